@@ -62,7 +62,9 @@ describe('migrate', () => {
     await write('0001_a', 'create table a (id int);')
     await write('0002_b', 'create table b (id int); insert into b values (1, 2);')
     await expect(run()).rejects.toThrow(/0002_b failed and was undone: INSERT has more expressions/)
-    const { rows } = await client.query(`select to_regclass('b') as b, (select count(*)::int from _prisma_migrations) as recorded`)
+    const { rows } = await client.query(
+      `select to_regclass('b') as b, (select count(*)::int from _prisma_migrations) as recorded`,
+    )
     expect(rows).toEqual([{ b: null, recorded: 1 }])
   })
 

@@ -12,7 +12,10 @@ const prismaLockKey = 72_707_369
  */
 export async function migrate(options: { databaseUrl: string; folder?: string }): Promise<string[]> {
   const onDisk = await readMigrations(options.folder)
-  const client = new pg.Client({ connectionString: options.databaseUrl, application_name: 'wheelhouse-migrate' })
+  const client = new pg.Client({
+    connectionString: options.databaseUrl,
+    application_name: 'wheelhouse-migrate',
+  })
   await client.connect()
   try {
     await client.query('select pg_advisory_lock($1)', [prismaLockKey])
@@ -41,7 +44,9 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')
-    throw new Error(`Migration ${migration.name} failed and was undone: ${explain(error)}`, { cause: error })
+    throw new Error(`Migration ${migration.name} failed and was undone: ${explain(error)}`, {
+      cause: error,
+    })
   }
 }
 

@@ -6,7 +6,12 @@ import { join } from 'node:path'
 export type Migration = { name: string; sql: string; checksum: string }
 
 /** A row of Prisma's `_prisma_migrations`, as far as a decision needs it. */
-export type RecordedMigration = { name: string; checksum: string; finishedAt: Date | null; rolledBackAt: Date | null }
+export type RecordedMigration = {
+  name: string
+  checksum: string
+  finishedAt: Date | null
+  rolledBackAt: Date | null
+}
 
 export const migrationsFolder = join(import.meta.dirname, '../../prisma/migrations')
 
@@ -40,9 +45,14 @@ export function pendingMigrations(onDisk: readonly Migration[], recorded: readon
   const known = new Set(onDisk.map((migration) => migration.name))
   for (const [name, row] of standing) {
     if (!row.finishedAt) {
-      throw new Error(`Migration ${name} failed half-way. Repair the database, then run: prisma migrate resolve --rolled-back ${name}`)
+      throw new Error(
+        `Migration ${name} failed half-way. Repair the database, then run: prisma migrate resolve --rolled-back ${name}`,
+      )
     }
-    if (!known.has(name)) throw new Error(`The database has migration ${name}, which this version does not know. Install the newer version.`)
+    if (!known.has(name))
+      throw new Error(
+        `The database has migration ${name}, which this version does not know. Install the newer version.`,
+      )
   }
   for (const migration of onDisk) {
     const row = standing.get(migration.name)

@@ -17,5 +17,7 @@ async function filesBelow(root: string, path: string): Promise<string[]> {
   const info = await stat(join(root, path)).catch(() => null)
   if (!info?.isDirectory()) return [path]
   const entries = await readdir(join(root, path), { recursive: true, withFileTypes: true })
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
 }

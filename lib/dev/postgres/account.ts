@@ -10,7 +10,9 @@ export async function postgresAccount(): Promise<Account | undefined> {
   const accounts = parsePasswd(await readFile('/etc/passwd', 'utf8'))
   const account = accounts.find(({ name }) => name === 'postgres') ?? accounts.find(({ name }) => name === 'nobody')
   if (!account) {
-    throw new Error('PostgreSQL must not run as root, and this system has neither the account `postgres` nor `nobody`. Start Wheelhouse as another user.')
+    throw new Error(
+      'PostgreSQL must not run as root, and this system has neither the account `postgres` nor `nobody`. Start Wheelhouse as another user.',
+    )
   }
   return account
 }

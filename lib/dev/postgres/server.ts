@@ -66,11 +66,21 @@ async function reachableDataFolder(account: Account | undefined, wanted: string)
   const reachable = await canReach(account, join(wanted, 'x'))
   const folder = reachable ? wanted : join(reachableFor(wanted), 'postgres')
   await mkdir(folder, { recursive: true, mode: 0o755 })
-  if (folder !== wanted) await writeFile(join(wanted, 'MOVED'), `The account ${account?.name} cannot reach this folder. The data is in ${folder}\n`)
+  if (folder !== wanted)
+    await writeFile(
+      join(wanted, 'MOVED'),
+      `The account ${account?.name} cannot reach this folder. The data is in ${folder}\n`,
+    )
   return folder
 }
 
-async function initialise(options: { folder: string; account?: Account | undefined; initdb: string; password: string; durable: boolean }) {
+async function initialise(options: {
+  folder: string
+  account?: Account | undefined
+  initdb: string
+  password: string
+  durable: boolean
+}) {
   // initdb wants an empty folder; what a cut-off attempt left is not a cluster (PG_VERSION comes with it).
   await rm(options.folder, { recursive: true, force: true })
   await mkdir(options.folder, { recursive: true, mode: 0o700 })
@@ -81,10 +91,23 @@ async function initialise(options: { folder: string; account?: Account | undefin
     await chown(path, options.account!.uid, options.account!.gid)
   }
   // The built-in C.UTF-8 locale sorts alike on every system and needs nothing installed.
-  const arguments_ = ['-D', options.folder, '-U', 'wheelhouse', `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8']
+  const arguments_ = [
+    '-D',
+    options.folder,
+    '-U',
+    'wheelhouse',
+    `--pwfile=${passwordFile}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+  ]
   arguments_.push('--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions')
   if (!options.durable) arguments_.push('--no-sync')
-  const child = spawn(options.initdb, arguments_, { env: { LC_ALL: 'C', TZ: 'UTC' }, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], ...identity(options.account) })
+  const child = spawn(options.initdb, arguments_, {
+    env: { LC_ALL: 'C', TZ: 'UTC' },
+    cwd: '/',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...identity(options.account),
+  })
   const output = collectOutput(child, () => {})
   const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve))
   await rm(secretFolder, { recursive: true, force: true })
@@ -135,9 +158,13 @@ async function untilReady(options: { child: ChildProcess; url: string; output: (
       throw new Error(`PostgreSQL ended while starting:\n${options.output()}`)
     }
     const client = new pg.Client({ connectionString: options.url, connectionTimeoutMillis: 2000 })
-    const failure = await client.connect().then(() => client.end(), (error: unknown) => error ?? 'failed')
+    const failure = await client.connect().then(
+      () => client.end(),
+      (error: unknown) => error ?? 'failed',
+    )
     if (failure === undefined) return
-    if (Date.now() > deadline) throw new Error(`PostgreSQL did not become ready in 60 s:\n${options.output()}`, { cause: failure })
+    if (Date.now() > deadline)
+      throw new Error(`PostgreSQL did not become ready in 60 s:\n${options.output()}`, { cause: failure })
     await sleep(50)
   }
 }

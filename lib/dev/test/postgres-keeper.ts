@@ -21,7 +21,8 @@ const server = await startPostgres({
   password: randomBytes(18).toString('base64url'),
   durable: false,
   onOutput: (line) => console.log(line),
-}).finally(() => rm(join(sharedFolder, 'starting'), { force: true }))
+})
+await rm(join(sharedFolder, 'starting'), { force: true })
 const client = new pg.Client({ connectionString: server.url('postgres'), application_name: 'wheelhouse-keeper' })
 client.on('error', () => {})
 await client.connect()
@@ -30,7 +31,7 @@ await publish({ url: server.url('postgres'), pid: process.pid })
 process.on('SIGTERM', () => void shutDown())
 server.process.once('close', () => void rm(stateFile, { force: true }).then(() => process.exit(1)))
 
-for (let idleSeconds = 0; idleSeconds < idleSecondsMax; ) {
+for (let idleSeconds = 0; idleSeconds < idleSecondsMax;) {
   await sleep(pollSeconds * 1000)
   idleSeconds = (await users()) > 0 ? 0 : idleSeconds + pollSeconds
   if (idleSeconds >= idleSecondsMax) {

@@ -14,5 +14,6 @@ beforeEach(() => {
 
 afterEach(() => {
   console.error = original
-  if (printed.length) throw new Error(`console.error was called: ${printed.map((values) => values.map(String).join(' ')).join('\n')}`)
+  if (printed.length)
+    throw new Error(`console.error was called: ${printed.map((values) => values.map(String).join(' ')).join('\n')}`)
 })

@@ -23,7 +23,10 @@ export async function ensureTemplate(admin: pg.Client, serverUrl: string): Promi
 }
 
 /** Runs `use` with a fresh copy of the template and drops it afterwards, whatever is still connected. */
-export async function cloneTemplate(serverUrl: string, template: string): Promise<{ databaseUrl: string; drop(): Promise<void> }> {
+export async function cloneTemplate(
+  serverUrl: string,
+  template: string,
+): Promise<{ databaseUrl: string; drop(): Promise<void> }> {
   const name = `wheelhouse_test_${crypto.randomUUID().replaceAll('-', '')}`
   await runOnce(serverUrl, `create database ${name} template ${template} strategy file_copy`)
   return {
