@@ -4,115 +4,115 @@
  */
 export type AuditEvents = {
   // auth
-  "person.signed_in": { method: "oidc" | "demo" };
-  "person.sign_in_refused": { method: string; reason: string };
-  "person.signed_out": Record<string, never>;
-  "person.roles_changed": { before: string[]; after: string[]; source: string };
-  "person.created": { email: string; source: string };
-  "token.created": { tokenId: string; permissions: string[]; expiresAt: string };
-  "token.revoked": { tokenId: string };
-  "agent.token_issued": { clientId: string; audience: string; expiresAt: string };
-  "agent.token_refused": { clientId: string; reason: string };
-  "signing_key.created": { kid: string };
+  'person.signed_in': { method: 'oidc' | 'demo' }
+  'person.sign_in_refused': { method: string; reason: string }
+  'person.signed_out': Record<string, never>
+  'person.roles_changed': { before: string[]; after: string[]; source: string }
+  'person.created': { email: string; source: string }
+  'token.created': { tokenId: string; permissions: string[]; expiresAt: string }
+  'token.revoked': { tokenId: string }
+  'agent.token_issued': { clientId: string; audience: string; expiresAt: string }
+  'agent.token_refused': { clientId: string; reason: string }
+  'signing_key.created': { kid: string }
   // registry
-  "team.created": { costCenter: string | null };
-  "agent.created": {
-    templateId: string;
-    templateVersion: string;
-    ownerTeamId: string;
-    tier: string;
-  };
-  "agent.imported": { source: string };
-  "agent.updated": { before: Record<string, unknown>; after: Record<string, unknown> };
-  "agent.version_created": {
-    version: number;
-    templateId: string;
-    templateVersion: string;
-    digest: string;
-  };
-  "agent.provisioned": { version: number; claudeAgentId: string; claudeVersion: number };
-  "agent.credentials_issued": { clientId: string };
-  "agent.credentials_revoked": { clientIds: string[] };
-  "agent.activated": Record<string, never>;
-  "agent.suspended": { reason: string };
-  "agent.resumed": { reason: string };
-  "agent.retired": { reason: string; grantsRevoked: number };
-  "agent.reviewed": { nextReviewAt: string | null };
-  "agent.schedule_changed": { schedule: string | null; enabled: boolean };
-  "server.created": { url: string; environment: string; sensitivity: string };
-  "server.updated": { before: Record<string, unknown>; after: Record<string, unknown> };
-  "server.credential_set": { kind: string };
-  "tool.discovered": { class: string; definitionHash: string; state: string };
-  "tool.classified": { before: string; after: string };
-  "tool.approved": { class: string; definitionHash: string };
-  "template.published": { version: string; digest: string };
+  'team.created': { costCenter: string | null }
+  'agent.created': {
+    templateId: string
+    templateVersion: string
+    ownerTeamId: string
+    tier: string
+  }
+  'agent.imported': { source: string }
+  'agent.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
+  'agent.version_created': {
+    version: number
+    templateId: string
+    templateVersion: string
+    digest: string
+  }
+  'agent.provisioned': { version: number; claudeAgentId: string; claudeVersion: number }
+  'agent.credentials_issued': { clientId: string }
+  'agent.credentials_revoked': { clientIds: string[] }
+  'agent.activated': Record<string, never>
+  'agent.suspended': { reason: string }
+  'agent.resumed': { reason: string }
+  'agent.retired': { reason: string; grantsRevoked: number }
+  'agent.reviewed': { nextReviewAt: string | null }
+  'agent.schedule_changed': { schedule: string | null; enabled: boolean }
+  'server.created': { url: string; environment: string; sensitivity: string }
+  'server.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
+  'server.credential_set': { kind: string }
+  'tool.discovered': { class: string; definitionHash: string; state: string }
+  'tool.classified': { before: string; after: string }
+  'tool.approved': { class: string; definitionHash: string }
+  'template.published': { version: string; digest: string }
   // scopes
-  "grant.created": {
-    grantId: string;
-    class: string;
-    toolName: string | null;
-    via: string;
-    expiresAt: string | null;
-  };
-  "grant.revoked": { grantId: string; class: string; reason: string };
-  "scope_request.created": {
-    requestId: string;
-    class: string;
-    toolName: string | null;
-    days: number | null;
-    reason: string;
-  };
-  "scope_request.approved": {
-    requestId: string;
-    class: string;
-    expiresAt: string | null;
-    note: string | null;
-  };
-  "scope_request.rejected": { requestId: string; class: string; note: string | null };
-  "scope_request.withdrawn": { requestId: string };
-  "scope_request.refused": { requestId: string; reason: string };
+  'grant.created': {
+    grantId: string
+    class: string
+    toolName: string | null
+    via: string
+    expiresAt: string | null
+  }
+  'grant.revoked': { grantId: string; class: string; reason: string }
+  'scope_request.created': {
+    requestId: string
+    class: string
+    toolName: string | null
+    days: number | null
+    reason: string
+  }
+  'scope_request.approved': {
+    requestId: string
+    class: string
+    expiresAt: string | null
+    note: string | null
+  }
+  'scope_request.rejected': { requestId: string; class: string; note: string | null }
+  'scope_request.withdrawn': { requestId: string }
+  'scope_request.refused': { requestId: string; reason: string }
   // harness
-  "run.requested": { trigger: string; version: number };
-  "run.refused": { trigger: string; reason: string };
-  "run.started": { claudeSessionId: string; simulated: boolean };
-  "run.ended": {
-    state: string;
-    stopReason: string | null;
-    costMicros: string | null;
-    toolCalls: number;
-  };
-  "run.stop_requested": { reason: string };
-  "run.escalated": { kind: string; title: string };
-  "escalation.resolved": { escalationId: string };
+  'run.requested': { trigger: string; version: number }
+  'run.refused': { trigger: string; reason: string }
+  'run.started': { claudeSessionId: string; simulated: boolean }
+  'run.ended': {
+    state: string
+    stopReason: string | null
+    costMicros: string | null
+    toolCalls: number
+  }
+  'run.stop_requested': { reason: string }
+  'run.escalated': { kind: string; title: string }
+  'escalation.resolved': { escalationId: string }
   // broker
-  "mcp.tools_listed": { listed: number; hidden: number };
-  "mcp.call_intended": { argumentsDigest: string; class: string };
-  "mcp.call_allowed": {
-    argumentsDigest: string;
-    class: string;
-    outcome: "ok" | "tool_error" | "upstream_error" | "aborted";
-    ms: number;
-  };
-  "mcp.call_denied": { argumentsDigest: string | null; class: string | null; message: string };
-  "mcp.caller_refused": { reason: string };
+  'mcp.tools_listed': { listed: number; hidden: number }
+  'mcp.call_intended': { argumentsDigest: string; class: string }
+  'mcp.call_allowed': {
+    argumentsDigest: string
+    class: string
+    outcome: 'ok' | 'tool_error' | 'upstream_error' | 'aborted'
+    ms: number
+  }
+  'mcp.call_denied': { argumentsDigest: string | null; class: string | null; message: string }
+  'mcp.caller_refused': { reason: string }
   // stop
-  "stop.ordered": { orderId: string; scope: string; reason: string };
-  "stop.released": { orderId: string; scope: string; reason: string };
-  "stop.acknowledged": { orderId: string; process: string; detail: Record<string, unknown> };
-};
+  'stop.ordered': { orderId: string; scope: string; reason: string }
+  'stop.released': { orderId: string; scope: string; reason: string }
+  'stop.acknowledged': { orderId: string; process: string; detail: Record<string, unknown> }
+}
 
-export type AuditEventName = keyof AuditEvents;
+export type AuditEventName = keyof AuditEvents
 
 /** Who did what to whom. Names are kept beside ids, so that a row can be read when the subject is gone. */
 export type AuditEntry<N extends AuditEventName = AuditEventName> = {
-  event: N;
-  subject: { kind: string; id: string; name: string };
-  detail: AuditEvents[N];
-  agentId?: string;
-  teamId?: string;
-  serverId?: string;
-  tool?: string;
-  runId?: string;
-  decision?: "allow" | "deny" | "hold";
-  rule?: string;
-};
+  event: N
+  subject: { kind: string; id: string; name: string }
+  detail: AuditEvents[N]
+  agentId?: string
+  teamId?: string
+  serverId?: string
+  tool?: string
+  runId?: string
+  decision?: 'allow' | 'deny' | 'hold'
+  rule?: string
+}

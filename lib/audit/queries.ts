@@ -1,9 +1,9 @@
-import { authorize, type Ctx, reader } from "#lib/auth/ctx.ts";
-import type { AuditQuery, AuditView } from "./schema.ts";
+import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import type { AuditQuery, AuditView } from './schema.ts'
 
 /** Newest first, or oldest first when `after` is given (a tail asks for what came since). Needs `audit:read`. */
 export async function listAuditEvents(ctx: Ctx, query: AuditQuery): Promise<AuditView[]> {
-  authorize(ctx, "audit:read");
+  authorize(ctx, 'audit:read')
   const rows = await reader(ctx).auditEvent.findMany({
     where: {
       agentId: query.agent,
@@ -13,18 +13,15 @@ export async function listAuditEvents(ctx: Ctx, query: AuditQuery): Promise<Audi
       decision: query.decision,
       ...(query.actor
         ? {
-            OR: [
-              { actorId: query.actor },
-              { actorName: { contains: query.actor, mode: "insensitive" } },
-            ],
+            OR: [{ actorId: query.actor }, { actorName: { contains: query.actor, mode: 'insensitive' } }],
           }
         : {}),
       seq: { lt: query.before, gt: query.after },
     },
-    orderBy: { seq: query.after === undefined ? "desc" : "asc" },
+    orderBy: { seq: query.after === undefined ? 'desc' : 'asc' },
     take: query.limit,
     omit: { leafHash: true },
-  });
+  })
   return rows.map((row) => ({
     seq: row.seq.toString(),
     at: row.at.toISOString(),
@@ -39,5 +36,5 @@ export async function listAuditEvents(ctx: Ctx, query: AuditQuery): Promise<Audi
     rule: row.rule,
     requestId: row.requestId,
     detail: row.detail as Record<string, unknown>,
-  }));
+  }))
 }

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { z } from 'zod'
 
 /** Filters of the audit log: page, REST and CLI alike. `before` is a sequence number: rows older than it. */
 export const auditQuery = z.strictObject({
@@ -7,26 +7,26 @@ export const auditQuery = z.strictObject({
   event: z.string().max(100).optional(),
   server: z.string().max(100).optional(),
   run: z.uuid().optional(),
-  decision: z.enum(["allow", "deny", "hold"]).optional(),
+  decision: z.enum(['allow', 'deny', 'hold']).optional(),
   before: z.coerce.bigint().positive().optional(),
   after: z.coerce.bigint().nonnegative().optional(),
   limit: z.coerce.number().int().min(1).max(500).default(100),
-});
-export type AuditQuery = z.infer<typeof auditQuery>;
+})
+export type AuditQuery = z.infer<typeof auditQuery>
 
 /** One event as shown. `seq` is a decimal string: it may pass 2^53. Times are ISO 8601 in UTC. */
 export type AuditView = {
-  seq: string;
-  at: string;
-  event: string;
-  actor: { kind: string; id: string; name: string };
-  subject: { kind: string; id: string; name: string };
-  agentId: string | null;
-  serverId: string | null;
-  tool: string | null;
-  runId: string | null;
-  decision: string | null;
-  rule: string | null;
-  requestId: string | null;
-  detail: Record<string, unknown>;
-};
+  seq: string
+  at: string
+  event: string
+  actor: { kind: string; id: string; name: string }
+  subject: { kind: string; id: string; name: string }
+  agentId: string | null
+  serverId: string | null
+  tool: string | null
+  runId: string | null
+  decision: string | null
+  rule: string | null
+  requestId: string | null
+  detail: Record<string, unknown>
+}

@@ -1,112 +1,92 @@
 /** Roles as data. The names are what people see on the settings page and in the identity provider's group mapping. */
-export const roles = [
-  "builder",
-  "team_lead",
-  "security",
-  "finance",
-  "on_call",
-  "platform_admin",
-] as const;
-export type Role = (typeof roles)[number];
+export const roles = ['builder', 'team_lead', 'security', 'finance', 'on_call', 'platform_admin'] as const
+export type Role = (typeof roles)[number]
 
 const everyone = [
-  "agents:read",
-  "runs:read",
-  "servers:read",
-  "templates:read",
-  "fleet:read",
-  "requests:read",
-  "stops:read",
-  "tokens:own",
-] as const;
+  'agents:read',
+  'runs:read',
+  'servers:read',
+  'templates:read',
+  'fleet:read',
+  'requests:read',
+  'stops:read',
+  'tokens:own',
+] as const
 
 const builds = [
-  "agents:create",
-  "agents:update",
-  "runs:start",
-  "runs:stop",
-  "scopes:request",
-  "escalations:resolve",
-] as const;
+  'agents:create',
+  'agents:update',
+  'runs:start',
+  'runs:stop',
+  'scopes:request',
+  'escalations:resolve',
+] as const
 
 /** What a role may do. A permission that no role lists is denied to everybody; an unknown role grants nothing. */
 const rolePermissions = {
   builder: [...everyone, ...builds],
-  team_lead: [...everyone, ...builds, "agents:retire", "agents:suspend", "audit:read"],
+  team_lead: [...everyone, ...builds, 'agents:retire', 'agents:suspend', 'audit:read'],
   security: [
     ...everyone,
-    "scopes:approve",
-    "grants:revoke",
-    "agents:suspend",
-    "audit:read",
-    "stops:order",
-    "stops:release",
-    "servers:manage",
+    'scopes:approve',
+    'grants:revoke',
+    'agents:suspend',
+    'audit:read',
+    'stops:order',
+    'stops:release',
+    'servers:manage',
   ],
-  finance: [...everyone, "agents:retire", "audit:read", "costs:manage"],
-  on_call: [
-    ...everyone,
-    "stops:order",
-    "stops:release",
-    "agents:suspend",
-    "runs:stop",
-    "audit:read",
-  ],
+  finance: [...everyone, 'agents:retire', 'audit:read', 'costs:manage'],
+  on_call: [...everyone, 'stops:order', 'stops:release', 'agents:suspend', 'runs:stop', 'audit:read'],
   platform_admin: [
     ...everyone,
     ...builds,
-    "agents:retire",
-    "agents:suspend",
-    "agents:import",
-    "audit:read",
-    "stops:order",
-    "stops:release",
-    "servers:manage",
-    "templates:publish",
-    "teams:manage",
-    "people:manage",
-    "costs:manage",
+    'agents:retire',
+    'agents:suspend',
+    'agents:import',
+    'audit:read',
+    'stops:order',
+    'stops:release',
+    'servers:manage',
+    'templates:publish',
+    'teams:manage',
+    'people:manage',
+    'costs:manage',
   ],
-} as const satisfies Record<Role, readonly string[]>;
+} as const satisfies Record<Role, readonly string[]>
 
-export type Permission = (typeof rolePermissions)[Role][number];
+export type Permission = (typeof rolePermissions)[Role][number]
 
 /** Every permission that exists, in a stable order. */
-export const permissions: readonly Permission[] = [
-  ...new Set(Object.values(rolePermissions).flat()),
-].toSorted();
+export const permissions: readonly Permission[] = [...new Set(Object.values(rolePermissions).flat())].toSorted()
 
 export function isRole(value: string): value is Role {
-  return (roles as readonly string[]).includes(value);
+  return (roles as readonly string[]).includes(value)
 }
 
 export function isPermission(value: string): value is Permission {
-  return (permissions as readonly string[]).includes(value);
+  return (permissions as readonly string[]).includes(value)
 }
 
 /** The union of what the roles grant; unknown names grant nothing. */
 export function permissionsOf(roleNames: readonly string[]): ReadonlySet<Permission> {
-  return new Set(
-    roleNames.filter(isRole).flatMap((role): readonly Permission[] => rolePermissions[role]),
-  );
+  return new Set(roleNames.filter(isRole).flatMap((role): readonly Permission[] => rolePermissions[role]))
 }
 
 /** Who could do it instead: for the tooltip of a disabled control and for a refusal's text. */
 export function rolesWith(permission: Permission): Role[] {
-  return roles.filter((role) =>
-    (rolePermissions[role] as readonly Permission[]).includes(permission),
-  );
+  return roles.filter((role) => (rolePermissions[role] as readonly Permission[]).includes(permission))
 }
 
 const roleLabels = {
-  builder: "Builder",
-  team_lead: "Team lead",
-  security: "Security",
-  finance: "Finance",
-  on_call: "On-call",
-  platform_admin: "Platform admin",
-} as const satisfies Record<Role, string>;
+  builder: 'Builder',
+  team_lead: 'Team lead',
+  security: 'Security',
+  finance: 'Finance',
+  on_call: 'On-call',
+  platform_admin: 'Platform admin',
+} as const satisfies Record<Role, string>
 
 export function roleLabel(role: Role): string {
-  return roleLabels[role];
+  return roleLabels[role]
 }

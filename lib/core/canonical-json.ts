@@ -1,30 +1,28 @@
-import { createHash } from "node:crypto";
+import { createHash } from 'node:crypto'
 
 /**
  * RFC 8785 canonical JSON: keys sorted by UTF-16 code units, no white space, numbers as ECMAScript prints them.
  * `undefined` members are left out; a bigint, a function or a non-finite number is a programmer's mistake and throws.
  */
 export function canonicalJson(value: unknown): string {
-  if (value === null || typeof value === "boolean" || typeof value === "string")
-    return JSON.stringify(value);
-  if (typeof value === "number") {
-    if (!Number.isFinite(value)) throw new TypeError("a non-finite number has no canonical form");
-    return JSON.stringify(value);
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new TypeError('a non-finite number has no canonical form')
+    return JSON.stringify(value)
   }
-  if (Array.isArray(value))
-    return `[${value.map((item) => canonicalJson(item ?? null)).join(",")}]`;
-  if (value instanceof Date) return JSON.stringify(value);
-  if (typeof value === "object") {
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item ?? null)).join(',')}]`
+  if (value instanceof Date) return JSON.stringify(value)
+  if (typeof value === 'object') {
     const members = Object.entries(value)
       .filter(([, member]) => member !== undefined)
       .toSorted(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`);
-    return `{${members.join(",")}}`;
+      .map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`)
+    return `{${members.join(',')}}`
   }
-  throw new TypeError(`a ${typeof value} has no canonical form`);
+  throw new TypeError(`a ${typeof value} has no canonical form`)
 }
 
 /** SHA-256 of the canonical form, as lower-case hex: the same value gives the same digest whatever its key order. */
 export function digestOf(value: unknown): string {
-  return createHash("sha256").update(canonicalJson(value)).digest("hex");
+  return createHash('sha256').update(canonicalJson(value)).digest('hex')
 }

@@ -1,6 +1,6 @@
-import { randomUUID } from "node:crypto";
+import { randomUUID } from 'node:crypto'
 
 /** Random ids for correlation (requests, tokens); rows get theirs from the database schema. */
 export function newRequestId(): string {
-  return `req_${randomUUID().replaceAll("-", "")}`;
+  return `req_${randomUUID().replaceAll('-', '')}`
 }

@@ -1,26 +1,26 @@
 /** Every URL of the portal, in one place: a page that moves moves here. */
 export const paths = {
-  home: () => "/",
-  agents: () => "/agents",
-  newAgent: () => "/agents/new",
+  home: () => '/',
+  agents: () => '/agents',
+  newAgent: () => '/agents/new',
   agent: (id: string, tab?: AgentTab) =>
-    `/agents/${encodeURIComponent(id)}${tab && tab !== "overview" ? `/${tab}` : ""}`,
+    `/agents/${encodeURIComponent(id)}${tab && tab !== 'overview' ? `/${tab}` : ''}`,
   agentCreation: (id: string) => `/agents/${encodeURIComponent(id)}/creation`,
-  templates: () => "/templates",
+  templates: () => '/templates',
   template: (id: string) => `/templates/${encodeURIComponent(id)}`,
-  servers: () => "/servers",
+  servers: () => '/servers',
   server: (id: string) => `/servers/${encodeURIComponent(id)}`,
-  requests: () => "/requests",
+  requests: () => '/requests',
   request: (id: string) => `/requests/${encodeURIComponent(id)}`,
-  runs: () => "/runs",
+  runs: () => '/runs',
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,
-  fleet: () => "/fleet",
-  audit: () => "/audit",
-  kill: () => "/kill",
-  settings: () => "/settings",
-  tokens: () => "/settings/tokens",
-  signIn: () => "/sign-in",
-} as const;
+  fleet: () => '/fleet',
+  audit: () => '/audit',
+  kill: () => '/kill',
+  settings: () => '/settings',
+  tokens: () => '/settings/tokens',
+  signIn: () => '/sign-in',
+} as const
 
-export const agentTabs = ["overview", "scopes", "runs", "cost", "versions", "audit"] as const;
-export type AgentTab = (typeof agentTabs)[number];
+export const agentTabs = ['overview', 'scopes', 'runs', 'cost', 'versions', 'audit'] as const
+export type AgentTab = (typeof agentTabs)[number]

@@ -1,35 +1,35 @@
-import { z } from "zod";
-import type { Tx } from "#lib/db/client.ts";
+import { z } from 'zod'
+import type { Tx } from '#lib/db/client.ts'
 
 /** A job is a name, a payload schema and (in the module that owns it) a handler. Handlers are idempotent: a job may run twice. */
 export type JobContract<S extends z.ZodType = z.ZodType> = {
-  readonly name: string;
-  readonly payload: S;
-  readonly maxAttempts: number;
-};
+  readonly name: string
+  readonly payload: S
+  readonly maxAttempts: number
+}
 
 function job<S extends z.ZodType>(name: string, payload: S, maxAttempts = 25): JobContract<S> {
-  return { name, payload, maxAttempts };
+  return { name, payload, maxAttempts }
 }
 
 /** Every queued job of the product. */
 export const jobs = {
   /** Creates what a new or changed agent version needs at Claude, step by step; resumes where it stopped. */
   provisionAgent: job(
-    "provision_agent",
+    'provision_agent',
     z.strictObject({ agentId: z.string(), version: z.int().positive(), firstRun: z.boolean() }),
   ),
   /** Creates the session of a queued run and sends its first message. */
-  startRun: job("start_run", z.strictObject({ runId: z.uuid() })),
+  startRun: job('start_run', z.strictObject({ runId: z.uuid() })),
   /** Interrupts and archives a run's session at Claude; the local denial has happened already. */
-  stopRun: job("stop_run", z.strictObject({ runId: z.uuid() })),
+  stopRun: job('stop_run', z.strictObject({ runId: z.uuid() })),
   /** Starts the runs of every schedule that is due. */
-  runSchedules: job("run_schedules", z.strictObject({}), 1),
+  runSchedules: job('run_schedules', z.strictObject({}), 1),
   /** Compares open runs with their sessions at Claude: the truth behind every event stream. */
-  reconcileRuns: job("reconcile_runs", z.strictObject({}), 1),
+  reconcileRuns: job('reconcile_runs', z.strictObject({}), 1),
   /** Brings the day roll-ups up to date. */
-  rollUpDays: job("roll_up_days", z.strictObject({}), 1),
-} as const;
+  rollUpDays: job('roll_up_days', z.strictObject({}), 1),
+} as const
 
 /** Enqueues in the caller's transaction: the job exists if and only if the change commits. The key makes a repeated enqueue one job. */
 export async function enqueue<S extends z.ZodType>(
@@ -37,8 +37,8 @@ export async function enqueue<S extends z.ZodType>(
   contract: JobContract<S>,
   options: { payload: z.infer<S>; key?: string; runAt?: Date },
 ): Promise<void> {
-  const payload = JSON.stringify(contract.payload.parse(options.payload));
+  const payload = JSON.stringify(contract.payload.parse(options.payload))
   await tx.$queryRaw`select 1 from graphile_worker.add_job(
     identifier => ${contract.name}::text, payload => ${payload}::json, run_at => ${options.runAt ?? null}::timestamptz,
-    max_attempts => ${contract.maxAttempts}::int, job_key => ${options.key ?? null}::text)`;
+    max_attempts => ${contract.maxAttempts}::int, job_key => ${options.key ?? null}::text)`
 }
