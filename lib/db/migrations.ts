@@ -30,12 +30,6 @@ export async function readMigrations(folder = migrationsFolder): Promise<Migrati
   )
 }
 
-/** One hash over all migrations: two checkouts with the same hash have the same database. */
-export function fingerprint(migrations: readonly Migration[]): string {
-  const lines = migrations.map(({ name, checksum }) => `${name} ${checksum}\n`)
-  return createHash('sha256').update(lines.join('')).digest('hex')
-}
-
 /**
  * The migrations still to apply. Throws, naming the migration and the way out, when the database and the folder disagree about the
  * past: an applied migration was edited, has failed half-way, or is unknown here (the database is newer than this code).

@@ -21,12 +21,15 @@ const server = await startPostgres({
   password: randomBytes(18).toString('base64url'),
   durable: false,
   onOutput: (line) => console.log(line),
+}).catch(async (error: unknown) => {
+  await rm(join(sharedFolder, 'starting'), { force: true })
+  throw error
 })
-await rm(join(sharedFolder, 'starting'), { force: true })
 const client = new pg.Client({ connectionString: server.url('postgres'), application_name: 'wheelhouse-keeper' })
 client.on('error', () => {})
 await client.connect()
 await publish({ url: server.url('postgres'), pid: process.pid })
+await rm(join(sharedFolder, 'starting'), { force: true })
 
 process.on('SIGTERM', () => void shutDown())
 server.process.once('close', () => void rm(stateFile, { force: true }).then(() => process.exit(1)))

@@ -1,12 +1,15 @@
+import { join } from 'node:path'
 import pg from 'pg'
-import { migrate } from '#lib/db/migrate.ts'
-import { fingerprint, readMigrations } from '#lib/db/migrations.ts'
+import { prepareDatabase } from '#lib/db/prepare.ts'
+import { hashFiles } from '#lib/dev/stale.ts'
 
 const buildLockKey = 5_432_001
+const root = join(import.meta.dirname, '../../..')
+const inputs = ['prisma/migrations', 'lib/db/prepare.ts', 'node_modules/graphile-worker/package.json']
 
 /** The migrated database that test databases are copied from, made once per set of migrations however many runs ask at once. */
 export async function ensureTemplate(admin: pg.Client, serverUrl: string): Promise<string> {
-  const name = `wheelhouse_template_${fingerprint(await readMigrations()).slice(0, 16)}`
+  const name = `wheelhouse_template_${(await hashFiles(root, inputs)).slice(0, 16)}`
   await admin.query('select pg_advisory_lock($1)', [buildLockKey])
   try {
     const { rowCount } = await admin.query('select 1 from pg_database where datname = $1', [name])
@@ -14,7 +17,7 @@ export async function ensureTemplate(admin: pg.Client, serverUrl: string): Promi
     const draft = `${name}_draft`
     await admin.query(`drop database if exists ${draft} with (force)`)
     await admin.query(`create database ${draft}`)
-    await migrate({ databaseUrl: withDatabase(serverUrl, draft) })
+    await prepareDatabase({ databaseUrl: withDatabase(serverUrl, draft) })
     await admin.query(`alter database ${draft} rename to ${name}`)
     return name
   } finally {
@@ -22,7 +25,7 @@ export async function ensureTemplate(admin: pg.Client, serverUrl: string): Promi
   }
 }
 
-/** Runs `use` with a fresh copy of the template and drops it afterwards, whatever is still connected. */
+/** A fresh copy of the template; `drop` removes it, whatever is still connected. */
 export async function cloneTemplate(
   serverUrl: string,
   template: string,
