@@ -1,0 +1,74 @@
+import { z } from 'zod'
+
+export const stopScopes = ['organization', 'team', 'server', 'agent', 'tool'] as const
+export type StopScope = (typeof stopScopes)[number]
+
+/** The one target of an organization-wide order. */
+export const organizationTarget = 'organization'
+
+const reason = z.string().trim().min(3, 'Say why: the reason is shown on every page.').max(500)
+
+/** Team, server or agent id; `server/tool` for a tool; for the organization it may be left out. */
+export const stopTarget = z
+  .strictObject({ scope: z.enum(stopScopes), targetId: z.string().min(1).max(200).default(organizationTarget) })
+  .refine((target) => (target.scope === 'organization') === (target.targetId === organizationTarget), {
+    message: 'Name what is to be stopped.',
+    path: ['targetId'],
+  })
+export type StopTargetInput = z.input<typeof stopTarget>
+
+export const orderStopInput = stopTarget.safeExtend({ reason })
+export type OrderStopInput = z.input<typeof orderStopInput>
+
+export const releaseStopInput = z.strictObject({ orderId: z.uuid(), reason })
+export type ReleaseStopInput = z.infer<typeof releaseStopInput>
+
+export const stopListQuery = z.strictObject({
+  open: z.stringbool().optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+})
+export type StopListQuery = z.infer<typeof stopListQuery>
+
+/** What one process did about an order, and when. */
+export type StopAckView = {
+  process: string
+  instance: string
+  at: string
+  detail: Record<string, unknown>
+}
+
+/** An order. In force while `releasedAt` is null. Times are ISO 8601 in UTC. */
+export type StopOrderView = {
+  id: string
+  scope: StopScope
+  targetId: string
+  /** The target's name as it is now; its id when it is gone. */
+  targetName: string
+  reason: string
+  orderedBy: { id: string | null; name: string }
+  orderedAt: string
+  releasedBy: { id: string | null; name: string } | null
+  releasedAt: string | null
+  releaseReason: string | null
+  acks: StopAckView[]
+  /** Runs the order covered that are not proven stopped yet. */
+  openRuns: number
+  /** Runs this order has stopped. */
+  stoppedRuns: number
+}
+
+/** What an order would stop, counted on the server; the names are the first ones. */
+export type BlastRadius = {
+  scope: StopScope
+  targetId: string
+  targetName: string
+  agents: { total: number; items: { id: string; name: string }[] }
+  openRuns: { total: number; items: { id: string; agentId: string; agentName: string; startedAt: string | null }[] }
+  schedules: { total: number; items: { agentId: string; agentName: string; schedule: string }[] }
+  /** Runs go on for a server or tool order: only its calls are refused. */
+  stopsRuns: boolean
+}
+
+/** The second of two orders for one target is told who was first. */
+export type OrderRefusal = { reason: 'already_stopped'; orderId: string; orderedBy: string; orderedAt: string }
+export type ReleaseRefusal = { reason: 'already_released'; releasedBy: string; releasedAt: string }
