@@ -1,0 +1,34 @@
+import { isPermission, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
+import { type Rule, type RuleId, rules } from '../schema.ts'
+
+/**
+ * The entry of a rule id as it appears in refusals, audit rows and run logs. `permission:<name>` is explained from the roles; an id
+ * nobody knows (of a later or earlier release) still gets an honest entry, so a page never has to handle its absence.
+ */
+export function explainRule(id: string): Rule {
+  if (isRuleId(id)) return { id, ...rules[id] }
+  const permission = id.startsWith('permission:') ? id.slice('permission:'.length) : ''
+  if (isPermission(permission)) {
+    const roles = rolesWith(permission)
+    return {
+      id,
+      title: `Only with the permission ${permission}`,
+      explanation: 'What a person may do comes with the roles of that person.',
+      remedy: `Ask someone who has it: ${roles.map(roleLabel).join(', ')}.`,
+      setBy: 'Platform',
+      changedBy: { roles: ['platform_admin'], how: 'Give the person a role that has it.' },
+    }
+  }
+  return {
+    id,
+    title: id,
+    explanation: 'This release does not know the rule; another one of the platform recorded it.',
+    remedy: 'Ask the platform team.',
+    setBy: 'Unknown',
+    changedBy: { roles: ['platform_admin'], how: 'Ask the platform team.' },
+  }
+}
+
+export function isRuleId(id: string): id is RuleId {
+  return Object.hasOwn(rules, id)
+}

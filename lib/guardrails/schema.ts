@@ -1,0 +1,300 @@
+import type { Role } from '#lib/auth/permissions.ts'
+
+/** Who may lift or change a rule: roles, and in words what they do. */
+export type RuleKeeper = { roles: readonly Role[]; how: string }
+
+/**
+ * One rule of the platform: the same entry is in the refusal, the API and the page. `setBy` says whose decision it is,
+ * `remedy` what the one who was refused can do.
+ */
+export type Rule = {
+  id: string
+  title: string
+  explanation: string
+  remedy: string
+  setBy: string
+  changedBy: RuleKeeper
+}
+
+const platform: RuleKeeper = {
+  roles: ['platform_admin'],
+  how: 'The platform team changes the code or the settings of the platform.',
+}
+const nobody: RuleKeeper = { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' }
+const stops: RuleKeeper = {
+  roles: ['on_call', 'security', 'platform_admin'],
+  how: 'Release the stop order on the kill page.',
+}
+const agentStatus: RuleKeeper = {
+  roles: ['team_lead', 'security', 'on_call', 'platform_admin'],
+  how: 'Resume the agent on its page.',
+}
+const grants: RuleKeeper = { roles: ['security'], how: 'Approve a scope request for this agent.' }
+const servers: RuleKeeper = { roles: ['security', 'platform_admin'], how: "Change it on the server's page." }
+const central: RuleKeeper = {
+  roles: ['platform_admin'],
+  how: 'Change the central policy set (lib/guardrails/policies) in a reviewed release.',
+}
+
+/** Every rule that can refuse an agent or its run, by id. Central policies carry their own entry beside their text. */
+export const rules = {
+  killed: {
+    title: 'Stopped by the kill switch',
+    explanation: 'A stop order is in force for this agent, its team, this server, this tool or the whole organization.',
+    remedy: 'Wait until the order is released; the stop page names who gave it and why.',
+    setBy: 'The person who gave the stop order',
+    changedBy: stops,
+  },
+  agent_unknown: {
+    title: 'Only registered agents',
+    explanation:
+      'No agent of this id is in the registry. An unregistered agent gets no credentials and reaches nothing.',
+    remedy: 'Register the agent with the new-agent wizard.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  agent_not_active: {
+    title: 'Only active agents',
+    explanation: 'The agent is still being created, or it was suspended or retired.',
+    remedy: 'Finish its creation, or ask for it to be resumed. A retired agent stays retired.',
+    setBy: 'Whoever changed the status; its page says who and why',
+    changedBy: agentStatus,
+  },
+  run_not_open: {
+    title: 'Only within an open run',
+    explanation: 'The token belongs to a run that has ended, was stopped or does not exist.',
+    remedy: 'Start a new run.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  version_mismatch: {
+    title: 'Only the version that was launched',
+    explanation: 'The token names another version of the agent than the one that is running.',
+    remedy: 'Ask for a new token, or start a run of the current version.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  server_unknown: {
+    title: 'Only registered servers',
+    explanation: 'No MCP server of this id is in the registry.',
+    remedy: 'Check the address, or have the server registered.',
+    setBy: 'Platform',
+    changedBy: servers,
+  },
+  server_disabled: {
+    title: 'The server is disabled',
+    explanation: 'The MCP server is registered but switched off.',
+    remedy: 'Ask the platform team to enable it.',
+    setBy: 'Whoever disabled the server',
+    changedBy: servers,
+  },
+  tool_unknown: {
+    title: 'Only known tools',
+    explanation: 'The registry knows no tool of this name on this server.',
+    remedy: 'List the tools again. A tool that was just added appears after its discovery and review.',
+    setBy: 'Platform',
+    changedBy: servers,
+  },
+  tool_removed: {
+    title: 'The tool is gone',
+    explanation: 'The server no longer offers this tool.',
+    remedy: 'List the tools again and use another one.',
+    setBy: 'The MCP server',
+    changedBy: servers,
+  },
+  tool_quarantined: {
+    title: 'New and changed tools wait for review',
+    explanation: 'The tool is new, or its definition changed since it was approved.',
+    remedy: "Ask for its review on the server's page.",
+    setBy: 'Platform',
+    changedBy: servers,
+  },
+  grant_missing: {
+    title: 'Only what is granted',
+    explanation: 'The agent holds no grant for tools of this class on this server.',
+    remedy: 'Request the scope in the portal.',
+    setBy: 'The scoping policy of its template and the approvals since',
+    changedBy: grants,
+  },
+  grant_expired: {
+    title: 'The grant has expired',
+    explanation: 'The agent held a grant for this tool, and its time is over.',
+    remedy: 'Request the scope again in the portal.',
+    setBy: 'Whoever approved the grant, with its duration',
+    changedBy: grants,
+  },
+  policy_default_deny: {
+    title: 'No policy permits it',
+    explanation: 'The central policy set denies what it does not permit.',
+    remedy: 'Request the scope in the portal; if it is granted already, ask the platform team.',
+    setBy: 'Platform',
+    changedBy: central,
+  },
+  policy_error: {
+    title: 'A policy could not be evaluated',
+    explanation: 'A central policy failed on this call, and a call that cannot be judged is refused.',
+    remedy: 'Tell the platform team; the broker log has the error.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  view_stale: {
+    title: 'The registry cannot be read',
+    explanation: 'The broker has not been able to read the registry for more than five seconds, so it refuses.',
+    remedy: 'Try again shortly; it recovers by itself when the database answers.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  audit_unavailable: {
+    title: 'No call without its audit record',
+    explanation: 'The audit record of the call could not be made durable, so the call is refused.',
+    remedy: 'Try again shortly; it recovers by itself when the database answers.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  upstream_unavailable: {
+    title: 'The server does not answer',
+    explanation: 'The MCP server could not be reached or answered with an error of its own.',
+    remedy: 'Try again later; the health of the server is on its page.',
+    setBy: 'The MCP server',
+    changedBy: servers,
+  },
+  upstream_deadline: {
+    title: 'Every call has a deadline',
+    explanation: 'The MCP server did not answer in time and the call was cancelled.',
+    remedy: 'Ask for less at once, or ask the platform team to raise the deadline.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
+  request_too_large: {
+    title: 'Requests are limited in size',
+    explanation: 'The request is larger than the broker takes.',
+    remedy: 'Send less at once.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
+  result_too_large: {
+    title: 'Results are limited in size',
+    explanation: 'The answer of the MCP server is larger than the broker passes on.',
+    remedy: 'Ask for less at once, for instance with paging.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
+  draining: {
+    title: 'The broker is restarting',
+    explanation: 'This broker takes no new calls because it is being stopped.',
+    remedy: 'Try again at once; another replica or the restarted one answers.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  method_not_brokered: {
+    title: 'Only brokered methods',
+    explanation: 'The broker does not pass this MCP method on.',
+    remedy: 'Use tools/list and tools/call.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
+  token_missing: {
+    title: 'Only with a token',
+    explanation: 'The request carries no bearer token.',
+    remedy: 'Get one at the token endpoint that the challenge names.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  token_invalid: {
+    title: 'Only tokens of this platform',
+    explanation: 'The token is malformed, not signed by a key of this platform, or not signed the way it requires.',
+    remedy: 'Get a new token at the token endpoint.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  token_expired: {
+    title: 'Tokens are short-lived',
+    explanation: 'The token has expired.',
+    remedy: 'Get a new token at the token endpoint.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  token_not_yet_valid: {
+    title: 'The token is not valid yet',
+    explanation: 'The token becomes valid in the future.',
+    remedy: 'Check the clock of whoever made it.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  token_wrong_issuer: {
+    title: 'Only tokens of this platform',
+    explanation: 'Another authorization server issued the token.',
+    remedy: 'Get a token at the token endpoint that the challenge names.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  token_wrong_audience: {
+    title: 'Only tokens made for the broker',
+    explanation: 'The token was issued for another service.',
+    remedy: 'Ask for a token with the resource that the challenge names.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  client_unknown: {
+    title: 'Only registered agents get tokens',
+    explanation: 'No credential of this client id exists, or it was revoked.',
+    remedy: "Issue a new credential on the agent's page.",
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  client_authentication_failed: {
+    title: 'The credential is not right',
+    explanation: 'The client secret or the signed assertion does not match the registered one.',
+    remedy: "Check the secret or key, or issue a new credential on the agent's page.",
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  assertion_replayed: {
+    title: 'An assertion is used once',
+    explanation: 'A client assertion with this id was used before.',
+    remedy: 'Sign a new assertion with a new jti.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  resource_not_served: {
+    title: 'Only tokens for the broker',
+    explanation: 'The platform issues tokens for its own broker only.',
+    remedy: 'Ask for the resource that the protected-resource metadata names.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
+  rate_limited: {
+    title: 'Requests are limited in number',
+    explanation: 'Too many requests came in a short time.',
+    remedy: 'Wait as long as the Retry-After header says.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
+  policy_destructive_on_production: {
+    title: 'Destructive tools on production only with break-glass',
+    explanation: 'A destructive tool of a production server may be called only while a break-glass grant is in force.',
+    remedy: 'Ask for a break-glass grant, or use a tool that can be undone.',
+    setBy: 'Platform (central policy)',
+    changedBy: central,
+  },
+  policy_simulated_changes_nothing_real: {
+    title: 'A simulated model changes nothing real',
+    explanation:
+      'The run is answered by the simulated model, so it may only read from production servers that are not demo servers.',
+    remedy: 'Connect a real model, or use a demo or staging server.',
+    setBy: 'Platform (central policy)',
+    changedBy: central,
+  },
+  policy_low_tier_on_restricted: {
+    title: 'Low-tier agents change nothing restricted',
+    explanation: 'An agent of the low tier may not change data of a server with restricted sensitivity.',
+    remedy: 'Have the tier of the agent raised, which brings its reviews forward.',
+    setBy: 'Platform (central policy)',
+    changedBy: central,
+  },
+} as const satisfies Record<string, Omit<Rule, 'id'>>
+
+export type RuleId = keyof typeof rules
+
+/** Why a call or a caller was refused: `rule` names the entry of the table, `message` says it about this very call and never carries a secret. */
+export type Denial = { rule: RuleId; message: string }
