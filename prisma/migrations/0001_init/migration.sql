@@ -2,6 +2,12 @@
 CREATE SCHEMA IF NOT EXISTS "public";
 
 -- CreateEnum
+CREATE TYPE "EmbWorkState" AS ENUM ('queued', 'starting', 'active', 'stopping', 'stopped');
+
+-- CreateEnum
+CREATE TYPE "EmbSessionStatus" AS ENUM ('idle', 'running', 'rescheduling', 'terminated');
+
+-- CreateEnum
 CREATE TYPE "RunState" AS ENUM ('queued', 'running', 'stopping', 'succeeded', 'failed', 'stopped', 'refused');
 
 -- CreateEnum
@@ -158,6 +164,144 @@ CREATE TABLE "AgentCredential" (
     "revokedAt" TIMESTAMPTZ(3),
 
     CONSTRAINT "AgentCredential_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "EmbAgent" (
+    "id" TEXT NOT NULL,
+    "version" INTEGER NOT NULL,
+    "createdAt" TIMESTAMPTZ(3) NOT NULL,
+    "updatedAt" TIMESTAMPTZ(3) NOT NULL,
+    "archivedAt" TIMESTAMPTZ(3),
+
+    CONSTRAINT "EmbAgent_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "EmbAgentVersion" (
+    "agentId" TEXT NOT NULL,
+    "version" INTEGER NOT NULL,
+    "config" JSONB NOT NULL,
+    "createdAt" TIMESTAMPTZ(3) NOT NULL,
+
+    CONSTRAINT "EmbAgentVersion_pkey" PRIMARY KEY ("agentId","version")
+);
+
+-- CreateTable
+CREATE TABLE "EmbEnvironment" (
+    "id" TEXT NOT NULL,
+    "name" TEXT NOT NULL,
+    "description" TEXT,
+    "config" JSONB NOT NULL,
+    "metadata" JSONB NOT NULL,
+    "createdAt" TIMESTAMPTZ(3) NOT NULL,
+    "updatedAt" TIMESTAMPTZ(3) NOT NULL,
+    "archivedAt" TIMESTAMPTZ(3),
+
+    CONSTRAINT "EmbEnvironment_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "EmbWork" (
+    "id" TEXT NOT NULL,
+    "environmentId" TEXT NOT NULL,
+    "sessionId" TEXT NOT NULL,
+    "state" "EmbWorkState" NOT NULL,
+    "metadata" JSONB NOT NULL,
+    "createdAt" TIMESTAMPTZ(3) NOT NULL,
+    "availableAt" TIMESTAMPTZ(3) NOT NULL,
+    "attempts" INTEGER NOT NULL DEFAULT 0,
+    "polledAt" TIMESTAMPTZ(3),
+    "acknowledgedAt" TIMESTAMPTZ(3),
+    "startedAt" TIMESTAMPTZ(3),
+    "latestHeartbeatAt" TIMESTAMPTZ(3),
+    "leaseTtlSeconds" INTEGER NOT NULL,
+    "stopRequestedAt" TIMESTAMPTZ(3),
+    "stoppedAt" TIMESTAMPTZ(3),
+    "tokenHash" TEXT,
+
+    CONSTRAINT "EmbWork_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "EmbWorkPoller" (
+    "environmentId" TEXT NOT NULL,
+    "workerId" TEXT NOT NULL,
+    "polledAt" TIMESTAMPTZ(3) NOT NULL,
+
+    CONSTRAINT "EmbWorkPoller_pkey" PRIMARY KEY ("environmentId","workerId")
+);
+
+-- CreateTable
+CREATE TABLE "EmbSession" (
+    "id" TEXT NOT NULL,
+    "agentId" TEXT NOT NULL,
+    "agentVersion" INTEGER NOT NULL,
+    "agent" JSONB NOT NULL,
+    "environmentId" TEXT NOT NULL,
+    "title" TEXT,
+    "metadata" JSONB NOT NULL,
+    "vaultIds" TEXT[],
+    "status" "EmbSessionStatus" NOT NULL,
+    "stopReason" JSONB,
+    "budgetCents" BIGINT,
+    "toolset" JSONB,
+    "nextSeq" INTEGER NOT NULL DEFAULT 1,
+    "inputTokens" BIGINT NOT NULL DEFAULT 0,
+    "outputTokens" BIGINT NOT NULL DEFAULT 0,
+    "cacheReadTokens" BIGINT NOT NULL DEFAULT 0,
+    "cacheWriteTokens" BIGINT NOT NULL DEFAULT 0,
+    "modelCostMicros" BIGINT DEFAULT 0,
+    "activeMs" BIGINT NOT NULL DEFAULT 0,
+    "runningSince" TIMESTAMPTZ(3),
+    "actionDeadline" TIMESTAMPTZ(3),
+    "createdAt" TIMESTAMPTZ(3) NOT NULL,
+    "updatedAt" TIMESTAMPTZ(3) NOT NULL,
+    "archivedAt" TIMESTAMPTZ(3),
+
+    CONSTRAINT "EmbSession_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "EmbEvent" (
+    "id" TEXT NOT NULL,
+    "sessionId" TEXT NOT NULL,
+    "seq" INTEGER NOT NULL,
+    "type" TEXT NOT NULL,
+    "payload" JSONB NOT NULL,
+    "internal" JSONB,
+    "createdAt" TIMESTAMPTZ(3) NOT NULL,
+    "processedAt" TIMESTAMPTZ(3),
+
+    CONSTRAINT "EmbEvent_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "EmbVault" (
+    "id" TEXT NOT NULL,
+    "displayName" TEXT NOT NULL,
+    "metadata" JSONB NOT NULL,
+    "createdAt" TIMESTAMPTZ(3) NOT NULL,
+    "updatedAt" TIMESTAMPTZ(3) NOT NULL,
+    "archivedAt" TIMESTAMPTZ(3),
+
+    CONSTRAINT "EmbVault_pkey" PRIMARY KEY ("id")
+);
+
+-- CreateTable
+CREATE TABLE "EmbCredential" (
+    "id" TEXT NOT NULL,
+    "vaultId" TEXT NOT NULL,
+    "displayName" TEXT,
+    "metadata" JSONB NOT NULL,
+    "auth" JSONB NOT NULL,
+    "mcpServerUrl" TEXT NOT NULL,
+    "secret" BYTEA NOT NULL,
+    "createdAt" TIMESTAMPTZ(3) NOT NULL,
+    "updatedAt" TIMESTAMPTZ(3) NOT NULL,
+    "archivedAt" TIMESTAMPTZ(3),
+
+    CONSTRAINT "EmbCredential_pkey" PRIMARY KEY ("id")
 );
 
 -- CreateTable
@@ -549,6 +693,39 @@ CREATE UNIQUE INDEX "AgentCredential_clientId_key" ON "AgentCredential"("clientI
 CREATE INDEX "AgentCredential_agentId_idx" ON "AgentCredential"("agentId");
 
 -- CreateIndex
+CREATE INDEX "EmbAgent_createdAt_id_idx" ON "EmbAgent"("createdAt", "id");
+
+-- CreateIndex
+CREATE INDEX "EmbEnvironment_createdAt_id_idx" ON "EmbEnvironment"("createdAt", "id");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "EmbWork_tokenHash_key" ON "EmbWork"("tokenHash");
+
+-- CreateIndex
+CREATE INDEX "EmbWork_environmentId_state_availableAt_idx" ON "EmbWork"("environmentId", "state", "availableAt");
+
+-- CreateIndex
+CREATE INDEX "EmbWork_sessionId_idx" ON "EmbWork"("sessionId");
+
+-- CreateIndex
+CREATE INDEX "EmbSession_createdAt_id_idx" ON "EmbSession"("createdAt", "id");
+
+-- CreateIndex
+CREATE INDEX "EmbSession_agentId_createdAt_idx" ON "EmbSession"("agentId", "createdAt");
+
+-- CreateIndex
+CREATE INDEX "EmbSession_status_idx" ON "EmbSession"("status");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "EmbEvent_sessionId_seq_key" ON "EmbEvent"("sessionId", "seq");
+
+-- CreateIndex
+CREATE INDEX "EmbVault_createdAt_id_idx" ON "EmbVault"("createdAt", "id");
+
+-- CreateIndex
+CREATE INDEX "EmbCredential_vaultId_mcpServerUrl_idx" ON "EmbCredential"("vaultId", "mcpServerUrl");
+
+-- CreateIndex
 CREATE UNIQUE INDEX "Run_claudeSessionId_key" ON "Run"("claudeSessionId");
 
 -- CreateIndex
@@ -631,6 +808,21 @@ ALTER TABLE "AccessToken" ADD CONSTRAINT "AccessToken_personId_fkey" FOREIGN KEY
 
 -- AddForeignKey
 ALTER TABLE "AgentCredential" ADD CONSTRAINT "AgentCredential_agentId_fkey" FOREIGN KEY ("agentId") REFERENCES "Agent"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "EmbAgentVersion" ADD CONSTRAINT "EmbAgentVersion_agentId_fkey" FOREIGN KEY ("agentId") REFERENCES "EmbAgent"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "EmbWork" ADD CONSTRAINT "EmbWork_environmentId_fkey" FOREIGN KEY ("environmentId") REFERENCES "EmbEnvironment"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "EmbWorkPoller" ADD CONSTRAINT "EmbWorkPoller_environmentId_fkey" FOREIGN KEY ("environmentId") REFERENCES "EmbEnvironment"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "EmbEvent" ADD CONSTRAINT "EmbEvent_sessionId_fkey" FOREIGN KEY ("sessionId") REFERENCES "EmbSession"("id") ON DELETE CASCADE ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "EmbCredential" ADD CONSTRAINT "EmbCredential_vaultId_fkey" FOREIGN KEY ("vaultId") REFERENCES "EmbVault"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 
 -- AddForeignKey
 ALTER TABLE "Run" ADD CONSTRAINT "Run_agentId_fkey" FOREIGN KEY ("agentId") REFERENCES "Agent"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
