@@ -1,0 +1,123 @@
+import { z } from 'zod'
+import { slug } from '#lib/core/slug.ts'
+import { agentLayer, type AgentStatus, type CreationStepName, type Environment, tiers, type ToolClass, toolClasses } from '#lib/registry/schema.ts'
+
+/** A scope asked for while creating an agent: pre-approved by the template's scoping policy it becomes a grant, else a request. */
+export const scopeWish = z.strictObject({
+  serverId: z.string().max(100),
+  class: z.enum(toolClasses),
+  toolName: z.string().min(1).max(200).nullable().default(null),
+  days: z.int().min(1).max(365).nullable().default(null),
+  reason: z.string().trim().max(1000).default(''),
+})
+export type ScopeWish = z.infer<typeof scopeWish>
+
+export const createAgentInput = z.strictObject({
+  id: slug,
+  name: z.string().trim().min(1, 'Give it a name.').max(100),
+  purpose: z.string().trim().min(1, 'Say what it is for.').max(500),
+  ownerTeamId: z.string().min(1, 'Every agent has an owner team.').max(100),
+  accountablePersonId: z.uuid('Every agent has an accountable person.'),
+  tier: z.enum(tiers),
+  templateId: z.string().min(1, 'Pick a template.').max(100),
+  /** Left out: the newest published version. */
+  templateVersion: z.string().max(50).optional(),
+  layer: agentLayer.default({ prompt: '', parameters: {} }),
+  /** Five cron fields in UTC, or null: only started by hand. */
+  schedule: z.string().trim().max(100).nullable().default(null),
+  /** Calendar-month budget in micro-dollars as a decimal number or string; null: the organization's default. */
+  monthlyBudgetMicros: z.coerce.bigint().nonnegative().nullable().default(null),
+  scopes: z.array(scopeWish).max(50).default([]),
+  /** Whether a first run starts when it is ready. */
+  firstRun: z.boolean().default(false),
+})
+export type CreateAgentInput = z.infer<typeof createAgentInput>
+export type CreateAgentDraft = z.input<typeof createAgentInput>
+
+/** Something that stops creation: `field` is the input's path (`schedule`, `scopes.1.serverId`). */
+export type Problem = { field: string; message: string; rule?: string }
+
+/** Everything `createAgent` would create, for the wizard's last step and `wheelhouse agents create --dry-run`. */
+export type AgentPreview = {
+  problems: Problem[]
+  agent: { id: string; name: string; purpose: string; ownerTeamId: string; accountablePersonId: string; tier: string }
+  /** null when the template is unknown. */
+  version: {
+    templateId: string
+    templateVersion: string
+    digest: string
+    model: string
+    system: string
+    rendered: Record<string, unknown>
+  } | null
+  grants: PreviewScope[]
+  requests: PreviewScope[]
+  schedule: { cron: string; nextRuns: Date[] } | null
+  guardrails: string
+  steps: { step: CreationStepName; label: string }[]
+  /** The registry entry as YAML; '' when there is no version to show. */
+  yaml: string
+}
+export type PreviewScope = {
+  serverId: string
+  serverName: string
+  environment: Environment
+  class: ToolClass
+  toolName: string | null
+  days: number | null
+  /** Names of the approved tools it reaches. */
+  tools: string[]
+  /** Why it is pre-approved or has to be asked for. */
+  because: string
+}
+
+export const changeAgentLogicInput = z.strictObject({
+  agentId: z.string(),
+  layer: agentLayer,
+  /** Left out: stays on the template version it has. */
+  templateVersion: z.string().max(50).optional(),
+  /** The version the edit started from: somebody else's newer one is not overwritten. */
+  expectedVersion: z.int().positive().optional(),
+})
+export type ChangeAgentLogicInput = z.infer<typeof changeAgentLogicInput>
+
+export const updateAgentInput = z.strictObject({
+  agentId: z.string(),
+  name: createAgentInput.shape.name.optional(),
+  purpose: createAgentInput.shape.purpose.optional(),
+  ownerTeamId: createAgentInput.shape.ownerTeamId.optional(),
+  accountablePersonId: createAgentInput.shape.accountablePersonId.optional(),
+  tier: createAgentInput.shape.tier.optional(),
+  monthlyBudgetMicros: z.coerce.bigint().nonnegative().nullable().optional(),
+})
+export type UpdateAgentInput = z.infer<typeof updateAgentInput>
+
+const reason = z.string().trim().min(1, 'Say why: the owner and the audit log keep it.').max(1000)
+export const moveAgentInput = z.strictObject({ agentId: z.string(), reason })
+export type MoveAgentInput = z.infer<typeof moveAgentInput>
+
+export const setScheduleInput = z.strictObject({
+  agentId: z.string(),
+  schedule: createAgentInput.shape.schedule,
+  enabled: z.boolean().default(true),
+})
+export type SetScheduleInput = z.infer<typeof setScheduleInput>
+
+export const markReviewedInput = z.strictObject({ agentId: z.string() })
+export type MarkReviewedInput = z.infer<typeof markReviewedInput>
+
+/** A move the state does not allow. */
+export type MoveRefusal = { rule: string; message: string; status: AgentStatus }
+
+/** One document's part of the plan. */
+export type ManifestChange = {
+  id: string
+  line: number
+  action: 'create' | 'change' | 'none'
+  /** Words for people: `purpose: "a" → "b"`, `grant erp read`. */
+  changes: string[]
+}
+export type ManifestProblem = { line: number; column: number; id: string | null; message: string }
+
+/** What applying did, or with `dryRun` would do. With problems nothing is applied. */
+export type ManifestPlan = { applied: boolean; changes: ManifestChange[]; problems: ManifestProblem[] }

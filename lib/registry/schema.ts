@@ -1,0 +1,337 @@
+import { z } from 'zod'
+import { slug } from '#lib/core/slug.ts'
+
+export const tiers = ['low', 'medium', 'high'] as const
+export type Tier = (typeof tiers)[number]
+
+export const agentStatuses = ['provisioning', 'active', 'suspended', 'retired'] as const
+export type AgentStatus = (typeof agentStatuses)[number]
+
+export const environments = ['development', 'staging', 'production'] as const
+export type Environment = (typeof environments)[number]
+
+export const sensitivities = ['public', 'internal', 'confidential', 'restricted'] as const
+export type Sensitivity = (typeof sensitivities)[number]
+
+/** In rising order: a grant of a class implies the classes before it. */
+export const toolClasses = ['read', 'write', 'destructive'] as const
+export type ToolClass = (typeof toolClasses)[number]
+
+export const toolStates = ['approved', 'quarantined', 'removed'] as const
+export type ToolState = (typeof toolStates)[number]
+
+/** Shown for every agent and never set: guardrails cannot be opted out of. */
+export const inheritedGuardrails = 'inherited (sandbox, audit, kill-switch)'
+
+// Catalog ---------------------------------------------------------------------------------------------------------------
+
+export const agentSorts = ['id', 'name', 'owner', 'status', 'tier', 'runs', 'cost', 'escalation', 'reviewed', 'created'] as const
+export type AgentSort = (typeof agentSorts)[number]
+
+/**
+ * What page, REST and CLI ask the catalog with. `q` is the query language (`can:write env:production owner:x text`, see
+ * query-language.ts); the other filters are the same qualifiers spelled out and narrow further. Values separated by commas mean any of them.
+ */
+export const agentListQuery = z.strictObject({
+  q: z.string().max(500).default(''),
+  can: z.enum(toolClasses).optional(),
+  env: z.string().max(100).optional(),
+  server: z.string().max(500).optional(),
+  owner: z.string().max(500).optional(),
+  status: z.string().max(100).optional(),
+  tier: z.string().max(100).optional(),
+  template: z.string().max(500).optional(),
+  sort: z.enum(agentSorts).default('id'),
+  order: z.enum(['asc', 'desc']).default('asc'),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().max(1000).optional(),
+})
+export type AgentListQuery = z.infer<typeof agentListQuery>
+/** The same before defaults: what a caller has to write. */
+export type AgentListInput = z.input<typeof agentListQuery>
+
+/** Measured over the last 30 UTC days including today, from the day roll-ups; never typed in. */
+export type Measured = {
+  /** Runs. */
+  monthlyRuns: number
+  /** Micro-dollars of model usage. */
+  cost30dMicros: bigint
+  /** Model requests without a price: the cost is at least this much when it is not 0. */
+  unpricedRequests: number
+  /** Runs with an escalation divided by runs, 0 to 1; null: no runs. */
+  escalationRate: number | null
+  /** The last UTC day with a run, at midnight; null: none in the roll-ups. */
+  lastRunDay: Date | null
+}
+
+export type ScopeChip = {
+  serverId: string
+  environment: Environment
+  class: ToolClass
+  /** null: every tool of the class and of the classes below it. */
+  toolName: string | null
+  expiresAt: Date | null
+}
+
+/** One row of the catalog. */
+export type AgentRow = Measured & {
+  id: string
+  name: string
+  purpose: string
+  owner: { id: string; name: string }
+  accountable: PersonRef
+  tier: Tier
+  status: AgentStatus
+  version: number
+  /** `latest` is the newest published version; it differs from `version` when the agent has drifted behind. */
+  template: { id: string; version: string; latest: string | null }
+  /** Grants in force, by server. */
+  scopes: ScopeChip[]
+  schedule: string | null
+  lastReviewedAt: Date | null
+  nextReviewAt: Date | null
+  createdAt: Date
+  demo: boolean
+}
+
+export type PersonRef = { id: string; name: string; active: boolean }
+
+export type AgentList = {
+  items: AgentRow[]
+  /** How many match, over all pages. */
+  total: number
+  nextCursor: string | null
+  prevCursor: string | null
+}
+
+/** Counts by value; each facet ignores its own filter, so that another value can be picked. Sorted by count, then value. */
+export type AgentFacets = Record<'status' | 'owner' | 'tier' | 'template', { value: string; label: string; count: number }[]>
+
+/** A grant in force, as part of an agent's effective access. */
+export type AccessGrant = {
+  id: string
+  serverId: string
+  serverName: string
+  environment: Environment
+  sensitivity: Sensitivity
+  class: ToolClass
+  toolName: string | null
+  reason: string
+  /** 'template', 'request' or 'import' */
+  via: string
+  requestId: string | null
+  createdAt: Date
+  expiresAt: Date | null
+  /** Names of the approved tools this grant reaches now. */
+  tools: string[]
+}
+
+/** Everything the registry knows about an agent. */
+export type AgentView = AgentRow & {
+  statusReason: string | null
+  statusChangedAt: Date
+  scheduleEnabled: boolean
+  monthlyBudgetMicros: bigint | null
+  createdBy: { id: string; name: string } | null
+  updatedAt: Date
+  guardrails: typeof inheritedGuardrails
+  /** Effective access, computed: grants in force on active servers. */
+  access: AccessGrant[]
+  /** The team's own layer of the current version. */
+  layer: AgentLayer
+  /** Newest first. */
+  versions: AgentVersionRow[]
+  pendingScopeRequests: number
+}
+
+/** The team's part of a version: its prompt layer and the template's parameters. */
+export const agentLayer = z.strictObject({
+  prompt: z.string().max(20_000),
+  parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+})
+export type AgentLayer = z.infer<typeof agentLayer>
+
+export type AgentVersionRow = {
+  version: number
+  templateId: string
+  templateVersion: string
+  digest: string
+  createdAt: Date
+  createdBy: { id: string; name: string } | null
+  /** Where it runs at Claude, once provisioned. */
+  claude: { agentId: string; version: number; boundAt: Date } | null
+}
+
+export type AgentVersionView = AgentVersionRow & {
+  layer: AgentLayer
+  /** { system, model, tools, mcpServers, limits } exactly as sent to Claude. */
+  rendered: Record<string, unknown>
+}
+
+export const creationSteps = ['register', 'scopes', 'claude', 'credentials', 'schedule', 'activate', 'first_run'] as const
+export type CreationStepName = (typeof creationSteps)[number]
+export const creationStepStates = ['pending', 'running', 'done', 'failed'] as const
+
+/** The live creation log, in order. */
+export type CreationLog = {
+  agentId: string
+  status: AgentStatus
+  /** The first run, once it exists. */
+  firstRunId: string | null
+  /** From registration to the end of the last step, in milliseconds; null while a step is open. */
+  elapsedMs: number | null
+  steps: {
+    step: CreationStepName
+    state: (typeof creationStepStates)[number]
+    detail: string | null
+    attempts: number
+    startedAt: Date | null
+    finishedAt: Date | null
+  }[]
+}
+
+// Teams and people --------------------------------------------------------------------------------------------------------
+
+export type TeamRow = {
+  id: string
+  name: string
+  costCenter: string | null
+  members: number
+  leads: { id: string; name: string }[]
+  /** Agents that are not retired. */
+  agents: number
+  demo: boolean
+}
+
+export type PersonRow = {
+  id: string
+  name: string
+  email: string
+  active: boolean
+  roles: string[]
+  teamIds: string[]
+  demo: boolean
+}
+
+export const personListQuery = z.strictObject({
+  search: z.string().max(200).optional(),
+  teamId: z.string().max(100).optional(),
+  /** Only people who can sign in. */
+  active: z.boolean().optional(),
+})
+export type PersonListQuery = z.infer<typeof personListQuery>
+
+export const createTeamInput = z.strictObject({
+  id: slug,
+  name: z.string().trim().min(1).max(100),
+  costCenter: z.string().trim().min(1).max(50).nullable().default(null),
+})
+export type CreateTeamInput = z.infer<typeof createTeamInput>
+
+// Servers -----------------------------------------------------------------------------------------------------------------
+
+export const registerServerInput = z.strictObject({
+  id: slug,
+  name: z.string().trim().min(1).max(100),
+  description: z.string().trim().max(1000).default(''),
+  url: z.url({ protocol: /^https?$/, error: 'Use an http or https address.' }).max(500),
+  environment: z.enum(environments),
+  sensitivity: z.enum(sensitivities),
+})
+export type RegisterServerInput = z.infer<typeof registerServerInput>
+
+export const updateServerInput = z.strictObject({
+  id: z.string(),
+  name: z.string().trim().min(1).max(100).optional(),
+  description: z.string().trim().max(1000).optional(),
+  url: registerServerInput.shape.url.optional(),
+  environment: z.enum(environments).optional(),
+  sensitivity: z.enum(sensitivities).optional(),
+  status: z.enum(['active', 'disabled']).optional(),
+})
+export type UpdateServerInput = z.infer<typeof updateServerInput>
+
+/** Write-only: `secret` is sealed at once and never shown again. For 'basic' it is `user:password`, for 'header' the header's value. */
+export const setServerCredentialInput = z
+  .strictObject({
+    serverId: z.string(),
+    kind: z.enum(['bearer', 'basic', 'header']),
+    headerName: z
+      .string()
+      .regex(/^[A-Za-z0-9-]{1,100}$/, 'Use letters, digits and hyphens.')
+      .optional(),
+    secret: z
+      .string()
+      .min(1)
+      .max(8000)
+      .regex(/^[^\r\n]*$/, 'A credential is one line.'),
+  })
+  .refine((input) => (input.kind === 'header') === (input.headerName !== undefined), {
+    path: ['headerName'],
+    error: "A header name belongs to the kind 'header', and only to it.",
+  })
+export type SetServerCredentialInput = z.infer<typeof setServerCredentialInput>
+
+export const classifyToolInput = z.strictObject({ serverId: z.string(), name: z.string(), class: z.enum(toolClasses) })
+export type ClassifyToolInput = z.infer<typeof classifyToolInput>
+
+/** The hash the approver has seen: a definition that changed meanwhile is not approved by accident. */
+export const approveToolInput = z.strictObject({ serverId: z.string(), name: z.string(), definitionHash: z.string() })
+export type ApproveToolInput = z.infer<typeof approveToolInput>
+
+/** What a server lists (MCP `tools/list`), to be compared with what is known. */
+export const recordServerToolsInput = z.strictObject({
+  serverId: z.string(),
+  tools: z.array(
+    z.object({
+      name: z.string().min(1).max(200),
+      title: z.string().optional(),
+      description: z.string().optional(),
+      inputSchema: z.record(z.string(), z.unknown()),
+      annotations: z.record(z.string(), z.unknown()).optional(),
+    }),
+  ),
+  /** What a tool never seen before starts as. */
+  newToolState: z.enum(['approved', 'quarantined']),
+})
+export type RecordServerToolsInput = z.infer<typeof recordServerToolsInput>
+
+export type ServerRow = {
+  id: string
+  name: string
+  description: string
+  url: string
+  environment: Environment
+  sensitivity: Sensitivity
+  status: 'active' | 'disabled'
+  /** Approved tools by class, and how many wait for a review. */
+  tools: Record<ToolClass | 'quarantined', number>
+  /** Agents that hold a grant in force. */
+  agents: number
+  /** null: none is set; the secret itself is never shown. */
+  credential: { kind: string; headerName: string | null; updatedAt: Date; lastUsedAt: Date | null } | null
+  demo: boolean
+}
+
+export type ToolView = {
+  name: string
+  title: string | null
+  description: string
+  inputSchema: Record<string, unknown>
+  annotations: Record<string, unknown>
+  class: ToolClass
+  /** 'annotations': the server said so; 'platform': somebody here did. */
+  classSource: string
+  state: ToolState
+  definitionHash: string
+  firstSeenAt: Date
+  lastSeenAt: Date
+}
+
+export type ServerView = ServerRow & {
+  toolList: ToolView[]
+  /** Who holds what: grants in force, by agent. */
+  holders: (ScopeChip & { grantId: string; agent: { id: string; name: string; status: AgentStatus }; owner: { id: string; name: string } })[]
+  createdAt: Date
+  updatedAt: Date
+}

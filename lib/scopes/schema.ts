@@ -1,0 +1,124 @@
+import { z } from 'zod'
+import { type AccessGrant, type AgentStatus, type Environment, type PersonRef, type Sensitivity, type Tier, type ToolClass, toolClasses } from '#lib/registry/schema.ts'
+
+/** The longest a person may grant a scope for at once. */
+export const grantDaysMax = 365
+
+const days = z.int().min(1, 'Grant it for at least one day.').max(grantDaysMax, `Grant it for at most ${grantDaysMax} days.`)
+
+export const requestScopeInput = z.strictObject({
+  agentId: z.string().max(100),
+  serverId: z.string().max(100),
+  class: z.enum(toolClasses),
+  /** Only this tool; null: every tool of the class and of the classes below it. */
+  toolName: z.string().min(1).max(200).nullable().default(null),
+  /** null: until revoked. */
+  days: days.nullable().default(null),
+  reason: z.string().trim().min(5, 'Say in a sentence what the agent needs it for.').max(1000),
+})
+export type RequestScopeInput = z.infer<typeof requestScopeInput>
+
+export const decideScopeRequestInput = z.discriminatedUnion('decision', [
+  z.strictObject({
+    requestId: z.uuid(),
+    decision: z.literal('approve'),
+    /** Left out: as long as was asked for; null: until revoked. */
+    days: days.nullable().optional(),
+    note: z.string().trim().max(1000).optional(),
+  }),
+  z.strictObject({
+    requestId: z.uuid(),
+    decision: z.literal('reject'),
+    note: z.string().trim().min(1, 'Say why: the requester reads it.').max(1000),
+  }),
+])
+export type DecideScopeRequestInput = z.infer<typeof decideScopeRequestInput>
+
+export const withdrawScopeRequestInput = z.strictObject({ requestId: z.uuid() })
+export type WithdrawScopeRequestInput = z.infer<typeof withdrawScopeRequestInput>
+
+export const revokeGrantInput = z.strictObject({
+  grantId: z.uuid(),
+  reason: z.string().trim().min(1, 'Say why: the owner reads it.').max(1000),
+})
+export type RevokeGrantInput = z.infer<typeof revokeGrantInput>
+
+export const scopeRequestStates = ['pending', 'approved', 'rejected', 'withdrawn'] as const
+export type ScopeRequestState = (typeof scopeRequestStates)[number]
+
+export const scopeRequestListQuery = z.strictObject({
+  state: z.enum(scopeRequestStates).optional(),
+  agentId: z.string().max(100).optional(),
+  serverId: z.string().max(100).optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  /** `nextCursor` of the page before. */
+  cursor: z.string().max(200).optional(),
+})
+export type ScopeRequestListQuery = z.infer<typeof scopeRequestListQuery>
+export type ScopeRequestListInput = z.input<typeof scopeRequestListQuery>
+
+export const grantListQuery = z.strictObject({
+  agentId: z.string().max(100).optional(),
+  serverId: z.string().max(100).optional(),
+  /** Also those that have expired or been revoked. */
+  history: z.boolean().default(false),
+})
+export type GrantListInput = z.input<typeof grantListQuery>
+
+/** A normal answer the person must be told and the auditor must find. `rule` names what refused it. */
+export type ScopeRefusal = { rule: ScopeRule; message: string }
+export const scopeRules = [
+  'scopes:agent_retired',
+  'scopes:already_held',
+  'scopes:already_pending',
+  'scopes:not_your_team',
+  'scopes:server_disabled',
+  'scopes:tool_unknown',
+  'scopes:already_decided',
+  'scopes:own_request',
+  'scopes:own_agent',
+  'scopes:not_your_request',
+  'scopes:already_revoked',
+] as const
+export type ScopeRule = (typeof scopeRules)[number]
+
+/** One row of the queue: oldest first while pending, newest first otherwise. */
+export type ScopeRequestRow = {
+  id: string
+  agent: { id: string; name: string; owner: { id: string; name: string }; tier: Tier; status: AgentStatus }
+  server: { id: string; name: string; environment: Environment; sensitivity: Sensitivity }
+  class: ToolClass
+  toolName: string | null
+  reason: string
+  /** Asked for; null: until revoked. */
+  days: number | null
+  state: ScopeRequestState
+  requestedBy: PersonRef
+  createdAt: Date
+  decidedBy: PersonRef | null
+  decidedAt: Date | null
+  decisionNote: string | null
+}
+
+export type ScopeRequestList = { items: ScopeRequestRow[]; total: number; nextCursor: string | null }
+
+export type ScopeRequestView = ScopeRequestRow & {
+  /** What the agent holds now, on every server. */
+  holds: AccessGrant[]
+  /** Approved tools of the server that the scope would newly reach, by class. */
+  reaches: { name: string; class: ToolClass; description: string }[]
+  /** Agents of the same template: how many there are, and how many hold at least this scope. */
+  peers: { templateId: string; total: number; holding: number; examples: { id: string; name: string }[] }
+  /** Refused calls of this agent on this server in the last 30 days. */
+  denials30d: number
+  /** Whether the person reading may decide, and why not. */
+  decidable: { allowed: true } | { allowed: false; refusal: { rule: string; message: string } }
+}
+
+/** A grant with whom it belongs to. */
+export type GrantView = AccessGrant & {
+  agent: { id: string; name: string; status: AgentStatus }
+  owner: { id: string; name: string }
+  state: 'in_force' | 'expired' | 'revoked'
+  revokedAt: Date | null
+}
