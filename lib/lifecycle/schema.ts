@@ -52,7 +52,7 @@ export type AgentPreview = {
   } | null
   grants: PreviewScope[]
   requests: PreviewScope[]
-  schedule: { cron: string; nextRuns: Date[] } | null
+  schedule: { cron: string; nextRuns: string[] } | null
   guardrails: string
   steps: { step: CreationStepName; label: string }[]
   /** The registry entry as YAML; '' when there is no version to show. */

@@ -1,3 +1,4 @@
+// Views are JSON as they are: times are ISO 8601 in UTC, money is micro-dollars as a decimal string.
 import { z } from 'zod'
 import { slug } from '#lib/core/slug.ts'
 
@@ -54,14 +55,14 @@ export type AgentListInput = z.input<typeof agentListQuery>
 export type Measured = {
   /** Runs. */
   monthlyRuns: number
-  /** Micro-dollars of model usage. */
-  cost30dMicros: bigint
+  /** Micro-dollars of model usage, as a decimal string. */
+  cost30dMicros: string
   /** Model requests without a price: the cost is at least this much when it is not 0. */
   unpricedRequests: number
   /** Runs with an escalation divided by runs, 0 to 1; null: no runs. */
   escalationRate: number | null
   /** The last UTC day with a run, at midnight; null: none in the roll-ups. */
-  lastRunDay: Date | null
+  lastRunDay: string | null
 }
 
 export type ScopeChip = {
@@ -70,7 +71,7 @@ export type ScopeChip = {
   class: ToolClass
   /** null: every tool of the class and of the classes below it. */
   toolName: string | null
-  expiresAt: Date | null
+  expiresAt: string | null
 }
 
 /** One row of the catalog. */
@@ -88,9 +89,9 @@ export type AgentRow = Measured & {
   /** Grants in force, by server. */
   scopes: ScopeChip[]
   schedule: string | null
-  lastReviewedAt: Date | null
-  nextReviewAt: Date | null
-  createdAt: Date
+  lastReviewedAt: string | null
+  nextReviewAt: string | null
+  createdAt: string
   demo: boolean
 }
 
@@ -120,8 +121,8 @@ export type AccessGrant = {
   /** 'template', 'request' or 'import' */
   via: string
   requestId: string | null
-  createdAt: Date
-  expiresAt: Date | null
+  createdAt: string
+  expiresAt: string | null
   /** Names of the approved tools this grant reaches now. */
   tools: string[]
 }
@@ -129,11 +130,11 @@ export type AccessGrant = {
 /** Everything the registry knows about an agent. */
 export type AgentView = AgentRow & {
   statusReason: string | null
-  statusChangedAt: Date
+  statusChangedAt: string
   scheduleEnabled: boolean
-  monthlyBudgetMicros: bigint | null
+  monthlyBudgetMicros: string | null
   createdBy: { id: string; name: string } | null
-  updatedAt: Date
+  updatedAt: string
   guardrails: typeof inheritedGuardrails
   /** Effective access, computed: grants in force on active servers. */
   access: AccessGrant[]
@@ -156,10 +157,10 @@ export type AgentVersionRow = {
   templateId: string
   templateVersion: string
   digest: string
-  createdAt: Date
+  createdAt: string
   createdBy: { id: string; name: string } | null
   /** Where it runs at Claude, once provisioned. */
-  claude: { agentId: string; version: number; boundAt: Date } | null
+  claude: { agentId: string; version: number; boundAt: string } | null
 }
 
 export type AgentVersionView = AgentVersionRow & {
@@ -185,8 +186,8 @@ export type CreationLog = {
     state: (typeof creationStepStates)[number]
     detail: string | null
     attempts: number
-    startedAt: Date | null
-    finishedAt: Date | null
+    startedAt: string | null
+    finishedAt: string | null
   }[]
 }
 
@@ -309,7 +310,7 @@ export type ServerRow = {
   /** Agents that hold a grant in force. */
   agents: number
   /** null: none is set; the secret itself is never shown. */
-  credential: { kind: string; headerName: string | null; updatedAt: Date; lastUsedAt: Date | null } | null
+  credential: { kind: string; headerName: string | null; updatedAt: string; lastUsedAt: Date | null } | null
   demo: boolean
 }
 
@@ -324,14 +325,14 @@ export type ToolView = {
   classSource: string
   state: ToolState
   definitionHash: string
-  firstSeenAt: Date
-  lastSeenAt: Date
+  firstSeenAt: string
+  lastSeenAt: string
 }
 
 export type ServerView = ServerRow & {
   toolList: ToolView[]
   /** Who holds what: grants in force, by agent. */
   holders: (ScopeChip & { grantId: string; agent: { id: string; name: string; status: AgentStatus }; owner: { id: string; name: string } })[]
-  createdAt: Date
-  updatedAt: Date
+  createdAt: string
+  updatedAt: string
 }

@@ -94,9 +94,9 @@ export type ScopeRequestRow = {
   days: number | null
   state: ScopeRequestState
   requestedBy: PersonRef
-  createdAt: Date
+  createdAt: string
   decidedBy: PersonRef | null
-  decidedAt: Date | null
+  decidedAt: string | null
   decisionNote: string | null
 }
 
@@ -120,5 +120,5 @@ export type GrantView = AccessGrant & {
   agent: { id: string; name: string; status: AgentStatus }
   owner: { id: string; name: string }
   state: 'in_force' | 'expired' | 'revoked'
-  revokedAt: Date | null
+  revokedAt: string | null
 }
