@@ -11,7 +11,10 @@ export async function startRun(ctx: Ctx, input: StartRunInput): Promise<Result<{
 }
 
 /** Stops one run: its token is refused from the commit on, its session is interrupted by a job. Needs `runs:stop`; a run that has ended stays as it is. */
-export async function stopRun(ctx: Ctx, input: StopRunInput): Promise<Result<{ runId: string }, { reason: 'not_open'; state: string }>> {
+export async function stopRun(
+  ctx: Ctx,
+  input: StopRunInput,
+): Promise<Result<{ runId: string }, { reason: 'not_open'; state: string }>> {
   throw new Error(`not built yet ${String(ctx)} ${String(input)}`)
 }
 
@@ -21,6 +24,9 @@ export async function resolveEscalation(ctx: Ctx, input: ResolveEscalationInput)
 }
 
 /** Tries a creation again that failed; steps that are done stay done. Needs `agents:create`. */
-export async function retryProvisioning(ctx: Ctx, input: { agentId: string }): Promise<Result<{ agentId: string }, { reason: 'nothing_failed' }>> {
+export async function retryProvisioning(
+  ctx: Ctx,
+  input: { agentId: string },
+): Promise<Result<{ agentId: string }, { reason: 'nothing_failed' }>> {
   throw new Error(`not built yet ${String(ctx)} ${String(input)}`)
 }

@@ -59,7 +59,7 @@ export type LaunchRefusal = {
   stopOrderId?: string
 }
 
-/** A run in lists. Times are ISO 8601 in UTC; `costMicros` is micro-dollars as a decimal string, null when a part of it is not priced. */
+/** A run in lists. `costMicros` is micro-dollars, null when a part of it is not priced. */
 export type RunRow = {
   id: string
   agentId: string
@@ -74,12 +74,12 @@ export type RunRow = {
   /** A row of the demo history: it never ran. */
   demo: boolean
   requestedBy: { id: string; name: string } | null
-  createdAt: string
-  startedAt: string | null
-  endedAt: string | null
+  createdAt: Date
+  startedAt: Date | null
+  endedAt: Date | null
   stopReason: string | null
   summary: string | null
-  costMicros: string | null
+  costMicros: bigint | null
   turns: number
   toolCalls: number
   deniedCalls: number
@@ -130,7 +130,7 @@ export type RunEventPayload =
         outputTokens: number
         cacheReadTokens: number
         cacheWriteTokens: number
-        /** null: not priced */
+        /** Micro-dollars as a decimal string (the log is JSON); null: not priced. */
         costMicros: string | null
       }
     }
@@ -139,7 +139,7 @@ export type RunEventPayload =
   | { kind: 'note'; payload: { text: string } }
 
 export type RunEventKind = RunEventPayload['kind']
-export type RunEventView = { seq: number; at: string } & RunEventPayload
+export type RunEventView = { seq: number; at: Date } & RunEventPayload
 
 export const escalationKinds = ['escalate', 'held', 'refusal'] as const
 export type EscalationKind = (typeof escalationKinds)[number]
@@ -163,8 +163,8 @@ export type EscalationView = {
   title: string
   /** What the agent said (`escalate`), or the call with its rule (`held`, `refusal`). */
   detail: Record<string, unknown>
-  createdAt: string
-  resolvedAt: string | null
+  createdAt: Date
+  resolvedAt: Date | null
   resolvedBy: { id: string; name: string } | null
 }
 

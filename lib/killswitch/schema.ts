@@ -33,11 +33,11 @@ export type StopListQuery = z.infer<typeof stopListQuery>
 export type StopAckView = {
   process: string
   instance: string
-  at: string
+  at: Date
   detail: Record<string, unknown>
 }
 
-/** An order. In force while `releasedAt` is null. Times are ISO 8601 in UTC. */
+/** An order. In force while `releasedAt` is null. */
 export type StopOrderView = {
   id: string
   scope: StopScope
@@ -46,9 +46,9 @@ export type StopOrderView = {
   targetName: string
   reason: string
   orderedBy: { id: string | null; name: string }
-  orderedAt: string
+  orderedAt: Date
   releasedBy: { id: string | null; name: string } | null
-  releasedAt: string | null
+  releasedAt: Date | null
   releaseReason: string | null
   acks: StopAckView[]
   /** Runs the order covered that are not proven stopped yet. */
@@ -63,12 +63,12 @@ export type BlastRadius = {
   targetId: string
   targetName: string
   agents: { total: number; items: { id: string; name: string }[] }
-  openRuns: { total: number; items: { id: string; agentId: string; agentName: string; startedAt: string | null }[] }
+  openRuns: { total: number; items: { id: string; agentId: string; agentName: string; startedAt: Date | null }[] }
   schedules: { total: number; items: { agentId: string; agentName: string; schedule: string }[] }
   /** Runs go on for a server or tool order: only its calls are refused. */
   stopsRuns: boolean
 }
 
 /** The second of two orders for one target is told who was first. */
-export type OrderRefusal = { reason: 'already_stopped'; orderId: string; orderedBy: string; orderedAt: string }
-export type ReleaseRefusal = { reason: 'already_released'; releasedBy: string; releasedAt: string }
+export type OrderRefusal = { reason: 'already_stopped'; orderId: string; orderedBy: string; orderedAt: Date }
+export type ReleaseRefusal = { reason: 'already_released'; releasedBy: string; releasedAt: Date }

@@ -6,7 +6,7 @@ export type MetricsRange = z.infer<typeof metricsRange>
 export const agentMetricsQuery = metricsRange.extend({ agentId: z.string().min(1).max(100) })
 export type AgentMetricsQuery = z.infer<typeof agentMetricsQuery>
 
-/** One UTC day. Money is micro-dollars as a decimal string. Rates are 0 to 1, null without a run. */
+/** One UTC day. Money is integer micro-dollars. Rates are 0 to 1, null without a run. */
 export type DayPoint = {
   /** YYYY-MM-DD */
   day: string
@@ -17,7 +17,7 @@ export type DayPoint = {
   escalationRate: number | null
   toolCalls: number
   deniedCalls: number
-  costMicros: string
+  costMicros: bigint
   /** Model requests without a price; their cost is not in `costMicros`. */
   unpricedRequests: number
 }
@@ -52,8 +52,8 @@ export type FleetSummary = {
 export type MonthSpend = {
   /** YYYY-MM */
   month: string
-  spentMicros: string
-  budgetMicros: string
+  spentMicros: bigint
+  budgetMicros: bigint
   unpricedRequests: number
 }
 
@@ -66,7 +66,7 @@ export type AgentMetrics = {
   totals: Totals
   previous: Totals
   month: MonthSpend & { budgetSource: 'agent' | 'default' }
-  lastRunAt: string | null
+  lastRunAt: Date | null
 }
 
 export const costGrouping = z.strictObject({
@@ -79,7 +79,7 @@ export type CostRow = {
   key: string
   name: string
   runs: number
-  costMicros: string
+  costMicros: bigint
   unpricedRequests: number
 }
 
@@ -94,7 +94,7 @@ export const retirementQuery = z.strictObject({
 export type RetirementQuery = z.infer<typeof retirementQuery>
 
 export type RetirementReason =
-  | { kind: 'idle'; idleDays: number; lastRunAt: string | null }
+  | { kind: 'idle'; idleDays: number; lastRunAt: Date | null }
   | { kind: 'escalates'; escalationRate: number; threshold: number; runs: number; escalatedRuns: number }
 
 export type RetirementCandidate = {
@@ -105,18 +105,18 @@ export type RetirementCandidate = {
   accountablePerson: { id: string; name: string }
   demo: boolean
   reasons: RetirementReason[]
-  lastRunAt: string | null
+  lastRunAt: Date | null
   /** Last 30 days. */
   monthlyRuns: number
   escalationRate: number | null
   /** What the last 90 days cost, as an average of 30: what retiring it saves a month. */
-  monthlySavingMicros: string
+  monthlySavingMicros: bigint
 }
 
 export type RetirementList = {
   items: RetirementCandidate[]
   /** Sum of the items' `monthlySavingMicros`. */
-  monthlySavingMicros: string
+  monthlySavingMicros: bigint
   thresholds: RetirementQuery
 }
 
@@ -133,12 +133,12 @@ export type Usage = {
 export type PriceView = {
   id: string
   model: string
-  effectiveFrom: string
+  effectiveFrom: Date
   maxPromptTokens: number | null
-  inputMicros: string | null
-  outputMicros: string | null
-  cacheReadMicros: string | null
-  cacheWrite5mMicros: string | null
-  cacheWrite1hMicros: string | null
+  inputMicros: bigint | null
+  outputMicros: bigint | null
+  cacheReadMicros: bigint | null
+  cacheWrite5mMicros: bigint | null
+  cacheWrite1hMicros: bigint | null
   source: string
 }
