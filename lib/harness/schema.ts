@@ -1,3 +1,4 @@
+// Views are JSON as they are: times are ISO 8601 in UTC, money is micro-dollars as a decimal string.
 import { z } from 'zod'
 
 export const runStates = ['queued', 'running', 'stopping', 'succeeded', 'failed', 'stopped', 'refused'] as const
@@ -74,12 +75,12 @@ export type RunRow = {
   /** A row of the demo history: it never ran. */
   demo: boolean
   requestedBy: { id: string; name: string } | null
-  createdAt: Date
-  startedAt: Date | null
-  endedAt: Date | null
+  createdAt: string
+  startedAt: string | null
+  endedAt: string | null
   stopReason: string | null
   summary: string | null
-  costMicros: bigint | null
+  costMicros: string | null
   turns: number
   toolCalls: number
   deniedCalls: number
@@ -139,7 +140,7 @@ export type RunEventPayload =
   | { kind: 'note'; payload: { text: string } }
 
 export type RunEventKind = RunEventPayload['kind']
-export type RunEventView = { seq: number; at: Date } & RunEventPayload
+export type RunEventView = { seq: number; at: string } & RunEventPayload
 
 export const escalationKinds = ['escalate', 'held', 'refusal'] as const
 export type EscalationKind = (typeof escalationKinds)[number]
@@ -163,8 +164,8 @@ export type EscalationView = {
   title: string
   /** What the agent said (`escalate`), or the call with its rule (`held`, `refusal`). */
   detail: Record<string, unknown>
-  createdAt: Date
-  resolvedAt: Date | null
+  createdAt: string
+  resolvedAt: string | null
   resolvedBy: { id: string; name: string } | null
 }
 

@@ -1,3 +1,4 @@
+// Views are JSON as they are: times are ISO 8601 in UTC, money is micro-dollars as a decimal string.
 import { z } from 'zod'
 
 export const stopScopes = ['organization', 'team', 'server', 'agent', 'tool'] as const
@@ -33,7 +34,7 @@ export type StopListQuery = z.infer<typeof stopListQuery>
 export type StopAckView = {
   process: string
   instance: string
-  at: Date
+  at: string
   detail: Record<string, unknown>
 }
 
@@ -46,9 +47,9 @@ export type StopOrderView = {
   targetName: string
   reason: string
   orderedBy: { id: string | null; name: string }
-  orderedAt: Date
+  orderedAt: string
   releasedBy: { id: string | null; name: string } | null
-  releasedAt: Date | null
+  releasedAt: string | null
   releaseReason: string | null
   acks: StopAckView[]
   /** Runs the order covered that are not proven stopped yet. */
@@ -63,12 +64,12 @@ export type BlastRadius = {
   targetId: string
   targetName: string
   agents: { total: number; items: { id: string; name: string }[] }
-  openRuns: { total: number; items: { id: string; agentId: string; agentName: string; startedAt: Date | null }[] }
+  openRuns: { total: number; items: { id: string; agentId: string; agentName: string; startedAt: string | null }[] }
   schedules: { total: number; items: { agentId: string; agentName: string; schedule: string }[] }
   /** Runs go on for a server or tool order: only its calls are refused. */
   stopsRuns: boolean
 }
 
 /** The second of two orders for one target is told who was first. */
-export type OrderRefusal = { reason: 'already_stopped'; orderId: string; orderedBy: string; orderedAt: Date }
-export type ReleaseRefusal = { reason: 'already_released'; releasedBy: string; releasedAt: Date }
+export type OrderRefusal = { reason: 'already_stopped'; orderId: string; orderedBy: string; orderedAt: string }
+export type ReleaseRefusal = { reason: 'already_released'; releasedBy: string; releasedAt: string }

@@ -1,3 +1,4 @@
+// Views are JSON as they are: times are ISO 8601 in UTC, money is micro-dollars as a decimal string.
 import { z } from 'zod'
 
 export const metricsRange = z.strictObject({ days: z.coerce.number().int().min(1).max(400).default(30) })
@@ -17,7 +18,7 @@ export type DayPoint = {
   escalationRate: number | null
   toolCalls: number
   deniedCalls: number
-  costMicros: bigint
+  costMicros: string
   /** Model requests without a price; their cost is not in `costMicros`. */
   unpricedRequests: number
 }
@@ -52,8 +53,8 @@ export type FleetSummary = {
 export type MonthSpend = {
   /** YYYY-MM */
   month: string
-  spentMicros: bigint
-  budgetMicros: bigint
+  spentMicros: string
+  budgetMicros: string
   unpricedRequests: number
 }
 
@@ -66,7 +67,7 @@ export type AgentMetrics = {
   totals: Totals
   previous: Totals
   month: MonthSpend & { budgetSource: 'agent' | 'default' }
-  lastRunAt: Date | null
+  lastRunAt: string | null
 }
 
 export const costGrouping = z.strictObject({
@@ -79,7 +80,7 @@ export type CostRow = {
   key: string
   name: string
   runs: number
-  costMicros: bigint
+  costMicros: string
   unpricedRequests: number
 }
 
@@ -94,7 +95,7 @@ export const retirementQuery = z.strictObject({
 export type RetirementQuery = z.infer<typeof retirementQuery>
 
 export type RetirementReason =
-  | { kind: 'idle'; idleDays: number; lastRunAt: Date | null }
+  | { kind: 'idle'; idleDays: number; lastRunAt: string | null }
   | { kind: 'escalates'; escalationRate: number; threshold: number; runs: number; escalatedRuns: number }
 
 export type RetirementCandidate = {
@@ -105,18 +106,18 @@ export type RetirementCandidate = {
   accountablePerson: { id: string; name: string }
   demo: boolean
   reasons: RetirementReason[]
-  lastRunAt: Date | null
+  lastRunAt: string | null
   /** Last 30 days. */
   monthlyRuns: number
   escalationRate: number | null
   /** What the last 90 days cost, as an average of 30: what retiring it saves a month. */
-  monthlySavingMicros: bigint
+  monthlySavingMicros: string
 }
 
 export type RetirementList = {
   items: RetirementCandidate[]
   /** Sum of the items' `monthlySavingMicros`. */
-  monthlySavingMicros: bigint
+  monthlySavingMicros: string
   thresholds: RetirementQuery
 }
 
@@ -133,12 +134,12 @@ export type Usage = {
 export type PriceView = {
   id: string
   model: string
-  effectiveFrom: Date
+  effectiveFrom: string
   maxPromptTokens: number | null
-  inputMicros: bigint | null
-  outputMicros: bigint | null
-  cacheReadMicros: bigint | null
-  cacheWrite5mMicros: bigint | null
-  cacheWrite1hMicros: bigint | null
+  inputMicros: string | null
+  outputMicros: string | null
+  cacheReadMicros: string | null
+  cacheWrite5mMicros: string | null
+  cacheWrite1hMicros: string | null
   source: string
 }

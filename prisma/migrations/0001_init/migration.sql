@@ -315,8 +315,13 @@ CREATE TABLE "Run" (
     "input" TEXT NOT NULL,
     "claudeSessionId" TEXT,
     "claudeVaultId" TEXT,
+    "tokenExpiresAt" TIMESTAMPTZ(3),
     "simulated" BOOLEAN NOT NULL,
     "requestedById" UUID,
+    "scheduledFor" TIMESTAMPTZ(3),
+    "stopOrderId" UUID,
+    "followedBy" TEXT,
+    "followedUntil" TIMESTAMPTZ(3),
     "createdAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "startedAt" TIMESTAMPTZ(3),
     "endedAt" TIMESTAMPTZ(3),
@@ -329,6 +334,7 @@ CREATE TABLE "Run" (
     "cacheReadTokens" BIGINT NOT NULL DEFAULT 0,
     "cacheWriteTokens" BIGINT NOT NULL DEFAULT 0,
     "costMicros" BIGINT DEFAULT 0,
+    "listCostMicros" BIGINT,
     "activeMs" BIGINT NOT NULL DEFAULT 0,
     "turns" INTEGER NOT NULL DEFAULT 0,
     "toolCalls" INTEGER NOT NULL DEFAULT 0,
@@ -736,6 +742,12 @@ CREATE INDEX "Run_state_idx" ON "Run"("state");
 
 -- CreateIndex
 CREATE INDEX "Run_createdAt_idx" ON "Run"("createdAt" DESC);
+
+-- CreateIndex
+CREATE INDEX "Run_stopOrderId_idx" ON "Run"("stopOrderId");
+
+-- CreateIndex
+CREATE UNIQUE INDEX "Run_agentId_scheduledFor_key" ON "Run"("agentId", "scheduledFor");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "RunEvent_runId_claudeEventId_key" ON "RunEvent"("runId", "claudeEventId");
