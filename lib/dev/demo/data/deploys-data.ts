@@ -22,24 +22,42 @@ const features: Record<(typeof services)[number], readonly string[]> = {
   notifications: ['Quiet hours per recipient', 'Templates with a preview', 'Delivery log with reasons'],
   search: ['Typing mistakes are forgiven', 'Facets with counts', 'Results while you type'],
 } // prettier-ignore
-const internals = ['Runtime updated', 'Slow query rewritten', 'Dead code removed', 'Logs carry the request id', 'Dependency updates']
+const internals = [
+  'Runtime updated',
+  'Slow query rewritten',
+  'Dead code removed',
+  'Logs carry the request id',
+  'Dependency updates',
+]
 
 /** 60 deploys over three months, oldest first; fixes name tickets of the same product that were resolved before the deploy. */
 export function buildDeploys(tickets: readonly Ticket[], seed = 4_404): DeployRecord[] {
   const random = createRandom(seed)
-  const versions = new Map<string, [number, number, number]>(services.map((service, index) => [service, [index + 1, 4, 0]]))
+  const versions = new Map<string, [number, number, number]>(
+    services.map((service, index) => [service, [index + 1, 4, 0]]),
+  )
   const unreleased = new Map<string, Ticket[]>(
     services.map((service) => [service, tickets.filter((ticket) => ticket.product === service && isDone(ticket))]),
   )
   return Array.from({ length: 60 }, (_, index) => {
     const service = services[random.int(0, services.length - 1)]!
-    const at = new Date(Date.parse('2026-08-28T09:00:00Z') + index * 34 * 3_600_000 + random.int(0, 400) * 60_000).toISOString()
+    const at = new Date(
+      Date.parse('2026-08-28T09:00:00Z') + index * 34 * 3_600_000 + random.int(0, 400) * 60_000,
+    ).toISOString()
     const waiting = unreleased.get(service)!
     const fixed = waiting.filter((ticket) => ticket.updated_at < at).slice(0, 3)
-    unreleased.set(service, waiting.filter((ticket) => !fixed.includes(ticket)))
-    const changes: Change[] = fixed.map((ticket) => ({ type: 'fix', text: `Fixed: ${ticket.title}`, ticket: ticket.id }))
+    unreleased.set(
+      service,
+      waiting.filter((ticket) => !fixed.includes(ticket)),
+    )
+    const changes: Change[] = fixed.map((ticket) => ({
+      type: 'fix',
+      text: `Fixed: ${ticket.title}`,
+      ticket: ticket.id,
+    }))
     if (random.chance(0.55)) changes.push({ type: 'feature', text: random.pick(features[service]), ticket: null })
-    if (changes.length === 0 || random.chance(0.4)) changes.push({ type: 'internal', text: random.pick(internals), ticket: null })
+    if (changes.length === 0 || random.chance(0.4))
+      changes.push({ type: 'internal', text: random.pick(internals), ticket: null })
     const version = versions.get(service)!
     if (changes.some((change) => change.type === 'feature')) [version[1], version[2]] = [version[1] + 1, 0]
     else version[2] += 1

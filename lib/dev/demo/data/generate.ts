@@ -11,14 +11,26 @@ export function demoDataFiles(): Record<string, string> {
   const crm = buildCrm()
   const tickets = buildTickets(crm)
   return {
-    'invoices.csv': csv(invoices.map(({ unit_cents, amount_cents, currency, ...row }) => {
-      const { issued_on, due_on, status, ...head } = row
-      return { ...head, unit_price: decimal(unit_cents), amount: decimal(amount_cents), currency, issued_on, due_on, status }
-    })),
-    'purchase-orders.csv': csv(orders.map(({ unit_cents, currency, cost_center, ordered_on, status, ...head }) => {
-      const amount = decimal(unit_cents * head.quantity)
-      return { ...head, unit_price: decimal(unit_cents), amount, currency, cost_center, ordered_on, status }
-    })),
+    'invoices.csv': csv(
+      invoices.map(({ unit_cents, amount_cents, currency, ...row }) => {
+        const { issued_on, due_on, status, ...head } = row
+        return {
+          ...head,
+          unit_price: decimal(unit_cents),
+          amount: decimal(amount_cents),
+          currency,
+          issued_on,
+          due_on,
+          status,
+        }
+      }),
+    ),
+    'purchase-orders.csv': csv(
+      orders.map(({ unit_cents, currency, cost_center, ordered_on, status, ...head }) => {
+        const amount = decimal(unit_cents * head.quantity)
+        return { ...head, unit_price: decimal(unit_cents), amount, currency, cost_center, ordered_on, status }
+      }),
+    ),
     'planted.json': json(planted),
     'crm.json': json(crm),
     'tickets.json': json(tickets),

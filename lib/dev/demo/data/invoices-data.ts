@@ -56,7 +56,9 @@ export function buildInvoicesAndOrders(seed = 20_261_115): {
   const orders = Array.from({ length: orderCount }, (_, index) => buildOrder(index, random))
   const order = random.shuffled(orders.keys().toArray())
   const open = new Set(order.slice(0, openOrders))
-  const partial = new Set(order.filter((index) => orders[index]!.quantity >= 4 && !open.has(index)).slice(0, partialOrders))
+  const partial = new Set(
+    order.filter((index) => orders[index]!.quantity >= 4 && !open.has(index)).slice(0, partialOrders),
+  )
   const references = new Map<string, number>()
 
   const drafts: Draft[] = []
@@ -137,7 +139,10 @@ function plant(drafts: Draft[], { random, references, orders }: Sources & { orde
     const right = invoice.unit_cents
     invoice.unit_cents = Math.round((right * (100 + percent)) / 100)
     invoice.amount_cents = invoice.quantity * invoice.unit_cents
-    invoice.planted = { kind: 'amount_mismatch', note: `unit price ${percent > 0 ? '+' : ''}${percent} % against the order` }
+    invoice.planted = {
+      kind: 'amount_mismatch',
+      note: `unit price ${percent > 0 ? '+' : ''}${percent} % against the order`,
+    }
   }
   for (const extra of [2, 5]) {
     const invoice = take()
@@ -152,7 +157,9 @@ function plant(drafts: Draft[], { random, references, orders }: Sources & { orde
     invoice.planted = { kind: 'wrong_currency', note: `ordered in ${ordered}` }
   }
   const stranger = take()
-  const other = random.pick(suppliers.filter((supplier) => supplier.id !== stranger.supplier_id && supplier.currency === stranger.currency))
+  const other = random.pick(
+    suppliers.filter((supplier) => supplier.id !== stranger.supplier_id && supplier.currency === stranger.currency),
+  )
   stranger.planted = { kind: 'wrong_supplier', note: `ordered from ${stranger.supplier_id}` }
   Object.assign(stranger, {
     supplier_id: other.id,

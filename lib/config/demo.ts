@@ -1,0 +1,35 @@
+import { resolve } from 'node:path'
+import { type Environment, parseEnvironment, variables } from './shared.ts'
+
+const schema = variables
+  .pick({
+    DATABASE_URL: true,
+    WHEELHOUSE_HOME: true,
+    WHEELHOUSE_HOST: true,
+    WHEELHOUSE_DEMO_PORT: true,
+    WHEELHOUSE_DEMO_TOKEN: true,
+    WHEELHOUSE_ENCRYPTION_KEY: true,
+    WHEELHOUSE_LOG_LEVEL: true,
+    WHEELHOUSE_GRACE_MS: true,
+  })
+  .required({ DATABASE_URL: true, WHEELHOUSE_DEMO_TOKEN: true, WHEELHOUSE_ENCRYPTION_KEY: true })
+
+export type DemoConfig = ReturnType<typeof parseDemoConfig>
+
+/** Reads the environment of the demo MCP servers and of the demo seed; throws `ConfigError` naming every wrong variable. */
+export function parseDemoConfig(env: Environment = process.env) {
+  const values = parseEnvironment('demo', schema, env)
+  return {
+    databaseUrl: values.DATABASE_URL,
+    /** Absolute; the demo's git repository and files live below it. */
+    home: resolve(values.WHEELHOUSE_HOME),
+    host: values.WHEELHOUSE_HOST,
+    /** The first of the demo servers' ports; the others follow. */
+    port: values.WHEELHOUSE_DEMO_PORT,
+    /** What the demo servers ask for, and what the seed stores as their upstream credential. */
+    token: values.WHEELHOUSE_DEMO_TOKEN,
+    encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
+    logLevel: values.WHEELHOUSE_LOG_LEVEL,
+    graceMs: values.WHEELHOUSE_GRACE_MS,
+  }
+}
