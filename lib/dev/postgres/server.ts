@@ -37,7 +37,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
   await stopLeftOver(folder)
   const child = spawn(programs.postgres, ['-D', folder, '-p', String(options.port), ...settings(options.durable)], {
     cwd: folder,
-    env: { LC_ALL: 'C', TZ: 'UTC' },
+    env: { NODE_ENV: 'production', LC_ALL: 'C', TZ: 'UTC' },
     // A process group of its own: Ctrl-C in the terminal must not stop the database before those who use it.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -103,7 +103,7 @@ async function initialise(options: {
   arguments_.push('--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions')
   if (!options.durable) arguments_.push('--no-sync')
   const child = spawn(options.initdb, arguments_, {
-    env: { LC_ALL: 'C', TZ: 'UTC' },
+    env: { NODE_ENV: 'production', LC_ALL: 'C', TZ: 'UTC' },
     cwd: '/',
     stdio: ['ignore', 'pipe', 'pipe'],
     ...identity(options.account),

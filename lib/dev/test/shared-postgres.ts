@@ -60,7 +60,7 @@ async function startKeeperOnce(): Promise<void> {
   const keeper = spawn(process.execPath, [join(import.meta.dirname, 'postgres-keeper.ts')], {
     detached: true,
     stdio: ['ignore', log.fd, log.fd],
-    env: { PATH: process.env['PATH'] ?? '', TMPDIR: tmpdir() },
+    env: { NODE_ENV: 'test', PATH: process.env['PATH'] ?? '', TMPDIR: tmpdir() },
     cwd: '/',
   })
   keeper.unref()

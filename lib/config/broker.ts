@@ -1,0 +1,35 @@
+import { brokerUrl, portalUrl } from './addresses.ts'
+import { type Environment, parseEnvironment, variables } from './shared.ts'
+
+const schema = variables
+  .pick({
+    DATABASE_URL: true,
+    WHEELHOUSE_HOST: true,
+    WHEELHOUSE_BROKER_PORT: true,
+    WHEELHOUSE_BROKER_URL: true,
+    WHEELHOUSE_URL: true,
+    WHEELHOUSE_PORTAL_PORT: true,
+    WHEELHOUSE_ENCRYPTION_KEY: true,
+    WHEELHOUSE_LOG_LEVEL: true,
+    WHEELHOUSE_GRACE_MS: true,
+  })
+  .required({ DATABASE_URL: true, WHEELHOUSE_ENCRYPTION_KEY: true })
+
+export type BrokerConfig = ReturnType<typeof parseBrokerConfig>
+
+/** Reads the broker's environment; throws `ConfigError` naming every wrong variable. */
+export function parseBrokerConfig(env: Environment = process.env) {
+  const values = parseEnvironment('broker', schema, env)
+  return {
+    databaseUrl: values.DATABASE_URL,
+    host: values.WHEELHOUSE_HOST,
+    port: values.WHEELHOUSE_BROKER_PORT,
+    /** Where agents reach this broker; tokens are bound to `${brokerUrl}/mcp`. */
+    brokerUrl: brokerUrl(values),
+    /** The portal: issuer of tokens, and where people are sent. */
+    url: portalUrl(values),
+    encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
+    logLevel: values.WHEELHOUSE_LOG_LEVEL,
+    graceMs: values.WHEELHOUSE_GRACE_MS,
+  }
+}

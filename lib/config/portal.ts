@@ -1,0 +1,108 @@
+import type { z } from 'zod'
+import { brokerUrl, checkClaudeKey, claudeAccess, type ClaudeAccess, portalUrl } from './addresses.ts'
+import { type Environment, isLoopback, parseEnvironment, variables } from './shared.ts'
+
+export type OidcConfig = {
+  issuer: string
+  clientId: string
+  clientSecret: string
+  groupsClaim: string
+  groupRoles: { group: string; role: string }[]
+}
+
+export type PortalConfig = {
+  databaseUrl: string
+  /** Public address: links, cookies, the issuer of tokens. */
+  url: string
+  brokerUrl: string
+  authSecret: string
+  encryptionKey: string
+  claude: ClaudeAccess
+  oidc: OidcConfig | null
+  /** Demo personas may sign in and demo data is marked; only ever true on a loopback address. */
+  demo: boolean
+  logLevel: string
+}
+
+const schema = variables
+  .pick({
+    DATABASE_URL: true,
+    WHEELHOUSE_HOST: true,
+    WHEELHOUSE_URL: true,
+    WHEELHOUSE_PORTAL_PORT: true,
+    WHEELHOUSE_BROKER_URL: true,
+    WHEELHOUSE_BROKER_PORT: true,
+    WHEELHOUSE_CLAUDE_URL: true,
+    WHEELHOUSE_CLAUDE_PORT: true,
+    WHEELHOUSE_CLAUDE_KEY: true,
+    ANTHROPIC_API_KEY: true,
+    WHEELHOUSE_AUTH_SECRET: true,
+    WHEELHOUSE_ENCRYPTION_KEY: true,
+    WHEELHOUSE_DEMO: true,
+    OIDC_ISSUER: true,
+    OIDC_CLIENT_ID: true,
+    OIDC_CLIENT_SECRET: true,
+    OIDC_GROUPS_CLAIM: true,
+    OIDC_GROUP_ROLES: true,
+    WHEELHOUSE_LOG_LEVEL: true,
+  })
+  .required({ DATABASE_URL: true, WHEELHOUSE_AUTH_SECRET: true, WHEELHOUSE_ENCRYPTION_KEY: true })
+  .superRefine(checkClaudeKey)
+  .superRefine(checkSignIn)
+
+/** Reads the portal's environment; throws `ConfigError` naming every wrong variable. */
+export function parsePortalConfig(env: Environment = process.env): PortalConfig {
+  const values = parseEnvironment('portal', schema, env)
+  return {
+    databaseUrl: values.DATABASE_URL,
+    url: portalUrl(values),
+    brokerUrl: brokerUrl(values),
+    authSecret: values.WHEELHOUSE_AUTH_SECRET,
+    encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
+    claude: claudeAccess(values),
+    oidc: toOidc(values),
+    demo: values.WHEELHOUSE_DEMO ?? false,
+    logLevel: values.WHEELHOUSE_LOG_LEVEL,
+  }
+}
+
+type SignIn = {
+  WHEELHOUSE_DEMO?: boolean | undefined
+  WHEELHOUSE_HOST: string
+  WHEELHOUSE_URL?: string | undefined
+  OIDC_ISSUER?: string | undefined
+  OIDC_CLIENT_ID?: string | undefined
+  OIDC_CLIENT_SECRET?: string | undefined
+}
+
+/** Personas without a password exist only with demo data where nobody else can reach them; otherwise there must be a provider. */
+export function checkSignIn(env: SignIn, context: z.RefinementCtx): void {
+  const refuse = (variable: string, message: string) => context.addIssue({ code: 'custom', path: [variable], message })
+  const missing = (['OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const).filter((name) => !env[name])
+  if (missing.length > 0 && missing.length < 3) {
+    for (const name of missing)
+      refuse(name, 'OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together; this one is missing.')
+  }
+  if (!env.WHEELHOUSE_DEMO) {
+    if (missing.length === 3)
+      refuse(
+        'OIDC_ISSUER',
+        'Nobody could sign in: set the OIDC_ variables, or WHEELHOUSE_DEMO=true on a loopback address.',
+      )
+    return
+  }
+  const why = 'Demo personas sign in without a password, so with WHEELHOUSE_DEMO=true this must be a loopback address.'
+  if (!isLoopback(env.WHEELHOUSE_HOST)) refuse('WHEELHOUSE_HOST', why)
+  if (env.WHEELHOUSE_URL && !isLoopback(new URL(env.WHEELHOUSE_URL).hostname)) refuse('WHEELHOUSE_URL', why)
+}
+
+function toOidc(values: z.output<typeof schema>): OidcConfig | null {
+  if (!values.OIDC_ISSUER || !values.OIDC_CLIENT_ID || !values.OIDC_CLIENT_SECRET) return null
+  return {
+    issuer: values.OIDC_ISSUER,
+    clientId: values.OIDC_CLIENT_ID,
+    clientSecret: values.OIDC_CLIENT_SECRET,
+    groupsClaim: values.OIDC_GROUPS_CLAIM,
+    groupRoles: values.OIDC_GROUP_ROLES,
+  }
+}

@@ -1,0 +1,36 @@
+import { resolve } from 'node:path'
+import { claudeAccess } from './addresses.ts'
+import { type Environment, parseEnvironment, variables } from './shared.ts'
+
+const schema = variables
+  .pick({
+    DATABASE_URL: true,
+    WHEELHOUSE_HOME: true,
+    WHEELHOUSE_HOST: true,
+    WHEELHOUSE_SANDBOX_PORT: true,
+    WHEELHOUSE_CLAUDE_URL: true,
+    WHEELHOUSE_CLAUDE_PORT: true,
+    WHEELHOUSE_ENVIRONMENT_KEY: true,
+    WHEELHOUSE_LOG_LEVEL: true,
+    WHEELHOUSE_GRACE_MS: true,
+  })
+  .required({ DATABASE_URL: true, WHEELHOUSE_ENVIRONMENT_KEY: true })
+
+export type SandboxConfig = ReturnType<typeof parseSandboxConfig>
+
+/** Reads the sandbox service's environment; throws `ConfigError` naming every wrong variable. */
+export function parseSandboxConfig(env: Environment = process.env) {
+  const values = parseEnvironment('sandbox service', schema, env)
+  return {
+    databaseUrl: values.DATABASE_URL,
+    /** Absolute; workspaces live below it. */
+    home: resolve(values.WHEELHOUSE_HOME),
+    host: values.WHEELHOUSE_HOST,
+    port: values.WHEELHOUSE_SANDBOX_PORT,
+    /** The Managed Agents API whose work queue it serves, with the key for that queue alone. */
+    claudeUrl: claudeAccess(values).url,
+    environmentKey: values.WHEELHOUSE_ENVIRONMENT_KEY,
+    logLevel: values.WHEELHOUSE_LOG_LEVEL,
+    graceMs: values.WHEELHOUSE_GRACE_MS,
+  }
+}

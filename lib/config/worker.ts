@@ -1,0 +1,40 @@
+import { brokerUrl, checkClaudeKey, claudeAccess, portalUrl } from './addresses.ts'
+import { type Environment, parseEnvironment, variables } from './shared.ts'
+
+const schema = variables
+  .pick({
+    DATABASE_URL: true,
+    WHEELHOUSE_HOST: true,
+    WHEELHOUSE_WORKER_PORT: true,
+    WHEELHOUSE_URL: true,
+    WHEELHOUSE_PORTAL_PORT: true,
+    WHEELHOUSE_BROKER_URL: true,
+    WHEELHOUSE_BROKER_PORT: true,
+    WHEELHOUSE_CLAUDE_URL: true,
+    WHEELHOUSE_CLAUDE_PORT: true,
+    WHEELHOUSE_CLAUDE_KEY: true,
+    ANTHROPIC_API_KEY: true,
+    WHEELHOUSE_ENCRYPTION_KEY: true,
+    WHEELHOUSE_LOG_LEVEL: true,
+    WHEELHOUSE_GRACE_MS: true,
+  })
+  .required({ DATABASE_URL: true, WHEELHOUSE_ENCRYPTION_KEY: true })
+  .superRefine(checkClaudeKey)
+
+export type WorkerConfig = ReturnType<typeof parseWorkerConfig>
+
+/** Reads the worker's environment; throws `ConfigError` naming every wrong variable. */
+export function parseWorkerConfig(env: Environment = process.env) {
+  const values = parseEnvironment('worker', schema, env)
+  return {
+    databaseUrl: values.DATABASE_URL,
+    host: values.WHEELHOUSE_HOST,
+    port: values.WHEELHOUSE_WORKER_PORT,
+    url: portalUrl(values),
+    brokerUrl: brokerUrl(values),
+    claude: claudeAccess(values),
+    encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
+    logLevel: values.WHEELHOUSE_LOG_LEVEL,
+    graceMs: values.WHEELHOUSE_GRACE_MS,
+  }
+}
