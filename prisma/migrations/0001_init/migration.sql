@@ -47,6 +47,15 @@ CREATE TYPE "ToolState" AS ENUM ('approved', 'quarantined', 'removed');
 CREATE TYPE "ScopeRequestState" AS ENUM ('pending', 'approved', 'rejected', 'withdrawn');
 
 -- CreateTable
+CREATE TABLE "UsedAssertion" (
+    "clientId" TEXT NOT NULL,
+    "jti" TEXT NOT NULL,
+    "expiresAt" TIMESTAMPTZ(3) NOT NULL,
+
+    CONSTRAINT "UsedAssertion_pkey" PRIMARY KEY ("clientId","jti")
+);
+
+-- CreateTable
 CREATE TABLE "AuditEvent" (
     "seq" BIGINT NOT NULL,
     "id" UUID NOT NULL,
@@ -658,6 +667,9 @@ CREATE TABLE "TemplateVersion" (
 
     CONSTRAINT "TemplateVersion_pkey" PRIMARY KEY ("templateId","version")
 );
+
+-- CreateIndex
+CREATE INDEX "UsedAssertion_expiresAt_idx" ON "UsedAssertion"("expiresAt");
 
 -- CreateIndex
 CREATE UNIQUE INDEX "AuditEvent_id_key" ON "AuditEvent"("id");

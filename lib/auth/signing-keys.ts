@@ -1,0 +1,82 @@
+import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
+import type { JWK } from 'jose'
+import { recordAudit } from '#lib/audit/commands.ts'
+import { canonicalJson } from '#lib/core/canonical-json.ts'
+import type { SecretBox } from '#lib/core/secret-box.ts'
+import type { Prisma } from '#lib/db/generated/client.ts'
+import { type Ctx, inTx, reader } from './ctx.ts'
+
+/** A new key signs only after every broker has had time to see it (they poll each second). */
+export const settleMs = 10_000
+/** A retired key stays published until the last token it signed has expired (15 minutes), with a minute for clocks. */
+export const publishedAfterRetirementMs = 16 * 60_000
+
+const creationLockKey = 5_432_002
+
+/** The key to sign with now. The first call ever creates it; two first calls at once agree on one. */
+export async function signingKey(ctx: Ctx, secretBox: SecretBox): Promise<{ kid: string; privateKey: KeyObject }> {
+  const row = (await usableKey(ctx)) ?? (await createFirstKey(ctx, secretBox))
+  const jwk = JSON.parse(secretBox.open(row.privateCiphertext, sealContext(row.kid))) as JWK
+  return { kid: row.kid, privateKey: createPrivateKey({ key: jwk, format: 'jwk' }) }
+}
+
+/** Adds a key and lets the present ones end once it is settled; no token fails, because all stay published long enough. */
+export async function rotateKeys(ctx: Ctx, secretBox: SecretBox): Promise<{ kid: string }> {
+  return inTx(ctx, async (_, ctx) => {
+    await ctx.tx.$queryRaw`select 1 from pg_advisory_xact_lock(${creationLockKey})`
+    const retiredAt = new Date(ctx.now.getTime() + settleMs)
+    await ctx.tx.signingKey.updateMany({ where: { retiredAt: null }, data: { retiredAt } })
+    return { kid: (await createKey(ctx, secretBox)).kid }
+  })
+}
+
+/** The public halves that verifiers accept, newest first. */
+export async function publishedKeys(ctx: Ctx): Promise<JWK[]> {
+  const since = new Date(ctx.now.getTime() - publishedAfterRetirementMs)
+  const rows = await reader(ctx).signingKey.findMany({
+    where: { OR: [{ retiredAt: null }, { retiredAt: { gt: since } }] },
+    orderBy: { createdAt: 'desc' },
+    select: { publicJwk: true },
+  })
+  return rows.map((row) => row.publicJwk as JWK)
+}
+
+type KeyRow = { kid: string; privateCiphertext: Uint8Array }
+
+async function usableKey(ctx: Ctx): Promise<KeyRow | undefined> {
+  const keys = await reader(ctx).signingKey.findMany({
+    where: { OR: [{ retiredAt: null }, { retiredAt: { gt: ctx.now } }] },
+    orderBy: { createdAt: 'desc' },
+    select: { kid: true, privateCiphertext: true, createdAt: true },
+  })
+  const settled = keys.find((key) => key.createdAt.getTime() <= ctx.now.getTime() - settleMs)
+  return settled ?? keys.at(-1)
+}
+
+async function createFirstKey(ctx: Ctx, secretBox: SecretBox): Promise<KeyRow> {
+  return inTx(ctx, async (_, ctx) => {
+    await ctx.tx.$queryRaw`select 1 from pg_advisory_xact_lock(${creationLockKey})`
+    return (await usableKey(ctx)) ?? (await createKey(ctx, secretBox))
+  })
+}
+
+async function createKey(ctx: Ctx & { tx: NonNullable<Ctx['tx']> }, secretBox: SecretBox): Promise<KeyRow> {
+  const { privateKey, publicKey } = generateKeyPairSync('ed25519')
+  const { crv, kty, x } = publicKey.export({ format: 'jwk' })
+  // RFC 7638: the thumbprint over the required members in canonical form.
+  const kid = createHash('sha256').update(canonicalJson({ crv, kty, x })).digest('base64url')
+  const publicJwk = { kty, crv, x, kid, use: 'sig', alg: 'EdDSA' } as Prisma.InputJsonObject
+  const privateJwk = JSON.stringify(privateKey.export({ format: 'jwk' }))
+  const privateCiphertext = secretBox.seal(privateJwk, sealContext(kid))
+  await ctx.tx.signingKey.create({ data: { kid, publicJwk, privateCiphertext, createdAt: ctx.now } })
+  recordAudit(ctx.tx, ctx, {
+    event: 'signing_key.created',
+    subject: { kind: 'signing_key', id: kid, name: 'Signing key of agent tokens' },
+    detail: { kid },
+  })
+  return { kid, privateCiphertext }
+}
+
+function sealContext(kid: string): string {
+  return `signing-key:${kid}`
+}
