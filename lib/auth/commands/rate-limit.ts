@@ -1,0 +1,33 @@
+import { DomainError } from '#lib/core/errors.ts'
+import type { Db } from '#lib/db/client.ts'
+
+export type RateLimitUse = {
+  /** What is limited and for whom, e.g. `sign-in:203.0.113.7`. */
+  key: string
+  /** Uses allowed in one window. */
+  limit: number
+  windowMs: number
+  now?: Date
+}
+
+/**
+ * Counts one use in the current fixed window, over all replicas, and throws `rate_limited` with `retryAfterSeconds` when it is one too
+ * many. Refused uses count too, so hammering does not help.
+ */
+export async function takeFromRateLimit(db: Db, use: RateLimitUse): Promise<void> {
+  const now = use.now ?? new Date()
+  const start = Math.floor(now.getTime() / use.windowMs) * use.windowMs
+  const rows = await db.$queryRaw<{ count: number }[]>`
+    insert into "RateLimit" ("key", "windowStart", "count") values (${use.key}, ${new Date(start)}, 1)
+    on conflict ("key", "windowStart") do update set "count" = "RateLimit"."count" + 1
+    returning "count"`
+  const count = rows[0]?.count ?? 1
+  // The first use of a window clears what earlier windows of this key left behind.
+  if (count === 1) await db.rateLimit.deleteMany({ where: { key: use.key, windowStart: { lt: new Date(start) } } })
+  if (count <= use.limit) return
+  const retryAfterSeconds = Math.max(1, Math.ceil((start + use.windowMs - now.getTime()) / 1000))
+  throw new DomainError('rate_limited', `Too many attempts. Try again in ${retryAfterSeconds} s.`, {
+    rule: 'rate-limit',
+    retryAfterSeconds,
+  })
+}

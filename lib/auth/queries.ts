@@ -1,0 +1,47 @@
+import type { Db } from '#lib/db/client.ts'
+import { actorOf, actorSelect } from './actors.ts'
+import { type Actor, authorize, type Ctx, reader, requirePerson } from './ctx.ts'
+import { tokenState } from './rules.ts'
+import type { AccessTokenView } from './schema.ts'
+
+type PersonActor = Extract<Actor, { kind: 'person' }>
+
+/** Who holds a browser session, with roles and permissions as they are now; null when it ended, was revoked, or the person is deactivated. */
+export async function actorForSession(db: Db, ask: { sessionId: string; now: Date }): Promise<PersonActor | null> {
+  const session = await db.loginSession.findFirst({
+    where: { id: ask.sessionId, revokedAt: null, expiresAt: { gt: ask.now } },
+    select: { person: { select: actorSelect } },
+  })
+  return session ? actorOf(session.person) : null
+}
+
+/** A person as an actor, with roles and permissions as they are now; null when unknown or deactivated. */
+export async function actorForPerson(db: Db, personId: string): Promise<PersonActor | null> {
+  const person = await db.person.findUnique({ where: { id: personId }, select: actorSelect })
+  return person ? actorOf(person) : null
+}
+
+/** One's own access tokens, newest first, without those that ended more than 30 days ago. Needs `tokens:own`. */
+export async function listAccessTokens(ctx: Ctx): Promise<AccessTokenView[]> {
+  authorize(ctx, 'tokens:own')
+  const horizon = new Date(ctx.now.getTime() - 30 * 24 * 60 * 60 * 1000)
+  const tokens = await reader(ctx).accessToken.findMany({
+    where: {
+      personId: requirePerson(ctx).id,
+      expiresAt: { gt: horizon },
+      OR: [{ revokedAt: null }, { revokedAt: { gt: horizon } }],
+    },
+    orderBy: { createdAt: 'desc' },
+    omit: { hash: true },
+  })
+  return tokens.map((token) => ({
+    id: token.id,
+    name: token.name,
+    prefix: token.prefix,
+    permissions: token.permissions,
+    createdAt: token.createdAt,
+    expiresAt: token.expiresAt,
+    lastUsedAt: token.lastUsedAt,
+    state: tokenState(token, ctx.now),
+  }))
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod'
+
+/** A personal access token to be made: what it may do at most, and for how long. */
+export const createAccessTokenInput = z.strictObject({
+  name: z.string().trim().min(1, 'Give it a name, so that you recognize it later.').max(100),
+  permissions: z.array(z.string().max(100)).min(1, 'Choose at least one permission.').max(100),
+  days: z.coerce.number().int().min(1).max(365),
+})
+export type CreateAccessTokenInput = z.infer<typeof createAccessTokenInput>
+
+export const revokeAccessTokenInput = z.strictObject({ tokenId: z.uuid() })
+export type RevokeAccessTokenInput = z.infer<typeof revokeAccessTokenInput>
+
+/** A token as its owner sees it; the token itself is shown once, when it is made. Times are in UTC. */
+export type AccessTokenView = {
+  id: string
+  name: string
+  prefix: string
+  permissions: string[]
+  createdAt: Date
+  expiresAt: Date
+  lastUsedAt: Date | null
+  state: 'active' | 'expired' | 'revoked'
+}
+
+/** What an identity provider says about who signed in; the issuer and subject identify the person for good. */
+export const oidcIdentity = z.object({
+  issuer: z.url(),
+  subject: z.string().min(1).max(255),
+  email: z.email().max(320),
+  emailVerified: z.boolean(),
+  name: z.string().trim().min(1).max(200),
+  groups: z.array(z.string().max(500)).max(5000),
+})
+export type OidcIdentity = z.infer<typeof oidcIdentity>
+
+/** Why somebody was not let in. */
+export type SignInRefusal = {
+  reason: 'deactivated' | 'email_not_verified' | 'email_taken' | 'unknown_persona' | 'personas_off'
+  message: string
+}
+
+export type SignedIn = { sessionId: string; personId: string }

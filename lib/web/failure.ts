@@ -1,0 +1,47 @@
+import { z } from 'zod'
+import { DomainError, type ErrorCode } from '#lib/core/errors.ts'
+import type { Log } from '#lib/log/log.ts'
+
+/** What any edge of the portal tells about an error: the one reading of it, which action.ts and route.ts put into their own form. */
+export type Failure = {
+  code: ErrorCode | 'internal'
+  /** Shown as it is. */
+  message: string
+  requestId: string
+  /** The rule that refused, if one did. */
+  rule?: string
+  /** Messages by form field or JSON pointer-like path (`scopes.0.class`); '' is the whole form. */
+  fields?: Record<string, string[]>
+  details?: Readonly<Record<string, unknown>>
+}
+
+/** Reads an error. Unknown ones are logged with their stack and told without it. */
+export function failureOf(error: unknown, requestId: string, log: Log): Failure {
+  if (error instanceof z.ZodError) {
+    return { code: 'invalid', message: 'Some values are not valid.', requestId, fields: fieldsOf(error) }
+  }
+  if (error instanceof DomainError) {
+    const { rule, field } = error.details
+    const level = error.code === 'unavailable' ? 'error' : 'info'
+    log[level]({ requestId, code: error.code, rule, reason: error.message }, 'refused')
+    return {
+      code: error.code,
+      message: error.message,
+      requestId,
+      details: error.details,
+      ...(typeof rule === 'string' ? { rule } : {}),
+      ...(typeof field === 'string' ? { fields: { [field]: [error.message] } } : {}),
+    }
+  }
+  log.error({ requestId, err: error }, 'failed')
+  return { code: 'internal', message: 'Something went wrong on our side. It was written down.', requestId }
+}
+
+function fieldsOf(error: z.ZodError): Record<string, string[]> {
+  const fields: Record<string, string[]> = {}
+  for (const issue of error.issues) {
+    const key = issue.path.map(String).join('.')
+    ;(fields[key] ??= []).push(issue.message)
+  }
+  return fields
+}

@@ -1,0 +1,6 @@
+/** Headers the proxy adds to a request before any page or route sees it; it overwrites what a client may have sent under these names. */
+export const requestHeader = {
+  id: 'x-request-id',
+  nonce: 'x-nonce',
+  path: 'x-wheelhouse-path',
+} as const

@@ -1,0 +1,34 @@
+import { anonymous, type Actor } from '#lib/auth/ctx.ts'
+import { authenticateAccessToken } from '#lib/auth/commands/tokens.ts'
+import { actorForSession } from '#lib/auth/queries.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { openSessionCookie, sessionCookieName } from './cookie.ts'
+import { portal } from './db.ts'
+import { isSameOrigin, isSameOriginRead } from './origin.ts'
+
+/**
+ * Who calls the API: a personal access token as bearer, else the browser session, and that only for requests of our own pages.
+ * A bad token is refused even when a session is there too.
+ */
+export async function routeActor(request: Request, now: Date): Promise<Actor> {
+  const { config, db } = portal()
+  const authorization = request.headers.get('authorization')
+  if (authorization !== null) {
+    const token = /^Bearer ([\w~+/.-]+=*)$/i.exec(authorization)?.[1]
+    const actor = token ? await authenticateAccessToken(db, { token, now }) : null
+    if (!actor) throw new DomainError('unauthenticated', 'The access token is not valid, has expired or was revoked.')
+    return actor
+  }
+  const sessionId = await openSessionCookie(config, cookieValue(request, sessionCookieName(config.url)))
+  if (!sessionId) return anonymous
+  const reads = request.method === 'GET' || request.method === 'HEAD'
+  const own = reads ? isSameOriginRead(request) : isSameOrigin({ headers: request.headers, url: config.url })
+  if (!own)
+    throw new DomainError('forbidden', 'A browser session works only from the portal itself.', { rule: 'same-origin' })
+  return (await actorForSession(db, { sessionId, now })) ?? anonymous
+}
+
+function cookieValue(request: Request, name: string): string | undefined {
+  const pairs = (request.headers.get('cookie') ?? '').split(/; */)
+  return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1)
+}

@@ -1,0 +1,140 @@
+import type { NextRequest } from 'next/server'
+import { z } from 'zod'
+import type { Ctx } from '#lib/auth/ctx.ts'
+import { anonymous } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { newRequestId } from '#lib/core/ids.ts'
+import { readJson, readText } from './body.ts'
+import { portal } from './db.ts'
+import { failureOf } from './failure.ts'
+import { problemResponse, toJson } from './problem.ts'
+import { requestHeader } from './request-headers.ts'
+import { routeActor } from './route-auth.ts'
+
+type Parsed<S extends z.ZodType | undefined> = S extends z.ZodType ? z.output<S> : undefined
+
+export type RouteContract<P, Q, B> = {
+  /** The dynamic segments of the URL. */
+  params?: P
+  /** The search parameters; one that is given twice becomes an array. */
+  query?: Q
+  /** A JSON body; with `textBody` the raw text instead (YAML import, form bodies). */
+  body?: B
+  textBody?: boolean
+  bodyBytesMax?: number
+  /** 'none': the handler authenticates by itself, or nobody has to. Default: somebody must be signed in or send a token. */
+  auth?: 'required' | 'none'
+  /** Status of a successful answer; default 200. */
+  status?: number
+}
+
+export type RouteInput<P, Q, B> = { params: P; query: Q; body: B; request: NextRequest }
+type RouteCtx = Ctx & { requestId: string }
+type Segments = { params: Promise<Record<string, string | string[] | undefined>> }
+export type RouteHandler = (request: NextRequest, segments: Segments) => Promise<Response>
+
+const bodyBytesDefault = 256 * 1024
+
+/**
+ * Makes a route handler: actor from bearer token or own browser session, parsed parameters, query and body, and one mapping of errors
+ * to problem+json. The handler returns a value (answered as JSON, amounts as decimal strings), a Result (a refusal becomes 409 with its
+ * rule) or a Response of its own.
+ */
+export function apiRoute<
+  P extends z.ZodType | undefined = undefined,
+  Q extends z.ZodType | undefined = undefined,
+  B extends z.ZodType | undefined = undefined,
+>(
+  contract: RouteContract<P, Q, B>,
+  handler: (ctx: RouteCtx, input: RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>>) => Promise<unknown>,
+): RouteHandler {
+  return async (request, segments) => {
+    const started = performance.now()
+    const requestId = request.headers.get(requestHeader.id) ?? newRequestId()
+    const { log } = portal()
+    let response: Response
+    try {
+      const { ctx, input } = await readRequest(contract, { request, segments, requestId })
+      response = toResponse(await handler(ctx, input), contract.status ?? 200)
+    } catch (error) {
+      response = problemResponse(failureOf(error, requestId, log), request.nextUrl.pathname)
+    }
+    if (!response.headers.has(requestHeader.id)) response.headers.set(requestHeader.id, requestId)
+    log.info(
+      {
+        requestId,
+        method: request.method,
+        path: request.nextUrl.pathname,
+        status: response.status,
+        ms: Math.round(performance.now() - started),
+      },
+      'request',
+    )
+    return response
+  }
+}
+
+/** Reads a request as its contract says; shared by `apiRoute` and `sseRoute`. Throws what `failureOf` understands. */
+export async function readRequest<
+  P extends z.ZodType | undefined,
+  Q extends z.ZodType | undefined,
+  B extends z.ZodType | undefined,
+>(
+  contract: RouteContract<P, Q, B>,
+  from: { request: NextRequest; segments: Segments; requestId: string },
+): Promise<{ ctx: RouteCtx; input: RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>> }> {
+  const { request, segments, requestId } = from
+  const now = new Date()
+  const actor = contract.auth === 'none' ? anonymous : await routeActor(request, now)
+  if (contract.auth !== 'none' && actor.kind === 'anonymous') {
+    throw new DomainError(
+      'unauthenticated',
+      'Sign in, or send a personal access token as "Authorization: Bearer wh_pat_…".',
+    )
+  }
+  const input = {
+    request,
+    params: contract.params?.parse(await segments.params),
+    query: contract.query?.parse(queryOf(request.nextUrl.searchParams)),
+    body: contract.body?.parse(await readBody(request, contract)),
+  } as RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>>
+  return { ctx: { db: portal().db, actor, now, requestId }, input }
+}
+
+async function readBody(request: Request, contract: { textBody?: boolean; bodyBytesMax?: number }): Promise<unknown> {
+  const bytesMax = contract.bodyBytesMax ?? bodyBytesDefault
+  return contract.textBody ? await readText(request, bytesMax) : await readJson(request, bytesMax)
+}
+
+function queryOf(search: URLSearchParams): Record<string, string | string[]> {
+  return Object.fromEntries(
+    [...new Set(search.keys())].map((key) => {
+      const values = search.getAll(key)
+      return [key, values.length === 1 ? values[0]! : values]
+    }),
+  )
+}
+
+const refusal = z.object({ message: z.string().optional(), rule: z.string().optional(), reason: z.string().optional() })
+
+function toResponse(outcome: unknown, status: number): Response {
+  if (outcome instanceof Response) return outcome
+  const result = z.union([
+    z.object({ ok: z.literal(true), value: z.unknown() }),
+    z.object({ ok: z.literal(false), error: z.unknown() }),
+  ])
+  const parsed = result.safeParse(outcome)
+  if (parsed.success && !parsed.data.ok) throw refusalError(parsed.data.error)
+  const value = parsed.success && parsed.data.ok ? parsed.data.value : outcome
+  if (value === undefined || value === null) return new Response(null, { status: 204 })
+  return new Response(toJson(value), {
+    status,
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
+  })
+}
+
+function refusalError(error: unknown): DomainError {
+  const { message, rule, reason } = refusal.safeParse(error).data ?? {}
+  const facts = typeof error === 'object' && error !== null ? { ...error } : {}
+  return new DomainError('conflict', message ?? reason ?? rule ?? 'Refused.', { ...facts, rule: rule ?? reason })
+}
