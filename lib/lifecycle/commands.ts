@@ -1,7 +1,17 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Result } from '#lib/core/result.ts'
 import type { CreationStepName } from '#lib/registry/schema.ts'
-import type { AgentPreview, ChangeAgentLogicInput, CreateAgentDraft, ManifestPlan, MarkReviewedInput, MoveAgentInput, MoveRefusal, SetScheduleInput, UpdateAgentInput } from './schema.ts'
+import type {
+  AgentPreview,
+  ChangeAgentLogicInput,
+  CreateAgentDraft,
+  ManifestPlan,
+  MarkReviewedInput,
+  MoveAgentInput,
+  MoveRefusal,
+  SetScheduleInput,
+  UpdateAgentInput,
+} from './schema.ts'
 
 /** Writes nothing. Problems come as `problems`, never thrown. */
 export declare function previewAgent(ctx: Ctx, draft: CreateAgentDraft): Promise<AgentPreview>
@@ -18,6 +28,9 @@ export declare function applyManifest(ctx: Ctx, yamlText: string, options?: { dr
 
 // For the provisioning job (system actor):
 /** Marks a step of the creation log; `running` counts an attempt. No row, no effect. */
-export declare function recordCreationStep(ctx: Ctx, step: { agentId: string; step: CreationStepName; state: 'running' | 'done' | 'failed'; detail?: string }): Promise<void>
+export declare function recordCreationStep(
+  ctx: Ctx,
+  step: { agentId: string; step: CreationStepName; state: 'running' | 'done' | 'failed'; detail?: string },
+): Promise<void>
 /** `provisioning` → `active`; does nothing for an agent that has moved on already. */
 export declare function activateAgent(ctx: Ctx, agentId: string): Promise<void>

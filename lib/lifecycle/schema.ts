@@ -1,6 +1,15 @@
 import { z } from 'zod'
 import { slug } from '#lib/core/slug.ts'
-import { agentLayer, type AgentStatus, type CreationStepName, type Environment, tiers, type ToolClass, toolClasses } from '#lib/registry/schema.ts'
+import {
+  agentLayer,
+  type AgentStatus,
+  type CreationStepName,
+  type Environment,
+  oneLine,
+  tiers,
+  type ToolClass,
+  toolClasses,
+} from '#lib/registry/schema.ts'
 
 /** A scope asked for while creating an agent: pre-approved by the template's scoping policy it becomes a grant, else a request. */
 export const scopeWish = z.strictObject({
@@ -8,23 +17,23 @@ export const scopeWish = z.strictObject({
   class: z.enum(toolClasses),
   toolName: z.string().min(1).max(200).nullable().default(null),
   days: z.int().min(1).max(365).nullable().default(null),
-  reason: z.string().trim().max(1000).default(''),
+  reason: oneLine(1000).default(''),
 })
 export type ScopeWish = z.infer<typeof scopeWish>
 
 export const createAgentInput = z.strictObject({
   id: slug,
-  name: z.string().trim().min(1, 'Give it a name.').max(100),
-  purpose: z.string().trim().min(1, 'Say what it is for.').max(500),
+  name: oneLine(100).min(1, 'Give it a name.'),
+  purpose: oneLine(500).min(1, 'Say what it is for.'),
   ownerTeamId: z.string().min(1, 'Every agent has an owner team.').max(100),
   accountablePersonId: z.uuid('Every agent has an accountable person.'),
   tier: z.enum(tiers),
   templateId: z.string().min(1, 'Pick a template.').max(100),
   /** Left out: the newest published version. */
-  templateVersion: z.string().max(50).optional(),
+  templateVersion: oneLine(50).optional(),
   layer: agentLayer.default({ prompt: '', parameters: {} }),
   /** Five cron fields in UTC, or null: only started by hand. */
-  schedule: z.string().trim().max(100).nullable().default(null),
+  schedule: oneLine(100).nullable().default(null),
   /** Calendar-month budget in micro-dollars as a decimal number or string; null: the organization's default. */
   monthlyBudgetMicros: z.coerce.bigint().nonnegative().nullable().default(null),
   scopes: z.array(scopeWish).max(50).default([]),
@@ -75,7 +84,7 @@ export const changeAgentLogicInput = z.strictObject({
   agentId: z.string(),
   layer: agentLayer,
   /** Left out: stays on the template version it has. */
-  templateVersion: z.string().max(50).optional(),
+  templateVersion: oneLine(50).optional(),
   /** The version the edit started from: somebody else's newer one is not overwritten. */
   expectedVersion: z.int().positive().optional(),
 })
@@ -92,7 +101,7 @@ export const updateAgentInput = z.strictObject({
 })
 export type UpdateAgentInput = z.infer<typeof updateAgentInput>
 
-const reason = z.string().trim().min(1, 'Say why: the owner and the audit log keep it.').max(1000)
+const reason = oneLine(1000).min(1, 'Say why: the owner and the audit log keep it.')
 export const moveAgentInput = z.strictObject({ agentId: z.string(), reason })
 export type MoveAgentInput = z.infer<typeof moveAgentInput>
 

@@ -21,12 +21,40 @@ export type ToolClass = (typeof toolClasses)[number]
 export const toolStates = ['approved', 'quarantined', 'removed'] as const
 export type ToolState = (typeof toolStates)[number]
 
+/** One line a person typed: no control characters, and no bidirectional overrides, which can make a name read as another. */
+export function oneLine(lengthMax: number) {
+  return z
+    .string()
+    .trim()
+    .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]*$/u, 'Use one line without control characters.')
+    .max(lengthMax, `Use at most ${lengthMax} characters.`)
+}
+
+/** Text of several lines: what PostgreSQL and YAML can hold and give back unchanged. */
+export function manyLines(lengthMax: number) {
+  return z
+    .string()
+    .regex(/^(?:[^\p{Cc}\p{Cs}]|[\n\t])*$/u, 'Use text without control characters.')
+    .max(lengthMax, `Use at most ${lengthMax} characters.`)
+}
+
 /** Shown for every agent and never set: guardrails cannot be opted out of. */
 export const inheritedGuardrails = 'inherited (sandbox, audit, kill-switch)'
 
 // Catalog ---------------------------------------------------------------------------------------------------------------
 
-export const agentSorts = ['id', 'name', 'owner', 'status', 'tier', 'runs', 'cost', 'escalation', 'reviewed', 'created'] as const
+export const agentSorts = [
+  'id',
+  'name',
+  'owner',
+  'status',
+  'tier',
+  'runs',
+  'cost',
+  'escalation',
+  'reviewed',
+  'created',
+] as const
 export type AgentSort = (typeof agentSorts)[number]
 
 /**
@@ -106,7 +134,10 @@ export type AgentList = {
 }
 
 /** Counts by value; each facet ignores its own filter, so that another value can be picked. Sorted by count, then value. */
-export type AgentFacets = Record<'status' | 'owner' | 'tier' | 'template', { value: string; label: string; count: number }[]>
+export type AgentFacets = Record<
+  'status' | 'owner' | 'tier' | 'template',
+  { value: string; label: string; count: number }[]
+>
 
 /** A grant in force, as part of an agent's effective access. */
 export type AccessGrant = {
@@ -147,8 +178,8 @@ export type AgentView = AgentRow & {
 
 /** The team's part of a version: its prompt layer and the template's parameters. */
 export const agentLayer = z.strictObject({
-  prompt: z.string().max(20_000),
-  parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  prompt: manyLines(20_000),
+  parameters: z.record(z.string(), z.union([manyLines(10_000), z.number(), z.boolean()])),
 })
 export type AgentLayer = z.infer<typeof agentLayer>
 
@@ -169,7 +200,15 @@ export type AgentVersionView = AgentVersionRow & {
   rendered: Record<string, unknown>
 }
 
-export const creationSteps = ['register', 'scopes', 'claude', 'credentials', 'schedule', 'activate', 'first_run'] as const
+export const creationSteps = [
+  'register',
+  'scopes',
+  'claude',
+  'credentials',
+  'schedule',
+  'activate',
+  'first_run',
+] as const
 export type CreationStepName = (typeof creationSteps)[number]
 export const creationStepStates = ['pending', 'running', 'done', 'failed'] as const
 
@@ -224,8 +263,8 @@ export type PersonListQuery = z.infer<typeof personListQuery>
 
 export const createTeamInput = z.strictObject({
   id: slug,
-  name: z.string().trim().min(1).max(100),
-  costCenter: z.string().trim().min(1).max(50).nullable().default(null),
+  name: oneLine(100).min(1),
+  costCenter: oneLine(50).min(1).nullable().default(null),
 })
 export type CreateTeamInput = z.infer<typeof createTeamInput>
 
@@ -233,8 +272,8 @@ export type CreateTeamInput = z.infer<typeof createTeamInput>
 
 export const registerServerInput = z.strictObject({
   id: slug,
-  name: z.string().trim().min(1).max(100),
-  description: z.string().trim().max(1000).default(''),
+  name: oneLine(100).min(1),
+  description: oneLine(1000).default(''),
   url: z.url({ protocol: /^https?$/, error: 'Use an http or https address.' }).max(500),
   environment: z.enum(environments),
   sensitivity: z.enum(sensitivities),
@@ -243,8 +282,8 @@ export type RegisterServerInput = z.infer<typeof registerServerInput>
 
 export const updateServerInput = z.strictObject({
   id: z.string(),
-  name: z.string().trim().min(1).max(100).optional(),
-  description: z.string().trim().max(1000).optional(),
+  name: oneLine(100).min(1).optional(),
+  description: oneLine(1000).optional(),
   url: registerServerInput.shape.url.optional(),
   environment: z.enum(environments).optional(),
   sensitivity: z.enum(sensitivities).optional(),
@@ -310,7 +349,7 @@ export type ServerRow = {
   /** Agents that hold a grant in force. */
   agents: number
   /** null: none is set; the secret itself is never shown. */
-  credential: { kind: string; headerName: string | null; updatedAt: string; lastUsedAt: Date | null } | null
+  credential: { kind: string; headerName: string | null; updatedAt: string; lastUsedAt: string | null } | null
   demo: boolean
 }
 
@@ -332,7 +371,11 @@ export type ToolView = {
 export type ServerView = ServerRow & {
   toolList: ToolView[]
   /** Who holds what: grants in force, by agent. */
-  holders: (ScopeChip & { grantId: string; agent: { id: string; name: string; status: AgentStatus }; owner: { id: string; name: string } })[]
+  holders: (ScopeChip & {
+    grantId: string
+    agent: { id: string; name: string; status: AgentStatus }
+    owner: { id: string; name: string }
+  })[]
   createdAt: string
   updatedAt: string
 }

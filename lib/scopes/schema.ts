@@ -1,10 +1,23 @@
 import { z } from 'zod'
-import { type AccessGrant, type AgentStatus, type Environment, type PersonRef, type Sensitivity, type Tier, type ToolClass, toolClasses } from '#lib/registry/schema.ts'
+import {
+  type AccessGrant,
+  type AgentStatus,
+  type Environment,
+  oneLine,
+  type PersonRef,
+  type Sensitivity,
+  type Tier,
+  type ToolClass,
+  toolClasses,
+} from '#lib/registry/schema.ts'
 
 /** The longest a person may grant a scope for at once. */
 export const grantDaysMax = 365
 
-const days = z.int().min(1, 'Grant it for at least one day.').max(grantDaysMax, `Grant it for at most ${grantDaysMax} days.`)
+const days = z
+  .int()
+  .min(1, 'Grant it for at least one day.')
+  .max(grantDaysMax, `Grant it for at most ${grantDaysMax} days.`)
 
 export const requestScopeInput = z.strictObject({
   agentId: z.string().max(100),
@@ -14,7 +27,7 @@ export const requestScopeInput = z.strictObject({
   toolName: z.string().min(1).max(200).nullable().default(null),
   /** null: until revoked. */
   days: days.nullable().default(null),
-  reason: z.string().trim().min(5, 'Say in a sentence what the agent needs it for.').max(1000),
+  reason: oneLine(1000).min(5, 'Say in a sentence what the agent needs it for.'),
 })
 export type RequestScopeInput = z.infer<typeof requestScopeInput>
 
@@ -24,12 +37,12 @@ export const decideScopeRequestInput = z.discriminatedUnion('decision', [
     decision: z.literal('approve'),
     /** Left out: as long as was asked for; null: until revoked. */
     days: days.nullable().optional(),
-    note: z.string().trim().max(1000).optional(),
+    note: oneLine(1000).optional(),
   }),
   z.strictObject({
     requestId: z.uuid(),
     decision: z.literal('reject'),
-    note: z.string().trim().min(1, 'Say why: the requester reads it.').max(1000),
+    note: oneLine(1000).min(1, 'Say why: the requester reads it.'),
   }),
 ])
 export type DecideScopeRequestInput = z.infer<typeof decideScopeRequestInput>
@@ -39,7 +52,7 @@ export type WithdrawScopeRequestInput = z.infer<typeof withdrawScopeRequestInput
 
 export const revokeGrantInput = z.strictObject({
   grantId: z.uuid(),
-  reason: z.string().trim().min(1, 'Say why: the owner reads it.').max(1000),
+  reason: oneLine(1000).min(1, 'Say why: the owner reads it.'),
 })
 export type RevokeGrantInput = z.infer<typeof revokeGrantInput>
 

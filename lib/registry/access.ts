@@ -1,0 +1,41 @@
+import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
+import { inForceSql } from './filter-sql.ts'
+import type { AccessGrant, Environment, Sensitivity, ToolClass } from './schema.ts'
+
+/** The agent's grants in force, each with the approved tools it reaches now. Callers authorize. */
+export async function accessOf(ctx: Ctx, agentId: string): Promise<AccessGrant[]> {
+  const rows = await reader(ctx).$queryRaw<RawGrant[]>(
+    Prisma.sql`select g."id", g."serverId", s."name" as "serverName", s."environment"::text, s."sensitivity"::text, g."class"::text, g."toolName",
+        g."reason", g."via", g."requestId", g."createdAt", g."expiresAt", ${reachedToolsSql} as tools
+      from "Grant" g join "McpServer" s on s."id" = g."serverId"
+      where g."agentId" = ${agentId} and ${inForceSql(ctx.now)}
+      order by g."serverId", g."class", g."toolName" nulls first, g."createdAt"`,
+  )
+  return rows.map((row) => ({
+    ...row,
+    createdAt: row.createdAt.toISOString(),
+    expiresAt: row.expiresAt?.toISOString() ?? null,
+  }))
+}
+
+/** Names of the approved tools a grant `g` reaches: of its class or below, and of its tool if it names one. */
+const reachedToolsSql = Prisma.sql`array(select tool."name" from "McpTool" tool
+  where tool."serverId" = g."serverId" and tool."state" = 'approved' and tool."class" <= g."class"
+    and (g."toolName" is null or tool."name" = g."toolName") order by tool."name")`
+
+type RawGrant = {
+  id: string
+  serverId: string
+  serverName: string
+  environment: Environment
+  sensitivity: Sensitivity
+  class: ToolClass
+  toolName: string | null
+  reason: string
+  via: string
+  requestId: string | null
+  createdAt: Date
+  expiresAt: Date | null
+  tools: string[]
+}

@@ -1,0 +1,69 @@
+import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import type { PersonListQuery, PersonRow, TeamRow } from './schema.ts'
+
+/** Every team by name. Needs `agents:read`. */
+export async function listTeams(ctx: Ctx): Promise<TeamRow[]> {
+  authorize(ctx, 'agents:read')
+  const teams = await reader(ctx).team.findMany({
+    orderBy: { name: 'asc' },
+    select: {
+      id: true,
+      name: true,
+      costCenter: true,
+      demo: true,
+      members: { where: { lead: true }, select: { person: { select: { id: true, name: true } } } },
+      _count: { select: { members: true, agents: { where: { status: { not: 'retired' } } } } },
+    },
+  })
+  return teams.map((team) => ({
+    id: team.id,
+    name: team.name,
+    costCenter: team.costCenter,
+    members: team._count.members,
+    leads: team.members.map(({ person }) => person),
+    agents: team._count.agents,
+    demo: team.demo,
+  }))
+}
+
+/** People by name, for pickers and the settings page. Needs `agents:read`. */
+export async function listPeople(ctx: Ctx, query: PersonListQuery = {}): Promise<PersonRow[]> {
+  authorize(ctx, 'agents:read')
+  const contains = query.search ? { contains: query.search, mode: 'insensitive' as const } : undefined
+  const people = await reader(ctx).person.findMany({
+    where: {
+      active: query.active,
+      ...(query.teamId ? { memberships: { some: { teamId: query.teamId } } } : {}),
+      ...(contains ? { OR: [{ name: contains }, { email: contains }] } : {}),
+    },
+    orderBy: [{ name: 'asc' }, { id: 'asc' }],
+    select: {
+      id: true,
+      name: true,
+      email: true,
+      active: true,
+      demo: true,
+      roles: { select: { role: true }, orderBy: { role: 'asc' } },
+      memberships: { select: { teamId: true }, orderBy: { teamId: 'asc' } },
+    },
+  })
+  return people.map(({ roles, memberships, ...person }) => ({
+    ...person,
+    roles: roles.map(({ role }) => role),
+    teamIds: memberships.map(({ teamId }) => teamId),
+  }))
+}
+
+/** Names of the people behind these ids; nulls and unknown ids are left out. Callers authorize. */
+export async function personNames(
+  ctx: Ctx,
+  ids: readonly (string | null)[],
+): Promise<Map<string, { id: string; name: string; active: boolean }>> {
+  const known = [...new Set(ids.filter((id) => id !== null))]
+  if (known.length === 0) return new Map()
+  const people = await reader(ctx).person.findMany({
+    where: { id: { in: known } },
+    select: { id: true, name: true, active: true },
+  })
+  return new Map(people.map((person) => [person.id, person]))
+}

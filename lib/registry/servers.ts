@@ -1,0 +1,130 @@
+import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
+import { inForceSql } from './filter-sql.ts'
+import type { AgentStatus, ServerRow, ServerView, ToolClass, ToolView } from './schema.ts'
+
+/** Every MCP server by id. Needs `servers:read`. */
+export async function listServers(ctx: Ctx): Promise<ServerRow[]> {
+  authorize(ctx, 'servers:read')
+  const servers = await reader(ctx).mcpServer.findMany({ orderBy: { id: 'asc' }, select: serverSelect })
+  const holders = await reader(ctx).$queryRaw<{ serverId: string; agents: bigint }[]>(
+    Prisma.sql`select g."serverId", count(distinct g."agentId") as agents
+      from "Grant" g join "McpServer" s on s."id" = g."serverId" where ${inForceSql(ctx.now)} group by 1`,
+  )
+  const counts = new Map(holders.map((row) => [row.serverId, Number(row.agents)]))
+  return servers.map((server) => serverRow(server, counts.get(server.id) ?? 0))
+}
+
+/** One server with its tools and who holds what. Needs `servers:read`; throws `not_found`. */
+export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
+  authorize(ctx, 'servers:read')
+  const server = await reader(ctx).mcpServer.findUnique({
+    where: { id },
+    select: { ...serverSelect, createdAt: true, updatedAt: true, tools: { orderBy: { name: 'asc' } } },
+  })
+  if (!server) throw serverNotFound(id)
+  const holders = await holdersOf(ctx, id)
+  return {
+    ...serverRow(server, new Set(holders.map(({ agent }) => agent.id)).size),
+    toolList: server.tools.map((tool) => ({
+      name: tool.name,
+      title: tool.title,
+      description: tool.description,
+      inputSchema: tool.inputSchema as ToolView['inputSchema'],
+      annotations: tool.annotations as ToolView['annotations'],
+      class: tool.class,
+      classSource: tool.classSource,
+      state: tool.state,
+      definitionHash: tool.definitionHash,
+      firstSeenAt: tool.firstSeenAt.toISOString(),
+      lastSeenAt: tool.lastSeenAt.toISOString(),
+    })),
+    holders,
+    createdAt: server.createdAt.toISOString(),
+    updatedAt: server.updatedAt.toISOString(),
+  }
+}
+
+export function serverNotFound(id: string): DomainError {
+  return new DomainError('not_found', `There is no MCP server ${JSON.stringify(id.slice(0, 100))} in the registry.`)
+}
+
+async function holdersOf(ctx: Ctx, serverId: string): Promise<ServerView['holders']> {
+  const rows = await reader(ctx).$queryRaw<RawHolder[]>(
+    Prisma.sql`select g."id" as "grantId", g."serverId", s."environment"::text, g."class"::text, g."toolName", g."expiresAt",
+        a."id" as "agentId", a."name" as "agentName", a."status"::text, t."id" as "ownerId", t."name" as "ownerName"
+      from "Grant" g join "McpServer" s on s."id" = g."serverId" join "Agent" a on a."id" = g."agentId" join "Team" t on t."id" = a."ownerTeamId"
+      where g."serverId" = ${serverId} and ${inForceSql(ctx.now)}
+      order by g."class" desc, a."id", g."toolName" nulls first`,
+  )
+  return rows.map((row) => ({
+    grantId: row.grantId,
+    serverId: row.serverId,
+    environment: row.environment,
+    class: row.class,
+    toolName: row.toolName,
+    expiresAt: row.expiresAt?.toISOString() ?? null,
+    agent: { id: row.agentId, name: row.agentName, status: row.status },
+    owner: { id: row.ownerId, name: row.ownerName },
+  }))
+}
+
+type RawHolder = {
+  grantId: string
+  serverId: string
+  environment: ServerRow['environment']
+  class: ToolClass
+  toolName: string | null
+  expiresAt: Date | null
+  agentId: string
+  agentName: string
+  status: AgentStatus
+  ownerId: string
+  ownerName: string
+}
+
+const serverSelect = {
+  id: true,
+  name: true,
+  description: true,
+  url: true,
+  environment: true,
+  sensitivity: true,
+  status: true,
+  demo: true,
+  tools: { select: { class: true, state: true } },
+  credential: { select: { kind: true, headerName: true, updatedAt: true, lastUsedAt: true } },
+} satisfies Prisma.McpServerSelect
+
+type ServerFields = Omit<ServerRow, 'tools' | 'agents' | 'credential'> & {
+  tools: { class: ToolClass; state: ToolView['state'] }[]
+  credential: { kind: string; headerName: string | null; updatedAt: Date; lastUsedAt: Date | null } | null
+}
+
+function serverRow(server: ServerFields, agents: number): ServerRow {
+  const { id, name, description, url, environment, sensitivity, status, demo, credential } = server
+  const tools = { read: 0, write: 0, destructive: 0, quarantined: 0 }
+  for (const tool of server.tools) {
+    if (tool.state === 'approved') tools[tool.class] += 1
+    if (tool.state === 'quarantined') tools.quarantined += 1
+  }
+  return {
+    id,
+    name,
+    description,
+    url,
+    environment,
+    sensitivity,
+    status,
+    demo,
+    tools,
+    agents,
+    credential: credential && {
+      kind: credential.kind,
+      headerName: credential.headerName,
+      updatedAt: credential.updatedAt.toISOString(),
+      lastUsedAt: credential.lastUsedAt?.toISOString() ?? null,
+    },
+  }
+}
