@@ -12,7 +12,7 @@ export type { TokenEndpointError } from '../agent-token-request.ts'
 
 export const tokenEndpointPath = '/api/oauth/token'
 
-type Client = { id: string; agentId: string; clientId: string; secretHash: string | null; publicJwk: unknown }
+type Client = { id: string; agentId: string; clientId: string; secretHash: string | null; publicJwk: JWK | null }
 
 /**
  * The client_credentials grant (RFC 6749 §4.4) with client_secret_basic, client_secret_post or private_key_jwt (RFC 7523) and `resource`
@@ -93,10 +93,11 @@ export function authorizationServerMetadata(issuer: Pick<TokenIssuer, 'issuer'>)
 }
 
 async function findClient(ctx: Ctx & { tx: NonNullable<Ctx['tx']> }, clientId: string): Promise<Client | null> {
-  return ctx.tx.agentCredential.findFirst({
+  const row = await ctx.tx.agentCredential.findFirst({
     where: { clientId, revokedAt: null },
     select: { id: true, agentId: true, clientId: true, secretHash: true, publicJwk: true },
   })
+  return row && { ...row, publicJwk: row.publicJwk as JWK | null }
 }
 
 async function authenticate(
@@ -118,7 +119,7 @@ async function authenticate(
   const verified = await verifyAssertion({
     assertion: proof.assertion,
     clientId: client.clientId,
-    publicJwk: client.publicJwk as JWK,
+    publicJwk: client.publicJwk,
     audiences: [issuer.issuer, `${issuer.issuer}${tokenEndpointPath}`],
     now: ctx.now,
   })

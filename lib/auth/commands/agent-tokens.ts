@@ -4,7 +4,6 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { hashToken, randomSecret, type SecretBox } from '#lib/core/secret-box.ts'
-import type { Prisma } from '#lib/db/generated/client.ts'
 import { algorithmsFor } from '../agent-token-assertion.ts'
 import { gatherTokenFacts, type IssuedToken, signToken, type TokenIssuer } from '../agent-token-issue.ts'
 import { refuseToken, type TokenRefusal } from '../agent-token-rules.ts'
@@ -76,7 +75,7 @@ export async function issueAgentCredential(
         agentId,
         clientId,
         secretHash: clientSecret && hashToken(clientSecret),
-        ...(publicJwk ? { publicJwk: publicJwk as Prisma.InputJsonObject } : {}),
+        ...(publicJwk ? { publicJwk } : {}),
         createdAt: ctx.now,
       },
     })
@@ -148,7 +147,7 @@ async function lockedAgent(
   })
 }
 
-function checkedPublicKey(jwk: JWK): JWK {
+function checkedPublicKey(jwk: JWK): Record<string, string> {
   const { kty, crv, x, y, n, e } = jwk
   if (algorithmsFor(jwk).length === 0) {
     throw new DomainError('invalid', 'Use an Ed25519, P-256, P-384 or RSA key.', { field: 'publicJwk' })
@@ -156,5 +155,6 @@ function checkedPublicKey(jwk: JWK): JWK {
   if ('d' in jwk)
     throw new DomainError('invalid', 'This is a private key. Register the public half only.', { field: 'publicJwk' })
   // Only what makes the key is kept: a stray member never reaches the table.
-  return Object.fromEntries(Object.entries({ kty, crv, x, y, n, e }).filter(([, member]) => member !== undefined))
+  const members = Object.entries({ kty, crv, x, y, n, e })
+  return Object.fromEntries(members.filter((member): member is [string, string] => typeof member[1] === 'string'))
 }

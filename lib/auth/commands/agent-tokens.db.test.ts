@@ -1,0 +1,273 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify, SignJWT } from 'jose'
+import { beforeAll, expect } from 'vitest'
+import { createSecretBox } from '#lib/core/secret-box.ts'
+import type { Db } from '#lib/db/client.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { type Actor, type Ctx, systemActor } from '../ctx.ts'
+import { permissionsOf } from '../permissions.ts'
+import { issueAgentToken } from './agent-token-endpoint.ts'
+import {
+  createTokenIssuer,
+  issueAgentCredential,
+  mintSessionToken,
+  publicJwks,
+  revokeAgentCredentials,
+  rotateSigningKeys,
+} from './agent-tokens.ts'
+
+const now = new Date('2026-11-22T10:00:00Z')
+const secretBox = createSecretBox(randomBytes(32).toString('base64'))
+const issuer = createTokenIssuer({ url: 'http://localhost:3000', brokerUrl: 'http://localhost:7400', secretBox })
+const later = (ms: number) => new Date(now.getTime() + ms)
+
+function system(db: Db, at = now): Ctx {
+  return { db, actor: systemActor('worker'), now: at }
+}
+
+function person(db: Db, roles: string[], teamIds: string[] = ['finance']): Ctx {
+  const permissions = permissionsOf(roles)
+  const actor: Actor = {
+    kind: 'person',
+    id: randomUUID(),
+    name: 'Ada',
+    email: 'ada@example.test',
+    roles,
+    teamIds,
+    permissions,
+  }
+  return { db, actor, now }
+}
+
+async function registered(
+  db: Db,
+  status: 'provisioning' | 'active' | 'suspended' | 'retired' = 'active',
+): Promise<string> {
+  const id = `agent-${randomUUID()}`
+  await db.team.upsert({ where: { id: 'finance' }, create: { id: 'finance', name: 'Finance' }, update: {} })
+  const accountable = await db.person.create({ data: { email: `${id}@example.test`, name: 'Ada' } })
+  const rest = {
+    purpose: 'p',
+    tier: 'low',
+    currentVersion: 2,
+    ownerTeamId: 'finance',
+    accountablePersonId: accountable.id,
+  } as const
+  await db.agent.create({ data: { id, name: 'Reconciler', status, ...rest } })
+  return id
+}
+
+async function openRun(db: Db, agentId: string, agentVersion = 2): Promise<string> {
+  const run = await db.run.create({
+    data: { agentId, agentVersion, trigger: 'manual', state: 'running', input: '', simulated: true },
+  })
+  return run.id
+}
+
+function lastEvent(db: Db, agentId: string) {
+  return db.auditEvent.findFirst({ where: { agentId }, orderBy: { seq: 'desc' } })
+}
+
+function basic(clientId: string, secret: string): string {
+  return `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`
+}
+
+function ask(ctx: Ctx, options: { authorization?: string; body?: string }) {
+  return issueAgentToken(ctx, {
+    issuer,
+    authorization: options.authorization ?? null,
+    contentType: 'application/x-www-form-urlencoded',
+    body: `grant_type=client_credentials&${options.body ?? ''}`,
+  })
+}
+
+const assertion = { privateKey: {} as CryptoKey, publicJwk: {} as Awaited<ReturnType<typeof exportJWK>> }
+beforeAll(async () => {
+  const pair = await generateKeyPair('ES256')
+  Object.assign(assertion, { privateKey: pair.privateKey, publicJwk: await exportJWK(pair.publicKey) })
+})
+
+function sign(clientId: string, claims: Record<string, unknown> = {}): Promise<string> {
+  const seconds = now.getTime() / 1000
+  const standard = { iss: clientId, sub: clientId, aud: issuer.issuer, jti: randomUUID(), exp: seconds + 60 }
+  return new SignJWT({ ...standard, ...claims }).setProtectedHeader({ alg: 'ES256' }).sign(assertion.privateKey)
+}
+
+const assertionBody = (jwt: string) =>
+  `client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=${jwt}`
+
+dbTest(
+  'two first tokens at once are signed by one key, verify against the JWK set and last at most 15 minutes',
+  async ({ db }) => {
+    const agentId = await registered(db)
+    const runId = await openRun(db, agentId)
+    const mint = () => mintSessionToken(system(db), { issuer, agentId, version: 2, runId })
+    const [first, second] = await Promise.all([mint(), mint()])
+    expect(first?.ok && second?.ok).toBe(true)
+    expect(await db.signingKey.count()).toBe(1)
+    if (!first?.ok) return
+    const keys = createLocalJWKSet(await publicJwks(system(db)))
+    const { payload } = await jwtVerify(first.value.token, keys, {
+      algorithms: ['EdDSA'],
+      typ: 'at+jwt',
+      currentDate: now,
+    })
+    expect(payload).toMatchObject({
+      iss: 'http://localhost:3000',
+      aud: 'http://localhost:7400/mcp',
+      sub: agentId,
+      agent_version: 2,
+      run: runId,
+    })
+    expect(payload.exp! - payload.iat!).toBe(900)
+    const key = await db.signingKey.findFirstOrThrow()
+    expect(Buffer.from(key.privateCiphertext).toString()).not.toContain('"d"')
+    expect((await lastEvent(db, agentId))?.event).toBe('agent.token_issued')
+    expect(await db.auditEvent.count({ where: { event: 'signing_key.created' } })).toBe(1)
+  },
+)
+
+dbTest(
+  'a new key signs only when it is settled, and the old one stays published until its tokens have expired',
+  async ({ db }) => {
+    const agentId = await registered(db)
+    const runId = await openRun(db, agentId)
+    const kidAt = async (at: Date) => {
+      const minted = await mintSessionToken(system(db, at), { issuer, agentId, version: 2, runId })
+      const header = minted.ok ? minted.value.token.split('.')[0]! : ''
+      return (JSON.parse(Buffer.from(header, 'base64url').toString()) as { kid: string }).kid
+    }
+    const old = await kidAt(now)
+    const { kid } = await rotateSigningKeys(system(db, later(60_000)), issuer)
+    expect(await kidAt(later(69_000))).toBe(old)
+    expect(await kidAt(later(71_000))).toBe(kid)
+    const published = async (at: Date) => (await publicJwks(system(db, at))).keys.map((key) => key.kid)
+    expect(await published(later(16 * 60_000))).toContain(old)
+    expect(await published(later(18 * 60_000))).toEqual([kid])
+  },
+)
+
+dbTest('an agent that may not act gets no session token: refused with the rule and audited', async ({ db }) => {
+  for (const status of ['provisioning', 'suspended', 'retired'] as const) {
+    const agentId = await registered(db, status)
+    const runId = await openRun(db, agentId)
+    const minted = await mintSessionToken(system(db), { issuer, agentId, version: 2, runId })
+    expect(minted).toMatchObject({ ok: false, error: { rule: 'agent_not_active' } })
+    expect(await lastEvent(db, agentId)).toMatchObject({ event: 'agent.token_refused', rule: 'agent_not_active' })
+  }
+  const unknown = await mintSessionToken(system(db), { issuer, agentId: 'nobody', version: 1, runId: randomUUID() })
+  expect(unknown).toMatchObject({ ok: false, error: { rule: 'agent_unknown' } })
+})
+
+dbTest('a stopped agent gets no token until the order is released', async ({ db }) => {
+  const agentId = await registered(db)
+  const { clientId, clientSecret } = await issueAgentCredential(system(db), { agentId })
+  const order = await db.stopOrder.create({
+    data: { scope: 'agent', targetId: agentId, reason: 'odd calls', orderedByName: 'Ola' },
+  })
+  const refused = await ask(system(db), { authorization: basic(clientId, clientSecret!) })
+  expect(refused).toMatchObject({ ok: false, error: { error: 'unauthorized_client', rule: 'killed' } })
+  await db.stopOrder.update({ where: { id: order.id }, data: { releasedAt: now } })
+  expect((await ask(system(db), { authorization: basic(clientId, clientSecret!) })).ok).toBe(true)
+})
+
+dbTest('a credential works by Basic and by form, is stored hashed, and ends when revoked', async ({ db }) => {
+  const agentId = await registered(db)
+  const { clientId, clientSecret } = await issueAgentCredential(person(db, ['builder']), { agentId })
+  expect((await lastEvent(db, agentId))?.event).toBe('agent.credentials_issued')
+  const row = await db.agentCredential.findUniqueOrThrow({ where: { clientId } })
+  expect(JSON.stringify(row)).not.toContain(clientSecret)
+  const form = `client_id=${clientId}&client_secret=${clientSecret}&resource=${encodeURIComponent('http://localhost:7400/mcp/erp')}`
+  expect((await ask(system(db), { authorization: basic(clientId, clientSecret!) })).ok).toBe(true)
+  expect((await ask(system(db), { body: form })).ok).toBe(true)
+  expect((await lastEvent(db, agentId))?.event).toBe('agent.token_issued')
+  const wrong = await ask(system(db), { authorization: basic(clientId, 'wrong') })
+  expect(wrong).toMatchObject({ ok: false, error: { error: 'invalid_client', rule: 'client_authentication_failed' } })
+  const foreign = await ask(system(db), { body: `${form}&resource=https://elsewhere.test` })
+  expect(foreign).toMatchObject({ ok: false, error: { error: 'invalid_target' } })
+  expect(await lastEvent(db, agentId)).toMatchObject({ event: 'agent.token_refused', rule: 'resource_not_served' })
+  expect(await revokeAgentCredentials(person(db, ['team_lead']), { agentId })).toEqual({ revoked: [clientId] })
+  expect((await lastEvent(db, agentId))?.event).toBe('agent.credentials_revoked')
+  const after = await ask(system(db), { authorization: basic(clientId, clientSecret!) })
+  expect(after).toMatchObject({ ok: false, error: { rule: 'client_unknown' } })
+  const recorded = await db.auditEvent.findFirst({ where: { subjectId: clientId }, orderBy: { seq: 'desc' } })
+  expect(recorded).toMatchObject({ event: 'agent.token_refused', rule: 'client_unknown' })
+})
+
+dbTest('an assertion signed by the registered key works once, also for two at once', async ({ db }) => {
+  const agentId = await registered(db)
+  const { clientId, clientSecret } = await issueAgentCredential(system(db), { agentId, publicJwk: assertion.publicJwk })
+  expect(clientSecret).toBeNull()
+  const jwt = await sign(clientId)
+  const outcomes = await Promise.all([1, 2].map(() => ask(system(db), { body: assertionBody(jwt) })))
+  expect(outcomes.filter((outcome) => outcome.ok)).toHaveLength(1)
+  expect(outcomes.find((outcome) => !outcome.ok)).toMatchObject({ error: { rule: 'assertion_replayed' } })
+})
+
+dbTest(
+  'an assertion for another endpoint, too long, expired, without id or by another key is refused',
+  async ({ db }) => {
+    const agentId = await registered(db)
+    const { clientId } = await issueAgentCredential(system(db), { agentId, publicJwk: assertion.publicJwk })
+    const seconds = now.getTime() / 1000
+    const bad: Record<string, unknown>[] = [
+      { aud: 'https://elsewhere.test' },
+      { aud: [issuer.issuer, 'https://elsewhere.test'] },
+      { exp: seconds + 3600 },
+      { exp: seconds - 120 },
+      { jti: undefined },
+      { iss: 'somebody' },
+    ]
+    for (const claims of bad) {
+      const outcome = await ask(system(db), { body: assertionBody(await sign(clientId, claims)) })
+      expect(outcome, JSON.stringify(claims)).toMatchObject({
+        ok: false,
+        error: { rule: 'client_authentication_failed' },
+      })
+    }
+    const other = await generateKeyPair('ES256')
+    const forged = await new SignJWT({ iss: clientId, sub: clientId, aud: issuer.issuer, jti: 'x', exp: seconds + 60 })
+      .setProtectedHeader({ alg: 'ES256' })
+      .sign(other.privateKey)
+    const confused = await new SignJWT({
+      iss: clientId,
+      sub: clientId,
+      aud: issuer.issuer,
+      jti: 'y',
+      exp: seconds + 60,
+    })
+      .setProtectedHeader({ alg: 'HS256' })
+      .sign(new TextEncoder().encode(JSON.stringify(assertion.publicJwk)))
+    for (const jwt of [forged, confused, 'not.a.jwt']) {
+      expect((await ask(system(db), { body: assertionBody(jwt) })).ok).toBe(false)
+    }
+  },
+)
+
+dbTest(
+  'credentials are changed by the owning team only, session tokens made by the platform only, private keys refused',
+  async ({ db }) => {
+    const agentId = await registered(db)
+    const { privateKey } = await generateKeyPair('ES256', { extractable: true })
+    const privateJwk = await exportJWK(privateKey)
+    await expect(issueAgentCredential(person(db, ['finance']), { agentId })).rejects.toMatchObject({
+      code: 'forbidden',
+    })
+    await expect(issueAgentCredential(person(db, ['builder'], ['it']), { agentId })).rejects.toMatchObject({
+      code: 'forbidden',
+    })
+    await expect(revokeAgentCredentials(person(db, ['builder'], ['it']), { agentId })).rejects.toMatchObject({
+      code: 'forbidden',
+    })
+    await expect(revokeAgentCredentials(person(db, []), { agentId })).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(issueAgentCredential(system(db), { agentId, publicJwk: privateJwk })).rejects.toMatchObject({
+      code: 'invalid',
+    })
+    await expect(rotateSigningKeys(person(db, ['platform_admin']), issuer)).rejects.toMatchObject({ code: 'forbidden' })
+    const runId = await openRun(db, agentId)
+    const minted = mintSessionToken(person(db, ['platform_admin']), { issuer, agentId, version: 2, runId })
+    await expect(minted).rejects.toMatchObject({ code: 'forbidden' })
+    const retired = await registered(db, 'retired')
+    await expect(issueAgentCredential(system(db), { agentId: retired })).rejects.toMatchObject({ code: 'conflict' })
+  },
+)
