@@ -1,0 +1,30 @@
+import { cva, type VariantProps } from 'class-variance-authority'
+import { Slot } from 'radix-ui'
+import type { ComponentProps } from 'react'
+import { cn } from './cn.ts'
+
+export const buttonVariants = cva(
+  'inline-flex shrink-0 items-center justify-center gap-1.5 rounded-md text-sm font-medium whitespace-nowrap transition-colors disabled:opacity-55 aria-disabled:cursor-not-allowed aria-disabled:opacity-55 [&_svg]:size-4 [&_svg]:shrink-0',
+  {
+    variants: {
+      variant: {
+        primary: 'bg-accent text-accent-foreground hover:bg-accent-hover',
+        secondary: 'border bg-surface hover:bg-raised',
+        ghost: 'hover:bg-raised',
+        danger: 'bg-danger text-white hover:bg-danger-hover dark:text-black',
+        'danger-outline': 'border border-danger text-danger hover:bg-danger-soft',
+        link: 'h-auto p-0 text-accent underline-offset-4 hover:underline',
+      },
+      size: { md: 'h-9 px-3.5', sm: 'h-8 px-2.5 text-[13px]', icon: 'size-9' },
+    },
+    defaultVariants: { variant: 'secondary', size: 'md' },
+  },
+)
+
+type ButtonProps = ComponentProps<'button'> & VariantProps<typeof buttonVariants> & { asChild?: boolean }
+
+/** The one button. `asChild` gives a link the same look. */
+export function Button({ className, variant, size, asChild, type = 'button', ...props }: ButtonProps) {
+  const classes = cn(buttonVariants({ variant, size }), variant === 'link' && 'h-auto px-0', className)
+  return asChild ? <Slot.Root className={classes} {...props} /> : <button type={type} className={classes} {...props} />
+}

@@ -1,0 +1,103 @@
+import { ArrowDown, ArrowUp, ChevronsUpDown } from 'lucide-react'
+import Link from 'next/link'
+import type { ReactNode } from 'react'
+import { cn } from './cn.ts'
+
+export type Column<Row> = {
+  id: string
+  header: ReactNode
+  cell: (row: Row) => ReactNode
+  /** Numbers stand right, in figures of one width. */
+  numeric?: boolean
+  /** The field the server sorts by, if it can. */
+  sort?: string
+  /** Left out on narrow screens, where the row's link leads to it. */
+  wide?: boolean
+  className?: string
+}
+
+export type Sorting = { by: string; order: 'asc' | 'desc'; href: (by: string, order: 'asc' | 'desc') => string }
+
+/**
+ * The one table: server-sorted by links, scrolling sideways by itself when it must. `caption` names it for assistive technology.
+ * Columns stand at module scope; `empty` says what to do when there is nothing.
+ */
+export function DataTable<Row>({
+  caption,
+  columns,
+  rows,
+  rowKey,
+  sorting,
+  empty,
+}: {
+  caption: string
+  columns: readonly Column<Row>[]
+  rows: readonly Row[]
+  rowKey: (row: Row) => string
+  sorting?: Sorting
+  empty?: ReactNode
+}) {
+  if (rows.length === 0 && empty) return empty
+  return (
+    <div
+      className="relative overflow-x-auto rounded-lg border bg-raised"
+      role="region"
+      aria-label={caption}
+      tabIndex={0}
+    >
+      <table className="w-full border-collapse text-left">
+        <caption className="sr-only">{caption}</caption>
+        <thead className="border-b bg-surface text-[0.8125rem] text-muted-foreground">
+          <tr>
+            {columns.map((column) => (
+              <th
+                key={column.id}
+                scope="col"
+                aria-sort={ariaSort(column, sorting)}
+                className={cn('px-3 py-2 font-medium whitespace-nowrap', cellClasses(column))}
+              >
+                {column.sort && sorting ? <SortLink column={column} sorting={sorting} /> : column.header}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody className="divide-y">
+          {rows.map((row) => (
+            <tr key={rowKey(row)} className="hover:bg-surface">
+              {columns.map((column) => (
+                <td key={column.id} className={cn('px-3 py-2 align-top', cellClasses(column), column.className)}>
+                  {column.cell(row)}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  )
+}
+
+function SortLink<Row>({ column, sorting }: { column: Column<Row>; sorting: Sorting }) {
+  const active = sorting.by === column.sort
+  const next = active && sorting.order === 'asc' ? 'desc' : 'asc'
+  const Icon = !active ? ChevronsUpDown : sorting.order === 'asc' ? ArrowUp : ArrowDown
+  return (
+    <Link
+      href={sorting.href(column.sort!, next)}
+      scroll={false}
+      className={cn('inline-flex items-center gap-1 rounded-sm hover:text-foreground', active && 'text-foreground')}
+    >
+      {column.header}
+      <Icon className="size-3.5" aria-hidden />
+    </Link>
+  )
+}
+
+function cellClasses<Row>(column: Column<Row>): string {
+  return cn(column.numeric && 'text-right tabular-nums', column.wide && 'hidden md:table-cell')
+}
+
+function ariaSort<Row>(column: Column<Row>, sorting?: Sorting): 'ascending' | 'descending' | undefined {
+  if (!sorting || !column.sort || sorting.by !== column.sort) return undefined
+  return sorting.order === 'asc' ? 'ascending' : 'descending'
+}

@@ -1,0 +1,64 @@
+import { Ban, CircleCheck, CircleDashed, CircleX, Clock, Loader, OctagonX, Pause, Archive } from 'lucide-react'
+import type { ComponentType } from 'react'
+import { Badge, type Tone } from './badge.tsx'
+
+type Look = { tone: Tone; icon: ComponentType<{ 'aria-hidden'?: boolean }>; label: string }
+
+const looks: Record<string, Look> = {
+  // agents
+  provisioning: { tone: 'accent', icon: Loader, label: 'provisioning' },
+  active: { tone: 'ok', icon: CircleCheck, label: 'active' },
+  suspended: { tone: 'warn', icon: Pause, label: 'suspended' },
+  retired: { tone: 'neutral', icon: Archive, label: 'retired' },
+  // runs
+  queued: { tone: 'neutral', icon: Clock, label: 'queued' },
+  running: { tone: 'accent', icon: Loader, label: 'running' },
+  stopping: { tone: 'warn', icon: OctagonX, label: 'stopping' },
+  succeeded: { tone: 'ok', icon: CircleCheck, label: 'succeeded' },
+  failed: { tone: 'danger', icon: CircleX, label: 'failed' },
+  stopped: { tone: 'warn', icon: OctagonX, label: 'stopped' },
+  refused: { tone: 'danger', icon: Ban, label: 'refused' },
+  // requests, steps, tools
+  pending: { tone: 'held', icon: CircleDashed, label: 'pending' },
+  approved: { tone: 'ok', icon: CircleCheck, label: 'approved' },
+  rejected: { tone: 'danger', icon: CircleX, label: 'rejected' },
+  withdrawn: { tone: 'neutral', icon: CircleX, label: 'withdrawn' },
+  done: { tone: 'ok', icon: CircleCheck, label: 'done' },
+  quarantined: { tone: 'held', icon: Pause, label: 'quarantined' },
+  removed: { tone: 'neutral', icon: Archive, label: 'removed' },
+  disabled: { tone: 'warn', icon: Pause, label: 'disabled' },
+}
+
+/** A state of an agent, run, request, step, tool or server: word, icon and colour say the same. */
+export function Status({ state }: { state: string }) {
+  const look = looks[state] ?? { tone: 'neutral' as const, icon: CircleDashed, label: state }
+  return (
+    <Badge tone={look.tone}>
+      <look.icon aria-hidden />
+      {look.label}
+    </Badge>
+  )
+}
+
+const classTones: Record<string, Tone> = { read: 'neutral', write: 'warn', destructive: 'danger' }
+
+/** A scope as people write it: `erp: read`, or one tool of it. */
+export function ScopeBadge({
+  serverId,
+  toolClass,
+  toolName,
+  environment,
+}: {
+  serverId?: string
+  toolClass: string
+  toolName?: string | null
+  environment?: string
+}) {
+  return (
+    <Badge tone={classTones[toolClass] ?? 'neutral'} title={environment}>
+      {serverId && <span className="font-mono">{serverId}:</span>}
+      {toolName ? `${toolName} (${toolClass})` : toolClass}
+      {environment === 'production' && <span className="font-normal">· production</span>}
+    </Badge>
+  )
+}
