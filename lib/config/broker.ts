@@ -1,5 +1,5 @@
 import { brokerUrl, portalUrl } from './addresses.ts'
-import { type Environment, parseEnvironment, variables } from './shared.ts'
+import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
   .pick({
@@ -14,6 +14,9 @@ const schema = variables
     WHEELHOUSE_GRACE_MS: true,
   })
   .required({ DATABASE_URL: true, WHEELHOUSE_ENCRYPTION_KEY: true })
+
+/** The variables this process reads; the start program hands it no other of ours. */
+export const brokerVariables = variableNames(schema)
 
 export type BrokerConfig = ReturnType<typeof parseBrokerConfig>
 

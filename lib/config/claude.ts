@@ -1,4 +1,4 @@
-import { type Environment, parseEnvironment, variables } from './shared.ts'
+import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
   .pick({
@@ -26,6 +26,10 @@ const modelSchema = variables.pick({
   WHEELHOUSE_LOG_LEVEL: true,
   WHEELHOUSE_GRACE_MS: true,
 })
+
+/** The variables these processes read; the start program hands them no others of ours. */
+export const claudeServerVariables = variableNames(schema)
+export const modelVariables = variableNames(modelSchema)
 
 export type ClaudeServerConfig = ReturnType<typeof parseClaudeServerConfig>
 export type ModelConfig = ReturnType<typeof parseModelConfig>

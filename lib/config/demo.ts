@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { type Environment, parseEnvironment, variables } from './shared.ts'
+import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
   .pick({
@@ -13,6 +13,9 @@ const schema = variables
     WHEELHOUSE_GRACE_MS: true,
   })
   .required({ DATABASE_URL: true, WHEELHOUSE_DEMO_TOKEN: true, WHEELHOUSE_ENCRYPTION_KEY: true })
+
+/** The variables this process reads; the start program hands it no other of ours. */
+export const demoVariables = variableNames(schema)
 
 export type DemoConfig = ReturnType<typeof parseDemoConfig>
 

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { brokerUrl, checkClaudeKey, claudeAccess, type ClaudeAccess, portalUrl } from './addresses.ts'
-import { type Environment, isLoopback, parseEnvironment, variables } from './shared.ts'
+import { type Environment, isLoopback, parseEnvironment, variableNames, variables } from './shared.ts'
 
 export type OidcConfig = {
   issuer: string
@@ -49,6 +49,9 @@ const schema = variables
   .required({ DATABASE_URL: true, WHEELHOUSE_AUTH_SECRET: true, WHEELHOUSE_ENCRYPTION_KEY: true })
   .superRefine(checkClaudeKey)
   .superRefine(checkSignIn)
+
+/** The variables this process reads; the start program hands it no other of ours. */
+export const portalVariables = variableNames(schema)
 
 /** Reads the portal's environment; throws `ConfigError` naming every wrong variable. */
 export function parsePortalConfig(env: Environment = process.env): PortalConfig {

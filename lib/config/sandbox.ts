@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { claudeAccess } from './addresses.ts'
-import { type Environment, parseEnvironment, variables } from './shared.ts'
+import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
   .pick({
@@ -15,6 +15,9 @@ const schema = variables
     WHEELHOUSE_GRACE_MS: true,
   })
   .required({ DATABASE_URL: true, WHEELHOUSE_ENVIRONMENT_KEY: true })
+
+/** The variables this process reads; the start program hands it no other of ours. */
+export const sandboxVariables = variableNames(schema)
 
 export type SandboxConfig = ReturnType<typeof parseSandboxConfig>
 

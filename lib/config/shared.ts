@@ -94,6 +94,11 @@ export const variables = z.object({
 
 export type VariableName = keyof typeof variables.shape
 
+/** The names a process picked. */
+export function variableNames(schema: z.ZodObject): VariableName[] {
+  return Object.keys(schema.shape) as VariableName[]
+}
+
 /** Reads the picked variables; an empty value counts as unset. Throws `ConfigError` naming every wrong variable at once. */
 export function parseEnvironment<S extends z.ZodType>(process_: string, schema: S, env: Environment): z.output<S> {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))

@@ -1,5 +1,5 @@
 import { brokerUrl, checkClaudeKey, claudeAccess, portalUrl } from './addresses.ts'
-import { type Environment, parseEnvironment, variables } from './shared.ts'
+import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
   .pick({
@@ -20,6 +20,9 @@ const schema = variables
   })
   .required({ DATABASE_URL: true, WHEELHOUSE_ENCRYPTION_KEY: true })
   .superRefine(checkClaudeKey)
+
+/** The variables this process reads; the start program hands it no other of ours. */
+export const workerVariables = variableNames(schema)
 
 export type WorkerConfig = ReturnType<typeof parseWorkerConfig>
 

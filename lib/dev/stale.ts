@@ -3,9 +3,16 @@ import { readFile, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 
 /** One hash over the names and contents of files and folders (recursively); a path that does not exist counts as such. */
-export async function hashFiles(root: string, paths: readonly string[]): Promise<string> {
+export async function hashFiles(
+  root: string,
+  paths: readonly string[],
+  counts: (path: string) => boolean = () => true,
+): Promise<string> {
   const hash = createHash('sha256')
-  for (const file of (await Promise.all(paths.map((path) => filesBelow(root, path)))).flat().toSorted()) {
+  for (const file of (await Promise.all(paths.map((path) => filesBelow(root, path))))
+    .flat()
+    .filter(counts)
+    .toSorted()) {
     const content = await readFile(join(root, file)).catch(() => null)
     hash.update(`${file}\0${content ? content.length : 'absent'}\0`)
     if (content) hash.update(content)
