@@ -7,7 +7,7 @@ const badgeVariants = cva(
   {
     variants: {
       tone: {
-        neutral: 'bg-raised text-foreground',
+        neutral: 'bg-muted text-foreground',
         accent: 'bg-accent-soft text-accent dark:text-foreground',
         ok: 'bg-ok-soft text-ok',
         warn: 'bg-warn-soft text-warn',

@@ -9,22 +9,36 @@ export const buttonVariants = cva(
     variants: {
       variant: {
         primary: 'bg-accent text-accent-foreground hover:bg-accent-hover',
-        secondary: 'border bg-surface hover:bg-raised',
-        ghost: 'hover:bg-raised',
+        secondary: 'border bg-raised hover:bg-muted',
+        ghost: 'hover:bg-muted',
         danger: 'bg-danger text-white hover:bg-danger-hover dark:text-black',
         'danger-outline': 'border border-danger text-danger hover:bg-danger-soft',
         link: 'h-auto p-0 text-accent underline-offset-4 hover:underline',
       },
-      size: { md: 'h-9 px-3.5', sm: 'h-8 px-2.5 text-[13px]', icon: 'size-9' },
+      size: { md: 'h-9 px-3.5', sm: 'h-8 px-2.5 text-[13px]', icon: 'size-9', 'icon-sm': 'size-7' },
     },
     defaultVariants: { variant: 'secondary', size: 'md' },
   },
 )
 
-type ButtonProps = ComponentProps<'button'> & VariantProps<typeof buttonVariants> & { asChild?: boolean }
+export type ButtonProps = ComponentProps<'button'> &
+  VariantProps<typeof buttonVariants> & {
+    asChild?: boolean
+    /** Work is under way: shown, and not pressed twice. */ pending?: boolean
+  }
 
 /** The one button. `asChild` gives a link the same look. */
-export function Button({ className, variant, size, asChild, type = 'button', ...props }: ButtonProps) {
+export function Button({ className, variant, size, asChild, pending, type = 'button', ...props }: ButtonProps) {
   const classes = cn(buttonVariants({ variant, size }), variant === 'link' && 'h-auto px-0', className)
-  return asChild ? <Slot.Root className={classes} {...props} /> : <button type={type} className={classes} {...props} />
+  return asChild ? (
+    <Slot.Root className={classes} {...props} />
+  ) : (
+    <button
+      type={type}
+      className={classes}
+      aria-busy={pending || undefined}
+      disabled={pending || props.disabled}
+      {...props}
+    />
+  )
 }

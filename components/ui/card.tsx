@@ -18,7 +18,7 @@ export function Card({
   flush?: boolean
 }) {
   return (
-    <section className={cn('min-w-0 rounded-lg border bg-surface', className)} {...props}>
+    <section className={cn('min-w-0 rounded-lg border bg-raised', className)} {...props}>
       {(title || actions) && (
         <header className="flex flex-wrap items-start justify-between gap-x-4 gap-y-2 border-b px-4 py-3">
           <div className="min-w-0">
@@ -53,7 +53,7 @@ export function Figure({
     </>
   )
   return (
-    <div className={cn('relative min-w-0 rounded-lg border bg-surface px-4 py-3', href && 'hover:border-accent')}>
+    <div className={cn('relative min-w-0 rounded-lg border bg-raised px-4 py-3', href && 'hover:border-accent')}>
       {content}
       {href && <a href={href} className="absolute inset-0 rounded-lg" aria-label={`Open: ${label}`} />}
     </div>

@@ -2,7 +2,7 @@ import type { ComponentProps } from 'react'
 import { cn } from './cn.ts'
 
 const control =
-  'w-full min-w-0 rounded-md border border-input bg-surface px-3 text-sm placeholder:text-muted-foreground disabled:opacity-60 aria-invalid:border-danger'
+  'w-full min-w-0 rounded-md border border-input bg-raised px-3 text-sm placeholder:text-muted-foreground disabled:opacity-60 aria-invalid:border-danger'
 
 export function Input({ className, ...props }: ComponentProps<'input'>) {
   return <input className={cn(control, 'h-9', className)} {...props} />
