@@ -23,6 +23,8 @@ export const jobs = {
   startRun: job('start_run', z.strictObject({ runId: z.uuid() })),
   /** Interrupts and archives a run's session at Claude; the local denial has happened already. */
   stopRun: job('stop_run', z.strictObject({ runId: z.uuid() })),
+  /** Archives an ended run's session at Claude and deletes its vault: nothing of it is left that could act. */
+  closeRun: job('close_run', z.strictObject({ runId: z.uuid() })),
   /** Starts the runs of every schedule that is due. */
   runSchedules: job('run_schedules', z.strictObject({}), 1),
   /** Compares open runs with their sessions at Claude: the truth behind every event stream. */
@@ -41,4 +43,18 @@ export async function enqueue<S extends z.ZodType>(
   await tx.$queryRaw`select 1 from graphile_worker.add_job(
     identifier => ${contract.name}::text, payload => ${payload}::json, run_at => ${options.runAt ?? null}::timestamptz,
     max_attempts => ${contract.maxAttempts}::int, job_key => ${options.key ?? null}::text)`
+}
+
+/** Like `enqueue`, for many payloads of one job in one statement. */
+export async function enqueueMany<S extends z.ZodType>(
+  tx: Tx,
+  contract: JobContract<S>,
+  items: readonly { payload: z.infer<S>; key?: string }[],
+): Promise<void> {
+  if (items.length === 0) return
+  const rows = JSON.stringify(
+    items.map((item) => ({ payload: contract.payload.parse(item.payload), key: item.key ?? null })),
+  )
+  await tx.$queryRaw`select count(graphile_worker.add_job(identifier => ${contract.name}::text, payload => (item->'payload')::json,
+    max_attempts => ${contract.maxAttempts}::int, job_key => item->>'key')) from jsonb_array_elements(${rows}::jsonb) as item`
 }
