@@ -227,7 +227,6 @@ CREATE TABLE "EmbWork" (
     "leaseTtlSeconds" INTEGER NOT NULL,
     "stopRequestedAt" TIMESTAMPTZ(3),
     "stoppedAt" TIMESTAMPTZ(3),
-    "tokenHash" TEXT,
 
     CONSTRAINT "EmbWork_pkey" PRIMARY KEY ("id")
 );
@@ -715,9 +714,6 @@ CREATE INDEX "EmbAgent_createdAt_id_idx" ON "EmbAgent"("createdAt", "id");
 
 -- CreateIndex
 CREATE INDEX "EmbEnvironment_createdAt_id_idx" ON "EmbEnvironment"("createdAt", "id");
-
--- CreateIndex
-CREATE UNIQUE INDEX "EmbWork_tokenHash_key" ON "EmbWork"("tokenHash");
 
 -- CreateIndex
 CREATE INDEX "EmbWork_environmentId_state_availableAt_idx" ON "EmbWork"("environmentId", "state", "availableAt");
