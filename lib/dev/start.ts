@@ -24,6 +24,6 @@ try {
   } else {
     const known = error instanceof ConfigError || error instanceof StartError
     console.error(`\nwheelhouse: ${known ? error.message : error instanceof Error ? error.stack : String(error)}\n`)
-    process.exitCode = 1
+    process.exit(1)
   }
 }

@@ -124,10 +124,11 @@ function settings(durable: boolean): string[] {
     max_connections: durable ? '200' : '400',
     timezone: 'UTC',
     log_timezone: 'UTC',
-    log_min_messages: 'warning',
+    // Statements' errors are told to who sent them; here only what ends a connection or the server.
+    log_min_messages: 'fatal',
     log_checkpoints: 'off',
     log_line_prefix: '%q%a ',
-    // Statements can carry values; errors are reported by the program that sent them.
+    // Statements can carry values.
     log_min_error_statement: 'panic',
     ...(durable ? {} : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', log_min_messages: 'panic' }),
   }

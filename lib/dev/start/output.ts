@@ -50,9 +50,13 @@ export function readable(line: string): string {
   const facts = Object.entries(rest).map(
     ([key, value]) => `${key}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
   )
-  const stack =
-    typeof err === 'object' && err !== null ? String((err as { stack?: unknown }).stack ?? JSON.stringify(err)) : ''
+  const stack = stackOf(err)
   return [levels[level] ?? 'info', msg, ...facts].filter(Boolean).join(' ') + (stack ? `\n${stack}` : '')
+}
+
+function stackOf(error: unknown): string {
+  if (typeof error !== 'object' || error === null) return ''
+  return 'stack' in error && typeof error.stack === 'string' ? error.stack : JSON.stringify(error)
 }
 
 function parseEntry(line: string): ({ level: number; msg?: unknown } & Record<string, unknown>) | null {
