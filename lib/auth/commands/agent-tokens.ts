@@ -141,7 +141,7 @@ async function lockedAgent(
   if (!agent) throw new DomainError('not_found', `No agent ${agentId} is registered.`)
   const { actor } = ctx
   const ofTeam = actor.kind !== 'person' || actor.teamIds.includes(agent.ownerTeamId)
-  if (ofTeam || options.anyTeam || can(actor, 'teams:manage')) return agent
+  if (ofTeam || options.anyTeam || can(actor, 'agents:any_team')) return agent
   throw new DomainError('forbidden', 'Only members of the owning team change the credentials of an agent.', {
     rule: 'owning_team',
   })

@@ -2,11 +2,13 @@ import { isPermission, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { type Rule, type RuleId, rules } from '../schema.ts'
 
 /**
- * The entry of a rule id as it appears in refusals, audit rows and run logs. `permission:<name>` is explained from the roles; an id
+ * The entry of a rule id as it appears in refusals, audit rows and run logs. `permission:<name>` is explained from the roles, `stop:<scope>:<target>` as the kill
+ * switch; an id
  * nobody knows (of a later or earlier release) still gets an honest entry, so a page never has to handle its absence.
  */
 export function explainRule(id: string): Rule {
   if (isRuleId(id)) return { id, ...rules[id] }
+  if (id.startsWith('stop:')) return { id, ...rules.killed }
   const permission = id.startsWith('permission:') ? id.slice('permission:'.length) : ''
   if (isPermission(permission)) {
     const roles = rolesWith(permission)

@@ -1,0 +1,119 @@
+import { err, ok, type Result } from '#lib/core/result.ts'
+import { covers } from '#lib/registry/rules.ts'
+import type { Denial, RuleId } from '../schema.ts'
+import type { AgentFacts, Caller, GrantFacts, PolicyView, RunFacts, ServerFacts, ToolCall, ToolFacts } from './facts.ts'
+import { stopFor } from './stops.ts'
+
+export type AllowedCaller = { readonly agent: AgentFacts; readonly run: RunFacts | null }
+export type Allowed = AllowedCaller & {
+  readonly server: ServerFacts
+  readonly tool: ToolFacts
+  /** The grant the call is made under. */
+  readonly grant: GrantFacts
+}
+
+/** Who may speak to the broker at all; the first part of `decide`. */
+export function decideCaller(caller: Caller, view: PolicyView): Result<AllowedCaller, Denial> {
+  const agent = view.agents.get(caller.agentId)
+  const stop = stopFor(view.stops, { agentId: caller.agentId, teamId: agent?.teamId ?? null })
+  if (stop) return denied('killed', stopText(stop))
+  if (!agent) return denied('agent_unknown', `No agent ${caller.agentId} is registered.`)
+  if (agent.status !== 'active') {
+    return denied(
+      'agent_not_active',
+      `${agent.id} is ${agent.status}${agent.statusReason ? `: ${agent.statusReason}` : '.'}`,
+    )
+  }
+  if (caller.runId === null) {
+    if (caller.version === agent.currentVersion) return ok({ agent, run: null })
+    return denied(
+      'version_mismatch',
+      `The token is for version ${caller.version}; version ${agent.currentVersion} is current.`,
+    )
+  }
+  const run = view.runs.get(caller.runId)
+  if (!run || run.agentId !== agent.id)
+    return denied('run_not_open', `The run ${caller.runId} is not an open run of ${agent.id}.`)
+  if (run.agentVersion !== caller.version) {
+    return denied(
+      'version_mismatch',
+      `The token is for version ${caller.version}; the run is of version ${run.agentVersion}.`,
+    )
+  }
+  return ok({ agent, run })
+}
+
+/**
+ * The one decision about a tool, for showing it and for calling it: what is listed can be called, and the other way round. The order is
+ * the policy and the first refusal wins: stopped, who calls, the server, the tool, the grant, then the central policies.
+ */
+export function decide(call: ToolCall, view: PolicyView, now: Date): Result<Allowed, Denial> {
+  const caller = decideCaller(call.caller, view)
+  if (!caller.ok) return caller
+  const { agent, run } = caller.value
+  const { serverId } = call
+  const stop = stopFor(view.stops, { agentId: agent.id, teamId: agent.teamId, serverId, tool: call.tool })
+  if (stop) return denied('killed', stopText(stop))
+  const server = view.servers.get(serverId)
+  if (!server) return denied('server_unknown', `No server ${serverId} is registered.`)
+  if (!server.enabled) return denied('server_disabled', `The server ${serverId} is disabled.`)
+  const tool = server.tools.get(call.tool)
+  if (!tool) return denied('tool_unknown', `The server ${serverId} has no tool ${call.tool}.`)
+  if (tool.state === 'removed') return denied('tool_removed', `The server ${serverId} no longer offers ${tool.name}.`)
+  if (tool.state !== 'approved') return denied('tool_quarantined', `${serverId}/${tool.name} waits for its review.`)
+  const covering = coveringGrants(agent, tool)
+  if (covering.length === 0) {
+    return denied('grant_missing', `${agent.id} holds no ${tool.class} grant on ${serverId} that covers ${tool.name}.`)
+  }
+  const inForce = covering.every((grant) => grant.expiresAt === null)
+    ? covering
+    : covering.filter((grant) => grant.expiresAt === null || grant.expiresAt > now)
+  const grant = inForce[0]
+  if (!grant)
+    return denied(
+      'grant_expired',
+      `The grant of ${agent.id} for ${serverId}/${tool.name} expired at ${latestExpiry(covering)}.`,
+    )
+  const breakGlass = inForce.some((grant) => grant.via === 'break_glass')
+  const rule = view.policies.judge({
+    agent,
+    server,
+    tool,
+    grants: inForce,
+    simulated: run?.simulated ?? false,
+    breakGlass,
+  })
+  if (rule) return denied(rule, `The central policy refuses ${serverId}/${tool.name} (${tool.class}) to ${agent.id}.`)
+  return ok({ agent, run, server, tool, grant })
+}
+
+const covering = new WeakMap<AgentFacts, WeakMap<ToolFacts, readonly GrantFacts[]>>()
+
+/** Which of the agent's grants cover the tool, expired ones too. Depends on immutable facts only, so it is worked out once. */
+function coveringGrants(agent: AgentFacts, tool: ToolFacts): readonly GrantFacts[] {
+  let ofAgent = covering.get(agent)
+  if (!ofAgent) covering.set(agent, (ofAgent = new WeakMap()))
+  let grants = ofAgent.get(tool)
+  if (!grants) {
+    grants = agent.grants.filter(
+      (grant) =>
+        grant.serverId === tool.serverId &&
+        (grant.toolName === null || grant.toolName === tool.name) &&
+        covers(grant.class, tool.class),
+    )
+    ofAgent.set(tool, grants)
+  }
+  return grants
+}
+
+function latestExpiry(grants: readonly GrantFacts[]): string {
+  return new Date(Math.max(...grants.map((grant) => grant.expiresAt?.getTime() ?? 0))).toISOString()
+}
+
+function stopText(stop: { orderedBy: string; reason: string }): string {
+  return `A stop order by ${stop.orderedBy} is in force: ${stop.reason}`
+}
+
+function denied(rule: RuleId, message: string): Result<never, Denial> {
+  return err({ rule, message })
+}

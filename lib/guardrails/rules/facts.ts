@@ -1,0 +1,72 @@
+import type { AgentStatus, Environment, Sensitivity, Tier, ToolClass, ToolState } from '#lib/registry/schema.ts'
+import type { PolicySet } from './policy-set.ts'
+
+/** In force or expired; revoked ones are no facts. */
+export type GrantFacts = {
+  readonly id: string
+  readonly serverId: string
+  readonly class: ToolClass
+  /** Only this tool; null: every tool of the class and of the classes below it. */
+  readonly toolName: string | null
+  readonly via: string
+  readonly expiresAt: Date | null
+}
+
+/** Facts are immutable: a change makes a new object, so whatever was concluded from one can be remembered with it. */
+export type AgentFacts = {
+  readonly id: string
+  readonly name: string
+  readonly teamId: string
+  readonly tier: Tier
+  readonly status: AgentStatus
+  readonly statusReason: string | null
+  readonly currentVersion: number
+  readonly grants: readonly GrantFacts[]
+}
+
+export type ToolFacts = {
+  readonly serverId: string
+  readonly name: string
+  readonly class: ToolClass
+  readonly state: ToolState
+}
+
+export type ServerFacts = {
+  readonly id: string
+  readonly name: string
+  readonly environment: Environment
+  readonly sensitivity: Sensitivity
+  readonly enabled: boolean
+  readonly demo: boolean
+  readonly tools: ReadonlyMap<string, ToolFacts>
+}
+
+export type RunFacts = {
+  readonly id: string
+  readonly agentId: string
+  readonly agentVersion: number
+  readonly simulated: boolean
+}
+
+export type StopFacts = {
+  readonly id: string
+  /** 'organization' | 'team' | 'server' | 'agent' | 'tool'; an unknown one stops everything. */
+  readonly scope: string
+  readonly targetId: string
+  readonly orderedBy: string
+  readonly reason: string
+}
+
+/** What every decision is made from: agents, servers, open runs and open stop orders as the registry has them. */
+export type PolicyView = {
+  readonly agents: ReadonlyMap<string, AgentFacts>
+  readonly servers: ReadonlyMap<string, ServerFacts>
+  /** Open runs only: one that is not here has ended or never was. */
+  readonly runs: ReadonlyMap<string, RunFacts>
+  readonly stops: readonly StopFacts[]
+  readonly policies: PolicySet
+}
+
+/** Who calls, as the verified token says. `runId` is null for a token of the agent's own credentials. */
+export type Caller = { readonly agentId: string; readonly version: number; readonly runId: string | null }
+export type ToolCall = { readonly caller: Caller; readonly serverId: string; readonly tool: string }
