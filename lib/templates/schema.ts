@@ -110,22 +110,18 @@ export type TemplateManifest = z.infer<typeof templateManifest>
 
 /** What is wrong with a value for a parameter, in words for the person who typed it; null: nothing. */
 export function parameterProblem(definition: ParameterDefinition, value: ParameterValue): string | null {
-  switch (definition.type) {
-    case 'boolean':
-      return typeof value === 'boolean' ? null : 'must be yes or no (true or false).'
-    case 'string':
-      if (typeof value !== 'string') return 'must be a text.'
-      if (/[\r\n]/.test(value)) return 'must be a single line.'
-      if (value.length > definition.maxLength) return `must have at most ${definition.maxLength} characters.`
-      if (definition.enum && !definition.enum.includes(value)) return `must be one of: ${definition.enum.join(', ')}.`
-      return null
-    case 'number':
-    case 'integer':
-      if (typeof value !== 'number' || !Number.isFinite(value)) return 'must be a number.'
-      if (definition.type === 'integer' && !Number.isInteger(value)) return 'must be a whole number.'
-      if (value < definition.minimum) return `must be at least ${definition.minimum}.`
-      return value > definition.maximum ? `must be at most ${definition.maximum}.` : null
+  if (definition.type === 'boolean') return typeof value === 'boolean' ? null : 'must be yes or no (true or false).'
+  if (definition.type === 'string') {
+    if (typeof value !== 'string') return 'must be a text.'
+    if (/[\r\n]/.test(value)) return 'must be a single line.'
+    if (value.length > definition.maxLength) return `must have at most ${definition.maxLength} characters.`
+    if (!definition.enum || definition.enum.includes(value)) return null
+    return `must be one of: ${definition.enum.join(', ')}.`
   }
+  if (typeof value !== 'number' || !Number.isFinite(value)) return 'must be a number.'
+  if (definition.type === 'integer' && !Number.isInteger(value)) return 'must be a whole number.'
+  if (value < definition.minimum) return `must be at least ${definition.minimum}.`
+  return value > definition.maximum ? `must be at most ${definition.maximum}.` : null
 }
 
 /** `evals.yaml`: examples of what a run must have done; a team adds its own. */
