@@ -1,7 +1,7 @@
 import { ChevronLeft, ChevronRight } from 'lucide-react'
 import Link from 'next/link'
 import { Button } from './button.tsx'
-import { plural } from './percent.ts'
+import { plural } from './count.ts'
 
 /** Pages by cursor: how many there are in all, and links to the page before and after. */
 export function Pager({

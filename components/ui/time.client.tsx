@@ -5,11 +5,7 @@ import { exactTime, relativeTime } from './time.ts'
 
 /** A moment as people say it ("3 min ago"), kept current; the exact one in UTC on hover and in `datetime`. */
 export function Time({ value, fallback = '–' }: { value: string | Date | null | undefined; fallback?: string }) {
-  const now = useSyncExternalStore(
-    subscribe,
-    () => current,
-    () => current,
-  )
+  const now = useSyncExternalStore(subscribe, readClock, readClock)
   if (!value) return <>{fallback}</>
   const date = new Date(value)
   return (
@@ -19,23 +15,22 @@ export function Time({ value, fallback = '–' }: { value: string | Date | null 
   )
 }
 
-// One clock for all times on a page; it moves every 20 s.
-let current = Date.now()
+// One clock for all times on a page, in steps of 20 s.
+const stepMs = 20_000
 const listeners = new Set<() => void>()
 let timer: ReturnType<typeof setInterval> | undefined
 
+function readClock(): number {
+  return Math.floor(Date.now() / stepMs) * stepMs
+}
+
 function subscribe(listener: () => void): () => void {
   listeners.add(listener)
-  timer ??= setInterval(tick, 20_000)
+  timer ??= setInterval(() => listeners.forEach((tell) => tell()), stepMs)
   return () => {
     listeners.delete(listener)
     if (listeners.size > 0) return
     clearInterval(timer)
     timer = undefined
   }
-}
-
-function tick(): void {
-  current = Date.now()
-  for (const listener of listeners) listener()
 }

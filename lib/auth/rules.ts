@@ -17,3 +17,16 @@ export function tokenState(
   if (token.revokedAt) return 'revoked'
   return token.expiresAt <= now ? 'expired' : 'active'
 }
+
+const refusalTexts: Record<string, string> = {
+  deactivated: 'Your account here is deactivated. Ask a platform admin.',
+  email_not_verified: 'The identity provider has not verified your e-mail address.',
+  email_taken: 'This e-mail address belongs to somebody else here. Ask a platform admin.',
+  unknown_persona: 'There is no such demo persona. Is the demo data loaded?',
+  personas_off: 'Demo personas are switched off here.',
+}
+
+/** A sign-in refusal in words, by its reason; anything unknown (an error of the provider's round trip) in general ones. */
+export function signInRefusalText(reason: string): string {
+  return refusalTexts[reason] ?? 'Signing in did not work. Try again; if it stays so, ask a platform admin.'
+}

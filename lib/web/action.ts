@@ -12,7 +12,11 @@ import { requestCtx } from './session.ts'
 /** A failure as a form gets it, beside the refusals of the command itself. */
 export type ActionFailure = Failure & { reason: 'failure' }
 
-type Value<R> = R extends Result<infer T, unknown> ? T : R
+type Value<R> = R extends { readonly ok: true; readonly value: infer T }
+  ? T
+  : R extends { readonly ok: false }
+    ? never
+    : R
 type Refusal<R> = R extends { readonly ok: false; readonly error: infer E } ? E : never
 
 /** What the browser gets: the command's value, its own refusal, or a failure (input, permission, not found, ours). Never a thrown error. */

@@ -1,8 +1,3 @@
-/** `4.2 %`; null (nothing to measure) is a dash, which is not 0 %. */
-export function formatPercent(rate: number | null): string {
-  return rate === null ? '–' : `${(rate * 100).toFixed(1)} %`
-}
-
 export function formatCount(count: number): string {
   return count.toLocaleString('en-US')
 }

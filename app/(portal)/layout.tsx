@@ -1,0 +1,77 @@
+import Link from 'next/link'
+import type { ReactNode } from 'react'
+import { CommandPalette } from '#components/shell/command-palette.client.tsx'
+import { Logo } from '#components/shell/logo.tsx'
+import { MobileNav } from '#components/shell/mobile-nav.client.tsx'
+import { NavLinks } from '#components/shell/nav-links.client.tsx'
+import { SourceBadges } from '#components/shell/source-badges.tsx'
+import { ThemeMenu } from '#components/shell/theme-menu.client.tsx'
+import { UserMenu } from '#components/shell/user-menu.client.tsx'
+import { IncidentBanner } from '#components/stops/incident-banner.client.tsx'
+import { StopDialogProvider } from '#components/stops/stop-dialog.client.tsx'
+import { StopButton } from '#components/stops/stop-button.client.tsx'
+import { openStops } from '#lib/killswitch/queries.ts'
+import { can } from '#lib/auth/ctx.ts'
+import { isRole, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
+import { paths } from '#lib/core/paths.ts'
+import { currentCtx, type PageCtx } from '#lib/web/ctx.ts'
+import { portal } from '#lib/web/db.ts'
+import { orderStop, signOut } from './actions.ts'
+
+export default async function PortalLayout({ children }: { children: ReactNode }) {
+  const ctx = await currentCtx()
+  const { config } = portal()
+  const stopWhyNot = can(ctx.actor, 'stops:order')
+    ? null
+    : `Ordering a stop needs the role ${rolesWith('stops:order').map(roleLabel).join(', ')}.`
+  return (
+    <StopDialogProvider order={orderStop} whyNot={stopWhyNot}>
+      <a href="#content" className="sr-only z-50 rounded-md bg-raised p-2 focus:not-sr-only focus:absolute">
+        Skip to content
+      </a>
+      <div className="lg:grid lg:grid-cols-[14rem_minmax(0,1fr)]">
+        <aside className="sticky top-0 hidden h-dvh overflow-y-auto border-r bg-surface p-3 lg:block">
+          <Link href={paths.home()} className="mb-5 flex h-9 items-center rounded-md px-2.5">
+            <Logo />
+          </Link>
+          <NavLinks />
+        </aside>
+        <div className="min-w-0">
+          <IncidentBanner initial={await readStops(ctx)} />
+          <header className="sticky top-0 z-30 flex h-14 items-center gap-2 border-b bg-background px-3 sm:px-5">
+            <MobileNav />
+            <CommandPalette canStop={stopWhyNot === null} />
+            <div className="ml-auto flex items-center gap-1.5">
+              <SourceBadges simulatedModel={config.claude.simulatedModel} demo={config.demo} />
+              <ThemeMenu />
+              <UserMenu user={userFacts(ctx)} signOut={signOut} />
+              <StopButton whyNot={stopWhyNot} />
+            </div>
+          </header>
+          <main id="content" tabIndex={-1} className="mx-auto w-full max-w-[100rem] px-3 py-5 outline-none sm:px-5">
+            {children}
+          </main>
+        </div>
+      </div>
+    </StopDialogProvider>
+  )
+}
+
+// The page is shown even when this cannot be read; the banner then says so, and keeps asking.
+async function readStops(ctx: PageCtx) {
+  try {
+    return await openStops(ctx)
+  } catch (error) {
+    portal().log.error({ requestId: ctx.requestId, err: error }, 'open stops could not be read')
+    return null
+  }
+}
+
+function userFacts({ actor }: PageCtx) {
+  return {
+    name: actor.name,
+    email: actor.email,
+    roles: actor.roles.filter(isRole).map(roleLabel),
+    teams: actor.teamIds,
+  }
+}

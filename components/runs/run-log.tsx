@@ -1,0 +1,198 @@
+import {
+  Bot,
+  CircleAlert,
+  CircleCheck,
+  CircleX,
+  Coins,
+  Gavel,
+  Info,
+  Megaphone,
+  Terminal,
+  User,
+  Wrench,
+} from 'lucide-react'
+import Link from 'next/link'
+import type { ComponentType, ReactNode } from 'react'
+import { Badge } from '#components/ui/badge.tsx'
+import { cn } from '#components/ui/cn.ts'
+import { Money } from '#components/ui/money.tsx'
+import type { RunEventView } from '#lib/harness/schema.ts'
+
+/** The log of a run, in order: what the agent said, called and got, what was decided, what it cost. */
+export function RunLog({ events }: { events: readonly RunEventView[] }) {
+  return (
+    <ol aria-label="Run log" className="divide-y">
+      {events.map((event) => (
+        <Entry key={event.seq} event={event} />
+      ))}
+    </ol>
+  )
+}
+
+function Entry({ event }: { event: RunEventView }) {
+  const { icon: Icon, tone, title, body } = describe(event)
+  return (
+    <li className="grid grid-cols-[1.25rem_minmax(0,1fr)] gap-x-3 px-4 py-2.5 sm:grid-cols-[1.25rem_minmax(0,1fr)_auto]">
+      <Icon aria-hidden className={cn('mt-0.5 size-4', tone)} />
+      <div className="min-w-0 space-y-1.5">
+        <div className="flex flex-wrap items-center gap-x-2 gap-y-1 font-medium">{title}</div>
+        {body}
+      </div>
+      <time dateTime={event.at} title={event.at} className="hidden font-mono text-xs text-muted-foreground sm:block">
+        {event.at.slice(11, 19)}
+      </time>
+    </li>
+  )
+}
+
+type Description = {
+  icon: ComponentType<{ className?: string; 'aria-hidden'?: boolean }>
+  tone: string
+  title: ReactNode
+  body?: ReactNode
+}
+
+function describe(event: RunEventView): Description {
+  switch (event.kind) {
+    case 'message':
+      return {
+        icon: event.payload.role === 'agent' ? Bot : User,
+        tone: event.payload.role === 'agent' ? 'text-accent' : 'text-muted-foreground',
+        title: { agent: 'Agent', user: 'Task', system: 'System' }[event.payload.role],
+        body: <Text text={event.payload.text} truncated={event.payload.truncated} />,
+      }
+    case 'thinking':
+      return {
+        icon: Bot,
+        tone: 'text-muted-foreground',
+        title: <span className="font-normal text-muted-foreground">thinking</span>,
+      }
+    case 'tool_call':
+      return toolCall(event.payload)
+    case 'tool_result':
+      return {
+        icon: event.payload.isError ? CircleX : CircleCheck,
+        tone: event.payload.isError ? 'text-danger' : 'text-ok',
+        title: event.payload.isError ? 'Tool error' : 'Result',
+        body: <Output text={event.payload.text} truncated={event.payload.truncated} />,
+      }
+    case 'escalation':
+      return {
+        icon: Megaphone,
+        tone: 'text-held',
+        title: (
+          <>
+            <Badge tone="held">{escalationWords[event.payload.kind]}</Badge> {event.payload.title}
+          </>
+        ),
+      }
+    case 'decision':
+      return {
+        icon: Gavel,
+        tone: event.payload.decision === 'deny' ? 'text-danger' : 'text-ok',
+        title: (
+          <>
+            {event.payload.decision === 'deny' ? 'Denied' : 'Allowed'} by{' '}
+            <code className="text-xs">{event.payload.rule}</code>
+          </>
+        ),
+        body: <p className="text-muted-foreground">{event.payload.message}</p>,
+      }
+    case 'usage':
+      return {
+        icon: Coins,
+        tone: 'text-muted-foreground',
+        title: (
+          <span className="font-normal text-muted-foreground">
+            {event.payload.model}: {event.payload.inputTokens.toLocaleString('en')} in,{' '}
+            {event.payload.outputTokens.toLocaleString('en')} out, <Money micros={event.payload.costMicros} />
+          </span>
+        ),
+      }
+    case 'status':
+      return {
+        icon: Info,
+        tone: 'text-muted-foreground',
+        title: (
+          <span className="font-normal text-muted-foreground">
+            {event.payload.status.replaceAll('_', ' ')}
+            {event.payload.stopReason && `: ${event.payload.stopReason.replaceAll('_', ' ')}`}
+            {event.payload.rule && ` (${event.payload.rule})`}
+          </span>
+        ),
+      }
+    case 'error':
+      return { icon: CircleAlert, tone: 'text-danger', title: 'Error', body: <p>{event.payload.message}</p> }
+    case 'note':
+      return {
+        icon: Info,
+        tone: 'text-muted-foreground',
+        title: <span className="font-normal">{event.payload.text}</span>,
+      }
+  }
+}
+
+const escalationWords = { escalate: 'escalated', held: 'held', refusal: 'refused' } as const
+
+function toolCall(call: Extract<RunEventView, { kind: 'tool_call' }>['payload']): Description {
+  const where = { sandbox: 'in the sandbox', mcp: 'through the broker', custom: 'to the harness' }[call.source]
+  return {
+    icon: call.source === 'sandbox' ? Terminal : Wrench,
+    tone: 'text-muted-foreground',
+    title: (
+      <>
+        <code className="text-[13px]">{call.serverId ? `${call.serverId} · ${call.name}` : call.name}</code>
+        <span className="text-xs font-normal text-muted-foreground">{where}</span>
+        {call.serverId && (
+          <Link href={`/servers/${call.serverId}`} className="sr-only">
+            Open {call.serverId}
+          </Link>
+        )}
+      </>
+    ),
+    body: <Output text={inputText(call.input)} truncated={call.truncated} />,
+  }
+}
+
+function inputText(input: unknown): string {
+  if (typeof input === 'object' && input !== null && 'command' in input && typeof input.command === 'string')
+    return input.command
+  return JSON.stringify(input, null, 2)
+}
+
+function Text({ text, truncated }: { text: string; truncated?: boolean | undefined }) {
+  return (
+    <p className="break-words whitespace-pre-wrap">
+      {text}
+      {truncated && <span className="text-muted-foreground"> … (cut)</span>}
+    </p>
+  )
+}
+
+const shortLines = 6
+const shortCharacters = 500
+
+/** Machine output: short ones stand open, long ones fold. */
+function Output({ text, truncated }: { text: string; truncated?: boolean | undefined }) {
+  if (text === '' || text === '{}') return null
+  const whole = truncated ? `${text}\n… (cut)` : text
+  const pre = (
+    <pre
+      className="max-h-96 overflow-auto rounded-md bg-muted px-3 py-2 font-mono text-xs break-words whitespace-pre-wrap"
+      tabIndex={0}
+      role="region"
+      aria-label="Output"
+    >
+      {whole}
+    </pre>
+  )
+  if (whole.length <= shortCharacters && whole.split('\n').length <= shortLines) return pre
+  return (
+    <details>
+      <summary className="text-[13px] text-muted-foreground">
+        {whole.slice(0, 100).replaceAll('\n', ' ')}… ({whole.length.toLocaleString('en')} characters)
+      </summary>
+      <div className="mt-1.5">{pre}</div>
+    </details>
+  )
+}

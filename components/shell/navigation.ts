@@ -1,0 +1,41 @@
+import {
+  BookMarked,
+  Bot,
+  ChartColumn,
+  FileClock,
+  House,
+  KeyRound,
+  type LucideIcon,
+  OctagonX,
+  PlayCircle,
+  Server,
+  ShieldQuestion,
+} from 'lucide-react'
+import { paths } from '#lib/core/paths.ts'
+
+export type NavItem = { href: string; label: string; icon: LucideIcon; keywords?: string }
+export type NavGroup = { label: string | null; items: readonly NavItem[] }
+
+/** The left navigation and the command palette. Only pages that exist are listed. */
+export const navigation: readonly NavGroup[] = [
+  { label: null, items: [{ href: paths.home(), label: 'Home', icon: House }] },
+  {
+    label: 'Agents',
+    items: [
+      { href: paths.agents(), label: 'Catalog', icon: Bot, keywords: 'agents registry' },
+      { href: paths.templates(), label: 'Templates', icon: BookMarked, keywords: 'golden prompts' },
+      { href: paths.runs(), label: 'Runs', icon: PlayCircle },
+    ],
+  },
+  {
+    label: 'Oversight',
+    items: [
+      { href: paths.fleet(), label: 'Fleet', icon: ChartColumn, keywords: 'metrics cost escalation retirement' },
+      { href: paths.requests(), label: 'Scope requests', icon: ShieldQuestion, keywords: 'approvals' },
+      { href: paths.servers(), label: 'MCP servers', icon: Server, keywords: 'tools' },
+      { href: paths.audit(), label: 'Audit log', icon: FileClock },
+      { href: paths.kill(), label: 'Kill switch', icon: OctagonX, keywords: 'stop resume incident' },
+    ],
+  },
+  { label: 'Settings', items: [{ href: paths.tokens(), label: 'Access tokens', icon: KeyRound, keywords: 'api cli' }] },
+]

@@ -1,0 +1,100 @@
+'use client'
+
+import { OctagonX } from 'lucide-react'
+import { useRouter } from 'next/navigation'
+import { type FormEvent, useState, useTransition } from 'react'
+import { toast } from 'sonner'
+import type { orderStop } from '#app/(portal)/actions.ts'
+import { refusalText } from '#components/shell/refusal-text.ts'
+import { AgentPicker } from '#components/shell/agent-picker.client.tsx'
+import { Button } from '#components/ui/button.tsx'
+import { Field } from '#components/ui/field.tsx'
+import { Input, Textarea } from '#components/ui/input.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import { plural } from '#components/ui/count.ts'
+import { organizationTarget } from '#lib/killswitch/schema.ts'
+import { BlastRadius } from './blast-radius.client.tsx'
+
+export type StopTarget = { scope: 'organization' } | { scope: 'agent'; agent: { id: string; name: string } | null }
+
+const confirmation = 'stop everything'
+
+export function StopForm({
+  initial,
+  order,
+  onDone,
+}: {
+  initial: StopTarget
+  order: typeof orderStop
+  onDone: () => void
+}) {
+  const router = useRouter()
+  const [target, setTarget] = useState<StopTarget>(initial)
+  const [reason, setReason] = useState('')
+  const [typed, setTyped] = useState('')
+  const [error, setError] = useState<string | null>(null)
+  const [pending, start] = useTransition()
+  const organization = target.scope === 'organization'
+  const targetId = organization ? organizationTarget : target.agent?.id
+  const ready =
+    Boolean(targetId) && reason.trim().length >= 3 && (!organization || typed.trim().toLowerCase() === confirmation)
+
+  const submit = (event: FormEvent) => {
+    event.preventDefault()
+    if (!ready || !targetId) return
+    setError(null)
+    start(async () => {
+      const outcome = await order({ scope: target.scope, targetId, reason })
+      if (!outcome.ok) return setError(refusalText(outcome.error))
+      toast.warning(`Stop ordered. Stopping ${plural(outcome.value.runs, 'open run')}…`)
+      onDone()
+      router.refresh()
+    })
+  }
+
+  return (
+    <form onSubmit={submit} className="grid gap-4">
+      <fieldset className="grid gap-2">
+        <legend className="mb-1.5 text-[0.8125rem] font-medium">What to stop</legend>
+        <ScopeChoice
+          checked={!organization}
+          onSelect={() => setTarget({ scope: 'agent', agent: initialAgent(initial) })}
+        >
+          One agent
+        </ScopeChoice>
+        <ScopeChoice checked={organization} onSelect={() => setTarget({ scope: 'organization' })}>
+          The whole organization
+        </ScopeChoice>
+      </fieldset>
+      {target.scope === 'agent' && (
+        <AgentPicker value={target.agent} onChange={(agent) => setTarget({ scope: 'agent', agent })} />
+      )}
+      {targetId && <BlastRadius target={{ scope: target.scope, targetId }} />}
+      <Field label="Reason" hint="Shown on every page while the stop is in force, and kept in the audit log." required>
+        <Textarea value={reason} onChange={(event) => setReason(event.target.value)} maxLength={500} />
+      </Field>
+      {organization && (
+        <Field label={<>Type “{confirmation}” to confirm</>} required>
+          <Input value={typed} onChange={(event) => setTyped(event.target.value)} autoComplete="off" />
+        </Field>
+      )}
+      {error && <Notice kind="danger">{error}</Notice>}
+      <Button type="submit" variant="danger" size="lg" disabled={!ready} pending={pending}>
+        <OctagonX aria-hidden /> {organization ? 'Stop every agent' : `Stop ${target.agent?.name ?? 'agent'}`}
+      </Button>
+    </form>
+  )
+}
+
+function ScopeChoice({ checked, onSelect, children }: { checked: boolean; onSelect: () => void; children: string }) {
+  return (
+    <label className="flex items-center gap-2.5 rounded-md border px-3 py-2 has-checked:border-danger has-checked:bg-danger-soft">
+      <input type="radio" name="stop-scope" checked={checked} onChange={onSelect} className="size-4 accent-danger" />
+      {children}
+    </label>
+  )
+}
+
+function initialAgent(target: StopTarget) {
+  return target.scope === 'agent' ? target.agent : null
+}
