@@ -38,14 +38,14 @@ export const runListQuery = z.strictObject({
 })
 export type RunListQuery = z.infer<typeof runListQuery>
 
-/** The rules of the launch gate, in the order they are asked; the first that refuses wins. */
+/** The rules of the launch gate (ids of the rule table in lib/guardrails/schema.ts), in the order they are asked; the first that refuses wins. */
 export const launchRules = [
-  'launch:registered',
-  'launch:active',
-  'launch:version_bound',
-  'launch:not_stopped',
-  'launch:grants',
-  'launch:budget',
+  'killed',
+  'agent_unknown',
+  'agent_not_active',
+  'version_not_bound',
+  'grant_missing',
+  'budget_exhausted',
 ] as const
 export type LaunchRule = (typeof launchRules)[number]
 
@@ -54,9 +54,9 @@ export type LaunchRefusal = {
   rule: LaunchRule
   message: string
   runId?: string
-  /** For `launch:grants`: what the template needs and nobody granted. */
+  /** For `grant_missing`: what the template needs and nobody granted. */
   missing?: { serverId: string; class: string }[]
-  /** For `launch:not_stopped`: the order in force. */
+  /** For `killed`: the order in force. */
   stopOrderId?: string
 }
 

@@ -18,6 +18,7 @@ export const jobs = {
   provisionAgent: job(
     'provision_agent',
     z.strictObject({ agentId: z.string(), version: z.int().positive(), firstRun: z.boolean() }),
+    8,
   ),
   /** Creates the session of a queued run and sends its first message. */
   startRun: job('start_run', z.strictObject({ runId: z.uuid() })),

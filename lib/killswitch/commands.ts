@@ -11,7 +11,6 @@ import {
   type OrderStopInput,
   type ReleaseRefusal,
   type ReleaseStopInput,
-  type StopScope,
 } from './schema.ts'
 import { existingTargetName, keyOf, type Target, targetNames, toolOf } from './targets.ts'
 
@@ -151,21 +150,14 @@ async function firstOrder(tx: Tx, target: Target): Promise<OrderRefusal> {
   }
 }
 
-function auditColumns(target: { scope: StopScope; targetId: string }) {
-  switch (target.scope) {
-    case 'agent':
-      return { agentId: target.targetId }
-    case 'team':
-      return { teamId: target.targetId }
-    case 'server':
-      return { serverId: target.targetId }
-    case 'tool': {
-      const { serverId, name } = toolOf(target.targetId)
-      return { serverId, tool: name }
-    }
-    case 'organization':
-      return {}
-  }
+function auditColumns(target: Target): { agentId?: string; teamId?: string; serverId?: string; tool?: string } {
+  const { scope, targetId } = target
+  if (scope === 'agent') return { agentId: targetId }
+  if (scope === 'team') return { teamId: targetId }
+  if (scope === 'server') return { serverId: targetId }
+  if (scope === 'organization') return {}
+  const { serverId, name } = toolOf(targetId)
+  return { serverId, tool: name }
 }
 
 function personId(ctx: Ctx): string | null {

@@ -40,21 +40,13 @@ export async function targetNames(db: Tx, targets: readonly Target[]): Promise<M
 export function reachesAgent(target: Target, now: Date): Prisma.Sql {
   const granted = Prisma.sql`select 1 from "Grant" g where g."agentId" = a."id" and g."revokedAt" is null
     and (g."expiresAt" is null or g."expiresAt" > ${now})`
-  switch (target.scope) {
-    case 'organization':
-      return Prisma.sql`true`
-    case 'team':
-      return Prisma.sql`a."ownerTeamId" = ${target.targetId}`
-    case 'agent':
-      return Prisma.sql`a."id" = ${target.targetId}`
-    case 'server':
-      return Prisma.sql`exists (${granted} and g."serverId" = ${target.targetId})`
-    case 'tool': {
-      const { serverId, name } = toolOf(target.targetId)
-      return Prisma.sql`exists (${granted} and g."serverId" = ${serverId} and (g."toolName" = ${name} or g."toolName" is null
-        and g."class" >= (select t."class" from "McpTool" t where t."serverId" = ${serverId} and t."name" = ${name})))`
-    }
-  }
+  if (target.scope === 'organization') return Prisma.sql`true`
+  if (target.scope === 'team') return Prisma.sql`a."ownerTeamId" = ${target.targetId}`
+  if (target.scope === 'agent') return Prisma.sql`a."id" = ${target.targetId}`
+  if (target.scope === 'server') return Prisma.sql`exists (${granted} and g."serverId" = ${target.targetId})`
+  const { serverId, name } = toolOf(target.targetId)
+  return Prisma.sql`exists (${granted} and g."serverId" = ${serverId} and (g."toolName" = ${name} or g."toolName" is null
+    and g."class" >= (select t."class" from "McpTool" t where t."serverId" = ${serverId} and t."name" = ${name})))`
 }
 
 export function keyOf(target: Target): string {

@@ -323,6 +323,7 @@ CREATE TABLE "Run" (
     "input" TEXT NOT NULL,
     "claudeSessionId" TEXT,
     "claudeVaultId" TEXT,
+    "claudeCredentialIds" TEXT[],
     "tokenExpiresAt" TIMESTAMPTZ(3),
     "simulated" BOOLEAN NOT NULL,
     "requestedById" UUID,
