@@ -70,7 +70,7 @@ export type AuditEvents = {
   }
   'scope_request.rejected': { requestId: string; class: string; note: string | null }
   'scope_request.withdrawn': { requestId: string }
-  'scope_request.refused': { requestId: string; reason: string }
+  'scope_request.refused': { requestId: string | null; reason: string }
   // harness
   'run.requested': { trigger: string; version: number }
   'run.refused': { trigger: string; reason: string }

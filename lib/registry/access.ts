@@ -20,7 +20,7 @@ export async function accessOf(ctx: Ctx, agentId: string): Promise<AccessGrant[]
 }
 
 /** Names of the approved tools a grant `g` reaches: of its class or below, and of its tool if it names one. */
-const reachedToolsSql = Prisma.sql`array(select tool."name" from "McpTool" tool
+export const reachedToolsSql = Prisma.sql`array(select tool."name" from "McpTool" tool
   where tool."serverId" = g."serverId" and tool."state" = 'approved' and tool."class" <= g."class"
     and (g."toolName" is null or tool."name" = g."toolName") order by tool."name")`
 

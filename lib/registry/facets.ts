@@ -18,7 +18,7 @@ export async function agentFacets(ctx: Ctx, input: AgentListInput = {}): Promise
         Prisma.sql`select ${value} as value, min(${label}) as label, count(*) as count
           from "Agent" a join "Team" t on t."id" = a."ownerTeamId"
           join "AgentVersion" v on v."agentId" = a."id" and v."version" = a."currentVersion"
-          join "Template" template on template."id" = v."templateId"
+          left join "Template" template on template."id" = v."templateId"
           where ${whereSql(others, ctx.now)} group by 1 order by 3 desc, 1`,
       )
       return [facet, rows.map((row) => ({ ...row, count: Number(row.count) }))] as const
@@ -31,5 +31,5 @@ const facetSql: Record<FacetKey, { value: Prisma.Sql; label: Prisma.Sql }> = {
   status: { value: Prisma.sql`a."status"::text`, label: Prisma.sql`a."status"::text` },
   owner: { value: Prisma.sql`a."ownerTeamId"`, label: Prisma.sql`t."name"` },
   tier: { value: Prisma.sql`a."tier"::text`, label: Prisma.sql`a."tier"::text` },
-  template: { value: Prisma.sql`v."templateId"`, label: Prisma.sql`template."name"` },
+  template: { value: Prisma.sql`v."templateId"`, label: Prisma.sql`coalesce(template."name", v."templateId")` },
 }

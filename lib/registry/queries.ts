@@ -1,4 +1,4 @@
-export { accessOf } from './access.ts'
+export { accessOf, reachedToolsSql } from './access.ts'
 export { agentNotFound, getAgent, getAgentVersion, listAgentVersions } from './agent-view.ts'
 export { listAgents } from './catalog.ts'
 export { getCreationLog } from './creation-log.ts'

@@ -84,7 +84,6 @@ export const scopeRules = [
   'scopes:agent_retired',
   'scopes:already_held',
   'scopes:already_pending',
-  'scopes:not_your_team',
   'scopes:server_disabled',
   'scopes:tool_unknown',
   'scopes:already_decided',

@@ -1,0 +1,162 @@
+import { randomBytes } from 'node:crypto'
+import { expect } from 'vitest'
+import { createSecretBox } from '#lib/core/secret-box.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { makeServer } from '#lib/dev/test/registry.ts'
+import {
+  approveTool,
+  classifyTool,
+  createTeam,
+  credentialContext,
+  recordServerTools,
+  registerServer,
+  setServerCredential,
+  updateServer,
+} from './commands.ts'
+import { getServer } from './queries.ts'
+import { registerServerInput, setServerCredentialInput } from './schema.ts'
+
+const secretBox = createSecretBox(randomBytes(32).toString('base64'))
+const serverInput = (id: string) =>
+  registerServerInput.parse({
+    id,
+    name: 'ERP',
+    url: 'https://erp.example.test/mcp',
+    environment: 'production',
+    sensitivity: 'confidential',
+  })
+
+dbTest('two people register the same id at once: one does, the other is told', async ({ db }) => {
+  const ctx = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }))
+  for (const attempt of [
+    () => createTeam(ctx, { id: 'twice', name: 'Twice', costCenter: null }),
+    () => registerServer(ctx, serverInput('twice')),
+  ]) {
+    const outcomes = await Promise.allSettled([attempt(), attempt()])
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
+    expect(refused).toHaveLength(1)
+    expect(refused[0]?.reason).toMatchObject({ code: 'conflict', details: { rule: 'registry:id_taken' } })
+  }
+  expect((await auditOf(db, 'twice')).map(({ event }) => event)).toEqual(['team.created', 'server.created'])
+})
+
+dbTest('a change of a server is recorded with before and after; no change writes nothing', async ({ db }) => {
+  const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+  const id = await makeServer(db)
+  await updateServer(ctx, { id, environment: 'production', name: `Server ${id}` })
+  await updateServer(ctx, { id, environment: 'production' })
+  expect(await auditOf(db, id)).toEqual([
+    {
+      event: 'server.updated',
+      rule: null,
+      detail: { before: { environment: 'staging' }, after: { environment: 'production' } },
+    },
+  ])
+  await expect(updateServer(ctx, { id: 'nowhere' })).rejects.toMatchObject({ code: 'not_found' })
+})
+
+dbTest(
+  'a credential is sealed for its server alone, can be replaced, and is never shown or recorded',
+  async ({ db }) => {
+    const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+    const id = await makeServer(db)
+    for (const secret of ['first-secret', 'second-secret']) {
+      await setServerCredential(ctx, { input: { serverId: id, kind: 'bearer', secret }, secretBox })
+    }
+    const row = await db.upstreamCredential.findUniqueOrThrow({ where: { serverId: id } })
+    expect(Buffer.from(row.ciphertext).toString('latin1')).not.toContain('second-secret')
+    expect(secretBox.open(row.ciphertext, credentialContext(id))).toBe('second-secret')
+    expect(() => secretBox.open(row.ciphertext, credentialContext('other'))).toThrow(/authenticate/)
+    expect(JSON.stringify([await getServer(ctx, id), await auditOf(db, id)])).not.toContain('second-secret')
+    expect(await auditOf(db, id)).toMatchObject([
+      { event: 'server.credential_set', detail: { kind: 'bearer' } },
+      { event: 'server.credential_set' },
+    ])
+    expect(setServerCredentialInput.safeParse({ serverId: id, kind: 'header', secret: 'x' }).success).toBe(false)
+    expect(setServerCredentialInput.safeParse({ serverId: id, kind: 'bearer', secret: 'a\r\nb: c' }).success).toBe(
+      false,
+    )
+  },
+)
+
+dbTest(
+  'new tools start as told, changed and returning ones are quarantined, a class given here stays',
+  async ({ db }) => {
+    const ctx = ctxFor(db)
+    const id = await makeServer(db, { tools: {} })
+    const tool = (name: string, description: string, annotations?: object) => ({
+      name,
+      description,
+      inputSchema: { type: 'object' },
+      ...(annotations ? { annotations: { ...annotations } } : {}),
+    })
+    const record = (tools: ReturnType<typeof tool>[], newToolState: 'approved' | 'quarantined' = 'quarantined') =>
+      recordServerTools(ctx, { serverId: id, tools, newToolState })
+    const states = async () =>
+      Object.fromEntries((await getServer(ctx, id)).toolList.map((row) => [row.name, `${row.class} ${row.state}`]))
+
+    const look = tool('look', 'looks', { readOnlyHint: true })
+    const change = tool('change', 'changes', { destructiveHint: false })
+    expect(await record([look, change, tool('wipe', 'wipes')], 'approved')).toMatchObject({
+      added: ['look', 'change', 'wipe'],
+    })
+    expect(await states()).toEqual({ look: 'read approved', change: 'write approved', wipe: 'destructive approved' })
+    await classifyTool(ctx, { serverId: id, name: 'wipe', class: 'write' })
+
+    const wipeChanged = tool('wipe', 'wipes more')
+    expect(await record([look, wipeChanged, tool('extra', 'new')])).toEqual({
+      added: ['extra'],
+      changed: ['wipe'],
+      removed: ['change'],
+    })
+    expect(await states()).toEqual({
+      look: 'read approved',
+      change: 'write removed',
+      wipe: 'write quarantined',
+      extra: 'destructive quarantined',
+    })
+    expect(await record([look, wipeChanged, change, tool('extra', 'new')])).toMatchObject({ changed: ['change'] })
+    expect((await states())['change']).toBe('write quarantined')
+    expect(await record([look, wipeChanged, change, tool('extra', 'new')])).toEqual({
+      added: [],
+      changed: [],
+      removed: [],
+    })
+    const events = (await auditOf(db, id)).map(({ event }) => event)
+    expect(events.filter((event) => event === 'tool.discovered')).toHaveLength(7)
+    expect(events.filter((event) => event === 'tool.classified')).toHaveLength(1)
+  },
+)
+
+dbTest('approving names the definition that was looked at', async ({ db }) => {
+  const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+  const id = await makeServer(db, { tools: { pay: { class: 'write', state: 'quarantined' } } })
+  const approve = (definitionHash: string) => approveTool(ctx, { serverId: id, name: 'pay', definitionHash })
+  await expect(approve('another')).rejects.toMatchObject({
+    code: 'conflict',
+    details: { rule: 'registry:tool_changed' },
+  })
+  await Promise.all([approve('hash-of-pay'), approve('hash-of-pay')])
+  expect((await auditOf(db, id)).map(({ event }) => event)).toEqual(['tool.approved'])
+  await expect(approveTool(ctx, { serverId: id, name: 'none', definitionHash: '' })).rejects.toMatchObject({
+    code: 'not_found',
+  })
+})
+
+dbTest('only those who manage servers or teams change them, and a refusal changes nothing', async ({ db }) => {
+  const ctx = ctxFor(db, await makePerson(db, { roles: ['builder', 'team_lead', 'finance', 'on_call'] }))
+  const id = await makeServer(db)
+  const attempts = [
+    createTeam(ctx, { id: 'mine', name: 'Mine', costCenter: null }),
+    registerServer(ctx, serverInput('mine')),
+    updateServer(ctx, { id, status: 'disabled' }),
+    setServerCredential(ctx, { input: { serverId: id, kind: 'bearer', secret: 'x' }, secretBox }),
+    classifyTool(ctx, { serverId: id, name: 'look', class: 'write' }),
+    approveTool(ctx, { serverId: id, name: 'look', definitionHash: 'hash-of-look' }),
+    recordServerTools(ctx, { serverId: id, tools: [], newToolState: 'approved' }),
+  ]
+  for (const attempt of attempts) await expect(attempt).rejects.toMatchObject({ code: 'forbidden' })
+  expect(await auditOf(db, id)).toEqual([])
+  expect(await db.team.count({ where: { id: 'mine' } })).toBe(0)
+})

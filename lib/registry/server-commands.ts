@@ -1,0 +1,100 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import type { SecretBox } from '#lib/core/secret-box.ts'
+import type { Tx } from '#lib/db/client.ts'
+import type { RegisterServerInput, SetServerCredentialInput, UpdateServerInput } from './schema.ts'
+import { serverNotFound } from './servers.ts'
+
+/** Registers an MCP server; it has no tools until they are discovered and approved. Needs `servers:manage`; throws `conflict` when the id is taken. */
+export async function registerServer(ctx: Ctx, input: RegisterServerInput): Promise<void> {
+  authorize(ctx, 'servers:manage')
+  await inTx(ctx, async (tx, ctx) => {
+    const data = { ...input, createdAt: ctx.now, updatedAt: ctx.now }
+    const { count } = await tx.mcpServer.createMany({ data: [data], skipDuplicates: true })
+    if (count === 0) {
+      throw new DomainError('conflict', `There is a server ${input.id} already.`, {
+        field: 'id',
+        rule: 'registry:id_taken',
+      })
+    }
+    recordAudit(tx, ctx, {
+      event: 'server.created',
+      ...subjectOf(input),
+      detail: { url: input.url, environment: input.environment, sensitivity: input.sensitivity },
+    })
+  })
+}
+
+/** Changes the fields given; nothing is written when none differs. Needs `servers:manage`; throws `not_found`. */
+export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<void> {
+  authorize(ctx, 'servers:manage')
+  await inTx(ctx, async (tx, ctx) => {
+    const server = await lockServer(tx, input.id)
+    const { id, ...fields } = input
+    const changed = Object.entries(fields).filter(
+      ([key, value]) => value !== undefined && value !== server[key as keyof typeof fields],
+    )
+    if (changed.length === 0) return
+    const after = Object.fromEntries(changed)
+    const before = Object.fromEntries(changed.map(([key]) => [key, server[key as keyof typeof fields]]))
+    await tx.mcpServer.update({ where: { id }, data: { ...after, updatedAt: ctx.now } })
+    recordAudit(tx, ctx, { event: 'server.updated', ...subjectOf(server), detail: { before, after } })
+  })
+}
+
+/** The context a server's credential is sealed with; the broker opens it with the same. */
+export function credentialContext(serverId: string): string {
+  return `upstream-credential:${serverId}`
+}
+
+/**
+ * Seals what the broker shows this server, replacing what was there; nobody can read it back. Needs `servers:manage`; throws `not_found`.
+ * The audit log keeps that it was set, never what.
+ */
+export async function setServerCredential(
+  ctx: Ctx,
+  { input, secretBox }: { input: SetServerCredentialInput; secretBox: SecretBox },
+): Promise<void> {
+  authorize(ctx, 'servers:manage')
+  await inTx(ctx, async (tx, ctx) => {
+    const server = await lockServer(tx, input.serverId)
+    const data = {
+      kind: input.kind,
+      headerName: input.headerName ?? null,
+      ciphertext: secretBox.seal(input.secret, credentialContext(server.id)),
+      keyId: secretBox.keyId,
+      updatedAt: ctx.now,
+      lastUsedAt: null,
+    }
+    await tx.upstreamCredential.upsert({
+      where: { serverId: server.id },
+      create: { serverId: server.id, ...data },
+      update: data,
+    })
+    recordAudit(tx, ctx, { event: 'server.credential_set', ...subjectOf(server), detail: { kind: input.kind } })
+  })
+}
+
+/** Locks a server's row until the transaction ends, so that its changes take turns. Throws `not_found`. */
+export async function lockServer(tx: Tx, id: string) {
+  await tx.$queryRaw`select 1 from "McpServer" where "id" = ${id} for update`
+  const server = await tx.mcpServer.findUnique({
+    where: { id },
+    select: {
+      id: true,
+      name: true,
+      description: true,
+      url: true,
+      environment: true,
+      sensitivity: true,
+      status: true,
+    },
+  })
+  if (!server) throw serverNotFound(id)
+  return server
+}
+
+export function subjectOf(server: { id: string; name: string }) {
+  return { subject: { kind: 'server', id: server.id, name: server.name }, serverId: server.id }
+}
