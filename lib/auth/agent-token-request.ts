@@ -8,8 +8,6 @@ export type TokenEndpointError = {
     | 'unauthorized_client'
     | 'unsupported_grant_type'
     | 'invalid_target'
-    | 'slow_down'
-    | 'temporarily_unavailable'
   message: string
   rule?: string
 }

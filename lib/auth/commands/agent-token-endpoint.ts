@@ -1,5 +1,6 @@
 import type { JWK } from 'jose'
 import { recordAudit } from '#lib/audit/commands.ts'
+import { DomainError } from '#lib/core/errors.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { equalInConstantTime, hashToken } from '#lib/core/secret-box.ts'
 import { claimedClientId, verifyAssertion } from '../agent-token-assertion.ts'
@@ -7,6 +8,7 @@ import { gatherTokenFacts, type IssuedToken, signToken, type TokenIssuer } from 
 import { type ClientProof, parseTokenRequest, type TokenEndpointError } from '../agent-token-request.ts'
 import { refuseToken } from '../agent-token-rules.ts'
 import { type Ctx, inTx } from '../ctx.ts'
+import { takeFromRateLimit } from './rate-limit.ts'
 
 export type { TokenEndpointError } from '../agent-token-request.ts'
 
@@ -157,4 +159,68 @@ function unauthenticated(rule: string, message: string): Result<never, TokenEndp
 
 function unregistered(agentId: string): { rule: string; message: string } {
   return { rule: 'agent_unknown', message: `No agent ${agentId} is registered.` }
+}
+
+/**
+ * The endpoint as HTTP says it (RFC 6749 §5): a token, or an error object that names our rule as well. Tries are limited by client and
+ * by address, so that nobody guesses fast and strangers do not flood the audit log.
+ */
+export async function answerTokenRequest(
+  ctx: Ctx,
+  input: { issuer: TokenIssuer; headers: Headers; body: string },
+): Promise<Response> {
+  const { issuer, headers, body } = input
+  const authorization = headers.get('authorization')
+  const request = { authorization, contentType: headers.get('content-type'), body }
+  const limited = await limitTries(ctx, { headers, clientId: claimedBy(request) })
+  if (limited) return limited
+  const issued = await issueAgentToken(ctx, { issuer, ...request })
+  if (!issued.ok) return errorResponse(issued.error, authorization !== null)
+  const expiresIn = Math.floor((issued.value.expiresAt.getTime() - ctx.now.getTime()) / 1000)
+  const answer = { access_token: issued.value.token, token_type: 'Bearer', expires_in: expiresIn }
+  return Response.json(answer, { headers: { 'cache-control': 'no-store' } })
+}
+
+const triesPerMinute = { client: 120, address: 1200 }
+
+async function limitTries(ctx: Ctx, who: { headers: Headers; clientId: string }): Promise<Response | null> {
+  // Behind a proxy the last address is the one it saw; the ones before it were sent by the client.
+  const address = who.headers.get('x-forwarded-for')?.split(',').at(-1)?.trim() || 'unknown'
+  const window = { windowMs: 60_000, now: ctx.now }
+  try {
+    await takeFromRateLimit(ctx.db, {
+      key: `oauth-token:address:${address.slice(0, 64)}`,
+      limit: triesPerMinute.address,
+      ...window,
+    })
+    const key = `oauth-token:client:${hashToken(who.clientId)}`
+    await takeFromRateLimit(ctx.db, { key, limit: triesPerMinute.client, ...window })
+    return null
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.code !== 'rate_limited') throw error
+    const body = { error: 'slow_down', error_description: error.message, rule: 'rate_limited' }
+    const { retryAfterSeconds } = error.details
+    const retryAfter = typeof retryAfterSeconds === 'number' ? String(retryAfterSeconds) : '60'
+    return Response.json(body, { status: 429, headers: { 'cache-control': 'no-store', 'retry-after': retryAfter } })
+  }
+}
+
+/** Whose credential is being tried, before anything is verified. */
+function claimedBy(request: Parameters<typeof parseTokenRequest>[0]): string {
+  const parsed = parseTokenRequest(request)
+  if (!parsed.ok) return 'unknown'
+  const { proof } = parsed.value
+  return proof.kind === 'secret' ? proof.clientId : (claimedClientId(proof.assertion) ?? 'unknown')
+}
+
+function errorResponse(error: TokenEndpointError, triedBasic: boolean): Response {
+  const body = { error: error.error, error_description: error.message, ...(error.rule ? { rule: error.rule } : {}) }
+  const status = error.error === 'invalid_client' ? 401 : 400
+  return Response.json(body, {
+    status,
+    headers: {
+      'cache-control': 'no-store',
+      ...(status === 401 && triedBasic ? { 'www-authenticate': 'Basic realm="wheelhouse"' } : {}),
+    },
+  })
 }

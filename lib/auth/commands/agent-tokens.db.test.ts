@@ -6,7 +6,7 @@ import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { type Actor, type Ctx, systemActor } from '../ctx.ts'
 import { permissionsOf } from '../permissions.ts'
-import { issueAgentToken } from './agent-token-endpoint.ts'
+import { answerTokenRequest, issueAgentToken } from './agent-token-endpoint.ts'
 import {
   createTokenIssuer,
   issueAgentCredential,
@@ -220,9 +220,9 @@ dbTest(
     ]
     for (const claims of bad) {
       const outcome = await ask(system(db), { body: assertionBody(await sign(clientId, claims)) })
-      expect(outcome, JSON.stringify(claims)).toMatchObject({
-        ok: false,
-        error: { rule: 'client_authentication_failed' },
+      expect({ claims, rule: outcome.ok ? 'accepted' : outcome.error.rule }).toEqual({
+        claims,
+        rule: 'client_authentication_failed',
       })
     }
     const other = await generateKeyPair('ES256')
@@ -271,3 +271,24 @@ dbTest(
     await expect(issueAgentCredential(system(db), { agentId: retired })).rejects.toMatchObject({ code: 'conflict' })
   },
 )
+
+dbTest('the endpoint answers as RFC 6749 says, names the rule, and limits tries by client', async ({ db }) => {
+  const agentId = await registered(db)
+  const { clientId, clientSecret } = await issueAgentCredential(system(db), { agentId })
+  const post = (secret: string) => {
+    const headers = new Headers({
+      authorization: basic(clientId, secret),
+      'content-type': 'application/x-www-form-urlencoded',
+    })
+    return answerTokenRequest(system(db), { issuer, headers, body: 'grant_type=client_credentials' })
+  }
+  const good = await post(clientSecret!)
+  expect([good.status, good.headers.get('cache-control')]).toEqual([200, 'no-store'])
+  expect(await good.json()).toMatchObject({ token_type: 'Bearer', expires_in: 900 })
+  const bad = await post('guess')
+  expect([bad.status, bad.headers.get('www-authenticate')]).toEqual([401, 'Basic realm="wheelhouse"'])
+  expect(await bad.json()).toMatchObject({ error: 'invalid_client', rule: 'client_authentication_failed' })
+  for (let tries = 2; tries < 120; tries += 1) await post('guess')
+  const limited = await post(clientSecret!)
+  expect([limited.status, Number(limited.headers.get('retry-after')) > 0]).toEqual([429, true])
+})

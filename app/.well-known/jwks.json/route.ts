@@ -1,0 +1,4 @@
+import { publicJwks } from '#lib/auth/commands/agent-tokens.ts'
+import { apiRoute } from '#lib/web/route.ts'
+
+export const GET = apiRoute({ auth: 'none' }, (ctx) => publicJwks(ctx))
