@@ -1,5 +1,15 @@
 import type { NextConfig } from 'next'
 
+// Headers that are the same for every answer; those that differ by request (the content policy and its nonce) are set in proxy.ts.
+const headers = [
+  { key: 'X-Content-Type-Options', value: 'nosniff' },
+  { key: 'X-Frame-Options', value: 'DENY' },
+  { key: 'Referrer-Policy', value: 'same-origin' },
+  { key: 'Cross-Origin-Opener-Policy', value: 'same-origin' },
+  { key: 'Cross-Origin-Resource-Policy', value: 'same-origin' },
+  { key: 'Permissions-Policy', value: 'camera=(), geolocation=(), microphone=(), payment=(), usb=()' },
+]
+
 const config: NextConfig = {
   poweredByHeader: false,
   reactStrictMode: true,
@@ -14,6 +24,8 @@ const config: NextConfig = {
     'pg',
     'pino',
   ],
+  experimental: { serverActions: { bodySizeLimit: '256kb' } },
+  headers: async () => [{ source: '/:path*', headers }],
 }
 
 export default config

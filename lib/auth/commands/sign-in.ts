@@ -3,7 +3,7 @@ import type { Tx } from '#lib/db/client.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { anonymous, type Ctx, inTx } from '../ctx.ts'
 import { personas } from '../personas.ts'
-import { rolesFromGroups } from '../rules.ts'
+import { rolesFromGroups, signInRefusalText } from '../rules.ts'
 import type { OidcIdentity, SignedIn, SignInRefusal } from '../schema.ts'
 
 type TxCtx = Ctx & { tx: Tx }
@@ -26,7 +26,6 @@ export async function signInWithOidc(
         method: 'oidc',
         who: input.email,
         reason: 'email_not_verified',
-        message: 'The identity provider has not verified your e-mail address.',
       })
     }
     // Two first sign-ins of one person take turns, so that they become one person.
@@ -37,7 +36,6 @@ export async function signInWithOidc(
         method: 'oidc',
         who: input.email,
         reason: 'email_taken',
-        message: 'This e-mail address belongs to somebody else here. Ask a platform admin.',
       })
     }
     person ??= await createPerson(txCtx, { email: input.email, name: input.name, subject })
@@ -46,7 +44,6 @@ export async function signInWithOidc(
         method: 'oidc',
         who: person.name,
         reason: 'deactivated',
-        message: 'Your account here is deactivated. Ask a platform admin.',
       })
     }
     await replaceOidcRoles(txCtx, { person, after: rolesFromGroups(input.groups, input.groupRoles) })
@@ -67,7 +64,6 @@ export async function signInAsPersona(
         method: 'demo',
         who: persona?.name ?? 'unknown',
         reason: 'personas_off',
-        message: 'Demo personas are switched off here.',
       })
     }
     const person =
@@ -77,7 +73,6 @@ export async function signInAsPersona(
         method: 'demo',
         who: 'unknown',
         reason: 'unknown_persona',
-        message: 'There is no such demo persona. Is the demo data loaded?',
       })
     }
     if (!person.active) {
@@ -85,7 +80,6 @@ export async function signInAsPersona(
         method: 'demo',
         who: person.name,
         reason: 'deactivated',
-        message: 'This account is deactivated.',
       })
     }
     return ok(await openSession(txCtx, { person, method: 'demo', userAgent: input.userAgent }))
@@ -183,7 +177,10 @@ async function openSession(
   return { sessionId: session.id, personId: person.id }
 }
 
-function refuse(ctx: TxCtx, refusal: SignInRefusal & { method: string; who: string }): Result<never, SignInRefusal> {
+function refuse(
+  ctx: TxCtx,
+  refusal: Pick<SignInRefusal, 'reason'> & { method: string; who: string },
+): Result<never, SignInRefusal> {
   recordAudit(
     ctx.tx,
     { ...ctx, actor: anonymous },
@@ -195,7 +192,7 @@ function refuse(ctx: TxCtx, refusal: SignInRefusal & { method: string; who: stri
       rule: `sign-in:${refusal.reason}`,
     },
   )
-  return err({ reason: refusal.reason, message: refusal.message })
+  return err({ reason: refusal.reason, message: signInRefusalText(refusal.reason) })
 }
 
 // The session that is being opened has no permissions yet, and the audit log needs none: it records who came.
