@@ -1,42 +1,38 @@
 'use client'
 
 import { useState, useTransition } from 'react'
-import type { ActionResult, PortalAction } from '#lib/web/action.ts'
-import type { z } from 'zod'
+import type { Result } from '#lib/core/result.ts'
 
-type Failed = { message: string; requestId?: string; fields: Record<string, string[]> }
+type Failed = { message: string; requestId?: string | undefined; fields: Record<string, string[]> }
+type Action = (input: never) => Promise<Result<unknown, unknown>>
+type ValueOf<A extends Action> = Extract<Awaited<ReturnType<A>>, { ok: true }>['value']
 
 /**
- * Runs a server action with what a form needs around it: pending while it runs, and afterwards the refusal or failure in words. The
- * answer's value goes to `onDone`; nothing is thrown at the page.
+ * Runs a server action with what a form needs around it: pending while it runs, afterwards the refusal or failure in words. The value
+ * goes to `onDone`; nothing is thrown at the page.
  */
-export function useAction<S extends z.ZodType, R>(action: PortalAction<S, R>, onDone?: (value: ValueOf<R>) => void) {
+export function useAction<A extends Action>(action: A, onDone?: (value: ValueOf<A>) => void) {
   const [pending, startTransition] = useTransition()
   const [failed, setFailed] = useState<Failed | null>(null)
-  const run = (input: z.input<S>) =>
+  const run = (input: Parameters<A>[0]) =>
     startTransition(async () => {
       const outcome = await action(input).catch(() => null)
       if (outcome?.ok) {
         setFailed(null)
-        onDone?.(outcome.value as ValueOf<R>)
+        onDone?.(outcome.value as ValueOf<A>)
       } else {
-        setFailed(
-          outcome
-            ? wordsOf(outcome.error)
-            : { message: 'The server could not be reached. Nothing was changed; try again.', fields: {} },
-        )
+        setFailed(outcome ? wordsOf(outcome.error) : unreachable)
       }
     })
   return { run, pending, failed, clear: () => setFailed(null) }
 }
 
-type ValueOf<R> = Extract<ActionResult<R>, { ok: true }>['value']
+const unreachable: Failed = {
+  message: 'The server could not be reached. Nothing is known to have changed; look, then try again.',
+  fields: {},
+}
 
 function wordsOf(error: unknown): Failed {
   const { message, requestId, fields, rule, reason } = error as Partial<Failed> & { rule?: string; reason?: string }
-  return {
-    message: message ?? (rule ?? reason ?? 'Refused.').replaceAll('_', ' '),
-    ...(requestId ? { requestId } : {}),
-    fields: fields ?? {},
-  }
+  return { message: message ?? (rule ?? reason ?? 'Refused.').replaceAll('_', ' '), requestId, fields: fields ?? {} }
 }

@@ -1,0 +1,111 @@
+import type { Metadata } from 'next'
+import { OctagonX } from 'lucide-react'
+import { StopButton } from '#components/stops/stop-button.client.tsx'
+import { Badge } from '#components/ui/badge.tsx'
+import { Card } from '#components/ui/card.tsx'
+import { plural } from '#components/ui/count.ts'
+import { EmptyState } from '#components/ui/empty-state.tsx'
+import { PageHeader } from '#components/ui/page-header.tsx'
+import { ReasonButton } from '#components/ui/reason-button.client.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { can } from '#lib/auth/ctx.ts'
+import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
+import { listStops } from '#lib/killswitch/queries.ts'
+import type { StopOrderView } from '#lib/killswitch/schema.ts'
+import { currentCtx } from '#lib/web/ctx.ts'
+import { releaseAction } from './actions.ts'
+
+export const metadata: Metadata = { title: 'Kill switch' }
+
+export default async function KillPage() {
+  const ctx = await currentCtx()
+  const orders = await listStops(ctx, { limit: 100 })
+  const open = orders.filter((order) => !order.releasedAt)
+  const past = orders.filter((order) => order.releasedAt)
+  const whyNotOrder = can(ctx.actor, 'stops:order')
+    ? null
+    : `Ordering a stop needs the role ${rolesWith('stops:order').map(roleLabel).join(', ')}.`
+  const whyNotRelease = can(ctx.actor, 'stops:release')
+    ? null
+    : `Resuming needs the role ${rolesWith('stops:release').map(roleLabel).join(', ')}.`
+  return (
+    <>
+      <PageHeader
+        title="Kill switch"
+        description="A stop refuses launches and broker calls, ends sandboxes and interrupts sessions. It stays in force until somebody resumes."
+        actions={<StopButton whyNot={whyNotOrder} />}
+      />
+      <Card title="In force" className="mb-5">
+        {open.length === 0 ? (
+          <EmptyState title="Nothing is stopped">
+            When the portal is down, <code>wheelhouse kill</code> on the server’s machine does the same.
+          </EmptyState>
+        ) : (
+          <ul className="divide-y">
+            {open.map((order) => (
+              <Order key={order.id} order={order} whyNotRelease={whyNotRelease} />
+            ))}
+          </ul>
+        )}
+      </Card>
+      <Card title="History">
+        {past.length === 0 ? (
+          <p className="text-sm text-muted-foreground">No stop has been ordered and released yet.</p>
+        ) : (
+          <ul className="divide-y">
+            {past.map((order) => (
+              <Order key={order.id} order={order} whyNotRelease={null} />
+            ))}
+          </ul>
+        )}
+      </Card>
+    </>
+  )
+}
+
+function Order({ order, whyNotRelease }: { order: StopOrderView; whyNotRelease: string | null }) {
+  const name = order.scope === 'organization' ? 'The whole organization' : `${order.targetName} (${order.scope})`
+  return (
+    <li className="space-y-2 py-4 first:pt-0 last:pb-0">
+      <div className="flex flex-wrap items-start justify-between gap-3">
+        <div className="min-w-0">
+          <h3 className="flex flex-wrap items-center gap-2 font-medium">
+            <OctagonX aria-hidden className="size-4 text-danger" />
+            {name}
+            {order.openRuns > 0 && <Badge tone="warn">stopping: {plural(order.openRuns, 'run')} not yet proven</Badge>}
+          </h3>
+          <p className="mt-1 text-sm break-words">{order.reason}</p>
+          <p className="text-[13px] text-muted-foreground">
+            {order.orderedBy.name} · <Time value={order.orderedAt} /> · {plural(order.stoppedRuns, 'run')} stopped
+          </p>
+          {order.releasedAt && (
+            <p className="text-[13px] text-muted-foreground">
+              Resumed by {order.releasedBy?.name} · <Time value={order.releasedAt} /> · {order.releaseReason}
+            </p>
+          )}
+        </div>
+        {!order.releasedAt && (
+          <ReasonButton
+            label="Resume"
+            title={`Resume ${name}`}
+            description="Launches and calls are allowed again from now on. Nothing that was stopped restarts by itself."
+            confirm="Resume"
+            variant="primary"
+            action={releaseAction}
+            input={{ orderId: order.id }}
+            whyNot={whyNotRelease}
+          />
+        )}
+      </div>
+      <ul className="flex flex-wrap gap-2" aria-label="Acknowledgements">
+        {order.acks.map((ack) => (
+          <li key={`${ack.process}-${ack.instance}`}>
+            <Badge tone="ok" title={JSON.stringify(ack.detail)}>
+              {ack.process} after {Date.parse(ack.at) - Date.parse(order.orderedAt)} ms
+            </Badge>
+          </li>
+        ))}
+      </ul>
+    </li>
+  )
+}

@@ -1,0 +1,131 @@
+'use client'
+
+import {
+  Bar,
+  CartesianGrid,
+  ComposedChart,
+  Line,
+  ReferenceLine,
+  ResponsiveContainer,
+  Tooltip,
+  XAxis,
+  YAxis,
+} from 'recharts'
+
+export type ChartPoint = { day: string; value: number | null; shown: string }
+
+/**
+ * One figure by UTC day, as bars (amounts) or a line (rates), with an optional threshold. The same figures stand in a table for those
+ * who cannot see the chart; `shown` is the figure in words.
+ */
+export function DayChart({
+  title,
+  points,
+  kind = 'bars',
+  color,
+  threshold,
+}: {
+  title: string
+  points: readonly ChartPoint[]
+  kind?: 'bars' | 'line'
+  color: 1 | 2 | 3 | 4
+  threshold?: { value: number; label: string }
+}) {
+  const stroke = `var(--chart-${color})`
+  return (
+    <figure className="min-w-0">
+      <figcaption className="mb-2 text-sm font-medium">{title}</figcaption>
+      <div aria-hidden className="h-44 text-xs">
+        <ResponsiveContainer width="100%" height="100%" initialDimension={{ width: 320, height: 176 }}>
+          <ComposedChart
+            data={[...points]}
+            margin={{ top: 6, right: 4, bottom: 0, left: 0 }}
+            accessibilityLayer={false}
+          >
+            <CartesianGrid vertical={false} stroke="var(--border)" />
+            <XAxis
+              dataKey="day"
+              tickFormatter={shortDay}
+              tickLine={false}
+              axisLine={false}
+              stroke="var(--muted-foreground)"
+              minTickGap={40}
+            />
+            <YAxis
+              width={44}
+              tickLine={false}
+              axisLine={false}
+              stroke="var(--muted-foreground)"
+              tickFormatter={compact}
+            />
+            <Tooltip content={<PointTooltip />} cursor={{ fill: 'var(--muted)' }} isAnimationActive={false} />
+            {threshold && (
+              <ReferenceLine
+                y={threshold.value}
+                stroke="var(--danger)"
+                strokeDasharray="4 4"
+                label={{ value: threshold.label, position: 'insideTopRight', fill: 'var(--danger)', fontSize: 11 }}
+                ifOverflow="extendDomain"
+              />
+            )}
+            {kind === 'bars' ? (
+              <Bar dataKey="value" fill={stroke} isAnimationActive={false} radius={[2, 2, 0, 0]} />
+            ) : (
+              <Line
+                dataKey="value"
+                stroke={stroke}
+                strokeWidth={2}
+                dot={false}
+                isAnimationActive={false}
+                connectNulls
+              />
+            )}
+          </ComposedChart>
+        </ResponsiveContainer>
+      </div>
+      <details className="mt-1 text-[13px] text-muted-foreground">
+        <summary>As a table</summary>
+        <div className="mt-2 max-h-56 overflow-y-auto" tabIndex={0} role="region" aria-label={`${title}, as a table`}>
+          <table className="w-full text-left">
+            <thead>
+              <tr>
+                <th scope="col">Day (UTC)</th>
+                <th scope="col" className="text-right">
+                  {title}
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {points.map((point) => (
+                <tr key={point.day}>
+                  <td>{point.day}</td>
+                  <td className="text-right tabular-nums">{point.shown}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      </details>
+    </figure>
+  )
+}
+
+function PointTooltip({ active, payload }: { active?: boolean; payload?: readonly { payload?: ChartPoint }[] }) {
+  const point = payload?.[0]?.payload
+  if (!active || !point) return null
+  return (
+    <div className="rounded-md border bg-raised px-2.5 py-1.5 text-xs shadow-md">
+      <p className="text-muted-foreground">{point.day}</p>
+      <p className="font-medium tabular-nums">{point.shown}</p>
+    </div>
+  )
+}
+
+function shortDay(day: string): string {
+  return day.slice(5).replace('-', '/')
+}
+
+const compactFormat = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 2 })
+function compact(value: number): string {
+  return compactFormat.format(value)
+}
