@@ -148,15 +148,15 @@ dbTest('only those who manage servers or teams change them, and a refusal change
   const ctx = ctxFor(db, await makePerson(db, { roles: ['builder', 'team_lead', 'finance', 'on_call'] }))
   const id = await makeServer(db)
   const attempts = [
-    createTeam(ctx, { id: 'mine', name: 'Mine', costCenter: null }),
-    registerServer(ctx, serverInput('mine')),
-    updateServer(ctx, { id, status: 'disabled' }),
-    setServerCredential(ctx, { input: { serverId: id, kind: 'bearer', secret: 'x' }, secretBox }),
-    classifyTool(ctx, { serverId: id, name: 'look', class: 'write' }),
-    approveTool(ctx, { serverId: id, name: 'look', definitionHash: 'hash-of-look' }),
-    recordServerTools(ctx, { serverId: id, tools: [], newToolState: 'approved' }),
+    () => createTeam(ctx, { id: 'mine', name: 'Mine', costCenter: null }),
+    () => registerServer(ctx, serverInput('mine')),
+    () => updateServer(ctx, { id, status: 'disabled' }),
+    () => setServerCredential(ctx, { input: { serverId: id, kind: 'bearer', secret: 'x' }, secretBox }),
+    () => classifyTool(ctx, { serverId: id, name: 'look', class: 'write' }),
+    () => approveTool(ctx, { serverId: id, name: 'look', definitionHash: 'hash-of-look' }),
+    () => recordServerTools(ctx, { serverId: id, tools: [], newToolState: 'approved' }),
   ]
-  for (const attempt of attempts) await expect(attempt).rejects.toMatchObject({ code: 'forbidden' })
+  for (const attempt of attempts) await expect(attempt()).rejects.toMatchObject({ code: 'forbidden' })
   expect(await auditOf(db, id)).toEqual([])
   expect(await db.team.count({ where: { id: 'mine' } })).toBe(0)
 })

@@ -94,6 +94,7 @@ export async function recordServerTools(
         class: classified,
         state,
         definitionHash,
+        definition: tool as Prisma.InputJsonObject,
         lastSeenAt: ctx.now,
       }
       await tx.mcpTool.upsert({

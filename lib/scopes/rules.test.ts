@@ -1,0 +1,57 @@
+import { describe, expect, test } from 'vitest'
+import { anonymous } from '#lib/auth/ctx.ts'
+import { type DecidableRequest, decidability, decideScope, expiryOf, grantCovers } from './rules.ts'
+
+const pending: DecidableRequest = {
+  state: 'pending',
+  requestedById: 'asker',
+  decidedByName: null,
+  agent: { status: 'active', accountablePersonId: 'owner' },
+  server: { name: 'ERP', status: 'active' },
+}
+const rule = (request: DecidableRequest, personId: string, decision: 'approve' | 'reject' = 'approve') => {
+  const outcome = decideScope(request, { personId, decision })
+  return outcome.ok ? null : outcome.error.rule
+}
+
+describe('four eyes', () => {
+  test('neither the asker nor the accountable person decides, not even to reject', () => {
+    expect(rule(pending, 'other')).toBeNull()
+    for (const decision of ['approve', 'reject'] as const) {
+      expect(rule(pending, 'asker', decision)).toBe('scopes:own_request')
+      expect(rule(pending, 'owner', decision)).toBe('scopes:own_agent')
+    }
+  })
+
+  test('a decided request stays decided, and says by whom', () => {
+    const decided = { ...pending, state: 'rejected' as const, decidedByName: 'Sina' }
+    expect(decideScope(decided, { personId: 'other', decision: 'approve' })).toMatchObject({
+      error: { rule: 'scopes:already_decided', message: expect.stringContaining('rejected by Sina') },
+    })
+  })
+
+  test('nothing is granted to a retired agent or on a disabled server, but it can be rejected', () => {
+    const retired = { ...pending, agent: { ...pending.agent, status: 'retired' as const } }
+    const disabled = { ...pending, server: { name: 'ERP', status: 'disabled' as const } }
+    expect(rule(retired, 'other')).toBe('scopes:agent_retired')
+    expect(rule(disabled, 'other')).toBe('scopes:server_disabled')
+    expect(rule(disabled, 'other', 'reject')).toBeNull()
+  })
+
+  test('the page is told who could decide', () => {
+    expect(decidability(anonymous, pending)).toMatchObject({ error: { rule: 'permission:scopes:approve' } })
+  })
+})
+
+test('a grant covers what is below its class, its own tool only, and no longer than it lasts', () => {
+  const until = (days: number) => expiryOf(days, new Date('2026-11-22T00:00:00Z'))
+  const write = { class: 'write', toolName: null, expiresAt: until(30) } as const
+  expect(grantCovers(write, { class: 'read', toolName: 'look', expiresAt: until(30) })).toBe(true)
+  expect(grantCovers(write, { class: 'destructive', toolName: null, expiresAt: until(1) })).toBe(false)
+  expect(grantCovers(write, { class: 'write', toolName: null, expiresAt: until(31) })).toBe(false)
+  expect(grantCovers(write, { class: 'write', toolName: null, expiresAt: null })).toBe(false)
+  const narrow = { ...write, toolName: 'look' }
+  expect(grantCovers(narrow, { ...write, toolName: null })).toBe(false)
+  expect(grantCovers(narrow, { ...write, toolName: 'other' })).toBe(false)
+  expect(grantCovers({ ...narrow, expiresAt: null }, { ...write, toolName: 'look', expiresAt: null })).toBe(true)
+})
