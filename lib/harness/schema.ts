@@ -97,6 +97,8 @@ export type RunView = RunRow & {
   model: string | null
   /** Token counts, exact as long as they are below 2^53. */
   tokens: { input: number; output: number; cacheRead: number; cacheWrite: number }
+  /** What Claude says it cost at list price, session runtime included; null: it says nothing. */
+  listCostMicros: string | null
   activeMs: number
   claudeSessionId: string | null
   escalations: EscalationView[]

@@ -1,0 +1,149 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import type { Ctx } from '#lib/auth/ctx.ts'
+import { err, ok, type Result } from '#lib/core/result.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { enqueue, jobs } from '#lib/jobs/contracts.ts'
+import { findStop } from '#lib/killswitch/rules.ts'
+import type { TemplateManifest } from '#lib/templates/schema.ts'
+import { decideLaunch, defaultMonthlyBudgetMicros, type LaunchFacts } from './rules.ts'
+import type { LaunchRefusal, RunTrigger } from './schema.ts'
+
+export type Launch = {
+  agentId: string
+  trigger: RunTrigger
+  /** Undefined: what the template starts a first run with. */
+  input?: string | undefined
+  /** The due time of a schedule; a second launch for the same one does nothing. */
+  scheduledFor?: Date
+}
+
+export type LaunchOutcome = Result<{ runId: string }, LaunchRefusal> | 'already_launched'
+
+/** Asks the gate and writes the run, queued with its job or refused with its rule, in the open transaction. */
+export async function launch(ctx: Ctx & { tx: Tx }, wanted: Launch): Promise<LaunchOutcome> {
+  const { tx } = ctx
+  const { facts, agent, manifest } = await gatherLaunchFacts(tx, wanted.agentId, ctx.now)
+  const decision = decideLaunch(facts)
+  const { trigger, agentId } = wanted
+  if (!agent) {
+    const refusal = decision.ok ? null : decision.error
+    if (!refusal) throw new Error('invariant: an unknown agent is refused')
+    auditRefusal(ctx, { wanted, refusal, name: agentId })
+    return err(refusal)
+  }
+  const row = {
+    agentId,
+    agentVersion: agent.currentVersion,
+    trigger,
+    input: wanted.input ?? manifest?.firstRun.input ?? 'Do what you are for.',
+    // The worker that starts it knows which model answers.
+    simulated: false,
+    requestedById: ctx.actor.kind === 'person' ? ctx.actor.id : null,
+    scheduledFor: wanted.scheduledFor ?? null,
+    createdAt: ctx.now,
+  }
+  const [run] = await tx.run.createManyAndReturn({
+    data: [
+      decision.ok
+        ? { ...row, state: 'queued' }
+        : { ...row, state: 'refused', rule: decision.error.rule, error: decision.error.message, endedAt: ctx.now },
+    ],
+    skipDuplicates: true,
+    select: { id: true },
+  })
+  if (!run) return 'already_launched'
+  if (!decision.ok) {
+    auditRefusal(ctx, { wanted, refusal: decision.error, name: agent.name, teamId: agent.ownerTeamId, runId: run.id })
+    return err({ ...decision.error, runId: run.id })
+  }
+  recordAudit(tx, ctx, {
+    event: 'run.requested',
+    subject: { kind: 'agent', id: agentId, name: agent.name },
+    detail: { trigger, version: agent.currentVersion },
+    agentId,
+    teamId: agent.ownerTeamId,
+    runId: run.id,
+  })
+  await enqueue(tx, jobs.startRun, { payload: { runId: run.id }, key: `start_run:${run.id}` })
+  return ok({ runId: run.id })
+}
+
+type LaunchAgent = { name: string; ownerTeamId: string; currentVersion: number }
+
+async function gatherLaunchFacts(
+  tx: Tx,
+  agentId: string,
+  now: Date,
+): Promise<{ facts: LaunchFacts; agent: LaunchAgent | null; manifest: TemplateManifest | null }> {
+  const agent = await tx.agent.findUnique({
+    where: { id: agentId },
+    select: {
+      name: true,
+      ownerTeamId: true,
+      status: true,
+      statusReason: true,
+      currentVersion: true,
+      monthlyBudgetMicros: true,
+    },
+  })
+  const none = { stop: null, bound: false, required: null, grants: [], spentMicros: 0n, budgetMicros: 0n }
+  if (!agent) return { facts: { agentId, agent: null, ...none }, agent: null, manifest: null }
+  const version = await tx.agentVersion.findUnique({
+    where: { agentId_version: { agentId, version: agent.currentVersion } },
+    select: { templateId: true, templateVersion: true, claude: { select: { claudeAgentId: true } } },
+  })
+  const template =
+    version &&
+    (await tx.templateVersion.findUnique({
+      where: { templateId_version: { templateId: version.templateId, version: version.templateVersion } },
+      select: { manifest: true },
+    }))
+  const manifest = (template?.manifest ?? null) as TemplateManifest | null
+  const orders = await tx.stopOrder.findMany({
+    where: { releasedAt: null },
+    select: { id: true, scope: true, targetId: true, orderedByName: true, reason: true },
+  })
+  const grants = await tx.grant.findMany({
+    where: { agentId, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
+    select: { serverId: true, class: true },
+  })
+  const facts: LaunchFacts = {
+    agentId,
+    agent,
+    stop: findStop(orders, { agentId, teamId: agent.ownerTeamId }) ?? null,
+    bound: version?.claude !== null && version?.claude !== undefined,
+    required: manifest
+      ? manifest.scopes
+          .filter((scope) => scope.required)
+          .map((scope) => ({ serverId: scope.server, class: scope.class }))
+      : null,
+    grants,
+    spentMicros: await spentThisMonth(tx, agentId, now),
+    budgetMicros: agent.monthlyBudgetMicros ?? defaultMonthlyBudgetMicros,
+  }
+  return { facts, agent, manifest }
+}
+
+/** From the day roll-ups, which are written with every model request. */
+async function spentThisMonth(tx: Tx, agentId: string, now: Date): Promise<bigint> {
+  const month = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1))
+  const sum = await tx.agentDay.aggregate({ where: { agentId, day: { gte: month } }, _sum: { costMicros: true } })
+  return sum._sum.costMicros ?? 0n
+}
+
+function auditRefusal(
+  ctx: Ctx & { tx: Tx },
+  refused: { wanted: Launch; refusal: LaunchRefusal; name: string; teamId?: string; runId?: string },
+): void {
+  const { wanted, refusal, name, teamId, runId } = refused
+  recordAudit(ctx.tx, ctx, {
+    event: 'run.refused',
+    subject: { kind: 'agent', id: wanted.agentId, name },
+    detail: { trigger: wanted.trigger, reason: refusal.message },
+    agentId: wanted.agentId,
+    decision: 'deny',
+    rule: refusal.rule,
+    ...(teamId ? { teamId } : {}),
+    ...(runId ? { runId } : {}),
+  })
+}

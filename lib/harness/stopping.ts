@@ -1,0 +1,32 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import type { Ctx } from '#lib/auth/ctx.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { enqueue, jobs } from '#lib/jobs/contracts.ts'
+
+/**
+ * Asks one run to stop: from the commit on the broker refuses its token, and a job interrupts its session. False when the run is
+ * stopping or has ended already.
+ */
+export async function askToStop(
+  ctx: Ctx & { tx: Tx },
+  stop: { runId: string; rule: string; reason: string },
+): Promise<boolean> {
+  const { tx } = ctx
+  const [run] = await tx.run.updateManyAndReturn({
+    where: { id: stop.runId, state: { in: ['queued', 'running'] } },
+    data: { state: 'stopping', rule: stop.rule },
+    select: { id: true, agentId: true, agent: { select: { name: true, ownerTeamId: true } } },
+  })
+  if (!run) return false
+  recordAudit(tx, ctx, {
+    event: 'run.stop_requested',
+    subject: { kind: 'run', id: run.id, name: run.agent.name },
+    detail: { reason: stop.reason },
+    agentId: run.agentId,
+    teamId: run.agent.ownerTeamId,
+    runId: run.id,
+    rule: stop.rule,
+  })
+  await enqueue(tx, jobs.stopRun, { payload: { runId: run.id }, key: `stop_run:${run.id}` })
+  return true
+}
