@@ -176,6 +176,17 @@ CREATE TABLE "AgentCredential" (
 );
 
 -- CreateTable
+CREATE TABLE "PolicyChange" (
+    "seq" BIGSERIAL NOT NULL,
+    "kind" TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    "xid" BIGINT NOT NULL,
+    "at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+
+    CONSTRAINT "PolicyChange_pkey" PRIMARY KEY ("seq")
+);
+
+-- CreateTable
 CREATE TABLE "EmbAgent" (
     "id" TEXT NOT NULL,
     "version" INTEGER NOT NULL,
@@ -587,6 +598,7 @@ CREATE TABLE "McpTool" (
     "classSource" TEXT NOT NULL DEFAULT 'annotations',
     "state" "ToolState" NOT NULL,
     "definitionHash" TEXT NOT NULL,
+    "definition" JSONB,
     "firstSeenAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "lastSeenAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
@@ -709,6 +721,12 @@ CREATE UNIQUE INDEX "AgentCredential_clientId_key" ON "AgentCredential"("clientI
 
 -- CreateIndex
 CREATE INDEX "AgentCredential_agentId_idx" ON "AgentCredential"("agentId");
+
+-- CreateIndex
+CREATE INDEX "PolicyChange_xid_idx" ON "PolicyChange"("xid");
+
+-- CreateIndex
+CREATE INDEX "PolicyChange_at_idx" ON "PolicyChange"("at");
 
 -- CreateIndex
 CREATE INDEX "EmbAgent_createdAt_id_idx" ON "EmbAgent"("createdAt", "id");
