@@ -10,6 +10,23 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
+/** First ports of free runs of the given lengths on loopback; no two overlap. */
+export async function freePorts(lengths: readonly number[]): Promise<number[]> {
+  const firsts: number[] = []
+  let next = 20_000 + Math.floor(Math.random() * 10_000)
+  for (const length of lengths) {
+    while (!(await isRunFree(next, length))) next += 1
+    firsts.push(next)
+    next += length
+  }
+  return firsts
+}
+
+async function isRunFree(first: number, length: number): Promise<boolean> {
+  const free = await Promise.all(Array.from({ length }, (_, at) => isPortFree(first + at, '127.0.0.1')))
+  return free.every(Boolean)
+}
+
 /** Whether something can still listen on the port of that host. */
 export async function isPortFree(port: number, host: string): Promise<boolean> {
   const server = createServer()
