@@ -1,0 +1,13 @@
+'use server'
+
+import { createAgent, previewAgent } from '#lib/lifecycle/commands.ts'
+import { createAgentInput } from '#lib/lifecycle/schema.ts'
+import { portalAction } from '#lib/web/action.ts'
+import { z } from 'zod'
+
+// The preview takes anything of the right shape and answers with problems instead of refusing it.
+const draftInput = z.custom<z.input<typeof createAgentInput>>((value) => typeof value === 'object' && value !== null)
+
+export const preview = portalAction(draftInput, async (ctx, draft) => await previewAgent(ctx, draft))
+
+export const create = portalAction(createAgentInput, async (ctx, input) => await createAgent(ctx, input))

@@ -1,0 +1,137 @@
+import { slugify } from '#lib/core/slug.ts'
+import { createAgentInput, type CreateAgentDraft, type Problem, type ScopeWish } from '#lib/lifecycle/schema.ts'
+import type { ServerRow, TeamRow, Tier, ToolClass } from '#lib/registry/schema.ts'
+import type { ParameterValue, TemplateManifest } from '#lib/templates/schema.ts'
+
+/** What the wizard offers, read once on the server. */
+export type Choices = {
+  templates: { id: string; version: string; agents: number; manifest: TemplateManifest }[]
+  /** Teams the person may create agents for. */
+  teams: Pick<TeamRow, 'id' | 'name' | 'costCenter'>[]
+  people: { id: string; name: string; email: string; teamIds: string[] }[]
+  servers: Pick<ServerRow, 'id' | 'name' | 'environment' | 'sensitivity'>[]
+  personId: string
+}
+
+export type ScopeDraft = { serverId: string; class: ToolClass; reason: string; days: string }
+
+/** The one draft of the wizard: exactly what is on the screen; it becomes an input when asked for a preview. */
+export type Draft = {
+  templateId: string
+  name: string
+  /** null: follows the name. */
+  id: string | null
+  purpose: string
+  ownerTeamId: string
+  accountablePersonId: string
+  tier: Tier
+  budget: string
+  prompt: string
+  parameters: Record<string, ParameterValue>
+  schedule: string
+  scopes: ScopeDraft[]
+  firstRun: boolean
+}
+
+export const steps = [
+  { key: 'template', label: 'Template' },
+  { key: 'about', label: 'About' },
+  { key: 'logic', label: 'Logic' },
+  { key: 'scopes', label: 'Scopes' },
+  { key: 'preview', label: 'Preview' },
+] as const
+export type StepKey = (typeof steps)[number]['key']
+
+export function emptyDraft(choices: Choices): Draft {
+  return {
+    templateId: '',
+    name: '',
+    id: null,
+    purpose: '',
+    ownerTeamId: choices.teams.length === 1 ? choices.teams[0]!.id : '',
+    accountablePersonId: choices.personId,
+    tier: 'low',
+    budget: '',
+    prompt: '',
+    parameters: {},
+    schedule: '',
+    scopes: [],
+    firstRun: true,
+  }
+}
+
+/** Picking a template brings its defaults: parameters and the scopes it cannot do without. */
+export function withTemplate(draft: Draft, manifest: TemplateManifest): Draft {
+  if (draft.templateId === manifest.id) return draft
+  return {
+    ...draft,
+    templateId: manifest.id,
+    parameters: Object.fromEntries(
+      Object.entries(manifest.parameters).map(([name, { default: value }]) => [name, value]),
+    ),
+    scopes: manifest.scopes
+      .filter((scope) => scope.required)
+      .map((scope) => ({ serverId: scope.server, class: scope.class, reason: scope.reason, days: '' })),
+  }
+}
+
+export function draftId(draft: Draft): string {
+  return draft.id ?? slugify(draft.name)
+}
+
+/** The input of preview and creation; numbers that cannot be read are left to the schema to refuse. */
+export function inputOf(draft: Draft): CreateAgentDraft {
+  return {
+    id: draftId(draft),
+    name: draft.name,
+    purpose: draft.purpose,
+    ownerTeamId: draft.ownerTeamId,
+    accountablePersonId: draft.accountablePersonId,
+    tier: draft.tier,
+    templateId: draft.templateId,
+    layer: { prompt: draft.prompt, parameters: draft.parameters },
+    schedule: draft.schedule.trim() || null,
+    monthlyBudgetMicros: draft.budget.trim() ? String(Math.round(Number(draft.budget) * 1e6)) : null,
+    scopes: draft.scopes.map((scope): ScopeWish => ({
+      serverId: scope.serverId,
+      class: scope.class,
+      toolName: null,
+      days: scope.days ? Number(scope.days) : null,
+      reason: scope.reason,
+    })),
+    firstRun: draft.firstRun,
+  }
+}
+
+const stepByField: Record<string, StepKey> = {
+  templateId: 'template',
+  templateVersion: 'template',
+  layer: 'logic',
+  parameters: 'logic',
+  schedule: 'logic',
+  scopes: 'scopes',
+}
+
+/** Where a field is typed in: problems lead there. */
+export function stepOfField(field: string): StepKey {
+  return stepByField[field.split('.')[0] ?? ''] ?? 'about'
+}
+
+/** What is wrong on one step, by field; the same schema as the server's, so that nothing is learnt only at the end. */
+export function problemsOf(draft: Draft, step: StepKey): Record<string, string> {
+  const problems: Record<string, string> = {}
+  if (draft.budget.trim() && !(Number(draft.budget) >= 0))
+    problems['monthlyBudgetMicros'] = 'Give an amount in dollars, such as 50.'
+  const parsed = createAgentInput.safeParse(inputOf(problems['monthlyBudgetMicros'] ? { ...draft, budget: '' } : draft))
+  for (const issue of parsed.error?.issues ?? []) problems[issue.path.join('.')] ??= issue.message
+  for (const [index, scope] of draft.scopes.entries()) {
+    if (scope.reason.trim().length < 5)
+      problems[`scopes.${index}.reason`] ??= 'Say in a sentence what the agent needs it for.'
+  }
+  return Object.fromEntries(Object.entries(problems).filter(([field]) => stepOfField(field) === step))
+}
+
+/** The server's problems, by field. */
+export function byField(problems: readonly Problem[]): Record<string, string> {
+  return Object.fromEntries(problems.map((problem) => [problem.field, problem.message]))
+}

@@ -1,0 +1,131 @@
+'use client'
+
+import { Plus, Trash2 } from 'lucide-react'
+import { Badge } from '#components/ui/badge.tsx'
+import { Button } from '#components/ui/button.tsx'
+import { Field } from '#components/ui/field.tsx'
+import { Checkbox, Input, Select } from '#components/ui/input.tsx'
+import { ScopeBadge } from '#components/ui/status.tsx'
+import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
+import type { TemplateScope } from '#lib/templates/schema.ts'
+import type { ScopeDraft } from './draft.ts'
+import type { StepProps } from './wizard.client.tsx'
+
+/** What the agent may reach: the template's scopes, and others with a reason. What is not pre-approved becomes a request to security. */
+export function ScopesStep({ choices, draft, change, problems }: StepProps) {
+  const manifest = choices.templates.find(({ id }) => id === draft.templateId)?.manifest
+  const offered = manifest?.scopes ?? []
+  const isOffered = (scope: ScopeDraft) =>
+    offered.some((other) => other.server === scope.serverId && other.class === scope.class)
+  const set = (index: number, part: Partial<ScopeDraft>) =>
+    change({ scopes: draft.scopes.map((scope, at) => (at === index ? { ...scope, ...part } : scope)) })
+  const toggle = (scope: TemplateScope, on: boolean) =>
+    change({
+      scopes: on
+        ? [...draft.scopes, { serverId: scope.server, class: scope.class, reason: scope.reason, days: '' }]
+        : draft.scopes.filter((other) => other.serverId !== scope.server || other.class !== scope.class),
+    })
+  const environment = (serverId: string) => choices.servers.find((server) => server.id === serverId)?.environment
+
+  return (
+    <div className="max-w-4xl space-y-6">
+      <fieldset className="space-y-2">
+        <legend className="mb-2 text-sm font-medium">Scopes of the template</legend>
+        {offered.map((scope) => (
+          <label
+            key={`${scope.server}:${scope.class}`}
+            className="flex items-start gap-3 rounded-md border bg-raised px-3 py-2.5 text-sm"
+          >
+            <Checkbox
+              className="mt-0.5"
+              aria-label={`${scope.server}: ${scope.class}`}
+              checked={draft.scopes.some((other) => other.serverId === scope.server && other.class === scope.class)}
+              disabled={scope.required}
+              onChange={(event) => toggle(scope, event.target.checked)}
+            />
+            <span className="min-w-0 space-y-1">
+              <span className="flex flex-wrap items-center gap-2">
+                <ScopeBadge serverId={scope.server} toolClass={scope.class} environment={environment(scope.server)} />
+                {scope.required && <Badge tone="outline">needed</Badge>}
+                {scope.approval === 'auto' ? (
+                  <Badge tone="ok">pre-approved</Badge>
+                ) : (
+                  <Badge tone="held">needs approval</Badge>
+                )}
+              </span>
+              <span className="block text-muted-foreground">{scope.reason}</span>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      <fieldset className="space-y-3">
+        <legend className="mb-2 text-sm font-medium">Others, each with a reason; security decides</legend>
+        {draft.scopes.map((scope, index) =>
+          isOffered(scope) ? null : (
+            <div
+              key={index}
+              className="grid items-start gap-3 rounded-md border bg-raised p-3 sm:grid-cols-[10rem_9rem_minmax(0,1fr)_5.5rem_auto]"
+            >
+              <Field label="Server" error={problems[`scopes.${index}.serverId`]}>
+                <Select value={scope.serverId} onChange={(event) => set(index, { serverId: event.target.value })}>
+                  {choices.servers.map((server) => (
+                    <option key={server.id} value={server.id}>
+                      {server.name} ({server.environment})
+                    </option>
+                  ))}
+                </Select>
+              </Field>
+              <Field label="Class">
+                <Select
+                  value={scope.class}
+                  onChange={(event) => set(index, { class: event.target.value as ToolClass })}
+                >
+                  {toolClasses.map((toolClass) => (
+                    <option key={toolClass}>{toolClass}</option>
+                  ))}
+                </Select>
+              </Field>
+              <Field label="Reason" error={problems[`scopes.${index}.reason`]}>
+                <Input
+                  value={scope.reason}
+                  onChange={(event) => set(index, { reason: event.target.value })}
+                  maxLength={1000}
+                />
+              </Field>
+              <Field label="Days" error={problems[`scopes.${index}.days`]}>
+                <Input
+                  inputMode="numeric"
+                  value={scope.days}
+                  onChange={(event) => set(index, { days: event.target.value.replace(/\D/g, '') })}
+                  maxLength={3}
+                />
+              </Field>
+              <Button
+                variant="ghost"
+                size="icon"
+                className="sm:mt-6"
+                aria-label={`Remove ${scope.serverId} ${scope.class}`}
+                onClick={() => change({ scopes: draft.scopes.filter((_, at) => at !== index) })}
+              >
+                <Trash2 aria-hidden />
+              </Button>
+            </div>
+          ),
+        )}
+        <Button
+          onClick={() =>
+            change({
+              scopes: [
+                ...draft.scopes,
+                { serverId: choices.servers[0]?.id ?? '', class: 'read', reason: '', days: '' },
+              ],
+            })
+          }
+        >
+          <Plus aria-hidden />
+          Add a scope
+        </Button>
+      </fieldset>
+    </div>
+  )
+}

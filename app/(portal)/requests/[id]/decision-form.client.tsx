@@ -1,0 +1,64 @@
+'use client'
+
+import { useState } from 'react'
+import { ActionButton } from '#components/ui/action-button.client.tsx'
+import { Field } from '#components/ui/field.tsx'
+import { Input, Textarea } from '#components/ui/input.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import { useAction } from '#components/ui/use-action.client.ts'
+import { grantDaysMax, type ScopeRequestView } from '#lib/scopes/schema.ts'
+import type { decide as decideAction } from './actions.ts'
+
+/** Approve (as long as was asked for, or shorter) or reject with a reason. */
+export function DecisionForm({ request, decide }: { request: ScopeRequestView; decide: typeof decideAction }) {
+  const [days, setDays] = useState(request.days?.toString() ?? '')
+  const [note, setNote] = useState('')
+  const { run, pending, failed } = useAction(decide)
+  const whyNot = request.decidable.allowed ? null : request.decidable.refusal.message
+  return (
+    <div className="space-y-4">
+      {whyNot && <Notice title="You cannot decide this one">{whyNot}</Notice>}
+      <Field label="For how many days" hint="Empty: until it is revoked." error={failed?.fields['days']?.[0]}>
+        <Input
+          inputMode="numeric"
+          value={days}
+          onChange={(event) => setDays(event.target.value.replace(/\D/g, ''))}
+          maxLength={String(grantDaysMax).length}
+        />
+      </Field>
+      <Field label="Note" hint="The requester reads it. Needed to reject." error={failed?.fields['note']?.[0]}>
+        <Textarea value={note} onChange={(event) => setNote(event.target.value)} rows={3} maxLength={1000} />
+      </Field>
+      {failed && !failed.fields['note'] && !failed.fields['days'] && (
+        <Notice kind="danger" requestId={failed.requestId}>
+          {failed.message}
+        </Notice>
+      )}
+      <div className="flex flex-wrap gap-2">
+        <ActionButton
+          variant="primary"
+          pending={pending}
+          whyNot={whyNot}
+          onClick={() =>
+            run({
+              requestId: request.id,
+              decision: 'approve',
+              days: days === '' ? null : Number(days),
+              ...(note.trim() ? { note } : {}),
+            })
+          }
+        >
+          Approve
+        </ActionButton>
+        <ActionButton
+          variant="danger-outline"
+          pending={pending}
+          whyNot={whyNot}
+          onClick={() => run({ requestId: request.id, decision: 'reject', note })}
+        >
+          Reject
+        </ActionButton>
+      </div>
+    </div>
+  )
+}
