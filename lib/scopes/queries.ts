@@ -1,2 +1,2 @@
-export { listGrants } from './grant-queries.ts'
-export { getScopeRequest, listScopeRequests } from './request-queries.ts'
+export { listGrants } from './queries/grants.ts'
+export { getScopeRequest, listScopeRequests } from './queries/requests.ts'

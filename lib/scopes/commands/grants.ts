@@ -6,8 +6,8 @@ import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { mayActForTeam } from '#lib/registry/rules.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
-import { refuse } from './rules.ts'
-import type { RevokeGrantInput, ScopeRefusal } from './schema.ts'
+import { refuse } from '../rules.ts'
+import type { RevokeGrantInput, ScopeRefusal } from '../schema.ts'
 
 export type GrantScope = {
   serverId: string

@@ -4,14 +4,14 @@ import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { accessOf, inForceSql, personNames } from '#lib/registry/queries.ts'
 import { classesCovering, covers } from '#lib/registry/rules.ts'
-import { decidability } from './rules.ts'
+import { decidability } from '../rules.ts'
 import {
   type ScopeRequestList,
   type ScopeRequestListInput,
   scopeRequestListQuery,
   type ScopeRequestRow,
   type ScopeRequestView,
-} from './schema.ts'
+} from '../schema.ts'
 
 const dayMs = 86_400_000
 

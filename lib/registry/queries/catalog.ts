@@ -1,9 +1,9 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { type Position, readCursor, writeCursor } from './cursor.ts'
-import { conditionsOf, inForceSql, whereSql } from './filter-sql.ts'
-import { measuredSince, measuredSql, measuredView } from './measured.ts'
-import { compareVersions } from './rules.ts'
+import { type Position, readCursor, writeCursor } from '../cursor.ts'
+import { conditionsOf, inForceSql, whereSql } from '../filter-sql.ts'
+import { measuredSince, measuredSql, measuredView } from '../measured.ts'
+import { compareVersions } from '../rules.ts'
 import {
   type AgentList,
   type AgentListInput,
@@ -14,7 +14,7 @@ import {
   type AgentStatus,
   type ScopeChip,
   type Tier,
-} from './schema.ts'
+} from '../schema.ts'
 
 type Sql = Prisma.Sql
 

@@ -7,8 +7,8 @@ import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/command
 import { serverNotFound } from '#lib/registry/queries.ts'
 import { authorizeForTeam, covers } from '#lib/registry/rules.ts'
 import { writeGrant } from './grants.ts'
-import { decideScope, expiryOf, grantable, grantCovers, refuse } from './rules.ts'
-import type { DecideScopeRequestInput, RequestScopeInput, ScopeRefusal, WithdrawScopeRequestInput } from './schema.ts'
+import { decideScope, expiryOf, grantable, grantCovers, refuse } from '../rules.ts'
+import type { DecideScopeRequestInput, RequestScopeInput, ScopeRefusal, WithdrawScopeRequestInput } from '../schema.ts'
 
 /**
  * Asks for a scope. Needs `scopes:request` and, unless the role reaches every team, membership of the owner team; throws `not_found`.

@@ -1,8 +1,8 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { inForceSql } from './filter-sql.ts'
-import type { AgentStatus, ServerRow, ServerView, ToolClass, ToolView } from './schema.ts'
+import { inForceSql } from '../filter-sql.ts'
+import type { AgentStatus, ServerRow, ServerView, ToolClass, ToolView } from '../schema.ts'
 
 /** Every MCP server by id. Needs `servers:read`. */
 export async function listServers(ctx: Ctx): Promise<ServerRow[]> {

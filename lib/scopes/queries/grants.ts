@@ -2,7 +2,7 @@ import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { reachedToolsSql } from '#lib/registry/queries.ts'
 import type { AgentStatus, Environment, Sensitivity, ToolClass } from '#lib/registry/schema.ts'
-import { type GrantListInput, grantListQuery, type GrantView } from './schema.ts'
+import { type GrantListInput, grantListQuery, type GrantView } from '../schema.ts'
 
 /**
  * Grants of an agent or on a server: those that are neither expired nor revoked, or with `history` all of them. Needs `agents:read`.

@@ -1,7 +1,7 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
-import type { CreateTeamInput } from './schema.ts'
+import type { CreateTeamInput } from '../schema.ts'
 
 /** Registers a team. Needs `teams:manage`; throws `conflict` when the id is taken. */
 export async function createTeam(ctx: Ctx, input: CreateTeamInput): Promise<void> {

@@ -1,5 +1,5 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
-import type { PersonListQuery, PersonRow, TeamRow } from './schema.ts'
+import type { PersonListQuery, PersonRow, TeamRow } from '../schema.ts'
 
 /** Every team by name. Needs `agents:read`. */
 export async function listTeams(ctx: Ctx): Promise<TeamRow[]> {

@@ -1,7 +1,7 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { conditionsOf, whereSql } from './filter-sql.ts'
-import { type AgentFacets, type AgentListInput, agentListQuery } from './schema.ts'
+import { conditionsOf, whereSql } from '../filter-sql.ts'
+import { type AgentFacets, type AgentListInput, agentListQuery } from '../schema.ts'
 
 const facetKeys = ['status', 'owner', 'tier', 'template'] as const
 type FacetKey = (typeof facetKeys)[number]

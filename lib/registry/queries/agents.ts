@@ -9,7 +9,7 @@ import {
   type AgentVersionView,
   type AgentView,
   inheritedGuardrails,
-} from './schema.ts'
+} from '../schema.ts'
 
 /** Everything the registry knows about an agent, with its effective access computed now. Needs `agents:read`; throws `not_found`. */
 export async function getAgent(ctx: Ctx, id: string): Promise<AgentView> {

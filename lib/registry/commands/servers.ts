@@ -3,8 +3,8 @@ import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Tx } from '#lib/db/client.ts'
-import type { RegisterServerInput, SetServerCredentialInput, UpdateServerInput } from './schema.ts'
-import { serverNotFound } from './servers.ts'
+import type { RegisterServerInput, SetServerCredentialInput, UpdateServerInput } from '../schema.ts'
+import { serverNotFound } from '../queries/servers.ts'
 
 /** Registers an MCP server; it has no tools until they are discovered and approved. Needs `servers:manage`; throws `conflict` when the id is taken. */
 export async function registerServer(ctx: Ctx, input: RegisterServerInput): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Tx } from '#lib/db/client.ts'
-import { agentNotFound } from './agent-view.ts'
+import { agentNotFound } from '../queries/agents.ts'
 
 /**
  * Locks an agent's row until the transaction ends, so that changes of one agent take turns; whoever also locks requests or grants

@@ -1,6 +1,6 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
-import { agentNotFound } from './agent-view.ts'
-import type { CreationLog, CreationStepName } from './schema.ts'
+import { agentNotFound } from './agents.ts'
+import type { CreationLog, CreationStepName } from '../schema.ts'
 
 /** The creation log of an agent, in order. Needs `agents:read`; throws `not_found`. Imported and seeded agents have no steps. */
 export async function getCreationLog(ctx: Ctx, agentId: string): Promise<CreationLog> {

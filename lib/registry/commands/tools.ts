@@ -4,9 +4,9 @@ import { digestOf } from '#lib/core/canonical-json.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import type { Tx } from '#lib/db/client.ts'
-import { classFromAnnotations } from './rules.ts'
-import type { ApproveToolInput, ClassifyToolInput, RecordServerToolsInput } from './schema.ts'
-import { lockServer, subjectOf } from './server-commands.ts'
+import { classFromAnnotations } from '../rules.ts'
+import type { ApproveToolInput, ClassifyToolInput, RecordServerToolsInput } from '../schema.ts'
+import { lockServer, subjectOf } from './servers.ts'
 
 /** Says which class a tool is, whatever its server's annotations say. Needs `servers:manage`; throws `not_found`. */
 export async function classifyTool(ctx: Ctx, input: ClassifyToolInput): Promise<void> {
