@@ -1,0 +1,66 @@
+'use client'
+
+import { Download, FileText, Link2, Sheet, Terminal } from 'lucide-react'
+import { useState } from 'react'
+import { toast } from 'sonner'
+import { AsCommandDialog } from '#components/shell/as-command.client.tsx'
+import { Button } from '#components/ui/button.tsx'
+import { Menu, MenuItem, MenuLabel, MenuSeparator } from '#components/ui/menu.client.tsx'
+import type { AgentListQuery } from '#lib/registry/schema.ts'
+import { hrefWith } from '#lib/web/search.ts'
+
+/** What one can do with the list as it is filtered now: export it, pass it on, get it by program. */
+export function CatalogTools({ query }: { query: Partial<AgentListQuery> }) {
+  const [asCommand, setAsCommand] = useState(false)
+  const exportHref = (format: 'csv' | 'yaml') => hrefWith('/api/portal/agents/export', { ...query, format })
+  const copyLink = async () => {
+    await navigator.clipboard.writeText(window.location.href)
+    toast.success('Link copied.')
+  }
+  return (
+    <>
+      <Menu
+        trigger={
+          <Button>
+            <Download aria-hidden /> Export
+          </Button>
+        }
+      >
+        <MenuLabel>The agents as filtered now</MenuLabel>
+        <MenuItem asChild>
+          <a href={exportHref('csv')} download>
+            <Sheet aria-hidden /> CSV table
+          </a>
+        </MenuItem>
+        <MenuItem asChild>
+          <a href={exportHref('yaml')} download>
+            <FileText aria-hidden /> YAML registry entries
+          </a>
+        </MenuItem>
+        <MenuSeparator />
+        <MenuItem onSelect={() => setAsCommand(true)}>
+          <Terminal aria-hidden /> As CLI or API
+        </MenuItem>
+        <MenuItem onSelect={() => void copyLink()}>
+          <Link2 aria-hidden /> Copy link
+        </MenuItem>
+      </Menu>
+      <AsCommandDialog
+        open={asCommand}
+        onOpenChange={setAsCommand}
+        cli={`npx wheelhouse agents list${flags(query)}`}
+        apiPath={hrefWith('/api/v1/agents', query)}
+      />
+    </>
+  )
+}
+
+function flags(query: Partial<AgentListQuery>): string {
+  return Object.entries(query)
+    .map(([key, value]) => (key === 'q' ? ` ${shellQuote(String(value))}` : ` --${key} ${shellQuote(String(value))}`))
+    .join('')
+}
+
+function shellQuote(text: string): string {
+  return /^[\w,.:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+}
