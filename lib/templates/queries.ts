@@ -3,6 +3,9 @@ import { DomainError } from '#lib/core/errors.ts'
 import { compareVersions } from '#lib/registry/rules.ts'
 import { templateEvals, templateManifest, type TemplateRow, type TemplateView } from './schema.ts'
 
+/** The templates of a folder, not of the database: for checks before anything is published. */
+export { readTemplates } from './files.ts'
+
 /** All templates by name, each with its newest version. Needs `templates:read`. */
 export async function listTemplates(ctx: Ctx): Promise<TemplateRow[]> {
   authorize(ctx, 'templates:read')

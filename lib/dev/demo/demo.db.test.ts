@@ -6,6 +6,7 @@ import { expect } from 'vitest'
 import { dbTest as baseTest } from '#lib/dev/test/db-test.ts'
 import { createLog } from '#lib/log/log.ts'
 import { demoServerEntries, type DemoServerId } from './catalog.ts'
+import { listDemoTools } from './list-tools.ts'
 import { type Demo, startDemo } from './start-demo.ts'
 
 const token = 'test-upstream-credential-0123456789'
@@ -32,6 +33,7 @@ for (const mode of ['auto', 'legacy'] as const) {
     for (const entry of demoServerEntries) {
       await using client = await connect(demo, entry.id as DemoServerId, mode)
       const { tools } = await client.listTools()
+      expect(tools).toEqual(await listDemoTools(entry))
       expect(tools.map((tool) => tool.name)).toEqual(Object.keys(entry.tools))
       for (const tool of tools) {
         const spec = entry.tools[tool.name]!

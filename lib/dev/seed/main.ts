@@ -1,0 +1,28 @@
+import { join } from 'node:path'
+import { systemActor } from '#lib/auth/ctx.ts'
+import { parseDemoConfig } from '#lib/config/demo.ts'
+import { ConfigError } from '#lib/config/shared.ts'
+import { createSecretBox } from '#lib/core/secret-box.ts'
+import { createDb } from '#lib/db/client.ts'
+import { seedDemo } from './seed-demo.ts'
+
+try {
+  const config = parseDemoConfig()
+  const db = createDb(config.databaseUrl, { poolSize: 4 })
+  try {
+    const started = performance.now()
+    const ctx = { db, actor: systemActor('demo seed'), now: new Date() }
+    const secretBox = createSecretBox(config.encryptionKey)
+    const templatesFolder = join(import.meta.dirname, '../../../templates')
+    const outcome = await seedDemo(ctx, { ...config, secretBox, templatesFolder })
+    const seconds = ((performance.now() - started) / 1000).toFixed(1)
+    console.log(
+      `demo data: ${outcome.people} people, ${outcome.agents} agents, ${outcome.days} days, ${outcome.runs} runs added in ${seconds} s`,
+    )
+  } finally {
+    await db.$disconnect()
+  }
+} catch (error) {
+  console.error(error instanceof ConfigError ? error.message : error)
+  process.exitCode = 1
+}

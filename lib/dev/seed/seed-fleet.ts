@@ -1,0 +1,91 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { type Ctx, inTx } from '#lib/auth/ctx.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { type PriceEntry, utcDay } from '#lib/metrics/rules.ts'
+import { getTemplate } from '#lib/templates/queries.ts'
+import { type PlannedAgent, planFleet } from './fleet-plan.ts'
+import { fleetRows, pendingRequests } from './fleet-rows.ts'
+import { type DayRow, daysSince, historyDays, planDay } from './history.ts'
+import { planRecentRuns } from './recent-runs.ts'
+
+export type FleetOutcome = { agents: number; days: number; runs: number }
+type Calendar = { now: Date; today: Date; prices: readonly PriceEntry[] }
+
+/**
+ * Adds the demo agents that are missing, with their scopes and history, in one transaction; those that are there keep what people made of
+ * them, and while they are active their history goes on to today.
+ */
+export async function seedFleet(ctx: Ctx): Promise<FleetOutcome> {
+  const planned = planFleet()
+  const templates = await Promise.all(
+    [...new Set(planned.map((agent) => agent.templateId))].map((id) => getTemplate(ctx, { id })),
+  )
+  const calendar = { now: ctx.now, today: utcDay(ctx.now), prices: await ctx.db.price.findMany() }
+  return inTx(ctx, async (tx, ctx) => {
+    await tx.$executeRaw`select pg_advisory_xact_lock(hashtext('demo_seed'))`
+    const known = await tx.agent.findMany({
+      where: { id: { in: planned.map((agent) => agent.id) } },
+      select: { id: true, status: true, demo: true },
+    })
+    const fresh = planned.filter((agent) => !known.some((row) => row.id === agent.id))
+    const rows = fleetRows(fresh, { today: calendar.today, templates })
+    await tx.agent.createMany({ data: rows.agents })
+    await tx.agentVersion.createMany({ data: rows.versions })
+    await tx.scopeRequest.createMany({ data: [...rows.requests, ...pendingRequests(fresh, calendar.today)] })
+    await tx.grant.createMany({ data: rows.grants })
+    for (const { id, name, teamId } of fresh) {
+      const subject = { kind: 'agent', id, name }
+      recordAudit(tx, ctx, { event: 'agent.imported', subject, agentId: id, teamId, detail: { source: 'demo data' } })
+    }
+
+    const history = fresh.map((agent) => ({ agent, days: daysOf(agent, historyDays, calendar) }))
+    const runs = await insertRuns(tx, history, calendar)
+    const living = planned.filter((agent) =>
+      known.some((row) => row.id === agent.id && row.demo && row.status === 'active'),
+    )
+    const days = [...history.flatMap((entry) => entry.days), ...(await missingDays(tx, living, calendar))]
+    await insertDays(tx, days)
+    return { agents: fresh.length, days: days.length, runs }
+  })
+}
+
+async function insertRuns(
+  tx: Tx,
+  history: { agent: PlannedAgent; days: DayRow[] }[],
+  calendar: Calendar,
+): Promise<number> {
+  const parts = history.map(({ agent, days }) => planRecentRuns(agent, { days, ...calendar }))
+  await tx.run.createMany({ data: parts.flatMap((part) => part.runs) })
+  await tx.runEvent.createMany({ data: parts.flatMap((part) => part.events) })
+  await tx.escalation.createMany({ data: parts.flatMap((part) => part.escalations) })
+  return parts.reduce((sum, part) => sum + part.runs.length, 0)
+}
+
+/** In parts that fit into one statement (PostgreSQL takes 65,535 parameters, Prisma half of that), one after the other. */
+async function insertDays(tx: Tx, days: readonly DayRow[]): Promise<void> {
+  const rowsMax = 2000
+  for (let start = 0; start < days.length; start += rowsMax)
+    await tx.agentDay.createMany({ data: days.slice(start, start + rowsMax), skipDuplicates: true })
+}
+
+/** The days since the last one that an agent has, which a seeding on a later date adds. */
+async function missingDays(tx: Tx, agents: readonly PlannedAgent[], calendar: Calendar): Promise<DayRow[]> {
+  const last = await tx.agentDay.groupBy({
+    by: ['agentId'],
+    where: { agentId: { in: agents.map((agent) => agent.id) } },
+    _max: { day: true },
+  })
+  return agents.flatMap((agent) => {
+    const seen = last.find((row) => row.agentId === agent.id)?._max.day
+    if (!seen) return []
+    const behind = Math.min(historyDays, Math.round((calendar.today.getTime() - seen.getTime()) / 86_400_000) - 1)
+    return behind < 0 ? [] : daysOf(agent, behind, calendar)
+  })
+}
+
+function daysOf(agent: PlannedAgent, from: number, { now, today, prices }: Calendar): DayRow[] {
+  return daysSince(today, from).flatMap((day) => {
+    const share = Math.min(1, (now.getTime() - day.getTime()) / 86_400_000)
+    return planDay(agent, { day, today, share, prices }) ?? []
+  })
+}

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { personas } from '#lib/auth/personas.ts'
+import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
+import { createSecretBox } from '#lib/core/secret-box.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { retirementCandidates } from '#lib/metrics/queries.ts'
+import { credentialContext } from '#lib/registry/commands.ts'
+import { listTemplates } from '#lib/templates/queries.ts'
+import { seedDemo } from './seed-demo.ts'
+
+const secretBox = createSecretBox(randomBytes(32).toString('base64'))
+const options = {
+  host: '127.0.0.1',
+  port: 7420,
+  token: 'first-upstream-credential',
+  secretBox,
+  templatesFolder: join(import.meta.dirname, '../../../templates'),
+}
+const at = (db: Ctx['db'], iso: string): Ctx => ({ db, actor: systemActor('demo seed'), now: new Date(iso) })
+
+dbTest('two seedings at once bring the demo organization in once, marked as demo', async ({ db }) => {
+  const ctx = at(db, '2026-11-22T10:00:00Z')
+  const outcomes = await Promise.all([seedDemo(ctx, options), seedDemo(ctx, options)])
+  expect(outcomes.map(({ agents }) => agents).toSorted((a, b) => a - b)).toEqual([0, 140])
+  expect(await db.agent.count({ where: { demo: true } })).toBe(140)
+  expect(await db.team.count({ where: { demo: true } })).toBe(14)
+  expect(await db.person.count({ where: { demo: true } })).toBe(45)
+  expect(await db.run.count({ where: { demo: true, simulated: true } })).toBeGreaterThan(250)
+  expect(await db.agent.count({ where: { scheduleEnabled: true } })).toBe(0)
+  expect(await db.auditEvent.count({ where: { event: 'agent.imported' } })).toBe(140)
+  expect(await db.auditEvent.count({ where: { event: { in: ['person.created', 'team.created'] } } })).toBe(45 + 14)
+})
+
+dbTest('each persona exists with its role and team', async ({ db }) => {
+  for (const { id, email, role, teamId } of personas) {
+    const person = await db.person.findUniqueOrThrow({ where: { id }, include: { roles: true, memberships: true } })
+    expect(person).toMatchObject({ email, source: 'demo', roles: [{ role }], memberships: [{ teamId }] })
+  }
+})
+
+dbTest('the demo servers have approved tools of every class, and a sealed credential', async ({ db }) => {
+  const servers = await db.mcpServer.findMany({ include: { tools: true, credential: true } })
+  expect(servers).toHaveLength(6)
+  for (const server of servers) {
+    expect(new Set(server.tools.map((tool) => tool.class))).toEqual(new Set(['read', 'write', 'destructive']))
+    expect(server.tools.every((tool) => tool.state === 'approved')).toBe(true)
+    expect(secretBox.open(server.credential!.ciphertext, credentialContext(server.id))).toBe(options.token)
+  }
+})
+
+dbTest(
+  'the history is plausible: some are idle, some escalate too much, the roll-ups are consistent',
+  async ({ db }) => {
+    const candidates = await retirementCandidates(at(db, '2026-11-22T10:00:00Z'))
+    const kinds = candidates.items.flatMap((item) => item.reasons.map((reason) => reason.kind))
+    expect(kinds.filter((kind) => kind === 'idle').length).toBeGreaterThanOrEqual(10)
+    expect(kinds.filter((kind) => kind === 'escalates').length).toBeGreaterThanOrEqual(7)
+    const wrong = await db.$queryRaw<unknown[]>`
+    select 1 from "AgentDay" where "runs" <> "succeeded" + "failed" or "escalatedRuns" > "runs" or "escalations" < "escalatedRuns"
+      or "day" > '2026-11-22' or "day" < '2026-08-24' or "costMicros" = 0`
+    expect(wrong).toEqual([])
+    const [{ cost }] = await db.$queryRaw<[{ cost: bigint }]>`
+    select sum("costMicros")::bigint as cost from "AgentDay" where "day" > '2026-10-23'`
+    expect(Number(cost) / 1_000_000).toBeGreaterThan(1000)
+    expect(Number(cost) / 1_000_000).toBeLessThan(50_000)
+    expect((await listTemplates(at(db, '2026-11-22T10:00:00Z'))).reduce((sum, row) => sum + row.agents, 0)).toBe(132)
+  },
+)
+
+dbTest(
+  'a later seeding keeps what people changed, follows the port and the credential, and goes on with the history',
+  async ({ db }) => {
+    await db.agent.update({
+      where: { id: 'ticket-triager-orders' },
+      data: { purpose: 'changed by a person', status: 'retired' },
+    })
+    await db.grant.updateMany({ where: { agentId: 'ticket-triager-orders' }, data: { revokedAt: new Date() } })
+    const again = await seedDemo(at(db, '2026-11-22T10:00:00Z'), options)
+    expect(again).toEqual({ people: 0, agents: 0, days: 0, runs: 0 })
+
+    const later = await seedDemo(at(db, '2026-11-25T12:00:00Z'), {
+      ...options,
+      port: 8420,
+      token: 'second-upstream-credential',
+    })
+    expect(later).toMatchObject({ people: 0, agents: 0, runs: 0 })
+    expect(later.days).toBeGreaterThan(250)
+    const days = await db.agentDay.findMany({
+      where: { day: { gt: new Date('2026-11-22') } },
+      select: { agentId: true },
+    })
+    expect(days.some((row) => row.agentId === 'ticket-triager-orders')).toBe(false)
+    expect(await db.grant.count({ where: { agentId: 'ticket-triager-orders', revokedAt: null } })).toBe(0)
+    expect(await db.agent.findUnique({ where: { id: 'ticket-triager-orders' } })).toMatchObject({
+      purpose: 'changed by a person',
+    })
+    const server = await db.mcpServer.findUniqueOrThrow({ where: { id: 'erp' }, include: { credential: true } })
+    expect(server.url).toBe('http://127.0.0.1:8421/mcp')
+    expect(secretBox.open(server.credential!.ciphertext, credentialContext('erp'))).toBe('second-upstream-credential')
+  },
+)
