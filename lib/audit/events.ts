@@ -94,7 +94,7 @@ export type AuditEvents = {
     ms: number
   }
   'mcp.call_denied': { argumentsDigest: string | null; class: string | null; message: string }
-  'mcp.caller_refused': { reason: string }
+  'mcp.caller_refused': { reason: string; count: number }
   // stop
   'stop.ordered': { orderId: string; scope: string; reason: string }
   'stop.released': { orderId: string; scope: string; reason: string }
