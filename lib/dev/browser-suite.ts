@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePorts } from './ports.ts'
@@ -11,6 +11,7 @@ import { root } from './source-files.ts'
  */
 export async function runBrowserSuite(options: { args: string[]; resultsFile: string }): Promise<number> {
   const home = await mkdtemp(join(tmpdir(), 'wheelhouse-browser-'))
+  await chmod(home, 0o755)
   const env = { ...process.env, ...(await ownEnvironment(home)) }
   const product = spawn(process.execPath, [join(root, 'lib/dev/start.ts')], {
     cwd: root,

@@ -26,7 +26,8 @@ export type Secrets = Record<SecretName, string>
 
 /** Makes the data folder. PostgreSQL's account must pass through it, so its secrets are protected file by file. */
 export async function openHome(home: string): Promise<void> {
-  await mkdir(home, { recursive: true, mode: 0o755 })
+  const created = await mkdir(home, { recursive: true })
+  if (created) await chmod(home, 0o755)
   await mkdir(join(home, 'logs'), { recursive: true, mode: 0o700 })
 }
 
