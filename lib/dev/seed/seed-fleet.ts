@@ -61,11 +61,16 @@ async function insertRuns(
   return parts.reduce((sum, part) => sum + part.runs.length, 0)
 }
 
-/** In parts that fit into one statement (PostgreSQL takes 65,535 parameters, Prisma half of that), one after the other. */
+/** As one JSON parameter: thousands of rows take a tenth of the time that `createMany` needs. */
 async function insertDays(tx: Tx, days: readonly DayRow[]): Promise<void> {
-  const rowsMax = 2000
-  for (let start = 0; start < days.length; start += rowsMax)
-    await tx.agentDay.createMany({ data: days.slice(start, start + rowsMax), skipDuplicates: true })
+  const rows = JSON.stringify(days, (_, value: unknown) => (typeof value === 'bigint' ? value.toString() : value))
+  await tx.$executeRaw`
+    insert into "AgentDay" ("agentId", "day", "runs", "succeeded", "failed", "escalatedRuns", "escalations", "toolCalls",
+      "deniedCalls", "inputTokens", "outputTokens", "costMicros", "unpricedRequests")
+    select "agentId", "day", "runs", "succeeded", "failed", "escalatedRuns", "escalations", "toolCalls",
+      "deniedCalls", "inputTokens", "outputTokens", "costMicros", "unpricedRequests"
+    from json_populate_recordset(null::"AgentDay", ${rows}::json)
+    on conflict do nothing`
 }
 
 /** The days since the last one that an agent has, which a seeding on a later date adds. */
