@@ -1,15 +1,15 @@
-"""Compares invoices.csv with orders.csv and prints what does not fit, as one line of JSON."""
+"""Compares invoices.csv with orders.csv of a folder and prints what does not fit, as one line of JSON."""
 import csv
 import json
 import sys
 from collections import defaultdict
 from decimal import Decimal
 
-tolerance = Decimal(sys.argv[1])
+folder, tolerance = sys.argv[1], Decimal(sys.argv[2])
 
 
 def rows(name):
-    with open(name, newline="", encoding="utf-8") as file:
+    with open(f"{folder}/{name}", newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

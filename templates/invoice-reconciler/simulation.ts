@@ -44,15 +44,16 @@ function readPages(transcript: Transcript): SimulatedTurn | null {
   return { ...(first && { text: 'I read all invoices and all purchase orders first.' }), toolCalls }
 }
 
+/** The shell of a session may keep its working directory between calls or not: no command changes it. */
 function writeData(transcript: Transcript): SimulatedTurn | null {
   if (transcript.of('bash').length > 0) return null
   const invoices = transcript.answers<InvoicePage>('list_invoices').flatMap((page) => page.invoices)
   const orders = transcript.answers<OrderPage>('list_purchase_orders').flatMap((page) => page.purchase_orders)
   const command = [
-    'mkdir -p reconcile && cd reconcile',
-    heredoc('invoices.csv', csv(invoiceColumns, invoices)),
-    heredoc('orders.csv', csv(orderColumns, orders)),
-    'wc -l invoices.csv orders.csv',
+    'mkdir -p reconcile',
+    heredoc('reconcile/invoices.csv', csv(invoiceColumns, invoices)),
+    heredoc('reconcile/orders.csv', csv(orderColumns, orders)),
+    'wc -l reconcile/*.csv',
   ].join('\n')
   return {
     text: `I have ${invoices.length} invoices and ${orders.length} purchase orders. I put them into the sandbox to compare them with a script.`,
@@ -65,7 +66,7 @@ function runScript(transcript: Transcript): SimulatedTurn | null {
   if (transcript.refusal('bash')) return null
   const tolerance = Number(transcript.parameters['amount_tolerance'] ?? 0.05)
   const script = readFileSync(new URL('reconcile.py', import.meta.url), 'utf8')
-  const command = ['cd reconcile', heredoc('reconcile.py', script), `python3 reconcile.py ${tolerance}`].join('\n')
+  const command = [heredoc('reconcile/reconcile.py', script), `python3 reconcile/reconcile.py reconcile ${tolerance}`].join('\n')
   return { toolCalls: [{ name: transcript.name(null, 'bash'), input: { command } }] }
 }
 
