@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { permissions } from '#lib/auth/permissions.ts'
-import { readTemplates } from '#lib/templates/files.ts'
+import { readTemplates } from '#lib/templates/queries.ts'
 import { envExample } from './env-example.ts'
 import { codeLines, exportedFunctions, root, sourceFiles, type SourceFile } from './source-files.ts'
 

@@ -5,7 +5,6 @@ import { toolClasses } from '#lib/registry/schema.ts'
 
 /** The built-in tools of a sandbox profile, by the names the model sees. */
 export const builtInTools = ['bash', 'read', 'write', 'edit', 'glob', 'grep'] as const
-export type BuiltInTool = (typeof builtInTools)[number]
 
 const text = z.string().trim().min(1)
 const line = text.max(200).regex(/^[^\r\n]*$/, 'Use a single line.')
