@@ -31,6 +31,9 @@ const modelSchema = variables.pick({
 export const claudeServerVariables = variableNames(schema)
 export const modelVariables = variableNames(modelSchema)
 
+/** The environment the embedded server has from its first start on, so that the sandbox service can poll its queue without a look-up. */
+export const embeddedEnvironment = { id: 'env_wheelhouse', name: 'wheelhouse' } as const
+
 export type ClaudeServerConfig = ReturnType<typeof parseClaudeServerConfig>
 export type ModelConfig = ReturnType<typeof parseModelConfig>
 
