@@ -11,12 +11,18 @@ import {
   toolClasses,
 } from '#lib/registry/schema.ts'
 
+/** Below a thousand million dollars, so that amounts fit everywhere. */
+const budgetMicros = z.coerce.bigint().nonnegative().max(999_999_999_999_999n, 'Use less than 1,000,000,000 dollars.')
+
 /** A scope asked for while creating an agent: pre-approved by the template's scoping policy it becomes a grant, else a request. */
 export const scopeWish = z.strictObject({
   serverId: z.string().max(100),
   class: z.enum(toolClasses),
   toolName: z.string().min(1).max(200).nullable().default(null),
+  /** null: until revoked. */
   days: z.int().min(1).max(365).nullable().default(null),
+  /** An exact end instead of a number of days, as imports have it. */
+  until: z.iso.datetime().optional(),
   reason: oneLine(1000).default(''),
 })
 export type ScopeWish = z.infer<typeof scopeWish>
@@ -35,7 +41,7 @@ export const createAgentInput = z.strictObject({
   /** Five cron fields in UTC, or null: only started by hand. */
   schedule: oneLine(100).nullable().default(null),
   /** Calendar-month budget in micro-dollars as a decimal number or string; null: the organization's default. */
-  monthlyBudgetMicros: z.coerce.bigint().nonnegative().nullable().default(null),
+  monthlyBudgetMicros: budgetMicros.nullable().default(null),
   scopes: z.array(scopeWish).max(50).default([]),
   /** Whether a first run starts when it is ready. */
   firstRun: z.boolean().default(false),
@@ -97,7 +103,7 @@ export const updateAgentInput = z.strictObject({
   ownerTeamId: createAgentInput.shape.ownerTeamId.optional(),
   accountablePersonId: createAgentInput.shape.accountablePersonId.optional(),
   tier: createAgentInput.shape.tier.optional(),
-  monthlyBudgetMicros: z.coerce.bigint().nonnegative().nullable().optional(),
+  monthlyBudgetMicros: budgetMicros.nullable().optional(),
 })
 export type UpdateAgentInput = z.infer<typeof updateAgentInput>
 

@@ -1,0 +1,89 @@
+import type { Ctx } from '#lib/auth/ctx.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { covers } from '#lib/registry/rules.ts'
+import { revokeGrant } from '#lib/scopes/commands.ts'
+import { listGrants } from '#lib/scopes/queries.ts'
+import { getTemplate } from '#lib/templates/queries.ts'
+import { obtainScope } from '../commands/create.ts'
+import { planScopes } from '../plan.ts'
+import type { ScopeWish } from '../schema.ts'
+import type { Complaints } from './complaints.ts'
+import { type ManifestScope, scopeKey } from './document.ts'
+
+const dayMs = 86_400_000
+
+/** Scopes of a manifest as wishes; a reason comes from the template's policy, or says where the wish is from. */
+export function wishesOf(scopes: readonly ManifestScope[], now?: Date): ScopeWish[] {
+  const unique = [...new Map(scopes.map((scope) => [scopeKey(scope), scope])).values()]
+  return unique.map(({ serverId, class: toolClass, toolName, until }) => ({
+    serverId,
+    class: toolClass,
+    toolName,
+    days: until && now ? Math.max(1, Math.ceil((Date.parse(until) - now.getTime()) / dayMs)) : null,
+    ...(until ? { until } : {}),
+    reason: 'Asked for by its manifest.',
+  }))
+}
+
+/**
+ * Makes an agent hold what its manifest lists: what the template pre-approves is granted, the rest is asked for, what is not listed is
+ * given up. A grant that a wider scope still waiting for approval would replace is kept until then.
+ */
+export async function applyScopes(
+  ctx: Ctx & { tx: Tx },
+  wanted: {
+    agentId: string
+    template: { id: string; version: string }
+    scopes: ManifestScope[]
+    complaints: Complaints
+  },
+): Promise<string[]> {
+  const { agentId, complaints } = wanted
+  const held = await listGrants(ctx, { agentId })
+  const heldKeys = new Set(held.map((grant) => scopeKey({ ...grant, until: grant.expiresAt })))
+  const wantedKeys = new Set(wanted.scopes.map(scopeKey))
+  const missing = wanted.scopes.filter((scope) => !heldKeys.has(scopeKey(scope)))
+  const changes: string[] = []
+  for (const wish of await notAskedYet(ctx, { agentId, missing })) {
+    const said = `${wish.class} on ${wish.serverId}${wish.toolName ? ` (${wish.toolName})` : ''}`
+    const done = await complaints.catching(async () => {
+      const { manifest } = await getTemplate(ctx, wanted.template)
+      const planned = await planScopes(ctx, { manifest, wishes: [wish] })
+      const problem = planned.problems.find(({ field }) => field === 'scopes.0')
+      if (problem) return complaints.add('scopes', problem.message)
+      const [scope] = planned.scopes
+      if (!scope) return
+      await obtainScope(ctx, { agentId, scope })
+      changes.push(scope.preApproved ? `grant ${said}` : `request ${said}`)
+    }, 'scopes')
+    if (!done) return changes
+  }
+  for (const grant of held) {
+    const listed = wantedKeys.has(scopeKey({ ...grant, until: grant.expiresAt }))
+    if (listed || missing.some((scope) => replaces(scope, grant))) continue
+    const reason = 'Its manifest no longer lists it.'
+    await complaints.catching(() => revokeGrant(ctx, { grantId: grant.id, reason }), 'scopes')
+    changes.push(`revoke ${grant.class} on ${grant.serverId}${grant.toolName ? ` (${grant.toolName})` : ''}`)
+  }
+  return changes
+}
+
+async function notAskedYet(
+  ctx: Ctx & { tx: Tx },
+  { agentId, missing }: { agentId: string; missing: ManifestScope[] },
+): Promise<ScopeWish[]> {
+  const pending = await ctx.tx.scopeRequest.findMany({
+    where: { agentId, state: 'pending' },
+    select: { serverId: true, class: true, toolName: true },
+  })
+  const asked = new Set(pending.map((request) => scopeKey({ ...request, until: null })))
+  return wishesOf(missing, ctx.now).filter((wish) => !asked.has(scopeKey({ ...wish, until: null })))
+}
+
+function replaces(scope: ManifestScope, grant: Pick<ManifestScope, 'serverId' | 'class' | 'toolName'>): boolean {
+  return (
+    scope.serverId === grant.serverId &&
+    covers(scope.class, grant.class) &&
+    (scope.toolName === null || scope.toolName === grant.toolName)
+  )
+}

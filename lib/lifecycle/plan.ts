@@ -1,0 +1,186 @@
+import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { covers, mayActForTeam } from '#lib/registry/rules.ts'
+import type { Environment, ToolClass } from '#lib/registry/schema.ts'
+import { getTemplate } from '#lib/templates/queries.ts'
+import { checkParameters, renderAgentVersion } from '#lib/templates/rules.ts'
+import type { RenderedAgent, TemplateManifest, TemplateView } from '#lib/templates/schema.ts'
+import { scheduleProblem } from './rules.ts'
+import type { CreateAgentInput, Problem, ScopeWish } from './schema.ts'
+
+/** A wished scope, judged: granted at once because the template's policy pre-approves it, or to be asked for. */
+export type PlannedScope = ScopeWish & {
+  serverName: string
+  environment: Environment
+  tools: string[]
+  preApproved: boolean
+  because: string
+}
+
+export type AgentPlan = {
+  problems: Problem[]
+  template: TemplateView | null
+  rendered: RenderedAgent | null
+  digest: string | null
+  scopes: PlannedScope[]
+}
+
+/** Everything that creating this agent would do, and all that stands in its way, at once. Writes nothing. */
+export async function planAgent(ctx: Ctx, input: CreateAgentInput): Promise<AgentPlan> {
+  const problems: Problem[] = []
+  problems.push(...(await identityProblems(ctx, input)))
+  if (input.schedule !== null) {
+    const message = scheduleProblem(input.schedule, ctx.now)
+    if (message) problems.push({ field: 'schedule', message })
+  }
+  const template = await findTemplate(ctx, input, problems)
+  if (!template) return { problems, template: null, rendered: null, digest: null, scopes: [] }
+
+  const planned = await planScopes(ctx, { manifest: template.manifest, wishes: input.scopes })
+  problems.push(...planned.problems)
+  const parameterProblems = checkParameters(template.manifest, input.layer.parameters)
+  problems.push(...parameterProblems.map(({ field, message }) => ({ field: `layer.${field}`, message })))
+  if (parameterProblems.length > 0) {
+    return { problems, template, rendered: null, digest: null, scopes: planned.scopes }
+  }
+  const servers = planned.scopes.map(({ serverId }) => serverId)
+  return {
+    problems,
+    template,
+    ...renderAgentVersion({ template, layer: input.layer, servers }),
+    scopes: planned.scopes,
+  }
+}
+
+/** Judges wishes against the scoping policy and the registry; what the template requires is added when it is missing. */
+export async function planScopes(
+  ctx: Ctx,
+  { manifest, wishes }: { manifest: TemplateManifest; wishes: readonly ScopeWish[] },
+): Promise<{ scopes: PlannedScope[]; problems: Problem[] }> {
+  const required = manifest.scopes.filter(
+    (scope) =>
+      scope.required &&
+      !wishes.some(
+        (wish) => wish.serverId === scope.server && wish.toolName === null && covers(wish.class, scope.class),
+      ),
+  )
+  const all: ScopeWish[] = [
+    ...wishes,
+    ...required.map(({ server, class: toolClass, reason }) => ({
+      serverId: server,
+      class: toolClass,
+      toolName: null,
+      days: null,
+      reason,
+    })),
+  ]
+  const servers = await reader(ctx).mcpServer.findMany({
+    where: { id: { in: all.map(({ serverId }) => serverId) } },
+    select: {
+      id: true,
+      name: true,
+      environment: true,
+      status: true,
+      tools: { select: { name: true, class: true, state: true }, orderBy: { name: 'asc' } },
+    },
+  })
+  const byId = new Map(servers.map((server) => [server.id, server]))
+  const problems: Problem[] = []
+  const scopes: PlannedScope[] = []
+  const seen = new Set<string>()
+  for (const [index, wish] of all.entries()) {
+    const field = index < wishes.length ? `scopes.${index}` : 'scopes'
+    const server = byId.get(wish.serverId)
+    const policy = policyFor(manifest, wish)
+    const message = wishProblem({ wish, server, seen, hasReason: wish.reason !== '' || policy !== undefined })
+    if (message) problems.push({ field, message })
+    if (!server) continue
+    const preApproved = policy?.approval === 'auto'
+    scopes.push({
+      ...wish,
+      reason: wish.reason || (policy?.reason ?? ''),
+      serverName: server.name,
+      environment: server.environment,
+      tools: server.tools.filter((tool) => reaches(wish, tool)).map(({ name }) => name),
+      preApproved,
+      because: preApproved
+        ? `The template pre-approves ${policy.class} on ${server.name}.`
+        : policy
+          ? `The template asks for it, and a person decides.`
+          : 'It is beyond the scoping policy of the template, so a person decides.',
+    })
+  }
+  return { scopes, problems }
+}
+
+type KnownServer = {
+  name: string
+  status: 'active' | 'disabled'
+  tools: { name: string; class: ToolClass; state: string }[]
+}
+
+function wishProblem(facts: {
+  wish: ScopeWish
+  server: KnownServer | undefined
+  seen: Set<string>
+  hasReason: boolean
+}): string | null {
+  const { wish, server, seen } = facts
+  if (!server) return `There is no MCP server ${JSON.stringify(wish.serverId)} in the registry.`
+  if (server.status === 'disabled') return `${server.name} is disabled: nothing is granted on it.`
+  const key = `${wish.serverId} ${wish.class} ${wish.toolName ?? ''}`
+  if (seen.has(key)) return `${wish.class} on ${server.name} is listed twice.`
+  seen.add(key)
+  if (wish.toolName !== null) {
+    const tool = server.tools.find(({ name, state }) => name === wish.toolName && state !== 'removed')
+    if (!tool) return `${server.name} has no tool ${JSON.stringify(wish.toolName)}.`
+    if (!covers(wish.class, tool.class)) return `${tool.name} is a ${tool.class} tool: ask for ${tool.class}.`
+  }
+  return facts.hasReason ? null : `Say in a sentence what it needs ${wish.class} on ${server.name} for.`
+}
+
+function policyFor(manifest: TemplateManifest, wish: ScopeWish) {
+  const covering = manifest.scopes.filter((scope) => scope.server === wish.serverId && covers(scope.class, wish.class))
+  return covering.find(({ approval }) => approval === 'auto') ?? covering[0]
+}
+
+function reaches(wish: ScopeWish, tool: { name: string; class: ToolClass; state: string }): boolean {
+  const named = wish.toolName === null || wish.toolName === tool.name
+  return tool.state === 'approved' && named && covers(wish.class, tool.class)
+}
+
+async function identityProblems(ctx: Ctx, input: CreateAgentInput): Promise<Problem[]> {
+  const db = reader(ctx)
+  const [taken, team, person] = await Promise.all([
+    db.agent.findUnique({ where: { id: input.id }, select: { id: true } }),
+    db.team.findUnique({ where: { id: input.ownerTeamId }, select: { id: true, name: true } }),
+    db.person.findUnique({ where: { id: input.accountablePersonId }, select: { name: true, active: true } }),
+  ])
+  const problems: Problem[] = []
+  if (taken) problems.push(idTaken(input.id))
+  if (!team) problems.push({ field: 'ownerTeamId', message: `There is no team ${JSON.stringify(input.ownerTeamId)}.` })
+  else if (!mayActForTeam(ctx.actor, team.id)) {
+    const message = `Only members of ${team.name} may create its agents.`
+    problems.push({ field: 'ownerTeamId', message, rule: 'registry:own_team' })
+  }
+  if (!person) problems.push({ field: 'accountablePersonId', message: 'There is no such person.' })
+  else if (!person.active) {
+    problems.push({ field: 'accountablePersonId', message: `${person.name} is deactivated and cannot be accountable.` })
+  }
+  return problems
+}
+
+export function idTaken(id: string): Problem {
+  return { field: 'id', message: `There is an agent ${id} already. Choose another id.`, rule: 'registry:id_taken' }
+}
+
+async function findTemplate(ctx: Ctx, input: CreateAgentInput, problems: Problem[]): Promise<TemplateView | null> {
+  try {
+    return await getTemplate(ctx, { id: input.templateId, version: input.templateVersion })
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.code !== 'not_found') throw error
+    const field = error.details['field'] === 'templateVersion' ? 'templateVersion' : 'templateId'
+    problems.push({ field, message: error.message })
+    return null
+  }
+}
