@@ -53,7 +53,10 @@ const closedDoors = [...modules, 'broker', 'sandbox']
     name: `door-${module}`,
     comment: `From outside, ${module} is entered by its doors only.`,
     severity: 'error',
-    from: { path: '^(?:app|components|lib|e2e)/', pathNot: [`^lib/${module}/`, ...(hinges[module] ?? [])] },
+    from: {
+      path: '^(?:app|components|lib|e2e)/',
+      pathNot: [`^lib/${module}/`, '^lib/[^/]+/main\\.ts$', ...(hinges[module] ?? [])],
+    },
     to: { path: `^lib/${module}/`, pathNot: [`^lib/${module}/(?:${doors}${extraDoors[module] ?? ''})(?:\\.ts$|/)`] },
   }))
 

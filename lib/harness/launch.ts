@@ -125,7 +125,7 @@ async function gatherLaunchFacts(
 }
 
 /** From the day roll-ups, which are written with every model request. */
-async function spentThisMonth(tx: Tx, agentId: string, now: Date): Promise<bigint> {
+export async function spentThisMonth(tx: Tx, agentId: string, now: Date): Promise<bigint> {
   const month = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), 1))
   const sum = await tx.agentDay.aggregate({ where: { agentId, day: { gte: month } }, _sum: { costMicros: true } })
   return sum._sum.costMicros ?? 0n

@@ -21,7 +21,7 @@ export const jobs = {
     8,
   ),
   /** Creates the session of a queued run and sends its first message. */
-  startRun: job('start_run', z.strictObject({ runId: z.uuid() })),
+  startRun: job('start_run', z.strictObject({ runId: z.uuid() }), 8),
   /** Interrupts and archives a run's session at Claude; the local denial has happened already. */
   stopRun: job('stop_run', z.strictObject({ runId: z.uuid() })),
   /** Archives an ended run's session at Claude and deletes its vault: nothing of it is left that could act. */
@@ -34,16 +34,26 @@ export const jobs = {
   rollUpDays: job('roll_up_days', z.strictObject({}), 1),
 } as const
 
-/** Enqueues in the caller's transaction: the job exists if and only if the change commits. The key makes a repeated enqueue one job. */
+type EnqueueOptions<S extends z.ZodType> = {
+  payload: z.infer<S>
+  /** Makes a repeated enqueue one job. */
+  key?: string
+  runAt?: Date
+  /** Leaves a job of the same key alone, also one that runs or waits for its next try; otherwise it is replaced. */
+  onlyIfMissing?: boolean
+}
+
+/** Enqueues in the caller's transaction: the job exists if and only if the change commits. */
 export async function enqueue<S extends z.ZodType>(
   tx: Tx,
   contract: JobContract<S>,
-  options: { payload: z.infer<S>; key?: string; runAt?: Date },
+  options: EnqueueOptions<S>,
 ): Promise<void> {
   const payload = JSON.stringify(contract.payload.parse(options.payload))
   await tx.$queryRaw`select 1 from graphile_worker.add_job(
     identifier => ${contract.name}::text, payload => ${payload}::json, run_at => ${options.runAt ?? null}::timestamptz,
-    max_attempts => ${contract.maxAttempts}::int, job_key => ${options.key ?? null}::text)`
+    max_attempts => ${contract.maxAttempts}::int, job_key => ${options.key ?? null}::text,
+    job_key_mode => ${options.onlyIfMissing ? 'unsafe_dedupe' : 'replace'}::text)`
 }
 
 /** Like `enqueue`, for many payloads of one job in one statement. */
@@ -58,4 +68,14 @@ export async function enqueueMany<S extends z.ZodType>(
   )
   await tx.$queryRaw`select count(graphile_worker.add_job(identifier => ${contract.name}::text, payload => (item->'payload')::json,
     max_attempts => ${contract.maxAttempts}::int, job_key => item->>'key')) from jsonb_array_elements(${rows}::jsonb) as item`
+}
+
+/** Which try of a job this is, and whether the queue gives up after it. */
+export type Attempt = { number: number; last: boolean }
+
+type Jobs = typeof jobs
+
+/** One handler a job, by the job's key in `jobs`. Handlers are idempotent: a job may run twice. */
+export type JobHandlers = {
+  [Key in keyof Jobs]: (payload: z.infer<Jobs[Key]['payload']>, attempt: Attempt) => Promise<void>
 }
