@@ -1,16 +1,15 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
-import { Badge } from '#components/ui/badge.tsx'
+import { auditColumns } from '#components/audit/audit-columns.tsx'
 import { Button } from '#components/ui/button.tsx'
-import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { FilterForm } from '#components/ui/filter-form.tsx'
 import { Input, Select } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
-import { Time } from '#components/ui/time.client.tsx'
 import { listAuditEvents } from '#lib/audit/queries.ts'
-import { auditQuery, type AuditView } from '#lib/audit/schema.ts'
+import { auditQuery } from '#lib/audit/schema.ts'
 import { can } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
@@ -86,7 +85,7 @@ export default async function AuditPage({ searchParams }: { searchParams: Search
       </FilterForm>
       <DataTable
         caption="Audit events"
-        columns={columns}
+        columns={auditColumns}
         rows={events}
         rowKey={(event) => event.seq}
         empty={
@@ -100,86 +99,6 @@ export default async function AuditPage({ searchParams }: { searchParams: Search
           </Button>
         </div>
       )}
-    </>
-  )
-}
-
-const columns: readonly Column<AuditView>[] = [
-  {
-    id: 'seq',
-    header: '#',
-    numeric: true,
-    wide: true,
-    cell: (event) => <span className="font-mono text-xs text-muted-foreground">{event.seq}</span>,
-  },
-  { id: 'at', header: 'When', cell: (event) => <Time value={event.at} /> },
-  {
-    id: 'event',
-    header: 'Event',
-    cell: (event) => (
-      <span className="flex flex-wrap items-center gap-1.5">
-        <code className="text-[13px]">{event.event}</code>
-        {event.decision === 'deny' && <Badge tone="danger">denied</Badge>}
-        {event.decision === 'hold' && <Badge tone="held">held</Badge>}
-        {event.rule && <code className="text-xs text-muted-foreground">{event.rule}</code>}
-      </span>
-    ),
-  },
-  {
-    id: 'actor',
-    header: 'Actor',
-    cell: (event) => (
-      <>
-        {event.actor.name} <span className="text-xs text-muted-foreground">{event.actor.kind}</span>
-      </>
-    ),
-  },
-  { id: 'subject', header: 'On', cell: (event) => <Subject event={event} /> },
-  {
-    id: 'detail',
-    header: 'Detail',
-    wide: true,
-    cell: (event) => (
-      <details className="max-w-xl">
-        <summary className="line-clamp-1 font-mono text-xs break-all text-muted-foreground">
-          {JSON.stringify(event.detail)}
-        </summary>
-        <pre className="mt-1 overflow-x-auto rounded-md bg-muted p-2 text-xs whitespace-pre-wrap">
-          {JSON.stringify(
-            { ...event.detail, tool: event.tool ?? undefined, requestId: event.requestId ?? undefined },
-            null,
-            2,
-          )}
-        </pre>
-      </details>
-    ),
-  },
-]
-
-const subjectPaths: Record<string, (id: string) => string> = {
-  agent: (id) => paths.agent(id),
-  run: (id) => paths.run(id),
-  server: (id) => paths.server(id),
-  template: (id) => paths.template(id),
-}
-
-function Subject({ event }: { event: AuditView }) {
-  const path = subjectPaths[event.subject.kind]?.(event.subject.id)
-  const text = event.tool ? `${event.subject.name} · ${event.tool}` : event.subject.name
-  const kind = <span className="text-xs text-muted-foreground">{event.subject.kind}</span>
-  if (!path) {
-    return (
-      <span className="break-words">
-        {text} {kind}
-      </span>
-    )
-  }
-  return (
-    <>
-      <Link href={path} className="break-words text-accent hover:underline">
-        {text}
-      </Link>{' '}
-      {kind}
     </>
   )
 }

@@ -1,0 +1,79 @@
+import type { Metadata } from 'next'
+import type { ReactNode } from 'react'
+import { DemoBadge, TierBadge } from '#components/agents/agent-badges.tsx'
+import { CopyButton } from '#components/ui/copy-button.client.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import { PageHeader } from '#components/ui/page-header.tsx'
+import { Status } from '#components/ui/status.tsx'
+import { TabLinks } from '#components/ui/tab-links.client.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { type AgentTab, agentTabs, paths } from '#lib/core/paths.ts'
+import { loadAgent } from '../load-agent.ts'
+import { AgentActions } from './agent-actions.tsx'
+
+type Params = Promise<{ id: string }>
+
+export async function generateMetadata({ params }: { params: Params }): Promise<Metadata> {
+  const { agent } = await loadAgent((await params).id)
+  return { title: agent.name }
+}
+
+export default async function AgentLayout({ params, children }: { params: Params; children: ReactNode }) {
+  const { ctx, agent } = await loadAgent((await params).id)
+  const counts: Partial<Record<AgentTab, number>> = { scopes: agent.access.length, versions: agent.versions.length }
+  return (
+    <>
+      <PageHeader
+        crumbs={[{ href: paths.agents(), label: 'Agents' }]}
+        title={agent.name}
+        description={agent.purpose}
+        badges={
+          <>
+            <Status state={agent.status} />
+            <TierBadge tier={agent.tier} />
+            {agent.demo && <DemoBadge />}
+          </>
+        }
+        actions={<AgentActions ctx={ctx} agent={agent} />}
+      />
+      <div className="-mt-2 mb-4 flex flex-wrap items-center gap-x-5 gap-y-1 text-[13px] text-muted-foreground">
+        <span className="flex items-center">
+          <code>{agent.id}</code>
+          <CopyButton text={agent.id} what="agent id" />
+        </span>
+        <span>
+          Owner <strong className="font-medium text-foreground">{agent.owner.name}</strong>, accountable{' '}
+          <strong className="font-medium text-foreground">{agent.accountable.name}</strong>
+          {!agent.accountable.active && <span className="text-danger"> (deactivated)</span>}
+        </span>
+        <span>
+          Last review <Time value={agent.lastReviewedAt} fallback="never" />, next{' '}
+          <Time value={agent.nextReviewAt} fallback="not set" />
+        </span>
+      </div>
+      {agent.statusReason && agent.status !== 'active' && (
+        <Notice kind="warn" className="mb-4" title={agent.status === 'retired' ? 'Retired' : 'Suspended'}>
+          <Time value={agent.statusChangedAt} />: {agent.statusReason}
+        </Notice>
+      )}
+      <TabLinks
+        label={`Parts of ${agent.name}`}
+        tabs={agentTabs.map((tab) => ({
+          href: paths.agent(agent.id, tab),
+          label: tabLabels[tab],
+          ...(counts[tab] === undefined ? {} : { count: counts[tab] }),
+        }))}
+      />
+      {children}
+    </>
+  )
+}
+
+const tabLabels: Record<AgentTab, string> = {
+  overview: 'Overview',
+  scopes: 'Scopes',
+  runs: 'Runs',
+  cost: 'Cost',
+  versions: 'Versions',
+  audit: 'Audit',
+}

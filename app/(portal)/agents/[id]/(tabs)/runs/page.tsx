@@ -1,0 +1,35 @@
+import { agentRunColumns } from '#components/runs/run-columns.tsx'
+import { DataTable } from '#components/ui/data-table.tsx'
+import { EmptyState } from '#components/ui/empty-state.tsx'
+import { Pager } from '#components/ui/pager.tsx'
+import { paths } from '#lib/core/paths.ts'
+import { listRuns } from '#lib/harness/queries.ts'
+import { runListQuery } from '#lib/harness/schema.ts'
+import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { loadAgent } from '../../load-agent.ts'
+
+type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
+
+export default async function AgentRunsPage({ params, searchParams }: Props) {
+  const { ctx, agent } = await loadAgent((await params).id)
+  const query = await parseSearch(runListQuery.omit({ agent: true }), searchParams)
+  const runs = await listRuns(ctx, { ...query, agent: agent.id })
+  const here = paths.agent(agent.id, 'runs')
+  return (
+    <>
+      <DataTable
+        caption={`Runs of ${agent.name}`}
+        columns={agentRunColumns}
+        rows={runs.items}
+        rowKey={(run) => run.id}
+        empty={<EmptyState title="No runs">Start one with “Run now”, or give the agent a schedule.</EmptyState>}
+      />
+      <Pager
+        total={runs.total}
+        noun="run"
+        prevHref={query.cursor ? here : null}
+        nextHref={runs.nextCursor ? hrefWith(here, { cursor: runs.nextCursor }) : null}
+      />
+    </>
+  )
+}

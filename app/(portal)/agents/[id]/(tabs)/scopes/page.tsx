@@ -1,0 +1,187 @@
+import Link from 'next/link'
+import { EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
+import { Badge } from '#components/ui/badge.tsx'
+import { Button } from '#components/ui/button.tsx'
+import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { EmptyState } from '#components/ui/empty-state.tsx'
+import { ReasonButton } from '#components/ui/reason-button.client.tsx'
+import { ScopeBadge, Status } from '#components/ui/status.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { paths } from '#lib/core/paths.ts'
+import { listServers } from '#lib/registry/queries.ts'
+import { listGrants, listScopeRequests } from '#lib/scopes/queries.ts'
+import type { GrantView } from '#lib/scopes/schema.ts'
+import type { SearchParams } from '#lib/web/search.ts'
+import { hrefWith } from '#lib/web/search.ts'
+import { whyNot } from '#lib/web/why-not.ts'
+import { revoke } from '../../actions.ts'
+import { loadAgent } from '../../load-agent.ts'
+import { RequestScopeButton } from './request-scope-button.client.tsx'
+
+type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
+
+export default async function AgentScopesPage({ params, searchParams }: Props) {
+  const { ctx, agent } = await loadAgent((await params).id)
+  const history = (await searchParams)['history'] === '1'
+  const [grants, requests, servers] = await Promise.all([
+    listGrants(ctx, { agentId: agent.id, history }),
+    listScopeRequests(ctx, { agentId: agent.id, state: 'pending' }),
+    listServers(ctx),
+  ])
+  const here = paths.agent(agent.id, 'scopes')
+  const requestProblem =
+    agent.status === 'retired' ? 'A retired agent gets no scopes.' : whyNot(ctx.actor, 'scopes:request', agent.owner)
+  return (
+    <div className="grid gap-4">
+      <div className="flex flex-wrap items-center justify-between gap-2">
+        <p className="max-w-3xl text-muted-foreground">
+          What the agent may call through the broker, by server. A write grant includes read; a destructive one includes
+          both.
+        </p>
+        <div className="flex flex-wrap gap-2">
+          <Button asChild size="sm">
+            <Link href={history ? here : hrefWith(here, { history: 1 })}>
+              {history ? 'Only those in force' : 'With past grants'}
+            </Link>
+          </Button>
+          <RequestScopeButton
+            agentId={agent.id}
+            agentName={agent.name}
+            servers={servers
+              .filter(({ status }) => status === 'active')
+              .map(({ id, name, environment, sensitivity }) => ({ id, name, environment, sensitivity }))}
+            whyNot={requestProblem}
+          />
+        </div>
+      </div>
+      {requests.items.length > 0 && (
+        <ul aria-label="Waiting for a decision" className="grid gap-2">
+          {requests.items.map((request) => (
+            <li
+              key={request.id}
+              className="flex flex-wrap items-center gap-2 rounded-md border border-held/40 bg-held-soft px-3 py-2"
+            >
+              <Status state={request.state} />
+              <ScopeBadge
+                serverId={request.server.id}
+                toolClass={request.class}
+                toolName={request.toolName}
+                environment={request.server.environment}
+              />
+              <span className="min-w-0 grow truncate">{request.reason}</span>
+              <Link href={paths.request(request.id)} className="underline underline-offset-2">
+                asked by {request.requestedBy.name} <Time value={request.createdAt} />
+              </Link>
+            </li>
+          ))}
+        </ul>
+      )}
+      <DataTable
+        caption={`Scopes of ${agent.name}`}
+        columns={[...columns, revokeColumn(whyNot(ctx.actor, 'grants:revoke'))]}
+        rows={grants}
+        rowKey={(grant) => grant.id}
+        empty={
+          <EmptyState title="It can reach nothing">
+            Without a grant the broker refuses every call. Request a scope to change that.
+          </EmptyState>
+        }
+      />
+    </div>
+  )
+}
+
+const columns: readonly Column<GrantView>[] = [
+  {
+    id: 'server',
+    header: 'Server',
+    cell: (grant) => (
+      <>
+        <Link href={paths.server(grant.serverId)} className="font-medium text-accent hover:underline">
+          {grant.serverName}
+        </Link>
+        <span className="mt-1 flex gap-1">
+          <EnvironmentBadge environment={grant.environment} />
+          <SensitivityBadge sensitivity={grant.sensitivity} />
+        </span>
+      </>
+    ),
+  },
+  { id: 'class', header: 'Scope', cell: (grant) => <ScopeBadge toolClass={grant.class} toolName={grant.toolName} /> },
+  {
+    id: 'tools',
+    header: 'Reaches now',
+    wide: true,
+    cell: (grant) =>
+      grant.tools.length > 0 ? (
+        <span className="block max-w-md font-mono text-xs break-words text-muted-foreground">
+          {grant.tools.join(', ')}
+        </span>
+      ) : (
+        <span className="text-muted-foreground">no approved tool</span>
+      ),
+  },
+  {
+    id: 'why',
+    header: 'Why',
+    wide: true,
+    cell: (grant) => (
+      <>
+        {grant.reason || '–'}{' '}
+        {grant.requestId ? (
+          <Link href={paths.request(grant.requestId)} className="text-accent hover:underline">
+            request
+          </Link>
+        ) : (
+          <Badge tone="outline">{viaWords[grant.via] ?? grant.via}</Badge>
+        )}
+      </>
+    ),
+  },
+  { id: 'since', header: 'Since', wide: true, cell: (grant) => <Time value={grant.createdAt} /> },
+  {
+    id: 'until',
+    header: 'Until',
+    cell: (grant) => {
+      if (grant.state === 'revoked')
+        return (
+          <Badge tone="neutral">
+            revoked <Time value={grant.revokedAt} />
+          </Badge>
+        )
+      if (grant.state === 'expired')
+        return (
+          <Badge tone="neutral">
+            expired <Time value={grant.expiresAt} />
+          </Badge>
+        )
+      return <Time value={grant.expiresAt} fallback="until revoked" />
+    },
+  },
+]
+
+const viaWords: Record<string, string> = {
+  template: 'pre-approved by the template',
+  request: 'request',
+  import: 'import',
+}
+
+function revokeColumn(whyNotRevoke: string | null): Column<GrantView> {
+  return {
+    id: 'revoke',
+    header: <span className="sr-only">Action</span>,
+    cell: (grant) =>
+      grant.state === 'in_force' && (
+        <ReasonButton
+          label="Revoke"
+          size="sm"
+          title={`Revoke ${grant.serverName}: ${grant.toolName ?? grant.class}`}
+          description={`${grant.agent.name} is refused these tools at its next call.`}
+          confirm="Revoke"
+          action={revoke}
+          input={{ grantId: grant.id }}
+          whyNot={whyNotRevoke}
+        />
+      ),
+  }
+}

@@ -1,0 +1,129 @@
+'use client'
+
+import { ShieldQuestion } from 'lucide-react'
+import { useState } from 'react'
+import { toast } from 'sonner'
+import { ActionButton } from '#components/ui/action-button.client.tsx'
+import { Button } from '#components/ui/button.tsx'
+import { Dialog } from '#components/ui/dialog.client.tsx'
+import { Field } from '#components/ui/field.tsx'
+import { Input, Select, Textarea } from '#components/ui/input.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import { useAction } from '#components/ui/use-action.client.ts'
+import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
+import { askForScope } from '../../actions.ts'
+
+type ServerChoice = { id: string; name: string; environment: string; sensitivity: string }
+type Draft = { serverId: string; class: ToolClass; toolName: string; days: string; reason: string }
+
+const empty: Draft = { serverId: '', class: 'read', toolName: '', days: '90', reason: '' }
+
+export function RequestScopeButton({
+  agentId,
+  agentName,
+  servers,
+  whyNot,
+}: {
+  agentId: string
+  agentName: string
+  servers: readonly ServerChoice[]
+  whyNot: string | null
+}) {
+  const [open, setOpen] = useState(false)
+  const [draft, setDraft] = useState<Draft>(empty)
+  const set = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes })
+  const { run, pending, failed, clear } = useAction(askForScope, () => {
+    toast.success('Requested. Security decides; the agent can use it once it is approved.')
+    setOpen(false)
+    setDraft(empty)
+  })
+  const change = (next: boolean) => {
+    setOpen(next)
+    clear()
+  }
+  const errors = (field: string) => failed?.fields[field]?.[0]
+  return (
+    <>
+      <ActionButton size="sm" variant="primary" whyNot={whyNot} onClick={() => change(true)}>
+        <ShieldQuestion aria-hidden /> Request a scope
+      </ActionButton>
+      <Dialog
+        open={open}
+        onOpenChange={change}
+        title={`Request a scope for ${agentName}`}
+        description="Ask for the least that does the job: it is approved sooner."
+      >
+        <form
+          className="grid gap-4"
+          onSubmit={(event) => {
+            event.preventDefault()
+            run({
+              agentId,
+              serverId: draft.serverId,
+              class: draft.class,
+              toolName: draft.toolName.trim() || null,
+              days: draft.days ? Number(draft.days) : null,
+              reason: draft.reason,
+            })
+          }}
+        >
+          <Field label="MCP server" required error={errors('serverId')}>
+            <Select value={draft.serverId} onChange={(event) => set({ serverId: event.target.value })} required>
+              <option value="" disabled>
+                Choose a server
+              </option>
+              {servers.map((server) => (
+                <option key={server.id} value={server.id}>
+                  {server.name} ({server.environment}, {server.sensitivity})
+                </option>
+              ))}
+            </Select>
+          </Field>
+          <Field label="Class" hint="Write includes read; destructive includes both." error={errors('class')}>
+            <Select value={draft.class} onChange={(event) => set({ class: event.target.value as ToolClass })}>
+              {toolClasses.map((toolClass) => (
+                <option key={toolClass}>{toolClass}</option>
+              ))}
+            </Select>
+          </Field>
+          <Field label="Only this tool" hint="Its name; empty for every tool of the class." error={errors('toolName')}>
+            <Input
+              value={draft.toolName}
+              onChange={(event) => set({ toolName: event.target.value })}
+              className="font-mono"
+              autoComplete="off"
+            />
+          </Field>
+          <Field label="Days" hint="It ends by itself after these. Empty: until revoked." error={errors('days')}>
+            <Input
+              type="number"
+              min={1}
+              max={365}
+              value={draft.days}
+              onChange={(event) => set({ days: event.target.value })}
+            />
+          </Field>
+          <Field label="Reason" required error={errors('reason')}>
+            <Textarea
+              value={draft.reason}
+              onChange={(event) => set({ reason: event.target.value })}
+              maxLength={1000}
+              rows={3}
+            />
+          </Field>
+          {failed && (
+            <Notice kind="danger" requestId={failed.requestId}>
+              {failed.message}
+            </Notice>
+          )}
+          <div className="flex flex-wrap justify-end gap-2">
+            <Button onClick={() => change(false)}>Cancel</Button>
+            <Button type="submit" variant="primary" pending={pending}>
+              Send request
+            </Button>
+          </div>
+        </form>
+      </Dialog>
+    </>
+  )
+}

@@ -1,0 +1,141 @@
+import Link from 'next/link'
+import { Badge } from '#components/ui/badge.tsx'
+import { Card } from '#components/ui/card.tsx'
+import { CopyButton } from '#components/ui/copy-button.client.tsx'
+import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { Fact, Facts } from '#components/ui/facts.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { paths } from '#lib/core/paths.ts'
+import { getAgentVersion } from '#lib/registry/queries.ts'
+import type { AgentVersionRow, AgentVersionView } from '#lib/registry/schema.ts'
+import { getTemplate } from '#lib/templates/queries.ts'
+import { orNotFound } from '#lib/web/not-found.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
+import { whyNot } from '#lib/web/why-not.ts'
+import { loadAgent } from '../../load-agent.ts'
+import { LogicForm } from './logic-form.client.tsx'
+
+type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
+
+export default async function AgentVersionsPage({ params, searchParams }: Props) {
+  const { ctx, agent } = await loadAgent((await params).id)
+  const shown = Number((await searchParams)['version'] ?? agent.version)
+  const [version, template] = await Promise.all([
+    orNotFound(getAgentVersion(ctx, { agentId: agent.id, version: Number.isInteger(shown) ? shown : agent.version })),
+    getTemplate(ctx, { id: agent.template.id }),
+  ])
+  const editProblem =
+    agent.status === 'retired' ? 'A retired agent is not changed.' : whyNot(ctx.actor, 'agents:update', agent.owner)
+  return (
+    <div className="grid gap-5">
+      <DataTable
+        caption={`Versions of ${agent.name}`}
+        columns={columns(agent.id, agent.version)}
+        rows={agent.versions}
+        rowKey={(row) => String(row.version)}
+      />
+      <div className="grid gap-5 lg:grid-cols-2">
+        <VersionCard version={version} current={version.version === agent.version} />
+        <LogicForm
+          key={agent.version}
+          agentId={agent.id}
+          current={{ version: agent.version, templateVersion: agent.template.version, layer: agent.layer }}
+          template={{
+            name: template.manifest.name,
+            newest: template.version,
+            parameters: template.manifest.parameters,
+          }}
+          whyNot={editProblem}
+        />
+      </div>
+    </div>
+  )
+}
+
+function columns(agentId: string, current: number): readonly Column<AgentVersionRow>[] {
+  return [
+    {
+      id: 'version',
+      header: 'Version',
+      cell: (row) => (
+        <>
+          <Link
+            href={hrefWith(paths.agent(agentId, 'versions'), { version: row.version })}
+            className="font-medium text-accent hover:underline"
+          >
+            {row.version}
+          </Link>{' '}
+          {row.version === current && <Badge tone="ok">current</Badge>}
+        </>
+      ),
+    },
+    { id: 'template', header: 'Template', cell: (row) => `${row.templateId} ${row.templateVersion}` },
+    {
+      id: 'created',
+      header: 'Made',
+      cell: (row) => (
+        <>
+          <Time value={row.createdAt} /> {row.createdBy && `by ${row.createdBy.name}`}
+        </>
+      ),
+    },
+    {
+      id: 'claude',
+      header: 'At Claude',
+      wide: true,
+      cell: (row) =>
+        row.claude ? (
+          <code className="text-xs">
+            {row.claude.agentId} v{row.claude.version}
+          </code>
+        ) : (
+          <span className="text-muted-foreground">not created yet</span>
+        ),
+    },
+    {
+      id: 'digest',
+      header: 'Digest',
+      wide: true,
+      cell: (row) => (
+        <span className="flex items-center">
+          <code className="text-xs">{row.digest.slice(0, 12)}</code>
+          <CopyButton text={row.digest} what="digest" />
+        </span>
+      ),
+    },
+  ]
+}
+
+function VersionCard({ version, current }: { version: AgentVersionView; current: boolean }) {
+  const parameters = Object.entries(version.layer.parameters)
+  return (
+    <Card
+      title={`Version ${version.version}`}
+      description={current ? 'What runs now. Versions are never edited.' : 'Kept as it was.'}
+    >
+      <Facts>
+        <Fact label="Template">
+          {version.templateId} {version.templateVersion}
+        </Fact>
+        {parameters.map(([name, value]) => (
+          <Fact key={name} label={name}>
+            <code>{String(value)}</code>
+          </Fact>
+        ))}
+      </Facts>
+      <h3 className="mt-4 mb-1 text-sm font-medium">Your instructions</h3>
+      <pre className="rounded-md bg-muted p-3 font-mono text-xs whitespace-pre-wrap">
+        {version.layer.prompt || '(none: the template as it is)'}
+      </pre>
+      <details className="mt-3">
+        <summary className="text-sm font-medium">Exactly what Claude is given</summary>
+        <pre
+          tabIndex={0}
+          className="mt-2 max-h-96 overflow-auto rounded-md bg-muted p-3 font-mono text-xs whitespace-pre-wrap"
+        >
+          {JSON.stringify(version.rendered, null, 2)}
+        </pre>
+      </details>
+    </Card>
+  )
+}

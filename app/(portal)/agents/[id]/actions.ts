@@ -1,0 +1,49 @@
+'use server'
+
+import { revalidatePath } from 'next/cache'
+import { paths } from '#lib/core/paths.ts'
+import { startRun } from '#lib/harness/commands.ts'
+import { startRunInput } from '#lib/harness/schema.ts'
+import {
+  changeAgentLogic,
+  markReviewed,
+  resumeAgent,
+  retireAgent,
+  setSchedule,
+  suspendAgent,
+} from '#lib/lifecycle/commands.ts'
+import { changeAgentLogicInput, markReviewedInput, moveAgentInput, setScheduleInput } from '#lib/lifecycle/schema.ts'
+import { requestScope, revokeGrant } from '#lib/scopes/commands.ts'
+import { requestScopeInput, revokeGrantInput } from '#lib/scopes/schema.ts'
+import { portalAction } from '#lib/web/action.ts'
+
+export const runNow = portalAction(startRunInput, (ctx, input) => startRun(ctx, { ...input, trigger: 'manual' }))
+
+export const suspend = portalAction(moveAgentInput, async (ctx, input) => shown(await suspendAgent(ctx, input), input))
+export const resume = portalAction(moveAgentInput, async (ctx, input) => shown(await resumeAgent(ctx, input), input))
+export const retire = portalAction(moveAgentInput, async (ctx, input) => shown(await retireAgent(ctx, input), input))
+
+export const review = portalAction(markReviewedInput, async (ctx, input) =>
+  shown(await markReviewed(ctx, input), input),
+)
+export const schedule = portalAction(setScheduleInput, async (ctx, input) =>
+  shown(await setSchedule(ctx, input), input),
+)
+export const changeLogic = portalAction(changeAgentLogicInput, async (ctx, input) =>
+  shown(await changeAgentLogic(ctx, input), input),
+)
+
+export const askForScope = portalAction(requestScopeInput, async (ctx, input) =>
+  shown(await requestScope(ctx, input), input),
+)
+export const revoke = portalAction(revokeGrantInput, async (ctx, input) => {
+  const outcome = await revokeGrant(ctx, input)
+  revalidatePath('/agents/[id]', 'layout')
+  return outcome
+})
+
+// The frame around the tabs shows the state too, so the whole agent is read again.
+function shown<R>(outcome: R, { agentId }: { agentId: string }): R {
+  revalidatePath(paths.agent(agentId), 'layout')
+  return outcome
+}

@@ -1,0 +1,160 @@
+import type { Metadata } from 'next'
+import Link from 'next/link'
+import { DemoBadge, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
+import { Card } from '#components/ui/card.tsx'
+import { plural } from '#components/ui/count.ts'
+import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { EmptyState } from '#components/ui/empty-state.tsx'
+import { Fact, Facts } from '#components/ui/facts.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import { PageHeader } from '#components/ui/page-header.tsx'
+import { ScopeBadge, Status } from '#components/ui/status.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { paths } from '#lib/core/paths.ts'
+import { getServer } from '#lib/registry/queries.ts'
+import type { ServerView, ToolView } from '#lib/registry/schema.ts'
+import { currentCtx } from '#lib/web/ctx.ts'
+import { orNotFound } from '#lib/web/not-found.ts'
+import { whyNot } from '#lib/web/why-not.ts'
+import { ToolControls } from './tool-controls.client.tsx'
+
+export const metadata: Metadata = { title: 'MCP server' }
+
+export default async function ServerPage({ params }: { params: Promise<{ id: string }> }) {
+  const ctx = await currentCtx()
+  const server = await orNotFound(getServer(ctx, (await params).id))
+  const manageProblem = whyNot(ctx.actor, 'servers:manage')
+  return (
+    <>
+      <PageHeader
+        crumbs={[{ href: paths.servers(), label: 'MCP servers' }]}
+        title={server.name}
+        description={server.description}
+        badges={
+          <>
+            <Status state={server.status} />
+            <EnvironmentBadge environment={server.environment} />
+            <SensitivityBadge sensitivity={server.sensitivity} />
+            {server.demo && <DemoBadge />}
+          </>
+        }
+      />
+      {server.tools.quarantined > 0 && (
+        <Notice kind="warn" className="mb-5" title={`${plural(server.tools.quarantined, 'tool')} to review`}>
+          New and changed tools are quarantined: no agent sees them until somebody has read and approved them.
+        </Notice>
+      )}
+      <div className="grid gap-5">
+        <Card title="Connection">
+          <Facts>
+            <Fact label="Id">
+              <code>{server.id}</code>
+            </Fact>
+            <Fact label="Address">
+              <code className="break-all">{server.url}</code>
+            </Fact>
+            <Fact label="Credential">
+              {server.credential ? (
+                <>
+                  {server.credential.kind}, sealed; set <Time value={server.credential.updatedAt} />, last used{' '}
+                  <Time value={server.credential.lastUsedAt} fallback="never" />
+                </>
+              ) : (
+                'none: the broker calls it without one'
+              )}
+            </Fact>
+          </Facts>
+        </Card>
+        <section>
+          <h2 className="mb-2 text-sm font-semibold">Tools</h2>
+          <DataTable
+            caption={`Tools of ${server.name}`}
+            columns={[...toolColumns, controlsColumn(server.id, manageProblem)]}
+            rows={server.toolList}
+            rowKey={(tool) => tool.name}
+            empty={
+              <EmptyState title="No tools are known">
+                The broker lists them when it first reaches the server.
+              </EmptyState>
+            }
+          />
+        </section>
+        <section>
+          <h2 className="mb-2 text-sm font-semibold">Who holds what</h2>
+          <DataTable
+            caption={`Grants on ${server.name}`}
+            columns={holderColumns}
+            rows={server.holders}
+            rowKey={(holder) => holder.grantId}
+            empty={
+              <EmptyState title="No agent holds a grant here">Teams request scopes on their agent’s page.</EmptyState>
+            }
+          />
+        </section>
+      </div>
+    </>
+  )
+}
+
+const toolColumns: readonly Column<ToolView>[] = [
+  {
+    id: 'tool',
+    header: 'Tool',
+    className: 'min-w-56',
+    cell: (tool) => (
+      <>
+        <code className="font-medium">{tool.name}</code>
+        <details className="mt-0.5 max-w-2xl text-[13px] text-muted-foreground">
+          <summary className="line-clamp-1">{tool.title ?? (tool.description || 'No description')}</summary>
+          <p className="mt-1 whitespace-pre-wrap">{tool.description}</p>
+          <pre className="mt-1 overflow-x-auto rounded-md bg-muted p-2 font-mono text-xs">
+            {JSON.stringify(tool.inputSchema, null, 2)}
+          </pre>
+        </details>
+      </>
+    ),
+  },
+  { id: 'class', header: 'Class', cell: (tool) => <ScopeBadge toolClass={tool.class} /> },
+  {
+    id: 'source',
+    header: 'Class says',
+    wide: true,
+    cell: (tool) => (tool.classSource === 'platform' ? 'the platform' : 'the server'),
+  },
+  { id: 'state', header: 'State', cell: (tool) => <Status state={tool.state} /> },
+  { id: 'seen', header: 'Last seen', wide: true, cell: (tool) => <Time value={tool.lastSeenAt} /> },
+]
+
+function controlsColumn(serverId: string, manageProblem: string | null): Column<ToolView> {
+  return {
+    id: 'controls',
+    header: <span className="sr-only">Review</span>,
+    cell: (tool) => (
+      <ToolControls
+        serverId={serverId}
+        tool={{ name: tool.name, class: tool.class, state: tool.state, definitionHash: tool.definitionHash }}
+        whyNot={manageProblem}
+      />
+    ),
+  }
+}
+
+const holderColumns: readonly Column<ServerView['holders'][number]>[] = [
+  {
+    id: 'agent',
+    header: 'Agent',
+    cell: (holder) => (
+      <Link href={paths.agent(holder.agent.id, 'scopes')} className="font-medium text-accent hover:underline">
+        {holder.agent.name}
+      </Link>
+    ),
+  },
+  { id: 'owner', header: 'Owner', cell: (holder) => holder.owner.name },
+  { id: 'status', header: 'Status', wide: true, cell: (holder) => <Status state={holder.agent.status} /> },
+  {
+    id: 'scope',
+    header: 'Scope',
+    cell: (holder) => <ScopeBadge toolClass={holder.class} toolName={holder.toolName} />,
+  },
+  { id: 'until', header: 'Until', cell: (holder) => <Time value={holder.expiresAt} fallback="until revoked" /> },
+]

@@ -1,0 +1,11 @@
+import { type Actor, can } from '#lib/auth/ctx.ts'
+import { type Permission, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
+import { mayActForTeam } from '#lib/registry/rules.ts'
+
+/** Why the actor may not do it, and who can: the text of a disabled control. Null: they may. */
+export function whyNot(actor: Actor, permission: Permission, team?: { id: string; name: string }): string | null {
+  if (!can(actor, permission))
+    return `Your roles do not include this. It comes with: ${rolesWith(permission).map(roleLabel).join(', ')}.`
+  if (team && !mayActForTeam(actor, team.id)) return `Only members of ${team.name} may do this to its agents.`
+  return null
+}
