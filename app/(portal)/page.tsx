@@ -1,7 +1,172 @@
-import { PageHeader } from '#components/ui/page-header.tsx'
-import { currentCtx } from '#lib/web/ctx.ts'
+import { Plus } from 'lucide-react'
+import type { Metadata } from 'next'
+import Link from 'next/link'
+import type { ReactNode } from 'react'
+import { Button } from '#components/ui/button.tsx'
+import { Card, Figure } from '#components/ui/card.tsx'
+import { formatCount, plural } from '#components/ui/count.ts'
+import { Money, Rate } from '#components/ui/money.tsx'
+import { ScopeBadge, Status } from '#components/ui/status.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { can } from '#lib/auth/ctx.ts'
+import { formatMicros } from '#lib/core/money.ts'
+import { paths } from '#lib/core/paths.ts'
+import { listEscalations } from '#lib/harness/queries.ts'
+import { fleetSummary } from '#lib/metrics/queries.ts'
+import { listAgents } from '#lib/registry/queries.ts'
+import { listScopeRequests } from '#lib/scopes/queries.ts'
+import { currentCtx, type PageCtx } from '#lib/web/ctx.ts'
+import { hrefWith } from '#lib/web/search.ts'
+
+export const metadata: Metadata = { title: 'Home' }
+
+const shown = 6
 
 export default async function HomePage() {
   const ctx = await currentCtx()
-  return <PageHeader title={`Hello, ${ctx.actor.name}`} />
+  const mine = ctx.actor.teamIds.join(',')
+  const [agents, requests, escalations, summary] = await Promise.all([
+    mine
+      ? listAgents(ctx, {
+          owner: mine,
+          status: 'active,suspended,provisioning',
+          sort: 'runs',
+          order: 'desc',
+          limit: shown,
+        })
+      : null,
+    listScopeRequests(ctx, { state: 'pending', limit: shown }),
+    listEscalations(ctx, { open: true, limit: shown }),
+    fleetSummary(ctx, { days: 30 }),
+  ])
+  return (
+    <>
+      <header className="mb-5 flex flex-wrap items-start justify-between gap-3">
+        <h1 className="text-xl font-semibold tracking-tight">Home</h1>
+        <NewAgent ctx={ctx} />
+      </header>
+      <dl className="mb-5 grid grid-cols-2 gap-3 lg:grid-cols-4">
+        <Figure
+          label="Scope requests waiting"
+          value={formatCount(requests.total)}
+          note={can(ctx.actor, 'scopes:approve') ? 'you can decide them' : 'for security to decide'}
+          href={hrefWith(paths.requests(), { state: 'pending' })}
+        />
+        <Figure label="Open escalations" value={formatCount(escalations.total)} note="agents that need a person" />
+        <Figure
+          label="Active agents"
+          value={formatCount(summary.agents.active)}
+          note={`${formatCount(summary.usedAgents)} ran in 30 days, ${formatCount(summary.openRuns)} running now`}
+          href={paths.fleet()}
+        />
+        <Figure
+          label={`Spend in ${summary.month.month}`}
+          value={<Money micros={summary.month.spentMicros} unpriced={summary.month.unpricedRequests} />}
+          note={`of ${formatMicros(BigInt(summary.month.budgetMicros))} budget`}
+          href={paths.fleet()}
+        />
+      </dl>
+      <div className="grid items-start gap-5 xl:grid-cols-3">
+        <List
+          title="Agents of my teams"
+          more={mine ? { href: hrefWith(paths.agents(), { owner: mine }), label: `All ${agents?.total ?? 0}` } : null}
+          empty={mine ? 'Your teams own no agent yet.' : 'You belong to no team. A platform admin can add you to one.'}
+        >
+          {agents?.items.map((agent) => (
+            <Row key={agent.id} href={paths.agent(agent.id)} title={agent.name}>
+              <span className="text-[13px] text-muted-foreground">
+                {plural(agent.monthlyRuns, 'run')},{' '}
+                <Money micros={agent.cost30dMicros} unpriced={agent.unpricedRequests} />,{' '}
+                <Rate value={agent.escalationRate} /> escalated
+              </span>
+              <Status state={agent.status} />
+            </Row>
+          ))}
+        </List>
+        <List
+          title="Waiting scope requests"
+          more={{ href: paths.requests(), label: `All ${requests.total}` }}
+          empty="Nothing waits for a decision."
+        >
+          {requests.items.map((request) => (
+            <Row key={request.id} href={paths.request(request.id)} title={request.agent.name}>
+              <span className="text-[13px] text-muted-foreground">
+                {request.requestedBy.name}, <Time value={request.createdAt} />
+              </span>
+              <ScopeBadge
+                serverId={request.server.id}
+                toolClass={request.class}
+                toolName={request.toolName}
+                environment={request.server.environment}
+              />
+            </Row>
+          ))}
+        </List>
+        <List
+          title="Open escalations"
+          more={{ href: paths.runs(), label: 'Runs' }}
+          empty="No agent waits for a person."
+        >
+          {escalations.items.map((escalation) => (
+            <Row key={escalation.id} href={paths.run(escalation.runId)} title={escalation.title}>
+              <span className="text-[13px] text-muted-foreground">
+                {escalation.agentName}, <Time value={escalation.createdAt} />
+              </span>
+            </Row>
+          ))}
+        </List>
+      </div>
+    </>
+  )
+}
+
+function NewAgent({ ctx }: { ctx: PageCtx }) {
+  if (!can(ctx.actor, 'agents:create')) return null
+  return (
+    <Button asChild variant="primary">
+      <Link href={paths.newAgent()}>
+        <Plus aria-hidden /> New agent
+      </Link>
+    </Button>
+  )
+}
+
+type ListProps = {
+  title: string
+  more: { href: string; label: string } | null
+  empty: string
+  children: ReactNode[] | undefined
+}
+
+function List({ title, more, empty, children = [] }: ListProps) {
+  return (
+    <Card
+      flush
+      title={title}
+      actions={
+        more && (
+          <Link href={more.href} className="text-[13px] text-accent hover:underline">
+            {more.label}
+          </Link>
+        )
+      }
+    >
+      {children.length > 0 ? (
+        <ul className="divide-y">{children}</ul>
+      ) : (
+        <p className="px-4 py-6 text-muted-foreground">{empty}</p>
+      )}
+    </Card>
+  )
+}
+
+function Row({ href, title, children }: { href: string; title: string; children: ReactNode }) {
+  return (
+    <li className="grid gap-1 px-4 py-2.5">
+      <Link href={href} className="font-medium text-accent hover:underline">
+        {title}
+      </Link>
+      <span className="flex flex-wrap items-center justify-between gap-2">{children}</span>
+    </li>
+  )
 }
