@@ -41,3 +41,8 @@ export type SignInRefusal = {
 }
 
 export type SignedIn = { sessionId: string; personId: string }
+
+/** A credential for an agent that runs outside of the harness; with a public JWK (RFC 7517) it authenticates by private_key_jwt. */
+export const issueCredentialInput = z.strictObject({ publicJwk: z.looseObject({ kty: z.string().max(20) }).optional() })
+
+export const revokeCredentialsInput = z.strictObject({ clientId: z.string().max(100).optional() })

@@ -1,0 +1,177 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Client } from '@modelcontextprotocol/client'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { expect, type Page, test } from '@playwright/test'
+import { expectAccessible } from './support/axe.ts'
+import { signInAs } from './support/sign-in.ts'
+
+// The whole way once: a team lead makes an agent from a golden template, its first run does real work through the broker and in the
+// sandbox, and what it may not do is refused with the rule named. The steps build on each other.
+test.describe.configure({ mode: 'serial' })
+
+const portal = process.env['WHEELHOUSE_URL'] ?? 'http://localhost:3000'
+const broker = `http://localhost:${process.env['WHEELHOUSE_BROKER_PORT'] ?? 7400}`
+const planted = 12
+
+test('a team lead creates an agent from the invoice reconciler, and its first run reconciles, scripts and escalates', async ({
+  page,
+}) => {
+  await signInAs(page, 'Team lead')
+  await createAgent(page, {
+    template: 'Invoice reconciler',
+    name: 'Payables matcher',
+    purpose: 'Match supplier invoices to purchase orders and flag what does not fit.',
+  })
+
+  await page.getByRole('link', { name: 'Watch the first run' }).click()
+  await expect(page.getByRole('heading', { level: 1, name: 'Run of Payables matcher' })).toBeVisible()
+  await expect(page.getByRole('banner').or(page.getByRole('main')).getByText('simulated model').first()).toBeVisible()
+  await expect(page.getByRole('main').getByText('succeeded', { exact: true })).toBeVisible({ timeout: 90_000 })
+
+  const log = page.getByRole('list', { name: 'Run log' })
+  await expect(log.getByText('invoices · list_invoices').first()).toBeVisible()
+  await expect(log.getByText('erp · list_purchase_orders').first()).toBeVisible()
+  await expect(log.getByText('in the sandbox').first()).toBeVisible()
+  await expect(log.getByText('escalated', { exact: true })).toHaveCount(planted)
+  await expect(page.getByRole('main').getByText(/not priced/)).toHaveCount(0)
+  await expectAccessible(page)
+})
+
+test('the catalog shows the new agent with its run and cost', async ({ page }) => {
+  await signInAs(page, 'Team lead')
+  await page.goto('/agents?q=payables-matcher')
+  const row = page.getByRole('row', { name: /Payables matcher/ })
+  await expect(row).toContainText('active')
+  await expect(row).toContainText('$')
+  await expect(row.getByText('$0.00')).toHaveCount(0)
+  await expectAccessible(page)
+})
+
+test('an agent without the grant is denied the same tool with the rule named; strangers and suspended agents get nothing', async ({
+  page,
+}) => {
+  await signInAs(page, 'Team lead')
+  await createAgent(page, {
+    template: 'Release-note writer',
+    name: 'Release scribe',
+    purpose: 'Write release notes from the deploy log.',
+  })
+
+  const granted = await credentialOf('payables-matcher')
+  const ungranted = await credentialOf('release-scribe')
+  const allowed = await callTool(await tokenOf(granted), 'get_invoice', { id: 'INV-10001' })
+  expect(allowed.text).toContain('INV-10001')
+
+  const denied = await callTool(await tokenOf(ungranted), 'get_invoice', { id: 'INV-10001' })
+  expect(denied.text).toContain('grant_missing')
+
+  const stranger = await fetch(`${broker}/mcp/invoices`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+  })
+  expect(stranger.status).toBe(401)
+  expect(stranger.headers.get('www-authenticate')).toContain('resource_metadata')
+  expect((await requestToken({ clientId: 'agent-unknown', clientSecret: 'x' })).status).toBe(401)
+
+  const live = await tokenOf(granted)
+  await page.goto('/agents/payables-matcher')
+  await page.getByRole('button', { name: 'Suspend' }).click()
+  await page
+    .getByRole('dialog')
+    .getByLabel(/Reason/)
+    .fill('A quarterly review is due.')
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: /Suspend/ })
+    .click()
+  await expect(page.getByRole('main').getByText('suspended', { exact: true }).first()).toBeVisible()
+  await expect(async () =>
+    expect(await callTool(live, 'get_invoice', { id: 'INV-10001' })).toMatchObject({ refused: true }),
+  ).toPass({ timeout: 5000 })
+  expect((await requestToken(granted)).status).toBe(401)
+})
+
+test('a refused call stands in the audit log with its rule', async ({ page }) => {
+  await signInAs(page, 'Security')
+  await page.goto('/audit?agent=release-scribe&decision=deny')
+  await expect(page.getByRole('row', { name: /mcp\.call_denied/ }).first()).toContainText('grant_missing')
+  await expectAccessible(page)
+})
+
+async function createAgent(page: Page, agent: { template: string; name: string; purpose: string }): Promise<void> {
+  await page.goto('/agents/new')
+  await page.getByRole('radio', { name: agent.template }).check()
+  await expectAccessible(page)
+  await next(page)
+  await page.getByLabel('Name (required)').fill(agent.name)
+  await page.getByLabel('Purpose (required)').fill(agent.purpose)
+  await next(page)
+  await next(page)
+  await expect(page.getByText('pre-approved').first()).toBeVisible()
+  await next(page)
+  await expect(page.getByRole('heading', { name: 'Scopes granted at once' })).toBeVisible()
+  await expectAccessible(page)
+  await page.getByRole('button', { name: `Create ${agent.name}` }).click()
+  await expect(page.getByRole('status').filter({ hasText: 'Created in' })).toBeVisible({ timeout: 60_000 })
+  await expectAccessible(page)
+}
+
+async function next(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Next' }).click()
+}
+
+type Credential = { clientId: string; clientSecret: string }
+
+/** What a team does whose agent runs elsewhere: asks the API for a credential of its registered agent. */
+async function credentialOf(agentId: string): Promise<Credential> {
+  const home = process.env['WHEELHOUSE_HOME'] ?? '.wheelhouse'
+  const token = (await readFile(join(home, 'admin-token'), 'utf8')).trim()
+  const response = await fetch(`${portal}/api/v1/agents/${agentId}/credentials`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: '{}',
+  })
+  expect(response.status, await response.clone().text()).toBe(201)
+  return (await response.json()) as Credential
+}
+
+function requestToken({ clientId, clientSecret }: Credential): Promise<Response> {
+  return fetch(`${portal}/api/oauth/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: clientId,
+      client_secret: clientSecret,
+      resource: `${broker}/mcp`,
+    }),
+  })
+}
+
+async function tokenOf(credential: Credential): Promise<string> {
+  const response = await requestToken(credential)
+  expect(response.status, await response.clone().text()).toBe(200)
+  return ((await response.json()) as { access_token: string }).access_token
+}
+
+/** Calls a tool of the invoices server as an agent would; a refusal of the connection or of the call is told as such. */
+async function callTool(
+  token: string,
+  name: string,
+  args: Record<string, unknown>,
+): Promise<{ refused: boolean; text: string }> {
+  const client = new Client({ name: 'journey', version: '1.0.0' })
+  const transport = new StreamableHTTPClientTransport(new URL(`${broker}/mcp/invoices`), {
+    requestInit: { headers: { authorization: `Bearer ${token}` } },
+  })
+  try {
+    await client.connect(transport)
+    const result = await client.callTool({ name, arguments: args })
+    return { refused: result.isError === true, text: JSON.stringify(result) }
+  } catch (error) {
+    return { refused: true, text: `${String(error)} ${JSON.stringify(error)}` }
+  } finally {
+    await client.close().catch(() => {})
+  }
+}
