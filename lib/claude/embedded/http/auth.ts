@@ -19,18 +19,19 @@ export type Principal =
 
 export type Keys = { apiKey: string; environmentKey: string }
 
-/** Finds out who calls, or throws the API's 401. The same message for every wrong key, so that nothing can be learned from it. */
+/**
+ * Finds out who calls, or throws the API's 401. The API key may come as `x-api-key` or, as the SDK sends it, as a bearer token; worker
+ * credentials are bearer tokens. One message for every wrong key, so that nothing can be learned from it.
+ */
 export async function authenticate(headers: IncomingMessage['headers'], keys: Keys, db: Db): Promise<Principal> {
   const apiKey = headers['x-api-key']
-  if (typeof apiKey === 'string') {
-    if (equalInConstantTime(apiKey, keys.apiKey)) return { kind: 'api' }
-    throw new ApiError(401, 'invalid x-api-key')
-  }
   const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1]
-  if (!bearer) throw new ApiError(401, 'x-api-key header is required')
-  if (equalInConstantTime(bearer, keys.environmentKey)) return { kind: 'environment' }
-  const item = await findItem(db, bearer, keys.environmentKey)
-  if (!item) throw new ApiError(401, 'invalid bearer token')
+  const key = typeof apiKey === 'string' ? apiKey : bearer
+  if (!key) throw new ApiError(401, 'x-api-key header is required')
+  if (equalInConstantTime(key, keys.apiKey)) return { kind: 'api' }
+  if (bearer && equalInConstantTime(bearer, keys.environmentKey)) return { kind: 'environment' }
+  const item = bearer ? await findItem(db, bearer, keys.environmentKey) : null
+  if (!item) throw new ApiError(401, 'invalid x-api-key')
   return item
 }
 
