@@ -4,7 +4,7 @@ import type { SandboxDriver, SandboxFile } from './driver.ts'
 import { insidePaths } from './bwrap/base.ts'
 import { runInSandbox } from './run.ts'
 
-type Operation = 'put' | 'get' | 'read' | 'write' | 'edit' | 'glob' | 'grep'
+export type FileOperation = 'put' | 'get' | 'read' | 'write' | 'edit' | 'glob' | 'grep'
 type CallOptions = { timeoutMs?: number; answerBytesMax?: number; signal?: AbortSignal | undefined }
 
 const fileTimeoutMs = 60_000
@@ -12,7 +12,7 @@ const fileTimeoutMs = 60_000
 /** Runs one file operation inside; the refusal is a sentence for whoever asked. Throws `unavailable` when the sandbox cannot answer. */
 export async function callFiles<T>(
   sandbox: { driver: SandboxDriver; id: string },
-  call: { operation: Operation; input: Record<string, unknown> },
+  call: { operation: FileOperation; input: Record<string, unknown> },
   options: CallOptions = {},
 ): Promise<Result<T, string>> {
   const timeoutMs = options.timeoutMs ?? fileTimeoutMs

@@ -3,24 +3,29 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { KillReport, SandboxDriver, SandboxFile, SandboxLimits } from './driver.ts'
 import { Shell, type ShellLimits } from './shell.ts'
 
+/** What the tools of a session may take and give. */
+export type ToolLimits = { commandMsDefault: number; commandMsMax: number; fileBytesMax: number; shell: ShellLimits }
+export type Admission = { limits: SandboxLimits; tools: ToolLimits }
+
 export type SessionSandboxOptions = {
   driver: SandboxDriver
   /** Claude's session id; it names the workspace. */
   sessionId: string
-  limits: SandboxLimits
-  shell: ShellLimits
   /** Asked before every creation; throws when this session may have no sandbox (now). */
-  admit: () => Promise<void>
+  admit: () => Promise<Admission>
   /** Put into the workspace before the first use. */
   files?: () => Promise<readonly SandboxFile[]>
   onCreated?: (startMs: number) => void
 }
 
+type Live = { id: string; shell: Shell; tools: ToolLimits }
+
 /** The sandbox of one session: made at the first use, made again on the same workspace if it ended by itself, never after `end`. */
 export class SessionSandbox {
   readonly sessionId: string
   readonly #options: SessionSandboxOptions
-  #current: Promise<{ id: string; shell: Shell }> | null = null
+  #current: Promise<Live> | null = null
+  #creating: Promise<Live> | null = null
   #ended: Promise<KillReport> | null = null
   #isSupplied = false
 
@@ -30,10 +35,8 @@ export class SessionSandbox {
   }
 
   /** Throws `unavailable` when it cannot be made or has been ended, and what `admit` throws. */
-  async use(): Promise<{ driver: SandboxDriver; id: string; shell: Shell }> {
-    const { driver } = this.#options
-    const { id, shell } = await this.#live()
-    return { driver, id, shell }
+  async use(): Promise<Live & { driver: SandboxDriver }> {
+    return { driver: this.#options.driver, ...(await this.#live()) }
   }
 
   /** Ends it for good. Whatever is being made is ended as soon as it exists. */
@@ -42,22 +45,22 @@ export class SessionSandbox {
     return this.#ended
   }
 
-  async #live(): Promise<{ id: string; shell: Shell }> {
-    if (this.#ended) throw new DomainError('unavailable', 'This session’s sandbox has been ended.')
+  async #live(): Promise<Live> {
+    this.#refuseWhenEnded()
     const current = await this.#current?.catch(() => null)
     const isAlive = current && (await this.#options.driver.list()).some(({ id }) => id === current.id)
     if (isAlive) return current
+    this.#refuseWhenEnded()
     // Two calls at once wait for the same new one.
     const next = (this.#creating ??= this.#create().finally(() => (this.#creating = null)))
     this.#current = next
     return await next
   }
 
-  #creating: Promise<{ id: string; shell: Shell }> | null = null
-
-  async #create(): Promise<{ id: string; shell: Shell }> {
-    const { driver, sessionId, limits, admit, files } = this.#options
-    await admit()
+  async #create(): Promise<Live> {
+    const { driver, sessionId, admit, files } = this.#options
+    const { limits, tools } = await admit()
+    this.#refuseWhenEnded()
     const id = `sb-${randomBytes(6).toString('hex')}`
     const { startMs } = await driver.create({ id, workspace: sessionId, limits })
     this.#options.onCreated?.(startMs)
@@ -66,7 +69,11 @@ export class SessionSandbox {
       if (supplied.length) await driver.putFiles(id, supplied)
       this.#isSupplied = true
     }
-    return { id, shell: new Shell({ driver, id }, this.#options.shell) }
+    return { id, tools, shell: new Shell({ driver, id }, tools.shell) }
+  }
+
+  #refuseWhenEnded(): void {
+    if (this.#ended) throw new DomainError('unavailable', 'This session’s sandbox has been ended.')
   }
 
   async #end(): Promise<KillReport> {

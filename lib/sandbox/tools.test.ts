@@ -3,7 +3,7 @@ import type { BetaRunnableTool } from '@anthropic-ai/sdk/lib/tools/BetaRunnableT
 import { runRunnableTool } from '@anthropic-ai/sdk/lib/tools/BetaRunnableTool'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { DomainError } from '#lib/core/errors.ts'
-import { SessionSandbox, type SessionSandboxOptions } from './session-sandbox.ts'
+import { type Admission, SessionSandbox, type SessionSandboxOptions } from './session-sandbox.ts'
 import { type TestDriver, testDriver, testLimits } from './test-driver.ts'
 import { sandboxTools } from './tools.ts'
 
@@ -13,7 +13,15 @@ beforeAll(async () => {
 })
 afterAll(() => sandboxes.end())
 
-const limits = { commandMsDefault: 10_000, commandMsMax: 20_000, fileBytesMax: 4096 }
+const admission: Admission = {
+  limits: testLimits,
+  tools: {
+    commandMsDefault: 10_000,
+    commandMsMax: 20_000,
+    fileBytesMax: 4096,
+    shell: { keepBytes: 10_000, outputBytesMax: 1 << 20 },
+  },
+}
 
 function newSession(options: Partial<SessionSandboxOptions> = {}): {
   session: SessionSandbox
@@ -22,12 +30,10 @@ function newSession(options: Partial<SessionSandboxOptions> = {}): {
   const session = new SessionSandbox({
     driver: sandboxes.driver,
     sessionId: `sesn_${randomBytes(6).toString('hex')}`,
-    limits: testLimits,
-    shell: { keepBytes: 10_000, outputBytesMax: 1 << 20 },
-    admit: async () => {},
+    admit: async () => admission,
     ...options,
   })
-  const tools = sandboxTools(session, limits)
+  const tools = sandboxTools(session)
   return {
     session,
     async call(name, input) {
@@ -96,7 +102,7 @@ describe('the tools of a session', () => {
   })
 
   test('a session that is not admitted gets no sandbox, and is told why', async () => {
-    const admit = async (): Promise<void> => {
+    const admit = async (): Promise<never> => {
       throw new DomainError('unavailable', 'This agent is stopped.')
     }
     const { call } = newSession({ admit })

@@ -3,11 +3,11 @@ import type { BetaRunnableTool, BetaToolRunContext } from '@anthropic-ai/sdk/lib
 import { ToolError } from '@anthropic-ai/sdk/lib/tools/ToolError'
 import { z } from 'zod'
 import { DomainError } from '#lib/core/errors.ts'
-import { callFiles } from './files.ts'
+import { callFiles, type FileOperation } from './files.ts'
 import type { SessionSandbox } from './session-sandbox.ts'
 import type { ShellOutcome } from './shell.ts'
 
-export type ToolLimits = { commandMsDefault: number; commandMsMax: number; fileBytesMax: number }
+type Context = BetaToolRunContext | undefined
 
 const path = z.string().min(1, 'Name a file.')
 
@@ -15,32 +15,29 @@ const path = z.string().min(1, 'Name a file.')
  * The tools of `agent_toolset_20260401` that a self-hosted environment has to provide, by the same names and inputs, all run inside the
  * session's sandbox. A refusal is a tool error that the model can read and act on.
  */
-export function sandboxTools(session: SessionSandbox, limits: ToolLimits): BetaRunnableTool[] {
-  const files = async <T>(
-    context: BetaToolRunContext | undefined,
-    ...call: Parameters<typeof callArguments>
-  ): Promise<T> =>
+export function sandboxTools(session: SessionSandbox): BetaRunnableTool[] {
+  const files = async <T>(context: Context, operation: FileOperation, input: Record<string, unknown>): Promise<T> =>
     await refusable(async () => {
-      const sandbox = await session.use()
-      const outcome = await callFiles<T>(sandbox, callArguments(...call), { signal: context?.signal ?? undefined })
+      const { driver, id, tools } = await session.use()
+      const call = { operation, input: { ...input, bytesMax: tools.fileBytesMax } }
+      const outcome = await callFiles<T>({ driver, id }, call, { signal: context?.signal ?? undefined })
       if (!outcome.ok) throw new ToolError(outcome.error)
       return outcome.value
     })
-  const { fileBytesMax: bytesMax } = limits
   return [
-    bashTool(session, limits),
+    bashTool(session),
     betaZodTool({
       name: 'read',
       description: 'Read a UTF-8 text file, relative to /workspace.',
       inputSchema: z.object({
         file_path: path,
         view_range: z
-          .tuple([z.int().min(1), z.int()])
+          .tuple([z.int(), z.int()])
           .optional()
-          .describe('[first, last] line, counted from 1; -1 as last: to the end'),
+          .describe('First and last line, counted from 1; a last line of 0 or less: to the end'),
       }),
       run: async ({ file_path, view_range }, context) =>
-        await files<string>(context, 'read', { path: file_path, range: view_range, bytesMax }),
+        await files<string>(context, 'read', { path: file_path, range: view_range }),
     }),
     betaZodTool({
       name: 'write',
@@ -60,7 +57,7 @@ export function sandboxTools(session: SessionSandbox, limits: ToolLimits): BetaR
       }),
       run: async (input, context) => {
         const { file_path, old_string: before, new_string: after, replace_all: all } = input
-        const count = await files<number>(context, 'edit', { path: file_path, before, after, all, bytesMax })
+        const count = await files<number>(context, 'edit', { path: file_path, before, after, all })
         return `edited ${file_path} (${count} replacement${count === 1 ? '' : 's'})`
       },
     }),
@@ -79,24 +76,24 @@ export function sandboxTools(session: SessionSandbox, limits: ToolLimits): BetaR
   ]
 }
 
-function bashTool(session: SessionSandbox, limits: ToolLimits): BetaRunnableTool {
+function bashTool(session: SessionSandbox): BetaRunnableTool {
   return betaZodTool({
     name: 'bash',
     description: 'Run a bash command in a persistent shell: working directory and variables last from call to call.',
     inputSchema: z.object({
       command: z.string().optional(),
       restart: z.boolean().optional().describe('End the shell and everything it started first'),
-      timeout_ms: z.int().min(1).optional().describe(`At most ${limits.commandMsMax}`),
+      timeout_ms: z.int().min(1).optional().describe('How long the command may take'),
     }),
     run: async ({ command, restart, timeout_ms }, context) =>
       await refusable(async () => {
-        const { shell } = await session.use()
+        const { shell, tools } = await session.use()
         if (restart) await shell.restart()
         if (!command) {
           if (restart) return 'bash was restarted'
           throw new ToolError('Name a command.')
         }
-        const timeoutMs = Math.min(timeout_ms ?? limits.commandMsDefault, limits.commandMsMax)
+        const timeoutMs = Math.min(timeout_ms ?? tools.commandMsDefault, tools.commandMsMax)
         const outcome = await shell.run(command, { timeoutMs, signal: context?.signal ?? undefined })
         if (outcome.code === 0 && !outcome.ended) return outcome.output || '(no output)'
         throw new ToolError(explain(outcome, timeoutMs))
@@ -119,10 +116,6 @@ function explain({ output, code, ended, lost, shellEnded }: ShellOutcome, timeou
         ? `The shell ended with exit code ${code}. ${fresh}`
         : `Exit code ${code}.`
   return output ? `${output}\n${note}` : note
-}
-
-function callArguments(operation: Parameters<typeof callFiles>[1]['operation'], input: Record<string, unknown>) {
-  return { operation, input }
 }
 
 function lines(found: readonly string[]): string {
