@@ -31,7 +31,7 @@ export async function buildIfStale(options: ToolParts): Promise<boolean> {
     await runTool([join(options.root, 'node_modules/next/dist/bin/next'), 'build'], {
       ...options,
       env: { ...foreignVariables(), NEXT_TELEMETRY_DISABLED: '1' },
-      failure: 'The portal could not be built; the messages are above and in logs/start.log',
+      failure: 'The portal could not be built.',
     })
     await writeFile(stamp, wanted)
     return true

@@ -66,14 +66,19 @@ export class Installation {
     await checkPorts(ports, config.host)
     const secrets = await loadSecrets(config.home, config.given)
     this.reaper.start()
-    const tools: ToolParts = { root, output: this.output('start'), reaper: this.reaper, signal: this.abort.signal }
+    const tools: ToolParts = {
+      root,
+      output: this.output('start', { quiet: true }),
+      reaper: this.reaper,
+      signal: this.abort.signal,
+    }
 
     const databaseUrl = config.databaseUrl ?? (await this.startDatabase(secrets))
     const env = this.environment(secrets, databaseUrl)
     await this.step('database client', () => generateIfStale())
     await this.step('database', () => this.prepare(databaseUrl))
     if (config.demo) await this.step('demo data', () => seedDemo(tools, env))
-    if (!this.watch) await this.step('portal built', () => buildIfStale(tools))
+    if (!this.watch) await this.step('portal build', () => buildIfStale(tools))
     await this.step('processes', () => this.startProcesses(plans, env))
   }
 
@@ -151,8 +156,8 @@ export class Installation {
     return await step(title, work)
   }
 
-  private output(name: string): Output {
-    const output = createOutput(this.config.home, name)
+  private output(name: string, options: { quiet?: boolean } = {}): Output {
+    const output = createOutput(this.config.home, name, options)
     this.outputs.push(output)
     return output
   }
@@ -164,6 +169,6 @@ async function seedDemo(tools: ToolParts, env: Record<string, string>): Promise<
   await runTool([entry], {
     ...tools,
     env: { ...foreignVariables(), ...env },
-    failure: 'The demo data could not be written; the messages are above and in logs/start.log',
+    failure: 'The demo data could not be written.',
   })
 }

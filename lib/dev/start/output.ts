@@ -7,18 +7,25 @@ const bytesMax = 20_000_000
 const colors = [36, 33, 35, 32, 34, 31, 96, 93]
 let assigned = 0
 
-export type Output = { line(text: string): void; attach(stream: Readable | null): void; close(): void }
+export type Output = {
+  line(text: string): void
+  attach(stream: Readable | null): void
+  /** The last lines, for the message of a failure. */
+  tail(): string
+  close(): void
+}
 
 /**
  * Where a process's lines go: to the terminal with its name in front, and as they are to `logs/<name>.log` (kept once more as `.1`
- * when it passes 20 MB). JSON log lines become readable ones in the terminal.
+ * when it passes 20 MB). JSON log lines become readable ones in the terminal. A quiet one writes to its file only.
  */
-export function createOutput(home: string, name: string): Output {
+export function createOutput(home: string, name: string, options: { quiet?: boolean } = {}): Output {
   const path = join(home, 'logs', `${name}.log`)
   const label = process.stdout.isTTY
     ? `\u001B[${colors[assigned++ % colors.length]}m${name.padEnd(8)}\u001B[0m`
     : name.padEnd(8)
   let file = openLog(path)
+  const last: string[] = []
   let bytes = existsSync(path) ? statSync(path).size : 0
 
   function line(text: string): void {
@@ -30,12 +37,15 @@ export function createOutput(home: string, name: string): Output {
       bytes = 0
     }
     file.write(`${text}\n`)
-    process.stdout.write(`${label} ${readable(text)}\n`)
+    last.push(text)
+    if (last.length > 60) last.shift()
+    if (!options.quiet) process.stdout.write(`${label} ${readable(text)}\n`)
   }
 
   return {
     line,
     attach: (stream) => stream && createInterface({ input: stream }).on('line', line),
+    tail: () => last.join('\n'),
     close: () => file.end(),
   }
 }

@@ -23,6 +23,7 @@ function supervise(script: string): { process: Supervised; lines: string[] } {
       output: {
         line: (text) => lines.push(text),
         attach: (stream) => stream?.on('data', (chunk: Buffer) => lines.push(...chunk.toString().trim().split('\n'))),
+        tail: () => '',
         close: () => {},
       },
       reaper,

@@ -28,7 +28,7 @@ export async function runTool(
   options.signal.removeEventListener('abort', abort)
   if (pid) options.reaper.forget(pid)
   options.signal.throwIfAborted()
-  if (code !== 0) throw new StartError(options.failure)
+  if (code !== 0) throw new StartError(`${options.failure}\n\n${options.output.tail()}`)
 }
 
 /** Ends everyone in the process group of `pid`. */
