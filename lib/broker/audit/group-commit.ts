@@ -1,0 +1,236 @@
+import pg from 'pg'
+import type { AuditRow } from './records.ts'
+import type { Log } from '#lib/log/log.ts'
+import type { Limits } from '../limits.ts'
+
+/** The record could not be made durable in time: whatever it was for is refused. */
+export class AuditUnavailable extends Error {
+  override readonly name = 'AuditUnavailable'
+}
+
+type Entry = {
+  id: string
+  json: string
+  /** What it tells of has happened already: it is kept until it is recorded, even when nobody waits any more. */
+  happened: boolean
+  queuedAt: number
+  settle: ((error?: Error) => void) | null
+}
+
+const batchMax = 512
+const reconnectMs = 250
+const sweepMs = 100
+
+/**
+ * Appends audit rows durably, many in one commit: while one is on its way, the next batch collects. One connection, so rows are recorded
+ * in the order they were appended. When the database does not answer, waiting rows are refused after `auditWaitMs` and new ones at once;
+ * rows of things that have happened are kept and appended when it is back, each exactly once.
+ */
+export class GroupCommit {
+  readonly #options: {
+    databaseUrl: string
+    log: Log
+    limits: Limits
+    onBatch?: (rows: number, seconds: number) => void
+  }
+  #client: pg.Client | null = null
+  #queue: Entry[] = []
+  /** Sent when the connection broke: maybe recorded, maybe not. */
+  #uncertain: Entry[] = []
+  #inFlight: { entries: Entry[]; since: number } | null = null
+  #pumping = false
+  #stopped = false
+  #sweeper: NodeJS.Timeout | undefined
+  #connecting: Promise<void> | null = null
+
+  constructor(options: {
+    databaseUrl: string
+    log: Log
+    limits: Limits
+    onBatch?: (rows: number, seconds: number) => void
+  }) {
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    this.#sweeper = setInterval(() => this.#sweep(), sweepMs)
+    await this.#connectOnce().catch(() => this.#reconnect())
+  }
+
+  /** Waits for what is queued as long as the connection stands, then closes it. */
+  async stop(): Promise<void> {
+    this.#stopped = true
+    while (this.#client && (this.#queue.length > 0 || this.#inFlight)) await pause(5)
+    clearInterval(this.#sweeper)
+    await this.#connecting
+    await this.#client?.end().catch(() => {})
+    const lost = [...this.#uncertain, ...this.#queue].filter((entry) => entry.happened)
+    // The last resort: what could not be recorded in the table is at least in the log.
+    for (const entry of lost) this.#options.log.error({ auditRow: entry.json }, 'an audit row could not be recorded')
+  }
+
+  /** Whether a record appended now has a chance. */
+  get available(): boolean {
+    const { limits } = this.#options
+    const stuck = this.#inFlight !== null && performance.now() - this.#inFlight.since > limits.auditWaitMs
+    return this.#client !== null && !stuck && this.#queue.length < limits.auditQueueMax && !this.#stopped
+  }
+
+  get waiting(): number {
+    return this.#queue.length + this.#uncertain.length + (this.#inFlight?.entries.length ?? 0)
+  }
+
+  /** Resolves when the row is durable; rejects with `AuditUnavailable`. `happened`: the row is kept even then. */
+  append(row: AuditRow, options: { happened: boolean }): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (!options.happened && !this.available) return reject(new AuditUnavailable('The audit log cannot be written.'))
+      this.#queue.push({
+        id: String(row['id']),
+        json: JSON.stringify(row),
+        happened: options.happened,
+        queuedAt: performance.now(),
+        settle: (error) => (error ? reject(error) : resolve()),
+      })
+      void this.#pump()
+    })
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#pumping) return
+    this.#pumping = true
+    while (this.#queue.length > 0 && this.#client) {
+      const entries = this.#queue.splice(0, batchMax)
+      const since = performance.now()
+      this.#inFlight = { entries, since }
+      try {
+        await appendRows(this.#client, entries)
+        this.#inFlight = null
+        for (const entry of entries) settle(entry)
+        this.#options.onBatch?.(entries.length, (performance.now() - since) / 1000)
+      } catch (error) {
+        this.#inFlight = null
+        await this.#failed(entries, error)
+      }
+    }
+    this.#pumping = false
+  }
+
+  async #failed(entries: Entry[], error: unknown): Promise<void> {
+    this.#options.log.warn({ err: error, rows: entries.length }, 'audit rows could not be appended')
+    // A row the database does not take must not hold up the others: each is tried alone, and the bad one is refused.
+    if (isDataError(error) && entries.length > 1) {
+      for (const entry of entries.toReversed()) this.#queue.unshift(entry)
+      return this.#oneByOne(entries.length)
+    }
+    if (isDataError(error)) {
+      this.#options.log.error({ auditRow: entries[0]?.json }, 'the database refuses an audit row')
+      for (const entry of entries) settle(entry, new AuditUnavailable('The audit record is not acceptable.'))
+      return
+    }
+    for (const entry of entries)
+      if (!entry.happened) settle(entry, new AuditUnavailable('The audit log cannot be written.'))
+    this.#uncertain.push(...entries.filter((entry) => entry.happened))
+    this.#disconnect()
+  }
+
+  async #oneByOne(count: number): Promise<void> {
+    for (let done = 0; done < count && this.#client; done += 1) {
+      const entry = this.#queue.shift()!
+      this.#inFlight = { entries: [entry], since: performance.now() }
+      try {
+        await appendRows(this.#client, [entry])
+        settle(entry)
+      } catch (error) {
+        await this.#failed([entry], error)
+      }
+      this.#inFlight = null
+    }
+  }
+
+  #disconnect(): void {
+    const client = this.#client
+    this.#client = null
+    void client?.end().catch(() => {})
+    this.#reconnect()
+  }
+
+  #reconnect(): void {
+    if (this.#stopped || this.#connecting) return
+    this.#connecting = (async () => {
+      while (!this.#stopped && !this.#client) {
+        await pause(reconnectMs)
+        await this.#connectOnce().catch(() => {})
+      }
+    })().finally(() => {
+      this.#connecting = null
+      void this.#pump()
+    })
+  }
+
+  async #connectOnce(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.#options.databaseUrl,
+      application_name: 'wheelhouse-broker-audit',
+      connectionTimeoutMillis: 3000,
+      keepAlive: true,
+    })
+    client.on('error', () => {
+      if (this.#client === client && !this.#inFlight) this.#disconnect()
+    })
+    await client.connect()
+    if (this.#uncertain.length > 0) {
+      const recorded = await recordedIds(
+        client,
+        this.#uncertain.map((entry) => entry.id),
+      )
+      for (const entry of this.#uncertain) if (recorded.has(entry.id)) settle(entry)
+      this.#queue.unshift(...this.#uncertain.filter((entry) => !recorded.has(entry.id)))
+      this.#uncertain = []
+    }
+    this.#client = client
+    void this.#pump()
+  }
+
+  /** Refuses those who have waited too long; a connection that has not answered for twice that long is given up. */
+  #sweep(): void {
+    const { auditWaitMs } = this.#options.limits
+    const now = performance.now()
+    const late = (entry: Entry) => now - entry.queuedAt > auditWaitMs
+    for (const entry of [...this.#queue, ...this.#uncertain, ...(this.#inFlight?.entries ?? [])]) {
+      if (late(entry)) settle(entry, new AuditUnavailable('The audit log did not answer in time.'))
+    }
+    if (this.#queue.some((entry) => late(entry) && !entry.happened)) {
+      this.#queue = this.#queue.filter((entry) => !late(entry) || entry.happened)
+    }
+    if (this.#inFlight && now - this.#inFlight.since > 2 * auditWaitMs) {
+      // Ending it makes the query fail, and that puts its rows where they belong.
+      void this.#client?.end().catch(() => {})
+    }
+  }
+}
+
+async function appendRows(client: pg.Client, entries: readonly Entry[]): Promise<void> {
+  const rows = `[${entries.map((entry) => entry.json).join(',')}]`
+  await client.query({ name: 'audit_append', text: 'select audit_append($1::jsonb)', values: [rows] })
+}
+
+async function recordedIds(client: pg.Client, ids: readonly string[]): Promise<Set<string>> {
+  const { rows } = await client.query<{ id: string }>('select "id" from "AuditEvent" where "id" = any ($1::uuid[])', [
+    ids,
+  ])
+  return new Set(rows.map((row) => row.id))
+}
+
+/** SQLSTATE classes 22 (data exception) and 23 (integrity constraint): the statement is at fault, not the connection. */
+function isDataError(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && /^2[23]/.test(error.code ?? '')
+}
+
+function settle(entry: Entry, error?: Error): void {
+  entry.settle?.(error)
+  entry.settle = null
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -1,0 +1,151 @@
+import { auditRow } from '#lib/audit/commands.ts'
+import { anonymous } from '#lib/auth/ctx.ts'
+import { digestOf } from '#lib/core/canonical-json.ts'
+import type { AgentFacts, Caller, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+
+// The broker's rows of the audit log. Arguments are recorded as a digest, never as they are.
+
+/** As `audit_append` takes it. */
+export type AuditRow = ReturnType<typeof auditRow>
+
+export type CallOutcome = 'ok' | 'tool_error' | 'upstream_error' | 'aborted'
+
+/** What a call is recorded with, from its decision to its end. */
+export type CallRecord = {
+  agent: AgentFacts
+  caller: Caller
+  tool: ToolFacts
+  argumentsDigest: string
+}
+
+export function intendedRow(record: CallRecord, now: Date): AuditRow {
+  const { tool, argumentsDigest } = record
+  const detail = { argumentsDigest, class: tool.class }
+  return auditRow({ actor: actorOf(record.agent), now }, { event: 'mcp.call_intended', ...subjectOf(record), detail })
+}
+
+export function finishedRow(
+  record: CallRecord,
+  end: { outcome: CallOutcome; ms: number; denial: Denial | null; now: Date },
+): AuditRow {
+  const { tool, argumentsDigest } = record
+  const detail = { argumentsDigest, class: tool.class, outcome: end.outcome, ms: Math.round(end.ms) }
+  return auditRow(
+    { actor: actorOf(record.agent), now: end.now },
+    {
+      event: 'mcp.call_allowed',
+      ...subjectOf(record),
+      decision: 'allow',
+      ...(end.denial ? { rule: end.denial.rule } : {}),
+      detail,
+    },
+  )
+}
+
+export function deniedRow(
+  call: ToolCall,
+  denial: Denial,
+  facts: { agent: AgentFacts | undefined; tool: ToolFacts | undefined; arguments: unknown; now: Date },
+): AuditRow {
+  const { agent, tool, now } = facts
+  const name = auditText(call.tool)
+  return auditRow(
+    { actor: agent ? actorOf(agent) : agentById(call.caller.agentId), now },
+    {
+      event: 'mcp.call_denied',
+      subject: { kind: 'tool', id: `${call.serverId}/${name}`, name },
+      agentId: call.caller.agentId,
+      ...(agent ? { teamId: agent.teamId } : {}),
+      serverId: call.serverId,
+      tool: name,
+      ...(call.caller.runId ? { runId: call.caller.runId } : {}),
+      decision: 'deny',
+      rule: denial.rule,
+      detail: {
+        argumentsDigest: facts.arguments === undefined ? null : digestOf(facts.arguments),
+        class: tool?.class ?? null,
+        message: auditText(denial.message, 1000),
+      },
+    },
+  )
+}
+
+export function listedRow(
+  caller: Caller,
+  listing: { agent: AgentFacts; serverId: string; listed: number; hidden: number; now: Date },
+): AuditRow {
+  const { agent, serverId, listed, hidden, now } = listing
+  return auditRow(
+    { actor: actorOf(agent), now },
+    {
+      event: 'mcp.tools_listed',
+      subject: { kind: 'server', id: serverId, name: serverId },
+      agentId: agent.id,
+      teamId: agent.teamId,
+      serverId,
+      ...(caller.runId ? { runId: caller.runId } : {}),
+      detail: { listed, hidden },
+    },
+  )
+}
+
+/** A caller whose token is good and who may not speak to the broker all the same. */
+export function callerRefusedRow(
+  caller: Caller,
+  denial: Denial,
+  facts: { agent: AgentFacts | undefined; serverId: string; now: Date },
+): AuditRow {
+  const { agent, serverId, now } = facts
+  return auditRow(
+    { actor: agent ? actorOf(agent) : agentById(caller.agentId), now },
+    {
+      event: 'mcp.caller_refused',
+      subject: { kind: 'agent', id: caller.agentId, name: agent?.name ?? caller.agentId },
+      agentId: caller.agentId,
+      ...(agent ? { teamId: agent.teamId } : {}),
+      serverId: auditText(serverId),
+      decision: 'deny',
+      rule: denial.rule,
+      detail: { reason: auditText(denial.message, 1000), count: 1 },
+    },
+  )
+}
+
+/** Callers nobody knows, counted together. */
+export function strangersRefusedRow(denial: Denial, count: number, address: string, now: Date): AuditRow {
+  return auditRow(
+    { actor: anonymous, now },
+    {
+      event: 'mcp.caller_refused',
+      subject: { kind: 'address', id: address, name: address },
+      decision: 'deny',
+      rule: denial.rule,
+      detail: { reason: auditText(denial.message, 1000), count },
+    },
+  )
+}
+
+/** Text of a caller as PostgreSQL's jsonb takes it: no NUL, no lone surrogate, not endless. */
+export function auditText(text: string, lengthMax = 200): string {
+  return text.slice(0, lengthMax).replaceAll('\0', '\uFFFD').toWellFormed()
+}
+
+function subjectOf({ agent, caller, tool }: CallRecord) {
+  return {
+    subject: { kind: 'tool', id: `${tool.serverId}/${tool.name}`, name: tool.name },
+    agentId: agent.id,
+    teamId: agent.teamId,
+    serverId: tool.serverId,
+    tool: tool.name,
+    ...(caller.runId ? { runId: caller.runId } : {}),
+  }
+}
+
+function actorOf(agent: AgentFacts) {
+  return { kind: 'agent', id: agent.id, name: agent.name } as const
+}
+
+function agentById(id: string) {
+  return { kind: 'agent', id, name: id } as const
+}

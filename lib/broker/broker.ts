@@ -1,0 +1,127 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import { hostname } from 'node:os'
+import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
+import type { BrokerConfig } from '#lib/config/broker.ts'
+import { createSecretBox } from '#lib/core/secret-box.ts'
+import type { Db } from '#lib/db/client.ts'
+import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
+import type { Log } from '#lib/log/log.ts'
+import { GroupCommit } from './audit/group-commit.ts'
+import { StrangerLog } from './audit/strangers.ts'
+import { Discovery } from './discovery.ts'
+import { createSdkEndpoint } from './endpoint/sdk.ts'
+import { createEndpoint } from './endpoint/server.ts'
+import { TokenVerifier } from './endpoint/tokens.ts'
+import { InFlight } from './in-flight.ts'
+import { type Limits, standardLimits } from './limits.ts'
+import { BrokerMetrics } from './metrics.ts'
+import { StopWatch } from './stop-watch.ts'
+import { UpstreamPool } from './upstream/pool.ts'
+import { ViewKeeper } from './view/keeper.ts'
+
+export type BrokerOptions = {
+  config: BrokerConfig
+  db: Db
+  policies: PolicySet
+  log: Log
+  now?: () => Date
+  limits?: Partial<Limits>
+}
+
+/** One broker: put together here, begun by `start`, ended by `stop` (what is under way ends by itself) or `abort` (at once). */
+export class Broker {
+  readonly discovery: Discovery
+  readonly keeper: ViewKeeper
+  readonly #options: BrokerOptions
+  readonly #audit: GroupCommit
+  readonly #strangers: StrangerLog
+  readonly #upstreams: UpstreamPool
+  readonly #inFlight = new InFlight()
+  readonly #stopWatch: StopWatch
+  readonly #sdk: ReturnType<typeof createSdkEndpoint>
+  readonly #server: Server
+  #draining = false
+
+  constructor(options: BrokerOptions) {
+    this.#options = options
+    const { config, db, log, policies } = options
+    const now = options.now ?? (() => new Date())
+    const limits = { ...standardLimits, ...options.limits }
+    const ctx = (): Ctx => ({ db, actor: systemActor('broker'), now: now() })
+    const { databaseUrl, brokerUrl, url: portalUrl } = config
+    const instance = `${hostname()}:${config.port}`
+
+    this.#stopWatch = new StopWatch({ inFlight: this.#inFlight, ctx, instance, log })
+    this.keeper = new ViewKeeper({ databaseUrl, policies, log, onReload: (view) => this.#stopWatch.enforce(view) })
+    const metrics = new BrokerMetrics({
+      inFlight: () => this.#inFlight.size,
+      viewAgeSeconds: () => this.keeper.ageMs() / 1000,
+      auditWaiting: () => this.#audit.waiting,
+    })
+    this.#audit = new GroupCommit({ databaseUrl, log, limits, onBatch: (rows) => metrics.batch(rows) })
+    this.#strangers = new StrangerLog({
+      append: (row) => void this.#audit.append(row, { happened: false }).catch(() => {}),
+      now,
+    })
+    this.#upstreams = new UpstreamPool({ secretBox: createSecretBox(config.encryptionKey), limits })
+    const { view } = this.keeper
+    this.discovery = new Discovery({ view, upstreams: this.#upstreams, ctx, log })
+    this.#sdk = createSdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))
+    this.#server = createEndpoint({
+      pipeline: {
+        view,
+        audit: this.#audit,
+        upstreams: this.#upstreams,
+        inFlight: this.#inFlight,
+        metrics,
+        limits,
+        portalUrl,
+        now,
+      },
+      keeper: this.keeper,
+      tokens: new TokenVerifier({ issuer: portalUrl, audience: `${brokerUrl}/mcp`, keys: view.keys }),
+      strangers: this.#strangers,
+      sdk: this.#sdk,
+      addresses: { brokerUrl, portalUrl },
+      isDraining: () => this.#draining,
+      unready: () => [
+        ...(this.#draining ? ['draining'] : []),
+        ...(this.keeper.ageMs() > limits.viewAgeMsMax ? ['view_stale'] : []),
+        ...(this.#audit.available ? [] : ['audit_unavailable']),
+      ],
+      log,
+    })
+  }
+
+  async start(): Promise<void> {
+    const { host, port } = this.#options.config
+    await Promise.all([this.keeper.start(), this.#audit.start()])
+    this.#server.listen({ host, port })
+    await once(this.#server, 'listening')
+    this.discovery.start()
+  }
+
+  /** Takes nothing new, lets what is under way end and be recorded, then closes everything. */
+  async stop(): Promise<void> {
+    this.#draining = true
+    const closed = once(this.#server, 'close')
+    await this.discovery.stop()
+    await this.#sdk.close()
+    this.#server.close()
+    this.#server.closeIdleConnections()
+    const idle = setInterval(() => this.#server.closeIdleConnections(), 50)
+    await closed
+    clearInterval(idle)
+    this.#strangers.flush()
+    await this.keeper.stop()
+    await this.#stopWatch.settled()
+    await this.#audit.stop()
+    await this.#upstreams.destroy()
+  }
+
+  /** Ends what is under way; each call is still answered and recorded. */
+  abort(): void {
+    this.#inFlight.abortAll({ rule: 'draining', message: 'This broker is being stopped.' })
+  }
+}

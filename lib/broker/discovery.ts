@@ -1,0 +1,94 @@
+import type { Ctx } from '#lib/auth/ctx.ts'
+import type { Log } from '#lib/log/log.ts'
+import { recordServerTools } from '#lib/registry/commands.ts'
+import { recordServerToolsInput } from '#lib/registry/schema.ts'
+import type { UpstreamPool } from './upstream/pool.ts'
+import type { BrokeredServer, BrokerView } from './view/view.ts'
+
+const everyMs = 60_000
+/** A server that did not answer, and one that is new, is asked again this soon. */
+const retryMs = 3000
+const listMs = 15_000
+const pagesMax = 100
+
+/**
+ * Looks every minute at what each upstream offers: new tools wait for review (those of demo servers, which ship with the product, are
+ * approved), changed ones are quarantined, missing ones are marked as removed. A server that does not answer keeps what is known of it.
+ */
+export class Discovery {
+  readonly #parts: { view: BrokerView; upstreams: UpstreamPool; ctx: () => Ctx; log: Log }
+  #timer: NodeJS.Timeout | undefined
+  #running: Promise<void> = Promise.resolve()
+  readonly #dueAt = new Map<string, number>()
+  readonly #stopping = new AbortController()
+
+  constructor(parts: { view: BrokerView; upstreams: UpstreamPool; ctx: () => Ctx; log: Log }) {
+    this.#parts = parts
+  }
+
+  start(): void {
+    const round = (): void => {
+      this.#running = this.#running.then(() => this.discoverDue())
+    }
+    round()
+    this.#timer = setInterval(round, retryMs)
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  /** Asks every server whose minute is over; one that fails is due again soon, and does not hold up the others. */
+  async discoverDue(): Promise<void> {
+    const now = performance.now()
+    const due = [...this.#parts.view.servers.values()].filter(
+      (server) => server.enabled && (this.#dueAt.get(server.id) ?? 0) <= now,
+    )
+    await Promise.all(
+      due.map(async (server) => {
+        this.#dueAt.set(server.id, now + everyMs)
+        try {
+          await this.discover(server)
+        } catch (error) {
+          this.#dueAt.set(server.id, performance.now() + retryMs)
+          if (this.#stopping.signal.aborted) return
+          this.#parts.log.info(
+            { server: server.id, reason: String(error) },
+            'the tools of a server could not be listed',
+          )
+        }
+      }),
+    )
+  }
+
+  /** Rejects when the server does not answer or lists what is no tool. */
+  async discover(server: BrokeredServer): Promise<{ added: string[]; changed: string[]; removed: string[] }> {
+    const tools = await this.#listTools(server)
+    // Parsed for its shape; recorded as the server says it, since agents are shown that.
+    recordServerToolsInput.shape.tools.parse(tools)
+    return recordServerTools(this.#parts.ctx(), {
+      serverId: server.id,
+      tools: tools as Parameters<typeof recordServerTools>[1]['tools'],
+      newToolState: server.demo ? 'approved' : 'quarantined',
+    })
+  }
+
+  async #listTools(server: BrokeredServer): Promise<unknown[]> {
+    const connection = this.#parts.upstreams.connectionTo(server)
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(listMs)])
+    const tools: unknown[] = []
+    let cursor: unknown
+    for (let page = 0; page < pagesMax; page += 1) {
+      const params = cursor === undefined ? {} : { cursor }
+      const reply = await connection.request({ method: 'tools/list', params, signal })
+      if (!reply.ok) throw new Error(`tools/list: ${reply.error.message}`)
+      if (!Array.isArray(reply.result['tools'])) throw new Error('tools/list: no tools in the result')
+      tools.push(...(reply.result['tools'] as unknown[]))
+      cursor = reply.result['nextCursor']
+      if (cursor === undefined || cursor === null) return tools
+    }
+    throw new Error(`tools/list: more than ${pagesMax} pages`)
+  }
+}

@@ -1,0 +1,160 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { McpHttpHandler } from '@modelcontextprotocol/server'
+import { decideCaller } from '#lib/guardrails/rules/decide.ts'
+import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+import { AuditUnavailable } from '../audit/group-commit.ts'
+import { callerRefusedRow } from '../audit/records.ts'
+import type { StrangerLog } from '../audit/strangers.ts'
+import { callTool, listTools, type PipelineParts } from '../pipeline.ts'
+import type { ViewKeeper } from '../view/keeper.ts'
+import { type Answer, errorAnswer, type RpcId, refusedAnswer } from '../wire.ts'
+import { BodyTooLarge, bearerToken, readBody, send, singleHeader } from './http-messages.ts'
+import { challenge, type ResourceAddresses } from './challenge.ts'
+import { isBrokered, readRequest } from './protocol.ts'
+import { answerWithSdk } from './sdk.ts'
+import type { TokenVerifier } from './tokens.ts'
+
+export type McpEndpointParts = {
+  pipeline: PipelineParts
+  keeper: ViewKeeper
+  tokens: TokenVerifier
+  strangers: StrangerLog
+  sdk: McpHttpHandler
+  addresses: ResourceAddresses
+  isDraining: () => boolean
+}
+
+type Admitted = { caller: Caller; agent: AgentFacts }
+
+/** `/mcp/{server}`: who calls, whether they may speak at all, what they say, and then the way of a call. */
+export async function answerMcp(
+  parts: McpEndpointParts,
+  exchange: { request: IncomingMessage; response: ServerResponse; serverId: string; gone: AbortSignal },
+): Promise<void> {
+  const { request, response, serverId, gone } = exchange
+  const admitted = await admit(parts, request, serverId)
+  if ('status' in admitted) return send(response, admitted)
+  if (request.method !== 'POST') return answerRest(parts, exchange, { text: null, body: undefined })
+  if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
+    return send(response, errorAnswer(415, null, { code: -32000, message: 'Send application/json.' }))
+  }
+  let text: string
+  try {
+    text = await readBody(request, parts.pipeline.limits.requestBytesMax)
+  } catch (error) {
+    if (!(error instanceof BodyTooLarge)) throw error
+    return send(response, refused(parts, 413, { rule: 'request_too_large', message: error.message }))
+  }
+  const body = parseJson(text)
+  if (body === undefined) {
+    return send(
+      response,
+      errorAnswer(400, null, { code: -32700, message: 'Parse error: the request body is not valid JSON' }),
+    )
+  }
+  if (!isBrokered(body)) return answerRest(parts, exchange, { text, body })
+  const rpc = readRequest(body, {
+    version: singleHeader(request, 'mcp-protocol-version'),
+    method: singleHeader(request, 'mcp-method'),
+    name: singleHeader(request, 'mcp-name'),
+  })
+  if (!rpc.ok) return send(response, rpc.error)
+  const { era, id, method, params } = rpc.value
+  // Before 2026-07-28 a lost connection is no cancellation: what was begun is brought to its end and recorded.
+  const agentRequest = {
+    ...admitted,
+    era,
+    id,
+    params,
+    serverId,
+    gone: era === 'modern' ? gone : new AbortController().signal,
+  }
+  const answer =
+    method === 'tools/call' ? callTool(parts.pipeline, agentRequest) : listTools(parts.pipeline, agentRequest)
+  return send(response, await answer)
+}
+
+async function answerRest(
+  parts: McpEndpointParts,
+  { request, response, gone }: { request: IncomingMessage; response: ServerResponse; gone: AbortSignal },
+  { text, body }: { text: string | null; body: unknown },
+): Promise<void> {
+  const url = parts.addresses.brokerUrl + (request.url ?? '')
+  const { method = 'GET', headers } = request
+  return answerWithSdk(parts.sdk, { url, method, headers, text, body, gone }, response)
+}
+
+/** Who calls, or the answer that refuses them. */
+async function admit(parts: McpEndpointParts, request: IncomingMessage, serverId: string): Promise<Admitted | Answer> {
+  const startedAt = performance.now()
+  if (parts.isDraining()) return refused(parts, 503, { rule: 'draining', message: 'This broker is being stopped.' })
+  if (parts.keeper.ageMs() > parts.pipeline.limits.viewAgeMsMax) {
+    return refused(parts, 503, { rule: 'view_stale', message: 'The registry could not be read for too long.' })
+  }
+  const token = bearerToken(request)
+  if (token === null)
+    return refuseStranger(parts, request, { rule: 'token_missing', message: 'No bearer token was sent.' })
+  const { now } = parts.pipeline
+  let verified = await parts.tokens.verify(token, now())
+  if (!verified.ok && parts.tokens.isKeyUnknown(token)) {
+    await parts.keeper.refreshSoon()
+    verified = await parts.tokens.verify(token, now())
+  }
+  if (!verified.ok) return refuseStranger(parts, request, verified.error)
+  const caller = verified.value
+  let decision = decideCaller(caller, parts.keeper.view)
+  // A run that began just now may not be in the view yet, nor an agent that was resumed.
+  if (!decision.ok && decision.error.rule !== 'killed') {
+    await parts.keeper.refreshSoon()
+    decision = decideCaller(caller, parts.keeper.view)
+  }
+  parts.pipeline.metrics.took('auth', startedAt)
+  if (!decision.ok) return refuseCaller(parts, { status: 403, caller, serverId, denial: decision.error })
+  if (!parts.keeper.view.servers.has(serverId)) {
+    const denial: Denial = { rule: 'server_unknown', message: 'No server of this id is registered.' }
+    return refuseCaller(parts, { status: 404, caller, serverId, denial })
+  }
+  return { caller, agent: decision.value.agent }
+}
+
+function refuseStranger(parts: McpEndpointParts, request: IncomingMessage, denial: Denial): Answer {
+  parts.strangers.note(denial, request.socket.remoteAddress ?? 'unknown')
+  const path = new URL(request.url ?? '/', parts.addresses.brokerUrl).pathname
+  const answer = refused(parts, 401, denial)
+  return { ...answer, headers: { 'www-authenticate': challenge(parts.addresses, path, denial) } }
+}
+
+async function refuseCaller(
+  parts: McpEndpointParts,
+  { status, caller, serverId, denial }: { status: number; caller: Caller; serverId: string; denial: Denial },
+): Promise<Answer> {
+  const agent = parts.keeper.view.agents.get(caller.agentId)
+  const row = callerRefusedRow(caller, denial, { agent, serverId, now: parts.pipeline.now() })
+  try {
+    await parts.pipeline.audit.append(row, { happened: false })
+  } catch (error) {
+    if (!(error instanceof AuditUnavailable)) throw error
+    return refused(parts, 503, { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' })
+  }
+  return refused(parts, status, denial, { agentId: caller.agentId, decisionId: String(row['id']) })
+}
+
+function refused(
+  parts: McpEndpointParts,
+  status: number,
+  denial: Denial,
+  pointer: { agentId?: string; decisionId?: string } = {},
+  id: RpcId = null,
+): Answer {
+  parts.pipeline.metrics.refused(denial.rule)
+  return refusedAnswer(status, id, denial, { portalUrl: parts.pipeline.portalUrl, ...pointer })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

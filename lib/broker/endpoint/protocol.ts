@@ -1,0 +1,77 @@
+import { classifyInboundRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
+import { err, ok, type Result } from '#lib/core/result.ts'
+import { decodeHeaderValue } from '../upstream/param-headers.ts'
+import { type Answer, type Era, errorAnswer, type RpcId } from '../wire.ts'
+
+/** The headers of a request that MCP speaks of. */
+export type McpHeaders = { version: string | undefined; method: string | undefined; name: string | undefined }
+
+export type BrokeredMethod = 'tools/call' | 'tools/list'
+export type RpcRequest = { era: Era; id: RpcId; method: BrokeredMethod; params: Record<string, unknown> }
+
+const modernVersions = ['2026-07-28']
+const code = { invalidRequest: -32600, headerMismatch: -32020, unsupportedVersion: -32022 } as const
+
+/** Whether a body is a request the broker answers itself; everything else is the SDK's to answer. */
+export function isBrokered(
+  body: unknown,
+): body is { id: string | number; method: BrokeredMethod; params?: Record<string, unknown> } {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return false
+  const { method, id } = body as { method?: unknown; id?: unknown }
+  return (method === 'tools/call' || method === 'tools/list') && (typeof id === 'string' || typeof id === 'number')
+}
+
+/**
+ * Reads a brokered request in the era it claims. From 2026-07-28 on every request carries its envelope, and the headers that mirror the
+ * body must be there and agree with it (-32020); before, the negotiated version's header must be a known one.
+ */
+export function readRequest(
+  body: { id: string | number; method: BrokeredMethod; params?: Record<string, unknown> },
+  headers: McpHeaders,
+): Result<RpcRequest, Answer> {
+  const outcome = classifyInboundRequest({
+    httpMethod: 'POST',
+    body,
+    ...(headers.version === undefined ? {} : { protocolVersionHeader: headers.version }),
+    ...(headers.method === undefined ? {} : { mcpMethodHeader: headers.method }),
+    ...(headers.name === undefined ? {} : { mcpNameHeader: headers.name }),
+  })
+  const { id, method, params = {} } = body
+  if (outcome.kind === 'reject') {
+    const { code, message, data } = outcome
+    return err(errorAnswer(outcome.httpStatus, id, { code, message, ...(data === undefined ? {} : { data }) }))
+  }
+  if (outcome.kind === 'legacy') {
+    if (headers.version !== undefined && !SUPPORTED_PROTOCOL_VERSIONS.includes(headers.version)) {
+      const message = `The MCP-Protocol-Version ${headers.version} is not supported.`
+      return err(errorAnswer(400, id, { code: code.invalidRequest, message }))
+    }
+    return ok({ era: 'legacy', id, method, params })
+  }
+  const { revision } = outcome.classification
+  if (revision === undefined || !modernVersions.includes(revision)) {
+    const data = { supported: modernVersions, requested: revision ?? 'unknown' }
+    return err(errorAnswer(400, id, { code: code.unsupportedVersion, message: 'Unsupported protocol version', data }))
+  }
+  const mismatch = headerMismatch({ method, params }, headers)
+  if (mismatch) return err(errorAnswer(400, id, { code: code.headerMismatch, ...mismatch }))
+  return ok({ era: 'modern', id, method, params })
+}
+
+function headerMismatch(
+  { method, params }: { method: BrokeredMethod; params: Record<string, unknown> },
+  headers: McpHeaders,
+): { message: string; data: { mismatch: { header: string; body: string } } } | null {
+  const disagree = (header: string, body: string) => ({
+    message: `Bad Request: the request headers and body disagree: ${body}`,
+    data: { mismatch: { header, body } },
+  })
+  if (headers.version === undefined) return disagree('(missing)', 'the required MCP-Protocol-Version header is absent')
+  if (headers.method === undefined) return disagree('(missing)', 'the required Mcp-Method header is absent')
+  const { name } = params
+  if (method !== 'tools/call' || typeof name !== 'string') return null
+  if (headers.name === undefined) return disagree('(missing)', 'the required Mcp-Name header is absent')
+  const decoded = decodeHeaderValue(headers.name.trim())
+  if (decoded === name) return null
+  return disagree(headers.name, `the body carries params.name="${name}" and the Mcp-Name header another value`)
+}

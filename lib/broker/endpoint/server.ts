@@ -1,0 +1,72 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Log } from '#lib/log/log.ts'
+import { errorAnswer } from '../wire.ts'
+import { metadataPath, resourceMetadata } from './challenge.ts'
+import { send } from './http-messages.ts'
+import { answerMcp, type McpEndpointParts } from './mcp.ts'
+
+export type EndpointParts = McpEndpointParts & {
+  log: Log
+  /** Why the broker is not ready; empty when it is. */
+  unready: () => string[]
+}
+
+/** The broker's HTTP server: MCP below `/mcp/`, the metadata of protected resources, health, readiness and metrics. */
+export function createEndpoint(parts: EndpointParts): Server {
+  const server = createServer((request, response) => {
+    answer(parts, request, response).catch((error: unknown) => {
+      parts.log.error({ err: error, method: request.method, path: pathOf(request) }, 'a request failed')
+      send(response, errorAnswer(500, null, { code: -32603, message: 'Internal error' }))
+      if (!response.writableEnded) response.destroy()
+    })
+  })
+  server.headersTimeout = 10_000
+  server.requestTimeout = 60_000
+  server.keepAliveTimeout = 65_000
+  return server
+}
+
+async function answer(parts: EndpointParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const path = pathOf(request)
+  if (path.startsWith('/mcp/')) {
+    const serverId = /^\/mcp\/([a-z0-9-]{1,63})$/.exec(path)?.[1]
+    if (!serverId) return notFound(response)
+    // Browsers have no business here, and a page that rebinds its name to this address is one (DNS rebinding).
+    if (request.headers.origin !== undefined && request.headers.origin !== parts.addresses.portalUrl) {
+      return send(response, errorAnswer(403, null, { code: -32000, message: 'Requests of browsers are refused.' }))
+    }
+    const gone = new AbortController()
+    response.once('close', () => {
+      if (!response.writableEnded) gone.abort()
+    })
+    return answerMcp(parts, { request, response, serverId, gone: gone.signal })
+  }
+  if (request.method !== 'GET' && request.method !== 'HEAD') return notFound(response)
+  if (path === '/healthz') return json(response, 200, { status: 'ok' })
+  if (path === '/readyz') {
+    const reasons = parts.unready()
+    return json(response, reasons.length > 0 ? 503 : 200, { status: reasons.length > 0 ? 'unready' : 'ready', reasons })
+  }
+  if (path === '/metrics') {
+    const { registry } = parts.pipeline.metrics
+    response.writeHead(200, { 'content-type': registry.contentType }).end(await registry.metrics())
+    return
+  }
+  const resource = path.startsWith(metadataPath) ? path.slice(metadataPath.length) || '/mcp' : null
+  if (resource !== null && /^\/mcp(\/[a-z0-9-]{1,63})?$/.test(resource)) {
+    return json(response, 200, resourceMetadata(parts.addresses, resource))
+  }
+  return notFound(response)
+}
+
+function json(response: ServerResponse, status: number, body: Record<string, unknown>): void {
+  send(response, { status, body: JSON.stringify(body) })
+}
+
+function notFound(response: ServerResponse): void {
+  json(response, 404, { error: 'not_found' })
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (request.url ?? '/').split('?')[0]!
+}

@@ -1,0 +1,239 @@
+// The way of a call. What may happen here and what may not: it reads memory only (the view of the registry, never the database), and
+// it waits for three things at most: the intent of a change to be durable, the upstream, and the record of the end to be durable.
+// Nothing leaves before its record is durable, and whatever fails refuses.
+import { digestOf } from '#lib/core/canonical-json.ts'
+import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
+import type { AgentFacts, Caller, ToolCall } from '#lib/guardrails/rules/facts.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+import { AuditUnavailable, type GroupCommit } from './audit/group-commit.ts'
+import { type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow, listedRow } from './audit/records.ts'
+import { CallEnded, type InFlight } from './in-flight.ts'
+import type { Limits } from './limits.ts'
+import type { BrokerMetrics } from './metrics.ts'
+import { type RpcReply, UpstreamFailure } from './upstream/http.ts'
+import type { UpstreamPool } from './upstream/pool.ts'
+import type { BrokeredServer, BrokeredTool, BrokerView } from './view/view.ts'
+import {
+  type Answer,
+  deniedCallAnswer,
+  type Era,
+  errorAnswer,
+  type Pointer,
+  refusedAnswer,
+  resultAnswer,
+  type RpcId,
+} from './wire.ts'
+
+export type PipelineParts = {
+  view: BrokerView
+  audit: GroupCommit
+  upstreams: UpstreamPool
+  inFlight: InFlight
+  metrics: BrokerMetrics
+  limits: Limits
+  portalUrl: string
+  now: () => Date
+}
+
+/** One request of an agent whose token is verified and who may speak to the broker. */
+export type AgentRequest = {
+  era: Era
+  id: RpcId
+  params: Record<string, unknown>
+  caller: Caller
+  agent: AgentFacts
+  serverId: string
+  /** Aborted when the agent goes away. */
+  gone: AbortSignal
+}
+
+type End = { outcome: CallOutcome; reply: RpcReply | null; denial: Denial | null }
+
+const invalidParamsCode = -32602
+const auditDenial: Denial = { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' }
+
+export async function callTool(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
+  const startedAt = performance.now()
+  const { name, arguments: given } = request.params
+  if (typeof name !== 'string' || (given !== undefined && !isRecord(given))) {
+    const message = 'tools/call needs the name of a tool and, if any, its arguments as an object.'
+    return errorAnswer(200, request.id, { code: invalidParamsCode, message })
+  }
+  if (!parts.audit.available) return refuse(parts, request, auditDenial)
+  const call: ToolCall = { caller: request.caller, serverId: request.serverId, tool: name }
+  const decision = decide(call, parts.view, parts.now())
+  parts.metrics.took('decide', startedAt)
+  if (!decision.ok) return deny(parts, request, { call, denial: decision.error })
+  const answer = await carryOut(parts, request, { call, allowed: decision.value })
+  parts.metrics.took('total', startedAt)
+  return answer
+}
+
+/** Shows what the agent may call, and nothing else: the same decision as for calling. */
+export async function listTools(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
+  const { caller, agent, serverId, era } = request
+  const now = parts.now()
+  const known = [...(parts.view.servers.get(serverId)?.tools.values() ?? [])]
+  const listed = known.filter((tool) => decide({ caller, serverId, tool: tool.name }, parts.view, now).ok)
+  const row = listedRow(caller, { agent, serverId, listed: listed.length, hidden: known.length - listed.length, now })
+  if (!(await recorded(parts, row, { happened: false }))) return refuse(parts, request, auditDenial)
+  const tools = listed.map((tool) => definitionFor(era, tool))
+  return resultAnswer(era, request.id, era === 'modern' ? { tools, ttlMs: 0, cacheScope: 'private' } : { tools })
+}
+
+async function carryOut(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { call, allowed }: { call: ToolCall; allowed: Allowed },
+): Promise<Answer> {
+  const { agent, tool } = allowed
+  const record: CallRecord = {
+    agent,
+    caller: call.caller,
+    tool,
+    argumentsDigest: digestOf(request.params['arguments'] ?? {}),
+  }
+  const changes = tool.class !== 'read'
+  // In flight before its intent is recorded, so that a stop that comes in between still finds it.
+  const running = parts.inFlight.begin(call, {
+    teamId: agent.teamId,
+    deadlineMs: parts.limits.callDeadlineMs,
+    gone: request.gone,
+  })
+  try {
+    if (changes && !(await recorded(parts, intendedRow(record, parts.now()), { happened: false }))) {
+      return refuse(parts, request, auditDenial)
+    }
+    const sentAt = performance.now()
+    let end = await forward(parts, request, { tool: tool as BrokeredTool, signal: running.signal })
+    parts.metrics.took('upstream', sentAt)
+    const row = finishedRow(record, {
+      outcome: end.outcome,
+      ms: performance.now() - sentAt,
+      denial: end.denial,
+      now: parts.now(),
+    })
+    const durable = await recorded(parts, row, { happened: true })
+    const labels = { server: tool.serverId, class: tool.class, decision: 'allow' } as const
+    parts.metrics.called({ ...labels, outcome: durable ? end.outcome : 'audit_unavailable' })
+    if (!durable) return refuse(parts, request, afterTheFact(changes), changes ? 200 : 503)
+    // Stopped while its record was being written: then the answer stays here as well.
+    if (isStopped(running.signal)) end = endOf(running.signal.reason as CallEnded)
+    return answerOf(parts, request, end, String(row['id']))
+  } finally {
+    running.end()
+  }
+}
+
+async function forward(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { tool, signal }: { tool: BrokeredTool; signal: AbortSignal },
+): Promise<End> {
+  try {
+    signal.throwIfAborted()
+    const server = parts.view.servers.get(tool.serverId) as BrokeredServer
+    const reply = await parts.upstreams.connectionTo(server).request({
+      method: 'tools/call',
+      params: request.params,
+      tool: { name: tool.name, inputSchema: tool.definition['inputSchema'] },
+      signal,
+    })
+    if (!reply.ok) return { outcome: 'upstream_error', reply, denial: null }
+    return { outcome: reply.result['isError'] === true ? 'tool_error' : 'ok', reply, denial: null }
+  } catch (error) {
+    if (signal.reason instanceof CallEnded) return endOf(signal.reason)
+    if (!(error instanceof UpstreamFailure)) throw error
+    const rule = error.kind === 'too_large' ? 'result_too_large' : 'upstream_unavailable'
+    const denial: Denial = {
+      rule,
+      message: `The server ${tool.serverId} did not carry out ${tool.name}: ${error.message}.`,
+    }
+    return { outcome: 'upstream_error', reply: null, denial }
+  }
+}
+
+function endOf(ended: CallEnded): End {
+  const outcome = ended.denial?.rule === 'upstream_deadline' ? 'upstream_error' : 'aborted'
+  return { outcome, reply: null, denial: ended.denial }
+}
+
+/** Ended by a rule, not by its deadline or by the agent. */
+function isStopped({ reason }: AbortSignal): boolean {
+  return reason instanceof CallEnded && reason.denial !== null && reason.denial.rule !== 'upstream_deadline'
+}
+
+function answerOf(parts: PipelineParts, request: AgentRequest, end: End, decisionId: string): Answer {
+  const { era, id } = request
+  if (end.reply?.ok) return resultAnswer(era, id, end.reply.result)
+  if (end.reply) return errorAnswer(200, id, end.reply.error)
+  // Nobody is there to read the answer of a caller who went away.
+  const denial = end.denial ?? {
+    rule: 'upstream_unavailable' as const,
+    message: 'The call was cancelled by its caller.',
+  }
+  return deniedCallAnswer(era, id, denial, pointerOf(parts, request, decisionId))
+}
+
+async function deny(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { call, denial }: { call: ToolCall; denial: Denial },
+): Promise<Answer> {
+  const tool = parts.view.servers.get(call.serverId)?.tools.get(call.tool)
+  const facts = { agent: request.agent, tool, arguments: request.params['arguments'], now: parts.now() }
+  const row = deniedRow(call, denial, facts)
+  parts.metrics.called({
+    server: call.serverId,
+    class: tool?.class ?? 'unknown',
+    decision: 'deny',
+    outcome: denial.rule,
+  })
+  if (!(await recorded(parts, row, { happened: false }))) return refuse(parts, request, auditDenial)
+  return deniedCallAnswer(request.era, request.id, denial, pointerOf(parts, request, String(row['id'])))
+}
+
+function refuse(parts: PipelineParts, request: AgentRequest, denial: Denial, status = 503): Answer {
+  parts.metrics.refused(denial.rule)
+  return refusedAnswer(status, request.id, denial, pointerOf(parts, request))
+}
+
+/** Whether the row became durable in time. */
+async function recorded(
+  parts: PipelineParts,
+  row: Parameters<GroupCommit['append']>[0],
+  options: { happened: boolean },
+): Promise<boolean> {
+  const startedAt = performance.now()
+  try {
+    await parts.audit.append(row, options)
+    return true
+  } catch (error) {
+    if (error instanceof AuditUnavailable) return false
+    throw error
+  } finally {
+    parts.metrics.took('audit', startedAt)
+  }
+}
+
+function afterTheFact(changes: boolean): Denial {
+  if (!changes) return auditDenial
+  const message =
+    'The call was sent to the server, but its end could not be recorded in time. It may have been carried out.'
+  return { rule: 'audit_unavailable', message }
+}
+
+function definitionFor(era: Era, tool: BrokeredTool): Record<string, unknown> {
+  if (era === 'legacy' || !('execution' in tool.definition)) return tool.definition
+  const { execution: _, ...rest } = tool.definition
+  return rest
+}
+
+function pointerOf(parts: PipelineParts, request: AgentRequest, decisionId?: string): Pointer {
+  const { agent, serverId } = request
+  return { portalUrl: parts.portalUrl, agentId: agent.id, serverId, ...(decisionId ? { decisionId } : {}) }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

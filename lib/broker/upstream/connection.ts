@@ -1,0 +1,161 @@
+import { Pool } from 'undici'
+import type { Limits } from '../limits.ts'
+import { brokerInfo } from '../wire.ts'
+import type { UpstreamHeader } from './credential.ts'
+import { shakeHands, type Handshake } from './handshake.ts'
+import { postNotification, postRequest, type RpcReply, UpstreamFailure } from './http.ts'
+import { headerValue, paramHeaders } from './param-headers.ts'
+
+const metaKey = {
+  version: 'io.modelcontextprotocol/protocolVersion',
+  client: 'io.modelcontextprotocol/clientInfo',
+  capabilities: 'io.modelcontextprotocol/clientCapabilities',
+} as const
+const handshakeMs = 10_000
+const cancelMs = 2000
+
+export type UpstreamRequest = {
+  method: 'tools/call' | 'tools/list'
+  params: Record<string, unknown>
+  /** For `Mcp-Name` and `Mcp-Param-*`. */
+  tool?: { name: string; inputSchema: unknown }
+  signal: AbortSignal
+}
+
+/** One upstream: pooled connections, the handshake done once, requests sent as they are. Knows no agent and never sees an agent's token. */
+export class UpstreamConnection {
+  readonly #url: URL
+  readonly #header: UpstreamHeader | null
+  readonly #limits: Limits
+  readonly #pool: Pool
+  #handshake: Promise<Handshake> | null = null
+  #lastId = 0
+
+  constructor(options: { url: string; header: UpstreamHeader | null; limits: Limits }) {
+    this.#url = new URL(options.url)
+    this.#header = options.header
+    this.#limits = options.limits
+    this.#pool = new Pool(this.#url.origin, {
+      connections: 256,
+      pipelining: 1,
+      connect: { timeout: 5000 },
+      // The deadline of each call is its signal; these only clean up after peers that went silent.
+      headersTimeout: options.limits.callDeadlineMs + 5000,
+      bodyTimeout: options.limits.callDeadlineMs + 5000,
+      keepAliveTimeout: 30_000,
+    })
+  }
+
+  /** Sends a request and returns the upstream's own reply, result or error. Rejects with `UpstreamFailure` or the signal's reason. */
+  async request(request: UpstreamRequest): Promise<RpcReply> {
+    const handshake = await this.#ready(request.signal)
+    try {
+      return await this.#post(request, handshake)
+    } catch (error) {
+      // The server has forgotten the session, so it has not looked at the request: it is sent once more in a new one.
+      if (!(error instanceof UpstreamFailure) || error.kind !== 'session_gone') throw error
+      if (this.#handshake && (await this.#handshake) === handshake) this.#handshake = null
+      return await this.#post(request, await this.#ready(request.signal))
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close()
+  }
+
+  async destroy(): Promise<void> {
+    await this.#pool.destroy()
+  }
+
+  /** One handshake for all who wait; a failed one is tried again by the next request. */
+  async #ready(signal: AbortSignal): Promise<Handshake> {
+    if (!this.#handshake) {
+      const handshake = shakeHands({
+        url: this.#url.href,
+        headers: this.#credentialHeaders(),
+        timeoutMs: handshakeMs,
+      }).catch((error: unknown) => {
+        if (this.#handshake === handshake) this.#handshake = null
+        throw new UpstreamFailure('unreachable', `it could not be greeted (${nameOf(error)})`)
+      })
+      this.#handshake = handshake
+    }
+    return await untilAborted(this.#handshake, signal)
+  }
+
+  async #post(request: UpstreamRequest, handshake: Handshake): Promise<RpcReply> {
+    const id = (this.#lastId += 1)
+    const message = { jsonrpc: '2.0', id, method: request.method, params: paramsFor(handshake, request.params) }
+    const post = {
+      pool: this.#pool,
+      path: this.#url.pathname + this.#url.search,
+      headers: this.#headersFor(request, handshake),
+      body: JSON.stringify(message),
+      signal: request.signal,
+      resultBytesMax: this.#limits.resultBytesMax,
+      secret: this.#header?.secret ?? null,
+    }
+    try {
+      return await postRequest(post, id)
+    } catch (error) {
+      // From 2026-07-28 on the closed connection is the cancellation; before, it has to be said.
+      if (request.signal.aborted && handshake.era === 'legacy') this.#cancel(post, id)
+      throw error
+    }
+  }
+
+  #cancel(post: Parameters<typeof postNotification>[0], requestId: number): void {
+    const params = { requestId, reason: 'The broker has ended the call.' }
+    const body = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
+    postNotification({ ...post, body, signal: AbortSignal.timeout(cancelMs) }).catch(() => {})
+  }
+
+  #headersFor({ method, params, tool }: UpstreamRequest, handshake: Handshake): Record<string, string> {
+    const headers: Record<string, string> = {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': handshake.version,
+      ...this.#credentialHeaders(),
+    }
+    if (handshake.sessionId !== null) headers['mcp-session-id'] = handshake.sessionId
+    if (handshake.era === 'legacy') return headers
+    headers['mcp-method'] = method
+    if (!tool) return headers
+    headers['mcp-name'] = headerValue(tool.name)
+    return Object.assign(headers, paramHeaders(tool.inputSchema, params['arguments']))
+  }
+
+  #credentialHeaders(): Record<string, string> {
+    return this.#header ? { [this.#header.name]: this.#header.value } : {}
+  }
+}
+
+/** The agent's own envelope stays here: towards the upstream the client is the broker. */
+function paramsFor(handshake: Handshake, params: Record<string, unknown>): Record<string, unknown> {
+  const { _meta, ...rest } = params
+  const passed = Object.entries((_meta ?? {}) as Record<string, unknown>).filter(
+    ([key]) => !key.startsWith('io.modelcontextprotocol/') && key !== 'progressToken',
+  )
+  const envelope =
+    handshake.era === 'modern'
+      ? { [metaKey.version]: handshake.version, [metaKey.client]: brokerInfo, [metaKey.capabilities]: {} }
+      : {}
+  const meta = { ...Object.fromEntries(passed), ...envelope }
+  return Object.keys(meta).length > 0 ? { ...rest, _meta: meta } : rest
+}
+
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  const { promise, reject } = Promise.withResolvers<never>()
+  const onAbort = () => reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown'
+}

@@ -1,0 +1,32 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { brokerInfo, type Era } from '../wire.ts'
+
+/** How an upstream is spoken to: its revision, and its session where the revision has one. */
+export type Handshake = { era: Era; version: string; sessionId: string | null; instructions: string | null }
+
+/**
+ * Finds out which era an upstream speaks and opens a session where that needs one, with the SDK's client: it is asked `server/discover` first and
+ * `initialize` if it does not know that. Everything after is sent by the connection itself.
+ */
+export async function shakeHands(options: {
+  url: string
+  headers: Record<string, string>
+  timeoutMs: number
+}): Promise<Handshake> {
+  const client = new Client(brokerInfo, { versionNegotiation: { mode: 'auto' } })
+  const transport = new StreamableHTTPClientTransport(new URL(options.url), {
+    requestInit: { headers: options.headers },
+  })
+  try {
+    await client.connect(transport, { timeout: options.timeoutMs })
+    return {
+      era: client.getProtocolEra() === 'modern' ? 'modern' : 'legacy',
+      version: client.getNegotiatedProtocolVersion() ?? '2025-11-25',
+      sessionId: transport.sessionId ?? null,
+      instructions: client.getInstructions() ?? null,
+    }
+  } finally {
+    // Closes our side only: the session at the server stays, and is ours to use.
+    await client.close()
+  }
+}

@@ -1,0 +1,55 @@
+type Declaration = { header: string; path: readonly string[] }
+
+const declared = new WeakMap<object, readonly Declaration[]>()
+
+/**
+ * The `Mcp-Param-*` headers a call needs by the tool's `x-mcp-header` declarations (MCP 2026-07-28): arguments that proxies in front of the
+ * server may read. Only properties reachable through `properties` count.
+ */
+export function paramHeaders(inputSchema: unknown, argumentsOfCall: unknown): Record<string, string> {
+  if (typeof inputSchema !== 'object' || inputSchema === null) return {}
+  let declarations = declared.get(inputSchema)
+  if (!declarations) declared.set(inputSchema, (declarations = findDeclarations(inputSchema, [])))
+  const headers: Record<string, string> = {}
+  for (const { header, path } of declarations) {
+    const value = path.reduce<unknown>((node, key) => (isRecord(node) ? node[key] : undefined), argumentsOfCall)
+    if (typeof value === 'string' || typeof value === 'boolean')
+      headers[`mcp-param-${header}`] = headerValue(String(value))
+    else if (typeof value === 'number' && Number.isFinite(value)) headers[`mcp-param-${header}`] = String(value)
+  }
+  return headers
+}
+
+/** Plain when a header can carry it, else base64 of its UTF-8 between the marks the specification gives. */
+export function headerValue(text: string): string {
+  const plain = /^[\x21-\x7E](?:[\x20-\x7E]*[\x21-\x7E])?$/.test(text) && !text.startsWith('=?base64?')
+  return plain ? text : `=?base64?${Buffer.from(text).toString('base64')}?=`
+}
+
+/** Null for a marked value that is not base64 of UTF-8. */
+export function decodeHeaderValue(value: string): string | null {
+  const encoded = /^=\?base64\?(.*)\?=$/.exec(value)?.[1]
+  if (encoded === undefined) return value
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(encoded)) return null
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(encoded, 'base64'))
+  } catch {
+    return null
+  }
+}
+
+function findDeclarations(schema: object, path: readonly string[]): Declaration[] {
+  const properties = (schema as { properties?: unknown }).properties
+  if (!isRecord(properties)) return []
+  return Object.entries(properties).flatMap(([key, property]) => {
+    if (!isRecord(property)) return []
+    const header = property['x-mcp-header']
+    const own =
+      typeof header === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(header) ? [{ header, path: [...path, key] }] : []
+    return [...own, ...findDeclarations(property, [...path, key])]
+  })
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

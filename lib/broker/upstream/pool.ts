@@ -1,0 +1,49 @@
+import type { SecretBox } from '#lib/core/secret-box.ts'
+import type { Limits } from '../limits.ts'
+import type { BrokeredServer } from '../view/view.ts'
+import { UpstreamConnection } from './connection.ts'
+import { upstreamHeader } from './credential.ts'
+import { UpstreamFailure } from './http.ts'
+
+type Held = { url: string; ciphertext: Uint8Array | null; connection: UpstreamConnection }
+
+/** The connections to all upstreams: one per server, replaced when its address or its credential changes. */
+export class UpstreamPool {
+  readonly #secretBox: SecretBox
+  readonly #limits: Limits
+  readonly #held = new Map<string, Held>()
+
+  constructor(options: { secretBox: SecretBox; limits: Limits }) {
+    this.#secretBox = options.secretBox
+    this.#limits = options.limits
+  }
+
+  connectionTo(server: BrokeredServer): UpstreamConnection {
+    const held = this.#held.get(server.id)
+    const ciphertext = server.credential?.ciphertext ?? null
+    if (held?.url === server.url && isSame(held.ciphertext, ciphertext)) return held.connection
+    // Calls that are under way end over the old connection.
+    void held?.connection.close().catch(() => {})
+    const connection = new UpstreamConnection({ url: server.url, header: this.#headerOf(server), limits: this.#limits })
+    this.#held.set(server.id, { url: server.url, ciphertext, connection })
+    return connection
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all([...this.#held.values()].map((held) => held.connection.destroy()))
+    this.#held.clear()
+  }
+
+  #headerOf(server: BrokeredServer): ReturnType<typeof upstreamHeader> {
+    try {
+      return upstreamHeader(server, this.#secretBox)
+    } catch {
+      throw new UpstreamFailure('refused', "the broker cannot open the server's credential")
+    }
+  }
+}
+
+function isSame(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  if (a === null || b === null) return a === b
+  return Buffer.compare(a, b) === 0
+}

@@ -1,0 +1,149 @@
+import pg from 'pg'
+import { listen, type Listener } from '#lib/db/listen.ts'
+import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
+import type { Log } from '#lib/log/log.ts'
+import { loadAll, loadChanges, pruneChanges } from './load.ts'
+import { BrokerView } from './view.ts'
+
+const pollMs = 1000
+const pruneMs = 10 * 60_000
+/** Nudges come in bursts (every run event is one); between two reloads that nobody waits for lies at least this much. */
+const nudgeMs = 50
+const askMs = 100
+const queryTimeoutMs = 3000
+
+/**
+ * Keeps the view in step with the registry: LISTEN for a nudge, a poll every second as the guarantee, and on demand when a call names
+ * something the view does not have yet. When the database does not answer, the view grows old and says so; it recovers by itself.
+ */
+export class ViewKeeper {
+  readonly view: BrokerView
+  readonly #options: { databaseUrl: string; log: Log; onReload: (view: BrokerView) => void }
+  #client: pg.Client | null = null
+  /** Null: everything has to be read, because there is no connection or nothing was read over it yet. */
+  #xmin: string | null = null
+  #current: Promise<void> | null = null
+  #next: Promise<void> | null = null
+  #nudge: NodeJS.Timeout | undefined
+  #askedAt = Number.NEGATIVE_INFINITY
+  #timers: NodeJS.Timeout[] = []
+  #listener: Promise<Listener | null> = Promise.resolve(null)
+  #stopped = false
+
+  constructor(options: { databaseUrl: string; policies: PolicySet; log: Log; onReload: (view: BrokerView) => void }) {
+    this.#options = options
+    this.view = new BrokerView(options.policies)
+  }
+
+  /** Resolves after the first attempt to read; whether it succeeded, `ageMs` says. */
+  async start(): Promise<void> {
+    await this.refresh()
+    this.#timers.push(setInterval(() => void this.refresh(), pollMs))
+    this.#timers.push(setInterval(() => void this.#prune(), pruneMs))
+    this.#listener = this.#listen()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true
+    for (const timer of this.#timers) clearInterval(timer)
+    clearTimeout(this.#nudge)
+    await (await this.#listener)?.stop()
+    await this.#current
+    await this.#client?.end().catch(() => {})
+  }
+
+  /** How old the snapshot is that the view shows, in milliseconds. */
+  ageMs(): number {
+    return performance.now() - this.view.loadedAt
+  }
+
+  /** Resolves when a reload that began after this call has ended; many callers share one. Never rejects. */
+  refresh(): Promise<void> {
+    if (!this.#current) return this.#begin()
+    this.#next ??= this.#current.then(() => {
+      this.#next = null
+      return this.#begin()
+    })
+    return this.#next
+  }
+
+  /** As `refresh`, for callers who name something unknown: at most ten times a second, so that nobody can keep the database busy. */
+  async refreshSoon(): Promise<void> {
+    const wait = this.#askedAt + askMs - performance.now()
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait))
+    if (performance.now() >= this.#askedAt + askMs) this.#askedAt = performance.now()
+    await this.refresh()
+  }
+
+  #begin(): Promise<void> {
+    const current = this.#reload().finally(() => {
+      if (this.#current === current) this.#current = null
+    })
+    this.#current = current
+    return current
+  }
+
+  async #reload(): Promise<void> {
+    if (this.#stopped) return
+    const startedAt = performance.now()
+    try {
+      const client = (this.#client ??= await this.#connect())
+      this.#xmin =
+        this.#xmin === null ? await loadAll(client, this.view) : await loadChanges(client, this.view, this.#xmin)
+      this.view.loadedAt = startedAt
+      this.#options.onReload(this.view)
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'the registry could not be read')
+      await this.#drop()
+    }
+  }
+
+  async #connect(): Promise<pg.Client> {
+    const client = new pg.Client({
+      connectionString: this.#options.databaseUrl,
+      application_name: 'wheelhouse-broker-view',
+      connectionTimeoutMillis: queryTimeoutMs,
+      query_timeout: queryTimeoutMs,
+    })
+    client.on('error', () => {})
+    await client.connect()
+    return client
+  }
+
+  /** After a lost connection everything is read anew: the database may be another one, or an older state of it. */
+  async #drop(): Promise<void> {
+    const client = this.#client
+    this.#client = null
+    this.#xmin = null
+    await client?.end().catch(() => {})
+  }
+
+  async #listen(): Promise<Listener | null> {
+    while (!this.#stopped) {
+      try {
+        return await listen({
+          databaseUrl: this.#options.databaseUrl,
+          channels: ['wheelhouse_policy', 'wheelhouse_stop', 'wheelhouse_run'],
+          onNotify: (channel) => this.#nudged(channel === 'wheelhouse_stop' ? 0 : nudgeMs),
+          log: this.#options.log,
+        })
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, pollMs))
+      }
+    }
+    return null
+  }
+
+  #nudged(delayMs: number): void {
+    if (delayMs === 0) return void this.refresh()
+    this.#nudge ??= setTimeout(() => {
+      this.#nudge = undefined
+      void this.refresh()
+    }, delayMs)
+  }
+
+  async #prune(): Promise<void> {
+    await this.refresh()
+    if (this.#client) await pruneChanges(this.#client).catch(() => {})
+  }
+}

@@ -1,0 +1,110 @@
+import type { Sql } from './sql.ts'
+
+// What a broker keeps in memory, as SQL. `$1` is null for everything, or the keys that changed.
+
+export type AgentRow = {
+  id: string
+  name: string
+  teamId: string
+  tier: 'low' | 'medium' | 'high'
+  status: 'provisioning' | 'active' | 'suspended' | 'retired'
+  statusReason: string | null
+  currentVersion: number
+  grants: GrantRow[]
+}
+export type GrantRow = {
+  id: string
+  serverId: string
+  class: 'read' | 'write' | 'destructive'
+  toolName: string | null
+  via: string
+  /** ISO 8601 */
+  expiresAt: string | null
+}
+
+/** Grants that expired long ago are left out: then the refusal says `grant_missing`. */
+export const agentsSql: Sql<AgentRow> = {
+  name: 'broker_agents',
+  text: `select a."id", a."name", a."ownerTeamId" as "teamId", a."tier"::text, a."status"::text, a."statusReason", a."currentVersion",
+      coalesce(g."grants", '[]') as "grants"
+    from "Agent" a
+    left join lateral (
+      select json_agg(json_build_object('id', "id", 'serverId', "serverId", 'class', "class", 'toolName', "toolName", 'via', "via",
+          'expiresAt', "expiresAt") order by "createdAt", "id") as "grants"
+      from "Grant"
+      where "agentId" = a."id" and "revokedAt" is null and ("expiresAt" is null or "expiresAt" > now() - interval '90 days')
+    ) g on true
+    where $1::text[] is null or a."id" = any ($1)`,
+}
+
+export type ToolRow = {
+  name: string
+  class: 'read' | 'write' | 'destructive'
+  state: 'approved' | 'quarantined' | 'removed'
+  definition: Record<string, unknown>
+}
+export type ServerRow = {
+  id: string
+  name: string
+  url: string
+  environment: 'development' | 'staging' | 'production'
+  sensitivity: 'public' | 'internal' | 'confidential' | 'restricted'
+  enabled: boolean
+  demo: boolean
+  tools: ToolRow[]
+  credentialKind: string | null
+  headerName: string | null
+  ciphertext: Uint8Array | null
+}
+
+export const serversSql: Sql<ServerRow> = {
+  name: 'broker_servers',
+  text: `select s."id", s."name", s."url", s."environment"::text, s."sensitivity"::text, s."status" = 'active' as "enabled", s."demo",
+      coalesce(t."tools", '[]') as "tools", c."kind" as "credentialKind", c."headerName", c."ciphertext"
+    from "McpServer" s
+    left join "UpstreamCredential" c on c."serverId" = s."id"
+    left join lateral (
+      select json_agg(json_build_object('name', "name", 'class', "class", 'state', "state", 'definition', coalesce("definition",
+          jsonb_strip_nulls(jsonb_build_object('title', "title", 'description', "description", 'annotations', "annotations"))
+            || jsonb_build_object('name', "name", 'inputSchema', "inputSchema"))) order by "name") as "tools"
+      from "McpTool" where "serverId" = s."id"
+    ) t on true
+    where $1::text[] is null or s."id" = any ($1)`,
+}
+
+export type RunRow = { id: string; agentId: string; agentVersion: number; simulated: boolean }
+
+/** Runs that may still call: one that is being stopped may not. */
+export const runsSql: Sql<RunRow> = {
+  name: 'broker_runs',
+  text: `select "id", "agentId", "agentVersion", "simulated" from "Run"
+    where "state" in ('queued', 'running') and ($1::text[] is null or "id" = any ($1::uuid[]))`,
+}
+
+export type KeyRow = { kid: string; publicJwk: { kty?: string; crv?: string; x?: string } }
+
+/** Keys that verify tokens: in use, or retired so recently that tokens of theirs may still be valid (15 minutes). */
+export const keysSql: Sql<KeyRow> = {
+  name: 'broker_keys',
+  text: `select "kid", "publicJwk" from "SigningKey" where "retiredAt" is null or "retiredAt" > now() - interval '16 minutes'`,
+}
+
+export type StopRow = { id: string; scope: string; targetId: string; orderedBy: string; reason: string }
+export type PollRow = {
+  /** Every transaction before this one has ended: what it noted was seen with this snapshot. */
+  xmin: string
+  changes: { kind: string; key: string }[]
+  stops: StopRow[]
+}
+
+/** One round trip a second: the open stop orders, and what changed since the snapshot whose xmin is `$1`. */
+export const pollSql: Sql<PollRow> = {
+  name: 'broker_poll',
+  text: `select pg_snapshot_xmin(pg_current_snapshot())::text as "xmin",
+      coalesce((select json_agg(c) from (select distinct "kind", "key" from "PolicyChange" where "xid" >= $1::bigint) c), '[]') as "changes",
+      coalesce((select json_agg(json_build_object('id', "id", 'scope', "scope", 'targetId', "targetId", 'orderedBy', "orderedByName",
+        'reason', "reason") order by "orderedAt", "id") from "StopOrder" where "releasedAt" is null), '[]') as "stops"`,
+}
+
+/** Brokers that were away longer reload everything. */
+export const pruneChangesSql = `delete from "PolicyChange" where "at" < now() - interval '1 hour'`

@@ -1,0 +1,88 @@
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import type {
+  AgentFacts,
+  PolicyView,
+  RunFacts,
+  ServerFacts,
+  StopFacts,
+  ToolFacts,
+} from '#lib/guardrails/rules/facts.ts'
+import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
+import type { AgentRow, KeyRow, RunRow, ServerRow } from './rows.ts'
+
+/** A tool with its definition as agents are shown it. */
+export type BrokeredTool = ToolFacts & { readonly definition: Record<string, unknown> }
+
+/** A server with where it is and what the broker shows it. The credential stays in here: no decision and no log sees it. */
+export type BrokeredServer = Omit<ServerFacts, 'tools'> & {
+  readonly url: string
+  readonly credential: {
+    readonly kind: string
+    readonly headerName: string | null
+    readonly ciphertext: Uint8Array
+  } | null
+  readonly tools: ReadonlyMap<string, BrokeredTool>
+}
+
+/**
+ * The registry as this broker knows it. Maps are changed in place between two awaits, the facts in them never: so a decision always sees
+ * one state, and what follows from facts can be remembered with them.
+ */
+export class BrokerView implements PolicyView {
+  readonly agents = new Map<string, AgentFacts>()
+  readonly servers = new Map<string, BrokeredServer>()
+  readonly runs = new Map<string, RunFacts>()
+  readonly keys = new Map<string, KeyObject>()
+  stops: readonly StopFacts[] = []
+  readonly policies: PolicySet
+  /** When the snapshot this view shows was taken, in milliseconds of the monotonic clock; -Infinity before the first. */
+  loadedAt = Number.NEGATIVE_INFINITY
+
+  constructor(policies: PolicySet) {
+    this.policies = policies
+  }
+
+  putAgents(rows: readonly AgentRow[]): void {
+    for (const { grants, ...agent } of rows) {
+      this.agents.set(agent.id, {
+        ...agent,
+        grants: grants.map((grant) => ({
+          ...grant,
+          expiresAt: grant.expiresAt === null ? null : new Date(grant.expiresAt),
+        })),
+      })
+    }
+  }
+
+  putServers(rows: readonly ServerRow[]): void {
+    for (const { credentialKind, headerName, ciphertext, tools, ...server } of rows) {
+      const credential = credentialKind && ciphertext ? { kind: credentialKind, headerName, ciphertext } : null
+      const brokered = tools.map((tool) => ({ ...tool, serverId: server.id }))
+      this.servers.set(server.id, {
+        ...server,
+        credential,
+        tools: new Map(brokered.map((tool) => [tool.name, tool])),
+      })
+    }
+  }
+
+  putRuns(rows: readonly RunRow[]): void {
+    for (const run of rows) this.runs.set(run.id, run)
+  }
+
+  putKeys(rows: readonly KeyRow[]): void {
+    this.keys.clear()
+    for (const { kid, publicJwk } of rows) {
+      // Only keys of the one algorithm tokens are signed with: nothing else can be confused with one.
+      if (publicJwk.kty === 'OKP' && publicJwk.crv === 'Ed25519') {
+        this.keys.set(kid, createPublicKey({ key: publicJwk, format: 'jwk' }))
+      }
+    }
+  }
+
+  clear(): void {
+    this.agents.clear()
+    this.servers.clear()
+    this.runs.clear()
+  }
+}

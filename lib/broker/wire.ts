@@ -1,0 +1,82 @@
+import { paths } from '#lib/core/paths.ts'
+import { explainRule } from '#lib/guardrails/rules/explain.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+
+// The broker's one mapping of refusals to the wire.
+
+/** Which revision of MCP an exchange speaks: 2026-07-28 and later, or the sessions before it. */
+export type Era = 'modern' | 'legacy'
+export type RpcId = string | number | null
+export type RpcError = { code: number; message: string; data?: unknown }
+export type Answer = { status: number; body: string; headers?: Record<string, string> }
+
+/** Where a refused agent's people look next, and which audit row says why. */
+export type Pointer = { portalUrl: string; agentId?: string; serverId?: string; decisionId?: string }
+
+/** JSON-RPC codes of our own, in the range implementations may use. */
+export const refusedCode = -32010
+const invalidParamsCode = -32602
+
+export const serverInfoKey = 'io.modelcontextprotocol/serverInfo'
+export const brokerInfo = { name: 'wheelhouse-broker', title: 'Wheelhouse', version: '1' } as const
+/** In a refused call's `_meta`: { rule, decision, link }. */
+export const denialKey = 'wheelhouse/denial'
+
+/** A refused call as a result the model can read: rule, reason, what to do, and where. */
+export function deniedCallAnswer(era: Era, id: RpcId, denial: Denial, pointer: Pointer): Answer {
+  const data = dataOf(denial, pointer)
+  if (denial.rule === 'tool_unknown' || denial.rule === 'tool_removed') {
+    return errorAnswer(200, id, { code: invalidParamsCode, message: textOf(denial, pointer), data })
+  }
+  const content = [{ type: 'text', text: textOf(denial, pointer) }]
+  return resultAnswer(era, id, { content, isError: true, _meta: { [denialKey]: data } })
+}
+
+/** A caller or a whole request that is refused, with the HTTP status that says so too. */
+export function refusedAnswer(status: number, id: RpcId, denial: Denial, pointer: Pointer): Answer {
+  const error = { code: refusedCode, message: textOf(denial, pointer), data: dataOf(denial, pointer) }
+  const answer = errorAnswer(status, id, error)
+  return status === 503 ? { ...answer, headers: { 'retry-after': '1' } } : answer
+}
+
+export function resultAnswer(era: Era, id: RpcId, result: Record<string, unknown>): Answer {
+  return { status: 200, body: JSON.stringify({ jsonrpc: '2.0', id, result: inEra(era, result) }) }
+}
+
+export function errorAnswer(status: number, id: RpcId, error: RpcError): Answer {
+  return { status, body: JSON.stringify({ jsonrpc: '2.0', id, error }) }
+}
+
+/** Says a result the way the era does: from 2026-07-28 on it names its type and who answered. */
+function inEra(era: Era, result: Record<string, unknown>): Record<string, unknown> {
+  if (era === 'legacy') {
+    if (!('resultType' in result)) return result
+    const { resultType: _, ...rest } = result
+    return rest
+  }
+  const meta = (result['_meta'] ?? {}) as Record<string, unknown>
+  return {
+    resultType: 'complete',
+    ...result,
+    _meta: serverInfoKey in meta ? meta : { ...meta, [serverInfoKey]: brokerInfo },
+  }
+}
+
+function textOf(denial: Denial, pointer: Pointer): string {
+  const { title, remedy } = explainRule(denial.rule)
+  const decision = pointer.decisionId ? ` Decision ${pointer.decisionId}.` : ''
+  return `Refused by the rule ${denial.rule} (${title}). ${denial.message} ${remedy}${decision} See ${linkOf(denial, pointer)}`
+}
+
+function dataOf(denial: Denial, pointer: Pointer): { rule: string; decision: string | null; link: string } {
+  return { rule: denial.rule, decision: pointer.decisionId ?? null, link: linkOf(denial, pointer) }
+}
+
+function linkOf({ rule }: Denial, { portalUrl, agentId, serverId }: Pointer): string {
+  if (rule === 'killed') return portalUrl + paths.kill()
+  if (agentId && (rule.startsWith('grant_') || rule.startsWith('policy_')))
+    return portalUrl + paths.agent(agentId, 'scopes')
+  if (serverId && (rule.startsWith('tool_') || rule.startsWith('server_'))) return portalUrl + paths.server(serverId)
+  if (agentId && rule !== 'agent_unknown') return portalUrl + paths.agent(agentId)
+  return portalUrl + paths.agents()
+}
