@@ -63,9 +63,7 @@ export const variables = z.object({
     .string()
     .min(1)
     .optional()
-    .describe(
-      'Environment at Claude that the sandbox service works for. Unset: the one named wheelhouse, found with the API key.',
-    ),
+    .describe('Environment at Claude that the sandbox service works for. Default: that of the embedded server.'),
   WHEELHOUSE_SANDBOX_SESSIONS: z.coerce
     .number('Use a whole number.')
     .int('Use a whole number.')

@@ -10,7 +10,6 @@ import type { Log } from '#lib/log/log.ts'
 import { Acknowledger } from './acknowledge.ts'
 import { type Control, startControl } from './control.ts'
 import type { Probe, SandboxDriver } from './driver.ts'
-import { findEnvironment } from './environment.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { createMetrics } from './metrics.ts'
 import { Sessions } from './sessions.ts'
@@ -60,7 +59,7 @@ export async function startSandboxService(options: {
   const worker = new SandboxWorker({
     client: createQueueClient(config, log),
     environmentKey: config.environmentKey,
-    findEnvironment: async (signal) => await findEnvironment(config, { log, signal }),
+    environmentId: config.environmentId,
     instance,
     sessions,
     sessionsMax: config.sessionsMax,
@@ -78,15 +77,14 @@ export async function startSandboxService(options: {
   function problems(): string[] {
     return [
       ...(watch.ageMs() > viewAgeMsMax ? ['The stop orders cannot be read from the database.'] : []),
-      ...(worker.environmentId ? [] : ['The environment at Claude is not known yet.']),
-      ...(worker.environmentId && worker.queueAgeMs > queueAgeMsMax ? ['The work queue does not answer.'] : []),
+      ...(worker.queueAgeMs > queueAgeMsMax ? ['The work queue at Claude does not answer.'] : []),
     ]
   }
 
   const control: Control = await startControl(config, {
     registry: metrics.registry,
     problems,
-    facts: () => ({ instance, environmentId: worker.environmentId, sessions: sessions.ids.length, probe }),
+    facts: () => ({ instance, environmentId: config.environmentId, sessions: sessions.ids.length, probe }),
   })
   watch.start()
   housekeeping.start()

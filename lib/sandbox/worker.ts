@@ -15,8 +15,7 @@ type Work = Anthropic.Beta.Environments.BetaSelfHostedWork
 type Options = {
   client: Anthropic
   environmentKey: string
-  /** Finds the environment; asked again when the queue says that it is gone. */
-  findEnvironment: (signal: AbortSignal) => Promise<string>
+  environmentId: string
   instance: string
   sessions: Sessions
   sessionsMax: number
@@ -43,7 +42,6 @@ export class SandboxWorker {
   readonly #running = new Set<Promise<void>>()
   #polling: Promise<void> = Promise.resolve()
   #polledAt = -Infinity
-  environmentId: string | null = null
 
   constructor(options: Options) {
     this.#options = options
@@ -73,19 +71,18 @@ export class SandboxWorker {
     const { signal } = this.#closing
     while (!signal.aborted) {
       try {
-        this.environmentId = await this.#options.findEnvironment(signal)
-        await this.#poll(this.environmentId)
+        await this.#poll()
       } catch (error) {
         if (signal.aborted) return
-        this.#options.log.warn({ err: error }, 'the work queue cannot be used: looking for the environment again')
+        this.#options.log.warn({ err: error }, 'the work queue refuses: trying again')
         await sleep(2000, null, { signal }).catch(() => {})
       }
     }
   }
 
   /** Returns when closing; throws when the queue refuses for good. */
-  async #poll(environmentId: string): Promise<void> {
-    const { client, environmentKey, instance } = this.#options
+  async #poll(): Promise<void> {
+    const { client, environmentId, environmentKey, instance } = this.#options
     const { signal } = this.#closing
     while (!signal.aborted) {
       while (this.#isFull && !signal.aborted) await Promise.race(this.#running)
