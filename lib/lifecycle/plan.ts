@@ -151,11 +151,13 @@ function reaches(wish: ScopeWish, tool: { name: string; class: ToolClass; state:
 
 async function identityProblems(ctx: Ctx, input: CreateAgentInput): Promise<Problem[]> {
   const db = reader(ctx)
-  const [taken, team, person] = await Promise.all([
-    db.agent.findUnique({ where: { id: input.id }, select: { id: true } }),
-    db.team.findUnique({ where: { id: input.ownerTeamId }, select: { id: true, name: true } }),
-    db.person.findUnique({ where: { id: input.accountablePersonId }, select: { name: true, active: true } }),
-  ])
+  // One after the other: a transaction has one connection.
+  const taken = await db.agent.findUnique({ where: { id: input.id }, select: { id: true } })
+  const team = await db.team.findUnique({ where: { id: input.ownerTeamId }, select: { id: true, name: true } })
+  const person = await db.person.findUnique({
+    where: { id: input.accountablePersonId },
+    select: { name: true, active: true },
+  })
   const problems: Problem[] = []
   if (taken) problems.push(idTaken(input.id))
   if (!team) problems.push({ field: 'ownerTeamId', message: `There is no team ${JSON.stringify(input.ownerTeamId)}.` })

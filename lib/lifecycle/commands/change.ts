@@ -160,10 +160,11 @@ async function currentVersion(tx: Tx, agent: LockedAgent) {
 /** Servers that the agent holds or has asked for a scope on: it must know them to use what it is granted. */
 async function heldServers(ctx: Ctx & { tx: Tx }, agentId: string): Promise<string[]> {
   const inForce = { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: ctx.now } }] }
-  const [grants, requests] = await Promise.all([
-    ctx.tx.grant.findMany({ where: { agentId, ...inForce }, select: { serverId: true } }),
-    ctx.tx.scopeRequest.findMany({ where: { agentId, state: 'pending' }, select: { serverId: true } }),
-  ])
+  const grants = await ctx.tx.grant.findMany({ where: { agentId, ...inForce }, select: { serverId: true } })
+  const requests = await ctx.tx.scopeRequest.findMany({
+    where: { agentId, state: 'pending' },
+    select: { serverId: true },
+  })
   return [...new Set([...grants, ...requests].map(({ serverId }) => serverId))].toSorted()
 }
 

@@ -40,7 +40,7 @@ export function parseManifests(text: string): { manifests: ParsedManifest[]; pro
   const lines = new LineCounter()
   const documents = parseYaml(text, lines)
   if (documents === null) return refused('The file is nested too deeply.')
-  const filled = documents.filter(({ contents, errors }) => contents !== null || errors.length > 0)
+  const filled = documents.filter(({ contents, errors }) => !isEmpty(contents) || errors.length > 0)
   if (filled.length === 0) return refused('The file holds no agent.')
   if (filled.length > manifestAgentsMax) return refused(`The file holds more than ${manifestAgentsMax} agents.`)
   const readers = filled.map((document) => new DocumentReader(document, lines))
@@ -57,6 +57,11 @@ function parseYaml(text: string, lineCounter: LineCounter): Document.Parsed[] | 
     if (error instanceof RangeError) return null
     throw error
   }
+}
+
+/** A document of nothing but comments, as after a last `---`. */
+function isEmpty(contents: Document.Parsed['contents']): boolean {
+  return contents === null || (isScalar(contents) && contents.value === null && !contents.source)
 }
 
 function refused(message: string): { manifests: []; problems: ManifestProblem[] } {
