@@ -2,6 +2,7 @@ import { type Actor, type Ctx, systemActor } from '#lib/auth/ctx.ts'
 import { permissionsOf, type Role } from '#lib/auth/permissions.ts'
 import type { Db } from '#lib/db/client.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
+import type { RenderedAgent } from '#lib/templates/schema.ts'
 
 type PersonActor = Extract<Actor, { kind: 'person' }>
 
@@ -35,15 +36,31 @@ export async function makeTeam(db: Db, options: { id?: string; costCenter?: stri
   return id
 }
 
+/** A published template that needs these scopes; without any, agents on it need none. */
+export async function makeTemplate(
+  db: Db,
+  options: { id?: string; scopes?: { server: string; class: string; required: boolean }[] } = {},
+): Promise<string> {
+  const id = options.id ?? `template-${crypto.randomUUID().slice(0, 8)}`
+  const manifest = { id, version: '1.0.0', scopes: options.scopes ?? [], firstRun: { input: 'Do the test.' } }
+  await db.template.createMany({ data: [{ id, name: id, summary: '' }], skipDuplicates: true })
+  await db.templateVersion.createMany({
+    data: [{ templateId: id, version: '1.0.0', manifest, prompt: '', changelog: '', evals: [], digest: id }],
+    skipDuplicates: true,
+  })
+  return id
+}
+
 type AgentOptions = Partial<Prisma.AgentUncheckedCreateInput> & {
-  rendered?: Prisma.InputJsonObject
+  templateId?: string
+  rendered?: RenderedAgent
   /** Which agent version at Claude runs version 1; null: not provisioned yet. */
   claude?: { claudeAgentId: string; claudeVersion: number } | null
 }
 
 /** A registered agent with its first version: active and provisioned unless told otherwise. */
 export async function makeAgent(db: Db, options: AgentOptions = {}): Promise<{ id: string; teamId: string }> {
-  const { rendered, claude, ...agent } = options
+  const { rendered, claude, templateId, ...agent } = options
   const id = agent.id ?? `agent-${crypto.randomUUID().slice(0, 8)}`
   const teamId = agent.ownerTeamId ?? (await makeTeam(db))
   const personId = agent.accountablePersonId ?? (await makePerson(db, { teamIds: [teamId] })).id
@@ -64,10 +81,10 @@ export async function makeAgent(db: Db, options: AgentOptions = {}): Promise<{ i
     data: {
       agentId: id,
       version: 1,
-      templateId: 'test-template',
+      templateId: templateId ?? (await makeTemplate(db, { id: 'test-template' })),
       templateVersion: '1.0.0',
       layer: { prompt: '', parameters: {} },
-      rendered: rendered ?? { model: 'claude-sonnet-5-5', system: 'Be tested.', tools: [], mcpServers: [], limits: {} },
+      rendered: (rendered ?? testRendered()) as Prisma.InputJsonObject,
       digest: crypto.randomUUID().replaceAll('-', ''),
     },
   })
@@ -76,6 +93,26 @@ export async function makeAgent(db: Db, options: AgentOptions = {}): Promise<{ i
     await db.claudeBinding.create({ data: { agentId: id, version: 1, ...binding } })
   }
   return { id, teamId }
+}
+
+/** What a version renders to: no servers and the escalate tool, with limits that no test reaches by accident. */
+export function testRendered(changes: Partial<RenderedAgent> = {}): RenderedAgent {
+  const sandbox = { memoryMb: 256, cpus: 1, processes: 64, diskMb: 64, commandSeconds: 30 }
+  return {
+    system: 'Be tested.',
+    model: 'claude-sonnet-5-5',
+    tools: [
+      {
+        type: 'custom',
+        name: 'escalate',
+        description: 'Tells a person.',
+        input_schema: { type: 'object', properties: { title: { type: 'string' } } },
+      },
+    ],
+    mcpServers: [],
+    limits: { turnsMax: 50, deadlineMinutes: 30, runBudgetMicros: 5_000_000, sandbox },
+    ...changes,
+  }
 }
 
 /** The events of the audit log that name a subject or an agent, oldest first. */
