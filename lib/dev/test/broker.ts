@@ -7,12 +7,8 @@ import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import { systemActor } from '#lib/auth/ctx.ts'
 import { createTokenIssuer, mintSessionToken } from '#lib/auth/commands/agent-tokens.ts'
-import { Broker, type BrokerOptions } from '#lib/broker/broker.ts'
 import { createSecretBox } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
-import { loadPolicySet } from '#lib/guardrails/queries.ts'
-import { createLog } from '#lib/log/log.ts'
-import { freePort } from '../ports.ts'
 
 export const encryptionKey = randomBytes(32).toString('base64')
 export const secretBox = createSecretBox(encryptionKey)
@@ -114,38 +110,6 @@ export async function listening(http: HttpServer): Promise<string> {
   const address = http.address()
   if (!address || typeof address === 'string') throw new Error('The server listens on no port.')
   return `http://127.0.0.1:${address.port}`
-}
-
-export type TestBroker = { broker: Broker; url: string; stop(): Promise<void> }
-
-export async function startBroker(options: {
-  db: Db
-  databaseUrl: string
-  limits?: BrokerOptions['limits']
-}): Promise<TestBroker> {
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const config = {
-    databaseUrl: options.databaseUrl,
-    host: '127.0.0.1',
-    port,
-    brokerUrl: url,
-    url: portalUrl,
-    encryptionKey,
-    logLevel: 'silent' as const,
-    graceMs: 1000,
-  }
-  const log = createLog({ process: 'broker', level: process.env['TEST_LOG_LEVEL'] ?? 'silent' })
-  const policies = await loadPolicySet()
-  const broker = new Broker({
-    config,
-    db: options.db,
-    log,
-    policies,
-    ...(options.limits ? { limits: options.limits } : {}),
-  })
-  await broker.start()
-  return { broker, url, stop: () => broker.stop() }
 }
 
 export type TestAgent = { agentId: string; teamId: string; runId: string }

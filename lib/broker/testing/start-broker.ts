@@ -1,0 +1,33 @@
+import type { Db } from '#lib/db/client.ts'
+import { loadPolicySet } from '#lib/guardrails/queries.ts'
+import { createLog } from '#lib/log/log.ts'
+import { Broker, type BrokerOptions } from '../broker.ts'
+
+export type TestBroker = { broker: Broker; url: string; stop(): Promise<void> }
+
+/** A broker in this process, for tests; `TEST_LOG_LEVEL` lets it speak. */
+export async function startBroker(options: {
+  db: Db
+  databaseUrl: string
+  port: number
+  portalUrl: string
+  encryptionKey: string
+  limits?: BrokerOptions['limits']
+}): Promise<TestBroker> {
+  const { db, databaseUrl, port, portalUrl, encryptionKey, limits } = options
+  const url = `http://127.0.0.1:${port}`
+  const config = {
+    databaseUrl,
+    host: '127.0.0.1',
+    port,
+    brokerUrl: url,
+    url: portalUrl,
+    encryptionKey,
+    logLevel: 'silent' as const,
+    graceMs: 1000,
+  }
+  const log = createLog({ process: 'broker', level: process.env['TEST_LOG_LEVEL'] ?? 'silent' })
+  const broker = new Broker({ config, db, log, policies: await loadPolicySet(), ...(limits ? { limits } : {}) })
+  await broker.start()
+  return { broker, url, stop: () => broker.stop() }
+}
