@@ -1,0 +1,7 @@
+import { routes } from '#lib/api/routes.ts'
+import { listAgentVersions } from '#lib/registry/queries.ts'
+import { serve } from '#app/api/v1/serve.ts'
+
+export const GET = serve(routes.agents.versions, async (ctx, { params }) => ({
+  items: await listAgentVersions(ctx, params.id),
+}))

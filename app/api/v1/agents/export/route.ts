@@ -1,0 +1,7 @@
+import { exportAgents } from '#lib/api/export-agents.ts'
+import { routes } from '#lib/api/routes.ts'
+import { serve, yamlResponse } from '#app/api/v1/serve.ts'
+
+export const GET = serve(routes.agents.exportMany, async (ctx, { query }) =>
+  yamlResponse(await exportAgents(ctx, query)),
+)

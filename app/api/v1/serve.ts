@@ -1,0 +1,23 @@
+import type { z } from 'zod'
+import type { Endpoint } from '#lib/api/endpoint.ts'
+import type { Ctx } from '#lib/auth/ctx.ts'
+import type { Result } from '#lib/core/result.ts'
+import { apiRoute, type RouteHandler, type RouteInput } from '#lib/web/route.ts'
+
+type Schema = z.ZodType | undefined
+type Parsed<S extends Schema> = S extends z.ZodType ? z.output<S> : undefined
+
+/** Serves an endpoint of the API's table; a handler that answers something else than the table says does not compile. */
+export function serve<T, P extends Schema, Q extends Schema, B extends Schema>(
+  endpoint: Endpoint<T, P, Q, B>,
+  handler: (ctx: Ctx, input: RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>>) => Promise<T | Result<T, object> | Response>,
+): RouteHandler {
+  return apiRoute<P, Q, B>(endpoint, handler)
+}
+
+/** A YAML answer; `…/export` can be saved as it is. */
+export function yamlResponse(text: string): Response {
+  return new Response(text, {
+    headers: { 'content-type': 'application/yaml; charset=utf-8', 'cache-control': 'no-store' },
+  })
+}

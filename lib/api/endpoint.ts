@@ -1,0 +1,63 @@
+import type { z } from 'zod'
+import type { Permission } from '#lib/auth/permissions.ts'
+
+type Schema = z.ZodType | undefined
+
+/** What an endpoint answers: the media type, and at compile time the shape of a JSON answer. */
+export type Answer<T> = {
+  media: 'application/json' | 'application/yaml' | 'text/event-stream'
+  /** Never set: it carries the type only. */
+  readonly shape?: T
+}
+
+/**
+ * One endpoint of `/api/v1`: what the route handler checks, what the command line sends, and what the documentation says. The
+ * permission is the one asked for first; commands may also ask for the owner team.
+ */
+export type Endpoint<T = unknown, P extends Schema = Schema, Q extends Schema = Schema, B extends Schema = Schema> = {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** With `{name}` for the dynamic segments: `/api/v1/agents/{id}`. */
+  path: `/api/v1/${string}`
+  /** One sentence for people. */
+  summary: string
+  /** null: whoever is signed in. */
+  permission: Permission | null
+  params?: P
+  query?: Q
+  body?: B
+  /** The body is YAML text instead of JSON. */
+  textBody?: true
+  bodyBytesMax?: number
+  /** Status of a successful answer; default 200, and 204 when there is nothing to say. */
+  status?: 201
+  answer: Answer<T>
+  /** A request that passes the schemas: for the documentation and the tests. */
+  example?: { params?: Record<string, string>; query?: Record<string, string>; body?: unknown }
+}
+
+/** Keeps the schemas' types of an endpoint. */
+export function endpoint<T, P extends Schema = undefined, Q extends Schema = undefined, B extends Schema = undefined>(
+  contract: Endpoint<T, P, Q, B>,
+): Endpoint<T, P, Q, B> {
+  return contract
+}
+
+/** A JSON answer of this shape; amounts and counters beyond 2^53 are decimal strings. */
+export function json<T>(): Answer<T> {
+  return { media: 'application/json' }
+}
+
+/** A successful answer without a body. */
+export const nothing: Answer<null | void> = { media: 'application/json' }
+export const yaml: Answer<string> = { media: 'application/yaml' }
+export const eventStream: Answer<never> = { media: 'text/event-stream' }
+
+export type AnswerOf<E> = E extends Endpoint<infer T, infer _P, infer _Q, infer _B> ? T : never
+
+/** What a caller sends: the schemas' input sides. */
+export type RequestOf<E> =
+  E extends Endpoint<infer _T, infer P, infer Q, infer B>
+    ? (P extends z.ZodType ? { params: z.input<P> } : { params?: undefined }) &
+        (Q extends z.ZodType ? { query?: z.input<Q> } : { query?: undefined }) &
+        (B extends z.ZodType ? { body: z.input<B> } : { body?: undefined })
+    : never

@@ -1,0 +1,236 @@
+import { z } from 'zod'
+import {
+  type AgentPreview,
+  createAgentInput,
+  changeAgentLogicInput,
+  type ManifestPlan,
+  moveAgentInput,
+  setScheduleInput,
+  updateAgentInput,
+} from '#lib/lifecycle/schema.ts'
+import { type AgentMetrics, metricsRange } from '#lib/metrics/schema.ts'
+import {
+  type AgentList,
+  agentListQuery,
+  type AgentVersionRow,
+  type AgentVersionView,
+  type AgentView,
+  type CreationLog,
+} from '#lib/registry/schema.ts'
+import { endpoint, json, nothing, yaml } from '../endpoint.ts'
+import { exampleAgent, flag, type Items, namedId } from './params.ts'
+
+/** Whether only to say what would happen. */
+const dryRun = z.strictObject({ dryRun: flag.default(false) })
+/** `measured=false` leaves out what is measured and reviewed, for files kept in a repository. */
+const measured = flag.default(true)
+const reason = moveAgentInput.pick({ reason: true })
+const exampleReason = { params: exampleAgent, body: { reason: 'It posts to the wrong ledger.' } }
+
+export const list = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents',
+  summary: 'The catalog: agents that match a query and filters, a page at a time.',
+  permission: 'agents:read',
+  query: agentListQuery,
+  answer: json<AgentList>(),
+  example: { query: { can: 'write', env: 'production' } },
+})
+
+export const create = endpoint({
+  method: 'POST',
+  path: '/api/v1/agents',
+  summary:
+    'Registers an agent from a golden template; with dryRun says what would be created, and what is wrong with it.',
+  permission: 'agents:create',
+  query: dryRun,
+  body: createAgentInput,
+  status: 201,
+  answer: json<{ agentId: string; version: number } | AgentPreview>(),
+  example: {
+    body: {
+      id: 'invoice-reconciler-7',
+      name: 'Invoice reconciler 7',
+      purpose: 'match invoices to POs, flag discrepancies',
+      ownerTeamId: 'finance-platform',
+      accountablePersonId: '00000000-0000-7000-8000-000000000001',
+      tier: 'low',
+      templateId: 'invoice-reconciler',
+    },
+  },
+})
+
+export const apply = endpoint({
+  method: 'POST',
+  path: '/api/v1/agents/apply',
+  summary: 'Makes the registry say what the YAML says: all of it or, with any problem, nothing.',
+  permission: 'agents:update',
+  query: dryRun,
+  body: z.string(),
+  textBody: true,
+  bodyBytesMax: 4_000_000,
+  answer: json<ManifestPlan>(),
+  example: { body: 'id: invoice-reconciler-7\npurpose: match invoices to POs\n' },
+})
+
+export const exportMany = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/export',
+  summary: 'Agents as YAML documents, by ids or by query; applying the file again changes nothing.',
+  permission: 'agents:read',
+  query: agentListQuery.omit({ cursor: true, limit: true }).extend({
+    /** Ids separated by commas, instead of a query. */
+    ids: z.string().max(20_000).optional(),
+    measured,
+  }),
+  answer: yaml,
+  example: { query: { can: 'write', env: 'production' } },
+})
+
+export const show = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}',
+  summary: 'Everything the registry knows about an agent, with what it can reach now.',
+  permission: 'agents:read',
+  params: namedId,
+  answer: json<AgentView>(),
+  example: { params: exampleAgent },
+})
+
+export const update = endpoint({
+  method: 'PATCH',
+  path: '/api/v1/agents/{id}',
+  summary: 'Changes facts of the registry entry: name, purpose, owner, accountable person, tier, budget.',
+  permission: 'agents:update',
+  params: namedId,
+  body: updateAgentInput.omit({ agentId: true }),
+  answer: json<AgentView>(),
+  example: { params: exampleAgent, body: { purpose: 'match invoices to POs' } },
+})
+
+export const versions = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/versions',
+  summary: 'Every version of an agent, newest first.',
+  permission: 'agents:read',
+  params: namedId,
+  answer: json<Items<AgentVersionRow>>(),
+  example: { params: exampleAgent },
+})
+
+export const version = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/versions/{version}',
+  summary: 'One version: the team’s layer, and what was rendered from it and the template.',
+  permission: 'agents:read',
+  params: namedId.extend({ version: z.coerce.number().int().positive() }),
+  answer: json<AgentVersionView>(),
+  example: { params: { ...exampleAgent, version: '1' } },
+})
+
+export const creation = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/creation',
+  summary: 'The creation log of an agent, step by step.',
+  permission: 'agents:read',
+  params: namedId,
+  answer: json<CreationLog>(),
+  example: { params: exampleAgent },
+})
+
+export const retryCreation = endpoint({
+  method: 'POST',
+  path: '/api/v1/agents/{id}/creation',
+  summary: 'Tries a creation again that failed; what is done stays done.',
+  permission: 'agents:create',
+  params: namedId,
+  answer: json<{ agentId: string }>(),
+  example: { params: exampleAgent },
+})
+
+export const suspend = endpoint({
+  method: 'POST',
+  path: '/api/v1/agents/{id}/suspend',
+  summary: 'Stops an agent from being started and from calling anything until it is resumed.',
+  permission: 'agents:suspend',
+  params: namedId,
+  body: reason,
+  answer: nothing,
+  example: exampleReason,
+})
+
+export const resume = endpoint({
+  method: 'POST',
+  path: '/api/v1/agents/{id}/resume',
+  summary: 'Ends a suspension; nothing restarts by itself.',
+  permission: 'agents:suspend',
+  params: namedId,
+  body: reason,
+  answer: nothing,
+  example: exampleReason,
+})
+
+export const retire = endpoint({
+  method: 'POST',
+  path: '/api/v1/agents/{id}/retire',
+  summary: 'Ends an agent for good: scopes and credentials are revoked, its history stays.',
+  permission: 'agents:retire',
+  params: namedId,
+  body: reason,
+  answer: nothing,
+  example: exampleReason,
+})
+
+export const schedule = endpoint({
+  method: 'PUT',
+  path: '/api/v1/agents/{id}/schedule',
+  summary: 'Sets when an agent starts by itself (five cron fields in UTC), or that it does not.',
+  permission: 'agents:update',
+  params: namedId,
+  body: setScheduleInput.omit({ agentId: true }),
+  answer: nothing,
+  example: { params: exampleAgent, body: { schedule: '0 6 * * 1-5' } },
+})
+
+export const logic = endpoint({
+  method: 'POST',
+  path: '/api/v1/agents/{id}/logic',
+  summary: 'Gives an agent a new immutable version of its logic.',
+  permission: 'agents:update',
+  params: namedId,
+  body: changeAgentLogicInput.omit({ agentId: true }),
+  answer: json<{ version: number }>(),
+  example: { params: exampleAgent, body: { layer: { prompt: 'Mind the credit notes.', parameters: {} } } },
+})
+
+export const review = endpoint({
+  method: 'POST',
+  path: '/api/v1/agents/{id}/review',
+  summary: 'Records that you have reviewed an agent; the next review follows from its tier.',
+  permission: 'agents:update',
+  params: namedId,
+  answer: json<{ nextReviewAt: string }>(),
+  example: { params: exampleAgent },
+})
+
+export const exportOne = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/export',
+  summary: 'The registry entry of an agent as YAML.',
+  permission: 'agents:read',
+  params: namedId,
+  query: z.strictObject({ measured }),
+  answer: yaml,
+  example: { params: exampleAgent },
+})
+
+export const metrics = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/metrics',
+  summary: 'Runs, cost and escalations of an agent over the last days.',
+  permission: 'fleet:read',
+  params: namedId,
+  query: metricsRange,
+  answer: json<AgentMetrics>(),
+  example: { params: exampleAgent, query: { days: '30' } },
+})

@@ -1,0 +1,84 @@
+import { auditQuery, type AuditView } from '#lib/audit/schema.ts'
+import {
+  type BlastRadius,
+  orderStopInput,
+  releaseStopInput,
+  stopListQuery,
+  type StopOrderView,
+  stopTarget,
+} from '#lib/killswitch/schema.ts'
+import { type FleetSummary, metricsRange, type RetirementList, retirementQuery } from '#lib/metrics/schema.ts'
+import { endpoint, json } from '../endpoint.ts'
+import { exampleId, type Items, uuidId } from './params.ts'
+
+export const listStops = endpoint({
+  method: 'GET',
+  path: '/api/v1/kill',
+  summary: 'Stop orders with their acknowledgements, newest first; open=true: those in force.',
+  permission: 'stops:read',
+  query: stopListQuery,
+  answer: json<Items<StopOrderView>>(),
+  example: { query: { open: 'true' } },
+})
+
+export const orderStop = endpoint({
+  method: 'POST',
+  path: '/api/v1/kill',
+  summary: 'Stops an agent, a server, a tool, a team or the whole organization from now on.',
+  permission: 'stops:order',
+  body: orderStopInput,
+  status: 201,
+  answer: json<{ orderId: string; runs: number }>(),
+  example: { body: { scope: 'agent', targetId: 'invoice-reconciler-7', reason: 'It posts to the wrong ledger.' } },
+})
+
+export const releaseStop = endpoint({
+  method: 'POST',
+  path: '/api/v1/kill/{id}/release',
+  summary: 'Ends a stop order; nothing restarts by itself.',
+  permission: 'stops:release',
+  params: uuidId,
+  body: releaseStopInput.pick({ reason: true }),
+  answer: json<{ orderId: string }>(),
+  example: { params: exampleId, body: { reason: 'The ledger is fixed.' } },
+})
+
+export const blastRadius = endpoint({
+  method: 'GET',
+  path: '/api/v1/kill/blast-radius',
+  summary: 'What a stop order would stop: agents, open runs, schedules.',
+  permission: 'stops:read',
+  query: stopTarget,
+  answer: json<BlastRadius>(),
+  example: { query: { scope: 'agent', targetId: 'invoice-reconciler-7' } },
+})
+
+export const listAudit = endpoint({
+  method: 'GET',
+  path: '/api/v1/audit',
+  summary: 'Audit events, newest first; after a sequence number oldest first.',
+  permission: 'audit:read',
+  query: auditQuery,
+  answer: json<Items<AuditView>>(),
+  example: { query: { agent: 'invoice-reconciler-7', limit: '20' } },
+})
+
+export const fleetSummary = endpoint({
+  method: 'GET',
+  path: '/api/v1/fleet',
+  summary: 'The fleet over the last days: runs, cost, escalations, coverage.',
+  permission: 'fleet:read',
+  query: metricsRange,
+  answer: json<FleetSummary>(),
+  example: { query: { days: '30' } },
+})
+
+export const retirementCandidates = endpoint({
+  method: 'GET',
+  path: '/api/v1/fleet/candidates',
+  summary: 'Agents that are idle or escalate too much, with what retiring them saves.',
+  permission: 'fleet:read',
+  query: retirementQuery,
+  answer: json<RetirementList>(),
+  example: { query: { idleDays: '30' } },
+})

@@ -1,0 +1,96 @@
+import { z } from 'zod'
+import {
+  decideScopeRequestInput,
+  grantListQuery,
+  type GrantView,
+  requestScopeInput,
+  revokeGrantInput,
+  type ScopeRequestList,
+  scopeRequestListQuery,
+  type ScopeRequestView,
+} from '#lib/scopes/schema.ts'
+import { endpoint, json, nothing } from '../endpoint.ts'
+import { exampleId, flag, type Items, uuidId } from './params.ts'
+
+const [approval, rejection] = decideScopeRequestInput.options
+
+export const list = endpoint({
+  method: 'GET',
+  path: '/api/v1/scope-requests',
+  summary: 'Scope requests: the pending ones oldest first, others newest first.',
+  permission: 'requests:read',
+  query: scopeRequestListQuery,
+  answer: json<ScopeRequestList>(),
+  example: { query: { state: 'pending' } },
+})
+
+export const request = endpoint({
+  method: 'POST',
+  path: '/api/v1/scope-requests',
+  summary: 'Asks for a scope for an agent.',
+  permission: 'scopes:request',
+  body: requestScopeInput,
+  status: 201,
+  answer: json<{ requestId: string }>(),
+  example: {
+    body: {
+      agentId: 'invoice-reconciler-7',
+      serverId: 'erp',
+      class: 'write',
+      days: 30,
+      reason: 'Post corrections that a person has confirmed.',
+    },
+  },
+})
+
+export const show = endpoint({
+  method: 'GET',
+  path: '/api/v1/scope-requests/{id}',
+  summary: 'One request with what it takes to decide it: what is held, what it would reach, peers, past denials.',
+  permission: 'requests:read',
+  params: uuidId,
+  answer: json<ScopeRequestView>(),
+  example: { params: exampleId },
+})
+
+export const decide = endpoint({
+  method: 'POST',
+  path: '/api/v1/scope-requests/{id}/decide',
+  summary: 'Approves a request, for as long as was asked or shorter, or rejects it with a reason.',
+  permission: 'scopes:approve',
+  params: uuidId,
+  body: z.discriminatedUnion('decision', [approval.omit({ requestId: true }), rejection.omit({ requestId: true })]),
+  answer: json<{ grantId: string | null; expiresAt: string | null }>(),
+  example: { params: exampleId, body: { decision: 'approve', days: 7 } },
+})
+
+export const withdraw = endpoint({
+  method: 'POST',
+  path: '/api/v1/scope-requests/{id}/withdraw',
+  summary: 'Takes back a request of your own while it is pending.',
+  permission: 'scopes:request',
+  params: uuidId,
+  answer: nothing,
+  example: { params: exampleId },
+})
+
+export const listGrants = endpoint({
+  method: 'GET',
+  path: '/api/v1/grants',
+  summary: 'Grants of an agent or on a server; with history also those that ended.',
+  permission: 'agents:read',
+  query: z.strictObject({ ...grantListQuery.shape, history: flag.default(false) }),
+  answer: json<Items<GrantView>>(),
+  example: { query: { agentId: 'invoice-reconciler-7' } },
+})
+
+export const revokeGrant = endpoint({
+  method: 'POST',
+  path: '/api/v1/grants/{id}/revoke',
+  summary: 'Ends a grant; brokers refuse a second later at most.',
+  permission: 'grants:revoke',
+  params: uuidId,
+  body: revokeGrantInput.omit({ grantId: true }),
+  answer: nothing,
+  example: { params: exampleId, body: { reason: 'It was never used.' } },
+})
