@@ -78,7 +78,7 @@ export type SandboxFile = { path: string; content: Uint8Array; executable?: bool
 /** What is measured; null where the host does not tell. */
 export type SandboxStats = {
   memoryBytes: number | null
-  processes: number | null
+  processes: number
   cpuMs: number | null
   memoryKills: number
 }

@@ -33,8 +33,9 @@ export async function startSandboxService(options: {
   driver: SandboxDriver
   db: Db
   log: Log
+  unknownRunMsMax?: number
 }): Promise<SandboxService> {
-  const { config, driver, db, log } = options
+  const { config, driver, db, log, unknownRunMsMax = 10_000 } = options
   const probe = await readyHost(driver, config, log)
   const stagingFolder = join(config.home, 'sandbox', 'staging')
   await rm(stagingFolder, { recursive: true, force: true })
@@ -54,7 +55,16 @@ export async function startSandboxService(options: {
     sessions: () => sessions.ids,
     onView: (view) => void obey(view),
   })
-  const sessions: Sessions = new Sessions({ db, driver, probe, strict: config.strict, watch, metrics, log })
+  const sessions: Sessions = new Sessions({
+    db,
+    driver,
+    probe,
+    strict: config.strict,
+    watch,
+    metrics,
+    log,
+    unknownRunMsMax,
+  })
   const housekeeping = new Housekeeping({ db, driver, log, busy: () => sessions.ids })
   const worker = new SandboxWorker({
     client: createQueueClient(config, log),

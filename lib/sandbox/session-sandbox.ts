@@ -39,6 +39,10 @@ export class SessionSandbox {
     return { driver: this.#options.driver, ...(await this.#live()) }
   }
 
+  get isEnded(): boolean {
+    return this.#ended !== null
+  }
+
   /** Ends it for good. Whatever is being made is ended as soon as it exists. */
   end(): Promise<KillReport> {
     this.#ended ??= this.#end()

@@ -10,6 +10,9 @@ import { type Admission, SessionSandbox } from './session-sandbox.ts'
 import { type OpenOrder, stopFor, type StopView, type StopWatch } from './stop-watch.ts'
 import { unheldLimits } from './unheld-limits.ts'
 
+/** The conversation is broken off when the processes are gone, or after this at the latest. */
+const abortMsMax = 250
+
 export type Served = { readonly sessionId: string; readonly signal: AbortSignal; readonly sandbox: SessionSandbox }
 
 export type EndReason = { kind: 'finished' | 'shutdown' | 'closed' } | { kind: 'stopped'; order: OpenOrder }
@@ -23,6 +26,8 @@ type Options = {
   watch: Pick<StopWatch, 'fresh' | 'read'>
   metrics: SandboxMetrics
   log: Log
+  /** How long a session's run may be unknown: the harness writes it down right after making the session, a worker may be faster. */
+  unknownRunMsMax: number
 }
 
 type Entry = {
@@ -32,9 +37,6 @@ type Entry = {
   end: Promise<KillReport> | null
   done: PromiseWithResolvers<void>
 }
-
-/** The harness writes a session's run down right after making the session; a worker may be faster than that by a moment. */
-const unknownRunMsMax = 10_000
 
 /** The sessions being served: who may have a sandbox, and how all that a stop order covers is ended at once. */
 export class Sessions {
@@ -117,7 +119,7 @@ export class Sessions {
   }
 
   async #openRun(sessionId: string): Promise<RunFacts> {
-    const { watch } = this.#options
+    const { watch, unknownRunMsMax } = this.#options
     const until = performance.now() + unknownRunMsMax
     while (true) {
       const view = watch.fresh()
@@ -143,7 +145,10 @@ export class Sessions {
   async #endOnce(sessionId: string, entry: Entry, reason: EndReason): Promise<KillReport> {
     const { log, metrics } = this.#options
     const ending = entry.sandbox.end()
-    if (reason.kind !== 'finished') entry.abort.abort(new Error(reason.kind))
+    if (reason.kind !== 'finished') {
+      await Promise.race([ending, sleep(abortMsMax, null, { ref: false })])
+      entry.abort.abort(new Error(reason.kind))
+    }
     const report = await ending
     if (!report.id) return report
     metrics.ended(reason.kind, report)

@@ -5,8 +5,8 @@ import type { Anthropic } from '@anthropic-ai/sdk'
 import type { BetaRunnableTool } from '@anthropic-ai/sdk/lib/tools/BetaRunnableTool'
 import type { Log } from '#lib/log/log.ts'
 import type { SandboxFile } from './driver.ts'
+import { withGuard } from './guarded-tool.ts'
 import type { SandboxMetrics } from './metrics.ts'
-import { withMeasure } from './measure.ts'
 import type { Served, Sessions } from './sessions.ts'
 import { sandboxTools } from './tools.ts'
 
@@ -147,7 +147,8 @@ export class SandboxWorker {
   /** Heartbeats, tool calls and the item's end are the SDK's; the tools are ours. */
   async #handle(work: Work, session: Served, workdir: string): Promise<void> {
     const { client, environmentKey, metrics } = this.#options
-    const tools = (): BetaRunnableTool[] => sandboxTools(session.sandbox).map((tool) => withMeasure(tool, metrics))
+    const tools = (): BetaRunnableTool[] =>
+      sandboxTools(session.sandbox).map((tool) => withGuard(tool, { sandbox: session.sandbox, metrics }))
     await client.beta.environments.work
       .worker({ environmentKey, tools, workdir, maxIdleMs: idleMsMax, memorySyncIntervalMs: null })
       .handleItem({

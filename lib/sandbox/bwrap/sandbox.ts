@@ -92,7 +92,7 @@ export class BwrapSandbox {
 
   async stats(): Promise<SandboxStats> {
     const usage = await this.#cgroup?.usage()
-    const processes = usage?.processes ?? (await this.#members()).length
+    const processes = (await this.#members()).length
     return { memoryBytes: null, cpuMs: null, memoryKills: 0, ...usage, processes }
   }
 

@@ -49,9 +49,14 @@ export class Workspaces {
 
   async list(): Promise<WorkspaceInfo[]> {
     const names = await readdir(this.#options.folder)
-    return await Promise.all(
-      names.map(async (workspace) => ({ workspace, usedAt: (await stat(this.#at(workspace))).mtime })),
+    const found = await Promise.all(
+      names.map(async (workspace) => {
+        // One may be discarded meanwhile.
+        const info = await stat(this.#at(workspace)).catch(() => null)
+        return info ? [{ workspace, usedAt: info.mtime }] : []
+      }),
     )
+    return found.flat()
   }
 
   /** Resolves when the kernel has let go of a volume, which it does a moment after the last process on it is gone. */

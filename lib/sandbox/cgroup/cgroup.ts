@@ -6,7 +6,6 @@ import type { Controller } from './mounts.ts'
 export type CgroupLimits = { memoryBytes: number; processes: number; cpus: number }
 export type CgroupUsage = {
   memoryBytes: number | null
-  processes: number | null
   cpuMs: number | null
   /** How often the kernel killed a member because the memory limit was reached. */
   memoryKills: number
@@ -63,12 +62,11 @@ export class Cgroup {
   }
 
   async usage(): Promise<CgroupUsage> {
-    const { memory, pids, cpu } = this.folders
+    const { memory, cpu } = this.folders
     return {
       memoryBytes: memory
         ? await number(memory.path, memory.version === 1 ? 'memory.usage_in_bytes' : 'memory.current')
         : null,
-      processes: pids ? await number(pids.path, 'pids.current') : null,
       cpuMs: cpu ? await cpuMs(cpu) : null,
       memoryKills: memory ? await memoryKills(memory) : 0,
     }
