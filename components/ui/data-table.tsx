@@ -45,9 +45,9 @@ export function DataTable<Row>({
       aria-label={caption}
       tabIndex={0}
     >
-      <table className="w-full border-collapse text-left">
+      <table className="w-full border-collapse text-left text-[13px]">
         <caption className="sr-only">{caption}</caption>
-        <thead className="border-b bg-surface text-[0.8125rem] text-muted-foreground">
+        <thead className="border-b bg-surface text-muted-foreground">
           <tr>
             {columns.map((column) => (
               <th

@@ -58,7 +58,7 @@ export function ScopeBadge({
     <Badge tone={classTones[toolClass] ?? 'neutral'} title={environment}>
       {serverId && <span className="font-mono">{serverId}:</span>}
       {toolName ? `${toolName} (${toolClass})` : toolClass}
-      {environment === 'production' && <span className="font-normal">· production</span>}
+      {environment === 'production' && <span className="font-normal">· prod</span>}
     </Badge>
   )
 }

@@ -7,13 +7,13 @@ import type { OidcConfig } from '#lib/config/portal.ts'
 import { paths } from '#lib/core/paths.ts'
 import { z } from 'zod'
 import { sessionCookieName, sessionCookieOptions, sessionSeconds } from './cookie.ts'
-import { portal } from './db.ts'
+import type { Portal } from './db.ts'
 
-type Request = { requestId: string; userAgent: string | null }
+type Request = Pick<Portal, 'config' | 'db' | 'log'> & { requestId: string; userAgent: string | null }
 
 /** next-auth does the OpenID Connect dance (code flow with PKCE, state and nonce); who gets in and as what is decided in lib/auth. */
 export function authOptions(request: Request): NextAuthOptions {
-  const { config } = portal()
+  const { config } = request
   return {
     secret: config.authSecret,
     useSecureCookies: config.url.startsWith('https://'),
@@ -36,7 +36,7 @@ export function authOptions(request: Request): NextAuthOptions {
       session: ({ session }) => ({ expires: session.expires }),
       redirect: ({ url, baseUrl }) => (isOwnPath(url, baseUrl) ? new URL(url, baseUrl).href : baseUrl),
     },
-    logger: authLogger(request.requestId),
+    logger: authLogger(request),
   }
 }
 
@@ -77,7 +77,7 @@ const claimsSchema = z.looseObject({
 })
 
 async function openSession(profile: unknown, request: Request) {
-  const { config, db } = portal()
+  const { config, db } = request
   const claims = claimsSchema.parse(profile)
   const oidc = config.oidc!
   const identity = oidcIdentity.parse({
@@ -102,8 +102,7 @@ function isOwnPath(url: string, baseUrl: string): boolean {
   return URL.canParse(url, baseUrl) && new URL(url, baseUrl).origin === new URL(baseUrl).origin
 }
 
-function authLogger(requestId: string): NextAuthOptions['logger'] {
-  const { log } = portal()
+function authLogger({ requestId, log }: Request): NextAuthOptions['logger'] {
   return {
     error: (code, metadata) =>
       log.error({ requestId, code, err: metadata instanceof Error ? metadata : metadata.error }, 'sign-in failed'),

@@ -29,9 +29,8 @@ export async function authRoute(request: NextRequest, segments: Segments): Promi
   }
   // next-auth reads its public address from here, and from nowhere else.
   process.env['NEXTAUTH_URL'] = config.url
-  const handler = NextAuth(authOptions({ requestId, userAgent: request.headers.get('user-agent') })) as (
-    request: NextRequest,
-    segments: Segments,
-  ) => Promise<Response>
+  const handler = NextAuth(
+    authOptions({ config, db, log, requestId, userAgent: request.headers.get('user-agent') }),
+  ) as (request: NextRequest, segments: Segments) => Promise<Response>
   return await handler(request, segments)
 }

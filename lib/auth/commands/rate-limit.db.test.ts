@@ -1,0 +1,26 @@
+import { expect } from 'vitest'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { takeFromRateLimit } from './rate-limit.ts'
+
+const now = new Date('2026-11-22T12:00:30Z')
+const use = (key: string, at = now) => ({ key, limit: 3, windowMs: 60_000, now: at })
+
+dbTest('ten at once get exactly as many through as the limit says', async ({ db }) => {
+  const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => takeFromRateLimit(db, use('burst'))))
+  expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(3)
+})
+
+dbTest('the refusal says when to come back, and the next window starts fresh', async ({ db }) => {
+  for (let count = 0; count < 3; count += 1) await takeFromRateLimit(db, use('window'))
+  await expect(takeFromRateLimit(db, use('window'))).rejects.toMatchObject({
+    code: 'rate_limited',
+    details: { retryAfterSeconds: 30 },
+  })
+  await takeFromRateLimit(db, use('window', new Date('2026-11-22T12:01:00Z')))
+  expect(await db.rateLimit.count({ where: { key: 'window' } })).toBe(1)
+})
+
+dbTest('one key does not use up what another may', async ({ db }) => {
+  for (let count = 0; count < 3; count += 1) await takeFromRateLimit(db, use('mine'))
+  await expect(takeFromRateLimit(db, use('yours'))).resolves.toBeUndefined()
+})
