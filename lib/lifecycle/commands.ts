@@ -1,5 +1,12 @@
 export { applyManifest, refuseManifestProblems } from './commands/apply.ts'
-export { changeAgentLogic, markReviewed, refreshAgentServers, setSchedule, updateAgent } from './commands/change.ts'
+export {
+  changeAgentLogic,
+  decideScope,
+  markReviewed,
+  refreshAgentServers,
+  setSchedule,
+  updateAgent,
+} from './commands/change.ts'
 export { createAgent, previewAgent } from './commands/create.ts'
 export { resumeAgent, retireAgent, suspendAgent } from './commands/moves.ts'
 export { activateAgent, recordCreationStep } from './commands/provisioning.ts'

@@ -1,10 +1,19 @@
 import { expect } from 'vitest'
+import { inTx } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { lockAgent } from '#lib/registry/commands.ts'
 import { getAgent } from '#lib/registry/queries.ts'
-import { decideScopeRequest, requestScope, revokeGrant, withdrawScopeRequest } from './commands.ts'
+import {
+  decideScopeRequest,
+  endAllScopes,
+  grantDirectly,
+  requestScope,
+  revokeGrant,
+  withdrawScopeRequest,
+} from './commands.ts'
 import { getScopeRequest, listGrants, listScopeRequests } from './queries.ts'
 import { decideScopeRequestInput, requestScopeInput } from './schema.ts'
 
@@ -157,6 +166,33 @@ dbTest('a revoked grant is out of force at once; of two who revoke, one does', a
   expect(await listGrants(ctx, { agentId })).toEqual([])
   expect(await listGrants(ctx, { agentId, history: true })).toMatchObject([{ id: grantId, state: 'revoked' }])
   expect((await events(db, agentId)).filter((event) => event === 'grant.revoked')).toHaveLength(1)
+})
+
+dbTest('what lifecycle grants and ends commits with its transaction or not at all', async ({ db }) => {
+  const { agentId, serverId, requestId } = await pendingRequest(db)
+  const ctx = ctxFor(db, undefined, now)
+  const scope = { serverId, class: 'read' as const, toolName: null, reason: 'pre-approved', expiresAt: null }
+  const grant = (fail: boolean) =>
+    inTx(ctx, async (tx, ctx) => {
+      await grantDirectly(ctx, { agent: await lockAgent(tx, agentId), scope, via: 'template' })
+      if (fail) throw new Error('undo')
+    })
+  await expect(grant(true)).rejects.toThrow('undo')
+  expect(await listGrants(ctx, { agentId })).toEqual([])
+  await grant(false)
+  expect(await listGrants(ctx, { agentId })).toMatchObject([{ serverId, class: 'read', via: 'template' }])
+  const ended = await inTx(ctx, async (tx, ctx) =>
+    endAllScopes(ctx, { agent: await lockAgent(tx, agentId), reason: 'it is over' }),
+  )
+  expect(ended).toEqual({ grantsRevoked: 1 })
+  expect(await listGrants(ctx, { agentId })).toEqual([])
+  expect(await getScopeRequest(ctx, requestId)).toMatchObject({ state: 'withdrawn', decisionNote: 'it is over' })
+  expect(await events(db, agentId)).toEqual([
+    'scope_request.created',
+    'grant.created',
+    'grant.revoked',
+    'scope_request.withdrawn',
+  ])
 })
 
 dbTest('the detail shows what is held, newly reached, what peers hold and what was denied', async ({ db }) => {

@@ -2,17 +2,20 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { canonicalJson } from '#lib/core/canonical-json.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import type { Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import { enqueue, jobs } from '#lib/jobs/contracts.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { authorizeForTeam } from '#lib/registry/rules.ts'
 import type { AgentLayer } from '#lib/registry/schema.ts'
+import { decideScopeRequest } from '#lib/scopes/commands.ts'
+import type { DecideScopeRequestInput, ScopeRefusal } from '#lib/scopes/schema.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { renderAgentVersion } from '#lib/templates/rules.ts'
+import { personOf } from '../obtain-scope.ts'
 import { nextReview, scheduleProblem } from '../rules.ts'
 import type { ChangeAgentLogicInput, MarkReviewedInput, SetScheduleInput, UpdateAgentInput } from '../schema.ts'
-import { personOf } from './create.ts'
 
 /**
  * Gives an agent a new immutable version of its logic; what it runs now goes on with the old one. The same logic again makes no version.
@@ -36,18 +39,35 @@ export async function changeAgentLogic(ctx: Ctx, input: ChangeAgentLogicInput): 
 
 /**
  * Brings a version up to date with the servers the agent holds scopes for, so that a scope on a new server can be used from the next run
- * on. Makes a version only if a server is missing. For our own jobs and `agents:update`; does nothing for a retired agent.
+ * on. Makes a version only if a server is missing. Needs `agents:update` in the owner team; does nothing for a retired agent.
  */
 export async function refreshAgentServers(ctx: Ctx, { agentId }: { agentId: string }): Promise<{ version: number }> {
   authorize(ctx, 'agents:update')
   return await inTx(ctx, async (tx, ctx) => {
     const agent = await lockAgent(tx, agentId)
-    if (agent.status === 'retired') return { version: agent.currentVersion }
-    const current = await currentVersion(tx, agent)
-    const known = new Set((current.rendered as { mcpServers?: { name: string }[] }).mcpServers?.map(({ name }) => name))
-    const held = await heldServers(ctx, agent.id)
-    if (held.every((server) => known.has(server))) return { version: agent.currentVersion }
-    return { version: await writeVersion(ctx, { agent, layer: current.layer as AgentLayer }) }
+    if (ctx.actor.kind !== 'system') authorizeForTeam(ctx, 'agents:update', agent.ownerTeam)
+    return { version: await addHeldServers(ctx, agent) }
+  })
+}
+
+/**
+ * Decides a scope request as `decideScopeRequest` does; an approval on a server that the agent's version does not know makes a version
+ * that does, in the same transaction. What the page, the API and the CLI call. Needs `scopes:approve`; throws as that command does.
+ */
+export async function decideScope(
+  ctx: Ctx,
+  input: DecideScopeRequestInput,
+): Promise<Result<{ grantId: string | null; expiresAt: string | null }, ScopeRefusal>> {
+  authorize(ctx, 'scopes:approve')
+  return await inTx(ctx, async (tx, ctx) => {
+    const outcome = await decideScopeRequest(ctx, input)
+    if (!outcome.ok || outcome.value.grantId === null) return outcome
+    const { agentId } = await tx.scopeRequest.findUniqueOrThrow({
+      where: { id: input.requestId },
+      select: { agentId: true },
+    })
+    await addHeldServers(ctx, await lockAgent(tx, agentId))
+    return outcome
   })
 }
 
@@ -110,6 +130,16 @@ export async function markReviewed(ctx: Ctx, input: MarkReviewedInput): Promise<
     recordAudit(tx, ctx, { event: 'agent.reviewed', ...agentSubject(agent), detail })
     return detail
   })
+}
+
+async function addHeldServers(ctx: Ctx & { tx: Tx }, agent: LockedAgent): Promise<number> {
+  if (agent.status === 'retired') return agent.currentVersion
+  const current = await currentVersion(ctx.tx, agent)
+  const { mcpServers = [] } = current.rendered as { mcpServers?: { name: string }[] }
+  const known = new Set(mcpServers.map(({ name }) => name))
+  const held = await heldServers(ctx, agent.id)
+  if (held.every((server) => known.has(server))) return agent.currentVersion
+  return await writeVersion(ctx, { agent, layer: current.layer as AgentLayer })
 }
 
 async function writeVersion(

@@ -6,9 +6,8 @@ import type { Prisma } from '#lib/db/generated/client.ts'
 import { enqueue, jobs } from '#lib/jobs/contracts.ts'
 import { agentSubject, lockAgent } from '#lib/registry/commands.ts'
 import { inheritedGuardrails } from '#lib/registry/schema.ts'
-import { grantDirectly, requestScope } from '#lib/scopes/commands.ts'
-import { expiryOf } from '#lib/scopes/rules.ts'
 import { manifestOfPlan } from '../manifest/of-plan.ts'
+import { obtainScope, personOf } from '../obtain-scope.ts'
 import { type AgentPlan, idTaken, planAgent, type PlannedScope } from '../plan.ts'
 import { creationPlan, nextReview, nextRuns } from '../rules.ts'
 import {
@@ -79,34 +78,6 @@ export async function createAgent(ctx: Ctx, draft: CreateAgentDraft): Promise<{ 
     })
     return { agentId: input.id, version: 1 }
   })
-}
-
-/** Grants a scope that is pre-approved, asks for it otherwise. */
-export async function obtainScope(
-  ctx: Ctx & { tx: Tx },
-  { agentId, scope }: { agentId: string; scope: PlannedScope },
-): Promise<void> {
-  const { serverId, class: toolClass, toolName, reason, days, until } = scope
-  if (scope.preApproved) {
-    const agent = await lockAgent(ctx.tx, agentId)
-    const granted = {
-      serverId,
-      class: toolClass,
-      toolName,
-      reason,
-      expiresAt: until ? new Date(until) : expiryOf(days, ctx.now),
-    }
-    await grantDirectly(ctx, { agent, scope: granted, via: 'template' })
-    return
-  }
-  const outcome = await requestScope(ctx, { agentId, serverId, class: toolClass, toolName, reason, days })
-  if (!outcome.ok) {
-    throw new DomainError('conflict', outcome.error.message, { field: 'scopes', rule: outcome.error.rule })
-  }
-}
-
-export function personOf(ctx: Ctx): string | null {
-  return ctx.actor.kind === 'person' ? ctx.actor.id : null
 }
 
 /** Throws what stands in the way: `conflict` for a taken id, `forbidden` for another team's, else `invalid`; always all of it in `details.problems`. */

@@ -206,8 +206,11 @@ dbTest(
 )
 
 dbTest('who may not change agents of a team cannot by a file either', async ({ db }) => {
-  const { id } = await world(db)
+  const at = await world(db)
+  const { id } = at
   const finance = ctxFor(db, await makePerson(db, { roles: ['finance'] }), now)
+  const unimported = await applyManifest(at.ctx, newAgent(at, slugOf(), 'last_reviewed: 2026-05-30\n'))
+  expect(unimported.problems[0]?.message).toContain('agents:import')
   await expect(applyManifest(finance, `id: ${id}\nname: x\n`)).rejects.toMatchObject({ code: 'forbidden' })
   const stranger = ctxFor(db, await makePerson(db, { roles: ['team_lead'] }), now)
   expect((await applyManifest(stranger, `id: ${id}\nname: x\n`)).problems[0]?.message).toContain('Only members')
