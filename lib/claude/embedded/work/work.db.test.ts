@@ -86,8 +86,8 @@ describe('the queue', () => {
       worker.beta.environments.work.poll(environment_id, { 'Anthropic-Worker-ID': 'one' }),
       worker.beta.environments.work.poll(environment_id, { 'Anthropic-Worker-ID': 'two' }),
     ])
-    const [item] = polled.filter((found) => found !== null)
-    expect(polled.filter((found) => found !== null)).toHaveLength(1)
+    const item = polled.find((found) => found !== null)
+    expect(polled.filter((found) => found === null)).toHaveLength(1)
     expect(item).toMatchObject({ data: { type: 'session', id: session.id }, state: 'queued' })
     const stats = await client.beta.environments.work.stats(environment_id)
     expect(stats).toMatchObject({ depth: 0, pending: 1 })
