@@ -4,6 +4,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { createTokenIssuer } from '#lib/auth/commands/agent-tokens.ts'
 import { systemActor } from '#lib/auth/ctx.ts'
 import { createClaudePort } from '#lib/claude/commands.ts'
+import { ConfigError } from '#lib/config/shared.ts'
 import { parseWorkerConfig } from '#lib/config/worker.ts'
 import { createSecretBox } from '#lib/core/secret-box.ts'
 import { createDb } from '#lib/db/client.ts'
@@ -13,7 +14,7 @@ import { createFollowers } from '#lib/harness/worker/followers.ts'
 import { harnessHandlers } from '#lib/harness/worker/handlers.ts'
 import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
 import { createLog } from '#lib/log/log.ts'
-import { countRunEnd, recordUsage, rollUpDays } from '#lib/metrics/commands.ts'
+import { countRunEnd, recordUsage, rollUpDays, seedPriceBook } from '#lib/metrics/commands.ts'
 import { releaseDeadPools } from './dead-pools.ts'
 import { every } from './every.ts'
 import { startHealthServer } from './health.ts'
@@ -26,115 +27,127 @@ const concurrency = 10
 /** The roll-ups of this many days are proven right every hour. */
 const rollUpDaysBack = 2
 
-const config = parseWorkerConfig()
-const log = createLog({ process: 'worker', level: config.logLevel })
-const instance = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
-const db = createDb(config.databaseUrl, { poolSize: 16 })
-const locks = createLocks({ databaseUrl: config.databaseUrl, poolSize: concurrency + 2, log })
-const ctx = () => ({ db, actor: systemActor('worker'), now: new Date() })
-
-const registry = new Registry()
-collectDefaultMetrics({ register: registry })
-const jobSeconds = new Histogram({
-  name: 'wheelhouse_job_seconds',
-  help: 'How long jobs took.',
-  labelNames: ['job', 'outcome'],
-  buckets: [0.05, 0.2, 1, 5, 20, 60],
-  registers: [registry],
-})
-const stopsAcknowledged = new Counter({
-  name: 'wheelhouse_stops_acknowledged_total',
-  help: 'Stop orders this worker acted on.',
-  registers: [registry],
-})
-
-const deps: HarnessDeps = {
-  db,
-  claude: createClaudePort({
-    baseUrl: config.claude.url,
-    apiKey: config.claude.apiKey,
-    capabilities: { simulatedModel: config.claude.simulatedModel },
-  }),
-  tokens: createTokenIssuer({ ...config, secretBox: createSecretBox(config.encryptionKey) }),
-  brokerUrl: config.brokerUrl,
-  meter: { recordUsage, countRunEnd },
-  simulated: config.claude.simulatedModel,
-  log,
-  exclusively: locks.exclusively,
+try {
+  await main()
+} catch (error) {
+  process.stderr.write(
+    `${error instanceof ConfigError ? error.message : String(error instanceof Error ? error.stack : error)}\n`,
+  )
+  process.exit(1)
 }
 
-const followers = createFollowers(deps, { holder: instance })
-const runsFollowed = new Gauge({
-  name: 'wheelhouse_runs_followed',
-  help: 'Open runs this worker follows.',
-  registers: [],
-  collect() {
-    this.set(followers.count())
-  },
-})
-registry.registerMetric(runsFollowed)
+async function main(): Promise<void> {
+  const config = parseWorkerConfig()
+  const log = createLog({ process: 'worker', level: config.logLevel })
+  const instance = `${hostname()}-${process.pid}-${randomBytes(3).toString('hex')}`
+  const db = createDb(config.databaseUrl, { poolSize: 16 })
+  const locks = createLocks({ databaseUrl: config.databaseUrl, poolSize: concurrency + 2, log })
+  const ctx = () => ({ db, actor: systemActor('worker'), now: new Date() })
 
-const acknowledged = new Set<string>()
-const stops = every(1_000, { what: 'reading stop orders', log, work: obeyStops })
-const listener = await listen({
-  databaseUrl: config.databaseUrl,
-  channels: ['wheelhouse_stop'],
-  onNotify: () => stops.nudge(),
-  log,
-})
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const jobSeconds = new Histogram({
+    name: 'wheelhouse_job_seconds',
+    help: 'How long jobs took.',
+    labelNames: ['job', 'outcome'],
+    buckets: [0.05, 0.2, 1, 5, 20, 60],
+    registers: [registry],
+  })
+  const stopsAcknowledged = new Counter({
+    name: 'wheelhouse_stops_acknowledged_total',
+    help: 'Stop orders this worker acted on.',
+    registers: [registry],
+  })
 
-let poolId: string | undefined
-let queueEnded = false
-const queue = await startQueue({
-  databaseUrl: config.databaseUrl,
-  concurrency,
-  log,
-  handlers: {
-    ...harnessHandlers(deps, () => followers.nudge()),
-    async rollUpDays() {
-      const now = new Date()
-      await rollUpDays(ctx(), { from: new Date(now.getTime() - rollUpDaysBack * 86_400_000), to: now })
-    },
-  },
-  crontab: { runSchedules: '* * * * *', reconcileRuns: '* * * * *', rollUpDays: '17 * * * *' },
-  onPool: (id) => (poolId = id),
-  onJob: ({ job, ok, seconds }) => jobSeconds.observe({ job, outcome: ok ? 'ok' : 'error' }, seconds),
-})
-const deadPools = releaseDeadPools({ databaseUrl: config.databaseUrl, poolId: () => poolId, log })
-followers.start()
-
-const health = await startHealthServer({ host: config.host, port: config.port, registry, problems })
-log.info({ instance, port: health.port, simulated: deps.simulated }, 'worker ready')
-
-void queue.ended.finally(() => (queueEnded = true)).catch(() => {})
-onShutdown({
-  graceMs: config.graceMs,
-  log,
-  async stop() {
-    await queue.drain()
-    await followers.stop()
-    await Promise.all([stops.stop(), deadPools.stop(), listener.stop(), health.stop()])
-    await locks.stop()
-    await db.$disconnect()
-  },
-  abort: queue.abort,
-})
-
-/** Runs that an order covers are marked and interrupted here too, should order and launch have missed each other. */
-async function obeyStops(): Promise<void> {
-  const orders = await enforceStops(ctx())
-  for (const { orderId, runs } of orders) {
-    if (acknowledged.has(orderId)) continue
-    await acknowledgeStop(ctx(), { orderId, process: 'worker', instance, detail: { runsMarked: runs } })
-    acknowledged.add(orderId)
-    stopsAcknowledged.inc()
+  const deps: HarnessDeps = {
+    db,
+    claude: createClaudePort({
+      baseUrl: config.claude.url,
+      apiKey: config.claude.apiKey,
+      capabilities: { simulatedModel: config.claude.simulatedModel },
+    }),
+    tokens: createTokenIssuer({ ...config, secretBox: createSecretBox(config.encryptionKey) }),
+    brokerUrl: config.brokerUrl,
+    meter: { recordUsage, countRunEnd },
+    simulated: config.claude.simulatedModel,
+    log,
+    exclusively: locks.exclusively,
   }
-}
 
-function problems(): string[] {
-  const last = followers.lastRoundAt()
-  const found: string[] = []
-  if (queueEnded) found.push('the queue has ended')
-  if (!last || Date.now() - last.getTime() > 10_000) found.push('open runs have not been looked at for 10 s')
-  return found
+  await seedPriceBook(ctx())
+  const followers = createFollowers(deps, { holder: instance })
+  const runsFollowed = new Gauge({
+    name: 'wheelhouse_runs_followed',
+    help: 'Open runs this worker follows.',
+    registers: [],
+    collect() {
+      this.set(followers.count())
+    },
+  })
+  registry.registerMetric(runsFollowed)
+
+  const acknowledged = new Set<string>()
+  const stops = every(1_000, { what: 'reading stop orders', log, work: obeyStops })
+  const listener = await listen({
+    databaseUrl: config.databaseUrl,
+    channels: ['wheelhouse_stop'],
+    onNotify: () => stops.nudge(),
+    log,
+  })
+
+  let poolId: string | undefined
+  let queueEnded = false
+  const queue = await startQueue({
+    databaseUrl: config.databaseUrl,
+    concurrency,
+    log,
+    handlers: {
+      ...harnessHandlers(deps, () => followers.nudge()),
+      async rollUpDays() {
+        const now = new Date()
+        await rollUpDays(ctx(), { from: new Date(now.getTime() - rollUpDaysBack * 86_400_000), to: now })
+      },
+    },
+    crontab: { runSchedules: '* * * * *', reconcileRuns: '* * * * *', rollUpDays: '17 * * * *' },
+    onPool: (id) => (poolId = id),
+    onJob: ({ job, ok, seconds }) => jobSeconds.observe({ job, outcome: ok ? 'ok' : 'error' }, seconds),
+  })
+  const deadPools = releaseDeadPools({ databaseUrl: config.databaseUrl, poolId: () => poolId, log })
+  followers.start()
+
+  const health = await startHealthServer({ host: config.host, port: config.port, registry, problems })
+  log.info({ instance, port: health.port, simulated: deps.simulated }, 'worker ready')
+
+  void queue.ended.finally(() => (queueEnded = true)).catch(() => {})
+  onShutdown({
+    graceMs: config.graceMs,
+    log,
+    async stop() {
+      await queue.drain()
+      await followers.stop()
+      await Promise.all([stops.stop(), deadPools.stop(), listener.stop(), health.stop()])
+      await locks.stop()
+      await db.$disconnect()
+    },
+    abort: queue.abort,
+  })
+
+  /** Runs that an order covers are marked and interrupted here too, should order and launch have missed each other. */
+  async function obeyStops(): Promise<void> {
+    const orders = await enforceStops(ctx())
+    for (const { orderId, runs } of orders) {
+      if (acknowledged.has(orderId)) continue
+      await acknowledgeStop(ctx(), { orderId, process: 'worker', instance, detail: { runsMarked: runs } })
+      acknowledged.add(orderId)
+      stopsAcknowledged.inc()
+    }
+  }
+
+  function problems(): string[] {
+    const last = followers.lastRoundAt()
+    const found: string[] = []
+    if (queueEnded) found.push('the queue has ended')
+    if (!last || Date.now() - last.getTime() > 10_000) found.push('open runs have not been looked at for 10 s')
+    return found
+  }
 }

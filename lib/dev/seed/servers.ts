@@ -8,7 +8,7 @@ import {
   setServerCredential,
   updateServer,
 } from '#lib/registry/commands.ts'
-import { recordServerToolsInput } from '#lib/registry/schema.ts'
+import { type RecordServerToolsInput, recordServerToolsInput } from '#lib/registry/schema.ts'
 import { type DemoServerEntry, demoServerEntries } from '../demo/catalog.ts'
 import { listDemoTools } from '../demo/list-tools.ts'
 
@@ -46,8 +46,10 @@ async function seedServer(
     const input = { serverId: id, kind: 'bearer' as const, secret: options.token }
     await setServerCredential(ctx, { input, secretBox: options.secretBox })
   }
-  const input = { serverId: id, tools: options.tools, newToolState: 'approved' }
-  await recordServerTools(ctx, recordServerToolsInput.parse(input))
+  // Parsed for its shape, recorded as listed: what the broker finds later must be the same definition, or it would be quarantined as changed.
+  const input = { serverId: id, tools: options.tools, newToolState: 'approved' as const }
+  recordServerToolsInput.parse(input)
+  await recordServerTools(ctx, input as RecordServerToolsInput)
 }
 
 /** An address to connect to, for one to listen on. */

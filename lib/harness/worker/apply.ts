@@ -5,7 +5,7 @@ import type { Tx } from '#lib/db/client.ts'
 import { explainRule } from '#lib/guardrails/rules/explain.ts'
 import { escalateInput, escalateToolName, type RenderedAgent } from '#lib/templates/schema.ts'
 import { type HarnessDeps, workerCtx } from './deps.ts'
-import { findDenial } from './denials.ts'
+import { explainNotOffered, findDenial, type FoundDenial } from './denials.ts'
 import { escalate } from './escalations.ts'
 import { clip, keyOfEvent, timeOfEvent, toLogPayload } from './event-log.ts'
 import { endRun, type RunEnd } from './run-end.ts'
@@ -56,7 +56,8 @@ async function takeEffects(scope: Scope, event: ClaudeEvent, shown: LogEntry[]):
     case 'agent.tool_use':
     case 'agent.mcp_tool_use':
       await tx.run.update({ where: { id: run.id }, data: { toolCalls: { increment: 1 } } })
-      return { entries: shown }
+      if (event.type === 'agent.mcp_tool_use' || event.evaluated_permission !== 'deny') return { entries: shown }
+      return { entries: [...shown, ...(await notOffered(scope, event))] }
     case 'agent.custom_tool_use':
       await tx.run.update({ where: { id: run.id }, data: { toolCalls: { increment: 1 } } })
       return { entries: [...shown, ...(await escalationOf(scope, event))] }
@@ -112,30 +113,38 @@ async function resultWithDenial(
 ): Promise<LogEntry[]> {
   if (event.is_error !== true) return shown
   const { ctx, run } = scope
-  const denial = await findDenial(ctx.tx, run.id, event.mcp_tool_use_id)
-  if (!denial) return shown
-  await ctx.tx.run.update({ where: { id: run.id }, data: { deniedCalls: { increment: 1 } } })
   const callId = event.mcp_tool_use_id
+  const denial = await findDenial(ctx.tx, run.id, callId)
+  if (!denial) return shown
+  const results = shown.map((entry): LogEntry =>
+    entry.kind === 'tool_result' ? { ...entry, payload: { ...entry.payload, rule: denial.rule } } : entry,
+  )
+  return [...results, ...(await refusalOf(scope, { denial, callId, at: timeOfEvent(event) }))]
+}
+
+async function notOffered(scope: Scope, event: ClaudeEventOf<'agent.tool_use'>): Promise<LogEntry[]> {
+  const { ctx, run } = scope
+  const denial = await explainNotOffered(ctx.tx, { agentId: run.agentId, name: event.name, now: ctx.now })
+  return refusalOf(scope, { denial, callId: event.id, at: timeOfEvent(event) })
+}
+
+/** Counts a refused call and brings it to people, with the rule. */
+async function refusalOf(
+  { ctx, run }: Scope,
+  refused: { denial: FoundDenial; callId: string; at: Date },
+): Promise<LogEntry[]> {
+  const { denial, callId, at } = refused
+  await ctx.tx.run.update({ where: { id: run.id }, data: { deniedCalls: { increment: 1 } } })
+  const what = denial.serverId ? `${denial.serverId}/${denial.tool}` : denial.tool
   const escalation = await escalate(ctx, run, {
     kind: 'refusal',
-    title: `${denial.serverId}/${denial.tool}: ${explainRule(denial.rule).title}`,
-    detail: { serverId: denial.serverId, tool: denial.tool, rule: denial.rule, message: denial.message, callId },
+    title: `${what}: ${explainRule(denial.rule).title}`,
+    detail: { ...denial, callId },
     sourceId: callId,
     rule: denial.rule,
   })
-  const at = timeOfEvent(event)
-  return [
-    ...shown.map((entry): LogEntry =>
-      entry.kind === 'tool_result' ? { ...entry, payload: { ...entry.payload, rule: denial.rule } } : entry,
-    ),
-    {
-      kind: 'decision',
-      payload: { callId, decision: 'deny', rule: denial.rule, message: denial.message },
-      at,
-      key: `decision:${callId}`,
-    },
-    ...(escalation ? [escalation] : []),
-  ]
+  const payload = { callId, decision: 'deny' as const, rule: denial.rule, message: denial.message }
+  return [{ kind: 'decision', payload, at, key: `decision:${callId}` }, ...(escalation ? [escalation] : [])]
 }
 
 async function meteredRequest(scope: Scope, event: ClaudeEventOf<'span.model_request_end'>): Promise<LogEntry[]> {

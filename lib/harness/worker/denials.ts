@@ -1,6 +1,8 @@
 import type { Tx } from '#lib/db/client.ts'
+import type { RuleId } from '#lib/guardrails/schema.ts'
+import { classesCovering } from '#lib/registry/rules.ts'
 
-export type FoundDenial = { serverId: string; tool: string; rule: string; message: string }
+export type FoundDenial = { serverId: string | null; tool: string; rule: RuleId; message: string }
 
 /**
  * Why the broker refused a call, from the audit log; null when it did not (the tool itself failed). Calls of one tool are refused in the
@@ -22,4 +24,45 @@ export async function findDenial(tx: Tx, runId: string, callId: string): Promise
       and a."rule" is not null
     order by a."seq" offset (select "count" from taken) limit 1`
   return rows[0] ?? null
+}
+
+/**
+ * Why a tool is not even offered to an agent, so that Claude refuses the call itself: the broker lists only what it would admit. The model
+ * calls a server's tool `server__tool`; a name that is no registered tool is one that does not exist.
+ */
+export async function explainNotOffered(
+  tx: Tx,
+  call: { agentId: string; name: string; now: Date },
+): Promise<FoundDenial> {
+  const [found] = await tx.$queryRaw<{ serverId: string; name: string }[]>`
+    select "serverId", "name" from "McpTool" where "serverId" || '__' || "name" = ${call.name} limit 1`
+  const denied = (rule: RuleId, message: string): FoundDenial => ({
+    serverId: found?.serverId ?? null,
+    tool: found?.name ?? call.name,
+    rule,
+    message,
+  })
+  if (!found) return denied('tool_unknown', `There is no tool ${call.name} for this agent.`)
+  const tool = await tx.mcpTool.findUniqueOrThrow({
+    where: { serverId_name: found },
+    select: { class: true, state: true, server: { select: { status: true } } },
+  })
+  const what = `${found.serverId}/${found.name}`
+  if (tool.server.status === 'disabled') return denied('server_disabled', `${found.serverId} is disabled.`)
+  if (tool.state === 'removed') return denied('tool_removed', `${what} is no longer offered.`)
+  if (tool.state === 'quarantined') return denied('tool_quarantined', `${what} waits for its review.`)
+  const grants = await tx.grant.findMany({
+    where: {
+      agentId: call.agentId,
+      serverId: found.serverId,
+      class: { in: classesCovering(tool.class) },
+      revokedAt: null,
+      OR: [{ toolName: null }, { toolName: found.name }],
+    },
+    select: { expiresAt: true },
+  })
+  const message = `${call.agentId} holds no grant for ${tool.class} on ${found.serverId}.`
+  if (grants.length === 0) return denied('grant_missing', message)
+  const inForce = grants.some((grant) => grant.expiresAt === null || grant.expiresAt > call.now)
+  return inForce ? denied('policy_default_deny', `A policy does not admit ${what}.`) : denied('grant_expired', message)
 }
