@@ -11,6 +11,7 @@ import {
   type TestAgent,
   type TestUpstream,
 } from '#lib/dev/test/broker.ts'
+import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { startTcpProxy, type TcpProxy } from '#lib/dev/test/tcp-proxy.ts'
@@ -145,14 +146,6 @@ test('rows that a broken connection left in doubt are recorded once, and none is
   expect((await finished(db, world.agent.agentId, 'look')) - rows).toBe(reached())
   expect(answers.filter((status) => status === 200).length).toBeLessThanOrEqual(reached())
 })
-
-async function until(condition: () => Promise<boolean> | boolean, ms = 10_000): Promise<void> {
-  const deadline = Date.now() + ms
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error('It did not become so in time.')
-    await pause(20)
-  }
-}
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))

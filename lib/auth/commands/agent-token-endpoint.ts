@@ -85,6 +85,8 @@ export function authorizationServerMetadata(issuer: Pick<TokenIssuer, 'issuer'>)
   return {
     issuer: issuer.issuer,
     token_endpoint: `${issuer.issuer}${tokenEndpointPath}`,
+    // RFC 8414 lets a server without such a grant leave it out, but clients in use insist on it; it answers that it is not supported.
+    authorization_endpoint: `${issuer.issuer}/api/oauth/authorize`,
     jwks_uri: `${issuer.issuer}/.well-known/jwks.json`,
     grant_types_supported: ['client_credentials'],
     response_types_supported: [],
@@ -92,6 +94,12 @@ export function authorizationServerMetadata(issuer: Pick<TokenIssuer, 'issuer'>)
     token_endpoint_auth_signing_alg_values_supported: ['EdDSA', 'ES256', 'ES384', 'PS256', 'RS256'],
     resource_indicators_supported: true,
   }
+}
+
+/** People do not sign in to agents: there is no authorization code to get (RFC 6749 §4.1.2.1). */
+export function refuseAuthorization(): Response {
+  const message = 'Agents authenticate with client_credentials at the token endpoint.'
+  return Response.json({ error: 'unsupported_response_type', error_description: message }, { status: 400 })
 }
 
 async function findClient(ctx: Ctx & { tx: NonNullable<Ctx['tx']> }, clientId: string): Promise<Client | null> {

@@ -5,7 +5,7 @@ import { Broker, type BrokerOptions } from '../broker.ts'
 
 export type TestBroker = { broker: Broker; url: string; stop(): Promise<void> }
 
-/** A broker in this process, for tests; `TEST_LOG_LEVEL` lets it speak. */
+/** A broker in this process, for tests. */
 export async function startBroker(options: {
   db: Db
   databaseUrl: string
@@ -26,7 +26,7 @@ export async function startBroker(options: {
     logLevel: 'silent' as const,
     graceMs: 1000,
   }
-  const log = createLog({ process: 'broker', level: process.env['TEST_LOG_LEVEL'] ?? 'silent' })
+  const log = createLog({ process: 'broker', level: 'silent' })
   const broker = new Broker({ config, db, log, policies: await loadPolicySet(), ...(limits ? { limits } : {}) })
   await broker.start()
   return { broker, url, stop: () => broker.stop() }

@@ -1,0 +1,4 @@
+import { refuseAuthorization } from '#lib/auth/commands/agent-token-endpoint.ts'
+import { apiRoute } from '#lib/web/route.ts'
+
+export const GET = apiRoute({ auth: 'none' }, async () => refuseAuthorization())
