@@ -22,6 +22,8 @@ export type Endpoint<T = unknown, P extends Schema = Schema, Q extends Schema = 
   summary: string
   /** null: whoever is signed in. */
   permission: Permission | null
+  /** Any of these will do instead, within one's own teams. */
+  orPermissions?: readonly Permission[]
   params?: P
   query?: Q
   body?: B

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { issueCredentialInput, revokeCredentialsInput } from '#lib/auth/schema.ts'
 import {
   type AgentPreview,
   createAgentInput,
@@ -233,4 +234,28 @@ export const metrics = endpoint({
   query: metricsRange,
   answer: json<AgentMetrics>(),
   example: { params: exampleAgent, query: { days: '30' } },
+})
+
+export const issueCredential = endpoint({
+  method: 'POST',
+  path: '/api/v1/agents/{id}/credentials',
+  summary: 'Gives an agent a credential for the token endpoint; its secret is told this once.',
+  permission: 'agents:update',
+  params: namedId,
+  body: issueCredentialInput,
+  status: 201,
+  answer: json<{ clientId: string; clientSecret: string | null }>(),
+  example: { params: exampleAgent, body: {} },
+})
+
+export const revokeCredentials = endpoint({
+  method: 'DELETE',
+  path: '/api/v1/agents/{id}/credentials',
+  summary: 'Revokes one credential of an agent, or all of them.',
+  permission: 'agents:update',
+  orPermissions: ['agents:suspend', 'agents:retire'],
+  params: namedId,
+  query: revokeCredentialsInput,
+  answer: json<{ revoked: string[] }>(),
+  example: { params: exampleAgent },
 })

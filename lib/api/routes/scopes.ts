@@ -89,6 +89,7 @@ export const revokeGrant = endpoint({
   path: '/api/v1/grants/{id}/revoke',
   summary: 'Ends a grant; brokers refuse a second later at most.',
   permission: 'grants:revoke',
+  orPermissions: ['scopes:request'],
   params: uuidId,
   body: revokeGrantInput.omit({ grantId: true }),
   answer: nothing,
