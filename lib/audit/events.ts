@@ -95,6 +95,8 @@ export type AuditEvents = {
   }
   'mcp.call_denied': { argumentsDigest: string | null; class: string | null; message: string }
   'mcp.caller_refused': { reason: string; count: number }
+  // metrics
+  'price.added': { model: string; effectiveFrom: string; maxPromptTokens: number | null }
   // stop
   'stop.ordered': { orderId: string; scope: string; reason: string }
   'stop.released': { orderId: string; scope: string; reason: string }

@@ -1,8 +1,10 @@
-import { type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { dollarsToMicros, listPrices, listPriceSource } from './list-prices.ts'
 import { costOf, priceFor, promptTokensOf, utcDay } from './rules.ts'
-import type { Usage } from './schema.ts'
+import { type AddPriceInput, addPriceInput, type Usage } from './schema.ts'
 
 export type UsageInput = Usage & {
   runId: string
@@ -13,8 +15,9 @@ export type UsageInput = Usage & {
   sourceId: string
 }
 
-/** Puts the list prices into the price book; entries that are there already stay. Returns how many were added. */
+/** Puts the list prices into the price book; entries that are there already stay. Returns how many were added. Needs `costs:manage`. */
 export async function seedPriceBook(ctx: Ctx): Promise<number> {
+  authorize(ctx, 'costs:manage')
   return inTx(ctx, async (tx) => {
     // Two starting processes take turns, so the second finds what the first added.
     await tx.$queryRaw`select 1 from pg_advisory_xact_lock(hashtext('price_book'))`
@@ -35,6 +38,26 @@ export async function seedPriceBook(ctx: Ctx): Promise<number> {
       .filter((row) => !keys.has(keyOf(row)))
     await tx.price.createMany({ data: missing })
     return missing.length
+  })
+}
+
+/** Adds a price from a date on; what was recorded before keeps its price. Needs `costs:manage`; throws `conflict` when that entry exists. */
+export async function addPrice(ctx: Ctx, input: AddPriceInput): Promise<{ priceId: string }> {
+  authorize(ctx, 'costs:manage')
+  const price = addPriceInput.parse(input)
+  return inTx(ctx, async (tx, ctx) => {
+    const [added] = await tx.price.createManyAndReturn({ data: [price], skipDuplicates: true, select: { id: true } })
+    if (!added) throw new DomainError('conflict', `${price.model} has a price from that date on already.`)
+    recordAudit(tx, ctx, {
+      event: 'price.added',
+      subject: { kind: 'price', id: added.id, name: price.model },
+      detail: {
+        model: price.model,
+        effectiveFrom: price.effectiveFrom.toISOString(),
+        maxPromptTokens: price.maxPromptTokens,
+      },
+    })
+    return { priceId: added.id }
   })
 }
 
@@ -97,9 +120,10 @@ export async function countRunEnd(tx: Tx, runId: string): Promise<void> {
 
 /**
  * Recomputes whole UTC days from runs and usage: repairs a roll-up and changes nothing when it is right. Days of demo agents stay,
- * because their history has no runs behind it. Returns how many rows were wrong.
+ * because their history has no runs behind it. Returns how many rows were wrong. Needs `costs:manage`.
  */
 export async function rollUpDays(ctx: Ctx, range: { from: Date; to: Date }): Promise<number> {
+  authorize(ctx, 'costs:manage')
   const [from, to] = [utcDay(range.from), utcDay(range.to)]
   return inTx(ctx, async (tx) => {
     // Writers add a run or a request and its day in one transaction; with them locked out, what is visible is complete.

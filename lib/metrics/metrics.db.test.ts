@@ -2,8 +2,8 @@ import { describe, expect } from 'vitest'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
-import { countRunEnd, recordUsage, rollUpDays, seedPriceBook } from './commands.ts'
+import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
+import { addPrice, countRunEnd, recordUsage, rollUpDays, seedPriceBook } from './commands.ts'
 import { agentMetrics, costBy, fleetSummary, listPrices, retirementCandidates } from './queries.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
@@ -24,6 +24,23 @@ describe('price book', () => {
     expect(await listPrices(at(db))).toHaveLength(12)
     const agent = ctxFor(db, { kind: 'agent', id: 'a', name: 'a' })
     await expect(listPrices(agent)).rejects.toMatchObject({ code: 'forbidden' })
+  })
+})
+
+describe('addPrice', () => {
+  dbTest('holds from its date on, is audited, and cannot be written over', async ({ db }) => {
+    const price = { model: 'claude-test-1', effectiveFrom: now, inputMicros: 7_000_000n, source: 'contract 12' }
+    const finance = ctxFor(db, await makePerson(db, { roles: ['finance'] }), now)
+    const { priceId } = await addPrice(finance, price)
+    expect(await auditOf(db, priceId)).toMatchObject([{ event: 'price.added', detail: { model: 'claude-test-1' } }])
+    await expect(addPrice(finance, price)).rejects.toMatchObject({ code: 'conflict' })
+    const builder = ctxFor(db, await makePerson(db), now)
+    await expect(addPrice(builder, price)).rejects.toMatchObject({
+      code: 'forbidden',
+      details: { rule: 'permission:costs:manage' },
+    })
+    await expect(seedPriceBook(builder)).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(rollUpDays(builder, { from: now, to: now })).rejects.toMatchObject({ code: 'forbidden' })
   })
 })
 

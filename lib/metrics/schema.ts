@@ -143,3 +143,19 @@ export type PriceView = {
   cacheWrite1hMicros: string | null
   source: string
 }
+
+const micros = z.coerce.bigint().nonnegative().nullable().default(null)
+
+/** A price from a date on; earlier usage keeps the price it was recorded with. What is left out is not known, which is not 0. */
+export const addPriceInput = z.strictObject({
+  model: z.string().trim().min(1).max(100),
+  effectiveFrom: z.coerce.date(),
+  maxPromptTokens: z.int().positive().nullable().default(null),
+  inputMicros: micros,
+  outputMicros: micros,
+  cacheReadMicros: micros,
+  cacheWrite5mMicros: micros,
+  cacheWrite1hMicros: micros,
+  source: z.string().trim().min(3, 'Say where the price is published.').max(300),
+})
+export type AddPriceInput = z.input<typeof addPriceInput>
