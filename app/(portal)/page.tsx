@@ -138,7 +138,7 @@ type ListProps = {
   children: ReactNode[] | undefined
 }
 
-function List({ title, more, empty, children = [] }: ListProps) {
+function List({ title, more, empty, children }: ListProps) {
   return (
     <Card
       flush
@@ -151,7 +151,7 @@ function List({ title, more, empty, children = [] }: ListProps) {
         )
       }
     >
-      {children.length > 0 ? (
+      {children && children.length > 0 ? (
         <ul className="divide-y">{children}</ul>
       ) : (
         <p className="px-4 py-6 text-muted-foreground">{empty}</p>

@@ -6,7 +6,7 @@ import type { ReactNode } from 'react'
 export function PageHeader({
   title,
   description,
-  crumbs = [],
+  crumbs,
   badges,
   actions,
 }: {
@@ -18,7 +18,7 @@ export function PageHeader({
 }) {
   return (
     <header className="mb-5">
-      {crumbs.length > 0 && (
+      {crumbs && (
         <nav
           aria-label="Breadcrumb"
           className="mb-1 flex flex-wrap items-center gap-1 text-[13px] text-muted-foreground"

@@ -19,7 +19,7 @@ export function useAction<A extends Action>(action: A, onDone?: (value: ValueOf<
       const outcome = await action(input).catch(() => null)
       if (outcome?.ok) {
         setFailed(null)
-        onDone?.(outcome.value as ValueOf<A>)
+        onDone?.(outcome.value)
       } else {
         setFailed(outcome ? wordsOf(outcome.error) : unreachable)
       }

@@ -159,7 +159,7 @@ describe('what is answered', () => {
   })
 
   routeTest('a stream that is refused before its first event is a problem, not a stream', async () => {
-    const route = sseRoute(open, async function* () {
+    const route = sseRoute(open, () => {
       throw new DomainError('not_found', 'No such run.')
     })
     expect(await problemOf(await call(route))).toMatchObject({ status: 404 })

@@ -15,8 +15,10 @@ export async function parseSearch<S extends z.ZodType>(schema: S, params: Search
   return rest.success ? rest.data : schema.parse({})
 }
 
+type Parameter = string | number | boolean | bigint | null | undefined
+
 /** A link with these parameters; absent ones are left out. */
-export function hrefWith(path: string, query: Record<string, unknown>): string {
+export function hrefWith(path: string, query: Record<string, Parameter>): string {
   const search = new URLSearchParams()
   for (const [key, value] of Object.entries(query)) {
     if (value !== undefined && value !== null && value !== '') search.set(key, String(value))

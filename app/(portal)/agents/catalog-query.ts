@@ -3,7 +3,7 @@ import type { AgentListQuery } from '#lib/registry/schema.ts'
 import { hrefWith } from '#lib/web/search.ts'
 
 const defaults = { sort: 'id', order: 'asc', limit: 50, q: '' } as const
-const listKeys = ['sort', 'order', 'limit', 'cursor']
+const listKeys = new Set(['sort', 'order', 'limit', 'cursor'])
 
 /** The catalog with a changed query; the cursor belongs to the old one and is dropped, defaults stay out of the address. */
 export function catalogHref(query: AgentListQuery, changes: Partial<AgentListQuery>): string {
@@ -15,7 +15,7 @@ export function catalogHref(query: AgentListQuery, changes: Partial<AgentListQue
 /** What narrows the list, without order and paging. */
 export function filtersOf(query: AgentListQuery): Partial<AgentListQuery> {
   return Object.fromEntries(
-    Object.entries(query).filter(([key, value]) => !listKeys.includes(key) && value !== undefined && value !== ''),
+    Object.entries(query).filter(([key, value]) => !listKeys.has(key) && value !== undefined && value !== ''),
   )
 }
 

@@ -8,7 +8,13 @@ import { Input } from '#components/ui/input.tsx'
 import { paths } from '#lib/core/paths.ts'
 
 /** The catalog's query language in a box; "/" puts the cursor there. It is a plain form, so it works without scripts too. */
-export function SearchBox({ initial, hidden }: { initial: string; hidden: Record<string, unknown> }) {
+export function SearchBox({
+  initial,
+  hidden,
+}: {
+  initial: string
+  hidden: Record<string, string | number | undefined>
+}) {
   const input = useRef<HTMLInputElement>(null)
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {
