@@ -10,11 +10,15 @@ const headers = [
   { key: 'Permissions-Policy', value: 'camera=(), geolocation=(), microphone=(), payment=(), usb=()' },
 ]
 
+// The start program gives each production build a folder of its own (lib/dev/start/build.ts).
+const build = process.env['WHEELHOUSE_BUILD']
+
 const config: NextConfig = {
+  ...(build && { distDir: build }),
   poweredByHeader: false,
   reactStrictMode: true,
   // Types are checked by `npm run check`; a production build on a small machine need not do it again.
-  typescript: { ignoreBuildErrors: true },
+  typescript: { ignoreBuildErrors: true, ...(build && { tsconfigPath: `${build}.tsconfig.json` }) },
   // Loaded from node_modules as they are: native parts, WebAssembly, or code that reads its own files.
   serverExternalPackages: [
     '@cedar-policy/cedar-wasm',

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { StartConfig } from '#lib/config/start.ts'
 import { generateIfStale } from '#lib/dev/generate.ts'
 import { announce, step } from './announce.ts'
-import { buildIfStale } from './build.ts'
+import { ensureBuild } from './build.ts'
 import { type EmbeddedDatabase, startEmbeddedDatabase } from './database.ts'
 import { loadSecrets, lockHome, openHome, type Secrets } from './home.ts'
 import { createOutput, type Output } from './output.ts'
@@ -78,8 +78,8 @@ export class Installation {
     await this.step('database client', () => generateIfStale())
     await this.step('database', () => this.prepare(databaseUrl))
     if (config.demo) await this.step('demo data', () => seedDemo(tools, env))
-    if (!this.watch) await this.step('portal build', () => buildIfStale(tools))
-    await this.step('processes', () => this.startProcesses(plans, env))
+    const build = this.watch ? null : await this.step('portal build', () => ensureBuild(tools))
+    await this.step('processes', () => this.startProcesses(plans, { env, build }))
   }
 
   private async startDatabase(secrets: Secrets): Promise<string> {
@@ -104,9 +104,12 @@ export class Installation {
     for (const message of refusedTemplates) announce(`! ${message}`)
   }
 
-  private async startProcesses(plans: ProcessPlan[], env: Record<string, string>): Promise<void> {
+  private async startProcesses(
+    plans: ProcessPlan[],
+    options: { env: Record<string, string>; build: string | null },
+  ): Promise<void> {
     this.processes = plans.map((plan) => {
-      const spec = toSpec(plan, { root, config: this.config, env, watch: this.watch })
+      const spec = toSpec(plan, { root, config: this.config, ...options })
       return new Supervised(spec, { output: this.output(plan.name), reaper: this.reaper })
     })
     for (const supervised of this.processes) supervised.start()

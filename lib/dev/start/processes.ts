@@ -28,7 +28,7 @@ export function planProcesses(config: StartConfig): ProcessPlan[] {
   const plan = (name: string, entry: string, rest: Omit<ProcessPlan, 'name' | 'entry' | 'readyPath'>): ProcessPlan => ({
     name,
     entry,
-    readyPath: '/healthz',
+    readyPath: '/readyz',
     ...rest,
   })
   const demoPort = (offset: number) => ({ ...ports.demo, port: ports.demo.port + offset })
@@ -57,12 +57,16 @@ export function planProcesses(config: StartConfig): ProcessPlan[] {
   ]
 }
 
-/** How to run it: with only those of our variables that it reads, so that no process holds a secret of another. */
+/**
+ * How to run it, with only those of our variables that it reads, so that no process holds a secret of another. `build` is the portal's
+ * production build, or null to run everything with hot reload.
+ */
 export function toSpec(
   plan: ProcessPlan,
-  options: { root: string; config: StartConfig; env: Readonly<Record<string, string>>; watch: boolean },
+  options: { root: string; config: StartConfig; env: Readonly<Record<string, string>>; build: string | null },
 ): ProcessSpec {
-  const { root, config, watch } = options
+  const { root, config, build } = options
+  const watch = build === null
   const next = [
     join(root, 'node_modules/next/dist/bin/next'),
     watch ? 'dev' : 'start',
@@ -82,6 +86,7 @@ export function toSpec(
       ...foreignVariables(),
       NODE_ENV: watch ? 'development' : 'production',
       NEXT_TELEMETRY_DISABLED: '1',
+      ...(plan.entry === 'next' && build ? { WHEELHOUSE_BUILD: build } : {}),
       ...Object.fromEntries(
         plan.variables.flatMap((name) => (options.env[name] === undefined ? [] : [[name, options.env[name]]])),
       ),
