@@ -1,4 +1,5 @@
 import type { Anthropic } from '@anthropic-ai/sdk'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DomainError } from '#lib/core/errors.ts'
 import { createClient } from './port/client.ts'
 import { withDomainErrors } from './port/errors.ts'
@@ -59,6 +60,9 @@ export type ClaudeCommands = {
   deleteVault(id: string): Promise<void>
 }
 
+/** How long the creation of an environment may take to show in the list. */
+const settleMs = 1_000
+
 export type ClaudePort = ClaudeQueries & ClaudeCommands & { readonly capabilities: ClaudeCapabilities }
 
 /** The one way from our processes to Claude Managed Agents, whichever server speaks it. Make one per process: it holds the rate limiter. */
@@ -90,6 +94,8 @@ function createCommands(client: Anthropic, capabilities: ClaudeCapabilities): Cl
       await withDomainErrors('create an environment', async () =>
         beta.environments.create({ name, config: { type: 'self_hosted' } }),
       )
+      // Another process may be doing the same: once both are listed, both pick the same one.
+      await sleep(settleMs)
       const made = await oldestEnvironment(client, name)
       if (!made) throw new DomainError('unavailable', `Claude does not list the environment ${name} it has just made.`)
       return made

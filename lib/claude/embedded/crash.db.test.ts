@@ -91,17 +91,21 @@ dbTest(
   },
 )
 
-dbTest('a second process waits until the first is gone, then takes over', async ({ databaseUrl }) => {
-  const [one, two] = [await freePort(), await freePort()]
-  const first = await startProcess({ databaseUrl, port: one, modelPort: 1 })
-  const second = spawnProcess({ databaseUrl, port: two, modelPort: 1 })
-  await new Promise((resolve) => setTimeout(resolve, 1_500))
-  expect(await answers(two)).toBe(false)
-  await kill(first, 'SIGKILL')
-  await ready(two, second)
-  await kill(second, 'SIGTERM')
-  expect(second.exitCode).toBe(0)
-})
+dbTest(
+  'a second process waits until the first is gone, then takes over',
+  { timeout: 60_000 },
+  async ({ databaseUrl }) => {
+    const [one, two] = [await freePort(), await freePort()]
+    const first = await startProcess({ databaseUrl, port: one, modelPort: 1 })
+    const second = spawnProcess({ databaseUrl, port: two, modelPort: 1 })
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    expect(await answers(two)).toBe(false)
+    await kill(first, 'SIGKILL')
+    await ready(two, second)
+    await kill(second, 'SIGTERM')
+    expect(second.exitCode).toBe(0)
+  },
+)
 
 type Options = { databaseUrl: string; port: number; modelPort: number }
 

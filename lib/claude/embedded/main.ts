@@ -1,4 +1,4 @@
-import { parseClaudeServerConfig } from '#lib/config/claude.ts'
+import { type ClaudeServerConfig, parseClaudeServerConfig } from '#lib/config/claude.ts'
 import { ConfigError } from '#lib/config/shared.ts'
 import { createDb } from '#lib/db/client.ts'
 import { createLog } from '#lib/log/log.ts'
@@ -7,9 +7,41 @@ import { createEmbeddedServer } from './server.ts'
 
 // The embedded Claude server: the Managed Agents API on our own PostgreSQL, for installations without Anthropic's.
 try {
-  const config = parseClaudeServerConfig()
+  await run(parseClaudeServerConfig())
+} catch (error) {
+  process.stderr.write(`${error instanceof ConfigError ? error.message : String(error)}\n`)
+  process.exit(1)
+}
+
+async function run(config: ClaudeServerConfig): Promise<void> {
   const log = createLog({ process: 'claude', level: config.logLevel })
-  const leadership = await becomeLeader({
+  const db = createDb(config.databaseUrl)
+  const server = createEmbeddedServer({ ...config, db, log })
+  let started = false
+  let asked = 0
+
+  async function stop(): Promise<void> {
+    // Ending the process ends the leader's connection too, and with it the lock.
+    if (started) await server.stop(config.graceMs)
+    await db.$disconnect()
+  }
+
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      asked += 1
+      if (asked > 1) process.exit(1)
+      log.info({ signal }, 'stopping')
+      stop().then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.error({ err: error }, 'did not stop cleanly')
+          process.exit(1)
+        },
+      )
+    })
+  }
+
+  await becomeLeader({
     databaseUrl: config.databaseUrl,
     log,
     onLost: () => {
@@ -17,31 +49,7 @@ try {
       process.exit(1)
     },
   })
-  const db = createDb(config.databaseUrl)
-  const server = createEmbeddedServer({ ...config, db, log })
+  started = true
   await server.start()
   log.info({ url: server.url, simulatedModel: config.model.simulated }, 'embedded Claude server ready')
-
-  let asked = 0
-  const onSignal = (signal: string): void => {
-    asked += 1
-    if (asked > 1) process.exit(1)
-    log.info({ signal }, 'stopping')
-    void (async () => {
-      await server.stop(config.graceMs)
-      await db.$disconnect()
-      await leadership.release()
-    })().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.error({ err: error }, 'stopping failed')
-        process.exit(1)
-      },
-    )
-  }
-  process.on('SIGTERM', () => onSignal('SIGTERM'))
-  process.on('SIGINT', () => onSignal('SIGINT'))
-} catch (error) {
-  process.stderr.write(`${error instanceof ConfigError ? error.message : String(error)}\n`)
-  process.exit(1)
 }

@@ -9,9 +9,9 @@ describe('the history', () => {
   worldTest('pages in both orders without a gap and without a repetition', async ({ world }) => {
     const { client } = world
     const session = await startSession(client)
-    for (const text of ['one', 'two', 'three']) {
+    for (const [turn, text] of ['one', 'two', 'three'].entries()) {
       await say(client, session.id, text)
-      await until(client, session.id, idleFor('end_turn'))
+      await until(client, session.id, (events) => only(events, 'session.usage').length === turn + 1)
     }
     const whole = (await eventsOf(client, session.id)).map((event) => event.id)
     const paged = async (order: 'asc' | 'desc') => {

@@ -23,7 +23,8 @@ export type Writer = {
   setInternal(stored: StoredEvent, internal: Internal): void
   /** Changes the session's row; later values win. */
   set(change: Prisma.EmbSessionUncheckedUpdateInput): void
-  events(): Promise<StoredEvent[]>
+  /** The history without contents, as it was before this write. */
+  outline(): Promise<StoredEvent[]>
 }
 
 type Options = {
@@ -54,12 +55,17 @@ export function createJournal(options: Options): Journal {
 
 /** In order of processing; queued events at the place they arrived. */
 export async function readEvents(db: Tx, sessionId: string): Promise<StoredEvent[]> {
-  return await db.embEvent.findMany({
-    where: { sessionId },
-    orderBy: { seq: 'asc' },
-    select: { id: true, seq: true, type: true, payload: true, internal: true, processedAt: true },
-  })
+  return await db.embEvent.findMany({ where: { sessionId }, orderBy: { seq: 'asc' }, select: stored })
 }
+
+/** The same without the contents of messages and results, which are most of it: enough to decide what comes next. */
+export async function readOutline(db: Tx, sessionId: string): Promise<StoredEvent[]> {
+  return await db.$queryRaw<StoredEvent[]>`
+    select "id", "seq", "type", "payload" - 'content' as "payload", "internal" - 'content' as "internal", "processedAt"
+    from "EmbEvent" where "sessionId" = ${sessionId} order by "seq"`
+}
+
+const stored = { id: true, seq: true, type: true, payload: true, internal: true, processedAt: true } as const
 
 async function writeOnce<T>(options: Options, sessionId: string, work: (writer: Writer) => Promise<T>): Promise<T> {
   if (options.dead()) throw new Error('the server has been aborted')
@@ -77,8 +83,9 @@ async function writeOnce<T>(options: Options, sessionId: string, work: (writer: 
 
 function createDraft(tx: Tx, session: EmbSession, now: Date) {
   const added: Prisma.EmbEventCreateManyInput[] = []
-  const processed: StoredEvent[] = []
-  const published: SessionEvent[] = []
+  const processed: { id: string; seq: number }[] = []
+  const arrived = new Map<string, SessionEvent>()
+  const published: (() => SessionEvent)[] = []
   const changes: (() => Promise<unknown>)[] = []
   let change: Prisma.EmbSessionUncheckedUpdateInput = {}
   let seq = session.nextSeq
@@ -93,14 +100,13 @@ function createDraft(tx: Tx, session: EmbSession, now: Date) {
       seq += 1
       added.push({ ...row, sessionId: session.id, createdAt: now, ...(internal ? { internal: toJson(internal) } : {}) })
       const event = toEvent(row)
-      published.push(event)
+      published.push(() => event)
       return event
     },
-    process(stored) {
-      const next = { ...stored, seq, processedAt: now }
+    process({ id }) {
+      processed.push({ id, seq })
       seq += 1
-      processed.push(next)
-      published.push(toEvent(next))
+      published.push(() => arrived.get(id) ?? unreachable(id))
     },
     setInternal(stored, internal) {
       changes.push(
@@ -110,19 +116,25 @@ function createDraft(tx: Tx, session: EmbSession, now: Date) {
     set(next) {
       change = { ...change, ...next }
     },
-    events: async () => await readEvents(tx, session.id),
+    outline: async () => await readOutline(tx, session.id),
   }
 
   async function flush(): Promise<SessionEvent[]> {
     if (added.length > 0) await tx.embEvent.createMany({ data: added })
-    for (const { id, seq, processedAt } of processed)
-      await tx.embEvent.update({ where: { id }, data: { seq, processedAt } })
+    for (const { id, seq } of processed) {
+      const row = await tx.embEvent.update({ where: { id }, data: { seq, processedAt: now }, select: stored })
+      arrived.set(id, toEvent(row))
+    }
     for (const apply of changes) await apply()
     if (published.length > 0 || Object.keys(change).length > 0) {
       await tx.embSession.update({ where: { id: session.id }, data: { ...change, nextSeq: seq, updatedAt: now } })
     }
-    return published
+    return published.map((event) => event())
   }
 
   return { writer, flush }
+}
+
+function unreachable(id: string): never {
+  throw new Error(`the event ${id} was to be processed but is not there`)
 }

@@ -22,7 +22,7 @@ export async function sendEvents(
     const { session } = writer
     if (session.status === 'terminated')
       throw invalid(`The session ${sessionId} is terminated, so it accepts no events.`)
-    const state = readState(await writer.events())
+    const state = readState(await writer.outline())
     const atBudget = fromJson<StopReason | null>(session.stopReason)?.type === 'budget_reached'
     const events: SessionEvent[] = []
     for (const input of inputs) {

@@ -1,6 +1,5 @@
 import type { EmbSession } from '#lib/db/generated/client.ts'
-import { readEvents, type Writer } from '../events/journal.ts'
-import type { StoredEvent } from '../events/types.ts'
+import { readOutline, type Writer } from '../events/journal.ts'
 import { fromJson } from '../json.ts'
 import { goIdle, startRunning, type StopReason } from '../sessions/transitions.ts'
 import { ensureWork } from '../work/queue.ts'
@@ -11,7 +10,7 @@ import { blocking, denied, executable, isAllowed, type LoopState, openCalls, rea
 import { endOfSpan, isOverBudget, requestTurn } from './turn.ts'
 
 type Step = 'again' | 'wait'
-type Facts = { session: EmbSession; events: StoredEvent[]; state: LoopState }
+type Facts = { session: EmbSession; state: LoopState }
 
 /**
  * Takes a session one step further. Every step reads the session anew and decides from its events alone, so it does not matter which
@@ -20,8 +19,7 @@ type Facts = { session: EmbSession; events: StoredEvent[]; state: LoopState }
 export async function advance(deps: LoopDeps, run: Run): Promise<Step> {
   const session = await deps.db.embSession.findUnique({ where: { id: run.sessionId } })
   if (!session || session.status === 'terminated') return 'wait'
-  const events = await readEvents(deps.db, run.sessionId)
-  const facts = { session, events, state: readState(events) }
+  const facts = { session, state: readState(await readOutline(deps.db, run.sessionId)) }
   if (facts.state.interrupt) return await write(deps, run, interruptTurn)
   return session.status === 'idle' ? await leaveIdle(deps, run, facts) : await work(deps, run, facts)
 }
@@ -63,7 +61,7 @@ async function work(deps: LoopDeps, run: Run, facts: Facts): Promise<Step> {
 
 /** Idle until a worker, our harness or a person has answered; a worker is called if one is needed. */
 async function waitForAction(writer: Writer, deps: Pick<LoopDeps, 'limits'>): Promise<void> {
-  const waiting = blocking(readState(await writer.events()))
+  const waiting = blocking(readState(await writer.outline()))
   if (waiting.length === 0) return
   const inSandbox = waiting.some((call) => call.kind === 'sandbox' && isAllowed(call))
   if (inSandbox) await ensureWork(writer.tx, writer.session, writer.now)
@@ -72,7 +70,7 @@ async function waitForAction(writer: Writer, deps: Pick<LoopDeps, 'limits'>): Pr
 }
 
 async function answerDenied(writer: Writer): Promise<void> {
-  const events = await writer.events()
+  const events = await writer.outline()
   for (const call of denied(readState(events))) {
     const confirmation = events.find(
       (event) =>
@@ -86,7 +84,7 @@ async function answerDenied(writer: Writer): Promise<void> {
 
 /** Ends the turn where it is: open calls are answered as interrupted, the session is idle. On an idle session it changes nothing. */
 async function interruptTurn(writer: Writer): Promise<void> {
-  const state = readState(await writer.events())
+  const state = readState(await writer.outline())
   if (!state.interrupt) return
   writer.process(state.interrupt)
   const open = openCalls(state)

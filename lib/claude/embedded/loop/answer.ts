@@ -23,7 +23,7 @@ type ToolUse = Anthropic.ToolUseBlock
  */
 export async function commitAnswer(writer: Writer, answer: Answer): Promise<void> {
   const { message, spanId, model } = answer
-  const interrupted = readState(await writer.events()).interrupt !== null
+  const interrupted = readState(await writer.outline()).interrupt !== null
   const content = interrupted ? [] : usable(message)
   if (!interrupted) appendText(writer, content, answer.messageId)
   const uses = content.filter((block) => block.type === 'tool_use')

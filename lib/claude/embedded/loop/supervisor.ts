@@ -75,7 +75,7 @@ export function createSupervisor(deps: LoopDeps): Supervisor {
         type: 'session.error',
         error: { type: 'unknown_error', message, retry_status: { type: 'exhausted' } },
       })
-      for (const call of openCalls(readState(await writer.events()))) writer.append(closingResult(call, message))
+      for (const call of openCalls(readState(await writer.outline()))) writer.append(closingResult(call, message))
       goIdle(writer, { type: 'retries_exhausted' })
     }).catch(() => {})
     entry.again = false
@@ -118,7 +118,7 @@ export function createSupervisor(deps: LoopDeps): Supervisor {
     },
     async reassign(sessionId) {
       await writeIfOpen(deps, sessionId, async (writer) => {
-        const open = openCalls(readState(await writer.events()))
+        const open = openCalls(readState(await writer.outline()))
         if (!open.some((call) => call.kind === 'sandbox' && isAllowed(call))) return
         await ensureWork(writer.tx, writer.session, writer.now)
       })
@@ -164,7 +164,7 @@ async function unfinished(deps: LoopDeps): Promise<string[]> {
 async function expireCalls(deps: LoopDeps, sessionId: string): Promise<void> {
   await writeIfOpen(deps, sessionId, async (writer) => {
     const minutes = Math.round(deps.limits.sandboxResultMs / 60_000)
-    for (const call of openCalls(readState(await writer.events()))) {
+    for (const call of openCalls(readState(await writer.outline()))) {
       if (call.kind !== 'sandbox' || !isAllowed(call)) continue
       writer.append(closingResult(call, `No sandbox answered this call within ${minutes} minutes.`))
     }

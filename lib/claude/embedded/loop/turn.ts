@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { EmbSession } from '#lib/db/generated/client.ts'
-import type { Writer } from '../events/journal.ts'
-import type { StoredEvent } from '../events/types.ts'
+import { readEvents, type Writer } from '../events/journal.ts'
 import { newId } from '../ids.ts'
 import { fromJson } from '../json.ts'
 import { goIdle, reschedule } from '../sessions/transitions.ts'
@@ -15,10 +14,10 @@ import { ensureToolset } from './session-tools.ts'
 import { type LoopState, readState } from './state.ts'
 import { toModelTools } from './toolset.ts'
 
-type Input = { session: EmbSession; events: readonly StoredEvent[]; state: LoopState }
+type Input = { session: EmbSession; state: LoopState }
 
 /** One model request, from the checks before it to what its answer means for the session. */
-export async function requestTurn(deps: LoopDeps, run: Run, { session, events, state }: Input): Promise<void> {
+export async function requestTurn(deps: LoopDeps, run: Run, { session, state }: Input): Promise<void> {
   if (isOverBudget(session, deps.now())) return await pauseAtBudget(deps, run, session)
   if (state.rounds >= deps.limits.roundsMax) return await giveUpRounds(deps, run)
   const agent = fromJson<SessionAgent>(session.agent)
@@ -37,7 +36,7 @@ export async function requestTurn(deps: LoopDeps, run: Run, { session, events, s
       model: agent.model.id,
       effort: agent.model.effort?.type ?? null,
       system: agent.system,
-      messages: toMessages(events),
+      messages: toMessages(await readEvents(deps.db, run.sessionId)),
       tools: toModelTools(toolset.tools),
       signal: run.signal,
       onText: previewer(deps, run.sessionId, messageId),
@@ -92,7 +91,7 @@ export function endOfSpan(spanId: string) {
 
 /** This turn is dead: what is queued is flushed, the next message starts anew. */
 async function exhaust(writer: Writer): Promise<void> {
-  for (const queued of readState(await writer.events()).queued) writer.process(queued)
+  for (const queued of readState(await writer.outline()).queued) writer.process(queued)
   goIdle(writer, { type: 'retries_exhausted' })
 }
 

@@ -139,13 +139,13 @@ export async function eventsOf(client: Anthropic, sessionId: string): Promise<Ev
   return events
 }
 
-/** Polls the history until it says so; fails after ten seconds with what there was. */
+/** Polls the history until it says so; fails after fifteen seconds with what there was. */
 export async function until(
   client: Anthropic,
   sessionId: string,
   says: (events: Event[]) => boolean,
 ): Promise<Event[]> {
-  const end = Date.now() + 10_000
+  const end = Date.now() + 15_000
   while (true) {
     const events = await eventsOf(client, sessionId)
     if (says(events)) return events
