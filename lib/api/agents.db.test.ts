@@ -155,18 +155,6 @@ describe('an agent', () => {
   })
 })
 
-describe('golden templates', () => {
-  apiTest('are listed, and one is shown in full with the version asked for', async ({ portal, lead }) => {
-    const get = async (path: string) => await (await portal.fetch(path, { token: lead.token })).json()
-    const { items } = (await get('/api/v1/templates')) as { items: { id: string; version: string }[] }
-    expect(items.length).toBeGreaterThanOrEqual(3)
-    const { id, version } = items[0]!
-    const shown = await get(`/api/v1/templates/${id}?version=${version}`)
-    expect(shown).toMatchObject({ id, version, prompt: expect.any(String) })
-    expect(await get(`/api/v1/templates/${id}?version=0.0.1`)).toMatchObject({ status: 404 })
-  })
-})
-
 describe('YAML', () => {
   apiTest('goes out and comes back without a change', async ({ db, portal, lead }) => {
     const get = (path: string) => portal.fetch(path, { token: lead.token })
