@@ -91,6 +91,13 @@ export const variables = z.object({
     .stringbool({ error: 'Use true or false.' })
     .optional()
     .describe('Demo data and personas. Default: true with the embedded database and no OIDC_ISSUER.'),
+  WHEELHOUSE_TOKEN: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Access token of the command line. Unset: what `wheelhouse login` stored, or this machine’s admin token. Secret.',
+    ),
   OIDC_ISSUER: httpUrl.optional().describe('OpenID Connect provider for sign-in.'),
   OIDC_CLIENT_ID: z.string().min(1).optional().describe('Client id at the provider.'),
   OIDC_CLIENT_SECRET: z.string().min(1).optional().describe('Client secret at the provider. Secret.'),
