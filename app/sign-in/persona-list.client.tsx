@@ -1,34 +1,23 @@
 'use client'
 
-import { useState, useTransition } from 'react'
-import { refusalText } from '#components/shell/refusal-text.ts'
-import { Badge } from '#components/ui/badge.tsx'
+import { useState } from 'react'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Notice } from '#components/ui/notice.tsx'
+import { useAction } from '#components/ui/use-action.client.ts'
 import { signInAs } from './actions.ts'
 
 type DemoPerson = { id: string; name: string; role: string; team: string }
 
 export function PersonaList({ people, next }: { people: readonly DemoPerson[]; next: string }) {
   const [chosen, setChosen] = useState<string | null>(null)
-  const [error, setError] = useState<string | null>(null)
-  const [pending, start] = useTransition()
+  const { run, pending, failed } = useAction(signInAs)
   const signIn = (personId: string) => {
     setChosen(personId)
-    setError(null)
-    start(async () => {
-      const outcome = await signInAs({ personId, next })
-      if (!outcome.ok) setError(refusalText(outcome.error))
-    })
+    run({ personId, next })
   }
   return (
-    <Card
-      title="Demo people"
-      description="They need no password and exist only on this machine, with demo data."
-      actions={<Badge tone="outline">Demo data</Badge>}
-      flush
-    >
+    <Card title="Demo people" description="They need no password and exist only on this machine, with demo data." flush>
       <ul className="divide-y">
         {people.map((person) => (
           <li key={person.id} className="flex items-center justify-between gap-3 px-4 py-2.5">
@@ -50,9 +39,11 @@ export function PersonaList({ people, next }: { people: readonly DemoPerson[]; n
           </li>
         ))}
       </ul>
-      {error && (
+      {failed && (
         <div className="p-4 pt-2">
-          <Notice kind="danger">{error}</Notice>
+          <Notice kind="danger" requestId={failed.requestId}>
+            {failed.message}
+          </Notice>
         </div>
       )}
     </Card>

@@ -2,16 +2,16 @@
 
 import { OctagonX } from 'lucide-react'
 import { useRouter } from 'next/navigation'
-import { type FormEvent, useState, useTransition } from 'react'
+import { type FormEvent, useState } from 'react'
 import { toast } from 'sonner'
 import type { orderStop } from '#app/(portal)/actions.ts'
-import { refusalText } from '#components/shell/refusal-text.ts'
 import { AgentPicker } from '#components/shell/agent-picker.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { Input, Textarea } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { plural } from '#components/ui/count.ts'
+import { useAction } from '#components/ui/use-action.client.ts'
 import { organizationTarget } from '#lib/killswitch/schema.ts'
 import { BlastRadius } from './blast-radius.client.tsx'
 
@@ -32,8 +32,11 @@ export function StopForm({
   const [target, setTarget] = useState<StopTarget>(initial)
   const [reason, setReason] = useState('')
   const [typed, setTyped] = useState('')
-  const [error, setError] = useState<string | null>(null)
-  const [pending, start] = useTransition()
+  const { run, pending, failed } = useAction(order, ({ runs }) => {
+    toast.warning(`Stop ordered. Stopping ${plural(runs, 'open run')}…`)
+    onDone()
+    router.refresh()
+  })
   const organization = target.scope === 'organization'
   const targetId = organization ? organizationTarget : target.agent?.id
   const ready =
@@ -41,15 +44,7 @@ export function StopForm({
 
   const submit = (event: FormEvent) => {
     event.preventDefault()
-    if (!ready || !targetId) return
-    setError(null)
-    start(async () => {
-      const outcome = await order({ scope: target.scope, targetId, reason })
-      if (!outcome.ok) return setError(refusalText(outcome.error))
-      toast.warning(`Stop ordered. Stopping ${plural(outcome.value.runs, 'open run')}…`)
-      onDone()
-      router.refresh()
-    })
+    if (ready && targetId) run({ scope: target.scope, targetId, reason })
   }
 
   return (
@@ -78,7 +73,11 @@ export function StopForm({
           <Input value={typed} onChange={(event) => setTyped(event.target.value)} autoComplete="off" />
         </Field>
       )}
-      {error && <Notice kind="danger">{error}</Notice>}
+      {failed && (
+        <Notice kind="danger" requestId={failed.requestId}>
+          {failed.message}
+        </Notice>
+      )}
       <Button type="submit" variant="danger" size="lg" disabled={!ready} pending={pending}>
         <OctagonX aria-hidden /> {organization ? 'Stop every agent' : `Stop ${target.agent?.name ?? 'agent'}`}
       </Button>

@@ -31,6 +31,7 @@ export const agentColumns: readonly Column<AgentRow>[] = [
     id: 'owner',
     header: 'Owner',
     sort: 'owner',
+    wide: true,
     cell: (agent) => (
       <>
         {agent.owner.name}

@@ -29,7 +29,7 @@ export function ToolControls({ serverId, tool, whyNot }: { serverId: string; too
         value={tool.class}
         disabled={whyNot !== null || classifying.pending}
         onChange={(event) => classifying.run({ serverId, name: tool.name, class: event.target.value as ToolClass })}
-        className="h-8 w-32"
+        className="h-8 w-36"
       >
         {toolClasses.map((toolClass) => (
           <option key={toolClass}>{toolClass}</option>

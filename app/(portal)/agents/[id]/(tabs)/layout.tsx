@@ -8,6 +8,7 @@ import { Status } from '#components/ui/status.tsx'
 import { TabLinks } from '#components/ui/tab-links.client.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { type AgentTab, agentTabs, paths } from '#lib/core/paths.ts'
+import type { AgentView } from '#lib/registry/schema.ts'
 import { loadAgent } from '../load-agent.ts'
 import { AgentActions } from './agent-actions.tsx'
 
@@ -46,10 +47,7 @@ export default async function AgentLayout({ params, children }: { params: Params
           <strong className="font-medium text-foreground">{agent.accountable.name}</strong>
           {!agent.accountable.active && <span className="text-danger"> (deactivated)</span>}
         </span>
-        <span>
-          Last review <Time value={agent.lastReviewedAt} fallback="never" />, next{' '}
-          <Time value={agent.nextReviewAt} fallback="not set" />
-        </span>
+        <Review agent={agent} now={ctx.now} />
       </div>
       {agent.statusReason && agent.status !== 'active' && (
         <Notice kind="warn" className="mb-4" title={agent.status === 'retired' ? 'Retired' : 'Suspended'}>
@@ -66,6 +64,23 @@ export default async function AgentLayout({ params, children }: { params: Params
       />
       {children}
     </>
+  )
+}
+
+function Review({ agent, now }: { agent: AgentView; now: Date }) {
+  const last = <Time value={agent.lastReviewedAt} fallback="never" />
+  if (agent.status !== 'retired' && agent.nextReviewAt !== null && new Date(agent.nextReviewAt) < now) {
+    return (
+      <span>
+        Last review {last}, <strong className="font-medium text-danger">overdue</strong>: it was due{' '}
+        <Time value={agent.nextReviewAt} />
+      </span>
+    )
+  }
+  return (
+    <span>
+      Last review {last}, next <Time value={agent.nextReviewAt} fallback="not set" />
+    </span>
   )
 }
 
