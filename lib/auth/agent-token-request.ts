@@ -2,12 +2,7 @@ import { err, ok, type Result } from '#lib/core/result.ts'
 
 /** Errors of a token endpoint (RFC 6749 §5.2, RFC 8707 §2); `rule` names ours where one applies. */
 export type TokenEndpointError = {
-  error:
-    | 'invalid_request'
-    | 'invalid_client'
-    | 'unauthorized_client'
-    | 'unsupported_grant_type'
-    | 'invalid_target'
+  error: 'invalid_request' | 'invalid_client' | 'unauthorized_client' | 'unsupported_grant_type' | 'invalid_target'
   message: string
   rule?: string
 }

@@ -2,32 +2,29 @@ import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject } fro
 import type { JWK } from 'jose'
 import { recordAudit } from '#lib/audit/commands.ts'
 import { canonicalJson } from '#lib/core/canonical-json.ts'
+import { invariant } from '#lib/core/errors.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import { type Ctx, inTx, reader } from './ctx.ts'
 
 /** A new key signs only after every broker has had time to see it (they poll each second). */
-export const settleMs = 10_000
+const settleMs = 10_000
+/** A key signs for a month; the first token after that starts the next one. */
+const signsForMs = 30 * 86_400_000
 /** A retired key stays published until the last token it signed has expired (15 minutes), with a minute for clocks. */
-export const publishedAfterRetirementMs = 16 * 60_000
+const publishedAfterRetirementMs = 16 * 60_000
 
 const creationLockKey = 5_432_002
 
-/** The key to sign with now. The first call ever creates it; two first calls at once agree on one. */
+/**
+ * The key to sign with now. The first call ever creates it, and one a month later starts the next while the present one goes on until that
+ * is settled, so no token fails by it. Two calls at once agree on one key.
+ */
 export async function signingKey(ctx: Ctx, secretBox: SecretBox): Promise<{ kid: string; privateKey: KeyObject }> {
-  const row = (await usableKey(ctx)) ?? (await createFirstKey(ctx, secretBox))
+  const present = await usableKey(ctx)
+  const row = present && !isOld(present, ctx.now) ? present : await createNextKey(ctx, secretBox)
   const jwk = JSON.parse(secretBox.open(row.privateCiphertext, sealContext(row.kid))) as JWK
   return { kid: row.kid, privateKey: createPrivateKey({ key: jwk, format: 'jwk' }) }
-}
-
-/** Adds a key and lets the present ones end once it is settled; no token fails, because all stay published long enough. */
-export async function rotateKeys(ctx: Ctx, secretBox: SecretBox): Promise<{ kid: string }> {
-  return inTx(ctx, async (_, ctx) => {
-    await ctx.tx.$queryRaw`select 1 from pg_advisory_xact_lock(${creationLockKey})`
-    const retiredAt = new Date(ctx.now.getTime() + settleMs)
-    await ctx.tx.signingKey.updateMany({ where: { retiredAt: null }, data: { retiredAt } })
-    return { kid: (await createKey(ctx, secretBox)).kid }
-  })
 }
 
 /** The public halves that verifiers accept, newest first. */
@@ -41,7 +38,7 @@ export async function publishedKeys(ctx: Ctx): Promise<JWK[]> {
   return rows.map((row) => row.publicJwk as JWK)
 }
 
-type KeyRow = { kid: string; privateCiphertext: Uint8Array }
+type KeyRow = { kid: string; privateCiphertext: Uint8Array; createdAt: Date }
 
 async function usableKey(ctx: Ctx): Promise<KeyRow | undefined> {
   const keys = await reader(ctx).signingKey.findMany({
@@ -53,14 +50,26 @@ async function usableKey(ctx: Ctx): Promise<KeyRow | undefined> {
   return settled ?? keys.at(-1)
 }
 
-async function createFirstKey(ctx: Ctx, secretBox: SecretBox): Promise<KeyRow> {
+async function createNextKey(ctx: Ctx, secretBox: SecretBox): Promise<KeyRow> {
   return inTx(ctx, async (_, ctx) => {
     await ctx.tx.$queryRaw`select 1 from pg_advisory_xact_lock(${creationLockKey})`
-    return (await usableKey(ctx)) ?? (await createKey(ctx, secretBox))
+    const newest = await ctx.tx.signingKey.findFirst({ where: { retiredAt: null }, orderBy: { createdAt: 'desc' } })
+    if (!newest || isOld(newest, ctx.now)) {
+      const retiredAt = new Date(ctx.now.getTime() + settleMs)
+      await ctx.tx.signingKey.updateMany({ where: { retiredAt: null }, data: { retiredAt } })
+      await createKey(ctx, secretBox)
+    }
+    const usable = await usableKey(ctx)
+    invariant(usable, 'there is a signing key')
+    return usable
   })
 }
 
-async function createKey(ctx: Ctx & { tx: NonNullable<Ctx['tx']> }, secretBox: SecretBox): Promise<KeyRow> {
+function isOld(key: { createdAt: Date }, now: Date): boolean {
+  return now.getTime() - key.createdAt.getTime() > signsForMs
+}
+
+async function createKey(ctx: Ctx & { tx: NonNullable<Ctx['tx']> }, secretBox: SecretBox): Promise<void> {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   const { crv, kty, x } = publicKey.export({ format: 'jwk' })
   // RFC 7638: the thumbprint over the required members in canonical form.
@@ -74,7 +83,6 @@ async function createKey(ctx: Ctx & { tx: NonNullable<Ctx['tx']> }, secretBox: S
     subject: { kind: 'signing_key', id: kid, name: 'Signing key of agent tokens' },
     detail: { kid },
   })
-  return { kid, privateCiphertext }
 }
 
 function sealContext(kid: string): string {

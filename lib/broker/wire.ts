@@ -20,7 +20,7 @@ const invalidParamsCode = -32602
 export const serverInfoKey = 'io.modelcontextprotocol/serverInfo'
 export const brokerInfo = { name: 'wheelhouse-broker', title: 'Wheelhouse', version: '1' } as const
 /** In a refused call's `_meta`: { rule, decision, link }. */
-export const denialKey = 'wheelhouse/denial'
+const denialKey = 'wheelhouse/denial'
 
 /** A refused call as a result the model can read: rule, reason, what to do, and where. */
 export function deniedCallAnswer(era: Era, id: RpcId, denial: Denial, pointer: Pointer): Answer {

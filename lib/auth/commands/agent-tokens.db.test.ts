@@ -13,7 +13,6 @@ import {
   mintSessionToken,
   publicJwks,
   revokeAgentCredentials,
-  rotateSigningKeys,
 } from './agent-tokens.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
@@ -128,22 +127,27 @@ dbTest(
 )
 
 dbTest(
-  'a new key signs only when it is settled, and the old one stays published until its tokens have expired',
+  'a month later a new key signs as soon as it is settled, and the old one stays published meanwhile',
   async ({ db }) => {
     const agentId = await registered(db)
     const runId = await openRun(db, agentId)
-    const kidAt = async (at: Date) => {
-      const minted = await mintSessionToken(system(db, at), { issuer, agentId, version: 2, runId })
+    const month = 30 * 86_400_000
+    const kidAt = async (ms: number) => {
+      const minted = await mintSessionToken(system(db, later(ms)), { issuer, agentId, version: 2, runId })
       const header = minted.ok ? minted.value.token.split('.')[0]! : ''
       return (JSON.parse(Buffer.from(header, 'base64url').toString()) as { kid: string }).kid
     }
-    const old = await kidAt(now)
-    const { kid } = await rotateSigningKeys(system(db, later(60_000)), issuer)
-    expect(await kidAt(later(69_000))).toBe(old)
-    expect(await kidAt(later(71_000))).toBe(kid)
-    const published = async (at: Date) => (await publicJwks(system(db, at))).keys.map((key) => key.kid)
-    expect(await published(later(16 * 60_000))).toContain(old)
-    expect(await published(later(18 * 60_000))).toEqual([kid])
+    const published = async (ms: number) => (await publicJwks(system(db, later(ms)))).keys.map((key) => key.kid)
+    const old = await kidAt(0)
+    expect(await kidAt(month)).toBe(old)
+    const due = await Promise.all([kidAt(month + 1000), kidAt(month + 1000)])
+    expect(due).toEqual([old, old])
+    expect(await published(month + 1000)).toHaveLength(2)
+    expect(await kidAt(month + 9000)).toBe(old)
+    const next = await kidAt(month + 12_000)
+    expect(next).not.toBe(old)
+    expect(await published(month + 16 * 60_000)).toEqual([next, old])
+    expect(await published(month + 17 * 60_000)).toEqual([next])
   },
 )
 
@@ -263,7 +267,6 @@ dbTest(
     await expect(issueAgentCredential(system(db), { agentId, publicJwk: privateJwk })).rejects.toMatchObject({
       code: 'invalid',
     })
-    await expect(rotateSigningKeys(person(db, ['platform_admin']), issuer)).rejects.toMatchObject({ code: 'forbidden' })
     const runId = await openRun(db, agentId)
     const minted = mintSessionToken(person(db, ['platform_admin']), { issuer, agentId, version: 2, runId })
     await expect(minted).rejects.toMatchObject({ code: 'forbidden' })

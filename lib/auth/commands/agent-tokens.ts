@@ -8,7 +8,7 @@ import { algorithmsFor } from '../agent-token-assertion.ts'
 import { gatherTokenFacts, type IssuedToken, signToken, type TokenIssuer } from '../agent-token-issue.ts'
 import { refuseToken, type TokenRefusal } from '../agent-token-rules.ts'
 import { authorize, can, type Ctx, inTx } from '../ctx.ts'
-import { publishedKeys, rotateKeys } from '../signing-keys.ts'
+import { publishedKeys } from '../signing-keys.ts'
 
 export type { IssuedToken, TokenIssuer } from '../agent-token-issue.ts'
 export type { TokenRefusal } from '../agent-token-rules.ts'
@@ -115,12 +115,6 @@ export async function revokeAgentCredentials(
     })
     return { revoked }
   })
-}
-
-/** Starts a new signing key and lets the present one end; no token fails by it. For our own processes only. */
-export async function rotateSigningKeys(ctx: Ctx, issuer: TokenIssuer): Promise<{ kid: string }> {
-  if (ctx.actor.kind !== 'system') throw new DomainError('forbidden', 'Signing keys are rotated by the platform only.')
-  return rotateKeys(ctx, issuer.secretBox)
 }
 
 /** The JWK set (RFC 7517) that verifies agent tokens; public. */
