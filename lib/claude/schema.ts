@@ -5,9 +5,6 @@ export type ClaudeEvent = Anthropic.Beta.Sessions.BetaManagedAgentsSessionEvent
 export type ClaudeEventType = ClaudeEvent['type']
 export type ClaudeEventOf<T extends ClaudeEventType> = Extract<ClaudeEvent, { type: T }>
 
-/** Why a session went idle: end_turn, requires_action, retries_exhausted, budget_reached or refusal. */
-export type ClaudeStopReason = ClaudeEventOf<'session.status_idle'>['stop_reason']
-
 /** What can be sent to a session. */
 export type ClaudeInput = Anthropic.Beta.Sessions.BetaManagedAgentsEventParams
 

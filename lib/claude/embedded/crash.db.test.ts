@@ -22,6 +22,7 @@ import {
 
 dbTest(
   'after a crash in the middle of calls the session goes on, and nothing is emitted or written twice',
+  { timeout: 60_000 },
   async ({ databaseUrl }) => {
     const mcp = await startTestMcpServer('token')
     let seen: [string, boolean][] = []

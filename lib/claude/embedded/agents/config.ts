@@ -38,13 +38,8 @@ export function updatedConfig(current: AgentConfig, body: UpdateAgentBody): Agen
   })
 }
 
-/** Also for a session's own tools and servers. */
-export function resolveTools(tools: readonly ToolParams[]): Tool[] {
-  return tools.map(toTool)
-}
-
 /** Names must be unique, and servers and their toolsets must refer to each other. */
-export function checkTools(config: Pick<AgentConfig, 'tools' | 'mcp_servers'>): void {
+function checkTools(config: Pick<AgentConfig, 'tools' | 'mcp_servers'>): void {
   const servers = config.mcp_servers.map((server) => server.name)
   refuseDuplicates('mcp_servers', servers)
   const toolsets = config.tools.flatMap((tool) => (tool.type === 'mcp_toolset' ? [tool.mcp_server_name] : []))

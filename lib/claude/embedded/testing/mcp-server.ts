@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import { toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import { z } from 'zod'
+import type { World } from './world.ts'
 
 /** A real MCP server on loopback, for tests: it knows who may come in and what was called. */
 export type TestMcpServer = {
@@ -81,6 +82,28 @@ export async function startTestMcpServer(token: string): Promise<TestMcpServer> 
       await handler.close()
       server.closeAllConnections()
       await new Promise<void>((resolve) => server.close(() => resolve()))
+    },
+  }
+}
+
+/** An agent with the test's MCP server and a vault with the token for it. */
+export async function withLedger({ client }: World, mcp: TestMcpServer, token = 'first-token') {
+  const vault = await client.beta.vaults.create({ display_name: 'test' })
+  const credential = await client.beta.vaults.credentials.create(vault.id, {
+    auth: { type: 'static_bearer', mcp_server_url: mcp.url, token },
+  })
+  return {
+    vaultIds: [vault.id],
+    credentialId: credential.id,
+    agent: {
+      mcp_servers: [{ type: 'url' as const, name: 'ledger', url: mcp.url }],
+      tools: [
+        {
+          type: 'mcp_toolset' as const,
+          mcp_server_name: 'ledger',
+          default_config: { permission_policy: { type: 'always_allow' as const } },
+        },
+      ],
     },
   }
 }

@@ -16,7 +16,7 @@ export const keys = {
   encryptionKey: randomBytes(32).toString('base64'),
 }
 
-export const log = createLog({ process: 'claude-test', level: process.env.WHEELHOUSE_LOG_LEVEL ?? 'silent' })
+export const log = createLog({ process: 'claude-test', level: 'silent' })
 
 /** The embedded server with a scripted model behind it, both real and on loopback. */
 export type World = {

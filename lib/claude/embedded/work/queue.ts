@@ -6,7 +6,6 @@ import { newId } from '../ids.ts'
 /** Seconds a claim lasts without a heartbeat, unless the worker asks for another. */
 export const leaseSeconds = { standard: 30, min: 5, max: 600 }
 
-const live = ['queued', 'starting', 'active', 'stopping'] as const
 const recheckMs = 100
 
 /**
@@ -130,9 +129,4 @@ export async function noteWorker(
     create: { ...poller, polledAt: now },
     update: { polledAt: now },
   })
-}
-
-/** Whether a session has an item that is not over. */
-export async function hasLiveWork(tx: Tx, sessionId: string): Promise<boolean> {
-  return (await tx.embWork.count({ where: { sessionId, state: { in: [...live] } } })) > 0
 }
