@@ -1,0 +1,173 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Registry } from 'prom-client'
+import { describe, expect } from 'vitest'
+import { inTx } from '#lib/auth/ctx.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor } from '#lib/dev/test/fleet.ts'
+import { createLog } from '#lib/log/log.ts'
+import { enqueue, enqueueMany, type JobHandlers, jobs } from './contracts.ts'
+import { releaseDeadPools } from './dead-pools.ts'
+import { every } from './every.ts'
+import { startHealthServer } from './health.ts'
+import { createLocks } from './locks.ts'
+import { type QueueOptions, startQueue } from './queue.ts'
+
+const log = createLog({ process: 'test', level: 'silent' })
+const runId = '0199aaaa-0000-7000-8000-000000000001'
+
+function handlers(changes: Partial<JobHandlers>): JobHandlers {
+  const none = Object.fromEntries(Object.keys(jobs).map((key) => [key, async () => {}]))
+  return { ...(none as unknown as JobHandlers), ...changes }
+}
+
+function queueOptions(databaseUrl: string, changes: Partial<JobHandlers>): QueueOptions {
+  return { databaseUrl, handlers: handlers(changes), crontab: {}, log, concurrency: 2, onPool: () => {} }
+}
+
+describe('the queue', () => {
+  dbTest('runs what commits and only that, once per key', async ({ db, databaseUrl }) => {
+    const seen: string[] = []
+    const undone = inTx(ctxFor(db), async (tx) => {
+      await enqueue(tx, jobs.closeRun, { payload: { runId }, key: 'undone' })
+      throw new Error('undo')
+    })
+    await expect(undone).rejects.toThrow('undo')
+    await inTx(ctxFor(db), async (tx) => {
+      await enqueue(tx, jobs.stopRun, { payload: { runId }, key: 'same' })
+      await enqueueMany(tx, jobs.stopRun, [{ payload: { runId }, key: 'same' }])
+      await enqueue(tx, jobs.stopRun, { payload: { runId }, key: 'same', onlyIfMissing: true })
+    })
+    const note = (name: string) => async () => void seen.push(name)
+    const queue = await startQueue(queueOptions(databaseUrl, { stopRun: note('stop'), closeRun: note('close') }))
+    await until(() => seen.length > 0)
+    await sleep(100)
+    await queue.drain()
+    expect(seen).toEqual(['stop'])
+  })
+
+  dbTest('a payload that does not fit its contract never reaches the handler', async ({ db, databaseUrl }) => {
+    const outcomes: { job: string; ok: boolean }[] = []
+    let handled = 0
+    await db.$queryRaw`select 1 from graphile_worker.add_job('start_run', '{"runId":"nonsense"}'::json, max_attempts => 1)`
+    const queue = await startQueue({
+      ...queueOptions(databaseUrl, { startRun: async () => void (handled += 1) }),
+      onJob: (outcome) => outcomes.push(outcome),
+    })
+    await until(() => outcomes.length > 0)
+    await queue.drain()
+    expect([handled, outcomes[0]]).toMatchObject([0, { job: 'start_run', ok: false }])
+  })
+
+  dbTest('a handler knows which try it is and which is the last', async ({ db, databaseUrl }) => {
+    const tries: { number: number; last: boolean }[] = []
+    await db.$queryRaw`select 1 from graphile_worker.add_job('roll_up_days', '{}'::json, max_attempts => 1)`
+    const queue = await startQueue(
+      queueOptions(databaseUrl, { rollUpDays: async (_payload, attempt) => void tries.push(attempt) }),
+    )
+    await until(() => tries.length > 0)
+    await queue.drain()
+    expect(tries).toEqual([{ number: 1, last: true }])
+  })
+
+  dbTest(
+    'the job of a dead worker is free again within seconds, that of a living one is not touched',
+    async ({ db, databaseUrl }) => {
+      await inTx(ctxFor(db), (tx) => enqueue(tx, jobs.closeRun, { payload: { runId } }))
+      await inTx(ctxFor(db), (tx) => enqueue(tx, jobs.stopRun, { payload: { runId } }))
+      await db.$executeRaw`update graphile_worker._private_jobs set locked_by = 'pool-dead', locked_at = now() - interval '1 minute'
+      where task_id = (select id from graphile_worker._private_tasks where identifier = 'close_run')`
+      await db.$executeRaw`update graphile_worker._private_jobs set locked_by = 'pool-alive', locked_at = now() - interval '1 minute'
+      where task_id = (select id from graphile_worker._private_tasks where identifier = 'stop_run')`
+      const alive = releaseDeadPools({ databaseUrl, poolId: () => 'pool-alive', log, everyMs: 60_000 })
+      await sleep(300)
+      const reaper = releaseDeadPools({ databaseUrl, poolId: () => 'pool-reaper', log, everyMs: 50 })
+      const holders = async () => {
+        const rows = await db.$queryRaw<{ task: string; by: string | null }[]>`
+        select task_identifier as task, locked_by as by from graphile_worker.jobs where task_identifier in ('close_run', 'stop_run')`
+        return Object.fromEntries(rows.map((row) => [row.task, row.by]))
+      }
+      await until(async () => (await holders())['close_run'] === null)
+      expect(await holders()).toEqual({ close_run: null, stop_run: 'pool-alive' })
+      await Promise.all([alive.stop(), reaper.stop()])
+    },
+  )
+})
+
+describe('locks', () => {
+  dbTest('two at once take turns on one key, and do not wait for another', async ({ databaseUrl }) => {
+    const locks = [1, 2].map(() => createLocks({ databaseUrl, poolSize: 2, log }))
+    let inside = 0
+    let most = 0
+    const work = async () => {
+      inside += 1
+      most = Math.max(most, inside)
+      await sleep(50)
+      inside -= 1
+    }
+    await Promise.all(locks.flatMap((lock) => [lock.exclusively('a', work), lock.exclusively('a', work)]))
+    expect(most).toBe(1)
+    await Promise.all(locks.map((lock, index) => lock.exclusively(`key ${index}`, work)))
+    expect(most).toBe(2)
+    await expect(locks[0]!.exclusively('a', () => Promise.reject(new Error('failed')))).rejects.toThrow('failed')
+    expect(await locks[1]!.exclusively('a', async () => 'free again')).toBe('free again')
+    await Promise.all(locks.map((lock) => lock.stop()))
+  })
+})
+
+describe('every', () => {
+  dbTest('goes on after a failure, never runs twice at once, and does not lose a nudge', async () => {
+    let runs = 0
+    let inside = 0
+    const loop = every(60_000, {
+      what: 'testing',
+      log,
+      work: async () => {
+        expect(++inside).toBe(1)
+        runs += 1
+        await sleep(20)
+        inside -= 1
+        if (runs === 1) throw new Error('once')
+      },
+    })
+    await sleep(5)
+    loop.nudge()
+    await until(() => runs === 2)
+    await sleep(30)
+    loop.nudge()
+    await until(() => runs === 3)
+    await loop.stop()
+    expect(runs).toBe(3)
+  })
+})
+
+describe('health', () => {
+  dbTest('tells ready from alive and names what is missing', async () => {
+    const missing: string[] = []
+    const server = await startHealthServer({
+      host: '127.0.0.1',
+      port: 0,
+      registry: new Registry(),
+      problems: () => missing,
+    })
+    const ask = async (path: string, method = 'GET') => {
+      const response = await fetch(`http://127.0.0.1:${server.port}${path}`, { method })
+      return [response.status, await response.text()]
+    }
+    expect(await ask('/readyz')).toEqual([200, 'ready\n'])
+    missing.push('the queue has ended')
+    expect(await ask('/readyz')).toEqual([503, 'the queue has ended\n'])
+    expect(await ask('/healthz')).toEqual([200, 'ok\n'])
+    expect((await ask('/metrics'))[0]).toBe(200)
+    expect((await ask('/else'))[0]).toBe(404)
+    expect((await ask('/readyz', 'POST'))[0]).toBe(405)
+    await server.stop()
+  })
+})
+
+async function until(reached: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 15_000
+  while (!(await reached())) {
+    if (Date.now() > deadline) throw new Error('not reached')
+    await sleep(20)
+  }
+}
