@@ -19,6 +19,8 @@ import {
 
 const environment_id = 'env_wheelhouse'
 
+worldTest.afterEach(async ({ world }) => await drain(world))
+
 describe('the SDK worker', () => {
   worldTest(
     'serves a session: it gets the calls, its results reach the model, it stops its item',
@@ -35,7 +37,8 @@ describe('the SDK worker', () => {
       )
       const session = await startSession(client, { agent: { tools: [bash] } })
       await say(client, session.id, 'go')
-      const stopWorker = runWorker(world)
+      await until(client, session.id, idleFor('requires_action'))
+      await using _worker = runWorker(world)
       const events = await until(client, session.id, idleFor('end_turn'))
       expect(seen).toEqual([
         ['ran one', false],
@@ -47,8 +50,6 @@ describe('the SDK worker', () => {
         event_ids: only(events, 'agent.tool_use').map((event) => event.id),
       })
       expect(only(events, 'user.tool_result')).toHaveLength(2)
-      await stopWorker()
-      await drain(world)
     },
   )
 
@@ -61,7 +62,7 @@ describe('the SDK worker', () => {
     }
     const session = await startSession(client, { agent: { tools: [asking] } })
     const ran: string[] = []
-    const stopWorker = runWorker(world, (command) => ran.push(command))
+    await using _worker = runWorker(world, (command) => ran.push(command))
     await say(client, session.id, 'go')
     const waiting = await until(client, session.id, idleFor('requires_action'))
     const [use] = only(waiting, 'agent.tool_use')
@@ -72,8 +73,6 @@ describe('the SDK worker', () => {
     })
     await until(client, session.id, idleFor('end_turn'))
     expect(ran).toEqual(['rm'])
-    await stopWorker()
-    await drain(world)
   })
 })
 
@@ -97,7 +96,6 @@ describe('the queue', () => {
     await expect(worker.beta.environments.work.ack(item?.id ?? '', { environment_id })).rejects.toMatchObject({
       status: 409,
     })
-    await drain(world)
   })
 
   worldTest('blocks a poll until an item comes', async ({ world }) => {
@@ -106,7 +104,6 @@ describe('the queue', () => {
     await new Promise((resolve) => setTimeout(resolve, 150))
     const session = await startSession(world.client, { agent: { tools: [bash] } })
     expect((await waiting)?.data.id).toBe(session.id)
-    await drain(world)
   })
 
   worldTest('an agent without sandbox tools needs no worker', async ({ world }) => {
@@ -145,7 +142,6 @@ describe('the queue', () => {
       await expect(late.beta.environments.work.stop(first.id, { environment_id })).rejects.toMatchObject({
         status: 403,
       })
-      await drain(world)
     },
   )
 
@@ -171,7 +167,6 @@ describe('the queue', () => {
     await world.client.beta.environments.work.stop(item.id, { environment_id })
     const beat = await workerClient(world).beta.environments.work.heartbeat(item.id, { environment_id })
     expect(beat.state).toBe('stopping')
-    await drain(world)
   })
 
   worldTest('a call no worker answers in time is answered for it', async ({ world, db }) => {
@@ -187,7 +182,6 @@ describe('the queue', () => {
     await db.embSession.update({ where: { id: session.id }, data: { actionDeadline: new Date(Date.now() - 1) } })
     await until(client, session.id, idleFor('end_turn'))
     expect(seen).toEqual([['No sandbox answered this call within 15 minutes.', true]])
-    await drain(world)
   })
 })
 
@@ -213,7 +207,6 @@ describe('a work item token', () => {
     await until(client, session.id, idleFor('end_turn'))
     await own.beta.environments.work.stop(item.id, { environment_id, force: true })
     await expect(own.beta.sessions.retrieve(session.id)).rejects.toMatchObject({ status: 401 })
-    await drain(world)
   })
 
   worldTest('an API key is no worker, and the environment key is no platform', async ({ world }) => {
@@ -227,8 +220,8 @@ describe('a work item token', () => {
   })
 })
 
-/** The SDK's own environment worker with one trivial tool; returns how to end it. */
-function runWorker(world: World, onRun: (command: string) => void = () => {}): () => Promise<void> {
+/** The SDK's own environment worker with one trivial tool. */
+function runWorker(world: World, onRun: (command: string) => void = () => {}): AsyncDisposable {
   const stop = new AbortController()
   const tool = betaTool({
     name: 'bash',
@@ -250,9 +243,11 @@ function runWorker(world: World, onRun: (command: string) => void = () => {}): (
     })
     .run(stop.signal)
     .catch(() => {})
-  return async () => {
-    stop.abort()
-    await running
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await running
+    },
   }
 }
 
@@ -281,6 +276,7 @@ async function drain(world: World): Promise<void> {
   for await (const session of world.client.beta.sessions.list()) await world.client.beta.sessions.archive(session.id)
   const worker = workerClient(world)
   for await (const item of worker.beta.environments.work.list(environment_id)) {
-    if (item.state !== 'stopped') await worker.beta.environments.work.stop(item.id, { environment_id, force: true })
+    // A worker may be stopping it at this moment.
+    await worker.beta.environments.work.stop(item.id, { environment_id, force: true }).catch(() => {})
   }
 }
