@@ -2,12 +2,13 @@
 
 import { revalidatePath } from 'next/cache'
 import { paths } from '#lib/core/paths.ts'
-import { decideScopeRequest, withdrawScopeRequest } from '#lib/scopes/commands.ts'
+import { decideScope } from '#lib/lifecycle/commands.ts'
+import { withdrawScopeRequest } from '#lib/scopes/commands.ts'
 import { decideScopeRequestInput, withdrawScopeRequestInput } from '#lib/scopes/schema.ts'
 import { portalAction } from '#lib/web/action.ts'
 
 export const decide = portalAction(decideScopeRequestInput, async (ctx, input) => {
-  const outcome = await decideScopeRequest(ctx, input)
+  const outcome = await decideScope(ctx, input)
   // Also after a refusal: somebody else may have decided, and the page then shows it.
   revalidatePath(paths.request(input.requestId))
   return outcome
