@@ -43,10 +43,10 @@ export function pinnedNode() {
   )
 }
 
-/** The environment in which our own programs find the pinned Node and the installed tools first. */
+/** The environment in which our own programs find the pinned Node and the installed tools first, and compile each file only once. */
 export function toolEnvironment(node) {
   const path = [dirname(node), join(modules, '.bin'), process.env.PATH ?? ''].join(delimiter)
-  return { ...process.env, PATH: path }
+  return { NODE_COMPILE_CACHE: join(modules, '.cache/wheelhouse/node'), ...process.env, PATH: path }
 }
 
 /** Agents' tools run isolated by bubblewrap; only Linux has it. */

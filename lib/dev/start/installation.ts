@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StartConfig } from '#lib/config/start.ts'
 import { generateIfStale } from '#lib/dev/generate.ts'
@@ -77,9 +78,20 @@ export class Installation {
     const env = this.environment(secrets, databaseUrl)
     await this.step('database client', () => generateIfStale())
     await this.step('database', () => this.prepare(databaseUrl))
-    if (config.demo) await this.step('demo data', () => seedDemo(tools, env))
+    // The first time, processes must find the demo data complete; later only the days since are added, while they start.
+    const seeded = join(config.home, 'demo-data')
+    const seed = async () => config.demo && (await this.step('demo data', () => seedDemo(tools, env)))
+    if (!existsSync(seeded)) await seed()
     const build = this.watch ? null : await this.step('portal build', () => ensureBuild(tools))
-    await this.step('processes', () => this.startProcesses(plans, { env, build }))
+    await Promise.all([
+      existsSync(seeded) && seed(),
+      this.step('processes', () => this.startProcesses(plans, { env, build })),
+    ])
+    if (config.demo)
+      await writeFile(
+        seeded,
+        'The demo data has been written once; removing this file only makes the next start slower.\n',
+      )
   }
 
   private async startDatabase(secrets: Secrets): Promise<string> {
