@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { Shell } from './shell.ts'
-import { type TestDriver, testDriver } from './test-driver.ts'
+import { type TestDriver, testDriver } from './testing/test-driver.ts'
+
+// Real sandboxes on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let sandboxes: TestDriver
 beforeAll(async () => {

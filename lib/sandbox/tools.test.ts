@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { BetaRunnableTool } from '@anthropic-ai/sdk/lib/tools/BetaRunnableTool'
 import { runRunnableTool } from '@anthropic-ai/sdk/lib/tools/BetaRunnableTool'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { DomainError } from '#lib/core/errors.ts'
 import { type Admission, SessionSandbox, type SessionSandboxOptions } from './session-sandbox.ts'
-import { type TestDriver, testDriver, testLimits } from './test-driver.ts'
+import { type TestDriver, testDriver, testLimits } from './testing/test-driver.ts'
 import { sandboxTools } from './tools.ts'
+
+// Real sandboxes on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 let sandboxes: TestDriver
 beforeAll(async () => {

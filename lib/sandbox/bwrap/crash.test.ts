@@ -4,11 +4,14 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { runInSandbox } from '../run.ts'
-import { leftovers, testLimits } from '../test-driver.ts'
+import { leftovers, testLimits } from '../testing/test-driver.ts'
 import { createBwrapDriver } from './driver.ts'
 import { labelledProcesses } from './processes.ts'
+
+// Real sandboxes on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
 
 async function newFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-sandbox-'))

@@ -17,7 +17,7 @@ import { getFiles, putFiles } from '../files.ts'
 import { buildBase } from './base.ts'
 import { type Abilities, findAbilities } from './abilities.ts'
 import { launch } from './launch.ts'
-import { probeDriver } from './probe.ts'
+import { probeDriver, probePrefix } from './probe.ts'
 import { killProcess, labelledProcesses } from './processes.ts'
 import { BwrapSandbox } from './sandbox.ts'
 import { workspaceName, Workspaces } from './workspaces.ts'
@@ -133,13 +133,16 @@ export function createBwrapDriver(options: BwrapOptions): SandboxDriver {
   }
 
   async function reap(): Promise<ReapReport> {
-    const { parents } = await ready()
+    const { parents, workspaces } = await ready()
     const found = await labelledProcesses(label)
     for (const { pid } of found) killProcess(pid)
     for (let rounds = 0; rounds < 500 && (await labelledProcesses(label)).length; rounds++) await sleep(10)
     const groups = await reapCgroups(parents, groupPrefix)
     await rm(join(folder, 'scratch'), { recursive: true, force: true })
     await mkdir(join(folder, 'scratch'), { mode: 0o700 })
+    for (const { workspace } of await workspaces.list()) {
+      if (workspace.startsWith(probePrefix)) await workspaces.discard(workspace)
+    }
     const ids = [...found.map(({ id }) => id), ...groups.map((name) => name.slice(groupPrefix.length))]
     return { sandboxes: [...new Set(ids)], processes: found.length }
   }

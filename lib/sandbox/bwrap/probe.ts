@@ -16,6 +16,9 @@ import type { Abilities } from './abilities.ts'
 import { insidePaths } from './base.ts'
 import { labelVariable } from './launch.ts'
 
+/** Of the trial sandbox's id and workspace; no session is called so. */
+export const probePrefix = 'probe-'
+
 type Ready = { abilities: Abilities; parents: CgroupParents }
 
 const limits: SandboxLimits = {
@@ -39,7 +42,7 @@ export async function probeDriver(options: {
   folder: string
 }): Promise<Probe> {
   const { driver } = options
-  const id = `probe-${randomBytes(4).toString('hex')}`
+  const id = `${probePrefix}${randomBytes(4).toString('hex')}`
   const failed: Probe = {
     driver: driver.name,
     version: null,

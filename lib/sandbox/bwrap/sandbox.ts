@@ -102,27 +102,27 @@ export class BwrapSandbox {
     const before = await this.#members()
     let survivors = before
     do {
-      await this.#cgroup?.kill()
-      // Its death is the death of its namespace; asking first makes sure that the number is still its own.
-      const first = this.#firstPid
-      if (first && this.#namespace && (await pidNamespace(first)) === this.#namespace) killProcess(first)
-      if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL')
+      await this.#killEverything()
       survivors = await this.#members()
-      if (survivors.length) await sleep(2)
+      // The group is the quick way to look; the namespace is the proof.
+      if (!survivors.length && this.#cgroup && this.#namespace) survivors = await processesIn(this.#namespace)
+      if (survivors.length) await sleep(5)
     } while (survivors.length && performance.now() - began < killMsMax)
     await Promise.race([this.#ended, sleep(killMsMax, null, { ref: false })])
     return { id: this.spec.id, processes: before.length, survivors, ms: Math.round(performance.now() - began) }
   }
 
-  /** Resolves when bwrap is gone and its control group with it. */
-  get ended(): Promise<void> {
-    return this.#ended
+  async #killEverything(): Promise<void> {
+    // Its death is the death of its namespace; asking first makes sure that the number is still its own.
+    const first = this.#firstPid
+    if (first && this.#namespace && (await pidNamespace(first)) === this.#namespace) killProcess(first)
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill('SIGKILL')
+    await this.#cgroup?.kill()
   }
 
   async #members(): Promise<number[]> {
-    const inGroup = (await this.#cgroup?.members()) ?? []
-    const inNamespace = this.#namespace ? await processesIn(this.#namespace) : []
-    return [...new Set([...inGroup, ...inNamespace])]
+    if (this.#cgroup) return await this.#cgroup.members()
+    return this.#namespace ? await processesIn(this.#namespace) : []
   }
 
   async #end(onEnd: () => void): Promise<void> {

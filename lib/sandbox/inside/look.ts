@@ -38,7 +38,7 @@ const look: Look = {
       return true
     }),
   ),
-  nested: ['--user', '--mount', '--net'].some((flag) => spawnSync('unshare', [flag, 'true']).status === 0),
+  nested: ['--user', '--mount', '--net'].some((flag) => spawnSync('/usr/bin/unshare', [flag, 'true']).status === 0),
 }
 process.stdout.write(JSON.stringify(look))
 

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createBwrapDriver } from './bwrap/driver.ts'
-import { labelledProcesses } from './bwrap/processes.ts'
-import type { SandboxDriver, SandboxLimits } from './driver.ts'
+import { createBwrapDriver } from '../bwrap/driver.ts'
+import { labelledProcesses } from '../bwrap/processes.ts'
+import type { SandboxDriver, SandboxLimits } from '../driver.ts'
 
 export const testLimits: SandboxLimits = {
   memoryBytes: 256 << 20,
