@@ -1,11 +1,14 @@
 import { describe, expect } from 'vitest'
+import { dbTest } from '#lib/dev/test/db-test.ts'
 import { connect, createServer } from 'node:net'
 import { createClaudePort } from './commands.ts'
 import { startTestMcpServer } from './embedded/testing/mcp-server.ts'
-import { worldTest } from './embedded/testing/world-test.ts'
+import { worldFixture } from './embedded/testing/fixtures.ts'
 import { keys, lastResults, turns, type World } from './embedded/testing/world.ts'
 import { builtInTools, customTool, mcpTools, pendingActions, textOf, usageOfRequest } from './rules.ts'
 import type { ClaudeAgentSpec, ClaudeEvent } from './schema.ts'
+
+const worldTest = dbTest.extend('world', { scope: 'file' }, worldFixture)
 
 describe('the port', () => {
   worldTest('takes an agent from its creation through a run with an escalation to its archive', async ({ world }) => {

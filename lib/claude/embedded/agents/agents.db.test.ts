@@ -1,6 +1,9 @@
 import { describe, expect } from 'vitest'
-import { worldTest } from '../testing/world-test.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { worldFixture } from '../testing/fixtures.ts'
 import { clientFor, keys } from '../testing/world.ts'
+
+const worldTest = dbTest.extend('world', { scope: 'file' }, worldFixture)
 
 describe('agents', () => {
   worldTest('an update makes a new version and leaves the old one as it was', async ({ world }) => {

@@ -1,7 +1,10 @@
 import type { Anthropic } from '@anthropic-ai/sdk'
 import { describe, expect } from 'vitest'
-import { worldTest } from '../testing/world-test.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { worldFixture } from '../testing/fixtures.ts'
 import { bash, eventsOf, idleFor, only, say, startSession, turns, until } from '../testing/world.ts'
+
+const worldTest = dbTest.extend('world', { scope: 'file' }, worldFixture)
 
 type StreamEvent = Anthropic.Beta.Sessions.BetaManagedAgentsStreamSessionEvents
 

@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
+import { dbTest } from '#lib/dev/test/db-test.ts'
 import { withLedger } from '../testing/mcp-server.ts'
-import { worldTest } from '../testing/world-test.ts'
+import { mcpFixture, worldFixture } from '../testing/fixtures.ts'
 import {
   bash,
   eventsOf,
@@ -13,6 +14,8 @@ import {
   turns,
   until,
 } from '../testing/world.ts'
+
+const worldTest = dbTest.extend('world', { scope: 'file' }, worldFixture).extend('mcp', { scope: 'file' }, mcpFixture)
 
 describe('a turn', () => {
   worldTest('runs from the message to the answer, with the usage of its model request', async ({ world }) => {

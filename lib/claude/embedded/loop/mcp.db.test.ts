@@ -1,7 +1,10 @@
 import { describe, expect } from 'vitest'
+import { dbTest } from '#lib/dev/test/db-test.ts'
 import { withLedger } from '../testing/mcp-server.ts'
-import { worldTest } from '../testing/world-test.ts'
+import { mcpFixture, worldFixture } from '../testing/fixtures.ts'
 import { idleFor, lastResults, only, say, startSession, turns, until } from '../testing/world.ts'
+
+const worldTest = dbTest.extend('world', { scope: 'file' }, worldFixture).extend('mcp', { scope: 'file' }, mcpFixture)
 
 describe('MCP tools', () => {
   worldTest('several calls of one turn run and their results reach the model', async ({ world, mcp }) => {

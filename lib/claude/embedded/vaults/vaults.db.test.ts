@@ -1,8 +1,11 @@
 import { createSecretBox } from '#lib/core/secret-box.ts'
 import { expect } from 'vitest'
-import { worldTest } from '../testing/world-test.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { worldFixture } from '../testing/fixtures.ts'
 import { keys } from '../testing/world.ts'
 import { bearerFor, normalizeUrl } from './credentials.ts'
+
+const worldTest = dbTest.extend('world', { scope: 'file' }, worldFixture)
 
 const secret = 'a-very-secret-bearer-token'
 const url = 'http://localhost:7400/mcp/erp'

@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
+import { dbTest } from '#lib/dev/test/db-test.ts'
 import { betaTool } from '@anthropic-ai/sdk/helpers/beta/json-schema'
-import { worldTest } from '../testing/world-test.ts'
+import { worldFixture } from '../testing/fixtures.ts'
 import {
   bash,
   clientFor,
@@ -16,6 +17,8 @@ import {
   until,
   type World,
 } from '../testing/world.ts'
+
+const worldTest = dbTest.extend('world', { scope: 'file' }, worldFixture)
 
 const environment_id = 'env_wheelhouse'
 
