@@ -53,17 +53,17 @@ test('an agent without the grant is denied the same tool with the rule named; st
 }) => {
   await signInAs(page, 'Team lead')
   await createAgent(page, {
-    template: 'Release-note writer',
+    template: 'Release note writer',
     name: 'Release scribe',
     purpose: 'Write release notes from the deploy log.',
   })
 
   const granted = await credentialOf('payables-matcher')
   const ungranted = await credentialOf('release-scribe')
-  const allowed = await callTool(await tokenOf(granted), 'get_invoice', { id: 'INV-10001' })
+  const allowed = await callTool(await tokenOf(granted), 'get_invoice', { invoice_id: 'INV-10001' })
   expect(allowed.text).toContain('INV-10001')
 
-  const denied = await callTool(await tokenOf(ungranted), 'get_invoice', { id: 'INV-10001' })
+  const denied = await callTool(await tokenOf(ungranted), 'get_invoice', { invoice_id: 'INV-10001' })
   expect(denied.text).toContain('grant_missing')
 
   const stranger = await fetch(`${broker}/mcp/invoices`, {
@@ -88,9 +88,11 @@ test('an agent without the grant is denied the same tool with the rule named; st
     .click()
   await expect(page.getByRole('main').getByText('suspended', { exact: true }).first()).toBeVisible()
   await expect(async () =>
-    expect(await callTool(live, 'get_invoice', { id: 'INV-10001' })).toMatchObject({ refused: true }),
+    expect(await callTool(live, 'get_invoice', { invoice_id: 'INV-10001' })).toMatchObject({ refused: true }),
   ).toPass({ timeout: 5000 })
-  expect((await requestToken(granted)).status).toBe(401)
+  const refused = await requestToken(granted)
+  expect(refused.status).toBe(400)
+  expect(await refused.json()).toMatchObject({ error: 'unauthorized_client' })
 })
 
 test('a refused call stands in the audit log with its rule', async ({ page }) => {
