@@ -5,6 +5,7 @@ import { auditOf, ctxFor, makeAgent, makePerson, makeTeam, makeTemplate } from '
 import { orderStop } from '#lib/killswitch/commands.ts'
 import { resolveEscalation, retryProvisioning, startRun, stopRun } from './commands.ts'
 import { getRun, listEscalations, listRunEvents, listRuns } from './queries.ts'
+import { reconcileRuns } from './worker/reconcile.ts'
 import { runDueSchedules } from './worker/schedules.ts'
 import type { HarnessDeps } from './worker/deps.ts'
 
@@ -226,6 +227,30 @@ describe('schedules', () => {
     ])
     expect((await auditOf(db, id)).map((row) => row.event)).toEqual(['run.requested', 'run.requested'])
     expect(await db.run.count({ where: { agentId: off.id } })).toBe(0)
+  })
+})
+
+describe('reconcileRuns', () => {
+  dbTest('brings lost jobs back and tries a stop again at once, but keeps the pace of the others', async ({ db }) => {
+    const { id } = await makeAgent(db)
+    const createdAt = new Date(Date.now() - 60_000)
+    const make = async (state: 'queued' | 'stopping' | 'failed' | 'succeeded', claudeVaultId: string | null = null) => {
+      const row = { agentId: id, agentVersion: 1, trigger: 'api', input: '', simulated: true } as const
+      return (await db.run.create({ data: { ...row, state, createdAt, claudeVaultId } })).id
+    }
+    const runs = [await make('queued'), await make('stopping'), await make('failed', 'vlt_1'), await make('succeeded')]
+    const deps = { db } as HarnessDeps
+    await reconcileRuns(deps)
+    const found = async () => Promise.all(runs.map((runId) => jobsOf(db, runId)))
+    expect(await found()).toEqual([['start_run'], ['stop_run'], ['close_run'], []])
+    const later = new Date(Date.now() + 3_600_000)
+    await db.$executeRaw`update graphile_worker._private_jobs set run_at = ${later}, attempts = 5 where payload->>'runId' = any(${runs})`
+    await reconcileRuns(deps)
+    expect(await found()).toEqual([['start_run'], ['stop_run'], ['close_run'], []])
+    const due = await db.$queryRaw<{ identifier: string }[]>`
+      select t.identifier from graphile_worker._private_jobs j join graphile_worker._private_tasks t on t.id = j.task_id
+      where j.payload->>'runId' = any(${runs}) and j.run_at <= now() + interval '1 second'`
+    expect(due).toEqual([{ identifier: 'stop_run' }])
   })
 })
 

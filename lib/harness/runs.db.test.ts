@@ -19,7 +19,7 @@ import {
   started,
 } from '#lib/dev/test/runs.ts'
 
-describe('a run', { timeout: 60_000 }, () => {
+describe('a run', { timeout: 180_000 }, () => {
   runTest(
     'goes from registration to its end: provisioned, first run, escalation, exact cost, cleared away',
     async ({ db, stack }) => {
@@ -95,13 +95,16 @@ describe('a run', { timeout: 60_000 }, () => {
       const workers = [await stack.startWorker(), await stack.startWorker()]
       const { runId } = await started(db, await registered(db))
       await eventually(async () => expect((await getRun(ctxFor(db), runId)).escalationCount).toBe(1))
-      const { followedBy } = await db.run.findUniqueOrThrow({ where: { id: runId } })
-      const follower = workers.findIndex((worker) => followedBy?.includes(`-${worker.pid}-`))
-      expect(follower).not.toBe(-1)
+      const follower = await eventually(async () => {
+        const { followedBy } = await db.run.findUniqueOrThrow({ where: { id: runId } })
+        const index = workers.findIndex((worker) => followedBy?.includes(`-${worker.pid}-`))
+        expect(index).not.toBe(-1)
+        return index
+      })
       await workers[follower]!.kill()
       thinking.resolve()
 
-      const run = await finished(db, runId, 30_000)
+      const run = await finished(db, runId)
 
       expect(run).toMatchObject({ state: 'succeeded', costMicros: '6000', turns: 2, toolCalls: 1, escalationCount: 1 })
       const log = await listRunEvents(ctxFor(db), { runId, after: 0 })
@@ -114,7 +117,7 @@ describe('a run', { timeout: 60_000 }, () => {
   )
 })
 
-describe('a crash', { timeout: 60_000 }, () => {
+describe('a crash', { timeout: 180_000 }, () => {
   runTest(
     'between creating the agent at Claude and writing it down: one agent there, creation goes on',
     async ({ db, stack }) => {
@@ -151,7 +154,7 @@ describe('a crash', { timeout: 60_000 }, () => {
       await worker.kill()
       await using _again = await running(stack)
 
-      const run = await finished(db, runId, 30_000)
+      const run = await finished(db, runId)
       expect(run.state).toBe('succeeded')
       await eventually(async () => {
         const sessions = await sessionsOf(stack, runId)
@@ -175,12 +178,12 @@ describe('a crash', { timeout: 60_000 }, () => {
     await held
     await worker.kill()
     await using _again = await running(stack)
-    const run = await finished(db, runId, 30_000)
+    const run = await finished(db, runId)
     expect((await eventsAt(stack, run)).filter((event) => event.type === 'user.message')).toHaveLength(1)
   })
 })
 
-describe('without a worker', { timeout: 60_000 }, () => {
+describe('without a worker', { timeout: 180_000 }, () => {
   runTest(
     'a person stops a run that is queued before any worker runs: it never gets a session',
     async ({ db, stack }) => {

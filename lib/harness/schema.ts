@@ -141,7 +141,6 @@ export type RunEventPayload =
   | { kind: 'error'; payload: { message: string; retry?: string } }
   | { kind: 'note'; payload: { text: string } }
 
-export type RunEventKind = RunEventPayload['kind']
 export type RunEventView = { seq: number; at: string } & RunEventPayload
 
 export const escalationKinds = ['escalate', 'held', 'refusal'] as const

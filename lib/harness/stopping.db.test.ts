@@ -16,7 +16,7 @@ import {
   workerTest,
 } from '#lib/dev/test/runs.ts'
 
-describe('stopping', { timeout: 60_000 }, () => {
+describe('stopping', { timeout: 180_000 }, () => {
   workerTest(
     'the kill switch: refused at once, interrupted, proven, named; a new launch is refused until the release',
     async ({ db, stack, worker }) => {
@@ -98,7 +98,7 @@ describe('stopping', { timeout: 60_000 }, () => {
   })
 })
 
-describe('what waits for a person', { timeout: 60_000 }, () => {
+describe('what waits for a person', { timeout: 180_000 }, () => {
   workerTest(
     'a held call is denied with its rule as long as nobody can approve it, and the run goes on',
     async ({ db, stack }) => {
@@ -128,7 +128,7 @@ describe('what waits for a person', { timeout: 60_000 }, () => {
   )
 })
 
-describe('provisioning', { timeout: 60_000 }, () => {
+describe('provisioning', { timeout: 180_000 }, () => {
   workerTest(
     'waits while Claude is away, says so in the creation log, and goes on by itself',
     async ({ db, stack }) => {
@@ -144,12 +144,12 @@ describe('provisioning', { timeout: 60_000 }, () => {
       } finally {
         stack.gate.break(false)
       }
-      await active(db, id, 30_000)
+      await active(db, id)
     },
   )
 })
 
-describe('the token of a run', { timeout: 60_000 }, () => {
+describe('the token of a run', { timeout: 180_000 }, () => {
   workerTest('is replaced before it expires, and is never in what people read', async ({ db, stack, worker }) => {
     const thinking = Promise.withResolvers<void>()
     stack.model.script.current = async () => {

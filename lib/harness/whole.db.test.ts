@@ -30,7 +30,7 @@ const planted = JSON.parse(
 
 test(
   'an agent from the golden template reads through the broker, computes in the sandbox and escalates what was planted',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async ({ db, stack }) => {
     const lead = await teamLead(db)
     const id = await created(lead, { firstRun: true })
@@ -85,7 +85,7 @@ test(
 
 test(
   'an agent without the grant is denied the same tool, with the rule named',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async ({ db, stack }) => {
     expect(stack.env).toBeDefined()
     const lead = await teamLead(db)
@@ -107,7 +107,7 @@ test(
 
 test(
   'a suspended agent gets nothing, and a stop of the organization ends what runs',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async ({ db, stack }) => {
     expect(stack.env).toBeDefined()
     const lead = await teamLead(db)
@@ -176,10 +176,10 @@ async function finished(db: Db, runId: string): Promise<RunView> {
     const run = await getRun(ctxFor(db), runId)
     expect(['succeeded', 'failed', 'stopped', 'refused']).toContain(run.state)
     return run
-  }, 60_000)
+  }, 120_000)
 }
 
-async function eventually<T>(look: () => Promise<T>, ms = 30_000): Promise<T> {
+async function eventually<T>(look: () => Promise<T>, ms = 90_000): Promise<T> {
   const deadline = Date.now() + ms
   while (true) {
     try {

@@ -2,7 +2,6 @@
 import { z } from 'zod'
 
 export const metricsRange = z.strictObject({ days: z.coerce.number().int().min(1).max(400).default(30) })
-export type MetricsRange = z.infer<typeof metricsRange>
 
 export const agentMetricsQuery = metricsRange.extend({ agentId: z.string().min(1).max(100) })
 export type AgentMetricsQuery = z.infer<typeof agentMetricsQuery>

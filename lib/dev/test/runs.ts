@@ -81,7 +81,7 @@ export async function started(db: Db, id: string): Promise<{ runId: string }> {
   return outcome.value
 }
 
-export async function finished(db: Db, runId: string, ms = 15_000): Promise<RunView> {
+export async function finished(db: Db, runId: string, ms = 60_000): Promise<RunView> {
   return eventually(async () => {
     const run = await getRun(ctxFor(db), runId)
     expect(['succeeded', 'failed', 'stopped', 'refused']).toContain(run.state)
@@ -94,7 +94,7 @@ export async function ended(db: Db, agentId: string): Promise<RunView> {
     async () => db.run.findFirstOrThrow({ where: { agentId }, select: { id: true } }),
     30_000,
   )
-  return finished(db, run.id, 30_000)
+  return finished(db, run.id, 60_000)
 }
 
 export function port(stack: Stack) {
@@ -115,7 +115,7 @@ export async function sessionsOf(stack: Stack, runId: string) {
   return found
 }
 
-export async function eventually<T>(look: () => Promise<T>, ms = 15_000): Promise<T> {
+export async function eventually<T>(look: () => Promise<T>, ms = 60_000): Promise<T> {
   const deadline = Date.now() + ms
   while (true) {
     try {
