@@ -22,29 +22,31 @@ describe('every endpoint', () => {
   apiTest('refuses a stranger with 401 and a problem', async ({ portal }) => {
     for (const route of allRoutes) {
       const response = await portal.fetch(pathOf(route), sampleOf(route))
-      const where = `${route.method} ${route.path}`
-      expect(response.status, where).toBe(401)
-      expect(response.headers.get('content-type'), where).toBe('application/problem+json')
-      expect(response.headers.get('www-authenticate'), where).toContain('Bearer')
+      expect({ route: nameOf(route), status: response.status, type: response.headers.get('content-type') }).toEqual({
+        route: nameOf(route),
+        status: 401,
+        type: 'application/problem+json',
+      })
+      expect(response.headers.get('www-authenticate')).toContain('Bearer')
     }
   })
 
   apiTest('refuses a token without its permission, naming it, also when the person has it', async ({ db, portal }) => {
     const admin = await makePerson(db, { roles: ['platform_admin', 'security'] })
     for (const route of allRoutes.filter(({ permission }) => permission !== null)) {
-      const missing = [route.permission, ...(route.orPermissions ?? [])]
-      const granted = allPermissions.filter((name) => !missing.includes(name))
+      const missing = new Set<string | null>([route.permission, ...(route.orPermissions ?? [])])
+      const granted = allPermissions.filter((name) => !missing.has(name))
       const token = await makeToken(db, { personId: admin.id, permissions: granted })
       const response = await portal.fetch(pathOf(route), { ...sampleOf(route), token })
-      const where = `${route.method} ${route.path}`
-      expect(response.status, where).toBe(403)
       const problem = (await response.json()) as Problem
-      expect(problem, where).toMatchObject({
+      expect({ route: nameOf(route), ...problem }).toMatchObject({
+        route: nameOf(route),
         type: 'urn:wheelhouse:problem:forbidden',
         status: 403,
         rule: `permission:${route.permission}`,
         instance: new URL(pathOf(route), 'http://x').pathname,
       })
+      expect(response.status).toBe(403)
       expect(problem.requestId).toMatch(/^req_/)
       expect(response.headers.get('x-request-id')).toBe(problem.requestId)
     }
@@ -141,6 +143,10 @@ describe('a token', () => {
     expect(await db.accessToken.count({ where: { personId: person.id } })).toBe(1)
   })
 })
+
+function nameOf({ method, path }: Endpoint): string {
+  return `${method} ${path}`
+}
 
 function pathOf({ path, example }: Endpoint): string {
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => example?.params?.[name] ?? '')

@@ -1,0 +1,138 @@
+import { z } from 'zod'
+import type { AnswerOf, Endpoint, RequestOf } from '../endpoint.ts'
+import { ApiRefusal, Unreachable } from './errors.ts'
+
+export type Client = {
+  url: string
+  /** Calls an endpoint; throws `ApiRefusal` or `Unreachable`. */
+  call<E extends Endpoint>(endpoint: E, request: RequestOf<E>, options?: { timeoutMs?: number }): Promise<AnswerOf<E>>
+  /** Opens an endpoint that streams; throws the same. */
+  open<E extends Endpoint>(
+    endpoint: E,
+    request: RequestOf<E>,
+    options: { signal: AbortSignal; headers?: Record<string, string> },
+  ): Promise<Response>
+}
+
+type Sent = { params?: unknown; query?: unknown; body?: unknown }
+
+const timeoutMsDefault = 120_000
+
+/** Speaks to one portal with one token; the token goes nowhere else. */
+export function createClient({ url, token }: { url: string; token: string | null }): Client {
+  async function send(
+    endpoint: Endpoint,
+    sent: Sent,
+    options: { signal: AbortSignal; headers?: Record<string, string> },
+  ): Promise<Response> {
+    const { body } = sent
+    const text = body === undefined ? null : typeof body === 'string' ? body : writeJson(body)
+    const type = endpoint.textBody ? 'application/yaml' : 'application/json'
+    const request = {
+      method: endpoint.method,
+      headers: {
+        accept: `${endpoint.answer.media}, application/problem+json`,
+        'user-agent': 'wheelhouse-cli',
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+        ...(text === null ? {} : { 'content-type': type }),
+        ...options.headers,
+      },
+      body: text,
+      signal: options.signal,
+      redirect: 'manual',
+    } satisfies RequestInit
+    const target = new URL(pathOf(endpoint, sent), url)
+    const response = await fetch(target, request).catch((error: unknown) => {
+      throw new Unreachable(`Wheelhouse cannot be reached at ${url}: ${reasonOf(error)}.`)
+    })
+    if (!response.ok) throw await refusalOf(response, url)
+    return response
+  }
+
+  return {
+    url,
+    async call<E extends Endpoint>(endpoint: E, request: RequestOf<E>, options: { timeoutMs?: number } = {}) {
+      const signal = AbortSignal.timeout(options.timeoutMs ?? timeoutMsDefault)
+      const response = await send(endpoint, request, { signal })
+      const text = await response.text().catch((error: unknown) => {
+        throw new Unreachable(`The answer of ${url} broke off: ${reasonOf(error)}.`)
+      })
+      if (endpoint.answer.media !== 'application/json') return text as AnswerOf<E>
+      return (text === '' ? null : parseAnswer(text, url)) as AnswerOf<E>
+    },
+    open: (endpoint, request, options) => send(endpoint, request, options),
+  }
+}
+
+/** Amounts are decimal strings in JSON. */
+function writeJson(body: unknown): string {
+  return JSON.stringify(body, (_, member: unknown) => (typeof member === 'bigint' ? member.toString() : member))
+}
+
+function pathOf({ path }: Endpoint, { params, query }: Sent): string {
+  const values = new Map(Object.entries(params ?? {}).map(([name, value]) => [name, String(value)]))
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(values.get(name) ?? ''))
+  const search = new URLSearchParams()
+  for (const [key, value] of Object.entries(query ?? {})) {
+    if (value !== undefined && value !== null && value !== '') search.set(key, String(value))
+  }
+  const text = search.toString()
+  return text ? `${filled}?${text}` : filled
+}
+
+const problemSchema = z.looseObject({
+  title: z.string().optional(),
+  detail: z.string().optional(),
+  requestId: z.string().optional(),
+  rule: z.string().optional(),
+  errors: z.record(z.string(), z.array(z.string())).optional(),
+  problems: z
+    .array(
+      z.looseObject({
+        line: z.number().optional(),
+        column: z.number().optional(),
+        id: z.string().nullish(),
+        field: z.string().optional(),
+        message: z.string(),
+      }),
+    )
+    .optional(),
+})
+
+async function refusalOf(response: Response, url: string): Promise<Error> {
+  const { status } = response
+  if (status >= 300 && status < 400) {
+    const to = response.headers.get('location') ?? 'somewhere else'
+    return new Unreachable(`${url} sends callers on to ${to}. Use that address with --url or WHEELHOUSE_URL.`)
+  }
+  const text = await response.text().catch(() => '')
+  const problem = problemSchema.safeParse(parseJson(text))
+  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json') ?? false
+  if (isProblem && problem.success) return new ApiRefusal(status, problem.data)
+  if (status >= 500) return new Unreachable(`Wheelhouse is not available at ${url}: the answer was ${status}.`)
+  return new ApiRefusal(status, {
+    detail: `${url} answered ${status}, and not as Wheelhouse does. Is the address right?`,
+  })
+}
+
+function parseAnswer(text: string, url: string): unknown {
+  const value = parseJson(text)
+  if (value !== undefined) return value
+  throw new Unreachable(`${url} answered with something that is not JSON. Is the address right?`)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.name === 'TimeoutError') return 'no answer in time'
+  const cause: unknown = error.cause
+  if (cause instanceof AggregateError && cause.errors.length > 0) return reasonOf(cause.errors[0])
+  return cause instanceof Error ? cause.message : error.message
+}

@@ -1,0 +1,34 @@
+import type { AgentRow, ScopeChip } from '#lib/registry/schema.ts'
+import type { Column } from '../table.ts'
+import { money, percent } from '../text.ts'
+
+export const agentColumns: Column<AgentRow>[] = [
+  { title: 'ID', value: (agent) => agent.id, widthMin: 16 },
+  { title: 'OWNER', value: (agent) => agent.owner.id, widthMin: 10 },
+  { title: 'STATUS', value: (agent) => agent.status },
+  { title: 'TIER', value: (agent) => agent.tier, dispensable: 3 },
+  {
+    title: 'TEMPLATE',
+    value: (agent) => `${agent.template.id}@${agent.template.version}`,
+    widthMin: 12,
+    dispensable: 4,
+  },
+  { title: 'SCOPES', value: (agent) => scopeList(agent.scopes), widthMin: 16, dispensable: 5 },
+  { title: 'RUNS/30D', value: (agent) => String(agent.monthlyRuns), align: 'right', dispensable: 2 },
+  { title: 'COST/30D', value: costOf, align: 'right', dispensable: 1 },
+  { title: 'ESCALATED', value: (agent) => percent(agent.escalationRate), align: 'right', dispensable: 2 },
+]
+
+/** Scopes as `erp:write`, one tool as `erp:write(post_invoice)`; production is marked. */
+export function scopeList(scopes: readonly ScopeChip[]): string {
+  return scopes.map((scope) => `${scopeText(scope)}${scope.environment === 'production' ? '*' : ''}`).join(' ') || '–'
+}
+
+export function scopeText(scope: { serverId: string; class: string; toolName: string | null }): string {
+  return `${scope.serverId}:${scope.class}${scope.toolName ? `(${scope.toolName})` : ''}`
+}
+
+/** At least this much, when some requests have no price. */
+function costOf(agent: AgentRow): string {
+  return `${agent.unpricedRequests > 0 ? '≥ ' : ''}${money(agent.cost30dMicros)}`
+}

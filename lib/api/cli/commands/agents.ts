@@ -1,0 +1,230 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import type { ManifestPlan } from '#lib/lifecycle/schema.ts'
+import {
+  type AgentListQuery,
+  agentSorts,
+  agentStatuses,
+  environments,
+  tiers,
+  toolClasses,
+} from '#lib/registry/schema.ts'
+import { routes } from '../../routes.ts'
+import { addVerb, type Cli, type Setup } from '../cli.ts'
+import { ApiRefusal, exitCodes, Failed, problemLines } from '../errors.ts'
+import { count, oneLine, plain } from '../text.ts'
+import { addAgentsCreate } from './agents-create.ts'
+import { describeAgent } from './agent-text.ts'
+import { agentColumns } from './agent-table.ts'
+import { choice } from './choices.ts'
+
+type Filter = {
+  can?: string
+  env?: string
+  owner?: string
+  status?: string
+  tier?: string
+  template?: string
+  server?: string
+}
+
+export function addAgentsCommands(program: Command, setup: Setup): void {
+  const agents = program
+    .command('agents')
+    .alias('agent')
+    .description('Registered agents: the catalog, creation, YAML, life.')
+  addVerb<Filter & { sort: string; desc?: boolean; limit: string; all?: boolean }>(agents, setup, {
+    name: 'list [query...]',
+    says: `List the agents that match.
+The query is the catalog's: qualifiers (can: env: server: owner: status: tier: template:) and words, all of which must hold. The
+options are the same qualifiers; values separated by commas mean any of them. A * marks scopes on production.`,
+    examples: [
+      'wheelhouse agents list can:write env:production',
+      'wheelhouse agents list invoice --owner finance-platform --json',
+    ],
+    options: (command) =>
+      filters(command)
+        .addOption(choice('--sort <by>', 'order of the list', agentSorts).default('id'))
+        .option('--desc', 'the other way round')
+        .option('--limit <rows>', 'how many at most', '50')
+        .option('--all', 'every agent that matches'),
+    run: listVerb,
+  })
+  addVerb(agents, setup, {
+    name: 'show <id>',
+    says: 'Show everything the registry knows about an agent, with what it can reach now.',
+    run: async (cli, { args: [id = ''] }) => {
+      const agent = await (await cli.client()).call(routes.agents.show, { params: { id } })
+      cli.show(agent, () => describeAgent(agent, cli))
+    },
+  })
+  addAgentsCreate(agents, setup)
+  addVerb<{ file: string[]; dryRun?: boolean }>(agents, setup, {
+    name: 'apply',
+    says: `Make the registry say what YAML files say.
+A file may hold many agents, separated by ---. All of a file is applied or, with any problem, nothing of it; problems come with
+their line. Applying a file again changes nothing.`,
+    examples: [
+      'wheelhouse agents apply -f agents.yaml --dry-run',
+      'wheelhouse agents export | wheelhouse agents apply -f -',
+    ],
+    options: (command) =>
+      command
+        .requiredOption('-f, --file <files...>', 'the files; - is standard input')
+        .option('--dry-run', 'only say what would happen'),
+    run: applyVerb,
+  })
+  addVerb<Filter & { output?: string; measured: boolean; query?: string }>(agents, setup, {
+    name: 'export [ids...]',
+    says: `Print agents as YAML: those named, those that match, or all.
+The file can be applied again. Without measured figures it is fit for a repository.`,
+    examples: [
+      'wheelhouse agents export invoice-reconciler-7',
+      'wheelhouse agents export --can write --env production -o writers.yaml',
+    ],
+    options: (command) =>
+      filters(command)
+        .option('-q, --query <query>', 'a query, as agents list takes it')
+        .option('--no-measured', 'leave out what is measured and reviewed')
+        .option('-o, --output <file>', 'write to this file'),
+    run: exportVerb,
+  })
+  addMoves(agents, setup)
+}
+
+function addMoves(agents: Command, setup: Setup): void {
+  const moves = [
+    [
+      'suspend',
+      'suspended',
+      'Stop an agent from being started and from calling anything until it is resumed; its open runs are stopped.',
+    ],
+    ['resume', 'active again', 'End a suspension; nothing restarts by itself.'],
+    [
+      'retire',
+      'retired',
+      'End an agent for good: scopes and credentials are revoked, its runs stopped, its history stays.',
+    ],
+  ] as const
+  for (const [name, state, says] of moves) {
+    addVerb<{ reason: string }>(agents, setup, {
+      name: `${name} <id>`,
+      says,
+      options: (command) => command.requiredOption('--reason <text>', 'why; the owner and the audit log keep it'),
+      run: async (cli, { args: [id = ''], options: { reason } }) => {
+        await (await cli.client()).call(routes.agents[name], { params: { id }, body: { reason } })
+        cli.show({ id, status: state }, () => `${plain(id)} is ${state}.`)
+      },
+    })
+  }
+}
+
+function filters(command: Command): Command {
+  return command
+    .addOption(choice('--can <class>', 'holds at least this class of scope', toolClasses))
+    .option('--env <environments>', `on a server of: ${environments.join(', ')}`)
+    .option('--server <ids>', 'on this MCP server')
+    .option('--owner <teams>', 'owned by this team')
+    .option('--status <states>', agentStatuses.join(', '))
+    .option('--tier <tiers>', tiers.join(', '))
+    .option('--template <ids>', 'made from this template')
+}
+
+async function listVerb(
+  cli: Cli,
+  {
+    args,
+    options,
+  }: { args: string[]; options: Filter & { sort: string; desc?: boolean; limit: string; all?: boolean } },
+): Promise<void> {
+  const client = await cli.client()
+  const wanted = options.all ? Number.POSITIVE_INFINITY : Number(options.limit)
+  const query = {
+    ...filterOf(options),
+    q: args.join(' '),
+    sort: options.sort as AgentListQuery['sort'],
+    order: options.desc ? ('desc' as const) : ('asc' as const),
+  }
+  const limit = Math.min(200, wanted)
+  const list = await client.call(routes.agents.list, { query: { ...query, limit } })
+  let cursor = list.nextCursor
+  while (cursor && list.items.length < wanted) {
+    const page = await client.call(routes.agents.list, { query: { ...query, limit, cursor } })
+    list.items.push(...page.items)
+    cursor = page.nextCursor
+  }
+  const items = Number.isFinite(wanted) ? list.items.slice(0, wanted) : list.items
+  cli.show({ items, total: list.total }, () => {
+    if (items.length === 0) return 'No agent matches.'
+    const more =
+      items.length < list.total ? `${items.length} of ${count(list.total, 'agent')}; --all shows every one.` : ''
+    return `${cli.table(agentColumns, items)}\n\n${cli.terminal.style('dim', more || count(list.total, 'agent'))}`
+  })
+}
+
+async function applyVerb(
+  cli: Cli,
+  { options: { file: files, dryRun = false } }: { options: { file: string[]; dryRun?: boolean } },
+): Promise<number> {
+  const client = await cli.client()
+  const plans: (ManifestPlan & { file: string })[] = []
+  for (const file of files) {
+    const body = file === '-' ? await cli.terminal.readInput() : await readText(file)
+    try {
+      const plan = await client.call(routes.agents.apply, { query: { dryRun: String(dryRun) }, body })
+      plans.push({ file, ...plan })
+    } catch (error) {
+      if (!(error instanceof ApiRefusal) || !error.problem.problems) throw error
+      // Editors understand `file:line:column: message`.
+      for (const { line, column, message } of error.problem.problems) {
+        cli.terminal.err(`${file}:${line ?? 1}:${column ?? 1}: ${oneLine(message)}`)
+      }
+      cli.terminal.err(
+        problemLines(new ApiRefusal(error.status, { ...error.problem, problems: [], detail: refusedFile(file) })).join(
+          '\n',
+        ),
+      )
+      return exitCodes.failed
+    }
+  }
+  cli.show(plans.length === 1 ? plans[0] : plans, () => plans.map((plan) => planText(plan, dryRun)).join('\n'))
+  return exitCodes.ok
+}
+
+function planText({ changes }: ManifestPlan, dryRun: boolean): string {
+  const signs = { create: '+', change: '~', none: '=' }
+  const lines = changes.map((change) =>
+    [`${signs[change.action]} ${change.id}`, ...change.changes.map((text) => `    ${oneLine(text)}`)].join('\n'),
+  )
+  const touched = changes.filter(({ action }) => action !== 'none').length
+  const done = dryRun ? 'would be created or changed' : 'created or changed'
+  return [...lines, `${touched} of ${count(changes.length, 'agent')} ${done}.`].join('\n')
+}
+
+function refusedFile(file: string): string {
+  return `Nothing of ${file} was applied.`
+}
+
+async function exportVerb(
+  cli: Cli,
+  { args: ids, options }: { args: string[]; options: Filter & { output?: string; measured: boolean; query?: string } },
+): Promise<void> {
+  const chosen = ids.length > 0 ? { ids: ids.join(',') } : {}
+  const query = { ...filterOf(options), q: options.query, ...chosen, measured: String(options.measured) }
+  const text = await (await cli.client()).call(routes.agents.exportMany, { query })
+  if (options.output === undefined) return cli.terminal.out(text.replace(/\n$/, ''))
+  await writeFile(options.output, text).catch((error: unknown) => {
+    throw new Failed(`${options.output} could not be written: ${String(error)}`)
+  })
+  cli.terminal.err(`Written to ${options.output}.`)
+}
+
+function filterOf({ can, env, owner, status, tier, template, server }: Filter) {
+  return { can: can as AgentListQuery['can'], env, owner, status, tier, template, server }
+}
+
+async function readText(file: string): Promise<string> {
+  return await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new Failed(`${file} could not be read: ${error.code ?? error.message}`)
+  })
+}

@@ -1,0 +1,97 @@
+import type { Command } from 'commander'
+import type { ServerRow, ServerView, ToolView } from '#lib/registry/schema.ts'
+import type { TemplateRow } from '#lib/templates/schema.ts'
+import { routes } from '../../routes.ts'
+import { addVerb, type Cli, type Setup } from '../cli.ts'
+import { type Column, facts } from '../table.ts'
+import { day, minute, oneLine, plain } from '../text.ts'
+import { scopeText } from './agent-table.ts'
+
+export function addRegistryCommands(program: Command, setup: Setup): void {
+  const servers = program.command('servers').alias('server').description('MCP servers and their tools.')
+  addVerb(servers, setup, {
+    name: 'list',
+    says: 'List the MCP servers, with their tools by class and how many agents reach them.',
+    run: async (cli) => {
+      const list = await (await cli.client()).call(routes.registry.listServers, {})
+      cli.show(list, () =>
+        list.items.length === 0 ? 'No server is registered.' : cli.table(serverColumns, list.items),
+      )
+    },
+  })
+  addVerb(servers, setup, {
+    name: 'show <id>',
+    says: 'Show an MCP server with its tools and who holds what on it.',
+    run: async (cli, { args: [id = ''] }) => {
+      const server = await (await cli.client()).call(routes.registry.showServer, { params: { id } })
+      cli.show(server, () => describe(server, cli))
+    },
+  })
+  const templates = program.command('templates').alias('template').description('Golden templates.')
+  addVerb(templates, setup, {
+    name: 'list',
+    says: 'List the golden templates with their newest versions.',
+    run: async (cli) => {
+      const list = await (await cli.client()).call(routes.registry.listTemplates, {})
+      cli.show(list, () =>
+        list.items.length === 0 ? 'No template is published.' : cli.table(templateColumns, list.items),
+      )
+    },
+  })
+}
+
+const serverColumns: Column<ServerRow>[] = [
+  { title: 'ID', value: (server) => server.id },
+  { title: 'NAME', value: (server) => server.name, widthMin: 10, dispensable: 3 },
+  { title: 'ENVIRONMENT', value: (server) => server.environment },
+  { title: 'DATA', value: (server) => server.sensitivity, dispensable: 2 },
+  { title: 'STATUS', value: (server) => server.status },
+  { title: 'READ', value: (server) => String(server.tools.read), align: 'right' },
+  { title: 'WRITE', value: (server) => String(server.tools.write), align: 'right' },
+  { title: 'DESTROY', value: (server) => String(server.tools.destructive), align: 'right' },
+  { title: 'WAITING', value: (server) => String(server.tools.quarantined), align: 'right', dispensable: 1 },
+  { title: 'AGENTS', value: (server) => String(server.agents), align: 'right' },
+]
+
+const toolColumns: Column<ToolView>[] = [
+  { title: 'TOOL', value: (tool) => tool.name },
+  { title: 'CLASS', value: (tool) => tool.class },
+  { title: 'STATE', value: (tool) => tool.state },
+  { title: 'DESCRIPTION', value: (tool) => tool.description, widthMin: 12, dispensable: 1 },
+]
+
+const holderColumns: Column<ServerView['holders'][number]>[] = [
+  { title: 'AGENT', value: (holder) => holder.agent.id },
+  { title: 'OWNER', value: (holder) => holder.owner.id, widthMin: 10 },
+  { title: 'STATUS', value: (holder) => holder.agent.status },
+  { title: 'SCOPE', value: scopeText },
+  { title: 'UNTIL (UTC)', value: (holder) => (holder.expiresAt === null ? 'no end' : minute(holder.expiresAt)) },
+  { title: 'GRANT', value: (holder) => holder.grantId, dispensable: 1 },
+]
+
+const templateColumns: Column<TemplateRow>[] = [
+  { title: 'ID', value: (template) => template.id },
+  { title: 'VERSION', value: (template) => template.version },
+  { title: 'PUBLISHED', value: (template) => day(template.publishedAt), dispensable: 2 },
+  { title: 'MODEL', value: (template) => template.model.tier },
+  { title: 'AGENTS', value: (template) => String(template.agents), align: 'right' },
+  { title: 'BEHIND', value: (template) => String(template.agentsBehind), align: 'right' },
+  { title: 'SUMMARY', value: (template) => template.summary, widthMin: 20, dispensable: 1 },
+]
+
+function describe(server: ServerView, cli: Cli): string {
+  const { credential } = server
+  const about = facts([
+    ['About', oneLine(server.description)],
+    ['Address', oneLine(server.url)],
+    ['Environment', server.environment],
+    ['Data', server.sensitivity],
+    ['Status', server.status],
+    ['Credential', credential ? `${credential.kind}, set ${minute(credential.updatedAt)} UTC` : 'none'],
+    ['Demo', server.demo ? 'yes' : null],
+  ])
+  const tools = server.toolList.length === 0 ? 'It has no tools yet.' : cli.table(toolColumns, server.toolList)
+  const holders = server.holders.length === 0 ? 'No agent reaches it.' : cli.table(holderColumns, server.holders)
+  const title = `${cli.terminal.style('bold', plain(server.name))} ${cli.terminal.style('dim', server.id)}`
+  return [`${title}\n${about}`, tools, holders].join('\n\n')
+}

@@ -1,0 +1,195 @@
+import type { Command } from 'commander'
+import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
+import {
+  type GrantView,
+  type ScopeRequestListQuery,
+  type ScopeRequestRow,
+  scopeRequestStates,
+  type ScopeRequestView,
+} from '#lib/scopes/schema.ts'
+import { routes } from '../../routes.ts'
+import { addVerb, type Cli, type Setup } from '../cli.ts'
+import { UsageError } from '../errors.ts'
+import { type Column, facts } from '../table.ts'
+import { count, minute, oneLine, plain } from '../text.ts'
+import { scopeText } from './agent-table.ts'
+import { choice } from './choices.ts'
+
+export function addScopesCommands(program: Command, setup: Setup): void {
+  const scopes = program
+    .command('scopes')
+    .alias('scope')
+    .description('Scopes: what agents may reach, asked for and granted.')
+  addVerb<{ state: string; agent?: string; server?: string; limit: string }>(scopes, setup, {
+    name: 'list',
+    says: 'List scope requests: those that wait, oldest first, or any others.',
+    options: (command) =>
+      command
+        .addOption(choice('--state <state>', 'in this state', [...scopeRequestStates, 'any']).default('pending'))
+        .option('--agent <id>', 'of this agent')
+        .option('--server <id>', 'on this MCP server')
+        .option('--limit <rows>', 'how many at most', '50'),
+    run: async (cli, { options: { state, agent, server, limit } }) => {
+      const wanted = state === 'any' ? undefined : (state as ScopeRequestListQuery['state'])
+      const query = { state: wanted, agentId: agent, serverId: server, limit }
+      const list = await (await cli.client()).call(routes.scopes.list, { query })
+      cli.show(list, () =>
+        list.items.length === 0
+          ? 'There is no such request.'
+          : `${cli.table(requestColumns, list.items)}\n\n${cli.terminal.style('dim', count(list.total, 'request'))}`,
+      )
+    },
+  })
+  addVerb(scopes, setup, {
+    name: 'show <request>',
+    says: 'Show a request with what it takes to decide it: what is held, what it would reach, peers, past denials.',
+    run: async (cli, { args: [id = ''] }) => {
+      const request = await (await cli.client()).call(routes.scopes.show, { params: { id } })
+      cli.show(request, () => describeRequest(request))
+    },
+  })
+  addVerb<{ agent?: string; server?: string; history?: boolean }>(scopes, setup, {
+    name: 'grants',
+    says: 'List grants of an agent or on a server, with their ids.',
+    options: (command) =>
+      command
+        .option('--agent <id>', 'of this agent')
+        .option('--server <id>', 'on this MCP server')
+        .option('--history', 'also those that ended'),
+    run: async (cli, { options: { agent, server, history } }) => {
+      const query = { agentId: agent, serverId: server, ...(history ? { history: 'true' } : {}) }
+      const list = await (await cli.client()).call(routes.scopes.listGrants, { query })
+      cli.show(list, () => (list.items.length === 0 ? 'There is no such grant.' : cli.table(grantColumns, list.items)))
+    },
+  })
+  addVerb<{ reason: string; tool?: string; days?: string }>(scopes, setup, {
+    name: 'request <agent> <server> <class>',
+    says: `Ask for a scope for an agent.
+A class covers those below it: ${toolClasses.join(' < ')}.`,
+    examples: [
+      'wheelhouse scopes request invoice-reconciler-7 erp write --days 30 --reason "Post confirmed corrections."',
+    ],
+    options: (command) =>
+      command
+        .requiredOption('--reason <text>', 'what the agent needs it for')
+        .option('--tool <name>', 'only this tool')
+        .option('--days <days>', 'for so many days; otherwise until revoked'),
+    run: request,
+  })
+  addVerb<{ days?: string; note?: string }>(scopes, setup, {
+    name: 'approve <request>',
+    says: 'Approve a request of somebody else, for as long as was asked or shorter.',
+    options: (command) =>
+      command.option('--days <days>', 'for so many days').option('--note <text>', 'a word to the requester'),
+    run: (cli, { args: [id = ''], options: { days, note } }) =>
+      decide(cli, id, { decision: 'approve', ...(days ? { days: Number(days) } : {}), ...(note ? { note } : {}) }),
+  })
+  addVerb<{ note: string }>(scopes, setup, {
+    name: 'reject <request>',
+    says: 'Reject a request.',
+    options: (command) => command.requiredOption('--note <text>', 'why; the requester reads it'),
+    run: (cli, { args: [id = ''], options: { note } }) => decide(cli, id, { decision: 'reject', note }),
+  })
+  addVerb(scopes, setup, {
+    name: 'withdraw <request>',
+    says: 'Take back a request of your own while it waits.',
+    run: async (cli, { args: [id = ''] }) => {
+      await (await cli.client()).call(routes.scopes.withdraw, { params: { id } })
+      cli.show({ withdrawn: id }, () => `Request ${plain(id)} is withdrawn.`)
+    },
+  })
+  addVerb<{ reason: string }>(scopes, setup, {
+    name: 'revoke <grant>',
+    says: 'End a grant; brokers refuse a second later at most.',
+    options: (command) => command.requiredOption('--reason <text>', 'why; the owner reads it'),
+    run: async (cli, { args: [id = ''], options: { reason } }) => {
+      await (await cli.client()).call(routes.scopes.revokeGrant, { params: { id }, body: { reason } })
+      cli.show({ revoked: id }, () => `Grant ${plain(id)} is revoked.`)
+    },
+  })
+}
+
+async function request(
+  cli: Cli,
+  { args, options }: { args: string[]; options: { reason: string; tool?: string; days?: string } },
+): Promise<void> {
+  const [agentId = '', serverId = '', toolClass = ''] = args
+  if (!isToolClass(toolClass)) throw new UsageError(`The class is one of: ${toolClasses.join(', ')}.`)
+  const body = {
+    agentId,
+    serverId,
+    class: toolClass,
+    reason: options.reason,
+    toolName: options.tool ?? null,
+    days: options.days ? Number(options.days) : null,
+  }
+  const made = await (await cli.client()).call(routes.scopes.request, { body })
+  cli.show(made, () => `Asked for. Request ${made.requestId} waits for approval.`)
+}
+
+type Decision = { decision: 'approve'; days?: number; note?: string } | { decision: 'reject'; note: string }
+
+async function decide(cli: Cli, id: string, body: Decision): Promise<void> {
+  const done = await (await cli.client()).call(routes.scopes.decide, { params: { id }, body })
+  cli.show(done, () => {
+    if (done.grantId === null) return `Request ${plain(id)} is rejected.`
+    const until = done.expiresAt === null ? 'until it is revoked' : `until ${minute(done.expiresAt)} UTC`
+    return `Approved ${until}. Grant ${done.grantId}.`
+  })
+}
+
+function isToolClass(text: string): text is ToolClass {
+  return (toolClasses as readonly string[]).includes(text)
+}
+
+const requestColumns: Column<ScopeRequestRow>[] = [
+  { title: 'ID', value: (row) => row.id },
+  { title: 'AGENT', value: (row) => row.agent.id, widthMin: 14 },
+  { title: 'SCOPE', value: (row) => scopeText({ ...row, serverId: row.server.id }), widthMin: 12 },
+  { title: 'ENVIRONMENT', value: (row) => row.server.environment, dispensable: 2 },
+  { title: 'DAYS', value: (row) => (row.days === null ? 'open' : String(row.days)), align: 'right', dispensable: 3 },
+  { title: 'STATE', value: (row) => row.state },
+  { title: 'ASKED BY', value: (row) => row.requestedBy.name, widthMin: 8, dispensable: 4 },
+  { title: 'ASKED (UTC)', value: (row) => minute(row.createdAt), dispensable: 1 },
+]
+
+const grantColumns: Column<GrantView>[] = [
+  { title: 'ID', value: (grant) => grant.id },
+  { title: 'AGENT', value: (grant) => grant.agent.id, widthMin: 14 },
+  { title: 'SCOPE', value: scopeText, widthMin: 12 },
+  { title: 'ENVIRONMENT', value: (grant) => grant.environment, dispensable: 2 },
+  { title: 'STATE', value: (grant) => grant.state.replace('_', ' ') },
+  {
+    title: 'UNTIL (UTC)',
+    value: (grant) => (grant.expiresAt === null ? 'no end' : minute(grant.expiresAt)),
+    dispensable: 1,
+  },
+  { title: 'VIA', value: (grant) => grant.via, dispensable: 3 },
+]
+
+function describeRequest(request: ScopeRequestView): string {
+  const { agent, server, peers, decidable } = request
+  const held = request.holds.filter(({ serverId }) => serverId === server.id).map((grant) => scopeText(grant))
+  return facts([
+    ['Request', `${request.id}, ${request.state}`],
+    [
+      'Agent',
+      `${oneLine(agent.name)} (${agent.id}) of ${oneLine(agent.owner.name)}, tier ${agent.tier}, ${agent.status}`,
+    ],
+    ['Scope', `${scopeText({ ...request, serverId: server.id })} on ${server.environment}, ${server.sensitivity} data`],
+    ['For', request.days === null ? 'until it is revoked' : count(request.days, 'day')],
+    ['Reason', oneLine(request.reason)],
+    ['Asked by', `${oneLine(request.requestedBy.name)}, ${minute(request.createdAt)} UTC`],
+    ['Holds there', held.join(' ') || 'nothing'],
+    ['Newly reached', request.reaches.map((tool) => `${tool.name} (${tool.class})`).join(', ') || 'nothing'],
+    ['Peers', `${peers.holding} of ${count(peers.total, 'agent')} of the same template hold it`],
+    ['Denied', `${count(request.denials30d, 'call')} in 30 days`],
+    [
+      'Decided',
+      request.decidedBy
+        ? `by ${oneLine(request.decidedBy.name)}${request.decisionNote ? `: ${oneLine(request.decisionNote)}` : ''}`
+        : null,
+    ],
+    ['You', decidable.allowed ? 'may decide it' : `may not decide it: ${oneLine(decidable.refusal.message)}`],
+  ])
+}
