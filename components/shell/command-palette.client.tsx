@@ -41,12 +41,9 @@ export function CommandPalette({ canStop }: { canStop: boolean }) {
   return (
     <Radix.Root open={open} onOpenChange={setOpen}>
       <Radix.Trigger asChild>
-        <Button
-          className="text-muted-foreground max-sm:size-9 max-sm:px-0 sm:w-56 sm:justify-start"
-          aria-label="Search and commands"
-        >
+        <Button className="text-muted-foreground max-sm:size-9 max-sm:px-0 sm:w-56 sm:justify-start">
           <Search aria-hidden />
-          <span className="max-sm:hidden">Search…</span>
+          <span className="max-sm:sr-only">Search…</span>
           <kbd className="ml-auto font-sans text-xs max-sm:hidden">Ctrl K</kbd>
         </Button>
       </Radix.Trigger>

@@ -1,5 +1,6 @@
 'use client'
 
+import { unstable_rethrow } from 'next/navigation'
 import { useState, useTransition } from 'react'
 import type { Result } from '#lib/core/result.ts'
 
@@ -16,7 +17,7 @@ export function useAction<A extends Action>(action: A, onDone?: (value: ValueOf<
   const [failed, setFailed] = useState<Failed | null>(null)
   const run = (input: Parameters<A>[0]) =>
     startTransition(async () => {
-      const outcome = await action(input).catch(() => null)
+      const outcome = await action(input).catch(nothingUnlessNext)
       if (outcome?.ok) {
         setFailed(null)
         onDone?.(outcome.value)
@@ -25,6 +26,12 @@ export function useAction<A extends Action>(action: A, onDone?: (value: ValueOf<
       }
     })
   return { run, pending, failed, clear: () => setFailed(null) }
+}
+
+// An action that redirects ends in an error of Next's own, which Next must get.
+function nothingUnlessNext(error: unknown): null {
+  unstable_rethrow(error)
+  return null
 }
 
 const unreachable: Failed = {

@@ -44,7 +44,7 @@ export default async function ServerPage({ params }: { params: Promise<{ id: str
           New and changed tools are quarantined: no agent sees them until somebody has read and approved them.
         </Notice>
       )}
-      <div className="grid gap-5">
+      <div className="grid grid-cols-1 gap-5">
         <Card title="Connection">
           <Facts>
             <Fact label="Id">

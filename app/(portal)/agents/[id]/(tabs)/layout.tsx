@@ -8,15 +8,18 @@ import { Status } from '#components/ui/status.tsx'
 import { TabLinks } from '#components/ui/tab-links.client.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { type AgentTab, agentTabs, paths } from '#lib/core/paths.ts'
+import { getAgent } from '#lib/registry/queries.ts'
 import type { AgentView } from '#lib/registry/schema.ts'
+import { currentCtx } from '#lib/web/ctx.ts'
 import { loadAgent } from '../load-agent.ts'
 import { AgentActions } from './agent-actions.tsx'
 
 type Params = Promise<{ id: string }>
 
 export async function generateMetadata({ params }: { params: Params }): Promise<Metadata> {
-  const { agent } = await loadAgent((await params).id)
-  return { title: agent.name }
+  const ctx = await currentCtx()
+  const agent = await getAgent(ctx, (await params).id).catch(() => null)
+  return { title: agent?.name ?? 'Agent' }
 }
 
 export default async function AgentLayout({ params, children }: { params: Params; children: ReactNode }) {
