@@ -14,7 +14,7 @@ export const checks: readonly Check[] = [
   { name: 'lint', bin: 'oxlint', args: [] },
   { name: 'layers and doors', bin: 'depcruise', args: ['--config', '.dependency-cruiser.mjs', ...sources] },
   { name: 'dead code', bin: 'knip', args: [] },
-  { name: 'dead code in production', bin: 'knip', args: ['--production'] },
+  { name: 'dead code in production', bin: 'knip', args: ['--production', '--include', 'files,dependencies,unlisted'] },
 ]
 
 export const conventions: Check = { name: 'conventions', bin: 'vitest', args: ['run', 'lib/dev/conventions.test.ts'] }
