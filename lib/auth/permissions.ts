@@ -60,7 +60,6 @@ const rolePermissions = {
     'servers:manage',
     'templates:publish',
     'teams:manage',
-    'people:manage',
     'costs:manage',
   ],
 } as const satisfies Record<Role, readonly string[]>
