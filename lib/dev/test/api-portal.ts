@@ -63,7 +63,7 @@ export async function openApiPortal(database: { db: Db; databaseUrl: string }) {
 
   return {
     fetch: (path: string, options: CallOptions = {}) => dispatch(requestOf(path, options)),
-    listen: () => serveHttp(dispatch),
+    listen: (options: { port?: number } = {}) => serveHttp(dispatch, options.port ?? 0),
   }
 }
 
@@ -112,11 +112,11 @@ function requestOf(path: string, options: CallOptions): Request {
   })
 }
 
-async function serveHttp(dispatch: (request: Request) => Promise<Response>) {
+async function serveHttp(dispatch: (request: Request) => Promise<Response>, wantedPort: number) {
   const server = createServer((incoming, outgoing) => {
     answer(dispatch, incoming, outgoing).catch((error: unknown) => outgoing.destroy(error as Error))
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(wantedPort, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
   return {
     url: `http://127.0.0.1:${port}`,
