@@ -25,7 +25,7 @@ const rows = [
 const modules = rows.flat()
 
 /** Files of which every one may be imported from outside. */
-const open = ['core', 'config', 'log', 'db', 'web', 'api', 'dev']
+const open = new Set(['core', 'config', 'log', 'db', 'web', 'api', 'dev'])
 const doors = 'schema|rules|queries|commands|events'
 /** inTx (auth/ctx.ts) appends what recordAudit collected; nobody else touches the buffer. */
 const hinges = { audit: ['^lib/auth/ctx\\.ts$'] }
@@ -48,7 +48,7 @@ const layers = rows.map((row, at) => {
 })
 
 const closedDoors = [...modules, 'broker', 'sandbox']
-  .filter((module) => !open.includes(module))
+  .filter((module) => !open.has(module))
   .map((module) => ({
     name: `door-${module}`,
     comment: `From outside, ${module} is entered by its doors only.`,

@@ -17,7 +17,7 @@ const schema = variables
 /** The variables this process reads; the start program hands it no other of ours. */
 export const demoVariables = variableNames(schema)
 
-export type DemoConfig = ReturnType<typeof parseDemoConfig>
+type DemoConfig = ReturnType<typeof parseDemoConfig>
 
 /** Reads the environment of the demo MCP servers and of the demo seed; throws `ConfigError` naming every wrong variable. */
 export function parseDemoConfig(env: Environment = process.env) {

@@ -14,7 +14,7 @@ dbTest('two starts at once on an empty database both succeed', async () => {
   const { databaseUrl, drop } = await cloneTemplate(inject('testDatabase').serverUrl, 'template1')
   try {
     const applied = await Promise.all([prepareDatabase({ databaseUrl }), prepareDatabase({ databaseUrl })])
-    expect(applied.map((names) => names.length).toSorted()[0]).toBe(0)
+    expect(applied.filter((names) => names.length === 0)).toHaveLength(1)
   } finally {
     await drop()
   }
