@@ -142,7 +142,12 @@ export default {
       from: { path: '^(?:app|components)/.+\\.client\\.tsx$' },
       to: {
         path: '^lib/',
-        pathNot: ['^lib/core/', '^lib/[^/]+/(?:schema|rules)(?:\\.ts$|/)', '^lib/auth/permissions\\.ts$'],
+        pathNot: [
+          '^lib/core/',
+          '^lib/[^/]+/(?:schema|rules)(?:\\.ts$|/)',
+          '^lib/auth/permissions\\.ts$',
+          '^lib/web/search\\.ts$',
+        ],
         dependencyTypesNot: ['type-only'],
       },
     },

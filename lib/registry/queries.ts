@@ -1,5 +1,5 @@
 export { accessOf, reachedToolsSql } from './queries/access.ts'
-export { agentNotFound, getAgent, getAgentVersion, listAgentVersions } from './queries/agents.ts'
+export { getAgent, getAgentVersion, listAgentVersions } from './queries/agents.ts'
 export { listAgents } from './queries/catalog.ts'
 export { getCreationLog } from './queries/creation-log.ts'
 export { agentFacets } from './queries/facets.ts'

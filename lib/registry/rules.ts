@@ -3,8 +3,6 @@ import type { Permission } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { type ToolClass, toolClasses } from './schema.ts'
 
-export { formatAgentQuery, parseAgentQuery, type QueryError } from './query-language.ts'
-
 /** Whether a grant of one class covers a tool of another: destructive implies write, write implies read. */
 export function covers(granted: ToolClass, wanted: ToolClass): boolean {
   return toolClasses.indexOf(granted) >= toolClasses.indexOf(wanted)

@@ -1,2 +1,2 @@
-export { endAllScopes, grantDirectly, type GrantScope, revokeGrant } from './commands/grants.ts'
+export { endAllScopes, grantDirectly, revokeGrant } from './commands/grants.ts'
 export { decideScopeRequest, requestScope, withdrawScopeRequest } from './commands/requests.ts'

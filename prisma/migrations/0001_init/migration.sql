@@ -561,16 +561,6 @@ CREATE TABLE "CreationStep" (
 );
 
 -- CreateTable
-CREATE TABLE "AgentDraft" (
-    "id" UUID NOT NULL,
-    "personId" UUID NOT NULL,
-    "content" JSONB NOT NULL,
-    "updatedAt" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
-
-    CONSTRAINT "AgentDraft_pkey" PRIMARY KEY ("id")
-);
-
--- CreateTable
 CREATE TABLE "McpServer" (
     "id" TEXT NOT NULL,
     "name" TEXT NOT NULL,
@@ -820,9 +810,6 @@ CREATE INDEX "AgentVersion_templateId_templateVersion_idx" ON "AgentVersion"("te
 
 -- CreateIndex
 CREATE INDEX "ClaudeBinding_claudeAgentId_idx" ON "ClaudeBinding"("claudeAgentId");
-
--- CreateIndex
-CREATE INDEX "AgentDraft_personId_idx" ON "AgentDraft"("personId");
 
 -- CreateIndex
 CREATE INDEX "Grant_agentId_idx" ON "Grant"("agentId");

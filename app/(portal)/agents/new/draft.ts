@@ -1,5 +1,5 @@
 import { slugify } from '#lib/core/slug.ts'
-import { createAgentInput, type CreateAgentDraft, type Problem, type ScopeWish } from '#lib/lifecycle/schema.ts'
+import { createAgentInput, type CreateAgentDraft, type ScopeWish } from '#lib/lifecycle/schema.ts'
 import type { ServerRow, TeamRow, Tier, ToolClass } from '#lib/registry/schema.ts'
 import type { ParameterValue, TemplateManifest } from '#lib/templates/schema.ts'
 
@@ -129,9 +129,4 @@ export function problemsOf(draft: Draft, step: StepKey): Record<string, string> 
       problems[`scopes.${index}.reason`] ??= 'Say in a sentence what the agent needs it for.'
   }
   return Object.fromEntries(Object.entries(problems).filter(([field]) => stepOfField(field) === step))
-}
-
-/** The server's problems, by field. */
-export function byField(problems: readonly Problem[]): Record<string, string> {
-  return Object.fromEntries(problems.map((problem) => [problem.field, problem.message]))
 }
