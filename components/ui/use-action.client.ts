@@ -39,7 +39,8 @@ const unreachable: Failed = {
   fields: {},
 }
 
-function wordsOf(error: unknown): Failed {
+/** A refusal or failure in words: its own message, else its reason or rule made readable. */
+export function wordsOf(error: unknown): Failed {
   const { message, requestId, fields, rule, reason } = error as Partial<Failed> & { rule?: string; reason?: string }
   return { message: message ?? (rule ?? reason ?? 'Refused.').replaceAll('_', ' '), requestId, fields: fields ?? {} }
 }

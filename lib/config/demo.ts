@@ -17,8 +17,6 @@ const schema = variables
 /** The variables this process reads; the start program hands it no other of ours. */
 export const demoVariables = variableNames(schema)
 
-type DemoConfig = ReturnType<typeof parseDemoConfig>
-
 /** Reads the environment of the demo MCP servers and of the demo seed; throws `ConfigError` naming every wrong variable. */
 export function parseDemoConfig(env: Environment = process.env) {
   const values = parseEnvironment('demo', schema, env)

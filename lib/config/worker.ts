@@ -24,8 +24,6 @@ const schema = variables
 /** The variables this process reads; the start program hands it no other of ours. */
 export const workerVariables = variableNames(schema)
 
-type WorkerConfig = ReturnType<typeof parseWorkerConfig>
-
 /** Reads the worker's environment; throws `ConfigError` naming every wrong variable. */
 export function parseWorkerConfig(env: Environment = process.env) {
   const values = parseEnvironment('worker', schema, env)

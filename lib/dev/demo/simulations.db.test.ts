@@ -13,7 +13,7 @@ import { simulation as reconciler } from '../../../templates/invoice-reconciler/
 import { simulation as releaseNotes } from '../../../templates/release-note-writer/simulation.ts'
 import { simulation as triager } from '../../../templates/ticket-triager/simulation.ts'
 import type { Planted } from './data/invoices-data.ts'
-import { type SimulatedRun, simulatedRun } from './simulated-run.ts'
+import { type SimulatedRun, simulatedRun } from './testing/simulated-run.ts'
 import { startDemo } from './start-demo.ts'
 
 const token = 'test-upstream-credential-0123456789'

@@ -13,7 +13,8 @@ export type Choices = {
   personId: string
 }
 
-export type ScopeDraft = { serverId: string; class: ToolClass; reason: string; days: string }
+/** `key` tells rows apart while they are edited. */
+export type ScopeDraft = { key: number; serverId: string; class: ToolClass; reason: string; days: string }
 
 /** The one draft of the wizard: exactly what is on the screen; it becomes an input when asked for a preview. */
 export type Draft = {
@@ -71,8 +72,13 @@ export function withTemplate(draft: Draft, manifest: TemplateManifest): Draft {
     ),
     scopes: manifest.scopes
       .filter((scope) => scope.required)
-      .map((scope) => ({ serverId: scope.server, class: scope.class, reason: scope.reason, days: '' })),
+      .map((scope, key) => ({ key, serverId: scope.server, class: scope.class, reason: scope.reason, days: '' })),
   }
+}
+
+/** The scopes with one more. */
+export function addScope(scopes: readonly ScopeDraft[], scope: Omit<ScopeDraft, 'key' | 'days'>): ScopeDraft[] {
+  return [...scopes, { ...scope, days: '', key: Math.max(-1, ...scopes.map(({ key }) => key)) + 1 }]
 }
 
 export function draftId(draft: Draft): string {

@@ -1,6 +1,7 @@
 'use client'
 
-import { useEffect, useState } from 'react'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Checkbox } from '#components/ui/input.tsx'
@@ -8,7 +9,7 @@ import { Notice } from '#components/ui/notice.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
 import { Skeleton } from '#components/ui/skeleton.tsx'
 import { Time } from '#components/ui/time.client.tsx'
-import { useAction } from '#components/ui/use-action.client.ts'
+import { useAction, wordsOf } from '#components/ui/use-action.client.ts'
 import type { AgentPreview, PreviewScope } from '#lib/lifecycle/schema.ts'
 import { create, preview as previewAction } from './actions.ts'
 import { type Draft, inputOf, type StepKey, stepOfField, steps } from './draft.ts'
@@ -17,21 +18,19 @@ type Props = { draft: Draft; go: (step: StepKey) => void; onCreated: () => void 
 
 /** Everything that will be created, computed by the server, before anything is. */
 export function PreviewStep({ draft, go, onCreated }: Props) {
-  const [preview, setPreview] = useState<AgentPreview | null>(null)
   const [firstRun, setFirstRun] = useState(draft.firstRun)
-  const reading = useAction(previewAction, setPreview)
   const creating = useAction(create, onCreated)
-  const input = inputOf({ ...draft, firstRun })
-  // Asked once on entering the step; going back and coming again mounts it anew.
-  useEffect(() => reading.run(inputOf(draft)), [])
+  const input = inputOf(draft)
+  // Asked anew whenever the step is entered: the world may have changed meanwhile.
+  const { data: preview, error } = useQuery({
+    queryKey: ['agent-preview', input],
+    queryFn: () => readPreview(input),
+    gcTime: 0,
+    retry: false,
+    refetchOnWindowFocus: false,
+  })
 
-  if (reading.failed) {
-    return (
-      <Notice kind="danger" requestId={reading.failed.requestId}>
-        {reading.failed.message}
-      </Notice>
-    )
-  }
+  if (error) return <Notice kind="danger">{error.message}</Notice>
   if (!preview) return <Skeleton className="h-80" />
   const failed = creating.failed
   return (
@@ -116,7 +115,7 @@ export function PreviewStep({ draft, go, onCreated }: Props) {
         variant="primary"
         pending={creating.pending}
         disabled={preview.problems.length > 0 || creating.pending}
-        onClick={() => creating.run(input)}
+        onClick={() => creating.run({ ...input, firstRun })}
       >
         Create {preview.agent.name}
       </Button>
@@ -142,4 +141,10 @@ function Scopes({ scopes, none }: { scopes: readonly PreviewScope[]; none: strin
       ))}
     </ul>
   )
+}
+
+async function readPreview(input: ReturnType<typeof inputOf>): Promise<AgentPreview> {
+  const outcome = await previewAction(input)
+  if (!outcome.ok) throw new Error(wordsOf(outcome.error).message)
+  return outcome.value
 }

@@ -8,7 +8,7 @@ import { Checkbox, Input, Select } from '#components/ui/input.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
 import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
 import type { TemplateScope } from '#lib/templates/schema.ts'
-import type { ScopeDraft } from './draft.ts'
+import { addScope, type ScopeDraft } from './draft.ts'
 import type { StepProps } from './wizard.client.tsx'
 
 /** What the agent may reach: the template's scopes, and others with a reason. What is not pre-approved becomes a request to security. */
@@ -22,7 +22,7 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
   const toggle = (scope: TemplateScope, on: boolean) =>
     change({
       scopes: on
-        ? [...draft.scopes, { serverId: scope.server, class: scope.class, reason: scope.reason, days: '' }]
+        ? addScope(draft.scopes, { serverId: scope.server, class: scope.class, reason: scope.reason })
         : draft.scopes.filter((other) => other.serverId !== scope.server || other.class !== scope.class),
     })
   const environment = (serverId: string) => choices.servers.find((server) => server.id === serverId)?.environment
@@ -63,7 +63,7 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
         {draft.scopes.map((scope, index) =>
           isOffered(scope) ? null : (
             <div
-              key={index}
+              key={scope.key}
               className="grid items-start gap-3 rounded-md border bg-raised p-3 sm:grid-cols-[10rem_9rem_minmax(0,1fr)_5.5rem_auto]"
             >
               <Field label="Server" error={problems[`scopes.${index}.serverId`]}>
@@ -115,10 +115,7 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
         <Button
           onClick={() =>
             change({
-              scopes: [
-                ...draft.scopes,
-                { serverId: choices.servers[0]?.id ?? '', class: 'read', reason: '', days: '' },
-              ],
+              scopes: addScope(draft.scopes, { serverId: choices.servers[0]?.id ?? '', class: 'read', reason: '' }),
             })
           }
         >
