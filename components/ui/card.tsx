@@ -1,3 +1,4 @@
+import Link from 'next/link'
 import type { ComponentProps, ReactNode } from 'react'
 import { cn } from './cn.ts'
 
@@ -45,17 +46,20 @@ export function Figure({
   note?: ReactNode
   href?: string
 }) {
-  const content = (
-    <>
-      <dt className="text-[13px] text-muted-foreground">{label}</dt>
-      <dd className="mt-1 text-xl font-semibold tabular-nums">{value}</dd>
-      {note && <dd className="mt-0.5 text-xs text-muted-foreground">{note}</dd>}
-    </>
-  )
   return (
     <div className={cn('relative min-w-0 rounded-lg border bg-raised px-4 py-3', href && 'hover:border-accent')}>
-      {content}
-      {href && <a href={href} className="absolute inset-0 rounded-lg" aria-label={`Open: ${label}`} />}
+      <dt className="text-[13px] text-muted-foreground">
+        {href ? (
+          // The link covers the whole figure.
+          <Link href={href} className="after:absolute after:inset-0 after:rounded-lg">
+            {label}
+          </Link>
+        ) : (
+          label
+        )}
+      </dt>
+      <dd className="mt-1 text-xl font-semibold tabular-nums">{value}</dd>
+      {note && <dd className="mt-0.5 text-xs text-muted-foreground">{note}</dd>}
     </div>
   )
 }

@@ -1,0 +1,96 @@
+import { expect, test } from '@playwright/test'
+import { expectAccessible } from './support/axe.ts'
+import { signInAs } from './support/sign-in.ts'
+
+const agent = '/agents/invoice-reconciler-freight'
+
+test('each tab of an agent is a page of its own and reads well in light and dark', async ({ page }) => {
+  await signInAs(page, 'Team lead')
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    for (const tab of ['', '/scopes', '/runs', '/cost', '/versions', '/audit']) {
+      await page.goto(agent + tab)
+      await expect(page.getByRole('heading', { level: 1, name: 'Invoice reconciler: freight' })).toBeVisible()
+      await expectAccessible(page)
+    }
+  }
+})
+
+test('what one may not do says why and who may', async ({ page }) => {
+  await signInAs(page, 'Finance')
+  await page.goto(agent)
+  const stop = page.getByRole('main').getByRole('button', { name: /^Stop agent/ })
+  await expect(stop).toHaveAttribute('aria-disabled', 'true')
+  await expect(stop).toContainText(/Security, On-call, Platform admin/)
+  await page.goto(`${agent}/scopes`)
+  await expect(page.getByRole('button', { name: /^Request a scope/ })).toContainText(/Builder, Team lead/)
+})
+
+test('a team asks for a scope and security sees it waiting; nobody asks twice', async ({ page }) => {
+  await signInAs(page, 'Team lead')
+  const ask = async () => {
+    await page.goto(`${agent}/scopes`)
+    await page.getByRole('button', { name: 'Request a scope' }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel('MCP server').selectOption('crm')
+    await dialog.getByLabel('Reason').fill('It reads who a supplier’s contact is.')
+    await expectAccessible(page)
+    await dialog.getByRole('button', { name: 'Send request' }).click()
+    return dialog
+  }
+  await ask()
+  await expect(page.getByRole('list', { name: 'Waiting for a decision' })).toContainText('crm')
+  const again = await ask()
+  await expect(again.getByRole('alert')).toBeVisible()
+})
+
+test('suspending and resuming keep their reasons in the audit log', async ({ page }) => {
+  await signInAs(page, 'Security')
+  await page.goto('/agents/invoice-reconciler-hardware')
+  await page.getByRole('button', { name: 'Suspend' }).click()
+  await page
+    .getByRole('dialog')
+    .getByLabel(/Reason/)
+    .fill('Its supplier list is being cleaned.')
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: /^Suspend/ })
+    .click()
+  await expect(page.getByRole('main').getByText('suspended', { exact: true })).toBeVisible()
+  await expect(page.getByRole('main')).toContainText('Its supplier list is being cleaned.')
+
+  await page.getByRole('button', { name: 'Resume' }).click()
+  await page
+    .getByRole('dialog')
+    .getByLabel(/Reason/)
+    .fill('The list is clean.')
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: /^Resume/ })
+    .click()
+  await expect(page.getByRole('main').getByText('active', { exact: true }).first()).toBeVisible()
+
+  await page.getByRole('link', { name: 'Audit' }).last().click()
+  await expect(page.getByRole('row', { name: /agent\.resumed/ }).first()).toContainText('The list is clean.')
+})
+
+test('templates and servers say what an agent inherits and who holds what', async ({ page }) => {
+  await signInAs(page, 'Builder')
+  await page.goto('/templates')
+  await expectAccessible(page)
+  await page.getByRole('link', { name: 'Invoice reconciler', exact: true }).click()
+  await expect(page.getByText('inherited: sandbox, broker, audit, kill switch')).toBeVisible()
+  await expectAccessible(page)
+
+  await page.goto('/servers')
+  await expectAccessible(page)
+  await page.getByRole('link', { name: 'Billing database' }).click()
+  await expect(page.getByRole('table', { name: /^Tools of/ })).toContainText('delete_account')
+  await expect(
+    page
+      .getByRole('table', { name: /^Grants on/ })
+      .getByRole('row')
+      .nth(1),
+  ).toBeVisible()
+  await expectAccessible(page)
+})

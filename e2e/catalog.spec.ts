@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises'
+import { expect, test } from '@playwright/test'
+import { expectAccessible } from './support/axe.ts'
+import { signInAs } from './support/sign-in.ts'
+
+test.beforeEach(({ page }) => signInAs(page, 'Security'))
+
+test('security finds the agents that can write to production in seconds, and takes the list along', async ({
+  page,
+}) => {
+  await page.goto('/agents')
+  await page.keyboard.press('/')
+  const search = page.getByRole('searchbox', { name: 'Search agents' })
+  await expect(search).toBeFocused()
+  await search.fill('can:write env:production')
+  await search.press('Enter')
+  await expect(page.getByRole('list', { name: 'Filters in force' })).toContainText('can:write env:production')
+  const rows = page.getByRole('table', { name: 'Agents' }).getByRole('row')
+  await expect(rows.filter({ hasText: 'write' }).first()).toBeVisible()
+  const shown = await page.getByRole('navigation', { name: 'Pages' }).innerText()
+  await expectAccessible(page)
+
+  await page.getByRole('button', { name: 'Export' }).click()
+  const download = page.waitForEvent('download')
+  await page.getByRole('menuitem', { name: 'CSV table' }).click()
+  const csv = await readFile(await (await download).path(), 'utf8')
+  expect(csv.trim().split('\r\n')).toHaveLength(Number(/\d+/.exec(shown)?.[0]) + 1)
+})
+
+test('filters, order and page are in the address: back, reload and a sent link keep them', async ({ page }) => {
+  await page.goto('/agents')
+  await page.getByRole('columnheader', { name: 'Cost 30 d' }).getByRole('link').click()
+  await expect(page).toHaveURL(/sort=cost/)
+  await page.getByRole('columnheader', { name: 'Cost 30 d' }).getByRole('link').click()
+  await expect(page).toHaveURL(/order=desc/)
+  await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Next' }).click()
+  await expect(page).toHaveURL(/cursor=/)
+  const first = page.getByRole('table', { name: 'Agents' }).getByRole('row').nth(1)
+  const name = await first.innerText()
+  await page.reload()
+  expect(await first.innerText()).toBe(name)
+  await page.goBack()
+  await expect(page).not.toHaveURL(/cursor=/)
+})
+
+test('a facet narrows the list, its chip widens it again', async ({ page }) => {
+  await page.setViewportSize({ width: 1500, height: 900 })
+  await page.goto('/agents')
+  const filters = page.getByRole('complementary', { name: 'Filters' })
+  await filters.getByRole('link', { name: /^suspended/ }).click()
+  await expect(page).toHaveURL(/status=suspended/)
+  const table = page.getByRole('table', { name: 'Agents' })
+  await expect(table.getByText('active', { exact: true })).toHaveCount(0)
+  await page
+    .getByRole('list', { name: 'Filters in force' })
+    .getByRole('link', { name: /status/ })
+    .click()
+  await expect(page).toHaveURL(/\/agents$/)
+})
+
+test('a query that cannot be read is explained where it went wrong', async ({ page }) => {
+  await page.goto('/agents?q=ownr:finance')
+  await expect(page.getByRole('main')).toContainText('There is no qualifier "ownr:"')
+  await expect(page.getByRole('main')).toContainText('Did you mean')
+  await expectAccessible(page)
+})
+
+test('the command palette leads to an agent by a part of its name', async ({ page }) => {
+  await page.keyboard.press('Control+k')
+  await page.getByRole('combobox').fill('freight')
+  await page.getByRole('option', { name: /^Invoice reconciler: freight/ }).click()
+  await expect(page.getByRole('heading', { level: 1, name: 'Invoice reconciler: freight' })).toBeVisible()
+})

@@ -1,0 +1,81 @@
+import { expect, test } from '@playwright/test'
+import { expectAccessible } from './support/axe.ts'
+import { signInAs } from './support/sign-in.ts'
+
+test.use({ viewport: { width: 360, height: 740 } })
+
+test('on-call stops an agent from a phone in two steps; every page says so until it is released', async ({ page }) => {
+  await signInAs(page, 'On-call')
+  await page.goto('/agents/invoice-reconciler-services')
+  await page.getByRole('main').getByRole('button', { name: 'Stop agent' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Stop agents' })
+  await expect(dialog.getByText(/^Stops 1 agent/)).toBeVisible()
+  await expectAccessible(page)
+  await dialog.getByLabel('Reason').fill('It pays invoices twice.')
+  await dialog.getByRole('button', { name: 'Stop Invoice reconciler: services' }).click()
+
+  const banner = page.getByRole('alert').filter({ hasText: 'It pays invoices twice.' })
+  await expect(banner).toContainText('Stopped: agent Invoice reconciler: services')
+  await page.goto('/templates')
+  await expect(banner).toBeVisible()
+  await expectAccessible(page)
+
+  await banner.getByRole('link', { name: 'Details and resume' }).click()
+  await expect(page.getByRole('heading', { level: 1, name: 'Kill switch' })).toBeVisible()
+  await page
+    .getByRole('button', { name: /^Resume|^Release/ })
+    .first()
+    .click()
+  await page
+    .getByRole('dialog')
+    .getByLabel(/Reason/)
+    .fill('The supplier file was wrong, not the agent.')
+  const typed = page.getByRole('dialog').getByLabel(/^Type/)
+  if (await typed.count()) await typed.fill((await typed.getAttribute('placeholder')) ?? '')
+  await page
+    .getByRole('dialog')
+    .getByRole('button', { name: /^Resume|^Release/ })
+    .click()
+  await expect(banner).toHaveCount(0)
+})
+
+test('stopping the whole organization takes typing it out', async ({ page }) => {
+  await signInAs(page, 'On-call')
+  await page.getByRole('banner').getByRole('button', { name: 'Stop' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Stop agents' })
+  await dialog.getByRole('radio', { name: 'The whole organization' }).check()
+  await expect(dialog.getByText(/^Stops \d+ agents/)).toBeVisible()
+  await dialog.getByLabel('Reason').fill('A drill.')
+  await expect(dialog.getByRole('button', { name: 'Stop every agent' })).toBeDisabled()
+  await dialog.getByLabel(/^Type/).fill('stop everything')
+  await expect(dialog.getByRole('button', { name: 'Stop every agent' })).toBeEnabled()
+})
+
+test('no page is wider than a phone', async ({ page }) => {
+  await signInAs(page, 'Platform admin')
+  const pages = [
+    '/',
+    '/agents',
+    '/agents/invoice-reconciler-freight',
+    '/agents/invoice-reconciler-freight/versions',
+    '/templates',
+    '/templates/invoice-reconciler',
+    '/servers',
+    '/servers/billing-db',
+    '/settings/tokens',
+    '/runs',
+    '/fleet',
+    '/requests',
+    '/audit',
+    '/kill',
+    '/agents/new',
+  ]
+  for (const path of pages) {
+    await page.goto(path)
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+    const overflow = await page.evaluate(
+      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    )
+    expect(overflow, path).toBeLessThanOrEqual(0)
+  }
+})
