@@ -9,7 +9,7 @@ import { portalAction } from '#lib/web/action.ts'
 import { sealSessionId, sessionCookieName, sessionCookieOptions, sessionSeconds } from '#lib/web/cookie.ts'
 import { portal } from '#lib/web/db.ts'
 import { ownPath } from '#lib/web/own-path.ts'
-import { signInLimits } from '#lib/web/sign-in-limits.ts'
+import { signInLimits } from '#lib/web/attempt-limits.ts'
 
 const input = z.strictObject({ personId: z.uuid(), next: z.string().max(2000) })
 

@@ -8,7 +8,7 @@ import { portal } from './db.ts'
 import { failureOf } from './failure.ts'
 import { problemResponse } from './problem.ts'
 import { requestHeader } from './request-headers.ts'
-import { signInLimits } from './sign-in-limits.ts'
+import { signInLimits } from './attempt-limits.ts'
 
 type Segments = { params: Promise<{ nextauth: string[] }> }
 

@@ -1,10 +1,12 @@
 import { anonymous, type Actor } from '#lib/auth/ctx.ts'
+import { takeFromRateLimit } from '#lib/auth/commands/rate-limit.ts'
 import { authenticateAccessToken } from '#lib/auth/commands/tokens.ts'
 import { actorForSession } from '#lib/auth/queries.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { openSessionCookie, sessionCookieName } from './cookie.ts'
 import { portal } from './db.ts'
 import { isSameOrigin, isSameOriginRead } from './origin.ts'
+import { badTokenLimit } from './attempt-limits.ts'
 
 /**
  * Who calls the API: a personal access token as bearer, else the browser session, and that only for requests of our own pages.
@@ -16,8 +18,9 @@ export async function routeActor(request: Request, now: Date): Promise<Actor> {
   if (authorization !== null) {
     const token = /^Bearer ([\w~+/.-]+=*)$/i.exec(authorization)?.[1]
     const actor = token ? await authenticateAccessToken(db, { token, now }) : null
-    if (!actor) throw new DomainError('unauthenticated', 'The access token is not valid, has expired or was revoked.')
-    return actor
+    if (actor) return actor
+    await takeFromRateLimit(db, { ...badTokenLimit(request.headers), now })
+    throw new DomainError('unauthenticated', 'The access token is not valid, has expired or was revoked.')
   }
   const sessionId = await openSessionCookie(config, cookieValue(request, sessionCookieName(config.url)))
   if (!sessionId) return anonymous

@@ -75,6 +75,17 @@ describe('who calls', () => {
     expect((await call(whoAmI, { headers })).status).toBe(401)
   })
 
+  routeTest('guessing tokens is slowed down, while good ones from the same address go on', async ({ db }) => {
+    const from = { 'x-forwarded-for': '203.0.113.9' }
+    const guess = () => call(whoAmI, { headers: { ...from, authorization: `Bearer wh_pat_${'y'.repeat(43)}` } })
+    const statuses = await Promise.all(Array.from({ length: 130 }, async () => (await guess()).status))
+    // Sixty a minute, and the minute may change meanwhile.
+    expect(statuses.filter((status) => status === 429).length).toBeGreaterThanOrEqual(10)
+    expect((await guess()).headers.get('retry-after')).toMatch(/^[0-9]+$/)
+    const good = await call(whoAmI, { headers: { ...from, ...(await tokenFor(db, ['agents:read'])) } })
+    expect(good.status).toBe(200)
+  })
+
   routeTest('a token without the permission is refused with the rule named', async ({ db }) => {
     const route = apiRoute({}, async (ctx) => authorize(ctx, 'runs:start'))
     const response = await call(route, { headers: await tokenFor(db, ['agents:read']) })

@@ -21,9 +21,13 @@ export const agentColumns: readonly Column<AgentRow>[] = [
       <>
         <Link href={paths.agent(agent.id)} className="font-medium text-accent hover:underline">
           {agent.name}
-        </Link>{' '}
-        {agent.demo && <DemoBadge />}
-        <span className="block font-mono text-xs text-muted-foreground">{agent.id}</span>
+        </Link>
+        <span className="flex items-center gap-1.5">
+          <code title={agent.id} className="max-w-44 truncate text-xs text-muted-foreground">
+            {agent.id}
+          </code>
+          {agent.demo && <DemoBadge />}
+        </span>
       </>
     ),
   },

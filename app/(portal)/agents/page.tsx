@@ -1,6 +1,7 @@
 import { Plus } from 'lucide-react'
 import type { Metadata } from 'next'
 import Link from 'next/link'
+import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
@@ -14,6 +15,7 @@ import { agentFacets, listAgents } from '#lib/registry/queries.ts'
 import { agentListQuery, type AgentListQuery } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { whyNot } from '#lib/web/why-not.ts'
 import { agentColumns } from './agent-columns.tsx'
 import { catalogHref, filtersOf } from './catalog-query.ts'
 import { CatalogTools } from './catalog-tools.client.tsx'
@@ -35,11 +37,7 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
         actions={
           <>
             <CatalogTools query={filtersOf(query)} />
-            <Button asChild variant="primary">
-              <Link href={paths.newAgent()}>
-                <Plus aria-hidden /> New agent
-              </Link>
-            </Button>
+            <NewAgent whyNot={whyNot(ctx.actor, 'agents:create')} />
           </>
         }
       />
@@ -90,6 +88,26 @@ async function find(ctx: Ctx, query: AgentListQuery) {
       problem: `${error.message}${place}${typeof suggestion === 'string' ? ` Did you mean “${suggestion}”?` : ''}`,
     }
   }
+}
+
+function NewAgent({ whyNot }: { whyNot: string | null }) {
+  const content = (
+    <>
+      <Plus aria-hidden /> New agent
+    </>
+  )
+  if (whyNot) {
+    return (
+      <ActionButton variant="primary" whyNot={whyNot}>
+        {content}
+      </ActionButton>
+    )
+  }
+  return (
+    <Button asChild variant="primary">
+      <Link href={paths.newAgent()}>{content}</Link>
+    </Button>
+  )
 }
 
 function NoAgents({ filtered }: { filtered: boolean }) {

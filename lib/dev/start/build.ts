@@ -11,6 +11,7 @@ const inputs = [
   'lib',
   'prisma/schema',
   'public',
+  'instrumentation.ts',
   'next.config.ts',
   'postcss.config.mjs',
   'proxy.ts',
