@@ -1,10 +1,9 @@
 import { describe, expect } from 'vitest'
 import { permissions as allPermissions } from '#lib/auth/permissions.ts'
-import { makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
+import { allRoutes, makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import type { Endpoint } from './endpoint.ts'
-import { allRoutes } from './routes.ts'
 
 type Problem = {
   type: string

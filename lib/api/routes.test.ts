@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { mountedRoutes } from '#lib/dev/test/api-portal.ts'
-import { allRoutes } from './routes.ts'
+import { root } from '#lib/dev/source-files.ts'
+import { allRoutes, mountedRoutes } from '#lib/dev/test/api-portal.ts'
 
 const methods = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 
@@ -26,4 +28,14 @@ test('every dynamic segment has a schema, and every sentence ends', () => {
     expect({ path, named: path.includes('{') }).toEqual({ path, named: params !== undefined })
     expect(summary).toMatch(/\.$/)
   }
+})
+
+test('the README lists every endpoint with its permission and sentence', () => {
+  const readme = readFileSync(join(root, 'lib/api/README.md'), 'utf8')
+  const missing = allRoutes
+    .map(({ method, path, permission, summary }) => {
+      return `| \`${method} ${path.slice('/api/v1'.length)}\` | ${permission ?? 'signed in'} | ${summary} |`
+    })
+    .filter((row) => !readme.includes(row))
+  expect(missing).toEqual([])
 })

@@ -1,4 +1,3 @@
-import type { Endpoint } from './endpoint.ts'
 import * as account from './routes/account.ts'
 import * as agents from './routes/agents.ts'
 import * as control from './routes/control.ts'
@@ -8,8 +7,3 @@ import * as scopes from './routes/scopes.ts'
 
 /** Every endpoint of the REST API, by topic: the route handlers, the command line and the documentation all read this table. */
 export const routes = { account, agents, control, registry, runs, scopes } as const
-
-/** The same as one list, in the order of their paths. */
-export const allRoutes: readonly Endpoint[] = Object.values(routes)
-  .flatMap((topic): Endpoint[] => Object.values(topic))
-  .toSorted((a, b) => (`${a.path} ${a.method}` < `${b.path} ${b.method}` ? -1 : 1))

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { styleText } from 'node:util'
+import { Failed } from './errors.ts'
 
 /** The terminal, or what stands in for it: everything the program prints and asks goes through here. */
 export type Terminal = {
@@ -42,11 +43,15 @@ export function processTerminal(): Terminal {
 
 /** Questions go to standard error, so that standard output stays the answer. */
 async function ask(question: string, secretly: boolean): Promise<string> {
-  process.stderr.write(question)
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() })
+  if (secretly) process.stderr.write(question)
   const reader = createInterface({ input: process.stdin, output: secretly ? silent : process.stderr, terminal: true })
   try {
-    return await reader.question('')
+    return await reader.question(secretly ? '' : question)
+  } catch (error) {
+    // Ctrl-C at the question.
+    if (error instanceof Error && error.name === 'AbortError') throw new Failed('Nothing was done.')
+    throw error
   } finally {
     reader.close()
     if (secretly) process.stderr.write('\n')

@@ -2,6 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
+import type { Endpoint } from '#lib/api/endpoint.ts'
+import { routes } from '#lib/api/routes.ts'
 import { parsePortalConfig } from '#lib/config/portal.ts'
 import { hashToken, randomSecret } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
@@ -9,12 +11,18 @@ import { root, sourceFiles } from '#lib/dev/source-files.ts'
 import { createLog } from '#lib/log/log.ts'
 import type { RouteHandler } from '#lib/web/route.ts'
 
+/** Every endpoint of the table, in the order of their paths. */
+export const allRoutes: readonly Endpoint[] = Object.values(routes)
+  .flatMap((topic): Endpoint[] => Object.values(topic))
+  .toSorted((a, b) => (`${a.path} ${a.method}` < `${b.path} ${b.method}` ? -1 : 1))
+
 type Handlers = Partial<Record<string, RouteHandler>>
 type Mounted = { pattern: RegExp; names: string[]; path: string; handlers: Handlers; weight: number }
 
 /** The route files below app/api/v1 with what they export, found as Next finds them. */
 export async function mountedRoutes(): Promise<Mounted[]> {
-  const files = sourceFiles(['app/api/v1']).filter(({ path }) => path.endsWith('/route.ts'))
+  // The catch-all is what answers when there is no endpoint.
+  const files = sourceFiles(['app/api/v1']).filter(({ path }) => /^(?!.*\[\.\.\.).*\/route\.ts$/.test(path))
   return await Promise.all(
     files.map(async ({ path: file }) => {
       const segments = file.slice('app'.length, -'/route.ts'.length).split('/')
@@ -46,11 +54,11 @@ export async function openApiPortal(database: { db: Db; databaseUrl: string }) {
   })
   const log = createLog({ process: 'portal', level: 'silent' })
   Object.assign(globalThis, { wheelhousePortal: { config, log, db: database.db } })
-  const routes = (await mountedRoutes()).toSorted((a, b) => a.weight - b.weight)
+  const mounted = (await mountedRoutes()).toSorted((a, b) => a.weight - b.weight)
 
   async function dispatch(request: Request): Promise<Response> {
     const url = new URL(request.url)
-    const found = routes.find(({ pattern }) => pattern.test(url.pathname))
+    const found = mounted.find(({ pattern }) => pattern.test(url.pathname))
     if (!found) return new Response('not found', { status: 404 })
     const handler = found.handlers[request.method]
     if (!handler) return new Response(null, { status: 405 })

@@ -7,7 +7,7 @@ import { createClient } from '../client.ts'
 import { Failed, UsageError } from '../errors.ts'
 import { readLogins, writeLogins } from '../login-store.ts'
 import { type Column, facts } from '../table.ts'
-import { day, minute, plain } from '../text.ts'
+import { count, day, minute, plain } from '../text.ts'
 
 export function addAccountCommands(program: Command, setup: Setup): void {
   addVerb<{ token?: string }>(program, setup, {
@@ -70,6 +70,11 @@ It can never do more than you can, and less if you name fewer permissions. whoam
   })
 }
 
+/** A handful by name; more as a number, because whoami and --json have the names. */
+function permissionsOf({ permissions }: TokenView): string {
+  return permissions.length > 4 ? count(permissions.length, 'permission') : permissions.join(' ')
+}
+
 const tokenColumns: Column<TokenView>[] = [
   { title: 'ID', value: (token) => token.id },
   { title: 'NAME', value: (token) => token.name, widthMin: 8 },
@@ -77,7 +82,7 @@ const tokenColumns: Column<TokenView>[] = [
   { title: 'STATE', value: (token) => token.state },
   { title: 'ENDS', value: (token) => day(token.expiresAt) },
   { title: 'LAST USED', value: (token) => minute(token.lastUsedAt), dispensable: 1 },
-  { title: 'MAY', value: (token) => token.permissions.join(' '), widthMin: 10, dispensable: 3 },
+  { title: 'MAY', value: permissionsOf, widthMin: 10, dispensable: 3 },
 ]
 
 async function login(cli: Cli, flag: string | undefined): Promise<void> {

@@ -3,7 +3,7 @@ import type { Column } from '../table.ts'
 import { money, percent } from '../text.ts'
 
 export const agentColumns: Column<AgentRow>[] = [
-  { title: 'ID', value: (agent) => agent.id, widthMin: 16 },
+  { title: 'ID', value: (agent) => agent.id },
   { title: 'OWNER', value: (agent) => agent.owner.id, widthMin: 10 },
   { title: 'STATUS', value: (agent) => agent.status },
   { title: 'TIER', value: (agent) => agent.tier, dispensable: 3 },

@@ -1,7 +1,7 @@
 import type { AccessGrant, AgentView } from '#lib/registry/schema.ts'
 import type { Cli } from '../cli.ts'
 import { type Column, facts } from '../table.ts'
-import { day, minute, money, oneLine, percent, plain } from '../text.ts'
+import { count, day, minute, money, oneLine, percent, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
 
 /** An agent in full, for people. */
@@ -26,12 +26,12 @@ export function describeAgent(agent: AgentView, cli: Cli): string {
     ['Budget', agent.monthlyBudgetMicros === null ? 'the default' : `${money(agent.monthlyBudgetMicros)} a month`],
     [
       'Last 30 days',
-      `${agent.monthlyRuns} runs, ${money(agent.cost30dMicros)}, ${percent(agent.escalationRate)} escalated`,
+      `${count(agent.monthlyRuns, 'run')}, ${money(agent.cost30dMicros)}, ${percent(agent.escalationRate)} escalated`,
     ],
     ['Last run', day(agent.lastRunDay)],
     ['Reviewed', `${day(agent.lastReviewedAt)}, next ${day(agent.nextReviewAt)}`],
     ['Guardrails', agent.guardrails],
-    ['Waiting', agent.pendingScopeRequests > 0 ? `${agent.pendingScopeRequests} scope requests` : null],
+    ['Waiting', agent.pendingScopeRequests > 0 ? count(agent.pendingScopeRequests, 'scope request') : null],
     ['Demo', agent.demo ? 'yes: its history is made up' : null],
   ])
   const access = agent.access.length === 0 ? 'It can reach nothing.' : cli.table(accessColumns, agent.access)

@@ -22,6 +22,7 @@ type Options = {
   schedule?: string
   budget?: string
   scope?: string[]
+  reason?: string
   param?: string[]
   promptFile?: string
   firstRun?: boolean
@@ -50,6 +51,7 @@ become requests.`,
         .option('--schedule <cron>', 'five cron fields in UTC; otherwise it is started by hand')
         .option('--budget <dollars>', 'dollars a month; otherwise the default')
         .option('--scope <scopes...>', 'server:class or server:class:tool')
+        .option('--reason <text>', 'why it needs the scopes that are not pre-approved')
         .option('--param <pairs...>', 'parameter of the template, as name=value')
         .option('--prompt-file <file>', 'the team’s part of the prompt')
         .option('--first-run', 'start a run when it is ready')
@@ -97,7 +99,7 @@ async function draftOf(client: Client, id: string, options: Options): Promise<Cr
     },
     schedule: options.schedule ?? null,
     monthlyBudgetMicros: options.budget === undefined ? null : microsOf(options.budget),
-    scopes: (options.scope ?? []).map(scopeOf),
+    scopes: (options.scope ?? []).map((text) => scopeOf(text, options.reason)),
     firstRun: options.firstRun ?? false,
   }
 }
@@ -117,9 +119,9 @@ async function personWith(client: Client, email: string): Promise<string> {
   return found.id
 }
 
-function scopeOf(text: string) {
+function scopeOf(text: string, reason = '') {
   const [serverId = '', toolClass = '', ...tool] = text.split(':')
-  const wish = scopeWish.safeParse({ serverId, class: toolClass, toolName: tool.join(':') || null })
+  const wish = scopeWish.safeParse({ serverId, class: toolClass, toolName: tool.join(':') || null, reason })
   if (wish.success && serverId) return wish.data
   const classes = toolClasses.join(', ')
   throw new UsageError(`--scope ${text}: write server:class or server:class:tool, with a class of ${classes}.`)

@@ -89,7 +89,7 @@ function print(cli: Cli, row: AuditView): void {
   cli.terminal.out(parts.filter(Boolean).join('  '))
 }
 
-/** `serverId=erp class=write`: what is short enough to read in passing. */
+/** `server=erp class=write`: what is short enough to read in passing; digests are for programs. */
 function detailText({ serverId, tool, detail }: AuditView): string {
   const facts: Record<string, unknown> = {
     ...(serverId ? { server: serverId } : {}),
@@ -97,6 +97,7 @@ function detailText({ serverId, tool, detail }: AuditView): string {
     ...detail,
   }
   return Object.entries(facts)
+    .filter(([key]) => !/(?:Digest|Hash)$/.test(key))
     .flatMap(([key, value]) => {
       const text = typeof value === 'string' || typeof value === 'number' ? oneLine(String(value)) : null
       return text === null ? [] : [`${key}=${text.slice(0, 80)}`]

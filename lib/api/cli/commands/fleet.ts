@@ -61,7 +61,7 @@ function simulatedText({ demoAgents, simulatedRuns }: FleetSummary['simulated'])
 }
 
 const candidateColumns: Column<RetirementCandidate>[] = [
-  { title: 'CANDIDATE', value: (candidate) => candidate.agentId, widthMin: 16 },
+  { title: 'CANDIDATE', value: (candidate) => candidate.agentId },
   { title: 'OWNER', value: (candidate) => candidate.ownerTeamId, widthMin: 10 },
   { title: 'WHY', value: (candidate) => candidate.reasons.map(reasonText).join('; '), widthMin: 20 },
   { title: 'LAST RUN', value: (candidate) => day(candidate.lastRunAt), dispensable: 1 },

@@ -6,7 +6,7 @@ import { count, minute, money, oneLine, plain, second } from '../text.ts'
 
 export const runColumns: Column<RunRow>[] = [
   { title: 'ID', value: (run) => run.id },
-  { title: 'AGENT', value: (run) => run.agentId, widthMin: 16 },
+  { title: 'AGENT', value: (run) => run.agentId },
   { title: 'STATE', value: stateOf },
   { title: 'BY', value: (run) => run.requestedBy?.name ?? run.trigger, widthMin: 8, dispensable: 4 },
   { title: 'CREATED (UTC)', value: (run) => minute(run.createdAt) },
@@ -55,19 +55,19 @@ export function eventLine(event: RunEventView, cli: Cli): string | null {
 export function endLine(run: RunView): string {
   const parts = [callsOf(run, 'call'), count(run.escalationCount, 'escalation'), money(run.costMicros)]
   const rule = run.rule ? ` (rule: ${run.rule})` : ''
-  return `Run ${run.state}${rule}: ${parts.join(', ')}.`
+  return `Run ${run.state}${rule}: ${parts.join(', ')}.${run.simulated ? ' The model was simulated.' : ''}`
 }
 
 function sayEvent(event: RunEventView, { terminal }: Cli): string | null {
   const { style } = terminal
   switch (event.kind) {
     case 'message':
-      return `${style('bold', event.payload.role)}  ${plain(event.payload.text).trim().replaceAll('\n', '\n         ')}`
+      return `${style('bold', event.payload.role)}  ${indented(event.payload.text)}`
     case 'thinking':
       return null
     case 'tool_call': {
       const { name, serverId, input } = event.payload
-      return `→ ${oneLine(serverId ? `${serverId}.${name}` : name)} ${style('dim', shorten(JSON.stringify(input) ?? ''))}`
+      return `→ ${oneLine(serverId ? `${serverId}.${name}` : name)} ${style('dim', shorten(inputText(input)))}`
     }
     case 'tool_result': {
       const { isError, text, rule } = event.payload
@@ -87,7 +87,7 @@ function sayEvent(event: RunEventView, { terminal }: Cli): string | null {
     }
     case 'status': {
       const { status, stopReason, rule } = event.payload
-      return `● ${oneLine([status, stopReason, rule].filter(Boolean).join(', '))}`
+      return `● ${oneLine([...new Set([status, stopReason, rule])].filter(Boolean).join(', '))}`
     }
     case 'error':
       return style('red', `✗ ${oneLine(event.payload.message)}`)
@@ -96,6 +96,19 @@ function sayEvent(event: RunEventView, { terminal }: Cli): string | null {
     default:
       return assertNever(event)
   }
+}
+
+function indented(text: string): string {
+  return plain(text)
+    .trim()
+    .replaceAll(/\n(?=.)/g, '\n         ')
+}
+
+/** A command as it was given; anything else as JSON. */
+function inputText(input: unknown): string {
+  if (typeof input === 'string') return input
+  const command = typeof input === 'object' && input !== null && 'command' in input ? input.command : undefined
+  return typeof command === 'string' ? command : (JSON.stringify(input) ?? '')
 }
 
 function stateOf(run: RunRow): string {

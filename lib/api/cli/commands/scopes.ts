@@ -144,7 +144,7 @@ function isToolClass(text: string): text is ToolClass {
 
 const requestColumns: Column<ScopeRequestRow>[] = [
   { title: 'ID', value: (row) => row.id },
-  { title: 'AGENT', value: (row) => row.agent.id, widthMin: 14 },
+  { title: 'AGENT', value: (row) => row.agent.id },
   { title: 'SCOPE', value: (row) => scopeText({ ...row, serverId: row.server.id }), widthMin: 12 },
   { title: 'ENVIRONMENT', value: (row) => row.server.environment, dispensable: 2 },
   { title: 'DAYS', value: (row) => (row.days === null ? 'open' : String(row.days)), align: 'right', dispensable: 3 },
@@ -155,7 +155,7 @@ const requestColumns: Column<ScopeRequestRow>[] = [
 
 const grantColumns: Column<GrantView>[] = [
   { title: 'ID', value: (grant) => grant.id },
-  { title: 'AGENT', value: (grant) => grant.agent.id, widthMin: 14 },
+  { title: 'AGENT', value: (grant) => grant.agent.id },
   { title: 'SCOPE', value: scopeText, widthMin: 12 },
   { title: 'ENVIRONMENT', value: (grant) => grant.environment, dispensable: 2 },
   { title: 'STATE', value: (grant) => grant.state.replace('_', ' ') },

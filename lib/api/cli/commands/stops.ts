@@ -16,7 +16,7 @@ import { type Column } from '../table.ts'
 import { count, minute, oneLine, plain } from '../text.ts'
 
 /** Nobody waits longer for the portal in an emergency. */
-const orderTimeoutMs = 8000
+const orderTimeoutMs = 5000
 
 type KillOptions = { reason?: string; yes?: boolean; database?: boolean }
 
@@ -100,10 +100,10 @@ async function confirm(cli: Cli, order: { scope: StopScope; targetId: string }):
 }
 
 function radiusText({ targetName, agents, openRuns, schedules, stopsRuns }: BlastRadius): string {
-  const runs = stopsRuns
-    ? `stops ${count(openRuns.total, 'open run')}`
-    : `leaves ${count(openRuns.total, 'open run')} going`
-  return `${oneLine(targetName)}: reaches ${count(agents.total, 'agent')}, ${runs}, holds ${count(schedules.total, 'schedule')}.`
+  const reach = `${oneLine(targetName)}: reaches ${count(agents.total, 'agent')}`
+  const runs = count(openRuns.total, 'open run')
+  if (!stopsRuns) return `${reach}. Runs go on (${runs}), but its calls are refused.`
+  return `${reach}, stops ${runs}, holds ${count(schedules.total, 'schedule')}.`
 }
 
 async function resume(cli: Cli, args: string[], reason: string): Promise<void> {
