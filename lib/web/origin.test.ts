@@ -9,16 +9,27 @@ describe('a changing request', () => {
   test.each([
     [{ origin: url }, true],
     [{ origin: url, 'sec-fetch-site': 'same-origin' }, true],
-    [{ origin: 'http://127.0.0.1:3000', host: '127.0.0.1:3000' }, true],
     [{}, false],
     [{ origin: 'null' }, false],
     [{ origin: 'https://evil.example' }, false],
+    [{ origin: 'https://evil.example', host: 'evil.example' }, false],
+    [{ origin: 'http://localhost:3000', host: 'localhost:3000' }, false],
     [{ origin: 'https://evil.example', host: 'wheelhouse.corp.example' }, false],
     [{ origin: `${url}.evil.example` }, false],
     [{ origin: url, 'sec-fetch-site': 'cross-site' }, false],
     [{ origin: url, 'sec-fetch-site': 'same-site' }, false],
   ])('with %j counts as our own: %s', (headers, own) => expect(isSameOrigin(request(headers))).toBe(own))
 })
+
+test.each([
+  ['http://127.0.0.1:3000', true],
+  ['http://[::1]:3000', true],
+  ['http://127.0.0.1:3001', false],
+  ['https://127.0.0.1:3000', false],
+  ['http://rebound.example:3000', false],
+])('on this machine, a request of %s counts as our own: %s', (origin, own) =>
+  expect(isSameOrigin({ url: 'http://localhost:3000', headers: new Headers({ origin }) })).toBe(own),
+)
 
 test.each([
   [{}, true],
