@@ -6,7 +6,17 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
 
-const apiTest = dbTest.extend('portal', { scope: 'file' }, ({ database }) => openApiPortal(database))
+const apiTest = dbTest.extend('portal', { scope: 'file' }, async ({ database }) => {
+  const scope = {
+    server: 'some-server',
+    class: 'read',
+    required: false,
+    approval: 'request',
+    reason: 'For tests.',
+  } as const
+  await makeTemplate(database.db, { id: 'test-template', scopes: [scope] })
+  return await openApiPortal(database)
+})
 type Portal = Awaited<ReturnType<typeof openApiPortal>>
 
 /** Somebody with these roles, as a way to call the API. */
@@ -23,7 +33,6 @@ async function someone(db: Db, portal: Portal, options: { roles: Role[]; teamIds
 
 describe('runs', () => {
   apiTest('are started, read and stopped, each with its words', async ({ db, portal }) => {
-    await makeTemplate(db, { id: 'test-template' })
     const { id: agentId, teamId } = await makeAgent(db)
     const { get, post } = await someone(db, portal, { roles: ['builder'], teamIds: [teamId] })
     const started = await post('/runs', { agentId, input: 'Reconcile June.' })

@@ -39,7 +39,7 @@ liveTest(
     const { code, out } = await cli.ended
     await second.close()
     expect(out.match(/one|two|three/g)).toEqual(['one', 'two', 'three'])
-    expect(out).toMatch(/Run succeeded: 0 calls, 0 escalations, \$0\.00\.\n$/)
+    expect(out).toMatch(/Run succeeded: 0 calls, 0 escalations, \$0\.00\. The model was simulated\.\n$/)
     expect(code).toBe(0)
   },
 )
