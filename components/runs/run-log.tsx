@@ -18,18 +18,33 @@ import { cn } from '#components/ui/cn.ts'
 import { Money } from '#components/ui/money.tsx'
 import type { RunEventView } from '#lib/harness/schema.ts'
 
-/** The log of a run, in order: what the agent said, called and got, what was decided, what it cost. */
+type CallEvent = Extract<RunEventView, { kind: 'tool_call' }>
+type ResultEvent = Extract<RunEventView, { kind: 'tool_result' }>
+
+/** The log of a run, in order: what the agent said, called and got, what was decided, what it cost. A result stands with its call. */
 export function RunLog({ events }: { events: readonly RunEventView[] }) {
+  const results = new Map(events.filter(isResult).map((event) => [event.payload.callId, event]))
+  const calls = new Set(events.filter(isCall).map((event) => event.payload.callId))
   return (
     <ol aria-label="Run log" className="divide-y">
-      {events.map((event) => (
-        <Entry key={event.seq} event={event} />
-      ))}
+      {events
+        .filter((event) => !isResult(event) || !calls.has(event.payload.callId))
+        .map((event) => (
+          <Entry key={event.seq} event={event} result={isCall(event) ? results.get(event.payload.callId) : undefined} />
+        ))}
     </ol>
   )
 }
 
-function Entry({ event }: { event: RunEventView }) {
+function isCall(event: RunEventView): event is CallEvent & RunEventView {
+  return event.kind === 'tool_call'
+}
+
+function isResult(event: RunEventView): event is ResultEvent & RunEventView {
+  return event.kind === 'tool_result'
+}
+
+function Entry({ event, result }: { event: RunEventView; result: ResultEvent | undefined }) {
   const { icon: Icon, tone, title, body } = describe(event)
   return (
     <li className="grid grid-cols-[1.25rem_minmax(0,1fr)] gap-x-3 px-4 py-2.5 sm:grid-cols-[1.25rem_minmax(0,1fr)_auto]">
@@ -37,6 +52,7 @@ function Entry({ event }: { event: RunEventView }) {
       <div className="min-w-0 space-y-1.5">
         <div className="flex flex-wrap items-center gap-x-2 gap-y-1 font-medium">{title}</div>
         {body}
+        {result && <Result {...result.payload} />}
       </div>
       <time dateTime={event.at} title={event.at} className="hidden font-mono text-xs text-muted-foreground sm:block">
         {event.at.slice(11, 19)}
@@ -169,6 +185,25 @@ function Text({ text, truncated }: { text: string; truncated?: boolean | undefin
   )
 }
 
+/** What a call gave, below the call. */
+function Result({ isError, text, truncated }: ResultEvent['payload']) {
+  const Icon = isError ? CircleX : CircleCheck
+  return (
+    <div className="grid grid-cols-[1rem_minmax(0,1fr)] items-start gap-x-2 text-[13px]">
+      <Icon aria-hidden className={cn('mt-0.5 size-3.5', isError ? 'text-danger' : 'text-ok')} />
+      <div className="min-w-0">
+        <span className="sr-only">{isError ? 'Error: ' : 'Result: '}</span>
+        {text.length <= oneLine && !text.includes('\n') ? (
+          <p className="break-words text-muted-foreground">{text}</p>
+        ) : (
+          <Output text={text} truncated={truncated} />
+        )}
+      </div>
+    </div>
+  )
+}
+
+const oneLine = 160
 const shortLines = 6
 const shortCharacters = 500
 

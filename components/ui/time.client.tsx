@@ -9,7 +9,7 @@ export function Time({ value, fallback = '–' }: { value: string | Date | null 
   if (!value) return <>{fallback}</>
   const date = new Date(value)
   return (
-    <time dateTime={date.toISOString()} title={exactTime(date)} suppressHydrationWarning>
+    <time dateTime={date.toISOString()} title={exactTime(date)} className="whitespace-nowrap" suppressHydrationWarning>
       {relativeTime(date, new Date(now))}
     </time>
   )

@@ -41,7 +41,7 @@ export function RunPage({ initial, stop, whyNotStop }: Props) {
             {run.demo && <Badge tone="outline">demo</Badge>}
           </>
         }
-        description={run.summary ?? undefined}
+        description={run.summary?.split('\n')[0]}
         actions={
           isOpen && (
             <ReasonButton
