@@ -5,7 +5,7 @@ import type { Ctx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { portal } from './db.ts'
-import { type Failure, failureOf } from './failure.ts'
+import { type Failure, failureOf, parseInput } from './failure.ts'
 import { isSameOrigin } from './origin.ts'
 import { requestCtx } from './session.ts'
 
@@ -39,7 +39,7 @@ export function portalAction<S extends z.ZodType, R>(
       if (!isSameOrigin({ headers: await headers(), url: config.url })) {
         throw new DomainError('forbidden', 'This request did not come from the portal.', { rule: 'same-origin' })
       }
-      const outcome = await handler(ctx, schema.parse(input))
+      const outcome = await handler(ctx, parseInput(schema, input))
       return (isResult(outcome) ? outcome : ok(outcome)) as ActionResult<R>
     } catch (error) {
       unstable_rethrow(error)

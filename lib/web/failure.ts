@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import { DomainError, type ErrorCode } from '#lib/core/errors.ts'
 import type { Log } from '#lib/log/log.ts'
 
@@ -15,10 +15,28 @@ export type Failure = {
   details?: Readonly<Record<string, unknown>>
 }
 
+/** What the caller sent does not pass its schema. Any other schema that fails (a stored row, another service's reply) is our own fault. */
+class InputError extends Error {
+  override readonly name = 'InputError'
+  readonly fields: Record<string, string[]>
+
+  constructor(error: z.ZodError) {
+    super('Some values are not valid.')
+    this.fields = fieldsOf(error)
+  }
+}
+
+/** Parses what a caller sent; only what this refuses is told as the caller's mistake, field by field. */
+export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const parsed = schema.safeParse(value)
+  if (!parsed.success) throw new InputError(parsed.error)
+  return parsed.data
+}
+
 /** Reads an error. Unknown ones are logged with their stack and told without it. */
 export function failureOf(error: unknown, requestId: string, log: Log): Failure {
-  if (error instanceof z.ZodError) {
-    return { code: 'invalid', message: 'Some values are not valid.', requestId, fields: fieldsOf(error) }
+  if (error instanceof InputError) {
+    return { code: 'invalid', message: error.message, requestId, fields: error.fields }
   }
   if (error instanceof DomainError) {
     const { rule, field } = error.details

@@ -149,6 +149,15 @@ describe('what is answered', () => {
     expect(await response.text()).not.toMatch(/hunter2|secret\.ts/)
   })
 
+  routeTest('a schema that fails inside, as for a bad stored row, is our failure and not the caller’s', async () => {
+    const stored = z.object({ manifest: z.object({ hunter2: z.string() }) })
+    const route = apiRoute(open, async () => stored.parse({ manifest: {} }))
+    const response = await call(route)
+    const problem = await problemOf(response)
+    expect(problem).toMatchObject({ status: 500, type: 'urn:wheelhouse:problem:internal' })
+    expect(JSON.stringify(problem)).not.toContain('hunter2')
+  })
+
   routeTest('too many says when to come back', async () => {
     const route = apiRoute(open, async () => {
       throw new DomainError('rate_limited', 'Too many.', { retryAfterSeconds: 7 })

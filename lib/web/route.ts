@@ -6,7 +6,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import { newRequestId } from '#lib/core/ids.ts'
 import { readJson, readText } from './body.ts'
 import { portal } from './db.ts'
-import { failureOf } from './failure.ts'
+import { failureOf, parseInput } from './failure.ts'
 import { problemResponse, toJson } from './problem.ts'
 import { requestHeader } from './request-headers.ts'
 import { routeActor } from './route-auth.ts'
@@ -94,9 +94,9 @@ export async function readRequest<
   }
   const input = {
     request,
-    params: contract.params?.parse(await segments.params),
-    query: contract.query?.parse(queryOf(request.nextUrl.searchParams)),
-    body: contract.body?.parse(await readBody(request, contract)),
+    params: contract.params && parseInput(contract.params, await segments.params),
+    query: contract.query && parseInput(contract.query, queryOf(request.nextUrl.searchParams)),
+    body: contract.body && parseInput(contract.body, await readBody(request, contract)),
   } as RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>>
   return { ctx: { db: portal().db, actor, now, requestId }, input }
 }
