@@ -70,6 +70,20 @@ describe('sign-in', () => {
     expect(text).toMatch(new RegExp(`without a password[^]*${name}`))
   })
 
+  test.each([
+    ['https://wheelhouse.example.com', 'none'],
+    ['http://localhost:3000', 'none'],
+    ['http://127.0.0.1:3000', 'none'],
+    ['http://[::1]:3000', 'none'],
+    ['http://wheelhouse.example.com', /WHEELHOUSE_URL/],
+    ['http://10.0.0.7:3000', /WHEELHOUSE_URL/],
+    ['http://localhost.example.com', /WHEELHOUSE_URL/],
+  ])('on %s sessions never cross the network in the clear: %s', (url, outcome) => {
+    const text = problem(() => parsePortalConfig({ ...portal, ...oidc, WHEELHOUSE_URL: url }))
+    expect(text).toMatch(outcome)
+    if (outcome !== 'none') expect(text).toMatch(/use https:/)
+  })
+
   test('half a provider names what is missing', () => {
     const text = problem(() =>
       parsePortalConfig({ ...portal, OIDC_ISSUER: 'https://id.example.com', WHEELHOUSE_DEMO: 'true' }),

@@ -78,9 +78,19 @@ type SignIn = {
   OIDC_CLIENT_SECRET?: string | undefined
 }
 
-/** Personas without a password exist only with demo data where nobody else can reach them; otherwise there must be a provider. */
+/**
+ * Personas without a password exist only with demo data where nobody else can reach them; otherwise there must be a provider. Session
+ * cookies and tokens never cross a network in the clear.
+ */
 export function checkSignIn(env: SignIn, context: z.RefinementCtx): void {
   const refuse = (variable: string, message: string) => context.addIssue({ code: 'custom', path: [variable], message })
+  const address = env.WHEELHOUSE_URL === undefined ? null : new URL(env.WHEELHOUSE_URL)
+  if (address && address.protocol !== 'https:' && !isLoopback(address.hostname)) {
+    refuse(
+      'WHEELHOUSE_URL',
+      'Sessions and tokens would cross the network readable by anyone: use https:// (a proxy that ends TLS is enough). Plain http is for loopback addresses.',
+    )
+  }
   const missing = (['OIDC_ISSUER', 'OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const).filter((name) => !env[name])
   if (missing.length > 0 && missing.length < 3) {
     for (const name of missing)
@@ -96,7 +106,7 @@ export function checkSignIn(env: SignIn, context: z.RefinementCtx): void {
   }
   const why = 'Demo personas sign in without a password, so with WHEELHOUSE_DEMO=true this must be a loopback address.'
   if (!isLoopback(env.WHEELHOUSE_HOST)) refuse('WHEELHOUSE_HOST', why)
-  if (env.WHEELHOUSE_URL && !isLoopback(new URL(env.WHEELHOUSE_URL).hostname)) refuse('WHEELHOUSE_URL', why)
+  if (address && !isLoopback(address.hostname)) refuse('WHEELHOUSE_URL', why)
 }
 
 function toOidc(values: z.output<typeof schema>): OidcConfig | null {

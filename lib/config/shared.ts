@@ -45,7 +45,7 @@ export const variables = z.object({
     .describe('PostgreSQL 15 or newer. Unset: the embedded one. Secret.'),
   WHEELHOUSE_URL: httpUrl
     .optional()
-    .describe('Public address of the portal. Default: http://localhost and the portal’s port.'),
+    .describe('Public address of the portal; https beyond loopback. Default: http://localhost and its port.'),
   WHEELHOUSE_BROKER_URL: httpUrl
     .optional()
     .describe('Address at which agents reach the broker. Default: localhost and its port.'),
