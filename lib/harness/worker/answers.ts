@@ -3,6 +3,7 @@ import { inTx } from '#lib/auth/ctx.ts'
 import { type PendingAction, pendingActions } from '#lib/claude/rules.ts'
 import type { ClaudeEvent } from '#lib/claude/schema.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { storable } from '#lib/core/storable.ts'
 import { explainRule } from '#lib/guardrails/rules/explain.ts'
 import { escalateInput, escalateToolName } from '#lib/templates/schema.ts'
 import { type HarnessDeps, workerCtx } from './deps.ts'
@@ -18,7 +19,7 @@ export async function answerPending(
   run: { runId: string; sessionId: string },
   events: readonly ClaudeEvent[],
 ): Promise<void> {
-  for (const action of pendingActions(events)) {
+  for (const action of pendingActions(storable([...events]))) {
     if (action.waitsFor === 'sandbox') continue
     try {
       if (action.waitsFor === 'custom') await deps.claude.answerCustomTool(run.sessionId, answerTo(action))

@@ -1,6 +1,7 @@
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { textOf, usageOfRequest } from '#lib/claude/rules.ts'
 import type { ClaudeEvent, ClaudeEventOf } from '#lib/claude/schema.ts'
+import { cutText, storable } from '#lib/core/storable.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { explainRule } from '#lib/guardrails/rules/explain.ts'
 import { escalateInput, escalateToolName, type RenderedAgent } from '#lib/templates/schema.ts'
@@ -23,8 +24,9 @@ type Scope = { deps: HarnessDeps; ctx: Ctx & { tx: Tx }; run: LockedRun }
 export function applyEvent(
   deps: HarnessDeps,
   target: { runId: string; writer: string | null },
-  event: ClaudeEvent,
+  said: ClaudeEvent,
 ): Promise<Applied> {
+  const event = storable(said)
   return inTx(workerCtx(deps), async (tx, ctx) => {
     const run = await lockRun(tx, target.runId)
     if (!run || !isOpen(run.state)) return 'ended'
@@ -50,7 +52,7 @@ async function takeEffects(scope: Scope, event: ClaudeEvent, shown: LogEntry[]):
   switch (event.type) {
     case 'agent.message': {
       const { text } = clip(textOf(event))
-      if (text) await tx.run.update({ where: { id: run.id }, data: { summary: text.slice(0, 4000) } })
+      if (text) await tx.run.update({ where: { id: run.id }, data: { summary: cutText(text, 4000) } })
       return { entries: shown }
     }
     case 'agent.tool_use':
@@ -74,7 +76,7 @@ async function takeEffects(scope: Scope, event: ClaudeEvent, shown: LogEntry[]):
       return { entries: [] }
     case 'session.error':
       if (event.error.retry_status.type !== 'retrying') {
-        await tx.run.update({ where: { id: run.id }, data: { error: clip(event.error.message).text.slice(0, 2000) } })
+        await tx.run.update({ where: { id: run.id }, data: { error: cutText(clip(event.error.message).text, 2000) } })
       }
       return { entries: shown }
     case 'session.status_idle':

@@ -1,5 +1,6 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
+import { cutText } from '#lib/core/storable.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import type { EscalationKind } from '../schema.ts'
@@ -18,7 +19,7 @@ export async function escalate(
         runId: run.id,
         agentId: run.agentId,
         kind: found.kind,
-        title: found.title.slice(0, 300),
+        title: cutText(found.title, 300),
         detail: found.detail as Prisma.InputJsonObject,
         createdAt: ctx.now,
         sourceId: found.sourceId,

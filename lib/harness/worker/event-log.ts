@@ -1,5 +1,6 @@
 import { textOf } from '#lib/claude/rules.ts'
 import type { ClaudeEvent } from '#lib/claude/schema.ts'
+import { cutText, storableText } from '#lib/core/storable.ts'
 import type { RunEventPayload } from '../schema.ts'
 
 /** The longest text of one log entry; a page shows it, the whole of it stays at Claude. */
@@ -60,8 +61,8 @@ export function timeOfEvent(event: ClaudeEvent): Date {
 
 /** Cuts to the length of a log entry and takes out what looks like a signed token: the log is read by more people than a session. */
 export function clip(text: string): { text: string; truncated?: true } {
-  const clean = text.replace(/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/g, '[token removed]').replaceAll('\u0000', '\uFFFD')
-  return clean.length <= textMax ? { text: clean } : { text: clean.slice(0, textMax), truncated: true }
+  const clean = storableText(text).replace(/\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,}/g, '[token removed]')
+  return clean.length <= textMax ? { text: clean } : { text: cutText(clean, textMax), truncated: true }
 }
 
 function callOf(event: { id: string; name: string; input: Record<string, unknown> }) {

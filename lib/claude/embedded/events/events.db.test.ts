@@ -182,3 +182,13 @@ async function collect(stream: AsyncIterable<StreamEvent>): Promise<StreamEvent[
   for await (const event of stream) events.push(event)
   return events
 }
+
+worldTest('characters that PostgreSQL refuses do not hold up a session: they are replaced', async ({ world }) => {
+  const { client } = world
+  world.script.current = () => ({ text: 'a\0b\uD83D' })
+  const session = await startSession(client)
+  await say(client, session.id, 'one\0')
+  const events = await until(client, session.id, idleFor('end_turn'))
+  expect(only(events, 'user.message')).toMatchObject([{ content: [{ text: 'one\uFFFD' }] }])
+  expect(only(events, 'agent.message')).toMatchObject([{ content: [{ text: 'a\uFFFDb\uFFFD' }] }])
+})

@@ -1,0 +1,24 @@
+/** Text as PostgreSQL's text and jsonb take it: a NUL and a lone half of a surrogate pair become U+FFFD. */
+export function storableText(text: string): string {
+  return text.replaceAll('\0', '\uFFFD').toWellFormed()
+}
+
+/** The first characters of a text; a pair of surrogates is not cut in two. */
+export function cutText(text: string, lengthMax: number): string {
+  return storableText(text.slice(0, lengthMax))
+}
+
+/**
+ * A JSON value with every text in it, member names too, made storable. What models, tools and servers say goes through this before it is
+ * written: one character that the database refuses must not hold up a run.
+ */
+export function storable<T>(value: T): T {
+  return convert(value) as T
+}
+
+function convert(value: unknown): unknown {
+  if (typeof value === 'string') return storableText(value)
+  if (Array.isArray(value)) return value.map(convert)
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [storableText(key), convert(member)]))
+}
