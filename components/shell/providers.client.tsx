@@ -2,7 +2,6 @@
 
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { ThemeProvider } from 'next-themes'
-import { NuqsAdapter } from 'nuqs/adapters/next/app'
 import { type ReactNode, useState } from 'react'
 import { Toaster } from 'sonner'
 import { TooltipProvider } from '#components/ui/tooltip.client.tsx'
@@ -15,9 +14,7 @@ export function Providers({ nonce, children }: { nonce: string; children: ReactN
   return (
     <ThemeProvider attribute="class" defaultTheme="system" enableSystem disableTransitionOnChange nonce={nonce}>
       <QueryClientProvider client={queries}>
-        <NuqsAdapter>
-          <TooltipProvider delayDuration={250}>{children}</TooltipProvider>
-        </NuqsAdapter>
+        <TooltipProvider delayDuration={250}>{children}</TooltipProvider>
       </QueryClientProvider>
       <Toaster
         position="bottom-right"
