@@ -49,6 +49,49 @@ dbTest('a token can do no more than its owner can, at any time', async ({ db }) 
   expect(permissionsOf(await authenticateAccessToken(db, { token, now }))).toEqual(['agents:read'])
 })
 
+dbTest('a token made with a token can do no more and lasts no longer, and ends with it', async ({ db }) => {
+  const person = await makePerson(db, { roles: ['builder'] })
+  const withToken = async (token: string) => {
+    const actor = await authenticateAccessToken(db, { token, now })
+    return { ...ctxFor(db, person, now), actor: actor! }
+  }
+  const permissions = ['agents:read', 'tokens:own']
+  const first = await createAccessToken(ctxFor(db, person, now), { name: 'ci', permissions, days: 7 })
+  const byFirst = await withToken(first.token)
+  const beyond = createAccessToken(byFirst, { name: 'more', permissions: ['runs:start'], days: 1 })
+  await expect(beyond).rejects.toMatchObject({ code: 'invalid', details: { field: 'permissions' } })
+
+  const child = await createAccessToken(byFirst, { name: 'child', permissions, days: 365 })
+  expect(child.expiresAt).toEqual(inDays(7))
+  const shorter = await createAccessToken(byFirst, { name: 'shorter', permissions, days: 2 })
+  expect(shorter.expiresAt).toEqual(inDays(2))
+  const grandchild = await createAccessToken(await withToken(child.token), { name: 'third', permissions, days: 30 })
+
+  await revokeAccessToken(ctxFor(db, person, now), { tokenId: child.tokenId })
+  expect(await authenticateAccessToken(db, { token: grandchild.token, now })).toBeNull()
+  expect(await authenticateAccessToken(db, { token: shorter.token, now })).not.toBeNull()
+  await revokeAccessToken(ctxFor(db, person, now), { tokenId: first.tokenId })
+  expect(await authenticateAccessToken(db, { token: shorter.token, now })).toBeNull()
+  const revoked = await db.auditEvent.count({ where: { subjectId: person.id, event: 'token.revoked' } })
+  expect(revoked).toBe(4)
+  await expect(createAccessToken(byFirst, { ...input, permissions })).rejects.toMatchObject({ code: 'unauthenticated' })
+})
+
+dbTest('a token being made while the one it is made with is revoked does not live on', async ({ db }) => {
+  const person = await makePerson(db, { roles: ['builder'] })
+  const ctx = ctxFor(db, person, now)
+  const permissions = ['agents:read', 'tokens:own']
+  const parent = await createAccessToken(ctx, { name: 'ci', permissions, days: 7 })
+  const actor = (await authenticateAccessToken(db, { token: parent.token, now }))!
+  const [made] = await Promise.allSettled([
+    createAccessToken({ ...ctx, actor }, { name: 'child', permissions, days: 7 }),
+    revokeAccessToken(ctx, { tokenId: parent.tokenId }),
+  ])
+  if (made.status === 'fulfilled') {
+    expect(await authenticateAccessToken(db, { token: made.value.token, now })).toBeNull()
+  }
+})
+
 dbTest('somebody without a role gets no token: tokens:own is refused', async ({ db }) => {
   const person = await makePerson(db, { roles: [] })
   const ctx = ctxFor(db, person, now)

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { recordAudit } from '#lib/audit/commands.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { hashToken, randomSecret } from '#lib/core/secret-box.ts'
-import type { Db } from '#lib/db/client.ts'
+import type { Db, Tx } from '#lib/db/client.ts'
 import { actorOf, actorSelect } from '../actors.ts'
 import { type Actor, authorize, can, type Ctx, inTx, requirePerson, systemActor } from '../ctx.ts'
 import { isPermission, permissions, type Permission } from '../permissions.ts'
@@ -13,7 +13,11 @@ const tokenPattern = /^wh_pat_[\w-]{43}$/
 const dayMs = 24 * 60 * 60 * 1000
 const adminTokenDays = 365
 
-/** Makes a token for oneself; the answer is the only time it can be read. It can never do more than its owner can. Needs `tokens:own`. */
+/**
+ * Makes a token for oneself; the answer is the only time it can be read. It can never do more than its owner can, and one that is made
+ * with a token never more, nor for longer, than that one: it ends at `expiresAt` or when the other is revoked. Needs `tokens:own`.
+ * Throws `invalid` with the field.
+ */
 export async function createAccessToken(
   ctx: Ctx,
   input: CreateAccessTokenInput,
@@ -23,22 +27,25 @@ export async function createAccessToken(
   const wanted = [...new Set(input.permissions)].toSorted()
   for (const permission of wanted) {
     if (!isPermission(permission) || !can(ctx.actor, permission)) {
-      throw new DomainError('invalid', `You do not have the permission ${permission} yourself.`, {
-        field: 'permissions',
-      })
+      const whose = person.tokenId ? 'The token you use does not have' : 'You do not have'
+      const yourself = person.tokenId ? '' : ' yourself'
+      throw new DomainError('invalid', `${whose} the permission ${permission}${yourself}.`, { field: 'permissions' })
     }
   }
-  return await inTx(ctx, (_, txCtx) =>
-    writeToken(txCtx, {
+  return await inTx(ctx, async (tx, txCtx) => {
+    const parent = person.tokenId ? await liveParent(tx, { tokenId: person.tokenId, now: ctx.now }) : null
+    const asked = new Date(ctx.now.getTime() + input.days * dayMs)
+    return await writeToken(txCtx, {
       person,
       name: input.name,
       permissions: wanted,
-      expiresAt: new Date(ctx.now.getTime() + input.days * dayMs),
-    }),
-  )
+      expiresAt: parent && parent.expiresAt < asked ? parent.expiresAt : asked,
+      parentId: parent?.id ?? null,
+    })
+  })
 }
 
-/** Ends one of one's own tokens at once; a token that is ended already stays as it is. Needs `tokens:own`. */
+/** Ends one of one's own tokens at once, with all that were made with it; one that is ended already stays as it is. Needs `tokens:own`. */
 export async function revokeAccessToken(ctx: Ctx, input: RevokeAccessTokenInput): Promise<void> {
   authorize(ctx, 'tokens:own')
   const person = requirePerson(ctx)
@@ -50,12 +57,13 @@ export async function revokeAccessToken(ctx: Ctx, input: RevokeAccessTokenInput)
     })
     if (!token) throw new DomainError('not_found', 'You have no such token.')
     if (token.revokedAt) return
-    await tx.accessToken.update({ where: { id: token.id }, data: { revokedAt: ctx.now } })
-    recordAudit(tx, txCtx, {
-      event: 'token.revoked',
-      subject: { kind: 'person', id: person.id, name: person.name },
-      detail: { tokenId: token.id },
-    })
+    for (const id of await revokeWithChildren(tx, { tokenId: token.id, now: ctx.now })) {
+      recordAudit(tx, txCtx, {
+        event: 'token.revoked',
+        subject: { kind: 'person', id: person.id, name: person.name },
+        detail: { tokenId: id },
+      })
+    }
   })
 }
 
@@ -116,9 +124,43 @@ async function findToken(db: Db, ask: { token: string; now: Date }) {
   return { id: row.id, lastUsedAt: row.lastUsedAt, actor }
 }
 
+/** The token that makes another, locked so that it cannot be revoked in between. */
+async function liveParent(tx: Tx, ask: { tokenId: string; now: Date }): Promise<{ id: string; expiresAt: Date }> {
+  await tx.$queryRaw`select 1 from "AccessToken" where "id" = ${ask.tokenId}::uuid for share`
+  const parent = await tx.accessToken.findFirst({
+    where: { id: ask.tokenId, revokedAt: null, expiresAt: { gt: ask.now } },
+    select: { id: true, expiresAt: true },
+  })
+  if (!parent) throw new DomainError('unauthenticated', 'The token you use has ended.')
+  return parent
+}
+
+/** Level by level, each locked before the next is read: a token being made with one of them is either seen here or refused there. */
+async function revokeWithChildren(tx: Tx, ask: { tokenId: string; now: Date }): Promise<string[]> {
+  const revoked: string[] = []
+  let level = [ask.tokenId]
+  while (level.length > 0) {
+    await tx.accessToken.updateMany({ where: { id: { in: level } }, data: { revokedAt: ask.now } })
+    revoked.push(...level)
+    const children = await tx.accessToken.findMany({
+      where: { parentId: { in: level }, revokedAt: null },
+      select: { id: true },
+      orderBy: { id: 'asc' },
+    })
+    level = children.map(({ id }) => id)
+  }
+  return revoked
+}
+
 async function writeToken(
   ctx: Ctx & { tx: NonNullable<Ctx['tx']> },
-  input: { person: { id: string; name: string }; name: string; permissions: string[]; expiresAt: Date },
+  input: {
+    person: { id: string; name: string }
+    name: string
+    permissions: string[]
+    expiresAt: Date
+    parentId?: string | null
+  },
 ): Promise<{ tokenId: string; token: string; expiresAt: Date }> {
   const token = `wh_pat_${randomSecret(32)}`
   const row = await ctx.tx.accessToken.create({
@@ -130,6 +172,7 @@ async function writeToken(
       permissions: input.permissions,
       createdAt: ctx.now,
       expiresAt: input.expiresAt,
+      parentId: input.parentId ?? null,
     },
     select: { id: true },
   })

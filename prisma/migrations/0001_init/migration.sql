@@ -137,6 +137,7 @@ CREATE TABLE "AccessToken" (
     "expiresAt" TIMESTAMPTZ(3) NOT NULL,
     "lastUsedAt" TIMESTAMPTZ(3),
     "revokedAt" TIMESTAMPTZ(3),
+    "parentId" UUID,
 
     CONSTRAINT "AccessToken_pkey" PRIMARY KEY ("id")
 );
@@ -707,6 +708,9 @@ CREATE UNIQUE INDEX "AccessToken_hash_key" ON "AccessToken"("hash");
 CREATE INDEX "AccessToken_personId_idx" ON "AccessToken"("personId");
 
 -- CreateIndex
+CREATE INDEX "AccessToken_parentId_idx" ON "AccessToken"("parentId");
+
+-- CreateIndex
 CREATE UNIQUE INDEX "AgentCredential_clientId_key" ON "AgentCredential"("clientId");
 
 -- CreateIndex
@@ -831,6 +835,9 @@ ALTER TABLE "LoginSession" ADD CONSTRAINT "LoginSession_personId_fkey" FOREIGN K
 
 -- AddForeignKey
 ALTER TABLE "AccessToken" ADD CONSTRAINT "AccessToken_personId_fkey" FOREIGN KEY ("personId") REFERENCES "Person"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "AccessToken" ADD CONSTRAINT "AccessToken_parentId_fkey" FOREIGN KEY ("parentId") REFERENCES "AccessToken"("id") ON DELETE SET NULL ON UPDATE CASCADE;
 
 -- AddForeignKey
 ALTER TABLE "AgentCredential" ADD CONSTRAINT "AgentCredential_agentId_fkey" FOREIGN KEY ("agentId") REFERENCES "Agent"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
