@@ -1,7 +1,7 @@
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
 import { describe, expect } from 'vitest'
 import type { Db } from '#lib/db/client.ts'
-import { makeAgent, portalUrl, secretBox, sessionToken } from '#lib/dev/test/broker.ts'
+import { makeAgent, makeRun, portalUrl, secretBox, sessionToken } from '#lib/dev/test/broker.ts'
 import { brokerWorld, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
@@ -161,6 +161,30 @@ test('from 2026-07-28 on, headers that do not agree with the body are refused (-
   expect(await code({ ...right, 'mcp-name': 'wipe' })).toBe(-32020)
   expect(await code({ ...right, 'mcp-method': 'tools/list' })).toBe(-32020)
   expect(await code({ 'mcp-protocol-version': '2026-07-28', 'mcp-name': 'look' })).toBe(-32020)
+})
+
+test('a run that has not begun may change nothing real, because nobody knows yet which model answers it', async ({
+  db,
+  world,
+}) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'write' })
+  await db.mcpServer.update({ where: { id: 'modern' }, data: { environment: 'production', demo: false } })
+  await db.run.update({ where: { id: agent.runId }, data: { state: 'queued' } })
+  const token = await sessionToken(db, world.broker.url, agent)
+  const ruleOf = async (tool: string) => {
+    await world.broker.broker.keeper.refresh()
+    const { result } = (await postCall(world, { token, tool })).json
+    return (result?.['_meta'] as Record<string, { rule: string }> | undefined)?.['wheelhouse/denial']?.rule ?? 'allowed'
+  }
+  expect(await ruleOf('change')).toBe('policy_simulated_changes_nothing_real')
+  expect(await ruleOf('look')).toBe('allowed')
+  await db.run.update({ where: { id: agent.runId }, data: { state: 'running', simulated: true } })
+  expect(await ruleOf('change')).toBe('policy_simulated_changes_nothing_real')
+  const real = { ...agent, runId: await makeRun(db, agent.agentId) }
+  const realToken = await sessionToken(db, world.broker.url, real)
+  expect((await postCall(world, { token: realToken, tool: 'change' })).json.result?.['isError']).toBeUndefined()
+  await db.mcpServer.update({ where: { id: 'modern' }, data: { environment: 'staging', demo: true } })
 })
 
 type Reachable = { broker: { url: string } }

@@ -135,7 +135,9 @@ export class GroupCommit {
 
   async #oneByOne(count: number): Promise<void> {
     for (let done = 0; done < count && this.#client; done += 1) {
-      const entry = this.#queue.shift()!
+      const entry = this.#queue.shift()
+      // Rows that have waited too long leave the queue meanwhile.
+      if (!entry) return
       this.#inFlight = { entries: [entry], since: performance.now() }
       try {
         await appendRows(this.#client, [entry])

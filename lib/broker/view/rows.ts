@@ -74,10 +74,10 @@ export const serversSql: Sql<ServerRow> = {
 
 export type RunRow = { id: string; agentId: string; agentVersion: number; simulated: boolean }
 
-/** Runs that may still call: one that is being stopped may not. */
+/** Runs that may still call: one that is being stopped may not. Which model answers is known when a run begins; until then it counts as simulated. */
 export const runsSql: Sql<RunRow> = {
   name: 'broker_runs',
-  text: `select "id", "agentId", "agentVersion", "simulated" from "Run"
+  text: `select "id", "agentId", "agentVersion", "simulated" or "state" = 'queued' as "simulated" from "Run"
     where "state" in ('queued', 'running') and ($1::text[] is null or "id" = any ($1::uuid[]))`,
 }
 
