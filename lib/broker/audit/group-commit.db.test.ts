@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { auditRow } from '#lib/audit/commands.ts'
 import { systemActor } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
@@ -24,7 +24,7 @@ dbTest(
     const rest = [append({ ...rowOf(), runId: 'no uuid' }), append(rowOf()), append(rowOf())]
     await pause(auditWaitMs / 2)
     held.release()
-    expect(await first).toBe('recorded')
+    await first
     // The bad batch has come back; from here on the rows of it are late before their turn comes.
     const again = await holdHead(db)
     await pause(auditWaitMs)
