@@ -6,10 +6,21 @@ import type { AccessTokenView } from './schema.ts'
 
 type PersonActor = Extract<Actor, { kind: 'person' }>
 
-/** Who holds a browser session, with roles and permissions as they are now; null when it ended, was revoked, or the person is deactivated. */
-export async function actorForSession(db: Db, ask: { sessionId: string; now: Date }): Promise<PersonActor | null> {
+/**
+ * Who holds a browser session, with roles and permissions as they are now; null when it ended, was revoked, or the person is deactivated.
+ * `demoPeople: false`: where nobody may sign in as a demo person, a session from before is nobody's either.
+ */
+export async function actorForSession(
+  db: Db,
+  ask: { sessionId: string; now: Date; demoPeople?: boolean },
+): Promise<PersonActor | null> {
   const session = await db.loginSession.findFirst({
-    where: { id: ask.sessionId, revokedAt: null, expiresAt: { gt: ask.now } },
+    where: {
+      id: ask.sessionId,
+      revokedAt: null,
+      expiresAt: { gt: ask.now },
+      ...(ask.demoPeople === false ? { person: { demo: false } } : {}),
+    },
     select: { person: { select: actorSelect } },
   })
   return session ? actorOf(session.person) : null

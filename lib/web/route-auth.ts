@@ -14,10 +14,11 @@ import { badTokenLimit } from './attempt-limits.ts'
  */
 export async function routeActor(request: Request, now: Date): Promise<Actor> {
   const { config, db } = portal()
+  const ask = { now, demoPeople: config.demo }
   const authorization = request.headers.get('authorization')
   if (authorization !== null) {
     const token = /^Bearer ([\w~+/.-]+=*)$/i.exec(authorization)?.[1]
-    const actor = token ? await authenticateAccessToken(db, { token, now }) : null
+    const actor = token ? await authenticateAccessToken(db, { token, ...ask }) : null
     if (actor) return actor
     await takeFromRateLimit(db, { ...badTokenLimit(request.headers), now })
     throw new DomainError('unauthenticated', 'The access token is not valid, has expired or was revoked.')
@@ -28,7 +29,7 @@ export async function routeActor(request: Request, now: Date): Promise<Actor> {
   const own = reads ? isSameOriginRead(request) : isSameOrigin({ headers: request.headers, url: config.url })
   if (!own)
     throw new DomainError('forbidden', 'A browser session works only from the portal itself.', { rule: 'same-origin' })
-  return (await actorForSession(db, { sessionId, now })) ?? anonymous
+  return (await actorForSession(db, { sessionId, ...ask })) ?? anonymous
 }
 
 function cookieValue(request: Request, name: string): string | undefined {

@@ -12,7 +12,7 @@ export const browserSession = cache(async (): Promise<{ sessionId: string | null
   const { config, db } = portal()
   const cookie = (await cookies()).get(sessionCookieName(config.url))?.value
   const sessionId = await openSessionCookie(config, cookie)
-  const actor = sessionId ? await actorForSession(db, { sessionId, now: new Date() }) : null
+  const actor = sessionId ? await actorForSession(db, { sessionId, now: new Date(), demoPeople: config.demo }) : null
   return actor ? { sessionId, actor } : { sessionId: null, actor: anonymous }
 })
 

@@ -69,9 +69,12 @@ export async function revokeAccessToken(ctx: Ctx, input: RevokeAccessTokenInput)
 
 /**
  * Who sends this token; null when it is unknown, expired, revoked or its owner deactivated. The permissions are those of the token that
- * the owner still has.
+ * the owner still has. `demoPeople: false`: tokens of demo people do not count.
  */
-export async function authenticateAccessToken(db: Db, ask: { token: string; now: Date }): Promise<Actor | null> {
+export async function authenticateAccessToken(
+  db: Db,
+  ask: { token: string; now: Date; demoPeople?: boolean },
+): Promise<Actor | null> {
   const found = await findToken(db, ask)
   if (!found) return null
   await noteUse(db, { tokenId: found.id, lastUsedAt: found.lastUsedAt, now: ask.now })
@@ -109,10 +112,15 @@ export async function ensureAdminToken(db: Db, home: string): Promise<{ path: st
 
 const localAdmin = { email: 'local.admin@wheelhouse.invalid', name: 'Local administrator' }
 
-async function findToken(db: Db, ask: { token: string; now: Date }) {
+async function findToken(db: Db, ask: { token: string; now: Date; demoPeople?: boolean }) {
   if (!tokenPattern.test(ask.token)) return null
   const row = await db.accessToken.findFirst({
-    where: { hash: hashToken(ask.token), revokedAt: null, expiresAt: { gt: ask.now } },
+    where: {
+      hash: hashToken(ask.token),
+      revokedAt: null,
+      expiresAt: { gt: ask.now },
+      ...(ask.demoPeople === false ? { person: { demo: false } } : {}),
+    },
     select: { id: true, permissions: true, lastUsedAt: true, person: { select: actorSelect } },
   })
   const person = row && actorOf(row.person)
