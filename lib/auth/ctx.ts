@@ -62,17 +62,25 @@ export function requirePerson(ctx: Ctx): Extract<Actor, { kind: 'person' }> {
 
 /**
  * Runs the work in one transaction, or joins the one that is open. What `recordAudit` was told is appended as the last statement
- * before the commit: state and audit commit together or not at all, and the audit sequence is locked only for that moment.
+ * before the commit: state and audit commit together or not at all, and the audit sequence is locked only for that moment. A
+ * transaction of its own may last `timeoutMs` (the client's 30 s if left out), then it is undone.
  */
-export function inTx<T>(ctx: Ctx, work: (tx: Tx, ctx: Ctx & { tx: Tx }) => Promise<T>): Promise<T> {
+export function inTx<T>(
+  ctx: Ctx,
+  work: (tx: Tx, ctx: Ctx & { tx: Tx }) => Promise<T>,
+  options: { timeoutMs?: number } = {},
+): Promise<T> {
   if (ctx.tx) return work(ctx.tx, { ...ctx, tx: ctx.tx })
   invariant(ctx.db, 'a context has a database')
-  return ctx.db.$transaction(async (tx) => {
-    openAudit(tx)
-    const outcome = await work(tx, { ...ctx, tx })
-    await flushAudit(tx)
-    return outcome
-  })
+  return ctx.db.$transaction(
+    async (tx) => {
+      openAudit(tx)
+      const outcome = await work(tx, { ...ctx, tx })
+      await flushAudit(tx)
+      return outcome
+    },
+    options.timeoutMs === undefined ? {} : { timeout: options.timeoutMs },
+  )
 }
 
 /** The client to read with: the open transaction if there is one. */

@@ -4,7 +4,7 @@ import type { Tx } from '#lib/db/client.ts'
 import { applyExisting } from '../manifest/apply-existing.ts'
 import { applyNew } from '../manifest/apply-new.ts'
 import { Complaints } from '../manifest/complaints.ts'
-import { type ParsedManifest, parseManifests } from '../manifest/parse.ts'
+import { manifestTimeoutMs, type ParsedManifest, parseManifests } from '../manifest/parse.ts'
 import type { ManifestChange, ManifestPlan, ManifestProblem } from '../schema.ts'
 
 /**
@@ -22,11 +22,15 @@ export async function applyManifest(
   const { manifests, problems } = parseManifests(yamlText)
   if (problems.length > 0) return { applied: false, changes: [], problems: inOrder(problems) }
   try {
-    return await inTx(ctx, async (_, ctx) => {
-      const plan = await applyAll(ctx, manifests)
-      if (options.dryRun || plan.problems.length > 0) throw new Undo({ ...plan, applied: false })
-      return plan
-    })
+    return await inTx(
+      ctx,
+      async (_, ctx) => {
+        const plan = await applyAll(ctx, manifests)
+        if (options.dryRun || plan.problems.length > 0) throw new Undo({ ...plan, applied: false })
+        return plan
+      },
+      { timeoutMs: manifestTimeoutMs },
+    )
   } catch (error) {
     if (error instanceof Undo) return error.plan
     throw error
