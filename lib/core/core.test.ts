@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { canonicalJson, digestOf } from './canonical-json.ts'
 import { formatMicros } from './money.ts'
 import { createSecretBox, equalInConstantTime, hashToken, randomSecret } from './secret-box.ts'
-import { slug, slugify } from './slug.ts'
+import { agentSlug, reservedAgentIds, slug, slugify } from './slug.ts'
 
 describe('canonical JSON', () => {
   test('the same value has one digest whatever the order of its keys', () => {
@@ -81,6 +81,11 @@ describe('slugs', () => {
   test.each(['A', 'a', '-a', 'a-', 'a--b', '7up', 'a b', 'é', 'a'.repeat(64), "a';drop"])('%s is none', (text) =>
     expect(slug.safeParse(text).success).toBe(false),
   )
+
+  test.each(reservedAgentIds)('no agent can be called %s, which an address of ours would hide', (id) => {
+    expect(agentSlug.safeParse(id).error?.issues[0]?.message).toContain(`"${id}" is taken by an address`)
+    expect(agentSlug.safeParse(`${id}-1`).success).toBe(true)
+  })
 
   test('a made slug is valid or empty', () => {
     fc.assert(

@@ -6,6 +6,14 @@ export const slug = z
   .regex(/^[a-z](?:-?[a-z0-9])+$/, 'Use lower-case letters, digits and single hyphens, beginning with a letter.')
   .max(63, 'Use at most 63 characters.')
 
+/** Addresses of the portal and the API that stand where an agent's id would (`/agents/new`, `POST /api/v1/agents/apply`). */
+export const reservedAgentIds: readonly string[] = ['new', 'apply', 'export']
+
+/** The id of an agent: a slug that no address of the portal or the API hides. */
+export const agentSlug = slug.refine((id) => !reservedAgentIds.includes(id), {
+  error: ({ input }) => `"${String(input)}" is taken by an address of Wheelhouse. Choose another id.`,
+})
+
 /** Turns a name into an id candidate: `Invoice Reconciler!` becomes `invoice-reconciler`; an empty string if nothing usable is left. */
 export function slugify(name: string): string {
   return name

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { permissions } from '#lib/auth/permissions.ts'
+import { reservedAgentIds } from '#lib/core/slug.ts'
 import { readTemplates } from '#lib/templates/queries.ts'
 import { envExample } from './env-example.ts'
 import { codeLines, exportedFunctions, root, sourceFiles, type SourceFile } from './source-files.ts'
@@ -64,6 +65,12 @@ describe('what no linter can know', () => {
     )
     expect(readers.map(({ path }) => path)).toEqual([])
   })
+})
+
+test('every address beside an agent’s is reserved, so that no agent is hidden by it', () => {
+  const beside = files.flatMap(({ path }) => /^app\/.*\/agents\/([a-z-]+)\//.exec(path)?.[1] ?? [])
+  expect(beside).not.toEqual([])
+  expect(beside.filter((id) => !reservedAgentIds.includes(id))).toEqual([])
 })
 
 describe('how files look', () => {

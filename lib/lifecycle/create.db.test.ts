@@ -97,6 +97,9 @@ dbTest('all problems come at once, each at its field, and nothing half-made stay
   expect((await previewAgent(ctx, bad)).problems.map(({ field }) => field)).toEqual(fields)
   await expect(createAgent(ctx, bad)).rejects.toMatchObject({ code: 'invalid' })
   expect((await previewAgent(ctx, draft('Not A Slug'))).problems).toMatchObject([{ field: 'id' }])
+  expect((await previewAgent(ctx, draft('new'))).problems).toMatchObject([
+    { field: 'id', message: '"new" is taken by an address of Wheelhouse. Choose another id.' },
+  ])
   expect((await previewAgent(ctx, draft(id, { templateId: 'none' }))).problems).toMatchObject([{ field: 'templateId' }])
   const stranger = await previewAgent(ctxFor(db, await makePerson(db), now), draft(id))
   expect(stranger.problems).toMatchObject([{ field: 'ownerTeamId', rule: 'registry:own_team' }])

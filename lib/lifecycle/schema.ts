@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { slug } from '#lib/core/slug.ts'
+import { agentSlug } from '#lib/core/slug.ts'
 import {
   agentLayer,
   type AgentStatus,
@@ -28,7 +28,7 @@ export const scopeWish = z.strictObject({
 export type ScopeWish = z.infer<typeof scopeWish>
 
 export const createAgentInput = z.strictObject({
-  id: slug,
+  id: agentSlug,
   name: oneLine(100).min(1, 'Give it a name.'),
   purpose: oneLine(500).min(1, 'Say what it is for.'),
   ownerTeamId: z.string().min(1, 'Every agent has an owner team.').max(100),

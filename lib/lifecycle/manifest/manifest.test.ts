@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { agentStatuses, inheritedGuardrails, tiers, toolClasses } from '#lib/registry/schema.ts'
 import { type ManifestFields, scopeKey, sortScopes, writeManifest } from './document.ts'
-import { manifestCharactersMax, parseManifests } from './parse.ts'
+import { manifestAgentsMax, manifestCharactersMax, parseManifests } from './parse.ts'
 
 const example: ManifestFields = {
   id: 'invoice-reconciler-7',
@@ -87,6 +87,7 @@ describe('reading', () => {
     ['a key given twice', 'id: ab\nname: x\nname: y', 3, 'unique'],
     ['no id', '# nothing\nname: x', 2, 'id is missing'],
     ['an id in upper case', 'id: Invoice-7', 1, 'write invoice-7'],
+    ['an id that an address of ours hides', 'name: x\nid: apply', 2, '"apply" is taken'],
     ['a wrong tier', 'id: ab\ntier: huge', 2, 'tier'],
     ['a number as text', 'id: ab\nname: 12', 2, 'name'],
     ['a figure as text', 'id: ab\nmonthly_runs: many', 2, 'monthly_runs'],
@@ -111,9 +112,12 @@ describe('reading', () => {
   test('refuses a file that is too large or nested too deeply, quickly', () => {
     expect(problemsOf('x'.repeat(manifestCharactersMax + 1))[0]?.message).toContain('characters')
     expect(problemsOf(`id: ab\nparameters: ${'['.repeat(20_000)}`).length).toBeGreaterThan(0)
-    expect(problemsOf(Array.from({ length: 501 }, (__, n) => `id: agent-${n}`).join('\n---\n'))[0]?.message).toContain(
-      '500',
-    )
+  })
+
+  test('says how many agents a file may hold, and what to do with more', () => {
+    const many = (count: number) => Array.from({ length: count }, (_, n) => `id: agent-${n}`).join('\n---\n')
+    expect(problemsOf(many(manifestAgentsMax))).toEqual([])
+    expect(problemsOf(many(manifestAgentsMax + 1))[0]?.message).toMatch(/holds 201 agents. At most 200 .*split it at/)
   })
 
   test('reads many documents, and ids that are words of other schemas', () => {

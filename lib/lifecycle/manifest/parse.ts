@@ -12,7 +12,7 @@ import {
 } from 'yaml'
 import type { Document, YAMLMap } from 'yaml'
 import { z } from 'zod'
-import { slug } from '#lib/core/slug.ts'
+import { agentSlug } from '#lib/core/slug.ts'
 import { agentLayer, agentStatuses, inheritedGuardrails, oneLine, tiers, toolClasses } from '#lib/registry/schema.ts'
 import type { ManifestProblem } from '../schema.ts'
 import { type ManifestFields, type ManifestScope } from './document.ts'
@@ -28,9 +28,14 @@ export type ParsedManifest = {
   places: Partial<Record<keyof ManifestFields, Place>>
 }
 
-/** The largest file, in characters, and the most agents one file may hold: all of it is applied in one transaction. */
+/** The largest file, in characters. */
 export const manifestCharactersMax = 2_000_000
-export const manifestAgentsMax = 500
+/**
+ * The most agents one file may hold, and how long its one transaction may last: an agent was measured at 30 to 90 ms, and at 200 ms with
+ * every core busy, so a full file takes 40 s then.
+ */
+export const manifestAgentsMax = 200
+export const manifestTimeoutMs = 120_000
 
 /** Reads one or many documents, strictly: every problem with its line, and nothing is guessed. */
 export function parseManifests(text: string): { manifests: ParsedManifest[]; problems: ManifestProblem[] } {
@@ -42,7 +47,11 @@ export function parseManifests(text: string): { manifests: ParsedManifest[]; pro
   if (documents === null) return refused('The file is nested too deeply.')
   const filled = documents.filter(({ contents, errors }) => !isEmpty(contents) || errors.length > 0)
   if (filled.length === 0) return refused('The file holds no agent.')
-  if (filled.length > manifestAgentsMax) return refused(`The file holds more than ${manifestAgentsMax} agents.`)
+  if (filled.length > manifestAgentsMax) {
+    return refused(
+      `The file holds ${filled.length} agents. At most ${manifestAgentsMax} are applied together: split it at its --- lines and apply the parts one after the other.`,
+    )
+  }
   const readers = filled.map((document) => new DocumentReader(document, lines))
   const manifests = readers.flatMap((reader) => reader.read() ?? [])
   return { manifests, problems: [...readers.flatMap(({ problems }) => problems), ...duplicates(manifests)] }
@@ -99,7 +108,7 @@ const scopeItem = z.union([
 
 /** The keys of a manifest, the field each fills and what it may hold. */
 const keys = {
-  id: ['id', slug],
+  id: ['id', agentSlug],
   name: ['name', oneLine(100).min(1)],
   owner: ['owner', oneLine(100).min(1)],
   accountable: ['accountable', oneLine(320).min(1)],
@@ -259,8 +268,9 @@ function toJs(node: unknown): unknown {
 }
 
 function sayIssue(name: keyof typeof keys, raw: unknown, message: string): string {
-  if (name === 'id' && typeof raw === 'string' && slug.safeParse(raw.toLowerCase()).success) {
-    return `ids are lower-case, so that none differ only by case: write ${raw.toLowerCase()}.`
+  const lower = name === 'id' && typeof raw === 'string' ? raw.toLowerCase() : raw
+  if (typeof lower === 'string' && lower !== raw && agentSlug.safeParse(lower).success) {
+    return `ids are lower-case, so that none differ only by case: write ${lower}.`
   }
   return message
 }
