@@ -6,7 +6,7 @@ import { ActionButton } from './action-button.client.tsx'
 import { Button, type ButtonProps } from './button.tsx'
 import { Dialog } from './dialog.client.tsx'
 import { Field } from './field.tsx'
-import { Textarea } from './input.tsx'
+import { Input, Textarea } from './input.tsx'
 import { Notice } from './notice.tsx'
 import { useAction } from './use-action.client.ts'
 
@@ -25,6 +25,8 @@ type Props<A extends Action> = {
   /** Everything but the reason. */
   input: Omit<Parameters<A>[0], 'reason'>
   whyNot?: string | null
+  /** For what is slow on purpose: the person types this before it can be confirmed. */
+  typeToConfirm?: string
   variant?: ButtonProps['variant']
   size?: ButtonProps['size']
   onDone?: () => void
@@ -40,17 +42,21 @@ export function ReasonButton<A extends Action>({
   action,
   input,
   whyNot,
+  typeToConfirm,
   variant,
   size,
   onDone,
 }: Props<A>) {
   const [open, setOpen] = useState(false)
   const [reason, setReason] = useState('')
+  const [typed, setTyped] = useState('')
   const { run, pending, failed, clear } = useAction(action, () => {
     setOpen(false)
     setReason('')
+    setTyped('')
     onDone?.()
   })
+  const confirmed = !typeToConfirm || typed.trim().toLowerCase() === typeToConfirm.toLowerCase()
   const change = (next: boolean) => {
     setOpen(next)
     clear()
@@ -77,9 +83,24 @@ export function ReasonButton<A extends Action>({
               {failed.message}
             </Notice>
           )}
+          {typeToConfirm && (
+            <Field label={`Type “${typeToConfirm}” to confirm`}>
+              <Input
+                value={typed}
+                placeholder={typeToConfirm}
+                autoComplete="off"
+                onChange={(event) => setTyped(event.target.value)}
+              />
+            </Field>
+          )}
           <div className="flex flex-wrap justify-end gap-2">
             <Button onClick={() => change(false)}>Cancel</Button>
-            <Button type="submit" variant={variant === 'primary' ? 'primary' : 'danger'} pending={pending}>
+            <Button
+              type="submit"
+              variant={variant === 'primary' ? 'primary' : 'danger'}
+              pending={pending}
+              disabled={pending || !confirmed}
+            >
               {confirm}
             </Button>
           </div>

@@ -90,6 +90,7 @@ function Order({ order, whyNotRelease }: { order: StopOrderView; whyNotRelease: 
             title={`Resume ${name}`}
             description="Launches and calls are allowed again from now on. Nothing that was stopped restarts by itself."
             confirm="Resume"
+            typeToConfirm={order.scope === 'organization' ? 'resume everything' : `resume ${order.targetId}`}
             variant="primary"
             action={releaseAction}
             input={{ orderId: order.id }}

@@ -33,7 +33,7 @@ export default async function RequestPage({ params }: { params: Promise<{ id: st
         description={
           <>
             Asked for{' '}
-            <Link href={paths.agent(request.agent.id)} className="text-accent hover:underline">
+            <Link href={paths.agent(request.agent.id)} className="text-accent underline underline-offset-2">
               {request.agent.name}
             </Link>{' '}
             by {request.requestedBy.name}, <Time value={request.createdAt} />.
