@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { DomainError, type ErrorCode } from '#lib/core/errors.ts'
+import { storableText } from '#lib/core/storable.ts'
 import type { Log } from '#lib/log/log.ts'
 
 /** What any edge of the portal tells about an error: the one reading of it, which action.ts and route.ts put into their own form. */
@@ -20,17 +21,33 @@ class InputError extends Error {
   override readonly name = 'InputError'
   readonly fields: Record<string, string[]>
 
-  constructor(error: z.ZodError) {
+  constructor(fields: Record<string, string[]>) {
     super('Some values are not valid.')
-    this.fields = fieldsOf(error)
+    this.fields = fields
   }
 }
 
-/** Parses what a caller sent; only what this refuses is told as the caller's mistake, field by field. */
+/**
+ * Parses what a caller sent; only what this refuses is told as the caller's mistake, field by field. Text with a character that no database
+ * can hold is refused here, once for all.
+ */
 export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const odd = unstorable(value)
+  if (odd) throw new InputError({ [odd.join('.')]: ['Use text without NUL and without halves of characters.'] })
   const parsed = schema.safeParse(value)
-  if (!parsed.success) throw new InputError(parsed.error)
+  if (!parsed.success) throw new InputError(fieldsOf(parsed.error))
   return parsed.data
+}
+
+/** Where the first text is that PostgreSQL cannot store, or null. */
+function unstorable(value: unknown, path: readonly string[] = []): readonly string[] | null {
+  if (typeof value === 'string') return storableText(value) === value ? null : path
+  if (typeof value !== 'object' || value === null) return null
+  for (const [key, member] of Object.entries(value)) {
+    const found = storableText(key) === key ? unstorable(member, [...path, key]) : path
+    if (found) return found
+  }
+  return null
 }
 
 /** Reads an error. Unknown ones are logged with their stack and told without it. */

@@ -115,6 +115,20 @@ describe('what is sent', () => {
     expect((await call(echo, { method: 'POST', headers, body: '{"name":"a"}' })).status).toBe(200)
   })
 
+  routeTest('text that no database can hold is refused, wherever it stands', async ({ db }) => {
+    const headers = { ...(await tokenFor(db, ['agents:read'])), 'content-type': 'application/json' }
+    for (const body of ['{"name":"a\\u0000b"}', '{"name":"\\ud83d"}']) {
+      const response = await call(echo, { method: 'POST', headers, body })
+      expect(await problemOf(response)).toMatchObject({ status: 422, errors: { name: [expect.any(String)] } })
+    }
+    const named = apiRoute({ params: z.object({ id: z.string() }) }, async (_, { params }) => params)
+    const request = new NextRequest(`${url}/api/v1/things/%00`, { headers })
+    expect((await named(request, { params: Promise.resolve({ id: '\0' }) })).status).toBe(422)
+    const listed = apiRoute({ query: z.object({ q: z.string() }) }, async (_, { query }) => query)
+    const search = new NextRequest(`${url}/api/v1/things?q=a%00`, { headers })
+    expect((await listed(search, noParams)).status).toBe(422)
+  })
+
   routeTest('a body that is too large, no JSON or of another type is refused', async ({ db }) => {
     const token = await tokenFor(db, ['agents:read'])
     const json = { ...token, 'content-type': 'application/json' }

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { storableText } from '#lib/core/storable.ts'
 
 export type SearchParams = Promise<Record<string, string | string[] | undefined>>
 
@@ -7,7 +8,9 @@ export type SearchParams = Promise<Record<string, string | string[] | undefined>
  * left out: a link that has aged still opens, with what is understood of it.
  */
 export async function parseSearch<S extends z.ZodType>(schema: S, params: SearchParams): Promise<z.output<S>> {
-  const given = Object.entries(await params).filter(([, value]) => value !== undefined && value !== '')
+  const given = Object.entries(await params).filter(
+    ([, value]) => value !== undefined && value !== '' && [value].flat().every((text) => storableText(text) === text),
+  )
   const whole = schema.safeParse(Object.fromEntries(given))
   if (whole.success) return whole.data
   const understood = given.filter(([key, value]) => schema.safeParse({ [key]: value }).success)

@@ -53,6 +53,8 @@ test('errors are as RFC 6749 says, not as the rest of the API says them', async 
   const answer = await post('grant_type=client_credentials&client_id=agent-x&client_secret=x')
   expect(answer.status).toBe(401)
   expect(await answer.json()).toMatchObject({ error: 'invalid_client', rule: 'client_unknown' })
+  const odd = await post('grant_type=client_credentials&client_id=a%00b&client_secret=x')
+  expect([odd.status, await odd.json()]).toMatchObject([401, { rule: 'client_unknown' }])
   const code = await authorize(new NextRequest(`${portal}/api/oauth/authorize`), segments)
   expect([code.status, await code.json()]).toMatchObject([400, { error: 'unsupported_response_type' }])
 })

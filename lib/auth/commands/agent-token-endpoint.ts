@@ -3,6 +3,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { equalInConstantTime, hashToken } from '#lib/core/secret-box.ts'
+import { storableText } from '#lib/core/storable.ts'
 import { claimedClientId, verifyAssertion } from '../agent-token-assertion.ts'
 import { gatherTokenFacts, type IssuedToken, signToken, type TokenIssuer } from '../agent-token-issue.ts'
 import { type ClientProof, parseTokenRequest, type TokenEndpointError } from '../agent-token-request.ts'
@@ -29,7 +30,8 @@ export async function issueAgentToken(
   const request = parseTokenRequest(input)
   if (!request.ok) return request
   const { proof, resources } = request.value
-  const clientId = proof.kind === 'secret' ? proof.clientId : claimedClientId(proof.assertion)
+  const claimed = proof.kind === 'secret' ? proof.clientId : claimedClientId(proof.assertion)
+  const clientId = claimed === null ? null : storableText(claimed)
   return inTx(ctx, async (tx, ctx) => {
     const client = clientId ? await findClient(ctx, clientId) : null
     const refuse = (error: TokenEndpointError): Result<never, TokenEndpointError> => {
