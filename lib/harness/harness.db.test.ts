@@ -3,6 +3,7 @@ import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson, makeTeam, makeTemplate } from '#lib/dev/test/fleet.ts'
 import { orderStop } from '#lib/killswitch/commands.ts'
+import { createLog } from '#lib/log/log.ts'
 import { resolveEscalation, retryProvisioning, startRun, stopRun } from './commands.ts'
 import { getRun, listEscalations, listRunEvents, listRuns } from './queries.ts'
 import { reconcileRuns } from './worker/reconcile.ts'
@@ -207,6 +208,9 @@ describe('lists of runs', () => {
     })
     await expect(listEscalations(nobody, { limit: 1 })).rejects.toMatchObject({ code: 'forbidden' })
     await expect(getRun(ctxFor(db), crypto.randomUUID())).rejects.toMatchObject({ code: 'not_found' })
+    await expect(getRun(ctxFor(db), 'no uuid')).rejects.toMatchObject({ code: 'not_found' })
+    const cursor = Buffer.from(`1_${'-'.repeat(36)}`).toString('base64url')
+    await expect(listRuns(ctxFor(db), { limit: 1, cursor })).rejects.toMatchObject({ code: 'invalid' })
   })
 })
 
@@ -227,6 +231,23 @@ describe('schedules', () => {
     ])
     expect((await auditOf(db, id)).map((row) => row.event)).toEqual(['run.requested', 'run.requested'])
     expect(await db.run.count({ where: { agentId: off.id } })).toBe(0)
+  })
+})
+
+describe('a schedule whose launch fails', () => {
+  dbTest('does not keep the schedules of other agents from starting', async ({ db }) => {
+    const templateId = `broken-${crypto.randomUUID().slice(0, 8)}`
+    await db.template.create({ data: { id: templateId, name: 'Broken', summary: '' } })
+    const content = { manifest: { no: 'scopes' }, prompt: '', changelog: '', evals: [], digest: templateId }
+    await db.templateVersion.create({ data: { templateId, version: '1.0.0', ...content } })
+    const schedule = '*/20 * * * *'
+    const before = await makeAgent(db, { schedule })
+    const broken = await makeAgent(db, { schedule, templateId })
+    const after = await makeAgent(db, { schedule })
+    const log = createLog({ process: 'worker', level: 'silent' })
+    await runDueSchedules({ db, log } as HarnessDeps, new Date('2026-11-22T10:40:01Z'))
+    for (const { id } of [before, after]) expect(await db.run.count({ where: { agentId: id } })).toBe(1)
+    expect(await db.run.count({ where: { agentId: broken.id } })).toBe(0)
   })
 })
 

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
@@ -57,6 +58,7 @@ export async function listRuns(ctx: Ctx, query: RunListQuery): Promise<RunPage> 
 /** One run with its escalations. Needs `runs:read`; throws `not_found`. */
 export async function getRun(ctx: Ctx, runId: string): Promise<RunView> {
   authorize(ctx, 'runs:read')
+  if (!z.uuid().safeParse(runId).success) throw runNotFound()
   const db = reader(ctx)
   const row = await db.run.findUnique({
     where: { id: runId },
@@ -76,7 +78,7 @@ export async function getRun(ctx: Ctx, runId: string): Promise<RunView> {
       escalations: { orderBy: { createdAt: 'asc' }, select: escalationSelect },
     },
   })
-  if (!row) throw new DomainError('not_found', 'That run does not exist.')
+  if (!row) throw runNotFound()
   const nameOf = await namesOf(db, [row.requestedById, ...row.escalations.map((escalation) => escalation.resolvedBy)])
   return {
     ...toRunRow(row, nameOf),
@@ -140,4 +142,8 @@ export async function listEscalations(ctx: Ctx, query: EscalationListQuery): Pro
     total: await db.escalation.count({ where }),
     nextCursor: rows.length > query.limit ? encodeCursor(page.at(-1)!) : null,
   }
+}
+
+function runNotFound(): DomainError {
+  return new DomainError('not_found', 'That run does not exist.')
 }

@@ -101,7 +101,9 @@ export function encodeCursor(row: Position): string {
 /** Rows after the cursor, newest first; throws `invalid` for anything that is not a cursor. */
 export function afterCursor(cursor: string | undefined) {
   if (cursor === undefined) return {}
-  const match = /^(\d{1,15})_([0-9a-f-]{36})$/.exec(Buffer.from(cursor, 'base64url').toString())
+  const match = /^(\d{1,15})_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(
+    Buffer.from(cursor, 'base64url').toString(),
+  )
   if (!match) throw new DomainError('invalid', 'This page does not exist.', { field: 'cursor' })
   const createdAt = new Date(Number(match[1]))
   return { OR: [{ createdAt: { lt: createdAt } }, { createdAt, id: { lt: match[2]! } }] }

@@ -16,13 +16,22 @@ export async function runDueSchedules(deps: HarnessDeps, now: Date): Promise<num
   for (const { id, schedule } of agents) {
     const due = schedule ? lastDueTime(deps, { id, schedule }, now) : null
     if (!due) continue
-    const known = await deps.db.run.count({ where: { agentId: id, scheduledFor: due } })
-    if (known > 0) continue
-    const ctx = { ...workerCtx(deps), now }
-    const outcome = await inTx(ctx, (_tx, ctx) => launch(ctx, { agentId: id, trigger: 'schedule', scheduledFor: due }))
-    if (outcome !== 'already_launched' && outcome.ok) started += 1
+    try {
+      if (await startOnce(deps, { agentId: id, due, now })) started += 1
+    } catch (error) {
+      // One agent must not keep the others from starting; its due time is tried again as long as it is not too late.
+      deps.log.error({ err: error, agentId: id }, 'a scheduled run could not be started')
+    }
   }
   return started
+}
+
+async function startOnce(deps: HarnessDeps, wanted: { agentId: string; due: Date; now: Date }): Promise<boolean> {
+  const { agentId, due: scheduledFor, now } = wanted
+  if ((await deps.db.run.count({ where: { agentId, scheduledFor } })) > 0) return false
+  const ctx = { ...workerCtx(deps), now }
+  const outcome = await inTx(ctx, (_tx, ctx) => launch(ctx, { agentId, trigger: 'schedule', scheduledFor }))
+  return outcome !== 'already_launched' && outcome.ok
 }
 
 /** The schedule's last time until now, if it is not too long ago. */
