@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { DomainError, type ErrorCode } from '#lib/core/errors.ts'
 import { storableText } from '#lib/core/storable.ts'
+import { isDatabaseUnavailable } from '#lib/db/unavailable.ts'
 import type { Log } from '#lib/log/log.ts'
 
 /** What any edge of the portal tells about an error: the one reading of it, which action.ts and route.ts put into their own form. */
@@ -71,6 +72,11 @@ export function failureOf(error: unknown, requestId: string, log: Log): Failure 
       ...(typeof rule === 'string' ? { rule } : {}),
       ...(typeof field === 'string' ? { fields: { [field]: [error.message] } } : {}),
     }
+  }
+  if (isDatabaseUnavailable(error)) {
+    log.error({ requestId, err: error }, 'database unavailable')
+    const message = 'The database cannot be reached right now. Nothing is known to have changed; try again in a moment.'
+    return { code: 'unavailable', message, requestId, rule: 'database_unavailable' }
   }
   log.error({ requestId, err: error }, 'failed')
   return { code: 'internal', message: 'Something went wrong on our side. It was written down.', requestId }
