@@ -54,7 +54,7 @@ export function DataTable<Row>({
                 key={column.id}
                 scope="col"
                 aria-sort={ariaSort(column, sorting)}
-                className={cn('px-3 py-2 font-medium whitespace-nowrap', cellClasses(column))}
+                className={cn('py-2 font-medium', !column.numeric && 'whitespace-nowrap', cellClasses(column))}
               >
                 {column.sort && sorting ? <SortLink column={column} sorting={sorting} /> : column.header}
               </th>
@@ -65,7 +65,7 @@ export function DataTable<Row>({
           {rows.map((row) => (
             <tr key={rowKey(row)} className="hover:bg-surface">
               {columns.map((column) => (
-                <td key={column.id} className={cn('px-3 py-2 align-top', cellClasses(column), column.className)}>
+                <td key={column.id} className={cn('py-2 align-top', cellClasses(column), column.className)}>
                   {column.cell(row)}
                 </td>
               ))}
@@ -88,14 +88,14 @@ function SortLink<Row>({ column, sorting }: { column: Column<Row>; sorting: Sort
       className={cn('inline-flex items-center gap-1 rounded-sm hover:text-foreground', active && 'text-foreground')}
     >
       {column.header}
-      <Icon className="size-3.5" aria-hidden />
+      <Icon className="size-3.5 shrink-0" aria-hidden />
     </Link>
   )
 }
 
 function cellClasses<Row>(column: Column<Row>): string {
   const hidden = column.wide && (column.wide === 'very' ? 'hidden 2xl:table-cell' : 'hidden md:table-cell')
-  return cn(column.numeric && 'text-right tabular-nums', hidden)
+  return cn('px-2.5 2xl:px-3', column.numeric && 'text-right tabular-nums', hidden)
 }
 
 function ariaSort<Row>(column: Column<Row>, sorting?: Sorting): 'ascending' | 'descending' | undefined {

@@ -16,18 +16,15 @@ export const agentColumns: readonly Column<AgentRow>[] = [
     id: 'agent',
     header: 'Agent',
     sort: 'name',
-    className: 'min-w-48',
+    className: 'min-w-44',
     cell: (agent) => (
       <>
         <Link href={paths.agent(agent.id)} className="font-medium text-accent hover:underline">
           {agent.name}
         </Link>
-        <span className="flex items-center gap-1.5 whitespace-nowrap">
-          <code title={agent.id} className="block max-w-44 min-w-0 truncate text-xs text-muted-foreground">
-            {agent.id}
-          </code>
-          {agent.demo && <DemoBadge />}
-        </span>
+        <code title={agent.id} className="block max-w-44 truncate text-xs text-muted-foreground 2xl:max-w-56">
+          {agent.id}
+        </code>
       </>
     ),
   },
@@ -51,6 +48,7 @@ export const agentColumns: readonly Column<AgentRow>[] = [
       <span className="flex flex-wrap gap-1">
         <Status state={agent.status} />
         {agent.tier !== 'low' && <TierBadge tier={agent.tier} />}
+        {agent.demo && <DemoBadge />}
       </span>
     ),
   },
@@ -74,7 +72,7 @@ export const agentColumns: readonly Column<AgentRow>[] = [
     id: 'reviewed',
     header: 'Last review',
     sort: 'reviewed',
-    wide: true,
+    wide: 'very',
     cell: (agent) => <Time value={agent.lastReviewedAt} fallback="never" />,
   },
   { id: 'template', header: 'Template', wide: 'very', cell: (agent) => <TemplateVersion agent={agent} /> },
