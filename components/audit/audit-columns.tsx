@@ -67,8 +67,13 @@ const subjectPaths: Record<string, (id: string) => string> = {
 }
 
 function Subject({ event }: { event: AuditView }) {
-  const path = subjectPaths[event.subject.kind]?.(event.subject.id)
-  const text = event.tool ? `${event.subject.name} · ${event.tool}` : event.subject.name
+  const isTool = event.subject.kind === 'tool' && event.serverId !== null
+  const path = isTool ? paths.server(event.serverId!) : subjectPaths[event.subject.kind]?.(event.subject.id)
+  const text = isTool
+    ? `${event.serverId} · ${event.tool ?? event.subject.name}`
+    : event.tool
+      ? `${event.subject.name} · ${event.tool}`
+      : event.subject.name
   const kind = <span className="text-xs text-muted-foreground">{event.subject.kind}</span>
   if (!path) {
     return (

@@ -26,6 +26,11 @@ type ResultEvent = Extract<RunEventView, { kind: 'tool_result' }>
 /** The log of a run, in order: what the agent said, called and got, what was decided, what it cost. A result stands with its call. */
 export function RunLog({ events, agentId }: { events: readonly RunEventView[]; agentId: string }) {
   const results = new Map(events.filter(isResult).map((event) => [event.payload.callId, event]))
+  const denied = new Set(
+    events.flatMap((event) =>
+      event.kind === 'decision' && event.payload.decision === 'deny' ? event.payload.callId : [],
+    ),
+  )
   const calls = new Map(events.filter(isCall).map((event) => [event.payload.callId, event]))
   return (
     <ol aria-label="Run log" className="divide-y">
@@ -38,12 +43,20 @@ export function RunLog({ events, agentId }: { events: readonly RunEventView[]; a
             result={isCall(event) ? results.get(event.payload.callId) : undefined}
             about={{
               agentId,
-              serverId: 'callId' in event.payload ? calls.get(event.payload.callId)?.payload.serverId : undefined,
+              serverId: 'callId' in event.payload ? serverOf(calls.get(event.payload.callId)) : undefined,
+              denied: isCall(event) && denied.has(event.payload.callId),
             }}
           />
         ))}
     </ol>
   )
+}
+
+/** A tool that is not offered to the agent stands in the log under its whole name, `server__tool`. */
+function serverOf(call: CallEvent | undefined): string | undefined {
+  if (!call) return undefined
+  const { serverId, name } = call.payload
+  return serverId ?? (name.includes('__') ? name.split('__')[0] : undefined)
 }
 
 function isCall(event: RunEventView): event is CallEvent & RunEventView {
@@ -55,7 +68,7 @@ function isResult(event: RunEventView): event is ResultEvent & RunEventView {
 }
 
 /** Whom a rule in the log was about, for the page that explains it. */
-type About = { agentId: string; serverId: string | undefined }
+type About = { agentId: string; serverId: string | undefined; denied: boolean }
 
 function Entry({ event, result, about }: { event: RunEventView; result: ResultEvent | undefined; about: About }) {
   const { icon: Icon, tone, title, body } = describe(event, about)
@@ -81,7 +94,7 @@ type Description = {
   body?: ReactNode
 }
 
-function describe(event: RunEventView, { agentId, serverId }: About): Description {
+function describe(event: RunEventView, { agentId, serverId, denied }: About): Description {
   switch (event.kind) {
     case 'message':
       return {
@@ -97,7 +110,7 @@ function describe(event: RunEventView, { agentId, serverId }: About): Descriptio
         title: <span className="font-normal text-muted-foreground">thinking</span>,
       }
     case 'tool_call':
-      return toolCall(event.payload)
+      return toolCall(event.payload, denied)
     case 'tool_result':
       return {
         icon: event.payload.isError ? CircleX : CircleCheck,
@@ -166,8 +179,9 @@ function describe(event: RunEventView, { agentId, serverId }: About): Descriptio
   }
 }
 
-function toolCall(call: Extract<RunEventView, { kind: 'tool_call' }>['payload']): Description {
-  const where = { sandbox: 'in the sandbox', mcp: 'through the broker', custom: 'to the harness' }[call.source]
+function toolCall(call: CallEvent['payload'], denied: boolean): Description {
+  // A tool that the broker does not offer reaches Claude's log as if it were one of its own.
+  const where = denied ? 'not carried out' : places[call.source]
   return {
     icon: call.source === 'sandbox' ? Terminal : Wrench,
     tone: 'text-muted-foreground',
@@ -185,6 +199,8 @@ function toolCall(call: Extract<RunEventView, { kind: 'tool_call' }>['payload'])
     body: <Output text={inputText(call.input)} truncated={call.truncated} />,
   }
 }
+
+const places = { sandbox: 'in the sandbox', mcp: 'through the broker', custom: 'to the harness' } as const
 
 function inputText(input: unknown): string {
   if (typeof input === 'object' && input !== null && 'command' in input && typeof input.command === 'string')

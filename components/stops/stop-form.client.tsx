@@ -1,5 +1,6 @@
 'use client'
 
+import { useQueryClient } from '@tanstack/react-query'
 import { OctagonX } from 'lucide-react'
 import { useRouter } from 'next/navigation'
 import { type FormEvent, useState } from 'react'
@@ -13,6 +14,7 @@ import { Notice } from '#components/ui/notice.tsx'
 import { plural } from '#components/ui/count.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { organizationTarget } from '#lib/killswitch/schema.ts'
+import { openStopsQuery } from './queries.ts'
 import { BlastRadius } from './blast-radius.client.tsx'
 
 export type StopTarget = { scope: 'organization' } | { scope: 'agent'; agent: { id: string; name: string } | null }
@@ -29,12 +31,14 @@ export function StopForm({
   onDone: () => void
 }) {
   const router = useRouter()
+  const client = useQueryClient()
   const [target, setTarget] = useState<StopTarget>(initial)
   const [reason, setReason] = useState('')
   const [typed, setTyped] = useState('')
   const { run, pending, failed } = useAction(order, ({ runs }) => {
     toast.warning(`Stop ordered. Stopping ${plural(runs, 'open run')}…`)
     onDone()
+    void client.invalidateQueries({ queryKey: openStopsQuery().queryKey })
     router.refresh()
   })
   const organization = target.scope === 'organization'

@@ -4,7 +4,13 @@ import { unstable_rethrow } from 'next/navigation'
 import { useState, useTransition } from 'react'
 import type { Result } from '#lib/core/result.ts'
 
-type Failed = { message: string; requestId?: string | undefined; fields: Record<string, string[]> }
+type Failed = {
+  message: string
+  requestId?: string | undefined
+  /** The rule that refused it, when one did. */
+  rule?: string | undefined
+  fields: Record<string, string[]>
+}
 type Action = (input: never) => Promise<Result<unknown, unknown>>
 type ValueOf<A extends Action> = Extract<Awaited<ReturnType<A>>, { ok: true }>['value']
 
@@ -41,6 +47,11 @@ const unreachable: Failed = {
 
 /** A refusal or failure in words: its own message, else its reason or rule made readable. */
 export function wordsOf(error: unknown): Failed {
-  const { message, requestId, fields, rule, reason } = error as Partial<Failed> & { rule?: string; reason?: string }
-  return { message: message ?? (rule ?? reason ?? 'Refused.').replaceAll('_', ' '), requestId, fields: fields ?? {} }
+  const { message, requestId, fields, rule, reason } = error as Partial<Failed> & { reason?: string }
+  return {
+    message: message ?? (rule ?? reason ?? 'Refused.').replaceAll('_', ' '),
+    requestId,
+    rule,
+    fields: fields ?? {},
+  }
 }

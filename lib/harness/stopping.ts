@@ -2,6 +2,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { enqueue, jobs } from '#lib/jobs/contracts.ts'
+import { appendLog } from './worker/run-log.ts'
 
 /**
  * Asks one run to stop: from the commit on the broker refuses its token, and a job interrupts its session. False when the run is
@@ -27,6 +28,10 @@ export async function askToStop(
     runId: run.id,
     rule: stop.rule,
   })
+  if (ctx.actor.kind === 'person') {
+    const text = `Stop asked for by ${ctx.actor.name}: ${stop.reason}`
+    await appendLog(tx, run.id, [{ kind: 'note', payload: { text }, at: ctx.now, key: null }])
+  }
   await enqueue(tx, jobs.stopRun, { payload: { runId: run.id }, key: `stop_run:${run.id}` })
   return true
 }

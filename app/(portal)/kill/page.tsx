@@ -6,14 +6,14 @@ import { Card } from '#components/ui/card.tsx'
 import { plural } from '#components/ui/count.ts'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
-import { ReasonButton } from '#components/ui/reason-button.client.tsx'
+import { RefreshWhile } from '#components/ui/refresh-while.client.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { can } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { listStops, openStops } from '#lib/killswitch/queries.ts'
 import type { StopOrderView } from '#lib/killswitch/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { releaseAction } from './actions.ts'
+import { ResumeButton } from './resume-button.client.tsx'
 
 export const metadata: Metadata = { title: 'Kill switch' }
 
@@ -35,6 +35,7 @@ export default async function KillPage() {
         description="A stop refuses launches and broker calls, ends sandboxes and interrupts sessions. It stays in force until somebody resumes."
         actions={<StopButton whyNot={whyNotOrder} />}
       />
+      <RefreshWhile active={open.some((order) => order.openRuns > 0 || silent(order).length > 0)} />
       <Card title="In force" className="mb-5">
         {open.length === 0 ? (
           <EmptyState title="Nothing is stopped">
@@ -85,15 +86,10 @@ function Order({ order, whyNotRelease }: { order: StopOrderView; whyNotRelease: 
           )}
         </div>
         {!order.releasedAt && (
-          <ReasonButton
-            label="Resume"
-            title={`Resume ${name}`}
-            description="Launches and calls are allowed again from now on. Nothing that was stopped restarts by itself."
-            confirm="Resume"
+          <ResumeButton
+            orderId={order.id}
+            name={order.scope === 'organization' ? 'the whole organization' : name}
             typeToConfirm={order.scope === 'organization' ? 'resume everything' : `resume ${order.targetId}`}
-            variant="primary"
-            action={releaseAction}
-            input={{ orderId: order.id }}
             whyNot={whyNotRelease}
           />
         )}

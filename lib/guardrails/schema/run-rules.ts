@@ -49,7 +49,7 @@ export const runRules = {
   },
   stopped_by_person: {
     title: 'Stopped by a person',
-    explanation: 'Somebody stopped this run; the audit log says who and why.',
+    explanation: 'Somebody stopped this run; its log and the audit log say who and why.',
     remedy: 'Start a new run.',
     setBy: 'Whoever stopped the run',
     changedBy: nobody,

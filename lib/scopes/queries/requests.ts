@@ -60,16 +60,26 @@ export async function getScopeRequest(ctx: Ctx, id: string): Promise<ScopeReques
     holds,
     reaches: await newlyReached(ctx, { row, holds }),
     peers: await peersOf(ctx, row),
-    denials30d: await reader(ctx).auditEvent.count({
-      where: {
-        agentId: found.agentId,
-        serverId: found.serverId,
-        event: 'mcp.call_denied',
-        at: { gt: new Date(ctx.now.getTime() - 30 * dayMs) },
-      },
-    }),
+    denials30d: await denialsOf(ctx, found),
     decidable: decidable.ok ? { allowed: true } : { allowed: false, refusal: decidable.error },
   }
+}
+
+/** Calls that the broker refused, and those that Claude refused because the broker did not offer the tool: runs know these. */
+async function denialsOf(ctx: Ctx, { agentId, serverId }: { agentId: string; serverId: string }): Promise<number> {
+  const since = new Date(ctx.now.getTime() - 30 * dayMs)
+  const [row] = await reader(ctx).$queryRaw<{ count: number }[]>`
+    with denied as (
+      select "runId", "tool" from "AuditEvent"
+      where "agentId" = ${agentId} and "serverId" = ${serverId} and "event" = 'mcp.call_denied' and "at" > ${since}
+    )
+    select ((select count(*) from denied) + (
+      select count(*) from "Escalation" x
+      where x."agentId" = ${agentId} and x."kind" = 'refusal' and x."createdAt" > ${since}
+        and x."detail"->>'serverId' = ${serverId}
+        and not exists (select 1 from denied d where d."runId" = x."runId" and d."tool" = x."detail"->>'tool')
+    ))::int as "count"`
+  return row?.count ?? 0
 }
 
 async function newlyReached(

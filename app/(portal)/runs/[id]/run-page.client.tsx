@@ -19,6 +19,7 @@ import { Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { formatDuration } from '#components/ui/time.ts'
 import { paths } from '#lib/core/paths.ts'
+import { explainRule } from '#lib/guardrails/rules/explain.ts'
 import { openRunStates, type RunEventView, type RunView } from '#lib/harness/schema.ts'
 import type { stopRunAction } from './actions.ts'
 
@@ -80,8 +81,8 @@ export function RunPage({ initial, stop, whyNotStop, whyNotResolve }: Props) {
         </Notice>
       )}
       {run.rule && !run.error && (
-        <Notice kind="warn" title={<RuleTitle before={isOpen ? 'Stopping' : 'Stopped'} run={run} />} className="mb-5">
-          {run.stopReason?.replaceAll('_', ' ')}
+        <Notice kind="warn" title={<RuleLink id={run.rule} agentId={run.agentId} />} className="mb-5">
+          {explainRule(run.rule).explanation}
         </Notice>
       )}
       <dl className="mb-5 grid grid-cols-2 gap-3 sm:grid-cols-3 xl:grid-cols-6">

@@ -56,8 +56,7 @@ export default async function ServerPage({ params }: { params: Promise<{ id: str
             <Fact label="Credential">
               {server.credential ? (
                 <>
-                  {server.credential.kind}, sealed; set <Time value={server.credential.updatedAt} />, last used{' '}
-                  <Time value={server.credential.lastUsedAt} fallback="never" />
+                  {server.credential.kind}, sealed; set <Time value={server.credential.updatedAt} />
                 </>
               ) : (
                 'none: the broker calls it without one'

@@ -1,6 +1,7 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import type { ReactNode } from 'react'
+import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
@@ -16,6 +17,7 @@ import type { TemplateManifest, TemplateVersionRow } from '#lib/templates/schema
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { hrefWith, type SearchParams } from '#lib/web/search.ts'
+import { whyNot } from '#lib/web/why-not.ts'
 
 export const metadata: Metadata = { title: 'Template' }
 
@@ -30,6 +32,7 @@ export default async function TemplatePage({ params, searchParams }: Props) {
   )
   const { manifest } = template
   const newest = template.versions[0]?.version
+  const createProblem = whyNot(ctx.actor, 'agents:create')
   return (
     <>
       <PageHeader
@@ -38,9 +41,15 @@ export default async function TemplatePage({ params, searchParams }: Props) {
         description={manifest.summary}
         badges={<Badge tone={template.version === newest ? 'ok' : 'warn'}>version {template.version}</Badge>}
         actions={
-          <Button asChild variant="primary">
-            <Link href={hrefWith(paths.newAgent(), { template: id })}>New agent from it</Link>
-          </Button>
+          createProblem ? (
+            <ActionButton variant="primary" whyNot={createProblem}>
+              New agent from it
+            </ActionButton>
+          ) : (
+            <Button asChild variant="primary">
+              <Link href={hrefWith(paths.newAgent(), { template: id })}>New agent from it</Link>
+            </Button>
+          )
         }
       />
       <div className="grid gap-5 lg:grid-cols-2">

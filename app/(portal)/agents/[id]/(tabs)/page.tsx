@@ -13,6 +13,7 @@ import { formatMicros } from '#lib/core/money.ts'
 import { listEscalations, listRuns } from '#lib/harness/queries.ts'
 import { agentMetrics } from '#lib/metrics/queries.ts'
 import type { AgentView } from '#lib/registry/schema.ts'
+import { hrefWith } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { loadAgent } from '../load-agent.ts'
 import { ReviewButton } from './review-button.client.tsx'
@@ -84,7 +85,18 @@ export default async function OverviewPage({ params }: { params: Promise<{ id: s
             )}
           </Card>
           {escalations.total > 0 && (
-            <Card title={`Open escalations (${escalations.total})`} flush>
+            <Card
+              flush
+              title={`Open escalations (${escalations.total})`}
+              actions={
+                <Link
+                  href={hrefWith(paths.escalations(), { agent: agent.id, open: true })}
+                  className="text-[13px] text-accent hover:underline"
+                >
+                  All, to resolve
+                </Link>
+              }
+            >
               <ul className="divide-y">
                 {escalations.items.map((escalation) => (
                   <li key={escalation.id} className="flex items-center justify-between gap-3 px-4 py-2">

@@ -3,6 +3,7 @@
 import { PlayCircle } from 'lucide-react'
 import { useRouter } from 'next/navigation'
 import { useState } from 'react'
+import { RuleLink } from '#components/rules/rule-link.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
@@ -11,6 +12,7 @@ import { Textarea } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { paths } from '#lib/core/paths.ts'
+import { isRuleId } from '#lib/guardrails/rules/explain.ts'
 import { runNow } from '../actions.ts'
 
 export function RunNowButton({ agentId, name, whyNot }: { agentId: string; name: string; whyNot: string | null }) {
@@ -48,7 +50,11 @@ export function RunNowButton({ agentId, name, whyNot }: { agentId: string; name:
             <Textarea value={input} onChange={(event) => setInput(event.target.value)} rows={4} maxLength={20_000} />
           </Field>
           {failed && (
-            <Notice kind="danger" requestId={failed.requestId}>
+            <Notice
+              kind="danger"
+              title={failed.rule && isRuleId(failed.rule) && <RuleLink id={failed.rule} agentId={agentId} />}
+              requestId={failed.requestId}
+            >
               {failed.message}
             </Notice>
           )}

@@ -4,6 +4,7 @@ import { Card } from '#components/ui/card.tsx'
 import { CopyButton } from '#components/ui/copy-button.client.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
+import { RefreshWhile } from '#components/ui/refresh-while.client.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { getAgentVersion } from '#lib/registry/queries.ts'
@@ -28,6 +29,7 @@ export default async function AgentVersionsPage({ params, searchParams }: Props)
     agent.status === 'retired' ? 'A retired agent is not changed.' : whyNot(ctx.actor, 'agents:update', agent.owner)
   return (
     <div className="grid gap-5">
+      <RefreshWhile active={agent.versions.some((row) => row.version === agent.version && !row.claude)} />
       <DataTable
         caption={`Versions of ${agent.name}`}
         columns={columns(agent.id, agent.version)}
