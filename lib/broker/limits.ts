@@ -4,6 +4,8 @@ export type Limits = {
   requestBytesMax: number
   /** Of an upstream's answer. */
   resultBytesMax: number
+  /** Tools, resources or prompts on one page of a list. */
+  listPageMax: number
   /** Until an upstream has answered a call. */
   callDeadlineMs: number
   /** Until an audit record is durable. */
@@ -17,6 +19,7 @@ export type Limits = {
 export const standardLimits: Limits = {
   requestBytesMax: 4 * 1024 * 1024,
   resultBytesMax: 32 * 1024 * 1024,
+  listPageMax: 250,
   callDeadlineMs: 60_000,
   auditWaitMs: 5000,
   auditQueueMax: 10_000,

@@ -6,9 +6,10 @@ import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import type { AgentFacts, Caller, ToolCall } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable, type GroupCommit } from './audit/group-commit.ts'
-import { type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow, listedRow } from './audit/records.ts'
+import { auditText, type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
 import { CallEnded, type InFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
+import { resolveMerged } from './merged-names.ts'
 import type { BrokerMetrics } from './metrics.ts'
 import { type RpcReply, UpstreamFailure } from './upstream/http.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
@@ -42,15 +43,16 @@ export type AgentRequest = {
   params: Record<string, unknown>
   caller: Caller
   agent: AgentFacts
-  serverId: string
+  /** Null on the merged endpoint, where a tool's name says its server. */
+  serverId: string | null
   /** Aborted when the agent goes away. */
   gone: AbortSignal
 }
 
 type End = { outcome: CallOutcome; reply: RpcReply | null; denial: Denial | null }
 
-const invalidParamsCode = -32602
-const auditDenial: Denial = { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' }
+export const invalidParamsCode = -32602
+export const auditDenial: Denial = { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' }
 
 export async function callTool(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
   const startedAt = performance.now()
@@ -60,25 +62,16 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
     return errorAnswer(200, request.id, { code: invalidParamsCode, message })
   }
   if (!parts.audit.available) return refuse(parts, request, auditDenial)
-  const call: ToolCall = { caller: request.caller, serverId: request.serverId, tool: name }
+  const { caller, serverId } = request
+  const target = serverId === null ? resolveMerged(parts.view.servers, name) : { serverId, tool: name }
+  if (!target) return deny(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
+  const call: ToolCall = { caller, ...target }
   const decision = decide(call, parts.view, parts.now())
   parts.metrics.took('decide', startedAt)
   if (!decision.ok) return deny(parts, request, { call, denial: decision.error })
   const answer = await carryOut(parts, request, { call, allowed: decision.value })
   parts.metrics.took('total', startedAt)
   return answer
-}
-
-/** Shows what the agent may call, and nothing else: the same decision as for calling. */
-export async function listTools(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
-  const { caller, agent, serverId, era } = request
-  const now = parts.now()
-  const known = [...(parts.view.servers.get(serverId)?.tools.values() ?? [])]
-  const listed = known.filter((tool) => decide({ caller, serverId, tool: tool.name }, parts.view, now).ok)
-  const row = listedRow(caller, { agent, serverId, listed: listed.length, hidden: known.length - listed.length, now })
-  if (!(await recorded(parts, row, { happened: false }))) return refuse(parts, request, auditDenial)
-  const tools = listed.map((tool) => definitionFor(era, tool))
-  return resultAnswer(era, request.id, era === 'modern' ? { tools, ttlMs: 0, cacheScope: 'private' } : { tools })
 }
 
 async function carryOut(
@@ -119,7 +112,7 @@ async function carryOut(
     if (!durable) return refuse(parts, request, afterTheFact(changes), changes ? 200 : 503)
     // Stopped while its record was being written: then the answer stays here as well.
     if (isStopped(running.signal)) end = endOf(running.signal.reason as CallEnded)
-    return answerOf(parts, request, end, String(row['id']))
+    return answerOf(parts, request, end, { serverId: call.serverId, decisionId: String(row['id']) })
   } finally {
     running.end()
   }
@@ -135,7 +128,7 @@ async function forward(
     const server = parts.view.servers.get(tool.serverId) as BrokeredServer
     const reply = await parts.upstreams.connectionTo(server).request({
       method: 'tools/call',
-      params: request.params,
+      params: request.serverId === null ? { ...request.params, name: tool.name } : request.params,
       tool: { name: tool.name, inputSchema: tool.definition['inputSchema'] },
       signal,
     })
@@ -163,7 +156,12 @@ function isStopped({ reason }: AbortSignal): boolean {
   return reason instanceof CallEnded && reason.denial !== null && reason.denial.rule !== 'upstream_deadline'
 }
 
-function answerOf(parts: PipelineParts, request: AgentRequest, end: End, decisionId: string): Answer {
+function answerOf(
+  parts: PipelineParts,
+  request: AgentRequest,
+  end: End,
+  about: { serverId: string; decisionId: string },
+): Answer {
   const { era, id } = request
   if (end.reply?.ok) return resultAnswer(era, id, end.reply.result)
   if (end.reply) return errorAnswer(200, id, end.reply.error)
@@ -172,7 +170,7 @@ function answerOf(parts: PipelineParts, request: AgentRequest, end: End, decisio
     rule: 'upstream_unavailable' as const,
     message: 'The call was cancelled by its caller.',
   }
-  return deniedCallAnswer(era, id, denial, pointerOf(parts, request, decisionId))
+  return deniedCallAnswer(era, id, denial, pointerOf(parts, request, about))
 }
 
 async function deny(
@@ -190,16 +188,17 @@ async function deny(
     outcome: denial.rule,
   })
   if (!(await recorded(parts, row, { happened: false }))) return refuse(parts, request, auditDenial)
-  return deniedCallAnswer(request.era, request.id, denial, pointerOf(parts, request, String(row['id'])))
+  const about = { serverId: call.serverId, decisionId: String(row['id']) }
+  return deniedCallAnswer(request.era, request.id, denial, pointerOf(parts, request, about))
 }
 
-function refuse(parts: PipelineParts, request: AgentRequest, denial: Denial, status = 503): Answer {
+export function refuse(parts: PipelineParts, request: AgentRequest, denial: Denial, status = 503): Answer {
   parts.metrics.refused(denial.rule)
   return refusedAnswer(status, request.id, denial, pointerOf(parts, request))
 }
 
 /** Whether the row became durable in time. */
-async function recorded(
+export async function recorded(
   parts: PipelineParts,
   row: Parameters<GroupCommit['append']>[0],
   options: { happened: boolean },
@@ -223,15 +222,23 @@ function afterTheFact(changes: boolean): Denial {
   return { rule: 'audit_unavailable', message }
 }
 
-function definitionFor(era: Era, tool: BrokeredTool): Record<string, unknown> {
-  if (era === 'legacy' || !('execution' in tool.definition)) return tool.definition
-  const { execution: _, ...rest } = tool.definition
-  return rest
+function namesNoTool(name: string): Denial {
+  const message = `${auditText(name)} names no tool of a registered server; here tools are named {server}__{tool}.`
+  return { rule: 'tool_unknown', message }
 }
 
-function pointerOf(parts: PipelineParts, request: AgentRequest, decisionId?: string): Pointer {
-  const { agent, serverId } = request
-  return { portalUrl: parts.portalUrl, agentId: agent.id, serverId, ...(decisionId ? { decisionId } : {}) }
+export function pointerOf(
+  parts: PipelineParts,
+  request: AgentRequest,
+  about: { serverId?: string; decisionId?: string } = {},
+): Pointer {
+  const serverId = about.serverId || request.serverId
+  return {
+    portalUrl: parts.portalUrl,
+    agentId: request.agent.id,
+    ...(serverId ? { serverId } : {}),
+    ...(about.decisionId ? { decisionId: about.decisionId } : {}),
+  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -6,7 +6,8 @@ import type { Denial } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable } from '../audit/group-commit.ts'
 import { callerRefusedRow } from '../audit/records.ts'
 import type { StrangerLog } from '../audit/strangers.ts'
-import { callTool, listTools, type PipelineParts } from '../pipeline.ts'
+import { listTools } from '../listing.ts'
+import { callTool, type PipelineParts } from '../pipeline.ts'
 import type { ViewKeeper } from '../view/keeper.ts'
 import { type Answer, errorAnswer, type RpcId, refusedAnswer } from '../wire.ts'
 import { BodyTooLarge, bearerToken, readBody, send, singleHeader } from './http-messages.ts'
@@ -27,10 +28,10 @@ export type McpEndpointParts = {
 
 type Admitted = { caller: Caller; agent: AgentFacts }
 
-/** `/mcp/{server}`: who calls, whether they may speak at all, what they say, and then the way of a call. */
+/** `/mcp/{server}`, and `/mcp` for all an agent is granted (server null): who calls, whether they may speak at all, what they say, and then the way of a call. */
 export async function answerMcp(
   parts: McpEndpointParts,
-  exchange: { request: IncomingMessage; response: ServerResponse; serverId: string; gone: AbortSignal },
+  exchange: { request: IncomingMessage; response: ServerResponse; serverId: string | null; gone: AbortSignal },
 ): Promise<void> {
   const { request, response, serverId, gone } = exchange
   const admitted = await admit(parts, request, serverId)
@@ -86,7 +87,11 @@ async function answerRest(
 }
 
 /** Who calls, or the answer that refuses them. */
-async function admit(parts: McpEndpointParts, request: IncomingMessage, serverId: string): Promise<Admitted | Answer> {
+async function admit(
+  parts: McpEndpointParts,
+  request: IncomingMessage,
+  serverId: string | null,
+): Promise<Admitted | Answer> {
   const startedAt = performance.now()
   if (parts.isDraining()) return refused(parts, 503, { rule: 'draining', message: 'This broker is being stopped.' })
   if (parts.keeper.ageMs() > parts.pipeline.limits.viewAgeMsMax) {
@@ -111,7 +116,7 @@ async function admit(parts: McpEndpointParts, request: IncomingMessage, serverId
   }
   parts.pipeline.metrics.took('auth', startedAt)
   if (!decision.ok) return refuseCaller(parts, { status: 403, caller, serverId, denial: decision.error })
-  if (!parts.keeper.view.servers.has(serverId)) {
+  if (serverId !== null && !parts.keeper.view.servers.has(serverId)) {
     const denial: Denial = { rule: 'server_unknown', message: 'No server of this id is registered.' }
     return refuseCaller(parts, { status: 404, caller, serverId, denial })
   }
@@ -127,7 +132,7 @@ function refuseStranger(parts: McpEndpointParts, request: IncomingMessage, denia
 
 async function refuseCaller(
   parts: McpEndpointParts,
-  { status, caller, serverId, denial }: { status: number; caller: Caller; serverId: string; denial: Denial },
+  { status, caller, serverId, denial }: { status: number; caller: Caller; serverId: string | null; denial: Denial },
 ): Promise<Answer> {
   const agent = parts.keeper.view.agents.get(caller.agentId)
   const row = callerRefusedRow(caller, denial, { agent, serverId, now: parts.pipeline.now() })

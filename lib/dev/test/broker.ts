@@ -152,14 +152,15 @@ export async function sessionToken(db: Db, brokerUrl: string, agent: TestAgent):
   return minted.value.token
 }
 
-/** A real MCP client as an agent's session has it. */
+/** A real MCP client as an agent's session has it; server null: the merged endpoint. */
 export async function connectAgent(
   url: string,
-  options: { serverId: string; token: string; era?: 'modern' | 'legacy' },
+  options: { serverId: string | null; token: string; era?: 'modern' | 'legacy' },
 ): Promise<Client> {
   const mode = options.era === 'modern' ? { pin: '2026-07-28' } : 'legacy'
   const client = new Client({ name: 'test-agent', version: '1' }, { versionNegotiation: { mode } })
   const requestInit = { headers: { authorization: `Bearer ${options.token}` } }
-  await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp/${options.serverId}`), { requestInit }))
+  const path = options.serverId === null ? '/mcp' : `/mcp/${options.serverId}`
+  await client.connect(new StreamableHTTPClientTransport(new URL(url + path), { requestInit }))
   return client
 }
