@@ -78,8 +78,10 @@ function toolsOf(server: BrokeredServer): readonly Listed[] {
 }
 
 function definitionFor(era: Era, { serverId, tool }: Listed, merged: boolean): Record<string, unknown> {
-  const definition = merged ? { ...tool.definition, name: mergedName(serverId, tool.name) } : tool.definition
+  const definition: Record<string, unknown> = merged
+    ? { ...tool.definition, name: mergedName(serverId, tool.name) }
+    : tool.definition
   if (era === 'legacy' || !('execution' in definition)) return definition
-  const { execution: _, ...rest } = definition as Record<string, unknown>
+  const { execution: _, ...rest } = definition
   return rest
 }

@@ -4,7 +4,7 @@ import { mergedName, resolveMerged } from './merged-names.ts'
 import type { BrokeredServer } from './view/view.ts'
 
 const serverId = fc.stringMatching(/^[a-z0-9][a-z0-9-]{0,62}$/)
-const toolName = fc.oneof(fc.stringMatching(/^[a-zA-Z0-9_.\/-]{1,128}$/), fc.string({ minLength: 1 }))
+const toolName = fc.oneof(fc.stringMatching(/^[a-zA-Z0-9_./-]{1,128}$/), fc.string({ minLength: 1 }))
 
 test('every merged name is one the Messages API takes, and names its tool back', () => {
   fc.assert(
