@@ -4,14 +4,16 @@
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import type { AgentFacts, Caller, ToolCall } from '#lib/guardrails/rules/facts.ts'
-import type { Denial } from '#lib/guardrails/schema.ts'
+import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable, type GroupCommit } from './audit/group-commit.ts'
 import { auditText, type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
 import { CallEnded, type InFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
 import { resolveMerged } from './merged-names.ts'
 import type { BrokerMetrics } from './metrics.ts'
+import type { RateLimits } from './rate-limits.ts'
 import { type RpcReply, UpstreamFailure } from './upstream/http.ts'
+import type { UpstreamHealth } from './upstream/health.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
 import type { BrokeredServer, BrokeredTool, BrokerView } from './view/view.ts'
 import {
@@ -29,6 +31,8 @@ export type PipelineParts = {
   view: BrokerView
   audit: GroupCommit
   upstreams: UpstreamPool
+  health: UpstreamHealth
+  rates: RateLimits
   inFlight: InFlight
   metrics: BrokerMetrics
   limits: Limits
@@ -67,11 +71,30 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
   if (!target) return deny(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
   const call: ToolCall = { caller, ...target }
   const decision = decide(call, parts.view, parts.now())
+  const tooOften = parts.rates.takeForAgent(caller.agentId)
   parts.metrics.took('decide', startedAt)
   if (!decision.ok) return deny(parts, request, { call, denial: decision.error })
+  const server = decision.value.server as BrokeredServer
+  // Last the circuit: whom it admits must go.
+  const notNow = tooOften ?? parts.rates.takeForServer(server.id) ?? circuitDenial(parts, server)
+  if (notNow) return deny(parts, request, { call, denial: notNow })
   const answer = await carryOut(parts, request, { call, allowed: decision.value })
   parts.metrics.took('total', startedAt)
   return answer
+}
+
+/** Why nothing is sent to the server now; null when the call is admitted, which its end must then be told of (`health.watch`). */
+export function circuitDenial(parts: PipelineParts, server: BrokeredServer): Denial | null {
+  const circuit = parts.health.circuitOf(server)
+  const retryAfterMs = circuit.admit()
+  if (retryAfterMs === 0) return null
+  const seconds = Math.ceil(retryAfterMs / 1000)
+  const reason = circuit.lastError?.message ?? 'it failed'
+  return {
+    rule: 'upstream_unavailable',
+    message: `The server ${server.id} failed ${circuit.failures} times in a row (${reason}), so nothing is sent to it. Try again in ${seconds} s.`,
+    facts: { retryAfterMs },
+  }
 }
 
 async function carryOut(
@@ -95,10 +118,16 @@ async function carryOut(
   })
   try {
     if (changes && !(await recorded(parts, intendedRow(record, parts.now()), { happened: false }))) {
+      parts.health.circuitOf(allowed.server as BrokeredServer).released()
       return refuse(parts, request, auditDenial)
     }
     const sentAt = performance.now()
-    let end = await forward(parts, request, { tool: tool as BrokeredTool, signal: running.signal })
+    let end = await forward(parts, request, {
+      // As it is now: its credential may have changed.
+      server: parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer),
+      tool: tool as BrokeredTool,
+      signal: running.signal,
+    })
     parts.metrics.took('upstream', sentAt)
     const row = finishedRow(record, {
       outcome: end.outcome,
@@ -121,29 +150,35 @@ async function carryOut(
 async function forward(
   parts: PipelineParts,
   request: AgentRequest,
-  { tool, signal }: { tool: BrokeredTool; signal: AbortSignal },
+  { server, tool, signal }: { server: BrokeredServer; tool: BrokeredTool; signal: AbortSignal },
 ): Promise<End> {
   try {
-    signal.throwIfAborted()
-    const server = parts.view.servers.get(tool.serverId) as BrokeredServer
-    const reply = await parts.upstreams.connectionTo(server).request({
-      method: 'tools/call',
-      params: request.serverId === null ? { ...request.params, name: tool.name } : request.params,
-      tool: { name: tool.name, inputSchema: tool.definition['inputSchema'] },
-      signal,
+    const reply = await parts.health.watch(parts.health.circuitOf(server), signal, async () => {
+      signal.throwIfAborted()
+      return await parts.upstreams.connectionTo(server).request({
+        method: 'tools/call',
+        params: request.serverId === null ? { ...request.params, name: tool.name } : request.params,
+        tool: { name: tool.name, inputSchema: tool.definition['inputSchema'] },
+        signal,
+      })
     })
     if (!reply.ok) return { outcome: 'upstream_error', reply, denial: null }
     return { outcome: reply.result['isError'] === true ? 'tool_error' : 'ok', reply, denial: null }
   } catch (error) {
     if (signal.reason instanceof CallEnded) return endOf(signal.reason)
     if (!(error instanceof UpstreamFailure)) throw error
-    const rule = error.kind === 'too_large' ? 'result_too_large' : 'upstream_unavailable'
+    const rule = ruleOf(error)
     const denial: Denial = {
       rule,
       message: `The server ${tool.serverId} did not carry out ${tool.name}: ${error.message}.`,
     }
     return { outcome: 'upstream_error', reply: null, denial }
   }
+}
+
+function ruleOf({ kind }: UpstreamFailure): RuleId {
+  if (kind === 'too_large') return 'result_too_large'
+  return kind === 'too_deep' ? 'result_too_deep' : 'upstream_unavailable'
 }
 
 function endOf(ended: CallEnded): End {

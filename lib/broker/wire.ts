@@ -19,7 +19,7 @@ const invalidParamsCode = -32602
 
 export const serverInfoKey = 'io.modelcontextprotocol/serverInfo'
 export const brokerInfo = { name: 'wheelhouse-broker', title: 'Wheelhouse', version: '1' } as const
-/** In a refused call's `_meta`: { rule, decision, link }. */
+/** In a refused call's `_meta`: { rule, decision, link } and the facts of the denial. */
 const denialKey = 'wheelhouse/denial'
 
 /** A refused call as a result the model can read: rule, reason, what to do, and where. */
@@ -68,15 +68,16 @@ function textOf(denial: Denial, pointer: Pointer): string {
   return `Refused by the rule ${denial.rule} (${title}). ${denial.message} ${remedy}${decision} See ${linkOf(denial, pointer)}`
 }
 
-function dataOf(denial: Denial, pointer: Pointer): { rule: string; decision: string | null; link: string } {
-  return { rule: denial.rule, decision: pointer.decisionId ?? null, link: linkOf(denial, pointer) }
+function dataOf(denial: Denial, pointer: Pointer): Record<string, unknown> {
+  return { rule: denial.rule, decision: pointer.decisionId ?? null, link: linkOf(denial, pointer), ...denial.facts }
 }
 
 function linkOf({ rule }: Denial, { portalUrl, agentId, serverId }: Pointer): string {
   if (rule === 'killed') return portalUrl + paths.kill()
   if (agentId && (rule.startsWith('grant_') || rule.startsWith('policy_')))
     return portalUrl + paths.agent(agentId, 'scopes')
-  if (serverId && (rule.startsWith('tool_') || rule.startsWith('server_'))) return portalUrl + paths.server(serverId)
+  if (serverId && (rule.startsWith('tool_') || rule.startsWith('upstream_') || rule.startsWith('server_')))
+    return portalUrl + paths.server(serverId)
   if (agentId && rule !== 'agent_unknown') return portalUrl + paths.agent(agentId)
   return portalUrl + paths.agents()
 }

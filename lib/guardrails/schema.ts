@@ -154,8 +154,9 @@ export const rules = {
   },
   upstream_unavailable: {
     title: 'The server does not answer',
-    explanation: 'The MCP server could not be reached or answered with an error of its own.',
-    remedy: 'Try again later; the health of the server is on its page.',
+    explanation:
+      'The MCP server could not be reached or did not answer as MCP says. After several failures in a row the broker sends it nothing for a while.',
+    remedy: 'Try again later, where a time to wait is given not before; the health of the server is on its page.',
     setBy: 'The MCP server',
     changedBy: servers,
   },
@@ -177,6 +178,20 @@ export const rules = {
     title: 'Results are limited in size',
     explanation: 'The answer of the MCP server is larger than the broker passes on.',
     remedy: 'Ask for less at once, for instance with paging.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
+  request_too_deep: {
+    title: 'Requests are limited in depth',
+    explanation: 'The request nests arrays and objects deeper than the broker takes.',
+    remedy: 'Send flatter arguments.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
+  result_too_deep: {
+    title: 'Results are limited in depth',
+    explanation: 'The answer of the MCP server nests arrays and objects deeper than the broker passes on.',
+    remedy: 'Ask the owner of the server for a flatter answer.',
     setBy: 'Platform',
     changedBy: platform,
   },
@@ -266,8 +281,9 @@ export const rules = {
   },
   rate_limited: {
     title: 'Requests are limited in number',
-    explanation: 'Too many requests came in a short time.',
-    remedy: 'Wait as long as the Retry-After header says.',
+    explanation:
+      'Too many requests came in a short time: from one agent, to one MCP server, or to one address of the portal.',
+    remedy: 'Wait as long as the refusal says (retryAfterMs, or the Retry-After header), then go on more slowly.',
     setBy: 'Platform',
     changedBy: platform,
   },
@@ -299,4 +315,9 @@ export const rules = {
 export type RuleId = keyof typeof rules
 
 /** Why a call or a caller was refused: `rule` names the entry of the table, `message` says it about this very call and never carries a secret. */
-export type Denial = { rule: RuleId; message: string }
+export type Denial = {
+  rule: RuleId
+  message: string
+  /** Numbers and words for programs, e.g. `{ retryAfterMs: 4000 }`; never a secret. */
+  facts?: Readonly<Record<string, number | string>>
+}

@@ -6,6 +6,7 @@ import type { Denial } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable } from '../audit/group-commit.ts'
 import { callerRefusedRow } from '../audit/records.ts'
 import type { StrangerLog } from '../audit/strangers.ts'
+import { isDeeperThan } from '../depth.ts'
 import { listTools } from '../listing.ts'
 import { callTool, type PipelineParts } from '../pipeline.ts'
 import type { ViewKeeper } from '../view/keeper.ts'
@@ -53,6 +54,11 @@ export async function answerMcp(
       response,
       errorAnswer(400, null, { code: -32700, message: 'Parse error: the request body is not valid JSON' }),
     )
+  }
+  const { requestDepthMax } = parts.pipeline.limits
+  if (isDeeperThan(body, requestDepthMax)) {
+    const message = `A request may be nested ${requestDepthMax} levels deep.`
+    return send(response, refused(parts, 400, { rule: 'request_too_deep', message }))
   }
   if (!isBrokered(body)) return answerRest(parts, exchange, { text, body })
   const rpc = readRequest(body, {

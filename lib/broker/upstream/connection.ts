@@ -93,6 +93,7 @@ export class UpstreamConnection {
       body: JSON.stringify(message),
       signal: request.signal,
       resultBytesMax: this.#limits.resultBytesMax,
+      resultDepthMax: this.#limits.resultDepthMax,
       secret: this.#header?.secret ?? null,
     }
     try {
