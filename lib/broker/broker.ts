@@ -10,7 +10,8 @@ import type { Log } from '#lib/log/log.ts'
 import { GroupCommit } from './audit/group-commit.ts'
 import { StrangerLog } from './audit/strangers.ts'
 import { Discovery } from './discovery.ts'
-import { createSdkEndpoint } from './endpoint/sdk.ts'
+import { Cancellations } from './endpoint/cancellations.ts'
+import { SdkEndpoint } from './endpoint/sdk.ts'
 import { createEndpoint } from './endpoint/server.ts'
 import { TokenVerifier } from './endpoint/tokens.ts'
 import { InFlight } from './in-flight.ts'
@@ -42,7 +43,7 @@ export class Broker {
   readonly #health: UpstreamHealth
   readonly #inFlight = new InFlight()
   readonly #stopWatch: StopWatch
-  readonly #sdk: ReturnType<typeof createSdkEndpoint>
+  readonly #sdk: SdkEndpoint
   readonly #server: Server
   #draining = false
 
@@ -72,7 +73,7 @@ export class Broker {
     this.#upstreams = new UpstreamPool({ secretBox: createSecretBox(config.encryptionKey), limits })
     const { view } = this.keeper
     this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, log })
-    this.#sdk = createSdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))
+    this.#sdk = new SdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))
     this.#server = createEndpoint({
       pipeline: {
         view,
@@ -90,6 +91,7 @@ export class Broker {
       tokens: new TokenVerifier({ issuer: portalUrl, audience: `${brokerUrl}/mcp`, keys: view.keys }),
       strangers: this.#strangers,
       sdk: this.#sdk,
+      cancellations: new Cancellations(),
       addresses: { brokerUrl, portalUrl },
       isDraining: () => this.#draining,
       unready: () => [

@@ -3,19 +3,20 @@
 // Nothing leaves before its record is durable, and whatever fails refuses.
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
-import type { AgentFacts, Caller, ToolCall } from '#lib/guardrails/rules/facts.ts'
+import type { AgentFacts, Caller, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable, type GroupCommit } from './audit/group-commit.ts'
 import { auditText, type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
 import { CallEnded, type InFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
 import { resolveMerged } from './merged-names.ts'
+import { emptyList, messageFor, type ReadMethod, recordedArguments, resultFor } from './methods.ts'
 import type { BrokerMetrics } from './metrics.ts'
 import type { RateLimits } from './rate-limits.ts'
 import { type RpcReply, UpstreamFailure } from './upstream/http.ts'
 import type { UpstreamHealth } from './upstream/health.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
-import type { BrokeredServer, BrokeredTool, BrokerView } from './view/view.ts'
+import type { BrokeredServer, BrokerView } from './view/view.ts'
 import {
   type Answer,
   deniedCallAnswer,
@@ -49,6 +50,8 @@ export type AgentRequest = {
   agent: AgentFacts
   /** Null on the merged endpoint, where a tool's name says its server. */
   serverId: string | null
+  /** What is called when it is no tool. */
+  method?: ReadMethod
   /** Aborted when the agent goes away. */
   gone: AbortSignal
 }
@@ -59,7 +62,6 @@ export const invalidParamsCode = -32602
 export const auditDenial: Denial = { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' }
 
 export async function callTool(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
-  const startedAt = performance.now()
   const { name, arguments: given } = request.params
   if (typeof name !== 'string' || (given !== undefined && !isRecord(given))) {
     const message = 'tools/call needs the name of a tool and, if any, its arguments as an object.'
@@ -69,7 +71,13 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
   const { caller, serverId } = request
   const target = serverId === null ? resolveMerged(parts.view.servers, name) : { serverId, tool: name }
   if (!target) return deny(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
-  const call: ToolCall = { caller, ...target }
+  return runCall(parts, request, { caller, ...target })
+}
+
+/** Decides, and carries out what is allowed. */
+export async function runCall(parts: PipelineParts, request: AgentRequest, call: ToolCall): Promise<Answer> {
+  const startedAt = performance.now()
+  const { caller } = call
   const decision = decide(call, parts.view, parts.now())
   const tooOften = parts.rates.takeForAgent(caller.agentId)
   parts.metrics.took('decide', startedAt)
@@ -84,7 +92,7 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
 }
 
 /** Why nothing is sent to the server now; null when the call is admitted, which its end must then be told of (`health.watch`). */
-export function circuitDenial(parts: PipelineParts, server: BrokeredServer): Denial | null {
+function circuitDenial(parts: PipelineParts, server: BrokeredServer): Denial | null {
   const circuit = parts.health.circuitOf(server)
   const retryAfterMs = circuit.admit()
   if (retryAfterMs === 0) return null
@@ -107,7 +115,7 @@ async function carryOut(
     agent,
     caller: call.caller,
     tool,
-    argumentsDigest: digestOf(request.params['arguments'] ?? {}),
+    argumentsDigest: digestOf(recordedArguments(request.params, tool.isMethod === true) ?? {}),
   }
   const changes = tool.class !== 'read'
   // In flight before its intent is recorded, so that a stop that comes in between still finds it.
@@ -125,7 +133,7 @@ async function carryOut(
     let end = await forward(parts, request, {
       // As it is now: its credential may have changed.
       server: parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer),
-      tool: tool as BrokeredTool,
+      tool,
       signal: running.signal,
     })
     parts.metrics.took('upstream', sentAt)
@@ -150,15 +158,13 @@ async function carryOut(
 async function forward(
   parts: PipelineParts,
   request: AgentRequest,
-  { server, tool, signal }: { server: BrokeredServer; tool: BrokeredTool; signal: AbortSignal },
+  { server, tool, signal }: { server: BrokeredServer; tool: ToolFacts; signal: AbortSignal },
 ): Promise<End> {
   try {
     const reply = await parts.health.watch(parts.health.circuitOf(server), signal, async () => {
       signal.throwIfAborted()
       return await parts.upstreams.connectionTo(server).request({
-        method: 'tools/call',
-        params: request.serverId === null ? { ...request.params, name: tool.name } : request.params,
-        tool: { name: tool.name, inputSchema: tool.definition['inputSchema'] },
+        ...messageFor(request.params, tool),
         signal,
       })
     })
@@ -198,14 +204,15 @@ function answerOf(
   about: { serverId: string; decisionId: string },
 ): Answer {
   const { era, id } = request
-  if (end.reply?.ok) return resultAnswer(era, id, end.reply.result)
+  const { method } = request
+  if (end.reply?.ok) return resultAnswer(era, id, method ? resultFor(era, method, end.reply.result) : end.reply.result)
   if (end.reply) return errorAnswer(200, id, end.reply.error)
   // Nobody is there to read the answer of a caller who went away.
   const denial = end.denial ?? {
     rule: 'upstream_unavailable' as const,
     message: 'The call was cancelled by its caller.',
   }
-  return deniedCallAnswer(era, id, denial, pointerOf(parts, request, about))
+  return deniedAnswer(request, denial, pointerOf(parts, request, about))
 }
 
 async function deny(
@@ -214,7 +221,8 @@ async function deny(
   { call, denial }: { call: ToolCall; denial: Denial },
 ): Promise<Answer> {
   const tool = parts.view.servers.get(call.serverId)?.tools.get(call.tool)
-  const facts = { agent: request.agent, tool, arguments: request.params['arguments'], now: parts.now() }
+  const given = recordedArguments(request.params, call.isMethod === true)
+  const facts = { agent: request.agent, tool, arguments: given, now: parts.now() }
   const row = deniedRow(call, denial, facts)
   parts.metrics.called({
     server: call.serverId,
@@ -224,7 +232,14 @@ async function deny(
   })
   if (!(await recorded(parts, row, { happened: false }))) return refuse(parts, request, auditDenial)
   const about = { serverId: call.serverId, decisionId: String(row['id']) }
-  return deniedCallAnswer(request.era, request.id, denial, pointerOf(parts, request, about))
+  return deniedAnswer(request, denial, pointerOf(parts, request, about))
+}
+
+/** A tool's refusal is a result the model can read; a method's is an error, and what is not granted is not listed. */
+function deniedAnswer({ era, id, method }: AgentRequest, denial: Denial, pointer: Pointer): Answer {
+  if (!method) return deniedCallAnswer(era, id, denial, pointer)
+  const hidden = denial.rule.startsWith('grant_') || denial.rule.startsWith('policy_') ? emptyList(method) : null
+  return hidden ? resultAnswer(era, id, resultFor(era, method, hidden)) : refusedAnswer(200, id, denial, pointer)
 }
 
 export function refuse(parts: PipelineParts, request: AgentRequest, denial: Denial, status = 503): Answer {
@@ -262,7 +277,7 @@ function namesNoTool(name: string): Denial {
   return { rule: 'tool_unknown', message }
 }
 
-export function pointerOf(
+function pointerOf(
   parts: PipelineParts,
   request: AgentRequest,
   about: { serverId?: string; decisionId?: string } = {},

@@ -205,7 +205,7 @@ export const rules = {
   method_not_brokered: {
     title: 'Only brokered methods',
     explanation: 'The broker does not pass this MCP method on.',
-    remedy: 'Use tools/list and tools/call.',
+    remedy: 'Use tools, resources, prompts and completion.',
     setBy: 'Platform',
     changedBy: platform,
   },

@@ -1,5 +1,5 @@
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { McpHttpHandler } from '@modelcontextprotocol/server'
 import { decideCaller } from '#lib/guardrails/rules/decide.ts'
 import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
@@ -8,13 +8,15 @@ import { callerRefusedRow } from '../audit/records.ts'
 import type { StrangerLog } from '../audit/strangers.ts'
 import { isDeeperThan } from '../depth.ts'
 import { listTools } from '../listing.ts'
-import { callTool, type PipelineParts } from '../pipeline.ts'
+import { passedTo, readMethod } from '../passing.ts'
+import { type AgentRequest, callTool, type PipelineParts } from '../pipeline.ts'
 import type { ViewKeeper } from '../view/keeper.ts'
 import { type Answer, errorAnswer, type RpcId, refusedAnswer } from '../wire.ts'
 import { BodyTooLarge, bearerToken, readBody, send, singleHeader } from './http-messages.ts'
+import { cancelledId, type Cancellations, type RequestKey } from './cancellations.ts'
 import { challenge, type ResourceAddresses } from './challenge.ts'
-import { isBrokered, readRequest } from './protocol.ts'
-import { answerWithSdk } from './sdk.ts'
+import { type BrokeredMethod, isBrokered, readRequest } from './protocol.ts'
+import { answerWithSdk, sessionHeader, type SdkEndpoint } from './sdk.ts'
 import type { TokenVerifier } from './tokens.ts'
 
 export type McpEndpointParts = {
@@ -22,22 +24,22 @@ export type McpEndpointParts = {
   keeper: ViewKeeper
   tokens: TokenVerifier
   strangers: StrangerLog
-  sdk: McpHttpHandler
+  sdk: SdkEndpoint
+  cancellations: Cancellations
   addresses: ResourceAddresses
   isDraining: () => boolean
 }
 
+type Exchange = { request: IncomingMessage; response: ServerResponse; serverId: string | null; gone: AbortSignal }
 type Admitted = { caller: Caller; agent: AgentFacts }
 
 /** `/mcp/{server}`, and `/mcp` for all an agent is granted (server null): who calls, whether they may speak at all, what they say, and then the way of a call. */
-export async function answerMcp(
-  parts: McpEndpointParts,
-  exchange: { request: IncomingMessage; response: ServerResponse; serverId: string | null; gone: AbortSignal },
-): Promise<void> {
+export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Promise<void> {
   const { request, response, serverId, gone } = exchange
   const admitted = await admit(parts, request, serverId)
   if ('status' in admitted) return send(response, admitted)
-  if (request.method !== 'POST') return answerRest(parts, exchange, { text: null, body: undefined })
+  const rest = { ...exchange, ...admitted }
+  if (request.method !== 'POST') return answerRest(parts, rest, { text: null, body: undefined })
   if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
     return send(response, errorAnswer(415, null, { code: -32000, message: 'Send application/json.' }))
   }
@@ -60,7 +62,9 @@ export async function answerMcp(
     const message = `A request may be nested ${requestDepthMax} levels deep.`
     return send(response, refused(parts, 400, { rule: 'request_too_deep', message }))
   }
-  if (!isBrokered(body)) return answerRest(parts, exchange, { text, body })
+  const cancelled = cancelledId(body)
+  if (cancelled !== undefined) parts.cancellations.cancel(requestKey(exchange, admitted, cancelled))
+  if (!isBrokered(body, { merged: serverId === null })) return answerRest(parts, rest, { text, body })
   const rpc = readRequest(body, {
     version: singleHeader(request, 'mcp-protocol-version'),
     method: singleHeader(request, 'mcp-method'),
@@ -68,28 +72,41 @@ export async function answerMcp(
   })
   if (!rpc.ok) return send(response, rpc.error)
   const { era, id, method, params } = rpc.value
-  // Before 2026-07-28 a lost connection is no cancellation: what was begun is brought to its end and recorded.
-  const agentRequest = {
-    ...admitted,
-    era,
-    id,
-    params,
-    serverId,
-    gone: era === 'modern' ? gone : new AbortController().signal,
+  // Before 2026-07-28 a lost connection is no cancellation, a notification is: else what was begun is brought to its end.
+  const cancellable =
+    era === 'legacy' ? parts.cancellations.begin(requestKey(exchange, admitted, id)) : { gone, end() {} }
+  try {
+    const agentRequest = { ...admitted, era, id, params, serverId, gone: cancellable.gone }
+    send(response, await answerBrokered(parts.pipeline, agentRequest, method))
+  } finally {
+    cancellable.end()
   }
-  const answer =
-    method === 'tools/call' ? callTool(parts.pipeline, agentRequest) : listTools(parts.pipeline, agentRequest)
-  return send(response, await answer)
+}
+
+function answerBrokered(parts: PipelineParts, request: AgentRequest, method: BrokeredMethod): Promise<Answer> {
+  if (method === 'tools/call') return callTool(parts, request)
+  return method === 'tools/list' ? listTools(parts, request) : readMethod(parts, request, method)
+}
+
+/** A client that names no session cannot be told from another one of the same run: nothing of it can be cancelled. */
+function requestKey({ request }: Exchange, { caller }: Admitted, id: RpcId): RequestKey {
+  const session = singleHeader(request, sessionHeader) ?? randomUUID()
+  return { agentId: caller.agentId, runId: caller.runId, session, id }
 }
 
 async function answerRest(
   parts: McpEndpointParts,
-  { request, response, gone }: { request: IncomingMessage; response: ServerResponse; gone: AbortSignal },
+  exchange: Exchange & Admitted,
   { text, body }: { text: string | null; body: unknown },
 ): Promise<void> {
+  const { request, response, gone } = exchange
   const url = parts.addresses.brokerUrl + (request.url ?? '')
   const { method = 'GET', headers } = request
-  return answerWithSdk(parts.sdk, { url, method, headers, text, body, gone }, response)
+  return answerWithSdk(
+    parts.sdk.handlerFor(passedTo(parts.pipeline, exchange)),
+    { url, method, headers, text, body, gone },
+    response,
+  )
 }
 
 /** Who calls, or the answer that refuses them. */

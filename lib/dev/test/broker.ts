@@ -87,7 +87,9 @@ export async function startUpstream(options: { legacy?: boolean } = {}): Promise
 }
 
 /** As servers of 2025-11-25 do it: sessions in memory, answers as event streams, 404 for a session that is not there. */
-function legacyHandler(make: () => McpServer): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+export function legacyHandler(
+  make: () => McpServer,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const sessions = new Map<string, NodeStreamableHTTPServerTransport>()
   return async (request, response) => {
     const sessionId = request.headers['mcp-session-id']
