@@ -52,7 +52,12 @@ export default async function HomePage() {
           note={can(ctx.actor, 'scopes:approve') ? 'you can decide them' : 'for security to decide'}
           href={hrefWith(paths.requests(), { state: 'pending' })}
         />
-        <Figure label="Open escalations" value={formatCount(escalations.total)} note="agents that need a person" />
+        <Figure
+          label="Open escalations"
+          value={formatCount(escalations.total)}
+          note="what agents brought to a person"
+          href={hrefWith(paths.escalations(), { open: true })}
+        />
         <Figure
           label="Active agents"
           value={formatCount(summary.agents.active)}
@@ -104,7 +109,7 @@ export default async function HomePage() {
         </List>
         <List
           title="Open escalations"
-          more={{ href: paths.runs(), label: 'Runs' }}
+          more={{ href: hrefWith(paths.escalations(), { open: true }), label: `All ${escalations.total}` }}
           empty="No agent waits for a person."
         >
           {escalations.items.map((escalation) => (

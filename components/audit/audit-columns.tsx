@@ -1,4 +1,5 @@
 import Link from 'next/link'
+import { RuleLink } from '#components/rules/rule-link.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import type { Column } from '#components/ui/data-table.tsx'
 import { Time } from '#components/ui/time.client.tsx'
@@ -23,7 +24,7 @@ export const auditColumns: readonly Column<AuditView>[] = [
         <code className="text-[13px]">{event.event}</code>
         {event.decision === 'deny' && <Badge tone="danger">denied</Badge>}
         {event.decision === 'hold' && <Badge tone="held">held</Badge>}
-        {event.rule && <code className="text-xs text-muted-foreground">{event.rule}</code>}
+        {event.rule && <RuleLink as="id" id={event.rule} agentId={event.agentId} serverId={event.serverId} />}
       </span>
     ),
   },

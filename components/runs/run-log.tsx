@@ -13,6 +13,8 @@ import {
 } from 'lucide-react'
 import Link from 'next/link'
 import type { ComponentType, ReactNode } from 'react'
+import { escalationWords } from '#components/escalations/escalation-words.ts'
+import { RuleLink } from '#components/rules/rule-link.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { cn } from '#components/ui/cn.ts'
 import { Money } from '#components/ui/money.tsx'
@@ -22,15 +24,23 @@ type CallEvent = Extract<RunEventView, { kind: 'tool_call' }>
 type ResultEvent = Extract<RunEventView, { kind: 'tool_result' }>
 
 /** The log of a run, in order: what the agent said, called and got, what was decided, what it cost. A result stands with its call. */
-export function RunLog({ events }: { events: readonly RunEventView[] }) {
+export function RunLog({ events, agentId }: { events: readonly RunEventView[]; agentId: string }) {
   const results = new Map(events.filter(isResult).map((event) => [event.payload.callId, event]))
-  const calls = new Set(events.filter(isCall).map((event) => event.payload.callId))
+  const calls = new Map(events.filter(isCall).map((event) => [event.payload.callId, event]))
   return (
     <ol aria-label="Run log" className="divide-y">
       {events
         .filter((event) => !isResult(event) || !calls.has(event.payload.callId))
         .map((event) => (
-          <Entry key={event.seq} event={event} result={isCall(event) ? results.get(event.payload.callId) : undefined} />
+          <Entry
+            key={event.seq}
+            event={event}
+            result={isCall(event) ? results.get(event.payload.callId) : undefined}
+            about={{
+              agentId,
+              serverId: 'callId' in event.payload ? calls.get(event.payload.callId)?.payload.serverId : undefined,
+            }}
+          />
         ))}
     </ol>
   )
@@ -44,8 +54,11 @@ function isResult(event: RunEventView): event is ResultEvent & RunEventView {
   return event.kind === 'tool_result'
 }
 
-function Entry({ event, result }: { event: RunEventView; result: ResultEvent | undefined }) {
-  const { icon: Icon, tone, title, body } = describe(event)
+/** Whom a rule in the log was about, for the page that explains it. */
+type About = { agentId: string; serverId: string | undefined }
+
+function Entry({ event, result, about }: { event: RunEventView; result: ResultEvent | undefined; about: About }) {
+  const { icon: Icon, tone, title, body } = describe(event, about)
   return (
     <li className="grid grid-cols-[1.25rem_minmax(0,1fr)] gap-x-3 px-4 py-2.5 sm:grid-cols-[1.25rem_minmax(0,1fr)_auto]">
       <Icon aria-hidden className={cn('mt-0.5 size-4', tone)} />
@@ -68,7 +81,7 @@ type Description = {
   body?: ReactNode
 }
 
-function describe(event: RunEventView): Description {
+function describe(event: RunEventView, { agentId, serverId }: About): Description {
   switch (event.kind) {
     case 'message':
       return {
@@ -108,8 +121,8 @@ function describe(event: RunEventView): Description {
         tone: event.payload.decision === 'deny' ? 'text-danger' : 'text-ok',
         title: (
           <>
-            {event.payload.decision === 'deny' ? 'Denied' : 'Allowed'} by{' '}
-            <code className="text-xs">{event.payload.rule}</code>
+            {event.payload.decision === 'deny' ? 'Denied' : 'Allowed'}:{' '}
+            <RuleLink id={event.payload.rule} agentId={agentId} serverId={serverId} />
           </>
         ),
         body: <p className="text-muted-foreground">{event.payload.message}</p>,
@@ -133,7 +146,12 @@ function describe(event: RunEventView): Description {
           <span className="font-normal text-muted-foreground">
             {event.payload.status.replaceAll('_', ' ')}
             {event.payload.stopReason && `: ${event.payload.stopReason.replaceAll('_', ' ')}`}
-            {event.payload.rule && ` (${event.payload.rule})`}
+            {event.payload.rule && (
+              <>
+                {': '}
+                <RuleLink id={event.payload.rule} agentId={agentId} />
+              </>
+            )}
           </span>
         ),
       }
@@ -147,8 +165,6 @@ function describe(event: RunEventView): Description {
       }
   }
 }
-
-const escalationWords = { escalate: 'escalated', held: 'held', refusal: 'refused' } as const
 
 function toolCall(call: Extract<RunEventView, { kind: 'tool_call' }>['payload']): Description {
   const where = { sandbox: 'in the sandbox', mcp: 'through the broker', custom: 'to the harness' }[call.source]

@@ -6,6 +6,7 @@ import {
   House,
   KeyRound,
   type LucideIcon,
+  Megaphone,
   OctagonX,
   PlayCircle,
   Server,
@@ -25,6 +26,7 @@ export const navigation: readonly NavGroup[] = [
       { href: paths.agents(), label: 'Catalog', icon: Bot, keywords: 'agents registry' },
       { href: paths.templates(), label: 'Templates', icon: BookMarked, keywords: 'golden prompts' },
       { href: paths.runs(), label: 'Runs', icon: PlayCircle },
+      { href: paths.escalations(), label: 'Escalations', icon: Megaphone, keywords: 'refusals findings waiting' },
     ],
   },
   {

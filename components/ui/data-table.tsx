@@ -11,8 +11,8 @@ export type Column<Row> = {
   numeric?: boolean
   /** The field the server sorts by, if it can. */
   sort?: string
-  /** Left out on narrow screens, where the row's link leads to it. */
-  wide?: boolean
+  /** Left out on narrow screens, where the row's link leads to it; `very` also below 1536 px, where the table would be cramped. */
+  wide?: boolean | 'very'
   className?: string
 }
 
@@ -94,7 +94,8 @@ function SortLink<Row>({ column, sorting }: { column: Column<Row>; sorting: Sort
 }
 
 function cellClasses<Row>(column: Column<Row>): string {
-  return cn(column.numeric && 'text-right tabular-nums', column.wide && 'hidden md:table-cell')
+  const hidden = column.wide && (column.wide === 'very' ? 'hidden 2xl:table-cell' : 'hidden md:table-cell')
+  return cn(column.numeric && 'text-right tabular-nums', hidden)
 }
 
 function ariaSort<Row>(column: Column<Row>, sorting?: Sorting): 'ascending' | 'descending' | undefined {

@@ -44,6 +44,7 @@ export type AuditEvents = {
   'server.credential_set': { kind: string }
   'server.unavailable': { broker: string; failures: number; lastError: string | null }
   'server.available': { broker: string }
+  'server.credential_removed': { reason: string }
   'tool.discovered': { class: string; definitionHash: string; state: string }
   'tool.classified': { before: string; after: string }
   'tool.approved': { class: string; definitionHash: string }

@@ -2,7 +2,7 @@ import type { Db } from '#lib/db/client.ts'
 import { actorOf, actorSelect } from './actors.ts'
 import { type Actor, authorize, type Ctx, reader, requirePerson } from './ctx.ts'
 import { tokenState } from './rules.ts'
-import type { AccessTokenView } from './schema.ts'
+import type { AccessTokenView, AgentCredentialView } from './schema.ts'
 
 type PersonActor = Extract<Actor, { kind: 'person' }>
 
@@ -55,4 +55,16 @@ export async function listAccessTokens(ctx: Ctx): Promise<AccessTokenView[]> {
     lastUsedAt: token.lastUsedAt,
     state: tokenState(token, ctx.now),
   }))
+}
+
+/** The credentials of an agent for use outside of the harness, newest first, revoked ones too; no secret is in it. Needs `agents:read`. */
+export async function listAgentCredentials(ctx: Ctx, agentId: string): Promise<AgentCredentialView[]> {
+  authorize(ctx, 'agents:read')
+  const rows = await reader(ctx).agentCredential.findMany({
+    where: { agentId },
+    orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+    take: 200,
+    select: { clientId: true, secretHash: true, createdAt: true, lastUsedAt: true, revokedAt: true },
+  })
+  return rows.map(({ secretHash, ...shown }) => ({ ...shown, kind: secretHash === null ? 'key' : 'secret' }))
 }

@@ -45,4 +45,14 @@ export type SignedIn = { sessionId: string; personId: string }
 /** A credential for an agent that runs outside of the harness; with a public JWK (RFC 7517) it authenticates by private_key_jwt. */
 export const issueCredentialInput = z.strictObject({ publicJwk: z.looseObject({ kty: z.string().max(20) }).optional() })
 
+/** A credential of an agent, without what authenticates it. Times are in UTC. */
+export type AgentCredentialView = {
+  clientId: string
+  /** What it authenticates with: a secret it was given once, or its own key (private_key_jwt). */
+  kind: 'secret' | 'key'
+  createdAt: Date
+  lastUsedAt: Date | null
+  revokedAt: Date | null
+}
+
 export const revokeCredentialsInput = z.strictObject({ clientId: z.string().max(100).optional() })

@@ -55,11 +55,11 @@ describe.each(pairs)('an agent of the %s era, a server of the %s era', (era, ser
     const row = await lastEvent(db, agent.agentId)
     expect(row).toMatchObject({ event: 'mcp.call_denied', decision: 'deny', rule: 'grant_missing', tool: 'wipe' })
     expect(answer.isError).toBe(true)
-    expect(JSON.stringify(answer.content)).toMatch(/grant_missing.*Request the scope.*\/scopes/)
+    expect(JSON.stringify(answer.content)).toMatch(/grant_missing.*Request the scope.*\/rules\/grant_missing/)
     expect(answer._meta?.['wheelhouse/denial']).toEqual({
       rule: 'grant_missing',
       decision: row?.id,
-      link: `${portalUrl}/agents/${agent.agentId}/scopes`,
+      link: `${portalUrl}/rules/grant_missing?agent=${agent.agentId}&server=${serverId}`,
     })
     expect(world.upstreams[serverId].calls.length).toBe(before)
     await client.close()

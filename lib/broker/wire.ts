@@ -72,12 +72,7 @@ function dataOf(denial: Denial, pointer: Pointer): Record<string, unknown> {
   return { rule: denial.rule, decision: pointer.decisionId ?? null, link: linkOf(denial, pointer), ...denial.facts }
 }
 
+/** The page of the rule, which leads on to where this agent's people can change it. */
 function linkOf({ rule }: Denial, { portalUrl, agentId, serverId }: Pointer): string {
-  if (rule === 'killed') return portalUrl + paths.kill()
-  if (agentId && (rule.startsWith('grant_') || rule.startsWith('policy_')))
-    return portalUrl + paths.agent(agentId, 'scopes')
-  if (serverId && (rule.startsWith('tool_') || rule.startsWith('upstream_') || rule.startsWith('server_')))
-    return portalUrl + paths.server(serverId)
-  if (agentId && rule !== 'agent_unknown') return portalUrl + paths.agent(agentId)
-  return portalUrl + paths.agents()
+  return portalUrl + paths.rule(rule, { agent: rule === 'agent_unknown' ? undefined : agentId, server: serverId })
 }

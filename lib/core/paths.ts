@@ -14,7 +14,13 @@ export const paths = {
   request: (id: string) => `/requests/${encodeURIComponent(id)}`,
   runs: () => '/runs',
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,
+  escalations: () => '/escalations',
   fleet: () => '/fleet',
+  /** Why a rule refused; with the agent and the server it was about, the page says where to go from there. */
+  rule: (id: string, about: { agent?: string | undefined; server?: string | undefined } = {}) => {
+    const query = new URLSearchParams(Object.entries(about).filter((pair): pair is [string, string] => !!pair[1]))
+    return `/rules/${encodeURIComponent(id)}${query.size > 0 ? `?${query}` : ''}`
+  },
   audit: () => '/audit',
   kill: () => '/kill',
   settings: () => '/settings',

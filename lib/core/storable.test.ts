@@ -17,3 +17,10 @@ test('a whole value is made storable: texts, lists, members and their names', ()
     at,
   })
 })
+
+test('what is nested without end is cut off, so that it can be written at all', () => {
+  const deep: unknown = JSON.parse(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)
+  const text = JSON.stringify(storable({ deep, flat: [[1]] }))
+  expect(text).toContain('nested too deeply')
+  expect(text).toContain('"flat":[[1]]')
+})

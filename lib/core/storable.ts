@@ -9,16 +9,21 @@ export function cutText(text: string, lengthMax: number): string {
 }
 
 /**
- * A JSON value with every text in it, member names too, made storable. What models, tools and servers say goes through this before it is
- * written: one character that the database refuses must not hold up a run.
+ * A JSON value with every text in it, member names too, made storable, and cut off where it is nested more than 200 levels deep. What models,
+ * tools and servers say goes through this before it is written: one character that the database refuses must not hold up a run.
  */
 export function storable<T>(value: T): T {
-  return convert(value) as T
+  return convert(value, 0) as T
 }
 
-function convert(value: unknown): unknown {
+const levelsMax = 200
+
+function convert(value: unknown, level: number): unknown {
   if (typeof value === 'string') return storableText(value)
-  if (Array.isArray(value)) return value.map(convert)
   if (typeof value !== 'object' || value === null || value instanceof Date) return value
-  return Object.fromEntries(Object.entries(value).map(([key, member]) => [storableText(key), convert(member)]))
+  if (level > levelsMax) return '[nested too deeply]'
+  if (Array.isArray(value)) return value.map((item) => convert(item, level + 1))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [storableText(key), convert(member, level + 1)]),
+  )
 }

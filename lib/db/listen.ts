@@ -22,19 +22,22 @@ export async function listen(options: {
   let retry: NodeJS.Timeout | undefined
 
   async function connect(): Promise<void> {
-    const next = new pg.Client({
-      connectionString: options.databaseUrl,
-      application_name: 'wheelhouse-listen',
-    })
+    const next = new pg.Client({ connectionString: options.databaseUrl, application_name: 'wheelhouse-listen' })
     next.on('error', (error) => options.log.warn({ err: error }, 'listen connection failed'))
     next.on('notification', (message) => options.onNotify(message.channel as Channel, message.payload ?? ''))
+    try {
+      await next.connect()
+      for (const channel of options.channels) await next.query(`listen ${channel}`)
+    } catch (error) {
+      await next.end().catch(() => {})
+      throw error
+    }
+    if (stopped) return await next.end()
+    client = next
+    // Only a connection that was handed over is missed; one that failed before has told its caller.
     next.on('end', () => {
       if (!stopped && client === next) scheduleReconnect()
     })
-    await next.connect()
-    if (stopped) return await next.end()
-    client = next
-    for (const channel of options.channels) await next.query(`listen ${channel}`)
   }
 
   function scheduleReconnect(): void {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { createTokenIssuer } from '#lib/auth/commands/agent-tokens.ts'
+import { forgetRateLimits } from '#lib/auth/commands/rate-limit.ts'
 import { systemActor } from '#lib/auth/ctx.ts'
 import { createClaudePort } from '#lib/claude/commands.ts'
 import { ConfigError } from '#lib/config/shared.ts'
@@ -105,6 +106,7 @@ async function main(): Promise<void> {
       ...harnessHandlers(deps, () => followers.nudge()),
       async rollUpDays() {
         const now = new Date()
+        await forgetRateLimits(db, now)
         await rollUpDays(ctx(), { from: new Date(now.getTime() - rollUpDaysBack * 86_400_000), to: now })
       },
     },

@@ -112,6 +112,22 @@ dbTest('facts change with before and after; unknown owners are refused', async (
   })
 })
 
+dbTest('an agent does not escape the stop of its team by moving to another one', async ({ db }) => {
+  const { id, teamId } = await makeActiveAgent(db, now)
+  const elsewhere = await makeTeam(db)
+  const ctx = ctxFor(db, await makePerson(db, { roles: ['builder'], teamIds: [teamId, elsewhere] }), now)
+  const order = { scope: 'team', targetId: teamId, reason, orderedByName: 'Ola' } as const
+  const { id: orderId } = await db.stopOrder.create({ data: order })
+  await expect(updateAgent(ctx, { agentId: id, ownerTeamId: elsewhere })).rejects.toMatchObject({
+    code: 'conflict',
+    details: { rule: 'killed' },
+  })
+  await updateAgent(ctx, { agentId: id, purpose: 'still to be tested' })
+  await db.stopOrder.update({ where: { id: orderId }, data: { releasedAt: now } })
+  await updateAgent(ctx, { agentId: id, ownerTeamId: elsewhere })
+  expect((await getAgent(ctx, id)).owner.id).toBe(elsewhere)
+})
+
 dbTest('schedules are checked and recorded; a review sets the next one', async ({ db }) => {
   const { id, builder } = await makeActiveAgent(db, now)
   const ctx = ctxFor(db, builder, now)

@@ -129,6 +129,29 @@ dbTest(
   },
 )
 
+dbTest('a server that is moved to another origin does not take its credential along', async ({ db }) => {
+  const ctx = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }))
+  await registerServer(ctx, serverInput('moved'))
+  await db.mcpServer.update({ where: { id: 'moved' }, data: { demo: true } })
+  await setServerCredential(ctx, { input: { serverId: 'moved', kind: 'bearer', secret: 'kept' }, secretBox })
+
+  await updateServer(ctx, { id: 'moved', url: 'https://erp.example.test/other' })
+  expect((await getServer(ctx, 'moved')).credential).not.toBeNull()
+
+  await updateServer(ctx, { id: 'moved', url: 'https://elsewhere.example.test/mcp' })
+  const server = await getServer(ctx, 'moved')
+  expect(server.credential).toBeNull()
+  expect(server.demo).toBe(false)
+  const events = await db.auditEvent.findMany({ where: { serverId: 'moved' }, orderBy: { seq: 'asc' } })
+  expect(events.map(({ event }) => event)).toEqual([
+    'server.created',
+    'server.credential_set',
+    'server.updated',
+    'server.updated',
+    'server.credential_removed',
+  ])
+})
+
 dbTest('approving names the definition that was looked at', async ({ db }) => {
   const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
   const id = await makeServer(db, { tools: { pay: { class: 'write', state: 'quarantined' } } })

@@ -68,12 +68,21 @@ export class SessionSandbox {
     const id = `sb-${randomBytes(6).toString('hex')}`
     const { startMs } = await driver.create({ id, workspace: sessionId, limits })
     this.#options.onCreated?.(startMs)
-    if (!this.#isSupplied) {
-      const supplied = (await files?.()) ?? []
-      if (supplied.length) await driver.putFiles(id, supplied)
-      this.#isSupplied = true
+    try {
+      await this.#supply(id, files)
+    } catch (error) {
+      // Nobody else knows of it: left alive, it would keep its processes and its workspace.
+      await driver.kill(id)
+      throw error
     }
     return { id, tools, shell: new Shell({ driver, id }, tools.shell) }
+  }
+
+  async #supply(id: string, files: SessionSandboxOptions['files']): Promise<void> {
+    if (this.#isSupplied) return
+    const supplied = (await files?.()) ?? []
+    if (supplied.length) await this.#options.driver.putFiles(id, supplied)
+    this.#isSupplied = true
   }
 
   #refuseWhenEnded(): void {

@@ -148,4 +148,18 @@ describe('the tools of a session', () => {
     expect(results.map(({ text }) => text)).toEqual(['like this', 'like this'])
     expect(made).toBe(1)
   })
+
+  test('when the files cannot be supplied nothing is left running, and the next call tries again', async () => {
+    let tries = 0
+    const files = async () => {
+      tries += 1
+      if (tries === 1) throw new Error('the download broke off')
+      return []
+    }
+    const { session, call } = newSession({ files })
+    expect(await call('bash', { command: 'echo one' })).toMatchObject({ isError: true })
+    const alive = await sandboxes.driver.list()
+    expect(alive.filter(({ workspace }) => workspace === session.sessionId)).toEqual([])
+    expect(await call('bash', { command: 'echo two' })).toMatchObject({ text: 'two', isError: false })
+  })
 })

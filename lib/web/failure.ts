@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { DomainError, type ErrorCode } from '#lib/core/errors.ts'
 import { storableText } from '#lib/core/storable.ts'
+import { isDatabaseUnavailable } from '#lib/db/unavailable.ts'
 import type { Log } from '#lib/log/log.ts'
 
 /** What any edge of the portal tells about an error: the one reading of it, which action.ts and route.ts put into their own form. */
@@ -33,18 +34,22 @@ class InputError extends Error {
  */
 export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const odd = unstorable(value)
-  if (odd) throw new InputError({ [odd.join('.')]: ['Use text without NUL and without halves of characters.'] })
+  if (odd) throw new InputError({ [odd.path.join('.')]: [odd.message] })
   const parsed = schema.safeParse(value)
   if (!parsed.success) throw new InputError(fieldsOf(parsed.error))
   return parsed.data
 }
 
-/** Where the first text is that PostgreSQL cannot store, or null. */
-function unstorable(value: unknown, path: readonly string[] = []): readonly string[] | null {
-  if (typeof value === 'string') return storableText(value) === value ? null : path
+const levelsMax = 100
+
+/** Where the first text is that PostgreSQL cannot store, or the first value too deep to look at; or null. */
+function unstorable(value: unknown, path: readonly string[] = []): { path: readonly string[]; message: string } | null {
+  const text = { path, message: 'Use text without NUL and without halves of characters.' }
+  if (typeof value === 'string') return storableText(value) === value ? null : text
   if (typeof value !== 'object' || value === null) return null
+  if (path.length >= levelsMax) return { path: path.slice(0, 1), message: 'It is nested too deeply.' }
   for (const [key, member] of Object.entries(value)) {
-    const found = storableText(key) === key ? unstorable(member, [...path, key]) : path
+    const found = storableText(key) === key ? unstorable(member, [...path, key]) : text
     if (found) return found
   }
   return null
@@ -67,6 +72,11 @@ export function failureOf(error: unknown, requestId: string, log: Log): Failure 
       ...(typeof rule === 'string' ? { rule } : {}),
       ...(typeof field === 'string' ? { fields: { [field]: [error.message] } } : {}),
     }
+  }
+  if (isDatabaseUnavailable(error)) {
+    log.error({ requestId, err: error }, 'database unavailable')
+    const message = 'The database cannot be reached right now. Nothing is known to have changed; try again in a moment.'
+    return { code: 'unavailable', message, requestId, rule: 'database_unavailable' }
   }
   log.error({ requestId, err: error }, 'failed')
   return { code: 'internal', message: 'Something went wrong on our side. It was written down.', requestId }

@@ -121,6 +121,9 @@ describe('what is sent', () => {
       const response = await call(echo, { method: 'POST', headers, body })
       expect(await problemOf(response)).toMatchObject({ status: 422, errors: { name: [expect.any(String)] } })
     }
+    const deep = apiRoute({ body: z.object({ name: z.unknown() }) }, async () => null)
+    const nested = `{"name":${'['.repeat(100_000)}${']'.repeat(100_000)}}`
+    expect((await call(deep, { method: 'POST', headers, body: nested })).status).toBe(422)
     const named = apiRoute({ params: z.object({ id: z.string() }) }, async (_, { params }) => params)
     const request = new NextRequest(`${url}/api/v1/things/%00`, { headers })
     expect((await named(request, { params: Promise.resolve({ id: '\0' }) })).status).toBe(422)

@@ -22,8 +22,8 @@ export const agentColumns: readonly Column<AgentRow>[] = [
         <Link href={paths.agent(agent.id)} className="font-medium text-accent hover:underline">
           {agent.name}
         </Link>
-        <span className="flex items-center gap-1.5">
-          <code title={agent.id} className="max-w-44 truncate text-xs text-muted-foreground">
+        <span className="flex items-center gap-1.5 whitespace-nowrap">
+          <code title={agent.id} className="block max-w-44 min-w-0 truncate text-xs text-muted-foreground">
             {agent.id}
           </code>
           {agent.demo && <DemoBadge />}
@@ -77,7 +77,7 @@ export const agentColumns: readonly Column<AgentRow>[] = [
     wide: true,
     cell: (agent) => <Time value={agent.lastReviewedAt} fallback="never" />,
   },
-  { id: 'template', header: 'Template', wide: true, cell: (agent) => <TemplateVersion agent={agent} /> },
+  { id: 'template', header: 'Template', wide: 'very', cell: (agent) => <TemplateVersion agent={agent} /> },
 ]
 
 function Scopes({ agent }: { agent: AgentRow }) {

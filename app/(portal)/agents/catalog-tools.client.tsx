@@ -8,6 +8,7 @@ import { Button } from '#components/ui/button.tsx'
 import { Menu, MenuItem, MenuLabel, MenuSeparator } from '#components/ui/menu.client.tsx'
 import type { AgentListQuery } from '#lib/registry/schema.ts'
 import { hrefWith } from '#lib/web/search.ts'
+import { catalogApiPath, catalogCommand } from './as-command.ts'
 
 /** What one can do with the list as it is filtered now: export it, pass it on, get it by program. */
 export function CatalogTools({ query }: { query: Partial<AgentListQuery> }) {
@@ -48,19 +49,9 @@ export function CatalogTools({ query }: { query: Partial<AgentListQuery> }) {
       <AsCommandDialog
         open={asCommand}
         onOpenChange={setAsCommand}
-        cli={`npx wheelhouse agents list${flags(query)}`}
-        apiPath={hrefWith('/api/v1/agents', query)}
+        cli={catalogCommand(query)}
+        apiPath={catalogApiPath(query)}
       />
     </>
   )
-}
-
-function flags(query: Partial<AgentListQuery>): string {
-  return Object.entries(query)
-    .map(([key, value]) => (key === 'q' ? ` ${shellQuote(String(value))}` : ` --${key} ${shellQuote(String(value))}`))
-    .join('')
-}
-
-function shellQuote(text: string): string {
-  return /^[\w,.:-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 }

@@ -54,13 +54,13 @@ export function Facets({ facets, query }: { facets: AgentFacets; query: AgentLis
   )
   return (
     <aside aria-label="Filters" className="mb-4">
-      <details className="rounded-md border bg-raised px-3 py-2 min-[90rem]:hidden">
+      <details className="rounded-md border bg-raised px-3 py-2 xl:hidden">
         <summary className="flex items-center gap-2 font-medium">
           <SlidersHorizontal className="size-4" aria-hidden /> Filters
         </summary>
         <div className="mt-3">{groups}</div>
       </details>
-      <div className="hidden min-[90rem]:block">{groups}</div>
+      <div className="hidden xl:block">{groups}</div>
     </aside>
   )
 }

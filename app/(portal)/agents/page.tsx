@@ -47,7 +47,7 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
           {found.problem}
         </Notice>
       ) : (
-        <div className="mt-3 min-[90rem]:grid min-[90rem]:grid-cols-[12rem_minmax(0,1fr)] min-[90rem]:gap-5">
+        <div className="mt-3 xl:grid xl:grid-cols-[10.5rem_minmax(0,1fr)] xl:gap-4 2xl:grid-cols-[12rem_minmax(0,1fr)] 2xl:gap-5">
           <Facets facets={found.facets} query={query} />
           <div className="min-w-0">
             <Chips query={query} />

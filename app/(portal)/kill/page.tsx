@@ -10,7 +10,7 @@ import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { can } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
-import { listStops } from '#lib/killswitch/queries.ts'
+import { listStops, openStops } from '#lib/killswitch/queries.ts'
 import type { StopOrderView } from '#lib/killswitch/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { releaseAction } from './actions.ts'
@@ -19,9 +19,9 @@ export const metadata: Metadata = { title: 'Kill switch' }
 
 export default async function KillPage() {
   const ctx = await currentCtx()
-  const orders = await listStops(ctx, { limit: 100 })
-  const open = orders.filter((order) => !order.releasedAt)
-  const past = orders.filter((order) => order.releasedAt)
+  // All that is in force, however long ago it was ordered; of the past the latest.
+  const open = (await openStops(ctx)).toReversed()
+  const past = await listStops(ctx, { open: false, limit: 100 })
   const whyNotOrder = can(ctx.actor, 'stops:order')
     ? null
     : `Ordering a stop needs the role ${rolesWith('stops:order').map(roleLabel).join(', ')}.`
@@ -101,12 +101,32 @@ function Order({ order, whyNotRelease }: { order: StopOrderView; whyNotRelease: 
       <ul className="flex flex-wrap gap-2" aria-label="Acknowledgements">
         {order.acks.map((ack) => (
           <li key={`${ack.process}-${ack.instance}`}>
-            <Badge tone="ok" title={JSON.stringify(ack.detail)}>
+            <Badge tone={survivorsOf(ack) > 0 ? 'danger' : 'ok'} title={JSON.stringify(ack.detail)}>
               {ack.process} after {Date.parse(ack.at) - Date.parse(order.orderedAt)} ms
+              {survivorsOf(ack) > 0 && `, ${plural(survivorsOf(ack), 'process', 'processes')} still alive`}
             </Badge>
           </li>
         ))}
+        {!order.releasedAt &&
+          silent(order).map((process) => (
+            <li key={process}>
+              <Badge tone="warn">{process}: no answer yet</Badge>
+            </li>
+          ))}
       </ul>
     </li>
   )
+}
+
+/** Who has to say of every order that it is carried out. */
+const enforcers = ['broker', 'sandbox', 'worker']
+
+function silent(order: StopOrderView): string[] {
+  return enforcers.filter((process) => !order.acks.some((ack) => ack.process === process))
+}
+
+/** Sandbox processes that were not gone when the order was acknowledged. */
+function survivorsOf({ detail }: StopOrderView['acks'][number]): number {
+  const { survivors } = detail
+  return Array.isArray(survivors) ? survivors.length : 0
 }

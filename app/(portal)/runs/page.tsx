@@ -1,5 +1,5 @@
 import type { Metadata } from 'next'
-import { runColumns } from '#components/runs/run-columns.tsx'
+import { runColumns, triggerWords } from '#components/runs/run-columns.tsx'
 import { FilterForm } from '#components/ui/filter-form.tsx'
 import { DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
@@ -39,7 +39,7 @@ export default async function RunsPage({ searchParams }: { searchParams: SearchP
           <option value="">Started by anything</option>
           {runTriggers.map((trigger) => (
             <option key={trigger} value={trigger}>
-              {trigger.replace('_', ' ')}
+              {triggerWords[trigger]}
             </option>
           ))}
         </Select>

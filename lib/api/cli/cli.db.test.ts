@@ -34,6 +34,12 @@ const cliTest = dbTest
 
 const stranger = { WHEELHOUSE_TOKEN: '' }
 
+cliTest('it says its version, without a portal', async ({ wheelhouse }) => {
+  const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../../package.json'), 'utf8'))
+  const env = { WHEELHOUSE_URL: 'http://127.0.0.1:1', ...stranger }
+  expect(await wheelhouse(['--version'], { env })).toMatchObject({ code: 0, out: `${version}\n` })
+})
+
 describe('who one is', () => {
   cliTest(
     'a login is stored for this user alone and sent to its address only',

@@ -10,6 +10,7 @@ import { addScopesCommands } from './commands/scopes.ts'
 import { addStopCommands } from './commands/stops.ts'
 import { ApiRefusal, exitCodes, Failed, problemLines, Unreachable, UsageError } from './errors.ts'
 import { plain } from './text.ts'
+import manifest from '../../../package.json' with { type: 'json' }
 
 const about = `Steer the organization's agents from the command line: a thin client of the REST API.
 
@@ -30,6 +31,7 @@ export function createProgram(setup: Setup): Command {
   const { terminal } = setup
   const program = new Command('wheelhouse')
     .description(about)
+    .version(manifest.version, '-V, --version', 'print the version')
     .option('--json', 'print the answer as JSON')
     .option('--url <address>', 'address of the portal')
     .exitOverride()

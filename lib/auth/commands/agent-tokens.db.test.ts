@@ -6,6 +6,7 @@ import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { type Actor, type Ctx, systemActor } from '../ctx.ts'
 import { permissionsOf } from '../permissions.ts'
+import { listAgentCredentials } from '../queries.ts'
 import { answerTokenRequest, issueAgentToken } from './agent-token-endpoint.ts'
 import {
   createTokenIssuer,
@@ -196,6 +197,22 @@ dbTest('a credential works by Basic and by form, is stored hashed, and ends when
   expect(after).toMatchObject({ ok: false, error: { rule: 'client_unknown' } })
   const recorded = await db.auditEvent.findFirst({ where: { subjectId: clientId }, orderBy: { seq: 'desc' } })
   expect(recorded).toMatchObject({ event: 'agent.token_refused', rule: 'client_unknown' })
+})
+
+dbTest('the list of credentials tells their use and end to whoever may see agents, and no secret', async ({ db }) => {
+  const agentId = await registered(db)
+  const { clientId, clientSecret } = await issueAgentCredential(person(db, ['builder']), { agentId })
+  const later = { ...system(db), now: new Date(now.getTime() + 1000) }
+  const byKey = await issueAgentCredential(later, { agentId, publicJwk: assertion.publicJwk })
+  await ask(system(db), { authorization: basic(clientId, clientSecret!) })
+  await revokeAgentCredentials(person(db, ['team_lead']), { agentId, clientId: byKey.clientId })
+  const list = await listAgentCredentials(person(db, ['finance'], []), agentId)
+  expect(list).toEqual([
+    { clientId: byKey.clientId, kind: 'key', createdAt: later.now, lastUsedAt: null, revokedAt: now },
+    { clientId, kind: 'secret', createdAt: now, lastUsedAt: now, revokedAt: null },
+  ])
+  expect(await listAgentCredentials(person(db, ['finance']), 'another')).toEqual([])
+  await expect(listAgentCredentials(person(db, []), agentId)).rejects.toMatchObject({ code: 'forbidden' })
 })
 
 dbTest('an assertion signed by the registered key works once, also for two at once', async ({ db }) => {

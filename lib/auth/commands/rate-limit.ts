@@ -31,3 +31,12 @@ export async function takeFromRateLimit(db: Db, use: RateLimitUse): Promise<void
     retryAfterSeconds,
   })
 }
+
+/** No window is longer than an hour. */
+const keptMs = 2 * 60 * 60_000
+
+/** Deletes what ended windows have left behind, of keys that nobody used again; returns how many rows. The worker calls it every hour. */
+export async function forgetRateLimits(db: Db, now: Date): Promise<number> {
+  const { count } = await db.rateLimit.deleteMany({ where: { windowStart: { lt: new Date(now.getTime() - keptMs) } } })
+  return count
+}

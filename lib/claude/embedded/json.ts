@@ -6,7 +6,7 @@ import type { Prisma } from '#lib/db/generated/client.ts'
  * anything), everything else must already be JSON.
  */
 export function toJson(value: unknown): Prisma.InputJsonValue {
-  return storable(JSON.parse(JSON.stringify(value))) as Prisma.InputJsonValue
+  return JSON.parse(JSON.stringify(storable(value))) as Prisma.InputJsonValue
 }
 
 /** What `toJson` stored, by this server only: validated when it came in, trusted when it comes back. */

@@ -34,7 +34,7 @@ export type EmbeddedServerOptions = {
 export type EmbeddedServer = {
   /** Listens, then goes on with every session that was left unfinished. */
   start(): Promise<void>
-  /** Takes no request and no step any more, lets those in progress finish for so long, then ends them. */
+  /** Takes no request and no step any more, lets those in progress finish for so long, then ends them. Nothing uses the database after it. */
   stop(graceMs: number): Promise<void>
   /** Ends at once and writes nothing any more, as a crash would. */
   abort(): Promise<void>
@@ -69,7 +69,7 @@ export function createEmbeddedServer(options: EmbeddedServerOptions): EmbeddedSe
       maxTokens: modelTokensMax,
     }),
   })
-  const http = createHttpServer({
+  const { server: http, settled } = createHttpServer({
     db,
     log,
     now,
@@ -102,6 +102,7 @@ export function createEmbeddedServer(options: EmbeddedServerOptions): EmbeddedSe
       await supervisor.stop(graceMs)
       http.closeAllConnections()
       await closed
+      await settled()
     },
     async abort() {
       dead = true

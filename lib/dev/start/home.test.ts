@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { lstat, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -34,6 +34,13 @@ describe('secrets', () => {
   test('a damaged file is never replaced, because what is encrypted would be lost', async () => {
     await writeFile(join(home, 'secrets.json'), '{"WHEELHOUSE')
     await expect(loadSecrets(home, {})).rejects.toThrow(/damaged/)
+  })
+
+  test('a file that cannot be read is not replaced either', async () => {
+    const path = join(home, 'secrets.json')
+    await symlink('secrets.json', path)
+    await expect(loadSecrets(home, {})).rejects.toThrow(/cannot be read/)
+    expect((await lstat(path)).isSymbolicLink()).toBe(true)
   })
 })
 

@@ -34,7 +34,11 @@ export async function openHome(home: string): Promise<void> {
 /** Reads `secrets.json` (0600), adding what is missing; what the environment gives wins and is not written. */
 export async function loadSecrets(home: string, given: Partial<Record<string, string | undefined>>): Promise<Secrets> {
   const path = join(home, 'secrets.json')
-  const text = await readFile(path, 'utf8').catch(() => '{}')
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return '{}'
+    // New secrets in its place could not open what is encrypted with those in it.
+    throw new StartError(`${path} cannot be read (${error.code}). Start as the user it belongs to.`)
+  })
   const stored = secretsSchema.safeParse(parseJson(text))
   if (!stored.success)
     throw new StartError(

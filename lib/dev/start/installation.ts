@@ -6,6 +6,7 @@ import { generateIfStale } from '#lib/dev/generate.ts'
 import { announce, step } from './announce.ts'
 import { ensureBuild } from './build.ts'
 import { type EmbeddedDatabase, startEmbeddedDatabase } from './database.ts'
+import { checkExternalDatabase } from './external-database.ts'
 import { loadSecrets, lockHome, openHome, type Secrets } from './home.ts'
 import { createOutput, type Output } from './output.ts'
 import { checkPorts } from './ports.ts'
@@ -74,6 +75,7 @@ export class Installation {
       signal: this.abort.signal,
     }
 
+    if (config.databaseUrl) await checkExternalDatabase(config.databaseUrl)
     const databaseUrl = config.databaseUrl ?? (await this.startDatabase(secrets))
     const env = this.environment(secrets, databaseUrl)
     await this.step('database client', () => generateIfStale())

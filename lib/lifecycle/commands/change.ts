@@ -73,7 +73,7 @@ export async function decideScope(
 
 /**
  * Changes facts of the registry entry; nothing is written when none differs. Needs `agents:update` in the owner team, and in the new
- * one when it moves. Throws `invalid` for an unknown team or person, `conflict` when it is retired.
+ * one when it moves. Throws `invalid` for an unknown team or person, `conflict` when it is retired, or would leave a team that is stopped.
  */
 export async function updateAgent(ctx: Ctx, input: UpdateAgentInput): Promise<void> {
   authorize(ctx, 'agents:update')
@@ -87,6 +87,7 @@ export async function updateAgent(ctx: Ctx, input: UpdateAgentInput): Promise<vo
     if (changed.length === 0) return
     const after = Object.fromEntries(changed)
     await checkOwners(ctx, after)
+    if ('ownerTeamId' in after) await refuseLeavingStoppedTeam(ctx, agent)
     const reviewed = agent.lastReviewedAt ?? ctx.now
     const nextReviewAt =
       fields.tier && fields.tier !== agent.tier ? { nextReviewAt: nextReview(fields.tier, reviewed) } : {}
@@ -213,6 +214,17 @@ async function checkOwners(ctx: Ctx & { tx: Tx }, after: Record<string, unknown>
       throw new DomainError('invalid', message, { field: 'accountablePersonId' })
     }
   }
+}
+
+/** Who may not release a stop order must not get an agent out from under it either. */
+async function refuseLeavingStoppedTeam(ctx: Ctx & { tx: Tx }, { name, ownerTeam }: LockedAgent): Promise<void> {
+  const order = await ctx.tx.stopOrder.findFirst({
+    where: { scope: 'team', targetId: ownerTeam.id, releasedAt: null },
+    select: { orderedByName: true, reason: true },
+  })
+  if (!order) return
+  const message = `${ownerTeam.name} is stopped by ${order.orderedByName} (${order.reason}), so ${name} stays in it until the order is released.`
+  throw new DomainError('conflict', message, { field: 'ownerTeamId', rule: 'killed' })
 }
 
 function refuseRetired(agent: LockedAgent): void {

@@ -26,7 +26,10 @@ export async function registerServer(ctx: Ctx, input: RegisterServerInput): Prom
   })
 }
 
-/** Changes the fields given; nothing is written when none differs. Needs `servers:manage`; throws `not_found`. */
+/**
+ * Changes the fields given; nothing is written when none differs. Needs `servers:manage`; throws `not_found`. A server that a person
+ * moves to another origin loses its credential, so that the secret is never shown to another host, and is no demo server any more.
+ */
 export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<void> {
   authorize(ctx, 'servers:manage')
   await inTx(ctx, async (tx, ctx) => {
@@ -38,9 +41,26 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
     if (changed.length === 0) return
     const after = Object.fromEntries(changed)
     const before = Object.fromEntries(changed.map(([key]) => [key, server[key as keyof typeof fields]]))
-    await tx.mcpServer.update({ where: { id }, data: { ...after, updatedAt: ctx.now } })
+    const moved = ctx.actor.kind !== 'system' && fields.url !== undefined && !sameOrigin(fields.url, server.url)
+    await tx.mcpServer.update({
+      where: { id },
+      data: { ...after, ...(moved ? { demo: false } : {}), updatedAt: ctx.now },
+    })
     recordAudit(tx, ctx, { event: 'server.updated', ...subjectOf(server), detail: { before, after } })
+    if (!moved) return
+    const { count } = await tx.upstreamCredential.deleteMany({ where: { serverId: id } })
+    if (count > 0) {
+      recordAudit(tx, ctx, {
+        event: 'server.credential_removed',
+        ...subjectOf(server),
+        detail: { reason: 'The server moved to another origin.' },
+      })
+    }
   })
+}
+
+function sameOrigin(a: string, b: string): boolean {
+  return URL.canParse(a) && URL.canParse(b) && new URL(a).origin === new URL(b).origin
 }
 
 /** The context a server's credential is sealed with; the broker opens it with the same. */

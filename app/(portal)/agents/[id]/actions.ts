@@ -1,6 +1,8 @@
 'use server'
 
 import { revalidatePath } from 'next/cache'
+import { z } from 'zod'
+import { issueAgentCredential, revokeAgentCredentials } from '#lib/auth/commands/agent-tokens.ts'
 import { paths } from '#lib/core/paths.ts'
 import { startRun } from '#lib/harness/commands.ts'
 import { startRunInput } from '#lib/harness/schema.ts'
@@ -41,6 +43,15 @@ export const revoke = portalAction(revokeGrantInput, async (ctx, input) => {
   revalidatePath('/agents/[id]', 'layout')
   return outcome
 })
+
+const agentId = z.string().min(1).max(100)
+export const issueCredential = portalAction(z.strictObject({ agentId }), async (ctx, input) =>
+  shown(await issueAgentCredential(ctx, input), input),
+)
+export const revokeCredential = portalAction(
+  z.strictObject({ agentId, clientId: z.string().min(1).max(100) }),
+  async (ctx, input) => shown(await revokeAgentCredentials(ctx, input), input),
+)
 
 // The frame around the tabs shows the state too, so the whole agent is read again.
 function shown<R>(outcome: R, { agentId }: { agentId: string }): R {

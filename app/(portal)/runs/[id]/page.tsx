@@ -1,9 +1,9 @@
 import type { Metadata } from 'next'
 import { notFound } from 'next/navigation'
-import { can } from '#lib/auth/ctx.ts'
 import { getRun, listRunEvents } from '#lib/harness/queries.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
+import { whyNot } from '#lib/web/why-not.ts'
 import { z } from 'zod'
 import { stopRunAction } from './actions.ts'
 import { RunPage } from './run-page.client.tsx'
@@ -16,8 +16,14 @@ export default async function Page({ params }: { params: Promise<{ id: string }>
   if (!z.uuid().safeParse(id).success) notFound()
   const run = await orNotFound(getRun(ctx, id))
   const events = await listRunEvents(ctx, { runId: id, after: 0 })
-  const whyNotStop = can(ctx.actor, 'runs:stop')
-    ? null
-    : 'Your roles do not allow stopping runs. Team leads, builders and on-call can.'
-  return <RunPage key={id} initial={{ run, events }} stop={stopRunAction} whyNotStop={whyNotStop} />
+  const team = { id: run.teamId, name: run.teamName }
+  return (
+    <RunPage
+      key={id}
+      initial={{ run, events }}
+      stop={stopRunAction}
+      whyNotStop={whyNot(ctx.actor, 'runs:stop', team)}
+      whyNotResolve={whyNot(ctx.actor, 'escalations:resolve', team)}
+    />
+  )
 }

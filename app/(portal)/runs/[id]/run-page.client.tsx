@@ -2,6 +2,8 @@
 
 import { OctagonX } from 'lucide-react'
 import Link from 'next/link'
+import { EscalationList } from '#components/escalations/escalation-list.client.tsx'
+import { RuleLink } from '#components/rules/rule-link.tsx'
 import { triggerWords } from '#components/runs/run-columns.tsx'
 import { RunLog } from '#components/runs/run-log.tsx'
 import { useRunStream } from '#components/runs/use-run-stream.client.ts'
@@ -24,10 +26,11 @@ type Props = {
   initial: { run: RunView; events: RunEventView[] }
   stop: typeof stopRunAction
   whyNotStop: string | null
+  whyNotResolve: string | null
 }
 
 /** A run as it happens; when it is over, what it was. */
-export function RunPage({ initial, stop, whyNotStop }: Props) {
+export function RunPage({ initial, stop, whyNotStop, whyNotResolve }: Props) {
   const { run, events, connection } = useRunStream(initial)
   const isOpen = openRunStates.some((state) => state === run.state)
   return (
@@ -59,13 +62,26 @@ export function RunPage({ initial, stop, whyNotStop }: Props) {
         }
       />
       {run.state === 'refused' && (
-        <Notice kind="danger" title={`Not started: ${run.rule}`} className="mb-5">
+        <Notice
+          kind="danger"
+          title={run.rule ? <RuleTitle before="Not started" run={run} /> : 'Not started'}
+          className="mb-5"
+        >
           {run.error}
         </Notice>
       )}
       {run.error && run.state !== 'refused' && (
-        <Notice kind="danger" title={run.rule ?? 'The run ended with an error'} className="mb-5">
+        <Notice
+          kind="danger"
+          title={run.rule ? <RuleTitle before="Ended" run={run} /> : 'The run ended with an error'}
+          className="mb-5"
+        >
           {run.error}
+        </Notice>
+      )}
+      {run.rule && !run.error && (
+        <Notice kind="warn" title={<RuleTitle before={isOpen ? 'Stopping' : 'Stopped'} run={run} />} className="mb-5">
+          {run.stopReason?.replaceAll('_', ' ')}
         </Notice>
       )}
       <dl className="mb-5 grid grid-cols-2 gap-3 sm:grid-cols-3 xl:grid-cols-6">
@@ -95,7 +111,7 @@ export function RunPage({ initial, stop, whyNotStop }: Props) {
               {isOpen ? 'Waiting for the first event…' : 'This run left no log.'}
             </p>
           ) : (
-            <RunLog events={events} />
+            <RunLog events={events} agentId={run.agentId} />
           )}
         </Card>
         <div className="space-y-5">
@@ -130,20 +146,7 @@ export function RunPage({ initial, stop, whyNotStop }: Props) {
             </Facts>
           </Card>
           <Card title="Escalations">
-            {run.escalations.length === 0 ? (
-              <p className="text-sm text-muted-foreground">Nothing was brought to a person.</p>
-            ) : (
-              <ul className="space-y-3">
-                {run.escalations.map((escalation) => (
-                  <li key={escalation.id} className="text-sm">
-                    <p className="font-medium">
-                      <Badge tone="held">{escalation.kind}</Badge> {escalation.title}
-                    </p>
-                    <p className="mt-0.5 break-words text-muted-foreground">{detailText(escalation.detail)}</p>
-                  </li>
-                ))}
-              </ul>
-            )}
+            <EscalationList escalations={run.escalations} whyNotResolve={whyNotResolve} />
           </Card>
         </div>
       </div>
@@ -153,12 +156,15 @@ export function RunPage({ initial, stop, whyNotStop }: Props) {
 
 const connectionWords = { live: 'Live', reconnecting: 'Reconnecting…', over: 'Complete' } as const
 
+function RuleTitle({ before, run }: { before: string; run: RunView }) {
+  return (
+    <>
+      {before}: {run.rule && <RuleLink id={run.rule} agentId={run.agentId} />}
+    </>
+  )
+}
+
 function Took({ run }: { run: RunView }) {
   if (!run.startedAt || !run.endedAt) return <>–</>
   return <>{formatDuration(Date.parse(run.endedAt) - Date.parse(run.startedAt))}</>
-}
-
-function detailText(detail: Record<string, unknown>): string {
-  const { summary, message, rule } = detail
-  return [summary, message, rule].filter((part) => typeof part === 'string').join(' · ')
 }

@@ -20,14 +20,27 @@ type Options = {
   simulated: boolean
 }
 
+export type HttpServer = {
+  server: Server
+  /** Resolves when no request is being worked on any more, also none whose client has gone: the database may go then. */
+  settled(): Promise<void>
+}
+
 /** The API over node:http: authentication, the router, JSON bodies, request ids and the error envelope. */
-export function createHttpServer(options: Options): Server {
+export function createHttpServer(options: Options): HttpServer {
+  const pending = new Set<Promise<void>>()
   const server = createServer((request, response) => {
-    void answerRequest(options, request, response)
+    const answering = answerRequest(options, request, response).finally(() => pending.delete(answering))
+    pending.add(answering)
   })
   server.requestTimeout = 60_000
   server.headersTimeout = 20_000
-  return server
+  return {
+    server,
+    async settled() {
+      while (pending.size > 0) await Promise.allSettled(pending)
+    },
+  }
 }
 
 async function answerRequest(options: Options, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -89,10 +102,15 @@ function findRoute(routes: readonly Route[], request: IncomingMessage, url: URL)
 async function readBody(request: IncomingMessage): Promise<unknown> {
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > bodyBytesMax) throw new ApiError(413, 'The request is larger than 8 MiB.')
-    chunks.push(chunk)
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length
+      if (bytes > bodyBytesMax) throw new ApiError(413, 'The request is larger than 8 MiB.')
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    // Nobody is there to be told.
+    throw error instanceof ApiError ? error : new ApiError(400, 'The request ended before its body did.')
   }
   if (bytes === 0) return {}
   try {

@@ -59,12 +59,14 @@ type Poll = {
 /** The oldest waiting item, handed to exactly one of the workers that poll at once; null when there is none. */
 export async function pollWork(db: Db, poll: Poll): Promise<EmbWork | null> {
   const until = poll.now().getTime() + poll.blockMs
-  while (true) {
+  // A worker that has gone is handed nothing: the item would wait for its lease to end.
+  while (!poll.signal.aborted) {
     await reclaimLost(db, { environmentId: poll.environmentId }, poll.now())
     const claimed = await claimOldest(db, poll)
-    if (claimed || poll.signal.aborted || poll.now().getTime() >= until) return claimed
+    if (claimed || poll.now().getTime() >= until) return claimed
     await sleep(recheckMs)
   }
+  return null
 }
 
 /** Items whose worker has fallen silent go back to the queue; those that were to stop are stopped. */

@@ -13,6 +13,7 @@ import type { AgentView } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { loadAgent } from '../load-agent.ts'
 import { AgentActions } from './agent-actions.tsx'
+import { CreationNotice } from './creation-notice.tsx'
 
 type Params = Promise<{ id: string }>
 
@@ -52,6 +53,7 @@ export default async function AgentLayout({ params, children }: { params: Params
         </span>
         <Review agent={agent} now={ctx.now} />
       </div>
+      <CreationNotice ctx={ctx} agent={agent} />
       {agent.statusReason && agent.status !== 'active' && (
         <Notice kind="warn" className="mb-4" title={agent.status === 'retired' ? 'Retired' : 'Suspended'}>
           <Time value={agent.statusChangedAt} />: {agent.statusReason}

@@ -16,6 +16,7 @@ import { hrefWith } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { revoke } from '../../actions.ts'
 import { loadAgent } from '../../load-agent.ts'
+import { CredentialsCard } from './credentials-card.tsx'
 import { RequestScopeButton } from './request-scope-button.client.tsx'
 
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
@@ -87,6 +88,7 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
           </EmptyState>
         }
       />
+      <CredentialsCard ctx={ctx} agent={agent} />
     </div>
   )
 }

@@ -1,0 +1,36 @@
+import { expect } from 'vitest'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { createDb } from './client.ts'
+import { isDatabaseUnavailable } from './unavailable.ts'
+
+async function failureOf(work: () => Promise<unknown>): Promise<unknown> {
+  return await work().then(
+    () => null,
+    (error: unknown) => error,
+  )
+}
+
+dbTest('a database that cannot be reached is told from a query that is wrong', async ({ databaseUrl }) => {
+  const nowhere = new URL(databaseUrl)
+  nowhere.port = '1'
+  const away = createDb(nowhere.href)
+  expect(isDatabaseUnavailable(await failureOf(() => away.team.findMany()))).toBe(true)
+  expect(isDatabaseUnavailable(await failureOf(() => away.$transaction(async (tx) => await tx.team.findMany())))).toBe(
+    true,
+  )
+  await away.$disconnect()
+
+  const db = createDb(databaseUrl)
+  expect(isDatabaseUnavailable(await failureOf(() => db.$queryRaw`select * from no_such_table`))).toBe(false)
+  expect(isDatabaseUnavailable(await failureOf(() => db.team.create({ data: { id: 'a', name: 'a' } })))).toBe(false)
+  expect(isDatabaseUnavailable(await failureOf(() => db.team.create({ data: { id: 'a', name: 'a' } })))).toBe(false)
+  await db.$disconnect()
+})
+
+dbTest('a connection that the server ends counts as unavailable', async ({ databaseUrl }) => {
+  const db = createDb(databaseUrl, { poolSize: 1 })
+  const ended = await failureOf(() => db.$queryRaw`select pg_terminate_backend(pg_backend_pid())`)
+  expect(ended).not.toBeNull()
+  expect(isDatabaseUnavailable(ended)).toBe(true)
+  await db.$disconnect()
+})
