@@ -1,4 +1,5 @@
 import type { Role } from '#lib/auth/permissions.ts'
+import { limitRules } from './schema/limit-rules.ts'
 import { runRules } from './schema/run-rules.ts'
 
 /** Who may lift or change a rule: roles, and in words what they do. */
@@ -167,34 +168,6 @@ export const rules = {
     setBy: 'Platform',
     changedBy: platform,
   },
-  request_too_large: {
-    title: 'Requests are limited in size',
-    explanation: 'The request is larger than the broker takes.',
-    remedy: 'Send less at once.',
-    setBy: 'Platform',
-    changedBy: platform,
-  },
-  result_too_large: {
-    title: 'Results are limited in size',
-    explanation: 'The answer of the MCP server is larger than the broker passes on.',
-    remedy: 'Ask for less at once, for instance with paging.',
-    setBy: 'Platform',
-    changedBy: platform,
-  },
-  request_too_deep: {
-    title: 'Requests are limited in depth',
-    explanation: 'The request nests arrays and objects deeper than the broker takes.',
-    remedy: 'Send flatter arguments.',
-    setBy: 'Platform',
-    changedBy: platform,
-  },
-  result_too_deep: {
-    title: 'Results are limited in depth',
-    explanation: 'The answer of the MCP server nests arrays and objects deeper than the broker passes on.',
-    remedy: 'Ask the owner of the server for a flatter answer.',
-    setBy: 'Platform',
-    changedBy: platform,
-  },
   draining: {
     title: 'The broker is restarting',
     explanation: 'This broker takes no new calls because it is being stopped.',
@@ -309,6 +282,7 @@ export const rules = {
     setBy: 'Platform (central policy)',
     changedBy: central,
   },
+  ...limitRules,
   ...runRules,
 } as const satisfies Record<string, Omit<Rule, 'id'>>
 

@@ -1,6 +1,6 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
-import type { RecordServerHealthInput } from '../schema.ts'
+import type { RecordServerHealthInput } from '../schema/health.ts'
 import { lockServer, subjectOf } from './servers.ts'
 
 /**

@@ -1,5 +1,5 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
-import type { ServerHealthView } from '../schema.ts'
+import type { ServerHealthView } from '../schema/health.ts'
 
 /** An open circuit is asked again every minute at least; what its broker has not confirmed for this long says nothing any more. */
 const staleMs = 5 * 60_000
