@@ -72,6 +72,8 @@ function startBroker({ port, databaseUrl }: { port: number; databaseUrl: string 
       WHEELHOUSE_URL: portalUrl,
       WHEELHOUSE_ENCRYPTION_KEY: encryptionKey,
       WHEELHOUSE_LOG_LEVEL: 'warn',
+      WHEELHOUSE_AGENT_CALLS_PER_SECOND: '0',
+      WHEELHOUSE_SERVER_CALLS_PER_SECOND: '0',
     },
   })
 }

@@ -42,6 +42,8 @@ export type AuditEvents = {
   'server.created': { url: string; environment: string; sensitivity: string }
   'server.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
   'server.credential_set': { kind: string }
+  'server.unavailable': { broker: string; failures: number; lastError: string | null }
+  'server.available': { broker: string }
   'server.credential_removed': { reason: string }
   'tool.discovered': { class: string; definitionHash: string; state: string }
   'tool.classified': { before: string; after: string }

@@ -90,6 +90,40 @@ describe.each(pairs)('an agent of the %s era, a server of the %s era', (era, ser
     await expect(client.callTool({ name: 'look', arguments: {} })).rejects.toThrow(/killed/)
     await client.close()
   })
+
+  test('a call that its agent cancels is cancelled at the server too, and another of the same id is not', async ({
+    db,
+    world,
+  }) => {
+    const upstream = world.upstreams[serverId]
+    const agent = await makeAgent(db)
+    await makeGrant(db, { agentId: agent.agentId, serverId, class: 'read' })
+    const [one, other] = [
+      await agentSession(db, world, { agent, serverId, era }),
+      await agentSession(db, world, { agent, serverId, era }),
+    ]
+    const cancelled = upstream.cancelled
+    const ending = [new AbortController(), new AbortController()] as const
+    const began = upstream.slowBegan()
+    const first = one.callTool({ name: 'slow', arguments: {} }, { signal: ending[0].signal }).catch(() => 'cancelled')
+    await began
+    const again = upstream.slowBegan()
+    const second = other
+      .callTool({ name: 'slow', arguments: {} }, { signal: ending[1].signal })
+      .catch(() => 'cancelled')
+    await again
+    ending[0].abort()
+    expect(await first).toBe('cancelled')
+    await until(() => upstream.cancelled === cancelled + 1)
+    await until(async () => (await lastEvent(db, agent.agentId, 'mcp.call_allowed')) !== null)
+    expect(await lastEvent(db, agent.agentId)).toMatchObject({ tool: 'slow', detail: { outcome: 'aborted' } })
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(upstream.cancelled).toBe(cancelled + 1)
+    ending[1].abort()
+    expect(await second).toBe('cancelled')
+    await until(() => upstream.cancelled === cancelled + 2)
+    await Promise.all([one.close(), other.close()])
+  })
 })
 
 test('what is refused by a class of facts: stopped server or tool, quarantined tool, expired grant, disabled server', async ({

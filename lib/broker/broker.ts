@@ -10,18 +10,21 @@ import type { Log } from '#lib/log/log.ts'
 import { GroupCommit } from './audit/group-commit.ts'
 import { StrangerLog } from './audit/strangers.ts'
 import { Discovery } from './discovery.ts'
-import { createSdkEndpoint } from './endpoint/sdk.ts'
+import { Cancellations } from './endpoint/cancellations.ts'
+import { SdkEndpoint } from './endpoint/sdk.ts'
 import { createEndpoint } from './endpoint/server.ts'
 import { TokenVerifier } from './endpoint/tokens.ts'
 import { InFlight } from './in-flight.ts'
 import { type Limits, standardLimits } from './limits.ts'
 import { BrokerMetrics } from './metrics.ts'
+import { RateLimits } from './rate-limits.ts'
 import { StopWatch } from './stop-watch.ts'
+import { UpstreamHealth } from './upstream/health.ts'
 import { UpstreamPool } from './upstream/pool.ts'
 import { ViewKeeper } from './view/keeper.ts'
 
 export type BrokerOptions = {
-  config: BrokerConfig
+  config: Omit<BrokerConfig, 'limits'> & { limits: Partial<BrokerConfig['limits']> }
   db: Db
   policies: PolicySet
   log: Log
@@ -37,9 +40,10 @@ export class Broker {
   readonly #audit: GroupCommit
   readonly #strangers: StrangerLog
   readonly #upstreams: UpstreamPool
+  readonly #health: UpstreamHealth
   readonly #inFlight = new InFlight()
   readonly #stopWatch: StopWatch
-  readonly #sdk: ReturnType<typeof createSdkEndpoint>
+  readonly #sdk: SdkEndpoint
   readonly #server: Server
   #draining = false
 
@@ -47,14 +51,16 @@ export class Broker {
     this.#options = options
     const { config, db, log, policies } = options
     const now = options.now ?? (() => new Date())
-    const limits = { ...standardLimits, ...options.limits }
+    const limits = { ...standardLimits, ...config.limits, ...options.limits }
     const ctx = (): Ctx => ({ db, actor: systemActor('broker'), now: now() })
     const { databaseUrl, brokerUrl, url: portalUrl } = config
     const instance = `${hostname()}:${config.port}`
 
     this.#stopWatch = new StopWatch({ inFlight: this.#inFlight, ctx, instance, log })
     this.keeper = new ViewKeeper({ databaseUrl, policies, log, onReload: (view) => this.#stopWatch.enforce(view) })
+    this.#health = new UpstreamHealth({ limits, ctx, instance, log })
     const metrics = new BrokerMetrics({
+      upstreams: () => this.#health.all(),
       inFlight: () => this.#inFlight.size,
       viewAgeSeconds: () => this.keeper.ageMs() / 1000,
       auditWaiting: () => this.#audit.waiting,
@@ -66,13 +72,15 @@ export class Broker {
     })
     this.#upstreams = new UpstreamPool({ secretBox: createSecretBox(config.encryptionKey), limits })
     const { view } = this.keeper
-    this.discovery = new Discovery({ view, upstreams: this.#upstreams, ctx, log })
-    this.#sdk = createSdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))
+    this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, log })
+    this.#sdk = new SdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))
     this.#server = createEndpoint({
       pipeline: {
         view,
         audit: this.#audit,
         upstreams: this.#upstreams,
+        health: this.#health,
+        rates: new RateLimits(limits),
         inFlight: this.#inFlight,
         metrics,
         limits,
@@ -83,6 +91,7 @@ export class Broker {
       tokens: new TokenVerifier({ issuer: portalUrl, audience: `${brokerUrl}/mcp`, keys: view.keys }),
       strangers: this.#strangers,
       sdk: this.#sdk,
+      cancellations: new Cancellations(),
       addresses: { brokerUrl, portalUrl },
       isDraining: () => this.#draining,
       unready: () => [
@@ -116,6 +125,7 @@ export class Broker {
     this.#strangers.flush()
     await this.keeper.stop()
     await this.#stopWatch.settled()
+    await this.#health.stop()
     await this.#audit.stop()
     await this.#upstreams.destroy()
   }

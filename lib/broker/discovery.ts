@@ -2,8 +2,11 @@ import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Log } from '#lib/log/log.ts'
 import { recordServerTools } from '#lib/registry/commands.ts'
 import { recordServerToolsInput } from '#lib/registry/schema.ts'
+import type { UpstreamHealth } from './upstream/health.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
 import type { BrokeredServer, BrokerView } from './view/view.ts'
+
+type DiscoveryParts = { view: BrokerView; upstreams: UpstreamPool; health: UpstreamHealth; ctx: () => Ctx; log: Log }
 
 const everyMs = 60_000
 /** A server that did not answer, and one that is new, is asked again this soon. */
@@ -16,13 +19,13 @@ const pagesMax = 100
  * approved), changed ones are quarantined, missing ones are marked as removed. A server that does not answer keeps what is known of it.
  */
 export class Discovery {
-  readonly #parts: { view: BrokerView; upstreams: UpstreamPool; ctx: () => Ctx; log: Log }
+  readonly #parts: DiscoveryParts
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> = Promise.resolve()
   readonly #dueAt = new Map<string, number>()
   readonly #stopping = new AbortController()
 
-  constructor(parts: { view: BrokerView; upstreams: UpstreamPool; ctx: () => Ctx; log: Log }) {
+  constructor(parts: DiscoveryParts) {
     this.#parts = parts
   }
 
@@ -76,13 +79,17 @@ export class Discovery {
   }
 
   async #listTools(server: BrokeredServer): Promise<unknown[]> {
-    const connection = this.#parts.upstreams.connectionTo(server)
+    const { upstreams, health } = this.#parts
+    const circuit = health.circuitOf(server)
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(listMs)])
     const tools: unknown[] = []
     let cursor: unknown
     for (let page = 0; page < pagesMax; page += 1) {
       const params = cursor === undefined ? {} : { cursor }
-      const reply = await connection.request({ method: 'tools/list', params, signal })
+      // The probe of an open circuit, when its time has come: a server comes back without a call that has to try.
+      if (circuit.admit() > 0) throw new Error('tools/list: nothing is sent to it for a while')
+      const send = () => upstreams.connectionTo(server).request({ method: 'tools/list', params, signal })
+      const reply = await health.watch(circuit, signal, send)
       if (!reply.ok) throw new Error(`tools/list: ${reply.error.message}`)
       if (!Array.isArray(reply.result['tools'])) throw new Error('tools/list: no tools in the result')
       tools.push(...(reply.result['tools'] as unknown[]))

@@ -2,8 +2,21 @@
 export type Limits = {
   /** Of a request's body. */
   requestBytesMax: number
+  /** Levels of arrays and objects in it. */
+  requestDepthMax: number
   /** Of an upstream's answer. */
   resultBytesMax: number
+  resultDepthMax: number
+  /** Calls of one agent, and calls to one server, that this broker takes; four seconds' worth at once. 0: no limit. */
+  agentCallsPerSecond: number
+  serverCallsPerSecond: number
+  /** Tools, resources or prompts on one page of a list. */
+  listPageMax: number
+  /** Failures of an upstream in a row after which nothing is sent for a while. */
+  circuitFailures: number
+  /** How long that while is first, and at most when probes keep failing. */
+  circuitOpenMs: number
+  circuitOpenMsMax: number
   /** Until an upstream has answered a call. */
   callDeadlineMs: number
   /** Until an audit record is durable. */
@@ -16,7 +29,15 @@ export type Limits = {
 
 export const standardLimits: Limits = {
   requestBytesMax: 4 * 1024 * 1024,
+  requestDepthMax: 64,
   resultBytesMax: 32 * 1024 * 1024,
+  resultDepthMax: 64,
+  agentCallsPerSecond: 50,
+  serverCallsPerSecond: 500,
+  listPageMax: 250,
+  circuitFailures: 5,
+  circuitOpenMs: 5000,
+  circuitOpenMsMax: 60_000,
   callDeadlineMs: 60_000,
   auditWaitMs: 5000,
   auditQueueMax: 10_000,

@@ -1,3 +1,4 @@
+import type { Circuit } from './upstream/circuit.ts'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
 export type LatencyPart = 'auth' | 'decide' | 'upstream' | 'audit' | 'total'
@@ -15,7 +16,12 @@ export class BrokerMetrics {
   /** Bound once: looking up labels costs more than counting. */
   readonly #parts = new Map<LatencyPart, { observe(seconds: number): void }>()
 
-  constructor(gauges: { inFlight: () => number; viewAgeSeconds: () => number; auditWaiting: () => number }) {
+  constructor(gauges: {
+    inFlight: () => number
+    viewAgeSeconds: () => number
+    auditWaiting: () => number
+    upstreams: () => { serverId: string; circuit: Circuit }[]
+  }) {
     const registers = [this.registry]
     collectDefaultMetrics({ register: this.registry })
     this.#calls = new Counter({
@@ -46,6 +52,31 @@ export class BrokerMetrics {
     gauge('wheelhouse_broker_calls_in_flight', 'Calls at an upstream now.', gauges.inFlight)
     gauge('wheelhouse_broker_view_age_seconds', 'Age of the view of the registry.', gauges.viewAgeSeconds)
     gauge('wheelhouse_broker_audit_waiting', 'Audit rows not durable yet.', gauges.auditWaiting)
+
+    const state = new Gauge({
+      name: 'wheelhouse_broker_upstream_state',
+      help: 'Circuit of an upstream: 0 closed, 1 half open (a probe is under way), 2 open.',
+      labelNames: ['server'],
+      registers,
+      collect() {
+        for (const { serverId, circuit } of gauges.upstreams()) {
+          state.set({ server: serverId }, ['closed', 'half_open', 'open'].indexOf(circuit.state))
+        }
+      },
+    })
+    const lastError = new Gauge({
+      name: 'wheelhouse_broker_upstream_last_error_timestamp_seconds',
+      help: 'When an upstream failed last, and how.',
+      labelNames: ['server', 'kind'],
+      registers,
+      collect() {
+        lastError.reset()
+        for (const { serverId, circuit } of gauges.upstreams()) {
+          const error = circuit.lastError
+          if (error) lastError.set({ server: serverId, kind: error.kind }, error.at.getTime() / 1000)
+        }
+      },
+    })
 
     function gauge(name: string, help: string, read: () => number): void {
       const metric: Gauge = new Gauge({ name, help, registers, collect: () => metric.set(read()) })

@@ -3,16 +3,20 @@
 // Nothing leaves before its record is durable, and whatever fails refuses.
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
-import type { AgentFacts, Caller, ToolCall } from '#lib/guardrails/rules/facts.ts'
-import type { Denial } from '#lib/guardrails/schema.ts'
+import type { AgentFacts, Caller, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable, type GroupCommit } from './audit/group-commit.ts'
-import { type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow, listedRow } from './audit/records.ts'
+import { auditText, type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
 import { CallEnded, type InFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
+import { resolveMerged } from './merged-names.ts'
+import { emptyList, messageFor, type ReadMethod, recordedArguments, resultFor } from './methods.ts'
 import type { BrokerMetrics } from './metrics.ts'
+import type { RateLimits } from './rate-limits.ts'
 import { type RpcReply, UpstreamFailure } from './upstream/http.ts'
+import type { UpstreamHealth } from './upstream/health.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
-import type { BrokeredServer, BrokeredTool, BrokerView } from './view/view.ts'
+import type { BrokeredServer, BrokerView } from './view/view.ts'
 import {
   type Answer,
   deniedCallAnswer,
@@ -28,6 +32,8 @@ export type PipelineParts = {
   view: BrokerView
   audit: GroupCommit
   upstreams: UpstreamPool
+  health: UpstreamHealth
+  rates: RateLimits
   inFlight: InFlight
   metrics: BrokerMetrics
   limits: Limits
@@ -42,43 +48,61 @@ export type AgentRequest = {
   params: Record<string, unknown>
   caller: Caller
   agent: AgentFacts
-  serverId: string
+  /** Null on the merged endpoint, where a tool's name says its server. */
+  serverId: string | null
+  /** What is called when it is no tool. */
+  method?: ReadMethod
   /** Aborted when the agent goes away. */
   gone: AbortSignal
 }
 
 type End = { outcome: CallOutcome; reply: RpcReply | null; denial: Denial | null }
 
-const invalidParamsCode = -32602
-const auditDenial: Denial = { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' }
+export const invalidParamsCode = -32602
+export const auditDenial: Denial = { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' }
 
 export async function callTool(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
-  const startedAt = performance.now()
   const { name, arguments: given } = request.params
   if (typeof name !== 'string' || (given !== undefined && !isRecord(given))) {
     const message = 'tools/call needs the name of a tool and, if any, its arguments as an object.'
     return errorAnswer(200, request.id, { code: invalidParamsCode, message })
   }
   if (!parts.audit.available) return refuse(parts, request, auditDenial)
-  const call: ToolCall = { caller: request.caller, serverId: request.serverId, tool: name }
+  const { caller, serverId } = request
+  const target = serverId === null ? resolveMerged(parts.view.servers, name) : { serverId, tool: name }
+  if (!target) return deny(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
+  return runCall(parts, request, { caller, ...target })
+}
+
+/** Decides, and carries out what is allowed. */
+export async function runCall(parts: PipelineParts, request: AgentRequest, call: ToolCall): Promise<Answer> {
+  const startedAt = performance.now()
+  const { caller } = call
   const decision = decide(call, parts.view, parts.now())
+  const tooOften = parts.rates.takeForAgent(caller.agentId)
   parts.metrics.took('decide', startedAt)
   if (!decision.ok) return deny(parts, request, { call, denial: decision.error })
+  const server = decision.value.server as BrokeredServer
+  // Last the circuit: whom it admits must go.
+  const notNow = tooOften ?? parts.rates.takeForServer(server.id) ?? circuitDenial(parts, server)
+  if (notNow) return deny(parts, request, { call, denial: notNow })
   const answer = await carryOut(parts, request, { call, allowed: decision.value })
   parts.metrics.took('total', startedAt)
   return answer
 }
 
-/** Shows what the agent may call, and nothing else: the same decision as for calling. */
-export async function listTools(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
-  const { caller, agent, serverId, era } = request
-  const now = parts.now()
-  const known = [...(parts.view.servers.get(serverId)?.tools.values() ?? [])]
-  const listed = known.filter((tool) => decide({ caller, serverId, tool: tool.name }, parts.view, now).ok)
-  const row = listedRow(caller, { agent, serverId, listed: listed.length, hidden: known.length - listed.length, now })
-  if (!(await recorded(parts, row, { happened: false }))) return refuse(parts, request, auditDenial)
-  const tools = listed.map((tool) => definitionFor(era, tool))
-  return resultAnswer(era, request.id, era === 'modern' ? { tools, ttlMs: 0, cacheScope: 'private' } : { tools })
+/** Why nothing is sent to the server now; null when the call is admitted, which its end must then be told of (`health.watch`). */
+function circuitDenial(parts: PipelineParts, server: BrokeredServer): Denial | null {
+  const circuit = parts.health.circuitOf(server)
+  const retryAfterMs = circuit.admit()
+  if (retryAfterMs === 0) return null
+  const seconds = Math.ceil(retryAfterMs / 1000)
+  const reason = circuit.lastError?.message ?? 'it failed'
+  return {
+    rule: 'upstream_unavailable',
+    message: `The server ${server.id} failed ${circuit.failures} times in a row (${reason}), so nothing is sent to it. Try again in ${seconds} s.`,
+    facts: { retryAfterMs },
+  }
 }
 
 async function carryOut(
@@ -91,7 +115,7 @@ async function carryOut(
     agent,
     caller: call.caller,
     tool,
-    argumentsDigest: digestOf(request.params['arguments'] ?? {}),
+    argumentsDigest: digestOf(recordedArguments(request.params, tool.isMethod === true) ?? {}),
   }
   const changes = tool.class !== 'read'
   // In flight before its intent is recorded, so that a stop that comes in between still finds it.
@@ -102,10 +126,16 @@ async function carryOut(
   })
   try {
     if (changes && !(await recorded(parts, intendedRow(record, parts.now()), { happened: false }))) {
+      parts.health.circuitOf(allowed.server as BrokeredServer).released()
       return refuse(parts, request, auditDenial)
     }
     const sentAt = performance.now()
-    let end = await forward(parts, request, { tool: tool as BrokeredTool, signal: running.signal })
+    let end = await forward(parts, request, {
+      // As it is now: its credential may have changed.
+      server: parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer),
+      tool,
+      signal: running.signal,
+    })
     parts.metrics.took('upstream', sentAt)
     const row = finishedRow(record, {
       outcome: end.outcome,
@@ -119,7 +149,7 @@ async function carryOut(
     if (!durable) return refuse(parts, request, afterTheFact(changes), changes ? 200 : 503)
     // Stopped while its record was being written: then the answer stays here as well.
     if (isStopped(running.signal)) end = endOf(running.signal.reason as CallEnded)
-    return answerOf(parts, request, end, String(row['id']))
+    return answerOf(parts, request, end, { serverId: call.serverId, decisionId: String(row['id']) })
   } finally {
     running.end()
   }
@@ -128,29 +158,33 @@ async function carryOut(
 async function forward(
   parts: PipelineParts,
   request: AgentRequest,
-  { tool, signal }: { tool: BrokeredTool; signal: AbortSignal },
+  { server, tool, signal }: { server: BrokeredServer; tool: ToolFacts; signal: AbortSignal },
 ): Promise<End> {
   try {
-    signal.throwIfAborted()
-    const server = parts.view.servers.get(tool.serverId) as BrokeredServer
-    const reply = await parts.upstreams.connectionTo(server).request({
-      method: 'tools/call',
-      params: request.params,
-      tool: { name: tool.name, inputSchema: tool.definition['inputSchema'] },
-      signal,
+    const reply = await parts.health.watch(parts.health.circuitOf(server), signal, async () => {
+      signal.throwIfAborted()
+      return await parts.upstreams.connectionTo(server).request({
+        ...messageFor(request.params, tool),
+        signal,
+      })
     })
     if (!reply.ok) return { outcome: 'upstream_error', reply, denial: null }
     return { outcome: reply.result['isError'] === true ? 'tool_error' : 'ok', reply, denial: null }
   } catch (error) {
     if (signal.reason instanceof CallEnded) return endOf(signal.reason)
     if (!(error instanceof UpstreamFailure)) throw error
-    const rule = error.kind === 'too_large' ? 'result_too_large' : 'upstream_unavailable'
+    const rule = ruleOf(error)
     const denial: Denial = {
       rule,
       message: `The server ${tool.serverId} did not carry out ${tool.name}: ${error.message}.`,
     }
     return { outcome: 'upstream_error', reply: null, denial }
   }
+}
+
+function ruleOf({ kind }: UpstreamFailure): RuleId {
+  if (kind === 'too_large') return 'result_too_large'
+  return kind === 'too_deep' ? 'result_too_deep' : 'upstream_unavailable'
 }
 
 function endOf(ended: CallEnded): End {
@@ -163,16 +197,22 @@ function isStopped({ reason }: AbortSignal): boolean {
   return reason instanceof CallEnded && reason.denial !== null && reason.denial.rule !== 'upstream_deadline'
 }
 
-function answerOf(parts: PipelineParts, request: AgentRequest, end: End, decisionId: string): Answer {
+function answerOf(
+  parts: PipelineParts,
+  request: AgentRequest,
+  end: End,
+  about: { serverId: string; decisionId: string },
+): Answer {
   const { era, id } = request
-  if (end.reply?.ok) return resultAnswer(era, id, end.reply.result)
+  const { method } = request
+  if (end.reply?.ok) return resultAnswer(era, id, method ? resultFor(era, method, end.reply.result) : end.reply.result)
   if (end.reply) return errorAnswer(200, id, end.reply.error)
   // Nobody is there to read the answer of a caller who went away.
   const denial = end.denial ?? {
     rule: 'upstream_unavailable' as const,
     message: 'The call was cancelled by its caller.',
   }
-  return deniedCallAnswer(era, id, denial, pointerOf(parts, request, decisionId))
+  return deniedAnswer(request, denial, pointerOf(parts, request, about))
 }
 
 async function deny(
@@ -181,7 +221,8 @@ async function deny(
   { call, denial }: { call: ToolCall; denial: Denial },
 ): Promise<Answer> {
   const tool = parts.view.servers.get(call.serverId)?.tools.get(call.tool)
-  const facts = { agent: request.agent, tool, arguments: request.params['arguments'], now: parts.now() }
+  const given = recordedArguments(request.params, call.isMethod === true)
+  const facts = { agent: request.agent, tool, arguments: given, now: parts.now() }
   const row = deniedRow(call, denial, facts)
   parts.metrics.called({
     server: call.serverId,
@@ -190,16 +231,24 @@ async function deny(
     outcome: denial.rule,
   })
   if (!(await recorded(parts, row, { happened: false }))) return refuse(parts, request, auditDenial)
-  return deniedCallAnswer(request.era, request.id, denial, pointerOf(parts, request, String(row['id'])))
+  const about = { serverId: call.serverId, decisionId: String(row['id']) }
+  return deniedAnswer(request, denial, pointerOf(parts, request, about))
 }
 
-function refuse(parts: PipelineParts, request: AgentRequest, denial: Denial, status = 503): Answer {
+/** A tool's refusal is a result the model can read; a method's is an error, and what is not granted is not listed. */
+function deniedAnswer({ era, id, method }: AgentRequest, denial: Denial, pointer: Pointer): Answer {
+  if (!method) return deniedCallAnswer(era, id, denial, pointer)
+  const hidden = denial.rule.startsWith('grant_') || denial.rule.startsWith('policy_') ? emptyList(method) : null
+  return hidden ? resultAnswer(era, id, resultFor(era, method, hidden)) : refusedAnswer(200, id, denial, pointer)
+}
+
+export function refuse(parts: PipelineParts, request: AgentRequest, denial: Denial, status = 503): Answer {
   parts.metrics.refused(denial.rule)
   return refusedAnswer(status, request.id, denial, pointerOf(parts, request))
 }
 
 /** Whether the row became durable in time. */
-async function recorded(
+export async function recorded(
   parts: PipelineParts,
   row: Parameters<GroupCommit['append']>[0],
   options: { happened: boolean },
@@ -223,15 +272,23 @@ function afterTheFact(changes: boolean): Denial {
   return { rule: 'audit_unavailable', message }
 }
 
-function definitionFor(era: Era, tool: BrokeredTool): Record<string, unknown> {
-  if (era === 'legacy' || !('execution' in tool.definition)) return tool.definition
-  const { execution: _, ...rest } = tool.definition
-  return rest
+function namesNoTool(name: string): Denial {
+  const message = `${auditText(name)} names no tool of a registered server; here tools are named {server}__{tool}.`
+  return { rule: 'tool_unknown', message }
 }
 
-function pointerOf(parts: PipelineParts, request: AgentRequest, decisionId?: string): Pointer {
-  const { agent, serverId } = request
-  return { portalUrl: parts.portalUrl, agentId: agent.id, serverId, ...(decisionId ? { decisionId } : {}) }
+function pointerOf(
+  parts: PipelineParts,
+  request: AgentRequest,
+  about: { serverId?: string; decisionId?: string } = {},
+): Pointer {
+  const serverId = about.serverId || request.serverId
+  return {
+    portalUrl: parts.portalUrl,
+    agentId: request.agent.id,
+    ...(serverId ? { serverId } : {}),
+    ...(about.decisionId ? { decisionId: about.decisionId } : {}),
+  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -19,7 +19,7 @@ const invalidParamsCode = -32602
 
 export const serverInfoKey = 'io.modelcontextprotocol/serverInfo'
 export const brokerInfo = { name: 'wheelhouse-broker', title: 'Wheelhouse', version: '1' } as const
-/** In a refused call's `_meta`: { rule, decision, link }. */
+/** In a refused call's `_meta`: { rule, decision, link } and the facts of the denial. */
 const denialKey = 'wheelhouse/denial'
 
 /** A refused call as a result the model can read: rule, reason, what to do, and where. */
@@ -68,8 +68,8 @@ function textOf(denial: Denial, pointer: Pointer): string {
   return `Refused by the rule ${denial.rule} (${title}). ${denial.message} ${remedy}${decision} See ${linkOf(denial, pointer)}`
 }
 
-function dataOf(denial: Denial, pointer: Pointer): { rule: string; decision: string | null; link: string } {
-  return { rule: denial.rule, decision: pointer.decisionId ?? null, link: linkOf(denial, pointer) }
+function dataOf(denial: Denial, pointer: Pointer): Record<string, unknown> {
+  return { rule: denial.rule, decision: pointer.decisionId ?? null, link: linkOf(denial, pointer), ...denial.facts }
 }
 
 /** The page of the rule, which leads on to where this agent's people can change it. */

@@ -12,6 +12,9 @@ const schema = variables
     WHEELHOUSE_ENCRYPTION_KEY: true,
     WHEELHOUSE_LOG_LEVEL: true,
     WHEELHOUSE_GRACE_MS: true,
+    WHEELHOUSE_AGENT_CALLS_PER_SECOND: true,
+    WHEELHOUSE_SERVER_CALLS_PER_SECOND: true,
+    WHEELHOUSE_RESULT_BYTES_MAX: true,
   })
   .required({ DATABASE_URL: true, WHEELHOUSE_ENCRYPTION_KEY: true })
 
@@ -34,5 +37,10 @@ export function parseBrokerConfig(env: Environment = process.env) {
     encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
     graceMs: values.WHEELHOUSE_GRACE_MS,
+    limits: {
+      agentCallsPerSecond: values.WHEELHOUSE_AGENT_CALLS_PER_SECOND,
+      serverCallsPerSecond: values.WHEELHOUSE_SERVER_CALLS_PER_SECOND,
+      resultBytesMax: values.WHEELHOUSE_RESULT_BYTES_MAX,
+    },
   }
 }

@@ -16,6 +16,15 @@ const port = (standard: number, what: string) =>
     .default(standard)
     .describe(what)
 
+const whole = (standard: number, what: string) =>
+  z.coerce
+    .number('Use a whole number.')
+    .int('Use a whole number.')
+    .min(0, 'Use 0 or more.')
+    .max(1_000_000_000, 'Use at most 1000000000.')
+    .default(standard)
+    .describe(what)
+
 const httpUrl = z
   .url({ protocol: /^https?$/, error: 'Use an http or https address.' })
   .transform((value) => value.replace(/\/+$/, ''))
@@ -111,6 +120,9 @@ export const variables = z.object({
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')
     .describe('Least severe log lines to write.'),
+  WHEELHOUSE_AGENT_CALLS_PER_SECOND: whole(50, 'Tool calls of one agent a second that a broker takes; 0: no limit.'),
+  WHEELHOUSE_SERVER_CALLS_PER_SECOND: whole(500, 'Tool calls to one MCP server a second; 0: no limit.'),
+  WHEELHOUSE_RESULT_BYTES_MAX: whole(33_554_432, 'Bytes of an answer of an MCP server that a broker passes on.'),
   WHEELHOUSE_GRACE_MS: z.coerce
     .number('Use milliseconds.')
     .int('Use milliseconds.')

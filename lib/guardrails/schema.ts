@@ -1,4 +1,5 @@
 import type { Role } from '#lib/auth/permissions.ts'
+import { limitRules } from './schema/limit-rules.ts'
 import { runRules } from './schema/run-rules.ts'
 
 /** Who may lift or change a rule: roles, and in words what they do. */
@@ -154,8 +155,9 @@ export const rules = {
   },
   upstream_unavailable: {
     title: 'The server does not answer',
-    explanation: 'The MCP server could not be reached or answered with an error of its own.',
-    remedy: 'Try again later; the health of the server is on its page.',
+    explanation:
+      'The MCP server could not be reached or did not answer as MCP says. After several failures in a row the broker sends it nothing for a while.',
+    remedy: 'Try again later, where a time to wait is given not before; the health of the server is on its page.',
     setBy: 'The MCP server',
     changedBy: servers,
   },
@@ -163,20 +165,6 @@ export const rules = {
     title: 'Every call has a deadline',
     explanation: 'The MCP server did not answer in time and the call was cancelled.',
     remedy: 'Ask for less at once, or ask the platform team to raise the deadline.',
-    setBy: 'Platform',
-    changedBy: platform,
-  },
-  request_too_large: {
-    title: 'Requests are limited in size',
-    explanation: 'The request is larger than the broker takes.',
-    remedy: 'Send less at once.',
-    setBy: 'Platform',
-    changedBy: platform,
-  },
-  result_too_large: {
-    title: 'Results are limited in size',
-    explanation: 'The answer of the MCP server is larger than the broker passes on.',
-    remedy: 'Ask for less at once, for instance with paging.',
     setBy: 'Platform',
     changedBy: platform,
   },
@@ -190,7 +178,7 @@ export const rules = {
   method_not_brokered: {
     title: 'Only brokered methods',
     explanation: 'The broker does not pass this MCP method on.',
-    remedy: 'Use tools/list and tools/call.',
+    remedy: 'Use tools, resources, prompts and completion.',
     setBy: 'Platform',
     changedBy: platform,
   },
@@ -266,8 +254,9 @@ export const rules = {
   },
   rate_limited: {
     title: 'Requests are limited in number',
-    explanation: 'Too many requests came in a short time.',
-    remedy: 'Wait as long as the Retry-After header says.',
+    explanation:
+      'Too many requests came in a short time: from one agent, to one MCP server, or to one address of the portal.',
+    remedy: 'Wait as long as the refusal says (retryAfterMs, or the Retry-After header), then go on more slowly.',
     setBy: 'Platform',
     changedBy: platform,
   },
@@ -293,10 +282,16 @@ export const rules = {
     setBy: 'Platform (central policy)',
     changedBy: central,
   },
+  ...limitRules,
   ...runRules,
 } as const satisfies Record<string, Omit<Rule, 'id'>>
 
 export type RuleId = keyof typeof rules
 
 /** Why a call or a caller was refused: `rule` names the entry of the table, `message` says it about this very call and never carries a secret. */
-export type Denial = { rule: RuleId; message: string }
+export type Denial = {
+  rule: RuleId
+  message: string
+  /** Numbers and words for programs, e.g. `{ retryAfterMs: 4000 }`; never a secret. */
+  facts?: Readonly<Record<string, number | string>>
+}

@@ -54,10 +54,10 @@ export function deniedRow(
     { actor: agent ? actorOf(agent) : agentById(call.caller.agentId), now },
     {
       event: 'mcp.call_denied',
-      subject: { kind: 'tool', id: `${call.serverId}/${name}`, name },
+      subject: { kind: 'tool', id: call.serverId ? `${call.serverId}/${name}` : name, name },
       agentId: call.caller.agentId,
       ...(agent ? { teamId: agent.teamId } : {}),
-      serverId: call.serverId,
+      ...(call.serverId ? { serverId: call.serverId } : {}),
       tool: name,
       ...(call.caller.runId ? { runId: call.caller.runId } : {}),
       decision: 'deny',
@@ -90,11 +90,26 @@ export function listedRow(
   )
 }
 
+/** The merged list of an agent that holds no grant. */
+export function listedNothingRow(caller: Caller, { agent, now }: { agent: AgentFacts; now: Date }): AuditRow {
+  return auditRow(
+    { actor: actorOf(agent), now },
+    {
+      event: 'mcp.tools_listed',
+      subject: { kind: 'agent', id: agent.id, name: agent.name },
+      agentId: agent.id,
+      teamId: agent.teamId,
+      ...(caller.runId ? { runId: caller.runId } : {}),
+      detail: { listed: 0, hidden: 0 },
+    },
+  )
+}
+
 /** A caller whose token is good and who may not speak to the broker all the same. */
 export function callerRefusedRow(
   caller: Caller,
   denial: Denial,
-  facts: { agent: AgentFacts | undefined; serverId: string; now: Date },
+  facts: { agent: AgentFacts | undefined; serverId: string | null; now: Date },
 ): AuditRow {
   const { agent, serverId, now } = facts
   return auditRow(
@@ -104,7 +119,7 @@ export function callerRefusedRow(
       subject: { kind: 'agent', id: caller.agentId, name: agent?.name ?? caller.agentId },
       agentId: caller.agentId,
       ...(agent ? { teamId: agent.teamId } : {}),
-      serverId: auditText(serverId),
+      ...(serverId === null ? {} : { serverId: auditText(serverId) }),
       decision: 'deny',
       rule: denial.rule,
       detail: { reason: auditText(denial.message, 1000), count: 1 },

@@ -1,18 +1,22 @@
+import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { McpHttpHandler } from '@modelcontextprotocol/server'
 import { decideCaller } from '#lib/guardrails/rules/decide.ts'
 import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable } from '../audit/group-commit.ts'
 import { callerRefusedRow } from '../audit/records.ts'
 import type { StrangerLog } from '../audit/strangers.ts'
-import { callTool, listTools, type PipelineParts } from '../pipeline.ts'
+import { isDeeperThan } from '../depth.ts'
+import { listTools } from '../listing.ts'
+import { passedTo, readMethod } from '../passing.ts'
+import { type AgentRequest, callTool, type PipelineParts } from '../pipeline.ts'
 import type { ViewKeeper } from '../view/keeper.ts'
 import { type Answer, errorAnswer, type RpcId, refusedAnswer } from '../wire.ts'
 import { BodyTooLarge, bearerToken, readBody, send, singleHeader } from './http-messages.ts'
+import { cancelledId, type Cancellations, type RequestKey } from './cancellations.ts'
 import { challenge, type ResourceAddresses } from './challenge.ts'
-import { isBrokered, readRequest } from './protocol.ts'
-import { answerWithSdk } from './sdk.ts'
+import { type BrokeredMethod, isBrokered, readRequest } from './protocol.ts'
+import { answerWithSdk, sessionHeader, type SdkEndpoint } from './sdk.ts'
 import type { TokenVerifier } from './tokens.ts'
 
 export type McpEndpointParts = {
@@ -20,22 +24,22 @@ export type McpEndpointParts = {
   keeper: ViewKeeper
   tokens: TokenVerifier
   strangers: StrangerLog
-  sdk: McpHttpHandler
+  sdk: SdkEndpoint
+  cancellations: Cancellations
   addresses: ResourceAddresses
   isDraining: () => boolean
 }
 
+type Exchange = { request: IncomingMessage; response: ServerResponse; serverId: string | null; gone: AbortSignal }
 type Admitted = { caller: Caller; agent: AgentFacts }
 
-/** `/mcp/{server}`: who calls, whether they may speak at all, what they say, and then the way of a call. */
-export async function answerMcp(
-  parts: McpEndpointParts,
-  exchange: { request: IncomingMessage; response: ServerResponse; serverId: string; gone: AbortSignal },
-): Promise<void> {
+/** `/mcp/{server}`, and `/mcp` for all an agent is granted (server null): who calls, whether they may speak at all, what they say, and then the way of a call. */
+export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Promise<void> {
   const { request, response, serverId, gone } = exchange
   const admitted = await admit(parts, request, serverId)
   if ('status' in admitted) return send(response, admitted)
-  if (request.method !== 'POST') return answerRest(parts, exchange, { text: null, body: undefined })
+  const rest = { ...exchange, ...admitted }
+  if (request.method !== 'POST') return answerRest(parts, rest, { text: null, body: undefined })
   if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
     return send(response, errorAnswer(415, null, { code: -32000, message: 'Send application/json.' }))
   }
@@ -53,7 +57,14 @@ export async function answerMcp(
       errorAnswer(400, null, { code: -32700, message: 'Parse error: the request body is not valid JSON' }),
     )
   }
-  if (!isBrokered(body)) return answerRest(parts, exchange, { text, body })
+  const { requestDepthMax } = parts.pipeline.limits
+  if (isDeeperThan(body, requestDepthMax)) {
+    const message = `A request may be nested ${requestDepthMax} levels deep.`
+    return send(response, refused(parts, 400, { rule: 'request_too_deep', message }))
+  }
+  const cancelled = cancelledId(body)
+  if (cancelled !== undefined) parts.cancellations.cancel(requestKey(exchange, admitted, cancelled))
+  if (!isBrokered(body, { merged: serverId === null })) return answerRest(parts, rest, { text, body })
   const rpc = readRequest(body, {
     version: singleHeader(request, 'mcp-protocol-version'),
     method: singleHeader(request, 'mcp-method'),
@@ -61,32 +72,49 @@ export async function answerMcp(
   })
   if (!rpc.ok) return send(response, rpc.error)
   const { era, id, method, params } = rpc.value
-  // Before 2026-07-28 a lost connection is no cancellation: what was begun is brought to its end and recorded.
-  const agentRequest = {
-    ...admitted,
-    era,
-    id,
-    params,
-    serverId,
-    gone: era === 'modern' ? gone : new AbortController().signal,
+  // Before 2026-07-28 a lost connection is no cancellation, a notification is: else what was begun is brought to its end.
+  const cancellable =
+    era === 'legacy' ? parts.cancellations.begin(requestKey(exchange, admitted, id)) : { gone, end() {} }
+  try {
+    const agentRequest = { ...admitted, era, id, params, serverId, gone: cancellable.gone }
+    send(response, await answerBrokered(parts.pipeline, agentRequest, method))
+  } finally {
+    cancellable.end()
   }
-  const answer =
-    method === 'tools/call' ? callTool(parts.pipeline, agentRequest) : listTools(parts.pipeline, agentRequest)
-  return send(response, await answer)
+}
+
+function answerBrokered(parts: PipelineParts, request: AgentRequest, method: BrokeredMethod): Promise<Answer> {
+  if (method === 'tools/call') return callTool(parts, request)
+  return method === 'tools/list' ? listTools(parts, request) : readMethod(parts, request, method)
+}
+
+/** A client that names no session cannot be told from another one of the same run: nothing of it can be cancelled. */
+function requestKey({ request }: Exchange, { caller }: Admitted, id: RpcId): RequestKey {
+  const session = singleHeader(request, sessionHeader) ?? randomUUID()
+  return { agentId: caller.agentId, runId: caller.runId, session, id }
 }
 
 async function answerRest(
   parts: McpEndpointParts,
-  { request, response, gone }: { request: IncomingMessage; response: ServerResponse; gone: AbortSignal },
+  exchange: Exchange & Admitted,
   { text, body }: { text: string | null; body: unknown },
 ): Promise<void> {
+  const { request, response, gone } = exchange
   const url = parts.addresses.brokerUrl + (request.url ?? '')
   const { method = 'GET', headers } = request
-  return answerWithSdk(parts.sdk, { url, method, headers, text, body, gone }, response)
+  return answerWithSdk(
+    parts.sdk.handlerFor(passedTo(parts.pipeline, exchange)),
+    { url, method, headers, text, body, gone },
+    response,
+  )
 }
 
 /** Who calls, or the answer that refuses them. */
-async function admit(parts: McpEndpointParts, request: IncomingMessage, serverId: string): Promise<Admitted | Answer> {
+async function admit(
+  parts: McpEndpointParts,
+  request: IncomingMessage,
+  serverId: string | null,
+): Promise<Admitted | Answer> {
   const startedAt = performance.now()
   if (parts.isDraining()) return refused(parts, 503, { rule: 'draining', message: 'This broker is being stopped.' })
   if (parts.keeper.ageMs() > parts.pipeline.limits.viewAgeMsMax) {
@@ -111,7 +139,7 @@ async function admit(parts: McpEndpointParts, request: IncomingMessage, serverId
   }
   parts.pipeline.metrics.took('auth', startedAt)
   if (!decision.ok) return refuseCaller(parts, { status: 403, caller, serverId, denial: decision.error })
-  if (!parts.keeper.view.servers.has(serverId)) {
+  if (serverId !== null && !parts.keeper.view.servers.has(serverId)) {
     const denial: Denial = { rule: 'server_unknown', message: 'No server of this id is registered.' }
     return refuseCaller(parts, { status: 404, caller, serverId, denial })
   }
@@ -127,7 +155,7 @@ function refuseStranger(parts: McpEndpointParts, request: IncomingMessage, denia
 
 async function refuseCaller(
   parts: McpEndpointParts,
-  { status, caller, serverId, denial }: { status: number; caller: Caller; serverId: string; denial: Denial },
+  { status, caller, serverId, denial }: { status: number; caller: Caller; serverId: string | null; denial: Denial },
 ): Promise<Answer> {
   const agent = parts.keeper.view.agents.get(caller.agentId)
   const row = callerRefusedRow(caller, denial, { agent, serverId, now: parts.pipeline.now() })

@@ -1,24 +1,27 @@
 import { classifyInboundRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 import { err, ok, type Result } from '#lib/core/result.ts'
+import { isReadMethod, mirroredParam, type ReadMethod } from '../methods.ts'
 import { decodeHeaderValue } from '../upstream/param-headers.ts'
 import { type Answer, type Era, errorAnswer, type RpcId } from '../wire.ts'
 
 /** The headers of a request that MCP speaks of. */
 export type McpHeaders = { version: string | undefined; method: string | undefined; name: string | undefined }
 
-export type BrokeredMethod = 'tools/call' | 'tools/list'
+export type BrokeredMethod = 'tools/call' | 'tools/list' | ReadMethod
 export type RpcRequest = { era: Era; id: RpcId; method: BrokeredMethod; params: Record<string, unknown> }
 
 const modernVersions = ['2026-07-28']
 const code = { invalidRequest: -32600, headerMismatch: -32020, unsupportedVersion: -32022 } as const
 
-/** Whether a body is a request the broker answers itself; everything else is the SDK's to answer. */
+/** Whether a body is a request the broker answers itself; everything else is the SDK's to answer. The merged endpoint has tools only. */
 export function isBrokered(
   body: unknown,
+  { merged }: { merged: boolean },
 ): body is { id: string | number; method: BrokeredMethod; params?: Record<string, unknown> } {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return false
   const { method, id } = body as { method?: unknown; id?: unknown }
-  return (method === 'tools/call' || method === 'tools/list') && (typeof id === 'string' || typeof id === 'number')
+  if (typeof id !== 'string' && typeof id !== 'number') return false
+  return method === 'tools/call' || method === 'tools/list' || (!merged && isReadMethod(method))
 }
 
 /**
@@ -68,10 +71,11 @@ function headerMismatch(
   })
   if (headers.version === undefined) return disagree('(missing)', 'the required MCP-Protocol-Version header is absent')
   if (headers.method === undefined) return disagree('(missing)', 'the required Mcp-Method header is absent')
-  const { name } = params
-  if (method !== 'tools/call' || typeof name !== 'string') return null
+  const key = mirroredParam(method)
+  const name = key === null ? undefined : params[key]
+  if (typeof name !== 'string') return null
   if (headers.name === undefined) return disagree('(missing)', 'the required Mcp-Name header is absent')
   const decoded = decodeHeaderValue(headers.name.trim())
   if (decoded === name) return null
-  return disagree(headers.name, `the body carries params.name="${name}" and the Mcp-Name header another value`)
+  return disagree(headers.name, `the body carries params.${key}="${name}" and the Mcp-Name header another value`)
 }

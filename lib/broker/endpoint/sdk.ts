@@ -1,19 +1,50 @@
+import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import { pipeline } from 'node:stream/promises'
 import { createMcpHandler, type McpHttpHandler, Server } from '@modelcontextprotocol/server'
+import type { Passed } from '../passing.ts'
 import { brokerInfo } from '../wire.ts'
 
 const instructions =
   'Tools come from an MCP server behind the Wheelhouse broker. You see the tools you may call. A refused call names the rule, what to do about it and who can change it.'
 
 /** Answers what is not hot in both eras with the SDK: handshakes, discovery, pings, notifications, and methods that are not brokered. */
-export function createSdkEndpoint(onError: (error: Error) => void): McpHttpHandler {
-  return createMcpHandler(() => new Server(brokerInfo, { capabilities: { tools: {} }, instructions }), {
-    onerror: onError,
-  })
+export class SdkEndpoint {
+  readonly #onError: (error: Error) => void
+  readonly #handlers = new Map<string, McpHttpHandler>()
+
+  constructor(onError: (error: Error) => void) {
+    this.#onError = onError
+  }
+
+  /** One handler for each set of capabilities: few. */
+  handlerFor({ resources, prompts, completions }: Passed): McpHttpHandler {
+    const key = `${resources}|${prompts}|${completions}`
+    let handler = this.#handlers.get(key)
+    if (!handler) {
+      const capabilities = {
+        tools: {},
+        ...(resources ? { resources: {} } : {}),
+        ...(prompts ? { prompts: {} } : {}),
+        ...(completions ? { completions: {} } : {}),
+      }
+      handler = createMcpHandler(() => new Server(brokerInfo, { capabilities, instructions }), {
+        onerror: this.#onError,
+      })
+      this.#handlers.set(key, handler)
+    }
+    return handler
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#handlers.values()].map((handler) => handler.close()))
+  }
 }
+
+/** Names a session before 2026-07-28. */
+export const sessionHeader = 'mcp-session-id'
 
 export async function answerWithSdk(
   handler: McpHttpHandler,
@@ -30,13 +61,18 @@ export async function answerWithSdk(
   const headers = new Headers()
   for (const [name, value] of Object.entries(request.headers)) {
     // The token is verified and goes no further.
-    if (typeof value === 'string' && name !== 'authorization') headers.set(name, value)
+    if (typeof value === 'string' && name !== 'authorization' && name !== sessionHeader) headers.set(name, value)
   }
   const answer = await handler.fetch(
     new Request(request.url, { method: request.method, headers, body: request.text, signal: request.gone }),
     request.text === null ? {} : { parsedBody: request.body },
   )
-  response.writeHead(answer.status, Object.fromEntries(answer.headers))
+  const begun = answer.status === 200 && isInitialize(request.body) ? { [sessionHeader]: randomUUID() } : {}
+  response.writeHead(answer.status, { ...Object.fromEntries(answer.headers), ...begun })
   if (answer.body) await pipeline(Readable.fromWeb(answer.body as ReadableStream), response)
   else response.end()
+}
+
+function isInitialize(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && (body as { method?: unknown }).method === 'initialize'
 }

@@ -11,7 +11,7 @@ export type EndpointParts = McpEndpointParts & {
   unready: () => string[]
 }
 
-/** The broker's HTTP server: MCP below `/mcp/`, the metadata of protected resources, health, readiness and metrics. */
+/** The broker's HTTP server: MCP at `/mcp` and below, the metadata of protected resources, health, readiness and metrics. */
 export function createEndpoint(parts: EndpointParts): Server {
   const server = createServer((request, response) => {
     answer(parts, request, response).catch((error: unknown) => {
@@ -28,9 +28,9 @@ export function createEndpoint(parts: EndpointParts): Server {
 
 async function answer(parts: EndpointParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = pathOf(request)
-  if (path.startsWith('/mcp/')) {
-    const serverId = /^\/mcp\/([a-z0-9-]{1,63})$/.exec(path)?.[1]
-    if (!serverId) return notFound(response)
+  if (path === '/mcp' || path.startsWith('/mcp/')) {
+    const serverId = path === '/mcp' ? null : /^\/mcp\/([a-z0-9-]{1,63})$/.exec(path)?.[1]
+    if (serverId === undefined) return notFound(response)
     // Browsers have no business here, and a page that rebinds its name to this address is one (DNS rebinding).
     if (request.headers.origin !== undefined && request.headers.origin !== parts.addresses.portalUrl) {
       return send(response, errorAnswer(403, null, { code: -32000, message: 'Requests of browsers are refused.' }))

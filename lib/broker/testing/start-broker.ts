@@ -25,6 +25,7 @@ export async function startBroker(options: {
     encryptionKey,
     logLevel: 'silent' as const,
     graceMs: 1000,
+    limits: {},
   }
   const log = createLog({ process: 'broker', level: 'silent' })
   const broker = new Broker({ config, db, log, policies: await loadPolicySet(), ...(limits ? { limits } : {}) })

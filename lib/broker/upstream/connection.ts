@@ -15,9 +15,9 @@ const handshakeMs = 10_000
 const cancelMs = 2000
 
 export type UpstreamRequest = {
-  method: 'tools/call' | 'tools/list'
+  method: string
   params: Record<string, unknown>
-  /** For `Mcp-Name` and `Mcp-Param-*`. */
+  /** For `Mcp-Name` (the name of a tool or prompt, or the address of a resource) and `Mcp-Param-*`. */
   tool?: { name: string; inputSchema: unknown }
   signal: AbortSignal
 }
@@ -29,6 +29,7 @@ export class UpstreamConnection {
   readonly #limits: Limits
   readonly #pool: Pool
   #handshake: Promise<Handshake> | null = null
+  #capabilities: Handshake['capabilities'] | null = null
   #lastId = 0
 
   constructor(options: { url: string; header: UpstreamHeader | null; limits: Limits }) {
@@ -59,6 +60,11 @@ export class UpstreamConnection {
     }
   }
 
+  /** What the server said it can do; null before the first handshake. */
+  get capabilities(): Handshake['capabilities'] | null {
+    return this.#capabilities
+  }
+
   async close(): Promise<void> {
     await this.#pool.close()
   }
@@ -74,10 +80,16 @@ export class UpstreamConnection {
         url: this.#url.href,
         headers: this.#credentialHeaders(),
         timeoutMs: handshakeMs,
-      }).catch((error: unknown) => {
-        if (this.#handshake === handshake) this.#handshake = null
-        throw new UpstreamFailure('unreachable', `it could not be greeted (${nameOf(error)})`)
-      })
+      }).then(
+        (shaken) => {
+          this.#capabilities = shaken.capabilities
+          return shaken
+        },
+        (error: unknown) => {
+          if (this.#handshake === handshake) this.#handshake = null
+          throw new UpstreamFailure('unreachable', `it could not be greeted (${nameOf(error)})`)
+        },
+      )
       this.#handshake = handshake
     }
     return await untilAborted(this.#handshake, signal)
@@ -93,6 +105,7 @@ export class UpstreamConnection {
       body: JSON.stringify(message),
       signal: request.signal,
       resultBytesMax: this.#limits.resultBytesMax,
+      resultDepthMax: this.#limits.resultDepthMax,
       secret: this.#header?.secret ?? null,
     }
     try {

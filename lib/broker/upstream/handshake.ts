@@ -1,8 +1,14 @@
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { Client, type ServerCapabilities, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { brokerInfo, type Era } from '../wire.ts'
 
 /** How an upstream is spoken to: its revision, and its session where the revision has one. */
-export type Handshake = { era: Era; version: string; sessionId: string | null; instructions: string | null }
+export type Handshake = {
+  era: Era
+  version: string
+  sessionId: string | null
+  instructions: string | null
+  capabilities: ServerCapabilities
+}
 
 /**
  * Finds out which era an upstream speaks and opens a session where that needs one, with the SDK's client: it is asked `server/discover` first and
@@ -24,6 +30,7 @@ export async function shakeHands(options: {
       version: client.getNegotiatedProtocolVersion() ?? '2025-11-25',
       sessionId: transport.sessionId ?? null,
       instructions: client.getInstructions() ?? null,
+      capabilities: client.getServerCapabilities() ?? {},
     }
   } finally {
     // Closes our side only: the session at the server stays, and is ours to use.

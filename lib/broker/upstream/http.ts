@@ -1,3 +1,4 @@
+import { isDeeperThan } from '../depth.ts'
 import type { Dispatcher, Pool } from 'undici'
 import type { RpcError } from '../wire.ts'
 import { SseReader } from './sse.ts'
@@ -5,7 +6,7 @@ import { SseReader } from './sse.ts'
 /** The upstream could not be asked or did not answer as MCP says; `message` is safe to show. */
 export class UpstreamFailure extends Error {
   override readonly name = 'UpstreamFailure'
-  readonly kind: 'unreachable' | 'refused' | 'session_gone' | 'malformed' | 'too_large'
+  readonly kind: 'unreachable' | 'refused' | 'session_gone' | 'malformed' | 'too_large' | 'too_deep'
 
   constructor(kind: UpstreamFailure['kind'], message: string) {
     super(message)
@@ -22,6 +23,7 @@ type Post = {
   body: string
   signal: AbortSignal
   resultBytesMax: number
+  resultDepthMax: number
   /** Never passed on, even if the server says it back. */
   secret: string | null
 }
@@ -41,7 +43,7 @@ export async function postRequest(post: Post, id: number): Promise<RpcReply> {
   if (statusCode === 404 && post.headers['mcp-session-id']) {
     throw new UpstreamFailure('session_gone', 'it does not know the session')
   }
-  if (reply) return reply
+  if (reply) return shallow(reply, post)
   throw new UpstreamFailure('malformed', `it answered with status ${statusCode} and no MCP message`)
 }
 
@@ -70,7 +72,7 @@ async function readEvents(response: Dispatcher.ResponseData, post: Post, id: num
     for (const data of reader.push(chunk)) {
       const message = parse(redacted(data, post.secret))
       const reply = message && replyOf(message, id)
-      if (reply) return reply
+      if (reply) return shallow(reply, post)
     }
   }
   throw new UpstreamFailure('malformed', 'its event stream ended without the reply')
@@ -124,6 +126,11 @@ function replyOf(message: Record<string, unknown>, id: number | null): RpcReply 
   const { code, message: text, data } = error as Partial<RpcError>
   if (typeof code !== 'number' || typeof text !== 'string') return null
   return { ok: false, error: { code, message: text, ...(data === undefined ? {} : { data }) } }
+}
+
+function shallow(reply: RpcReply, { resultDepthMax }: Post): RpcReply {
+  if (!isDeeperThan(reply.ok ? reply.result : reply.error.data, resultDepthMax)) return reply
+  throw new UpstreamFailure('too_deep', `its answer is nested deeper than ${resultDepthMax} levels`)
 }
 
 function redacted(text: string, secret: string | null): string {

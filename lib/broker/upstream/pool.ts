@@ -29,6 +29,15 @@ export class UpstreamPool {
     return connection
   }
 
+  /** What the server said it can do, if it was spoken to already. */
+  capabilitiesOf(server: BrokeredServer): UpstreamConnection['capabilities'] {
+    try {
+      return this.connectionTo(server).capabilities
+    } catch {
+      return null
+    }
+  }
+
   async destroy(): Promise<void> {
     await Promise.all([...this.#held.values()].map((held) => held.connection.destroy()))
     this.#held.clear()

@@ -57,7 +57,7 @@ type Reachable = { broker: { url: string } }
 export async function agentSession(
   db: Db,
   { broker }: Reachable,
-  options: { agent: TestAgent; serverId?: string; era?: Era },
+  options: { agent: TestAgent; serverId?: string | null; era?: Era },
 ): Promise<Client> {
   const { agent, serverId = 'modern', era = 'modern' } = options
   return connectAgent(broker.url, { serverId, token: await sessionToken(db, broker.url, agent), era })

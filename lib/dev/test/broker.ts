@@ -87,7 +87,9 @@ export async function startUpstream(options: { legacy?: boolean } = {}): Promise
 }
 
 /** As servers of 2025-11-25 do it: sessions in memory, answers as event streams, 404 for a session that is not there. */
-function legacyHandler(make: () => McpServer): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+export function legacyHandler(
+  make: () => McpServer,
+): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
   const sessions = new Map<string, NodeStreamableHTTPServerTransport>()
   return async (request, response) => {
     const sessionId = request.headers['mcp-session-id']
@@ -152,14 +154,15 @@ export async function sessionToken(db: Db, brokerUrl: string, agent: TestAgent):
   return minted.value.token
 }
 
-/** A real MCP client as an agent's session has it. */
+/** A real MCP client as an agent's session has it; server null: the merged endpoint. */
 export async function connectAgent(
   url: string,
-  options: { serverId: string; token: string; era?: 'modern' | 'legacy' },
+  options: { serverId: string | null; token: string; era?: 'modern' | 'legacy' },
 ): Promise<Client> {
   const mode = options.era === 'modern' ? { pin: '2026-07-28' } : 'legacy'
   const client = new Client({ name: 'test-agent', version: '1' }, { versionNegotiation: { mode } })
   const requestInit = { headers: { authorization: `Bearer ${options.token}` } }
-  await client.connect(new StreamableHTTPClientTransport(new URL(`${url}/mcp/${options.serverId}`), { requestInit }))
+  const path = options.serverId === null ? '/mcp' : `/mcp/${options.serverId}`
+  await client.connect(new StreamableHTTPClientTransport(new URL(url + path), { requestInit }))
   return client
 }

@@ -57,7 +57,7 @@ export function decide(call: ToolCall, view: PolicyView, now: Date): Result<Allo
   const server = view.servers.get(serverId)
   if (!server) return denied('server_unknown', `No server ${serverId} is registered.`)
   if (!server.enabled) return denied('server_disabled', `The server ${serverId} is disabled.`)
-  const tool = server.tools.get(call.tool)
+  const tool = call.isMethod ? methodFacts(server, call.tool) : server.tools.get(call.tool)
   if (!tool) return denied('tool_unknown', `The server ${serverId} has no tool ${call.tool}.`)
   if (tool.state === 'removed') return denied('tool_removed', `The server ${serverId} no longer offers ${tool.name}.`)
   if (tool.state !== 'approved') return denied('tool_quarantined', `${serverId}/${tool.name} waits for its review.`)
@@ -87,6 +87,19 @@ export function decide(call: ToolCall, view: PolicyView, now: Date): Result<Allo
   return ok({ agent, run, server, tool, grant })
 }
 
+const methods = new WeakMap<ServerFacts, Map<string, ToolFacts>>()
+
+/** A method that reads as something to decide about: like a tool of class read that everybody knows. */
+function methodFacts(server: ServerFacts, name: string): ToolFacts {
+  let ofServer = methods.get(server)
+  if (!ofServer) methods.set(server, (ofServer = new Map()))
+  let facts = ofServer.get(name)
+  if (!facts) {
+    ofServer.set(name, (facts = { serverId: server.id, name, class: 'read', state: 'approved', isMethod: true }))
+  }
+  return facts
+}
+
 const covering = new WeakMap<AgentFacts, WeakMap<ToolFacts, readonly GrantFacts[]>>()
 
 /** Which of the agent's grants cover the tool, expired ones too. Depends on immutable facts only, so it is worked out once. */
@@ -98,7 +111,7 @@ function coveringGrants(agent: AgentFacts, tool: ToolFacts): readonly GrantFacts
     grants = agent.grants.filter(
       (grant) =>
         grant.serverId === tool.serverId &&
-        (grant.toolName === null || grant.toolName === tool.name) &&
+        (grant.toolName === null || (!tool.isMethod && grant.toolName === tool.name)) &&
         covers(grant.class, tool.class),
     )
     ofAgent.set(tool, grants)

@@ -29,6 +29,8 @@ export type ToolFacts = {
   readonly name: string
   readonly class: ToolClass
   readonly state: ToolState
+  /** Not a tool but a method of MCP that reads (`resources/read`): granted with class read on the whole server, never by a grant of one tool. */
+  readonly isMethod?: true
 }
 
 export type ServerFacts = {
@@ -69,4 +71,10 @@ export type PolicyView = {
 
 /** Who calls, as the verified token says. `runId` is null for a token of the agent's own credentials. */
 export type Caller = { readonly agentId: string; readonly version: number; readonly runId: string | null }
-export type ToolCall = { readonly caller: Caller; readonly serverId: string; readonly tool: string }
+export type ToolCall = {
+  readonly caller: Caller
+  readonly serverId: string
+  /** The name of a tool, or with `isMethod` that of a method. */
+  readonly tool: string
+  readonly isMethod?: true
+}

@@ -597,6 +597,19 @@ CREATE TABLE "McpTool" (
 );
 
 -- CreateTable
+CREATE TABLE "ServerHealth" (
+    "serverId" TEXT NOT NULL,
+    "broker" TEXT NOT NULL,
+    "state" TEXT NOT NULL,
+    "failures" INTEGER NOT NULL,
+    "lastError" TEXT,
+    "retryAt" TIMESTAMPTZ(3),
+    "changedAt" TIMESTAMPTZ(3) NOT NULL,
+
+    CONSTRAINT "ServerHealth_pkey" PRIMARY KEY ("serverId","broker")
+);
+
+-- CreateTable
 CREATE TABLE "UpstreamCredential" (
     "serverId" TEXT NOT NULL,
     "kind" TEXT NOT NULL,
@@ -904,6 +917,9 @@ ALTER TABLE "CreationStep" ADD CONSTRAINT "CreationStep_agentId_fkey" FOREIGN KE
 
 -- AddForeignKey
 ALTER TABLE "McpTool" ADD CONSTRAINT "McpTool_serverId_fkey" FOREIGN KEY ("serverId") REFERENCES "McpServer"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+
+-- AddForeignKey
+ALTER TABLE "ServerHealth" ADD CONSTRAINT "ServerHealth_serverId_fkey" FOREIGN KEY ("serverId") REFERENCES "McpServer"("id") ON DELETE CASCADE ON UPDATE CASCADE;
 
 -- AddForeignKey
 ALTER TABLE "UpstreamCredential" ADD CONSTRAINT "UpstreamCredential_serverId_fkey" FOREIGN KEY ("serverId") REFERENCES "McpServer"("id") ON DELETE RESTRICT ON UPDATE CASCADE;

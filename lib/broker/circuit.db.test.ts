@@ -1,0 +1,88 @@
+import { expect } from 'vitest'
+import { systemActor } from '#lib/auth/ctx.ts'
+import { freePort } from '#lib/dev/ports.ts'
+import { encryptionKey, makeAgent, portalUrl, startUpstream } from '#lib/dev/test/broker.ts'
+import { agentSession, lastEvent, until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import { startTcpProxy } from '#lib/dev/test/tcp-proxy.ts'
+import { listServerHealth } from '#lib/registry/queries.ts'
+import { startBroker } from './testing/start-broker.ts'
+
+const limits = { circuitFailures: 3, circuitOpenMs: 1500, callDeadlineMs: 400 }
+
+/** A broker that reaches its server through a proxy. */
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const upstream = await startUpstream()
+  const direct = new URL(upstream.url)
+  const proxy = await startTcpProxy({ host: direct.hostname, port: Number(direct.port) })
+  const url = `http://127.0.0.1:${proxy.port}/mcp`
+  const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
+  await db.mcpServer.create({ data: { id: 'modern', name: 'Modern', url, ...rest } })
+  const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey, limits })
+  onCleanup(async () => {
+    await proxy.restore()
+    await broker.stop()
+    await upstream.stop()
+    await proxy.stop()
+  })
+  await until(async () => (await db.mcpTool.count()) === 5)
+  return { broker, upstream, proxy }
+})
+
+test('a server that fails again and again is left alone, which is said, shown and recorded, and it comes back by itself', async ({
+  db,
+  world,
+}) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'write' })
+  const client = await agentSession(db, world, { agent })
+  const call = async () => (await client.callTool({ name: 'change', arguments: {} }))._meta?.['wheelhouse/denial']
+  const ctx = { db, actor: systemActor('test'), now: new Date() }
+  expect(await call()).toBeUndefined()
+  await world.proxy.cut()
+  for (let i = 0; i < limits.circuitFailures; i += 1) {
+    expect(await call()).toMatchObject({ rule: expect.stringMatching(/^upstream_/) as string })
+  }
+  const refused = await call()
+  expect(refused).toMatchObject({ rule: 'upstream_unavailable', retryAfterMs: expect.any(Number) as number })
+  expect((refused as { retryAfterMs: number }).retryAfterMs).toBeLessThanOrEqual(1500)
+  expect(await lastEvent(db, agent.agentId)).toMatchObject({
+    event: 'mcp.call_denied',
+    rule: 'upstream_unavailable',
+    tool: 'change',
+  })
+  // It may have been a discovery that opened it; either way it is told once.
+  await until(async () => (await db.auditEvent.count({ where: { event: 'server.unavailable' } })) === 1)
+  expect(await listServerHealth(ctx, 'modern')).toMatchObject([
+    { state: 'open', failures: 3, lastError: expect.stringMatching(/^it /) as string },
+  ])
+  const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
+  expect(metrics).toContain('wheelhouse_broker_upstream_state{server="modern"} 2')
+  expect(metrics).toMatch(/wheelhouse_broker_upstream_last_error_timestamp_seconds\{server="modern",kind="\w+"\} \d+/)
+  await world.proxy.restore()
+  await until(async () => (await call()) === undefined)
+  await until(async () => (await db.auditEvent.count({ where: { event: 'server.available' } })) === 1)
+  expect(await listServerHealth(ctx, 'modern')).toMatchObject([{ state: 'closed', failures: 0, retryAt: null }])
+  await client.close()
+})
+
+test('calls that the server lets run into their deadline open it, calls that their agent ends do not', async ({
+  db,
+  world,
+}) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'read' })
+  const client = await agentSession(db, world, { agent })
+  const slow = async (signal?: AbortSignal) =>
+    client.callTool({ name: 'slow', arguments: {} }, signal ? { signal } : {}).catch(() => null)
+  for (let i = 0; i < 4; i += 1) await slow(AbortSignal.timeout(50))
+  expect((await client.callTool({ name: 'look', arguments: {} })).isError).toBeUndefined()
+  for (let i = 0; i < 3; i += 1) {
+    expect((await slow())?._meta?.['wheelhouse/denial']).toMatchObject({ rule: 'upstream_deadline' })
+  }
+  const refused = await client.callTool({ name: 'look', arguments: {} })
+  expect(refused._meta?.['wheelhouse/denial']).toMatchObject({ rule: 'upstream_unavailable' })
+  await until(async () => (await client.callTool({ name: 'look', arguments: {} })).isError === undefined)
+  await client.close()
+})

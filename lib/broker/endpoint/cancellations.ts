@@ -1,0 +1,43 @@
+import type { RpcId } from '../wire.ts'
+
+/** Whose request it is: request ids are unique within a session of one agent's run only. */
+export type RequestKey = { agentId: string; runId: string | null; session: string; id: RpcId }
+
+/**
+ * Requests of the sessions before 2026-07-28, so that `notifications/cancelled` finds the one it means. A broker keeps no sessions: their id is only a name that it
+ * gives and takes back, so they survive its restart.
+ */
+export class Cancellations {
+  readonly #requests = new Map<string, AbortController>()
+
+  /** Call `end` when the request is answered. */
+  begin(key: RequestKey): { gone: AbortSignal; end: () => void } {
+    const name = nameOf(key)
+    const controller = new AbortController()
+    this.#requests.set(name, controller)
+    return {
+      gone: controller.signal,
+      end: () => {
+        if (this.#requests.get(name) === controller) this.#requests.delete(name)
+      },
+    }
+  }
+
+  /** Of a request that has ended already, or of somebody else's, nothing happens. */
+  cancel(key: RequestKey): void {
+    this.#requests.get(nameOf(key))?.abort()
+  }
+}
+
+/** The id of the request that a body cancels; undefined for any other body. */
+export function cancelledId(body: unknown): RpcId | undefined {
+  if (typeof body !== 'object' || body === null) return undefined
+  const { method, params } = body as { method?: unknown; params?: unknown }
+  if (method !== 'notifications/cancelled' || typeof params !== 'object' || params === null) return undefined
+  const { requestId } = params as { requestId?: unknown }
+  return typeof requestId === 'string' || typeof requestId === 'number' ? requestId : undefined
+}
+
+function nameOf({ agentId, runId, session, id }: RequestKey): string {
+  return JSON.stringify([agentId, runId, session, id])
+}

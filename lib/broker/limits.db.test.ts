@@ -1,0 +1,124 @@
+import { createServer } from 'node:http'
+import { toNodeHandler } from '@modelcontextprotocol/node'
+import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
+import { expect } from 'vitest'
+import { z } from 'zod'
+import { freePort } from '#lib/dev/ports.ts'
+import { encryptionKey, listening, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
+import { agentSession, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import { startBroker } from './testing/start-broker.ts'
+
+const limits = { agentCallsPerSecond: 2, serverCallsPerSecond: 3, resultBytesMax: 20_000, resultDepthMax: 16 }
+
+function makeServer(): McpServer {
+  const server = new McpServer({ name: 'limits', version: '1' })
+  const inputSchema = z.object({ count: z.number() })
+  const annotations = { readOnlyHint: true }
+  server.registerTool('long', { inputSchema, annotations }, ({ count }) => ({
+    content: [{ type: 'text', text: 'x'.repeat(count) }],
+  }))
+  server.registerTool('deep', { inputSchema, annotations }, ({ count }) => {
+    let value: unknown = 1
+    for (let i = 0; i < count; i += 1) value = [value]
+    return { content: [], structuredContent: { value } }
+  })
+  return server
+}
+
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const handle = toNodeHandler(createMcpHandler(makeServer))
+  const http = createServer((request, response) => void handle(request, response))
+  const url = `${await listening(http)}/mcp`
+  const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
+  await db.mcpServer.create({ data: { id: 'modern', name: 'Modern', url, ...rest } })
+  const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey, limits })
+  onCleanup(async () => {
+    await broker.stop()
+    http.close()
+    http.closeAllConnections()
+  })
+  await until(async () => (await db.mcpTool.count()) === 2)
+  return { broker }
+})
+
+test('results that are too large or too deep stay here, by their rules, and the server counts as healthy', async ({
+  db,
+  world,
+}) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'read' })
+  const client = await agentSession(db, world, { agent })
+  const ruleOf = async (name: string, count: number) => {
+    const answer = await client.callTool({ name, arguments: { count } })
+    return (answer._meta?.['wheelhouse/denial'] as { rule: string } | undefined)?.rule ?? 'allowed'
+  }
+  expect(await ruleOf('long', 10_000)).toBe('allowed')
+  expect(await ruleOf('long', 30_000)).toBe('result_too_large')
+  expect(await lastEvent(db, agent.agentId)).toMatchObject({ event: 'mcp.call_allowed', rule: 'result_too_large' })
+  expect(await ruleOf('deep', 10)).toBe('allowed')
+  expect(await ruleOf('deep', 20)).toBe('result_too_deep')
+  expect(await lastEvent(db, agent.agentId)).toMatchObject({ event: 'mcp.call_allowed', rule: 'result_too_deep' })
+  const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
+  expect(metrics).toContain('wheelhouse_broker_upstream_state{server="modern"} 0')
+  await client.close()
+})
+
+test('an agent that calls too often is told its usage and when to go on; another agent is not held up', async ({
+  db,
+  world,
+}) => {
+  const [busy, calm] = [await makeAgent(db), await makeAgent(db)]
+  for (const { agentId } of [busy, calm]) await makeGrant(db, { agentId, serverId: 'modern', class: 'read' })
+  const client = await agentSession(db, world, { agent: busy })
+  const call = () => client.callTool({ name: 'long', arguments: { count: 1 } })
+  const answers = await Promise.all(Array.from({ length: 12 }, call))
+  const refused = answers.filter((answer) => answer.isError)
+  expect(refused.length).toBeGreaterThanOrEqual(3)
+  expect(refused[0]?._meta?.['wheelhouse/denial']).toMatchObject({
+    rule: 'rate_limited',
+    scope: 'agent',
+    callsPerSecond: 2,
+    burst: 8,
+    used: expect.any(Number) as number,
+    retryAfterMs: expect.any(Number) as number,
+  })
+  const rows = { agentId: busy.agentId, event: 'mcp.call_denied', rule: 'rate_limited' }
+  expect(await db.auditEvent.count({ where: rows })).toBe(refused.length)
+  const other = await agentSession(db, world, { agent: calm })
+  expect((await other.callTool({ name: 'long', arguments: { count: 1 } })).isError).toBeUndefined()
+  await until(async () => !(await call()).isError)
+  await Promise.all([client.close(), other.close()])
+})
+
+test('many agents together call a server no more often than it may be called', async ({ db, world }) => {
+  const agents = await Promise.all(Array.from({ length: 4 }, () => makeAgent(db)))
+  for (const { agentId } of agents) await makeGrant(db, { agentId, serverId: 'modern', class: 'read' })
+  const tokens = await Promise.all(agents.map((agent) => sessionToken(db, world.broker.url, agent)))
+  await world.broker.broker.keeper.refresh()
+  const calls = tokens.flatMap((token) =>
+    Array.from({ length: 6 }, () => postCall(world, { token, tool: 'long', body: callBody })),
+  )
+  const scopes = (await Promise.all(calls)).map(({ json }) => {
+    const meta = json.result?.['_meta'] as Record<string, { scope?: string } | undefined> | undefined
+    return meta?.['wheelhouse/denial']?.scope ?? 'allowed'
+  })
+  expect(scopes.filter((scope) => scope === 'server').length).toBeGreaterThanOrEqual(6)
+  expect(scopes).not.toContain('agent')
+})
+
+test('a request that is nested too deep is refused before anything looks at it', async ({ db, world }) => {
+  const token = await sessionToken(db, world.broker.url, await makeAgent(db))
+  const body = callBody.replace('1}', '['.repeat(50_000) + ']'.repeat(50_000) + '}')
+  const answer = await postCall(world, { token, body })
+  expect(answer.status).toBe(400)
+  expect(answer.json.error?.data).toMatchObject({ rule: 'request_too_deep' })
+})
+
+const callBody = JSON.stringify({
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'tools/call',
+  params: { name: 'long', arguments: { count: 1 } },
+})

@@ -1,0 +1,87 @@
+import { decide } from '#lib/guardrails/rules/decide.ts'
+import type { AgentFacts } from '#lib/guardrails/rules/facts.ts'
+import { listedNothingRow, listedRow } from './audit/records.ts'
+import { mergedName } from './merged-names.ts'
+import { byKey, pageOf, readCursor } from './paging.ts'
+import { type AgentRequest, auditDenial, invalidParamsCode, type PipelineParts, recorded, refuse } from './pipeline.ts'
+import type { BrokeredServer, BrokeredTool } from './view/view.ts'
+import { type Answer, type Era, errorAnswer, resultAnswer } from './wire.ts'
+
+type Listed = { key: string; serverId: string; tool: BrokeredTool }
+
+/**
+ * Shows what the agent may call, and nothing else: the same decision as for calling. On the merged endpoint of every server it is granted,
+ * in the order of servers and tools.
+ */
+export async function listTools(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
+  const cursor = readCursor(request.params['cursor'])
+  if (cursor === undefined) {
+    const message = 'The cursor is not one of this server.'
+    return errorAnswer(200, request.id, { code: invalidParamsCode, message })
+  }
+  const { caller, agent, serverId, era } = request
+  const now = parts.now()
+  const known = serversOf(parts, agent, serverId).flatMap(toolsOf)
+  const callable = known.filter(
+    ({ serverId, tool }) => decide({ caller, serverId, tool: tool.name }, parts.view, now).ok,
+  )
+  const { items, nextCursor } = pageOf(callable, { cursor, sizeMax: parts.limits.listPageMax })
+  // A page tells of the servers whose tools are on it, the first one of every server.
+  const ids = [...new Set((cursor === null ? known : items).map((item) => item.serverId))]
+  const countOf = (list: readonly Listed[], id: string) => list.filter((item) => item.serverId === id).length
+  const rows = ids.map((id) =>
+    listedRow(caller, {
+      agent,
+      serverId: id,
+      listed: countOf(items, id),
+      hidden: countOf(known, id) - countOf(callable, id),
+      now,
+    }),
+  )
+  if (rows.length === 0) {
+    rows.push(
+      serverId === null
+        ? listedNothingRow(caller, { agent, now })
+        : listedRow(caller, { agent, serverId, listed: 0, hidden: 0, now }),
+    )
+  }
+  const durable = await Promise.all(rows.map((row) => recorded(parts, row, { happened: false })))
+  if (durable.includes(false)) return refuse(parts, request, auditDenial)
+  const tools = items.map((item) => definitionFor(era, item, serverId === null))
+  const result = { tools, ...(nextCursor === null ? {} : { nextCursor }) }
+  return resultAnswer(era, request.id, era === 'modern' ? { ...result, ttlMs: 0, cacheScope: 'private' } : result)
+}
+
+/** The server that is asked; on the merged endpoint those the agent holds a grant for. */
+export function serversOf(parts: PipelineParts, agent: AgentFacts, serverId: string | null): BrokeredServer[] {
+  const ids = serverId === null ? [...new Set(agent.grants.map((grant) => grant.serverId))] : [serverId]
+  return ids
+    .toSorted()
+    .map((id) => parts.view.servers.get(id))
+    .filter((server) => server !== undefined)
+}
+
+const sorted = new WeakMap<BrokeredServer, readonly Listed[]>()
+
+/** A server's tools by name; no name holds a NUL, so servers follow each other whole. */
+function toolsOf(server: BrokeredServer): readonly Listed[] {
+  let tools = sorted.get(server)
+  if (!tools) {
+    const listed = [...server.tools.values()].map((tool) => ({
+      key: `${server.id}\0${tool.name}`,
+      serverId: server.id,
+      tool,
+    }))
+    sorted.set(server, (tools = listed.toSorted(byKey)))
+  }
+  return tools
+}
+
+function definitionFor(era: Era, { serverId, tool }: Listed, merged: boolean): Record<string, unknown> {
+  const definition: Record<string, unknown> = merged
+    ? { ...tool.definition, name: mergedName(serverId, tool.name) }
+    : tool.definition
+  if (era === 'legacy' || !('execution' in definition)) return definition
+  const { execution: _, ...rest } = definition
+  return rest
+}

@@ -1,0 +1,63 @@
+import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import type { UpstreamRequest } from './upstream/connection.ts'
+import type { BrokeredTool } from './view/view.ts'
+import type { Era } from './wire.ts'
+
+/**
+ * Methods that only read and are passed on to the server. `name`: the parameter that the Mcp-Name header mirrors; `list`: what a list is
+ * called in its result; `cached`: whether the result says how long it may be kept.
+ */
+const readMethods = {
+  'resources/list': { name: null, list: 'resources', cached: true },
+  'resources/templates/list': { name: null, list: 'resourceTemplates', cached: true },
+  'resources/read': { name: 'uri', list: null, cached: true },
+  'prompts/list': { name: null, list: 'prompts', cached: true },
+  'prompts/get': { name: 'name', list: null, cached: false },
+  'completion/complete': { name: null, list: null, cached: false },
+} as const
+export type ReadMethod = keyof typeof readMethods
+
+export function isReadMethod(method: unknown): method is ReadMethod {
+  return typeof method === 'string' && Object.hasOwn(readMethods, method)
+}
+
+/** The parameter whose value the Mcp-Name header of a request mirrors; null when it has none. */
+export function mirroredParam(method: string): 'name' | 'uri' | null {
+  if (method === 'tools/call') return 'name'
+  return isReadMethod(method) ? readMethods[method].name : null
+}
+
+/** What is sent to the server for a call that is allowed. */
+export function messageFor(params: Record<string, unknown>, tool: ToolFacts): Omit<UpstreamRequest, 'signal'> {
+  if (!tool.isMethod) {
+    const { inputSchema } = (tool as BrokeredTool).definition
+    return {
+      method: 'tools/call',
+      params: params['name'] === tool.name ? params : { ...params, name: tool.name },
+      tool: { name: tool.name, inputSchema },
+    }
+  }
+  const key = mirroredParam(tool.name)
+  const name = key === null ? undefined : params[key]
+  return { method: tool.name, params, ...(typeof name === 'string' ? { tool: { name, inputSchema: null } } : {}) }
+}
+
+/** What of a request is recorded (as a digest): the arguments of a tool, or all parameters of a method. */
+export function recordedArguments(params: Record<string, unknown>, isMethod: boolean): unknown {
+  if (!isMethod) return params['arguments']
+  const { _meta, ...rest } = params
+  return rest
+}
+
+/** The server's result as an agent gets it: it was made for this agent and is kept for nobody. */
+export function resultFor(era: Era, method: ReadMethod, result: Record<string, unknown>): Record<string, unknown> {
+  if (readMethods[method].cached && era === 'modern') return { ...result, ttlMs: 0, cacheScope: 'private' }
+  const { ttlMs: _, cacheScope: __, ...rest } = result
+  return rest
+}
+
+/** The result of a list for whom nothing is listed; null for a method that lists nothing. */
+export function emptyList(method: ReadMethod): Record<string, unknown> | null {
+  const { list } = readMethods[method]
+  return list === null ? null : { [list]: [] }
+}

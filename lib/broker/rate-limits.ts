@@ -1,0 +1,72 @@
+import type { Denial } from '#lib/guardrails/schema.ts'
+import type { Limits } from './limits.ts'
+
+type Bucket = { tokens: number; at: number }
+
+/** A bucket holds the calls of this many seconds, so that an agent may be quick now and then. */
+const burstSeconds = 4
+const sweepMs = 60_000
+
+/**
+ * How often agents and servers may be called, as token buckets in the memory of this broker: with several replicas each allows as much. A rate of 0 is no
+ * limit.
+ */
+export class RateLimits {
+  readonly #limits: Pick<Limits, 'agentCallsPerSecond' | 'serverCallsPerSecond'>
+  readonly #now: () => number
+  readonly #agents = new Map<string, Bucket>()
+  readonly #servers = new Map<string, Bucket>()
+  #sweptAt: number
+
+  /** @param now of a monotonic clock, in milliseconds */
+  constructor(
+    limits: Pick<Limits, 'agentCallsPerSecond' | 'serverCallsPerSecond'>,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#limits = limits
+    this.#now = now
+    this.#sweptAt = now()
+  }
+
+  /** Counts a call of an agent, whatever becomes of it; what refuses it, or null. */
+  takeForAgent(agentId: string): Denial | null {
+    return this.#take(this.#agents, agentId, { scope: 'agent', rate: this.#limits.agentCallsPerSecond })
+  }
+
+  /** Counts a call that is about to be sent to a server; what refuses it, or null. */
+  takeForServer(serverId: string): Denial | null {
+    return this.#take(this.#servers, serverId, { scope: 'server', rate: this.#limits.serverCallsPerSecond })
+  }
+
+  #take(buckets: Map<string, Bucket>, id: string, { scope, rate }: { scope: string; rate: number }): Denial | null {
+    if (rate === 0) return null
+    const now = this.#now()
+    this.#sweep(now)
+    const burst = rate * burstSeconds
+    const held = buckets.get(id)
+    const bucket = held ?? { tokens: burst, at: now }
+    if (!held) buckets.set(id, bucket)
+    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1000) * rate)
+    bucket.at = now
+    if (bucket.tokens >= 1) {
+      bucket.tokens -= 1
+      return null
+    }
+    const retryAfterMs = Math.ceil(((1 - bucket.tokens) / rate) * 1000)
+    const used = Math.floor(burst - bucket.tokens)
+    return {
+      rule: 'rate_limited',
+      message: `The ${scope} ${id} may ${scope === 'agent' ? 'call' : 'be called'} ${rate} times a second (${burst} at once); ${used} of ${burst} are used. Try again in ${retryAfterMs} ms.`,
+      facts: { scope, callsPerSecond: rate, burst, used, retryAfterMs },
+    }
+  }
+
+  /** A bucket that has filled up again says nothing. */
+  #sweep(now: number): void {
+    if (now - this.#sweptAt < sweepMs) return
+    this.#sweptAt = now
+    for (const buckets of [this.#agents, this.#servers]) {
+      for (const [id, bucket] of buckets) if (now - bucket.at > burstSeconds * 1000) buckets.delete(id)
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import type { Limits } from '../limits.ts'
+
+export type CircuitState = 'closed' | 'open' | 'half_open'
+/** What broke, in words that are safe to show, and as one of few kinds. */
+export type CircuitError = { kind: string; message: string }
+export type CircuitReport = {
+  state: 'closed' | 'open'
+  failures: number
+  lastError: CircuitError | null
+  /** When the next probe is due; null while closed. */
+  retryAt: Date | null
+}
+
+type CircuitOptions = {
+  limits: Pick<Limits, 'circuitFailures' | 'circuitOpenMs' | 'circuitOpenMsMax'>
+  now: () => Date
+  /** Called when it opens, opens again after a failed probe, and closes. */
+  onChange: (report: CircuitReport) => void
+}
+
+/**
+ * The health of one upstream as its answers tell it. After so many failures in a row it is open and nothing is sent; when its time is
+ * over one request goes as a probe, and its end closes it or opens it for twice as long.
+ */
+export class Circuit {
+  readonly #options: CircuitOptions
+  #state: CircuitState = 'closed'
+  #failures = 0
+  #openMs = 0
+  #retryAtMs = 0
+  #probing = false
+  #lastError: (CircuitError & { at: Date }) | null = null
+
+  constructor(options: CircuitOptions) {
+    this.#options = options
+  }
+
+  get state(): CircuitState {
+    return this.#state
+  }
+
+  get failures(): number {
+    return this.#failures
+  }
+
+  get lastError(): (CircuitError & { at: Date }) | null {
+    return this.#lastError
+  }
+
+  /** Milliseconds until a request is worth it; 0 when one may go now. Who gets 0 must end with `succeeded`, `failed` or `released`. */
+  admit(): number {
+    if (this.#state === 'closed') return 0
+    const left = this.#retryAtMs - this.#options.now().getTime()
+    if (left > 0) return left
+    if (this.#probing) return this.#options.limits.circuitOpenMs
+    this.#state = 'half_open'
+    this.#probing = true
+    return 0
+  }
+
+  succeeded(): void {
+    const wasClosed = this.#state === 'closed'
+    this.#state = 'closed'
+    this.#failures = 0
+    this.#openMs = 0
+    this.#probing = false
+    if (!wasClosed) this.#report()
+  }
+
+  failed(error: CircuitError): void {
+    const { limits, now } = this.#options
+    this.#failures += 1
+    this.#lastError = { ...error, at: now() }
+    // Of requests that were under way when it opened: they say nothing new.
+    if (this.#state === 'open') return
+    if (this.#state === 'closed' && this.#failures < limits.circuitFailures) return
+    this.#openMs = Math.min(this.#openMs === 0 ? limits.circuitOpenMs : 2 * this.#openMs, limits.circuitOpenMsMax)
+    this.#retryAtMs = now().getTime() + this.#openMs
+    this.#state = 'open'
+    this.#probing = false
+    this.#report()
+  }
+
+  /** The request ended without telling anything of the upstream. */
+  released(): void {
+    this.#probing = false
+  }
+
+  #report(): void {
+    const { lastError } = this
+    this.#options.onChange({
+      state: this.#state === 'closed' ? 'closed' : 'open',
+      failures: this.#failures,
+      lastError: lastError && { kind: lastError.kind, message: lastError.message },
+      retryAt: this.#state === 'closed' ? null : new Date(this.#retryAtMs),
+    })
+  }
+}

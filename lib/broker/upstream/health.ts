@@ -1,0 +1,113 @@
+import type { Ctx } from '#lib/auth/ctx.ts'
+import type { Log } from '#lib/log/log.ts'
+import { recordServerHealth } from '#lib/registry/commands.ts'
+import { CallEnded } from '../in-flight.ts'
+import type { Limits } from '../limits.ts'
+import { Circuit, type CircuitError, type CircuitReport } from './circuit.ts'
+import { UpstreamFailure } from './http.ts'
+
+type Parts = { limits: Limits; ctx: () => Ctx; instance: string; log: Log }
+
+/** The circuits of all upstreams by server, and what the registry is told of them: only what changes. */
+export class UpstreamHealth {
+  readonly #parts: Parts
+  readonly #circuits = new Map<string, { url: string; circuit: Circuit }>()
+  /** What the registry has not been told yet, by server; written one after the other. */
+  readonly #untold = new Map<string, CircuitReport>()
+  #telling: Promise<void> | null = null
+  #retry: NodeJS.Timeout | undefined
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** A server with another address begins anew. */
+  circuitOf(server: { id: string; url: string }): Circuit {
+    const held = this.#circuits.get(server.id)
+    if (held?.url === server.url) return held.circuit
+    const { limits, ctx } = this.#parts
+    const onChange = (report: CircuitReport): void => {
+      this.#untold.set(server.id, report)
+      this.#tell()
+    }
+    const circuit = new Circuit({ limits, now: () => ctx().now, onChange })
+    this.#circuits.set(server.id, { url: server.url, circuit })
+    return circuit
+  }
+
+  /** Sends a request that was admitted, and learns from its end. */
+  async watch<T>(circuit: Circuit, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+    try {
+      const reply = await work()
+      circuit.succeeded()
+      return reply
+    } catch (error) {
+      const failure = failureOf(error, signal)
+      if (failure === 'alive') circuit.succeeded()
+      else if (failure) circuit.failed(failure)
+      else circuit.released()
+      throw error
+    }
+  }
+
+  all(): { serverId: string; circuit: Circuit }[] {
+    return [...this.#circuits].map(([serverId, { circuit }]) => ({ serverId, circuit }))
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#retry)
+    await this.#telling
+  }
+
+  #tell(): void {
+    this.#telling ??= this.#tellAll().finally(() => {
+      this.#telling = null
+    })
+  }
+
+  async #tellAll(): Promise<void> {
+    const { ctx, instance, log } = this.#parts
+    for (let next = first(this.#untold); next; next = first(this.#untold)) {
+      const [serverId, report] = next
+      try {
+        await recordServerHealth(ctx(), {
+          serverId,
+          broker: instance,
+          state: report.state,
+          failures: report.failures,
+          lastError: report.lastError?.message ?? null,
+          retryAt: report.retryAt,
+        })
+        if (this.#untold.get(serverId) === report) this.#untold.delete(serverId)
+      } catch (error) {
+        log.warn({ err: error, server: serverId }, 'the health of a server could not be recorded')
+        clearTimeout(this.#retry)
+        this.#retry = setTimeout(() => this.#tell(), retryMs).unref()
+        return
+      }
+    }
+  }
+}
+
+const retryMs = 3000
+
+/** What a failed request says of its upstream: an error, that it lives (its answer was only too much), or nothing. */
+function failureOf(error: unknown, signal: AbortSignal): CircuitError | 'alive' | null {
+  if (error instanceof UpstreamFailure) {
+    return error.kind === 'too_large' || error.kind === 'too_deep'
+      ? 'alive'
+      : { kind: error.kind, message: error.message }
+  }
+  const { reason } = signal
+  const late = reason instanceof CallEnded ? reason.denial?.rule === 'upstream_deadline' : isTimeout(reason)
+  return signal.aborted && late ? { kind: 'deadline', message: 'it did not answer in time' } : null
+}
+
+function isTimeout(reason: unknown): boolean {
+  return reason instanceof DOMException && reason.name === 'TimeoutError'
+}
+
+function first<K, V>(map: ReadonlyMap<K, V>): [K, V] | undefined {
+  const entry = map.entries().next()
+  return entry.done ? undefined : entry.value
+}

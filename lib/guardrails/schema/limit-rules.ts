@@ -1,0 +1,38 @@
+import type { Rule, RuleKeeper } from '../schema.ts'
+
+const platform: RuleKeeper = {
+  roles: ['platform_admin'],
+  how: 'The platform team changes the code or the settings of the platform.',
+}
+
+/** The rules of sizes and depths; part of the one table in schema.ts. */
+export const limitRules = {
+  request_too_large: {
+    title: 'Requests are limited in size',
+    explanation: 'The request is larger than the broker takes.',
+    remedy: 'Send less at once.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
+  result_too_large: {
+    title: 'Results are limited in size',
+    explanation: 'The answer of the MCP server is larger than the broker passes on.',
+    remedy: 'Ask for less at once, for instance with paging.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
+  request_too_deep: {
+    title: 'Requests are limited in depth',
+    explanation: 'The request nests arrays and objects deeper than the broker takes.',
+    remedy: 'Send flatter arguments.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
+  result_too_deep: {
+    title: 'Results are limited in depth',
+    explanation: 'The answer of the MCP server nests arrays and objects deeper than the broker passes on.',
+    remedy: 'Ask the owner of the server for a flatter answer.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
+} as const satisfies Record<string, Omit<Rule, 'id'>>

@@ -1,0 +1,32 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import type { RecordServerHealthInput } from '../schema/health.ts'
+import { lockServer, subjectOf } from './servers.ts'
+
+/**
+ * Keeps how a broker finds a server. Needs `servers:manage`; throws `not_found`. The audit log tells when it becomes unavailable and
+ * available again, not of each probe in between.
+ */
+export async function recordServerHealth(ctx: Ctx, input: RecordServerHealthInput): Promise<void> {
+  authorize(ctx, 'servers:manage')
+  await inTx(ctx, async (tx, ctx) => {
+    const server = await lockServer(tx, input.serverId)
+    const { broker, state, failures, lastError, retryAt } = input
+    const key = { serverId: server.id, broker }
+    const before = await tx.serverHealth.findUnique({ where: { serverId_broker: key }, select: { state: true } })
+    const data = { state, failures, lastError, retryAt, changedAt: ctx.now }
+    await tx.serverHealth.upsert({
+      where: { serverId_broker: key },
+      create: { ...key, ...data },
+      update: data,
+    })
+    if ((before?.state ?? 'closed') === state) return
+    if (state === 'open') {
+      recordAudit(tx, ctx, {
+        event: 'server.unavailable',
+        ...subjectOf(server),
+        detail: { broker, failures, lastError },
+      })
+    } else recordAudit(tx, ctx, { event: 'server.available', ...subjectOf(server), detail: { broker } })
+  })
+}
