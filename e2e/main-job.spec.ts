@@ -98,8 +98,37 @@ test('an agent without the grant is denied the same tool with the rule named; st
 test('a refused call stands in the audit log with its rule', async ({ page }) => {
   await signInAs(page, 'Security')
   await page.goto('/audit?agent=release-scribe&decision=deny')
-  await expect(page.getByRole('row', { name: /mcp\.call_denied/ }).first()).toContainText('grant_missing')
+  const row = page.getByRole('row', { name: /mcp\.call_denied/ }).first()
+  await expect(row).toContainText('grant_missing')
   await expectAccessible(page)
+
+  await row.getByRole('link', { name: 'grant_missing' }).click()
+  await expect(page.getByRole('heading', { level: 1, name: 'Only what is granted' })).toBeVisible()
+  await expect(page.getByRole('main')).toContainText('Approve a scope request for this agent')
+  await expect(page.getByRole('main').getByRole('link', { name: 'Invoices' })).toBeVisible()
+  await expectAccessible(page)
+  await page.getByRole('link', { name: 'Scopes of Release scribe: request one' }).click()
+  await expect(page.getByRole('button', { name: 'Request a scope' })).toBeVisible()
+})
+
+test('what an agent escalated waits until somebody of its team resolves it', async ({ page }) => {
+  await signInAs(page, 'Team lead')
+  await page.goto('/escalations?agent=payables-matcher&open=true')
+  const pages = page.getByRole('navigation', { name: 'Pages' })
+  await expect(pages).toContainText(`${planted} escalations`)
+  await expectAccessible(page)
+  await page
+    .getByRole('button', { name: /^Resolve / })
+    .first()
+    .click()
+  await expect(pages).toContainText(`${planted - 1} escalations`)
+  await page.goto('/escalations?agent=payables-matcher&open=false')
+  await expect(page.getByRole('row', { name: /resolved by Tessa Lindholm/ })).toBeVisible()
+
+  await page.context().clearCookies()
+  await signInAs(page, 'Finance')
+  await page.goto('/escalations?agent=payables-matcher&open=true')
+  await expect(page.getByRole('button', { name: /^Resolve/ }).first()).toHaveAttribute('aria-disabled', 'true')
 })
 
 async function createAgent(page: Page, agent: { template: string; name: string; purpose: string }): Promise<void> {

@@ -1,6 +1,7 @@
 'use client'
 
 import { type ReactNode, useState } from 'react'
+import { toast } from 'sonner'
 import type { Result } from '#lib/core/result.ts'
 import { ActionButton } from './action-button.client.tsx'
 import { Button, type ButtonProps } from './button.tsx'
@@ -29,6 +30,8 @@ type Props<A extends Action> = {
   typeToConfirm?: string
   variant?: ButtonProps['variant']
   size?: ButtonProps['size']
+  /** What is said afterwards; what is only asked for must not be called done. */
+  said?: string
   onDone?: () => void
 }
 
@@ -45,12 +48,14 @@ export function ReasonButton<A extends Action>({
   typeToConfirm,
   variant,
   size,
+  said,
   onDone,
 }: Props<A>) {
   const [open, setOpen] = useState(false)
   const [reason, setReason] = useState('')
   const [typed, setTyped] = useState('')
   const { run, pending, failed, clear } = useAction(action, () => {
+    toast.success(said ?? `Done: ${title}.`)
     setOpen(false)
     setReason('')
     setTyped('')

@@ -52,6 +52,7 @@ export function RunPage({ initial, stop, whyNotStop, whyNotResolve }: Props) {
               label="Stop this run"
               icon={<OctagonX aria-hidden />}
               title="Stop this run"
+              said="Stop asked for; the log shows when it is proven."
               description="Its calls are refused at once and its session is interrupted. The agent may be started again."
               confirm="Stop run"
               variant="danger-outline"

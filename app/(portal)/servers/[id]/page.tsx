@@ -130,6 +130,7 @@ function controlsColumn(serverId: string, manageProblem: string | null): Column<
     header: <span className="sr-only">Review</span>,
     cell: (tool) => (
       <ToolControls
+        key={tool.class}
         serverId={serverId}
         tool={{ name: tool.name, class: tool.class, state: tool.state, definitionHash: tool.definitionHash }}
         whyNot={manageProblem}
