@@ -1,6 +1,7 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { DemoBadge, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
+import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
@@ -11,7 +12,7 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import { getServer } from '#lib/registry/queries.ts'
+import { getServer, listServerHealth } from '#lib/registry/queries.ts'
 import type { ServerView, ToolView } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
@@ -23,6 +24,7 @@ export const metadata: Metadata = { title: 'MCP server' }
 export default async function ServerPage({ params }: { params: Promise<{ id: string }> }) {
   const ctx = await currentCtx()
   const server = await orNotFound(getServer(ctx, (await params).id))
+  const health = await listServerHealth(ctx, server.id)
   const manageProblem = whyNot(ctx.actor, 'servers:manage')
   return (
     <>
@@ -52,6 +54,9 @@ export default async function ServerPage({ params }: { params: Promise<{ id: str
             </Fact>
             <Fact label="Address">
               <code className="break-all">{server.url}</code>
+            </Fact>
+            <Fact label="Health">
+              <Health brokers={health} />
             </Fact>
             <Fact label="Credential">
               {server.credential ? (
@@ -158,3 +163,20 @@ const holderColumns: readonly Column<ServerView['holders'][number]>[] = [
   },
   { id: 'until', header: 'Until', cell: (holder) => <Time value={holder.expiresAt} fallback="until revoked" /> },
 ]
+
+/** How the brokers find the server: one that has had no trouble reports nothing. */
+function Health({ brokers }: { brokers: Awaited<ReturnType<typeof listServerHealth>> }) {
+  const open = brokers.filter((broker) => broker.state === 'open')
+  if (open.length === 0) return <>No broker reports trouble.</>
+  return (
+    <ul className="space-y-1">
+      {open.map((broker) => (
+        <li key={broker.broker}>
+          <Badge tone="danger">left alone</Badge> since <Time value={broker.changedAt} /> after{' '}
+          {plural(broker.failures, 'failure')} in a row, tried again <Time value={broker.retryAt} />.
+          {broker.lastError && <span className="block text-[13px] text-muted-foreground">{broker.lastError}</span>}
+        </li>
+      ))}
+    </ul>
+  )
+}
