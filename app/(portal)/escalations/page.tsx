@@ -94,16 +94,20 @@ const columns: readonly Column<EscalationView>[] = [
   {
     id: 'agent',
     header: 'Agent',
+    wide: true,
     cell: (escalation) => (
-      <>
-        <Link href={paths.agent(escalation.agentId)} className="text-accent hover:underline">
-          {escalation.agentName}
-        </Link>
-        <br />
-        <Link href={paths.run(escalation.runId)} className="text-[13px] text-muted-foreground hover:underline">
-          in its run, <Time value={escalation.createdAt} />
-        </Link>
-      </>
+      <Link href={paths.agent(escalation.agentId)} className="text-accent hover:underline">
+        {escalation.agentName}
+      </Link>
+    ),
+  },
+  {
+    id: 'run',
+    header: 'Run',
+    cell: (escalation) => (
+      <Link href={paths.run(escalation.runId)} className="text-accent hover:underline">
+        <Time value={escalation.createdAt} />
+      </Link>
     ),
   },
 ]
