@@ -19,12 +19,15 @@ test('security sees what a scope would newly reach, approves it for shorter, and
   await expect(page.getByRole('heading', { name: 'Decision' })).toBeVisible()
   await expect(page.getByRole('main')).toContainText('Sina Rahimi')
 
-  await page.getByRole('main').getByRole('link').first().click()
   await page
-    .getByRole('navigation', { name: /tabs|agent/i })
+    .getByText(/^Asked for/)
+    .getByRole('link')
+    .click()
+  await page
+    .getByRole('navigation', { name: /^Parts of/ })
     .getByRole('link', { name: /Scopes/ })
     .click()
-  await expect(page.getByRole('main')).toContainText('tickets')
+  await expect(page.getByRole('row').filter({ hasText: 'tickets' }).filter({ hasText: 'write' }).first()).toBeVisible()
 })
 
 test('a rejection needs a reason, and whoever may not decide is told who can', async ({ page }) => {
