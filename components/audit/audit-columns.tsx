@@ -84,7 +84,7 @@ function Subject({ event }: { event: AuditView }) {
   }
   return (
     <>
-      <Link href={path} className="break-words text-accent hover:underline">
+      <Link href={path} className="break-words text-accent underline underline-offset-2">
         {text}
       </Link>{' '}
       {kind}
