@@ -1,4 +1,5 @@
 import { formatMicros } from '#lib/core/money.ts'
+import { percent } from './percent.ts'
 
 /** An amount in micro-dollars. Null is *not priced*, which is not 0; unpriced requests beside an amount make it a lower bound. */
 export function Money({ micros, unpriced = 0 }: { micros: string | null; unpriced?: number }) {
@@ -14,6 +15,6 @@ export function Money({ micros, unpriced = 0 }: { micros: string | null; unprice
 
 /** A rate from 0 to 1 as a percentage; null: nothing to divide by. */
 export function Rate({ value }: { value: number | null }) {
-  if (value === null) return <span className="text-muted-foreground">–</span>
-  return <span className="tabular-nums">{(value * 100).toFixed(value > 0 && value < 0.1 ? 1 : 0)} %</span>
+  if (value === null) return <span className="text-muted-foreground">{percent(value)}</span>
+  return <span className="tabular-nums">{percent(value)}</span>
 }

@@ -15,7 +15,7 @@ import { formatMicros } from '#lib/core/money.ts'
 import type { RetirementCandidate, RetirementList, RetirementReason } from '#lib/metrics/schema.ts'
 import type { PageCtx } from '#lib/web/ctx.ts'
 import { retire } from './actions.ts'
-import { percent } from './percent.ts'
+import { percent } from '#components/ui/percent.ts'
 
 /** Agents that may not earn their keep: with the figures that say so, and what retiring them saves. */
 export function Candidates({ ctx, list }: { ctx: PageCtx; list: RetirementList }) {

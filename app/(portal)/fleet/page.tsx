@@ -15,7 +15,7 @@ import { type Coverage, type DayPoint, type FleetSummary, metricsRange, type Tot
 import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { Candidates } from './candidates.tsx'
-import { percent } from './percent.ts'
+import { percent } from '#components/ui/percent.ts'
 
 export const metadata: Metadata = { title: 'Fleet' }
 
