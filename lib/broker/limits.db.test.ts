@@ -32,14 +32,15 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   const http = createServer((request, response) => void handle(request, response))
   const url = `${await listening(http)}/mcp`
   const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
-  await db.mcpServer.create({ data: { id: 'modern', name: 'Modern', url, ...rest } })
+  // A server for each test that counts calls: what one uses up of a server's limit, another must not miss.
+  for (const id of ['modern', 'busy', 'shared']) await db.mcpServer.create({ data: { id, name: id, url, ...rest } })
   const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey, limits })
   onCleanup(async () => {
     await broker.stop()
     http.close()
     http.closeAllConnections()
   })
-  await until(async () => (await db.mcpTool.count()) === 2)
+  await until(async () => (await db.mcpTool.count()) === 6)
   return { broker }
 })
 
@@ -70,8 +71,8 @@ test('an agent that calls too often is told its usage and when to go on; another
   world,
 }) => {
   const [busy, calm] = [await makeAgent(db), await makeAgent(db)]
-  for (const { agentId } of [busy, calm]) await makeGrant(db, { agentId, serverId: 'modern', class: 'read' })
-  const client = await agentSession(db, world, { agent: busy })
+  for (const { agentId } of [busy, calm]) await makeGrant(db, { agentId, serverId: 'busy', class: 'read' })
+  const client = await agentSession(db, world, { agent: busy, serverId: 'busy' })
   const call = () => client.callTool({ name: 'long', arguments: { count: 1 } })
   const answers = await Promise.all(Array.from({ length: 12 }, call))
   const refused = answers.filter((answer) => answer.isError)
@@ -86,7 +87,7 @@ test('an agent that calls too often is told its usage and when to go on; another
   })
   const rows = { agentId: busy.agentId, event: 'mcp.call_denied', rule: 'rate_limited' }
   expect(await db.auditEvent.count({ where: rows })).toBe(refused.length)
-  const other = await agentSession(db, world, { agent: calm })
+  const other = await agentSession(db, world, { agent: calm, serverId: 'busy' })
   expect((await other.callTool({ name: 'long', arguments: { count: 1 } })).isError).toBeUndefined()
   await until(async () => !(await call()).isError)
   await Promise.all([client.close(), other.close()])
@@ -94,11 +95,11 @@ test('an agent that calls too often is told its usage and when to go on; another
 
 test('many agents together call a server no more often than it may be called', async ({ db, world }) => {
   const agents = await Promise.all(Array.from({ length: 4 }, () => makeAgent(db)))
-  for (const { agentId } of agents) await makeGrant(db, { agentId, serverId: 'modern', class: 'read' })
+  for (const { agentId } of agents) await makeGrant(db, { agentId, serverId: 'shared', class: 'read' })
   const tokens = await Promise.all(agents.map((agent) => sessionToken(db, world.broker.url, agent)))
   await world.broker.broker.keeper.refresh()
   const calls = tokens.flatMap((token) =>
-    Array.from({ length: 6 }, () => postCall(world, { token, tool: 'long', body: callBody })),
+    Array.from({ length: 6 }, () => postCall(world, { token, tool: 'long', serverId: 'shared', body: callBody })),
   )
   const scopes = (await Promise.all(calls)).map(({ json }) => {
     const meta = json.result?.['_meta'] as Record<string, { scope?: string } | undefined> | undefined

@@ -108,6 +108,28 @@ dbTest(
   },
 )
 
+dbTest(
+  'asked to stop while it still takes up sessions, it ends in good order',
+  { timeout: 60_000 },
+  async ({ db, databaseUrl }) => {
+    const port = await freePort()
+    // Its first read of the sessions waits for this lock.
+    const child = await db.$transaction(
+      async (tx) => {
+        await tx.$executeRaw`lock table "EmbSession" in access exclusive mode`
+        const started = await startProcess({ databaseUrl, port, modelPort: 1 })
+        started.kill('SIGTERM')
+        await new Promise((resolve) => setTimeout(resolve, 500))
+        expect(started.exitCode).toBeNull()
+        return started
+      },
+      { timeout: 30_000 },
+    )
+    await ended(child)
+    expect(child.exitCode).toBe(0)
+  },
+)
+
 type Options = { databaseUrl: string; port: number; modelPort: number }
 
 function spawnProcess({ databaseUrl, port, modelPort }: Options): ChildProcess {
@@ -152,7 +174,10 @@ async function answers(port: number): Promise<boolean> {
 
 async function kill(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null) return
-  const ended = new Promise((resolve) => child.once('exit', resolve))
   child.kill(signal)
-  await ended
+  await ended(child)
+}
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode === null) await new Promise((resolve) => child.once('exit', resolve))
 }

@@ -17,12 +17,13 @@ async function run(config: ClaudeServerConfig): Promise<void> {
   const log = createLog({ process: 'claude', level: config.logLevel })
   const db = createDb(config.databaseUrl)
   const server = createEmbeddedServer({ ...config, db, log })
-  let started = false
+  let starting: Promise<void> | null = null
   let asked = 0
 
   async function stop(): Promise<void> {
-    // Ending the process ends the leader's connection too, and with it the lock.
-    if (started) await server.stop(config.graceMs)
+    // It answers before it has gone on with every session; asked to stop in between, it first finishes starting. Why that failed, if it did, is
+    // said below. Ending the process ends the leader's connection too, and with it the lock.
+    if (starting && (await succeeded(starting))) await server.stop(config.graceMs)
     await db.$disconnect()
   }
 
@@ -49,7 +50,14 @@ async function run(config: ClaudeServerConfig): Promise<void> {
       process.exit(1)
     },
   })
-  started = true
-  await server.start()
+  starting = server.start()
+  await starting
   log.info({ url: server.url, simulatedModel: config.model.simulated }, 'embedded Claude server ready')
+}
+
+async function succeeded(work: Promise<void>): Promise<boolean> {
+  return await work.then(
+    () => true,
+    () => false,
+  )
 }
