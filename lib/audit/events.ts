@@ -39,7 +39,7 @@ export type AuditEvents = {
   'agent.retired': { reason: string; grantsRevoked: number }
   'agent.reviewed': { nextReviewAt: string | null }
   'agent.schedule_changed': { schedule: string | null; enabled: boolean }
-  'server.created': { url: string; environment: string; sensitivity: string }
+  'server.created': { url: string; command?: object; environment: string; sensitivity: string }
   'server.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
   'server.credential_set': { kind: string }
   'server.unavailable': { broker: string; failures: number; lastError: string | null }

@@ -152,6 +152,37 @@ dbTest('a server that is moved to another origin does not take its credential al
   ])
 })
 
+dbTest('a server is an address or a program, never both, and keeps its kind', async ({ db }) => {
+  const person = await makePerson(db, { roles: ['platform_admin'] })
+  const ctx = ctxFor(db, person)
+  const { url, ...rest } = serverInput('program')
+  const command = { command: 'mcp-files', args: ['--root', '/data'], env: ['FILES_TOKEN'] }
+  await registerServer(ctx, registerServerInput.parse({ ...rest, transport: 'stdio', command }))
+  expect(await getServer(ctx, 'program')).toMatchObject({ transport: 'stdio', url: '', command })
+  expect(await db.mcpServer.findUnique({ where: { id: 'program' } })).toMatchObject({ approverId: person.id })
+  await setServerCredential(ctx, { input: { serverId: 'program', kind: 'bearer', secret: 'kept' }, secretBox })
+  await updateServer(ctx, { id: 'program', command: { ...command } })
+  expect((await getServer(ctx, 'program')).credential).not.toBeNull()
+  await updateServer(ctx, { id: 'program', command: { ...command, args: [] } })
+  expect((await getServer(ctx, 'program')).credential).toBeNull()
+  const events = (await auditOf(db, 'program')).map(({ event }) => event)
+  expect(events).toEqual(['server.created', 'server.credential_set', 'server.updated', 'server.credential_removed'])
+  await expect(updateServer(ctx, { id: 'program', url: url! })).rejects.toMatchObject({
+    details: { field: 'url', rule: 'registry:transport_fixed' },
+  })
+
+  const fields = (input: object) =>
+    registerServerInput.safeParse({ ...rest, ...input }).error?.issues.map((issue) => issue.path.join('.'))
+  expect(fields({})).toEqual(['url'])
+  expect(fields({ url, command })).toEqual(['command'])
+  expect(fields({ transport: 'stdio', url })).toEqual(['command', 'url'])
+  expect(fields({ transport: 'stdio', command: { command: 'x', env: ['LD_PRELOAD'] } })).toEqual(['command.env.0'])
+  expect(fields({ transport: 'stdio', command: { command: 'x', args: ['a\0'] } })).toEqual(['command.args.0'])
+  await expect(db.mcpServer.create({ data: { ...rest, id: 'neither', url: '', transport: 'http' } })).rejects.toThrow(
+    /mcp_server_transport/,
+  )
+})
+
 dbTest('approving names the definition that was looked at', async ({ db }) => {
   const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
   const id = await makeServer(db, { tools: { pay: { class: 'write', state: 'quarantined' } } })

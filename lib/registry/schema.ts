@@ -1,42 +1,46 @@
 // Views are JSON as they are: times are ISO 8601 in UTC, money is micro-dollars as a decimal string.
 import { z } from 'zod'
 import { slug } from '#lib/core/slug.ts'
+import {
+  type AgentStatus,
+  type Environment,
+  manyLines,
+  oneLine,
+  type Sensitivity,
+  type Tier,
+  type ToolClass,
+  toolClasses,
+} from './schema/words.ts'
 
-export const tiers = ['low', 'medium', 'high'] as const
-export type Tier = (typeof tiers)[number]
-
-export const agentStatuses = ['provisioning', 'active', 'suspended', 'retired'] as const
-export type AgentStatus = (typeof agentStatuses)[number]
-
-export const environments = ['development', 'staging', 'production'] as const
-export type Environment = (typeof environments)[number]
-
-export const sensitivities = ['public', 'internal', 'confidential', 'restricted'] as const
-export type Sensitivity = (typeof sensitivities)[number]
-
-/** In rising order: a grant of a class implies the classes before it. */
-export const toolClasses = ['read', 'write', 'destructive'] as const
-export type ToolClass = (typeof toolClasses)[number]
-
-export const toolStates = ['approved', 'quarantined', 'removed'] as const
-export type ToolState = (typeof toolStates)[number]
-
-/** One line a person typed: no control characters, and no bidirectional overrides, which can make a name read as another. */
-export function oneLine(lengthMax: number) {
-  return z
-    .string()
-    .trim()
-    .regex(/^[^\p{Cc}\p{Cs}\u2028\u2029\u202a-\u202e\u2066-\u2069]*$/u, 'Use one line without control characters.')
-    .max(lengthMax, `Use at most ${lengthMax} characters.`)
-}
-
-/** Text of several lines: what PostgreSQL and YAML can hold and give back unchanged. */
-export function manyLines(lengthMax: number) {
-  return z
-    .string()
-    .regex(/^(?:[^\p{Cc}\p{Cs}]|[\n\t])*$/u, 'Use text without control characters.')
-    .max(lengthMax, `Use at most ${lengthMax} characters.`)
-}
+export {
+  type AgentStatus,
+  agentStatuses,
+  type Environment,
+  environments,
+  oneLine,
+  sensitivities,
+  type Sensitivity,
+  type Tier,
+  tiers,
+  type ToolClass,
+  toolClasses,
+  type ToolState,
+  toolStates,
+} from './schema/words.ts'
+export {
+  type ApproveToolInput,
+  approveToolInput,
+  type ClassifyToolInput,
+  classifyToolInput,
+  type RecordServerToolsInput,
+  recordServerToolsInput,
+  type RegisterServerInput,
+  registerServerInput,
+  type ServerRow,
+  type ServerView,
+  type ToolView,
+  type UpdateServerInput,
+} from './schema/servers.ts'
 
 /** Shown for every agent and never set: guardrails cannot be opted out of. */
 export const inheritedGuardrails = 'inherited (sandbox, audit, kill-switch)'
@@ -270,27 +274,6 @@ export type CreateTeamInput = z.infer<typeof createTeamInput>
 
 // Servers -----------------------------------------------------------------------------------------------------------------
 
-export const registerServerInput = z.strictObject({
-  id: slug,
-  name: oneLine(100).min(1),
-  description: oneLine(1000).default(''),
-  url: z.url({ protocol: /^https?$/, error: 'Use an http or https address.' }).max(500),
-  environment: z.enum(environments),
-  sensitivity: z.enum(sensitivities),
-})
-export type RegisterServerInput = z.infer<typeof registerServerInput>
-
-export const updateServerInput = z.strictObject({
-  id: z.string(),
-  name: oneLine(100).min(1).optional(),
-  description: oneLine(1000).optional(),
-  url: registerServerInput.shape.url.optional(),
-  environment: z.enum(environments).optional(),
-  sensitivity: z.enum(sensitivities).optional(),
-  status: z.enum(['active', 'disabled']).optional(),
-})
-export type UpdateServerInput = z.infer<typeof updateServerInput>
-
 /** Write-only: `secret` is sealed at once and never shown again. For 'basic' it is `user:password`, for 'header' the header's value. */
 export const setServerCredentialInput = z
   .strictObject({
@@ -311,71 +294,3 @@ export const setServerCredentialInput = z
     error: "A header name belongs to the kind 'header', and only to it.",
   })
 export type SetServerCredentialInput = z.infer<typeof setServerCredentialInput>
-
-export const classifyToolInput = z.strictObject({ serverId: z.string(), name: z.string(), class: z.enum(toolClasses) })
-export type ClassifyToolInput = z.infer<typeof classifyToolInput>
-
-/** The hash the approver has seen: a definition that changed meanwhile is not approved by accident. */
-export const approveToolInput = z.strictObject({ serverId: z.string(), name: z.string(), definitionHash: z.string() })
-export type ApproveToolInput = z.infer<typeof approveToolInput>
-
-/** What a server lists (MCP `tools/list`), to be compared with what is known. */
-export const recordServerToolsInput = z.strictObject({
-  serverId: z.string(),
-  tools: z.array(
-    z.object({
-      name: z.string().min(1).max(200),
-      title: z.string().optional(),
-      description: z.string().optional(),
-      inputSchema: z.record(z.string(), z.unknown()),
-      annotations: z.record(z.string(), z.unknown()).optional(),
-    }),
-  ),
-  /** What a tool never seen before starts as. */
-  newToolState: z.enum(['approved', 'quarantined']),
-})
-export type RecordServerToolsInput = z.infer<typeof recordServerToolsInput>
-
-export type ServerRow = {
-  id: string
-  name: string
-  description: string
-  url: string
-  environment: Environment
-  sensitivity: Sensitivity
-  status: 'active' | 'disabled'
-  /** Approved tools by class, and how many wait for a review. */
-  tools: Record<ToolClass | 'quarantined', number>
-  /** Agents that hold a grant in force. */
-  agents: number
-  /** null: none is set; the secret itself is never shown. */
-  credential: { kind: string; headerName: string | null; updatedAt: string; lastUsedAt: string | null } | null
-  demo: boolean
-}
-
-export type ToolView = {
-  name: string
-  title: string | null
-  description: string
-  inputSchema: Record<string, unknown>
-  annotations: Record<string, unknown>
-  class: ToolClass
-  /** 'annotations': the server said so; 'platform': somebody here did. */
-  classSource: string
-  state: ToolState
-  definitionHash: string
-  firstSeenAt: string
-  lastSeenAt: string
-}
-
-export type ServerView = ServerRow & {
-  toolList: ToolView[]
-  /** Who holds what: grants in force, by agent. */
-  holders: (ScopeChip & {
-    grantId: string
-    agent: { id: string; name: string; status: AgentStatus }
-    owner: { id: string; name: string }
-  })[]
-  createdAt: string
-  updatedAt: string
-}

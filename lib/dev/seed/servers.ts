@@ -39,7 +39,15 @@ async function seedServer(
   if (known && !known.demo) return
   if (known) await updateServer(ctx, { id, url })
   else {
-    await registerServer(ctx, { id, name, description: `${description} (demo data).`, url, environment, sensitivity })
+    await registerServer(ctx, {
+      id,
+      name,
+      description: `${description} (demo data).`,
+      transport: 'http',
+      url,
+      environment,
+      sensitivity,
+    })
     await ctx.tx.mcpServer.update({ where: { id }, data: { demo: true } })
   }
   if (!known?.credential || !opensTo(known.credential.ciphertext, { ...options, serverId: id })) {

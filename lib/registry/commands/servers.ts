@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
@@ -10,7 +11,9 @@ import { serverNotFound } from '../queries/servers.ts'
 export async function registerServer(ctx: Ctx, input: RegisterServerInput): Promise<void> {
   authorize(ctx, 'servers:manage')
   await inTx(ctx, async (tx, ctx) => {
-    const data = { ...input, createdAt: ctx.now, updatedAt: ctx.now }
+    const where = input.transport === 'http' ? { url: input.url! } : { url: '', command: input.command! }
+    const approverId = ctx.actor.kind === 'person' ? ctx.actor.id : null
+    const data = { ...input, ...where, approverId, createdAt: ctx.now, updatedAt: ctx.now }
     const { count } = await tx.mcpServer.createMany({ data: [data], skipDuplicates: true })
     if (count === 0) {
       throw new DomainError('conflict', `There is a server ${input.id} already.`, {
@@ -21,27 +24,33 @@ export async function registerServer(ctx: Ctx, input: RegisterServerInput): Prom
     recordAudit(tx, ctx, {
       event: 'server.created',
       ...subjectOf(input),
-      detail: { url: input.url, environment: input.environment, sensitivity: input.sensitivity },
+      detail: { ...where, environment: input.environment, sensitivity: input.sensitivity },
     })
   })
 }
 
 /**
  * Changes the fields given; nothing is written when none differs. Needs `servers:manage`; throws `not_found`. A server that a person
- * moves to another origin loses its credential, so that the secret is never shown to another host, and is no demo server any more.
+ * moves to another origin or program loses its credential, so that the secret is never shown to another, and is no demo server any more.
  */
 export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<void> {
   authorize(ctx, 'servers:manage')
   await inTx(ctx, async (tx, ctx) => {
     const server = await lockServer(tx, input.id)
     const { id, ...fields } = input
+    const wrong = server.transport === 'http' ? ('command' as const) : ('url' as const)
+    if (fields[wrong] !== undefined) {
+      const message = `${server.name} is a server over ${server.transport}: it has no ${wrong === 'url' ? 'address' : 'program'}.`
+      throw new DomainError('invalid', message, { field: wrong, rule: 'registry:transport_fixed' })
+    }
     const changed = Object.entries(fields).filter(
-      ([key, value]) => value !== undefined && value !== server[key as keyof typeof fields],
+      ([key, value]) => value !== undefined && !isDeepStrictEqual(value, server[key as keyof typeof fields]),
     )
     if (changed.length === 0) return
     const after = Object.fromEntries(changed)
     const before = Object.fromEntries(changed.map(([key]) => [key, server[key as keyof typeof fields]]))
-    const moved = ctx.actor.kind !== 'system' && fields.url !== undefined && !sameOrigin(fields.url, server.url)
+    const movedByUrl = fields.url !== undefined && !sameOrigin(fields.url, server.url)
+    const moved = ctx.actor.kind !== 'system' && (movedByUrl || 'command' in after)
     await tx.mcpServer.update({
       where: { id },
       data: { ...after, ...(moved ? { demo: false } : {}), updatedAt: ctx.now },
@@ -53,7 +62,7 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
       recordAudit(tx, ctx, {
         event: 'server.credential_removed',
         ...subjectOf(server),
-        detail: { reason: 'The server moved to another origin.' },
+        detail: { reason: movedByUrl ? 'The server moved to another origin.' : 'The server is another program.' },
       })
     }
   })
@@ -105,7 +114,9 @@ export async function lockServer(tx: Tx, id: string) {
       id: true,
       name: true,
       description: true,
+      transport: true,
       url: true,
+      command: true,
       environment: true,
       sensitivity: true,
       status: true,

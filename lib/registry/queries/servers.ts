@@ -88,7 +88,9 @@ const serverSelect = {
   id: true,
   name: true,
   description: true,
+  transport: true,
   url: true,
+  command: true,
   environment: true,
   sensitivity: true,
   status: true,
@@ -97,13 +99,14 @@ const serverSelect = {
   credential: { select: { kind: true, headerName: true, updatedAt: true, lastUsedAt: true } },
 } satisfies Prisma.McpServerSelect
 
-type ServerFields = Omit<ServerRow, 'tools' | 'agents' | 'credential'> & {
+type ServerFields = Omit<ServerRow, 'tools' | 'agents' | 'credential' | 'command'> & {
+  command: unknown
   tools: { class: ToolClass; state: ToolView['state'] }[]
   credential: { kind: string; headerName: string | null; updatedAt: Date; lastUsedAt: Date | null } | null
 }
 
 function serverRow(server: ServerFields, agents: number): ServerRow {
-  const { id, name, description, url, environment, sensitivity, status, demo, credential } = server
+  const { id, name, description, transport, url, environment, sensitivity, status, demo, credential } = server
   const tools = { read: 0, write: 0, destructive: 0, quarantined: 0 }
   for (const tool of server.tools) {
     if (tool.state === 'approved') tools[tool.class] += 1
@@ -113,7 +116,9 @@ function serverRow(server: ServerFields, agents: number): ServerRow {
     id,
     name,
     description,
+    transport,
     url,
+    command: server.command as ServerRow['command'],
     environment,
     sensitivity,
     status,

@@ -52,8 +52,10 @@ export default async function ServerPage({ params }: { params: Promise<{ id: str
             <Fact label="Id">
               <code>{server.id}</code>
             </Fact>
-            <Fact label="Address">
-              <code className="break-all">{server.url}</code>
+            <Fact label={server.command ? 'Program' : 'Address'}>
+              <code className="break-all">
+                {server.command ? [server.command.command, ...server.command.args].join(' ') : server.url}
+              </code>
             </Fact>
             <Fact label="Health">
               <Health brokers={health} />

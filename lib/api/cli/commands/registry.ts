@@ -83,7 +83,8 @@ function describe(server: ServerView, cli: Cli): string {
   const { credential } = server
   const about = facts([
     ['About', oneLine(server.description)],
-    ['Address', oneLine(server.url)],
+    ['Address', server.command ? null : oneLine(server.url)],
+    ['Program', server.command && oneLine([server.command.command, ...server.command.args].join(' '))],
     ['Environment', server.environment],
     ['Data', server.sensitivity],
     ['Status', server.status],
