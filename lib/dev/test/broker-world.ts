@@ -52,14 +52,16 @@ async function registerServer(db: Db, id: string, url: string): Promise<void> {
   await db.mcpServer.create({ data: { id, name: id, url, credential, ...rest } })
 }
 
-type Reachable = { broker: { url: string } }
+type Reachable = { broker: { url: string; broker?: { keeper: { refresh(): Promise<void> } } } }
 
+/** A session of the agent as it is registered now: what was granted just before, the broker knows. */
 export async function agentSession(
   db: Db,
   { broker }: Reachable,
   options: { agent: TestAgent; serverId?: string | null; era?: Era },
 ): Promise<Client> {
   const { agent, serverId = 'modern', era = 'modern' } = options
+  await broker.broker?.keeper.refresh()
   return connectAgent(broker.url, { serverId, token: await sessionToken(db, broker.url, agent), era })
 }
 
