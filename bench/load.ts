@@ -1,35 +1,67 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Pool } from 'undici'
+import type { Target } from './targets.ts'
 
-export type Target = { url: string; headers: Record<string, string>; body: string }
-export type Measured = { callsPerSecond: number; p50Ms: number; p99Ms: number; calls: number }
+export type Measured = { seconds: number; calls: number; times: number[] }
 
-/** Keeps `concurrency` calls going for a while and measures each; a call that is not answered with 200 ends the bench. */
-export async function measure(target: Target, options: { concurrency: number; seconds: number }): Promise<Measured> {
-  const { origin, pathname } = new URL(target.url)
-  const pool = new Pool(origin, { connections: options.concurrency, pipelining: 1 })
+/** As many calls at a time as there are users; each sends its next one when the last is answered. */
+export async function closedLoop(target: Target, options: { users: number; seconds: number }): Promise<Measured> {
+  const { origin } = new URL(target.url)
+  const pool = new Pool(origin, { connections: options.users, pipelining: 1 })
   const times: number[] = []
   const started = performance.now()
   const until = started + options.seconds * 1000
   await Promise.all(
-    Array.from({ length: options.concurrency }, async () => {
+    target.users.slice(0, options.users).map(async (headers) => {
       while (performance.now() < until) {
         const at = performance.now()
-        const { statusCode, body } = await pool.request({
-          path: pathname,
-          method: 'POST',
-          headers: target.headers,
-          body: target.body,
-        })
-        const text = await body.text()
-        if (statusCode !== 200 || text.includes('"isError"') || text.includes('"error"'))
-          throw new Error(`${statusCode} ${text}`)
+        await send(pool, target, headers)
         times.push(performance.now() - at)
       }
     }),
   )
-  const elapsed = (performance.now() - started) / 1000
+  const seconds = (performance.now() - started) / 1000
   await pool.close()
-  times.sort((a, b) => a - b)
-  const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))]!
-  return { callsPerSecond: times.length / elapsed, p50Ms: at(0.5), p99Ms: at(0.99), calls: times.length }
+  return { seconds, calls: times.length, times }
+}
+
+/**
+ * Calls at a fixed rate, whatever the answers do. A call's time counts from when it was due, not from when it was sent, so that waiting
+ * behind a slow answer is not left out (coordinated omission).
+ */
+export async function openLoop(
+  next: () => { pool: Pool; target: Target; headers: Record<string, string> },
+  options: { perSecond: number; seconds: number },
+): Promise<Measured> {
+  const times: number[] = []
+  const pending = new Set<Promise<void>>()
+  const started = performance.now()
+  const count = Math.round(options.perSecond * options.seconds)
+  for (let sent = 0; sent < count; sent += 1) {
+    const due = started + (sent * 1000) / options.perSecond
+    const early = due - performance.now()
+    if (early > 0) await sleep(early)
+    const { pool, target, headers } = next()
+    const call = send(pool, target, headers).then(() => void times.push(performance.now() - due))
+    pending.add(call)
+    void call.finally(() => pending.delete(call)).catch(() => {})
+  }
+  await Promise.all(pending)
+  return { seconds: (performance.now() - started) / 1000, calls: times.length, times }
+}
+
+/** Any answer but a successful one ends the bench. */
+async function send(pool: Pool, target: Target, headers: Record<string, string>): Promise<void> {
+  const path = new URL(target.url).pathname
+  const { statusCode, body } = await pool.request({ path, method: 'POST', headers, body: target.body })
+  const text = await body.text()
+  if (statusCode !== 200 || text.includes('"isError"') || text.includes('"error"')) {
+    throw new Error(`${target.url} answered ${statusCode} ${text}`)
+  }
+}
+
+/** The time below which that share of the calls stayed. */
+export function quantile(times: readonly number[], share: number): number {
+  const sorted = times.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }

@@ -8,17 +8,27 @@ import { createDb, type Db } from '#lib/db/client.ts'
 import { migrate } from '#lib/db/migrate.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { ensureDatabase, startPostgres } from '#lib/dev/postgres/server.ts'
-import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
+import { encryptionKey, makeAgent, portalUrl, sessionToken, type TestAgent } from '#lib/dev/test/broker.ts'
+
+export type BenchAgent = TestAgent & { token: string }
 
 export type World = {
   upstreamUrl: string
+  proxyUrl: string
   brokerUrl: string
-  token: string
+  /** A fresh token of the one agent that compares. */
+  token(): Promise<string>
+  /** So many more agents, of all tiers. */
+  agents(count: number): Promise<BenchAgent[]>
+  renew(agent: BenchAgent): Promise<void>
   pids: { broker: number; postgres: number }
   stop(): Promise<void>
 }
 
-/** A durable PostgreSQL (fsync on), a broker process, an upstream process and one agent that may read from it. */
+const tiers = ['low', 'medium', 'high'] as const
+const servers = { bench: '/mcp', 'bench-sessions': '/sessions' }
+
+/** A durable PostgreSQL (fsync on), a broker process, an upstream process, a bare proxy process, and agents that may read and write. */
 export async function startWorld(): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-bench-'))
   const postgres = await startPostgres({
@@ -31,29 +41,39 @@ export async function startWorld(): Promise<World> {
   await ensureDatabase(postgres, 'wheelhouse')
   const databaseUrl = postgres.url('wheelhouse')
   await migrate({ databaseUrl })
-  const upstream = fork(join(import.meta.dirname, 'upstream.ts'), { execArgv: [] })
-  const [upstreamPort] = (await once(upstream, 'message')) as [number]
-  const upstreamUrl = `http://127.0.0.1:${upstreamPort}/mcp`
+  const upstream = await startProgram('upstream.ts')
+  const proxy = await startProgram('proxy.ts', upstream.url)
   const db = createDb(databaseUrl)
   const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
-  await db.mcpServer.create({ data: { id: 'bench', name: 'Bench', url: upstreamUrl, ...rest } })
-  const agent = await makeAgent(db)
-  await db.grant.create({
-    data: { agentId: agent.agentId, serverId: 'bench', class: 'read', reason: 'bench', via: 'request' },
-  })
+  for (const [id, path] of Object.entries(servers)) {
+    await db.mcpServer.create({ data: { id, name: id, url: upstream.url + path, ...rest } })
+  }
+  const agent = await grantedAgent(db)
   const port = await freePort()
   const brokerUrl = `http://127.0.0.1:${port}`
   const broker = startBroker({ port, databaseUrl })
   await untilToolsKnown(db)
-  const token = await sessionToken(db, brokerUrl, agent)
   return {
-    upstreamUrl,
+    upstreamUrl: upstream.url,
+    proxyUrl: proxy.url,
     brokerUrl,
-    token,
+    token: () => sessionToken(db, brokerUrl, agent),
+    async agents(count) {
+      const made: BenchAgent[] = []
+      for (let at = 0; at < count; at += 1) {
+        const each = await grantedAgent(db, tiers[at % tiers.length])
+        made.push({ ...each, token: await sessionToken(db, brokerUrl, each) })
+      }
+      await sleep(1500)
+      return made
+    },
+    async renew(each) {
+      each.token = await sessionToken(db, brokerUrl, each)
+    },
     pids: { broker: broker.pid!, postgres: postgres.process.pid! },
     async stop() {
       await db.$disconnect()
-      await Promise.all([ended(broker), ended(upstream)])
+      await Promise.all([broker, proxy.process, upstream.process].map(ended))
       await postgres.stop()
       await rm(postgres.folder, { recursive: true, force: true })
       await rm(folder, { recursive: true, force: true })
@@ -61,8 +81,32 @@ export async function startWorld(): Promise<World> {
   }
 }
 
+async function grantedAgent(db: Db, tier: (typeof tiers)[number] = 'medium'): Promise<TestAgent> {
+  const agent = await makeAgent(db, { tier })
+  const { agentId } = agent
+  await db.grant.createMany({
+    data: Object.keys(servers).map((serverId) => ({
+      agentId,
+      serverId,
+      class: 'write' as const,
+      reason: 'bench',
+      via: 'request',
+    })),
+  })
+  return agent
+}
+
+async function startProgram(file: string, ...args: string[]): Promise<{ url: string; process: ChildProcess }> {
+  const child = fork(join(import.meta.dirname, file), args, { execArgv: [] })
+  const [port] = (await once(child, 'message')) as [number]
+  return { url: `http://127.0.0.1:${port}`, process: child }
+}
+
+/** Arguments of Node for the broker, such as `--cpu-prof`. */
+const brokerArguments = (process.env['BENCH_BROKER_ARGUMENTS'] ?? '').split(' ').filter(Boolean)
+
 function startBroker({ port, databaseUrl }: { port: number; databaseUrl: string }): ChildProcess {
-  return spawn(process.execPath, [join(import.meta.dirname, '../lib/broker/main.ts')], {
+  return spawn(process.execPath, [...brokerArguments, join(import.meta.dirname, '../lib/broker/main.ts')], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       NODE_ENV: 'production',
@@ -79,7 +123,7 @@ function startBroker({ port, databaseUrl }: { port: number; databaseUrl: string 
 }
 
 async function untilToolsKnown(db: Db): Promise<void> {
-  for (let waited = 0; (await db.mcpTool.count()) === 0; waited += 50) {
+  for (let waited = 0; (await db.mcpTool.count()) < 6; waited += 50) {
     if (waited > 20_000) throw new Error('The broker did not find the tools of the upstream.')
     await sleep(50)
   }

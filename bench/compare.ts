@@ -1,0 +1,97 @@
+import { cpuSeconds, residentMb } from './cpu.ts'
+import { closedLoop, type Measured, quantile } from './load.ts'
+import { type Revision, type Target, target, type Work } from './targets.ts'
+import type { World } from './world.ts'
+
+export type Way = 'direct' | 'proxy' | 'broker'
+type Round = Measured & { brokerCpu: number; postgresCpu: number }
+
+const ways: readonly Way[] = ['direct', 'proxy', 'broker']
+const columns = [
+  'revision   work   users',
+  'direct/s',
+  ' proxy/s',
+  'broker/s',
+  'proxy ratio',
+  'ratio',
+  'added p50',
+  'added p99',
+  'broker cpu',
+  'postgres cpu',
+  '    rss',
+]
+
+export const heading = columns.join(' | ')
+
+/** One line: the same work straight to the upstream, through a bare proxy and through the broker, in rounds that take turns. */
+export async function compare(
+  world: World,
+  what: { revision: Revision; work: Work; users: number; seconds: number; rounds: number },
+): Promise<string> {
+  const { revision, work, users, seconds, rounds } = what
+  const targets = await targetsOf(world, { revision, work, users })
+  for (const way of ways) await closedLoop(targets[way], { users, seconds: 0.3 })
+  const taken: Record<Way, Round[]> = { direct: [], proxy: [], broker: [] }
+  for (let round = 0; round < rounds; round += 1) {
+    // Another one begins each time, so that none always follows the same.
+    for (const way of [...ways.slice(round % ways.length), ...ways.slice(0, round % ways.length)]) {
+      taken[way].push(await measured(world, targets[way], { users, seconds }))
+    }
+  }
+  const rate = (way: Way) => median(taken[way].map((round) => round.calls / round.seconds))
+  const ratio = (way: Way) =>
+    median(taken[way].map((round, at) => round.calls / round.seconds / rateOf(taken.direct[at]!)))
+  const time = (way: Way, share: number) =>
+    quantile(
+      taken[way].flatMap((round) => round.times),
+      share,
+    )
+  const sum = (key: 'brokerCpu' | 'postgresCpu' | 'calls') =>
+    taken.broker.reduce((total, round) => total + round[key], 0)
+  const cells = [
+    `${revision} ${work.padEnd(6)} ${String(users).padStart(5)}`,
+    rate('direct').toFixed(0),
+    rate('proxy').toFixed(0),
+    rate('broker').toFixed(0),
+    ratio('proxy').toFixed(2),
+    ratio('broker').toFixed(2),
+    `${(time('broker', 0.5) - time('direct', 0.5)).toFixed(2)} ms`,
+    `${(time('broker', 0.99) - time('direct', 0.99)).toFixed(1)} ms`,
+    `${((sum('brokerCpu') * 1e6) / sum('calls')).toFixed(0)} µs`,
+    `${((sum('postgresCpu') * 1e6) / sum('calls')).toFixed(0)} µs`,
+    `${residentMb(world.pids.broker).toFixed(0)} MiB`,
+  ]
+  return cells.map((cell, at) => cell.padStart(columns[at]!.length)).join(' | ')
+}
+
+/** The same work by each way. */
+export async function targetsOf(
+  world: World,
+  { revision, work, users }: { revision: Revision; work: Work; users: number },
+): Promise<Record<Way, Target>> {
+  const path = revision === '2026-07-28' ? '/mcp' : '/sessions'
+  const server = revision === '2026-07-28' ? 'bench' : 'bench-sessions'
+  const of = (url: string, headers = {}) => target({ url, revision, work, users, headers })
+  return {
+    direct: await of(world.upstreamUrl + path),
+    proxy: await of(world.proxyUrl + path),
+    broker: await of(`${world.brokerUrl}/mcp/${server}`, { authorization: `Bearer ${await world.token()}` }),
+  }
+}
+
+async function measured({ pids }: World, what: Target, options: { users: number; seconds: number }): Promise<Round> {
+  const before = { broker: cpuSeconds(pids.broker), postgres: cpuSeconds(pids.postgres, { children: true }) }
+  const round = await closedLoop(what, options)
+  return {
+    ...round,
+    brokerCpu: cpuSeconds(pids.broker) - before.broker,
+    postgresCpu: cpuSeconds(pids.postgres, { children: true }) - before.postgres,
+  }
+}
+
+const rateOf = (round: Round) => round.calls / round.seconds
+
+function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)]!
+}

@@ -1,0 +1,108 @@
+import { Pool } from 'undici'
+import { cpuSeconds, residentMb } from './cpu.ts'
+import { openLoop, quantile } from './load.ts'
+import { type Revision, type Target, target, type Work } from './targets.ts'
+import type { BenchAgent, World } from './world.ts'
+
+const windowSeconds = 15
+/** Tokens live 15 minutes at most. */
+const tokenSeconds = 8 * 60
+
+const mix: readonly { work: Work; revision: Revision; server: string; share: number }[] = [
+  { work: 'small', revision: '2026-07-28', server: 'bench', share: 40 },
+  { work: 'small', revision: '2025-11-25', server: 'bench-sessions', share: 20 },
+  { work: 'large', revision: '2026-07-28', server: 'bench', share: 15 },
+  { work: 'change', revision: '2026-07-28', server: 'bench', share: 15 },
+  { work: 'list', revision: '2026-07-28', server: 'bench', share: 10 },
+]
+
+/** Many agents of all tiers at a steady rate; tells memory and times window by window and how they moved. */
+export async function soak(
+  world: World,
+  options: { minutes: number; agents: number; perSecond: number; print: (line: string) => void },
+): Promise<void> {
+  const { minutes, perSecond, print } = options
+  const agents = await world.agents(options.agents)
+  const kinds = await Promise.all(mix.flatMap((kind) => Array.from({ length: kind.share }, () => kindOf(world, kind))))
+  const pool = new Pool(world.brokerUrl, { connections: 256, pipelining: 1 })
+  const points: { minute: number; rss: number; p99: number }[] = []
+  let sent = 0
+  const next = () => {
+    const agent = agents[sent % agents.length]!
+    // Every agent gets at every kind sooner or later: the numbers of agents and kinds have no order in common.
+    const kind = kinds[(sent * 37 + Math.floor(sent / agents.length)) % kinds.length]!
+    sent += 1
+    return { pool, target: kind, headers: { ...kind.users[0]!, authorization: `Bearer ${agent.token}` } }
+  }
+  const renewing = renewTokens(world, agents)
+  try {
+    print(`${'minute'.padStart(7)} | broker rss | p50 | p99 | broker cpu | postgres cpu`)
+    for (let at = 0; at < (minutes * 60) / windowSeconds; at += 1) {
+      const before = {
+        broker: cpuSeconds(world.pids.broker),
+        postgres: cpuSeconds(world.pids.postgres, { children: true }),
+      }
+      const { times, calls } = await openLoop(next, { perSecond, seconds: windowSeconds })
+      const point = {
+        minute: ((at + 1) * windowSeconds) / 60,
+        rss: residentMb(world.pids.broker),
+        p99: quantile(times, 0.99),
+      }
+      points.push(point)
+      const micros = (now: number, then: number) => `${(((now - then) * 1e6) / calls).toFixed(0)} µs`
+      print(
+        [
+          point.minute.toFixed(2).padStart(7),
+          `${point.rss.toFixed(0)} MiB`,
+          `${quantile(times, 0.5).toFixed(1)} ms`,
+          `${point.p99.toFixed(1)} ms`,
+          micros(cpuSeconds(world.pids.broker), before.broker),
+          micros(cpuSeconds(world.pids.postgres, { children: true }), before.postgres),
+        ].join(' | '),
+      )
+    }
+  } finally {
+    renewing.stop()
+    await pool.close()
+  }
+  // The first fifth is warming up: code is compiled, pools fill, and caches with them.
+  const settled = points.slice(Math.floor(points.length / 5))
+  print(`${sent} calls of ${agents.length} agents, none failed`)
+  print(`rss: ${slope(settled, 'rss').toFixed(1)} MiB an hour after the first fifth, by least squares`)
+  print(`p99: ${slope(settled, 'p99').toFixed(1)} ms an hour`)
+}
+
+async function kindOf(world: World, kind: (typeof mix)[number]): Promise<Target> {
+  const headers = { authorization: `Bearer ${await world.token()}` }
+  return target({
+    url: `${world.brokerUrl}/mcp/${kind.server}`,
+    revision: kind.revision,
+    work: kind.work,
+    users: 1,
+    headers,
+  })
+}
+
+/** One after the other, so that each is renewed in time. */
+function renewTokens(world: World, agents: BenchAgent[]): { stop(): void } {
+  let at = 0
+  const timer = setInterval(
+    () => {
+      const agent = agents[at % agents.length]!
+      at += 1
+      void world.renew(agent)
+    },
+    (tokenSeconds * 1000) / agents.length,
+  )
+  return { stop: () => clearInterval(timer) }
+}
+
+/** By how much the value grows in an hour, by least squares. */
+function slope(points: { minute: number; rss: number; p99: number }[], key: 'rss' | 'p99'): number {
+  const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+  const x = mean(points.map((point) => point.minute))
+  const y = mean(points.map((point) => point[key]))
+  const rise = points.reduce((sum, point) => sum + (point.minute - x) * (point[key] - y), 0)
+  const run = points.reduce((sum, point) => sum + (point.minute - x) ** 2, 0)
+  return run === 0 ? 0 : (rise / run) * 60
+}
