@@ -89,14 +89,16 @@ export type AuditEvents = {
   'escalation.resolved': { escalationId: string }
   // broker
   'mcp.tools_listed': { listed: number; hidden: number }
-  'mcp.call_intended': { argumentsDigest: string; class: string }
+  'mcp.call_intended': { argumentsDigest: string; class: string; traceId?: string }
   'mcp.call_allowed': {
     argumentsDigest: string
     class: string
     outcome: 'ok' | 'tool_error' | 'upstream_error' | 'aborted'
     ms: number
+    /** Of W3C trace context, when the call belongs to a trace. */
+    traceId?: string
   }
-  'mcp.call_denied': { argumentsDigest: string | null; class: string | null; message: string }
+  'mcp.call_denied': { argumentsDigest: string | null; class: string | null; message: string; traceId?: string }
   'mcp.caller_refused': { reason: string; count: number }
   // metrics
   'price.added': { model: string; effectiveFrom: string; maxPromptTokens: number | null }

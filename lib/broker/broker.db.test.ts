@@ -181,15 +181,38 @@ test("the server's credential reaches the server, and never an agent or the log"
   expect(await (await fetch(`${world.broker.url}/metrics`)).text()).not.toContain(upstreamSecret)
 })
 
-test('says it is alive and ready, and counts calls by server, class and decision', async ({ world }) => {
+test('says it is alive and ready, and counts calls by server, tool and class of agent, with where their time went', async ({
+  db,
+  world,
+}) => {
   expect((await fetch(`${world.broker.url}/healthz`)).status).toBe(200)
   expect(await (await fetch(`${world.broker.url}/readyz`)).json()).toEqual({ status: 'ready', reasons: [] })
+  const agent = await makeAgent(db, { tier: 'high' })
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'write' })
+  const token = await sessionToken(db, world.broker.url, agent)
+  for (const tool of ['change', 'wipe', 'made-up']) await postCall(world, { token, tool })
   const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
-  expect(metrics).toMatch(
-    /wheelhouse_broker_calls_total\{server="modern",class="write",decision="allow",outcome="ok"\} \d+/,
-  )
-  expect(metrics).toMatch(
-    /wheelhouse_broker_calls_total\{server="legacy",class="destructive",decision="deny",outcome="grant_missing"\} \d+/,
-  )
-  expect(metrics).toMatch(/wheelhouse_broker_latency_seconds_count\{part="upstream"\} \d+/)
+  const lines = [
+    'calls_total{server="modern",tool="change",class="write",agent_class="high",decision="allow",outcome="ok"} 1',
+    'calls_total{server="modern",tool="wipe",class="destructive",agent_class="high",decision="deny",outcome="grant_missing"} 1',
+    // What callers make up is counted and never named.
+    'calls_total{server="modern",tool="",class="unknown",agent_class="high",decision="deny",outcome="tool_unknown"} 1',
+    ...['auth', 'decide', 'upstream', 'audit', 'total'].map(
+      (part) => `latency_seconds_count{part="${part}",server="modern",tool="change",agent_class="high"} 1`,
+    ),
+  ]
+  for (const line of lines) expect(metrics).toContain(`wheelhouse_broker_${line}`)
+  expect(metrics).not.toContain('made-up')
+})
+
+test('without a collector a trace is passed on as it came, and the audit row names it', async ({ db, world }) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern' })
+  const token = await sessionToken(db, world.broker.url, agent)
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+  const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
+  await postCall(world, { token, headers: { traceparent } })
+  expect(world.upstreams.modern.traceparents).toMatchObject({ headers: [traceparent] })
+  expect(world.upstreams.modern.traceparents.meta.at(-1)).toBe(traceparent)
+  expect(await lastEvent(db, agent.agentId)).toMatchObject({ detail: { traceId } })
 })

@@ -19,15 +19,18 @@ import { type Limits, standardLimits } from './limits.ts'
 import { BrokerMetrics } from './metrics.ts'
 import { RateLimits } from './rate-limits.ts'
 import { StopWatch } from './stop-watch.ts'
+import type { Tracer } from './telemetry/request-telemetry.ts'
 import { UpstreamHealth } from './upstream/health.ts'
 import { UpstreamPool } from './upstream/pool.ts'
 import { ViewKeeper } from './view/keeper.ts'
 
 export type BrokerOptions = {
-  config: Omit<BrokerConfig, 'limits'> & { limits: Partial<BrokerConfig['limits']> }
+  config: Omit<BrokerConfig, 'limits' | 'tracing'> & { limits: Partial<BrokerConfig['limits']> }
   db: Db
   policies: PolicySet
   log: Log
+  /** Left out: no spans. */
+  tracer?: Tracer | null
   now?: () => Date
   limits?: Partial<Limits>
 }
@@ -83,6 +86,7 @@ export class Broker {
         rates: new RateLimits(limits),
         inFlight: this.#inFlight,
         metrics,
+        tracer: options.tracer ?? null,
         limits,
         portalUrl,
         now,

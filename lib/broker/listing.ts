@@ -21,10 +21,12 @@ export async function listTools(parts: PipelineParts, request: AgentRequest): Pr
   }
   const { caller, agent, serverId, era } = request
   const now = parts.now()
+  const startedAt = performance.now()
   const known = serversOf(parts, agent, serverId).flatMap(toolsOf)
   const callable = known.filter(
     ({ serverId, tool }) => decide({ caller, serverId, tool: tool.name }, parts.view, now).ok,
   )
+  request.telemetry.took('decide', startedAt)
   const { items, nextCursor } = pageOf(callable, { cursor, sizeMax: parts.limits.listPageMax })
   // A page tells of the servers whose tools are on it, the first one of every server.
   const ids = [...new Set((cursor === null ? known : items).map((item) => item.serverId))]
@@ -45,7 +47,9 @@ export async function listTools(parts: PipelineParts, request: AgentRequest): Pr
         : listedRow(caller, { agent, serverId, listed: 0, hidden: 0, now }),
     )
   }
+  const recordedAt = performance.now()
   const durable = await Promise.all(rows.map((row) => recorded(parts, row, { happened: false })))
+  request.telemetry.took('audit', recordedAt)
   if (durable.includes(false)) return refuse(parts, request, auditDenial)
   const tools = items.map((item) => definitionFor(era, item, serverId === null))
   const result = { tools, ...(nextCursor === null ? {} : { nextCursor }) }

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import { ConfigError } from '#lib/config/shared.ts'
 import { parseBrokerConfig } from '#lib/config/broker.ts'
 import { createDb } from '#lib/db/client.ts'
@@ -8,7 +9,14 @@ import { Broker } from './broker.ts'
 const config = readConfig()
 const log = createLog({ process: 'broker', level: config.logLevel })
 const db = createDb(config.databaseUrl, { poolSize: 3 })
-const broker = new Broker({ config, db, log, policies: await loadPolicySet() })
+// Loaded only when it is used: without a collector tracing costs nothing, not even memory.
+const tracing = config.tracing
+  ? (await import('./telemetry/tracing.ts')).startTracing({
+      ...config.tracing,
+      instance: `${hostname()}:${config.port}`,
+    })
+  : null
+const broker = new Broker({ config, db, log, policies: await loadPolicySet(), tracer: tracing })
 
 let stopping = false
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, shutDown)
@@ -25,7 +33,8 @@ function shutDown(): void {
   const last = setTimeout(() => process.exit(1), config.graceMs + 5000)
   broker
     .stop()
-    .then(() => db.$disconnect())
+    // A collector that does not answer must not keep the broker from ending well.
+    .then(() => Promise.all([db.$disconnect(), tracing?.stop().catch(() => {})]))
     .then(
       () => {
         clearTimeout(ending)

@@ -1,20 +1,29 @@
 import type { Circuit } from './upstream/circuit.ts'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 
-export type LatencyPart = 'auth' | 'decide' | 'upstream' | 'audit' | 'total'
-export type CallLabels = { server: string; class: string; decision: 'allow' | 'deny'; outcome: string }
+export type LatencyPart = 'auth' | 'decide' | 'hold' | 'upstream' | 'audit' | 'total'
+/** What was called, and by an agent of which class (its tier). Only what the registry knows has a name here; the rest is `''`. */
+export type TargetLabels = { server: string; tool: string; agentClass: string }
+export type CallLabels = TargetLabels & { class: string; decision: 'allow' | 'deny'; outcome: string }
 
-const seconds = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60]
+type Series = {
+  labels: TargetLabels
+  parts: Partial<Record<LatencyPart, { observe(seconds: number): void }>>
+}
 
-/** What `/metrics` tells: calls by server, class and decision, and where their time went. */
+const seconds = [0.00025, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60]
+/** Tools by server and class of agents that are told apart; later ones are counted together, so that renamed tools cannot fill the memory. */
+const seriesMax = 1000
+
+/** What `/metrics` tells: calls by server, tool, classes and decision, and where their time went. */
 export class BrokerMetrics {
   readonly registry = new Registry()
-  readonly #calls: Counter<'server' | 'class' | 'decision' | 'outcome'>
+  readonly #calls: Counter<'server' | 'tool' | 'class' | 'agent_class' | 'decision' | 'outcome'>
   readonly #refused: Counter<'rule'>
-  readonly #latency: Histogram<'part'>
+  readonly #latency: Histogram<'part' | 'server' | 'tool' | 'agent_class'>
   readonly #batches: Histogram
   /** Bound once: looking up labels costs more than counting. */
-  readonly #parts = new Map<LatencyPart, { observe(seconds: number): void }>()
+  readonly #series = new Map<string, Series>()
 
   constructor(gauges: {
     inFlight: () => number
@@ -26,8 +35,8 @@ export class BrokerMetrics {
     collectDefaultMetrics({ register: this.registry })
     this.#calls = new Counter({
       name: 'wheelhouse_broker_calls_total',
-      help: 'Tool calls by server, tool class, decision and outcome (for a refused call: its rule).',
-      labelNames: ['server', 'class', 'decision', 'outcome'],
+      help: 'Tool calls by server, tool, its class, class of the agent, decision and outcome (for a refused call: its rule).',
+      labelNames: ['server', 'tool', 'class', 'agent_class', 'decision', 'outcome'],
       registers,
     })
     this.#refused = new Counter({
@@ -38,8 +47,8 @@ export class BrokerMetrics {
     })
     this.#latency = new Histogram({
       name: 'wheelhouse_broker_latency_seconds',
-      help: 'Time of a tool call by part.',
-      labelNames: ['part'],
+      help: 'Time of a request by part, from its arrival to its answer.',
+      labelNames: ['part', 'server', 'tool', 'agent_class'],
       buckets: seconds,
       registers,
     })
@@ -83,19 +92,32 @@ export class BrokerMetrics {
     }
   }
 
-  called(labels: CallLabels): void {
-    this.#calls.inc(labels)
+  called({ class: toolClass, decision, outcome, ...target }: CallLabels): void {
+    const { server, tool, agentClass } = this.#seriesOf(target).labels
+    this.#calls.inc({ server, tool, class: toolClass, agent_class: agentClass, decision, outcome })
   }
 
   refused(rule: string): void {
     this.#refused.inc({ rule })
   }
 
-  /** @param startedAt of the monotonic clock, in milliseconds */
-  took(part: LatencyPart, startedAt: number): void {
-    let bound = this.#parts.get(part)
-    if (!bound) this.#parts.set(part, (bound = this.#latency.labels(part)))
-    bound.observe((performance.now() - startedAt) / 1000)
+  took(target: TargetLabels, milliseconds: Partial<Record<LatencyPart, number>>): void {
+    const { labels, parts } = this.#seriesOf(target)
+    const { server, tool, agentClass } = labels
+    for (const part of Object.keys(milliseconds) as LatencyPart[]) {
+      parts[part] ??= this.#latency.labels({ part, server, tool, agent_class: agentClass })
+      parts[part].observe(milliseconds[part]! / 1000)
+    }
+  }
+
+  #seriesOf({ server, tool, agentClass }: TargetLabels): Series {
+    const key = `${server} ${tool} ${agentClass}`
+    const known = this.#series.get(key)
+    if (known) return known
+    if (this.#series.size >= seriesMax && tool !== 'other') return this.#seriesOf({ server, tool: 'other', agentClass })
+    const series: Series = { labels: { server, tool, agentClass }, parts: {} }
+    this.#series.set(key, series)
+    return series
   }
 
   batch(rows: number): void {

@@ -13,6 +13,7 @@ import { resolveMerged } from './merged-names.ts'
 import { emptyList, messageFor, type ReadMethod, recordedArguments, resultFor } from './methods.ts'
 import type { BrokerMetrics } from './metrics.ts'
 import type { RateLimits } from './rate-limits.ts'
+import type { RequestTelemetry, Tracer } from './telemetry/request-telemetry.ts'
 import { type RpcReply, UpstreamFailure } from './upstream/http.ts'
 import type { UpstreamHealth } from './upstream/health.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
@@ -36,6 +37,8 @@ export type PipelineParts = {
   rates: RateLimits
   inFlight: InFlight
   metrics: BrokerMetrics
+  /** Null when tracing is off. */
+  tracer: Tracer | null
   limits: Limits
   portalUrl: string
   now: () => Date
@@ -54,6 +57,7 @@ export type AgentRequest = {
   method?: ReadMethod
   /** Aborted when the agent goes away. */
   gone: AbortSignal
+  telemetry: RequestTelemetry
 }
 
 type End = { outcome: CallOutcome; reply: RpcReply | null; denial: Denial | null }
@@ -80,15 +84,13 @@ export async function runCall(parts: PipelineParts, request: AgentRequest, call:
   const { caller } = call
   const decision = decide(call, parts.view, parts.now())
   const tooOften = parts.rates.takeForAgent(caller.agentId)
-  parts.metrics.took('decide', startedAt)
+  request.telemetry.took('decide', startedAt)
   if (!decision.ok) return deny(parts, request, { call, denial: decision.error })
   const server = decision.value.server as BrokeredServer
   // Last the circuit: whom it admits must go.
   const notNow = tooOften ?? parts.rates.takeForServer(server.id) ?? circuitDenial(parts, server)
   if (notNow) return deny(parts, request, { call, denial: notNow })
-  const answer = await carryOut(parts, request, { call, allowed: decision.value })
-  parts.metrics.took('total', startedAt)
-  return answer
+  return carryOut(parts, request, { call, allowed: decision.value })
 }
 
 /** Why nothing is sent to the server now; null when the call is admitted, which its end must then be told of (`health.watch`). */
@@ -111,11 +113,13 @@ async function carryOut(
   { call, allowed }: { call: ToolCall; allowed: Allowed },
 ): Promise<Answer> {
   const { agent, tool } = allowed
+  const { telemetry } = request
   const record: CallRecord = {
     agent,
     caller: call.caller,
     tool,
     argumentsDigest: digestOf(recordedArguments(request.params, tool.isMethod === true) ?? {}),
+    traceId: telemetry.traceId,
   }
   const changes = tool.class !== 'read'
   // In flight before its intent is recorded, so that a stop that comes in between still finds it.
@@ -125,7 +129,7 @@ async function carryOut(
     gone: request.gone,
   })
   try {
-    if (changes && !(await recorded(parts, intendedRow(record, parts.now()), { happened: false }))) {
+    if (changes && !(await recorded(parts, intendedRow(record, parts.now()), { happened: false, telemetry }))) {
       parts.health.circuitOf(allowed.server as BrokeredServer).released()
       return refuse(parts, request, auditDenial)
     }
@@ -136,16 +140,16 @@ async function carryOut(
       tool,
       signal: running.signal,
     })
-    parts.metrics.took('upstream', sentAt)
+    telemetry.took('upstream', sentAt)
     const row = finishedRow(record, {
       outcome: end.outcome,
       ms: performance.now() - sentAt,
       denial: end.denial,
       now: parts.now(),
     })
-    const durable = await recorded(parts, row, { happened: true })
-    const labels = { server: tool.serverId, class: tool.class, decision: 'allow' } as const
-    parts.metrics.called({ ...labels, outcome: durable ? end.outcome : 'audit_unavailable' })
+    const durable = await recorded(parts, row, { happened: true, telemetry })
+    const labels = { server: tool.serverId, tool: tool.name, class: tool.class, decision: 'allow' } as const
+    telemetry.called({ ...labels, outcome: durable ? end.outcome : 'audit_unavailable' })
     if (!durable) return refuse(parts, request, afterTheFact(changes), changes ? 200 : 503)
     // Stopped while its record was being written: then the answer stays here as well.
     if (isStopped(running.signal)) end = endOf(running.signal.reason as CallEnded)
@@ -160,17 +164,31 @@ async function forward(
   request: AgentRequest,
   { server, tool, signal }: { server: BrokeredServer; tool: ToolFacts; signal: AbortSignal },
 ): Promise<End> {
+  const { name, isMethod } = tool
+  const exchange = request.telemetry.upstream({
+    serverId: server.id,
+    url: server.url,
+    method: isMethod ? name : 'tools/call',
+    tool: isMethod ? null : name,
+  })
   try {
     const reply = await parts.health.watch(parts.health.circuitOf(server), signal, async () => {
       signal.throwIfAborted()
       return await parts.upstreams.connectionTo(server).request({
         ...messageFor(request.params, tool),
+        trace: exchange.context,
         signal,
       })
     })
-    if (!reply.ok) return { outcome: 'upstream_error', reply, denial: null }
-    return { outcome: reply.result['isError'] === true ? 'tool_error' : 'ok', reply, denial: null }
+    if (!reply.ok) {
+      exchange.end?.({ error: String(reply.error.code), code: reply.error.code })
+      return { outcome: 'upstream_error', reply, denial: null }
+    }
+    const outcome = reply.result['isError'] === true ? 'tool_error' : 'ok'
+    exchange.end?.({ error: outcome === 'ok' ? null : outcome })
+    return { outcome, reply, denial: null }
   } catch (error) {
+    exchange.end?.({ error: failureName(error, signal) })
     if (signal.reason instanceof CallEnded) return endOf(signal.reason)
     if (!(error instanceof UpstreamFailure)) throw error
     const rule = ruleOf(error)
@@ -180,6 +198,11 @@ async function forward(
     }
     return { outcome: 'upstream_error', reply: null, denial }
   }
+}
+
+function failureName(error: unknown, { reason }: AbortSignal): string {
+  if (reason instanceof CallEnded) return reason.denial?.rule ?? 'cancelled'
+  return error instanceof UpstreamFailure ? error.kind : '_OTHER'
 }
 
 function ruleOf({ kind }: UpstreamFailure): RuleId {
@@ -222,15 +245,18 @@ async function deny(
 ): Promise<Answer> {
   const tool = parts.view.servers.get(call.serverId)?.tools.get(call.tool)
   const given = recordedArguments(request.params, call.isMethod === true)
-  const facts = { agent: request.agent, tool, arguments: given, now: parts.now() }
+  const { telemetry } = request
+  const facts = { agent: request.agent, tool, arguments: given, traceId: telemetry.traceId, now: parts.now() }
   const row = deniedRow(call, denial, facts)
-  parts.metrics.called({
-    server: call.serverId,
-    class: tool?.class ?? 'unknown',
+  telemetry.called({
+    // What a caller makes up is no label.
+    server: parts.view.servers.has(call.serverId) ? call.serverId : '',
+    tool: tool || call.isMethod ? call.tool : '',
+    class: tool?.class ?? (call.isMethod ? 'read' : 'unknown'),
     decision: 'deny',
     outcome: denial.rule,
   })
-  if (!(await recorded(parts, row, { happened: false }))) return refuse(parts, request, auditDenial)
+  if (!(await recorded(parts, row, { happened: false, telemetry }))) return refuse(parts, request, auditDenial)
   const about = { serverId: call.serverId, decisionId: String(row['id']) }
   return deniedAnswer(request, denial, pointerOf(parts, request, about))
 }
@@ -243,7 +269,7 @@ function deniedAnswer({ era, id, method }: AgentRequest, denial: Denial, pointer
 }
 
 export function refuse(parts: PipelineParts, request: AgentRequest, denial: Denial, status = 503): Answer {
-  parts.metrics.refused(denial.rule)
+  request.telemetry.refused(denial.rule)
   return refusedAnswer(status, request.id, denial, pointerOf(parts, request))
 }
 
@@ -251,7 +277,7 @@ export function refuse(parts: PipelineParts, request: AgentRequest, denial: Deni
 export async function recorded(
   parts: PipelineParts,
   row: Parameters<GroupCommit['append']>[0],
-  options: { happened: boolean },
+  options: { happened: boolean; telemetry?: RequestTelemetry },
 ): Promise<boolean> {
   const startedAt = performance.now()
   try {
@@ -261,7 +287,7 @@ export async function recorded(
     if (error instanceof AuditUnavailable) return false
     throw error
   } finally {
-    parts.metrics.took('audit', startedAt)
+    options.telemetry?.took('audit', startedAt)
   }
 }
 

@@ -15,6 +15,9 @@ const schema = variables
     WHEELHOUSE_AGENT_CALLS_PER_SECOND: true,
     WHEELHOUSE_SERVER_CALLS_PER_SECOND: true,
     WHEELHOUSE_RESULT_BYTES_MAX: true,
+    OTEL_EXPORTER_OTLP_ENDPOINT: true,
+    OTEL_EXPORTER_OTLP_HEADERS: true,
+    OTEL_TRACES_SAMPLER_ARG: true,
   })
   .required({ DATABASE_URL: true, WHEELHOUSE_ENCRYPTION_KEY: true })
 
@@ -37,6 +40,14 @@ export function parseBrokerConfig(env: Environment = process.env) {
     encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
     graceMs: values.WHEELHOUSE_GRACE_MS,
+    /** Null: no spans. */
+    tracing: values.OTEL_EXPORTER_OTLP_ENDPOINT
+      ? {
+          endpoint: values.OTEL_EXPORTER_OTLP_ENDPOINT,
+          headers: values.OTEL_EXPORTER_OTLP_HEADERS,
+          share: values.OTEL_TRACES_SAMPLER_ARG,
+        }
+      : null,
     limits: {
       agentCallsPerSecond: values.WHEELHOUSE_AGENT_CALLS_PER_SECOND,
       serverCallsPerSecond: values.WHEELHOUSE_SERVER_CALLS_PER_SECOND,

@@ -123,6 +123,22 @@ export const variables = z.object({
   WHEELHOUSE_AGENT_CALLS_PER_SECOND: whole(50, 'Tool calls of one agent a second that a broker takes; 0: no limit.'),
   WHEELHOUSE_SERVER_CALLS_PER_SECOND: whole(500, 'Tool calls to one MCP server a second; 0: no limit.'),
   WHEELHOUSE_RESULT_BYTES_MAX: whole(33_554_432, 'Bytes of an answer of an MCP server that a broker passes on.'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
+    .optional()
+    .describe(
+      'OpenTelemetry collector (OTLP/HTTP) that the broker sends spans to, e.g. http://localhost:4318. Unset: none.',
+    ),
+  OTEL_EXPORTER_OTLP_HEADERS: z
+    .string()
+    .default('')
+    .transform(toHeaders)
+    .describe('Headers for the collector, e.g. authorization=Bearer%20x. Secret.'),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce
+    .number('Use a number from 0 to 1.')
+    .min(0, 'Use a number from 0 to 1.')
+    .max(1, 'Use a number from 0 to 1.')
+    .default(1)
+    .describe('Share of traces that are kept; a caller’s own decision goes before.'),
   WHEELHOUSE_GRACE_MS: z.coerce
     .number('Use milliseconds.')
     .int('Use milliseconds.')
@@ -173,6 +189,21 @@ function toGroupRoles(text: string, context: z.RefinementCtx): { group: string; 
       if (at < 1 || at === pair.length - 1) context.addIssue('Use group=role, separated by commas.')
       return { group: pair.slice(0, at).trim(), role: pair.slice(at + 1).trim() }
     })
+}
+
+/** `name=value,…` with values percent-encoded, as OpenTelemetry has it. */
+function toHeaders(text: string, context: z.RefinementCtx): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const pair of text.split(',').filter((part) => part.trim() !== '')) {
+    const at = pair.indexOf('=')
+    try {
+      if (at < 1) throw new URIError('no name')
+      headers[pair.slice(0, at).trim()] = decodeURIComponent(pair.slice(at + 1).trim())
+    } catch {
+      context.addIssue('Use name=value, separated by commas, values percent-encoded.')
+    }
+  }
+  return headers
 }
 
 function explainMissing(error: z.ZodError, given: Environment): z.ZodError {

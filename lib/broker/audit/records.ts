@@ -17,11 +17,13 @@ export type CallRecord = {
   caller: Caller
   tool: ToolFacts
   argumentsDigest: string
+  /** The trace the call belongs to. */
+  traceId?: string | undefined
 }
 
 export function intendedRow(record: CallRecord, now: Date): AuditRow {
   const { tool, argumentsDigest } = record
-  const detail = { argumentsDigest, class: tool.class }
+  const detail = { argumentsDigest, class: tool.class, ...traceOf(record) }
   return auditRow({ actor: actorOf(record.agent), now }, { event: 'mcp.call_intended', ...subjectOf(record), detail })
 }
 
@@ -30,7 +32,13 @@ export function finishedRow(
   end: { outcome: CallOutcome; ms: number; denial: Denial | null; now: Date },
 ): AuditRow {
   const { tool, argumentsDigest } = record
-  const detail = { argumentsDigest, class: tool.class, outcome: end.outcome, ms: Math.round(end.ms) }
+  const detail = {
+    argumentsDigest,
+    class: tool.class,
+    outcome: end.outcome,
+    ms: Math.round(end.ms),
+    ...traceOf(record),
+  }
   return auditRow(
     { actor: actorOf(record.agent), now: end.now },
     {
@@ -46,7 +54,13 @@ export function finishedRow(
 export function deniedRow(
   call: ToolCall,
   denial: Denial,
-  facts: { agent: AgentFacts | undefined; tool: ToolFacts | undefined; arguments: unknown; now: Date },
+  facts: {
+    agent: AgentFacts | undefined
+    tool: ToolFacts | undefined
+    arguments: unknown
+    traceId?: string | undefined
+    now: Date
+  },
 ): AuditRow {
   const { agent, tool, now } = facts
   const name = auditText(call.tool)
@@ -66,6 +80,7 @@ export function deniedRow(
         argumentsDigest: facts.arguments === undefined ? null : digestOf(facts.arguments),
         class: tool?.class ?? null,
         message: auditText(denial.message, 1000),
+        ...traceOf(facts),
       },
     },
   )
@@ -155,6 +170,10 @@ function subjectOf({ agent, caller, tool }: CallRecord) {
     tool: tool.name,
     ...(caller.runId ? { runId: caller.runId } : {}),
   }
+}
+
+function traceOf({ traceId }: { traceId?: string | undefined }): { traceId?: string } {
+  return traceId === undefined ? {} : { traceId }
 }
 
 function actorOf(agent: AgentFacts) {

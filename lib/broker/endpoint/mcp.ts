@@ -10,6 +10,7 @@ import { isDeeperThan } from '../depth.ts'
 import { listTools } from '../listing.ts'
 import { passedTo, readMethod } from '../passing.ts'
 import { type AgentRequest, callTool, type PipelineParts } from '../pipeline.ts'
+import { RequestTelemetry } from '../telemetry/request-telemetry.ts'
 import type { ViewKeeper } from '../view/keeper.ts'
 import { type Answer, errorAnswer, type RpcId, refusedAnswer } from '../wire.ts'
 import { BodyTooLarge, bearerToken, readBody, send, singleHeader } from './http-messages.ts'
@@ -36,7 +37,9 @@ type Admitted = { caller: Caller; agent: AgentFacts }
 /** `/mcp/{server}`, and `/mcp` for all an agent is granted (server null): who calls, whether they may speak at all, what they say, and then the way of a call. */
 export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Promise<void> {
   const { request, response, serverId, gone } = exchange
+  const startedAt = performance.now()
   const admitted = await admit(parts, request, serverId)
+  const admittedAt = performance.now()
   if ('status' in admitted) return send(response, admitted)
   const rest = { ...exchange, ...admitted }
   if (request.method !== 'POST') return answerRest(parts, rest, { text: null, body: undefined })
@@ -75,10 +78,27 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   // Before 2026-07-28 a lost connection is no cancellation, a notification is: else what was begun is brought to its end.
   const cancellable =
     era === 'legacy' ? parts.cancellations.begin(requestKey(exchange, admitted, id)) : { gone, end() {} }
+  const { headers } = request
+  const facts = {
+    method,
+    id,
+    protocolVersion: singleHeader(request, 'mcp-protocol-version') ?? 'unknown',
+    sessionId: singleHeader(request, sessionHeader),
+    agentId: admitted.agent.id,
+    agentClass: admitted.agent.tier,
+    serverId,
+  }
+  const telemetry = new RequestTelemetry(parts.pipeline, facts, {
+    startedAt,
+    admittedAt,
+    meta: params['_meta'],
+    headers,
+  })
   try {
-    const agentRequest = { ...admitted, era, id, params, serverId, gone: cancellable.gone }
+    const agentRequest = { ...admitted, era, id, params, serverId, gone: cancellable.gone, telemetry }
     send(response, await answerBrokered(parts.pipeline, agentRequest, method))
   } finally {
+    telemetry.end()
     cancellable.end()
   }
 }
@@ -115,7 +135,6 @@ async function admit(
   request: IncomingMessage,
   serverId: string | null,
 ): Promise<Admitted | Answer> {
-  const startedAt = performance.now()
   if (parts.isDraining()) return refused(parts, 503, { rule: 'draining', message: 'This broker is being stopped.' })
   if (parts.keeper.ageMs() > parts.pipeline.limits.viewAgeMsMax) {
     return refused(parts, 503, { rule: 'view_stale', message: 'The registry could not be read for too long.' })
@@ -137,7 +156,6 @@ async function admit(
     await parts.keeper.refreshSoon()
     decision = decideCaller(caller, parts.keeper.view)
   }
-  parts.pipeline.metrics.took('auth', startedAt)
   if (!decision.ok) return refuseCaller(parts, { status: 403, caller, serverId, denial: decision.error })
   if (serverId !== null && !parts.keeper.view.servers.has(serverId)) {
     const denial: Denial = { rule: 'server_unknown', message: 'No server of this id is registered.' }

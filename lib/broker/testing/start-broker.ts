@@ -13,8 +13,9 @@ export async function startBroker(options: {
   portalUrl: string
   encryptionKey: string
   limits?: BrokerOptions['limits']
+  tracer?: BrokerOptions['tracer']
 }): Promise<TestBroker> {
-  const { db, databaseUrl, port, portalUrl, encryptionKey, limits } = options
+  const { db, databaseUrl, port, portalUrl, encryptionKey, limits, tracer = null } = options
   const url = `http://127.0.0.1:${port}`
   const config = {
     databaseUrl,
@@ -28,7 +29,7 @@ export async function startBroker(options: {
     limits: {},
   }
   const log = createLog({ process: 'broker', level: 'silent' })
-  const broker = new Broker({ config, db, log, policies: await loadPolicySet(), ...(limits ? { limits } : {}) })
+  const broker = new Broker({ config, db, log, policies: await loadPolicySet(), tracer, ...(limits ? { limits } : {}) })
   await broker.start()
   return { broker, url, stop: () => broker.stop() }
 }

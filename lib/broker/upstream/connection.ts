@@ -4,6 +4,7 @@ import { brokerInfo } from '../wire.ts'
 import type { UpstreamHeader } from './credential.ts'
 import { shakeHands, type Handshake } from './handshake.ts'
 import { postNotification, postRequest, type RpcReply, UpstreamFailure } from './http.ts'
+import { type TraceContext, traceparentOf } from '../telemetry/trace-context.ts'
 import { headerValue, paramHeaders } from './param-headers.ts'
 
 const metaKey = {
@@ -19,6 +20,8 @@ export type UpstreamRequest = {
   params: Record<string, unknown>
   /** For `Mcp-Name` (the name of a tool or prompt, or the address of a resource) and `Mcp-Param-*`. */
   tool?: { name: string; inputSchema: unknown }
+  /** What the upstream's own spans are to hang below. */
+  trace?: TraceContext | null
   signal: AbortSignal
 }
 
@@ -97,7 +100,7 @@ export class UpstreamConnection {
 
   async #post(request: UpstreamRequest, handshake: Handshake): Promise<RpcReply> {
     const id = (this.#lastId += 1)
-    const message = { jsonrpc: '2.0', id, method: request.method, params: paramsFor(handshake, request.params) }
+    const message = { jsonrpc: '2.0', id, method: request.method, params: paramsFor(handshake, request) }
     const post = {
       pool: this.#pool,
       path: this.#url.pathname + this.#url.search,
@@ -123,7 +126,7 @@ export class UpstreamConnection {
     postNotification({ ...post, body, signal: AbortSignal.timeout(cancelMs) }).catch(() => {})
   }
 
-  #headersFor({ method, params, tool }: UpstreamRequest, handshake: Handshake): Record<string, string> {
+  #headersFor({ method, params, tool, trace }: UpstreamRequest, handshake: Handshake): Record<string, string> {
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
@@ -131,6 +134,8 @@ export class UpstreamConnection {
       ...this.#credentialHeaders(),
     }
     if (handshake.sessionId !== null) headers['mcp-session-id'] = handshake.sessionId
+    if (trace) headers['traceparent'] = traceparentOf(trace)
+    if (trace?.state) headers['tracestate'] = trace.state
     if (handshake.era === 'legacy') return headers
     headers['mcp-method'] = method
     if (!tool) return headers
@@ -144,7 +149,7 @@ export class UpstreamConnection {
 }
 
 /** The agent's own envelope stays here: towards the upstream the client is the broker. */
-function paramsFor(handshake: Handshake, params: Record<string, unknown>): Record<string, unknown> {
+function paramsFor(handshake: Handshake, { params, trace }: UpstreamRequest): Record<string, unknown> {
   const { _meta, ...rest } = params
   const passed = Object.entries((_meta ?? {}) as Record<string, unknown>).filter(
     ([key]) => !key.startsWith('io.modelcontextprotocol/') && key !== 'progressToken',
@@ -153,7 +158,12 @@ function paramsFor(handshake: Handshake, params: Record<string, unknown>): Recor
     handshake.era === 'modern'
       ? { [metaKey.version]: handshake.version, [metaKey.client]: brokerInfo, [metaKey.capabilities]: {} }
       : {}
-  const meta = { ...Object.fromEntries(passed), ...envelope }
+  const meta: Record<string, unknown> = { ...Object.fromEntries(passed), ...envelope }
+  if (trace) {
+    meta['traceparent'] = traceparentOf(trace)
+    if (trace.state === null) delete meta['tracestate']
+    else meta['tracestate'] = trace.state
+  }
   return Object.keys(meta).length > 0 ? { ...rest, _meta: meta } : rest
 }
 

@@ -21,6 +21,8 @@ export type TestUpstream = {
   calls: { tool: string; arguments: unknown }[]
   /** Authorization headers it was sent. */
   authorizations: Set<string>
+  /** The `traceparent` that calls brought: in their headers and in their `_meta`. */
+  traceparents: { headers: string[]; meta: unknown[] }
   /** Calls of `slow` that were cancelled. */
   cancelled: number
   /** Lets the next `slow` begin be awaited. */
@@ -33,6 +35,7 @@ export async function startUpstream(options: { legacy?: boolean } = {}): Promise
   const upstream: Omit<TestUpstream, 'stop' | 'url'> & { began: (() => void)[] } = {
     calls: [],
     authorizations: new Set(),
+    traceparents: { headers: [], meta: [] },
     cancelled: 0,
     began: [],
     slowBegan: () => new Promise((resolve) => upstream.began.push(resolve)),
@@ -44,8 +47,9 @@ export async function startUpstream(options: { legacy?: boolean } = {}): Promise
       server.registerTool(
         name,
         { description: `${name} something`, inputSchema: z.object({ word: z.string().optional() }), annotations },
-        ({ word }) => {
+        ({ word }, ctx) => {
           upstream.calls.push({ tool: name, arguments: { word } })
+          upstream.traceparents.meta.push(ctx.mcpReq._meta?.['traceparent'])
           return text(answer(word ?? ''))
         },
       )
@@ -72,6 +76,8 @@ export async function startUpstream(options: { legacy?: boolean } = {}): Promise
   const handle = options.legacy ? legacyHandler(make) : toNodeHandler(createMcpHandler(make))
   const http = createServer((request, response) => {
     upstream.authorizations.add(request.headers.authorization ?? '')
+    const { traceparent } = request.headers
+    if (typeof traceparent === 'string') upstream.traceparents.headers.push(traceparent)
     void handle(request, response)
   })
   const url = await listening(http)

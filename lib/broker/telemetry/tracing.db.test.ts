@@ -1,0 +1,138 @@
+import { expect } from 'vitest'
+import { makeAgent, sessionToken, upstreamSecret } from '#lib/dev/test/broker.ts'
+import { agentSession, brokerWorld, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { startOtlpReceiver } from '#lib/dev/test/otlp-receiver.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import { startBroker } from '../testing/start-broker.ts'
+import { startTracing } from './tracing.ts'
+
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+const parentId = '00f067aa0ba902b7'
+const traceparent = `00-${traceId}-${parentId}-01`
+
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const receiver = await startOtlpReceiver()
+  const tracing = startTracing({
+    endpoint: receiver.url,
+    headers: { authorization: 'Bearer of-the-collector' },
+    share: 1,
+    instance: 'test:1',
+  })
+  const traced = await brokerWorld({
+    db,
+    databaseUrl,
+    startBroker: (options) => startBroker({ ...options, tracer: tracing }),
+  })
+  onCleanup(async () => {
+    await traced.stop()
+    await tracing.stop()
+    await receiver.stop()
+  })
+  return { ...traced, receiver }
+})
+
+function callBody(tool: string, meta: object = {}, args: object = {}) {
+  return JSON.stringify({
+    jsonrpc: '2.0',
+    id: 'call-1',
+    method: 'tools/call',
+    params: { name: tool, arguments: args, _meta: meta },
+  })
+}
+
+test('a call is one trace from the agent to the server, its audit row included, and holds no secret', async ({
+  db,
+  world,
+}) => {
+  const { receiver } = world
+  const agent = await makeAgent(db, { tier: 'high' })
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'write' })
+  const token = await sessionToken(db, world.broker.url, agent)
+  const body = callBody('change', { traceparent, tracestate: 'vendor=1' }, { word: 'a private argument' })
+  expect((await postCall(world, { token, body })).status).toBe(200)
+
+  const ofTrace = () => receiver.spans.filter((span) => span.traceId === traceId)
+  await until(() => ofTrace().length >= 6)
+  const spans = ofTrace()
+  const request = spans.find((span) => span.kind === 2)!
+  expect(request).toMatchObject({
+    name: 'tools/call change',
+    parentSpanId: parentId,
+    service: 'wheelhouse-broker',
+    status: 0,
+    attributes: {
+      'mcp.method.name': 'tools/call',
+      'gen_ai.tool.name': 'change',
+      'gen_ai.operation.name': 'execute_tool',
+      'jsonrpc.request.id': 'call-1',
+      'network.transport': 'tcp',
+      'wheelhouse.agent.id': agent.agentId,
+      'wheelhouse.agent.class': 'high',
+      'wheelhouse.server.id': 'modern',
+      'wheelhouse.decision': 'allow',
+    },
+  })
+  const inside = spans.filter((span) => span.parentSpanId === request.spanId)
+  // The audit log is written twice: the intent of a change, and its end.
+  expect(inside.map((span) => span.name).toSorted()).toEqual(['audit', 'audit', 'auth', 'decide', 'tools/call change'])
+  for (const span of inside) expect(span.milliseconds).toBeLessThanOrEqual(request.milliseconds + 1)
+  const exchange = inside.find((span) => span.kind === 3)!
+  expect(exchange.attributes).toMatchObject({
+    'gen_ai.tool.name': 'change',
+    'server.address': '127.0.0.1',
+    'server.port': Number(new URL(world.upstreams.modern.url).port),
+  })
+
+  // What the server got hangs below that exchange, in header and message alike.
+  const passed = `00-${traceId}-${exchange.spanId}-01`
+  expect(world.upstreams.modern.traceparents).toEqual({ headers: [passed], meta: [passed] })
+  expect(await lastEvent(db, agent.agentId)).toMatchObject({ event: 'mcp.call_allowed', detail: { traceId } })
+  expect(await lastEvent(db, agent.agentId, 'mcp.call_intended')).toMatchObject({ detail: { traceId } })
+
+  const sent = receiver.bodies.join('\n')
+  for (const secret of [token, upstreamSecret, 'a private argument', 'changed a private'])
+    expect(sent).not.toContain(secret)
+  expect([...receiver.authorizations]).toEqual(['Bearer of-the-collector'])
+})
+
+test('a refused call is a span that failed with its rule, and what a caller makes up names no span', async ({
+  db,
+  world,
+}) => {
+  const { receiver } = world
+  const agent = await makeAgent(db)
+  const token = await sessionToken(db, world.broker.url, agent)
+  for (const tool of ['wipe', 'made-up']) await postCall(world, { token, body: callBody(tool) })
+  const own = () =>
+    receiver.spans.filter((span) => span.kind === 2 && span.attributes['wheelhouse.agent.id'] === agent.agentId)
+  await until(() => own().length === 2)
+  expect(own().map(({ name, status, attributes }) => [name, status, attributes['error.type']])).toEqual([
+    ['tools/call wipe', 2, 'grant_missing'],
+    ['tools/call', 2, 'tool_unknown'],
+  ])
+  expect(receiver.bodies.join('\n')).not.toContain('made-up')
+  // Without a caller's context a trace of the broker's own begins, and the audit row names it.
+  expect(await lastEvent(db, agent.agentId)).toMatchObject({ detail: { traceId: own()[1]!.traceId } })
+})
+
+test('a trace its caller does not keep is not sent, and is still passed on', async ({ db, world }) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'legacy' })
+  const token = await sessionToken(db, world.broker.url, agent)
+  const other = 'f'.repeat(32)
+  const body = callBody('look')
+  const headers = { traceparent: `00-${other}-${parentId}-00` }
+  expect((await postCall(world, { token, body, headers, serverId: 'legacy' })).status).toBe(200)
+  expect(world.upstreams.legacy.traceparents.headers).toEqual([expect.stringMatching(`^00-${other}-[0-9a-f]{16}-00$`)])
+  // A kept one after it is there: so that one would be, too.
+  const client = await agentSession(db, world, { agent, serverId: 'legacy', era: 'legacy' })
+  await client.listTools()
+  await until(() =>
+    world.receiver.spans.some(
+      (span) => span.name === 'tools/list' && span.attributes['wheelhouse.agent.id'] === agent.agentId,
+    ),
+  )
+  expect(world.receiver.spans.filter((span) => span.traceId === other)).toEqual([])
+  await client.close()
+})
