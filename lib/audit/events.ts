@@ -56,6 +56,8 @@ export type AuditEvents = {
     toolName: string | null
     via: string
     expiresAt: string | null
+    /** Conditions and rate, in words. */
+    limits: string[]
   }
   'grant.revoked': { grantId: string; class: string; reason: string }
   'scope_request.created': {
@@ -64,12 +66,14 @@ export type AuditEvents = {
     toolName: string | null
     days: number | null
     reason: string
+    limits: string[]
   }
   'scope_request.approved': {
     requestId: string
     class: string
     expiresAt: string | null
     note: string | null
+    limits: string[]
   }
   'scope_request.rejected': { requestId: string; class: string; note: string | null }
   'scope_request.withdrawn': { requestId: string }
@@ -97,10 +101,16 @@ export type AuditEvents = {
     ms: number
     /** Of W3C trace context, when the call belongs to a trace. */
     traceId?: string
+    /** Secrets in the result that were masked, by kind; never what they were. */
+    masked?: Record<string, number>
+    /** Marks of prompt injection in the result. */
+    marks?: string[]
   }
   'mcp.call_denied': { argumentsDigest: string | null; class: string | null; message: string; traceId?: string }
   'mcp.caller_refused': { reason: string; count: number }
   // metrics
+  'agent.over_budget': { month: string; spentMicros: string; budgetMicros: string }
+  'agent.within_budget': { month: string; spentMicros: string; budgetMicros: string }
   'price.added': { model: string; effectiveFrom: string; maxPromptTokens: number | null }
   // stop
   'stop.ordered': { orderId: string; scope: string; reason: string }

@@ -14,6 +14,7 @@ import { Cancellations } from './endpoint/cancellations.ts'
 import { SdkEndpoint } from './endpoint/sdk.ts'
 import { createEndpoint } from './endpoint/server.ts'
 import { TokenVerifier } from './endpoint/tokens.ts'
+import { GrantRates } from './grant-rates.ts'
 import { InFlight } from './in-flight.ts'
 import { type Limits, standardLimits } from './limits.ts'
 import { BrokerMetrics } from './metrics.ts'
@@ -84,6 +85,7 @@ export class Broker {
         upstreams: this.#upstreams,
         health: this.#health,
         rates: new RateLimits(limits),
+        grantRates: new GrantRates(),
         inFlight: this.#inFlight,
         metrics,
         tracer: options.tracer ?? null,

@@ -58,7 +58,8 @@ export class InFlight {
     for (const entry of this.#calls) {
       if (entry.controller.signal.aborted) continue
       const decision = decide(entry.call, view, now)
-      if (decision.ok) continue
+      // What is spent is spent: a budget refuses the next call, it does not break off this one.
+      if (decision.ok || decision.error.rule === 'budget_exceeded') continue
       entry.controller.abort(new CallEnded(decision.error))
       ended.push(entry)
     }

@@ -4,9 +4,12 @@
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import type { AgentFacts, Caller, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
 import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable, type GroupCommit } from './audit/group-commit.ts'
 import { auditText, type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
+import type { GrantRates } from './grant-rates.ts'
+import { type Guarded, guardReply } from './guards.ts'
 import { CallEnded, type InFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
 import { resolveMerged } from './merged-names.ts'
@@ -35,6 +38,7 @@ export type PipelineParts = {
   upstreams: UpstreamPool
   health: UpstreamHealth
   rates: RateLimits
+  grantRates: GrantRates
   inFlight: InFlight
   metrics: BrokerMetrics
   /** Null when tracing is off. */
@@ -60,8 +64,9 @@ export type AgentRequest = {
   telemetry: RequestTelemetry
 }
 
-type End = { outcome: CallOutcome; reply: RpcReply | null; denial: Denial | null }
+type End = { outcome: CallOutcome; reply: RpcReply | null; denial: Denial | null; findings?: ResultFindings | null }
 
+const noArguments = {}
 export const invalidParamsCode = -32602
 export const auditDenial: Denial = { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' }
 
@@ -75,7 +80,7 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
   const { caller, serverId } = request
   const target = serverId === null ? resolveMerged(parts.view.servers, name) : { serverId, tool: name }
   if (!target) return deny(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
-  return runCall(parts, request, { caller, ...target })
+  return runCall(parts, request, { caller, ...target, arguments: given ?? noArguments })
 }
 
 /** Decides, and carries out what is allowed. */
@@ -88,7 +93,11 @@ export async function runCall(parts: PipelineParts, request: AgentRequest, call:
   if (!decision.ok) return deny(parts, request, { call, denial: decision.error })
   const server = decision.value.server as BrokeredServer
   // Last the circuit: whom it admits must go.
-  const notNow = tooOften ?? parts.rates.takeForServer(server.id) ?? circuitDenial(parts, server)
+  const notNow =
+    tooOften ??
+    parts.grantRates.take(decision.value) ??
+    parts.rates.takeForServer(server.id) ??
+    circuitDenial(parts, server)
   if (notNow) return deny(parts, request, { call, denial: notNow })
   return carryOut(parts, request, { call, allowed: decision.value })
 }
@@ -145,6 +154,7 @@ async function carryOut(
       outcome: end.outcome,
       ms: performance.now() - sentAt,
       denial: end.denial,
+      findings: end.findings ?? null,
       now: parts.now(),
     })
     const durable = await recorded(parts, row, { happened: true, telemetry })
@@ -180,13 +190,10 @@ async function forward(
         signal,
       })
     })
-    if (!reply.ok) {
-      exchange.end?.({ error: String(reply.error.code), code: reply.error.code })
-      return { outcome: 'upstream_error', reply, denial: null }
-    }
-    const outcome = reply.result['isError'] === true ? 'tool_error' : 'ok'
-    exchange.end?.({ error: outcome === 'ok' ? null : outcome })
-    return { outcome, reply, denial: null }
+    const outcome = !reply.ok ? 'upstream_error' : reply.result['isError'] === true ? 'tool_error' : 'ok'
+    if (reply.ok) exchange.end?.({ error: outcome === 'ok' ? null : outcome })
+    else exchange.end?.({ error: String(reply.error.code), code: reply.error.code })
+    return endGuarded(outcome, guardReply(server, reply))
   } catch (error) {
     exchange.end?.({ error: failureName(error, signal) })
     if (signal.reason instanceof CallEnded) return endOf(signal.reason)
@@ -203,6 +210,11 @@ async function forward(
 function failureName(error: unknown, { reason }: AbortSignal): string {
   if (reason instanceof CallEnded) return reason.denial?.rule ?? 'cancelled'
   return error instanceof UpstreamFailure ? error.kind : '_OTHER'
+}
+
+/** What a guard refuses stays here. */
+function endGuarded(outcome: CallOutcome, { reply, findings, denial }: Guarded): End {
+  return { outcome, reply: denial ? null : reply, denial, findings }
 }
 
 function ruleOf({ kind }: UpstreamFailure): RuleId {

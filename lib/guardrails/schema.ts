@@ -1,4 +1,5 @@
 import type { Role } from '#lib/auth/permissions.ts'
+import { callRules } from './schema/call-rules.ts'
 import { limitRules } from './schema/limit-rules.ts'
 import { runRules } from './schema/run-rules.ts'
 
@@ -282,6 +283,7 @@ export const rules = {
     setBy: 'Platform (central policy)',
     changedBy: central,
   },
+  ...callRules,
   ...limitRules,
   ...runRules,
 } as const satisfies Record<string, Omit<Rule, 'id'>>

@@ -15,7 +15,7 @@ import { createFollowers } from '#lib/harness/worker/followers.ts'
 import { harnessHandlers } from '#lib/harness/worker/handlers.ts'
 import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
 import { createLog } from '#lib/log/log.ts'
-import { countRunEnd, recordUsage, rollUpDays, seedPriceBook } from '#lib/metrics/commands.ts'
+import { countRunEnd, recordUsage, refreshOverBudget, rollUpDays, seedPriceBook } from '#lib/metrics/commands.ts'
 import { releaseDeadPools } from './dead-pools.ts'
 import { every } from './every.ts'
 import { startHealthServer } from './health.ts'
@@ -89,6 +89,13 @@ async function main(): Promise<void> {
 
   const acknowledged = new Set<string>()
   const stops = every(1_000, { what: 'reading stop orders', log, work: obeyStops })
+  const budgets = every(10_000, {
+    what: 'comparing spending with budgets',
+    log,
+    async work() {
+      await refreshOverBudget(ctx())
+    },
+  })
   const listener = await listen({
     databaseUrl: config.databaseUrl,
     channels: ['wheelhouse_stop'],
@@ -127,7 +134,7 @@ async function main(): Promise<void> {
     async stop() {
       await queue.drain()
       await followers.stop()
-      await Promise.all([stops.stop(), deadPools.stop(), listener.stop(), health.stop()])
+      await Promise.all([stops.stop(), budgets.stop(), deadPools.stop(), listener.stop(), health.stop()])
       await locks.stop()
       await db.$disconnect()
     },

@@ -11,7 +11,7 @@ export async function obtainScope(
   ctx: Ctx & { tx: Tx },
   { agentId, scope }: { agentId: string; scope: PlannedScope },
 ): Promise<void> {
-  const { serverId, class: toolClass, toolName, reason, days, until } = scope
+  const { serverId, class: toolClass, toolName, reason, days, until, conditions, rate } = scope
   if (scope.preApproved) {
     const agent = await lockAgent(ctx.tx, agentId)
     const granted = {
@@ -19,12 +19,23 @@ export async function obtainScope(
       class: toolClass,
       toolName,
       reason,
+      ...(conditions ? { conditions } : {}),
+      rate: rate ?? null,
       expiresAt: until ? new Date(until) : expiryOf(days, ctx.now),
     }
     await grantDirectly(ctx, { agent, scope: granted, via: 'template' })
     return
   }
-  const outcome = await requestScope(ctx, { agentId, serverId, class: toolClass, toolName, reason, days })
+  const outcome = await requestScope(ctx, {
+    agentId,
+    serverId,
+    class: toolClass,
+    toolName,
+    reason,
+    days,
+    conditions,
+    rate,
+  })
   if (!outcome.ok) {
     throw new DomainError('conflict', outcome.error.message, { field: 'scopes', rule: outcome.error.rule })
   }

@@ -2,6 +2,8 @@ import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { covers, mayActForTeam } from '#lib/registry/rules.ts'
 import type { Environment, ToolClass } from '#lib/registry/schema.ts'
+import { conditionProblem } from '#lib/registry/rules/conditions.ts'
+import { limitKey } from '#lib/registry/schema/conditions.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { checkParameters, renderAgentVersion } from '#lib/templates/rules.ts'
 import type { RenderedAgent, TemplateManifest, TemplateView } from '#lib/templates/schema.ts'
@@ -128,7 +130,8 @@ function wishProblem(facts: {
   const { wish, server, seen } = facts
   if (!server) return `There is no MCP server ${JSON.stringify(wish.serverId)} in the registry.`
   if (server.status === 'disabled') return `${server.name} is disabled: nothing is granted on it.`
-  const key = `${wish.serverId} ${wish.class} ${wish.toolName ?? ''}`
+  const limits = { conditions: wish.conditions ?? [], rate: wish.rate ?? null }
+  const key = `${wish.serverId} ${wish.class} ${wish.toolName ?? ''} ${limitKey(limits)}`
   if (seen.has(key)) return `${wish.class} on ${server.name} is listed twice.`
   seen.add(key)
   if (wish.toolName !== null) {
@@ -136,6 +139,8 @@ function wishProblem(facts: {
     if (!tool) return `${server.name} has no tool ${JSON.stringify(wish.toolName)}.`
     if (!covers(wish.class, tool.class)) return `${tool.name} is a ${tool.class} tool: ask for ${tool.class}.`
   }
+  const problem = limits.conditions.map(conditionProblem).find((found) => found !== null)
+  if (problem) return problem
   return facts.hasReason ? null : `Say in a sentence what it needs ${wish.class} on ${server.name} for.`
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { argumentConditions, callRate } from '#lib/registry/schema/conditions.ts'
 import { agentSlug } from '#lib/core/slug.ts'
 import {
   agentLayer,
@@ -24,6 +25,8 @@ export const scopeWish = z.strictObject({
   /** An exact end instead of a number of days, as imports have it. */
   until: z.iso.datetime().optional(),
   reason: oneLine(1000).default(''),
+  conditions: argumentConditions.optional(),
+  rate: callRate.nullable().optional(),
 })
 export type ScopeWish = z.infer<typeof scopeWish>
 

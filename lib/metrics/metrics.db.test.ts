@@ -3,7 +3,7 @@ import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
-import { addPrice, countRunEnd, recordUsage, rollUpDays, seedPriceBook } from './commands.ts'
+import { addPrice, countRunEnd, recordUsage, refreshOverBudget, rollUpDays, seedPriceBook } from './commands.ts'
 import { agentMetrics, costBy, fleetSummary, listPrices, retirementCandidates } from './queries.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
@@ -215,3 +215,27 @@ async function end(db: Db, runId: string, counts: { escalationCount: number; too
     await countRunEnd(tx, runId)
   })
 }
+
+describe('budgets', () => {
+  dbTest(
+    'an agent that has spent its budget is noted once, until it is raised or the month is over',
+    async ({ db }) => {
+      const { id } = await makeAgent(db, { monthlyBudgetMicros: 1_000_000n })
+      const spend = (day: string, costMicros: bigint) =>
+        db.agentDay.create({ data: { agentId: id, day: new Date(day), costMicros } })
+      await spend('2026-10-31', 5_000_000n)
+      await spend('2026-11-22', 999_999n)
+      expect(await refreshOverBudget(at(db))).toBe(0)
+      await spend('2026-11-21', 1n)
+      const changed = await Promise.all([refreshOverBudget(at(db)), refreshOverBudget(at(db))])
+      expect(changed.toSorted()).toEqual([0, 1])
+      const note = { month: '2026-11', spentMicros: 1_000_000n, budgetMicros: 1_000_000n }
+      expect(await db.overBudget.findMany({ where: { agentId: id } })).toMatchObject([note])
+      await db.agent.update({ where: { id }, data: { monthlyBudgetMicros: 2_000_000n } })
+      expect(await refreshOverBudget(at(db))).toBe(1)
+      expect((await auditOf(db, id)).map(({ event }) => event)).toEqual(['agent.over_budget', 'agent.within_budget'])
+      const builder = ctxFor(db, await makePerson(db), now)
+      await expect(refreshOverBudget(builder)).rejects.toMatchObject({ code: 'forbidden' })
+    },
+  )
+})

@@ -1,4 +1,4 @@
-export { accessOf, reachedToolsSql } from './queries/access.ts'
+export { accessOf, grantLimitsSql, reachedToolsSql } from './queries/access.ts'
 export { getAgent, getAgentVersion, listAgentVersions } from './queries/agents.ts'
 export { listAgents } from './queries/catalog.ts'
 export { getCreationLog } from './queries/creation-log.ts'

@@ -1,6 +1,7 @@
 // Views are JSON as they are: times are ISO 8601 in UTC, money is micro-dollars as a decimal string.
 import { z } from 'zod'
 import { slug } from '#lib/core/slug.ts'
+import type { ArgumentCondition, CallRate } from './schema/conditions.ts'
 import {
   type AgentStatus,
   type Environment,
@@ -152,6 +153,10 @@ export type AccessGrant = {
   sensitivity: Sensitivity
   class: ToolClass
   toolName: string | null
+  /** What the arguments of a call must be; empty: anything. */
+  conditions: ArgumentCondition[]
+  /** How often it may be used; null: no limit of its own. */
+  rate: CallRate | null
   reason: string
   /** 'template', 'request' or 'import' */
   via: string

@@ -243,3 +243,40 @@ dbTest('each command refuses who lacks its permission or is of another team', as
   ]
   for (const attempt of attempts) await expect(attempt()).rejects.toMatchObject({ code: 'forbidden' })
 })
+
+dbTest(
+  'conditions and a rate go from the request to the grant, and an approver may narrow them, never widen',
+  async ({ db }) => {
+    const { id: agentId, teamId } = await makeAgent(db)
+    const serverId = await makeServer(db)
+    const builder = ctxFor(db, await makePerson(db, { roles: ['builder'], teamIds: [teamId] }), now)
+    const eur = { pointer: '/currency', equals: 'EUR' }
+    const small = { pointer: '/amount', range: { max: 100 } }
+    const scope = { agentId, serverId, class: 'write', reason: 'to post corrections', conditions: [eur] } as const
+    const asked = { ...requestScopeInput.parse(scope), rate: { calls: 10, per: 'minute' as const } }
+    await expect(
+      requestScope(builder, { ...asked, conditions: [{ pointer: '/a', regex: '(?=x)' }] }),
+    ).rejects.toMatchObject({ code: 'invalid', details: { field: 'conditions.0' } })
+    const outcome = await requestScope(builder, asked)
+    if (!outcome.ok) throw new Error(outcome.error.message)
+    expect(await requestScope(builder, asked)).toMatchObject({ error: { rule: 'scopes:already_pending' } })
+    const { requestId } = outcome.value
+    const ctx = ctxFor(db, await security(db), now)
+    const approve = { requestId, decision: 'approve' } as const
+    for (const wider of [{ conditions: [small] }, { rate: { calls: 11, per: 'minute' as const } }]) {
+      await expect(decideScopeRequest(ctx, { ...approve, ...wider })).rejects.toMatchObject({
+        code: 'invalid',
+        details: { rule: 'scopes:wider_than_asked', field: Object.keys(wider)[0] },
+      })
+    }
+    const rate = { calls: 5, per: 'minute' } as const
+    expect((await decideScopeRequest(ctx, { ...approve, conditions: [eur, small], rate })).ok).toBe(true)
+    expect(await listGrants(ctx, { agentId })).toMatchObject([{ conditions: [eur, small], rate }])
+    const limits = ['/currency is "EUR"', '/amount is at most 100', 'at most 5 calls a minute']
+    expect(await auditOf(db, agentId)).toContainEqual(
+      expect.objectContaining({ event: 'grant.created', detail: expect.objectContaining({ limits }) as unknown }),
+    )
+    // A narrowed grant is not the whole scope, so that can still be asked for.
+    expect((await requestScope(builder, { ...asked, conditions: [], rate: null })).ok).toBe(true)
+  },
+)

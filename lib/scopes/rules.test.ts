@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { anonymous } from '#lib/auth/ctx.ts'
-import { type DecidableRequest, decidability, decideScope, expiryOf, grantCovers } from './rules.ts'
+import { type DecidableRequest, decidability, decideScope, expiryOf, grantCovers, widerThanAsked } from './rules.ts'
 
 const pending: DecidableRequest = {
   state: 'pending',
@@ -45,13 +45,41 @@ describe('four eyes', () => {
 
 test('a grant covers what is below its class, its own tool only, and no longer than it lasts', () => {
   const until = (days: number) => expiryOf(days, new Date('2026-11-22T00:00:00Z'))
-  const write = { class: 'write', toolName: null, expiresAt: until(30) } as const
-  expect(grantCovers(write, { class: 'read', toolName: 'look', expiresAt: until(30) })).toBe(true)
-  expect(grantCovers(write, { class: 'destructive', toolName: null, expiresAt: until(1) })).toBe(false)
-  expect(grantCovers(write, { class: 'write', toolName: null, expiresAt: until(31) })).toBe(false)
-  expect(grantCovers(write, { class: 'write', toolName: null, expiresAt: null })).toBe(false)
+  const write = { class: 'write', toolName: null, expiresAt: until(30), conditions: [], rate: null } as const
+  expect(grantCovers(write, { ...write, class: 'read', toolName: 'look', expiresAt: until(30) })).toBe(true)
+  expect(grantCovers(write, { ...write, class: 'destructive', toolName: null, expiresAt: until(1) })).toBe(false)
+  expect(grantCovers(write, { ...write, class: 'write', toolName: null, expiresAt: until(31) })).toBe(false)
+  expect(grantCovers(write, { ...write, class: 'write', toolName: null, expiresAt: null })).toBe(false)
   const narrow = { ...write, toolName: 'look' }
   expect(grantCovers(narrow, { ...write, toolName: null })).toBe(false)
   expect(grantCovers(narrow, { ...write, toolName: 'other' })).toBe(false)
   expect(grantCovers({ ...narrow, expiresAt: null }, { ...write, toolName: 'look', expiresAt: null })).toBe(true)
+})
+
+describe('narrowing', () => {
+  const eur = { pointer: '/currency', equals: 'EUR' }
+  const small = { pointer: '/amount', range: { max: 100 } }
+  const scope = { class: 'write', toolName: null, expiresAt: null, conditions: [], rate: null } as const
+
+  test('a narrowed grant gives only what is narrowed the same way, one without limits gives all', () => {
+    const narrowed = { ...scope, conditions: [eur, small] }
+    expect(grantCovers(scope, narrowed)).toBe(true)
+    expect(grantCovers(narrowed, scope)).toBe(false)
+    expect(grantCovers(narrowed, { ...scope, conditions: [small, eur] })).toBe(true)
+    expect(grantCovers(narrowed, { ...scope, conditions: [small] })).toBe(false)
+    expect(grantCovers({ ...scope, rate: { calls: 9, per: 'hour' } }, scope)).toBe(false)
+  })
+
+  test('an approver adds conditions and lowers rates, and leaves nothing out', () => {
+    const asked = { conditions: [eur], rate: { calls: 10, per: 'minute' } } as const
+    expect(widerThanAsked(asked, { conditions: [small, eur], rate: { calls: 10, per: 'minute' } })).toBeNull()
+    expect(widerThanAsked(asked, { conditions: [small], rate: { calls: 1, per: 'minute' } })).toBe('conditions')
+    expect(widerThanAsked(asked, { conditions: [eur], rate: null })).toBe('rate')
+    // All calls of an hour may come in one minute of it.
+    expect(widerThanAsked(asked, { conditions: [eur], rate: { calls: 11, per: 'hour' } })).toBe('rate')
+    expect(widerThanAsked(asked, { conditions: [eur], rate: { calls: 10, per: 'hour' } })).toBeNull()
+    const hourly = { conditions: [], rate: { calls: 60, per: 'hour' } } as const
+    expect(widerThanAsked(hourly, { conditions: [], rate: { calls: 2, per: 'minute' } })).toBe('rate')
+    expect(widerThanAsked(hourly, { conditions: [], rate: { calls: 1, per: 'minute' } })).toBeNull()
+  })
 })

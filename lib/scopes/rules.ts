@@ -3,6 +3,8 @@ import { rolesWith, roleLabel } from '#lib/auth/permissions.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { covers } from '#lib/registry/rules.ts'
 import type { AgentStatus, ToolClass } from '#lib/registry/schema.ts'
+import { limitKey } from '#lib/registry/schema/conditions.ts'
+import type { ScopeLimits } from './rules/limits.ts'
 import type { ScopeRefusal, ScopeRequestState, ScopeRule } from './schema.ts'
 
 export type DecidableRequest = {
@@ -55,14 +57,33 @@ export function grantable(subject: {
   return ok(null)
 }
 
-export type WantedScope = { class: ToolClass; toolName: string | null; expiresAt: Date | null }
+export type WantedScope = ScopeLimits & { class: ToolClass; toolName: string | null; expiresAt: Date | null }
 
 /** Whether a grant already gives all that is wanted, for as long as it is wanted. */
 export function grantCovers(grant: WantedScope, wanted: WantedScope): boolean {
   const longEnough = grant.expiresAt === null || (wanted.expiresAt !== null && grant.expiresAt >= wanted.expiresAt)
+  const unlimited = grant.conditions.length === 0 && grant.rate === null
   return (
-    covers(grant.class, wanted.class) && (grant.toolName === null || grant.toolName === wanted.toolName) && longEnough
+    (unlimited || limitKey(grant) === limitKey(wanted)) &&
+    covers(grant.class, wanted.class) &&
+    (grant.toolName === null || grant.toolName === wanted.toolName) &&
+    longEnough
   )
+}
+
+/**
+ * What of a narrowed grant is wider than what was asked for: a condition that is left out, or calls that come more often. Null: nothing. An approver may add conditions and a lower rate.
+ */
+export function widerThanAsked(asked: ScopeLimits, granted: ScopeLimits): 'conditions' | 'rate' | null {
+  const kept = new Set(granted.conditions.map((condition) => limitKey({ conditions: [condition], rate: null })))
+  if (!asked.conditions.every((condition) => kept.has(limitKey({ conditions: [condition], rate: null }))))
+    return 'conditions'
+  if (!asked.rate) return null
+  if (!granted.rate) return 'rate'
+  const minutes = { minute: 1, hour: 60 }
+  // Calls of an hour may all come in one minute of it.
+  const times = Math.max(1, minutes[asked.rate.per] / minutes[granted.rate.per])
+  return granted.rate.calls * times > asked.rate.calls ? 'rate' : null
 }
 
 const dayMs = 86_400_000

@@ -10,6 +10,7 @@ import {
   type ToolClass,
   toolClasses,
 } from '#lib/registry/schema.ts'
+import { type ArgumentCondition, argumentConditions, type CallRate, callRate } from '#lib/registry/schema/conditions.ts'
 
 /** The longest a person may grant a scope for at once. */
 export const grantDaysMax = 365
@@ -27,6 +28,10 @@ export const requestScopeInput = z.strictObject({
   toolName: z.string().min(1).max(200).nullable().default(null),
   /** null: until revoked. */
   days: days.nullable().default(null),
+  /** What the arguments of a call must be; all of them hold. */
+  conditions: argumentConditions.optional(),
+  /** How often it may be used; left out or null: no limit of its own. */
+  rate: callRate.nullable().optional(),
   reason: oneLine(1000).min(5, 'Say in a sentence what the agent needs it for.'),
 })
 export type RequestScopeInput = z.infer<typeof requestScopeInput>
@@ -37,6 +42,10 @@ export const decideScopeRequestInput = z.discriminatedUnion('decision', [
     decision: z.literal('approve'),
     /** Left out: as long as was asked for; null: until revoked. */
     days: days.nullable().optional(),
+    /** Left out: as was asked for. An approver may add conditions, and leave none of those out that were asked for. */
+    conditions: argumentConditions.optional(),
+    /** Left out: as was asked for. */
+    rate: callRate.optional(),
     note: oneLine(1000).optional(),
   }),
   z.strictObject({
@@ -104,6 +113,8 @@ export type ScopeRequestRow = {
   reason: string
   /** Asked for; null: until revoked. */
   days: number | null
+  conditions: ArgumentCondition[]
+  rate: CallRate | null
   state: ScopeRequestState
   requestedBy: PersonRef
   createdAt: string

@@ -38,6 +38,8 @@ export const request = endpoint({
       serverId: 'erp',
       class: 'write',
       days: 30,
+      conditions: [{ pointer: '/amount', range: { max: 1000 } }],
+      rate: { calls: 20, per: 'hour' },
       reason: 'Post corrections that a person has confirmed.',
     },
   },
@@ -56,7 +58,8 @@ export const show = endpoint({
 export const decide = endpoint({
   method: 'POST',
   path: '/api/v1/scope-requests/{id}/decide',
-  summary: 'Approves a request, for as long as was asked or shorter, or rejects it with a reason.',
+  summary:
+    'Approves a request, for as long as was asked or shorter and as it was asked or narrower, or rejects it with a reason.',
   permission: 'scopes:approve',
   params: uuidId,
   body: z.discriminatedUnion('decision', [approval.omit({ requestId: true }), rejection.omit({ requestId: true })]),

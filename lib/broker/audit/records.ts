@@ -2,6 +2,7 @@ import { auditRow } from '#lib/audit/commands.ts'
 import { anonymous } from '#lib/auth/ctx.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { AgentFacts, Caller, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 
 // The broker's rows of the audit log. Arguments are recorded as a digest, never as they are.
@@ -29,7 +30,7 @@ export function intendedRow(record: CallRecord, now: Date): AuditRow {
 
 export function finishedRow(
   record: CallRecord,
-  end: { outcome: CallOutcome; ms: number; denial: Denial | null; now: Date },
+  end: { outcome: CallOutcome; ms: number; denial: Denial | null; findings: ResultFindings | null; now: Date },
 ): AuditRow {
   const { tool, argumentsDigest } = record
   const detail = {
@@ -38,6 +39,7 @@ export function finishedRow(
     outcome: end.outcome,
     ms: Math.round(end.ms),
     ...traceOf(record),
+    ...foundOf(end.findings),
   }
   return auditRow(
     { actor: actorOf(record.agent), now: end.now },
@@ -49,6 +51,13 @@ export function finishedRow(
       detail,
     },
   )
+}
+
+/** How many secrets of a kind were masked and which marks were seen; nothing when there was nothing. */
+function foundOf(findings: ResultFindings | null) {
+  if (!findings) return {}
+  const { masked, marks } = findings
+  return { ...(Object.keys(masked).length > 0 ? { masked } : {}), ...(marks.length > 0 ? { marks } : {}) }
 }
 
 export function deniedRow(

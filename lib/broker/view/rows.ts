@@ -1,3 +1,4 @@
+import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
 import type { Sql } from './sql.ts'
 
 // What a broker keeps in memory, as SQL. `$1` is null for everything, or the keys that changed.
@@ -11,6 +12,7 @@ export type AgentRow = {
   statusReason: string | null
   currentVersion: number
   grants: GrantRow[]
+  overBudget: { month: string; spentMicros: string; budgetMicros: string } | null
 }
 export type GrantRow = {
   id: string
@@ -20,17 +22,23 @@ export type GrantRow = {
   via: string
   /** ISO 8601 */
   expiresAt: string | null
+  conditions: ArgumentCondition[]
+  rate: CallRate | null
 }
 
 /** Grants that expired long ago are left out: then the refusal says `grant_missing`. */
 export const agentsSql: Sql<AgentRow> = {
   name: 'broker_agents',
   text: `select a."id", a."name", a."ownerTeamId" as "teamId", a."tier"::text, a."status"::text, a."statusReason", a."currentVersion",
-      coalesce(g."grants", '[]') as "grants"
+      coalesce(g."grants", '[]') as "grants",
+      case when o."agentId" is not null then json_build_object('month', o."month", 'spentMicros', o."spentMicros"::text,
+        'budgetMicros', o."budgetMicros"::text) end as "overBudget"
     from "Agent" a
+    left join "OverBudget" o on o."agentId" = a."id"
     left join lateral (
       select json_agg(json_build_object('id', "id", 'serverId', "serverId", 'class', "class", 'toolName', "toolName", 'via', "via",
-          'expiresAt', "expiresAt") order by "createdAt", "id") as "grants"
+          'expiresAt', "expiresAt", 'conditions', "conditions", 'rate', case when "rateCalls" is not null
+            then json_build_object('calls', "rateCalls", 'per', "ratePer") end) order by "createdAt", "id") as "grants"
       from "Grant"
       where "agentId" = a."id" and "revokedAt" is null and ("expiresAt" is null or "expiresAt" > now() - interval '90 days')
     ) g on true
@@ -51,6 +59,8 @@ export type ServerRow = {
   sensitivity: 'public' | 'internal' | 'confidential' | 'restricted'
   enabled: boolean
   demo: boolean
+  maskSecrets: boolean
+  blockMarked: boolean
   tools: ToolRow[]
   credentialKind: string | null
   headerName: string | null
@@ -59,7 +69,7 @@ export type ServerRow = {
 
 export const serversSql: Sql<ServerRow> = {
   name: 'broker_servers',
-  text: `select s."id", s."name", s."url", s."environment"::text, s."sensitivity"::text, s."status" = 'active' as "enabled", s."demo",
+  text: `select s."id", s."name", s."url", s."environment"::text, s."sensitivity"::text, s."status" = 'active' as "enabled", s."demo", s."maskSecrets", s."blockMarked",
       coalesce(t."tools", '[]') as "tools", c."kind" as "credentialKind", c."headerName", c."ciphertext"
     from "McpServer" s
     left join "UpstreamCredential" c on c."serverId" = s."id"

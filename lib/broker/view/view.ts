@@ -16,6 +16,8 @@ export type BrokeredTool = ToolFacts & { readonly definition: Record<string, unk
 /** A server with where it is and what the broker shows it. The credential stays in here: no decision and no log sees it. */
 export type BrokeredServer = Omit<ServerFacts, 'tools'> & {
   readonly url: string
+  readonly maskSecrets: boolean
+  readonly blockMarked: boolean
   readonly credential: {
     readonly kind: string
     readonly headerName: string | null

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
 import { agentStatuses, environments, sensitivities, tiers, toolClasses, toolStates } from '#lib/registry/schema.ts'
+import type { ArgumentCondition } from '#lib/registry/schema/conditions.ts'
 import { loadPolicySet } from '../queries.ts'
 import { type Allowed, decide, decideCaller } from './decide.ts'
 import { explainRule } from './explain.ts'
@@ -185,6 +186,47 @@ test('the central policies cannot be out-voted by a grant', () => {
   expect(ruleOf({ agent: low, server: server([tool()], { sensitivity: 'restricted' }) })).toBe('allowed')
 })
 
+const narrowed = grant({ conditions: [{ pointer: '/amount', range: { max: 100 } }] })
+
+test('a conditional grant shows its tool, covers the calls that fit it, and says which argument does not', () => {
+  const holder = agent({ grants: [narrowed] })
+  expect(ruleOf({ agent: holder })).toBe('allowed')
+  expect(ruleOf({ agent: holder }, { arguments: { amount: 100 } })).toBe('allowed')
+  expect(ruleOf({ agent: holder }, { arguments: {} })).toBe('grant_condition')
+  const outcome = decide({ ...call, arguments: { amount: 101 } }, view({ agent: holder }), now)
+  expect(outcome).toMatchObject({ ok: false, error: { rule: 'grant_condition', facts: { pointer: '/amount' } } })
+  expect(outcome.ok ? '' : outcome.error.message).toContain('/amount is at most 100; it is 101')
+  const wide = agent({ grants: [narrowed, grant({ id: 'g2' })] })
+  expect(ruleOf({ agent: wide }, { arguments: { amount: 101 } })).toBe('allowed')
+})
+
+test('what does not fit is never said back when it looks secret', () => {
+  const key = ['sk', 'ant', 'api03-0123456789abcdefghijklm'].join('-')
+  for (const conditions of [[{ pointer: '/note', equals: 'x' }], [{ pointer: '/password', equals: 'x' }]]) {
+    const given = { note: key, password: 'hunter2' }
+    const outcome = decide(
+      { ...call, arguments: given },
+      view({ agent: agent({ grants: [grant({ conditions })] }) }),
+      now,
+    )
+    expect(outcome.ok ? '' : outcome.error.message).toContain('not shown')
+    expect(JSON.stringify(outcome)).not.toMatch(/hunter2|0123456789/)
+  }
+})
+
+test('a conditional grant covers no methods, which have no such arguments', () => {
+  const read = { tool: 'resources/read', isMethod: true } as const
+  expect(ruleOf({}, read)).toBe('allowed')
+  expect(ruleOf({ agent: agent({ grants: [narrowed] }) }, read)).toBe('grant_missing')
+})
+
+test('an agent that has spent its budget is refused in that month, by name and amount', () => {
+  const spent = { month: '2026-11', spentMicros: '25000000', budgetMicros: '25000000' }
+  const outcome = decide(call, view({ agent: agent({ overBudget: spent }) }), now)
+  expect(outcome.ok ? '' : outcome.error.message).toBe('reconciler has spent $25.00 of $25.00 in 2026-11.')
+  expect(ruleOf({ agent: agent({ overBudget: { ...spent, month: '2026-10' } }) })).toBe('allowed')
+})
+
 const name = fc.constantFrom('a', 'b', 'c')
 const anyGrant = fc.record({
   id: fc.uuid(),
@@ -193,7 +235,24 @@ const anyGrant = fc.record({
   toolName: fc.option(name),
   via: fc.constantFrom('request', 'template', 'break_glass'),
   expiresAt: fc.option(fc.constantFrom(new Date(now.getTime() - 1), new Date(now.getTime() + 1))),
+  conditions: fc.constantFrom<ArgumentCondition[][]>(
+    [],
+    [],
+    [{ pointer: '/n', range: { min: 1, max: 3 } }],
+    [
+      { pointer: '/n', in: [2, 3] },
+      { pointer: '/lines/*/account', prefix: '40' },
+    ],
+    [{ pointer: '/lines/*/account', regex: '40[0-9]+' }],
+  ),
+  rate: fc.constantFrom(null, { calls: 1, per: 'minute' as const }),
 })
+const anyArguments = fc.record({
+  n: fc.integer({ min: 0, max: 4 }),
+  lines: fc.array(fc.record({ account: fc.constantFrom('4000', '40', '5000') }), { maxLength: 2 }),
+})
+/** Fits every condition above. */
+const fitting = { n: 2, lines: [{ account: '4000' }] }
 const anyAgent = fc.record({
   id: fc.constant('reconciler'),
   name: fc.constant('Reconciler'),
@@ -235,6 +294,24 @@ test('whatever the facts: allowed needs a covering grant in force on an approved
       )
     }),
     { numRuns: 500 },
+  )
+})
+
+test('showing and calling agree: what is shown can be called with fitting arguments, what can be called is shown', () => {
+  const facts = fc.tuple(anyAgent, anyServer, anyStops, anyArguments, name)
+  fc.assert(
+    fc.property(facts, ([who, { tools, ...rest }, stops, given, toolName]) => {
+      const world = view({ agent: who, server: server(tools, rest), stops, run: run() })
+      const ask = (change: Partial<ToolCall>) => decide({ ...call, tool: toolName, ...change }, world, now)
+      const shown = ask({})
+      const called = ask({ arguments: given })
+      expect(ask({ arguments: fitting }).ok).toBe(shown.ok)
+      if (called.ok) expect(shown.ok).toBe(true)
+      if (!shown.ok) expect(called).toEqual(shown)
+      if (shown.ok && !called.ok)
+        expect(['grant_condition', 'policy_destructive_on_production']).toContain(called.error.rule)
+    }),
+    { numRuns: 1000 },
   )
 })
 

@@ -1,5 +1,7 @@
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { covers } from '#lib/registry/rules.ts'
+import { budgetDenial } from './budget.ts'
+import { conditionDenial, fittingGrants, isConditional } from './conditions.ts'
 import type { Denial, RuleId } from '../schema.ts'
 import type { AgentFacts, Caller, GrantFacts, PolicyView, RunFacts, ServerFacts, ToolCall, ToolFacts } from './facts.ts'
 import { stopFor } from './stops.ts'
@@ -8,8 +10,10 @@ export type AllowedCaller = { readonly agent: AgentFacts; readonly run: RunFacts
 export type Allowed = AllowedCaller & {
   readonly server: ServerFacts
   readonly tool: ToolFacts
-  /** The grant the call is made under. */
+  /** The grant the call is made under: the first without a rate, else the first. */
   readonly grant: GrantFacts
+  /** Every grant it could be made under. */
+  readonly grants: readonly GrantFacts[]
 }
 
 /** Who may speak to the broker at all; the first part of `decide`. */
@@ -45,7 +49,8 @@ export function decideCaller(caller: Caller, view: PolicyView): Result<AllowedCa
 
 /**
  * The one decision about a tool, for showing it and for calling it: what is listed can be called, and the other way round. The order is
- * the policy and the first refusal wins: stopped, who calls, the server, the tool, the grant, then the central policies.
+ * the policy and the first refusal wins: stopped, who calls, the server, the tool, the grant (held, in force, its conditions on the
+ * arguments), the central policies, the month's budget. Rates and holds come after it, at the broker, for they are about one call.
  */
 export function decide(call: ToolCall, view: PolicyView, now: Date): Result<Allowed, Denial> {
   const caller = decideCaller(call.caller, view)
@@ -68,23 +73,31 @@ export function decide(call: ToolCall, view: PolicyView, now: Date): Result<Allo
   const inForce = covering.every((grant) => grant.expiresAt === null)
     ? covering
     : covering.filter((grant) => grant.expiresAt === null || grant.expiresAt > now)
-  const grant = inForce[0]
-  if (!grant)
+  if (inForce.length === 0)
     return denied(
       'grant_expired',
       `The grant of ${agent.id} for ${serverId}/${tool.name} expired at ${latestExpiry(covering)}.`,
     )
-  const breakGlass = inForce.some((grant) => grant.via === 'break_glass')
+  // Shown, a tool needs no fitting arguments yet: with some it can be called.
+  const grants = call.arguments === undefined ? inForce : fittingGrants(inForce, call.arguments)
+  if (grants.length === 0) return err(conditionDenial(inForce, call, call.arguments))
+  const breakGlass = grants.some((grant) => grant.via === 'break_glass')
   const rule = view.policies.judge({
     agent,
     server,
     tool,
-    grants: inForce,
+    grants,
     simulated: run?.simulated ?? false,
     breakGlass,
   })
   if (rule) return denied(rule, `The central policy refuses ${serverId}/${tool.name} (${tool.class}) to ${agent.id}.`)
-  return ok({ agent, run, server, tool, grant })
+  const budget = budgetDenial(agent, now)
+  if (budget) return err(budget)
+  return ok({ agent, run, server, tool, grant: grants.find(isUnrated) ?? grants[0]!, grants })
+}
+
+function isUnrated(grant: GrantFacts): boolean {
+  return !grant.rate
 }
 
 const methods = new WeakMap<ServerFacts, Map<string, ToolFacts>>()
@@ -111,6 +124,8 @@ function coveringGrants(agent: AgentFacts, tool: ToolFacts): readonly GrantFacts
     grants = agent.grants.filter(
       (grant) =>
         grant.serverId === tool.serverId &&
+        // A method has no arguments that conditions speak of.
+        (!tool.isMethod || !isConditional(grant)) &&
         (grant.toolName === null || (!tool.isMethod && grant.toolName === tool.name)) &&
         covers(grant.class, tool.class),
     )

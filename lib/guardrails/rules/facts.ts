@@ -1,4 +1,5 @@
 import type { AgentStatus, Environment, Sensitivity, Tier, ToolClass, ToolState } from '#lib/registry/schema.ts'
+import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
 import type { PolicySet } from './policy-set.ts'
 
 /** In force or expired; revoked ones are no facts. */
@@ -10,6 +11,9 @@ export type GrantFacts = {
   readonly toolName: string | null
   readonly via: string
   readonly expiresAt: Date | null
+  /** What the arguments of a call must be for the grant to cover it; left out: anything. */
+  readonly conditions?: readonly ArgumentCondition[]
+  readonly rate?: CallRate | null
 }
 
 /** Facts are immutable: a change makes a new object, so whatever was concluded from one can be remembered with it. */
@@ -22,7 +26,11 @@ export type AgentFacts = {
   readonly statusReason: string | null
   readonly currentVersion: number
   readonly grants: readonly GrantFacts[]
+  /** Set while the agent has spent its budget of a month (YYYY-MM, UTC). */
+  readonly overBudget?: OverBudget | null
 }
+
+export type OverBudget = { readonly month: string; readonly spentMicros: string; readonly budgetMicros: string }
 
 export type ToolFacts = {
   readonly serverId: string
@@ -77,4 +85,6 @@ export type ToolCall = {
   /** The name of a tool, or with `isMethod` that of a method. */
   readonly tool: string
   readonly isMethod?: true
+  /** What the tool is called with. Left out when it is only shown: then a grant covers it whatever the grant's conditions ask. */
+  readonly arguments?: Readonly<Record<string, unknown>>
 }

@@ -1,3 +1,4 @@
+import { type ArgumentCondition, type CallRate, limitKey } from '#lib/registry/schema/conditions.ts'
 import { Document, isMap, isSeq } from 'yaml'
 import {
   type AgentLayer,
@@ -7,8 +8,15 @@ import {
   type ToolClass,
 } from '#lib/registry/schema.ts'
 
-/** A scope as a manifest names it: `read`, or `{ class: write, tool: post_invoice, until: … }`. */
-export type ManifestScope = { serverId: string; class: ToolClass; toolName: string | null; until: string | null }
+/** A scope as a manifest names it: `read`, or `{ class: write, tool: post_invoice, until: …, conditions: […], rate: … }`. */
+export type ManifestScope = {
+  serverId: string
+  class: ToolClass
+  toolName: string | null
+  until: string | null
+  conditions: readonly ArgumentCondition[]
+  rate: CallRate | null
+}
 
 /** All that a manifest says about an agent. */
 export type ManifestFields = {
@@ -83,25 +91,30 @@ export function sortScopes(scopes: readonly ManifestScope[]): ManifestScope[] {
       compare(a.serverId, b.serverId) ||
       rank[a.class] - rank[b.class] ||
       compare(a.toolName ?? '', b.toolName ?? '') ||
-      compare(a.until ?? '', b.until ?? ''),
+      compare(a.until ?? '', b.until ?? '') ||
+      compare(limitKey(a), limitKey(b)),
   )
 }
 
 export function scopeKey(scope: ManifestScope): string {
-  return JSON.stringify([scope.serverId, scope.class, scope.toolName, scope.until])
+  return JSON.stringify([scope.serverId, scope.class, scope.toolName, scope.until, limitKey(scope)])
 }
 
-type ScopeItem = ToolClass | { class: ToolClass; tool?: string; until?: string }
+type ScopeItem =
+  | ToolClass
+  | { class: ToolClass; tool?: string; until?: string; conditions?: readonly ArgumentCondition[]; rate?: CallRate }
 
 function scopeLists(scopes: readonly ManifestScope[]): Record<string, ScopeItem[]> {
   const unique = [...new Map(scopes.map((scope) => [scopeKey(scope), scope])).values()]
   const lists: Record<string, ScopeItem[]> = {}
-  for (const { serverId, class: toolClass, toolName, until } of sortScopes(unique)) {
-    const plain = toolName === null && until === null
+  for (const { serverId, class: toolClass, toolName, until, conditions, rate } of sortScopes(unique)) {
+    const plain = toolName === null && until === null && conditions.length === 0 && rate === null
     const item = {
       class: toolClass,
       ...(toolName === null ? {} : { tool: toolName }),
       ...(until === null ? {} : { until }),
+      ...(conditions.length === 0 ? {} : { conditions }),
+      ...(rate === null ? {} : { rate }),
     }
     ;(lists[serverId] ??= []).push(plain ? toolClass : item)
   }

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import { type ArgumentCondition, callRatePeriods } from '#lib/registry/schema/conditions.ts'
 import { describe, expect, test } from 'vitest'
 import { agentStatuses, inheritedGuardrails, tiers, toolClasses } from '#lib/registry/schema.ts'
 import { type ManifestFields, scopeKey, sortScopes, writeManifest } from './document.ts'
@@ -15,8 +16,8 @@ const example: ManifestFields = {
   parameters: {},
   prompt: '',
   scopes: [
-    { serverId: 'invoices', class: 'read', toolName: null, until: null },
-    { serverId: 'erp', class: 'read', toolName: null, until: null },
+    { serverId: 'invoices', class: 'read', toolName: null, until: null, conditions: [], rate: null },
+    { serverId: 'erp', class: 'read', toolName: null, until: null, conditions: [], rate: null },
   ],
   schedule: null,
   scheduleEnabled: true,
@@ -176,6 +177,10 @@ function anyManifest(): fc.Arbitrary<ManifestFields> {
     until: fc.option(
       fc.date({ min: new Date(0), max: new Date('2100-01-01'), noInvalidDate: true }).map((at) => at.toISOString()),
     ),
+    conditions: fc.array(anyCondition(line), { maxLength: 3 }),
+    rate: fc.option(
+      fc.record({ calls: fc.integer({ min: 1, max: 10_000 }), per: fc.constantFrom(...callRatePeriods) }),
+    ),
   })
   const value = fc.oneof(
     lines,
@@ -204,4 +209,17 @@ function anyManifest(): fc.Arbitrary<ManifestFields> {
       escalationRate: fc.option(fc.integer({ min: 0, max: 10_000 }).map((rate) => rate / 10_000)),
     })
     .map((fields) => (fields.schedule === null ? { ...fields, scheduleEnabled: true } : fields))
+}
+
+function anyCondition(line: fc.Arbitrary<string>): fc.Arbitrary<ArgumentCondition> {
+  const pointer = fc.constantFrom('/amount', '/lines/*/account', '/a~1b/~0c', '/')
+  const number = fc.double({ noNaN: true, noDefaultInfinity: true }).filter((value) => !Object.is(value, -0))
+  const scalar = fc.oneof(line, fc.boolean(), number, fc.constant(null), fc.constantFrom('', ' x ', '12', 'true', '~'))
+  return fc.oneof(
+    fc.record({ pointer, equals: scalar }),
+    fc.record({ pointer, in: fc.array(scalar, { minLength: 1, maxLength: 4 }) }),
+    fc.record({ pointer, prefix: line }),
+    fc.record({ pointer, range: fc.record({ min: number }) }),
+    fc.record({ pointer, regex: fc.constantFrom('^INV-[0-9]+$', '[a-z]*', '\\d{4}') }),
+  )
 }

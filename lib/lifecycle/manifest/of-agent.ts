@@ -11,11 +11,13 @@ export async function manifestFieldsOf(ctx: Ctx, id: string): Promise<ManifestFi
     select: { email: true },
   })
   const grants = await listGrants(ctx, { agentId: id })
-  const scopes = grants.map(({ serverId, class: toolClass, toolName, expiresAt }) => ({
+  const scopes = grants.map(({ serverId, class: toolClass, toolName, expiresAt, conditions, rate }) => ({
     serverId,
     class: toolClass,
     toolName,
     until: expiresAt,
+    conditions,
+    rate,
   }))
   return {
     id: agent.id,

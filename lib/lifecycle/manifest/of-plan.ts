@@ -24,11 +24,13 @@ export async function manifestOfPlan(
       template: `${plan.template.id}@${plan.template.version}`,
       parameters: input.layer.parameters,
       prompt: input.layer.prompt,
-      scopes: plan.scopes.map(({ serverId, class: toolClass, toolName }) => ({
+      scopes: plan.scopes.map(({ serverId, class: toolClass, toolName, conditions, rate }) => ({
         serverId,
         class: toolClass,
         toolName,
         until: null,
+        conditions: conditions ?? [],
+        rate: rate ?? null,
       })),
       schedule: input.schedule,
       scheduleEnabled: true,

@@ -14,6 +14,8 @@ import type { Document, YAMLMap } from 'yaml'
 import { z } from 'zod'
 import { agentSlug } from '#lib/core/slug.ts'
 import { agentLayer, agentStatuses, inheritedGuardrails, oneLine, tiers, toolClasses } from '#lib/registry/schema.ts'
+import { conditionProblem } from '#lib/registry/rules/conditions.ts'
+import { argumentConditions, callRate } from '#lib/registry/schema/conditions.ts'
 import type { ManifestProblem } from '../schema.ts'
 import { type ManifestFields, type ManifestScope } from './document.ts'
 
@@ -103,6 +105,8 @@ const scopeItem = z.union([
     class: z.enum(toolClasses),
     tool: oneLine(200).min(1).optional(),
     until: z.iso.datetime({ precision: 3 }).optional(),
+    conditions: argumentConditions.optional(),
+    rate: callRate.optional(),
   }),
 ])
 
@@ -215,7 +219,7 @@ class DocumentReader {
         const parsed = scopeItem.safeParse(toJs(item))
         if (!parsed.success) {
           const classes = toolClasses.join(', ')
-          const message = `mcp_scopes.${serverId}: write ${classes}, or { class, tool, until } with until as 2026-12-31T00:00:00.000Z.`
+          const message = `mcp_scopes.${serverId}: write ${classes}, or { class, tool, until, conditions, rate } with until as 2026-12-31T00:00:00.000Z${sayLimit(parsed.error)}.`
           this.#problem(offsetOf(item), message)
           continue
         }
@@ -225,7 +229,11 @@ class DocumentReader {
           class: scope.class,
           toolName: ('tool' in scope ? scope.tool : undefined) ?? null,
           until: ('until' in scope ? scope.until : undefined) ?? null,
+          conditions: ('conditions' in scope ? scope.conditions : undefined) ?? [],
+          rate: ('rate' in scope ? scope.rate : undefined) ?? null,
         })
+        const problem = scopes.at(-1)?.conditions.map(conditionProblem).find(Boolean)
+        if (problem) this.#problem(offsetOf(item), `mcp_scopes.${serverId}: ${problem}`)
       }
     }
     return scopes
@@ -273,4 +281,11 @@ function sayIssue(name: keyof typeof keys, raw: unknown, message: string): strin
     return `ids are lower-case, so that none differ only by case: write ${lower}.`
   }
   return message
+}
+
+/** What is wrong within conditions or a rate, as the end of a sentence. */
+function sayLimit(error: z.ZodError): string {
+  const nested = error.issues.flatMap((issue) => (issue.code === 'invalid_union' ? issue.errors.flat() : [issue]))
+  const limit = nested.find(({ path }) => path[0] === 'conditions' || path[0] === 'rate')
+  return limit ? `; ${limit.path.join('.')}: ${limit.message.replace(/\.$/, '')}` : ''
 }

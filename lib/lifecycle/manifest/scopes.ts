@@ -3,6 +3,7 @@ import type { Tx } from '#lib/db/client.ts'
 import { covers } from '#lib/registry/rules.ts'
 import { revokeGrant } from '#lib/scopes/commands.ts'
 import { listGrants } from '#lib/scopes/queries.ts'
+import { limitsOf } from '#lib/scopes/rules/limits.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { obtainScope } from '../obtain-scope.ts'
 import { planScopes } from '../plan.ts'
@@ -15,12 +16,14 @@ const dayMs = 86_400_000
 /** Scopes of a manifest as wishes; a reason comes from the template's policy, or says where the wish is from. */
 export function wishesOf(scopes: readonly ManifestScope[], now?: Date): ScopeWish[] {
   const unique = [...new Map(scopes.map((scope) => [scopeKey(scope), scope])).values()]
-  return unique.map(({ serverId, class: toolClass, toolName, until }) => ({
+  return unique.map(({ serverId, class: toolClass, toolName, until, conditions, rate }) => ({
     serverId,
     class: toolClass,
     toolName,
     days: until && now ? Math.max(1, Math.ceil((Date.parse(until) - now.getTime()) / dayMs)) : null,
     ...(until ? { until } : {}),
+    conditions: [...conditions],
+    rate,
     reason: 'Asked for by its manifest.',
   }))
 }
@@ -74,10 +77,13 @@ async function notAskedYet(
 ): Promise<ScopeWish[]> {
   const pending = await ctx.tx.scopeRequest.findMany({
     where: { agentId, state: 'pending' },
-    select: { serverId: true, class: true, toolName: true },
+    select: { serverId: true, class: true, toolName: true, conditions: true, rateCalls: true, ratePer: true },
   })
-  const asked = new Set(pending.map((request) => scopeKey({ ...request, until: null })))
-  return wishesOf(missing, ctx.now).filter((wish) => !asked.has(scopeKey({ ...wish, until: null })))
+  const keyOf = (scope: Omit<ManifestScope, 'until'>) => scopeKey({ ...scope, until: null })
+  const asked = new Set(pending.map((request) => keyOf({ ...request, ...limitsOf(request) })))
+  return wishesOf(missing, ctx.now).filter(
+    ({ conditions = [], rate = null, ...wish }) => !asked.has(keyOf({ ...wish, conditions, rate })),
+  )
 }
 
 function replaces(scope: ManifestScope, grant: Pick<ManifestScope, 'serverId' | 'class' | 'toolName'>): boolean {

@@ -1,13 +1,14 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { inForceSql } from '../filter-sql.ts'
+import type { ArgumentCondition, CallRate } from '../schema/conditions.ts'
 import type { AccessGrant, Environment, Sensitivity, ToolClass } from '../schema.ts'
 
 /** The agent's grants in force, each with the approved tools it reaches now. Callers authorize. */
 export async function accessOf(ctx: Ctx, agentId: string): Promise<AccessGrant[]> {
   const rows = await reader(ctx).$queryRaw<RawGrant[]>(
     Prisma.sql`select g."id", g."serverId", s."name" as "serverName", s."environment"::text, s."sensitivity"::text, g."class"::text, g."toolName",
-        g."reason", g."via", g."requestId", g."createdAt", g."expiresAt", ${reachedToolsSql} as tools
+        ${grantLimitsSql}, g."reason", g."via", g."requestId", g."createdAt", g."expiresAt", ${reachedToolsSql} as tools
       from "Grant" g join "McpServer" s on s."id" = g."serverId"
       where g."agentId" = ${agentId} and ${inForceSql(ctx.now)}
       order by g."serverId", g."class", g."toolName" nulls first, g."createdAt"`,
@@ -18,6 +19,10 @@ export async function accessOf(ctx: Ctx, agentId: string): Promise<AccessGrant[]
     expiresAt: row.expiresAt?.toISOString() ?? null,
   }))
 }
+
+/** What narrows a grant `g`. */
+export const grantLimitsSql = Prisma.sql`g."conditions", case when g."rateCalls" is not null
+  then json_build_object('calls', g."rateCalls", 'per', g."ratePer") end as "rate"`
 
 /** Names of the approved tools a grant `g` reaches: of its class or below, and of its tool if it names one. */
 export const reachedToolsSql = Prisma.sql`array(select tool."name" from "McpTool" tool
@@ -32,6 +37,8 @@ type RawGrant = {
   sensitivity: Sensitivity
   class: ToolClass
   toolName: string | null
+  conditions: ArgumentCondition[]
+  rate: CallRate | null
   reason: string
   via: string
   requestId: string | null

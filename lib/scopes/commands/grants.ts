@@ -6,6 +6,8 @@ import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { mayActForTeam } from '#lib/registry/rules.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
+import { type ArgumentCondition, type CallRate, limitTexts } from '#lib/registry/schema/conditions.ts'
+import { checkConditions, limitColumns } from '../rules/limits.ts'
 import { refuse } from '../rules.ts'
 import type { RevokeGrantInput, ScopeRefusal } from '../schema.ts'
 
@@ -15,6 +17,8 @@ export type GrantScope = {
   toolName: string | null
   reason: string
   expiresAt: Date | null
+  conditions?: readonly ArgumentCondition[]
+  rate?: CallRate | null
 }
 
 /**
@@ -78,8 +82,18 @@ export async function writeGrant(
 ): Promise<string> {
   const { agent, scope, via, requestId } = grant
   const createdById = ctx.actor.kind === 'person' ? ctx.actor.id : null
+  const { conditions = [], rate = null, ...rest } = scope
+  checkConditions(conditions)
   const row = await tx.grant.create({
-    data: { agentId: agent.id, ...scope, via, requestId, createdById, createdAt: ctx.now },
+    data: {
+      agentId: agent.id,
+      ...rest,
+      ...limitColumns({ conditions, rate }),
+      via,
+      requestId,
+      createdById,
+      createdAt: ctx.now,
+    },
     select: { id: true },
   })
   recordAudit(tx, ctx, {
@@ -93,6 +107,7 @@ export async function writeGrant(
       toolName: scope.toolName,
       via,
       expiresAt: scope.expiresAt?.toISOString() ?? null,
+      limits: limitTexts({ conditions, rate }),
     },
   })
   return row.id

@@ -6,8 +6,10 @@ import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { serverNotFound } from '#lib/registry/queries.ts'
 import { authorizeForTeam, covers } from '#lib/registry/rules.ts'
+import { limitKey, limitTexts, rateText } from '#lib/registry/schema/conditions.ts'
 import { writeGrant } from './grants.ts'
-import { decideScope, expiryOf, grantable, grantCovers, refuse } from '../rules.ts'
+import { checkConditions, limitColumns, limitsOf, type ScopeLimits } from '../rules/limits.ts'
+import { decideScope, expiryOf, grantable, grantCovers, refuse, widerThanAsked } from '../rules.ts'
 import type { DecideScopeRequestInput, RequestScopeInput, ScopeRefusal, WithdrawScopeRequestInput } from '../schema.ts'
 
 /**
@@ -20,6 +22,8 @@ export async function requestScope(
 ): Promise<Result<{ requestId: string }, ScopeRefusal>> {
   authorize(ctx, 'scopes:request')
   const person = requirePerson(ctx)
+  const limits = { conditions: input.conditions ?? [], rate: input.rate ?? null }
+  checkConditions(limits.conditions)
   return await inTx(ctx, async (tx, ctx) => {
     const agent = await lockAgent(tx, input.agentId)
     authorizeForTeam(ctx, 'scopes:request', agent.ownerTeam)
@@ -28,7 +32,7 @@ export async function requestScope(
       serverId: input.serverId,
       ...(input.toolName ? { tool: input.toolName } : {}),
     }
-    const checked = await checkRequest(tx, { input, agent, now: ctx.now })
+    const checked = await checkRequest(tx, { input, limits, agent, now: ctx.now })
     if (!checked.ok) {
       const { rule } = checked.error
       recordAudit(tx, ctx, {
@@ -47,13 +51,14 @@ export async function requestScope(
         class: input.class,
         toolName,
         days,
+        ...limitColumns(limits),
         reason,
         requestedById: person.id,
         createdAt: ctx.now,
       },
       select: { id: true },
     })
-    const detail = { requestId: row.id, class: input.class, toolName, days, reason }
+    const detail = { requestId: row.id, class: input.class, toolName, days, reason, limits: limitTexts(limits) }
     recordAudit(tx, ctx, { event: 'scope_request.created', ...about, detail })
     return ok({ requestId: row.id })
   })
@@ -88,11 +93,13 @@ export async function decideScopeRequest(
       return ok({ grantId: null, expiresAt: null })
     }
     const expiresAt = expiryOf(grantedDays(request.days, input.days), ctx.now)
+    const limits = grantedLimits(request, input)
     await tx.scopeRequest.update({ where: { id: request.id }, data: { ...decided, state: 'approved' } })
     const { class: toolClass, serverId, toolName, reason } = request
-    const scope = { serverId, class: toolClass, toolName, reason, expiresAt }
+    const scope = { serverId, class: toolClass, toolName, reason, expiresAt, ...limits }
     const grantId = await writeGrant(tx, ctx, { agent, scope, via: 'request', requestId: request.id })
-    const detail = { requestId: request.id, class: toolClass, expiresAt: expiresAt?.toISOString() ?? null, note }
+    const until = expiresAt?.toISOString() ?? null
+    const detail = { requestId: request.id, class: toolClass, expiresAt: until, note, limits: limitTexts(limits) }
     recordAudit(tx, ctx, { event: 'scope_request.approved', ...about, detail })
     return ok({ grantId, expiresAt: expiresAt?.toISOString() ?? null })
   })
@@ -124,7 +131,7 @@ export async function withdrawScopeRequest(
 
 async function checkRequest(
   tx: Tx,
-  { input, agent, now }: { input: RequestScopeInput; agent: LockedAgent; now: Date },
+  { input, limits, agent, now }: { input: RequestScopeInput; limits: ScopeLimits; agent: LockedAgent; now: Date },
 ): Promise<Result<null, ScopeRefusal>> {
   const server = await tx.mcpServer.findUnique({
     where: { id: input.serverId },
@@ -148,16 +155,18 @@ async function checkRequest(
   const { agentId, serverId, toolName } = input
   const grants = await tx.grant.findMany({
     where: { agentId, serverId, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
-    select: { class: true, toolName: true, expiresAt: true },
+    select: { class: true, toolName: true, expiresAt: true, conditions: true, rateCalls: true, ratePer: true },
   })
-  const wanted = { class: input.class, toolName, expiresAt: expiryOf(input.days, now) }
-  if (grants.some((grant) => grantCovers(grant, wanted)))
+  const wanted = { class: input.class, toolName, expiresAt: expiryOf(input.days, now), ...limits }
+  if (grants.some((grant) => grantCovers({ ...grant, ...limitsOf(grant) }, wanted)))
     return refuse('scopes:already_held', 'The agent holds this scope already.')
-  const pending = await tx.scopeRequest.findFirst({
+  const pending = await tx.scopeRequest.findMany({
     where: { agentId, serverId, class: input.class, toolName, state: 'pending' },
-    select: { id: true },
+    select: { conditions: true, rateCalls: true, ratePer: true },
   })
-  return pending ? refuse('scopes:already_pending', 'The same scope is asked for already and waits.') : ok(null)
+  return pending.some((request) => limitKey(limitsOf(request)) === limitKey(limits))
+    ? refuse('scopes:already_pending', 'The same scope is asked for already and waits.')
+    : ok(null)
 }
 
 /** Locks the agent, then the request: the order everybody keeps. */
@@ -172,6 +181,9 @@ async function lockRequest(tx: Tx, id: string) {
       serverId: true,
       class: true,
       toolName: true,
+      conditions: true,
+      rateCalls: true,
+      ratePer: true,
       reason: true,
       days: true,
       state: true,
@@ -180,7 +192,8 @@ async function lockRequest(tx: Tx, id: string) {
       server: { select: { name: true, status: true } },
     },
   })
-  const { server, decidedById, ...request } = row
+  const { server, decidedById, ...rest } = row
+  const request = { ...rest, ...limitsOf(rest) }
   const decidedBy = decidedById
     ? await tx.person.findUnique({ where: { id: decidedById }, select: { name: true } })
     : null
@@ -213,4 +226,17 @@ function grantedDays(asked: number | null, granted: number | null | undefined): 
     field: 'days',
     rule: 'scopes:longer_than_asked',
   })
+}
+
+/** Left out: as asked. An approver may narrow what was asked, never widen it. */
+function grantedLimits(asked: ScopeLimits, granted: Partial<ScopeLimits>): ScopeLimits {
+  const limits = { conditions: granted.conditions ?? asked.conditions, rate: granted.rate ?? asked.rate }
+  checkConditions(limits.conditions)
+  const field = widerThanAsked(asked, limits)
+  if (!field) return limits
+  const message =
+    field === 'rate'
+      ? `It was asked for ${rateText(asked.rate!)}; grant at most that.`
+      : 'It was asked for with conditions; keep each of them, and add what you want.'
+  throw new DomainError('invalid', message, { field, rule: 'scopes:wider_than_asked' })
 }

@@ -1,7 +1,8 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { reachedToolsSql } from '#lib/registry/queries.ts'
+import { grantLimitsSql, reachedToolsSql } from '#lib/registry/queries.ts'
 import type { AgentStatus, Environment, Sensitivity, ToolClass } from '#lib/registry/schema.ts'
+import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
 import { type GrantListInput, grantListQuery, type GrantView } from '../schema.ts'
 
 /**
@@ -21,7 +22,7 @@ export async function listGrants(ctx: Ctx, input: GrantListInput): Promise<Grant
   const where = conditions.length === 0 ? Prisma.sql`true` : Prisma.join(conditions, ' and ')
   const rows = await reader(ctx).$queryRaw<RawGrant[]>(
     Prisma.sql`select g."id", g."serverId", s."name" as "serverName", s."environment"::text, s."sensitivity"::text, g."class"::text, g."toolName",
-        g."reason", g."via", g."requestId", g."createdAt", g."expiresAt", g."revokedAt", ${reachedToolsSql} as tools,
+        ${grantLimitsSql}, g."reason", g."via", g."requestId", g."createdAt", g."expiresAt", g."revokedAt", ${reachedToolsSql} as tools,
         a."id" as "agentId", a."name" as "agentName", a."status"::text, t."id" as "ownerId", t."name" as "ownerName"
       from "Grant" g join "McpServer" s on s."id" = g."serverId" join "Agent" a on a."id" = g."agentId" join "Team" t on t."id" = a."ownerTeamId"
       where ${where} order by a."id", g."serverId", g."class", g."toolName" nulls first, g."createdAt" limit 5000`,
@@ -49,6 +50,8 @@ type RawGrant = {
   sensitivity: Sensitivity
   class: ToolClass
   toolName: string | null
+  conditions: ArgumentCondition[]
+  rate: CallRate | null
   reason: string
   via: string
   requestId: string | null

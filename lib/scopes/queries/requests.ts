@@ -4,6 +4,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { accessOf, inForceSql, personNames } from '#lib/registry/queries.ts'
 import { classesCovering, covers } from '#lib/registry/rules.ts'
+import { limitsOf } from '../rules/limits.ts'
 import { decidability } from '../rules.ts'
 import {
   type ScopeRequestList,
@@ -129,6 +130,9 @@ const requestSelect = {
   serverId: true,
   class: true,
   toolName: true,
+  conditions: true,
+  rateCalls: true,
+  ratePer: true,
   reason: true,
   days: true,
   state: true,
@@ -175,6 +179,7 @@ async function requestRows(ctx: Ctx, rows: RequestFields[]): Promise<ScopeReques
     },
     class: row.class,
     toolName: row.toolName,
+    ...limitsOf(row),
     reason: row.reason,
     days: row.days,
     state: row.state,

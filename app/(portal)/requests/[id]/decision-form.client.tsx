@@ -1,6 +1,7 @@
 'use client'
 
 import { useState } from 'react'
+import { limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { Input, Textarea } from '#components/ui/input.tsx'
@@ -9,10 +10,12 @@ import { useAction } from '#components/ui/use-action.client.ts'
 import { grantDaysMax, type ScopeRequestView } from '#lib/scopes/schema.ts'
 import type { decide as decideAction } from './actions.ts'
 
-/** Approve (as long as was asked for, or shorter) or reject with a reason. */
+/** Approve (as long as was asked for, or shorter; as it was asked for, or narrower) or reject with a reason. */
 export function DecisionForm({ request, decide }: { request: ScopeRequestView; decide: typeof decideAction }) {
   const [days, setDays] = useState(request.days?.toString() ?? '')
   const [note, setNote] = useState('')
+  const [draft, setDraft] = useState(limitsDraft(request))
+  const limits = readLimits(draft)
   const { run, pending, failed } = useAction(decide)
   const whyNot = request.decidable.allowed ? null : request.decidable.refusal.message
   return (
@@ -26,23 +29,35 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
           maxLength={String(grantDaysMax).length}
         />
       </Field>
+      <LimitsFields
+        draft={draft}
+        onChange={setDraft}
+        error={limits.problem ?? failed?.fields['conditions']?.[0] ?? failed?.fields['rate']?.[0]}
+      />
       <Field label="Note" hint="The requester reads it. Needed to reject." error={failed?.fields['note']?.[0]}>
         <Textarea value={note} onChange={(event) => setNote(event.target.value)} rows={3} maxLength={1000} />
       </Field>
-      {failed && !failed.fields['note'] && !failed.fields['days'] && (
-        <Notice kind="danger" requestId={failed.requestId}>
-          {failed.message}
-        </Notice>
-      )}
+      {failed &&
+        !failed.fields['note'] &&
+        !failed.fields['days'] &&
+        !failed.fields['conditions'] &&
+        !failed.fields['rate'] && (
+          <Notice kind="danger" requestId={failed.requestId}>
+            {failed.message}
+          </Notice>
+        )}
       <div className="flex flex-wrap gap-2">
         <ActionButton
           variant="primary"
           pending={pending}
           whyNot={whyNot}
           onClick={() =>
+            limits.problem === null &&
             run({
               requestId: request.id,
               decision: 'approve',
+              conditions: limits.conditions,
+              ...(limits.rate ? { rate: limits.rate } : {}),
               days: days === '' ? null : Number(days),
               ...(note.trim() ? { note } : {}),
             })

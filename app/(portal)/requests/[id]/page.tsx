@@ -2,6 +2,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { notFound } from 'next/navigation'
 import { z } from 'zod'
+import { LimitsList } from '#components/scopes/limits-list.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { plural } from '#components/ui/count.ts'
 import { Fact, Facts } from '#components/ui/facts.tsx'
@@ -10,6 +11,7 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
+import { limitTexts } from '#lib/registry/schema/conditions.ts'
 import { getScopeRequest } from '#lib/scopes/queries.ts'
 import type { ScopeRequestView } from '#lib/scopes/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
@@ -62,6 +64,7 @@ export default async function RequestPage({ params }: { params: Promise<{ id: st
                       toolName={grant.toolName}
                       environment={grant.environment}
                     />
+                    <LimitsList conditions={grant.conditions} rate={grant.rate} />
                   </li>
                 ))}
               </ul>
@@ -72,6 +75,13 @@ export default async function RequestPage({ params }: { params: Promise<{ id: st
           <Card title="The request">
             <Facts>
               <Fact label="Reason">{request.reason}</Fact>
+              <Fact label="Only when">
+                {limitTexts(request).length === 0 ? (
+                  'any arguments'
+                ) : (
+                  <LimitsList conditions={request.conditions} rate={request.rate} />
+                )}
+              </Fact>
               <Fact label="For">{request.days === null ? 'until revoked' : plural(request.days, 'day')}</Fact>
               <Fact label="Owner">{request.agent.owner.name}</Fact>
               <Fact label="Tier">{request.agent.tier}</Fact>

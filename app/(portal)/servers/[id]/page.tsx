@@ -17,6 +17,7 @@ import type { ServerView, ToolView } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { whyNot } from '#lib/web/why-not.ts'
+import { GuardsCard } from './guards-card.tsx'
 import { ToolControls } from './tool-controls.client.tsx'
 
 export const metadata: Metadata = { title: 'MCP server' }
@@ -71,6 +72,7 @@ export default async function ServerPage({ params }: { params: Promise<{ id: str
             </Fact>
           </Facts>
         </Card>
+        <GuardsCard ctx={ctx} serverId={server.id} />
         <section>
           <h2 className="mb-2 text-sm font-semibold">Tools</h2>
           <DataTable

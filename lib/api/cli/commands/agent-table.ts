@@ -1,6 +1,7 @@
 import type { AgentRow, ScopeChip } from '#lib/registry/schema.ts'
+import { type ArgumentCondition, type CallRate, limitTexts } from '#lib/registry/schema/conditions.ts'
 import type { Column } from '../table.ts'
-import { money, percent } from '../text.ts'
+import { money, oneLine, percent } from '../text.ts'
 
 export const agentColumns: Column<AgentRow>[] = [
   { title: 'ID', value: (agent) => agent.id },
@@ -24,8 +25,17 @@ export function scopeList(scopes: readonly ScopeChip[]): string {
   return scopes.map((scope) => `${scopeText(scope)}${scope.environment === 'production' ? '*' : ''}`).join(' ') || '–'
 }
 
-export function scopeText(scope: { serverId: string; class: string; toolName: string | null }): string {
-  return `${scope.serverId}:${scope.class}${scope.toolName ? `(${scope.toolName})` : ''}`
+export function scopeText(scope: {
+  serverId: string
+  class: string
+  toolName: string | null
+  conditions?: readonly ArgumentCondition[]
+  rate?: CallRate | null
+}): string {
+  const { conditions = [], rate = null } = scope
+  const limits = limitTexts({ conditions, rate })
+  const when = limits.length > 0 ? ` [${oneLine(limits.join('; '))}]` : ''
+  return `${scope.serverId}:${scope.class}${scope.toolName ? `(${scope.toolName})` : ''}${when}`
 }
 
 /** At least this much, when some requests have no price. */

@@ -1,5 +1,7 @@
 import type { Command } from 'commander'
 import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
+import { readConditionLine, readRate } from '#lib/registry/schema/condition-words.ts'
+import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
 import {
   type GrantView,
   type ScopeRequestListQuery,
@@ -62,7 +64,7 @@ export function addScopesCommands(program: Command, setup: Setup): void {
       cli.show(list, () => (list.items.length === 0 ? 'There is no such grant.' : cli.table(grantColumns, list.items)))
     },
   })
-  addVerb<{ reason: string; tool?: string; days?: string }>(scopes, setup, {
+  addVerb<RequestOptions>(scopes, setup, {
     name: 'request <agent> <server> <class>',
     says: `Ask for a scope for an agent.
 A class covers those below it: ${toolClasses.join(' < ')}.`,
@@ -73,16 +75,28 @@ A class covers those below it: ${toolClasses.join(' < ')}.`,
       command
         .requiredOption('--reason <text>', 'what the agent needs it for')
         .option('--tool <name>', 'only this tool')
-        .option('--days <days>', 'for so many days; otherwise until revoked'),
+        .option('--days <days>', 'for so many days; otherwise until revoked')
+        .option('--where <condition>', whereHelp, collect, [])
+        .option('--rate <rate>', 'at most so often: 10/minute or 100/hour'),
     run: request,
   })
-  addVerb<{ days?: string; note?: string }>(scopes, setup, {
+  addVerb<{ days?: string; note?: string; where: string[]; rate?: string }>(scopes, setup, {
     name: 'approve <request>',
-    says: 'Approve a request of somebody else, for as long as was asked or shorter.',
+    says: `Approve a request of somebody else, for as long as was asked or shorter.
+With --where and --rate it is narrowed: what was asked for stays, write it again with what you add.`,
     options: (command) =>
-      command.option('--days <days>', 'for so many days').option('--note <text>', 'a word to the requester'),
-    run: (cli, { args: [id = ''], options: { days, note } }) =>
-      decide(cli, id, { decision: 'approve', ...(days ? { days: Number(days) } : {}), ...(note ? { note } : {}) }),
+      command
+        .option('--days <days>', 'for so many days')
+        .option('--note <text>', 'a word to the requester')
+        .option('--where <condition>', whereHelp, collect, [])
+        .option('--rate <rate>', 'at most so often: 10/minute or 100/hour'),
+    run: (cli, { args: [id = ''], options: { days, note, ...limits } }) =>
+      decide(cli, id, {
+        decision: 'approve',
+        ...(days ? { days: Number(days) } : {}),
+        ...(note ? { note } : {}),
+        ...limitsFrom(limits),
+      }),
   })
   addVerb<{ note: string }>(scopes, setup, {
     name: 'reject <request>',
@@ -109,10 +123,7 @@ A class covers those below it: ${toolClasses.join(' < ')}.`,
   })
 }
 
-async function request(
-  cli: Cli,
-  { args, options }: { args: string[]; options: { reason: string; tool?: string; days?: string } },
-): Promise<void> {
+async function request(cli: Cli, { args, options }: { args: string[]; options: RequestOptions }): Promise<void> {
   const [agentId = '', serverId = '', toolClass = ''] = args
   if (!isToolClass(toolClass)) throw new UsageError(`The class is one of: ${toolClasses.join(', ')}.`)
   const body = {
@@ -122,12 +133,37 @@ async function request(
     reason: options.reason,
     toolName: options.tool ?? null,
     days: options.days ? Number(options.days) : null,
+    ...limitsFrom(options),
   }
   const made = await (await cli.client()).call(routes.scopes.request, { body })
   cli.show(made, () => `Asked for. Request ${made.requestId} waits for approval.`)
 }
 
-type Decision = { decision: 'approve'; days?: number; note?: string } | { decision: 'reject'; note: string }
+type RequestOptions = { reason: string; tool?: string; days?: string; where: string[]; rate?: string }
+
+const whereHelp = 'only when: /amount between 0..100, /currency is EUR, /path begins /reports/ (may be repeated)'
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value]
+}
+
+function limitsFrom({ where, rate }: { where: string[]; rate?: string }): {
+  conditions?: ArgumentCondition[]
+  rate?: CallRate
+} {
+  const conditions = where.map((line) => {
+    const read = readConditionLine(line)
+    if (!read.ok) throw new UsageError(`${JSON.stringify(line)}: ${read.error}`)
+    return read.value
+  })
+  const read = rate === undefined ? null : readRate(rate)
+  if (read && !read.ok) throw new UsageError(read.error)
+  return { ...(conditions.length > 0 ? { conditions } : {}), ...(read?.ok ? { rate: read.value } : {}) }
+}
+
+type Decision =
+  | { decision: 'approve'; days?: number; note?: string; conditions?: ArgumentCondition[]; rate?: CallRate }
+  | { decision: 'reject'; note: string }
 
 async function decide(cli: Cli, id: string, body: Decision): Promise<void> {
   const done = await (await cli.client()).call(routes.scopes.decide, { params: { id }, body })

@@ -1,5 +1,6 @@
 import Link from 'next/link'
 import { EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
+import { LimitsList } from '#components/scopes/limits-list.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
@@ -109,7 +110,16 @@ const columns: readonly Column<GrantView>[] = [
       </>
     ),
   },
-  { id: 'class', header: 'Scope', cell: (grant) => <ScopeBadge toolClass={grant.class} toolName={grant.toolName} /> },
+  {
+    id: 'class',
+    header: 'Scope',
+    cell: (grant) => (
+      <>
+        <ScopeBadge toolClass={grant.class} toolName={grant.toolName} />
+        <LimitsList conditions={grant.conditions} rate={grant.rate} />
+      </>
+    ),
+  },
   {
     id: 'tools',
     header: 'Reaches now',

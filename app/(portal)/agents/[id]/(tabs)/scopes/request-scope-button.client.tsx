@@ -3,6 +3,7 @@
 import { ShieldQuestion } from 'lucide-react'
 import { useState } from 'react'
 import { toast } from 'sonner'
+import { type LimitsDraft, limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
@@ -14,9 +15,9 @@ import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
 import { askForScope } from '../../actions.ts'
 
 type ServerChoice = { id: string; name: string; environment: string; sensitivity: string }
-type Draft = { serverId: string; class: ToolClass; toolName: string; days: string; reason: string }
+type Draft = { serverId: string; class: ToolClass; toolName: string; days: string; reason: string; limits: LimitsDraft }
 
-const empty: Draft = { serverId: '', class: 'read', toolName: '', days: '90', reason: '' }
+const empty: Draft = { serverId: '', class: 'read', toolName: '', days: '90', reason: '', limits: limitsDraft() }
 
 export function RequestScopeButton({
   agentId,
@@ -41,6 +42,7 @@ export function RequestScopeButton({
     setOpen(next)
     clear()
   }
+  const limits = readLimits(draft.limits)
   const errors = (field: string) => failed?.fields[field]?.[0]
   return (
     <>
@@ -57,6 +59,7 @@ export function RequestScopeButton({
           className="grid gap-4"
           onSubmit={(event) => {
             event.preventDefault()
+            if (limits.problem !== null) return
             run({
               agentId,
               serverId: draft.serverId,
@@ -64,6 +67,8 @@ export function RequestScopeButton({
               toolName: draft.toolName.trim() || null,
               days: draft.days ? Number(draft.days) : null,
               reason: draft.reason,
+              conditions: limits.conditions,
+              rate: limits.rate,
             })
           }}
         >
@@ -94,6 +99,11 @@ export function RequestScopeButton({
               autoComplete="off"
             />
           </Field>
+          <LimitsFields
+            draft={draft.limits}
+            onChange={(next) => set({ limits: next })}
+            error={limits.problem ?? errors('conditions') ?? errors('rate')}
+          />
           <Field label="Days" hint="It ends by itself after these. Empty: until revoked." error={errors('days')}>
             <Input
               type="number"

@@ -1,0 +1,1 @@
+export { setServerGuards } from './commands/server-guards.ts'

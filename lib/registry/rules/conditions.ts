@@ -1,0 +1,104 @@
+import { RE2JS } from 're2js'
+import type { ArgumentCondition, ConditionValue } from '../schema/conditions.ts'
+
+/** Longer texts fit no regular expression: matching takes time in proportion to the text. */
+const matchedCharactersMax = 10_000
+
+type Fits = (value: unknown) => boolean
+export type CompiledCondition = {
+  readonly condition: ArgumentCondition
+  readonly steps: readonly string[]
+  readonly fits: Fits
+}
+
+/** What is wrong with a condition that its shape does not say; null when nothing is. */
+export function conditionProblem(condition: ArgumentCondition): string | null {
+  if (!('regex' in condition)) return null
+  try {
+    RE2JS.compile(condition.regex)
+    return null
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'it does not parse'
+    return `${condition.pointer}: the regular expression is not one of RE2 (${reason}). Look-around and back-references do not exist there.`
+  }
+}
+
+/** Makes conditions ready to be asked many times. A regular expression that does not compile fits nothing. */
+export function compileConditions(conditions: readonly ArgumentCondition[]): readonly CompiledCondition[] {
+  return conditions.map((condition) => ({
+    condition,
+    steps: condition.pointer.slice(1).split('/').map(unescape),
+    fits: compileFit(condition),
+  }))
+}
+
+/** The first condition that does not hold, with the value that broke it (undefined: nothing was found there); null when all hold. */
+export function firstUnmet(
+  compiled: readonly CompiledCondition[],
+  given: unknown,
+): { condition: ArgumentCondition; found: unknown } | null {
+  for (const { condition, steps, fits } of compiled) {
+    const values = valuesAt(given, steps)
+    if (values.length === 0) return { condition, found: undefined }
+    const broken = values.findIndex((value) => !fits(value))
+    if (broken !== -1) return { condition, found: values[broken] }
+  }
+  return null
+}
+
+/** Every value the steps lead to; an item or key that is not there leads to `undefined`, which fits nothing. */
+function valuesAt(root: unknown, steps: readonly string[]): unknown[] {
+  let values: unknown[] = [root]
+  for (const step of steps) {
+    values = values.flatMap((value): unknown[] => {
+      if (Array.isArray(value)) return step === '*' ? (value as unknown[]) : [itemAt(value, step)]
+      if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return [undefined]
+      return [(value as Record<string, unknown>)[step]]
+    })
+  }
+  return values
+}
+
+function itemAt(array: readonly unknown[], step: string): unknown {
+  return /^(?:0|[1-9]\d{0,8})$/.test(step) ? array[Number(step)] : undefined
+}
+
+function unescape(step: string): string {
+  return step.replaceAll('~1', '/').replaceAll('~0', '~')
+}
+
+function compileFit(condition: ArgumentCondition): Fits {
+  if ('equals' in condition) return (value) => value === condition.equals
+  if ('in' in condition) {
+    const values = new Set<unknown>(condition.in satisfies ConditionValue[])
+    return (value) => values.has(value)
+  }
+  if ('prefix' in condition) return prefixFit(condition.prefix)
+  if ('range' in condition) {
+    const { min = Number.NEGATIVE_INFINITY, max = Number.POSITIVE_INFINITY } = condition.range
+    return (value) => typeof value === 'number' && value >= min && value <= max
+  }
+  return regexFit(condition.regex)
+}
+
+/** Of a path, `..` would lead out of what begins alike; so a value with such a step does not begin with the prefix. */
+function prefixFit(prefix: string): Fits {
+  const isPath = /[\\/]/.test(prefix)
+  return (value) =>
+    typeof value === 'string' && value.startsWith(prefix) && !(isPath && climbs(value.slice(prefix.length)))
+}
+
+function climbs(rest: string): boolean {
+  const plain = rest.replaceAll(/%2e/gi, '.').replaceAll(/%2f|%5c/gi, '/')
+  return plain.split(/[\\/]/).includes('..')
+}
+
+function regexFit(regex: string): Fits {
+  let pattern: RE2JS
+  try {
+    pattern = RE2JS.compile(regex)
+  } catch {
+    return () => false
+  }
+  return (value) => typeof value === 'string' && value.length <= matchedCharactersMax && pattern.testExact(value)
+}
