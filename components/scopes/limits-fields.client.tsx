@@ -14,11 +14,13 @@ import {
 } from '#lib/registry/schema/condition-words.ts'
 import { type ArgumentCondition, type CallRate, conditionsMax } from '#lib/registry/schema/conditions.ts'
 
-export type LimitsDraft = { conditions: WrittenCondition[]; rate: string }
+/** `key` tells the lines apart while they are edited. */
+type Line = WrittenCondition & { key: number }
+export type LimitsDraft = { conditions: Line[]; rate: string }
 
 export function limitsDraft(limits?: { conditions: readonly ArgumentCondition[]; rate: CallRate | null }): LimitsDraft {
   return {
-    conditions: limits?.conditions.map(writeCondition) ?? [],
+    conditions: limits?.conditions.map((condition, key) => ({ ...writeCondition(condition), key })) ?? [],
     rate: limits?.rate ? `${limits.rate.calls}/${limits.rate.per}` : '',
   }
 }
@@ -66,6 +68,7 @@ export function LimitsFields({
   error?: string | undefined
   withRate?: boolean
 }) {
+  const key = Math.max(0, ...draft.conditions.map((line) => line.key + 1))
   const set = (at: number, change: Partial<WrittenCondition>) =>
     onChange({
       ...draft,
@@ -78,7 +81,7 @@ export function LimitsFields({
         What the arguments must be, each by its pointer: /amount, or /lines/*/account for every item. All must hold.
       </p>
       {draft.conditions.map((condition, at) => (
-        <div key={at} className="grid grid-cols-[minmax(0,1fr)_auto] gap-2 sm:grid-cols-[1fr_9rem_1fr_auto]">
+        <div key={condition.key} className="grid grid-cols-[minmax(0,1fr)_auto] gap-2 sm:grid-cols-[1fr_9rem_1fr_auto]">
           <Input
             aria-label={`Argument of condition ${at + 1}`}
             className="font-mono"
@@ -117,7 +120,7 @@ export function LimitsFields({
         size="sm"
         disabled={draft.conditions.length >= conditionsMax}
         onClick={() =>
-          onChange({ ...draft, conditions: [...draft.conditions, { pointer: '', word: 'is', value: '' }] })
+          onChange({ ...draft, conditions: [...draft.conditions, { pointer: '', word: 'is', value: '', key }] })
         }
       >
         <Plus aria-hidden /> Add a condition

@@ -228,7 +228,7 @@ describe('budgets', () => {
       expect(await refreshOverBudget(at(db))).toBe(0)
       await spend('2026-11-21', 1n)
       const changed = await Promise.all([refreshOverBudget(at(db)), refreshOverBudget(at(db))])
-      expect(changed.toSorted()).toEqual([0, 1])
+      expect(changed.toSorted((a, b) => a - b)).toEqual([0, 1])
       const note = { month: '2026-11', spentMicros: 1_000_000n, budgetMicros: 1_000_000n }
       expect(await db.overBudget.findMany({ where: { agentId: id } })).toMatchObject([note])
       await db.agent.update({ where: { id }, data: { monthlyBudgetMicros: 2_000_000n } })

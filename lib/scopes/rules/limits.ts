@@ -5,8 +5,6 @@ import type { ArgumentCondition, CallRate, CallRatePeriod } from '#lib/registry/
 /** What narrows a scope besides class, tool and time. */
 export type ScopeLimits = { conditions: readonly ArgumentCondition[]; rate: CallRate | null }
 
-export const noLimits: ScopeLimits = { conditions: [], rate: null }
-
 /** The columns of a grant's or a request's row as what they say. */
 export function limitsOf(row: { conditions: unknown; rateCalls: number | null; ratePer: string | null }): {
   conditions: ArgumentCondition[]
