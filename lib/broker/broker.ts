@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
 import type { BrokerConfig } from '#lib/config/broker.ts'
 import { createSecretBox } from '#lib/core/secret-box.ts'
@@ -61,7 +62,18 @@ export class Broker {
     const instance = `${hostname()}:${config.port}`
 
     this.#stopWatch = new StopWatch({ inFlight: this.#inFlight, ctx, instance, log })
-    this.keeper = new ViewKeeper({ databaseUrl, policies, log, onReload: (view) => this.#stopWatch.enforce(view) })
+    const cancellations = new Cancellations((digest) => {
+      db.$executeRaw`select pg_notify('wheelhouse_cancel', ${digest})`.catch((error: unknown) => {
+        log.warn({ err: error }, 'a cancellation could not be told to the other replicas')
+      })
+    })
+    this.keeper = new ViewKeeper({
+      databaseUrl,
+      policies,
+      log,
+      onReload: (view) => this.#stopWatch.enforce(view),
+      onCancel: (digest) => cancellations.cancelDigest(digest),
+    })
     this.#health = new UpstreamHealth({ limits, ctx, instance, log })
     const metrics = new BrokerMetrics({
       upstreams: () => this.#health.all(),
@@ -97,7 +109,7 @@ export class Broker {
       tokens: new TokenVerifier({ issuer: portalUrl, audience: `${brokerUrl}/mcp`, keys: view.keys }),
       strangers: this.#strangers,
       sdk: this.#sdk,
-      cancellations: new Cancellations(),
+      cancellations,
       addresses: { brokerUrl, portalUrl },
       isDraining: () => this.#draining,
       unready: () => [
@@ -117,12 +129,17 @@ export class Broker {
     this.discovery.start()
   }
 
-  /** Takes nothing new, lets what is under way end and be recorded, then closes everything. */
-  async stop(): Promise<void> {
+  /**
+   * Says it is not ready and refuses what is new (503, Retry-After), at least for `noticeMs` so that a balancer notices; lets what is under way
+   * end and be recorded; then closes every connection and everything else.
+   */
+  async stop({ noticeMs = 0 }: { noticeMs?: number } = {}): Promise<void> {
     this.#draining = true
-    const closed = once(this.#server, 'close')
     await this.discovery.stop()
+    await sleep(noticeMs)
+    while (this.#inFlight.size > 0) await sleep(20)
     await this.#sdk.close()
+    const closed = once(this.#server, 'close')
     this.#server.close()
     this.#server.closeIdleConnections()
     const idle = setInterval(() => this.#server.closeIdleConnections(), 50)

@@ -24,15 +24,18 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, shutDown
 await broker.start()
 log.info({ url: config.brokerUrl, host: config.host, port: config.port }, 'broker listens')
 
-/** The first signal lets calls end for as long as `graceMs`; the second, or the end of that time, ends them. */
+/**
+ * The first signal lets calls end; the second, or most of `graceMs`, ends them, so that each is still recorded and answered before whoever
+ * sent the signal loses patience.
+ */
 function shutDown(): void {
   if (stopping) return broker.abort()
   stopping = true
-  const ending = setTimeout(() => broker.abort(), config.graceMs)
+  const ending = setTimeout(() => broker.abort(), config.graceMs * 0.8)
   // Whatever still holds on then is cut off.
   const last = setTimeout(() => process.exit(1), config.graceMs + 5000)
   broker
-    .stop()
+    .stop({ noticeMs: Math.min(1000, config.graceMs / 10) })
     // A collector that does not answer must not keep the broker from ending well.
     .then(() => Promise.all([db.$disconnect(), tracing?.stop().catch(() => {})]))
     .then(

@@ -19,7 +19,8 @@ import { startBroker, type TestBroker } from './testing/start-broker.ts'
 
 type World = { broker: TestBroker; upstream: TestUpstream; proxy: TcpProxy; agent: TestAgent }
 
-const limits = { auditWaitMs: 400, viewAgeMsMax: 3000 }
+// No rates: on a fast machine a refusal for them would look like an answer.
+const limits = { auditWaitMs: 400, viewAgeMsMax: 3000, agentCallsPerSecond: 0, serverCallsPerSecond: 0 }
 
 /** A broker that reaches its database through a proxy, and an agent that may change things. */
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }): Promise<World> => {

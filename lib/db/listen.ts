@@ -2,7 +2,13 @@ import pg from 'pg'
 import type { Log } from '#lib/log/log.ts'
 
 /** The channels processes nudge each other on; a poll is the guarantee behind every nudge. */
-export const channels = ['wheelhouse_stop', 'wheelhouse_policy', 'wheelhouse_audit', 'wheelhouse_run'] as const
+export const channels = [
+  'wheelhouse_stop',
+  'wheelhouse_policy',
+  'wheelhouse_audit',
+  'wheelhouse_run',
+  'wheelhouse_cancel',
+] as const
 export type Channel = (typeof channels)[number]
 
 export type Listener = { stop(): Promise<void> }

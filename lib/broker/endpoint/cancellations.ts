@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { RpcId } from '../wire.ts'
 
 /** Whose request it is: request ids are unique within a session of one agent's run only. */
@@ -5,10 +6,16 @@ export type RequestKey = { agentId: string; runId: string | null; session: strin
 
 /**
  * Requests of the sessions before 2026-07-28, so that `notifications/cancelled` finds the one it means. A broker keeps no sessions: their id is only a name that it
- * gives and takes back, so they survive its restart.
+ * gives and takes back, so they survive its restart and work at every replica. A cancellation that arrives at another replica than its request is told to all of them.
  */
 export class Cancellations {
   readonly #requests = new Map<string, AbortController>()
+  readonly #broadcast: (digest: string) => void
+
+  /** @param broadcast hands the digest to `cancelDigest` of every replica */
+  constructor(broadcast: (digest: string) => void) {
+    this.#broadcast = broadcast
+  }
 
   /** Call `end` when the request is answered. */
   begin(key: RequestKey): { gone: AbortSignal; end: () => void } {
@@ -23,9 +30,21 @@ export class Cancellations {
     }
   }
 
-  /** Of a request that has ended already, or of somebody else's, nothing happens. */
-  cancel(key: RequestKey): void {
-    this.#requests.get(nameOf(key))?.abort()
+  /** Whether the request is here. Of one that has ended already, or of somebody else's, nothing happens. */
+  cancel(key: RequestKey): boolean {
+    const request = this.#requests.get(nameOf(key))
+    request?.abort()
+    return request !== undefined
+  }
+
+  /** A digest, because a request's id may be as long as its caller likes. */
+  tellOthers(key: RequestKey): void {
+    this.#broadcast(digestOf(nameOf(key)))
+  }
+
+  /** Told by another replica. Seldom, so looking through all requests is cheap enough. */
+  cancelDigest(digest: string): void {
+    for (const [name, request] of this.#requests) if (digestOf(name) === digest) request.abort()
   }
 }
 
@@ -40,4 +59,8 @@ export function cancelledId(body: unknown): RpcId | undefined {
 
 function nameOf({ agentId, runId, session, id }: RequestKey): string {
   return JSON.stringify([agentId, runId, session, id])
+}
+
+function digestOf(name: string): string {
+  return createHash('sha256').update(name).digest('base64url')
 }

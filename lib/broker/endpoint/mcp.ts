@@ -42,6 +42,7 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   const admittedAt = performance.now()
   if ('status' in admitted) return send(response, admitted)
   const rest = { ...exchange, ...admitted }
+  if (request.method !== 'POST' && parts.isDraining()) return send(response, drainingAnswer(parts))
   if (request.method !== 'POST') return answerRest(parts, rest, { text: null, body: undefined })
   if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
     return send(response, errorAnswer(415, null, { code: -32000, message: 'Send application/json.' }))
@@ -66,7 +67,9 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
     return send(response, refused(parts, 400, { rule: 'request_too_deep', message }))
   }
   const cancelled = cancelledId(body)
-  if (cancelled !== undefined) parts.cancellations.cancel(requestKey(exchange, admitted, cancelled))
+  if (cancelled !== undefined) cancel(parts, requestKey(exchange, admitted, cancelled))
+  // What is under way may still be cancelled.
+  else if (parts.isDraining()) return send(response, drainingAnswer(parts))
   if (!isBrokered(body, { merged: serverId === null })) return answerRest(parts, rest, { text, body })
   const rpc = readRequest(body, {
     version: singleHeader(request, 'mcp-protocol-version'),
@@ -103,6 +106,17 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   }
 }
 
+/** Here, or at the replica that has the request. Telling the others costs something, so it counts as a call. */
+function cancel({ cancellations, pipeline }: McpEndpointParts, key: RequestKey): void {
+  if (!cancellations.cancel(key) && pipeline.rates.takeForAgent(key.agentId) === null) cancellations.tellOthers(key)
+}
+
+/** The connection is closed as well, so that whoever keeps it finds another replica. */
+function drainingAnswer(parts: McpEndpointParts): Answer {
+  const answer = refused(parts, 503, { rule: 'draining', message: 'This broker is being stopped.' })
+  return { ...answer, headers: { ...answer.headers, connection: 'close' } }
+}
+
 function answerBrokered(parts: PipelineParts, request: AgentRequest, method: BrokeredMethod): Promise<Answer> {
   if (method === 'tools/call') return callTool(parts, request)
   return method === 'tools/list' ? listTools(parts, request) : readMethod(parts, request, method)
@@ -135,7 +149,6 @@ async function admit(
   request: IncomingMessage,
   serverId: string | null,
 ): Promise<Admitted | Answer> {
-  if (parts.isDraining()) return refused(parts, 503, { rule: 'draining', message: 'This broker is being stopped.' })
   if (parts.keeper.ageMs() > parts.pipeline.limits.viewAgeMsMax) {
     return refused(parts, 503, { rule: 'view_stale', message: 'The registry could not be read for too long.' })
   }

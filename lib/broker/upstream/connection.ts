@@ -34,6 +34,8 @@ export class UpstreamConnection {
   #handshake: Promise<Handshake> | null = null
   #capabilities: Handshake['capabilities'] | null = null
   #lastId = 0
+  #active = 0
+  #onIdle: (() => void) | null = null
 
   constructor(options: { url: string; header: UpstreamHeader | null; limits: Limits }) {
     this.#url = new URL(options.url)
@@ -52,6 +54,16 @@ export class UpstreamConnection {
 
   /** Sends a request and returns the upstream's own reply, result or error. Rejects with `UpstreamFailure` or the signal's reason. */
   async request(request: UpstreamRequest): Promise<RpcReply> {
+    this.#active += 1
+    try {
+      return await this.#request(request)
+    } finally {
+      this.#active -= 1
+      if (this.#active === 0) this.#onIdle?.()
+    }
+  }
+
+  async #request(request: UpstreamRequest): Promise<RpcReply> {
     const handshake = await this.#ready(request.signal)
     try {
       return await this.#post(request, handshake)
@@ -68,7 +80,9 @@ export class UpstreamConnection {
     return this.#capabilities
   }
 
+  /** Lets the requests that have begun end, also those that wait for the handshake; nothing new may be requested. */
   async close(): Promise<void> {
+    if (this.#active > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
     await this.#pool.close()
   }
 

@@ -12,13 +12,22 @@ const nudgeMs = 50
 const askMs = 100
 const queryTimeoutMs = 3000
 
+type KeeperOptions = {
+  databaseUrl: string
+  policies: PolicySet
+  log: Log
+  onReload: (view: BrokerView) => void
+  /** Another replica was told to cancel a request it does not have. */
+  onCancel: (digest: string) => void
+}
+
 /**
  * Keeps the view in step with the registry: LISTEN for a nudge, a poll every second as the guarantee, and on demand when a call names
  * something the view does not have yet. When the database does not answer, the view grows old and says so; it recovers by itself.
  */
 export class ViewKeeper {
   readonly view: BrokerView
-  readonly #options: { databaseUrl: string; log: Log; onReload: (view: BrokerView) => void }
+  readonly #options: Omit<KeeperOptions, 'policies'>
   #client: pg.Client | null = null
   /** Null: everything has to be read, because there is no connection or nothing was read over it yet. */
   #xmin: string | null = null
@@ -30,7 +39,7 @@ export class ViewKeeper {
   #listener: Promise<Listener | null> = Promise.resolve(null)
   #stopped = false
 
-  constructor(options: { databaseUrl: string; policies: PolicySet; log: Log; onReload: (view: BrokerView) => void }) {
+  constructor(options: KeeperOptions) {
     this.#options = options
     this.view = new BrokerView(options.policies)
   }
@@ -123,8 +132,11 @@ export class ViewKeeper {
       try {
         return await listen({
           databaseUrl: this.#options.databaseUrl,
-          channels: ['wheelhouse_policy', 'wheelhouse_stop', 'wheelhouse_run'],
-          onNotify: (channel) => this.#nudged(channel === 'wheelhouse_stop' ? 0 : nudgeMs),
+          channels: ['wheelhouse_policy', 'wheelhouse_stop', 'wheelhouse_run', 'wheelhouse_cancel'],
+          onNotify: (channel, payload) => {
+            if (channel === 'wheelhouse_cancel') this.#options.onCancel(payload)
+            else this.#nudged(channel === 'wheelhouse_stop' ? 0 : nudgeMs)
+          },
           log: this.#options.log,
         })
       } catch {

@@ -1,0 +1,109 @@
+import { expect } from 'vitest'
+import { freePort } from '#lib/dev/ports.ts'
+import { encryptionKey, makeAgent, portalUrl, secretBox, sessionToken } from '#lib/dev/test/broker.ts'
+import { postCall, until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import { startGatedUpstream } from '#lib/dev/test/gated-upstream.ts'
+import { startBroker } from './testing/start-broker.ts'
+
+/** One server that may be at either of two places, and an agent that may read it. */
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const [first, second] = [await startGatedUpstream('first'), await startGatedUpstream('second')] as const
+  const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
+  await db.mcpServer.create({ data: { id: 'moving', name: 'Moving', url: first.url, ...rest } })
+  const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
+  onCleanup(async () => {
+    for (const upstream of [first, second]) upstream.open()
+    await broker.stop()
+    await Promise.all([first.stop(), second.stop()])
+  })
+  await until(async () => (await db.mcpTool.count()) === 2)
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'moving' })
+  await broker.broker.keeper.refresh()
+  const token = await sessionToken(db, broker.url, agent)
+  const call = async (tool: string) => {
+    const { status, text } = await postCall({ broker }, { token, tool, serverId: 'moving' })
+    return { status, text }
+  }
+  return { broker, first, second, call }
+})
+
+test('a server that moves: what is under way ends where it began, what is new goes to the new place', async ({
+  db,
+  world,
+}) => {
+  const { broker, first, second, call } = world
+  const underWay = [call('gate'), call('gate')]
+  await until(() => first.waiting === 2)
+  await db.mcpServer.update({ where: { id: 'moving' }, data: { url: second.url } })
+  await broker.broker.keeper.refresh()
+  expect((await call('note')).text).toContain('second')
+  first.open()
+  for (const { status, text } of await Promise.all(underWay)) {
+    expect(status).toBe(200)
+    expect(text).toContain('first')
+  }
+})
+
+test('a new credential is shown with the next call, and calls under way keep theirs', async ({ db, world }) => {
+  const { broker, second, call } = world
+  for (const secret of ['the-first-secret', 'the-second-secret']) {
+    const underWay = call('gate')
+    await until(() => second.waiting === 1)
+    const ciphertext = secretBox.seal(secret, 'upstream-credential:moving')
+    const credential = { kind: 'bearer', ciphertext, keyId: secretBox.keyId }
+    await db.upstreamCredential.upsert({
+      where: { serverId: 'moving' },
+      create: { serverId: 'moving', ...credential },
+      update: credential,
+    })
+    await broker.broker.keeper.refresh()
+    expect((await call('note')).status).toBe(200)
+    expect(second.authorizations.at(-1)).toBe(`Bearer ${secret}`)
+    second.open()
+    expect(await underWay).toMatchObject({ status: 200, text: expect.stringContaining('second') as string })
+  }
+})
+
+test('many changes while many calls begin: every call is answered', async ({ db, world }) => {
+  const { broker, first, second, call } = world
+  const ended = new AbortController()
+  const statuses: string[] = []
+  const agents = Array.from({ length: 4 }, async () => {
+    while (!ended.signal.aborted) {
+      const { status, text } = await call('note')
+      statuses.push(/"text":"(first|second)"/.test(text) ? 'answered' : `${status} ${text}`)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  })
+  for (let at = 0; at < 12; at += 1) {
+    const { url } = at % 2 === 0 ? first : second
+    await db.mcpServer.update({ where: { id: 'moving' }, data: { url } })
+    await broker.broker.keeper.refresh()
+    await new Promise((resolve) => setTimeout(resolve, 40))
+  }
+  ended.abort()
+  await Promise.all(agents)
+  expect(statuses.filter((status) => status !== 'answered')).toEqual([])
+  expect(statuses.length).toBeGreaterThan(20)
+})
+
+test('a server that is disabled ends what is under way with the rule, and goes on as soon as it is enabled', async ({
+  db,
+  world,
+}) => {
+  const { broker, second, call } = world
+  await db.mcpServer.update({ where: { id: 'moving' }, data: { url: second.url } })
+  await broker.broker.keeper.refresh()
+  const underWay = call('gate')
+  await until(() => second.waiting === 1)
+  await db.mcpServer.update({ where: { id: 'moving' }, data: { status: 'disabled' } })
+  await broker.broker.keeper.refresh()
+  expect((await underWay).text).toContain('server_disabled')
+  expect((await call('note')).text).toContain('server_disabled')
+  await db.mcpServer.update({ where: { id: 'moving' }, data: { status: 'active' } })
+  await broker.broker.keeper.refresh()
+  expect((await call('note')).text).toContain('second')
+})
