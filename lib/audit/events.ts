@@ -45,9 +45,16 @@ export type AuditEvents = {
   'server.unavailable': { broker: string; failures: number; lastError: string | null }
   'server.available': { broker: string }
   'server.credential_removed': { reason: string }
-  'tool.discovered': { class: string; definitionHash: string; state: string }
-  'tool.classified': { before: string; after: string }
-  'tool.approved': { class: string; definitionHash: string }
+  'tool.discovered': { class: string; definitionHash: string; state: string; verdict: string }
+  'tool.suspended': {
+    definitionHash: string
+    approvedHash: string
+    approverId: string | null
+    findings: { kind: string; path: string; note: string }[]
+  }
+  'tool.classified': { before: string; after: string; reason: string }
+  'tool.approved': { class: string; definitionHash: string; reason: string | null; findings: string[] }
+  'tool.rejected': { definitionHash: string; withdrawn: boolean; reason: string }
   'template.published': { version: string; digest: string }
   // scopes
   'grant.created': {

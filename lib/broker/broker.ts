@@ -88,7 +88,7 @@ export class Broker {
     })
     this.#upstreams = new UpstreamPool({ secretBox: createSecretBox(config.encryptionKey), limits })
     const { view } = this.keeper
-    this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, log })
+    this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, instance, log })
     this.#sdk = new SdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))
     this.#server = createEndpoint({
       pipeline: {

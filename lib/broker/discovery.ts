@@ -6,7 +6,14 @@ import type { UpstreamHealth } from './upstream/health.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
 import type { BrokeredServer, BrokerView } from './view/view.ts'
 
-type DiscoveryParts = { view: BrokerView; upstreams: UpstreamPool; health: UpstreamHealth; ctx: () => Ctx; log: Log }
+type DiscoveryParts = {
+  view: BrokerView
+  upstreams: UpstreamPool
+  health: UpstreamHealth
+  ctx: () => Ctx
+  instance: string
+  log: Log
+}
 
 const everyMs = 60_000
 /** A server that did not answer, and one that is new, is asked again this soon. */
@@ -16,7 +23,7 @@ const pagesMax = 100
 
 /**
  * Looks every minute at what each upstream offers: new tools wait for review (those of demo servers, which ship with the product, are
- * approved), changed ones are quarantined, missing ones are marked as removed. A server that does not answer keeps what is known of it.
+ * approved), changed ones are judged, missing ones are marked as removed. A server that does not answer keeps what is known of it.
  */
 export class Discovery {
   readonly #parts: DiscoveryParts
@@ -75,6 +82,7 @@ export class Discovery {
       serverId: server.id,
       tools: tools as Parameters<typeof recordServerTools>[1]['tools'],
       newToolState: server.demo ? 'approved' : 'quarantined',
+      seenBy: `broker ${this.#parts.instance}`,
     })
   }
 

@@ -5,12 +5,13 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import {
-  approveTool,
+  approveTools,
   classifyTool,
   createTeam,
   credentialContext,
   recordServerTools,
   registerServer,
+  rejectTool,
   setServerCredential,
   updateServer,
 } from './commands.ts'
@@ -80,55 +81,6 @@ dbTest(
   },
 )
 
-dbTest(
-  'new tools start as told, changed and returning ones are quarantined, a class given here stays',
-  async ({ db }) => {
-    const ctx = ctxFor(db)
-    const id = await makeServer(db, { tools: {} })
-    const tool = (name: string, description: string, annotations?: object) => ({
-      name,
-      description,
-      inputSchema: { type: 'object' },
-      ...(annotations ? { annotations: { ...annotations } } : {}),
-    })
-    const record = (tools: ReturnType<typeof tool>[], newToolState: 'approved' | 'quarantined' = 'quarantined') =>
-      recordServerTools(ctx, { serverId: id, tools, newToolState })
-    const states = async () =>
-      Object.fromEntries((await getServer(ctx, id)).toolList.map((row) => [row.name, `${row.class} ${row.state}`]))
-
-    const look = tool('look', 'looks', { readOnlyHint: true })
-    const change = tool('change', 'changes', { destructiveHint: false })
-    expect(await record([look, change, tool('wipe', 'wipes')], 'approved')).toMatchObject({
-      added: ['look', 'change', 'wipe'],
-    })
-    expect(await states()).toEqual({ look: 'read approved', change: 'write approved', wipe: 'destructive approved' })
-    await classifyTool(ctx, { serverId: id, name: 'wipe', class: 'write' })
-
-    const wipeChanged = tool('wipe', 'wipes more')
-    expect(await record([look, wipeChanged, tool('extra', 'new')])).toEqual({
-      added: ['extra'],
-      changed: ['wipe'],
-      removed: ['change'],
-    })
-    expect(await states()).toEqual({
-      look: 'read approved',
-      change: 'write removed',
-      wipe: 'write quarantined',
-      extra: 'destructive quarantined',
-    })
-    expect(await record([look, wipeChanged, change, tool('extra', 'new')])).toMatchObject({ changed: ['change'] })
-    expect((await states())['change']).toBe('write quarantined')
-    expect(await record([look, wipeChanged, change, tool('extra', 'new')])).toEqual({
-      added: [],
-      changed: [],
-      removed: [],
-    })
-    const events = (await auditOf(db, id)).map(({ event }) => event)
-    expect(events.filter((event) => event === 'tool.discovered')).toHaveLength(7)
-    expect(events.filter((event) => event === 'tool.classified')).toHaveLength(1)
-  },
-)
-
 dbTest('a server that is moved to another origin does not take its credential along', async ({ db }) => {
   const ctx = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }))
   await registerServer(ctx, serverInput('moved'))
@@ -183,21 +135,6 @@ dbTest('a server is an address or a program, never both, and keeps its kind', as
   )
 })
 
-dbTest('approving names the definition that was looked at', async ({ db }) => {
-  const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
-  const id = await makeServer(db, { tools: { pay: { class: 'write', state: 'quarantined' } } })
-  const approve = (definitionHash: string) => approveTool(ctx, { serverId: id, name: 'pay', definitionHash })
-  await expect(approve('another')).rejects.toMatchObject({
-    code: 'conflict',
-    details: { rule: 'registry:tool_changed' },
-  })
-  await Promise.all([approve('hash-of-pay'), approve('hash-of-pay')])
-  expect((await auditOf(db, id)).map(({ event }) => event)).toEqual(['tool.approved'])
-  await expect(approveTool(ctx, { serverId: id, name: 'none', definitionHash: '' })).rejects.toMatchObject({
-    code: 'not_found',
-  })
-})
-
 dbTest('only those who manage servers or teams change them, and a refusal changes nothing', async ({ db }) => {
   const ctx = ctxFor(db, await makePerson(db, { roles: ['builder', 'team_lead', 'finance', 'on_call'] }))
   const id = await makeServer(db)
@@ -206,9 +143,10 @@ dbTest('only those who manage servers or teams change them, and a refusal change
     () => registerServer(ctx, serverInput('mine')),
     () => updateServer(ctx, { id, status: 'disabled' }),
     () => setServerCredential(ctx, { input: { serverId: id, kind: 'bearer', secret: 'x' }, secretBox }),
-    () => classifyTool(ctx, { serverId: id, name: 'look', class: 'write' }),
-    () => approveTool(ctx, { serverId: id, name: 'look', definitionHash: 'hash-of-look' }),
-    () => recordServerTools(ctx, { serverId: id, tools: [], newToolState: 'approved' }),
+    () => classifyTool(ctx, { serverId: id, name: 'look', class: 'write', reason: 'it writes' }),
+    () => approveTools(ctx, { serverId: id, tools: [{ name: 'look', definitionHash: 'hash-of-look' }] }),
+    () => rejectTool(ctx, { serverId: id, name: 'look', definitionHash: 'hash-of-look', reason: 'no' }),
+    () => recordServerTools(ctx, { serverId: id, tools: [], newToolState: 'approved', seenBy: 'test' }),
   ]
   for (const attempt of attempts) await expect(attempt()).rejects.toMatchObject({ code: 'forbidden' })
   expect(await auditOf(db, id)).toEqual([])

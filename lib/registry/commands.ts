@@ -2,4 +2,5 @@ export { agentSubject, lockAgent, type LockedAgent } from './commands/agent-lock
 export { credentialContext, registerServer, setServerCredential, updateServer } from './commands/servers.ts'
 export { recordServerHealth } from './commands/health.ts'
 export { createTeam } from './commands/teams.ts'
-export { approveTool, classifyTool, recordServerTools } from './commands/tools.ts'
+export { approveTools, classifyTool, rejectTool } from './commands/tools.ts'
+export { recordServerTools } from './commands/tool-watch.ts'

@@ -29,19 +29,26 @@ export {
   toolStates,
 } from './schema/words.ts'
 export {
-  type ApproveToolInput,
-  approveToolInput,
-  type ClassifyToolInput,
-  classifyToolInput,
-  type RecordServerToolsInput,
-  recordServerToolsInput,
   type RegisterServerInput,
   registerServerInput,
   type ServerRow,
   type ServerView,
-  type ToolView,
   type UpdateServerInput,
 } from './schema/servers.ts'
+export {
+  type ApproveToolsInput,
+  approveToolsInput,
+  type ClassifyToolInput,
+  classifyToolInput,
+  type RecordServerToolsInput,
+  recordServerToolsInput,
+  type RejectToolInput,
+  rejectToolInput,
+  type ToolDetail,
+  type ToolHistoryEntry,
+  type ToolReview,
+  type ToolView,
+} from './schema/tools.ts'
 
 /** Shown for every agent and never set: guardrails cannot be opted out of. */
 export const inheritedGuardrails = 'inherited (sandbox, audit, kill-switch)'

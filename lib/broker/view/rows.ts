@@ -74,7 +74,7 @@ export const serversSql: Sql<ServerRow> = {
     from "McpServer" s
     left join "UpstreamCredential" c on c."serverId" = s."id"
     left join lateral (
-      select json_agg(json_build_object('name', "name", 'class', "class", 'state', "state", 'definition', coalesce("definition",
+      select json_agg(json_build_object('name', "name", 'class', "class", 'state', "state", 'definition', coalesce("approvedDefinition", "definition",
           jsonb_strip_nulls(jsonb_build_object('title', "title", 'description', "description", 'annotations', "annotations"))
             || jsonb_build_object('name', "name", 'inputSchema', "inputSchema"))) order by "name") as "tools"
       from "McpTool" where "serverId" = s."id"

@@ -55,7 +55,7 @@ async function seedServer(
     await setServerCredential(ctx, { input, secretBox: options.secretBox })
   }
   // Parsed for its shape, recorded as listed: what the broker finds later must be the same definition, or it would be quarantined as changed.
-  const input = { serverId: id, tools: options.tools, newToolState: 'approved' as const }
+  const input = { serverId: id, tools: options.tools, newToolState: 'approved' as const, seenBy: 'demo data' }
   recordServerToolsInput.parse(input)
   await recordServerTools(ctx, input as RecordServerToolsInput)
 }

@@ -34,7 +34,7 @@ export async function brokerWorld<Broker extends { url: string; stop(): Promise<
   const upstreams = { modern: await startUpstream(), legacy: await startUpstream({ legacy: true }) }
   for (const id of ['modern', 'legacy'] as const) await registerServer(db, id, upstreams[id].url)
   const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
-  await until(async () => (await db.mcpTool.count()) === 10)
+  await until(async () => (await db.mcpTool.count({ where: { serverId: { in: ['modern', 'legacy'] } } })) === 10)
   return {
     broker,
     upstreams,

@@ -105,6 +105,8 @@ export async function setServerCredential(
   })
 }
 
+export type LockedServer = Awaited<ReturnType<typeof lockServer>>
+
 /** Locks a server's row until the transaction ends, so that its changes take turns. Throws `not_found`. */
 export async function lockServer(tx: Tx, id: string) {
   await tx.$queryRaw`select 1 from "McpServer" where "id" = ${id} for update`
@@ -120,6 +122,7 @@ export async function lockServer(tx: Tx, id: string) {
       environment: true,
       sensitivity: true,
       status: true,
+      approverId: true,
     },
   })
   if (!server) throw serverNotFound(id)

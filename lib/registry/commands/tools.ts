@@ -1,132 +1,154 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
-import { digestOf } from '#lib/core/canonical-json.ts'
 import { DomainError } from '#lib/core/errors.ts'
-import type { Prisma } from '#lib/db/generated/client.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
 import { classFromAnnotations } from '../rules.ts'
-import type { ApproveToolInput, ClassifyToolInput, RecordServerToolsInput } from '../schema.ts'
-import { lockServer, subjectOf } from './servers.ts'
+import type { ApproveToolsInput, ClassifyToolInput, RejectToolInput, ToolClass } from '../schema.ts'
+import { type LockedServer, lockServer, subjectOf } from './servers.ts'
 
-/** Says which class a tool is, whatever its server's annotations say. Needs `servers:manage`; throws `not_found`. */
+/**
+ * Says which class a tool is, whatever its server's annotations say; approving and discovery keep it. Needs `servers:manage`; throws
+ * `not_found`.
+ */
 export async function classifyTool(ctx: Ctx, input: ClassifyToolInput): Promise<void> {
   authorize(ctx, 'servers:manage')
   await inTx(ctx, async (tx, ctx) => {
     const server = await lockServer(tx, input.serverId)
     const tool = await findTool(tx, input)
     if (tool.class === input.class && tool.classSource === 'platform') return
-    await tx.mcpTool.update({
-      where: { serverId_name: { serverId: server.id, name: tool.name } },
-      data: { class: input.class, classSource: 'platform' },
-    })
+    await tx.mcpTool.update({ where: keyOf(tool), data: { class: input.class, classSource: 'platform' } })
+    await recordDecision(tx, ctx, { tool, decision: 'classified', class: input.class, reason: input.reason })
     recordAudit(tx, ctx, {
       event: 'tool.classified',
       ...subjectOf(server),
       tool: tool.name,
-      detail: { before: tool.class, after: input.class },
+      detail: { before: tool.class, after: input.class, reason: input.reason },
     })
   })
 }
 
 /**
- * Lets a quarantined tool be called. Needs `servers:manage`; throws `not_found`, or `conflict` when the definition is not the one that was
- * looked at, or the server no longer lists the tool.
+ * Lets tools be called and their definitions be shown to agents: exactly those that were looked at, all or none. Needs `servers:manage`;
+ * throws `not_found`, `conflict` when a definition changed since it was looked at or its server no longer lists it, and `invalid` when a
+ * suspended one comes without a reason.
  */
-export async function approveTool(ctx: Ctx, input: ApproveToolInput): Promise<void> {
+export async function approveTools(ctx: Ctx, input: ApproveToolsInput): Promise<{ approved: string[] }> {
+  authorize(ctx, 'servers:manage')
+  return await inTx(ctx, async (tx, ctx) => {
+    const server = await lockServer(tx, input.serverId)
+    const approved: string[] = []
+    for (const { name, definitionHash, class: wanted } of input.tools) {
+      const tool = await findTool(tx, { serverId: server.id, name })
+      refuseIfChanged(tool, definitionHash, server)
+      if (tool.verdict === 'suspended' && tool.state !== 'approved' && !input.reason) {
+        const message = `Say why ${name} is approved: it was suspended because it changed.`
+        throw new DomainError('invalid', message, { field: 'reason', rule: 'registry:reason_needed' })
+      }
+      const classAfter = wanted ?? classOf(tool)
+      const isPlatforms = wanted !== undefined && wanted !== classFromAnnotations(annotationsOf(tool))
+      if (tool.state === 'approved' && tool.approvedHash === definitionHash && tool.class === classAfter) continue
+      await tx.mcpTool.update({
+        where: keyOf(tool),
+        data: {
+          state: 'approved',
+          verdict: 'unchanged',
+          findings: [],
+          approvedHash: tool.definitionHash,
+          approvedDefinition: (tool.definition ?? undefined) as Prisma.InputJsonObject | undefined,
+          rejectedHash: null,
+          class: classAfter,
+          ...(isPlatforms ? { classSource: 'platform' } : {}),
+        },
+      })
+      await recordDecision(tx, ctx, { tool, decision: 'approved', class: classAfter, reason: input.reason ?? null })
+      const findings = (tool.findings as { kind: string }[]).map(({ kind }) => kind)
+      recordAudit(tx, ctx, {
+        event: 'tool.approved',
+        ...subjectOf(server),
+        tool: name,
+        detail: { class: classAfter, definitionHash, reason: input.reason ?? null, findings },
+      })
+      approved.push(name)
+    }
+    return { approved }
+  })
+}
+
+/**
+ * Refuses the definition that was looked at: the tool is quarantined until its server lists another that may be called, and this one stays
+ * refused when it comes back. If it was approved, its approval is withdrawn. Needs `servers:manage`; throws as `approveTools`.
+ */
+export async function rejectTool(ctx: Ctx, input: RejectToolInput): Promise<void> {
   authorize(ctx, 'servers:manage')
   await inTx(ctx, async (tx, ctx) => {
     const server = await lockServer(tx, input.serverId)
     const tool = await findTool(tx, input)
-    if (tool.definitionHash !== input.definitionHash) {
-      const message = 'The tool has changed since you looked at it. Read its definition again.'
-      throw new DomainError('conflict', message, { rule: 'registry:tool_changed' })
-    }
-    if (tool.state === 'removed') {
-      throw new DomainError('conflict', `${server.name} no longer lists ${tool.name}.`, {
-        rule: 'registry:tool_removed',
-      })
-    }
-    if (tool.state === 'approved') return
+    refuseIfChanged(tool, input.definitionHash, server)
+    const withdrawn = tool.state === 'approved' && (tool.approvedHash ?? tool.definitionHash) === tool.definitionHash
+    if (tool.state === 'quarantined' && tool.rejectedHash === tool.definitionHash) return
     await tx.mcpTool.update({
-      where: { serverId_name: { serverId: server.id, name: tool.name } },
-      data: { state: 'approved' },
+      where: keyOf(tool),
+      data: {
+        rejectedHash: tool.definitionHash,
+        state: 'quarantined',
+        ...(withdrawn ? { approvedHash: null, approvedDefinition: Prisma.DbNull } : {}),
+      },
     })
+    const decision = withdrawn ? 'withdrawn' : 'rejected'
+    await recordDecision(tx, ctx, { tool, decision, class: tool.class, reason: input.reason })
     recordAudit(tx, ctx, {
-      event: 'tool.approved',
+      event: 'tool.rejected',
       ...subjectOf(server),
       tool: tool.name,
-      detail: { class: tool.class, definitionHash: tool.definitionHash },
+      detail: { definitionHash: tool.definitionHash, withdrawn, reason: input.reason },
     })
   })
 }
 
-/**
- * Compares what a server lists with what is known. A new tool starts in `newToolState`, a changed one is quarantined until somebody has
- * looked at it, one that is gone is marked removed and quarantined when it returns. A class given here by a person stays.
- * For our own processes and `servers:manage`; throws `not_found`.
- */
-export async function recordServerTools(
+type FoundTool = NonNullable<Awaited<ReturnType<typeof findTool>>>
+
+function refuseIfChanged(tool: FoundTool, lookedAt: string, server: LockedServer): void {
+  if (tool.definitionHash !== lookedAt) {
+    const message = `${tool.name} changed while you looked at it. Read its definition again.`
+    throw new DomainError('conflict', message, { rule: 'registry:tool_changed', tool: tool.name })
+  }
+  if (tool.state === 'removed') {
+    const message = `${server.name} no longer lists ${tool.name}.`
+    throw new DomainError('conflict', message, { rule: 'registry:tool_removed', tool: tool.name })
+  }
+}
+
+function annotationsOf(tool: FoundTool): Record<string, unknown> {
+  return tool.annotations as Record<string, unknown>
+}
+
+/** What somebody here said stays; else what the definition says. */
+function classOf(tool: FoundTool): ToolClass {
+  return tool.classSource === 'platform' || tool.definition === null
+    ? tool.class
+    : classFromAnnotations(annotationsOf(tool))
+}
+
+async function recordDecision(
+  tx: Tx,
   ctx: Ctx,
-  input: RecordServerToolsInput,
-): Promise<{ added: string[]; changed: string[]; removed: string[] }> {
-  authorize(ctx, 'servers:manage')
-  return await inTx(ctx, async (tx, ctx) => {
-    const server = await lockServer(tx, input.serverId)
-    const rows = await tx.mcpTool.findMany({
-      where: { serverId: server.id },
-      select: { name: true, definitionHash: true, state: true, classSource: true, class: true },
-    })
-    const known = new Map(rows.map((row) => [row.name, row]))
-    const listed = new Map(input.tools.map((tool) => [tool.name, tool]))
-    const outcome = { added: [] as string[], changed: [] as string[], removed: [] as string[] }
-    for (const tool of listed.values()) {
-      const before = known.get(tool.name)
-      const definitionHash = digestOf(tool)
-      if (before && before.state !== 'removed' && before.definitionHash === definitionHash) continue
-      const state = before ? ('quarantined' as const) : input.newToolState
-      const annotations = tool.annotations ?? {}
-      const classified = before?.classSource === 'platform' ? before.class : classFromAnnotations(annotations)
-      const data = {
-        title: tool.title ?? null,
-        description: tool.description ?? '',
-        inputSchema: tool.inputSchema as Prisma.InputJsonObject,
-        annotations: annotations as Prisma.InputJsonObject,
-        class: classified,
-        state,
-        definitionHash,
-        definition: tool as Prisma.InputJsonObject,
-        lastSeenAt: ctx.now,
-      }
-      await tx.mcpTool.upsert({
-        where: { serverId_name: { serverId: server.id, name: tool.name } },
-        create: { serverId: server.id, name: tool.name, firstSeenAt: ctx.now, ...data },
-        update: data,
-      })
-      ;(before ? outcome.changed : outcome.added).push(tool.name)
-      const detail = { class: classified, definitionHash, state }
-      recordAudit(tx, ctx, { event: 'tool.discovered', ...subjectOf(server), tool: tool.name, detail })
-    }
-    outcome.removed = rows.filter((row) => row.state !== 'removed' && !listed.has(row.name)).map((row) => row.name)
-    await tx.mcpTool.updateMany({
-      where: { serverId: server.id, name: { in: outcome.removed } },
-      data: { state: 'removed' },
-    })
-    for (const name of outcome.removed) {
-      const { class: toolClass, definitionHash } = known.get(name)!
-      const detail = { class: toolClass, definitionHash, state: 'removed' }
-      recordAudit(tx, ctx, { event: 'tool.discovered', ...subjectOf(server), tool: name, detail })
-    }
-    const seen = [...listed.keys()].filter((name) => !outcome.added.includes(name) && !outcome.changed.includes(name))
-    await tx.mcpTool.updateMany({ where: { serverId: server.id, name: { in: seen } }, data: { lastSeenAt: ctx.now } })
-    return outcome
+  options: { tool: FoundTool; decision: string; class: ToolClass; reason: string | null },
+): Promise<void> {
+  const { tool, decision, class: toolClass, reason } = options
+  const { id: byId, name: byName } = ctx.actor
+  const { serverId, name: toolName, definitionHash } = tool
+  await tx.toolDecision.create({
+    data: { serverId, toolName, definitionHash, decision, class: toolClass, reason, byId, byName, decidedAt: ctx.now },
   })
+}
+
+function keyOf({ serverId, name }: { serverId: string; name: string }) {
+  return { serverId_name: { serverId, name } }
 }
 
 async function findTool(tx: Tx, { serverId, name }: { serverId: string; name: string }) {
-  const tool = await tx.mcpTool.findUnique({
-    where: { serverId_name: { serverId, name } },
-    select: { name: true, class: true, classSource: true, state: true, definitionHash: true },
-  })
+  const tool = await tx.mcpTool.findUnique({ where: keyOf({ serverId, name }) })
   if (!tool) throw new DomainError('not_found', `${serverId} has no tool ${JSON.stringify(name.slice(0, 100))}.`)
   return tool
 }

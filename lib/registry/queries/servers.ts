@@ -2,6 +2,8 @@ import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { inForceSql } from '../filter-sql.ts'
+import { personNames } from './people.ts'
+import { toolSelect, toolView } from './tools.ts'
 import type { AgentStatus, ServerRow, ServerView, ToolClass, ToolView } from '../schema.ts'
 
 /** Every MCP server by id. Needs `servers:read`. */
@@ -21,29 +23,30 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
   authorize(ctx, 'servers:read')
   const server = await reader(ctx).mcpServer.findUnique({
     where: { id },
-    select: { ...serverSelect, createdAt: true, updatedAt: true, tools: { orderBy: { name: 'asc' } } },
+    select: {
+      ...serverSelect,
+      createdAt: true,
+      updatedAt: true,
+      approverId: true,
+      tools: { orderBy: { name: 'asc' }, select: toolSelect },
+    },
   })
   if (!server) throw serverNotFound(id)
   const holders = await holdersOf(ctx, id)
   return {
     ...serverRow(server, new Set(holders.map(({ agent }) => agent.id)).size),
-    toolList: server.tools.map((tool) => ({
-      name: tool.name,
-      title: tool.title,
-      description: tool.description,
-      inputSchema: tool.inputSchema as ToolView['inputSchema'],
-      annotations: tool.annotations as ToolView['annotations'],
-      class: tool.class,
-      classSource: tool.classSource,
-      state: tool.state,
-      definitionHash: tool.definitionHash,
-      firstSeenAt: tool.firstSeenAt.toISOString(),
-      lastSeenAt: tool.lastSeenAt.toISOString(),
-    })),
+    approver: await approverOf(ctx, server.approverId),
+    toolList: server.tools.map(toolView),
     holders,
     createdAt: server.createdAt.toISOString(),
     updatedAt: server.updatedAt.toISOString(),
   }
+}
+
+async function approverOf(ctx: Ctx, approverId: string | null): Promise<ServerView['approver']> {
+  if (approverId === null) return null
+  const names = await personNames(ctx, [approverId])
+  return { id: approverId, name: names.get(approverId)?.name ?? approverId }
 }
 
 export function serverNotFound(id: string): DomainError {
@@ -95,13 +98,19 @@ const serverSelect = {
   sensitivity: true,
   status: true,
   demo: true,
-  tools: { select: { class: true, state: true } },
+  tools: { select: { class: true, state: true, verdict: true, definitionHash: true, rejectedHash: true } },
   credential: { select: { kind: true, headerName: true, updatedAt: true, lastUsedAt: true } },
 } satisfies Prisma.McpServerSelect
 
-type ServerFields = Omit<ServerRow, 'tools' | 'agents' | 'credential' | 'command'> & {
+type ServerFields = Omit<ServerRow, 'tools' | 'agents' | 'credential' | 'command' | 'recordedChanges'> & {
   command: unknown
-  tools: { class: ToolClass; state: ToolView['state'] }[]
+  tools: {
+    class: ToolClass
+    state: ToolView['state']
+    verdict: string
+    definitionHash: string
+    rejectedHash: string | null
+  }[]
   credential: { kind: string; headerName: string | null; updatedAt: Date; lastUsedAt: Date | null } | null
 }
 
@@ -110,8 +119,10 @@ function serverRow(server: ServerFields, agents: number): ServerRow {
   const tools = { read: 0, write: 0, destructive: 0, quarantined: 0 }
   for (const tool of server.tools) {
     if (tool.state === 'approved') tools[tool.class] += 1
-    if (tool.state === 'quarantined') tools.quarantined += 1
+    if (tool.state === 'quarantined' && tool.rejectedHash !== tool.definitionHash) tools.quarantined += 1
   }
+  const isRecorded = (tool: (typeof server.tools)[number]) =>
+    tool.state === 'approved' && (tool.verdict === 'wording' || tool.verdict === 'narrower')
   return {
     id,
     name,
@@ -124,6 +135,7 @@ function serverRow(server: ServerFields, agents: number): ServerRow {
     status,
     demo,
     tools,
+    recordedChanges: server.tools.filter(isRecorded).length,
     agents,
     credential: credential && {
       kind: credential.kind,

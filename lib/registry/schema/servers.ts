@@ -8,6 +8,7 @@ import {
   type ServerTransport,
   serverTransports,
 } from './transport.ts'
+import type { ToolView } from './tools.ts'
 import {
   type AgentStatus,
   type Environment,
@@ -16,8 +17,6 @@ import {
   sensitivities,
   type Sensitivity,
   type ToolClass,
-  toolClasses,
-  type ToolState,
 } from './words.ts'
 
 const serverUrl = z.url({ protocol: /^https?$/, error: 'Use an http or https address.' }).max(500)
@@ -50,30 +49,6 @@ export const updateServerInput = z.strictObject({
 })
 export type UpdateServerInput = z.infer<typeof updateServerInput>
 
-export const classifyToolInput = z.strictObject({ serverId: z.string(), name: z.string(), class: z.enum(toolClasses) })
-export type ClassifyToolInput = z.infer<typeof classifyToolInput>
-
-/** The hash the approver has seen: a definition that changed meanwhile is not approved by accident. */
-export const approveToolInput = z.strictObject({ serverId: z.string(), name: z.string(), definitionHash: z.string() })
-export type ApproveToolInput = z.infer<typeof approveToolInput>
-
-/** What a server lists (MCP `tools/list`), to be compared with what is known. */
-export const recordServerToolsInput = z.strictObject({
-  serverId: z.string(),
-  tools: z.array(
-    z.object({
-      name: z.string().min(1).max(200),
-      title: z.string().optional(),
-      description: z.string().optional(),
-      inputSchema: z.record(z.string(), z.unknown()),
-      annotations: z.record(z.string(), z.unknown()).optional(),
-    }),
-  ),
-  /** What a tool never seen before starts as. */
-  newToolState: z.enum(['approved', 'quarantined']),
-})
-export type RecordServerToolsInput = z.infer<typeof recordServerToolsInput>
-
 export type ServerRow = {
   id: string
   name: string
@@ -88,6 +63,8 @@ export type ServerRow = {
   status: 'active' | 'disabled'
   /** Approved tools by class, and how many wait for a review. */
   tools: Record<ToolClass | 'quarantined', number>
+  /** Changes that were recorded while the tool stays as approved: other wording, or less taken. */
+  recordedChanges: number
   /** Agents that hold a grant in force. */
   agents: number
   /** null: none is set; the secret itself is never shown. */
@@ -95,22 +72,9 @@ export type ServerRow = {
   demo: boolean
 }
 
-export type ToolView = {
-  name: string
-  title: string | null
-  description: string
-  inputSchema: Record<string, unknown>
-  annotations: Record<string, unknown>
-  class: ToolClass
-  /** 'annotations': the server said so; 'platform': somebody here did. */
-  classSource: string
-  state: ToolState
-  definitionHash: string
-  firstSeenAt: string
-  lastSeenAt: string
-}
-
 export type ServerView = ServerRow & {
+  /** Who is asked when its tools change; null: everybody who manages servers. */
+  approver: { id: string; name: string } | null
   toolList: ToolView[]
   /** Who holds what: grants in force, by agent. */
   holders: (ScopeChip & {

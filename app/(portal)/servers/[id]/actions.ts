@@ -2,12 +2,12 @@
 
 import { revalidatePath } from 'next/cache'
 import { paths } from '#lib/core/paths.ts'
-import { approveTool, classifyTool } from '#lib/registry/commands.ts'
-import { approveToolInput, classifyToolInput } from '#lib/registry/schema.ts'
+import { approveTools, classifyTool } from '#lib/registry/commands.ts'
+import { approveToolsInput, classifyToolInput } from '#lib/registry/schema.ts'
 import { portalAction } from '#lib/web/action.ts'
 
-export const approve = portalAction(approveToolInput, async (ctx, input) => {
-  const outcome = await approveTool(ctx, input)
+export const approve = portalAction(approveToolsInput, async (ctx, input) => {
+  const outcome = await approveTools(ctx, input)
   revalidatePath(paths.server(input.serverId))
   return outcome
 })

@@ -44,7 +44,9 @@ export function ToolControls({ serverId, tool, whyNot }: { serverId: string; too
             size="sm"
             variant="danger"
             pending={classifying.pending}
-            onClick={() => classifying.run({ serverId, name: tool.name, class: chosen })}
+            onClick={() =>
+              classifying.run({ serverId, name: tool.name, class: chosen, reason: 'Changed on the page.' })
+            }
           >
             Change to {chosen}
           </Button>
@@ -61,7 +63,13 @@ export function ToolControls({ serverId, tool, whyNot }: { serverId: string; too
           size="sm"
           whyNot={whyNot}
           pending={approving.pending}
-          onClick={() => approving.run({ serverId, name: tool.name, definitionHash: tool.definitionHash })}
+          onClick={() =>
+            approving.run({
+              serverId,
+              tools: [{ name: tool.name, definitionHash: tool.definitionHash }],
+              reason: 'Reviewed on the page.',
+            })
+          }
         >
           <ShieldCheck aria-hidden /> Approve
         </ActionButton>
