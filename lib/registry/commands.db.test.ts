@@ -139,7 +139,6 @@ dbTest('only those who manage servers or teams change them, and a refusal change
   const ctx = ctxFor(db, await makePerson(db, { roles: ['builder', 'team_lead', 'finance', 'on_call'] }))
   const id = await makeServer(db)
   const attempts = [
-    () => createTeam(ctx, { id: 'mine', name: 'Mine', costCenter: null }),
     () => registerServer(ctx, serverInput('mine')),
     () => updateServer(ctx, { id, status: 'disabled' }),
     () => setServerCredential(ctx, { input: { serverId: id, kind: 'bearer', secret: 'x' }, secretBox }),
@@ -147,6 +146,7 @@ dbTest('only those who manage servers or teams change them, and a refusal change
     () => approveTools(ctx, { serverId: id, tools: [{ name: 'look', definitionHash: 'hash-of-look' }] }),
     () => rejectTool(ctx, { serverId: id, name: 'look', definitionHash: 'hash-of-look', reason: 'no' }),
     () => recordServerTools(ctx, { serverId: id, tools: [], newToolState: 'approved', seenBy: 'test' }),
+    () => createTeam(ctx, { id: 'mine', name: 'Mine', costCenter: null }),
   ]
   for (const attempt of attempts) await expect(attempt()).rejects.toMatchObject({ code: 'forbidden' })
   expect(await auditOf(db, id)).toEqual([])

@@ -66,7 +66,9 @@ async function recordListing(
         approvedHash: known!.approved.hash,
         approvedDefinition: known!.approved.definition as Prisma.InputJsonObject,
       }
-    : judged.state === 'approved' && { approvedHash: hash, approvedDefinition: definition }
+    : judged.state === 'approved'
+      ? { approvedHash: hash, approvedDefinition: definition }
+      : null
   const findings = storable(judged.findings)
   const data = {
     title: (definition['title'] as string | undefined) ?? null,
@@ -79,7 +81,7 @@ async function recordListing(
     findings,
     definitionHash: hash,
     definition,
-    ...(approved || {}),
+    ...approved,
     lastSeenAt: ctx.now,
   }
   await tx.mcpTool.upsert({
@@ -184,7 +186,7 @@ function knownTool(row: ToolRow): KnownTool {
 function definitionOf(row: ToolRow): Prisma.InputJsonObject {
   if (row.definition !== null) return row.definition as Prisma.InputJsonObject
   const { name, title, description, inputSchema, annotations } = row
-  return { name, ...(title === null ? {} : { title }), description, inputSchema, annotations } as Prisma.InputJsonObject
+  return { name, ...(title === null ? {} : { title }), description, inputSchema, annotations }
 }
 
 /** Names that a text may point to: of this server and of all others, since an agent may see both. */

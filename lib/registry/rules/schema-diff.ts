@@ -89,7 +89,7 @@ function typesOf(schema: Schema): string[] {
   const { type } = schema
   const all = ['null', 'boolean', 'object', 'array', 'integer', 'fraction', 'string']
   if (type === undefined) return all
-  const named = Array.isArray(type) ? type.map(String) : [String(type)]
+  const named = Array.isArray(type) ? type.map(String) : [JSON.stringify(type).replaceAll('"', '')]
   return named.flatMap((name) => (name === 'number' ? ['integer', 'fraction'] : [name]))
 }
 

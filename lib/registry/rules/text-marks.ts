@@ -54,7 +54,7 @@ function addressesIn(text: string): string[] {
 }
 
 function hiddenIn(text: string): TextMark[] {
-  const characters = [...text]
+  const characters = Array.from(text)
   const odd = characters.filter(
     (character, index) => hiddenCharacter.test(character) && !belongsToEmoji(characters, index),
   )
@@ -80,7 +80,6 @@ const markup = [
   /!\[[^\]]{0,300}\]\([^)]{0,500}\)/gu,
   /(?:^|\n)[ \t]{0,20}(?:#{1,6}[ \t]{0,20})?(?:system|assistant|human|user|developer)\s*(?:prompt|message|note)?\s*:/giu,
   /```(?:system|prompt|instructions?)/giu,
-  /\u001B\[[0-9;]*[A-Za-z]/gu,
 ]
 
 /** Long runs of base64, hexadecimal digits or escapes: a model reads them, a person does not. */

@@ -62,9 +62,9 @@ const hidden = new RegExp(hiddenCharacter.source, 'gu')
  * left out, letters set apart pushed together, white space single, lower case.
  */
 export function plainText(text: string): string {
-  const letters = [
-    ...text.normalize('NFKC').replace(hidden, '').normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase(),
-  ]
+  const letters = Array.from(
+    text.normalize('NFKC').replace(hidden, '').normalize('NFKD').replaceAll(/\p{M}/gu, '').toLowerCase(),
+  )
   const latin = letters.map((letter) => lookalikes.get(letter) ?? letter).join('')
   return latin
     .replaceAll(/[‘’`´]/gu, "'")

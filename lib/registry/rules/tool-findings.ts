@@ -56,7 +56,7 @@ export function findingTitle(kind: string): string {
 
 /** Characters that nobody sees: formats, controls, fillers, private use, tags and selectors. Line feeds and tabs are seen. */
 export const hiddenCharacter =
-  /[\p{Cf}\p{Co}\p{Cn}\p{Cs}\u{FE00}-\u{FE0F}\u{E0100}-\u{E01EF}\u115F\u1160\u3164\uFFA0\u2800\u034F\u17B4\u17B5]|(?![\n\t\r])\p{Cc}/u
+  /[\p{Cf}\p{Co}\p{Cn}\p{Cs}\u{FE00}-\u{FE0F}\u{E0100}-\u{E01EF}\u115F\u1160\u3164\uFFA0\u2800]|\u034F|\u17B4|\u17B5|(?![\n\t\r])\p{Cc}/u
 
 const everyHiddenCharacter = new RegExp(hiddenCharacter.source, 'gu')
 

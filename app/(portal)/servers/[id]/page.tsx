@@ -13,6 +13,7 @@ import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { getServer, listServerHealth } from '#lib/registry/queries.ts'
+import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
 import type { ServerView, ToolView } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
@@ -129,7 +130,20 @@ const toolColumns: readonly Column<ToolView>[] = [
     wide: true,
     cell: (tool) => (tool.classSource === 'platform' ? 'the platform' : 'the server'),
   },
-  { id: 'state', header: 'State', cell: (tool) => <Status state={tool.state} /> },
+  {
+    id: 'state',
+    header: 'State',
+    cell: (tool) => (
+      <>
+        <Status state={tool.state} />
+        {tool.findings.map(({ kind, path, note }) => (
+          <span key={`${kind} ${path} ${note}`} className="block text-[13px] text-muted-foreground">
+            {findingTitle(kind)}: {note}
+          </span>
+        ))}
+      </>
+    ),
+  },
   { id: 'seen', header: 'Last seen', wide: true, cell: (tool) => <Time value={tool.lastSeenAt} /> },
 ]
 
@@ -137,14 +151,7 @@ function controlsColumn(serverId: string, manageProblem: string | null): Column<
   return {
     id: 'controls',
     header: <span className="sr-only">Review</span>,
-    cell: (tool) => (
-      <ToolControls
-        key={tool.class}
-        serverId={serverId}
-        tool={{ name: tool.name, class: tool.class, state: tool.state, definitionHash: tool.definitionHash }}
-        whyNot={manageProblem}
-      />
-    ),
+    cell: (tool) => <ToolControls serverId={serverId} tool={tool} whyNot={manageProblem} />,
   }
 }
 

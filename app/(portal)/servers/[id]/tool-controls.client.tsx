@@ -1,36 +1,99 @@
 'use client'
 
-import { ShieldCheck } from 'lucide-react'
+import { ShieldCheck, ShieldX } from 'lucide-react'
 import { useState } from 'react'
 import { toast } from 'sonner'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
-import { Button } from '#components/ui/button.tsx'
 import { Select } from '#components/ui/input.tsx'
+import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { type ToolClass, toolClasses, type ToolState } from '#lib/registry/schema.ts'
-import { approve, classify } from './actions.ts'
+import { approve, classify, reject } from './actions.ts'
 
-type Tool = { name: string; class: ToolClass; state: ToolState; definitionHash: string }
+type Tool = {
+  name: string
+  class: ToolClass
+  state: ToolState
+  definitionHash: string
+  approvedHash: string | null
+  verdict: string
+  rejected: boolean
+}
+type Props = { serverId: string; tool: Tool; whyNot: string | null }
 
-/** Says which class a tool is, and lets a reviewed one out of quarantine: exactly the definition that was read, by its hash. */
-export function ToolControls({ serverId, tool, whyNot }: { serverId: string; tool: Tool; whyNot: string | null }) {
-  const approving = useAction(approve, () => toast.success(`${tool.name} is approved.`))
-  const [chosen, setChosen] = useState(tool.class)
-  const classifying = useAction(classify, () => toast.success(`The class of ${tool.name} is changed to ${chosen}.`))
-  const failed = approving.failed ?? classifying.failed
+/** Decides about exactly the definition that was read, by its hash, and says which class the tool is. */
+export function ToolControls({ serverId, tool, whyNot }: Props) {
   if (tool.state === 'removed') return null
+  const lookedAt = { serverId, name: tool.name, definitionHash: tool.definitionHash }
+  const isShown = tool.state === 'approved' && (tool.approvedHash ?? tool.definitionHash) === tool.definitionHash
   return (
-    <div className="flex flex-wrap items-center justify-end gap-2">
-      {failed && (
+    <div className="flex flex-wrap items-center gap-2">
+      {!isShown && <Approve serverId={serverId} tool={tool} whyNot={whyNot} />}
+      {!tool.rejected && (
+        <ReasonButton
+          label={isShown ? 'Withdraw approval' : 'Reject'}
+          icon={<ShieldX aria-hidden />}
+          title={isShown ? `Withdraw the approval of ${tool.name}` : `Reject ${tool.name}`}
+          description="No agent sees or calls it until its server lists another definition, or somebody approves this one."
+          confirm={isShown ? 'Withdraw' : 'Reject'}
+          action={reject}
+          input={lookedAt}
+          whyNot={whyNot}
+          size="sm"
+          said={isShown ? `The approval of ${tool.name} is withdrawn.` : `${tool.name} is rejected.`}
+        />
+      )}
+      <Classify key={tool.class} serverId={serverId} tool={tool} whyNot={whyNot} />
+    </div>
+  )
+}
+
+/** A suspended tool is approved with a reason, a new one at once. */
+function Approve({ serverId, tool, whyNot }: Props) {
+  const said = `${tool.name} is approved.`
+  const approving = useAction(approve, () => toast.success(said))
+  const input = { serverId, tools: [{ name: tool.name, definitionHash: tool.definitionHash }] }
+  const label = tool.state === 'approved' ? 'Show agents this one' : 'Approve'
+  if (tool.verdict === 'suspended') {
+    return (
+      <ReasonButton
+        label={label}
+        icon={<ShieldCheck aria-hidden />}
+        title={`Approve the changed ${tool.name}`}
+        description="Agents with a grant that covers it see and call exactly this definition from then on."
+        confirm="Approve"
+        action={approve}
+        input={input}
+        whyNot={whyNot}
+        variant="primary"
+        size="sm"
+        said={said}
+      />
+    )
+  }
+  return (
+    <>
+      <ActionButton size="sm" whyNot={whyNot} pending={approving.pending} onClick={() => approving.run(input)}>
+        <ShieldCheck aria-hidden /> {label}
+      </ActionButton>
+      {approving.failed && (
         <span role="alert" className="text-[13px] text-danger">
-          {failed.message}
+          {approving.failed.message}
         </span>
       )}
+    </>
+  )
+}
+
+function Classify({ serverId, tool, whyNot }: Props) {
+  const [chosen, setChosen] = useState(tool.class)
+  return (
+    <>
       <Select
         aria-label={`Class of ${tool.name}`}
         title={whyNot ?? undefined}
         value={chosen}
-        disabled={whyNot !== null || classifying.pending}
+        disabled={whyNot !== null}
         onChange={(event) => setChosen(event.target.value as ToolClass)}
         className="h-8 w-36"
       >
@@ -39,41 +102,19 @@ export function ToolControls({ serverId, tool, whyNot }: { serverId: string; too
         ))}
       </Select>
       {chosen !== tool.class && (
-        <>
-          <Button
-            size="sm"
-            variant="danger"
-            pending={classifying.pending}
-            onClick={() =>
-              classifying.run({ serverId, name: tool.name, class: chosen, reason: 'Changed on the page.' })
-            }
-          >
-            Change to {chosen}
-          </Button>
-          <Button size="sm" onClick={() => setChosen(tool.class)}>
-            Cancel
-          </Button>
-          <p role="status" className="w-full text-right text-[13px] text-muted-foreground">
-            Every agent with {chosen} on this server may call it from then on.
-          </p>
-        </>
-      )}
-      {tool.state === 'quarantined' && (
-        <ActionButton
-          size="sm"
+        <ReasonButton
+          label={`Change to ${chosen}`}
+          title={`Change the class of ${tool.name} to ${chosen}`}
+          description={`Every agent with ${chosen} on this server may call it from then on, whatever its server says of it.`}
+          confirm={`Change to ${chosen}`}
+          action={classify}
+          input={{ serverId, name: tool.name, class: chosen }}
           whyNot={whyNot}
-          pending={approving.pending}
-          onClick={() =>
-            approving.run({
-              serverId,
-              tools: [{ name: tool.name, definitionHash: tool.definitionHash }],
-              reason: 'Reviewed on the page.',
-            })
-          }
-        >
-          <ShieldCheck aria-hidden /> Approve
-        </ActionButton>
+          variant="danger"
+          size="sm"
+          said={`The class of ${tool.name} is changed to ${chosen}.`}
+        />
       )}
-    </div>
+    </>
   )
 }
