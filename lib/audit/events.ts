@@ -44,6 +44,8 @@ export type AuditEvents = {
   'server.credential_set': { kind: string }
   'server.unavailable': { broker: string; failures: number; lastError: string | null }
   'server.available': { broker: string }
+  'server.process_failing': { owner: string; instance: string; restarts: number; lastError: string | null }
+  'server.process_running': { owner: string; instance: string }
   'server.credential_removed': { reason: string }
   'tool.discovered': { class: string; definitionHash: string; state: string; verdict: string }
   'tool.suspended': {

@@ -86,7 +86,8 @@ export class Broker {
       append: (row) => void this.#audit.append(row, { happened: false }).catch(() => {}),
       now,
     })
-    this.#upstreams = new UpstreamPool({ secretBox: createSecretBox(config.encryptionKey), limits })
+    const secretBox = createSecretBox(config.encryptionKey)
+    this.#upstreams = new UpstreamPool({ secretBox, limits, stdio: config.stdio })
     const { view } = this.keeper
     this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, instance, log })
     this.#sdk = new SdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))

@@ -147,6 +147,7 @@ async function carryOut(
       // As it is now: its credential may have changed.
       server: parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer),
       tool,
+      agent,
       signal: running.signal,
     })
     telemetry.took('upstream', sentAt)
@@ -172,7 +173,7 @@ async function carryOut(
 async function forward(
   parts: PipelineParts,
   request: AgentRequest,
-  { server, tool, signal }: { server: BrokeredServer; tool: ToolFacts; signal: AbortSignal },
+  { server, tool, agent, signal }: { server: BrokeredServer; tool: ToolFacts; agent: AgentFacts; signal: AbortSignal },
 ): Promise<End> {
   const { name, isMethod } = tool
   const exchange = request.telemetry.upstream({
@@ -184,7 +185,8 @@ async function forward(
   try {
     const reply = await parts.health.watch(parts.health.circuitOf(server), signal, async () => {
       signal.throwIfAborted()
-      return await parts.upstreams.connectionTo(server).request({
+      const caller = { teamId: agent.teamId, agentId: agent.id }
+      return await parts.upstreams.connectionTo(server, caller).request({
         ...messageFor(request.params, tool),
         trace: exchange.context,
         signal,

@@ -9,6 +9,13 @@ export function brokerUrl(env: { WHEELHOUSE_BROKER_URL?: string | undefined; WHE
   return env.WHEELHOUSE_BROKER_URL ?? `http://localhost:${env.WHEELHOUSE_BROKER_PORT}`
 }
 
+export function sandboxUrl(env: {
+  WHEELHOUSE_SANDBOX_URL?: string | undefined
+  WHEELHOUSE_SANDBOX_PORT: number
+}): string {
+  return env.WHEELHOUSE_SANDBOX_URL ?? `http://127.0.0.1:${env.WHEELHOUSE_SANDBOX_PORT}`
+}
+
 /** Which Managed Agents API is used, and what may be said about it. */
 export type ClaudeAccess = {
   url: string

@@ -1,4 +1,4 @@
-import { brokerUrl, portalUrl } from './addresses.ts'
+import { brokerUrl, portalUrl, sandboxUrl } from './addresses.ts'
 import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
@@ -10,6 +10,9 @@ const schema = variables
     WHEELHOUSE_URL: true,
     WHEELHOUSE_PORTAL_PORT: true,
     WHEELHOUSE_ENCRYPTION_KEY: true,
+    WHEELHOUSE_STDIO_KEY: true,
+    WHEELHOUSE_SANDBOX_URL: true,
+    WHEELHOUSE_SANDBOX_PORT: true,
     WHEELHOUSE_LOG_LEVEL: true,
     WHEELHOUSE_GRACE_MS: true,
     WHEELHOUSE_AGENT_CALLS_PER_SECOND: true,
@@ -38,6 +41,8 @@ export function parseBrokerConfig(env: Environment = process.env) {
     /** The portal: issuer of tokens, and where people are sent. */
     url: portalUrl(values),
     encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
+    /** Where servers over stdio run, and the key that opens them; null: there are none. */
+    stdio: values.WHEELHOUSE_STDIO_KEY ? { url: sandboxUrl(values), key: values.WHEELHOUSE_STDIO_KEY } : null,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
     graceMs: values.WHEELHOUSE_GRACE_MS,
     /** Null: no spans. */

@@ -13,6 +13,7 @@ const schema = variables
     WHEELHOUSE_CLAUDE_PORT: true,
     WHEELHOUSE_ENVIRONMENT_KEY: true,
     WHEELHOUSE_ENVIRONMENT_ID: true,
+    WHEELHOUSE_STDIO_KEY: true,
     WHEELHOUSE_SANDBOX_SESSIONS: true,
     WHEELHOUSE_SANDBOX_STRICT: true,
     WHEELHOUSE_SANDBOX_CGROUP: true,
@@ -45,6 +46,8 @@ export function parseSandboxConfig(env: Environment = process.env) {
     claudeUrl: claudeAccess(values).url,
     environmentKey: values.WHEELHOUSE_ENVIRONMENT_KEY,
     environmentId: values.WHEELHOUSE_ENVIRONMENT_ID ?? embeddedEnvironment.id,
+    /** Opens what the broker says; unset: no servers over stdio. */
+    stdioKey: values.WHEELHOUSE_STDIO_KEY,
     sessionsMax: values.WHEELHOUSE_SANDBOX_SESSIONS,
     /** A profile's limit that this host cannot hold is refused, not only told. */
     strict: values.WHEELHOUSE_SANDBOX_STRICT,

@@ -1,6 +1,7 @@
 export { agentSubject, lockAgent, type LockedAgent } from './commands/agent-lock.ts'
 export { credentialContext, registerServer, setServerCredential, updateServer } from './commands/servers.ts'
 export { recordServerHealth } from './commands/health.ts'
+export { forgetStdioProcesses, recordStdioProcess, setServerBoundary } from './commands/processes.ts'
 export { createTeam } from './commands/teams.ts'
 export { approveTools, classifyTool, rejectTool } from './commands/tools.ts'
 export { recordServerTools } from './commands/tool-watch.ts'

@@ -3,6 +3,7 @@ import type { Db } from '#lib/db/client.ts'
 import { acknowledgeStop } from '#lib/killswitch/commands.ts'
 import type { Log } from '#lib/log/log.ts'
 import type { EndedSession } from './sessions.ts'
+import type { EndedProcess } from './stdio/host.ts'
 import type { OpenOrder } from './stop-watch.ts'
 
 type Options = { db: Db; instance: string; log: Log }
@@ -16,17 +17,21 @@ export class Acknowledger {
     this.#options = options
   }
 
-  async acknowledge(order: OpenOrder, ended: readonly EndedSession[]): Promise<void> {
+  async acknowledge(
+    order: OpenOrder,
+    ended: { sessions: readonly EndedSession[]; servers: readonly EndedProcess[] },
+  ): Promise<void> {
     const { db, instance, log } = this.#options
     if (this.#told.has(order.id)) return
     this.#told.add(order.id)
     const now = new Date()
-    const reports = ended.map(({ report }) => report)
+    const reports = [...ended.sessions, ...ended.servers].map(({ report }) => report)
     const detail = {
       sandboxesKilled: reports.filter(({ id }) => id).length,
       processesKilled: sum(reports.map(({ processes }) => processes)),
       survivors: reports.flatMap(({ survivors }) => survivors),
-      sessions: ended.map(({ sessionId }) => sessionId),
+      sessions: ended.sessions.map(({ sessionId }) => sessionId),
+      servers: ended.servers.map(({ serverId, owner }) => `${serverId}/${owner}`),
       killMs: Math.max(0, ...reports.map(({ ms }) => ms)),
       sinceOrderMs: now.getTime() - order.orderedAt.getTime(),
     }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Registry } from 'prom-client'
 
 export type Control = { port: number; stop(): Promise<void> }
@@ -10,11 +10,17 @@ type Answers = {
   problems: () => string[]
   /** Facts that operators want to see, without secrets. */
   facts: () => Record<string, unknown>
+  /** Takes a request of the broker to a server over stdio; false when it is none. */
+  serve?: (request: IncomingMessage, response: ServerResponse) => boolean
 }
+
+/** A ticket with the variables of a process is longer than the headers of other requests. */
+const headerBytesMax = 64 * 1024
 
 /** /healthz (the process answers), /readyz (it can serve; 503 with the reasons when not) and /metrics, for this machine's operators. */
 export async function startControl(address: { host: string; port: number }, answers: Answers): Promise<Control> {
-  const server = createServer((request, response) => {
+  const server = createServer({ maxHeaderSize: headerBytesMax }, (request, response) => {
+    if (answers.serve?.(request, response)) return
     const json = (status: number, body: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     }

@@ -47,7 +47,12 @@ export type SandboxSpec = {
   /** Which workspace to open; the same characters. Only one live sandbox may have it. */
   workspace: string
   limits: SandboxLimits
+  /** A host folder that is seen read-only at `programInside`; its files must be readable for everybody. Never what a tenant names. */
+  programFolder?: string
 }
+
+/** Where a sandbox sees its program folder, if it has one. */
+export const programInside = '/opt/server'
 
 export type SandboxInfo = { id: string; workspace: string; startedAt: Date; startMs: number }
 export type WorkspaceInfo = { workspace: string; usedAt: Date }
@@ -64,6 +69,8 @@ export type Exec = {
   end(): void
   /** SIGKILLs the program and its process group; with `everything` every process of the sandbox. */
   kill(options?: { everything?: boolean }): void
+  /** While held, nothing is read from the sandbox: its programs wait when the pipes are full. */
+  holdOutput(held: boolean): void
   /** Never rejects. `lost` when the sandbox ended before the program did. */
   readonly exited: Promise<ExecExit>
 }

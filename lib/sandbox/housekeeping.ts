@@ -3,7 +3,14 @@ import type { Log } from '#lib/log/log.ts'
 import type { SandboxDriver } from './driver.ts'
 import { findRuns } from './run-facts.ts'
 
-type Options = { db: Db; driver: SandboxDriver; log: Log; busy: () => readonly string[] }
+type Options = {
+  db: Db
+  driver: SandboxDriver
+  log: Log
+  busy: () => readonly string[]
+  /** Of a server that is registered still: what it keeps is its own. */
+  isKept: (workspace: string) => boolean
+}
 
 const intervalMs = 30_000
 /** A workspace whose session is nobody's run, or whose run was left open, goes when it was not used for so long. */
@@ -38,7 +45,7 @@ export class Housekeeping {
   }
 
   async #sweep(): Promise<void> {
-    const { db, driver, busy, log } = this.#options
+    const { db, driver, busy, isKept, log } = this.#options
     const all = await driver.workspaces()
     const runs = await findRuns(
       db,
@@ -47,7 +54,7 @@ export class Housekeeping {
     const over = new Set(runs.filter(({ isOver }) => isOver).map(({ sessionId }) => sessionId))
     for (const { workspace, usedAt } of all) {
       const isUnused = Date.now() - usedAt.getTime() > unusedMsMax
-      if (busy().includes(workspace) || !(over.has(workspace) || isUnused)) continue
+      if (busy().includes(workspace) || isKept(workspace) || !(over.has(workspace) || isUnused)) continue
       await driver.discard(workspace)
       log.info({ sessionId: workspace }, 'workspace removed')
     }

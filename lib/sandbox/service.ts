@@ -13,6 +13,10 @@ import type { Probe, SandboxDriver } from './driver.ts'
 import { Housekeeping } from './housekeeping.ts'
 import { createMetrics } from './metrics.ts'
 import { Sessions } from './sessions.ts'
+import { StdioGateway } from './stdio/gateway.ts'
+import { isWorkspaceOf } from './stdio/host.ts'
+import type { StdioLimits } from './stdio/limits.ts'
+import { createStdioService, type StdioService } from './stdio/service.ts'
 import { type StopView, StopWatch, viewAgeMsMax } from './stop-watch.ts'
 import { unheldLimits } from './unheld-limits.ts'
 import { SandboxWorker } from './worker.ts'
@@ -34,8 +38,9 @@ export async function startSandboxService(options: {
   db: Db
   log: Log
   unknownRunMsMax?: number
+  stdioLimits?: Partial<StdioLimits>
 }): Promise<SandboxService> {
-  const { config, driver, db, log, unknownRunMsMax = 10_000 } = options
+  const { config, driver, db, log, unknownRunMsMax = 10_000, stdioLimits = {} } = options
   const probe = await readyHost(driver, config, log)
   const stagingFolder = join(config.home, 'sandbox', 'staging')
   await rm(stagingFolder, { recursive: true, force: true })
@@ -65,7 +70,20 @@ export async function startSandboxService(options: {
     log,
     unknownRunMsMax,
   })
-  const housekeeping = new Housekeeping({ db, driver, log, busy: () => sessions.ids })
+  const stdio: StdioService = createStdioService({
+    config,
+    driver,
+    probe,
+    db,
+    instance,
+    watch,
+    metrics,
+    log,
+    limits: stdioLimits,
+  })
+  const isKept = (workspace: string): boolean =>
+    [...(watch.fresh()?.servers.keys() ?? [])].some((id) => isWorkspaceOf(id, workspace))
+  const housekeeping = new Housekeeping({ db, driver, log, busy: () => sessions.ids, isKept })
   const worker = new SandboxWorker({
     client: createQueueClient(config, log),
     environmentKey: config.environmentKey,
@@ -80,8 +98,9 @@ export async function startSandboxService(options: {
   })
 
   async function obey(view: StopView): Promise<void> {
-    const ended = await sessions.enforce(view)
-    await Promise.all(view.orders.map((order) => acknowledger.acknowledge(order, ended.get(order.id) ?? [])))
+    const [ended, servers] = await Promise.all([sessions.enforce(view), stdio.host.enforce(view)])
+    const endedFor = (id: string) => ({ sessions: ended.get(id) ?? [], servers: servers.get(id) ?? [] })
+    await Promise.all(view.orders.map((order) => acknowledger.acknowledge(order, endedFor(order.id))))
   }
 
   function problems(): string[] {
@@ -94,13 +113,26 @@ export async function startSandboxService(options: {
   const control: Control = await startControl(config, {
     registry: metrics.registry,
     problems,
-    facts: () => ({ instance, environmentId: config.environmentId, sessions: sessions.ids.length, probe }),
+    facts: () => ({
+      instance,
+      environmentId: config.environmentId,
+      sessions: sessions.ids.length,
+      stdio: { problem: stdio.problem, processes: stdio.host.facts.map(({ state }) => state) },
+      probe,
+    }),
+    serve(request, response) {
+      const takes = StdioGateway.takes(request.url)
+      if (takes) stdio.answer(request, response)
+      return takes
+    },
   })
+  await stdio.start()
   watch.start()
   housekeeping.start()
   worker.start()
 
   async function finish(): Promise<void> {
+    await stdio.stop()
     await housekeeping.stop()
     await watch.stop()
     for (const { id } of await driver.list()) await driver.kill(id)
@@ -109,7 +141,7 @@ export async function startSandboxService(options: {
 
   async function abort(): Promise<void> {
     const drained = worker.drain()
-    await sessions.endAll()
+    await Promise.all([sessions.endAll(), stdio.host.endAll({ graceful: false })])
     await drained
     await finish()
   }
@@ -119,10 +151,11 @@ export async function startSandboxService(options: {
     abort,
     async stop() {
       const drained = worker.drain()
+      const processes = stdio.host.endAll({ graceful: true })
       const done = new AbortController()
       await Promise.race([drained, sleep(config.graceMs, null, { signal: done.signal }).catch(() => {})])
       done.abort()
-      await sessions.endAll()
+      await Promise.all([sessions.endAll(), processes])
       await drained
       await finish()
     },

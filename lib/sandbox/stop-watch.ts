@@ -5,11 +5,17 @@ import { findStop, stopsRuns } from '#lib/killswitch/rules.ts'
 import type { StopScope } from '#lib/killswitch/schema.ts'
 import type { Log } from '#lib/log/log.ts'
 import { findRuns, type RunFacts } from './run-facts.ts'
+import { findRegisteredServers, type RegisteredServer } from './stdio/registered.ts'
 
 export type OpenOrder = { id: string; scope: StopScope; targetId: string; orderedAt: Date }
 
-/** What the database said last, about the orders in force and the runs of the sessions being served. */
-export type StopView = { orders: readonly OpenOrder[]; runs: ReadonlyMap<string, RunFacts>; readAt: number }
+/** What the database said last, about the orders in force, the runs of the sessions being served, and the servers over stdio. */
+export type StopView = {
+  orders: readonly OpenOrder[]
+  runs: ReadonlyMap<string, RunFacts>
+  servers: ReadonlyMap<string, RegisteredServer>
+  readAt: number
+}
 
 type Options = {
   db: Db
@@ -82,8 +88,9 @@ export class StopWatch {
       const began = performance.now()
       try {
         const { db, sessions } = this.#options
-        const [orders, runs] = await inTime(Promise.all([openOrders(db), findRuns(db, sessions())]))
-        this.#view = { orders, runs: new Map(runs.map((run) => [run.sessionId, run])), readAt: began }
+        const reading = Promise.all([openOrders(db), findRuns(db, sessions()), findRegisteredServers(db)])
+        const [orders, runs, servers] = await inTime(reading)
+        this.#view = { orders, runs: new Map(runs.map((run) => [run.sessionId, run])), servers, readAt: began }
         this.#options.onView(this.#view)
       } catch (error) {
         this.#options.log.warn({ err: error, ageMs: Math.round(this.ageMs()) }, 'stop orders could not be read')

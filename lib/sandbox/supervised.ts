@@ -11,12 +11,14 @@ type Channel = { onOutput: ExecSpec['onOutput']; settle: (exit: ExecExit) => voi
 export class SupervisorLink {
   readonly ready: Promise<void>
   readonly #input: Writable
+  readonly #output: Readable
   readonly #channels = new Map<number, Channel>()
   #last = 0
   #lost: string | null = null
 
   constructor(pipes: { input: Writable; output: Readable; onBroken: (error: Error) => void }) {
     this.#input = pipes.input
+    this.#output = pipes.output
     const { promise, resolve } = Promise.withResolvers<void>()
     this.ready = promise
     const reader = new FrameReader((frame) => this.#handle(frame, resolve))
@@ -47,6 +49,7 @@ export class SupervisorLink {
           this.#send(frameTypes.stdin, channel, bytes.subarray(at, at + 65_536))
       },
       end: () => this.#send(frameTypes.stdinEnd, channel),
+      holdOutput: (held) => void (held ? this.#output.pause() : this.#output.resume()),
       kill: (options) => this.#send(options?.everything ? frameTypes.killEverything : frameTypes.kill, channel),
     }
   }

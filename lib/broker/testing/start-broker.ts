@@ -14,8 +14,9 @@ export async function startBroker(options: {
   encryptionKey: string
   limits?: BrokerOptions['limits']
   tracer?: BrokerOptions['tracer']
+  stdio?: BrokerOptions['config']['stdio']
 }): Promise<TestBroker> {
-  const { db, databaseUrl, port, portalUrl, encryptionKey, limits, tracer = null } = options
+  const { db, databaseUrl, port, portalUrl, encryptionKey, limits, tracer = null, stdio = null } = options
   const url = `http://127.0.0.1:${port}`
   const config = {
     databaseUrl,
@@ -24,6 +25,7 @@ export async function startBroker(options: {
     brokerUrl: url,
     url: portalUrl,
     encryptionKey,
+    stdio,
     logLevel: 'silent' as const,
     graceMs: 1000,
     limits: {},

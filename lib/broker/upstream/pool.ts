@@ -4,6 +4,7 @@ import type { BrokeredServer } from '../view/view.ts'
 import { UpstreamConnection } from './connection.ts'
 import { upstreamHeader } from './credential.ts'
 import { UpstreamFailure } from './http.ts'
+import { type ProcessCaller, type StdioAccess, StdioUpstreams } from './stdio.ts'
 
 type Held = { url: string; ciphertext: Uint8Array | null; connection: UpstreamConnection }
 
@@ -12,13 +13,17 @@ export class UpstreamPool {
   readonly #secretBox: SecretBox
   readonly #limits: Limits
   readonly #held = new Map<string, Held>()
+  readonly #stdio: StdioUpstreams
 
-  constructor(options: { secretBox: SecretBox; limits: Limits }) {
+  constructor(options: { secretBox: SecretBox; limits: Limits; stdio: StdioAccess }) {
+    this.#stdio = new StdioUpstreams({ access: options.stdio, limits: options.limits })
     this.#secretBox = options.secretBox
     this.#limits = options.limits
   }
 
-  connectionTo(server: BrokeredServer): UpstreamConnection {
+  /** The caller matters for a server over stdio, whose processes may be divided by team or agent; without one it is the platform's own. */
+  connectionTo(server: BrokeredServer, caller: ProcessCaller = null): UpstreamConnection {
+    if (server.stdio) return this.#stdio.connectionTo(server, caller, this.#processSecretOf(server))
     const held = this.#held.get(server.id)
     const ciphertext = server.credential?.ciphertext ?? null
     if (held?.url === server.url && isSame(held.ciphertext, ciphertext)) return held.connection
@@ -39,8 +44,14 @@ export class UpstreamPool {
   }
 
   async destroy(): Promise<void> {
-    await Promise.all([...this.#held.values()].map((held) => held.connection.destroy()))
+    await Promise.all([...[...this.#held.values()].map((held) => held.connection.destroy()), this.#stdio.destroy()])
     this.#held.clear()
+  }
+
+  #processSecretOf(server: BrokeredServer): Parameters<StdioUpstreams['connectionTo']>[2] {
+    if (!server.credential) return null
+    const open = (): string => this.#headerOf(server)?.secret ?? ''
+    return { version: server.credential.ciphertext, open, ofTeam: false }
   }
 
   #headerOf(server: BrokeredServer): ReturnType<typeof upstreamHeader> {

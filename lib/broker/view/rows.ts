@@ -1,4 +1,5 @@
 import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
+import type { ProcessBoundary } from '#lib/core/stdio-ticket.ts'
 import type { Sql } from './sql.ts'
 
 // What a broker keeps in memory, as SQL. `$1` is null for everything, or the keys that changed.
@@ -61,6 +62,8 @@ export type ServerRow = {
   demo: boolean
   maskSecrets: boolean
   blockMarked: boolean
+  /** Null for a server over HTTP. */
+  stdio: { boundary: ProcessBoundary; command: { command: string; args: string[]; env: string[] } } | null
   tools: ToolRow[]
   credentialKind: string | null
   headerName: string | null
@@ -70,6 +73,7 @@ export type ServerRow = {
 export const serversSql: Sql<ServerRow> = {
   name: 'broker_servers',
   text: `select s."id", s."name", s."url", s."environment"::text, s."sensitivity"::text, s."status" = 'active' as "enabled", s."demo", s."maskSecrets", s."blockMarked",
+      case s."transport" when 'stdio' then json_build_object('boundary', s."boundary", 'command', s."command") end as "stdio",
       coalesce(t."tools", '[]') as "tools", c."kind" as "credentialKind", c."headerName", c."ciphertext"
     from "McpServer" s
     left join "UpstreamCredential" c on c."serverId" = s."id"

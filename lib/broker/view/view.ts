@@ -15,9 +15,11 @@ export type BrokeredTool = ToolFacts & { readonly definition: Record<string, unk
 
 /** A server with where it is and what the broker shows it. The credential stays in here: no decision and no log sees it. */
 export type BrokeredServer = Omit<ServerFacts, 'tools'> & {
+  /** Empty for a server over stdio. */
   readonly url: string
   readonly maskSecrets: boolean
   readonly blockMarked: boolean
+  readonly stdio: ServerRow['stdio']
   readonly credential: {
     readonly kind: string
     readonly headerName: string | null

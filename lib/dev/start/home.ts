@@ -16,6 +16,7 @@ const secretsSchema = z.record(z.string(), z.string())
 const generators = {
   WHEELHOUSE_AUTH_SECRET: () => randomBytes(48).toString('base64url'),
   WHEELHOUSE_ENCRYPTION_KEY: () => randomBytes(32).toString('base64'),
+  WHEELHOUSE_STDIO_KEY: () => randomBytes(32).toString('base64'),
   WHEELHOUSE_CLAUDE_KEY: () => randomBytes(32).toString('base64url'),
   WHEELHOUSE_ENVIRONMENT_KEY: () => randomBytes(32).toString('base64url'),
   WHEELHOUSE_DEMO_TOKEN: () => randomBytes(32).toString('base64url'),

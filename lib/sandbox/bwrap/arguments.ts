@@ -1,9 +1,9 @@
 import { existsSync, lstatSync, readlinkSync } from 'node:fs'
-import type { SandboxLimits } from '../driver.ts'
+import { programInside, type SandboxLimits } from '../driver.ts'
 import { etcFiles, insidePaths } from './base.ts'
 
 /** Where the launcher made the shared files, the Node binary and the workspace reachable for the sandbox's user. */
-export type Sources = { base: string; node: string; workspace: string }
+export type Sources = { base: string; node: string; workspace: string; program: string | null }
 
 export const workspaceInside = '/workspace'
 export const environmentInside = {
@@ -56,6 +56,7 @@ export function bwrapArguments(sources: Sources, limits: SandboxLimits): string[
     ...etcFiles.map((name) => ['--ro-bind', `${sources.base}/etc/${name}`, `/etc/${name}`]),
     ['--ro-bind', `${sources.base}/programs`, insidePaths.programs],
     ['--ro-bind', sources.node, insidePaths.node],
+    ...(sources.program ? [['--ro-bind', sources.program, programInside]] : []),
     ['--proc', '/proc'],
     ...covered.map((name) => ['--ro-bind', `${sources.base}/empty`, `/proc/${name}`]),
     ['--dev', '/dev', ...scratch, '/dev/shm', ...scratch, '/tmp'],

@@ -112,6 +112,7 @@ export function createBwrapDriver(options: BwrapOptions): SandboxDriver {
       base,
       workspace,
       limits,
+      programFolder: spec.programFolder ?? null,
       joinFiles,
       stage: abilities.stage,
       scratchFolder,

@@ -17,6 +17,8 @@ type LaunchOptions = {
   base: { folder: string; filter: string }
   workspace: Workspace
   limits: SandboxLimits
+  /** A folder that is shown inside, read-only. */
+  programFolder: string | null
   joinFiles: readonly string[]
   /** As root: an empty place to make files reachable for the sandbox's own user, in a private mount namespace. */
   stage: string | null
@@ -36,11 +38,12 @@ exec "$@"`
 
 // In a mount namespace of its own: its mounts, and a mounted volume, end with the sandbox and are never seen on the host.
 const stageScript = `set -eu
-stage=$1 base=$2 node=$3 kind=$4 workspace=$5 user=$6 label=$7; shift 7
+stage=$1 base=$2 node=$3 kind=$4 workspace=$5 user=$6 label=$7 program=$8; shift 8
 mount -t tmpfs -o mode=0755,size=64k,nosuid,nodev wheelhouse "$stage"
 mkdir "$stage/base" "$stage/workspace"; : > "$stage/node"
 mount --bind "$base" "$stage/base"
 mount --bind "$node" "$stage/node"
+if [ -n "$program" ]; then mkdir "$stage/program"; mount --bind "$program" "$stage/program"; fi
 if [ "$kind" = volume ]
 then mount -t ext4 -o loop,nosuid,nodev,noatime,discard "$workspace" "$stage/workspace"; rmdir "$stage/workspace/lost+found" 2>&- || :
 else mount --bind "$workspace" "$stage/workspace"
@@ -49,17 +52,31 @@ exec env -i "$label" setpriv --reuid "$user" --regid "$user" --clear-groups --no
 
 /** Starts bwrap with the supervisor in it. Standard input and output carry the frames; the fourth pipe is bwrap's own status. */
 export async function launch(options: LaunchOptions): Promise<Launched> {
-  const { workspace, stage, base } = options
+  const { workspace, stage, base, programFolder } = options
   const sources = stage
-    ? { base: `${stage}/base`, node: `${stage}/node`, workspace: `${stage}/workspace` }
-    : { base: base.folder, node: process.execPath, workspace: workspace.path }
+    ? {
+        base: `${stage}/base`,
+        node: `${stage}/node`,
+        workspace: `${stage}/workspace`,
+        program: programFolder && `${stage}/program`,
+      }
+    : { base: base.folder, node: process.execPath, workspace: workspace.path, program: programFolder }
   const label = `${labelVariable}=${options.label}:${options.id}`
   // The arguments go by file, so that the process list inside and outside shows no host path.
   const bwrap = ['bwrap', '--args', '3', '--seccomp', '4', '--json-status-fd', '5', '--']
   const command = [...bwrap, insidePaths.node, '--disable-sigusr1', `${insidePaths.programs}/supervisor.mjs`]
   const staged = stage
     ? ['unshare', '--mount', '--propagation', 'private', '/bin/bash', '-c', stageScript, 'stage']
-        .concat([stage, base.folder, process.execPath, workspace.kind, workspace.path, String(workspace.uid), label])
+        .concat([
+          stage,
+          base.folder,
+          process.execPath,
+          workspace.kind,
+          workspace.path,
+          String(workspace.uid),
+          label,
+          programFolder ?? '',
+        ])
         .concat(command)
     : ['env', '-i', label, ...command]
   const limits = [String(options.limits.openFiles), String(Math.ceil(options.limits.fileBytes / 1024))]

@@ -1,0 +1,180 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect } from 'vitest'
+import { freePort } from '#lib/dev/ports.ts'
+import { encryptionKey, makeAgent, portalUrl, secretBox } from '#lib/dev/test/broker.ts'
+import { agentSession, lastEvent, until } from '#lib/dev/test/broker-world.ts'
+import { type Child, startChild } from '#lib/dev/test/child.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import { installStdioServer, makeStdioServer, stdioKey } from '#lib/dev/test/stdio-servers.ts'
+import { credentialContext } from '#lib/registry/commands.ts'
+import { startBroker, type TestBroker } from './testing/start-broker.ts'
+
+type World = { broker: TestBroker; home: string; startSandbox: () => Promise<Child>; sandbox: () => Child }
+
+const secret = `canary-${randomBytes(8).toString('hex')}`
+const servers = ['modern-program', 'legacy-program', 'divided', 'wild', 'unreviewed'] as const
+
+/** A broker in this process, the sandbox service as a process of its own. */
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }): Promise<World> => {
+  const home = await mkdtemp(join(tmpdir(), 'wheelhouse-programs-'))
+  for (const id of servers) await installStdioServer(home, id)
+  await makeStdioServer(db, { id: 'modern-program', args: ['steady.ts', 'modern'], env: ['STEADY_TOKEN'] })
+  await makeStdioServer(db, { id: 'legacy-program', args: ['steady.ts', 'legacy'] })
+  await makeStdioServer(db, { id: 'divided', args: ['steady.ts', 'modern'], boundary: 'team' })
+  await makeStdioServer(db, { id: 'wild', args: ['wild.ts'] })
+  await makeStdioServer(db, { id: 'unreviewed', args: ['steady.ts', 'modern'], demo: false })
+  const ciphertext = secretBox.seal(secret, credentialContext('modern-program'))
+  await db.upstreamCredential.create({
+    data: { serverId: 'modern-program', kind: 'bearer', ciphertext, keyId: secretBox.keyId },
+  })
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const startSandbox = async (): Promise<Child> =>
+    await startChild({
+      entry: 'lib/sandbox/main.ts',
+      env: {
+        DATABASE_URL: databaseUrl,
+        WHEELHOUSE_HOME: home,
+        WHEELHOUSE_SANDBOX_PORT: String(port),
+        WHEELHOUSE_ENVIRONMENT_KEY: 'k'.repeat(32),
+        WHEELHOUSE_STDIO_KEY: stdioKey,
+        WHEELHOUSE_CLAUDE_PORT: '1',
+        WHEELHOUSE_LOG_LEVEL: 'info',
+      },
+      ready: async () => (await fetch(`${url}/healthz`)).ok,
+    })
+  let sandbox = await startSandbox()
+  const stdio = { url, key: stdioKey }
+  const limits = { callDeadlineMs: 10_000, resultBytesMax: 1 << 20, circuitOpenMs: 500 }
+  const broker = await startBroker({
+    db,
+    databaseUrl,
+    port: await freePort(),
+    portalUrl,
+    encryptionKey,
+    stdio,
+    limits,
+  })
+  onCleanup(async () => {
+    await broker.stop()
+    await sandbox.stop()
+    await rm(home, { recursive: true, force: true })
+  })
+  await until(async () => (await db.mcpTool.groupBy({ by: ['serverId'] })).length === servers.length, 60_000)
+  return {
+    broker,
+    home,
+    sandbox: () => sandbox,
+    startSandbox: async () => (sandbox = await startSandbox()),
+  }
+})
+
+const textOf = (result: { content?: unknown }) => (result.content as { text: string }[])[0]!.text
+
+describe('servers over stdio behind the broker', { timeout: 90_000 }, () => {
+  for (const serverId of ['modern-program', 'legacy-program']) {
+    for (const era of ['modern', 'legacy'] as const) {
+      test(`${serverId} is listed and called by an agent of the ${era} era`, async ({ db, world }) => {
+        const agent = await makeAgent(db)
+        await makeGrant(db, { agentId: agent.agentId, serverId })
+        const client = await agentSession(db, world, { agent, serverId, era })
+        expect((await client.listTools()).tools.map(({ name }) => name)).toContain('echo')
+        expect(textOf(await client.callTool({ name: 'echo', arguments: { word: 'through' } }))).toBe('through')
+        expect(await lastEvent(db, agent.agentId, 'mcp.call_allowed')).toMatchObject({ tool: 'echo', serverId })
+        await client.close()
+      })
+    }
+  }
+
+  test('its credential becomes its variable, and no agent, row or log sees it', async ({ db, world }) => {
+    const agent = await makeAgent(db)
+    await makeGrant(db, { agentId: agent.agentId, serverId: 'modern-program' })
+    const client = await agentSession(db, world, { agent, serverId: 'modern-program' })
+    const said = textOf(await client.callTool({ name: 'secret', arguments: {} }))
+    expect(said).toBe(`length ${secret.length}: [redacted]`)
+    await client.close()
+    const written = await db.$queryRaw<{ text: string }[]>`
+      select row_to_json(p)::text as "text" from "StdioProcess" p union all select row_to_json(a)::text from "AuditEvent" a`
+    expect(written.filter(({ text }) => text.includes(secret))).toEqual([])
+    expect(world.sandbox().output()).not.toContain(secret)
+    expect(await environmentsWith(secret, world.home)).toEqual([])
+  })
+
+  test('tools of a server that nobody has reviewed are quarantined, as those of any server', async ({ db }) => {
+    const tools = await db.mcpTool.findMany({ where: { serverId: 'unreviewed' } })
+    expect(new Set(tools.map(({ state }) => state))).toEqual(new Set(['quarantined']))
+  })
+
+  test('agents of two teams have processes of their own where the server asks for it', async ({ db, world }) => {
+    const said: string[] = []
+    for (const word of ['rosso', 'blu']) {
+      const agent = await makeAgent(db)
+      await makeGrant(db, { agentId: agent.agentId, serverId: 'divided' })
+      const client = await agentSession(db, world, { agent, serverId: 'divided' })
+      said.push(textOf(await client.callTool({ name: 'remember', arguments: { word } })))
+      await until(async () => (await db.stdioProcess.count({ where: { owner: `team:${agent.teamId}` } })) === 1)
+      await client.close()
+    }
+    expect(said).toEqual(['rosso / rosso', 'blu / blu'])
+  })
+
+  test('an answer over the limit, and a process that ends, are refused with their rules', async ({ db, world }) => {
+    const agent = await makeAgent(db)
+    for (const serverId of ['modern-program', 'wild']) await makeGrant(db, { agentId: agent.agentId, serverId })
+    const steady = await agentSession(db, world, { agent, serverId: 'modern-program' })
+    const big = await steady.callTool({ name: 'big', arguments: { bytes: 40 << 20 } })
+    expect(big._meta?.['wheelhouse/denial']).toMatchObject({ rule: 'result_too_large' })
+    const wild = await agentSession(db, world, { agent, serverId: 'wild' })
+    const crash = await wild.callTool({ name: 'do', arguments: { what: 'crash' } })
+    expect(crash._meta?.['wheelhouse/denial']).toMatchObject({ rule: 'upstream_unavailable' })
+    expect(JSON.stringify(crash.content)).toContain('it ended with exit code 3')
+    await until(async () => !(await wild.callTool({ name: 'do', arguments: { what: 'behave' } })).isError)
+    await steady.close()
+    await wild.close()
+  })
+
+  test('kill -9 of the sandbox service leaves no process, and the next one serves again', async ({ db, world }) => {
+    const agent = await makeAgent(db)
+    await makeGrant(db, { agentId: agent.agentId, serverId: 'wild' })
+    const client = await agentSession(db, world, { agent, serverId: 'wild' })
+    await client.callTool({ name: 'do', arguments: { what: 'stubborn' } })
+    expect((await programs(world.home)).length).toBeGreaterThan(0)
+    await world.sandbox().kill()
+    await until(async () => (await programs(world.home)).length === 0, 5000)
+    expect((await client.callTool({ name: 'do', arguments: { what: 'behave' } })).isError).toBe(true)
+    await world.startSandbox()
+    const works = async () => !(await client.callTool({ name: 'do', arguments: { what: 'behave' } })).isError
+    await until(works, 30_000)
+    await client.close()
+  })
+})
+
+/** Host processes of the servers of an installation: those that see its programs. */
+async function programs(home: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name))
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const mounts = await readFile(`/proc/${pid}/mountinfo`, 'utf8').catch(() => '')
+      const isInside = mounts.includes(' /opt/server ') && mounts.includes(home)
+      return isInside ? [pid] : []
+    }),
+  )
+  return found.flat()
+}
+
+/** Processes outside of sandboxes that have a text in their environment or their arguments. */
+async function environmentsWith(text: string, home: string): Promise<string[]> {
+  const inside = new Set(await programs(home))
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && !inside.has(name))
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const files = ['environ', 'cmdline'].map((name) => readFile(`/proc/${pid}/${name}`, 'utf8').catch(() => ''))
+      return (await Promise.all(files)).some((content) => content.includes(text)) ? [pid] : []
+    }),
+  )
+  return found.flat()
+}

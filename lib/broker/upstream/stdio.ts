@@ -1,0 +1,114 @@
+import { ownerFor, type ProcessOwner, sealTicket, stdioPath, stdioRuleKey } from '#lib/core/stdio-ticket.ts'
+import type { Limits } from '../limits.ts'
+import type { BrokeredServer } from '../view/view.ts'
+import { UpstreamConnection, type UpstreamRequest } from './connection.ts'
+import { type RpcReply, UpstreamFailure } from './http.ts'
+
+/** Where the sandbox service is, and the key that only it and the broker have; null: this installation runs no servers over stdio. */
+export type StdioAccess = { url: string; key: string } | null
+
+/** Whose process is asked; null for what the platform itself asks. */
+export type ProcessCaller = { teamId: string; agentId: string } | null
+
+/** What the process is given of the server's credential; `version` changes with it. */
+export type ProcessSecret = { version: Uint8Array; open: () => string; ofTeam: boolean } | null
+
+type Held = { command: string; version: Uint8Array | null; connection: StdioConnection }
+
+const heldMax = 2000
+
+/** Connections to servers over stdio, which the sandbox service runs: one per process, replaced when its program or its credential changes. */
+export class StdioUpstreams {
+  readonly #access: StdioAccess
+  readonly #limits: Limits
+  readonly #held = new Map<string, Held>()
+
+  constructor(options: { access: StdioAccess; limits: Limits }) {
+    this.#access = options.access
+    this.#limits = options.limits
+  }
+
+  /** Throws `UpstreamFailure` when there is no sandbox service for it. */
+  connectionTo(server: BrokeredServer, caller: ProcessCaller, secret: ProcessSecret): UpstreamConnection {
+    const { stdio } = server
+    if (!this.#access || !stdio) throw new UpstreamFailure('unreachable', 'no sandbox service runs its program')
+    // What one team's credential opens is for that team's agents alone.
+    const boundary = stdio.boundary === 'server' && secret?.ofTeam ? 'team' : stdio.boundary
+    const owner = ownerFor(boundary, caller)
+    const key = `${server.id}/${owner.key}`
+    const held = this.#held.get(key)
+    const command = JSON.stringify(stdio.command)
+    const version = secret?.version ?? null
+    if (held?.command === command && isSame(held.version, version)) return held.connection
+    void held?.connection.close().catch(() => {})
+    const environment = secret ? processEnvironment(stdio.command.env, secret.open()) : {}
+    const connection = this.#connect(server.id, owner, environment)
+    this.#held.delete(key)
+    this.#held.set(key, { command, version, connection })
+    this.#forgetOldest()
+    return connection
+  }
+
+  async destroy(): Promise<void> {
+    await Promise.all([...this.#held.values()].map(({ connection }) => connection.destroy()))
+    this.#held.clear()
+  }
+
+  #connect(serverId: string, owner: ProcessOwner, environment: Record<string, string>): StdioConnection {
+    const { url, key } = this.#access!
+    const secret = sealTicket(key, { serverId, owner, environment })
+    const header = { name: 'authorization', value: `Bearer ${secret}`, secret }
+    return new StdioConnection({ url: url + stdioPath(serverId, owner.key), header, limits: this.#limits })
+  }
+
+  /** A process that was idle for long has ended anyway; its connection is made anew when it is needed. */
+  #forgetOldest(): void {
+    const [oldest] = this.#held
+    if (this.#held.size <= heldMax || !oldest) return
+    this.#held.delete(oldest[0])
+    void oldest[1].connection.close().catch(() => {})
+  }
+}
+
+/** Tells the platform's own refusals from what the server says. */
+class StdioConnection extends UpstreamConnection {
+  override async request(request: UpstreamRequest): Promise<RpcReply> {
+    const reply = await super.request(request)
+    const failure = reply.ok ? null : failureOf(reply.error)
+    if (failure) throw failure
+    return reply
+  }
+}
+
+/**
+ * The variables of a process out of the one secret that is kept: with one variable its value, with several a JSON object of them. Throws
+ * when it is neither, without a word of what it was.
+ */
+export function processEnvironment(names: readonly string[], secret: string): Record<string, string> {
+  if (names.length === 0) return {}
+  const values = parsed(secret)
+  if (values) return Object.fromEntries(Object.entries(values).filter(([name]) => names.includes(name)))
+  if (names.length === 1) return { [names[0]!]: secret }
+  throw new UpstreamFailure('refused', `its credential must be a JSON object with the values of ${names.join(', ')}`)
+}
+
+function parsed(secret: string): Record<string, string> | null {
+  try {
+    const value: unknown = JSON.parse(secret)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
+    return Object.values(value).every((each) => typeof each === 'string') ? (value as Record<string, string>) : null
+  } catch {
+    return null
+  }
+}
+
+function failureOf({ message, data }: { message: string; data?: unknown }): UpstreamFailure | null {
+  const rule = typeof data === 'object' && data !== null ? (data as Record<string, unknown>)[stdioRuleKey] : null
+  if (rule === 'result_too_large') return new UpstreamFailure('too_large', message)
+  return typeof rule === 'string' ? new UpstreamFailure('unreachable', message) : null
+}
+
+function isSame(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  if (a === null || b === null) return a === b
+  return Buffer.compare(a, b) === 0
+}

@@ -1,0 +1,138 @@
+import { expect, test } from 'vitest'
+import type { Message } from './messages.ts'
+import { type Caller, Multiplexer } from './multiplexer.ts'
+
+function world() {
+  const sent: Message[] = []
+  const strays: string[] = []
+  const changes: Message[] = []
+  const lost: number[] = []
+  const multiplexer = new Multiplexer({
+    send: (line) => sent.push(JSON.parse(line) as Message),
+    onStray: (_, what) => strays.push(what),
+    onChange: (message) => changes.push(message),
+    onLost: ({ bytes }) => lost.push(bytes),
+  })
+  const client = (answers: string[] = []) => {
+    const heard: Message[] = []
+    const caller: Caller = {
+      session: {},
+      onMessage: (said) => heard.push(said),
+      answers: (method) => answers.includes(method),
+    }
+    return { caller, heard }
+  }
+  const receive = (message: object) => multiplexer.receive(JSON.stringify({ jsonrpc: '2.0', ...message }))
+  const request = (id: unknown, meta: object = {}) => ({
+    jsonrpc: '2.0',
+    id,
+    method: 'tools/call',
+    params: { _meta: meta },
+  })
+  return { multiplexer, sent, strays, changes, lost, client, receive, request }
+}
+
+test('requests of the same id from two clients get numbers of their own, and each its own answer', async () => {
+  const { multiplexer, sent, client, receive, request } = world()
+  const one = multiplexer.call(request(1), client().caller)
+  const two = multiplexer.call(request(1), client().caller)
+  const [first, second] = sent.map(({ id }) => id)
+  expect(first).not.toBe(second)
+  receive({ id: second, result: { of: 'two' } })
+  receive({ id: first, error: { code: 1, message: 'of one' } })
+  expect(await two.reply).toEqual({ jsonrpc: '2.0', id: 1, result: { of: 'two' } })
+  expect(await one.reply).toEqual({ jsonrpc: '2.0', id: 1, error: { code: 1, message: 'of one' } })
+})
+
+test('progress and subscriptions go to the request they name, under the names its client gave', () => {
+  const { multiplexer, sent, strays, client, receive, request } = world()
+  const [one, two] = [client(), client()]
+  multiplexer.call(request('a', { progressToken: 'p' }), one.caller)
+  multiplexer.call(request('a', { progressToken: 'p' }), two.caller)
+  const [first, second] = sent.map(({ id, params }) => ({
+    id,
+    token: (params as { _meta: Message })._meta['progressToken'],
+  }))
+  receive({ method: 'notifications/progress', params: { progressToken: second!.token, progress: 1 } })
+  const key = 'io.modelcontextprotocol/subscriptionId'
+  receive({ method: 'notifications/tools/list_changed', params: { _meta: { [key]: first!.id } } })
+  expect(two.heard).toEqual([
+    { jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: 'p', progress: 1 } },
+  ])
+  expect(one.heard).toMatchObject([{ method: 'notifications/tools/list_changed', params: { _meta: { [key]: 'a' } } }])
+  receive({ method: 'notifications/progress', params: { progressToken: 999, progress: 1 } })
+  expect(strays).toEqual(['progress of no request'])
+})
+
+test('what names no request goes to a client who is alone, and to nobody when there are two', () => {
+  const { multiplexer, strays, client, receive, request } = world()
+  const [one, two] = [client(), client()]
+  const log = { method: 'notifications/message', params: { level: 'info', data: 'x' } }
+  const first = multiplexer.call(request(1), one.caller)
+  receive(log)
+  multiplexer.call(request(1), two.caller)
+  receive(log)
+  expect([one.heard.length, two.heard.length, strays.length]).toEqual([1, 0, 1])
+  first.cancel(new Error('gone'))
+  receive(log)
+  expect([one.heard.length, two.heard.length]).toEqual([1, 1])
+})
+
+test('a server’s own request is answered by its client alone, and refused when there is doubt', () => {
+  const { multiplexer, sent, client, receive, request } = world()
+  const [one, two] = [client(['elicitation/create']), client(['elicitation/create'])]
+  multiplexer.call(request(1), one.caller)
+  receive({ id: 'q', method: 'elicitation/create', params: {} })
+  const asked = one.heard[0]!
+  expect(asked).toMatchObject({ method: 'elicitation/create' })
+  const answer = { jsonrpc: '2.0', id: asked['id'], result: { action: 'accept' } }
+  expect(multiplexer.answer(answer, two.caller.session)).toBe(false)
+  expect(multiplexer.answer(answer, one.caller.session)).toBe(true)
+  expect(sent.at(-1)).toEqual({ jsonrpc: '2.0', id: 'q', result: { action: 'accept' } })
+  expect(multiplexer.answer(answer, one.caller.session)).toBe(false)
+  multiplexer.call(request(1), two.caller)
+  receive({ id: 'r', method: 'elicitation/create', params: {} })
+  expect(sent.at(-1)).toMatchObject({ id: 'r', error: { code: -32601 } })
+  receive({ id: 's', method: 'ping' })
+  expect(sent.at(-1)).toEqual({ jsonrpc: '2.0', id: 's', result: {} })
+})
+
+test('a cancellation reaches the server, and its late answer nobody', async () => {
+  const { multiplexer, sent, strays, client, receive, request } = world()
+  const call = multiplexer.call(request(1), client().caller)
+  call.cancel(new Error('deadline'))
+  await expect(call.reply).rejects.toThrow('deadline')
+  const id = sent[0]!['id']
+  expect(sent[1]).toMatchObject({ method: 'notifications/cancelled', params: { requestId: id } })
+  receive({ id, result: {} })
+  call.cancel(new Error('again'))
+  expect([strays.length, sent.length]).toEqual([1, 2])
+})
+
+test('garbage is for nobody', () => {
+  const { multiplexer, strays, client, request } = world()
+  multiplexer.call(request(1), client().caller)
+  const lines = [
+    '',
+    'x',
+    '[]',
+    '{"jsonrpc":"1.0","id":1,"result":{}}',
+    '{"jsonrpc":"2.0","id":1}',
+    '{"jsonrpc":"2.0","id":1,"result":3}',
+  ]
+  for (const line of lines) multiplexer.receive(line)
+  expect(strays).toHaveLength(lines.length)
+  expect(multiplexer.pending).toBe(1)
+})
+
+test('of a line that was too long its request is told where the id can be seen, else the process', async () => {
+  const { multiplexer, lost, sent, client, request } = world()
+  const calls = [1, 2, 3].map(() => multiplexer.call(request(1), client().caller))
+  const [first, second] = sent.map(({ id }) => String(id))
+  multiplexer.receiveLong({ bytes: 5, head: `{"jsonrpc":"2.0","id":${first},"result":{"text":"`, tail: '"}}' })
+  multiplexer.receiveLong({ bytes: 5, head: '{"result":{"text":"', tail: `"},"jsonrpc":"2.0","id":${second}}` })
+  for (const call of calls.slice(0, 2)) await expect(call.reply).rejects.toMatchObject({ rule: 'result_too_large' })
+  multiplexer.receiveLong({ bytes: 9, head: '{"result":{"id":3,"text":"', tail: '"}}' })
+  expect(lost).toEqual([9])
+  expect(multiplexer.pending).toBe(1)
+})

@@ -1,0 +1,214 @@
+import type { LongLine } from './lines.ts'
+import { errorCode, errorMessage, isRecord, kindOf, type Message, metaOf, StdioFailure, withMeta } from './messages.ts'
+
+/** Who a request is of: one session of the older revisions, or one HTTP exchange of the newer. Nobody else hears of it. */
+export type Caller = {
+  session: object
+  /** What the server says while the request is under way: notifications, and requests of its own. */
+  onMessage: (message: Message) => void
+  /** Requests of the server that the caller can answer, e.g. `elicitation/create`. */
+  answers: (method: string) => boolean
+}
+
+type Call = {
+  id: number
+  originalId: unknown
+  progressToken: unknown
+  caller: Caller
+  resolve: (reply: Message) => void
+  reject: (error: Error) => void
+}
+/** A request of the server that a caller is to answer. */
+type Asked = { serverId: unknown; call: Call }
+
+type Options = {
+  send: (line: string) => void
+  /** Bytes that were for nobody. */
+  onStray: (bytes: number, what: string) => void
+  /** Changes of the server's lists and of a resource, which belong to no request in the revisions before 2026-07-28. */
+  onChange: (message: Message) => void
+  /** The line was too long and nobody can say whose it was. */
+  onLost: (line: LongLine) => void
+}
+
+const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
+const changes = /^notifications\/(?:(?:tools|prompts|resources)\/list_changed|resources\/updated)$/
+
+/**
+ * Many callers on one pair of pipes. Each request gets a number of its own, and whatever the server says is given to the one it belongs
+ * to: by that number, by the progress token, by the subscription; else to a caller who is alone; else to nobody.
+ */
+export class Multiplexer {
+  readonly #options: Options
+  readonly #calls = new Map<number, Call>()
+  readonly #asked = new Map<string, Asked>()
+  #lastId = 0
+  #gone: Error | null = null
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  get pending(): number {
+    return this.#calls.size
+  }
+
+  /** Sends a request; `reply` has the caller's own id. `cancel` tells the server and gives up. */
+  call(message: Message, caller: Caller): { reply: Promise<Message>; cancel: (failure: Error) => void } {
+    const { promise, resolve, reject } = Promise.withResolvers<Message>()
+    promise.catch(() => {})
+    if (this.#gone) {
+      reject(this.#gone)
+      return { reply: promise, cancel() {} }
+    }
+    const id = ++this.#lastId
+    const { progressToken } = metaOf(message)
+    const call: Call = { id, originalId: message['id'], progressToken, caller, resolve, reject }
+    this.#calls.set(id, call)
+    const sent = progressToken === undefined ? message : withMeta(message, { progressToken: id })
+    this.#send({ ...sent, id })
+    return {
+      reply: promise,
+      cancel: (failure) => {
+        if (!this.#end(call)) return
+        const params = { requestId: id, reason: 'The caller has ended the request.' }
+        this.#send({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
+        reject(failure)
+      },
+    }
+  }
+
+  notify(message: Message): void {
+    this.#send(message)
+  }
+
+  /** Passes a caller's answer to a request of the server on; false when nobody asked that caller. */
+  answer(message: Message, session: object): boolean {
+    const key = String(message['id'])
+    const asked = this.#asked.get(key)
+    if (!asked || asked.call.caller.session !== session) return false
+    this.#asked.delete(key)
+    this.#send({ ...message, id: asked.serverId })
+    return true
+  }
+
+  receive(line: string): void {
+    const message = parse(line)
+    const kind = kindOf(message)
+    if (!message || !kind) return this.#options.onStray(line.length, 'a line that is no JSON-RPC message')
+    if (kind === 'response') return this.#reply(message, line.length)
+    if (kind === 'request') return this.#ask(message)
+    this.#hear(message, line.length)
+  }
+
+  /** The line is gone; whose it was may still be seen at one of its ends, where libraries write the id. */
+  receiveLong(line: LongLine): void {
+    const id =
+      /^\{(?:"jsonrpc":\s*"2\.0",\s*)?"id":\s*(\d+),/.exec(line.head)?.[1] ??
+      /,\s*"id":\s*(\d+)(?:,\s*"jsonrpc":\s*"2\.0")?\}\s*$/.exec(line.tail)?.[1]
+    const call = id === undefined ? undefined : this.#calls.get(Number(id))
+    if (!call || !this.#end(call)) return this.#options.onLost(line)
+    call.reject(new StdioFailure('result_too_large', `it answers with a line of ${line.bytes} bytes`))
+  }
+
+  /** The process is gone. */
+  fail(error: Error): void {
+    this.#gone = error
+    for (const call of this.#calls.values()) call.reject(error)
+    this.#calls.clear()
+    this.#asked.clear()
+  }
+
+  #reply(message: Message, bytes: number): void {
+    const call = typeof message['id'] === 'number' ? this.#calls.get(message['id']) : undefined
+    if (!call || !this.#end(call)) return this.#options.onStray(bytes, 'an answer that nobody waits for')
+    call.resolve({ ...message, id: call.originalId })
+  }
+
+  #hear(message: Message, bytes: number): void {
+    const method = String(message['method'])
+    const params = isRecord(message['params']) ? message['params'] : {}
+    const subscription = metaOf(message)[subscriptionKey]
+    if (subscription !== undefined) {
+      const call = this.#byNumber(subscription)
+      if (!call) return this.#options.onStray(bytes, 'a notification of no subscription')
+      return call.caller.onMessage(withMeta(message, { [subscriptionKey]: call.originalId }))
+    }
+    if (method === 'notifications/progress') {
+      const call = this.#byNumber(params['progressToken'])
+      if (!call || call.progressToken === undefined) return this.#options.onStray(bytes, 'progress of no request')
+      return call.caller.onMessage({ ...message, params: { ...params, progressToken: call.progressToken } })
+    }
+    if (method === 'notifications/cancelled') return this.#cancelled(message, params)
+    if (changes.test(method)) return this.#options.onChange(message)
+    const call = this.#soleCall()
+    if (call) return call.caller.onMessage(message)
+    this.#options.onStray(bytes, `${method} that belongs to no request`)
+  }
+
+  /** A subscription that the server ends, or a request of its own that it takes back. */
+  #cancelled(message: Message, params: Message): void {
+    for (const [key, { serverId, call }] of this.#asked) {
+      if (serverId !== params['requestId']) continue
+      this.#asked.delete(key)
+      return call.caller.onMessage({ ...message, params: { ...params, requestId: key } })
+    }
+    const call = this.#byNumber(params['requestId'])
+    if (!call || !this.#end(call)) return
+    call.caller.onMessage({ ...message, params: { ...params, requestId: call.originalId } })
+    call.resolve({ jsonrpc: '2.0', id: call.originalId, result: {} })
+  }
+
+  /** A server asks something. It does not say for which request, so it is answered only when there is no doubt. */
+  #ask(message: Message): void {
+    const { id, method } = message
+    if (method === 'ping') return this.#send({ jsonrpc: '2.0', id, result: {} })
+    const call = this.#soleCall()
+    if (!call?.caller.answers(String(method))) {
+      const reason = call
+        ? 'The client of this request does not offer that.'
+        : 'Several clients are served: whom this is for cannot be told.'
+      return this.#send(errorMessage(id, { code: errorCode.methodNotFound, message: reason }))
+    }
+    const key = `asked-${++this.#lastId}`
+    this.#asked.set(key, { serverId: id, call })
+    call.caller.onMessage({ ...message, id: key })
+  }
+
+  /** The newest request, if all that are under way are of one caller. */
+  #soleCall(): Call | undefined {
+    const calls = [...this.#calls.values()]
+    const last = calls.at(-1)
+    return last && calls.every(({ caller }) => caller.session === last.caller.session) ? last : undefined
+  }
+
+  #byNumber(value: unknown): Call | undefined {
+    // Some libraries write the number they were given as a string.
+    return typeof value === 'number' || typeof value === 'string' ? this.#calls.get(Number(value)) : undefined
+  }
+
+  /** What the server asked over a request ends with it. False when it has ended already. */
+  #end(call: Call): boolean {
+    if (!this.#calls.delete(call.id)) return false
+    for (const [key, asked] of this.#asked) {
+      if (asked.call !== call) continue
+      this.#asked.delete(key)
+      const reason = 'The request that this belonged to has ended.'
+      this.#send(errorMessage(asked.serverId, { code: errorCode.internal, message: reason }))
+    }
+    return true
+  }
+
+  #send(message: Message): void {
+    if (!this.#gone) this.#options.send(`${JSON.stringify(message)}\n`)
+  }
+}
+
+function parse(line: string): Message | null {
+  try {
+    const value: unknown = JSON.parse(line)
+    return isRecord(value) ? value : null
+  } catch {
+    return null
+  }
+}
