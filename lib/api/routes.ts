@@ -1,9 +1,10 @@
 import * as account from './routes/account.ts'
 import * as agents from './routes/agents.ts'
 import * as control from './routes/control.ts'
+import * as keys from './routes/keys.ts'
 import * as registry from './routes/registry.ts'
 import * as runs from './routes/runs.ts'
 import * as scopes from './routes/scopes.ts'
 
 /** Every endpoint of the REST API, by topic: the route handlers, the command line and the documentation all read this table. */
-export const routes = { account, agents, control, registry, runs, scopes } as const
+export const routes = { account, agents, control, keys, registry, runs, scopes } as const

@@ -11,9 +11,11 @@ export type AuditEvents = {
   'person.created': { email: string; source: string }
   'token.created': { tokenId: string; permissions: string[]; expiresAt: string }
   'token.revoked': { tokenId: string }
-  'agent.token_issued': { clientId: string; audience: string; expiresAt: string }
-  'agent.token_refused': { clientId: string; reason: string }
+  'agent.token_issued': { clientId: string; audience: string; expiresAt: string; grant?: string; onBehalfOf?: string }
+  'agent.token_refused': { clientId: string; reason: string; grant?: string }
+  'agent.token_revoked': { clientId: string }
   'signing_key.created': { kid: string }
+  'signing_key.rotated': { kid: string; signsFrom: string; withdrawn: string[]; reason: string }
   // registry
   'team.created': { costCenter: string | null }
   'agent.created': {

@@ -1,8 +1,17 @@
 import { err, ok, type Result } from '#lib/core/result.ts'
 
-/** Errors of a token endpoint (RFC 6749 §5.2, RFC 8707 §2); `rule` names ours where one applies. */
+/** Errors of a token endpoint (RFC 6749 §5.2, RFC 8707 §2, RFC 9449 §5); `rule` names ours where one applies. */
 export type TokenEndpointError = {
-  error: 'invalid_request' | 'invalid_client' | 'unauthorized_client' | 'unsupported_grant_type' | 'invalid_target'
+  error:
+    | 'invalid_request'
+    | 'invalid_client'
+    | 'invalid_grant'
+    | 'unauthorized_client'
+    | 'unsupported_grant_type'
+    | 'unsupported_token_type'
+    | 'invalid_target'
+    | 'invalid_dpop_proof'
+    | 'temporarily_unavailable'
   message: string
   rule?: string
 }
@@ -11,33 +20,85 @@ export type ClientProof =
   | { kind: 'secret'; clientId: string; secret: string }
   | { kind: 'assertion'; clientId: string | null; assertion: string }
 
-export type TokenRequest = { proof: ClientProof; resources: readonly string[] }
+/** What a token is asked for: with a credential alone, with an assertion of a trusted issuer, or for another token. */
+export type TokenGrant =
+  | { kind: 'client_credentials'; proof: ClientProof }
+  | { kind: 'identity_assertion'; proof: ClientProof; assertion: string }
+  | { kind: 'exchange'; proof: ClientProof | null; subjectToken: string; subjectType: 'access_token' | 'jwt' }
+
+export type TokenRequest = { grant: TokenGrant; resources: readonly string[] }
+export type FormRequest = { authorization: string | null; contentType: string | null; body: string }
+
+export const grantTypes = {
+  clientCredentials: 'client_credentials',
+  jwtBearer: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+  exchange: 'urn:ietf:params:oauth:grant-type:token-exchange',
+} as const
 
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
-const single = ['grant_type', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type', 'scope']
+const tokenTypePrefix = 'urn:ietf:params:oauth:token-type:'
+export const accessTokenType = `${tokenTypePrefix}access_token`
+/** May be there more than once (RFC 8693 §2.1, RFC 8707 §2); every other parameter may not (RFC 6749 §3.2). */
+const repeatable = new Set(['resource', 'audience'])
 
-/** Reads a token request: one way of authenticating, no parameter twice (RFC 6749 §3.2), `resource` as often as wanted. */
-export function parseTokenRequest(request: {
-  authorization: string | null
-  contentType: string | null
-  body: string
-}): Result<TokenRequest, TokenEndpointError> {
-  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(request.contentType ?? '')) {
-    return invalid('Send application/x-www-form-urlencoded.')
-  }
-  const form = new URLSearchParams(request.body)
-  const twice = single.find((name) => form.getAll(name).length > 1)
-  if (twice) return invalid(`The parameter ${twice} is there twice.`)
-  const grantType = form.get('grant_type')
-  if (!grantType) return invalid('The parameter grant_type is missing.')
-  if (grantType !== 'client_credentials') {
-    return err({ error: 'unsupported_grant_type', message: 'Only client_credentials is supported.' })
-  }
-  const proof = parseProof(request.authorization, form)
-  return proof.ok ? ok({ proof: proof.value, resources: form.getAll('resource') }) : proof
+/** Reads a token request: one way of authenticating, no parameter twice, `resource` as often as wanted. */
+export function parseTokenRequest(request: FormRequest): Result<TokenRequest, TokenEndpointError> {
+  const form = parseForm(request)
+  if (!form.ok) return form
+  const grant = parseGrant(request.authorization, form.value)
+  if (!grant.ok) return grant
+  return ok({ grant: grant.value, resources: [...form.value.getAll('resource'), ...form.value.getAll('audience')] })
 }
 
-function parseProof(authorization: string | null, form: URLSearchParams): Result<ClientProof, TokenEndpointError> {
+/** Reads a form that a client authenticates with: the token endpoint's and the revocation endpoint's. */
+export function parseForm({ contentType, body }: FormRequest): Result<URLSearchParams, TokenEndpointError> {
+  if (!/^application\/x-www-form-urlencoded\s*(;|$)/i.test(contentType ?? '')) {
+    return invalid('Send application/x-www-form-urlencoded.')
+  }
+  const form = new URLSearchParams(body)
+  const twice = [...new Set(form.keys())].find((name) => !repeatable.has(name) && form.getAll(name).length > 1)
+  return twice === undefined ? ok(form) : invalid(`The parameter ${twice.slice(0, 100)} is there twice.`)
+}
+
+function parseGrant(authorization: string | null, form: URLSearchParams): Result<TokenGrant, TokenEndpointError> {
+  const grantType = form.get('grant_type')
+  if (!grantType) return invalid('The parameter grant_type is missing.')
+  if (grantType === grantTypes.exchange) return parseExchange(authorization, form)
+  if (grantType !== grantTypes.clientCredentials && grantType !== grantTypes.jwtBearer) {
+    const message = `Supported are ${Object.values(grantTypes).join(', ')}.`
+    return err({ error: 'unsupported_grant_type', message })
+  }
+  const proof = parseProof(authorization, form)
+  if (!proof.ok) return proof
+  if (grantType === grantTypes.clientCredentials) return ok({ kind: 'client_credentials', proof: proof.value })
+  const assertion = form.get('assertion')
+  if (!assertion) return invalid('The parameter assertion is missing.')
+  return ok({ kind: 'identity_assertion', proof: proof.value, assertion })
+}
+
+/** RFC 8693 §2.1. The subject token proves itself, so a client need not authenticate; one that tries must be right. */
+function parseExchange(authorization: string | null, form: URLSearchParams): Result<TokenGrant, TokenEndpointError> {
+  const subjectToken = form.get('subject_token')
+  const subjectType = form.get('subject_token_type')
+  if (!subjectToken || !subjectType) return invalid('subject_token and subject_token_type are needed.')
+  if (form.has('actor_token')) return invalid('An actor_token is not supported.')
+  if ((form.get('requested_token_type') ?? accessTokenType) !== accessTokenType) {
+    return invalid(`Only ${accessTokenType} is issued.`)
+  }
+  const type = subjectType.startsWith(tokenTypePrefix) ? subjectType.slice(tokenTypePrefix.length) : ''
+  if (type !== 'access_token' && type !== 'jwt') {
+    return invalid(`A subject token is of type ${accessTokenType} or ${tokenTypePrefix}jwt.`)
+  }
+  const authenticates = authorization !== null || form.has('client_secret') || form.has('client_assertion')
+  const proof = authenticates ? parseProof(authorization, form) : ok(null)
+  return proof.ok ? ok({ kind: 'exchange', proof: proof.value, subjectToken, subjectType: type }) : proof
+}
+
+/** How the client authenticates: in one way only. */
+export function parseProof(
+  authorization: string | null,
+  form: URLSearchParams,
+): Result<ClientProof, TokenEndpointError> {
   const clientId = form.get('client_id')
   const secret = form.get('client_secret')
   const assertion = form.get('client_assertion')

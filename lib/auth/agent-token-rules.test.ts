@@ -36,7 +36,10 @@ test('a request authenticates in one way, and form-encoded Basic halves are deco
   const basic = `Basic ${Buffer.from('agent%3A1:se%2Bcret%20x').toString('base64')}`
   expect(parse('grant_type=client_credentials&resource=a&resource=b', basic)).toEqual({
     ok: true,
-    value: { proof: { kind: 'secret', clientId: 'agent:1', secret: 'se+cret x' }, resources: ['a', 'b'] },
+    value: {
+      grant: { kind: 'client_credentials', proof: { kind: 'secret', clientId: 'agent:1', secret: 'se+cret x' } },
+      resources: ['a', 'b'],
+    },
   })
   const error = (body: string, authorization: string | null = null) => {
     const parsed = parse(body, authorization)

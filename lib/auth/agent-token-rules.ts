@@ -3,15 +3,24 @@ export type TokenRefusal = { rule: string; message: string }
 
 /** What the registry says about the one who asks; gathered in one place so that the decision stays pure. */
 export type TokenFacts = {
-  agent: { id: string; ownerTeamId: string; status: string; statusReason: string | null } | null
+  agent: {
+    id: string
+    ownerTeamId: string
+    status: string
+    statusReason: string | null
+    currentVersion?: number
+  } | null
   /** Orders in force. */
   stops: readonly { scope: string; targetId: string; orderedByName: string; reason: string }[]
   /** For session tokens: the run, and the version the token is asked for. */
   session?: { version: number; run: { agentId: string; agentVersion: number; state: string } | null }
 }
 
-/** Gets a token only who is registered, active, not stopped and (in a session) within an open run of that version. The order is the policy. */
-export function refuseToken(facts: TokenFacts, agentId: string): TokenRefusal | null {
+/**
+ * Gets a token only who is registered, active, not stopped and (in a session) within an open run of that version, or for a token it gives
+ * in exchange (`version`) still of the version that is current. The order is the policy.
+ */
+export function refuseToken(facts: TokenFacts, agentId: string, version?: number): TokenRefusal | null {
   const { agent, session } = facts
   const stop = facts.stops.find(
     (order) =>
@@ -27,13 +36,17 @@ export function refuseToken(facts: TokenFacts, agentId: string): TokenRefusal | 
     const why = agent.statusReason ? `: ${agent.statusReason}` : '.'
     return { rule: 'agent_not_active', message: `The agent ${agentId} is ${agent.status}${why}` }
   }
+  if (version !== undefined && agent.currentVersion !== version) {
+    const message = `The token is for version ${version}; version ${agent.currentVersion} is current.`
+    return { rule: 'version_mismatch', message }
+  }
   if (!session) return null
-  const { run, version } = session
+  const { run } = session
   if (!run || run.agentId !== agentId || !isOpen(run.state)) {
     return { rule: 'run_not_open', message: `The run is not an open run of ${agentId}.` }
   }
-  if (run.agentVersion !== version) {
-    return { rule: 'version_mismatch', message: `The run is of version ${run.agentVersion}, not ${version}.` }
+  if (run.agentVersion !== session.version) {
+    return { rule: 'version_mismatch', message: `The run is of version ${run.agentVersion}, not ${session.version}.` }
   }
   return null
 }

@@ -36,6 +36,7 @@ const rolePermissions = {
     'stops:order',
     'stops:release',
     'servers:manage',
+    'keys:rotate',
   ],
   finance: [...everyone, 'agents:any_team', 'agents:retire', 'audit:read', 'costs:manage'],
   on_call: [
@@ -61,6 +62,7 @@ const rolePermissions = {
     'templates:publish',
     'teams:manage',
     'costs:manage',
+    'keys:rotate',
   ],
 } as const satisfies Record<Role, readonly string[]>
 

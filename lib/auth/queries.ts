@@ -2,7 +2,9 @@ import type { Db } from '#lib/db/client.ts'
 import { actorOf, actorSelect } from './actors.ts'
 import { type Actor, authorize, type Ctx, reader, requirePerson } from './ctx.ts'
 import { tokenState } from './rules.ts'
-import type { AccessTokenView, AgentCredentialView } from './schema.ts'
+import { verifiesAfterRetirementMs } from './rules/access-token.ts'
+import type { AccessTokenView, AgentCredentialView, SigningKeyView } from './schema.ts'
+import { signingNow } from './signing-keys.ts'
 
 type PersonActor = Extract<Actor, { kind: 'person' }>
 
@@ -67,4 +69,23 @@ export async function listAgentCredentials(ctx: Ctx, agentId: string): Promise<A
     select: { clientId: true, secretHash: true, createdAt: true, lastUsedAt: true, revokedAt: true },
   })
   return rows.map(({ secretHash, ...shown }) => ({ ...shown, kind: secretHash === null ? 'key' : 'secret' }))
+}
+
+/** The keys of agent tokens, newest first, without those that ended more than 90 days ago. Needs `keys:rotate`. */
+export async function listSigningKeys(ctx: Ctx): Promise<SigningKeyView[]> {
+  authorize(ctx, 'keys:rotate')
+  const horizon = new Date(ctx.now.getTime() - 90 * 24 * 60 * 60 * 1000)
+  const rows = await reader(ctx).signingKey.findMany({
+    where: { OR: [{ retiredAt: null }, { retiredAt: { gt: horizon } }] },
+    orderBy: { createdAt: 'desc' },
+    select: { kid: true, createdAt: true, retiredAt: true, withdrawnAt: true },
+  })
+  const signing = signingNow(rows, ctx.now)
+  return rows.map(({ withdrawnAt, ...key }) => {
+    const ended = key.retiredAt !== null && key.retiredAt.getTime() + verifiesAfterRetirementMs <= ctx.now.getTime()
+    if (withdrawnAt) return { ...key, state: 'withdrawn' }
+    if (key.kid === signing?.kid) return { ...key, state: 'signing' }
+    if (ended) return { ...key, state: 'ended' }
+    return { ...key, state: key.retiredAt !== null && key.retiredAt <= ctx.now ? 'verifying' : 'waiting' }
+  })
 }

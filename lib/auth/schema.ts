@@ -56,3 +56,17 @@ export type AgentCredentialView = {
 }
 
 export const revokeCredentialsInput = z.strictObject({ clientId: z.string().max(100).optional() })
+
+export const rotateSigningKeyInput = z.strictObject({
+  reason: z.string().trim().min(1, 'Say why.').max(500),
+  /** The key may be in other hands: its tokens end now. */
+  withdraw: z.boolean().default(false),
+})
+
+/** A key of agent tokens: it waits until everybody has seen it, signs, then only verifies what it signed. `withdrawn`: it verifies nothing. */
+export type SigningKeyView = {
+  kid: string
+  state: 'waiting' | 'signing' | 'verifying' | 'ended' | 'withdrawn'
+  createdAt: Date
+  retiredAt: Date | null
+}

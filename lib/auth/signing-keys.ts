@@ -6,13 +6,14 @@ import { invariant } from '#lib/core/errors.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import { type Ctx, inTx, reader } from './ctx.ts'
+import { verifiesAfterRetirementMs } from './rules/access-token.ts'
 
-/** A new key signs only after every broker has had time to see it (they poll each second). */
-const settleMs = 10_000
+/** Verifiers may keep the published keys for this long (Cache-Control of the JWK set). */
+export const jwksAgeSecondsMax = 60
+/** A new key signs only after everybody has had time to see it: brokers, which poll each second, and who kept the JWK set a moment before. */
+const settleMs = 2 * jwksAgeSecondsMax * 1000
 /** A key signs for a month; the first token after that starts the next one. */
 const signsForMs = 30 * 86_400_000
-/** A retired key stays published until the last token it signed has expired (15 minutes), with a minute for clocks. */
-const publishedAfterRetirementMs = 16 * 60_000
 
 const creationLockKey = 5_432_002
 
@@ -29,47 +30,64 @@ export async function signingKey(ctx: Ctx, secretBox: SecretBox): Promise<{ kid:
 
 /** The public halves that verifiers accept, newest first. */
 export async function publishedKeys(ctx: Ctx): Promise<JWK[]> {
-  const since = new Date(ctx.now.getTime() - publishedAfterRetirementMs)
+  const since = new Date(ctx.now.getTime() - verifiesAfterRetirementMs)
   const rows = await reader(ctx).signingKey.findMany({
-    where: { OR: [{ retiredAt: null }, { retiredAt: { gt: since } }] },
+    where: { withdrawnAt: null, OR: [{ retiredAt: null }, { retiredAt: { gt: since } }] },
     orderBy: { createdAt: 'desc' },
     select: { publicJwk: true },
   })
   return rows.map((row) => row.publicJwk as JWK)
 }
 
+type InTx = Ctx & { tx: NonNullable<Ctx['tx']> }
 type KeyRow = { kid: string; privateCiphertext: Uint8Array; createdAt: Date }
 
 async function usableKey(ctx: Ctx): Promise<KeyRow | undefined> {
   const keys = await reader(ctx).signingKey.findMany({
-    where: { OR: [{ retiredAt: null }, { retiredAt: { gt: ctx.now } }] },
+    where: { withdrawnAt: null, OR: [{ retiredAt: null }, { retiredAt: { gt: ctx.now } }] },
     orderBy: { createdAt: 'desc' },
-    select: { kid: true, privateCiphertext: true, createdAt: true },
+    select: { kid: true, privateCiphertext: true, createdAt: true, retiredAt: true, withdrawnAt: true },
   })
-  const settled = keys.find((key) => key.createdAt.getTime() <= ctx.now.getTime() - settleMs)
-  return settled ?? keys.at(-1)
+  return signingNow(keys, ctx.now)
+}
+
+type KeyTimes = { createdAt: Date; retiredAt: Date | null; withdrawnAt: Date | null }
+
+/** Which of the keys, newest first, signs now: the newest that is settled, else the oldest there is. */
+export function signingNow<K extends KeyTimes>(keys: readonly K[], now: Date): K | undefined {
+  const usable = keys.filter((key) => !key.withdrawnAt && (!key.retiredAt || key.retiredAt > now))
+  return usable.find((key) => key.createdAt.getTime() <= now.getTime() - settleMs) ?? usable.at(-1)
 }
 
 async function createNextKey(ctx: Ctx, secretBox: SecretBox): Promise<KeyRow> {
   return inTx(ctx, async (_, ctx) => {
-    await ctx.tx.$queryRaw`select 1 from pg_advisory_xact_lock(${creationLockKey})`
+    await lockKeys(ctx)
     const newest = await ctx.tx.signingKey.findFirst({ where: { retiredAt: null }, orderBy: { createdAt: 'desc' } })
-    if (!newest || isOld(newest, ctx.now)) {
-      const retiredAt = new Date(ctx.now.getTime() + settleMs)
-      await ctx.tx.signingKey.updateMany({ where: { retiredAt: null }, data: { retiredAt } })
-      await createKey(ctx, secretBox)
-    }
+    if (!newest || isOld(newest, ctx.now)) await startNextKey(ctx, secretBox)
     const usable = await usableKey(ctx)
     invariant(usable, 'there is a signing key')
     return usable
   })
 }
 
+/** Whoever changes which key signs waits here for who does already. */
+export async function lockKeys(ctx: InTx): Promise<void> {
+  await ctx.tx.$queryRaw`select 1 from pg_advisory_xact_lock(${creationLockKey})`
+}
+
+/** Makes the key that signs next; the ones before it go on until it is settled, and then verify until their last token has expired. */
+export async function startNextKey(ctx: InTx, secretBox: SecretBox): Promise<{ kid: string; signsFrom: Date }> {
+  const signsFrom = new Date(ctx.now.getTime() + settleMs)
+  const { count } = await ctx.tx.signingKey.updateMany({ where: { retiredAt: null }, data: { retiredAt: signsFrom } })
+  const kid = await createKey(ctx, secretBox)
+  return { kid, signsFrom: count === 0 ? ctx.now : signsFrom }
+}
+
 function isOld(key: { createdAt: Date }, now: Date): boolean {
   return now.getTime() - key.createdAt.getTime() > signsForMs
 }
 
-async function createKey(ctx: Ctx & { tx: NonNullable<Ctx['tx']> }, secretBox: SecretBox): Promise<void> {
+async function createKey(ctx: InTx, secretBox: SecretBox): Promise<string> {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   const { crv, kty, x } = publicKey.export({ format: 'jwk' })
   // RFC 7638: the thumbprint over the required members in canonical form.
@@ -83,6 +101,7 @@ async function createKey(ctx: Ctx & { tx: NonNullable<Ctx['tx']> }, secretBox: S
     subject: { kind: 'signing_key', id: kid, name: 'Signing key of agent tokens' },
     detail: { kid },
   })
+  return kid
 }
 
 function sealContext(kid: string): string {

@@ -12,6 +12,7 @@ import { GroupCommit } from './audit/group-commit.ts'
 import { StrangerLog } from './audit/strangers.ts'
 import { Discovery } from './discovery.ts'
 import { Cancellations } from './endpoint/cancellations.ts'
+import { SeenProofs } from './endpoint/proofs.ts'
 import { SdkEndpoint } from './endpoint/sdk.ts'
 import { createEndpoint } from './endpoint/server.ts'
 import { TokenVerifier } from './endpoint/tokens.ts'
@@ -107,7 +108,17 @@ export class Broker {
         now,
       },
       keeper: this.keeper,
-      tokens: new TokenVerifier({ issuer: portalUrl, audience: `${brokerUrl}/mcp`, keys: view.keys }),
+      authentication: {
+        tokens: new TokenVerifier({
+          issuer: portalUrl,
+          broker: `${brokerUrl}/mcp`,
+          keys: view.keys,
+          revoked: view.revoked,
+        }),
+        proofs: new SeenProofs(),
+        refresh: () => this.keeper.refreshSoon(),
+        now,
+      },
       strangers: this.#strangers,
       sdk: this.#sdk,
       cancellations,

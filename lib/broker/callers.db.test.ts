@@ -1,10 +1,9 @@
-import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose'
-import { describe, expect } from 'vitest'
-import type { Db } from '#lib/db/client.ts'
-import { makeAgent, makeRun, portalUrl, secretBox, sessionToken } from '#lib/dev/test/broker.ts'
+import { expect } from 'vitest'
+import { makeAgent, makeRun, sessionToken } from '#lib/dev/test/broker.ts'
 import { brokerWorld, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { platformKey, signed, tokenClaims } from '#lib/dev/test/forged-tokens.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
@@ -39,7 +38,8 @@ test('a suspended agent, an ended run and an unregistered agent get nothing, how
   expect((await postCall(world, { token })).json.error?.data?.['rule']).toBe('run_not_open')
   // Registered when the token was made, gone since.
   const { privateKey, kid } = await platformKey(db)
-  const stray = await signed({ privateKey, kid, claims: { sub: 'nobody' }, broker: world.broker })
+  const claims = tokenClaims(world.broker.url, { sub: 'nobody' })
+  const stray = await signed({ privateKey, claims, header: { kid } })
   expect((await postCall(world, { token: stray })).json.error?.data?.['rule']).toBe('agent_unknown')
   expect(await lastEvent(db, 'nobody')).toMatchObject({ event: 'mcp.caller_refused', rule: 'agent_unknown' })
 })
@@ -52,78 +52,19 @@ test('two tokens of one agent and a token that was made just now work at once', 
   expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200, 200, 200, 200])
 })
 
-describe('a token that is not one of ours', () => {
-  const claims: [string, JWTPayload, string][] = [
-    ['for another service', { aud: 'https://elsewhere.test/mcp' }, 'token_wrong_audience'],
-    ['of another issuer', { iss: 'https://elsewhere.test' }, 'token_wrong_issuer'],
-    ['that has expired', { exp: 1_700_000_000 }, 'token_expired'],
-    ['of the future', { nbf: 4_000_000_000 }, 'token_not_yet_valid'],
-    ['without an agent', { sub: undefined }, 'token_invalid'],
-  ]
-  test.for(claims)('%s is refused with a challenge', async ([, change, rule], { db, world }) => {
-    const agent = await makeAgent(db)
-    const { privateKey, kid } = await platformKey(db)
-    const token = await signed({ privateKey, kid, claims: { sub: agent.agentId, ...change }, broker: world.broker })
-    await expectChallenge(world, token, rule)
-  })
-
-  test('unsigned, signed by another key, by a secret, or of another type is refused with a challenge', async ({
-    db,
-    world,
-  }) => {
-    const agent = await makeAgent(db)
-    const { privateKey, kid, publicJwk } = await platformKey(db)
-    const good = await signed({ privateKey, kid, claims: { sub: agent.agentId }, broker: world.broker })
-    expect((await postCall(world, { token: good, tool: 'none' })).status).toBe(200)
-    const [, payload] = good.split('.')
-    const unsigned = `${Buffer.from(JSON.stringify({ alg: 'none', typ: 'at+jwt', kid })).toString('base64url')}.${payload}.`
-    const other = await generateKeyPair('EdDSA')
-    const forged = await signed({
-      privateKey: other.privateKey,
-      kid,
-      claims: { sub: agent.agentId },
-      broker: world.broker,
-    })
-    const secret = new TextEncoder().encode(JSON.stringify(publicJwk))
-    const confused = await new SignJWT(JSON.parse(Buffer.from(payload!, 'base64url').toString()) as JWTPayload)
-      .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt', kid })
-      .sign(secret)
-    const otherType = await signed({
-      privateKey,
-      kid,
-      claims: { sub: agent.agentId },
-      broker: world.broker,
-      typ: 'JWT',
-    })
-    for (const token of [unsigned, forged, confused, otherType, `${good}x`, 'not-a-jwt']) {
-      await expectChallenge(world, token, 'token_invalid')
-    }
-  })
-
-  test('no token at all is refused with a challenge that names the metadata, without an error', async ({ world }) => {
-    const answer = await postCall(world, {})
-    expect(answer.status).toBe(401)
-    const metadataUrl = `${world.broker.url}/.well-known/oauth-protected-resource/mcp/modern`
-    expect(answer.headers.get('www-authenticate')).toBe(`Bearer resource_metadata="${metadataUrl}"`)
-    expect(await (await fetch(metadataUrl)).json()).toMatchObject({
-      resource: `${world.broker.url}/mcp/modern`,
-      authorization_servers: [portalUrl],
-    })
-  })
-
-  test('strangers are audited, a flood of them in a few rows that count them', async ({ db, world }) => {
-    const where = { event: 'mcp.caller_refused', rule: 'token_invalid', actorKind: 'anonymous' }
-    await until(async () => (await db.auditEvent.count({ where })) > 0)
-    await new Promise((resolve) => setTimeout(resolve, 1200))
-    const counted = async () => {
-      const rows = await db.auditEvent.findMany({ where, select: { detail: true } })
-      return { rows: rows.length, callers: rows.reduce((sum, row) => sum + (row.detail as { count: number }).count, 0) }
-    }
-    const before = await counted()
-    await Promise.all(Array.from({ length: 60 }, () => postCall(world, { token: 'flood' })))
-    await until(async () => (await counted()).callers === before.callers + 60)
-    expect((await counted()).rows - before.rows).toBeLessThanOrEqual(4)
-  })
+test('strangers are audited, a flood of them in a few rows that count them', async ({ db, world }) => {
+  const where = { event: 'mcp.caller_refused', rule: 'token_invalid', actorKind: 'anonymous' }
+  await postCall(world, { token: 'stranger' })
+  await until(async () => (await db.auditEvent.count({ where })) > 0)
+  await new Promise((resolve) => setTimeout(resolve, 1200))
+  const counted = async () => {
+    const rows = await db.auditEvent.findMany({ where, select: { detail: true } })
+    return { rows: rows.length, callers: rows.reduce((sum, row) => sum + (row.detail as { count: number }).count, 0) }
+  }
+  const before = await counted()
+  await Promise.all(Array.from({ length: 60 }, () => postCall(world, { token: 'flood' })))
+  await until(async () => (await counted()).callers === before.callers + 60)
+  expect((await counted()).rows - before.rows).toBeLessThanOrEqual(4)
 })
 
 test('requests that are too large, not JSON, of a browser or to nowhere are refused', async ({ db, world }) => {
@@ -186,36 +127,3 @@ test('a run that has not begun may change nothing real, because nobody knows yet
   expect((await postCall(world, { token: realToken, tool: 'change' })).json.result?.['isError']).toBeUndefined()
   await db.mcpServer.update({ where: { id: 'modern' }, data: { environment: 'staging', demo: true } })
 })
-
-type Reachable = { broker: { url: string } }
-
-async function expectChallenge(world: Reachable, token: string, rule: string): Promise<void> {
-  const answer = await postCall(world, { token })
-  expect([answer.status, answer.json.error?.data?.['rule']]).toEqual([401, rule])
-  expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer error="invalid_token", .*resource_metadata="http/)
-}
-
-/** The platform's signing key, to make tokens it never would. */
-async function platformKey(db: Db) {
-  const row = await db.signingKey.findFirstOrThrow()
-  const jwk = JSON.parse(secretBox.open(row.privateCiphertext, `signing-key:${row.kid}`)) as JsonWebKey
-  const privateKey = await crypto.subtle.importKey('jwk', jwk, 'Ed25519', true, ['sign'])
-  const { d: _, ...publicJwk } = await exportJWK(privateKey)
-  return { privateKey, kid: row.kid, publicJwk }
-}
-
-function signed(options: {
-  privateKey: CryptoKey
-  kid: string
-  claims: JWTPayload
-  broker: Reachable['broker']
-  typ?: string
-}): Promise<string> {
-  const { privateKey, kid, claims, broker, typ = 'at+jwt' } = options
-  const seconds = Math.floor(Date.now() / 1000)
-  const standard = { iss: portalUrl, aud: `${broker.url}/mcp`, agent_version: 1, jti: crypto.randomUUID() }
-  const times = { iat: seconds, nbf: seconds, exp: seconds + 60 }
-  return new SignJWT({ ...standard, ...times, ...claims })
-    .setProtectedHeader({ alg: 'EdDSA', typ, kid })
-    .sign(privateKey)
-}

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { brokerUrl, checkClaudeKey, claudeAccess, type ClaudeAccess, portalUrl } from './addresses.ts'
 import { type Environment, isLoopback, parseEnvironment, variableNames, variables } from './shared.ts'
+import { readTrustedIssuers, type TrustedIssuerSettings } from './trusted-issuers.ts'
 
 export type OidcConfig = {
   issuer: string
@@ -21,6 +22,10 @@ export type PortalConfig = {
   oidc: OidcConfig | null
   /** Demo personas may sign in and demo data is marked; only ever true on a loopback address. */
   demo: boolean
+  /** Whose assertions agents may get tokens for. */
+  trustedIssuers: TrustedIssuerSettings[]
+  /** A proxy in front says where requests come from (X-Forwarded-For). */
+  trustProxy: boolean
   logLevel: string
 }
 
@@ -39,6 +44,8 @@ const schema = variables
     WHEELHOUSE_AUTH_SECRET: true,
     WHEELHOUSE_ENCRYPTION_KEY: true,
     WHEELHOUSE_DEMO: true,
+    WHEELHOUSE_TRUSTED_ISSUERS: true,
+    WHEELHOUSE_TRUST_PROXY: true,
     OIDC_ISSUER: true,
     OIDC_CLIENT_ID: true,
     OIDC_CLIENT_SECRET: true,
@@ -65,6 +72,8 @@ export function parsePortalConfig(env: Environment = process.env): PortalConfig 
     claude: claudeAccess(values),
     oidc: toOidc(values),
     demo: values.WHEELHOUSE_DEMO ?? false,
+    trustedIssuers: readTrustedIssuers(values.WHEELHOUSE_TRUSTED_ISSUERS),
+    trustProxy: values.WHEELHOUSE_TRUST_PROXY,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
   }
 }

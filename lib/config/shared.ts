@@ -117,6 +117,15 @@ export const variables = z.object({
     .describe(
       'Access token of the command line. Unset: what `wheelhouse login` stored, or this machine’s admin token. Secret.',
     ),
+  WHEELHOUSE_TRUSTED_ISSUERS: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('YAML file of other issuers whose assertions agents may get tokens for (lib/auth/README.md).'),
+  WHEELHOUSE_TRUST_PROXY: z
+    .stringbool({ error: 'Use true or false.' })
+    .default(false)
+    .describe('A proxy in front of the portal sets X-Forwarded-For: count attempts by the address it saw.'),
   OIDC_ISSUER: httpUrl.optional().describe('OpenID Connect provider for sign-in.'),
   OIDC_CLIENT_ID: z.string().min(1).optional().describe('Client id at the provider.'),
   OIDC_CLIENT_SECRET: z.string().min(1).optional().describe('Client secret at the provider. Secret.'),

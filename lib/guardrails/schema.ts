@@ -2,6 +2,7 @@ import type { Role } from '#lib/auth/permissions.ts'
 import { callRules } from './schema/call-rules.ts'
 import { limitRules } from './schema/limit-rules.ts'
 import { runRules } from './schema/run-rules.ts'
+import { tokenRules } from './schema/token-rules.ts'
 
 /** Who may lift or change a rule: roles, and in words what they do. */
 export type RuleKeeper = { roles: readonly Role[]; how: string }
@@ -183,76 +184,6 @@ export const rules = {
     setBy: 'Platform',
     changedBy: platform,
   },
-  token_missing: {
-    title: 'Only with a token',
-    explanation: 'The request carries no bearer token.',
-    remedy: 'Get one at the token endpoint that the challenge names.',
-    setBy: 'Platform',
-    changedBy: nobody,
-  },
-  token_invalid: {
-    title: 'Only tokens of this platform',
-    explanation: 'The token is malformed, not signed by a key of this platform, or not signed the way it requires.',
-    remedy: 'Get a new token at the token endpoint.',
-    setBy: 'Platform',
-    changedBy: nobody,
-  },
-  token_expired: {
-    title: 'Tokens are short-lived',
-    explanation: 'The token has expired.',
-    remedy: 'Get a new token at the token endpoint.',
-    setBy: 'Platform',
-    changedBy: nobody,
-  },
-  token_not_yet_valid: {
-    title: 'The token is not valid yet',
-    explanation: 'The token becomes valid in the future.',
-    remedy: 'Check the clock of whoever made it.',
-    setBy: 'Platform',
-    changedBy: nobody,
-  },
-  token_wrong_issuer: {
-    title: 'Only tokens of this platform',
-    explanation: 'Another authorization server issued the token.',
-    remedy: 'Get a token at the token endpoint that the challenge names.',
-    setBy: 'Platform',
-    changedBy: nobody,
-  },
-  token_wrong_audience: {
-    title: 'Only tokens made for the broker',
-    explanation: 'The token was issued for another service.',
-    remedy: 'Ask for a token with the resource that the challenge names.',
-    setBy: 'Platform',
-    changedBy: nobody,
-  },
-  client_unknown: {
-    title: 'Only registered agents get tokens',
-    explanation: 'No credential of this client id exists, or it was revoked.',
-    remedy: "Issue a new credential on the agent's page.",
-    setBy: 'Platform',
-    changedBy: nobody,
-  },
-  client_authentication_failed: {
-    title: 'The credential is not right',
-    explanation: 'The client secret or the signed assertion does not match the registered one.',
-    remedy: "Check the secret or key, or issue a new credential on the agent's page.",
-    setBy: 'Platform',
-    changedBy: nobody,
-  },
-  assertion_replayed: {
-    title: 'An assertion is used once',
-    explanation: 'A client assertion with this id was used before.',
-    remedy: 'Sign a new assertion with a new jti.',
-    setBy: 'Platform',
-    changedBy: nobody,
-  },
-  resource_not_served: {
-    title: 'Only tokens for the broker',
-    explanation: 'The platform issues tokens for its own broker only.',
-    remedy: 'Ask for the resource that the protected-resource metadata names.',
-    setBy: 'Platform',
-    changedBy: nobody,
-  },
   rate_limited: {
     title: 'Requests are limited in number',
     explanation:
@@ -286,6 +217,7 @@ export const rules = {
   ...callRules,
   ...limitRules,
   ...runRules,
+  ...tokenRules,
 } as const satisfies Record<string, Omit<Rule, 'id'>>
 
 export type RuleId = keyof typeof rules

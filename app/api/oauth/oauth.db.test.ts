@@ -65,6 +65,6 @@ test('the metadata names this issuer and its endpoints', async ({ portal: config
     issuer: config.url,
     token_endpoint: `${portal}/api/oauth/token`,
     jwks_uri: `${portal}/.well-known/jwks.json`,
-    grant_types_supported: ['client_credentials'],
+    grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
   })
 })

@@ -104,6 +104,20 @@ describe('who one is', () => {
   })
 })
 
+cliTest('signing keys are listed and rotated', async ({ wheelhouse }) => {
+  const first = await wheelhouse(['keys', 'rotate', '--reason', 'to begin with'])
+  expect(first).toMatchObject({ code: 0, out: expect.stringMatching(/^Key \S{43} signs from/) })
+  const second = JSON.parse((await wheelhouse(['keys', 'rotate', '--reason', 'lost', '--withdraw', '--json'])).out) as {
+    kid: string
+    withdrawn: string[]
+  }
+  expect(second.withdrawn).toHaveLength(1)
+  const list = await wheelhouse(['keys', 'list'])
+  expect(list.out).toMatch(new RegExp(`${second.kid} +signing`))
+  expect(list.out).toMatch(new RegExp(`${second.withdrawn[0]} +withdrawn`))
+  expect((await wheelhouse(['keys', 'rotate'])).code).toBe(2)
+})
+
 describe('the answer', () => {
   cliTest('agents that can write to production are a table, or JSON', async ({ db, wheelhouse }) => {
     const serverId = await makeServer(db, { environment: 'production' })

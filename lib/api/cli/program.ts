@@ -4,6 +4,7 @@ import { addAccountCommands } from './commands/account.ts'
 import { addAgentsCommands } from './commands/agents.ts'
 import { addAuditCommands } from './commands/audit.ts'
 import { addFleetCommands } from './commands/fleet.ts'
+import { addKeyCommands } from './commands/keys.ts'
 import { addRegistryCommands } from './commands/registry.ts'
 import { addRunsCommands } from './commands/runs.ts'
 import { addScopesCommands } from './commands/scopes.ts'
@@ -46,6 +47,7 @@ export function createProgram(setup: Setup): Command {
   addFleetCommands(program, setup)
   addAuditCommands(program, setup)
   addRegistryCommands(program, setup)
+  addKeyCommands(program, setup)
   addAccountCommands(program, setup)
   return program
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { JWK } from 'jose'
 import { recordAudit } from '#lib/audit/commands.ts'
+import type { TrustedIssuerSettings } from '#lib/config/trusted-issuers.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { hashToken, randomSecret, type SecretBox } from '#lib/core/secret-box.ts'
@@ -8,14 +9,29 @@ import { algorithmsFor } from '../agent-token-assertion.ts'
 import { gatherTokenFacts, type IssuedToken, signToken, type TokenIssuer } from '../agent-token-issue.ts'
 import { refuseToken, type TokenRefusal } from '../agent-token-rules.ts'
 import { authorize, can, type Ctx, inTx } from '../ctx.ts'
-import { publishedKeys } from '../signing-keys.ts'
+import { jwksAgeSecondsMax, publishedKeys } from '../signing-keys.ts'
+import { trustedIssuers } from '../trusted-issuers.ts'
 
 export type { IssuedToken, TokenIssuer } from '../agent-token-issue.ts'
 export type { TokenRefusal } from '../agent-token-rules.ts'
 
-/** Makes the issuer of a process from its settings: the public addresses of portal and broker, and the box that holds the signing key. */
-export function createTokenIssuer(settings: { url: string; brokerUrl: string; secretBox: SecretBox }): TokenIssuer {
-  return { issuer: settings.url, audience: `${settings.brokerUrl}/mcp`, secretBox: settings.secretBox }
+/**
+ * Makes the issuer of a process from its settings: the public addresses of portal and broker, the box that holds the signing key, and
+ * whose assertions are taken besides registered credentials. One for the life of the process: it remembers the issuers' keys.
+ */
+export function createTokenIssuer(settings: {
+  url: string
+  brokerUrl: string
+  secretBox: SecretBox
+  trustedIssuers?: readonly TrustedIssuerSettings[]
+}): TokenIssuer {
+  const { url, brokerUrl, secretBox } = settings
+  return {
+    issuer: url,
+    audience: `${brokerUrl}/mcp`,
+    secretBox,
+    trusted: trustedIssuers(settings.trustedIssuers ?? []),
+  }
 }
 
 /**
@@ -45,7 +61,7 @@ export async function mintSessionToken(
       })
       return err(refusal)
     }
-    const issued = await signToken(ctx, { issuer, agentId, version, runId, clientId })
+    const issued = await signToken(ctx, issuer, { agentId, version, runId, clientId, audiences: [issuer.audience] })
     const detail = { clientId, audience: issuer.audience, expiresAt: issued.expiresAt.toISOString() }
     recordAudit(tx, ctx, { event: 'agent.token_issued', subject, detail, agentId, runId })
     return ok(issued)
@@ -90,7 +106,7 @@ export async function issueAgentCredential(
 }
 
 /**
- * Ends every credential of an agent, or the named one; tokens issued with them stay subject to the live checks. Nothing to revoke is no
+ * Ends every credential of an agent, or the named one, and with it the tokens issued for it: brokers refuse them within a second. Nothing to revoke is no
  * error and leaves no audit event. Needs `agents:update` (with membership of the owning team), `agents:suspend` or `agents:retire`.
  */
 export async function revokeAgentCredentials(
@@ -120,6 +136,12 @@ export async function revokeAgentCredentials(
 /** The JWK set (RFC 7517) that verifies agent tokens; public. */
 export async function publicJwks(ctx: Ctx): Promise<{ keys: JWK[] }> {
   return { keys: await publishedKeys(ctx) }
+}
+
+/** The JWK set as HTTP says it: to be kept for less time than a new key waits before it signs. */
+export async function answerJwksRequest(ctx: Ctx): Promise<Response> {
+  const headers = { 'cache-control': `public, max-age=${jwksAgeSecondsMax}` }
+  return Response.json(await publicJwks(ctx), { headers })
 }
 
 async function lockedAgent(

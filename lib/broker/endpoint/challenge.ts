@@ -1,4 +1,6 @@
+import { dpopAlgorithms } from '#lib/auth/rules/dpop.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
+import type { Scheme } from './authenticate.ts'
 
 /** Where this broker is, and who issues tokens for it. */
 export type ResourceAddresses = {
@@ -16,14 +18,41 @@ export function resourceMetadata(addresses: ResourceAddresses, path: string): Re
     resource: addresses.brokerUrl + path,
     authorization_servers: [addresses.portalUrl],
     bearer_methods_supported: ['header'],
+    dpop_signing_alg_values_supported: dpopAlgorithms,
     resource_name: 'Wheelhouse MCP broker',
   }
 }
 
-/** The challenge of a refused request (RFC 6750 §3, RFC 9728 §5.1). A missing token is no error and gets none. */
-export function challenge(addresses: ResourceAddresses, path: string, denial: Denial): string {
+/** Rules that a new token would not lift: the token is right, its holder may not (RFC 6750 §3.1 says insufficient_scope). */
+const aboutTheHolder = new Set(['killed', 'agent_unknown', 'agent_not_active', 'run_not_open'])
+
+/** The status of a refused caller: 401 when another token could help, 403 when none would. */
+export function statusOf({ rule }: Denial): 401 | 403 {
+  return aboutTheHolder.has(rule) ? 403 : 401
+}
+
+/**
+ * The challenge of a refused request (RFC 6750 §3, RFC 9449 §7.1, RFC 9728 §5.1): the error in the scheme that was used, and whatever
+ * else is on offer. A missing token is no error and gets none.
+ */
+export function challenge(
+  addresses: ResourceAddresses,
+  refused: { path: string; denial: Denial; scheme: Scheme },
+): string {
+  const { path, denial, scheme } = refused
   const metadata = `resource_metadata="${addresses.brokerUrl}${metadataPath}${path}"`
-  if (denial.rule === 'token_missing') return `Bearer ${metadata}`
-  const description = denial.message.replaceAll(/[^\x20-\x21\x23-\x5B\x5D-\x7E]/g, ' ')
-  return `Bearer error="invalid_token", error_description="${description}", ${metadata}`
+  const algorithms = `algs="${dpopAlgorithms.join(' ')}"`
+  const offers = { Bearer: [metadata], DPoP: [metadata, algorithms] }
+  if (denial.rule !== 'token_missing') {
+    const description = denial.message.replaceAll(/[^\x20-\x21\x23-\x5B\x5D-\x7E]/g, ' ')
+    offers[scheme].unshift(`error="${errorOf(denial)}"`, `error_description="${description}"`)
+  }
+  const other: Scheme = scheme === 'Bearer' ? 'DPoP' : 'Bearer'
+  const schemes = statusOf(denial) === 403 ? [scheme] : [scheme, other]
+  return schemes.map((name) => `${name} ${offers[name].join(', ')}`).join(', ')
+}
+
+function errorOf(denial: Denial): string {
+  if (denial.rule === 'dpop_proof_invalid') return 'invalid_dpop_proof'
+  return statusOf(denial) === 403 ? 'insufficient_scope' : 'invalid_token'
 }

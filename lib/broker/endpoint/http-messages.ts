@@ -20,10 +20,6 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
   return (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString('utf8')
 }
 
-export function bearerToken(request: IncomingMessage): string | null {
-  return /^Bearer ([\w~+/.-]{1,4096}=*)$/i.exec(request.headers.authorization ?? '')?.[1] ?? null
-}
-
 export function singleHeader(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name]
   return Array.isArray(value) ? value[0] : value

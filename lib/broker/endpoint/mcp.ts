@@ -13,17 +13,17 @@ import { type AgentRequest, callTool, type PipelineParts } from '../pipeline.ts'
 import { RequestTelemetry } from '../telemetry/request-telemetry.ts'
 import type { ViewKeeper } from '../view/keeper.ts'
 import { type Answer, errorAnswer, type RpcId, refusedAnswer } from '../wire.ts'
-import { BodyTooLarge, bearerToken, readBody, send, singleHeader } from './http-messages.ts'
+import { BodyTooLarge, readBody, send, singleHeader } from './http-messages.ts'
+import { type Authentication, authenticate, schemeOf } from './authenticate.ts'
 import { cancelledId, type Cancellations, type RequestKey } from './cancellations.ts'
-import { challenge, type ResourceAddresses } from './challenge.ts'
+import { challenge, type ResourceAddresses, statusOf } from './challenge.ts'
 import { type BrokeredMethod, isBrokered, readRequest } from './protocol.ts'
 import { answerWithSdk, sessionHeader, type SdkEndpoint } from './sdk.ts'
-import type { TokenVerifier } from './tokens.ts'
 
 export type McpEndpointParts = {
   pipeline: PipelineParts
   keeper: ViewKeeper
-  tokens: TokenVerifier
+  authentication: Authentication
   strangers: StrangerLog
   sdk: SdkEndpoint
   cancellations: Cancellations
@@ -152,24 +152,17 @@ async function admit(
   if (parts.keeper.ageMs() > parts.pipeline.limits.viewAgeMsMax) {
     return refused(parts, 503, { rule: 'view_stale', message: 'The registry could not be read for too long.' })
   }
-  const token = bearerToken(request)
-  if (token === null)
-    return refuseStranger(parts, request, { rule: 'token_missing', message: 'No bearer token was sent.' })
-  const { now } = parts.pipeline
-  let verified = await parts.tokens.verify(token, now())
-  if (!verified.ok && parts.tokens.isKeyUnknown(token)) {
-    await parts.keeper.refreshSoon()
-    verified = await parts.tokens.verify(token, now())
-  }
-  if (!verified.ok) return refuseStranger(parts, request, verified.error)
-  const caller = verified.value
+  const path = serverId === null ? '/mcp' : `/mcp/${serverId}`
+  const authenticated = await authenticate(parts.authentication, request, parts.addresses.brokerUrl + path)
+  if (!authenticated.ok) return refuseToken(parts, request, { path, serverId, ...authenticated.error })
+  const caller = authenticated.value
   let decision = decideCaller(caller, parts.keeper.view)
   // A run that began just now may not be in the view yet, nor an agent that was resumed.
   if (!decision.ok && decision.error.rule !== 'killed') {
     await parts.keeper.refreshSoon()
     decision = decideCaller(caller, parts.keeper.view)
   }
-  if (!decision.ok) return refuseCaller(parts, { status: 403, caller, serverId, denial: decision.error })
+  if (!decision.ok) return refuseToken(parts, request, { path, serverId, caller, denial: decision.error })
   if (serverId !== null && !parts.keeper.view.servers.has(serverId)) {
     const denial: Denial = { rule: 'server_unknown', message: 'No server of this id is registered.' }
     return refuseCaller(parts, { status: 404, caller, serverId, denial })
@@ -177,11 +170,21 @@ async function admit(
   return { caller, agent: decision.value.agent }
 }
 
-function refuseStranger(parts: McpEndpointParts, request: IncomingMessage, denial: Denial): Answer {
-  parts.strangers.note(denial, request.socket.remoteAddress ?? 'unknown')
-  const path = new URL(request.url ?? '/', parts.addresses.brokerUrl).pathname
-  const answer = refused(parts, 401, denial)
-  return { ...answer, headers: { 'www-authenticate': challenge(parts.addresses, path, denial) } }
+/** Refuses who calls, with the challenge; a caller the token names is recorded by name, everybody else by their address. */
+async function refuseToken(
+  parts: McpEndpointParts,
+  request: IncomingMessage,
+  about: { path: string; serverId: string | null; denial: Denial; caller: Caller | null },
+): Promise<Answer> {
+  const { path, serverId, denial, caller } = about
+  const status = statusOf(denial)
+  if (!caller) parts.strangers.note(denial, request.socket.remoteAddress ?? 'unknown')
+  const answer = caller
+    ? await refuseCaller(parts, { status, caller, serverId, denial })
+    : refused(parts, status, denial)
+  if (answer.status !== status) return answer
+  const words = challenge(parts.addresses, { path, denial, scheme: schemeOf(request) })
+  return { ...answer, headers: { ...answer.headers, 'www-authenticate': words } }
 }
 
 async function refuseCaller(

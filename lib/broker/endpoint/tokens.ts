@@ -1,28 +1,39 @@
 import type { KeyObject } from 'node:crypto'
-import { decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose'
-import { err, ok, type Result } from '#lib/core/result.ts'
-import type { Caller } from '#lib/guardrails/rules/facts.ts'
-import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
+import { decodeProtectedHeader } from 'jose'
+import { type AccessToken, isFor, verifyAccessToken } from '#lib/auth/rules/access-token.ts'
+import { ok, type Result } from '#lib/core/result.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
 
-const clockToleranceSeconds = 5
 const rememberedMax = 20_000
 
-type Remembered = { caller: Caller; key: KeyObject; kid: string; notBefore: number; expires: number }
+/** A key of ours, and until when (milliseconds since 1970) it verifies. */
+export type VerifyingKey = { readonly key: KeyObject; readonly until: number }
+
+type Remembered = { token: AccessToken; key: KeyObject }
 
 /**
- * Verifies agent tokens: signed with EdDSA by a published key, of type at+jwt, issued by the portal for this broker and valid now. A
- * token that was verified is remembered until it expires or its key goes, so that its signature is checked once.
+ * Verifies agent tokens: of this platform, for this broker or the server that is asked for, valid now and not revoked. A token that was
+ * verified is remembered until it expires or its key goes, so that its signature is checked once; all else is checked every time.
  */
 export class TokenVerifier {
   readonly #issuer: string
-  readonly #audience: string
-  readonly #keys: ReadonlyMap<string, KeyObject>
+  readonly #broker: string
+  readonly #keys: ReadonlyMap<string, VerifyingKey>
+  readonly #revoked: ReadonlySet<string>
   readonly #remembered = new Map<string, Remembered>()
 
-  constructor(options: { issuer: string; audience: string; keys: ReadonlyMap<string, KeyObject> }) {
+  constructor(options: {
+    issuer: string
+    /** The resource of the whole broker. */
+    broker: string
+    keys: ReadonlyMap<string, VerifyingKey>
+    /** Ids of tokens and clients, as `revocationOf` names them. */
+    revoked: ReadonlySet<string>
+  }) {
     this.#issuer = options.issuer
-    this.#audience = options.audience
+    this.#broker = options.broker
     this.#keys = options.keys
+    this.#revoked = options.revoked
   }
 
   /** Whether the token names a key that is not known (yet): then a reload of the keys is worth it. */
@@ -35,49 +46,36 @@ export class TokenVerifier {
     }
   }
 
-  async verify(token: string, now: Date): Promise<Result<Caller, Denial>> {
+  /** Whether it is a token of this platform that is valid now; for what it may be used is `refuse`. */
+  async verify(token: string, now: Date): Promise<Result<AccessToken, Denial>> {
     const seconds = now.getTime() / 1000
+    const keyFor = (kid: string) => {
+      const known = this.#keys.get(kid)
+      return known && known.until > now.getTime() ? known.key : undefined
+    }
     const remembered = this.#remembered.get(token)
-    if (
-      remembered &&
-      remembered.expires > seconds &&
-      remembered.notBefore <= seconds &&
-      this.#keys.get(remembered.kid) === remembered.key
-    ) {
-      return ok(remembered.caller)
+    if (remembered) {
+      const { notBefore, expires, kid } = remembered.token
+      if (expires > seconds && notBefore <= seconds && keyFor(kid) === remembered.key) return ok(remembered.token)
+      this.#remembered.delete(token)
     }
-    try {
-      let key: KeyObject | undefined
-      const { payload, protectedHeader } = await jwtVerify(
-        token,
-        (header) => {
-          key = this.#keys.get(header.kid ?? '')
-          if (!key) throw new errors.JWKSNoMatchingKey()
-          return key
-        },
-        {
-          algorithms: ['EdDSA'],
-          typ: 'at+jwt',
-          issuer: this.#issuer,
-          audience: this.#audience,
-          requiredClaims: ['exp', 'nbf', 'sub', 'jti'],
-          clockTolerance: clockToleranceSeconds,
-          currentDate: now,
-        },
-      )
-      const caller = callerOf(payload)
-      if (!caller) return denied('token_invalid', 'The token lacks the claims of an agent token.')
-      this.#remember(token, {
-        caller,
-        key: key!,
-        kid: protectedHeader.kid!,
-        notBefore: payload.nbf! - clockToleranceSeconds,
-        expires: payload.exp! + clockToleranceSeconds,
-      })
-      return ok(caller)
-    } catch (error) {
-      return refusalOf(error)
+    const verified = await verifyAccessToken({ token, issuer: this.#issuer, keyFor, now })
+    if (verified.ok) this.#remember(token, { token: verified.value, key: keyFor(verified.value.kid)! })
+    return verified
+  }
+
+  /**
+   * Why a verified token does not count here; null when it does.
+   * @param resource the address that is asked for: `{broker}/mcp` or one of its servers
+   */
+  refuse(token: AccessToken, resource: string): Denial | null {
+    if (!isFor(token, { broker: this.#broker, resource })) {
+      return { rule: 'token_wrong_audience', message: 'The token was made for another service.' }
     }
+    const { clientId, jti, origin } = token
+    const names = [revocationOf.client(clientId), revocationOf.token(jti), revocationOf.token(origin)]
+    if (!names.some((name) => this.#revoked.has(name))) return null
+    return { rule: 'token_revoked', message: 'The token, or the credential it was issued for, was revoked.' }
   }
 
   #remember(token: string, entry: Remembered): void {
@@ -89,25 +87,8 @@ export class TokenVerifier {
   }
 }
 
-function callerOf(payload: JWTPayload): Caller | null {
-  const { sub, agent_version: version, run } = payload
-  if (typeof sub !== 'string' || typeof version !== 'number' || !Number.isInteger(version)) return null
-  if (run !== undefined && typeof run !== 'string') return null
-  return { agentId: sub, version, runId: run ?? null }
-}
-
-function refusalOf(error: unknown): Result<never, Denial> {
-  if (error instanceof errors.JWTExpired) return denied('token_expired', 'The token has expired.')
-  if (error instanceof errors.JWTClaimValidationFailed) {
-    if (error.claim === 'iss') return denied('token_wrong_issuer', 'Another issuer made the token.')
-    if (error.claim === 'aud') return denied('token_wrong_audience', 'The token was made for another service.')
-    if (error.claim === 'nbf') return denied('token_not_yet_valid', 'The token is not valid yet.')
-    return denied('token_invalid', `The token's claim ${error.claim} is not acceptable.`)
-  }
-  if (error instanceof errors.JOSEError) return denied('token_invalid', `The token does not verify (${error.code}).`)
-  throw error
-}
-
-function denied(rule: RuleId, message: string): Result<never, Denial> {
-  return err({ rule, message })
-}
+/** How the view names what was revoked; the same words are in its SQL. */
+export const revocationOf = {
+  client: (clientId: string) => `client:${clientId}`,
+  token: (jti: string) => `token:${jti}`,
+} as const

@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { agentsSql, keysSql, pollSql, pruneChangesSql, runsSql, serversSql } from './rows.ts'
+import { agentsSql, keysSql, pollSql, pruneChangesSql, revocationsSql, runsSql, serversSql } from './rows.ts'
 import { run } from './sql.ts'
 import type { BrokerView } from './view.ts'
 
@@ -14,11 +14,13 @@ export async function loadAll(client: pg.ClientBase, view: BrokerView): Promise<
     const servers = await run(client, serversSql, [null])
     const runs = await run(client, runsSql, [null])
     const keys = await run(client, keysSql)
+    const revocations = await run(client, revocationsSql)
     view.clear()
     view.putAgents(agents)
     view.putServers(servers)
     view.putRuns(runs)
     view.putKeys(keys)
+    view.putRevocations(revocations)
     view.stops = poll!.stops
     return poll!.xmin
   })
@@ -39,6 +41,7 @@ export async function loadChanges(client: pg.ClientBase, view: BrokerView, xmin:
     const servers = serverIds.length > 0 ? await run(client, serversSql, [serverIds]) : []
     const runs = runIds.length > 0 ? await run(client, runsSql, [runIds]) : []
     const signingKeys = kids.length > 0 ? await run(client, keysSql) : null
+    const revocations = keys('revocation').length > 0 ? await run(client, revocationsSql) : null
     for (const id of agentIds) view.agents.delete(id)
     for (const id of serverIds) view.servers.delete(id)
     for (const id of runIds) view.runs.delete(id)
@@ -46,6 +49,7 @@ export async function loadChanges(client: pg.ClientBase, view: BrokerView, xmin:
     view.putServers(servers)
     view.putRuns(runs)
     if (signingKeys) view.putKeys(signingKeys)
+    if (revocations) view.putRevocations(revocations)
     view.stops = poll!.stops
     return poll!.xmin
   })

@@ -95,12 +95,22 @@ export const runsSql: Sql<RunRow> = {
     where "state" in ('queued', 'running') and ($1::text[] is null or "id" = any ($1::uuid[]))`,
 }
 
-export type KeyRow = { kid: string; publicJwk: { kty?: string; crv?: string; x?: string } }
+export type KeyRow = { kid: string; publicJwk: { kty?: string; crv?: string; x?: string }; retiredAt: Date | null }
 
 /** Keys that verify tokens: in use, or retired so recently that tokens of theirs may still be valid (15 minutes). */
 export const keysSql: Sql<KeyRow> = {
   name: 'broker_keys',
-  text: `select "kid", "publicJwk" from "SigningKey" where "retiredAt" is null or "retiredAt" > now() - interval '16 minutes'`,
+  text: `select "kid", "publicJwk", "retiredAt" from "SigningKey"
+    where "withdrawnAt" is null and ("retiredAt" is null or "retiredAt" > now() - interval '16 minutes')`,
+}
+
+export type RevocationRow = { name: string }
+
+/** What was revoked so recently that tokens of it may still be valid otherwise (15 minutes, and a few for clocks). */
+export const revocationsSql: Sql<RevocationRow> = {
+  name: 'broker_revocations',
+  text: `select 'client:' || "clientId" as "name" from "AgentCredential" where "revokedAt" > now() - interval '20 minutes'
+    union all select 'token:' || "jti" from "RevokedToken" where "expiresAt" > now() - interval '5 minutes'`,
 }
 
 export type StopRow = { id: string; scope: string; targetId: string; orderedBy: string; reason: string }

@@ -1,4 +1,5 @@
-import { createPublicKey, type KeyObject } from 'node:crypto'
+import { createPublicKey } from 'node:crypto'
+import { verifiesAfterRetirementMs } from '#lib/auth/rules/access-token.ts'
 import type {
   AgentFacts,
   PolicyView,
@@ -8,7 +9,8 @@ import type {
   ToolFacts,
 } from '#lib/guardrails/rules/facts.ts'
 import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
-import type { AgentRow, KeyRow, RunRow, ServerRow } from './rows.ts'
+import type { VerifyingKey } from '../endpoint/tokens.ts'
+import type { AgentRow, KeyRow, RevocationRow, RunRow, ServerRow } from './rows.ts'
 
 /** A tool with its definition as agents are shown it. */
 export type BrokeredTool = ToolFacts & { readonly definition: Record<string, unknown> }
@@ -36,7 +38,9 @@ export class BrokerView implements PolicyView {
   readonly agents = new Map<string, AgentFacts>()
   readonly servers = new Map<string, BrokeredServer>()
   readonly runs = new Map<string, RunFacts>()
-  readonly keys = new Map<string, KeyObject>()
+  readonly keys = new Map<string, VerifyingKey>()
+  /** Tokens and clients whose tokens count no more, as `revocationOf` names them. */
+  readonly revoked = new Set<string>()
   stops: readonly StopFacts[] = []
   readonly policies: PolicySet
   /** When the snapshot this view shows was taken, in milliseconds of the monotonic clock; -Infinity before the first. */
@@ -76,12 +80,18 @@ export class BrokerView implements PolicyView {
 
   putKeys(rows: readonly KeyRow[]): void {
     this.keys.clear()
-    for (const { kid, publicJwk } of rows) {
+    for (const { kid, publicJwk, retiredAt } of rows) {
       // Only keys of the one algorithm tokens are signed with: nothing else can be confused with one.
-      if (publicJwk.kty === 'OKP' && publicJwk.crv === 'Ed25519') {
-        this.keys.set(kid, createPublicKey({ key: publicJwk, format: 'jwk' }))
-      }
+      if (publicJwk.kty !== 'OKP' || publicJwk.crv !== 'Ed25519') continue
+      const key = createPublicKey({ key: publicJwk, format: 'jwk' })
+      const until = retiredAt ? retiredAt.getTime() + verifiesAfterRetirementMs : Number.POSITIVE_INFINITY
+      this.keys.set(kid, { key, until })
     }
+  }
+
+  putRevocations(rows: readonly RevocationRow[]): void {
+    this.revoked.clear()
+    for (const { name } of rows) this.revoked.add(name)
   }
 
   clear(): void {

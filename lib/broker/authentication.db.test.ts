@@ -1,0 +1,87 @@
+import { describe, expect } from 'vitest'
+import { rotateSigningKey } from '#lib/auth/commands/signing-keys.ts'
+import { makeAgent, portalUrl, secretBox, sessionToken } from '#lib/dev/test/broker.ts'
+import { brokerWorld, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import { systemCtx } from '#lib/dev/test/tokens.ts'
+import { opened, signed, tokenClaims } from '#lib/dev/test/forged-tokens.ts'
+import { refusals } from '#lib/dev/test/refusals.ts'
+import { startBroker } from './testing/start-broker.ts'
+
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const world = await brokerWorld({ db, databaseUrl, startBroker })
+  onCleanup(world.stop)
+  // So that there is a key to forge with.
+  await sessionToken(db, world.broker.url, await makeAgent(db))
+  return world
+})
+
+describe('refused, with a challenge, the rule and an audit row', () => {
+  test.for(refusals)('$what: $guarantee', async (refusal, { db, world }) => {
+    const agent = await makeAgent(db)
+    await makeGrant(db, { agentId: agent.agentId, serverId: 'modern' })
+    const { seq: before } = (await db.auditEvent.findFirst({ orderBy: { seq: 'desc' } })) ?? { seq: 0n }
+    const { url } = world.broker
+    const presented = await refusal.present({ db, url, agent })
+    const headers = typeof presented === 'string' ? { authorization: `Bearer ${presented}` } : presented
+    const answer = await postCall(world, { headers })
+    await db.stopOrder.updateMany({ where: { releasedAt: null }, data: { releasedAt: new Date() } })
+    await world.broker.broker.keeper.refresh()
+
+    const { status = 401, error = 'invalid_token', scheme = 'Bearer', rule } = refusal
+    expect([answer.status, answer.json.error?.data?.['rule']]).toEqual([status, rule])
+    expect(answer.text).toContain(`${portalUrl}/rules/${rule}`)
+    const challenge = answer.headers.get('www-authenticate')
+    const metadata = `resource_metadata="${url}/.well-known/oauth-protected-resource/mcp/modern"`
+    if (error === null) {
+      expect(challenge).toMatch(/^Bearer resource_metadata=/)
+      expect(challenge).not.toContain('error=')
+    } else {
+      expect(challenge).toMatch(new RegExp(`^${scheme} error="${error}", error_description="[^"]+", `))
+    }
+    expect(challenge).toContain(metadata)
+    expect(challenge?.includes('DPoP')).toBe(status === 401)
+    if (refusal.named) {
+      const row = await lastEvent(db, agent.agentId)
+      const id = answer.json.error?.data?.['decision']
+      expect(row).toMatchObject({ event: 'mcp.caller_refused', rule, decision: 'deny', id })
+    } else {
+      const where = { event: 'mcp.caller_refused', rule, seq: { gt: before } }
+      await until(async () => (await db.auditEvent.count({ where })) > 0, 3000)
+    }
+    // A token is a secret also when it is refused.
+    const rows = await db.auditEvent.findMany({ where: { seq: { gt: before } } })
+    const token = headers['authorization']?.split(' ').at(-1)
+    const shown = JSON.stringify(rows, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
+    if (token && token.length > 20) expect(shown + answer.text + challenge).not.toContain(token)
+  })
+})
+
+test('a retired key verifies nothing once its last token has expired, and a withdrawn one at once', async ({
+  db,
+  world,
+}) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern' })
+  const { kid } = await rotateSigningKey(systemCtx(db), { secretBox, reason: 'a test', withdraw: false })
+  const key = await opened(await db.signingKey.findUniqueOrThrow({ where: { kid } }))
+  const { privateKey } = key
+  const claims = tokenClaims(world.broker.url, { sub: agent.agentId })
+  const token = await signed({ privateKey, claims, header: { kid } })
+  const ruleNow = async () => (await postCall(world, { token })).json.error?.data?.['rule'] ?? 'allowed'
+  expect(await ruleNow()).toBe('allowed')
+  const retired = async (minutes: number) => {
+    await db.signingKey.update({ where: { kid }, data: { retiredAt: new Date(Date.now() - minutes * 60_000) } })
+    await world.broker.broker.keeper.refresh()
+    return ruleNow()
+  }
+  expect(await retired(15)).toBe('allowed')
+  expect(await retired(17)).toBe('token_invalid')
+  expect(await retired(1)).toBe('allowed')
+  const rotation = await rotateSigningKey(systemCtx(db), { secretBox, reason: 'it leaked', withdraw: true })
+  expect(rotation.withdrawn).toContain(kid)
+  await until(async () => (await ruleNow()) === 'token_invalid', 2000)
+  const next = await sessionToken(db, world.broker.url, agent)
+  expect((await postCall(world, { token: next })).status).toBe(200)
+})

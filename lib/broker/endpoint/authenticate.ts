@@ -1,0 +1,89 @@
+import type { IncomingMessage } from 'node:http'
+import type { AccessToken } from '#lib/auth/rules/access-token.ts'
+import { verifyDpopProof } from '#lib/auth/rules/dpop.ts'
+import { err, ok, type Result } from '#lib/core/result.ts'
+import type { Caller } from '#lib/guardrails/rules/facts.ts'
+import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
+import type { SeenProofs } from './proofs.ts'
+import type { TokenVerifier } from './tokens.ts'
+
+export type Authentication = {
+  tokens: TokenVerifier
+  proofs: SeenProofs
+  /** Reads the registry again; for a token whose key is not known yet. */
+  refresh: () => Promise<void>
+  now: () => Date
+}
+
+/** How a token was presented; the challenge answers in the same scheme. */
+export type Scheme = 'Bearer' | 'DPoP'
+
+/** `caller` is who the token was issued to, when it is a token of this platform that only does not count here. */
+export type Unauthenticated = { denial: Denial; caller: Caller | null }
+
+/** Who calls, by the token of the request: as a bearer (RFC 6750), or with a proof that its key is held (RFC 9449). */
+export async function authenticate(
+  parts: Authentication,
+  request: IncomingMessage,
+  resource: string,
+): Promise<Result<Caller, Unauthenticated>> {
+  const { tokens, now } = parts
+  const given = presentedToken(request)
+  if (!given.ok) return err({ denial: given.error, caller: null })
+  const { scheme, token } = given.value
+  let verified = await tokens.verify(token, now())
+  if (!verified.ok && tokens.isKeyUnknown(token)) {
+    await parts.refresh()
+    verified = await tokens.verify(token, now())
+  }
+  if (!verified.ok) return err({ denial: verified.error, caller: null })
+  const { agentId, version, runId } = verified.value
+  const caller = { agentId, version, runId }
+  const presented = { scheme, token, resource, verified: verified.value }
+  const denial = tokens.refuse(verified.value, resource) ?? (await refuseBinding(parts, request, presented))
+  return denial ? err({ denial, caller }) : ok(caller)
+}
+
+export function schemeOf(request: IncomingMessage): Scheme {
+  return /^DPoP /i.test(request.headers.authorization ?? '') ? 'DPoP' : 'Bearer'
+}
+
+function presentedToken(request: IncomingMessage): Result<{ scheme: Scheme; token: string }, Denial> {
+  const { authorization = '' } = request.headers
+  if (!/^(?:Bearer|DPoP)(?: |$)/i.test(authorization)) return denied('token_missing', 'No access token was sent.')
+  const token = /^\w+ +([\w~+/.-]{1,4096}=*) *$/.exec(authorization)?.[1]
+  return token ? ok({ scheme: schemeOf(request), token }) : denied('token_invalid', 'The token is malformed.')
+}
+
+/** A bound token counts with the proof of its key only, and a proof with a bound token only. */
+async function refuseBinding(
+  { proofs, now }: Authentication,
+  request: IncomingMessage,
+  given: { scheme: Scheme; token: string; resource: string; verified: AccessToken },
+): Promise<Denial | null> {
+  const { scheme, token, resource, verified } = given
+  if (scheme === 'Bearer') {
+    if (verified.jkt === null) return null
+    return {
+      rule: 'token_binding',
+      message: 'The token is bound to a key: present it with the scheme DPoP and a proof.',
+    }
+  }
+  if (verified.jkt === null) {
+    return { rule: 'token_binding', message: 'The token is not bound to a key: present it with the scheme Bearer.' }
+  }
+  const proof = request.headers['dpop']
+  if (typeof proof !== 'string') return { rule: 'dpop_proof_invalid', message: 'The DPoP header is missing.' }
+  const options = { proof, method: request.method ?? 'GET', url: resource, accessToken: token, now: now() }
+  const proven = await verifyDpopProof(options)
+  if (!proven.ok) return proven.error
+  if (proven.value.jkt !== verified.jkt) {
+    return { rule: 'token_binding', message: 'The proof is of another key than the one the token is bound to.' }
+  }
+  if (proofs.take(proven.value, now())) return null
+  return { rule: 'dpop_proof_invalid', message: 'The DPoP proof is refused. It was used before.' }
+}
+
+function denied(rule: RuleId, message: string): Result<never, Denial> {
+  return err({ rule, message })
+}
