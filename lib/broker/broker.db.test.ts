@@ -87,7 +87,8 @@ describe.each(pairs)('an agent of the %s era, a server of the %s era', (era, ser
     const ack = await db.stopAck.findFirstOrThrow({ where: { orderId: order.id } })
     expect(ack).toMatchObject({ process: 'broker', detail: { callsAborted: 1 } })
     // Nothing goes any more, and the session's own requests are refused as well.
-    await expect(client.callTool({ name: 'look', arguments: {} })).rejects.toThrow(/killed/)
+    const refused = client.callTool({ name: 'look', arguments: {} })
+    await expect(refused).rejects.toMatchObject({ errorDescription: expect.stringMatching(/^killed: .*in force/) })
     await client.close()
   })
 

@@ -84,9 +84,15 @@ test('stands in the challenge and in the metadata of protected resources', async
   const refused = await fetch(`${world.broker.url}/mcp`, { method: 'POST' })
   const metadataUrl = `${world.broker.url}/.well-known/oauth-protected-resource/mcp`
   expect(refused.status).toBe(401)
-  expect(refused.headers.get('www-authenticate')).toBe(`Bearer resource_metadata="${metadataUrl}"`)
+  const challenge = refused.headers.get('www-authenticate')
+  expect(challenge).toMatch(/^Bearer resource_metadata="[^"]+", DPoP resource_metadata="[^"]+", algs="[\w ]+"$/)
+  expect(challenge).toContain(`Bearer resource_metadata="${metadataUrl}"`)
   const metadata = (await (await fetch(metadataUrl)).json()) as { resource: string }
-  expect(metadata.resource).toBe(`${world.broker.url}/mcp`)
+  expect(metadata).toMatchObject({
+    resource: `${world.broker.url}/mcp`,
+    bearer_methods_supported: ['header'],
+    dpop_signing_alg_values_supported: expect.arrayContaining(['ES256']),
+  })
 })
 
 test('a long name is shortened in the list and means its tool in a call', async ({ db, world }) => {

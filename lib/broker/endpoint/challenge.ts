@@ -44,7 +44,8 @@ export function challenge(
   const algorithms = `algs="${dpopAlgorithms.join(' ')}"`
   const offers = { Bearer: [metadata], DPoP: [metadata, algorithms] }
   if (denial.rule !== 'token_missing') {
-    const description = denial.message.replaceAll(/[^\x20-\x21\x23-\x5B\x5D-\x7E]/g, ' ')
+    // Clients show no body of a 403, but this.
+    const description = `${denial.rule}: ${denial.message}`.replaceAll(/[^\x20-\x21\x23-\x5B\x5D-\x7E]/g, ' ')
     offers[scheme].unshift(`error="${errorOf(denial)}"`, `error_description="${description}"`)
   }
   const other: Scheme = scheme === 'Bearer' ? 'DPoP' : 'Bearer'
