@@ -13,7 +13,7 @@ Visitor.prototype.visitStatement = function visitStatementOrUsing(statement) {
 const rows = [
   ['core', 'config', 'log', 'db'],
   ['auth', 'audit', 'jobs'],
-  ['registry'],
+  ['registry', 'webhooks'],
   ['templates', 'scopes', 'lifecycle'],
   ['guardrails'],
   ['killswitch'],

@@ -11,6 +11,7 @@ import {
   PlayCircle,
   Server,
   ShieldQuestion,
+  Webhook,
 } from 'lucide-react'
 import { paths } from '#lib/core/paths.ts'
 
@@ -39,5 +40,11 @@ export const navigation: readonly NavGroup[] = [
       { href: paths.kill(), label: 'Kill switch', icon: OctagonX, keywords: 'stop resume incident' },
     ],
   },
-  { label: 'Settings', items: [{ href: paths.tokens(), label: 'Access tokens', icon: KeyRound, keywords: 'api cli' }] },
+  {
+    label: 'Settings',
+    items: [
+      { href: paths.tokens(), label: 'Access tokens', icon: KeyRound, keywords: 'api cli' },
+      { href: paths.webhooks(), label: 'Webhooks', icon: Webhook, keywords: 'events notifications' },
+    ],
+  },
 ]

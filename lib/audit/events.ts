@@ -119,6 +119,14 @@ export type AuditEvents = {
   }
   'mcp.call_denied': { argumentsDigest: string | null; class: string | null; message: string; traceId?: string }
   'mcp.caller_refused': { reason: string; count: number }
+  // webhooks
+  'webhook.created': { url: string; events: string[] }
+  'webhook.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
+  'webhook.secret_rotated': { previousUntil: string }
+  'webhook.tested': { deliveryId: string }
+  'webhook.replayed': { deliveries: number }
+  'webhook.disabled': { reason: string }
+  'webhook.deleted': { url: string }
   // metrics
   'agent.over_budget': { month: string; spentMicros: string; budgetMicros: string }
   'agent.within_budget': { month: string; spentMicros: string; budgetMicros: string }

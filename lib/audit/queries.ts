@@ -1,5 +1,9 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import type { Tx } from '#lib/db/client.ts'
+import type { AuditEvent } from '#lib/db/generated/client.ts'
 import type { AuditQuery, AuditView } from './schema.ts'
+
+export { auditEventNames } from './event-names.ts'
 
 /** Newest first, or oldest first when `after` is given (a tail asks for what came since). Needs `audit:read`. */
 export async function listAuditEvents(ctx: Ctx, query: AuditQuery): Promise<AuditView[]> {
@@ -22,7 +26,25 @@ export async function listAuditEvents(ctx: Ctx, query: AuditQuery): Promise<Audi
     take: query.limit,
     omit: { leafHash: true },
   })
-  return rows.map((row) => ({
+  return rows.map(viewOf)
+}
+
+/** What came after a sequence number, oldest first: for processes of our own that pass events on. */
+export async function auditEventsAfter(
+  tx: Tx,
+  { after, limit }: { after: bigint; limit: number },
+): Promise<AuditView[]> {
+  const rows = await tx.auditEvent.findMany({
+    where: { seq: { gt: after } },
+    orderBy: { seq: 'asc' },
+    take: limit,
+    omit: { leafHash: true },
+  })
+  return rows.map(viewOf)
+}
+
+function viewOf(row: Omit<AuditEvent, 'leafHash'>): AuditView {
+  return {
     seq: row.seq.toString(),
     at: row.at.toISOString(),
     event: row.event,
@@ -36,5 +58,5 @@ export async function listAuditEvents(ctx: Ctx, query: AuditQuery): Promise<Audi
     rule: row.rule,
     requestId: row.requestId,
     detail: row.detail as Record<string, unknown>,
-  }))
+  }
 }

@@ -37,6 +37,7 @@ const rolePermissions = {
     'stops:release',
     'servers:manage',
     'keys:rotate',
+    'webhooks:manage',
   ],
   finance: [...everyone, 'agents:any_team', 'agents:retire', 'audit:read', 'costs:manage'],
   on_call: [
@@ -63,6 +64,7 @@ const rolePermissions = {
     'teams:manage',
     'costs:manage',
     'keys:rotate',
+    'webhooks:manage',
   ],
 } as const satisfies Record<Role, readonly string[]>
 

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { isLoopback } from './shared.ts'
 
 /** Where the processes find each other: what is set wins, else it follows from the ports on this machine. */
 export function portalUrl(env: { WHEELHOUSE_URL?: string | undefined; WHEELHOUSE_PORTAL_PORT: number }): string {
@@ -14,6 +15,16 @@ export function sandboxUrl(env: {
   WHEELHOUSE_SANDBOX_PORT: number
 }): string {
   return env.WHEELHOUSE_SANDBOX_URL ?? `http://127.0.0.1:${env.WHEELHOUSE_SANDBOX_PORT}`
+}
+
+/** Hosts that webhooks may reach inside; by default this machine's own, where the portal is on it too. */
+export function webhookPrivateHosts(env: {
+  WHEELHOUSE_WEBHOOK_PRIVATE_HOSTS?: string[] | undefined
+  WHEELHOUSE_URL?: string | undefined
+  WHEELHOUSE_PORTAL_PORT: number
+}): readonly string[] {
+  const local = isLoopback(new URL(portalUrl(env)).hostname)
+  return env.WHEELHOUSE_WEBHOOK_PRIVATE_HOSTS ?? (local ? ['localhost', '127.0.0.1', '[::1]'] : [])
 }
 
 /** Which Managed Agents API is used, and what may be said about it. */

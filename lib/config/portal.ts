@@ -1,5 +1,12 @@
 import type { z } from 'zod'
-import { brokerUrl, checkClaudeKey, claudeAccess, type ClaudeAccess, portalUrl } from './addresses.ts'
+import {
+  brokerUrl,
+  checkClaudeKey,
+  claudeAccess,
+  type ClaudeAccess,
+  portalUrl,
+  webhookPrivateHosts,
+} from './addresses.ts'
 import { type Environment, isLoopback, parseEnvironment, variableNames, variables } from './shared.ts'
 import { readTrustedIssuers, type TrustedIssuerSettings } from './trusted-issuers.ts'
 
@@ -19,6 +26,8 @@ export type PortalConfig = {
   authSecret: string
   encryptionKey: string
   claude: ClaudeAccess
+  /** Hosts that webhooks may be sent to although only insiders reach them. */
+  webhookPrivateHosts: readonly string[]
   oidc: OidcConfig | null
   /** Demo personas may sign in and demo data is marked; only ever true on a loopback address. */
   demo: boolean
@@ -51,6 +60,7 @@ const schema = variables
     OIDC_CLIENT_SECRET: true,
     OIDC_GROUPS_CLAIM: true,
     OIDC_GROUP_ROLES: true,
+    WHEELHOUSE_WEBHOOK_PRIVATE_HOSTS: true,
     WHEELHOUSE_LOG_LEVEL: true,
   })
   .required({ DATABASE_URL: true, WHEELHOUSE_AUTH_SECRET: true, WHEELHOUSE_ENCRYPTION_KEY: true })
@@ -70,6 +80,7 @@ export function parsePortalConfig(env: Environment = process.env): PortalConfig 
     authSecret: values.WHEELHOUSE_AUTH_SECRET,
     encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
     claude: claudeAccess(values),
+    webhookPrivateHosts: webhookPrivateHosts(values),
     oidc: toOidc(values),
     demo: values.WHEELHOUSE_DEMO ?? false,
     trustedIssuers: readTrustedIssuers(values.WHEELHOUSE_TRUSTED_ISSUERS),

@@ -158,6 +158,13 @@ export const variables = z.object({
     .max(1, 'Use a number from 0 to 1.')
     .default(1)
     .describe('Share of traces that are kept; a caller’s own decision goes before.'),
+  WHEELHOUSE_WEBHOOK_PRIVATE_HOSTS: z
+    .string()
+    .optional()
+    .transform((text) => text?.split(',').flatMap((host) => host.trim() || []))
+    .describe(
+      'Hosts that webhooks may be sent to although only insiders reach them, separated by commas. Default: loopback if the portal is on it.',
+    ),
   WHEELHOUSE_GRACE_MS: z.coerce
     .number('Use milliseconds.')
     .int('Use milliseconds.')

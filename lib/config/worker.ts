@@ -1,4 +1,4 @@
-import { brokerUrl, checkClaudeKey, claudeAccess, portalUrl } from './addresses.ts'
+import { brokerUrl, checkClaudeKey, claudeAccess, portalUrl, webhookPrivateHosts } from './addresses.ts'
 import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
@@ -15,6 +15,7 @@ const schema = variables
     WHEELHOUSE_CLAUDE_KEY: true,
     ANTHROPIC_API_KEY: true,
     WHEELHOUSE_ENCRYPTION_KEY: true,
+    WHEELHOUSE_WEBHOOK_PRIVATE_HOSTS: true,
     WHEELHOUSE_LOG_LEVEL: true,
     WHEELHOUSE_GRACE_MS: true,
   })
@@ -34,6 +35,7 @@ export function parseWorkerConfig(env: Environment = process.env) {
     url: portalUrl(values),
     brokerUrl: brokerUrl(values),
     claude: claudeAccess(values),
+    webhookPrivateHosts: webhookPrivateHosts(values),
     encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
     graceMs: values.WHEELHOUSE_GRACE_MS,

@@ -25,6 +25,8 @@ export const paths = {
   kill: () => '/kill',
   settings: () => '/settings',
   tokens: () => '/settings/tokens',
+  webhooks: () => '/settings/webhooks',
+  webhook: (id: string) => `/settings/webhooks/${encodeURIComponent(id)}`,
   signIn: () => '/sign-in',
 } as const
 

@@ -18,7 +18,8 @@ describe('what no linter can know', () => {
   test('every audit event is written somewhere', () => {
     const catalogue = product.find(({ path }) => path === 'lib/audit/events.ts')!
     const events = [...catalogue.text.matchAll(/^ {2}'([a-z_]+\.[a-z_]+)': /gm)].map((match) => match[1]!)
-    const writers = product.filter((file) => file !== catalogue).map(({ text }) => text)
+    const lists = new Set(['lib/audit/events.ts', 'lib/audit/event-names.ts'])
+    const writers = product.filter(({ path }) => !lists.has(path)).map(({ text }) => text)
     expect(events.length).toBeGreaterThan(20)
     expect(events.filter((event) => !writers.some((text) => text.includes(`'${event}'`)))).toEqual([])
   })

@@ -32,6 +32,8 @@ export const jobs = {
   reconcileRuns: job('reconcile_runs', z.strictObject({}), 1),
   /** Brings the day roll-ups up to date. */
   rollUpDays: job('roll_up_days', z.strictObject({}), 1),
+  /** Makes the next attempt at a webhook's delivery; what follows from it is decided there, so the queue tries again only when the database failed. */
+  deliverWebhook: job('deliver_webhook', z.strictObject({ deliveryId: z.uuid() })),
 } as const
 
 type EnqueueOptions<S extends z.ZodType> = {

@@ -16,6 +16,7 @@ import { harnessHandlers } from '#lib/harness/worker/handlers.ts'
 import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import { countRunEnd, recordUsage, refreshOverBudget, rollUpDays, seedPriceBook } from '#lib/metrics/commands.ts'
+import { collectWebhookDeliveries, createSender, deliverWebhook } from '#lib/webhooks/commands.ts'
 import { releaseDeadPools } from './dead-pools.ts'
 import { every } from './every.ts'
 import { startHealthServer } from './health.ts'
@@ -25,6 +26,8 @@ import { onShutdown } from './shutdown.ts'
 
 /** Jobs at once; each may hold a lock's connection. */
 const concurrency = 10
+/** Until a receiver of webhooks has answered (Standard Webhooks proposes 15 to 30 s). */
+const webhookTimeoutMs = 15_000
 /** The roll-ups of this many days are proven right every hour. */
 const rollUpDaysBack = 2
 
@@ -60,6 +63,7 @@ async function main(): Promise<void> {
     registers: [registry],
   })
 
+  const secretBox = createSecretBox(config.encryptionKey)
   const deps: HarnessDeps = {
     db,
     claude: createClaudePort({
@@ -67,7 +71,7 @@ async function main(): Promise<void> {
       apiKey: config.claude.apiKey,
       capabilities: { simulatedModel: config.claude.simulatedModel },
     }),
-    tokens: createTokenIssuer({ ...config, secretBox: createSecretBox(config.encryptionKey) }),
+    tokens: createTokenIssuer({ ...config, secretBox }),
     brokerUrl: config.brokerUrl,
     meter: { recordUsage, countRunEnd },
     simulated: config.claude.simulatedModel,
@@ -103,6 +107,9 @@ async function main(): Promise<void> {
     log,
   })
 
+  const sender = createSender({ privateHosts: config.webhookPrivateHosts, timeoutMs: webhookTimeoutMs })
+  const webhooks = every(1_000, { what: 'reading the audit log for webhooks', log, work: collectWebhooks })
+
   let poolId: string | undefined
   let queueEnded = false
   const queue = await startQueue({
@@ -111,6 +118,7 @@ async function main(): Promise<void> {
     log,
     handlers: {
       ...harnessHandlers(deps, () => followers.nudge()),
+      deliverWebhook: (payload) => deliverWebhook(ctx(), payload, { secretBox, sender }),
       async rollUpDays() {
         const now = new Date()
         await forgetRateLimits(db, now)
@@ -134,7 +142,8 @@ async function main(): Promise<void> {
     async stop() {
       await queue.drain()
       await followers.stop()
-      await Promise.all([stops.stop(), budgets.stop(), deadPools.stop(), listener.stop(), health.stop()])
+      await Promise.all([stops.stop(), budgets.stop(), webhooks.stop(), deadPools.stop()])
+      await Promise.all([listener.stop(), health.stop(), sender.close()])
       await locks.stop()
       await db.$disconnect()
     },
@@ -150,6 +159,10 @@ async function main(): Promise<void> {
       acknowledged.add(orderId)
       stopsAcknowledged.inc()
     }
+  }
+
+  async function collectWebhooks(): Promise<void> {
+    while ((await collectWebhookDeliveries(ctx())) > 0);
   }
 
   function problems(): string[] {

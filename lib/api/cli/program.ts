@@ -9,6 +9,7 @@ import { addRegistryCommands } from './commands/registry.ts'
 import { addRunsCommands } from './commands/runs.ts'
 import { addScopesCommands } from './commands/scopes.ts'
 import { addStopCommands } from './commands/stops.ts'
+import { addWebhooksCommands } from './commands/webhooks.ts'
 import { ApiRefusal, exitCodes, Failed, problemLines, Unreachable, UsageError } from './errors.ts'
 import { plain } from './text.ts'
 import manifest from '../../../package.json' with { type: 'json' }
@@ -49,6 +50,7 @@ export function createProgram(setup: Setup): Command {
   addRegistryCommands(program, setup)
   addKeyCommands(program, setup)
   addAccountCommands(program, setup)
+  addWebhooksCommands(program, setup)
   return program
 }
 

@@ -1,0 +1,5 @@
+export { collectWebhookDeliveries } from './commands/collect.ts'
+export { deliverWebhook } from './commands/deliver.ts'
+export { createWebhook, deleteWebhook, rotateWebhookSecret, testWebhook, updateWebhook } from './commands/endpoints.ts'
+export { replayWebhook } from './commands/replay.ts'
+export { createSender } from './send.ts'

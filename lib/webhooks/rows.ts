@@ -1,0 +1,19 @@
+import { DomainError } from '#lib/core/errors.ts'
+import type { Tx } from '#lib/db/client.ts'
+
+/** What a webhook's secrets are sealed with, so that one opens nowhere else. */
+export function sealContext(id: string): string {
+  return `webhook:${id}`
+}
+
+export function subjectOf({ id, url }: { id: string; url: string }) {
+  return { subject: { kind: 'webhook', id, name: new URL(url).host } }
+}
+
+/** The endpoint, locked until the end of the transaction; throws `not_found`. */
+export async function lockWebhook(tx: Tx, id: string) {
+  await tx.$queryRaw`select 1 from "WebhookEndpoint" where "id" = ${id}::uuid for update`
+  const row = await tx.webhookEndpoint.findUnique({ where: { id } })
+  if (!row) throw new DomainError('not_found', 'There is no such webhook.')
+  return row
+}
