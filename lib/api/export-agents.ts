@@ -2,18 +2,16 @@ import type { z } from 'zod'
 import { authorize, type Ctx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { exportManifests } from '#lib/lifecycle/queries.ts'
-import { listAgents } from '#lib/registry/queries.ts'
+import { matchingAgentIds } from '#lib/registry/queries.ts'
 import type { exportMany } from './routes/agents.ts'
 
 type ExportQuery = z.output<NonNullable<typeof exportMany.query>>
-
-const pageSize = 200
 
 /** The agents with these ids, in that order, or those that match the catalog's query, as YAML documents. Needs `agents:read`; throws `not_found`, and `invalid` for ids together with a filter. */
 export async function exportAgents(ctx: Ctx, query: ExportQuery): Promise<string> {
   authorize(ctx, 'agents:read')
   const { ids: given, measured, ...filter } = query
-  const ids = given === undefined ? await matchingIds(ctx, filter) : idsOf(given, filter)
+  const ids = given === undefined ? await matchingAgentIds(ctx, filter) : idsOf(given, filter)
   return await exportManifests(ctx, ids, { measured })
 }
 
@@ -30,15 +28,4 @@ function idsOf(given: string, filter: Omit<ExportQuery, 'ids' | 'measured'>): st
         .filter(Boolean),
     ),
   ]
-}
-
-async function matchingIds(ctx: Ctx, filter: Omit<ExportQuery, 'ids' | 'measured'>): Promise<string[]> {
-  const ids: string[] = []
-  let cursor: string | undefined
-  do {
-    const page = await listAgents(ctx, { ...filter, limit: pageSize, ...(cursor ? { cursor } : {}) })
-    ids.push(...page.items.map(({ id }) => id))
-    cursor = page.nextCursor ?? undefined
-  } while (cursor)
-  return ids
 }

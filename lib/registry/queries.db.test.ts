@@ -172,10 +172,13 @@ dbTest('each facet counts what the other filters leave', async ({ db }) => {
   expect(facets.status.map(({ value, count }) => [value, count])).toEqual([
     ['active', 2],
     ['suspended', 1],
+    ['provisioning', 0],
+    ['retired', 0],
   ])
   expect(facets.tier.map(({ value, count }) => [value, count])).toEqual([
     ['high', 1],
     ['low', 1],
+    ['medium', 0],
   ])
   expect(facets.template).toEqual([{ value: 'test-template', label: 'test-template', count: 2 }])
   expect(facets.owner.length).toBeGreaterThan(1)

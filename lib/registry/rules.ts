@@ -52,3 +52,10 @@ export function compareVersions(a: string, b: string): number {
 function numbersOf(version: string): number[] {
   return version.split('.').map((part) => Number.parseInt(part, 10) || 0)
 }
+
+// The catalog's query language, for whoever reads or changes a query; nothing of it needs a server.
+export type { AgentQuery, QueryNode, QueryValue, Range, Term } from './query/ast.ts'
+export { isAccessKey, type QueryKey, queryKeys, specOf } from './query/keys.ts'
+export { askedValues, toggleValue } from './query/edit.ts'
+export { queryOf } from './query/of-list.ts'
+export { formatAgentQuery, printNode } from './query/print.ts'

@@ -12,6 +12,9 @@ import {
   type ToolClass,
   toolClasses,
 } from './schema/words.ts'
+import type { QueryHint } from './schema/catalog.ts'
+
+export * from './schema/catalog.ts'
 
 export {
   type AgentStatus,
@@ -54,42 +57,6 @@ export {
 export const inheritedGuardrails = 'inherited (sandbox, audit, kill-switch)'
 
 // Catalog ---------------------------------------------------------------------------------------------------------------
-
-export const agentSorts = [
-  'id',
-  'name',
-  'owner',
-  'status',
-  'tier',
-  'runs',
-  'cost',
-  'escalation',
-  'reviewed',
-  'created',
-] as const
-export type AgentSort = (typeof agentSorts)[number]
-
-/**
- * What page, REST and CLI ask the catalog with. `q` is the query language (`can:write env:production owner:x text`, see
- * query-language.ts); the other filters are the same qualifiers spelled out and narrow further. Values separated by commas mean any of them.
- */
-export const agentListQuery = z.strictObject({
-  q: z.string().max(500).default(''),
-  can: z.enum(toolClasses).optional(),
-  env: z.string().max(100).optional(),
-  server: z.string().max(500).optional(),
-  owner: z.string().max(500).optional(),
-  status: z.string().max(100).optional(),
-  tier: z.string().max(100).optional(),
-  template: z.string().max(500).optional(),
-  sort: z.enum(agentSorts).default('id'),
-  order: z.enum(['asc', 'desc']).default('asc'),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-  cursor: z.string().max(1000).optional(),
-})
-export type AgentListQuery = z.infer<typeof agentListQuery>
-/** The same before defaults: what a caller has to write. */
-export type AgentListInput = z.input<typeof agentListQuery>
 
 /** Measured over the last 30 UTC days including today, from the day roll-ups; never typed in. */
 export type Measured = {
@@ -143,13 +110,9 @@ export type AgentList = {
   total: number
   nextCursor: string | null
   prevCursor: string | null
+  /** What the query names that does not exist. */
+  hints: QueryHint[]
 }
-
-/** Counts by value; each facet ignores its own filter, so that another value can be picked. Sorted by count, then value. */
-export type AgentFacets = Record<
-  'status' | 'owner' | 'tier' | 'template',
-  { value: string; label: string; count: number }[]
->
 
 /** A grant in force, as part of an agent's effective access. */
 export type AccessGrant = {

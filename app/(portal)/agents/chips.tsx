@@ -1,32 +1,33 @@
 import { X } from 'lucide-react'
 import Link from 'next/link'
 import { paths } from '#lib/core/paths.ts'
+import { formatAgentQuery, printNode, queryOf } from '#lib/registry/rules.ts'
 import type { AgentListQuery } from '#lib/registry/schema.ts'
-import { catalogHref, filtersOf } from './catalog-query.ts'
+import { catalogHref } from './catalog-query.ts'
 
-/** The filters in force, each with a way out. */
+/** What must hold, part by part, each with a way out. */
 export function Chips({ query }: { query: AgentListQuery }) {
-  const filters = Object.entries(filtersOf(query))
-  if (filters.length === 0) return null
+  const { items } = queryOf(query)
+  if (items.length === 0) return null
   return (
     <ul aria-label="Filters in force" className="mb-3 flex flex-wrap items-center gap-1.5">
-      {filters.map(([key, value]) => (
-        <li key={key}>
+      {items.map((item, at) => (
+        <li key={printNode(item)}>
           <Link
-            href={catalogHref(query, { [key]: undefined, ...(key === 'q' ? { q: '' } : {}) })}
+            href={catalogHref(query, { q: formatAgentQuery({ kind: 'and', items: items.toSpliced(at, 1) }) })}
             scroll={false}
-            className="inline-flex h-7 items-center gap-1.5 rounded-md border bg-raised px-2 text-[13px] hover:bg-muted"
+            prefetch={false}
+            className="inline-flex min-h-7 items-center gap-1.5 rounded-md border bg-raised px-2 text-[13px] break-all hover:bg-muted"
           >
-            <span className="text-muted-foreground">{key === 'q' ? 'search' : key}:</span>{' '}
-            {String(value).replaceAll(',', ', ')}
-            <X className="size-3.5" aria-hidden />
+            {printNode(item)}
+            <X className="size-3.5 shrink-0" aria-hidden />
             <span className="sr-only">Take this filter away</span>
           </Link>
         </li>
       ))}
-      {filters.length > 1 && (
+      {items.length > 1 && (
         <li>
-          <Link href={paths.agents()} className="px-1 text-[13px] text-accent hover:underline">
+          <Link href={paths.agents()} prefetch={false} className="px-1 text-[13px] text-accent hover:underline">
             Clear all
           </Link>
         </li>

@@ -2,54 +2,56 @@ import { SlidersHorizontal } from 'lucide-react'
 import Link from 'next/link'
 import type { ReactNode } from 'react'
 import { cn } from '#components/ui/cn.ts'
-import type { AgentFacets, AgentListQuery } from '#lib/registry/schema.ts'
-import { environments, toolClasses } from '#lib/registry/schema.ts'
-import { catalogHref, toggled } from './catalog-query.ts'
+import { formatCount } from '#components/ui/count.ts'
+import { askedValues, queryOf } from '#lib/registry/rules.ts'
+import { type AgentFacets, type AgentListQuery, type FacetKey, facetKeys } from '#lib/registry/schema.ts'
+import { toggleHref } from './catalog-query.ts'
 
-const counted = { status: 'Status', owner: 'Owner', tier: 'Risk tier', template: 'Template' } as const
-const shownMax = 12
+const labels: Record<FacetKey, string> = {
+  can: 'Can',
+  env: 'Environment it reaches',
+  status: 'Status',
+  tier: 'Risk tier',
+  owner: 'Owner',
+  server: 'Server it reaches',
+  template: 'Template',
+  drift: 'Behind its template',
+  overdue: 'Review overdue',
+  model: 'Model',
+}
+const shownMax = 8
 
 /** Filters with counts; each is a link, so the address is the state. On narrow screens they fold away. */
 export function Facets({ facets, query }: { facets: AgentFacets; query: AgentListQuery }) {
+  const parsed = queryOf(query)
   const groups = (
     <div className="grid gap-4">
-      <Group label="Can">
-        {toolClasses.map((value) => (
-          <Choice
-            key={value}
-            href={catalogHref(query, { can: query.can === value ? undefined : value })}
-            on={query.can === value}
-          >
-            {value}
-          </Choice>
-        ))}
-      </Group>
-      <Group label="Environment">
-        {environments.map((value) => (
-          <Choice key={value} href={catalogHref(query, { env: toggled(query.env, value) })} on={isOn(query.env, value)}>
-            {value}
-          </Choice>
-        ))}
-      </Group>
-      {(Object.keys(counted) as (keyof typeof counted)[]).map((key) => (
-        <Group key={key} label={counted[key]}>
-          {facets[key].slice(0, shownMax).map(({ value, label, count }) => (
-            <Choice
-              key={value}
-              href={catalogHref(query, { [key]: toggled(query[key], value) })}
-              on={isOn(query[key], value)}
-              count={count}
-            >
-              {label}
-            </Choice>
-          ))}
-          {facets[key].length > shownMax && (
-            <li className="px-2 text-xs text-muted-foreground">
-              {facets[key].length - shownMax} more: search with {key}:…
-            </li>
-          )}
-        </Group>
-      ))}
+      {facetKeys.map((key) => {
+        const asked = new Set(askedValues(parsed, key))
+        // What is asked for stays in sight, however few it finds.
+        const shown = facets[key].filter(({ value }, at) => at < shownMax || asked.has(value.toLowerCase()))
+        const more = facets[key].length - shown.length
+        if (shown.length === 0) return null
+        return (
+          <Group key={key} label={labels[key]}>
+            {shown.map(({ value, label, count }) => (
+              <Choice
+                key={value}
+                href={toggleHref(query, key, value)}
+                on={asked.has(value.toLowerCase())}
+                count={count}
+              >
+                {label}
+              </Choice>
+            ))}
+            {more > 0 && (
+              <li className="px-2 text-xs text-muted-foreground">
+                {more} more: type {key}:
+              </li>
+            )}
+          </Group>
+        )
+      })}
     </div>
   )
   return (
@@ -69,30 +71,28 @@ function Group({ label, children }: { label: string; children: ReactNode }) {
   return (
     <div>
       <h2 className="px-2 pb-1 text-xs font-medium text-muted-foreground">{label}</h2>
-      <ul>{children}</ul>
+      <ul aria-label={label}>{children}</ul>
     </div>
   )
 }
 
-function Choice({ href, on, count, children }: { href: string; on: boolean; count?: number; children: ReactNode }) {
+function Choice({ href, on, count, children }: { href: string; on: boolean; count: number; children: ReactNode }) {
   return (
     <li>
       <Link
         href={href}
         scroll={false}
+        prefetch={false}
         aria-current={on ? 'true' : undefined}
         className={cn(
           'flex items-center justify-between gap-2 rounded-md px-2 py-1 hover:bg-muted',
           on && 'bg-accent-soft font-medium text-accent dark:text-foreground',
+          count === 0 && !on && 'text-muted-foreground',
         )}
       >
         <span className="min-w-0 truncate">{children}</span>
-        {count !== undefined && <span className="text-xs text-muted-foreground tabular-nums">{count}</span>}
+        <span className="text-xs text-muted-foreground tabular-nums">{formatCount(count)}</span>
       </Link>
     </li>
   )
-}
-
-function isOn(current: string | undefined, value: string): boolean {
-  return current?.split(',').includes(value) ?? false
 }

@@ -11,13 +11,13 @@ import { Pager } from '#components/ui/pager.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { paths } from '#lib/core/paths.ts'
-import { agentFacets, listAgents } from '#lib/registry/queries.ts'
-import { agentListQuery, type AgentListQuery } from '#lib/registry/schema.ts'
+import { searchAgents } from '#lib/registry/queries.ts'
+import { type AgentFacets, type AgentList, agentListQuery, type AgentListQuery } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { agentColumns } from './agent-columns.tsx'
-import { catalogHref, filtersOf } from './catalog-query.ts'
+import { asOneQuery, catalogHref, filtersOf } from './catalog-query.ts'
 import { CatalogTools } from './catalog-tools.client.tsx'
 import { Chips } from './chips.tsx'
 import { Facets } from './facets.tsx'
@@ -27,8 +27,8 @@ export const metadata: Metadata = { title: 'Agents' }
 
 export default async function AgentsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const query = await parseSearch(agentListQuery, searchParams)
-  const found = await find(ctx, query)
+  const found = await find(ctx, await parseSearch(agentListQuery, searchParams))
+  const { query } = found
   return (
     <>
       <PageHeader
@@ -41,16 +41,28 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
           </>
         }
       />
-      <SearchBox key={query.q} initial={query.q} hidden={{ ...filtersOf(query), q: undefined }} />
+      <SearchBox
+        key={query.q}
+        initial={query.q}
+        hidden={{ ...filtersOf(query), q: undefined, sort: query.sort, order: query.order }}
+      />
       {'problem' in found ? (
         <Notice kind="warn" title="The search could not be read" className="mt-3">
           {found.problem}
+          <Link href={paths.agents()} className="ml-1 underline">
+            Clear the search
+          </Link>
         </Notice>
       ) : (
         <div className="mt-3 xl:grid xl:grid-cols-[10.5rem_minmax(0,1fr)] xl:gap-4 2xl:grid-cols-[12rem_minmax(0,1fr)] 2xl:gap-5">
           <Facets facets={found.facets} query={query} />
           <div className="min-w-0">
             <Chips query={query} />
+            {found.list.hints.map((hint) => (
+              <Notice key={hint.message} kind="warn" className="mb-3">
+                {hint.message}
+              </Notice>
+            ))}
             <DataTable
               caption="Agents"
               columns={agentColumns}
@@ -76,17 +88,16 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
   )
 }
 
-async function find(ctx: Ctx, query: AgentListQuery) {
+type Found = { query: AgentListQuery } & ({ list: AgentList; facets: AgentFacets } | { problem: string })
+
+async function find(ctx: Ctx, given: AgentListQuery): Promise<Found> {
   try {
-    const [list, facets] = await Promise.all([listAgents(ctx, query), agentFacets(ctx, query)])
-    return { list, facets }
+    const query = asOneQuery(given)
+    return { query, ...(await searchAgents(ctx, query)) }
   } catch (error) {
     if (!(error instanceof DomainError) || error.code !== 'invalid') throw error
-    const { column, suggestion } = error.details
-    const place = typeof column === 'number' ? ` (at character ${column})` : ''
-    return {
-      problem: `${error.message}${place}${typeof suggestion === 'string' ? ` Did you mean “${suggestion}”?` : ''}`,
-    }
+    const { column } = error.details
+    return { query: given, problem: `${error.message}${typeof column === 'number' ? ` (at character ${column})` : ''}` }
   }
 }
 

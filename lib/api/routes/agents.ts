@@ -11,12 +11,16 @@ import {
 } from '#lib/lifecycle/schema.ts'
 import { type AgentMetrics, metricsRange } from '#lib/metrics/schema.ts'
 import {
+  type AgentFacets,
   type AgentList,
   agentListQuery,
   type AgentVersionRow,
   type AgentVersionView,
   type AgentView,
+  completeQueryInput,
   type CreationLog,
+  type QueryCompletion,
+  type QueryExplanation,
 } from '#lib/registry/schema.ts'
 import { endpoint, json, nothing, yaml } from '../endpoint.ts'
 import { exampleAgent, flag, type Items, namedId } from './params.ts'
@@ -36,6 +40,37 @@ export const list = endpoint({
   query: agentListQuery,
   answer: json<AgentList>(),
   example: { query: { can: 'write', env: 'production' } },
+})
+
+export const facets = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/facets',
+  summary: 'Counts by value among the agents that match; each facet leaves its own filter out.',
+  permission: 'agents:read',
+  query: agentListQuery.omit({ cursor: true, limit: true, sort: true, order: true }),
+  answer: json<AgentFacets>(),
+  example: { query: { q: 'can:write env:production' } },
+})
+
+export const complete = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/complete',
+  summary: 'Keys and values that continue a query at the cursor, with how many agents it then finds.',
+  permission: 'agents:read',
+  query: completeQueryInput,
+  answer: json<QueryCompletion>(),
+  example: { query: { q: 'can:write env:' } },
+})
+
+export const explain = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/explain',
+  summary: 'Why an agent does or does not match a query, part by part.',
+  permission: 'agents:read',
+  params: namedId,
+  query: z.strictObject({ q: z.string().max(1000) }),
+  answer: json<QueryExplanation>(),
+  example: { params: exampleAgent, query: { q: 'can:write env:production' } },
 })
 
 export const create = endpoint({

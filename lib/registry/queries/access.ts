@@ -1,7 +1,7 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { inForceSql } from '../filter-sql.ts'
 import type { ArgumentCondition, CallRate } from '../schema/conditions.ts'
+import { inForceSql } from '../in-force.ts'
 import type { AccessGrant, Environment, Sensitivity, ToolClass } from '../schema.ts'
 
 /** The agent's grants in force, each with the approved tools it reaches now. Callers authorize. */

@@ -1,7 +1,7 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { accessOf } from './access.ts'
-import { agentRows } from './catalog.ts'
+import { agentRows } from './agent-rows.ts'
 import { personNames } from './people.ts'
 import {
   type AgentLayer,

@@ -1,9 +1,9 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { inForceSql } from '../filter-sql.ts'
 import { personNames } from './people.ts'
 import { toolSelect, toolView } from './tools.ts'
+import { inForceSql } from '../in-force.ts'
 import type { AgentStatus, ServerRow, ServerView, ToolClass, ToolView } from '../schema.ts'
 
 /** Every MCP server by id. Needs `servers:read`. */

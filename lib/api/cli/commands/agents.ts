@@ -9,6 +9,7 @@ import {
   tiers,
   toolClasses,
 } from '#lib/registry/schema.ts'
+import { queryKeys } from '#lib/registry/rules.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { ApiRefusal, exitCodes, Failed, problemLines } from '../errors.ts'
@@ -16,6 +17,7 @@ import { count, oneLine, plain } from '../text.ts'
 import { addAgentsCreate } from './agents-create.ts'
 import { describeAgent } from './agent-text.ts'
 import { agentColumns } from './agent-table.ts'
+import { explanationText } from './explanation-text.ts'
 import { choice } from './choices.ts'
 
 type Filter = {
@@ -26,6 +28,11 @@ type Filter = {
   tier?: string
   template?: string
   server?: string
+  tool?: string
+  drift?: string
+  overdue?: string
+  model?: string
+  sponsor?: string
 }
 
 export function addAgentsCommands(program: Command, setup: Setup): void {
@@ -36,11 +43,13 @@ export function addAgentsCommands(program: Command, setup: Setup): void {
   addVerb<Filter & { sort: string; desc?: boolean; limit: string; all?: boolean }>(agents, setup, {
     name: 'list [query...]',
     says: `List the agents that match.
-The query is the catalog's: qualifiers (can: env: server: owner: status: tier: template:) and words, all of which must hold. The
-options are the same qualifiers; values separated by commas mean any of them. A * marks scopes on production.`,
+The query is the catalog's: qualifiers (${Object.keys(queryKeys).join(': ')}:) and words, all of which must
+hold. Commas mean any of; -key:value is the opposite; ( … or … ) are alternatives; runs:<5 and idle:>30d are ranges. Put -- in front of a
+query that begins with a minus. The options are the same qualifiers. A * marks scopes on production.`,
     examples: [
       'wheelhouse agents list can:write env:production',
       'wheelhouse agents list invoice --owner finance-platform --json',
+      "wheelhouse agents list 'runs:0 idle:>30d -status:retired (tier:high or can:destructive)'",
     ],
     options: (command) =>
       filters(command)
@@ -56,6 +65,17 @@ options are the same qualifiers; values separated by commas mean any of them. A 
     run: async (cli, { args: [id = ''] }) => {
       const agent = await (await cli.client()).call(routes.agents.show, { params: { id } })
       cli.show(agent, () => describeAgent(agent, cli))
+    },
+  })
+  addVerb(agents, setup, {
+    name: 'explain <id> <query...>',
+    says: 'Say why an agent does or does not match a query, part by part.',
+    examples: ['wheelhouse agents explain invoice-reconciler-7 can:write env:production'],
+    run: async (cli, { args: [id = '', ...words] }) => {
+      const explained = await (
+        await cli.client()
+      ).call(routes.agents.explain, { params: { id }, query: { q: words.join(' ') } })
+      cli.show(explained, () => explanationText(explained))
     },
   })
   addAgentsCreate(agents, setup)
@@ -121,13 +141,18 @@ function addMoves(agents: Command, setup: Setup): void {
 
 function filters(command: Command): Command {
   return command
-    .addOption(choice('--can <class>', 'holds at least this class of scope', toolClasses))
+    .addOption(choice('--can <class>', 'reaches a tool of at least this class', toolClasses))
     .option('--env <environments>', `on a server of: ${environments.join(', ')}`)
     .option('--server <ids>', 'on this MCP server')
     .option('--owner <teams>', 'owned by this team')
     .option('--status <states>', agentStatuses.join(', '))
     .option('--tier <tiers>', tiers.join(', '))
     .option('--template <ids>', 'made from this template')
+    .option('--tool <names>', 'reaches this tool')
+    .option('--drift <kinds>', 'behind its template: any, none, major, minor, patch')
+    .option('--overdue <yes|no>', 'its next review is past')
+    .option('--model <names>', 'runs on a model whose name contains this')
+    .option('--sponsor <people>', 'this person is accountable; none: nobody who can sign in')
 }
 
 async function listVerb(
@@ -153,6 +178,7 @@ async function listVerb(
     list.items.push(...page.items)
     cursor = page.nextCursor
   }
+  for (const { message } of list.hints) cli.terminal.err(oneLine(message))
   const items = Number.isFinite(wanted) ? list.items.slice(0, wanted) : list.items
   cli.show({ items, total: list.total }, () => {
     if (items.length === 0) return 'No agent matches.'
@@ -219,8 +245,8 @@ async function exportVerb(
   cli.terminal.err(`Written to ${options.output}.`)
 }
 
-function filterOf({ can, env, owner, status, tier, template, server }: Filter) {
-  return { can: can as AgentListQuery['can'], env, owner, status, tier, template, server }
+function filterOf({ can, env, owner, status, tier, template, server, tool, drift, overdue, model, sponsor }: Filter) {
+  return { can, env, owner, status, tier, template, server, tool, drift, overdue, model, sponsor }
 }
 
 async function readText(file: string): Promise<string> {

@@ -1,0 +1,101 @@
+import { covers } from '../rules.ts'
+import { type Environment, type Tier, tiers, type ToolClass } from '../schema.ts'
+import { type FleetFacts, type FleetGrant, type FleetServer, type FleetStop, guardrailKey } from './facts.ts'
+
+/** What one test of access asks for: values are alternatives, keys left out ask nothing. All are about one tool. */
+export type AccessTest = { can?: string[]; env?: string[]; server?: string[]; tool?: string[] }
+
+/** A tool that a grant reaches now. `name` null: the server's resources and prompts, which a grant on the whole server opens. */
+export type Reached = {
+  class: ToolClass
+  environment: Environment
+  serverId: string
+  serverName: string
+  name: string | null
+}
+/** Why a tool that a grant covers does not count. */
+export type Unreached = { serverId: string; name: string | null; why: string }
+
+/** What a kind of grant reaches for an agent of a tier. Worked out once for each kind, because it is the same for every agent that holds one. */
+export type Reach = { reached: Reached[]; unreached: Unreached[] }
+
+/** Identifies the kind of a grant: two agents with grants of one kind reach the same. Server ids hold no space. */
+export function kindOf(grant: Omit<FleetGrant, 'expiresAt'>): string {
+  const { serverId, class: toolClass, breakGlass, conditional, toolName } = grant
+  const flags = `${breakGlass ? 'b' : '-'}${conditional ? 'c' : '-'}`
+  return `${serverId} ${toolClass} ${flags}${toolName === null ? '' : ` ${toolName}`}`
+}
+
+/**
+ * Effective access: a tool counts if its server is active, it is approved, the grant covers its class, no open stop order covers the
+ * organization, the server or the tool, and no central guardrail forbids it to the tier. Stops of teams and agents are the caller's.
+ */
+export function reachOf(
+  grant: Omit<FleetGrant, 'expiresAt'>,
+  about: { tier: Tier; facts: FleetFacts; stops: readonly FleetStop[] },
+): Reach {
+  const server = about.facts.servers.get(grant.serverId)
+  const reach: Reach = { reached: [], unreached: [] }
+  if (!server) return reach
+  const blocked = whyServerIsShut(server, about.stops)
+  const candidates = [
+    ...server.tools.filter(({ class: wanted }) => covers(grant.class, wanted)),
+    // Reading resources has no arguments that conditions speak of, so a conditional grant does not open them.
+    ...(grant.toolName === null && !grant.conditional
+      ? [{ name: null, class: 'read' as const, state: 'approved' as const }]
+      : []),
+  ].filter(({ name }) => grant.toolName === null || name === grant.toolName)
+  for (const tool of candidates) {
+    const why = blocked ?? whyToolIsShut(tool, { ...about, server, breakGlass: grant.breakGlass })
+    const place = { serverId: server.id, name: tool.name }
+    if (why !== null) reach.unreached.push({ ...place, why })
+    else
+      reach.reached.push({
+        ...place,
+        class: tool.class,
+        environment: server.environment,
+        serverName: server.name.toLowerCase(),
+      })
+  }
+  if (grant.toolName !== null && candidates.length === 0) {
+    const why = server.tools.some(({ name }) => name === grant.toolName)
+      ? 'the grant’s class does not cover it'
+      : 'the server has no such tool'
+    reach.unreached.push({ serverId: server.id, name: grant.toolName, why })
+  }
+  return reach
+}
+
+export function satisfies(tool: Reached, test: AccessTest): boolean {
+  if (test.can && !test.can.some((wanted) => covers(tool.class, wanted as ToolClass))) return false
+  if (test.env && !test.env.includes(tool.environment)) return false
+  if (test.server && !test.server.some((wanted) => wanted === tool.serverId || wanted === tool.serverName)) return false
+  if (!test.tool) return true
+  const name = tool.name?.toLowerCase()
+  return name !== undefined && test.tool.some((wanted) => wanted === name || wanted === `${tool.serverId}/${name}`)
+}
+
+export const allTiers: readonly Tier[] = tiers
+
+function whyServerIsShut(server: FleetServer, stops: readonly FleetStop[]): string | null {
+  if (!server.active) return 'the server is disabled'
+  const stop = stops.find(
+    ({ scope, targetId }) => scope === 'organization' || (scope === 'server' && targetId === server.id),
+  )
+  return stop ? `a stop order is in force: ${stop.reason}` : null
+}
+
+function whyToolIsShut(
+  tool: { name: string | null; class: ToolClass; state: string },
+  about: { tier: Tier; facts: FleetFacts; stops: readonly FleetStop[]; server: FleetServer; breakGlass: boolean },
+): string | null {
+  if (tool.state !== 'approved') return `the tool is ${tool.state}`
+  const target = `${about.server.id}/${tool.name}`
+  const stop = about.stops.find(({ scope, targetId }) => scope === 'tool' && targetId === target)
+  if (stop) return `a stop order is in force: ${stop.reason}`
+  const { environment, sensitivity } = about.server
+  const rule = about.facts.guardrails.get(
+    guardrailKey({ tier: about.tier, class: tool.class, environment, sensitivity, breakGlass: about.breakGlass }),
+  )
+  return rule ? `the guardrail ${rule} forbids it` : null
+}

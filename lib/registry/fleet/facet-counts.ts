@@ -1,0 +1,88 @@
+import { askedValues, withoutKey } from '../query/edit.ts'
+import type { AgentQuery } from '../query/ast.ts'
+import { type AccessKey, isAccessKey, specOf } from '../query/keys.ts'
+import type { FacetKey, FacetValue } from '../schema/catalog.ts'
+import { agentStatuses, environments, tiers, toolClasses } from '../schema.ts'
+import { andNotInto, type Bitmap, countBoth } from './bitmap.ts'
+import { driftOf } from './drift.ts'
+import { accessTestOf, evaluate } from './evaluate.ts'
+import type { FleetIndex } from './fleet-index.ts'
+
+/**
+ * Counts by value among the agents that the rest of a query leaves; a key's own term is left out, so that another value can be picked.
+ * Most frequent first, then by value; values nobody has are left out, except those of a short fixed list.
+ */
+export function facetOf(
+  index: FleetIndex,
+  key: FacetKey | 'tool',
+  about: { query: AgentQuery; now: Date; found: Bitmap },
+): FacetValue[] {
+  const { query, now } = about
+  const asked = askedValues(query, key)
+  // Without a term of its own the facet counts what the whole query found.
+  const others = asked.length > 0 ? evaluate(index, withoutKey(query, key), now) : about.found
+  if (isAccessKey(key)) return accessFacet(index, { key, others, query })
+  const counts = new Map<string, number>()
+  const add = (value: string, bitmap: Bitmap): void => {
+    const count = countBoth(bitmap, others)
+    if (count > 0) counts.set(value, (counts.get(value) ?? 0) + count)
+  }
+  if (key === 'drift') {
+    for (const [version, bitmap] of index.entries('version')) {
+      const at = version.lastIndexOf('@')
+      add(driftOf(version.slice(at + 1), index.facts.templates.get(version.slice(0, at))?.latest ?? null), bitmap)
+    }
+  } else if (key === 'overdue') {
+    const late = evaluate(
+      index,
+      { kind: 'and', items: [{ kind: 'term', key, values: [{ is: 'text', text: 'yes' }] }] },
+      now,
+    )
+    add('yes', late)
+    add('no', andNotInto(index.all.slice(), late))
+  } else {
+    for (const [value, bitmap] of index.entries(dimensionOf[key])) add(value, bitmap)
+  }
+  for (const value of fixed[key] ?? []) if (!counts.has(value)) counts.set(value, 0)
+  return sorted([...counts].map(([value, count]) => ({ value, label: labelOf(index, key, value), count })))
+}
+
+const dimensionOf = { status: 'status', tier: 'tier', owner: 'owner', template: 'template', model: 'model' } as const
+const fixed: Partial<Record<FacetKey | AccessKey, readonly string[]>> = {
+  can: toolClasses,
+  env: environments,
+  status: agentStatuses,
+  tier: tiers,
+}
+
+/** The rest of a test of access holds for the same tool, so each value is asked for together with it. */
+function accessFacet(index: FleetIndex, about: { key: AccessKey; others: Bitmap; query: AgentQuery }): FacetValue[] {
+  const { key, others, query } = about
+  const rest = accessTestOf(withoutKey(query, key).items).test ?? {}
+  return sorted(
+    accessValues(index, key).flatMap(({ value, label }) => {
+      const count = countBoth(index.access({ ...rest, [key]: [value] }), others)
+      return count > 0 || fixed[key] ? [{ value, label, count }] : []
+    }),
+  )
+}
+
+/** What can be asked of a tool: the values that exist. */
+export function accessValues(index: FleetIndex, key: AccessKey): { value: string; label: string }[] {
+  const spec = specOf(key)
+  if (spec.kind === 'choice') return spec.values.map((value) => ({ value, label: value }))
+  const servers = [...index.facts.servers.values()]
+  if (key === 'server') return servers.map(({ id, name }) => ({ value: id, label: name }))
+  const names = new Set(servers.flatMap(({ tools }) => tools.map(({ name }) => name.toLowerCase())))
+  return [...names].map((value) => ({ value, label: value }))
+}
+
+function labelOf(index: FleetIndex, key: FacetKey, value: string): string {
+  if (key === 'owner') return index.facts.teams.get(value)?.name ?? value
+  if (key === 'template') return index.facts.templates.get(value)?.name ?? value
+  return value
+}
+
+function sorted(values: FacetValue[]): FacetValue[] {
+  return values.toSorted((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
+}

@@ -1,0 +1,74 @@
+import type { AgentStatus, Environment, Sensitivity, Tier, ToolClass, ToolState } from '../schema.ts'
+
+/** A grant that is not revoked. */
+export type FleetGrant = {
+  serverId: string
+  class: ToolClass
+  toolName: string | null
+  breakGlass: boolean
+  /** It says what arguments must be. */
+  conditional: boolean
+  /** Milliseconds since 1970; null: until revoked. */
+  expiresAt: number | null
+}
+
+/** An agent as the catalog knows it: the registry entry, the current version's template and model, and 30 days of measurements. Times are milliseconds. */
+export type FleetAgent = {
+  id: string
+  name: string
+  purpose: string
+  ownerTeamId: string
+  personId: string
+  tier: Tier
+  status: AgentStatus
+  version: number
+  templateId: string
+  templateVersion: string
+  model: string
+  schedule: string | null
+  lastReviewedAt: number | null
+  nextReviewAt: number | null
+  createdAt: number
+  demo: boolean
+  runs: number
+  escalatedRuns: number
+  /** Micro-dollars. */
+  cost: number
+  unpriced: number
+  /** The last UTC day with a run. */
+  lastRunDay: number | null
+  grants: FleetGrant[]
+}
+
+export type FleetTool = { name: string; class: ToolClass; state: ToolState }
+export type FleetServer = {
+  id: string
+  name: string
+  environment: Environment
+  sensitivity: Sensitivity
+  active: boolean
+  tools: FleetTool[]
+}
+export type FleetPerson = { id: string; name: string; email: string; active: boolean }
+export type FleetStop = { scope: string; targetId: string; reason: string }
+
+/** What agents refer to: few of each, so all are read again when one changes. */
+export type FleetFacts = {
+  teams: Map<string, { id: string; name: string }>
+  servers: Map<string, FleetServer>
+  people: Map<string, FleetPerson>
+  /** The newest published version by template. */
+  templates: Map<string, { name: string; latest: string | null }>
+  /** The central guardrail that forbids a kind of tool to a tier, by `guardrailKey`; none: permitted. */
+  guardrails: Map<string, string>
+}
+
+export function guardrailKey(about: {
+  tier: Tier
+  class: ToolClass
+  environment: Environment
+  sensitivity: Sensitivity
+  breakGlass: boolean
+}): string {
+  return `${about.tier} ${about.class} ${about.environment} ${about.sensitivity} ${about.breakGlass}`
+}

@@ -1,0 +1,311 @@
+import type { AgentSort } from '../schema.ts'
+import { type AccessTest, allTiers, kindOf, type Reach, reachOf, satisfies } from './access.ts'
+import { andInto, andNotInto, type Bitmap, clearBit, emptyBitmap, grown, orInto, setBit } from './bitmap.ts'
+import { Expiries } from './expiries.ts'
+import type { FleetAgent, FleetFacts, FleetGrant, FleetStop } from './facts.ts'
+import { Order } from './order.ts'
+import { dependsOnFacts, sortKeyOf } from './sort-keys.ts'
+import { TextIndex } from './text-index.ts'
+
+/** What agents are found by at once: one bitmap for each value that occurs. `version` is `template@version`, `kind` a kind of grant in force. */
+export const dimensions = ['status', 'tier', 'owner', 'template', 'version', 'model', 'person', 'kind'] as const
+export type Dimension = (typeof dimensions)[number]
+
+const noFacts: FleetFacts = {
+  teams: new Map(),
+  servers: new Map(),
+  people: new Map(),
+  templates: new Map(),
+  guardrails: new Map(),
+}
+
+/**
+ * The whole fleet, indexed for the catalog: each agent has a slot, each value a bitmap of slots, each sorting an order. It holds what the
+ * tables say and nothing of its own, so it can be built anew at any time; `put` and `remove` keep it equal to that.
+ */
+export class FleetIndex {
+  readonly slotOf = new Map<string, number>()
+  readonly #agents: (FleetAgent | undefined)[] = []
+  readonly #free: number[] = []
+  readonly #values = new Map<Dimension, Map<string, Bitmap>>(dimensions.map((name) => [name, new Map()]))
+  readonly #kinds: (readonly string[] | undefined)[] = []
+  readonly #sample = new Map<string, Omit<FleetGrant, 'expiresAt'>>()
+  readonly #orders = new Map<AgentSort, Order>()
+  readonly #text = new TextIndex()
+  readonly #expiries = new Expiries()
+  readonly #reach = new Map<string, Reach>()
+  readonly #resolved = new Map<string, { everyTier: string[]; byTier: Map<string, string[]> }>()
+  readonly #access = new Map<string, Bitmap>()
+  #all: Bitmap = emptyBitmap(32)
+  #facts = noFacts
+  #stops: readonly FleetStop[] = []
+  #clock = 0
+
+  get size(): number {
+    return this.slotOf.size
+  }
+  get words(): number {
+    return this.#all.length
+  }
+  get all(): Bitmap {
+    return this.#all
+  }
+  get facts(): FleetFacts {
+    return this.#facts
+  }
+  get stops(): readonly FleetStop[] {
+    return this.#stops
+  }
+
+  agent(slot: number): FleetAgent {
+    return this.#agents[slot]!
+  }
+
+  /** Adds an agent, or replaces what was known of it. */
+  put(agent: FleetAgent): void {
+    const known = this.slotOf.get(agent.id)
+    const slot = known ?? this.#take(agent.id)
+    const before = this.#agents[slot]
+    // Orders find an agent by its keys, so what changes is taken out by the old ones first.
+    this.#moveInOrders(slot, before, agent)
+    this.#agents[slot] = agent
+    setBit(this.#all, slot)
+    for (const [dimension, value] of valuesOf(agent))
+      this.#set(dimension, slot, before && valueOf(before, dimension), value)
+    this.#text.put(slot, textOf(agent))
+    this.#holdKinds(slot, agent)
+    if (before?.tier !== agent.tier || before.ownerTeamId !== agent.ownerTeamId) this.#access.clear()
+  }
+
+  remove(id: string): void {
+    const slot = this.slotOf.get(id)
+    if (slot === undefined) return
+    const agent = this.#agents[slot]!
+    for (const order of this.#orders.values()) order.remove(slot)
+    for (const [dimension, value] of valuesOf(agent)) this.#set(dimension, slot, value, undefined)
+    for (const kind of this.#kinds[slot] ?? []) this.#set('kind', slot, kind, undefined)
+    this.#kinds[slot] = undefined
+    this.#text.put(slot, '')
+    clearBit(this.#all, slot)
+    this.#agents[slot] = undefined
+    this.slotOf.delete(id)
+    this.#free.push(slot)
+    this.#access.clear()
+  }
+
+  setFacts(facts: FleetFacts): void {
+    this.#facts = facts
+    for (const sort of dependsOnFacts) this.#orders.delete(sort)
+    this.#forgetReach()
+  }
+
+  setStops(stops: readonly FleetStop[]): void {
+    if (JSON.stringify(stops) === JSON.stringify(this.#stops)) return
+    this.#stops = stops
+    this.#forgetReach()
+  }
+
+  get clock(): number {
+    return this.#clock
+  }
+
+  /** Moves the clock forward: grants that have expired since count no more. */
+  advance(now: number): void {
+    if (now <= this.#clock) return
+    this.#clock = now
+    for (const id of this.#expiries.due(now)) this.#expire(id)
+  }
+
+  /** Many agents are about to change: orders are made anew when they are next asked for. */
+  dropOrders(): void {
+    this.#orders.clear()
+  }
+
+  bits(dimension: Dimension, value: string): Bitmap | undefined {
+    return this.#values.get(dimension)!.get(value)
+  }
+
+  /** Every value that occurs (or has occurred), with its bitmap. */
+  entries(dimension: Dimension): ReadonlyMap<string, Bitmap> {
+    return this.#values.get(dimension)!
+  }
+
+  order(sort: AgentSort): Order {
+    let order = this.#orders.get(sort)
+    if (!order) {
+      const key = sortKeyOf(sort, this.#facts)
+      const slots = Uint32Array.from(this.slotOf.values())
+      order = new Order(
+        slots,
+        (slot) => key(this.#agents[slot]!),
+        (slot) => this.#agents[slot]!.id,
+      )
+      this.#orders.set(sort, order)
+    }
+    return order
+  }
+
+  find(word: string): Bitmap {
+    return andInto(this.#text.find(word, this.words), this.#all)
+  }
+
+  /** The agents whose effective access passes the test. Shared: not to be changed by the caller. */
+  access(test: AccessTest): Bitmap {
+    const identity = JSON.stringify([test.can, test.env, test.server, test.tool])
+    let found = this.#access.get(identity)
+    if (!found) {
+      found = this.#findAccess(identity, test)
+      if (this.#access.size >= 200) this.#access.clear()
+      this.#access.set(identity, found)
+    }
+    return found
+  }
+
+  /** What a kind of grant that somebody holds reaches for a tier. */
+  reach(kind: string, tier: FleetAgent['tier']): Reach {
+    const identity = `${tier} ${kind}`
+    let reach = this.#reach.get(identity)
+    if (!reach) {
+      reach = reachOf(this.#sample.get(kind)!, { tier, facts: this.#facts, stops: this.#stops })
+      this.#reach.set(identity, reach)
+    }
+    return reach
+  }
+
+  isStopped(agent: FleetAgent): boolean {
+    return this.#stops.some(
+      ({ scope, targetId }) =>
+        scope === 'organization' ||
+        (scope === 'agent' && targetId === agent.id) ||
+        (scope === 'team' && targetId === agent.ownerTeamId),
+    )
+  }
+
+  #findAccess(identity: string, test: AccessTest): Bitmap {
+    const { everyTier, byTier } = this.#resolve(identity, test)
+    const found = emptyBitmap(this.words)
+    for (const kind of everyTier) orInto(found, this.bits('kind', kind)!)
+    for (const [tier, kinds] of byTier) {
+      const ofTier = this.bits('tier', tier)
+      if (!ofTier || kinds.length === 0) continue
+      const reaching = emptyBitmap(this.words)
+      for (const kind of kinds) orInto(reaching, this.bits('kind', kind)!)
+      orInto(found, andInto(reaching, ofTier))
+    }
+    for (const { scope, targetId } of this.#stops) {
+      const slot = scope === 'agent' ? this.slotOf.get(targetId) : undefined
+      if (slot !== undefined) clearBit(found, slot)
+      const ofTeam = scope === 'team' ? this.bits('owner', targetId) : undefined
+      if (ofTeam) andNotInto(found, ofTeam)
+    }
+    return found
+  }
+
+  /** Which kinds of grant pass the test, for every tier or for some. */
+  #resolve(identity: string, test: AccessTest) {
+    let resolved = this.#resolved.get(identity)
+    if (!resolved) {
+      resolved = { everyTier: [], byTier: new Map(allTiers.map((tier) => [tier, []])) }
+      for (const kind of this.entries('kind').keys()) {
+        const passing = allTiers.filter((tier) => this.reach(kind, tier).reached.some((tool) => satisfies(tool, test)))
+        if (passing.length === allTiers.length) resolved.everyTier.push(kind)
+        else for (const tier of passing) resolved.byTier.get(tier)!.push(kind)
+      }
+      if (this.#resolved.size >= 1000) this.#resolved.clear()
+      this.#resolved.set(identity, resolved)
+    }
+    return resolved
+  }
+
+  #forgetReach(): void {
+    this.#reach.clear()
+    this.#resolved.clear()
+    this.#access.clear()
+  }
+
+  #take(id: string): number {
+    const slot = this.#free.pop() ?? this.slotOf.size
+    this.slotOf.set(id, slot)
+    if (slot >>> 5 < this.words) return slot
+    const words = Math.ceil(this.words * 1.5)
+    this.#all = grown(this.#all, words)
+    for (const values of this.#values.values())
+      for (const [value, bitmap] of values) values.set(value, grown(bitmap, words))
+    this.#access.clear()
+    return slot
+  }
+
+  #set(dimension: Dimension, slot: number, before: string | undefined, after: string | undefined): void {
+    if (before === after) return
+    const values = this.#values.get(dimension)!
+    if (before !== undefined) clearBit(values.get(before)!, slot)
+    if (after === undefined) return
+    let bitmap = values.get(after)
+    if (!bitmap) values.set(after, (bitmap = emptyBitmap(this.words)))
+    setBit(bitmap, slot)
+  }
+
+  #holdKinds(slot: number, agent: FleetAgent): void {
+    const before = this.#kinds[slot] ?? []
+    const grants = agent.grants.filter(({ expiresAt }) => expiresAt === null || expiresAt > this.#clock)
+    const after = [...new Set(grants.map((grant) => kindOf(grant)))]
+    for (const { expiresAt } of grants) if (expiresAt !== null) this.#expiries.add(expiresAt, agent.id)
+    if (before.length === after.length && before.every((kind) => after.includes(kind))) return
+    for (const kind of before) if (!after.includes(kind)) this.#set('kind', slot, kind, undefined)
+    for (const grant of grants) {
+      const kind = kindOf(grant)
+      // A kind never seen before is in no resolved test yet.
+      if (!this.#sample.has(kind)) this.#resolved.clear()
+      this.#sample.set(kind, grant)
+      this.#set('kind', slot, undefined, kind)
+    }
+    this.#kinds[slot] = after
+    this.#access.clear()
+  }
+
+  #expire(id: string): void {
+    const slot = this.slotOf.get(id)
+    const agent = slot === undefined ? undefined : this.#agents[slot]
+    if (!agent) return
+    const grants = agent.grants.filter(({ expiresAt }) => expiresAt === null || expiresAt > this.#clock)
+    this.put({ ...agent, grants })
+  }
+
+  #moveInOrders(slot: number, before: FleetAgent | undefined, after: FleetAgent): void {
+    for (const [sort, order] of this.#orders) {
+      const key = sortKeyOf(sort, this.#facts)(after)
+      if (before && order.keyOf(slot) === key) continue
+      if (before) order.remove(slot)
+      else this.#agents[slot] = after
+      order.add(slot, key)
+    }
+  }
+}
+
+function valuesOf(agent: FleetAgent): [Exclude<Dimension, 'kind'>, string][] {
+  return dimensions.filter((name) => name !== 'kind').map((name) => [name, valueOf(agent, name)])
+}
+
+function valueOf(agent: FleetAgent, dimension: Exclude<Dimension, 'kind'>): string {
+  switch (dimension) {
+    case 'status':
+      return agent.status
+    case 'tier':
+      return agent.tier
+    case 'owner':
+      return agent.ownerTeamId
+    case 'template':
+      return agent.templateId
+    case 'version':
+      return `${agent.templateId}@${agent.templateVersion}`
+    case 'model':
+      return agent.model
+    case 'person':
+      return agent.personId
+  }
+}
+
+/** What words are looked for in. */
+export function textOf(agent: Pick<FleetAgent, 'id' | 'name' | 'purpose'>): string {
+  return `${agent.id} ${agent.name} ${agent.purpose}`.toLowerCase()
+}

@@ -1,0 +1,115 @@
+import type { Ctx } from '#lib/auth/ctx.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { measuredSince } from '../measured.ts'
+import { FleetIndex } from './fleet-index.ts'
+import { loadAgents, loadAgentsById, loadFacts, poll } from './load.ts'
+
+/** So many changes at once are faster put in without keeping every order. */
+const manyChanges = 300
+/** Notes of changes are kept for a day (see `pruneMs`); who has not asked for half of that reads everything anew. */
+const idleMsMax = 12 * 3_600_000
+const pruneMs = 3_600_000
+/** Requests carry slightly different times; a clock that goes back further is another one. */
+const clockMsMax = 60_000
+
+/**
+ * The fleet of one database, kept up to date: every question first asks what has changed since the last one, so an answer never misses
+ * what was committed before it was asked. Questions that arrive together share that round trip.
+ */
+class LiveFleet {
+  readonly #db: Tx
+  #index = new FleetIndex()
+  #xmin: string | null = null
+  #askedAt = 0
+  #prunedAt = 0
+  #day = ''
+  #current: Promise<void> | null = null
+  #next: Promise<void> | null = null
+
+  constructor(db: Tx) {
+    this.#db = db
+  }
+
+  /** The index as of now. To be read before anything else is awaited. */
+  async at(now: Date): Promise<FleetIndex> {
+    const since = measuredSince(now).toISOString()
+    const isOther = since !== this.#day || now.getTime() < this.#index.clock - clockMsMax
+    await this.#refresh(now)
+    // A window of measurements that has moved, or a clock that was put back, changes what every agent's figures are.
+    if (isOther && (since !== this.#day || now.getTime() < this.#index.clock - clockMsMax)) {
+      await this.#exclusively(() => this.#reload(now))
+    }
+    this.#index.advance(now.getTime())
+    return this.#index
+  }
+
+  #refresh(now: Date): Promise<void> {
+    if (!this.#current) return this.#exclusively(() => this.#catchUp(now))
+    this.#next ??= this.#current
+      .catch(() => {})
+      .then(() => {
+        this.#next = null
+        return this.#exclusively(() => this.#catchUp(now))
+      })
+    return this.#next
+  }
+
+  async #exclusively(work: () => Promise<void>): Promise<void> {
+    while (this.#current) await this.#current.catch(() => {})
+    const current = work().finally(() => (this.#current = null))
+    this.#current = current
+    await current
+  }
+
+  async #catchUp(now: Date): Promise<void> {
+    if (this.#xmin === null || performance.now() - this.#askedAt > idleMsMax) return await this.#reload(now)
+    const { xmin, changes, stops } = await poll(this.#db, this.#xmin)
+    const ids = changes.filter(({ kind }) => kind === 'agent').map(({ key }) => key)
+    if (changes.some(({ kind }) => kind === 'everything')) return await this.#reload(now)
+    const facts = changes.some(({ kind }) => kind === 'facts') ? await loadFacts(this.#db) : null
+    const since = new Date(this.#day)
+    const agents = ids.length > 0 ? await loadAgentsById(this.#db, ids, { since, now }) : []
+    const index = this.#index
+    if (ids.length > manyChanges) index.dropOrders()
+    if (facts) index.setFacts(facts)
+    index.setStops(stops)
+    const found = new Set(agents.map(({ id }) => id))
+    for (const agent of agents) index.put(agent)
+    for (const id of ids) if (!found.has(id)) index.remove(id)
+    this.#xmin = xmin
+    this.#askedAt = performance.now()
+    await this.#prune()
+  }
+
+  async #reload(now: Date): Promise<void> {
+    const { xmin, stops } = await poll(this.#db, null)
+    const index = new FleetIndex()
+    const since = measuredSince(now)
+    index.advance(now.getTime())
+    index.setFacts(await loadFacts(this.#db))
+    index.setStops(stops)
+    for await (const agents of loadAgents(this.#db, { since, now })) for (const agent of agents) index.put(agent)
+    this.#index = index
+    this.#xmin = xmin
+    this.#day = since.toISOString()
+    this.#askedAt = performance.now()
+  }
+
+  async #prune(): Promise<void> {
+    if (performance.now() - this.#prunedAt < pruneMs) return
+    this.#prunedAt = performance.now()
+    await this.#db.$executeRaw`delete from "FleetChange" where "at" < now() - interval '1 day'`
+  }
+}
+
+// One a database and process: bundles of pages and of routes must not each hold the fleet.
+const holder = globalThis as typeof globalThis & { wheelhouseFleets?: WeakMap<object, LiveFleet> }
+
+/** The fleet as of `ctx.now`. In an open transaction it is read anew, with what the transaction has written. */
+export async function fleetOf(ctx: Ctx): Promise<FleetIndex> {
+  if (ctx.tx) return await new LiveFleet(ctx.tx).at(ctx.now)
+  const fleets = (holder.wheelhouseFleets ??= new WeakMap())
+  let fleet = fleets.get(ctx.db)
+  if (!fleet) fleets.set(ctx.db, (fleet = new LiveFleet(ctx.db)))
+  return await fleet.at(ctx.now)
+}

@@ -1,0 +1,120 @@
+import type { Tx } from '#lib/db/client.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
+import { compareVersions } from '../rules.ts'
+import { guardrailsSql } from './guardrails.ts'
+import type { FleetAgent, FleetFacts, FleetPerson, FleetServer, FleetStop } from './facts.ts'
+
+/** Agents read in one statement: few enough to be one answer of some megabytes. */
+const batchSize = 5000
+
+export type Change = { kind: string; key: string }
+export type Poll = {
+  /** Every transaction before this one has ended: what it noted is seen. */
+  xmin: string
+  changes: Change[]
+  stops: FleetStop[]
+}
+
+/** One round trip: the open stop orders, and what changed since the snapshot whose xmin is given; none: nothing but the xmin. */
+export async function poll(db: Tx, xmin: string | null): Promise<Poll> {
+  const [row] = await db.$queryRaw<Poll[]>(pollSql(xmin))
+  return row!
+}
+
+export function pollSql(xmin: string | null): Prisma.Sql {
+  return Prisma.sql`select pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
+    coalesce((select json_agg(c) from (select distinct "kind", "key" from "FleetChange" where "xid" >= ${xmin}::text::bigint) c), '[]') as changes,
+    coalesce((select json_agg(json_build_object('scope', "scope", 'targetId', "targetId", 'reason', "reason") order by "orderedAt", "id")
+      from "StopOrder" where "releasedAt" is null), '[]') as stops`
+}
+
+export async function loadFacts(db: Tx): Promise<FleetFacts> {
+  const [teams, servers, people, templates, guardrails] = await Promise.all([
+    db.$queryRaw<{ id: string; name: string }[]>`select "id", "name" from "Team"`,
+    db.$queryRaw<
+      FleetServer[]
+    >`select s."id", s."name", s."environment"::text, s."sensitivity"::text, s."status" = 'active' as active,
+      coalesce((select json_agg(json_build_object('name', t."name", 'class', t."class", 'state', t."state") order by t."name")
+        from "McpTool" t where t."serverId" = s."id"), '[]') as tools
+      from "McpServer" s`,
+    db.$queryRaw<FleetPerson[]>`select "id", "name", "email", "active" from "Person"`,
+    db.$queryRaw<{ id: string; name: string; versions: string[] }[]>`select t."id", t."name",
+      array(select v."version" from "TemplateVersion" v where v."templateId" = t."id") as versions from "Template" t`,
+    db.$queryRaw<{ key: string; rule: string }[]>(guardrailsSql),
+  ])
+  return {
+    teams: byId(teams),
+    servers: byId(servers),
+    people: byId(people),
+    templates: new Map(
+      templates.map(({ id, name, versions }) => [
+        id,
+        { name, latest: versions.toSorted(compareVersions).at(-1) ?? null },
+      ]),
+    ),
+    guardrails: new Map(guardrails.map(({ key, rule }) => [key, rule])),
+  }
+}
+
+type Since = { since: Date; now: Date }
+
+/** Every agent, a batch at a time. */
+export async function* loadAgents(db: Tx, about: Since): AsyncGenerator<FleetAgent[], void, void> {
+  for (let after = ''; ;) {
+    const [row] = await db.$queryRaw<{ agents: FleetAgent[] }[]>(batchSql(after, about))
+    const agents = row?.agents ?? []
+    if (agents.length > 0) yield agents
+    if (agents.length < batchSize) return
+    after = agents.at(-1)!.id
+  }
+}
+
+/** The agents with these ids that exist. */
+export async function loadAgentsById(db: Tx, ids: readonly string[], about: Since): Promise<FleetAgent[]> {
+  const [row] = await db.$queryRaw<{ agents: FleetAgent[] }[]>(byIdSql(ids, about))
+  return row?.agents ?? []
+}
+
+export function byIdSql(ids: readonly string[], about: Since): Prisma.Sql {
+  return Prisma.sql`with picked as materialized (select * from "Agent" where "id" = any(${ids})) ${agentsSql(about)}`
+}
+
+/** By `collate "C"`: the order in which the index of the key is kept. */
+function batchSql(after: string, about: Since): Prisma.Sql {
+  return Prisma.sql`with picked as materialized (select * from "Agent" where "id" > ${after} order by "id" limit ${batchSize}) ${agentsSql(about)}`
+}
+
+function agentsSql({ since, now }: Since): Prisma.Sql {
+  const day = since.toISOString().slice(0, 10)
+  return Prisma.sql`select coalesce(json_agg(json_build_object(
+      'id', a."id", 'name', a."name", 'purpose', a."purpose", 'ownerTeamId', a."ownerTeamId", 'personId', a."accountablePersonId",
+      'tier', a."tier", 'status', a."status", 'version', a."currentVersion", 'templateId', coalesce(v."templateId", ''),
+      'templateVersion', coalesce(v."templateVersion", ''), 'model', coalesce(v."rendered"->>'model', ''), 'schedule', a."schedule",
+      'lastReviewedAt', ${ms('a."lastReviewedAt"')}, 'nextReviewAt', ${ms('a."nextReviewAt"')}, 'createdAt', ${ms('a."createdAt"')},
+      'demo', a."demo", 'runs', coalesce(m.runs, 0), 'escalatedRuns', coalesce(m.escalated, 0), 'cost', coalesce(m.cost, 0),
+      'unpriced', coalesce(m.unpriced, 0), 'lastRunDay', ${ms('m."lastRunDay"::timestamp')}, 'grants', coalesce(g.grants, '[]')
+    ) order by a."id"), '[]') as agents
+    from picked a
+    left join "AgentVersion" v on v."agentId" = a."id" and v."version" = a."currentVersion"
+    left join lateral (
+      select sum(d."runs") filter (where d."day" >= ${day}::text::date) as runs,
+        sum(d."escalatedRuns") filter (where d."day" >= ${day}::text::date) as escalated,
+        sum(d."costMicros") filter (where d."day" >= ${day}::text::date) as cost,
+        sum(d."unpricedRequests") filter (where d."day" >= ${day}::text::date) as unpriced,
+        max(d."day") filter (where d."runs" > 0) as "lastRunDay"
+      from "AgentDay" d where d."agentId" = a."id") m on true
+    left join lateral (
+      select json_agg(json_build_object('serverId', g."serverId", 'class', g."class", 'toolName', g."toolName",
+          'breakGlass', g."via" = 'break_glass', 'conditional', g."conditions" <> '[]', 'expiresAt', ${ms('g."expiresAt"')})
+        order by g."serverId", g."class", g."toolName" nulls first, g."id") as grants
+      from "Grant" g where g."agentId" = a."id" and g."revokedAt" is null and (g."expiresAt" is null or g."expiresAt" > ${now})) g on true`
+}
+
+/** Milliseconds since 1970 of a timestamp; the columns hold no finer ones. */
+function ms(column: string): Prisma.Sql {
+  return Prisma.raw(`(extract(epoch from ${column}) * 1000)::bigint`)
+}
+
+function byId<T extends { id: string }>(rows: readonly T[]): Map<string, T> {
+  return new Map(rows.map((row) => [row.id, row]))
+}

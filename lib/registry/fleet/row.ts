@@ -1,0 +1,61 @@
+import type { AgentRow, ScopeChip } from '../schema.ts'
+import type { FleetAgent } from './facts.ts'
+import type { FleetIndex } from './fleet-index.ts'
+import { escalationOf } from './sort-keys.ts'
+
+/** A catalog row, as the index has it. */
+export function rowOf(index: FleetIndex, slot: number): AgentRow {
+  const agent = index.agent(slot)
+  const { teams, people, templates } = index.facts
+  const person = people.get(agent.personId)
+  return {
+    id: agent.id,
+    name: agent.name,
+    purpose: agent.purpose,
+    owner: { id: agent.ownerTeamId, name: teams.get(agent.ownerTeamId)?.name ?? agent.ownerTeamId },
+    accountable: { id: agent.personId, name: person?.name ?? agent.personId, active: person?.active ?? false },
+    tier: agent.tier,
+    status: agent.status,
+    version: agent.version,
+    template: {
+      id: agent.templateId,
+      version: agent.templateVersion,
+      latest: templates.get(agent.templateId)?.latest ?? null,
+    },
+    scopes: chipsOf(index, agent),
+    schedule: agent.schedule,
+    lastReviewedAt: isoOf(agent.lastReviewedAt),
+    nextReviewAt: isoOf(agent.nextReviewAt),
+    createdAt: new Date(agent.createdAt).toISOString(),
+    demo: agent.demo,
+    monthlyRuns: agent.runs,
+    cost30dMicros: String(agent.cost),
+    unpricedRequests: agent.unpriced,
+    escalationRate: escalationOf(agent),
+    lastRunDay: isoOf(agent.lastRunDay),
+  }
+}
+
+/** Grants in force: on an active server and, if of one tool, that tool is approved. */
+function chipsOf(index: FleetIndex, agent: FleetAgent): ScopeChip[] {
+  return agent.grants.flatMap((grant) => {
+    const server = index.facts.servers.get(grant.serverId)
+    const isOver = grant.expiresAt !== null && grant.expiresAt <= index.clock
+    if (!server?.active || isOver) return []
+    const tool = server.tools.find(({ name }) => name === grant.toolName)
+    if (grant.toolName !== null && tool?.state !== 'approved') return []
+    return [
+      {
+        serverId: grant.serverId,
+        environment: server.environment,
+        class: grant.class,
+        toolName: grant.toolName,
+        expiresAt: isoOf(grant.expiresAt),
+      },
+    ]
+  })
+}
+
+function isoOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString()
+}
