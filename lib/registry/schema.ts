@@ -10,7 +10,6 @@ import {
   type Sensitivity,
   type Tier,
   type ToolClass,
-  toolClasses,
 } from './schema/words.ts'
 import type { QueryHint } from './schema/catalog.ts'
 
