@@ -38,6 +38,19 @@ dbTest(
   },
 )
 
+dbTest('rows of one moment are one commit, in their order', async ({ db, databaseUrl }) => {
+  const log = createLog({ process: 'broker', level: 'silent' })
+  const batches: number[] = []
+  const audit = new GroupCommit({ databaseUrl, log, limits: standardLimits, onBatch: (rows) => batches.push(rows) })
+  await audit.start()
+  const rows = Array.from({ length: 100 }, rowOf)
+  await Promise.all(rows.map((row) => audit.append(row, { happened: false })))
+  expect(batches).toEqual([100])
+  const recorded = await db.auditEvent.findMany({ orderBy: { seq: 'desc' }, take: 100, select: { id: true } })
+  expect(recorded.map(({ id }) => id).toReversed()).toEqual(rows.map(({ id }) => id))
+  await audit.stop()
+})
+
 const nameOf = (error: unknown) => (error instanceof AuditUnavailable ? 'refused' : String(error))
 
 function rowOf() {

@@ -18,6 +18,11 @@ type Entry = {
 }
 
 const batchMax = 512
+/** Who sees rows come in is nudged this often at most; every one of them polls as well. */
+const nudgeMs = 250
+/** While batches are of this many rows or more, the next one waits a moment for company. */
+const busyRows = 4
+const lingerMs = 1
 const reconnectMs = 250
 const sweepMs = 100
 
@@ -39,6 +44,8 @@ export class GroupCommit {
   #uncertain: Entry[] = []
   #inFlight: { entries: Entry[]; since: number } | null = null
   #pumping = false
+  #lastRows = 0
+  #nudgedAt = Number.NEGATIVE_INFINITY
   #stopped = false
   #sweeper: NodeJS.Timeout | undefined
   #connecting: Promise<void> | null = null
@@ -99,11 +106,18 @@ export class GroupCommit {
     if (this.#pumping) return
     this.#pumping = true
     while (this.#queue.length > 0 && this.#client) {
+      await this.#gather()
+      // Gone while it waited; what is queued stays queued.
+      if (!this.#client) break
       const entries = this.#queue.splice(0, batchMax)
+      if (entries.length === 0) break
       const since = performance.now()
+      const nudge = since - this.#nudgedAt > nudgeMs
+      if (nudge) this.#nudgedAt = since
       this.#inFlight = { entries, since }
+      this.#lastRows = entries.length
       try {
-        await appendRows(this.#client, entries)
+        await appendRows(this.#client, entries, { nudge })
         this.#inFlight = null
         for (const entry of entries) settle(entry)
         this.#options.onBatch?.(entries.length, (performance.now() - since) / 1000)
@@ -113,6 +127,15 @@ export class GroupCommit {
       }
     }
     this.#pumping = false
+  }
+
+  /**
+   * A commit costs more than the rows in it: so all that this turn of the event loop brings goes together, and on a busy broker also what the
+   * next millisecond brings. A single caller waits for nobody.
+   */
+  async #gather(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve))
+    if (this.#lastRows >= busyRows && this.#queue.length < this.#lastRows) await pause(lingerMs)
   }
 
   async #failed(entries: Entry[], error: unknown): Promise<void> {
@@ -140,7 +163,7 @@ export class GroupCommit {
       if (!entry) return
       this.#inFlight = { entries: [entry], since: performance.now() }
       try {
-        await appendRows(this.#client, [entry])
+        await appendRows(this.#client, [entry], { nudge: true })
         settle(entry)
       } catch (error) {
         await this.#failed([entry], error)
@@ -211,9 +234,9 @@ export class GroupCommit {
   }
 }
 
-async function appendRows(client: pg.Client, entries: readonly Entry[]): Promise<void> {
+async function appendRows(client: pg.Client, entries: readonly Entry[], { nudge }: { nudge: boolean }): Promise<void> {
   const rows = `[${entries.map((entry) => entry.json).join(',')}]`
-  await client.query({ name: 'audit_append', text: 'select audit_append($1::jsonb)', values: [rows] })
+  await client.query({ name: 'audit_append', text: 'select audit_append($1::jsonb, $2)', values: [rows, nudge] })
 }
 
 async function recordedIds(client: pg.Client, ids: readonly string[]): Promise<Set<string>> {
