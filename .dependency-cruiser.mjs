@@ -13,7 +13,9 @@ Visitor.prototype.visitStatement = function visitStatementOrUsing(statement) {
 const rows = [
   ['core', 'config', 'log', 'db'],
   ['auth', 'audit', 'jobs'],
+  ['keys'],
   ['registry', 'webhooks'],
+  ['upstreams'],
   ['templates', 'scopes', 'lifecycle'],
   ['guardrails'],
   ['killswitch'],

@@ -16,6 +16,8 @@ export type AuditEvents = {
   'agent.token_revoked': { clientId: string }
   'signing_key.created': { kid: string }
   'signing_key.rotated': { kid: string; signsFrom: string; withdrawn: string[]; reason: string }
+  'keys.rotated': { from: string; to: string; reason: string }
+  'keys.rewrapped': { keyId: string; rewrapped: number }
   // registry
   'team.created': { costCenter: string | null }
   'agent.created': {
@@ -43,7 +45,10 @@ export type AuditEvents = {
   'agent.schedule_changed': { schedule: string | null; enabled: boolean }
   'server.created': { url: string; command?: object; environment: string; sensitivity: string }
   'server.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
-  'server.credential_set': { kind: string }
+  'server.credential_set': { kind: string; replaced: boolean; reason: string | null }
+  'server.authorization_begun': { issuer: string; scope: string | null }
+  'server.authorization_failed': { message: string }
+  'server.credential_expiring': { kind: string; expiresAt: string }
   'server.unavailable': { broker: string; failures: number; lastError: string | null }
   'server.available': { broker: string }
   'server.process_failing': { owner: string; instance: string; restarts: number; lastError: string | null }

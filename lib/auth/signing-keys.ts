@@ -3,6 +3,7 @@ import type { JWK } from 'jose'
 import { recordAudit } from '#lib/audit/commands.ts'
 import { canonicalJson } from '#lib/core/canonical-json.ts'
 import { invariant } from '#lib/core/errors.ts'
+import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import { type Ctx, inTx, reader } from './ctx.ts'
@@ -24,7 +25,7 @@ const creationLockKey = 5_432_002
 export async function signingKey(ctx: Ctx, secretBox: SecretBox): Promise<{ kid: string; privateKey: KeyObject }> {
   const present = await usableKey(ctx)
   const row = present && !isOld(present, ctx.now) ? present : await createNextKey(ctx, secretBox)
-  const jwk = JSON.parse(secretBox.open(row.privateCiphertext, sealContext(row.kid))) as JWK
+  const jwk = JSON.parse(await secretBox.open(row.privateCiphertext, sealContexts.signingKey(row.kid))) as JWK
   return { kid: row.kid, privateKey: createPrivateKey({ key: jwk, format: 'jwk' }) }
 }
 
@@ -60,10 +61,12 @@ export function signingNow<K extends KeyTimes>(keys: readonly K[], now: Date): K
 }
 
 async function createNextKey(ctx: Ctx, secretBox: SecretBox): Promise<KeyRow> {
+  // Made and sealed before the transaction: the key that seals may be in another house. Of two made at once, one is thrown away.
+  const made = await makeKey(secretBox)
   return inTx(ctx, async (_, ctx) => {
     await lockKeys(ctx)
     const newest = await ctx.tx.signingKey.findFirst({ where: { retiredAt: null }, orderBy: { createdAt: 'desc' } })
-    if (!newest || isOld(newest, ctx.now)) await startNextKey(ctx, secretBox)
+    if (!newest || isOld(newest, ctx.now)) await startNextKey(ctx, made)
     const usable = await usableKey(ctx)
     invariant(usable, 'there is a signing key')
     return usable
@@ -76,10 +79,10 @@ export async function lockKeys(ctx: InTx): Promise<void> {
 }
 
 /** Makes the key that signs next; the ones before it go on until it is settled, and then verify until their last token has expired. */
-export async function startNextKey(ctx: InTx, secretBox: SecretBox): Promise<{ kid: string; signsFrom: Date }> {
+export async function startNextKey(ctx: InTx, made: MadeKey): Promise<{ kid: string; signsFrom: Date }> {
   const signsFrom = new Date(ctx.now.getTime() + settleMs)
   const { count } = await ctx.tx.signingKey.updateMany({ where: { retiredAt: null }, data: { retiredAt: signsFrom } })
-  const kid = await createKey(ctx, secretBox)
+  const kid = await createKey(ctx, made)
   return { kid, signsFrom: count === 0 ? ctx.now : signsFrom }
 }
 
@@ -87,23 +90,26 @@ function isOld(key: { createdAt: Date }, now: Date): boolean {
   return now.getTime() - key.createdAt.getTime() > signsForMs
 }
 
-async function createKey(ctx: InTx, secretBox: SecretBox): Promise<string> {
+export type MadeKey = { kid: string; publicJwk: Prisma.InputJsonObject; privateCiphertext: Uint8Array<ArrayBuffer> }
+
+/** Before the transaction it is used in: the key that seals may be in another house. */
+export async function makeKey(secretBox: SecretBox): Promise<MadeKey> {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519')
   const { crv, kty, x } = publicKey.export({ format: 'jwk' })
   // RFC 7638: the thumbprint over the required members in canonical form.
   const kid = createHash('sha256').update(canonicalJson({ crv, kty, x })).digest('base64url')
   const publicJwk = { kty, crv, x, kid, use: 'sig', alg: 'EdDSA' } as Prisma.InputJsonObject
   const privateJwk = JSON.stringify(privateKey.export({ format: 'jwk' }))
-  const privateCiphertext = secretBox.seal(privateJwk, sealContext(kid))
-  await ctx.tx.signingKey.create({ data: { kid, publicJwk, privateCiphertext, createdAt: ctx.now } })
+  return { kid, publicJwk, privateCiphertext: await secretBox.seal(privateJwk, sealContexts.signingKey(kid)) }
+}
+
+async function createKey(ctx: InTx, made: MadeKey): Promise<string> {
+  const { kid } = made
+  await ctx.tx.signingKey.create({ data: { ...made, createdAt: ctx.now } })
   recordAudit(ctx.tx, ctx, {
     event: 'signing_key.created',
     subject: { kind: 'signing_key', id: kid, name: 'Signing key of agent tokens' },
     detail: { kid },
   })
   return kid
-}
-
-function sealContext(kid: string): string {
-  return `signing-key:${kid}`
 }

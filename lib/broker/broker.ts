@@ -4,9 +4,10 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
 import type { BrokerConfig } from '#lib/config/broker.ts'
-import { createSecretBox } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
+import { createLocks, type Locks } from '#lib/db/locks.ts'
 import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
+import { createKeyring, type Keyring } from '#lib/keys/commands.ts'
 import type { Log } from '#lib/log/log.ts'
 import { GroupCommit } from './audit/group-commit.ts'
 import { StrangerLog } from './audit/strangers.ts'
@@ -31,6 +32,8 @@ export type BrokerOptions = {
   config: Omit<BrokerConfig, 'limits' | 'tracing'> & { limits: Partial<BrokerConfig['limits']> }
   db: Db
   policies: PolicySet
+  /** Made of the configuration if left out. */
+  keyring?: Keyring
   log: Log
   /** Left out: no spans. */
   tracer?: Tracer | null
@@ -46,6 +49,7 @@ export class Broker {
   readonly #audit: GroupCommit
   readonly #strangers: StrangerLog
   readonly #upstreams: UpstreamPool
+  readonly #locks: Locks
   readonly #health: UpstreamHealth
   readonly #inFlight = new InFlight()
   readonly #stopWatch: StopWatch
@@ -87,8 +91,16 @@ export class Broker {
       append: (row) => void this.#audit.append(row, { happened: false }).catch(() => {}),
       now,
     })
-    const secretBox = createSecretBox(config.encryptionKey)
-    this.#upstreams = new UpstreamPool({ secretBox, limits, stdio: config.stdio })
+    this.#locks = createLocks({ databaseUrl, poolSize: 4, log })
+    const { exclusively } = this.#locks
+    this.#upstreams = new UpstreamPool({
+      secretBox: options.keyring ?? createKeyring(config.keys, db),
+      limits,
+      ctx,
+      exclusively,
+      log,
+      stdio: config.stdio,
+    })
     const { view } = this.keeper
     this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, instance, log })
     this.#sdk = new SdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))
@@ -163,6 +175,7 @@ export class Broker {
     await this.#health.stop()
     await this.#audit.stop()
     await this.#upstreams.destroy()
+    await this.#locks.stop()
   }
 
   /** Ends what is under way; each call is still answered and recorded. */

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { freePort } from '#lib/dev/ports.ts'
+import { keyIdOf } from '#lib/core/secret-box.ts'
 import { encryptionKey, makeAgent, portalUrl, secretBox, sessionToken } from '#lib/dev/test/broker.ts'
 import { postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
@@ -52,13 +53,10 @@ test('a new credential is shown with the next call, and calls under way keep the
   for (const secret of ['the-first-secret', 'the-second-secret']) {
     const underWay = call('gate')
     await until(() => second.waiting === 1)
-    const ciphertext = secretBox.seal(secret, 'upstream-credential:moving')
-    const credential = { kind: 'bearer', ciphertext, keyId: secretBox.keyId }
-    await db.upstreamCredential.upsert({
-      where: { serverId: 'moving' },
-      create: { serverId: 'moving', ...credential },
-      update: credential,
-    })
+    const ciphertext = await secretBox.seal(secret, 'upstream-credential:moving')
+    const credential = { kind: 'bearer', ciphertext, keyId: keyIdOf(ciphertext) }
+    await db.upstreamCredential.deleteMany({ where: { serverId: 'moving' } })
+    await db.upstreamCredential.create({ data: { serverId: 'moving', ...credential } })
     await broker.broker.keeper.refresh()
     expect((await call('note')).status).toBe(200)
     expect(second.authorizations.at(-1)).toBe(`Bearer ${secret}`)

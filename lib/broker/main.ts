@@ -3,6 +3,7 @@ import { ConfigError } from '#lib/config/shared.ts'
 import { parseBrokerConfig } from '#lib/config/broker.ts'
 import { createDb } from '#lib/db/client.ts'
 import { loadPolicySet } from '#lib/guardrails/queries.ts'
+import { createKeyring, proveKeyring } from '#lib/keys/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import { Broker } from './broker.ts'
 
@@ -16,7 +17,8 @@ const tracing = config.tracing
       instance: `${hostname()}:${config.port}`,
     })
   : null
-const broker = new Broker({ config, db, log, policies: await loadPolicySet(), tracer: tracing })
+const keyring = await readKeyring()
+const broker = new Broker({ config, db, log, keyring, policies: await loadPolicySet(), tracer: tracing })
 
 let stopping = false
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, shutDown)
@@ -56,8 +58,22 @@ function readConfig() {
   try {
     return parseBrokerConfig()
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exit(1)
+    return refuseToStart(error)
   }
+}
+
+async function readKeyring() {
+  try {
+    const keyring = createKeyring(config.keys, db)
+    await proveKeyring(keyring)
+    return keyring
+  } catch (error) {
+    return refuseToStart(error)
+  }
+}
+
+function refuseToStart(error: unknown): never {
+  if (!(error instanceof ConfigError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exit(1)
 }

@@ -17,6 +17,7 @@ import { emptyList, messageFor, type ReadMethod, recordedArguments, resultFor } 
 import type { BrokerMetrics } from './metrics.ts'
 import type { RateLimits } from './rate-limits.ts'
 import type { RequestTelemetry, Tracer } from './telemetry/request-telemetry.ts'
+import { CredentialFailure } from './upstream/credential.ts'
 import { type RpcReply, UpstreamFailure } from './upstream/http.ts'
 import type { UpstreamHealth } from './upstream/health.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
@@ -200,7 +201,7 @@ async function forward(
     exchange.end?.({ error: failureName(error, signal) })
     if (signal.reason instanceof CallEnded) return endOf(signal.reason)
     if (!(error instanceof UpstreamFailure)) throw error
-    const rule = ruleOf(error)
+    const rule = error instanceof CredentialFailure ? error.rule : ruleOf(error)
     const denial: Denial = {
       rule,
       message: `The server ${tool.serverId} did not carry out ${tool.name}: ${error.message}.`,

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect } from 'vitest'
 import { freePort } from '#lib/dev/ports.ts'
+import { sealContexts } from '#lib/core/seal-contexts.ts'
+import { keyIdOf } from '#lib/core/secret-box.ts'
 import { encryptionKey, makeAgent, portalUrl, secretBox } from '#lib/dev/test/broker.ts'
 import { agentSession, lastEvent, until } from '#lib/dev/test/broker-world.ts'
 import { type Child, startChild } from '#lib/dev/test/child.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { installStdioServer, makeStdioServer, stdioKey } from '#lib/dev/test/stdio-servers.ts'
-import { credentialContext } from '#lib/registry/commands.ts'
 import { startBroker, type TestBroker } from './testing/start-broker.ts'
 
 type World = { broker: TestBroker; home: string; startSandbox: () => Promise<Child>; sandbox: () => Child }
@@ -27,9 +28,9 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   await makeStdioServer(db, { id: 'divided', args: ['steady.ts', 'modern'], boundary: 'team' })
   await makeStdioServer(db, { id: 'wild', args: ['wild.ts'] })
   await makeStdioServer(db, { id: 'unreviewed', args: ['steady.ts', 'modern'], demo: false })
-  const ciphertext = secretBox.seal(secret, credentialContext('modern-program'))
+  const ciphertext = await secretBox.seal(secret, sealContexts.upstreamCredential('modern-program'))
   await db.upstreamCredential.create({
-    data: { serverId: 'modern-program', kind: 'bearer', ciphertext, keyId: secretBox.keyId },
+    data: { serverId: 'modern-program', kind: 'bearer', ciphertext, keyId: keyIdOf(ciphertext) },
   })
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`

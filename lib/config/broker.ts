@@ -1,4 +1,5 @@
 import { brokerUrl, portalUrl, sandboxUrl } from './addresses.ts'
+import { checkKeys, keySources } from './keys.ts'
 import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
@@ -13,6 +14,11 @@ const schema = variables
     WHEELHOUSE_STDIO_KEY: true,
     WHEELHOUSE_SANDBOX_URL: true,
     WHEELHOUSE_SANDBOX_PORT: true,
+    WHEELHOUSE_KEYS: true,
+    WHEELHOUSE_GCP_KMS_URL: true,
+    VAULT_ADDR: true,
+    VAULT_TOKEN: true,
+    VAULT_NAMESPACE: true,
     WHEELHOUSE_LOG_LEVEL: true,
     WHEELHOUSE_GRACE_MS: true,
     WHEELHOUSE_AGENT_CALLS_PER_SECOND: true,
@@ -22,7 +28,8 @@ const schema = variables
     OTEL_EXPORTER_OTLP_HEADERS: true,
     OTEL_TRACES_SAMPLER_ARG: true,
   })
-  .required({ DATABASE_URL: true, WHEELHOUSE_ENCRYPTION_KEY: true })
+  .required({ DATABASE_URL: true })
+  .superRefine(checkKeys)
 
 /** The variables this process reads; the start program hands it no other of ours. */
 export const brokerVariables = variableNames(schema)
@@ -40,7 +47,7 @@ export function parseBrokerConfig(env: Environment = process.env) {
     brokerUrl: brokerUrl(values),
     /** The portal: issuer of tokens, and where people are sent. */
     url: portalUrl(values),
-    encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
+    keys: keySources(values),
     /** Where servers over stdio run, and the key that opens them; null: there are none. */
     stdio: values.WHEELHOUSE_STDIO_KEY ? { url: sandboxUrl(values), key: values.WHEELHOUSE_STDIO_KEY } : null,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,

@@ -1,3 +1,4 @@
+import { checkKeys, keySources } from './keys.ts'
 import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
@@ -10,6 +11,11 @@ const schema = variables
     WHEELHOUSE_MODEL_PORT: true,
     ANTHROPIC_API_KEY: true,
     WHEELHOUSE_ENCRYPTION_KEY: true,
+    WHEELHOUSE_KEYS: true,
+    WHEELHOUSE_GCP_KMS_URL: true,
+    VAULT_ADDR: true,
+    VAULT_TOKEN: true,
+    VAULT_NAMESPACE: true,
     WHEELHOUSE_LOG_LEVEL: true,
     WHEELHOUSE_GRACE_MS: true,
   })
@@ -17,8 +23,8 @@ const schema = variables
     DATABASE_URL: true,
     WHEELHOUSE_CLAUDE_KEY: true,
     WHEELHOUSE_ENVIRONMENT_KEY: true,
-    WHEELHOUSE_ENCRYPTION_KEY: true,
   })
+  .superRefine(checkKeys)
 
 const modelSchema = variables.pick({
   WHEELHOUSE_HOST: true,
@@ -48,7 +54,7 @@ export function parseClaudeServerConfig(env: Environment = process.env) {
     apiKey: values.WHEELHOUSE_CLAUDE_KEY,
     /** What the sandbox service sends to the work queue. */
     environmentKey: values.WHEELHOUSE_ENVIRONMENT_KEY,
-    encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
+    keys: keySources(values),
     /** The Messages API behind its loop: Anthropic's with a key, else the scripted one on this machine. */
     model: values.ANTHROPIC_API_KEY
       ? { url: 'https://api.anthropic.com', apiKey: values.ANTHROPIC_API_KEY, simulated: false }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { checkKeys, keySources } from './keys.ts'
 import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
@@ -9,10 +10,16 @@ const schema = variables
     WHEELHOUSE_DEMO_PORT: true,
     WHEELHOUSE_DEMO_TOKEN: true,
     WHEELHOUSE_ENCRYPTION_KEY: true,
+    WHEELHOUSE_KEYS: true,
+    WHEELHOUSE_GCP_KMS_URL: true,
+    VAULT_ADDR: true,
+    VAULT_TOKEN: true,
+    VAULT_NAMESPACE: true,
     WHEELHOUSE_LOG_LEVEL: true,
     WHEELHOUSE_GRACE_MS: true,
   })
-  .required({ DATABASE_URL: true, WHEELHOUSE_DEMO_TOKEN: true, WHEELHOUSE_ENCRYPTION_KEY: true })
+  .required({ DATABASE_URL: true, WHEELHOUSE_DEMO_TOKEN: true })
+  .superRefine(checkKeys)
 
 /** The variables this process reads; the start program hands it no other of ours. */
 export const demoVariables = variableNames(schema)
@@ -29,7 +36,7 @@ export function parseDemoConfig(env: Environment = process.env) {
     port: values.WHEELHOUSE_DEMO_PORT,
     /** What the demo servers ask for, and what the seed stores as their upstream credential. */
     token: values.WHEELHOUSE_DEMO_TOKEN,
-    encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
+    keys: keySources(values),
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
     graceMs: values.WHEELHOUSE_GRACE_MS,
   }

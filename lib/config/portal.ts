@@ -7,6 +7,7 @@ import {
   portalUrl,
   webhookPrivateHosts,
 } from './addresses.ts'
+import { checkKeys, keySources, type KeySource } from './keys.ts'
 import { type Environment, isLoopback, parseEnvironment, variableNames, variables } from './shared.ts'
 import { readTrustedIssuers, type TrustedIssuerSettings } from './trusted-issuers.ts'
 
@@ -24,7 +25,8 @@ export type PortalConfig = {
   url: string
   brokerUrl: string
   authSecret: string
-  encryptionKey: string
+  /** Key-encryption keys, newest first. */
+  keys: KeySource[]
   claude: ClaudeAccess
   /** Hosts that webhooks may be sent to although only insiders reach them. */
   webhookPrivateHosts: readonly string[]
@@ -52,6 +54,11 @@ const schema = variables
     ANTHROPIC_API_KEY: true,
     WHEELHOUSE_AUTH_SECRET: true,
     WHEELHOUSE_ENCRYPTION_KEY: true,
+    WHEELHOUSE_KEYS: true,
+    WHEELHOUSE_GCP_KMS_URL: true,
+    VAULT_ADDR: true,
+    VAULT_TOKEN: true,
+    VAULT_NAMESPACE: true,
     WHEELHOUSE_DEMO: true,
     WHEELHOUSE_TRUSTED_ISSUERS: true,
     WHEELHOUSE_TRUST_PROXY: true,
@@ -63,7 +70,8 @@ const schema = variables
     WHEELHOUSE_WEBHOOK_PRIVATE_HOSTS: true,
     WHEELHOUSE_LOG_LEVEL: true,
   })
-  .required({ DATABASE_URL: true, WHEELHOUSE_AUTH_SECRET: true, WHEELHOUSE_ENCRYPTION_KEY: true })
+  .required({ DATABASE_URL: true, WHEELHOUSE_AUTH_SECRET: true })
+  .superRefine(checkKeys)
   .superRefine(checkClaudeKey)
   .superRefine(checkSignIn)
 
@@ -78,7 +86,7 @@ export function parsePortalConfig(env: Environment = process.env): PortalConfig 
     url: portalUrl(values),
     brokerUrl: brokerUrl(values),
     authSecret: values.WHEELHOUSE_AUTH_SECRET,
-    encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
+    keys: keySources(values),
     claude: claudeAccess(values),
     webhookPrivateHosts: webhookPrivateHosts(values),
     oidc: toOidc(values),

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { is32Bytes, keyVariables } from './keys.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -99,11 +100,7 @@ export const variables = z.object({
     .startsWith('/', 'Use an absolute path.')
     .optional()
     .describe('A delegated cgroup v2 folder for sandboxes. Default: found by trying.'),
-  WHEELHOUSE_ENCRYPTION_KEY: z
-    .string()
-    .refine(is32Bytes, 'Use 32 random bytes in base64 (openssl rand -base64 32).')
-    .optional()
-    .describe('Encrypts credentials in the database; 32 bytes, base64. Generated. Secret.'),
+  ...keyVariables,
   WHEELHOUSE_DEMO_TOKEN: secret(16, 'Credential that the demo MCP servers ask for. Generated. Secret.'),
   WHEELHOUSE_AUTH_SECRET: secret(32, 'Signs browser sessions. Generated. Secret.'),
   WHEELHOUSE_DEMO: z
@@ -198,10 +195,6 @@ export function isLoopback(host: string): boolean {
 
 function secret(lengthMin: number, what: string) {
   return z.string().min(lengthMin, `Use at least ${lengthMin} random characters.`).optional().describe(what)
-}
-
-function is32Bytes(value: string): boolean {
-  return /^[A-Za-z0-9+/]{43}=$/.test(value)
 }
 
 /** `a=x,b=y` as pairs; a group may map to several roles by being named again. */

@@ -1,4 +1,5 @@
 import { brokerUrl, checkClaudeKey, claudeAccess, portalUrl, webhookPrivateHosts } from './addresses.ts'
+import { checkKeys, keySources } from './keys.ts'
 import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
@@ -16,10 +17,16 @@ const schema = variables
     ANTHROPIC_API_KEY: true,
     WHEELHOUSE_ENCRYPTION_KEY: true,
     WHEELHOUSE_WEBHOOK_PRIVATE_HOSTS: true,
+    WHEELHOUSE_KEYS: true,
+    WHEELHOUSE_GCP_KMS_URL: true,
+    VAULT_ADDR: true,
+    VAULT_TOKEN: true,
+    VAULT_NAMESPACE: true,
     WHEELHOUSE_LOG_LEVEL: true,
     WHEELHOUSE_GRACE_MS: true,
   })
-  .required({ DATABASE_URL: true, WHEELHOUSE_ENCRYPTION_KEY: true })
+  .required({ DATABASE_URL: true })
+  .superRefine(checkKeys)
   .superRefine(checkClaudeKey)
 
 /** The variables this process reads; the start program hands it no other of ours. */
@@ -36,7 +43,7 @@ export function parseWorkerConfig(env: Environment = process.env) {
     brokerUrl: brokerUrl(values),
     claude: claudeAccess(values),
     webhookPrivateHosts: webhookPrivateHosts(values),
-    encryptionKey: values.WHEELHOUSE_ENCRYPTION_KEY,
+    keys: keySources(values),
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
     graceMs: values.WHEELHOUSE_GRACE_MS,
   }

@@ -2,7 +2,16 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalJson, digestOf } from './canonical-json.ts'
 import { formatMicros } from './money.ts'
-import { createSecretBox, equalInConstantTime, hashToken, randomSecret } from './secret-box.ts'
+import { encrypt } from './envelope.ts'
+import { KeyUnavailable, localKeyWrapper } from './key-wrapper.ts'
+import {
+  createKeyringBox,
+  createSecretBox,
+  equalInConstantTime,
+  hashToken,
+  keyIdOf,
+  randomSecret,
+} from './secret-box.ts'
 import { agentSlug, reservedAgentIds, slug, slugify } from './slug.ts'
 
 describe('canonical JSON', () => {
@@ -43,23 +52,55 @@ describe('money', () => {
 describe('secret box', () => {
   const box = createSecretBox(Buffer.alloc(32, 7).toString('base64'))
 
-  test('opens what it sealed, and only under the same context', () => {
-    const sealed = box.seal('hunter2', 'upstream-credential:erp')
-    expect(box.open(sealed, 'upstream-credential:erp')).toBe('hunter2')
-    expect(() => box.open(sealed, 'upstream-credential:crm')).toThrow()
+  test('opens what it sealed, and only under the same context', async () => {
+    const sealed = await box.seal('hunter2', 'upstream-credential:erp')
+    expect(await box.open(sealed, 'upstream-credential:erp')).toBe('hunter2')
+    await expect(box.open(sealed, 'upstream-credential:crm')).rejects.toThrow()
   })
 
-  test('an altered ciphertext and another key are refused', () => {
-    const sealed = box.seal('hunter2', 'a')
-    const altered = sealed.with(sealed.length - 1, sealed.at(-1)! ^ 1)
-    expect(() => box.open(altered, 'a')).toThrow()
-    expect(() => createSecretBox(Buffer.alloc(32, 8).toString('base64')).open(sealed, 'a')).toThrow()
+  test('an altered ciphertext and another key are refused', async () => {
+    const sealed = await box.seal('hunter2', 'a')
+    for (let at = 0; at < sealed.length; at += 1) {
+      await expect(box.open(sealed.with(at, sealed[at]! ^ 1), 'a')).rejects.toThrow()
+    }
+    await expect(createSecretBox(Buffer.alloc(32, 8).toString('base64')).open(sealed, 'a')).rejects.toThrow()
   })
 
-  test('the ciphertext never holds the plaintext, and no two are alike', () => {
-    const [first, second] = [box.seal('plaintext', 'a'), box.seal('plaintext', 'a')]
+  test('the ciphertext never holds the plaintext, and no two are alike', async () => {
+    const [first, second] = [await box.seal('plaintext', 'a'), await box.seal('plaintext', 'a')]
     expect(Buffer.from(first).includes('plaintext')).toBe(false)
     expect(Buffer.from(first).equals(Buffer.from(second))).toBe(false)
+  })
+
+  test('what was sealed by the key itself, before there were data keys, still opens, and gets one when wrapped anew', async () => {
+    const direct = encrypt(Buffer.from('hunter2'), Buffer.alloc(32, 7), 'a')
+    expect(await box.open(direct, 'a')).toBe('hunter2')
+    await expect(box.open(direct, 'b')).rejects.toThrow()
+    const wrapped = await box.rewrap(direct, 'a')
+    expect(keyIdOf(wrapped!)).toMatch(/^environment:[0-9a-f]{12}$/)
+    expect(await box.open(wrapped!, 'a')).toBe('hunter2')
+    expect(await box.rewrap(wrapped!, 'a')).toBeNull()
+  })
+
+  test('an outage of the key’s service ends what was opened after a bounded time, and what was not at once', async () => {
+    let now = 0
+    let out = false
+    const local = localKeyWrapper(Buffer.alloc(32, 7).toString('base64'))
+    const unwrap = async (wrapped: Uint8Array) => {
+      if (out) throw new KeyUnavailable('out')
+      return local.unwrap(wrapped)
+    }
+    const remote = createKeyringBox({ wrappers: [{ ...local, unwrap }], freshMs: 10, usableMs: 100, clock: () => now })
+    const [used, unused] = [await remote.seal('used', 'a'), await remote.seal('unused', 'a')]
+    expect(await remote.open(used, 'a')).toBe('used')
+    out = true
+    now = 99
+    expect(await remote.open(used, 'a')).toBe('used')
+    await expect(remote.open(unused, 'a')).rejects.toBeInstanceOf(KeyUnavailable)
+    now = 100
+    await expect(remote.open(used, 'a')).rejects.toBeInstanceOf(KeyUnavailable)
+    out = false
+    expect(await remote.open(used, 'a')).toBe('used')
   })
 
   test('a key of the wrong length is refused at once', () => {

@@ -9,7 +9,13 @@ export const paths = {
   templates: () => '/templates',
   template: (id: string) => `/templates/${encodeURIComponent(id)}`,
   servers: () => '/servers',
-  server: (id: string) => `/servers/${encodeURIComponent(id)}`,
+  /** `authorized`: how the authorization ended that a person comes back from. */
+  server: (id: string, authorized?: 'done' | 'failed') =>
+    `/servers/${encodeURIComponent(id)}${authorized ? `?authorized=${authorized}` : ''}`,
+  /** Where authorization servers of MCP servers send the browser back to. */
+  upstreamCallback: () => '/api/oauth/callback',
+  /** How the portal describes itself to them. */
+  upstreamClient: () => '/api/oauth/client',
   requests: () => '/requests',
   request: (id: string) => `/requests/${encodeURIComponent(id)}`,
   runs: () => '/runs',

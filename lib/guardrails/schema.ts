@@ -1,5 +1,6 @@
 import type { Role } from '#lib/auth/permissions.ts'
 import { callRules } from './schema/call-rules.ts'
+import { credentialRules } from './schema/credential-rules.ts'
 import { limitRules } from './schema/limit-rules.ts'
 import { runRules } from './schema/run-rules.ts'
 import { tokenRules } from './schema/token-rules.ts'
@@ -215,6 +216,7 @@ export const rules = {
     changedBy: central,
   },
   ...callRules,
+  ...credentialRules,
   ...limitRules,
   ...runRules,
   ...tokenRules,

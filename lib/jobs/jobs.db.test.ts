@@ -9,7 +9,7 @@ import { enqueue, enqueueMany, type JobHandlers, jobs } from './contracts.ts'
 import { releaseDeadPools } from './dead-pools.ts'
 import { every } from './every.ts'
 import { startHealthServer } from './health.ts'
-import { createLocks } from './locks.ts'
+import { createLocks } from '#lib/db/locks.ts'
 import { type QueueOptions, startQueue } from './queue.ts'
 
 const log = createLog({ process: 'test', level: 'silent' })

@@ -7,20 +7,21 @@ import { systemActor } from '#lib/auth/ctx.ts'
 import { createClaudePort } from '#lib/claude/commands.ts'
 import { ConfigError } from '#lib/config/shared.ts'
 import { parseWorkerConfig } from '#lib/config/worker.ts'
-import { createSecretBox } from '#lib/core/secret-box.ts'
 import { createDb } from '#lib/db/client.ts'
 import { listen } from '#lib/db/listen.ts'
 import type { HarnessDeps } from '#lib/harness/worker/deps.ts'
 import { createFollowers } from '#lib/harness/worker/followers.ts'
 import { harnessHandlers } from '#lib/harness/worker/handlers.ts'
 import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
+import { createKeyring, proveKeyring, rewrapSealed } from '#lib/keys/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import { countRunEnd, recordUsage, refreshOverBudget, rollUpDays, seedPriceBook } from '#lib/metrics/commands.ts'
+import { warnOfExpiry } from '#lib/registry/commands.ts'
 import { collectWebhookDeliveries, createSender, deliverWebhook } from '#lib/webhooks/commands.ts'
 import { releaseDeadPools } from './dead-pools.ts'
 import { every } from './every.ts'
 import { startHealthServer } from './health.ts'
-import { createLocks } from './locks.ts'
+import { createLocks } from '#lib/db/locks.ts'
 import { startQueue } from './queue.ts'
 import { onShutdown } from './shutdown.ts'
 
@@ -63,7 +64,8 @@ async function main(): Promise<void> {
     registers: [registry],
   })
 
-  const secretBox = createSecretBox(config.encryptionKey)
+  const keyring = createKeyring(config.keys, db)
+  await proveKeyring(keyring)
   const deps: HarnessDeps = {
     db,
     claude: createClaudePort({
@@ -71,7 +73,7 @@ async function main(): Promise<void> {
       apiKey: config.claude.apiKey,
       capabilities: { simulatedModel: config.claude.simulatedModel },
     }),
-    tokens: createTokenIssuer({ ...config, secretBox }),
+    tokens: createTokenIssuer({ ...config, secretBox: keyring }),
     brokerUrl: config.brokerUrl,
     meter: { recordUsage, countRunEnd },
     simulated: config.claude.simulatedModel,
@@ -118,14 +120,25 @@ async function main(): Promise<void> {
     log,
     handlers: {
       ...harnessHandlers(deps, () => followers.nudge()),
-      deliverWebhook: (payload) => deliverWebhook(ctx(), payload, { secretBox, sender }),
+      deliverWebhook: (payload) => deliverWebhook(ctx(), payload, { secretBox: keyring, sender }),
+      async warnOfExpiry() {
+        await warnOfExpiry(ctx())
+      },
+      async rewrapKeys() {
+        await rewrapSealed(ctx(), { keyring })
+      },
       async rollUpDays() {
         const now = new Date()
         await forgetRateLimits(db, now)
         await rollUpDays(ctx(), { from: new Date(now.getTime() - rollUpDaysBack * 86_400_000), to: now })
       },
     },
-    crontab: { runSchedules: '* * * * *', reconcileRuns: '* * * * *', rollUpDays: '17 * * * *' },
+    crontab: {
+      runSchedules: '* * * * *',
+      reconcileRuns: '* * * * *',
+      rollUpDays: '17 * * * *',
+      warnOfExpiry: '23 * * * *',
+    },
     onPool: (id) => (poolId = id),
     onJob: ({ job, ok, seconds }) => jobSeconds.observe({ job, outcome: ok ? 'ok' : 'error' }, seconds),
   })

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
+import { sealContexts } from '#lib/core/seal-contexts.ts'
 import { createSecretBox } from '#lib/core/secret-box.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
@@ -8,7 +9,6 @@ import {
   approveTools,
   classifyTool,
   createTeam,
-  credentialContext,
   recordServerTools,
   registerServer,
   rejectTool,
@@ -65,10 +65,12 @@ dbTest(
     for (const secret of ['first-secret', 'second-secret']) {
       await setServerCredential(ctx, { input: { serverId: id, kind: 'bearer', secret }, secretBox })
     }
-    const row = await db.upstreamCredential.findUniqueOrThrow({ where: { serverId: id } })
+    const row = await db.upstreamCredential.findFirstOrThrow({ where: { serverId: id } })
     expect(Buffer.from(row.ciphertext).toString('latin1')).not.toContain('second-secret')
-    expect(secretBox.open(row.ciphertext, credentialContext(id))).toBe('second-secret')
-    expect(() => secretBox.open(row.ciphertext, credentialContext('other'))).toThrow(/authenticate/)
+    expect(await secretBox.open(row.ciphertext, sealContexts.upstreamCredential(id))).toBe('second-secret')
+    await expect(secretBox.open(row.ciphertext, sealContexts.upstreamCredential('other'))).rejects.toThrow(
+      /authenticate/,
+    )
     expect(JSON.stringify([await getServer(ctx, id), await auditOf(db, id)])).not.toContain('second-secret')
     expect(await auditOf(db, id)).toMatchObject([
       { event: 'server.credential_set', detail: { kind: 'bearer' } },
@@ -88,11 +90,11 @@ dbTest('a server that is moved to another origin does not take its credential al
   await setServerCredential(ctx, { input: { serverId: 'moved', kind: 'bearer', secret: 'kept' }, secretBox })
 
   await updateServer(ctx, { id: 'moved', url: 'https://erp.example.test/other' })
-  expect((await getServer(ctx, 'moved')).credential).not.toBeNull()
+  expect((await getServer(ctx, 'moved')).credentials).toHaveLength(1)
 
   await updateServer(ctx, { id: 'moved', url: 'https://elsewhere.example.test/mcp' })
   const server = await getServer(ctx, 'moved')
-  expect(server.credential).toBeNull()
+  expect(server.credentials).toEqual([])
   expect(server.demo).toBe(false)
   const events = await db.auditEvent.findMany({ where: { serverId: 'moved' }, orderBy: { seq: 'asc' } })
   expect(events.map(({ event }) => event)).toEqual([
@@ -114,9 +116,9 @@ dbTest('a server is an address or a program, never both, and keeps its kind', as
   expect(await db.mcpServer.findUnique({ where: { id: 'program' } })).toMatchObject({ approverId: person.id })
   await setServerCredential(ctx, { input: { serverId: 'program', kind: 'bearer', secret: 'kept' }, secretBox })
   await updateServer(ctx, { id: 'program', command: { ...command } })
-  expect((await getServer(ctx, 'program')).credential).not.toBeNull()
+  expect((await getServer(ctx, 'program')).credentials).toHaveLength(1)
   await updateServer(ctx, { id: 'program', command: { ...command, args: [] } })
-  expect((await getServer(ctx, 'program')).credential).toBeNull()
+  expect((await getServer(ctx, 'program')).credentials).toEqual([])
   const events = (await auditOf(db, 'program')).map(({ event }) => event)
   expect(events).toEqual(['server.created', 'server.credential_set', 'server.updated', 'server.credential_removed'])
   await expect(updateServer(ctx, { id: 'program', url: url! })).rejects.toMatchObject({

@@ -1,5 +1,7 @@
 export { agentSubject, lockAgent, type LockedAgent } from './commands/agent-lock.ts'
-export { credentialContext, registerServer, setServerCredential, updateServer } from './commands/servers.ts'
+export { recordCredentialTrouble, recordCredentialUse, warnOfExpiry } from './commands/credential-use.ts'
+export { putCredential, removeServerCredential, setServerCredential } from './commands/credentials.ts'
+export { registerServer, updateServer } from './commands/servers.ts'
 export { recordServerHealth } from './commands/health.ts'
 export { forgetStdioProcesses, recordStdioProcess, setServerBoundary } from './commands/processes.ts'
 export { createTeam } from './commands/teams.ts'

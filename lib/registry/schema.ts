@@ -31,6 +31,19 @@ export {
   toolStates,
 } from './schema/words.ts'
 export {
+  type ClientAuthMethod,
+  clientAuthMethods,
+  type CredentialKind,
+  credentialKinds,
+  type CredentialSettings,
+  type CredentialView,
+  expiryWarningMs,
+  removeServerCredentialInput,
+  serverCredentialBody,
+  type SetServerCredentialInput,
+  setServerCredentialInput,
+} from './schema/credentials.ts'
+export {
   type RegisterServerInput,
   registerServerInput,
   type ServerRow,
@@ -247,24 +260,3 @@ export const createTeamInput = z.strictObject({
 export type CreateTeamInput = z.infer<typeof createTeamInput>
 
 // Servers -----------------------------------------------------------------------------------------------------------------
-
-/** Write-only: `secret` is sealed at once and never shown again. For 'basic' it is `user:password`, for 'header' the header's value. */
-export const setServerCredentialInput = z
-  .strictObject({
-    serverId: z.string(),
-    kind: z.enum(['bearer', 'basic', 'header']),
-    headerName: z
-      .string()
-      .regex(/^[A-Za-z0-9-]{1,100}$/, 'Use letters, digits and hyphens.')
-      .optional(),
-    secret: z
-      .string()
-      .min(1)
-      .max(8000)
-      .regex(/^[^\r\n]*$/, 'A credential is one line.'),
-  })
-  .refine((input) => (input.kind === 'header') === (input.headerName !== undefined), {
-    path: ['headerName'],
-    error: "A header name belongs to the kind 'header', and only to it.",
-  })
-export type SetServerCredentialInput = z.infer<typeof setServerCredentialInput>

@@ -1,18 +1,17 @@
 import { createTokenIssuer, type TokenIssuer } from '#lib/auth/commands/agent-tokens.ts'
 import type { PortalConfig } from '#lib/config/portal.ts'
-import { createSecretBox } from '#lib/core/secret-box.ts'
 import { portal } from './db.ts'
 
 const holder = globalThis as typeof globalThis & { wheelhouseTokenIssuers?: WeakMap<PortalConfig, TokenIssuer> }
 
 /** The portal as the authorization server of agents. One for the process: it remembers the keys of the issuers it trusts. */
 export function tokenIssuer(): TokenIssuer {
-  const { config } = portal()
+  const { config, keyring } = portal()
   const issuers = (holder.wheelhouseTokenIssuers ??= new WeakMap())
   let issuer = issuers.get(config)
   if (!issuer) {
-    const { url, brokerUrl, encryptionKey, trustedIssuers } = config
-    issuer = createTokenIssuer({ url, brokerUrl, secretBox: createSecretBox(encryptionKey), trustedIssuers })
+    const { url, brokerUrl, trustedIssuers } = config
+    issuer = createTokenIssuer({ url, brokerUrl, secretBox: keyring, trustedIssuers })
     issuers.set(config, issuer)
   }
   return issuer

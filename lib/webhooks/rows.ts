@@ -1,11 +1,6 @@
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 
-/** What a webhook's secrets are sealed with, so that one opens nowhere else. */
-export function sealContext(id: string): string {
-  return `webhook:${id}`
-}
-
 export function subjectOf({ id, url }: { id: string; url: string }) {
   return { subject: { kind: 'webhook', id, name: new URL(url).host } }
 }

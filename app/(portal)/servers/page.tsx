@@ -88,6 +88,10 @@ const columns: readonly Column<ServerRow>[] = [
     header: 'Credential',
     wide: true,
     cell: (server) =>
-      server.credential ? `${server.credential.kind}, sealed` : <span className="text-muted-foreground">none</span>,
+      server.credentials.length > 0 ? (
+        [...new Set(server.credentials.map(({ kind }) => kind))].join(', ')
+      ) : (
+        <span className="text-muted-foreground">none</span>
+      ),
   },
 ]

@@ -8,6 +8,7 @@ import { systemActor } from '#lib/auth/ctx.ts'
 import { parsePortalConfig } from '#lib/config/portal.ts'
 import { makeAgent, encryptionKey } from '#lib/dev/test/broker.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { createKeyring } from '#lib/keys/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import { GET as authorize } from './authorize/route.ts'
 import { POST as token } from './token/route.ts'
@@ -26,7 +27,12 @@ const test = dbTest.extend('portal', { scope: 'file' }, ({ db, databaseUrl }) =>
     WHEELHOUSE_DEMO: 'true',
   })
   Object.assign(globalThis, {
-    wheelhousePortal: { config, db, log: createLog({ process: 'portal', level: 'silent' }) },
+    wheelhousePortal: {
+      config,
+      db,
+      keyring: createKeyring(config.keys, db),
+      log: createLog({ process: 'portal', level: 'silent' }),
+    },
   })
   return config
 })

@@ -1,7 +1,13 @@
 import { z } from 'zod'
-import type { ServerRow, ServerView } from '#lib/registry/schema.ts'
+import { type KeysView, rotateKeysInput } from '#lib/keys/schema.ts'
+import {
+  removeServerCredentialInput,
+  serverCredentialBody,
+  type ServerRow,
+  type ServerView,
+} from '#lib/registry/schema.ts'
 import type { TemplateRow, TemplateView } from '#lib/templates/schema.ts'
-import { endpoint, json } from '../endpoint.ts'
+import { endpoint, json, nothing } from '../endpoint.ts'
 import { type Items, namedId } from './params.ts'
 
 export const listServers = endpoint({
@@ -20,6 +26,46 @@ export const showServer = endpoint({
   params: namedId,
   answer: json<ServerView>(),
   example: { params: { id: 'invoices' } },
+})
+
+export const setServerCredential = endpoint({
+  method: 'PUT',
+  path: '/api/v1/servers/{id}/credential',
+  summary: 'Sets or replaces what the broker shows a server, for all or for one team; it is never shown again.',
+  permission: 'servers:manage',
+  params: namedId,
+  body: serverCredentialBody,
+  answer: nothing,
+  example: { params: { id: 'invoices' }, body: { kind: 'bearer', secret: 'a token' } },
+})
+
+export const removeServerCredential = endpoint({
+  method: 'POST',
+  path: '/api/v1/servers/{id}/credential/remove',
+  summary: 'Takes a credential away from a server or from a team there.',
+  permission: 'servers:manage',
+  params: namedId,
+  body: removeServerCredentialInput.omit({ serverId: true }),
+  answer: nothing,
+  example: { params: { id: 'invoices' }, body: { reason: 'The server asks for none any more.' } },
+})
+
+export const showSealingKeys = endpoint({
+  method: 'GET',
+  path: '/api/v1/sealing-keys',
+  summary: 'The key-encryption keys in use and how many sealed things are under each.',
+  permission: 'keys:rotate',
+  answer: json<KeysView>(),
+})
+
+export const rotateSealingKey = endpoint({
+  method: 'POST',
+  path: '/api/v1/sealing-keys/rotate',
+  summary: 'Makes the newest configured key-encryption key current and wraps everything sealed anew.',
+  permission: 'keys:rotate',
+  body: rotateKeysInput,
+  answer: json<{ keyId: string }>(),
+  example: { body: { reason: 'The yearly rotation.' } },
 })
 
 export const listTemplates = endpoint({

@@ -1,7 +1,7 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import { authorize, type Ctx, inTx } from '../ctx.ts'
-import { lockKeys, startNextKey } from '../signing-keys.ts'
+import { lockKeys, makeKey, startNextKey } from '../signing-keys.ts'
 
 export type KeyRotation = {
   kid: string
@@ -22,10 +22,11 @@ export async function rotateSigningKey(
 ): Promise<KeyRotation> {
   authorize(ctx, 'keys:rotate')
   const { secretBox, reason, withdraw } = input
+  const made = await makeKey(secretBox)
   return inTx(ctx, async (tx, ctx) => {
     await lockKeys(ctx)
     const withdrawn = withdraw ? await withdrawKeys(ctx) : []
-    const { kid, signsFrom } = await startNextKey(ctx, secretBox)
+    const { kid, signsFrom } = await startNextKey(ctx, made)
     recordAudit(tx, ctx, {
       event: 'signing_key.rotated',
       subject: { kind: 'signing_key', id: kid, name: 'Signing key of agent tokens' },

@@ -24,7 +24,7 @@ export async function startBroker(options: {
     port,
     brokerUrl: url,
     url: portalUrl,
-    encryptionKey,
+    keys: [{ driver: 'environment' as const, key: encryptionKey }],
     stdio,
     logLevel: 'silent' as const,
     graceMs: 1000,

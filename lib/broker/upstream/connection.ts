@@ -1,11 +1,13 @@
 import { Pool } from 'undici'
 import type { Limits } from '../limits.ts'
 import { brokerInfo } from '../wire.ts'
-import type { UpstreamHeader } from './credential.ts'
+import { authorizedFetch, refusalsMax } from './authorized-fetch.ts'
+import type { UpstreamCredential } from './credential.ts'
 import { shakeHands, type Handshake } from './handshake.ts'
-import { postNotification, postRequest, type RpcReply, UpstreamFailure } from './http.ts'
+import { postNotification, postRequest, type RpcReply, UpstreamFailure, UpstreamRefusal } from './http.ts'
 import { type TraceContext, traceparentOf } from '../telemetry/trace-context.ts'
 import { headerValue, paramHeaders } from './param-headers.ts'
+import { redactNothing } from './redaction.ts'
 
 const metaKey = {
   version: 'io.modelcontextprotocol/protocolVersion',
@@ -28,28 +30,20 @@ export type UpstreamRequest = {
 /** One upstream: pooled connections, the handshake done once, requests sent as they are. Knows no agent and never sees an agent's token. */
 export class UpstreamConnection {
   readonly #url: URL
-  readonly #header: UpstreamHeader | null
+  readonly #credential: UpstreamCredential
   readonly #limits: Limits
-  readonly #pool: Pool
+  /** Opened when it is known what is shown: a client certificate belongs to the connections. */
+  #opened: Pool | null = null
   #handshake: Promise<Handshake> | null = null
   #capabilities: Handshake['capabilities'] | null = null
   #lastId = 0
   #active = 0
   #onIdle: (() => void) | null = null
 
-  constructor(options: { url: string; header: UpstreamHeader | null; limits: Limits }) {
+  constructor(options: { url: string; credential: UpstreamCredential; limits: Limits }) {
     this.#url = new URL(options.url)
-    this.#header = options.header
+    this.#credential = options.credential
     this.#limits = options.limits
-    this.#pool = new Pool(this.#url.origin, {
-      connections: 256,
-      pipelining: 1,
-      connect: { timeout: 5000 },
-      // The deadline of each call is its signal; these only clean up after peers that went silent.
-      headersTimeout: options.limits.callDeadlineMs + 5000,
-      bodyTimeout: options.limits.callDeadlineMs + 5000,
-      keepAliveTimeout: 30_000,
-    })
   }
 
   /** Sends a request and returns the upstream's own reply, result or error. Rejects with `UpstreamFailure` or the signal's reason. */
@@ -68,6 +62,7 @@ export class UpstreamConnection {
     try {
       return await this.#post(request, handshake)
     } catch (error) {
+      if (error instanceof UpstreamRefusal) return await this.#showAnother(request, error)
       // The server has forgotten the session, so it has not looked at the request: it is sent once more in a new one.
       if (!(error instanceof UpstreamFailure) || error.kind !== 'session_gone') throw error
       if (this.#handshake && (await this.#handshake) === handshake) this.#handshake = null
@@ -83,19 +78,48 @@ export class UpstreamConnection {
   /** Lets the requests that have begun end, also those that wait for the handshake; nothing new may be requested. */
   async close(): Promise<void> {
     if (this.#active > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
-    await this.#pool.close()
+    await this.#opened?.close()
   }
 
   async destroy(): Promise<void> {
-    await this.#pool.destroy()
+    await this.#opened?.destroy()
+  }
+
+  get #pool(): Pool {
+    this.#opened ??= new Pool(this.#url.origin, {
+      connections: 256,
+      pipelining: 1,
+      connect: { timeout: 5000, ...this.#credential.current()?.tls },
+      // The deadline of each call is its signal; these only clean up after peers that went silent.
+      headersTimeout: this.#limits.callDeadlineMs + 5000,
+      bodyTimeout: this.#limits.callDeadlineMs + 5000,
+      keepAliveTimeout: 30_000,
+    })
+    return this.#opened
+  }
+
+  /** The server refused what it was shown: the request is sent again for as long as there is something else to show. */
+  async #showAnother(request: UpstreamRequest, first: UpstreamRefusal): Promise<RpcReply> {
+    for (let refusal = first, tries = 1; ; tries += 1) {
+      const shown = this.#credential.current()
+      if (tries > refusalsMax || !shown || !(await this.#credential.refused(shown, refusal.challenge))) throw refusal
+      try {
+        return await this.#post(request, await this.#ready(request.signal))
+      } catch (error) {
+        if (!(error instanceof UpstreamRefusal)) throw error
+        refusal = error
+      }
+    }
   }
 
   /** One handshake for all who wait; a failed one is tried again by the next request. */
   async #ready(signal: AbortSignal): Promise<Handshake> {
+    if (!this.#credential.current()) await untilAborted(this.#credential.obtain(), signal)
     if (!this.#handshake) {
+      const authorized = authorizedFetch(this.#credential, () => this.#pool)
       const handshake = shakeHands({
         url: this.#url.href,
-        headers: this.#credentialHeaders(),
+        fetch: authorized.fetch,
         timeoutMs: handshakeMs,
       }).then(
         (shaken) => {
@@ -104,7 +128,7 @@ export class UpstreamConnection {
         },
         (error: unknown) => {
           if (this.#handshake === handshake) this.#handshake = null
-          throw new UpstreamFailure('unreachable', `it could not be greeted (${nameOf(error)})`)
+          throw authorized.failure ?? new UpstreamFailure('unreachable', `it could not be greeted (${nameOf(error)})`)
         },
       )
       this.#handshake = handshake
@@ -123,7 +147,7 @@ export class UpstreamConnection {
       signal: request.signal,
       resultBytesMax: this.#limits.resultBytesMax,
       resultDepthMax: this.#limits.resultDepthMax,
-      secret: this.#header?.secret ?? null,
+      redact: this.#credential.current()?.redact ?? redactNothing,
     }
     try {
       return await postRequest(post, id)
@@ -157,8 +181,8 @@ export class UpstreamConnection {
     return Object.assign(headers, paramHeaders(tool.inputSchema, params['arguments']))
   }
 
-  #credentialHeaders(): Record<string, string> {
-    return this.#header ? { [this.#header.name]: this.#header.value } : {}
+  #credentialHeaders(): Readonly<Record<string, string>> {
+    return this.#credential.current()?.headers ?? {}
   }
 }
 

@@ -1,23 +1,152 @@
+import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
-import { credentialContext } from '#lib/registry/commands.ts'
-import type { BrokeredServer } from '../view/view.ts'
+import type { Challenge } from '#lib/upstreams/commands.ts'
+import type { RuleId } from '#lib/guardrails/schema.ts'
+import type { BrokeredCredential } from '../view/view.ts'
+import { UpstreamFailure } from './http.ts'
+import { createRedact, type Redact, redactNothing } from './redaction.ts'
 
-/** What the broker shows an upstream, as a header; `secret` is what must never come back out. */
-export type UpstreamHeader = { name: string; value: string; secret: string }
+export type ClientTls = { cert: string; key: string; ca?: string }
 
-/** Opens a server's credential; null when it has none. Throws when it does not open with this key, or is of an unknown kind. */
-export function upstreamHeader(server: BrokeredServer, secretBox: SecretBox): UpstreamHeader | null {
-  const { credential } = server
-  if (!credential) return null
-  const secret = secretBox.open(credential.ciphertext, credentialContext(server.id))
-  switch (credential.kind) {
-    case 'bearer':
-      return { name: 'authorization', value: `Bearer ${secret}`, secret }
-    case 'basic':
-      return { name: 'authorization', value: `Basic ${Buffer.from(secret).toString('base64')}`, secret }
-    case 'header':
-      return { name: (credential.headerName ?? '').toLowerCase(), value: secret, secret }
-    default:
-      throw new Error(`The credential of ${server.id} is of an unknown kind.`)
+/** What one request shows a server, and what must never come back out of its answer. */
+export type Shown = { headers: Readonly<Record<string, string>>; redact: Redact; tls: ClientTls | null }
+
+/** The broker has nothing to show that the server takes. Says nothing about the health of the server. */
+export class CredentialFailure extends UpstreamFailure {
+  readonly rule: RuleId
+
+  constructor(rule: RuleId, message: string) {
+    super('refused', message)
+    this.rule = rule
   }
+}
+
+/** What the broker shows one server for one team, however it is obtained. */
+export interface UpstreamCredential {
+  /** What to show now; null when it has to be obtained first (`obtain`). Asked for with every request, so it costs nothing. */
+  current(): Shown | null
+  /** Rejects with `CredentialFailure`. Many callers share one attempt. */
+  obtain(): Promise<Shown>
+  /**
+   * The server refused what was shown. Resolves to true when something else is there to be shown; to false when that is how it is.
+   * Rejects with `CredentialFailure` when the credential is to blame.
+   */
+  refused(shown: Shown, challenge: Challenge): Promise<boolean>
+}
+
+/** A secret is opened anew after this time, so that a key that was withdrawn ends its use; how long an outage may last, the box knows. */
+const openedForMs = 5 * 60_000
+
+/** A credential that is shown as it was set. */
+export class StaticCredential implements UpstreamCredential {
+  readonly #open: () => Promise<Shown>
+  #shown: Shown | null = null
+  #opening: Promise<Shown> | null = null
+  #openAgainAt = 0
+
+  constructor(open: () => Promise<Shown>) {
+    this.#open = open
+  }
+
+  current(): Shown | null {
+    if (this.#shown && performance.now() >= this.#openAgainAt) this.obtain().catch(() => {})
+    return this.#shown
+  }
+
+  obtain(): Promise<Shown> {
+    this.#opening ??= this.#open()
+      .then(
+        (shown) => {
+          // The same object as long as it shows the same: who compares sees no change.
+          this.#shown ??= shown
+          this.#openAgainAt = performance.now() + openedForMs
+          return this.#shown
+        },
+        (error: unknown) => {
+          this.#shown = null
+          throw openFailure(error)
+        },
+      )
+      .finally(() => {
+        this.#opening = null
+      })
+    return this.#opening
+  }
+
+  async refused(_: Shown, { status }: Challenge): Promise<boolean> {
+    if (status !== 401) return false
+    throw new CredentialFailure('credential_refused', "it refuses the broker's credential (401)")
+  }
+}
+
+const bare: Shown = { headers: {}, redact: redactNothing, tls: null }
+
+/** For a server without a credential: until it asks for one. */
+export const noCredential: UpstreamCredential = {
+  current: () => bare,
+  obtain: async () => bare,
+  async refused(_, { status }) {
+    if (status !== 401) return false
+    throw new CredentialFailure(
+      'credential_missing',
+      'it asks for a credential, and there is none for this agent’s team',
+    )
+  },
+}
+
+export const missingText = 'other teams have a credential there, the team of this agent has none'
+
+/** For an agent whose team has no credential while other teams have: nothing is sent. */
+export const missingCredential: UpstreamCredential = {
+  current: () => null,
+  async obtain() {
+    throw new CredentialFailure('credential_missing', missingText)
+  },
+  refused: async () => false,
+}
+
+/** Opens what is shown as it is: bearer, basic, header and client certificate. */
+export function staticCredential(serverId: string, row: BrokeredCredential, secretBox: SecretBox): UpstreamCredential {
+  return new StaticCredential(async () => {
+    const secret = await secretBox.open(row.ciphertext, sealContexts.upstreamCredential(serverId, row.teamId))
+    return shownOf(row, secret)
+  })
+}
+
+export function bearerShown(token: string): Shown {
+  return { headers: { authorization: `Bearer ${token}` }, redact: createRedact([token]), tls: null }
+}
+
+function shownOf({ kind, headerName }: BrokeredCredential, secret: string): Shown {
+  switch (kind) {
+    case 'bearer':
+      return bearerShown(secret)
+    case 'basic': {
+      const encoded = Buffer.from(secret).toString('base64')
+      const password = secret.slice(secret.indexOf(':') + 1)
+      const headers = { authorization: `Basic ${encoded}` }
+      return { headers, redact: createRedact([secret, encoded, password]), tls: null }
+    }
+    case 'header':
+      return { headers: { [(headerName ?? '').toLowerCase()]: secret }, redact: createRedact([secret]), tls: null }
+    case 'mtls': {
+      const { certificate, privateKey, ca } = JSON.parse(secret) as Record<string, string>
+      const tls = { cert: certificate!, key: privateKey!, ...(ca === undefined ? {} : { ca }) }
+      return { headers: {}, redact: createRedact([privateKey!]), tls }
+    }
+    default:
+      throw new Error('This kind of credential is unknown.')
+  }
+}
+
+/** Why a credential cannot be had, without anything of it. */
+export function openFailure(error: unknown): CredentialFailure {
+  if (error instanceof CredentialFailure) return error
+  if (error instanceof UpstreamFailure) return new CredentialFailure('credential_refused', error.message)
+  if (error instanceof KeyUnavailable || (error instanceof DomainError && error.code === 'unavailable')) {
+    return new CredentialFailure('credential_unavailable', 'the key of its credential cannot be used now')
+  }
+  return new CredentialFailure('credential_unavailable', 'the broker cannot open its credential')
 }

@@ -1,4 +1,9 @@
-import { Client, type ServerCapabilities, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import {
+  Client,
+  type FetchLike,
+  type ServerCapabilities,
+  StreamableHTTPClientTransport,
+} from '@modelcontextprotocol/client'
 import { brokerInfo, type Era } from '../wire.ts'
 
 /** How an upstream is spoken to: its revision, and its session where the revision has one. */
@@ -16,13 +21,12 @@ export type Handshake = {
  */
 export async function shakeHands(options: {
   url: string
-  headers: Record<string, string>
+  /** Shows the broker's credential. */
+  fetch: FetchLike
   timeoutMs: number
 }): Promise<Handshake> {
   const client = new Client(brokerInfo, { versionNegotiation: { mode: 'auto' } })
-  const transport = new StreamableHTTPClientTransport(new URL(options.url), {
-    requestInit: { headers: options.headers },
-  })
+  const transport = new StreamableHTTPClientTransport(new URL(options.url), { fetch: options.fetch })
   try {
     await client.connect(transport, { timeout: options.timeoutMs })
     return {

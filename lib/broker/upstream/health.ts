@@ -4,6 +4,7 @@ import { recordServerHealth } from '#lib/registry/commands.ts'
 import { CallEnded } from '../in-flight.ts'
 import type { Limits } from '../limits.ts'
 import { Circuit, type CircuitError, type CircuitReport } from './circuit.ts'
+import { CredentialFailure } from './credential.ts'
 import { UpstreamFailure } from './http.ts'
 
 type Parts = { limits: Limits; ctx: () => Ctx; instance: string; log: Log }
@@ -93,6 +94,8 @@ const retryMs = 3000
 
 /** What a failed request says of its upstream: an error, that it lives (its answer was only too much), or nothing. */
 function failureOf(error: unknown, signal: AbortSignal): CircuitError | 'alive' | null {
+  // What the broker has to show says nothing of the server; other teams may have something else to show.
+  if (error instanceof CredentialFailure) return null
   if (error instanceof UpstreamFailure) {
     return error.kind === 'too_large' || error.kind === 'too_deep'
       ? 'alive'

@@ -1,16 +1,27 @@
 import { isDeeperThan } from '../depth.ts'
 import type { Dispatcher, Pool } from 'undici'
 import type { RpcError } from '../wire.ts'
+import type { Redact } from './redaction.ts'
 import { SseReader } from './sse.ts'
 
 /** The upstream could not be asked or did not answer as MCP says; `message` is safe to show. */
 export class UpstreamFailure extends Error {
-  override readonly name = 'UpstreamFailure'
+  override readonly name: string = 'UpstreamFailure'
   readonly kind: 'unreachable' | 'refused' | 'session_gone' | 'malformed' | 'too_large' | 'too_deep'
 
   constructor(kind: UpstreamFailure['kind'], message: string) {
     super(message)
     this.kind = kind
+  }
+}
+
+/** The server refuses what it was shown, and says what it wants instead. */
+export class UpstreamRefusal extends UpstreamFailure {
+  readonly challenge: { status: number; wwwAuthenticate: string | null }
+
+  constructor(status: number, wwwAuthenticate: unknown) {
+    super('refused', `it refuses the broker's credential (${status})`)
+    this.challenge = { status, wwwAuthenticate: typeof wwwAuthenticate === 'string' ? wwwAuthenticate : null }
   }
 }
 
@@ -24,8 +35,8 @@ type Post = {
   signal: AbortSignal
   resultBytesMax: number
   resultDepthMax: number
-  /** Never passed on, even if the server says it back. */
-  secret: string | null
+  /** Takes the credential out of what the server says. */
+  redact: Redact
 }
 
 /** Posts one request and reads its reply, which comes as JSON or at the end of an event stream. Rejects with `UpstreamFailure` or the abort. */
@@ -34,7 +45,7 @@ export async function postRequest(post: Post, id: number): Promise<RpcReply> {
   const type = String(response.headers['content-type'] ?? '')
   const { statusCode } = response
   if (statusCode === 401 || statusCode === 403) {
-    return discard(response, new UpstreamFailure('refused', `it refuses the broker's credential (${statusCode})`))
+    return discard(response, new UpstreamRefusal(statusCode, response.headers['www-authenticate']))
   }
   if (type.startsWith('text/event-stream') && statusCode === 200) return readEvents(response, post, id)
   const text = await readText(response, post)
@@ -70,7 +81,7 @@ async function readEvents(response: Dispatcher.ResponseData, post: Post, id: num
     if (size > post.resultBytesMax)
       throw new UpstreamFailure('too_large', `it answers with more than ${post.resultBytesMax} bytes`)
     for (const data of reader.push(chunk)) {
-      const message = parse(redacted(data, post.secret))
+      const message = parse(post.redact(data))
       const reply = message && replyOf(message, id)
       if (reply) return shallow(reply, post)
     }
@@ -88,7 +99,7 @@ async function readText(response: Dispatcher.ResponseData, post: Post): Promise<
     chunks.push(chunk)
   }
   const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
-  return redacted(bytes.toString('utf8'), post.secret)
+  return post.redact(bytes.toString('utf8'))
 }
 
 async function* chunksOf(response: Dispatcher.ResponseData, post: Post): AsyncGenerator<Buffer> {
@@ -131,10 +142,6 @@ function replyOf(message: Record<string, unknown>, id: number | null): RpcReply 
 function shallow(reply: RpcReply, { resultDepthMax }: Post): RpcReply {
   if (!isDeeperThan(reply.ok ? reply.result : reply.error.data, resultDepthMax)) return reply
   throw new UpstreamFailure('too_deep', `its answer is nested deeper than ${resultDepthMax} levels`)
-}
-
-function redacted(text: string, secret: string | null): string {
-  return secret !== null && text.includes(secret) ? text.replaceAll(secret, '[redacted]') : text
 }
 
 function codeOf(error: unknown): string {

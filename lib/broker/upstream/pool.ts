@@ -1,36 +1,71 @@
-import type { SecretBox } from '#lib/core/secret-box.ts'
+import type { Ctx } from '#lib/auth/ctx.ts'
+import { sealContexts } from '#lib/core/seal-contexts.ts'
+import { sealedBody, type SecretBox } from '#lib/core/secret-box.ts'
+import type { Locks } from '#lib/db/locks.ts'
+import type { Log } from '#lib/log/log.ts'
+import { recordCredentialTrouble, recordCredentialUse } from '#lib/registry/commands.ts'
+import { clientCredentialsToken, personToken } from '#lib/upstreams/commands.ts'
 import type { Limits } from '../limits.ts'
-import type { BrokeredServer } from '../view/view.ts'
+import type { BrokeredCredential, BrokeredServer } from '../view/view.ts'
 import { UpstreamConnection } from './connection.ts'
-import { upstreamHeader } from './credential.ts'
-import { UpstreamFailure } from './http.ts'
-import { type ProcessCaller, type StdioAccess, StdioUpstreams } from './stdio.ts'
+import {
+  CredentialFailure,
+  missingCredential,
+  missingText,
+  noCredential,
+  staticCredential,
+  type UpstreamCredential,
+} from './credential.ts'
+import { OAuthCredential } from './oauth-credential.ts'
+import { type ProcessCaller, type ProcessSecret, type StdioAccess, StdioUpstreams } from './stdio.ts'
 
-type Held = { url: string; ciphertext: Uint8Array | null; connection: UpstreamConnection }
+type Parts = {
+  secretBox: SecretBox
+  limits: Limits
+  ctx: () => Ctx
+  exclusively: Locks['exclusively']
+  log: Log
+  stdio: StdioAccess
+}
+type Held = { url: string; row: BrokeredCredential | null; connection: UpstreamConnection; notedAt: number }
 
-/** The connections to all upstreams: one per server, replaced when its address or its credential changes. */
+/** How often the registry is told that a credential is in use. */
+const useMs = 60_000
+
+/**
+ * The connections to all upstreams: one per server and credential, replaced when its address or its credential changes. An agent's call
+ * goes over its team's credential, else over the server's own.
+ */
 export class UpstreamPool {
-  readonly #secretBox: SecretBox
-  readonly #limits: Limits
+  readonly #parts: Parts
   readonly #held = new Map<string, Held>()
   readonly #stdio: StdioUpstreams
 
-  constructor(options: { secretBox: SecretBox; limits: Limits; stdio: StdioAccess }) {
-    this.#stdio = new StdioUpstreams({ access: options.stdio, limits: options.limits })
-    this.#secretBox = options.secretBox
-    this.#limits = options.limits
+  constructor(parts: Parts) {
+    this.#stdio = new StdioUpstreams({ access: parts.stdio, limits: parts.limits })
+    this.#parts = parts
   }
 
-  /** The caller matters for a server over stdio, whose processes may be divided by team or agent; without one it is the platform's own. */
+  /**
+   * Without a caller: for the platform itself, which lists tools over whatever credential there is. Processes of a server over stdio may be
+   * divided by team or agent.
+   */
   connectionTo(server: BrokeredServer, caller: ProcessCaller = null): UpstreamConnection {
-    if (server.stdio) return this.#stdio.connectionTo(server, caller, this.#processSecretOf(server))
-    const held = this.#held.get(server.id)
-    const ciphertext = server.credential?.ciphertext ?? null
-    if (held?.url === server.url && isSame(held.ciphertext, ciphertext)) return held.connection
+    const row = rowFor(server, caller?.teamId ?? null)
+    if (server.stdio) return this.#stdio.connectionTo(server, caller, this.#processSecret(server, row))
+    const key = row ? row.id : `${server.id} ${row === null ? 'none' : 'missing'}`
+    const held = this.#held.get(key)
+    if (held?.url === server.url && isSame(held.row, row ?? null)) {
+      if (row) this.#noteUse(held, row)
+      return held.connection
+    }
     // Calls that are under way end over the old connection.
     void held?.connection.close().catch(() => {})
-    const connection = new UpstreamConnection({ url: server.url, header: this.#headerOf(server), limits: this.#limits })
-    this.#held.set(server.id, { url: server.url, ciphertext, connection })
+    const credential = row ? this.#open(server, row) : row === null ? noCredential : missingCredential
+    const connection = new UpstreamConnection({ url: server.url, credential, limits: this.#parts.limits })
+    const opened = { url: server.url, row: row ?? null, connection, notedAt: Number.NEGATIVE_INFINITY }
+    this.#held.set(key, opened)
+    if (row) this.#noteUse(opened, row)
     return connection
   }
 
@@ -48,22 +83,65 @@ export class UpstreamPool {
     this.#held.clear()
   }
 
-  #processSecretOf(server: BrokeredServer): Parameters<StdioUpstreams['connectionTo']>[2] {
-    if (!server.credential) return null
-    const open = (): string => this.#headerOf(server)?.secret ?? ''
-    return { version: server.credential.ciphertext, open, ofTeam: false }
+  #open(server: BrokeredServer, row: BrokeredCredential): UpstreamCredential {
+    const { secretBox, ctx, exclusively, log } = this.#parts
+    const { id: credentialId, kind, settings } = row
+    const onTrouble = (message: string, wantedScope: string | null): void => {
+      recordCredentialTrouble(ctx(), { credentialId, message, wantedScope }).catch((error: unknown) =>
+        log.warn({ err: error, server: server.id }, 'the trouble of a credential could not be recorded'),
+      )
+    }
+    switch (kind) {
+      case 'oauth_client':
+        return new OAuthCredential({
+          mayWiden: true,
+          onTrouble,
+          async token({ challenge, heldScope }) {
+            const context = sealContexts.upstreamCredential(server.id, row.teamId)
+            const secret = await secretBox.open(row.ciphertext, context)
+            return clientCredentialsToken({ serverUrl: server.url, settings, secret, challenge, heldScope })
+          },
+        })
+      case 'oauth_person':
+        return new OAuthCredential({
+          mayWiden: false,
+          onTrouble,
+          token: ({ refused }) => personToken(ctx(), { secretBox, exclusively }, { credentialId, refused }),
+        })
+      default:
+        return staticCredential(server.id, row, secretBox)
+    }
   }
 
-  #headerOf(server: BrokeredServer): ReturnType<typeof upstreamHeader> {
-    try {
-      return upstreamHeader(server, this.#secretBox)
-    } catch {
-      throw new UpstreamFailure('refused', "the broker cannot open the server's credential")
-    }
+  #processSecret(server: BrokeredServer, row: BrokeredCredential | null | undefined): ProcessSecret {
+    if (row === null) return null
+    if (row === undefined) throw new CredentialFailure('credential_missing', missingText)
+    const context = sealContexts.upstreamCredential(server.id, row.teamId)
+    const open = (): Promise<string> => this.#parts.secretBox.open(row.ciphertext, context)
+    return { version: sealedBody(row.ciphertext), open, ofTeam: row.teamId !== null }
+  }
+
+  #noteUse(held: Held, { id }: BrokeredCredential): void {
+    const now = performance.now()
+    if (now - held.notedAt < useMs) return
+    held.notedAt = now
+    recordCredentialUse(this.#parts.ctx(), { credentialId: id }).catch(() => {
+      // Not worth a call: it is tried again with the next minute.
+    })
   }
 }
 
-function isSame(a: Uint8Array | null, b: Uint8Array | null): boolean {
-  if (a === null || b === null) return a === b
-  return Buffer.compare(a, b) === 0
+/** null: there is no credential at all; undefined: other teams have one, this one has none. */
+function rowFor({ credentials }: BrokeredServer, teamId: string | null): BrokeredCredential | null | undefined {
+  if (credentials.length === 0) return null
+  const first = credentials[0]!
+  if (teamId === null) return first
+  return credentials.find((row) => row.teamId === teamId) ?? (first.teamId === null ? first : undefined)
+}
+
+/** The same secret for the same use; a key that was wrapped anew changes nothing. */
+function isSame(a: BrokeredCredential | null, b: BrokeredCredential | null): boolean {
+  if (a === b) return true
+  if (a === null || b === null || a.kind !== b.kind || a.headerName !== b.headerName) return false
+  return Buffer.compare(sealedBody(a.ciphertext), sealedBody(b.ciphertext)) === 0
 }

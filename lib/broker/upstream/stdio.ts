@@ -2,7 +2,9 @@ import { ownerFor, type ProcessOwner, sealTicket, stdioPath, stdioRuleKey } from
 import type { Limits } from '../limits.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { UpstreamConnection, type UpstreamRequest } from './connection.ts'
+import { StaticCredential } from './credential.ts'
 import { type RpcReply, UpstreamFailure } from './http.ts'
+import { createRedact } from './redaction.ts'
 
 /** Where the sandbox service is, and the key that only it and the broker have; null: this installation runs no servers over stdio. */
 export type StdioAccess = { url: string; key: string } | null
@@ -11,7 +13,7 @@ export type StdioAccess = { url: string; key: string } | null
 export type ProcessCaller = { teamId: string; agentId: string } | null
 
 /** What the process is given of the server's credential; `version` changes with it. */
-export type ProcessSecret = { version: Uint8Array; open: () => string; ofTeam: boolean } | null
+export type ProcessSecret = { version: Uint8Array; open: () => Promise<string>; ofTeam: boolean } | null
 
 type Held = { command: string; version: Uint8Array | null; connection: StdioConnection }
 
@@ -41,8 +43,9 @@ export class StdioUpstreams {
     const version = secret?.version ?? null
     if (held?.command === command && isSame(held.version, version)) return held.connection
     void held?.connection.close().catch(() => {})
-    const environment = secret ? processEnvironment(stdio.command.env, secret.open()) : {}
-    const connection = this.#connect(server.id, owner, environment)
+    const connection = this.#connect(server.id, owner, async () =>
+      secret ? processEnvironment(stdio.command.env, await secret.open()) : {},
+    )
     this.#held.delete(key)
     this.#held.set(key, { command, version, connection })
     this.#forgetOldest()
@@ -54,11 +57,15 @@ export class StdioUpstreams {
     this.#held.clear()
   }
 
-  #connect(serverId: string, owner: ProcessOwner, environment: Record<string, string>): StdioConnection {
+  #connect(serverId: string, owner: ProcessOwner, open: () => Promise<Record<string, string>>): StdioConnection {
     const { url, key } = this.#access!
-    const secret = sealTicket(key, { serverId, owner, environment })
-    const header = { name: 'authorization', value: `Bearer ${secret}`, secret }
-    return new StdioConnection({ url: url + stdioPath(serverId, owner.key), header, limits: this.#limits })
+    const credential = new StaticCredential(async () => {
+      const environment = await open()
+      const ticket = sealTicket(key, { serverId, owner, environment })
+      const redact = createRedact([ticket, ...Object.values(environment)])
+      return { headers: { authorization: `Bearer ${ticket}` }, redact, tls: null }
+    })
+    return new StdioConnection({ url: url + stdioPath(serverId, owner.key), credential, limits: this.#limits })
   }
 
   /** A process that was idle for long has ended anyway; its connection is made anew when it is needed. */

@@ -1,5 +1,6 @@
 import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
 import type { ProcessBoundary } from '#lib/core/stdio-ticket.ts'
+import type { CredentialSettings } from '#lib/registry/schema.ts'
 import type { Sql } from './sql.ts'
 
 // What a broker keeps in memory, as SQL. `$1` is null for everything, or the keys that changed.
@@ -65,18 +66,29 @@ export type ServerRow = {
   /** Null for a server over HTTP. */
   stdio: { boundary: ProcessBoundary; command: { command: string; args: string[]; env: string[] } } | null
   tools: ToolRow[]
-  credentialKind: string | null
+  credentials: CredentialRow[]
+}
+export type CredentialRow = {
+  id: string
+  teamId: string | null
+  kind: string
   headerName: string | null
-  ciphertext: Uint8Array | null
+  settings: CredentialSettings
+  /** base64 */
+  ciphertext: string
 }
 
 export const serversSql: Sql<ServerRow> = {
   name: 'broker_servers',
   text: `select s."id", s."name", s."url", s."environment"::text, s."sensitivity"::text, s."status" = 'active' as "enabled", s."demo", s."maskSecrets", s."blockMarked",
       case s."transport" when 'stdio' then json_build_object('boundary', s."boundary", 'command', s."command") end as "stdio",
-      coalesce(t."tools", '[]') as "tools", c."kind" as "credentialKind", c."headerName", c."ciphertext"
+      coalesce(t."tools", '[]') as "tools", coalesce(c."credentials", '[]') as "credentials"
     from "McpServer" s
-    left join "UpstreamCredential" c on c."serverId" = s."id"
+    left join lateral (
+      select json_agg(json_build_object('id', "id", 'teamId', "teamId", 'kind', "kind", 'headerName', "headerName", 'settings', "settings",
+          'ciphertext', encode("ciphertext", 'base64')) order by "teamId" nulls first) as "credentials"
+      from "UpstreamCredential" where "serverId" = s."id"
+    ) c on true
     left join lateral (
       select json_agg(json_build_object('name', "name", 'class', "class", 'state', "state", 'definition', coalesce("approvedDefinition", "definition",
           jsonb_strip_nulls(jsonb_build_object('title', "title", 'description', "description", 'annotations', "annotations"))

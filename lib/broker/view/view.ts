@@ -9,11 +9,22 @@ import type {
   ToolFacts,
 } from '#lib/guardrails/rules/facts.ts'
 import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
+import type { CredentialSettings } from '#lib/registry/schema.ts'
 import type { VerifyingKey } from '../endpoint/tokens.ts'
 import type { AgentRow, KeyRow, RevocationRow, RunRow, ServerRow } from './rows.ts'
 
 /** A tool with its definition as agents are shown it. */
 export type BrokeredTool = ToolFacts & { readonly definition: Record<string, unknown> }
+
+/** A credential as it is stored: sealed. */
+export type BrokeredCredential = {
+  readonly id: string
+  readonly teamId: string | null
+  readonly kind: string
+  readonly headerName: string | null
+  readonly settings: CredentialSettings
+  readonly ciphertext: Uint8Array
+}
 
 /** A server with where it is and what the broker shows it. The credential stays in here: no decision and no log sees it. */
 export type BrokeredServer = Omit<ServerFacts, 'tools'> & {
@@ -22,11 +33,8 @@ export type BrokeredServer = Omit<ServerFacts, 'tools'> & {
   readonly maskSecrets: boolean
   readonly blockMarked: boolean
   readonly stdio: ServerRow['stdio']
-  readonly credential: {
-    readonly kind: string
-    readonly headerName: string | null
-    readonly ciphertext: Uint8Array
-  } | null
+  /** The server's own first, then those of teams. */
+  readonly credentials: readonly BrokeredCredential[]
   readonly tools: ReadonlyMap<string, BrokeredTool>
 }
 
@@ -63,12 +71,11 @@ export class BrokerView implements PolicyView {
   }
 
   putServers(rows: readonly ServerRow[]): void {
-    for (const { credentialKind, headerName, ciphertext, tools, ...server } of rows) {
-      const credential = credentialKind && ciphertext ? { kind: credentialKind, headerName, ciphertext } : null
+    for (const { credentials, tools, ...server } of rows) {
       const brokered = tools.map((tool) => ({ ...tool, serverId: server.id }))
       this.servers.set(server.id, {
         ...server,
-        credential,
+        credentials: credentials.map((row) => ({ ...row, ciphertext: Buffer.from(row.ciphertext, 'base64') })),
         tools: new Map(brokered.map((tool) => [tool.name, tool])),
       })
     }

@@ -1,6 +1,7 @@
 import { type ClaudeServerConfig, parseClaudeServerConfig } from '#lib/config/claude.ts'
 import { ConfigError } from '#lib/config/shared.ts'
 import { createDb } from '#lib/db/client.ts'
+import { createKeyring, proveKeyring } from '#lib/keys/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import { becomeLeader } from './leader.ts'
 import { createEmbeddedServer } from './server.ts'
@@ -16,7 +17,9 @@ try {
 async function run(config: ClaudeServerConfig): Promise<void> {
   const log = createLog({ process: 'claude', level: config.logLevel })
   const db = createDb(config.databaseUrl)
-  const server = createEmbeddedServer({ ...config, db, log })
+  const secretBox = createKeyring(config.keys, db)
+  await proveKeyring(secretBox)
+  const server = createEmbeddedServer({ ...config, db, log, secretBox })
   let starting: Promise<void> | null = null
   let asked = 0
 

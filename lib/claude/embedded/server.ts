@@ -1,6 +1,6 @@
 import type { Server } from 'node:http'
 import { embeddedEnvironment } from '#lib/config/claude.ts'
-import { createSecretBox } from '#lib/core/secret-box.ts'
+import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
 import type { Log } from '#lib/log/log.ts'
 import { agentRoutes } from './agents/routes.ts'
@@ -24,7 +24,7 @@ export type EmbeddedServerOptions = {
   port: number
   apiKey: string
   environmentKey: string
-  encryptionKey: string
+  secretBox: SecretBox
   model: { url: string; apiKey: string; simulated: boolean }
   log: Log
   limits?: Partial<LoopLimits>
@@ -53,7 +53,7 @@ export function createEmbeddedServer(options: EmbeddedServerOptions): EmbeddedSe
   let dead = false
   const bus = createEventBus()
   const journal = createJournal({ db, bus, now, dead: () => dead })
-  const vaults = { db, box: createSecretBox(options.encryptionKey) }
+  const vaults = { db, box: options.secretBox }
   const supervisor = createSupervisor({
     db,
     journal,

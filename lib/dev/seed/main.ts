@@ -2,8 +2,8 @@ import { join } from 'node:path'
 import { systemActor } from '#lib/auth/ctx.ts'
 import { parseDemoConfig } from '#lib/config/demo.ts'
 import { ConfigError } from '#lib/config/shared.ts'
-import { createSecretBox } from '#lib/core/secret-box.ts'
 import { createDb } from '#lib/db/client.ts'
+import { createKeyring } from '#lib/keys/commands.ts'
 import { seedDemo } from './seed-demo.ts'
 
 try {
@@ -12,7 +12,7 @@ try {
   try {
     const started = performance.now()
     const ctx = { db, actor: systemActor('demo seed'), now: new Date() }
-    const secretBox = createSecretBox(config.encryptionKey)
+    const secretBox = createKeyring(config.keys, db)
     const templatesFolder = join(import.meta.dirname, '../../../templates')
     const outcome = await seedDemo(ctx, { ...config, secretBox, templatesFolder })
     const seconds = ((performance.now() - started) / 1000).toFixed(1)

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { personas } from '#lib/auth/personas.ts'
 import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
+import { sealContexts } from '#lib/core/seal-contexts.ts'
 import { createSecretBox } from '#lib/core/secret-box.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { retirementCandidates } from '#lib/metrics/queries.ts'
-import { credentialContext } from '#lib/registry/commands.ts'
 import { listTemplates } from '#lib/templates/queries.ts'
 import { seedDemo } from './seed-demo.ts'
 
@@ -41,12 +41,13 @@ dbTest('each persona exists with its role and team', async ({ db }) => {
 })
 
 dbTest('the demo servers have approved tools of every class, and a sealed credential', async ({ db }) => {
-  const servers = await db.mcpServer.findMany({ include: { tools: true, credential: true } })
+  const servers = await db.mcpServer.findMany({ include: { tools: true, credentials: true } })
   expect(servers).toHaveLength(6)
   for (const server of servers) {
     expect(new Set(server.tools.map((tool) => tool.class))).toEqual(new Set(['read', 'write', 'destructive']))
     expect(server.tools.every((tool) => tool.state === 'approved')).toBe(true)
-    expect(secretBox.open(server.credential!.ciphertext, credentialContext(server.id))).toBe(options.token)
+    const { ciphertext } = server.credentials[0]!
+    expect(await secretBox.open(ciphertext, sealContexts.upstreamCredential(server.id))).toBe(options.token)
   }
 })
 
@@ -96,8 +97,9 @@ dbTest(
     expect(await db.agent.findUnique({ where: { id: 'ticket-triager-orders' } })).toMatchObject({
       purpose: 'changed by a person',
     })
-    const server = await db.mcpServer.findUniqueOrThrow({ where: { id: 'erp' }, include: { credential: true } })
+    const server = await db.mcpServer.findUniqueOrThrow({ where: { id: 'erp' }, include: { credentials: true } })
     expect(server.url).toBe('http://127.0.0.1:8421/mcp')
-    expect(secretBox.open(server.credential!.ciphertext, credentialContext('erp'))).toBe('second-upstream-credential')
+    const { ciphertext } = server.credentials[0]!
+    expect(await secretBox.open(ciphertext, sealContexts.upstreamCredential('erp'))).toBe('second-upstream-credential')
   },
 )

@@ -1,13 +1,8 @@
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Tx } from '#lib/db/client.ts'
-import {
-  credentialContext,
-  recordServerTools,
-  registerServer,
-  setServerCredential,
-  updateServer,
-} from '#lib/registry/commands.ts'
+import { recordServerTools, registerServer, setServerCredential, updateServer } from '#lib/registry/commands.ts'
 import { type RecordServerToolsInput, recordServerToolsInput } from '#lib/registry/schema.ts'
 import { type DemoServerEntry, demoServerEntries } from '../demo/catalog.ts'
 import { listDemoTools } from '../demo/list-tools.ts'
@@ -33,7 +28,7 @@ async function seedServer(
   const url = `http://${reachable(options.host)}:${options.port + portOffset}/mcp`
   const known = await ctx.tx.mcpServer.findUnique({
     where: { id },
-    select: { demo: true, credential: { select: { ciphertext: true } } },
+    select: { demo: true, credentials: { where: { teamId: null }, select: { ciphertext: true } } },
   })
   // Somebody may have registered a server of their own under this name: it is theirs.
   if (known && !known.demo) return
@@ -50,8 +45,9 @@ async function seedServer(
     })
     await ctx.tx.mcpServer.update({ where: { id }, data: { demo: true } })
   }
-  if (!known?.credential || !opensTo(known.credential.ciphertext, { ...options, serverId: id })) {
-    const input = { serverId: id, kind: 'bearer' as const, secret: options.token }
+  const credential = known?.credentials[0]
+  if (!credential || !(await opensTo(credential.ciphertext, { ...options, serverId: id }))) {
+    const input = { serverId: id, teamId: null, kind: 'bearer' as const, secret: options.token }
     await setServerCredential(ctx, { input, secretBox: options.secretBox })
   }
   // Parsed for its shape, recorded as listed: what the broker finds later must be the same definition, or it would be quarantined as changed.
@@ -66,9 +62,14 @@ function reachable(host: string): string {
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
 }
 
-function opensTo(ciphertext: Uint8Array, options: { secretBox: SecretBox; serverId: string; token: string }): boolean {
+async function opensTo(
+  ciphertext: Uint8Array,
+  options: { secretBox: SecretBox; serverId: string; token: string },
+): Promise<boolean> {
   try {
-    return options.secretBox.open(ciphertext, credentialContext(options.serverId)) === options.token
+    return (
+      (await options.secretBox.open(ciphertext, sealContexts.upstreamCredential(options.serverId))) === options.token
+    )
   } catch {
     return false
   }

@@ -8,6 +8,7 @@ import { parsePortalConfig } from '#lib/config/portal.ts'
 import { hashToken, randomSecret } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
 import { root, sourceFiles } from '#lib/dev/source-files.ts'
+import { createKeyring } from '#lib/keys/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import type { RouteHandler } from '#lib/web/route.ts'
 
@@ -53,7 +54,8 @@ export async function openApiPortal(database: { db: Db; databaseUrl: string }) {
     WHEELHOUSE_DEMO: 'true',
   })
   const log = createLog({ process: 'portal', level: 'silent' })
-  Object.assign(globalThis, { wheelhousePortal: { config, log, db: database.db } })
+  const keyring = createKeyring(config.keys, database.db)
+  Object.assign(globalThis, { wheelhousePortal: { config, log, db: database.db, keyring } })
   const mounted = (await mountedRoutes()).toSorted((a, b) => a.weight - b.weight)
 
   async function dispatch(request: Request): Promise<Response> {

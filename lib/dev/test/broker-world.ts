@@ -1,4 +1,5 @@
 import type { Client } from '@modelcontextprotocol/client'
+import { keyIdOf } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
 import { freePort } from '../ports.ts'
 import {
@@ -46,10 +47,10 @@ export async function brokerWorld<Broker extends { url: string; stop(): Promise<
 }
 
 async function registerServer(db: Db, id: string, url: string): Promise<void> {
-  const ciphertext = secretBox.seal(upstreamSecret, `upstream-credential:${id}`)
-  const credential = { create: { kind: 'bearer', ciphertext, keyId: secretBox.keyId } }
+  const ciphertext = await secretBox.seal(upstreamSecret, `upstream-credential:${id}`)
+  const credentials = { create: { kind: 'bearer', ciphertext, keyId: keyIdOf(ciphertext) } }
   const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
-  await db.mcpServer.create({ data: { id, name: id, url, credential, ...rest } })
+  await db.mcpServer.create({ data: { id, name: id, url, credentials, ...rest } })
 }
 
 type Reachable = { broker: { url: string; broker?: { keeper: { refresh(): Promise<void> } } } }

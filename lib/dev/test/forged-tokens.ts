@@ -14,7 +14,7 @@ export async function platformKey(db: Db) {
 }
 
 export async function opened(row: { kid: string; privateCiphertext: Uint8Array }) {
-  const jwk = JSON.parse(secretBox.open(row.privateCiphertext, `signing-key:${row.kid}`)) as JsonWebKey
+  const jwk = JSON.parse(await secretBox.open(row.privateCiphertext, `signing-key:${row.kid}`)) as JsonWebKey
   const privateKey = await crypto.subtle.importKey('jwk', jwk, 'Ed25519', true, ['sign'])
   const { d: _, ...publicJwk } = await exportJWK(privateKey)
   return { privateKey, kid: row.kid, publicJwk }

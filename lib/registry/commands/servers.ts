@@ -2,9 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
-import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Tx } from '#lib/db/client.ts'
-import type { RegisterServerInput, SetServerCredentialInput, UpdateServerInput } from '../schema.ts'
+import type { RegisterServerInput, UpdateServerInput } from '../schema.ts'
 import { serverNotFound } from '../queries/servers.ts'
 
 /** Registers an MCP server; it has no tools until they are discovered and approved. Needs `servers:manage`; throws `conflict` when the id is taken. */
@@ -70,39 +69,6 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
 
 function sameOrigin(a: string, b: string): boolean {
   return URL.canParse(a) && URL.canParse(b) && new URL(a).origin === new URL(b).origin
-}
-
-/** The context a server's credential is sealed with; the broker opens it with the same. */
-export function credentialContext(serverId: string): string {
-  return `upstream-credential:${serverId}`
-}
-
-/**
- * Seals what the broker shows this server, replacing what was there; nobody can read it back. Needs `servers:manage`; throws `not_found`.
- * The audit log keeps that it was set, never what.
- */
-export async function setServerCredential(
-  ctx: Ctx,
-  { input, secretBox }: { input: SetServerCredentialInput; secretBox: SecretBox },
-): Promise<void> {
-  authorize(ctx, 'servers:manage')
-  await inTx(ctx, async (tx, ctx) => {
-    const server = await lockServer(tx, input.serverId)
-    const data = {
-      kind: input.kind,
-      headerName: input.headerName ?? null,
-      ciphertext: secretBox.seal(input.secret, credentialContext(server.id)),
-      keyId: secretBox.keyId,
-      updatedAt: ctx.now,
-      lastUsedAt: null,
-    }
-    await tx.upstreamCredential.upsert({
-      where: { serverId: server.id },
-      create: { serverId: server.id, ...data },
-      update: data,
-    })
-    recordAudit(tx, ctx, { event: 'server.credential_set', ...subjectOf(server), detail: { kind: input.kind } })
-  })
 }
 
 export type LockedServer = Awaited<ReturnType<typeof lockServer>>

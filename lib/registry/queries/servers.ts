@@ -1,6 +1,7 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
+import { type CredentialFields, credentialSelect, credentialView } from './credentials.ts'
 import { personNames } from './people.ts'
 import { toolSelect, toolView } from './tools.ts'
 import { inForceSql } from '../in-force.ts'
@@ -99,10 +100,10 @@ const serverSelect = {
   status: true,
   demo: true,
   tools: { select: { class: true, state: true, verdict: true, definitionHash: true, rejectedHash: true } },
-  credential: { select: { kind: true, headerName: true, updatedAt: true, lastUsedAt: true } },
+  credentials: { select: credentialSelect, orderBy: { teamId: { sort: 'asc', nulls: 'first' } } },
 } satisfies Prisma.McpServerSelect
 
-type ServerFields = Omit<ServerRow, 'tools' | 'agents' | 'credential' | 'command' | 'recordedChanges'> & {
+type ServerFields = Omit<ServerRow, 'tools' | 'agents' | 'credentials' | 'command' | 'recordedChanges'> & {
   command: unknown
   tools: {
     class: ToolClass
@@ -111,11 +112,11 @@ type ServerFields = Omit<ServerRow, 'tools' | 'agents' | 'credential' | 'command
     definitionHash: string
     rejectedHash: string | null
   }[]
-  credential: { kind: string; headerName: string | null; updatedAt: Date; lastUsedAt: Date | null } | null
+  credentials: CredentialFields[]
 }
 
 function serverRow(server: ServerFields, agents: number): ServerRow {
-  const { id, name, description, transport, url, environment, sensitivity, status, demo, credential } = server
+  const { id, name, description, transport, url, environment, sensitivity, status, demo, credentials } = server
   const tools = { read: 0, write: 0, destructive: 0, quarantined: 0 }
   for (const tool of server.tools) {
     if (tool.state === 'approved') tools[tool.class] += 1
@@ -137,11 +138,6 @@ function serverRow(server: ServerFields, agents: number): ServerRow {
     tools,
     recordedChanges: server.tools.filter(isRecorded).length,
     agents,
-    credential: credential && {
-      kind: credential.kind,
-      headerName: credential.headerName,
-      updatedAt: credential.updatedAt.toISOString(),
-      lastUsedAt: credential.lastUsedAt?.toISOString() ?? null,
-    },
+    credentials: credentials.map(credentialView),
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { slug } from '#lib/core/slug.ts'
 import type { ScopeChip } from '../schema.ts'
+import type { CredentialView } from './credentials.ts'
 import {
   checkTransport,
   type ServerCommand,
@@ -67,8 +68,8 @@ export type ServerRow = {
   recordedChanges: number
   /** Agents that hold a grant in force. */
   agents: number
-  /** null: none is set; the secret itself is never shown. */
-  credential: { kind: string; headerName: string | null; updatedAt: string; lastUsedAt: string | null } | null
+  /** The server's own first, then the teams'; the secrets themselves are never shown. */
+  credentials: CredentialView[]
   demo: boolean
 }
 

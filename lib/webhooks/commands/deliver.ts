@@ -1,9 +1,10 @@
 import { Webhook } from 'standardwebhooks'
 import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import { enqueue, jobs } from '#lib/jobs/contracts.ts'
-import { sealContext, subjectOf } from '../rows.ts'
+import { subjectOf } from '../rows.ts'
 import { failingMsMax, retryAfterMs, type Settled, settle } from '../rules.ts'
 import type { Sender, Sent } from '../send.ts'
 
@@ -21,6 +22,7 @@ export async function deliverWebhook(ctx: Ctx, input: { deliveryId: string }, me
   const claimed = await claim(ctx, input.deliveryId)
   if (!claimed) return
   const { endpoint, ...delivery } = claimed
+  const signature = await signatures(ctx, { endpoint, delivery, secretBox: means.secretBox })
   const sent = await means.sender.post({
     url: endpoint.url,
     body: delivery.body,
@@ -29,7 +31,7 @@ export async function deliverWebhook(ctx: Ctx, input: { deliveryId: string }, me
       'user-agent': 'Wheelhouse-Webhooks/1',
       'webhook-id': delivery.id,
       'webhook-timestamp': String(Math.floor(ctx.now.getTime() / 1000)),
-      'webhook-signature': signatures(ctx, { endpoint, delivery, secretBox: means.secretBox }),
+      'webhook-signature': signature,
     },
   })
   await settleAttempt(ctx, { deliveryId: delivery.id, sent })
@@ -57,12 +59,13 @@ type Signed = {
 }
 
 /** One signature for each secret in force, separated by spaces (Standard Webhooks, "Signature scheme"). */
-function signatures(ctx: Ctx, { endpoint, delivery, secretBox }: Signed): string {
+async function signatures(ctx: Ctx, { endpoint, delivery, secretBox }: Signed): Promise<string> {
   const { previousSecret, previousUntil } = endpoint
   const sealed = [endpoint.secret]
   if (previousSecret && previousUntil && previousUntil > ctx.now) sealed.push(previousSecret)
-  return sealed
-    .map((secret) => new Webhook(secretBox.open(secret, sealContext(endpoint.id))))
+  const secrets = await Promise.all(sealed.map((each) => secretBox.open(each, sealContexts.webhook(endpoint.id))))
+  return secrets
+    .map((secret) => new Webhook(secret))
     .map((signer) => signer.sign(delivery.id, ctx.now, delivery.body))
     .join(' ')
 }

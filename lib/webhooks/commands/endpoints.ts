@@ -2,10 +2,11 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { auditEventNames } from '#lib/audit/queries.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { sealContexts } from '#lib/core/seal-contexts.ts'
 import { randomSecret, type SecretBox } from '#lib/core/secret-box.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { enqueue, jobs } from '#lib/jobs/contracts.ts'
-import { lockWebhook, sealContext, subjectOf } from '../rows.ts'
+import { lockWebhook, subjectOf } from '../rows.ts'
 import { checkAddress, unknownPattern } from '../rules.ts'
 import type { CreateWebhookInput, UpdateWebhookInput, WebhookIdInput } from '../schema.ts'
 
@@ -29,6 +30,8 @@ export async function createWebhook(
   check(input, means)
   const id = crypto.randomUUID()
   const secret = newSecret()
+  // Sealed before the transaction: the key may be in another house.
+  const sealed = await means.secretBox.seal(secret, sealContexts.webhook(id))
   await inTx(ctx, async (tx, ctx) => {
     if ((await tx.webhookEndpoint.count()) >= endpointsMax) {
       throw new DomainError('conflict', `There are ${endpointsMax} webhooks already; delete one first.`, {
@@ -38,7 +41,7 @@ export async function createWebhook(
     const data = {
       id,
       ...input,
-      secret: means.secretBox.seal(secret, sealContext(id)),
+      secret: sealed,
       cursor: await headOf(tx),
       createdAt: ctx.now,
       createdById: ctx.actor.id,
@@ -95,9 +98,9 @@ export async function rotateWebhookSecret(
   authorize(ctx, 'webhooks:manage')
   const secret = newSecret()
   const previousUntil = new Date(ctx.now.getTime() + overlapMs)
+  const sealed = await means.secretBox.seal(secret, sealContexts.webhook(input.webhookId))
   await inTx(ctx, async (tx, ctx) => {
     const webhook = await lockWebhook(tx, input.webhookId)
-    const sealed = means.secretBox.seal(secret, sealContext(webhook.id))
     await tx.webhookEndpoint.update({
       where: { id: webhook.id },
       data: { secret: sealed, previousSecret: webhook.secret, previousUntil },

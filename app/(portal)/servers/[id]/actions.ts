@@ -2,9 +2,27 @@
 
 import { revalidatePath } from 'next/cache'
 import { paths } from '#lib/core/paths.ts'
-import { approveTools, classifyTool, rejectTool } from '#lib/registry/commands.ts'
-import { approveToolsInput, classifyToolInput, rejectToolInput } from '#lib/registry/schema.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import {
+  approveTools,
+  classifyTool,
+  rejectTool,
+  removeServerCredential,
+  setServerCredential,
+} from '#lib/registry/commands.ts'
+import {
+  approveToolsInput,
+  classifyToolInput,
+  rejectToolInput,
+  removeServerCredentialInput,
+  setServerCredentialInput,
+} from '#lib/registry/schema.ts'
+import { beginAuthorization } from '#lib/upstreams/commands.ts'
+import { beginAuthorizationInput } from '#lib/upstreams/schema.ts'
 import { portalAction } from '#lib/web/action.ts'
+import { portal } from '#lib/web/db.ts'
+import { browserSession } from '#lib/web/session.ts'
+import { portalClient } from '#lib/web/upstream-client.ts'
 
 export const approve = portalAction(approveToolsInput, async (ctx, input) => {
   const outcome = await approveTools(ctx, input)
@@ -22,4 +40,21 @@ export const reject = portalAction(rejectToolInput, async (ctx, input) => {
   const outcome = await rejectTool(ctx, input)
   revalidatePath(paths.server(input.serverId))
   return outcome
+})
+
+export const setCredential = portalAction(setServerCredentialInput, async (ctx, input) => {
+  await setServerCredential(ctx, { input, secretBox: portal().keyring })
+  revalidatePath(paths.server(input.serverId))
+})
+
+export const removeCredential = portalAction(removeServerCredentialInput, async (ctx, input) => {
+  await removeServerCredential(ctx, input)
+  revalidatePath(paths.server(input.serverId))
+})
+
+/** Answers where the browser has to go; it comes back to the callback. */
+export const authorizeServer = portalAction(beginAuthorizationInput, async (ctx, input) => {
+  const { sessionId } = await browserSession()
+  if (sessionId === null) throw new DomainError('unauthenticated', 'Sign in first.')
+  return beginAuthorization(ctx, { input, secretBox: portal().keyring, portal: portalClient(), sessionId })
 })

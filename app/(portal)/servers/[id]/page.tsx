@@ -12,18 +12,21 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import { getServer, listServerHealth } from '#lib/registry/queries.ts'
+import { getServer, listServerHealth, listTeams } from '#lib/registry/queries.ts'
 import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
 import type { ServerView, ToolView } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { GuardsCard } from './guards-card.tsx'
+import { AuthorizationOutcome, Credentials } from './credentials.tsx'
 import { ToolControls } from './tool-controls.client.tsx'
 
 export const metadata: Metadata = { title: 'MCP server' }
 
-export default async function ServerPage({ params }: { params: Promise<{ id: string }> }) {
+type PageProps = { params: Promise<{ id: string }>; searchParams: Promise<{ authorized?: string | string[] }> }
+
+export default async function ServerPage({ params, searchParams }: PageProps) {
   const ctx = await currentCtx()
   const server = await orNotFound(getServer(ctx, (await params).id))
   const health = await listServerHealth(ctx, server.id)
@@ -43,6 +46,7 @@ export default async function ServerPage({ params }: { params: Promise<{ id: str
           </>
         }
       />
+      <AuthorizationOutcome outcome={(await searchParams).authorized} />
       {server.tools.quarantined > 0 && (
         <Notice kind="warn" className="mb-5" title={`${plural(server.tools.quarantined, 'tool')} to review`}>
           New and changed tools are quarantined: no agent sees them until somebody has read and approved them.
@@ -62,18 +66,15 @@ export default async function ServerPage({ params }: { params: Promise<{ id: str
             <Fact label="Health">
               <Health brokers={health} />
             </Fact>
-            <Fact label="Credential">
-              {server.credential ? (
-                <>
-                  {server.credential.kind}, sealed; set <Time value={server.credential.updatedAt} />
-                </>
-              ) : (
-                'none: the broker calls it without one'
-              )}
-            </Fact>
           </Facts>
         </Card>
         <GuardsCard ctx={ctx} serverId={server.id} />
+        <Credentials
+          server={server}
+          teams={(await listTeams(ctx)).map(({ id, name }) => ({ id, name }))}
+          whyNot={manageProblem}
+          now={ctx.now}
+        />
         <section>
           <h2 className="mb-2 text-sm font-semibold">Tools</h2>
           <DataTable

@@ -2,11 +2,16 @@ import type { Command } from 'commander'
 import { routes } from '../../routes.ts'
 import type { KeyView } from '../../routes/keys.ts'
 import { addVerb, type Setup } from '../cli.ts'
+import { UsageError } from '../errors.ts'
 import type { Column } from '../table.ts'
 import { count, minute } from '../text.ts'
+import { addSealingKeyCommands, rotateSealingKey } from './sealing-keys.ts'
 
 export function addKeyCommands(program: Command, setup: Setup): void {
-  const keys = program.command('keys').description('The keys that sign agent tokens.')
+  const keys = program
+    .command('keys')
+    .description('The keys that sign agent tokens, and those that seal what is stored.')
+  addSealingKeyCommands(keys, setup)
   addVerb(keys, setup, {
     name: 'list',
     says: 'List the keys: which one signs, and which ones still verify what they signed.',
@@ -16,18 +21,25 @@ export function addKeyCommands(program: Command, setup: Setup): void {
     },
   })
   addVerb<{ reason: string; withdraw?: true }>(keys, setup, {
-    name: 'rotate',
-    says: `Start the next signing key of agent tokens. No call fails by it: the present key signs until every verifier knows the new one,
-and verifies until its last token has expired. If a key may be in other hands, --withdraw ends every token of the old ones at once.`,
+    name: 'rotate [kind]',
+    says: `Start the next key; kind is signing (the default) or sealing.
+Signing: the key of agent tokens. No call fails by it: the present key signs until every verifier knows the new one,
+and verifies until its last token has expired. If a key may be in other hands, --withdraw ends every token of the old ones at once.
+Sealing: the newest configured key-encryption key becomes current, and everything sealed is wrapped anew. Put it in front of
+WHEELHOUSE_KEYS (or of WHEELHOUSE_ENCRYPTION_KEY) of every process first and restart them; nothing changes by that. Both keys open
+until the wrapping is done; when \`keys sealing\` says so, the old one can go.`,
     examples: [
       'wheelhouse keys rotate --reason "Quarterly."',
       'wheelhouse keys rotate --withdraw --reason "A backup was lost."',
+      'wheelhouse keys rotate sealing --reason "Yearly."',
     ],
     options: (command) =>
       command
         .requiredOption('--reason <why>', 'for the audit log')
         .option('--withdraw', 'end every token of the old keys now; agents have to ask for new ones'),
-    run: async (cli, { options }) => {
+    run: async (cli, { args: [kind = 'signing'], options }) => {
+      if (kind === 'sealing') return await rotateSealingKey(cli, options)
+      if (kind !== 'signing') throw new UsageError('The kind of key is signing or sealing.')
       const body = { reason: options.reason, withdraw: options.withdraw === true }
       const rotation = await (await cli.client()).call(routes.keys.rotateSigningKey, { body })
       const { kid, signsFrom, withdrawn } = rotation

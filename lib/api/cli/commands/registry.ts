@@ -80,7 +80,7 @@ const templateColumns: Column<TemplateRow>[] = [
 ]
 
 function describe(server: ServerView, cli: Cli): string {
-  const { credential } = server
+  const { credentials } = server
   const about = facts([
     ['About', oneLine(server.description)],
     ['Address', server.command ? null : oneLine(server.url)],
@@ -88,11 +88,15 @@ function describe(server: ServerView, cli: Cli): string {
     ['Environment', server.environment],
     ['Data', server.sensitivity],
     ['Status', server.status],
-    ['Credential', credential ? `${credential.kind}, set ${minute(credential.updatedAt)} UTC` : 'none'],
+    ['Credential', credentials.length === 0 ? 'none' : credentials.map(credentialText).join('; ')],
     ['Demo', server.demo ? 'yes' : null],
   ])
   const tools = server.toolList.length === 0 ? 'It has no tools yet.' : cli.table(toolColumns, server.toolList)
   const holders = server.holders.length === 0 ? 'No agent reaches it.' : cli.table(holderColumns, server.holders)
   const title = `${cli.terminal.style('bold', plain(server.name))} ${cli.terminal.style('dim', server.id)}`
   return [`${title}\n${about}`, tools, holders].join('\n\n')
+}
+
+function credentialText({ kind, team, updatedAt }: ServerView['credentials'][number]): string {
+  return `${kind}${team ? ` of ${oneLine(team.name)}` : ''}, set ${minute(updatedAt)} UTC`
 }

@@ -1,6 +1,7 @@
 import { Anthropic } from '@anthropic-ai/sdk'
 import { randomBytes } from 'node:crypto'
 import type { Server } from 'node:http'
+import { createSecretBox } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
 import { createLog } from '#lib/log/log.ts'
 import type { SimulatedTurn, SimulationConversation } from '#lib/templates/schema.ts'
@@ -10,10 +11,13 @@ import { createEmbeddedServer, type EmbeddedServer } from '../server.ts'
 
 export type Script = (conversation: SimulationConversation) => SimulatedTurn
 
+const encryptionKey = randomBytes(32).toString('base64')
+
 export const keys = {
   apiKey: 'test-api-key-0123456789',
   environmentKey: 'test-environment-key-0123456789',
-  encryptionKey: randomBytes(32).toString('base64'),
+  encryptionKey,
+  secretBox: createSecretBox(encryptionKey),
 }
 
 export const log = createLog({ process: 'claude-test', level: 'silent' })

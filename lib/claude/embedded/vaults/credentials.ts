@@ -1,4 +1,5 @@
 import type { Anthropic } from '@anthropic-ai/sdk'
+import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
 import { conflict, invalid, notFound } from '../http/errors.ts'
@@ -42,6 +43,8 @@ export async function createCredential(
 ): Promise<Credential> {
   const { body, now } = input
   const mcpServerUrl = normalizeUrl(body.auth.mcp_server_url)
+  const id = newId('credential', now)
+  const secret = await box.seal(body.auth.token, sealContexts.embeddedCredential(id))
   return await db.$transaction(async (tx) => {
     await tx.$queryRaw`select "id" from "EmbVault" where "id" = ${vaultId} for update`
     const vault = await tx.embVault.findUnique({ where: { id: vaultId }, select: { archivedAt: true } })
@@ -49,7 +52,6 @@ export async function createCredential(
     if (vault.archivedAt) throw invalid(`The vault ${vaultId} is archived.`)
     const taken = await tx.embCredential.count({ where: { vaultId, mcpServerUrl, archivedAt: null } })
     if (taken > 0) throw conflict(`The vault ${vaultId} already has a credential for ${mcpServerUrl}.`)
-    const id = newId('credential', now)
     const row = await tx.embCredential.create({
       data: {
         id,
@@ -58,7 +60,7 @@ export async function createCredential(
         displayName: body.display_name ?? null,
         metadata: body.metadata,
         auth: toJson({ type: body.auth.type, mcp_server_url: body.auth.mcp_server_url }),
-        secret: box.seal(body.auth.token, contextOf(id)),
+        secret,
         createdAt: now,
         updatedAt: now,
       },
@@ -82,11 +84,12 @@ export async function updateCredential(
   const { body, now } = input
   const current = await readCredential({ db, box }, where.vaultId, where.id)
   if (current.archived_at) throw invalid(`The credential ${where.id} is archived.`)
+  const secret = body.auth?.token && (await box.seal(body.auth.token, sealContexts.embeddedCredential(where.id)))
   const row = await db.embCredential.update({
     where: { id: where.id },
     data: {
       ...(body.display_name ? { displayName: body.display_name } : {}),
-      ...(body.auth?.token ? { secret: box.seal(body.auth.token, contextOf(where.id)) } : {}),
+      ...(secret ? { secret } : {}),
       metadata: patchMetadata(current.metadata, body.metadata),
       updatedAt: now,
     },
@@ -138,18 +141,13 @@ export async function bearerFor({ db, box }: Vaults, vaultIds: readonly string[]
   })
   // The order of the session's vaults is the order of precedence.
   const first = vaultIds.flatMap((vaultId) => rows.filter((row) => row.vaultId === vaultId))[0]
-  return first ? box.open(first.secret, contextOf(first.id)) : null
+  return first ? box.open(first.secret, sealContexts.embeddedCredential(first.id)) : null
 }
 
 /** Scheme, host in lower case, port, path without a trailing slash, query: nothing less may match, or a token goes to the wrong server. */
 export function normalizeUrl(url: string): string {
   const { origin, pathname, search } = new URL(url)
   return `${origin}${pathname.replace(/\/+$/, '')}${search}`
-}
-
-/** The sealed secret opens only in its own row. */
-function contextOf(id: string): string {
-  return `emb-credential:${id}`
 }
 
 function toCredential(row: Row): Credential {

@@ -1,0 +1,210 @@
+'use client'
+
+import { Field } from '#components/ui/field.tsx'
+import { Input, Select, Textarea } from '#components/ui/input.tsx'
+import {
+  type ClientAuthMethod,
+  clientAuthMethods,
+  type CredentialKind,
+  type SetServerCredentialInput,
+} from '#lib/registry/schema.ts'
+import type { BeginAuthorizationInput } from '#lib/upstreams/schema.ts'
+
+/** The form as it is on the screen; converted when it is sent. */
+export type Draft = {
+  kind: CredentialKind
+  teamId: string
+  reason: string
+  secret: string
+  user: string
+  headerName: string
+  certificate: string
+  privateKey: string
+  ca: string
+  clientId: string
+  clientSecret: string
+  method: ClientAuthMethod
+  scope: string
+  issuer: string
+  expires: string
+}
+
+export const emptyDraft: Draft = {
+  kind: 'bearer',
+  teamId: '',
+  reason: '',
+  secret: '',
+  user: '',
+  headerName: '',
+  certificate: '',
+  privateKey: '',
+  ca: '',
+  clientId: '',
+  clientSecret: '',
+  method: 'client_secret_basic',
+  scope: '',
+  issuer: '',
+  expires: '',
+}
+
+type Converted = SetServerCredentialInput | { kind: 'oauth_person'; authorize: BeginAuthorizationInput }
+
+/** What is sent of a draft: the fields of its kind, without those that were left empty. */
+export function credentialInput(serverId: string, draft: Draft): Converted {
+  const { kind, secret, headerName, certificate, privateKey, clientId, clientSecret, method } = draft
+  const teamId = draft.teamId || null
+  const given = <K extends keyof Draft>(name: K) =>
+    (draft[name] ? { [name]: draft[name] } : {}) as Partial<Pick<Draft, K>>
+  const common = {
+    serverId,
+    teamId,
+    ...given('reason'),
+    // The end of that day, wherever one is.
+    ...(draft.expires ? { expiresAt: `${draft.expires}T23:59:59Z` } : {}),
+  }
+  switch (kind) {
+    case 'bearer':
+      return { ...common, kind, secret }
+    case 'basic':
+      return { ...common, kind, secret: `${draft.user}:${secret}` }
+    case 'header':
+      return { ...common, kind, headerName, secret }
+    case 'mtls':
+      return { ...common, kind, certificate, privateKey, ...given('ca') }
+    case 'oauth_client':
+      return {
+        ...common,
+        kind,
+        clientId,
+        method,
+        ...(method === 'private_key_jwt' ? { privateKey } : { clientSecret }),
+        ...given('scope'),
+        ...given('issuer'),
+      }
+    case 'oauth_person': {
+      const authorize = { serverId, teamId, ...given('clientId'), ...given('clientSecret'), ...given('scope') }
+      return { kind, authorize: { ...authorize, ...given('reason') } }
+    }
+  }
+}
+
+type Props = { draft: Draft; change: (part: Partial<Draft>) => void; errorOf: (field: string) => string | undefined }
+
+/** The fields of the kind that is chosen. */
+export function CredentialFields(props: Props) {
+  switch (props.draft.kind) {
+    case 'bearer':
+      return <Secrets {...props} fields={[['secret', 'Token', 'password']]} />
+    case 'basic':
+      return (
+        <Secrets
+          {...props}
+          fields={[
+            ['user', 'User', 'text'],
+            ['secret', 'Password', 'password'],
+          ]}
+        />
+      )
+    case 'header':
+      return (
+        <Secrets
+          {...props}
+          fields={[
+            ['headerName', 'Name of the header', 'text'],
+            ['secret', 'Value', 'password'],
+          ]}
+        />
+      )
+    case 'mtls':
+      return (
+        <>
+          <Pem {...props} name="certificate" label="Certificate" required />
+          <Pem {...props} name="privateKey" label="Private key" required />
+          <Pem {...props} name="ca" label="Issuer of the server’s certificate, if the system does not trust it" />
+        </>
+      )
+    case 'oauth_client':
+      return <OAuthClientFields {...props} />
+    case 'oauth_person':
+      return (
+        <>
+          <p className="text-sm text-muted-foreground">
+            You are sent to the authorization server that the MCP server names, and come back here. Without a client id
+            the portal makes itself known there.
+          </p>
+          <Text {...props} name="clientId" label="Client id, if there is one" />
+          <Text {...props} name="clientSecret" label="Client secret, if there is one" type="password" />
+          <Text {...props} name="scope" label="Scopes, besides those the server asks for" />
+        </>
+      )
+  }
+}
+
+function OAuthClientFields(props: Props) {
+  const { draft, change } = props
+  return (
+    <>
+      <Text {...props} name="clientId" label="Client id" required />
+      <Field label="It authenticates with">
+        <Select value={draft.method} onChange={(event) => change({ method: event.target.value as ClientAuthMethod })}>
+          {clientAuthMethods.map((method) => (
+            <option key={method}>{method}</option>
+          ))}
+        </Select>
+      </Field>
+      {draft.method === 'private_key_jwt' ? (
+        <Pem {...props} name="privateKey" label="Private key" required />
+      ) : (
+        <Text {...props} name="clientSecret" label="Client secret" type="password" required />
+      )}
+      <Text {...props} name="scope" label="Scopes, besides those the server asks for" />
+      <Text {...props} name="issuer" label="Authorization server, if only one may get it" />
+      <Text {...props} name="expires" label="Ends on, if that is known" type="date" />
+    </>
+  )
+}
+
+type TextName = Exclude<keyof Draft, 'kind' | 'method'>
+
+function Secrets({
+  fields,
+  ...props
+}: Props & { fields: readonly (readonly [TextName, string, 'text' | 'password'])[] }) {
+  return (
+    <>
+      {fields.map(([name, label, type]) => (
+        <Text key={name} {...props} name={name} label={label} type={type} required />
+      ))}
+      <Text {...props} name="expires" label="Ends on, if that is known" type="date" />
+    </>
+  )
+}
+
+type TextProps = Props & { name: TextName; label: string; required?: boolean }
+
+function Text({ draft, change, errorOf, name, label, required, type = 'text' }: TextProps & { type?: string }) {
+  return (
+    <Field label={label} required={required ?? false} error={errorOf(name === 'expires' ? 'expiresAt' : name) ?? ''}>
+      <Input
+        type={type}
+        value={draft[name]}
+        autoComplete={type === 'password' ? 'new-password' : 'off'}
+        onChange={(event) => change({ [name]: event.target.value })}
+      />
+    </Field>
+  )
+}
+
+function Pem({ draft, change, errorOf, name, label, required }: TextProps) {
+  return (
+    <Field label={label} hint="In PEM." required={required ?? false} error={errorOf(name) ?? ''}>
+      <Textarea
+        value={draft[name]}
+        rows={4}
+        spellCheck={false}
+        className="font-mono text-xs"
+        onChange={(event) => change({ [name]: event.target.value })}
+      />
+    </Field>
+  )
+}

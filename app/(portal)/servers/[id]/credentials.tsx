@@ -1,0 +1,171 @@
+import Link from 'next/link'
+import { Badge } from '#components/ui/badge.tsx'
+import { plural } from '#components/ui/count.ts'
+import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { EmptyState } from '#components/ui/empty-state.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { paths } from '#lib/core/paths.ts'
+import { credentialKinds, type CredentialView, expiryWarningMs, type ServerView } from '#lib/registry/schema.ts'
+import { CredentialControls } from './credential-controls.client.tsx'
+import { SetCredentialButton } from './set-credential.client.tsx'
+
+type Team = { id: string; name: string }
+type Props = { server: ServerView; teams: readonly Team[]; whyNot: string | null; now: Date }
+
+/** What the broker shows the server, for all and for single teams: everything about it but the secret. */
+export function Credentials({ server, teams, whyNot, now }: Props) {
+  const ending = server.credentials.filter((credential) => endsSoon(credential, now))
+  return (
+    <section>
+      <div className="mb-2 flex flex-wrap items-center justify-between gap-2">
+        <h2 className="text-sm font-semibold">Credentials</h2>
+        <SetCredentialButton serverId={server.id} teams={teams} whyNot={whyNot} />
+      </div>
+      {ending.length > 0 && (
+        <Notice kind="warn" className="mb-3" title={`${plural(ending.length, 'credential')} to replace`}>
+          {ending.map((credential) => (
+            <p key={credential.team?.id ?? ''}>
+              The credential of {whose(credential)} ends <Time value={credential.expiresAt} />. Calls over it are
+              refused from then on.
+            </p>
+          ))}
+        </Notice>
+      )}
+      <DataTable
+        caption={`Credentials of ${server.name}`}
+        columns={[...columns, controls(server.id, whyNot)]}
+        rows={server.credentials}
+        rowKey={(credential) => credential.team?.id ?? ''}
+        empty={
+          <EmptyState title="No credential is set">
+            The broker calls the server without one. If it asks for one, calls are refused until it is set here.
+          </EmptyState>
+        }
+      />
+    </section>
+  )
+}
+
+/** How the authorization ended that a person just came back from. */
+export function AuthorizationOutcome({ outcome }: { outcome: string | string[] | undefined }) {
+  if (outcome === 'done')
+    return (
+      <Notice kind="ok" className="mb-5" title="Authorized">
+        The tokens are sealed. The broker refreshes them by itself.
+      </Notice>
+    )
+  if (outcome !== 'failed') return null
+  return (
+    <Notice kind="danger" className="mb-5" title="Not authorized">
+      It did not come to tokens, and nothing has changed. The{' '}
+      <Link href={paths.audit()} className="underline">
+        audit log
+      </Link>{' '}
+      says why.
+    </Notice>
+  )
+}
+
+const columns: readonly Column<CredentialView>[] = [
+  {
+    id: 'team',
+    header: 'For',
+    cell: (credential) => (credential.team ? credential.team.name : 'every team without its own'),
+  },
+  {
+    id: 'kind',
+    header: 'Kind',
+    cell: (credential) => (
+      <>
+        {kindText(credential)}
+        {details(credential).map((detail) => (
+          <span key={detail} className="block text-[13px] break-all text-muted-foreground">
+            {detail}
+          </span>
+        ))}
+      </>
+    ),
+  },
+  {
+    id: 'set',
+    header: 'Set',
+    cell: (credential) => (
+      <>
+        <Time value={credential.updatedAt} />
+        {credential.setBy && <span className="block text-[13px] text-muted-foreground">by {credential.setBy}</span>}
+        {credential.reason && (
+          <span className="block text-[13px] break-words text-muted-foreground">{credential.reason}</span>
+        )}
+      </>
+    ),
+  },
+  { id: 'used', header: 'Last used', cell: (credential) => <Time value={credential.lastUsedAt} fallback="never" /> },
+  {
+    id: 'ends',
+    header: 'Ends',
+    cell: (credential) => (
+      <>
+        <Time value={credential.expiresAt} fallback="not known" />
+        {credential.tokensExpireAt && (
+          <span className="block text-[13px] text-muted-foreground">
+            token <Time value={credential.tokensExpireAt} />, then refreshed
+          </span>
+        )}
+      </>
+    ),
+  },
+  {
+    id: 'state',
+    header: 'Last error',
+    cell: ({ lastError, wantedScope }) =>
+      lastError ? (
+        <>
+          <Badge tone="danger">error</Badge> <Time value={lastError.at} />
+          <span className="block text-[13px] break-words text-muted-foreground">{lastError.message}</span>
+          {wantedScope && <span className="block text-[13px] break-all">Wanted: {wantedScope}</span>}
+        </>
+      ) : (
+        <span className="text-muted-foreground">none</span>
+      ),
+  },
+]
+
+function controls(serverId: string, whyNot: string | null): Column<CredentialView> {
+  return {
+    id: 'controls',
+    header: <span className="sr-only">Change</span>,
+    cell: (credential) => (
+      <CredentialControls
+        serverId={serverId}
+        teamId={credential.team?.id ?? null}
+        whose={whose(credential)}
+        byPerson={credential.kind === 'oauth_person'}
+        whyNot={whyNot}
+      />
+    ),
+  }
+}
+
+function whose({ team }: CredentialView): string {
+  return team ? team.name : 'the server'
+}
+
+function kindText({ kind, headerName }: CredentialView): string {
+  const text = kind in credentialKinds ? credentialKinds[kind as keyof typeof credentialKinds] : kind
+  return headerName ? `${text}: ${headerName}` : text
+}
+
+function details({ settings }: CredentialView): string[] {
+  const { clientId, method, scope, issuer, subject } = settings
+  return [
+    clientId && `client ${clientId}${method ? `, ${method}` : ''}`,
+    issuer && `at ${issuer}`,
+    scope && `scopes ${scope}`,
+    subject,
+  ].filter((detail): detail is string => !!detail)
+}
+
+function endsSoon({ expiresAt }: CredentialView, now: Date): boolean {
+  return expiresAt !== null && new Date(expiresAt).getTime() - now.getTime() < expiryWarningMs
+}

@@ -1,0 +1,97 @@
+'use client'
+
+import { KeyRound } from 'lucide-react'
+import { useState } from 'react'
+import { toast } from 'sonner'
+import { ActionButton } from '#components/ui/action-button.client.tsx'
+import { Button } from '#components/ui/button.tsx'
+import { Dialog } from '#components/ui/dialog.client.tsx'
+import { Field } from '#components/ui/field.tsx'
+import { Input, Select } from '#components/ui/input.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import { useAction } from '#components/ui/use-action.client.ts'
+import { type CredentialKind, credentialKinds } from '#lib/registry/schema.ts'
+import { authorizeServer, setCredential } from './actions.ts'
+import { CredentialFields, credentialInput, type Draft, emptyDraft } from './credential-fields.client.tsx'
+
+type Team = { id: string; name: string }
+
+/** Opens the form that sets or replaces a credential; what was set before is never shown in it. */
+export function SetCredentialButton(props: { serverId: string; teams: readonly Team[]; whyNot: string | null }) {
+  const [open, setOpen] = useState(false)
+  return (
+    <>
+      <ActionButton size="sm" whyNot={props.whyNot} onClick={() => setOpen(true)}>
+        <KeyRound aria-hidden /> Set a credential
+      </ActionButton>
+      <Dialog
+        open={open}
+        onOpenChange={setOpen}
+        title="Set a credential"
+        description="It is sealed at once and never shown again. One that is there already for the same team is replaced."
+      >
+        <CredentialForm serverId={props.serverId} teams={props.teams} onDone={() => setOpen(false)} />
+      </Dialog>
+    </>
+  )
+}
+
+function CredentialForm(props: { serverId: string; teams: readonly Team[]; onDone: () => void }) {
+  const [draft, setDraft] = useState<Draft>(emptyDraft)
+  const setting = useAction(setCredential, () => {
+    toast.success('The credential is sealed.')
+    props.onDone()
+  })
+  const authorizing = useAction(authorizeServer, ({ authorizationUrl }) => window.location.assign(authorizationUrl))
+  const byPerson = draft.kind === 'oauth_person'
+  const { failed, pending } = byPerson ? authorizing : setting
+  const errorOf = (field: string) => failed?.fields[field]?.[0]
+  const change = (part: Partial<Draft>) => setDraft({ ...draft, ...part })
+  return (
+    <form
+      className="grid gap-4"
+      autoComplete="off"
+      onSubmit={(event) => {
+        event.preventDefault()
+        const input = credentialInput(props.serverId, draft)
+        if (input.kind === 'oauth_person') authorizing.run(input.authorize)
+        else setting.run(input)
+      }}
+    >
+      <Field label="For" hint="A team’s own is used for its agents, the server’s for all others.">
+        <Select value={draft.teamId} onChange={(event) => change({ teamId: event.target.value })}>
+          <option value="">every team without its own</option>
+          {props.teams.map((team) => (
+            <option key={team.id} value={team.id}>
+              {team.name}
+            </option>
+          ))}
+        </Select>
+      </Field>
+      <Field label="Kind">
+        <Select value={draft.kind} onChange={(event) => change({ kind: event.target.value as CredentialKind })}>
+          {Object.entries(credentialKinds).map(([kind, label]) => (
+            <option key={kind} value={kind}>
+              {label}
+            </option>
+          ))}
+        </Select>
+      </Field>
+      <CredentialFields draft={draft} change={change} errorOf={errorOf} />
+      <Field label="Reason" error={errorOf('reason')}>
+        <Input value={draft.reason} maxLength={500} onChange={(event) => change({ reason: event.target.value })} />
+      </Field>
+      {failed && (
+        <Notice kind="danger" requestId={failed.requestId}>
+          {failed.message}
+        </Notice>
+      )}
+      <div className="flex flex-wrap justify-end gap-2">
+        <Button onClick={props.onDone}>Cancel</Button>
+        <Button type="submit" variant="primary" pending={pending}>
+          {byPerson ? 'Go to authorize' : 'Seal credential'}
+        </Button>
+      </div>
+    </form>
+  )
+}

@@ -1,0 +1,3 @@
+import { upstreamCallback } from '#lib/web/upstream-callback.ts'
+
+export const GET = upstreamCallback

@@ -1,0 +1,45 @@
+import type { FetchLike } from '@modelcontextprotocol/client'
+import { type Dispatcher, fetch as undiciFetch, type RequestInit as UndiciRequestInit } from 'undici'
+import { CredentialFailure, type UpstreamCredential } from './credential.ts'
+
+/**
+ * How often a request is sent again because something else can be shown: a new token and a step-up of scopes are one each, and a server
+ * that never has enough is not followed.
+ */
+export const refusalsMax = 3
+
+/**
+ * A fetch that shows the credential, and shows what came of it when the server refuses. `failure` is what the credential is to blame for:
+ * whoever calls fetch may hide it.
+ */
+export function authorizedFetch(
+  credential: UpstreamCredential,
+  dispatcher: () => Dispatcher,
+): { fetch: FetchLike; failure: CredentialFailure | null } {
+  const authorized = {
+    failure: null as CredentialFailure | null,
+    fetch: async (url: string | URL, init?: RequestInit): Promise<Response> => {
+      try {
+        return await send(url, init)
+      } catch (error) {
+        if (error instanceof CredentialFailure) authorized.failure = error
+        throw error
+      }
+    },
+  }
+
+  async function send(url: string | URL, init?: RequestInit): Promise<Response> {
+    for (let refusals = 0; ; refusals += 1) {
+      const shown = credential.current() ?? (await credential.obtain())
+      const headers = new Headers(init?.headers)
+      for (const [name, value] of Object.entries(shown.headers)) headers.set(name, value)
+      const request = { ...init, headers: Object.fromEntries(headers), dispatcher: dispatcher() } as UndiciRequestInit
+      const response = (await undiciFetch(String(url), request)) as unknown as Response
+      if ((response.status !== 401 && response.status !== 403) || refusals === refusalsMax) return response
+      const challenge = { status: response.status, wwwAuthenticate: response.headers.get('www-authenticate') }
+      if (!(await credential.refused(shown, challenge))) return response
+      await response.body?.cancel()
+    }
+  }
+  return authorized
+}

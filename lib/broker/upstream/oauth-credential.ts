@@ -1,0 +1,93 @@
+import { extractWWWAuthenticateParams } from '@modelcontextprotocol/client'
+import { DomainError } from '#lib/core/errors.ts'
+import { type Challenge, challengeResponse, UpstreamAuthProblem, type UpstreamToken } from '#lib/upstreams/commands.ts'
+import { bearerShown, CredentialFailure, openFailure, type Shown, type UpstreamCredential } from './credential.ts'
+
+/** A new token is asked for so long before the present one ends, while that one still goes, */
+const earlyMs = 60_000
+/** and it is not shown any more when it ends sooner than this. */
+const marginMs = 10_000
+
+export type TokenRequest = {
+  /** The token the server refused; null when one is needed because none is there or it ends. */
+  refused: string | null
+  challenge: Challenge | null
+  heldScope: string | null
+}
+
+export type OAuthParts = {
+  token(request: TokenRequest): Promise<UpstreamToken>
+  /** Whether the platform itself may ask for more scopes than were granted; else a person has to. */
+  mayWiden: boolean
+  /** Told in the platform's own words. */
+  onTrouble(message: string, wantedScope: string | null): void
+}
+
+/** A credential that is a token of an authorization server: obtained when first needed, replaced before it ends and when it is refused. */
+export class OAuthCredential implements UpstreamCredential {
+  readonly #parts: OAuthParts
+  #held: { shown: Shown; token: UpstreamToken } | null = null
+  #obtaining: Promise<Shown> | null = null
+
+  constructor(parts: OAuthParts) {
+    this.#parts = parts
+  }
+
+  current(): Shown | null {
+    const held = this.#held
+    if (!held) return null
+    const { expiresAt } = held.token
+    if (expiresAt === null) return held.shown
+    const left = expiresAt - Date.now()
+    if (left < marginMs) return null
+    if (left < earlyMs) this.obtain().catch(() => {})
+    return held.shown
+  }
+
+  obtain(): Promise<Shown> {
+    return this.#obtain({ refused: null, challenge: null, heldScope: this.#held?.token.scope ?? null })
+  }
+
+  async refused(shown: Shown, challenge: Challenge): Promise<boolean> {
+    const { error, scope } = extractWWWAuthenticateParams(
+      challengeResponse(challenge.status, challenge.wwwAuthenticate),
+    )
+    if (challenge.status === 403 && error !== 'insufficient_scope') return false
+    // Another request was refused before and has obtained a new one already.
+    if (this.#held && this.#held.shown !== shown) return true
+    const heldScope = this.#held?.token.scope ?? null
+    if (challenge.status === 403 && !this.#parts.mayWiden) {
+      const message = `The server asks for more scopes${scope ? `: ${scope.slice(0, 200)}` : ''}.`
+      this.#parts.onTrouble(message, scope ?? null)
+      throw new CredentialFailure('credential_scope', 'it asks for scopes that its credential does not have')
+    }
+    const refused = this.#held?.token.accessToken ?? null
+    this.#held = null
+    await this.#obtain({ refused, challenge, heldScope })
+    return true
+  }
+
+  #obtain(request: TokenRequest): Promise<Shown> {
+    this.#obtaining ??= this.#parts
+      .token(request)
+      .then((token) => {
+        const same = this.#held?.token.accessToken === token.accessToken ? this.#held.shown : null
+        this.#held = { shown: same ?? bearerShown(token.accessToken), token }
+        return this.#held.shown
+      })
+      .catch((error: unknown) => {
+        const failure = failureOf(error)
+        this.#parts.onTrouble(error instanceof DomainError ? error.message : failure.message, null)
+        throw failure
+      })
+      .finally(() => {
+        this.#obtaining = null
+      })
+    return this.#obtaining
+  }
+}
+
+function failureOf(error: unknown): CredentialFailure {
+  if (!(error instanceof UpstreamAuthProblem)) return openFailure(error)
+  return new CredentialFailure('credential_refused', 'its authorization server gives the broker no token')
+}

@@ -1,0 +1,11 @@
+/** What each kind of sealed thing is bound to: a ciphertext that was copied to another place does not open there. */
+export const sealContexts = {
+  /** Of a server itself, or of one team at that server. */
+  upstreamCredential: (serverId: string, teamId: string | null = null) =>
+    teamId === null ? `upstream-credential:${serverId}` : `upstream-credential:${serverId}:team:${teamId}`,
+  upstreamTokens: (credentialId: string) => `upstream-tokens:${credentialId}`,
+  upstreamAuthorization: (id: string) => `upstream-authorization:${id}`,
+  signingKey: (kid: string) => `signing-key:${kid}`,
+  webhook: (id: string) => `webhook:${id}`,
+  embeddedCredential: (id: string) => `emb-credential:${id}`,
+}

@@ -1,0 +1,57 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { expiryWarningMs } from '../schema/credentials.ts'
+import { subjectOf } from './servers.ts'
+
+/** Notes that a credential is in use. Only for our own processes; writes nothing if it was noted within the last minute. */
+export async function recordCredentialUse(ctx: Ctx, { credentialId }: { credentialId: string }): Promise<void> {
+  onlyPlatform(ctx)
+  const minuteAgo = new Date(ctx.now.getTime() - 60_000)
+  await ctx.db.$executeRaw`update "UpstreamCredential" set "lastUsedAt" = ${ctx.now}
+    where "id" = ${credentialId}::uuid and ("lastUsedAt" is null or "lastUsedAt" < ${minuteAgo})`
+}
+
+/** Notes what went wrong with a credential, in the platform's own words, and which scopes were wanted. Only for our own processes. */
+export async function recordCredentialTrouble(
+  ctx: Ctx,
+  trouble: { credentialId: string; message: string; wantedScope?: string | null },
+): Promise<void> {
+  onlyPlatform(ctx)
+  const { credentialId, message, wantedScope = null } = trouble
+  await ctx.db.$executeRaw`update "UpstreamCredential" set "lastError" = ${message}, "lastErrorAt" = ${ctx.now},
+    "wantedScope" = coalesce(${wantedScope}, "wantedScope") where "id" = ${credentialId}::uuid`
+}
+
+/** Tells once of every credential that ends within two weeks. Only for our own processes. */
+export async function warnOfExpiry(ctx: Ctx): Promise<number> {
+  onlyPlatform(ctx)
+  return inTx(ctx, async (tx, ctx) => {
+    const ending = await tx.upstreamCredential.findMany({
+      where: { expiryWarnedAt: null, expiresAt: { lt: new Date(ctx.now.getTime() + expiryWarningMs) } },
+      select: {
+        id: true,
+        kind: true,
+        teamId: true,
+        expiresAt: true,
+        updatedAt: true,
+        server: { select: { id: true, name: true } },
+      },
+      take: 1000,
+    })
+    for (const { id, kind, teamId, expiresAt, updatedAt, server } of ending) {
+      await tx.upstreamCredential.update({ where: { id }, data: { expiryWarnedAt: ctx.now, updatedAt } })
+      recordAudit(tx, ctx, {
+        event: 'server.credential_expiring',
+        ...subjectOf(server),
+        ...(teamId === null ? {} : { teamId }),
+        detail: { kind, expiresAt: expiresAt!.toISOString() },
+      })
+    }
+    return ending.length
+  })
+}
+
+function onlyPlatform(ctx: Ctx): void {
+  if (ctx.actor.kind !== 'system') throw new DomainError('forbidden', 'Only the platform says how a credential fares.')
+}

@@ -1,0 +1,92 @@
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { DomainError } from '#lib/core/errors.ts'
+import type { CredentialSettings, SetServerCredentialInput } from './schema/credentials.ts'
+
+/** What is stored of a credential: a text to seal, and what may be seen. */
+export type CredentialMaterial = {
+  secret: string
+  headerName: string | null
+  settings: CredentialSettings
+  expiresAt: Date | null
+}
+
+/** Checks what the schema cannot: keys and certificates have to be some, belong together and be in force. Throws `invalid`, naming the field. */
+export function credentialMaterial(input: SetServerCredentialInput, now: Date): CredentialMaterial {
+  const expiresAt = input.expiresAt === undefined ? null : new Date(input.expiresAt)
+  if (expiresAt && expiresAt <= now) throw invalid('expiresAt', 'This credential would have ended already.')
+  switch (input.kind) {
+    case 'bearer':
+    case 'basic':
+      return { secret: input.secret, headerName: null, settings: {}, expiresAt }
+    case 'header':
+      return { secret: input.secret, headerName: input.headerName, settings: {}, expiresAt }
+    case 'mtls':
+      return clientCertificate(input, now)
+    case 'oauth_client': {
+      const { clientId, method, scope, issuer, clientSecret, privateKey } = input
+      const algorithm = privateKey === undefined ? undefined : algorithmOf(readPrivateKey(privateKey))
+      return {
+        secret: JSON.stringify({ clientSecret, privateKey, algorithm }),
+        headerName: null,
+        settings: { clientId, method, ...(scope ? { scope } : {}), ...(issuer ? { issuer } : {}) },
+        expiresAt,
+      }
+    }
+  }
+}
+
+function clientCertificate(
+  { certificate, privateKey, ca }: Extract<SetServerCredentialInput, { kind: 'mtls' }>,
+  now: Date,
+): CredentialMaterial {
+  const parsed = readCertificate(certificate, 'certificate')
+  if (ca !== undefined) readCertificate(ca, 'ca')
+  if (!parsed.checkPrivateKey(readPrivateKey(privateKey))) {
+    throw invalid('privateKey', 'The private key is not that of the certificate.')
+  }
+  if (parsed.validToDate <= now) {
+    throw invalid('certificate', `The certificate ended on ${parsed.validToDate.toISOString().slice(0, 10)}.`)
+  }
+  return {
+    secret: JSON.stringify({ certificate, privateKey, ca }),
+    headerName: null,
+    settings: { subject: parsed.subject.replaceAll('\n', ', ').slice(0, 300) },
+    expiresAt: parsed.validToDate,
+  }
+}
+
+function readCertificate(text: string, field: string): X509Certificate {
+  try {
+    return new X509Certificate(text)
+  } catch {
+    throw invalid(field, 'This is no X.509 certificate in PEM.')
+  }
+}
+
+function readPrivateKey(text: string): KeyObject {
+  try {
+    return createPrivateKey(text)
+  } catch {
+    throw invalid('privateKey', 'This is no private key in PEM without a passphrase.')
+  }
+}
+
+/** RFC 7518 and RFC 8037: what a key of this type signs with. */
+function algorithmOf(key: KeyObject): string {
+  const curve = key.asymmetricKeyDetails?.namedCurve
+  const algorithm = algorithms[curve ?? key.asymmetricKeyType ?? '']
+  if (algorithm) return algorithm
+  throw invalid('privateKey', 'Use an RSA, Ed25519 or NIST elliptic curve key.')
+}
+
+const algorithms: Record<string, string> = {
+  rsa: 'RS256',
+  ed25519: 'EdDSA',
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+}
+
+function invalid(field: string, message: string): DomainError {
+  return new DomainError('invalid', message, { field })
+}

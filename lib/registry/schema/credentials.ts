@@ -1,0 +1,132 @@
+import { z } from 'zod'
+import { slug } from '#lib/core/slug.ts'
+
+/** Every kind of credential the broker can show a server, in words. */
+export const credentialKinds = {
+  bearer: 'Bearer token',
+  basic: 'User and password',
+  header: 'Header of its own',
+  mtls: 'Client certificate',
+  oauth_client: 'OAuth client',
+  oauth_person: 'OAuth, authorized by a person',
+} as const
+export type CredentialKind = keyof typeof credentialKinds
+
+export const clientAuthMethods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const
+export type ClientAuthMethod = (typeof clientAuthMethods)[number]
+
+const secretLine = z
+  .string()
+  .min(1, 'The credential is missing.')
+  .max(8000, 'Use at most 8000 characters.')
+  .regex(/^[\x20-\x7E]*$/, 'A credential is one line of printable ASCII.')
+
+const pem = (what: string) => z.string().trim().max(100_000).startsWith('-----BEGIN ', `${what} has to be in PEM.`)
+
+export const scopeText = z
+  .string()
+  .trim()
+  .max(2000, 'Use at most 2000 characters.')
+  .regex(/^[\x21\x23-\x5B\x5D-\x7E ]*$/, 'Scopes are separated by spaces (RFC 6749).')
+const issuerUrl = z.url({ protocol: /^https?$/, error: 'Use an http or https address.' })
+
+/** Whose it is and why it is set; the same for every kind. */
+const common = {
+  /** null: the server's own, for every agent whose team has none of its own. */
+  teamId: slug.nullable().default(null),
+  reason: z.string().trim().max(500, 'Use at most 500 characters.').optional(),
+  /** When the secret ends, if that is known; a certificate says it itself. */
+  expiresAt: z.iso.datetime().optional(),
+}
+
+/** Write-only: what is secret is sealed at once and never shown again. For 'basic' it is `user:password`, for 'header' the header's value. */
+export const serverCredentialBody = credentialInput({})
+export const setServerCredentialInput = credentialInput({ serverId: z.string() })
+export type SetServerCredentialInput = z.input<typeof setServerCredentialInput>
+
+function credentialInput<More extends z.ZodRawShape>(more: More) {
+  const shape = { ...common, ...more }
+  const bearer = z.strictObject({ ...shape, kind: z.literal('bearer'), secret: secretLine })
+  const basic = z.strictObject({
+    ...shape,
+    kind: z.literal('basic'),
+    secret: secretLine.regex(/^[^:]+:/, 'Use user:password.'),
+  })
+  const header = z.strictObject({
+    ...shape,
+    kind: z.literal('header'),
+    headerName: z.string().regex(/^[A-Za-z0-9-]{1,100}$/, 'Use letters, digits and hyphens.'),
+    secret: secretLine,
+  })
+  const mtls = z.strictObject({
+    ...shape,
+    kind: z.literal('mtls'),
+    certificate: pem('The certificate'),
+    privateKey: pem('The private key'),
+    /** Who issued the server's certificate, where that is nobody the system trusts. */
+    ca: pem('The issuer’s certificate').optional(),
+  })
+  const oauthClient = z
+    .strictObject({
+      ...shape,
+      kind: z.literal('oauth_client'),
+      clientId: secretLine.max(500),
+      method: z.enum(clientAuthMethods),
+      clientSecret: secretLine.optional(),
+      privateKey: pem('The private key').optional(),
+      scope: scopeText.optional(),
+      /** The one authorization server the client is known to; without it the one the MCP server names. */
+      issuer: issuerUrl.optional(),
+    })
+    .superRefine((input, context) => checkClientSecret(input as ClientSecretFields, context))
+  return z.discriminatedUnion('kind', [bearer, basic, header, mtls, oauthClient])
+}
+
+type ClientSecretFields = { method: ClientAuthMethod; privateKey?: string; clientSecret?: string }
+
+function checkClientSecret({ method, privateKey, clientSecret }: ClientSecretFields, context: z.RefinementCtx): void {
+  const refuse = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message })
+  const byKey = method === 'private_key_jwt'
+  if (byKey !== (privateKey !== undefined))
+    refuse('privateKey', 'A private key belongs to private_key_jwt, and only to it.')
+  if (byKey === (clientSecret !== undefined))
+    refuse('clientSecret', 'A client secret belongs to client_secret_basic and client_secret_post, and only to them.')
+}
+
+export const removeServerCredentialInput = z.strictObject({
+  serverId: z.string(),
+  teamId: slug.nullable().default(null),
+  reason: z.string().trim().min(1, 'Say why.').max(500, 'Use at most 500 characters.'),
+})
+export type RemoveServerCredentialInput = z.input<typeof removeServerCredentialInput>
+
+/** What is not secret about a credential; what a kind does not have is left out. */
+export type CredentialSettings = {
+  clientId?: string
+  method?: string
+  scope?: string
+  issuer?: string
+  subject?: string
+}
+
+/** What page and API show of a credential: everything but the secret. */
+export type CredentialView = {
+  kind: string
+  headerName: string | null
+  /** null: the server's own. */
+  team: { id: string; name: string } | null
+  settings: CredentialSettings
+  setBy: string | null
+  reason: string | null
+  updatedAt: string
+  lastUsedAt: string | null
+  expiresAt: string | null
+  /** OAuth: when the access token ends; the broker refreshes it by itself. */
+  tokensExpireAt: string | null
+  /** Scopes the server asked for that were not granted. */
+  wantedScope: string | null
+  lastError: { message: string; at: string } | null
+}
+
+/** So long before its end a credential is warned about. */
+export const expiryWarningMs = 14 * 86_400_000

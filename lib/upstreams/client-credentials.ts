@@ -1,0 +1,134 @@
+import {
+  auth,
+  computeScopeUnion,
+  createPrivateKeyJwtAuth,
+  discoverOAuthProtectedResourceMetadata,
+  extractWWWAuthenticateParams,
+  type OAuthClientProvider,
+  type StoredOAuthTokens,
+} from '@modelcontextprotocol/client'
+import type { CredentialSettings } from '#lib/registry/schema.ts'
+import { challengeResponse, oauthFetch } from './http.ts'
+import { authProblem, UpstreamAuthProblem } from './problem.ts'
+
+/** A token to show a server. */
+export type UpstreamToken = { accessToken: string; expiresAt: number | null; scope: string | null }
+/** What a server said when it refused. */
+export type Challenge = { status: number; wwwAuthenticate: string | null }
+
+type ClientSecret = { clientSecret?: string; privateKey?: string; algorithm?: string }
+
+/**
+ * A token by client credentials (RFC 6749 §4.4) from the authorization server that the MCP server names, for that server only (RFC 8707).
+ * Scopes: what the challenge asks for besides those already held, else those set, else those of the metadata. Throws `UpstreamAuthProblem`.
+ */
+export async function clientCredentialsToken(options: {
+  serverUrl: string
+  settings: CredentialSettings
+  /** As it was sealed. */
+  secret: string
+  challenge: Challenge | null
+  heldScope: string | null
+}): Promise<UpstreamToken> {
+  const { serverUrl, settings, challenge, heldScope } = options
+  const params = challenge
+    ? extractWWWAuthenticateParams(challengeResponse(challenge.status, challenge.wwwAuthenticate))
+    : {}
+  const asked = computeScopeUnion(heldScope ?? settings.scope, params.scope)
+  const provider = providerOf(settings, JSON.parse(options.secret) as ClientSecret)
+  try {
+    await preferIssuer(provider, {
+      serverUrl,
+      issuer: settings.issuer,
+      resourceMetadataUrl: params.resourceMetadataUrl,
+    })
+    await auth(provider, {
+      serverUrl,
+      fetchFn: oauthFetch,
+      ...(params.resourceMetadataUrl ? { resourceMetadataUrl: params.resourceMetadataUrl } : {}),
+      ...(asked ? { scope: asked } : {}),
+    })
+  } catch (error) {
+    throw authProblem(error)
+  }
+  const { result } = provider
+  if (!result) throw new UpstreamAuthProblem('The authorization server gave no token.', null)
+  return tokenOf(result, asked)
+}
+
+/** When a token ends, by the clock of this process. */
+export function tokenOf(tokens: StoredOAuthTokens, askedScope?: string): UpstreamToken {
+  return {
+    accessToken: tokens.access_token,
+    expiresAt: tokens.expires_in === undefined ? null : Date.now() + tokens.expires_in * 1000,
+    scope: tokens.scope ?? askedScope ?? null,
+  }
+}
+
+type Provider = OAuthClientProvider & { result: StoredOAuthTokens | null }
+
+function providerOf(settings: CredentialSettings, secret: ClientSecret): Provider {
+  const clientId = settings.clientId ?? ''
+  const method = settings.method ?? 'client_secret_basic'
+  const provider: Provider = {
+    result: null,
+    redirectUrl: undefined,
+    clientMetadata: {
+      client_name: 'Wheelhouse',
+      redirect_uris: [],
+      grant_types: ['client_credentials'],
+      token_endpoint_auth_method: method,
+      ...(settings.scope ? { scope: settings.scope } : {}),
+    },
+    clientInformation: () => ({
+      client_id: clientId,
+      token_endpoint_auth_method: method,
+      ...(secret.clientSecret === undefined ? {} : { client_secret: secret.clientSecret }),
+      ...(settings.issuer ? { issuer: settings.issuer } : {}),
+    }),
+    tokens: () => undefined,
+    saveTokens: (tokens) => void (provider.result = tokens),
+    redirectToAuthorization: () => {
+      throw new UpstreamAuthProblem('The authorization server wants a person to authorize this client.', null)
+    },
+    saveCodeVerifier: () => {},
+    codeVerifier: () => '',
+    prepareTokenRequest: (scope) =>
+      new URLSearchParams({ grant_type: 'client_credentials', ...(scope ? { scope } : {}) }),
+  }
+  if (method === 'client_secret_basic')
+    provider.addClientAuthentication = basicAuth(clientId, secret.clientSecret ?? '')
+  if (secret.privateKey === undefined) return provider
+  provider.addClientAuthentication = createPrivateKeyJwtAuth({
+    issuer: clientId,
+    subject: clientId,
+    privateKey: secret.privateKey,
+    alg: secret.algorithm ?? 'RS256',
+  })
+  return provider
+}
+
+/** Both encoded as a form before they are joined (RFC 6749 §2.3.1): a secret may hold any character. */
+function basicAuth(
+  clientId: string,
+  clientSecret: string,
+): NonNullable<OAuthClientProvider['addClientAuthentication']> {
+  const encode = (text: string) => new URLSearchParams({ '': text }).toString().slice(1)
+  const pair = Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64')
+  return (headers) => headers.set('authorization', `Basic ${pair}`)
+}
+
+/** A server without metadata of its own (RFC 9728) cannot name its authorization server: then the one that was set is asked. */
+async function preferIssuer(
+  provider: Provider,
+  options: { serverUrl: string; issuer: string | undefined; resourceMetadataUrl: URL | undefined },
+): Promise<void> {
+  const { serverUrl, issuer, resourceMetadataUrl } = options
+  if (!issuer) return
+  const metadata = await discoverOAuthProtectedResourceMetadata(
+    serverUrl,
+    resourceMetadataUrl ? { resourceMetadataUrl } : {},
+    oauthFetch,
+  ).catch(() => null)
+  if (!metadata) provider.discoveryState = () => ({ authorizationServerUrl: issuer })
+}

@@ -1,0 +1,34 @@
+import { OAuthError } from '@modelcontextprotocol/client'
+import { DomainError } from '#lib/core/errors.ts'
+
+/** The server's authorization server does not give a token; `code` is the OAuth error code where it gave one. */
+export class UpstreamAuthProblem extends DomainError {
+  /** Of whose authorization it came. */
+  serverId: string | null = null
+
+  constructor(message: string, code: string | null) {
+    super('conflict', message, { rule: 'upstream:authorization', ...(code === null ? {} : { oauthError: code }) })
+  }
+}
+
+/**
+ * What went wrong, in words of our own: texts of the other side may repeat what they were sent. Of an OAuth error its registered code is
+ * kept, of the SDK's own checks the name of the check.
+ */
+export function authProblem(error: unknown): UpstreamAuthProblem {
+  if (error instanceof UpstreamAuthProblem) return error
+  const code = error instanceof OAuthError ? error.code : ''
+  if (/^[a-z_]{3,60}$/.test(code)) return new UpstreamAuthProblem(`The authorization server answered ${code}.`, code)
+  const name = error instanceof Error ? error.constructor.name : 'unknown'
+  return new UpstreamAuthProblem(explanations[name] ?? `It could not be authorized (${name}).`, null)
+}
+
+const explanations: Record<string, string> = {
+  IssuerMismatchError: 'The metadata or the answer of the authorization server names another issuer.',
+  AuthorizationServerMismatchError: 'The client belongs to another authorization server than the one the server names.',
+  InsecureTokenEndpointError: 'The token endpoint is not https.',
+  RegistrationRejectedError: 'The authorization server does not register this client.',
+  TypeError: 'The authorization server could not be reached.',
+  TimeoutError: 'The authorization server did not answer in time.',
+  DOMException: 'The authorization server did not answer in time.',
+}
