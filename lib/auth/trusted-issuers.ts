@@ -42,6 +42,11 @@ export function trustedIssuers(settings: readonly TrustedIssuerSettings[]): Trus
   return new Map(settings.map((entry) => [entry.issuer, { settings: entry, keys: new JwksSource(entry.jwks) }]))
 }
 
+/** Whether there is an identity provider whose ID-JAGs are taken at all. */
+export function takesIdentityAssertions(trusted: TrustedIssuers): boolean {
+  return [...trusted.values()].some(({ settings }) => settings.use === 'identity-assertions')
+}
+
 /**
  * Verifies an Identity Assertion JWT Authorization Grant: of its type, by a trusted identity provider, for this authorization server
  * alone, about a subject and a client, once usable. Which agent it lets in is `agentOf`.

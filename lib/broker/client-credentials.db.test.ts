@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import {
   Client,
   ClientCredentialsProvider,
+  CrossAppAccessProvider,
   type OAuthClientProvider,
   PrivateKeyJwtProvider,
   StreamableHTTPClientTransport,
@@ -19,16 +20,22 @@ import { encryptionKey, makeAgent, secretBox, startUpstream } from '#lib/dev/tes
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { idJagClaims, startIssuer } from '#lib/dev/test/trusted-issuer.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 function system(db: Db): Ctx {
   return { db, actor: systemActor('test'), now: new Date() }
 }
 
+type Trusted = NonNullable<Parameters<typeof createTokenIssuer>[0]['trustedIssuers']>
+
 /** Serves the authorization server's two documents as the portal does. */
-async function startPortal(db: Db, brokerUrl: string): Promise<{ url: string; stop(): Promise<void> }> {
+async function startPortal(
+  db: Db,
+  { brokerUrl, trustedIssuers }: { brokerUrl: string; trustedIssuers: Trusted },
+): Promise<{ url: string; stop(): Promise<void> }> {
   const url = `http://127.0.0.1:${await freePort()}`
-  const issuer = createTokenIssuer({ url, brokerUrl, secretBox })
+  const issuer = createTokenIssuer({ url, brokerUrl, secretBox, trustedIssuers })
   const server = createServer((request, response) => {
     void (async () => {
       const answer =
@@ -59,13 +66,16 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
   await db.mcpServer.create({ data: { id: 'erp', name: 'ERP', url: upstream.url, ...rest } })
   const port = await freePort()
-  const portal = await startPortal(db, `http://127.0.0.1:${port}`)
+  const idp = await startIssuer()
+  const agents: { agent: string; subject: string }[] = []
+  const trustedIssuers = [{ use: 'identity-assertions' as const, issuer: idp.url, jwks: idp.jwks, agents }]
+  const portal = await startPortal(db, { brokerUrl: `http://127.0.0.1:${port}`, trustedIssuers })
   const broker = await startBroker({ db, databaseUrl, port, portalUrl: portal.url, encryptionKey })
   onCleanup(async () => {
-    await Promise.all([broker.stop(), upstream.stop(), portal.stop()])
+    await Promise.all([broker.stop(), upstream.stop(), portal.stop(), idp.stop()])
   })
   await until(async () => (await db.mcpTool.count()) === 5)
-  return { broker, portal }
+  return { broker, portal, idp, agents }
 })
 
 async function lookWith(url: string, authProvider: OAuthClientProvider): Promise<unknown> {
@@ -101,6 +111,36 @@ test('an agent finds its way from the challenge to a token by itself, with its s
     expectedIssuer: world.portal.url,
   })
   expect(await lookWith(world.broker.url, byKey)).toEqual(looked)
+})
+
+test('an agent that an identity provider vouches for gets in with its assertion (enterprise-managed authorization)', async ({
+  db,
+  world,
+}) => {
+  const { agentId } = await makeAgent(db)
+  await makeGrant(db, { agentId, serverId: 'erp' })
+  const { clientId, clientSecret } = await issueAgentCredential(system(db), { agentId })
+  const asked: string[] = []
+  const provider = (subject: string) =>
+    new CrossAppAccessProvider({
+      clientId,
+      clientSecret: clientSecret!,
+      expectedIssuer: world.portal.url,
+      // What the provider does with the person's sign-in is its own affair; what it gives is this.
+      assertion: async ({ authorizationServerUrl: audience, resourceUrl }) => {
+        asked.push(resourceUrl)
+        const changes = { resource: resourceUrl }
+        const claims = idJagClaims({ audience, subject, clientId, now: new Date(), changes })
+        return world.idp.sign(claims, { typ: 'oauth-id-jag+jwt' })
+      },
+    })
+  await expect(lookWith(world.broker.url, provider('ada'))).rejects.toThrow(/gives no agent to this subject/)
+  world.agents.push({ agent: agentId, subject: 'ada' })
+  expect(await lookWith(world.broker.url, provider('ada'))).toEqual(looked)
+  expect(asked).toContain(`${world.broker.url}/mcp/erp`)
+  const row = await db.auditEvent.findFirstOrThrow({ where: { event: 'agent.token_issued', agentId } })
+  const audience = `${world.broker.url}/mcp/erp`
+  expect(row.detail).toMatchObject({ audience, grant: 'identity_assertion', onBehalfOf: `ada at ${world.idp.url}` })
 })
 
 test('an agent whose credential was revoked, and an unregistered one, get no token and no answer', async ({

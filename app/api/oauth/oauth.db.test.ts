@@ -1,4 +1,4 @@
-import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose'
+import { createLocalJWKSet, exportJWK, generateKeyPair, type JSONWebKeySet, jwtVerify, SignJWT } from 'jose'
 import { NextRequest } from 'next/server'
 import { expect } from 'vitest'
 import { GET as jwks } from '#app/.well-known/jwks.json/route.ts'
@@ -11,6 +11,7 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { createKeyring } from '#lib/keys/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import { GET as authorize } from './authorize/route.ts'
+import { POST as revoke } from './revoke/route.ts'
 import { POST as token } from './token/route.ts'
 
 const portal = 'http://localhost:3000'
@@ -65,12 +66,72 @@ test('errors are as RFC 6749 says, not as the rest of the API says them', async 
   expect([code.status, await code.json()]).toMatchObject([400, { error: 'unsupported_response_type' }])
 })
 
-test('the metadata names this issuer and its endpoints', async ({ portal: config }) => {
+test('the metadata names this issuer, its endpoints, and exactly what works', async ({ db, portal: config }) => {
   const answer = await metadata(new NextRequest(`${portal}/.well-known/oauth-authorization-server`), segments)
-  expect(await answer.json()).toMatchObject({
+  const document = (await answer.json()) as Record<string, unknown>
+  const methods = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
+  const algorithms = ['EdDSA', 'ES256', 'ES384', 'PS256', 'RS256']
+  expect(document).toEqual({
     issuer: config.url,
     token_endpoint: `${portal}/api/oauth/token`,
+    authorization_endpoint: `${portal}/api/oauth/authorize`,
     jwks_uri: `${portal}/.well-known/jwks.json`,
+    revocation_endpoint: `${portal}/api/oauth/revoke`,
     grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+    response_types_supported: [],
+    authorization_response_iss_parameter_supported: true,
+    token_endpoint_auth_methods_supported: [...methods, 'none'],
+    token_endpoint_auth_signing_alg_values_supported: algorithms,
+    revocation_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_signing_alg_values_supported: algorithms,
+    dpop_signing_alg_values_supported: algorithms,
+    protected_resources: [`${config.brokerUrl}/mcp`],
   })
+  const grants = document['grant_types_supported'] as string[]
+  const errors = await Promise.all(
+    [...grants, 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'password', 'authorization_code'].map(async (grant) => {
+      const rest = 'client_id=a&client_secret=b&assertion=c'
+      const refused = await post(`grant_type=${encodeURIComponent(grant)}&${rest}`)
+      return ((await refused.json()) as { error: string }).error
+    }),
+  )
+  expect(errors.slice(0, 2)).not.toContain('unsupported_grant_type')
+  expect(errors.slice(2)).toEqual(['unsupported_grant_type', 'unsupported_grant_type', 'unsupported_grant_type'])
+  // Each algorithm of client assertions is one that a key can be registered for.
+  const { agentId } = await makeAgent(db)
+  const ctx = { db, actor: systemActor('test'), now: new Date() }
+  for (const algorithm of algorithms) {
+    const { privateKey, publicKey } = await generateKeyPair(algorithm)
+    const { clientId } = await issueAgentCredential(ctx, { agentId, publicJwk: await exportJWK(publicKey) })
+    const assertion = await new SignJWT({ jti: algorithm })
+      .setProtectedHeader({ alg: algorithm })
+      .setIssuer(clientId)
+      .setSubject(clientId)
+      .setAudience(portal)
+      .setExpirationTime('1m')
+      .sign(privateKey)
+    const type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+    const form = { grant_type: 'client_credentials', client_assertion: assertion, client_assertion_type: type }
+    expect([algorithm, (await post(new URLSearchParams(form).toString())).status]).toEqual([algorithm, 200])
+  }
+})
+
+test('an authorization response, which is always an error, names its issuer (RFC 9207)', async ({ portal: config }) => {
+  const answer = await authorize(new NextRequest(`${portal}/api/oauth/authorize?response_type=code`), segments)
+  expect(await answer.json()).toMatchObject({ error: 'unsupported_response_type', iss: config.url })
+})
+
+test('a token is revoked at its endpoint', async ({ db, portal: config }) => {
+  const { agentId } = await makeAgent(db)
+  const ctx = { db, actor: systemActor('test'), now: new Date() }
+  const { clientId, clientSecret } = await issueAgentCredential(ctx, { agentId })
+  const client = `client_id=${clientId}&client_secret=${clientSecret}`
+  const issued = await post(`grant_type=client_credentials&${client}`)
+  const { access_token: accessToken } = (await issued.json()) as { access_token: string }
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' }
+  const body = `token=${accessToken}&${client}`
+  const url = `${config.url}/api/oauth/revoke`
+  const answer = await revoke(new NextRequest(url, { method: 'POST', headers, body }), segments)
+  expect(answer.status).toBe(200)
+  expect(await db.revokedToken.count({ where: { clientId } })).toBe(1)
 })

@@ -5,6 +5,7 @@ import type { TokenIssuer } from '../agent-token-issue.ts'
 import { accessTokenType, type FormRequest, grantTypes, parseTokenRequest } from '../agent-token-request.ts'
 import type { Ctx } from '../ctx.ts'
 import { dpopAlgorithms } from '../rules/dpop.ts'
+import { takesIdentityAssertions } from '../trusted-issuers.ts'
 import { issueAgentToken } from './agent-token-issuing.ts'
 
 /**
@@ -35,7 +36,7 @@ export async function answerTokenRequest(
 export function authorizationServerMetadata(
   issuer: Pick<TokenIssuer, 'issuer' | 'audience' | 'trusted'>,
 ): Record<string, unknown> {
-  const takesAssertions = [...issuer.trusted.values()].some(({ settings }) => settings.use === 'identity-assertions')
+  const takesAssertions = takesIdentityAssertions(issuer.trusted)
   const authentication = ['client_secret_basic', 'client_secret_post', 'private_key_jwt']
   const algorithms = ['EdDSA', 'ES256', 'ES384', 'PS256', 'RS256']
   return {

@@ -15,6 +15,7 @@ import {
 import { refuseToken } from '../agent-token-rules.ts'
 import { readPresented, subjectOf, type TokenSubject } from '../agent-token-subject.ts'
 import { type Ctx, inTx } from '../ctx.ts'
+import { takesIdentityAssertions } from '../trusted-issuers.ts'
 import { type DpopFault, type DpopProof, verifyDpopProof } from '../rules/dpop.ts'
 
 type InTx = Ctx & { tx: Tx }
@@ -34,6 +35,10 @@ export async function issueAgentToken(
   const request = parseTokenRequest(input)
   if (!request.ok) return request
   const { grant } = request.value
+  if (grant.kind === 'identity_assertion' && !takesIdentityAssertions(issuer.trusted)) {
+    const message = 'No identity provider is trusted here, so no assertion of one is taken.'
+    return err({ error: 'unsupported_grant_type', rule: 'issuer_not_trusted', message })
+  }
   const proof = await readProof(ctx, { issuer, dpop: input.dpop ?? null })
   const presented = await readPresented(ctx, { issuer, grant })
   return inTx(ctx, async (_, ctx) => {

@@ -13,10 +13,11 @@ export async function startBroker(options: {
   portalUrl: string
   encryptionKey: string
   limits?: BrokerOptions['limits']
+  now?: () => Date
   tracer?: BrokerOptions['tracer']
   stdio?: BrokerOptions['config']['stdio']
 }): Promise<TestBroker> {
-  const { db, databaseUrl, port, portalUrl, encryptionKey, limits, tracer = null, stdio = null } = options
+  const { db, databaseUrl, port, portalUrl, encryptionKey, limits, now, tracer = null, stdio = null } = options
   const url = `http://127.0.0.1:${port}`
   const config = {
     databaseUrl,
@@ -31,7 +32,15 @@ export async function startBroker(options: {
     limits: {},
   }
   const log = createLog({ process: 'broker', level: 'silent' })
-  const broker = new Broker({ config, db, log, policies: await loadPolicySet(), tracer, ...(limits ? { limits } : {}) })
+  const broker = new Broker({
+    config,
+    db,
+    log,
+    policies: await loadPolicySet(),
+    tracer,
+    ...(limits ? { limits } : {}),
+    ...(now ? { now } : {}),
+  })
   await broker.start()
   return { broker, url, stop: () => broker.stop() }
 }

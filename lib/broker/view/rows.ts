@@ -109,11 +109,11 @@ export const runsSql: Sql<RunRow> = {
 
 export type KeyRow = { kid: string; publicJwk: { kty?: string; crv?: string; x?: string }; retiredAt: Date | null }
 
-/** Keys that verify tokens: in use, or retired so recently that tokens of theirs may still be valid (15 minutes). */
+/** Keys that verify tokens, or did so today: until when exactly one does is decided with the time of the call. */
 export const keysSql: Sql<KeyRow> = {
   name: 'broker_keys',
   text: `select "kid", "publicJwk", "retiredAt" from "SigningKey"
-    where "withdrawnAt" is null and ("retiredAt" is null or "retiredAt" > now() - interval '16 minutes')`,
+    where "withdrawnAt" is null and ("retiredAt" is null or "retiredAt" > now() - interval '1 day')`,
 }
 
 export type RevocationRow = { name: string }
