@@ -132,6 +132,18 @@ export type AuditEvents = {
   'webhook.replayed': { deliveries: number }
   'webhook.disabled': { reason: string }
   'webhook.deleted': { url: string }
+  // held calls
+  'hold_rule.created': { ruleId: string; deciderRoles: string[]; decideSeconds: number; onTimeout: string }
+  'hold_rule.removed': { ruleId: string; reason: string }
+  'call.held': { heldCallId: string; digest: string; ruleTitle: string; expiresAt: string }
+  'call.approved': { heldCallId: string; digest: string; approval: string; note: string | null }
+  'call.edited': { heldCallId: string; digest: string; approval: string; note: string | null; changed: string[] }
+  'call.rejected': { heldCallId: string; digest: string; note: string }
+  'call.decision_refused': { heldCallId: string; reason: string }
+  'call.expired': { heldCallId: string; digest: string; outcome: string }
+  'call.cancelled': { heldCallId: string; digest: string; reason: string }
+  /** Told to its caller: released to the server, or not. Written once for a held call. */
+  'call.settled': { heldCallId: string; digest: string; state: string; by: string }
   // metrics
   'agent.over_budget': { month: string; spentMicros: string; budgetMicros: string }
   'agent.within_budget': { month: string; spentMicros: string; budgetMicros: string }

@@ -20,6 +20,7 @@ const builds = [
   'runs:stop',
   'scopes:request',
   'escalations:resolve',
+  'calls:decide',
 ] as const
 
 /** What a role may do. A permission that no role lists is denied to everybody; an unknown role grants nothing. */
@@ -30,6 +31,8 @@ const rolePermissions = {
     ...everyone,
     'agents:any_team',
     'scopes:approve',
+    'calls:decide',
+    'holds:manage',
     'grants:revoke',
     'agents:suspend',
     'audit:read',
@@ -47,6 +50,7 @@ const rolePermissions = {
     'stops:release',
     'agents:suspend',
     'runs:stop',
+    'calls:decide',
     'audit:read',
   ],
   platform_admin: [
@@ -60,6 +64,7 @@ const rolePermissions = {
     'stops:order',
     'stops:release',
     'servers:manage',
+    'holds:manage',
     'templates:publish',
     'teams:manage',
     'costs:manage',

@@ -8,6 +8,7 @@ export const channels = [
   'wheelhouse_audit',
   'wheelhouse_run',
   'wheelhouse_cancel',
+  'wheelhouse_held',
 ] as const
 export type Channel = (typeof channels)[number]
 

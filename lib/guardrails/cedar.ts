@@ -21,6 +21,7 @@ export function createCedarPolicySet(source: PolicySource): PolicySet {
   expectParsed(cedar.preparsePolicySet(name, { staticPolicies: policies }))
   const remembered = new WeakMap<AgentFacts, WeakMap<ToolFacts, Map<string, RuleId | null>>>()
   return {
+    version: name,
     judge(question) {
       let ofAgent = remembered.get(question.agent)
       if (!ofAgent) remembered.set(question.agent, (ofAgent = new WeakMap()))

@@ -1,6 +1,7 @@
 import type { Role } from '#lib/auth/permissions.ts'
 import { callRules } from './schema/call-rules.ts'
 import { credentialRules } from './schema/credential-rules.ts'
+import { holdRules } from './schema/hold-rules.ts'
 import { limitRules } from './schema/limit-rules.ts'
 import { runRules } from './schema/run-rules.ts'
 import { tokenRules } from './schema/token-rules.ts'
@@ -217,6 +218,7 @@ export const rules = {
   },
   ...callRules,
   ...credentialRules,
+  ...holdRules,
   ...limitRules,
   ...runRules,
   ...tokenRules,

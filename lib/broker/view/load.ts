@@ -1,5 +1,5 @@
 import type pg from 'pg'
-import { agentsSql, keysSql, pollSql, pruneChangesSql, revocationsSql, runsSql, serversSql } from './rows.ts'
+import { agentsSql, holdRulesSql, keysSql, pollSql, pruneChangesSql, revocationsSql, runsSql, serversSql } from './rows.ts'
 import { run } from './sql.ts'
 import type { BrokerView } from './view.ts'
 
@@ -15,12 +15,14 @@ export async function loadAll(client: pg.ClientBase, view: BrokerView): Promise<
     const runs = await run(client, runsSql, [null])
     const keys = await run(client, keysSql)
     const revocations = await run(client, revocationsSql)
+    const holdRules = await run(client, holdRulesSql)
     view.clear()
     view.putAgents(agents)
     view.putServers(servers)
     view.putRuns(runs)
     view.putKeys(keys)
     view.putRevocations(revocations)
+    view.holdRules = holdRules
     view.stops = poll!.stops
     return poll!.xmin
   })
@@ -40,6 +42,7 @@ export async function loadChanges(client: pg.ClientBase, view: BrokerView, xmin:
     const agents = agentIds.length > 0 ? await run(client, agentsSql, [agentIds]) : []
     const servers = serverIds.length > 0 ? await run(client, serversSql, [serverIds]) : []
     const runs = runIds.length > 0 ? await run(client, runsSql, [runIds]) : []
+    const holdRules = keys('hold').length > 0 ? await run(client, holdRulesSql) : null
     const signingKeys = kids.length > 0 ? await run(client, keysSql) : null
     const revocations = keys('revocation').length > 0 ? await run(client, revocationsSql) : null
     for (const id of agentIds) view.agents.delete(id)
@@ -50,6 +53,7 @@ export async function loadChanges(client: pg.ClientBase, view: BrokerView, xmin:
     view.putRuns(runs)
     if (signingKeys) view.putKeys(signingKeys)
     if (revocations) view.putRevocations(revocations)
+    if (holdRules) view.holdRules = holdRules
     view.stops = poll!.stops
     return poll!.xmin
   })

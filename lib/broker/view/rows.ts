@@ -1,6 +1,7 @@
 import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
 import type { ProcessBoundary } from '#lib/core/stdio-ticket.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
+import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import type { Sql } from './sql.ts'
 
 // What a broker keeps in memory, as SQL. `$1` is null for everything, or the keys that changed.
@@ -105,6 +106,13 @@ export const runsSql: Sql<RunRow> = {
   name: 'broker_runs',
   text: `select "id", "agentId", "agentVersion", "simulated" or "state" = 'queued' as "simulated" from "Run"
     where "state" in ('queued', 'running') and ($1::text[] is null or "id" = any ($1::uuid[]))`,
+}
+
+/** Rules that hold calls, in the order they were made. */
+export const holdRulesSql: Sql<HoldRuleFacts> = {
+  name: 'broker_hold_rules',
+  text: `select "id", "title", "serverId", "toolName", "class"::text, "environment"::text, "conditions", "deciderRoles", "decideSeconds", "onTimeout"
+    from "HoldRule" where "removedAt" is null order by "createdAt", "id"`,
 }
 
 export type KeyRow = { kid: string; publicJwk: { kty?: string; crv?: string; x?: string }; retiredAt: Date | null }

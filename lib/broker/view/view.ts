@@ -8,6 +8,7 @@ import type {
   StopFacts,
   ToolFacts,
 } from '#lib/guardrails/rules/facts.ts'
+import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import type { VerifyingKey } from '../endpoint/tokens.ts'
@@ -50,6 +51,7 @@ export class BrokerView implements PolicyView {
   /** Tokens and clients whose tokens count no more, as `revocationOf` names them. */
   readonly revoked = new Set<string>()
   stops: readonly StopFacts[] = []
+  holdRules: readonly HoldRuleFacts[] = []
   readonly policies: PolicySet
   /** When the snapshot this view shows was taken, in milliseconds of the monotonic clock; -Infinity before the first. */
   loadedAt = Number.NEGATIVE_INFINITY

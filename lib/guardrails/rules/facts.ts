@@ -1,5 +1,6 @@
 import type { AgentStatus, Environment, Sensitivity, Tier, ToolClass, ToolState } from '#lib/registry/schema.ts'
 import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
+import type { HoldRuleFacts } from '../schema/held-calls.ts'
 import type { PolicySet } from './policy-set.ts'
 
 /** In force or expired; revoked ones are no facts. */
@@ -74,6 +75,8 @@ export type PolicyView = {
   /** Open runs only: one that is not here has ended or never was. */
   readonly runs: ReadonlyMap<string, RunFacts>
   readonly stops: readonly StopFacts[]
+  /** Rules that hold calls for a person, in the order they were made; the same array as long as none changes. */
+  readonly holdRules?: readonly HoldRuleFacts[]
   readonly policies: PolicySet
 }
 

@@ -12,4 +12,8 @@ export type PolicyQuestion = {
 }
 
 /** The central policies, ready to judge. Null: permitted, to be seen and to be called alike. */
-export type PolicySet = { judge(question: PolicyQuestion): RuleId | null }
+export type PolicySet = {
+  /** Of their text: another text has another version. */
+  readonly version: string
+  judge(question: PolicyQuestion): RuleId | null
+}

@@ -102,3 +102,20 @@ function regexFit(regex: string): Fits {
   }
   return (value) => typeof value === 'string' && value.length <= matchedCharactersMax && pattern.testExact(value)
 }
+
+/**
+ * The other way to ask: whether some value may meet the condition. One is enough; what is not there or cannot be compared may meet it. For rules that
+ * hold a call, where not to know means to hold.
+ */
+export function mayHold({ condition, steps, fits }: CompiledCondition, given: unknown): boolean {
+  const values = valuesAt(given, steps)
+  return values.length === 0 || values.some((value) => fits(value) || !isComparable(condition, value))
+}
+
+function isComparable(condition: ArgumentCondition, value: unknown): boolean {
+  if (value === undefined) return false
+  if ('range' in condition) return typeof value === 'number'
+  if ('prefix' in condition) return typeof value === 'string' && !climbs(value)
+  if ('regex' in condition) return typeof value === 'string' && value.length <= matchedCharactersMax
+  return typeof value !== 'object' || value === null
+}

@@ -1,0 +1,115 @@
+import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv'
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { canonicalJson } from '#lib/core/canonical-json.ts'
+import { err, ok, type Result } from '#lib/core/result.ts'
+import { storable } from '#lib/core/storable.ts'
+import type { Tx } from '#lib/db/client.ts'
+import type { Prisma } from '#lib/db/generated/client.ts'
+import { decideHeld, digestOfApproval, stateAfter } from '../rules/held-calls.ts'
+import type { DecideHeldCallInput, HeldCallRefusal, HeldCallState } from '../schema/held-calls.ts'
+import { aboutHeldCall, type HeldCallRow, lockHeldCall } from './held-calls.ts'
+
+/** An approval that comes at the last moment is good for this long, so that its caller can still use it. */
+const releaseMs = 120_000
+
+/**
+ * Approves a held call, approves it with other arguments, or rejects it with a reason the agent is given. Needs `calls:decide` and a role of its rule, and nobody decides about an
+ * agent they are accountable for or a run they started; throws `not_found`. Of two who decide at once one does, and the other is told. Edited arguments must fit the tool's schema; the broker decides about them anew.
+ */
+export async function decideHeldCall(
+  ctx: Ctx,
+  input: DecideHeldCallInput,
+): Promise<Result<{ state: HeldCallState }, HeldCallRefusal>> {
+  authorize(ctx, 'calls:decide')
+  const actor = requirePerson(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    const row = await lockHeldCall(tx, input.heldCallId)
+    const about = aboutHeldCall(row)
+    const move = input.decision
+    const allowed = decideHeld(await factsOf(tx, row), { actor, move, now: ctx.now })
+    const decision = allowed.ok && input.decision === 'edit' ? await checkArguments(tx, row, input.arguments) : allowed
+    if (!decision.ok) {
+      const { rule } = decision.error
+      const detail = { heldCallId: row.id, reason: rule }
+      recordAudit(tx, ctx, { event: 'call.decision_refused', ...about, rule, detail })
+      return decision
+    }
+    const note = input.note ?? null
+    const state = stateAfter(move)
+    const decided = { state, decidedById: actor.id, decidedAt: ctx.now, note }
+    if (input.decision === 'reject') {
+      await tx.heldCall.update({ where: { id: row.id }, data: decided })
+      const detail = { heldCallId: row.id, digest: row.digest, note: input.note }
+      recordAudit(tx, ctx, { event: 'call.rejected', ...about, decision: 'deny', rule: 'call_rejected', detail })
+      return ok({ state })
+    }
+    const before = row.arguments as Record<string, unknown>
+    const after = input.decision === 'edit' ? storable(input.arguments) : before
+    const expiresAt = new Date(Math.max(row.expiresAt.getTime(), ctx.now.getTime() + releaseMs))
+    const approval = digestOfApproval({
+      callDigest: row.digest,
+      ruleId: row.ruleId,
+      releasedArguments: after,
+      expiresAt,
+      decidedById: actor.id,
+    })
+    const edited = input.decision === 'edit' ? { editedArguments: after as Prisma.InputJsonObject } : {}
+    await tx.heldCall.update({ where: { id: row.id }, data: { ...decided, ...edited, expiresAt, approval } })
+    const detail = { heldCallId: row.id, digest: row.digest, approval, note }
+    if (input.decision === 'approve') {
+      recordAudit(tx, ctx, { event: 'call.approved', ...about, decision: 'allow', detail })
+    } else {
+      // Which arguments, never what they are.
+      const changed = changedKeys(before, after)
+      recordAudit(tx, ctx, { event: 'call.edited', ...about, decision: 'allow', detail: { ...detail, changed } })
+    }
+    return ok({ state })
+  })
+}
+
+async function factsOf(tx: Tx, row: HeldCallRow) {
+  const decidedBy = row.decidedById
+    ? await tx.person.findUnique({ where: { id: row.decidedById }, select: { name: true } })
+    : null
+  const run = row.runId ? await tx.run.findUnique({ where: { id: row.runId }, select: { requestedById: true } }) : null
+  return {
+    state: row.state,
+    source: row.source as 'broker' | 'claude',
+    expiresAt: row.expiresAt,
+    deciderRoles: row.deciderRoles,
+    decidedByName: decidedBy?.name ?? null,
+    agent: row.agent,
+    runRequestedById: run?.requestedById ?? null,
+  }
+}
+
+async function checkArguments(
+  tx: Tx,
+  row: HeldCallRow,
+  given: Record<string, unknown>,
+): Promise<Result<null, HeldCallRefusal>> {
+  const tool = await tx.mcpTool.findUnique({
+    where: { serverId_name: { serverId: row.serverId ?? '', name: row.tool } },
+    select: { inputSchema: true },
+  })
+  const problem = tool ? schemaProblem(tool.inputSchema, given) : 'the tool is not in the registry any more'
+  if (problem === null) return ok(null)
+  const message = `These arguments do not fit ${row.tool}: ${problem}.`
+  return err({ rule: 'approvals:arguments_invalid', message })
+}
+
+function schemaProblem(schema: unknown, given: Record<string, unknown>): string | null {
+  try {
+    const validate = new AjvJsonSchemaValidator().getValidator(schema as Record<string, unknown>)
+    const outcome = validate(given)
+    return outcome.valid ? null : outcome.errorMessage
+  } catch {
+    return 'the input schema of the tool cannot be read, so nobody knows what fits'
+  }
+}
+
+function changedKeys(before: Record<string, unknown>, after: Record<string, unknown>): string[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)])
+  return [...keys].filter((key) => canonicalJson(before[key] ?? null) !== canonicalJson(after[key] ?? null)).toSorted()
+}

@@ -1,0 +1,236 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
+import type { ToolClass } from '#lib/registry/schema.ts'
+import { digestOfApproval, digestOfCall, onTimeout } from '../rules/held-calls.ts'
+import type { ExactCall, HeldCallSource, HeldCallState, TimeoutAction } from '../schema/held-calls.ts'
+
+// What processes of the platform do about held calls; what people do is in decide-held-call.ts. The row is the truth: whoever waits looks at it.
+
+export type HoldCallInput = {
+  source: HeldCallSource
+  call: ExactCall
+  class: ToolClass | null
+  rule: {
+    id: string | null
+    title: string
+    deciderRoles: readonly string[]
+    decideSeconds: number
+    onTimeout: TimeoutAction
+  }
+}
+export type HeldTicket = { heldCallId: string; state: HeldCallState; digest: string; createdAt: Date; expiresAt: Date }
+
+/** Nobody who waits has said so for this long: the caller will not come back. Longer than a restart and a retry take. */
+const awayMs = 120_000
+
+/**
+ * Holds a call for a person, or finds it where the same call (by its digest) is held already and its end was not told yet: so a caller who comes back after
+ * a restart goes on waiting. Only processes of the platform.
+ */
+export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTicket> {
+  requireSystem(ctx)
+  const digest = digestOfCall(input.call)
+  return await inTx(ctx, async (tx, ctx) => {
+    const open = { digest, settledAt: null, state: { not: 'cancelled' } } as const
+    const { call, rule } = input
+    const expiresAt = new Date(ctx.now.getTime() + rule.decideSeconds * 1000)
+    const [made] = await tx.heldCall.createManyAndReturn({
+      data: [
+        {
+          source: input.source,
+          digest,
+          ...call,
+          arguments: call.arguments as Prisma.InputJsonObject,
+          class: input.class,
+          ruleId: rule.id,
+          ruleTitle: rule.title,
+          deciderRoles: [...rule.deciderRoles],
+          onTimeout: onTimeout(rule.onTimeout, input.class),
+          createdAt: ctx.now,
+          seenAt: ctx.now,
+          expiresAt,
+        },
+      ],
+      skipDuplicates: true,
+      select: subjectSelect,
+    })
+    if (!made) {
+      const found = await tx.heldCall.findFirstOrThrow({ where: open, select: subjectSelect })
+      await tx.heldCall.updateMany({ where: { id: found.id }, data: { seenAt: ctx.now } })
+      return ticketOf(found)
+    }
+    const detail = { heldCallId: made.id, digest, ruleTitle: rule.title, expiresAt: expiresAt.toISOString() }
+    recordAudit(tx, ctx, { event: 'call.held', ...aboutHeldCall(made), decision: 'hold', detail })
+    return ticketOf(made)
+  })
+}
+
+/** Says that somebody still waits for these calls, and returns those that wait no more. One statement; only processes of the platform. */
+export async function lookAtHeldCalls(ctx: Ctx, ids: readonly string[]): Promise<string[]> {
+  requireSystem(ctx)
+  const rows = await ctx.db.$queryRaw<{ id: string }[]>`
+    with seen as (
+      update "HeldCall" set "seenAt" = ${ctx.now} where "id" = any(${[...ids]}::uuid[]) and "state" = 'waiting'
+        and "seenAt" < ${new Date(ctx.now.getTime() - 10_000)}
+    )
+    select "id" from "HeldCall" where "id" = any(${[...ids]}::uuid[]) and ("state" <> 'waiting' or "settledAt" is not null)`
+  return rows.map(({ id }) => id)
+}
+
+export type Settled =
+  | { end: 'released'; arguments: Record<string, unknown>; edited: boolean }
+  | { end: 'rejected'; note: string; by: string }
+  | { end: 'expired' | 'cancelled' }
+  /** The approval is not for this call, or was used. */
+  | { end: 'altered' }
+
+/**
+ * Takes the end of a held call, once: of all who wait for it, wherever, one gets it, and the others get `altered`. An approval is only good for the exact call it was
+ * given for: `call` is that call as it would be carried out now. Only processes of the platform; throws `not_found`, and `conflict` while it waits.
+ */
+export async function settleHeldCall(
+  ctx: Ctx,
+  input: { heldCallId: string; call: ExactCall; by: string },
+): Promise<Settled> {
+  requireSystem(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    const row = await lockHeldCall(tx, input.heldCallId)
+    if (row.settledAt) return { end: 'altered' }
+    if (row.state === 'waiting') throw new DomainError('conflict', 'The call still waits for a decision.')
+    await tx.heldCall.update({ where: { id: row.id }, data: { settledAt: ctx.now, settledBy: input.by } })
+    const settled = await endOf(tx, { row, call: input.call, now: ctx.now })
+    const detail = { heldCallId: row.id, digest: row.digest, state: settled.end, by: input.by }
+    const rule = settled.end === 'altered' ? { rule: 'held_call_altered' } : {}
+    recordAudit(tx, ctx, { event: 'call.settled', ...aboutHeldCall(row), ...rule, detail })
+    return settled
+  })
+}
+
+/** Ends a call that still waits, because its caller or its run is gone or it would be refused now. Only processes of the platform; a decided one stays. */
+export async function cancelHeldCall(ctx: Ctx, input: { heldCallId: string; reason: string }): Promise<boolean> {
+  requireSystem(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    const row = await lockHeldCall(tx, input.heldCallId)
+    if (row.state !== 'waiting') return false
+    await cancel(tx, ctx, row, input.reason)
+    return true
+  })
+}
+
+/** Ends every call whose time is over, whose caller stays away or whose run has ended. Only processes of the platform. Returns how many. */
+export async function endHeldCalls(ctx: Ctx): Promise<number> {
+  requireSystem(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    const away = new Date(ctx.now.getTime() - awayMs)
+    const rows = await tx.$queryRaw<{ id: string; late: boolean; away: boolean }[]>`
+      select h."id", h."expiresAt" <= ${ctx.now} as "late", h."seenAt" < ${away} as "away" from "HeldCall" h
+      left join "Run" r on r."id" = h."runId"
+      where h."state" = 'waiting' and (h."expiresAt" <= ${ctx.now} or h."seenAt" < ${away}
+        or (h."runId" is not null and (r."state" is null or r."state" not in ('queued', 'running'))))
+      order by h."id" limit 500 for update of h skip locked`
+    for (const { id, late, away } of rows) {
+      const row = await lockHeldCall(tx, id)
+      if (!late) {
+        await cancel(tx, ctx, row, away ? 'Nobody waits for it any more.' : 'Its run has ended.')
+        continue
+      }
+      await tx.heldCall.update({ where: { id }, data: { state: 'expired', decidedAt: ctx.now } })
+      const detail = { heldCallId: id, digest: row.digest, outcome: row.onTimeout }
+      recordAudit(tx, ctx, { event: 'call.expired', ...aboutHeldCall(row), rule: 'call_hold_expired', detail })
+    }
+    return rows.length
+  })
+}
+
+async function cancel(tx: Tx, ctx: Ctx, row: HeldCallRow, reason: string): Promise<void> {
+  await tx.heldCall.update({ where: { id: row.id }, data: { state: 'cancelled', decidedAt: ctx.now, note: reason } })
+  const detail = { heldCallId: row.id, digest: row.digest, reason }
+  recordAudit(tx, ctx, { event: 'call.cancelled', ...aboutHeldCall(row), detail })
+}
+
+/** What became of it; an approval only if everything it was given for is as it was. */
+async function endOf(tx: Tx, { row, call, now }: { row: HeldCallRow; call: ExactCall; now: Date }): Promise<Settled> {
+  if (row.state === 'rejected') {
+    const by = row.decidedById
+      ? await tx.person.findUnique({ where: { id: row.decidedById }, select: { name: true } })
+      : null
+    return { end: 'rejected', note: row.note ?? '', by: by?.name ?? 'somebody' }
+  }
+  if (row.state === 'cancelled') return { end: 'cancelled' }
+  const { agentId, agentVersion, runId, serverId, tool, definitionHash, policyVersion } = row
+  const given = row.arguments as Record<string, unknown>
+  const recorded = { agentId, agentVersion, runId, serverId, tool, definitionHash, policyVersion, arguments: given }
+  if (digestOfCall(recorded) !== row.digest || digestOfCall(call) !== row.digest) return { end: 'altered' }
+  if (row.state === 'expired') {
+    const allowed = onTimeout(row.onTimeout as TimeoutAction, row.class) === 'allow'
+    return allowed ? { end: 'released', arguments: given, edited: false } : { end: 'expired' }
+  }
+  const edited = row.state === 'edited'
+  if (edited !== (row.editedArguments !== null) || row.decidedById === null) return { end: 'altered' }
+  const releasedArguments = edited ? (row.editedArguments as Record<string, unknown>) : given
+  const { ruleId, expiresAt, decidedById } = row
+  const approval = digestOfApproval({ callDigest: row.digest, ruleId, releasedArguments, expiresAt, decidedById })
+  if (approval !== row.approval) return { end: 'altered' }
+  return expiresAt <= now ? { end: 'expired' } : { end: 'released', arguments: releasedArguments, edited }
+}
+
+const subjectSelect = {
+  id: true,
+  source: true,
+  digest: true,
+  agentId: true,
+  agentVersion: true,
+  runId: true,
+  serverId: true,
+  tool: true,
+  class: true,
+  definitionHash: true,
+  policyVersion: true,
+  arguments: true,
+  editedArguments: true,
+  ruleId: true,
+  deciderRoles: true,
+  onTimeout: true,
+  state: true,
+  createdAt: true,
+  expiresAt: true,
+  decidedById: true,
+  note: true,
+  approval: true,
+  settledAt: true,
+  agent: {
+    select: { name: true, accountablePersonId: true, ownerTeam: { select: { id: true, name: true } } },
+  },
+} satisfies Prisma.HeldCallSelect
+export type HeldCallRow = Prisma.HeldCallGetPayload<{ select: typeof subjectSelect }>
+
+export async function lockHeldCall(tx: Tx, id: string): Promise<HeldCallRow> {
+  await tx.$queryRaw`select 1 from "HeldCall" where "id" = ${id}::uuid for update`
+  const row = await tx.heldCall.findUnique({ where: { id }, select: subjectSelect })
+  if (!row) throw new DomainError('not_found', 'There is no such held call.')
+  return row
+}
+
+export function aboutHeldCall(row: HeldCallRow) {
+  const what = row.serverId ? `${row.serverId}/${row.tool}` : row.tool
+  return {
+    subject: { kind: 'tool', id: what, name: row.tool },
+    agentId: row.agentId,
+    teamId: row.agent.ownerTeam.id,
+    ...(row.serverId ? { serverId: row.serverId } : {}),
+    tool: row.tool,
+    ...(row.runId ? { runId: row.runId } : {}),
+  }
+}
+
+function ticketOf({ id, state, digest, createdAt, expiresAt }: HeldCallRow): HeldTicket {
+  return { heldCallId: id, state, digest, createdAt, expiresAt }
+}
+
+/** No person and no agent: what these do is done for what a person decides elsewhere. */
+function requireSystem(ctx: Ctx): void {
+  if (ctx.actor.kind !== 'system') throw new DomainError('forbidden', 'Only processes of the platform do this.')
+}

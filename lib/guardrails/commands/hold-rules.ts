@@ -1,0 +1,78 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { serverNotFound } from '#lib/registry/queries.ts'
+import { conditionProblem } from '#lib/registry/rules/conditions.ts'
+import type { CreateHoldRuleInput, RemoveHoldRuleInput } from '../schema/held-calls.ts'
+
+/** Makes a rule that holds calls; brokers follow within a second. Needs `holds:manage`; throws `not_found` for an unknown server, `invalid` for a tool it does not have. */
+export async function createHoldRule(ctx: Ctx, input: CreateHoldRuleInput): Promise<{ ruleId: string }> {
+  authorize(ctx, 'holds:manage')
+  const person = requirePerson(ctx)
+  if (input.onTimeout === 'allow' && input.class !== 'read' && input.toolName === null) {
+    throw invalid('onTimeout', 'Only reading may be allowed when nobody decides: name a tool that reads.')
+  }
+  input.conditions.forEach((condition, at) => {
+    const problem = conditionProblem(condition)
+    if (problem) throw invalid(`conditions.${at}`, problem)
+  })
+  return await inTx(ctx, async (tx, ctx) => {
+    if (input.serverId !== null) await expectTool(ctx, { serverId: input.serverId, input })
+    const rule = await tx.holdRule.create({
+      data: { ...input, createdById: person.id, createdAt: ctx.now },
+      select: { id: true },
+    })
+    const { deciderRoles, decideSeconds, onTimeout } = input
+    recordAudit(tx, ctx, {
+      event: 'hold_rule.created',
+      subject: { kind: 'hold_rule', id: rule.id, name: input.title },
+      ...(input.serverId ? { serverId: input.serverId } : {}),
+      ...(input.toolName ? { tool: input.toolName } : {}),
+      detail: { ruleId: rule.id, deciderRoles: [...deciderRoles], decideSeconds, onTimeout },
+    })
+    return { ruleId: rule.id }
+  })
+}
+
+/** Ends a rule; calls it holds already still wait. Needs `holds:manage`; throws `not_found`; the second one changes nothing. */
+export async function removeHoldRule(ctx: Ctx, input: RemoveHoldRuleInput): Promise<{ removed: boolean }> {
+  authorize(ctx, 'holds:manage')
+  const person = requirePerson(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    const rule = await tx.holdRule.findUnique({ where: { id: input.ruleId }, select: { title: true } })
+    if (!rule) throw new DomainError('not_found', 'There is no such rule.')
+    const { count } = await tx.holdRule.updateMany({
+      where: { id: input.ruleId, removedAt: null },
+      data: { removedAt: ctx.now, removedById: person.id },
+    })
+    if (count === 0) return { removed: false }
+    recordAudit(tx, ctx, {
+      event: 'hold_rule.removed',
+      subject: { kind: 'hold_rule', id: input.ruleId, name: rule.title },
+      detail: { ruleId: input.ruleId, reason: input.reason },
+    })
+    return { removed: true }
+  })
+}
+
+async function expectTool(
+  ctx: Ctx & Required<Pick<Ctx, 'tx'>>,
+  { serverId, input }: { serverId: string; input: CreateHoldRuleInput },
+): Promise<void> {
+  const { toolName, onTimeout } = input
+  const server = await ctx.tx.mcpServer.findUnique({
+    where: { id: serverId },
+    select: { name: true, tools: { where: { name: toolName ?? '' }, select: { class: true } } },
+  })
+  if (!server) throw serverNotFound(serverId)
+  if (toolName === null) return
+  const tool = server.tools[0]
+  if (!tool) throw invalid('toolName', `${server.name} has no tool ${toolName}.`)
+  if (onTimeout === 'allow' && tool.class !== 'read') {
+    throw invalid('onTimeout', `${toolName} is a ${tool.class} tool: when nobody decides it is denied.`)
+  }
+}
+
+function invalid(field: string, message: string): DomainError {
+  return new DomainError('invalid', message, { field, rule: 'approvals:hold_rule' })
+}

@@ -1,0 +1,173 @@
+import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import type { Prisma } from '#lib/db/generated/client.ts'
+import { personNames } from '#lib/registry/queries.ts'
+import type { PersonRef } from '#lib/registry/schema.ts'
+import type { ArgumentCondition } from '#lib/registry/schema/conditions.ts'
+import { heldDecidability } from '../rules/held-calls.ts'
+import {
+  type HeldCallList,
+  type HeldCallListInput,
+  heldCallListQuery,
+  type HeldCallView,
+  type HoldRuleView,
+  type TimeoutAction,
+} from '../schema/held-calls.ts'
+
+/** Somebody who waits says so every ten seconds. */
+const attendedMs = 30_000
+
+/** Held calls: those that wait oldest first, any other list newest first. Needs `runs:read`. */
+export async function listHeldCalls(ctx: Ctx, input: HeldCallListInput = {}): Promise<HeldCallList> {
+  authorize(ctx, 'runs:read')
+  const { state, agentId, runId, limit, cursor } = heldCallListQuery.parse(input)
+  const inState = state === 'decided' ? { state: { not: 'waiting' as const } } : { state }
+  const where = { ...inState, agentId, runId }
+  const direction = state === 'waiting' ? 'asc' : 'desc'
+  const db = reader(ctx)
+  const rows = await db.heldCall.findMany({
+    where,
+    orderBy: [{ createdAt: direction }, { id: direction }],
+    take: limit + 1,
+    ...(cursor === undefined ? {} : { cursor: { id: cursor }, skip: 1 }),
+    select: viewSelect,
+  })
+  const total = await db.heldCall.count({ where })
+  const waiting = await db.heldCall.count({ where: { state: 'waiting', expiresAt: { gt: ctx.now } } })
+  const page = rows.slice(0, limit)
+  const nextCursor = rows.length > limit ? (page.at(-1)?.id ?? null) : null
+  return { items: await toViews(ctx, page), total, waiting, nextCursor }
+}
+
+/** One held call. Needs `runs:read`; throws `not_found`. */
+export async function getHeldCall(ctx: Ctx, id: string): Promise<HeldCallView> {
+  authorize(ctx, 'runs:read')
+  const row = await reader(ctx).heldCall.findUnique({ where: { id }, select: viewSelect })
+  const [view] = row ? await toViews(ctx, [row]) : []
+  if (!view) throw new DomainError('not_found', 'There is no such held call.')
+  return view
+}
+
+/** How many calls wait for a person now, for the badge. Needs `runs:read`. */
+export async function countWaitingCalls(ctx: Ctx): Promise<number> {
+  authorize(ctx, 'runs:read')
+  return await reader(ctx).heldCall.count({ where: { state: 'waiting', expiresAt: { gt: ctx.now } } })
+}
+
+/** The rules that hold calls, in the order they are asked; with `history` those that were removed, too. Needs `runs:read`. */
+export async function listHoldRules(ctx: Ctx, { history = false } = {}): Promise<HoldRuleView[]> {
+  authorize(ctx, 'runs:read')
+  const rows = await reader(ctx).holdRule.findMany({
+    where: history ? {} : { removedAt: null },
+    orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+    take: 1000,
+  })
+  const people = await personNames(
+    ctx,
+    rows.map((row) => row.createdById),
+  )
+  return rows.map(({ createdById, removedById: _, ...row }) => ({
+    ...row,
+    conditions: row.conditions as ArgumentCondition[],
+    onTimeout: row.onTimeout as TimeoutAction,
+    createdBy: createdById ? (people.get(createdById) ?? null) : null,
+    createdAt: row.createdAt.toISOString(),
+    removedAt: row.removedAt?.toISOString() ?? null,
+  }))
+}
+
+const viewSelect = {
+  id: true,
+  source: true,
+  state: true,
+  agentVersion: true,
+  runId: true,
+  serverId: true,
+  tool: true,
+  class: true,
+  arguments: true,
+  editedArguments: true,
+  ruleId: true,
+  ruleTitle: true,
+  deciderRoles: true,
+  onTimeout: true,
+  createdAt: true,
+  expiresAt: true,
+  seenAt: true,
+  decidedById: true,
+  decidedAt: true,
+  note: true,
+  settledAt: true,
+  agent: {
+    select: {
+      id: true,
+      name: true,
+      accountablePersonId: true,
+      ownerTeam: { select: { id: true, name: true } },
+    },
+  },
+} satisfies Prisma.HeldCallSelect
+type Row = Prisma.HeldCallGetPayload<{ select: typeof viewSelect }>
+
+async function toViews(ctx: Ctx, rows: readonly Row[]): Promise<HeldCallView[]> {
+  const db = reader(ctx)
+  const ids = <K extends 'serverId' | 'runId'>(key: K) => [...new Set(rows.flatMap((row) => row[key] ?? []))]
+  const servers = await db.mcpServer.findMany({
+    where: { id: { in: ids('serverId') } },
+    select: { id: true, name: true, environment: true },
+  })
+  const runs = await db.run.findMany({ where: { id: { in: ids('runId') } }, select: { id: true, requestedById: true } })
+  const people = await personNames(
+    ctx,
+    rows.map((row) => row.decidedById),
+  )
+  const startedBy = new Map(runs.map((run) => [run.id, run.requestedById]))
+  return rows.map((row) => toView(ctx, row, { servers, startedBy, people }))
+}
+
+function toView(
+  ctx: Ctx,
+  row: Row,
+  known: {
+    servers: readonly NonNullable<HeldCallView['server']>[]
+    startedBy: ReadonlyMap<string, string | null>
+    people: ReadonlyMap<string, PersonRef>
+  },
+): HeldCallView {
+  const decidedBy = row.decidedById ? (known.people.get(row.decidedById) ?? null) : null
+  const source = row.source as HeldCallView['source']
+  const decidable = heldDecidability(
+    ctx.actor,
+    {
+      ...row,
+      source,
+      decidedByName: decidedBy?.name ?? null,
+      runRequestedById: row.runId ? (known.startedBy.get(row.runId) ?? null) : null,
+    },
+    ctx.now,
+  )
+  const { id, name, ownerTeam } = row.agent
+  return {
+    id: row.id,
+    source,
+    state: row.state,
+    agent: { id, name, version: row.agentVersion, owner: ownerTeam },
+    runId: row.runId,
+    server: known.servers.find((server) => server.id === row.serverId) ?? null,
+    tool: row.tool,
+    class: row.class,
+    arguments: row.arguments as Record<string, unknown>,
+    editedArguments: row.editedArguments as Record<string, unknown> | null,
+    rule: { id: row.ruleId, title: row.ruleTitle },
+    deciderRoles: row.deciderRoles,
+    onTimeout: row.onTimeout as TimeoutAction,
+    createdAt: row.createdAt.toISOString(),
+    expiresAt: row.expiresAt.toISOString(),
+    attended: row.state === 'waiting' && ctx.now.getTime() - row.seenAt.getTime() < attendedMs,
+    decidedBy,
+    decidedAt: row.decidedAt?.toISOString() ?? null,
+    note: row.note,
+    settledAt: row.settledAt?.toISOString() ?? null,
+    decidable: decidable.ok ? { allowed: true } : { allowed: false, refusal: decidable.error },
+  }
+}

@@ -1,0 +1,131 @@
+import { digestOf } from '#lib/core/canonical-json.ts'
+import { type Actor, can } from '#lib/auth/ctx.ts'
+import { isRole, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
+import { err, ok, type Result } from '#lib/core/result.ts'
+import { mayActForTeam } from '#lib/registry/rules.ts'
+import type { ToolClass } from '#lib/registry/schema.ts'
+import type {
+  ExactCall,
+  HeldCallRefusal,
+  HeldCallRule,
+  HeldCallSource,
+  HeldCallState,
+  TimeoutAction,
+} from '../schema/held-calls.ts'
+
+type Move = { from: readonly HeldCallState[]; to: HeldCallState }
+
+const moves = {
+  approve: { from: ['waiting'], to: 'approved' },
+  edit: { from: ['waiting'], to: 'edited' },
+  reject: { from: ['waiting'], to: 'rejected' },
+  expire: { from: ['waiting'], to: 'expired' },
+  cancel: { from: ['waiting'], to: 'cancelled' },
+} as const satisfies Record<string, Move>
+export type HeldCallMove = keyof typeof moves
+
+/** One table drives the commands, the buttons and the test: what is decided stays decided. */
+export function canMoveHeldCall(state: HeldCallState, move: HeldCallMove): boolean {
+  const { from }: Move = moves[move]
+  return from.includes(state)
+}
+
+export function stateAfter(move: HeldCallMove): HeldCallState {
+  return moves[move].to
+}
+
+export type DecidableHeldCall = {
+  state: HeldCallState
+  source: HeldCallSource
+  expiresAt: Date
+  deciderRoles: readonly string[]
+  /** Who has decided it, when somebody has. */
+  decidedByName: string | null
+  agent: { accountablePersonId: string; ownerTeam: { id: string; name: string } }
+  /** Who started the run the call belongs to. */
+  runRequestedById: string | null
+}
+
+/**
+ * Who may decide about a held call: a role the rule names, of the agent's team unless the role reaches every team, and never the accountable person of the agent nor whoever
+ * started the run.
+ */
+export function decideHeld(
+  call: DecidableHeldCall,
+  decider: { actor: Extract<Actor, { kind: 'person' }>; move: 'approve' | 'edit' | 'reject'; now: Date },
+): Result<null, HeldCallRefusal> {
+  const { actor, move, now } = decider
+  if (!canMoveHeldCall(call.state, move)) {
+    const who = call.decidedByName ? ` by ${call.decidedByName}` : ''
+    return refuse('approvals:already_decided', `Someone else decided this in the meantime: it is ${call.state}${who}.`)
+  }
+  if (call.expiresAt <= now) return refuse('approvals:expired', 'Its time to decide is over.')
+  if (!call.deciderRoles.some((role) => actor.roles.includes(role))) {
+    return refuse('approvals:role', `Its rule lets decide: ${rolesText(call.deciderRoles)}.`)
+  }
+  if (!mayActForTeam(actor, call.agent.ownerTeam.id)) {
+    return refuse('approvals:own_team', `Only members of ${call.agent.ownerTeam.name} decide about its agents.`)
+  }
+  if (call.agent.accountablePersonId === actor.id) {
+    return refuse('approvals:own_agent', 'You are accountable for this agent, so somebody else decides.')
+  }
+  if (call.runRequestedById === actor.id) {
+    return refuse('approvals:own_run', 'You started this run, so somebody else decides.')
+  }
+  if (move === 'edit' && call.source === 'claude') {
+    return refuse('approvals:not_editable', 'Claude asks about this call and takes yes or no: approve or reject it.')
+  }
+  return ok(null)
+}
+
+/** Whether this person could approve it, for the page: the permission first, then the same rule as the command. */
+export function heldDecidability(
+  actor: Actor,
+  call: DecidableHeldCall,
+  now: Date,
+): Result<null, { rule: string; message: string }> {
+  if (!can(actor, 'calls:decide') || actor.kind !== 'person') {
+    const who = rolesWith('calls:decide').map(roleLabel).join(', ')
+    return err({ rule: 'permission:calls:decide', message: `Deciding needs a role that may: ${who}.` })
+  }
+  return decideHeld(call, { actor, move: 'approve', now })
+}
+
+/** SHA-256 of the exact call: agent, version, run, server, tool and its definition, arguments, policies. */
+export function digestOfCall(call: ExactCall): string {
+  const { agentId, agentVersion, runId, serverId, tool, definitionHash, policyVersion } = call
+  return digestOf({
+    agentId,
+    agentVersion,
+    runId,
+    serverId,
+    tool,
+    definitionHash,
+    arguments: call.arguments,
+    policyVersion,
+  })
+}
+
+/** What an approval is bound to: the exact call, what it is released with, until when, and who approved. */
+export function digestOfApproval(approval: {
+  callDigest: string
+  ruleId: string | null
+  releasedArguments: Record<string, unknown>
+  expiresAt: Date
+  decidedById: string
+}): string {
+  return digestOf({ ...approval, expiresAt: approval.expiresAt.toISOString() })
+}
+
+/** What happens to a call nobody decided about: whatever a rule says, nothing but reading is allowed by the clock. */
+export function onTimeout(wanted: TimeoutAction, toolClass: ToolClass | null): TimeoutAction {
+  return wanted === 'allow' && toolClass === 'read' ? 'allow' : 'deny'
+}
+
+export function rolesText(roles: readonly string[]): string {
+  return roles.map((role) => (isRole(role) ? roleLabel(role) : role)).join(', ')
+}
+
+function refuse(rule: HeldCallRule, message: string): { ok: false; error: HeldCallRefusal } {
+  return { ok: false, error: { rule, message } }
+}

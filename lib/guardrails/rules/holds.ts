@@ -1,0 +1,50 @@
+import { compileConditions, type CompiledCondition, mayHold } from '#lib/registry/rules/conditions.ts'
+import { covers } from '#lib/registry/rules.ts'
+import type { HoldRuleFacts } from '../schema/held-calls.ts'
+import type { PolicyView, ServerFacts, ToolCall, ToolFacts } from './facts.ts'
+
+type Candidate = { readonly rule: HoldRuleFacts; readonly conditions: readonly CompiledCondition[] }
+
+const none: readonly Candidate[] = []
+const candidates = new WeakMap<readonly HoldRuleFacts[], WeakMap<ToolFacts, readonly Candidate[]>>()
+
+/**
+ * The rule that holds a call for a person, or null. The first that was made wins. Which rules can concern a tool is worked out once; without rules it is
+ * one comparison.
+ */
+export function holdFor(
+  call: ToolCall,
+  { server, tool }: { server: ServerFacts; tool: ToolFacts },
+  view: PolicyView,
+): HoldRuleFacts | null {
+  const { holdRules } = view
+  if (!holdRules || holdRules.length === 0 || tool.isMethod) return null
+  for (const { rule, conditions } of candidatesFor(holdRules, server, tool)) {
+    if (conditions.every((condition) => mayHold(condition, call.arguments))) return rule
+  }
+  return null
+}
+
+function candidatesFor(rules: readonly HoldRuleFacts[], server: ServerFacts, tool: ToolFacts): readonly Candidate[] {
+  let ofRules = candidates.get(rules)
+  if (!ofRules) candidates.set(rules, (ofRules = new WeakMap()))
+  let found = ofRules.get(tool)
+  if (!found) {
+    const concerning = rules.filter((rule) => concerns(rule, server, tool))
+    found =
+      concerning.length === 0
+        ? none
+        : concerning.map((rule) => ({ rule, conditions: compileConditions(rule.conditions) }))
+    ofRules.set(tool, found)
+  }
+  return found
+}
+
+function concerns(rule: HoldRuleFacts, server: ServerFacts, tool: ToolFacts): boolean {
+  return (
+    (rule.serverId === null || rule.serverId === server.id) &&
+    (rule.toolName === null || rule.toolName === tool.name) &&
+    (rule.class === null || covers(tool.class, rule.class)) &&
+    (rule.environment === null || rule.environment === server.environment)
+  )
+}

@@ -1,0 +1,171 @@
+import { z } from 'zod'
+import type { Role } from '#lib/auth/permissions.ts'
+import {
+  type Environment,
+  environments,
+  oneLine,
+  type PersonRef,
+  type ToolClass,
+  toolClasses,
+} from '#lib/registry/schema.ts'
+import { type ArgumentCondition, argumentConditions } from '#lib/registry/schema/conditions.ts'
+
+/** Roles that a rule may let decide; each comes with `calls:decide`. */
+export const deciderRoles = [
+  'builder',
+  'team_lead',
+  'security',
+  'on_call',
+  'platform_admin',
+] as const satisfies readonly Role[]
+export type DeciderRole = (typeof deciderRoles)[number]
+
+export const timeoutActions = ['deny', 'allow'] as const
+export type TimeoutAction = (typeof timeoutActions)[number]
+
+/** How long people may take at most: a day. */
+export const decideSecondsMax = 86_400
+
+export const createHoldRuleInput = z
+  .strictObject({
+    title: oneLine(200).min(3, 'Say in a few words which calls are held.'),
+    /** Left out or null: on every server. */
+    serverId: z.string().min(1).max(100).nullable().default(null),
+    /** Only this tool of the server. */
+    toolName: z.string().min(1).max(200).nullable().default(null),
+    /** Calls of this class and of the classes above it; null: of any class. */
+    class: z.enum(toolClasses).nullable().default(null),
+    environment: z.enum(environments).nullable().default(null),
+    /** All must hold. What is not there, or cannot be compared, holds: a call that cannot be judged waits. */
+    conditions: argumentConditions.default([]),
+    /** Who may decide: a person with one of these roles. */
+    deciderRoles: z.array(z.enum(deciderRoles)).min(1, 'Name at least one role that decides.').max(deciderRoles.length),
+    decideSeconds: z.int().min(10).max(decideSecondsMax).default(900),
+    /** What happens when nobody decides in time; `allow` is for reading only. */
+    onTimeout: z.enum(timeoutActions).default('deny'),
+  })
+  .refine(({ toolName, serverId }) => toolName === null || serverId !== null, {
+    path: ['serverId'],
+    message: 'A tool is one of a server: name the server, too.',
+  })
+export type CreateHoldRuleInput = z.infer<typeof createHoldRuleInput>
+
+export const removeHoldRuleInput = z.strictObject({
+  ruleId: z.uuid(),
+  reason: oneLine(500).min(3, 'Say why the rule goes.'),
+})
+export type RemoveHoldRuleInput = z.infer<typeof removeHoldRuleInput>
+
+const argumentsObject = z.record(z.string(), z.json())
+
+export const decideHeldCallInput = z.discriminatedUnion('decision', [
+  z.strictObject({ heldCallId: z.uuid(), decision: z.literal('approve'), note: oneLine(1000).optional() }),
+  z.strictObject({
+    heldCallId: z.uuid(),
+    decision: z.literal('edit'),
+    arguments: argumentsObject,
+    note: oneLine(1000).optional(),
+  }),
+  z.strictObject({
+    heldCallId: z.uuid(),
+    decision: z.literal('reject'),
+    note: oneLine(1000).min(3, 'Say why: the agent and its people read it.'),
+  }),
+])
+export type DecideHeldCallInput = z.infer<typeof decideHeldCallInput>
+
+export const heldCallStates = ['waiting', 'approved', 'edited', 'rejected', 'expired', 'cancelled'] as const
+export type HeldCallState = (typeof heldCallStates)[number]
+
+export const heldCallListQuery = z.strictObject({
+  /** `decided`: every state but waiting. */
+  state: z.enum([...heldCallStates, 'decided']).optional(),
+  agentId: z.string().max(100).optional(),
+  runId: z.uuid().optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  /** `nextCursor` of the page before. */
+  cursor: z.uuid().optional(),
+})
+export type HeldCallListInput = z.input<typeof heldCallListQuery>
+
+export const heldCallSources = ['broker', 'claude'] as const
+export type HeldCallSource = (typeof heldCallSources)[number]
+
+/** What rules say of calls that wait for a person; brokers keep those in force. */
+export type HoldRuleFacts = {
+  readonly id: string
+  readonly title: string
+  readonly serverId: string | null
+  readonly toolName: string | null
+  readonly class: ToolClass | null
+  readonly environment: Environment | null
+  readonly conditions: readonly ArgumentCondition[]
+  readonly deciderRoles: readonly string[]
+  readonly decideSeconds: number
+  readonly onTimeout: TimeoutAction
+}
+
+export type HoldRuleView = HoldRuleFacts & {
+  createdBy: PersonRef | null
+  createdAt: string
+  /** Set for rules that are no longer in force. */
+  removedAt: string | null
+}
+
+/** The call itself, to the letter: an approval is for this and nothing else. */
+export type ExactCall = {
+  agentId: string
+  agentVersion: number
+  runId: string | null
+  serverId: string | null
+  tool: string
+  /** Of the tool's definition as agents are shown it. */
+  definitionHash: string
+  arguments: Record<string, unknown>
+  /** Of the central policies. */
+  policyVersion: string
+}
+
+export type HeldCallRefusal = { rule: HeldCallRule; message: string }
+export const heldCallRules = [
+  'approvals:already_decided',
+  'approvals:own_agent',
+  'approvals:own_run',
+  'approvals:role',
+  'approvals:own_team',
+  'approvals:expired',
+  'approvals:not_editable',
+  'approvals:arguments_invalid',
+] as const
+export type HeldCallRule = (typeof heldCallRules)[number]
+
+export type HeldCallView = {
+  id: string
+  source: HeldCallSource
+  state: HeldCallState
+  agent: { id: string; name: string; version: number; owner: { id: string; name: string } }
+  runId: string | null
+  server: { id: string; name: string; environment: Environment } | null
+  tool: string
+  class: ToolClass | null
+  arguments: Record<string, unknown>
+  /** What an approver made of them; null when they stayed as they were. */
+  editedArguments: Record<string, unknown> | null
+  /** Why it is held. */
+  rule: { id: string | null; title: string }
+  deciderRoles: string[]
+  onTimeout: TimeoutAction
+  createdAt: string
+  expiresAt: string
+  /** Somebody waits for the answer now; otherwise the caller is away and may come back. */
+  attended: boolean
+  decidedBy: PersonRef | null
+  decidedAt: string | null
+  note: string | null
+  /** When the caller was told, or the call released. */
+  settledAt: string | null
+  /** Whether the person reading may decide, and why not. */
+  decidable: { allowed: true } | { allowed: false; refusal: { rule: string; message: string } }
+}
+
+export type HeldCallList = { items: HeldCallView[]; total: number; waiting: number; nextCursor: string | null }
