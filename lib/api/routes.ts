@@ -1,5 +1,6 @@
 import * as account from './routes/account.ts'
 import * as agents from './routes/agents.ts'
+import * as approvals from './routes/approvals.ts'
 import * as control from './routes/control.ts'
 import * as keys from './routes/keys.ts'
 import * as registry from './routes/registry.ts'
@@ -8,4 +9,4 @@ import * as scopes from './routes/scopes.ts'
 import * as webhooks from './routes/webhooks.ts'
 
 /** Every endpoint of the REST API, by topic: the route handlers, the command line and the documentation all read this table. */
-export const routes = { account, agents, control, keys, registry, runs, scopes, webhooks } as const
+export const routes = { account, agents, approvals, control, keys, registry, runs, scopes, webhooks } as const

@@ -18,6 +18,7 @@ import { SdkEndpoint } from './endpoint/sdk.ts'
 import { createEndpoint } from './endpoint/server.ts'
 import { TokenVerifier } from './endpoint/tokens.ts'
 import { GrantRates } from './grant-rates.ts'
+import { WaitingCalls } from './holding/waiting.ts'
 import { InFlight } from './in-flight.ts'
 import { type Limits, standardLimits } from './limits.ts'
 import { BrokerMetrics } from './metrics.ts'
@@ -52,6 +53,7 @@ export class Broker {
   readonly #locks: Locks
   readonly #health: UpstreamHealth
   readonly #inFlight = new InFlight()
+  readonly #waiting: WaitingCalls
   readonly #stopWatch: StopWatch
   readonly #sdk: SdkEndpoint
   readonly #server: Server
@@ -67,6 +69,7 @@ export class Broker {
     const instance = `${hostname()}:${config.port}`
 
     this.#stopWatch = new StopWatch({ inFlight: this.#inFlight, ctx, instance, log })
+    this.#waiting = new WaitingCalls({ ctx, log })
     const cancellations = new Cancellations((digest) => {
       db.$executeRaw`select pg_notify('wheelhouse_cancel', ${digest})`.catch((error: unknown) => {
         log.warn({ err: error }, 'a cancellation could not be told to the other replicas')
@@ -76,13 +79,18 @@ export class Broker {
       databaseUrl,
       policies,
       log,
-      onReload: (view) => this.#stopWatch.enforce(view),
+      onReload: (view) => {
+        this.#stopWatch.enforce(view)
+        this.#waiting.recheck(view, now())
+      },
+      onHeld: (heldCallId) => this.#waiting.nudge(heldCallId),
       onCancel: (digest) => cancellations.cancelDigest(digest),
     })
     this.#health = new UpstreamHealth({ limits, ctx, instance, log })
     const metrics = new BrokerMetrics({
       upstreams: () => this.#health.all(),
       inFlight: () => this.#inFlight.size,
+      held: () => this.#waiting.size,
       viewAgeSeconds: () => this.keeper.ageMs() / 1000,
       auditWaiting: () => this.#audit.waiting,
     })
@@ -113,6 +121,7 @@ export class Broker {
         rates: new RateLimits(limits),
         grantRates: new GrantRates(),
         inFlight: this.#inFlight,
+        holding: { view, waiting: this.#waiting, ctx, now, instance, viewAgeMsMax: limits.viewAgeMsMax, log },
         metrics,
         tracer: options.tracer ?? null,
         limits,
@@ -145,6 +154,11 @@ export class Broker {
     })
   }
 
+  /** How many calls wait here for a person. */
+  get waitingCalls(): number {
+    return this.#waiting.size
+  }
+
   async start(): Promise<void> {
     const { host, port } = this.#options.config
     await Promise.all([this.keeper.start(), this.#audit.start()])
@@ -161,6 +175,7 @@ export class Broker {
     this.#draining = true
     await this.discovery.stop()
     await sleep(noticeMs)
+    this.#waiting.stop()
     while (this.#inFlight.size > 0) await sleep(20)
     await this.#sdk.close()
     const closed = once(this.#server, 'close')
@@ -180,6 +195,7 @@ export class Broker {
 
   /** Ends what is under way; each call is still answered and recorded. */
   abort(): void {
+    this.#waiting.stop()
     this.#inFlight.abortAll({ rule: 'draining', message: 'This broker is being stopped.' })
   }
 }

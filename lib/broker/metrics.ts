@@ -22,11 +22,13 @@ export class BrokerMetrics {
   readonly #refused: Counter<'rule'>
   readonly #latency: Histogram<'part' | 'server' | 'tool' | 'agent_class'>
   readonly #batches: Histogram
+  readonly #decisions: Histogram<'end'>
   /** Bound once: looking up labels costs more than counting. */
   readonly #series = new Map<string, Series>()
 
   constructor(gauges: {
     inFlight: () => number
+    held: () => number
     viewAgeSeconds: () => number
     auditWaiting: () => number
     upstreams: () => { serverId: string; circuit: Circuit }[]
@@ -58,7 +60,15 @@ export class BrokerMetrics {
       buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
       registers,
     })
+    this.#decisions = new Histogram({
+      name: 'wheelhouse_broker_hold_seconds',
+      help: 'How long held calls waited for a person, by how that ended (release, gone, or the rule that refused).',
+      labelNames: ['end'],
+      buckets: [1, 5, 15, 60, 300, 900, 3600, 14_400],
+      registers,
+    })
     gauge('wheelhouse_broker_calls_in_flight', 'Calls at an upstream now.', gauges.inFlight)
+    gauge('wheelhouse_broker_held_calls_waiting', 'Calls that wait here for a person now.', gauges.held)
     gauge('wheelhouse_broker_view_age_seconds', 'Age of the view of the registry.', gauges.viewAgeSeconds)
     gauge('wheelhouse_broker_audit_waiting', 'Audit rows not durable yet.', gauges.auditWaiting)
 
@@ -118,6 +128,11 @@ export class BrokerMetrics {
     const series: Series = { labels: { server, tool, agentClass }, parts: {} }
     this.#series.set(key, series)
     return series
+  }
+
+  /** @param startedAt of the monotonic clock, in milliseconds */
+  held(end: string, startedAt: number): void {
+    this.#decisions.observe({ end }, (performance.now() - startedAt) / 1000)
   }
 
   batch(rows: number): void {

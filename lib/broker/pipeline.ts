@@ -1,15 +1,19 @@
 // The way of a call. What may happen here and what may not: it reads memory only (the view of the registry, never the database), and
-// it waits for three things at most: the intent of a change to be durable, the upstream, and the record of the end to be durable.
+// it waits for three things at most: the intent of a change to be durable, the upstream, and the record of the end to be durable. A call that a rule holds
+// waits before that for a person (holding/).
 // Nothing leaves before its record is durable, and whatever fails refuses.
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import type { AgentFacts, Caller, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
+import { holdFor } from '#lib/guardrails/rules/holds.ts'
 import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
+import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import { AuditUnavailable, type GroupCommit } from './audit/group-commit.ts'
 import { auditText, type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
 import type { GrantRates } from './grant-rates.ts'
 import { type Guarded, guardReply } from './guards.ts'
+import { holdForPerson, type HoldParts, type HoldProgress } from './holding/hold.ts'
 import { CallEnded, type InFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
 import { resolveMerged } from './merged-names.ts'
@@ -41,6 +45,7 @@ export type PipelineParts = {
   rates: RateLimits
   grantRates: GrantRates
   inFlight: InFlight
+  holding: HoldParts
   metrics: BrokerMetrics
   /** Null when tracing is off. */
   tracer: Tracer | null
@@ -62,6 +67,10 @@ export type AgentRequest = {
   method?: ReadMethod
   /** Aborted when the agent goes away. */
   gone: AbortSignal
+  /** Aborted when its connection is lost: before 2026-07-28 that is no cancellation. */
+  left: AbortSignal
+  /** Told while the call waits for a person, where the caller wants to hear. */
+  onProgress?: ((progress: HoldProgress) => void) | undefined
   telemetry: RequestTelemetry
 }
 
@@ -92,15 +101,39 @@ export async function runCall(parts: PipelineParts, request: AgentRequest, call:
   const tooOften = parts.rates.takeForAgent(caller.agentId)
   request.telemetry.took('decide', startedAt)
   if (!decision.ok) return deny(parts, request, { call, denial: decision.error })
-  const server = decision.value.server as BrokeredServer
+  if (tooOften) return deny(parts, request, { call, denial: tooOften })
+  const rule = holdFor(call, decision.value, parts.view)
+  if (rule) return waitForPerson(parts, request, { call, allowed: decision.value, rule })
+  return proceed(parts, request, { call, allowed: decision.value })
+}
+
+/** The step before forwarding, of calls that a rule holds: nothing else awaits here. */
+async function waitForPerson(
+  parts: PipelineParts,
+  request: AgentRequest,
+  held: { call: ToolCall; allowed: Allowed; rule: HoldRuleFacts },
+): Promise<Answer> {
+  const startedAt = performance.now()
+  const { gone: cancelled, left, onProgress } = request
+  const end = await holdForPerson(parts.holding, { ...held, cancelled, left, onProgress })
+  request.telemetry.took('hold', startedAt)
+  parts.metrics.held(end.end === 'deny' ? end.denial.rule : end.end, startedAt)
+  if (end.end === 'gone') return errorAnswer(200, request.id, { code: invalidParamsCode, message: 'Nobody waits.' })
+  if (end.end === 'deny') return deny(parts, request, { call: held.call, denial: end.denial })
+  const params = end.edited ? { ...request.params, arguments: end.call.arguments } : request.params
+  return proceed(parts, { ...request, params }, end)
+}
+
+async function proceed(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { call, allowed }: { call: ToolCall; allowed: Allowed },
+): Promise<Answer> {
+  const server = allowed.server as BrokeredServer
   // Last the circuit: whom it admits must go.
-  const notNow =
-    tooOften ??
-    parts.grantRates.take(decision.value) ??
-    parts.rates.takeForServer(server.id) ??
-    circuitDenial(parts, server)
+  const notNow = parts.grantRates.take(allowed) ?? parts.rates.takeForServer(server.id) ?? circuitDenial(parts, server)
   if (notNow) return deny(parts, request, { call, denial: notNow })
-  return carryOut(parts, request, { call, allowed: decision.value })
+  return carryOut(parts, request, { call, allowed })
 }
 
 /** Why nothing is sent to the server now; null when the call is admitted, which its end must then be told of (`health.watch`). */

@@ -1,4 +1,12 @@
 export { createHoldRule, removeHoldRule } from './commands/hold-rules.ts'
 export { decideHeldCall } from './commands/decide-held-call.ts'
-export { cancelHeldCall, endHeldCalls, holdCall, lookAtHeldCalls, settleHeldCall } from './commands/held-calls.ts'
+export {
+  cancelHeldCall,
+  endHeldCalls,
+  type HeldTicket,
+  holdCall,
+  lookAtHeldCalls,
+  type Settled,
+  settleHeldCall,
+} from './commands/held-calls.ts'
 export { setServerGuards } from './commands/server-guards.ts'

@@ -12,6 +12,7 @@ import { listen } from '#lib/db/listen.ts'
 import type { HarnessDeps } from '#lib/harness/worker/deps.ts'
 import { createFollowers } from '#lib/harness/worker/followers.ts'
 import { harnessHandlers } from '#lib/harness/worker/handlers.ts'
+import { endHeldCalls } from '#lib/guardrails/commands.ts'
 import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
 import { createKeyring, proveKeyring, rewrapSealed } from '#lib/keys/commands.ts'
 import { createLog } from '#lib/log/log.ts'
@@ -102,6 +103,13 @@ async function main(): Promise<void> {
       await refreshOverBudget(ctx())
     },
   })
+  const held = every(2_000, {
+    what: 'ending held calls that nobody decided',
+    log,
+    async work() {
+      await endHeldCalls(ctx())
+    },
+  })
   const listener = await listen({
     databaseUrl: config.databaseUrl,
     channels: ['wheelhouse_stop'],
@@ -155,7 +163,7 @@ async function main(): Promise<void> {
     async stop() {
       await queue.drain()
       await followers.stop()
-      await Promise.all([stops.stop(), budgets.stop(), webhooks.stop(), deadPools.stop()])
+      await Promise.all([stops.stop(), budgets.stop(), held.stop(), webhooks.stop(), deadPools.stop()])
       await Promise.all([listener.stop(), health.stop(), sender.close()])
       await locks.stop()
       await db.$disconnect()

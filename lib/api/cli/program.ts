@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import type { Setup } from './cli.ts'
 import { addAccountCommands } from './commands/account.ts'
 import { addAgentsCommands } from './commands/agents.ts'
+import { addApprovalsCommands } from './commands/approvals.ts'
 import { addAuditCommands } from './commands/audit.ts'
 import { addFleetCommands } from './commands/fleet.ts'
 import { addKeyCommands } from './commands/keys.ts'
@@ -44,6 +45,7 @@ export function createProgram(setup: Setup): Command {
   addAgentsCommands(program, setup)
   addRunsCommands(program, setup)
   addScopesCommands(program, setup)
+  addApprovalsCommands(program, setup)
   addStopCommands(program, setup)
   addFleetCommands(program, setup)
   addAuditCommands(program, setup)

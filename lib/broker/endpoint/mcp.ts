@@ -18,6 +18,7 @@ import { type Authentication, authenticate, schemeOf } from './authenticate.ts'
 import { cancelledId, type Cancellations, type RequestKey } from './cancellations.ts'
 import { challenge, type ResourceAddresses, statusOf } from './challenge.ts'
 import { type BrokeredMethod, isBrokered, readRequest } from './protocol.ts'
+import { ProgressStream } from './progress-stream.ts'
 import { answerWithSdk, sessionHeader, type SdkEndpoint } from './sdk.ts'
 
 export type McpEndpointParts = {
@@ -98,8 +99,11 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
     headers,
   })
   try {
-    const agentRequest = { ...admitted, era, id, params, serverId, gone: cancellable.gone, telemetry }
-    send(response, await answerBrokered(parts.pipeline, agentRequest, method))
+    const stream = new ProgressStream(request, response, params)
+    const { onProgress } = stream
+    const signals = { gone: cancellable.gone, left: gone }
+    const agentRequest = { ...admitted, era, id, params, serverId, ...signals, telemetry, onProgress }
+    stream.finish(await answerBrokered(parts.pipeline, agentRequest, method))
   } finally {
     telemetry.end()
     cancellable.end()

@@ -1,5 +1,14 @@
 import type pg from 'pg'
-import { agentsSql, holdRulesSql, keysSql, pollSql, pruneChangesSql, revocationsSql, runsSql, serversSql } from './rows.ts'
+import {
+  agentsSql,
+  holdRulesSql,
+  keysSql,
+  pollSql,
+  pruneChangesSql,
+  revocationsSql,
+  runsSql,
+  serversSql,
+} from './rows.ts'
 import { run } from './sql.ts'
 import type { BrokerView } from './view.ts'
 

@@ -1,0 +1,238 @@
+import { readFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import {
+  type CreateHoldRuleInput,
+  type DecideHeldCallInput,
+  decideHeldCallInput,
+  deciderRoles,
+  heldCallStates,
+  type HeldCallListInput,
+  type HeldCallView,
+  type HoldRuleView,
+  timeoutActions,
+} from '#lib/guardrails/schema/held-calls.ts'
+import { environments, toolClasses } from '#lib/registry/schema.ts'
+import { readConditionLine } from '#lib/registry/schema/condition-words.ts'
+import { conditionText } from '#lib/registry/schema/conditions.ts'
+import { routes } from '../../routes.ts'
+import { addVerb, type Cli, type Setup } from '../cli.ts'
+import { UsageError } from '../errors.ts'
+import { type Column, facts } from '../table.ts'
+import { count, minute, oneLine, plain, second } from '../text.ts'
+import { choice } from './choices.ts'
+
+export function addApprovalsCommands(program: Command, setup: Setup): void {
+  const approvals = program
+    .command('approvals')
+    .alias('approval')
+    .description('Approvals: calls that are held for a person, and the rules that hold them.')
+  addVerb<{ state: string; agent?: string; run?: string; limit: string }>(approvals, setup, {
+    name: 'list',
+    says: 'List held calls: those that wait, oldest first, or any others.',
+    options: (command) =>
+      command
+        .addOption(choice('--state <state>', 'in this state', [...heldCallStates, 'decided', 'any']).default('waiting'))
+        .option('--agent <id>', 'of this agent')
+        .option('--run <id>', 'of this run')
+        .option('--limit <rows>', 'how many at most', '50'),
+    run: async (cli, { options: { state, agent, run, limit } }) => {
+      const wanted = state === 'any' ? undefined : (state as HeldCallListInput['state'])
+      const query = { state: wanted, agentId: agent, runId: run, limit }
+      const list = await (await cli.client()).call(routes.approvals.list, { query })
+      cli.show(list, () =>
+        list.items.length === 0
+          ? 'No call is held.'
+          : `${cli.table(heldColumns, list.items)}\n\n${cli.terminal.style('dim', count(list.total, 'call'))}`,
+      )
+    },
+  })
+  addVerb(approvals, setup, {
+    name: 'show <held-call>',
+    says: 'Show a held call: its exact arguments, who may decide and until when.',
+    run: async (cli, { args: [id = ''] }) => {
+      const held = await (await cli.client()).call(routes.approvals.show, { params: { id } })
+      cli.show(held, () => describeHeld(held))
+    },
+  })
+  addVerb<{ note?: string }>(approvals, setup, {
+    name: 'approve <held-call>',
+    says: 'Approve a held call as it is: it is carried out once.',
+    options: (command) => command.option('--note <text>', 'a word for the record'),
+    run: (cli, { args: [id = ''], options: { note } }) =>
+      decide(cli, id, { decision: 'approve', ...(note ? { note } : {}) }),
+  })
+  addVerb<{ arguments: string; note?: string }>(approvals, setup, {
+    name: 'edit <held-call>',
+    says: 'Approve a held call with other arguments. They must fit the tool, and the broker decides about them anew.',
+    examples: ['wheelhouse approvals edit <held-call> --arguments changed.json'],
+    options: (command) =>
+      command
+        .requiredOption('--arguments <file>', 'a file with all arguments as one JSON object')
+        .option('--note <text>', 'a word for the record'),
+    run: async (cli, { args: [id = ''], options: { arguments: file, note } }) => {
+      const given = await readArguments(file)
+      await decide(cli, id, { decision: 'edit', arguments: given, ...(note ? { note } : {}) })
+    },
+  })
+  addVerb<{ note: string }>(approvals, setup, {
+    name: 'reject <held-call>',
+    says: 'Reject a held call; the agent is given the reason.',
+    options: (command) => command.requiredOption('--note <text>', 'why; the agent and its people read it'),
+    run: (cli, { args: [id = ''], options: { note } }) => decide(cli, id, { decision: 'reject', note }),
+  })
+  addRuleVerbs(approvals, setup)
+}
+
+type RuleOptions = {
+  title: string
+  server?: string
+  tool?: string
+  class?: string
+  environment?: string
+  where: string[]
+  role: string[]
+  seconds: string
+  timeout: string
+}
+
+function addRuleVerbs(approvals: Command, setup: Setup): void {
+  addVerb<{ history?: boolean }>(approvals, setup, {
+    name: 'rules',
+    says: 'List the rules that hold calls, in the order they are asked.',
+    options: (command) => command.option('--history', 'also those that were removed'),
+    run: async (cli, { options: { history } }) => {
+      const query = history ? { history: 'true' } : {}
+      const list = await (await cli.client()).call(routes.approvals.listRules, { query })
+      cli.show(list, () => (list.items.length === 0 ? 'No rule holds calls.' : cli.table(ruleColumns, list.items)))
+    },
+  })
+  addVerb<RuleOptions>(approvals, setup, {
+    name: 'add-rule',
+    says: 'Make a rule that holds calls for a person. What is left out is not asked for; all that is given must hold.',
+    examples: [
+      'wheelhouse approvals add-rule --title "Large corrections" --server invoices --class write --where "/amount between 1000.." --role team_lead',
+    ],
+    options: (command) =>
+      command
+        .requiredOption('--title <text>', 'which calls it holds, in a few words')
+        .option('--server <id>', 'on this MCP server')
+        .option('--tool <name>', 'only this tool of the server')
+        .addOption(choice('--class <class>', 'of this class and those above', [...toolClasses]))
+        .addOption(choice('--environment <environment>', 'of servers in it', [...environments]))
+        .option('--where <condition>', 'when an argument is so: /amount between 1000.. (may be repeated)', collect, [])
+        .option('--role <role>', `who decides: ${deciderRoles.join(', ')} (may be repeated)`, collect, [])
+        .option('--seconds <seconds>', 'how long people may take', '900')
+        .addOption(choice('--timeout <action>', 'when nobody decides', [...timeoutActions]).default('deny')),
+    run: async (cli, { options }) => {
+      const body = ruleFrom(options)
+      const made = await (await cli.client()).call(routes.approvals.createRule, { body })
+      cli.show(made, () => `Rule ${made.ruleId} holds such calls from now on.`)
+    },
+  })
+  addVerb<{ reason: string }>(approvals, setup, {
+    name: 'remove-rule <rule>',
+    says: 'End a rule; calls it holds already still wait.',
+    options: (command) => command.requiredOption('--reason <text>', 'why; the audit log keeps it'),
+    run: async (cli, { args: [id = ''], options: { reason } }) => {
+      const done = await (await cli.client()).call(routes.approvals.removeRule, { params: { id }, body: { reason } })
+      cli.show(done, () => (done.removed ? `Rule ${plain(id)} is removed.` : `Rule ${plain(id)} was removed already.`))
+    },
+  })
+}
+
+function ruleFrom(options: RuleOptions): CreateHoldRuleInput {
+  const conditions = options.where.map((line) => {
+    const read = readConditionLine(line)
+    if (!read.ok) throw new UsageError(`${JSON.stringify(line)}: ${read.error}`)
+    return read.value
+  })
+  return {
+    title: options.title,
+    serverId: options.server ?? null,
+    toolName: options.tool ?? null,
+    class: (options.class as CreateHoldRuleInput['class']) ?? null,
+    environment: (options.environment as CreateHoldRuleInput['environment']) ?? null,
+    conditions,
+    deciderRoles: options.role as CreateHoldRuleInput['deciderRoles'],
+    decideSeconds: Number(options.seconds),
+    onTimeout: options.timeout as CreateHoldRuleInput['onTimeout'],
+  }
+}
+
+async function readArguments(file: string): Promise<EditDecision['arguments']> {
+  const text = await readFile(file, 'utf8').catch(() => {
+    throw new UsageError(`${file} cannot be read.`)
+  })
+  try {
+    return decideHeldCallInput.options[1].shape.arguments.parse(JSON.parse(text))
+  } catch {
+    throw new UsageError(`${file} is not one JSON object.`)
+  }
+}
+
+type EditDecision = Extract<Decision, { decision: 'edit' }>
+type Decision = DecideHeldCallInput extends infer D ? (D extends unknown ? Omit<D, 'heldCallId'> : never) : never
+
+async function decide(cli: Cli, id: string, body: Decision): Promise<void> {
+  const done = await (await cli.client()).call(routes.approvals.decide, { params: { id }, body })
+  const said = { approved: 'approved', edited: 'approved as edited', rejected: 'rejected' } as Record<string, string>
+  cli.show(done, () => `Held call ${plain(id)} is ${said[done.state] ?? done.state}.`)
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value]
+}
+
+const heldColumns: Column<HeldCallView>[] = [
+  { title: 'ID', value: (held) => held.id },
+  { title: 'AGENT', value: (held) => held.agent.id },
+  { title: 'CALL', value: callText, widthMin: 12 },
+  { title: 'RULE', value: (held) => held.rule.title, widthMin: 10, dispensable: 3 },
+  { title: 'STATE', value: (held) => held.state },
+  { title: 'UNTIL (UTC)', value: (held) => second(held.expiresAt), dispensable: 1 },
+  { title: 'DECIDES', value: (held) => held.deciderRoles.join(' '), widthMin: 8, dispensable: 2 },
+]
+
+const ruleColumns: Column<HoldRuleView>[] = [
+  { title: 'ID', value: (rule) => rule.id },
+  { title: 'TITLE', value: (rule) => rule.title, widthMin: 12 },
+  { title: 'HOLDS', value: holdsText, widthMin: 12 },
+  { title: 'DECIDES', value: (rule) => rule.deciderRoles.join(' '), widthMin: 8, dispensable: 2 },
+  { title: 'SECONDS', value: (rule) => String(rule.decideSeconds), align: 'right', dispensable: 3 },
+  { title: 'THEN', value: (rule) => rule.onTimeout, dispensable: 4 },
+]
+
+function callText(held: HeldCallView): string {
+  return held.server ? `${held.server.id}/${held.tool}` : held.tool
+}
+
+function holdsText(rule: HoldRuleView): string {
+  const where = [rule.serverId, rule.toolName].filter(Boolean).join('/') || 'any server'
+  const rest = [rule.class, rule.environment, ...rule.conditions.map(conditionText)].filter(Boolean)
+  return oneLine([where, ...rest].join(', '))
+}
+
+function describeHeld(held: HeldCallView): string {
+  const about = facts([
+    ['Held call', `${held.id}, ${held.state}`],
+    ['Agent', `${oneLine(held.agent.name)} (${held.agent.id}) version ${held.agent.version}`],
+    ['Run', held.runId],
+    ['Call', `${callText(held)}${held.class ? ` (${held.class})` : ''}`],
+    ['Rule', oneLine(held.rule.title)],
+    ['Decides', held.deciderRoles.join(', ')],
+    ['Until', `${minute(held.expiresAt)} UTC, then ${held.onTimeout}`],
+    ['Decided by', held.decidedBy ? oneLine(held.decidedBy.name) : null],
+    ['Note', held.note ? oneLine(held.note) : null],
+    ['You', held.decidable.allowed ? 'may decide' : oneLine(held.decidable.refusal.message)],
+  ])
+  const edited = held.editedArguments ? `\n\nReleased with:\n${jsonText(held.editedArguments)}` : ''
+  return `${about}\n\nArguments:\n${jsonText(held.arguments)}${edited}`
+}
+
+/** As JSON escapes it: no character of an agent reaches the terminal as a control character. */
+function jsonText(value: unknown): string {
+  return JSON.stringify(value, null, 2)
+    .split('\n')
+    .map((line) => plain(line))
+    .join('\n')
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod'
+import {
+  createHoldRuleInput,
+  decideHeldCallInput,
+  type HeldCallList,
+  heldCallListQuery,
+  type HeldCallState,
+  type HeldCallView,
+  type HoldRuleView,
+  removeHoldRuleInput,
+} from '#lib/guardrails/schema/held-calls.ts'
+import { endpoint, json } from '../endpoint.ts'
+import { exampleId, flag, type Items, uuidId } from './params.ts'
+
+const [approval, edit, rejection] = decideHeldCallInput.options
+
+export const list = endpoint({
+  method: 'GET',
+  path: '/api/v1/approvals',
+  summary: 'Calls held for a person: those that wait oldest first, others newest first.',
+  permission: 'runs:read',
+  query: heldCallListQuery,
+  answer: json<HeldCallList>(),
+  example: { query: { state: 'waiting' } },
+})
+
+export const show = endpoint({
+  method: 'GET',
+  path: '/api/v1/approvals/{id}',
+  summary: 'One held call: its exact arguments, who may decide and until when.',
+  permission: 'runs:read',
+  params: uuidId,
+  answer: json<HeldCallView>(),
+  example: { params: exampleId },
+})
+
+export const decide = endpoint({
+  method: 'POST',
+  path: '/api/v1/approvals/{id}/decide',
+  summary:
+    'Approves a held call, approves it with other arguments, or rejects it with a reason that the agent is given.',
+  permission: 'calls:decide',
+  params: uuidId,
+  body: z.discriminatedUnion('decision', [
+    approval.omit({ heldCallId: true }),
+    edit.omit({ heldCallId: true }),
+    rejection.omit({ heldCallId: true }),
+  ]),
+  answer: json<{ state: HeldCallState }>(),
+  example: { params: exampleId, body: { decision: 'reject', note: 'Ask finance first.' } },
+})
+
+export const listRules = endpoint({
+  method: 'GET',
+  path: '/api/v1/hold-rules',
+  summary: 'The rules that hold calls for a person, in the order they are asked.',
+  permission: 'runs:read',
+  query: z.strictObject({ history: flag.default(false) }),
+  answer: json<Items<HoldRuleView>>(),
+})
+
+export const createRule = endpoint({
+  method: 'POST',
+  path: '/api/v1/hold-rules',
+  summary: 'Makes a rule that holds calls by server, tool, class, environment and arguments.',
+  permission: 'holds:manage',
+  body: createHoldRuleInput,
+  status: 201,
+  answer: json<{ ruleId: string }>(),
+  example: {
+    body: {
+      title: 'Large corrections wait for a person',
+      serverId: 'invoices',
+      class: 'write',
+      conditions: [{ pointer: '/amount', range: { min: 1000 } }],
+      deciderRoles: ['team_lead', 'security'],
+      decideSeconds: 900,
+    },
+  },
+})
+
+export const removeRule = endpoint({
+  method: 'POST',
+  path: '/api/v1/hold-rules/{id}/remove',
+  summary: 'Ends a rule; calls it holds already still wait.',
+  permission: 'holds:manage',
+  params: uuidId,
+  body: removeHoldRuleInput.omit({ ruleId: true }),
+  answer: json<{ removed: boolean }>(),
+  example: { params: exampleId, body: { reason: 'The team decides by itself now.' } },
+})

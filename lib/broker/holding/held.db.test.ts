@@ -1,0 +1,253 @@
+import { expect } from 'vitest'
+import { inTx } from '#lib/auth/ctx.ts'
+import type { Db } from '#lib/db/client.ts'
+import { freePort } from '#lib/dev/ports.ts'
+import { encryptionKey, makeAgent, portalUrl, sessionToken, type TestAgent } from '#lib/dev/test/broker.ts'
+import { agentSession, brokerWorld, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import { createHoldRule, decideHeldCall, endHeldCalls, removeHoldRule } from '#lib/guardrails/commands.ts'
+import { createHoldRuleInput, type DecideHeldCallInput } from '#lib/guardrails/schema/held-calls.ts'
+import { startBroker } from '../testing/start-broker.ts'
+
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const world = await brokerWorld({ db, databaseUrl, startBroker })
+  // Started one after the other: two brokers that discover at once would take turns anyway.
+  const start = async () => startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
+  const second = await start()
+  onCleanup(async () => {
+    await second.stop()
+    await world.stop()
+  })
+  const security = await makePerson(db, { roles: ['security'] })
+  const base = { title: 'Changes wait', toolName: 'change', deciderRoles: ['security'] }
+  for (const serverId of ['modern', 'legacy']) {
+    await createHoldRule(ctxFor(db, security), createHoldRuleInput.parse({ ...base, serverId }))
+  }
+  await until(() => [world.broker, second].every(({ broker }) => broker.keeper.view.holdRules.length === 2))
+  return { ...world, second, start, security }
+})
+
+type World = { broker: { url: string }; security: Awaited<ReturnType<typeof makePerson>> }
+type Call = { isError?: boolean; _meta?: Record<string, unknown>; content: { text?: string }[] }
+const denialOf = (answer: Call) => answer._meta?.['wheelhouse/denial'] as Record<string, unknown> | undefined
+
+async function writer(db: Db, world: World, serverId = 'modern') {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId, class: 'write' })
+  const era = serverId === 'legacy' ? 'legacy' : 'modern'
+  const client = await agentSession(db, world, { agent, serverId, era })
+  await until(async () => (await client.listTools()).tools.length > 0)
+  const change = (word: string, options = {}) =>
+    client.callTool({ name: 'change', arguments: { word } }, options) as Promise<Call>
+  return { agent, client, change }
+}
+
+const waitingCall = async (db: Db, agent: TestAgent) => {
+  const find = () => db.heldCall.findFirst({ where: { agentId: agent.agentId, state: 'waiting' } })
+  await until(async () => (await find()) !== null)
+  return (await find())!
+}
+type Decision = DecideHeldCallInput extends infer D ? (D extends unknown ? Omit<D, 'heldCallId'> : never) : never
+const decideIt = (db: Db, world: World, heldCallId: string, decision: Decision) =>
+  decideHeldCall(ctxFor(db, world.security), { heldCallId, ...decision } as DecideHeldCallInput)
+
+test('a held call waits with progress and goes on when a person approves; what no rule holds does not wait', async ({
+  db,
+  world,
+}) => {
+  const { agent, client, change } = await writer(db, world)
+  expect((await client.callTool({ name: 'look', arguments: {} })).content).toBeDefined()
+  const heard: { message?: string }[] = []
+  const answer = change('approved', { onprogress: (progress: { message?: string }) => heard.push(progress) })
+  const held = await waitingCall(db, agent)
+  await until(() => heard.length > 0)
+  expect(heard[0]?.message).toContain('It is decided by: Security.')
+  expect(world.upstreams.modern.calls).not.toContainEqual({ tool: 'change', arguments: { word: 'approved' } })
+  expect(await lastEvent(db, agent.agentId, 'call.held')).toMatchObject({ decision: 'hold', runId: agent.runId })
+  expect(await decideIt(db, world, held.id, { decision: 'approve' })).toMatchObject({ ok: true })
+  expect((await answer).content).toEqual([{ type: 'text', text: 'changed approved' }])
+  const events = await db.auditEvent.findMany({ where: { agentId: agent.agentId }, orderBy: { seq: 'asc' } })
+  const names = events.map(({ event }) => event).filter((event) => /^(call|mcp\.call)/.test(event))
+  expect(names.slice(-5)).toEqual([
+    'call.held',
+    'call.approved',
+    'call.settled',
+    'mcp.call_intended',
+    'mcp.call_allowed',
+  ])
+  const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
+  expect(metrics).toContain('wheelhouse_broker_hold_seconds_count{end="release"}')
+  await client.close()
+})
+
+test('a rejected call is refused with the reason, an edited one is carried out as edited', async ({ db, world }) => {
+  const { agent, client, change } = await writer(db, world, 'legacy')
+  const rejected = change('rejected')
+  await decideIt(db, world, (await waitingCall(db, agent)).id, { decision: 'reject', note: 'Ask finance first.' })
+  const refused = await rejected
+  expect(denialOf(refused)).toMatchObject({ rule: 'call_rejected' })
+  expect(refused.content[0]?.text).toContain('Ask finance first.')
+  const edited = change('too much')
+  const { id } = await waitingCall(db, agent)
+  const wrong = await decideIt(db, world, id, { decision: 'edit', arguments: { word: 5 } })
+  expect(wrong).toMatchObject({ ok: false, error: { rule: 'approvals:arguments_invalid' } })
+  await decideIt(db, world, id, { decision: 'edit', arguments: { word: 'less' } })
+  expect((await edited).content).toEqual([{ type: 'text', text: 'changed less' }])
+  await client.close()
+})
+
+test('edited arguments are decided about anew: what the grant does not cover is refused', async ({ db, world }) => {
+  const agent = await makeAgent(db)
+  const conditions = [{ pointer: '/word', prefix: 'ok' }]
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'write', conditions })
+  const client = await agentSession(db, world, { agent })
+  await until(async () => (await client.listTools()).tools.length > 0)
+  const answer = client.callTool({ name: 'change', arguments: { word: 'ok' } }) as Promise<Call>
+  const { id } = await waitingCall(db, agent)
+  await decideIt(db, world, id, { decision: 'edit', arguments: { word: 'other' } })
+  expect(denialOf(await answer)).toMatchObject({ rule: 'grant_condition' })
+  expect(world.upstreams.modern.calls).not.toContainEqual({ tool: 'change', arguments: { word: 'other' } })
+  await client.close()
+})
+
+test('one approval releases one call: the same call at two brokers, two approvers at once', async ({ db, world }) => {
+  const { agent, client } = await writer(db, world)
+  const body = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: { name: 'change', arguments: { word: 'once' } },
+  })
+  const send = async (broker: { url: string }) =>
+    postCall({ broker }, { token: await sessionToken(db, broker.url, agent), body, serverId: 'modern' })
+  const answers = [send(world.broker), send(world.second)]
+  const held = await waitingCall(db, agent)
+  await until(() => world.broker.broker.waitingCalls + world.second.broker.waitingCalls === 2)
+  expect(await db.heldCall.count({ where: { agentId: agent.agentId } })).toBe(1)
+  const other = await makePerson(db, { roles: ['security'] })
+  const outcomes = await Promise.all(
+    [world.security, other].map((person) =>
+      decideHeldCall(ctxFor(db, person), { heldCallId: held.id, decision: 'approve' }),
+    ),
+  )
+  expect(outcomes.filter((outcome) => outcome.ok)).toHaveLength(1)
+  const texts = (await Promise.all(answers)).map(({ text }) => text)
+  expect(texts.filter((text) => text.includes('changed once'))).toHaveLength(1)
+  expect(texts.filter((text) => text.includes('held_call_altered'))).toHaveLength(1)
+  expect(
+    world.upstreams.modern.calls.filter(({ arguments: given }) => (given as { word: string }).word === 'once'),
+  ).toHaveLength(1)
+  await client.close()
+})
+
+test('a caller that comes back after a restart goes on waiting for the same held call', async ({ db, world }) => {
+  const { agent, client } = await writer(db, world)
+  const third = await world.start()
+  const body = JSON.stringify({
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'tools/call',
+    params: { name: 'change', arguments: { word: 'again' } },
+  })
+  const send = async (broker: { url: string }) =>
+    postCall({ broker }, { token: await sessionToken(db, broker.url, agent), body, serverId: 'modern' })
+  const first = send(third)
+  const held = await waitingCall(db, agent)
+  await third.stop()
+  expect((await first).text).toContain(`The call stays held as ${held.id}`)
+  await decideIt(db, world, held.id, { decision: 'approve' })
+  expect((await send(world.second)).text).toContain('changed again')
+  expect(await db.heldCall.count({ where: { agentId: agent.agentId } })).toBe(1)
+  await client.close()
+})
+
+test('everything is checked again at the release: a revoked grant, a stop and a changed tool refuse by their own rule', async ({
+  db,
+  world,
+}) => {
+  const { agent, client, change } = await writer(db, world)
+  const revoked = change('revoked')
+  const first = await waitingCall(db, agent)
+  await db.grant.updateMany({ where: { agentId: agent.agentId }, data: { revokedAt: new Date() } })
+  expect(denialOf(await revoked)).toMatchObject({ rule: 'grant_missing' })
+  expect(await db.heldCall.findUnique({ where: { id: first.id } })).toMatchObject({ state: 'cancelled' })
+  await client.close()
+
+  const stopped = await writer(db, world)
+  const answer = stopped.change('stopped')
+  await waitingCall(db, stopped.agent)
+  const order = await db.stopOrder.create({
+    data: {
+      scope: 'agent',
+      targetId: stopped.agent.agentId,
+      orderedById: world.security.id,
+      orderedByName: 'Ola',
+      reason: 'drill',
+    },
+  })
+  expect(denialOf(await answer)).toMatchObject({ rule: 'killed' })
+  await db.stopOrder.update({ where: { id: order.id }, data: { releasedAt: new Date() } })
+  await stopped.client.close()
+})
+
+test('whatever field of a held call is changed after its approval, it is refused', async ({ db, world }) => {
+  const { agent, client } = await writer(db, world)
+  const mutations = {
+    agentId: (await makeAgent(db)).agentId,
+    agentVersion: 2,
+    tool: 'wipe',
+    serverId: 'legacy',
+    definitionHash: 'other',
+    policyVersion: 'other',
+    arguments: { word: 'other' },
+    runId: crypto.randomUUID(),
+    ruleId: crypto.randomUUID(),
+    expiresAt: new Date(Date.now() + 99_000_000),
+    decidedById: crypto.randomUUID(),
+    editedArguments: { word: 'other' },
+    approval: 'other',
+  }
+  for (const [field, value] of Object.entries(mutations)) {
+    const word = `mutated ${field}`
+    const body = JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'tools/call',
+      params: { name: 'change', arguments: { word } },
+    })
+    const { broker } = world
+    const answer = postCall({ broker }, { token: await sessionToken(db, broker.url, agent), body, serverId: 'modern' })
+    const { id } = await waitingCall(db, agent)
+    // Both in one transaction, so that nobody sees the approval before the change.
+    await inTx(ctxFor(db, world.security), async (tx, ctx) => {
+      await decideHeldCall(ctx, { heldCallId: id, decision: 'approve' })
+      await tx.heldCall.update({ where: { id }, data: { [field]: value } })
+    })
+    expect([field, (await answer).text.includes('held_call_altered')]).toEqual([field, true])
+  }
+  expect(JSON.stringify(world.upstreams.modern.calls)).not.toContain('mutated')
+  await client.close()
+})
+
+test('when nobody decides in time a call is refused; only reading may be allowed by its rule', async ({
+  db,
+  world,
+}) => {
+  const security = ctxFor(db, world.security)
+  const quick = { serverId: 'modern', deciderRoles: ['security'], decideSeconds: 10 }
+  const input = createHoldRuleInput.parse({ ...quick, title: 'Looking waits', toolName: 'look', onTimeout: 'allow' })
+  const { ruleId } = await createHoldRule(security, input)
+  await until(() => world.broker.broker.keeper.view.holdRules.length === 3)
+  const { agent, client, change } = await writer(db, world)
+  const look = client.callTool({ name: 'look', arguments: { word: 'late' } }) as Promise<Call>
+  const changed = change('late')
+  await until(async () => (await db.heldCall.count({ where: { agentId: agent.agentId, state: 'waiting' } })) === 2)
+  await db.heldCall.updateMany({ where: { agentId: agent.agentId }, data: { expiresAt: new Date(Date.now() - 1000) } })
+  await endHeldCalls(ctxFor(db))
+  expect((await look).content).toEqual([{ type: 'text', text: 'looked at late' }])
+  expect(denialOf(await changed)).toMatchObject({ rule: 'call_hold_expired' })
+  await removeHoldRule(security, { ruleId, reason: 'The test is over.' })
+  await client.close()
+})

@@ -1,0 +1,155 @@
+import type { Ctx } from '#lib/auth/ctx.ts'
+import { digestOf } from '#lib/core/canonical-json.ts'
+import { holdCall, type HeldTicket, type Settled, settleHeldCall } from '#lib/guardrails/commands.ts'
+import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
+import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import { rolesText } from '#lib/guardrails/rules/held-calls.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+import type { ExactCall, HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
+import type { Log } from '#lib/log/log.ts'
+import type { BrokeredTool, BrokerView } from '../view/view.ts'
+import type { WaitingCalls } from './waiting.ts'
+
+export type HoldParts = {
+  view: BrokerView
+  waiting: WaitingCalls
+  ctx: () => Ctx
+  now: () => Date
+  instance: string
+  viewAgeMsMax: number
+  log: Log
+}
+
+/** How long a call has waited for a person, for the agent that wants to hear. */
+export type HoldProgress = { waitedMs: number; totalMs: number; message: string }
+
+export type Held = {
+  call: ToolCall
+  allowed: Allowed
+  rule: HoldRuleFacts
+  cancelled: AbortSignal
+  /** Aborted when the connection of the caller is gone, who may come back with the same call. */
+  left: AbortSignal
+  onProgress?: ((progress: HoldProgress) => void) | undefined
+}
+
+/** The call as it may be carried out, or why not; `gone`: nobody is there to be told. */
+export type HoldEnd =
+  | { end: 'release'; call: ToolCall; allowed: Allowed; edited: boolean }
+  | { end: 'deny'; denial: Denial }
+  | { end: 'gone' }
+
+const progressMs = 5000
+
+/** Holds a call until a person decides. An approval releases it once, if it is still the same call and would be allowed without the hold. */
+export async function holdForPerson(parts: HoldParts, held: Held): Promise<HoldEnd> {
+  const { call, allowed, rule } = held
+  let ticket: HeldTicket
+  try {
+    const exact = exactCall(parts.view, call, allowed.tool)
+    ticket = await holdCall(parts.ctx(), { source: 'broker', call: exact, class: allowed.tool.class, rule })
+  } catch (error) {
+    parts.log.warn({ err: error, agentId: call.caller.agentId }, 'a call could not be held')
+    return deny('hold_unavailable', 'It must wait for a person, and could not be put where people see it.')
+  }
+  const stopTelling = tellProgress(ticket, held)
+  try {
+    const waiting = { heldCallId: ticket.heldCallId, expiresAt: ticket.expiresAt, call }
+    const woken = await parts.waiting.wait(waiting, { cancelled: held.cancelled, left: held.left })
+    switch (woken.why) {
+      case 'ended':
+        return await release(parts, { ticket, held })
+      case 'left':
+        return { end: 'gone' }
+      case 'cancelled':
+        await parts.waiting.cancel(ticket.heldCallId, 'The agent cancelled it.')
+        return { end: 'gone' }
+      case 'refused':
+        await parts.waiting.cancel(ticket.heldCallId, `It would be refused now (${woken.denial.rule}).`)
+        return { end: 'deny', denial: woken.denial }
+      case 'stopping':
+        return deny(
+          'draining',
+          `The call stays held as ${ticket.heldCallId}: send the same call again to go on waiting.`,
+        )
+    }
+  } finally {
+    stopTelling()
+  }
+}
+
+/** Everything again, from what is true now: the exact call, the approval, and the decision without a person. */
+async function release(parts: HoldParts, { ticket, held }: { ticket: HeldTicket; held: Held }): Promise<HoldEnd> {
+  const { call } = held
+  const tool = parts.view.servers.get(call.serverId)?.tools.get(call.tool) ?? held.allowed.tool
+  let settled: Settled
+  try {
+    const input = { heldCallId: ticket.heldCallId, call: exactCall(parts.view, call, tool), by: parts.instance }
+    settled = await settleHeldCall(parts.ctx(), input)
+  } catch (error) {
+    parts.log.warn({ err: error, heldCallId: ticket.heldCallId }, 'a held call could not be released')
+    return deny('hold_unavailable', `What was decided about ${ticket.heldCallId} could not be read.`)
+  }
+  switch (settled.end) {
+    case 'rejected':
+      return deny('call_rejected', `${settled.by} rejected it: ${settled.note}`)
+    case 'expired':
+      return deny('call_hold_expired', `It was held because of: ${held.rule.title}. ${whoDecides(held.rule)}`)
+    case 'cancelled':
+      return deny('call_hold_cancelled', `The held call ${ticket.heldCallId} was withdrawn.`)
+    case 'altered':
+      return deny('held_call_altered', `What was decided about ${ticket.heldCallId} is not for this call, or was used.`)
+    case 'released':
+      return releaseAs(parts, { ...call, arguments: settled.arguments }, settled.edited)
+  }
+}
+
+function releaseAs(parts: HoldParts, call: ToolCall, edited: boolean): HoldEnd {
+  if (performance.now() - parts.view.loadedAt > parts.viewAgeMsMax) {
+    return deny('view_stale', 'The registry could not be read for too long.')
+  }
+  const decision = decide(call, parts.view, parts.now())
+  if (!decision.ok) return { end: 'deny', denial: decision.error }
+  return { end: 'release', call, allowed: decision.value, edited }
+}
+
+function tellProgress(ticket: HeldTicket, { rule, onProgress }: Held): () => void {
+  if (!onProgress) return () => {}
+  const totalMs = ticket.expiresAt.getTime() - ticket.createdAt.getTime()
+  const tell = (): void => {
+    const waitedMs = Math.min(totalMs, Math.max(0, Date.now() - ticket.createdAt.getTime()))
+    const message = `Held for a person (${rule.title}). ${whoDecides(rule)} Held call ${ticket.heldCallId}.`
+    onProgress({ waitedMs, totalMs, message })
+  }
+  tell()
+  const timer = setInterval(tell, progressMs)
+  return () => clearInterval(timer)
+}
+
+function whoDecides({ deciderRoles }: HoldRuleFacts): string {
+  return `It is decided by: ${rolesText(deciderRoles)}.`
+}
+
+const definitionHashes = new WeakMap<ToolFacts, string>()
+
+function exactCall(view: BrokerView, { caller, serverId, ...call }: ToolCall, tool: ToolFacts): ExactCall {
+  let definitionHash = definitionHashes.get(tool)
+  if (definitionHash === undefined) {
+    definitionHash = digestOf({ definition: (tool as BrokeredTool).definition, class: tool.class })
+    definitionHashes.set(tool, definitionHash)
+  }
+  return {
+    agentId: caller.agentId,
+    agentVersion: caller.version,
+    runId: caller.runId,
+    serverId,
+    tool: call.tool,
+    definitionHash,
+    arguments: { ...call.arguments },
+    policyVersion: view.policies.version,
+  }
+}
+
+function deny(rule: Denial['rule'], message: string): HoldEnd {
+  return { end: 'deny', denial: { rule, message } }
+}

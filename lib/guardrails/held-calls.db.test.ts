@@ -1,0 +1,192 @@
+import { expect } from 'vitest'
+import type { Role } from '#lib/auth/permissions.ts'
+import type { Db } from '#lib/db/client.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
+import { makeServer } from '#lib/dev/test/registry.ts'
+import {
+  cancelHeldCall,
+  createHoldRule,
+  decideHeldCall,
+  endHeldCalls,
+  holdCall,
+  lookAtHeldCalls,
+  removeHoldRule,
+  settleHeldCall,
+} from './commands.ts'
+import { countWaitingCalls, getHeldCall, listHeldCalls, listHoldRules } from './queries/held-calls.ts'
+import { createHoldRuleInput } from './schema/held-calls.ts'
+
+const now = new Date('2026-11-22T10:00:00Z')
+const later = (seconds: number) => new Date(now.getTime() + seconds * 1000)
+
+async function world(db: Db) {
+  const { id: agentId, teamId } = await makeAgent(db)
+  const serverId = await makeServer(db)
+  const call = {
+    agentId,
+    agentVersion: 1,
+    runId: null,
+    serverId,
+    tool: 'change',
+    definitionHash: 'h',
+    arguments: { amount: 5 },
+    policyVersion: 'p',
+  }
+  const deciderRoles = ['team_lead', 'security']
+  const rule = { id: null, title: 'Changes wait', deciderRoles, decideSeconds: 60, onTimeout: 'deny' } as const
+  const hold = () => holdCall(ctxFor(db, undefined, now), { source: 'broker', call, class: 'write', rule })
+  const person = async (role: Role, teams = [teamId]) =>
+    ctxFor(db, await makePerson(db, { roles: [role], teamIds: teams }), now)
+  return { agentId, serverId, call, hold, person }
+}
+
+dbTest('the same call is held once, also by two at once, and recorded once', async ({ db }) => {
+  const { hold, agentId } = await world(db)
+  const tickets = await Promise.all([hold(), hold()])
+  expect(new Set(tickets.map(({ heldCallId }) => heldCallId)).size).toBe(1)
+  expect(await db.auditEvent.count({ where: { agentId, event: 'call.held' } })).toBe(1)
+})
+
+dbTest(
+  'who may decide: a role of the rule, in the team, not accountable, who has not started the run',
+  async ({ db }) => {
+    const { hold, person, agentId } = await world(db)
+    const { heldCallId } = await hold()
+    const approve = { heldCallId, decision: 'approve' } as const
+    const ruleOf = async (ctx: Awaited<ReturnType<typeof person>>) => {
+      const outcome = await decideHeldCall(ctx, approve)
+      return outcome.ok ? 'allowed' : outcome.error.rule
+    }
+    await expect(decideHeldCall(await person('finance'), approve)).rejects.toMatchObject({ code: 'forbidden' })
+    expect(await ruleOf(await person('builder'))).toBe('approvals:role')
+    expect(await ruleOf(await person('team_lead', []))).toBe('approvals:own_team')
+    const lead = await person('team_lead')
+    await db.agent.update({ where: { id: agentId }, data: { accountablePersonId: lead.actor.id } })
+    expect(await ruleOf(lead)).toBe('approvals:own_agent')
+    const other = await person('team_lead')
+    const run = { agentId, agentVersion: 1, trigger: 'manual', state: 'running', input: '', simulated: false } as const
+    const { id: runId } = await db.run.create({ data: { ...run, requestedById: other.actor.id } })
+    await db.heldCall.update({ where: { id: heldCallId }, data: { runId } })
+    expect(await ruleOf(other)).toBe('approvals:own_run')
+    expect(await ruleOf({ ...(await person('security')), now: later(60) })).toBe('approvals:expired')
+    const refused = await db.auditEvent.findMany({ where: { agentId, event: 'call.decision_refused' } })
+    expect(refused.map(({ rule }) => rule)).toContain('approvals:own_agent')
+    const security = await person('security')
+    expect(await getHeldCall(security, heldCallId)).toMatchObject({ state: 'waiting', decidable: { allowed: true } })
+    expect(await ruleOf(security)).toBe('allowed')
+    expect(await ruleOf(await person('security'))).toBe('approvals:already_decided')
+  },
+)
+
+dbTest('an approval is taken once, and only for the call it was given for', async ({ db }) => {
+  const { hold, person, call } = await world(db)
+  const system = ctxFor(db, undefined, now)
+  const { heldCallId } = await hold()
+  const settle = (change = {}) => settleHeldCall(system, { heldCallId, call: { ...call, ...change }, by: 'test' })
+  await expect(settle()).rejects.toMatchObject({ code: 'conflict' })
+  expect(await lookAtHeldCalls(system, [heldCallId])).toEqual([])
+  await decideHeldCall(await person('security'), { heldCallId, decision: 'approve' })
+  expect(await lookAtHeldCalls(system, [heldCallId])).toEqual([heldCallId])
+  const ends = (await Promise.all([settle(), settle()])).map(({ end }) => end)
+  expect(ends.toSorted()).toEqual(['altered', 'released'])
+
+  const second = await hold()
+  await decideHeldCall(await person('security'), { heldCallId: second.heldCallId, decision: 'approve' })
+  const altered = { heldCallId: second.heldCallId, call: { ...call, arguments: { amount: 6 } }, by: 'test' }
+  expect(await settleHeldCall(system, altered)).toEqual({ end: 'altered' })
+})
+
+dbTest('an approval that nobody takes before it ends is good for nothing', async ({ db }) => {
+  const { hold, person, call } = await world(db)
+  const { heldCallId } = await hold()
+  await decideHeldCall({ ...(await person('security')), now: later(59) }, { heldCallId, decision: 'approve' })
+  const settled = await settleHeldCall(ctxFor(db, undefined, later(179)), { heldCallId, call, by: 'test' })
+  expect(settled).toEqual({ end: 'expired' })
+})
+
+dbTest(
+  'calls end by themselves when their time is over, their caller stays away or their run has ended',
+  async ({ db }) => {
+    const { hold, person, agentId } = await world(db)
+    const reader = await person('security')
+    // What the tests before have left waiting.
+    await db.heldCall.updateMany({ where: { state: 'waiting' }, data: { state: 'cancelled' } })
+    const { heldCallId } = await hold()
+    expect(await countWaitingCalls(reader)).toBe(1)
+    const ended = await Promise.all([
+      endHeldCalls(ctxFor(db, undefined, later(60))),
+      endHeldCalls(ctxFor(db, undefined, later(60))),
+    ])
+    expect(ended.toSorted((a, b) => a - b)).toEqual([0, 1])
+    expect(await getHeldCall(reader, heldCallId)).toMatchObject({ state: 'expired' })
+    await db.heldCall.update({ where: { id: heldCallId }, data: { settledAt: now } })
+    const away = await hold()
+    await db.heldCall.update({ where: { id: away.heldCallId }, data: { expiresAt: later(9000) } })
+    expect(await endHeldCalls(ctxFor(db, undefined, later(100)))).toBe(0)
+    expect(await endHeldCalls(ctxFor(db, undefined, later(121)))).toBe(1)
+    expect(await getHeldCall(reader, away.heldCallId)).toMatchObject({ state: 'cancelled' })
+    const again = await hold()
+    const run = { agentId, agentVersion: 1, trigger: 'manual', state: 'stopped', input: '', simulated: false } as const
+    const { id: runId } = await db.run.create({ data: run })
+    await db.heldCall.update({ where: { id: again.heldCallId }, data: { runId } })
+    expect(await endHeldCalls(ctxFor(db, undefined, later(1)))).toBe(1)
+    const list = await listHeldCalls(reader, { agentId, state: 'decided' })
+    expect(list.items.map(({ state }) => state)).toEqual(['cancelled', 'cancelled', 'expired'])
+  },
+)
+
+dbTest(
+  'a call that is cancelled stays so, and only processes of the platform hold, settle and cancel',
+  async ({ db }) => {
+    const { hold, person, call } = await world(db)
+    const { heldCallId } = await hold()
+    const system = ctxFor(db, undefined, now)
+    const security = await person('security')
+    const settle = { heldCallId, call, by: 'test' }
+    for (const attempt of [
+      () => cancelHeldCall(security, { heldCallId, reason: 'no' }),
+      () => settleHeldCall(security, settle),
+      () => endHeldCalls(security),
+      () => lookAtHeldCalls(security, [heldCallId]),
+    ]) {
+      await expect(attempt()).rejects.toMatchObject({ code: 'forbidden' })
+    }
+    expect(await cancelHeldCall(system, { heldCallId, reason: 'gone' })).toBe(true)
+    expect(await cancelHeldCall(system, { heldCallId, reason: 'gone' })).toBe(false)
+    const late = await decideHeldCall(security, { heldCallId, decision: 'reject', note: 'too late' })
+    expect(late).toMatchObject({ ok: false, error: { rule: 'approvals:already_decided' } })
+    expect(await settleHeldCall(system, settle)).toEqual({ end: 'cancelled' })
+  },
+)
+
+dbTest('rules are made and removed by who manages them, and never allow a change by the clock', async ({ db }) => {
+  const { serverId, person } = await world(db)
+  const security = await person('security')
+  const input = createHoldRuleInput.parse({
+    title: 'Changes wait',
+    serverId,
+    class: 'write',
+    deciderRoles: ['security'],
+  })
+  await expect(createHoldRule(await person('team_lead'), input)).rejects.toMatchObject({ code: 'forbidden' })
+  const allowing = { ...input, onTimeout: 'allow' } as const
+  for (const wrong of [
+    allowing,
+    { ...allowing, toolName: 'change' },
+    { ...input, toolName: 'none' },
+    { ...input, conditions: [{ pointer: '/a', regex: '(' }] },
+  ]) {
+    await expect(createHoldRule(security, wrong)).rejects.toMatchObject({ code: 'invalid' })
+  }
+  await expect(createHoldRule(security, { ...input, serverId: 'none' })).rejects.toMatchObject({ code: 'not_found' })
+  const { ruleId } = await createHoldRule(security, input)
+  expect(await listHoldRules(security)).toMatchObject([{ id: ruleId, class: 'write', decideSeconds: 900 }])
+  await expect(removeHoldRule(await person('team_lead'), { ruleId, reason: 'no more' })).rejects.toMatchObject({
+    code: 'forbidden',
+  })
+  expect(await removeHoldRule(security, { ruleId, reason: 'no more' })).toEqual({ removed: true })
+  expect(await removeHoldRule(security, { ruleId, reason: 'no more' })).toEqual({ removed: false })
+  expect(await listHoldRules(security)).toEqual([])
+  expect((await auditOf(db, ruleId)).map(({ event }) => event)).toEqual(['hold_rule.created', 'hold_rule.removed'])
+})

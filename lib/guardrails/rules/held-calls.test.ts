@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest'
+import { heldCallStates } from '../schema/held-calls.ts'
+import { canMoveHeldCall, onTimeout, stateAfter } from './held-calls.ts'
+import { holdFor } from './holds.ts'
+
+test('a call that waits may move, and what is decided stays decided', () => {
+  const moves = ['approve', 'edit', 'reject', 'expire', 'cancel'] as const
+  for (const move of moves) {
+    for (const state of heldCallStates) expect(canMoveHeldCall(state, move)).toBe(state === 'waiting')
+    expect(stateAfter(move)).not.toBe('waiting')
+  }
+})
+
+test('the clock allows reading at most, and only when the rule says so', () => {
+  expect(onTimeout('allow', 'read')).toBe('allow')
+  for (const toolClass of ['write', 'destructive', null] as const) expect(onTimeout('allow', toolClass)).toBe('deny')
+  expect(onTimeout('deny', 'read')).toBe('deny')
+})
+
+const rule = {
+  id: 'r',
+  title: 'Large payments wait',
+  serverId: null,
+  toolName: null,
+  class: null,
+  environment: null,
+  conditions: [],
+  deciderRoles: ['security'],
+  decideSeconds: 60,
+  onTimeout: 'deny',
+} as const
+const tool = { serverId: 'erp', name: 'pay', class: 'write', state: 'approved' } as const
+const server = {
+  id: 'erp',
+  name: 'ERP',
+  environment: 'production',
+  sensitivity: 'internal',
+  enabled: true,
+  demo: false,
+  tools: new Map([['pay', tool]]),
+} as const
+const isHeld = (change: object, given: Record<string, unknown> = {}) => {
+  const view = {
+    agents: new Map(),
+    servers: new Map(),
+    runs: new Map(),
+    stops: [],
+    policies: { version: 'p', judge: () => null },
+    holdRules: [{ ...rule, ...change }],
+  }
+  const call = { caller: { agentId: 'a', version: 1, runId: null }, serverId: 'erp', tool: 'pay', arguments: given }
+  return holdFor(call, { server, tool }, view) !== null
+}
+
+test('a rule holds by server, tool, class and above, environment and arguments', () => {
+  expect(
+    [
+      {},
+      { serverId: 'erp' },
+      { toolName: 'pay' },
+      { class: 'write' },
+      { class: 'read' },
+      { environment: 'production' },
+    ].map((change) => isHeld(change)),
+  ).toEqual(Array(6).fill(true))
+  expect(
+    [{ serverId: 'crm' }, { toolName: 'look' }, { class: 'destructive' }, { environment: 'staging' }].map((change) =>
+      isHeld(change),
+    ),
+  ).toEqual(Array(4).fill(false))
+})
+
+test('one fitting value holds a call, and so does one that is not there or cannot be compared', () => {
+  const large = { conditions: [{ pointer: '/lines/*/amount', range: { min: 1000 } }] }
+  const lines = (...amounts: unknown[]) => ({ lines: amounts.map((amount) => ({ amount })) })
+  expect(isHeld(large, lines(1, 2))).toBe(false)
+  expect(isHeld(large, lines(1, 2000))).toBe(true)
+  expect(isHeld(large, lines(1, '2000'))).toBe(true)
+  expect(isHeld(large, {})).toBe(true)
+  const inProduction = { conditions: [{ pointer: '/path', prefix: '/prod/' }] }
+  expect(isHeld(inProduction, { path: '/staging/x' })).toBe(false)
+  expect(isHeld(inProduction, { path: '/staging/../prod/x' })).toBe(true)
+})
