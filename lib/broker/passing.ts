@@ -1,7 +1,8 @@
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import type { ReadMethod } from './methods.ts'
-import { type AgentRequest, auditDenial, type PipelineParts, refuse, runCall } from './pipeline.ts'
+import { type AgentRequest, type PipelineParts, refuse, runCall } from './pipeline.ts'
+import { auditDenial } from './denials.ts'
 import type { Answer } from './wire.ts'
 
 /** What a server offers besides tools. */

@@ -10,10 +10,11 @@ import { holdFor } from '#lib/guardrails/rules/holds.ts'
 import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import { AuditUnavailable, type GroupCommit } from './audit/group-commit.ts'
-import { auditText, type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
+import { type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
 import type { GrantRates } from './grant-rates.ts'
 import { type Guarded, guardReply } from './guards.ts'
 import { holdForPerson, type HoldParts, type HoldProgress } from './holding/hold.ts'
+import { afterTheFact, auditDenial, circuitDenial, namesNoTool } from './denials.ts'
 import { CallEnded, type InFlight } from './in-flight.ts'
 import type { Limits } from './limits.ts'
 import { resolveMerged } from './merged-names.ts'
@@ -78,7 +79,6 @@ type End = { outcome: CallOutcome; reply: RpcReply | null; denial: Denial | null
 
 const noArguments = {}
 export const invalidParamsCode = -32602
-export const auditDenial: Denial = { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' }
 
 export async function callTool(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
   const { name, arguments: given } = request.params
@@ -131,23 +131,10 @@ async function proceed(
 ): Promise<Answer> {
   const server = allowed.server as BrokeredServer
   // Last the circuit: whom it admits must go.
-  const notNow = parts.grantRates.take(allowed) ?? parts.rates.takeForServer(server.id) ?? circuitDenial(parts, server)
+  const notNow =
+    parts.grantRates.take(allowed) ?? parts.rates.takeForServer(server.id) ?? circuitDenial(parts.health, server)
   if (notNow) return deny(parts, request, { call, denial: notNow })
   return carryOut(parts, request, { call, allowed })
-}
-
-/** Why nothing is sent to the server now; null when the call is admitted, which its end must then be told of (`health.watch`). */
-function circuitDenial(parts: PipelineParts, server: BrokeredServer): Denial | null {
-  const circuit = parts.health.circuitOf(server)
-  const retryAfterMs = circuit.admit()
-  if (retryAfterMs === 0) return null
-  const seconds = Math.ceil(retryAfterMs / 1000)
-  const reason = circuit.lastError?.message ?? 'it failed'
-  return {
-    rule: 'upstream_unavailable',
-    message: `The server ${server.id} failed ${circuit.failures} times in a row (${reason}), so nothing is sent to it. Try again in ${seconds} s.`,
-    facts: { retryAfterMs },
-  }
 }
 
 async function carryOut(
@@ -337,18 +324,6 @@ export async function recorded(
   } finally {
     options.telemetry?.took('audit', startedAt)
   }
-}
-
-function afterTheFact(changes: boolean): Denial {
-  if (!changes) return auditDenial
-  const message =
-    'The call was sent to the server, but its end could not be recorded in time. It may have been carried out.'
-  return { rule: 'audit_unavailable', message }
-}
-
-function namesNoTool(name: string): Denial {
-  const message = `${auditText(name)} names no tool of a registered server; here tools are named {server}__{tool}.`
-  return { rule: 'tool_unknown', message }
 }
 
 function pointerOf(

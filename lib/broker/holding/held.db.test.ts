@@ -51,7 +51,7 @@ const waitingCall = async (db: Db, agent: TestAgent) => {
 }
 type Decision = DecideHeldCallInput extends infer D ? (D extends unknown ? Omit<D, 'heldCallId'> : never) : never
 const decideIt = (db: Db, world: World, heldCallId: string, decision: Decision) =>
-  decideHeldCall(ctxFor(db, world.security), { heldCallId, ...decision } as DecideHeldCallInput)
+  decideHeldCall(ctxFor(db, world.security), { heldCallId, ...decision })
 
 test('a held call waits with progress and goes on when a person approves; what no rule holds does not wait', async ({
   db,

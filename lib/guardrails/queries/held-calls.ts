@@ -61,12 +61,13 @@ export async function listHoldRules(ctx: Ctx, { history = false } = {}): Promise
     where: history ? {} : { removedAt: null },
     orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
     take: 1000,
+    omit: { removedById: true },
   })
   const people = await personNames(
     ctx,
     rows.map((row) => row.createdById),
   )
-  return rows.map(({ createdById, removedById: _, ...row }) => ({
+  return rows.map(({ createdById, ...row }) => ({
     ...row,
     conditions: row.conditions as ArgumentCondition[],
     onTimeout: row.onTimeout as TimeoutAction,

@@ -18,7 +18,6 @@ export const deciderRoles = [
   'on_call',
   'platform_admin',
 ] as const satisfies readonly Role[]
-export type DeciderRole = (typeof deciderRoles)[number]
 
 export const timeoutActions = ['deny', 'allow'] as const
 export type TimeoutAction = (typeof timeoutActions)[number]

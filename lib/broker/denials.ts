@@ -1,0 +1,35 @@
+import type { Denial } from '#lib/guardrails/schema.ts'
+import { auditText } from './audit/records.ts'
+import type { UpstreamHealth } from './upstream/health.ts'
+import type { BrokeredServer } from './view/view.ts'
+
+// Refusals of the broker itself, which no registry knows of.
+
+export const auditDenial: Denial = { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' }
+
+/** Why nothing is sent to the server now; null when the call is admitted, which its end must then be told of (`health.watch`). */
+export function circuitDenial(health: UpstreamHealth, server: BrokeredServer): Denial | null {
+  const circuit = health.circuitOf(server)
+  const retryAfterMs = circuit.admit()
+  if (retryAfterMs === 0) return null
+  const seconds = Math.ceil(retryAfterMs / 1000)
+  const reason = circuit.lastError?.message ?? 'it failed'
+  return {
+    rule: 'upstream_unavailable',
+    message: `The server ${server.id} failed ${circuit.failures} times in a row (${reason}), so nothing is sent to it. Try again in ${seconds} s.`,
+    facts: { retryAfterMs },
+  }
+}
+
+/** The record of the end did not become durable in time. */
+export function afterTheFact(changes: boolean): Denial {
+  if (!changes) return auditDenial
+  const message =
+    'The call was sent to the server, but its end could not be recorded in time. It may have been carried out.'
+  return { rule: 'audit_unavailable', message }
+}
+
+export function namesNoTool(name: string): Denial {
+  const message = `${auditText(name)} names no tool of a registered server; here tools are named {server}__{tool}.`
+  return { rule: 'tool_unknown', message }
+}
