@@ -1,9 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { z } from 'zod'
-
-/** Who may share a process of a server with whom: everybody, one team, or one agent alone. */
-export const processBoundaries = ['server', 'team', 'agent'] as const
-export type ProcessBoundary = (typeof processBoundaries)[number]
+import type { ProcessBoundary } from './process-boundary.ts'
 
 /** One process of a server: whose it is. `key` names it in addresses and on pages: `server`, `team:finance` or `agent:reconciler-7`. */
 export type ProcessOwner = { key: string; teamId: string | null; agentId: string | null }

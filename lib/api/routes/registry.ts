@@ -6,6 +6,7 @@ import {
   type ServerRow,
   type ServerView,
 } from '#lib/registry/schema.ts'
+import type { ServerProcesses } from '#lib/registry/schema/processes.ts'
 import type { TemplateRow, TemplateView } from '#lib/templates/schema.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { type Items, namedId } from './params.ts'
@@ -25,6 +26,16 @@ export const showServer = endpoint({
   permission: 'servers:read',
   params: namedId,
   answer: json<ServerView>(),
+  example: { params: { id: 'invoices' } },
+})
+
+export const showServerProcesses = endpoint({
+  method: 'GET',
+  path: '/api/v1/servers/{id}/processes',
+  summary: 'How the processes of a server over stdio are divided and how they are; null for a server over HTTP.',
+  permission: 'servers:read',
+  params: namedId,
+  answer: json<ServerProcesses | null>(),
   example: { params: { id: 'invoices' } },
 })
 

@@ -1,5 +1,5 @@
 import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
-import type { ProcessBoundary } from '#lib/core/stdio-ticket.ts'
+import type { ProcessBoundary } from '#lib/core/process-boundary.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import type { Sql } from './sql.ts'

@@ -1,16 +1,12 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
-import type { ProcessBoundary } from '#lib/core/stdio-ticket.ts'
-import type { ProcessState, StdioProcessView } from '../schema/processes.ts'
+import type { ProcessState, ServerProcesses } from '../schema/processes.ts'
 import { serverNotFound } from './servers.ts'
 
 /** A service tells every few seconds of what it runs. */
 const silentMs = 60_000
 
 /** How the processes of a server over stdio are divided and how they are; null for a server over HTTP. Needs `servers:read`; throws `not_found`. */
-export async function getServerProcesses(
-  ctx: Ctx,
-  serverId: string,
-): Promise<{ boundary: ProcessBoundary; processes: StdioProcessView[] } | null> {
+export async function getServerProcesses(ctx: Ctx, serverId: string): Promise<ServerProcesses | null> {
   authorize(ctx, 'servers:read')
   const server = await reader(ctx).mcpServer.findUnique({
     where: { id: serverId },

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { processBoundaries } from '#lib/core/stdio-ticket.ts'
+import { type ProcessBoundary, processBoundaries } from '#lib/core/process-boundary.ts'
 
 export const processStates = ['stopped', 'starting', 'running', 'backing_off', 'crash_loop'] as const
 export type ProcessState = (typeof processStates)[number]
@@ -24,6 +24,9 @@ export type StdioProcessView = Omit<RecordStdioProcessInput, 'serverId' | 'start
   startedAt: string | null
   changedAt: string
 }
+
+/** How the processes of a server are divided, and how they are. */
+export type ServerProcesses = { boundary: ProcessBoundary; processes: StdioProcessView[] }
 
 export const setServerBoundaryInput = z.strictObject({ serverId: z.string(), boundary: z.enum(processBoundaries) })
 export type SetServerBoundaryInput = z.infer<typeof setServerBoundaryInput>

@@ -20,6 +20,7 @@ import { orNotFound } from '#lib/web/not-found.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { GuardsCard } from './guards-card.tsx'
 import { AuthorizationOutcome, Credentials } from './credentials.tsx'
+import { ProcessesCard } from './processes-card.tsx'
 import { ToolControls } from './tool-controls.client.tsx'
 
 export const metadata: Metadata = { title: 'MCP server' }
@@ -68,6 +69,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
             </Fact>
           </Facts>
         </Card>
+        <ProcessesCard ctx={ctx} serverId={server.id} />
         <GuardsCard ctx={ctx} serverId={server.id} />
         <Credentials
           server={server}

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { ServerRow, ServerView, ToolView } from '#lib/registry/schema.ts'
+import type { ServerProcesses, StdioProcessView } from '#lib/registry/schema/processes.ts'
 import type { TemplateRow } from '#lib/templates/schema.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
@@ -25,6 +26,18 @@ export function addRegistryCommands(program: Command, setup: Setup): void {
     run: async (cli, { args: [id = ''] }) => {
       const server = await (await cli.client()).call(routes.registry.showServer, { params: { id } })
       cli.show(server, () => describe(server, cli))
+    },
+  })
+  addVerb(servers, setup, {
+    name: 'processes <id>',
+    says: 'Show the processes the platform runs of an MCP server over stdio.',
+    run: async (cli, { args: [id = ''] }) => {
+      const found = await (await cli.client()).call(routes.registry.showServerProcesses, { params: { id } })
+      cli.show(found, () => {
+        if (!found) return 'It is a server over HTTP: the platform runs no process of it.'
+        const table = found.processes.length === 0 ? 'No process was started yet.' : processTable(found, cli)
+        return `Trust boundary: ${found.boundary}\n\n${table}`
+      })
     },
   })
   const templates = program.command('templates').alias('template').description('Golden templates.')
@@ -68,6 +81,27 @@ const holderColumns: Column<ServerView['holders'][number]>[] = [
   { title: 'UNTIL (UTC)', value: (holder) => (holder.expiresAt === null ? 'no end' : minute(holder.expiresAt)) },
   { title: 'GRANT', value: (holder) => holder.grantId, dispensable: 1 },
 ]
+
+const processColumns: Column<StdioProcessView>[] = [
+  { title: 'FOR', value: (process) => process.owner },
+  { title: 'STATE', value: (process) => process.state.replaceAll('_', ' ') },
+  { title: 'RESTARTS', value: (process) => String(process.restarts), align: 'right' },
+  {
+    title: 'MB',
+    value: ({ memoryBytes }) => (memoryBytes === null ? '' : String(Math.round(memoryBytes / (1 << 20)))),
+    align: 'right',
+  },
+  { title: 'SINCE (UTC)', value: (process) => minute(process.changedAt) },
+  { title: 'LAST FAILURE', value: (process) => process.lastError ?? '', widthMin: 12, dispensable: 1 },
+]
+
+/** Below it what those that failed said last. */
+function processTable({ processes }: ServerProcesses, cli: Cli): string {
+  const said = processes
+    .filter(({ lastError, stderr }) => lastError !== null && stderr.length > 0)
+    .map(({ owner, stderr }) => `Standard error of ${owner}:\n${stderr.map((line) => `  ${plain(line)}`).join('\n')}`)
+  return [cli.table(processColumns, processes), ...said].join('\n\n')
+}
 
 const templateColumns: Column<TemplateRow>[] = [
   { title: 'ID', value: (template) => template.id },

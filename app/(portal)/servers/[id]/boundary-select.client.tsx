@@ -1,0 +1,54 @@
+'use client'
+
+import { useId } from 'react'
+import { toast } from 'sonner'
+import { Select } from '#components/ui/input.tsx'
+import { useAction } from '#components/ui/use-action.client.ts'
+import { type ProcessBoundary, processBoundaries } from '#lib/core/process-boundary.ts'
+import { setBoundary } from './process-actions.ts'
+
+const words: Record<ProcessBoundary, string> = {
+  server: 'All agents share one process',
+  team: 'One process for each team',
+  agent: 'One process for each agent',
+}
+
+/** Who may share a process, and with it its memory and files. */
+export function BoundarySelect({
+  serverId,
+  boundary,
+  whyNot,
+}: {
+  serverId: string
+  boundary: ProcessBoundary
+  whyNot: string | null
+}) {
+  const id = useId()
+  const { run, pending, failed } = useAction(setBoundary, () => toast.success('The processes are divided anew.'))
+  return (
+    <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
+      <label htmlFor={id} className="text-sm font-medium">
+        Trust boundary
+      </label>
+      <Select
+        id={id}
+        className="w-auto"
+        value={boundary}
+        disabled={whyNot !== null || pending}
+        title={whyNot ?? undefined}
+        onChange={(event) => run({ serverId, boundary: event.target.value as ProcessBoundary })}
+      >
+        {processBoundaries.map((each) => (
+          <option key={each} value={each}>
+            {words[each]}
+          </option>
+        ))}
+      </Select>
+      {failed && (
+        <span role="alert" className="text-[13px] text-danger">
+          {failed.message}
+        </span>
+      )}
+    </div>
+  )
+}
