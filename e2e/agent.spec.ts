@@ -74,6 +74,25 @@ test('suspending and resuming keep their reasons in the audit log', async ({ pag
   await expect(page.getByRole('row', { name: /agent\.resumed/ }).first()).toContainText('The list is clean.')
 })
 
+test('a server over stdio says whose its processes are, and lets who manages servers divide them', async ({ page }) => {
+  await signInAs(page, 'Builder')
+  await page.goto('/servers/workdays')
+  await expect(page.getByRole('heading', { level: 2, name: 'Processes' })).toBeVisible()
+  const boundary = page.getByLabel('Trust boundary')
+  await expect(boundary).toBeDisabled()
+  await expectAccessible(page)
+
+  await signInAs(page, 'Platform admin')
+  await page.goto('/servers/workdays')
+  await boundary.selectOption('One process for each team')
+  await expect(page.getByText('The processes are divided anew.')).toBeVisible()
+  await page.reload()
+  await expect(boundary).toHaveValue('team')
+  await boundary.selectOption('All agents share one process')
+  await expect(page.getByText('The processes are divided anew.')).toBeVisible()
+  await expectAccessible(page)
+})
+
 test('templates and servers say what an agent inherits and who holds what', async ({ page }) => {
   await signInAs(page, 'Builder')
   await page.goto('/templates')

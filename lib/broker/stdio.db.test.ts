@@ -18,11 +18,14 @@ type World = { broker: TestBroker; home: string; startSandbox: () => Promise<Chi
 
 const secret = `canary-${randomBytes(8).toString('hex')}`
 const servers = ['modern-program', 'legacy-program', 'divided', 'wild', 'unreviewed'] as const
+/** It never offers a tool. */
+const broken = 'broken'
 
 /** A broker in this process, the sandbox service as a process of its own. */
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }): Promise<World> => {
   const home = await mkdtemp(join(tmpdir(), 'wheelhouse-programs-'))
-  for (const id of servers) await installStdioServer(home, id)
+  for (const id of [...servers, broken]) await installStdioServer(home, id)
+  await makeStdioServer(db, { id: broken, args: ['wild.ts', 'crash-at-once'] })
   await makeStdioServer(db, { id: 'modern-program', args: ['steady.ts', 'modern'], env: ['STEADY_TOKEN'] })
   await makeStdioServer(db, { id: 'legacy-program', args: ['steady.ts', 'legacy'] })
   await makeStdioServer(db, { id: 'divided', args: ['steady.ts', 'modern'], boundary: 'team' })
@@ -136,6 +139,20 @@ describe('servers over stdio behind the broker', { timeout: 90_000 }, () => {
     await until(async () => !(await wild.callTool({ name: 'do', arguments: { what: 'behave' } })).isError)
     await steady.close()
     await wild.close()
+  })
+
+  test('one that cannot be started is left alone, with the reason and its last words', async ({ db }) => {
+    await until(
+      async () => (await db.stdioProcess.count({ where: { serverId: broken, state: 'crash_loop' } })) === 1,
+      60_000,
+    )
+    expect(await db.stdioProcess.findFirst({ where: { serverId: broken } })).toMatchObject({
+      restarts: 5,
+      stderr: ['cannot start, token undefined'],
+    })
+    await until(async () => (await db.serverHealth.count({ where: { serverId: broken, state: 'open' } })) === 1, 60_000)
+    const { lastError } = await db.serverHealth.findFirstOrThrow({ where: { serverId: broken } })
+    expect(lastError).toBe('its process fails again and again (it ended with exit code 7)')
   })
 
   test('kill -9 of the sandbox service leaves no process, and the next one serves again', async ({ db, world }) => {

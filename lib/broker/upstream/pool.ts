@@ -47,10 +47,10 @@ export class UpstreamPool {
   }
 
   /**
-   * Without a caller: for the platform itself, which lists tools over whatever credential there is. Processes of a server over stdio may be
-   * divided by team or agent.
+   * Without a caller (null): for the platform itself, which lists tools over whatever credential there is. Processes of a server over stdio
+   * may be divided by team or agent.
    */
-  connectionTo(server: BrokeredServer, caller: ProcessCaller = null): UpstreamConnection {
+  connectionTo(server: BrokeredServer, caller: ProcessCaller): UpstreamConnection {
     const row = rowFor(server, caller?.teamId ?? null)
     if (server.stdio) return this.#stdio.connectionTo(server, caller, this.#processSecret(server, row))
     const key = row ? row.id : `${server.id} ${row === null ? 'none' : 'missing'}`
@@ -72,7 +72,7 @@ export class UpstreamPool {
   /** What the server said it can do, if it was spoken to already. */
   capabilitiesOf(server: BrokeredServer): UpstreamConnection['capabilities'] {
     try {
-      return this.connectionTo(server).capabilities
+      return this.connectionTo(server, null).capabilities
     } catch {
       return null
     }

@@ -18,6 +18,7 @@ export type ProcessSecret = { version: Uint8Array; open: () => Promise<string>; 
 type Held = { command: string; version: Uint8Array | null; connection: StdioConnection }
 
 const heldMax = 2000
+const whyMs = 2000
 
 /** Connections to servers over stdio, which the sandbox service runs: one per process, replaced when its program or its credential changes. */
 export class StdioUpstreams {
@@ -77,13 +78,43 @@ export class StdioUpstreams {
   }
 }
 
-/** Tells the platform's own refusals from what the server says. */
+type StdioOptions = ConstructorParameters<typeof UpstreamConnection>[0]
+
+/** Tells the platform's own refusals from what the server says, and why a process cannot be greeted. */
 class StdioConnection extends UpstreamConnection {
+  readonly #options: StdioOptions
+
+  constructor(options: StdioOptions) {
+    super(options)
+    this.#options = options
+  }
+
   override async request(request: UpstreamRequest): Promise<RpcReply> {
-    const reply = await super.request(request)
+    const reply = await super.request(request).catch(async (error: unknown) => {
+      const isUnreachable = error instanceof UpstreamFailure && error.kind === 'unreachable'
+      throw (isUnreachable && (await this.#refusal())) || error
+    })
     const failure = reply.ok ? null : failureOf(reply.error)
     if (failure) throw failure
     return reply
+  }
+
+  /** What the sandbox service says of the process, without starting anything else; null when it says nothing is wrong. */
+  async #refusal(): Promise<UpstreamFailure | null> {
+    const { url, credential } = this.#options
+    const { headers = {} } = credential.current() ?? {}
+    try {
+      const options = { headers, signal: AbortSignal.timeout(whyMs) }
+      const response = await fetch(url, options)
+      if (response.status !== 503) {
+        await response.body?.cancel()
+        return null
+      }
+      const { error } = (await response.json()) as { error?: { message: string; data?: unknown } }
+      return error ? failureOf(error) : null
+    } catch {
+      return null
+    }
   }
 }
 

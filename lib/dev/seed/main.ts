@@ -4,6 +4,7 @@ import { parseDemoConfig } from '#lib/config/demo.ts'
 import { ConfigError } from '#lib/config/shared.ts'
 import { createDb } from '#lib/db/client.ts'
 import { createKeyring } from '#lib/keys/commands.ts'
+import { seedPrograms } from './programs.ts'
 import { seedDemo } from './seed-demo.ts'
 
 try {
@@ -15,6 +16,7 @@ try {
     const secretBox = createKeyring(config.keys, db)
     const templatesFolder = join(import.meta.dirname, '../../../templates')
     const outcome = await seedDemo(ctx, { ...config, secretBox, templatesFolder })
+    await seedPrograms(ctx, { home: config.home, platform: process.platform })
     const seconds = ((performance.now() - started) / 1000).toFixed(1)
     console.log(
       `demo data: ${outcome.people} people, ${outcome.agents} agents, ${outcome.days} days, ${outcome.runs} runs added in ${seconds} s`,

@@ -1,25 +1,14 @@
 import { randomBytes } from 'node:crypto'
-import { cp, mkdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Db } from '#lib/db/client.ts'
+import { installProgram } from '../demo/install-program.ts'
 
 export const stdioKey = randomBytes(32).toString('base64')
-const modules = join(import.meta.dirname, '../../../node_modules')
-const needed = ['@modelcontextprotocol/server', '@modelcontextprotocol/core', 'zod']
 
 /** Puts the program of a test server where the sandbox service looks for it: `steady` (`modern` or `legacy`) and `wild`. */
-export async function installStdioServer(home: string, id: string): Promise<void> {
-  const folder = join(home, 'stdio', id)
-  await mkdir(folder, { recursive: true })
-  const options = { recursive: true, filter: (path: string) => !/\.(?:cjs|cts|mts|map|md)$|\/src(?:\/|$)/.test(path) }
-  for (const name of needed) {
-    const target = join(folder, 'node_modules', name)
-    await mkdir(dirname(target), { recursive: true })
-    await cp(join(modules, name), target, options)
-  }
-  for (const name of ['steady', 'wild']) {
-    await cp(join(import.meta.dirname, 'stdio', `${name}.ts`), join(folder, `${name}.ts`))
-  }
+export async function installStdioServer(home: string, serverId: string): Promise<void> {
+  const files = ['steady', 'wild'].map((name) => join(import.meta.dirname, 'stdio', `${name}.ts`))
+  await installProgram({ home, serverId, files })
 }
 
 /** Registers it. */

@@ -26,10 +26,14 @@ type Parts = {
   log: Log
   /** The process of a ticket; rejects with `StdioFailure` when it may not run now. */
   find: (ticket: StdioTicket) => Promise<HostedProcess>
+  /** Whether a process serves nobody, but says what its server offers. */
+  isForListing: (ticket: StdioTicket) => boolean
   onAnswered: (outcome: 'answered' | 'failed' | 'cancelled') => void
 }
 type Place = { process: HostedProcess; usable: Usable; request: IncomingMessage; response: ServerResponse }
 
+const listing =
+  /^(?:initialize|ping|server\/discover|(?:tools|prompts|resources|resources\/templates)\/list|subscriptions\/listen|notifications\/.+)$/
 const sessionHeader = 'mcp-session-id'
 const path = /^\/mcp\/([a-z0-9-]{1,63})\/([A-Za-z0-9:-]{1,100})$/
 
@@ -65,6 +69,10 @@ export class StdioGateway {
         return new Exchange(response).finish(errorMessage(null, error), 400)
       }
       const process = await this.#parts.find(ticket)
+      if (message && this.#parts.isForListing(ticket) && !listing.test(String(message['method']))) {
+        // What one caller says to this process another could hear: theirs are divided.
+        throw new StdioFailure('process_unavailable', 'this process of it only says what it offers')
+      }
       const leave = process.enter()
       response.once('close', leave)
       const place = { process, usable: await process.use(), request, response }

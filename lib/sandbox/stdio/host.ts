@@ -89,6 +89,12 @@ export class StdioHost {
     return process
   }
 
+  /** Where processes are divided, the server's own one is nobody's: it only says what there is. */
+  isForListing({ serverId, owner }: StdioTicket): boolean {
+    const server = this.#options.watch.fresh()?.servers.get(serverId)
+    return owner.key === 'server' && server?.boundary !== 'server'
+  }
+
   /** Ends what the view says must end; resolves when it is over, with what was ever ended for each order in force. */
   async enforce(view: StopView): Promise<Map<string, EndedProcess[]>> {
     for (const id of this.#stopped.keys()) if (!view.orders.some((order) => order.id === id)) this.#stopped.delete(id)

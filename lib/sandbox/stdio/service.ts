@@ -66,6 +66,7 @@ export function createStdioService(options: {
     limits,
     log,
     find: (ticket) => host.find(ticket),
+    isForListing: (ticket) => host.isForListing(ticket),
     onAnswered: metrics.answered,
   })
   return {

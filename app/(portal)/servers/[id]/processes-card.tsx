@@ -27,7 +27,7 @@ export async function ProcessesCard({ ctx, serverId }: { ctx: Ctx; serverId: str
         <BoundarySelect serverId={serverId} boundary={boundary} whyNot={whyNot(ctx.actor, 'servers:manage')} />
         <DataTable
           caption="Processes of this server"
-          columns={columns}
+          columns={boundary === 'server' ? sharedColumns : dividedColumns}
           rows={processes}
           rowKey={({ owner, instance }) => `${owner} ${instance}`}
           empty={
@@ -50,17 +50,7 @@ const looks: Record<StdioProcessView['state'], { tone: Tone; label: string }> = 
   lost: { tone: 'danger', label: 'sandbox service is silent' },
 }
 
-const columns: readonly Column<StdioProcessView>[] = [
-  {
-    id: 'owner',
-    header: 'For',
-    cell: ({ owner, instance }) => (
-      <>
-        <span className="font-medium">{ownerWords(owner)}</span>
-        <span className="block text-[13px] text-muted-foreground">on {instance.split('/')[0]}</span>
-      </>
-    ),
-  },
+const restColumns: readonly Column<StdioProcessView>[] = [
   {
     id: 'state',
     header: 'State',
@@ -69,11 +59,13 @@ const columns: readonly Column<StdioProcessView>[] = [
       <>
         <Badge tone={looks[process.state].tone}>{looks[process.state].label}</Badge>
         {process.lastError && (
-          <span className="mt-0.5 block text-[13px] text-muted-foreground">Last failure: {process.lastError}.</span>
+          <span className="mt-0.5 block text-[13px] text-muted-foreground">
+            Failed {plural(process.restarts, 'time')}, at last because {process.lastError}.
+          </span>
         )}
         {process.stderr.length > 0 && (
           <details className="mt-0.5 max-w-2xl text-[13px] text-muted-foreground">
-            <summary>Its last {plural(process.stderr.length, 'line')} on standard error</summary>
+            <summary>End of its standard error ({plural(process.stderr.length, 'line')})</summary>
             <pre className="mt-1 overflow-x-auto rounded-md bg-muted p-2 font-mono text-xs whitespace-pre-wrap break-all">
               {process.stderr.join('\n')}
             </pre>
@@ -82,15 +74,26 @@ const columns: readonly Column<StdioProcessView>[] = [
       </>
     ),
   },
-  { id: 'restarts', header: 'Restarts', numeric: true, cell: ({ restarts }) => restarts },
+  { id: 'restarts', header: 'Failures', numeric: true, wide: true, cell: ({ restarts }) => restarts },
   { id: 'memory', header: 'Memory', numeric: true, wide: true, cell: ({ memoryBytes }) => megabytes(memoryBytes) },
   { id: 'since', header: 'Since', wide: true, cell: ({ changedAt }) => <Time value={changedAt} /> },
 ]
 
-function ownerWords(owner: string): string {
-  const [kind, id] = owner.split(':')
-  if (kind === 'team') return `team ${id}`
-  return kind === 'agent' ? `agent ${id}` : 'all, and listing tools'
+const sharedColumns = [ownerColumn('all agents'), ...restColumns]
+const dividedColumns = [ownerColumn('listing tools'), ...restColumns]
+
+/** @param shared what the server's own process is for */
+function ownerColumn(shared: string): Column<StdioProcessView> {
+  return {
+    id: 'owner',
+    header: 'For',
+    cell: ({ owner, instance }) => (
+      <>
+        <span className="font-medium">{owner === 'server' ? shared : owner.replace(':', ' ')}</span>
+        <span className="block text-[13px] text-muted-foreground">on {instance.split('/')[0]}</span>
+      </>
+    ),
+  }
 }
 
 function megabytes(bytes: number | null): string {
