@@ -38,7 +38,7 @@ export function GuardSwitch({
       </div>
       <ActionButton
         size="sm"
-        aria-label={`Switch ${label.toLowerCase()} ${on ? 'off' : 'on'}`}
+        aria-label={`Switch ${on ? 'off' : 'on'}: ${label.toLowerCase()}`}
         pending={pending}
         whyNot={whyNot}
         onClick={() => run({ serverId, [guard]: !on })}
