@@ -82,6 +82,7 @@ test('a server over stdio says whose its processes are, and lets who manages ser
   await expect(boundary).toBeDisabled()
   await expectAccessible(page)
 
+  await page.context().clearCookies()
   await signInAs(page, 'Platform admin')
   await page.goto('/servers/workdays')
   await boundary.selectOption('One process for each team')
