@@ -1,11 +1,13 @@
 import { describe, expect } from 'vitest'
+import { revokeAgentToken } from '#lib/auth/commands/agent-token-revocation.ts'
+import { createTokenIssuer } from '#lib/auth/commands/agent-tokens.ts'
 import { rotateSigningKey } from '#lib/auth/commands/signing-keys.ts'
 import { makeAgent, portalUrl, secretBox, sessionToken } from '#lib/dev/test/broker.ts'
 import { brokerWorld, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
-import { systemCtx } from '#lib/dev/test/tokens.ts'
-import { opened, signed, tokenClaims } from '#lib/dev/test/forged-tokens.ts'
+import { askForToken, formType, systemCtx } from '#lib/dev/test/tokens.ts'
+import { credentialToken, opened, signed, tokenClaims } from '#lib/dev/test/forged-tokens.ts'
 import { refusals } from '#lib/dev/test/refusals.ts'
 import { startBroker } from './testing/start-broker.ts'
 
@@ -43,7 +45,8 @@ describe('refused, with a challenge, the rule and an audit row', () => {
     expect(challenge).toContain(metadata)
     expect(challenge?.includes('DPoP')).toBe(status === 401)
     if (refusal.named) {
-      const row = await lastEvent(db, agent.agentId)
+      // An acknowledged stop may come after it.
+      const row = await lastEvent(db, agent.agentId, 'mcp.caller_refused')
       const id = answer.json.error?.data?.['decision']
       expect(row).toMatchObject({ event: 'mcp.caller_refused', rule, decision: 'deny', id })
     } else {
@@ -84,4 +87,35 @@ test('a retired key verifies nothing once its last token has expired, and a with
   await until(async () => (await ruleNow()) === 'token_invalid', 2000)
   const next = await sessionToken(db, world.broker.url, agent)
   expect((await postCall(world, { token: next })).status).toBe(200)
+})
+
+test('a revoked token ends within a second, with what was exchanged for it, and others of its client go on', async ({
+  db,
+  world,
+}) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern' })
+  const { url: brokerUrl } = world.broker
+  const { token, clientId, clientSecret } = await credentialToken(db, { brokerUrl, agentId: agent.agentId })
+  const issuer = createTokenIssuer({ url: portalUrl, brokerUrl, secretBox })
+  const client = { client_id: clientId, client_secret: clientSecret }
+  const another = await askForToken(systemCtx(db), issuer, { form: client })
+  const exchanged = await askForToken(systemCtx(db), issuer, {
+    form: {
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: token,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      resource: `${brokerUrl}/mcp/modern`,
+    },
+  })
+  const tokens = [token, exchanged.ok ? exchanged.value.token : '', another.ok ? another.value.token : '']
+  const statuses = async () => {
+    const answers = await Promise.all(tokens.map((one) => postCall(world, { token: one })))
+    return answers.map(({ status }) => status)
+  }
+  expect(await statuses()).toEqual([200, 200, 200])
+  const body = new URLSearchParams({ ...client, token }).toString()
+  await revokeAgentToken(systemCtx(db), { issuer, authorization: null, contentType: formType, body })
+  await until(async () => (await postCall(world, { token })).status === 401, 1500)
+  expect(await statuses()).toEqual([401, 401, 200])
 })

@@ -59,8 +59,11 @@ export class TokenVerifier {
       if (expires > seconds && notBefore <= seconds && keyFor(kid) === remembered.key) return ok(remembered.token)
       this.#remembered.delete(token)
     }
-    const verified = await verifyAccessToken({ token, issuer: this.#issuer, keyFor, now })
-    if (verified.ok) this.#remember(token, { token: verified.value, key: keyFor(verified.value.kid)! })
+    // The very key it was verified with: the view may have another, or none, by the time it is.
+    let key: KeyObject | undefined
+    const issuer = this.#issuer
+    const verified = await verifyAccessToken({ token, issuer, keyFor: (kid) => (key = keyFor(kid)), now })
+    if (verified.ok && key) this.#remember(token, { token: verified.value, key })
     return verified
   }
 
@@ -72,6 +75,7 @@ export class TokenVerifier {
     if (!isFor(token, { broker: this.#broker, resource })) {
       return { rule: 'token_wrong_audience', message: 'The token was made for another service.' }
     }
+    if (this.#revoked.size === 0) return null
     const { clientId, jti, origin } = token
     const names = [revocationOf.client(clientId), revocationOf.token(jti), revocationOf.token(origin)]
     if (!names.some((name) => this.#revoked.has(name))) return null
