@@ -6,7 +6,8 @@ import * as keys from './routes/keys.ts'
 import * as registry from './routes/registry.ts'
 import * as runs from './routes/runs.ts'
 import * as scopes from './routes/scopes.ts'
+import * as servers from './routes/servers.ts'
 import * as webhooks from './routes/webhooks.ts'
 
 /** Every endpoint of the REST API, by topic: the route handlers, the command line and the documentation all read this table. */
-export const routes = { account, agents, approvals, control, keys, registry, runs, scopes, webhooks } as const
+export const routes = { account, agents, approvals, control, keys, registry, runs, scopes, servers, webhooks } as const

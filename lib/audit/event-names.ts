@@ -31,6 +31,7 @@ const named = {
   'agent.reviewed': true,
   'agent.schedule_changed': true,
   'server.created': true,
+  'server.probed': true,
   'server.updated': true,
   'server.credential_set': true,
   'server.authorization_begun': true,

@@ -43,12 +43,20 @@ export type AuditEvents = {
   'agent.retired': { reason: string; grantsRevoked: number }
   'agent.reviewed': { nextReviewAt: string | null }
   'agent.schedule_changed': { schedule: string | null; enabled: boolean }
-  'server.created': { url: string; command?: object; environment: string; sensitivity: string }
+  'server.created': {
+    url: string
+    command?: object
+    environment: string
+    sensitivity: string
+    acknowledged: string[]
+    via: string
+  }
   'server.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
   'server.credential_set': { kind: string; replaced: boolean; reason: string | null }
   'server.authorization_begun': { issuer: string; scope: string | null }
   'server.authorization_failed': { message: string }
   'server.credential_expiring': { kind: string; expiresAt: string }
+  'server.probed': { url: string; withCredential: boolean }
   'server.unavailable': { broker: string; failures: number; lastError: string | null }
   'server.available': { broker: string }
   'server.process_failing': { owner: string; instance: string; restarts: number; lastError: string | null }

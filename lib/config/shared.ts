@@ -162,6 +162,10 @@ export const variables = z.object({
     .describe(
       'Hosts that webhooks may be sent to although only insiders reach them, separated by commas. Default: loopback if the portal is on it.',
     ),
+  WHEELHOUSE_LINK_LOCAL_SERVERS: z
+    .stringbool({ error: 'Use true or false.' })
+    .default(false)
+    .describe('Lets MCP servers have link-local addresses, where cloud machines also find their own credentials.'),
   WHEELHOUSE_GRACE_MS: z.coerce
     .number('Use milliseconds.')
     .int('Use milliseconds.')

@@ -22,6 +22,7 @@ const schema = variables
     VAULT_ADDR: true,
     VAULT_TOKEN: true,
     VAULT_NAMESPACE: true,
+    WHEELHOUSE_LINK_LOCAL_SERVERS: true,
     WHEELHOUSE_LOG_LEVEL: true,
     WHEELHOUSE_GRACE_MS: true,
   })
@@ -44,6 +45,7 @@ export function parseWorkerConfig(env: Environment = process.env) {
     claude: claudeAccess(values),
     webhookPrivateHosts: webhookPrivateHosts(values),
     keys: keySources(values),
+    allowLinkLocal: values.WHEELHOUSE_LINK_LOCAL_SERVERS,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
     graceMs: values.WHEELHOUSE_GRACE_MS,
   }

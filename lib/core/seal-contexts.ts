@@ -5,6 +5,7 @@ export const sealContexts = {
     teamId === null ? `upstream-credential:${serverId}` : `upstream-credential:${serverId}:team:${teamId}`,
   upstreamTokens: (credentialId: string) => `upstream-tokens:${credentialId}`,
   upstreamAuthorization: (id: string) => `upstream-authorization:${id}`,
+  serverProbe: (id: string) => `server-probe:${id}`,
   signingKey: (kid: string) => `signing-key:${kid}`,
   webhook: (id: string) => `webhook:${id}`,
   embeddedCredential: (id: string) => `emb-credential:${id}`,

@@ -14,6 +14,11 @@ export const agentSlug = slug.refine((id) => !reservedAgentIds.includes(id), {
   error: ({ input }) => `"${String(input)}" is taken by an address of Wheelhouse. Choose another id.`,
 })
 
+/** The id of an MCP server: a slug that no address of the portal or the API hides. */
+export const serverSlug = slug.refine((id) => !['new', 'import', 'probes', 'reviews'].includes(id), {
+  error: ({ input }) => `"${String(input)}" is taken by an address of Wheelhouse. Choose another id.`,
+})
+
 /** Turns a name into an id candidate: `Invoice Reconciler!` becomes `invoice-reconciler`; an empty string if nothing usable is left. */
 export function slugify(name: string): string {
   return name

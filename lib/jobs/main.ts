@@ -17,7 +17,7 @@ import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
 import { createKeyring, proveKeyring, rewrapSealed } from '#lib/keys/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import { countRunEnd, recordUsage, refreshOverBudget, rollUpDays, seedPriceBook } from '#lib/metrics/commands.ts'
-import { warnOfExpiry } from '#lib/registry/commands.ts'
+import { runServerProbe, warnOfExpiry } from '#lib/registry/commands.ts'
 import { collectWebhookDeliveries, createSender, deliverWebhook } from '#lib/webhooks/commands.ts'
 import { releaseDeadPools } from './dead-pools.ts'
 import { every } from './every.ts'
@@ -134,6 +134,9 @@ async function main(): Promise<void> {
       },
       async rewrapKeys() {
         await rewrapSealed(ctx(), { keyring })
+      },
+      async probeServer({ probeId }) {
+        await runServerProbe(ctx(), { probeId, secretBox: keyring, allowLinkLocal: config.allowLinkLocal })
       },
       async rollUpDays() {
         const now = new Date()

@@ -36,6 +36,12 @@ export const sealedPlaces: readonly SealedPlace[] = [
     contextOf: ({ id }) => sealContexts.upstreamAuthorization(id),
   },
   {
+    table: 'ServerProbe',
+    column: 'ciphertext',
+    idColumn: 'id',
+    contextOf: ({ id }) => sealContexts.serverProbe(id),
+  },
+  {
     table: 'SigningKey',
     column: 'privateCiphertext',
     idColumn: 'kid',

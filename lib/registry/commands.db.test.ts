@@ -9,14 +9,17 @@ import {
   approveTools,
   classifyTool,
   createTeam,
+  importServer,
   recordServerTools,
   registerServer,
   rejectTool,
+  requestServerProbe,
+  runServerProbe,
   setServerCredential,
   updateServer,
 } from './commands.ts'
-import { getServer } from './queries.ts'
-import { registerServerInput, setServerCredentialInput } from './schema.ts'
+import { getServer, getServerProbe } from './queries.ts'
+import { importServerInput, registerServerInput, setServerCredentialInput } from './schema.ts'
 
 const secretBox = createSecretBox(randomBytes(32).toString('base64'))
 const serverInput = (id: string) =>
@@ -26,6 +29,7 @@ const serverInput = (id: string) =>
     url: 'https://erp.example.test/mcp',
     environment: 'production',
     sensitivity: 'confidential',
+    acknowledged: ['not_probed'],
   })
 
 dbTest('two people register the same id at once: one does, the other is told', async ({ db }) => {
@@ -89,10 +93,14 @@ dbTest('a server that is moved to another origin does not take its credential al
   await db.mcpServer.update({ where: { id: 'moved' }, data: { demo: true } })
   await setServerCredential(ctx, { input: { serverId: 'moved', kind: 'bearer', secret: 'kept' }, secretBox })
 
-  await updateServer(ctx, { id: 'moved', url: 'https://erp.example.test/other' })
+  await updateServer(ctx, { id: 'moved', url: 'https://erp.example.test/other', acknowledged: ['not_probed'] })
   expect((await getServer(ctx, 'moved')).credentials).toHaveLength(1)
 
-  await updateServer(ctx, { id: 'moved', url: 'https://elsewhere.example.test/mcp' })
+  await updateServer(ctx, {
+    id: 'moved',
+    url: 'https://elsewhere.example.test/mcp',
+    acknowledged: ['not_probed'],
+  })
   const server = await getServer(ctx, 'moved')
   expect(server.credentials).toEqual([])
   expect(server.demo).toBe(false)
@@ -137,11 +145,80 @@ dbTest('a server is an address or a program, never both, and keeps its kind', as
   )
 })
 
+dbTest('what guards a server less is accepted by name, and some addresses never are', async ({ db }) => {
+  const ada = await makePerson(db, { roles: ['security'], name: 'Ada' })
+  const ctx = ctxFor(db, ada)
+  const at = (id: string, url: string, acknowledged: string[]) =>
+    registerServer(ctx, registerServerInput.parse({ ...serverInput(id), url, acknowledged }))
+  await expect(at('open', 'http://10.0.0.7/mcp', ['not_probed'])).rejects.toMatchObject({
+    code: 'invalid',
+    details: { field: 'acknowledged', findings: ['plain_http', 'private_address'] },
+  })
+  await at('open', 'http://10.0.0.7/mcp', ['not_probed', 'plain_http', 'private_address'])
+  const row = await db.mcpServer.findUniqueOrThrow({ where: { id: 'open' } })
+  expect(row.acknowledged).toEqual(
+    ['plain_http', 'private_address', 'not_probed'].map((finding) => ({
+      finding,
+      byId: ada.id,
+      byName: 'Ada',
+      at: ctx.now.toISOString(),
+    })),
+  )
+  const everything = ['not_probed', 'plain_http', 'private_address', 'loopback_address']
+  for (const host of [
+    '169.254.169.254',
+    '[fe80::1]',
+    '[::ffff:169.254.169.254]',
+    'metadata.google.internal',
+    '0xA9FEA9FE',
+  ]) {
+    const url = `http://${host}/latest`
+    await expect(at('metadata', url, everything)).rejects.toMatchObject({
+      details: { rule: 'registry:address_refused' },
+    })
+    await expect(updateServer(ctx, { id: 'open', url, acknowledged: [] })).rejects.toMatchObject({
+      details: { rule: 'registry:address_refused' },
+    })
+  }
+  await expect(updateServer(ctx, { id: 'open', url: 'http://127.0.0.1/mcp' })).rejects.toMatchObject({
+    details: { rule: 'registry:finding_open' },
+  })
+})
+
+dbTest('a server.json is registered as it says, or refused with line and field', async ({ db }) => {
+  const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+  const file = {
+    name: 'io.github.acme/ledger-tools',
+    description: 'Reads the ledger.',
+    version: '2.0.1',
+    remotes: [{ type: 'streamable-http', url: 'https://ledger.acme.example/mcp' }],
+    packages: [{ registryType: 'npm', identifier: '@acme/ledger', version: '2.0.1', transport: { type: 'stdio' } }],
+  }
+  const place = { environment: 'staging', sensitivity: 'internal', acknowledged: ['not_probed'] } as const
+  const run = (text: string, option = 0, id?: string) =>
+    importServer(ctx, importServerInput.parse({ text, option, ...(id ? { id } : {}), ...place }))
+  expect(await run(JSON.stringify(file))).toEqual({ id: 'ledger-tools', credentialHeader: null })
+  await run(JSON.stringify(file), 1, 'ledger-program')
+  expect(await getServer(ctx, 'ledger-program')).toMatchObject({
+    transport: 'stdio',
+    command: { command: 'npx', args: ['-y', '@acme/ledger@2.0.1'] },
+  })
+  expect((await auditOf(db, 'ledger-tools'))[0]!.detail).toMatchObject({
+    via: 'server.json of io.github.acme/ledger-tools 2.0.1',
+  })
+  await expect(run('{\n "name": "x"\n}')).rejects.toMatchObject({ message: expect.stringContaining('2:10 name') })
+  await expect(run(JSON.stringify(file), 7)).rejects.toMatchObject({ details: { field: 'option' } })
+})
+
 dbTest('only those who manage servers or teams change them, and a refusal changes nothing', async ({ db }) => {
   const ctx = ctxFor(db, await makePerson(db, { roles: ['builder', 'team_lead', 'finance', 'on_call'] }))
   const id = await makeServer(db)
   const attempts = [
     () => registerServer(ctx, serverInput('mine')),
+    () => importServer(ctx, { text: '{}', option: 0, environment: 'staging', sensitivity: 'public', acknowledged: [] }),
+    () => requestServerProbe(ctx, { input: { url: 'https://a.example' }, secretBox }),
+    () => runServerProbe(ctx, { probeId: crypto.randomUUID(), secretBox, allowLinkLocal: false }),
+    () => getServerProbe(ctx, crypto.randomUUID()),
     () => updateServer(ctx, { id, status: 'disabled' }),
     () => setServerCredential(ctx, { input: { serverId: id, kind: 'bearer', secret: 'x' }, secretBox }),
     () => classifyTool(ctx, { serverId: id, name: 'look', class: 'write', reason: 'it writes' }),

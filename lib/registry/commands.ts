@@ -7,3 +7,5 @@ export { forgetStdioProcesses, recordStdioProcess, setServerBoundary } from './c
 export { createTeam } from './commands/teams.ts'
 export { approveTools, classifyTool, rejectTool } from './commands/tools.ts'
 export { recordServerTools } from './commands/tool-watch.ts'
+export { requestServerProbe, runServerProbe } from './commands/probes.ts'
+export { importServer } from './commands/import-server.ts'

@@ -44,11 +44,14 @@ export {
   setServerCredentialInput,
 } from './schema/credentials.ts'
 export {
+  type ImportServerInput,
+  importServerInput,
   type RegisterServerInput,
   registerServerInput,
   type ServerRow,
   type ServerView,
   type UpdateServerInput,
+  updateServerInput,
 } from './schema/servers.ts'
 export {
   type ApproveToolsInput,

@@ -42,6 +42,7 @@ async function seedServer(
       url,
       environment,
       sensitivity,
+      acknowledged: [],
     })
     await ctx.tx.mcpServer.update({ where: { id }, data: { demo: true } })
   }

@@ -4,15 +4,22 @@ import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { RegisterServerInput, UpdateServerInput } from '../schema.ts'
+import { findingsToAcknowledge, isRefusedAddress } from '../rules/server-address.ts'
+import type { ProbeReport } from '../schema/probes.ts'
 import { serverNotFound } from '../queries/servers.ts'
 
-/** Registers an MCP server; it has no tools until they are discovered and approved. Needs `servers:manage`; throws `conflict` when the id is taken. */
-export async function registerServer(ctx: Ctx, input: RegisterServerInput): Promise<void> {
+/**
+ * Registers an MCP server; it has no tools until they are discovered and approved. Needs `servers:manage`; throws `conflict` when the id is
+ * taken, and `invalid` for an address that is never called, or when something that guards it less was not accepted by name.
+ */
+export async function registerServer(ctx: Ctx, input: RegisterServerInput, via = 'registered'): Promise<void> {
   authorize(ctx, 'servers:manage')
   await inTx(ctx, async (tx, ctx) => {
     const where = input.transport === 'http' ? { url: input.url! } : { url: '', command: input.command! }
+    const accepted = await acceptedFindings(tx, ctx, input)
     const approverId = ctx.actor.kind === 'person' ? ctx.actor.id : null
-    const data = { ...input, ...where, approverId, createdAt: ctx.now, updatedAt: ctx.now }
+    const { acknowledged, ...fields } = input
+    const data = { ...fields, ...where, acknowledged: accepted, approverId, createdAt: ctx.now, updatedAt: ctx.now }
     const { count } = await tx.mcpServer.createMany({ data: [data], skipDuplicates: true })
     if (count === 0) {
       throw new DomainError('conflict', `There is a server ${input.id} already.`, {
@@ -23,9 +30,41 @@ export async function registerServer(ctx: Ctx, input: RegisterServerInput): Prom
     recordAudit(tx, ctx, {
       event: 'server.created',
       ...subjectOf(input),
-      detail: { ...where, environment: input.environment, sensitivity: input.sensitivity },
+      detail: { ...where, environment: input.environment, sensitivity: input.sensitivity, acknowledged, via },
     })
   })
+}
+
+/** What a person accepts, with who and when; our own processes register what they started themselves. */
+async function acceptedFindings(
+  tx: Tx,
+  ctx: Ctx,
+  { url, acknowledged }: { url?: string | undefined; acknowledged: readonly string[] },
+) {
+  if (ctx.actor.kind !== 'person' || url === undefined) return []
+  const probe = await tx.serverProbe.findFirst({
+    where: { url, finishedAt: { not: null } },
+    orderBy: { createdAt: 'desc' },
+    select: { report: true },
+  })
+  const report = (probe?.report ?? null) as ProbeReport | null
+  if (isRefusedAddress(url, report)) {
+    const message = 'This is a link-local or metadata address: the broker never calls one.'
+    throw new DomainError('invalid', message, { field: 'url', rule: 'registry:address_refused' })
+  }
+  const open = findingsToAcknowledge(url, report).filter(({ kind }) => !acknowledged.includes(kind))
+  if (open.length > 0) {
+    const names = open.map(({ kind }) => kind)
+    const message = `Accept by name what guards this server less: ${names.join(', ')}.`
+    throw new DomainError('invalid', message, { field: 'acknowledged', rule: 'registry:finding_open', findings: names })
+  }
+  const { id: byId, name: byName } = ctx.actor
+  return findingsToAcknowledge(url, report).map(({ kind }) => ({
+    finding: kind,
+    byId,
+    byName,
+    at: ctx.now.toISOString(),
+  }))
 }
 
 /**
@@ -36,7 +75,7 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
   authorize(ctx, 'servers:manage')
   await inTx(ctx, async (tx, ctx) => {
     const server = await lockServer(tx, input.id)
-    const { id, ...fields } = input
+    const { id, acknowledged, ...fields } = input
     const wrong = server.transport === 'http' ? ('command' as const) : ('url' as const)
     if (fields[wrong] !== undefined) {
       const message = `${server.name} is a server over ${server.transport}: it has no ${wrong === 'url' ? 'address' : 'program'}.`
@@ -48,11 +87,20 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
     if (changed.length === 0) return
     const after = Object.fromEntries(changed)
     const before = Object.fromEntries(changed.map(([key]) => [key, server[key as keyof typeof fields]]))
+    const accepted =
+      'url' in after && fields.url !== undefined
+        ? await acceptedFindings(tx, ctx, { url: fields.url, acknowledged: acknowledged ?? [] })
+        : null
     const movedByUrl = fields.url !== undefined && !sameOrigin(fields.url, server.url)
     const moved = ctx.actor.kind !== 'system' && (movedByUrl || 'command' in after)
     await tx.mcpServer.update({
       where: { id },
-      data: { ...after, ...(moved ? { demo: false } : {}), updatedAt: ctx.now },
+      data: {
+        ...after,
+        ...(accepted ? { acknowledged: accepted } : {}),
+        ...(moved ? { demo: false } : {}),
+        updatedAt: ctx.now,
+      },
     })
     recordAudit(tx, ctx, { event: 'server.updated', ...subjectOf(server), detail: { before, after } })
     if (!moved) return

@@ -26,6 +26,9 @@ export function textsOf(definition: Record<string, unknown>): { texts: ToolText[
     if (typeof node === 'string') return add(path, node)
     if (typeof node !== 'object' || node === null) return
     for (const [key, part] of Object.entries(node)) {
+      // Which revision of JSON Schema it is says nothing to a model.
+      if (key === '$schema' && typeof part === 'string' && /^https?:\/\/json-schema\.org\/[\w/.#-]*$/.test(part))
+        continue
       const at = `${path}/${pointer(key)}`
       if (!Array.isArray(node) && !keywords.has(key)) add(`${at} (name)`, key)
       walk(part, at)

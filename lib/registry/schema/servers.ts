@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { slug } from '#lib/core/slug.ts'
+import { serverSlug } from '#lib/core/slug.ts'
 import type { ScopeChip } from '../schema.ts'
 import type { CredentialView } from './credentials.ts'
 import {
@@ -9,6 +9,7 @@ import {
   type ServerTransport,
   serverTransports,
 } from './transport.ts'
+import { probeFindingNames } from './probes.ts'
 import type { ToolView } from './tools.ts'
 import {
   type AgentStatus,
@@ -24,7 +25,7 @@ const serverUrl = z.url({ protocol: /^https?$/, error: 'Use an http or https add
 
 export const registerServerInput = z
   .strictObject({
-    id: slug,
+    id: serverSlug,
     name: oneLine(100).min(1),
     description: oneLine(1000).default(''),
     transport: z.enum(serverTransports).default('http'),
@@ -32,6 +33,8 @@ export const registerServerInput = z
     command: serverCommand.optional(),
     environment: z.enum(environments),
     sensitivity: z.enum(sensitivities),
+    /** Findings accepted by name, of the last probe and of the address itself. */
+    acknowledged: z.array(z.enum(probeFindingNames)).max(20).default([]),
   })
   .superRefine(checkTransport)
 export type RegisterServerInput = z.infer<typeof registerServerInput>
@@ -47,8 +50,22 @@ export const updateServerInput = z.strictObject({
   environment: z.enum(environments).optional(),
   sensitivity: z.enum(sensitivities).optional(),
   status: z.enum(['active', 'disabled']).optional(),
+  /** Findings of a new address accepted by name. */
+  acknowledged: z.array(z.enum(probeFindingNames)).max(20).optional(),
 })
 export type UpdateServerInput = z.infer<typeof updateServerInput>
+
+/** A `server.json` of the official registry and which of the ways it names is meant; what is not given is taken from the file. */
+export const importServerInput = z.strictObject({
+  text: z.string().min(1).max(200_000),
+  option: z.int().min(0).max(100).default(0),
+  id: serverSlug.optional(),
+  name: oneLine(100).min(1).optional(),
+  environment: z.enum(environments),
+  sensitivity: z.enum(sensitivities),
+  acknowledged: z.array(z.enum(probeFindingNames)).max(20).default([]),
+})
+export type ImportServerInput = z.infer<typeof importServerInput>
 
 export type ServerRow = {
   id: string

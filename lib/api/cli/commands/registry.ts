@@ -7,6 +7,7 @@ import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { type Column, facts } from '../table.ts'
 import { day, minute, oneLine, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
+import { addServerCommands } from './servers.ts'
 
 export function addRegistryCommands(program: Command, setup: Setup): void {
   const servers = program.command('servers').alias('server').description('MCP servers and their tools.')
@@ -40,6 +41,7 @@ export function addRegistryCommands(program: Command, setup: Setup): void {
       })
     },
   })
+  addServerCommands(servers, setup)
   const templates = program.command('templates').alias('template').description('Golden templates.')
   addVerb(templates, setup, {
     name: 'list',

@@ -1,0 +1,5 @@
+import { routes } from '#lib/api/routes.ts'
+import { listToolReviews } from '#lib/registry/queries.ts'
+import { serve } from '#app/api/v1/serve.ts'
+
+export const GET = serve(routes.servers.listReviews, async (ctx) => ({ items: await listToolReviews(ctx) }))

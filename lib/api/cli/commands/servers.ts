@@ -1,0 +1,253 @@
+import { readFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import {
+  type Environment,
+  environments,
+  sensitivities,
+  type Sensitivity,
+  type ToolClass,
+  toolClasses,
+  type ToolDetail,
+} from '#lib/registry/schema.ts'
+import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
+import {
+  probeFindingKinds,
+  type ProbeFindingKind,
+  probeFindingNames,
+  type ProbeReport,
+} from '#lib/registry/schema/probes.ts'
+import { routes } from '../../routes.ts'
+import { addVerb, type Cli, type Setup } from '../cli.ts'
+import { UsageError } from '../errors.ts'
+import { facts } from '../table.ts'
+import { minute, oneLine, plain } from '../text.ts'
+import { choice } from './choices.ts'
+
+type Placed = { environment: string; data: string; accept: string[] }
+
+/** The verbs that change servers and decide about their tools; listing and showing are in registry.ts. */
+export function addServerCommands(servers: Command, setup: Setup): void {
+  addVerb<Placed & { name?: string; address?: string; env: string[]; about?: string }>(servers, setup, {
+    name: 'register <id> [program...]',
+    says: `Register an MCP server by --address, or by the program that speaks it, after --.
+What guards it less is accepted by name with --accept; "servers probe" says what there is.`,
+    examples: [
+      'wheelhouse servers register erp --address https://erp.example.com/mcp --environment production --data confidential',
+      'wheelhouse servers register files --environment staging --data internal -- npx -y @acme/files@1.2.0',
+    ],
+    options: (command) =>
+      placed(command)
+        .option('--address <url>', 'where it is reached')
+        .option('--env <name>', 'a variable that the program needs', collect, [])
+        .option('--name <name>', 'what people call it; otherwise its id')
+        .option('--about <text>', 'what it offers'),
+    run: async (cli, { args: [id = '', program, ...args], options }) => {
+      const { environment, sensitivity } = placeOf(options)
+      if ((options.address === undefined) === (program === undefined)) {
+        throw new UsageError('Give either --address, or the program after --.')
+      }
+      const where =
+        program === undefined
+          ? { transport: 'http' as const, url: options.address! }
+          : { transport: 'stdio' as const, command: { command: program, args, env: options.env } }
+      const description = options.about ?? ''
+      const body = {
+        id,
+        name: options.name ?? id,
+        description,
+        ...where,
+        environment,
+        sensitivity,
+        acknowledged: accepted(options.accept),
+      }
+      const made = await (await cli.client()).call(routes.servers.registerServer, { body })
+      cli.show(made, () => `${made.id} is registered. Its tools wait for their review.`)
+    },
+  })
+  addVerb<Placed & { option: string; id?: string }>(servers, setup, {
+    name: 'import <file>',
+    says: 'Register an MCP server as a server.json of the official registry describes it; - is standard input.',
+    options: (command) =>
+      placed(command)
+        .option('--option <number>', 'which of the ways it names, from 0: remotes first', '0')
+        .option('--id <id>', 'its id here; otherwise made of its name'),
+    run: async (cli, { args: [file = ''], options }) => {
+      const text = file === '-' ? await cli.terminal.readInput() : await readFile(file, 'utf8')
+      const { environment, sensitivity } = placeOf(options)
+      const body = {
+        text,
+        option: Number(options.option),
+        ...(options.id === undefined ? {} : { id: options.id }),
+        environment,
+        sensitivity,
+        acknowledged: accepted(options.accept),
+      }
+      const made = await (await cli.client()).call(routes.servers.importServer, { body })
+      const needs = made.credentialHeader === null ? '' : ` It needs a credential in ${plain(made.credentialHeader)}.`
+      cli.show(made, () => `${made.id} is registered.${needs} Its tools wait for their review.`)
+    },
+  })
+  addVerb(servers, setup, {
+    name: 'probe <url>',
+    says: 'Look at an address before registering it: where it leads, how it is guarded, what it offers.',
+    run: async (cli, { args: [url = ''] }) => {
+      const client = await cli.client()
+      const { probeId } = await client.call(routes.servers.probeServer, { body: { url } })
+      for (let tries = 0; tries < 60; tries += 1) {
+        const probe = await client.call(routes.servers.showProbe, { params: { id: probeId } })
+        if (probe.report) return cli.show(probe, () => describeProbe(probe.report!))
+        await new Promise((resolve) => setTimeout(resolve, 500))
+      }
+      throw new UsageError('The worker has not looked at it within half a minute. Is it running?')
+    },
+  })
+  for (const [verb, status, says] of [
+    ['enable', 'active', 'Let agents reach an MCP server again.'],
+    ['disable', 'disabled', 'Keep every agent from an MCP server; grants on it stay.'],
+  ] as const) {
+    addVerb(servers, setup, {
+      name: `${verb} <id>`,
+      says,
+      run: async (cli, { args: [id = ''] }) => {
+        await (await cli.client()).call(routes.servers.updateServer, { params: { id }, body: { status } })
+        cli.show({ id, status }, () => `${id} is ${status}.`)
+      },
+    })
+  }
+  addToolVerbs(servers, setup)
+}
+
+function addToolVerbs(servers: Command, setup: Setup): void {
+  addVerb(servers, setup, {
+    name: 'reviews',
+    says: 'List the tools that wait for a decision, with what was found.',
+    run: async (cli) => {
+      const list = await (await cli.client()).call(routes.servers.listReviews, {})
+      const lines = list.items.map(
+        ({ server, tool, verdict, findings, since }) =>
+          `${server.id}  ${plain(tool)}  ${verdict}  since ${minute(since)} UTC${findings.map(({ kind, note }) => `\n    ${findingTitle(kind)}: ${oneLine(note)}`).join('')}`,
+      )
+      cli.show(list, () => (lines.length === 0 ? 'Nothing waits.' : lines.join('\n')))
+    },
+  })
+  addVerb(servers, setup, {
+    name: 'tool <server> <tool>',
+    says: 'Show a tool: both definitions, what was found, its history, and the hash to decide about.',
+    run: async (cli, { args: [id = '', tool = ''] }) => {
+      const detail = await (await cli.client()).call(routes.servers.showTool, { params: { id, tool } })
+      cli.show(detail, () => describeTool(detail, cli))
+    },
+  })
+  addVerb<{ hash: string; class?: string; reason?: string }>(servers, setup, {
+    name: 'approve <server> <tool>',
+    says: 'Approve the definition of a tool that you have read; agents are shown exactly that one.',
+    options: (command) =>
+      command
+        .requiredOption('--hash <hash>', 'of the definition, as "servers tool" shows it')
+        .addOption(choice('--class <class>', 'what the tool is, whatever its server says', toolClasses))
+        .option('--reason <text>', 'why; needed when it was suspended'),
+    run: async (cli, { args: [id = '', name = ''], options }) => {
+      const tool = {
+        name,
+        definitionHash: options.hash,
+        ...(options.class ? { class: options.class as ToolClass } : {}),
+      }
+      const body = { tools: [tool], ...(options.reason === undefined ? {} : { reason: options.reason }) }
+      const outcome = await (await cli.client()).call(routes.servers.approveTools, { params: { id }, body })
+      cli.show(outcome, () => `${plain(name)} is approved.`)
+    },
+  })
+  addVerb<{ hash: string; reason: string }>(servers, setup, {
+    name: 'reject <server> <tool>',
+    says: 'Refuse a definition of a tool, or withdraw the approval of the one agents see.',
+    options: (command) =>
+      command
+        .requiredOption('--hash <hash>', 'of the definition, as "servers tool" shows it')
+        .requiredOption('--reason <text>', 'why'),
+    run: async (cli, { args: [id = '', name = ''], options }) => {
+      const body = { name, definitionHash: options.hash, reason: options.reason }
+      await (await cli.client()).call(routes.servers.rejectTool, { params: { id }, body })
+      cli.show({ server: id, tool: name, state: 'quarantined' }, () => `${plain(name)} is rejected.`)
+    },
+  })
+  addVerb<{ reason: string }>(servers, setup, {
+    name: 'classify <server> <tool> <class>',
+    says: `Say which class a tool is, whatever its server says: ${toolClasses.join(' < ')}.`,
+    options: (command) => command.requiredOption('--reason <text>', 'why'),
+    run: async (cli, { args: [id = '', name = '', toolClass = ''], options }) => {
+      if (!(toolClasses as readonly string[]).includes(toolClass)) {
+        throw new UsageError(`${toolClass} is no class; use ${toolClasses.join(', ')}.`)
+      }
+      const body = { name, class: toolClass as ToolClass, reason: options.reason }
+      await (await cli.client()).call(routes.servers.classifyTool, { params: { id }, body })
+      cli.show({ server: id, tool: name, class: toolClass }, () => `${plain(name)} is ${toolClass}.`)
+    },
+  })
+}
+
+function placed(command: Command): Command {
+  return command
+    .addOption(choice('--environment <environment>', 'where it runs', environments).makeOptionMandatory())
+    .addOption(choice('--data <sensitivity>', 'what it holds', sensitivities).makeOptionMandatory())
+    .option('--accept <finding>', 'a finding that guards it less; may be given several times', collect, [])
+}
+
+function placeOf(options: Placed) {
+  return {
+    environment: options.environment as Environment,
+    sensitivity: options.data as Sensitivity,
+  }
+}
+
+function accepted(names: readonly string[]): ProbeFindingKind[] {
+  const unknown = names.find((name) => !(probeFindingNames as readonly string[]).includes(name))
+  if (unknown !== undefined)
+    throw new UsageError(`${unknown} is no finding; there are ${probeFindingNames.join(', ')}.`)
+  return names as ProbeFindingKind[]
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value]
+}
+
+function describeProbe(report: ProbeReport): string {
+  const about = facts([
+    ['Host', plain(report.host)],
+    ['Addresses', report.addresses.join(', ') || 'none'],
+    ['TLS', report.tls],
+    ['Protocol', report.protocol && `${report.protocol.version} (${plain(report.protocol.server)})`],
+    ['Asks for', report.challenge && oneLine(report.challenge)],
+  ])
+  const findings = report.findings.map(({ kind, note }) => {
+    const { title, relaxed } = probeFindingKinds[kind]
+    return `${relaxed ? `${title} (accept as ${kind})` : title}: ${oneLine(note)}`
+  })
+  const tools = report.tools.map(
+    (tool) =>
+      `${plain(tool.name)}  ${tool.class}${tool.annotated ? '' : ' (not annotated)'}${tool.findings.map(({ kind }) => `; ${findingTitle(kind)}`).join('')}`,
+  )
+  return [about, findings.join('\n') || 'Nothing to accept.', tools.join('\n') || 'No tools were found.'].join('\n\n')
+}
+
+function describeTool(tool: ToolDetail, cli: Cli): string {
+  const about = facts([
+    ['State', tool.rejected ? `${tool.state}, rejected` : tool.state],
+    ['Class', `${tool.class} (${tool.classSource === 'platform' ? 'the platform says' : 'its server says'})`],
+    ['Hash', tool.definitionHash],
+    ['Approved', tool.approvedHash ?? 'nothing'],
+    ['Verdict', tool.verdict],
+  ])
+  const findings = tool.findings.map(
+    ({ kind, path, note }) => `${findingTitle(kind)} at ${path || 'the tool'}: ${oneLine(note)}`,
+  )
+  const definition = plain(JSON.stringify(tool.listed, null, 2))
+  const history = tool.history.map((entry) =>
+    entry.kind === 'decided'
+      ? `${minute(entry.at)}  ${entry.decision} by ${plain(entry.by.name)}${entry.reason ? `: ${oneLine(entry.reason)}` : ''}`
+      : `${minute(entry.at)}  ${entry.verdict}, seen by ${plain(entry.seenBy)}`,
+  )
+  const title = cli.terminal.style('bold', plain(`${tool.server.id}/${tool.name}`))
+  return [`${title}\n${about}`, findings.join('\n') || 'Nothing was found.', definition, history.join('\n')].join(
+    '\n\n',
+  )
+}

@@ -1,0 +1,132 @@
+import { z } from 'zod'
+import {
+  approveToolsInput,
+  classifyToolInput,
+  importServerInput,
+  registerServerInput,
+  rejectToolInput,
+  type ToolDetail,
+  type ToolReview,
+  updateServerInput,
+} from '#lib/registry/schema.ts'
+import { requestServerProbeInput, type ServerProbeView } from '#lib/registry/schema/probes.ts'
+import { endpoint, json, nothing } from '../endpoint.ts'
+import { exampleId, type Items, namedId, uuidId } from './params.ts'
+
+const params = { id: 'erp' }
+const hash = '3b7c1f0a9d2e4c5b6a7988f1e2d3c4b5a6978869504132435465768798a9bacb'
+
+export const registerServer = endpoint({
+  method: 'POST',
+  path: '/api/v1/servers',
+  summary: 'Registers an MCP server by address or program; findings that guard it less are accepted by name.',
+  permission: 'servers:manage',
+  body: registerServerInput,
+  status: 201,
+  answer: json<{ id: string }>(),
+  example: {
+    body: {
+      id: 'erp',
+      name: 'ERP',
+      url: 'https://erp.example.com/mcp',
+      environment: 'production',
+      sensitivity: 'confidential',
+      acknowledged: ['private_address'],
+    },
+  },
+})
+
+export const updateServer = endpoint({
+  method: 'PATCH',
+  path: '/api/v1/servers/{id}',
+  summary: 'Changes an MCP server, for instance its status: active or disabled.',
+  permission: 'servers:manage',
+  params: namedId,
+  body: updateServerInput.omit({ id: true }),
+  answer: nothing,
+  example: { params, body: { status: 'disabled' } },
+})
+
+export const importServer = endpoint({
+  method: 'POST',
+  path: '/api/v1/servers/import',
+  summary: 'Registers an MCP server as a server.json of the official registry describes it.',
+  permission: 'servers:manage',
+  body: importServerInput,
+  bodyBytesMax: 512_000,
+  status: 201,
+  answer: json<{ id: string; credentialHeader: string | null }>(),
+  example: { body: { text: '{ "name": "io.github.acme/tools" }', environment: 'staging', sensitivity: 'internal' } },
+})
+
+export const probeServer = endpoint({
+  method: 'POST',
+  path: '/api/v1/servers/probes',
+  summary: 'Asks the worker to look at an address: reachability, TLS, authentication, protocol, tools.',
+  permission: 'servers:manage',
+  body: requestServerProbeInput,
+  status: 201,
+  answer: json<{ probeId: string }>(),
+  example: { body: { url: 'https://erp.example.com/mcp' } },
+})
+
+export const showProbe = endpoint({
+  method: 'GET',
+  path: '/api/v1/servers/probes/{id}',
+  summary: 'What a probe has found; report is null until it has ended.',
+  permission: 'servers:manage',
+  params: uuidId,
+  answer: json<ServerProbeView>(),
+  example: { params: exampleId },
+})
+
+export const listReviews = endpoint({
+  method: 'GET',
+  path: '/api/v1/servers/reviews',
+  summary: 'Tools that wait for a decision, with what was found, those you are asked about first.',
+  permission: 'servers:read',
+  answer: json<Items<ToolReview>>(),
+})
+
+export const showTool = endpoint({
+  method: 'GET',
+  path: '/api/v1/servers/{id}/tools/{tool}',
+  summary: 'One tool with the listed and the approved definition, and its history.',
+  permission: 'servers:read',
+  params: z.strictObject({ id: z.string().min(1).max(100), tool: z.string().min(1).max(200) }),
+  answer: json<ToolDetail>(),
+  example: { params: { id: 'erp', tool: 'get_purchase_order' } },
+})
+
+export const approveTools = endpoint({
+  method: 'POST',
+  path: '/api/v1/servers/{id}/approve',
+  summary: 'Approves tools by name and the hash of the definition that was read: all, or none.',
+  permission: 'servers:manage',
+  params: namedId,
+  body: approveToolsInput.omit({ serverId: true }),
+  answer: json<{ approved: string[] }>(),
+  example: { params, body: { tools: [{ name: 'get_purchase_order', definitionHash: hash }] } },
+})
+
+export const rejectTool = endpoint({
+  method: 'POST',
+  path: '/api/v1/servers/{id}/reject',
+  summary: 'Refuses a definition of a tool, or withdraws the approval of the one agents see.',
+  permission: 'servers:manage',
+  params: namedId,
+  body: rejectToolInput.omit({ serverId: true }),
+  answer: nothing,
+  example: { params, body: { name: 'delete_order', definitionHash: hash, reason: 'It deletes without asking.' } },
+})
+
+export const classifyTool = endpoint({
+  method: 'POST',
+  path: '/api/v1/servers/{id}/classify',
+  summary: 'Says which class a tool is, whatever its server says.',
+  permission: 'servers:manage',
+  params: namedId,
+  body: classifyToolInput.omit({ serverId: true }),
+  answer: nothing,
+  example: { params, body: { name: 'mark_read', class: 'write', reason: 'It changes the state of the message.' } },
+})

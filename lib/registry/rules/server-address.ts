@@ -1,0 +1,42 @@
+import { addressKind } from '#lib/core/address-kind.ts'
+import type { ProbeFinding, ProbeReport } from '../schema/probes.ts'
+import { probeFindingKinds } from '../schema/probes.ts'
+
+/** What an address alone shows, without asking it. */
+export function addressFindings(url: string): ProbeFinding[] {
+  const { protocol, hostname } = new URL(url)
+  const literal = addressKind(hostname)
+  const isLocalName = /(?:^|\.)localhost\.?$/i.test(hostname)
+  const found: ProbeFinding[] = []
+  if (protocol === 'http:') found.push({ kind: 'plain_http', note: hostname })
+  if (isRefusedHost(hostname)) found.push({ kind: 'refused_address', note: hostname })
+  if (literal === 'loopback' || isLocalName) found.push({ kind: 'loopback_address', note: hostname })
+  if (literal === 'private' || literal === 'reserved') found.push({ kind: 'private_address', note: hostname })
+  return found
+}
+
+/** Whether a host names where machines get their own credentials, or something on this link. */
+export function isRefusedHost(hostname: string): boolean {
+  const host = hostname.toLowerCase().replace(/\.$/, '')
+  if (addressKind(host) === 'link_local') return true
+  return [
+    'metadata.google.internal',
+    'metadata.goog',
+    'metadata',
+    'instance-data',
+    'instance-data.ec2.internal',
+  ].includes(host)
+}
+
+/** What has to be accepted by name before a server is registered at an address, given the last probe of it. */
+export function findingsToAcknowledge(url: string, report: ProbeReport | null): ProbeFinding[] {
+  const probed = report ? report.findings : [{ kind: 'not_probed' as const, note: new URL(url).hostname }]
+  const all = [...addressFindings(url), ...probed].filter(({ kind }) => probeFindingKinds[kind].relaxed)
+  return all.filter(({ kind }, index) => all.findIndex((other) => other.kind === kind) === index)
+}
+
+/** Whether an address is never called: the probe says it of a name, the address of itself unless the probe was allowed there. */
+export function isRefusedAddress(url: string, report: ProbeReport | null): boolean {
+  if (report) return report.findings.some(({ kind }) => kind === 'refused_address')
+  return isRefusedHost(new URL(url).hostname)
+}

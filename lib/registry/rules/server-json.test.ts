@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest'
+import { readServerJson } from './server-json.ts'
+
+const base = {
+  name: 'io.github.acme/invoice-tools',
+  title: 'Invoice tools',
+  description: 'Reads invoices.',
+  version: '1.2.0',
+}
+const read = (more: object) => readServerJson(JSON.stringify({ ...base, ...more }, null, 2))
+
+test('remotes become addresses, packages programs, with what is missing said', () => {
+  const outcome = read({
+    $schema: 'https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json',
+    remotes: [
+      {
+        type: 'streamable-http',
+        url: 'https://mcp.acme.example/mcp',
+        headers: [{ name: 'X-Api-Key', isSecret: true }],
+      },
+      { type: 'sse', url: 'https://{tenant}.acme.example/sse' },
+    ],
+    packages: [
+      {
+        registryType: 'npm',
+        identifier: '@acme/invoice-tools',
+        version: '1.2.0',
+        transport: { type: 'stdio' },
+        packageArguments: [
+          { type: 'named', name: '--mode', value: 'read' },
+          { type: 'positional', valueHint: 'folder', value: '/data' },
+          { type: 'named', name: '--token', isSecret: true },
+        ],
+        environmentVariables: [{ name: 'ACME_TOKEN', isSecret: true, isRequired: true }],
+      },
+      { registryType: 'pypi', identifier: 'acme-tools', version: '0.3.1', transport: { type: 'stdio' } },
+      { registryType: 'oci', identifier: 'docker.io/acme/tools:1', transport: { type: 'streamable-http' } },
+    ],
+  })
+  expect(outcome).toMatchObject({
+    ok: true,
+    value: {
+      proposal: { id: 'invoice-tools', name: 'Invoice tools', description: 'Reads invoices.' },
+      options: [
+        { transport: 'http', url: 'https://mcp.acme.example/mcp', credentialHeader: 'X-Api-Key', problems: [] },
+        { problems: [expect.stringContaining('Streamable HTTP'), expect.stringContaining('{tenant}')] },
+        {
+          transport: 'stdio',
+          command: {
+            command: 'npx',
+            args: ['-y', '@acme/invoice-tools@1.2.0', '--mode=read', '/data'],
+            env: ['ACME_TOKEN'],
+          },
+          problems: [expect.stringContaining('--token is a secret')],
+        },
+        { command: { command: 'uvx', args: ['acme-tools@0.3.1'] }, problems: [] },
+        {
+          problems: [
+            expect.stringContaining('oci'),
+            expect.stringContaining('start it yourself'),
+            expect.stringContaining('version'),
+          ],
+        },
+      ],
+    },
+  })
+})
+
+test('an answer of the registry is read as the file in it', () => {
+  const remotes = [{ type: 'streamable-http', url: 'https://mcp.acme.example/mcp' }]
+  const wrapped = readServerJson(JSON.stringify({ server: { ...base, remotes }, _meta: {} }))
+  expect(wrapped).toMatchObject({ ok: true, value: { name: base.name } })
+  expect(readServerJson(JSON.stringify({ server: { ...base, name: 'x', remotes } }))).toMatchObject({
+    errors: [{ field: 'server.name' }],
+  })
+})
+
+test('every error names its line and its field', () => {
+  const errors = (text: string) => {
+    const outcome = readServerJson(text)
+    return outcome.ok ? [] : outcome.errors.map(({ line, field }) => [line, field])
+  }
+  const text = `{
+  "name": "no-namespace",
+  "description": "x",
+  "version": "^1.0.0",
+  "remotes": [
+    { "type": "streamable-http", "url": "https://a.example/mcp" },
+    { "type": "websocket", "url": "wss://a.example" }
+  ]
+}`
+  expect(errors(text)).toEqual([
+    [2, 'name'],
+    [4, 'version'],
+    [7, 'remotes.1.type'],
+  ])
+  expect(errors('{ "name": "a/b", }  x')).toEqual([[1, '']])
+  expect(errors('{\n"name": "io.a/b",\n"name": "io.a/c"\n}')[0]).toEqual([3, ''])
+  expect(errors('[]')[0]).toEqual([1, ''])
+  expect(errors(JSON.stringify(base))).toEqual([[1, 'remotes']])
+  expect(errors(JSON.stringify({ description: 'x', version: '1.0.0' }))).toEqual([[1, 'name']])
+  const positional = {
+    registryType: 'npm',
+    identifier: 'x',
+    version: '1.0.0',
+    transport: { type: 'stdio' },
+    packageArguments: [{ type: 'positional' }],
+  }
+  expect(errors(JSON.stringify({ ...base, packages: [positional] }))).toEqual([[1, 'packages.0.packageArguments.0']])
+})
