@@ -23,8 +23,9 @@ export default defineConfig({
           include: ['**/*.db.test.ts'],
           exclude: excluded,
           globalSetup: ['lib/dev/test/global-setup.ts'],
-          testTimeout: 20_000,
-          hookTimeout: 30_000,
+          // Generous: what starts servers and processes takes long on a busy machine, and no test is about that.
+          testTimeout: 60_000,
+          hookTimeout: 90_000,
         },
       },
       {

@@ -16,6 +16,7 @@ export async function fixedRate(
       const pool = new Pool(new URL(target.url).origin, { connections: 128, pipelining: 1 })
       const measured = await openLoop(() => ({ pool, target, headers: target.users[0]! }), options)
       await pool.close()
+      if (measured.failures[0]) throw new Error(measured.failures[0])
       times[way].push(...measured.times)
     }
   }

@@ -3,6 +3,8 @@ import { Pool } from 'undici'
 import type { Target } from './targets.ts'
 
 export type Measured = { seconds: number; calls: number; times: number[] }
+/** `failures`: what was answered instead, in words. */
+export type OpenMeasured = Measured & { failures: string[] }
 
 /** As many calls at a time as there are users; each sends its next one when the last is answered. */
 export async function closedLoop(target: Target, options: { users: number; seconds: number }): Promise<Measured> {
@@ -32,8 +34,9 @@ export async function closedLoop(target: Target, options: { users: number; secon
 export async function openLoop(
   next: () => { pool: Pool; target: Target; headers: Record<string, string> },
   options: { perSecond: number; seconds: number },
-): Promise<Measured> {
+): Promise<OpenMeasured> {
   const times: number[] = []
+  const failures: string[] = []
   const pending = new Set<Promise<void>>()
   const started = performance.now()
   const count = Math.round(options.perSecond * options.seconds)
@@ -42,15 +45,19 @@ export async function openLoop(
     const early = due - performance.now()
     if (early > 0) await sleep(early)
     const { pool, target, headers } = next()
-    const call = send(pool, target, headers).then(() => void times.push(performance.now() - due))
+    const call = send(pool, target, headers)
+      .then(
+        () => void times.push(performance.now() - due),
+        (error: unknown) => void failures.push(String(error)),
+      )
+      .finally(() => pending.delete(call))
     pending.add(call)
-    void call.finally(() => pending.delete(call)).catch(() => {})
   }
   await Promise.all(pending)
-  return { seconds: (performance.now() - started) / 1000, calls: times.length, times }
+  return { seconds: (performance.now() - started) / 1000, calls: times.length, times, failures }
 }
 
-/** Any answer but a successful one ends the bench. */
+/** Rejects with any answer but a successful one. */
 async function send(pool: Pool, target: Target, headers: Record<string, string>): Promise<void> {
   const path = new URL(target.url).pathname
   const { statusCode, body } = await pool.request({ path, method: 'POST', headers, body: target.body })

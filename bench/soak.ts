@@ -25,6 +25,7 @@ export async function soak(
   const agents = await world.agents(options.agents)
   const kinds = await Promise.all(mix.flatMap((kind) => Array.from({ length: kind.share }, () => kindOf(world, kind))))
   const pool = new Pool(world.brokerUrl, { connections: 256, pipelining: 1 })
+  const failed: string[] = []
   const points: { minute: number; rss: number; p99: number }[] = []
   let sent = 0
   const next = () => {
@@ -34,7 +35,7 @@ export async function soak(
     sent += 1
     return { pool, target: kind, headers: { ...kind.users[0]!, authorization: `Bearer ${agent.token}` } }
   }
-  const renewing = renewTokens(world, agents)
+  const renewing = renewTokens(world, agents, print)
   try {
     print(`${'minute'.padStart(7)} | broker rss | p50 | p99 | broker cpu | postgres cpu`)
     for (let at = 0; at < (minutes * 60) / windowSeconds; at += 1) {
@@ -42,13 +43,14 @@ export async function soak(
         broker: cpuSeconds(world.pids.broker),
         postgres: cpuSeconds(world.pids.postgres, { children: true }),
       }
-      const { times, calls } = await openLoop(next, { perSecond, seconds: windowSeconds })
+      const { times, calls, failures } = await openLoop(next, { perSecond, seconds: windowSeconds })
       const point = {
         minute: ((at + 1) * windowSeconds) / 60,
         rss: residentMb(world.pids.broker),
         p99: quantile(times, 0.99),
       }
       points.push(point)
+      failed.push(...failures)
       const micros = (now: number, then: number) => `${(((now - then) * 1e6) / calls).toFixed(0)} µs`
       print(
         [
@@ -67,7 +69,9 @@ export async function soak(
   }
   // The first fifth is warming up: code is compiled, pools fill, and caches with them.
   const settled = points.slice(Math.floor(points.length / 5))
-  print(`${sent} calls of ${agents.length} agents, none failed`)
+  print(
+    `${sent} calls of ${agents.length} agents, ${failed.length} failed${failed[0] ? `, the first: ${failed[0]}` : ''}`,
+  )
   print(`rss: ${slope(settled, 'rss').toFixed(1)} MiB an hour after the first fifth, by least squares`)
   print(`p99: ${slope(settled, 'p99').toFixed(1)} ms an hour`)
 }
@@ -84,13 +88,13 @@ async function kindOf(world: World, kind: (typeof mix)[number]): Promise<Target>
 }
 
 /** One after the other, so that each is renewed in time. */
-function renewTokens(world: World, agents: BenchAgent[]): { stop(): void } {
+function renewTokens(world: World, agents: BenchAgent[], print: (line: string) => void): { stop(): void } {
   let at = 0
   const timer = setInterval(
     () => {
       const agent = agents[at % agents.length]!
       at += 1
-      void world.renew(agent)
+      void world.renew(agent).catch((error: unknown) => print(`a token could not be renewed: ${String(error)}`))
     },
     (tokenSeconds * 1000) / agents.length,
   )

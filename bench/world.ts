@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { brokerNodeArguments } from '#lib/config/broker.ts'
 import { createDb, type Db } from '#lib/db/client.ts'
 import { migrate } from '#lib/db/migrate.ts'
 import { freePort } from '#lib/dev/ports.ts'
@@ -102,8 +103,11 @@ async function startProgram(file: string, ...args: string[]): Promise<{ url: str
   return { url: `http://127.0.0.1:${port}`, process: child }
 }
 
-/** Arguments of Node for the broker, such as `--cpu-prof`. */
-const brokerArguments = (process.env['BENCH_BROKER_ARGUMENTS'] ?? '').split(' ').filter(Boolean)
+/** Arguments of Node for the broker: as it is started, and more, such as `--cpu-prof`. */
+const brokerArguments = [
+  ...brokerNodeArguments,
+  ...(process.env['BENCH_BROKER_ARGUMENTS'] ?? '').split(' ').filter(Boolean),
+]
 
 function startBroker({ port, databaseUrl }: { port: number; databaseUrl: string }): ChildProcess {
   return spawn(process.execPath, [...brokerArguments, join(import.meta.dirname, '../lib/broker/main.ts')], {

@@ -74,9 +74,13 @@ test('an agent that calls too often is told its usage and when to go on; another
   for (const { agentId } of [busy, calm]) await makeGrant(db, { agentId, serverId: 'busy', class: 'read' })
   const client = await agentSession(db, world, { agent: busy, serverId: 'busy' })
   const call = () => client.callTool({ name: 'long', arguments: { count: 1 } })
-  const answers = await Promise.all(Array.from({ length: 12 }, call))
+  const startedAt = performance.now()
+  const answers = await Promise.all(Array.from({ length: 40 }, call))
   const refused = answers.filter((answer) => answer.isError)
-  expect(refused.length).toBeGreaterThanOrEqual(3)
+  // As many as the time they took admits, however slow the machine is.
+  const admitted = limits.agentCallsPerSecond * (4 + (performance.now() - startedAt) / 1000)
+  expect(answers.length - refused.length).toBeLessThanOrEqual(Math.ceil(admitted))
+  expect(refused.length).toBeGreaterThan(0)
   expect(refused[0]?._meta?.['wheelhouse/denial']).toMatchObject({
     rule: 'rate_limited',
     scope: 'agent',
@@ -94,10 +98,11 @@ test('an agent that calls too often is told its usage and when to go on; another
 })
 
 test('many agents together call a server no more often than it may be called', async ({ db, world }) => {
-  const agents = await Promise.all(Array.from({ length: 4 }, () => makeAgent(db)))
+  const agents = await Promise.all(Array.from({ length: 12 }, () => makeAgent(db)))
   for (const { agentId } of agents) await makeGrant(db, { agentId, serverId: 'shared', class: 'read' })
   const tokens = await Promise.all(agents.map((agent) => sessionToken(db, world.broker.url, agent)))
   await world.broker.broker.keeper.refresh()
+  const startedAt = performance.now()
   const calls = tokens.flatMap((token) =>
     Array.from({ length: 6 }, () => postCall(world, { token, tool: 'long', serverId: 'shared', body: callBody })),
   )
@@ -105,7 +110,9 @@ test('many agents together call a server no more often than it may be called', a
     const meta = json.result?.['_meta'] as Record<string, { scope?: string } | undefined> | undefined
     return meta?.['wheelhouse/denial']?.scope ?? 'allowed'
   })
-  expect(scopes.filter((scope) => scope === 'server').length).toBeGreaterThanOrEqual(6)
+  const admitted = limits.serverCallsPerSecond * (4 + (performance.now() - startedAt) / 1000)
+  expect(scopes.filter((scope) => scope === 'allowed').length).toBeLessThanOrEqual(Math.ceil(admitted))
+  expect(scopes).toContain('server')
   expect(scopes).not.toContain('agent')
 })
 

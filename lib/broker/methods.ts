@@ -29,9 +29,11 @@ export function mirroredParam(method: string): 'name' | 'uri' | null {
 
 /** What is sent to the server for a call that is allowed. */
 export function messageFor(params: Record<string, unknown>, tool: ToolFacts): Omit<UpstreamRequest, 'signal'> {
+  const repeatable = tool.class === 'read'
   if (!tool.isMethod) {
     const { inputSchema } = (tool as BrokeredTool).definition
     return {
+      repeatable,
       method: 'tools/call',
       params: params['name'] === tool.name ? params : { ...params, name: tool.name },
       tool: { name: tool.name, inputSchema },
@@ -39,7 +41,12 @@ export function messageFor(params: Record<string, unknown>, tool: ToolFacts): Om
   }
   const key = mirroredParam(tool.name)
   const name = key === null ? undefined : params[key]
-  return { method: tool.name, params, ...(typeof name === 'string' ? { tool: { name, inputSchema: null } } : {}) }
+  return {
+    repeatable,
+    method: tool.name,
+    params,
+    ...(typeof name === 'string' ? { tool: { name, inputSchema: null } } : {}),
+  }
 }
 
 /** What of a request is recorded (as a digest): the arguments of a tool, or all parameters of a method. */

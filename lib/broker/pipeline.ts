@@ -21,6 +21,7 @@ import { resolveMerged } from './merged-names.ts'
 import { emptyList, messageFor, type ReadMethod, recordedArguments, resultFor } from './methods.ts'
 import type { BrokerMetrics } from './metrics.ts'
 import type { RateLimits } from './rate-limits.ts'
+import { failureName } from './telemetry/failure-name.ts'
 import type { RequestTelemetry, Tracer } from './telemetry/request-telemetry.ts'
 import { CredentialFailure } from './upstream/credential.ts'
 import { type RpcReply, UpstreamFailure } from './upstream/http.ts'
@@ -228,11 +229,6 @@ async function forward(
     }
     return { outcome: 'upstream_error', reply: null, denial }
   }
-}
-
-function failureName(error: unknown, { reason }: AbortSignal): string {
-  if (reason instanceof CallEnded) return reason.denial?.rule ?? 'cancelled'
-  return error instanceof UpstreamFailure ? error.kind : '_OTHER'
 }
 
 /** What a guard refuses stays here. */

@@ -5,19 +5,27 @@ export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge'
 }
 
-/** Reads a body of at most `bytesMax` bytes, whatever its declared length says. */
-export async function readBody(request: IncomingMessage, bytesMax: number): Promise<string> {
-  const tooLarge = () => new BodyTooLarge(`A request may be ${bytesMax} bytes long.`)
-  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge()
-  const chunks: Buffer[] = []
-  let size = 0
-  // Not destroyed when left early: the answer goes over the same connection.
-  for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    size += chunk.length
-    if (size > bytesMax) throw tooLarge()
-    chunks.push(chunk)
-  }
-  return (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString('utf8')
+/** Reads a body of at most `bytesMax` bytes, whatever its declared length says. Listens instead of iterating, which costs less. */
+export function readBody(request: IncomingMessage, bytesMax: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    // Not destroyed: the answer goes over the same connection.
+    const refuse = (): void => {
+      request.off('data', take).pause()
+      reject(new BodyTooLarge(`A request may be ${bytesMax} bytes long.`))
+    }
+    const take = (chunk: Buffer): void => {
+      size += chunk.length
+      if (size > bytesMax) refuse()
+      else chunks.push(chunk)
+    }
+    if (Number(request.headers['content-length'] ?? 0) > bytesMax) return refuse()
+    request.on('data', take)
+    request.once('end', () => resolve((chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString('utf8')))
+    request.once('error', reject)
+    request.once('close', () => reject(new Error('The request broke off.')))
+  })
 }
 
 export function singleHeader(request: IncomingMessage, name: string): string | undefined {

@@ -24,6 +24,8 @@ export type UpstreamRequest = {
   tool?: { name: string; inputSchema: unknown }
   /** What the upstream's own spans are to hang below. */
   trace?: TraceContext | null
+  /** Whether it only reads, so that it does no harm to send it twice. */
+  repeatable?: boolean
   signal: AbortSignal
 }
 
@@ -63,6 +65,10 @@ export class UpstreamConnection {
       return await this.#post(request, handshake)
     } catch (error) {
       if (error instanceof UpstreamRefusal) return await this.#showAnother(request, error)
+      // Mostly an idle connection that the server closed as it was used again. A change may have been carried out: that is not repeated.
+      if (error instanceof UpstreamFailure && error.kind === 'dropped' && request.repeatable) {
+        return await this.#post(request, handshake)
+      }
       // The server has forgotten the session, so it has not looked at the request: it is sent once more in a new one.
       if (!(error instanceof UpstreamFailure) || error.kind !== 'session_gone') throw error
       if (this.#handshake && (await this.#handshake) === handshake) this.#handshake = null
@@ -93,7 +99,8 @@ export class UpstreamConnection {
       // The deadline of each call is its signal; these only clean up after peers that went silent.
       headersTimeout: this.#limits.callDeadlineMs + 5000,
       bodyTimeout: this.#limits.callDeadlineMs + 5000,
-      keepAliveTimeout: 30_000,
+      // Where a server does not say it: many close after five seconds.
+      keepAliveTimeout: 4000,
     })
     return this.#opened
   }

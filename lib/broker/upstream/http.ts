@@ -7,7 +7,7 @@ import { SseReader } from './sse.ts'
 /** The upstream could not be asked or did not answer as MCP says; `message` is safe to show. */
 export class UpstreamFailure extends Error {
   override readonly name: string = 'UpstreamFailure'
-  readonly kind: 'unreachable' | 'refused' | 'session_gone' | 'malformed' | 'too_large' | 'too_deep'
+  readonly kind: 'unreachable' | 'dropped' | 'refused' | 'session_gone' | 'malformed' | 'too_large' | 'too_deep'
 
   constructor(kind: UpstreamFailure['kind'], message: string) {
     super(message)
@@ -69,7 +69,10 @@ async function send({ pool, path, headers, body, signal }: Post): Promise<Dispat
     return await pool.request({ path, method: 'POST', headers, body, signal })
   } catch (error) {
     signal.throwIfAborted()
-    throw new UpstreamFailure('unreachable', `it could not be reached (${codeOf(error)})`)
+    const code = codeOf(error)
+    // The connection was there and ended without an answer, as one does that the server closes for having been idle.
+    const kind = code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE' ? 'dropped' : 'unreachable'
+    throw new UpstreamFailure(kind, `it could not be reached (${code})`)
   }
 }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { brokerVariables } from '#lib/config/broker.ts'
+import { brokerNodeArguments, brokerVariables } from '#lib/config/broker.ts'
 import { claudeServerVariables, modelVariables } from '#lib/config/claude.ts'
 import { demoVariables } from '#lib/config/demo.ts'
 import { portalVariables } from '#lib/config/portal.ts'
@@ -14,6 +14,8 @@ export type ProcessPlan = {
   name: string
   /** The TypeScript file to run, or `next` for the portal. */
   entry: string
+  /** Arguments of Node before the file. */
+  nodeArguments?: readonly string[]
   variables: readonly VariableName[]
   ports: NamedPort[]
   /** A path to ask until it answers. */
@@ -47,7 +49,11 @@ export function planProcesses(config: StartConfig): ProcessPlan[] {
           }),
         ]
       : []),
-    plan('broker', 'lib/broker/main.ts', { variables: brokerVariables, ports: [ports.broker] }),
+    plan('broker', 'lib/broker/main.ts', {
+      nodeArguments: brokerNodeArguments,
+      variables: brokerVariables,
+      ports: [ports.broker],
+    }),
     plan('worker', 'lib/jobs/main.ts', { variables: workerVariables, ports: [ports.worker] }),
     // Isolation is made of Linux's own means; elsewhere there is no sandbox service.
     ...(process.platform === 'linux'
@@ -75,8 +81,8 @@ export function toSpec(
     '-H',
     config.host,
   ]
-  const args =
-    plan.entry === 'next' ? next : [...(watch ? ['--watch', '--watch-preserve-output'] : []), join(root, plan.entry)]
+  const watching = watch ? ['--watch', '--watch-preserve-output'] : []
+  const args = plan.entry === 'next' ? next : [...(plan.nodeArguments ?? []), ...watching, join(root, plan.entry)]
   return {
     name: plan.name,
     command: process.execPath,

@@ -104,7 +104,7 @@ export function lastEvent(db: Db, agentId: string, event?: string) {
   return db.auditEvent.findFirst({ where: { agentId, ...(event ? { event } : {}) }, orderBy: { seq: 'desc' } })
 }
 
-export async function until(condition: () => Promise<boolean> | boolean, ms = 10_000): Promise<void> {
+export async function until(condition: () => Promise<boolean> | boolean, ms = 40_000): Promise<void> {
   const deadline = Date.now() + ms
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error('It did not become so in time.')
