@@ -118,8 +118,8 @@ export async function verifyClaudeSession(
   const { exp, cnf } = verified.value
   const agent = verified.value[settings.claims.agent]
   const session = verified.value[settings.claims.session]
-  const version = Number(verified.value[settings.claims.version])
-  if (typeof agent !== 'string' || typeof session !== 'string' || !Number.isSafeInteger(version)) {
+  const version = versionOf(verified.value[settings.claims.version])
+  if (typeof agent !== 'string' || typeof session !== 'string' || version === null) {
     return refused(`It lacks ${Object.values(settings.claims).join(', ')}.`)
   }
   const bound = boundTo(cnf)
@@ -171,6 +171,11 @@ function wordOf(error: errors.JOSEError): string {
   const claim =
     error instanceof errors.JWTClaimValidationFailed || error instanceof errors.JWTExpired ? error.claim : ''
   return claim ? `${error.code}: ${claim}` : error.code
+}
+
+function versionOf(claim: unknown): number | null {
+  const version = typeof claim === 'string' && /^\d{1,9}$/.test(claim) ? Number(claim) : claim
+  return typeof version === 'number' && Number.isSafeInteger(version) ? version : null
 }
 
 /** A key it is bound to must be one this server can ask a proof of (RFC 7800 §3.1, RFC 9449 §6.1). */

@@ -175,6 +175,8 @@ test('a session at a self-hosted Claude server gets the token of its run, and on
     [{ session_id: 'sesn_nowhere\0' }, 'session_unknown'],
     [{ session_id: undefined }, 'assertion_invalid'],
     [{ agent_version: 'latest' }, 'assertion_invalid'],
+    [{ agent_version: '' }, 'assertion_invalid'],
+    [{ agent_version: [4] }, 'assertion_invalid'],
     [{ aud: 'https://elsewhere.test' }, 'assertion_invalid'],
     [{ exp: seconds - 60 }, 'assertion_invalid'],
     [{ exp: undefined }, 'assertion_invalid'],
