@@ -2,6 +2,7 @@ import { Plus } from 'lucide-react'
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import type { ReactNode } from 'react'
+import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Card, Figure } from '#components/ui/card.tsx'
 import { formatCount, plural } from '#components/ui/count.ts'
@@ -13,7 +14,7 @@ import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
 import { listEscalations } from '#lib/harness/queries.ts'
 import { fleetSummary } from '#lib/metrics/queries.ts'
-import { listAgents } from '#lib/registry/queries.ts'
+import { listAgents, listToolReviews } from '#lib/registry/queries.ts'
 import { listScopeRequests } from '#lib/scopes/queries.ts'
 import { currentCtx, type PageCtx } from '#lib/web/ctx.ts'
 import { hrefWith } from '#lib/web/search.ts'
@@ -25,7 +26,7 @@ const shown = 6
 export default async function HomePage() {
   const ctx = await currentCtx()
   const mine = ctx.actor.teamIds.join(',')
-  const [agents, requests, escalations, summary] = await Promise.all([
+  const [agents, requests, escalations, summary, reviews] = await Promise.all([
     mine
       ? listAgents(ctx, {
           owner: mine,
@@ -38,6 +39,7 @@ export default async function HomePage() {
     listScopeRequests(ctx, { state: 'pending', limit: shown }),
     listEscalations(ctx, { open: true, limit: shown }),
     fleetSummary(ctx, { days: 30 }),
+    listToolReviews(ctx),
   ])
   return (
     <>
@@ -120,6 +122,25 @@ export default async function HomePage() {
             </Row>
           ))}
         </List>
+        {reviews.length > 0 && (
+          <List
+            title="Tools to review"
+            more={{ href: paths.servers(), label: `All ${reviews.length}` }}
+            empty="No tool waits for its review."
+          >
+            {reviews.slice(0, shown).map(({ server, tool, verdict, since, approver }) => (
+              <Row key={`${server.id} ${tool}`} href={paths.serverTool(server.id, tool)} title={tool}>
+                <span className="text-[13px] text-muted-foreground">
+                  {server.name}, <Time value={since} />
+                  {approver && `, ${approver.id === ctx.actor.id ? 'you are asked' : `${approver.name} is asked`}`}
+                </span>
+                <Badge tone={verdict === 'suspended' ? 'warn' : 'held'}>
+                  {verdict === 'suspended' ? 'changed' : 'new'}
+                </Badge>
+              </Row>
+            ))}
+          </List>
+        )}
       </div>
     </>
   )

@@ -9,6 +9,8 @@ export const paths = {
   templates: () => '/templates',
   template: (id: string) => `/templates/${encodeURIComponent(id)}`,
   servers: () => '/servers',
+  newServer: () => '/servers/new',
+  serverTool: (id: string, tool: string) => `/servers/${encodeURIComponent(id)}/tools/${encodeURIComponent(tool)}`,
   /** `authorized`: how the authorization ended that a person comes back from. */
   server: (id: string, authorized?: 'done' | 'failed') =>
     `/servers/${encodeURIComponent(id)}${authorized ? `?authorized=${authorized}` : ''}`,

@@ -1,11 +1,14 @@
+import { Plus } from 'lucide-react'
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { DemoBadge, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
 import { Badge } from '#components/ui/badge.tsx'
+import { Button } from '#components/ui/button.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Status } from '#components/ui/status.tsx'
+import { can } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
 import { listServers } from '#lib/registry/queries.ts'
 import type { ServerRow } from '#lib/registry/schema.ts'
@@ -22,6 +25,15 @@ export default async function ServersPage() {
       <PageHeader
         title="MCP servers"
         description="What agents can reach, and only through the broker, which holds the credentials."
+        actions={
+          can(ctx.actor, 'servers:manage') && (
+            <Button asChild variant="primary">
+              <Link href={paths.newServer()}>
+                <Plus aria-hidden /> Register a server
+              </Link>
+            </Button>
+          )
+        }
       />
       <DataTable
         caption="MCP servers"

@@ -19,26 +19,33 @@ import {
 } from '#lib/registry/schema.ts'
 import { beginAuthorization } from '#lib/upstreams/commands.ts'
 import { beginAuthorizationInput } from '#lib/upstreams/schema.ts'
+import { revokeGrant } from '#lib/scopes/commands.ts'
+import { revokeGrantInput } from '#lib/scopes/schema.ts'
 import { portalAction } from '#lib/web/action.ts'
 import { portal } from '#lib/web/db.ts'
 import { browserSession } from '#lib/web/session.ts'
 import { portalClient } from '#lib/web/upstream-client.ts'
 
+/** The page of the server and those of its tools. */
+function refresh(serverId: string): void {
+  revalidatePath(paths.server(serverId), 'layout')
+}
+
 export const approve = portalAction(approveToolsInput, async (ctx, input) => {
   const outcome = await approveTools(ctx, input)
-  revalidatePath(paths.server(input.serverId))
+  refresh(input.serverId)
   return outcome
 })
 
 export const classify = portalAction(classifyToolInput, async (ctx, input) => {
   const outcome = await classifyTool(ctx, input)
-  revalidatePath(paths.server(input.serverId))
+  refresh(input.serverId)
   return outcome
 })
 
 export const reject = portalAction(rejectToolInput, async (ctx, input) => {
   const outcome = await rejectTool(ctx, input)
-  revalidatePath(paths.server(input.serverId))
+  refresh(input.serverId)
   return outcome
 })
 
@@ -57,4 +64,10 @@ export const authorizeServer = portalAction(beginAuthorizationInput, async (ctx,
   const { sessionId } = await browserSession()
   if (sessionId === null) throw new DomainError('unauthenticated', 'Sign in first.')
   return beginAuthorization(ctx, { input, secretBox: portal().keyring, portal: portalClient(), sessionId })
+})
+
+export const revoke = portalAction(revokeGrantInput, async (ctx, input) => {
+  const outcome = await revokeGrant(ctx, input)
+  revalidatePath(`${paths.servers()}/[id]`, 'page')
+  return outcome
 })

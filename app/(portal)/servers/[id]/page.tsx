@@ -9,11 +9,12 @@ import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
+import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { getServer, listServerHealth, listTeams } from '#lib/registry/queries.ts'
-import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
+import { findingTitle, visibleText } from '#lib/registry/rules/tool-findings.ts'
 import type { ServerView, ToolView } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
@@ -21,7 +22,8 @@ import { whyNot } from '#lib/web/why-not.ts'
 import { GuardsCard } from './guards-card.tsx'
 import { AuthorizationOutcome, Credentials } from './credentials.tsx'
 import { ProcessesCard } from './processes-card.tsx'
-import { ToolControls } from './tool-controls.client.tsx'
+import { BulkApproval } from './bulk-approval.client.tsx'
+import { revoke } from './actions.ts'
 
 export const metadata: Metadata = { title: 'MCP server' }
 
@@ -31,6 +33,9 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
   const ctx = await currentCtx()
   const server = await orNotFound(getServer(ctx, (await params).id))
   const health = await listServerHealth(ctx, server.id)
+  const waiting = server.toolList.filter(
+    ({ state, verdict, rejected }) => state === 'quarantined' && verdict === 'new' && !rejected,
+  )
   const manageProblem = whyNot(ctx.actor, 'servers:manage')
   return (
     <>
@@ -51,6 +56,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
       {server.tools.quarantined > 0 && (
         <Notice kind="warn" className="mb-5" title={`${plural(server.tools.quarantined, 'tool')} to review`}>
           New and changed tools are quarantined: no agent sees them until somebody has read and approved them.
+          {server.approver && ` ${server.approver.name} is asked.`}
         </Notice>
       )}
       <div className="grid grid-cols-1 gap-5">
@@ -78,10 +84,13 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
           now={ctx.now}
         />
         <section>
-          <h2 className="mb-2 text-sm font-semibold">Tools</h2>
+          <div className="mb-2 flex flex-wrap items-center justify-between gap-2">
+            <h2 className="text-sm font-semibold">Tools</h2>
+            {waiting.length > 0 && <BulkApproval serverId={server.id} tools={waiting} whyNot={manageProblem} />}
+          </div>
           <DataTable
             caption={`Tools of ${server.name}`}
-            columns={[...toolColumns, controlsColumn(server.id, manageProblem)]}
+            columns={toolColumnsOf(server.id)}
             rows={server.toolList}
             rowKey={(tool) => tool.name}
             empty={
@@ -95,7 +104,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
           <h2 className="mb-2 text-sm font-semibold">Who holds what</h2>
           <DataTable
             caption={`Grants on ${server.name}`}
-            columns={holderColumns}
+            columns={[...holderColumns, revokeColumn(server, whyNot(ctx.actor, 'grants:revoke'))]}
             rows={server.holders}
             rowKey={(holder) => holder.grantId}
             empty={
@@ -108,54 +117,58 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
   )
 }
 
-const toolColumns: readonly Column<ToolView>[] = [
-  {
-    id: 'tool',
-    header: 'Tool',
-    className: 'min-w-56',
-    cell: (tool) => (
-      <>
-        <code className="font-medium">{tool.name}</code>
-        <details className="mt-0.5 max-w-2xl text-[13px] text-muted-foreground">
-          <summary className="line-clamp-1">{tool.title ?? (tool.description || 'No description')}</summary>
-          <p className="mt-1 whitespace-pre-wrap">{tool.description}</p>
-          <pre className="mt-1 overflow-x-auto rounded-md bg-muted p-2 font-mono text-xs">
-            {JSON.stringify(tool.inputSchema, null, 2)}
-          </pre>
-        </details>
-      </>
-    ),
-  },
-  { id: 'class', header: 'Class', cell: (tool) => <ScopeBadge toolClass={tool.class} /> },
-  {
-    id: 'source',
-    header: 'Class says',
-    wide: true,
-    cell: (tool) => (tool.classSource === 'platform' ? 'the platform' : 'the server'),
-  },
-  {
-    id: 'state',
-    header: 'State',
-    cell: (tool) => (
-      <>
-        <Status state={tool.state} />
-        {tool.findings.map(({ kind, path, note }) => (
-          <span key={`${kind} ${path} ${note}`} className="block text-[13px] text-muted-foreground">
-            {findingTitle(kind)}: {note}
+function toolColumnsOf(serverId: string): readonly Column<ToolView>[] {
+  return [
+    {
+      id: 'tool',
+      header: 'Tool',
+      className: 'min-w-56',
+      cell: (tool) => (
+        <>
+          <Link
+            href={paths.serverTool(serverId, tool.name)}
+            className="font-mono font-medium break-all text-accent hover:underline"
+          >
+            {tool.name}
+          </Link>
+          <span className="line-clamp-2 max-w-2xl text-[13px] text-muted-foreground">
+            {visibleText(tool.title ?? (tool.description || 'No description'))}
           </span>
-        ))}
-      </>
-    ),
-  },
-  { id: 'seen', header: 'Last seen', wide: true, cell: (tool) => <Time value={tool.lastSeenAt} /> },
-]
+        </>
+      ),
+    },
+    { id: 'class', header: 'Class', cell: (tool) => <ScopeBadge toolClass={tool.class} /> },
+    {
+      id: 'source',
+      header: 'Class says',
+      wide: true,
+      cell: (tool) => (tool.classSource === 'platform' ? 'the platform' : 'the server'),
+    },
+    {
+      id: 'state',
+      header: 'State',
+      cell: (tool) => (
+        <>
+          <Status state={tool.state} /> <Verdict tool={tool} />
+          {tool.findings.length > 0 && (
+            <span className="block text-[13px] text-muted-foreground">
+              {[...new Set(tool.findings.map(({ kind }) => findingTitle(kind)))].join(', ')}
+            </span>
+          )}
+        </>
+      ),
+    },
+    { id: 'seen', header: 'Last seen', wide: true, cell: (tool) => <Time value={tool.lastSeenAt} /> },
+  ]
+}
 
-function controlsColumn(serverId: string, manageProblem: string | null): Column<ToolView> {
-  return {
-    id: 'controls',
-    header: <span className="sr-only">Review</span>,
-    cell: (tool) => <ToolControls serverId={serverId} tool={tool} whyNot={manageProblem} />,
-  }
+/** How the listed definition stands to the approved one, where that is news. */
+function Verdict({ tool }: { tool: ToolView }) {
+  if (tool.rejected) return <Badge tone="danger">rejected</Badge>
+  if (tool.verdict === 'suspended') return <Badge tone="warn">changed</Badge>
+  if (tool.verdict === 'wording') return <Badge>other wording</Badge>
+  if (tool.verdict === 'narrower') return <Badge tone="warn">takes less</Badge>
+  return null
 }
 
 const holderColumns: readonly Column<ServerView['holders'][number]>[] = [
@@ -177,6 +190,26 @@ const holderColumns: readonly Column<ServerView['holders'][number]>[] = [
   },
   { id: 'until', header: 'Until', cell: (holder) => <Time value={holder.expiresAt} fallback="until revoked" /> },
 ]
+
+function revokeColumn(server: ServerView, problem: string | null): Column<ServerView['holders'][number]> {
+  return {
+    id: 'revoke',
+    header: <span className="sr-only">Revoke</span>,
+    cell: (holder) => (
+      <ReasonButton
+        label="Revoke"
+        title={`Revoke ${holder.class} on ${server.name}`}
+        description={`${holder.agent.name} loses it at once, calls under way included.`}
+        confirm="Revoke"
+        action={revoke}
+        input={{ grantId: holder.grantId }}
+        whyNot={problem}
+        size="sm"
+        said="The grant is revoked."
+      />
+    ),
+  }
+}
 
 /** How the brokers find the server: one that has had no trouble reports nothing. */
 function Health({ brokers }: { brokers: Awaited<ReturnType<typeof listServerHealth>> }) {
