@@ -25,7 +25,7 @@ export async function startBroker(options: {
     port,
     brokerUrl: url,
     url: portalUrl,
-    keys: [{ driver: 'environment' as const, key: encryptionKey }],
+    keys: encryptionKey.split(',').map((key) => ({ driver: 'environment' as const, key })),
     stdio,
     logLevel: 'silent' as const,
     graceMs: 1000,

@@ -108,8 +108,8 @@ export class UpstreamConnection {
   /** The server refused what it was shown: the request is sent again for as long as there is something else to show. */
   async #showAnother(request: UpstreamRequest, first: UpstreamRefusal): Promise<RpcReply> {
     for (let refusal = first, tries = 1; ; tries += 1) {
-      const shown = this.#credential.current()
-      if (tries > refusalsMax || !shown || !(await this.#credential.refused(shown, refusal.challenge))) throw refusal
+      const { shown, challenge } = refusal
+      if (tries > refusalsMax || !shown || !(await this.#credential.refused(shown, challenge))) throw refusal
       try {
         return await this.#post(request, await this.#ready(request.signal))
       } catch (error) {
@@ -146,6 +146,7 @@ export class UpstreamConnection {
   async #post(request: UpstreamRequest, handshake: Handshake): Promise<RpcReply> {
     const id = (this.#lastId += 1)
     const message = { jsonrpc: '2.0', id, method: request.method, params: paramsFor(handshake, request) }
+    const shown = this.#credential.current()
     const post = {
       pool: this.#pool,
       path: this.#url.pathname + this.#url.search,
@@ -154,11 +155,12 @@ export class UpstreamConnection {
       signal: request.signal,
       resultBytesMax: this.#limits.resultBytesMax,
       resultDepthMax: this.#limits.resultDepthMax,
-      redact: this.#credential.current()?.redact ?? redactNothing,
+      redact: shown?.redact ?? redactNothing,
     }
     try {
       return await postRequest(post, id)
     } catch (error) {
+      if (error instanceof UpstreamRefusal) error.shown = shown
       // From 2026-07-28 on the closed connection is the cancellation; before, it has to be said.
       if (request.signal.aborted && handshake.era === 'legacy') this.#cancel(post, id)
       throw error

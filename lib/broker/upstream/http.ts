@@ -1,6 +1,7 @@
 import { isDeeperThan } from '../depth.ts'
 import type { Dispatcher, Pool } from 'undici'
 import type { RpcError } from '../wire.ts'
+import type { Shown } from './credential.ts'
 import type { Redact } from './redaction.ts'
 import { SseReader } from './sse.ts'
 
@@ -18,6 +19,8 @@ export class UpstreamFailure extends Error {
 /** The server refuses what it was shown, and says what it wants instead. */
 export class UpstreamRefusal extends UpstreamFailure {
   readonly challenge: { status: number; wwwAuthenticate: string | null }
+  /** What it refuses. */
+  shown: Shown | null = null
 
   constructor(status: number, wwwAuthenticate: unknown) {
     super('refused', `it refuses the broker's credential (${status})`)

@@ -53,15 +53,16 @@ export class OAuthCredential implements UpstreamCredential {
       challengeResponse(challenge.status, challenge.wwwAuthenticate),
     )
     if (challenge.status === 403 && error !== 'insufficient_scope') return false
-    // Another request was refused before and has obtained a new one already.
+    // Another request was refused before: it has obtained a new one already, or is about to.
     if (this.#held && this.#held.shown !== shown) return true
+    if (this.#obtaining) return await this.#obtaining.then(() => true)
     const heldScope = this.#held?.token.scope ?? null
     if (challenge.status === 403 && !this.#parts.mayWiden) {
       const message = `The server asks for more scopes${scope ? `: ${scope.slice(0, 200)}` : ''}.`
       this.#parts.onTrouble(message, scope ?? null)
       throw new CredentialFailure('credential_scope', 'it asks for scopes that its credential does not have')
     }
-    const refused = this.#held?.token.accessToken ?? null
+    const refused = shown.headers['authorization']?.replace(/^Bearer /, '') ?? null
     this.#held = null
     await this.#obtain({ refused, challenge, heldScope })
     return true

@@ -36,7 +36,8 @@ export async function beginAuthorization(
     wantedScope ?? undefined,
   )
   const state: AuthorizationState = {
-    client,
+    // One that was registered for less cannot ask for more: then the portal registers anew.
+    client: input.clientId || reaches(client, scope) ? client : null,
     discovery: null,
     verifier: null,
     resource: null,
@@ -173,6 +174,11 @@ async function run(
   } catch (error) {
     throw authProblem(error)
   }
+}
+
+function reaches(client: AuthorizationState['client'], scope: string | undefined): boolean {
+  const registered = client && 'scope' in client && typeof client.scope === 'string' ? client.scope.split(' ') : null
+  return registered === null || (scope ?? '').split(' ').every((each) => each === '' || registered.includes(each))
 }
 
 /** The server, and the client that is to be used: the one given, else the one of before. */
