@@ -3,6 +3,7 @@ import type { Log } from '#lib/log/log.ts'
 import { recordServerTools } from '#lib/registry/commands.ts'
 import { recordServerToolsInput } from '#lib/registry/schema.ts'
 import type { UpstreamHealth } from './upstream/health.ts'
+import { hasSoundHeaders } from './upstream/param-headers.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
 import type { BrokeredServer, BrokerView } from './view/view.ts'
 
@@ -75,7 +76,7 @@ export class Discovery {
 
   /** Rejects when the server does not answer or lists what is no tool. */
   async discover(server: BrokeredServer): Promise<{ added: string[]; changed: string[]; removed: string[] }> {
-    const tools = await this.#listTools(server)
+    const tools = (await this.#listTools(server)).filter(isUsable)
     // Parsed for its shape; recorded as the server says it, since agents are shown that.
     recordServerToolsInput.shape.tools.parse(tools)
     return recordServerTools(this.#parts.ctx(), {
@@ -106,4 +107,9 @@ export class Discovery {
     }
     throw new Error(`tools/list: more than ${pagesMax} pages`)
   }
+}
+
+/** MCP has clients leave out a tool whose declared headers cannot be sent. */
+function isUsable(tool: unknown): boolean {
+  return hasSoundHeaders((tool as { inputSchema?: unknown } | null)?.inputSchema)
 }

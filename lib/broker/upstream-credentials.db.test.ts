@@ -54,14 +54,21 @@ async function set(db: Db, input: SetServerCredentialInput): Promise<void> {
   await setServerCredential(ctx, { input, secretBox })
 }
 
-async function call(db: Db, at: TestBroker, options: { serverId: string; agent: Awaited<ReturnType<typeof makeAgent>> }) {
+async function call(
+  db: Db,
+  at: TestBroker,
+  options: { serverId: string; agent: Awaited<ReturnType<typeof makeAgent>> },
+) {
   const { serverId } = options
   await at.broker.keeper.refresh()
   await until(async () => (await db.mcpTool.count({ where: { serverId } })) > 0)
   const token = await sessionToken(db, at.url, options.agent)
   await at.broker.keeper.refresh()
   const answer = await postCall({ broker: at }, { token, tool: 'echo', serverId: options.serverId })
-  return { ...answer, rule: (answer.json.result?.['_meta'] as Record<string, { rule?: string }> | undefined)?.['wheelhouse/denial']?.rule }
+  return {
+    ...answer,
+    rule: (answer.json.result?.['_meta'] as Record<string, { rule?: string }> | undefined)?.['wheelhouse/denial']?.rule,
+  }
 }
 
 async function stateOf(db: Db, serverId: string) {
@@ -69,37 +76,46 @@ async function stateOf(db: Db, serverId: string) {
 }
 
 describe('a client certificate', () => {
-  dbTest('is shown to a server that requires one, over TLS that its own authority signed', async ({ db, databaseUrl }) => {
-    const authority = await testAuthority()
-    const own = await authority.issue('CN=localhost')
-    const clients: string[] = []
-    const handle = toNodeHandler(createMcpHandler(() => echo(() => 'over tls')))
-    const tls = { cert: own.certificate, key: own.privateKey, ca: authority.ca, requestCert: true, rejectUnauthorized: true }
-    const server = createTlsServer(tls, (request, response) => {
-      const socket = request.socket as unknown as { getPeerCertificate(): { subject?: { CN?: string } } }
-      clients.push(socket.getPeerCertificate().subject?.CN ?? 'nobody')
-      void handle(request, response)
-    })
-    const url = `${(await listening(server as never)).replace('http:', 'https:')}/mcp`
-    stops.push(async () => {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeAllConnections()
-      await closed
-    })
-    const { serverId, agent } = await registered(db, url)
-    const at = await broker(db, databaseUrl)
-    const { certificate, privateKey } = await authority.issue('CN=wheelhouse')
-    await set(db, { serverId, kind: 'mtls', certificate, privateKey, ca: authority.ca })
-    expect((await call(db, at, { serverId, agent })).text).toContain('over tls')
-    expect(new Set(clients)).toEqual(new Set(['wheelhouse']))
-    const stranger = await (await testAuthority()).issue('CN=wheelhouse')
-    await set(db, { serverId, kind: 'mtls', ...stranger, ca: authority.ca })
-    expect((await call(db, at, { serverId, agent })).rule).toBe('upstream_unavailable')
-    await db.upstreamCredential.deleteMany({ where: { serverId } })
-    expect((await call(db, at, { serverId, agent })).rule).toBe('upstream_unavailable')
-    expect(new Set(clients)).toEqual(new Set(['wheelhouse']))
-  })
+  dbTest(
+    'is shown to a server that requires one, over TLS that its own authority signed',
+    async ({ db, databaseUrl }) => {
+      const authority = await testAuthority()
+      const own = await authority.issue('CN=localhost')
+      const clients: string[] = []
+      const handle = toNodeHandler(createMcpHandler(() => echo(() => 'over tls')))
+      const tls = {
+        cert: own.certificate,
+        key: own.privateKey,
+        ca: authority.ca,
+        requestCert: true,
+        rejectUnauthorized: true,
+      }
+      const server = createTlsServer(tls, (request, response) => {
+        const socket = request.socket as unknown as { getPeerCertificate(): { subject?: { CN?: string } } }
+        clients.push(socket.getPeerCertificate().subject?.CN ?? 'nobody')
+        void handle(request, response)
+      })
+      const url = `${(await listening(server as never)).replace('http:', 'https:')}/mcp`
+      stops.push(async () => {
+        const closed = once(server, 'close')
+        server.close()
+        server.closeAllConnections()
+        await closed
+      })
+      const { serverId, agent } = await registered(db, url)
+      const at = await broker(db, databaseUrl)
+      const { certificate, privateKey } = await authority.issue('CN=wheelhouse')
+      await set(db, { serverId, kind: 'mtls', certificate, privateKey, ca: authority.ca })
+      expect((await call(db, at, { serverId, agent })).text).toContain('over tls')
+      expect(new Set(clients)).toEqual(new Set(['wheelhouse']))
+      const stranger = await (await testAuthority()).issue('CN=wheelhouse')
+      await set(db, { serverId, kind: 'mtls', ...stranger, ca: authority.ca })
+      expect((await call(db, at, { serverId, agent })).rule).toBe('upstream_unavailable')
+      await db.upstreamCredential.deleteMany({ where: { serverId } })
+      expect((await call(db, at, { serverId, agent })).rule).toBe('upstream_unavailable')
+      expect(new Set(clients)).toEqual(new Set(['wheelhouse']))
+    },
+  )
 })
 
 describe('an OAuth client', () => {
@@ -119,30 +135,30 @@ describe('an OAuth client', () => {
   })
   const clients = [{ ...client, grant_types: ['client_credentials'], redirect_uris: [], response_types: [] }]
 
-  dbTest('gets one token for many calls, another when it is refused, and wider scopes when it is asked for them', async ({
-    db,
-    databaseUrl,
-  }) => {
-    const upstream = await protectedServer({ clients })
-    const { serverId, agent } = await registered(db, upstream.url)
-    await set(db, credential(serverId))
-    const at = await broker(db, databaseUrl)
-    const answers = await Promise.all([1, 2, 3, 4].map(() => call(db, at, { serverId, agent })))
-    expect(answers.map(({ status, rule }) => [status, rule])).toEqual(Array(4).fill([200, undefined]))
-    expect(upstream.granted).toEqual(['client_credentials'])
-    upstream.needs.add('mcp:write')
-    const wider = await Promise.all([1, 2, 3].map(() => call(db, at, { serverId, agent })))
-    expect(wider.map(({ rule }) => rule)).toEqual([undefined, undefined, undefined])
-    expect(upstream.granted).toHaveLength(2)
-    // A scope it cannot get: it is not asked for without end.
-    upstream.needs.add('mcp:never')
-    const before = upstream.granted.length + upstream.refused.length
-    expect((await call(db, at, { serverId, agent })).rule).toMatch(/credential_refused|upstream_unavailable/)
-    expect(upstream.granted.length + upstream.refused.length - before).toBeLessThanOrEqual(4)
-    upstream.needs.delete('mcp:never')
-    expect((await call(db, at, { serverId, agent })).rule).toBeUndefined()
-    await until(async () => (await stateOf(db, serverId)).lastUsedAt !== null)
-  })
+  dbTest(
+    'gets one token for many calls, another when it is refused, and wider scopes when it is asked for them',
+    async ({ db, databaseUrl }) => {
+      const upstream = await protectedServer({ clients })
+      const { serverId, agent } = await registered(db, upstream.url)
+      await set(db, credential(serverId))
+      const at = await broker(db, databaseUrl)
+      const answers = await Promise.all([1, 2, 3, 4].map(() => call(db, at, { serverId, agent })))
+      expect(answers.map(({ status, rule }) => [status, rule])).toEqual(Array(4).fill([200, undefined]))
+      expect(upstream.granted).toEqual(['client_credentials'])
+      upstream.needs.add('mcp:write')
+      const wider = await Promise.all([1, 2, 3].map(() => call(db, at, { serverId, agent })))
+      expect(wider.map(({ rule }) => rule)).toEqual([undefined, undefined, undefined])
+      expect(upstream.granted).toHaveLength(2)
+      // A scope it cannot get: it is not asked for without end.
+      upstream.needs.add('mcp:never')
+      const before = upstream.granted.length + upstream.refused.length
+      expect((await call(db, at, { serverId, agent })).rule).toMatch(/credential_refused|upstream_unavailable/)
+      expect(upstream.granted.length + upstream.refused.length - before).toBeLessThanOrEqual(4)
+      upstream.needs.delete('mcp:never')
+      expect((await call(db, at, { serverId, agent })).rule).toBeUndefined()
+      await until(async () => (await stateOf(db, serverId)).lastUsedAt !== null)
+    },
+  )
 
   dbTest('that is refused says so with its rule, and the page says why', async ({ db, databaseUrl }) => {
     const upstream = await protectedServer({ clients })
@@ -190,50 +206,56 @@ describe('tokens that a person authorized', () => {
     expect(upstream.refused).toEqual([])
   })
 
-  dbTest('never widen by themselves: a person is told which scopes are wanted, and grants them', async ({ db, databaseUrl }) => {
-    const upstream = await protectedServer()
-    const { serverId, agent, again } = await authorized(db, upstream)
-    const at = await broker(db, databaseUrl)
-    expect((await call(db, at, { serverId, agent })).rule).toBeUndefined()
-    upstream.needs.add('mcp:write')
-    expect((await call(db, at, { serverId, agent })).rule).toBe('credential_scope')
-    await until(async () => (await stateOf(db, serverId)).wantedScope !== null)
-    await again()
-    expect((await call(db, at, { serverId, agent })).rule).toBeUndefined()
-  })
+  dbTest(
+    'never widen by themselves: a person is told which scopes are wanted, and grants them',
+    async ({ db, databaseUrl }) => {
+      const upstream = await protectedServer()
+      const { serverId, agent, again } = await authorized(db, upstream)
+      const at = await broker(db, databaseUrl)
+      expect((await call(db, at, { serverId, agent })).rule).toBeUndefined()
+      upstream.needs.add('mcp:write')
+      expect((await call(db, at, { serverId, agent })).rule).toBe('credential_scope')
+      await until(async () => (await stateOf(db, serverId)).wantedScope !== null)
+      await again()
+      expect((await call(db, at, { serverId, agent })).rule).toBeUndefined()
+    },
+  )
 })
 
 describe('a team’s credential', () => {
-  dbTest('goes before the server’s for its agents; who has neither is refused, and nothing is sent', async ({ db, databaseUrl }) => {
-    const seen: string[] = []
-    const handle = toNodeHandler(createMcpHandler(() => echo(() => 'here')))
-    const { createServer } = await import('node:http')
-    const http = createServer((request, response) => {
-      seen.push(request.headers.authorization ?? 'none')
-      void handle(request, response)
-    })
-    const url = `${await listening(http)}/mcp`
-    stops.push(async () => {
-      http.closeAllConnections()
-      await new Promise((resolve) => http.close(resolve))
-    })
-    const { serverId, agent: one } = await registered(db, url)
-    const two = await makeAgent(db)
-    await makeGrant(db, { agentId: two.agentId, serverId })
-    await set(db, { serverId, teamId: one.teamId, kind: 'bearer', secret: 'of-team-one' })
-    const at = await broker(db, databaseUrl)
-    const shown = async (agent: typeof one) => {
-      seen.length = 0
-      const { rule } = await call(db, at, { serverId, agent })
-      return rule ?? seen.at(-1)
-    }
-    expect(await shown(one)).toBe('Bearer of-team-one')
-    expect(await shown(two)).toBe('credential_missing')
-    expect(seen).toEqual([])
-    await set(db, { serverId, kind: 'basic', secret: 'ada:of-the-server' })
-    expect(await shown(two)).toBe(`Basic ${Buffer.from('ada:of-the-server').toString('base64')}`)
-    expect(await shown(one)).toBe('Bearer of-team-one')
-  })
+  dbTest(
+    'goes before the server’s for its agents; who has neither is refused, and nothing is sent',
+    async ({ db, databaseUrl }) => {
+      const seen: string[] = []
+      const handle = toNodeHandler(createMcpHandler(() => echo(() => 'here')))
+      const { createServer } = await import('node:http')
+      const http = createServer((request, response) => {
+        seen.push(request.headers.authorization ?? 'none')
+        void handle(request, response)
+      })
+      const url = `${await listening(http)}/mcp`
+      stops.push(async () => {
+        http.closeAllConnections()
+        await new Promise((resolve) => http.close(resolve))
+      })
+      const { serverId, agent: one } = await registered(db, url)
+      const two = await makeAgent(db)
+      await makeGrant(db, { agentId: two.agentId, serverId })
+      await set(db, { serverId, teamId: one.teamId, kind: 'bearer', secret: 'of-team-one' })
+      const at = await broker(db, databaseUrl)
+      const shown = async (agent: typeof one) => {
+        seen.length = 0
+        const { rule } = await call(db, at, { serverId, agent })
+        return rule ?? seen.at(-1)
+      }
+      expect(await shown(one)).toBe('Bearer of-team-one')
+      expect(await shown(two)).toBe('credential_missing')
+      expect(seen).toEqual([])
+      await set(db, { serverId, kind: 'basic', secret: 'ada:of-the-server' })
+      expect(await shown(two)).toBe(`Basic ${Buffer.from('ada:of-the-server').toString('base64')}`)
+      expect(await shown(one)).toBe('Bearer of-team-one')
+    },
+  )
 
   dbTest('a server that asks for one and has none is refused with the rule', async ({ db, databaseUrl }) => {
     const upstream = await protectedServer()
@@ -296,7 +318,10 @@ describe('a rotation of the key-encryption key', () => {
 
   async function set2(db: Db, { serverId, keyring }: { serverId: string; keyring: ReturnType<typeof createKeyring> }) {
     const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
-    await setServerCredential(ctx, { input: { serverId, kind: 'bearer', secret: 'set-after-rotation' }, secretBox: keyring })
+    await setServerCredential(ctx, {
+      input: { serverId, kind: 'bearer', secret: 'set-after-rotation' },
+      secretBox: keyring,
+    })
   }
 })
 

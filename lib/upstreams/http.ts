@@ -17,9 +17,10 @@ async function codeOnly(response: Response): Promise<Response> {
   const body: unknown = await response.json().catch(() => null)
   const code = typeof body === 'object' && body !== null && 'error' in body ? body.error : null
   const error = typeof code === 'string' && /^[a-z_]{3,60}$/.test(code) ? code : 'server_error'
-  const headers = new Headers({ 'content-type': 'application/json' })
-  const challenge = response.headers.get('www-authenticate')
-  if (challenge) headers.set('www-authenticate', challenge)
+  const headers = new Headers(response.headers)
+  headers.set('content-type', 'application/json')
+  headers.delete('content-length')
+  headers.delete('content-encoding')
   return new Response(JSON.stringify({ error }), { status: response.status, headers })
 }
 

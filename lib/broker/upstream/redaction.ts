@@ -40,6 +40,7 @@ function formsOf(secret: string): string[] {
     url.toLowerCase(),
     url.replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`),
     url.replaceAll('%20', '+'),
+    new URLSearchParams({ '': secret }).toString().slice(1),
     bytes.toString('hex'),
     bytes.toString('hex').toUpperCase(),
     ...base64,
@@ -59,11 +60,12 @@ function base64Core(bytes: Buffer, offset: number): string[] {
   return [core, core.replaceAll('+', '-').replaceAll('/', '_')]
 }
 
-/** JSON may spell any character as `\u00xx`; here printable ones are spelled plainly, except those that JSON needs escaped. */
+/** JSON may spell any character as `\u00xx`; here printable ones are spelled as JSON does it by itself. */
 function unescaped(text: string): string {
   return text.replace(/(\\\\)|\\u00([2-7][0-9a-f])/gi, (whole, backslashes: string | undefined, hex: string) => {
     if (backslashes !== undefined) return whole
     const char = String.fromCharCode(Number.parseInt(hex, 16))
-    return char === '"' || char === '\\' || char === '\u007F' ? whole : char
+    if (char === '\u007F') return whole
+    return char === '"' || char === '\\' ? `\\${char}` : char
   })
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { decodeHeaderValue, headerValue, paramHeaders } from './param-headers.ts'
+import { decodeHeaderValue, hasSoundHeaders, headerValue, paramHeaders } from './param-headers.ts'
+import { createRedact } from './redaction.ts'
 import { SseReader } from './sse.ts'
 
 test('events are read whole, however the stream is cut', () => {
@@ -41,4 +42,47 @@ test('declared arguments travel as headers too, at any depth, and nothing else d
     'mcp-param-Limit': '5',
   })
   expect(paramHeaders(schema, { region: null })).toEqual({})
+})
+
+test.each([
+  [{ a: { type: 'string', 'x-mcp-header': 'Region' }, b: { type: 'integer', 'x-mcp-header': 'Zone' } }, true],
+  [{ a: { type: 'string' } }, true],
+  [{ a: { type: 'string', 'x-mcp-header': '' } }, false],
+  [{ a: { type: 'string', 'x-mcp-header': 'a b' } }, false],
+  [{ a: { type: 'number', 'x-mcp-header': 'A' } }, false],
+  [{ a: { type: 'object', properties: { b: { type: 'array', 'x-mcp-header': 'A' } } } }, false],
+  [{ a: { type: 'string', 'x-mcp-header': 'A' }, b: { type: 'string', 'x-mcp-header': 'a' } }, false],
+])('a tool whose parameters are %j may be used: %s', (properties, sound) => {
+  expect(hasSoundHeaders({ type: 'object', properties })).toBe(sound)
+})
+
+test('a secret is taken out in every form a server may say it in, and nothing else is touched', () => {
+  fc.assert(
+    fc.property(
+      fc.string({
+        minLength: 8,
+        maxLength: 60,
+        unit: fc.integer({ min: 33, max: 126 }).map((code) => String.fromCharCode(code)),
+      }),
+      fc.string({ maxLength: 5 }),
+      (secret, before) => {
+        const redact = createRedact([secret])
+        const escaped = [...secret].map((char) => `\\u00${char.charCodeAt(0).toString(16)}`).join('')
+        const forms = {
+          plain: `${before}${secret}!`,
+          json: JSON.stringify({ text: `${before}${secret}` }),
+          unicode: `"${escaped}"`,
+          url: `?q=${encodeURIComponent(secret)}&`,
+          form: new URLSearchParams({ q: secret }).toString(),
+          hex: Buffer.from(secret).toString('hex'),
+          base64: Buffer.from(`${before}${secret}${before}`).toString('base64'),
+          base64url: Buffer.from(`${before}${secret}`).toString('base64url'),
+        }
+        for (const [name, text] of Object.entries(forms))
+          expect([name, redact(text)]).toEqual([name, expect.stringContaining('[redacted]')])
+        expect(redact('nothing of it')).toBe('nothing of it')
+      },
+    ),
+    { numRuns: 50 },
+  )
 })

@@ -1,0 +1,70 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { describe, expect } from 'vitest'
+import { createLocks } from '#lib/db/locks.ts'
+import { root } from '#lib/dev/source-files.ts'
+import { listening } from '#lib/dev/test/broker.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { createLog } from '#lib/log/log.ts'
+import { type ConformanceScenario, driveScenario } from './testing/conformance-driver.ts'
+
+/** Scenarios of the suite that are not about a gateway's way to its upstream, with the reason; everything else has to pass. */
+const elsewhere: Record<string, string> = {
+  'elicitation-sep1034-client-defaults': 'An elicitation is answered by the agent’s client; the broker passes it on.',
+  'sep-2322-client-request-state':
+    'What a server needs in between is given by the agent’s client; the broker passes it on.',
+  'sse-retry': 'Resuming a stream belongs to passing streams on, and is tested there.',
+  'auth/enterprise-managed-authorization':
+    'An extension: it needs a person’s ID token, and the broker calls for no person.',
+  'auth/dpop': 'An extension that the broker offers to agents, not yet to upstreams.',
+  'auth/dpop-nonce': 'An extension that the broker offers to agents, not yet to upstreams.',
+  'auth/wif-jwt-bearer': 'An extension: the broker has no workload identity of its own to show.',
+}
+
+const suite = join(root, 'node_modules/@modelcontextprotocol/conformance/dist/index.js')
+const command = `${process.execPath} ${join(root, 'lib/broker/testing/conformance-command.mjs')}`
+
+/** Takes scenarios from the suite's client command and carries them out in this process. */
+const test = dbTest.extend('driver', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }): Promise<string> => {
+  const locks = createLocks({ databaseUrl, poolSize: 2, log: createLog({ process: 'test', level: 'silent' }) })
+  const server = createServer((request, response) => {
+    void (async () => {
+      const scenario = JSON.parse(await text(request)) as ConformanceScenario
+      try {
+        await driveScenario({ db, databaseUrl, exclusively: locks.exclusively }, scenario)
+        response.end('done')
+      } catch (error) {
+        response.writeHead(500).end(String(error instanceof Error ? error.stack : error))
+      }
+    })()
+  })
+  onCleanup(async () => {
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+    await locks.stop()
+  })
+  return await listening(server)
+})
+
+describe.each(['2025-11-25', '2026-07-28'])('the official client scenarios of %s', (revision) => {
+  test('pass over the broker’s own way to an upstream', { timeout: 300_000 }, async ({ driver }) => {
+    const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-conformance-'))
+    const args = ['client', '--command', command, '--requirements', revision, '--timeout', '120000', '-o', folder]
+    const env = { ...process.env, CONFORMANCE_DRIVER: driver }
+    const run = spawn(process.execPath, [suite, ...args], { cwd: folder, env })
+    const [output] = await Promise.all([text(run.stdout), text(run.stderr), once(run, 'close')])
+    await rm(folder, { recursive: true })
+    // `✓ name: 3 passed, 0 failed`; a warning counts as a failure too.
+    const lines = [...output.matchAll(/^\W*([✓✗])\W*(\S+): (\d+) passed, (\d+) failed(.*)$/gmu)]
+    const failed = lines.filter(([, sign, name]) => sign === '✗' && !(name! in elsewhere)).map(([line]) => line)
+    expect(failed).toEqual([])
+    const passed = lines.filter(([, sign]) => sign === '✓').map(([, , name]) => name)
+    expect(passed.length).toBeGreaterThanOrEqual(18)
+    expect(passed).toEqual(expect.arrayContaining(['tools_call', 'auth/scope-step-up', 'auth/client-credentials-jwt']))
+  })
+})
