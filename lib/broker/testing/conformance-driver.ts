@@ -74,7 +74,7 @@ export async function driveScenario(parts: Parts, scenario: ConformanceScenario)
 async function useServer({ upstreams, context }: Run, server: BrokeredServer): Promise<void> {
   const request = (method: string, params: Record<string, unknown>, tool?: { name: string; inputSchema: unknown }) =>
     upstreams
-      .connectionTo(server)
+      .connectionTo(server, null)
       .request({ method, params, signal: AbortSignal.timeout(callMs), ...(tool ? { tool } : {}) })
   const listed = await request('tools/list', {})
   if (!listed.ok) throw new Error(`tools/list was answered with ${listed.error.code}`)
