@@ -86,7 +86,7 @@ async function indecent(request: IncomingMessage, response: ServerResponse): Pro
   if (way === 'unicode') {
     const escaped = result.replaceAll(
       JSON.stringify(text).slice(1, -1),
-      [...text].map((char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`).join(''),
+      text.replace(/[^]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`),
     )
     return void response.writeHead(200, { 'content-type': 'application/json' }).end(escaped)
   }

@@ -1,79 +1,27 @@
 import { createServer as createTlsServer } from 'node:https'
 import { once } from 'node:events'
 import { toNodeHandler } from '@modelcontextprotocol/node'
-import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
+import { createMcpHandler } from '@modelcontextprotocol/server'
 import { afterEach, describe, expect } from 'vitest'
-import { z } from 'zod'
-import { systemActor } from '#lib/auth/ctx.ts'
-import { createSecretBox } from '#lib/core/secret-box.ts'
-import type { Db } from '#lib/db/client.ts'
-import { freePort } from '#lib/dev/ports.ts'
-import { encryptionKey, listening, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
-import { postCall, until } from '#lib/dev/test/broker-world.ts'
+import { listening } from '#lib/dev/test/broker.ts'
+import { until } from '#lib/dev/test/broker-world.ts'
 import { testAuthority } from '#lib/dev/test/certificates.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
-import { type ProtectedServer, startProtectedServer } from '#lib/dev/test/protected-server.ts'
-import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
-import { createKeyring, rewrapSealed, rotateKeys } from '#lib/keys/commands.ts'
-import { setServerCredential } from '#lib/registry/commands.ts'
 import type { SetServerCredentialInput } from '#lib/registry/schema.ts'
-import { beginAuthorization, completeAuthorization } from '#lib/upstreams/commands.ts'
-import { type AuthorizationAnswer, beginAuthorizationInput } from '#lib/upstreams/schema.ts'
-import { startBroker, type TestBroker } from './testing/start-broker.ts'
+import {
+  authorized,
+  broker,
+  call,
+  echo,
+  protectedServer,
+  registered,
+  set,
+  stateOf,
+  stopAll,
+  stops,
+} from './testing/credential-world.ts'
 
-const secretBox = createSecretBox(encryptionKey)
-const portal = { redirectUrl: 'http://localhost:3999/api/oauth/callback', clientMetadataUrl: null }
-const stops: (() => Promise<unknown>)[] = []
-afterEach(async () => {
-  for (const stop of stops.splice(0).toReversed()) await stop()
-})
-
-async function broker(db: Db, databaseUrl: string, key = encryptionKey): Promise<TestBroker> {
-  const started = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey: key })
-  stops.push(() => started.stop())
-  return started
-}
-
-async function protectedServer(options: Parameters<typeof startProtectedServer>[0] = {}): Promise<ProtectedServer> {
-  const server = await startProtectedServer(options)
-  stops.push(() => server.stop())
-  return server
-}
-
-/** A server whose tools are approved when they are found, and an agent that may call them. */
-async function registered(db: Db, url: string) {
-  const serverId = await makeServer(db, { url, tools: {}, demo: true })
-  const agent = await makeAgent(db)
-  await makeGrant(db, { agentId: agent.agentId, serverId })
-  return { serverId, agent }
-}
-
-async function set(db: Db, input: SetServerCredentialInput): Promise<void> {
-  const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
-  await setServerCredential(ctx, { input, secretBox })
-}
-
-async function call(
-  db: Db,
-  at: TestBroker,
-  options: { serverId: string; agent: Awaited<ReturnType<typeof makeAgent>> },
-) {
-  const { serverId } = options
-  await at.broker.keeper.refresh()
-  await until(async () => (await db.mcpTool.count({ where: { serverId } })) > 0)
-  const token = await sessionToken(db, at.url, options.agent)
-  await at.broker.keeper.refresh()
-  const answer = await postCall({ broker: at }, { token, tool: 'echo', serverId: options.serverId })
-  return {
-    ...answer,
-    rule: (answer.json.result?.['_meta'] as Record<string, { rule?: string }> | undefined)?.['wheelhouse/denial']?.rule,
-  }
-}
-
-async function stateOf(db: Db, serverId: string) {
-  return db.upstreamCredential.findFirstOrThrow({ where: { serverId } })
-}
+afterEach(stopAll)
 
 describe('a client certificate', () => {
   dbTest(
@@ -95,7 +43,7 @@ describe('a client certificate', () => {
         clients.push(socket.getPeerCertificate().subject?.CN ?? 'nobody')
         void handle(request, response)
       })
-      const url = `${(await listening(server as never)).replace('http:', 'https:')}/mcp`
+      const url = `${(await listening(server)).replace('http:', 'https:')}/mcp`
       stops.push(async () => {
         const closed = once(server, 'close')
         server.close()
@@ -143,7 +91,9 @@ describe('an OAuth client', () => {
       await set(db, credential(serverId))
       const at = await broker(db, databaseUrl)
       const answers = await Promise.all([1, 2, 3, 4].map(() => call(db, at, { serverId, agent })))
-      expect(answers.map(({ status, rule }) => [status, rule])).toEqual(Array(4).fill([200, undefined]))
+      expect(answers.map(({ status, rule }) => [status, rule])).toEqual(
+        Array.from({ length: 4 }, () => [200, undefined]),
+      )
       expect(upstream.granted).toEqual(['client_credentials'])
       upstream.needs.add('mcp:write')
       const wider = await Promise.all([1, 2, 3].map(() => call(db, at, { serverId, agent })))
@@ -176,20 +126,6 @@ describe('an OAuth client', () => {
   })
 })
 
-async function authorized(db: Db, upstream: ProtectedServer) {
-  const { serverId, agent } = await registered(db, upstream.url)
-  const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
-  const again = async () => {
-    const parts = { secretBox, portal, sessionId: 'session' }
-    const input = beginAuthorizationInput.parse({ serverId })
-    const { authorizationUrl } = await beginAuthorization(ctx, { input, ...parts })
-    const answer = Object.fromEntries((await upstream.authorize(authorizationUrl)).searchParams) as AuthorizationAnswer
-    await completeAuthorization(ctx, { answer, ...parts })
-  }
-  await again()
-  return { serverId, agent, again }
-}
-
 describe('tokens that a person authorized', () => {
   dbTest('are refreshed by one of two brokers at once, and both go on', async ({ db, databaseUrl }) => {
     const upstream = await protectedServer()
@@ -221,116 +157,3 @@ describe('tokens that a person authorized', () => {
     },
   )
 })
-
-describe('a team’s credential', () => {
-  dbTest(
-    'goes before the server’s for its agents; who has neither is refused, and nothing is sent',
-    async ({ db, databaseUrl }) => {
-      const seen: string[] = []
-      const handle = toNodeHandler(createMcpHandler(() => echo(() => 'here')))
-      const { createServer } = await import('node:http')
-      const http = createServer((request, response) => {
-        seen.push(request.headers.authorization ?? 'none')
-        void handle(request, response)
-      })
-      const url = `${await listening(http)}/mcp`
-      stops.push(async () => {
-        http.closeAllConnections()
-        await new Promise((resolve) => http.close(resolve))
-      })
-      const { serverId, agent: one } = await registered(db, url)
-      const two = await makeAgent(db)
-      await makeGrant(db, { agentId: two.agentId, serverId })
-      await set(db, { serverId, teamId: one.teamId, kind: 'bearer', secret: 'of-team-one' })
-      const at = await broker(db, databaseUrl)
-      const shown = async (agent: typeof one) => {
-        seen.length = 0
-        const { rule } = await call(db, at, { serverId, agent })
-        return rule ?? seen.at(-1)
-      }
-      expect(await shown(one)).toBe('Bearer of-team-one')
-      expect(await shown(two)).toBe('credential_missing')
-      expect(seen).toEqual([])
-      await set(db, { serverId, kind: 'basic', secret: 'ada:of-the-server' })
-      expect(await shown(two)).toBe(`Basic ${Buffer.from('ada:of-the-server').toString('base64')}`)
-      expect(await shown(one)).toBe('Bearer of-team-one')
-    },
-  )
-
-  dbTest('a server that asks for one and has none is refused with the rule', async ({ db, databaseUrl }) => {
-    const upstream = await protectedServer()
-    const { serverId, agent } = await authorized(db, upstream)
-    const at = await broker(db, databaseUrl)
-    expect((await call(db, at, { serverId, agent })).rule).toBeUndefined()
-    await db.upstreamCredential.deleteMany({ where: { serverId } })
-    for (let round = 0; round < 7; round += 1)
-      expect((await call(db, at, { serverId, agent })).rule).toBe('credential_missing')
-  })
-})
-
-describe('a rotation of the key-encryption key', () => {
-  const next = Buffer.alloc(32, 9).toString('base64')
-  const both = `${next},${encryptionKey}`
-  dbTest('during calls fails none of them', async ({ db, databaseUrl }) => {
-    const seen = new Set<string>()
-    const { createServer } = await import('node:http')
-    const handle = toNodeHandler(createMcpHandler(() => echo(() => 'here')))
-    const http = createServer((request, response) => {
-      seen.add(request.headers.authorization ?? 'none')
-      void handle(request, response)
-    })
-    const url = `${await listening(http)}/mcp`
-    stops.push(async () => {
-      http.closeAllConnections()
-      await new Promise((resolve) => http.close(resolve))
-    })
-    const { serverId, agent } = await registered(db, url)
-    await set(db, { serverId, kind: 'bearer', secret: 'kept-through-rotation' })
-    const keys = both.split(',').map((key) => ({ driver: 'environment' as const, key }))
-    const at = await broker(db, databaseUrl, both)
-    await call(db, at, { serverId, agent })
-    const token = await sessionToken(db, at.url, agent)
-    await at.broker.keeper.refresh()
-    const rules: (string | undefined)[] = []
-    let rotating = true
-    const callers = Array.from({ length: 4 }, async () => {
-      while (rotating) {
-        const answer = await postCall({ broker: at }, { token, tool: 'echo', serverId })
-        rules.push(answer.text.includes('here') ? undefined : answer.text)
-      }
-    })
-    const keyring = createKeyring(keys, db)
-    const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }))
-    expect(await rotateKeys(admin, { input: { reason: 'during calls' }, keyring })).toMatchObject({ ok: true })
-    const system = { db, actor: systemActor('worker'), now: new Date() }
-    expect((await rewrapSealed(system, { keyring })).rewrapped).toBeGreaterThan(0)
-    await at.broker.keeper.refresh()
-    await set2(db, { serverId, keyring })
-    await at.broker.keeper.refresh()
-    const sofar = rules.length
-    await until(() => rules.length > sofar + 20)
-    rotating = false
-    await Promise.all(callers)
-    expect(rules.filter((rule) => rule !== undefined)).toEqual([])
-    expect([...seen]).toEqual(['Bearer kept-through-rotation', 'Bearer set-after-rotation'])
-    await db.keyEncryptionKey.deleteMany()
-  })
-
-  async function set2(db: Db, { serverId, keyring }: { serverId: string; keyring: ReturnType<typeof createKeyring> }) {
-    const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
-    await setServerCredential(ctx, {
-      input: { serverId, kind: 'bearer', secret: 'set-after-rotation' },
-      secretBox: keyring,
-    })
-  }
-})
-
-function echo(answer: () => string): McpServer {
-  const server = new McpServer({ name: 'test', version: '1' })
-  server.registerTool(
-    'echo',
-    { description: 'says it', inputSchema: z.object({}), annotations: { readOnlyHint: true } },
-    () => ({ content: [{ type: 'text' as const, text: answer() }] }),
-  )
-  return server
-}

@@ -8,5 +8,5 @@ const response = await fetch(CONFORMANCE_DRIVER, {
     context: JSON.parse(MCP_CONFORMANCE_CONTEXT),
   }),
 })
-console.log(await response.text())
+process.stdout.write(await response.text())
 process.exitCode = response.ok ? 0 : 1

@@ -58,7 +58,7 @@ export async function driveScenario(parts: Parts, scenario: ConformanceScenario)
     await setClientCredential(ctx(), run)
     for (let authorizations = 0; ; authorizations += 1) {
       try {
-        return await useServer(run, await brokered(run))
+        return await callTools(run, await brokered(run))
       } catch (error) {
         const byPerson = error instanceof CredentialFailure && error.rule !== 'credential_unavailable'
         if (!byPerson || authorizations === authorizationsMax) throw error
@@ -71,7 +71,7 @@ export async function driveScenario(parts: Parts, scenario: ConformanceScenario)
 }
 
 /** What an agent does: lists tools, then calls each, or those that the suite names. */
-async function useServer({ upstreams, context }: Run, server: BrokeredServer): Promise<void> {
+async function callTools({ upstreams, context }: Run, server: BrokeredServer): Promise<void> {
   const request = (method: string, params: Record<string, unknown>, tool?: { name: string; inputSchema: unknown }) =>
     upstreams
       .connectionTo(server, null)
