@@ -84,7 +84,7 @@ async function expectRecovery({ call, broker }: World): Promise<void> {
 
 test(
   'a database that answers nothing any more: refused, and it goes on when it answers again',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async ({ world }) => {
     world.postgres.freeze()
     await expectRefusal(world)
@@ -96,7 +96,7 @@ test(
 
 test(
   'a database that was stopped: refused, and it goes on when it is there again',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async ({ world }) => {
     await world.postgres.end()
     await expectRefusal(world)
@@ -108,7 +108,7 @@ test(
 
 test(
   'commits that wait for a replica that is not there: refused, and recorded once when they go on',
-  { timeout: 60_000 },
+  { timeout: 180_000 },
   async ({ world }) => {
     const { db, broker } = world
     const reconfigure = async (value: string) => {
@@ -125,7 +125,7 @@ test(
   },
 )
 
-test('a full disk: refused, and it goes on when there is room', { timeout: 60_000 }, async ({ world, skip }) => {
+test('a full disk: refused, and it goes on when there is room', { timeout: 180_000 }, async ({ world, skip }) => {
   const { db, postgres } = world
   const disk = await smallDisk(postgres.folder)
   if (typeof disk === 'string') return skip(disk)
@@ -149,7 +149,7 @@ test('a full disk: refused, and it goes on when there is room', { timeout: 60_00
 
 test(
   'PostgreSQL killed under load, several times: nothing that was answered is lost, and what was carried out is recorded once',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async ({ world }) => {
     const { postgres, db, upstream, broker } = world
     const agent = await grantedAgent(db)

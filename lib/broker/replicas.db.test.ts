@@ -44,7 +44,8 @@ async function grantedAgent(db: Db, { replicas, balancer }: World): Promise<Test
   return agent
 }
 
-test('a session goes on whichever replica its next request meets', async ({ db, world }) => {
+// Generous: two processes are started first.
+test('a session goes on whichever replica its next request meets', { timeout: 240_000 }, async ({ db, world }) => {
   const { balancer, replicas } = world
   const agent = await grantedAgent(db, world)
   const before = new Map(balancer.passed)
@@ -105,36 +106,37 @@ test('a stop order ends calls at both, and both acknowledge it', async ({ db, wo
   gated.open()
 })
 
-test('a replica that is told to stop lets its calls end and refuses new ones, and no agent behind the balancer sees it', async ({
-  db,
-  world,
-}) => {
-  const { gated, replicas, balancer, start } = world
-  const agent = await grantedAgent(db, world)
-  const token = await sessionToken(db, balancer.url, agent)
-  const leaving = replicas[0]
-  const underWay = postCall({ broker: leaving }, { token, tool: 'gate', serverId: 'gated' })
-  await until(() => gated.waiting === 1)
-  const load = startLoad({ url: balancer.url, token: () => token, serverId: 'modern', users: 4, pauseMs: 10 })
-  await until(() => load.acknowledged.length > 20)
-  const exit = leaving.stop()
-  await until(async () => (await fetch(`${leaving.url}/readyz`)).status === 503)
-  const refused = await postCall({ broker: leaving }, { token })
-  expect(refused.status).toBe(503)
-  expect(refused.json.error?.data).toMatchObject({ rule: 'draining' })
-  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
-  expect(refused.headers.get('connection')).toBe('close')
-  gated.open()
-  expect(await underWay).toMatchObject({ status: 200, text: expect.stringContaining('gated') as string })
-  expect(await exit).toBe(0)
-  const answered = load.acknowledged.length
-  await until(() => load.acknowledged.length > answered + 20)
-  await load.stop()
-  // Between the signal and the balancer's next look a call may still meet it: that is told to come again, and nothing else happens to it.
-  for (const other of load.others) expect(other).toMatch(/^503 .*draining/)
-  replicas[0] = await start()
-  balancer.replicas.splice(0, 1, replicas[0].url)
-})
+test(
+  'a replica that is told to stop lets its calls end and refuses new ones, and no agent behind the balancer sees it',
+  { timeout: 240_000 },
+  async ({ db, world }) => {
+    const { gated, replicas, balancer, start } = world
+    const agent = await grantedAgent(db, world)
+    const token = await sessionToken(db, balancer.url, agent)
+    const leaving = replicas[0]
+    const underWay = postCall({ broker: leaving }, { token, tool: 'gate', serverId: 'gated' })
+    await until(() => gated.waiting === 1)
+    const load = startLoad({ url: balancer.url, token: () => token, serverId: 'modern', users: 4, pauseMs: 10 })
+    await until(() => load.acknowledged.length > 20)
+    const exit = leaving.stop()
+    await until(async () => (await fetch(`${leaving.url}/readyz`)).status === 503)
+    const refused = await postCall({ broker: leaving }, { token })
+    expect(refused.status).toBe(503)
+    expect(refused.json.error?.data).toMatchObject({ rule: 'draining' })
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(refused.headers.get('connection')).toBe('close')
+    gated.open()
+    expect(await underWay).toMatchObject({ status: 200, text: expect.stringContaining('gated') as string })
+    expect(await exit).toBe(0)
+    const answered = load.acknowledged.length
+    await until(() => load.acknowledged.length > answered + 20)
+    await load.stop()
+    // Between the signal and the balancer's next look a call may still meet it: that is told to come again, and nothing else happens to it.
+    for (const other of load.others) expect(other).toMatch(/^503 .*draining/)
+    replicas[0] = await start()
+    balancer.replicas.splice(0, 1, replicas[0].url)
+  },
+)
 
 test('when one is killed the other goes on, and what was answered is in the log', async ({ db, world }) => {
   const { replicas, balancer } = world
