@@ -7,12 +7,12 @@ import type { exportMany } from './routes/agents.ts'
 
 type ExportQuery = z.output<NonNullable<typeof exportMany.query>>
 
-/** The agents with these ids, in that order, or those that match the catalog's query, as YAML documents. Needs `agents:read`; throws `not_found`, and `invalid` for ids together with a filter. */
-export async function exportAgents(ctx: Ctx, query: ExportQuery): Promise<string> {
+/** The agents with these ids, in that order, or those that match the catalog's query, as YAML documents, piece by piece. Needs `agents:read`; throws `not_found`, and `invalid` for ids together with a filter. */
+export async function exportAgents(ctx: Ctx, query: ExportQuery): Promise<AsyncGenerator<string, void, void>> {
   authorize(ctx, 'agents:read')
   const { ids: given, measured, ...filter } = query
   const ids = given === undefined ? await matchingAgentIds(ctx, filter) : idsOf(given, filter)
-  return await exportManifests(ctx, ids, { measured })
+  return exportManifests(ctx, ids, { measured })
 }
 
 function idsOf(given: string, filter: Omit<ExportQuery, 'ids' | 'measured'>): string[] {

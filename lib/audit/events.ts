@@ -42,6 +42,9 @@ export type AuditEvents = {
   'agent.resumed': { reason: string }
   'agent.retired': { reason: string; grantsRevoked: number }
   'agent.reviewed': { nextReviewAt: string | null }
+  'catalog_view.saved': { before: object | null; after: object }
+  'catalog_view.deleted': { view: object }
+  'catalog_view.default_set': { role: string; before: string | null; after: string | null }
   'agent.schedule_changed': { schedule: string | null; enabled: boolean }
   'server.created': {
     url: string

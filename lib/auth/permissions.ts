@@ -11,6 +11,7 @@ const everyone = [
   'requests:read',
   'stops:read',
   'tokens:own',
+  'views:own',
 ] as const
 
 const builds = [
@@ -26,7 +27,7 @@ const builds = [
 /** What a role may do. A permission that no role lists is denied to everybody; an unknown role grants nothing. */
 const rolePermissions = {
   builder: [...everyone, ...builds],
-  team_lead: [...everyone, ...builds, 'agents:retire', 'agents:suspend', 'audit:read'],
+  team_lead: [...everyone, ...builds, 'agents:retire', 'agents:suspend', 'audit:read', 'views:share'],
   security: [
     ...everyone,
     'agents:any_team',
@@ -41,6 +42,7 @@ const rolePermissions = {
     'servers:manage',
     'keys:rotate',
     'webhooks:manage',
+    'views:share',
   ],
   finance: [...everyone, 'agents:any_team', 'agents:retire', 'audit:read', 'costs:manage'],
   on_call: [
@@ -70,6 +72,8 @@ const rolePermissions = {
     'costs:manage',
     'keys:rotate',
     'webhooks:manage',
+    'views:share',
+    'views:default',
   ],
 } as const satisfies Record<Role, readonly string[]>
 

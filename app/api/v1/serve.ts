@@ -16,7 +16,7 @@ export function serve<T, P extends Schema, Q extends Schema, B extends Schema>(
 }
 
 /** A YAML answer; `…/export` can be saved as it is. */
-export function yamlResponse(text: string): Response {
+export function yamlResponse(text: string | ReadableStream<Uint8Array>): Response {
   return new Response(text, {
     headers: { 'content-type': 'application/yaml; charset=utf-8', 'cache-control': 'no-store' },
   })

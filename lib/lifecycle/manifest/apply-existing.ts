@@ -1,6 +1,7 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { canonicalJson } from '#lib/core/canonical-json.ts'
+import { invariant } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent } from '#lib/registry/commands.ts'
 import { changeAgentLogic, refreshAgentServers, setSchedule, updateAgent } from '../commands/change.ts'
@@ -19,7 +20,8 @@ export async function applyExisting(
   { manifest, complaints }: { manifest: ParsedManifest; complaints: Complaints },
 ): Promise<ManifestChange | null> {
   const agent = await lockAgent(ctx.tx, manifest.id)
-  const now = await manifestFieldsOf(ctx, manifest.id)
+  const [now] = await manifestFieldsOf(ctx, [manifest.id])
+  invariant(now, 'an agent that exists has fields')
   const wanted = { ...now, ...manifest.fields }
   complainAboutFacts({ now, wanted, complaints })
   if (complaints.any) return null

@@ -200,7 +200,9 @@ dbTest(
     const plans = await Promise.all([applyManifest(at.ctx, file), applyManifest(at.ctx, reversed)])
     expect(plans.some(({ applied: done }) => done)).toBe(true)
     expect(await db.auditEvent.count({ where: { event: 'agent.created', agentId: { in: ids } } })).toBe(ids.length)
-    expect(await exportManifests(at.ctx, ids)).toMatch(/^id: [^]+\n---\nid: /)
+    let exported = ''
+    for await (const piece of exportManifests(at.ctx, ids)) exported += piece
+    expect(exported).toMatch(/^id: [^]+\n---\nid: /)
   },
   30_000,
 )

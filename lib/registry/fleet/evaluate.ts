@@ -143,13 +143,22 @@ function keyRange(key: RangeKey, value: QueryValue, now: number): Range<number> 
   }
 }
 
-function overdueSlots(index: FleetIndex, now: number): Bitmap {
+/** Shared: not to be changed by the caller. Remembered until an agent changes or the next review falls due. */
+export function overdueSlots(index: FleetIndex, now: number): Bitmap {
+  const known = remembered.get(index)
+  if (known && known.changes === index.changes && now >= known.from && now <= known.until) return known.late
+  const order = index.order('next_review')
   const late = emptyBitmap(index.words)
-  const due = index.order('next_review').between({ at: 0, inclusive: true }, { at: now, inclusive: false })
-  for (const slot of due) setBit(late, slot)
+  for (const slot of order.between({ at: 0, inclusive: true }, { at: now, inclusive: false })) setBit(late, slot)
   const retired = index.bits('status', 'retired')
-  return retired ? andNotInto(late, retired) : late
+  if (retired) andNotInto(late, retired)
+  const [next] = order.between({ at: now, inclusive: true }, null)
+  const until = next === undefined ? Number.POSITIVE_INFINITY : (order.keyOf(next) as number)
+  remembered.set(index, { changes: index.changes, from: now, until, late })
+  return late
 }
+
+const remembered = new WeakMap<FleetIndex, { changes: number; from: number; until: number; late: Bitmap }>()
 
 function addBits(
   found: Bitmap,

@@ -5,7 +5,7 @@ import type { FacetKey, FacetValue } from '../schema/catalog.ts'
 import { agentStatuses, environments, tiers, toolClasses } from '../schema.ts'
 import { andNotInto, type Bitmap, countBoth } from './bitmap.ts'
 import { driftOf } from './drift.ts'
-import { accessTestOf, evaluate } from './evaluate.ts'
+import { accessTestOf, evaluate, overdueSlots } from './evaluate.ts'
 import type { FleetIndex } from './fleet-index.ts'
 
 /**
@@ -33,11 +33,7 @@ export function facetOf(
       add(driftOf(version.slice(at + 1), index.facts.templates.get(version.slice(0, at))?.latest ?? null), bitmap)
     }
   } else if (key === 'overdue') {
-    const late = evaluate(
-      index,
-      { kind: 'and', items: [{ kind: 'term', key, values: [{ is: 'text', text: 'yes' }] }] },
-      now,
-    )
+    const late = overdueSlots(index, now.getTime())
     add('yes', late)
     add('no', andNotInto(index.all.slice(), late))
   } else {

@@ -40,6 +40,8 @@ export class FleetIndex {
   #facts = noFacts
   #stops: readonly FleetStop[] = []
   #clock = 0
+  /** Grows with every change of an agent. */
+  changes = 0
 
   get size(): number {
     return this.slotOf.size
@@ -63,6 +65,7 @@ export class FleetIndex {
 
   /** Adds an agent, or replaces what was known of it. */
   put(agent: FleetAgent): void {
+    this.changes += 1
     const known = this.slotOf.get(agent.id)
     const slot = known ?? this.#take(agent.id)
     const before = this.#agents[slot]
@@ -81,6 +84,7 @@ export class FleetIndex {
     const slot = this.slotOf.get(id)
     if (slot === undefined) return
     const agent = this.#agents[slot]!
+    this.changes += 1
     for (const order of this.#orders.values()) order.remove(slot)
     for (const [dimension, value] of valuesOf(agent)) this.#set(dimension, slot, value, undefined)
     for (const kind of this.#kinds[slot] ?? []) this.#set('kind', slot, kind, undefined)

@@ -122,6 +122,39 @@ const changes: Change[] = [
     }),
 ]
 
+dbTest('facets and completions count what a query with the value finds', async ({ db }) => {
+  await makeFleet(db)
+  const ctx = ctxFor(db, undefined, now)
+  const q = 'can:write -status:retired'
+  const facets = await agentFacets(ctx, { q })
+  for (const key of facetKeys) {
+    for (const { value, count } of facets[key]) {
+      const narrowed = key === 'can' ? `can:${value} -status:retired` : `${q} ${key}:${value}`
+      expect({ key, value, count }).toEqual({ key, value, count: (await listAgents(ctx, { q: narrowed })).total })
+    }
+  }
+  const { items, from } = await completeAgentQuery(ctx, { q: 'tier:low own' })
+  expect({ from, texts: items.map(({ text }) => text) }).toEqual({ from: 9, texts: ['owner:'] })
+  for (const typed of [
+    'status:active owner:',
+    'can:write tool:',
+    'server:',
+    'idle:',
+    'sponsor:',
+    '-template:re',
+    'drift:',
+    'env:production,',
+  ]) {
+    const completed = await completeAgentQuery(ctx, { q: typed })
+    expect({ typed, some: completed.items.length > 0 }).toEqual({ typed, some: true })
+    for (const { text, count } of completed.items) {
+      if (text.startsWith('-') || text.includes(',')) continue
+      const whole = typed.slice(0, completed.from) + text
+      expect({ whole, count }).toEqual({ whole, count: (await listAgents(ctx, { q: whole })).total })
+    }
+  }
+})
+
 dbTest(
   'a query finds exactly the agents that it holds for, whatever has changed, and the index never drifts from the tables',
   async ({ db }) => {
@@ -160,39 +193,6 @@ dbTest(
   },
   120_000,
 )
-
-dbTest('facets and completions count what a query with the value finds', async ({ db }) => {
-  await makeFleet(db)
-  const ctx = ctxFor(db, undefined, now)
-  const q = 'can:write -status:retired'
-  const facets = await agentFacets(ctx, { q })
-  for (const key of facetKeys) {
-    for (const { value, count } of facets[key]) {
-      const narrowed = key === 'can' ? `can:${value} -status:retired` : `${q} ${key}:${value}`
-      expect({ key, value, count }).toEqual({ key, value, count: (await listAgents(ctx, { q: narrowed })).total })
-    }
-  }
-  const { items, from } = await completeAgentQuery(ctx, { q: 'tier:low own' })
-  expect({ from, texts: items.map(({ text }) => text) }).toEqual({ from: 9, texts: ['owner:'] })
-  for (const typed of [
-    'status:active owner:',
-    'can:write tool:',
-    'server:',
-    'idle:',
-    'sponsor:',
-    '-template:re',
-    'drift:',
-    'env:production,',
-  ]) {
-    const completed = await completeAgentQuery(ctx, { q: typed })
-    expect({ typed, some: completed.items.length > 0 }).toEqual({ typed, some: true })
-    for (const { text, count } of completed.items) {
-      if (text.startsWith('-') || text.includes(',')) continue
-      const whole = typed.slice(0, completed.from) + text
-      expect({ whole, count }).toEqual({ whole, count: (await listAgents(ctx, { q: whole })).total })
-    }
-  }
-})
 
 dbTest('an open transaction sees what it has written, and nobody else does before it commits', async ({ db }) => {
   const ctx = ctxFor(db)

@@ -1,12 +1,12 @@
 import type { AgentRow, ScopeChip } from '../schema.ts'
-import type { FleetAgent } from './facts.ts'
-import type { FleetIndex } from './fleet-index.ts'
+import type { FleetAgent, FleetFacts } from './facts.ts'
 import { escalationOf } from './sort-keys.ts'
 
+type About = { facts: FleetFacts; clock: number }
+
 /** A catalog row, as the index has it. */
-export function rowOf(index: FleetIndex, slot: number): AgentRow {
-  const agent = index.agent(slot)
-  const { teams, people, templates } = index.facts
+export function rowOf(agent: FleetAgent, about: About): AgentRow {
+  const { teams, people, templates } = about.facts
   const person = people.get(agent.personId)
   return {
     id: agent.id,
@@ -22,7 +22,7 @@ export function rowOf(index: FleetIndex, slot: number): AgentRow {
       version: agent.templateVersion,
       latest: templates.get(agent.templateId)?.latest ?? null,
     },
-    scopes: chipsOf(index, agent),
+    scopes: chipsOf(agent, about),
     schedule: agent.schedule,
     lastReviewedAt: isoOf(agent.lastReviewedAt),
     nextReviewAt: isoOf(agent.nextReviewAt),
@@ -37,10 +37,10 @@ export function rowOf(index: FleetIndex, slot: number): AgentRow {
 }
 
 /** Grants in force: on an active server and, if of one tool, that tool is approved. */
-function chipsOf(index: FleetIndex, agent: FleetAgent): ScopeChip[] {
+function chipsOf(agent: FleetAgent, { facts, clock }: About): ScopeChip[] {
   return agent.grants.flatMap((grant) => {
-    const server = index.facts.servers.get(grant.serverId)
-    const isOver = grant.expiresAt !== null && grant.expiresAt <= index.clock
+    const server = facts.servers.get(grant.serverId)
+    const isOver = grant.expiresAt !== null && grant.expiresAt <= clock
     if (!server?.active || isOver) return []
     const tool = server.tools.find(({ name }) => name === grant.toolName)
     if (grant.toolName !== null && tool?.state !== 'approved') return []

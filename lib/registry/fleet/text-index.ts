@@ -1,81 +1,67 @@
-import { type Bitmap, emptyBitmap, forEachBit, setBit } from './bitmap.ts'
-
-/** Letters, digits and a few more by themselves; whatever else shares one code, which only makes candidates less exact. */
-const alphabet = 'abcdefghijklmnopqrstuvwxyz0123456789 -'
-const codeCount = alphabet.length + 2
-const other = alphabet.length
-const end = alphabet.length + 1
-const codes = new Uint8Array(128).fill(other)
-for (const [code, char] of Array.from(alphabet).entries()) codes[char.charCodeAt(0)] = code
+import { andInto, type Bitmap, emptyBitmap, forEachBit, setBit } from './bitmap.ts'
+import { SlotSet } from './slot-set.ts'
 
 /**
- * Finds the slots whose text contains a word, by trigrams: candidates are in the postings of every trigram of the word, and each is then
- * looked at. Texts may change: old postings stay and only cost a look, so nothing has to be taken out.
+ * Finds the slots whose text contains a word, by the tokens (runs of letters and digits) that contain it. A word that is one run is
+ * answered by the tokens alone; for one with spaces or signs in it, the slots that have all of its runs are looked at.
  */
 export class TextIndex {
-  #texts: string[] = []
-  readonly #postings: (number[] | undefined)[] = Array.from({ length: codeCount ** 3 })
+  readonly #texts: string[] = []
+  /** Numbers are kept apart: there may be as many as agents, and a word with a letter is in none of them. */
+  readonly #words = new Map<string, SlotSet>()
+  readonly #numbers = new Map<string, SlotSet>()
 
   put(slot: number, text: string): void {
     const before = this.#texts[slot]
     if (before === text) return
     this.#texts[slot] = text
-    const seen = new Set<number>()
-    for (let at = 0; at < text.length; at += 1) seen.add(trigramAt(text, at))
-    for (const trigram of seen) {
-      const posting = (this.#postings[trigram] ??= [])
-      if (before === undefined || !posting.includes(slot)) posting.push(slot)
-    }
+    const [had, has] = [tokensOf(before ?? ''), tokensOf(text)]
+    for (const token of had) if (!has.has(token)) this.#remove(token, slot)
+    for (const token of has) if (!had.has(token)) this.#add(token, slot)
   }
 
   /** The slots whose text contains the word, which is lower case. */
   find(word: string, words: number): Bitmap {
+    const runs = tokensOf(word)
     const found = emptyBitmap(words)
+    if (runs.size === 1 && runs.has(word)) return this.#addContaining(word, found)
     const look = (slot: number): void => {
       if (this.#texts[slot]?.includes(word)) setBit(found, slot)
     }
-    const candidates = this.#candidates(word, words)
-    if (candidates === null) for (let slot = 0; slot < this.#texts.length; slot += 1) look(slot)
-    else if (Array.isArray(candidates)) candidates.forEach(look)
-    else forEachBit(candidates, look)
+    if (runs.size === 0) this.#texts.forEach((_, slot) => look(slot))
+    else forEachBit(this.#havingAll([...runs], words), look)
     return found
   }
 
-  text(slot: number): string {
-    return this.#texts[slot] ?? ''
+  #havingAll([first = '', ...rest]: readonly string[], words: number): Bitmap {
+    const candidates = this.#addContaining(first, emptyBitmap(words))
+    for (const run of rest) andInto(candidates, this.#addContaining(run, emptyBitmap(words)))
+    return candidates
   }
 
-  /** Null: all. The shortest posting of the word's trigrams; for two characters the union of what begins with them. */
-  #candidates(word: string, words: number): number[] | Bitmap | null {
-    if (word.length < 2) return null
-    if (word.length === 2) {
-      const union = emptyBitmap(words)
-      const first = trigramOf(codeAt(word, 0), codeAt(word, 1), 0)
-      for (let code = 0; code < codeCount; code += 1) {
-        for (const slot of this.#postings[first + code] ?? []) setBit(union, slot)
-      }
-      return union
-    }
-    const postings = Array.from({ length: word.length - 2 }, (_, at) => this.#postings[trigramAt(word, at)])
-    let [shortest = []] = postings
-    for (const posting of postings) {
-      if (!posting) return []
-      if (posting.length < shortest.length) shortest = posting
-    }
-    return postings[0] ? shortest : []
+  #addContaining(run: string, found: Bitmap): Bitmap {
+    for (const [token, slots] of this.#words) if (token.includes(run)) slots.addTo(found)
+    if (onlyDigits.test(run)) for (const [token, slots] of this.#numbers) if (token.includes(run)) slots.addTo(found)
+    return found
+  }
+
+  #add(token: string, slot: number): void {
+    const map = onlyDigits.test(token) ? this.#numbers : this.#words
+    let slots = map.get(token)
+    if (!slots) map.set(token, (slots = new SlotSet()))
+    slots.add(slot)
+  }
+
+  #remove(token: string, slot: number): void {
+    const map = onlyDigits.test(token) ? this.#numbers : this.#words
+    const slots = map.get(token)
+    slots?.delete(slot)
+    if (slots?.size === 0) map.delete(token)
   }
 }
 
-function trigramAt(text: string, at: number): number {
-  return trigramOf(codeAt(text, at), codeAt(text, at + 1), codeAt(text, at + 2))
-}
+const onlyDigits = /^\d+$/
 
-function trigramOf(a: number, b: number, c: number): number {
-  return (a * codeCount + b) * codeCount + c
-}
-
-function codeAt(text: string, at: number): number {
-  if (at >= text.length) return end
-  const unit = text.charCodeAt(at)
-  return unit < 128 ? codes[unit]! : other
+function tokensOf(text: string): Set<string> {
+  return new Set(text.match(/[\p{L}\p{N}]+/gu))
 }

@@ -3,6 +3,7 @@ import { readCursor, writeCursor } from '../cursor.ts'
 import { type Bitmap, countBits } from '../fleet/bitmap.ts'
 import { evaluate } from '../fleet/evaluate.ts'
 import { facetOf } from '../fleet/facet-counts.ts'
+import type { FleetAgent } from '../fleet/facts.ts'
 import type { FleetIndex } from '../fleet/fleet-index.ts'
 import { hintsFor } from '../fleet/hints.ts'
 import { fleetOf } from '../fleet/live.ts'
@@ -46,6 +47,14 @@ export async function matchingAgentIds(ctx: Ctx, input: AgentListInput = {}): Pr
   return (await ask(ctx, input)).ids()
 }
 
+/**
+ * Every row that matches, in order, as of one moment however slowly they are read: nothing but what is read at a time is made. Needs
+ * `agents:read`.
+ */
+export async function catalogRows(ctx: Ctx, input: AgentListInput = {}): Promise<Iterable<AgentRow>> {
+  return (await ask(ctx, input)).rows()
+}
+
 async function ask(ctx: Ctx, input: AgentListInput): Promise<Asked> {
   authorize(ctx, 'agents:read')
   const list = agentListQuery.parse(input)
@@ -80,10 +89,11 @@ class Asked {
     const [first, last] = [slots[0], slots.at(-1)]
     const hasPrev = backward ? hasMore : from !== null
     const hasNext = backward || hasMore
+    const about = { facts: this.#index.facts, clock: this.#index.clock }
     const cursor = (slot: number, direction: 'next' | 'prev') =>
       writeCursor(list, { key: order.keyOf(slot), id: this.#index.agent(slot).id, direction })
     return {
-      items: slots.map((slot): AgentRow => rowOf(this.#index, slot)),
+      items: slots.map((slot): AgentRow => rowOf(this.#index.agent(slot), about)),
       total: countBits(this.#found),
       prevCursor: first !== undefined && hasPrev ? cursor(first, 'prev') : null,
       nextCursor: last !== undefined && hasNext ? cursor(last, 'next') : null,
@@ -97,10 +107,23 @@ class Asked {
   }
 
   ids(): string[] {
+    return this.#agents().map(({ id }) => id)
+  }
+
+  rows(): Iterable<AgentRow> {
+    const about = { facts: this.#index.facts, clock: this.#index.clock }
+    // What is known of an agent is replaced, never changed, so these stay as they are now.
+    return this.#agents()
+      .values()
+      .map((agent) => rowOf(agent, about))
+  }
+
+  #agents(): FleetAgent[] {
     const { list } = this.#about
-    const slots = this.#index
+    const options = { up: list.order === 'asc', limit: Number.POSITIVE_INFINITY, from: null }
+    return this.#index
       .order(list.sort)
-      .page(this.#found, { up: list.order === 'asc', limit: Number.POSITIVE_INFINITY, from: null })
-    return slots.map((slot) => this.#index.agent(slot).id)
+      .page(this.#found, options)
+      .map((slot) => this.#index.agent(slot))
   }
 }

@@ -1,78 +1,73 @@
 import { z } from 'zod'
-import type { Ctx } from '#lib/auth/ctx.ts'
+import { authorize } from '#lib/auth/ctx.ts'
 import { exportManifests } from '#lib/lifecycle/queries.ts'
-import { listAgents } from '#lib/registry/queries.ts'
-import { agentListQuery, type AgentListQuery, type AgentRow } from '#lib/registry/schema.ts'
+import { agentRows, catalogRows, matchingAgentIds } from '#lib/registry/queries.ts'
+import { agentListQuery, type AgentRow } from '#lib/registry/schema.ts'
 import { toCsv } from '#lib/web/csv.ts'
 import { apiRoute } from '#lib/web/route.ts'
+import { streamed } from '#lib/web/stream.ts'
 
-const exportQuery = agentListQuery.omit({ cursor: true, limit: true }).extend({ format: z.enum(['csv', 'yaml']) })
+const exportQuery = agentListQuery.omit({ cursor: true, limit: true }).extend({
+  format: z.enum(['csv', 'yaml']),
+  /** Ids separated by commas: these instead of all that match. */
+  ids: z.string().max(12_000).optional(),
+})
 
-/** All agents that match the catalog's filters, as a file. */
-export const GET = apiRoute({ query: exportQuery }, async (ctx, { query: { format, ...filter } }) => {
-  const agents = await allAgents(ctx, filter)
-  const yaml = format === 'yaml'
-  const text = yaml
-    ? await exportManifests(
-        ctx,
-        agents.map(({ id }) => id),
-      )
-    : agentsCsv(agents)
-  return new Response(text, {
+/** Rows made at a time. */
+const pieceRows = 500
+
+/** All agents that match the catalog's filters, or those selected, as a file that is made while it is read. */
+export const GET = apiRoute({ query: exportQuery }, async (ctx, { query: { format, ids, ...filter } }) => {
+  authorize(ctx, 'agents:read')
+  const selected = ids?.split(',').filter(Boolean)
+  const pieces =
+    format === 'yaml'
+      ? exportManifests(ctx, selected ?? (await matchingAgentIds(ctx, filter)))
+      : agentsCsv(selected ? await agentRows(ctx, selected) : await catalogRows(ctx, filter))
+  return new Response(await streamed(pieces), {
     headers: {
-      'content-type': yaml ? 'application/yaml; charset=utf-8' : 'text/csv; charset=utf-8',
+      'content-type': format === 'yaml' ? 'application/yaml; charset=utf-8' : 'text/csv; charset=utf-8',
       'content-disposition': `attachment; filename="agents.${format}"`,
       'cache-control': 'no-store',
     },
   })
 })
 
-async function allAgents(ctx: Ctx, filter: Omit<AgentListQuery, 'limit' | 'cursor'>): Promise<AgentRow[]> {
-  const agents: AgentRow[] = []
-  let cursor: string | undefined
-  do {
-    const page = await listAgents(ctx, { ...filter, limit: 200, ...(cursor ? { cursor } : {}) })
-    agents.push(...page.items)
-    cursor = page.nextCursor ?? undefined
-  } while (cursor)
-  return agents
+function* agentsCsv(rows: Iterable<AgentRow>): Generator<string> {
+  let piece = toCsv(header, [])
+  let count = 0
+  for (const row of rows) {
+    piece += toCsv(cells(row), [])
+    count += 1
+    if (count % pieceRows > 0) continue
+    yield piece
+    piece = ''
+  }
+  yield piece
 }
 
-function agentsCsv(agents: readonly AgentRow[]): string {
-  return toCsv(
-    [
-      'id',
-      'name',
-      'owner',
-      'accountable',
-      'status',
-      'tier',
-      'template',
-      'template_version',
-      'scopes',
-      'runs_30d',
-      'cost_30d_usd',
-      'unpriced_requests',
-      'escalation_rate',
-      'last_reviewed',
-    ],
-    agents.map((agent) => [
-      agent.id,
-      agent.name,
-      agent.owner.id,
-      agent.accountable.name,
-      agent.status,
-      agent.tier,
-      agent.template.id,
-      agent.template.version,
-      agent.scopes.map((scope) => `${scope.serverId}:${scope.toolName ?? scope.class}`).join(' '),
-      agent.monthlyRuns,
-      dollars(agent.cost30dMicros),
-      agent.unpricedRequests,
-      agent.escalationRate ?? '',
-      agent.lastReviewedAt ?? '',
-    ]),
-  )
+const header = [
+  'id', 'name', 'owner', 'accountable', 'status', 'tier', 'template', 'template_version', 'scopes', 'runs_30d', 'cost_30d_usd', 'unpriced_requests',
+  'escalation_rate', 'last_reviewed',
+] // prettier-ignore
+
+function cells(agent: AgentRow): (string | number)[] {
+  return [
+    agent.id,
+    agent.name,
+    agent.owner.id,
+    agent.accountable.name,
+    agent.status,
+    agent.tier,
+    agent.template.id,
+    agent.template.version,
+    agent.scopes.map((scope) => `${scope.serverId}:${scope.toolName ?? scope.class}`).join(' '),
+    agent.monthlyRuns,
+    dollars(agent.cost30dMicros),
+    agent.unpricedRequests,
+    agent.escalationRate ?? '',
+    agent.lastReviewedAt ?? '',
+  ]
 }
 
 // Exact, with all six decimals: a table for adding up must not round.

@@ -1,0 +1,27 @@
+import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { type CatalogViewRow, viewState } from '../schema/views.ts'
+
+/** One's own views and those that are shared, by name. Needs `agents:read`. */
+export async function listViews(ctx: Ctx): Promise<CatalogViewRow[]> {
+  authorize(ctx, 'agents:read')
+  const me = ctx.actor.kind === 'person' ? ctx.actor.id : null
+  const views = await reader(ctx).catalogView.findMany({
+    where: { OR: [{ shared: true }, ...(me ? [{ ownerId: me }] : [])] },
+    select: {
+      id: true,
+      name: true,
+      shared: true,
+      state: true,
+      owner: { select: { id: true, name: true } },
+      defaults: { select: { role: true } },
+    },
+    orderBy: [{ name: 'asc' }, { id: 'asc' }],
+  })
+  return views.map(({ defaults, state, ...view }) => ({
+    ...view,
+    own: view.owner.id === me,
+    defaultFor: defaults.map(({ role }) => role).toSorted(),
+    // What an older version saved is shown as far as it is understood.
+    state: viewState.safeParse(state).data ?? viewState.parse({}),
+  }))
+}
