@@ -12,6 +12,7 @@ import { Time } from '#components/ui/time.client.tsx'
 import { can } from '#lib/auth/ctx.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
+import { countWaitingCalls } from '#lib/guardrails/queries/held-calls.ts'
 import { listEscalations } from '#lib/harness/queries.ts'
 import { fleetSummary } from '#lib/metrics/queries.ts'
 import { listAgents, listToolReviews } from '#lib/registry/queries.ts'
@@ -26,7 +27,7 @@ const shown = 6
 export default async function HomePage() {
   const ctx = await currentCtx()
   const mine = ctx.actor.teamIds.join(',')
-  const [agents, requests, escalations, summary, reviews] = await Promise.all([
+  const [agents, waiting, requests, escalations, summary, reviews] = await Promise.all([
     mine
       ? listAgents(ctx, {
           owner: mine,
@@ -36,6 +37,7 @@ export default async function HomePage() {
           limit: shown,
         })
       : null,
+    countWaitingCalls(ctx),
     listScopeRequests(ctx, { state: 'pending', limit: shown }),
     listEscalations(ctx, { open: true, limit: shown }),
     fleetSummary(ctx, { days: 30 }),
@@ -47,7 +49,13 @@ export default async function HomePage() {
         <h1 className="text-xl font-semibold tracking-tight">Home</h1>
         <NewAgent ctx={ctx} />
       </header>
-      <dl className="mb-5 grid grid-cols-2 gap-3 lg:grid-cols-4">
+      <dl className="mb-5 grid grid-cols-2 gap-3 lg:grid-cols-5">
+        <Figure
+          label="Calls waiting for a person"
+          value={formatCount(waiting)}
+          note={can(ctx.actor, 'calls:decide') ? 'approve, edit or reject' : 'for those who may decide'}
+          href={paths.approvals()}
+        />
         <Figure
           label="Scope requests waiting"
           value={formatCount(requests.total)}

@@ -2,6 +2,7 @@
 
 import Link from 'next/link'
 import { usePathname } from 'next/navigation'
+import { WaitingBadge } from '#components/approvals/waiting-badge.client.tsx'
 import { cn } from '#components/ui/cn.ts'
 import { navigation } from './navigation.ts'
 
@@ -13,7 +14,7 @@ export function NavLinks({ onNavigate }: { onNavigate?: () => void }) {
         <div key={group.label ?? 'top'}>
           {group.label && <p className="px-2.5 pb-1 text-xs font-medium text-muted-foreground">{group.label}</p>}
           <ul className="grid gap-0.5">
-            {group.items.map(({ href, label, icon: Icon }) => {
+            {group.items.map(({ href, label, icon: Icon, badge }) => {
               const active = href === '/' ? pathname === '/' : pathname === href || pathname.startsWith(`${href}/`)
               return (
                 <li key={href}>
@@ -28,6 +29,7 @@ export function NavLinks({ onNavigate }: { onNavigate?: () => void }) {
                   >
                     <Icon className="size-4" aria-hidden />
                     {label}
+                    {badge && <WaitingBadge />}
                   </Link>
                 </li>
               )

@@ -3,6 +3,7 @@ import {
   Bot,
   ChartColumn,
   FileClock,
+  Hand,
   House,
   KeyRound,
   type LucideIcon,
@@ -15,7 +16,7 @@ import {
 } from 'lucide-react'
 import { paths } from '#lib/core/paths.ts'
 
-export type NavItem = { href: string; label: string; icon: LucideIcon; keywords?: string }
+export type NavItem = { href: string; label: string; icon: LucideIcon; keywords?: string; badge?: 'waiting' }
 export type NavGroup = { label: string | null; items: readonly NavItem[] }
 
 /** The left navigation and the command palette. Only pages that exist are listed. */
@@ -27,6 +28,13 @@ export const navigation: readonly NavGroup[] = [
       { href: paths.agents(), label: 'Catalog', icon: Bot, keywords: 'agents registry' },
       { href: paths.templates(), label: 'Templates', icon: BookMarked, keywords: 'golden prompts' },
       { href: paths.runs(), label: 'Runs', icon: PlayCircle },
+      {
+        href: paths.approvals(),
+        label: 'Approvals',
+        icon: Hand,
+        keywords: 'held calls waiting rules',
+        badge: 'waiting',
+      },
       { href: paths.escalations(), label: 'Escalations', icon: Megaphone, keywords: 'refusals findings waiting' },
     ],
   },

@@ -21,6 +21,10 @@ const looks: Record<string, Look> = {
   // requests, steps, tools
   pending: { tone: 'held', icon: CircleDashed, label: 'pending' },
   approved: { tone: 'ok', icon: CircleCheck, label: 'approved' },
+  waiting: { tone: 'held', icon: CircleDashed, label: 'waiting' },
+  edited: { tone: 'ok', icon: CircleCheck, label: 'approved as edited' },
+  expired: { tone: 'warn', icon: Clock, label: 'expired' },
+  cancelled: { tone: 'neutral', icon: CircleX, label: 'cancelled' },
   rejected: { tone: 'danger', icon: CircleX, label: 'rejected' },
   withdrawn: { tone: 'neutral', icon: CircleX, label: 'withdrawn' },
   done: { tone: 'ok', icon: CircleCheck, label: 'done' },

@@ -1,5 +1,6 @@
+import { decideHeldCall } from '#lib/guardrails/commands.ts'
 import { describe, expect } from 'vitest'
-import { ctxFor, testRendered } from '#lib/dev/test/fleet.ts'
+import { ctxFor, testRendered, makePerson } from '#lib/dev/test/fleet.ts'
 import { orderStop, releaseStop } from '#lib/killswitch/commands.ts'
 import { openStops } from '#lib/killswitch/queries.ts'
 import { startRun, stopRun } from './commands.ts'
@@ -100,10 +101,8 @@ describe('stopping', { timeout: 180_000 }, () => {
 
 describe('what waits for a person', { timeout: 180_000 }, () => {
   workerTest(
-    'a held call is denied with its rule as long as nobody can approve it, and the run goes on',
+    'a call the template asks about waits for a person; approved it runs, rejected it does not',
     async ({ db, stack }) => {
-      stack.model.script.current = (_request, turn) =>
-        turn === 0 ? { calls: [{ name: 'bash', input: { command: 'rm -rf /' } }] } : done()
       const ask = { type: 'always_ask' } as const
       const rendered = testRendered({
         tools: [
@@ -114,16 +113,25 @@ describe('what waits for a person', { timeout: 180_000 }, () => {
           },
         ],
       })
+      stack.model.script.current = (_request, turn) =>
+        turn === 0 ? { calls: [{ name: 'bash', input: { command: 'rm -rf /' } }] } : done()
       const { runId } = await started(db, await registered(db, { rendered }))
+      const waiting = { where: { runId, state: 'waiting' as const } }
+      await eventually(async () => expect(await db.heldCall.count(waiting)).toBe(1))
+      const { id: heldCallId } = await db.heldCall.findFirstOrThrow(waiting)
+      const security = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+      const edit = await decideHeldCall(security, { heldCallId, decision: 'edit', arguments: { command: 'ls' } })
+      expect(edit).toMatchObject({ ok: false, error: { rule: 'approvals:not_editable' } })
+      await decideHeldCall(security, { heldCallId, decision: 'reject', note: 'Never.' })
       expect(await finished(db, runId)).toMatchObject({
         state: 'succeeded',
         deniedCalls: 1,
-        escalations: [{ kind: 'held', detail: { rule: 'approval_missing', tool: 'bash' } }],
+        escalations: [{ kind: 'held', detail: { tool: 'bash' } }],
       })
       const log = await listRunEvents(ctxFor(db), { runId, after: 0 })
-      expect(log.find((event) => event.kind === 'decision')).toMatchObject({
-        payload: { decision: 'deny', rule: 'approval_missing' },
-      })
+      const decision = log.find((event) => event.kind === 'decision')
+      expect(decision).toMatchObject({ payload: { decision: 'deny', rule: 'call_rejected' } })
+      expect(JSON.stringify(decision)).toContain('Never.')
     },
   )
 })

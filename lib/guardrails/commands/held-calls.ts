@@ -36,6 +36,10 @@ export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTick
   return await inTx(ctx, async (tx, ctx) => {
     const open = { digest, settledAt: null, state: { not: 'cancelled' } } as const
     const { call, rule } = input
+    // An event of Claude's is asked about once: what was decided is told again if it did not arrive.
+    const asked =
+      input.source === 'claude' ? await tx.heldCall.findFirst({ where: { digest }, select: subjectSelect }) : null
+    if (asked) return ticketOf(asked)
     const expiresAt = new Date(ctx.now.getTime() + rule.decideSeconds * 1000)
     const [made] = await tx.heldCall.createManyAndReturn({
       data: [
@@ -98,6 +102,7 @@ export async function settleHeldCall(
   requireSystem(ctx)
   return await inTx(ctx, async (tx, ctx) => {
     const row = await lockHeldCall(tx, input.heldCallId)
+    if (row.settledAt && row.source === 'claude') return await endOf(tx, { row, call: input.call, now: row.settledAt })
     if (row.settledAt) return { end: 'altered' }
     if (row.state === 'waiting') throw new DomainError('conflict', 'The call still waits for a decision.')
     await tx.heldCall.update({ where: { id: row.id }, data: { settledAt: ctx.now, settledBy: input.by } })

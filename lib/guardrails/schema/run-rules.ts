@@ -54,13 +54,6 @@ export const runRules = {
     setBy: 'Whoever stopped the run',
     changedBy: nobody,
   },
-  approval_missing: {
-    title: 'Held calls are denied until somebody can approve them',
-    explanation: 'The call waits for a person, and nobody can approve calls yet: so it is denied.',
-    remedy: 'Let the agent escalate what it wanted to do, and do it yourself.',
-    setBy: 'Platform',
-    changedBy: platform,
-  },
   custom_tool_unknown: {
     title: 'Only tools that the platform answers',
     explanation: 'The agent called a tool of its own that the harness does not know.',

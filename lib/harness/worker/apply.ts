@@ -9,6 +9,7 @@ import { type HarnessDeps, workerCtx } from './deps.ts'
 import { explainNotOffered, findDenial, type FoundDenial } from './denials.ts'
 import { escalate } from './escalations.ts'
 import { clip, keyOfEvent, timeOfEvent, toLogPayload } from './event-log.ts'
+import { guardNotes } from './guard-notes.ts'
 import { endRun, type RunEnd } from './run-end.ts'
 import { appendLog, isLogged, isOpen, type LockedRun, lockRun, type LogEntry } from './run-log.ts'
 
@@ -68,7 +69,9 @@ async function takeEffects(scope: Scope, event: ClaudeEvent, shown: LogEntry[]):
       // Which of the two comes is the server's choice; a result is shown once.
       return { entries: shown.map((entry) => ({ ...entry, key: `result:${event.tool_use_id}` })) }
     case 'agent.mcp_tool_result':
-      return { entries: await resultWithDenial(scope, event, shown) }
+      return {
+        entries: [...(await resultWithDenial(scope, event, shown)), ...(await guardNotes(ctx.tx, run.id))],
+      }
     case 'span.model_request_end':
       return { entries: await meteredRequest(scope, event) }
     case 'session.usage':

@@ -2,6 +2,7 @@
 
 import { OctagonX } from 'lucide-react'
 import Link from 'next/link'
+import { HeldNotice } from '#components/approvals/held-notice.client.tsx'
 import { EscalationList } from '#components/escalations/escalation-list.client.tsx'
 import { RuleLink } from '#components/rules/rule-link.tsx'
 import { triggerWords } from '#components/runs/run-columns.tsx'
@@ -86,6 +87,7 @@ export function RunPage({ initial, stop, whyNotStop, whyNotResolve }: Props) {
           {explainRule(run.rule).explanation}
         </Notice>
       )}
+      {isOpen && <HeldNotice runId={run.id} />}
       <dl className="mb-5 grid grid-cols-2 gap-3 sm:grid-cols-3 xl:grid-cols-6">
         <Figure label="Cost" value={<Money micros={run.costMicros} />} note={run.model ?? 'no model yet'} />
         <Figure

@@ -11,6 +11,9 @@ import { Agent, fetch as undiciFetch } from 'undici'
 import type { EventOf } from '../events/types.ts'
 import type { ServerTool } from './toolset.ts'
 
+/** A call that says how it goes on, as one that waits for a person does, may take this long. */
+const heldMsMax = 24 * 3_600_000
+
 export type ResultBlock = NonNullable<EventOf<'agent.mcp_tool_result'>['content']>[number]
 export type CallOutcome = { content: ResultBlock[]; isError: boolean }
 
@@ -93,7 +96,7 @@ export function createMcpConnection(options: Options): McpConnection {
       try {
         const result = await client.callTool(
           { name, arguments: input },
-          { signal, timeout: callMs, maxTotalTimeout: callMs },
+          { signal, timeout: callMs, maxTotalTimeout: heldMsMax, resetTimeoutOnProgress: true, onprogress() {} },
         )
         return toOutcome(result)
       } catch (error) {

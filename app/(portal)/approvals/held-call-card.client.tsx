@@ -1,0 +1,168 @@
+'use client'
+
+import Link from 'next/link'
+import { useState } from 'react'
+import { toast } from 'sonner'
+import { Countdown } from '#components/approvals/countdown.client.tsx'
+import { JsonBlock, JsonDiff } from '#components/approvals/json-block.tsx'
+import { jsonText } from '#components/approvals/json-text.ts'
+import { ActionButton } from '#components/ui/action-button.client.tsx'
+import { Button } from '#components/ui/button.tsx'
+import { Card } from '#components/ui/card.tsx'
+import { Fact, Facts } from '#components/ui/facts.tsx'
+import { Field } from '#components/ui/field.tsx'
+import { Textarea } from '#components/ui/input.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import { ScopeBadge } from '#components/ui/status.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { useAction } from '#components/ui/use-action.client.ts'
+import { isRole, roleLabel } from '#lib/auth/permissions.ts'
+import { paths } from '#lib/core/paths.ts'
+import type { HeldCallView } from '#lib/guardrails/schema/held-calls.ts'
+import { decide } from './actions.ts'
+
+type Mode = 'look' | 'edit' | 'reject'
+
+/** One call that waits: what exactly would happen, why it is held, how long there is, and the decision. */
+export function HeldCallCard({ held, onDecided }: { held: HeldCallView; onDecided: () => void }) {
+  const [mode, setMode] = useState<Mode>('look')
+  const [note, setNote] = useState('')
+  const [text, setText] = useState(() => jsonText(held.arguments))
+  const { run, pending, failed } = useAction(decide, ({ state }) => {
+    toast.success(`${held.tool}: ${state}.`)
+    onDecided()
+  })
+  const whyNot = held.decidable.allowed ? null : held.decidable.refusal.message
+  const edited = parseObject(text)
+  const call = held.server ? `${held.server.id}/${held.tool}` : held.tool
+  return (
+    <Card
+      title={
+        <span className="flex flex-wrap items-center gap-2">
+          <span className="font-mono break-all">{call}</span>
+          {held.class && <ScopeBadge toolClass={held.class} environment={held.server?.environment} />}
+        </span>
+      }
+      actions={<Countdown until={held.expiresAt} />}
+    >
+      <div className="space-y-4">
+        <Facts>
+          <Fact label="Agent">
+            <Link href={paths.agent(held.agent.id)} className="text-accent underline underline-offset-2">
+              {held.agent.name}
+            </Link>{' '}
+            of {held.agent.owner.name}
+          </Fact>
+          <Fact label="Held">
+            {held.rule.title} · <Time value={held.createdAt} />
+          </Fact>
+          <Fact label="May decide">
+            {held.deciderRoles.map((role) => (isRole(role) ? roleLabel(role) : role)).join(', ')}
+          </Fact>
+          <Fact label="If nobody does">{held.onTimeout === 'allow' ? 'it is allowed' : 'it is refused'}</Fact>
+          {held.runId && (
+            <Fact label="Run">
+              <Link href={paths.run(held.runId)} className="text-accent underline underline-offset-2">
+                open its log
+              </Link>
+            </Fact>
+          )}
+        </Facts>
+        {!held.attended && <Notice kind="warn">Its caller is away now; it may come back for the answer.</Notice>}
+        {mode === 'edit' ? (
+          <>
+            <Field
+              label="Arguments"
+              hint="All of them, as JSON. They must fit the tool, and the grant is asked again."
+              error={edited.ok ? undefined : edited.problem}
+            >
+              <Textarea
+                value={text}
+                onChange={(event) => setText(event.target.value)}
+                rows={Math.min(16, text.split('\n').length + 1)}
+                className="font-mono text-[13px]"
+                spellCheck={false}
+              />
+            </Field>
+            {edited.ok && <JsonDiff before={held.arguments} after={edited.value} />}
+          </>
+        ) : (
+          <JsonBlock value={held.arguments} label={`Arguments of ${call}`} />
+        )}
+        {mode === 'reject' && (
+          <Field
+            label="Reason"
+            hint="The agent is given it, and acts on it."
+            required
+            error={failed?.fields['note']?.[0]}
+          >
+            <Textarea value={note} onChange={(event) => setNote(event.target.value)} rows={3} maxLength={1000} />
+          </Field>
+        )}
+        {failed && !failed.fields['note'] && (
+          <Notice kind="danger" requestId={failed.requestId}>
+            {failed.message}
+          </Notice>
+        )}
+        {whyNot && <Notice title="You cannot decide this one">{whyNot}</Notice>}
+        <div className="flex flex-wrap gap-2">
+          {mode === 'look' && (
+            <>
+              <ActionButton
+                variant="primary"
+                pending={pending}
+                whyNot={whyNot}
+                onClick={() => run({ heldCallId: held.id, decision: 'approve' })}
+              >
+                Approve
+              </ActionButton>
+              <ActionButton
+                whyNot={
+                  whyNot ?? (held.source === 'claude' ? 'Claude asks about this call and takes yes or no.' : null)
+                }
+                onClick={() => setMode('edit')}
+              >
+                Edit and approve
+              </ActionButton>
+              <ActionButton variant="danger-outline" whyNot={whyNot} onClick={() => setMode('reject')}>
+                Reject
+              </ActionButton>
+            </>
+          )}
+          {mode === 'edit' && (
+            <Button
+              variant="primary"
+              pending={pending}
+              disabled={!edited.ok || pending}
+              onClick={() => edited.ok && run({ heldCallId: held.id, decision: 'edit', arguments: edited.value })}
+            >
+              Approve as edited
+            </Button>
+          )}
+          {mode === 'reject' && (
+            <Button
+              variant="danger"
+              pending={pending}
+              onClick={() => run({ heldCallId: held.id, decision: 'reject', note })}
+            >
+              Reject the call
+            </Button>
+          )}
+          {mode !== 'look' && <Button onClick={() => setMode('look')}>Back</Button>}
+        </div>
+      </div>
+    </Card>
+  )
+}
+
+type Json = Parameters<typeof decide>[0] extends infer I ? (I extends { arguments: infer A } ? A : never) : never
+
+function parseObject(text: string): { ok: true; value: Json } | { ok: false; problem: string } {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ok: true, value: value as Json }
+    return { ok: false, problem: 'Arguments are one JSON object.' }
+  } catch {
+    return { ok: false, problem: 'This is not JSON yet.' }
+  }
+}

@@ -1,0 +1,200 @@
+'use client'
+
+import { Plus } from 'lucide-react'
+import { useState } from 'react'
+import { toast } from 'sonner'
+import { type LimitsDraft, limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
+import { ActionButton } from '#components/ui/action-button.client.tsx'
+import { Button } from '#components/ui/button.tsx'
+import { Dialog } from '#components/ui/dialog.client.tsx'
+import { Field } from '#components/ui/field.tsx'
+import { Checkbox, Input, Select } from '#components/ui/input.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import { useAction } from '#components/ui/use-action.client.ts'
+import { roleLabel } from '#lib/auth/permissions.ts'
+import { deciderRoles, type TimeoutAction } from '#lib/guardrails/schema/held-calls.ts'
+import { environments, toolClasses } from '#lib/registry/schema.ts'
+import { createRule } from './actions.ts'
+
+type Role = (typeof deciderRoles)[number]
+type Draft = {
+  title: string
+  serverId: string
+  toolName: string
+  class: string
+  environment: string
+  roles: Role[]
+  minutes: string
+  onTimeout: TimeoutAction
+  limits: LimitsDraft
+}
+
+const empty: Draft = {
+  title: '',
+  serverId: '',
+  toolName: '',
+  class: 'write',
+  environment: '',
+  roles: ['team_lead', 'security'],
+  minutes: '15',
+  onTimeout: 'deny',
+  limits: limitsDraft(),
+}
+
+/** Makes a rule that holds calls. What is left open is not asked for; all that is set must hold. */
+export function AddRuleButton({
+  servers,
+  whyNot,
+}: {
+  servers: readonly { id: string; name: string }[]
+  whyNot: string | null
+}) {
+  const [open, setOpen] = useState(false)
+  const [draft, setDraft] = useState<Draft>(empty)
+  const set = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes })
+  const limits = readLimits(draft.limits)
+  const { run, pending, failed, clear } = useAction(createRule, () => {
+    toast.success('Such calls wait for a person from now on.')
+    setOpen(false)
+    setDraft(empty)
+  })
+  const change = (next: boolean) => {
+    setOpen(next)
+    clear()
+  }
+  const errors = (field: string) => failed?.fields[field]?.[0]
+  const submit = () => {
+    if (limits.problem !== null) return
+    run({
+      title: draft.title,
+      serverId: draft.serverId || null,
+      toolName: draft.toolName.trim() || null,
+      class: (draft.class || null) as (typeof toolClasses)[number] | null,
+      environment: (draft.environment || null) as (typeof environments)[number] | null,
+      conditions: limits.conditions,
+      deciderRoles: draft.roles,
+      decideSeconds: Math.round(Number(draft.minutes) * 60),
+      onTimeout: draft.onTimeout,
+    })
+  }
+  return (
+    <>
+      <ActionButton size="sm" variant="primary" whyNot={whyNot} onClick={() => change(true)}>
+        <Plus aria-hidden /> New rule
+      </ActionButton>
+      <Dialog
+        open={open}
+        onOpenChange={change}
+        title="Hold calls for a person"
+        description="Every call that fits waits until somebody decides. What is left open fits every call."
+      >
+        <form
+          className="grid gap-4"
+          onSubmit={(event) => {
+            event.preventDefault()
+            submit()
+          }}
+        >
+          <Field
+            label="Title"
+            hint="Which calls, in a few words: approvers and agents read it."
+            required
+            error={errors('title')}
+          >
+            <Input value={draft.title} onChange={(event) => set({ title: event.target.value })} maxLength={200} />
+          </Field>
+          <Field label="MCP server" error={errors('serverId')}>
+            <Select value={draft.serverId} onChange={(event) => set({ serverId: event.target.value })}>
+              <option value="">Every server</option>
+              {servers.map((server) => (
+                <option key={server.id} value={server.id}>
+                  {server.name}
+                </option>
+              ))}
+            </Select>
+          </Field>
+          <Field label="Only this tool" error={errors('toolName')}>
+            <Input
+              value={draft.toolName}
+              onChange={(event) => set({ toolName: event.target.value })}
+              className="font-mono"
+              autoComplete="off"
+            />
+          </Field>
+          <div className="grid gap-4 sm:grid-cols-2">
+            <Field label="Class" hint="This one and those above.">
+              <Select value={draft.class} onChange={(event) => set({ class: event.target.value })}>
+                <option value="">Any</option>
+                {toolClasses.map((toolClass) => (
+                  <option key={toolClass}>{toolClass}</option>
+                ))}
+              </Select>
+            </Field>
+            <Field label="Environment" hint="Of the server.">
+              <Select value={draft.environment} onChange={(event) => set({ environment: event.target.value })}>
+                <option value="">Any</option>
+                {environments.map((environment) => (
+                  <option key={environment}>{environment}</option>
+                ))}
+              </Select>
+            </Field>
+          </div>
+          <LimitsFields
+            draft={draft.limits}
+            onChange={(next) => set({ limits: next })}
+            error={limits.problem ?? errors('conditions')}
+            withRate={false}
+          />
+          <fieldset className="space-y-1.5">
+            <legend className="text-sm font-medium">Who decides</legend>
+            {deciderRoles.map((role) => (
+              <label key={role} className="flex items-center gap-2 text-sm">
+                <Checkbox
+                  checked={draft.roles.includes(role)}
+                  onChange={() =>
+                    set({
+                      roles: draft.roles.includes(role)
+                        ? draft.roles.filter((each) => each !== role)
+                        : [...draft.roles, role],
+                    })
+                  }
+                />
+                {roleLabel(role)}
+              </label>
+            ))}
+            {errors('deciderRoles') && <p className="text-[13px] text-danger">{errors('deciderRoles')}</p>}
+          </fieldset>
+          <div className="grid gap-4 sm:grid-cols-2">
+            <Field label="Minutes to decide" error={errors('decideSeconds')}>
+              <Input
+                inputMode="decimal"
+                value={draft.minutes}
+                onChange={(event) => set({ minutes: event.target.value })}
+              />
+            </Field>
+            <Field label="If nobody decides" hint="Allow is for reading only." error={errors('onTimeout')}>
+              <Select
+                value={draft.onTimeout}
+                onChange={(event) => set({ onTimeout: event.target.value as TimeoutAction })}
+              >
+                <option value="deny">refuse it</option>
+                <option value="allow">allow it</option>
+              </Select>
+            </Field>
+          </div>
+          {failed && Object.keys(failed.fields).length === 0 && (
+            <Notice kind="danger" requestId={failed.requestId}>
+              {failed.message}
+            </Notice>
+          )}
+          <div className="flex flex-wrap justify-end gap-2">
+            <Button onClick={() => change(false)}>Cancel</Button>
+            <Button type="submit" variant="primary" pending={pending}>
+              Hold such calls
+            </Button>
+          </div>
+        </form>
+      </Dialog>
+    </>
+  )
+}

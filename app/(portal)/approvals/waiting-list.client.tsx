@@ -1,0 +1,31 @@
+'use client'
+
+import { useQuery } from '@tanstack/react-query'
+import { useRouter } from 'next/navigation'
+import { waitingCallsQuery } from '#components/approvals/queries.ts'
+import { EmptyState } from '#components/ui/empty-state.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import type { HeldCallList } from '#lib/guardrails/schema/held-calls.ts'
+import { HeldCallCard } from './held-call-card.client.tsx'
+
+/** What waits now, kept current while one looks. */
+export function WaitingList({ initial }: { initial: HeldCallList }) {
+  const router = useRouter()
+  const { data, isError, refetch } = useQuery({ ...waitingCallsQuery(), initialData: initial })
+  const onDecided = () => {
+    void refetch()
+    router.refresh()
+  }
+  return (
+    <div className="grid gap-4" aria-live="polite">
+      {isError && <Notice kind="warn">What waits now could not be read; this may be out of date.</Notice>}
+      {data.items.length === 0 ? (
+        <EmptyState title="No call waits for a person">
+          Calls appear here when a rule below holds them, or when a template asks before a tool.
+        </EmptyState>
+      ) : (
+        data.items.map((held) => <HeldCallCard key={held.id} held={held} onDecided={onDecided} />)
+      )}
+    </div>
+  )
+}
