@@ -307,7 +307,7 @@ test('showing and calling agree: what is shown can be called with fitting argume
       const called = ask({ arguments: given })
       expect(ask({ arguments: fitting }).ok).toBe(shown.ok)
       if (called.ok) expect(shown.ok).toBe(true)
-      if (!shown.ok) expect(called).toEqual(shown)
+      if (!shown.ok) expect(called.ok).toBe(false)
       if (shown.ok && !called.ok)
         expect(['grant_condition', 'policy_destructive_on_production']).toContain(called.error.rule)
     }),

@@ -67,9 +67,17 @@ const phrases: readonly (Phrase & { letter: string; before: string; after: strin
   { letter: '[', before: '', after: '', mark: 'chat_markup', back: 0, pattern: /\[\/?(?:INST|SYSTEM)\]/y },
 ]
 
-const byCode: (typeof phrases | undefined)[] = []
+/** With codes instead of characters; 0: whatever stands there. */
+type Candidate = Phrase & { before: number; after: number }
+const byCode: (readonly Candidate[] | undefined)[] = []
 for (const { letter } of phrases) {
-  const list = phrases.filter((phrase) => phrase.letter === letter)
+  const list = phrases
+    .filter((phrase) => phrase.letter === letter)
+    .map(({ before, after, ...phrase }) => ({
+      ...phrase,
+      before: before === '' ? 0 : before.charCodeAt(0),
+      after: after === '' ? 0 : after.charCodeAt(0),
+    }))
   for (const cased of [letter, letter.toUpperCase()]) byCode[cased.charCodeAt(0)] = list
 }
 const watched = new Uint8Array(128)
@@ -97,16 +105,13 @@ export function marksIn(text: string): Set<InjectionMark> | null {
   return marks
 }
 
-function phraseAt(text: string, at: number, candidates: typeof phrases): InjectionMark | null {
-  const before = at === 0 ? 0 : text.charCodeAt(at - 1) | 32
-  const after = at + 1 === text.length ? 0 : text.charCodeAt(at + 1) | 32
-  for (const phrase of candidates) {
-    if (phrase.before !== '' && phrase.before.charCodeAt(0) !== before) continue
-    if (phrase.after !== '' && phrase.after.charCodeAt(0) !== after) continue
-    const start = at - phrase.back
-    if (start < 0) continue
-    phrase.pattern.lastIndex = start
-    if (phrase.pattern.test(text)) return phrase.mark
+function phraseAt(text: string, at: number, candidates: readonly Candidate[]): InjectionMark | null {
+  for (const { before, after, back, pattern, mark } of candidates) {
+    if (after !== 0 && (text.charCodeAt(at + 1) | 32) !== after) continue
+    if (before !== 0 && (text.charCodeAt(at - 1) | 32) !== before) continue
+    if (at < back) continue
+    pattern.lastIndex = at - back
+    if (pattern.test(text)) return mark
   }
   return null
 }

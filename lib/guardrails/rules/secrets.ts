@@ -151,13 +151,29 @@ function namedSecret(text: string, at: number): SecretSpan | null {
   return isRandom(text.slice(start, value.lastIndex)) ? { kind: 'named_secret', start, end: value.lastIndex } : null
 }
 
+const counts = new Uint8Array(128)
+/** Of longer values this much is looked at, so that a text full of names costs no more than its length. */
+const lookedAt = 64
+
 /** Letters and digits mixed, with at least 3.5 bits a character: words and paths have less. */
 export function isRandom(text: string): boolean {
-  if (text.length < 16 || !/\d/.test(text) || !/[A-Za-z]/.test(text)) return false
-  const counts = new Map<string, number>()
-  for (const char of text) counts.set(char, (counts.get(char) ?? 0) + 1)
+  const length = Math.min(text.length, lookedAt)
+  if (length < 16) return false
+  counts.fill(0)
+  let digits = 0
+  let letters = 0
+  for (let at = 0; at < length; at += 1) {
+    const code = text.charCodeAt(at) & 127
+    counts[code]! += 1
+    if (code >= 48 && code <= 57) digits += 1
+    else if ((code | 32) >= 97 && (code | 32) <= 122) letters += 1
+  }
+  if (digits === 0 || letters === 0) return false
   let bits = 0
-  for (const count of counts.values()) bits -= (count / text.length) * Math.log2(count / text.length)
+  for (let code = 33; code < 127; code += 1) {
+    const count = counts[code]!
+    if (count > 0) bits -= (count / length) * Math.log2(count / length)
+  }
   return bits >= 3.5
 }
 
