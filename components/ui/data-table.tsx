@@ -14,6 +14,8 @@ export type Column<Row> = {
   /** Left out on narrow screens, where the row's link leads to it; `very` also below 1536 px, where the table would be cramped. */
   wide?: boolean | 'very'
   className?: string
+  /** Pixels, if somebody chose. */
+  width?: number | undefined
 }
 
 export type Sorting = { by: string; order: 'asc' | 'desc'; href: (by: string, order: 'asc' | 'desc') => string }
@@ -29,6 +31,8 @@ export function DataTable<Row>({
   rowKey,
   sorting,
   empty,
+  density = 'normal',
+  resizer,
 }: {
   caption: string
   columns: readonly Column<Row>[]
@@ -36,6 +40,9 @@ export function DataTable<Row>({
   rowKey: (row: Row) => string
   sorting?: Sorting
   empty?: ReactNode
+  density?: 'normal' | 'compact'
+  /** What changes the width of a column, at the end of its head. */
+  resizer?: (column: Column<Row>) => ReactNode
 }) {
   if (rows.length === 0 && empty) return empty
   return (
@@ -54,9 +61,13 @@ export function DataTable<Row>({
                 key={column.id}
                 scope="col"
                 aria-sort={ariaSort(column, sorting)}
-                className={cn('py-2 font-medium', !column.numeric && 'whitespace-nowrap', cellClasses(column))}
+                style={
+                  column.width ? { width: column.width, minWidth: column.width, maxWidth: column.width } : undefined
+                }
+                className={cn('relative py-2 font-medium', !column.numeric && 'whitespace-nowrap', cellClasses(column))}
               >
                 {column.sort && sorting ? <SortLink column={column} sorting={sorting} /> : column.header}
+                {resizer?.(column)}
               </th>
             ))}
           </tr>
@@ -65,7 +76,15 @@ export function DataTable<Row>({
           {rows.map((row) => (
             <tr key={rowKey(row)} className="hover:bg-surface">
               {columns.map((column) => (
-                <td key={column.id} className={cn('py-2 align-top', cellClasses(column), column.className)}>
+                <td
+                  key={column.id}
+                  className={cn(
+                    density === 'compact' ? 'py-0.5' : 'py-2',
+                    'align-top',
+                    cellClasses(column),
+                    column.className,
+                  )}
+                >
                   {column.cell(row)}
                 </td>
               ))}
@@ -85,6 +104,7 @@ function SortLink<Row>({ column, sorting }: { column: Column<Row>; sorting: Sort
     <Link
       href={sorting.href(column.sort!, next)}
       scroll={false}
+      prefetch={false}
       className={cn('inline-flex items-center gap-1 rounded-sm hover:text-foreground', active && 'text-foreground')}
     >
       {column.header}

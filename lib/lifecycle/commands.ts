@@ -10,3 +10,4 @@ export {
 export { createAgent, previewAgent } from './commands/create.ts'
 export { resumeAgent, retireAgent, suspendAgent } from './commands/moves.ts'
 export { activateAgent, recordCreationStep } from './commands/provisioning.ts'
+export { moveAgents } from './commands/bulk.ts'

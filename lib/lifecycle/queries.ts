@@ -1,6 +1,9 @@
-import { authorize, type Ctx } from '#lib/auth/ctx.ts'
+import { authorize, can, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { mayActForTeam } from '#lib/registry/rules.ts'
 import { writeManifest } from './manifest/document.ts'
 import { manifestFieldsOf } from './manifest/of-agent.ts'
+import { moveProblem } from './rules.ts'
+import type { BulkEligibility, BulkEligibilityInput } from './schema.ts'
 
 /** `measured: false` leaves out what is measured and reviewed, for files kept in a repository. */
 export type ExportOptions = { measured?: boolean }
@@ -27,4 +30,28 @@ export async function* exportManifests(
     const documents = fields.map((each) => writeManifest(each, options)).join('---\n')
     yield from === 0 ? documents : `---\n${documents}`
   }
+}
+
+/** With which of several agents something can be done now, and why not with the others: what `moveAgents` would say. Needs `agents:read`. */
+export async function bulkEligibility(ctx: Ctx, { agentIds, move }: BulkEligibilityInput): Promise<BulkEligibility> {
+  authorize(ctx, 'agents:read')
+  const found = await reader(ctx).agent.findMany({
+    where: { id: { in: agentIds } },
+    select: { id: true, status: true, ownerTeam: { select: { id: true, name: true } } },
+  })
+  const byId = new Map(found.map((agent) => [agent.id, agent]))
+  const answer: BulkEligibility = { move, eligible: [], refused: [] }
+  const problemOf = (agent: (typeof found)[number] | undefined): string | null => {
+    if (!agent) return 'It does not exist any more.'
+    if (!can(ctx.actor, 'agents:suspend')) return 'You may not suspend or resume agents.'
+    if (!mayActForTeam(ctx.actor, agent.ownerTeam.id))
+      return `Only members of ${agent.ownerTeam.name} may do this to its agents.`
+    return moveProblem(agent.status, move)
+  }
+  for (const agentId of new Set(agentIds)) {
+    const message = problemOf(byId.get(agentId))
+    if (message === null) answer.eligible.push(agentId)
+    else answer.refused.push({ agentId, message })
+  }
+  return answer
 }

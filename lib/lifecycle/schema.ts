@@ -114,6 +114,19 @@ const reason = oneLine(1000).min(1, 'Say why: the owner and the audit log keep i
 export const moveAgentInput = z.strictObject({ agentId: z.string(), reason })
 export type MoveAgentInput = z.infer<typeof moveAgentInput>
 
+/** What can be done with several agents at once. */
+const bulkMove = z.enum(['suspend', 'resume'])
+export type BulkMove = z.infer<typeof bulkMove>
+const agentIds = z.array(z.string().min(1).max(100)).min(1).max(500, 'Choose at most 500 agents at a time.')
+export const bulkEligibilityInput = z.strictObject({ agentIds, move: bulkMove })
+export type BulkEligibilityInput = z.infer<typeof bulkEligibilityInput>
+export const moveAgentsInput = bulkEligibilityInput.extend({ reason })
+export type MoveAgentsInput = z.infer<typeof moveAgentsInput>
+/** Of several agents those that a move fits and the person may make, and why not the others. */
+export type BulkEligibility = { move: BulkMove; eligible: string[]; refused: BulkRefusal[] }
+export type BulkOutcome = { moved: string[]; refused: BulkRefusal[] }
+type BulkRefusal = { agentId: string; message: string }
+
 export const setScheduleInput = z.strictObject({
   agentId: z.string(),
   schedule: createAgentInput.shape.schedule,

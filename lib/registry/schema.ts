@@ -110,6 +110,8 @@ export type AgentRow = Measured & {
   template: { id: string; version: string; latest: string | null }
   /** Grants in force, by server. */
   scopes: ScopeChip[]
+  /** Of the current version. */
+  model: string
   schedule: string | null
   lastReviewedAt: string | null
   nextReviewAt: string | null

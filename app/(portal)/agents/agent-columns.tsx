@@ -7,11 +7,13 @@ import { Money, Rate } from '#components/ui/money.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
+import type { CatalogColumn } from '#lib/registry/schema/views.ts'
 import type { AgentRow } from '#lib/registry/schema.ts'
+import { SelectAgent, SelectPage } from './selection.client.tsx'
 
 const scopesShown = 3
 
-export const agentColumns: readonly Column<AgentRow>[] = [
+const columnList: readonly (Column<AgentRow> & { id: CatalogColumn; header: string })[] = [
   {
     id: 'agent',
     header: 'Agent',
@@ -19,7 +21,7 @@ export const agentColumns: readonly Column<AgentRow>[] = [
     className: 'min-w-44',
     cell: (agent) => (
       <>
-        <Link href={paths.agent(agent.id)} className="font-medium text-accent hover:underline">
+        <Link prefetch={false} href={paths.agent(agent.id)} className="font-medium text-accent hover:underline">
           {agent.name}
         </Link>
         <code title={agent.id} className="block max-w-44 truncate text-xs text-muted-foreground 2xl:max-w-56">
@@ -52,7 +54,15 @@ export const agentColumns: readonly Column<AgentRow>[] = [
       </span>
     ),
   },
-  { id: 'scopes', header: 'Scopes', wide: true, cell: (agent) => <Scopes agent={agent} /> },
+  {
+    id: 'sponsor',
+    header: 'Accountable',
+    sort: 'sponsor',
+    wide: true,
+    cell: (agent) => (agent.accountable.active ? agent.accountable.name : `${agent.accountable.name} (left)`),
+  },
+  { id: 'tier', header: 'Risk tier', sort: 'tier', cell: (agent) => <TierBadge tier={agent.tier} /> },
+  { id: 'scopes', header: 'Scopes', sort: 'scopes', wide: true, cell: (agent) => <Scopes agent={agent} /> },
   { id: 'runs', header: 'Runs 30 d', sort: 'runs', numeric: true, cell: (agent) => formatCount(agent.monthlyRuns) },
   {
     id: 'cost',
@@ -75,24 +85,81 @@ export const agentColumns: readonly Column<AgentRow>[] = [
     wide: 'very',
     cell: (agent) => <Time value={agent.lastReviewedAt} fallback="never" />,
   },
-  { id: 'template', header: 'Template', wide: 'very', cell: (agent) => <TemplateVersion agent={agent} /> },
+  {
+    id: 'next_review',
+    header: 'Next review',
+    sort: 'next_review',
+    wide: true,
+    cell: (agent) => <Time value={agent.nextReviewAt} fallback="none" />,
+  },
+  {
+    id: 'active',
+    header: 'Last run',
+    sort: 'active',
+    wide: true,
+    cell: (agent) => <Time value={agent.lastRunDay} fallback="never" />,
+  },
+  { id: 'model', header: 'Model', sort: 'model', wide: true, cell: (agent) => agent.model },
+  {
+    id: 'created',
+    header: 'Registered',
+    sort: 'created',
+    wide: true,
+    cell: (agent) => <Time value={agent.createdAt} fallback="" />,
+  },
+  {
+    id: 'template',
+    header: 'Template',
+    sort: 'template',
+    wide: 'very',
+    cell: (agent) => <TemplateVersion agent={agent} />,
+  },
 ]
+
+export const columnLabels = Object.fromEntries(columnList.map(({ id, header }) => [id, header])) as Record<
+  CatalogColumn,
+  string
+>
+
+/** The columns chosen, in their fixed order, behind the box that selects an agent. */
+export function agentColumns(
+  chosen: readonly CatalogColumn[],
+  options: { widths: Readonly<Record<string, number>>; ids: readonly string[] },
+): Column<AgentRow>[] {
+  return [
+    {
+      id: 'select',
+      header: <SelectPage ids={options.ids} />,
+      className: 'w-8',
+      cell: (agent) => <SelectAgent id={agent.id} name={agent.name} />,
+    },
+    ...columnList
+      .filter(({ id }) => chosen.includes(id))
+      .map((column) => ({ ...column, width: options.widths[column.id] })),
+  ]
+}
 
 function Scopes({ agent }: { agent: AgentRow }) {
   if (agent.scopes.length === 0) return <span className="text-muted-foreground">none</span>
   const rest = agent.scopes.slice(scopesShown)
   return (
     <span className="flex max-w-72 flex-wrap gap-1">
-      {agent.scopes.slice(0, scopesShown).map((scope) => (
+      {agent.scopes.slice(0, scopesShown).map((scope, at) => (
         <ScopeBadge
-          key={`${scope.serverId}:${scope.class}:${scope.toolName}`}
+          // An agent may hold two grants of one kind.
+          // oxlint-disable-next-line react/no-array-index-key
+          key={`${scope.serverId}:${scope.class}:${scope.toolName}:${at}`}
           serverId={scope.serverId}
           toolClass={scope.class}
           toolName={scope.toolName}
           environment={scope.environment}
         />
       ))}
-      {rest.length > 0 && <Link href={paths.agent(agent.id, 'scopes')}>+{rest.length}</Link>}
+      {rest.length > 0 && (
+        <Link prefetch={false} href={paths.agent(agent.id, 'scopes')}>
+          +{rest.length}
+        </Link>
+      )}
     </span>
   )
 }
@@ -101,7 +168,7 @@ function TemplateVersion({ agent }: { agent: AgentRow }) {
   const { id, version, latest } = agent.template
   return (
     <>
-      <Link href={paths.template(id)} className="hover:underline">
+      <Link prefetch={false} href={paths.template(id)} className="hover:underline">
         {id}
       </Link>{' '}
       <span className="text-muted-foreground">{version}</span>{' '}

@@ -1,10 +1,27 @@
 import { paths } from '#lib/core/paths.ts'
 import { formatAgentQuery, queryOf, toggleValue } from '#lib/registry/rules.ts'
-import type { AgentListQuery, FacetKey } from '#lib/registry/schema.ts'
-import { hrefWith } from '#lib/web/search.ts'
+import { type AgentListQuery, agentListQuery, type FacetKey } from '#lib/registry/schema.ts'
+import { type CatalogColumn, defaultColumns } from '#lib/registry/schema/views.ts'
+import { z } from 'zod'
 
-const defaults = { sort: 'id', order: 'asc', limit: 50, q: '' } as const
-const listKeys = new Set(['sort', 'order', 'limit', 'cursor'])
+/** What the address of the catalog may say. */
+export const catalogSearch = agentListQuery.extend({
+  view: z.uuid().optional(),
+  columns: z.string().max(300).optional(),
+  density: z.enum(['normal', 'compact']).optional(),
+})
+
+/** Everything that decides what the page shows; the address and the saved views are two ways to write it. */
+export type CatalogState = AgentListQuery & {
+  columns: readonly CatalogColumn[]
+  density: 'normal' | 'compact'
+  /** The saved view it began with. */
+  view?: string | undefined
+  /** The person's role begins with a view, so all agents need an address of their own. */
+  hasDefault: boolean
+}
+
+const listKeys = new Set(['sort', 'order', 'limit', 'cursor', 'columns', 'density', 'view', 'hasDefault'])
 
 /** The query as the page shows it: filters given beside the search text become part of it. Throws `invalid`. */
 export function asOneQuery(query: AgentListQuery): AgentListQuery {
@@ -12,19 +29,36 @@ export function asOneQuery(query: AgentListQuery): AgentListQuery {
   return { q: formatAgentQuery(queryOf(query)), sort, order, limit, cursor }
 }
 
-/** The catalog with a changed query; the cursor belongs to the old one and is dropped, defaults stay out of the address. */
-export function catalogHref(query: AgentListQuery, changes: Partial<AgentListQuery>): string {
-  const next = { ...query, ...changes, cursor: undefined }
-  const shown = Object.entries(next).filter(([key, value]) => (defaults as Record<string, unknown>)[key] !== value)
-  return hrefWith(paths.agents(), Object.fromEntries(shown))
+/** The catalog with a changed state; the cursor belongs to the old one and is dropped unless given, defaults stay out of the address. */
+export function catalogHref(state: CatalogState, changes: Partial<CatalogState>): string {
+  const { view, q, sort, order, limit, cursor, columns, density, hasDefault } = {
+    ...state,
+    cursor: undefined,
+    ...changes,
+  }
+  const params = new URLSearchParams()
+  const set = (name: string, value: string | number | undefined, isDefault: boolean): void => {
+    // Beside a view everything is said, because what is left out means what the view says.
+    if (value !== undefined && (!isDefault || view !== undefined)) params.set(name, String(value))
+  }
+  set('view', view, false)
+  set('q', q, q === '' && !hasDefault)
+  set('sort', sort, sort === 'id')
+  set('order', order, order === 'asc')
+  set('columns', columns.join(','), columns.join(',') === defaultColumns.join(','))
+  set('density', density, density === 'normal')
+  if (limit !== 50) params.set('limit', String(limit))
+  if (cursor !== undefined) params.set('cursor', cursor)
+  const text = params.toString()
+  return text ? `${paths.agents()}?${text}` : paths.agents()
 }
 
 /** The catalog with one value of a facet switched on or off. */
-export function toggleHref(query: AgentListQuery, key: FacetKey, value: string): string {
-  return catalogHref(query, { q: formatAgentQuery(toggleValue(queryOf(query), key, value)) })
+export function toggleHref(state: CatalogState, key: FacetKey, value: string): string {
+  return catalogHref(state, { q: formatAgentQuery(toggleValue(queryOf(state), key, value)) })
 }
 
-/** What narrows the list, without order and paging. */
+/** What narrows the list, without order, paging and looks. */
 export function filtersOf(query: AgentListQuery): Partial<AgentListQuery> {
   return Object.fromEntries(
     Object.entries(query).filter(([key, value]) => !listKeys.has(key) && value !== undefined && value !== ''),

@@ -1,12 +1,10 @@
 import { X } from 'lucide-react'
 import Link from 'next/link'
-import { paths } from '#lib/core/paths.ts'
 import { formatAgentQuery, printNode, queryOf } from '#lib/registry/rules.ts'
-import type { AgentListQuery } from '#lib/registry/schema.ts'
-import { catalogHref } from './catalog-query.ts'
+import { catalogHref, type CatalogState } from './catalog-query.ts'
 
 /** What must hold, part by part, each with a way out. */
-export function Chips({ query }: { query: AgentListQuery }) {
+export function Chips({ query }: { query: CatalogState }) {
   const { items } = queryOf(query)
   if (items.length === 0) return null
   return (
@@ -27,7 +25,11 @@ export function Chips({ query }: { query: AgentListQuery }) {
       ))}
       {items.length > 1 && (
         <li>
-          <Link href={paths.agents()} prefetch={false} className="px-1 text-[13px] text-accent hover:underline">
+          <Link
+            href={catalogHref(query, { q: '' })}
+            prefetch={false}
+            className="px-1 text-[13px] text-accent hover:underline"
+          >
             Clear all
           </Link>
         </li>

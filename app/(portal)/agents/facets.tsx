@@ -4,8 +4,8 @@ import type { ReactNode } from 'react'
 import { cn } from '#components/ui/cn.ts'
 import { formatCount } from '#components/ui/count.ts'
 import { askedValues, queryOf } from '#lib/registry/rules.ts'
-import { type AgentFacets, type AgentListQuery, type FacetKey, facetKeys } from '#lib/registry/schema.ts'
-import { toggleHref } from './catalog-query.ts'
+import { type AgentFacets, type FacetKey, facetKeys } from '#lib/registry/schema.ts'
+import { type CatalogState, toggleHref } from './catalog-query.ts'
 
 const labels: Record<FacetKey, string> = {
   can: 'Can',
@@ -22,7 +22,7 @@ const labels: Record<FacetKey, string> = {
 const shownMax = 8
 
 /** Filters with counts; each is a link, so the address is the state. On narrow screens they fold away. */
-export function Facets({ facets, query }: { facets: AgentFacets; query: AgentListQuery }) {
+export function Facets({ facets, query }: { facets: AgentFacets; query: CatalogState }) {
   const parsed = queryOf(query)
   const groups = (
     <div className="grid gap-4">

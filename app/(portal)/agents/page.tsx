@@ -3,7 +3,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
-import { DataTable } from '#components/ui/data-table.tsx'
+import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
@@ -11,94 +11,143 @@ import { Pager } from '#components/ui/pager.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { paths } from '#lib/core/paths.ts'
-import { searchAgents } from '#lib/registry/queries.ts'
-import { type AgentFacets, type AgentList, agentListQuery, type AgentListQuery } from '#lib/registry/schema.ts'
+import { listViews, searchAgents } from '#lib/registry/queries.ts'
+import type { AgentFacets, AgentList, AgentListQuery, AgentRow } from '#lib/registry/schema.ts'
+import type { CatalogViewRow } from '#lib/registry/schema/views.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import type { SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
-import { agentColumns } from './agent-columns.tsx'
-import { asOneQuery, catalogHref, filtersOf } from './catalog-query.ts'
+import { agentColumns, columnLabels } from './agent-columns.tsx'
+import { BulkBar } from './bulk-bar.client.tsx'
+import { catalogHref, filtersOf } from './catalog-query.ts'
+import { type Resolved, resolveState } from './catalog-state.ts'
 import { CatalogTools } from './catalog-tools.client.tsx'
 import { Chips } from './chips.tsx'
+import { ColumnResizer } from './column-resizer.client.tsx'
+import { ColumnsMenu } from './columns-menu.client.tsx'
 import { Facets } from './facets.tsx'
 import { SearchBox } from './search-box.client.tsx'
+import { SelectionProvider } from './selection.client.tsx'
+import { ViewsMenu } from './views-menu.client.tsx'
 
 export const metadata: Metadata = { title: 'Agents' }
 
 export default async function AgentsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const found = await find(ctx, await parseSearch(agentListQuery, searchParams))
-  const { query } = found
+  const views = await listViews(ctx)
+  const found = await find(ctx, { searchParams, views })
+  if ('problem' in found) return <Unreadable ctx={ctx} {...found} />
+  const { state, view, dirty, layout, list, facets } = found
+  const { q, sort, order, columns, density } = state
   return (
-    <>
+    <SelectionProvider>
       <PageHeader
         title="Agents"
-        description="Every agent of the organization: who owns it, what it may touch, what it costs."
+        description={description}
         actions={
           <>
-            <CatalogTools query={filtersOf(query)} />
+            <ViewsMenu
+              views={views}
+              view={view}
+              dirty={dirty}
+              state={{ q, sort, order, columns: [...columns], density }}
+              whyNot={{
+                save: whyNot(ctx.actor, 'views:own'),
+                share: whyNot(ctx.actor, 'views:share'),
+                setDefault: whyNot(ctx.actor, 'views:default'),
+              }}
+            />
+            <ColumnsMenu
+              key={`${columns.join()} ${density}`}
+              columns={columns}
+              density={density}
+              labels={columnLabels}
+              href={catalogHref(state, {})}
+            />
+            <CatalogTools query={filtersOf({ q, sort, order, limit: 50 })} />
             <NewAgent whyNot={whyNot(ctx.actor, 'agents:create')} />
           </>
         }
       />
-      <SearchBox
-        key={query.q}
-        initial={query.q}
-        hidden={{ ...filtersOf(query), q: undefined, sort: query.sort, order: query.order }}
-      />
-      {'problem' in found ? (
-        <Notice kind="warn" title="The search could not be read" className="mt-3">
-          {found.problem}
-          <Link href={paths.agents()} className="ml-1 underline">
-            Clear the search
-          </Link>
-        </Notice>
-      ) : (
-        <div className="mt-3 xl:grid xl:grid-cols-[10.5rem_minmax(0,1fr)] xl:gap-4 2xl:grid-cols-[12rem_minmax(0,1fr)] 2xl:gap-5">
-          <Facets facets={found.facets} query={query} />
-          <div className="min-w-0">
-            <Chips query={query} />
-            {found.list.hints.map((hint) => (
-              <Notice key={hint.message} kind="warn" className="mb-3">
-                {hint.message}
-              </Notice>
-            ))}
-            <DataTable
-              caption="Agents"
-              columns={agentColumns}
-              rows={found.list.items}
-              rowKey={(agent) => agent.id}
-              sorting={{
-                by: query.sort,
-                order: query.order,
-                href: (by, order) => catalogHref(query, { sort: by as AgentListQuery['sort'], order }),
-              }}
-              empty={<NoAgents filtered={Object.keys(filtersOf(query)).length > 0} />}
-            />
-            <Pager
-              total={found.list.total}
-              noun="agent"
-              prevHref={found.list.prevCursor && hrefWith(paths.agents(), { ...query, cursor: found.list.prevCursor })}
-              nextHref={found.list.nextCursor && hrefWith(paths.agents(), { ...query, cursor: found.list.nextCursor })}
-            />
-          </div>
+      <SearchBox key={q} initial={q} hidden={{ view: state.view, sort, order, columns: columns.join(','), density }} />
+      <div className="mt-3 xl:grid xl:grid-cols-[10.5rem_minmax(0,1fr)] xl:gap-4 2xl:grid-cols-[12rem_minmax(0,1fr)] 2xl:gap-5">
+        <Facets facets={facets} query={state} />
+        <div className="min-w-0">
+          <Chips query={state} />
+          {list.hints.map((hint) => (
+            <Notice key={hint.message} kind="warn" className="mb-3">
+              {hint.message}
+            </Notice>
+          ))}
+          <BulkBar />
+          <DataTable
+            caption="Agents"
+            columns={agentColumns(columns, { widths: layout.widths, ids: list.items.map(({ id }) => id) })}
+            rows={list.items}
+            rowKey={(agent) => agent.id}
+            density={density}
+            resizer={resizerOf}
+            sorting={{
+              by: sort,
+              order,
+              href: (by, next) => catalogHref(state, { sort: by as AgentListQuery['sort'], order: next }),
+            }}
+            empty={<NoAgents filtered={q !== ''} />}
+          />
+          <Pager
+            total={list.total}
+            noun="agent"
+            prevHref={list.prevCursor && catalogHref(state, { cursor: list.prevCursor })}
+            nextHref={list.nextCursor && catalogHref(state, { cursor: list.nextCursor })}
+          />
         </div>
-      )}
-    </>
+      </div>
+    </SelectionProvider>
   )
 }
 
-type Found = { query: AgentListQuery } & ({ list: AgentList; facets: AgentFacets } | { problem: string })
+function resizerOf({ id }: Column<AgentRow>) {
+  const label = Object.entries(columnLabels).find(([column]) => column === id)?.[1]
+  return label === undefined ? null : <ColumnResizer column={id} label={label} />
+}
 
-async function find(ctx: Ctx, given: AgentListQuery): Promise<Found> {
+const description = 'Every agent of the organization: who owns it, what it may touch, what it costs.'
+
+type Found = (Resolved & { list: AgentList; facets: AgentFacets }) | { problem: string; q: string }
+
+async function find(
+  ctx: Ctx,
+  { searchParams, views }: { searchParams: SearchParams; views: CatalogViewRow[] },
+): Promise<Found> {
   try {
-    const query = asOneQuery(given)
-    return { query, ...(await searchAgents(ctx, query)) }
+    const resolved = await resolveState(searchParams, { views, actor: ctx.actor })
+    const { q, sort, order, limit, cursor } = resolved.state
+    return { ...resolved, ...(await searchAgents(ctx, { q, sort, order, limit, cursor })) }
   } catch (error) {
     if (!(error instanceof DomainError) || error.code !== 'invalid') throw error
     const { column } = error.details
-    return { query: given, problem: `${error.message}${typeof column === 'number' ? ` (at character ${column})` : ''}` }
+    const place = typeof column === 'number' ? ` (at character ${column})` : ''
+    return { problem: `${error.message}${place}`, q: String((await searchParams)['q'] ?? '') }
   }
+}
+
+function Unreadable({ ctx, problem, q }: { ctx: Ctx; problem: string; q: string }) {
+  return (
+    <>
+      <PageHeader
+        title="Agents"
+        description={description}
+        actions={<NewAgent whyNot={whyNot(ctx.actor, 'agents:create')} />}
+      />
+      <SearchBox key={q} initial={q} hidden={{}} />
+      <Notice kind="warn" title="The search could not be read" className="mt-3">
+        {problem}{' '}
+        <Link href={paths.agents()} className="underline">
+          Clear the search
+        </Link>
+      </Notice>
+    </>
+  )
 }
 
 function NewAgent({ whyNot }: { whyNot: string | null }) {

@@ -23,6 +23,7 @@ export function rowOf(agent: FleetAgent, about: About): AgentRow {
       latest: templates.get(agent.templateId)?.latest ?? null,
     },
     scopes: chipsOf(agent, about),
+    model: agent.model,
     schedule: agent.schedule,
     lastReviewedAt: isoOf(agent.lastReviewedAt),
     nextReviewAt: isoOf(agent.nextReviewAt),

@@ -29,7 +29,7 @@ export async function agentRows(ctx: Ctx, ids: readonly string[]): Promise<Agent
 
 function rowsSql(ctx: Ctx, ids: readonly string[]): Prisma.Sql {
   return Prisma.sql`select a."id", a."name", a."purpose", a."ownerTeamId", t."name" as "ownerName", p."id" as "personId", p."name" as "personName",
-      p."active" as "personActive", a."tier"::text, a."status"::text, a."currentVersion", v."templateId", v."templateVersion", a."schedule",
+      p."active" as "personActive", a."tier"::text, a."status"::text, a."currentVersion", v."templateId", v."templateVersion", coalesce(v."rendered"->>'model', '') as "model", a."schedule",
       a."lastReviewedAt", a."nextReviewAt", a."createdAt", a."demo", m.*, scopes.chips,
       (select max(d."day") from "AgentDay" d where d."agentId" = a."id" and d."runs" > 0) as "lastRunDay"
     from "Agent" a
@@ -60,6 +60,7 @@ type RawAgentRow = {
   currentVersion: number
   templateId: string
   templateVersion: string
+  model: string
   schedule: string | null
   lastReviewedAt: Date | null
   nextReviewAt: Date | null
@@ -85,6 +86,7 @@ function agentRow(row: RawAgentRow, latest: string | null): AgentRow {
     version: row.currentVersion,
     template: { id: row.templateId, version: row.templateVersion, latest },
     scopes: row.chips ?? [],
+    model: row.model,
     schedule: row.schedule,
     lastReviewedAt: row.lastReviewedAt?.toISOString() ?? null,
     nextReviewAt: row.nextReviewAt?.toISOString() ?? null,

@@ -1,0 +1,120 @@
+'use client'
+
+import { Bookmark, ChevronDown } from 'lucide-react'
+import Link from 'next/link'
+import { useRouter } from 'next/navigation'
+import { useState } from 'react'
+import { toast } from 'sonner'
+import { Button } from '#components/ui/button.tsx'
+import { Menu, MenuItem, MenuLabel, MenuSeparator } from '#components/ui/menu.client.tsx'
+import { useAction } from '#components/ui/use-action.client.ts'
+import { type Role, roleLabel, roles } from '#lib/auth/permissions.ts'
+import { paths } from '#lib/core/paths.ts'
+import type { CatalogViewRow, ViewState } from '#lib/registry/schema/views.ts'
+import { remove, save, setDefault } from './actions.ts'
+import { SaveViewDialog } from './save-view.client.tsx'
+
+type Props = {
+  views: readonly CatalogViewRow[]
+  view: CatalogViewRow | null
+  /** What is shown differs from the view. */
+  dirty: boolean
+  state: ViewState
+  whyNot: { save: string | null; share: string | null; setDefault: string | null }
+}
+
+/** Saved views: choosing, saving, reverting, deleting, and which one a role begins with. */
+export function ViewsMenu({ views, view, dirty, state, whyNot }: Props) {
+  const [saving, setSaving] = useState(false)
+  const router = useRouter()
+  const told = (text: string) => () => {
+    toast.success(text)
+    router.refresh()
+  }
+  const saveOver = useAction(save, told('View saved.'))
+  const drop = useAction(remove, () => {
+    toast.success('View deleted.')
+    router.push(`${paths.agents()}?q=`)
+  })
+  const begin = useAction(setDefault, told('Set.'))
+  const failed = saveOver.failed ?? drop.failed ?? begin.failed
+  return (
+    <>
+      {view && dirty && (
+        <>
+          <Button asChild>
+            <Link href={`${paths.agents()}?view=${view.id}`} prefetch={false}>
+              Revert
+            </Link>
+          </Button>
+          {view.own && (
+            <Button
+              pending={saveOver.pending}
+              onClick={() => saveOver.run({ id: view.id, name: view.name, shared: view.shared, state })}
+            >
+              Save
+            </Button>
+          )}
+        </>
+      )}
+      <Menu
+        trigger={
+          <Button>
+            <Bookmark aria-hidden /> {view?.name ?? 'Views'}
+            {view && dirty && (
+              <span className="size-2 rounded-full bg-warn" role="img" aria-label="Changed and not saved" />
+            )}
+            <ChevronDown aria-hidden />
+          </Button>
+        }
+      >
+        <MenuLabel>Views</MenuLabel>
+        <MenuItem asChild>
+          <Link href={`${paths.agents()}?q=`} prefetch={false}>
+            All agents
+          </Link>
+        </MenuItem>
+        {views.map((each) => (
+          <MenuItem key={each.id} asChild>
+            <Link
+              href={`${paths.agents()}?view=${each.id}`}
+              prefetch={false}
+              aria-current={each.id === view?.id ? 'true' : undefined}
+            >
+              <span className="grow">{each.name}</span>
+              <span className="text-xs text-muted-foreground">
+                {each.shared ? `shared by ${each.own ? 'you' : each.owner.name}` : ''}
+              </span>
+            </Link>
+          </MenuItem>
+        ))}
+        <MenuSeparator />
+        <MenuItem disabled={whyNot.save !== null} onSelect={() => setSaving(true)}>
+          Save as a new view…
+        </MenuItem>
+        {view?.own && <MenuItem onSelect={() => drop.run({ id: view.id })}>Delete “{view.name}”</MenuItem>}
+        {view?.shared && whyNot.setDefault === null && (
+          <>
+            <MenuSeparator />
+            <MenuLabel>People begin with “{view.name}”</MenuLabel>
+            {roles.map((role: Role) => {
+              const on = view.defaultFor.includes(role)
+              return (
+                <MenuItem key={role} onSelect={() => begin.run({ role, viewId: on ? null : view.id })}>
+                  {on ? '✓ ' : ''}
+                  {roleLabel(role)}
+                </MenuItem>
+              )
+            })}
+          </>
+        )}
+      </Menu>
+      {failed && (
+        <p role="alert" className="text-sm text-danger">
+          {failed.message}
+        </p>
+      )}
+      {saving && <SaveViewDialog state={state} whyNotShare={whyNot.share} onClose={() => setSaving(false)} />}
+    </>
+  )
+}
