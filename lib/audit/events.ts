@@ -124,7 +124,7 @@ export type AuditEvents = {
   'mcp.call_allowed': {
     argumentsDigest: string
     class: string
-    outcome: 'ok' | 'tool_error' | 'upstream_error' | 'aborted'
+    outcome: 'ok' | 'tool_error' | 'upstream_error' | 'aborted' | 'asked' | 'input_required' | 'cut_off'
     ms: number
     /** Of W3C trace context, when the call belongs to a trace. */
     traceId?: string

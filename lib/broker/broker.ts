@@ -11,6 +11,7 @@ import { createKeyring, type Keyring } from '#lib/keys/commands.ts'
 import type { Log } from '#lib/log/log.ts'
 import { GroupCommit } from './audit/group-commit.ts'
 import { StrangerLog } from './audit/strangers.ts'
+import { Conversations } from './conversation/conversations.ts'
 import { Discovery } from './discovery.ts'
 import { Cancellations } from './endpoint/cancellations.ts'
 import { SeenProofs } from './endpoint/proofs.ts'
@@ -28,6 +29,7 @@ import type { Tracer } from './telemetry/request-telemetry.ts'
 import { UpstreamHealth } from './upstream/health.ts'
 import { UpstreamPool } from './upstream/pool.ts'
 import { ViewKeeper } from './view/keeper.ts'
+import type { BrokerView } from './view/view.ts'
 
 export type BrokerOptions = {
   config: Omit<BrokerConfig, 'limits' | 'tracing'> & { limits: Partial<BrokerConfig['limits']> }
@@ -55,6 +57,7 @@ export class Broker {
   readonly #inFlight = new InFlight()
   readonly #waiting: WaitingCalls
   readonly #stopWatch: StopWatch
+  readonly conversations: Conversations
   readonly #sdk: SdkEndpoint
   readonly #server: Server
   #draining = false
@@ -79,10 +82,7 @@ export class Broker {
       databaseUrl,
       policies,
       log,
-      onReload: (view) => {
-        this.#stopWatch.enforce(view)
-        this.#waiting.recheck(view, now())
-      },
+      onReload: (view) => this.#reloaded(view),
       onHeld: (heldCallId) => this.#waiting.nudge(heldCallId),
       onCancel: (digest) => cancellations.cancelDigest(digest),
     })
@@ -101,14 +101,16 @@ export class Broker {
     })
     this.#locks = createLocks({ databaseUrl, poolSize: 4, log })
     const { exclusively } = this.#locks
+    const secretBox = options.keyring ?? createKeyring(config.keys, db)
     this.#upstreams = new UpstreamPool({
-      secretBox: options.keyring ?? createKeyring(config.keys, db),
+      secretBox,
       limits,
       ctx,
       exclusively,
       log,
       stdio: config.stdio,
     })
+    this.conversations = new Conversations(secretBox)
     const { view } = this.keeper
     this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, instance, log })
     this.#sdk = new SdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))
@@ -124,9 +126,11 @@ export class Broker {
         holding: { view, waiting: this.#waiting, ctx, now, instance, viewAgeMsMax: limits.viewAgeMsMax, log },
         metrics,
         tracer: options.tracer ?? null,
+        conversations: this.conversations,
         limits,
         portalUrl,
         now,
+        lookAgain: (server) => this.discovery.again(server),
       },
       keeper: this.keeper,
       authentication: {
@@ -178,6 +182,7 @@ export class Broker {
     this.#waiting.stop()
     while (this.#inFlight.size > 0) await sleep(20)
     await this.#sdk.close()
+    this.conversations.streams.endAll(null)
     const closed = once(this.#server, 'close')
     this.#server.close()
     this.#server.closeIdleConnections()
@@ -191,6 +196,13 @@ export class Broker {
     await this.#audit.stop()
     await this.#upstreams.destroy()
     await this.#locks.stop()
+  }
+
+  #reloaded(view: BrokerView): void {
+    const now = this.#options.now?.() ?? new Date()
+    this.#stopWatch.enforce(view)
+    this.#waiting.recheck(view, now)
+    this.conversations.streams.recheck(view, now)
   }
 
   /** Ends what is under way; each call is still answered and recorded. */

@@ -20,6 +20,8 @@ const everyMs = 60_000
 /** A server that did not answer, and one that is new, is asked again this soon. */
 const retryMs = 3000
 const listMs = 15_000
+/** A server that speaks of changes all the time is not asked more often. */
+const againMs = 100
 const pagesMax = 100
 
 /**
@@ -31,6 +33,7 @@ export class Discovery {
   #timer: NodeJS.Timeout | undefined
   #running: Promise<void> = Promise.resolve()
   readonly #dueAt = new Map<string, number>()
+  readonly #looking = new Map<string, { now: Promise<unknown>; next?: Promise<unknown> }>()
   readonly #stopping = new AbortController()
 
   constructor(parts: DiscoveryParts) {
@@ -85,6 +88,26 @@ export class Discovery {
       newToolState: server.demo ? 'approved' : 'quarantined',
       seenBy: `broker ${this.#parts.instance}`,
     })
+  }
+
+  /** Looks once more because the server says that something changed; those who ask while somebody looks are told when the next look is over. */
+  again(server: BrokeredServer): Promise<unknown> {
+    const running = this.#looking.get(server.id)
+    if (running?.next) return running.next
+    if (running) return (running.next = running.now.then(() => this.#look(server)))
+    return this.#look(server)
+  }
+
+  #look(server: BrokeredServer): Promise<unknown> {
+    const looked = this.discover(server).catch(() => {})
+    const entry: { now: Promise<unknown>; next?: Promise<unknown> } = {
+      now: looked.then(() => new Promise((resolve) => setTimeout(resolve, againMs))),
+    }
+    this.#looking.set(server.id, entry)
+    void entry.now.then(() => {
+      if (this.#looking.get(server.id) === entry) this.#looking.delete(server.id)
+    })
+    return looked
   }
 
   async #listTools(server: BrokeredServer): Promise<unknown[]> {

@@ -11,9 +11,7 @@ export function guardReply(server: BrokeredServer, reply: RpcReply): Guarded {
   const answered = reply.ok ? reply.result : { error: reply.error }
   const { result, findings } = guardResult(answered, { mask: server.maskSecrets })
   if (!findings) return { reply, findings, denial: null }
-  const guarded = reply.ok
-    ? { ok: true as const, result }
-    : { ok: false as const, error: result['error'] as typeof reply.error }
+  const guarded = reply.ok ? { ok: true as const, result } : { ...reply, error: result['error'] as typeof reply.error }
   if (!server.blockMarked || findings.marks.length === 0) return { reply: guarded, findings, denial: null }
   const message = `The answer of ${server.id} ${findings.marks.map(markText).join(', and ')}.`
   return { reply: guarded, findings, denial: { rule: 'result_marked', message } }

@@ -14,47 +14,73 @@ export class CallEnded extends Error {
   }
 }
 
-export type InFlightCall = { call: ToolCall; teamId: string; controller: AbortController }
+/** A call that is being carried out: ended at its deadline, when its caller goes away, or by a rule. Call `end` when it is over. */
+export class Running {
+  readonly call: ToolCall
+  readonly teamId: string
+  readonly controller = new AbortController()
+  readonly #calls: Set<Running>
+  readonly #gone: AbortSignal
+  readonly #startedAt = performance.now()
+  #timer: NodeJS.Timeout
+  #longestMs: number
+
+  constructor(call: ToolCall, options: { teamId: string; deadlineMs: number; gone: AbortSignal; calls: Set<Running> }) {
+    this.call = call
+    this.teamId = options.teamId
+    this.#calls = options.calls
+    this.#gone = options.gone
+    this.#longestMs = options.deadlineMs
+    this.#timer = setTimeout(this.#late, options.deadlineMs)
+    options.gone.addEventListener('abort', this.#leave, { once: true })
+    if (options.gone.aborted) this.#leave()
+    this.#calls.add(this)
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal
+  }
+
+  /** From now on it may take so long again, but never longer than `longestMs` in all. Whose deadline it is then, the denial says. */
+  extend(ms: number, { longestMs, late }: { longestMs: number; late?: Denial }): void {
+    if (this.controller.signal.aborted) return
+    const left = Math.min(ms, longestMs - (performance.now() - this.#startedAt))
+    this.#longestMs = longestMs
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(late ? () => this.controller.abort(new CallEnded(late)) : this.#late, Math.max(left, 0))
+  }
+
+  end(): void {
+    clearTimeout(this.#timer)
+    this.#gone.removeEventListener('abort', this.#leave)
+    this.#calls.delete(this)
+  }
+
+  readonly #late = (): void => {
+    const { serverId } = this.call
+    const message = `${serverId} did not answer within ${this.#longestMs} ms.`
+    this.controller.abort(new CallEnded({ rule: 'upstream_deadline', message }))
+  }
+
+  readonly #leave = (): void => this.controller.abort(new CallEnded(null))
+}
 
 /** The calls that are being carried out: each is decided again whenever the registry changes, and ended when it would now be refused. */
 export class InFlight {
-  readonly #calls = new Set<InFlightCall>()
+  readonly #calls = new Set<Running>()
 
   get size(): number {
     return this.#calls.size
   }
 
-  /** Begins a call that ends at its deadline, when the caller goes away, or when `recheck` says so. Call the returned function at its end. */
-  begin(
-    call: ToolCall,
-    options: { teamId: string; deadlineMs: number; gone: AbortSignal },
-  ): { signal: AbortSignal; end: () => void } {
-    const entry: InFlightCall = { call, teamId: options.teamId, controller: new AbortController() }
-    const late = (): void =>
-      entry.controller.abort(
-        new CallEnded({
-          rule: 'upstream_deadline',
-          message: `${call.serverId} did not answer within ${options.deadlineMs} ms.`,
-        }),
-      )
-    const onGone = (): void => entry.controller.abort(new CallEnded(null))
-    const timer = setTimeout(late, options.deadlineMs)
-    options.gone.addEventListener('abort', onGone, { once: true })
-    if (options.gone.aborted) onGone()
-    this.#calls.add(entry)
-    return {
-      signal: entry.controller.signal,
-      end: () => {
-        clearTimeout(timer)
-        options.gone.removeEventListener('abort', onGone)
-        this.#calls.delete(entry)
-      },
-    }
+  /** Begins a call that ends at its deadline, when the caller goes away, or when `recheck` says so. */
+  begin(call: ToolCall, options: { teamId: string; deadlineMs: number; gone: AbortSignal }): Running {
+    return new Running(call, { ...options, calls: this.#calls })
   }
 
   /** Ends every call that would be refused now; returns what it ended. */
-  recheck(view: PolicyView, now: Date): InFlightCall[] {
-    const ended: InFlightCall[] = []
+  recheck(view: PolicyView, now: Date): Running[] {
+    const ended: Running[] = []
     for (const entry of this.#calls) {
       if (entry.controller.signal.aborted) continue
       const decision = decide(entry.call, view, now)
@@ -72,7 +98,7 @@ export class InFlight {
 }
 
 /** How many of the ended calls an order covers. */
-export function coveredBy(order: StopFacts, ended: readonly InFlightCall[]): number {
+export function coveredBy(order: StopFacts, ended: readonly Running[]): number {
   return ended.filter(({ call, teamId }) => {
     const { caller, serverId, tool } = call
     return stopFor([order], { agentId: caller.agentId, teamId, serverId, tool }) !== undefined

@@ -19,6 +19,12 @@ export type Limits = {
   circuitOpenMsMax: number
   /** Until an upstream has answered a call. */
   callDeadlineMs: number
+  /** Until an agent has answered what a server asks it for, and the longest a call may take with progress. */
+  askDeadlineMs: number
+  /** How long a stream that no call began stays open; its agent opens it again. */
+  streamMs: number
+  /** Such streams of one agent, and its calls that wait for an answer of it, at once. */
+  agentStreamsMax: number
   /** Until an audit record is durable. */
   auditWaitMs: number
   /** Audit records that may wait to be durable at once. */
@@ -39,6 +45,9 @@ export const standardLimits: Limits = {
   circuitOpenMs: 5000,
   circuitOpenMsMax: 60_000,
   callDeadlineMs: 60_000,
+  askDeadlineMs: 600_000,
+  streamMs: 600_000,
+  agentStreamsMax: 64,
   auditWaitMs: 5000,
   auditQueueMax: 10_000,
   viewAgeMsMax: 5000,

@@ -1,11 +1,13 @@
+import { digestOf } from '#lib/core/canonical-json.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
-import type { AgentFacts } from '#lib/guardrails/rules/facts.ts'
+import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
 import { listedNothingRow, listedRow } from './audit/records.ts'
 import { mergedName } from './merged-names.ts'
 import { byKey, pageOf, readCursor } from './paging.ts'
-import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded, refuse } from './pipeline.ts'
+import { refuse } from './pipeline.ts'
+import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
+import type { BrokeredServer, BrokeredTool, BrokerView } from './view/view.ts'
 import { auditDenial } from './denials.ts'
-import type { BrokeredServer, BrokeredTool } from './view/view.ts'
 import { type Answer, type Era, errorAnswer, resultAnswer } from './wire.ts'
 
 type Listed = { key: string; serverId: string; tool: BrokeredTool }
@@ -58,12 +60,31 @@ export async function listTools(parts: PipelineParts, request: AgentRequest): Pr
 }
 
 /** The server that is asked; on the merged endpoint those the agent holds a grant for. */
-export function serversOf(parts: PipelineParts, agent: AgentFacts, serverId: string | null): BrokeredServer[] {
+function serversOf(parts: Pick<PipelineParts, 'view'>, agent: AgentFacts, serverId: string | null): BrokeredServer[] {
   const ids = serverId === null ? [...new Set(agent.grants.map((grant) => grant.serverId))] : [serverId]
   return ids
     .toSorted()
     .map((id) => parts.view.servers.get(id))
     .filter((server) => server !== undefined)
+}
+
+/** What an agent is shown now: a line for each tool that changes with its definition, and the servers it depends on. */
+export function visibleTools(
+  view: BrokerView,
+  {
+    caller,
+    agent,
+    serverId,
+    now,
+  }: { caller: Caller; agent: AgentFacts | undefined; serverId: string | null; now: Date },
+): { servers: BrokeredServer[]; tools: string[] } {
+  if (!agent) return { servers: [], tools: [] }
+  const servers = serversOf({ view }, agent, serverId)
+  const tools = servers
+    .flatMap(toolsOf)
+    .filter(({ serverId, tool }) => decide({ caller, serverId, tool: tool.name }, view, now).ok)
+    .map(({ key, tool }) => key + digestOf(tool.definition))
+  return { servers, tools }
 }
 
 const sorted = new WeakMap<BrokeredServer, readonly Listed[]>()

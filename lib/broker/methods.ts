@@ -14,11 +14,25 @@ const readMethods = {
   'prompts/list': { name: null, list: 'prompts', cached: true },
   'prompts/get': { name: 'name', list: null, cached: false },
   'completion/complete': { name: null, list: null, cached: false },
+  'logging/setLevel': { name: null, list: null, cached: false },
+  'resources/subscribe': { name: 'uri', list: null, cached: false },
+  'resources/unsubscribe': { name: 'uri', list: null, cached: false },
 } as const
 export type ReadMethod = keyof typeof readMethods
 
 export function isReadMethod(method: unknown): method is ReadMethod {
   return typeof method === 'string' && Object.hasOwn(readMethods, method)
+}
+
+/** Methods about a session: there are none from 2026-07-28 on. */
+const sessionMethods: ReadonlySet<string> = new Set([
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+])
+
+export function isSessionMethod(method: string): boolean {
+  return sessionMethods.has(method)
 }
 
 /** The parameter whose value the Mcp-Name header of a request mirrors; null when it has none. */
@@ -56,11 +70,15 @@ export function recordedArguments(params: Record<string, unknown>, isMethod: boo
   return rest
 }
 
-/** The server's result as an agent gets it: it was made for this agent and is kept for nobody. */
+/** The longest an agent is told to keep a list: so long a revoked grant may still show in it. */
+const ttlMsMax = 300_000
+
+/** The server's result as an agent gets it: as long as the server says, and for this agent alone, since others may read less. */
 export function resultFor(era: Era, method: ReadMethod, result: Record<string, unknown>): Record<string, unknown> {
-  if (readMethods[method].cached && era === 'modern') return { ...result, ttlMs: 0, cacheScope: 'private' }
-  const { ttlMs: _, cacheScope: __, ...rest } = result
-  return rest
+  const { ttlMs, cacheScope: _, ...rest } = result
+  if (!readMethods[method].cached || era === 'legacy' || result['resultType'] === 'input_required') return rest
+  const kept = typeof ttlMs === 'number' && Number.isInteger(ttlMs) && ttlMs > 0 ? Math.min(ttlMs, ttlMsMax) : 0
+  return { ...rest, ttlMs: kept, cacheScope: 'private' }
 }
 
 /** The result of a list for whom nothing is listed; null for a method that lists nothing. */

@@ -1,14 +1,11 @@
+import type { ServerCapabilities } from '@modelcontextprotocol/server'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import type { ReadMethod } from './methods.ts'
-import { type AgentRequest, type PipelineParts, refuse, runCall } from './pipeline.ts'
+import { refuse, runCall } from './pipeline.ts'
+import { type AgentRequest, type PipelineParts } from './pipeline-parts.ts'
 import { auditDenial } from './denials.ts'
 import type { Answer } from './wire.ts'
-
-/** What a server offers besides tools. */
-export type Passed = { resources: boolean; prompts: boolean; completions: boolean }
-
-const nothing: Passed = { resources: false, prompts: false, completions: false }
 
 /** Resources, prompts and completion go to the server for an agent that may read all of it, on the way of a call and recorded as one. */
 export async function readMethod(parts: PipelineParts, request: AgentRequest, method: ReadMethod): Promise<Answer> {
@@ -17,19 +14,27 @@ export async function readMethod(parts: PipelineParts, request: AgentRequest, me
   return runCall(parts, { ...request, method }, { caller, serverId, tool: method, isMethod: true })
 }
 
-/** What a handshake says of a server besides its tools: what the server said itself, to whom may read it. */
+/** What a handshake offers: tools and word of their changes to everybody; of the rest what the server said itself, to whom may read it. */
 export function passedTo(
   parts: PipelineParts,
   { caller, serverId }: { caller: Caller; serverId: string | null },
-): Passed {
+): ServerCapabilities {
+  const tools = { listChanged: true }
   const server = serverId === null ? undefined : parts.view.servers.get(serverId)
-  if (!server) return nothing
+  if (!server) return { tools }
   const call = { caller, serverId: server.id, tool: 'resources/list', isMethod: true } as const
-  if (!decide(call, parts.view, parts.now()).ok) return nothing
-  const capabilities = parts.upstreams.capabilitiesOf(server)
+  if (!decide(call, parts.view, parts.now()).ok) return { tools }
+  const { resources, prompts, completions, logging } = parts.upstreams.capabilitiesOf(server) ?? {}
   return {
-    resources: capabilities?.resources !== undefined,
-    prompts: capabilities?.prompts !== undefined,
-    completions: capabilities?.completions !== undefined,
+    tools,
+    ...(resources ? { resources: only(resources, ['subscribe', 'listChanged']) } : {}),
+    ...(prompts ? { prompts: only(prompts, ['listChanged']) } : {}),
+    ...(completions ? { completions: {} } : {}),
+    ...(logging ? { logging: {} } : {}),
   }
+}
+
+/** The flags that are set: what else a server says of itself is not the broker's to promise. */
+function only(capability: Readonly<Record<string, unknown>>, flags: readonly string[]): Record<string, true> {
+  return Object.fromEntries(flags.filter((flag) => capability[flag] === true).map((flag) => [flag, true]))
 }

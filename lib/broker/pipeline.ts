@@ -4,82 +4,40 @@
 // Nothing leaves before its record is durable, and whatever fails refuses.
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
-import type { AgentFacts, Caller, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
 import { holdFor } from '#lib/guardrails/rules/holds.ts'
 import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
-import { AuditUnavailable, type GroupCommit } from './audit/group-commit.ts'
 import { type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
-import type { GrantRates } from './grant-rates.ts'
-import { type Guarded, guardReply } from './guards.ts'
-import { holdForPerson, type HoldParts, type HoldProgress } from './holding/hold.ts'
+import { converse, type Turn } from './conversation/conversation.ts'
+import { StateInvalid } from './conversation/input-required.ts'
+import { AskRefused } from './conversation/refusal.ts'
 import { afterTheFact, auditDenial, circuitDenial, namesNoTool } from './denials.ts'
-import { CallEnded, type InFlight } from './in-flight.ts'
-import type { Limits } from './limits.ts'
+import { type Guarded, guardReply } from './guards.ts'
+import { holdForPerson } from './holding/hold.ts'
+import { CallEnded } from './in-flight.ts'
 import { resolveMerged } from './merged-names.ts'
-import { emptyList, messageFor, type ReadMethod, recordedArguments, resultFor } from './methods.ts'
-import type { BrokerMetrics } from './metrics.ts'
-import type { RateLimits } from './rate-limits.ts'
+import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
+import { emptyList, recordedArguments, resultFor } from './methods.ts'
 import { failureName } from './telemetry/failure-name.ts'
-import type { RequestTelemetry, Tracer } from './telemetry/request-telemetry.ts'
 import { CredentialFailure } from './upstream/credential.ts'
-import { type RpcReply, UpstreamFailure } from './upstream/http.ts'
-import type { UpstreamHealth } from './upstream/health.ts'
-import type { UpstreamPool } from './upstream/pool.ts'
-import type { BrokeredServer, BrokerView } from './view/view.ts'
+import { CutOff, type RpcReply, UpstreamFailure } from './upstream/http.ts'
+import type { BrokeredServer } from './view/view.ts'
 import {
   type Answer,
+  cutAnswer,
   deniedCallAnswer,
   type Era,
   errorAnswer,
   type Pointer,
   refusedAnswer,
   resultAnswer,
-  type RpcId,
 } from './wire.ts'
-
-export type PipelineParts = {
-  view: BrokerView
-  audit: GroupCommit
-  upstreams: UpstreamPool
-  health: UpstreamHealth
-  rates: RateLimits
-  grantRates: GrantRates
-  inFlight: InFlight
-  holding: HoldParts
-  metrics: BrokerMetrics
-  /** Null when tracing is off. */
-  tracer: Tracer | null
-  limits: Limits
-  portalUrl: string
-  now: () => Date
-}
-
-/** One request of an agent whose token is verified and who may speak to the broker. */
-export type AgentRequest = {
-  era: Era
-  id: RpcId
-  params: Record<string, unknown>
-  caller: Caller
-  agent: AgentFacts
-  /** Null on the merged endpoint, where a tool's name says its server. */
-  serverId: string | null
-  /** What is called when it is no tool. */
-  method?: ReadMethod
-  /** Aborted when the agent goes away. */
-  gone: AbortSignal
-  /** Aborted when its connection is lost: before 2026-07-28 that is no cancellation. */
-  left: AbortSignal
-  /** Told while the call waits for a person, where the caller wants to hear. */
-  onProgress?: ((progress: HoldProgress) => void) | undefined
-  telemetry: RequestTelemetry
-}
 
 type End = { outcome: CallOutcome; reply: RpcReply | null; denial: Denial | null; findings?: ResultFindings | null }
 
 const noArguments = {}
-export const invalidParamsCode = -32602
 
 export async function callTool(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
   const { name, arguments: given } = request.params
@@ -115,8 +73,8 @@ async function waitForPerson(
   held: { call: ToolCall; allowed: Allowed; rule: HoldRuleFacts },
 ): Promise<Answer> {
   const startedAt = performance.now()
-  const { gone: cancelled, left, onProgress } = request
-  const end = await holdForPerson(parts.holding, { ...held, cancelled, left, onProgress })
+  const { gone: cancelled, left, talk } = request
+  const end = await holdForPerson(parts.holding, { ...held, cancelled, left, onProgress: talk.onProgress })
   request.telemetry.took('hold', startedAt)
   parts.metrics.held(end.end === 'deny' ? end.denial.rule : end.end, startedAt)
   if (end.end === 'gone') return errorAnswer(200, request.id, { code: invalidParamsCode, message: 'Nobody waits.' })
@@ -169,8 +127,8 @@ async function carryOut(
       // As it is now: its credential may have changed.
       server: parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer),
       tool,
-      agent,
-      signal: running.signal,
+      call,
+      running,
     })
     telemetry.took('upstream', sentAt)
     const row = finishedRow(record, {
@@ -192,11 +150,9 @@ async function carryOut(
   }
 }
 
-async function forward(
-  parts: PipelineParts,
-  request: AgentRequest,
-  { server, tool, agent, signal }: { server: BrokeredServer; tool: ToolFacts; agent: AgentFacts; signal: AbortSignal },
-): Promise<End> {
+async function forward(parts: PipelineParts, request: AgentRequest, turn: Omit<Turn, 'trace'>): Promise<End> {
+  const { server, tool, running } = turn
+  const { signal } = running
   const { name, isMethod } = tool
   const exchange = request.telemetry.upstream({
     serverId: server.id,
@@ -205,28 +161,23 @@ async function forward(
     tool: isMethod ? null : name,
   })
   try {
-    const reply = await parts.health.watch(parts.health.circuitOf(server), signal, async () => {
+    const reply = await parts.health.watch(parts.health.circuitOf(server), signal, () => {
       signal.throwIfAborted()
-      const caller = { teamId: agent.teamId, agentId: agent.id }
-      return await parts.upstreams.connectionTo(server, caller).request({
-        ...messageFor(request.params, tool),
-        trace: exchange.context,
-        signal,
-      })
+      return converse(parts, request, { ...turn, trace: exchange.context })
     })
-    const outcome = !reply.ok ? 'upstream_error' : reply.result['isError'] === true ? 'tool_error' : 'ok'
-    if (reply.ok) exchange.end?.({ error: outcome === 'ok' ? null : outcome })
+    const outcome = outcomeOf(reply)
+    if (reply.ok) exchange.end?.({ error: outcome === 'tool_error' ? outcome : null })
     else exchange.end?.({ error: String(reply.error.code), code: reply.error.code })
     return endGuarded(outcome, guardReply(server, reply))
   } catch (error) {
     exchange.end?.({ error: failureName(error, signal) })
     if (signal.reason instanceof CallEnded) return endOf(signal.reason)
+    if (error instanceof AskRefused) return { outcome: 'aborted', reply: null, denial: error.denial }
+    if (error instanceof StateInvalid) return { outcome: 'upstream_error', reply: stateRefused(error), denial: null }
+    if (error instanceof CutOff && request.talk.session) return { outcome: 'cut_off', reply: null, denial: null }
     if (!(error instanceof UpstreamFailure)) throw error
-    const rule = error instanceof CredentialFailure ? error.rule : ruleOf(error)
-    const denial: Denial = {
-      rule,
-      message: `The server ${tool.serverId} did not carry out ${tool.name}: ${error.message}.`,
-    }
+    const denial = denialOf(error, tool)
+    if (denial.rule === 'session_ended') parts.conversations.sessions.end(request.talk.session?.name ?? '')
     return { outcome: 'upstream_error', reply: null, denial }
   }
 }
@@ -234,6 +185,24 @@ async function forward(
 /** What a guard refuses stays here. */
 function endGuarded(outcome: CallOutcome, { reply, findings, denial }: Guarded): End {
   return { outcome, reply: denial ? null : reply, denial, findings }
+}
+
+function outcomeOf(reply: RpcReply): CallOutcome {
+  if (!reply.ok) return 'upstream_error'
+  if (reply.result['resultType'] === 'input_required') return 'input_required'
+  return reply.result['isError'] === true ? 'tool_error' : 'ok'
+}
+
+function stateRefused({ message }: StateInvalid): RpcReply {
+  return { ok: false, status: 200, error: { code: invalidParamsCode, message } }
+}
+
+function denialOf(error: UpstreamFailure, tool: ToolFacts): Denial {
+  if (error.kind === 'session_gone') {
+    return { rule: 'session_ended', message: `The session at ${tool.serverId} has ended.` }
+  }
+  const message = `The server ${tool.serverId} did not carry out ${tool.name}: ${error.message}.`
+  return { rule: error instanceof CredentialFailure ? error.rule : ruleOf(error), message }
 }
 
 function ruleOf({ kind }: UpstreamFailure): RuleId {
@@ -260,13 +229,20 @@ function answerOf(
   const { era, id } = request
   const { method } = request
   if (end.reply?.ok) return resultAnswer(era, id, method ? resultFor(era, method, end.reply.result) : end.reply.result)
-  if (end.reply) return errorAnswer(200, id, end.reply.error)
+  if (end.reply) return errorAnswer(statusFor(era, end.reply.status), id, end.reply.error)
+  if (end.outcome === 'cut_off') return cutAnswer
+  if (end.denial?.rule === 'session_ended') return refusedAnswer(404, id, end.denial, pointerOf(parts, request, about))
   // Nobody is there to read the answer of a caller who went away.
   const denial = end.denial ?? {
     rule: 'upstream_unavailable' as const,
     message: 'The call was cancelled by its caller.',
   }
   return deniedAnswer(request, denial, pointerOf(parts, request, about))
+}
+
+/** From 2026-07-28 on the status of an error says something; before, it was 200 for all that a server answers. */
+function statusFor(era: Era, status: number): number {
+  return era === 'modern' && (status === 400 || status === 404) ? status : 200
 }
 
 async function deny(
@@ -302,24 +278,6 @@ function deniedAnswer({ era, id, method }: AgentRequest, denial: Denial, pointer
 export function refuse(parts: PipelineParts, request: AgentRequest, denial: Denial, status = 503): Answer {
   request.telemetry.refused(denial.rule)
   return refusedAnswer(status, request.id, denial, pointerOf(parts, request))
-}
-
-/** Whether the row became durable in time. */
-export async function recorded(
-  parts: PipelineParts,
-  row: Parameters<GroupCommit['append']>[0],
-  options: { happened: boolean; telemetry?: RequestTelemetry },
-): Promise<boolean> {
-  const startedAt = performance.now()
-  try {
-    await parts.audit.append(row, options)
-    return true
-  } catch (error) {
-    if (error instanceof AuditUnavailable) return false
-    throw error
-  } finally {
-    options.telemetry?.took('audit', startedAt)
-  }
 }
 
 function pointerOf(

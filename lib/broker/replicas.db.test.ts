@@ -64,7 +64,11 @@ test('a cancellation reaches its call at the replica that has it', async ({ db, 
   const { upstream, replicas, balancer } = world
   const agent = await grantedAgent(db, world)
   const token = await sessionToken(db, balancer.url, agent)
-  const headers = { 'mcp-protocol-version': '2025-11-25', 'mcp-session-id': 'session-of-this-test' }
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params })
+  const begin = async () =>
+    (await postCall({ broker: replicas[0] }, { token, body })).headers.get('mcp-session-id') ?? ''
+  const headers = { 'mcp-protocol-version': '2025-11-25', 'mcp-session-id': await begin() }
   const call = (name: string, id: number) =>
     JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: {} } })
   const cancel = (requestId: number) =>
@@ -77,7 +81,7 @@ test('a cancellation reaches its call at the replica that has it', async ({ db, 
   await postCall({ broker: replicas[1] }, { token, headers, body: cancel(40) })
   await postCall(
     { broker: replicas[1] },
-    { token, headers: { ...headers, 'mcp-session-id': 'other' }, body: cancel(41) },
+    { token, headers: { ...headers, 'mcp-session-id': await begin() }, body: cancel(41) },
   )
   await new Promise((resolve) => setTimeout(resolve, 200))
   expect(upstream.cancelled).toBe(cancelled)

@@ -10,6 +10,9 @@ export type RpcId = string | number | null
 export type RpcError = { code: number; message: string; data?: unknown }
 export type Answer = { status: number; body: string; headers?: Record<string, string> }
 
+/** No answer in this exchange: the stream ends, and the agent gets the rest of it in another one. */
+export const cutAnswer: Answer = { status: 200, body: '' }
+
 /** Where a refused agent's people look next, and which audit row says why. */
 export type Pointer = { portalUrl: string; agentId?: string; serverId?: string; decisionId?: string }
 

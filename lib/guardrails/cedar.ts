@@ -2,6 +2,7 @@ import cedar, { type AuthorizationAnswer, type EntityJson } from '@cedar-policy/
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { toolClasses } from '#lib/registry/schema.ts'
 import { covers } from '#lib/registry/rules.ts'
+import { namesCovering } from './rules/coverage.ts'
 import type { AgentFacts, GrantFacts, ToolFacts } from './rules/facts.ts'
 import type { PolicyQuestion, PolicySet } from './rules/policy-set.ts'
 import { isRuleId } from './rules/explain.ts'
@@ -115,7 +116,7 @@ function entitiesOf({ agent, server, tool, grants }: PolicyQuestion): EntityJson
 function accessesOf(tool: ToolFacts): string[] {
   return toolClasses.flatMap((granted) =>
     covers(granted, tool.class)
-      ? [null, tool.name].map((toolName) => accessId({ serverId: tool.serverId, class: granted, toolName }))
+      ? namesCovering(tool).map((toolName) => accessId({ serverId: tool.serverId, class: granted, toolName }))
       : [],
   )
 }

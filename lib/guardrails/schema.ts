@@ -3,6 +3,7 @@ import { callRules } from './schema/call-rules.ts'
 import { credentialRules } from './schema/credential-rules.ts'
 import { holdRules } from './schema/hold-rules.ts'
 import { limitRules } from './schema/limit-rules.ts'
+import { protocolRules } from './schema/protocol-rules.ts'
 import { runRules } from './schema/run-rules.ts'
 import { tokenRules } from './schema/token-rules.ts'
 
@@ -220,6 +221,7 @@ export const rules = {
   ...credentialRules,
   ...holdRules,
   ...limitRules,
+  ...protocolRules,
   ...runRules,
   ...tokenRules,
 } as const satisfies Record<string, Omit<Rule, 'id'>>

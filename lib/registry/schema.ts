@@ -18,8 +18,10 @@ export * from './schema/catalog.ts'
 export {
   type AgentStatus,
   agentStatuses,
+  askMethods,
   type Environment,
   environments,
+  methodPrefix,
   oneLine,
   sensitivities,
   type Sensitivity,

@@ -135,6 +135,12 @@ dbTest('the same scope is asked for once, whoever asks at once; what is held is 
   expect(await requestScope(ctx, { ...input, toolName: 'wipe' })).toMatchObject({
     error: { rule: 'scopes:tool_unknown' },
   })
+  // What the server may ask the agent is held by a grant that names it only.
+  const asks = { ...input, class: 'read' as const, toolName: 'method:sampling/createMessage' }
+  expect(await requestScope(ctx, { ...asks, toolName: 'method:tasks/get' })).toMatchObject({
+    error: { rule: 'scopes:tool_unknown' },
+  })
+  expect(await requestScope(ctx, asks)).toMatchObject({ ok: true })
   await db.mcpServer.update({ where: { id: serverId }, data: { status: 'disabled' } })
   expect(await requestScope(ctx, input)).toMatchObject({ error: { rule: 'scopes:server_disabled' } })
   await expect(requestScope(ctx, { ...input, serverId: 'nowhere' })).rejects.toMatchObject({ code: 'not_found' })

@@ -24,7 +24,7 @@ export const requestScopeInput = z.strictObject({
   agentId: z.string().max(100),
   serverId: z.string().max(100),
   class: z.enum(toolClasses),
-  /** Only this tool; null: every tool of the class and of the classes below it. */
+  /** Only this tool, or with `method:` before it what the server may ask the agent for; null: every tool of the class and of the classes below it. */
   toolName: z.string().min(1).max(200).nullable().default(null),
   /** null: until revoked. */
   days: days.nullable().default(null),

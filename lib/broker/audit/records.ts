@@ -10,7 +10,8 @@ import type { Denial } from '#lib/guardrails/schema.ts'
 /** As `audit_append` takes it. */
 export type AuditRow = ReturnType<typeof auditRow>
 
-export type CallOutcome = 'ok' | 'tool_error' | 'upstream_error' | 'aborted'
+/** `asked`: the server asked the agent for something; `input_required`: the call goes on when the agent has answered; `cut_off`: it goes on in another stream. */
+export type CallOutcome = 'ok' | 'tool_error' | 'upstream_error' | 'aborted' | 'asked' | 'input_required' | 'cut_off'
 
 /** What a call is recorded with, from its decision to its end. */
 export type CallRecord = {

@@ -5,8 +5,8 @@ import type { RpcId } from '../wire.ts'
 export type RequestKey = { agentId: string; runId: string | null; session: string; id: RpcId }
 
 /**
- * Requests of the sessions before 2026-07-28, so that `notifications/cancelled` finds the one it means. A broker keeps no sessions: their id is only a name that it
- * gives and takes back, so they survive its restart and work at every replica. A cancellation that arrives at another replica than its request is told to all of them.
+ * Requests of the sessions before 2026-07-28 that run at this replica, so that `notifications/cancelled` finds the one it means. A cancellation that arrives at another
+ * replica than its request is told to all of them.
  */
 export class Cancellations {
   readonly #requests = new Map<string, AbortController>()

@@ -36,7 +36,7 @@ export function singleHeader(request: IncomingMessage, name: string): string | u
 export function send(response: ServerResponse, { status, body, headers }: Answer): void {
   if (response.destroyed || response.headersSent) return
   response.writeHead(status, {
-    'content-type': 'application/json',
+    ...(body === '' ? {} : { 'content-type': 'application/json' }),
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     ...headers,

@@ -1,39 +1,31 @@
-import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import { decideCaller } from '#lib/guardrails/rules/decide.ts'
-import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
+import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable } from '../audit/group-commit.ts'
 import { callerRefusedRow } from '../audit/records.ts'
-import type { StrangerLog } from '../audit/strangers.ts'
+import { sessionNotFound } from '../conversation/session-stream.ts'
+import { subscribe } from '../conversation/subscriptions.ts'
+import { Talk } from '../conversation/talk.ts'
 import { isDeeperThan } from '../depth.ts'
 import { listTools } from '../listing.ts'
-import { passedTo, readMethod } from '../passing.ts'
-import { type AgentRequest, callTool, type PipelineParts } from '../pipeline.ts'
+import { resolveMerged } from '../merged-names.ts'
+import { isSessionMethod } from '../methods.ts'
+import { readMethod } from '../passing.ts'
+import { callTool } from '../pipeline.ts'
+import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { RequestTelemetry } from '../telemetry/request-telemetry.ts'
-import type { ViewKeeper } from '../view/keeper.ts'
-import { type Answer, errorAnswer, type RpcId, refusedAnswer } from '../wire.ts'
+import { type Answer, errorAnswer, type RpcId } from '../wire.ts'
+import { AgentStream } from './agent-stream.ts'
 import { BodyTooLarge, readBody, send, singleHeader } from './http-messages.ts'
-import { type Authentication, authenticate, schemeOf } from './authenticate.ts'
-import { cancelledId, type Cancellations, type RequestKey } from './cancellations.ts'
-import { challenge, type ResourceAddresses, statusOf } from './challenge.ts'
-import { type BrokeredMethod, isBrokered, readRequest } from './protocol.ts'
-import { ProgressStream } from './progress-stream.ts'
-import { answerWithSdk, sessionHeader, type SdkEndpoint } from './sdk.ts'
-
-export type McpEndpointParts = {
-  pipeline: PipelineParts
-  keeper: ViewKeeper
-  authentication: Authentication
-  strangers: StrangerLog
-  sdk: SdkEndpoint
-  cancellations: Cancellations
-  addresses: ResourceAddresses
-  isDraining: () => boolean
-}
-
-type Exchange = { request: IncomingMessage; response: ServerResponse; serverId: string | null; gone: AbortSignal }
-type Admitted = { caller: Caller; agent: AgentFacts }
+import { authenticate, schemeOf } from './authenticate.ts'
+import { cancelledId } from './cancellations.ts'
+import { challenge, statusOf } from './challenge.ts'
+import { type Admitted, type Exchange, type McpEndpointParts, refused } from './exchange.ts'
+import { answerOther, answerRest, answerWithoutBody, isMessage, listenerOf, requestKey } from './other-exchanges.ts'
+import { type BrokeredMethod, isBrokered, paramMismatch, readRequest } from './protocol.ts'
+import { sessionNamed } from './session-requests.ts'
+import { sessionHeader } from './sessions.ts'
 
 /** `/mcp/{server}`, and `/mcp` for all an agent is granted (server null): who calls, whether they may speak at all, what they say, and then the way of a call. */
 export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Promise<void> {
@@ -43,8 +35,10 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   const admittedAt = performance.now()
   if ('status' in admitted) return send(response, admitted)
   const rest = { ...exchange, ...admitted }
-  if (request.method !== 'POST' && parts.isDraining()) return send(response, drainingAnswer(parts))
-  if (request.method !== 'POST') return answerRest(parts, rest, { text: null, body: undefined })
+  if (request.method !== 'POST') {
+    if (parts.isDraining()) return send(response, drainingAnswer(parts))
+    return await answerWithoutBody(parts, rest)
+  }
   if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
     return send(response, errorAnswer(415, null, { code: -32000, message: 'Send application/json.' }))
   }
@@ -67,11 +61,10 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
     const message = `A request may be nested ${requestDepthMax} levels deep.`
     return send(response, refused(parts, 400, { rule: 'request_too_deep', message }))
   }
-  const cancelled = cancelledId(body)
-  if (cancelled !== undefined) cancel(parts, requestKey(exchange, admitted, cancelled))
-  // What is under way may still be cancelled.
-  else if (parts.isDraining()) return send(response, drainingAnswer(parts))
-  if (!isBrokered(body, { merged: serverId === null })) return answerRest(parts, rest, { text, body })
+  // What is under way may still be cancelled, and answered.
+  const isOver = isMessage(body) && (cancelledId(body) !== undefined || body['method'] === undefined)
+  if (parts.isDraining() && !isOver) return send(response, drainingAnswer(parts))
+  if (!isBrokered(body, { merged: serverId === null })) return await answerOther(parts, rest, { text, body })
   const rpc = readRequest(body, {
     version: singleHeader(request, 'mcp-protocol-version'),
     method: singleHeader(request, 'mcp-method'),
@@ -79,6 +72,18 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   })
   if (!rpc.ok) return send(response, rpc.error)
   const { era, id, method, params } = rpc.value
+  // Methods of sessions are none of 2026-07-28, which the SDK says as it says it of any other.
+  if (era === 'modern' && isSessionMethod(method)) return answerRest(parts, rest, { text, body })
+  const named = era === 'legacy' ? sessionNamed(parts.pipeline, rest, singleHeader(request, sessionHeader)) : undefined
+  const session = named instanceof Promise ? await named : named
+  if (session === null) return send(response, sessionNotFound(id))
+  if (method === 'subscriptions/listen') {
+    if (era === 'legacy') return answerRest(parts, rest, { text, body })
+    const answer = await subscribe(parts.pipeline, listenerOf(rest), { id, params })
+    return answer ? send(response, answer) : undefined
+  }
+  const mismatch = era === 'modern' && method === 'tools/call' ? disagreement(parts, rest, { id, params }) : null
+  if (mismatch) return send(response, mismatch)
   // Before 2026-07-28 a lost connection is no cancellation, a notification is: else what was begun is brought to its end.
   const cancellable =
     era === 'legacy' ? parts.cancellations.begin(requestKey(exchange, admitted, id)) : { gone, end() {} }
@@ -98,21 +103,16 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
     meta: params['_meta'],
     headers,
   })
+  const stream = new AgentStream(response, request.headers.accept, era)
+  const talk = new Talk(era, params, { stream, session: session ?? null })
   try {
-    const stream = new ProgressStream(request, response, params)
-    const { onProgress } = stream
     const signals = { gone: cancellable.gone, left: gone }
-    const agentRequest = { ...admitted, era, id, params, serverId, ...signals, telemetry, onProgress }
+    const agentRequest = { ...admitted, era, id, params, serverId, talk, ...signals, telemetry }
     stream.finish(await answerBrokered(parts.pipeline, agentRequest, method))
   } finally {
     telemetry.end()
     cancellable.end()
   }
-}
-
-/** Here, or at the replica that has the request. Telling the others costs something, so it counts as a call. */
-function cancel({ cancellations, pipeline }: McpEndpointParts, key: RequestKey): void {
-  if (!cancellations.cancel(key) && pipeline.rates.takeForAgent(key.agentId) === null) cancellations.tellOthers(key)
 }
 
 /** The connection is closed as well, so that whoever keeps it finds another replica. */
@@ -121,30 +121,25 @@ function drainingAnswer(parts: McpEndpointParts): Answer {
   return { ...answer, headers: { ...answer.headers, connection: 'close' } }
 }
 
-function answerBrokered(parts: PipelineParts, request: AgentRequest, method: BrokeredMethod): Promise<Answer> {
+type Answered = Exclude<BrokeredMethod, 'subscriptions/listen'>
+
+function answerBrokered(parts: PipelineParts, request: AgentRequest, method: Answered): Promise<Answer> {
   if (method === 'tools/call') return callTool(parts, request)
   return method === 'tools/list' ? listTools(parts, request) : readMethod(parts, request, method)
 }
 
-/** A client that names no session cannot be told from another one of the same run: nothing of it can be cancelled. */
-function requestKey({ request }: Exchange, { caller }: Admitted, id: RpcId): RequestKey {
-  const session = singleHeader(request, sessionHeader) ?? randomUUID()
-  return { agentId: caller.agentId, runId: caller.runId, session, id }
-}
-
-async function answerRest(
+/** Arguments that headers mirror have to be in both, and the same. */
+function disagreement(
   parts: McpEndpointParts,
-  exchange: Exchange & Admitted,
-  { text, body }: { text: string | null; body: unknown },
-): Promise<void> {
-  const { request, response, gone } = exchange
-  const url = parts.addresses.brokerUrl + (request.url ?? '')
-  const { method = 'GET', headers } = request
-  return answerWithSdk(
-    parts.sdk.handlerFor(passedTo(parts.pipeline, exchange)),
-    { url, method, headers, text, body, gone },
-    response,
-  )
+  { request, serverId }: Exchange,
+  { id, params }: { id: RpcId; params: Record<string, unknown> },
+): Answer | null {
+  const { name } = params
+  if (typeof name !== 'string') return null
+  const { servers } = parts.keeper.view
+  const target = serverId === null ? resolveMerged(servers, name) : { serverId, tool: name }
+  const definition = target && servers.get(target.serverId)?.tools.get(target.tool)?.definition
+  return definition ? paramMismatch(id, definition['inputSchema'], { params, headers: request.headers }) : null
 }
 
 /** Who calls, or the answer that refuses them. */
@@ -204,17 +199,6 @@ async function refuseCaller(
     return refused(parts, 503, { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' })
   }
   return refused(parts, status, denial, { agentId: caller.agentId, decisionId: String(row['id']) })
-}
-
-function refused(
-  parts: McpEndpointParts,
-  status: number,
-  denial: Denial,
-  pointer: { agentId?: string; decisionId?: string } = {},
-  id: RpcId = null,
-): Answer {
-  parts.pipeline.metrics.refused(denial.rule)
-  return refusedAnswer(status, id, denial, { portalUrl: parts.pipeline.portalUrl, ...pointer })
 }
 
 function parseJson(text: string): unknown {

@@ -1,13 +1,14 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import { classifyInboundRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { isReadMethod, mirroredParam, type ReadMethod } from '../methods.ts'
-import { decodeHeaderValue } from '../upstream/param-headers.ts'
+import { decodeHeaderValue, paramDisagreement } from '../upstream/param-headers.ts'
 import { type Answer, type Era, errorAnswer, type RpcId } from '../wire.ts'
 
 /** The headers of a request that MCP speaks of. */
 export type McpHeaders = { version: string | undefined; method: string | undefined; name: string | undefined }
 
-export type BrokeredMethod = 'tools/call' | 'tools/list' | ReadMethod
+export type BrokeredMethod = 'tools/call' | 'tools/list' | 'subscriptions/listen' | ReadMethod
 export type RpcRequest = { era: Era; id: RpcId; method: BrokeredMethod; params: Record<string, unknown> }
 
 const modernVersions = ['2026-07-28']
@@ -21,7 +22,8 @@ export function isBrokered(
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return false
   const { method, id } = body as { method?: unknown; id?: unknown }
   if (typeof id !== 'string' && typeof id !== 'number') return false
-  return method === 'tools/call' || method === 'tools/list' || (!merged && isReadMethod(method))
+  if (method === 'tools/call' || method === 'tools/list' || method === 'subscriptions/listen') return true
+  return !merged && isReadMethod(method)
 }
 
 /**
@@ -61,14 +63,28 @@ export function readRequest(
   return ok({ era: 'modern', id, method, params })
 }
 
+/** Refuses a call whose `Mcp-Param-*` headers and arguments disagree; null when they agree or the tool declares none. */
+export function paramMismatch(
+  id: RpcId,
+  inputSchema: unknown,
+  { params, headers }: { params: Record<string, unknown>; headers: IncomingHttpHeaders },
+): Answer | null {
+  const found = paramDisagreement(inputSchema, params['arguments'], headers)
+  if (!found) return null
+  return errorAnswer(400, id, { code: code.headerMismatch, ...disagree(found.header, found.body) })
+}
+
+function disagree(header: string, body: string) {
+  return {
+    message: `Bad Request: the request headers and body disagree: ${body}`,
+    data: { mismatch: { header, body } },
+  }
+}
+
 function headerMismatch(
   { method, params }: { method: BrokeredMethod; params: Record<string, unknown> },
   headers: McpHeaders,
 ): { message: string; data: { mismatch: { header: string; body: string } } } | null {
-  const disagree = (header: string, body: string) => ({
-    message: `Bad Request: the request headers and body disagree: ${body}`,
-    data: { mismatch: { header, body } },
-  })
   if (headers.version === undefined) return disagree('(missing)', 'the required MCP-Protocol-Version header is absent')
   if (headers.method === undefined) return disagree('(missing)', 'the required Mcp-Method header is absent')
   const key = mirroredParam(method)

@@ -1,11 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import { pipeline } from 'node:stream/promises'
-import { createMcpHandler, type McpHttpHandler, Server } from '@modelcontextprotocol/server'
-import type { Passed } from '../passing.ts'
+import { createMcpHandler, type McpHttpHandler, Server, type ServerCapabilities } from '@modelcontextprotocol/server'
 import { brokerInfo } from '../wire.ts'
+import { sessionHeader } from './sessions.ts'
 
 const instructions =
   'Tools come from an MCP server behind the Wheelhouse broker. You see the tools you may call. A refused call names the rule, what to do about it and who can change it.'
@@ -20,16 +19,10 @@ export class SdkEndpoint {
   }
 
   /** One handler for each set of capabilities: few. */
-  handlerFor({ resources, prompts, completions }: Passed): McpHttpHandler {
-    const key = `${resources}|${prompts}|${completions}`
+  handlerFor(capabilities: ServerCapabilities): McpHttpHandler {
+    const key = JSON.stringify(capabilities)
     let handler = this.#handlers.get(key)
     if (!handler) {
-      const capabilities = {
-        tools: {},
-        ...(resources ? { resources: {} } : {}),
-        ...(prompts ? { prompts: {} } : {}),
-        ...(completions ? { completions: {} } : {}),
-      }
       handler = createMcpHandler(() => new Server(brokerInfo, { capabilities, instructions }), {
         onerror: this.#onError,
       })
@@ -43,9 +36,6 @@ export class SdkEndpoint {
   }
 }
 
-/** Names a session before 2026-07-28. */
-export const sessionHeader = 'mcp-session-id'
-
 export async function answerWithSdk(
   handler: McpHttpHandler,
   request: {
@@ -55,6 +45,8 @@ export async function answerWithSdk(
     text: string | null
     body: unknown
     gone: AbortSignal
+    /** Of a session that begins with the answer. */
+    session: string | null
   },
   response: ServerResponse,
 ): Promise<void> {
@@ -67,12 +59,8 @@ export async function answerWithSdk(
     new Request(request.url, { method: request.method, headers, body: request.text, signal: request.gone }),
     request.text === null ? {} : { parsedBody: request.body },
   )
-  const begun = answer.status === 200 && isInitialize(request.body) ? { [sessionHeader]: randomUUID() } : {}
+  const begun = answer.status === 200 && request.session !== null ? { [sessionHeader]: request.session } : {}
   response.writeHead(answer.status, { ...Object.fromEntries(answer.headers), ...begun })
   if (answer.body) await pipeline(Readable.fromWeb(answer.body as ReadableStream), response)
   else response.end()
-}
-
-function isInitialize(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && (body as { method?: unknown }).method === 'initialize'
 }

@@ -3,7 +3,8 @@ import type { Log } from '#lib/log/log.ts'
 import { errorAnswer } from '../wire.ts'
 import { metadataPath, resourceMetadata } from './challenge.ts'
 import { send } from './http-messages.ts'
-import { answerMcp, type McpEndpointParts } from './mcp.ts'
+import type { McpEndpointParts } from './exchange.ts'
+import { answerMcp } from './mcp.ts'
 
 export type EndpointParts = McpEndpointParts & {
   log: Log
@@ -32,7 +33,8 @@ async function answer(parts: EndpointParts, request: IncomingMessage, response: 
     const serverId = path === '/mcp' ? null : /^\/mcp\/([a-z0-9-]{1,63})$/.exec(path)?.[1]
     if (serverId === undefined) return notFound(response)
     // Browsers have no business here, and a page that rebinds its name to this address is one (DNS rebinding).
-    if (request.headers.origin !== undefined && request.headers.origin !== parts.addresses.portalUrl) {
+    const { origin } = request.headers
+    if (origin !== undefined && !isOwn(parts.addresses, origin)) {
       return send(response, errorAnswer(403, null, { code: -32000, message: 'Requests of browsers are refused.' }))
     }
     const gone = new AbortController()
@@ -57,6 +59,10 @@ async function answer(parts: EndpointParts, request: IncomingMessage, response: 
     return json(response, 200, resourceMetadata(parts.addresses, resource))
   }
   return notFound(response)
+}
+
+function isOwn({ brokerUrl, portalUrl }: EndpointParts['addresses'], origin: string): boolean {
+  return origin === new URL(portalUrl).origin || origin === new URL(brokerUrl).origin
 }
 
 function json(response: ServerResponse, status: number, body: Record<string, unknown>): void {

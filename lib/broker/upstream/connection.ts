@@ -1,21 +1,36 @@
+import { LATEST_PROTOCOL_VERSION } from '@modelcontextprotocol/client'
 import { Pool } from 'undici'
 import type { Limits } from '../limits.ts'
 import { brokerInfo } from '../wire.ts'
 import { authorizedFetch, refusalsMax } from './authorized-fetch.ts'
 import type { UpstreamCredential } from './credential.ts'
+import { type Envelope, paramsFor } from './envelope.ts'
 import { shakeHands, type Handshake } from './handshake.ts'
-import { postNotification, postRequest, type RpcReply, UpstreamFailure, UpstreamRefusal } from './http.ts'
+import {
+  CutOff,
+  postNotification,
+  type Post,
+  readReply,
+  readStream,
+  type Relay,
+  type RpcMessage,
+  type RpcReply,
+  send,
+  UpstreamFailure,
+  UpstreamRefusal,
+} from './http.ts'
 import { type TraceContext, traceparentOf } from '../telemetry/trace-context.ts'
 import { headerValue, paramHeaders } from './param-headers.ts'
 import { redactNothing } from './redaction.ts'
 
-const metaKey = {
-  version: 'io.modelcontextprotocol/protocolVersion',
-  client: 'io.modelcontextprotocol/clientInfo',
-  capabilities: 'io.modelcontextprotocol/clientCapabilities',
-} as const
 const handshakeMs = 10_000
 const cancelMs = 2000
+const resumeMs = 1000
+
+/** A session at a server before 2026-07-28 that belongs to one session of one agent. */
+export type UpstreamSession = { readonly id: string; readonly version: string }
+
+type Spoken = Pick<Handshake, 'era' | 'version' | 'sessionId'>
 
 export type UpstreamRequest = {
   method: string
@@ -27,6 +42,13 @@ export type UpstreamRequest = {
   /** Whether it only reads, so that it does no harm to send it twice. */
   repeatable?: boolean
   signal: AbortSignal
+  /** The agent's part of the envelope; absent for a request that wants nothing but its reply. */
+  envelope?: Envelope
+  relay?: Relay | undefined
+  /** In this session and under this id: then nothing is sent again in another one. `cuts`: whoever asked resumes a stream that is cut off. */
+  own?: { session: UpstreamSession; id: string | number; cuts: boolean } | undefined
+  /** A stream that lasts: over connections of its own, silent as long as it likes. */
+  lasting?: boolean
 }
 
 /** One upstream: pooled connections, the handshake done once, requests sent as they are. Knows no agent and never sees an agent's token. */
@@ -36,8 +58,12 @@ export class UpstreamConnection {
   readonly #limits: Limits
   /** Opened when it is known what is shown: a client certificate belongs to the connections. */
   #opened: Pool | null = null
+  /** For what lasts, so that calls never wait for it; opened when first needed. */
+  #lastingOpened: Pool | null = null
   #handshake: Promise<Handshake> | null = null
   #capabilities: Handshake['capabilities'] | null = null
+  /** Asked for a session, it gave none. */
+  #isSessionless = false
   #lastId = 0
   #active = 0
   #onIdle: (() => void) | null = null
@@ -60,7 +86,7 @@ export class UpstreamConnection {
   }
 
   async #request(request: UpstreamRequest): Promise<RpcReply> {
-    const handshake = await this.#ready(request.signal)
+    const handshake = spokenIn(request) ?? (await this.ready(request.signal))
     try {
       return await this.#post(request, handshake)
     } catch (error) {
@@ -70,9 +96,10 @@ export class UpstreamConnection {
         return await this.#post(request, handshake)
       }
       // The server has forgotten the session, so it has not looked at the request: it is sent once more in a new one.
+      if (request.own) throw error
       if (!(error instanceof UpstreamFailure) || error.kind !== 'session_gone') throw error
       if (this.#handshake && (await this.#handshake) === handshake) this.#handshake = null
-      return await this.#post(request, await this.#ready(request.signal))
+      return await this.#post(request, await this.ready(request.signal))
     }
   }
 
@@ -81,14 +108,71 @@ export class UpstreamConnection {
     return this.#capabilities
   }
 
+  /**
+   * Opens a session that is nobody else's, with what its client can be asked for; null when the server keeps none. A server of both eras is
+   * spoken to in that of the sessions then.
+   */
+  async openSession(
+    capabilities: Readonly<Record<string, unknown>>,
+    signal: AbortSignal,
+  ): Promise<UpstreamSession | null> {
+    const { era, version: spoken } = await this.ready(signal)
+    if (this.#isSessionless) return null
+    const wanted = era === 'legacy' ? spoken : LATEST_PROTOCOL_VERSION
+    const id = (this.#lastId += 1)
+    const params = { protocolVersion: wanted, capabilities, clientInfo: brokerInfo }
+    const post = this.#postOf({ jsonrpc: '2.0', id, method: 'initialize', params }, { signal, session: null })
+    const response = await send(post)
+    const sessionId = response.headers['mcp-session-id']
+    const reply = await readReply(response, post, id)
+    if (!reply.ok || typeof sessionId !== 'string') {
+      this.#isSessionless = true
+      return null
+    }
+    const { protocolVersion } = reply.result
+    const session = { id: sessionId, version: typeof protocolVersion === 'string' ? protocolVersion : wanted }
+    await this.tell({ method: 'notifications/initialized' }, { session, signal })
+    return session
+  }
+
+  /** Passes on a notification or a response within a session; returns the HTTP status. */
+  tell(message: RpcMessage, { session, signal }: { session: UpstreamSession; signal: AbortSignal }): Promise<number> {
+    return postNotification(this.#postOf({ jsonrpc: '2.0', ...message }, { signal, session }))
+  }
+
+  /** Ends a session; returns the HTTP status. */
+  async endSession(session: UpstreamSession, signal: AbortSignal): Promise<number> {
+    const response = await send(this.#postOf(null, { signal, session }), 'DELETE')
+    await response.body.dump()
+    return response.statusCode
+  }
+
+  /**
+   * The stream of a session that no request began, or the rest of one after an event: null and the status when the server does not
+   * give it, else a function that hands over its events until it ends.
+   */
+  async openStream(
+    session: UpstreamSession,
+    { lastEventId, relay, signal }: { lastEventId: string | null; relay: Relay; signal: AbortSignal },
+  ): Promise<{ status: number; read: (() => Promise<void>) | null }> {
+    const post = { ...this.#postOf(null, { signal, session, lasting: true }), relay }
+    post.headers['accept'] = 'text/event-stream'
+    if (lastEventId !== null) post.headers['last-event-id'] = lastEventId
+    const response = await send(post, 'GET')
+    const isStream = String(response.headers['content-type'] ?? '').startsWith('text/event-stream')
+    if (response.statusCode === 200 && isStream) return { status: 200, read: () => readStream(response, post) }
+    await response.body.dump()
+    return { status: response.statusCode, read: null }
+  }
+
   /** Lets the requests that have begun end, also those that wait for the handshake; nothing new may be requested. */
   async close(): Promise<void> {
     if (this.#active > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
-    await this.#opened?.close()
+    await Promise.all([this.#opened?.close(), this.#lastingOpened?.close()])
   }
 
   async destroy(): Promise<void> {
-    await this.#opened?.destroy()
+    await Promise.all([this.#opened?.destroy(), this.#lastingOpened?.destroy()])
   }
 
   get #pool(): Pool {
@@ -105,13 +189,19 @@ export class UpstreamConnection {
     return this.#opened
   }
 
+  get #lasting(): Pool {
+    const connect = { timeout: 5000, ...this.#credential.current()?.tls }
+    this.#lastingOpened ??= new Pool(this.#url.origin, { connections: null, connect, bodyTimeout: 0 })
+    return this.#lastingOpened
+  }
+
   /** The server refused what it was shown: the request is sent again for as long as there is something else to show. */
   async #showAnother(request: UpstreamRequest, first: UpstreamRefusal): Promise<RpcReply> {
     for (let refusal = first, tries = 1; ; tries += 1) {
       const { shown, challenge } = refusal
       if (tries > refusalsMax || !shown || !(await this.#credential.refused(shown, challenge))) throw refusal
       try {
-        return await this.#post(request, await this.#ready(request.signal))
+        return await this.#post(request, spokenIn(request) ?? (await this.ready(request.signal)))
       } catch (error) {
         if (!(error instanceof UpstreamRefusal)) throw error
         refusal = error
@@ -120,7 +210,7 @@ export class UpstreamConnection {
   }
 
   /** One handshake for all who wait; a failed one is tried again by the next request. */
-  async #ready(signal: AbortSignal): Promise<Handshake> {
+  async ready(signal: AbortSignal): Promise<Handshake> {
     if (!this.#credential.current()) await untilAborted(this.#credential.obtain(), signal)
     if (!this.#handshake) {
       const authorized = authorizedFetch(this.#credential, () => this.#pool)
@@ -143,51 +233,93 @@ export class UpstreamConnection {
     return await untilAborted(this.#handshake, signal)
   }
 
-  async #post(request: UpstreamRequest, handshake: Handshake): Promise<RpcReply> {
-    const id = (this.#lastId += 1)
-    const message = { jsonrpc: '2.0', id, method: request.method, params: paramsFor(handshake, request) }
+  async #post(request: UpstreamRequest, handshake: Spoken): Promise<RpcReply> {
+    const { own, signal, method } = request
+    const id = own ? own.id : (this.#lastId += 1)
+    const params = paramsFor(handshake, request.params, request.envelope ?? {}, request.trace)
+    const session = own ? own.session : sessionOf(handshake)
+    const post = this.#postOf({ jsonrpc: '2.0', id, method, params }, { signal, session, lasting: request.lasting })
+    this.#addHeaders(post.headers, request, handshake)
+    post.relay = request.relay
+    if (own || request.envelope?.capabilities) post.silenceMs = 0
     const shown = this.#credential.current()
-    const post = {
-      pool: this.#pool,
-      path: this.#url.pathname + this.#url.search,
-      headers: this.#headersFor(request, handshake),
-      body: JSON.stringify(message),
-      signal: request.signal,
-      resultBytesMax: this.#limits.resultBytesMax,
-      resultDepthMax: this.#limits.resultDepthMax,
-      redact: shown?.redact ?? redactNothing,
-    }
     try {
-      return await postRequest(post, id)
+      return await readReply(await send(post), post, id)
     } catch (error) {
       if (error instanceof UpstreamRefusal) error.shown = shown
       // From 2026-07-28 on the closed connection is the cancellation; before, it has to be said.
-      if (request.signal.aborted && handshake.era === 'legacy') this.#cancel(post, id)
-      throw error
+      if (signal.aborted && handshake.era === 'legacy') this.#cancel(post, id)
+      if (!(error instanceof CutOff) || !session || own?.cuts) throw error
+      return await this.#resume(session, { cut: error, post, id })
     }
   }
 
-  #cancel(post: Parameters<typeof postNotification>[0], requestId: number): void {
+  /** The server ended the stream before its reply and says where to go on: as often as it does, until the signal. */
+  async #resume(
+    session: UpstreamSession,
+    { cut, post, id }: { cut: CutOff; post: Post; id: string | number },
+  ): Promise<RpcReply> {
+    for (let last = cut; ;) {
+      await untilAborted(new Promise((resolve) => setTimeout(resolve, last.retryMs ?? resumeMs)), post.signal)
+      const get = { ...this.#postOf(null, { signal: post.signal, session, lasting: true }), relay: post.relay }
+      get.headers['accept'] = 'text/event-stream'
+      get.headers['last-event-id'] = last.eventId
+      const response = await send(get, 'GET')
+      try {
+        return await readReply(response, get, id)
+      } catch (error) {
+        if (!(error instanceof CutOff)) throw error
+        last = error
+      }
+    }
+  }
+
+  #cancel(post: Post, requestId: number | string): void {
     const params = { requestId, reason: 'The broker has ended the call.' }
     const body = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
     postNotification({ ...post, body, signal: AbortSignal.timeout(cancelMs) }).catch(() => {})
   }
 
-  #headersFor({ method, params, tool, trace }: UpstreamRequest, handshake: Handshake): Record<string, string> {
+  #postOf(
+    message: RpcMessage | null,
+    options: { signal: AbortSignal; session: UpstreamSession | null; lasting?: boolean | undefined },
+  ): Post {
+    const { signal, session, lasting } = options
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
-      'mcp-protocol-version': handshake.version,
       ...this.#credentialHeaders(),
     }
-    if (handshake.sessionId !== null) headers['mcp-session-id'] = handshake.sessionId
+    if (session) {
+      headers['mcp-protocol-version'] = session.version
+      headers['mcp-session-id'] = session.id
+    }
+    return {
+      pool: lasting ? this.#lasting : this.#pool,
+      path: this.#url.pathname + this.#url.search,
+      headers,
+      body: message ? JSON.stringify(message) : '',
+      signal,
+      resultBytesMax: this.#limits.resultBytesMax,
+      resultDepthMax: this.#limits.resultDepthMax,
+      redact: this.#credential.current()?.redact ?? redactNothing,
+      silenceMs: lasting ? 0 : undefined,
+    }
+  }
+
+  #addHeaders(
+    headers: Record<string, string>,
+    { method, params, tool, trace }: UpstreamRequest,
+    handshake: Spoken,
+  ): void {
+    headers['mcp-protocol-version'] ??= handshake.version
     if (trace) headers['traceparent'] = traceparentOf(trace)
     if (trace?.state) headers['tracestate'] = trace.state
-    if (handshake.era === 'legacy') return headers
+    if (handshake.era === 'legacy') return
     headers['mcp-method'] = method
-    if (!tool) return headers
+    if (!tool) return
     headers['mcp-name'] = headerValue(tool.name)
-    return Object.assign(headers, paramHeaders(tool.inputSchema, params['arguments']))
+    Object.assign(headers, paramHeaders(tool.inputSchema, params['arguments']))
   }
 
   #credentialHeaders(): Readonly<Record<string, string>> {
@@ -195,23 +327,13 @@ export class UpstreamConnection {
   }
 }
 
-/** The agent's own envelope stays here: towards the upstream the client is the broker. */
-function paramsFor(handshake: Handshake, { params, trace }: UpstreamRequest): Record<string, unknown> {
-  const { _meta, ...rest } = params
-  const passed = Object.entries((_meta ?? {}) as Record<string, unknown>).filter(
-    ([key]) => !key.startsWith('io.modelcontextprotocol/') && key !== 'progressToken',
-  )
-  const envelope =
-    handshake.era === 'modern'
-      ? { [metaKey.version]: handshake.version, [metaKey.client]: brokerInfo, [metaKey.capabilities]: {} }
-      : {}
-  const meta: Record<string, unknown> = { ...Object.fromEntries(passed), ...envelope }
-  if (trace) {
-    meta['traceparent'] = traceparentOf(trace)
-    if (trace.state === null) delete meta['tracestate']
-    else meta['tracestate'] = trace.state
-  }
-  return Object.keys(meta).length > 0 ? { ...rest, _meta: meta } : rest
+/** A session of one's own says by itself how it is spoken to. */
+function spokenIn({ own }: UpstreamRequest): Spoken | null {
+  return own ? { era: 'legacy', version: own.session.version, sessionId: null } : null
+}
+
+function sessionOf({ sessionId, version }: Spoken): UpstreamSession | null {
+  return sessionId === null ? null : { id: sessionId, version }
 }
 
 async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

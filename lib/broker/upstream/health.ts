@@ -5,7 +5,7 @@ import { CallEnded } from '../in-flight.ts'
 import type { Limits } from '../limits.ts'
 import { Circuit, type CircuitError, type CircuitReport } from './circuit.ts'
 import { CredentialFailure } from './credential.ts'
-import { UpstreamFailure } from './http.ts'
+import { CutOff, UpstreamFailure } from './http.ts'
 
 type Parts = { limits: Limits; ctx: () => Ctx; instance: string; log: Log }
 
@@ -97,9 +97,8 @@ function failureOf(error: unknown, signal: AbortSignal): CircuitError | 'alive' 
   // What the broker has to show says nothing of the server; other teams may have something else to show.
   if (error instanceof CredentialFailure) return null
   if (error instanceof UpstreamFailure) {
-    return error.kind === 'too_large' || error.kind === 'too_deep'
-      ? 'alive'
-      : { kind: error.kind, message: error.message }
+    const isAlive = ['too_large', 'too_deep', 'session_gone'].includes(error.kind) || error instanceof CutOff
+    return isAlive ? 'alive' : { kind: error.kind, message: error.message }
   }
   const { reason } = signal
   const late = reason instanceof CallEnded ? reason.denial?.rule === 'upstream_deadline' : isTimeout(reason)

@@ -7,17 +7,48 @@ const declared = new WeakMap<object, readonly Declaration[]>()
  * server may read. Only properties reachable through `properties` count.
  */
 export function paramHeaders(inputSchema: unknown, argumentsOfCall: unknown): Record<string, string> {
-  if (typeof inputSchema !== 'object' || inputSchema === null) return {}
-  let declarations = declared.get(inputSchema)
-  if (!declarations) declared.set(inputSchema, (declarations = findDeclarations(inputSchema, [])))
   const headers: Record<string, string> = {}
-  for (const { header, path } of declarations) {
-    const value = path.reduce<unknown>((node, key) => (isRecord(node) ? node[key] : undefined), argumentsOfCall)
+  for (const { header, path } of declarationsOf(inputSchema)) {
+    const value = valueAt(argumentsOfCall, path)
     if (typeof value === 'string' || typeof value === 'boolean')
       headers[`mcp-param-${header}`] = headerValue(String(value))
     else if (typeof value === 'number' && Number.isFinite(value)) headers[`mcp-param-${header}`] = String(value)
   }
   return headers
+}
+
+/** Where the headers of a call do not say what its arguments say; null when they agree. Header names as Node gives them, in lower case. */
+export function paramDisagreement(
+  inputSchema: unknown,
+  argumentsOfCall: unknown,
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): { header: string; body: string } | null {
+  for (const { header, path } of declarationsOf(inputSchema)) {
+    const value = valueAt(argumentsOfCall, path)
+    if (typeof value !== 'string' && typeof value !== 'boolean' && typeof value !== 'number') continue
+    const name = `Mcp-Param-${header}`
+    const given = headers[name.toLowerCase()]
+    const said = `the body carries ${path.join('.')}=${JSON.stringify(value)}`
+    if (typeof given !== 'string') return { header: '(missing)', body: `${said} and the ${name} header is absent` }
+    const decoded = decodeHeaderValue(given.trim())
+    const agrees =
+      typeof value === 'number'
+        ? decoded !== null && decoded.trim() !== '' && Number(decoded) === value
+        : decoded === String(value)
+    if (!agrees) return { header: given, body: `${said} and the ${name} header another value` }
+  }
+  return null
+}
+
+function declarationsOf(inputSchema: unknown): readonly Declaration[] {
+  if (typeof inputSchema !== 'object' || inputSchema === null) return []
+  let declarations = declared.get(inputSchema)
+  if (!declarations) declared.set(inputSchema, (declarations = findDeclarations(inputSchema, [])))
+  return declarations
+}
+
+function valueAt(argumentsOfCall: unknown, path: readonly string[]): unknown {
+  return path.reduce<unknown>((node, key) => (isRecord(node) ? node[key] : undefined), argumentsOfCall)
 }
 
 /** Plain when a header can carry it, else base64 of its UTF-8 between the marks the specification gives. */

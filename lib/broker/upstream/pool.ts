@@ -29,6 +29,11 @@ type Parts = {
 }
 type Held = { url: string; row: BrokeredCredential | null; connection: UpstreamConnection; notedAt: number }
 
+/** For whom a call is made: its team's credential and process count. */
+export function processCaller({ id, teamId }: { id: string; teamId: string }): NonNullable<ProcessCaller> {
+  return { teamId, agentId: id }
+}
+
 /** How often the registry is told that a credential is in use. */
 const useMs = 60_000
 

@@ -6,14 +6,18 @@ import { SseReader } from './sse.ts'
 
 test('events are read whole, however the stream is cut', () => {
   const stream = Buffer.from(
-    ': ping\r\nevent: message\r\nid: 1\r\ndata: {"a":"ä"}\r\n\r\ndata: one\ndata: two\n\nid: 2\n\ndata: rest',
+    ': ping\r\nevent: message\r\nid: 1\r\ndata: {"a":"ä"}\r\n\r\ndata: one\ndata: two\n\nid: 2\nretry: 300\n\ndata: rest',
   )
   fc.assert(
     fc.property(fc.array(fc.nat(stream.length), { maxLength: 6 }), (cuts) => {
       const reader = new SseReader()
       const edges = [0, ...cuts.toSorted((a, b) => a - b), stream.length]
       const events = edges.slice(1).flatMap((end, at) => reader.push(stream.subarray(edges[at], end)))
-      expect(events).toEqual(['{"a":"ä"}', 'one\ntwo'])
+      expect(events).toEqual([
+        { data: '{"a":"ä"}', id: '1', retry: null },
+        { data: 'one\ntwo', id: null, retry: null },
+        { data: '', id: '2', retry: 300 },
+      ])
     }),
   )
 })

@@ -3,6 +3,7 @@ import { covers } from '#lib/registry/rules.ts'
 import { budgetDenial } from './budget.ts'
 import { conditionDenial, fittingGrants, isConditional } from './conditions.ts'
 import type { Denial, RuleId } from '../schema.ts'
+import { namesCovering } from './coverage.ts'
 import type { AgentFacts, Caller, GrantFacts, PolicyView, RunFacts, ServerFacts, ToolCall, ToolFacts } from './facts.ts'
 import { stopFor } from './stops.ts'
 
@@ -121,12 +122,13 @@ function coveringGrants(agent: AgentFacts, tool: ToolFacts): readonly GrantFacts
   if (!ofAgent) covering.set(agent, (ofAgent = new WeakMap()))
   let grants = ofAgent.get(tool)
   if (!grants) {
+    const names = namesCovering(tool)
     grants = agent.grants.filter(
       (grant) =>
         grant.serverId === tool.serverId &&
         // A method has no arguments that conditions speak of.
         (!tool.isMethod || !isConditional(grant)) &&
-        (grant.toolName === null || (!tool.isMethod && grant.toolName === tool.name)) &&
+        names.includes(grant.toolName) &&
         covers(grant.class, tool.class),
     )
     ofAgent.set(tool, grants)

@@ -38,7 +38,10 @@ export type ToolFacts = {
   readonly name: string
   readonly class: ToolClass
   readonly state: ToolState
-  /** Not a tool but a method of MCP that reads (`resources/read`): granted with class read on the whole server, never by a grant of one tool. */
+  /**
+   * Not a tool but a method of MCP. One that reads (`resources/read`) is granted with class read on the whole server, one by which the
+   * server asks the agent (`askMethods`) only by a grant that names it; none by a grant of a tool.
+   */
   readonly isMethod?: true
 }
 

@@ -20,6 +20,12 @@ export type ToolClass = (typeof toolClasses)[number]
 export const toolStates = ['approved', 'quarantined', 'removed'] as const
 export type ToolState = (typeof toolStates)[number]
 
+/** What a server can ask an agent for: its model, its user, its folders. Only a grant that names one lets it be asked. */
+export const askMethods = ['sampling/createMessage', 'elicitation/create', 'roots/list'] as const
+
+/** In the place of a tool before the name of a method: no tool's name holds a colon. */
+export const methodPrefix = 'method:'
+
 /** One line a person typed: no control characters, and no bidirectional overrides, which can make a name read as another. */
 export function oneLine(lengthMax: number) {
   return z

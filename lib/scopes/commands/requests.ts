@@ -6,6 +6,7 @@ import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { serverNotFound } from '#lib/registry/queries.ts'
 import { authorizeForTeam, covers } from '#lib/registry/rules.ts'
+import { askMethods, methodPrefix } from '#lib/registry/schema.ts'
 import { limitKey, limitTexts, rateText } from '#lib/registry/schema/conditions.ts'
 import { writeGrant } from './grants.ts'
 import { checkConditions, limitColumns, limitsOf, type ScopeLimits } from '../rules/limits.ts'
@@ -144,7 +145,13 @@ async function checkRequest(
   if (!server) throw serverNotFound(input.serverId)
   const possible = grantable({ agent, server })
   if (!possible.ok) return possible
-  if (input.toolName !== null) {
+  if (input.toolName?.startsWith(methodPrefix)) {
+    const method = input.toolName.slice(methodPrefix.length)
+    if (!(askMethods as readonly string[]).includes(method) || input.class !== 'read') {
+      const message = `Ask for class read and one of ${askMethods.map((name) => methodPrefix + name).join(', ')}.`
+      return refuse('scopes:tool_unknown', message)
+    }
+  } else if (input.toolName !== null) {
     const tool = server.tools[0]
     if (!tool) return refuse('scopes:tool_unknown', `${server.name} has no tool ${input.toolName}.`)
     if (!covers(input.class, tool.class)) {

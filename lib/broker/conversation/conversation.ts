@@ -1,0 +1,66 @@
+import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import type { Running } from '../in-flight.ts'
+import { messageFor } from '../methods.ts'
+import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
+import type { TraceContext } from '../telemetry/trace-context.ts'
+import type { RpcReply } from '../upstream/http.ts'
+import { processCaller } from '../upstream/pool.ts'
+import type { BrokeredServer } from '../view/view.ts'
+import { askable } from './asks.ts'
+import { askedByResult, openState } from './input-required.ts'
+import { OwnSessionRelay } from './own-session.ts'
+import { resumeSuspended, runInSession } from './suspended.ts'
+import { answerLocally } from './session-methods.ts'
+
+export type Turn = {
+  server: BrokeredServer
+  tool: ToolFacts
+  call: ToolCall
+  running: Running
+  /** What the server's own spans are to hang below. */
+  trace: TraceContext | null
+}
+
+/**
+ * Sends a request that is allowed, and carries to and fro what comes before its reply. Whoever cannot be asked anything and has no session
+ * of their own goes over the connection that all share: nothing but the reply and notifications can come back.
+ */
+export async function converse(parts: PipelineParts, request: AgentRequest, turn: Turn): Promise<RpcReply> {
+  const { server, tool, running, trace } = turn
+  const { talk } = request
+  const { session } = talk
+  const { signal } = running
+  const connection = parts.upstreams.connectionTo(server, processCaller(request.agent))
+  const own = session?.upstream
+  if (own) {
+    const relay = new OwnSessionRelay(parts, request, { ...turn, session, connection })
+    return await connection.request({
+      ...messageFor(request.params, tool),
+      trace,
+      signal,
+      envelope: talk.envelope({ shared: false }),
+      relay,
+      own: { session: own, id: request.id!, cuts: talk.stream.accepts },
+    })
+  }
+  const isContinued = talk.era === 'modern' && request.params['requestState'] !== undefined
+  const state = isContinued ? await openState(parts, request, turn) : null
+  if (state?.suspended !== undefined) return await resumeSuspended(parts, request, { turn, id: state.suspended })
+  const params = state ? { ...request.params, requestState: state.upstream } : request.params
+  const local = await answerLocally(request, { connection, method: tool, signal })
+  if (local) return local
+  const capabilities = askable(parts, request, { serverId: server.id, declared: talk.capabilities })
+  if (capabilities) {
+    const { era } = await connection.ready(signal)
+    if (era === 'legacy') return await runInSession(parts, request, { turn, connection, capabilities })
+  }
+  const reply = await connection.request({
+    ...messageFor(params, tool),
+    trace,
+    signal,
+    envelope: { ...talk.envelope({ shared: true }), ...(capabilities ? { capabilities } : {}) },
+    relay: talk,
+  })
+  if (!reply.ok || reply.result['resultType'] !== 'input_required') return reply
+  return await askedByResult(parts, request, { turn, connection, capabilities, reply })
+}

@@ -1,0 +1,17 @@
+import { Sessions } from '../endpoint/sessions.ts'
+import type { SecretBox } from '#lib/core/secret-box.ts'
+import { Questions } from './questions.ts'
+import { AgentStreams } from './streams.ts'
+import { SuspendedCalls } from './suspended-calls.ts'
+
+/** What a broker knows of exchanges that are longer than one request. */
+export class Conversations {
+  readonly sessions: Sessions
+  readonly questions = new Questions()
+  readonly suspended = new SuspendedCalls()
+  readonly streams = new AgentStreams()
+
+  constructor(box: SecretBox) {
+    this.sessions = new Sessions(box)
+  }
+}

@@ -1,0 +1,32 @@
+import { z } from 'zod'
+import { decrypt, encrypt } from '#lib/core/envelope.ts'
+import type { AgentSession } from '../endpoint/sessions.ts'
+import type { EventMark } from '../upstream/http.ts'
+
+/** The call an event belongs to; null for one of the stream that no call began. */
+export type MarkedCall = { tool: string; isMethod: boolean; argumentsDigest: string } | null
+
+const context = 'mcp-event'
+const content = z.tuple([z.string(), z.tuple([z.string(), z.boolean(), z.string()]).nullable()])
+
+/** The mark of a server's event as the agent gets it: what resumes after it is decided and recorded as the call it belongs to. */
+export function markFor(session: AgentSession, mark: EventMark, about: MarkedCall): EventMark {
+  if (mark.id === null) return mark
+  const call = about && [about.tool, about.isMethod, about.argumentsDigest]
+  const sealed = encrypt(Buffer.from(JSON.stringify([mark.id, call])), session.key, context)
+  return { id: Buffer.from(sealed).toString('base64url'), retry: mark.retry }
+}
+
+/** The server's own id of an event of this session; null for anything else. */
+export function readMark(session: AgentSession, id: string): { eventId: string; about: MarkedCall } | null {
+  let text: string
+  try {
+    text = decrypt(Buffer.from(id, 'base64url'), session.key, context).toString('utf8')
+  } catch {
+    return null
+  }
+  const parsed = content.safeParse(JSON.parse(text))
+  if (!parsed.success) return null
+  const [eventId, call] = parsed.data
+  return { eventId, about: call && { tool: call[0], isMethod: call[1], argumentsDigest: call[2] } }
+}

@@ -1,0 +1,119 @@
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import { messageFor } from '../methods.ts'
+import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
+import type { UpstreamConnection } from '../upstream/connection.ts'
+import { type RpcReply, UpstreamFailure } from '../upstream/http.ts'
+import { type Ask, isAsk, permit } from './asks.ts'
+import type { Turn } from './conversation.ts'
+import { AskRefused, unanswered } from './refusal.ts'
+
+const roundsMax = 8
+const stateContent = z.union([z.strictObject({ upstream: z.string() }), z.strictObject({ suspended: z.string() })])
+const asked = z.record(z.string(), z.looseObject({ method: z.string(), params: z.unknown().optional() }))
+
+export type State = { upstream?: string; suspended?: string }
+
+/** What an agent brings back of the state of a call; null when it brings none. Throws for a state that is not of this agent and this tool. */
+export async function openState(parts: PipelineParts, request: AgentRequest, turn: Turn): Promise<State | null> {
+  const { requestState } = request.params
+  if (requestState === undefined) return null
+  const text =
+    typeof requestState === 'string' ? await parts.conversations.sessions.unseal(requestState, contextOf(turn)) : null
+  const parsed = stateContent.safeParse(text === null ? null : JSON.parse(text))
+  if (!parsed.success) throw new StateInvalid('The requestState is not one of this call.')
+  return parsed.data
+}
+
+/** A state travels sealed: agents share the broker's identity at a server, so the server cannot tell whose state it is. */
+export function sealState(parts: PipelineParts, turn: Turn, state: State): Promise<string> {
+  return parts.conversations.sessions.seal(JSON.stringify(state), contextOf(turn))
+}
+
+export class StateInvalid extends Error {
+  override readonly name = 'StateInvalid'
+}
+
+/**
+ * A server of 2026-07-28 needs input before it goes on. An agent of the same revision is given the result, with what it is asked for
+ * decided about; one with a session is asked over its stream, and the request sent again with its answers.
+ */
+export async function askedByResult(
+  parts: PipelineParts,
+  request: AgentRequest,
+  options: {
+    turn: Turn
+    connection: UpstreamConnection
+    capabilities: Record<string, unknown> | null
+    reply: RpcReply & { ok: true }
+  },
+): Promise<RpcReply> {
+  const { turn, connection, capabilities } = options
+  const { talk, caller } = request
+  const { running, tool, server } = turn
+  const { askDeadlineMs } = parts.limits
+  let { reply } = options
+  for (let round = 0; round < roundsMax; round += 1) {
+    const { inputRequests = {}, requestState } = reply.result
+    const parsed = asked.safeParse(inputRequests)
+    if (!parsed.success) throw new UpstreamFailure('malformed', 'it asks for input in a way MCP does not know')
+    const asks = Object.entries(parsed.data)
+    for (const [, ask] of asks) await demand(parts, request, { serverId: server.id, ask })
+    if (talk.era === 'modern') {
+      const state =
+        typeof requestState === 'string' ? await sealState(parts, turn, { upstream: requestState }) : undefined
+      return { ok: true, result: { ...reply.result, ...(state === undefined ? {} : { requestState: state }) } }
+    }
+    if (!talk.stream.accepts && asks.length > 0) throw new AskRefused(takesNone(server.id))
+    const late = asks[0] && unanswered(asks[0][1].method, askDeadlineMs)
+    running.extend(askDeadlineMs, { longestMs: askDeadlineMs, ...(late ? { late } : {}) })
+    const inputResponses: Record<string, unknown> = {}
+    for (const [key, ask] of asks) {
+      const answer = await parts.conversations.questions.ask(caller, talk, {
+        ask: inSession(ask),
+        signal: running.signal,
+      })
+      if ('error' in answer) return { ok: false, status: 200, error: answer.error }
+      inputResponses[key] = answer.result
+    }
+    const next = await connection.request({
+      ...messageFor({ ...request.params, inputResponses, requestState }, tool),
+      signal: running.signal,
+      envelope: { ...talk.envelope({ shared: true }), ...(capabilities ? { capabilities } : {}) },
+      relay: talk,
+    })
+    if (!next.ok || next.result['resultType'] !== 'input_required') return next
+    reply = next
+  }
+  const message = `${server.id} asked more than ${roundsMax} times.`
+  return { ok: false, status: 200, error: { code: -32603, message } }
+}
+
+/** Throws when the agent may not be asked; on the record either way. */
+async function demand(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { serverId, ask }: { serverId: string; ask: Ask },
+): Promise<void> {
+  if (!isAsk(ask.method)) {
+    throw new AskRefused({ rule: 'method_not_brokered', message: `${serverId} asks for ${ask.method.slice(0, 100)}.` })
+  }
+  const denial = await permit(parts, request, { serverId, ask })
+  if (denial) throw new AskRefused(denial)
+}
+
+/** A page to open has an id of its own up to 2025-11-25. */
+function inSession(ask: Ask): Ask {
+  const params = (ask.params ?? {}) as Record<string, unknown>
+  return params['mode'] === 'url' ? { ...ask, params: { elicitationId: randomUUID(), ...params } } : ask
+}
+
+export function takesNone(serverId: string) {
+  const message = `${serverId} asks for something, and the agent accepts no event stream to be asked over.`
+  return { rule: 'method_not_brokered' as const, message }
+}
+
+function contextOf({ call, tool }: Turn): string {
+  const { caller, serverId } = call
+  return `mcp-state:${caller.agentId}:${caller.runId ?? ''}:${serverId}:${tool.name}`
+}

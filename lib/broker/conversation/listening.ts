@@ -1,0 +1,156 @@
+import type { ServerResponse } from 'node:http'
+import { decide } from '#lib/guardrails/rules/decide.ts'
+import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+import { AgentStream } from '../endpoint/agent-stream.ts'
+import type { PipelineParts } from '../pipeline-parts.ts'
+import type { UpstreamConnection } from '../upstream/connection.ts'
+import { metaKey } from '../upstream/envelope.ts'
+import type { RpcMessage } from '../upstream/http.ts'
+import type { BrokeredServer } from '../view/view.ts'
+
+/** Who listens, to what, and until when. */
+export type Listener = {
+  caller: Caller
+  agent: AgentFacts
+  serverId: string | null
+  response: ServerResponse
+  accept: string | undefined
+  gone: AbortSignal
+}
+
+/** A lasting stream that is open: `signal` ends it at the server, `end` here. */
+export type Lasting = {
+  stream: AgentStream
+  signal: AbortSignal
+  end: (denial: Denial | null) => void
+  closed: Promise<void>
+  /** Forgets it without a word, when something else is answered. */
+  release: () => void
+}
+
+/**
+ * Opens a stream that lasts until its agent leaves, is refused, or its time is over. `last`: what is said at a friendly end. Null when the
+ * agent has too many.
+ */
+export function openLasting(
+  parts: PipelineParts,
+  listener: Listener,
+  { toolsChanged, last }: { toolsChanged: (stream: AgentStream) => void; last: RpcMessage | null },
+): Lasting | null {
+  const { streams } = parts.conversations
+  const { caller, serverId, response, accept, gone } = listener
+  if (streams.countOf(caller.agentId) >= parts.limits.agentStreamsMax) return null
+  const stream = new AgentStream(response, accept, 'modern')
+  const ending = new AbortController()
+  const { promise: closed, resolve } = Promise.withResolvers<void>()
+  const release = (): void => {
+    ending.abort()
+    clearTimeout(timer)
+    remove()
+    gone.removeEventListener('abort', onGone)
+  }
+  const end = (denial: Denial | null): void => {
+    if (ending.signal.aborted) return
+    release()
+    if (denial === null && last) stream.finish({ status: 200, body: JSON.stringify(last) })
+    else stream.cut()
+    resolve()
+  }
+  const onGone = (): void => end(null)
+  const timer = setTimeout(onGone, parts.limits.streamMs)
+  const open = { caller, serverId, toolsChanged: () => toolsChanged(stream), end }
+  const remove = streams.add(open, parts.view, parts.now())
+  gone.addEventListener('abort', onGone, { once: true })
+  if (gone.aborted) onGone()
+  return { stream, signal: ending.signal, end, closed, release }
+}
+
+/** Whether the agent may be told what a server says besides its tools. */
+export function mayRead(
+  parts: PipelineParts,
+  { caller }: Pick<Listener, 'caller'>,
+  serverId: string,
+  method: string,
+): boolean {
+  return decide({ caller, serverId, tool: method, isMethod: true }, parts.view, parts.now()).ok
+}
+
+/** What a stream may ask a server for, in the words of 2026-07-28. */
+export type Filter = {
+  toolsListChanged?: true
+  promptsListChanged?: true
+  resourcesListChanged?: true
+  resourceSubscriptions?: string[]
+}
+
+/** Listens at a server of 2026-07-28 until the signal; `begun` is called with what the server says it will tell. */
+export async function listenModern(
+  connection: UpstreamConnection,
+  options: {
+    filter: Filter
+    signal: AbortSignal
+    begun: (honored: Filter) => void
+    told: (message: RpcMessage) => Promise<void>
+  },
+): Promise<void> {
+  const { filter, signal, begun, told } = options
+  await connection.request({
+    method: 'subscriptions/listen',
+    params: { notifications: filter },
+    signal,
+    lasting: true,
+    relay: {
+      async take(message) {
+        if (!message) return
+        if (message['method'] === 'notifications/subscriptions/acknowledged') {
+          begun((message['params'] as { notifications?: Filter } | undefined)?.notifications ?? {})
+        } else await told(withoutSubscription(message))
+      },
+    },
+  })
+}
+
+/** Listens at a server with sessions in one opened for it; what is watched is subscribed to in it. */
+export async function listenInSession(
+  connection: UpstreamConnection,
+  options: {
+    uris: readonly string[]
+    signal: AbortSignal
+    begun: () => void
+    told: (message: RpcMessage) => Promise<void>
+  },
+): Promise<void> {
+  const { uris, signal, begun, told } = options
+  const session = await connection.openSession({}, signal)
+  if (!session) return begun()
+  try {
+    const relay = { take: (message: RpcMessage | null) => (message ? told(message) : undefined) }
+    const { read } = await connection.openStream(session, { lastEventId: null, relay, signal })
+    for (const [index, uri] of uris.entries()) {
+      await connection.request({
+        method: 'resources/subscribe',
+        params: { uri },
+        signal,
+        own: { session, id: index + 1, cuts: false },
+      })
+    }
+    begun()
+    await read?.()
+  } finally {
+    connection.endSession(session, AbortSignal.timeout(2000)).catch(() => {})
+  }
+}
+
+function withoutSubscription(message: RpcMessage): RpcMessage {
+  const params = message['params'] as Record<string, unknown> | undefined
+  if (!params?.['_meta']) return message
+  const { [metaKey.subscription]: _, ...meta } = params['_meta'] as Record<string, unknown>
+  const { _meta, ...rest } = params
+  return { ...message, params: Object.keys(meta).length > 0 ? { ...rest, _meta: meta } : rest }
+}
+
+/** Before agents are told that a server's tools changed, the registry looks at them: what is new or changed waits for its review. */
+export async function afterDiscovery(parts: PipelineParts, server: BrokeredServer, message: RpcMessage): Promise<void> {
+  if (message['method'] === 'notifications/tools/list_changed') await parts.lookAgain(server).catch(() => {})
+}

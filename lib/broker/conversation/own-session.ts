@@ -1,0 +1,92 @@
+import { digestOf } from '#lib/core/canonical-json.ts'
+import { recordedArguments } from '../methods.ts'
+import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
+import type { AgentSession } from '../endpoint/sessions.ts'
+import type { UpstreamConnection } from '../upstream/connection.ts'
+import type { EventMark, Relay, RpcMessage } from '../upstream/http.ts'
+import { refusedCode } from '../wire.ts'
+import { isAsk, permit } from './asks.ts'
+import type { Turn } from './conversation.ts'
+import { markFor } from './event-marks.ts'
+import { unanswered } from './refusal.ts'
+
+/**
+ * Carries a call between an agent and a server that both have sessions, one of the one for one of the other: messages keep their ids, so
+ * whatever answers, cancels or resumes them may come to any replica. What the server asks for is decided about first.
+ */
+export class OwnSessionRelay implements Relay {
+  readonly #parts: PipelineParts
+  readonly #request: AgentRequest
+  readonly #turn: Turn & { session: AgentSession; connection: UpstreamConnection }
+  #digest: string | undefined
+
+  constructor(
+    parts: PipelineParts,
+    request: AgentRequest,
+    turn: Turn & { session: AgentSession; connection: UpstreamConnection },
+  ) {
+    this.#parts = parts
+    this.#request = request
+    this.#turn = turn
+  }
+
+  async take(message: RpcMessage | null, mark: EventMark): Promise<void> {
+    const { talk } = this.#request
+    if (message && isAsk(message['method'])) return await this.#ask(message, mark)
+    if (message && typeof message['method'] === 'string' && message['id'] !== undefined) {
+      return await answerForAgent(message, this.#turn)
+    }
+    const notice = message && (talk.noticeOf(message) ?? (isCancellation(message) ? message : null))
+    if (notice?.['method'] === 'notifications/progress') this.#extend()
+    if (message === null || notice) await talk.stream.send(notice, this.#marked(mark))
+  }
+
+  async #ask(message: RpcMessage, mark: EventMark): Promise<void> {
+    const { talk } = this.#request
+    const { running, call, session, connection } = this.#turn
+    const { askDeadlineMs } = this.#parts.limits
+    const ask = { method: String(message['method']), params: message['params'] }
+    const denial = await permit(this.#parts, this.#request, { serverId: call.serverId, ask })
+    if (denial || !talk.stream.accepts) {
+      const text = denial?.message ?? 'The client takes no requests: it does not accept event streams.'
+      const error = { code: refusedCode, message: text, ...(denial ? { data: { rule: denial.rule } } : {}) }
+      await connection.tell({ id: message['id'], error }, { session: session.upstream!, signal: running.signal })
+      return
+    }
+    running.extend(askDeadlineMs, { longestMs: askDeadlineMs, late: unanswered(ask.method, askDeadlineMs) })
+    await talk.stream.send(message, this.#marked(mark))
+  }
+
+  #extend(): void {
+    const { callDeadlineMs, askDeadlineMs } = this.#parts.limits
+    this.#turn.running.extend(callDeadlineMs, { longestMs: askDeadlineMs })
+  }
+
+  #marked(mark: EventMark): EventMark {
+    if (mark.id === null) return mark
+    const { tool, session } = this.#turn
+    this.#digest ??= digestOf(recordedArguments(this.#request.params, tool.isMethod === true) ?? {})
+    const about = { tool: tool.name, isMethod: tool.isMethod === true, argumentsDigest: this.#digest }
+    return markFor(session, mark, about)
+  }
+}
+
+/** What a server may ask a client that no agent has to answer: the broker says that it is there, and that it does not know the rest. */
+export async function answerForAgent(
+  message: RpcMessage,
+  {
+    session,
+    connection,
+    running,
+  }: { session: AgentSession; connection: UpstreamConnection; running: { signal: AbortSignal } },
+): Promise<void> {
+  const answer =
+    message['method'] === 'ping'
+      ? { id: message['id'], result: {} }
+      : { id: message['id'], error: { code: -32601, message: 'Method not found' } }
+  await connection.tell(answer, { session: session.upstream!, signal: running.signal })
+}
+
+function isCancellation(message: RpcMessage): boolean {
+  return message['method'] === 'notifications/cancelled'
+}

@@ -1,0 +1,17 @@
+import type { Denial } from '#lib/guardrails/schema.ts'
+
+/** A server asked for something that its agent may not be asked for: the call ends with this rule. */
+export class AskRefused extends Error {
+  override readonly name = 'AskRefused'
+  readonly denial: Denial
+
+  constructor(denial: Denial) {
+    super(denial.message)
+    this.denial = denial
+  }
+}
+
+/** Why a call ends when its agent was asked for something and did not answer in time. */
+export function unanswered(method: string, ms: number): Denial {
+  return { rule: 'answer_deadline', message: `${method} was not answered within ${ms} ms.` }
+}

@@ -1,0 +1,233 @@
+import { decide } from '#lib/guardrails/rules/decide.ts'
+import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import { finishedRow } from '../audit/records.ts'
+import type { AgentSession } from '../endpoint/sessions.ts'
+import { guardReply } from '../guards.ts'
+import { CallEnded } from '../in-flight.ts'
+import { type PipelineParts, recorded } from '../pipeline-parts.ts'
+import { processCaller } from '../upstream/pool.ts'
+import type { UpstreamConnection } from '../upstream/connection.ts'
+import type { EventMark, RpcMessage, RpcReply } from '../upstream/http.ts'
+import type { BrokeredServer } from '../view/view.ts'
+import { type Answer, errorAnswer, refusedAnswer, type RpcError, type RpcId } from '../wire.ts'
+import { isAsk, permit } from './asks.ts'
+import { type MarkedCall, markFor, readMark } from './event-marks.ts'
+import { afterDiscovery, type Lasting, type Listener, listenModern, mayRead, openLasting } from './listening.ts'
+import { answerForAgent } from './own-session.ts'
+import { change, tooMany } from './subscriptions.ts'
+
+const busyTries = 5
+const busyMs = 100
+
+/**
+ * The stream of a session before 2026-07-28 that no call began: changes of what the agent may call, what its server tells, and after
+ * `Last-Event-ID` what it has missed. Null when the stream was the answer.
+ */
+export async function openSessionStream(
+  parts: PipelineParts,
+  listener: Listener,
+  { session, lastEventId }: { session: AgentSession; lastEventId: string | undefined },
+): Promise<Answer | null> {
+  const { serverId } = listener
+  const server = serverId === null ? undefined : parts.view.servers.get(serverId)
+  const mark = lastEventId === undefined ? null : readMark(session, lastEventId)
+  if (lastEventId !== undefined && !mark) {
+    return errorAnswer(400, null, { code: -32000, message: 'Bad Request: no event of this session has that id.' })
+  }
+  const lasting = openLasting(parts, listener, {
+    toolsChanged: (stream) => void stream.send(change('tools')),
+    last: null,
+  })
+  if (!lasting) return tooMany(parts, listener, null)
+  try {
+    const about = { session, eventId: mark?.eventId ?? null, call: mark?.about ?? null }
+    const answer = server ? await listen(parts, listener, { server, lasting, ...about }) : null
+    if (answer) return answer
+    lasting.stream.open()
+    await lasting.closed
+    return null
+  } finally {
+    lasting.release()
+  }
+}
+
+type About = {
+  session: AgentSession
+  eventId: string | null
+  call: MarkedCall
+  server: BrokeredServer
+  lasting: Lasting
+}
+
+/** Begins to listen at the server; an answer when that refuses what the agent asked for. */
+async function listen(parts: PipelineParts, listener: Listener, about: About): Promise<Answer | null> {
+  const { session, server, lasting } = about
+  const connection = parts.upstreams.connectionTo(server, processCaller(listener.agent))
+  if (session.upstream) return await continueSession(parts, listener, { ...about, connection })
+  if (!mayRead(parts, listener, server.id, 'resources/subscribe')) return null
+  const { era } = await connection.ready(lasting.signal)
+  if (era === 'modern') listenForSession(parts, { ...about, connection })
+  return null
+}
+
+/** What is watched may change while the stream is open: then it listens again. */
+function listenForSession(parts: PipelineParts, about: About & { connection: UpstreamConnection }): void {
+  const { session, server, lasting, connection } = about
+  let current = new AbortController()
+  const begin = (): void => {
+    const before = current
+    current = new AbortController()
+    const signal = AbortSignal.any([lasting.signal, current.signal])
+    const filter = {
+      toolsListChanged: true,
+      promptsListChanged: true,
+      resourcesListChanged: true,
+      resourceSubscriptions: [...session.watched],
+    } as const
+    const told = async (message: RpcMessage): Promise<void> => {
+      await afterDiscovery(parts, server, message)
+      await lasting.stream.send(message)
+    }
+    // The next one has begun before this one ends, so that nothing is missed in between.
+    const begun = (): void => before.abort()
+    listenModern(connection, {
+      filter: { ...filter, resourceSubscriptions: [...session.watched] },
+      signal,
+      begun,
+      told,
+    })
+      .catch(() => {})
+      .finally(() => {
+        if (!signal.aborted) lasting.end(null)
+      })
+  }
+  session.onWatch = begin
+  begin()
+  lasting.signal.addEventListener('abort', () => {
+    if (session.onWatch === begin) session.onWatch = null
+  })
+}
+
+/** The stream of the session at the server that is this one's alone, or the rest of a call's stream. */
+async function continueSession(
+  parts: PipelineParts,
+  listener: Listener,
+  about: About & { connection: UpstreamConnection },
+): Promise<Answer | null> {
+  const { session, server, lasting, connection, eventId, call } = about
+  const { caller, agent } = listener
+  let tool: ToolFacts | null = null
+  const asked = call && {
+    caller,
+    serverId: server.id,
+    tool: call.tool,
+    ...(call.isMethod ? { isMethod: true as const } : {}),
+  }
+  if (asked) {
+    const decision = decide(asked, parts.view, parts.now())
+    if (!decision.ok) {
+      return refusedAnswer(403, null, decision.error, {
+        portalUrl: parts.portalUrl,
+        agentId: agent.id,
+        serverId: server.id,
+      })
+    }
+    tool = decision.value.tool
+  }
+  const running =
+    asked &&
+    parts.inFlight.begin(asked, { teamId: agent.teamId, deadlineMs: parts.limits.askDeadlineMs, gone: lasting.signal })
+  running?.signal.addEventListener('abort', () => {
+    const { reason } = running.signal
+    lasting.end(reason instanceof CallEnded ? reason.denial : null)
+  })
+  const take = async (message: RpcMessage | null, mark: EventMark): Promise<void> => {
+    const marked = markFor(session, mark, call)
+    if (message === null) return await lasting.stream.send(null, marked)
+    if (message['method'] === undefined) {
+      const ended = tool && call && (await endOf(parts, listener, { server, tool, call, message }))
+      if (ended) await lasting.stream.send(ended, marked)
+      return lasting.end(null)
+    }
+    if (await isForAgent(parts, listener, { ...about, message })) await lasting.stream.send(message, marked)
+  }
+  try {
+    for (let attempt = 1; ; attempt += 1) {
+      const { status, read } = await connection.openStream(session.upstream!, {
+        lastEventId: eventId,
+        relay: { take },
+        signal: lasting.signal,
+      })
+      if (read) {
+        read()
+          .catch(() => {})
+          .finally(() => (running?.end(), lasting.end(null)))
+        return null
+      }
+      if (status === 404) {
+        parts.conversations.sessions.end(session.name)
+        return sessionNotFound()
+      }
+      // The server's side of the stream before this one is not closed yet.
+      if (status === 409 && attempt < busyTries) await new Promise((resolve) => setTimeout(resolve, busyMs))
+      else if (status === 405 && eventId === null) return null
+      else
+        return errorAnswer(status === 409 ? 409 : 502, null, {
+          code: -32000,
+          message: 'The server does not give this stream.',
+        })
+    }
+  } catch (error) {
+    running?.end()
+    throw error
+  }
+}
+
+/** Decides what of a server's messages outside of a call reaches the agent; answers for it what does not. */
+async function isForAgent(
+  parts: PipelineParts,
+  listener: Listener,
+  about: About & { connection: UpstreamConnection; message: RpcMessage },
+): Promise<boolean> {
+  const { message, server, session, connection, lasting } = about
+  const method = String(message['method'])
+  if (message['id'] !== undefined) {
+    const denial = isAsk(method)
+      ? await permit(parts, listener, { serverId: server.id, ask: { method, params: message['params'] } })
+      : null
+    if (isAsk(method) && !denial) return true
+    if (!denial) await answerForAgent(message, { session, connection, running: lasting })
+    else {
+      const error = { code: -32010, message: denial.message, data: { rule: denial.rule } }
+      await connection.tell({ id: message['id'], error }, { session: session.upstream!, signal: lasting.signal })
+    }
+    return false
+  }
+  await afterDiscovery(parts, server, message)
+  return method === 'notifications/tools/list_changed' || mayRead(parts, listener, server.id, 'resources/subscribe')
+}
+
+/** The end of a call whose stream was cut off, guarded and on the record before the agent has it; null when it stays here. */
+async function endOf(
+  parts: PipelineParts,
+  { agent, caller }: Listener,
+  about: { server: BrokeredServer; tool: ToolFacts; call: NonNullable<MarkedCall>; message: RpcMessage },
+): Promise<RpcMessage | null> {
+  const { server, tool, call, message } = about
+  const { result, error } = message as { result?: Record<string, unknown>; error?: RpcError }
+  if (!result && !error) return null
+  const reply: RpcReply = result ? { ok: true, result } : { ok: false, status: 200, error: error! }
+  const guarded = guardReply(server, reply)
+  const outcome = !reply.ok ? 'upstream_error' : reply.result['isError'] === true ? 'tool_error' : 'ok'
+  const { denial, findings } = guarded
+  const record = { agent, caller, tool, argumentsDigest: call.argumentsDigest }
+  const row = finishedRow(record, { outcome, ms: 0, denial, findings, now: parts.now() })
+  const labels = { server: tool.serverId, tool: tool.name, agentClass: agent.tier, class: tool.class }
+  parts.metrics.called({ ...labels, decision: 'allow', outcome })
+  if (!(await recorded(parts, row, { happened: true })) || denial) return null
+  return guarded.reply.ok ? { ...message, result: guarded.reply.result } : { ...message, error: guarded.reply.error }
+}
+
+export function sessionNotFound(id: RpcId = null): Answer {
+  return errorAnswer(404, id, { code: -32001, message: 'Session not found: begin a new one with initialize.' })
+}

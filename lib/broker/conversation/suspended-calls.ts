@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto'
+import type { RpcMessage, RpcReply } from '../upstream/http.ts'
+import type { Ask } from './asks.ts'
+import type { Talk } from './talk.ts'
+
+/** A call that runs at a server with sessions while its agent, which knows none, is asked for input and comes back with it. */
+export class SuspendedCall {
+  readonly id = randomUUID()
+  readonly agentId: string
+  /** The exchange that waits now; between two there is none. */
+  talk: Talk | null
+  /** What the server asked and nobody has answered: by the key the agent knows it under. */
+  readonly asks = new Map<string, { id: unknown; ask: Ask }>()
+  /** Passes the agent's answer on to the server. */
+  readonly tell: (message: RpcMessage) => Promise<unknown>
+  readonly abort: (reason: unknown) => void
+  #reply: Promise<RpcReply> | null = null
+  #asked = Promise.withResolvers<void>()
+
+  constructor(options: Pick<SuspendedCall, 'agentId' | 'tell' | 'abort'> & { talk: Talk }) {
+    this.agentId = options.agentId
+    this.talk = options.talk
+    this.tell = options.tell
+    this.abort = options.abort
+  }
+
+  run(reply: Promise<RpcReply>): void {
+    this.#reply = reply
+    // Whoever waits learns of it; between two exchanges nobody does.
+    reply.catch(() => {})
+  }
+
+  ask(id: unknown, ask: Ask): void {
+    this.asks.set(`ask-${this.asks.size + 1}-${randomUUID().slice(0, 8)}`, { id, ask })
+    this.#asked.resolve()
+  }
+
+  /** Resolves with the reply, or with null when there is something to ask. The signal's end ends the call at the server, too. */
+  async next(signal: AbortSignal): Promise<RpcReply | null> {
+    const onAbort = (): void => this.abort(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      if (signal.aborted) onAbort()
+      if (this.asks.size > 0) return null
+      this.#asked = Promise.withResolvers()
+      return await Promise.race([this.#reply!, this.#asked.promise.then(() => null)])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+}
+
+/** Those of this replica: only it has the connection over which the server answers. */
+export class SuspendedCalls {
+  readonly #calls = new Map<string, SuspendedCall>()
+
+  find(id: string, agentId: string): SuspendedCall | null {
+    const found = this.#calls.get(id)
+    return found?.agentId === agentId ? found : null
+  }
+
+  countOf(agentId: string): number {
+    let count = 0
+    for (const call of this.#calls.values()) if (call.agentId === agentId) count += 1
+    return count
+  }
+
+  add(call: SuspendedCall): void {
+    this.#calls.set(call.id, call)
+  }
+
+  delete(id: string): void {
+    this.#calls.delete(id)
+  }
+}

@@ -1,0 +1,167 @@
+import { messageFor } from '../methods.ts'
+import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
+import type { UpstreamConnection, UpstreamSession } from '../upstream/connection.ts'
+import type { RpcMessage, RpcReply } from '../upstream/http.ts'
+import { refusedCode } from '../wire.ts'
+import { type Ask, isAsk, permit } from './asks.ts'
+import type { Turn } from './conversation.ts'
+import { sealState } from './input-required.ts'
+import { unanswered } from './refusal.ts'
+import { SuspendedCall } from './suspended-calls.ts'
+
+const never = new AbortController().signal
+const endMs = 2000
+
+/**
+ * Sends a request in a session opened for it alone, since the server may ask something: up to 2025-11-25 that comes as a request in the
+ * call's stream. An agent with a stream is asked there and then; one of 2026-07-28 is given what is asked as a result, and the call waits.
+ */
+export async function runInSession(
+  parts: PipelineParts,
+  request: AgentRequest,
+  options: { turn: Turn; connection: UpstreamConnection; capabilities: Record<string, unknown> },
+): Promise<RpcReply> {
+  const { turn, connection, capabilities } = options
+  const { talk } = request
+  const session = await connection.openSession(capabilities, turn.running.signal)
+  const message = messageFor(request.params, turn.tool)
+  if (!session) {
+    const envelope = talk.envelope({ shared: true })
+    return await connection.request({ ...message, signal: turn.running.signal, envelope, relay: talk })
+  }
+  const parted = { ...turn, connection, session }
+  return talk.era === 'legacy' ? await askOverStream(parts, request, parted) : await suspend(parts, request, parted)
+}
+
+type Parted = Turn & { connection: UpstreamConnection; session: UpstreamSession }
+
+async function askOverStream(parts: PipelineParts, request: AgentRequest, parted: Parted): Promise<RpcReply> {
+  const { connection, session, running, tool } = parted
+  const { talk, caller } = request
+  const { signal } = running
+  const { askDeadlineMs } = parts.limits
+  const answer = async (message: RpcMessage): Promise<void> => {
+    const ask = { method: String(message['method']), params: message['params'] }
+    const refused = await refusalOf(parts, request, { serverId: parted.server.id, ask })
+    if (refused) return void (await connection.tell({ id: message['id'], ...refused }, { session, signal }))
+    running.extend(askDeadlineMs, { longestMs: askDeadlineMs, late: unanswered(ask.method, askDeadlineMs) })
+    const reply = await parts.conversations.questions.ask(caller, talk, { ask, signal })
+    await connection.tell({ id: message['id'], ...reply }, { session, signal })
+  }
+  const relay = {
+    take(message: RpcMessage | null) {
+      if (message && isRequest(message)) return void answer(message).catch(() => {})
+      const notice = message && talk.noticeOf(message)
+      if (notice) return talk.stream.send(notice)
+    },
+  }
+  try {
+    const envelope = talk.envelope({ shared: false })
+    const own = { session, id: 1, cuts: false }
+    return await connection.request({ ...messageFor(request.params, tool), signal, envelope, relay, own })
+  } finally {
+    endSession(connection, session)
+  }
+}
+
+async function suspend(parts: PipelineParts, request: AgentRequest, parted: Parted): Promise<RpcReply> {
+  const { connection, session, call, tool, server } = parted
+  const { agent, talk } = request
+  const { conversations, inFlight, limits } = parts
+  if (conversations.suspended.countOf(agent.id) >= limits.agentStreamsMax) {
+    const message = `${agent.id} has ${limits.agentStreamsMax} calls that wait for its answers.`
+    return { ok: false, status: 200, error: { code: refusedCode, message } }
+  }
+  // A call of its own, since it outlives this exchange: stops, deadlines and changed grants end it as they end any other.
+  const running = inFlight.begin(call, { teamId: agent.teamId, deadlineMs: limits.callDeadlineMs, gone: never })
+  const { signal } = running
+  const suspended = new SuspendedCall({
+    agentId: agent.id,
+    talk,
+    tell: (message) => connection.tell(message, { session, signal }),
+    abort: (reason) => running.controller.abort(reason),
+  })
+  const ask = async (message: RpcMessage): Promise<void> => {
+    const asked = { method: String(message['method']), params: withoutId(message['params']) }
+    const refused = await refusalOf(parts, request, { serverId: server.id, ask: asked })
+    if (refused) return void (await suspended.tell({ id: message['id'], ...refused }))
+    const { askDeadlineMs } = limits
+    running.extend(askDeadlineMs, { longestMs: askDeadlineMs, late: unanswered(asked.method, askDeadlineMs) })
+    suspended.ask(message['id'], asked)
+  }
+  const relay = {
+    take(message: RpcMessage | null) {
+      if (message && isRequest(message)) return void ask(message).catch(() => {})
+      const notice = message && suspended.talk?.noticeOf(message)
+      if (notice) return suspended.talk!.stream.send(notice)
+    },
+  }
+  const envelope = talk.envelope({ shared: false })
+  const own = { session, id: 1, cuts: false }
+  const sent = connection.request({ ...messageFor(request.params, tool), signal, envelope, relay, own })
+  conversations.suspended.add(suspended)
+  suspended.run(
+    sent.finally(() => {
+      conversations.suspended.delete(suspended.id)
+      running.end()
+      endSession(connection, session)
+    }),
+  )
+  return await nextOf(parts, suspended, parted)
+}
+
+/** The agent comes back with what it was asked for. */
+export async function resumeSuspended(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { turn, id }: { turn: Turn; id: string },
+): Promise<RpcReply> {
+  const suspended = parts.conversations.suspended.find(id, request.agent.id)
+  if (!suspended) {
+    const message = 'The call that asked for this input has ended, or runs at another replica. Call again.'
+    return { ok: false, status: 200, error: { code: -32602, message } }
+  }
+  suspended.talk = request.talk.continued(suspended.talk)
+  const responses = (request.params['inputResponses'] ?? {}) as Record<string, unknown>
+  for (const [key, { id }] of suspended.asks) {
+    const result = responses[key]
+    if (typeof result !== 'object' || result === null) continue
+    suspended.asks.delete(key)
+    await suspended.tell({ id, result })
+  }
+  return await nextOf(parts, suspended, turn)
+}
+
+async function nextOf(parts: PipelineParts, suspended: SuspendedCall, turn: Turn): Promise<RpcReply> {
+  const reply = await suspended.next(turn.running.signal)
+  if (reply) return reply
+  const inputRequests = Object.fromEntries([...suspended.asks].map(([key, { ask }]) => [key, ask]))
+  const requestState = await sealState(parts, turn, { suspended: suspended.id })
+  return { ok: true, result: { resultType: 'input_required', inputRequests, requestState } }
+}
+
+/** What the server is answered instead of the agent; null when the agent may be asked. */
+async function refusalOf(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { serverId, ask }: { serverId: string; ask: Ask },
+): Promise<RpcMessage | null> {
+  if (ask.method === 'ping') return { result: {} }
+  if (!isAsk(ask.method)) return { error: { code: -32601, message: 'Method not found' } }
+  const denial = await permit(parts, request, { serverId, ask })
+  return denial && { error: { code: refusedCode, message: denial.message, data: { rule: denial.rule } } }
+}
+
+function endSession(connection: UpstreamConnection, session: UpstreamSession): void {
+  connection.endSession(session, AbortSignal.timeout(endMs)).catch(() => {})
+}
+
+/** The id of a page to open is none from 2026-07-28 on. */
+function withoutId(params: unknown): unknown {
+  const { elicitationId: _, ...rest } = (params ?? {}) as Record<string, unknown>
+  return rest
+}
+
+function isRequest(message: RpcMessage): boolean {
+  return typeof message['method'] === 'string' && message['id'] !== undefined
+}

@@ -1,0 +1,104 @@
+import type { AgentSession } from '../endpoint/sessions.ts'
+import type { HoldProgress } from '../holding/hold.ts'
+import type { AgentStream } from '../endpoint/agent-stream.ts'
+import { type Envelope, metaKey } from '../upstream/envelope.ts'
+import type { EventMark, RpcMessage } from '../upstream/http.ts'
+import type { Era } from '../wire.ts'
+
+const levels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
+let lastToken = 0
+
+/** One request's exchange with its agent: what of the server's notifications the agent is sent while it waits. */
+export class Talk {
+  readonly era: Era
+  readonly stream: AgentStream
+  readonly session: AgentSession | null
+  /** What the agent can be asked for, as it said. */
+  readonly capabilities: Readonly<Record<string, unknown>> | undefined
+  readonly #token: string | number | undefined
+  readonly #logLevel: string | undefined
+  /** What was told of waiting; the server's own progress is told when it has come further. */
+  #progress = 0
+  #upstreamToken: string | number | undefined
+
+  constructor(era: Era, params: Record<string, unknown>, { stream, session }: Pick<Talk, 'stream' | 'session'>) {
+    this.era = era
+    this.stream = stream
+    this.session = session
+    const meta = params['_meta'] as Record<string, unknown> | undefined
+    const token = meta?.['progressToken']
+    this.#token = typeof token === 'string' || typeof token === 'number' ? token : undefined
+    const level = era === 'modern' ? meta?.[metaKey.logLevel] : session?.logLevel
+    this.#logLevel = typeof level === 'string' ? level : undefined
+    const declared = era === 'modern' ? meta?.[metaKey.capabilities] : session?.capabilities
+    this.capabilities = declared as Record<string, unknown> | undefined
+  }
+
+  /** The agent's part of the envelope. Over a connection that many share progress goes under a name of the broker's. */
+  envelope({ shared }: { shared: boolean }): Envelope {
+    if (this.#token === undefined && this.#logLevel === undefined) return none
+    if (this.#token !== undefined) this.#upstreamToken = shared ? (lastToken += 1) : this.#token
+    return { logLevel: this.#logLevel, progressToken: this.stream.accepts ? this.#upstreamToken : undefined }
+  }
+
+  /** Tells how long the call has waited for a person; undefined when the agent does not want to hear. */
+  get onProgress(): ((waited: HoldProgress) => void) | undefined {
+    if (this.#token === undefined || !this.stream.accepts) return undefined
+    return ({ waitedMs, totalMs, message }) => {
+      // Progress must grow with each notification, whatever the clock says.
+      this.#progress = Math.max(this.#progress + 1, Math.round(waitedMs / 1000))
+      const total = Math.ceil(totalMs / 1000)
+      const params = { progressToken: this.#token, progress: this.#progress, total, message }
+      void this.stream.send({ jsonrpc: '2.0', method: 'notifications/progress', params })
+    }
+  }
+
+  /** Goes on where another exchange of the same call ended: the server knows progress by the name it was given then. */
+  continued(before: Talk | null): this {
+    this.#upstreamToken = before === null ? undefined : before.#upstreamToken
+    return this
+  }
+
+  /** The relay of a request over a shared connection: notifications, and nothing the agent would have to answer. */
+  take(message: RpcMessage | null, _mark: EventMark): Promise<void> | void {
+    const notice = message && this.noticeOf(message)
+    if (notice) return this.stream.send(notice)
+  }
+
+  /** A notification as the agent gets it while its request runs; null when it gets none. */
+  noticeOf(message: RpcMessage): RpcMessage | null {
+    if (message['id'] !== undefined) return null
+    const params = (message['params'] ?? {}) as Record<string, unknown>
+    switch (message['method']) {
+      case 'notifications/progress':
+        if (this.#token === undefined || params['progressToken'] !== this.#upstreamToken) return null
+        if (this.#progress > 0 && Number(params['progress']) <= this.#progress) return null
+        return { ...message, params: { ...params, progressToken: this.#token } }
+      case 'notifications/message':
+        return this.#wantsLog(params['level']) ? message : null
+      case 'notifications/elicitation/complete':
+      case 'notifications/tasks/status':
+        return message
+      default:
+        // Since 2026-07-28 changes are told on the streams that ask for them.
+        return this.era === 'legacy' && isChange(message['method']) ? message : null
+    }
+  }
+
+  #wantsLog(level: unknown): boolean {
+    if (this.#logLevel === undefined) return this.era === 'legacy'
+    return levels.indexOf(String(level)) >= levels.indexOf(this.#logLevel)
+  }
+}
+
+const none: Envelope = {}
+const changes = new Set<unknown>([
+  'notifications/tools/list_changed',
+  'notifications/prompts/list_changed',
+  'notifications/resources/list_changed',
+  'notifications/resources/updated',
+])
+
+export function isChange(method: unknown): boolean {
+  return changes.has(method)
+}

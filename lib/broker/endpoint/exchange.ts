@@ -1,0 +1,42 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+import type { StrangerLog } from '../audit/strangers.ts'
+import type { PipelineParts } from '../pipeline-parts.ts'
+import type { ViewKeeper } from '../view/keeper.ts'
+import { type Answer, type RpcId, refusedAnswer } from '../wire.ts'
+import type { Authentication } from './authenticate.ts'
+import type { Cancellations } from './cancellations.ts'
+import type { ResourceAddresses } from './challenge.ts'
+import type { SdkEndpoint } from './sdk.ts'
+
+export type McpEndpointParts = {
+  pipeline: PipelineParts
+  keeper: ViewKeeper
+  authentication: Authentication
+  strangers: StrangerLog
+  sdk: SdkEndpoint
+  cancellations: Cancellations
+  addresses: ResourceAddresses
+  isDraining: () => boolean
+}
+
+export type Exchange = {
+  request: IncomingMessage
+  response: ServerResponse
+  serverId: string | null
+  gone: AbortSignal
+}
+export type Admitted = { caller: Caller; agent: AgentFacts }
+
+/** A refusal before anything is decided about a call. */
+export function refused(
+  parts: McpEndpointParts,
+  status: number,
+  denial: Denial,
+  pointer: { agentId?: string; decisionId?: string } = {},
+  id: RpcId = null,
+): Answer {
+  parts.pipeline.metrics.refused(denial.rule)
+  return refusedAnswer(status, id, denial, { portalUrl: parts.pipeline.portalUrl, ...pointer })
+}

@@ -1,0 +1,133 @@
+import { isInitializeRequest } from '@modelcontextprotocol/server'
+import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
+import { askable } from '../conversation/asks.ts'
+import { mayRead } from '../conversation/listening.ts'
+import { sessionNotFound } from '../conversation/session-stream.ts'
+import type { PipelineParts } from '../pipeline-parts.ts'
+import type { UpstreamSession } from '../upstream/connection.ts'
+import { processCaller } from '../upstream/pool.ts'
+import type { RpcMessage } from '../upstream/http.ts'
+import type { BrokeredServer } from '../view/view.ts'
+import type { Answer } from '../wire.ts'
+import type { AgentSession, SessionOwner } from './sessions.ts'
+
+const beginMs = 10_000
+const tellMs = 10_000
+const accepted: Answer = { status: 202, body: '' }
+
+type Of = { caller: Caller; agent: AgentFacts; serverId: string | null; gone: AbortSignal }
+
+/**
+ * The session a header names; undefined when there is no header, null when it names none that this caller has here. Waits only for one
+ * that this replica meets for the first time.
+ */
+export function sessionNamed(
+  parts: PipelineParts,
+  of: Of,
+  name: string | undefined,
+): AgentSession | null | undefined | Promise<AgentSession | null> {
+  if (name === undefined) return undefined
+  const { sessions } = parts.conversations
+  const owner = ownerOf(parts, of)
+  const known = sessions.known(name, owner)
+  return known === undefined ? sessions.find(name, owner) : known
+}
+
+/**
+ * Begins a session before 2026-07-28; null when the body does not ask for one. It gets one of its own at the server if the server keeps
+ * something for a session that this agent may use: what it watches and how much is logged, or what it can be asked for.
+ */
+export async function beginSession(parts: PipelineParts, of: Of, body: unknown): Promise<AgentSession | null> {
+  if (!isInitializeRequest(body)) return null
+  const { sampling, elicitation, roots } = body.params.capabilities as Record<string, unknown>
+  const declared = Object.fromEntries(
+    Object.entries({ sampling, elicitation, roots }).filter(([, value]) => typeof value === 'object' && value !== null),
+  )
+  const server = of.serverId === null ? undefined : parts.view.servers.get(of.serverId)
+  const upstream = server ? await ownSession(parts, of, { server, declared }) : null
+  return await parts.conversations.sessions.begin(ownerOf(parts, of), { upstream, capabilities: declared })
+}
+
+async function ownSession(
+  parts: PipelineParts,
+  of: Of,
+  { server, declared }: { server: BrokeredServer; declared: Record<string, unknown> },
+): Promise<UpstreamSession | null> {
+  const circuit = parts.health.circuitOf(server)
+  if (circuit.admit() > 0) return null
+  const signal = AbortSignal.any([of.gone, AbortSignal.timeout(beginMs)])
+  try {
+    return await parts.health.watch(circuit, signal, async () => {
+      const connection = parts.upstreams.connectionTo(server, processCaller(of.agent))
+      const { capabilities } = await connection.ready(signal)
+      const told = askable(parts, of, { serverId: server.id, declared })
+      const keeps = capabilities.logging !== undefined || capabilities.resources?.subscribe === true
+      const needed = told !== null || (keeps && mayRead(parts, of, server.id, 'resources/subscribe'))
+      return needed ? await connection.openSession(told ?? {}, signal) : null
+    })
+  } catch {
+    // Then each call says what is wrong with the server.
+    return null
+  }
+}
+
+/** An agent's answer to what it was asked: to whoever waits for it here, or to the server in the session they share. */
+export async function takeAnswer(
+  parts: PipelineParts,
+  of: Of,
+  { session, body }: { session: AgentSession | undefined; body: RpcMessage },
+): Promise<Answer> {
+  if (parts.conversations.questions.answer(of.caller, session?.name, body)) return accepted
+  const { id, result, error } = body
+  return await passOn(parts, of, { session, message: { id, ...(result === undefined ? { error } : { result }) } })
+}
+
+/** What an agent says about its side of a session the server has a part in; a cancellation ends what runs at any replica. */
+export async function takeNotice(
+  parts: PipelineParts,
+  of: Of,
+  { session, body }: { session: AgentSession | undefined; body: RpcMessage },
+): Promise<Answer> {
+  const { method, params } = body
+  const passed = ['notifications/cancelled', 'notifications/roots/list_changed', 'notifications/progress']
+  if (!passed.includes(String(method))) return accepted
+  return await passOn(parts, of, { session, message: { method, ...(params === undefined ? {} : { params }) } })
+}
+
+async function passOn(
+  parts: PipelineParts,
+  of: Of,
+  { session, message }: { session: AgentSession | undefined; message: RpcMessage },
+): Promise<Answer> {
+  const server = of.serverId === null ? undefined : parts.view.servers.get(of.serverId)
+  if (!session?.upstream || !server?.enabled) return accepted
+  try {
+    const signal = AbortSignal.timeout(tellMs)
+    const status = await parts.upstreams
+      .connectionTo(server, processCaller(of.agent))
+      .tell(message, { session: session.upstream, signal })
+    if (status !== 404) return accepted
+    parts.conversations.sessions.end(session.name)
+    return sessionNotFound()
+  } catch {
+    // What was said is lost, as on any connection: whoever waits for it has a deadline.
+    return accepted
+  }
+}
+
+/** Ends a session, here and at the server. */
+export async function endSession(parts: PipelineParts, of: Of, session: AgentSession): Promise<Answer> {
+  const server = of.serverId === null ? undefined : parts.view.servers.get(of.serverId)
+  let status = 200
+  if (session.upstream && server) {
+    const signal = AbortSignal.timeout(tellMs)
+    const connection = parts.upstreams.connectionTo(server, processCaller(of.agent))
+    status = await connection.endSession(session.upstream, signal).catch(() => 200)
+  }
+  if (status !== 405) parts.conversations.sessions.end(session.name)
+  return { status: status >= 200 && status < 500 ? status : 200, body: '' }
+}
+
+function ownerOf(parts: PipelineParts, { caller, serverId }: Pick<Of, 'caller' | 'serverId'>): SessionOwner {
+  return { caller, serverId, url: serverId === null ? '' : (parts.view.servers.get(serverId)?.url ?? '') }
+}

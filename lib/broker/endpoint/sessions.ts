@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { keyBytes } from '#lib/core/envelope.ts'
+import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
+import type { SecretBox } from '#lib/core/secret-box.ts'
+import type { Caller } from '#lib/guardrails/rules/facts.ts'
+import type { UpstreamSession } from '../upstream/connection.ts'
+
+/** Names a session before 2026-07-28. */
+export const sessionHeader = 'mcp-session-id'
+
+/** A session of an agent before 2026-07-28: everything a replica must know of it is in its name, sealed. */
+export class AgentSession {
+  /** The value of its header. */
+  readonly name: string
+  /** The session at the server that is this one's alone; null when nothing needs one. */
+  readonly upstream: UpstreamSession | null
+  /** What the agent said it can do. */
+  readonly capabilities: Readonly<Record<string, unknown>>
+  /** Seals what goes to the agent and comes back within the session. */
+  readonly key: Uint8Array
+  /** How much the agent wants to be logged by a server that keeps no sessions; known to this replica only. */
+  logLevel: string | undefined
+  /** What it watches of such a server; known to this replica only. */
+  readonly watched = new Set<string>()
+  /** Called when that changes: the session's stream listens for something else then. */
+  onWatch: (() => void) | null = null
+
+  constructor(name: string, { upstream, capabilities, key }: Pick<AgentSession, 'upstream' | 'capabilities' | 'key'>) {
+    this.name = name
+    this.upstream = upstream
+    this.capabilities = capabilities
+    this.key = key
+  }
+
+  watch(uri: string, on: boolean): void {
+    if (on ? this.watched.has(uri) : !this.watched.has(uri)) return
+    if (on) this.watched.add(uri)
+    else this.watched.delete(uri)
+    this.onWatch?.()
+  }
+}
+
+/** Whose session it is and with which server: what a sealed name is bound to. */
+export type SessionOwner = { caller: Caller; serverId: string | null; url: string }
+
+const sealed = z.tuple([z.string(), z.tuple([z.string(), z.string()]).nullable(), z.record(z.string(), z.unknown())])
+const rememberedMax = 20_000
+/** Longer ones are not taken: a header has to carry them. */
+const capabilitiesMax = 2000
+
+/** Gives sessions their names and reads them. A name opens at every replica, for its agent, run and server only. */
+export class Sessions {
+  readonly #box: SecretBox
+  readonly #remembered = new Map<string, { context: string; session: AgentSession }>()
+  readonly #ended = new Set<string>()
+
+  constructor(box: SecretBox) {
+    this.#box = box
+  }
+
+  async begin(
+    owner: SessionOwner,
+    { upstream, capabilities }: { upstream: UpstreamSession | null; capabilities: Readonly<Record<string, unknown>> },
+  ): Promise<AgentSession> {
+    const key = randomBytes(keyBytes)
+    const kept = JSON.stringify(capabilities).length > capabilitiesMax ? {} : capabilities
+    const content = JSON.stringify([key.toString('base64'), upstream && [upstream.id, upstream.version], kept])
+    const name = await this.seal(content, contextOf(owner))
+    return this.#remember(name, contextOf(owner), { upstream, capabilities: kept, key })
+  }
+
+  /** As `find`, of those this replica has seen; undefined for another one. */
+  known(name: string, owner: SessionOwner): AgentSession | null | undefined {
+    const remembered = this.#remembered.get(name)
+    if (remembered) return remembered.context === contextOf(owner) ? remembered.session : null
+    return this.#ended.has(name) ? null : undefined
+  }
+
+  /** Null when it is no session of this agent's run with this server, or has ended. */
+  async find(name: string, owner: SessionOwner): Promise<AgentSession | null> {
+    const known = this.known(name, owner)
+    if (known !== undefined) return known
+    const content = await this.unseal(name, contextOf(owner))
+    const parsed = sealed.safeParse(content === null ? null : JSON.parse(content))
+    if (!parsed.success) return null
+    const [key, upstream, capabilities] = parsed.data
+    return (
+      this.known(name, owner) ??
+      this.#remember(name, contextOf(owner), {
+        upstream: upstream && { id: upstream[0], version: upstream[1] },
+        capabilities,
+        key: Buffer.from(key, 'base64'),
+      })
+    )
+  }
+
+  /** From now on it is not found any more, at this replica; at others its server does not know it. */
+  end(name: string): void {
+    this.#remembered.delete(name)
+    forgetOldest(this.#ended)
+    this.#ended.add(name)
+  }
+
+  /** Text that every replica reads and nobody else, in characters a header may hold. */
+  async seal(content: string, context: string): Promise<string> {
+    return Buffer.from(await this.#box.seal(content, context)).toString('base64url')
+  }
+
+  /** Null for what was not sealed so. */
+  async unseal(text: string, context: string): Promise<string | null> {
+    const bytes = Buffer.from(text, 'base64url')
+    // One thing has one name: decoding forgives what it does not know.
+    if (bytes.toString('base64url') !== text) return null
+    try {
+      return await this.#box.open(bytes, context)
+    } catch (error) {
+      if (error instanceof KeyUnavailable) throw error
+      return null
+    }
+  }
+
+  #remember(
+    name: string,
+    context: string,
+    about: Pick<AgentSession, 'upstream' | 'capabilities' | 'key'>,
+  ): AgentSession {
+    const session = new AgentSession(name, about)
+    forgetOldest(this.#remembered)
+    this.#remembered.set(name, { context, session })
+    return session
+  }
+}
+
+function contextOf({ caller, serverId, url }: SessionOwner): string {
+  return `mcp-session:${caller.agentId}:${caller.runId ?? ''}:${serverId ?? ''}:${url}`
+}
+
+function forgetOldest(kept: Map<string, unknown> | Set<string>): void {
+  if (kept.size < rememberedMax) return
+  const oldest = kept.keys().next()
+  if (!oldest.done) kept.delete(oldest.value)
+}

@@ -1,0 +1,76 @@
+import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
+import { AuditUnavailable, type GroupCommit } from './audit/group-commit.ts'
+import type { Conversations } from './conversation/conversations.ts'
+import type { Talk } from './conversation/talk.ts'
+import type { GrantRates } from './grant-rates.ts'
+import type { HoldParts } from './holding/hold.ts'
+import type { InFlight } from './in-flight.ts'
+import type { Limits } from './limits.ts'
+import type { ReadMethod } from './methods.ts'
+import type { BrokerMetrics } from './metrics.ts'
+import type { RateLimits } from './rate-limits.ts'
+import type { RequestTelemetry, Tracer } from './telemetry/request-telemetry.ts'
+import type { UpstreamHealth } from './upstream/health.ts'
+import type { UpstreamPool } from './upstream/pool.ts'
+import type { BrokeredServer, BrokerView } from './view/view.ts'
+import type { Era, RpcId } from './wire.ts'
+
+export type PipelineParts = {
+  view: BrokerView
+  audit: GroupCommit
+  upstreams: UpstreamPool
+  health: UpstreamHealth
+  rates: RateLimits
+  grantRates: GrantRates
+  inFlight: InFlight
+  holding: HoldParts
+  metrics: BrokerMetrics
+  /** Null when tracing is off. */
+  tracer: Tracer | null
+  conversations: Conversations
+  limits: Limits
+  portalUrl: string
+  now: () => Date
+  /** Looks at what a server offers now; many who ask at once are one. */
+  lookAgain: (server: BrokeredServer) => Promise<unknown>
+}
+
+/** One request of an agent whose token is verified and who may speak to the broker. */
+export type AgentRequest = {
+  era: Era
+  id: RpcId
+  params: Record<string, unknown>
+  caller: Caller
+  agent: AgentFacts
+  /** Null on the merged endpoint, where a tool's name says its server. */
+  serverId: string | null
+  /** What is called when it is no tool. */
+  method?: ReadMethod
+  /** The exchange with the agent until its answer. */
+  talk: Talk
+  /** Aborted when the agent goes away. */
+  gone: AbortSignal
+  /** Aborted when its connection is lost: before 2026-07-28 that is no cancellation. */
+  left: AbortSignal
+  telemetry: RequestTelemetry
+}
+
+export const invalidParamsCode = -32602
+
+/** Whether the row became durable in time. */
+export async function recorded(
+  parts: PipelineParts,
+  row: Parameters<GroupCommit['append']>[0],
+  options: { happened: boolean; telemetry?: RequestTelemetry },
+): Promise<boolean> {
+  const startedAt = performance.now()
+  try {
+    await parts.audit.append(row, options)
+    return true
+  } catch (error) {
+    if (error instanceof AuditUnavailable) return false
+    throw error
+  } finally {
+    options.telemetry?.took('audit', startedAt)
+  }
+}

@@ -1,0 +1,111 @@
+import { expect } from 'vitest'
+import { encryptionKey, makeAgent, portalUrl, sessionToken, type TestAgent } from '#lib/dev/test/broker.ts'
+import { until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import { freePort } from '#lib/dev/ports.ts'
+import type { Db } from '#lib/db/client.ts'
+import { startFixture } from './testing/fixture/server.ts'
+import { startBroker } from './testing/start-broker.ts'
+
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const fixture = await startFixture()
+  const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
+  await db.mcpServer.create({ data: { id: 'fixture', name: 'Fixture', url: fixture.url, ...about } })
+  const port = await freePort()
+  const start = () => startBroker({ db, databaseUrl, port, portalUrl, encryptionKey })
+  const world = { fixture, start, broker: await start() }
+  onCleanup(async () => {
+    await world.broker.stop()
+    await fixture.stop()
+  })
+  await until(async () => (await db.mcpTool.count()) > 0)
+  return world
+})
+
+type World = { broker: { url: string; broker: { keeper: { refresh(): Promise<void> } } } }
+
+async function reader(db: Db, world: World): Promise<{ agent: TestAgent; token: string }> {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'fixture' })
+  await world.broker.broker.keeper.refresh()
+  return { agent, token: await sessionToken(db, world.broker.url, agent) }
+}
+
+async function post(world: World, token: string, message: object, session?: string | null) {
+  const response = await fetch(`${world.broker.url}/mcp/fixture`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      authorization: `Bearer ${token}`,
+      ...(session ? { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' } : {}),
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', ...message }),
+  })
+  return { status: response.status, session: response.headers.get('mcp-session-id'), text: await response.text() }
+}
+
+const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
+const initialize = { id: 1, method: 'initialize', params }
+const watch = { id: 2, method: 'resources/subscribe', params: { uri: 'test://watched-resource' } }
+const call = { id: 3, method: 'tools/call', params: { name: 'test_simple_text', arguments: {} } }
+
+test('a session outlives its broker, its own one at the server with it', async ({ db, world }) => {
+  const { token } = await reader(db, world)
+  const { session } = await post(world, token, initialize)
+  expect(session).toMatch(/^[\x21-\x7E]+$/)
+  expect((await post(world, token, watch, session)).text).toContain('"result":{}')
+  await world.broker.stop()
+  world.broker = await world.start()
+  const began = world.fixture.received.filter((method) => method === 'initialize').length
+  expect(await post(world, token, call, session)).toMatchObject({ status: 200 })
+  expect(world.fixture.received.filter((method) => method === 'initialize')).toHaveLength(began)
+})
+
+test('a session is its agent’s alone, and ends when it is deleted', async ({ db, world }) => {
+  const [one, other] = [await reader(db, world), await reader(db, world)]
+  const { session } = await post(world, one.token, initialize)
+  expect(await post(world, other.token, call, session)).toMatchObject({ status: 404 })
+  expect(await post(world, one.token, call, `${session}x`)).toMatchObject({ status: 404 })
+  expect(await post(world, one.token, call, session)).toMatchObject({ status: 200 })
+  const headers = { authorization: `Bearer ${one.token}`, 'mcp-session-id': session ?? '' }
+  expect((await fetch(`${world.broker.url}/mcp/fixture`, { method: 'DELETE', headers })).status).toBe(200)
+  expect(await post(world, one.token, call, session)).toMatchObject({ status: 404 })
+})
+
+test('the state of a call comes back from its own agent only', async ({ db, world }) => {
+  const [one, other] = [await reader(db, world), await reader(db, world)]
+  for (const { agent } of [one, other]) {
+    await makeGrant(db, { agentId: agent.agentId, serverId: 'fixture', toolName: 'method:elicitation/create' })
+  }
+  await world.broker.broker.keeper.refresh()
+  const ask = async (token: string, more: object) => {
+    const meta = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': { elicitation: {} },
+    }
+    const name = 'test_input_required_result_request_state'
+    const body = { jsonrpc: '2.0', id: 5, method: 'tools/call', params: { name, arguments: {}, _meta: meta, ...more } }
+    const response = await fetch(`${world.broker.url}/mcp/fixture`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        authorization: `Bearer ${token}`,
+        'mcp-protocol-version': '2026-07-28',
+        'mcp-method': 'tools/call',
+        'mcp-name': name,
+      },
+      body: JSON.stringify(body),
+    })
+    return (await response.json()) as {
+      result?: { requestState?: string; content?: unknown }
+      error?: { code: number }
+    }
+  }
+  const requestState = (await ask(one.token, {})).result?.requestState
+  const answered = { requestState, inputResponses: { confirm: { action: 'accept', content: { ok: true } } } }
+  expect((await ask(other.token, answered)).error?.code).toBe(-32602)
+  expect(JSON.stringify((await ask(one.token, answered)).result?.content)).toContain('state-ok')
+})

@@ -1,0 +1,12 @@
+import { askMethods, methodPrefix } from '#lib/registry/schema.ts'
+import type { ToolFacts } from './facts.ts'
+
+/** What a grant may name to cover the tool; null stands for the whole server, which never covers what a server asks of an agent. */
+export function namesCovering({ name, isMethod }: ToolFacts): readonly (string | null)[] {
+  if (isMethod) {
+    const asks = (askMethods as readonly string[]).includes(name)
+    return asks ? [methodPrefix + name] : [null, methodPrefix + name]
+  }
+  // A tool that calls itself like a method is none.
+  return name.startsWith(methodPrefix) ? [null] : [null, name]
+}

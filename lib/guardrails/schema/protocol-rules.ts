@@ -1,0 +1,24 @@
+import type { Rule, RuleKeeper } from '../schema.ts'
+
+const platform: RuleKeeper = {
+  roles: ['platform_admin'],
+  how: 'The platform team changes the code or the settings of the platform.',
+}
+
+/** The rules of sessions and of what servers ask; part of the one table in schema.ts. */
+export const protocolRules = {
+  session_ended: {
+    title: 'The session has ended',
+    explanation: 'The MCP server does not know the session any more that this one is part of.',
+    remedy: 'Begin a new session with initialize.',
+    setBy: 'The MCP server',
+    changedBy: platform,
+  },
+  answer_deadline: {
+    title: 'Questions have a deadline',
+    explanation: 'The MCP server asked the agent for something, and no answer came in time.',
+    remedy: 'Call again and answer sooner.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
+} as const satisfies Record<string, Omit<Rule, 'id'>>
