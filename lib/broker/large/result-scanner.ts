@@ -1,0 +1,227 @@
+/** The message is not JSON, or not a reply as MCP says; `tooDeep`: it is nested deeper than it may be. */
+export class ScanError extends Error {
+  override readonly name = 'ScanError'
+  readonly tooDeep: boolean
+
+  constructor(message: string, options: { tooDeep?: boolean } = {}) {
+    super(message)
+    this.tooDeep = options.tooDeep ?? false
+  }
+}
+
+const byte = { quote: 0x22, backslash: 0x5c, comma: 0x2c, colon: 0x3a, openObject: 0x7b, closeObject: 0x7d } as const
+const openArray = 0x5b
+const closeArray = 0x5d
+const space = 0x20
+/** Of keys, and of what stands beside the result in the message (id, error …); the result itself has no bound here. */
+const keptBytesMax = 64 * 1024
+/** Members of the result whose value is wanted. */
+const watched = 'isError'
+
+/** What becomes of the bytes being read: passed on as part of the result, kept to be parsed, both, or neither. */
+type Segment = { pass: boolean; keep: boolean }
+const skipped: Segment = { pass: false, keep: false }
+const kept: Segment = { pass: false, keep: true }
+const passed: Segment = { pass: true, keep: false }
+const passedAndKept: Segment = { pass: true, keep: true }
+
+/**
+ * Reads a JSON-RPC reply that is too large to hold, chunk by chunk, and gives back the bytes of its `result` as they come; whatever stands beside it is
+ * small and kept. Within strings it looks for their end only. It checks the structure (strings, nesting, members), not every literal: whoever parses the
+ * result does that.
+ */
+export class ResultScanner {
+  readonly #depthMax: number
+  /** The open containers, outermost first: whether each is an object. The message itself is the first. */
+  readonly #open: boolean[] = []
+  #inString = false
+  #escaped = false
+  /** In an object, before its colon. */
+  #atKey = false
+  #segment = skipped
+  #kept: Buffer[] = []
+  #keptBytes = 0
+  #member: string | null = null
+  #resultMember: string | null = null
+  readonly #members = new Map<string, unknown>()
+  #sawResult = false
+  #isError = false
+  #done = false
+
+  constructor(options: { depthMax: number }) {
+    this.#depthMax = options.depthMax
+  }
+
+  /** Whether the message has ended. */
+  get done(): boolean {
+    return this.#done
+  }
+
+  get sawResult(): boolean {
+    return this.#sawResult
+  }
+
+  /** Whether the result said `isError: true` so far. */
+  get isError(): boolean {
+    return this.#isError
+  }
+
+  /** A member beside the result (`id`, `error`, `method`), parsed; undefined when there is none (yet). */
+  member(name: string): unknown {
+    return this.#members.get(name)
+  }
+
+  /** The bytes of the result within this chunk, as views of it. Throws `ScanError`. */
+  push(chunk: Buffer): Buffer[] {
+    const out: Buffer[] = []
+    let from = 0
+    /** The bytes before `to` are of the segment so far, those from it on of the next. */
+    const cut = (to: number, next: Segment): void => {
+      if (to > from) {
+        const part = chunk.subarray(from, to)
+        if (this.#segment.pass) out.push(part)
+        if (this.#segment.keep) this.#keep(part)
+      }
+      from = to
+      this.#segment = next
+    }
+    let at = 0
+    while (at < chunk.length) {
+      if (this.#inString) {
+        at = this.#throughString(chunk, at)
+        if (!this.#inString && this.#atKey) this.#endKey(at, cut)
+        continue
+      }
+      const code = chunk[at]!
+      if (code > space) this.#step(code, at, cut)
+      at += 1
+    }
+    cut(chunk.length, this.#segment)
+    return out
+  }
+
+  #step(code: number, at: number, cut: (to: number, next: Segment) => void): void {
+    const depth = this.#open.length
+    if (this.#done || (depth === 0 && code !== byte.openObject)) throw new ScanError('It is not one JSON object.')
+    if (depth === 1 && this.#member === 'result' && this.#segment.pass && code !== byte.openObject) {
+      if (code !== byte.comma && code !== byte.closeObject) throw new ScanError('Its result is no object.')
+    }
+    switch (code) {
+      case byte.quote:
+        this.#inString = true
+        if (this.#atKey && depth === 1) cut(at, kept)
+        else if (this.#atKey && this.#isTopOfResult()) cut(at, passedAndKept)
+        return
+      case byte.colon:
+        if (!this.#atKey) throw new ScanError('A colon stands where none may be.')
+        this.#atKey = false
+        if (depth === 1) cut(at + 1, this.#beginMember())
+        else if (this.#isTopOfResult() && this.#resultMember === watched) cut(at + 1, passedAndKept)
+        return
+      case byte.comma:
+        this.#endValue(at, cut)
+        this.#atKey = this.#open.at(-1)!
+        return
+      case byte.openObject:
+      case openArray:
+        this.#openContainer(code === byte.openObject, at, cut)
+        return
+      case byte.closeObject:
+      case closeArray:
+        this.#endValue(at, cut)
+        if (this.#open.pop() !== (code === byte.closeObject)) throw new ScanError('Its brackets do not match.')
+        this.#atKey = false
+        if (this.#open.length === 0) this.#done = true
+    }
+  }
+
+  /** Within the object that is the result, not deeper. */
+  #isTopOfResult(): boolean {
+    return this.#open.length === 2 && this.#open[1]! && this.#member === 'result'
+  }
+
+  #openContainer(isObject: boolean, at: number, cut: (to: number, next: Segment) => void): void {
+    // No scalar, so nothing that is watched.
+    if (this.#isTopOfResult() && this.#segment.keep) {
+      cut(at, passed)
+      this.#dropKept()
+    }
+    if (this.#atKey) throw new ScanError('A key is no text.')
+    this.#open.push(isObject)
+    if (this.#open.length > this.#depthMax + 1) throw new ScanError('It is nested too deep.', { tooDeep: true })
+    this.#atKey = isObject
+  }
+
+  #endKey(at: number, cut: (to: number, next: Segment) => void): void {
+    if (this.#open.length === 1) {
+      cut(at, skipped)
+      this.#member = String(this.#takeKept())
+    } else if (this.#isTopOfResult()) {
+      cut(at, passed)
+      this.#resultMember = String(this.#takeKept())
+    }
+  }
+
+  /** The value of a member of the message begins. */
+  #beginMember(): Segment {
+    if (this.#member !== 'result') return kept
+    if (this.#sawResult) throw new ScanError('It has two results.')
+    this.#sawResult = true
+    return passed
+  }
+
+  /** A comma or a closing bracket: a value before it, if there is one, has ended. */
+  #endValue(at: number, cut: (to: number, next: Segment) => void): void {
+    if (this.#open.length === 1) {
+      cut(at, skipped)
+      if (this.#member !== null && this.#member !== 'result') this.#members.set(this.#member, this.#takeKept())
+      this.#member = null
+    } else if (this.#isTopOfResult() && this.#segment.keep) {
+      cut(at, passed)
+      this.#isError = this.#takeKept() === true
+      this.#resultMember = null
+    }
+  }
+
+  /** Moves past the string that `at` is within: to its end, or to that of the chunk. */
+  #throughString(chunk: Buffer, at: number): number {
+    if (this.#escaped) {
+      this.#escaped = false
+      return at + 1
+    }
+    const end = chunk.indexOf(byte.quote, at)
+    const until = end === -1 ? chunk.length : end
+    // A quote after an odd number of backslashes is escaped; whatever stands before `at` was dealt with.
+    let slashes = 0
+    while (until - 1 - slashes >= at && chunk[until - 1 - slashes] === byte.backslash) slashes += 1
+    const escapes = slashes % 2 === 1
+    if (end === -1) {
+      this.#escaped = escapes
+      return chunk.length
+    }
+    if (!escapes) this.#inString = false
+    return end + 1
+  }
+
+  #keep(part: Buffer): void {
+    this.#keptBytes += part.length
+    if (this.#keptBytes > keptBytesMax) throw new ScanError('What stands beside its result is too long.')
+    // Copied: a kept view would hold on to the whole chunk.
+    this.#kept.push(Buffer.from(part))
+  }
+
+  #takeKept(): unknown {
+    const text = Buffer.concat(this.#kept).toString('utf8')
+    this.#dropKept()
+    try {
+      return JSON.parse(text) as unknown
+    } catch {
+      throw new ScanError('It is no JSON.')
+    }
+  }
+
+  #dropKept(): void {
+    this.#kept = []
+    this.#keptBytes = 0
+  }
+}

@@ -1,0 +1,119 @@
+/** An event, or a piece of the data of one that is too large to hold. */
+export type SseItem =
+  | { kind: 'event'; data: string; id: string | null }
+  | { kind: 'piece'; bytes: Buffer; last: boolean }
+
+const newline = 0x0a
+const carriageReturn = 0x0d
+const dataField = Buffer.from('data:')
+const space = 0x20
+
+/**
+ * Splits a stream of server-sent events (WHATWG HTML §9.2) at the level of bytes. What is small comes as an event; the data of one that exceeds `holdBytesMax` comes in
+ * pieces, as it arrives, so that it is never in memory as a whole. Comments and fields other than `data` and `id` are skipped.
+ */
+export class SseSplitter {
+  readonly #holdBytesMax: number
+  /** The line that is not complete yet; in a large event only while its field is not known. */
+  #line: Buffer[] = []
+  #lineBytes = 0
+  #data: string[] = []
+  #dataBytes = 0
+  #id: string | null = null
+  /** Within an event whose data comes in pieces: whether the current line is one of data, null before that is known. */
+  #large: { inData: boolean | null; lines: number } | null = null
+
+  constructor(options: { holdBytesMax: number }) {
+    this.#holdBytesMax = options.holdBytesMax
+  }
+
+  push(chunk: Buffer): SseItem[] {
+    const items: SseItem[] = []
+    let from = 0
+    while (from < chunk.length) {
+      const end = chunk.indexOf(newline, from)
+      const part = chunk.subarray(from, end === -1 ? chunk.length : end)
+      from = end === -1 ? chunk.length : end + 1
+      if (this.#large?.inData) this.#piece(part, items)
+      else this.#append(part, items)
+      if (end !== -1) this.#endLine(items)
+    }
+    return items
+  }
+
+  #append(part: Buffer, items: SseItem[]): void {
+    this.#line.push(part)
+    this.#lineBytes += part.length
+    if (this.#large) {
+      // `data: ` decides.
+      if (this.#lineBytes > dataField.length) this.#beginLargeLine(items)
+    } else if (this.#dataBytes + this.#lineBytes > this.#holdBytesMax) {
+      this.#grow(items)
+    } else if (part.length < part.buffer.byteLength) {
+      // Held over to the next chunk: a view would keep the whole of this one.
+      this.#line[this.#line.length - 1] = Buffer.from(part)
+    }
+  }
+
+  /** From here on the event comes in pieces. */
+  #grow(items: SseItem[]): void {
+    this.#large = { inData: null, lines: this.#data.length }
+    if (this.#data.length > 0) items.push({ kind: 'piece', bytes: Buffer.from(this.#data.join('\n')), last: false })
+    this.#data = []
+    this.#dataBytes = 0
+    this.#beginLargeLine(items)
+  }
+
+  #beginLargeLine(items: SseItem[]): void {
+    const line = Buffer.concat(this.#line)
+    this.#dropLine()
+    const large = this.#large!
+    large.inData = line.subarray(0, dataField.length).equals(dataField)
+    if (!large.inData) return
+    const value = line.subarray(line[dataField.length] === space ? dataField.length + 1 : dataField.length)
+    if (large.lines > 0) items.push({ kind: 'piece', bytes: Buffer.from('\n'), last: false })
+    large.lines += 1
+    this.#piece(value, items)
+  }
+
+  #piece(bytes: Buffer, items: SseItem[]): void {
+    if (bytes.length > 0) items.push({ kind: 'piece', bytes, last: false })
+  }
+
+  #endLine(items: SseItem[]): void {
+    if (this.#large) {
+      const blank = this.#large.inData === null && this.#isBlank()
+      if (!blank && this.#large.inData === null) this.#beginLargeLine(items)
+      this.#dropLine()
+      this.#large.inData = null
+      if (blank) {
+        items.push({ kind: 'piece', bytes: Buffer.alloc(0), last: true })
+        this.#large = null
+      }
+      return
+    }
+    const text = Buffer.concat(this.#line).toString('utf8')
+    const line = text.endsWith('\r') ? text.slice(0, -1) : text
+    this.#dropLine()
+    if (line === '') {
+      if (this.#data.length > 0) items.push({ kind: 'event', data: this.#data.join('\n'), id: this.#id })
+      this.#data = []
+      this.#dataBytes = 0
+    } else if (line.startsWith('data:')) {
+      const value = line.slice(line[5] === ' ' ? 6 : 5)
+      this.#data.push(value)
+      this.#dataBytes += value.length
+    } else if (line.startsWith('id:')) {
+      this.#id = line.slice(line[3] === ' ' ? 4 : 3)
+    }
+  }
+
+  #isBlank(): boolean {
+    return this.#lineBytes === 0 || (this.#lineBytes === 1 && this.#line.some((part) => part[0] === carriageReturn))
+  }
+
+  #dropLine(): void {
+    this.#line = []
+    this.#lineBytes = 0
+  }
+}
