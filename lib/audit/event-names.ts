@@ -68,6 +68,7 @@ const named = {
   'mcp.tools_listed': true,
   'mcp.call_intended': true,
   'mcp.call_allowed': true,
+  'mcp.result_passed': true,
   'mcp.call_denied': true,
   'mcp.caller_refused': true,
   'webhook.created': true,

@@ -124,13 +124,26 @@ export type AuditEvents = {
   'mcp.call_allowed': {
     argumentsDigest: string
     class: string
-    outcome: 'ok' | 'tool_error' | 'upstream_error' | 'aborted' | 'asked' | 'input_required' | 'cut_off'
+    outcome: 'ok' | 'tool_error' | 'upstream_error' | 'aborted' | 'asked' | 'input_required' | 'cut_off' | 'streamed'
     ms: number
     /** Of W3C trace context, when the call belongs to a trace. */
     traceId?: string
     /** Secrets in the result that were masked, by kind; never what they were. */
     masked?: Record<string, number>
     /** Marks of prompt injection in the result. */
+    marks?: string[]
+  }
+  /** The end of a result that was passed on while it arrived. */
+  'mcp.result_passed': {
+    argumentsDigest: string
+    outcome: 'ok' | 'tool_error' | 'upstream_error' | 'aborted'
+    /** Of the server's reply. */
+    bytes: number
+    ms: number
+    /** Why it is not whole. */
+    reason?: string
+    traceId?: string
+    masked?: Partial<Record<string, number>>
     marks?: string[]
   }
   'mcp.call_denied': { argumentsDigest: string | null; class: string | null; message: string; traceId?: string }

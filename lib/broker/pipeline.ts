@@ -16,13 +16,15 @@ import { AskRefused } from './conversation/refusal.ts'
 import { afterTheFact, auditDenial, circuitDenial, namesNoTool } from './denials.ts'
 import { type Guarded, guardReply } from './guards.ts'
 import { holdForPerson } from './holding/hold.ts'
+import { passOn } from './large/pass-on.ts'
 import { CallEnded } from './in-flight.ts'
 import { resolveMerged } from './merged-names.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import { emptyList, recordedArguments, resultFor } from './methods.ts'
 import { failureName } from './telemetry/failure-name.ts'
 import { CredentialFailure } from './upstream/credential.ts'
-import { CutOff, type RpcReply, UpstreamFailure } from './upstream/http.ts'
+import { CutOff, UpstreamFailure } from './upstream/failure.ts'
+import type { RpcReply } from './upstream/http.ts'
 import type { BrokeredServer } from './view/view.ts'
 import {
   type Answer,
@@ -117,19 +119,17 @@ async function carryOut(
     deadlineMs: parts.limits.callDeadlineMs,
     gone: request.gone,
   })
+  let passing = false
   try {
     if (changes && !(await recorded(parts, intendedRow(record, parts.now()), { happened: false, telemetry }))) {
       parts.health.circuitOf(allowed.server as BrokeredServer).released()
       return refuse(parts, request, auditDenial)
     }
     const sentAt = performance.now()
-    let end = await forward(parts, request, {
-      // As it is now: its credential may have changed.
-      server: parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer),
-      tool,
-      call,
-      running,
-    })
+    // As it is now: its credential may have changed.
+    const server = parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer)
+    let end = await forward(parts, request, { server, tool, call, running })
+    const large = end.reply?.ok ? end.reply.large : undefined
     telemetry.took('upstream', sentAt)
     const row = finishedRow(record, {
       outcome: end.outcome,
@@ -141,12 +141,19 @@ async function carryOut(
     const durable = await recorded(parts, row, { happened: true, telemetry })
     const labels = { server: tool.serverId, tool: tool.name, class: tool.class, decision: 'allow' } as const
     telemetry.called({ ...labels, outcome: durable ? end.outcome : 'audit_unavailable' })
-    if (!durable) return refuse(parts, request, afterTheFact(changes), changes ? 200 : 503)
     // Stopped while its record was being written: then the answer stays here as well.
-    if (isStopped(running.signal)) end = endOf(running.signal.reason as CallEnded)
+    const stopped = isStopped(running.signal)
+    if (large && (!durable || stopped)) await large.close()
+    if (!durable) return refuse(parts, request, afterTheFact(changes), changes ? 200 : 503)
+    if (stopped) end = endOf(running.signal.reason as CallEnded)
+    else if (large) {
+      passing = true
+      return passOn(parts, request, { large, record, server, running })
+    }
     return answerOf(parts, request, end, { serverId: call.serverId, decisionId: String(row['id']) })
   } finally {
-    running.end()
+    // A result that is passed on is under way until its end.
+    if (!passing) running.end()
   }
 }
 
@@ -189,6 +196,7 @@ function endGuarded(outcome: CallOutcome, { reply, findings, denial }: Guarded):
 
 function outcomeOf(reply: RpcReply): CallOutcome {
   if (!reply.ok) return 'upstream_error'
+  if (reply.large) return 'streamed'
   if (reply.result['resultType'] === 'input_required') return 'input_required'
   return reply.result['isError'] === true ? 'tool_error' : 'ok'
 }

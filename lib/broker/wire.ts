@@ -8,7 +8,15 @@ import type { Denial } from '#lib/guardrails/schema.ts'
 export type Era = 'modern' | 'legacy'
 export type RpcId = string | number | null
 export type RpcError = { code: number; message: string; data?: unknown }
-export type Answer = { status: number; body: string; headers?: Record<string, string> }
+/** Where the parts of a body go that is not held as a whole. To wait for the promise is to go no faster than the agent reads. */
+export type StreamedBody = { write(text: string): Promise<void> | void }
+/** With `stream` the body is what that writes; if it rejects, the exchange is broken off. */
+export type Answer = {
+  status: number
+  body: string
+  headers?: Record<string, string>
+  stream?: (write: StreamedBody['write']) => Promise<void>
+}
 
 /** No answer in this exchange: the stream ends, and the agent gets the rest of it in another one. */
 export const cutAnswer: Answer = { status: 200, body: '' }

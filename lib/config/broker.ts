@@ -24,6 +24,7 @@ const schema = variables
     WHEELHOUSE_AGENT_CALLS_PER_SECOND: true,
     WHEELHOUSE_SERVER_CALLS_PER_SECOND: true,
     WHEELHOUSE_RESULT_BYTES_MAX: true,
+    WHEELHOUSE_STREAM_BYTES_MAX: true,
     OTEL_EXPORTER_OTLP_ENDPOINT: true,
     OTEL_EXPORTER_OTLP_HEADERS: true,
     OTEL_TRACES_SAMPLER_ARG: true,
@@ -70,6 +71,7 @@ export function parseBrokerConfig(env: Environment = process.env) {
       agentCallsPerSecond: values.WHEELHOUSE_AGENT_CALLS_PER_SECOND,
       serverCallsPerSecond: values.WHEELHOUSE_SERVER_CALLS_PER_SECOND,
       resultBytesMax: values.WHEELHOUSE_RESULT_BYTES_MAX,
+      streamBytesMax: values.WHEELHOUSE_STREAM_BYTES_MAX,
     },
   }
 }

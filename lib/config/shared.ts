@@ -138,7 +138,11 @@ export const variables = z.object({
     .describe('Least severe log lines to write.'),
   WHEELHOUSE_AGENT_CALLS_PER_SECOND: whole(50, 'Tool calls of one agent a second that a broker takes; 0: no limit.'),
   WHEELHOUSE_SERVER_CALLS_PER_SECOND: whole(500, 'Tool calls to one MCP server a second; 0: no limit.'),
-  WHEELHOUSE_RESULT_BYTES_MAX: whole(33_554_432, 'Bytes of an answer of an MCP server that a broker passes on.'),
+  WHEELHOUSE_RESULT_BYTES_MAX: whole(33_554_432, 'Bytes of an answer of an MCP server that a broker holds in memory.'),
+  WHEELHOUSE_STREAM_BYTES_MAX: whole(
+    268_435_456,
+    'Bytes of a result that a broker passes on while it arrives; results above 1 MiB are, unless marked answers of the server are refused.',
+  ),
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
     .optional()
     .describe(

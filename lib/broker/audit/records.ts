@@ -10,8 +10,16 @@ import type { Denial } from '#lib/guardrails/schema.ts'
 /** As `audit_append` takes it. */
 export type AuditRow = ReturnType<typeof auditRow>
 
-/** `asked`: the server asked the agent for something; `input_required`: the call goes on when the agent has answered; `cut_off`: it goes on in another stream. */
-export type CallOutcome = 'ok' | 'tool_error' | 'upstream_error' | 'aborted' | 'asked' | 'input_required' | 'cut_off'
+/** `streamed`: the result is passed on while it arrives, and its end is a row of its own; `asked`: the server asked the agent for something; `input_required`: the call goes on when the agent has answered; `cut_off`: it goes on in another stream. */
+export type CallOutcome =
+  | 'ok'
+  | 'tool_error'
+  | 'upstream_error'
+  | 'aborted'
+  | 'asked'
+  | 'input_required'
+  | 'cut_off'
+  | 'streamed'
 
 /** What a call is recorded with, from its decision to its end. */
 export type CallRecord = {
@@ -51,6 +59,34 @@ export function finishedRow(
       ...(end.denial ? { rule: end.denial.rule } : {}),
       detail,
     },
+  )
+}
+
+/** How a result ended that was passed on while it arrived. */
+export function passedOnRow(
+  record: CallRecord,
+  end: {
+    outcome: 'ok' | 'tool_error' | 'aborted' | 'upstream_error'
+    bytes: number
+    ms: number
+    /** Why it is not whole. */
+    reason: string | null
+    findings: ResultFindings | null
+    now: Date
+  },
+): AuditRow {
+  const detail = {
+    argumentsDigest: record.argumentsDigest,
+    outcome: end.outcome,
+    bytes: end.bytes,
+    ms: Math.round(end.ms),
+    ...(end.reason === null ? {} : { reason: auditText(end.reason, 1000) }),
+    ...traceOf(record),
+    ...foundOf(end.findings),
+  }
+  return auditRow(
+    { actor: actorOf(record.agent), now: end.now },
+    { event: 'mcp.result_passed', ...subjectOf(record), detail },
   )
 }
 

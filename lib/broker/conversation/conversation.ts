@@ -30,6 +30,8 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
   const { talk } = request
   const { session } = talk
   const { signal } = running
+  // What is judged before it is passed on has to be there as a whole; what is not a tool's is small, or changed on its way.
+  const streams = !server.blockMarked && !tool.isMethod
   const connection = parts.upstreams.connectionTo(server, processCaller(request.agent))
   const own = session?.upstream
   if (own) {
@@ -38,6 +40,7 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
       ...messageFor(request.params, tool),
       trace,
       signal,
+      streams,
       envelope: talk.envelope({ shared: false }),
       relay,
       own: { session: own, id: request.id!, cuts: talk.stream.accepts },
@@ -58,6 +61,7 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
     ...messageFor(params, tool),
     trace,
     signal,
+    streams,
     envelope: { ...talk.envelope({ shared: true }), ...(capabilities ? { capabilities } : {}) },
     relay: talk,
   })

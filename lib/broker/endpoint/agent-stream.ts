@@ -34,7 +34,9 @@ export class AgentStream {
     this.#response.flushHeaders()
   }
 
-  finish(answer: Answer): void {
+  /** Resolves when the answer is written; a body that comes in parts and fails breaks the exchange off. */
+  async finish(answer: Answer): Promise<void> {
+    if (answer.stream) return await this.#pass(answer.stream)
     if (answer === cutAnswer) return this.cut()
     if (!this.#response.headersSent && !(this.#prefers && answer.status === 200)) return send(this.#response, answer)
     this.#begin()
@@ -47,6 +49,25 @@ export class AgentStream {
     if (!this.#response.headersSent) this.#begin()
     clearInterval(this.#keepAlive)
     this.#response.end()
+  }
+
+  async #pass(stream: NonNullable<Answer['stream']>): Promise<void> {
+    const response = this.#response
+    const asEvent = response.headersSent || this.#prefers
+    if (asEvent) this.#begin()
+    else response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+    clearInterval(this.#keepAlive)
+    try {
+      if (asEvent) response.write('event: message\ndata: ')
+      await stream((text) => {
+        if (response.destroyed) throw new Error('the agent went away')
+        // Between its members JSON may break lines; within an event it must not.
+        if (!response.write(asEvent ? text.replaceAll(/[\r\n]/g, ' ') : text)) return drained(response)
+      })
+      response.end(asEvent ? '\n\n' : '')
+    } catch {
+      response.destroy()
+    }
   }
 
   #begin(): boolean {

@@ -108,7 +108,7 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   try {
     const signals = { gone: cancellable.gone, left: gone }
     const agentRequest = { ...admitted, era, id, params, serverId, talk, ...signals, telemetry }
-    stream.finish(await answerBrokered(parts.pipeline, agentRequest, method))
+    await stream.finish(await answerBrokered(parts.pipeline, agentRequest, method))
   } finally {
     telemetry.end()
     cancellable.end()

@@ -1,6 +1,6 @@
-/** An event, or a piece of the data of one that is too large to hold. */
+/** An event with its data and what a client needs to resume after it, or a piece of the data of one that is too large to hold. */
 export type SseItem =
-  | { kind: 'event'; data: string; id: string | null }
+  | { kind: 'event'; data: string; id: string | null; retry: number | null }
   | { kind: 'piece'; bytes: Buffer; last: boolean }
 
 const newline = 0x0a
@@ -10,7 +10,8 @@ const space = 0x20
 
 /**
  * Splits a stream of server-sent events (WHATWG HTML §9.2) at the level of bytes. What is small comes as an event; the data of one that exceeds `holdBytesMax` comes in
- * pieces, as it arrives, so that it is never in memory as a whole. Comments and fields other than `data` and `id` are skipped.
+ * pieces, as it arrives, so that it is never in memory as a whole. Events that only have an id come too; comments and
+ * other fields are skipped.
  */
 export class SseSplitter {
   readonly #holdBytesMax: number
@@ -20,6 +21,7 @@ export class SseSplitter {
   #data: string[] = []
   #dataBytes = 0
   #id: string | null = null
+  #retry: number | null = null
   /** Within an event whose data comes in pieces: whether the current line is one of data, null before that is known. */
   #large: { inData: boolean | null; lines: number } | null = null
 
@@ -95,17 +97,22 @@ export class SseSplitter {
     const text = Buffer.concat(this.#line).toString('utf8')
     const line = text.endsWith('\r') ? text.slice(0, -1) : text
     this.#dropLine()
-    if (line === '') {
-      if (this.#data.length > 0) items.push({ kind: 'event', data: this.#data.join('\n'), id: this.#id })
-      this.#data = []
-      this.#dataBytes = 0
-    } else if (line.startsWith('data:')) {
-      const value = line.slice(line[5] === ' ' ? 6 : 5)
+    if (line === '') this.#endEvent(items)
+    else if (line.startsWith('data:')) {
+      const value = valueOf(line, 5)
       this.#data.push(value)
       this.#dataBytes += value.length
-    } else if (line.startsWith('id:')) {
-      this.#id = line.slice(line[3] === ' ' ? 4 : 3)
+    } else if (line.startsWith('id:')) this.#id = valueOf(line, 3)
+    else if (line.startsWith('retry:') && /^\d+$/.test(valueOf(line, 6))) this.#retry = Number(valueOf(line, 6))
+  }
+
+  #endEvent(items: SseItem[]): void {
+    if (this.#data.length > 0 || this.#id !== null) {
+      items.push({ kind: 'event', data: this.#data.join('\n'), id: this.#id, retry: this.#retry })
     }
+    this.#data = []
+    this.#dataBytes = 0
+    this.#id = this.#retry = null
   }
 
   #isBlank(): boolean {
@@ -116,4 +123,8 @@ export class SseSplitter {
     this.#line = []
     this.#lineBytes = 0
   }
+}
+
+function valueOf(line: string, from: number): string {
+  return line.slice(line[from] === ' ' ? from + 1 : from)
 }

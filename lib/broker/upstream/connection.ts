@@ -6,8 +6,8 @@ import { authorizedFetch, refusalsMax } from './authorized-fetch.ts'
 import type { UpstreamCredential } from './credential.ts'
 import { type Envelope, paramsFor } from './envelope.ts'
 import { shakeHands, type Handshake } from './handshake.ts'
+import { CutOff, UpstreamFailure, UpstreamRefusal } from './failure.ts'
 import {
-  CutOff,
   postNotification,
   type Post,
   readReply,
@@ -16,8 +16,6 @@ import {
   type RpcMessage,
   type RpcReply,
   send,
-  UpstreamFailure,
-  UpstreamRefusal,
 } from './http.ts'
 import { type TraceContext, traceparentOf } from '../telemetry/trace-context.ts'
 import { headerValue, paramHeaders } from './param-headers.ts'
@@ -47,6 +45,8 @@ export type UpstreamRequest = {
   relay?: Relay | undefined
   /** In this session and under this id: then nothing is sent again in another one. `cuts`: whoever asked resumes a stream that is cut off. */
   own?: { session: UpstreamSession; id: string | number; cuts: boolean } | undefined
+  /** Whether a result that is too large to hold may be handed over while it arrives. */
+  streams?: boolean
   /** A stream that lasts: over connections of its own, silent as long as it likes. */
   lasting?: boolean
 }
@@ -241,10 +241,13 @@ export class UpstreamConnection {
     const post = this.#postOf({ jsonrpc: '2.0', id, method, params }, { signal, session, lasting: request.lasting })
     this.#addHeaders(post.headers, request, handshake)
     post.relay = request.relay
+    if (request.streams) post.streamFromBytes = this.#limits.streamFromBytes
     if (own || request.envelope?.capabilities) post.silenceMs = 0
     const shown = this.#credential.current()
     try {
-      return await readReply(await send(post), post, id)
+      const reply = await readReply(await send(post), post, id)
+      if (reply.ok && reply.large) reply.large.isLegacy = handshake.era === 'legacy'
+      return reply
     } catch (error) {
       if (error instanceof UpstreamRefusal) error.shown = shown
       // From 2026-07-28 on the closed connection is the cancellation; before, it has to be said.
@@ -301,6 +304,8 @@ export class UpstreamConnection {
       body: message ? JSON.stringify(message) : '',
       signal,
       resultBytesMax: this.#limits.resultBytesMax,
+      streamFromBytes: 0,
+      streamBytesMax: this.#limits.streamBytesMax,
       resultDepthMax: this.#limits.resultDepthMax,
       redact: this.#credential.current()?.redact ?? redactNothing,
       silenceMs: lasting ? 0 : undefined,

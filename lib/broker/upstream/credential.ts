@@ -5,7 +5,7 @@ import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Challenge } from '#lib/upstreams/commands.ts'
 import type { RuleId } from '#lib/guardrails/schema.ts'
 import type { BrokeredCredential } from '../view/view.ts'
-import { UpstreamFailure } from './http.ts'
+import { UpstreamFailure } from './failure.ts'
 import { createRedact, type Redact, redactNothing } from './redaction.ts'
 
 export type ClientTls = { cert: string; key: string; ca?: string }

@@ -5,7 +5,7 @@ import { CallEnded } from '../in-flight.ts'
 import type { Limits } from '../limits.ts'
 import { Circuit, type CircuitError, type CircuitReport } from './circuit.ts'
 import { CredentialFailure } from './credential.ts'
-import { CutOff, UpstreamFailure } from './http.ts'
+import { CutOff, UpstreamFailure } from './failure.ts'
 
 type Parts = { limits: Limits; ctx: () => Ctx; instance: string; log: Log }
 

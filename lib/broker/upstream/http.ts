@@ -1,47 +1,15 @@
 import type { Dispatcher, Pool } from 'undici'
 import { isDeeperThan } from '../depth.ts'
+import { LargeReply } from '../large/large-reply.ts'
+import { type SseItem, SseSplitter } from '../large/sse-splitter.ts'
 import type { RpcError } from '../wire.ts'
-import type { Shown } from './credential.ts'
+import { CutOff, UpstreamFailure, UpstreamRefusal } from './failure.ts'
 import type { Redact } from './redaction.ts'
-import { SseReader } from './sse.ts'
 
-/** The upstream could not be asked or did not answer as MCP says; `message` is safe to show. */
-export class UpstreamFailure extends Error {
-  override readonly name: string = 'UpstreamFailure'
-  readonly kind: 'unreachable' | 'dropped' | 'refused' | 'session_gone' | 'malformed' | 'too_large' | 'too_deep'
-
-  constructor(kind: UpstreamFailure['kind'], message: string) {
-    super(message)
-    this.kind = kind
-  }
-}
-
-/** The server refuses what it was shown, and says what it wants instead. */
-export class UpstreamRefusal extends UpstreamFailure {
-  readonly challenge: { status: number; wwwAuthenticate: string | null }
-  /** What it refuses. */
-  shown: Shown | null = null
-
-  constructor(status: number, wwwAuthenticate: unknown) {
-    super('refused', `it refuses the broker's credential (${status})`)
-    this.challenge = { status, wwwAuthenticate: typeof wwwAuthenticate === 'string' ? wwwAuthenticate : null }
-  }
-}
-
-/** The server ended a stream before the reply and gave an event to resume after (2025-11-25). */
-export class CutOff extends UpstreamFailure {
-  readonly eventId: string
-  readonly retryMs: number | null
-
-  constructor({ id, retry }: { id: string; retry: number | null }) {
-    super('malformed', 'its event stream ended without the reply')
-    this.eventId = id
-    this.retryMs = retry
-  }
-}
-
-/** `status`: of the HTTP exchange that brought an error. */
-export type RpcReply = { ok: true; result: Record<string, unknown> } | { ok: false; error: RpcError; status: number }
+/** `status`: of the HTTP exchange that brought an error. `large`: the result is too large to hold and is still to be read; `result` is empty then. */
+export type RpcReply =
+  | { ok: true; result: Record<string, unknown>; large?: LargeReply }
+  | { ok: false; error: RpcError; status: number }
 
 export type RpcMessage = Record<string, unknown>
 /** The id of an event and the time to retry after, where the server gives them. */
@@ -58,6 +26,9 @@ export type Post = {
   signal: AbortSignal
   resultBytesMax: number
   resultDepthMax: number
+  /** A longer reply is handed over while it arrives; 0: none is. */
+  streamFromBytes: number
+  streamBytesMax: number
   /** Takes the credential out of what the server says. */
   redact: Redact
   /** Without one, what comes before the reply is dropped. */
@@ -74,8 +45,10 @@ export async function readReply(response: Dispatcher.ResponseData, post: Post, i
     return discard(response, new UpstreamRefusal(statusCode, response.headers['www-authenticate']))
   }
   if (type.startsWith('text/event-stream') && statusCode === 200) return readEvents(response, post, id)
-  const text = await readText(response, post)
-  const message = type.startsWith('application/json') ? parse(text) : null
+  const isJson = type.startsWith('application/json')
+  const read = await readText(response, post, { large: isJson && statusCode === 200 ? id : null })
+  if (typeof read !== 'string') return read
+  const message = isJson ? parse(read) : null
   const reply = message && replyOf(message, statusCode === 200 ? id : null, statusCode)
   if (statusCode === 404 && post.headers['mcp-session-id']) {
     throw new UpstreamFailure('session_gone', 'it does not know the session')
@@ -109,52 +82,123 @@ export async function send(
 }
 
 async function readEvents(response: Dispatcher.ResponseData, post: Post, id: number | string): Promise<RpcReply> {
-  const reader = new SseReader()
+  const splitter = new SseSplitter({ holdBytesMax: heldMax(post) })
+  const chunks = chunksOf(response, post)
   let size = 0
   let last = null as { id: string; retry: number | null } | null
-  for await (const chunk of chunksOf(response, post)) {
-    size += chunk.length
-    if (size > post.resultBytesMax)
-      throw new UpstreamFailure('too_large', `it answers with more than ${post.resultBytesMax} bytes`)
-    for (const event of reader.push(chunk)) {
-      const message = parse(post.redact(event.data))
-      const reply = message && replyOf(message, id, 200)
-      if (reply) return shallow(reply, post)
-      if (event.id !== null) last = { id: event.id, retry: event.retry ?? last?.retry ?? null }
-      if (post.relay) await post.relay.take(message, event)
+  // Handed over with the rest of the stream, or closed here.
+  let open = true
+  try {
+    for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
+      size += next.value.length
+      const items = splitter.push(next.value)
+      for (const [at, item] of items.entries()) {
+        if (item.kind === 'piece') {
+          if (post.streamFromBytes === 0) throw tooLarge(post)
+          open = false
+          return await large(piecesOf({ splitter, first: items.slice(at), chunks }), post, id)
+        }
+        const message = parse(post.redact(item.data))
+        const reply = message && replyOf(message, id, 200)
+        if (reply) return shallow(reply, post)
+        if (item.id !== null) last = { id: item.id, retry: item.retry ?? last?.retry ?? null }
+        if (post.relay) await post.relay.take(message, item)
+      }
+      if (size > Math.max(post.resultBytesMax, post.streamBytesMax)) throw tooLarge(post)
     }
+  } finally {
+    if (open) await chunks.return(undefined)
   }
   if (last) throw new CutOff(last)
   throw new UpstreamFailure('malformed', 'its event stream ended without the reply')
 }
 
-/** Hands every event of a stream to the relay until it ends. A message may be as large as a result, a stream as long as it likes. */
+/** The pieces of one event, to its end. */
+async function* piecesOf(from: {
+  splitter: SseSplitter
+  first: readonly SseItem[]
+  chunks: AsyncGenerator<Buffer>
+}): AsyncGenerator<Buffer> {
+  const { splitter, chunks } = from
+  try {
+    for (let items = from.first; ;) {
+      for (const item of items) {
+        if (item.kind !== 'piece') return
+        yield item.bytes
+        if (item.last) return
+      }
+      const next = await chunks.next()
+      if (next.done) return
+      items = splitter.push(next.value)
+    }
+  } finally {
+    await chunks.return(undefined)
+  }
+}
+
+async function* withFirst(first: readonly Buffer[], chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* first
+    yield* chunks
+  } finally {
+    await chunks.return(undefined)
+  }
+}
+
+/** A reply that is passed on while it arrives, from where it is known to be a result. */
+async function large(pieces: AsyncGenerator<Buffer>, post: Post, id: number | string): Promise<RpcReply> {
+  const { resultDepthMax: depthMax, streamBytesMax: bytesMax, redact } = post
+  return { ok: true, result: {}, large: await LargeReply.open(pieces, { id, depthMax, bytesMax, redact }) }
+}
+
+/** What may be in memory of one reply. */
+function heldMax({ streamFromBytes, resultBytesMax }: Post): number {
+  return streamFromBytes > 0 ? Math.min(streamFromBytes, resultBytesMax) : resultBytesMax
+}
+
+function tooLarge({ resultBytesMax }: Post): UpstreamFailure {
+  return new UpstreamFailure('too_large', `it answers with more than ${resultBytesMax} bytes`)
+}
+
+/** Hands every event of a stream to the relay until it ends. A message may be as large as a held result, a stream as long as it likes. */
 export async function readStream(response: Dispatcher.ResponseData, post: Post & { relay: Relay }): Promise<void> {
-  const reader = new SseReader()
-  let pending = 0
+  const splitter = new SseSplitter({ holdBytesMax: post.resultBytesMax })
   for await (const chunk of chunksOf(response, post)) {
-    const events = reader.push(chunk)
-    pending = events.length > 0 ? 0 : pending + chunk.length
-    if (pending > post.resultBytesMax)
-      throw new UpstreamFailure('too_large', `it sends a message of more than ${post.resultBytesMax} bytes`)
-    for (const event of events) {
-      const message = parse(post.redact(event.data))
+    for (const item of splitter.push(chunk)) {
+      if (item.kind === 'piece')
+        throw new UpstreamFailure('too_large', `it sends a message of more than ${post.resultBytesMax} bytes`)
+      const message = parse(post.redact(item.data))
       if (isDeeperThan(message, post.resultDepthMax + 2)) continue
-      await post.relay.take(message, event)
+      await post.relay.take(message, item)
     }
   }
 }
 
-async function readText(response: Dispatcher.ResponseData, post: Post): Promise<string> {
-  const chunks: Buffer[] = []
+/** The whole body; with `large` a reply of that id instead, as soon as there is more than may be held. */
+async function readText(
+  response: Dispatcher.ResponseData,
+  post: Post,
+  options: { large: number | string | null },
+): Promise<string | RpcReply> {
+  const held: Buffer[] = []
+  const chunks = chunksOf(response, post)
+  const streams = options.large !== null && post.streamFromBytes > 0
+  const max = streams ? heldMax(post) : post.resultBytesMax
   let size = 0
-  for await (const chunk of chunksOf(response, post)) {
-    size += chunk.length
-    if (size > post.resultBytesMax)
-      throw new UpstreamFailure('too_large', `it answers with more than ${post.resultBytesMax} bytes`)
-    chunks.push(chunk)
+  let open = true
+  try {
+    for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
+      size += next.value.length
+      held.push(next.value)
+      if (size <= max) continue
+      if (!streams) throw tooLarge(post)
+      open = false
+      return await large(withFirst(held, chunks), post, options.large!)
+    }
+  } finally {
+    if (open) await chunks.return(undefined)
   }
-  const bytes = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+  const bytes = held.length === 1 ? held[0]! : Buffer.concat(held)
   return post.redact(bytes.toString('utf8'))
 }
 

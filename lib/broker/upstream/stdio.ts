@@ -3,7 +3,8 @@ import type { Limits } from '../limits.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { UpstreamConnection, type UpstreamRequest } from './connection.ts'
 import { StaticCredential } from './credential.ts'
-import { type RpcReply, UpstreamFailure } from './http.ts'
+import { UpstreamFailure } from './failure.ts'
+import type { RpcReply } from './http.ts'
 import { createRedact } from './redaction.ts'
 
 /** Where the sandbox service is, and the key that only it and the broker have; null: this installation runs no servers over stdio. */

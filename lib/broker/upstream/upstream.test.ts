@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { SseSplitter } from '../large/sse-splitter.ts'
 import { decodeHeaderValue, hasSoundHeaders, headerValue, paramHeaders } from './param-headers.ts'
 import { createRedact } from './redaction.ts'
-import { SseReader } from './sse.ts'
 
 test('events are read whole, however the stream is cut', () => {
   const stream = Buffer.from(
@@ -10,13 +10,13 @@ test('events are read whole, however the stream is cut', () => {
   )
   fc.assert(
     fc.property(fc.array(fc.nat(stream.length), { maxLength: 6 }), (cuts) => {
-      const reader = new SseReader()
+      const reader = new SseSplitter({ holdBytesMax: 1000 })
       const edges = [0, ...cuts.toSorted((a, b) => a - b), stream.length]
       const events = edges.slice(1).flatMap((end, at) => reader.push(stream.subarray(edges[at], end)))
       expect(events).toEqual([
-        { data: '{"a":"ä"}', id: '1', retry: null },
-        { data: 'one\ntwo', id: null, retry: null },
-        { data: '', id: '2', retry: 300 },
+        { kind: 'event', data: '{"a":"ä"}', id: '1', retry: null },
+        { kind: 'event', data: 'one\ntwo', id: null, retry: null },
+        { kind: 'event', data: '', id: '2', retry: 300 },
       ])
     }),
   )

@@ -1,0 +1,68 @@
+import type { AuditRow, CallRecord } from '../audit/records.ts'
+import { passedOnRow } from '../audit/records.ts'
+import { CallEnded, type Running } from '../in-flight.ts'
+import { type AgentRequest, type PipelineParts, recorded } from '../pipeline-parts.ts'
+import { UpstreamFailure } from '../upstream/failure.ts'
+import type { BrokeredServer } from '../view/view.ts'
+import type { Answer, StreamedBody } from '../wire.ts'
+import type { LargeReply } from './large-reply.ts'
+import { StreamGuard } from './stream-guard.ts'
+
+type Passing = {
+  large: LargeReply
+  record: CallRecord
+  server: BrokeredServer
+  running: Running
+}
+
+/**
+ * The answer to a call whose result is too large to hold. That it is passed on is on record before its first byte leaves; how it ended (whole or not, how much, what was masked) is
+ * recorded before its last one does, so an answer that is complete has its record. Whatever goes wrong in between breaks the exchange off: nobody can take a part for the whole.
+ */
+export function passOn(parts: PipelineParts, request: AgentRequest, passing: Passing): Answer {
+  return { status: 200, body: '', stream: (write) => passed(parts, request, { ...passing, write }) }
+}
+
+async function passed(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { large, record, server, running, write }: Passing & { write: StreamedBody['write'] },
+): Promise<void> {
+  const startedAt = performance.now()
+  const guard = new StreamGuard({ mask: server.maskSecrets, redact: large.redact })
+  const end = (outcome: 'ok' | 'tool_error' | 'aborted' | 'upstream_error', reason: string | null): AuditRow => {
+    const { bytes } = large
+    const { findings } = guard
+    const ms = performance.now() - startedAt
+    return passedOnRow(record, { outcome, bytes, ms, reason, findings, now: parts.now() })
+  }
+  try {
+    await write(`{"jsonrpc":"2.0","id":${JSON.stringify(request.id)},"result":`)
+    let begins = request.era === 'modern' && large.isLegacy
+    for await (const bytes of large.result()) {
+      running.signal.throwIfAborted()
+      let text = guard.push(bytes)
+      if (begins && text !== '') {
+        // From 2026-07-28 on a result names its type; a later member of that name would win.
+        text = text.replace('{', '{"resultType":"complete",')
+        begins = false
+      }
+      if (text !== '') await write(text)
+    }
+    running.signal.throwIfAborted()
+    await write(guard.end())
+    const row = end(large.isError ? 'tool_error' : 'ok', null)
+    if (!(await recorded(parts, row, { happened: true, telemetry: request.telemetry }))) {
+      throw new UpstreamFailure('refused', 'the end of its answer could not be recorded')
+    }
+    await write('}')
+  } catch (error) {
+    const ended = running.signal.reason instanceof CallEnded ? running.signal.reason : error
+    const reason = ended instanceof Error ? ended.message : String(ended)
+    await recorded(parts, end(ended instanceof CallEnded ? 'aborted' : 'upstream_error', reason), { happened: true })
+    throw error
+  } finally {
+    await large.close()
+    running.end()
+  }
+}
