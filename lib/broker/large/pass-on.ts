@@ -2,6 +2,7 @@ import type { AuditRow, CallRecord } from '../audit/records.ts'
 import { passedOnRow } from '../audit/records.ts'
 import { CallEnded, type Running } from '../in-flight.ts'
 import { type AgentRequest, type PipelineParts, recorded } from '../pipeline-parts.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import type { Answer, StreamedBody } from '../wire.ts'
@@ -29,6 +30,13 @@ async function passed(
   { large, record, server, running, write }: Passing & { write: StreamedBody['write'] },
 ): Promise<void> {
   const startedAt = performance.now()
+  const { signal } = running
+  // Also while an agent does not read.
+  const say = async (text: string): Promise<void> => {
+    signal.throwIfAborted()
+    const taken = text === '' ? undefined : write(text)
+    if (taken) await untilAborted(taken, signal)
+  }
   const guard = new StreamGuard({ mask: server.maskSecrets, redact: large.redact })
   const end = (outcome: 'ok' | 'tool_error' | 'aborted' | 'upstream_error', reason: string | null): AuditRow => {
     const { bytes } = large
@@ -37,25 +45,23 @@ async function passed(
     return passedOnRow(record, { outcome, bytes, ms, reason, findings, now: parts.now() })
   }
   try {
-    await write(`{"jsonrpc":"2.0","id":${JSON.stringify(request.id)},"result":`)
+    await say(`{"jsonrpc":"2.0","id":${JSON.stringify(request.id)},"result":`)
     let begins = request.era === 'modern' && large.isLegacy
     for await (const bytes of large.result()) {
-      running.signal.throwIfAborted()
       let text = guard.push(bytes)
       if (begins && text !== '') {
         // From 2026-07-28 on a result names its type; a later member of that name would win.
         text = text.replace('{', '{"resultType":"complete",')
         begins = false
       }
-      if (text !== '') await write(text)
+      await say(text)
     }
-    running.signal.throwIfAborted()
-    await write(guard.end())
+    await say(guard.end())
     const row = end(large.isError ? 'tool_error' : 'ok', null)
     if (!(await recorded(parts, row, { happened: true, telemetry: request.telemetry }))) {
       throw new UpstreamFailure('refused', 'the end of its answer could not be recorded')
     }
-    await write('}')
+    await say('}')
   } catch (error) {
     const ended = running.signal.reason instanceof CallEnded ? running.signal.reason : error
     const reason = ended instanceof Error ? ended.message : String(ended)

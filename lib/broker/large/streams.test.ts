@@ -35,6 +35,6 @@ test('events come out as they were written, the small whole and the large in pie
       }
       expect(seen).toEqual(events.map(({ lines }) => lines.join('\n')))
     }),
-    { numRuns: 500 },
+    { numRuns: 200 },
   )
 })

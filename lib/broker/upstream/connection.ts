@@ -19,6 +19,7 @@ import {
 } from './http.ts'
 import { type TraceContext, traceparentOf } from '../telemetry/trace-context.ts'
 import { headerValue, paramHeaders } from './param-headers.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { redactNothing } from './redaction.ts'
 
 const handshakeMs = 10_000
@@ -339,18 +340,6 @@ function spokenIn({ own }: UpstreamRequest): Spoken | null {
 
 function sessionOf({ sessionId, version }: Spoken): UpstreamSession | null {
   return sessionId === null ? null : { id: sessionId, version }
-}
-
-async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted()
-  const { promise, reject } = Promise.withResolvers<never>()
-  const onAbort = () => reject(signal.reason)
-  signal.addEventListener('abort', onAbort, { once: true })
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    signal.removeEventListener('abort', onAbort)
-  }
 }
 
 function nameOf(error: unknown): string {

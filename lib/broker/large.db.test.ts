@@ -1,0 +1,234 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http'
+import { toNodeHandler } from '@modelcontextprotocol/node'
+import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
+import { expect } from 'vitest'
+import { z } from 'zod'
+import { freePort } from '#lib/dev/ports.ts'
+import { listening, makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
+import { startBrokerProcess } from '#lib/dev/test/broker-process.ts'
+import { until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+
+const megabyte = 1024 * 1024
+const line = 'the quick brown fox jumps over the lazy dog, again and again and again. '
+
+type Shape = 'json' | 'events'
+type Asked = { shape: Shape; megabytes: number; end?: 'cut' | 'other_id' | 'too_deep'; say?: string }
+
+/** A server whose tool `large` answers with as many megabytes as it is asked for, written while they are made. */
+async function startLargeServer() {
+  const handle = toNodeHandler(
+    createMcpHandler(() => {
+      const server = new McpServer({ name: 'large', version: '1' })
+      const inputSchema = z.looseObject({})
+      const annotations = { readOnlyHint: true }
+      server.registerTool('large', { inputSchema, annotations }, () => ({ content: [] }))
+      return server
+    }),
+  )
+  const http = createServer((request, response) => {
+    if (request.headers['mcp-method'] === 'tools/call') void answerLarge(request, response)
+    else void handle(request, response)
+  })
+  return { http, url: `${await listening(http)}/mcp` }
+}
+
+async function answerLarge(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  let body = ''
+  for await (const chunk of request) body += String(chunk)
+  const { id, params } = JSON.parse(body) as { id: number; params: { arguments: Asked } }
+  const { shape, megabytes, end, say = '' } = params.arguments
+  const asEvents = shape === 'events'
+  response.writeHead(200, { 'content-type': asEvents ? 'text/event-stream' : 'application/json' })
+  const write = async (text: string) => {
+    if (!response.write(text)) await writable(response)
+  }
+  const replyId = end === 'other_id' ? id + 1 : id
+  await write(
+    `${asEvents ? 'event: message\ndata: ' : ''}{"result":{"resultType":"complete","content":[{"type":"text","text":"${say}`,
+  )
+  const block = line.repeat(1000)
+  for (let sent = 0; sent < megabytes * megabyte && !response.destroyed; sent += block.length) await write(block)
+  if (end === 'cut') return void response.destroy()
+  const tail = end === 'too_deep' ? `,"deep":${'['.repeat(100)}${']'.repeat(100)}` : ''
+  await write(`${say}"}]${tail}},"jsonrpc":"2.0","id":${replyId}}${asEvents ? '\n\n' : ''}`)
+  response.end()
+}
+
+async function writable(response: ServerResponse): Promise<void> {
+  const done = new AbortController()
+  const { signal } = done
+  await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })])
+  done.abort()
+}
+
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const { http, url } = await startLargeServer()
+  const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
+  for (const id of ['large', 'judged']) {
+    await db.mcpServer.create({ data: { id, name: id, url, blockMarked: id === 'judged', ...rest } })
+  }
+  const agent = await makeAgent(db)
+  for (const serverId of ['large', 'judged']) await makeGrant(db, { agentId: agent.agentId, serverId, class: 'read' })
+  const broker = await startBrokerProcess({ databaseUrl, port: await freePort() })
+  onCleanup(async () => {
+    await broker.stop()
+    http.close()
+    http.closeAllConnections()
+  })
+  await until(async () => (await db.mcpTool.count({ where: { state: 'approved' } })) === 2, 30_000)
+  // One more poll, so that the broker knows what it has just found.
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  const token = await sessionToken(db, broker.url, agent)
+  return { broker, token, agentId: agent.agentId }
+})
+
+type Read = { status: number; type: string; bytes: number; digest: string; head: string; tail: string; whole: boolean }
+
+/** Calls the tool and reads the answer as it comes, without keeping it. */
+async function read(
+  { broker, token }: { broker: { url: string }; token: string },
+  asked: Asked,
+  options: { serverId?: string; accept?: string; onChunk?: () => Promise<void> } = {},
+): Promise<Read> {
+  const envelope = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': {},
+  }
+  const params = { name: 'large', arguments: asked, _meta: envelope }
+  const call = httpRequest(`${broker.url}/mcp/${options.serverId ?? 'large'}`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      accept: options.accept ?? 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'tools/call',
+      'mcp-name': 'large',
+    },
+  })
+  call.end(JSON.stringify({ jsonrpc: '2.0', id: 'mine', method: 'tools/call', params }))
+  const [response] = (await once(call, 'response')) as [IncomingMessage]
+  const hash = createHash('sha256')
+  let [bytes, head, tail] = [0, '', '']
+  let whole = true
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      await options.onChunk?.()
+      bytes += chunk.length
+      hash.update(chunk)
+      if (head.length < 200) head = (head + chunk.toString()).slice(0, 200)
+      tail = (tail + chunk.toString()).slice(-200)
+    }
+  } catch {
+    whole = false
+  }
+  const type = String(response.headers['content-type'])
+  return { status: response.statusCode!, type, bytes, digest: hash.digest('hex'), head, tail, whole }
+}
+
+test.for(['json', 'events'] as const)(
+  'a result of 100 MB as %s passes whole, without being held in memory, and its end is on record',
+  { timeout: 120_000 },
+  async (shape, { db, world }) => {
+    // The first one warms up buffers and the heap.
+    await read(world, { shape, megabytes: 100 })
+    const before = await residentMegabytes(world.broker.pid)
+    let most = before
+    const timer = setInterval(async () => (most = Math.max(most, await residentMegabytes(world.broker.pid))), 50)
+    const answer = await read(world, { shape, megabytes: 100 })
+    clearInterval(timer)
+    expect(answer).toMatchObject({ status: 200, type: 'application/json', whole: true })
+    expect(answer.bytes).toBeGreaterThan(100 * megabyte)
+    expect(answer.head).toMatch(/^\{"jsonrpc":"2.0","id":"mine","result":\{"resultType":"complete","content":\[/)
+    expect(answer.tail).toMatch(/dog, again and again and again\. "\}\]\}\}$/)
+    expect(most - before).toBeLessThanOrEqual(32)
+    const rows = await db.auditEvent.findMany({ where: { agentId: world.agentId }, orderBy: { seq: 'desc' }, take: 2 })
+    expect(rows.map(({ event, detail }) => [event, (detail as { outcome: string }).outcome])).toEqual([
+      ['mcp.result_passed', 'ok'],
+      ['mcp.call_allowed', 'streamed'],
+    ])
+    expect((rows[0]!.detail as { bytes: number }).bytes).toBeGreaterThan(100 * megabyte)
+  },
+)
+
+test('secrets in a large result are masked on its way, and counted', async ({ db, world }) => {
+  const key = `ghp_${'a1B2c3D4e5F6'.repeat(3)}`
+  const answer = await read(world, { shape: 'json', megabytes: 2, say: `token ${key} ` })
+  expect(answer.whole).toBe(true)
+  expect(answer.head).toContain('token [masked: github_token]')
+  expect(answer.tail).toContain('[masked: github_token]')
+  const row = await db.auditEvent.findFirst({ where: { event: 'mcp.result_passed' }, orderBy: { seq: 'desc' } })
+  expect(row?.detail).toMatchObject({ masked: { github_token: 2 } })
+})
+
+test.for(['cut', 'other_id', 'too_deep'] as const)(
+  'a large result that turns out wrong at its end (%s) is broken off, never ended as if it were whole',
+  async (end, { db, world }) => {
+    const answer = await read(world, { shape: 'json', megabytes: 2, end })
+    expect(answer.status).toBe(200)
+    expect(answer.whole).toBe(false)
+    const row = await db.auditEvent.findFirst({ where: { event: 'mcp.result_passed' }, orderBy: { seq: 'desc' } })
+    expect(row?.detail).toMatchObject({ outcome: 'upstream_error', reason: expect.any(String) })
+  },
+)
+
+test('an order to stop ends a large result in the middle', async ({ db, world }) => {
+  let ordered = false
+  const answer = await read(
+    world,
+    { shape: 'json', megabytes: 200 },
+    {
+      // A slow reader: without the order it would take minutes.
+      onChunk: async () => {
+        const data = { scope: 'agent', targetId: world.agentId, reason: 'odd calls', orderedByName: 'Ola' } as const
+        if (!ordered) await db.stopOrder.create({ data })
+        ordered = true
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      },
+    },
+  )
+  expect(answer.whole).toBe(false)
+  const row = await db.auditEvent.findFirst({ where: { event: 'mcp.result_passed' }, orderBy: { seq: 'desc' } })
+  expect(row?.detail).toMatchObject({ outcome: 'aborted', reason: expect.stringContaining('odd calls') })
+  await db.stopOrder.updateMany({ data: { releasedAt: new Date(), releasedByName: 'Ola' } })
+})
+
+test('an agent that stops reading does not keep a stopped call alive', async ({ db, world }) => {
+  let silent = false
+  const data = { scope: 'agent', targetId: world.agentId, reason: 'too slow', orderedByName: 'Ola' } as const
+  const reading = read(
+    world,
+    { shape: 'json', megabytes: 200 },
+    {
+      onChunk: async () => {
+        if (silent) return
+        silent = true
+        await db.stopOrder.create({ data })
+        const passed = { event: 'mcp.result_passed', detail: { path: ['reason'], string_contains: 'too slow' } }
+        await until(async () => (await db.auditEvent.count({ where: passed })) === 1)
+      },
+    },
+  )
+  expect((await reading).whole).toBe(false)
+  await db.stopOrder.updateMany({ data: { releasedAt: new Date(), releasedByName: 'Ola' } })
+})
+
+test('where marked answers are refused nothing is passed on before it is judged: it is held up to the limit', async ({
+  world,
+}) => {
+  await until(async () => (await read(world, { shape: 'json', megabytes: 2 }, { serverId: 'judged' })).bytes > megabyte)
+  const answer = await read(world, { shape: 'json', megabytes: 40 }, { serverId: 'judged' })
+  expect(answer.whole).toBe(true)
+  expect(answer.head + answer.tail).toContain('result_too_large')
+})
+
+async function residentMegabytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) / 1024
+}
