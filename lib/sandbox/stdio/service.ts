@@ -36,7 +36,7 @@ export function createStdioService(options: {
 }): StdioService {
   const { config, driver, probe, db, instance, watch, log } = options
   const limits = { ...standardLimits, ...options.limits }
-  const problem = problemOf(config, probe)
+  const problem = stdioProblem(config, probe)
   const metrics = createStdioMetrics(options.metrics.registry, () => host.facts.map(({ state }) => state))
   const status = new ProcessStatus({ db, instance, log, processes: () => host.processes })
   const host: StdioHost = new StdioHost({
@@ -83,8 +83,11 @@ export function createStdioService(options: {
   }
 }
 
-/** A server's program is never run without all of its isolation. */
-function problemOf(config: SandboxConfig, probe: Probe): string | null {
+/** Why no server over stdio may run here: a program is never run without all of its isolation. Null: they may. */
+export function stdioProblem(
+  config: Pick<SandboxConfig, 'stdioKey' | 'strict'>,
+  probe: Pick<Probe, 'ownHostUser' | 'enforces'>,
+): string | null {
   if (config.stdioKey === undefined) {
     return 'servers over stdio are off: set WHEELHOUSE_STDIO_KEY for the broker and the sandbox service'
   }

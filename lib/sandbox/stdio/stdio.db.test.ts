@@ -145,6 +145,18 @@ describe.each(['steady', 'older'])('a server over stdio of its era (%s)', { time
   })
 })
 
+test('what runs is measured and told', { timeout: 60_000 }, async ({ world }) => {
+  const client = await world.connect({ serverId: 'steady' })
+  expect(await say(client, 'echo', { word: 'measured' })).toBe('measured')
+  const metrics = await (await fetch(`${world.url}/metrics`)).text()
+  expect(metrics).toMatch(/wheelhouse_sandbox_stdio_processes\{state="running"\} [1-9]/)
+  expect(metrics).toMatch(/wheelhouse_sandbox_stdio_start_seconds_count [1-9]/)
+  expect(metrics).toMatch(/wheelhouse_sandbox_stdio_requests_total\{outcome="answered"\} [1-9]/)
+  const ready = (await (await fetch(`${world.url}/readyz`)).json()) as { stdio: { problem: null; processes: string[] } }
+  expect(ready.stdio.problem).toBeNull()
+  expect(ready.stdio.processes).toContain('running')
+})
+
 describe('its credential', { timeout: 60_000 }, () => {
   test('is a variable of that process alone, and comes back out masked', async ({ db, world }) => {
     const client = await world.connect({ serverId: 'steady', environment: { STEADY_TOKEN: secret, PATH: '/evil' } })
