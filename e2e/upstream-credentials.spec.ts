@@ -1,0 +1,68 @@
+import { expect, type Page, test } from '@playwright/test'
+import { expectAccessible } from './support/axe.ts'
+import { signInAs } from './support/sign-in.ts'
+
+const server = '/servers/crm'
+const table = (page: Page) => page.getByRole('table', { name: /^Credentials of/ })
+
+test('security sets a team’s own credential, sees all of it but the secret, and removes it with a reason', async ({
+  page,
+}) => {
+  const secret = `e2e-${Date.now().toString(36)}-never-shown-again`
+  await signInAs(page, 'Security')
+  await page.goto(server)
+  await expect(table(page)).toContainText('every team without its own')
+  await expect(table(page)).toContainText('Bearer token')
+  await page.getByRole('button', { name: 'Set a credential' }).click()
+  const dialog = page.getByRole('dialog')
+  await expectAccessible(page)
+  await dialog.getByLabel('For').selectOption({ index: 1 })
+  const team = await dialog.getByLabel('For').locator('option:checked').innerText()
+  await dialog.getByLabel('Kind').selectOption('Header of its own')
+  await dialog.getByLabel('Name of the header (required)').fill('X-Api-Key')
+  await dialog.getByLabel('Value (required)').fill(secret)
+  await dialog.getByLabel('Reason').fill('The team has its own account there.')
+  await dialog.getByRole('button', { name: 'Seal credential' }).click()
+  await expect(dialog).toHaveCount(0)
+
+  const row = table(page).getByRole('row', { name: team })
+  await expect(row).toContainText('Header of its own: X-Api-Key')
+  await expect(row).toContainText('The team has its own account there.')
+  await expect(row).toContainText('never')
+  await page.reload()
+  await expect(row).toBeVisible()
+  expect(await page.content()).not.toContain(secret)
+  await expectAccessible(page)
+
+  await row.getByRole('button', { name: 'Remove' }).click()
+  await page.getByRole('dialog').getByLabel('Reason (required)').fill('The account is closed.')
+  await page.getByRole('dialog').getByRole('button', { name: 'Remove credential' }).click()
+  await expect(row).toHaveCount(0)
+})
+
+test('what is no certificate is refused at its field, and each kind asks for what it needs', async ({ page }) => {
+  await signInAs(page, 'Security')
+  await page.goto(server)
+  await page.getByRole('button', { name: 'Set a credential' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Kind').selectOption('Client certificate')
+  await dialog.getByLabel('Certificate (required)').fill('-----BEGIN nothing')
+  await dialog.getByLabel('Private key (required)').fill('-----BEGIN nothing')
+  await dialog.getByRole('button', { name: 'Seal credential' }).click()
+  await expect(dialog.getByText('This is no X.509 certificate in PEM.').first()).toBeVisible()
+  await dialog.getByLabel('Kind').selectOption('OAuth client')
+  await expect(dialog.getByLabel('Client secret (required)')).toBeVisible()
+  await dialog.getByLabel('It authenticates with').selectOption('private_key_jwt')
+  await expect(dialog.getByLabel('Client secret (required)')).toHaveCount(0)
+  await dialog.getByLabel('Kind').selectOption('OAuth, authorized by a person')
+  await expect(dialog.getByRole('button', { name: 'Go to authorize' })).toBeVisible()
+  await expectAccessible(page)
+})
+
+test('who may not set a credential is told why and who may', async ({ page }) => {
+  await signInAs(page, 'Builder')
+  await page.goto(server)
+  const set = page.getByRole('button', { name: /^Set a credential/ })
+  await expect(set).toHaveAttribute('aria-disabled', 'true')
+  await expect(set).toContainText(/Security, Platform admin/)
+})
