@@ -10,7 +10,13 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { startBroker } from './testing/start-broker.ts'
 
-const limits = { agentCallsPerSecond: 2, serverCallsPerSecond: 3, resultBytesMax: 20_000, resultDepthMax: 16 }
+const limits = {
+  agentCallsPerSecond: 2,
+  serverCallsPerSecond: 3,
+  resultBytesMax: 20_000,
+  resultDepthMax: 16,
+  streamFromBytes: 0,
+}
 
 function makeServer(): McpServer {
   const server = new McpServer({ name: 'limits', version: '1' })

@@ -53,7 +53,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
     })
   let sandbox = await startSandbox()
   const stdio = { url, key: stdioKey }
-  const limits = { callDeadlineMs: 10_000, resultBytesMax: 1 << 20, circuitOpenMs: 500 }
+  const limits = { callDeadlineMs: 10_000, resultBytesMax: 1 << 20, streamFromBytes: 0, circuitOpenMs: 500 }
   const broker = await startBroker({
     db,
     databaseUrl,

@@ -156,8 +156,9 @@ function heldMax({ streamFromBytes, resultBytesMax }: Post): number {
   return streamFromBytes > 0 ? Math.min(streamFromBytes, resultBytesMax) : resultBytesMax
 }
 
-function tooLarge({ resultBytesMax }: Post): UpstreamFailure {
-  return new UpstreamFailure('too_large', `it answers with more than ${resultBytesMax} bytes`)
+function tooLarge({ streamFromBytes, streamBytesMax, resultBytesMax }: Post): UpstreamFailure {
+  const max = streamFromBytes > 0 ? Math.max(streamBytesMax, resultBytesMax) : resultBytesMax
+  return new UpstreamFailure('too_large', `it answers with more than ${max} bytes`)
 }
 
 /** Hands every event of a stream to the relay until it ends. A message may be as large as a held result, a stream as long as it likes. */
@@ -184,6 +185,11 @@ async function readText(
   const chunks = chunksOf(response, post)
   const streams = options.large !== null && post.streamFromBytes > 0
   const max = streams ? heldMax(post) : post.resultBytesMax
+  // What says that it will be too long is refused before anything of it is passed on.
+  if (Number(response.headers['content-length'] ?? 0) > (streams ? post.streamBytesMax : max)) {
+    response.body.destroy()
+    throw tooLarge(post)
+  }
   let size = 0
   let open = true
   try {
