@@ -78,7 +78,7 @@ export default {
       name: `process-${process.replace('/', '-')}`,
       comment: 'A process imports doors below it: not another process, not the web, not development.',
       severity: 'error',
-      from: { path: `^lib/${process}/`, pathNot: [test] },
+      from: { path: `^lib/${process}/`, pathNot: [test, `^lib/${process}/testing/`] },
       to: { path: `${processes}|^lib/(?:web|api|dev)/`, pathNot: [`^lib/${process}/`] },
     })),
     {

@@ -53,7 +53,7 @@ export function openLasting(
   const end = (denial: Denial | null): void => {
     if (ending.signal.aborted) return
     release()
-    if (denial === null && last) stream.finish({ status: 200, body: JSON.stringify(last) })
+    if (denial === null && last) void stream.finish({ status: 200, body: JSON.stringify(last) })
     else stream.cut()
     resolve()
   }

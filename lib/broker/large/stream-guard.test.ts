@@ -6,10 +6,10 @@ import { StreamGuard } from './stream-guard.ts'
 
 const filler = 'All is well here, nothing to see. '
 const secrets = [
-  'AKIA' + 'ABCDEFGHIJKLMNOP',
-  'ghp_' + 'a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8',
-  'sk-ant-' + 'api03-abcdefghijklmnopqrstuvwxyz',
-  'eyJhbGciOiJFZERTQSJ9.' + 'eyJzdWIiOiJhZ2VudCJ9.' + 'c2lnbmF0dXJlLXNpZ25hdHVyZQ',
+  ['AKIA', 'ABCDEFGHIJKLMNOP'].join(''),
+  ['ghp_', 'a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8'].join(''),
+  ['sk-ant-', 'api03-abcdefghijklmnopqrstuvwxyz'].join(''),
+  ['eyJhbGciOiJFZERTQSJ9', 'eyJzdWIiOiJhZ2VudCJ9', 'c2lnbmF0dXJlLXNpZ25hdHVyZQ'].join('.'),
   '-----BEGIN PRIVATE KEY-----\n' + 'MIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n'.repeat(40) + '-----END PRIVATE KEY-----',
 ]
 

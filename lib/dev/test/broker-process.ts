@@ -1,3 +1,4 @@
+import { brokerNodeArguments } from '#lib/config/broker.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { encryptionKey, portalUrl } from '#lib/dev/test/broker.ts'
 import { type Child, startChild } from '#lib/dev/test/child.ts'
@@ -16,6 +17,7 @@ export async function startBrokerProcess(options: {
   const url = `http://127.0.0.1:${port}`
   const child = await startChild({
     entry: 'lib/broker/main.ts',
+    nodeArguments: brokerNodeArguments,
     env: {
       DATABASE_URL: options.databaseUrl,
       WHEELHOUSE_BROKER_PORT: String(port),

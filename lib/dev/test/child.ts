@@ -21,10 +21,12 @@ export type Child = {
 /** Starts one of our processes as it is started in production, and waits until `ready` says so. */
 export async function startChild(options: {
   entry: string
+  /** Of Node, as it gets them in production. */
+  nodeArguments?: readonly string[]
   env: Record<string, string>
   ready: () => Promise<boolean>
 }): Promise<Child> {
-  const child = spawn(process.execPath, [join(root, options.entry)], {
+  const child = spawn(process.execPath, [...(options.nodeArguments ?? []), join(root, options.entry)], {
     cwd: root,
     env: { PATH: process.env.PATH ?? '', NODE_ENV: 'test', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
