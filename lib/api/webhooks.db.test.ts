@@ -46,7 +46,10 @@ test('a webhook is made, changed, tested, replayed, rotated and deleted; its sec
   const tested = await call(`${path}/test`, { method: 'POST' })
   const { json: log } = await call(`${path}/deliveries?state=pending`)
   expect(log).toMatchObject({ items: [{ id: tested.json['deliveryId'], event: 'webhook.tested' }], next: null })
-  const replayed = await call(`${path}/replay`, { method: 'POST', body: { deliveryId: tested.json['deliveryId'] } })
+  const again = { method: 'POST', body: { deliveryId: tested.json['deliveryId'] } }
+  expect(await call(`${path}/replay`, again)).toMatchObject({ status: 409, json: { rule: 'webhook:switched_off' } })
+  await call(path, { method: 'PATCH', body: { enabled: true } })
+  const replayed = await call(`${path}/replay`, again)
   expect(replayed).toMatchObject({ status: 200, json: { replayed: 1 } })
   const rotated = await call(`${path}/secret`, { method: 'POST' })
   expect(rotated).toMatchObject({ status: 201, json: { secret: expect.stringMatching(/^whsec_/) } })

@@ -34,8 +34,6 @@ export const jobs = {
   probeServer: job('probe_server', z.strictObject({ probeId: z.uuid() }), 3),
   /** Brings the day roll-ups up to date. */
   rollUpDays: job('roll_up_days', z.strictObject({}), 1),
-  /** Makes the next attempt at a webhook's delivery; what follows from it is decided there, so the queue tries again only when the database failed. */
-  deliverWebhook: job('deliver_webhook', z.strictObject({ deliveryId: z.uuid() })),
   /** Tells of credentials that end soon. */
   warnOfExpiry: job('warn_of_expiry', z.strictObject({}), 1),
   /** Wraps what is sealed anew, after another key-encryption key became current. */

@@ -18,7 +18,12 @@ import { createKeyring, proveKeyring, rewrapSealed } from '#lib/keys/commands.ts
 import { createLog } from '#lib/log/log.ts'
 import { countRunEnd, recordUsage, refreshOverBudget, rollUpDays, seedPriceBook } from '#lib/metrics/commands.ts'
 import { runServerProbe, warnOfExpiry } from '#lib/registry/commands.ts'
-import { collectWebhookDeliveries, createSender, deliverWebhook } from '#lib/webhooks/commands.ts'
+import {
+  collectWebhookDeliveries,
+  createSender,
+  createWebhookDispatcher,
+  forgetWebhookDeliveries,
+} from '#lib/webhooks/commands.ts'
 import { releaseDeadPools } from './dead-pools.ts'
 import { every } from './every.ts'
 import { startHealthServer } from './health.ts'
@@ -118,7 +123,8 @@ async function main(): Promise<void> {
   })
 
   const sender = createSender({ privateHosts: config.webhookPrivateHosts, timeoutMs: webhookTimeoutMs })
-  const webhooks = every(1_000, { what: 'reading the audit log for webhooks', log, work: collectWebhooks })
+  const dispatcher = createWebhookDispatcher({ ctx, sender, secretBox: keyring, log })
+  const webhooks = every(1_000, { what: 'telling webhooks', log, work: tellWebhooks })
 
   let poolId: string | undefined
   let queueEnded = false
@@ -128,7 +134,6 @@ async function main(): Promise<void> {
     log,
     handlers: {
       ...harnessHandlers(deps, () => followers.nudge()),
-      deliverWebhook: (payload) => deliverWebhook(ctx(), payload, { secretBox: keyring, sender }),
       async warnOfExpiry() {
         await warnOfExpiry(ctx())
       },
@@ -141,6 +146,7 @@ async function main(): Promise<void> {
       async rollUpDays() {
         const now = new Date()
         await forgetRateLimits(db, now)
+        await forgetWebhookDeliveries(ctx())
         await rollUpDays(ctx(), { from: new Date(now.getTime() - rollUpDaysBack * 86_400_000), to: now })
       },
     },
@@ -167,6 +173,7 @@ async function main(): Promise<void> {
       await queue.drain()
       await followers.stop()
       await Promise.all([stops.stop(), budgets.stop(), held.stop(), webhooks.stop(), deadPools.stop()])
+      await dispatcher.stop()
       await Promise.all([listener.stop(), health.stop(), sender.close()])
       await locks.stop()
       await db.$disconnect()
@@ -185,8 +192,11 @@ async function main(): Promise<void> {
     }
   }
 
-  async function collectWebhooks(): Promise<void> {
-    while ((await collectWebhookDeliveries(ctx())) > 0);
+  /** A part of the log and what is due, again and again while there is any: each part is small, so that a stop need not wait. */
+  async function tellWebhooks(): Promise<void> {
+    const seen = await collectWebhookDeliveries(ctx())
+    const begun = await dispatcher.round()
+    if (seen > 0 || begun > 0) webhooks.nudge()
   }
 
   function problems(): string[] {

@@ -1,5 +1,6 @@
 export { collectWebhookDeliveries } from './commands/collect.ts'
-export { deliverWebhook } from './commands/deliver.ts'
+export { createWebhookDispatcher } from './commands/dispatch.ts'
 export { createWebhook, deleteWebhook, rotateWebhookSecret, testWebhook, updateWebhook } from './commands/endpoints.ts'
+export { forgetWebhookDeliveries } from './commands/forget.ts'
 export { replayWebhook } from './commands/replay.ts'
 export { createSender } from './send.ts'

@@ -12,3 +12,11 @@ export async function lockWebhook(tx: Tx, id: string) {
   if (!row) throw new DomainError('not_found', 'There is no such webhook.')
   return row
 }
+
+/** Nothing more is sent of what waits, except tests: it counts as failed and can be sent again. */
+export async function giveUpPending(tx: Tx, { webhookId, now }: { webhookId: string; now: Date }): Promise<void> {
+  await tx.webhookDelivery.updateMany({
+    where: { endpointId: webhookId, state: 'pending', eventSeq: { not: null } },
+    data: { state: 'failed', nextAttemptAt: null, settledAt: now },
+  })
+}

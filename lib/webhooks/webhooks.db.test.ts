@@ -6,19 +6,23 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { inTx } from '#lib/auth/ctx.ts'
 import { createSecretBox } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
+import type { Ctx } from '#lib/auth/ctx.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { createLog } from '#lib/log/log.ts'
 import {
   collectWebhookDeliveries,
   createSender,
   createWebhook,
+  createWebhookDispatcher,
   deleteWebhook,
-  deliverWebhook,
+  forgetWebhookDeliveries,
   replayWebhook,
   rotateWebhookSecret,
   testWebhook,
   updateWebhook,
 } from './commands.ts'
+import { claimWebhookDeliveries } from './commands/deliver.ts'
 import { getWebhook, listWebhookDeliveries, listWebhooks } from './queries.ts'
 import { failingMsMax, retryDelaysMs } from './rules.ts'
 import { createWebhookInput, deliveryListQuery } from './schema.ts'
@@ -53,6 +57,17 @@ const test = dbTest
     return sender
   })
 
+const log = createLog({ process: 'test', level: 'silent' })
+
+/** What a worker does at a time: sends what is due until nothing is. */
+async function work(ctx: Ctx, parts: Pick<Parameters<typeof createWebhookDispatcher>[0], 'sender' | 'secretBox'>) {
+  for (let begun = 1; begun > 0;) {
+    const dispatcher = createWebhookDispatcher({ ctx: () => ctx, log, ...parts })
+    begun = await dispatcher.round()
+    await dispatcher.stop()
+  }
+}
+
 async function admin(db: Db, now = start) {
   return ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), now)
 }
@@ -81,8 +96,8 @@ test('what happens reaches the receiver once, signed so that its library verifie
   sender,
 }) => {
   const { webhookId, secret, deliveryId, ctx } = await tell(db, receiver.url)
-  const work = { ...ctx, now: new Date() }
-  await Promise.all([1, 2, 3].map(() => deliverWebhook(work, { deliveryId }, { secretBox, sender })))
+  const now = { ...ctx, now: new Date() }
+  await Promise.all([1, 2, 3].map(() => work(now, { secretBox, sender })))
   expect(receiver.received).toHaveLength(1)
   const [{ headers, body }] = receiver.received as [Received]
   expect(new Webhook(secret).verify(body, headers)).toMatchObject({
@@ -116,10 +131,9 @@ test('a receiver that fails is tried again when the schedule or it says so, unde
   receiver,
   sender,
 }) => {
-  const { ctx, webhookId, deliveryId } = await tell(db, receiver.url)
+  const { ctx, webhookId } = await tell(db, receiver.url)
   receiver.answers.push({ status: 500 }, { status: 503, headers: { 'retry-after': '3600' } })
-  const at = (ms: number) =>
-    deliverWebhook({ ...ctx, now: new Date(start.getTime() + ms) }, { deliveryId }, { secretBox, sender })
+  const at = (ms: number) => work({ ...ctx, now: new Date(start.getTime() + ms) }, { secretBox, sender })
   await at(0)
   await at(retryDelaysMs[0]! - 1)
   expect(receiver.received).toHaveLength(1)
@@ -143,11 +157,11 @@ test('410, and five days without a success, switch an endpoint off on the record
   receiver,
   sender,
 }) => {
-  const { ctx, webhookId, deliveryId } = await tell(db, receiver.url)
+  const { ctx, webhookId } = await tell(db, receiver.url)
   receiver.answers.push({ status: 500 }, { status: 500 })
-  await deliverWebhook(ctx, { deliveryId }, { secretBox, sender })
+  await work(ctx, { secretBox, sender })
   const late = { ...ctx, now: new Date(start.getTime() + failingMsMax + 1) }
-  await deliverWebhook(late, { deliveryId }, { secretBox, sender })
+  await work(late, { secretBox, sender })
   expect(await getWebhook(ctx, webhookId)).toMatchObject({
     enabled: false,
     disabledReason: expect.stringContaining('five days'),
@@ -165,8 +179,8 @@ test('410, and five days without a success, switch an endpoint off on the record
   expect(await told()).toBe(2)
 
   receiver.answers.push({ status: 410 })
-  const test = await testWebhook(late, { webhookId })
-  await deliverWebhook(late, test, { secretBox, sender })
+  await testWebhook(late, { webhookId })
+  await work(late, { secretBox, sender })
   expect(await getWebhook(ctx, webhookId)).toMatchObject({
     enabled: false,
     disabledReason: expect.stringContaining('410'),
@@ -178,7 +192,8 @@ test('after a rotation both secrets sign for a day, then the new one alone', asy
   const { ctx, webhookId, secret } = await tell(db, receiver.url)
   const rotated = await rotateWebhookSecret({ ...ctx, now: new Date() }, { webhookId }, means)
   const send = async (now: Date) => {
-    await deliverWebhook({ ...ctx, now }, await testWebhook({ ...ctx, now }, { webhookId }), { secretBox, sender })
+    await testWebhook({ ...ctx, now }, { webhookId })
+    await work({ ...ctx, now }, { secretBox, sender })
     return receiver.received.at(-1)!
   }
   const both = await send(new Date())
@@ -194,10 +209,10 @@ test('what failed is sent again on demand, one or all since a time', async ({ db
   await db.webhookDelivery.update({ where: { id: deliveryId }, data: { state: 'failed', nextAttemptAt: null } })
   const failedSince = new Date(start.getTime() - 1)
   expect(await replayWebhook(ctx, { webhookId, failedSince })).toEqual({ replayed: 1 })
-  await deliverWebhook(ctx, { deliveryId }, { secretBox, sender })
+  await work(ctx, { secretBox, sender })
   expect(await replayWebhook(ctx, { webhookId, failedSince })).toEqual({ replayed: 0 })
   expect(await replayWebhook(ctx, { webhookId, deliveryId })).toEqual({ replayed: 1 })
-  await deliverWebhook(ctx, { deliveryId }, { secretBox, sender })
+  await work(ctx, { secretBox, sender })
   expect(receiver.received.map(({ headers }) => headers['webhook-id'])).toEqual([deliveryId, deliveryId])
   const replays = (await auditOf(db, webhookId)).filter(({ event }) => event === 'webhook.replayed')
   expect(replays).toHaveLength(2)
@@ -205,6 +220,81 @@ test('what failed is sent again on demand, one or all since a time', async ({ db
   expect(await db.webhookDelivery.count({ where: { id: deliveryId } })).toBe(0)
   expect((await auditOf(db, webhookId)).at(-1)).toMatchObject({ event: 'webhook.deleted' })
   await expect(replayWebhook(ctx, { webhookId, deliveryId })).rejects.toMatchObject({ code: 'not_found' })
+})
+
+test('whoever takes a delivery and ends, or cannot sign it, leaves it to the next after a minute', async ({
+  db,
+  receiver,
+  sender,
+}) => {
+  const { ctx, deliveryId } = await tell(db, receiver.url)
+  const taken = await claimWebhookDeliveries(ctx, { limit: 100, perEndpoint: 9, except: [] })
+  expect(taken.map(({ id }) => id)).toContain(deliveryId)
+  await work(ctx, { secretBox, sender })
+  expect(receiver.received).toEqual([])
+  const later = (ms: number) => ({ ...ctx, now: new Date(start.getTime() + ms) })
+  const locked = { ...secretBox, open: () => Promise.reject(new Error('the key service is away')) }
+  await work(later(60_000), { secretBox: locked, sender })
+  expect(receiver.received).toEqual([])
+  await work(later(120_000), { secretBox, sender })
+  expect(receiver.received.map(({ headers }) => headers['webhook-id'])).toEqual([deliveryId])
+})
+
+test('a receiver that hangs takes its own share and no more; the others are told meanwhile', async ({
+  db,
+  receiver,
+  sender,
+}) => {
+  const asked: string[] = []
+  const silent = createServer((request) => void asked.push(request.url ?? ''))
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  await tell(db, `http://127.0.0.1:${(silent.address() as AddressInfo).port}/`)
+  for (let times = 0; times < 10; times += 1) await happen(db, `again ${times}`)
+  const { ctx } = await tell(db, receiver.url)
+  while ((await collectWebhookDeliveries(ctx)) > 0);
+  const dispatcher = createWebhookDispatcher({ ctx: () => ctx, log, sender, secretBox })
+  const until = Date.now() + 1500
+  while (Date.now() < until && (receiver.received.length === 0 || asked.length < 4)) {
+    await dispatcher.round()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  expect(receiver.received).toHaveLength(1)
+  expect(asked).toHaveLength(4)
+  silent.closeAllConnections()
+  silent.close()
+  await dispatcher.stop()
+})
+
+test('what waits when an endpoint is switched off is given up, and can be sent again once it is on', async ({
+  db,
+  receiver,
+  sender,
+}) => {
+  const { ctx, webhookId, deliveryId } = await tell(db, receiver.url)
+  await updateWebhook(ctx, { webhookId, enabled: false }, means)
+  const state = async () => (await db.webhookDelivery.findUniqueOrThrow({ where: { id: deliveryId } })).state
+  expect(await state()).toBe('failed')
+  await expect(replayWebhook(ctx, { webhookId, deliveryId })).rejects.toMatchObject({ code: 'conflict' })
+  expect(await state()).toBe('failed')
+  await updateWebhook(ctx, { webhookId, enabled: true }, means)
+  await replayWebhook(ctx, { webhookId, deliveryId })
+  await work(ctx, { secretBox, sender })
+  expect(await state()).toBe('delivered')
+})
+
+test('deliveries that were settled a month ago are forgotten, with their attempts; what waits is not', async ({
+  db,
+  receiver,
+  sender,
+}) => {
+  const { ctx, webhookId } = await tell(db, receiver.url)
+  await work(ctx, { secretBox, sender })
+  await testWebhook(ctx, { webhookId })
+  const count = () => db.webhookDelivery.count({ where: { endpointId: webhookId } })
+  await forgetWebhookDeliveries({ ...ctx, now: new Date(start.getTime() + 29 * 86_400_000) })
+  expect(await count()).toBe(2)
+  await forgetWebhookDeliveries({ ...ctx, now: new Date(start.getTime() + 31 * 86_400_000) })
+  expect(await count()).toBe(1)
 })
 
 test('an address inside is never told, by whatever name; a redirect is not followed; silence ends', async ({

@@ -1,6 +1,5 @@
 import { auditEventsAfter } from '#lib/audit/queries.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
-import { enqueueMany, jobs } from '#lib/jobs/contracts.ts'
 import { isWanted } from '../rules.ts'
 
 const batchMax = 500
@@ -37,11 +36,6 @@ async function collectFor(ctx: Ctx, id: string): Promise<number> {
         nextAttemptAt: ctx.now,
       }))
     await tx.webhookDelivery.createMany({ data: rows })
-    await enqueueMany(
-      tx,
-      jobs.deliverWebhook,
-      rows.map((row) => ({ payload: { deliveryId: row.id }, key: `webhook:${row.id}` })),
-    )
     await tx.webhookEndpoint.update({ where: { id }, data: { cursor: BigInt(last.seq) } })
     return events.length
   })

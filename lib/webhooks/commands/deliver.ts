@@ -3,24 +3,51 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
-import { enqueue, jobs } from '#lib/jobs/contracts.ts'
-import { subjectOf } from '../rows.ts'
+import { giveUpPending, subjectOf } from '../rows.ts'
 import { failingMsMax, retryAfterMs, type Settled, settle } from '../rules.ts'
 import type { Sender, Sent } from '../send.ts'
 
 /** What delivering needs beside the database. */
 export type WebhookSending = { secretBox: SecretBox; sender: Sender }
 
-/** Lasts longer than the slowest attempt, so that nobody else takes a delivery up meanwhile. */
+/** Lasts longer than the slowest attempt, so that nobody else takes a delivery up meanwhile; whoever ends in between leaves it to the next after that. */
 const claimMs = 60_000
 
+/** A delivery that was taken, and whose. */
+export type ClaimedDelivery = { id: string; endpointId: string }
+
 /**
- * Makes one attempt at a delivery and settles what follows: delivered, another attempt later, or given up; an endpoint that wants no more (410) or has failed for five days
- * is switched off, on the record. Does nothing when the delivery is settled, taken or not due, so it may be called twice.
+ * Takes deliveries that are due: at most `limit`, `perEndpoint` of each endpoint, none of those in `except`. A delivery is taken by one worker at a time and is due again if nothing
+ * became of it within a minute, so the rows themselves are the queue.
  */
-export async function deliverWebhook(ctx: Ctx, input: { deliveryId: string }, means: WebhookSending): Promise<void> {
-  const claimed = await claim(ctx, input.deliveryId)
-  if (!claimed) return
+export async function claimWebhookDeliveries(
+  ctx: Ctx,
+  options: { limit: number; perEndpoint: number; except: readonly string[] },
+): Promise<ClaimedDelivery[]> {
+  const { limit, perEndpoint, except } = options
+  const until = new Date(ctx.now.getTime() + claimMs)
+  return await ctx.db.$queryRaw<ClaimedDelivery[]>`
+    with due as (
+      select q."id" from (
+        select d."id", d."nextAttemptAt", row_number() over (partition by d."endpointId" order by d."nextAttemptAt", d."id") as n
+        from "WebhookDelivery" d join "WebhookEndpoint" e on e."id" = d."endpointId"
+        where d."state" = 'pending' and d."nextAttemptAt" <= ${ctx.now} and (e."enabled" or d."eventSeq" is null)
+          and not d."endpointId" = any (${except}::uuid[])
+      ) q where q.n <= ${perEndpoint} order by q."nextAttemptAt", q."id" limit ${limit}
+    ), taken as (
+      select d."id" from "WebhookDelivery" d join due using ("id")
+      where d."state" = 'pending' and d."nextAttemptAt" <= ${ctx.now} for update of d skip locked
+    )
+    update "WebhookDelivery" d set "nextAttemptAt" = ${until} from taken where d."id" = taken."id" returning d."id", d."endpointId"`
+}
+
+/**
+ * Makes one attempt at a delivery that was taken and settles what follows: delivered, another attempt later, or given up; an endpoint that wants no more (410) or has failed for five days is
+ * switched off, on the record. Rejects when it could not be tried or settled; then it is due again.
+ */
+export async function deliverWebhook(ctx: Ctx, input: { id: string }, means: WebhookSending): Promise<void> {
+  const claimed = await ctx.db.webhookDelivery.findUnique({ where: { id: input.id }, include: { endpoint: true } })
+  if (claimed?.state !== 'pending') return
   const { endpoint, ...delivery } = claimed
   const signature = await signatures(ctx, { endpoint, delivery, secretBox: means.secretBox })
   const sent = await means.sender.post({
@@ -34,22 +61,7 @@ export async function deliverWebhook(ctx: Ctx, input: { deliveryId: string }, me
       'webhook-signature': signature,
     },
   })
-  await settleAttempt(ctx, { deliveryId: delivery.id, sent })
-}
-
-/** Takes the delivery for a while, so that of two workers one sends it; one that ends meanwhile leaves it to the job's next try. */
-async function claim(ctx: Ctx, id: string) {
-  const { count } = await ctx.db.webhookDelivery.updateMany({
-    where: {
-      id,
-      state: 'pending',
-      nextAttemptAt: { lte: ctx.now },
-      OR: [{ endpoint: { enabled: true } }, { eventSeq: null }],
-    },
-    data: { nextAttemptAt: new Date(ctx.now.getTime() + claimMs) },
-  })
-  if (count === 0) return null
-  return await ctx.db.webhookDelivery.findUnique({ where: { id }, include: { endpoint: true } })
+  await settleAttempt(ctx, { deliveryId: delivery.id, endpointId: endpoint.id, sent })
 }
 
 type Signed = {
@@ -70,8 +82,13 @@ async function signatures(ctx: Ctx, { endpoint, delivery, secretBox }: Signed): 
     .join(' ')
 }
 
-async function settleAttempt(ctx: Ctx, { deliveryId, sent }: { deliveryId: string; sent: Sent }): Promise<void> {
+async function settleAttempt(
+  ctx: Ctx,
+  { deliveryId, endpointId, sent }: { deliveryId: string; endpointId: string; sent: Sent },
+): Promise<void> {
   await inTx(ctx, async (tx, ctx) => {
+    // First the endpoint, as everywhere: its attempts take turns, so each sees what became of the one before.
+    await tx.$queryRaw`select 1 from "WebhookEndpoint" where "id" = ${endpointId}::uuid for update`
     const delivery = await tx.webhookDelivery.findUnique({ where: { id: deliveryId }, include: { endpoint: true } })
     // Deleted meanwhile, with its endpoint.
     if (!delivery) return
@@ -83,13 +100,12 @@ async function settleAttempt(ctx: Ctx, { deliveryId, sent }: { deliveryId: strin
     const { status, error, ms } = sent
     await tx.webhookAttempt.create({ data: { deliveryId, number, at: ctx.now, ms, status, error } })
     const nextAttemptAt = settled.state === 'pending' ? settled.nextAttemptAt : null
-    await tx.webhookDelivery.update({
-      where: { id: deliveryId },
-      data: { state: settled.state, attempts, nextAttemptAt, settledAt: nextAttemptAt ? null : ctx.now },
-    })
-    if (nextAttemptAt) {
-      const key = `webhook:${deliveryId}`
-      await enqueue(tx, jobs.deliverWebhook, { payload: { deliveryId }, key, runAt: nextAttemptAt })
+    // Given up meanwhile, when its endpoint was switched off: then only a success changes that.
+    if (delivery.state === 'pending' || settled.state === 'delivered') {
+      await tx.webhookDelivery.update({
+        where: { id: deliveryId },
+        data: { state: settled.state, attempts, nextAttemptAt, settledAt: nextAttemptAt ? null : ctx.now },
+      })
     }
     const reason = whySwitchedOff(endpoint, settled, ctx.now)
     const failingSince = settled.state === 'delivered' ? null : (endpoint.failingSince ?? ctx.now)
@@ -97,7 +113,9 @@ async function settleAttempt(ctx: Ctx, { deliveryId, sent }: { deliveryId: strin
       where: { id: endpoint.id },
       data: { failingSince, ...(reason ? { enabled: false, disabledReason: reason } : {}) },
     })
-    if (reason) recordAudit(tx, ctx, { event: 'webhook.disabled', ...subjectOf(endpoint), detail: { reason } })
+    if (!reason) return
+    await giveUpPending(tx, { webhookId: endpoint.id, now: ctx.now })
+    recordAudit(tx, ctx, { event: 'webhook.disabled', ...subjectOf(endpoint), detail: { reason } })
   })
 }
 

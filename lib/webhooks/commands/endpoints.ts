@@ -5,8 +5,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import { randomSecret, type SecretBox } from '#lib/core/secret-box.ts'
 import type { Tx } from '#lib/db/client.ts'
-import { enqueue, jobs } from '#lib/jobs/contracts.ts'
-import { lockWebhook, subjectOf } from '../rows.ts'
+import { giveUpPending, lockWebhook, subjectOf } from '../rows.ts'
 import { checkAddress, unknownPattern } from '../rules.ts'
 import type { CreateWebhookInput, UpdateWebhookInput, WebhookIdInput } from '../schema.ts'
 
@@ -33,6 +32,8 @@ export async function createWebhook(
   // Sealed before the transaction: the key may be in another house.
   const sealed = await means.secretBox.seal(secret, sealContexts.webhook(id))
   await inTx(ctx, async (tx, ctx) => {
+    // So that two at once count each other.
+    await tx.$executeRaw`select pg_advisory_xact_lock(hashtext('webhook endpoints'))`
     if ((await tx.webhookEndpoint.count()) >= endpointsMax) {
       throw new DomainError('conflict', `There are ${endpointsMax} webhooks already; delete one first.`, {
         rule: 'webhook:too_many',
@@ -58,7 +59,7 @@ export async function createWebhook(
 }
 
 /**
- * Changes the fields given. One that is switched on again is told of what happens from then on; what it missed is in the audit log. Needs `webhooks:manage`; throws
+ * Changes the fields given. What was to be delivered when it is switched off is given up (and can be sent again later); one that is switched on again is told of what happens from then on; what it missed is in the audit log. Needs `webhooks:manage`; throws
  * `not_found`, `invalid` with the field.
  */
 export async function updateWebhook(ctx: Ctx, input: UpdateWebhookInput, means: WebhookMeans): Promise<void> {
@@ -76,6 +77,7 @@ export async function updateWebhook(ctx: Ctx, input: UpdateWebhookInput, means: 
     const before = Object.fromEntries(changed.map(([key]) => [key, webhook[key as keyof typeof fields]]))
     const rest = after['enabled'] === undefined ? {} : await switched(tx, ctx, after['enabled'] === true)
     await tx.webhookEndpoint.update({ where: { id }, data: { ...after, ...rest } })
+    if (after['enabled'] === false) await giveUpPending(tx, { webhookId: id, now: ctx.now })
     recordAudit(tx, ctx, { event: 'webhook.updated', ...subjectOf(webhook), detail: { before, after } })
   })
 }
@@ -138,7 +140,6 @@ export async function testWebhook(ctx: Ctx, input: WebhookIdInput): Promise<{ de
       data: { endpointId: webhook.id, event: 'webhook.tested', body, createdAt: ctx.now, nextAttemptAt: ctx.now },
       select: { id: true },
     })
-    await enqueue(tx, jobs.deliverWebhook, { payload: { deliveryId: id }, key: `webhook:${id}` })
     recordAudit(tx, ctx, { event: 'webhook.tested', ...subjectOf(webhook), detail: { deliveryId: id } })
     return { deliveryId: id }
   })

@@ -1,5 +1,8 @@
 import type { Metadata } from 'next'
+import { notFound } from 'next/navigation'
+import { z } from 'zod'
 import { Card } from '#components/ui/card.tsx'
+import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
@@ -8,6 +11,7 @@ import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
+import { whyNot } from '#lib/web/why-not.ts'
 import { getWebhook, listWebhookDeliveries } from '#lib/webhooks/queries.ts'
 import { deliveryListQuery } from '#lib/webhooks/schema.ts'
 import { WebhookState } from '../state-badge.tsx'
@@ -21,6 +25,16 @@ type Props = { params: Promise<{ id: string }>; searchParams: Promise<Record<str
 export default async function WebhookPage({ params, searchParams }: Props) {
   const ctx = await currentCtx()
   const { id } = await params
+  if (!z.uuid().safeParse(id).success) notFound()
+  const refused = whyNot(ctx.actor, 'webhooks:manage')
+  if (refused) {
+    return (
+      <>
+        <PageHeader crumbs={[{ href: paths.webhooks(), label: 'Webhooks' }]} title="Webhook" />
+        <EmptyState title="You may not see webhooks">{refused}</EmptyState>
+      </>
+    )
+  }
   const webhook = await orNotFound(getWebhook(ctx, id))
   const query = deliveryListQuery.safeParse(await searchParams)
   const page = await listWebhookDeliveries(ctx, id, query.data ?? deliveryListQuery.parse({}))
