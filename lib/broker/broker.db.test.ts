@@ -172,6 +172,7 @@ test("the server's credential reaches the server, and never an agent or the log"
   await makeGrant(db, { agentId: agent.agentId, serverId: 'modern' })
   const token = await sessionToken(db, world.broker.url, agent)
   await world.broker.broker.keeper.refresh()
+  await world.broker.broker.keeper.refresh()
   const answer = await postCall(world, { token, tool: 'leak' })
   expect(answer.text).toContain('my credential is [redacted]')
   expect(answer.text).not.toContain(upstreamSecret)
@@ -192,6 +193,7 @@ test('says it is alive and ready, and counts calls by server, tool and class of 
   const agent = await makeAgent(db, { tier: 'high' })
   await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'write' })
   const token = await sessionToken(db, world.broker.url, agent)
+  await world.broker.broker.keeper.refresh()
   for (const tool of ['change', 'wipe', 'made-up']) await postCall(world, { token, tool })
   const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
   const lines = [
@@ -211,6 +213,7 @@ test('without a collector a trace is passed on as it came, and the audit row nam
   const agent = await makeAgent(db)
   await makeGrant(db, { agentId: agent.agentId, serverId: 'modern' })
   const token = await sessionToken(db, world.broker.url, agent)
+  await world.broker.broker.keeper.refresh()
   const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
   const traceparent = `00-${traceId}-00f067aa0ba902b7-01`
   await postCall(world, { token, headers: { traceparent } })

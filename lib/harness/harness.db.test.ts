@@ -77,7 +77,8 @@ describe('startRun', () => {
   })
 
   dbTest('an expired or revoked grant does not count', async ({ db }) => {
-    const server = { name: '', description: '', url: '', environment: 'staging', sensitivity: 'internal' } as const
+    const url = 'http://127.0.0.1:9/mcp'
+    const server = { name: '', description: '', url, environment: 'staging', sensitivity: 'internal' } as const
     await db.mcpServer.create({ data: { id: 'erp', ...server } })
     const { id } = await makeAgent(db, { templateId: await needy(db) })
     const grant = { agentId: id, serverId: 'erp', class: 'write', reason: '', via: 'request' } as const
