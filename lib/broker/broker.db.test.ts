@@ -172,7 +172,6 @@ test("the server's credential reaches the server, and never an agent or the log"
   await makeGrant(db, { agentId: agent.agentId, serverId: 'modern' })
   const token = await sessionToken(db, world.broker.url, agent)
   await world.broker.broker.keeper.refresh()
-  await world.broker.broker.keeper.refresh()
   const answer = await postCall(world, { token, tool: 'leak' })
   expect(answer.text).toContain('my credential is [redacted]')
   expect(answer.text).not.toContain(upstreamSecret)

@@ -17,7 +17,7 @@ const megabyte = 1024 * 1024
 const line = 'the quick brown fox jumps over the lazy dog, again and again and again. '
 
 type Shape = 'json' | 'events'
-type Asked = { shape: Shape; megabytes: number; end?: 'cut' | 'other_id' | 'too_deep'; say?: string }
+type Asked = { shape: Shape; megabytes: number; end?: 'cut' | 'other_id' | 'too_deep' | 'asks'; say?: string }
 
 /** A server whose tool `large` answers with as many megabytes as it is asked for, written while they are made. */
 async function startLargeServer() {
@@ -54,7 +54,8 @@ async function answerLarge(request: IncomingMessage, response: ServerResponse): 
   const block = line.repeat(1000)
   for (let sent = 0; sent < megabytes * megabyte && !response.destroyed; sent += block.length) await write(block)
   if (end === 'cut') return void response.destroy()
-  const tail = end === 'too_deep' ? `,"deep":${'['.repeat(100)}${']'.repeat(100)}` : ''
+  const tails = { too_deep: `,"deep":${'['.repeat(100)}${']'.repeat(100)}`, asks: ',"resultType":"input_required"' }
+  const tail = end === 'too_deep' || end === 'asks' ? tails[end] : ''
   await write(`${say}"}]${tail}},"jsonrpc":"2.0","id":${replyId}}${asEvents ? '\n\n' : ''}`)
   response.end()
 }
@@ -164,7 +165,7 @@ test('secrets in a large result are masked on its way, and counted', async ({ db
   expect(row?.detail).toMatchObject({ masked: { github_token: 2 } })
 })
 
-test.for(['cut', 'other_id', 'too_deep'] as const)(
+test.for(['cut', 'other_id', 'too_deep', 'asks'] as const)(
   'a large result that turns out wrong at its end (%s) is broken off, never ended as if it were whole',
   async (end, { db, world }) => {
     const answer = await read(world, { shape: 'json', megabytes: 2, end })

@@ -16,6 +16,7 @@ import { AskRefused } from './conversation/refusal.ts'
 import { afterTheFact, auditDenial, circuitDenial, namesNoTool } from './denials.ts'
 import { type Guarded, guardReply } from './guards.ts'
 import { holdForPerson } from './holding/hold.ts'
+import type { LargeReply } from './large/large-reply.ts'
 import { passOn } from './large/pass-on.ts'
 import { CallEnded } from './in-flight.ts'
 import { resolveMerged } from './merged-names.ts'
@@ -119,7 +120,8 @@ async function carryOut(
     deadlineMs: parts.limits.callDeadlineMs,
     gone: request.gone,
   })
-  let passing = false
+  let large: LargeReply | undefined
+  let passed = false
   try {
     if (changes && !(await recorded(parts, intendedRow(record, parts.now()), { happened: false, telemetry }))) {
       parts.health.circuitOf(allowed.server as BrokeredServer).released()
@@ -129,7 +131,7 @@ async function carryOut(
     // As it is now: its credential may have changed.
     const server = parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer)
     let end = await forward(parts, request, { server, tool, call, running })
-    const large = end.reply?.ok ? end.reply.large : undefined
+    large = end.reply?.ok ? end.reply.large : undefined
     telemetry.took('upstream', sentAt)
     const row = finishedRow(record, {
       outcome: end.outcome,
@@ -143,17 +145,19 @@ async function carryOut(
     telemetry.called({ ...labels, outcome: durable ? end.outcome : 'audit_unavailable' })
     // Stopped while its record was being written: then the answer stays here as well.
     const stopped = isStopped(running.signal)
-    if (large && (!durable || stopped)) await large.close()
     if (!durable) return refuse(parts, request, afterTheFact(changes), changes ? 200 : 503)
     if (stopped) end = endOf(running.signal.reason as CallEnded)
     else if (large) {
-      passing = true
-      return passOn(parts, request, { large, record, server, running })
+      const passing = large
+      large = undefined
+      passed = true
+      return passOn(parts, request, { large: passing, record, server, running })
     }
     return answerOf(parts, request, end, { serverId: call.serverId, decisionId: String(row['id']) })
   } finally {
-    // A result that is passed on is under way until its end.
-    if (!passing) running.end()
+    // A result that is passed on is under way until its end; one that is not is let go.
+    if (large) await large.close()
+    if (!passed) running.end()
   }
 }
 

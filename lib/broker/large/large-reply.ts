@@ -54,9 +54,13 @@ export class LargeReply {
     this.#first = []
     yield* first
     for (let part = await this.#next(); part !== null; part = await this.#next()) yield* part
-    if (!this.#scanner.done) throw new UpstreamFailure('malformed', 'its answer ends in the middle')
+    const { done, resultType } = this.#scanner
+    if (!done) throw new UpstreamFailure('malformed', 'its answer ends in the middle')
     if (this.#scanner.member('id') !== this.#options.id)
       throw new UpstreamFailure('malformed', 'it answers to another request')
+    // What a server asks for has to be decided and recorded, so it is never passed on unseen.
+    if (resultType !== undefined && resultType !== 'complete')
+      throw new UpstreamFailure('malformed', 'it asks for something in an answer that is too large to look at')
   }
 
   /** Lets go of the connection, whatever is still to come. */
@@ -71,12 +75,15 @@ export class LargeReply {
     const { bytesMax } = this.#options
     if (this.#bytes > bytesMax) throw await this.#failed('too_large', `it answers with more than ${bytesMax} bytes`)
     try {
-      return this.#scanner.push(next.value)
+      const parts = this.#scanner.push(next.value)
+      const id = this.#scanner.member('id')
+      if (id === undefined || id === this.#options.id) return parts
     } catch (error) {
       if (!(error instanceof ScanError)) throw error
       const kind = error.tooDeep ? 'too_deep' : 'malformed'
       throw await this.#failed(kind, error.tooDeep ? 'its answer is nested too deep' : 'its answer is no MCP message')
     }
+    throw await this.#failed('malformed', 'it answers to another request')
   }
 
   async #failed(kind: UpstreamFailure['kind'], message: string): Promise<UpstreamFailure> {

@@ -71,6 +71,17 @@ test('what stands beside the result has a limit', () => {
   expect(() => scan(`{"error":"${'x'.repeat(70_000)}"}`, [5000])).toThrow(/too long/)
 })
 
+test('many members beside the result have a limit together', () => {
+  const many = Array.from({ length: 3000 }, (_, at) => `"m${at}":"${'x'.repeat(30)}"`).join(',')
+  expect(() => scan(`{${many},"result":{}}`, [5000])).toThrow(/too long/)
+})
+
+test('what the result calls itself is known, the last word counts', () => {
+  const text = String.raw`{"id":1,"result":{"resultType":"complete","a":[{"resultType":"x"}],"result\u0054ype":"input_required"}}`
+  expect(scan(text, [4]).scanner.resultType).toBe('input_required')
+  expect(scan('{"result":{"a":1}}', [4]).scanner.resultType).toBeUndefined()
+})
+
 test('nesting ends at the limit, in a chunk of any size', () => {
   const deep = (levels: number) => `{"result":{"a":${'['.repeat(levels)}${']'.repeat(levels)}},"id":1}`
   expect(scan(deep(15), [4], 16).scanner.done).toBe(true)

@@ -13,10 +13,10 @@ const byte = { quote: 0x22, backslash: 0x5c, comma: 0x2c, colon: 0x3a, openObjec
 const openArray = 0x5b
 const closeArray = 0x5d
 const space = 0x20
-/** Of keys, and of what stands beside the result in the message (id, error …); the result itself has no bound here. */
+/** Of a key or a value that is kept, and of all that stands beside the result in the message (id, error …); the result itself has no bound here. */
 const keptBytesMax = 64 * 1024
 /** Members of the result whose value is wanted. */
-const watched = 'isError'
+const watched = new Set(['isError', 'resultType'])
 
 /** What becomes of the bytes being read: passed on as part of the result, kept to be parsed, both, or neither. */
 type Segment = { pass: boolean; keep: boolean }
@@ -45,7 +45,8 @@ export class ResultScanner {
   #resultMember: string | null = null
   readonly #members = new Map<string, unknown>()
   #sawResult = false
-  #isError = false
+  readonly #resultMembers = new Map<string, unknown>()
+  #besideBytes = 0
   #done = false
 
   constructor(options: { depthMax: number }) {
@@ -63,7 +64,12 @@ export class ResultScanner {
 
   /** Whether the result said `isError: true` so far. */
   get isError(): boolean {
-    return this.#isError
+    return this.#resultMembers.get('isError') === true
+  }
+
+  /** What the result calls itself so far (`resultType`, from 2026-07-28 on); undefined when it says nothing. */
+  get resultType(): unknown {
+    return this.#resultMembers.get('resultType')
   }
 
   /** A member beside the result (`id`, `error`, `method`), parsed; undefined when there is none (yet). */
@@ -116,7 +122,8 @@ export class ResultScanner {
         if (!this.#atKey) throw new ScanError('A colon stands where none may be.')
         this.#atKey = false
         if (depth === 1) cut(at + 1, this.#beginMember())
-        else if (this.#isTopOfResult() && this.#resultMember === watched) cut(at + 1, passedAndKept)
+        else if (this.#isTopOfResult() && this.#resultMember !== null && watched.has(this.#resultMember))
+          cut(at + 1, passedAndKept)
         return
       case byte.comma:
         this.#endValue(at, cut)
@@ -178,7 +185,7 @@ export class ResultScanner {
       this.#member = null
     } else if (this.#isTopOfResult() && this.#segment.keep) {
       cut(at, passed)
-      this.#isError = this.#takeKept() === true
+      if (this.#resultMember !== null) this.#resultMembers.set(this.#resultMember, this.#takeKept())
       this.#resultMember = null
     }
   }
@@ -205,7 +212,10 @@ export class ResultScanner {
 
   #keep(part: Buffer): void {
     this.#keptBytes += part.length
-    if (this.#keptBytes > keptBytesMax) throw new ScanError('What stands beside its result is too long.')
+    // Within the result only keys and what is watched are kept, one at a time.
+    if (!this.#segment.pass) this.#besideBytes += part.length
+    if (this.#keptBytes > keptBytesMax || this.#besideBytes > keptBytesMax)
+      throw new ScanError('What stands beside its result is too long.')
     // Copied: a kept view would hold on to the whole chunk.
     this.#kept.push(Buffer.from(part))
   }

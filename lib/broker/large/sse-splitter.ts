@@ -101,7 +101,8 @@ export class SseSplitter {
     else if (line.startsWith('data:')) {
       const value = valueOf(line, 5)
       this.#data.push(value)
-      this.#dataBytes += value.length
+      // An empty line takes room as well.
+      this.#dataBytes += value.length + 1
     } else if (line.startsWith('id:')) this.#id = valueOf(line, 3)
     else if (line.startsWith('retry:') && /^\d+$/.test(valueOf(line, 6))) this.#retry = Number(valueOf(line, 6))
   }

@@ -7,6 +7,8 @@ import type { Redact } from '../upstream/redaction.ts'
 const overlap = 32 * 1024
 const keyEnd = '-----END '
 const keyClose = '-----'
+/** The last line of a private key is not longer. */
+const keyEndMax = 200
 
 /**
  * Guards an answer that is passed on while it arrives: takes the server's own credential out of its JSON text, masks secrets as
@@ -64,7 +66,8 @@ export class StreamGuard {
       this.#inKey = kind === 'private_key' && end === text.length && !last
     }
     const to = Math.max(from, Math.min(until, text.length))
-    this.#held = text.slice(to)
+    // Of a key that goes on only the beginning of its last line may be here: it is kept to be found, and never leaves.
+    this.#held = this.#inKey ? text.slice(-keyEndMax) : text.slice(to)
     return out + text.slice(from, to)
   }
 
