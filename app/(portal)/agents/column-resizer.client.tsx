@@ -5,7 +5,7 @@ import { rememberLayout } from './remember-layout.client.ts'
 
 const [widthMin, widthMax, step] = [60, 900, 16]
 
-/** The edge of a column's head that is dragged, or moved with the arrow keys; the width is remembered in this browser. */
+/** Wide enough to be hit, with a line in its middle: the edge of a column's head that is dragged, or moved with the arrow keys; the width is remembered in this browser. */
 export function ColumnResizer({ column, label }: { column: string; label: string }) {
   const handle = useRef<HTMLButtonElement>(null)
   const resize = (width: number): void => {
@@ -34,7 +34,7 @@ export function ColumnResizer({ column, label }: { column: string; label: string
       ref={handle}
       type="button"
       aria-label={`Width of ${label}: arrow keys change it`}
-      className="absolute inset-y-1 right-0 hidden w-1.5 cursor-col-resize touch-none rounded-sm hover:bg-border focus-visible:bg-accent md:block"
+      className="absolute inset-y-0 -right-3 z-10 hidden w-6 cursor-col-resize touch-none after:absolute after:inset-y-1 after:left-1/2 after:w-1.5 after:-translate-x-1/2 after:rounded-sm hover:after:bg-border focus-visible:after:bg-accent md:block [th:last-child>&]:right-0"
       onPointerDown={onPointerDown}
       onKeyDown={onKeyDown}
     />
