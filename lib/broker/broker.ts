@@ -44,6 +44,9 @@ export type BrokerOptions = {
   limits?: Partial<Limits>
 }
 
+/** Less than the 20 minutes for which a view reads that a credential was revoked. */
+const revocationsReadMs = 15 * 60_000
+
 /** One broker: put together here, begun by `start`, ended by `stop` (what is under way ends by itself) or `abort` (at once). */
 export class Broker {
   readonly discovery: Discovery
@@ -61,6 +64,7 @@ export class Broker {
   readonly #sdk: SdkEndpoint
   readonly #server: Server
   #draining = false
+  #reloadedAt = performance.now()
 
   constructor(options: BrokerOptions) {
     this.#options = options
@@ -200,6 +204,9 @@ export class Broker {
 
   #reloaded(view: BrokerView): void {
     const now = this.#options.now?.() ?? new Date()
+    // Revocations are read for some minutes only: whoever waited out a longer gap must come back, with a token that counts.
+    if (performance.now() - this.#reloadedAt > revocationsReadMs) this.#waiting.stop()
+    this.#reloadedAt = performance.now()
     this.#stopWatch.enforce(view)
     this.#waiting.recheck(view, now)
     this.conversations.streams.recheck(view, now)

@@ -49,6 +49,9 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
     if (!(error instanceof BodyTooLarge)) throw error
     return send(response, refused(parts, 413, { rule: 'request_too_large', message: error.message }))
   }
+  // The body may have been long in coming.
+  const turned = turnedAway(parts, request, { serverId, caller: admitted.caller })
+  if (turned) return send(response, await turned)
   const body = parseJson(text)
   if (body === undefined) {
     return send(
@@ -148,10 +151,9 @@ async function admit(
   request: IncomingMessage,
   serverId: string | null,
 ): Promise<Admitted | Answer> {
-  if (parts.keeper.ageMs() > parts.pipeline.limits.viewAgeMsMax) {
-    return refused(parts, 503, { rule: 'view_stale', message: 'The registry could not be read for too long.' })
-  }
-  const path = serverId === null ? '/mcp' : `/mcp/${serverId}`
+  const stale = staleView(parts)
+  if (stale) return stale
+  const path = pathOf(serverId)
   const authenticated = await authenticate(parts.authentication, request, parts.addresses.brokerUrl + path)
   if (!authenticated.ok) return refuseToken(parts, request, { path, serverId, ...authenticated.error })
   const caller = authenticated.value
@@ -167,6 +169,28 @@ async function admit(
     return refuseCaller(parts, { status: 404, caller, serverId, denial })
   }
   return { caller, agent: decision.value.agent }
+}
+
+/** What is true of a caller who was admitted may no longer be when all is said; null while it is. */
+function turnedAway(
+  parts: McpEndpointParts,
+  request: IncomingMessage,
+  { serverId, caller }: { serverId: string | null; caller: Caller },
+): Answer | Promise<Answer> | null {
+  const stale = staleView(parts)
+  if (stale) return stale
+  const decision = decideCaller(caller, parts.keeper.view)
+  if (decision.ok) return null
+  return refuseToken(parts, request, { path: pathOf(serverId), serverId, caller, denial: decision.error })
+}
+
+function staleView(parts: McpEndpointParts): Answer | null {
+  if (parts.keeper.ageMs() <= parts.pipeline.limits.viewAgeMsMax) return null
+  return refused(parts, 503, { rule: 'view_stale', message: 'The registry could not be read for too long.' })
+}
+
+function pathOf(serverId: string | null): string {
+  return serverId === null ? '/mcp' : `/mcp/${serverId}`
 }
 
 /** Refuses who calls, with the challenge; a caller the token names is recorded by name, everybody else by their address. */

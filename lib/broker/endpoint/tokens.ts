@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import { decodeProtectedHeader } from 'jose'
 import { type AccessToken, isFor, verifyAccessToken } from '#lib/auth/rules/access-token.ts'
 import { ok, type Result } from '#lib/core/result.ts'
+import { isRevoked, revokedText } from '#lib/guardrails/rules/decide.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 
 const rememberedMax = 20_000
@@ -9,7 +10,10 @@ const rememberedMax = 20_000
 /** A key of ours, and until when (milliseconds since 1970) it verifies. */
 export type VerifyingKey = { readonly key: KeyObject; readonly until: number }
 
-type Remembered = { token: AccessToken; key: KeyObject }
+/** A token with the names under which it may be revoked. */
+export type VerifiedToken = AccessToken & { readonly revocableAs: readonly string[] }
+
+type Remembered = { token: VerifiedToken; key: KeyObject }
 
 /**
  * Verifies agent tokens: of this platform, for this broker or the server that is asked for, valid now and not revoked. A token that was
@@ -27,7 +31,7 @@ export class TokenVerifier {
     /** The resource of the whole broker. */
     broker: string
     keys: ReadonlyMap<string, VerifyingKey>
-    /** Ids of tokens and clients, as `revocationOf` names them. */
+    /** Ids of tokens and clients, as `revocationsOf` names them. */
     revoked: ReadonlySet<string>
   }) {
     this.#issuer = options.issuer
@@ -47,7 +51,7 @@ export class TokenVerifier {
   }
 
   /** Whether it is a token of this platform that is valid now; for what it may be used is `refuse`. */
-  async verify(token: string, now: Date): Promise<Result<AccessToken, Denial>> {
+  async verify(token: string, now: Date): Promise<Result<VerifiedToken, Denial>> {
     const seconds = now.getTime() / 1000
     const keyFor = (kid: string) => {
       const known = this.#keys.get(kid)
@@ -63,23 +67,22 @@ export class TokenVerifier {
     let key: KeyObject | undefined
     const issuer = this.#issuer
     const verified = await verifyAccessToken({ token, issuer, keyFor: (kid) => (key = keyFor(kid)), now })
-    if (verified.ok && key) this.#remember(token, { token: verified.value, key })
-    return verified
+    if (!verified.ok) return verified
+    const named = { ...verified.value, revocableAs: revocationsOf(verified.value) }
+    if (key) this.#remember(token, { token: named, key })
+    return ok(named)
   }
 
   /**
    * Why a verified token does not count here; null when it does.
    * @param resource the address that is asked for: `{broker}/mcp` or one of its servers
    */
-  refuse(token: AccessToken, resource: string): Denial | null {
+  refuse(token: VerifiedToken, resource: string): Denial | null {
     if (!isFor(token, { broker: this.#broker, resource })) {
       return { rule: 'token_wrong_audience', message: 'The token was made for another service.' }
     }
-    if (this.#revoked.size === 0) return null
-    const { clientId, jti, origin } = token
-    const names = [revocationOf.client(clientId), revocationOf.token(jti), revocationOf.token(origin)]
-    if (!names.some((name) => this.#revoked.has(name))) return null
-    return { rule: 'token_revoked', message: 'The token, or the credential it was issued for, was revoked.' }
+    if (this.#revoked.size === 0 || !isRevoked(token, this.#revoked)) return null
+    return { rule: 'token_revoked', message: revokedText }
   }
 
   #remember(token: string, entry: Remembered): void {
@@ -91,8 +94,7 @@ export class TokenVerifier {
   }
 }
 
-/** How the view names what was revoked; the same words are in its SQL. */
-export const revocationOf = {
-  client: (clientId: string) => `client:${clientId}`,
-  token: (jti: string) => `token:${jti}`,
-} as const
+/** As the view names what was revoked; the same words are in its SQL. */
+function revocationsOf({ clientId, jti, origin }: AccessToken): readonly string[] {
+  return [...new Set([`client:${clientId}`, `token:${jti}`, `token:${origin}`])]
+}

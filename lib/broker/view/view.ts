@@ -48,7 +48,7 @@ export class BrokerView implements PolicyView {
   readonly servers = new Map<string, BrokeredServer>()
   readonly runs = new Map<string, RunFacts>()
   readonly keys = new Map<string, VerifyingKey>()
-  /** Tokens and clients whose tokens count no more, as `revocationOf` names them. */
+  /** Tokens and clients whose tokens count no more, as the verifier of tokens names them. */
   readonly revoked = new Set<string>()
   stops: readonly StopFacts[] = []
   holdRules: readonly HoldRuleFacts[] = []

@@ -7,6 +7,8 @@ import { namesCovering } from './coverage.ts'
 import type { AgentFacts, Caller, GrantFacts, PolicyView, RunFacts, ServerFacts, ToolCall, ToolFacts } from './facts.ts'
 import { stopFor } from './stops.ts'
 
+export const revokedText = 'The token, or the credential it was issued for, was revoked.'
+
 export type AllowedCaller = { readonly agent: AgentFacts; readonly run: RunFacts | null }
 export type Allowed = AllowedCaller & {
   readonly server: ServerFacts
@@ -22,6 +24,8 @@ export function decideCaller(caller: Caller, view: PolicyView): Result<AllowedCa
   const agent = view.agents.get(caller.agentId)
   const stop = stopFor(view.stops, { agentId: caller.agentId, teamId: agent?.teamId ?? null })
   if (stop) return denied('killed', stopText(stop))
+  if (view.revoked && view.revoked.size > 0 && isRevoked(caller, view.revoked))
+    return denied('token_revoked', revokedText)
   if (!agent) return denied('agent_unknown', `No agent ${caller.agentId} is registered.`)
   if (agent.status !== 'active') {
     return denied(
@@ -95,6 +99,11 @@ export function decide(call: ToolCall, view: PolicyView, now: Date): Result<Allo
   const budget = budgetDenial(agent, now)
   if (budget) return err(budget)
   return ok({ agent, run, server, tool, grant: grants.find(isUnrated) ?? grants[0]!, grants })
+}
+
+/** Also of a caller whose call or stream is under way: what the token or its credential began ends with it. */
+export function isRevoked({ revocableAs }: Pick<Caller, 'revocableAs'>, revoked: ReadonlySet<string>): boolean {
+  return revocableAs !== undefined && revocableAs.some((name) => revoked.has(name))
 }
 
 function isUnrated(grant: GrantFacts): boolean {

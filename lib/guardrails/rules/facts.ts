@@ -80,11 +80,19 @@ export type PolicyView = {
   readonly stops: readonly StopFacts[]
   /** Rules that hold calls for a person, in the order they were made; the same array as long as none changes. */
   readonly holdRules?: readonly HoldRuleFacts[]
+  /** Names of what was revoked, which callers have; left out: nothing. */
+  readonly revoked?: ReadonlySet<string>
   readonly policies: PolicySet
 }
 
 /** Who calls, as the verified token says. `runId` is null for a token of the agent's own credentials. */
-export type Caller = { readonly agentId: string; readonly version: number; readonly runId: string | null }
+export type Caller = {
+  readonly agentId: string
+  readonly version: number
+  readonly runId: string | null
+  /** The names under which the token, what it was issued for or what it was exchanged from is revoked; left out: there is no token. */
+  readonly revocableAs?: readonly string[]
+}
 export type ToolCall = {
   readonly caller: Caller
   readonly serverId: string
