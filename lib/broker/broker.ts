@@ -208,6 +208,7 @@ export class Broker {
     if (performance.now() - this.#reloadedAt > revocationsReadMs) this.#waiting.stop()
     this.#reloadedAt = performance.now()
     this.#stopWatch.enforce(view)
+    this.#upstreams.prune(view.servers)
     this.#waiting.recheck(view, now)
     this.conversations.streams.recheck(view, now)
   }

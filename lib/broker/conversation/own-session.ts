@@ -32,6 +32,7 @@ export class OwnSessionRelay implements Relay {
 
   async take(message: RpcMessage | null, mark: EventMark): Promise<void> {
     const { talk } = this.#request
+    this.#parts.health.circuitOf(this.#turn.server).answered()
     if (message && isAsk(message['method'])) return await this.#ask(message, mark)
     if (message && typeof message['method'] === 'string' && message['id'] !== undefined) {
       return await answerForAgent(message, this.#turn)

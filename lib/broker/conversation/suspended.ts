@@ -48,8 +48,10 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
     const reply = await parts.conversations.questions.ask(caller, talk, { ask, signal })
     await connection.tell({ id: message['id'], ...reply }, { session, signal })
   }
+  const circuit = parts.health.circuitOf(parted.server)
   const relay = {
     take(message: RpcMessage | null) {
+      circuit.answered()
       if (message && isRequest(message)) return void answer(message).catch(() => {})
       const notice = message && talk.noticeOf(message)
       if (notice) return talk.stream.send(notice)
@@ -69,6 +71,7 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
   const { agent, talk } = request
   const { conversations, inFlight, limits } = parts
   if (conversations.suspended.countOf(agent.id) >= limits.agentStreamsMax) {
+    endSession(connection, session)
     const message = `${agent.id} has ${limits.agentStreamsMax} calls that wait for its answers.`
     return { ok: false, status: 200, error: { code: refusedCode, message } }
   }

@@ -48,6 +48,18 @@ test('closes with a probe that succeeds; one that was cancelled lets another go'
   expect(reports.map((report) => report.state)).toEqual(['open', 'closed'])
 })
 
+test('a probe that lasts closes it as soon as it is heard of; what is heard while it is open changes nothing', () => {
+  const { circuit, clock } = world()
+  for (let i = 0; i < 3; i += 1) circuit.failed(error)
+  circuit.answered()
+  expect(circuit.admit()).toBe(1000)
+  clock.ms = 1000
+  expect(circuit.admit()).toBe(0)
+  expect(circuit.admit()).toBeGreaterThan(0)
+  circuit.answered()
+  expect([circuit.state, circuit.admit()]).toEqual(['closed', 0])
+})
+
 test('failures of requests that were under way when it opened change nothing', () => {
   const { circuit, reports } = world()
   for (let i = 0; i < 10; i += 1) circuit.failed(error)

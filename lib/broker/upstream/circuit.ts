@@ -67,6 +67,11 @@ export class Circuit {
     if (!wasClosed) this.#report()
   }
 
+  /** A request that may last is heard of before its end: a probe has learned then what it is for. */
+  answered(): void {
+    if (this.#state === 'half_open') this.succeeded()
+  }
+
   failed(error: CircuitError): void {
     const { limits, now } = this.#options
     this.#failures += 1

@@ -3,7 +3,7 @@ import { Pool } from 'undici'
 import type { Limits } from '../limits.ts'
 import { brokerInfo } from '../wire.ts'
 import { authorizedFetch, refusalsMax } from './authorized-fetch.ts'
-import type { UpstreamCredential } from './credential.ts'
+import { CredentialFailure, type UpstreamCredential } from './credential.ts'
 import { type Envelope, paramsFor } from './envelope.ts'
 import { shakeHands, type Handshake } from './handshake.ts'
 import { CutOff, UpstreamFailure, UpstreamRefusal } from './failure.ts'
@@ -20,7 +20,6 @@ import {
 import { type TraceContext, traceparentOf } from '../telemetry/trace-context.ts'
 import { headerValue, paramHeaders } from './param-headers.ts'
 import { untilAborted } from '../until-aborted.ts'
-import { redactNothing } from './redaction.ts'
 
 const handshakeMs = 10_000
 const cancelMs = 2000
@@ -87,6 +86,8 @@ export class UpstreamConnection {
   }
 
   async #request(request: UpstreamRequest): Promise<RpcReply> {
+    // A session of one's own needs no handshake, but what is shown to the server all the same.
+    if (request.own && !this.#credential.current()) await this.#obtain(request.signal)
     const handshake = spokenIn(request) ?? (await this.ready(request.signal))
     try {
       return await this.#post(request, handshake)
@@ -125,24 +126,35 @@ export class UpstreamConnection {
     const post = this.#postOf({ jsonrpc: '2.0', id, method: 'initialize', params }, { signal, session: null })
     const response = await send(post)
     const sessionId = response.headers['mcp-session-id']
-    const reply = await readReply(response, post, id)
-    if (!reply.ok || typeof sessionId !== 'string') {
-      this.#isSessionless = true
-      return null
+    const begun = typeof sessionId === 'string' ? { id: sessionId, version: wanted } : null
+    try {
+      const reply = await readReply(response, post, id)
+      // Most errors say nothing of the next time: it keeps none that greets without one, or does not know the greeting of that era.
+      const knows = reply.ok || era === 'legacy' || ![400, 404, 405].includes(reply.status)
+      if (!knows || (reply.ok && !begun)) this.#isSessionless = true
+      if (!reply.ok || !begun) return null
+      const { protocolVersion } = reply.result
+      const session = { ...begun, version: typeof protocolVersion === 'string' ? protocolVersion : wanted }
+      await this.tell({ method: 'notifications/initialized' }, { session, signal })
+      return session
+    } catch (error) {
+      if (begun) this.endSession(begun, AbortSignal.timeout(cancelMs)).catch(() => {})
+      throw error
     }
-    const { protocolVersion } = reply.result
-    const session = { id: sessionId, version: typeof protocolVersion === 'string' ? protocolVersion : wanted }
-    await this.tell({ method: 'notifications/initialized' }, { session, signal })
-    return session
   }
 
   /** Passes on a notification or a response within a session; returns the HTTP status. */
-  tell(message: RpcMessage, { session, signal }: { session: UpstreamSession; signal: AbortSignal }): Promise<number> {
-    return postNotification(this.#postOf({ jsonrpc: '2.0', ...message }, { signal, session }))
+  async tell(
+    message: RpcMessage,
+    { session, signal }: { session: UpstreamSession; signal: AbortSignal },
+  ): Promise<number> {
+    if (!this.#credential.current()) await this.#obtain(signal)
+    return await postNotification(this.#postOf({ jsonrpc: '2.0', ...message }, { signal, session }))
   }
 
   /** Ends a session; returns the HTTP status. */
   async endSession(session: UpstreamSession, signal: AbortSignal): Promise<number> {
+    if (!this.#credential.current()) await this.#obtain(signal)
     const response = await send(this.#postOf(null, { signal, session }), 'DELETE')
     await response.body.dump()
     return response.statusCode
@@ -156,6 +168,7 @@ export class UpstreamConnection {
     session: UpstreamSession,
     { lastEventId, relay, signal }: { lastEventId: string | null; relay: Relay; signal: AbortSignal },
   ): Promise<{ status: number; read: (() => Promise<void>) | null }> {
+    if (!this.#credential.current()) await this.#obtain(signal)
     const post = { ...this.#postOf(null, { signal, session, lasting: true }), relay }
     post.headers['accept'] = 'text/event-stream'
     if (lastEventId !== null) post.headers['last-event-id'] = lastEventId
@@ -202,6 +215,7 @@ export class UpstreamConnection {
       const { shown, challenge } = refusal
       if (tries > refusalsMax || !shown || !(await this.#credential.refused(shown, challenge))) throw refusal
       try {
+        if (request.own && !this.#credential.current()) await this.#obtain(request.signal)
         return await this.#post(request, spokenIn(request) ?? (await this.ready(request.signal)))
       } catch (error) {
         if (!(error instanceof UpstreamRefusal)) throw error
@@ -212,7 +226,7 @@ export class UpstreamConnection {
 
   /** One handshake for all who wait; a failed one is tried again by the next request. */
   async ready(signal: AbortSignal): Promise<Handshake> {
-    if (!this.#credential.current()) await untilAborted(this.#credential.obtain(), signal)
+    if (!this.#credential.current()) await this.#obtain(signal)
     if (!this.#handshake) {
       const authorized = authorizedFetch(this.#credential, () => this.#pool)
       const handshake = shakeHands({
@@ -232,6 +246,10 @@ export class UpstreamConnection {
       this.#handshake = handshake
     }
     return await untilAborted(this.#handshake, signal)
+  }
+
+  #obtain(signal: AbortSignal): Promise<unknown> {
+    return untilAborted(this.#credential.obtain(), signal)
   }
 
   async #post(request: UpstreamRequest, handshake: Spoken): Promise<RpcReply> {
@@ -265,6 +283,7 @@ export class UpstreamConnection {
   ): Promise<RpcReply> {
     for (let last = cut; ;) {
       await untilAborted(new Promise((resolve) => setTimeout(resolve, last.retryMs ?? resumeMs)), post.signal)
+      if (!this.#credential.current()) await this.#obtain(post.signal)
       const get = { ...this.#postOf(null, { signal: post.signal, session, lasting: true }), relay: post.relay }
       get.headers['accept'] = 'text/event-stream'
       get.headers['last-event-id'] = last.eventId
@@ -289,10 +308,13 @@ export class UpstreamConnection {
     options: { signal: AbortSignal; session: UpstreamSession | null; lasting?: boolean | undefined },
   ): Post {
     const { signal, session, lasting } = options
+    const shown = this.#credential.current()
+    // It lapsed since it was obtained: without it nothing is sent, nor a connection opened.
+    if (!shown) throw new CredentialFailure('credential_unavailable', 'its credential has just ended')
     const headers: Record<string, string> = {
       'content-type': 'application/json',
       accept: 'application/json, text/event-stream',
-      ...this.#credentialHeaders(),
+      ...shown.headers,
     }
     if (session) {
       headers['mcp-protocol-version'] = session.version
@@ -308,7 +330,7 @@ export class UpstreamConnection {
       streamFromBytes: 0,
       streamBytesMax: this.#limits.streamBytesMax,
       resultDepthMax: this.#limits.resultDepthMax,
-      redact: this.#credential.current()?.redact ?? redactNothing,
+      redact: shown.redact,
       silenceMs: lasting ? 0 : undefined,
     }
   }
@@ -326,10 +348,6 @@ export class UpstreamConnection {
     if (!tool) return
     headers['mcp-name'] = headerValue(tool.name)
     Object.assign(headers, paramHeaders(tool.inputSchema, params['arguments']))
-  }
-
-  #credentialHeaders(): Readonly<Record<string, string>> {
-    return this.#credential.current()?.headers ?? {}
   }
 }
 

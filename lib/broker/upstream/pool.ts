@@ -83,6 +83,23 @@ export class UpstreamPool {
     }
   }
 
+  /** Lets go of what no server or credential needs any more, with the secrets in it; calls that are under way end over it. */
+  prune(servers: ReadonlyMap<string, BrokeredServer>): void {
+    const needed = new Map<string, { url: string; row: BrokeredCredential | null }>()
+    for (const { id, url, stdio, credentials } of servers.values()) {
+      if (stdio) continue
+      needed.set(`${id} ${credentials.length === 0 ? 'none' : 'missing'}`, { url, row: null })
+      for (const row of credentials) needed.set(row.id, { url, row })
+    }
+    for (const [key, { url, row, connection }] of this.#held) {
+      const now = needed.get(key)
+      if (now?.url === url && isSame(now.row, row)) continue
+      this.#held.delete(key)
+      void connection.close().catch(() => {})
+    }
+    this.#stdio.prune(servers)
+  }
+
   async destroy(): Promise<void> {
     await Promise.all([...[...this.#held.values()].map((held) => held.connection.destroy()), this.#stdio.destroy()])
     this.#held.clear()

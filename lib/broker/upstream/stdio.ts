@@ -1,4 +1,5 @@
 import { ownerFor, type ProcessOwner, sealTicket, stdioPath, stdioRuleKey } from '#lib/core/stdio-ticket.ts'
+import { sealedBody } from '#lib/core/secret-box.ts'
 import type { Limits } from '../limits.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { UpstreamConnection, type UpstreamRequest } from './connection.ts'
@@ -16,7 +17,7 @@ export type ProcessCaller = { teamId: string; agentId: string } | null
 /** What the process is given of the server's credential; `version` changes with it. */
 export type ProcessSecret = { version: Uint8Array; open: () => Promise<string>; ofTeam: boolean } | null
 
-type Held = { command: string; version: Uint8Array | null; connection: StdioConnection }
+type Held = { serverId: string; command: string; version: Uint8Array | null; connection: StdioConnection }
 
 const heldMax = 2000
 const whyMs = 2000
@@ -49,9 +50,20 @@ export class StdioUpstreams {
       secret ? processEnvironment(stdio.command.env, await secret.open()) : {},
     )
     this.#held.delete(key)
-    this.#held.set(key, { command, version, connection })
+    this.#held.set(key, { serverId: server.id, command, version, connection })
     this.#forgetOldest()
     return connection
+  }
+
+  /** Lets go of processes whose server is gone, runs another way now, or has no longer the credential they were given. */
+  prune(servers: ReadonlyMap<string, BrokeredServer>): void {
+    for (const [key, { serverId, version, connection }] of this.#held) {
+      const server = servers.get(serverId)
+      const given = version && server?.credentials.some((row) => isSame(sealedBody(row.ciphertext), version))
+      if (server?.stdio && (version === null || given)) continue
+      this.#held.delete(key)
+      void connection.close().catch(() => {})
+    }
   }
 
   async destroy(): Promise<void> {

@@ -1,0 +1,119 @@
+import { createServer, type ServerResponse } from 'node:http'
+import { json } from 'node:stream/consumers'
+import { afterEach, describe, expect, test } from 'vitest'
+import { listening } from '#lib/dev/test/broker.ts'
+import { until } from '#lib/dev/test/broker-world.ts'
+import { standardLimits } from '../limits.ts'
+import { UpstreamConnection } from './connection.ts'
+import { CredentialFailure, missingCredential, noCredential, StaticCredential } from './credential.ts'
+import { createRedact } from './redaction.ts'
+
+const stops: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const stop of stops.splice(0).toReversed()) await stop()
+})
+
+const session = { id: 'session-of-one', version: '2025-11-25' }
+const { signal } = new AbortController()
+
+const ways: Record<string, (connection: UpstreamConnection) => Promise<unknown>> = {
+  request: (connection) =>
+    connection.request({ method: 'ping', params: {}, signal, own: { session, id: 7, cuts: false } }),
+  notification: (connection) => connection.tell({ method: 'notifications/cancelled' }, { session, signal }),
+  stream: (connection) => connection.openStream(session, { lastEventId: null, relay: { take() {} }, signal }),
+  end: (connection) => connection.endSession(session, signal),
+}
+
+describe.each(Object.entries(ways))('the first %s in a session of one’s own', (_, send) => {
+  test('shows the credential, which is obtained for it', async () => {
+    const server = await startServer()
+    const credential = new StaticCredential(async () => ({
+      headers: { authorization: 'Bearer of-the-team' },
+      redact: createRedact(['of-the-team']),
+      tls: null,
+    }))
+    await send(connect(server.url, credential))
+    expect(server.seen.map(({ authorization }) => authorization)).toEqual(['Bearer of-the-team'])
+  })
+
+  test('is not sent when there is no credential to show', async () => {
+    const server = await startServer()
+    await expect(send(connect(server.url, missingCredential))).rejects.toBeInstanceOf(CredentialFailure)
+    expect(server.seen).toEqual([])
+  })
+})
+
+describe('opening a session', () => {
+  test('ends it again when it could not be begun', async () => {
+    const server = await startServer((message, response) => {
+      if (message.method !== 'notifications/initialized' || message.session !== 'session-2') return false
+      response.destroy()
+      return true
+    })
+    await expect(connect(server.url, noCredential).openSession({}, signal)).rejects.toThrow(/could not be reached/)
+    await until(async () => server.seen.some(({ method, session }) => method === 'DELETE' && session === 'session-2'))
+  })
+
+  test('is tried again after an error, and not where none is kept', async () => {
+    let greeted = 0
+    const server = await startServer(({ method, id }, response) => {
+      // The first greeting is the connection's own.
+      if (method !== 'initialize' || (greeted += 1) !== 2) return false
+      answer(response, { id, error: { code: -32603, message: 'busy' } })
+      return true
+    })
+    const connection = connect(server.url, noCredential)
+    expect(await connection.openSession({}, signal)).toBeNull()
+    expect(await connection.openSession({}, signal)).toMatchObject({ version: '2025-11-25' })
+  })
+})
+
+function connect(url: string, credential: ConstructorParameters<typeof UpstreamConnection>[0]['credential']) {
+  const connection = new UpstreamConnection({ url, credential, limits: standardLimits })
+  stops.push(() => connection.destroy())
+  return connection
+}
+
+type Seen = { method: string; id: unknown; authorization: string | undefined; session: string | undefined }
+
+/** A server with sessions that notes what it is sent; `instead` answers what it returns true for. */
+async function startServer(instead: (seen: Seen, response: ServerResponse) => boolean = () => false) {
+  const seen: Seen[] = []
+  let sessions = 0
+  const http = createServer((request, response) => {
+    void (async () => {
+      const body = request.method === 'POST' ? ((await json(request)) as { id?: unknown; method: string }) : null
+      const { authorization, 'mcp-session-id': session } = request.headers
+      const about = {
+        method: body?.method ?? request.method!,
+        id: body?.id,
+        authorization,
+        session: session as string | undefined,
+      }
+      seen.push(about)
+      if (instead(about, response)) return
+      if (request.method === 'GET') return response.writeHead(405).end()
+      if (body?.id === undefined) return response.writeHead(202).end()
+      if (body.method === 'server/discover')
+        return answer(response, { id: body.id, error: { code: -32601, message: 'unknown' } })
+      const result = {
+        protocolVersion: '2025-11-25',
+        capabilities: {},
+        serverInfo: { name: 'test', version: '1' },
+      }
+      if (body.method === 'initialize') response.setHeader('mcp-session-id', `session-${(sessions += 1)}`)
+      return answer(response, { id: body.id, result: body.method === 'initialize' ? result : {} })
+    })()
+  })
+  const url = `${await listening(http)}/mcp`
+  stops.push(async () => {
+    http.closeAllConnections()
+    await new Promise((resolve) => http.close(resolve))
+  })
+  return { url, seen }
+}
+
+function answer(response: ServerResponse, message: object): void {
+  const body = JSON.stringify({ jsonrpc: '2.0', ...message })
+  response.writeHead(200, { 'content-type': 'application/json' }).end(body)
+}
