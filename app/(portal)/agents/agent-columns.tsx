@@ -18,13 +18,13 @@ const columnList: readonly (Column<AgentRow> & { id: CatalogColumn; header: stri
     id: 'agent',
     header: 'Agent',
     sort: 'name',
-    className: 'min-w-44',
+    className: 'min-w-36 2xl:min-w-44',
     cell: (agent) => (
       <>
         <Link prefetch={false} href={paths.agent(agent.id)} className="font-medium text-accent hover:underline">
           {agent.name}
         </Link>
-        <code title={agent.id} className="block max-w-44 truncate text-xs text-muted-foreground 2xl:max-w-56">
+        <code title={agent.id} className="block max-w-36 truncate text-xs text-muted-foreground 2xl:max-w-56">
           {agent.id}
         </code>
       </>

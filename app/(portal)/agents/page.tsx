@@ -70,7 +70,7 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
         }
       />
       <SearchBox key={q} initial={q} hidden={{ view: state.view, sort, order, columns: columns.join(','), density }} />
-      <div className="mt-3 xl:grid xl:grid-cols-[10.5rem_minmax(0,1fr)] xl:gap-4 2xl:grid-cols-[12rem_minmax(0,1fr)] 2xl:gap-5">
+      <div className="mt-3 xl:grid xl:grid-cols-[9.5rem_minmax(0,1fr)] xl:gap-3 2xl:grid-cols-[12rem_minmax(0,1fr)] 2xl:gap-5">
         <Facets facets={facets} query={state} />
         <div className="min-w-0">
           <Chips query={state} />
