@@ -113,6 +113,7 @@ export class Broker {
       exclusively,
       log,
       stdio: config.stdio,
+      allowLinkLocal: config.allowLinkLocal,
     })
     this.conversations = new Conversations(secretBox)
     const { view } = this.keeper

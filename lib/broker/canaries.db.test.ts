@@ -190,7 +190,16 @@ async function startLogged({ db, databaseUrl, destination }: { db: Db; databaseU
   const port = await freePort()
   const url = `http://127.0.0.1:${port}`
   const keys = [{ driver: 'environment' as const, key: encryptionKey }]
-  const common = { databaseUrl, host: '127.0.0.1', port, brokerUrl: url, url: portalUrl, keys, stdio: null }
+  const common = {
+    databaseUrl,
+    host: '127.0.0.1',
+    port,
+    brokerUrl: url,
+    url: portalUrl,
+    keys,
+    stdio: null,
+    allowLinkLocal: false,
+  }
   const config = { ...common, logLevel: 'trace' as const, graceMs: 1000, limits: {} }
   const log = createLog({ process: 'broker', level: 'trace', destination })
   const broker = new Broker({ config, db, log, policies: await loadPolicySet(), keyring: createKeyring(keys, db) })

@@ -18,7 +18,6 @@ const elsewhere: Record<string, string> = {
   'elicitation-sep1034-client-defaults': 'An elicitation is answered by the agent’s client; the broker passes it on.',
   'sep-2322-client-request-state':
     'What a server needs in between is given by the agent’s client; the broker passes it on.',
-  'sse-retry': 'Resuming a stream belongs to passing streams on, and is tested there.',
   'auth/enterprise-managed-authorization':
     'An extension: it needs a person’s ID token, and the broker calls for no person.',
   'auth/dpop': 'An extension that the broker offers to agents, not yet to upstreams.',

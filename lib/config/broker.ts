@@ -19,6 +19,7 @@ const schema = variables
     VAULT_ADDR: true,
     VAULT_TOKEN: true,
     VAULT_NAMESPACE: true,
+    WHEELHOUSE_LINK_LOCAL_SERVERS: true,
     WHEELHOUSE_LOG_LEVEL: true,
     WHEELHOUSE_GRACE_MS: true,
     WHEELHOUSE_AGENT_CALLS_PER_SECOND: true,
@@ -57,6 +58,7 @@ export function parseBrokerConfig(env: Environment = process.env) {
     keys: keySources(values),
     /** Where servers over stdio run, and the key that opens them; null: there are none. */
     stdio: values.WHEELHOUSE_STDIO_KEY ? { url: sandboxUrl(values), key: values.WHEELHOUSE_STDIO_KEY } : null,
+    allowLinkLocal: values.WHEELHOUSE_LINK_LOCAL_SERVERS,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
     graceMs: values.WHEELHOUSE_GRACE_MS,
     /** Null: no spans. */

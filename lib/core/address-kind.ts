@@ -51,6 +51,19 @@ export function addressKind(address: string): AddressKind | null {
   return lists.find(({ list }) => list.check(bare, family))?.kind ?? 'public'
 }
 
+/** Whether a host names where machines get their own credentials, or something on this link. */
+export function isRefusedHost(hostname: string): boolean {
+  const host = hostname.toLowerCase().replace(/\.$/, '')
+  if (addressKind(host) === 'link_local') return true
+  return [
+    'metadata.google.internal',
+    'metadata.goog',
+    'metadata',
+    'instance-data',
+    'instance-data.ec2.internal',
+  ].includes(host)
+}
+
 /** Mapped (::ffff:0:0/96), translated (64:ff9b::/96) and 6to4 (2002::/16) addresses lead to the IPv4 address they hold. */
 function embeddedIpv4(address: string): string | null {
   const groups = groupsOf(address)

@@ -1,16 +1,39 @@
 import type { FetchLike } from '@modelcontextprotocol/client'
+import { Agent, fetch as fetchWith, type RequestInit as RequestOptions } from 'undici'
+import { guardedLookup, refuseHost } from '#lib/core/guarded-lookup.ts'
 
 const timeoutMs = 10_000
 
+const redirectsMax = 3
+/** Where to ask is what servers say: never link-local or metadata addresses, also where MCP servers may have such. */
+const agent = new Agent({ connect: { timeout: 5000, lookup: guardedLookup() } })
+
 /**
- * How authorization servers and metadata are asked: with a deadline for the whole exchange. Of an error only its code goes on: its other
- * words may repeat what was sent, and the SDK writes them where anybody reads.
+ * How authorization servers and metadata are asked: with a deadline for the whole exchange. What is posted may hold a secret and follows no
+ * redirect. Of an error only its code goes on: its other words may repeat what was sent, and the SDK writes them where anybody reads.
  */
 export const oauthFetch: FetchLike = async (url, init) => {
   const deadline = AbortSignal.timeout(timeoutMs)
   const signal = init?.signal ? AbortSignal.any([init.signal, deadline]) : deadline
-  const response = await fetch(url, { ...init, signal })
-  return response.ok || init?.method !== 'POST' ? response : await codeOnly(response)
+  const isRead = (init?.method ?? 'GET') === 'GET'
+  let at = new URL(url)
+  for (let redirects = 0; ; redirects += 1) {
+    refuseHost(at)
+    const options = { ...init, signal, redirect: isRead ? 'manual' : 'error', dispatcher: agent } as RequestOptions
+    const response = (await fetchWith(at, options)) as unknown as Response
+    const next = isRead ? redirectOf(response, at) : null
+    if (!next || redirects === redirectsMax) return response.ok || isRead ? response : await codeOnly(response)
+    await response.body?.cancel()
+    at = next
+  }
+}
+
+/** Where else to read; null when the response is none, or leads out of TLS. */
+function redirectOf({ status, headers }: Response, from: URL): URL | null {
+  const location = headers.get('location')
+  if (![301, 302, 303, 307, 308].includes(status) || location === null || !URL.canParse(location, from)) return null
+  const to = new URL(location, from)
+  return to.protocol === from.protocol || to.protocol === 'https:' ? to : null
 }
 
 async function codeOnly(response: Response): Promise<Response> {

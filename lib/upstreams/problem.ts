@@ -28,6 +28,7 @@ const explanations: Record<string, string> = {
   AuthorizationServerMismatchError: 'The client belongs to another authorization server than the one the server names.',
   InsecureTokenEndpointError: 'The token endpoint is not https.',
   RegistrationRejectedError: 'The authorization server does not register this client.',
+  RefusedAddress: 'It names a link-local or metadata address, which is never called.',
   TypeError: 'The authorization server could not be reached.',
   TimeoutError: 'The authorization server did not answer in time.',
   DOMException: 'The authorization server did not answer in time.',

@@ -52,6 +52,7 @@ export async function driveScenario(parts: Parts, scenario: ConformanceScenario)
     exclusively,
     log,
     stdio: null,
+    allowLinkLocal: false,
   })
   const run: Run = { ...parts, ...scenario, serverId, upstreams }
   try {

@@ -27,6 +27,7 @@ export async function startBroker(options: {
     url: portalUrl,
     keys: encryptionKey.split(',').map((key) => ({ driver: 'environment' as const, key })),
     stdio,
+    allowLinkLocal: false,
     logLevel: 'silent' as const,
     graceMs: 1000,
     limits: {},

@@ -43,6 +43,18 @@ describe.each(Object.entries(ways))('the first %s in a session of one’s own', 
   })
 })
 
+describe.each(['169.254.169.254', '[fe80::1]', '[::ffff:169.254.169.254]', 'metadata.google.internal'])(
+  '%s',
+  (host) => {
+    test.each(Object.entries(ways))('is never connected to, whatever is sent: %s', async (_, send) => {
+      const connection = connect(`http://${host}/mcp`, noCredential)
+      const refused = { kind: 'unreachable', message: expect.stringContaining('link-local') as string }
+      await expect(send(connection)).rejects.toMatchObject(refused)
+      await expect(connection.ready(signal)).rejects.toMatchObject(refused)
+    })
+  },
+)
+
 describe('opening a session', () => {
   test('ends it again when it could not be begun', async () => {
     const server = await startServer((message, response) => {
@@ -69,7 +81,7 @@ describe('opening a session', () => {
 })
 
 function connect(url: string, credential: ConstructorParameters<typeof UpstreamConnection>[0]['credential']) {
-  const connection = new UpstreamConnection({ url, credential, limits: standardLimits })
+  const connection = new UpstreamConnection({ url, credential, limits: standardLimits, allowLinkLocal: false })
   stops.push(() => connection.destroy())
   return connection
 }

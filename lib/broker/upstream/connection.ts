@@ -1,5 +1,4 @@
 import { LATEST_PROTOCOL_VERSION } from '@modelcontextprotocol/client'
-import { Pool } from 'undici'
 import type { Limits } from '../limits.ts'
 import { brokerInfo } from '../wire.ts'
 import { authorizedFetch, refusalsMax } from './authorized-fetch.ts'
@@ -19,6 +18,7 @@ import {
 } from './http.ts'
 import { type TraceContext, traceparentOf } from '../telemetry/trace-context.ts'
 import { headerValue, paramHeaders } from './param-headers.ts'
+import { type SocketOptions, Sockets } from './sockets.ts'
 import { untilAborted } from '../until-aborted.ts'
 
 const handshakeMs = 10_000
@@ -56,10 +56,7 @@ export class UpstreamConnection {
   readonly #url: URL
   readonly #credential: UpstreamCredential
   readonly #limits: Limits
-  /** Opened when it is known what is shown: a client certificate belongs to the connections. */
-  #opened: Pool | null = null
-  /** For what lasts, so that calls never wait for it; opened when first needed. */
-  #lastingOpened: Pool | null = null
+  readonly #sockets: Sockets
   #handshake: Promise<Handshake> | null = null
   #capabilities: Handshake['capabilities'] | null = null
   /** Asked for a session, it gave none. */
@@ -68,10 +65,11 @@ export class UpstreamConnection {
   #active = 0
   #onIdle: (() => void) | null = null
 
-  constructor(options: { url: string; credential: UpstreamCredential; limits: Limits }) {
+  constructor(options: SocketOptions) {
     this.#url = new URL(options.url)
     this.#credential = options.credential
     this.#limits = options.limits
+    this.#sockets = new Sockets(options)
   }
 
   /** Sends a request and returns the upstream's own reply, result or error. Rejects with `UpstreamFailure` or the signal's reason. */
@@ -182,31 +180,11 @@ export class UpstreamConnection {
   /** Lets the requests that have begun end, also those that wait for the handshake; nothing new may be requested. */
   async close(): Promise<void> {
     if (this.#active > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
-    await Promise.all([this.#opened?.close(), this.#lastingOpened?.close()])
+    await this.#sockets.close()
   }
 
   async destroy(): Promise<void> {
-    await Promise.all([this.#opened?.destroy(), this.#lastingOpened?.destroy()])
-  }
-
-  get #pool(): Pool {
-    this.#opened ??= new Pool(this.#url.origin, {
-      connections: 256,
-      pipelining: 1,
-      connect: { timeout: 5000, ...this.#credential.current()?.tls },
-      // The deadline of each call is its signal; these only clean up after peers that went silent.
-      headersTimeout: this.#limits.callDeadlineMs + 5000,
-      bodyTimeout: this.#limits.callDeadlineMs + 5000,
-      // Where a server does not say it: many close after five seconds.
-      keepAliveTimeout: 4000,
-    })
-    return this.#opened
-  }
-
-  get #lasting(): Pool {
-    const connect = { timeout: 5000, ...this.#credential.current()?.tls }
-    this.#lastingOpened ??= new Pool(this.#url.origin, { connections: null, connect, bodyTimeout: 0 })
-    return this.#lastingOpened
+    await this.#sockets.destroy()
   }
 
   /** The server refused what it was shown: the request is sent again for as long as there is something else to show. */
@@ -228,7 +206,8 @@ export class UpstreamConnection {
   async ready(signal: AbortSignal): Promise<Handshake> {
     if (!this.#credential.current()) await this.#obtain(signal)
     if (!this.#handshake) {
-      const authorized = authorizedFetch(this.#credential, () => this.#pool)
+      const pool = this.#sockets.calls
+      const authorized = authorizedFetch(this.#credential, () => pool)
       const handshake = shakeHands({
         url: this.#url.href,
         fetch: authorized.fetch,
@@ -321,7 +300,7 @@ export class UpstreamConnection {
       headers['mcp-session-id'] = session.id
     }
     return {
-      pool: lasting ? this.#lasting : this.#pool,
+      pool: lasting ? this.#sockets.lasting : this.#sockets.calls,
       path: this.#url.pathname + this.#url.search,
       headers,
       body: message ? JSON.stringify(message) : '',

@@ -13,6 +13,7 @@ test('what a view no longer has is let go of, and the rest stays as it is', asyn
     limits: standardLimits,
     ctx: () => ({ db: null as never, actor: systemActor('broker'), now: new Date() }),
     exclusively: null as never,
+    allowLinkLocal: false,
     log: createLog({ process: 'test', level: 'silent' }),
     stdio: { url: 'http://127.0.0.1:9', key: randomBytes(32).toString('base64') },
   })

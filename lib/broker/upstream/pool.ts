@@ -26,6 +26,7 @@ type Parts = {
   exclusively: Locks['exclusively']
   log: Log
   stdio: StdioAccess
+  allowLinkLocal: boolean
 }
 type Held = { url: string; row: BrokeredCredential | null; connection: UpstreamConnection; notedAt: number }
 
@@ -67,7 +68,8 @@ export class UpstreamPool {
     // Calls that are under way end over the old connection.
     void held?.connection.close().catch(() => {})
     const credential = row ? this.#open(server, row) : row === null ? noCredential : missingCredential
-    const connection = new UpstreamConnection({ url: server.url, credential, limits: this.#parts.limits })
+    const { limits, allowLinkLocal } = this.#parts
+    const connection = new UpstreamConnection({ url: server.url, credential, limits, allowLinkLocal })
     const opened = { url: server.url, row: row ?? null, connection, notedAt: Number.NEGATIVE_INFINITY }
     this.#held.set(key, opened)
     if (row) this.#noteUse(opened, row)

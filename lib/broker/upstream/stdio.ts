@@ -91,14 +91,15 @@ export class StdioUpstreams {
   }
 }
 
-type StdioOptions = ConstructorParameters<typeof UpstreamConnection>[0]
+type StdioOptions = Omit<ConstructorParameters<typeof UpstreamConnection>[0], 'allowLinkLocal'>
 
 /** Tells the platform's own refusals from what the server says, and why a process cannot be greeted. */
 class StdioConnection extends UpstreamConnection {
   readonly #options: StdioOptions
 
   constructor(options: StdioOptions) {
-    super(options)
+    // The platform's own service, where the configuration says it is.
+    super({ ...options, allowLinkLocal: true })
     this.#options = options
   }
 

@@ -4,7 +4,8 @@ import { classFromAnnotations } from '../rules.ts'
 import { addressFindings } from '../rules/server-address.ts'
 import { inspectTool, type ToolDefinition } from '../rules/tool-change.ts'
 import type { ProbedTool, ProbeFinding, ProbeReport } from '../schema/probes.ts'
-import { type GuardedFetch, guardedFetch, RefusedAddress } from './guarded-fetch.ts'
+import { RefusedAddress } from '#lib/core/guarded-lookup.ts'
+import { type GuardedFetch, guardedFetch } from './guarded-fetch.ts'
 
 export type ProbeCredential = { header: string; value: string }
 

@@ -1,4 +1,4 @@
-import { addressKind } from '#lib/core/address-kind.ts'
+import { addressKind, isRefusedHost } from '#lib/core/address-kind.ts'
 import type { ProbeFinding, ProbeReport } from '../schema/probes.ts'
 import { probeFindingKinds } from '../schema/probes.ts'
 
@@ -13,19 +13,6 @@ export function addressFindings(url: string): ProbeFinding[] {
   if (literal === 'loopback' || isLocalName) found.push({ kind: 'loopback_address', note: hostname })
   if (literal === 'private' || literal === 'reserved') found.push({ kind: 'private_address', note: hostname })
   return found
-}
-
-/** Whether a host names where machines get their own credentials, or something on this link. */
-export function isRefusedHost(hostname: string): boolean {
-  const host = hostname.toLowerCase().replace(/\.$/, '')
-  if (addressKind(host) === 'link_local') return true
-  return [
-    'metadata.google.internal',
-    'metadata.goog',
-    'metadata',
-    'instance-data',
-    'instance-data.ec2.internal',
-  ].includes(host)
 }
 
 /** What has to be accepted by name before a server is registered at an address, given the last probe of it. */

@@ -1,0 +1,35 @@
+import { lookup as resolve } from 'node:dns'
+import type { LookupFunction } from 'node:net'
+import { type AddressKind, addressKind, isRefusedHost } from './address-kind.ts'
+
+/** The address is one that is never called. */
+export class RefusedAddress extends Error {
+  override readonly name = 'RefusedAddress'
+  readonly code = 'LINK_LOCAL_ADDRESS'
+}
+
+/**
+ * Resolves names for a connection and refuses those of link-local and metadata addresses: the check is made on the very address that is
+ * connected to, so a name that resolves otherwise the second time gains nothing. An address instead of a name is not looked up: `refuseHost`.
+ */
+export function guardedLookup(
+  options: { allowLinkLocal?: boolean; onResolved?: (address: string, kind: AddressKind) => void } = {},
+): LookupFunction {
+  const { allowLinkLocal = false, onResolved } = options
+  return (hostname, settings, done) => {
+    resolve(hostname, { ...settings, all: true }, (error, addresses) => {
+      if (error) return done(error, '')
+      for (const { address } of addresses) onResolved?.(address, addressKind(address) ?? 'reserved')
+      if (!allowLinkLocal && addresses.some(({ address }) => addressKind(address) === 'link_local')) {
+        return done(new RefusedAddress('link-local'), '')
+      }
+      if (settings.all) return done(null, addresses)
+      done(null, addresses[0]!.address, addresses[0]!.family)
+    })
+  }
+}
+
+/** Throws `RefusedAddress` for a host that needs no look-up to be known as one that is never called. */
+export function refuseHost(url: string | URL): void {
+  if (isRefusedHost(new URL(url).hostname)) throw new RefusedAddress('link-local')
+}
