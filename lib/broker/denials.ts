@@ -8,9 +8,9 @@ import type { BrokeredServer } from './view/view.ts'
 export const auditDenial: Denial = { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' }
 
 /** Why nothing is sent to the server now; null when the call is admitted, which its end must then be told of (`health.watch`). */
-export function circuitDenial(health: UpstreamHealth, server: BrokeredServer): Denial | null {
+export function circuitDenial(health: UpstreamHealth, server: BrokeredServer, call: object): Denial | null {
   const circuit = health.circuitOf(server)
-  const retryAfterMs = circuit.admit()
+  const retryAfterMs = circuit.admit(call)
   if (retryAfterMs === 0) return null
   const seconds = Math.ceil(retryAfterMs / 1000)
   const reason = circuit.lastError?.message ?? 'it failed'

@@ -119,9 +119,10 @@ export class Discovery {
     for (let page = 0; page < pagesMax; page += 1) {
       const params = cursor === undefined ? {} : { cursor }
       // The probe of an open circuit, when its time has come: a server comes back without a call that has to try.
-      if (circuit.admit() > 0) throw new Error('tools/list: nothing is sent to it for a while')
+      const call = {}
+      if (circuit.admit(call) > 0) throw new Error('tools/list: nothing is sent to it for a while')
       const send = () => upstreams.connectionTo(server, null).request({ method: 'tools/list', params, signal })
-      const reply = await health.watch(circuit, signal, send)
+      const reply = await health.watch(circuit, { call, signal }, send)
       if (!reply.ok) throw new Error(`tools/list: ${reply.error.message}`)
       if (!Array.isArray(reply.result['tools'])) throw new Error('tools/list: no tools in the result')
       tools.push(...(reply.result['tools'] as unknown[]))

@@ -77,13 +77,20 @@ async function waitForPerson(
 ): Promise<Answer> {
   const startedAt = performance.now()
   const { gone: cancelled, left, talk } = request
-  const end = await holdForPerson(parts.holding, { ...held, cancelled, left, onProgress: talk.onProgress })
+  const end = await holdForPerson(parts.holding, {
+    ...held,
+    cancelled,
+    left,
+    onProgress: talk.onProgress,
+    admit: (call, allowed) => (parts.audit.available ? admit(parts, call, allowed) : auditDenial),
+    dismiss: (call, { server }) => parts.health.circuitOf(server as BrokeredServer).released(call),
+  })
   request.telemetry.took('hold', startedAt)
   parts.metrics.held(end.end === 'deny' ? end.denial.rule : end.end, startedAt)
   if (end.end === 'gone') return errorAnswer(200, request.id, { code: invalidParamsCode, message: 'Nobody waits.' })
   if (end.end === 'deny') return deny(parts, request, { call: held.call, denial: end.denial })
   const params = end.edited ? { ...request.params, arguments: end.call.arguments } : request.params
-  return proceed(parts, { ...request, params }, end)
+  return carryOut(parts, { ...request, params }, end)
 }
 
 async function proceed(
@@ -91,12 +98,17 @@ async function proceed(
   request: AgentRequest,
   { call, allowed }: { call: ToolCall; allowed: Allowed },
 ): Promise<Answer> {
-  const server = allowed.server as BrokeredServer
-  // Last the circuit: whom it admits must go.
-  const notNow =
-    parts.grantRates.take(allowed) ?? parts.rates.takeForServer(server.id) ?? circuitDenial(parts.health, server)
-  if (notNow) return deny(parts, request, { call, denial: notNow })
+  const denial = admit(parts, call, allowed)
+  if (denial) return deny(parts, request, { call, denial })
   return carryOut(parts, request, { call, allowed })
+}
+
+/** Why an allowed call may not go now, though it may later. Last the circuit: whom it admits must go. */
+function admit(parts: PipelineParts, call: ToolCall, allowed: Allowed): Denial | null {
+  const server = allowed.server as BrokeredServer
+  return (
+    parts.grantRates.take(allowed) ?? parts.rates.takeForServer(server.id) ?? circuitDenial(parts.health, server, call)
+  )
 }
 
 async function carryOut(
@@ -124,7 +136,7 @@ async function carryOut(
   let passed = false
   try {
     if (changes && !(await recorded(parts, intendedRow(record, parts.now()), { happened: false, telemetry }))) {
-      parts.health.circuitOf(allowed.server as BrokeredServer).released()
+      parts.health.circuitOf(allowed.server as BrokeredServer).released(call)
       return refuse(parts, request, auditDenial)
     }
     const sentAt = performance.now()
@@ -172,7 +184,7 @@ async function forward(parts: PipelineParts, request: AgentRequest, turn: Omit<T
     tool: isMethod ? null : name,
   })
   try {
-    const reply = await parts.health.watch(parts.health.circuitOf(server), signal, () => {
+    const reply = await parts.health.watch(parts.health.circuitOf(server), running, () => {
       signal.throwIfAborted()
       return converse(parts, request, { ...turn, trace: exchange.context })
     })

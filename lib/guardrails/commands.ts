@@ -5,6 +5,7 @@ export {
   endHeldCalls,
   type HeldTicket,
   holdCall,
+  type Kept,
   lookAtHeldCalls,
   type Settled,
   settleHeldCall,

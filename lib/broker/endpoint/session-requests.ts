@@ -54,10 +54,11 @@ async function ownSession(
   { server, declared }: { server: BrokeredServer; declared: Record<string, unknown> },
 ): Promise<UpstreamSession | null> {
   const circuit = parts.health.circuitOf(server)
-  if (circuit.admit() > 0) return null
+  const call = {}
+  if (circuit.admit(call) > 0) return null
   const signal = AbortSignal.any([of.gone, AbortSignal.timeout(beginMs)])
   try {
-    return await parts.health.watch(circuit, signal, async () => {
+    return await parts.health.watch(circuit, { call, signal }, async () => {
       const connection = parts.upstreams.connectionTo(server, processCaller(of.agent))
       const { capabilities } = await connection.ready(signal)
       const told = askable(parts, of, { serverId: server.id, declared })

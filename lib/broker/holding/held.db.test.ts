@@ -192,6 +192,36 @@ test('everything is checked again at the release: a revoked grant, a stop and a 
   await stopped.client.close()
 })
 
+test('an approval is not spent on a call that may not go yet: it is refused, and goes when it is sent again', async ({
+  db,
+  world,
+}) => {
+  const { agent, client, change } = await writer(db, world)
+  const grants = { where: { agentId: agent.agentId } }
+  await db.grant.updateMany({ ...grants, data: { rateCalls: 1, ratePer: 'hour' } })
+  await world.broker.broker.keeper.refresh()
+  const first = change('first')
+  await decideIt(db, world, (await waitingCall(db, agent)).id, { decision: 'approve' })
+  expect((await first).content).toEqual([{ type: 'text', text: 'changed first' }])
+  const second = change('second')
+  const { id } = await waitingCall(db, agent)
+  await decideIt(db, world, id, { decision: 'approve' })
+  const refused = await second
+  expect(denialOf(refused)).toMatchObject({ rule: 'grant_rate' })
+  expect(refused.content[0]?.text).toContain(`The approval of ${id} stays good until`)
+  expect(await lastEvent(db, agent.agentId)).toMatchObject({ event: 'mcp.call_denied', rule: 'grant_rate' })
+  expect(await db.heldCall.findUnique({ where: { id } })).toMatchObject({ state: 'approved', settledAt: null })
+  await db.grant.updateMany({ ...grants, data: { rateCalls: 5 } })
+  await world.broker.broker.keeper.refresh()
+  expect((await change('second')).content).toEqual([{ type: 'text', text: 'changed second' }])
+  expect(await db.heldCall.count(grants)).toBe(2)
+  // And it is spent: the same once more waits for a person again.
+  const third = change('second')
+  await decideIt(db, world, (await waitingCall(db, agent)).id, { decision: 'reject', note: 'Once is enough.' })
+  expect(denialOf(await third)).toMatchObject({ rule: 'call_rejected' })
+  await client.close()
+})
+
 test('whatever field of a held call is changed after its approval, it is refused', async ({ db, world }) => {
   const { agent, client } = await writer(db, world)
   const mutations = {

@@ -1,6 +1,6 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
-import { holdCall, type HeldTicket, type Settled, settleHeldCall } from '#lib/guardrails/commands.ts'
+import { holdCall, type HeldTicket, type Kept, type Settled, settleHeldCall } from '#lib/guardrails/commands.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import { rolesText } from '#lib/guardrails/rules/held-calls.ts'
@@ -31,6 +31,9 @@ export type Held = {
   /** Aborted when the connection of the caller is gone, who may come back with the same call. */
   left: AbortSignal
   onProgress?: ((progress: HoldProgress) => void) | undefined
+  /** Why an allowed call may not go now; null: it is admitted, and goes or is dismissed. */
+  admit: (call: ToolCall, allowed: Allowed) => Denial | null
+  dismiss: (call: ToolCall, allowed: Allowed) => void
 }
 
 /** The call as it may be carried out, or why not; `gone`: nobody is there to be told. */
@@ -82,11 +85,19 @@ export async function holdForPerson(parts: HoldParts, held: Held): Promise<HoldE
 async function release(parts: HoldParts, { ticket, held }: { ticket: HeldTicket; held: Held }): Promise<HoldEnd> {
   const { call } = held
   const tool = parts.view.servers.get(call.serverId)?.tools.get(call.tool) ?? held.allowed.tool
-  let settled: Settled
+  let settled: Settled | Kept
+  let last: HoldEnd | undefined
+  // A refusal that passes by itself comes before the approval is spent, any other one spends it.
+  const mayGo = (released: { arguments: Record<string, unknown>; edited: boolean }): boolean => {
+    const outcome = releaseAs(parts, held, { ...call, arguments: released.arguments }, released.edited)
+    last = outcome.end
+    return !outcome.passing
+  }
   try {
-    const input = { heldCallId: ticket.heldCallId, call: exactCall(parts.view, call, tool), by: parts.instance }
+    const input = { heldCallId: ticket.heldCallId, call: exactCall(parts.view, call, tool), by: parts.instance, mayGo }
     settled = await settleHeldCall(parts.ctx(), input)
   } catch (error) {
+    if (last?.end === 'release') held.dismiss(last.call, last.allowed)
     parts.log.warn({ err: error, heldCallId: ticket.heldCallId }, 'a held call could not be released')
     return deny('hold_unavailable', `What was decided about ${ticket.heldCallId} could not be read.`)
   }
@@ -99,18 +110,40 @@ async function release(parts: HoldParts, { ticket, held }: { ticket: HeldTicket;
       return deny('call_hold_cancelled', `The held call ${ticket.heldCallId} was withdrawn.`)
     case 'altered':
       return deny('held_call_altered', `What was decided about ${ticket.heldCallId} is not for this call, or was used.`)
+    case 'kept':
+      return last?.end === 'deny' ? stillGood(ticket, last.denial) : last!
     case 'released':
-      return releaseAs(parts, { ...call, arguments: settled.arguments }, settled.edited)
+      return stillAllowed(parts, held, last!)
   }
 }
 
-function releaseAs(parts: HoldParts, call: ToolCall, edited: boolean): HoldEnd {
+/** `passing`: the same call may go later. */
+function releaseAs(parts: HoldParts, held: Held, call: ToolCall, edited: boolean): { end: HoldEnd; passing: boolean } {
   if (performance.now() - parts.view.loadedAt > parts.viewAgeMsMax) {
-    return deny('view_stale', 'The registry could not be read for too long.')
+    return { end: deny('view_stale', 'The registry could not be read for too long.'), passing: true }
   }
   const decision = decide(call, parts.view, parts.now())
-  if (!decision.ok) return { end: 'deny', denial: decision.error }
-  return { end: 'release', call, allowed: decision.value, edited }
+  if (!decision.ok) return { end: { end: 'deny', denial: decision.error }, passing: false }
+  const denial = held.admit(call, decision.value)
+  if (denial) return { end: { end: 'deny', denial }, passing: true }
+  return { end: { end: 'release', call, allowed: decision.value, edited }, passing: false }
+}
+
+/** A stop or a revocation may have come while the approval was being spent. */
+function stillAllowed(parts: HoldParts, held: Held, last: HoldEnd): HoldEnd {
+  if (last.end !== 'release') return last
+  const decision = decide(last.call, parts.view, parts.now())
+  if (decision.ok) return last
+  held.dismiss(last.call, last.allowed)
+  return { end: 'deny', denial: decision.error }
+}
+
+function stillGood({ heldCallId, expiresAt }: HeldTicket, denial: Denial): HoldEnd {
+  const until = `until ${expiresAt.toISOString()}: send the same call again.`
+  return {
+    end: 'deny',
+    denial: { ...denial, message: `${denial.message} The approval of ${heldCallId} stays good ${until}` },
+  }
 }
 
 function tellProgress(ticket: HeldTicket, { rule, onProgress }: Held): () => void {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { Circuit, type CircuitReport } from './circuit.ts'
 
+const request = {}
 const error = { kind: 'unreachable', message: 'it could not be reached' }
 
 function world() {
@@ -13,56 +14,72 @@ function world() {
 
 test('opens after failures in a row only, and says until when', () => {
   const { circuit, reports } = world()
-  for (const end of ['failed', 'failed', 'succeeded', 'failed', 'failed'] as const) circuit[end](error)
-  expect(circuit.admit()).toBe(0)
-  circuit.failed(error)
-  expect(circuit.admit()).toBe(1000)
+  for (const end of ['failed', 'failed', 'succeeded', 'failed', 'failed'] as const) circuit[end](error, request)
+  expect(circuit.admit(request)).toBe(0)
+  circuit.failed(error, request)
+  expect(circuit.admit(request)).toBe(1000)
   expect(reports).toEqual([{ state: 'open', failures: 3, lastError: error, retryAt: new Date(1000) }])
 })
 
 test('lets one probe through, and waits twice as long after each that fails, up to a limit', () => {
   const { circuit, clock } = world()
-  for (let i = 0; i < 3; i += 1) circuit.failed(error)
+  for (let i = 0; i < 3; i += 1) circuit.failed(error, request)
   const waits: number[] = []
   for (let i = 0; i < 3; i += 1) {
-    clock.ms += circuit.admit()
-    expect(circuit.admit()).toBe(0)
+    clock.ms += circuit.admit(request)
+    expect(circuit.admit(request)).toBe(0)
     expect(circuit.state).toBe('half_open')
     // The second one while the probe is under way.
-    expect(circuit.admit()).toBeGreaterThan(0)
-    circuit.failed(error)
-    waits.push(circuit.admit())
+    expect(circuit.admit(request)).toBeGreaterThan(0)
+    circuit.failed(error, request)
+    waits.push(circuit.admit(request))
   }
   expect(waits).toEqual([2000, 3000, 3000])
 })
 
 test('closes with a probe that succeeds; one that was cancelled lets another go', () => {
   const { circuit, clock, reports } = world()
-  for (let i = 0; i < 3; i += 1) circuit.failed(error)
+  for (let i = 0; i < 3; i += 1) circuit.failed(error, request)
   clock.ms = 1000
-  expect(circuit.admit()).toBe(0)
-  circuit.released()
-  expect(circuit.admit()).toBe(0)
+  expect(circuit.admit(request)).toBe(0)
+  circuit.released(request)
+  expect(circuit.admit(request)).toBe(0)
   circuit.succeeded()
-  expect(circuit.admit()).toBe(0)
+  expect(circuit.admit(request)).toBe(0)
   expect(reports.map((report) => report.state)).toEqual(['open', 'closed'])
 })
 
 test('a probe that lasts closes it as soon as it is heard of; what is heard while it is open changes nothing', () => {
   const { circuit, clock } = world()
-  for (let i = 0; i < 3; i += 1) circuit.failed(error)
+  for (let i = 0; i < 3; i += 1) circuit.failed(error, request)
   circuit.answered()
-  expect(circuit.admit()).toBe(1000)
+  expect(circuit.admit(request)).toBe(1000)
   clock.ms = 1000
-  expect(circuit.admit()).toBe(0)
-  expect(circuit.admit()).toBeGreaterThan(0)
+  expect(circuit.admit(request)).toBe(0)
+  expect(circuit.admit(request)).toBeGreaterThan(0)
   circuit.answered()
-  expect([circuit.state, circuit.admit()]).toEqual(['closed', 0])
+  expect([circuit.state, circuit.admit(request)]).toEqual(['closed', 0])
 })
 
 test('failures of requests that were under way when it opened change nothing', () => {
   const { circuit, reports } = world()
-  for (let i = 0; i < 10; i += 1) circuit.failed(error)
-  expect(circuit.admit()).toBe(1000)
+  for (let i = 0; i < 10; i += 1) circuit.failed(error, request)
+  expect(circuit.admit(request)).toBe(1000)
   expect(reports).toHaveLength(1)
+})
+
+test('an older request that ends says nothing of the probe, unless it succeeds', () => {
+  const { circuit, clock, reports } = world()
+  const older = {}
+  for (let i = 0; i < 3; i += 1) circuit.failed(error, request)
+  clock.ms = 1000
+  expect(circuit.admit(request)).toBe(0)
+  circuit.released(older)
+  expect(circuit.admit({})).toBeGreaterThan(0)
+  circuit.failed(error, older)
+  expect([circuit.state, circuit.admit({}) > 0]).toEqual(['half_open', true])
+  circuit.failed(error, request)
+  expect([circuit.state, circuit.admit({})]).toEqual(['open', 2000])
+  circuit.succeeded()
+  expect(reports.map((report) => report.state)).toEqual(['open', 'open', 'closed'])
 })

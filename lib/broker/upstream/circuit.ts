@@ -28,7 +28,8 @@ export class Circuit {
   #failures = 0
   #openMs = 0
   #retryAtMs = 0
-  #probing = false
+  /** The request that is under way as the probe. */
+  #probe: object | null = null
   #lastError: (CircuitError & { at: Date }) | null = null
 
   constructor(options: CircuitOptions) {
@@ -47,14 +48,14 @@ export class Circuit {
     return this.#lastError
   }
 
-  /** Milliseconds until a request is worth it; 0 when one may go now. Who gets 0 must end with `succeeded`, `failed` or `released`. */
-  admit(): number {
+  /** Milliseconds until a request is worth it; 0 when one may go now. Who gets 0 must end with `succeeded`, `failed` or `released`, as the same request. */
+  admit(request: object): number {
     if (this.#state === 'closed') return 0
     const left = this.#retryAtMs - this.#options.now().getTime()
     if (left > 0) return left
-    if (this.#probing) return this.#options.limits.circuitOpenMs
+    if (this.#probe) return this.#options.limits.circuitOpenMs
     this.#state = 'half_open'
-    this.#probing = true
+    this.#probe = request
     return 0
   }
 
@@ -63,7 +64,7 @@ export class Circuit {
     this.#state = 'closed'
     this.#failures = 0
     this.#openMs = 0
-    this.#probing = false
+    this.#probe = null
     if (!wasClosed) this.#report()
   }
 
@@ -72,23 +73,23 @@ export class Circuit {
     if (this.#state === 'half_open') this.succeeded()
   }
 
-  failed(error: CircuitError): void {
+  failed(error: CircuitError, request: object): void {
     const { limits, now } = this.#options
     this.#failures += 1
     this.#lastError = { ...error, at: now() }
     // Of requests that were under way when it opened: they say nothing new.
-    if (this.#state === 'open') return
+    if (this.#state === 'open' || (this.#state === 'half_open' && this.#probe !== request)) return
     if (this.#state === 'closed' && this.#failures < limits.circuitFailures) return
     this.#openMs = Math.min(this.#openMs === 0 ? limits.circuitOpenMs : 2 * this.#openMs, limits.circuitOpenMsMax)
     this.#retryAtMs = now().getTime() + this.#openMs
     this.#state = 'open'
-    this.#probing = false
+    this.#probe = null
     this.#report()
   }
 
   /** The request ended without telling anything of the upstream. */
-  released(): void {
-    this.#probing = false
+  released(request: object): void {
+    if (this.#probe === request) this.#probe = null
   }
 
   #report(): void {

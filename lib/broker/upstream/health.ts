@@ -7,6 +7,7 @@ import { Circuit, type CircuitError, type CircuitReport } from './circuit.ts'
 import { CredentialFailure } from './credential.ts'
 import { CutOff, UpstreamFailure } from './failure.ts'
 
+type Watched = { readonly call: object; readonly signal: AbortSignal }
 type Parts = { limits: Limits; ctx: () => Ctx; instance: string; log: Log }
 
 /** The circuits of all upstreams by server, and what the registry is told of them: only what changes. */
@@ -36,8 +37,8 @@ export class UpstreamHealth {
     return circuit
   }
 
-  /** Sends a request that was admitted, and learns from its end. */
-  async watch<T>(circuit: Circuit, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  /** Sends what was admitted as `call`, and learns from its end. */
+  async watch<T>(circuit: Circuit, { call, signal }: Watched, work: () => Promise<T>): Promise<T> {
     try {
       const reply = await work()
       circuit.succeeded()
@@ -45,8 +46,8 @@ export class UpstreamHealth {
     } catch (error) {
       const failure = failureOf(error, signal)
       if (failure === 'alive') circuit.succeeded()
-      else if (failure) circuit.failed(failure)
-      else circuit.released()
+      else if (failure) circuit.failed(failure, call)
+      else circuit.released(call)
       throw error
     }
   }

@@ -90,23 +90,27 @@ export type Settled =
   | { end: 'expired' | 'cancelled' }
   /** The approval is not for this call, or was used. */
   | { end: 'altered' }
+/** It may not go now: the approval stays for who sends the same call again in time. */
+export type Kept = { end: 'kept' }
+type SettleInput = { heldCallId: string; call: ExactCall; by: string }
+type MayGo = (released: Extract<Settled, { end: 'released' }>) => boolean
 
 /**
  * Takes the end of a held call, once: of all who wait for it, wherever, one gets it, and the others get `altered`. An approval is only good for the exact call it was
- * given for: `call` is that call as it would be carried out now. Only processes of the platform; throws `not_found`, and `conflict` while it waits.
+ * given for: `call` is that call as it would be carried out now. `mayGo` is asked last, before a release is spent. Only processes of the platform; throws `not_found`, and `conflict` while it waits.
  */
-export async function settleHeldCall(
-  ctx: Ctx,
-  input: { heldCallId: string; call: ExactCall; by: string },
-): Promise<Settled> {
+export async function settleHeldCall(ctx: Ctx, input: SettleInput & { mayGo: MayGo }): Promise<Settled | Kept>
+export async function settleHeldCall(ctx: Ctx, input: SettleInput): Promise<Settled>
+export async function settleHeldCall(ctx: Ctx, input: SettleInput & { mayGo?: MayGo }): Promise<Settled | Kept> {
   requireSystem(ctx)
   return await inTx(ctx, async (tx, ctx) => {
     const row = await lockHeldCall(tx, input.heldCallId)
     if (row.settledAt && row.source === 'claude') return await endOf(tx, { row, call: input.call, now: row.settledAt })
     if (row.settledAt) return { end: 'altered' }
     if (row.state === 'waiting') throw new DomainError('conflict', 'The call still waits for a decision.')
-    await tx.heldCall.update({ where: { id: row.id }, data: { settledAt: ctx.now, settledBy: input.by } })
     const settled = await endOf(tx, { row, call: input.call, now: ctx.now })
+    if (settled.end === 'released' && input.mayGo && !input.mayGo(settled)) return { end: 'kept' }
+    await tx.heldCall.update({ where: { id: row.id }, data: { settledAt: ctx.now, settledBy: input.by } })
     const detail = { heldCallId: row.id, digest: row.digest, state: settled.end, by: input.by }
     const rule = settled.end === 'altered' ? { rule: 'held_call_altered' } : {}
     recordAudit(tx, ctx, { event: 'call.settled', ...aboutHeldCall(row), ...rule, detail })
