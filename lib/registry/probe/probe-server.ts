@@ -10,16 +10,22 @@ import { type GuardedFetch, guardedFetch } from './guarded-fetch.ts'
 export type ProbeCredential = { header: string; value: string }
 
 const deadlineMs = 20_000
+/** For everything together, so that no server keeps the worker: shorter than the page waits for a report. */
+const wholeMs = 30_000
 const toolsMax = 500
+const pagesMax = 50
 
 /** Asks an address what it is: where it leads, how it is guarded, which protocol it speaks and what it offers. Never rejects for what it finds. */
 export async function probeServer(options: {
   url: string
   credential: ProbeCredential | null
   allowLinkLocal: boolean
+  /** Until it ends, whatever the server does. */
+  withinMs?: number
 }): Promise<ProbeReport> {
   const { url, credential } = options
   const guarded = guardedFetch(options)
+  const over = AbortSignal.timeout(options.withinMs ?? wholeMs)
   const report: ProbeReport = {
     host: new URL(url).host,
     addresses: [],
@@ -31,8 +37,8 @@ export async function probeServer(options: {
     findings: addressFindings(url).filter(({ kind }) => kind !== 'refused_address' || !options.allowLinkLocal),
   }
   try {
-    await askWithout(report, { url, guarded })
-    if (credential || report.challenge === null) await askForTools(report, { url, credential, guarded })
+    await askWithout(report, { url, guarded, over })
+    if (credential || report.challenge === null) await askForTools(report, { url, credential, guarded, over })
   } catch (error) {
     add(report, failureOf(error, report))
   } finally {
@@ -47,10 +53,10 @@ export async function probeServer(options: {
   return report
 }
 
-type Parts = { url: string; guarded: GuardedFetch }
+type Parts = { url: string; guarded: GuardedFetch; over: AbortSignal }
 
 /** A request as a stranger sends it: who gets an answer needs no credential. */
-async function askWithout(report: ProbeReport, { url, guarded }: Parts): Promise<void> {
+async function askWithout(report: ProbeReport, { url, guarded, over }: Parts): Promise<void> {
   const params = {
     protocolVersion: '2025-11-25',
     capabilities: {},
@@ -60,7 +66,7 @@ async function askWithout(report: ProbeReport, { url, guarded }: Parts): Promise
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }),
-    signal: AbortSignal.timeout(deadlineMs),
+    signal: AbortSignal.any([over, AbortSignal.timeout(deadlineMs)]),
   })
   await response.body?.cancel().catch(() => {})
   if (report.tls === 'unknown') report.tls = 'verified'
@@ -77,7 +83,7 @@ async function askWithout(report: ProbeReport, { url, guarded }: Parts): Promise
 
 async function askForTools(
   report: ProbeReport,
-  { url, credential, guarded }: Parts & { credential: ProbeCredential | null },
+  { url, credential, guarded, over }: Parts & { credential: ProbeCredential | null },
 ): Promise<void> {
   const client = new Client({ name: 'wheelhouse-probe', version: '1' }, { versionNegotiation: { mode: 'auto' } })
   const headers = credential ? { [credential.header]: credential.value } : {}
@@ -86,11 +92,11 @@ async function askForTools(
     fetch: (target, init) =>
       guarded.fetch(target, {
         ...init,
-        signal: AbortSignal.any([AbortSignal.timeout(deadlineMs), ...(init?.signal ? [init.signal] : [])]),
+        signal: AbortSignal.any([over, AbortSignal.timeout(deadlineMs), ...(init?.signal ? [init.signal] : [])]),
       }),
   })
   try {
-    await client.connect(transport, { timeout: deadlineMs })
+    await client.connect(transport, { timeout: deadlineMs, signal: over })
     const server = client.getServerVersion()
     report.reachable = true
     report.protocol = {
@@ -100,7 +106,7 @@ async function askForTools(
     }
     if (report.challenge === null) add(report, { kind: 'no_authentication', note: 'it answered without a credential' })
     if (credential) add(report, { kind: 'credential_works', note: `sent as ${credential.header}` })
-    report.tools = await toolsOf(client)
+    report.tools = await toolsOf(client, over)
     const unannotated = report.tools.filter(({ annotated }) => !annotated)
     if (unannotated.length > 0) add(report, { kind: 'unannotated_tools', note: namesOf(unannotated) })
     const marked = report.tools.filter(({ findings }) => findings.length > 0)
@@ -113,18 +119,22 @@ async function askForTools(
   }
 }
 
-async function toolsOf(client: Client): Promise<ProbedTool[]> {
+/** What it lists, as far as a server with tools for people would go on. */
+async function toolsOf(client: Client, over: AbortSignal): Promise<ProbedTool[]> {
   if (!client.getServerCapabilities()?.tools) return []
   const tools: ToolDefinition[] = []
+  const cursors = new Set<string>()
   let cursor: string | undefined
-  do {
+  for (let pages = 0; pages < pagesMax && tools.length < toolsMax; pages += 1) {
     const page = await client.request(
       { method: 'tools/list', params: cursor === undefined ? {} : { cursor } },
-      { timeout: deadlineMs },
+      { timeout: deadlineMs, signal: over },
     )
     tools.push(...(page.tools as ToolDefinition[]))
     cursor = page.nextCursor
-  } while (cursor !== undefined && tools.length < toolsMax)
+    if (cursor === undefined || cursors.has(cursor)) break
+    cursors.add(cursor)
+  }
   const names = tools.map(({ name }) => name)
   return tools.slice(0, toolsMax).map((tool) => {
     const annotations = (tool['annotations'] ?? {}) as Record<string, unknown>
