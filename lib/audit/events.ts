@@ -166,7 +166,7 @@ export type AuditEvents = {
   'call.decision_refused': { heldCallId: string; reason: string }
   'call.expired': { heldCallId: string; digest: string; outcome: string }
   'call.cancelled': { heldCallId: string; digest: string; reason: string }
-  /** Told to its caller: released to the server, or not. Written once for a held call. */
+  /** Told to its caller: released to the server, or not; `unclaimed`: its caller never came for it. Written once for a held call. */
   'call.settled': { heldCallId: string; digest: string; state: string; by: string }
   // metrics
   'agent.over_budget': { month: string; spentMicros: string; budgetMicros: string }

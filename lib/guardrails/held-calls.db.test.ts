@@ -136,6 +136,59 @@ dbTest(
   },
 )
 
+dbTest('a verdict that nobody came for answers no later call: that one is asked about anew', async ({ db }) => {
+  const { call, person, agentId } = await world(db)
+  const rule = {
+    id: null,
+    title: 'Reads wait',
+    deciderRoles: ['security'],
+    decideSeconds: 60,
+    onTimeout: 'allow',
+  } as const
+  const holdAt = (seconds: number) =>
+    holdCall(ctxFor(db, undefined, later(seconds)), { source: 'broker', call, class: 'read', rule })
+  const rejected = await holdAt(0)
+  const security = { ...(await person('security')), now: later(5) }
+  await decideHeldCall(security, { heldCallId: rejected.heldCallId, decision: 'reject', note: 'Not today.' })
+  // Who comes back soon is told what was decided.
+  expect(await holdAt(60)).toMatchObject({ heldCallId: rejected.heldCallId, state: 'rejected' })
+  const tickets = await Promise.all([holdAt(9000), holdAt(9000)])
+  expect(new Set(tickets.map(({ heldCallId }) => heldCallId)).size).toBe(1)
+  const [asked] = tickets
+  expect(asked).toMatchObject({ state: 'waiting' })
+  expect(asked?.heldCallId).not.toBe(rejected.heldCallId)
+
+  // Its rule says allow when nobody decides: a later call must not go through with that.
+  await endHeldCalls(ctxFor(db, undefined, later(9060)))
+  expect(await getHeldCall(security, asked!.heldCallId)).toMatchObject({ state: 'expired' })
+  const again = await holdAt(90_000)
+  expect(again).toMatchObject({ state: 'waiting' })
+  // One that still waits because no job ran is not taken up either, and then expired at once.
+  const last = await holdAt(900_000)
+  expect(last).toMatchObject({ state: 'waiting', expiresAt: later(900_060) })
+
+  const events = await db.auditEvent.findMany({ where: { agentId, event: 'call.settled' }, orderBy: { seq: 'asc' } })
+  expect(events.map(({ detail }) => detail)).toMatchObject([
+    { heldCallId: rejected.heldCallId, state: 'unclaimed', by: 'nobody' },
+    { heldCallId: asked!.heldCallId, state: 'unclaimed', by: 'nobody' },
+  ])
+})
+
+dbTest('what was decided and not fetched is settled by the regular job, by two at once one time', async ({ db }) => {
+  const { hold, person, call, agentId } = await world(db)
+  const { heldCallId } = await hold()
+  await decideHeldCall(await person('security'), { heldCallId, decision: 'approve' })
+  const open = async () => (await db.heldCall.findUniqueOrThrow({ where: { id: heldCallId } })).settledAt === null
+  await endHeldCalls(ctxFor(db, undefined, later(599)))
+  expect(await open()).toBe(true)
+  await Promise.all([1, 2].map(() => endHeldCalls(ctxFor(db, undefined, later(601)))))
+  expect(await open()).toBe(false)
+  expect(await settleHeldCall(ctxFor(db, undefined, later(602)), { heldCallId, call, by: 'test' })).toEqual({
+    end: 'altered',
+  })
+  expect(await db.auditEvent.count({ where: { agentId, event: 'call.settled' } })).toBe(1)
+})
+
 dbTest(
   'a call that is cancelled stays so, and only processes of the platform hold, settle and cancel',
   async ({ db }) => {

@@ -2,7 +2,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
-import type { Prisma } from '#lib/db/generated/client.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
 import { digestOfApproval, digestOfCall, onTimeout } from '../rules/held-calls.ts'
 import type { ExactCall, HeldCallSource, HeldCallState, TimeoutAction } from '../schema/held-calls.ts'
@@ -25,10 +25,12 @@ export type HeldTicket = { heldCallId: string; state: HeldCallState; digest: str
 
 /** Nobody who waits has said so for this long: the caller will not come back. Longer than a restart and a retry take. */
 const awayMs = 120_000
+/** What was decided waits this long for its caller; the same call after that is asked about anew. */
+const unclaimedMs = 600_000
 
 /**
  * Holds a call for a person, or finds it where the same call (by its digest) is held already and its end was not told yet: so a caller who comes back after
- * a restart goes on waiting. Only processes of the platform.
+ * a restart goes on waiting. What was decided long ago for a caller who stayed away answers no new call. Only processes of the platform.
  */
 export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTicket> {
   requireSystem(ctx)
@@ -40,6 +42,9 @@ export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTick
     const asked =
       input.source === 'claude' ? await tx.heldCall.findFirst({ where: { digest }, select: subjectSelect }) : null
     if (asked) return ticketOf(asked)
+    const unclaimed = await tx.$queryRaw<{ id: string }[]>`
+      select "id" from "HeldCall" where "digest" = ${digest} and ${unclaimedSince(ctx.now)} for update`
+    await endUnclaimed(tx, ctx, unclaimed)
     const expiresAt = new Date(ctx.now.getTime() + rule.decideSeconds * 1000)
     const [made] = await tx.heldCall.createManyAndReturn({
       data: [
@@ -129,7 +134,7 @@ export async function cancelHeldCall(ctx: Ctx, input: { heldCallId: string; reas
   })
 }
 
-/** Ends every call whose time is over, whose caller stays away or whose run has ended. Only processes of the platform. Returns how many. */
+/** Ends every call whose time is over, whose caller stays away (also from what was decided) or whose run has ended. Only processes of the platform. Returns how many. */
 export async function endHeldCalls(ctx: Ctx): Promise<number> {
   requireSystem(ctx)
   return await inTx(ctx, async (tx, ctx) => {
@@ -150,8 +155,32 @@ export async function endHeldCalls(ctx: Ctx): Promise<number> {
       const detail = { heldCallId: id, digest: row.digest, outcome: row.onTimeout }
       recordAudit(tx, ctx, { event: 'call.expired', ...aboutHeldCall(row), rule: 'call_hold_expired', detail })
     }
-    return rows.length
+    const unclaimed = await tx.$queryRaw<{ id: string }[]>`
+      select "id" from "HeldCall" where "state" <> 'waiting' and ${unclaimedSince(ctx.now)}
+      order by "id" limit 500 for update skip locked`
+    await endUnclaimed(tx, ctx, unclaimed)
+    return rows.length + unclaimed.length
   })
+}
+
+/** Open, and its time or its decision so long ago that nobody comes for it. An event of Claude's stays: its answer is told whenever it is asked for. */
+function unclaimedSince(now: Date): Prisma.Sql {
+  return Prisma.sql`"settledAt" is null and "state" <> 'cancelled' and "source" = 'broker'
+    and case when "state" in ('waiting', 'expired') then "expiresAt" else "decidedAt" end < ${new Date(now.getTime() - unclaimedMs)}`
+}
+
+/** Settles what nobody fetched in time, so that no later call gets a verdict that was not given for it. The rows must be locked. */
+async function endUnclaimed(tx: Tx, ctx: Ctx, rows: readonly { id: string }[]): Promise<void> {
+  for (const { id } of rows) {
+    const row = await lockHeldCall(tx, id)
+    if (row.state === 'waiting') {
+      await cancel(tx, ctx, row, 'Nobody waits for it any more.')
+      continue
+    }
+    await tx.heldCall.update({ where: { id }, data: { settledAt: ctx.now, settledBy: 'nobody' } })
+    const detail = { heldCallId: id, digest: row.digest, state: 'unclaimed', by: 'nobody' }
+    recordAudit(tx, ctx, { event: 'call.settled', ...aboutHeldCall(row), detail })
+  }
 }
 
 async function cancel(tx: Tx, ctx: Ctx, row: HeldCallRow, reason: string): Promise<void> {
