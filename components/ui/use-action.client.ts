@@ -10,6 +10,8 @@ type Failed = {
   /** The rule that refused it, when one did. */
   rule?: string | undefined
   fields: Record<string, string[]>
+  /** What else the refusal says, for a form that can do something about it. */
+  details?: Readonly<Record<string, unknown>> | undefined
 }
 type Action = (input: never) => Promise<Result<unknown, unknown>>
 type ValueOf<A extends Action> = Extract<Awaited<ReturnType<A>>, { ok: true }>['value']
@@ -47,11 +49,12 @@ const unreachable: Failed = {
 
 /** A refusal or failure in words: its own message, else its reason or rule made readable. */
 export function wordsOf(error: unknown): Failed {
-  const { message, requestId, fields, rule, reason } = error as Partial<Failed> & { reason?: string }
+  const { message, requestId, fields, rule, reason, details } = error as Partial<Failed> & { reason?: string }
   return {
     message: message ?? (rule ?? reason ?? 'Refused.').replaceAll('_', ' '),
     requestId,
     rule,
     fields: fields ?? {},
+    details,
   }
 }

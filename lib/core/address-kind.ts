@@ -1,4 +1,4 @@
-import { BlockList, isIP, isIPv6 } from 'node:net'
+import ipaddr from 'ipaddr.js'
 
 /** What an address means for whoever connects to it. */
 export type AddressKind = 'public' | 'private' | 'loopback' | 'link_local' | 'reserved'
@@ -31,24 +31,27 @@ const ranges: Record<Exclude<AddressKind, 'public'>, readonly string[]> = {
   ],
 }
 
-const lists = Object.entries(ranges).map(([kind, networks]) => {
-  const list = new BlockList()
-  for (const network of networks) {
-    const [address, prefix] = network.split('/') as [string, string]
-    list.addSubnet(address, Number(prefix), isIPv6(address) ? 'ipv6' : 'ipv4')
-  }
-  return { kind: kind as Exclude<AddressKind, 'public'>, list }
-})
+const lists = Object.entries(ranges).map(([kind, networks]) => ({
+  kind: kind as Exclude<AddressKind, 'public'>,
+  networks: networks.map((network) => ipaddr.parseCIDR(network)),
+}))
 
 /** The kind of an IP address, the IPv4 one within an IPv6 one included; null for what is no address. */
 export function addressKind(address: string): AddressKind | null {
   const bare = address.replace(/^\[|\]$/g, '').replace(/%.*$/, '')
-  const version = isIP(bare)
-  if (version === 0) return null
-  const embedded = version === 6 ? embeddedIpv4(bare) : null
-  if (embedded) return addressKind(embedded)
-  const family = version === 6 ? 'ipv6' : 'ipv4'
-  return lists.find(({ list }) => list.check(bare, family))?.kind ?? 'public'
+  // Fewer than four parts, or octal ones, are an address for some programs and a name for others.
+  if (!ipaddr.IPv4.isValidFourPartDecimal(bare) && !ipaddr.IPv6.isValid(bare)) return null
+  const parsed = withoutWrapping(ipaddr.parse(bare))
+  const found = lists.find(({ networks }) =>
+    networks.some((network) => network[0].kind() === parsed.kind() && parsed.match(network)),
+  )
+  // What the registries set apart for anything else is not the public Internet either.
+  return found?.kind ?? (parsed.range() === 'unicast' ? 'public' : 'reserved')
+}
+
+/** Whether an IP address, in any spelling, is one of the public Internet. */
+export function isPublicAddress(address: string): boolean {
+  return addressKind(address) === 'public'
 }
 
 /** Whether a host names where machines get their own credentials, or something on this link. */
@@ -65,27 +68,14 @@ export function isRefusedHost(hostname: string): boolean {
 }
 
 /** Mapped (::ffff:0:0/96), translated (64:ff9b::/96) and 6to4 (2002::/16) addresses lead to the IPv4 address they hold. */
-function embeddedIpv4(address: string): string | null {
-  const groups = groupsOf(address)
-  const prefix = groups.slice(0, 6).join(':')
-  const [high, low] =
-    groups[0] === 0x2002
-      ? [groups[1]!, groups[2]!]
-      : ['0:0:0:0:0:65535', '100:65435:0:0:0:0'].includes(prefix)
-        ? [groups[6]!, groups[7]!]
-        : [null, null]
-  return high === null ? null : [high >> 8, high & 255, low >> 8, low & 255].join('.')
+function withoutWrapping(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv6 {
+  if (!('parts' in address)) return address
+  const range = address.range()
+  const { parts } = address
+  if (range === '6to4') return ipv4Of(parts[1]!, parts[2]!)
+  return range === 'ipv4Mapped' || range === 'rfc6052' ? ipv4Of(parts[6]!, parts[7]!) : address
 }
 
-function groupsOf(address: string): number[] {
-  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(address)
-  const text = dotted
-    ? `${dotted[1]}${((Number(dotted[2]) << 8) | Number(dotted[3])).toString(16)}:${((Number(dotted[4]) << 8) | Number(dotted[5])).toString(16)}`
-    : address
-  const [left = '', right] = text.split('::')
-  const parse = (part: string) => (part === '' ? [] : part.split(':').map((group) => Number.parseInt(group, 16)))
-  const [before, after] = [parse(left), right === undefined ? [] : parse(right)]
-  return right === undefined
-    ? before
-    : [...before, ...Array.from({ length: 8 - before.length - after.length }, () => 0), ...after]
+function ipv4Of(high: number, low: number): ipaddr.IPv4 {
+  return new ipaddr.IPv4([high >> 8, high & 255, low >> 8, low & 255])
 }

@@ -2,7 +2,7 @@ import { lookup as lookUp } from 'node:dns'
 import { isIP } from 'node:net'
 import type { LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
-import { isPublicAddress } from '#lib/core/ip-address.ts'
+import { isPublicAddress } from '#lib/core/address-kind.ts'
 
 export type Sender = {
   /** Posts a body; resolves with what came back, or why nothing did. Never rejects. */

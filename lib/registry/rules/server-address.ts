@@ -1,6 +1,6 @@
 import { addressKind, isRefusedHost } from '#lib/core/address-kind.ts'
 import type { ProbeFinding, ProbeReport } from '../schema/probes.ts'
-import { probeFindingKinds } from '../schema/probes.ts'
+import { probeFindingKinds, probeFindingNames } from '../schema/probes.ts'
 
 /** What an address alone shows, without asking it. */
 export function addressFindings(url: string): ProbeFinding[] {
@@ -20,6 +20,17 @@ export function findingsToAcknowledge(url: string, report: ProbeReport | null): 
   const probed = report ? report.findings : [{ kind: 'not_probed' as const, note: new URL(url).hostname }]
   const all = [...addressFindings(url), ...probed].filter(({ kind }) => probeFindingKinds[kind].relaxed)
   return all.filter(({ kind }, index) => all.findIndex((other) => other.kind === kind) === index)
+}
+
+/** What a form offers to accept: the same, and what a refusal names that the form could not know, such as another person's probe. */
+export function openFindings(
+  url: string,
+  { report, refusal }: { report: ProbeReport | null; refusal: Readonly<Record<string, unknown>> },
+): ProbeFinding[] {
+  const offered = findingsToAcknowledge(url, report)
+  const named = Array.isArray(refusal['findings']) ? (refusal['findings'] as unknown[]) : []
+  const others = probeFindingNames.filter((kind) => named.includes(kind) && !offered.some((one) => one.kind === kind))
+  return [...offered, ...others.map((kind) => ({ kind, note: new URL(url).hostname }))]
 }
 
 /** Whether an address is never called: the probe says it of a name, the address of itself unless the probe was allowed there. */

@@ -10,14 +10,10 @@ import { Checkbox, Input, Select, Textarea } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { paths } from '#lib/core/paths.ts'
+import { openFindings } from '#lib/registry/rules/server-address.ts'
 import type { ServerJsonOption } from '#lib/registry/rules/server-json.ts'
 import { type Environment, environments, sensitivities, type Sensitivity } from '#lib/registry/schema.ts'
-import {
-  type ProbeFinding,
-  probeFindingKinds,
-  type ProbeFindingKind,
-  type ProbeReport,
-} from '#lib/registry/schema/probes.ts'
+import { probeFindingKinds, type ProbeFindingKind, type ProbeReport } from '#lib/registry/schema/probes.ts'
 import { register } from './actions.ts'
 import { ImportCard } from './import-card.client.tsx'
 import { ProbeCard } from './probe-card.client.tsx'
@@ -53,15 +49,21 @@ export function RegisterForm() {
   const [draft, setDraft] = useState(empty)
   const [probed, setProbed] = useState<{ url: string; report: ProbeReport } | null>(null)
   const [accepted, setAccepted] = useState<ReadonlySet<ProbeFindingKind>>(new Set())
-  const { run, pending, failed } = useAction(register, ({ id }) => {
+  const { run, pending, failed, clear } = useAction(register, ({ id }) => {
     toast.success(`${draft.name} is registered. Its tools wait for their review.`)
     router.push(paths.server(id))
   })
-  const set = (change: Partial<Draft>) => setDraft({ ...draft, ...change })
+  const set = (change: Partial<Draft>) => {
+    setDraft({ ...draft, ...change })
+    if (change.url === undefined || change.url === draft.url) return
+    // What was refused and accepted was of another address.
+    clear()
+    setAccepted(new Set())
+  }
   const isHttp = draft.transport === 'http'
   const isAddress = isHttp && URL.canParse(draft.url) && /^https?:/.test(draft.url)
   const report = probed?.url === draft.url ? probed.report : null
-  const open = isAddress ? openFindings(draft.url, report) : []
+  const open = isAddress ? openFindings(draft.url, { report, refusal: failed?.details ?? {} }) : []
   const error = (field: string) => {
     const [message] = failed?.fields[field] ?? []
     return message === undefined ? {} : { error: message }
@@ -72,12 +74,7 @@ export function RegisterForm() {
         className="space-y-5"
         onSubmit={(event) => {
           event.preventDefault()
-          run(
-            inputOf(
-              draft,
-              open.map(({ kind }) => kind).filter((kind) => accepted.has(kind)),
-            ),
-          )
+          run(inputOf(draft, [...accepted]))
         }}
       >
         <Card title="Server">
@@ -203,13 +200,6 @@ function inputOf(draft: Draft, acknowledged: ProbeFindingKind[]) {
           },
         }
   return { id, name, description, environment, sensitivity, ...where, acknowledged }
-}
-
-/** Of the probe, which knows what the address is; without one, that there was none. */
-function openFindings(url: string, report: ProbeReport | null): ProbeFinding[] {
-  if (report) return report.findings.filter(({ kind }) => probeFindingKinds[kind].relaxed)
-  const { protocol, hostname: note } = new URL(url)
-  return [{ kind: 'not_probed', note }, ...(protocol === 'http:' ? [{ kind: 'plain_http' as const, note }] : [])]
 }
 
 function whereOf(option: ServerJsonOption): Partial<Draft> {
