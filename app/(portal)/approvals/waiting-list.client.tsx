@@ -3,6 +3,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useRouter } from 'next/navigation'
 import { waitingCallsQuery } from '#components/approvals/queries.ts'
+import { plural } from '#components/ui/count.ts'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import type { HeldCallList } from '#lib/guardrails/schema/held-calls.ts'
@@ -17,7 +18,11 @@ export function WaitingList({ initial }: { initial: HeldCallList }) {
     router.refresh()
   }
   return (
-    <div className="grid gap-4" aria-live="polite">
+    <div className="grid gap-4">
+      {/* The number alone: a card counts down every second, and nobody wants to hear that. */}
+      <p role="status" className="sr-only">
+        {plural(data.waiting, 'call waits', 'calls wait')} for a person.
+      </p>
       {isError && <Notice kind="warn">What waits now could not be read; this may be out of date.</Notice>}
       {data.items.length === 0 ? (
         <EmptyState title="No call waits for a person">
