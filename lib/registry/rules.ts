@@ -58,4 +58,4 @@ export type { AgentQuery, QueryNode, QueryValue, Range, Term } from './query/ast
 export { isAccessKey, type QueryKey, queryKeys, specOf } from './query/keys.ts'
 export { askedValues, toggleValue } from './query/edit.ts'
 export { queryOf } from './query/of-list.ts'
-export { formatAgentQuery, printNode } from './query/print.ts'
+export { formatAgentQuery, printNode, textQuery } from './query/print.ts'

@@ -111,6 +111,9 @@ function resizerOf({ id }: Column<AgentRow>) {
   return label === undefined ? null : <ColumnResizer column={id} label={label} />
 }
 
+/** Says that nothing is searched for: the address alone may mean the view a role begins with. */
+const everyAgent = `${paths.agents()}?q=`
+
 const description = 'Every agent of the organization: who owns it, what it may touch, what it costs.'
 
 type Found = (Resolved & { list: AgentList; facets: AgentFacets }) | { problem: string; q: string }
@@ -142,7 +145,7 @@ function Unreadable({ ctx, problem, q }: { ctx: Ctx; problem: string; q: string 
       <SearchBox key={q} initial={q} hidden={{}} />
       <Notice kind="warn" title="The search could not be read" className="mt-3">
         {problem}{' '}
-        <Link href={paths.agents()} className="underline">
+        <Link href={everyAgent} className="underline">
           Clear the search
         </Link>
       </Notice>
@@ -177,7 +180,7 @@ function NoAgents({ filtered }: { filtered: boolean }) {
         title="No agent matches"
         action={
           <Button asChild>
-            <Link href={paths.agents()}>Clear all filters</Link>
+            <Link href={everyAgent}>Clear all filters</Link>
           </Button>
         }
       >

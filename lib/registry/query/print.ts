@@ -31,6 +31,12 @@ function quoteValue(value: string): string {
   return /[\s",\\()]/.test(value) ? quote(value) : value
 }
 
+/** A query for what somebody typed, taken as text: nothing in it means anything to the language. */
+export function textQuery(typed: string): string {
+  const text = typed.replaceAll(/["\\]/g, ' ').trim()
+  return text === '' ? '' : quote(text)
+}
+
 function quote(value: string): string {
   return `"${value.replace(/["\\]/g, '\\$&')}"`
 }

@@ -4,7 +4,7 @@ import { anyQuery } from '#lib/dev/test/any-query.ts'
 import type { AgentQuery } from './ast.ts'
 import { toggleValue } from './edit.ts'
 import { parseAgentQuery } from './parse.ts'
-import { formatAgentQuery } from './print.ts'
+import { formatAgentQuery, textQuery } from './print.ts'
 
 function parsed(text: string): AgentQuery {
   const result = parseAgentQuery(text)
@@ -119,6 +119,17 @@ describe('the query language', () => {
         expect(result.error.column).toSatisfy((column: number) => column >= 1 && column <= pieces.join('').length + 1)
     })
     fc.assert(property, { numRuns: 2000 })
+  })
+
+  test('what somebody types is taken as text, whatever stands in it', () => {
+    expect(textQuery('  ')).toBe('')
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom('\\', '"', 'a', ' ', ':', '(', '-', 'owner:', ' or ')), (pieces) => {
+        const { items } = parsed(textQuery(pieces.join('')))
+        expect(items.every(({ kind }) => kind === 'word')).toBe(true)
+      }),
+    )
+    expect(parsed(textQuery('invoice\\')).items).toMatchObject([{ kind: 'word', text: 'invoice' }])
   })
 
   test('a value is switched on and off among alternatives, in its place', () => {

@@ -10,7 +10,7 @@ import { streamed } from '#lib/web/stream.ts'
 const exportQuery = agentListQuery.omit({ cursor: true, limit: true }).extend({
   format: z.enum(['csv', 'yaml']),
   /** Ids separated by commas: these instead of all that match. */
-  ids: z.string().max(12_000).optional(),
+  ids: z.string().max(13_000).optional(),
 })
 
 /** Rows made at a time. */
