@@ -45,6 +45,12 @@ dbTest('what is personal stays so; what is shared is seen by all and changed by 
   await expect(saveView(ctxFor(db, await makePerson(db, { roles: [] })), { name: 'X', state })).rejects.toMatchObject({
     code: 'forbidden',
   })
+  // An admin who changes another's view is held to the names of whoever owns it, not to their own.
+  await saveView(admin, { name: 'Ours', state })
+  await saveView(admin, { id: shared.id, name: 'Ours', shared: true, state })
+  await expect(saveView(admin, { id: shared.id, name: 'Mine', shared: true, state })).rejects.toMatchObject({
+    code: 'conflict',
+  })
   await deleteView(admin, { id: shared.id })
   expect(await listViews(builder)).toEqual([])
 })

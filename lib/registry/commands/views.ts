@@ -26,7 +26,7 @@ export async function saveView(ctx: Ctx, input: SaveViewInput): Promise<{ id: st
   queryOf({ q: state.q })
   return await inTx(ctx, async (tx, ctx) => {
     const before = id === undefined ? null : await lockOwnView(tx, ctx, id)
-    await refuseSameName(tx, { ownerId: person.id, name, id })
+    await refuseSameName(tx, { ownerId: before?.ownerId ?? person.id, name, id })
     const data = { name, shared, state, updatedAt: ctx.now }
     if (before?.shared && !shared) await refuseDefault(tx, before.id)
     const saved = before
@@ -39,7 +39,7 @@ export async function saveView(ctx: Ctx, input: SaveViewInput): Promise<{ id: st
   })
 }
 
-/** Deletes a view of one's own, or with `views:share` a shared one; roles that began with it begin with all agents. Needs `views:own`; throws as `saveView`. */
+/** Deletes a view of one's own, or with `views:default` a shared one; roles that began with it begin with all agents. Needs `views:own`; throws as `saveView`. */
 export async function deleteView(ctx: Ctx, { id }: DeleteViewInput): Promise<void> {
   authorize(ctx, 'views:own')
   await inTx(ctx, async (tx, ctx) => {
