@@ -166,3 +166,15 @@ dbTest('a credential that ends within two weeks is told of once', async ({ db })
   })
   await expect(warnOfExpiry(ctx)).rejects.toMatchObject({ code: 'forbidden' })
 })
+
+dbTest('of two who look at once for credentials that end, one tells', async ({ db }) => {
+  const start = new Date('2026-05-01T12:00:00Z')
+  const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }), start)
+  const serverId = await makeServer(db)
+  const input = { serverId, kind: 'bearer' as const, secret: 'x', expiresAt: '2026-05-05T00:00:00Z' }
+  await setServerCredential(ctx, { input, secretBox })
+  const told = await Promise.all([1, 2, 3, 4].map(() => warnOfExpiry(ctxFor(db, undefined, start))))
+  expect(told.toSorted()).toEqual([0, 0, 0, 1])
+  const events = (await auditOf(db, serverId)).map(({ event }) => event)
+  expect(events.filter((event) => event === 'server.credential_expiring')).toHaveLength(1)
+})

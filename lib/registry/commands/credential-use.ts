@@ -39,8 +39,15 @@ export async function warnOfExpiry(ctx: Ctx): Promise<number> {
       },
       take: 1000,
     })
+    let told = 0
     for (const { id, kind, teamId, expiresAt, updatedAt, server } of ending) {
-      await tx.upstreamCredential.update({ where: { id }, data: { expiryWarnedAt: ctx.now, updatedAt } })
+      // One that was set anew since, or that somebody else tells of at the same time, is not told of here.
+      const { count } = await tx.upstreamCredential.updateMany({
+        where: { id, updatedAt, expiryWarnedAt: null },
+        data: { expiryWarnedAt: ctx.now, updatedAt },
+      })
+      if (count === 0) continue
+      told += 1
       recordAudit(tx, ctx, {
         event: 'server.credential_expiring',
         ...subjectOf(server),
@@ -48,7 +55,7 @@ export async function warnOfExpiry(ctx: Ctx): Promise<number> {
         detail: { kind, expiresAt: expiresAt!.toISOString() },
       })
     }
-    return ending.length
+    return told
   })
 }
 
