@@ -183,3 +183,26 @@ describe('texts', () => {
     ])
   })
 })
+
+test('the dialect of a schema is no new address; any other address is, wherever it stands', () => {
+  const kindsOf = ($schema: string) =>
+    inspectTool(
+      { name: 'look', description: 'Looks.', inputSchema: { $schema, type: 'object', properties: {} } },
+      { otherTools: [] },
+    ).map(({ kind }) => kind)
+  for (const dialect of [
+    'https://json-schema.org/draft/2020-12/schema',
+    'https://json-schema.org/draft/2019-09/schema',
+    'http://json-schema.org/draft-07/schema#',
+    'http://json-schema.org/draft-04/schema',
+  ]) {
+    expect([dialect, kindsOf(dialect)]).toEqual([dialect, []])
+  }
+  for (const other of [
+    'https://json-schema.org.example.com/draft/2020-12/schema',
+    'https://json-schema.org/tell/nobody',
+    'https://json-schema.org/draft/2020-12/schema and more',
+  ]) {
+    expect([other, kindsOf(other)]).toEqual([other, ['new_address']])
+  }
+})

@@ -27,8 +27,7 @@ export function textsOf(definition: Record<string, unknown>): { texts: ToolText[
     if (typeof node !== 'object' || node === null) return
     for (const [key, part] of Object.entries(node)) {
       // Which revision of JSON Schema it is says nothing to a model.
-      if (key === '$schema' && typeof part === 'string' && /^https?:\/\/json-schema\.org\/[\w/.#-]*$/.test(part))
-        continue
+      if (key === '$schema' && typeof part === 'string' && dialect.test(part)) continue
       const at = `${path}/${pointer(key)}`
       if (!Array.isArray(node) && !keywords.has(key)) add(`${at} (name)`, key)
       walk(part, at)
@@ -38,6 +37,9 @@ export function textsOf(definition: Record<string, unknown>): { texts: ToolText[
   walk(rest, '')
   return { texts, complete }
 }
+
+// The published dialects of JSON Schema, by the identifiers they give themselves: any other address is looked at.
+const dialect = /^https?:\/\/json-schema\.org\/(?:draft-0[3-7]|draft\/(?:2019-09|2020-12))\/schema#?$/
 
 /** Names that everybody uses: they say nothing. */
 const keywords = new Set(
