@@ -137,7 +137,7 @@ export class FleetIndex {
   order(sort: AgentSort): Order {
     let order = this.#orders.get(sort)
     if (!order) {
-      const key = sortKeyOf(sort, this.#facts)
+      const key = sortKeyOf(sort, { facts: this.#facts, clock: this.#clock })
       const slots = Uint32Array.from(this.slotOf.values())
       order = new Order(
         slots,
@@ -277,7 +277,7 @@ export class FleetIndex {
 
   #moveInOrders(slot: number, before: FleetAgent | undefined, after: FleetAgent): void {
     for (const [sort, order] of this.#orders) {
-      const key = sortKeyOf(sort, this.#facts)(after)
+      const key = sortKeyOf(sort, { facts: this.#facts, clock: this.#clock })(after)
       if (before && order.keyOf(slot) === key) continue
       if (before) order.remove(slot)
       else this.#agents[slot] = after

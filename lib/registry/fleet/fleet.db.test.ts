@@ -194,6 +194,26 @@ dbTest(
   120_000,
 )
 
+dbTest('sorting by scopes goes by the scopes that are shown, whatever else was granted', async ({ db }) => {
+  const [shown, hidden, soon] = ['sorted-shown', 'sorted-hidden', 'sorted-soon']
+  for (const id of [shown, hidden, soon]) await makeAgent(db, { id, ownerTeamId: teams[0]! })
+  const [on, off] = [await makeServer(db), await makeServer(db)]
+  await makeGrant(db, { agentId: shown, serverId: on, class: 'read' })
+  await makeGrant(db, { agentId: shown, serverId: on, class: 'write' })
+  for (const toolName of ['look', 'change', 'wipe']) {
+    await makeGrant(db, { agentId: hidden, serverId: off, class: 'read', toolName })
+    await makeGrant(db, { agentId: soon, serverId: on, class: 'read', expiresAt: day(-1) })
+  }
+  const order = async (at: Date) => {
+    const { items } = await listAgents(ctxFor(db, undefined, at), { q: 'sorted', sort: 'scopes', order: 'desc' })
+    return items.map(({ id, scopes }) => `${id} ${scopes.length}`)
+  }
+  expect(await order(now)).toEqual([`${soon} 3`, `${hidden} 3`, `${shown} 2`])
+  await db.mcpServer.update({ where: { id: off }, data: { status: 'disabled' } })
+  expect(await order(now)).toEqual([`${soon} 3`, `${shown} 2`, `${hidden} 0`])
+  expect(await order(day(-2))).toEqual([`${shown} 2`, `${soon} 0`, `${hidden} 0`])
+})
+
 dbTest('an open transaction sees what it has written, and nobody else does before it commits', async ({ db }) => {
   const ctx = ctxFor(db)
   const { total } = await listAgents(ctx)

@@ -1,5 +1,6 @@
 import type { AgentRow, ScopeChip } from '../schema.ts'
 import type { FleetAgent, FleetFacts } from './facts.ts'
+import { grantsInForce } from './grants-in-force.ts'
 import { escalationOf } from './sort-keys.ts'
 
 type About = { facts: FleetFacts; clock: number }
@@ -37,24 +38,14 @@ export function rowOf(agent: FleetAgent, about: About): AgentRow {
   }
 }
 
-/** Grants in force: on an active server and, if of one tool, that tool is approved. */
-function chipsOf(agent: FleetAgent, { facts, clock }: About): ScopeChip[] {
-  return agent.grants.flatMap((grant) => {
-    const server = facts.servers.get(grant.serverId)
-    const isOver = grant.expiresAt !== null && grant.expiresAt <= clock
-    if (!server?.active || isOver) return []
-    const tool = server.tools.find(({ name }) => name === grant.toolName)
-    if (grant.toolName !== null && tool?.state !== 'approved') return []
-    return [
-      {
-        serverId: grant.serverId,
-        environment: server.environment,
-        class: grant.class,
-        toolName: grant.toolName,
-        expiresAt: isoOf(grant.expiresAt),
-      },
-    ]
-  })
+function chipsOf(agent: FleetAgent, about: About): ScopeChip[] {
+  return grantsInForce(agent, about).map(({ serverId, class: of, toolName, expiresAt }) => ({
+    serverId,
+    environment: about.facts.servers.get(serverId)!.environment,
+    class: of,
+    toolName,
+    expiresAt: isoOf(expiresAt),
+  }))
 }
 
 function isoOf(ms: number | null): string | null {

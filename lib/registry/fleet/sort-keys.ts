@@ -1,14 +1,18 @@
 import { agentStatuses, type AgentSort, tiers } from '../schema.ts'
 import { dayNumber } from '../query/values.ts'
 import type { FleetAgent, FleetFacts } from './facts.ts'
+import { grantsInForce } from './grants-in-force.ts'
 
 type Key = string | number
 
 /** Sortings whose keys change with what agents refer to. */
-export const dependsOnFacts: readonly AgentSort[] = ['owner', 'sponsor']
+export const dependsOnFacts: readonly AgentSort[] = ['owner', 'sponsor', 'scopes']
 
 /** The value an agent is sorted by; what is not known comes first. */
-export function sortKeyOf(sort: AgentSort, facts: FleetFacts): (agent: FleetAgent) => Key {
+export function sortKeyOf(
+  sort: AgentSort,
+  { facts, clock }: { facts: FleetFacts; clock: number },
+): (agent: FleetAgent) => Key {
   switch (sort) {
     case 'id':
       return (agent) => agent.id
@@ -23,7 +27,7 @@ export function sortKeyOf(sort: AgentSort, facts: FleetFacts): (agent: FleetAgen
     case 'tier':
       return (agent) => tiers.indexOf(agent.tier)
     case 'scopes':
-      return (agent) => agent.grants.length
+      return (agent) => grantsInForce(agent, { facts, clock }).length
     case 'runs':
       return (agent) => agent.runs
     case 'cost':
