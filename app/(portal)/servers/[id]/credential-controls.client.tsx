@@ -30,7 +30,6 @@ export function CredentialControls({ serverId, teamId, whose, byPerson, whyNot }
       <ReasonButton
         label="Remove"
         size="sm"
-        variant="danger"
         title={`Remove the credential of ${whose}`}
         description="Calls that need it are refused from then on. What is removed cannot be brought back."
         confirm="Remove credential"

@@ -90,6 +90,7 @@ const columns: readonly Column<CredentialView>[] = [
   {
     id: 'set',
     header: 'Set',
+    wide: true,
     cell: (credential) => (
       <>
         <Time value={credential.updatedAt} />
@@ -104,6 +105,7 @@ const columns: readonly Column<CredentialView>[] = [
   {
     id: 'ends',
     header: 'Ends',
+    wide: true,
     cell: (credential) => (
       <>
         <Time value={credential.expiresAt} fallback="not known" />
