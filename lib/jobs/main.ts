@@ -17,7 +17,7 @@ import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
 import { createKeyring, proveKeyring, rewrapSealed } from '#lib/keys/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import { countRunEnd, recordUsage, refreshOverBudget, rollUpDays, seedPriceBook } from '#lib/metrics/commands.ts'
-import { runServerProbe, warnOfExpiry } from '#lib/registry/commands.ts'
+import { forgetFleetChanges, forgetServerProbes, runServerProbe, warnOfExpiry } from '#lib/registry/commands.ts'
 import {
   collectWebhookDeliveries,
   createSender,
@@ -140,13 +140,15 @@ async function main(): Promise<void> {
       async rewrapKeys() {
         await rewrapSealed(ctx(), { keyring })
       },
-      async probeServer({ probeId }) {
-        await runServerProbe(ctx(), { probeId, secretBox: keyring, allowLinkLocal: config.allowLinkLocal })
+      async probeServer({ probeId }, { last }) {
+        await runServerProbe(ctx(), { probeId, last, secretBox: keyring, allowLinkLocal: config.allowLinkLocal })
       },
       async rollUpDays() {
         const now = new Date()
         await forgetRateLimits(db, now)
         await forgetWebhookDeliveries(ctx())
+        await forgetServerProbes(ctx())
+        await forgetFleetChanges(ctx())
         await rollUpDays(ctx(), { from: new Date(now.getTime() - rollUpDaysBack * 86_400_000), to: now })
       },
     },

@@ -7,6 +7,7 @@ export { forgetStdioProcesses, recordStdioProcess, setServerBoundary } from './c
 export { createTeam } from './commands/teams.ts'
 export { approveTools, classifyTool, rejectTool } from './commands/tools.ts'
 export { recordServerTools } from './commands/tool-watch.ts'
+export { forgetFleetChanges, forgetServerProbes } from './commands/forget.ts'
 export { requestServerProbe, runServerProbe } from './commands/probes.ts'
 export { importServer } from './commands/import-server.ts'
 export { deleteView, saveView, setDefaultView } from './commands/views.ts'

@@ -5,10 +5,11 @@ import { expect } from 'vitest'
 import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
 import { createSecretBox } from '#lib/core/secret-box.ts'
 import { listening, startUpstream } from '#lib/dev/test/broker.ts'
+import { startRawMcp } from '#lib/dev/test/raw-mcp.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
-import { requestServerProbe, runServerProbe } from './commands.ts'
+import { forgetFleetChanges, forgetServerProbes, requestServerProbe, runServerProbe } from './commands.ts'
 import { getServerProbe } from './queries.ts'
 import type { RequestServerProbeInput } from './schema/probes.ts'
 
@@ -135,4 +136,52 @@ dbTest('what is no MCP server, and what is not there, is told apart from one', a
   )
   const gone = await probe(db, { url: `http://127.0.0.1:${await freePort()}/mcp` })
   expect(gone.report.findings).toContainEqual({ kind: 'unreachable', note: 'ECONNREFUSED' })
+})
+
+dbTest('a credential that a server says back is shown in none of its forms', async ({ db }) => {
+  const raw = await startRawMcp({
+    nameOf: ({ headers }) => `${headers.authorization} canary-password`,
+    answer: () => ({ tools: [] }),
+  })
+  try {
+    const credential = { kind: 'basic', secret: 'ada:canary-password' } as const
+    const { report } = await probe(db, { url: raw.url, credential })
+    expect(report.protocol?.server).toBe('Basic [redacted] [redacted] 1')
+  } finally {
+    await raw.stop()
+  }
+})
+
+dbTest('a probe that fails for good keeps no credential, and none is kept for longer than a day', async ({ db }) => {
+  const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+  const input = { url: 'https://example.test/mcp', credential: { kind: 'bearer', secret: 'canary' } } as const
+  const [failed, waiting] = [await requestServerProbe(ctx, { input, secretBox }), await requestServerProbe(ctx, { input, secretBox })] // prettier-ignore
+  const wrongKey = createSecretBox(randomBytes(32).toString('base64'))
+  const worker = { db, actor: systemActor('worker'), now: ctx.now }
+  const sealed = async ({ probeId }: { probeId: string }) =>
+    (await db.serverProbe.findUniqueOrThrow({ where: { id: probeId } })).ciphertext !== null
+  for (const last of [false, true]) {
+    await expect(
+      runServerProbe(worker, { ...failed, last, secretBox: wrongKey, allowLinkLocal: false }),
+    ).rejects.toThrow()
+    expect(await sealed(failed)).toBe(!last)
+  }
+  const at = (ms: number) => ({ ...worker, now: new Date(ctx.now.getTime() + ms) })
+  await forgetServerProbes(at(86_400_000 - 1000))
+  expect(await sealed(waiting)).toBe(true)
+  expect(await forgetServerProbes(at(86_400_000 + 1000))).toBeGreaterThanOrEqual(2)
+  expect(await db.serverProbe.count({ where: { id: { in: [failed.probeId, waiting.probeId] } } })).toBe(0)
+  for (const forget of [forgetServerProbes, forgetFleetChanges]) {
+    await expect(forget(ctx)).rejects.toMatchObject({ code: 'forbidden' })
+  }
+})
+
+dbTest('notes of changes are deleted after a day, in as many batches as it takes', async ({ db }) => {
+  await db.$executeRaw`insert into "FleetChange" ("kind", "key", "xid", "at")
+    select 'agent', n::text, 1, now() - interval '25 hours' from generate_series(1, 10050) n`
+  await db.$executeRaw`insert into "FleetChange" ("kind", "key", "xid", "at") values ('agent', 'recent', 1, now() - interval '23 hours')`
+  const worker = { db, actor: systemActor('worker'), now: new Date() }
+  expect(await forgetFleetChanges(worker)).toBe(10_050)
+  expect(await forgetFleetChanges(worker)).toBe(0)
+  expect(await db.fleetChange.count({ where: { key: 'recent' } })).toBe(1)
 })

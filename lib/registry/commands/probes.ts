@@ -43,13 +43,29 @@ export async function requestServerProbe(
   })
 }
 
-/** The worker's part: looks, outside of any transaction, and keeps what it found. A probe that has ended is not repeated. For our own processes. */
+/**
+ * The worker's part: looks, outside of any transaction, and keeps what it found. A probe that has ended is not repeated; after the last try the
+ * credential is forgotten even if it failed. For our own processes.
+ */
 export async function runServerProbe(
   ctx: Ctx,
-  options: { probeId: string; secretBox: SecretBox; allowLinkLocal: boolean },
+  options: { probeId: string; secretBox: SecretBox; allowLinkLocal: boolean; last?: boolean },
 ): Promise<void> {
   authorize(ctx, 'servers:manage')
-  const { probeId, secretBox, allowLinkLocal } = options
+  try {
+    await tryProbe(ctx, options)
+  } catch (error) {
+    if (options.last) {
+      await ctx.db.serverProbe.updateMany({ where: { id: options.probeId }, data: { ciphertext: null } })
+    }
+    throw error
+  }
+}
+
+async function tryProbe(
+  ctx: Ctx,
+  { probeId, secretBox, allowLinkLocal }: { probeId: string; secretBox: SecretBox; allowLinkLocal: boolean },
+): Promise<void> {
   const probe = await ctx.db.serverProbe.findUnique({ where: { id: probeId } })
   if (!probe) throw new DomainError('not_found', 'There is no such probe.')
   if (probe.finishedAt) return
@@ -59,7 +75,7 @@ export async function runServerProbe(
   await ctx.db.serverProbe.updateMany({
     where: { id: probeId, finishedAt: null },
     data: {
-      report: withoutSecret(storable(report), secret),
+      report: withoutSecret(storable(report), secretsOf(probe, secret)),
       ciphertext: null,
       finishedAt: ctx.now,
     },
@@ -76,8 +92,20 @@ function credentialOf(
   return { header: 'authorization', value }
 }
 
+/** The secret in every form in which the server gets to know it. */
+function secretsOf({ credentialKind }: { credentialKind: string | null }, secret: string | null): string[] {
+  if (secret === null) return []
+  if (credentialKind !== 'basic') return [secret]
+  return [secret, Buffer.from(secret).toString('base64'), secret.slice(secret.indexOf(':') + 1)]
+}
+
 /** A server may say back what it was sent. */
-function withoutSecret(report: object, secret: string | null): object {
-  if (secret === null || secret.length < 4) return report
-  return JSON.parse(JSON.stringify(report).replaceAll(JSON.stringify(secret).slice(1, -1), '[redacted]')) as object
+function withoutSecret(report: object, secrets: readonly string[]): object {
+  const text = secrets
+    .filter(({ length }) => length >= 4)
+    .reduce(
+      (text, secret) => text.replaceAll(JSON.stringify(secret).slice(1, -1), '[redacted]'),
+      JSON.stringify(report),
+    )
+  return JSON.parse(text) as object
 }

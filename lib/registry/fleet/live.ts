@@ -3,6 +3,7 @@ import type { Tx } from '#lib/db/client.ts'
 import { measuredSince } from '../measured.ts'
 import { FleetIndex } from './fleet-index.ts'
 import { loadAgents, loadAgentsById, loadFacts, poll } from './load.ts'
+import { pruneFleetChanges } from './prune.ts'
 
 /** So many changes at once are faster put in without keeping every order. */
 const manyChanges = 300
@@ -98,7 +99,7 @@ class LiveFleet {
   async #prune(): Promise<void> {
     if (performance.now() - this.#prunedAt < pruneMs) return
     this.#prunedAt = performance.now()
-    await this.#db.$executeRaw`delete from "FleetChange" where "at" < now() - interval '1 day'`
+    await pruneFleetChanges(this.#db)
   }
 }
 

@@ -1,0 +1,34 @@
+import type { Ctx } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { pruneFleetChanges } from '../fleet/prune.ts'
+
+/** A probe says what an address was like when somebody looked; a day later somebody looks again. */
+const probeKeptMs = 86_400_000
+const batchSize = 1000
+
+/** Deletes notes of changes that every index of the catalog has read, a batch at a time; returns how many. Only for our own processes, hourly. */
+export async function forgetFleetChanges(ctx: Ctx): Promise<number> {
+  onlyPlatform(ctx)
+  return await inBatches(() => pruneFleetChanges(ctx.db))
+}
+
+/** Deletes probes older than a day, and with them a credential that one of them could not try; returns how many. Only for our own processes, hourly. */
+export async function forgetServerProbes(ctx: Ctx): Promise<number> {
+  onlyPlatform(ctx)
+  const before = new Date(ctx.now.getTime() - probeKeptMs)
+  return await inBatches(
+    () => ctx.db.$executeRaw`delete from "ServerProbe" where "id" in (
+      select "id" from "ServerProbe" where "createdAt" < ${before} limit ${batchSize})`,
+  )
+}
+
+/** Until a batch finds nothing: each is a transaction of its own, so nobody waits long for any. */
+async function inBatches(batch: () => Promise<number>): Promise<number> {
+  let total = 0
+  for (let count = await batch(); count > 0; count = await batch()) total += count
+  return total
+}
+
+function onlyPlatform(ctx: Ctx): void {
+  if (ctx.actor.kind !== 'system') throw new DomainError('forbidden', 'Only processes of the platform do this.')
+}
