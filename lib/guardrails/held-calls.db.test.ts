@@ -156,11 +156,11 @@ dbTest('a verdict that nobody came for answers no later call: that one is asked 
   expect(new Set(tickets.map(({ heldCallId }) => heldCallId)).size).toBe(1)
   const [asked] = tickets
   expect(asked).toMatchObject({ state: 'waiting' })
-  expect(asked?.heldCallId).not.toBe(rejected.heldCallId)
+  expect(asked.heldCallId).not.toBe(rejected.heldCallId)
 
   // Its rule says allow when nobody decides: a later call must not go through with that.
   await endHeldCalls(ctxFor(db, undefined, later(9060)))
-  expect(await getHeldCall(security, asked!.heldCallId)).toMatchObject({ state: 'expired' })
+  expect(await getHeldCall(security, asked.heldCallId)).toMatchObject({ state: 'expired' })
   const again = await holdAt(90_000)
   expect(again).toMatchObject({ state: 'waiting' })
   // One that still waits because no job ran is not taken up either, and then expired at once.
@@ -170,7 +170,7 @@ dbTest('a verdict that nobody came for answers no later call: that one is asked 
   const events = await db.auditEvent.findMany({ where: { agentId, event: 'call.settled' }, orderBy: { seq: 'asc' } })
   expect(events.map(({ detail }) => detail)).toMatchObject([
     { heldCallId: rejected.heldCallId, state: 'unclaimed', by: 'nobody' },
-    { heldCallId: asked!.heldCallId, state: 'unclaimed', by: 'nobody' },
+    { heldCallId: asked.heldCallId, state: 'unclaimed', by: 'nobody' },
   ])
 })
 

@@ -174,7 +174,7 @@ dbTest('of two who look at once for credentials that end, one tells', async ({ d
   const input = { serverId, kind: 'bearer' as const, secret: 'x', expiresAt: '2026-05-05T00:00:00Z' }
   await setServerCredential(ctx, { input, secretBox })
   const told = await Promise.all([1, 2, 3, 4].map(() => warnOfExpiry(ctxFor(db, undefined, start))))
-  expect(told.toSorted()).toEqual([0, 0, 0, 1])
+  expect(told.toSorted((a, b) => a - b)).toEqual([0, 0, 0, 1])
   const events = (await auditOf(db, serverId)).map(({ event }) => event)
   expect(events.filter((event) => event === 'server.credential_expiring')).toHaveLength(1)
 })
