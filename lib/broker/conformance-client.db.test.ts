@@ -67,5 +67,6 @@ describe.each(['2025-11-25', '2026-07-28'])('the official client scenarios of %s
     const passed = lines.filter(([, sign]) => sign === '✓').map(([, , name]) => name)
     expect(passed.length).toBeGreaterThanOrEqual(18)
     expect(passed).toEqual(expect.arrayContaining(['tools_call', 'auth/scope-step-up', 'auth/client-credentials-jwt']))
+    if (revision === '2025-11-25') expect(passed).toContain('sse-retry')
   })
 })

@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { guardedLookup } from './guarded-lookup.ts'
+
+const lookUp = (hostname: string, options: Parameters<typeof guardedLookup>[0], all: boolean) =>
+  new Promise((resolve, reject) => {
+    guardedLookup(options)(hostname, { all }, (error, address) => (error ? reject(error) : resolve(address)))
+  })
+
+test('what resolves to a link-local address is not connected to, unless that is allowed', async () => {
+  for (const all of [true, false]) {
+    await expect(lookUp('169.254.169.254', {}, all)).rejects.toMatchObject({ name: 'RefusedAddress' })
+    await expect(lookUp('fe80::1', {}, all)).rejects.toMatchObject({ name: 'RefusedAddress' })
+  }
+  expect(await lookUp('169.254.169.254', { allowLinkLocal: true }, false)).toBe('169.254.169.254')
+  expect(await lookUp('127.0.0.1', {}, true)).toEqual([{ address: '127.0.0.1', family: 4 }])
+  expect(await lookUp('10.0.0.1', {}, false)).toBe('10.0.0.1')
+})
