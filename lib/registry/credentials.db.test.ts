@@ -1,5 +1,6 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
+import { inTx } from '#lib/auth/ctx.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import { createSecretBox } from '#lib/core/secret-box.ts'
 import { testAuthority } from '#lib/dev/test/certificates.ts'
@@ -173,8 +174,19 @@ dbTest('of two who look at once for credentials that end, one tells', async ({ d
   const serverId = await makeServer(db)
   const input = { serverId, kind: 'bearer' as const, secret: 'x', expiresAt: '2026-05-05T00:00:00Z' }
   await setServerCredential(ctx, { input, secretBox })
-  const told = await Promise.all([1, 2, 3, 4].map(() => warnOfExpiry(ctxFor(db, undefined, start))))
-  expect(told.toSorted((a, b) => a - b)).toEqual([0, 0, 0, 1])
+  const platform = ctxFor(db, undefined, start)
+  const { first, second } = await inTx(platform, async (_, ctx) => {
+    const first = await warnOfExpiry(ctx)
+    const second = warnOfExpiry(platform)
+    // It has read what the first has not committed yet, and waits for the row.
+    await vi.waitFor(async () => {
+      const [row] = await db.$queryRaw<{ waiting: number }[]>`select count(*)::int as waiting from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'`
+      expect(row?.waiting).toBe(1)
+    })
+    return { first, second }
+  })
+  expect([first, await second]).toEqual([1, 0])
   const events = (await auditOf(db, serverId)).map(({ event }) => event)
   expect(events.filter((event) => event === 'server.credential_expiring')).toHaveLength(1)
 })
