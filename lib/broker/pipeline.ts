@@ -76,9 +76,12 @@ async function waitForPerson(
   held: { call: ToolCall; allowed: Allowed; rule: HoldRuleFacts },
 ): Promise<Answer> {
   const startedAt = performance.now()
-  const { gone: cancelled, left, talk } = request
+  const { gone: cancelled, left, talk, params: sent } = request
+  const { requestState = null, inputResponses = null } = sent
+  const continues = requestState === null && inputResponses === null ? null : { requestState, inputResponses }
   const end = await holdForPerson(parts.holding, {
     ...held,
+    continues,
     cancelled,
     left,
     onProgress: talk.onProgress,
@@ -90,7 +93,7 @@ async function waitForPerson(
   if (end.end === 'gone') return errorAnswer(200, request.id, { code: invalidParamsCode, message: 'Nobody waits.' })
   if (end.end === 'deny') return deny(parts, request, { call: held.call, denial: end.denial })
   const params = end.edited ? { ...request.params, arguments: end.call.arguments } : request.params
-  return carryOut(parts, { ...request, params }, end)
+  return carryOut(parts, { ...request, params, agent: end.allowed.agent }, end)
 }
 
 async function proceed(
@@ -142,7 +145,7 @@ async function carryOut(
     const sentAt = performance.now()
     // As it is now: its credential may have changed.
     const server = parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer)
-    let end = await forward(parts, request, { server, tool, call, running })
+    let end = await forward(parts, request, { server, agent, tool, call, running })
     large = end.reply?.ok ? end.reply.large : undefined
     telemetry.took('upstream', sentAt)
     const row = finishedRow(record, {
@@ -195,11 +198,12 @@ async function forward(parts: PipelineParts, request: AgentRequest, turn: Omit<T
   } catch (error) {
     exchange.end?.({ error: failureName(error, signal) })
     if (signal.reason instanceof CallEnded) return endOf(signal.reason)
+    // A call that outlives its exchanges is ended for itself.
+    if (error instanceof CallEnded) return endOf(error)
     if (error instanceof AskRefused) return { outcome: 'aborted', reply: null, denial: error.denial }
     if (error instanceof StateInvalid) return { outcome: 'upstream_error', reply: stateRefused(error), denial: null }
     if (error instanceof CutOff && request.talk.session) return { outcome: 'cut_off', reply: null, denial: null }
-    if (!(error instanceof UpstreamFailure)) throw error
-    const denial = denialOf(error, tool)
+    const denial = error instanceof UpstreamFailure ? denialOf(error, tool) : failedHere(parts, { error, tool })
     if (denial.rule === 'session_ended') parts.conversations.sessions.end(request.talk.session?.name ?? '')
     return { outcome: 'upstream_error', reply: null, denial }
   }
@@ -227,6 +231,13 @@ function denialOf(error: UpstreamFailure, tool: ToolFacts): Denial {
   }
   const message = `The server ${tool.serverId} did not carry out ${tool.name}: ${error.message}.`
   return { rule: error instanceof CredentialFailure ? error.rule : ruleOf(error), message }
+}
+
+/** It may have been sent, so it is on the record like any other end. */
+function failedHere(parts: PipelineParts, { error, tool }: { error: unknown; tool: ToolFacts }): Denial {
+  parts.holding.log.error({ err: error, serverId: tool.serverId, tool: tool.name }, 'a call failed in the broker')
+  const message = `${tool.name} of ${tool.serverId} failed in the broker; it may have been carried out.`
+  return { rule: 'upstream_unavailable', message }
 }
 
 function ruleOf({ kind }: UpstreamFailure): RuleId {

@@ -1,4 +1,4 @@
-import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import type { AgentFacts, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { Running } from '../in-flight.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
@@ -14,6 +14,8 @@ import { answerLocally } from './session-methods.ts'
 
 export type Turn = {
   server: BrokeredServer
+  /** As the call was decided for. */
+  agent: AgentFacts
   tool: ToolFacts
   call: ToolCall
   running: Running
@@ -26,13 +28,13 @@ export type Turn = {
  * of their own goes over the connection that all share: nothing but the reply and notifications can come back.
  */
 export async function converse(parts: PipelineParts, request: AgentRequest, turn: Turn): Promise<RpcReply> {
-  const { server, tool, running, trace } = turn
+  const { server, agent, tool, running, trace } = turn
   const { talk } = request
   const { session } = talk
   const { signal } = running
   // What is judged before it is passed on has to be there as a whole; what is not a tool's is small, or changed on its way.
   const streams = !server.blockMarked && !tool.isMethod
-  const connection = parts.upstreams.connectionTo(server, processCaller(request.agent))
+  const connection = parts.upstreams.connectionTo(server, processCaller(agent))
   const own = session?.upstream
   if (own) {
     const relay = new OwnSessionRelay(parts, request, { ...turn, session, connection })

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import { messageFor } from '../methods.ts'
+import { digestOf } from '#lib/core/canonical-json.ts'
+import { messageFor, recordedArguments } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
@@ -15,20 +16,26 @@ const asked = z.record(z.string(), z.looseObject({ method: z.string(), params: z
 
 export type State = { upstream?: string; suspended?: string }
 
-/** What an agent brings back of the state of a call; null when it brings none. Throws for a state that is not of this agent and this tool. */
+/** What an agent brings back of the state of a call; null when it brings none. Throws for a state that is not of this agent and this call. */
 export async function openState(parts: PipelineParts, request: AgentRequest, turn: Turn): Promise<State | null> {
   const { requestState } = request.params
   if (requestState === undefined) return null
   const text =
-    typeof requestState === 'string' ? await parts.conversations.sessions.unseal(requestState, contextOf(turn)) : null
+    typeof requestState === 'string'
+      ? await parts.conversations.sessions.unseal(requestState, contextOf(request, turn))
+      : null
   const parsed = stateContent.safeParse(text === null ? null : JSON.parse(text))
   if (!parsed.success) throw new StateInvalid('The requestState is not one of this call.')
   return parsed.data
 }
 
 /** A state travels sealed: agents share the broker's identity at a server, so the server cannot tell whose state it is. */
-export function sealState(parts: PipelineParts, turn: Turn, state: State): Promise<string> {
-  return parts.conversations.sessions.seal(JSON.stringify(state), contextOf(turn))
+export function sealState(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { turn, state }: { turn: Turn; state: State },
+): Promise<string> {
+  return parts.conversations.sessions.seal(JSON.stringify(state), contextOf(request, turn))
 }
 
 export class StateInvalid extends Error {
@@ -62,7 +69,9 @@ export async function askedByResult(
     for (const [, ask] of asks) await demand(parts, request, { serverId: server.id, ask })
     if (talk.era === 'modern') {
       const state =
-        typeof requestState === 'string' ? await sealState(parts, turn, { upstream: requestState }) : undefined
+        typeof requestState === 'string'
+          ? await sealState(parts, request, { turn, state: { upstream: requestState } })
+          : undefined
       return { ok: true, result: { ...reply.result, ...(state === undefined ? {} : { requestState: state }) } }
     }
     if (!talk.stream.accepts && asks.length > 0) throw new AskRefused(takesNone(server.id))
@@ -114,7 +123,10 @@ export function takesNone(serverId: string) {
   return { rule: 'method_not_brokered' as const, message }
 }
 
-function contextOf({ call, tool }: Turn): string {
+/** What was decided about, held and recorded is what goes on: other arguments are another call. */
+function contextOf({ params }: AgentRequest, { call, tool }: Turn): string {
   const { caller, serverId } = call
-  return `mcp-state:${caller.agentId}:${caller.runId ?? ''}:${serverId}:${tool.name}`
+  const { requestState: _, inputResponses: __, ...own } = params
+  const digest = digestOf(recordedArguments(own, tool.isMethod === true) ?? {})
+  return `mcp-state:${caller.agentId}:${caller.runId ?? ''}:${serverId}:${tool.name}:${digest}`
 }

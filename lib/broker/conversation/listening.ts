@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { decide } from '#lib/guardrails/rules/decide.ts'
-import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
+import type { AgentFacts, Caller, ToolCall } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { AgentStream } from '../endpoint/agent-stream.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
@@ -8,6 +8,10 @@ import type { UpstreamConnection } from '../upstream/connection.ts'
 import { metaKey } from '../upstream/envelope.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
+
+/** How much one may watch. */
+export const urisMax = 1000
+export const uriLengthMax = 2000
 
 /** Who listens, to what, and until when. */
 export type Listener = {
@@ -36,7 +40,11 @@ export type Lasting = {
 export function openLasting(
   parts: PipelineParts,
   listener: Listener,
-  { toolsChanged, last }: { toolsChanged: (stream: AgentStream) => void; last: RpcMessage | null },
+  {
+    reads,
+    toolsChanged,
+    last,
+  }: { reads: ToolCall | null; toolsChanged: (stream: AgentStream) => void; last: RpcMessage | null },
 ): Lasting | null {
   const { streams } = parts.conversations
   const { caller, serverId, response, accept, gone } = listener
@@ -59,7 +67,7 @@ export function openLasting(
   }
   const onGone = (): void => end(null)
   const timer = setTimeout(onGone, parts.limits.streamMs)
-  const open = { caller, serverId, toolsChanged: () => toolsChanged(stream), end }
+  const open = { caller, serverId, reads, toolsChanged: () => toolsChanged(stream), end }
   const remove = streams.add(open, parts.view, parts.now())
   gone.addEventListener('abort', onGone, { once: true })
   if (gone.aborted) onGone()

@@ -24,11 +24,13 @@ export class Questions {
     signal.addEventListener('abort', onAbort, { once: true })
     this.#waiting.set(key, resolve)
     try {
-      await talk.stream.send({ jsonrpc: '2.0', id, method: ask.method, params: ask.params ?? {} })
+      const sent = talk.stream.send({ jsonrpc: '2.0', id, method: ask.method, params: ask.params ?? {} })
+      // An agent that does not read is not waited for longer than one that does not answer.
+      sent?.catch(reject)
       return await promise
     } catch (error) {
       const params = { requestId: id, reason: 'Nobody waits for it any more.' }
-      await talk.stream.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
+      talk.stream.send({ jsonrpc: '2.0', method: 'notifications/cancelled', params })?.catch(() => {})
       throw error
     } finally {
       this.#waiting.delete(key)

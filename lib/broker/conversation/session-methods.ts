@@ -2,6 +2,7 @@ import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import { isSessionMethod } from '../methods.ts'
 import type { AgentRequest } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
+import { uriLengthMax, urisMax } from './listening.ts'
 import type { RpcReply } from '../upstream/http.ts'
 
 /**
@@ -23,7 +24,12 @@ export async function answerLocally(
     session.logLevel = level
   } else {
     if (typeof uri !== 'string') return failed(-32602, `${method.name} needs the uri of a resource.`)
-    session.watch(uri, method.name === 'resources/subscribe')
+    if (uri.length > uriLengthMax) return failed(-32602, `A uri may be ${uriLengthMax} characters long.`)
+    const on = method.name === 'resources/subscribe'
+    if (on && session.watched.size >= urisMax && !session.watched.has(uri)) {
+      return failed(-32602, `A session may watch ${urisMax} resources.`)
+    }
+    session.watch(uri, on)
   }
   return { ok: true, result: {} }
 }

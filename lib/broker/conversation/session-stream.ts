@@ -34,7 +34,14 @@ export async function openSessionStream(
   if (lastEventId !== undefined && !mark) {
     return errorAnswer(400, null, { code: -32000, message: 'Bad Request: no event of this session has that id.' })
   }
+  const { caller } = listener
+  const method = 'resources/subscribe'
+  const reading =
+    server && mayRead(parts, listener, server.id, method)
+      ? ({ caller, serverId: server.id, tool: method, isMethod: true } as const)
+      : null
   const lasting = openLasting(parts, listener, {
+    reads: reading,
     toolsChanged: (stream) => void stream.send(change('tools')),
     last: null,
   })
@@ -66,12 +73,16 @@ async function listen(parts: PipelineParts, listener: Listener, about: About): P
   if (session.upstream) return await continueSession(parts, listener, { ...about, connection })
   if (!mayRead(parts, listener, server.id, 'resources/subscribe')) return null
   const { era } = await connection.ready(lasting.signal)
-  if (era === 'modern') listenForSession(parts, { ...about, connection })
+  if (era === 'modern') listenForSession(parts, listener, { ...about, connection })
   return null
 }
 
 /** What is watched may change while the stream is open: then it listens again. */
-function listenForSession(parts: PipelineParts, about: About & { connection: UpstreamConnection }): void {
+function listenForSession(
+  parts: PipelineParts,
+  listener: Listener,
+  about: About & { connection: UpstreamConnection },
+): void {
   const { session, server, lasting, connection } = about
   let current = new AbortController()
   const begin = (): void => {
@@ -85,6 +96,7 @@ function listenForSession(parts: PipelineParts, about: About & { connection: Ups
       resourceSubscriptions: [...session.watched],
     } as const
     const told = async (message: RpcMessage): Promise<void> => {
+      if (!mayRead(parts, listener, server.id, 'resources/subscribe')) return
       await afterDiscovery(parts, server, message)
       await lasting.stream.send(message)
     }
@@ -151,6 +163,7 @@ async function continueSession(
     }
     if (await isForAgent(parts, listener, { ...about, message })) await lasting.stream.send(message, marked)
   }
+  let reading = false
   try {
     for (let attempt = 1; ; attempt += 1) {
       const { status, read } = await connection.openStream(session.upstream!, {
@@ -159,6 +172,7 @@ async function continueSession(
         signal: lasting.signal,
       })
       if (read) {
+        reading = true
         read()
           .catch(() => {})
           .finally(() => (running?.end(), lasting.end(null)))
@@ -177,9 +191,8 @@ async function continueSession(
           message: 'The server does not give this stream.',
         })
     }
-  } catch (error) {
-    running?.end()
-    throw error
+  } finally {
+    if (!reading) running?.end()
   }
 }
 
@@ -216,6 +229,8 @@ async function endOf(
   const { server, tool, call, message } = about
   const { result, error } = message as { result?: Record<string, unknown>; error?: RpcError }
   if (!result && !error) return null
+  // A server with sessions knows no types of results.
+  if (result) delete result['resultType']
   const reply: RpcReply = result ? { ok: true, result } : { ok: false, status: 200, error: error! }
   const guarded = guardReply(server, reply)
   const outcome = !reply.ok ? 'upstream_error' : reply.result['isError'] === true ? 'tool_error' : 'ok'

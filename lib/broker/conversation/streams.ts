@@ -1,5 +1,5 @@
-import { decideCaller } from '#lib/guardrails/rules/decide.ts'
-import type { AgentFacts, Caller, StopFacts } from '#lib/guardrails/rules/facts.ts'
+import { decide, decideCaller } from '#lib/guardrails/rules/decide.ts'
+import type { AgentFacts, Caller, StopFacts, ToolCall } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { visibleTools } from '../listing.ts'
 import type { BrokeredServer, BrokerView } from '../view/view.ts'
@@ -8,6 +8,8 @@ import type { BrokeredServer, BrokerView } from '../view/view.ts'
 export type OpenStream = {
   caller: Caller
   serverId: string | null
+  /** What lets it be told of a server; it ends when that is refused. Null: it is told of what the agent may call only. */
+  reads: ToolCall | null
   /** Told when what the agent may call has changed. */
   toolsChanged: () => void
   /** Null: its time is over, or the broker stops. */
@@ -43,6 +45,12 @@ export class AgentStreams {
       const decision = decideCaller(stream.caller, view)
       if (!decision.ok) {
         stream.end(decision.error)
+        continue
+      }
+      const reading = stream.reads && decide(stream.reads, view, now)
+      // What is spent is spent: it refuses the next one.
+      if (reading && !reading.ok && reading.error.rule !== 'budget_exceeded') {
+        stream.end(reading.error)
         continue
       }
       if (isSame(seen, stream, view)) continue

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
-import type { AgentFacts } from '#lib/guardrails/rules/facts.ts'
 import { auditDenial } from '../denials.ts'
 import { finishedRow } from '../audit/records.ts'
 import type { AgentStream } from '../endpoint/agent-stream.ts'
@@ -17,16 +16,18 @@ import {
   listenInSession,
   type Listener,
   listenModern,
+  mayRead,
   openLasting,
+  uriLengthMax,
+  urisMax,
 } from './listening.ts'
 
-const urisMax = 1000
 const begunMs = 3000
 const filterInput = z.object({
   toolsListChanged: z.boolean().optional(),
   promptsListChanged: z.boolean().optional(),
   resourcesListChanged: z.boolean().optional(),
-  resourceSubscriptions: z.array(z.string().max(2000)).max(urisMax).optional(),
+  resourceSubscriptions: z.array(z.string().max(uriLengthMax)).max(urisMax).optional(),
 })
 
 /**
@@ -72,13 +73,14 @@ export async function subscribe(
     if (isWanted(message, wanted)) await stream.send(tag(message))
   }
   const lasting = openLasting(parts, listener, {
+    reads: decision?.ok ? call : null,
     toolsChanged: (stream) => void tell(stream, change('tools')),
     last,
   })
   if (!lasting) return tooMany(parts, listener, id)
   const told = (message: RpcMessage): Promise<void> => tell(lasting.stream, message)
   const honored = server
-    ? await listenAt(parts, { server, agent, wanted, lasting, told, readable: decision?.ok ?? false })
+    ? await listenAt(parts, { server, listener, wanted, lasting, told, readable: decision?.ok ?? false })
     : wanted
   await lasting.stream.send(
     tag({ jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params: { notifications: honored } }),
@@ -94,24 +96,25 @@ async function listenAt(
   parts: PipelineParts,
   options: {
     server: NonNullable<ReturnType<PipelineParts['view']['servers']['get']>>
-    agent: AgentFacts
+    listener: Listener
     wanted: Filter
     lasting: Lasting
     told: (message: RpcMessage) => Promise<void>
     readable: boolean
   },
 ): Promise<Filter> {
-  const { server, agent, wanted, lasting, readable } = options
+  const { server, listener, wanted, lasting, readable } = options
   const { signal, end } = lasting
   const own: Filter = wanted.toolsListChanged ? { toolsListChanged: true } : {}
   const { promise, resolve } = Promise.withResolvers<Filter>()
   const late = setTimeout(() => resolve(own), begunMs)
   const told = async (message: RpcMessage): Promise<void> => {
+    if (!mayRead(parts, listener, server.id, 'resources/subscribe')) return
     await afterDiscovery(parts, server, message)
     await options.told(message)
   }
   const listen = async (): Promise<void> => {
-    const connection = parts.upstreams.connectionTo(server, processCaller(agent))
+    const connection = parts.upstreams.connectionTo(server, processCaller(listener.agent))
     const { era, capabilities } = await connection.ready(signal)
     if (era === 'modern') {
       const begun = (honored: Filter): void => resolve({ ...honored, ...own })

@@ -110,7 +110,7 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
       endSession(connection, session)
     }),
   )
-  return await nextOf(parts, suspended, parted)
+  return await nextOf(parts, request, { suspended, turn: parted })
 }
 
 /** The agent comes back with what it was asked for. */
@@ -132,14 +132,18 @@ export async function resumeSuspended(
     suspended.asks.delete(key)
     await suspended.tell({ id, result })
   }
-  return await nextOf(parts, suspended, turn)
+  return await nextOf(parts, request, { suspended, turn })
 }
 
-async function nextOf(parts: PipelineParts, suspended: SuspendedCall, turn: Turn): Promise<RpcReply> {
+async function nextOf(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { suspended, turn }: { suspended: SuspendedCall; turn: Turn },
+): Promise<RpcReply> {
   const reply = await suspended.next(turn.running.signal)
   if (reply) return reply
   const inputRequests = Object.fromEntries([...suspended.asks].map(([key, { ask }]) => [key, ask]))
-  const requestState = await sealState(parts, turn, { suspended: suspended.id })
+  const requestState = await sealState(parts, request, { turn, state: { suspended: suspended.id } })
   return { ok: true, result: { resultType: 'input_required', inputRequests, requestState } }
 }
 

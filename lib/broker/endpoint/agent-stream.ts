@@ -5,6 +5,7 @@ import { type Answer, cutAnswer, type Era } from '../wire.ts'
 import { send } from './http-messages.ts'
 
 const keepAliveMs = 15_000
+const unreadMs = 2000
 
 /** The answer to one request of an agent: JSON as long as nothing comes before it, else a stream of events that ends with it. */
 export class AgentStream {
@@ -41,14 +42,24 @@ export class AgentStream {
     if (!this.#response.headersSent && !(this.#prefers && answer.status === 200)) return send(this.#response, answer)
     this.#begin()
     clearInterval(this.#keepAlive)
-    if (!this.#response.writableEnded) this.#response.end(eventOf(answer.body))
+    if (!this.#response.writableEnded) this.#end(eventOf(answer.body))
   }
 
   /** Ends the stream without an answer: the agent can ask for the rest, or knows that there is none. */
   cut(): void {
     if (!this.#response.headersSent) this.#begin()
     clearInterval(this.#keepAlive)
-    this.#response.end()
+    this.#end('')
+  }
+
+  /** Whoever did not read what came before may not read the end either, and is not waited for. */
+  #end(last: string): void {
+    const response = this.#response
+    const isBehind = response.writableNeedDrain
+    response.end(last)
+    if (!isBehind) return
+    const timer = setTimeout(() => response.destroy(), unreadMs)
+    response.once('close', () => clearTimeout(timer))
   }
 
   async #pass(stream: NonNullable<Answer['stream']>): Promise<void> {

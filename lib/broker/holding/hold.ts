@@ -27,6 +27,8 @@ export type Held = {
   call: ToolCall
   allowed: Allowed
   rule: HoldRuleFacts
+  /** What it answers and goes on from, when it is no new call: an approval is for that, too. */
+  continues: unknown
   cancelled: AbortSignal
   /** Aborted when the connection of the caller is gone, who may come back with the same call. */
   left: AbortSignal
@@ -49,7 +51,7 @@ export async function holdForPerson(parts: HoldParts, held: Held): Promise<HoldE
   const { call, allowed, rule } = held
   let ticket: HeldTicket
   try {
-    const exact = exactCall(parts.view, call, allowed.tool)
+    const exact = exactCall(parts.view, held, allowed.tool)
     ticket = await holdCall(parts.ctx(), { source: 'broker', call: exact, class: allowed.tool.class, rule })
   } catch (error) {
     parts.log.warn({ err: error, agentId: call.caller.agentId }, 'a call could not be held')
@@ -94,7 +96,7 @@ async function release(parts: HoldParts, { ticket, held }: { ticket: HeldTicket;
     return !outcome.passing
   }
   try {
-    const input = { heldCallId: ticket.heldCallId, call: exactCall(parts.view, call, tool), by: parts.instance, mayGo }
+    const input = { heldCallId: ticket.heldCallId, call: exactCall(parts.view, held, tool), by: parts.instance, mayGo }
     settled = await settleHeldCall(parts.ctx(), input)
   } catch (error) {
     if (last?.end === 'release') held.dismiss(last.call, last.allowed)
@@ -165,7 +167,8 @@ function whoDecides({ deciderRoles }: HoldRuleFacts): string {
 
 const definitionHashes = new WeakMap<ToolFacts, string>()
 
-function exactCall(view: BrokerView, { caller, serverId, ...call }: ToolCall, tool: ToolFacts): ExactCall {
+function exactCall(view: BrokerView, { call: exact, continues }: Held, tool: ToolFacts): ExactCall {
+  const { caller, serverId, ...call } = exact
   let definitionHash = definitionHashes.get(tool)
   if (definitionHash === undefined) {
     definitionHash = digestOf({ definition: (tool as BrokeredTool).definition, class: tool.class })
@@ -177,7 +180,7 @@ function exactCall(view: BrokerView, { caller, serverId, ...call }: ToolCall, to
     runId: caller.runId,
     serverId,
     tool: call.tool,
-    definitionHash,
+    definitionHash: continues === null ? definitionHash : digestOf({ definitionHash, continues }),
     arguments: { ...call.arguments },
     policyVersion: view.policies.version,
   }

@@ -28,6 +28,7 @@ export class WaitingCalls {
   #timer: NodeJS.Timeout | undefined
   #looking: Promise<void> | null = null
   #again = false
+  #stopped = false
 
   constructor(options: { ctx: () => Ctx; log: Log }) {
     this.#options = options
@@ -50,6 +51,8 @@ export class WaitingCalls {
     signals.cancelled.addEventListener('abort', onCancelled, { once: true })
     if (signals.left.aborted) onLeft()
     if (signals.cancelled.aborted) onCancelled()
+    // Held while the others were let go.
+    if (this.#stopped) resolve({ why: 'stopping' })
     this.#waiters.add(waiter)
     this.#timer ??= setInterval(() => void this.look(), pollMs)
     // It may have been decided before anybody here waited.
@@ -111,6 +114,7 @@ export class WaitingCalls {
 
   /** Lets everybody go; their calls stay held for when they come back. */
   stop(): void {
+    this.#stopped = true
     for (const { wake } of this.#waiters) wake({ why: 'stopping' })
   }
 

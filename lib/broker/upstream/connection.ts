@@ -245,7 +245,7 @@ export class UpstreamConnection {
     try {
       const reply = await readReply(await send(post), post, id)
       if (reply.ok && reply.large) reply.large.isLegacy = handshake.era === 'legacy'
-      return reply
+      return handshake.era === 'legacy' ? withoutType(reply) : reply
     } catch (error) {
       if (error instanceof UpstreamRefusal) error.shown = shown
       // From 2026-07-28 on the closed connection is the cancellation; before, it has to be said.
@@ -268,7 +268,7 @@ export class UpstreamConnection {
       get.headers['last-event-id'] = last.eventId
       const response = await send(get, 'GET')
       try {
-        return await readReply(response, get, id)
+        return withoutType(await readReply(response, get, id))
       } catch (error) {
         if (!(error instanceof CutOff)) throw error
         last = error
@@ -337,6 +337,12 @@ function spokenIn({ own }: UpstreamRequest): Spoken | null {
 
 function sessionOf({ sessionId, version }: Spoken): UpstreamSession | null {
   return sessionId === null ? null : { id: sessionId, version }
+}
+
+/** Before 2026-07-28 a result has no type: what a server says there must not pass for one, which an agent would act on. */
+function withoutType(reply: RpcReply): RpcReply {
+  if (reply.ok && reply.result['resultType'] !== undefined) delete reply.result['resultType']
+  return reply
 }
 
 function nameOf(error: unknown): string {

@@ -3,6 +3,7 @@ import { isDeeperThan } from '../depth.ts'
 import { LargeReply } from '../large/large-reply.ts'
 import { type SseItem, SseSplitter } from '../large/sse-splitter.ts'
 import type { RpcError } from '../wire.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { CutOff, UpstreamFailure, UpstreamRefusal } from './failure.ts'
 import type { Redact } from './redaction.ts'
 
@@ -102,7 +103,8 @@ async function readEvents(response: Dispatcher.ResponseData, post: Post, id: num
         const reply = message && replyOf(message, id, 200)
         if (reply) return shallow(reply, post)
         if (item.id !== null) last = { id: item.id, retry: item.retry ?? last?.retry ?? null }
-        if (post.relay) await post.relay.take(message, item)
+        const taken = post.relay?.take(message, item)
+        if (taken) await untilAborted(taken, post.signal)
       }
       if (size > Math.max(post.resultBytesMax, post.streamBytesMax)) throw tooLarge(post)
     }
@@ -170,7 +172,8 @@ export async function readStream(response: Dispatcher.ResponseData, post: Post &
         throw new UpstreamFailure('too_large', `it sends a message of more than ${post.resultBytesMax} bytes`)
       const message = parse(post.redact(item.data))
       if (isDeeperThan(message, post.resultDepthMax + 2)) continue
-      await post.relay.take(message, item)
+      const taken = post.relay.take(message, item)
+      if (taken) await untilAborted(taken, post.signal)
     }
   }
 }

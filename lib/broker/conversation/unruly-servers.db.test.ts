@@ -1,0 +1,176 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import { expect } from 'vitest'
+import { freePort } from '#lib/dev/ports.ts'
+import { encryptionKey, listening, makeAgent, portalUrl, sessionToken, type TestAgent } from '#lib/dev/test/broker.ts'
+import { until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import type { Db } from '#lib/db/client.ts'
+import { startBroker } from '../testing/start-broker.ts'
+
+type Rpc = { id?: number | string; method?: string; params?: { name?: string } }
+const question = { method: 'sampling/createMessage', params: { messages: [], maxTokens: 5 } }
+const readOnly = { inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } }
+const names = ['sly', 'cut', 'flood', 'plain']
+
+/** A server of 2025-11-25, written by hand: what the SDK would not let a server do is what is tested. */
+async function startUnruly() {
+  const heard: Rpc[] = []
+  let sent = 0
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (request.method !== 'POST') return void response.writeHead(request.method === 'GET' ? 405 : 200).end()
+    let text = ''
+    for await (const chunk of request) text += String(chunk)
+    const body = JSON.parse(text) as Rpc
+    heard.push(body)
+    const reply = (result: object) => {
+      response.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 's1' })
+      response.end(JSON.stringify({ jsonrpc: '2.0', id: body.id, result }))
+    }
+    const events = () => response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const log = (data: string) =>
+      `id: ${++sent}\ndata: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'error', data } })}\n\n`
+    if (body.id === undefined || body.method === undefined) return void response.writeHead(202).end()
+    if (body.method === 'initialize') {
+      const capabilities = { tools: {}, logging: {} }
+      return reply({ protocolVersion: '2025-11-25', capabilities, serverInfo: { name: 'unruly', version: '1' } })
+    }
+    if (body.method === 'tools/list') return reply({ tools: names.map((name) => ({ name, ...readOnly })) })
+    const { name } = body.params ?? {}
+    if (name === 'sly') return reply({ resultType: 'input_required', inputRequests: { x: question }, content: [] })
+    if (name === 'plain') return reply({ content: [{ type: 'text', text: 'plain' }] })
+    if (name === 'cut') return void events().end(log('before the cut'))
+    if (name === 'flood') {
+      events()
+      const pour = () => {
+        while (!response.destroyed && response.write(log('x'.repeat(10_000))));
+      }
+      response.on('drain', pour)
+      return pour()
+    }
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify({ jsonrpc: '2.0', id: body.id, error: { code: -32601, message: 'Method not found' } }))
+  }
+  const http = createServer((request, response) => void answer(request, response))
+  return { http, heard, url: `${await listening(http)}/mcp` }
+}
+
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const server = await startUnruly()
+  const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
+  await db.mcpServer.create({ data: { id: 'unruly', name: 'Unruly', url: server.url, ...about } })
+  const start = async () => startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
+  const world = { ...server, broker: await start(), start }
+  onCleanup(async () => {
+    await world.broker.stop()
+    server.http.close()
+    server.http.closeAllConnections()
+  })
+  await until(async () => (await db.mcpTool.count({ where: { state: 'approved' } })) === names.length)
+  return world
+})
+type World = { broker: { url: string; broker: { keeper: { refresh(): Promise<void> } } } }
+
+async function reader(db: Db, world: World, more: readonly string[] = []): Promise<TestAgent & { token: string }> {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'unruly' })
+  for (const toolName of more) await makeGrant(db, { agentId: agent.agentId, serverId: 'unruly', toolName })
+  await world.broker.broker.keeper.refresh()
+  return { ...agent, token: await sessionToken(db, world.broker.url, agent) }
+}
+
+const envelope = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientCapabilities': { sampling: {}, elicitation: {} },
+}
+
+async function call(
+  world: World,
+  { token, name, session, meta }: { token: string; name: string; session?: string | null; meta?: object },
+) {
+  const params = { name, arguments: {}, ...(meta ? { _meta: meta } : {}) }
+  const modern = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': name }
+  return await send(world, token, {
+    body: { id: 3, method: 'tools/call', params },
+    headers: { ...(meta ? modern : {}), ...(session ? { 'mcp-session-id': session } : {}) },
+  })
+}
+
+async function send(
+  world: World,
+  token: string,
+  { body, headers = {}, method = 'POST' }: { body?: object; headers?: Record<string, string>; method?: string },
+) {
+  const response = await fetch(`${world.broker.url}/mcp/unruly`, {
+    method,
+    headers: {
+      'content-type': 'application/json',
+      accept: body ? 'application/json, text/event-stream' : 'text/event-stream',
+      authorization: `Bearer ${token}`,
+      ...headers,
+    },
+    ...(body ? { body: JSON.stringify({ jsonrpc: '2.0', ...body }) } : {}),
+  })
+  return { status: response.status, session: response.headers.get('mcp-session-id'), text: await response.text() }
+}
+
+async function begin(world: World, token: string): Promise<string> {
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
+  const { session } = await send(world, token, { body: { id: 1, method: 'initialize', params } })
+  return session!
+}
+
+test('a server before 2026-07-28 asks nothing by a result, however the call goes to it', async ({ db, world }) => {
+  const granted = await reader(db, world, ['method:elicitation/create'])
+  const shared = await reader(db, world)
+  for (const { token, agentId } of [granted, shared]) {
+    const { text } = await call(world, { token, name: 'sly', meta: envelope })
+    expect(text).toContain('"resultType":"complete"')
+    expect(text).not.toContain('input_required')
+    const rows = await db.auditEvent.findMany({ where: { agentId, event: 'mcp.call_allowed' } })
+    expect(rows.map(({ detail }) => (detail as { outcome: string }).outcome)).toEqual(['ok'])
+  }
+})
+
+test('a stream that cannot be gone on with leaves no call behind', async ({ db, world }) => {
+  const { token } = await reader(db, world)
+  const session = await begin(world, token)
+  const { text } = await call(world, { token, name: 'cut', session })
+  const eventId = /^id: (.+)$/m.exec(text)?.[1]
+  const headers = { 'mcp-session-id': session, 'last-event-id': eventId! }
+  expect(await send(world, token, { method: 'GET', headers })).toMatchObject({ status: 502 })
+  const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
+  expect(metrics).toMatch(/^wheelhouse_broker_calls_in_flight 0$/m)
+})
+
+test('an order to stop ends a call whose agent does not read what it is told, and the broker can stop', async ({
+  db,
+  world,
+}) => {
+  const { token, agentId } = await reader(db, world)
+  const session = await begin(world, token)
+  const { hostname, port } = new URL(world.broker.url)
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 4, method: 'tools/call', params: { name: 'flood' } })
+  const socket = connect({ host: hostname, port: Number(port) })
+  socket.on('error', () => {})
+  socket.pause()
+  socket.write(
+    `POST /mcp/unruly HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${token}\r\n` +
+      `mcp-session-id: ${session}\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+  await until(() => world.heard.some(({ params }) => params?.name === 'flood'))
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  await db.stopOrder.create({
+    data: { scope: 'agent', targetId: agentId, reason: 'drill', orderedByName: 'Ola' },
+  })
+  const ended = () => db.auditEvent.count({ where: { agentId, event: 'mcp.call_allowed', rule: 'killed' } })
+  await until(async () => (await ended()) === 1, 10_000)
+  await Promise.race([
+    world.broker.stop(),
+    new Promise((_, reject) => setTimeout(() => reject(new Error('The broker does not stop.')), 10_000)),
+  ])
+  socket.destroy()
+  world.broker = await world.start()
+})
