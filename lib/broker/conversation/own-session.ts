@@ -55,6 +55,7 @@ export class OwnSessionRelay implements Relay {
       return
     }
     running.extend(askDeadlineMs, { longestMs: askDeadlineMs, late: unanswered(ask.method, askDeadlineMs) })
+    session.ask(message['id'], ask.method)
     await talk.stream.send(message, this.#marked(mark))
   }
 

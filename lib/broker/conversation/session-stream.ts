@@ -208,7 +208,10 @@ async function isForAgent(
     const denial = isAsk(method)
       ? await permit(parts, listener, { serverId: server.id, ask: { method, params: message['params'] } })
       : null
-    if (isAsk(method) && !denial) return true
+    if (isAsk(method) && !denial) {
+      session.ask(message['id'], method)
+      return true
+    }
     if (!denial) await answerForAgent(message, { session, connection, running: lasting })
     else {
       const error = { code: -32010, message: denial.message, data: { rule: denial.rule } }

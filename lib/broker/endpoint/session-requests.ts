@@ -1,14 +1,20 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server'
+import { digestOf } from '#lib/core/canonical-json.ts'
+import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+import { askMethods } from '#lib/registry/schema.ts'
+import { finishedRow } from '../audit/records.ts'
 import { askable } from '../conversation/asks.ts'
 import { mayRead } from '../conversation/listening.ts'
 import { sessionNotFound } from '../conversation/session-stream.ts'
-import type { PipelineParts } from '../pipeline-parts.ts'
+import { auditDenial } from '../denials.ts'
+import { type PipelineParts, recorded } from '../pipeline-parts.ts'
 import type { UpstreamSession } from '../upstream/connection.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
-import type { Answer } from '../wire.ts'
+import { type Answer, refusedAnswer } from '../wire.ts'
 import type { AgentSession, SessionOwner } from './sessions.ts'
 
 const beginMs = 10_000
@@ -78,9 +84,24 @@ export async function takeAnswer(
   of: Of,
   { session, body }: { session: AgentSession | undefined; body: RpcMessage },
 ): Promise<Answer> {
+  const tooOften = parts.rates.takeForAgent(of.caller.agentId)
+  if (tooOften) return refused(parts, of, { status: 429, denial: tooOften })
   if (parts.conversations.questions.answer(of.caller, session?.name, body)) return accepted
   const { id, result, error } = body
-  return await passOn(parts, of, { session, message: { id, ...(result === undefined ? { error } : { result }) } })
+  if (!session?.upstream) return accepted
+  // Asked at another replica, it is not known here: then it counts for whatever the agent may still be asked.
+  const method = session.asked.get(id)
+  const decision = decideAny(parts, of, method === undefined ? askMethods : [method])
+  if (!decision) return accepted
+  if (!decision.ok) return refused(parts, of, { status: 403, denial: decision.error })
+  session.asked.delete(id)
+  const content = result === undefined ? { error } : { result }
+  const record = { agent: of.agent, caller: of.caller, tool: decision.value.tool, argumentsDigest: digestOf(content) }
+  const row = finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() })
+  if (!(await recorded(parts, row, { happened: false }))) {
+    return refused(parts, of, { status: 503, denial: auditDenial })
+  }
+  return await passOn(parts, of, { session, message: { id, ...content } })
 }
 
 /** What an agent says about its side of a session the server has a part in; a cancellation ends what runs at any replica. */
@@ -92,7 +113,29 @@ export async function takeNotice(
   const { method, params } = body
   const passed = ['notifications/cancelled', 'notifications/roots/list_changed', 'notifications/progress']
   if (!passed.includes(String(method))) return accepted
+  const tooOften = parts.rates.takeForAgent(of.caller.agentId)
+  if (tooOften) return refused(parts, of, { status: 429, denial: tooOften })
+  // What the session is for must still be allowed.
+  const decision = decideAny(parts, of, [...askMethods, 'resources/subscribe'])
+  if (decision && !decision.ok) return refused(parts, of, { status: 403, denial: decision.error })
   return await passOn(parts, of, { session, message: { method, ...(params === undefined ? {} : { params }) } })
+}
+
+/** Whether one of these may be done at the server now: the first that may, else why not; null without a server. */
+function decideAny(parts: PipelineParts, of: Of, methods: readonly string[]): ReturnType<typeof decide> | null {
+  if (of.serverId === null) return null
+  let last: ReturnType<typeof decide> | null = null
+  for (const tool of methods) {
+    last = decide({ caller: of.caller, serverId: of.serverId, tool, isMethod: true }, parts.view, parts.now())
+    if (last.ok) return last
+  }
+  return last
+}
+
+function refused(parts: PipelineParts, of: Of, { status, denial }: { status: number; denial: Denial }): Answer {
+  parts.metrics.refused(denial.rule)
+  const pointer = { portalUrl: parts.portalUrl, agentId: of.agent.id }
+  return refusedAnswer(status, null, denial, of.serverId === null ? pointer : { ...pointer, serverId: of.serverId })
 }
 
 async function passOn(

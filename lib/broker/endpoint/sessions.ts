@@ -23,6 +23,8 @@ export class AgentSession {
   logLevel: string | undefined
   /** What it watches of such a server; known to this replica only. */
   readonly watched = new Set<string>()
+  /** What its server asked over this replica and nobody has answered: the method by the id of the request. */
+  readonly asked = new Map<unknown, string>()
   /** Called when that changes: the session's stream listens for something else then. */
   onWatch: (() => void) | null = null
 
@@ -31,6 +33,11 @@ export class AgentSession {
     this.upstream = upstream
     this.capabilities = capabilities
     this.key = key
+  }
+
+  ask(id: unknown, method: string): void {
+    forgetOldest(this.asked, askedMax)
+    this.asked.set(id, method)
   }
 
   watch(uri: string, on: boolean): void {
@@ -46,6 +53,7 @@ export type SessionOwner = { caller: Caller; serverId: string | null; url: strin
 
 const sealed = z.tuple([z.string(), z.tuple([z.string(), z.string()]).nullable(), z.record(z.string(), z.unknown())])
 const rememberedMax = 20_000
+const askedMax = 100
 /** Longer ones are not taken: a header has to carry them. */
 const capabilitiesMax = 2000
 
@@ -136,8 +144,8 @@ function contextOf({ caller, serverId, url }: SessionOwner): string {
   return `mcp-session:${caller.agentId}:${caller.runId ?? ''}:${serverId ?? ''}:${url}`
 }
 
-function forgetOldest(kept: Map<string, unknown> | Set<string>): void {
-  if (kept.size < rememberedMax) return
+function forgetOldest<K>(kept: Map<K, unknown> | Set<K>, max = rememberedMax): void {
+  if (kept.size < max) return
   const oldest = kept.keys().next()
   if (!oldest.done) kept.delete(oldest.value)
 }
