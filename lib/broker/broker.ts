@@ -10,6 +10,7 @@ import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
 import { createKeyring, type Keyring } from '#lib/keys/commands.ts'
 import type { Log } from '#lib/log/log.ts'
 import { GroupCommit } from './audit/group-commit.ts'
+import { RefusedCallers } from './audit/refused-callers.ts'
 import { StrangerLog } from './audit/strangers.ts'
 import { Conversations } from './conversation/conversations.ts'
 import { Discovery } from './discovery.ts'
@@ -54,6 +55,7 @@ export class Broker {
   readonly #options: BrokerOptions
   readonly #audit: GroupCommit
   readonly #strangers: StrangerLog
+  readonly #refusedCallers: RefusedCallers
   readonly #upstreams: UpstreamPool
   readonly #locks: Locks
   readonly #health: UpstreamHealth
@@ -103,6 +105,7 @@ export class Broker {
       append: (row) => void this.#audit.append(row, { happened: false }).catch(() => {}),
       now,
     })
+    this.#refusedCallers = new RefusedCallers({ append: (row) => this.#audit.append(row, { happened: false }), now })
     this.#locks = createLocks({ databaseUrl, poolSize: 4, log })
     const { exclusively } = this.#locks
     const secretBox = options.keyring ?? createKeyring(config.keys, db)
@@ -150,6 +153,7 @@ export class Broker {
         now,
       },
       strangers: this.#strangers,
+      refusedCallers: this.#refusedCallers,
       sdk: this.#sdk,
       cancellations,
       addresses: { brokerUrl, portalUrl },
@@ -195,6 +199,7 @@ export class Broker {
     await closed
     clearInterval(idle)
     this.#strangers.flush()
+    this.#refusedCallers.flush()
     await this.keeper.stop()
     await this.#stopWatch.settled()
     await this.#health.stop()

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { systemActor } from '#lib/auth/ctx.ts'
 import { freePort } from '#lib/dev/ports.ts'
-import { encryptionKey, makeAgent, portalUrl, startUpstream } from '#lib/dev/test/broker.ts'
+import { encryptionKey, makeAgent, portalUrl, sessionToken, startUpstream } from '#lib/dev/test/broker.ts'
 import { agentSession, lastEvent, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
@@ -10,6 +10,28 @@ import { listServerHealth } from '#lib/registry/queries.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 const limits = { circuitFailures: 3, circuitOpenMs: 1500, callDeadlineMs: 400 }
+
+/** Asks for a stream of what only the server can tell. */
+async function listenTo({ broker }: { broker: { url: string } }, token: string) {
+  const method = 'subscriptions/listen'
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': {},
+  }
+  const params = { notifications: { resourcesListChanged: true }, _meta }
+  const response = await fetch(`${broker.url}/mcp/modern`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      authorization: `Bearer ${token}`,
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': method,
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
+  })
+  return { status: response.status, text: await response.text() }
+}
 
 /** A broker that reaches its server through a proxy. */
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
@@ -57,6 +79,10 @@ test('a server that fails again and again is left alone, which is said, shown an
   expect(await listServerHealth(ctx, 'modern')).toMatchObject([
     { state: 'open', failures: 3, lastError: expect.stringMatching(/^it /) as string },
   ])
+  expect(await listenTo(world, await sessionToken(db, world.broker.url, agent))).toMatchObject({
+    status: 503,
+    text: expect.stringContaining('"rule":"upstream_unavailable"') as string,
+  })
   const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
   expect(metrics).toContain('wheelhouse_broker_upstream_state{server="modern"} 2')
   expect(metrics).toMatch(/wheelhouse_broker_upstream_last_error_timestamp_seconds\{server="modern",kind="\w+"\} \d+/)

@@ -1,5 +1,6 @@
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { auditText } from './audit/records.ts'
+import type { Circuit } from './upstream/circuit.ts'
 import type { UpstreamHealth } from './upstream/health.ts'
 import type { BrokeredServer } from './view/view.ts'
 
@@ -10,7 +11,16 @@ export const auditDenial: Denial = { rule: 'audit_unavailable', message: 'The au
 /** Why nothing is sent to the server now; null when the call is admitted, which its end must then be told of (`health.watch`). */
 export function circuitDenial(health: UpstreamHealth, server: BrokeredServer, call: object): Denial | null {
   const circuit = health.circuitOf(server)
-  const retryAfterMs = circuit.admit(call)
+  return unavailable(circuit, server, circuit.admit(call))
+}
+
+/** Why no stream is opened to the server now; null when one may be, which tells the circuit nothing. */
+export function streamDenial(health: UpstreamHealth, server: BrokeredServer): Denial | null {
+  const circuit = health.circuitOf(server)
+  return unavailable(circuit, server, circuit.waitMs)
+}
+
+function unavailable(circuit: Circuit, server: BrokeredServer, retryAfterMs: number): Denial | null {
   if (retryAfterMs === 0) return null
   const seconds = Math.ceil(retryAfterMs / 1000)
   const reason = circuit.lastError?.message ?? 'it failed'

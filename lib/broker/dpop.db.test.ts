@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest'
 import { answerTokenRequest } from '#lib/auth/commands/agent-token-endpoint.ts'
 import { createTokenIssuer, issueAgentCredential } from '#lib/auth/commands/agent-tokens.ts'
 import { makeAgent, portalUrl, secretBox } from '#lib/dev/test/broker.ts'
-import { brokerWorld, lastEvent, postCall } from '#lib/dev/test/broker-world.ts'
+import { brokerWorld, postCall } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { credentialToken } from '#lib/dev/test/forged-tokens.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
@@ -84,8 +84,9 @@ describe('a proof that proves something else is refused, and recorded with the a
     const error = rule === 'token_binding' ? 'invalid_token' : 'invalid_dpop_proof'
     const challenge = answer.headers.get('www-authenticate')
     expect(challenge).toMatch(new RegExp(`^DPoP error="${error}", .*algs="[^"]*ES256[^"]*", Bearer resource_metadata=`))
-    const row = await lastEvent(db, holder.agentId)
-    expect(row).toMatchObject({ event: 'mcp.caller_refused', rule, id: answer.json.error?.data?.['decision'] })
+    const id = String(answer.json.error?.data?.['decision'])
+    const row = await db.auditEvent.findFirst({ where: { id } })
+    expect(row).toMatchObject({ event: 'mcp.caller_refused', rule, agentId: holder.agentId })
   })
 })
 

@@ -50,6 +50,55 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   return { broker }
 })
 
+test('to open streams counts as calling, in both revisions', async ({ db, world }) => {
+  const open = async (token: string, init: RequestInit) => {
+    const headers = { accept: 'application/json, text/event-stream', authorization: `Bearer ${token}` }
+    const leave = new AbortController()
+    const { signal } = leave
+    const all = { ...init, signal, headers: { ...headers, ...(init.headers as Record<string, string>) } }
+    const response = await fetch(`${world.broker.url}/mcp/modern`, all)
+    const { status } = response
+    const session = response.headers.get('mcp-session-id')
+    const text = status === 200 ? '' : await response.text()
+    leave.abort()
+    return { status, text, session }
+  }
+  const untilRefused = async (token: string, init: RequestInit) => {
+    // Eight at once, and two more each second.
+    for (let i = 0; i < 40; i += 1) {
+      const { status, text } = await open(token, init)
+      if (status !== 200) return { status, text }
+    }
+    return null
+  }
+  const refusal = { status: 429, text: expect.stringContaining('may call 2 times a second') as string }
+  const post = (body: object, headers = {}) => ({
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...body }),
+  })
+  const tokenOf = async () => {
+    const agent = await makeAgent(db)
+    await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'read' })
+    await world.broker.broker.keeper.refresh()
+    return sessionToken(db, world.broker.url, agent)
+  }
+  const method = 'subscriptions/listen'
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': {},
+  }
+  const params = { notifications: { toolsListChanged: true }, _meta }
+  const listen = post({ method, params }, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method })
+  expect(await untilRefused(await tokenOf(), listen)).toMatchObject(refusal)
+
+  const token = await tokenOf()
+  const begun = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
+  const { session } = await open(token, post({ method: 'initialize', params: begun }))
+  const headers = { 'mcp-session-id': session ?? '', 'mcp-protocol-version': '2025-11-25' }
+  expect(await untilRefused(token, { method: 'GET', headers })).toMatchObject(refusal)
+})
+
 test('results that are too large or too deep stay here, by their rules, and the server counts as healthy', async ({
   db,
   world,

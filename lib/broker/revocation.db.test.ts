@@ -108,6 +108,25 @@ describe.each(Object.entries(revocations))('when its %s is revoked', (_, revoke)
   })
 })
 
+test('a revoked token that comes again and again is counted, not recorded each time', async ({ db, world }) => {
+  const credential = await holder(db, world)
+  await revocations['token']!(db, world.broker.url, credential)
+  const call = () => postCall(world, { token: credential.token })
+  await until(async () => (await call()).status === 401, soonMs)
+  const answers = await Promise.all(Array.from({ length: 200 }, call))
+  const where = { agentId: credential.agentId, event: 'mcp.caller_refused', rule: 'token_revoked' }
+  const counted = async () => {
+    const rows = await db.auditEvent.findMany({ where })
+    return { rows, count: rows.reduce((sum, { detail }) => sum + (detail as { count: number }).count, 0) }
+  }
+  await until(async () => (await counted()).count === 201)
+  const { rows } = await counted()
+  // Two a second; the machine may be slow.
+  expect(rows.length).toBeLessThan(20)
+  const ids = new Set(rows.map(({ id }) => id))
+  expect(answers.map(({ json }) => ids.has(String(json.error?.data?.['decision'])))).not.toContain(false)
+})
+
 function send({ broker }: World, serverId: string, token: string, init: RequestInit): Promise<Response> {
   const headers = {
     'content-type': 'application/json',

@@ -170,9 +170,9 @@ export function listedNothingRow(caller: Caller, { agent, now }: { agent: AgentF
 export function callerRefusedRow(
   caller: Caller,
   denial: Denial,
-  facts: { agent: AgentFacts | undefined; serverId: string | null; now: Date },
+  facts: { agent: AgentFacts | undefined; serverId: string | null; count: number; now: Date },
 ): AuditRow {
-  const { agent, serverId, now } = facts
+  const { agent, serverId, count, now } = facts
   return auditRow(
     { actor: agent ? actorOf(agent) : agentById(caller.agentId), now },
     {
@@ -183,7 +183,7 @@ export function callerRefusedRow(
       ...(serverId === null ? {} : { serverId: auditText(serverId) }),
       decision: 'deny',
       rule: denial.rule,
-      detail: { reason: auditText(denial.message, 1000), count: 1 },
+      detail: { reason: auditText(denial.message, 1000), count },
     },
   )
 }

@@ -2,6 +2,7 @@ import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import { finishedRow } from '../audit/records.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
+import { streamDenial } from '../denials.ts'
 import { guardReply } from '../guards.ts'
 import { CallEnded } from '../in-flight.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
@@ -14,7 +15,7 @@ import { isAsk, permit } from './asks.ts'
 import { type MarkedCall, markFor, readMark } from './event-marks.ts'
 import { afterDiscovery, type Lasting, type Listener, listenModern, mayRead, openLasting } from './listening.ts'
 import { answerForAgent } from './own-session.ts'
-import { change, tooMany } from './subscriptions.ts'
+import { change, refusedStream, tooMany } from './subscriptions.ts'
 
 const busyTries = 5
 const busyMs = 100
@@ -34,6 +35,8 @@ export async function openSessionStream(
   if (lastEventId !== undefined && !mark) {
     return errorAnswer(400, null, { code: -32000, message: 'Bad Request: no event of this session has that id.' })
   }
+  const tooOften = parts.rates.takeForAgent(listener.agent.id)
+  if (tooOften) return refusedStream(parts, listener, { status: 429, id: null, denial: tooOften })
   const { caller } = listener
   const method = 'resources/subscribe'
   const reading =
@@ -70,8 +73,10 @@ type About = {
 async function listen(parts: PipelineParts, listener: Listener, about: About): Promise<Answer | null> {
   const { session, server, lasting } = about
   const connection = parts.upstreams.connectionTo(server, processCaller(listener.agent))
+  if (!session.upstream && !mayRead(parts, listener, server.id, 'resources/subscribe')) return null
+  const notNow = streamDenial(parts.health, server)
+  if (notNow) return refusedStream(parts, listener, { status: 503, id: null, denial: notNow })
   if (session.upstream) return await continueSession(parts, listener, { ...about, connection })
-  if (!mayRead(parts, listener, server.id, 'resources/subscribe')) return null
   const { era } = await connection.ready(lasting.signal)
   if (era === 'modern') listenForSession(parts, listener, { ...about, connection })
   return null

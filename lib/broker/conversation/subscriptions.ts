@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
-import { auditDenial } from '../denials.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+import { auditDenial, streamDenial } from '../denials.ts'
 import { finishedRow } from '../audit/records.ts'
 import type { AgentStream } from '../endpoint/agent-stream.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
@@ -45,11 +46,17 @@ export async function subscribe(
     const message = 'subscriptions/listen needs notifications: which changes to tell of.'
     return errorAnswer(200, id, { code: -32602, message })
   }
+  const tooOften = parts.rates.takeForAgent(agent.id)
+  if (tooOften) return refusedStream(parts, listener, { status: 429, id, denial: tooOften })
   const server = serverId === null ? undefined : parts.view.servers.get(serverId)
   const { toolsListChanged, ...rest } = parsed.data
   const wanted: Filter = toolsListChanged ? { toolsListChanged } : {}
   const call = { caller, serverId: serverId ?? '', tool: 'resources/subscribe', isMethod: true } as const
   const decision = server ? decide(call, parts.view, parts.now()) : null
+  const notNow = server && decision?.ok ? streamDenial(parts.health, server) : null
+  if (notNow && (rest.promptsListChanged || rest.resourcesListChanged || rest.resourceSubscriptions?.length)) {
+    return refusedStream(parts, listener, { status: 503, id, denial: notNow })
+  }
   if (decision?.ok) {
     if (rest.promptsListChanged) wanted.promptsListChanged = true
     if (rest.resourcesListChanged) wanted.resourcesListChanged = true
@@ -80,7 +87,7 @@ export async function subscribe(
   if (!lasting) return tooMany(parts, listener, id)
   const told = (message: RpcMessage): Promise<void> => tell(lasting.stream, message)
   const honored = server
-    ? await listenAt(parts, { server, listener, wanted, lasting, told, readable: decision?.ok ?? false })
+    ? await listenAt(parts, { server, listener, wanted, lasting, told, readable: decision?.ok === true && !notNow })
     : wanted
   await lasting.stream.send(
     tag({ jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params: { notifications: honored } }),
@@ -168,8 +175,16 @@ function tagged(message: RpcMessage, id: RpcId): RpcMessage {
   return { ...message, params: { ...params, _meta: { ...meta, [metaKey.subscription]: id } } }
 }
 
-export function tooMany(parts: PipelineParts, { agent, serverId }: Listener, id: RpcId): Answer {
-  const message = `${agent.id} has ${parts.limits.agentStreamsMax} open streams.`
+export function tooMany(parts: PipelineParts, listener: Listener, id: RpcId): Answer {
+  const message = `${listener.agent.id} has ${parts.limits.agentStreamsMax} open streams.`
+  return refusedStream(parts, listener, { status: 429, id, denial: { rule: 'rate_limited', message } })
+}
+
+export function refusedStream(
+  parts: PipelineParts,
+  { agent, serverId }: Listener,
+  { status, id, denial }: { status: number; id: RpcId; denial: Denial },
+): Answer {
   const pointer = { portalUrl: parts.portalUrl, agentId: agent.id, ...(serverId === null ? {} : { serverId }) }
-  return refusedAnswer(429, id, { rule: 'rate_limited', message }, pointer)
+  return refusedAnswer(status, id, denial, pointer)
 }

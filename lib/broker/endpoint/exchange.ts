@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
+import type { RefusedCallers } from '../audit/refused-callers.ts'
 import type { StrangerLog } from '../audit/strangers.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 import type { ViewKeeper } from '../view/keeper.ts'
@@ -15,6 +16,7 @@ export type McpEndpointParts = {
   keeper: ViewKeeper
   authentication: Authentication
   strangers: StrangerLog
+  refusedCallers: RefusedCallers
   sdk: SdkEndpoint
   cancellations: Cancellations
   addresses: ResourceAddresses

@@ -3,7 +3,6 @@ import { decideCaller } from '#lib/guardrails/rules/decide.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable } from '../audit/group-commit.ts'
-import { callerRefusedRow } from '../audit/records.ts'
 import { sessionNotFound } from '../conversation/session-stream.ts'
 import { subscribe } from '../conversation/subscriptions.ts'
 import { Talk } from '../conversation/talk.ts'
@@ -215,14 +214,14 @@ async function refuseCaller(
   { status, caller, serverId, denial }: { status: number; caller: Caller; serverId: string | null; denial: Denial },
 ): Promise<Answer> {
   const agent = parts.keeper.view.agents.get(caller.agentId)
-  const row = callerRefusedRow(caller, denial, { agent, serverId, now: parts.pipeline.now() })
+  let decisionId: string
   try {
-    await parts.pipeline.audit.append(row, { happened: false })
+    decisionId = await parts.refusedCallers.note({ caller, denial, agent, serverId })
   } catch (error) {
     if (!(error instanceof AuditUnavailable)) throw error
     return refused(parts, 503, { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' })
   }
-  return refused(parts, status, denial, { agentId: caller.agentId, decisionId: String(row['id']) })
+  return refused(parts, status, denial, { agentId: caller.agentId, decisionId })
 }
 
 function parseJson(text: string): unknown {

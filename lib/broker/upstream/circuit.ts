@@ -48,12 +48,18 @@ export class Circuit {
     return this.#lastError
   }
 
-  /** Milliseconds until a request is worth it; 0 when one may go now. Who gets 0 must end with `succeeded`, `failed` or `released`, as the same request. */
-  admit(request: object): number {
+  /** Milliseconds until something is worth it that is no probe, because it lasts. */
+  get waitMs(): number {
     if (this.#state === 'closed') return 0
     const left = this.#retryAtMs - this.#options.now().getTime()
     if (left > 0) return left
-    if (this.#probe) return this.#options.limits.circuitOpenMs
+    return this.#probe ? this.#options.limits.circuitOpenMs : 0
+  }
+
+  /** Milliseconds until a request is worth it; 0 when one may go now. Who gets 0 must end with `succeeded`, `failed` or `released`, as the same request. */
+  admit(request: object): number {
+    const { waitMs } = this
+    if (waitMs > 0 || this.#state === 'closed') return waitMs
     this.#state = 'half_open'
     this.#probe = request
     return 0
