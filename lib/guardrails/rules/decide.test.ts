@@ -136,17 +136,6 @@ test('each missing precondition is refused by its own rule, in this order', () =
   expect(ruleOf({ agent: agent({ grants: [grant({ expiresAt: now })] }) })).toBe('grant_expired')
 })
 
-test('a revoked token, or one of a revoked credential, is good for nothing, whatever is granted', () => {
-  const caller = { ...call.caller, revocableAs: ['client:one', 'token:two'] }
-  const ruleWith = (...revoked: string[]) => {
-    const decision = decide({ ...call, caller }, { ...view(), revoked: new Set(revoked) }, now)
-    return decision.ok ? 'allowed' : decision.error.rule
-  }
-  expect(ruleWith('client:other', 'token:one')).toBe('allowed')
-  expect(ruleWith('client:one')).toBe('token_revoked')
-  expect(ruleWith('token:two')).toBe('token_revoked')
-})
-
 test('a token without a run is good for the current version only', () => {
   const ask = (version: number) => decideCaller({ agentId: 'reconciler', version, runId: null }, view()).ok
   expect([ask(1), ask(2), ask(3)]).toEqual([false, true, false])
