@@ -154,6 +154,21 @@ export default {
       },
     },
     {
+      name: 'every-page-is-light',
+      comment:
+        'What every page or the catalog loads takes types alone from schemas, since their values bring zod along. Constants it needs stand in a file without zod.',
+      severity: 'error',
+      from: {
+        path: '^components/(?:shell|stops|ui)/|^app/\\(portal\\)/agents/[^/]+\\.client\\.tsx?$',
+        pathNot: [test],
+      },
+      to: {
+        path: '^lib/[^/]+/schema(?:\\.ts$|/)|^node_modules/zod/',
+        pathNot: ['/schema/(?:target|columns)\\.ts$'],
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'no-cycles',
       comment: 'Two files that need each other are one file, or need a third.',
       severity: 'error',

@@ -9,9 +9,12 @@ test('security finds the agents that can write to production in seconds, and tak
   page,
 }) => {
   await page.goto('/agents')
-  await page.keyboard.press('/')
   const search = page.getByRole('combobox', { name: 'Search agents' })
-  await expect(search).toBeFocused()
+  // The keys answer once the page's scripts run.
+  await expect(async () => {
+    await page.keyboard.press('/')
+    await expect(search).toBeFocused({ timeout: 500 })
+  }).toPass()
   await search.fill('can:write env:production')
   await search.press('Enter')
   await expect(page.getByRole('list', { name: 'Filters in force' })).toContainText('env:production')
@@ -35,10 +38,10 @@ test('filters, order and page are in the address: back, reload and a sent link k
   await expect(page).toHaveURL(/order=desc/)
   await page.getByRole('navigation', { name: 'Pages' }).getByRole('link', { name: 'Next' }).click()
   await expect(page).toHaveURL(/cursor=/)
-  const first = page.getByRole('table', { name: 'Agents' }).getByRole('row').nth(1)
+  const first = page.getByRole('table', { name: 'Agents' }).getByRole('row').nth(1).getByRole('link')
   const name = await first.innerText()
   await page.reload()
-  expect(await first.innerText()).toBe(name)
+  await expect(first).toHaveText(name)
   await page.goBack()
   await expect(page).not.toHaveURL(/cursor=/)
 })
@@ -66,9 +69,17 @@ test('a query that cannot be read is explained where it went wrong', async ({ pa
 })
 
 test('the command palette leads to an agent by a part of its name', async ({ page }) => {
+  await page.goto('/agents')
+  const palette = page.getByRole('dialog', { name: 'Search and commands' })
+  await page.getByRole('button', { name: 'Search…' }).click()
+  await expect(palette.getByRole('combobox')).toBeFocused()
+  await page.keyboard.press('Escape')
+  await expect(palette).toBeHidden()
+  await expect(page.getByRole('button', { name: 'Search…' })).toBeFocused()
   await page.keyboard.press('Control+k')
-  await page.getByRole('combobox').fill('freight')
-  await page.getByRole('option', { name: /^Invoice reconciler: freight/ }).click()
+  await palette.getByRole('combobox').fill('freight')
+  await expectAccessible(page)
+  await palette.getByRole('option', { name: /^Invoice reconciler: freight/ }).click()
   await expect(page.getByRole('heading', { level: 1, name: 'Invoice reconciler: freight' })).toBeVisible()
 })
 
@@ -91,9 +102,29 @@ test('a view is saved with its order, changed, shown as changed and reverted', a
 
 test('what can be done with the selected agents is counted before it is done', async ({ page }) => {
   await page.goto('/agents')
-  await page.getByRole('checkbox', { name: 'Select all on this page' }).check()
   const bar = page.getByRole('region', { name: 'Selected agents' })
+  await expect(async () => {
+    await page.getByRole('checkbox', { name: 'Select all on this page' }).setChecked(true)
+    await expect(bar).toBeVisible({ timeout: 500 })
+  }).toPass()
   await bar.getByRole('button', { name: 'Resume' }).click()
   await expect(page.getByRole('dialog')).toContainText(/\d+ of 50 eligible/)
   await expectAccessible(page)
+  await page.keyboard.press('Escape')
+  await expect(bar.getByRole('button', { name: 'Resume' })).toBeFocused()
+})
+
+test('a menu is worked by keyboard from the first time on, and gives the focus back', async ({ page }) => {
+  await page.goto('/agents')
+  const theme = page.getByRole('button', { name: 'Color theme' })
+  await theme.focus()
+  await expect(async () => {
+    await theme.press('Enter')
+    await expect(page.getByRole('menu')).toBeVisible({ timeout: 500 })
+  }).toPass()
+  await page.keyboard.press('Home')
+  await expect(page.getByRole('menuitemradio').first()).toBeFocused()
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('menu')).toBeHidden()
+  await expect(theme).toBeFocused()
 })

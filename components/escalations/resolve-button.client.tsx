@@ -2,11 +2,11 @@
 
 import { Check } from 'lucide-react'
 import { useState } from 'react'
-import { toast } from 'sonner'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
+import { toast } from '#components/ui/toast.client.ts'
 import type { EscalationView } from '#lib/harness/schema.ts'
 import { resolveEscalationAction } from './actions.ts'
 

@@ -1,40 +1,38 @@
 'use client'
 
-import { Menu as MenuIcon, X } from 'lucide-react'
-import { Dialog as Radix } from 'radix-ui'
-import { useState } from 'react'
+import { Menu as MenuIcon } from 'lucide-react'
+import dynamic from 'next/dynamic'
+import { useRef, useState } from 'react'
 import { Button } from '#components/ui/button.tsx'
-import { Logo } from './logo.tsx'
-import { NavLinks } from './nav-links.client.tsx'
 
-/** The navigation of narrow screens: a panel from the left. */
+const loadPanel = () => import('./mobile-panel.client.tsx')
+const MobilePanel = dynamic(async () => (await loadPanel()).MobilePanel, { ssr: false })
+
+/** The navigation of narrow screens; its panel is fetched when somebody comes near the button. */
 export function MobileNav() {
+  const button = useRef<HTMLButtonElement>(null)
   const [open, setOpen] = useState(false)
+  const [wanted, setWanted] = useState(false)
   return (
-    <Radix.Root open={open} onOpenChange={setOpen}>
-      <Radix.Trigger asChild>
-        <Button variant="ghost" size="icon" aria-label="Open navigation" className="lg:hidden">
-          <MenuIcon aria-hidden />
-        </Button>
-      </Radix.Trigger>
-      <Radix.Portal>
-        <Radix.Overlay className="fixed inset-0 z-40 bg-black/50 lg:hidden" />
-        <Radix.Content
-          aria-describedby={undefined}
-          className="fixed inset-y-0 left-0 z-50 w-64 overflow-y-auto border-r bg-surface p-3 animate-in slide-in-from-left lg:hidden"
-        >
-          <div className="mb-4 flex items-center justify-between pl-2.5">
-            <Radix.Title className="sr-only">Navigation</Radix.Title>
-            <Logo />
-            <Radix.Close asChild>
-              <Button variant="ghost" size="icon-sm" aria-label="Close navigation">
-                <X aria-hidden />
-              </Button>
-            </Radix.Close>
-          </div>
-          <NavLinks onNavigate={() => setOpen(false)} />
-        </Radix.Content>
-      </Radix.Portal>
-    </Radix.Root>
+    <>
+      <Button
+        ref={button}
+        variant="ghost"
+        size="icon"
+        aria-label="Open navigation"
+        aria-haspopup="dialog"
+        aria-expanded={open}
+        className="lg:hidden"
+        onPointerEnter={() => void loadPanel()}
+        onFocus={() => void loadPanel()}
+        onClick={() => {
+          setWanted(true)
+          setOpen(true)
+        }}
+      >
+        <MenuIcon aria-hidden />
+      </Button>
+      {wanted && <MobilePanel open={open} onOpenChange={setOpen} returnFocusTo={button} />}
+    </>
   )
 }

@@ -1,14 +1,16 @@
 'use client'
 
-import { useQueryClient } from '@tanstack/react-query'
-import { createContext, type ReactNode, use, useMemo, useState } from 'react'
+import dynamic from 'next/dynamic'
+import { createContext, type ReactNode, use, useEffect, useMemo, useState } from 'react'
 import type { orderStop } from '#app/(portal)/actions.ts'
-import { StopForm, type StopTarget } from './stop-form.client.tsx'
-import { Dialog } from '#components/ui/dialog.client.tsx'
+import type { StopTarget } from './stop-form.client.tsx'
 
 type StopDialog = { open: (target?: StopTarget) => void; whyNot: string | null }
 
 const StopDialogContext = createContext<StopDialog>({ open: () => {}, whyNot: 'Not available here.' })
+
+const loadDialog = () => import('./stop-agents.client.tsx')
+const StopAgents = dynamic(async () => (await loadDialog()).StopAgents, { ssr: false })
 
 /** Opens the one stop dialog, from the header, an agent's page or the command palette. */
 export function useStopDialog(): StopDialog {
@@ -24,32 +26,27 @@ export function StopDialogProvider({
   whyNot: string | null
   children: ReactNode
 }) {
-  const queries = useQueryClient()
   const [target, setTarget] = useState<StopTarget | null>(null)
   const value = useMemo(
     () => ({ open: (next: StopTarget = { scope: 'organization' }) => setTarget(next), whyNot }),
     [whyNot],
   )
+  useFetchedSoon(whyNot === null)
   return (
     <StopDialogContext value={value}>
       {children}
-      <Dialog
-        open={target !== null}
-        onOpenChange={(open) => !open && setTarget(null)}
-        title="Stop agents"
-        description="Launches and tool calls are refused at once; open runs are interrupted. Nothing restarts by itself."
-      >
-        {target && (
-          <StopForm
-            initial={target}
-            order={order}
-            onDone={() => {
-              setTarget(null)
-              void queries.invalidateQueries({ queryKey: ['stops'] })
-            }}
-          />
-        )}
-      </Dialog>
+      {target && <StopAgents initial={target} order={order} onClose={() => setTarget(null)} />}
     </StopDialogContext>
   )
+}
+
+/** Stopping waits for no network: what it needs is fetched as soon as the page itself is done. */
+function useFetchedSoon(wanted: boolean): void {
+  useEffect(() => {
+    if (!wanted) return undefined
+    // Safari has no idle callback.
+    // One that fails is asked for again when the dialog is opened.
+    const timer = setTimeout(() => void loadDialog().catch(() => {}), 200)
+    return () => clearTimeout(timer)
+  }, [wanted])
 }

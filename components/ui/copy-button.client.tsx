@@ -2,8 +2,8 @@
 
 import { Check, Copy } from 'lucide-react'
 import { useState } from 'react'
-import { toast } from 'sonner'
 import { Button, type ButtonProps } from './button.tsx'
+import { toast } from './toast.client.ts'
 
 /** Copies a text. With children it is a labelled button, without it an icon whose name says what it copies. */
 export function CopyButton({ text, what, children, ...props }: { text: string; what: string } & ButtonProps) {

@@ -1,7 +1,6 @@
 'use client'
 
 import { type ReactNode, useState } from 'react'
-import { toast } from 'sonner'
 import type { Result } from '#lib/core/result.ts'
 import { ActionButton } from './action-button.client.tsx'
 import { Button, type ButtonProps } from './button.tsx'
@@ -10,6 +9,7 @@ import { Field } from './field.tsx'
 import { Input, Textarea } from './input.tsx'
 import { Notice } from './notice.tsx'
 import { useAction } from './use-action.client.ts'
+import { toast } from './toast.client.ts'
 
 type Action = (input: never) => Promise<Result<unknown, unknown>>
 

@@ -1,11 +1,9 @@
 // Views are JSON as they are: times are ISO 8601 in UTC, money is micro-dollars as a decimal string.
 import { z } from 'zod'
+import { organizationTarget } from './schema/target.ts'
 
 export const stopScopes = ['organization', 'team', 'server', 'agent', 'tool'] as const
 export type StopScope = (typeof stopScopes)[number]
-
-/** The one target of an organization-wide order. */
-export const organizationTarget = 'organization'
 
 const reason = z.string().trim().min(3, 'Say why: the reason is shown on every page.').max(500)
 

@@ -1,7 +1,8 @@
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { organizationTarget, type StopScope } from './schema.ts'
+import type { StopScope } from './schema.ts'
+import { organizationTarget } from './schema/target.ts'
 
 export type Target = { scope: StopScope; targetId: string }
 

@@ -7,7 +7,7 @@ import { Money, Rate } from '#components/ui/money.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import type { CatalogColumn } from '#lib/registry/schema/views.ts'
+import type { CatalogColumn } from '#lib/registry/schema/columns.ts'
 import type { AgentRow } from '#lib/registry/schema.ts'
 import { SelectAgent, SelectPage } from './selection.client.tsx'
 

@@ -1,7 +1,7 @@
 import { paths } from '#lib/core/paths.ts'
 import { formatAgentQuery, queryOf, toggleValue } from '#lib/registry/rules.ts'
 import { type AgentListQuery, agentListQuery, type FacetKey } from '#lib/registry/schema.ts'
-import { type CatalogColumn, defaultColumns } from '#lib/registry/schema/views.ts'
+import { type CatalogColumn, defaultColumns } from '#lib/registry/schema/columns.ts'
 import { z } from 'zod'
 
 /** What the address of the catalog may say. */

@@ -1,15 +1,11 @@
 import { cookies } from 'next/headers'
 import type { Actor } from '#lib/auth/ctx.ts'
-import {
-  type CatalogColumn,
-  catalogColumns,
-  type CatalogViewRow,
-  defaultColumns,
-  type ViewState,
-} from '#lib/registry/schema/views.ts'
+import { type CatalogColumn, catalogColumns, defaultColumns } from '#lib/registry/schema/columns.ts'
+import type { CatalogViewRow, ViewState } from '#lib/registry/schema/views.ts'
 import { parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { asOneQuery, catalogSearch, type CatalogState } from './catalog-query.ts'
-import { layoutCookie, type Layout, parseLayout } from './layout-cookie.ts'
+import { layoutCookie } from './layout-cookie.ts'
+import { type Layout, parseLayout } from './parse-layout.ts'
 
 export type Resolved = {
   state: CatalogState

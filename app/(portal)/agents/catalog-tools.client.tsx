@@ -1,14 +1,18 @@
 'use client'
 
 import { Download, FileText, Link2, Sheet, Terminal } from 'lucide-react'
+import dynamic from 'next/dynamic'
 import { useState } from 'react'
-import { toast } from 'sonner'
-import { AsCommandDialog } from '#components/shell/as-command.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Menu, MenuItem, MenuLabel, MenuSeparator } from '#components/ui/menu.client.tsx'
+import { toast } from '#components/ui/toast.client.ts'
 import type { AgentListQuery } from '#lib/registry/schema.ts'
 import { hrefWith } from '#lib/web/search.ts'
 import { catalogApiPath, catalogCommand } from './as-command.ts'
+
+const AsCommandDialog = dynamic(async () => (await import('#components/shell/as-command.client.tsx')).AsCommandDialog, {
+  ssr: false,
+})
 
 /** What one can do with the list as it is filtered now: export it, pass it on, get it by program. */
 export function CatalogTools({ query }: { query: Partial<AgentListQuery> }) {
@@ -46,12 +50,9 @@ export function CatalogTools({ query }: { query: Partial<AgentListQuery> }) {
           <Link2 aria-hidden /> Copy link
         </MenuItem>
       </Menu>
-      <AsCommandDialog
-        open={asCommand}
-        onOpenChange={setAsCommand}
-        cli={catalogCommand(query)}
-        apiPath={catalogApiPath(query)}
-      />
+      {asCommand && (
+        <AsCommandDialog open onOpenChange={setAsCommand} cli={catalogCommand(query)} apiPath={catalogApiPath(query)} />
+      )}
     </>
   )
 }

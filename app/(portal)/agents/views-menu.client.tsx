@@ -1,18 +1,20 @@
 'use client'
 
 import { Bookmark, ChevronDown } from 'lucide-react'
+import dynamic from 'next/dynamic'
 import Link from 'next/link'
 import { useRouter } from 'next/navigation'
 import { useState } from 'react'
-import { toast } from 'sonner'
 import { Button } from '#components/ui/button.tsx'
 import { Menu, MenuItem, MenuLabel, MenuSeparator } from '#components/ui/menu.client.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
+import { toast } from '#components/ui/toast.client.ts'
 import { type Role, roleLabel, roles } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
 import type { CatalogViewRow, ViewState } from '#lib/registry/schema/views.ts'
 import { remove, save, setDefault } from './actions.ts'
-import { SaveViewDialog } from './save-view.client.tsx'
+
+const SaveViewDialog = dynamic(async () => (await import('./save-view.client.tsx')).SaveViewDialog, { ssr: false })
 
 type Props = {
   views: readonly CatalogViewRow[]

@@ -1,15 +1,8 @@
 import { z } from 'zod'
 import { roles } from '#lib/auth/permissions.ts'
 import { agentSorts } from './catalog.ts'
+import { catalogColumns, defaultColumns } from './columns.ts'
 import { oneLine } from './words.ts'
-
-export const catalogColumns = [
-  'agent', 'owner', 'sponsor', 'status', 'tier', 'scopes', 'runs', 'cost', 'escalation', 'active', 'reviewed', 'next_review', 'template', 'model', 'created',
-] as const // prettier-ignore
-export type CatalogColumn = (typeof catalogColumns)[number]
-export const defaultColumns: readonly CatalogColumn[] = [
-  'agent', 'owner', 'status', 'scopes', 'runs', 'cost', 'escalation', 'reviewed', 'template',
-] // prettier-ignore
 
 /** What a view keeps: everything about the list but the page and the selection. */
 export const viewState = z.strictObject({

@@ -1,9 +1,9 @@
 'use client'
 
 import { useId } from 'react'
-import { toast } from 'sonner'
 import { Select } from '#components/ui/input.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
+import { toast } from '#components/ui/toast.client.ts'
 import { type ProcessBoundary, processBoundaries } from '#lib/core/process-boundary.ts'
 import { setBoundary } from './process-actions.ts'
 

@@ -1,8 +1,8 @@
 'use client'
 
-import { toast } from 'sonner'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
+import { toast } from '#components/ui/toast.client.ts'
 import type { SetServerGuardsInput } from '#lib/guardrails/schema/server-guards.ts'
 import { setGuards } from './guards-actions.ts'
 

@@ -2,11 +2,11 @@
 
 import { ShieldCheck, ShieldX } from 'lucide-react'
 import { useState } from 'react'
-import { toast } from 'sonner'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Select } from '#components/ui/input.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
+import { toast } from '#components/ui/toast.client.ts'
 import { type ToolClass, toolClasses, type ToolState } from '#lib/registry/schema.ts'
 import { approve, classify, reject } from './actions.ts'
 

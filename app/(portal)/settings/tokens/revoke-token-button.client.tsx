@@ -1,11 +1,11 @@
 'use client'
 
 import { useState } from 'react'
-import { toast } from 'sonner'
 import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
+import { toast } from '#components/ui/toast.client.ts'
 import { revokeToken } from './actions.ts'
 
 export function RevokeTokenButton({ tokenId, name }: { tokenId: string; name: string }) {

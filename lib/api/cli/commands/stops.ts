@@ -3,11 +3,11 @@ import { DomainError } from '#lib/core/errors.ts'
 import {
   type BlastRadius,
   type OrderStopInput,
-  organizationTarget,
   type StopOrderView,
   type StopScope,
   stopScopes,
 } from '#lib/killswitch/schema.ts'
+import { organizationTarget } from '#lib/killswitch/schema/target.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { ApiRefusal, Failed, Unreachable, UsageError } from '../errors.ts'

@@ -1,9 +1,9 @@
 'use client'
 
 import { ClipboardCheck } from 'lucide-react'
-import { toast } from 'sonner'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
+import { toast } from '#components/ui/toast.client.ts'
 import { review } from '../actions.ts'
 
 /** Notes that somebody has looked whether the agent is still needed and its scopes still fit. */

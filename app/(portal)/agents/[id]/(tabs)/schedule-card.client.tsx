@@ -1,13 +1,13 @@
 'use client'
 
 import { useState } from 'react'
-import { toast } from 'sonner'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { Checkbox, Input } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
+import { toast } from '#components/ui/toast.client.ts'
 import { schedule } from '../actions.ts'
 
 type Schedule = { schedule: string | null; enabled: boolean }

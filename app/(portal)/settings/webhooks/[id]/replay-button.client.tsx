@@ -1,8 +1,8 @@
 'use client'
 
-import { toast } from 'sonner'
 import { Button } from '#components/ui/button.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
+import { toast } from '#components/ui/toast.client.ts'
 import { replay } from '../actions.ts'
 
 export function ReplayButton({

@@ -2,11 +2,11 @@
 
 import { useRouter } from 'next/navigation'
 import { useState } from 'react'
-import { toast } from 'sonner'
 import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
+import { toast } from '#components/ui/toast.client.ts'
 import { paths } from '#lib/core/paths.ts'
 import { remove, rotate, sendTest, update } from '../actions.ts'
 import { SecretNotice } from '../secret-notice.tsx'

@@ -2,7 +2,6 @@
 
 import { ShieldQuestion } from 'lucide-react'
 import { useState } from 'react'
-import { toast } from 'sonner'
 import { type LimitsDraft, limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
@@ -11,6 +10,7 @@ import { Field } from '#components/ui/field.tsx'
 import { Input, Select, Textarea } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
+import { toast } from '#components/ui/toast.client.ts'
 import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
 import { askForScope } from '../../actions.ts'
 
