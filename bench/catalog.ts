@@ -39,6 +39,8 @@ try {
 
 /** Every script that a first visit loads, as `gzip` makes it. */
 async function scriptBytes(page: Page): Promise<number> {
+  // Nothing of the page that is left may still be arriving.
+  await page.goto('about:blank')
   const sizes: Promise<number>[] = []
   page.on('response', (response) => {
     if (response.request().resourceType() === 'script')

@@ -31,7 +31,7 @@ export function StopDialogProvider({
     () => ({ open: (next: StopTarget = { scope: 'organization' }) => setTarget(next), whyNot }),
     [whyNot],
   )
-  useFetchedSoon(whyNot === null)
+  useFetchedAhead(whyNot === null)
   return (
     <StopDialogContext value={value}>
       {children}
@@ -40,13 +40,19 @@ export function StopDialogProvider({
   )
 }
 
-/** Stopping waits for no network: what it needs is fetched as soon as the page itself is done. */
-function useFetchedSoon(wanted: boolean): void {
+const signs = ['pointermove', 'pointerdown', 'keydown', 'focusin', 'scroll'] as const
+
+/** Stopping waits for no network: what it needs is fetched at the first sign of a person, long before anybody reaches the button. */
+function useFetchedAhead(wanted: boolean): void {
   useEffect(() => {
     if (!wanted) return undefined
-    // Safari has no idle callback.
-    // One that fails is asked for again when the dialog is opened.
-    const timer = setTimeout(() => void loadDialog().catch(() => {}), 200)
-    return () => clearTimeout(timer)
+    const ended = new AbortController()
+    const fetchIt = (): void => {
+      ended.abort()
+      // One that fails is asked for again when the dialog is opened.
+      void loadDialog().catch(() => {})
+    }
+    for (const sign of signs) window.addEventListener(sign, fetchIt, { passive: true, signal: ended.signal })
+    return () => ended.abort()
   }, [wanted])
 }
