@@ -17,6 +17,7 @@ import { Discovery } from './discovery.ts'
 import { Cancellations } from './endpoint/cancellations.ts'
 import { SeenProofs } from './endpoint/proofs.ts'
 import { SdkEndpoint } from './endpoint/sdk.ts'
+import { trackConnections } from './endpoint/connections.ts'
 import { createEndpoint } from './endpoint/server.ts'
 import { TokenVerifier } from './endpoint/tokens.ts'
 import { GrantRates } from './grant-rates.ts'
@@ -65,6 +66,7 @@ export class Broker {
   readonly conversations: Conversations
   readonly #sdk: SdkEndpoint
   readonly #server: Server
+  readonly #connections: ReturnType<typeof trackConnections>
   #draining = false
   #reloadedAt = performance.now()
 
@@ -165,6 +167,7 @@ export class Broker {
       ],
       log,
     })
+    this.#connections = trackConnections(this.#server)
   }
 
   /** How many calls wait here for a person. */
@@ -194,8 +197,8 @@ export class Broker {
     this.conversations.streams.endAll(null)
     const closed = once(this.#server, 'close')
     this.#server.close()
-    this.#server.closeIdleConnections()
-    const idle = setInterval(() => this.#server.closeIdleConnections(), 50)
+    this.#connections.closeIdle()
+    const idle = setInterval(() => this.#connections.closeIdle(), 50)
     await closed
     clearInterval(idle)
     this.#strangers.flush()
