@@ -34,7 +34,23 @@ export async function cloneTemplate(
   await runOnce(serverUrl, `create database ${name} template ${template} strategy file_copy`)
   return {
     databaseUrl: withDatabase(serverUrl, name),
-    drop: () => runOnce(serverUrl, `drop database if exists ${name} with (force)`),
+    drop: () => dropDatabase(serverUrl, name),
+  }
+}
+
+/** Connections that are being closed get a moment: one that is cut off in between is an error nobody listens for any more. */
+async function dropDatabase(serverUrl: string, name: string): Promise<void> {
+  const client = new pg.Client({ connectionString: serverUrl, application_name: 'wheelhouse-test' })
+  await client.connect()
+  try {
+    for (let times = 0; times < 20; times += 1) {
+      const { rowCount } = await client.query('select 1 from pg_stat_activity where datname = $1', [name])
+      if (!rowCount) break
+      await new Promise((resolve) => setTimeout(resolve, 25))
+    }
+    await client.query(`drop database if exists ${name} with (force)`)
+  } finally {
+    await client.end()
   }
 }
 
