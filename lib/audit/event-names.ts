@@ -71,6 +71,8 @@ const named = {
   'mcp.result_passed': true,
   'mcp.call_denied': true,
   'mcp.caller_refused': true,
+  'registry.asked': true,
+  'registry.refused': true,
   'webhook.created': true,
   'webhook.updated': true,
   'webhook.secret_rotated': true,

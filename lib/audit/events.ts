@@ -148,6 +148,9 @@ export type AuditEvents = {
   }
   'mcp.call_denied': { argumentsDigest: string | null; class: string | null; message: string; traceId?: string }
   'mcp.caller_refused': { reason: string; count: number }
+  // the registry as an MCP server
+  'registry.asked': { tool: string; arguments: string; via: string; outcome: string }
+  'registry.refused': { tool: string; arguments: string; via: string; message: string }
   // webhooks
   'webhook.created': { url: string; events: string[] }
   'webhook.updated': { before: Record<string, unknown>; after: Record<string, unknown> }

@@ -26,6 +26,7 @@ import { InFlight } from './in-flight.ts'
 import { type Limits, standardLimits } from './limits.ts'
 import { BrokerMetrics } from './metrics.ts'
 import { RateLimits } from './rate-limits.ts'
+import { RegistryDoor } from './registry/door.ts'
 import { StopWatch } from './stop-watch.ts'
 import type { Tracer } from './telemetry/request-telemetry.ts'
 import { UpstreamHealth } from './upstream/health.ts'
@@ -36,6 +37,8 @@ import type { BrokerView } from './view/view.ts'
 export type BrokerOptions = {
   config: Omit<BrokerConfig, 'limits' | 'tracing'> & { limits: Partial<BrokerConfig['limits']> }
   db: Db
+  /** For the questions of people, who must not use up the connections of agents; the same if left out. */
+  registryDb?: Db
   policies: PolicySet
   /** Made of the configuration if left out. */
   keyring?: Keyring
@@ -65,6 +68,7 @@ export class Broker {
   readonly #stopWatch: StopWatch
   readonly conversations: Conversations
   readonly #sdk: SdkEndpoint
+  readonly #registry: RegistryDoor
   readonly #server: Server
   readonly #connections: ReturnType<typeof trackConnections>
   #draining = false
@@ -124,6 +128,16 @@ export class Broker {
     const { view } = this.keeper
     this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, instance, log })
     this.#sdk = new SdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))
+    this.#registry = new RegistryDoor({
+      db: options.registryDb ?? db,
+      demoPeople: config.demo,
+      addresses: { brokerUrl, portalUrl },
+      strangers: this.#strangers,
+      now,
+      isDraining: () => this.#draining,
+      onRefused: (rule) => metrics.refused(rule),
+      log,
+    })
     this.#server = createEndpoint({
       pipeline: {
         view,
@@ -157,6 +171,7 @@ export class Broker {
       strangers: this.#strangers,
       refusedCallers: this.#refusedCallers,
       sdk: this.#sdk,
+      registry: this.#registry,
       cancellations,
       addresses: { brokerUrl, portalUrl },
       isDraining: () => this.#draining,
@@ -193,7 +208,7 @@ export class Broker {
     await sleep(noticeMs)
     this.#waiting.stop()
     while (this.#inFlight.size > 0) await sleep(20)
-    await this.#sdk.close()
+    await Promise.all([this.#sdk.close(), this.#registry.close()])
     this.conversations.streams.endAll(null)
     const closed = once(this.#server, 'close')
     this.#server.close()

@@ -198,6 +198,7 @@ async function startLogged({ db, databaseUrl, destination }: { db: Db; databaseU
     url: portalUrl,
     keys,
     stdio: null,
+    demo: true,
     allowLinkLocal: false,
   }
   const config = { ...common, logLevel: 'trace' as const, graceMs: 1000, limits: {} }

@@ -10,6 +10,7 @@ const schema = variables
     WHEELHOUSE_BROKER_URL: true,
     WHEELHOUSE_URL: true,
     WHEELHOUSE_PORTAL_PORT: true,
+    WHEELHOUSE_DEMO: true,
     WHEELHOUSE_ENCRYPTION_KEY: true,
     WHEELHOUSE_STDIO_KEY: true,
     WHEELHOUSE_SANDBOX_URL: true,
@@ -55,6 +56,8 @@ export function parseBrokerConfig(env: Environment = process.env) {
     brokerUrl: brokerUrl(values),
     /** The portal: issuer of tokens, and where people are sent. */
     url: portalUrl(values),
+    /** Whether tokens of demo people count. */
+    demo: values.WHEELHOUSE_DEMO ?? false,
     keys: keySources(values),
     /** Where servers over stdio run, and the key that opens them; null: there are none. */
     stdio: values.WHEELHOUSE_STDIO_KEY ? { url: sandboxUrl(values), key: values.WHEELHOUSE_STDIO_KEY } : null,

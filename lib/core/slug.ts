@@ -14,8 +14,11 @@ export const agentSlug = slug.refine((id) => !reservedAgentIds.includes(id), {
   error: ({ input }) => `"${String(input)}" is taken by an address of Wheelhouse. Choose another id.`,
 })
 
-/** The id of an MCP server: a slug that no address of the portal or the API hides. */
-export const serverSlug = slug.refine((id) => !['new', 'import', 'probes', 'reviews'].includes(id), {
+/** The registry itself answers at `/mcp/registry`; the database refuses a server of that id, too. */
+const reservedServerIds: ReadonlySet<string> = new Set(['new', 'import', 'probes', 'reviews', 'registry'])
+
+/** The id of an MCP server: a slug that no address of the portal, the API or the broker hides. */
+export const serverSlug = slug.refine((id) => !reservedServerIds.has(id), {
   error: ({ input }) => `"${String(input)}" is taken by an address of Wheelhouse. Choose another id.`,
 })
 

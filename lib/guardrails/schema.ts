@@ -4,6 +4,7 @@ import { credentialRules } from './schema/credential-rules.ts'
 import { holdRules } from './schema/hold-rules.ts'
 import { limitRules } from './schema/limit-rules.ts'
 import { protocolRules } from './schema/protocol-rules.ts'
+import { registryRules } from './schema/registry-rules.ts'
 import { runRules } from './schema/run-rules.ts'
 import { tokenRules } from './schema/token-rules.ts'
 
@@ -221,6 +222,7 @@ export const rules = {
   ...credentialRules,
   ...holdRules,
   ...limitRules,
+  ...registryRules,
   ...protocolRules,
   ...runRules,
   ...tokenRules,

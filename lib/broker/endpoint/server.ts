@@ -5,11 +5,13 @@ import { metadataPath, resourceMetadata } from './challenge.ts'
 import { send } from './http-messages.ts'
 import type { McpEndpointParts } from './exchange.ts'
 import { answerMcp } from './mcp.ts'
+import { type RegistryDoor, registryPath } from '../registry/door.ts'
 
 export type EndpointParts = McpEndpointParts & {
   log: Log
   /** Why the broker is not ready; empty when it is. */
   unready: () => string[]
+  registry: RegistryDoor
 }
 
 /** The broker's HTTP server: MCP at `/mcp` and below, the metadata of protected resources, health, readiness and metrics. */
@@ -41,6 +43,7 @@ async function answer(parts: EndpointParts, request: IncomingMessage, response: 
     response.once('close', () => {
       if (!response.writableEnded) gone.abort()
     })
+    if (path === registryPath) return parts.registry.answer(request, response, gone.signal)
     return answerMcp(parts, { request, response, serverId, gone: gone.signal })
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') return notFound(response)
@@ -55,6 +58,7 @@ async function answer(parts: EndpointParts, request: IncomingMessage, response: 
     return
   }
   const resource = path.startsWith(metadataPath) ? path.slice(metadataPath.length) || '/mcp' : null
+  if (resource === registryPath) return json(response, 200, parts.registry.metadata())
   if (resource !== null && /^\/mcp(\/[a-z0-9-]{1,63})?$/.test(resource)) {
     return json(response, 200, resourceMetadata(parts.addresses, resource))
   }

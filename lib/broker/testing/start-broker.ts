@@ -25,6 +25,7 @@ export async function startBroker(options: {
     port,
     brokerUrl: url,
     url: portalUrl,
+    demo: true,
     keys: encryptionKey.split(',').map((key) => ({ driver: 'environment' as const, key })),
     stdio,
     allowLinkLocal: false,

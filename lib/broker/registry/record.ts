@@ -1,0 +1,88 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { canonicalJson } from '#lib/core/canonical-json.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { auditText } from '../audit/records.ts'
+import type { RegistryTool } from './tool.ts'
+
+/** A question as the audit log has it: which tool (or method) and what about. */
+export type Question = { tool: string; arguments: unknown; agentId?: string | undefined }
+
+/**
+ * Asks the registry as the person and records the question before its answer leaves; without the record there is no answer. A refusal for
+ * want of a permission is recorded as such, with its rule.
+ */
+export async function askOnRecord<T>(
+  ctx: Ctx,
+  question: Question & Pick<RegistryTool, 'permission'>,
+  ask: () => Promise<T>,
+): Promise<T> {
+  let outcome: string
+  let answer: () => T
+  try {
+    authorize(ctx, question.permission)
+    const given = await ask()
+    outcome = 'answered'
+    answer = () => given
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error
+    if (error.code === 'forbidden') {
+      await recordRefusal(ctx, question, error)
+      throw error
+    }
+    outcome = error.code
+    answer = () => {
+      throw error
+    }
+  }
+  await write(ctx, question, (asked) => ({ event: 'registry.asked', detail: { ...asked, outcome } }))
+  return answer()
+}
+
+async function recordRefusal(ctx: Ctx, question: Question, error: DomainError): Promise<void> {
+  const rule = typeof error.details['rule'] === 'string' ? error.details['rule'] : error.code
+  await write(ctx, question, (asked) => ({
+    event: 'registry.refused',
+    decision: 'deny',
+    rule,
+    detail: { ...asked, message: auditText(error.message, 500) },
+  }))
+}
+
+type Asked = { tool: string; arguments: string; via: string }
+type Entry =
+  | { event: 'registry.asked'; detail: Asked & { outcome: string } }
+  | { event: 'registry.refused'; decision: 'deny'; rule: string; detail: Asked & { message: string } }
+
+async function write(ctx: Ctx, question: Question, entryOf: (asked: Asked) => Entry): Promise<void> {
+  const { agentId } = question
+  const subject =
+    agentId === undefined
+      ? { kind: 'registry', id: 'registry', name: 'Registry' }
+      : { kind: 'agent', id: auditText(agentId), name: auditText(agentId) }
+  const asked = {
+    tool: auditText(question.tool),
+    arguments: auditText(canonicalJson(question.arguments ?? {}), 2000),
+    via: viaOf(ctx),
+  }
+  try {
+    await inTx(ctx, async (tx, ctx) => {
+      const entry = entryOf(asked)
+      if (entry.event === 'registry.asked') recordAudit(tx, ctx, { subject, ...entry })
+      else recordAudit(tx, ctx, { subject, ...entry })
+    })
+  } catch {
+    throw new DomainError(
+      'unavailable',
+      'The audit log cannot be written now, so nothing is answered. Try again shortly.',
+      {
+        rule: 'audit_unavailable',
+      },
+    )
+  }
+}
+
+/** With what the person came: a personal access token or a connected app. */
+function viaOf({ actor }: Ctx): string {
+  return actor.kind === 'person' && actor.tokenId !== undefined ? `token:${actor.tokenId}` : actor.kind
+}

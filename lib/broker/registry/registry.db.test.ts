@@ -1,0 +1,288 @@
+import type { Client } from '@modelcontextprotocol/client'
+import { describe, expect } from 'vitest'
+import { freePort } from '#lib/dev/ports.ts'
+import { makeToken } from '#lib/dev/test/api-portal.ts'
+import {
+  connectAgent,
+  encryptionKey,
+  makeAgent as makeBrokerAgent,
+  portalUrl,
+  sessionToken,
+} from '#lib/dev/test/broker.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
+import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import type { Db } from '#lib/db/client.ts'
+import type { Role } from '#lib/auth/permissions.ts'
+import { registerServerInput } from '#lib/registry/schema.ts'
+import { startBroker } from '../testing/start-broker.ts'
+import { registryPermissions } from './authenticate.ts'
+
+const test = dbTest.extend('broker', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
+  onCleanup(broker.stop)
+  return broker
+})
+
+type Era = 'modern' | 'legacy'
+const eras = ['modern', 'legacy'] as const
+
+async function personWithToken(db: Db, options: { roles?: readonly Role[]; permissions?: readonly string[] } = {}) {
+  const person = await makePerson(db, { roles: options.roles ?? ['builder'] })
+  const token = await makeToken(db, { personId: person.id, permissions: options.permissions ?? registryPermissions })
+  return { person, token }
+}
+
+function connect(url: string, token: string, era: Era = 'modern'): Promise<Client> {
+  return connectAgent(url, { serverId: 'registry', token, era })
+}
+
+/** Two agents of one team, one of which may write on a production server. */
+async function smallFleet(db: Db) {
+  const team = await makeTeam(db)
+  const erp = await makeServer(db, { environment: 'production' })
+  const writer = await makeAgent(db, { ownerTeamId: team, purpose: 'post invoices' })
+  const reader = await makeAgent(db, { ownerTeamId: team })
+  await makeGrant(db, { agentId: writer.id, serverId: erp, class: 'write' })
+  await makeGrant(db, { agentId: reader.id, serverId: erp, class: 'read' })
+  return { team, erp, writer: writer.id, reader: reader.id }
+}
+
+function lastAsked(db: Db, personId: string) {
+  return db.auditEvent.findFirst({ where: { actorId: personId }, orderBy: { seq: 'desc' } })
+}
+
+describe.each(eras)('a client of the %s era', (era) => {
+  test('asks which agents can write to production, as the person, on the record', async ({ db, broker }) => {
+    const { team, erp, writer } = await smallFleet(db)
+    const { person, token } = await personWithToken(db)
+    const client = await connect(broker.url, token, era)
+    const query = `can:write env:production owner:${team}`
+    const answer = await client.callTool({ name: 'search_agents', arguments: { query } })
+    const row = await lastAsked(db, person.id)
+    expect(answer.structuredContent).toMatchObject({
+      total: 1,
+      agents: [{ id: writer, owner: team, scopes: [`${erp}:write [production]`] }],
+      nextCursor: null,
+    })
+    expect(answer.content).toMatchObject([{ type: 'text', text: expect.stringContaining('post invoices') as string }])
+    expect(row).toMatchObject({
+      event: 'registry.asked',
+      actorKind: 'person',
+      detail: { tool: 'search_agents', outcome: 'answered', arguments: expect.stringContaining(query) as string },
+    })
+    await client.close()
+  })
+
+  test('is told the column of a bad query and what was probably meant', async ({ db, broker }) => {
+    const { person, token } = await personWithToken(db)
+    const client = await connect(broker.url, token, era)
+    const answer = await client.callTool({ name: 'search_agents', arguments: { query: 'status:active ownr:x' } })
+    expect(answer.isError).toBe(true)
+    expect(answer.content).toMatchObject([
+      { text: expect.stringMatching(/^Column 15: .*Did you mean "owner"\?/) as string },
+    ])
+    expect(answer._meta).toMatchObject({
+      'wheelhouse/refusal': { rule: 'registry:query', column: 15, suggestion: 'owner' },
+    })
+    expect(await lastAsked(db, person.id)).toMatchObject({ event: 'registry.asked', detail: { outcome: 'invalid' } })
+    await client.close()
+  })
+
+  test('is shown read-only tools with their schemas, and reads an agent as YAML', async ({ db, broker }) => {
+    const { writer } = await smallFleet(db)
+    const { person, token } = await personWithToken(db)
+    const client = await connect(broker.url, token, era)
+    const { tools } = await client.listTools()
+    expect(tools).toHaveLength(10)
+    for (const tool of tools) {
+      expect(tool.annotations).toMatchObject({ readOnlyHint: true, destructiveHint: false, openWorldHint: false })
+      expect(tool.outputSchema).toMatchObject({ type: 'object' })
+    }
+    const { contents } = await client.readResource({ uri: `wheelhouse://agents/${writer}` })
+    expect(contents).toMatchObject([{ text: expect.stringContaining(`id: ${writer}`) as string }])
+    expect(await lastAsked(db, person.id)).toMatchObject({
+      event: 'registry.asked',
+      detail: { tool: 'resources/read' },
+    })
+    const help = await client.readResource({ uri: 'wheelhouse://help/query' })
+    expect(JSON.stringify(help.contents)).toContain('can:write env:production')
+    expect((await client.listPrompts()).prompts.map(({ name }) => name)).toEqual(['who_can', 'needs_attention'])
+    await client.close()
+  })
+})
+
+test('every tool answers as its output schema says', async ({ db, broker }) => {
+  const { team, erp, writer, reader } = await smallFleet(db)
+  await db.run.create({
+    data: { agentId: writer, agentVersion: 1, trigger: 'manual', state: 'succeeded', input: '', simulated: false },
+  })
+  const { token } = await personWithToken(db)
+  const client = await connect(broker.url, token)
+  const ask = async (name: string, about: Record<string, unknown> = {}) => {
+    const answer = await client.callTool({ name, arguments: about })
+    expect([name, answer.isError ?? false, answer.content]).toMatchObject([name, false, [{ type: 'text' }]])
+    return answer.structuredContent as Record<string, unknown>
+  }
+  expect(await ask('count_agents', { query: `owner:${team}` })).toMatchObject({
+    total: 2,
+    facets: { env: [{ value: 'production', count: 2 }] },
+  })
+  expect(await ask('complete_query', { query: `owner:${team} can:wr` })).toMatchObject({
+    items: [{ text: 'can:write', agents: 1 }],
+  })
+  expect(await ask('explain_match', { agentId: reader, query: 'can:write' })).toMatchObject({ matches: false })
+  expect(await ask('get_agent', { agentId: writer })).toMatchObject({
+    id: writer,
+    access: [{ scope: `${erp}:write [production]`, tools: ['change', 'look'] }],
+  })
+  expect(await ask('list_servers')).toMatchObject({ servers: expect.arrayContaining([expect.anything()]) as unknown })
+  expect(await ask('get_server', { serverId: erp })).toMatchObject({ id: erp, agents: 2, holdersTotal: 2 })
+  expect(await ask('list_grants', { agentId: writer })).toMatchObject({ total: 1, grants: [{ state: 'in_force' }] })
+  expect(await ask('get_fleet')).toMatchObject({ days: 30 })
+  expect(await ask('list_runs', { agentId: writer })).toMatchObject({ total: 1, runs: [{ state: 'succeeded' }] })
+  const page = await ask('search_agents', { query: `owner:${team}`, limit: 1 })
+  const next = await ask('search_agents', { query: `owner:${team}`, limit: 1, cursor: page['nextCursor'] })
+  expect([page, next]).toMatchObject([{ total: 2 }, { total: 2, nextCursor: null }])
+  const unknown = await client.callTool({ name: 'get_agent', arguments: { agentId: 'nobody' } })
+  expect([unknown.isError, JSON.stringify(unknown.content)]).toMatchObject([true, expect.stringContaining('nobody')])
+  const wide = await client.callTool({ name: 'list_grants', arguments: {} })
+  expect([wide.isError, JSON.stringify(wide.content)]).toMatchObject([true, expect.stringContaining('agentId')])
+  await client.close()
+})
+
+const visible: Record<string, string[]> = {
+  'agents:read': ['search_agents', 'count_agents', 'complete_query', 'explain_match', 'get_agent', 'list_grants'],
+  'servers:read': ['list_servers', 'get_server'],
+  'fleet:read': ['get_fleet'],
+  'runs:read': ['list_runs'],
+}
+
+describe.each(registryPermissions)('a token that may %s only', (permission) => {
+  test('sees the questions of that permission; every other is refused with its rule and on record', async ({
+    db,
+    broker,
+  }) => {
+    const { person, token } = await personWithToken(db, { permissions: [permission] })
+    const client = await connect(broker.url, token)
+    expect((await client.listTools()).tools.map(({ name }) => name)).toEqual(visible[permission])
+    for (const [other, tools] of Object.entries(visible)) {
+      if (other === permission) continue
+      const [name = ''] = tools
+      const refused = await client.callTool({ name, arguments: {} }).catch((error: unknown) => error)
+      expect(refused).toMatchObject({ code: -32010, data: { rule: `permission:${other}` } })
+      expect(await lastAsked(db, person.id)).toMatchObject({
+        event: 'registry.refused',
+        decision: 'deny',
+        rule: `permission:${other}`,
+        detail: { tool: name },
+      })
+    }
+    if (permission !== 'agents:read') {
+      await expect(client.readResource({ uri: 'wheelhouse://agents/any' })).rejects.toThrow(/not found/i)
+    }
+    await client.close()
+  })
+})
+
+test('somebody who is deactivated, loses their roles or revokes the token is refused from the next call on', async ({
+  db,
+  broker,
+}) => {
+  const ways: Record<string, (about: { personId: string }) => Promise<unknown>> = {
+    deactivated: ({ personId }) => db.person.update({ where: { id: personId }, data: { active: false } }),
+    roles: ({ personId }) => db.personRole.deleteMany({ where: { personId } }),
+    revoked: ({ personId }) => db.accessToken.updateMany({ where: { personId }, data: { revokedAt: new Date() } }),
+  }
+  for (const [way, end] of Object.entries(ways)) {
+    const { person, token } = await personWithToken(db)
+    const client = await connect(broker.url, token)
+    expect((await client.callTool({ name: 'count_agents', arguments: {} })).isError ?? false).toBe(false)
+    await end({ personId: person.id })
+    const status = (await post(broker.url, { token })).status
+    expect([way, status]).toEqual([way, way === 'roles' ? 403 : 401])
+    await expect(client.callTool({ name: 'count_agents', arguments: {} })).rejects.toThrow()
+    await client.close()
+  }
+})
+
+test("an agent's token opens nothing here, and a person's token nothing of a server", async ({ db, broker }) => {
+  const agent = await makeBrokerAgent(db)
+  const serverId = await makeServer(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId })
+  await broker.broker.keeper.refresh()
+  const agentToken = await sessionToken(db, broker.url, agent)
+  const { token } = await personWithToken(db)
+  expect((await post(broker.url, { token: agentToken, path: `/mcp/${serverId}` })).status).toBe(200)
+  const refused = await post(broker.url, { token: agentToken })
+  expect([refused.status, await refused.json()]).toMatchObject([401, { error: { data: { rule: 'token_invalid' } } }])
+  for (const path of ['/mcp', `/mcp/${serverId}`]) {
+    const answer = await post(broker.url, { token, path })
+    expect([path, answer.status, await answer.json()]).toMatchObject([
+      path,
+      401,
+      { error: { data: { rule: 'token_invalid' } } },
+    ])
+  }
+})
+
+test('whoever has no token is shown where to get one, and what to ask for', async ({ db, broker }) => {
+  const answer = await post(broker.url, {})
+  const metadataUrl = `${broker.url}/.well-known/oauth-protected-resource/mcp/registry`
+  expect(answer.status).toBe(401)
+  expect(answer.headers.get('www-authenticate')).toBe(
+    `Bearer resource_metadata="${metadataUrl}", scope="${registryPermissions.join(' ')}"`,
+  )
+  expect(await (await fetch(metadataUrl)).json()).toMatchObject({
+    resource: `${broker.url}/mcp/registry`,
+    authorization_servers: [portalUrl],
+    scopes_supported: ['agents:read', 'servers:read', 'fleet:read', 'runs:read'],
+    bearer_methods_supported: ['header'],
+  })
+  const { token } = await personWithToken(db, { permissions: ['tokens:own'] })
+  const nothing = await post(broker.url, { token })
+  expect([nothing.status, nothing.headers.get('www-authenticate')]).toMatchObject([
+    403,
+    expect.stringContaining('error="insufficient_scope"'),
+  ])
+  const browser = await post(broker.url, { token, headers: { origin: 'https://elsewhere.test' } })
+  expect(browser.status).toBe(403)
+})
+
+test('bad requests are refused before anything is asked: too large, too deep, no JSON, too many', async ({
+  db,
+  broker,
+}) => {
+  const { token } = await personWithToken(db)
+  const deep = `${'['.repeat(40)}${']'.repeat(40)}`
+  expect((await post(broker.url, { token, body: `"${'x'.repeat(70_000)}"` })).status).toBe(413)
+  expect((await post(broker.url, { token, body: deep })).status).toBe(400)
+  expect((await post(broker.url, { token, body: '{' })).status).toBe(400)
+  expect((await post(broker.url, { token, headers: { 'content-type': 'text/plain' } })).status).toBe(415)
+  const many = await Promise.all(Array.from({ length: 60 }, () => post(broker.url, { token })))
+  const limited = many.find(({ status }) => status === 429)
+  expect(Number(limited?.headers.get('retry-after'))).toBeGreaterThan(0)
+})
+
+test('no server can be registered under the name of the registry', async ({ db, broker }) => {
+  expect(broker.url).toContain('http')
+  expect(registerServerInput.shape.id.safeParse('registry').success).toBe(false)
+  await expect(makeServer(db, { id: 'registry' })).rejects.toThrow(/McpServer_id_not_registry/)
+})
+
+function post(
+  url: string,
+  options: { token?: string; path?: string; body?: string; headers?: Record<string, string> },
+): Promise<Response> {
+  const call = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} }
+  return fetch(url + (options.path ?? '/mcp/registry'), {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      ...(options.token ? { authorization: `Bearer ${options.token}` } : {}),
+      ...options.headers,
+    },
+    body: options.body ?? JSON.stringify(call),
+  })
+}
