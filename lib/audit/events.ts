@@ -124,8 +124,19 @@ export type AuditEvents = {
   'mcp.call_allowed': {
     argumentsDigest: string
     class: string
-    outcome: 'ok' | 'tool_error' | 'upstream_error' | 'aborted' | 'asked' | 'input_required' | 'cut_off' | 'streamed'
+    outcome:
+      | 'ok'
+      | 'tool_error'
+      | 'upstream_error'
+      | 'aborted'
+      | 'asked'
+      | 'input_required'
+      | 'task'
+      | 'cut_off'
+      | 'streamed'
     ms: number
+    /** The task that the call began or that is asked for: a digest of its id, the tool it runs and how it is. */
+    task?: { id: string; tool: string; status: string | null }
     /** Of W3C trace context, when the call belongs to a trace. */
     traceId?: string
     /** Secrets in the result that were masked, by kind; never what they were. */

@@ -1,4 +1,5 @@
 import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import { isTaskMethod, type TaskMethod } from './tasks/task-methods.ts'
 import type { UpstreamRequest } from './upstream/connection.ts'
 import type { BrokeredTool } from './view/view.ts'
 import type { Era } from './wire.ts'
@@ -36,8 +37,9 @@ export function isSessionMethod(method: string): boolean {
 }
 
 /** The parameter whose value the Mcp-Name header of a request mirrors; null when it has none. */
-export function mirroredParam(method: string): 'name' | 'uri' | null {
+export function mirroredParam(method: string): 'name' | 'uri' | 'taskId' | null {
   if (method === 'tools/call') return 'name'
+  if (isTaskMethod(method)) return 'taskId'
   return isReadMethod(method) ? readMethods[method].name : null
 }
 
@@ -74,7 +76,13 @@ export function recordedArguments(params: Record<string, unknown>, isMethod: boo
 const ttlMsMax = 300_000
 
 /** The server's result as an agent gets it: as long as the server says, and for this agent alone, since others may read less. */
-export function resultFor(era: Era, method: ReadMethod, result: Record<string, unknown>): Record<string, unknown> {
+export function resultFor(
+  era: Era,
+  method: ReadMethod | TaskMethod,
+  result: Record<string, unknown>,
+): Record<string, unknown> {
+  // How long a task is kept is no matter of caches.
+  if (isTaskMethod(method)) return result
   const { ttlMs, cacheScope: _, ...rest } = result
   if (!readMethods[method].cached || era === 'legacy' || result['resultType'] === 'input_required') return rest
   const kept = typeof ttlMs === 'number' && Number.isInteger(ttlMs) && ttlMs > 0 ? Math.min(ttlMs, ttlMsMax) : 0
@@ -82,7 +90,8 @@ export function resultFor(era: Era, method: ReadMethod, result: Record<string, u
 }
 
 /** The result of a list for whom nothing is listed; null for a method that lists nothing. */
-export function emptyList(method: ReadMethod): Record<string, unknown> | null {
+export function emptyList(method: ReadMethod | TaskMethod): Record<string, unknown> | null {
+  if (isTaskMethod(method)) return null
   const { list } = readMethods[method]
   return list === null ? null : { [list]: [] }
 }

@@ -5,7 +5,8 @@ import type { ReadMethod } from './methods.ts'
 import { refuse, runCall } from './pipeline.ts'
 import { type AgentRequest, type PipelineParts } from './pipeline-parts.ts'
 import { auditDenial } from './denials.ts'
-import type { Answer } from './wire.ts'
+import { tasksOffered } from './tasks/offered.ts'
+import type { Answer, Era } from './wire.ts'
 
 /** Resources, prompts and completion go to the server for an agent that may read all of it, on the way of a call and recorded as one. */
 export async function readMethod(parts: PipelineParts, request: AgentRequest, method: ReadMethod): Promise<Answer> {
@@ -14,19 +15,19 @@ export async function readMethod(parts: PipelineParts, request: AgentRequest, me
   return runCall(parts, { ...request, method }, { caller, serverId, tool: method, isMethod: true })
 }
 
-/** What a handshake offers: tools and word of their changes to everybody; of the rest what the server said itself, to whom may read it. */
+/** What a handshake offers: tools and word of their changes to everybody, tasks to whom is granted them; of the rest what the server said itself, to whom may read it. */
 export function passedTo(
   parts: PipelineParts,
-  { caller, serverId }: { caller: Caller; serverId: string | null },
+  { caller, serverId, era }: { caller: Caller; serverId: string | null; era: Era },
 ): ServerCapabilities {
-  const tools = { listChanged: true }
+  const always = { tools: { listChanged: true }, ...tasksOffered(parts, { caller, serverId, era }) }
   const server = serverId === null ? undefined : parts.view.servers.get(serverId)
-  if (!server) return { tools }
+  if (!server) return always
   const call = { caller, serverId: server.id, tool: 'resources/list', isMethod: true } as const
-  if (!decide(call, parts.view, parts.now()).ok) return { tools }
-  const { resources, prompts, completions, logging } = parts.upstreams.capabilitiesOf(server) ?? {}
+  if (!decide(call, parts.view, parts.now()).ok) return always
+  const { resources, prompts, completions, logging } = parts.upstreams.spokenTo(server)?.capabilities ?? {}
   return {
-    tools,
+    ...always,
     ...(resources ? { resources: only(resources, ['subscribe', 'listChanged']) } : {}),
     ...(prompts ? { prompts: only(prompts, ['listChanged']) } : {}),
     ...(completions ? { completions: {} } : {}),

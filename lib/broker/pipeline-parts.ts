@@ -9,6 +9,8 @@ import type { Limits } from './limits.ts'
 import type { ReadMethod } from './methods.ts'
 import type { BrokerMetrics } from './metrics.ts'
 import type { RateLimits } from './rate-limits.ts'
+import type { BrokeredTask } from './tasks/task-ids.ts'
+import type { TaskMethod } from './tasks/task-methods.ts'
 import type { RequestTelemetry, Tracer } from './telemetry/request-telemetry.ts'
 import type { UpstreamHealth } from './upstream/health.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
@@ -45,7 +47,9 @@ export type AgentRequest = {
   /** Null on the merged endpoint, where a tool's name says its server. */
   serverId: string | null
   /** What is called when it is no tool. */
-  method?: ReadMethod
+  method?: ReadMethod | TaskMethod
+  /** What task the request is about. */
+  task?: BrokeredTask
   /** The exchange with the agent until its answer. */
   talk: Talk
   /** Aborted when the agent goes away. */

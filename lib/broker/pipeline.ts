@@ -22,6 +22,7 @@ import { CallEnded } from './in-flight.ts'
 import { resolveMerged } from './merged-names.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import { emptyList, recordedArguments, resultFor } from './methods.ts'
+import { taskRecord } from './tasks/replies.ts'
 import { failureName } from './telemetry/failure-name.ts'
 import { CredentialFailure } from './upstream/credential.ts'
 import { CutOff, UpstreamFailure } from './upstream/failure.ts'
@@ -52,7 +53,14 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
   const { caller, serverId } = request
   const target = serverId === null ? resolveMerged(parts.view.servers, name) : { serverId, tool: name }
   if (!target) return deny(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
-  return runCall(parts, request, { caller, ...target, arguments: given ?? noArguments })
+  return runCall(parts, withoutHint(request), { caller, ...target, arguments: given ?? noArguments })
+}
+
+/** Whether a call becomes a task is the server's to say: that a client asks for one, as it could in 2025-11-25, goes no further. */
+function withoutHint(request: AgentRequest): AgentRequest {
+  if (request.params['task'] === undefined) return request
+  const { task: _, ...params } = request.params
+  return { ...request, params }
 }
 
 /** Decides, and carries out what is allowed. */
@@ -114,12 +122,13 @@ function admit(parts: PipelineParts, call: ToolCall, allowed: Allowed): Denial |
   )
 }
 
-async function carryOut(
+/** Sends what is allowed and admitted, and answers when its end is on record. */
+export async function carryOut(
   parts: PipelineParts,
   request: AgentRequest,
   { call, allowed }: { call: ToolCall; allowed: Allowed },
 ): Promise<Answer> {
-  const { agent, tool } = allowed
+  const { agent, tool, grant } = allowed
   const { telemetry } = request
   const record: CallRecord = {
     agent,
@@ -145,7 +154,7 @@ async function carryOut(
     const sentAt = performance.now()
     // As it is now: its credential may have changed.
     const server = parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer)
-    let end = await forward(parts, request, { server, agent, tool, call, running })
+    let end = await forward(parts, request, { server, agent, tool, grant, call, running })
     large = end.reply?.ok ? end.reply.large : undefined
     telemetry.took('upstream', sentAt)
     const row = finishedRow(record, {
@@ -153,6 +162,7 @@ async function carryOut(
       ms: performance.now() - sentAt,
       denial: end.denial,
       findings: end.findings ?? null,
+      task: taskRecord(request, tool.name, end.reply),
       now: parts.now(),
     })
     const durable = await recorded(parts, row, { happened: true, telemetry })
@@ -217,7 +227,8 @@ function endGuarded(outcome: CallOutcome, { reply, findings, denial }: Guarded):
 function outcomeOf(reply: RpcReply): CallOutcome {
   if (!reply.ok) return 'upstream_error'
   if (reply.large) return 'streamed'
-  if (reply.result['resultType'] === 'input_required') return 'input_required'
+  const { resultType } = reply.result
+  if (resultType === 'input_required' || resultType === 'task') return resultType
   return reply.result['isError'] === true ? 'tool_error' : 'ok'
 }
 
@@ -280,7 +291,8 @@ function statusFor(era: Era, status: number): number {
   return era === 'modern' && (status === 400 || status === 404) ? status : 200
 }
 
-async function deny(
+/** Puts a refusal on record and says it. */
+export async function deny(
   parts: PipelineParts,
   request: AgentRequest,
   { call, denial }: { call: ToolCall; denial: Denial },

@@ -6,6 +6,7 @@ import { limitRules } from './schema/limit-rules.ts'
 import { protocolRules } from './schema/protocol-rules.ts'
 import { registryRules } from './schema/registry-rules.ts'
 import { runRules } from './schema/run-rules.ts'
+import { taskRules } from './schema/task-rules.ts'
 import { tokenRules } from './schema/token-rules.ts'
 
 /** Who may lift or change a rule: roles, and in words what they do. */
@@ -225,6 +226,7 @@ export const rules = {
   ...registryRules,
   ...protocolRules,
   ...runRules,
+  ...taskRules,
   ...tokenRules,
 } as const satisfies Record<string, Omit<Rule, 'id'>>
 

@@ -10,7 +10,7 @@ import type { Denial } from '#lib/guardrails/schema.ts'
 /** As `audit_append` takes it. */
 export type AuditRow = ReturnType<typeof auditRow>
 
-/** `streamed`: the result is passed on while it arrives, and its end is a row of its own; `asked`: the server asked the agent for something; `input_required`: the call goes on when the agent has answered; `cut_off`: it goes on in another stream. */
+/** `streamed`: the result is passed on while it arrives, and its end is a row of its own; `asked`: the server asked the agent for something; `input_required`: the call goes on when the agent has answered; `task`: it goes on in the background; `cut_off`: it goes on in another stream. */
 export type CallOutcome =
   | 'ok'
   | 'tool_error'
@@ -18,8 +18,12 @@ export type CallOutcome =
   | 'aborted'
   | 'asked'
   | 'input_required'
+  | 'task'
   | 'cut_off'
   | 'streamed'
+
+/** A task as it is recorded: a digest of its id, which is as good as its result. */
+export type TaskRecord = { id: string; tool: string; status: string | null }
 
 /** What a call is recorded with, from its decision to its end. */
 export type CallRecord = {
@@ -39,7 +43,14 @@ export function intendedRow(record: CallRecord, now: Date): AuditRow {
 
 export function finishedRow(
   record: CallRecord,
-  end: { outcome: CallOutcome; ms: number; denial: Denial | null; findings: ResultFindings | null; now: Date },
+  end: {
+    outcome: CallOutcome
+    ms: number
+    denial: Denial | null
+    findings: ResultFindings | null
+    task?: TaskRecord | null
+    now: Date
+  },
 ): AuditRow {
   const { tool, argumentsDigest } = record
   const detail = {
@@ -47,6 +58,7 @@ export function finishedRow(
     class: tool.class,
     outcome: end.outcome,
     ms: Math.round(end.ms),
+    ...(end.task ? { task: end.task } : {}),
     ...traceOf(record),
     ...foundOf(end.findings),
   }

@@ -1,7 +1,8 @@
-import type { AgentFacts, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import type { AgentFacts, GrantFacts, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { Running } from '../in-flight.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
+import { aboutTask, takesTask, withTasks } from '../tasks/replies.ts'
 import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { RpcReply } from '../upstream/http.ts'
 import { processCaller } from '../upstream/pool.ts'
@@ -17,6 +18,8 @@ export type Turn = {
   /** As the call was decided for. */
   agent: AgentFacts
   tool: ToolFacts
+  /** Under which the call is made. */
+  grant: GrantFacts
   call: ToolCall
   running: Running
   /** What the server's own spans are to hang below. */
@@ -59,14 +62,17 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
     const { era } = await connection.ready(signal)
     if (era === 'legacy') return await runInSession(parts, request, { turn, connection, capabilities })
   }
+  const taken = takesTask(parts, request, turn)
+  const told = taken ? withTasks(capabilities) : capabilities
   const reply = await connection.request({
     ...messageFor(params, tool),
     trace,
     signal,
     streams,
-    envelope: { ...talk.envelope({ shared: true }), ...(capabilities ? { capabilities } : {}) },
+    envelope: { ...talk.envelope({ shared: true }), ...(told ? { capabilities: told } : {}) },
     relay: talk,
   })
-  if (!reply.ok || reply.result['resultType'] !== 'input_required') return reply
-  return await askedByResult(parts, request, { turn, connection, capabilities, reply })
+  const isAsking = reply.ok && reply.result['resultType'] === 'input_required' && !request.task
+  const last = isAsking ? await askedByResult(parts, request, { turn, connection, capabilities, reply }) : reply
+  return await aboutTask(parts, request, { turn, reply: last, taken })
 }

@@ -13,6 +13,9 @@ import { isSessionMethod } from '../methods.ts'
 import { readMethod } from '../passing.ts'
 import { callTool } from '../pipeline.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
+import { servesTasks } from '../tasks/offered.ts'
+import { answerTask } from '../tasks/requests.ts'
+import { isOfEra, isTaskMethod } from '../tasks/task-methods.ts'
 import { RequestTelemetry } from '../telemetry/request-telemetry.ts'
 import { type Answer, errorAnswer, type RpcId } from '../wire.ts'
 import { AgentStream } from './agent-stream.ts'
@@ -74,8 +77,11 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   })
   if (!rpc.ok) return send(response, rpc.error)
   const { era, id, method, params } = rpc.value
-  // Methods of sessions are none of 2026-07-28, which the SDK says as it says it of any other.
-  if (era === 'modern' && isSessionMethod(method)) return answerRest(parts, rest, { text, body })
+  // What is no method here the SDK says as it says it of any other: those of sessions since 2026-07-28, those of tasks where there are none.
+  const isNone = isTaskMethod(method)
+    ? !isOfEra(method, era) || !servesTasks(parts.pipeline, rest)
+    : era === 'modern' && isSessionMethod(method)
+  if (isNone) return answerRest(parts, rest, { text, body })
   const named = era === 'legacy' ? sessionNamed(parts.pipeline, rest, singleHeader(request, sessionHeader)) : undefined
   const session = named instanceof Promise ? await named : named
   if (session === null) return send(response, sessionNotFound(id))
@@ -127,6 +133,7 @@ type Answered = Exclude<BrokeredMethod, 'subscriptions/listen'>
 
 function answerBrokered(parts: PipelineParts, request: AgentRequest, method: Answered): Promise<Answer> {
   if (method === 'tools/call') return callTool(parts, request)
+  if (isTaskMethod(method)) return answerTask(parts, request, method)
   return method === 'tools/list' ? listTools(parts, request) : readMethod(parts, request, method)
 }
 

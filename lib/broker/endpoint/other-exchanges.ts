@@ -108,8 +108,9 @@ export async function answerRest(
   const { request, response, gone } = exchange
   const url = parts.addresses.brokerUrl + (request.url ?? '')
   const { method = 'GET', headers } = request
+  const era = isMessage(body) && isEnveloped(body) ? 'modern' : 'legacy'
   return answerWithSdk(
-    parts.sdk.handlerFor(passedTo(parts.pipeline, exchange)),
+    parts.sdk.handlerFor(passedTo(parts.pipeline, { ...exchange, era })),
     { url, method, headers, text, body, gone, session: session?.name ?? null },
     response,
   )

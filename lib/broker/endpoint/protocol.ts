@@ -2,19 +2,20 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { classifyInboundRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { isReadMethod, mirroredParam, type ReadMethod } from '../methods.ts'
+import { isTaskMethod, type TaskMethod } from '../tasks/task-methods.ts'
 import { decodeHeaderValue, paramDisagreement } from '../upstream/param-headers.ts'
 import { type Answer, type Era, errorAnswer, type RpcId } from '../wire.ts'
 
 /** The headers of a request that MCP speaks of. */
 export type McpHeaders = { version: string | undefined; method: string | undefined; name: string | undefined }
 
-export type BrokeredMethod = 'tools/call' | 'tools/list' | 'subscriptions/listen' | ReadMethod
+export type BrokeredMethod = 'tools/call' | 'tools/list' | 'subscriptions/listen' | TaskMethod | ReadMethod
 export type RpcRequest = { era: Era; id: RpcId; method: BrokeredMethod; params: Record<string, unknown> }
 
 const modernVersions = ['2026-07-28']
 const code = { invalidRequest: -32600, headerMismatch: -32020, unsupportedVersion: -32022 } as const
 
-/** Whether a body is a request the broker answers itself; everything else is the SDK's to answer. The merged endpoint has tools only. */
+/** Whether a body is a request the broker answers itself; everything else is the SDK's to answer. The merged endpoint has tools and their tasks only. */
 export function isBrokered(
   body: unknown,
   { merged }: { merged: boolean },
@@ -23,7 +24,7 @@ export function isBrokered(
   const { method, id } = body as { method?: unknown; id?: unknown }
   if (typeof id !== 'string' && typeof id !== 'number') return false
   if (method === 'tools/call' || method === 'tools/list' || method === 'subscriptions/listen') return true
-  return !merged && isReadMethod(method)
+  return isTaskMethod(method) || (!merged && isReadMethod(method))
 }
 
 /**

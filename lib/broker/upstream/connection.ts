@@ -58,7 +58,7 @@ export class UpstreamConnection {
   readonly #limits: Limits
   readonly #sockets: Sockets
   #handshake: Promise<Handshake> | null = null
-  #capabilities: Handshake['capabilities'] | null = null
+  #spoken: Handshake | null = null
   /** Asked for a session, it gave none. */
   #isSessionless = false
   #lastId = 0
@@ -103,9 +103,9 @@ export class UpstreamConnection {
     }
   }
 
-  /** What the server said it can do; null before the first handshake. */
-  get capabilities(): Handshake['capabilities'] | null {
-    return this.#capabilities
+  /** What the server said of itself; null before the first handshake. */
+  get spoken(): Pick<Handshake, 'era' | 'capabilities'> | null {
+    return this.#spoken
   }
 
   /**
@@ -214,7 +214,7 @@ export class UpstreamConnection {
         timeoutMs: handshakeMs,
       }).then(
         (shaken) => {
-          this.#capabilities = shaken.capabilities
+          this.#spoken = shaken
           return shaken
         },
         (error: unknown) => {

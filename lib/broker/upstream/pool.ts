@@ -76,10 +76,10 @@ export class UpstreamPool {
     return connection
   }
 
-  /** What the server said it can do, if it was spoken to already. */
-  capabilitiesOf(server: BrokeredServer): UpstreamConnection['capabilities'] {
+  /** What the server said of itself, if it was spoken to already. */
+  spokenTo(server: BrokeredServer): UpstreamConnection['spoken'] {
     try {
-      return this.connectionTo(server, null).capabilities
+      return this.connectionTo(server, null).spoken
     } catch {
       return null
     }

@@ -40,7 +40,7 @@ export type ToolFacts = {
   readonly state: ToolState
   /**
    * Not a tool but a method of MCP. One that reads (`resources/read`) is granted with class read on the whole server, one by which the
-   * server asks the agent (`askMethods`) only by a grant that names it; none by a grant of a tool.
+   * server asks the agent, and tasks (`namedMethods`), only by a grant that names it; none by a grant of a tool.
    */
   readonly isMethod?: true
 }

@@ -6,7 +6,7 @@ import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { serverNotFound } from '#lib/registry/queries.ts'
 import { authorizeForTeam, covers } from '#lib/registry/rules.ts'
-import { askMethods, methodPrefix } from '#lib/registry/schema.ts'
+import { methodPrefix, namedMethods } from '#lib/registry/schema.ts'
 import { limitKey, limitTexts, rateText } from '#lib/registry/schema/conditions.ts'
 import { writeGrant } from './grants.ts'
 import { checkConditions, limitColumns, limitsOf, type ScopeLimits } from '../rules/limits.ts'
@@ -147,8 +147,8 @@ async function checkRequest(
   if (!possible.ok) return possible
   if (input.toolName?.startsWith(methodPrefix)) {
     const method = input.toolName.slice(methodPrefix.length)
-    if (!(askMethods as readonly string[]).includes(method) || input.class !== 'read') {
-      const message = `Ask for class read and one of ${askMethods.map((name) => methodPrefix + name).join(', ')}.`
+    if (!(namedMethods as readonly string[]).includes(method) || input.class !== 'read') {
+      const message = `Ask for class read and one of ${namedMethods.map((name) => methodPrefix + name).join(', ')}.`
       return refuse('scopes:tool_unknown', message)
     }
   } else if (input.toolName !== null) {

@@ -1,0 +1,114 @@
+import { digestOf } from '#lib/core/canonical-json.ts'
+import { decide } from '#lib/guardrails/rules/decide.ts'
+import { z } from 'zod'
+import type { TaskRecord } from '../audit/records.ts'
+import { isAsk, permit } from '../conversation/asks.ts'
+import type { Turn } from '../conversation/conversation.ts'
+import { AskRefused } from '../conversation/refusal.ts'
+import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
+import { UpstreamFailure } from '../upstream/failure.ts'
+import type { RpcReply } from '../upstream/http.ts'
+import { decideTask, mayUseTasks, namesTasks } from './offered.ts'
+import { type BrokeredTask, upstreamIdMax } from './task-ids.ts'
+import { missingCapabilityCode, tasksExtension } from './task-methods.ts'
+
+const inputRequests = z.record(z.string(), z.looseObject({ method: z.string() }))
+
+/** Whether the server may go on with the call as a task: the agent takes one and is granted tasks. */
+export function takesTask(parts: PipelineParts, { talk, task, caller }: AgentRequest, { server, tool }: Turn): boolean {
+  if (talk.era === 'legacy' || !namesTasks(talk.capabilities)) return false
+  return task !== undefined || (!tool.isMethod && mayUseTasks(parts, caller, server.id).ok)
+}
+
+/** What the server is told that the agent can do, with tasks. */
+export function withTasks(capabilities: Record<string, unknown> | null): Record<string, unknown> {
+  return { ...capabilities, extensions: { [tasksExtension]: {} } }
+}
+
+/**
+ * A server's reply as far as it speaks of a task: what it calls the task stays here, what it asks for is decided about, and whether the agent may still have the result as well.
+ * A task nobody asked for is no answer.
+ */
+export async function aboutTask(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { turn, reply, taken }: { turn: Turn; reply: RpcReply; taken: boolean },
+): Promise<RpcReply> {
+  const { task } = request
+  if (!reply.ok) return notGranted(parts, request, { turn, reply, taken })
+  const { resultType } = reply.result
+  const isHandle = resultType === 'task'
+  if (!task && !isHandle) return reply
+  if (!taken || (task ? isHandle || resultType === 'input_required' : turn.tool.isMethod)) {
+    throw new UpstreamFailure('malformed', 'it answers with a task where none is asked for')
+  }
+  const { taskId } = reply.result
+  if (!task) {
+    if (typeof taskId !== 'string' || taskId === '' || taskId.length > upstreamIdMax) {
+      throw new UpstreamFailure('malformed', 'it begins a task without an id that can be used')
+    }
+    const begun = await parts.conversations.tasks.give(originOf(turn), taskId)
+    return await shown(parts, request, { reply, task: begun })
+  }
+  const isOther = taskId === undefined ? turn.tool.name === 'tasks/get' : taskId !== task.upstreamId
+  if (isOther) throw new UpstreamFailure('malformed', 'it answers about another task')
+  const decision = decideTask(parts, request.caller, task)
+  if (!decision.ok) throw new AskRefused(decision.error)
+  return taskId === undefined ? reply : await shown(parts, request, { reply, task })
+}
+
+/** What of a reply is recorded about a task; null when it is about none. */
+export function taskRecord(request: AgentRequest, turnTool: string, reply: RpcReply | null): TaskRecord | null {
+  const { task } = request
+  const result = reply?.ok ? reply.result : null
+  if (!task && result?.['resultType'] !== 'task') return null
+  const { status, taskId } = result ?? {}
+  const known = typeof status === 'string' ? status.slice(0, 40) : null
+  return { id: digestOf(task?.id ?? taskId), tool: task?.tool ?? turnTool, status: known }
+}
+
+/** A server that works with tasks only refuses an agent that takes them, because it was not told so: what is missing is the grant. */
+function notGranted(
+  parts: PipelineParts,
+  { talk, caller }: AgentRequest,
+  { turn, reply, taken }: { turn: Turn; reply: RpcReply & { ok: false }; taken: boolean },
+): RpcReply {
+  if (reply.error.code !== missingCapabilityCode || taken || !namesTasks(talk.capabilities)) return reply
+  const { requiredCapabilities } = (reply.error.data ?? {}) as { requiredCapabilities?: Record<string, unknown> }
+  const decision = mayUseTasks(parts, caller, turn.server.id)
+  if (decision.ok || !namesTasks(requiredCapabilities)) return reply
+  throw new AskRefused(decision.error)
+}
+
+async function shown(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { reply: { result }, task }: { reply: RpcReply & { ok: true }; task: BrokeredTask },
+): Promise<RpcReply> {
+  const asks = inputRequests.safeParse(result['inputRequests'] ?? {})
+  if (!asks.success) throw new UpstreamFailure('malformed', 'it asks for input in a way MCP does not know')
+  for (const [key, ask] of Object.entries(asks.data)) await demand(parts, request, { task, key, ask })
+  return { ok: true, result: { ...result, taskId: task.id } }
+}
+
+/** Throws when the agent may not be asked. A question is on the record once at a replica, however often the agent looks. */
+async function demand(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { task, key, ask }: { task: BrokeredTask; key: string; ask: { method: string } },
+): Promise<void> {
+  const { serverId } = task
+  if (!isAsk(ask.method)) {
+    throw new AskRefused({ rule: 'method_not_brokered', message: `${serverId} asks for ${ask.method.slice(0, 100)}.` })
+  }
+  const call = { caller: request.caller, serverId, tool: ask.method, isMethod: true } as const
+  if (task.asked.get(key) === ask.method && decide(call, parts.view, parts.now()).ok) return
+  const denial = await permit(parts, request, { serverId, ask })
+  if (denial) throw new AskRefused(denial)
+  task.asked.set(key, ask.method)
+}
+
+function originOf({ server, call, grant }: Turn): Parameters<PipelineParts['conversations']['tasks']['give']>[0] {
+  const { agentId, runId } = call.caller
+  return { agentId, runId, serverId: server.id, url: server.url, tool: call.tool, grantId: grant.id }
+}
