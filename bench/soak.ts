@@ -1,14 +1,16 @@
 import { Pool } from 'undici'
 import { cpuSeconds, residentMb } from './cpu.ts'
 import { openLoop, quantile } from './load.ts'
-import { type Revision, type Target, target, type Work } from './targets.ts'
+import { openSession, type Revision, sessionHeaders, type Target, target, type Work } from './targets.ts'
 import type { BenchAgent, World } from './world.ts'
 
 const windowSeconds = 15
 /** Tokens live 15 minutes at most. */
 const tokenSeconds = 8 * 60
 
-const mix: readonly { work: Work; revision: Revision; server: string; share: number }[] = [
+type Kind = { work: Work; revision: Revision; server: string; share: number }
+
+const mix: readonly Kind[] = [
   { work: 'small', revision: '2026-07-28', server: 'bench', share: 40 },
   { work: 'small', revision: '2025-11-25', server: 'bench-sessions', share: 20 },
   { work: 'large', revision: '2026-07-28', server: 'bench', share: 15 },
@@ -24,6 +26,7 @@ export async function soak(
   const { minutes, perSecond, print } = options
   const agents = await world.agents(options.agents)
   const kinds = await Promise.all(mix.flatMap((kind) => Array.from({ length: kind.share }, () => kindOf(world, kind))))
+  const sessions = await openSessions(world, agents)
   const pool = new Pool(world.brokerUrl, { connections: 256, pipelining: 1 })
   const failed: string[] = []
   const points: { minute: number; rss: number; p99: number }[] = []
@@ -33,7 +36,13 @@ export async function soak(
     // Every agent gets at every kind sooner or later: the numbers of agents and kinds have no order in common.
     const kind = kinds[(sent * 37 + Math.floor(sent / agents.length)) % kinds.length]!
     sent += 1
-    return { pool, target: kind, headers: { ...kind.users[0]!, authorization: `Bearer ${agent.token}` } }
+    const session: Record<string, string> =
+      kind.revision === '2025-11-25' ? { 'mcp-session-id': sessions.get(agent)! } : {}
+    return {
+      pool,
+      target: kind.target,
+      headers: { ...kind.target.users[0]!, ...session, authorization: `Bearer ${agent.token}` },
+    }
   }
   const renewing = renewTokens(world, agents, print)
   try {
@@ -76,15 +85,24 @@ export async function soak(
   print(`p99: ${slope(settled, 'p99').toFixed(1)} ms an hour`)
 }
 
-async function kindOf(world: World, kind: (typeof mix)[number]): Promise<Target> {
+async function kindOf(world: World, { server, revision, work }: Kind): Promise<{ revision: Revision; target: Target }> {
   const headers = { authorization: `Bearer ${await world.token()}` }
-  return target({
-    url: `${world.brokerUrl}/mcp/${kind.server}`,
-    revision: kind.revision,
-    work: kind.work,
-    users: 1,
-    headers,
-  })
+  return {
+    revision,
+    target: await target({ url: `${world.brokerUrl}/mcp/${server}`, revision, work, users: 1, headers }),
+  }
+}
+
+/** A session belongs to the agent that opened it, so each opens its own. */
+async function openSessions(world: World, agents: readonly BenchAgent[]): Promise<Map<BenchAgent, string>> {
+  const { server } = mix.find(({ revision }) => revision === '2025-11-25')!
+  const url = `${world.brokerUrl}/mcp/${server}`
+  const sessions = new Map<BenchAgent, string>()
+  for (const agent of agents) {
+    const headers = sessionHeaders({ authorization: `Bearer ${agent.token}` })
+    sessions.set(agent, await openSession(url, headers))
+  }
+  return sessions
 }
 
 /** One after the other, so that each is renewed in time. */

@@ -19,12 +19,7 @@ export async function target(options: {
   headers?: Record<string, string>
 }): Promise<Target> {
   const { url, revision, work, users } = options
-  const headers = {
-    'content-type': 'application/json',
-    accept: 'application/json, text/event-stream',
-    'mcp-protocol-version': revision,
-    ...options.headers,
-  }
+  const headers = { ...headersOf(revision), ...options.headers }
   const body = bodyOf(revision, work)
   if (revision === '2026-07-28') {
     const mirrored = { 'mcp-method': methodOf(work), ...(work === 'list' ? {} : { 'mcp-name': work }) }
@@ -44,7 +39,20 @@ function methodOf(work: Work): string {
   return work === 'list' ? 'tools/list' : 'tools/call'
 }
 
-async function openSession(url: string, headers: Record<string, string>): Promise<string> {
+/** Headers of a request within a session. */
+export function sessionHeaders(more: Record<string, string>): Record<string, string> {
+  return { ...headersOf('2025-11-25'), ...more }
+}
+
+function headersOf(revision: Revision): Record<string, string> {
+  return {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    'mcp-protocol-version': revision,
+  }
+}
+
+export async function openSession(url: string, headers: Record<string, string>): Promise<string> {
   const post = (message: object, more: Record<string, string> = {}) =>
     fetch(url, {
       method: 'POST',

@@ -12,10 +12,13 @@ import {
   YAxis,
 } from 'recharts'
 
-export type ChartPoint = { day: string; value: number | null; shown: string }
+/** `at`: a UTC day (`2026-11-25`) or an hour of one (`2026-11-25 14:00`). */
+export type ChartPoint = { at: string; value: number | null; shown: string }
+
+const dayLength = 'YYYY-MM-DD'.length
 
 /**
- * One figure by UTC day, as bars (amounts) or a line (rates), with an optional threshold. The same figures stand in a table for those
+ * One figure by UTC day or hour, as bars (amounts) or a line (rates), with an optional threshold. The same figures stand in a table for those
  * who cannot see the chart; `shown` is the figure in words.
  */
 export function DayChart({
@@ -44,8 +47,8 @@ export function DayChart({
           >
             <CartesianGrid vertical={false} stroke="var(--border)" />
             <XAxis
-              dataKey="day"
-              tickFormatter={shortDay}
+              dataKey="at"
+              tickFormatter={shortTime}
               tickLine={false}
               axisLine={false}
               stroke="var(--muted-foreground)"
@@ -89,7 +92,7 @@ export function DayChart({
           <table className="w-full text-left">
             <thead>
               <tr>
-                <th scope="col">Day (UTC)</th>
+                <th scope="col">{points[0] && points[0].at.length > dayLength ? 'Hour' : 'Day'} (UTC)</th>
                 <th scope="col" className="text-right">
                   {title}
                 </th>
@@ -97,8 +100,8 @@ export function DayChart({
             </thead>
             <tbody>
               {points.map((point) => (
-                <tr key={point.day}>
-                  <td>{point.day}</td>
+                <tr key={point.at}>
+                  <td>{point.at}</td>
                   <td className="text-right tabular-nums">{point.shown}</td>
                 </tr>
               ))}
@@ -115,14 +118,14 @@ function PointTooltip({ active, payload }: { active?: boolean; payload?: readonl
   if (!active || !point) return null
   return (
     <div className="rounded-md border bg-raised px-2.5 py-1.5 text-xs shadow-md">
-      <p className="text-muted-foreground">{point.day}</p>
+      <p className="text-muted-foreground">{point.at}</p>
       <p className="font-medium tabular-nums">{point.shown}</p>
     </div>
   )
 }
 
-function shortDay(day: string): string {
-  return day.slice(5).replace('-', '/')
+function shortTime(at: string): string {
+  return at.length > dayLength ? at.slice(dayLength + 1) : at.slice(5).replace('-', '/')
 }
 
 const compactFormat = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 2 })

@@ -3,7 +3,7 @@ import { type Ctx, inTx, systemActor } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { recordAudit } from './commands.ts'
-import { listAuditEvents } from './queries.ts'
+import { agentTimeline, listAuditEvents } from './queries.ts'
 import { auditQuery } from './schema.ts'
 
 function ctxFor(db: Db): Ctx {
@@ -82,3 +82,33 @@ dbTest('the log is read newest first, a tail oldest first, and only with audit:r
   }
   await expect(listAuditEvents(builder, auditQuery.parse({}))).rejects.toMatchObject({ code: 'forbidden' })
 })
+
+dbTest(
+  'an agent’s timeline has what happened to it and not its calls, and is read through an index of its own',
+  async ({ db }) => {
+    const agentId = `agent-${crypto.randomUUID()}`
+    const ctx = ctxFor(db)
+    await inTx(ctx, async (tx, inside) => {
+      const subject = { kind: 'agent', id: agentId, name: 'A' }
+      recordAudit(tx, inside, { event: 'agent.suspended', subject, agentId, detail: { reason: 'It misbehaves.' } })
+      for (let at = 0; at < 5; at += 1) {
+        recordAudit(tx, inside, { event: 'mcp.tools_listed', subject, agentId, detail: { listed: 1, hidden: 0 } })
+      }
+      recordAudit(tx, inside, { event: 'agent.resumed', subject, agentId, detail: { reason: 'Mended.' } })
+    })
+    const all = await agentTimeline(ctx, { agentId, limit: 10 })
+    expect(all).toMatchObject([
+      { event: 'agent.resumed', reason: 'Mended.', actor: { kind: 'system', name: 'test' } },
+      { event: 'agent.suspended', reason: 'It misbehaves.' },
+    ])
+    expect(await agentTimeline(ctx, { agentId, before: BigInt(all[0]!.seq), limit: 10 })).toHaveLength(1)
+    const agent: Ctx = { ...ctx, actor: { kind: 'agent', id: agentId, name: 'A' } }
+    await expect(agentTimeline(agent, { agentId, limit: 10 })).rejects.toMatchObject({ code: 'forbidden' })
+    const plan = await db.$transaction(async (tx) => {
+      await tx.$executeRaw`set local enable_seqscan = off`
+      return await tx.$queryRaw<{ 'QUERY PLAN': string }[]>`
+      explain select * from "AuditEvent" where "agentId" = ${agentId} and "event" not like 'mcp.%' order by "seq" desc limit 10`
+    })
+    expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toContain('AuditEvent_agent_timeline')
+  },
+)

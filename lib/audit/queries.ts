@@ -1,7 +1,7 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { AuditEvent } from '#lib/db/generated/client.ts'
-import type { AuditQuery, AuditView } from './schema.ts'
+import type { AuditQuery, AuditView, TimelineEntry, TimelineQuery } from './schema.ts'
 
 export { auditEventNames } from './event-names.ts'
 
@@ -28,6 +28,35 @@ export async function listAuditEvents(ctx: Ctx, query: AuditQuery): Promise<Audi
   })
   return rows.map(viewOf)
 }
+
+/**
+ * What happened to an agent, newest first: everything in the log but its calls, without the details that are for auditors. Needs `agents:read`.
+ *
+ * @param query.before a sequence number: only what is older
+ */
+export async function agentTimeline(ctx: Ctx, query: TimelineQuery): Promise<TimelineEntry[]> {
+  authorize(ctx, 'agents:read')
+  const { agentId, before = null, limit } = query
+  const rows = await reader(ctx).$queryRaw<TimelineRow[]>`
+    select "seq", "at", "event", "actorKind", "actorName", "subjectKind", "subjectId", "subjectName", "serverId", "decision", "rule",
+      "detail"->>'reason' as "reason"
+    from "AuditEvent"
+    where "agentId" = ${agentId} and "event" not like 'mcp.%' and (${before}::bigint is null or "seq" < ${before}::bigint)
+    order by "seq" desc limit ${limit}`
+  return rows.map(({ seq, at, actorKind, actorName, subjectKind, subjectId, subjectName, ...row }) => ({
+    ...row,
+    seq: seq.toString(),
+    at: at.toISOString(),
+    actor: { kind: actorKind, name: actorName },
+    subject: { kind: subjectKind, id: subjectId, name: subjectName },
+  }))
+}
+
+type TimelineRow = Pick<
+  AuditEvent,
+  'seq' | 'at' | 'event' | 'actorKind' | 'actorName' | 'subjectKind' | 'subjectId' | 'subjectName'
+> &
+  Pick<TimelineEntry, 'serverId' | 'decision' | 'rule' | 'reason'>
 
 /** What came after a sequence number, oldest first: for processes of our own that pass events on. */
 export async function auditEventsAfter(

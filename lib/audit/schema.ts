@@ -30,3 +30,26 @@ export type AuditView = {
   requestId: string | null
   detail: Record<string, unknown>
 }
+
+/** `before` is a sequence number: entries older than it. */
+export const timelineQuery = z.strictObject({
+  agentId: z.string().min(1).max(100),
+  before: z.coerce.bigint().positive().optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(20),
+})
+export type TimelineQuery = z.infer<typeof timelineQuery>
+
+/** Something that happened to an agent. */
+export type TimelineEntry = {
+  /** A decimal string: it may pass 2^53. */
+  seq: string
+  at: string
+  event: string
+  actor: { kind: string; name: string }
+  subject: { kind: string; id: string; name: string }
+  serverId: string | null
+  decision: string | null
+  rule: string | null
+  /** Why, in the words of who did it. */
+  reason: string | null
+}

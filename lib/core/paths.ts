@@ -39,5 +39,5 @@ export const paths = {
   signIn: () => '/sign-in',
 } as const
 
-export const agentTabs = ['overview', 'scopes', 'runs', 'cost', 'versions', 'audit'] as const
+export const agentTabs = ['overview', 'scopes', 'connections', 'runs', 'cost', 'versions', 'audit'] as const
 export type AgentTab = (typeof agentTabs)[number]

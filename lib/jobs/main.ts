@@ -16,7 +16,15 @@ import { endHeldCalls } from '#lib/guardrails/commands.ts'
 import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
 import { createKeyring, proveKeyring, rewrapSealed } from '#lib/keys/commands.ts'
 import { createLog } from '#lib/log/log.ts'
-import { countRunEnd, recordUsage, refreshOverBudget, rollUpDays, seedPriceBook } from '#lib/metrics/commands.ts'
+import {
+  countRunEnd,
+  forgetTraffic,
+  recordUsage,
+  refreshOverBudget,
+  rollUpDays,
+  rollUpTraffic,
+  seedPriceBook,
+} from '#lib/metrics/commands.ts'
 import { forgetFleetChanges, forgetServerProbes, runServerProbe, warnOfExpiry } from '#lib/registry/commands.ts'
 import {
   collectWebhookDeliveries,
@@ -115,6 +123,14 @@ async function main(): Promise<void> {
       await endHeldCalls(ctx())
     },
   })
+  const traffic = every(2_000, {
+    what: 'adding up calls',
+    log,
+    async work() {
+      const { more } = await rollUpTraffic(ctx())
+      if (more) traffic.nudge()
+    },
+  })
   const listener = await listen({
     databaseUrl: config.databaseUrl,
     channels: ['wheelhouse_stop'],
@@ -149,6 +165,7 @@ async function main(): Promise<void> {
         await forgetWebhookDeliveries(ctx())
         await forgetServerProbes(ctx())
         await forgetFleetChanges(ctx())
+        await forgetTraffic(ctx())
         await rollUpDays(ctx(), { from: new Date(now.getTime() - rollUpDaysBack * 86_400_000), to: now })
       },
     },
@@ -174,7 +191,7 @@ async function main(): Promise<void> {
     async stop() {
       await queue.drain()
       await followers.stop()
-      await Promise.all([stops.stop(), budgets.stop(), held.stop(), webhooks.stop(), deadPools.stop()])
+      await Promise.all([stops.stop(), budgets.stop(), held.stop(), webhooks.stop(), traffic.stop(), deadPools.stop()])
       await dispatcher.stop()
       await Promise.all([listener.stop(), health.stop(), sender.close()])
       await locks.stop()

@@ -6,6 +6,7 @@ import { dollarsToMicros, listPrices, listPriceSource } from './list-prices.ts'
 import { costOf, priceFor, promptTokensOf, utcDay } from './rules.ts'
 import { type AddPriceInput, addPriceInput, type Usage } from './schema.ts'
 
+export { forgetTraffic, rollUpTraffic } from './commands/traffic.ts'
 export { refreshOverBudget } from './over-budget.ts'
 
 export type UsageInput = Usage & {

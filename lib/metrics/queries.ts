@@ -20,6 +20,9 @@ import {
   retirementQuery,
 } from './schema.ts'
 
+export { agentTraffic } from './queries/agent-traffic.ts'
+export { serverTraffic } from './queries/traffic.ts'
+
 /** The fleet over the last days, from the roll-ups: a series without gaps, totals, the range before, coverage. Needs `fleet:read`. */
 export async function fleetSummary(ctx: Ctx, query: { days: number }): Promise<FleetSummary> {
   authorize(ctx, 'fleet:read')

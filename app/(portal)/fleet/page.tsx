@@ -1,8 +1,6 @@
 import type { Metadata } from 'next'
-import Link from 'next/link'
 import { type ChartPoint, DayChart } from '#components/charts/day-chart.client.tsx'
 import { Badge } from '#components/ui/badge.tsx'
-import { Button } from '#components/ui/button.tsx'
 import { Card, Figure } from '#components/ui/card.tsx'
 import { formatCount } from '#components/ui/count.ts'
 import { Money } from '#components/ui/money.tsx'
@@ -15,6 +13,7 @@ import { type Coverage, type DayPoint, type FleetSummary, metricsRange, type Tot
 import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { Candidates } from './candidates.tsx'
+import { RangeLinks } from '#components/ui/range-links.tsx'
 import { percent } from '#components/ui/percent.ts'
 
 export const metadata: Metadata = { title: 'Fleet' }
@@ -33,18 +32,12 @@ export default async function FleetPage({ searchParams }: { searchParams: Search
         badges={summary.simulated.demoAgents > 0 && <Badge tone="outline">includes demo history</Badge>}
         description={`All agents from ${summary.from} to ${summary.to} (UTC; the last day is unfinished). Measured, from the day roll-ups.`}
         actions={
-          <div role="group" aria-label="Range" className="flex gap-1">
-            {ranges.map((range) => (
-              <Button key={range} asChild size="sm" variant={range === days ? 'primary' : 'secondary'}>
-                <Link
-                  href={hrefWith(paths.fleet(), { days: range })}
-                  aria-current={range === days ? 'true' : undefined}
-                >
-                  {range} days
-                </Link>
-              </Button>
-            ))}
-          </div>
+          <RangeLinks
+            ranges={ranges}
+            current={days}
+            label={(range) => `${range} days`}
+            href={(range) => hrefWith(paths.fleet(), { days: range })}
+          />
         }
       />
       {summary.simulated.demoAgents > 0 && (
@@ -131,7 +124,7 @@ export default async function FleetPage({ searchParams }: { searchParams: Search
 function points(summary: FleetSummary, read: (day: DayPoint) => [number | null, string]): ChartPoint[] {
   return summary.series.map((day) => {
     const [value, shown] = read(day)
-    return { day: day.day, value, shown }
+    return { at: day.day, value, shown }
   })
 }
 

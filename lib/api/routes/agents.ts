@@ -10,6 +10,8 @@ import {
   updateAgentInput,
 } from '#lib/lifecycle/schema.ts'
 import { type AgentMetrics, metricsRange } from '#lib/metrics/schema.ts'
+import { type AgentTraffic, agentTrafficQuery } from '#lib/metrics/schema/traffic.ts'
+import { type SimilarAgent, similarAgentsQuery } from '#lib/registry/schema/similar.ts'
 import {
   type AgentFacets,
   type AgentList,
@@ -258,6 +260,29 @@ export const exportOne = endpoint({
   query: z.strictObject({ measured }),
   answer: yaml,
   example: { params: exampleAgent },
+})
+
+export const connections = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/connections',
+  summary:
+    'What an agent called over the last days, with the agents that write where it reads and read where it writes.',
+  permission: 'agents:read',
+  params: namedId,
+  query: agentTrafficQuery.pick({ days: true }),
+  answer: json<AgentTraffic>(),
+  example: { params: exampleAgent, query: { days: '30' } },
+})
+
+export const similar = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/similar',
+  summary: 'Agents that hold much the same scopes for much the same purpose, most alike first.',
+  permission: 'agents:read',
+  params: namedId,
+  query: similarAgentsQuery,
+  answer: json<Items<SimilarAgent>>(),
+  example: { params: exampleAgent, query: { limit: '10' } },
 })
 
 export const metrics = endpoint({

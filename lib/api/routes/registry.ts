@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type KeysView, rotateKeysInput } from '#lib/keys/schema.ts'
+import { type ServerTraffic, serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
 import {
   removeServerCredentialInput,
   serverCredentialBody,
@@ -27,6 +28,17 @@ export const showServer = endpoint({
   params: namedId,
   answer: json<ServerView>(),
   example: { params: { id: 'invoices' } },
+})
+
+export const showServerTraffic = endpoint({
+  method: 'GET',
+  path: '/api/v1/servers/{id}/traffic',
+  summary: 'Calls, errors, refusals and durations of a server over the last hours, as a series and by tool.',
+  permission: 'servers:read',
+  params: namedId,
+  query: serverTrafficQuery.pick({ hours: true }),
+  answer: json<ServerTraffic>(),
+  example: { params: { id: 'invoices' }, query: { hours: '168' } },
 })
 
 export const showServerProcesses = endpoint({

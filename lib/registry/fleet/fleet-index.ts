@@ -63,6 +63,11 @@ export class FleetIndex {
     return this.#agents[slot]!
   }
 
+  /** The kinds of grant in force that an agent holds. */
+  kinds(slot: number): readonly string[] {
+    return this.#kinds[slot] ?? []
+  }
+
   /** Adds an agent, or replaces what was known of it. */
   put(agent: FleetAgent): void {
     this.changes += 1

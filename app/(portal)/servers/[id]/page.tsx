@@ -17,17 +17,22 @@ import { getServer, listServerHealth, listTeams } from '#lib/registry/queries.ts
 import { findingTitle, visibleText } from '#lib/registry/rules/tool-findings.ts'
 import type { ServerView, ToolView } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
+import { serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
+import { parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { GuardsCard } from './guards-card.tsx'
 import { AuthorizationOutcome, Credentials } from './credentials.tsx'
 import { ProcessesCard } from './processes-card.tsx'
+import { TrafficCard } from './traffic-card.tsx'
 import { BulkApproval } from './bulk-approval.client.tsx'
 import { revoke } from './actions.ts'
 
 export const metadata: Metadata = { title: 'MCP server' }
 
-type PageProps = { params: Promise<{ id: string }>; searchParams: Promise<{ authorized?: string | string[] }> }
+type PageProps = { params: Promise<{ id: string }>; searchParams: SearchParams }
+
+const pageQuery = serverTrafficQuery.pick({ hours: true })
 
 export default async function ServerPage({ params, searchParams }: PageProps) {
   const ctx = await currentCtx()
@@ -37,6 +42,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
     ({ state, verdict, rejected }) => state === 'quarantined' && verdict === 'new' && !rejected,
   )
   const manageProblem = whyNot(ctx.actor, 'servers:manage')
+  const { hours } = await parseSearch(pageQuery, searchParams)
   return (
     <>
       <PageHeader
@@ -75,6 +81,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
             </Fact>
           </Facts>
         </Card>
+        <TrafficCard ctx={ctx} serverId={server.id} hours={hours} />
         <ProcessesCard ctx={ctx} serverId={server.id} />
         <GuardsCard ctx={ctx} serverId={server.id} />
         <Credentials

@@ -11,6 +11,7 @@ import {
 } from '#lib/registry/schema.ts'
 import { queryKeys } from '#lib/registry/rules.ts'
 import { routes } from '../../routes.ts'
+import { addConnectionVerbs } from './connections.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { ApiRefusal, exitCodes, Failed, problemLines } from '../errors.ts'
 import { count, oneLine, plain } from '../text.ts'
@@ -78,6 +79,7 @@ query that begins with a minus. The options are the same qualifiers. A * marks s
       cli.show(explained, () => explanationText(explained))
     },
   })
+  addConnectionVerbs(agents, setup)
   addAgentsCreate(agents, setup)
   addVerb<{ file: string[]; dryRun?: boolean }>(agents, setup, {
     name: 'apply',

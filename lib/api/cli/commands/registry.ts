@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { ServerTraffic } from '#lib/metrics/schema/traffic.ts'
 import type { ServerRow, ServerView, ToolView } from '#lib/registry/schema.ts'
 import type { ServerProcesses, StdioProcessView } from '#lib/registry/schema/processes.ts'
 import type { TemplateRow } from '#lib/templates/schema.ts'
@@ -27,6 +28,20 @@ export function addRegistryCommands(program: Command, setup: Setup): void {
     run: async (cli, { args: [id = ''] }) => {
       const server = await (await cli.client()).call(routes.registry.showServer, { params: { id } })
       cli.show(server, () => describe(server, cli))
+    },
+  })
+  addVerb<{ hours: string }>(servers, setup, {
+    name: 'traffic <id>',
+    says: 'Show what agents called on an MCP server over the last hours, tool by tool, and what went wrong.',
+    options: (command) => command.option('--hours <number>', 'how far back, up to 2160', '24'),
+    run: async (cli, { args: [id = ''], options }) => {
+      const query = { hours: Number(options.hours) }
+      const traffic = await (await cli.client()).call(routes.registry.showServerTraffic, { params: { id }, query })
+      cli.show(traffic, () =>
+        traffic.tools.length === 0
+          ? `Nobody called ${plain(id)} in the last ${traffic.hours} hours.`
+          : cli.table(trafficColumns, traffic.tools),
+      )
     },
   })
   addVerb(servers, setup, {
@@ -66,6 +81,17 @@ const serverColumns: Column<ServerRow>[] = [
   { title: 'DESTROY', value: (server) => String(server.tools.destructive), align: 'right' },
   { title: 'WAITING', value: (server) => String(server.tools.quarantined), align: 'right', dispensable: 1 },
   { title: 'AGENTS', value: (server) => String(server.agents), align: 'right' },
+]
+
+const trafficColumns: Column<ServerTraffic['tools'][number]>[] = [
+  { title: 'TOOL', value: ({ tool }) => tool || '(names it does not have)' },
+  { title: 'CALLS', value: ({ calls }) => String(calls), align: 'right' },
+  { title: 'ERRORS', value: ({ toolErrors, serverErrors }) => String(toolErrors + serverErrors), align: 'right' },
+  { title: 'REFUSED', value: ({ refused }) => String(refused), align: 'right' },
+  { title: 'HELD', value: ({ held }) => String(held), align: 'right', dispensable: 1 },
+  { title: 'P50 MS', value: ({ p50Ms }) => (p50Ms === null ? '-' : p50Ms.toFixed(0)), align: 'right', dispensable: 2 },
+  { title: 'P95 MS', value: ({ p95Ms }) => (p95Ms === null ? '-' : p95Ms.toFixed(0)), align: 'right' },
+  { title: 'AGENTS', value: ({ agents }) => String(agents), align: 'right' },
 ]
 
 const toolColumns: Column<ToolView>[] = [

@@ -92,6 +92,7 @@ function Review({ agent, now }: { agent: AgentView; now: Date }) {
 const tabLabels: Record<AgentTab, string> = {
   overview: 'Overview',
   scopes: 'Scopes',
+  connections: 'Connections',
   runs: 'Runs',
   cost: 'Cost',
   versions: 'Versions',

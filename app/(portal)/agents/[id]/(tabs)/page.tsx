@@ -18,6 +18,7 @@ import { whyNot } from '#lib/web/why-not.ts'
 import { loadAgent } from '../load-agent.ts'
 import { ReviewButton } from './review-button.client.tsx'
 import { ScheduleCard } from './schedule-card.client.tsx'
+import { TimelineCard } from './timeline-card.tsx'
 
 export default async function OverviewPage({ params }: { params: Promise<{ id: string }> }) {
   const { ctx, agent } = await loadAgent((await params).id)
@@ -48,12 +49,15 @@ export default async function OverviewPage({ params }: { params: Promise<{ id: s
         />
       </dl>
       <div className="grid gap-5 lg:grid-cols-2">
-        <Card
-          title="Registry entry"
-          actions={<ReviewButton agentId={agent.id} whyNot={whyNot(ctx.actor, 'agents:update', agent.owner)} />}
-        >
-          <RegistryFacts agent={agent} />
-        </Card>
+        <div className="grid content-start gap-5">
+          <Card
+            title="Registry entry"
+            actions={<ReviewButton agentId={agent.id} whyNot={whyNot(ctx.actor, 'agents:update', agent.owner)} />}
+          >
+            <RegistryFacts agent={agent} />
+          </Card>
+          <TimelineCard ctx={ctx} agentId={agent.id} />
+        </div>
         <div className="grid content-start gap-5">
           <ScheduleCard
             key={`${agent.schedule}:${agent.scheduleEnabled}`}

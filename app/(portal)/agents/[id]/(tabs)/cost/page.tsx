@@ -1,9 +1,8 @@
-import Link from 'next/link'
 import { type ChartPoint, DayChart } from '#components/charts/day-chart.client.tsx'
-import { Button } from '#components/ui/button.tsx'
 import { Card, Figure } from '#components/ui/card.tsx'
 import { formatCount } from '#components/ui/count.ts'
 import { Money } from '#components/ui/money.tsx'
+import { RangeLinks } from '#components/ui/range-links.tsx'
 import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
 import { agentMetrics } from '#lib/metrics/queries.ts'
@@ -26,18 +25,12 @@ export default async function AgentCostPage({ params, searchParams }: Props) {
         <p className="text-[13px] text-muted-foreground">
           From {from} to {to} (UTC; the last day is unfinished). Model usage at list prices, measured.
         </p>
-        <div role="group" aria-label="Range" className="flex gap-1">
-          {ranges.map((range) => (
-            <Button key={range} asChild size="sm" variant={range === days ? 'primary' : 'secondary'}>
-              <Link
-                href={hrefWith(paths.agent(agent.id, 'cost'), { days: range })}
-                aria-current={range === days ? 'true' : undefined}
-              >
-                {range} days
-              </Link>
-            </Button>
-          ))}
-        </div>
+        <RangeLinks
+          ranges={ranges}
+          current={days}
+          label={(range) => `${range} days`}
+          href={(range) => hrefWith(paths.agent(agent.id, 'cost'), { days: range })}
+        />
       </div>
       <dl className="grid grid-cols-2 gap-3 md:grid-cols-4">
         <Figure
@@ -73,9 +66,9 @@ export default async function AgentCostPage({ params, searchParams }: Props) {
 
 function costPoint(day: DayPoint): ChartPoint {
   const unpriced = day.unpricedRequests > 0 ? `, ${day.unpricedRequests} requests not priced` : ''
-  return { day: day.day, value: Number(day.costMicros) / 1e6, shown: formatMicros(BigInt(day.costMicros)) + unpriced }
+  return { at: day.day, value: Number(day.costMicros) / 1e6, shown: formatMicros(BigInt(day.costMicros)) + unpriced }
 }
 
 function runsPoint(day: DayPoint): ChartPoint {
-  return { day: day.day, value: day.runs, shown: formatCount(day.runs) }
+  return { at: day.day, value: day.runs, shown: formatCount(day.runs) }
 }

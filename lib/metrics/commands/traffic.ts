@@ -1,0 +1,88 @@
+import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
+import { durationBoundsMs } from '../rules/durations.ts'
+
+/** Audit events added up in one transaction. */
+const batchMax = 20_000
+/** How long hours are kept; days are kept. */
+const hoursKeptDays = 92
+
+/**
+ * Adds up what the audit log has brought since the last time, by tool and hour and by agent, tool and day: each event once, however many workers ask and whenever they
+ * end, because the sums and how far they go are written together. `more`: the log goes on. Needs `costs:manage`.
+ */
+export async function rollUpTraffic(ctx: Ctx): Promise<{ more: boolean }> {
+  authorize(ctx, 'costs:manage')
+  return await inTx(ctx, async (tx) => {
+    const [cursor] = await tx.$queryRaw<{ after: bigint; upTo: bigint; more: boolean }[]>`
+      select c."seq" as "after", least(h."seq", c."seq" + ${batchMax}) as "upTo",
+        h."seq" > c."seq" + ${batchMax} as "more"
+      from "TrafficCursor" c, "AuditHead" h where c."id" = 1 and h."id" = 1 for update of c skip locked`
+    if (!cursor || cursor.upTo === cursor.after) return { more: false }
+    await tx.$executeRaw`
+      with event as materialized (${eventsBetween(cursor.after, cursor.upTo)}), hours as (${addHours})
+      ${addDays}`
+    await tx.$executeRaw`update "TrafficCursor" set "seq" = ${cursor.upTo} where "id" = 1`
+    return { more: cursor.more }
+  })
+}
+
+/** Forgets hours that no screen shows any more. Needs `costs:manage`. */
+export async function forgetTraffic(ctx: Ctx): Promise<number> {
+  authorize(ctx, 'costs:manage')
+  const before = new Date(ctx.now.getTime() - hoursKeptDays * 86_400_000)
+  const { count } = await ctx.db.toolHour.deleteMany({ where: { hour: { lt: before } } })
+  return count
+}
+
+/**
+ * Calls in the log. A name that a server does not have is counted without it, or a caller could fill the table with names of its own; one that was allowed is known.
+ * What a server asked in between, and a part that went on in another request, is no call of its own. A result that was passed on while it arrived has its end,
+ * and so its duration, in a row of its own.
+ */
+function eventsBetween(after: bigint, upTo: bigint): Prisma.Sql {
+  return Prisma.sql`
+    select e."agentId", e."serverId", e."at", e."event",
+      case when e."event" <> 'mcp.call_denied' or t."name" is not null then e."tool" else '' end as "tool",
+      e."detail"->>'outcome' as "outcome", (e."detail"->>'ms')::bigint as "ms",
+      e."event" = 'mcp.call_allowed' as "call",
+      e."event" = 'mcp.result_passed' or (e."event" = 'mcp.call_allowed' and e."detail"->>'outcome' <> 'streamed') as "ended"
+    from "AuditEvent" e
+    join "McpServer" s on s."id" = e."serverId"
+    left join "McpTool" t on t."serverId" = e."serverId" and t."name" = e."tool"
+    where e."seq" > ${after} and e."seq" <= ${upTo} and e."tool" is not null and e."agentId" is not null and (
+      e."event" in ('mcp.call_denied', 'mcp.result_passed', 'call.held')
+      or (e."event" = 'mcp.call_allowed' and e."detail"->>'outcome' in ('ok', 'tool_error', 'upstream_error', 'aborted', 'streamed')))`
+}
+
+const buckets = Prisma.join(
+  [0, ...durationBoundsMs].map((from, index) => {
+    const to = durationBoundsMs[index]
+    const below = to === undefined ? Prisma.empty : Prisma.sql`and "ms" < ${to}`
+    return Prisma.sql`(count(*) filter (where "ended" and "ms" >= ${from} ${below}))::int`
+  }),
+)
+
+const addHours = Prisma.sql`
+  insert into "ToolHour" ("serverId", "tool", "hour", "calls", "refused", "held", "toolErrors", "serverErrors", "aborted", "msSum", "msBuckets")
+  select "serverId", "tool", date_trunc('hour', "at", 'UTC'), count(*) filter (where "call"),
+    count(*) filter (where "event" = 'mcp.call_denied'), count(*) filter (where "event" = 'call.held'),
+    count(*) filter (where "outcome" = 'tool_error'), count(*) filter (where "outcome" = 'upstream_error'),
+    count(*) filter (where "outcome" = 'aborted'), coalesce(sum("ms") filter (where "ended"), 0), array[${buckets}]
+  from event group by 1, 2, 3
+  on conflict ("serverId", "hour", "tool") do update set "calls" = "ToolHour"."calls" + excluded."calls",
+    "refused" = "ToolHour"."refused" + excluded."refused", "held" = "ToolHour"."held" + excluded."held",
+    "toolErrors" = "ToolHour"."toolErrors" + excluded."toolErrors",
+    "serverErrors" = "ToolHour"."serverErrors" + excluded."serverErrors", "aborted" = "ToolHour"."aborted" + excluded."aborted",
+    "msSum" = "ToolHour"."msSum" + excluded."msSum",
+    "msBuckets" = (select array_agg(coalesce(b."before", 0) + b."more" order by b."position")
+      from unnest("ToolHour"."msBuckets", excluded."msBuckets") with ordinality as b("before", "more", "position"))`
+
+const addDays = Prisma.sql`
+  insert into "AgentToolDay" ("agentId", "serverId", "tool", "day", "calls", "refused", "errors", "lastAt")
+  select "agentId", "serverId", "tool", ("at" at time zone 'UTC')::date, count(*) filter (where "call"),
+    count(*) filter (where "event" = 'mcp.call_denied'), count(*) filter (where "outcome" in ('tool_error', 'upstream_error')), max("at")
+  from event where "event" <> 'call.held' group by 1, 2, 3, 4
+  on conflict ("agentId", "day", "serverId", "tool") do update set "calls" = "AgentToolDay"."calls" + excluded."calls",
+    "refused" = "AgentToolDay"."refused" + excluded."refused", "errors" = "AgentToolDay"."errors" + excluded."errors",
+    "lastAt" = greatest("AgentToolDay"."lastAt", excluded."lastAt")`
