@@ -8,12 +8,26 @@ test('each tab of an agent is a page of its own and reads well in light and dark
   await signInAs(page, 'Team lead')
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
-    for (const tab of ['', '/scopes', '/runs', '/cost', '/versions', '/audit']) {
+    for (const tab of ['', '/scopes', '/connections', '/runs', '/cost', '/versions', '/audit']) {
       await page.goto(agent + tab)
       await expect(page.getByRole('heading', { level: 1, name: 'Invoice reconciler: freight' })).toBeVisible()
       await expectAccessible(page)
     }
   }
+})
+
+test('one goes from what an agent calls to the traffic of the server, and to agents like it', async ({ page }) => {
+  await signInAs(page, 'Finance')
+  await page.goto(agent)
+  await page.getByRole('link', { name: 'Connections' }).click()
+  const calls = page.getByRole('list', { name: 'What Invoice reconciler: freight calls' })
+  await expect(calls.getByRole('link', { name: 'get_invoice' })).toBeVisible()
+  await expect(page.getByRole('table', { name: /^Agents similar to/ })).toContainText('Invoice reconciler: office')
+  await calls.getByRole('link', { name: 'Invoices', exact: true }).click()
+  await page.getByRole('link', { name: '7 days' }).click()
+  await expect(page).toHaveURL(/hours=168/)
+  await expect(page.getByRole('table', { name: 'Traffic by tool' })).toContainText('list_invoices')
+  await expectAccessible(page)
 })
 
 test('what one may not do says why and who may', async ({ page }) => {

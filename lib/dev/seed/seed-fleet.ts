@@ -7,8 +7,10 @@ import { type PlannedAgent, planFleet } from './fleet-plan.ts'
 import { fleetRows, pendingRequests } from './fleet-rows.ts'
 import { type DayRow, daysSince, historyDays, planDay } from './history.ts'
 import { planRecentRuns } from './recent-runs.ts'
+import { insertTraffic } from './traffic.ts'
 
 export type FleetOutcome = { agents: number; days: number; runs: number }
+type AgentHistory = { agent: PlannedAgent; days: DayRow[] }
 type Calendar = { now: Date; today: Date; prices: readonly PriceEntry[] }
 
 /**
@@ -43,17 +45,15 @@ export async function seedFleet(ctx: Ctx): Promise<FleetOutcome> {
     const living = planned.filter((agent) =>
       known.some((row) => row.id === agent.id && row.demo && row.status === 'active'),
     )
-    const days = [...history.flatMap((entry) => entry.days), ...(await missingDays(tx, living, calendar))]
+    const added = [...history, ...(await missingDays(tx, living, calendar))]
+    const days = added.flatMap((entry) => entry.days)
     await insertDays(tx, days)
+    await insertTraffic(tx, added, ctx.now)
     return { agents: fresh.length, days: days.length, runs }
   })
 }
 
-async function insertRuns(
-  tx: Tx,
-  history: { agent: PlannedAgent; days: DayRow[] }[],
-  calendar: Calendar,
-): Promise<number> {
+async function insertRuns(tx: Tx, history: readonly AgentHistory[], calendar: Calendar): Promise<number> {
   const parts = history.map(({ agent, days }) => planRecentRuns(agent, { days, ...calendar }))
   await tx.run.createMany({ data: parts.flatMap((part) => part.runs) })
   await tx.runEvent.createMany({ data: parts.flatMap((part) => part.events) })
@@ -74,7 +74,7 @@ async function insertDays(tx: Tx, days: readonly DayRow[]): Promise<void> {
 }
 
 /** The days since the last one that an agent has, which a seeding on a later date adds. */
-async function missingDays(tx: Tx, agents: readonly PlannedAgent[], calendar: Calendar): Promise<DayRow[]> {
+async function missingDays(tx: Tx, agents: readonly PlannedAgent[], calendar: Calendar): Promise<AgentHistory[]> {
   const last = await tx.agentDay.groupBy({
     by: ['agentId'],
     where: { agentId: { in: agents.map((agent) => agent.id) } },
@@ -84,7 +84,7 @@ async function missingDays(tx: Tx, agents: readonly PlannedAgent[], calendar: Ca
     const seen = last.find((row) => row.agentId === agent.id)?._max.day
     if (!seen) return []
     const behind = Math.min(historyDays, Math.round((calendar.today.getTime() - seen.getTime()) / 86_400_000) - 1)
-    return behind < 0 ? [] : daysOf(agent, behind, calendar)
+    return behind < 0 ? [] : { agent, days: daysOf(agent, behind, calendar) }
   })
 }
 

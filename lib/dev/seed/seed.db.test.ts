@@ -70,6 +70,14 @@ dbTest(
   },
 )
 
+dbTest('its traffic is the same by hour and by agent, and none lies ahead', async ({ db }) => {
+  const hours = await db.toolHour.aggregate({ _sum: { calls: true, refused: true }, _max: { hour: true } })
+  const days = await db.agentToolDay.aggregate({ _sum: { calls: true, refused: true } })
+  expect(hours._sum).toEqual(days._sum)
+  expect(hours._sum.calls).toBeGreaterThan(10_000)
+  expect(hours._max.hour!.getTime()).toBeLessThanOrEqual(new Date('2026-11-22T10:00:00Z').getTime())
+})
+
 dbTest(
   'a later seeding keeps what people changed, follows the port and the credential, and goes on with the history',
   async ({ db }) => {

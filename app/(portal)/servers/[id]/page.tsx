@@ -81,7 +81,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
             </Fact>
           </Facts>
         </Card>
-        <TrafficCard ctx={ctx} serverId={server.id} hours={hours} />
+        <TrafficCard ctx={ctx} server={server} hours={hours} />
         <ProcessesCard ctx={ctx} serverId={server.id} />
         <GuardsCard ctx={ctx} serverId={server.id} />
         <Credentials

@@ -15,17 +15,17 @@ import { hrefWith } from '#lib/web/search.ts'
 
 const ranges = [24, 7 * 24, 30 * 24, 90 * 24] as const
 
-type Props = { ctx: Ctx; serverId: string; hours: number }
+type Props = { ctx: Ctx; server: { id: string; demo: boolean }; hours: number }
 
 /** What went through the broker to this server, and what went wrong. */
-export async function TrafficCard({ ctx, serverId, hours }: Props) {
+export async function TrafficCard({ ctx, server: { id: serverId, demo }, hours }: Props) {
   const traffic = await serverTraffic(ctx, { serverId, hours })
   const { totals, previous } = traffic
   const before = `before: ${formatCount(previous.calls)}`
   return (
     <Card
       title="Traffic"
-      description="Counted from the audit log, in UTC; the last bar is unfinished."
+      description={`Counted from the audit log, in UTC; the last bar is unfinished.${demo ? ' With the made-up history of demo agents.' : ''}`}
       actions={
         <RangeLinks
           ranges={ranges}

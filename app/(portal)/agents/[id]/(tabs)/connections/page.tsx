@@ -30,10 +30,10 @@ export default async function ConnectionsPage({ params, searchParams }: Props) {
     similarAgents(ctx, { agentId: agent.id, limit: 10 }),
   ])
   return (
-    <div className="grid gap-5">
+    <div className="grid grid-cols-1 gap-5">
       <Card
         title="Who calls what"
-        description={`Observed at the broker from ${traffic.from} to ${traffic.to} (UTC), not what it may do.`}
+        description={`Observed at the broker from ${traffic.from} to ${traffic.to} (UTC), not what it may do.${agent.demo ? ' With made-up demo history.' : ''}`}
         actions={
           <RangeLinks
             ranges={ranges}
@@ -44,11 +44,7 @@ export default async function ConnectionsPage({ params, searchParams }: Props) {
         }
       >
         {traffic.servers.length === 0 ? (
-          <EmptyState title="No call was observed in this time">
-            {agent.demo
-              ? 'Demo history has no calls behind it: start a run to see some.'
-              : 'Calls show up here within seconds.'}
-          </EmptyState>
+          <EmptyState title="No call was observed in this time">Calls show up here within seconds.</EmptyState>
         ) : (
           <TrafficGraph agent={agent} traffic={traffic} />
         )}

@@ -104,7 +104,7 @@ function Neighbours(about: {
   can: 'read' | 'write'
 }) {
   const { title, none, agents, total, server, can } = about
-  if (total === 0) return <p className="px-3 text-[13px] text-muted-foreground lg:text-center">{none}.</p>
+  if (total === 0) return <p className="hidden px-3 text-center text-[13px] text-muted-foreground lg:block">{none}.</p>
   return (
     <Box>
       <h3 className="mb-1 flex items-center gap-2 text-[13px] text-muted-foreground">
@@ -141,7 +141,10 @@ function Arrow({ dim }: { dim: boolean }) {
   return (
     <ArrowRight
       aria-hidden
-      className={cn('mx-auto size-4 shrink-0 rotate-90 lg:rotate-0', dim ? 'text-border' : 'text-muted-foreground')}
+      className={cn(
+        'mx-auto size-4 shrink-0 rotate-90 lg:rotate-0',
+        dim ? 'hidden text-border lg:block' : 'text-muted-foreground',
+      )}
     />
   )
 }
