@@ -69,6 +69,8 @@ const named = {
   'mcp.call_intended': true,
   'mcp.call_allowed': true,
   'mcp.result_passed': true,
+  'mcp.stream_opened': true,
+  'mcp.notice_guarded': true,
   'mcp.call_denied': true,
   'mcp.caller_refused': true,
   'registry.asked': true,

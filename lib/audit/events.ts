@@ -157,6 +157,10 @@ export type AuditEvents = {
     masked?: Partial<Record<string, number>>
     marks?: string[]
   }
+  /** A stream that no call began; `resumes`: the tool whose call's stream was cut off and goes on in it. */
+  'mcp.stream_opened': { resumes: string | null }
+  /** The first message of such a stream in which something of a kind was found. */
+  'mcp.notice_guarded': { method: string; masked?: Record<string, number>; marks?: string[] }
   'mcp.call_denied': { argumentsDigest: string | null; class: string | null; message: string; traceId?: string }
   'mcp.caller_refused': { reason: string; count: number }
   // the registry as an MCP server

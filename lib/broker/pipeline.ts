@@ -14,7 +14,7 @@ import { converse, type Turn } from './conversation/conversation.ts'
 import { StateInvalid } from './conversation/input-required.ts'
 import { AskRefused } from './conversation/refusal.ts'
 import { afterTheFact, auditDenial, circuitDenial, namesNoTool } from './denials.ts'
-import { type Guarded, guardReply } from './guards.ts'
+import { type Guarded, guardReply, joinFindings } from './guards.ts'
 import { holdForPerson } from './holding/hold.ts'
 import type { LargeReply } from './large/large-reply.ts'
 import { passOn } from './large/pass-on.ts'
@@ -154,14 +154,16 @@ export async function carryOut(
     const sentAt = performance.now()
     // As it is now: its credential may have changed.
     const server = parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer)
-    let end = await forward(parts, request, { server, agent, tool, grant, call, running })
+    const turn = { server, agent, tool, grant, call, running, record, intended: changes }
+    request.talk.begin(parts, turn)
+    let end = await forward(parts, request, turn)
     large = end.reply?.ok ? end.reply.large : undefined
     telemetry.took('upstream', sentAt)
     const row = finishedRow(record, {
       outcome: end.outcome,
       ms: performance.now() - sentAt,
       denial: end.denial,
-      findings: end.findings ?? null,
+      findings: joinFindings(end.findings ?? null, request.talk.findings),
       task: taskRecord(request, tool.name, end.reply),
       now: parts.now(),
     })

@@ -109,6 +109,34 @@ function foundOf(findings: ResultFindings | null) {
   return { ...(Object.keys(masked).length > 0 ? { masked } : {}), ...(marks.length > 0 ? { marks } : {}) }
 }
 
+/** A stream that no call began, or the rest of one that a call began. */
+export function streamOpenedRow(
+  who: Pick<CallRecord, 'agent' | 'caller'>,
+  { serverId, resumes, now }: { serverId: string; resumes: string | null; now: Date },
+): AuditRow {
+  return auditRow(
+    { actor: actorOf(who.agent), now },
+    { event: 'mcp.stream_opened', ...serverOf(who, serverId), detail: { resumes } },
+  )
+}
+
+/** What was found in a message of such a stream. */
+export function noticeFoundRow(
+  who: Pick<CallRecord, 'agent' | 'caller'>,
+  about: { serverId: string; method: string; findings: ResultFindings; refused: 'result_marked' | null; now: Date },
+): AuditRow {
+  const { serverId, method, findings, refused, now } = about
+  return auditRow(
+    { actor: actorOf(who.agent), now },
+    {
+      event: 'mcp.notice_guarded',
+      ...serverOf(who, serverId),
+      ...(refused ? { rule: refused } : {}),
+      detail: { method: auditText(method), ...foundOf(findings) },
+    },
+  )
+}
+
 export function deniedRow(
   call: ToolCall,
   denial: Denial,
@@ -153,11 +181,7 @@ export function listedRow(
     { actor: actorOf(agent), now },
     {
       event: 'mcp.tools_listed',
-      subject: { kind: 'server', id: serverId, name: serverId },
-      agentId: agent.id,
-      teamId: agent.teamId,
-      serverId,
-      ...(caller.runId ? { runId: caller.runId } : {}),
+      ...serverOf({ agent, caller }, serverId),
       detail: { listed, hidden },
     },
   )
@@ -226,6 +250,16 @@ function subjectOf({ agent, caller, tool }: CallRecord) {
     teamId: agent.teamId,
     serverId: tool.serverId,
     tool: tool.name,
+    ...(caller.runId ? { runId: caller.runId } : {}),
+  }
+}
+
+function serverOf({ agent, caller }: Pick<CallRecord, 'agent' | 'caller'>, serverId: string) {
+  return {
+    subject: { kind: 'server', id: serverId, name: serverId },
+    agentId: agent.id,
+    teamId: agent.teamId,
+    serverId,
     ...(caller.runId ? { runId: caller.runId } : {}),
   }
 }

@@ -1,10 +1,15 @@
 import { digestOf } from '#lib/core/canonical-json.ts'
+import { err, ok, type Result } from '#lib/core/result.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
+import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
+import { markText } from '#lib/guardrails/rules/injection.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { askMethods } from '#lib/registry/schema.ts'
 import { auditDenial } from '../denials.ts'
 import { deniedRow, finishedRow } from '../audit/records.ts'
+import { guardMessage } from '../guards.ts'
 import { type AgentRequest, type PipelineParts, recorded } from '../pipeline-parts.ts'
+import type { BrokeredServer } from '../view/view.ts'
 
 /** Something a server asks its client for. */
 export type Ask = { method: string; params?: unknown }
@@ -38,24 +43,42 @@ export function askable(
   return told
 }
 
-/** Decides whether the agent may be asked, and puts it on the record before it is. Null: it may. */
+/** The call or the stream that something is said in: whether it is on the record yet. */
+export type Occasion = { onRecord(): true | Promise<boolean> }
+
+/** What is asked by an answer waits for the record of that. */
+export const byAnswer: Occasion = { onRecord: () => true }
+
+/**
+ * Decides whether the agent may be asked, and puts it on the record, with the call or stream it is part of, before it is. What it may be
+ * asked is guarded as a result is.
+ */
 export async function permit(
   parts: PipelineParts,
   { caller, agent }: Pick<AgentRequest, 'caller' | 'agent'>,
-  { serverId, ask }: { serverId: string; ask: Ask },
-): Promise<Denial | null> {
-  const call = { caller, serverId, tool: ask.method, isMethod: true } as const
+  { server, ask, occasion }: { server: BrokeredServer; ask: Ask; occasion: Occasion },
+): Promise<Result<Ask, Denial>> {
+  const call = { caller, serverId: server.id, tool: ask.method, isMethod: true } as const
   const now = parts.now()
   const decision = decide(call, parts.view, now)
-  const labels = { server: serverId, tool: ask.method, agentClass: agent.tier }
-  if (!decision.ok) {
-    const row = deniedRow(call, decision.error, { agent, tool: undefined, arguments: ask.params ?? {}, now })
-    parts.metrics.called({ ...labels, class: 'read', decision: 'deny', outcome: decision.error.rule })
-    return (await recorded(parts, row, { happened: false })) ? decision.error : auditDenial
+  const { message, findings } = guardMessage(server, ask)
+  const labels = { server: server.id, tool: ask.method, agentClass: agent.tier }
+  if (!decision.ok || !message) {
+    const denial = decision.ok ? markedDenial(server, findings) : decision.error
+    const row = deniedRow(call, denial, { agent, tool: undefined, arguments: ask.params ?? {}, now })
+    parts.metrics.called({ ...labels, class: 'read', decision: 'deny', outcome: denial.rule })
+    return err((await recorded(parts, row, { happened: false })) ? denial : auditDenial)
   }
   const { tool } = decision.value
   const record = { agent, caller, tool, argumentsDigest: digestOf(ask.params ?? {}) }
-  const row = finishedRow(record, { outcome: 'asked', ms: 0, denial: null, findings: null, now })
+  const row = finishedRow(record, { outcome: 'asked', ms: 0, denial: null, findings, now })
   parts.metrics.called({ ...labels, class: tool.class, decision: 'allow', outcome: 'asked' })
-  return (await recorded(parts, row, { happened: false })) ? null : auditDenial
+  const durable = await Promise.all([occasion.onRecord(), recorded(parts, row, { happened: false })])
+  if (!durable.every(Boolean)) return err(auditDenial)
+  return ok({ method: ask.method, ...('params' in message ? { params: message['params'] } : {}) })
+}
+
+function markedDenial(server: BrokeredServer, findings: ResultFindings | null): Denial {
+  const message = `What ${server.id} asks ${(findings?.marks ?? []).map(markText).join(', and ')}.`
+  return { rule: 'result_marked', message }
 }

@@ -1,4 +1,5 @@
 import type { AgentFacts, GrantFacts, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import type { CallRecord } from '../audit/records.ts'
 import type { Running } from '../in-flight.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
@@ -12,6 +13,7 @@ import { askedByResult, openState } from './input-required.ts'
 import { OwnSessionRelay } from './own-session.ts'
 import { resumeSuspended, runInSession } from './suspended.ts'
 import { answerLocally } from './session-methods.ts'
+import { untilAborted } from '../until-aborted.ts'
 
 export type Turn = {
   server: BrokeredServer
@@ -22,6 +24,10 @@ export type Turn = {
   grant: GrantFacts
   call: ToolCall
   running: Running
+  /** What it is recorded with. */
+  record: CallRecord
+  /** Its intent is on the record. */
+  intended: boolean
   /** What the server's own spans are to hang below. */
   trace: TraceContext | null
 }
@@ -40,6 +46,8 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
   const connection = parts.upstreams.connectionTo(server, processCaller(agent))
   const own = session?.upstream
   if (own) {
+    // The agent asked for the stream first, and what the server has to say over it may be about this call.
+    if (session.opening) await untilAborted(session.opening, signal)
     const relay = new OwnSessionRelay(parts, request, { ...turn, session, connection })
     return await connection.request({
       ...messageFor(request.params, tool),

@@ -6,9 +6,10 @@ import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcReply } from '../upstream/http.ts'
-import { type Ask, isAsk, permit } from './asks.ts'
+import type { BrokeredServer } from '../view/view.ts'
+import { type Ask, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
-import { AskRefused, unanswered } from './refusal.ts'
+import { AskRefused, takesNone, unanswered } from './refusal.ts'
 
 const roundsMax = 8
 const stateContent = z.union([z.strictObject({ upstream: z.string() }), z.strictObject({ suspended: z.string() })])
@@ -65,14 +66,16 @@ export async function askedByResult(
     const { inputRequests = {}, requestState } = reply.result
     const parsed = asked.safeParse(inputRequests)
     if (!parsed.success) throw new UpstreamFailure('malformed', 'it asks for input in a way MCP does not know')
-    const asks = Object.entries(parsed.data)
-    for (const [, ask] of asks) await demand(parts, request, { serverId: server.id, ask })
+    const asks: [string, Ask][] = []
+    for (const [key, ask] of Object.entries(parsed.data))
+      asks.push([key, await demand(parts, request, { server, ask })])
     if (talk.era === 'modern') {
       const state =
         typeof requestState === 'string'
           ? await sealState(parts, request, { turn, state: { upstream: requestState } })
           : undefined
-      return { ok: true, result: { ...reply.result, ...(state === undefined ? {} : { requestState: state }) } }
+      const told = asks.length > 0 ? { inputRequests: Object.fromEntries(asks) } : {}
+      return { ok: true, result: { ...reply.result, ...told, ...(state === undefined ? {} : { requestState: state }) } }
     }
     if (!talk.stream.accepts && asks.length > 0) throw new AskRefused(takesNone(server.id))
     const late = asks[0] && unanswered(asks[0][1].method, askDeadlineMs)
@@ -99,28 +102,25 @@ export async function askedByResult(
   return { ok: false, status: 200, error: { code: -32603, message } }
 }
 
-/** Throws when the agent may not be asked; on the record either way. */
+/** What the agent is asked; throws when it may not be. On the record either way. */
 async function demand(
   parts: PipelineParts,
   request: AgentRequest,
-  { serverId, ask }: { serverId: string; ask: Ask },
-): Promise<void> {
+  { server, ask }: { server: BrokeredServer; ask: Ask },
+): Promise<Ask> {
   if (!isAsk(ask.method)) {
-    throw new AskRefused({ rule: 'method_not_brokered', message: `${serverId} asks for ${ask.method.slice(0, 100)}.` })
+    throw new AskRefused({ rule: 'method_not_brokered', message: `${server.id} asks for ${ask.method.slice(0, 100)}.` })
   }
-  const denial = await permit(parts, request, { serverId, ask })
-  if (denial) throw new AskRefused(denial)
+  const occasion = request.talk.era === 'modern' ? byAnswer : request.talk
+  const permitted = await permit(parts, request, { server, ask, occasion })
+  if (!permitted.ok) throw new AskRefused(permitted.error)
+  return permitted.value
 }
 
 /** A page to open has an id of its own up to 2025-11-25. */
 function inSession(ask: Ask): Ask {
   const params = (ask.params ?? {}) as Record<string, unknown>
   return params['mode'] === 'url' ? { ...ask, params: { elicitationId: randomUUID(), ...params } } : ask
-}
-
-export function takesNone(serverId: string) {
-  const message = `${serverId} asks for something, and the agent accepts no event stream to be asked over.`
-  return { rule: 'method_not_brokered' as const, message }
 }
 
 /** What was decided about, held and recorded is what goes on: other arguments are another call. */

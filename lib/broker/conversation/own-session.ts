@@ -8,7 +8,7 @@ import { refusedCode } from '../wire.ts'
 import { isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
 import { markFor } from './event-marks.ts'
-import { unanswered } from './refusal.ts'
+import { takesNone, unanswered } from './refusal.ts'
 
 /**
  * Carries a call between an agent and a server that both have sessions, one of the one for one of the other: messages keep their ids, so
@@ -39,24 +39,25 @@ export class OwnSessionRelay implements Relay {
     }
     const notice = message && (talk.noticeOf(message) ?? (isCancellation(message) ? message : null))
     if (notice?.['method'] === 'notifications/progress') this.#extend()
-    if (message === null || notice) await talk.stream.send(notice, this.#marked(mark))
+    if (message === null) await talk.stream.send(null, this.#marked(mark))
+    else if (notice) await talk.tell(notice, this.#marked(mark))
   }
 
   async #ask(message: RpcMessage, mark: EventMark): Promise<void> {
     const { talk } = this.#request
-    const { running, call, session, connection } = this.#turn
+    const { running, server, session, connection } = this.#turn
     const { askDeadlineMs } = this.#parts.limits
     const ask = { method: String(message['method']), params: message['params'] }
-    const denial = await permit(this.#parts, this.#request, { serverId: call.serverId, ask })
-    if (denial || !talk.stream.accepts) {
-      const text = denial?.message ?? 'The client takes no requests: it does not accept event streams.'
-      const error = { code: refusedCode, message: text, ...(denial ? { data: { rule: denial.rule } } : {}) }
+    const permitted = await permit(this.#parts, this.#request, { server, ask, occasion: talk })
+    if (!permitted.ok || !talk.stream.accepts) {
+      const denial = permitted.ok ? takesNone(server.id) : permitted.error
+      const error = { code: refusedCode, message: denial.message, data: { rule: denial.rule } }
       await connection.tell({ id: message['id'], error }, { session: session.upstream!, signal: running.signal })
       return
     }
     running.extend(askDeadlineMs, { longestMs: askDeadlineMs, late: unanswered(ask.method, askDeadlineMs) })
     session.ask(message['id'], ask.method)
-    await talk.stream.send(message, this.#marked(mark))
+    await talk.stream.send({ jsonrpc: '2.0', id: message['id'], ...permitted.value }, this.#marked(mark))
   }
 
   #extend(): void {

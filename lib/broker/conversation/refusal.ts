@@ -15,3 +15,9 @@ export class AskRefused extends Error {
 export function unanswered(method: string, ms: number): Denial {
   return { rule: 'answer_deadline', message: `${method} was not answered within ${ms} ms.` }
 }
+
+/** Why an agent without an event stream is asked nothing. */
+export function takesNone(serverId: string): Denial {
+  const message = `${serverId} asks for something, and the agent accepts no event stream to be asked over.`
+  return { rule: 'method_not_brokered', message }
+}

@@ -10,15 +10,18 @@ import { processCaller } from '../upstream/pool.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { EventMark, RpcMessage, RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
-import { type Answer, errorAnswer, refusedAnswer, type RpcError, type RpcId } from '../wire.ts'
+import { type Answer, errorAnswer, refusedAnswer, refusedCode, type RpcError, type RpcId } from '../wire.ts'
 import { isAsk, permit } from './asks.ts'
 import { type MarkedCall, markFor, readMark } from './event-marks.ts'
 import { afterDiscovery, type Lasting, type Listener, listenModern, mayRead, openLasting } from './listening.ts'
 import { answerForAgent } from './own-session.ts'
 import { change, refusedStream, tooMany } from './subscriptions.ts'
+import { ToldStream } from './told-stream.ts'
 
 const busyTries = 5
 const busyMs = 100
+/** How long calls wait for the stream before them: a server may say nothing of it before there is something to tell. */
+const openingMs = 500
 
 /**
  * The stream of a session before 2026-07-28 that no call began: changes of what the agent may call, what its server tells, and after
@@ -51,7 +54,7 @@ export async function openSessionStream(
   if (!lasting) return tooMany(parts, listener, null)
   try {
     const about = { session, eventId: mark?.eventId ?? null, call: mark?.about ?? null }
-    const answer = server ? await listen(parts, listener, { server, lasting, ...about }) : null
+    const answer = server ? await listenFirst(parts, listener, { server, lasting, ...about }) : null
     if (answer) return answer
     lasting.stream.open()
     await lasting.closed
@@ -61,12 +64,27 @@ export async function openSessionStream(
   }
 }
 
+/** What the agent sends after it has asked for the stream must not be before the stream at the server, which may tell something over it at once. */
+async function listenFirst(
+  parts: PipelineParts,
+  listener: Listener,
+  about: Omit<About, 'told'>,
+): Promise<Answer | null> {
+  const { session, server, lasting, call } = about
+  const told = new ToldStream(parts, listener, server)
+  const opening = listen(parts, listener, { ...about, told })
+  const answer = await session.openingStream(opening, openingMs)
+  if (!answer) void told.open({ resumes: call, end: lasting.end })
+  return answer
+}
+
 type About = {
   session: AgentSession
   eventId: string | null
   call: MarkedCall
   server: BrokeredServer
   lasting: Lasting
+  told: ToldStream
 }
 
 /** Begins to listen at the server; an answer when that refuses what the agent asked for. */
@@ -103,7 +121,8 @@ function listenForSession(
     const told = async (message: RpcMessage): Promise<void> => {
       if (!mayRead(parts, listener, server.id, 'resources/subscribe')) return
       await afterDiscovery(parts, server, message)
-      await lasting.stream.send(message)
+      const guarded = await about.told.guard(message)
+      if (guarded) await lasting.stream.send(guarded)
     }
     // The next one has begun before this one ends, so that nothing is missed in between.
     const begun = (): void => before.abort()
@@ -166,7 +185,8 @@ async function continueSession(
       if (ended) await lasting.stream.send(ended, marked)
       return lasting.end(null)
     }
-    if (await isForAgent(parts, listener, { ...about, message })) await lasting.stream.send(message, marked)
+    const told = await forAgent(parts, listener, { ...about, message })
+    if (told) await lasting.stream.send(told, marked)
   }
   let reading = false
   try {
@@ -201,31 +221,34 @@ async function continueSession(
   }
 }
 
-/** Decides what of a server's messages outside of a call reaches the agent; answers for it what does not. */
-async function isForAgent(
+/** What of a server's messages outside of a call reaches the agent, guarded; what does not, and waits for an answer, is answered for it. */
+async function forAgent(
   parts: PipelineParts,
   listener: Listener,
   about: About & { connection: UpstreamConnection; message: RpcMessage },
-): Promise<boolean> {
-  const { message, server, session, connection, lasting } = about
+): Promise<RpcMessage | null> {
+  const { message, server, session, connection, lasting, told } = about
   const method = String(message['method'])
   if (message['id'] !== undefined) {
-    const denial = isAsk(method)
-      ? await permit(parts, listener, { serverId: server.id, ask: { method, params: message['params'] } })
-      : null
-    if (isAsk(method) && !denial) {
+    if (!isAsk(method)) {
+      await answerForAgent(message, { session, connection, running: lasting })
+      return null
+    }
+    const ask = { method, params: message['params'] }
+    const permitted = await permit(parts, listener, { server, ask, occasion: told })
+    if (permitted.ok) {
       session.ask(message['id'], method)
-      return true
+      return { jsonrpc: '2.0', id: message['id'], ...permitted.value }
     }
-    if (!denial) await answerForAgent(message, { session, connection, running: lasting })
-    else {
-      const error = { code: -32010, message: denial.message, data: { rule: denial.rule } }
-      await connection.tell({ id: message['id'], error }, { session: session.upstream!, signal: lasting.signal })
-    }
-    return false
+    const { message: text, rule } = permitted.error
+    const error = { code: refusedCode, message: text, data: { rule } }
+    await connection.tell({ id: message['id'], error }, { session: session.upstream!, signal: lasting.signal })
+    return null
   }
   await afterDiscovery(parts, server, message)
-  return method === 'notifications/tools/list_changed' || mayRead(parts, listener, server.id, 'resources/subscribe')
+  const may =
+    method === 'notifications/tools/list_changed' || mayRead(parts, listener, server.id, 'resources/subscribe')
+  return may ? await told.guard(message) : null
 }
 
 /** The end of a call whose stream was cut off, guarded and on the record before the agent has it; null when it stays here. */

@@ -22,6 +22,7 @@ import {
   uriLengthMax,
   urisMax,
 } from './listening.ts'
+import { ToldStream } from './told-stream.ts'
 
 const begunMs = 3000
 const filterInput = z.object({
@@ -115,10 +116,13 @@ async function listenAt(
   const own: Filter = wanted.toolsListChanged ? { toolsListChanged: true } : {}
   const { promise, resolve } = Promise.withResolvers<Filter>()
   const late = setTimeout(() => resolve(own), begunMs)
+  // That it listens was recorded before.
+  const guards = new ToldStream(parts, listener, server).recorded()
   const told = async (message: RpcMessage): Promise<void> => {
     if (!mayRead(parts, listener, server.id, 'resources/subscribe')) return
     await afterDiscovery(parts, server, message)
-    await options.told(message)
+    const guarded = await guards.guard(message)
+    if (guarded) await options.told(guarded)
   }
   const listen = async (): Promise<void> => {
     const connection = parts.upstreams.connectionTo(server, processCaller(listener.agent))

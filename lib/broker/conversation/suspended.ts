@@ -2,8 +2,9 @@ import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection, UpstreamSession } from '../upstream/connection.ts'
 import type { RpcMessage, RpcReply } from '../upstream/http.ts'
+import type { BrokeredServer } from '../view/view.ts'
 import { refusedCode } from '../wire.ts'
-import { type Ask, isAsk, permit } from './asks.ts'
+import { type Ask, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
 import { sealState } from './input-required.ts'
 import { unanswered } from './refusal.ts'
@@ -42,10 +43,10 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
   const { askDeadlineMs } = parts.limits
   const answer = async (message: RpcMessage): Promise<void> => {
     const ask = { method: String(message['method']), params: message['params'] }
-    const refused = await refusalOf(parts, request, { serverId: parted.server.id, ask })
+    const { refused, told } = await askedOf(parts, request, { server: parted.server, ask })
     if (refused) return void (await connection.tell({ id: message['id'], ...refused }, { session, signal }))
     running.extend(askDeadlineMs, { longestMs: askDeadlineMs, late: unanswered(ask.method, askDeadlineMs) })
-    const reply = await parts.conversations.questions.ask(caller, talk, { ask, signal })
+    const reply = await parts.conversations.questions.ask(caller, talk, { ask: told, signal })
     await connection.tell({ id: message['id'], ...reply }, { session, signal })
   }
   const circuit = parts.health.circuitOf(parted.server)
@@ -54,7 +55,7 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
       circuit.answered()
       if (message && isRequest(message)) return void answer(message).catch(() => {})
       const notice = message && talk.noticeOf(message)
-      if (notice) return talk.stream.send(notice)
+      if (notice) return talk.tell(notice)
     },
   }
   try {
@@ -86,17 +87,17 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
   })
   const ask = async (message: RpcMessage): Promise<void> => {
     const asked = { method: String(message['method']), params: withoutId(message['params']) }
-    const refused = await refusalOf(parts, request, { serverId: server.id, ask: asked })
+    const { refused, told } = await askedOf(parts, request, { server, ask: asked })
     if (refused) return void (await suspended.tell({ id: message['id'], ...refused }))
     const { askDeadlineMs } = limits
     running.extend(askDeadlineMs, { longestMs: askDeadlineMs, late: unanswered(asked.method, askDeadlineMs) })
-    suspended.ask(message['id'], asked)
+    suspended.ask(message['id'], told)
   }
   const relay = {
     take(message: RpcMessage | null) {
       if (message && isRequest(message)) return void ask(message).catch(() => {})
       const notice = message && suspended.talk?.noticeOf(message)
-      if (notice) return suspended.talk!.stream.send(notice)
+      if (notice) return suspended.talk!.tell(notice)
     },
   }
   const envelope = talk.envelope({ shared: false })
@@ -147,16 +148,19 @@ async function nextOf(
   return { ok: true, result: { resultType: 'input_required', inputRequests, requestState } }
 }
 
-/** What the server is answered instead of the agent; null when the agent may be asked. */
-async function refusalOf(
+/** What the agent is asked; else what the server is answered instead. */
+async function askedOf(
   parts: PipelineParts,
   request: AgentRequest,
-  { serverId, ask }: { serverId: string; ask: Ask },
-): Promise<RpcMessage | null> {
-  if (ask.method === 'ping') return { result: {} }
-  if (!isAsk(ask.method)) return { error: { code: -32601, message: 'Method not found' } }
-  const denial = await permit(parts, request, { serverId, ask })
-  return denial && { error: { code: refusedCode, message: denial.message, data: { rule: denial.rule } } }
+  { server, ask }: { server: BrokeredServer; ask: Ask },
+): Promise<{ refused: null; told: Ask } | { refused: RpcMessage; told: null }> {
+  if (ask.method === 'ping') return { refused: { result: {} }, told: null }
+  if (!isAsk(ask.method)) return { refused: { error: { code: -32601, message: 'Method not found' } }, told: null }
+  const occasion = request.talk.era === 'modern' ? byAnswer : request.talk
+  const permitted = await permit(parts, request, { server, ask, occasion })
+  if (permitted.ok) return { refused: null, told: permitted.value }
+  const { message, rule } = permitted.error
+  return { refused: { error: { code: refusedCode, message, data: { rule } } }, told: null }
 }
 
 function endSession(connection: UpstreamConnection, session: UpstreamSession): void {

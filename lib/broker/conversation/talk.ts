@@ -1,12 +1,20 @@
+import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
+import { type CallRecord, intendedRow } from '../audit/records.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
+import { guardMessage, joinFindings } from '../guards.ts'
 import type { HoldProgress } from '../holding/hold.ts'
 import type { AgentStream } from '../endpoint/agent-stream.ts'
+import { type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { type Envelope, metaKey } from '../upstream/envelope.ts'
 import type { EventMark, RpcMessage } from '../upstream/http.ts'
+import type { BrokeredServer } from '../view/view.ts'
 import type { Era } from '../wire.ts'
 
 const levels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
 let lastToken = 0
+
+/** The call that an exchange is about. `intended`: its intent is on the record, as that of every change is. */
+export type ToldCall = { server: BrokeredServer; record: CallRecord; intended: boolean }
 
 /** One request's exchange with its agent: what of the server's notifications the agent is sent while it waits. */
 export class Talk {
@@ -20,6 +28,11 @@ export class Talk {
   /** What was told of waiting; the server's own progress is told when it has come further. */
   #progress = 0
   #upstreamToken: string | number | undefined
+  #parts: PipelineParts | null = null
+  #call: ToldCall | null = null
+  #recorded: Promise<boolean> | null = null
+  /** What was found in what the server said before its answer. */
+  findings: ResultFindings | null = null
 
   constructor(era: Era, params: Record<string, unknown>, { stream, session }: Pick<Talk, 'stream' | 'session'>) {
     this.era = era
@@ -39,6 +52,38 @@ export class Talk {
     if (this.#token === undefined && this.#logLevel === undefined) return none
     if (this.#token !== undefined) this.#upstreamToken = shared ? (lastToken += 1) : this.#token
     return { logLevel: this.#logLevel, progressToken: this.stream.accepts ? this.#upstreamToken : undefined }
+  }
+
+  /** From now on a server may say something: what is told of it is about this call. */
+  begin(parts: PipelineParts, call: ToldCall): void {
+    this.#parts = parts
+    this.#call = call
+  }
+
+  /**
+   * Whether the call is on the record. One that only reads is put there when the first thing is to be told of it, so one whose server says
+   * nothing before its answer waits for nothing.
+   */
+  onRecord(): true | Promise<boolean> {
+    if (!this.#call || !this.#parts) return Promise.resolve(false)
+    if (this.#call.intended) return true
+    if (this.#recorded) return this.#recorded
+    this.#recorded = recorded(this.#parts, intendedRow(this.#call.record, this.#parts.now()), { happened: false })
+    return this.#recorded
+  }
+
+  /** Sends what the server says, guarded, as soon as the call is on the record; never, if that cannot be. */
+  tell(notice: RpcMessage, mark?: EventMark): Promise<void> | void {
+    if (!this.stream.takes) return
+    const isOnRecord = this.onRecord()
+    if (isOnRecord === true) return this.#say(notice, mark)
+    return isOnRecord.then((durable) => (durable ? this.#say(notice, mark) : undefined))
+  }
+
+  #say(notice: RpcMessage, mark: EventMark | undefined): Promise<void> | void {
+    const { message, findings } = guardMessage(this.#call!.server, notice)
+    if (findings) this.findings = joinFindings(this.findings, findings)
+    if (message) return this.stream.send(message, mark)
   }
 
   /** Tells how long the call has waited for a person; undefined when the agent does not want to hear. */
@@ -62,7 +107,7 @@ export class Talk {
   /** The relay of a request over a shared connection: notifications, and nothing the agent would have to answer. */
   take(message: RpcMessage | null, _mark: EventMark): Promise<void> | void {
     const notice = message && this.noticeOf(message)
-    if (notice) return this.stream.send(notice)
+    if (notice) return this.tell(notice)
   }
 
   /** A notification as the agent gets it while its request runs; null when it gets none. */

@@ -22,6 +22,11 @@ export class AgentStream {
     this.#prefers = era === 'legacy' && accept !== undefined && accept.startsWith('text/event-stream')
   }
 
+  /** Whether an event that is sent now has a chance to arrive. */
+  get takes(): boolean {
+    return this.accepts && !this.#response.writableEnded && !this.#response.destroyed
+  }
+
   /** Sends a message, or with null only the mark of an event. To wait for the promise is to go no faster than the agent reads. */
   send(message: RpcMessage | null, mark?: EventMark): Promise<void> | void {
     if (!this.accepts || !this.#begin()) return

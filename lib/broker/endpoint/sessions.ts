@@ -25,6 +25,8 @@ export class AgentSession {
   readonly watched = new Set<string>()
   /** What its server asked over this replica and nobody has answered: the method by the id of the request. */
   readonly asked = new Map<unknown, string>()
+  /** Set while its stream is being opened at the server. */
+  opening: Promise<void> | null = null
   /** Called when that changes: the session's stream listens for something else then. */
   onWatch: (() => void) | null = null
 
@@ -33,6 +35,19 @@ export class AgentSession {
     this.upstream = upstream
     this.capabilities = capabilities
     this.key = key
+  }
+
+  /** Its stream is being opened at the server: until it is, or at most so long, `opening` is set for what must come after it. */
+  async openingStream<T>(opened: Promise<T>, longestMs: number): Promise<T> {
+    const late = Promise.withResolvers<void>()
+    const timer = setTimeout(late.resolve, longestMs)
+    const opening = Promise.race([opened.then(noop, noop), late.promise])
+    this.opening = opening
+    void opening.then(() => {
+      clearTimeout(timer)
+      if (this.opening === opening) this.opening = null
+    })
+    return await opened
   }
 
   ask(id: unknown, method: string): void {
@@ -143,6 +158,8 @@ export class Sessions {
 function contextOf({ caller, serverId, url }: SessionOwner): string {
   return `mcp-session:${caller.agentId}:${caller.runId ?? ''}:${serverId ?? ''}:${url}`
 }
+
+function noop(): void {}
 
 function forgetOldest<K>(kept: Map<K, unknown> | Set<K>, max = rememberedMax): void {
   if (kept.size < max) return

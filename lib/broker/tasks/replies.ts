@@ -2,12 +2,13 @@ import { digestOf } from '#lib/core/canonical-json.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import { z } from 'zod'
 import type { TaskRecord } from '../audit/records.ts'
-import { isAsk, permit } from '../conversation/asks.ts'
+import { byAnswer, isAsk, permit } from '../conversation/asks.ts'
 import type { Turn } from '../conversation/conversation.ts'
 import { AskRefused } from '../conversation/refusal.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcReply } from '../upstream/http.ts'
+import type { BrokeredServer } from '../view/view.ts'
 import { decideTask, mayUseTasks, namesTasks } from './offered.ts'
 import { type BrokeredTask, upstreamIdMax } from './task-ids.ts'
 import { missingCapabilityCode, tasksExtension } from './task-methods.ts'
@@ -48,13 +49,13 @@ export async function aboutTask(
       throw new UpstreamFailure('malformed', 'it begins a task without an id that can be used')
     }
     const begun = await parts.conversations.tasks.give(originOf(turn), taskId)
-    return await shown(parts, request, { reply, task: begun })
+    return await shown(parts, request, { server: turn.server, reply, task: begun })
   }
   const isOther = taskId === undefined ? turn.tool.name === 'tasks/get' : taskId !== task.upstreamId
   if (isOther) throw new UpstreamFailure('malformed', 'it answers about another task')
   const decision = decideTask(parts, request.caller, task)
   if (!decision.ok) throw new AskRefused(decision.error)
-  return taskId === undefined ? reply : await shown(parts, request, { reply, task })
+  return taskId === undefined ? reply : await shown(parts, request, { server: turn.server, reply, task })
 }
 
 /** What of a reply is recorded about a task; null when it is about none. */
@@ -83,11 +84,12 @@ function notGranted(
 async function shown(
   parts: PipelineParts,
   request: AgentRequest,
-  { reply: { result }, task }: { reply: RpcReply & { ok: true }; task: BrokeredTask },
+  { server, reply, task }: { server: BrokeredServer; reply: RpcReply & { ok: true }; task: BrokeredTask },
 ): Promise<RpcReply> {
+  const { result } = reply
   const asks = inputRequests.safeParse(result['inputRequests'] ?? {})
   if (!asks.success) throw new UpstreamFailure('malformed', 'it asks for input in a way MCP does not know')
-  for (const [key, ask] of Object.entries(asks.data)) await demand(parts, request, { task, key, ask })
+  for (const [key, ask] of Object.entries(asks.data)) await demand(parts, request, { server, task, key, ask })
   return { ok: true, result: { ...result, taskId: task.id } }
 }
 
@@ -95,7 +97,7 @@ async function shown(
 async function demand(
   parts: PipelineParts,
   request: AgentRequest,
-  { task, key, ask }: { task: BrokeredTask; key: string; ask: { method: string } },
+  { server, task, key, ask }: { server: BrokeredServer; task: BrokeredTask; key: string; ask: { method: string } },
 ): Promise<void> {
   const { serverId } = task
   if (!isAsk(ask.method)) {
@@ -103,8 +105,8 @@ async function demand(
   }
   const call = { caller: request.caller, serverId, tool: ask.method, isMethod: true } as const
   if (task.asked.get(key) === ask.method && decide(call, parts.view, parts.now()).ok) return
-  const denial = await permit(parts, request, { serverId, ask })
-  if (denial) throw new AskRefused(denial)
+  const permitted = await permit(parts, request, { server, ask, occasion: byAnswer })
+  if (!permitted.ok) throw new AskRefused(permitted.error)
   task.asked.set(key, ask.method)
 }
 

@@ -103,6 +103,8 @@ async function readEvents(response: Dispatcher.ResponseData, post: Post, id: num
         const reply = message && replyOf(message, id, 200)
         if (reply) return shallow(reply, post)
         if (item.id !== null) last = { id: item.id, retry: item.retry ?? last?.retry ?? null }
+        // Nobody looks at what is nested without end.
+        if (isDeeperThan(message, post.resultDepthMax + 2)) continue
         const taken = post.relay?.take(message, item)
         if (taken) await untilAborted(taken, post.signal)
       }
