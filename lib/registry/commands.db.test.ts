@@ -18,7 +18,7 @@ import {
   setServerCredential,
   updateServer,
 } from './commands.ts'
-import { getServer, getServerProbe } from './queries.ts'
+import { getServer, getServerProbe, listServerApprovers } from './queries.ts'
 import { importServerInput, registerServerInput, setServerCredentialInput } from './schema.ts'
 
 const secretBox = createSecretBox(randomBytes(32).toString('base64'))
@@ -59,6 +59,33 @@ dbTest('a change of a server is recorded with before and after; no change writes
     },
   ])
   await expect(updateServer(ctx, { id: 'nowhere' })).rejects.toMatchObject({ code: 'not_found' })
+})
+
+dbTest('the approver of a server is somebody who may decide about its tools', async ({ db }) => {
+  const security = await makePerson(db, { roles: ['security'] })
+  const builder = await makePerson(db, { roles: ['builder'] })
+  const ctx = ctxFor(db, security)
+  const id = await makeServer(db)
+  await updateServer(ctx, { id, approverId: security.id })
+  expect((await getServer(ctx, id)).approver).toEqual({ id: security.id, name: security.name })
+  expect(await listServerApprovers(ctx)).toContainEqual({ id: security.id, name: security.name })
+  expect((await listServerApprovers(ctx)).map((person) => person.id)).not.toContain(builder.id)
+  for (const approverId of [builder.id, crypto.randomUUID()]) {
+    await expect(updateServer(ctx, { id, approverId })).rejects.toMatchObject({
+      code: 'invalid',
+      details: { field: 'approverId', rule: 'registry:approver_may_not' },
+    })
+  }
+  await db.person.update({ where: { id: security.id }, data: { active: false } })
+  const other = await makeServer(db)
+  await expect(updateServer(ctx, { id: other, approverId: security.id })).rejects.toMatchObject({ code: 'invalid' })
+  await updateServer(ctx, { id, approverId: null })
+  expect((await getServer(ctx, id)).approver).toBeNull()
+  expect(await auditOf(db, id)).toMatchObject([
+    { event: 'server.updated', detail: { after: { approverId: security.id } } },
+    { event: 'server.updated', detail: { before: { approverId: security.id }, after: { approverId: null } } },
+  ])
+  await expect(listServerApprovers(ctxFor(db, builder))).rejects.toMatchObject({ code: 'forbidden' })
 })
 
 dbTest(

@@ -104,7 +104,7 @@ function* hoursOf(rows: readonly AgentToolDay[], now: Date): Generator<Hour> {
       ),
     ) as [number[], number[], number[]]
     for (const hour of weights.keys()) {
-      if (calls[hour]! + refused[hour]! === 0) continue
+      if (calls[hour] === 0 && refused[hour] === 0) continue
       const at = new Date(day.getTime() + hour * 3_600_000).toISOString()
       yield {
         serverId,

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { RegisterServerInput, UpdateServerInput } from '../schema.ts'
@@ -68,7 +69,7 @@ async function acceptedFindings(
 }
 
 /**
- * Changes the fields given; nothing is written when none differs. Needs `servers:manage`; throws `not_found`. A server that a person
+ * Changes the fields given; nothing is written when none differs. Needs `servers:manage`; throws `not_found`, and `invalid` for an approver who may not approve. A server that a person
  * moves to another origin or program loses its credential, so that the secret is never shown to another, and is no demo server any more.
  */
 export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<void> {
@@ -81,6 +82,7 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
       const message = `${server.name} is a server over ${server.transport}: it has no ${wrong === 'url' ? 'address' : 'program'}.`
       throw new DomainError('invalid', message, { field: wrong, rule: 'registry:transport_fixed' })
     }
+    if (fields.approverId) await requireApprover(tx, fields.approverId)
     const changed = Object.entries(fields).filter(
       ([key, value]) => value !== undefined && !isDeepStrictEqual(value, server[key as keyof typeof fields]),
     )
@@ -112,6 +114,22 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
         detail: { reason: movedByUrl ? 'The server moved to another origin.' : 'The server is another program.' },
       })
     }
+  })
+}
+
+/** Whoever is asked about tools must be able to decide about them. */
+async function requireApprover(tx: Tx, personId: string): Promise<void> {
+  const person = await tx.person.findUnique({
+    where: { id: personId },
+    select: { active: true, roles: { select: { role: true } } },
+  })
+  const may =
+    person?.active && person.roles.some(({ role }) => rolesWith('servers:manage').some((each) => each === role))
+  if (may) return
+  const who = rolesWith('servers:manage').map(roleLabel).join(', ')
+  throw new DomainError('invalid', `The approver must be an active person with one of the roles: ${who}.`, {
+    field: 'approverId',
+    rule: 'registry:approver_may_not',
   })
 }
 

@@ -1,4 +1,5 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { rolesWith } from '#lib/auth/permissions.ts'
 import type { PersonListQuery, PersonRow, TeamRow } from '../schema.ts'
 
 /** Every team by name. Needs `agents:read`. */
@@ -52,6 +53,16 @@ export async function listPeople(ctx: Ctx, query: PersonListQuery = {}): Promise
     roles: roles.map(({ role }) => role),
     teamIds: memberships.map(({ teamId }) => teamId),
   }))
+}
+
+/** People who may manage MCP servers, by name: who can be asked about their tools. Needs `servers:manage`. */
+export async function listServerApprovers(ctx: Ctx): Promise<{ id: string; name: string }[]> {
+  authorize(ctx, 'servers:manage')
+  return await reader(ctx).person.findMany({
+    where: { active: true, roles: { some: { role: { in: rolesWith('servers:manage') } } } },
+    orderBy: [{ name: 'asc' }, { id: 'asc' }],
+    select: { id: true, name: true },
+  })
 }
 
 /** Names of the people behind these ids; nulls and unknown ids are left out. Callers authorize. */

@@ -29,6 +29,7 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
       createdAt: true,
       updatedAt: true,
       approverId: true,
+      acknowledged: true,
       tools: { orderBy: { name: 'asc' }, select: toolSelect },
     },
   })
@@ -37,6 +38,11 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
   return {
     ...serverRow(server, new Set(holders.map(({ agent }) => agent.id)).size),
     approver: await approverOf(ctx, server.approverId),
+    accepted: (server.acknowledged as ServerView['accepted']).map(({ finding, byName, at }) => ({
+      finding,
+      byName,
+      at,
+    })),
     toolList: server.tools.map(toolView),
     holders,
     createdAt: server.createdAt.toISOString(),

@@ -9,7 +9,7 @@ import {
   type ServerTransport,
   serverTransports,
 } from './transport.ts'
-import { probeFindingNames } from './probes.ts'
+import { type ProbeFindingKind, probeFindingNames } from './probes.ts'
 import type { ToolView } from './tools.ts'
 import {
   type AgentStatus,
@@ -50,6 +50,8 @@ export const updateServerInput = z.strictObject({
   environment: z.enum(environments).optional(),
   sensitivity: z.enum(sensitivities).optional(),
   status: z.enum(['active', 'disabled']).optional(),
+  /** Who is asked when its tools change: somebody who may manage servers; null: everybody who may. */
+  approverId: z.uuid().nullable().optional(),
   /** Findings of a new address accepted by name. */
   acknowledged: z.array(z.enum(probeFindingNames)).max(20).optional(),
 })
@@ -93,6 +95,8 @@ export type ServerRow = {
 export type ServerView = ServerRow & {
   /** Who is asked when its tools change; null: everybody who manages servers. */
   approver: { id: string; name: string } | null
+  /** What guards it less and was accepted by name when its address was given. */
+  accepted: { finding: ProbeFindingKind; byName: string; at: string }[]
   toolList: ToolView[]
   /** Who holds what: grants in force, by agent. */
   holders: (ScopeChip & {

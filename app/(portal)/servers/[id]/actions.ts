@@ -9,6 +9,7 @@ import {
   rejectTool,
   removeServerCredential,
   setServerCredential,
+  updateServer,
 } from '#lib/registry/commands.ts'
 import {
   approveToolsInput,
@@ -16,6 +17,7 @@ import {
   rejectToolInput,
   removeServerCredentialInput,
   setServerCredentialInput,
+  updateServerInput,
 } from '#lib/registry/schema.ts'
 import { beginAuthorization } from '#lib/upstreams/commands.ts'
 import { beginAuthorizationInput } from '#lib/upstreams/schema.ts'
@@ -47,6 +49,13 @@ export const reject = portalAction(rejectToolInput, async (ctx, input) => {
   const outcome = await rejectTool(ctx, input)
   refresh(input.serverId)
   return outcome
+})
+
+const setApproverInput = updateServerInput.pick({ approverId: true }).extend({ serverId: updateServerInput.shape.id })
+
+export const setApprover = portalAction(setApproverInput, async (ctx, { serverId, approverId = null }) => {
+  await updateServer(ctx, { id: serverId, approverId })
+  revalidatePath(paths.server(serverId))
 })
 
 export const setCredential = portalAction(setServerCredentialInput, async (ctx, input) => {

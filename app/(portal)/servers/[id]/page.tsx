@@ -13,14 +13,16 @@ import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import { getServer, listServerHealth, listTeams } from '#lib/registry/queries.ts'
+import { getServer, listServerApprovers, listServerHealth, listTeams } from '#lib/registry/queries.ts'
 import { findingTitle, visibleText } from '#lib/registry/rules/tool-findings.ts'
+import { probeFindingKinds } from '#lib/registry/schema/probes.ts'
 import type { ServerView, ToolView } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
+import { Approver } from './approver.client.tsx'
 import { GuardsCard } from './guards-card.tsx'
 import { AuthorizationOutcome, Credentials } from './credentials.tsx'
 import { ProcessesCard } from './processes-card.tsx'
@@ -79,6 +81,26 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
             <Fact label="Health">
               <Health brokers={health} />
             </Fact>
+            <Fact label="Asked about its tools">
+              <Approver
+                serverId={server.id}
+                approver={server.approver}
+                people={manageProblem === null ? await listServerApprovers(ctx) : []}
+                whyNot={manageProblem}
+              />
+            </Fact>
+            {server.accepted.length > 0 && (
+              <Fact label="Accepted">
+                <ul className="space-y-1">
+                  {server.accepted.map(({ finding, byName, at }) => (
+                    <li key={finding}>
+                      <Badge tone="warn">{probeFindingKinds[finding].title}</Badge> by {byName} <Time value={at} />
+                      <span className="block text-[13px] text-muted-foreground">{probeFindingKinds[finding].says}</span>
+                    </li>
+                  ))}
+                </ul>
+              </Fact>
+            )}
           </Facts>
         </Card>
         <TrafficCard ctx={ctx} server={server} hours={hours} />

@@ -11,6 +11,7 @@ import { facts } from '../table.ts'
 import { oneLine, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
 import { choice } from './choices.ts'
+import { personWith } from './people.ts'
 
 type Options = {
   template: string
@@ -108,15 +109,6 @@ async function draftOf(client: Client, id: string, options: Options): Promise<Cr
 function nameFrom(id: string): string {
   const words = id.replaceAll('-', ' ')
   return words.charAt(0).toUpperCase() + words.slice(1)
-}
-
-async function personWith(client: Client, email: string): Promise<string> {
-  const { items } = await client.call(routes.account.listPeople, { query: { search: email, active: 'true' } })
-  const exact = items.filter((person) => person.email.toLowerCase() === email.toLowerCase())
-  const [found, ...others] = exact.length > 0 ? exact : items
-  if (!found) throw new Failed(`Nobody who can sign in is called ${JSON.stringify(email)}.`)
-  if (others.length > 0) throw new Failed(`Several people are called ${JSON.stringify(email)}: give an e-mail address.`)
-  return found.id
 }
 
 function scopeOf(text: string, reason = '') {

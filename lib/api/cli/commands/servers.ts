@@ -22,6 +22,7 @@ import { UsageError } from '../errors.ts'
 import { facts } from '../table.ts'
 import { minute, oneLine, plain } from '../text.ts'
 import { choice } from './choices.ts'
+import { personWith } from './people.ts'
 
 type Placed = { environment: string; data: string; accept: string[] }
 
@@ -114,6 +115,16 @@ What guards it less is accepted by name with --accept; "servers probe" says what
       },
     })
   }
+  addVerb(servers, setup, {
+    name: 'approver <id> [email]',
+    says: 'Set who is asked when tools of an MCP server change; without anybody, everybody who manages servers.',
+    run: async (cli, { args: [id = '', email] }) => {
+      const client = await cli.client()
+      const approverId = email === undefined ? null : await personWith(client, email)
+      await client.call(routes.servers.updateServer, { params: { id }, body: { approverId } })
+      cli.show({ id, approverId }, () => `${id}: ${email ?? 'everybody who manages servers'} is asked about its tools.`)
+    },
+  })
   addToolVerbs(servers, setup)
 }
 
