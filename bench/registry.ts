@@ -12,6 +12,7 @@ import { ensureDatabase, startPostgres } from '#lib/dev/postgres/server.ts'
 import { seedLargeFleet } from '#lib/dev/seed/large/seed-large.ts'
 import { getAgent, listAgents, searchAgents } from '#lib/registry/queries.ts'
 import { type Case, cases } from './registry-cases.ts'
+import { printHistory } from './registry-history.ts'
 import { printPlans } from './registry-plans.ts'
 
 const { values } = parseArgs({
@@ -88,6 +89,7 @@ async function benchDatabase(databaseUrl: string): Promise<Map<string, Timing[]>
       )
       print(`${each.name.padEnd(36)} ${String(ofCase[0]!.total ?? '').padStart(7)}   ${shown.join('')}`)
     }
+    await printHistory(db, ctx)
     return timings
   } finally {
     await db.$disconnect()

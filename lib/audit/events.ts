@@ -23,10 +23,17 @@ export type AuditEvents = {
   'agent.created': {
     templateId: string
     templateVersion: string
+    name: string
+    purpose: string
     ownerTeamId: string
+    accountablePersonId: string
     tier: string
+    schedule: string | null
+    /** Micro-dollars. */
+    monthlyBudgetMicros: string | null
+    nextReviewAt: string
   }
-  'agent.imported': { source: string }
+  'agent.imported': { source: string; lastReviewedAt?: string; nextReviewAt?: string }
   'agent.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
   'agent.version_created': {
     version: number
@@ -83,6 +90,10 @@ export type AuditEvents = {
     toolName: string | null
     via: string
     expiresAt: string | null
+    reason: string
+    requestId: string | null
+    conditions: object[]
+    rate: object | null
     /** Conditions and rate, in words. */
     limits: string[]
   }

@@ -84,6 +84,8 @@ export const grantListQuery = z.strictObject({
   serverId: z.string().max(100).optional(),
   /** Also those that have expired or been revoked. */
   history: z.boolean().default(false),
+  /** An instant: the grants as they were then. */
+  asOf: z.string().max(50).optional(),
 })
 export type GrantListInput = z.input<typeof grantListQuery>
 

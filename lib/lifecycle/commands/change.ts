@@ -85,14 +85,15 @@ export async function updateAgent(ctx: Ctx, input: UpdateAgentInput): Promise<vo
     const now: Record<string, unknown> = { ...agent, ownerTeamId: agent.ownerTeam.id }
     const changed = Object.entries(fields).filter(([key, value]) => value !== undefined && value !== now[key])
     if (changed.length === 0) return
-    const after = Object.fromEntries(changed)
+    const after: Record<string, unknown> = Object.fromEntries(changed)
     await checkOwners(ctx, after)
     if ('ownerTeamId' in after) await refuseLeavingStoppedTeam(ctx, agent)
-    const reviewed = agent.lastReviewedAt ?? ctx.now
-    const nextReviewAt =
-      fields.tier && fields.tier !== agent.tier ? { nextReviewAt: nextReview(fields.tier, reviewed) } : {}
-    await tx.agent.update({ where: { id: agentId }, data: { ...after, ...nextReviewAt, updatedAt: ctx.now } })
     const before = Object.fromEntries(changed.map(([key]) => [key, now[key]]))
+    if (fields.tier && fields.tier !== agent.tier) {
+      before.nextReviewAt = agent.nextReviewAt
+      after.nextReviewAt = nextReview(fields.tier, agent.lastReviewedAt ?? ctx.now)
+    }
+    await tx.agent.update({ where: { id: agentId }, data: { ...after, updatedAt: ctx.now } })
     const detail = { before: plain(before), after: plain(after) }
     recordAudit(tx, ctx, { event: 'agent.updated', ...agentSubject(agent), detail })
   })
@@ -232,9 +233,10 @@ function refuseRetired(agent: LockedAgent): void {
   throw new DomainError('conflict', `${agent.name} is retired and stays as it is.`, { rule: 'lifecycle:retired' })
 }
 
-/** For the audit log: amounts beyond 2^53 as decimal strings. */
+/** For the audit log: amounts beyond 2^53 as decimal strings, times in ISO 8601. */
 function plain(values: Record<string, unknown>): Record<string, unknown> {
+  const text = (value: unknown) => (value instanceof Date ? value.toISOString() : value)
   return Object.fromEntries(
-    Object.entries(values).map(([key, value]) => [key, typeof value === 'bigint' ? value.toString() : value]),
+    Object.entries(values).map(([key, value]) => [key, typeof value === 'bigint' ? value.toString() : text(value)]),
   )
 }

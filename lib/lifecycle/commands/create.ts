@@ -67,7 +67,17 @@ export async function createAgent(ctx: Ctx, draft: CreateAgentDraft): Promise<{ 
     recordAudit(tx, ctx, {
       event: 'agent.created',
       ...about,
-      detail: { ...made, ownerTeamId: input.ownerTeamId, tier: input.tier },
+      detail: {
+        ...made,
+        name: input.name,
+        purpose: input.purpose,
+        ownerTeamId: input.ownerTeamId,
+        accountablePersonId: input.accountablePersonId,
+        tier: input.tier,
+        schedule: input.schedule,
+        monthlyBudgetMicros: input.monthlyBudgetMicros?.toString() ?? null,
+        nextReviewAt: nextReview(input.tier, ctx.now).toISOString(),
+      },
     })
     recordAudit(tx, ctx, { event: 'agent.version_created', ...about, detail: { version: 1, ...made, digest } })
     for (const scope of plan.scopes) await obtainScope(ctx, { agentId: input.id, scope })

@@ -1,4 +1,5 @@
 import { recordAudit } from '#lib/audit/commands.ts'
+import type { AuditEvents } from '#lib/audit/events.ts'
 import { can, type Ctx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent } from '#lib/registry/commands.ts'
@@ -64,12 +65,15 @@ export function measured(key: string): string {
 
 async function recordImport(ctx: Ctx & { tx: Tx }, { id, fields }: ParsedManifest): Promise<void> {
   const agent = await lockAgent(ctx.tx, id)
+  const detail: AuditEvents['agent.imported'] = { source: 'manifest' }
   if (fields.lastReviewed) {
     const lastReviewedAt = new Date(`${fields.lastReviewed}T00:00:00Z`)
     const nextReviewAt = nextReview(agent.tier, lastReviewedAt)
     await ctx.tx.agent.update({ where: { id }, data: { lastReviewedAt, nextReviewAt } })
+    detail.lastReviewedAt = lastReviewedAt.toISOString()
+    detail.nextReviewAt = nextReviewAt.toISOString()
   }
-  recordAudit(ctx.tx, ctx, { event: 'agent.imported', ...agentSubject(agent), detail: { source: 'manifest' } })
+  recordAudit(ctx.tx, ctx, { event: 'agent.imported', ...agentSubject(agent), detail })
 }
 
 /** Left out, whoever applies the manifest is accountable. */

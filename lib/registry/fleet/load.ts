@@ -1,5 +1,6 @@
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
+import { asTheyWere, withAsTheyWere } from '../history/past.ts'
 import { compareVersions } from '../rules.ts'
 import { guardrailsSql } from './guardrails.ts'
 import type { FleetAgent, FleetFacts, FleetPerson, FleetServer, FleetStop } from './facts.ts'
@@ -24,21 +25,34 @@ export async function poll(db: Tx, xmin: string | null): Promise<Poll> {
 export function pollSql(xmin: string | null): Prisma.Sql {
   return Prisma.sql`select pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
     coalesce((select json_agg(c) from (select distinct "kind", "key" from "FleetChange" where "xid" >= ${xmin}::text::bigint) c), '[]') as changes,
-    coalesce((select json_agg(json_build_object('scope', "scope", 'targetId', "targetId", 'reason', "reason") order by "orderedAt", "id")
-      from "StopOrder" where "releasedAt" is null), '[]') as stops`
+    ${stopsSql} as stops`
 }
 
-export async function loadFacts(db: Tx): Promise<FleetFacts> {
+const stopsSql = Prisma.sql`coalesce((select json_agg(json_build_object('scope', "scope", 'targetId', "targetId", 'reason', "reason")
+  order by "orderedAt", "id") from "StopOrder" where "releasedAt" is null), '[]')`
+
+/** The stop orders that were open at an instant. */
+export async function loadPastStops(db: Tx, past: Date): Promise<FleetStop[]> {
+  const [row] = await db.$queryRaw<
+    { stops: FleetStop[] }[]
+  >`${asTheyWere(past, ['StopOrder'])}select ${stopsSql} as stops`
+  return row!.stops
+}
+
+/** What agents refer to, now or as it was at an instant. The guardrails are those of this version of the platform. */
+export async function loadFacts(db: Tx, past: Date | null = null): Promise<FleetFacts> {
   const [teams, servers, people, templates, guardrails] = await Promise.all([
-    db.$queryRaw<{ id: string; name: string }[]>`select "id", "name" from "Team"`,
+    db.$queryRaw<{ id: string; name: string }[]>`${asTheyWere(past, ['Team'])}select "id", "name" from "Team"`,
     db.$queryRaw<
       FleetServer[]
-    >`select s."id", s."name", s."environment"::text, s."sensitivity"::text, s."status" = 'active' as active,
+    >`${asTheyWere(past, ['McpServer', 'McpTool'])}select s."id", s."name", s."environment"::text, s."sensitivity"::text, s."status" = 'active' as active,
       coalesce((select json_agg(json_build_object('name', t."name", 'class', t."class", 'state', t."state") order by t."name")
         from "McpTool" t where t."serverId" = s."id"), '[]') as tools
       from "McpServer" s`,
-    db.$queryRaw<FleetPerson[]>`select "id", "name", "email", "active" from "Person"`,
-    db.$queryRaw<{ id: string; name: string; versions: string[] }[]>`select t."id", t."name",
+    db.$queryRaw<FleetPerson[]>`${asTheyWere(past, ['Person'])}select "id", "name", "email", "active" from "Person"`,
+    db.$queryRaw<
+      { id: string; name: string; versions: string[] }[]
+    >`${asTheyWere(past, ['Template', 'TemplateVersion'])}select t."id", t."name",
       array(select v."version" from "TemplateVersion" v where v."templateId" = t."id") as versions from "Template" t`,
     db.$queryRaw<{ key: string; rule: string }[]>(guardrailsSql),
   ])
@@ -56,7 +70,8 @@ export async function loadFacts(db: Tx): Promise<FleetFacts> {
   }
 }
 
-type Since = { since: Date; now: Date }
+/** `past`: as it was at `now`. */
+type Since = { since: Date; now: Date; past?: boolean }
 
 /** Every agent, a batch at a time. */
 export async function* loadAgents(db: Tx, about: Since): AsyncGenerator<FleetAgent[], void, void> {
@@ -76,16 +91,26 @@ export async function loadAgentsById(db: Tx, ids: readonly string[], about: Sinc
 }
 
 export function byIdSql(ids: readonly string[], about: Since): Prisma.Sql {
-  return Prisma.sql`with picked as materialized (select * from "Agent" where "id" = any(${ids})) ${agentsSql(about)}`
+  const where = Prisma.sql`e."key" = any(${ids})`
+  return Prisma.sql`${agentsBefore(about, { where })}picked as materialized (select * from "Agent" where "id" = any(${ids})) ${agentsSql(about)}`
 }
 
 /** By `collate "C"`: the order in which the index of the key is kept. */
 function batchSql(after: string, about: Since): Prisma.Sql {
-  return Prisma.sql`with picked as materialized (select * from "Agent" where "id" > ${after} order by "id" limit ${batchSize}) ${agentsSql(about)}`
+  const before = agentsBefore(about, { where: Prisma.sql`e."key" > ${after}`, limit: batchSize })
+  return Prisma.sql`${before}picked as materialized (select * from "Agent" where "id" > ${after} order by "id" limit ${batchSize}) ${agentsSql(about)}`
 }
 
-function agentsSql({ since, now }: Since): Prisma.Sql {
+/** Agents and their grants as they were, or nothing; versions never change. */
+function agentsBefore({ past, now }: Since, which: { where: Prisma.Sql; limit?: number }): Prisma.Sql {
+  const grants = { table: 'Grant', where: Prisma.sql`e."parent" in (select "id" from "Agent")` } as const
+  return withAsTheyWere(past ? now : null, [{ table: 'Agent', ...which }, grants])
+}
+
+function agentsSql({ since, now, past }: Since): Prisma.Sql {
   const day = since.toISOString().slice(0, 10)
+  // Measurements are by UTC day: the instant's own day counts as a whole.
+  const until = past ? Prisma.sql` and d."day" <= ${now.toISOString().slice(0, 10)}::text::date` : Prisma.empty
   return Prisma.sql`select coalesce(json_agg(json_build_object(
       'id', a."id", 'name', a."name", 'purpose', a."purpose", 'ownerTeamId', a."ownerTeamId", 'personId', a."accountablePersonId",
       'tier', a."tier", 'status', a."status", 'version', a."currentVersion", 'templateId', coalesce(v."templateId", ''),
@@ -102,7 +127,7 @@ function agentsSql({ since, now }: Since): Prisma.Sql {
         sum(d."costMicros") filter (where d."day" >= ${day}::text::date) as cost,
         sum(d."unpricedRequests") filter (where d."day" >= ${day}::text::date) as unpriced,
         max(d."day") filter (where d."runs" > 0) as "lastRunDay"
-      from "AgentDay" d where d."agentId" = a."id") m on true
+      from "AgentDay" d where d."agentId" = a."id"${until}) m on true
     left join lateral (
       select json_agg(json_build_object('serverId', g."serverId", 'class', g."class", 'toolName', g."toolName",
           'breakGlass', g."via" = 'break_glass', 'conditional', g."conditions" <> '[]', 'expiresAt', ${ms('g."expiresAt"')})

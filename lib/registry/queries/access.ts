@@ -1,16 +1,18 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import type { ArgumentCondition, CallRate } from '../schema/conditions.ts'
+import { asTheyWere } from '../history/past.ts'
 import { inForceSql } from '../in-force.ts'
 import type { AccessGrant, Environment, Sensitivity, ToolClass } from '../schema.ts'
 
-/** The agent's grants in force, each with the approved tools it reaches now. Callers authorize. */
-export async function accessOf(ctx: Ctx, agentId: string): Promise<AccessGrant[]> {
+/** The agent's grants in force, each with the approved tools it reaches: now, or as it was at an instant. Callers authorize. */
+export async function accessOf(ctx: Ctx, agentId: string, past: Date | null = null): Promise<AccessGrant[]> {
+  const grants = { table: 'Grant', where: Prisma.sql`e."parent" = ${agentId}` } as const
   const rows = await reader(ctx).$queryRaw<RawGrant[]>(
-    Prisma.sql`select g."id", g."serverId", s."name" as "serverName", s."environment"::text, s."sensitivity"::text, g."class"::text, g."toolName",
+    Prisma.sql`${asTheyWere(past, [grants, 'McpServer', 'McpTool'])}select g."id", g."serverId", s."name" as "serverName", s."environment"::text, s."sensitivity"::text, g."class"::text, g."toolName",
         ${grantLimitsSql}, g."reason", g."via", g."requestId", g."createdAt", g."expiresAt", ${reachedToolsSql} as tools
       from "Grant" g join "McpServer" s on s."id" = g."serverId"
-      where g."agentId" = ${agentId} and ${inForceSql(ctx.now)}
+      where g."agentId" = ${agentId} and ${inForceSql(past ?? ctx.now)}
       order by g."serverId", g."class", g."toolName" nulls first, g."createdAt"`,
   )
   return rows.map((row) => ({

@@ -77,8 +77,13 @@ export async function getAgentVersion(ctx: Ctx, id: { agentId: string; version: 
   }
 }
 
-export function agentNotFound(id: string): DomainError {
-  return new DomainError('not_found', `There is no agent ${JSON.stringify(id.slice(0, 100))} in the registry.`)
+export function agentNotFound(id: string, at?: Date): DomainError {
+  const when = at ? `was no agent ${named(id)} in the registry at ${at.toISOString()}` : null
+  return new DomainError('not_found', `There ${when ?? `is no agent ${named(id)} in the registry`}.`)
+}
+
+function named(id: string): string {
+  return JSON.stringify(id.slice(0, 100))
 }
 
 const versionSelect = {

@@ -7,7 +7,9 @@ import type { FleetAgent } from '../fleet/facts.ts'
 import type { FleetIndex } from '../fleet/fleet-index.ts'
 import { hintsFor } from '../fleet/hints.ts'
 import { fleetOf } from '../fleet/live.ts'
+import { pastFleetOf } from '../fleet/past-fleet.ts'
 import { rowOf } from '../fleet/row.ts'
+import { instantOf } from '../history/past.ts'
 import type { AgentQuery } from '../query/ast.ts'
 import { queryOf } from '../query/of-list.ts'
 import {
@@ -22,7 +24,8 @@ import {
 
 /**
  * The catalog: filtered, sorted and paged, with the count of all matches. Pages are found by position, so agents created or retired
- * meanwhile neither repeat nor skip a row. Needs `agents:read`; throws `invalid` for a query (with its column) or cursor that is wrong.
+ * meanwhile neither repeat nor skip a row. With `asOf` all of it is as it was then. Needs `agents:read`; throws `invalid` for a query (with
+ * its column), cursor or instant that is wrong.
  */
 export async function listAgents(ctx: Ctx, input: AgentListInput = {}): Promise<AgentList> {
   return (await ask(ctx, input)).list()
@@ -61,7 +64,9 @@ async function ask(ctx: Ctx, input: AgentListInput): Promise<Asked> {
   const query = queryOf(list)
   // Refused before anything is read.
   readCursor(list)
-  return new Asked(await fleetOf(ctx), { list, query, now: ctx.now })
+  if (list.asOf === undefined) return new Asked(await fleetOf(ctx), { list, query, now: ctx.now })
+  const at = await instantOf(ctx, { field: 'asOf', value: list.asOf })
+  return new Asked(await pastFleetOf(ctx, at), { list, query, now: at })
 }
 
 /** One question about the fleet. Everything of it is answered without waiting, so it is all of one moment. */

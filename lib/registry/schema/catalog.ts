@@ -42,6 +42,8 @@ export const agentListQuery = z.strictObject({
   order: z.enum(['asc', 'desc']).default('asc'),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().max(1000).optional(),
+  /** An instant: what the answer would have been then. */
+  asOf: z.string().max(50).optional(),
 })
 export type AgentListQuery = z.infer<typeof agentListQuery>
 /** The same before defaults: what a caller has to write. */

@@ -107,6 +107,10 @@ export async function writeGrant(
       toolName: scope.toolName,
       via,
       expiresAt: scope.expiresAt?.toISOString() ?? null,
+      reason: scope.reason,
+      requestId,
+      conditions: [...conditions],
+      rate,
       limits: limitTexts({ conditions, rate }),
     },
   })

@@ -1,27 +1,53 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { grantLimitsSql, reachedToolsSql } from '#lib/registry/queries.ts'
+import { asTheyWere, grantLimitsSql, instantOf, reachedToolsSql } from '#lib/registry/queries.ts'
 import type { AgentStatus, Environment, Sensitivity, ToolClass } from '#lib/registry/schema.ts'
 import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
 import { type GrantListInput, grantListQuery, type GrantView } from '../schema.ts'
 
 /**
- * Grants of an agent or on a server: those that are neither expired nor revoked, or with `history` all of them. Needs `agents:read`.
- * Effective access (`accessOf`) also leaves out disabled servers and quarantined tools.
+ * Grants of an agent or on a server: those that are neither expired nor revoked, or with `history` all of them; with `asOf` as they were
+ * then. Needs `agents:read`; throws `invalid` for the instant. Effective access (`accessOf`) also leaves out disabled servers and
+ * quarantined tools.
  */
 export async function listGrants(ctx: Ctx, input: GrantListInput): Promise<GrantView[]> {
   authorize(ctx, 'agents:read')
   const query = grantListQuery.parse(input)
+  const past = query.asOf === undefined ? null : await instantOf(ctx, { field: 'asOf', value: query.asOf })
+  return await readGrants(ctx, { query, past })
+}
+
+/** One grant, also one that ended, or with `asOf` as it was then. Needs `agents:read`; throws `not_found`, and `invalid` for the instant. */
+export async function getGrant(ctx: Ctx, input: { grantId: string; asOf?: string | undefined }): Promise<GrantView> {
+  authorize(ctx, 'agents:read')
+  const past = input.asOf === undefined ? null : await instantOf(ctx, { field: 'asOf', value: input.asOf })
+  const [grant] = await readGrants(ctx, { query: { grantId: input.grantId, history: true }, past })
+  if (grant) return grant
+  throw new DomainError(
+    'not_found',
+    past ? `There was no such grant at ${past.toISOString()}.` : 'There is no such grant.',
+  )
+}
+
+type Which = {
+  grantId?: string | undefined
+  agentId?: string | undefined
+  serverId?: string | undefined
+  history: boolean
+}
+
+async function readGrants(ctx: Ctx, { query, past }: { query: Which; past: Date | null }): Promise<GrantView[]> {
+  const now = past ?? ctx.now
   const conditions = [
+    ...(query.grantId === undefined ? [] : [Prisma.sql`g."id" = ${query.grantId}::uuid`]),
     ...(query.agentId === undefined ? [] : [Prisma.sql`g."agentId" = ${query.agentId}`]),
     ...(query.serverId === undefined ? [] : [Prisma.sql`g."serverId" = ${query.serverId}`]),
-    ...(query.history
-      ? []
-      : [Prisma.sql`g."revokedAt" is null and (g."expiresAt" is null or g."expiresAt" > ${ctx.now})`]),
+    ...(query.history ? [] : [Prisma.sql`g."revokedAt" is null and (g."expiresAt" is null or g."expiresAt" > ${now})`]),
   ]
   const where = conditions.length === 0 ? Prisma.sql`true` : Prisma.join(conditions, ' and ')
   const rows = await reader(ctx).$queryRaw<RawGrant[]>(
-    Prisma.sql`select g."id", g."serverId", s."name" as "serverName", s."environment"::text, s."sensitivity"::text, g."class"::text, g."toolName",
+    Prisma.sql`${grantsAsTheyWere(past, query)}select g."id", g."serverId", s."name" as "serverName", s."environment"::text, s."sensitivity"::text, g."class"::text, g."toolName",
         ${grantLimitsSql}, g."reason", g."via", g."requestId", g."createdAt", g."expiresAt", g."revokedAt", ${reachedToolsSql} as tools,
         a."id" as "agentId", a."name" as "agentName", a."status"::text, t."id" as "ownerId", t."name" as "ownerName"
       from "Grant" g join "McpServer" s on s."id" = g."serverId" join "Agent" a on a."id" = g."agentId" join "Team" t on t."id" = a."ownerTeamId"
@@ -29,7 +55,7 @@ export async function listGrants(ctx: Ctx, input: GrantListInput): Promise<Grant
   )
   return rows.map((row) => {
     const { agentId, agentName, status, ownerId, ownerName, createdAt, expiresAt, revokedAt, ...grant } = row
-    const expired = expiresAt !== null && expiresAt <= ctx.now
+    const expired = expiresAt !== null && expiresAt <= now
     return {
       ...grant,
       createdAt: createdAt.toISOString(),
@@ -40,6 +66,18 @@ export async function listGrants(ctx: Ctx, input: GrantListInput): Promise<Grant
       owner: { id: ownerId, name: ownerName },
     }
   })
+}
+
+function grantsAsTheyWere(past: Date | null, { grantId, agentId }: Which): Prisma.Sql {
+  const which =
+    grantId === undefined ? agentId && Prisma.sql`e."parent" = ${agentId}` : Prisma.sql`e."key" = ${grantId}`
+  return asTheyWere(past, [
+    which ? { table: 'Grant', where: which } : 'Grant',
+    { table: 'Agent', where: Prisma.sql`e."key" in (select "agentId" from "Grant")` },
+    'McpServer',
+    'McpTool',
+    'Team',
+  ])
 }
 
 type RawGrant = {

@@ -18,6 +18,8 @@ type Options = { databaseUrl: string; agents: number; seed: number; now: Date; o
 const batchSize = 10_000
 /** Tables whose row triggers note each change for those who keep something in memory; here one note says that everything has changed. */
 const noting = ['Agent', 'AgentVersion', 'Grant', 'AgentDay'] as const
+/** Those of them whose history is kept, here too. */
+const kept = ['Agent', 'Grant'] as const
 
 /** Loads a large fleet by COPY in one transaction. Throws if there is one already. */
 export async function seedLargeFleet(options: Options): Promise<LargeOutcome> {
@@ -30,6 +32,7 @@ export async function seedLargeFleet(options: Options): Promise<LargeOutcome> {
     if (known.rowCount) throw new Error('There is a large fleet in this database already. Use another database.')
     await seedOrganization(client, options.now)
     for (const table of noting) await client.query(`alter table "${table}" disable trigger user`)
+    for (const table of kept) await client.query(`alter table "${table}" enable trigger history_insert`)
     const counts = await seedAgents(client, options)
     for (const table of noting) await client.query(`alter table "${table}" enable trigger user`)
     await client.query(

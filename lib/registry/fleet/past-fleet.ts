@@ -1,0 +1,82 @@
+import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { measuredSince } from '../measured.ts'
+import { FleetIndex } from './fleet-index.ts'
+import { loadAgents, loadFacts, loadPastStops } from './load.ts'
+
+/** A page, its facets and its next page ask about the same instant; agents of all instants that are kept, one instant at least. */
+const keptAgentsMax = 250_000
+const keptInstantsMax = 20
+const keptMs = 10 * 60_000
+
+type Kept = { index: Promise<FleetIndex>; agents: number; usedAt: number }
+
+/** Fleets as they were, by instant. What was is never changed, so one that is kept needs no look at the database. */
+class PastFleets {
+  readonly #kept = new Map<number, Kept>()
+  #building: Promise<unknown> = Promise.resolve()
+
+  async at(db: Tx, at: Date): Promise<FleetIndex> {
+    const time = at.getTime()
+    const kept = this.#kept.get(time) ?? this.#build(db, at)
+    // The least recently used one stands first.
+    this.#kept.delete(time)
+    this.#kept.set(time, kept)
+    kept.usedAt = performance.now()
+    return await kept.index
+  }
+
+  /** One at a time: a large fleet takes memory and the database's time. */
+  #build(db: Tx, at: Date): Kept {
+    const index = this.#building.then(() => loadPast(db, at))
+    const kept: Kept = { index, agents: 0, usedAt: performance.now() }
+    this.#building = index.then(
+      ({ size }) => {
+        kept.agents = size
+        this.#evict()
+      },
+      () => this.#kept.delete(at.getTime()),
+    )
+    setTimeout(() => this.#expire(at.getTime()), keptMs).unref()
+    return kept
+  }
+
+  #evict(): void {
+    let agents = [...this.#kept.values()].reduce((sum, kept) => sum + kept.agents, 0)
+    for (const [time, kept] of this.#kept) {
+      if (this.#kept.size <= 1 || (agents <= keptAgentsMax && this.#kept.size <= keptInstantsMax)) return
+      this.#kept.delete(time)
+      agents -= kept.agents
+    }
+  }
+
+  #expire(time: number): void {
+    const kept = this.#kept.get(time)
+    if (!kept) return
+    const leftMs = kept.usedAt + keptMs - performance.now()
+    if (leftMs <= 0) this.#kept.delete(time)
+    else setTimeout(() => this.#expire(time), leftMs).unref()
+  }
+}
+
+// One a database and process, as the fleet of now.
+const holder = globalThis as typeof globalThis & { wheelhousePastFleets?: WeakMap<object, PastFleets> }
+
+/** The fleet as it was at an instant that `instantOf` has accepted: the same index over the same queries, asked about tables as they were. */
+export async function pastFleetOf(ctx: Ctx, at: Date): Promise<FleetIndex> {
+  if (ctx.tx) return await loadPast(ctx.tx, at)
+  const all = (holder.wheelhousePastFleets ??= new WeakMap())
+  let fleets = all.get(ctx.db)
+  if (!fleets) all.set(ctx.db, (fleets = new PastFleets()))
+  return await fleets.at(reader(ctx), at)
+}
+
+async function loadPast(db: Tx, at: Date): Promise<FleetIndex> {
+  const index = new FleetIndex()
+  index.advance(at.getTime())
+  index.setFacts(await loadFacts(db, at))
+  index.setStops(await loadPastStops(db, at))
+  const about = { since: measuredSince(at), now: at, past: true }
+  for await (const agents of loadAgents(db, about)) for (const agent of agents) index.put(agent)
+  return index
+}

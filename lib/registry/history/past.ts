@@ -1,0 +1,111 @@
+import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
+import type { MomentView } from '../schema/history.ts'
+
+/** The tables whose history is kept (migration 0024). */
+export type KeptTable =
+  | 'Agent'
+  | 'Grant'
+  | 'ScopeRequest'
+  | 'Team'
+  | 'Person'
+  | 'McpServer'
+  | 'McpTool'
+  | 'Template'
+  | 'TemplateVersion'
+  | 'StopOrder'
+
+type Which = {
+  table: KeptTable
+  /** SQL over a history entry `e`: narrows what is read. */
+  where?: Prisma.Sql
+  limit?: number
+}
+
+const shapes = [/^\d{4}-\d{2}-\d{2}$/, /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/]
+
+/**
+ * The instant a person or program wrote. Its state never changes any more: who is committing is waited for, and later commits get later
+ * times. Throws `invalid`, naming the field and the earliest instant there is, for one that is malformed, in the future or too early.
+ */
+export async function instantOf(ctx: Ctx, { field, value }: { field: string; value: string }): Promise<Date> {
+  return (await momentOf(ctx, { field, value })).at
+}
+
+/** The same with what the records say about it. Null: now, by the clock of the records. */
+export async function momentOf(ctx: Ctx, asked: { field: string; value: string | null }): Promise<Moment> {
+  const db = reader(ctx)
+  const at = asked.value === null ? await clockOf(db) : parseInstant(asked.value)
+  await db.$executeRaw`select pg_advisory_xact_lock_shared(hashtextextended('wheelhouse.history', 0))`
+  const [head] = await db.$queryRaw<{ began: Date; now: Date; auditSeq: bigint | null }[]>`select h."began",
+    date_trunc('milliseconds', clock_timestamp()) as "now",
+    (select m."auditSeq" from "HistoryMoment" m where m."at" <= ${at ?? new Date(0)} order by m."at" desc limit 1) as "auditSeq"
+    from "HistoryHead" h where h."id" = 1`
+  const { began, now, auditSeq } = head!
+  const problem = problemOf(at, { began, now })
+  if (problem === null) return { at: at!, began, auditSeq: auditSeq ?? 0n }
+  const message = `${asked.field}: ${problem} The records begin at ${began.toISOString()}.`
+  throw new DomainError('invalid', message, {
+    field: asked.field,
+    earliest: began.toISOString(),
+    rule: 'history:instant',
+  })
+}
+
+export type Moment = { at: Date; began: Date; auditSeq: bigint }
+
+export function momentView({ at, began, auditSeq }: Moment): MomentView {
+  return { at: at.toISOString(), began: began.toISOString(), auditSeq: auditSeq.toString() }
+}
+
+/**
+ * Tables as they were at an instant, as parts of a `with`: under their own names, so that what asks them is the same SQL that asks the
+ * present. Null: the present, and nothing stands before.
+ */
+export function asTheyWere(at: Date | null, tables: readonly (KeptTable | Which)[]): Prisma.Sql {
+  if (!at) return Prisma.empty
+  return Prisma.sql`with ${partsOf(at, tables)} `
+}
+
+/** The same before further parts of a `with`. */
+export function withAsTheyWere(at: Date | null, tables: readonly (KeptTable | Which)[]): Prisma.Sql {
+  return at ? Prisma.sql`with ${partsOf(at, tables)}, ` : Prisma.sql`with `
+}
+
+function partsOf(at: Date, tables: readonly (KeptTable | Which)[]): Prisma.Sql {
+  return Prisma.join(
+    tables.map((of) => partOf(at, typeof of === 'string' ? { table: of } : of)),
+    ', ',
+  )
+}
+
+function partOf(at: Date, { table, where, limit }: Which): Prisma.Sql {
+  const name = Prisma.raw(`"${table}"`)
+  return Prisma.sql`${name} as materialized (
+    select r.* from (
+      select distinct on (e."key") e."key", e."state" from "HistoryEntry" e join "HistoryMoment" m on m."id" = e."momentId"
+      where e."kind" = ${table} and m."at" <= ${at} ${where ? Prisma.sql`and ${where}` : Prisma.empty}
+      order by e."key", e."seq" desc
+    ) was cross join lateral jsonb_populate_record(null::${name}, was."state") r
+    where was."state" is not null ${limit === undefined ? Prisma.empty : Prisma.sql`order by was."key" limit ${limit}`})`
+}
+
+async function clockOf(db: Tx): Promise<Date> {
+  const [row] = await db.$queryRaw<{ now: Date }[]>`select date_trunc('milliseconds', clock_timestamp()) as "now"`
+  return row!.now
+}
+
+function parseInstant(value: string): Date | null {
+  if (!shapes.some((shape) => shape.test(value))) return null
+  const at = new Date(value)
+  return Number.isNaN(at.getTime()) ? null : at
+}
+
+function problemOf(at: Date | null, { began, now }: { began: Date; now: Date }): string | null {
+  if (at === null) return 'write an instant like 2026-11-25T10:00:00Z, or a day like 2026-11-25 (its beginning in UTC).'
+  if (at > now) return `${at.toISOString()} is in the future; it is ${now.toISOString()} now.`
+  if (at < began) return `${at.toISOString()} is before anything was recorded.`
+  return null
+}

@@ -1,0 +1,116 @@
+import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { countBits, hasBit } from '../fleet/bitmap.ts'
+import { evaluate } from '../fleet/evaluate.ts'
+import type { FleetIndex } from '../fleet/fleet-index.ts'
+import { pastFleetOf } from '../fleet/past-fleet.ts'
+import { rowOf } from '../fleet/row.ts'
+import { entryChanges, grantChanges, rowChanges } from '../history/diff.ts'
+import { type Moment, momentOf, momentView } from '../history/past.ts'
+import { queryOf } from '../query/of-list.ts'
+import type { AgentRow } from '../schema.ts'
+import type { AgentDiff, AgentDiffInput, AgentListDiff, AgentMoment, DiffQuery } from '../schema/history.ts'
+import { agentDiffQuery } from '../schema/history.ts'
+import { agentAt } from './as-of.ts'
+import { agentNotFound } from './agents.ts'
+
+/** So many agents of each kind are told. */
+const toldMax = 200
+const momentsMax = 100
+
+/**
+ * How an agent's entry and what it could reach differ between two instants; `to` left out: now. Needs `agents:read`; throws `not_found` if
+ * it is at neither, and `invalid` for an instant.
+ */
+export async function diffAgent(ctx: Ctx, { agentId, ...query }: DiffQuery & { agentId: string }): Promise<AgentDiff> {
+  authorize(ctx, 'agents:read')
+  const { from, to } = await instantsOf(ctx, query)
+  const [before, after] = [await agentAt(ctx, { agentId, at: from.at }), await agentAt(ctx, { agentId, at: to.at })]
+  if (!before && !after) throw agentNotFound(agentId, to.at)
+  const presence = before ? (after ? null : 'left') : 'appeared'
+  return {
+    agentId,
+    name: (after ?? before)!.name,
+    from: momentView(from),
+    to: momentView(to),
+    presence,
+    fields: entryChanges(before, after),
+    grants: grantChanges(before?.access ?? [], after?.access ?? []),
+  }
+}
+
+/**
+ * How the answer to a query differs between two instants: what came, what went, and what is different of the rest. Needs `agents:read`;
+ * throws `invalid` for a query or an instant.
+ */
+export async function diffAgents(ctx: Ctx, input: AgentDiffInput): Promise<AgentListDiff> {
+  authorize(ctx, 'agents:read')
+  const asked = agentDiffQuery.parse(input)
+  const query = queryOf(asked)
+  const { from, to } = await instantsOf(ctx, asked)
+  const found = async ({ at }: Moment) => {
+    const index = await pastFleetOf(ctx, at)
+    return { index, at, bits: evaluate(index, query, at) }
+  }
+  const [before, after] = [await found(from), await found(to)]
+  const diff: AgentListDiff = {
+    from: momentView(from),
+    to: momentView(to),
+    total: { from: countBits(before.bits), to: countBits(after.bits) },
+    appeared: [],
+    left: [],
+    changed: [],
+    more: { appeared: 0, left: 0, changed: 0 },
+  }
+  const tell = (kind: 'appeared' | 'left' | 'changed', agent: AgentListDiff['changed'][number]) => {
+    if (diff[kind].length >= toldMax) diff.more[kind] += 1
+    else if (kind === 'changed') diff.changed.push(agent)
+    else diff[kind].push({ id: agent.id, name: agent.name })
+  }
+  for (const [id, slot] of sorted(after.index)) {
+    if (!hasBit(after.bits, slot)) continue
+    const { name } = after.index.agent(slot)
+    const earlier = before.index.slotOf.get(id)
+    if (earlier === undefined || !hasBit(before.bits, earlier)) tell('appeared', { id, name, fields: [] })
+    else {
+      const fields = rowChanges(rowAt(before, earlier), rowAt(after, slot))
+      if (fields.length > 0) tell('changed', { id, name, fields })
+    }
+  }
+  for (const [id, slot] of sorted(before.index)) {
+    const later = after.index.slotOf.get(id)
+    const left = hasBit(before.bits, slot) && (later === undefined || !hasBit(after.bits, later))
+    if (left) tell('left', { id, name: before.index.agent(slot).name, fields: [] })
+  }
+  return diff
+}
+
+/** The instants at which an agent's entry or one of its grants changed, newest first. Needs `agents:read`. */
+export async function listAgentMoments(ctx: Ctx, agentId: string): Promise<AgentMoment[]> {
+  authorize(ctx, 'agents:read')
+  const rows = await reader(ctx).$queryRaw<{ at: Date; auditSeq: bigint; kinds: string[] }[]>`
+    select m."at", m."auditSeq", array_agg(distinct e."kind") as kinds
+    from "HistoryEntry" e join "HistoryMoment" m on m."id" = e."momentId"
+    where e."kind" in ('Agent', 'Grant') and e."parent" = ${agentId} and m."at" is not null
+    group by m."at", m."auditSeq" order by m."at" desc limit ${momentsMax}`
+  return rows.map(({ at, auditSeq, kinds }) => ({
+    at: at.toISOString(),
+    auditSeq: auditSeq.toString(),
+    entry: kinds.includes('Agent'),
+    grants: kinds.includes('Grant'),
+  }))
+}
+
+async function instantsOf(ctx: Ctx, { from, to }: DiffQuery): Promise<{ from: Moment; to: Moment }> {
+  return {
+    from: await momentOf(ctx, { field: 'from', value: from }),
+    to: await momentOf(ctx, { field: 'to', value: to ?? null }),
+  }
+}
+
+function rowAt({ index, at }: { index: FleetIndex; at: Date }, slot: number): AgentRow {
+  return rowOf(index.agent(slot), { facts: index.facts, clock: at.getTime() })
+}
+
+function sorted({ slotOf }: FleetIndex): [string, number][] {
+  return [...slotOf].toSorted(([a], [b]) => (a < b ? -1 : 1))
+}
