@@ -38,6 +38,17 @@ const anyStep = fc.record({
 })
 type Step = typeof anyStep extends fc.Arbitrary<infer T> ? T : never
 
+/** What every history begins with, so that there is something to lose: nothing is stopped, two agents may write, one of them for a moment. */
+const opening: Step[] = [
+  { kind: 10, agent: 0, a: 0, b: 0 },
+  { kind: 8, agent: 0, a: 0, b: 1 },
+  { kind: 8, agent: 0, a: 1, b: 1 },
+  { kind: 0, agent: 0, a: 1, b: 1 },
+  { kind: 0, agent: 1, a: 1, b: 3 },
+  { kind: 6, agent: 0, a: 2, b: 4 },
+  { kind: 6, agent: 1, a: 1, b: 6 },
+]
+
 dbTest(
   'what was is what the audit log says, at every instant of random histories',
   async ({ db }) => {
@@ -48,6 +59,7 @@ dbTest(
         const began = await seqOf(db)
         world.ids = [0, 1, 2, 3].map((number) => `a${number}-${crypto.randomUUID().slice(0, 8)}`)
         const seen: { at: Date; seq: bigint }[] = []
+        for (const step of opening) await run(world, step)
         for (let next = 0; next < steps.length; next += 1 + (next % 2)) {
           // Every other time two at once, so that commits overlap.
           const pair = steps.slice(next, next + 1 + (next % 2))
@@ -72,9 +84,9 @@ dbTest(
           ).length
         }
       }),
-      { numRuns: 5, endOnFailure: true },
+      { numRuns: 3, endOnFailure: true },
     )
-    expect(met.instants).toBeGreaterThan(150)
+    expect(met.instants).toBeGreaterThan(100)
     // The histories were worth comparing: somebody could write, and grants had come to their end.
     expect(met.writers).toBeGreaterThan(0)
     expect(met.ended).toBeGreaterThan(0)

@@ -2,6 +2,7 @@ import * as account from './routes/account.ts'
 import * as agents from './routes/agents.ts'
 import * as approvals from './routes/approvals.ts'
 import * as control from './routes/control.ts'
+import * as history from './routes/history.ts'
 import * as keys from './routes/keys.ts'
 import * as registry from './routes/registry.ts'
 import * as runs from './routes/runs.ts'
@@ -10,4 +11,16 @@ import * as servers from './routes/servers.ts'
 import * as webhooks from './routes/webhooks.ts'
 
 /** Every endpoint of the REST API, by topic: the route handlers, the command line and the documentation all read this table. */
-export const routes = { account, agents, approvals, control, keys, registry, runs, scopes, servers, webhooks } as const
+export const routes = {
+  account,
+  agents,
+  approvals,
+  control,
+  history,
+  keys,
+  registry,
+  runs,
+  scopes,
+  servers,
+  webhooks,
+} as const

@@ -7,7 +7,16 @@ export const slug = z
   .max(63, 'Use at most 63 characters.')
 
 /** Addresses of the portal and the API that stand where an agent's id would (`/agents/new`, `POST /api/v1/agents/apply`). */
-export const reservedAgentIds: readonly string[] = ['new', 'apply', 'export', 'facets', 'complete', 'bulk', 'views']
+export const reservedAgentIds: readonly string[] = [
+  'new',
+  'apply',
+  'export',
+  'facets',
+  'complete',
+  'bulk',
+  'views',
+  'diff',
+]
 
 /** The id of an agent: a slug that no address of the portal or the API hides. */
 export const agentSlug = slug.refine((id) => !reservedAgentIds.includes(id), {

@@ -1,2 +1,2 @@
-export { listGrants } from './queries/grants.ts'
+export { getGrant, listGrants } from './queries/grants.ts'
 export { getScopeRequest, listScopeRequests } from './queries/requests.ts'

@@ -24,6 +24,7 @@ import {
   type QueryCompletion,
   type QueryExplanation,
 } from '#lib/registry/schema.ts'
+import { asOfQuery } from '#lib/registry/schema/history.ts'
 import { endpoint, json, nothing, yaml } from '../endpoint.ts'
 import { exampleAgent, flag, type Items, namedId } from './params.ts'
 
@@ -70,7 +71,7 @@ export const explain = endpoint({
   summary: 'Why an agent does or does not match a query, part by part.',
   permission: 'agents:read',
   params: namedId,
-  query: z.strictObject({ q: z.string().max(1000) }),
+  query: asOfQuery.extend({ q: z.string().max(1000) }),
   answer: json<QueryExplanation>(),
   example: { params: exampleAgent, query: { q: 'can:write env:production' } },
 })
@@ -116,7 +117,7 @@ export const exportMany = endpoint({
   path: '/api/v1/agents/export',
   summary: 'Agents as YAML documents, by ids or by query; applying the file again changes nothing.',
   permission: 'agents:read',
-  query: agentListQuery.omit({ cursor: true, limit: true }).extend({
+  query: agentListQuery.omit({ cursor: true, limit: true, asOf: true }).extend({
     /** Ids separated by commas, instead of a query. */
     ids: z.string().max(20_000).optional(),
     measured,
@@ -128,9 +129,10 @@ export const exportMany = endpoint({
 export const show = endpoint({
   method: 'GET',
   path: '/api/v1/agents/{id}',
-  summary: 'Everything the registry knows about an agent, with what it can reach now.',
+  summary: 'Everything the registry knows about an agent, with what it can reach: now, or as it was.',
   permission: 'agents:read',
   params: namedId,
+  query: asOfQuery,
   answer: json<AgentView>(),
   example: { params: exampleAgent },
 })

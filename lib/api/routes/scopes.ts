@@ -9,6 +9,7 @@ import {
   scopeRequestListQuery,
   type ScopeRequestView,
 } from '#lib/scopes/schema.ts'
+import { asOfQuery } from '#lib/registry/schema/history.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleId, flag, type Items, uuidId } from './params.ts'
 
@@ -85,6 +86,17 @@ export const listGrants = endpoint({
   query: z.strictObject({ ...grantListQuery.shape, history: flag.default(false) }),
   answer: json<Items<GrantView>>(),
   example: { query: { agentId: 'invoice-reconciler-7' } },
+})
+
+export const showGrant = endpoint({
+  method: 'GET',
+  path: '/api/v1/grants/{id}',
+  summary: 'One grant, also one that ended: now, or as it was.',
+  permission: 'agents:read',
+  params: uuidId,
+  query: asOfQuery,
+  answer: json<GrantView>(),
+  example: { params: exampleId, query: { asOf: '2026-11-25T10:00:00Z' } },
 })
 
 export const revokeGrant = endpoint({

@@ -1,6 +1,6 @@
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { asTheyWere, withAsTheyWere } from '../history/past.ts'
+import { asTheyWere, entriesAt, withAsTheyWere } from '../history/past.ts'
 import { compareVersions } from '../rules.ts'
 import { guardrailsSql } from './guardrails.ts'
 import type { FleetAgent, FleetFacts, FleetPerson, FleetServer, FleetStop } from './facts.ts'
@@ -84,6 +84,24 @@ export async function* loadAgents(db: Tx, about: Since): AsyncGenerator<FleetAge
   }
 }
 
+/** Every agent as it was at `about.now`, a batch at a time. Which entries hold then is found once for all. */
+export async function* loadPastAgents(db: Tx, about: Since): AsyncGenerator<FleetAgent[], void, void> {
+  const agents = await entriesAt(db, { table: 'Agent', at: about.now })
+  const grants = Map.groupBy(await entriesAt(db, { table: 'Grant', at: about.now }), ([agentId]) => agentId)
+  for (let from = 0; from < agents.length; from += batchSize) {
+    const batch = agents.slice(from, from + batchSize)
+    const ofBatch = batch.flatMap(([agentId]) => grants.get(agentId) ?? [])
+    const before = withAsTheyWere(about.now, [
+      { table: 'Agent', seqs: batch.map(([, seq]) => seq) },
+      { table: 'Grant', seqs: ofBatch.map(([, seq]) => seq) },
+    ])
+    const [row] = await db.$queryRaw<
+      { agents: FleetAgent[] }[]
+    >`${before}picked as materialized (select * from "Agent") ${agentsSql({ ...about, past: true })}`
+    yield row!.agents
+  }
+}
+
 /** The agents with these ids that exist. */
 export async function loadAgentsById(db: Tx, ids: readonly string[], about: Since): Promise<FleetAgent[]> {
   const [row] = await db.$queryRaw<{ agents: FleetAgent[] }[]>(byIdSql(ids, about))
@@ -91,20 +109,15 @@ export async function loadAgentsById(db: Tx, ids: readonly string[], about: Sinc
 }
 
 export function byIdSql(ids: readonly string[], about: Since): Prisma.Sql {
-  const where = Prisma.sql`e."key" = any(${ids})`
-  return Prisma.sql`${agentsBefore(about, { where })}picked as materialized (select * from "Agent" where "id" = any(${ids})) ${agentsSql(about)}`
+  const agents = { table: 'Agent', where: Prisma.sql`e."key" = any(${ids})` } as const
+  const grants = { table: 'Grant', where: Prisma.sql`e."parent" = any(${ids})` } as const
+  const before = withAsTheyWere(about.past ? about.now : null, [agents, grants])
+  return Prisma.sql`${before}picked as materialized (select * from "Agent" where "id" = any(${ids})) ${agentsSql(about)}`
 }
 
 /** By `collate "C"`: the order in which the index of the key is kept. */
 function batchSql(after: string, about: Since): Prisma.Sql {
-  const before = agentsBefore(about, { where: Prisma.sql`e."key" > ${after}`, limit: batchSize })
-  return Prisma.sql`${before}picked as materialized (select * from "Agent" where "id" > ${after} order by "id" limit ${batchSize}) ${agentsSql(about)}`
-}
-
-/** Agents and their grants as they were, or nothing; versions never change. */
-function agentsBefore({ past, now }: Since, which: { where: Prisma.Sql; limit?: number }): Prisma.Sql {
-  const grants = { table: 'Grant', where: Prisma.sql`e."parent" in (select "id" from "Agent")` } as const
-  return withAsTheyWere(past ? now : null, [{ table: 'Agent', ...which }, grants])
+  return Prisma.sql`with picked as materialized (select * from "Agent" where "id" > ${after} order by "id" limit ${batchSize}) ${agentsSql(about)}`
 }
 
 function agentsSql({ since, now, past }: Since): Prisma.Sql {

@@ -2,7 +2,7 @@ import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { measuredSince } from '../measured.ts'
 import { FleetIndex } from './fleet-index.ts'
-import { loadAgents, loadFacts, loadPastStops } from './load.ts'
+import { loadFacts, loadPastAgents, loadPastStops } from './load.ts'
 
 /** A page, its facets and its next page ask about the same instant; agents of all instants that are kept, one instant at least. */
 const keptAgentsMax = 250_000
@@ -76,7 +76,8 @@ async function loadPast(db: Tx, at: Date): Promise<FleetIndex> {
   index.advance(at.getTime())
   index.setFacts(await loadFacts(db, at))
   index.setStops(await loadPastStops(db, at))
-  const about = { since: measuredSince(at), now: at, past: true }
-  for await (const agents of loadAgents(db, about)) for (const agent of agents) index.put(agent)
+  for await (const agents of loadPastAgents(db, { since: measuredSince(at), now: at })) {
+    for (const agent of agents) index.put(agent)
+  }
   return index
 }

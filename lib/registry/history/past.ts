@@ -21,7 +21,8 @@ type Which = {
   table: KeptTable
   /** SQL over a history entry `e`: narrows what is read. */
   where?: Prisma.Sql
-  limit?: number
+  /** The entries that hold at the instant, where they are known already. */
+  seqs?: readonly number[]
 }
 
 const shapes = [/^\d{4}-\d{2}-\d{2}$/, /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/]
@@ -81,15 +82,31 @@ function partsOf(at: Date, tables: readonly (KeptTable | Which)[]): Prisma.Sql {
   )
 }
 
-function partOf(at: Date, { table, where, limit }: Which): Prisma.Sql {
+function partOf(at: Date, { table, where, seqs }: Which): Prisma.Sql {
   const name = Prisma.raw(`"${table}"`)
+  const held = seqs
+    ? Prisma.sql`select e."state" from "HistoryEntry" e where e."seq" = any(${seqs})`
+    : latestSql(at, { table, where })
   return Prisma.sql`${name} as materialized (
-    select r.* from (
-      select distinct on (e."key") e."key", e."state" from "HistoryEntry" e join "HistoryMoment" m on m."id" = e."momentId"
-      where e."kind" = ${table} and m."at" <= ${at} ${where ? Prisma.sql`and ${where}` : Prisma.empty}
-      order by e."key", e."seq" desc
-    ) was cross join lateral jsonb_populate_record(null::${name}, was."state") r
-    where was."state" is not null ${limit === undefined ? Prisma.empty : Prisma.sql`order by was."key" limit ${limit}`})`
+    select r.* from (${held}) was cross join lateral jsonb_populate_record(null::${name}, was."state") r where was."state" is not null)`
+}
+
+function latestSql(at: Date, { table, where }: { table: KeptTable; where?: Prisma.Sql | undefined }): Prisma.Sql {
+  return Prisma.sql`select distinct on (e."key") e."key", e."parent", e."seq", e."state"
+    from "HistoryEntry" e join "HistoryMoment" m on m."id" = e."momentId"
+    where e."kind" = ${table} and m."at" <= ${at} ${where ? Prisma.sql`and ${where}` : Prisma.empty}
+    order by e."key", e."seq" desc`
+}
+
+/** Which entries of a whole table hold at an instant: what each row belongs to, and its entry's number. */
+export async function entriesAt(
+  db: Tx,
+  { table, at }: { table: KeptTable; at: Date },
+): Promise<[parent: string, seq: number][]> {
+  const [row] = await db.$queryRaw<{ entries: [string, number][] }[]>`
+    select coalesce(json_agg(json_build_array(was."parent", was."seq") order by was."parent"), '[]') as entries
+    from (${latestSql(at, { table })}) was where was."state" is not null`
+  return row!.entries
 }
 
 async function clockOf(db: Tx): Promise<Date> {

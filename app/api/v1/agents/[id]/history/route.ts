@@ -1,0 +1,7 @@
+import { routes } from '#lib/api/routes.ts'
+import { listAgentMoments } from '#lib/registry/queries.ts'
+import { serve } from '#app/api/v1/serve.ts'
+
+export const GET = serve(routes.history.moments, async (ctx, { params }) => ({
+  items: await listAgentMoments(ctx, params.id),
+}))
