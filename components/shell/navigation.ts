@@ -9,6 +9,7 @@ import {
   type LucideIcon,
   Megaphone,
   OctagonX,
+  Plug,
   PlayCircle,
   Server,
   ShieldQuestion,
@@ -52,6 +53,7 @@ export const navigation: readonly NavGroup[] = [
     label: 'Settings',
     items: [
       { href: paths.tokens(), label: 'Access tokens', icon: KeyRound, keywords: 'api cli' },
+      { href: paths.apps(), label: 'Connected apps', icon: Plug, keywords: 'claude mcp oauth connector' },
       { href: paths.webhooks(), label: 'Webhooks', icon: Webhook, keywords: 'events notifications' },
     ],
   },

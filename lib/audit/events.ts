@@ -11,6 +11,11 @@ export type AuditEvents = {
   'person.created': { email: string; source: string }
   'token.created': { tokenId: string; permissions: string[]; expiresAt: string }
   'token.revoked': { tokenId: string }
+  'app.registered': { redirectUris: string[] }
+  'app.connected': { connectionId: string; permissions: string[]; resource: string; expiresAt: string }
+  'app.refused': { reason: string; personId: string | null }
+  'app.token_issued': { connectionId: string; personId: string; grant: string; expiresAt: string }
+  'app.disconnected': { connectionId: string; personId: string; by: 'person' | 'app' | 'code_reuse' | 'token_reuse' }
   'agent.token_issued': { clientId: string; audience: string; expiresAt: string; grant?: string; onBehalfOf?: string }
   'agent.token_refused': { clientId: string; reason: string; grant?: string }
   'agent.token_revoked': { clientId: string }

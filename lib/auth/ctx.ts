@@ -15,6 +15,8 @@ export type Actor =
       permissions: ReadonlySet<Permission>
       /** Set when the call came with a personal access token instead of a browser session. */
       tokenId?: string
+      /** Set when a connected app asks for them. */
+      connectionId?: string
     }
   | { kind: 'agent'; id: string; name: string }
   | { kind: 'system'; id: string; name: string }

@@ -3,7 +3,7 @@ import { actorOf, actorSelect } from './actors.ts'
 import { type Actor, authorize, type Ctx, reader, requirePerson } from './ctx.ts'
 import { tokenState } from './rules.ts'
 import { verifiesAfterRetirementMs } from './rules/access-token.ts'
-import type { AccessTokenView, AgentCredentialView, SigningKeyView } from './schema.ts'
+import type { AccessTokenView, AgentCredentialView, AppConnectionView, SigningKeyView } from './schema.ts'
 import { signingNow } from './signing-keys.ts'
 
 type PersonActor = Extract<Actor, { kind: 'person' }>
@@ -56,6 +56,32 @@ export async function listAccessTokens(ctx: Ctx): Promise<AccessTokenView[]> {
     expiresAt: token.expiresAt,
     lastUsedAt: token.lastUsedAt,
     state: tokenState(token, ctx.now),
+  }))
+}
+
+/** The apps that read for oneself, newest first, without those that ended more than 30 days ago. Needs `tokens:own`. */
+export async function listAppConnections(ctx: Ctx): Promise<AppConnectionView[]> {
+  authorize(ctx, 'tokens:own')
+  const horizon = new Date(ctx.now.getTime() - 30 * 24 * 60 * 60 * 1000)
+  const rows = await reader(ctx).appConnection.findMany({
+    where: {
+      personId: requirePerson(ctx).id,
+      expiresAt: { gt: horizon },
+      OR: [{ revokedAt: null }, { revokedAt: { gt: horizon } }],
+    },
+    orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+    take: 500,
+    include: { client: { select: { kind: true } } },
+  })
+  return rows.map((row) => ({
+    id: row.id,
+    name: row.clientName,
+    host: row.client.kind === 'document' ? new URL(row.clientId).host : null,
+    permissions: row.permissions,
+    createdAt: row.createdAt,
+    expiresAt: row.expiresAt,
+    lastUsedAt: row.lastUsedAt,
+    state: tokenState(row, ctx.now),
   }))
 }
 

@@ -70,3 +70,36 @@ export type SigningKeyView = {
   createdAt: Date
   retiredAt: Date | null
 }
+
+/** What a person is asked before an app may read for them. */
+export type AuthorizationReview = {
+  client: {
+    name: string
+    /** The host whose document describes the app; null: it registered itself, and nobody vouches for its name. */
+    host: string | null
+  }
+  /** Where the answer goes: a host, or null for a program on the person's own machine. */
+  redirectHost: string | null
+  /** What it may read, of what it asked for and the person may read themselves. */
+  scopes: { permission: string; says: string }[]
+}
+
+export const decideAuthorizationInput = z.strictObject({
+  params: z.record(z.string().max(100), z.string().max(2000)),
+  allow: z.boolean(),
+})
+
+export const endConnectionInput = z.strictObject({ connectionId: z.uuid() })
+
+/** An app that reads for a person, as that person sees it. Times are in UTC. */
+export type AppConnectionView = {
+  id: string
+  name: string
+  /** As in `AuthorizationReview`. */
+  host: string | null
+  permissions: string[]
+  createdAt: Date
+  expiresAt: Date
+  lastUsedAt: Date | null
+  state: 'active' | 'expired' | 'revoked'
+}

@@ -1,6 +1,6 @@
 import { lookup as resolve } from 'node:dns'
-import type { LookupFunction } from 'node:net'
-import { type AddressKind, addressKind, isRefusedHost } from './address-kind.ts'
+import { isIP, type LookupFunction } from 'node:net'
+import { type AddressKind, addressKind, isPublicAddress, isRefusedHost } from './address-kind.ts'
 
 /** The address is one that is never called. */
 export class RefusedAddress extends Error {
@@ -32,4 +32,29 @@ export function guardedLookup(
 /** Throws `RefusedAddress` for a host that needs no look-up to be known as one that is never called. */
 export function refuseHost(url: string | URL): void {
   if (isRefusedHost(new URL(url).hostname)) throw new RefusedAddress('link-local')
+}
+
+/**
+ * Resolves names for a connection to an address outside; those inside count only for hosts in `privateHosts`. As with `guardedLookup` the check is made
+ * on the very address that is connected to (DNS rebinding), and an address instead of a name is not looked up: `isOutsideHost`.
+ */
+export function outsideLookup(privateHosts: readonly string[]): LookupFunction {
+  return (hostname, settings, done) => {
+    resolve(hostname, { ...settings, all: true }, (error, addresses) => {
+      if (error) return done(error, '', 0)
+      const usable = privateHosts.includes(hostname)
+        ? addresses
+        : addresses.filter(({ address }) => isPublicAddress(address))
+      const [first] = usable
+      if (!first) return done(new Error(`${hostname} is an address inside`), '', 0)
+      if (settings.all) return (done as unknown as (none: null, all: typeof usable) => void)(null, usable)
+      done(null, first.address, first.family)
+    })
+  }
+}
+
+/** Whether the host of a URL may be connected to: a name, which the look-up judges, or an address outside. */
+export function isOutsideHost(hostname: string, privateHosts: readonly string[]): boolean {
+  const literal = hostname.replace(/^\[|\]$/g, '')
+  return isIP(literal) === 0 || privateHosts.includes(hostname) || isPublicAddress(literal)
 }

@@ -34,6 +34,9 @@ export const paths = {
   kill: () => '/kill',
   settings: () => '/settings',
   tokens: () => '/settings/tokens',
+  apps: () => '/settings/apps',
+  /** Where apps send people who are to allow them something. */
+  authorize: () => '/oauth/authorize',
   webhooks: () => '/settings/webhooks',
   webhook: (id: string) => `/settings/webhooks/${encodeURIComponent(id)}`,
   signIn: () => '/sign-in',

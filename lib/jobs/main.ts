@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { createTokenIssuer } from '#lib/auth/commands/agent-tokens.ts'
+import { forgetAppTokens } from '#lib/auth/commands/app-tokens.ts'
 import { forgetRateLimits } from '#lib/auth/commands/rate-limit.ts'
 import { systemActor } from '#lib/auth/ctx.ts'
 import { createClaudePort } from '#lib/claude/commands.ts'
@@ -162,6 +163,7 @@ async function main(): Promise<void> {
       async rollUpDays() {
         const now = new Date()
         await forgetRateLimits(db, now)
+        await forgetAppTokens(ctx())
         await forgetWebhookDeliveries(ctx())
         await forgetServerProbes(ctx())
         await forgetFleetChanges(ctx())

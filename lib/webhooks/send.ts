@@ -1,8 +1,5 @@
-import { lookup as lookUp } from 'node:dns'
-import { isIP } from 'node:net'
-import type { LookupFunction } from 'node:net'
 import { Agent, request } from 'undici'
-import { isPublicAddress } from '#lib/core/address-kind.ts'
+import { isOutsideHost, outsideLookup } from '#lib/core/guarded-lookup.ts'
 
 export type Sender = {
   /** Posts a body; resolves with what came back, or why nothing did. Never rejects. */
@@ -18,27 +15,16 @@ const connectMs = 5_000
  * nothing; hosts in `privateHosts` may be inside. Redirects are not followed.
  */
 export function createSender(options: { privateHosts: readonly string[]; timeoutMs: number }): Sender {
-  const guarded: LookupFunction = (hostname, dnsOptions, callback) => {
-    lookUp(hostname, { ...dnsOptions, all: true }, (error, addresses) => {
-      if (error) return callback(error, '', 0)
-      const usable = options.privateHosts.includes(hostname)
-        ? addresses
-        : addresses.filter(({ address }) => isPublicAddress(address))
-      const [first] = usable
-      if (!first) return callback(new Error(`${hostname} is an address inside`), '', 0)
-      if (dnsOptions.all) return (callback as unknown as (none: null, all: typeof usable) => void)(null, usable)
-      return callback(null, first.address, first.family)
-    })
-  }
-  const agent = new Agent({ connect: { lookup: guarded, timeout: connectMs }, connections: 8 })
+  const agent = new Agent({
+    connect: { lookup: outsideLookup(options.privateHosts), timeout: connectMs },
+    connections: 8,
+  })
   return {
     async post({ url, headers, body }) {
       const startedAt = performance.now()
       const took = () => Math.round(performance.now() - startedAt)
       const { hostname } = new URL(url)
-      const literal = hostname.replace(/^\[|\]$/g, '')
-      // A literal address is connected to without a look-up.
-      if (isIP(literal) && !options.privateHosts.includes(hostname) && !isPublicAddress(literal)) {
+      if (!isOutsideHost(hostname, options.privateHosts)) {
         return { status: null, retryAfter: null, error: `${hostname} is an address inside`, ms: took() }
       }
       try {

@@ -10,7 +10,6 @@ import { makeAgent, encryptionKey } from '#lib/dev/test/broker.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { createKeyring } from '#lib/keys/commands.ts'
 import { createLog } from '#lib/log/log.ts'
-import { GET as authorize } from './authorize/route.ts'
 import { POST as revoke } from './revoke/route.ts'
 import { POST as token } from './token/route.ts'
 
@@ -62,8 +61,6 @@ test('errors are as RFC 6749 says, not as the rest of the API says them', async 
   expect(await answer.json()).toMatchObject({ error: 'invalid_client', rule: 'client_unknown' })
   const odd = await post('grant_type=client_credentials&client_id=a%00b&client_secret=x')
   expect([odd.status, await odd.json()]).toMatchObject([401, { rule: 'client_unknown' }])
-  const code = await authorize(new NextRequest(`${portal}/api/oauth/authorize`), segments)
-  expect([code.status, await code.json()]).toMatchObject([400, { error: 'unsupported_response_type' }])
 })
 
 test('the metadata names this issuer, its endpoints, and exactly what works', async ({ db, portal: config }) => {
@@ -74,29 +71,39 @@ test('the metadata names this issuer, its endpoints, and exactly what works', as
   expect(document).toEqual({
     issuer: config.url,
     token_endpoint: `${portal}/api/oauth/token`,
-    authorization_endpoint: `${portal}/api/oauth/authorize`,
+    authorization_endpoint: `${portal}/oauth/authorize`,
+    registration_endpoint: `${portal}/api/oauth/register`,
+    client_id_metadata_document_supported: true,
+    code_challenge_methods_supported: ['S256'],
+    scopes_supported: ['agents:read', 'servers:read', 'fleet:read', 'runs:read'],
     jwks_uri: `${portal}/.well-known/jwks.json`,
     revocation_endpoint: `${portal}/api/oauth/revoke`,
-    grant_types_supported: ['client_credentials', 'urn:ietf:params:oauth:grant-type:token-exchange'],
-    response_types_supported: [],
+    grant_types_supported: [
+      'authorization_code',
+      'refresh_token',
+      'client_credentials',
+      'urn:ietf:params:oauth:grant-type:token-exchange',
+    ],
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
     authorization_response_iss_parameter_supported: true,
     token_endpoint_auth_methods_supported: [...methods, 'none'],
     token_endpoint_auth_signing_alg_values_supported: algorithms,
-    revocation_endpoint_auth_methods_supported: methods,
+    revocation_endpoint_auth_methods_supported: [...methods, 'none'],
     revocation_endpoint_auth_signing_alg_values_supported: algorithms,
     dpop_signing_alg_values_supported: algorithms,
-    protected_resources: [`${config.brokerUrl}/mcp`],
+    protected_resources: [`${config.brokerUrl}/mcp`, `${config.brokerUrl}/mcp/registry`],
   })
   const grants = document['grant_types_supported'] as string[]
   const errors = await Promise.all(
-    [...grants, 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'password', 'authorization_code'].map(async (grant) => {
+    [...grants, 'urn:ietf:params:oauth:grant-type:jwt-bearer', 'password'].map(async (grant) => {
       const rest = 'client_id=a&client_secret=b&assertion=c'
       const refused = await post(`grant_type=${encodeURIComponent(grant)}&${rest}`)
       return ((await refused.json()) as { error: string }).error
     }),
   )
-  expect(errors.slice(0, 2)).not.toContain('unsupported_grant_type')
-  expect(errors.slice(2)).toEqual(['unsupported_grant_type', 'unsupported_grant_type', 'unsupported_grant_type'])
+  expect(errors.slice(0, 4)).not.toContain('unsupported_grant_type')
+  expect(errors.slice(4)).toEqual(['unsupported_grant_type', 'unsupported_grant_type'])
   // Each algorithm of client assertions is one that a key can be registered for.
   const { agentId } = await makeAgent(db)
   const ctx = { db, actor: systemActor('test'), now: new Date() }
@@ -114,11 +121,6 @@ test('the metadata names this issuer, its endpoints, and exactly what works', as
     const form = { grant_type: 'client_credentials', client_assertion: assertion, client_assertion_type: type }
     expect([algorithm, (await post(new URLSearchParams(form).toString())).status]).toEqual([algorithm, 200])
   }
-})
-
-test('an authorization response, which is always an error, names its issuer (RFC 9207)', async ({ portal: config }) => {
-  const answer = await authorize(new NextRequest(`${portal}/api/oauth/authorize?response_type=code`), segments)
-  expect(await answer.json()).toMatchObject({ error: 'unsupported_response_type', iss: config.url })
 })
 
 test('a token is revoked at its endpoint', async ({ db, portal: config }) => {

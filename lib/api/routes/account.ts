@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type AccessTokenView, createAccessTokenInput } from '#lib/auth/schema.ts'
+import { type AccessTokenView, type AppConnectionView, createAccessTokenInput } from '#lib/auth/schema.ts'
 import { personListQuery, type PersonRow, type TeamRow } from '#lib/registry/schema.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleId, flag, type Items, uuidId } from './params.ts'
@@ -53,6 +53,31 @@ export const revokeToken = endpoint({
   method: 'DELETE',
   path: '/api/v1/tokens/{id}',
   summary: 'Ends one of your tokens at once.',
+  permission: 'tokens:own',
+  params: uuidId,
+  answer: nothing,
+  example: { params: exampleId },
+})
+
+/** An app that reads for you, with times as JSON has them. */
+export type AppView = Omit<AppConnectionView, 'createdAt' | 'expiresAt' | 'lastUsedAt'> & {
+  createdAt: string
+  expiresAt: string
+  lastUsedAt: string | null
+}
+
+export const listApps = endpoint({
+  method: 'GET',
+  path: '/api/v1/apps',
+  summary: 'The apps that read the registry for you, newest first.',
+  permission: 'tokens:own',
+  answer: json<Items<AppView>>(),
+})
+
+export const endApp = endpoint({
+  method: 'DELETE',
+  path: '/api/v1/apps/{id}',
+  summary: 'Disconnects an app; it is refused from its next question on.',
   permission: 'tokens:own',
   params: uuidId,
   answer: nothing,

@@ -1,9 +1,11 @@
 import { decodeJwt } from 'jose'
+import { paths } from '#lib/core/paths.ts'
 import { claimedBy, revocationEndpointPath, tokenEndpointPath } from '../agent-token-client.ts'
 import { errorResponse, formRequest, limitTries } from '../agent-token-http.ts'
 import type { TokenIssuer } from '../agent-token-issue.ts'
 import { accessTokenType, type FormRequest, grantTypes, parseTokenRequest } from '../agent-token-request.ts'
 import type { Ctx } from '../ctx.ts'
+import { appPermissions } from '../rules/app-request.ts'
 import { dpopAlgorithms } from '../rules/dpop.ts'
 import { takesIdentityAssertions } from '../trusted-issuers.ts'
 import { issueAgentToken } from './agent-token-issuing.ts'
@@ -32,7 +34,7 @@ export async function answerTokenRequest(
   return Response.json(answer, { headers: { 'cache-control': 'no-store' } })
 }
 
-/** The metadata of the authorization server (RFC 8414): what works, and nothing else. */
+/** The metadata of the authorization server (RFC 8414), of agents and of people's apps: what works, and nothing else. */
 export function authorizationServerMetadata(
   issuer: Pick<TokenIssuer, 'issuer' | 'audience' | 'trusted'>,
 ): Record<string, unknown> {
@@ -42,11 +44,16 @@ export function authorizationServerMetadata(
   return {
     issuer: issuer.issuer,
     token_endpoint: issuer.issuer + tokenEndpointPath,
-    // RFC 8414 lets a server without such a grant leave it out, but clients in use insist on it; it answers that it is not supported.
-    authorization_endpoint: `${issuer.issuer}/api/oauth/authorize`,
+    authorization_endpoint: issuer.issuer + paths.authorize(),
+    registration_endpoint: `${issuer.issuer}/api/oauth/register`,
+    client_id_metadata_document_supported: true,
+    code_challenge_methods_supported: ['S256'],
+    scopes_supported: appPermissions,
     jwks_uri: `${issuer.issuer}/.well-known/jwks.json`,
     revocation_endpoint: issuer.issuer + revocationEndpointPath,
     grant_types_supported: [
+      'authorization_code',
+      'refresh_token',
       grantTypes.clientCredentials,
       grantTypes.exchange,
       ...(takesAssertions ? [grantTypes.jwtBearer] : []),
@@ -54,24 +61,17 @@ export function authorizationServerMetadata(
     ...(takesAssertions
       ? { authorization_grant_profiles_supported: ['urn:ietf:params:oauth:grant-profile:id-jag'] }
       : {}),
-    response_types_supported: [],
-    // RFC 9207: the one authorization response there is, an error, names its issuer; one that does not is not ours.
+    response_types_supported: ['code'],
+    response_modes_supported: ['query'],
     authorization_response_iss_parameter_supported: true,
-    // `none` is for an exchange, where the subject token proves itself.
+    // `none` is for people's apps, and for an exchange, where the subject token proves itself.
     token_endpoint_auth_methods_supported: [...authentication, 'none'],
     token_endpoint_auth_signing_alg_values_supported: algorithms,
-    revocation_endpoint_auth_methods_supported: authentication,
+    revocation_endpoint_auth_methods_supported: [...authentication, 'none'],
     revocation_endpoint_auth_signing_alg_values_supported: algorithms,
     dpop_signing_alg_values_supported: dpopAlgorithms,
-    protected_resources: [issuer.audience],
+    protected_resources: [issuer.audience, `${issuer.audience}/registry`],
   }
-}
-
-/** People do not sign in to agents: there is no authorization code to get (RFC 6749 §4.1.2.1, RFC 9207 §2). */
-export function refuseAuthorization(issuer: Pick<TokenIssuer, 'issuer'>): Response {
-  const message = 'Agents authenticate with client_credentials at the token endpoint.'
-  const body = { error: 'unsupported_response_type', error_description: message, iss: issuer.issuer }
-  return Response.json(body, { status: 400, headers: { 'cache-control': 'no-store' } })
 }
 
 /** Whose credential or whose token is being tried, before anything is verified. */

@@ -1,36 +1,37 @@
 import type { IncomingMessage } from 'node:http'
+import { authenticateAppToken } from '#lib/auth/commands/app-tokens.ts'
 import { authenticateAccessToken } from '#lib/auth/commands/tokens.ts'
 import type { Actor } from '#lib/auth/ctx.ts'
 import { can } from '#lib/auth/ctx.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { Db } from '#lib/db/client.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
-import { registryTools } from './tools.ts'
+import { appPermissions } from '#lib/auth/rules/app-request.ts'
 
 type Person = Extract<Actor, { kind: 'person' }>
 
-/** Every permission that a question of the registry takes; what an app may be allowed at most. */
-export const registryPermissions = [...new Set(registryTools.map(({ permission }) => permission))]
-
 /**
- * Whose token it is, asked of the database on every request: somebody who was deactivated, lost a role or revoked the token is refused
+ * Whose token it is (of a connected app for this resource, or a personal access token), asked of the database on every request: somebody who was deactivated, lost a role or revoked the token is refused
  * from the next one on. Tokens of agents are none of people's and do not count here.
  */
 export async function authenticatePerson(
   db: Db,
-  ask: { request: IncomingMessage; now: Date; demoPeople: boolean },
+  ask: { request: IncomingMessage; now: Date; resource: string; demoPeople: boolean },
 ): Promise<Result<Person, Denial>> {
   const { authorization } = ask.request.headers
   if (authorization === undefined) return err({ rule: 'token_missing', message: 'No bearer token was sent.' })
   const token = /^Bearer ([\w~+/.-]+=*)$/i.exec(authorization)?.[1]
-  const { now, demoPeople } = ask
-  const actor = token ? await authenticateAccessToken(db, { token, now, demoPeople }) : null
+  const { now, resource, demoPeople } = ask
+  const actor = token
+    ? ((await authenticateAppToken(db, { token, resource, now, demoPeople })) ??
+      (await authenticateAccessToken(db, { token, now, demoPeople })))
+    : null
   if (actor?.kind !== 'person') {
     const message = 'It is no token of a person, or it has expired, was revoked, or its owner was deactivated.'
     return err({ rule: 'token_invalid', message })
   }
-  if (!registryPermissions.some((permission) => can(actor, permission))) {
-    const message = `The token allows none of ${registryPermissions.join(', ')}.`
+  if (!appPermissions.some((permission) => can(actor, permission))) {
+    const message = `The token allows none of ${appPermissions.join(', ')}.`
     return err({ rule: 'registry_nothing_allowed', message })
   }
   return ok(actor)

@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createMcpHandler, type McpHttpHandler } from '@modelcontextprotocol/server'
 import { can, type Ctx } from '#lib/auth/ctx.ts'
+import { appPermissions } from '#lib/auth/rules/app-request.ts'
+import { paths } from '#lib/core/paths.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { newRequestId } from '#lib/core/ids.ts'
 import type { Db } from '#lib/db/client.ts'
@@ -13,7 +15,7 @@ import { BodyTooLarge, readBody, send } from '../endpoint/http-messages.ts'
 import { answerWithSdk } from '../endpoint/sdk.ts'
 import { RateLimits } from '../rate-limits.ts'
 import { type Answer, errorAnswer, refusedAnswer, refusedCode, type RpcId } from '../wire.ts'
-import { authenticatePerson, registryPermissions } from './authenticate.ts'
+import { authenticatePerson } from './authenticate.ts'
 import { askOnRecord } from './record.ts'
 import { registryServer } from './server.ts'
 import { registryTools } from './tools.ts'
@@ -82,10 +84,10 @@ export class RegistryDoor {
     return {
       resource: brokerUrl + registryPath,
       authorization_servers: [portalUrl],
-      scopes_supported: registryPermissions,
+      scopes_supported: appPermissions,
       bearer_methods_supported: ['header'],
       resource_name: 'Wheelhouse registry',
-      resource_documentation: `${portalUrl}/settings/apps`,
+      resource_documentation: portalUrl + paths.apps(),
     }
   }
 
@@ -95,8 +97,9 @@ export class RegistryDoor {
 
   async #personOf(request: IncomingMessage): Promise<Ctx | Answer> {
     const { db, demoPeople, strangers } = this.#parts
+    const { brokerUrl } = this.#parts.addresses
     const now = this.#parts.now()
-    const person = await authenticatePerson(db, { request, now, demoPeople })
+    const person = await authenticatePerson(db, { request, now, resource: brokerUrl + registryPath, demoPeople })
     if (person.ok) return { db, actor: person.value, now, requestId: newRequestId() }
     const denial = person.error
     strangers.note(denial, request.socket.remoteAddress ?? 'unknown')
@@ -107,7 +110,7 @@ export class RegistryDoor {
   /** RFC 6750 §3 and RFC 9728 §5.1: what is wrong, where to get a token, and what to ask for. */
   #challenge({ rule, message }: Denial): string {
     const metadata = `resource_metadata="${this.#parts.addresses.brokerUrl}${metadataPath}${registryPath}"`
-    const scope = `scope="${registryPermissions.join(' ')}"`
+    const scope = `scope="${appPermissions.join(' ')}"`
     if (rule === 'token_missing') return `Bearer ${metadata}, ${scope}`
     const error = rule === 'registry_nothing_allowed' ? 'insufficient_scope' : 'invalid_token'
     return `Bearer error="${error}", error_description="${rule}: ${message}", ${metadata}, ${scope}`

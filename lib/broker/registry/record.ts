@@ -84,5 +84,6 @@ async function write(ctx: Ctx, question: Question, entryOf: (asked: Asked) => En
 
 /** With what the person came: a personal access token or a connected app. */
 function viaOf({ actor }: Ctx): string {
-  return actor.kind === 'person' && actor.tokenId !== undefined ? `token:${actor.tokenId}` : actor.kind
+  if (actor.kind !== 'person') return actor.kind
+  return actor.connectionId === undefined ? `token:${actor.tokenId}` : `app:${actor.connectionId}`
 }

@@ -14,9 +14,12 @@ import { makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import type { Db } from '#lib/db/client.ts'
 import type { Role } from '#lib/auth/permissions.ts'
+import { appPermissions } from '#lib/auth/rules/app-request.ts'
 import { registerServerInput } from '#lib/registry/schema.ts'
 import { startBroker } from '../testing/start-broker.ts'
-import { registryPermissions } from './authenticate.ts'
+import { registryTools } from './tools.ts'
+
+const registryPermissions = [...new Set(registryTools.map(({ permission }) => permission))]
 
 const test = dbTest.extend('broker', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
   const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
@@ -259,9 +262,14 @@ test('bad requests are refused before anything is asked: too large, too deep, no
   expect((await post(broker.url, { token, body: deep })).status).toBe(400)
   expect((await post(broker.url, { token, body: '{' })).status).toBe(400)
   expect((await post(broker.url, { token, headers: { 'content-type': 'text/plain' } })).status).toBe(415)
-  const many = await Promise.all(Array.from({ length: 60 }, () => post(broker.url, { token })))
+  const many = await Promise.all(Array.from({ length: 200 }, () => post(broker.url, { token })))
   const limited = many.find(({ status }) => status === 429)
   expect(Number(limited?.headers.get('retry-after'))).toBeGreaterThan(0)
+})
+
+test('apps can be allowed exactly what the questions take', ({ broker }) => {
+  expect(broker.url).toContain('http')
+  expect(appPermissions).toEqual(registryPermissions)
 })
 
 test('no server can be registered under the name of the registry', async ({ db, broker }) => {

@@ -122,7 +122,7 @@ function requestOf(path: string, options: CallOptions): Request {
   })
 }
 
-async function serveHttp(dispatch: (request: Request) => Promise<Response>, wantedPort: number) {
+export async function serveHttp(dispatch: (request: Request) => Promise<Response>, wantedPort: number) {
   const server = createServer((incoming, outgoing) => {
     answer(dispatch, incoming, outgoing).catch((error: unknown) => outgoing.destroy(error as Error))
   })

@@ -1,10 +1,16 @@
 import { z } from 'zod'
-import { answerRevocationRequest } from '#lib/auth/commands/agent-token-revocation.ts'
-import { tokenIssuer } from '#lib/web/token-issuer.ts'
+import { answerRevocationEndpoint } from '#lib/auth/commands/oauth-endpoints.ts'
+import { appServer } from '#lib/web/app-server.ts'
 import { apiRoute } from '#lib/web/route.ts'
+import { tokenIssuer } from '#lib/web/token-issuer.ts'
 
 const body = z.string()
 
 export const POST = apiRoute({ auth: 'none', textBody: true, body, bodyBytesMax: 16_384 }, (ctx, input) =>
-  answerRevocationRequest(ctx, { issuer: tokenIssuer(), headers: input.request.headers, body: input.body }),
+  answerRevocationEndpoint(ctx, {
+    issuer: tokenIssuer(),
+    apps: appServer(),
+    headers: input.request.headers,
+    body: input.body,
+  }),
 )

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { routes } from '../../routes.ts'
-import type { Me, TokenView } from '../../routes/account.ts'
+import type { AppView, Me, TokenView } from '../../routes/account.ts'
 import { normalUrl } from '../access.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { createClient } from '../client.ts'
@@ -33,7 +33,37 @@ alone (mode 0600). It is sent to that address only. On the machine that runs Whe
     },
   })
   addTokenCommands(program.command('token').alias('tokens').description('Your personal access tokens.'), setup)
+  addAppCommands(program.command('apps').alias('app').description('Apps that read the registry for you.'), setup)
 }
+
+function addAppCommands(apps: Command, setup: Setup): void {
+  addVerb(apps, setup, {
+    name: 'list',
+    says: 'List the apps that read the registry for you, such as Claude.',
+    run: async (cli) => {
+      const list = await (await cli.client()).call(routes.account.listApps, {})
+      cli.show(list, () => (list.items.length === 0 ? 'No app is connected.' : cli.table(appColumns, list.items)))
+    },
+  })
+  addVerb(apps, setup, {
+    name: 'disconnect <id>',
+    says: 'Disconnect an app; it is refused from its next question on.',
+    run: async (cli, { args: [id = ''] }) => {
+      await (await cli.client()).call(routes.account.endApp, { params: { id } })
+      cli.show({ disconnected: id }, () => `${plain(id)} is disconnected.`)
+    },
+  })
+}
+
+const appColumns: Column<AppView>[] = [
+  { title: 'ID', value: (app) => app.id },
+  { title: 'APP', value: (app) => plain(app.name), widthMin: 8 },
+  { title: 'FROM', value: (app) => app.host ?? 'itself', dispensable: 2 },
+  { title: 'STATE', value: (app) => app.state },
+  { title: 'ENDS', value: (app) => day(app.expiresAt) },
+  { title: 'LAST USED', value: (app) => minute(app.lastUsedAt), dispensable: 1 },
+  { title: 'MAY', value: (app) => app.permissions.join(' '), widthMin: 10, dispensable: 3 },
+]
 
 function addTokenCommands(token: Command, setup: Setup): void {
   addVerb(token, setup, {
