@@ -1,5 +1,6 @@
 import Link from 'next/link'
 import type { ReactNode } from 'react'
+import { BreakGlassBanner } from '#components/break-glass/break-glass-banner.client.tsx'
 import { CommandPalette } from '#components/shell/command-palette.client.tsx'
 import { Logo } from '#components/shell/logo.tsx'
 import { MobileNav } from '#components/shell/mobile-nav.client.tsx'
@@ -11,6 +12,7 @@ import { IncidentBanner } from '#components/stops/incident-banner.client.tsx'
 import { StopDialogProvider } from '#components/stops/stop-dialog.client.tsx'
 import { StopButton } from '#components/stops/stop-button.client.tsx'
 import { openStops } from '#lib/killswitch/queries.ts'
+import { listBreakGlass } from '#lib/scopes/queries.ts'
 import { can } from '#lib/auth/ctx.ts'
 import { isRole, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
@@ -37,7 +39,8 @@ export default async function PortalLayout({ children }: { children: ReactNode }
           <NavLinks />
         </aside>
         <div className="min-w-0">
-          <IncidentBanner initial={await readStops(ctx)} />
+          <IncidentBanner initial={await orNull(ctx, openStops(ctx))} />
+          <BreakGlassBanner initial={await orNull(ctx, listBreakGlass(ctx, { state: 'in_force', limit: 20 }))} />
           <header className="sticky top-0 z-30 flex h-14 items-center gap-2 border-b bg-background px-3 sm:px-5">
             <MobileNav />
             <CommandPalette canStop={stopWhyNot === null} />
@@ -57,12 +60,12 @@ export default async function PortalLayout({ children }: { children: ReactNode }
   )
 }
 
-// The page is shown even when this cannot be read; the banner then says so, and keeps asking.
-async function readStops(ctx: PageCtx) {
+// The page is shown even when this cannot be read; a banner then says so where it must, and keeps asking.
+async function orNull<T>(ctx: PageCtx, reading: Promise<T>): Promise<T | null> {
   try {
-    return await openStops(ctx)
+    return await reading
   } catch (error) {
-    portal().log.error({ requestId: ctx.requestId, err: error }, 'open stops could not be read')
+    portal().log.error({ requestId: ctx.requestId, err: error }, 'what a banner shows could not be read')
     return null
   }
 }

@@ -16,7 +16,7 @@ import { countWaitingCalls } from '#lib/guardrails/queries/held-calls.ts'
 import { listEscalations } from '#lib/harness/queries.ts'
 import { fleetSummary } from '#lib/metrics/queries.ts'
 import { listAgents, listToolReviews } from '#lib/registry/queries.ts'
-import { listScopeRequests } from '#lib/scopes/queries.ts'
+import { listBreakGlass, listScopeRequests } from '#lib/scopes/queries.ts'
 import { currentCtx, type PageCtx } from '#lib/web/ctx.ts'
 import { hrefWith } from '#lib/web/search.ts'
 
@@ -27,7 +27,7 @@ const shown = 6
 export default async function HomePage() {
   const ctx = await currentCtx()
   const mine = ctx.actor.teamIds.join(',')
-  const [agents, waiting, requests, escalations, summary, reviews] = await Promise.all([
+  const [agents, waiting, requests, escalations, summary, reviews, glasses] = await Promise.all([
     mine
       ? listAgents(ctx, {
           owner: mine,
@@ -42,6 +42,7 @@ export default async function HomePage() {
     listEscalations(ctx, { open: true, limit: shown }),
     fleetSummary(ctx, { days: 30 }),
     listToolReviews(ctx),
+    listBreakGlass(ctx, { state: 'open', limit: shown }),
   ])
   return (
     <>
@@ -130,6 +131,22 @@ export default async function HomePage() {
             </Row>
           ))}
         </List>
+        {glasses.length > 0 && (
+          <List
+            title="Break-glass to review"
+            more={{ href: paths.breakGlass(), label: 'All' }}
+            empty="No glass is broken."
+          >
+            {glasses.map(({ grantId, agent, openedBy, openedAt, inForce }) => (
+              <Row key={grantId} href={paths.breakGlass()} title={agent.name}>
+                <span className="text-[13px] text-muted-foreground">
+                  {openedBy.name}, <Time value={openedAt} />
+                </span>
+                <Badge tone={inForce ? 'warn' : 'held'}>{inForce ? 'in force' : 'review waits'}</Badge>
+              </Row>
+            ))}
+          </List>
+        )}
         {reviews.length > 0 && (
           <List
             title="Tools to review"

@@ -197,3 +197,30 @@ describe('the live run log', () => {
     expect(text).toMatch(/id: 1\nevent: log\n[^]*event: run\n[^]*event: end\ndata: {"state":"succeeded"}/)
   })
 })
+
+describe('break-glass', () => {
+  apiTest('is taken, listed and reviewed by another', async ({ db, portal }) => {
+    const { id: agentId } = await makeAgent(db)
+    const serverId = await makeServer(db)
+    const onCall = await someone(db, portal, { roles: ['on_call'] })
+    const security = await someone(db, portal, { roles: ['security'] })
+    const body = { serverId, class: 'write', minutes: 30, reason: 'Postings of today must be reversed at once.' }
+    const taken = await onCall.post(`/agents/${agentId}/break-glass`, body)
+    expect(taken.status).toBe(201)
+    const grantId = String(taken.body['grantId'])
+    expect(await security.post(`/agents/${agentId}/break-glass`, body)).toMatchObject({
+      status: 403,
+      body: { rule: 'permission:grants:break_glass' },
+    })
+    expect((await onCall.post(`/agents/${agentId}/break-glass`, { ...body, minutes: 600 })).status).toBe(422)
+    const open = await security.get('/break-glass?state=in_force')
+    expect(open.body['items']).toContainEqual(expect.objectContaining({ grantId, reviewable: { allowed: true } }))
+    const verdict = { verdict: 'justified', note: 'It was on fire.' }
+    expect((await onCall.post(`/break-glass/${grantId}/review`, verdict)).status).toBe(403)
+    expect((await security.post(`/break-glass/${grantId}/review`, verdict)).status).toBe(204)
+    expect(await security.post(`/break-glass/${grantId}/review`, verdict)).toMatchObject({
+      status: 409,
+      body: { rule: 'scopes:already_reviewed' },
+    })
+  })
+})

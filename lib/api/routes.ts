@@ -1,6 +1,7 @@
 import * as account from './routes/account.ts'
 import * as agents from './routes/agents.ts'
 import * as approvals from './routes/approvals.ts'
+import * as breakGlass from './routes/break-glass.ts'
 import * as control from './routes/control.ts'
 import * as history from './routes/history.ts'
 import * as keys from './routes/keys.ts'
@@ -15,6 +16,7 @@ export const routes = {
   account,
   agents,
   approvals,
+  breakGlass,
   control,
   history,
   keys,

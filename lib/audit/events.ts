@@ -102,6 +102,17 @@ export type AuditEvents = {
     /** Conditions and rate, in words. */
     limits: string[]
   }
+  /** Announced as it happens: webhooks can be told of it by this name. */
+  'grant.break_glass': {
+    grantId: string
+    class: string
+    toolName: string | null
+    expiresAt: string
+    reason: string
+    incident: string | null
+  }
+  'grant.break_glass_refused': { reason: string }
+  'grant.break_glass_reviewed': { grantId: string; verdict: string; note: string }
   'grant.revoked': { grantId: string; class: string; reason: string }
   'scope_request.created': {
     requestId: string

@@ -50,6 +50,7 @@ const rolePermissions = {
     'agents:any_team',
     'stops:order',
     'stops:release',
+    'grants:break_glass',
     'agents:suspend',
     'runs:stop',
     'calls:decide',

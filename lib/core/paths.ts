@@ -19,6 +19,7 @@ export const paths = {
   /** How the portal describes itself to them. */
   upstreamClient: () => '/api/oauth/client',
   requests: () => '/requests',
+  breakGlass: () => '/requests/break-glass',
   request: (id: string) => `/requests/${encodeURIComponent(id)}`,
   runs: () => '/runs',
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,

@@ -1,2 +1,3 @@
+export { listBreakGlass } from './queries/break-glass.ts'
 export { getGrant, listGrants } from './queries/grants.ts'
 export { getScopeRequest, listScopeRequests } from './queries/requests.ts'

@@ -102,6 +102,8 @@ export const scopeRules = [
   'scopes:own_agent',
   'scopes:not_your_request',
   'scopes:already_revoked',
+  'scopes:own_break_glass',
+  'scopes:already_reviewed',
 ] as const
 export type ScopeRule = (typeof scopeRules)[number]
 

@@ -1,5 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
+import { Button } from '#components/ui/button.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { FilterForm } from '#components/ui/filter-form.tsx'
@@ -25,6 +26,11 @@ export default async function RequestsPage({ searchParams }: { searchParams: Sea
       <PageHeader
         title="Scope requests"
         description="What agents ask to be allowed. The oldest open one comes first; nobody decides on their own."
+        actions={
+          <Button asChild size="sm">
+            <Link href={paths.breakGlass()}>Break-glass</Link>
+          </Button>
+        }
       />
       <FilterForm action={paths.requests()} label="Filter scope requests">
         <Select name="state" defaultValue={query.state ?? ''} aria-label="State" className="w-40">

@@ -76,7 +76,7 @@ export async function writeGrant(
   grant: {
     agent: LockedAgent
     scope: GrantScope
-    via: 'template' | 'import' | 'request'
+    via: 'template' | 'import' | 'request' | 'break_glass'
     requestId: string | null
   },
 ): Promise<string> {

@@ -15,8 +15,9 @@ import {
   suspendAgent,
 } from '#lib/lifecycle/commands.ts'
 import { changeAgentLogicInput, markReviewedInput, moveAgentInput, setScheduleInput } from '#lib/lifecycle/schema.ts'
-import { requestScope, revokeGrant } from '#lib/scopes/commands.ts'
+import { breakGlass, requestScope, revokeGrant } from '#lib/scopes/commands.ts'
 import { requestScopeInput, revokeGrantInput } from '#lib/scopes/schema.ts'
+import { breakGlassInput } from '#lib/scopes/schema/break-glass.ts'
 import { portalAction } from '#lib/web/action.ts'
 
 export const runNow = portalAction(startRunInput, (ctx, input) => startRun(ctx, { ...input, trigger: 'manual' }))
@@ -37,6 +38,9 @@ export const changeLogic = portalAction(changeAgentLogicInput, async (ctx, input
 
 export const askForScope = portalAction(requestScopeInput, async (ctx, input) =>
   shown(await requestScope(ctx, input), input),
+)
+export const takeBreakGlass = portalAction(breakGlassInput, async (ctx, input) =>
+  shown(await breakGlass(ctx, input), input),
 )
 export const revoke = portalAction(revokeGrantInput, async (ctx, input) => {
   const outcome = await revokeGrant(ctx, input)

@@ -1,3 +1,4 @@
+import { Siren } from 'lucide-react'
 import Link from 'next/link'
 import { EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
 import { LimitsList } from '#components/scopes/limits-list.tsx'
@@ -17,6 +18,7 @@ import { hrefWith } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { revoke } from '../../actions.ts'
 import { loadAgent } from '../../load-agent.ts'
+import { BreakGlassButton } from './break-glass-button.client.tsx'
 import { CredentialsCard } from './credentials-card.tsx'
 import { RequestScopeButton } from './request-scope-button.client.tsx'
 
@@ -31,8 +33,9 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
     listServers(ctx),
   ])
   const here = paths.agent(agent.id, 'scopes')
-  const requestProblem =
-    agent.status === 'retired' ? 'A retired agent gets no scopes.' : whyNot(ctx.actor, 'scopes:request', agent.owner)
+  const choices = servers
+    .filter(({ status }) => status === 'active')
+    .map(({ id, name, environment, sensitivity }) => ({ id, name, environment, sensitivity }))
   return (
     <div className="grid gap-4">
       <div className="flex flex-wrap items-center justify-between gap-2">
@@ -46,13 +49,17 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
               {history ? 'Only those in force' : 'With past grants'}
             </Link>
           </Button>
+          <BreakGlassButton
+            agentId={agent.id}
+            agentName={agent.name}
+            servers={choices}
+            whyNot={agent.status === 'retired' ? retiredText : whyNot(ctx.actor, 'grants:break_glass')}
+          />
           <RequestScopeButton
             agentId={agent.id}
             agentName={agent.name}
-            servers={servers
-              .filter(({ status }) => status === 'active')
-              .map(({ id, name, environment, sensitivity }) => ({ id, name, environment, sensitivity }))}
-            whyNot={requestProblem}
+            servers={choices}
+            whyNot={agent.status === 'retired' ? retiredText : whyNot(ctx.actor, 'scopes:request', agent.owner)}
           />
         </div>
       </div>
@@ -93,6 +100,8 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
     </div>
   )
 }
+
+const retiredText = 'A retired agent gets no scopes.'
 
 const columns: readonly Column<GrantView>[] = [
   {
@@ -144,6 +153,10 @@ const columns: readonly Column<GrantView>[] = [
           <Link href={paths.request(grant.requestId)} className="text-accent hover:underline">
             request
           </Link>
+        ) : grant.via === 'break_glass' ? (
+          <Badge tone="warn">
+            <Siren aria-hidden /> break-glass
+          </Badge>
         ) : (
           <Badge tone="outline">{viaWords[grant.via] ?? grant.via}</Badge>
         )}

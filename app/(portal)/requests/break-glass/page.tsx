@@ -1,0 +1,150 @@
+import { Siren } from 'lucide-react'
+import type { Metadata } from 'next'
+import Link from 'next/link'
+import { Badge } from '#components/ui/badge.tsx'
+import { Button } from '#components/ui/button.tsx'
+import { formatCount } from '#components/ui/count.ts'
+import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { EmptyState } from '#components/ui/empty-state.tsx'
+import { PageHeader } from '#components/ui/page-header.tsx'
+import { ReasonButton } from '#components/ui/reason-button.client.tsx'
+import { ScopeBadge } from '#components/ui/status.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { paths } from '#lib/core/paths.ts'
+import { listBreakGlass } from '#lib/scopes/queries.ts'
+import { breakGlassListQuery, type BreakGlassView } from '#lib/scopes/schema/break-glass.ts'
+import { currentCtx } from '#lib/web/ctx.ts'
+import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { whyNot } from '#lib/web/why-not.ts'
+import { revokeEmergency } from './actions.ts'
+import { ReviewBreakGlass } from './review-break-glass.client.tsx'
+
+export const metadata: Metadata = { title: 'Break-glass' }
+
+export default async function BreakGlassPage({ searchParams }: { searchParams: SearchParams }) {
+  const ctx = await currentCtx()
+  const query = await parseSearch(breakGlassListQuery, searchParams)
+  const rows = await listBreakGlass(ctx, query)
+  const history = query.state === 'all'
+  return (
+    <>
+      <PageHeader
+        crumbs={[{ href: paths.requests(), label: 'Scope requests' }]}
+        title="Break-glass"
+        description="Scopes that somebody on call took in an emergency: for four hours at most, seen by everybody, reviewed by somebody else."
+        actions={
+          <Button asChild size="sm">
+            <Link href={history ? paths.breakGlass() : hrefWith(paths.breakGlass(), { state: 'all' })}>
+              {history ? 'Only open ones' : 'With those reviewed'}
+            </Link>
+          </Button>
+        }
+      />
+      <DataTable
+        caption="Break-glass grants"
+        columns={[...columns, actionColumn(whyNot(ctx.actor, 'grants:revoke'))]}
+        rows={rows}
+        rowKey={({ grantId }) => grantId}
+        empty={
+          <EmptyState title="No glass is broken">
+            Whoever is on call breaks it on the Scopes tab of an agent.
+          </EmptyState>
+        }
+      />
+    </>
+  )
+}
+
+const columns: readonly Column<BreakGlassView>[] = [
+  {
+    id: 'agent',
+    header: 'Agent',
+    className: 'min-w-40',
+    cell: ({ agent, inForce }) => (
+      <>
+        <Link href={paths.agent(agent.id, 'scopes')} className="font-medium text-accent hover:underline">
+          {agent.name}
+        </Link>
+        <span className="mt-1 block">
+          {inForce ? (
+            <Badge tone="warn">
+              <Siren aria-hidden /> in force
+            </Badge>
+          ) : (
+            <Badge>ended</Badge>
+          )}
+        </span>
+      </>
+    ),
+  },
+  {
+    id: 'scope',
+    header: 'Scope',
+    cell: ({ server, class: toolClass, toolName }) => (
+      <ScopeBadge serverId={server.id} toolClass={toolClass} toolName={toolName} environment={server.environment} />
+    ),
+  },
+  { id: 'reason', header: 'Reason', className: 'min-w-56', cell: ({ reason }) => reason },
+  {
+    id: 'taken',
+    header: 'Taken',
+    cell: ({ openedBy, openedAt }) => (
+      <>
+        <Time value={openedAt} /> by {openedBy.name}
+      </>
+    ),
+  },
+  {
+    id: 'ends',
+    header: 'Until',
+    wide: true,
+    cell: ({ expiresAt, revokedAt }) => <Time value={revokedAt ?? expiresAt} />,
+  },
+  { id: 'calls', header: 'Calls', numeric: true, cell: ({ calls }) => formatCount(calls) },
+  {
+    id: 'review',
+    header: 'Review',
+    className: 'min-w-40',
+    cell: ({ review }) =>
+      review ? (
+        <>
+          <Badge tone={review.verdict === 'justified' ? 'ok' : 'danger'}>{review.verdict.replace('_', ' ')}</Badge> by{' '}
+          {review.by.name} <Time value={review.at} />
+          <span className="block text-muted-foreground">{review.note}</span>
+        </>
+      ) : (
+        <Badge tone="held">waits</Badge>
+      ),
+  },
+]
+
+function actionColumn(whyNotRevoke: string | null): Column<BreakGlassView> {
+  return {
+    id: 'action',
+    header: <span className="sr-only">Action</span>,
+    cell: ({ grantId, agent, server, inForce, review, reviewable }) => (
+      <span className="flex flex-wrap gap-2">
+        {inForce && (
+          <ReasonButton
+            label="Revoke"
+            size="sm"
+            title={`End break-glass of ${agent.name}`}
+            description={`It loses what it was given on ${server.name} at once, calls under way included.`}
+            confirm="Revoke"
+            action={revokeEmergency}
+            input={{ grantId }}
+            whyNot={whyNotRevoke}
+            said="The grant is revoked."
+          />
+        )}
+        {!review && (
+          <ReviewBreakGlass
+            grantId={grantId}
+            agentName={agent.name}
+            whyNot={reviewable.allowed ? null : reviewable.message}
+          />
+        )}
+      </span>
+    ),
+  }
+}

@@ -1,0 +1,147 @@
+import { describe, expect } from 'vitest'
+import type { Db } from '#lib/db/client.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
+import { makeServer } from '#lib/dev/test/registry.ts'
+import { breakGlass, reviewBreakGlass, revokeGrant } from './commands.ts'
+import { listBreakGlass } from './queries.ts'
+import { breakGlassInput, reviewBreakGlassInput } from './schema/break-glass.ts'
+
+const now = new Date('2026-11-22T12:00:00Z')
+const reason = 'Invoices of today are posted twice and must be reversed.'
+
+async function scene(db: Db) {
+  const [onCall, security, agent, serverId] = await Promise.all([
+    makePerson(db, { roles: ['on_call'] }),
+    makePerson(db, { roles: ['security'] }),
+    makeAgent(db),
+    makeServer(db, { environment: 'production' }),
+  ])
+  const input = { agentId: agent.id, serverId, class: 'destructive', toolName: 'wipe', minutes: 60, reason } as const
+  return { onCall, security, agent, serverId, input, at: (time = now) => ctxFor(db, onCall, time) }
+}
+
+describe('breakGlass', () => {
+  dbTest('grants at once, for as long as was said, announced and with its review open', async ({ db }) => {
+    const { agent, serverId, input, at, onCall } = await scene(db)
+    const taken = await breakGlass(at(), { ...input, incident: 'INC-4711' })
+    if (!taken.ok) throw new Error(taken.error.message)
+    const { grantId, expiresAt } = taken.value
+    expect(expiresAt).toBe('2026-11-22T13:00:00.000Z')
+    expect(await db.grant.findUniqueOrThrow({ where: { id: grantId } })).toMatchObject({
+      via: 'break_glass',
+      class: 'destructive',
+      toolName: 'wipe',
+      expiresAt: new Date(expiresAt),
+      createdById: onCall.id,
+    })
+    expect(await auditOf(db, agent.id)).toMatchObject([
+      { event: 'grant.created', detail: { grantId, via: 'break_glass' } },
+      { event: 'grant.break_glass', detail: { grantId, reason, incident: 'INC-4711', expiresAt } },
+    ])
+    const list = async (time: Date, state: 'open' | 'in_force' | 'all') =>
+      (await listBreakGlass(at(time), { state, limit: 200 })).filter((glass) => glass.server.id === serverId)
+    expect(await list(now, 'in_force')).toMatchObject([{ grantId, inForce: true, review: null }])
+    expect(await list(new Date('2026-11-22T12:59:59.999Z'), 'in_force')).toHaveLength(1)
+    expect(await list(new Date('2026-11-22T13:00:00.000Z'), 'in_force')).toEqual([])
+    expect(await list(new Date('2026-11-22T13:00:00.000Z'), 'open')).toMatchObject([{ inForce: false }])
+  })
+
+  dbTest('lasts four hours at most and wants a sentence', () => {
+    const input = { agentId: 'a', serverId: 's', class: 'write', minutes: 240, reason }
+    expect(breakGlassInput.safeParse(input).success).toBe(true)
+    expect(breakGlassInput.safeParse({ ...input, minutes: 241 }).success).toBe(false)
+    expect(breakGlassInput.safeParse({ ...input, minutes: 0 }).success).toBe(false)
+    expect(breakGlassInput.safeParse({ ...input, reason: 'urgent' }).success).toBe(false)
+  })
+
+  dbTest('is for who is on call, and not for what is gone', async ({ db }) => {
+    const { security, agent, serverId, input, at } = await scene(db)
+    await expect(breakGlass(ctxFor(db, security, now), input)).rejects.toMatchObject({
+      code: 'forbidden',
+      details: { rule: 'permission:grants:break_glass' },
+    })
+    await expect(breakGlass(at(), { ...input, agentId: 'nobody' })).rejects.toMatchObject({ code: 'not_found' })
+    await expect(breakGlass(at(), { ...input, serverId: 'nowhere' })).rejects.toMatchObject({ code: 'not_found' })
+    const rule = async (changes: Partial<typeof input> | { toolName: string; class: 'read' }) => {
+      const refused = await breakGlass(at(), { ...input, ...changes })
+      return refused.ok ? null : refused.error.rule
+    }
+    expect(await rule({ toolName: 'none' as 'wipe' })).toBe('scopes:tool_unknown')
+    expect(await rule({ toolName: 'wipe', class: 'read' })).toBe('scopes:tool_unknown')
+    await db.mcpServer.update({ where: { id: serverId }, data: { status: 'disabled' } })
+    expect(await rule({})).toBe('scopes:server_disabled')
+    await db.agent.update({ where: { id: agent.id }, data: { status: 'retired' } })
+    expect(await rule({})).toBe('scopes:agent_retired')
+    expect(await db.grant.count({ where: { agentId: agent.id } })).toBe(0)
+    expect((await auditOf(db, agent.id)).map(({ event, rule: named }) => [event, named])).toEqual([
+      ['grant.break_glass_refused', 'scopes:tool_unknown'],
+      ['grant.break_glass_refused', 'scopes:tool_unknown'],
+      ['grant.break_glass_refused', 'scopes:server_disabled'],
+      ['grant.break_glass_refused', 'scopes:agent_retired'],
+    ])
+  })
+})
+
+describe('reviewBreakGlass', () => {
+  dbTest('is somebody else’s, once: of two at once, one does and the other is told', async ({ db }) => {
+    const { security, input, at, agent } = await scene(db)
+    const taken = await breakGlass(at(), input)
+    if (!taken.ok) throw new Error(taken.error.message)
+    const verdict = { grantId: taken.value.grantId, verdict: 'justified', note: 'The postings were real.' } as const
+    const other = await makePerson(db, { roles: ['security'] })
+    const outcomes = await Promise.all(
+      [security, other].map((person) => reviewBreakGlass(ctxFor(db, person, now), verdict)),
+    )
+    expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1)
+    expect(outcomes.find(({ ok }) => !ok)).toMatchObject({ error: { rule: 'scopes:already_reviewed' } })
+    const events = (await auditOf(db, agent.id)).map(({ event }) => event)
+    expect(events.filter((event) => event === 'grant.break_glass_reviewed')).toHaveLength(1)
+    const inForce = await listBreakGlass(ctxFor(db, security, now), { state: 'in_force', limit: 200 })
+    expect(inForce.find(({ grantId }) => grantId === verdict.grantId)).toMatchObject({
+      review: { verdict: 'justified', note: 'The postings were real.' },
+    })
+    // It is open no more once it has ended, and stays in the history.
+    const later = ctxFor(db, security, new Date('2026-11-22T14:00:00Z'))
+    const ids = async (state: 'open' | 'all') =>
+      (await listBreakGlass(later, { state, limit: 200 })).map(({ grantId }) => grantId)
+    expect(await ids('open')).not.toContain(verdict.grantId)
+    expect(await ids('all')).toContain(verdict.grantId)
+  })
+
+  dbTest('is refused to who took it, who is accountable, and who may not', async ({ db }) => {
+    const { onCall, security, agent, input, at } = await scene(db)
+    const both = await makePerson(db, { roles: ['on_call', 'security'] })
+    const taken = await breakGlass(ctxFor(db, both, now), input)
+    if (!taken.ok) throw new Error(taken.error.message)
+    const verdict = { grantId: taken.value.grantId, verdict: 'not_justified', note: 'No incident.' } as const
+    expect(await reviewBreakGlass(ctxFor(db, both, now), verdict)).toMatchObject({
+      error: { rule: 'scopes:own_break_glass' },
+    })
+    await db.agent.update({ where: { id: agent.id }, data: { accountablePersonId: security.id } })
+    expect(await reviewBreakGlass(ctxFor(db, security, now), verdict)).toMatchObject({
+      error: { rule: 'scopes:own_agent' },
+    })
+    await expect(reviewBreakGlass(at(), verdict)).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(
+      reviewBreakGlass(ctxFor(db, security, now), { ...verdict, grantId: crypto.randomUUID() }),
+    ).rejects.toMatchObject({ code: 'not_found' })
+    expect(reviewBreakGlassInput.safeParse({ ...verdict, note: 'ok' }).success).toBe(false)
+    const shown = (await listBreakGlass(ctxFor(db, onCall, now), { state: 'open', limit: 200 })).find(
+      ({ grantId }) => grantId === verdict.grantId,
+    )
+    expect(shown?.reviewable).toMatchObject({ allowed: false })
+    await expect(
+      listBreakGlass(ctxFor(db, { kind: 'agent', id: 'a', name: 'a' }, now), { state: 'open', limit: 1 }),
+    ).rejects.toMatchObject({ code: 'forbidden' })
+  })
+})
+
+dbTest('a break-glass grant is revoked as any other and stays to be reviewed', async ({ db }) => {
+  const { security, input, at, serverId } = await scene(db)
+  const taken = await breakGlass(at(), input)
+  if (!taken.ok) throw new Error(taken.error.message)
+  await revokeGrant(ctxFor(db, security, now), { grantId: taken.value.grantId, reason: 'The incident is over.' })
+  const open = await listBreakGlass(at(), { state: 'open', limit: 200 })
+  expect(open.find(({ server }) => server.id === serverId)).toMatchObject({ inForce: false, review: null })
+})

@@ -1,0 +1,109 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { ok, type Result } from '#lib/core/result.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
+import { serverNotFound } from '#lib/registry/queries.ts'
+import { covers } from '#lib/registry/rules.ts'
+import { decideBreakGlassReview } from '../rules/break-glass.ts'
+import { grantable, refuse } from '../rules.ts'
+import type { ScopeRefusal } from '../schema.ts'
+import type { BreakGlassInput, ReviewBreakGlassInput } from '../schema/break-glass.ts'
+import { writeGrant } from './grants.ts'
+
+/**
+ * Gives an agent a scope at once and without a second person, for four hours at most: for whoever is on call, in an emergency. It is announced (`grant.break_glass`), marked
+ * wherever it shows, opens a review that somebody else closes, and alone lets central policies pass that forbid all but break-glass. Needs `grants:break_glass`; throws
+ * `not_found`. Refused, and recorded as refused, for a retired agent, on a disabled server, for a tool it does not have.
+ */
+export async function breakGlass(
+  ctx: Ctx,
+  input: BreakGlassInput,
+): Promise<Result<{ grantId: string; expiresAt: string }, ScopeRefusal>> {
+  authorize(ctx, 'grants:break_glass')
+  const person = requirePerson(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    const agent = await lockAgent(tx, input.agentId)
+    const about = {
+      ...agentSubject(agent),
+      serverId: input.serverId,
+      ...(input.toolName ? { tool: input.toolName } : {}),
+    }
+    const checked = await checkTarget(tx, input, agent)
+    if (!checked.ok) {
+      const { rule } = checked.error
+      recordAudit(tx, ctx, { event: 'grant.break_glass_refused', ...about, rule, detail: { reason: rule } })
+      return checked
+    }
+    const { serverId, class: toolClass, toolName, reason, incident } = input
+    const expiresAt = new Date(ctx.now.getTime() + input.minutes * 60_000)
+    const scope = { serverId, class: toolClass, toolName, reason, expiresAt }
+    const grantId = await writeGrant(tx, ctx, { agent, scope, via: 'break_glass', requestId: null })
+    await tx.breakGlassReview.create({
+      data: { grantId, agentId: agent.id, openedById: person.id, openedAt: ctx.now },
+    })
+    const until = expiresAt.toISOString()
+    recordAudit(tx, ctx, {
+      event: 'grant.break_glass',
+      ...about,
+      detail: { grantId, class: toolClass, toolName, expiresAt: until, reason, incident: incident ?? null },
+    })
+    return ok({ grantId, expiresAt: until })
+  })
+}
+
+/**
+ * Says whether breaking the glass was justified; a grant that is still in force goes on until it ends or is revoked. Needs `scopes:approve`; throws `not_found`. Of two who
+ * review at once, one does and the other is told.
+ */
+export async function reviewBreakGlass(ctx: Ctx, input: ReviewBreakGlassInput): Promise<Result<null, ScopeRefusal>> {
+  authorize(ctx, 'scopes:approve')
+  const person = requirePerson(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    const found = await tx.breakGlassReview.findUnique({
+      where: { grantId: input.grantId },
+      select: { agentId: true, grant: { select: { serverId: true, toolName: true } } },
+    })
+    if (!found) throw new DomainError('not_found', 'There is no such break-glass grant.')
+    const agent = await lockAgent(tx, found.agentId)
+    const review = await tx.breakGlassReview.findUniqueOrThrow({ where: { grantId: input.grantId } })
+    const { accountablePersonId } = agent
+    const decision = decideBreakGlassReview({ ...review, accountablePersonId }, person.id)
+    const about = {
+      ...agentSubject(agent),
+      serverId: found.grant.serverId,
+      ...(found.grant.toolName ? { tool: found.grant.toolName } : {}),
+    }
+    if (!decision.ok) {
+      const { rule } = decision.error
+      recordAudit(tx, ctx, { event: 'grant.break_glass_refused', ...about, rule, detail: { reason: rule } })
+      return decision
+    }
+    const { grantId, verdict, note } = input
+    await tx.breakGlassReview.update({
+      where: { grantId },
+      data: { verdict, note, reviewedById: person.id, reviewedAt: ctx.now },
+    })
+    recordAudit(tx, ctx, { event: 'grant.break_glass_reviewed', ...about, detail: { grantId, verdict, note } })
+    return ok(null)
+  })
+}
+
+async function checkTarget(tx: Tx, input: BreakGlassInput, agent: LockedAgent): Promise<Result<null, ScopeRefusal>> {
+  const server = await tx.mcpServer.findUnique({
+    where: { id: input.serverId },
+    select: {
+      name: true,
+      status: true,
+      tools: { where: { name: input.toolName ?? '', state: { not: 'removed' } }, select: { class: true } },
+    },
+  })
+  if (!server) throw serverNotFound(input.serverId)
+  const possible = grantable({ agent, server })
+  if (!possible.ok || input.toolName === null) return possible
+  const [tool] = server.tools
+  if (!tool) return refuse('scopes:tool_unknown', `${server.name} has no tool ${input.toolName}.`)
+  if (covers(input.class, tool.class)) return ok(null)
+  return refuse('scopes:tool_unknown', `${input.toolName} is a ${tool.class} tool: take ${tool.class}.`)
+}

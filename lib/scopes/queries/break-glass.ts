@@ -1,0 +1,80 @@
+import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
+import { personNames } from '#lib/registry/queries.ts'
+import type { Environment, PersonRef, ToolClass } from '#lib/registry/schema.ts'
+import { breakGlassReviewable } from '../rules/break-glass.ts'
+import type { BreakGlassListQuery, BreakGlassView } from '../schema/break-glass.ts'
+
+/** Break-glass grants, newest first: those in force or waiting for their review, or all. Needs `agents:read`. */
+export async function listBreakGlass(ctx: Ctx, query: BreakGlassListQuery): Promise<BreakGlassView[]> {
+  authorize(ctx, 'agents:read')
+  const inForce = Prisma.sql`(g."revokedAt" is null and g."expiresAt" > ${ctx.now})`
+  const wanted = {
+    all: Prisma.sql`true`,
+    in_force: inForce,
+    open: Prisma.sql`(r."reviewedAt" is null or ${inForce})`,
+  }[query.state]
+  const rows = await reader(ctx).$queryRaw<Row[]>`
+    select r.*, a."name" as "agentName", a."accountablePersonId", g."serverId", s."name" as "serverName",
+      s."environment"::text as "environment", g."class"::text as "class", g."toolName", g."reason", g."expiresAt", g."revokedAt",
+      ${inForce} as "inForce", case when ${query.state === 'in_force'} then 0 else (
+        select count(*) from "AuditEvent" e
+        where e."agentId" = r."agentId" and e."at" >= r."openedAt" and e."at" <= least(g."expiresAt", coalesce(g."revokedAt", g."expiresAt"))
+          and e."event" = 'mcp.call_allowed' and e."serverId" = g."serverId" and (g."toolName" is null or e."tool" = g."toolName")
+      ) end::int as "calls"
+    from "BreakGlassReview" r join "Grant" g on g."id" = r."grantId"
+    join "Agent" a on a."id" = r."agentId" join "McpServer" s on s."id" = g."serverId"
+    where ${wanted} order by r."openedAt" desc, r."grantId" limit ${query.limit}`
+  const people = await personNames(
+    ctx,
+    rows.flatMap((row) => [row.openedById, row.reviewedById]),
+  )
+  return rows.map((row) => viewOf(ctx, row, people))
+}
+
+type Row = {
+  grantId: string
+  agentId: string
+  agentName: string
+  accountablePersonId: string
+  serverId: string
+  serverName: string
+  environment: Environment
+  class: ToolClass
+  toolName: string | null
+  reason: string
+  openedById: string
+  openedAt: Date
+  expiresAt: Date
+  revokedAt: Date | null
+  inForce: boolean
+  calls: number
+  verdict: NonNullable<BreakGlassView['review']>['verdict'] | null
+  note: string | null
+  reviewedById: string | null
+  reviewedAt: Date | null
+}
+
+function viewOf(ctx: Ctx, row: Row, people: Map<string, PersonRef>): BreakGlassView {
+  const personOf = (id: string): PersonRef => people.get(id) ?? { id, name: 'unknown', active: false }
+  const { verdict, note, reviewedById, reviewedAt } = row
+  return {
+    grantId: row.grantId,
+    agent: { id: row.agentId, name: row.agentName },
+    server: { id: row.serverId, name: row.serverName, environment: row.environment },
+    class: row.class,
+    toolName: row.toolName,
+    reason: row.reason,
+    openedBy: personOf(row.openedById),
+    openedAt: row.openedAt.toISOString(),
+    expiresAt: row.expiresAt.toISOString(),
+    revokedAt: row.revokedAt?.toISOString() ?? null,
+    inForce: row.inForce,
+    calls: row.calls,
+    review:
+      verdict && reviewedById && reviewedAt
+        ? { verdict, note: note ?? '', by: personOf(reviewedById), at: reviewedAt.toISOString() }
+        : null,
+    reviewable: breakGlassReviewable(ctx.actor, row),
+  }
+}
