@@ -124,7 +124,7 @@ export class Broker {
       stdio: config.stdio,
       allowLinkLocal: config.allowLinkLocal,
     })
-    this.conversations = new Conversations(secretBox)
+    this.conversations = new Conversations(secretBox, ctx)
     const { view } = this.keeper
     this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, instance, log })
     this.#sdk = new SdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))

@@ -22,7 +22,8 @@ import { CallEnded } from './in-flight.ts'
 import { resolveMerged } from './merged-names.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import { emptyList, recordedArguments, resultFor } from './methods.ts'
-import { taskRecord } from './tasks/replies.ts'
+import { withoutHint } from './tasks/offered.ts'
+import { handleIn, taskRecord } from './tasks/replies.ts'
 import { failureName } from './telemetry/failure-name.ts'
 import { CredentialFailure } from './upstream/credential.ts'
 import { CutOff, UpstreamFailure } from './upstream/failure.ts'
@@ -53,14 +54,11 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
   const { caller, serverId } = request
   const target = serverId === null ? resolveMerged(parts.view.servers, name) : { serverId, tool: name }
   if (!target) return deny(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
-  return runCall(parts, withoutHint(request), { caller, ...target, arguments: given ?? noArguments })
-}
-
-/** Whether a call becomes a task is the server's to say: that a client asks for one, as it could in 2025-11-25, goes no further. */
-function withoutHint(request: AgentRequest): AgentRequest {
-  if (request.params['task'] === undefined) return request
-  const { task: _, ...params } = request.params
-  return { ...request, params }
+  return runCall(parts, withoutHint(parts, request, target.serverId), {
+    caller,
+    ...target,
+    arguments: given ?? noArguments,
+  })
 }
 
 /** Decides, and carries out what is allowed. */
@@ -203,7 +201,7 @@ async function forward(parts: PipelineParts, request: AgentRequest, turn: Omit<T
       signal.throwIfAborted()
       return converse(parts, request, { ...turn, trace: exchange.context })
     })
-    const outcome = outcomeOf(reply)
+    const outcome = handleIn(request, reply) ? 'task' : outcomeOf(reply)
     if (reply.ok) exchange.end?.({ error: outcome === 'tool_error' ? outcome : null })
     else exchange.end?.({ error: String(reply.error.code), code: reply.error.code })
     return endGuarded(outcome, guardReply(server, reply))
@@ -229,8 +227,7 @@ function endGuarded(outcome: CallOutcome, { reply, findings, denial }: Guarded):
 function outcomeOf(reply: RpcReply): CallOutcome {
   if (!reply.ok) return 'upstream_error'
   if (reply.large) return 'streamed'
-  const { resultType } = reply.result
-  if (resultType === 'input_required' || resultType === 'task') return resultType
+  if (reply.result['resultType'] === 'input_required') return 'input_required'
   return reply.result['isError'] === true ? 'tool_error' : 'ok'
 }
 

@@ -45,7 +45,7 @@ export function deniedCallAnswer(era: Era, id: RpcId, denial: Denial, pointer: P
 
 /** A caller or a whole request that is refused, with the HTTP status that says so too. A task that is none for the caller is a wrong parameter. */
 export function refusedAnswer(status: number, id: RpcId, denial: Denial, pointer: Pointer): Answer {
-  const code = denial.rule.startsWith('task_') ? invalidParamsCode : refusedCode
+  const code = denial.rule === 'task_unknown' || denial.rule === 'task_not_yours' ? invalidParamsCode : refusedCode
   const error = { code, message: textOf(denial, pointer), data: dataOf(denial, pointer) }
   const answer = errorAnswer(status, id, error)
   return status === 503 ? { ...answer, headers: { 'retry-after': '1' } } : answer

@@ -3,7 +3,8 @@ import type { CallRecord } from '../audit/records.ts'
 import type { Running } from '../in-flight.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
-import { aboutTask, takesTask, withTasks } from '../tasks/replies.ts'
+import { aboutTask, isOfTask, takesTask, waitForTask, withTasks } from '../tasks/replies.ts'
+import { aboutSessionTask } from '../tasks/session-tasks.ts'
 import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { RpcReply } from '../upstream/http.ts'
 import { processCaller } from '../upstream/pool.ts'
@@ -49,15 +50,17 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
     // The agent asked for the stream first, and what the server has to say over it may be about this call.
     if (session.opening) await untilAborted(session.opening, signal)
     const relay = new OwnSessionRelay(parts, request, { ...turn, session, connection })
-    return await connection.request({
+    if (tool.isMethod && tool.name === 'tasks/result') waitForTask(parts, running)
+    const reply = await connection.request({
       ...messageFor(request.params, tool),
       trace,
       signal,
       streams,
       envelope: talk.envelope({ shared: false }),
       relay,
-      own: { session: own, id: request.id!, cuts: talk.stream.accepts },
+      own: { session: own, id: request.id!, cuts: talk.stream.accepts && !isOfTask(request) },
     })
+    return await aboutSessionTask(parts, request, { turn, reply })
   }
   const isContinued = talk.era === 'modern' && request.params['requestState'] !== undefined
   const state = isContinued ? await openState(parts, request, turn) : null

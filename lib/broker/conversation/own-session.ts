@@ -2,6 +2,8 @@ import { digestOf } from '#lib/core/canonical-json.ts'
 import { recordedArguments } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
+import { isTaskStatus, namedForAgent, namesTask } from '../tasks/messages.ts'
+import { isOfTask } from '../tasks/replies.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { EventMark, Relay, RpcMessage } from '../upstream/http.ts'
 import { refusedCode } from '../wire.ts'
@@ -30,14 +32,19 @@ export class OwnSessionRelay implements Relay {
     this.#turn = turn
   }
 
-  async take(message: RpcMessage | null, mark: EventMark): Promise<void> {
-    const { talk } = this.#request
-    this.#parts.health.circuitOf(this.#turn.server).answered()
+  async take(given: RpcMessage | null, mark: EventMark): Promise<void> {
+    const { talk, caller, task } = this.#request
+    const { server } = this.#turn
+    this.#parts.health.circuitOf(server).answered()
+    const about = { caller, server, task }
+    const message = given && namesTask(given) ? await namedForAgent(this.#parts, about, given) : given
+    if (given && !message) return
     if (message && isAsk(message['method'])) return await this.#ask(message, mark)
     if (message && typeof message['method'] === 'string' && message['id'] !== undefined) {
       return await answerForAgent(message, this.#turn)
     }
-    const notice = message && (talk.noticeOf(message) ?? (isCancellation(message) ? message : null))
+    const isPlain = message !== null && (isCancellation(message) || isTaskStatus(message['method']))
+    const notice = message && (talk.noticeOf(message) ?? (isPlain ? message : null))
     if (notice?.['method'] === 'notifications/progress') this.#extend()
     if (message === null) await talk.stream.send(null, this.#marked(mark))
     else if (notice) await talk.tell(notice, this.#marked(mark))
@@ -67,6 +74,8 @@ export class OwnSessionRelay implements Relay {
 
   #marked(mark: EventMark): EventMark {
     if (mark.id === null) return mark
+    // Whoever lost the stream of a task asks for the task again.
+    if (isOfTask(this.#request)) return { id: null, retry: null }
     const { tool, session } = this.#turn
     this.#digest ??= digestOf(recordedArguments(this.#request.params, tool.isMethod === true) ?? {})
     const about = { tool: tool.name, isMethod: tool.isMethod === true, argumentsDigest: this.#digest }

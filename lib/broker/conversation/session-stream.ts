@@ -10,6 +10,7 @@ import { processCaller } from '../upstream/pool.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { EventMark, RpcMessage, RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
+import { isTaskStatus, namedForAgent, namesTask } from '../tasks/messages.ts'
 import { type Answer, errorAnswer, refusedAnswer, refusedCode, type RpcError, type RpcId } from '../wire.ts'
 import { isAsk, permit } from './asks.ts'
 import { type MarkedCall, markFor, readMark } from './event-marks.ts'
@@ -177,7 +178,9 @@ async function continueSession(
     const { reason } = running.signal
     lasting.end(reason instanceof CallEnded ? reason.denial : null)
   })
-  const take = async (message: RpcMessage | null, mark: EventMark): Promise<void> => {
+  const take = async (given: RpcMessage | null, mark: EventMark): Promise<void> => {
+    const message = given && namesTask(given) ? await namedForAgent(parts, { caller, server }, given) : given
+    if (given && !message) return
     const marked = markFor(session, mark, call)
     if (message === null) return await lasting.stream.send(null, marked)
     if (message['method'] === undefined) {
@@ -245,6 +248,7 @@ async function forAgent(
     await connection.tell({ id: message['id'], error }, { session: session.upstream!, signal: lasting.signal })
     return null
   }
+  if (isTaskStatus(method)) return await told.guard(message)
   await afterDiscovery(parts, server, message)
   const may =
     method === 'notifications/tools/list_changed' || mayRead(parts, listener, server.id, 'resources/subscribe')

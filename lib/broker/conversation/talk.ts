@@ -122,7 +122,6 @@ export class Talk {
       case 'notifications/message':
         return this.#wantsLog(params['level']) ? message : null
       case 'notifications/elicitation/complete':
-      case 'notifications/tasks/status':
         return message
       default:
         // Since 2026-07-28 changes are told on the streams that ask for them.

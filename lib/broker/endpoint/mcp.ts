@@ -15,7 +15,7 @@ import { callTool } from '../pipeline.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { servesTasks } from '../tasks/offered.ts'
 import { answerTask } from '../tasks/requests.ts'
-import { isOfEra, isTaskMethod } from '../tasks/task-methods.ts'
+import { isTaskMethod } from '../tasks/task-methods.ts'
 import { RequestTelemetry } from '../telemetry/request-telemetry.ts'
 import { type Answer, errorAnswer, type RpcId } from '../wire.ts'
 import { AgentStream } from './agent-stream.ts'
@@ -77,14 +77,14 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   })
   if (!rpc.ok) return send(response, rpc.error)
   const { era, id, method, params } = rpc.value
-  // What is no method here the SDK says as it says it of any other: those of sessions since 2026-07-28, those of tasks where there are none.
-  const isNone = isTaskMethod(method)
-    ? !isOfEra(method, era) || !servesTasks(parts.pipeline, rest)
-    : era === 'modern' && isSessionMethod(method)
-  if (isNone) return answerRest(parts, rest, { text, body })
   const named = era === 'legacy' ? sessionNamed(parts.pipeline, rest, singleHeader(request, sessionHeader)) : undefined
   const session = named instanceof Promise ? await named : named
   if (session === null) return send(response, sessionNotFound(id))
+  // What is no method here the SDK says as it says it of any other: those of sessions since 2026-07-28, those of tasks where there are none.
+  const isNone = isTaskMethod(method)
+    ? !servesTasks(parts.pipeline, { ...rest, era }, { method, session })
+    : era === 'modern' && isSessionMethod(method)
+  if (isNone) return answerRest(parts, rest, { text, body })
   if (method === 'subscriptions/listen') {
     if (era === 'legacy') return answerRest(parts, rest, { text, body })
     const answer = await subscribe(parts.pipeline, listenerOf(rest), { id, params })

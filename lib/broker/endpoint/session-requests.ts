@@ -10,6 +10,8 @@ import { mayRead } from '../conversation/listening.ts'
 import { sessionNotFound } from '../conversation/session-stream.ts'
 import { auditDenial } from '../denials.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
+import { namedForServer } from '../tasks/messages.ts'
+import { keepsTasks } from '../tasks/offered.ts'
 import type { UpstreamSession } from '../upstream/connection.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { RpcMessage } from '../upstream/http.ts'
@@ -41,7 +43,7 @@ export function sessionNamed(
 
 /**
  * Begins a session before 2026-07-28; null when the body does not ask for one. It gets one of its own at the server if the server keeps
- * something for a session that this agent may use: what it watches and how much is logged, or what it can be asked for.
+ * something for a session that this agent may use: what it watches and how much is logged, its tasks, or what it can be asked for.
  */
 export async function beginSession(parts: PipelineParts, of: Of, body: unknown): Promise<AgentSession | null> {
   if (!isInitializeRequest(body)) return null
@@ -69,7 +71,10 @@ async function ownSession(
       const { capabilities } = await connection.ready(signal)
       const told = askable(parts, of, { serverId: server.id, declared })
       const keeps = capabilities.logging !== undefined || capabilities.resources?.subscribe === true
-      const needed = told !== null || (keeps && mayRead(parts, of, server.id, 'resources/subscribe'))
+      const needed =
+        told !== null ||
+        keepsTasks(parts, of.caller, server.id) ||
+        (keeps && mayRead(parts, of, server.id, 'resources/subscribe'))
       return needed ? await connection.openSession(told ?? {}, signal) : null
     })
   } catch {
@@ -95,7 +100,7 @@ export async function takeAnswer(
   if (!decision) return accepted
   if (!decision.ok) return refused(parts, of, { status: 403, denial: decision.error })
   session.asked.delete(id)
-  const content = result === undefined ? { error } : { result }
+  const content = await namedForServer(parts, of.caller, result === undefined ? { error } : { result })
   const record = { agent: of.agent, caller: of.caller, tool: decision.value.tool, argumentsDigest: digestOf(content) }
   const row = finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() })
   if (!(await recorded(parts, row, { happened: false }))) {

@@ -1,13 +1,15 @@
+import type { ServerCapabilities } from '@modelcontextprotocol/server'
 import { err, type Result } from '#lib/core/result.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import { isConditional } from '#lib/guardrails/rules/conditions.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { tasksMethod } from '#lib/registry/schema.ts'
-import type { PipelineParts } from '../pipeline-parts.ts'
+import type { AgentSession } from '../endpoint/sessions.ts'
+import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { Era } from '../wire.ts'
 import type { BrokeredTask } from './task-ids.ts'
-import { tasksExtension } from './task-methods.ts'
+import { isOfEra, type TaskMethod, tasksExtension } from './task-methods.ts'
 
 type Offer = { caller: Caller; serverId: string | null; era: Era }
 type Declared = Readonly<Record<string, unknown>> | null | undefined
@@ -18,21 +20,47 @@ export function namesTasks(capabilities: Declared): boolean {
   return typeof extensions === 'object' && extensions !== null && Object.hasOwn(extensions, tasksExtension)
 }
 
-/** What a handshake says of tasks: they are offered where the server has them, in the era of the agent, to whom is granted them. */
-export function tasksOffered(
-  parts: PipelineParts,
-  { caller, serverId, era }: Offer,
-): { extensions?: Record<string, Record<string, never>> } {
-  if (era === 'legacy') return {}
-  const offered = serversFor(parts, caller, serverId).some(
-    (id) => serverHasTasks(parts, id) === true && mayUseTasks(parts, caller, id).ok,
-  )
-  return offered ? { extensions: { [tasksExtension]: {} } } : {}
+/**
+ * What a handshake says of tasks: they are offered where the server has them, in the agent's own revision and to whom is granted them. Between the revisions they are not: in one the
+ * server decides what becomes a task, in the other the client, and what a task asks for takes other ways. At the merged address only those of 2026-07-28 are, which need no session.
+ */
+export function tasksOffered(parts: PipelineParts, { caller, serverId, era }: Offer): Partial<ServerCapabilities> {
+  const has = (id: string): boolean => serverHasTasks(parts, id, era) === true && mayUseTasks(parts, caller, id).ok
+  if (era === 'modern') {
+    return serversFor(parts, caller, serverId).some(has) ? { extensions: { [tasksExtension]: {} } } : {}
+  }
+  return serverId !== null && has(serverId) ? { tasks: sessionTasksOf(parts, serverId) ?? {} } : {}
 }
 
-/** Whether the methods of tasks exist at this address. A server that was not spoken to yet may have them. */
-export function servesTasks(parts: PipelineParts, { caller, serverId }: Omit<Offer, 'era'>): boolean {
-  return serversFor(parts, caller, serverId).some((id) => serverHasTasks(parts, id) !== false)
+/** Whether the method exists at this address. A server that was not spoken to yet may have it. */
+export function servesTasks(
+  parts: PipelineParts,
+  { caller, serverId, era }: Offer,
+  { method, session }: { method: TaskMethod; session: AgentSession | null | undefined },
+): boolean {
+  if (!isOfEra(method, era)) return false
+  if (era === 'modern')
+    return serversFor(parts, caller, serverId).some((id) => serverHasTasks(parts, id, era) !== false)
+  if (serverId === null || !session?.upstream || serverHasTasks(parts, serverId, era) === false) return false
+  const tasks = sessionTasksOf(parts, serverId)
+  if (!tasks || (method !== 'tasks/list' && method !== 'tasks/cancel')) return true
+  return tasks[method === 'tasks/list' ? 'list' : 'cancel'] !== undefined
+}
+
+/** Whether a session is for tasks as well, so that it needs one of its own at the server. */
+export function keepsTasks(parts: PipelineParts, caller: Caller, serverId: string): boolean {
+  return serverHasTasks(parts, serverId, 'legacy') === true && mayUseTasks(parts, caller, serverId).ok
+}
+
+/** That a client of 2025-11-25 asks for a task goes on where tasks are offered so; anywhere else the call is one like any other. */
+export function withoutHint(parts: PipelineParts, request: AgentRequest, serverId: string): AgentRequest {
+  const { params, talk, caller } = request
+  if (params['task'] === undefined) return request
+  const own = talk.era === 'legacy' ? talk.session?.upstream : null
+  if (own && serverHasTasks(parts, serverId, 'legacy') !== false && mayUseTasks(parts, caller, serverId).ok)
+    return request
+  const { task: _, ...rest } = params
+  return { ...request, params: rest }
 }
 
 export function mayUseTasks(parts: PipelineParts, caller: Caller, serverId: string): Result<Allowed, Denial> {
@@ -55,10 +83,24 @@ export function decideTask(parts: PipelineParts, caller: Caller, task: BrokeredT
 }
 
 /** Null: it is not known yet. */
-function serverHasTasks({ view, upstreams }: PipelineParts, serverId: string): boolean | null {
+function serverHasTasks(parts: PipelineParts, serverId: string, era: Era): boolean | null {
+  const spoken = spokenTo(parts, serverId)
+  if (!spoken || spoken.era !== era) return spoken && false
+  const { capabilities } = spoken
+  return era === 'modern' ? namesTasks(capabilities) : capabilities.tasks?.requests?.tools?.call !== undefined
+}
+
+/** What a server says of its tasks in sessions; of what it wants of its clients nothing is passed on. */
+function sessionTasksOf(parts: PipelineParts, serverId: string): ServerCapabilities['tasks'] | null {
+  const tasks = spokenTo(parts, serverId)?.capabilities.tasks
+  if (!tasks) return null
+  const { list, cancel } = tasks
+  return { ...(list ? { list: {} } : {}), ...(cancel ? { cancel: {} } : {}), requests: { tools: { call: {} } } }
+}
+
+function spokenTo({ view, upstreams }: PipelineParts, serverId: string) {
   const server = view.servers.get(serverId)
-  const spoken = server ? upstreams.spokenTo(server) : null
-  return spoken && spoken.era === 'modern' && namesTasks(spoken.capabilities)
+  return server ? upstreams.spokenTo(server) : null
 }
 
 function serversFor({ view }: PipelineParts, caller: Caller, serverId: string | null): readonly string[] {

@@ -5,6 +5,7 @@ import type { TaskRecord } from '../audit/records.ts'
 import { byAnswer, isAsk, permit } from '../conversation/asks.ts'
 import type { Turn } from '../conversation/conversation.ts'
 import { AskRefused } from '../conversation/refusal.ts'
+import type { Running } from '../in-flight.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcReply } from '../upstream/http.ts'
@@ -19,6 +20,18 @@ const inputRequests = z.record(z.string(), z.looseObject({ method: z.string() })
 export function takesTask(parts: PipelineParts, { talk, task, caller }: AgentRequest, { server, tool }: Turn): boolean {
   if (talk.era === 'legacy' || !namesTasks(talk.capabilities)) return false
   return task !== undefined || (!tool.isMethod && mayUseTasks(parts, caller, server.id).ok)
+}
+
+/** Whether the request begins a task or is about one: what is cut off of it is asked for anew, not resumed. */
+export function isOfTask({ task, params }: AgentRequest): boolean {
+  return task !== undefined || params['task'] !== undefined
+}
+
+/** A result may be long in coming, which says nothing against the server. */
+export function waitForTask({ limits }: PipelineParts, running: Running): void {
+  const ms = limits.askDeadlineMs
+  const message = `The task has not come to its end within ${ms} ms.`
+  running.extend(ms, { longestMs: ms, late: { rule: 'task_not_over', message } })
 }
 
 /** What the server is told that the agent can do, with tasks. */
@@ -58,14 +71,23 @@ export async function aboutTask(
   return taskId === undefined ? reply : await shown(parts, request, { server: turn.server, reply, task })
 }
 
+/** The handle in a reply that begins a task; null in any other. */
+export function handleIn({ params }: AgentRequest, reply: RpcReply | null): Record<string, unknown> | null {
+  if (!reply?.ok) return null
+  const { resultType, task } = reply.result
+  if (resultType === 'task') return reply.result
+  // Up to 2025-11-25 the client says that it wants one.
+  return params['task'] !== undefined && typeof task === 'object' ? (task as Record<string, unknown> | null) : null
+}
+
 /** What of a reply is recorded about a task; null when it is about none. */
 export function taskRecord(request: AgentRequest, turnTool: string, reply: RpcReply | null): TaskRecord | null {
   const { task } = request
-  const result = reply?.ok ? reply.result : null
-  if (!task && result?.['resultType'] !== 'task') return null
-  const { status, taskId } = result ?? {}
+  const handle = task ? null : handleIn(request, reply)
+  if (!task && !handle) return null
+  const { status } = handle ?? (reply?.ok ? reply.result : {})
   const known = typeof status === 'string' ? status.slice(0, 40) : null
-  return { id: digestOf(task?.id ?? taskId), tool: task?.tool ?? turnTool, status: known }
+  return { id: digestOf(task?.id ?? handle?.['taskId']), tool: task?.tool ?? turnTool, status: known }
 }
 
 /** A server that works with tasks only refuses an agent that takes them, because it was not told so: what is missing is the grant. */
@@ -110,7 +132,12 @@ async function demand(
   task.asked.set(key, ask.method)
 }
 
-function originOf({ server, call, grant }: Turn): Parameters<PipelineParts['conversations']['tasks']['give']>[0] {
+/** What is said of a task that a call has begun. */
+export function originOf({
+  server,
+  call,
+  grant,
+}: Turn): Parameters<PipelineParts['conversations']['tasks']['give']>[0] {
   const { agentId, runId } = call.caller
   return { agentId, runId, serverId: server.id, url: server.url, tool: call.tool, grantId: grant.id }
 }

@@ -1,64 +1,80 @@
-import { askMethods } from '#lib/registry/schema.ts'
-import { decide } from '#lib/guardrails/rules/decide.ts'
-import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import { askMethods, tasksMethod } from '#lib/registry/schema.ts'
+import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
+import type { Result } from '#lib/core/result.ts'
+import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { auditDenial, circuitDenial } from '../denials.ts'
 import { carryOut, deny, refuse } from '../pipeline.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts } from '../pipeline-parts.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { type Answer, errorAnswer } from '../wire.ts'
-import { decideTask, namesTasks } from './offered.ts'
+import { decideTask, mayUseTasks, namesTasks } from './offered.ts'
 import { type BrokeredTask, isOf } from './task-ids.ts'
 import { missingCapabilityCode, type TaskMethod, tasksExtension } from './task-methods.ts'
 
-/** `tasks/get`, `tasks/update` and `tasks/cancel`: about a task of this agent and run, decided about as its tool was, and recorded like a call. */
+/** The methods of tasks: about a task of this agent and run, decided about as its tool is, and recorded like a call. */
 export async function answerTask(parts: PipelineParts, request: AgentRequest, method: TaskMethod): Promise<Answer> {
   const { params, id, talk } = request
   if (!parts.audit.available) return refuse(parts, request, auditDenial)
-  if (!namesTasks(talk.capabilities)) return missingCapability(request)
+  if (talk.era === 'modern' && !namesTasks(talk.capabilities)) return missingCapability(request)
+  const asked: AgentRequest = { ...request, method }
+  if (method === 'tasks/list') return await listTasks(parts, asked)
   const { taskId } = params
   if (typeof taskId !== 'string') {
     return errorAnswer(200, id, { code: invalidParamsCode, message: `${method} needs the taskId of a task.` })
   }
-  const asked: AgentRequest = { ...request, method }
   const startedAt = performance.now()
   const task = await parts.conversations.tasks.read(taskId)
-  const tooOften = parts.rates.takeForAgent(request.caller.agentId)
-  const denial = strangeTask(parts, request, task) ?? tooOften
+  const denial = strangeTask(parts, request, task) ?? parts.rates.takeForAgent(request.caller.agentId)
   request.telemetry.took('decide', startedAt)
   if (!task || denial) return denyTask(parts, asked, { serverId: request.serverId ?? '', denial: denial ?? unknown })
-  return await carryOutTask(parts, { ...asked, task }, { method, task })
+  const { serverId, tool } = task
+  const uninvited = method === 'tasks/update' ? uninvitedIn(parts, request, task) : null
+  return await carryOutMethod(
+    parts,
+    { ...asked, task, params: { ...params, taskId: task.upstreamId } },
+    { method, call: { caller: request.caller, serverId, tool }, decision: decideTask(parts, request.caller, task) },
+    uninvited,
+  )
 }
 
-async function carryOutTask(
+/** Which tasks the server has is no matter of one tool: it needs the grant of tasks. */
+async function listTasks(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
+  const { caller } = request
+  const serverId = request.serverId ?? ''
+  const tooOften = parts.rates.takeForAgent(caller.agentId)
+  if (tooOften) return denyTask(parts, request, { serverId, denial: tooOften })
+  const call = { caller, serverId, tool: tasksMethod, isMethod: true } as const
+  return await carryOutMethod(
+    parts,
+    request,
+    { method: 'tasks/list', call, decision: mayUseTasks(parts, caller, serverId) },
+    null,
+  )
+}
+
+/** `call`: while the request is under way it ends with whatever would end that. */
+async function carryOutMethod(
   parts: PipelineParts,
   request: AgentRequest,
-  { method, task }: { method: TaskMethod; task: BrokeredTask },
+  { method, call, decision }: { method: TaskMethod; call: ToolCall; decision: Result<Allowed, Denial> },
+  uninvited: Denial | null,
 ): Promise<Answer> {
-  const { caller, params } = request
-  const { serverId, tool: toolName } = task
-  const decision = decideTask(parts, caller, task)
+  const { serverId } = call
   if (!decision.ok) return denyTask(parts, request, { serverId, denial: decision.error })
   const allowed = decision.value
-  const server = allowed.server as BrokeredServer
-  const call = { caller, serverId, tool: toolName }
   const denial =
-    (method === 'tasks/update' ? uninvited(parts, request, task) : null) ??
+    uninvited ??
     parts.rates.takeForServer(serverId) ??
-    circuitDenial(parts.health, server, call)
+    circuitDenial(parts.health, allowed.server as BrokeredServer, call)
   if (denial) return denyTask(parts, request, { serverId, denial })
-  // While it is under way it ends with whatever would end a call of the tool.
-  const tool = methodFacts(method, allowed.tool)
-  return await carryOut(
-    parts,
-    { ...request, params: { ...params, taskId: task.upstreamId } },
-    { call, allowed: { ...allowed, tool } },
-  )
+  return await carryOut(parts, request, { call, allowed: { ...allowed, tool: methodFacts(method, allowed.tool) } })
 }
 
 /** To look changes nothing; to answer or to cancel does what the tool does. */
 function methodFacts(name: TaskMethod, tool: ToolFacts): ToolFacts {
-  return { ...tool, name, class: name === 'tasks/get' ? 'read' : tool.class, isMethod: true }
+  const changes = name === 'tasks/update' || name === 'tasks/cancel'
+  return { ...tool, name, class: changes ? tool.class : 'read', isMethod: true }
 }
 
 const unknown: Denial = { rule: 'task_unknown', message: 'There is no such task.' }
@@ -77,7 +93,7 @@ function strangeTask(
 }
 
 /** An answer to what the agent was not asked, or may not be asked any more; what was asked at another replica counts for all it may be. */
-function uninvited(parts: PipelineParts, { caller, params }: AgentRequest, task: BrokeredTask): Denial | null {
+function uninvitedIn(parts: PipelineParts, { caller, params }: AgentRequest, task: BrokeredTask): Denial | null {
   const { serverId, asked } = task
   const responses = (params['inputResponses'] ?? {}) as Record<string, unknown>
   for (const key of Object.keys(responses)) {

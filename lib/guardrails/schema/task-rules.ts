@@ -2,6 +2,11 @@ import type { Rule, RuleKeeper } from '../schema.ts'
 
 const nobody: RuleKeeper = { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' }
 
+const platform: RuleKeeper = {
+  roles: ['platform_admin'],
+  how: 'The platform team changes the code or the settings of the platform.',
+}
+
 /** The rules of tasks; part of the one table in schema.ts. */
 export const taskRules = {
   task_unknown: {
@@ -17,5 +22,12 @@ export const taskRules = {
     remedy: 'Call the tool again in this run.',
     setBy: 'Platform',
     changedBy: nobody,
+  },
+  task_not_over: {
+    title: 'Waiting for a task has a deadline',
+    explanation: 'The task went on for longer than an answer may take. It still does.',
+    remedy: 'Ask for the result again.',
+    setBy: 'Platform',
+    changedBy: platform,
   },
 } as const satisfies Record<string, Omit<Rule, 'id'>>

@@ -1,0 +1,145 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  InMemoryTaskMessageQueue,
+  InMemoryTaskStore,
+} from '@modelcontextprotocol/sdk/experimental/tasks/stores/in-memory.js'
+import type { CreateTaskRequestHandlerExtra } from '@modelcontextprotocol/sdk/experimental/tasks/interfaces.js'
+import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
+import { z } from 'zod'
+
+/** Of all clients, whatever their session: as a server does that keeps tasks by who is authorized. */
+class SharedTaskStore extends InMemoryTaskStore {
+  override createTask(...[options, id, request]: Parameters<InMemoryTaskStore['createTask']>) {
+    return super.createTask(options, id, request)
+  }
+  override getTask(taskId: string) {
+    return super.getTask(taskId)
+  }
+  override storeTaskResult(...[taskId, status, result]: Parameters<InMemoryTaskStore['storeTaskResult']>) {
+    return super.storeTaskResult(taskId, status, result)
+  }
+  override getTaskResult(taskId: string) {
+    return super.getTaskResult(taskId)
+  }
+  override updateTaskStatus(...[taskId, status, message]: Parameters<InMemoryTaskStore['updateTaskStatus']>) {
+    return super.updateTaskStatus(taskId, status, message)
+  }
+  override listTasks(cursor?: string) {
+    return super.listTasks(cursor)
+  }
+}
+
+export type SessionTaskServer = {
+  url: string
+  store: InMemoryTaskStore
+  sessions(): number
+  stop(): Promise<void>
+}
+
+const text = (words: string) => ({ content: [{ type: 'text' as const, text: words }] })
+
+/** A server of 2025-11-25 with tasks, made with the SDK of that time: `compute` may be called as a task, `confirm` has to be and asks. */
+export async function startSessionTaskServer(): Promise<SessionTaskServer> {
+  const store = new SharedTaskStore()
+  const sessions = new Map<string, StreamableHTTPServerTransport>()
+  const http = createServer((request, response) => void handle(request, response))
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const id = request.headers['mcp-session-id']
+    let transport = typeof id === 'string' ? sessions.get(id) : undefined
+    if (!transport && id !== undefined) return void response.writeHead(404).end()
+    if (!transport) {
+      transport = new StreamableHTTPServerTransport({
+        sessionIdGenerator: () => randomUUID(),
+        onsessioninitialized: (sessionId) => void sessions.set(sessionId, transport!),
+        onsessionclosed: (sessionId) => void sessions.delete(sessionId),
+      })
+      await makeServer(store).connect(transport)
+    }
+    await transport.handleRequest(request, response)
+  }
+
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  const { port } = http.address() as { port: number }
+  return {
+    url: `http://127.0.0.1:${port}/mcp`,
+    store,
+    sessions: () => sessions.size,
+    async stop() {
+      store.cleanup()
+      const closed = once(http, 'close')
+      http.close()
+      http.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+function makeServer(store: InMemoryTaskStore): McpServer {
+  const server = new McpServer(
+    { name: 'session-tasks', version: '1' },
+    {
+      capabilities: { tasks: { list: {}, cancel: {}, requests: { tools: { call: {} } } } },
+      taskStore: store,
+      taskMessageQueue: new InMemoryTaskMessageQueue(),
+    },
+  )
+  const begin = async (extra: CreateTaskRequestHandlerExtra, work: (taskId: string) => Promise<string>) => {
+    const task = await extra.taskStore.createTask({ ttl: 60_000, pollInterval: 50 })
+    void work(task.taskId).then(
+      (words) => extra.taskStore.storeTaskResult(task.taskId, 'completed', text(words)).catch(() => {}),
+      (error: unknown) => {
+        const result = { ...text(String(error)), isError: true }
+        return extra.taskStore.storeTaskResult(task.taskId, 'failed', result).catch(() => {})
+      },
+    )
+    return { task }
+  }
+  const look = {
+    getTask: async (_: unknown, extra: { taskId: string }) => (await store.getTask(extra.taskId))!,
+    getTaskResult: async (_: unknown, extra: { taskId: string }) => (await store.getTaskResult(extra.taskId)) as never,
+  }
+  server.experimental.tasks.registerToolTask(
+    'compute',
+    {
+      description: 'Takes its time',
+      inputSchema: { ms: z.number(), say: z.string() },
+      annotations: { readOnlyHint: true },
+      execution: { taskSupport: 'optional' },
+    },
+    {
+      createTask: ({ ms, say }, extra) =>
+        begin(extra, async () => {
+          await sleep(ms, undefined, { ref: false })
+          return say
+        }),
+      ...look,
+    },
+  )
+  server.experimental.tasks.registerToolTask(
+    'confirm',
+    {
+      description: 'Asks before it changes something',
+      inputSchema: {},
+      annotations: { readOnlyHint: false, destructiveHint: false },
+      execution: { taskSupport: 'required' },
+    },
+    {
+      createTask: (_, extra) =>
+        begin(extra, async (taskId) => {
+          await extra.taskStore.updateTaskStatus(taskId, 'input_required')
+          const requestedSchema = { type: 'object' as const, properties: { yes: { type: 'boolean' as const } } }
+          const params = { mode: 'form' as const, message: 'Really?', requestedSchema }
+          const { action, content } = await server.server.elicitInput(params, { relatedTask: { taskId } })
+          return `${action} ${JSON.stringify(content)}`
+        }),
+      ...look,
+    },
+  )
+  return server
+}
