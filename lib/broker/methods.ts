@@ -1,5 +1,5 @@
 import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
-import { isTaskMethod, type TaskMethod } from './tasks/task-methods.ts'
+import { isOfEra, isTaskMethod, type TaskMethod } from './tasks/task-methods.ts'
 import type { UpstreamRequest } from './upstream/connection.ts'
 import type { BrokeredTool } from './view/view.ts'
 import type { Era } from './wire.ts'
@@ -39,7 +39,7 @@ export function isSessionMethod(method: string): boolean {
 /** The parameter whose value the Mcp-Name header of a request mirrors; null when it has none. */
 export function mirroredParam(method: string): 'name' | 'uri' | 'taskId' | null {
   if (method === 'tools/call') return 'name'
-  if (isTaskMethod(method)) return 'taskId'
+  if (isTaskMethod(method) && isOfEra(method, 'modern')) return 'taskId'
   return isReadMethod(method) ? readMethods[method].name : null
 }
 
