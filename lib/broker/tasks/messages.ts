@@ -1,5 +1,4 @@
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
-import { guardReply } from '../guards.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
@@ -33,9 +32,7 @@ export async function namedForAgent(
   const known = typeof upstreamId === 'string' ? await find(parts, { caller, server, task, upstreamId }) : null
   // Of what it is about the agent can only know its own.
   if (!isStatus) return { ...message, params: known ? relatedTo(params, known.id) : withoutRelated(params) }
-  if (!known || !decideTask(parts, caller, known).ok) return null
-  const { reply, denial } = guardReply(server, { ok: true, result: { ...params, taskId: known.id } })
-  return denial || !reply.ok ? null : { ...message, params: reply.result }
+  return known && decideTask(parts, caller, known).ok ? { ...message, params: { ...params, taskId: known.id } } : null
 }
 
 /** An agent's answer with the id by which the server knows the task. */
