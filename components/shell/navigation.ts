@@ -2,6 +2,7 @@ import {
   BookMarked,
   Bot,
   ChartColumn,
+  CodeXml,
   FileClock,
   Hand,
   House,
@@ -53,6 +54,12 @@ export const navigation: readonly NavGroup[] = [
     label: 'Settings',
     items: [
       { href: paths.tokens(), label: 'Access tokens', icon: KeyRound, keywords: 'api cli' },
+      {
+        href: paths.apiReference(),
+        label: 'API reference',
+        icon: CodeXml,
+        keywords: 'rest openapi curl documentation',
+      },
       { href: paths.apps(), label: 'Connected apps', icon: Plug, keywords: 'claude mcp oauth connector' },
       { href: paths.webhooks(), label: 'Webhooks', icon: Webhook, keywords: 'events notifications' },
     ],

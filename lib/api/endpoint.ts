@@ -3,12 +3,16 @@ import type { Permission } from '#lib/auth/permissions.ts'
 
 type Schema = z.ZodType | undefined
 
-/** What an endpoint answers: the media type, and at compile time the shape of a JSON answer. */
+/** What an endpoint answers: the media type, and the schema of a JSON answer; null: no body. */
 export type Answer<T> = {
-  media: 'application/json' | 'application/yaml' | 'text/event-stream'
-  /** Never set: it carries the type only. */
+  media: 'application/json' | 'application/yaml' | 'text/csv' | 'text/event-stream'
+  schema: z.ZodType<T> | null
+  /** Never set: it carries the type of what is no JSON. */
   readonly shape?: T
 }
+
+/** What somebody may have read before writing it. */
+export type Revised = 'agent' | 'server' | 'scopeRequest' | 'heldCall' | 'webhook'
 
 /**
  * One endpoint of `/api/v1`: what the route handler checks, what the command line sends, and what the documentation says. The
@@ -33,6 +37,8 @@ export type Endpoint<T = unknown, P extends Schema = Schema, Q extends Schema = 
   /** Status of a successful answer; default 200, and 204 when there is nothing to say. */
   status?: 201
   answer: Answer<T>
+  /** What `{id}` names, if it can be read and written: a read answers an ETag for If-Match, a write honours If-Match. */
+  revision?: Revised
   /** A request that passes the schemas: for the documentation and the tests. */
   example?: { params?: Record<string, string>; query?: Record<string, string>; body?: unknown }
 }
@@ -44,15 +50,15 @@ export function endpoint<T, P extends Schema = undefined, Q extends Schema = und
   return contract
 }
 
-/** A JSON answer of this shape; amounts and counters beyond 2^53 are decimal strings. */
-export function json<T>(): Answer<T> {
-  return { media: 'application/json' }
+/** A JSON answer; amounts and counters beyond 2^53 are decimal strings. The schema is for documentation and tests: answers are not parsed again. */
+export function json<S extends z.ZodType>(schema: S): Answer<z.output<S>> {
+  return { media: 'application/json', schema: schema as z.ZodType<z.output<S>> }
 }
 
 /** A successful answer without a body. */
-export const nothing: Answer<null | void> = { media: 'application/json' }
-export const yaml: Answer<string> = { media: 'application/yaml' }
-export const eventStream: Answer<never> = { media: 'text/event-stream' }
+export const nothing: Answer<null | void> = { media: 'application/json', schema: null }
+export const yaml: Answer<string> = { media: 'application/yaml', schema: null }
+export const eventStream: Answer<never> = { media: 'text/event-stream', schema: null }
 
 export type AnswerOf<E> = E extends Endpoint<infer T, infer _P, infer _Q, infer _B> ? T : never
 

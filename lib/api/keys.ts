@@ -1,7 +1,7 @@
 import { rotateSigningKey } from '#lib/auth/commands/signing-keys.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { listSigningKeys } from '#lib/auth/queries.ts'
-import type { KeyView } from './routes/keys.ts'
+import type { KeyView } from './answers/account.ts'
 
 /** The keys of agent tokens, with times as JSON has them. */
 export async function listKeys(ctx: Ctx): Promise<KeyView[]> {

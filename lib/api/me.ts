@@ -1,5 +1,5 @@
 import { type Ctx, requirePerson } from '#lib/auth/ctx.ts'
-import type { Me } from './routes/account.ts'
+import type { Me } from './answers/account.ts'
 
 /** Who the caller is, as read for this request. Throws `unauthenticated` for anyone but a person. */
 export function whoIs(ctx: Ctx): Me {

@@ -3,7 +3,7 @@ import { takeFromRateLimit } from '#lib/auth/commands/rate-limit.ts'
 import { authorize, type Ctx } from '#lib/auth/ctx.ts'
 import { listAccessTokens } from '#lib/auth/queries.ts'
 import type { CreateAccessTokenInput } from '#lib/auth/schema.ts'
-import type { TokenView } from './routes/account.ts'
+import type { TokenView } from './answers/account.ts'
 
 /** One's own tokens, with times as JSON has them. Needs `tokens:own`. */
 export async function listTokens(ctx: Ctx): Promise<TokenView[]> {

@@ -30,6 +30,8 @@ export type Ctx = {
   actor: Actor
   now: Date
   requestId?: string
+  /** What must hold for anything to be written: asked at the beginning of the transaction, where it also locks what it looked at. */
+  precondition?: (tx: Tx) => Promise<void>
 }
 
 export const anonymous: Actor = { kind: 'anonymous', id: 'anonymous', name: 'anonymous' }
@@ -77,6 +79,7 @@ export function inTx<T>(
   return ctx.db.$transaction(
     async (tx) => {
       openAudit(tx)
+      await ctx.precondition?.(tx)
       const outcome = await work(tx, { ...ctx, tx })
       await flushAudit(tx)
       return outcome

@@ -5,6 +5,7 @@ export const errorCodes = [
   'forbidden',
   'not_found',
   'conflict',
+  'precondition_failed',
   'rate_limited',
   'unavailable',
 ] as const
@@ -17,6 +18,7 @@ export const httpStatus = {
   forbidden: 403,
   not_found: 404,
   conflict: 409,
+  precondition_failed: 412,
   rate_limited: 429,
   unavailable: 503,
 } as const satisfies Record<ErrorCode, number>

@@ -40,6 +40,9 @@ export const paths = {
   authorize: () => '/oauth/authorize',
   webhooks: () => '/settings/webhooks',
   webhook: (id: string) => `/settings/webhooks/${encodeURIComponent(id)}`,
+  apiReference: () => '/settings/api',
+  apiOperation: (id: string) => `/settings/api/${encodeURIComponent(id)}`,
+  openApi: () => '/api/v1/openapi.json',
   signIn: () => '/sign-in',
 } as const
 

@@ -164,7 +164,7 @@ export type AgentView = AgentRow & {
   statusChangedAt: string
   scheduleEnabled: boolean
   monthlyBudgetMicros: string | null
-  createdBy: { id: string; name: string } | null
+  createdBy: PersonRef | null
   updatedAt: string
   guardrails: typeof inheritedGuardrails
   /** Effective access, computed: grants in force on active servers. */
@@ -189,7 +189,7 @@ export type AgentVersionRow = {
   templateVersion: string
   digest: string
   createdAt: string
-  createdBy: { id: string; name: string } | null
+  createdBy: PersonRef | null
   /** Where it runs at Claude, once provisioned. */
   claude: { agentId: string; version: number; boundAt: string } | null
 }

@@ -8,6 +8,7 @@ const titles = {
   forbidden: 'Not allowed',
   not_found: 'Not found',
   conflict: 'Refused by a rule or the current state',
+  precondition_failed: 'Changed since it was read',
   rate_limited: 'Too many requests',
   unavailable: 'Not available now',
   internal: 'Internal error',

@@ -1,13 +1,15 @@
 import type { NextRequest } from 'next/server'
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { anonymous } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { newRequestId } from '#lib/core/ids.ts'
+import { readAnswer, valueOf, writeAnswer } from './answer.ts'
 import { readJson, readText } from './body.ts'
+import { ifMatch, type Revisable } from './conditional.ts'
 import { portal } from './db.ts'
 import { failureOf, parseInput } from './failure.ts'
-import { problemResponse, toJson } from './problem.ts'
+import { problemResponse } from './problem.ts'
 import { requestHeader } from './request-headers.ts'
 import { routeActor } from './route-auth.ts'
 
@@ -26,6 +28,8 @@ export type RouteContract<P, Q, B> = {
   auth?: 'required' | 'none'
   /** Status of a successful answer; default 200. */
   status?: number
+  /** How the one thing that is asked for is compared with what somebody has read: for ETag and If-Match. */
+  revisionOf?: ((input: { params: unknown; query: unknown }) => Revisable | null) | undefined
 }
 
 export type RouteInput<P, Q, B> = { params: P; query: Q; body: B; request: NextRequest }
@@ -55,7 +59,7 @@ export function apiRoute<
     let response: Response
     try {
       const { ctx, input } = await readRequest(contract, { request, segments, requestId })
-      response = toResponse(await handler(ctx, input), contract.status ?? 200)
+      response = await answer(contract, { request, ctx, input }, handler)
     } catch (error) {
       response = problemResponse(failureOf(error, requestId, log), request.nextUrl.pathname)
     }
@@ -72,6 +76,24 @@ export function apiRoute<
     )
     return response
   }
+}
+
+async function answer<P, Q, B>(
+  contract: RouteContract<unknown, unknown, unknown>,
+  { request, ctx, input }: { request: NextRequest; ctx: RouteCtx; input: RouteInput<P, Q, B> },
+  handler: (ctx: RouteCtx, input: RouteInput<P, Q, B>) => Promise<unknown>,
+): Promise<Response> {
+  const target = contract.revisionOf?.(input) ?? null
+  if (request.method === 'GET') {
+    // Read before the answer: when somebody writes in between, the tag is of what was there before, and a write with it is refused.
+    const revision = target && (await target.read(ctx.db, target.id, false))
+    return readAnswer(request, { outcome: await handler(ctx, input), revision })
+  }
+  const precondition = ifMatch(request, target)
+  const outcome = await handler(precondition ? { ...ctx, precondition: precondition.hold } : ctx, input)
+  const value = valueOf(outcome)
+  precondition?.assertHeld()
+  return writeAnswer(value, contract.status ?? 200)
 }
 
 /** Reads a request as its contract says; shared by `apiRoute` and `sseRoute`. Throws what `failureOf` understands. */
@@ -113,28 +135,4 @@ function queryOf(search: URLSearchParams): Record<string, string | string[]> {
       return [key, values.length === 1 ? values[0]! : values]
     }),
   )
-}
-
-const refusal = z.object({ message: z.string().optional(), rule: z.string().optional(), reason: z.string().optional() })
-
-function toResponse(outcome: unknown, status: number): Response {
-  if (outcome instanceof Response) return outcome
-  const result = z.union([
-    z.object({ ok: z.literal(true), value: z.unknown() }),
-    z.object({ ok: z.literal(false), error: z.unknown() }),
-  ])
-  const parsed = result.safeParse(outcome)
-  if (parsed.success && !parsed.data.ok) throw refusalError(parsed.data.error)
-  const value = parsed.success && parsed.data.ok ? parsed.data.value : outcome
-  if (value === undefined || value === null) return new Response(null, { status: 204 })
-  return new Response(toJson(value), {
-    status,
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store' },
-  })
-}
-
-function refusalError(error: unknown): DomainError {
-  const { message, rule, reason } = refusal.safeParse(error).data ?? {}
-  const facts = typeof error === 'object' && error !== null ? { ...error } : {}
-  return new DomainError('conflict', message ?? reason ?? rule ?? 'Refused.', { ...facts, rule: rule ?? reason })
 }

@@ -1,5 +1,7 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { revisionOf } from '#lib/core/revision.ts'
+import type { Tx } from '#lib/db/client.ts'
 import type { DeliveryListQuery, WebhookDeliveryPage, WebhookDeliveryView, WebhookView } from './schema.ts'
 
 const weekMs = 7 * 24 * 60 * 60 * 1000
@@ -16,6 +18,14 @@ export async function getWebhook(ctx: Ctx, id: string): Promise<WebhookView> {
   const [webhook] = await views(ctx, { id })
   if (!webhook) throw new DomainError('not_found', 'There is no such webhook.')
   return webhook
+}
+
+/** What people have set of a webhook, as a text that changes with it; null: there is none. With `lock` it is held until the transaction ends. */
+export async function webhookRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) await tx.$queryRaw`select 1 from "WebhookEndpoint" where "id" = ${id}::uuid for update`
+  // How far it has been told moves with every event.
+  const webhook = await tx.webhookEndpoint.findUnique({ where: { id }, omit: { cursor: true, failingSince: true } })
+  return webhook && revisionOf(webhook)
 }
 
 async function views(ctx: Ctx, where: { id?: string }): Promise<WebhookView[]> {

@@ -1,7 +1,9 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Endpoint } from '#lib/api/endpoint.ts'
+import { revisions } from '#lib/api/revisions.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Result } from '#lib/core/result.ts'
+import type { Revisable } from '#lib/web/conditional.ts'
 import { apiRoute, type RouteHandler, type RouteInput } from '#lib/web/route.ts'
 
 type Schema = z.ZodType | undefined
@@ -12,7 +14,16 @@ export function serve<T, P extends Schema, Q extends Schema, B extends Schema>(
   endpoint: Endpoint<T, P, Q, B>,
   handler: (ctx: Ctx, input: RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>>) => Promise<T | Result<T, object> | Response>,
 ): RouteHandler {
-  return apiRoute<P, Q, B>(endpoint, handler)
+  const read = endpoint.revision && revisions[endpoint.revision]
+  return apiRoute<P, Q, B>({ ...endpoint, revisionOf: read && ((input) => revisable(read, input)) }, handler)
+}
+
+const named = z.object({ id: z.string() })
+const past = z.object({ asOf: z.string() })
+
+/** What was, was: an entity tag of the past is none that a write can be compared with. */
+function revisable(read: Revisable['read'], { params, query }: { params: unknown; query: unknown }): Revisable | null {
+  return past.safeParse(query).success ? null : { read, id: named.parse(params).id }
 }
 
 /** A YAML answer; `…/export` can be saved as it is. */

@@ -23,7 +23,10 @@ export type Cli = {
 
 export type Setup = { config: CliConfig; terminal: Terminal }
 
-export function createCli({ config, terminal }: Setup, globals: { json?: boolean; url?: string }): Cli {
+export function createCli(
+  { config, terminal }: Setup,
+  globals: { json?: boolean; url?: string; ifMatch?: string },
+): Cli {
   let access: Promise<Access> | undefined
   const cli: Cli = {
     config,
@@ -31,7 +34,8 @@ export function createCli({ config, terminal }: Setup, globals: { json?: boolean
     json: globals.json ?? false,
     urlFlag: globals.url,
     access: () => (access ??= findAccess(config, globals.url)),
-    client: async () => createClient(await cli.access()),
+    client: async () =>
+      createClient({ ...(await cli.access()), ...(globals.ifMatch ? { ifMatch: globals.ifMatch } : {}) }),
     show(value, say) {
       terminal.out(cli.json ? JSON.stringify(value, null, 2) : say())
     },
@@ -64,7 +68,7 @@ export function addVerb<O extends object>(parent: Command, setup: Setup, verb: V
       .slice(0, -2)
       .flat()
       .filter((arg): arg is string => typeof arg === 'string')
-    const all = command.optsWithGlobals<O & { json?: boolean; url?: string }>()
+    const all = command.optsWithGlobals<O & { json?: boolean; url?: string; ifMatch?: string }>()
     const code = await verb.run(createCli(setup, all), { args, options: all })
     if (typeof code === 'number') process.exitCode = code
   })

@@ -1,9 +1,11 @@
 import { z } from 'zod'
 import type { AnswerOf, Endpoint, RequestOf } from '../endpoint.ts'
-import { ApiRefusal, Unreachable } from './errors.ts'
+import { ApiRefusal, Unreachable, UsageError } from './errors.ts'
 
 export type Client = {
   url: string
+  /** The entity tag of the last answer; null: it had none. */
+  etag(): string | null
   /** Calls an endpoint; throws `ApiRefusal` or `Unreachable`. */
   call<E extends Endpoint>(endpoint: E, request: RequestOf<E>, options?: { timeoutMs?: number }): Promise<AnswerOf<E>>
   /** Opens an endpoint that streams; throws the same. */
@@ -18,8 +20,16 @@ type Sent = { params?: unknown; query?: unknown; body?: unknown }
 
 const timeoutMsDefault = 120_000
 
+type Login = {
+  url: string
+  token: string | null
+  /** The entity tag that writes are made conditional on. */
+  ifMatch?: string
+}
+
 /** Speaks to one portal with one token; the token goes nowhere else. */
-export function createClient({ url, token }: { url: string; token: string | null }): Client {
+export function createClient({ url, token, ifMatch }: Login): Client {
+  let etag: string | null = null
   async function send(
     endpoint: Endpoint,
     sent: Sent,
@@ -35,6 +45,7 @@ export function createClient({ url, token }: { url: string; token: string | null
         'user-agent': 'wheelhouse-cli',
         ...(token ? { authorization: `Bearer ${token}` } : {}),
         ...(text === null ? {} : { 'content-type': type }),
+        ...conditional(endpoint, ifMatch),
         ...options.headers,
       },
       body: text,
@@ -51,9 +62,11 @@ export function createClient({ url, token }: { url: string; token: string | null
 
   return {
     url,
+    etag: () => etag,
     async call<E extends Endpoint>(endpoint: E, request: RequestOf<E>, options: { timeoutMs?: number } = {}) {
       const signal = AbortSignal.timeout(options.timeoutMs ?? timeoutMsDefault)
       const response = await send(endpoint, request, { signal })
+      etag = response.headers.get('etag')
       const text = await response.text().catch((error: unknown) => {
         throw new Unreachable(`The answer of ${url} broke off: ${reasonOf(error)}.`)
       })
@@ -62,6 +75,13 @@ export function createClient({ url, token }: { url: string; token: string | null
     },
     open: (endpoint, request, options) => send(endpoint, request, options),
   }
+}
+
+/** A write that cannot be compared is not sent: it would go ahead unchecked. */
+function conditional({ method, path, revision }: Endpoint, ifMatch: string | undefined): Record<string, string> {
+  if (ifMatch === undefined || method === 'GET') return {}
+  if (revision) return { 'if-match': ifMatch }
+  throw new UsageError(`${method} ${path} has no version to compare: leave --if-match out.`)
 }
 
 /** Amounts are decimal strings in JSON. */

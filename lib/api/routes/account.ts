@@ -1,33 +1,17 @@
 import { z } from 'zod'
-import { type AccessTokenView, type AppConnectionView, createAccessTokenInput } from '#lib/auth/schema.ts'
-import { personListQuery, type PersonRow, type TeamRow } from '#lib/registry/schema.ts'
+import { createAccessTokenInput } from '#lib/auth/schema.ts'
+import { personListQuery } from '#lib/registry/schema.ts'
+import { app, profile, personRow, team, token } from '../answers/account.ts'
+import { itemsOf, text, time } from '../answers/words.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
-import { exampleId, flag, type Items, uuidId } from './params.ts'
-
-/** Who one is to the API. `tokenId`: the token that was sent; its permissions limit those of the roles. */
-export type Me = {
-  id: string
-  name: string
-  email: string
-  roles: string[]
-  teamIds: string[]
-  permissions: string[]
-  tokenId: string | null
-}
-
-/** A token as its owner sees it, with times as JSON has them. */
-export type TokenView = Omit<AccessTokenView, 'createdAt' | 'expiresAt' | 'lastUsedAt'> & {
-  createdAt: string
-  expiresAt: string
-  lastUsedAt: string | null
-}
+import { exampleId, flag, uuidId } from './params.ts'
 
 export const me = endpoint({
   method: 'GET',
   path: '/api/v1/me',
   summary: 'Who you are, with your roles, teams and permissions as they are now.',
   permission: null,
-  answer: json<Me>(),
+  answer: json(profile),
 })
 
 export const listTokens = endpoint({
@@ -35,7 +19,7 @@ export const listTokens = endpoint({
   path: '/api/v1/tokens',
   summary: 'Your personal access tokens, newest first; the tokens themselves are never shown again.',
   permission: 'tokens:own',
-  answer: json<Items<TokenView>>(),
+  answer: json(itemsOf(token)),
 })
 
 export const createToken = endpoint({
@@ -45,7 +29,7 @@ export const createToken = endpoint({
   permission: 'tokens:own',
   body: createAccessTokenInput,
   status: 201,
-  answer: json<{ tokenId: string; token: string; expiresAt: string }>(),
+  answer: json(z.strictObject({ tokenId: text, token: text, expiresAt: time })),
   example: { body: { name: 'nightly report', permissions: ['agents:read'], days: 30 } },
 })
 
@@ -59,19 +43,12 @@ export const revokeToken = endpoint({
   example: { params: exampleId },
 })
 
-/** An app that reads for you, with times as JSON has them. */
-export type AppView = Omit<AppConnectionView, 'createdAt' | 'expiresAt' | 'lastUsedAt'> & {
-  createdAt: string
-  expiresAt: string
-  lastUsedAt: string | null
-}
-
 export const listApps = endpoint({
   method: 'GET',
   path: '/api/v1/apps',
   summary: 'The apps that read the registry for you, newest first.',
   permission: 'tokens:own',
-  answer: json<Items<AppView>>(),
+  answer: json(itemsOf(app)),
 })
 
 export const endApp = endpoint({
@@ -89,7 +66,7 @@ export const listTeams = endpoint({
   path: '/api/v1/teams',
   summary: 'Every team by name.',
   permission: 'agents:read',
-  answer: json<Items<TeamRow>>(),
+  answer: json(itemsOf(team)),
 })
 
 export const listPeople = endpoint({
@@ -98,6 +75,6 @@ export const listPeople = endpoint({
   summary: 'People by name.',
   permission: 'agents:read',
   query: z.strictObject({ ...personListQuery.shape, active: flag.optional() }),
-  answer: json<Items<PersonRow>>(),
+  answer: json(itemsOf(personRow)),
   example: { query: { search: 'tessa', active: 'true' } },
 })

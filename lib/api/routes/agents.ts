@@ -1,32 +1,33 @@
 import { z } from 'zod'
 import { issueCredentialInput, revokeCredentialsInput } from '#lib/auth/schema.ts'
 import {
-  type AgentPreview,
   createAgentInput,
   changeAgentLogicInput,
-  type ManifestPlan,
   moveAgentInput,
   setScheduleInput,
   updateAgentInput,
 } from '#lib/lifecycle/schema.ts'
-import { type AgentMetrics, metricsRange } from '#lib/metrics/schema.ts'
-import { type AgentTraffic, agentTrafficQuery } from '#lib/metrics/schema/traffic.ts'
-import { type SimilarAgent, similarAgentsQuery } from '#lib/registry/schema/similar.ts'
-import {
-  type AgentFacets,
-  type AgentList,
-  agentListQuery,
-  type AgentVersionRow,
-  type AgentVersionView,
-  type AgentView,
-  completeQueryInput,
-  type CreationLog,
-  type QueryCompletion,
-  type QueryExplanation,
-} from '#lib/registry/schema.ts'
+import { agentTrafficQuery } from '#lib/metrics/schema/traffic.ts'
+import { similarAgentsQuery } from '#lib/registry/schema/similar.ts'
 import { asOfQuery } from '#lib/registry/schema/history.ts'
+import { metricsRange } from '#lib/metrics/schema.ts'
+import { agentListQuery, completeQueryInput } from '#lib/registry/schema.ts'
+import {
+  agent,
+  agentList,
+  agentPreview,
+  agentVersion,
+  agentVersionRow,
+  creationLog,
+  manifestPlan,
+} from '../answers/agents.ts'
+import { agentFacets, queryCompletion, queryExplanation } from '../answers/catalog.ts'
+import { agentMetrics } from '../answers/control.ts'
+import { similarAgent } from '../answers/similar.ts'
+import { agentTraffic } from '../answers/traffic.ts'
+import { itemsOf, text, time } from '../answers/words.ts'
 import { endpoint, json, nothing, yaml } from '../endpoint.ts'
-import { exampleAgent, flag, type Items, namedId } from './params.ts'
+import { exampleAgent, flag, namedId } from './params.ts'
 
 /** Whether only to say what would happen. */
 const dryRun = z.strictObject({ dryRun: flag.default(false) })
@@ -41,7 +42,7 @@ export const list = endpoint({
   summary: 'The catalog: agents that match a query and filters, a page at a time.',
   permission: 'agents:read',
   query: agentListQuery,
-  answer: json<AgentList>(),
+  answer: json(agentList),
   example: { query: { can: 'write', env: 'production' } },
 })
 
@@ -51,7 +52,7 @@ export const facets = endpoint({
   summary: 'Counts by value among the agents that match; each facet leaves its own filter out.',
   permission: 'agents:read',
   query: agentListQuery.omit({ cursor: true, limit: true, sort: true, order: true }),
-  answer: json<AgentFacets>(),
+  answer: json(agentFacets),
   example: { query: { q: 'can:write env:production' } },
 })
 
@@ -61,7 +62,7 @@ export const complete = endpoint({
   summary: 'Keys and values that continue a query at the cursor, with how many agents it then finds.',
   permission: 'agents:read',
   query: completeQueryInput,
-  answer: json<QueryCompletion>(),
+  answer: json(queryCompletion),
   example: { query: { q: 'can:write env:' } },
 })
 
@@ -72,7 +73,7 @@ export const explain = endpoint({
   permission: 'agents:read',
   params: namedId,
   query: asOfQuery.extend({ q: z.string().max(1000) }),
-  answer: json<QueryExplanation>(),
+  answer: json(queryExplanation),
   example: { params: exampleAgent, query: { q: 'can:write env:production' } },
 })
 
@@ -85,7 +86,7 @@ export const create = endpoint({
   query: dryRun,
   body: createAgentInput,
   status: 201,
-  answer: json<{ agentId: string; version: number } | AgentPreview>(),
+  answer: json(z.union([z.strictObject({ agentId: text, version: z.int() }), agentPreview])),
   example: {
     body: {
       id: 'invoice-reconciler-7',
@@ -108,7 +109,7 @@ export const apply = endpoint({
   body: z.string(),
   textBody: true,
   bodyBytesMax: 4_000_000,
-  answer: json<ManifestPlan>(),
+  answer: json(manifestPlan),
   example: { body: 'id: invoice-reconciler-7\npurpose: match invoices to POs\n' },
 })
 
@@ -133,7 +134,8 @@ export const show = endpoint({
   permission: 'agents:read',
   params: namedId,
   query: asOfQuery,
-  answer: json<AgentView>(),
+  revision: 'agent',
+  answer: json(agent),
   example: { params: exampleAgent },
 })
 
@@ -144,7 +146,8 @@ export const update = endpoint({
   permission: 'agents:update',
   params: namedId,
   body: updateAgentInput.omit({ agentId: true }),
-  answer: json<AgentView>(),
+  revision: 'agent',
+  answer: json(agent),
   example: { params: exampleAgent, body: { purpose: 'match invoices to POs' } },
 })
 
@@ -154,7 +157,7 @@ export const versions = endpoint({
   summary: 'Every version of an agent, newest first.',
   permission: 'agents:read',
   params: namedId,
-  answer: json<Items<AgentVersionRow>>(),
+  answer: json(itemsOf(agentVersionRow)),
   example: { params: exampleAgent },
 })
 
@@ -164,7 +167,7 @@ export const version = endpoint({
   summary: 'One version: the team’s layer, and what was rendered from it and the template.',
   permission: 'agents:read',
   params: namedId.extend({ version: z.coerce.number().int().positive() }),
-  answer: json<AgentVersionView>(),
+  answer: json(agentVersion),
   example: { params: { ...exampleAgent, version: '1' } },
 })
 
@@ -174,7 +177,7 @@ export const creation = endpoint({
   summary: 'The creation log of an agent, step by step.',
   permission: 'agents:read',
   params: namedId,
-  answer: json<CreationLog>(),
+  answer: json(creationLog),
   example: { params: exampleAgent },
 })
 
@@ -184,7 +187,8 @@ export const retryCreation = endpoint({
   summary: 'Tries a creation again that failed; what is done stays done.',
   permission: 'agents:create',
   params: namedId,
-  answer: json<{ agentId: string }>(),
+  revision: 'agent',
+  answer: json(z.strictObject({ agentId: text })),
   example: { params: exampleAgent },
 })
 
@@ -195,6 +199,7 @@ export const suspend = endpoint({
   permission: 'agents:suspend',
   params: namedId,
   body: reason,
+  revision: 'agent',
   answer: nothing,
   example: exampleReason,
 })
@@ -206,6 +211,7 @@ export const resume = endpoint({
   permission: 'agents:suspend',
   params: namedId,
   body: reason,
+  revision: 'agent',
   answer: nothing,
   example: exampleReason,
 })
@@ -217,6 +223,7 @@ export const retire = endpoint({
   permission: 'agents:retire',
   params: namedId,
   body: reason,
+  revision: 'agent',
   answer: nothing,
   example: exampleReason,
 })
@@ -228,6 +235,7 @@ export const schedule = endpoint({
   permission: 'agents:update',
   params: namedId,
   body: setScheduleInput.omit({ agentId: true }),
+  revision: 'agent',
   answer: nothing,
   example: { params: exampleAgent, body: { schedule: '0 6 * * 1-5' } },
 })
@@ -239,7 +247,8 @@ export const logic = endpoint({
   permission: 'agents:update',
   params: namedId,
   body: changeAgentLogicInput.omit({ agentId: true }),
-  answer: json<{ version: number }>(),
+  revision: 'agent',
+  answer: json(z.strictObject({ version: z.int() })),
   example: { params: exampleAgent, body: { layer: { prompt: 'Mind the credit notes.', parameters: {} } } },
 })
 
@@ -249,7 +258,8 @@ export const review = endpoint({
   summary: 'Records that you have reviewed an agent; the next review follows from its tier.',
   permission: 'agents:update',
   params: namedId,
-  answer: json<{ nextReviewAt: string }>(),
+  revision: 'agent',
+  answer: json(z.strictObject({ nextReviewAt: time })),
   example: { params: exampleAgent },
 })
 
@@ -272,7 +282,7 @@ export const connections = endpoint({
   permission: 'agents:read',
   params: namedId,
   query: agentTrafficQuery.pick({ days: true }),
-  answer: json<AgentTraffic>(),
+  answer: json(agentTraffic),
   example: { params: exampleAgent, query: { days: '30' } },
 })
 
@@ -283,7 +293,7 @@ export const similar = endpoint({
   permission: 'agents:read',
   params: namedId,
   query: similarAgentsQuery,
-  answer: json<Items<SimilarAgent>>(),
+  answer: json(itemsOf(similarAgent)),
   example: { params: exampleAgent, query: { limit: '10' } },
 })
 
@@ -294,7 +304,7 @@ export const metrics = endpoint({
   permission: 'fleet:read',
   params: namedId,
   query: metricsRange,
-  answer: json<AgentMetrics>(),
+  answer: json(agentMetrics),
   example: { params: exampleAgent, query: { days: '30' } },
 })
 
@@ -306,7 +316,8 @@ export const issueCredential = endpoint({
   params: namedId,
   body: issueCredentialInput,
   status: 201,
-  answer: json<{ clientId: string; clientSecret: string | null }>(),
+  revision: 'agent',
+  answer: json(z.strictObject({ clientId: text, clientSecret: text.nullable() })),
   example: { params: exampleAgent, body: {} },
 })
 
@@ -318,6 +329,7 @@ export const revokeCredentials = endpoint({
   orPermissions: ['agents:suspend', 'agents:retire'],
   params: namedId,
   query: revokeCredentialsInput,
-  answer: json<{ revoked: string[] }>(),
+  revision: 'agent',
+  answer: json(z.strictObject({ revoked: z.array(text) })),
   example: { params: exampleAgent },
 })

@@ -2,15 +2,14 @@ import { z } from 'zod'
 import {
   createHoldRuleInput,
   decideHeldCallInput,
-  type HeldCallList,
   heldCallListQuery,
-  type HeldCallState,
-  type HeldCallView,
-  type HoldRuleView,
+  heldCallStates,
   removeHoldRuleInput,
 } from '#lib/guardrails/schema/held-calls.ts'
+import { heldCall, heldCallList, holdRule } from '../answers/approvals.ts'
+import { itemsOf, text } from '../answers/words.ts'
 import { endpoint, json } from '../endpoint.ts'
-import { exampleId, flag, type Items, uuidId } from './params.ts'
+import { exampleId, flag, uuidId } from './params.ts'
 
 const [approval, edit, rejection] = decideHeldCallInput.options
 
@@ -20,7 +19,7 @@ export const list = endpoint({
   summary: 'Calls held for a person: those that wait oldest first, others newest first.',
   permission: 'runs:read',
   query: heldCallListQuery,
-  answer: json<HeldCallList>(),
+  answer: json(heldCallList),
   example: { query: { state: 'waiting' } },
 })
 
@@ -30,7 +29,8 @@ export const show = endpoint({
   summary: 'One held call: its exact arguments, who may decide and until when.',
   permission: 'runs:read',
   params: uuidId,
-  answer: json<HeldCallView>(),
+  revision: 'heldCall',
+  answer: json(heldCall),
   example: { params: exampleId },
 })
 
@@ -46,7 +46,8 @@ export const decide = endpoint({
     edit.omit({ heldCallId: true }),
     rejection.omit({ heldCallId: true }),
   ]),
-  answer: json<{ state: HeldCallState }>(),
+  revision: 'heldCall',
+  answer: json(z.strictObject({ state: z.enum(heldCallStates) })),
   example: { params: exampleId, body: { decision: 'reject', note: 'Ask finance first.' } },
 })
 
@@ -56,7 +57,7 @@ export const listRules = endpoint({
   summary: 'The rules that hold calls for a person, in the order they are asked.',
   permission: 'runs:read',
   query: z.strictObject({ history: flag.default(false) }),
-  answer: json<Items<HoldRuleView>>(),
+  answer: json(itemsOf(holdRule)),
 })
 
 export const createRule = endpoint({
@@ -66,7 +67,7 @@ export const createRule = endpoint({
   permission: 'holds:manage',
   body: createHoldRuleInput,
   status: 201,
-  answer: json<{ ruleId: string }>(),
+  answer: json(z.strictObject({ ruleId: text })),
   example: {
     body: {
       title: 'Large corrections wait for a person',
@@ -86,6 +87,6 @@ export const removeRule = endpoint({
   permission: 'holds:manage',
   params: uuidId,
   body: removeHoldRuleInput.omit({ ruleId: true }),
-  answer: json<{ removed: boolean }>(),
+  answer: json(z.strictObject({ removed: z.boolean() })),
   example: { params: exampleId, body: { reason: 'The team decides by itself now.' } },
 })

@@ -1,11 +1,9 @@
-import {
-  breakGlassInput,
-  breakGlassListQuery,
-  type BreakGlassView,
-  reviewBreakGlassInput,
-} from '#lib/scopes/schema/break-glass.ts'
+import { z } from 'zod'
+import { breakGlassInput, breakGlassListQuery, reviewBreakGlassInput } from '#lib/scopes/schema/break-glass.ts'
+import { breakGlass } from '../answers/break-glass.ts'
+import { itemsOf, text, time } from '../answers/words.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
-import { exampleAgent, exampleId, type Items, namedId, uuidId } from './params.ts'
+import { exampleAgent, exampleId, namedId, uuidId } from './params.ts'
 
 export const list = endpoint({
   method: 'GET',
@@ -13,7 +11,7 @@ export const list = endpoint({
   summary: 'Break-glass grants, newest first: those in force or waiting for their review, or all.',
   permission: 'agents:read',
   query: breakGlassListQuery,
-  answer: json<Items<BreakGlassView>>(),
+  answer: json(itemsOf(breakGlass)),
   example: { query: { state: 'open' } },
 })
 
@@ -26,7 +24,7 @@ export const take = endpoint({
   params: namedId,
   body: breakGlassInput.omit({ agentId: true }),
   status: 201,
-  answer: json<{ grantId: string; expiresAt: string }>(),
+  answer: json(z.strictObject({ grantId: text, expiresAt: time })),
   example: {
     params: exampleAgent,
     body: {

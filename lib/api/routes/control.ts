@@ -1,15 +1,11 @@
-import { auditQuery, type AuditView } from '#lib/audit/schema.ts'
-import {
-  type BlastRadius,
-  orderStopInput,
-  releaseStopInput,
-  stopListQuery,
-  type StopOrderView,
-  stopTarget,
-} from '#lib/killswitch/schema.ts'
-import { type FleetSummary, metricsRange, type RetirementList, retirementQuery } from '#lib/metrics/schema.ts'
+import { z } from 'zod'
+import { auditQuery } from '#lib/audit/schema.ts'
+import { orderStopInput, releaseStopInput, stopListQuery, stopTarget } from '#lib/killswitch/schema.ts'
+import { metricsRange, retirementQuery } from '#lib/metrics/schema.ts'
+import { auditEvent, stopReach, fleetFigures, retirementList, stopOrder } from '../answers/control.ts'
+import { itemsOf, text } from '../answers/words.ts'
 import { endpoint, json } from '../endpoint.ts'
-import { exampleId, type Items, uuidId } from './params.ts'
+import { exampleId, uuidId } from './params.ts'
 
 export const listStops = endpoint({
   method: 'GET',
@@ -17,7 +13,7 @@ export const listStops = endpoint({
   summary: 'Stop orders with their acknowledgements, newest first; open=true: those in force.',
   permission: 'stops:read',
   query: stopListQuery,
-  answer: json<Items<StopOrderView>>(),
+  answer: json(itemsOf(stopOrder)),
   example: { query: { open: 'true' } },
 })
 
@@ -28,7 +24,7 @@ export const orderStop = endpoint({
   permission: 'stops:order',
   body: orderStopInput,
   status: 201,
-  answer: json<{ orderId: string; runs: number }>(),
+  answer: json(z.strictObject({ orderId: text, runs: z.int() })),
   example: { body: { scope: 'agent', targetId: 'invoice-reconciler-7', reason: 'It posts to the wrong ledger.' } },
 })
 
@@ -39,7 +35,7 @@ export const releaseStop = endpoint({
   permission: 'stops:release',
   params: uuidId,
   body: releaseStopInput.pick({ reason: true }),
-  answer: json<{ orderId: string }>(),
+  answer: json(z.strictObject({ orderId: text })),
   example: { params: exampleId, body: { reason: 'The ledger is fixed.' } },
 })
 
@@ -49,7 +45,7 @@ export const blastRadius = endpoint({
   summary: 'What a stop order would stop: agents, open runs, schedules.',
   permission: 'stops:read',
   query: stopTarget,
-  answer: json<BlastRadius>(),
+  answer: json(stopReach),
   example: { query: { scope: 'agent', targetId: 'invoice-reconciler-7' } },
 })
 
@@ -59,7 +55,7 @@ export const listAudit = endpoint({
   summary: 'Audit events, newest first; after a sequence number oldest first.',
   permission: 'audit:read',
   query: auditQuery,
-  answer: json<Items<AuditView>>(),
+  answer: json(itemsOf(auditEvent)),
   example: { query: { agent: 'invoice-reconciler-7', limit: '20' } },
 })
 
@@ -69,7 +65,7 @@ export const fleetSummary = endpoint({
   summary: 'The fleet over the last days: runs, cost, escalations, coverage.',
   permission: 'fleet:read',
   query: metricsRange,
-  answer: json<FleetSummary>(),
+  answer: json(fleetFigures),
   example: { query: { days: '30' } },
 })
 
@@ -79,6 +75,6 @@ export const retirementCandidates = endpoint({
   summary: 'Agents that are idle or escalate too much, with what retiring them saves.',
   permission: 'fleet:read',
   query: retirementQuery,
-  answer: json<RetirementList>(),
+  answer: json(retirementList),
   example: { query: { idleDays: '30' } },
 })

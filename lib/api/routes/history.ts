@@ -1,7 +1,8 @@
-import type { AgentDiff, AgentListDiff, AgentMoment } from '#lib/registry/schema/history.ts'
 import { agentDiffQuery, diffQuery } from '#lib/registry/schema/history.ts'
+import { agentDiff, agentListDiff, agentMoment } from '../answers/history.ts'
+import { itemsOf } from '../answers/words.ts'
 import { endpoint, json } from '../endpoint.ts'
-import { exampleAgent, type Items, namedId } from './params.ts'
+import { exampleAgent, namedId } from './params.ts'
 
 export const diffAgents = endpoint({
   method: 'GET',
@@ -9,7 +10,7 @@ export const diffAgents = endpoint({
   summary: 'How the answer to a query differs between two instants: which agents came, went and changed.',
   permission: 'agents:read',
   query: agentDiffQuery,
-  answer: json<AgentListDiff>(),
+  answer: json(agentListDiff),
   example: { query: { q: 'can:write env:production', from: '2026-11-01', to: '2026-11-25T10:00:00Z' } },
 })
 
@@ -20,7 +21,7 @@ export const diffAgent = endpoint({
   permission: 'agents:read',
   params: namedId,
   query: diffQuery,
-  answer: json<AgentDiff>(),
+  answer: json(agentDiff),
   example: { params: exampleAgent, query: { from: '2026-11-01', to: '2026-11-25T10:00:00Z' } },
 })
 
@@ -30,6 +31,6 @@ export const moments = endpoint({
   summary: 'The instants at which an agent’s entry or one of its grants changed, newest first.',
   permission: 'agents:read',
   params: namedId,
-  answer: json<Items<AgentMoment>>(),
+  answer: json(itemsOf(agentMoment)),
   example: { params: exampleAgent },
 })

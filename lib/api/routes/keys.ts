@@ -1,16 +1,15 @@
-import { rotateSigningKeyInput, type SigningKeyView } from '#lib/auth/schema.ts'
+import { z } from 'zod'
+import { rotateSigningKeyInput } from '#lib/auth/schema.ts'
+import { signingKey } from '../answers/account.ts'
+import { itemsOf, text, time } from '../answers/words.ts'
 import { endpoint, json } from '../endpoint.ts'
-import type { Items } from './params.ts'
-
-/** A key with times as JSON has them. */
-export type KeyView = Omit<SigningKeyView, 'createdAt' | 'retiredAt'> & { createdAt: string; retiredAt: string | null }
 
 export const listSigningKeys = endpoint({
   method: 'GET',
   path: '/api/v1/signing-keys',
   summary: 'The keys that sign and verify agent tokens, newest first.',
   permission: 'keys:rotate',
-  answer: json<Items<KeyView>>(),
+  answer: json(itemsOf(signingKey)),
 })
 
 export const rotateSigningKey = endpoint({
@@ -20,6 +19,6 @@ export const rotateSigningKey = endpoint({
   permission: 'keys:rotate',
   body: rotateSigningKeyInput,
   status: 201,
-  answer: json<{ kid: string; signsFrom: string; withdrawn: string[] }>(),
+  answer: json(z.strictObject({ kid: text, signsFrom: time, withdrawn: z.array(text) })),
   example: { body: { reason: 'Rotated every quarter.' } },
 })

@@ -1,23 +1,21 @@
 import { z } from 'zod'
-import { type KeysView, rotateKeysInput } from '#lib/keys/schema.ts'
-import { type ServerTraffic, serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
-import {
-  removeServerCredentialInput,
-  serverCredentialBody,
-  type ServerRow,
-  type ServerView,
-} from '#lib/registry/schema.ts'
-import type { ServerProcesses } from '#lib/registry/schema/processes.ts'
-import type { TemplateRow, TemplateView } from '#lib/templates/schema.ts'
+import { serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
+import { rotateKeysInput } from '#lib/keys/schema.ts'
+import { removeServerCredentialInput, serverCredentialBody } from '#lib/registry/schema.ts'
+import { sealingKeys } from '../answers/account.ts'
+import { server, serverProcesses, serverRow } from '../answers/servers.ts'
+import { template, templateRow } from '../answers/templates.ts'
+import { serverTraffic } from '../answers/traffic.ts'
+import { itemsOf, text } from '../answers/words.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
-import { type Items, namedId } from './params.ts'
+import { namedId } from './params.ts'
 
 export const listServers = endpoint({
   method: 'GET',
   path: '/api/v1/servers',
   summary: 'Every MCP server, with its tools by class and how many agents reach it.',
   permission: 'servers:read',
-  answer: json<Items<ServerRow>>(),
+  answer: json(itemsOf(serverRow)),
 })
 
 export const showServer = endpoint({
@@ -26,7 +24,8 @@ export const showServer = endpoint({
   summary: 'One MCP server with its tools and who holds what on it.',
   permission: 'servers:read',
   params: namedId,
-  answer: json<ServerView>(),
+  revision: 'server',
+  answer: json(server),
   example: { params: { id: 'invoices' } },
 })
 
@@ -37,7 +36,7 @@ export const showServerTraffic = endpoint({
   permission: 'servers:read',
   params: namedId,
   query: serverTrafficQuery.pick({ hours: true }),
-  answer: json<ServerTraffic>(),
+  answer: json(serverTraffic),
   example: { params: { id: 'invoices' }, query: { hours: '168' } },
 })
 
@@ -47,7 +46,7 @@ export const showServerProcesses = endpoint({
   summary: 'How the processes of a server over stdio are divided and how they are; null for a server over HTTP.',
   permission: 'servers:read',
   params: namedId,
-  answer: json<ServerProcesses | null>(),
+  answer: json(serverProcesses.nullable()),
   example: { params: { id: 'invoices' } },
 })
 
@@ -58,6 +57,7 @@ export const setServerCredential = endpoint({
   permission: 'servers:manage',
   params: namedId,
   body: serverCredentialBody,
+  revision: 'server',
   answer: nothing,
   example: { params: { id: 'invoices' }, body: { kind: 'bearer', secret: 'a token' } },
 })
@@ -69,6 +69,7 @@ export const removeServerCredential = endpoint({
   permission: 'servers:manage',
   params: namedId,
   body: removeServerCredentialInput.omit({ serverId: true }),
+  revision: 'server',
   answer: nothing,
   example: { params: { id: 'invoices' }, body: { reason: 'The server asks for none any more.' } },
 })
@@ -78,7 +79,7 @@ export const showSealingKeys = endpoint({
   path: '/api/v1/sealing-keys',
   summary: 'The key-encryption keys in use and how many sealed things are under each.',
   permission: 'keys:rotate',
-  answer: json<KeysView>(),
+  answer: json(sealingKeys),
 })
 
 export const rotateSealingKey = endpoint({
@@ -87,7 +88,7 @@ export const rotateSealingKey = endpoint({
   summary: 'Makes the newest configured key-encryption key current and wraps everything sealed anew.',
   permission: 'keys:rotate',
   body: rotateKeysInput,
-  answer: json<{ keyId: string }>(),
+  answer: json(z.strictObject({ keyId: text })),
   example: { body: { reason: 'The yearly rotation.' } },
 })
 
@@ -96,7 +97,7 @@ export const listTemplates = endpoint({
   path: '/api/v1/templates',
   summary: 'Every golden template with its newest version.',
   permission: 'templates:read',
-  answer: json<Items<TemplateRow>>(),
+  answer: json(itemsOf(templateRow)),
 })
 
 export const showTemplate = endpoint({
@@ -106,6 +107,6 @@ export const showTemplate = endpoint({
   permission: 'templates:read',
   params: namedId,
   query: z.strictObject({ version: z.string().max(50).optional() }),
-  answer: json<TemplateView>(),
+  answer: json(template),
   example: { params: { id: 'invoice-reconciler' } },
 })

@@ -1,14 +1,9 @@
 import { z } from 'zod'
-import {
-  type RunEventView,
-  runListQuery,
-  type RunPage,
-  type RunView,
-  startRunInput,
-  stopRunInput,
-} from '#lib/harness/schema.ts'
+import { runListQuery, startRunInput, stopRunInput } from '#lib/harness/schema.ts'
+import { run, runEvent, runPage } from '../answers/runs.ts'
+import { itemsOf, text } from '../answers/words.ts'
 import { endpoint, eventStream, json } from '../endpoint.ts'
-import { exampleId, type Items, uuidId } from './params.ts'
+import { exampleId, uuidId } from './params.ts'
 
 const after = z.strictObject({ after: z.coerce.number().int().nonnegative().default(0) })
 
@@ -18,7 +13,7 @@ export const list = endpoint({
   summary: 'Runs, newest first, a page at a time.',
   permission: 'runs:read',
   query: runListQuery,
-  answer: json<RunPage>(),
+  answer: json(runPage),
   example: { query: { agent: 'invoice-reconciler-7', open: 'true' } },
 })
 
@@ -29,7 +24,7 @@ export const start = endpoint({
   permission: 'runs:start',
   body: startRunInput.omit({ trigger: true }),
   status: 201,
-  answer: json<{ runId: string }>(),
+  answer: json(z.strictObject({ runId: text })),
   example: { body: { agentId: 'invoice-reconciler-7' } },
 })
 
@@ -39,7 +34,7 @@ export const show = endpoint({
   summary: 'One run with its figures and escalations.',
   permission: 'runs:read',
   params: uuidId,
-  answer: json<RunView>(),
+  answer: json(run),
   example: { params: exampleId },
 })
 
@@ -50,7 +45,7 @@ export const events = endpoint({
   permission: 'runs:read',
   params: uuidId,
   query: after,
-  answer: json<Items<RunEventView>>(),
+  answer: json(itemsOf(runEvent)),
   example: { params: exampleId, query: { after: '0' } },
 })
 
@@ -72,6 +67,6 @@ export const stop = endpoint({
   permission: 'runs:stop',
   params: uuidId,
   body: stopRunInput.omit({ runId: true }),
-  answer: json<{ runId: string }>(),
+  answer: json(z.strictObject({ runId: text })),
   example: { params: exampleId, body: { reason: 'It repeats itself.' } },
 })

@@ -2,16 +2,15 @@ import { z } from 'zod'
 import {
   decideScopeRequestInput,
   grantListQuery,
-  type GrantView,
   requestScopeInput,
   revokeGrantInput,
-  type ScopeRequestList,
   scopeRequestListQuery,
-  type ScopeRequestView,
 } from '#lib/scopes/schema.ts'
 import { asOfQuery } from '#lib/registry/schema/history.ts'
+import { grant, scopeRequest, scopeRequestList } from '../answers/scopes.ts'
+import { itemsOf, text, time } from '../answers/words.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
-import { exampleId, flag, type Items, uuidId } from './params.ts'
+import { exampleId, flag, uuidId } from './params.ts'
 
 const [approval, rejection] = decideScopeRequestInput.options
 
@@ -21,7 +20,7 @@ export const list = endpoint({
   summary: 'Scope requests: the pending ones oldest first, others newest first.',
   permission: 'requests:read',
   query: scopeRequestListQuery,
-  answer: json<ScopeRequestList>(),
+  answer: json(scopeRequestList),
   example: { query: { state: 'pending' } },
 })
 
@@ -32,7 +31,7 @@ export const request = endpoint({
   permission: 'scopes:request',
   body: requestScopeInput,
   status: 201,
-  answer: json<{ requestId: string }>(),
+  answer: json(z.strictObject({ requestId: text })),
   example: {
     body: {
       agentId: 'invoice-reconciler-7',
@@ -52,7 +51,8 @@ export const show = endpoint({
   summary: 'One request with what it takes to decide it: what is held, what it would reach, peers, past denials.',
   permission: 'requests:read',
   params: uuidId,
-  answer: json<ScopeRequestView>(),
+  revision: 'scopeRequest',
+  answer: json(scopeRequest),
   example: { params: exampleId },
 })
 
@@ -64,7 +64,8 @@ export const decide = endpoint({
   permission: 'scopes:approve',
   params: uuidId,
   body: z.discriminatedUnion('decision', [approval.omit({ requestId: true }), rejection.omit({ requestId: true })]),
-  answer: json<{ grantId: string | null; expiresAt: string | null }>(),
+  revision: 'scopeRequest',
+  answer: json(z.strictObject({ grantId: text.nullable(), expiresAt: time.nullable() })),
   example: { params: exampleId, body: { decision: 'approve', days: 7 } },
 })
 
@@ -74,6 +75,7 @@ export const withdraw = endpoint({
   summary: 'Takes back a request of your own while it is pending.',
   permission: 'scopes:request',
   params: uuidId,
+  revision: 'scopeRequest',
   answer: nothing,
   example: { params: exampleId },
 })
@@ -84,7 +86,7 @@ export const listGrants = endpoint({
   summary: 'Grants of an agent or on a server; with history also those that ended.',
   permission: 'agents:read',
   query: z.strictObject({ ...grantListQuery.shape, history: flag.default(false) }),
-  answer: json<Items<GrantView>>(),
+  answer: json(itemsOf(grant)),
   example: { query: { agentId: 'invoice-reconciler-7' } },
 })
 
@@ -95,7 +97,7 @@ export const showGrant = endpoint({
   permission: 'agents:read',
   params: uuidId,
   query: asOfQuery,
-  answer: json<GrantView>(),
+  answer: json(grant),
   example: { params: exampleId, query: { asOf: '2026-11-25T10:00:00Z' } },
 })
 

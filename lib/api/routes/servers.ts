@@ -5,13 +5,14 @@ import {
   importServerInput,
   registerServerInput,
   rejectToolInput,
-  type ToolDetail,
-  type ToolReview,
   updateServerInput,
 } from '#lib/registry/schema.ts'
-import { requestServerProbeInput, type ServerProbeView } from '#lib/registry/schema/probes.ts'
+import { requestServerProbeInput } from '#lib/registry/schema/probes.ts'
+import { serverProbe } from '../answers/servers.ts'
+import { toolDetail, toolReview } from '../answers/tools.ts'
+import { itemsOf, text } from '../answers/words.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
-import { exampleId, type Items, namedId, uuidId } from './params.ts'
+import { exampleId, namedId, uuidId } from './params.ts'
 
 const params = { id: 'erp' }
 const hash = '3b7c1f0a9d2e4c5b6a7988f1e2d3c4b5a6978869504132435465768798a9bacb'
@@ -23,7 +24,7 @@ export const registerServer = endpoint({
   permission: 'servers:manage',
   body: registerServerInput,
   status: 201,
-  answer: json<{ id: string }>(),
+  answer: json(z.strictObject({ id: text })),
   example: {
     body: {
       id: 'erp',
@@ -43,6 +44,7 @@ export const updateServer = endpoint({
   permission: 'servers:manage',
   params: namedId,
   body: updateServerInput.omit({ id: true }),
+  revision: 'server',
   answer: nothing,
   example: { params, body: { status: 'disabled' } },
 })
@@ -55,7 +57,7 @@ export const importServer = endpoint({
   body: importServerInput,
   bodyBytesMax: 512_000,
   status: 201,
-  answer: json<{ id: string; credentialHeader: string | null }>(),
+  answer: json(z.strictObject({ id: text, credentialHeader: text.nullable() })),
   example: { body: { text: '{ "name": "io.github.acme/tools" }', environment: 'staging', sensitivity: 'internal' } },
 })
 
@@ -66,7 +68,7 @@ export const probeServer = endpoint({
   permission: 'servers:manage',
   body: requestServerProbeInput,
   status: 201,
-  answer: json<{ probeId: string }>(),
+  answer: json(z.strictObject({ probeId: text })),
   example: { body: { url: 'https://erp.example.com/mcp' } },
 })
 
@@ -76,7 +78,7 @@ export const showProbe = endpoint({
   summary: 'What a probe has found; report is null until it has ended.',
   permission: 'servers:manage',
   params: uuidId,
-  answer: json<ServerProbeView>(),
+  answer: json(serverProbe),
   example: { params: exampleId },
 })
 
@@ -85,7 +87,7 @@ export const listReviews = endpoint({
   path: '/api/v1/servers/reviews',
   summary: 'Tools that wait for a decision, with what was found, those you are asked about first.',
   permission: 'servers:read',
-  answer: json<Items<ToolReview>>(),
+  answer: json(itemsOf(toolReview)),
 })
 
 export const showTool = endpoint({
@@ -94,7 +96,8 @@ export const showTool = endpoint({
   summary: 'One tool with the listed and the approved definition, and its history.',
   permission: 'servers:read',
   params: z.strictObject({ id: z.string().min(1).max(100), tool: z.string().min(1).max(200) }),
-  answer: json<ToolDetail>(),
+  revision: 'server',
+  answer: json(toolDetail),
   example: { params: { id: 'erp', tool: 'get_purchase_order' } },
 })
 
@@ -105,7 +108,8 @@ export const approveTools = endpoint({
   permission: 'servers:manage',
   params: namedId,
   body: approveToolsInput.omit({ serverId: true }),
-  answer: json<{ approved: string[] }>(),
+  revision: 'server',
+  answer: json(z.strictObject({ approved: z.array(text) })),
   example: { params, body: { tools: [{ name: 'get_purchase_order', definitionHash: hash }] } },
 })
 
@@ -116,6 +120,7 @@ export const rejectTool = endpoint({
   permission: 'servers:manage',
   params: namedId,
   body: rejectToolInput.omit({ serverId: true }),
+  revision: 'server',
   answer: nothing,
   example: { params, body: { name: 'delete_order', definitionHash: hash, reason: 'It deletes without asking.' } },
 })
@@ -127,6 +132,7 @@ export const classifyTool = endpoint({
   permission: 'servers:manage',
   params: namedId,
   body: classifyToolInput.omit({ serverId: true }),
+  revision: 'server',
   answer: nothing,
   example: { params, body: { name: 'mark_read', class: 'write', reason: 'It changes the state of the message.' } },
 })

@@ -1,13 +1,9 @@
 import { z } from 'zod'
-import {
-  createWebhookInput,
-  deliveryListQuery,
-  updateWebhookInput,
-  type WebhookDeliveryPage,
-  type WebhookView,
-} from '#lib/webhooks/schema.ts'
+import { createWebhookInput, deliveryListQuery, updateWebhookInput } from '#lib/webhooks/schema.ts'
+import { webhook, webhookDeliveryPage } from '../answers/webhooks.ts'
+import { itemsOf, text, time } from '../answers/words.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
-import { exampleId, type Items, uuidId } from './params.ts'
+import { exampleId, uuidId } from './params.ts'
 
 const exampleDelivery = '01990000-0000-7000-8000-000000000002'
 
@@ -16,7 +12,7 @@ export const list = endpoint({
   path: '/api/v1/webhooks',
   summary: 'Every webhook, with how its deliveries of the last seven days fared.',
   permission: 'webhooks:manage',
-  answer: json<Items<WebhookView>>(),
+  answer: json(itemsOf(webhook)),
 })
 
 export const create = endpoint({
@@ -27,7 +23,7 @@ export const create = endpoint({
   permission: 'webhooks:manage',
   body: createWebhookInput,
   status: 201,
-  answer: json<{ webhookId: string; secret: string }>(),
+  answer: json(z.strictObject({ webhookId: text, secret: text })),
   example: { body: { url: 'https://pager.example.com/wheelhouse', events: ['stop.*', 'agent.suspended'] } },
 })
 
@@ -37,7 +33,8 @@ export const show = endpoint({
   summary: 'One webhook; its secret is never shown again.',
   permission: 'webhooks:manage',
   params: uuidId,
-  answer: json<WebhookView>(),
+  revision: 'webhook',
+  answer: json(webhook),
   example: { params: exampleId },
 })
 
@@ -48,6 +45,7 @@ export const update = endpoint({
   permission: 'webhooks:manage',
   params: uuidId,
   body: updateWebhookInput.omit({ webhookId: true }),
+  revision: 'webhook',
   answer: nothing,
   example: { params: exampleId, body: { enabled: true } },
 })
@@ -58,6 +56,7 @@ export const remove = endpoint({
   summary: 'Ends a webhook, with its delivery log.',
   permission: 'webhooks:manage',
   params: uuidId,
+  revision: 'webhook',
   answer: nothing,
   example: { params: exampleId },
 })
@@ -69,7 +68,8 @@ export const rotate = endpoint({
   permission: 'webhooks:manage',
   params: uuidId,
   status: 201,
-  answer: json<{ secret: string; previousUntil: string }>(),
+  revision: 'webhook',
+  answer: json(z.strictObject({ secret: text, previousUntil: time })),
   example: { params: exampleId },
 })
 
@@ -79,7 +79,8 @@ export const test = endpoint({
   summary: 'Sends a test message to a webhook, also to one that is switched off.',
   permission: 'webhooks:manage',
   params: uuidId,
-  answer: json<{ deliveryId: string }>(),
+  revision: 'webhook',
+  answer: json(z.strictObject({ deliveryId: text })),
   example: { params: exampleId },
 })
 
@@ -90,7 +91,7 @@ export const deliveries = endpoint({
   permission: 'webhooks:manage',
   params: uuidId,
   query: deliveryListQuery,
-  answer: json<WebhookDeliveryPage>(),
+  answer: json(webhookDeliveryPage),
   example: { params: exampleId, query: { state: 'failed' } },
 })
 
@@ -101,6 +102,7 @@ export const replay = endpoint({
   permission: 'webhooks:manage',
   params: uuidId,
   body: z.union([z.strictObject({ deliveryId: z.uuid() }), z.strictObject({ failedSince: z.coerce.date() })]),
-  answer: json<{ replayed: number }>(),
+  revision: 'webhook',
+  answer: json(z.strictObject({ replayed: z.int() })),
   example: { params: exampleId, body: { deliveryId: exampleDelivery } },
 })

@@ -10,6 +10,7 @@ import type { Db } from '#lib/db/client.ts'
 import { root, sourceFiles } from '#lib/dev/source-files.ts'
 import { createKeyring } from '#lib/keys/commands.ts'
 import { createLog } from '#lib/log/log.ts'
+import { checkAnswer } from './answer-check.ts'
 import type { RouteHandler } from '#lib/web/route.ts'
 
 /** Every endpoint of the table, in the order of their paths. */
@@ -22,8 +23,10 @@ type Mounted = { pattern: RegExp; names: string[]; path: string; handlers: Handl
 
 /** The route files below app/api/v1 with what they export, found as Next finds them. */
 export async function mountedRoutes(): Promise<Mounted[]> {
-  // The catch-all is what answers when there is no endpoint.
-  const files = sourceFiles(['app/api/v1']).filter(({ path }) => /^(?!.*\[\.\.\.).*\/route\.ts$/.test(path))
+  // The catch-all is what answers when there is no endpoint; the document about the endpoints is none of them.
+  const files = sourceFiles(['app/api/v1']).filter(({ path }) =>
+    /^(?!.*(?:\[\.\.\.|openapi\.json)).*\/route\.ts$/.test(path),
+  )
   return await Promise.all(
     files.map(async ({ path: file }) => {
       const segments = file.slice('app'.length, -'/route.ts'.length).split('/')
@@ -40,10 +43,10 @@ export async function mountedRoutes(): Promise<Mounted[]> {
 }
 
 /**
- * The portal's REST API on a test database, in this process: `fetch` calls the real route handlers. `listen` serves them over HTTP for
+ * The portal's REST API on a test database, in this process: `fetch` calls the real route handlers, and throws when an answer is not what its contract says. `listen` serves them over HTTP for
  * programs that run on their own.
  */
-export async function openApiPortal(database: { db: Db; databaseUrl: string }) {
+export async function openApiPortal(database: { db: Db; databaseUrl: string }, env: Record<string, string> = {}) {
   const secret = Buffer.alloc(32, 1).toString('base64')
   const config = parsePortalConfig({
     DATABASE_URL: database.databaseUrl,
@@ -52,6 +55,7 @@ export async function openApiPortal(database: { db: Db; databaseUrl: string }) {
     WHEELHOUSE_ENCRYPTION_KEY: secret,
     WHEELHOUSE_CLAUDE_KEY: secret,
     WHEELHOUSE_DEMO: 'true',
+    ...env,
   })
   const log = createLog({ process: 'portal', level: 'silent' })
   const keyring = createKeyring(config.keys, database.db)
@@ -68,7 +72,10 @@ export async function openApiPortal(database: { db: Db; databaseUrl: string }) {
     const params = Object.fromEntries(found.names.map((name, at) => [name, decodeURIComponent(values[at] ?? '')]))
     // What the wrappers read of a NextRequest beyond a Request is its URL.
     const next = Object.assign(request, { nextUrl: url }) as unknown as Parameters<RouteHandler>[0]
-    return await handler(next, { params: Promise.resolve(params) })
+    const response = await handler(next, { params: Promise.resolve(params) })
+    const endpoint = allRoutes.find(({ method, path }) => method === request.method && path === found.path)
+    if (endpoint) await checkAnswer(endpoint, response)
+    return response
   }
 
   return {

@@ -9,6 +9,7 @@ import {
   type AgentVersionView,
   type AgentView,
   inheritedGuardrails,
+  type PersonRef,
 } from '../schema.ts'
 
 /** Everything the registry knows about an agent, with its effective access computed now. Needs `agents:read`; throws `not_found`. */
@@ -102,7 +103,7 @@ type VersionFields = Omit<AgentVersionRow, 'createdAt' | 'createdBy' | 'claude'>
   claude: { claudeAgentId: string; claudeVersion: number; boundAt: Date } | null
 }
 
-function versionRow(row: VersionFields, people: Map<string, { id: string; name: string }>): AgentVersionRow {
+function versionRow(row: VersionFields, people: Map<string, PersonRef>): AgentVersionRow {
   return {
     version: row.version,
     templateId: row.templateId,

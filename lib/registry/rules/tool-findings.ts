@@ -27,6 +27,7 @@ const kinds = {
 } as const satisfies Record<string, { weight: FindingWeight; title: string }>
 
 export type FindingKind = keyof typeof kinds
+export const findingKinds = Object.keys(kinds) as [FindingKind, ...FindingKind[]]
 
 export type ToolFinding = {
   kind: FindingKind

@@ -3,6 +3,7 @@
 import { revalidatePath } from 'next/cache'
 import { z } from 'zod'
 import { issueAgentCredential, revokeAgentCredentials } from '#lib/auth/commands/agent-tokens.ts'
+import type { Ctx } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
 import { startRun } from '#lib/harness/commands.ts'
 import { startRunInput } from '#lib/harness/schema.ts'
@@ -16,9 +17,11 @@ import {
 } from '#lib/lifecycle/commands.ts'
 import { changeAgentLogicInput, markReviewedInput, moveAgentInput, setScheduleInput } from '#lib/lifecycle/schema.ts'
 import { breakGlass, requestScope, revokeGrant } from '#lib/scopes/commands.ts'
+import { agentRevision } from '#lib/registry/queries/revisions.ts'
 import { requestScopeInput, revokeGrantInput } from '#lib/scopes/schema.ts'
 import { breakGlassInput } from '#lib/scopes/schema/break-glass.ts'
 import { portalAction } from '#lib/web/action.ts'
+import { unchangedSince } from '#lib/web/conditional.ts'
 
 export const runNow = portalAction(startRunInput, (ctx, input) => startRun(ctx, { ...input, trigger: 'manual' }))
 
@@ -26,14 +29,19 @@ export const suspend = portalAction(moveAgentInput, async (ctx, input) => shown(
 export const resume = portalAction(moveAgentInput, async (ctx, input) => shown(await resumeAgent(ctx, input), input))
 export const retire = portalAction(moveAgentInput, async (ctx, input) => shown(await retireAgent(ctx, input), input))
 
-export const review = portalAction(markReviewedInput, async (ctx, input) =>
-  shown(await markReviewed(ctx, input), input),
+// What is attested or edited is what the page has shown: not what somebody has made of it since.
+const seen = { revision: z.string().max(100) }
+const asSeen = <C extends Ctx>(ctx: C, { agentId: id, revision }: { agentId: string; revision: string }) =>
+  unchangedSince(ctx, { read: agentRevision, id }, revision)
+
+export const review = portalAction(markReviewedInput.extend(seen), async (ctx, input) =>
+  shown(await markReviewed(asSeen(ctx, input), input), input),
 )
-export const schedule = portalAction(setScheduleInput, async (ctx, input) =>
-  shown(await setSchedule(ctx, input), input),
+export const schedule = portalAction(setScheduleInput.extend(seen), async (ctx, input) =>
+  shown(await setSchedule(asSeen(ctx, input), input), input),
 )
-export const changeLogic = portalAction(changeAgentLogicInput, async (ctx, input) =>
-  shown(await changeAgentLogic(ctx, input), input),
+export const changeLogic = portalAction(changeAgentLogicInput.extend(seen), async (ctx, input) =>
+  shown(await changeAgentLogic(asSeen(ctx, input), input), input),
 )
 
 export const askForScope = portalAction(requestScopeInput, async (ctx, input) =>

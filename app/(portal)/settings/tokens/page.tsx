@@ -1,4 +1,5 @@
 import type { Metadata } from 'next'
+import Link from 'next/link'
 import { Badge } from '#components/ui/badge.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
@@ -6,6 +7,7 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { listAccessTokens } from '#lib/auth/queries.ts'
 import type { AccessTokenView } from '#lib/auth/schema.ts'
+import { paths } from '#lib/core/paths.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { NewTokenButton } from './new-token-button.client.tsx'
 import { RevokeTokenButton } from './revoke-token-button.client.tsx'
@@ -19,7 +21,15 @@ export default async function TokensPage() {
     <>
       <PageHeader
         title="Access tokens"
-        description="For the CLI and your own programs. A token can do at most what you can, and only what you choose here."
+        description={
+          <>
+            For the CLI and your own programs: see the{' '}
+            <Link href={paths.apiReference()} className="text-accent underline">
+              API reference
+            </Link>
+            . A token can do at most what you can, and only what you choose here.
+          </>
+        }
         actions={<NewTokenButton permissions={[...ctx.actor.permissions].toSorted()} />}
       />
       <DataTable

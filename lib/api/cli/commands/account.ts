@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { routes } from '../../routes.ts'
-import type { AppView, Me, TokenView } from '../../routes/account.ts'
+import type { AppView, Me, TokenView } from '../../answers/account.ts'
 import { normalUrl } from '../access.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { createClient } from '../client.ts'

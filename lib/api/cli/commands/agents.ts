@@ -60,12 +60,20 @@ query that begins with a minus. The options are the same qualifiers. A * marks s
         .option('--all', 'every agent that matches'),
     run: listVerb,
   })
-  addVerb(agents, setup, {
+  addVerb<{ etag?: boolean }>(agents, setup, {
     name: 'show <id>',
-    says: 'Show everything the registry knows about an agent, with what it can reach now.',
-    run: async (cli, { args: [id = ''] }) => {
-      const agent = await (await cli.client()).call(routes.agents.show, { params: { id } })
-      cli.show(agent, () => describeAgent(agent, cli))
+    says: `Show everything the registry knows about an agent, with what it can reach now.
+With --etag only the tag that --if-match takes: a write with it is refused if somebody else has written in the meantime.`,
+    examples: [
+      'wheelhouse agents show invoice-reconciler-7',
+      'wheelhouse agents suspend invoice-reconciler-7 --reason "Idle." --if-match "$(wheelhouse agents show invoice-reconciler-7 --etag)"',
+    ],
+    options: (command) => command.option('--etag', 'print only its entity tag'),
+    run: async (cli, { args: [id = ''], options }) => {
+      const client = await cli.client()
+      const agent = await client.call(routes.agents.show, { params: { id } })
+      if (options.etag) cli.terminal.out(client.etag() ?? '')
+      else cli.show(agent, () => describeAgent(agent, cli))
     },
   })
   addVerb(agents, setup, {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { routes } from '../../routes.ts'
-import type { KeyView } from '../../routes/keys.ts'
+import type { KeyView } from '../../answers/account.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
 import type { Column } from '../table.ts'

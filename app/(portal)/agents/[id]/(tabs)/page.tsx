@@ -21,7 +21,7 @@ import { ScheduleCard } from './schedule-card.client.tsx'
 import { TimelineCard } from './timeline-card.tsx'
 
 export default async function OverviewPage({ params }: { params: Promise<{ id: string }> }) {
-  const { ctx, agent } = await loadAgent((await params).id)
+  const { ctx, agent, revision } = await loadAgent((await params).id)
   const [runs, escalations, metrics] = await Promise.all([
     listRuns(ctx, { agent: agent.id, limit: 5 }),
     listEscalations(ctx, { agent: agent.id, open: true, limit: 5 }),
@@ -52,7 +52,13 @@ export default async function OverviewPage({ params }: { params: Promise<{ id: s
         <div className="grid content-start gap-5">
           <Card
             title="Registry entry"
-            actions={<ReviewButton agentId={agent.id} whyNot={whyNot(ctx.actor, 'agents:update', agent.owner)} />}
+            actions={
+              <ReviewButton
+                agentId={agent.id}
+                revision={revision}
+                whyNot={whyNot(ctx.actor, 'agents:update', agent.owner)}
+              />
+            }
           >
             <RegistryFacts agent={agent} />
           </Card>
@@ -62,6 +68,7 @@ export default async function OverviewPage({ params }: { params: Promise<{ id: s
           <ScheduleCard
             key={`${agent.schedule}:${agent.scheduleEnabled}`}
             agentId={agent.id}
+            revision={revision}
             initial={{ schedule: agent.schedule, enabled: agent.scheduleEnabled }}
             whyNot={
               agent.status === 'retired'

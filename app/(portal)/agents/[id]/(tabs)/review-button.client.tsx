@@ -7,7 +7,15 @@ import { toast } from '#components/ui/toast.client.ts'
 import { review } from '../actions.ts'
 
 /** Notes that somebody has looked whether the agent is still needed and its scopes still fit. */
-export function ReviewButton({ agentId, whyNot }: { agentId: string; whyNot: string | null }) {
+export function ReviewButton({
+  agentId,
+  revision,
+  whyNot,
+}: {
+  agentId: string
+  revision: string
+  whyNot: string | null
+}) {
   const { run, pending, failed } = useAction(review, () => toast.success('Review noted.'))
   return (
     <>
@@ -16,7 +24,7 @@ export function ReviewButton({ agentId, whyNot }: { agentId: string; whyNot: str
           {failed.message}
         </span>
       )}
-      <ActionButton size="sm" whyNot={whyNot} pending={pending} onClick={() => run({ agentId })}>
+      <ActionButton size="sm" whyNot={whyNot} pending={pending} onClick={() => run({ agentId, revision })}>
         <ClipboardCheck aria-hidden /> Mark as reviewed
       </ActionButton>
     </>

@@ -14,10 +14,13 @@ type Schedule = { schedule: string | null; enabled: boolean }
 
 export function ScheduleCard({
   agentId,
+  revision,
   initial,
   whyNot,
 }: {
   agentId: string
+  /** Of the agent as it is shown. */
+  revision: string
   initial: Schedule
   whyNot: string | null
 }) {
@@ -31,7 +34,7 @@ export function ScheduleCard({
         className="grid gap-3"
         onSubmit={(event) => {
           event.preventDefault()
-          run({ agentId, schedule: cron.trim() || null, enabled })
+          run({ agentId, revision, schedule: cron.trim() || null, enabled })
         }}
       >
         <Field

@@ -15,13 +15,15 @@ import { changeLogic } from '../../actions.ts'
 
 type Props = {
   agentId: string
+  /** Of the agent as it is shown. */
+  revision: string
   current: { version: number; templateVersion: string; layer: AgentLayer }
   template: { name: string; newest: string; parameters: Record<string, ParameterDefinition> }
   whyNot: string | null
 }
 
 /** The team's own layer, to be saved as the next version. Somebody else's version made meanwhile is not overwritten. */
-export function LogicForm({ agentId, current, template, whyNot }: Props) {
+export function LogicForm({ agentId, revision, current, template, whyNot }: Props) {
   const [prompt, setPrompt] = useState(current.layer.prompt)
   const [parameters, setParameters] = useState(current.layer.parameters)
   const [update, setUpdate] = useState(false)
@@ -40,6 +42,7 @@ export function LogicForm({ agentId, current, template, whyNot }: Props) {
           event.preventDefault()
           run({
             agentId,
+            revision,
             layer: { prompt, parameters },
             expectedVersion: current.version,
             ...(update ? { templateVersion: template.newest } : {}),

@@ -19,7 +19,7 @@ import { LogicForm } from './logic-form.client.tsx'
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 
 export default async function AgentVersionsPage({ params, searchParams }: Props) {
-  const { ctx, agent } = await loadAgent((await params).id)
+  const { ctx, agent, revision } = await loadAgent((await params).id)
   const shown = Number((await searchParams)['version'] ?? agent.version)
   const [version, template] = await Promise.all([
     orNotFound(getAgentVersion(ctx, { agentId: agent.id, version: Number.isInteger(shown) ? shown : agent.version })),
@@ -41,6 +41,7 @@ export default async function AgentVersionsPage({ params, searchParams }: Props)
         <LogicForm
           key={agent.version}
           agentId={agent.id}
+          revision={revision}
           current={{ version: agent.version, templateVersion: agent.template.version, layer: agent.layer }}
           template={{
             name: template.manifest.name,

@@ -1,0 +1,247 @@
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { systemActor } from '#lib/auth/ctx.ts'
+import { permissions as allPermissions, roles } from '#lib/auth/permissions.ts'
+import { root } from '#lib/dev/source-files.ts'
+import { answered } from '#lib/dev/test/answer-check.ts'
+import { allRoutes, makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
+import { makeGrant, makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
+import { holdCall } from '#lib/guardrails/commands.ts'
+import { syncTemplates } from '#lib/templates/commands.ts'
+
+const key = (byte: number) => Buffer.alloc(32, byte).toString('base64')
+
+/** The API as somebody who may do everything; every answer is compared with its contract. */
+const test = dbTest
+  .extend('portal', { scope: 'file' }, ({ database }) =>
+    openApiPortal(database, {
+      WHEELHOUSE_ENCRYPTION_KEY: `${key(2)},${key(1)}`,
+      WHEELHOUSE_WEBHOOK_PRIVATE_HOSTS: '127.0.0.1',
+    }),
+  )
+  .extend('team', { scope: 'file' }, async ({ db }) => {
+    await syncTemplates(ctxFor(db, systemActor('test')), { folder: join(root, 'templates') })
+    const scope = { server: 'erp', class: 'read', required: false, approval: 'request', ...reason } as const
+    await makeTemplate(db, { id: 'test-template', scopes: [scope] })
+    await makeServer(db, { id: 'invoices' })
+    await makeServer(db, { id: 'erp', environment: 'production' })
+    return await makeTeam(db)
+  })
+  .extend('ask', { scope: 'file' }, async ({ db, portal, team }) => {
+    const person = await makePerson(db, { roles, teamIds: [team] })
+    const token = await makeToken(db, { personId: person.id, permissions: allPermissions })
+    return async (line: string, body?: unknown): Promise<Record<string, string>> => {
+      const [method = 'GET', path = ''] = line.split(' ')
+      const sent = typeof body === 'string' ? { text: body } : body === undefined ? {} : { body }
+      const response = await portal.fetch(`/api/v1${path}`, { method, token, ...sent })
+      const text = await response.text()
+      if (!response.ok) throw new Error(`${line}: ${text}`)
+      const json = response.headers.get('content-type')?.startsWith('application/json') ?? false
+      return { ...(json ? (JSON.parse(text) as object) : { text }), person: person.id }
+    }
+  })
+
+const reason = { reason: 'to be tested' }
+
+test('agents', async ({ ask, team }) => {
+  const { person } = await ask('GET /me')
+  const draft = {
+    id: 'answering',
+    name: 'Answering',
+    purpose: 'to be tested',
+    ownerTeamId: team,
+    accountablePersonId: person,
+    tier: 'low',
+    templateId: 'invoice-reconciler',
+    schedule: '0 6 * * 1-5',
+    scopes: [
+      { serverId: 'invoices', class: 'read' },
+      { serverId: 'erp', class: 'write', ...reason },
+    ],
+  }
+  await ask('POST /agents?dryRun=true', draft)
+  await ask('POST /agents?dryRun=true', { ...draft, ownerTeamId: 'nobody', schedule: 'daily' })
+  await ask('POST /agents', draft)
+  const from = new Date().toISOString()
+  await ask('PATCH /agents/answering', { monthlyBudgetMicros: '25000000' })
+  await ask('PUT /agents/answering/schedule', { schedule: '0 7 * * *' })
+  await ask('POST /agents/answering/logic', { layer: { prompt: 'Mind the credit notes.', parameters: {} } })
+  await ask('POST /agents/answering/review')
+  for (const path of [
+    '',
+    '/creation',
+    '/explain?q=can:write',
+    '/export',
+    '/metrics',
+    '/connections',
+    '/similar',
+    '/history',
+    '/versions',
+    '/versions/1',
+  ])
+    await ask(`GET /agents/answering${path}`)
+  for (const path of ['?q=can:read', '/facets', '/complete?q=can:', '/export?owner=nobody'])
+    await ask(`GET /agents${path}`)
+  for (const path of [`/answering/diff?from=${from}`, `/diff?from=${from}`, `/answering?asOf=${from}`, `?asOf=${from}`])
+    await ask(`GET /agents${path}`)
+  await ask('POST /agents/apply?dryRun=true', 'id: answering\npurpose: answers\n')
+  await ask('POST /agents/apply', 'id: answering\npurpose: answers\n')
+  await ask('POST /agents/answering/credentials', {})
+  await ask('DELETE /agents/answering/credentials')
+})
+
+test('the state of an agent', async ({ ask, db, team }) => {
+  const { id } = await makeAgent(db, { ownerTeamId: team })
+  for (const move of ['suspend', 'resume', 'retire']) await ask(`POST /agents/${id}/${move}`, reason)
+  const failed = await makeAgent(db, { ownerTeamId: team, status: 'provisioning' })
+  await db.creationStep.create({
+    data: { agentId: failed.id, step: 'claude', position: 2, state: 'failed', detail: 'no' },
+  })
+  await ask(`POST /agents/${failed.id}/creation`)
+})
+
+test('runs', async ({ ask, db, team }) => {
+  const { id: agentId } = await makeAgent(db, { ownerTeamId: team })
+  const { runId } = await ask('POST /runs', { agentId })
+  const note = { seq: 1, at: new Date(), kind: 'note', payload: { text: 'first' }, claudeEventId: null } as const
+  await db.runEvent.create({ data: { ...note, runId: runId! } })
+  await ask(`GET /runs?agent=${agentId}`)
+  await ask(`GET /runs/${runId}`)
+  await ask(`GET /runs/${runId}/events`)
+  await ask(`POST /runs/${runId}/stop`, reason)
+  await db.run.update({ where: { id: runId! }, data: { state: 'stopped' } })
+  expect(await ask(`GET /runs/${runId}/stream`)).toMatchObject({ text: expect.stringContaining('event: end') })
+})
+
+test('scopes', async ({ ask, db }) => {
+  const { id: agentId } = await makeAgent(db)
+  const other = await makePerson(db, { roles: ['platform_admin'] })
+  const wish = { agentId, requestedById: other.id, serverId: 'invoices', class: 'read', reason: 'Reads.' } as const
+  const { id } = await db.scopeRequest.create({ data: wish })
+  await ask('GET /scope-requests')
+  await ask(`GET /scope-requests/${id}`)
+  const { grantId } = await ask(`POST /scope-requests/${id}/decide`, { decision: 'approve', days: 7 })
+  await ask(`GET /grants?agentId=${agentId}`)
+  await ask(`GET /grants/${grantId}`)
+  await ask(`POST /grants/${grantId}/revoke`, reason)
+  await ask(`GET /grants?agentId=${agentId}&history=true`)
+  const asked = await ask('POST /scope-requests', { agentId, serverId: 'erp', class: 'write', ...reason })
+  await ask(`POST /scope-requests/${asked['requestId']}/withdraw`)
+})
+
+test('breaking the glass', async ({ ask, db }) => {
+  const { id: agentId } = await makeAgent(db)
+  const body = { serverId: 'erp', class: 'write', minutes: 30, reason: 'Postings of today must be reversed at once.' }
+  const { grantId } = await ask(`POST /agents/${agentId}/break-glass`, body)
+  await ask('GET /break-glass')
+  const by = await makePerson(db, { roles: ['on_call'] })
+  await db.breakGlassReview.update({ where: { grantId: grantId! }, data: { openedById: by.id } })
+  await ask(`POST /break-glass/${grantId}/review`, { verdict: 'justified', note: 'It was on fire.' })
+  await ask('GET /break-glass?state=all')
+})
+
+test('held calls', async ({ ask, db, team }) => {
+  const { id: agentId } = await makeAgent(db, { ownerTeamId: team })
+  const { ruleId } = await ask('POST /hold-rules', { title: 'Writes wait', class: 'write', deciderRoles: ['security'] })
+  await ask('GET /hold-rules')
+  const call = { agentId, agentVersion: 1, runId: null, serverId: 'erp', tool: 'change', arguments: { amount: 5 } }
+  const { heldCallId } = await holdCall(ctxFor(db), {
+    source: 'broker',
+    class: 'write',
+    call: { ...call, definitionHash: 'h', policyVersion: 'p' },
+    rule: { id: ruleId!, title: 'Writes wait', deciderRoles: ['security'], decideSeconds: 60, onTimeout: 'deny' },
+  })
+  await ask('GET /approvals')
+  await ask(`GET /approvals/${heldCallId}`)
+  await ask(`POST /approvals/${heldCallId}/decide`, { decision: 'reject', note: 'Ask finance first.' })
+  await ask(`GET /approvals/${heldCallId}`)
+  await ask(`POST /hold-rules/${ruleId}/remove`, reason)
+  await ask('GET /hold-rules?history=true')
+})
+
+test('servers and tools', async ({ ask, db }) => {
+  const place = { environment: 'staging', sensitivity: 'internal', acknowledged: ['not_probed'] }
+  await ask('POST /servers', { id: 'crm', name: 'CRM', url: 'https://crm.example.test/mcp', ...place })
+  await ask('PATCH /servers/crm', { description: 'Customers.' })
+  const remotes = [{ type: 'streamable-http', url: 'https://notes.acme.example/mcp' }]
+  const file = { name: 'io.github.acme/notes', description: 'Notes.', version: '1.0.0', remotes }
+  await ask('POST /servers/import', { text: JSON.stringify(file), ...place })
+  const command = { command: 'notes', args: [], env: [] }
+  await makeServer(db, { id: 'local', transport: 'stdio', url: '', command })
+  await ask('GET /servers/local/processes')
+  await ask('GET /servers/crm/processes')
+  await ask('GET /servers/crm/traffic')
+  const { probeId } = await ask('POST /servers/probes', { url: 'https://erp.example.test/mcp' })
+  await ask(`GET /servers/probes/${probeId}`)
+  await ask('PUT /servers/crm/credential', { kind: 'bearer', secret: 'a token' })
+  const id = await makeServer(db, { tools: { pay: { class: 'write', state: 'quarantined' } } })
+  await makeGrant(db, { agentId: (await makeAgent(db)).id, serverId: id })
+  await ask('GET /servers/reviews')
+  await ask('GET /servers')
+  await ask(`POST /servers/${id}/approve`, { tools: [{ name: 'pay', definitionHash: 'hash-of-pay' }] })
+  await ask(`POST /servers/${id}/classify`, { name: 'pay', class: 'destructive', ...reason })
+  await ask(`POST /servers/${id}/reject`, { name: 'pay', definitionHash: 'hash-of-pay', ...reason })
+  await ask(`GET /servers/${id}/tools/pay`)
+  await ask(`GET /servers/${id}`)
+  await ask('GET /servers/crm')
+  await ask('POST /servers/crm/credential/remove', reason)
+})
+
+test('the kill switch, the fleet and the audit log', async ({ ask, db, team }) => {
+  const { id: targetId } = await makeAgent(db, { ownerTeamId: team, schedule: '0 6 * * *' })
+  await ask(`GET /kill/blast-radius?scope=agent&targetId=${targetId}`)
+  const { orderId } = await ask('POST /kill', { scope: 'agent', targetId, ...reason })
+  await ask('GET /kill')
+  await ask(`POST /kill/${orderId}/release`, reason)
+  await ask('GET /kill')
+  for (const path of ['/fleet', '/fleet/candidates', '/audit']) await ask(`GET ${path}`)
+})
+
+test('connected apps', async ({ ask, db }) => {
+  const { person } = await ask('GET /me')
+  const client = { id: 'app-answers', kind: 'registered', name: 'Claude', redirectUris: [] }
+  await db.appClient.create({ data: client })
+  const { id } = await db.appConnection.create({
+    data: {
+      personId: person!,
+      clientId: client.id,
+      clientName: 'Claude',
+      resource: 'http://localhost:7400/mcp/registry',
+      permissions: ['agents:read'],
+      expiresAt: new Date(Date.now() + 60_000),
+    },
+  })
+  await ask('GET /apps')
+  await ask(`DELETE /apps/${id}`)
+})
+
+test('templates, teams, people, tokens and keys', async ({ ask }) => {
+  for (const path of ['/templates', '/templates/invoice-reconciler', '/teams', '/people']) await ask(`GET ${path}`)
+  const { tokenId } = await ask('POST /tokens', { name: 'one', permissions: ['agents:read'], days: 1 })
+  await ask('GET /tokens')
+  await ask(`DELETE /tokens/${tokenId}`)
+  await ask('POST /signing-keys', reason)
+  await ask('GET /signing-keys')
+  await ask('GET /sealing-keys')
+  await ask('POST /sealing-keys/rotate', reason)
+  await ask('GET /sealing-keys')
+})
+
+test('webhooks', async ({ ask }) => {
+  const { webhookId } = await ask('POST /webhooks', { url: 'http://127.0.0.1:9/', events: ['stop.*'] })
+  const path = `/webhooks/${webhookId}`
+  await ask('GET /webhooks')
+  await ask(`GET ${path}`)
+  await ask(`PATCH ${path}`, { description: 'The pager' })
+  await ask(`POST ${path}/secret`)
+  const { deliveryId } = await ask(`POST ${path}/test`)
+  await ask(`GET ${path}/deliveries`)
+  await ask(`POST ${path}/replay`, { deliveryId })
+  await ask(`DELETE ${path}`)
+})
+
+test('no endpoint is left whose answer was not compared with its contract', () => {
+  expect(allRoutes.map(({ method, path }) => `${method} ${path}`).filter((name) => !answered.has(name))).toEqual([])
+})

@@ -1,0 +1,59 @@
+import { z } from 'zod'
+import {
+  type HeldCallList,
+  heldCallSources,
+  heldCallStates,
+  type HeldCallView,
+  type HoldRuleView,
+  timeoutActions,
+} from '#lib/guardrails/schema/held-calls.ts'
+import { argumentConditions } from '#lib/registry/schema/conditions.ts'
+import { answerOf, count, decidable, environment, facts, person, reference, text, time, toolClass } from './words.ts'
+
+export const heldCall = answerOf<HeldCallView>()(
+  z.strictObject({
+    id: text,
+    source: z.enum(heldCallSources),
+    state: z.enum(heldCallStates),
+    agent: z.strictObject({ id: text, name: text, version: z.int(), owner: reference }),
+    runId: text.nullable(),
+    server: z.strictObject({ id: text, name: text, environment }).nullable(),
+    tool: text,
+    class: toolClass.nullable(),
+    arguments: facts,
+    editedArguments: facts.nullable(),
+    rule: z.strictObject({ id: text.nullable(), title: text }),
+    deciderRoles: z.array(text),
+    onTimeout: z.enum(timeoutActions),
+    createdAt: time,
+    expiresAt: time,
+    attended: z.boolean(),
+    decidedBy: person.nullable(),
+    decidedAt: time.nullable(),
+    note: text.nullable(),
+    settledAt: time.nullable(),
+    decidable,
+  }),
+).meta({ id: 'HeldCall' })
+
+export const heldCallList = answerOf<HeldCallList>()(
+  z.strictObject({ items: z.array(heldCall), total: count, waiting: count, nextCursor: text.nullable() }),
+)
+
+export const holdRule = answerOf<HoldRuleView>()(
+  z.strictObject({
+    id: text,
+    title: text,
+    serverId: text.nullable(),
+    toolName: text.nullable(),
+    class: toolClass.nullable(),
+    environment: environment.nullable(),
+    conditions: argumentConditions.readonly(),
+    deciderRoles: z.array(text).readonly(),
+    decideSeconds: z.int(),
+    onTimeout: z.enum(timeoutActions),
+    createdBy: person.nullable(),
+    createdAt: time,
+    removedAt: time.nullable(),
+  }),
+).meta({ id: 'HoldRule' })

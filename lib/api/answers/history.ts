@@ -1,0 +1,44 @@
+import { z } from 'zod'
+import type { AgentDiff, AgentListDiff, AgentMoment } from '#lib/registry/schema/history.ts'
+import { answerOf, count, reference, text, time } from './words.ts'
+
+const moment = z.strictObject({ at: time, began: time, auditSeq: text })
+const field = z.strictObject({ field: text, before: z.unknown(), after: z.unknown() })
+const fields = z.array(field)
+
+export const agentDiff = answerOf<AgentDiff>()(
+  z.strictObject({
+    agentId: text,
+    name: text,
+    from: moment,
+    to: moment,
+    presence: z.enum(['appeared', 'left']).nullable(),
+    fields,
+    grants: z.array(
+      z.strictObject({
+        change: z.enum(['added', 'removed', 'changed']),
+        grantId: text,
+        serverId: text,
+        class: text,
+        toolName: text.nullable(),
+        fields,
+      }),
+    ),
+  }),
+).meta({ id: 'AgentDiff' })
+
+export const agentListDiff = answerOf<AgentListDiff>()(
+  z.strictObject({
+    from: moment,
+    to: moment,
+    total: z.strictObject({ from: count, to: count }),
+    appeared: z.array(reference),
+    left: z.array(reference),
+    changed: z.array(reference.extend({ fields })),
+    more: z.strictObject({ appeared: count, left: count, changed: count }),
+  }),
+).meta({ id: 'AgentListDiff' })
+
+export const agentMoment = answerOf<AgentMoment>()(
+  z.strictObject({ at: time, auditSeq: text, entry: z.boolean(), grants: z.boolean() }),
+).meta({ id: 'AgentMoment' })

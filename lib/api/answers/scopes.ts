@@ -1,0 +1,66 @@
+import { z } from 'zod'
+import {
+  type GrantView,
+  type ScopeRequestList,
+  type ScopeRequestRow,
+  scopeRequestStates,
+  type ScopeRequestView,
+} from '#lib/scopes/schema.ts'
+import { argumentConditions, callRate } from '#lib/registry/schema/conditions.ts'
+import { accessGrant, accessGrantShape, agentStatus, tier } from './agents.ts'
+import {
+  answerOf,
+  count,
+  decidable,
+  environment,
+  person,
+  reference,
+  sensitivity,
+  text,
+  time,
+  toolClass,
+} from './words.ts'
+
+const requestShape = {
+  id: text,
+  agent: z.strictObject({ id: text, name: text, owner: reference, tier, status: agentStatus }),
+  server: z.strictObject({ id: text, name: text, environment, sensitivity }),
+  class: toolClass,
+  toolName: text.nullable(),
+  reason: text,
+  days: z.int().nullable(),
+  conditions: argumentConditions,
+  rate: callRate.nullable(),
+  state: z.enum(scopeRequestStates),
+  requestedBy: person,
+  createdAt: time,
+  decidedBy: person.nullable(),
+  decidedAt: time.nullable(),
+  decisionNote: text.nullable(),
+}
+const scopeRequestRow = answerOf<ScopeRequestRow>()(z.strictObject(requestShape)).meta({ id: 'ScopeRequestRow' })
+
+export const scopeRequestList = answerOf<ScopeRequestList>()(
+  z.strictObject({ items: z.array(scopeRequestRow), total: count, nextCursor: text.nullable() }),
+)
+
+export const scopeRequest = answerOf<ScopeRequestView>()(
+  z.strictObject({
+    ...requestShape,
+    holds: z.array(accessGrant),
+    reaches: z.array(z.strictObject({ name: text, class: toolClass, description: text })),
+    peers: z.strictObject({ templateId: text, total: count, holding: count, examples: z.array(reference) }),
+    denials30d: count,
+    decidable,
+  }),
+).meta({ id: 'ScopeRequest' })
+
+export const grant = answerOf<GrantView>()(
+  z.strictObject({
+    ...accessGrantShape,
+    agent: z.strictObject({ id: text, name: text, status: agentStatus }),
+    owner: reference,
+    state: z.enum(['in_force', 'expired', 'revoked']),
+    revokedAt: time.nullable(),
+  }),
+).meta({ id: 'Grant' })

@@ -1,0 +1,117 @@
+import { z } from 'zod'
+import { processBoundaries } from '#lib/core/process-boundary.ts'
+import type { CredentialView } from '#lib/registry/schema/credentials.ts'
+import { probeFindingNames, type ServerProbeView } from '#lib/registry/schema/probes.ts'
+import { processStates, type ServerProcesses } from '#lib/registry/schema/processes.ts'
+import type { ServerRow, ServerView } from '#lib/registry/schema/servers.ts'
+import { serverCommand, serverTransports } from '#lib/registry/schema/transport.ts'
+import { agentStatus, scopeChip } from './agents.ts'
+import { toolFinding, toolShape } from './tools.ts'
+import { answerOf, count, environment, reference, sensitivity, text, time, toolClass } from './words.ts'
+
+const credential = answerOf<CredentialView>()(
+  z.strictObject({
+    kind: text,
+    headerName: text.nullable(),
+    team: reference.nullable(),
+    settings: z.strictObject({
+      clientId: text.optional(),
+      method: text.optional(),
+      scope: text.optional(),
+      issuer: text.optional(),
+      subject: text.optional(),
+    }),
+    setBy: text.nullable(),
+    reason: text.nullable(),
+    updatedAt: time,
+    lastUsedAt: time.nullable(),
+    expiresAt: time.nullable(),
+    tokensExpireAt: time.nullable(),
+    wantedScope: text.nullable(),
+    lastError: z.strictObject({ message: text, at: time }).nullable(),
+  }),
+).meta({ id: 'ServerCredential' })
+
+const serverShape = {
+  id: text,
+  name: text,
+  description: text,
+  transport: z.enum(serverTransports),
+  url: text,
+  command: serverCommand.nullable(),
+  environment,
+  sensitivity,
+  status: z.enum(['active', 'disabled']),
+  tools: z.record(z.enum([...toolClass.options, 'quarantined']), count),
+  recordedChanges: count,
+  agents: count,
+  credentials: z.array(credential),
+  demo: z.boolean(),
+}
+export const serverRow = answerOf<ServerRow>()(z.strictObject(serverShape)).meta({ id: 'ServerRow' })
+
+export const server = answerOf<ServerView>()(
+  z.strictObject({
+    ...serverShape,
+    approver: reference.nullable(),
+    accepted: z.array(z.strictObject({ finding: z.enum(probeFindingNames), byName: text, at: time })),
+    toolList: z.array(z.strictObject(toolShape)),
+    holders: z.array(
+      scopeChip.extend({
+        grantId: text,
+        agent: z.strictObject({ id: text, name: text, status: agentStatus }),
+        owner: reference,
+      }),
+    ),
+    createdAt: time,
+    updatedAt: time,
+  }),
+).meta({ id: 'Server' })
+
+export const serverProcesses = answerOf<ServerProcesses>()(
+  z.strictObject({
+    boundary: z.enum(processBoundaries),
+    processes: z.array(
+      z.strictObject({
+        owner: text,
+        instance: text,
+        state: z.enum([...processStates, 'lost']),
+        restarts: count,
+        lastError: text.nullable(),
+        stderr: z.array(text),
+        memoryBytes: count.nullable(),
+        startedAt: time.nullable(),
+        changedAt: time,
+      }),
+    ),
+  }),
+).meta({ id: 'ServerProcesses' })
+
+export const serverProbe = answerOf<ServerProbeView>()(
+  z.strictObject({
+    id: text,
+    url: text,
+    createdAt: time,
+    finishedAt: time.nullable(),
+    report: z
+      .strictObject({
+        host: text,
+        addresses: z.array(text),
+        tls: z.enum(['verified', 'none', 'failed', 'unknown']),
+        reachable: z.boolean(),
+        challenge: text.nullable(),
+        protocol: z.strictObject({ era: z.enum(['modern', 'legacy']), version: text, server: text }).nullable(),
+        tools: z.array(
+          z.strictObject({
+            name: text,
+            description: text,
+            class: toolClass,
+            annotated: z.boolean(),
+            findings: z.array(toolFinding),
+          }),
+        ),
+        findings: z.array(z.strictObject({ kind: z.enum(probeFindingNames), note: text })),
+      })
+      .nullable(),
+  }),
+).meta({ id: 'ServerProbe' })

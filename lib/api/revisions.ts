@@ -1,0 +1,17 @@
+import type { Tx } from '#lib/db/client.ts'
+import { heldCallRevision } from '#lib/guardrails/queries/revision.ts'
+import { agentRevision, serverRevision } from '#lib/registry/queries/revisions.ts'
+import { scopeRequestRevision } from '#lib/scopes/queries/revision.ts'
+import { webhookRevision } from '#lib/webhooks/queries.ts'
+import type { Revised } from './endpoint.ts'
+
+type Reader = (tx: Tx, id: string, lock: boolean) => Promise<string | null>
+
+/** How what can be read and written is compared with what somebody has read. */
+export const revisions = {
+  agent: agentRevision,
+  server: serverRevision,
+  scopeRequest: scopeRequestRevision,
+  heldCall: heldCallRevision,
+  webhook: webhookRevision,
+} as const satisfies Record<Revised, Reader>

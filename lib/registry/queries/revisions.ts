@@ -1,0 +1,26 @@
+import type { Tx } from '#lib/db/client.ts'
+import { revisionOf } from '#lib/core/revision.ts'
+
+/**
+ * What people have written about an agent, as a text that changes with it; null: there is none. What is measured or granted is not in
+ * it. With `lock` it holds the agent as a command does, so that it cannot change before the transaction ends.
+ */
+export async function agentRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) await tx.$queryRaw`select 1 from "Agent" where "id" = ${id} for no key update`
+  const agent = await tx.agent.findUnique({ where: { id } })
+  return agent && revisionOf(agent)
+}
+
+/** The same of an MCP server with its credentials and what it and people say of its tools. */
+export async function serverRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) await tx.$queryRaw`select 1 from "McpServer" where "id" = ${id} for update`
+  const server = await tx.mcpServer.findUnique({
+    where: { id },
+    include: {
+      tools: { orderBy: { name: 'asc' }, omit: { lastSeenAt: true } },
+      decisions: { orderBy: { id: 'desc' }, take: 1, select: { id: true } },
+      credentials: { orderBy: { id: 'asc' }, select: { id: true, kind: true, ciphertext: true, updatedAt: true } },
+    },
+  })
+  return server && revisionOf(server)
+}

@@ -1,0 +1,11 @@
+import type { Tx } from '#lib/db/client.ts'
+import { revisionOf } from '#lib/core/revision.ts'
+
+/** A scope request and what was decided, as a text that changes with it; null: there is none. With `lock` its agent is held first, as by every decision. */
+export async function scopeRequestRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) {
+    await tx.$queryRaw`select 1 from "Agent" where "id" = (select "agentId" from "ScopeRequest" where "id" = ${id}::uuid) for no key update`
+  }
+  const request = await tx.scopeRequest.findUnique({ where: { id } })
+  return request && revisionOf(request)
+}
