@@ -97,6 +97,7 @@ export class Broker {
       onReload: (view) => this.#reloaded(view),
       onHeld: (heldCallId) => this.#waiting.nudge(heldCallId),
       onCancel: (digest) => cancellations.cancelDigest(digest),
+      onTalk: (payload) => this.conversations.nudge(payload),
     })
     this.#health = new UpstreamHealth({ limits, ctx, instance, log })
     const metrics = new BrokerMetrics({
@@ -124,7 +125,8 @@ export class Broker {
       stdio: config.stdio,
       allowLinkLocal: config.allowLinkLocal,
     })
-    this.conversations = new Conversations(secretBox, ctx)
+    const { askDeadlineMs } = limits
+    this.conversations = new Conversations(secretBox, { ctx, log, askDeadlineMs })
     const { view } = this.keeper
     this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, instance, log })
     this.#sdk = new SdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))

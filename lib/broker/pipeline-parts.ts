@@ -1,6 +1,7 @@
 import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
 import { AuditUnavailable, type GroupCommit } from './audit/group-commit.ts'
 import type { Conversations } from './conversation/conversations.ts'
+import type { State } from './conversation/input-required.ts'
 import type { Talk } from './conversation/talk.ts'
 import type { GrantRates } from './grant-rates.ts'
 import type { HoldParts } from './holding/hold.ts'
@@ -52,6 +53,8 @@ export type AgentRequest = {
   task?: BrokeredTask
   /** The exchange with the agent until its answer. */
   talk: Talk
+  /** What it goes on from, when it does. */
+  state?: State | null
   /** Aborted when the agent goes away. */
   gone: AbortSignal
   /** Aborted when its connection is lost: before 2026-07-28 that is no cancellation. */

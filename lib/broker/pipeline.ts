@@ -11,7 +11,7 @@ import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import { type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
 import { converse, type Turn } from './conversation/conversation.ts'
-import { StateInvalid } from './conversation/input-required.ts'
+import { isContinued, readContinued } from './conversation/continued.ts'
 import { AskRefused } from './conversation/refusal.ts'
 import { afterTheFact, auditDenial, circuitDenial, namesNoTool } from './denials.ts'
 import { type Guarded, guardReply, joinFindings } from './guards.ts'
@@ -70,9 +70,12 @@ export async function runCall(parts: PipelineParts, request: AgentRequest, call:
   request.telemetry.took('decide', startedAt)
   if (!decision.ok) return deny(parts, request, { call, denial: decision.error })
   if (tooOften) return deny(parts, request, { call, denial: tooOften })
+  const continued = isContinued(request) ? await readContinued(parts, request, call) : null
+  if (continued && !continued.ok) return deny(parts, request, { call, denial: continued.error })
+  const asked = continued ? { ...request, state: continued.value } : request
   const rule = holdFor(call, decision.value, parts.view)
-  if (rule) return waitForPerson(parts, request, { call, allowed: decision.value, rule })
-  return proceed(parts, request, { call, allowed: decision.value })
+  if (rule) return waitForPerson(parts, asked, { call, allowed: decision.value, rule })
+  return proceed(parts, asked, { call, allowed: decision.value })
 }
 
 /** The step before forwarding, of calls that a rule holds: nothing else awaits here. */
@@ -211,7 +214,6 @@ async function forward(parts: PipelineParts, request: AgentRequest, turn: Omit<T
     // A call that outlives its exchanges is ended for itself.
     if (error instanceof CallEnded) return endOf(error)
     if (error instanceof AskRefused) return { outcome: 'aborted', reply: null, denial: error.denial }
-    if (error instanceof StateInvalid) return { outcome: 'upstream_error', reply: stateRefused(error), denial: null }
     if (error instanceof CutOff && request.talk.session) return { outcome: 'cut_off', reply: null, denial: null }
     const denial = error instanceof UpstreamFailure ? denialOf(error, tool) : failedHere(parts, { error, tool })
     if (denial.rule === 'session_ended') parts.conversations.sessions.end(request.talk.session?.name ?? '')
@@ -229,10 +231,6 @@ function outcomeOf(reply: RpcReply): CallOutcome {
   if (reply.large) return 'streamed'
   if (reply.result['resultType'] === 'input_required') return 'input_required'
   return reply.result['isError'] === true ? 'tool_error' : 'ok'
-}
-
-function stateRefused({ message }: StateInvalid): RpcReply {
-  return { ok: false, status: 200, error: { code: invalidParamsCode, message } }
 }
 
 function denialOf(error: UpstreamFailure, tool: ToolFacts): Denial {

@@ -27,6 +27,8 @@ export type Pointer = { portalUrl: string; agentId?: string; serverId?: string; 
 /** JSON-RPC codes of our own, in the range implementations may use. */
 export const refusedCode = -32010
 const invalidParamsCode = -32602
+/** What names something that is none for the caller. */
+const wrongParams: ReadonlySet<string> = new Set(['task_unknown', 'task_not_yours', 'answer_unknown'])
 
 export const serverInfoKey = 'io.modelcontextprotocol/serverInfo'
 export const brokerInfo = { name: 'wheelhouse-broker', title: 'Wheelhouse', version: '1' } as const
@@ -36,7 +38,7 @@ const denialKey = 'wheelhouse/denial'
 /** A refused call as a result the model can read: rule, reason, what to do, and where. */
 export function deniedCallAnswer(era: Era, id: RpcId, denial: Denial, pointer: Pointer): Answer {
   const data = dataOf(denial, pointer)
-  if (denial.rule === 'tool_unknown' || denial.rule === 'tool_removed') {
+  if (denial.rule === 'tool_unknown' || denial.rule === 'tool_removed' || wrongParams.has(denial.rule)) {
     return errorAnswer(200, id, { code: invalidParamsCode, message: textOf(denial, pointer), data })
   }
   const content = [{ type: 'text', text: textOf(denial, pointer) }]
@@ -45,7 +47,7 @@ export function deniedCallAnswer(era: Era, id: RpcId, denial: Denial, pointer: P
 
 /** A caller or a whole request that is refused, with the HTTP status that says so too. A task that is none for the caller is a wrong parameter. */
 export function refusedAnswer(status: number, id: RpcId, denial: Denial, pointer: Pointer): Answer {
-  const code = denial.rule === 'task_unknown' || denial.rule === 'task_not_yours' ? invalidParamsCode : refusedCode
+  const code = wrongParams.has(denial.rule) ? invalidParamsCode : refusedCode
   const error = { code, message: textOf(denial, pointer), data: dataOf(denial, pointer) }
   const answer = errorAnswer(status, id, error)
   return status === 503 ? { ...answer, headers: { 'retry-after': '1' } } : answer

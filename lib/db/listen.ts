@@ -9,6 +9,7 @@ export const channels = [
   'wheelhouse_run',
   'wheelhouse_cancel',
   'wheelhouse_held',
+  'wheelhouse_talk',
 ] as const
 export type Channel = (typeof channels)[number]
 

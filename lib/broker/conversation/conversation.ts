@@ -7,10 +7,11 @@ import { aboutTask, isOfTask, takesTask, waitForTask, withTasks } from '../tasks
 import { aboutSessionTask } from '../tasks/session-tasks.ts'
 import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { RpcReply } from '../upstream/http.ts'
+import { CutOff } from '../upstream/failure.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { askable } from './asks.ts'
-import { askedByResult, openState } from './input-required.ts'
+import { askedByResult } from './input-required.ts'
 import { OwnSessionRelay } from './own-session.ts'
 import { resumeSuspended, runInSession } from './suspended.ts'
 import { answerLocally } from './session-methods.ts'
@@ -51,21 +52,30 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
     if (session.opening) await untilAborted(session.opening, signal)
     const relay = new OwnSessionRelay(parts, request, { ...turn, session, connection })
     if (tool.isMethod && tool.name === 'tasks/result') waitForTask(parts, running)
-    const reply = await connection.request({
-      ...messageFor(request.params, tool),
-      trace,
-      signal,
-      streams,
-      envelope: talk.envelope({ shared: false }),
-      relay,
-      own: { session: own, id: request.id!, cuts: talk.stream.accepts && !isOfTask(request) },
-    })
-    return await aboutSessionTask(parts, request, { turn, reply })
+    const isTask = isOfTask(request)
+    let isOver = !isTask
+    try {
+      const reply = await connection.request({
+        ...messageFor(request.params, tool),
+        trace,
+        signal,
+        streams,
+        envelope: talk.envelope({ shared: false }),
+        relay,
+        own: { session: own, id: request.id!, cuts: talk.stream.accepts && !isTask },
+      })
+      return await aboutSessionTask(parts, request, { turn, reply })
+    } catch (error) {
+      if (error instanceof CutOff) isOver = false
+      throw error
+    } finally {
+      // What goes on in another stream, or in the background, still waits for what it asked.
+      if (isOver) relay.end()
+    }
   }
-  const isContinued = talk.era === 'modern' && request.params['requestState'] !== undefined
-  const state = isContinued ? await openState(parts, request, turn) : null
+  const { state } = request
   if (state?.suspended !== undefined) return await resumeSuspended(parts, request, { turn, id: state.suspended })
-  const params = state ? { ...request.params, requestState: state.upstream } : request.params
+  const params = state ? withState(request.params, state.upstream) : request.params
   const local = await answerLocally(request, { connection, method: tool, signal })
   if (local) return local
   const capabilities = askable(parts, request, { serverId: server.id, declared: talk.capabilities })
@@ -86,4 +96,10 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
   const isAsking = reply.ok && reply.result['resultType'] === 'input_required' && !request.task
   const last = isAsking ? await askedByResult(parts, request, { turn, connection, capabilities, reply }) : reply
   return await aboutTask(parts, request, { turn, reply: last, taken })
+}
+
+/** Its own state for the server, and none where it gave none. */
+function withState(brought: Record<string, unknown>, upstream: string | undefined): Record<string, unknown> {
+  const { requestState: _, ...params } = brought
+  return upstream === undefined ? params : { ...params, requestState: upstream }
 }

@@ -1,8 +1,10 @@
-import { Sessions } from '../endpoint/sessions.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
+import type { Log } from '#lib/log/log.ts'
+import { Sessions } from '../endpoint/sessions.ts'
 import { TaskBook } from '../tasks/task-book.ts'
 import { TaskIds } from '../tasks/task-ids.ts'
+import { QuestionRows } from './question-rows.ts'
 import { Questions } from './questions.ts'
 import { AgentStreams } from './streams.ts'
 import { SuspendedCalls } from './suspended-calls.ts'
@@ -12,13 +14,20 @@ export class Conversations {
   readonly sessions: Sessions
   readonly tasks: TaskIds
   readonly taskBook: TaskBook
-  readonly questions = new Questions()
+  readonly questions: Questions
   readonly suspended = new SuspendedCalls()
   readonly streams = new AgentStreams()
 
-  constructor(box: SecretBox, ctx: () => Ctx) {
+  constructor(box: SecretBox, { ctx, log, askDeadlineMs }: { ctx: () => Ctx; log: Log; askDeadlineMs: number }) {
     this.sessions = new Sessions(box)
     this.tasks = new TaskIds(box)
     this.taskBook = new TaskBook(ctx)
+    this.questions = new Questions({ rows: new QuestionRows({ ctx, box }), log, askDeadlineMs })
+  }
+
+  /** Another replica has something for whoever waits here; `payload` says what, and is empty when anything may have been missed. */
+  nudge(payload: string): void {
+    const [kind, id = ''] = payload.split(':')
+    if (kind === '' || kind === 'answer') this.questions.nudge(id)
   }
 }

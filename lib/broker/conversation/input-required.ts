@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { digestOf } from '#lib/core/canonical-json.ts'
+import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
 import { messageFor, recordedArguments } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
@@ -12,35 +13,32 @@ import type { Turn } from './conversation.ts'
 import { AskRefused, takesNone, unanswered } from './refusal.ts'
 
 const roundsMax = 8
-const stateContent = z.union([z.strictObject({ upstream: z.string() }), z.strictObject({ suspended: z.string() })])
+const stateContent = z.strictObject({
+  upstream: z.string().optional(),
+  suspended: z.string().optional(),
+  asked: z.record(z.string(), z.string()),
+})
 const asked = z.record(z.string(), z.looseObject({ method: z.string(), params: z.unknown().optional() }))
 
-export type State = { upstream?: string; suspended?: string }
+/** The state of a call that waits for answers: the server's own, or which call waits here; and what was asked for, the methods by their keys. */
+export type State = z.infer<typeof stateContent>
 
-/** What an agent brings back of the state of a call; null when it brings none. Throws for a state that is not of this agent and this call. */
-export async function openState(parts: PipelineParts, request: AgentRequest, turn: Turn): Promise<State | null> {
+/** The state that an agent brings back; null for one that is not of this agent and this call. */
+export async function openState(parts: PipelineParts, request: AgentRequest, call: ToolCall): Promise<State | null> {
   const { requestState } = request.params
-  if (requestState === undefined) return null
-  const text =
-    typeof requestState === 'string'
-      ? await parts.conversations.sessions.unseal(requestState, contextOf(request, turn))
-      : null
+  if (typeof requestState !== 'string') return null
+  const text = await parts.conversations.sessions.unseal(requestState, contextOf(request, call))
   const parsed = stateContent.safeParse(text === null ? null : JSON.parse(text))
-  if (!parsed.success) throw new StateInvalid('The requestState is not one of this call.')
-  return parsed.data
+  return parsed.success ? parsed.data : null
 }
 
 /** A state travels sealed: agents share the broker's identity at a server, so the server cannot tell whose state it is. */
 export function sealState(
   parts: PipelineParts,
   request: AgentRequest,
-  { turn, state }: { turn: Turn; state: State },
+  { call, state }: { call: ToolCall; state: State },
 ): Promise<string> {
-  return parts.conversations.sessions.seal(JSON.stringify(state), contextOf(request, turn))
-}
-
-export class StateInvalid extends Error {
-  override readonly name = 'StateInvalid'
+  return parts.conversations.sessions.seal(JSON.stringify(state), contextOf(request, call))
 }
 
 /**
@@ -59,7 +57,7 @@ export async function askedByResult(
 ): Promise<RpcReply> {
   const { turn, connection, capabilities } = options
   const { talk, caller } = request
-  const { running, tool, server } = turn
+  const { running, tool, server, call } = turn
   const { askDeadlineMs } = parts.limits
   let { reply } = options
   for (let round = 0; round < roundsMax; round += 1) {
@@ -70,20 +68,19 @@ export async function askedByResult(
     for (const [key, ask] of Object.entries(parsed.data))
       asks.push([key, await demand(parts, request, { server, ask })])
     if (talk.era === 'modern') {
-      const state =
-        typeof requestState === 'string'
-          ? await sealState(parts, request, { turn, state: { upstream: requestState } })
-          : undefined
+      const upstream = typeof requestState === 'string' ? { upstream: requestState } : {}
+      const state = await sealState(parts, request, { call, state: { ...upstream, asked: methodsOf(asks) } })
       const told = asks.length > 0 ? { inputRequests: Object.fromEntries(asks) } : {}
-      return { ok: true, result: { ...reply.result, ...told, ...(state === undefined ? {} : { requestState: state }) } }
+      return { ok: true, result: { ...reply.result, ...told, requestState: state } }
     }
-    if (!talk.stream.accepts && asks.length > 0) throw new AskRefused(takesNone(server.id))
+    if ((!talk.stream.accepts || !talk.session) && asks.length > 0) throw new AskRefused(takesNone(server.id))
     const late = asks[0] && unanswered(asks[0][1].method, askDeadlineMs)
     running.extend(askDeadlineMs, { longestMs: askDeadlineMs, ...(late ? { late } : {}) })
     const inputResponses: Record<string, unknown> = {}
     for (const [key, ask] of asks) {
       const answer = await parts.conversations.questions.ask(caller, talk, {
         ask: inSession(ask),
+        where: { serverId: server.id, tool: tool.name },
         signal: running.signal,
       })
       if ('error' in answer) return { ok: false, status: 200, error: answer.error }
@@ -100,6 +97,11 @@ export async function askedByResult(
   }
   const message = `${server.id} asked more than ${roundsMax} times.`
   return { ok: false, status: 200, error: { code: -32603, message } }
+}
+
+/** The methods of what is asked, by their keys. */
+export function methodsOf(asks: Iterable<readonly [string, Ask]>): Record<string, string> {
+  return Object.fromEntries([...asks].map(([key, { method }]) => [key, method]))
 }
 
 /** What the agent is asked; throws when it may not be. On the record either way. */
@@ -124,9 +126,8 @@ function inSession(ask: Ask): Ask {
 }
 
 /** What was decided about, held and recorded is what goes on: other arguments are another call. */
-function contextOf({ params }: AgentRequest, { call, tool }: Turn): string {
-  const { caller, serverId } = call
+function contextOf({ params }: AgentRequest, { caller, serverId, tool, isMethod }: ToolCall): string {
   const { requestState: _, inputResponses: __, ...own } = params
-  const digest = digestOf(recordedArguments(own, tool.isMethod === true) ?? {})
-  return `mcp-state:${caller.agentId}:${caller.runId ?? ''}:${serverId}:${tool.name}:${digest}`
+  const digest = digestOf(recordedArguments(own, isMethod === true) ?? {})
+  return `mcp-state:${caller.agentId}:${caller.runId ?? ''}:${serverId}:${tool}:${digest}`
 }

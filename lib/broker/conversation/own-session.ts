@@ -7,9 +7,11 @@ import { isOfTask } from '../tasks/replies.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { EventMark, Relay, RpcMessage } from '../upstream/http.ts'
 import { refusedCode } from '../wire.ts'
+import type { Asked } from './ask-ids.ts'
 import { isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
 import { markFor } from './event-marks.ts'
+import type { AskedWhere } from './questions.ts'
 import { takesNone, unanswered } from './refusal.ts'
 
 /**
@@ -20,6 +22,8 @@ export class OwnSessionRelay implements Relay {
   readonly #parts: PipelineParts
   readonly #request: AgentRequest
   readonly #turn: Turn & { session: AgentSession; connection: UpstreamConnection }
+  /** What was asked in this call. */
+  readonly #asked: string[] = []
   #digest: string | undefined
 
   constructor(
@@ -43,16 +47,23 @@ export class OwnSessionRelay implements Relay {
     if (message && typeof message['method'] === 'string' && message['id'] !== undefined) {
       return await answerForAgent(message, this.#turn)
     }
-    const isPlain = message !== null && (isCancellation(message) || isTaskStatus(message['method']))
-    const notice = message && (talk.noticeOf(message) ?? (isPlain ? message : null))
+    const isStatus = message !== null && isTaskStatus(message['method'])
+    const notice =
+      message &&
+      (talk.noticeOf(message) ?? (isStatus ? message : cancellationFor(this.#parts, this.#turn.session, message)))
     if (notice?.['method'] === 'notifications/progress') this.#extend()
     if (message === null) await talk.stream.send(null, this.#marked(mark))
     else if (notice) await talk.tell(notice, this.#marked(mark))
   }
 
+  /** The call has ended: nobody waits for an answer any more. */
+  end(): void {
+    if (this.#asked.length > 0) this.#parts.conversations.questions.forget(this.#asked)
+  }
+
   async #ask(message: RpcMessage, mark: EventMark): Promise<void> {
     const { talk } = this.#request
-    const { running, server, session, connection } = this.#turn
+    const { running, server, session, connection, tool } = this.#turn
     const { askDeadlineMs } = this.#parts.limits
     const ask = { method: String(message['method']), params: message['params'] }
     const permitted = await permit(this.#parts, this.#request, { server, ask, occasion: talk })
@@ -63,8 +74,14 @@ export class OwnSessionRelay implements Relay {
       return
     }
     running.extend(askDeadlineMs, { longestMs: askDeadlineMs, late: unanswered(ask.method, askDeadlineMs) })
-    session.ask(message['id'], ask.method)
-    await talk.stream.send({ jsonrpc: '2.0', id: message['id'], ...permitted.value }, this.#marked(mark))
+    const { questionId, askId } = await askInSession(this.#parts, this.#request, {
+      session,
+      upstreamId: message['id'],
+      where: { serverId: server.id, tool: tool.name },
+      method: ask.method,
+    })
+    this.#asked.push(questionId)
+    await talk.stream.send({ jsonrpc: '2.0', id: askId, ...permitted.value }, this.#marked(mark))
   }
 
   #extend(): void {
@@ -99,6 +116,26 @@ export async function answerForAgent(
   await connection.tell(answer, { session: session.upstream!, signal: running.signal })
 }
 
-function isCancellation(message: RpcMessage): boolean {
-  return message['method'] === 'notifications/cancelled'
+/** Under which id the agent of a session is asked what its server asks, from now on. */
+export async function askInSession(
+  parts: PipelineParts,
+  { caller }: Pick<AgentRequest, 'caller'>,
+  about: { session: AgentSession; upstreamId: unknown; where: AskedWhere; method: string },
+): Promise<{ questionId: string; askId: string }> {
+  const { session, where } = about
+  const upstreamId = typeof about.upstreamId === 'number' ? about.upstreamId : String(about.upstreamId)
+  const method = about.method as Asked['method']
+  const noted = await parts.conversations.questions.note(caller, session, { ...where, upstreamId, method })
+  session.asks(upstreamId, noted)
+  return noted
+}
+
+/** The server waits no more for what it asked: what the agent knows that under. Null for anything else. */
+export function cancellationFor(parts: PipelineParts, session: AgentSession, message: RpcMessage): RpcMessage | null {
+  if (message['method'] !== 'notifications/cancelled') return null
+  const params = (message['params'] ?? {}) as Record<string, unknown>
+  const asked = session.asked.get(params['requestId'])
+  if (!asked) return null
+  parts.conversations.questions.forget([asked.questionId])
+  return { ...message, params: { ...params, requestId: asked.askId } }
 }

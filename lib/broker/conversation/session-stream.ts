@@ -15,7 +15,7 @@ import { type Answer, errorAnswer, refusedAnswer, refusedCode, type RpcError, ty
 import { isAsk, permit } from './asks.ts'
 import { type MarkedCall, markFor, readMark } from './event-marks.ts'
 import { afterDiscovery, type Lasting, type Listener, listenModern, mayRead, openLasting } from './listening.ts'
-import { answerForAgent } from './own-session.ts'
+import { answerForAgent, askInSession, cancellationFor } from './own-session.ts'
 import { change, refusedStream, tooMany } from './subscriptions.ts'
 import { ToldStream } from './told-stream.ts'
 
@@ -240,8 +240,9 @@ async function forAgent(
     const ask = { method, params: message['params'] }
     const permitted = await permit(parts, listener, { server, ask, occasion: told })
     if (permitted.ok) {
-      session.ask(message['id'], method)
-      return { jsonrpc: '2.0', id: message['id'], ...permitted.value }
+      const where = { serverId: server.id, tool: about.call?.tool ?? null }
+      const { askId } = await askInSession(parts, listener, { session, upstreamId: message['id'], where, method })
+      return { jsonrpc: '2.0', id: askId, ...permitted.value }
     }
     const { message: text, rule } = permitted.error
     const error = { code: refusedCode, message: text, data: { rule } }
@@ -252,7 +253,8 @@ async function forAgent(
   await afterDiscovery(parts, server, message)
   const may =
     method === 'notifications/tools/list_changed' || mayRead(parts, listener, server.id, 'resources/subscribe')
-  return may ? await told.guard(message) : null
+  const notice = method === 'notifications/cancelled' ? cancellationFor(parts, session, message) : message
+  return may && notice ? await told.guard(notice) : null
 }
 
 /** The end of a call whose stream was cut off, guarded and on the record before the agent has it; null when it stays here. */

@@ -6,7 +6,7 @@ import type { BrokeredServer } from '../view/view.ts'
 import { refusedCode } from '../wire.ts'
 import { type Ask, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
-import { sealState } from './input-required.ts'
+import { methodsOf, sealState } from './input-required.ts'
 import { unanswered } from './refusal.ts'
 import { SuspendedCall } from './suspended-calls.ts'
 
@@ -46,7 +46,8 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
     const { refused, told } = await askedOf(parts, request, { server: parted.server, ask })
     if (refused) return void (await connection.tell({ id: message['id'], ...refused }, { session, signal }))
     running.extend(askDeadlineMs, { longestMs: askDeadlineMs, late: unanswered(ask.method, askDeadlineMs) })
-    const reply = await parts.conversations.questions.ask(caller, talk, { ask: told, signal })
+    const where = { serverId: parted.server.id, tool: tool.name }
+    const reply = await parts.conversations.questions.ask(caller, talk, { ask: told, where, signal })
     await connection.tell({ id: message['id'], ...reply }, { session, signal })
   }
   const circuit = parts.health.circuitOf(parted.server)
@@ -144,7 +145,8 @@ async function nextOf(
   const reply = await suspended.next(turn.running.signal)
   if (reply) return reply
   const inputRequests = Object.fromEntries([...suspended.asks].map(([key, { ask }]) => [key, ask]))
-  const requestState = await sealState(parts, request, { turn, state: { suspended: suspended.id } })
+  const asked = methodsOf(Object.entries(inputRequests))
+  const requestState = await sealState(parts, request, { call: turn.call, state: { suspended: suspended.id, asked } })
   return { ok: true, result: { resultType: 'input_required', inputRequests, requestState } }
 }
 

@@ -144,23 +144,6 @@ test('a stream that cannot be gone on with leaves no call behind', async ({ db, 
   expect(metrics).toMatch(/^wheelhouse_broker_calls_in_flight 0$/m)
 })
 
-test('an answer goes to the server only from whom may be asked, and on the record first', async ({ db, world }) => {
-  const [other, asked] = [await reader(db, world), await reader(db, world, ['method:sampling/createMessage'])]
-  for (const { token, agentId, answered } of [
-    { ...other, answered: false },
-    { ...asked, answered: true },
-  ]) {
-    const session = await begin(world, token)
-    const result = { role: 'assistant', content: { type: 'text', text: agentId }, model: 'test' }
-    const headers = { 'mcp-session-id': session }
-    const { status } = await send(world, token, { body: { id: `q-${agentId}`, result }, headers })
-    expect(status).toBe(answered ? 202 : 403)
-    expect(world.heard.some(({ id }) => id === `q-${agentId}`)).toBe(answered)
-    const where = { agentId, event: 'mcp.call_allowed', tool: 'sampling/createMessage' }
-    expect(await db.auditEvent.count({ where })).toBe(answered ? 1 : 0)
-  }
-})
-
 test('an order to stop ends a call whose agent does not read what it is told, and the broker can stop', async ({
   db,
   world,

@@ -9,7 +9,8 @@ import { cancelledId, type RequestKey } from './cancellations.ts'
 import { type Admitted, type Exchange, type McpEndpointParts, refused } from './exchange.ts'
 import { send, singleHeader } from './http-messages.ts'
 import { answerWithSdk } from './sdk.ts'
-import { beginSession, endSession, sessionNamed, takeAnswer, takeNotice } from './session-requests.ts'
+import { takeAnswer } from './answers.ts'
+import { beginSession, endSession, sessionNamed, takeNotice } from './session-requests.ts'
 import { type AgentSession, sessionHeader } from './sessions.ts'
 
 /** What is no request to a server: sessions that begin and what is said within them, and all that the SDK answers. */

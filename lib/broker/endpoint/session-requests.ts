@@ -1,16 +1,12 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server'
-import { digestOf } from '#lib/core/canonical-json.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { askMethods } from '#lib/registry/schema.ts'
-import { finishedRow } from '../audit/records.ts'
 import { askable } from '../conversation/asks.ts'
 import { mayRead } from '../conversation/listening.ts'
 import { sessionNotFound } from '../conversation/session-stream.ts'
-import { auditDenial } from '../denials.ts'
-import { type PipelineParts, recorded } from '../pipeline-parts.ts'
-import { namedForServer } from '../tasks/messages.ts'
+import type { PipelineParts } from '../pipeline-parts.ts'
 import { keepsTasks } from '../tasks/offered.ts'
 import type { UpstreamSession } from '../upstream/connection.ts'
 import { processCaller } from '../upstream/pool.ts'
@@ -21,9 +17,10 @@ import type { AgentSession, SessionOwner } from './sessions.ts'
 
 const beginMs = 10_000
 const tellMs = 10_000
-const accepted: Answer = { status: 202, body: '' }
+export const accepted: Answer = { status: 202, body: '' }
 
-type Of = { caller: Caller; agent: AgentFacts; serverId: string | null; gone: AbortSignal }
+/** Whose exchange it is, and about which server. */
+export type Of = { caller: Caller; agent: AgentFacts; serverId: string | null; gone: AbortSignal }
 
 /**
  * The session a header names; undefined when there is no header, null when it names none that this caller has here. Waits only for one
@@ -83,32 +80,6 @@ async function ownSession(
   }
 }
 
-/** An agent's answer to what it was asked: to whoever waits for it here, or to the server in the session they share. */
-export async function takeAnswer(
-  parts: PipelineParts,
-  of: Of,
-  { session, body }: { session: AgentSession | undefined; body: RpcMessage },
-): Promise<Answer> {
-  const tooOften = parts.rates.takeForAgent(of.caller.agentId)
-  if (tooOften) return refused(parts, of, { status: 429, denial: tooOften })
-  if (parts.conversations.questions.answer(of.caller, session?.name, body)) return accepted
-  const { id, result, error } = body
-  if (!session?.upstream) return accepted
-  // Asked at another replica, it is not known here: then it counts for whatever the agent may still be asked.
-  const method = session.asked.get(id)
-  const decision = decideAny(parts, of, method === undefined ? askMethods : [method])
-  if (!decision) return accepted
-  if (!decision.ok) return refused(parts, of, { status: 403, denial: decision.error })
-  session.asked.delete(id)
-  const content = await namedForServer(parts, of.caller, result === undefined ? { error } : { result })
-  const record = { agent: of.agent, caller: of.caller, tool: decision.value.tool, argumentsDigest: digestOf(content) }
-  const row = finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() })
-  if (!(await recorded(parts, row, { happened: false }))) {
-    return refused(parts, of, { status: 503, denial: auditDenial })
-  }
-  return await passOn(parts, of, { session, message: { id, ...content } })
-}
-
 /** What an agent says about its side of a session the server has a part in; a cancellation ends what runs at any replica. */
 export async function takeNotice(
   parts: PipelineParts,
@@ -137,13 +108,14 @@ function decideAny(parts: PipelineParts, of: Of, methods: readonly string[]): Re
   return last
 }
 
-function refused(parts: PipelineParts, of: Of, { status, denial }: { status: number; denial: Denial }): Answer {
+export function refused(parts: PipelineParts, of: Of, { status, denial }: { status: number; denial: Denial }): Answer {
   parts.metrics.refused(denial.rule)
   const pointer = { portalUrl: parts.portalUrl, agentId: of.agent.id }
   return refusedAnswer(status, null, denial, of.serverId === null ? pointer : { ...pointer, serverId: of.serverId })
 }
 
-async function passOn(
+/** Says something to the server in the session it has a part in. */
+export async function passOn(
   parts: PipelineParts,
   of: Of,
   { session, message }: { session: AgentSession | undefined; message: RpcMessage },

@@ -23,8 +23,8 @@ export class AgentSession {
   logLevel: string | undefined
   /** What it watches of such a server; known to this replica only. */
   readonly watched = new Set<string>()
-  /** What its server asked over this replica and nobody has answered: the method by the id of the request. */
-  readonly asked = new Map<unknown, string>()
+  /** What its server asked over this replica, by the server's id: what the agent and the broker know it under. */
+  readonly asked = new Map<unknown, { questionId: string; askId: string }>()
   /** Set while its stream is being opened at the server. */
   opening: Promise<void> | null = null
   /** Called when that changes: the session's stream listens for something else then. */
@@ -50,9 +50,9 @@ export class AgentSession {
     return await opened
   }
 
-  ask(id: unknown, method: string): void {
+  asks(upstreamId: unknown, noted: { questionId: string; askId: string }): void {
     forgetOldest(this.asked, askedMax)
-    this.asked.set(id, method)
+    this.asked.set(upstreamId, noted)
   }
 
   watch(uri: string, on: boolean): void {

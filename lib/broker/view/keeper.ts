@@ -19,6 +19,8 @@ type KeeperOptions = {
   onReload: (view: BrokerView) => void
   /** Another replica was told to cancel a request it does not have. */
   onCancel: (digest: string) => void
+  /** Another replica has something for a conversation. */
+  onTalk: (payload: string) => void
   /** A held call was decided or is new. */
   onHeld: (heldCallId: string) => void
 }
@@ -134,9 +136,17 @@ export class ViewKeeper {
       try {
         return await listen({
           databaseUrl: this.#options.databaseUrl,
-          channels: ['wheelhouse_policy', 'wheelhouse_stop', 'wheelhouse_run', 'wheelhouse_cancel', 'wheelhouse_held'],
+          channels: [
+            'wheelhouse_policy',
+            'wheelhouse_stop',
+            'wheelhouse_run',
+            'wheelhouse_cancel',
+            'wheelhouse_talk',
+            'wheelhouse_held',
+          ],
           onNotify: (channel, payload) => {
             if (channel === 'wheelhouse_cancel') this.#options.onCancel(payload)
+            else if (channel === 'wheelhouse_talk') this.#options.onTalk(payload)
             else if (channel === 'wheelhouse_held') this.#options.onHeld(payload)
             else this.#nudged(channel === 'wheelhouse_stop' ? 0 : nudgeMs)
           },

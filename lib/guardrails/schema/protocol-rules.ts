@@ -14,6 +14,14 @@ export const protocolRules = {
     setBy: 'The MCP server',
     changedBy: platform,
   },
+  answer_unknown: {
+    title: 'Only what was asked is answered',
+    explanation:
+      'Nothing of this id or key waits for an answer of this agent in this session or call: it was never asked, belongs to another call, is answered already, or nobody waits for it any more.',
+    remedy: 'Answer each question once, in time, under the id or key it was asked with and with the state of its call.',
+    setBy: 'Platform',
+    changedBy: { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' },
+  },
   answer_deadline: {
     title: 'Questions have a deadline',
     explanation: 'The MCP server asked the agent for something, and no answer came in time.',

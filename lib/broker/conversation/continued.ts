@@ -1,0 +1,66 @@
+import { digestOf } from '#lib/core/canonical-json.ts'
+import { err, ok, type Result } from '#lib/core/result.ts'
+import { decide } from '#lib/guardrails/rules/decide.ts'
+import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+import { type AuditRow, finishedRow } from '../audit/records.ts'
+import { auditDenial } from '../denials.ts'
+import { type AgentRequest, type PipelineParts, recorded } from '../pipeline-parts.ts'
+import { openState, type State } from './input-required.ts'
+
+/** Whether a request says that it goes on with a call. */
+export function isContinued({ params }: AgentRequest): boolean {
+  return params['requestState'] !== undefined || params['inputResponses'] !== undefined
+}
+
+/**
+ * What a call goes on from, when its agent brings answers: every one of them is to something that the call asked for and that the agent may
+ * still be asked, and on the record before it goes on. Null: there is no state.
+ */
+export async function readContinued(
+  parts: PipelineParts,
+  request: AgentRequest,
+  call: ToolCall,
+): Promise<Result<State | null, Denial>> {
+  const { requestState, inputResponses } = request.params
+  if (request.talk.era === 'legacy')
+    return unknown('A session answers what it is asked under the id it was asked with.')
+  const state = requestState === undefined ? null : await openState(parts, request, call)
+  if (requestState !== undefined && !state) return unknown('The requestState is not one of this call.')
+  if (inputResponses === undefined) return ok(state)
+  if (typeof inputResponses !== 'object' || inputResponses === null || Array.isArray(inputResponses)) {
+    return unknown('The inputResponses are no answers by key.')
+  }
+  const { caller, agent } = request
+  const { serverId } = call
+  const rows: AuditRow[] = []
+  for (const [key, answer] of Object.entries(inputResponses as Record<string, unknown>)) {
+    const method = state ? askedUnder(state, key) : methodOf(answer)
+    if (method === undefined) return unknown(`Nothing was asked under the key ${key.slice(0, 100)}.`)
+    const decision = decide({ caller, serverId, tool: method, isMethod: true }, parts.view, parts.now())
+    if (!decision.ok) return decision
+    const record = { agent, caller, tool: decision.value.tool, argumentsDigest: digestOf(answer) }
+    rows.push(finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() }))
+  }
+  const durable = await Promise.all(rows.map((row) => recorded(parts, row, { happened: false })))
+  return durable.every(Boolean) ? ok(state) : err(auditDenial)
+}
+
+/**
+ * Without the state of the call, which a client may lose, an answer is taken for what its form says: so it is one to something that the agent
+ * may be asked, and whether it was asked only the server knows.
+ */
+function methodOf(answer: unknown): string | undefined {
+  if (typeof answer !== 'object' || answer === null) return undefined
+  if (typeof (answer as { action?: unknown }).action === 'string') return 'elicitation/create'
+  if (Array.isArray((answer as { roots?: unknown }).roots)) return 'roots/list'
+  return 'content' in answer && 'role' in answer ? 'sampling/createMessage' : undefined
+}
+
+function askedUnder({ asked }: State, key: string): string | undefined {
+  return Object.hasOwn(asked, key) ? asked[key] : undefined
+}
+
+function unknown(message: string): Result<never, Denial> {
+  return err({ rule: 'answer_unknown', message })
+}
