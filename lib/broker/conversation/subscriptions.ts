@@ -9,6 +9,9 @@ import { type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { metaKey } from '../upstream/envelope.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { RpcMessage } from '../upstream/http.ts'
+import { listenForTasks, taskIdsMax } from '../tasks/listening.ts'
+import { takesTasks } from '../tasks/offered.ts'
+import { missingCapability } from '../tasks/refusals.ts'
 import { type Answer, brokerInfo, errorAnswer, type RpcId, refusedAnswer, serverInfoKey } from '../wire.ts'
 import {
   afterDiscovery,
@@ -30,6 +33,8 @@ const filterInput = z.object({
   promptsListChanged: z.boolean().optional(),
   resourcesListChanged: z.boolean().optional(),
   resourceSubscriptions: z.array(z.string().max(uriLengthMax)).max(urisMax).optional(),
+  /** Of the extension for tasks. */
+  taskIds: z.array(z.string()).max(taskIdsMax).optional(),
 })
 
 /**
@@ -50,7 +55,8 @@ export async function subscribe(
   const tooOften = parts.rates.takeForAgent(agent.id)
   if (tooOften) return refusedStream(parts, listener, { status: 429, id, denial: tooOften })
   const server = serverId === null ? undefined : parts.view.servers.get(serverId)
-  const { toolsListChanged, ...rest } = parsed.data
+  const { toolsListChanged, taskIds = [], ...rest } = parsed.data
+  if (taskIds.length > 0 && !takesTasks(params)) return missingCapability(id)
   const wanted: Filter = toolsListChanged ? { toolsListChanged } : {}
   const call = { caller, serverId: serverId ?? '', tool: 'resources/subscribe', isMethod: true } as const
   const decision = server ? decide(call, parts.view, parts.now()) : null
@@ -90,6 +96,12 @@ export async function subscribe(
   const honored = server
     ? await listenAt(parts, { server, listener, wanted, lasting, told, readable: decision?.ok === true && !notNow })
     : wanted
+  const toldOfTask = async (message: RpcMessage): Promise<void> => {
+    await acknowledged
+    await lasting.stream.send(tag(message))
+  }
+  const about = { taskIds, lasting, told: toldOfTask }
+  if (server) Object.assign(honored, await listenForTasks(parts, listener, { server, ...about }))
   await lasting.stream.send(
     tag({ jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params: { notifications: honored } }),
   )

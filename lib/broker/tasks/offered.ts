@@ -7,6 +7,7 @@ import type { Denial } from '#lib/guardrails/schema.ts'
 import { tasksMethod } from '#lib/registry/schema.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
+import { metaKey } from '../upstream/envelope.ts'
 import type { Era } from '../wire.ts'
 import type { BrokeredTask } from './task-ids.ts'
 import { isOfEra, type TaskMethod, tasksExtension } from './task-methods.ts'
@@ -30,6 +31,12 @@ export function tasksOffered(parts: PipelineParts, { caller, serverId, era }: Of
     return serversFor(parts, caller, serverId).some(has) ? { extensions: { [tasksExtension]: {} } } : {}
   }
   return serverId !== null && has(serverId) ? { tasks: sessionTasksOf(parts, serverId) ?? {} } : {}
+}
+
+/** Whether a request of 2026-07-28 says that its client takes tasks. */
+export function takesTasks(params: Record<string, unknown>): boolean {
+  const meta = (params['_meta'] ?? {}) as Record<string, Declared>
+  return namesTasks(meta[metaKey.capabilities])
 }
 
 /** Whether the method exists at this address. A server that was not spoken to yet may have it. */

@@ -57,22 +57,29 @@ export async function aboutTask(
     throw new UpstreamFailure('malformed', 'it answers with a task where none is asked for')
   }
   const { taskId } = reply.result
+  const show = async (known: BrokeredTask): Promise<RpcReply> => {
+    const about = { server: turn.server, content: reply.result, task: known }
+    return { ok: true, result: await shownTask(parts, request, about) }
+  }
   if (!task) {
     if (typeof taskId !== 'string' || taskId === '' || taskId.length > upstreamIdMax) {
       throw new UpstreamFailure('malformed', 'it begins a task without an id that can be used')
     }
     const begun = await parts.conversations.tasks.give(originOf(turn), taskId)
-    return await shown(parts, request, { server: turn.server, reply, task: begun })
+    return await show(begun)
   }
   const isOther = taskId === undefined ? turn.tool.name === 'tasks/get' : taskId !== task.upstreamId
   if (isOther) throw new UpstreamFailure('malformed', 'it answers about another task')
   const decision = decideTask(parts, request.caller, task)
   if (!decision.ok) throw new AskRefused(decision.error)
-  return taskId === undefined ? reply : await shown(parts, request, { server: turn.server, reply, task })
+  return taskId === undefined ? reply : await show(task)
 }
 
 /** The handle in a reply that begins a task; null in any other. */
-export function handleIn({ params }: AgentRequest, reply: RpcReply | null): Record<string, unknown> | null {
+export function handleIn(
+  { params }: Pick<AgentRequest, 'params'>,
+  reply: RpcReply | null,
+): Record<string, unknown> | null {
   if (!reply?.ok) return null
   const { resultType, task } = reply.result
   if (resultType === 'task') return reply.result
@@ -81,7 +88,11 @@ export function handleIn({ params }: AgentRequest, reply: RpcReply | null): Reco
 }
 
 /** What of a reply is recorded about a task; null when it is about none. */
-export function taskRecord(request: AgentRequest, turnTool: string, reply: RpcReply | null): TaskRecord | null {
+export function taskRecord(
+  request: Pick<AgentRequest, 'task' | 'params'>,
+  turnTool: string,
+  reply: RpcReply | null,
+): TaskRecord | null {
   const { task } = request
   const handle = task ? null : handleIn(request, reply)
   if (!task && !handle) return null
@@ -103,31 +114,31 @@ function notGranted(
   throw new AskRefused(decision.error)
 }
 
-async function shown(
+/** A task as its agent is shown it. Throws when it asks for what the agent may not be asked. */
+export async function shownTask(
   parts: PipelineParts,
-  request: AgentRequest,
-  { server, reply, task }: { server: BrokeredServer; reply: RpcReply & { ok: true }; task: BrokeredTask },
-): Promise<RpcReply> {
-  const { result } = reply
-  const asks = inputRequests.safeParse(result['inputRequests'] ?? {})
+  who: Pick<AgentRequest, 'agent' | 'caller'>,
+  { server, content, task }: { server: BrokeredServer; content: Record<string, unknown>; task: BrokeredTask },
+): Promise<Record<string, unknown>> {
+  const asks = inputRequests.safeParse(content['inputRequests'] ?? {})
   if (!asks.success) throw new UpstreamFailure('malformed', 'it asks for input in a way MCP does not know')
-  for (const [key, ask] of Object.entries(asks.data)) await demand(parts, request, { server, task, key, ask })
-  return { ok: true, result: { ...result, taskId: task.id } }
+  for (const [key, ask] of Object.entries(asks.data)) await demand(parts, who, { server, task, key, ask })
+  return { ...content, taskId: task.id }
 }
 
 /** Throws when the agent may not be asked. A question is on the record once at a replica, however often the agent looks. */
 async function demand(
   parts: PipelineParts,
-  request: AgentRequest,
+  who: Pick<AgentRequest, 'agent' | 'caller'>,
   { server, task, key, ask }: { server: BrokeredServer; task: BrokeredTask; key: string; ask: { method: string } },
 ): Promise<void> {
   const { serverId } = task
   if (!isAsk(ask.method)) {
     throw new AskRefused({ rule: 'method_not_brokered', message: `${serverId} asks for ${ask.method.slice(0, 100)}.` })
   }
-  const call = { caller: request.caller, serverId, tool: ask.method, isMethod: true } as const
+  const call = { caller: who.caller, serverId, tool: ask.method, isMethod: true } as const
   if (task.asked.get(key) === ask.method && decide(call, parts.view, parts.now()).ok) return
-  const permitted = await permit(parts, request, { server, ask, occasion: byAnswer })
+  const permitted = await permit(parts, who, { server, ask, occasion: byAnswer })
   if (!permitted.ok) throw new AskRefused(permitted.error)
   task.asked.set(key, ask.method)
 }

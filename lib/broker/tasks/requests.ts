@@ -9,14 +9,15 @@ import { type AgentRequest, invalidParamsCode, type PipelineParts } from '../pip
 import type { BrokeredServer } from '../view/view.ts'
 import { type Answer, errorAnswer } from '../wire.ts'
 import { decideTask, mayUseTasks, namesTasks } from './offered.ts'
-import { type BrokeredTask, isOf } from './task-ids.ts'
-import { missingCapabilityCode, type TaskMethod, tasksExtension } from './task-methods.ts'
+import { missingCapability, strangeTask, unknownTask } from './refusals.ts'
+import type { BrokeredTask } from './task-ids.ts'
+import type { TaskMethod } from './task-methods.ts'
 
 /** The methods of tasks: about a task of this agent and run, decided about as its tool is, and recorded like a call. */
 export async function answerTask(parts: PipelineParts, request: AgentRequest, method: TaskMethod): Promise<Answer> {
   const { params, id, talk } = request
   if (!parts.audit.available) return refuse(parts, request, auditDenial)
-  if (talk.era === 'modern' && !namesTasks(talk.capabilities)) return missingCapability(request)
+  if (talk.era === 'modern' && !namesTasks(talk.capabilities)) return missingCapability(id)
   const asked: AgentRequest = { ...request, method }
   if (method === 'tasks/list') return await listTasks(parts, asked)
   const { taskId } = params
@@ -27,7 +28,8 @@ export async function answerTask(parts: PipelineParts, request: AgentRequest, me
   const task = await parts.conversations.tasks.read(taskId)
   const denial = strangeTask(parts, request, task) ?? parts.rates.takeForAgent(request.caller.agentId)
   request.telemetry.took('decide', startedAt)
-  if (!task || denial) return denyTask(parts, asked, { serverId: request.serverId ?? '', denial: denial ?? unknown })
+  if (!task || denial)
+    return denyTask(parts, asked, { serverId: request.serverId ?? '', denial: denial ?? unknownTask })
   const { serverId, tool } = task
   const uninvited = method === 'tasks/update' ? uninvitedIn(parts, request, task) : null
   return await carryOutMethod(
@@ -77,21 +79,6 @@ function methodFacts(name: TaskMethod, tool: ToolFacts): ToolFacts {
   return { ...tool, name, class: changes ? tool.class : 'read', isMethod: true }
 }
 
-const unknown: Denial = { rule: 'task_unknown', message: 'There is no such task.' }
-
-function strangeTask(
-  parts: PipelineParts,
-  { caller, serverId }: AgentRequest,
-  task: BrokeredTask | null,
-): Denial | null {
-  if (!task) return unknown
-  if (!isOf(task, caller)) {
-    return { rule: 'task_not_yours', message: `The task of ${task.serverId}/${task.tool} is of ${task.agentId}.` }
-  }
-  if (serverId !== null && serverId !== task.serverId) return unknown
-  return parts.view.servers.get(task.serverId)?.url === task.url ? null : unknown
-}
-
 /** An answer to what the agent was not asked, or may not be asked any more; what was asked at another replica counts for all it may be. */
 function uninvitedIn(parts: PipelineParts, { caller, params }: AgentRequest, task: BrokeredTask): Denial | null {
   const { serverId, asked } = task
@@ -116,10 +103,4 @@ function denyTask(
 ): Promise<Answer> {
   const call = { caller: request.caller, serverId, tool: String(request.method), isMethod: true } as const
   return deny(parts, request, { call, denial })
-}
-
-function missingCapability({ id }: AgentRequest): Answer {
-  const requiredCapabilities = { extensions: { [tasksExtension]: {} } }
-  const message = `Missing required client capability: the extension ${tasksExtension}`
-  return errorAnswer(400, id, { code: missingCapabilityCode, message, data: { requiredCapabilities } })
 }

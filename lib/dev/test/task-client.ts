@@ -17,11 +17,15 @@ export type TaskClient = {
   session: TaskEnabledSession
   /** One bare request, to see what is answered. */
   ask(method: string, params: Record<string, unknown>, at?: string): Promise<RpcBody>
+  /** Listens for how tasks are; calls back with each message. Call the returned function to stop. */
+  listen(taskIds: readonly string[], onMessage: (message: RpcNotice) => void): () => void
   /** Calls a tool that becomes a task; its handle. */
   begin(tool: string, args?: Record<string, unknown>): Promise<Record<string, unknown> & { taskId: string }>
   /** The task once it is over, or in that state. */
   settled(taskId: string, status?: string): Promise<Record<string, unknown>>
 }
+
+export type RpcNotice = { method?: string; params: Record<string, unknown> }
 
 /** A client of 2026-07-28 that takes tasks, made of the SDK and the library of the extension. */
 export async function connectTaskClient(options: {
@@ -45,22 +49,29 @@ export async function connectTaskClient(options: {
     'io.modelcontextprotocol/clientInfo': clientInfo,
     'io.modelcontextprotocol/clientCapabilities': clientCapabilities,
   }
-  const ask: TaskClient['ask'] = async (method, params, at = url) => {
+  const post = (
+    method: string,
+    params: Record<string, unknown>,
+    options: { at?: string; signal?: AbortSignal } = {},
+  ) => {
+    const { at = url, signal } = options
     const named = params['name'] ?? params['taskId']
-    const response = await fetch(at, {
+    return fetch(at, {
       method: 'POST',
       headers: {
         ...headers,
         'content-type': 'application/json',
-        accept: 'application/json',
+        accept: signal ? 'application/json, text/event-stream' : 'application/json',
         'mcp-protocol-version': version,
         'mcp-method': method,
         ...(typeof named === 'string' ? { 'mcp-name': named } : {}),
       },
       body: JSON.stringify({ jsonrpc: '2.0', id: (lastId += 1), method, params: { _meta: meta, ...params } }),
+      ...(signal ? { signal } : {}),
     })
-    return (await response.json()) as RpcBody
   }
+  const ask: TaskClient['ask'] = async (method, params, at = url) =>
+    (await (await post(method, params, { at })).json()) as RpcBody
   const rawDispatch: RawClientDispatch = async (request) => {
     const { method, params } = request as { method: string; params: Record<string, unknown> }
     const { result, error } = await ask(method, params)
@@ -78,6 +89,24 @@ export async function connectTaskClient(options: {
     client,
     session,
     ask,
+    listen(taskIds, onMessage) {
+      const { signal, abort } = stoppable()
+      const read = async (): Promise<void> => {
+        const response = await post('subscriptions/listen', { notifications: { taskIds } }, { signal })
+        let text = ''
+        for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+          text += chunk
+          const events = text.split('\n\n')
+          text = events.pop() ?? ''
+          for (const event of events) {
+            const data = /^data: (.*)$/m.exec(event)?.[1]
+            if (data) onMessage(JSON.parse(data) as RpcNotice)
+          }
+        }
+      }
+      read().catch(() => {})
+      return abort
+    },
     async begin(tool, args = {}) {
       const { result, error } = await ask('tools/call', { name: tool, arguments: args })
       if (result?.['resultType'] !== 'task') throw new Error(`No task was begun: ${JSON.stringify(error ?? result)}`)
@@ -93,4 +122,9 @@ export async function connectTaskClient(options: {
       }
     },
   }
+}
+
+function stoppable(): { signal: AbortSignal; abort: () => void } {
+  const controller = new AbortController()
+  return { signal: controller.signal, abort: () => controller.abort() }
 }

@@ -1,0 +1,115 @@
+import { expect } from 'vitest'
+import type { Db } from '#lib/db/client.ts'
+import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
+import { lastEvent, until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import { connectTaskClient, type RpcNotice } from '#lib/dev/test/task-client.ts'
+import { freePort } from '#lib/dev/ports.ts'
+import { methodPrefix } from '#lib/registry/schema.ts'
+import { startFixture } from '../testing/fixture/server.ts'
+import { startBroker, type TestBroker } from '../testing/start-broker.ts'
+
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const server = await startFixture({ only: 'modern' })
+  const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
+  await db.mcpServer.create({ data: { id: 'first', name: 'First', url: server.url, ...about } })
+  const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
+  onCleanup(async () => {
+    await broker.stop()
+    await server.stop()
+  })
+  await until(async () => (await db.mcpTool.count()) > 0)
+  return { broker, server }
+})
+
+async function connect(db: Db, { broker }: { broker: TestBroker }) {
+  const agent = await makeAgent(db)
+  const { agentId } = agent
+  const toolGrant = await makeGrant(db, { agentId, serverId: 'first', class: 'write' })
+  for (const name of ['tasks', 'elicitation/create']) {
+    await makeGrant(db, { agentId, serverId: 'first', toolName: methodPrefix + name })
+  }
+  const token = await sessionToken(db, broker.url, agent)
+  await broker.broker.keeper.refresh()
+  return { agent, toolGrant, ...(await connectTaskClient({ url: `${broker.url}/mcp/first`, token })) }
+}
+
+const statuses = (told: RpcNotice[]) =>
+  told.filter(({ method }) => method === 'notifications/tasks').map(({ params }) => params['status'])
+
+test('word of a task is decided about, guarded and on record before it is told', async ({ db, world }) => {
+  const { agent, begin, listen } = await connect(db, world)
+  const secret = `ghp_${'a1B2'.repeat(9)}`
+  const { taskId } = await begin('slow_compute', { seconds: 0.3, say: `the key is ${secret}` })
+  const told: RpcNotice[] = []
+  const stop = listen([taskId], (message) => told.push(message))
+  await until(() => statuses(told).includes('completed'))
+  stop()
+  const [acknowledged, completed] = told
+  expect(acknowledged!.params).toMatchObject({ notifications: { taskIds: [taskId] } })
+  expect(completed!.params).toMatchObject({
+    taskId,
+    result: { content: [{ text: 'the key is [masked: github_token]' }] },
+  })
+  const row = await lastEvent(db, agent.agentId, 'mcp.call_allowed')
+  expect(row).toMatchObject({ tool: 'notifications/tasks', serverId: 'first' })
+  expect(row!.detail).toMatchObject({
+    masked: { github_token: 1 },
+    task: { tool: 'slow_compute', status: 'completed' },
+  })
+})
+
+test('what a task asks comes with the word of it, and is answered', async ({ db, world }) => {
+  const { agent, begin, listen, ask } = await connect(db, world)
+  const { taskId } = await begin('multi_input')
+  const told: RpcNotice[] = []
+  const stop = listen([taskId], (message) => told.push(message))
+  await until(() => told.length > 0)
+  const { result } = await ask('tasks/get', { taskId })
+  const [first, second] = Object.keys(result!['inputRequests'] as object)
+  for (const key of [first!, second!]) {
+    await ask('tasks/update', { taskId, inputResponses: { [key]: { action: 'accept', content: { name: key } } } })
+  }
+  await until(() => statuses(told).includes('completed'))
+  stop()
+  const where = { agentId: agent.agentId, tool: 'elicitation/create' }
+  expect(await db.auditEvent.count({ where })).toBe(2)
+})
+
+test('nobody is told of another’s task, nor of one they may not have any more', async ({ db, world }) => {
+  const [mine, theirs] = [await connect(db, world), await connect(db, world)]
+  const { taskId } = await mine.begin('slow_compute', { seconds: 0.6 })
+  const others: RpcNotice[] = []
+  const stopOthers = theirs.listen([taskId], (message) => others.push(message))
+  await until(() => others.length > 0)
+  expect(others[0]!.params).toMatchObject({ notifications: {} })
+  const denied = await lastEvent(db, theirs.agent.agentId, 'mcp.call_denied')
+  expect(denied).toMatchObject({ tool: 'notifications/tasks', rule: 'task_not_yours' })
+
+  const told: RpcNotice[] = []
+  const stop = mine.listen([taskId], (message) => told.push(message))
+  await until(() => told.length > 0)
+  await db.grant.update({ where: { id: mine.toolGrant }, data: { revokedAt: new Date() } })
+  await world.broker.broker.keeper.refresh()
+  await until(() =>
+    JSON.stringify(world.server.tasks.all().map(({ handle }) => handle['status'])).includes('completed'),
+  )
+  await until(() => world.server.tasks.all().every(({ handle }) => handle['status'] !== 'working'))
+  expect(statuses(told)).toEqual([])
+  stop()
+  stopOthers()
+})
+
+test('a client that does not take tasks is told what it would have to say', async ({ db, world }) => {
+  const { ask } = await connect(db, world)
+  const meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': {},
+  }
+  const { error } = await ask('subscriptions/listen', { notifications: { taskIds: ['any'] }, _meta: meta })
+  expect(error).toMatchObject({
+    code: -32021,
+    data: { requiredCapabilities: { extensions: { 'io.modelcontextprotocol/tasks': {} } } },
+  })
+})

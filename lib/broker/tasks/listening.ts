@@ -1,0 +1,116 @@
+import { digestOf } from '#lib/core/canonical-json.ts'
+import { deniedRow, finishedRow } from '../audit/records.ts'
+import type { Lasting, Listener } from '../conversation/listening.ts'
+import { AskRefused } from '../conversation/refusal.ts'
+import { streamDenial } from '../denials.ts'
+import { guardMessage } from '../guards.ts'
+import { type PipelineParts, recorded } from '../pipeline-parts.ts'
+import type { RpcMessage } from '../upstream/http.ts'
+import { processCaller } from '../upstream/pool.ts'
+import type { BrokeredServer } from '../view/view.ts'
+import { decideTask } from './offered.ts'
+import { strangeTask, unknownTask } from './refusals.ts'
+import { shownTask, taskRecord, withTasks } from './replies.ts'
+import type { BrokeredTask } from './task-ids.ts'
+
+/** How many tasks one stream may be about. */
+export const taskIdsMax = 100
+const begunMs = 3000
+const method = 'notifications/tasks'
+
+type About = {
+  server: BrokeredServer
+  taskIds: readonly string[]
+  lasting: Lasting
+  told: (message: RpcMessage) => Promise<void>
+}
+
+/**
+ * Listens at a server of 2026-07-28 for how tasks are. What it tells is what the agent would be answered if it looked: decided about, guarded, and on record before it is told.
+ * Resolves with those it will tell of: a task of somebody else's is refused, on record, and left out.
+ */
+export async function listenForTasks(
+  parts: PipelineParts,
+  listener: Listener,
+  { server, taskIds, lasting, told }: About,
+): Promise<{ taskIds?: string[] }> {
+  const tasks = new Map<string, BrokeredTask>()
+  for (const id of taskIds) {
+    const task = await ownTask(parts, listener, id)
+    if (task) tasks.set(task.upstreamId, task)
+  }
+  const connection = parts.upstreams.connectionTo(server, processCaller(listener.agent))
+  if (tasks.size === 0 || streamDenial(parts.health, server)) return {}
+  const { promise: begun, resolve: begin } = Promise.withResolvers<readonly unknown[]>()
+  const late = setTimeout(() => begin([]), begunMs)
+  const { signal } = lasting
+  const listening = connection.request({
+    method: 'subscriptions/listen',
+    params: { notifications: { taskIds: [...tasks.keys()] } },
+    envelope: { capabilities: withTasks(null) },
+    signal,
+    lasting: true,
+    relay: {
+      async take(message) {
+        const params = (message?.['params'] ?? {}) as Record<string, unknown>
+        if (message?.['method'] === 'notifications/subscriptions/acknowledged') {
+          begin((params['notifications'] as { taskIds?: unknown[] } | undefined)?.taskIds ?? [])
+        }
+        const task = message?.['method'] === method ? tasks.get(String(params['taskId'])) : undefined
+        const shown = task ? await shownNow(parts, listener, { server, task, params }) : null
+        if (shown) await told(shown)
+      },
+    },
+  })
+  const over = (): void => {
+    begin([])
+    lasting.end(null)
+  }
+  listening.then(over, over)
+  const honored = (await begun).map((id) => tasks.get(String(id))?.id).filter((id) => id !== undefined)
+  clearTimeout(late)
+  return honored.length > 0 ? { taskIds: honored } : {}
+}
+
+async function ownTask(parts: PipelineParts, listener: Listener, id: string): Promise<BrokeredTask | null> {
+  const task = await parts.conversations.tasks.read(id)
+  const strange = strangeTask(parts, listener, task)
+  const decision = task && !strange ? decideTask(parts, listener.caller, task) : null
+  if (decision?.ok) return task
+  const denial = strange ?? decision?.error ?? unknownTask
+  const { agent, caller, serverId } = listener
+  const call = { caller, serverId: serverId ?? '', tool: method, isMethod: true } as const
+  const row = deniedRow(call, denial, { agent, tool: undefined, arguments: { taskId: id }, now: parts.now() })
+  await recorded(parts, row, { happened: false })
+  return null
+}
+
+/** A task as the agent may see it now, on record; null when it may not. */
+async function shownNow(
+  parts: PipelineParts,
+  listener: Listener,
+  { server, task, params }: { server: BrokeredServer; task: BrokeredTask; params: Record<string, unknown> },
+): Promise<RpcMessage | null> {
+  const { agent, caller } = listener
+  const decision = decideTask(parts, caller, task)
+  if (!decision.ok) return null
+  const content = await shownTask(parts, listener, { server, content: params, task }).catch((error: unknown) => {
+    // What it asks for is refused and on record; looking at the task says so.
+    if (error instanceof AskRefused) return null
+    throw error
+  })
+  if (!content) return null
+  const { message, findings } = guardMessage(server, { method, params: content })
+  const tool = { ...decision.value.tool, name: method, class: 'read', isMethod: true } as const
+  const record = { agent, caller, tool, argumentsDigest: digestOf({ taskId: task.upstreamId }) }
+  const known = taskRecord({ task, params: {} }, tool.name, { ok: true, result: content })
+  const row = finishedRow(record, {
+    outcome: 'ok',
+    ms: 0,
+    denial: message ? null : { rule: 'result_marked', message: '' },
+    findings,
+    task: known,
+    now: parts.now(),
+  })
+  return (await recorded(parts, row, { happened: true })) ? message : null
+}
