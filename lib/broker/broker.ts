@@ -212,6 +212,7 @@ export class Broker {
     while (this.#inFlight.size > 0) await sleep(20)
     await Promise.all([this.#sdk.close(), this.#registry.close()])
     this.conversations.streams.endAll(null)
+    this.conversations.stop()
     const closed = once(this.#server, 'close')
     this.#server.close()
     this.#connections.closeIdle()

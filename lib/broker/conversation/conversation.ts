@@ -76,7 +76,7 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
   const { state } = request
   if (state?.suspended !== undefined) return await resumeSuspended(parts, request, { turn, id: state.suspended })
   const params = state ? withState(request.params, state.upstream) : request.params
-  const local = await answerLocally(request, { connection, method: tool, signal })
+  const local = await answerLocally(parts, request, { connection, method: tool, signal })
   if (local) return local
   const capabilities = askable(parts, request, { serverId: server.id, declared: talk.capabilities })
   if (capabilities) {

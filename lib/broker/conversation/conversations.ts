@@ -6,11 +6,13 @@ import { TaskBook } from '../tasks/task-book.ts'
 import { TaskIds } from '../tasks/task-ids.ts'
 import { QuestionRows } from './question-rows.ts'
 import { Questions } from './questions.ts'
+import { SessionSettings } from './session-settings.ts'
 import { AgentStreams } from './streams.ts'
 import { SuspendedCalls } from './suspended-calls.ts'
 
 /** What a broker knows of exchanges that are longer than one request. */
 export class Conversations {
+  readonly settings: SessionSettings
   readonly sessions: Sessions
   readonly tasks: TaskIds
   readonly taskBook: TaskBook
@@ -19,7 +21,8 @@ export class Conversations {
   readonly streams = new AgentStreams()
 
   constructor(box: SecretBox, { ctx, log, askDeadlineMs }: { ctx: () => Ctx; log: Log; askDeadlineMs: number }) {
-    this.sessions = new Sessions(box)
+    this.settings = new SessionSettings({ ctx, log, onEnded: ({ name }) => this.sessions.end(name) })
+    this.sessions = new Sessions(box, this.settings)
     this.tasks = new TaskIds(box)
     this.taskBook = new TaskBook(ctx)
     this.questions = new Questions({ rows: new QuestionRows({ ctx, box }), log, askDeadlineMs })
@@ -29,5 +32,10 @@ export class Conversations {
   nudge(payload: string): void {
     const [kind, id = ''] = payload.split(':')
     if (kind === '' || kind === 'answer') this.questions.nudge(id)
+    if (kind === '' || kind === 'session') this.settings.nudge(id)
+  }
+
+  stop(): void {
+    this.settings.stop()
   }
 }

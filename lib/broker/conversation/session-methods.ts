@@ -1,8 +1,11 @@
 import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import { isSessionMethod } from '../methods.ts'
-import type { AgentRequest } from '../pipeline-parts.ts'
+import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
+import type { AgentSession } from '../endpoint/sessions.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { uriLengthMax, urisMax } from './listening.ts'
+import { isLogLevel } from './talk.ts'
 import type { RpcReply } from '../upstream/http.ts'
 
 /**
@@ -10,6 +13,7 @@ import type { RpcReply } from '../upstream/http.ts'
  * watched is listened for by the session's stream. Null for any other method.
  */
 export async function answerLocally(
+  parts: PipelineParts,
   request: AgentRequest,
   { connection, method, signal }: { connection: UpstreamConnection; method: ToolFacts; signal: AbortSignal },
 ): Promise<RpcReply | null> {
@@ -18,20 +22,32 @@ export async function answerLocally(
   const { era } = await connection.ready(signal)
   if (!session || era === 'legacy')
     return failed(-32600, `${method.name} needs a session that was begun with initialize.`)
-  const { level, uri } = request.params
-  if (method.name === 'logging/setLevel') {
-    if (typeof level !== 'string') return failed(-32602, 'logging/setLevel needs a level.')
-    session.logLevel = level
-  } else {
-    if (typeof uri !== 'string') return failed(-32602, `${method.name} needs the uri of a resource.`)
-    if (uri.length > uriLengthMax) return failed(-32602, `A uri may be ${uriLengthMax} characters long.`)
-    const on = method.name === 'resources/subscribe'
-    if (on && session.watched.size >= urisMax && !session.watched.has(uri)) {
-      return failed(-32602, `A session may watch ${urisMax} resources.`)
-    }
-    session.watch(uri, on)
+  try {
+    return await untilAborted(keep(parts, session, { method: method.name, params: request.params }), signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    parts.holding.log.warn({ err: error }, 'what an agent said about its session could not be kept')
+    return failed(-32603, `${method.name} could not be kept now. Try again.`)
   }
-  return { ok: true, result: {} }
+}
+
+async function keep(
+  { conversations: { settings } }: PipelineParts,
+  session: AgentSession,
+  { method, params }: { method: string; params: Record<string, unknown> },
+): Promise<RpcReply> {
+  const { level, uri } = params
+  if (method === 'logging/setLevel') {
+    if (typeof level !== 'string' || !isLogLevel(level)) return failed(-32602, 'logging/setLevel needs a level.')
+    await settings.setLogLevel(session, level)
+    return { ok: true, result: {} }
+  }
+  if (typeof uri !== 'string') return failed(-32602, `${method} needs the uri of a resource.`)
+  if (uri.length > uriLengthMax || uri.includes('\0') || !uri.isWellFormed()) {
+    return failed(-32602, `A uri is text of at most ${uriLengthMax} characters.`)
+  }
+  const isKept = await settings.watch(session, { uri, on: method === 'resources/subscribe' })
+  return isKept ? { ok: true, result: {} } : failed(-32602, `A session may watch ${urisMax} resources.`)
 }
 
 function failed(code: number, message: string): RpcReply {

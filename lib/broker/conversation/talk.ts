@@ -13,6 +13,10 @@ import type { Era } from '../wire.ts'
 const levels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
 let lastToken = 0
 
+export function isLogLevel(level: string): boolean {
+  return levels.includes(level)
+}
+
 /** The call that an exchange is about. `intended`: its intent is on the record, as that of every change is. */
 export type ToldCall = { server: BrokeredServer; record: CallRecord; intended: boolean }
 

@@ -145,7 +145,10 @@ export async function endSession(parts: PipelineParts, of: Of, session: AgentSes
     const connection = parts.upstreams.connectionTo(server, processCaller(of.agent))
     status = await connection.endSession(session.upstream, signal).catch(() => 200)
   }
-  if (status !== 405) parts.conversations.sessions.end(session.name)
+  if (status === 405) return { status, body: '' }
+  // First for all replicas: an agent that is told of a failure says it again.
+  await parts.conversations.settings.end(session)
+  parts.conversations.sessions.end(session.name)
   return { status: status >= 200 && status < 500 ? status : 200, body: '' }
 }
 

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { keyBytes } from '#lib/core/envelope.ts'
 import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
+import type { SessionSettings } from '../conversation/session-settings.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import type { UpstreamSession } from '../upstream/connection.ts'
 
@@ -19,10 +20,10 @@ export class AgentSession {
   readonly capabilities: Readonly<Record<string, unknown>>
   /** Seals what goes to the agent and comes back within the session. */
   readonly key: Uint8Array
-  /** How much the agent wants to be logged by a server that keeps no sessions; known to this replica only. */
+  /** How much the agent wants to be logged by a server that keeps no sessions. */
   logLevel: string | undefined
-  /** What it watches of such a server; known to this replica only. */
-  readonly watched = new Set<string>()
+  /** What it watches of such a server. */
+  watched: ReadonlySet<string> = new Set<string>()
   /** What its server asked over this replica, by the server's id: what the agent and the broker know it under. */
   readonly asked = new Map<unknown, { questionId: string; askId: string }>()
   /** Set while its stream is being opened at the server. */
@@ -55,11 +56,13 @@ export class AgentSession {
     this.asked.set(upstreamId, noted)
   }
 
-  watch(uri: string, on: boolean): void {
-    if (on ? this.watched.has(uri) : !this.watched.has(uri)) return
-    if (on) this.watched.add(uri)
-    else this.watched.delete(uri)
-    this.onWatch?.()
+  /** What its agent has said about it, here or at another replica. */
+  told({ logLevel, watched }: { logLevel: string | undefined; watched: readonly string[] }): void {
+    this.logLevel = logLevel
+    const before = this.watched
+    this.watched = new Set(watched)
+    const isSame = before.size === this.watched.size && watched.every((uri) => before.has(uri))
+    if (!isSame) this.onWatch?.()
   }
 }
 
@@ -77,9 +80,11 @@ export class Sessions {
   readonly #box: SecretBox
   readonly #remembered = new Map<string, { context: string; session: AgentSession }>()
   readonly #ended = new Set<string>()
+  readonly #settings: SessionSettings
 
-  constructor(box: SecretBox) {
+  constructor(box: SecretBox, settings: SessionSettings) {
     this.#box = box
+    this.#settings = settings
   }
 
   async begin(
@@ -90,7 +95,9 @@ export class Sessions {
     const kept = JSON.stringify(capabilities).length > capabilitiesMax ? {} : capabilities
     const content = JSON.stringify([key.toString('base64'), upstream && [upstream.id, upstream.version], kept])
     const name = await this.seal(content, contextOf(owner))
-    return this.#remember(name, contextOf(owner), { upstream, capabilities: kept, key })
+    const session = this.#remember(name, contextOf(owner), { upstream, capabilities: kept, key })
+    await this.#settings.know(session, { begun: true })
+    return session
   }
 
   /** As `find`, of those this replica has seen; undefined for another one. */
@@ -108,14 +115,14 @@ export class Sessions {
     const parsed = sealed.safeParse(content === null ? null : JSON.parse(content))
     if (!parsed.success) return null
     const [key, upstream, capabilities] = parsed.data
-    return (
-      this.known(name, owner) ??
-      this.#remember(name, contextOf(owner), {
-        upstream: upstream && { id: upstream[0], version: upstream[1] },
-        capabilities,
-        key: Buffer.from(key, 'base64'),
-      })
-    )
+    const met = this.known(name, owner)
+    if (met) return met
+    const about = { upstream: upstream && { id: upstream[0], version: upstream[1] }, capabilities }
+    const session = new AgentSession(name, { ...about, key: Buffer.from(key, 'base64') })
+    // It may have been said elsewhere that it is over.
+    await this.#settings.know(session, { begun: false })
+    const now = this.known(name, owner)
+    return now === undefined ? this.#remember(name, contextOf(owner), session) : now
   }
 
   /** From now on it is not found any more, at this replica; at others its server does not know it. */
@@ -148,7 +155,7 @@ export class Sessions {
     context: string,
     about: Pick<AgentSession, 'upstream' | 'capabilities' | 'key'>,
   ): AgentSession {
-    const session = new AgentSession(name, about)
+    const session = about instanceof AgentSession ? about : new AgentSession(name, about)
     forgetOldest(this.#remembered)
     this.#remembered.set(name, { context, session })
     return session
