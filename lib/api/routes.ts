@@ -1,4 +1,5 @@
 import * as account from './routes/account.ts'
+import * as agentLife from './routes/agent-life.ts'
 import * as agents from './routes/agents.ts'
 import * as approvals from './routes/approvals.ts'
 import * as breakGlass from './routes/break-glass.ts'
@@ -14,7 +15,7 @@ import * as webhooks from './routes/webhooks.ts'
 /** Every endpoint of the REST API, by topic: the route handlers, the command line and the documentation all read this table. */
 export const routes = {
   account,
-  agents,
+  agents: { ...agents, ...agentLife },
   approvals,
   breakGlass,
   control,

@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { createTokenIssuer } from '#lib/auth/commands/agent-tokens.ts'
 import { forgetAppTokens } from '#lib/auth/commands/app-tokens.ts'
+import { forgetIdempotentRequests } from '#lib/auth/commands/idempotency.ts'
 import { forgetRateLimits } from '#lib/auth/commands/rate-limit.ts'
 import { systemActor } from '#lib/auth/ctx.ts'
 import { createClaudePort } from '#lib/claude/commands.ts'
@@ -163,6 +164,7 @@ async function main(): Promise<void> {
       async rollUpDays() {
         const now = new Date()
         await forgetRateLimits(db, now)
+        await forgetIdempotentRequests(db, now)
         await forgetAppTokens(ctx())
         await forgetWebhookDeliveries(ctx())
         await forgetServerProbes(ctx())

@@ -30,7 +30,20 @@ export function ifMatch(request: Request, target: Revisable | null) {
 
 /** The same for a page that was shown with this revision: what has been written since makes the context's write fail with 'precondition_failed'. */
 export function unchangedSince<C extends Ctx>(ctx: C, target: Revisable, revision: string): C {
-  return { ...ctx, precondition: preconditionOf(target, (now) => now === revision).hold }
+  return alsoHolding(ctx, preconditionOf(target, (now) => now === revision).hold)
+}
+
+/** The context with one more precondition. */
+export function alsoHolding<C extends Ctx>(ctx: C, hold: (tx: Tx) => Promise<void>): C {
+  const before = ctx.precondition
+  if (!before) return { ...ctx, precondition: hold }
+  return {
+    ...ctx,
+    async precondition(tx: Tx) {
+      await before(tx)
+      await hold(tx)
+    },
+  }
 }
 
 function preconditionOf(target: Revisable, fits: (revision: string) => boolean) {

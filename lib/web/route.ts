@@ -6,9 +6,10 @@ import { DomainError } from '#lib/core/errors.ts'
 import { newRequestId } from '#lib/core/ids.ts'
 import { readAnswer, valueOf, writeAnswer } from './answer.ts'
 import { readJson, readText } from './body.ts'
-import { ifMatch, type Revisable } from './conditional.ts'
+import { alsoHolding, ifMatch, type Revisable } from './conditional.ts'
 import { portal } from './db.ts'
 import { failureOf, parseInput } from './failure.ts'
+import { onceOnly } from './idempotency.ts'
 import { problemResponse } from './problem.ts'
 import { requestHeader } from './request-headers.ts'
 import { routeActor } from './route-auth.ts'
@@ -28,6 +29,8 @@ export type RouteContract<P, Q, B> = {
   auth?: 'required' | 'none'
   /** Status of a successful answer; default 200. */
   status?: number
+  /** Fields of the answer that are told this once: they are never kept for a repeated request. */
+  secret?: readonly string[] | undefined
   /** How the one thing that is asked for is compared with what somebody has read: for ETag and If-Match. */
   revisionOf?: ((input: { params: unknown; query: unknown }) => Revisable | null) | undefined
 }
@@ -56,13 +59,14 @@ export function apiRoute<
     const started = performance.now()
     const requestId = request.headers.get(requestHeader.id) ?? newRequestId()
     const { log } = portal()
-    let response: Response
-    try {
-      const { ctx, input } = await readRequest(contract, { request, segments, requestId })
-      response = await answer(contract, { request, ctx, input }, handler)
-    } catch (error) {
-      response = problemResponse(failureOf(error, requestId, log), request.nextUrl.pathname)
-    }
+    const refuse = (error: unknown) => problemResponse(failureOf(error, requestId, log), request.nextUrl.pathname)
+    const response = await readRequest(contract, { request, segments, requestId })
+      .then(({ ctx, input }) =>
+        onceOnly(request, { ctx, input, secret: contract.secret ?? [], log }, (ctx) =>
+          answer(contract, { request, ctx, input }, handler).catch(refuse),
+        ),
+      )
+      .catch(refuse)
     if (!response.headers.has(requestHeader.id)) response.headers.set(requestHeader.id, requestId)
     log.info(
       {
@@ -90,7 +94,7 @@ async function answer<P, Q, B>(
     return readAnswer(request, { outcome: await handler(ctx, input), revision })
   }
   const precondition = ifMatch(request, target)
-  const outcome = await handler(precondition ? { ...ctx, precondition: precondition.hold } : ctx, input)
+  const outcome = await handler(precondition ? alsoHolding(ctx, precondition.hold) : ctx, input)
   const value = valueOf(outcome)
   precondition?.assertHeld()
   return writeAnswer(value, contract.status ?? 200)

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { AnswerOf, Endpoint, RequestOf } from '../endpoint.ts'
 import { ApiRefusal, Unreachable, UsageError } from './errors.ts'
+import { sendPersistently } from './retry.ts'
 
 export type Client = {
   url: string
@@ -46,6 +48,7 @@ export function createClient({ url, token, ifMatch }: Login): Client {
         ...(token ? { authorization: `Bearer ${token}` } : {}),
         ...(text === null ? {} : { 'content-type': type }),
         ...conditional(endpoint, ifMatch),
+        ...(endpoint.method === 'GET' ? {} : { 'idempotency-key': `"${randomUUID()}"` }),
         ...options.headers,
       },
       body: text,
@@ -53,7 +56,7 @@ export function createClient({ url, token, ifMatch }: Login): Client {
       redirect: 'manual',
     } satisfies RequestInit
     const target = new URL(pathOf(endpoint, sent), url)
-    const response = await fetch(target, request).catch((error: unknown) => {
+    const response = await sendPersistently(() => fetch(target, request), options.signal).catch((error: unknown) => {
       throw new Unreachable(`Wheelhouse cannot be reached at ${url}: ${reasonOf(error)}.`)
     })
     if (!response.ok) throw await refusalOf(response, url)

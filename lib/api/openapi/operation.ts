@@ -43,6 +43,7 @@ function headersOf(endpoint: Endpoint) {
   return [
     ...(isTagged(endpoint) ? [parameterRef('IfNoneMatch')] : []),
     ...(endpoint.revision && endpoint.method !== 'GET' ? [parameterRef('IfMatch')] : []),
+    ...(endpoint.method === 'GET' ? [] : [parameterRef('IdempotencyKey')]),
   ]
 }
 
@@ -78,7 +79,11 @@ function responsesOf(endpoint: Endpoint): ZodOpenApiResponsesObject {
 function successOf(endpoint: Endpoint): ZodOpenApiResponsesObject {
   const { answer, status } = endpoint
   const requestId = { 'X-Request-Id': headerRef('RequestId') }
-  const headers = { ...requestId, ...(isTagged(endpoint) ? { ETag: headerRef('ETag') } : {}) }
+  const headers = {
+    ...requestId,
+    ...(isTagged(endpoint) ? { ETag: headerRef('ETag') } : {}),
+    ...(endpoint.method === 'GET' ? {} : { 'Idempotency-Replayed': headerRef('IdempotencyReplayed') }),
+  }
   const nothing: ZodOpenApiResponseObject = { description: 'Done', headers }
   if (answer.media !== 'application/json') {
     return {

@@ -21,6 +21,15 @@ export const problemResponses = {
 
 /** Headers of requests that endpoints share. */
 export const parameters = {
+  IdempotencyKey: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description:
+      'A new UUID for each thing to be done: sent again within a day, it is not done again, and the first answer comes with Idempotency-Replayed',
+    schema: { type: 'string', maxLength: 257 },
+    example: '"8e03978e-40d5-43e8-bc93-6894a57f9324"',
+  },
   IfMatch: {
     name: 'If-Match',
     in: 'header',
@@ -44,6 +53,10 @@ export const headers = {
   },
   ETag: {
     description: 'Changes with the answer: for If-None-Match and, of what can be written, for If-Match',
+    schema: { type: 'string' },
+  },
+  IdempotencyReplayed: {
+    description: 'true: it was done before, and this is the answer of then',
     schema: { type: 'string' },
   },
   RetryAfter: { description: 'Seconds to wait', schema: { type: 'integer' } },

@@ -29,6 +29,7 @@ export const createToken = endpoint({
   permission: 'tokens:own',
   body: createAccessTokenInput,
   status: 201,
+  secret: ['token'],
   answer: json(z.strictObject({ tokenId: text, token: text, expiresAt: time })),
   example: { body: { name: 'nightly report', permissions: ['agents:read'], days: 30 } },
 })

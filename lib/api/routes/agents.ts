@@ -1,26 +1,11 @@
 import { z } from 'zod'
-import { issueCredentialInput, revokeCredentialsInput } from '#lib/auth/schema.ts'
-import {
-  createAgentInput,
-  changeAgentLogicInput,
-  moveAgentInput,
-  setScheduleInput,
-  updateAgentInput,
-} from '#lib/lifecycle/schema.ts'
+import { createAgentInput, updateAgentInput } from '#lib/lifecycle/schema.ts'
 import { agentTrafficQuery } from '#lib/metrics/schema/traffic.ts'
 import { similarAgentsQuery } from '#lib/registry/schema/similar.ts'
 import { asOfQuery } from '#lib/registry/schema/history.ts'
 import { metricsRange } from '#lib/metrics/schema.ts'
 import { agentListQuery, completeQueryInput } from '#lib/registry/schema.ts'
-import {
-  agent,
-  agentList,
-  agentPreview,
-  agentVersion,
-  agentVersionRow,
-  creationLog,
-  manifestPlan,
-} from '../answers/agents.ts'
+import { agent, agentList, agentPreview, agentVersion, agentVersionRow, manifestPlan } from '../answers/agents.ts'
 import { agentFacets, queryCompletion, queryExplanation } from '../answers/catalog.ts'
 import { agentMetrics } from '../answers/control.ts'
 import { similarAgent } from '../answers/similar.ts'
@@ -33,8 +18,6 @@ import { exampleAgent, flag, namedId } from './params.ts'
 const dryRun = z.strictObject({ dryRun: flag.default(false) })
 /** `measured=false` leaves out what is measured and reviewed, for files kept in a repository. */
 const measured = flag.default(true)
-const reason = moveAgentInput.pick({ reason: true })
-const exampleReason = { params: exampleAgent, body: { reason: 'It posts to the wrong ledger.' } }
 
 export const list = endpoint({
   method: 'GET',
@@ -171,98 +154,6 @@ export const version = endpoint({
   example: { params: { ...exampleAgent, version: '1' } },
 })
 
-export const creation = endpoint({
-  method: 'GET',
-  path: '/api/v1/agents/{id}/creation',
-  summary: 'The creation log of an agent, step by step.',
-  permission: 'agents:read',
-  params: namedId,
-  answer: json(creationLog),
-  example: { params: exampleAgent },
-})
-
-export const retryCreation = endpoint({
-  method: 'POST',
-  path: '/api/v1/agents/{id}/creation',
-  summary: 'Tries a creation again that failed; what is done stays done.',
-  permission: 'agents:create',
-  params: namedId,
-  revision: 'agent',
-  answer: json(z.strictObject({ agentId: text })),
-  example: { params: exampleAgent },
-})
-
-export const suspend = endpoint({
-  method: 'POST',
-  path: '/api/v1/agents/{id}/suspend',
-  summary: 'Stops an agent from being started and from calling anything until it is resumed.',
-  permission: 'agents:suspend',
-  params: namedId,
-  body: reason,
-  revision: 'agent',
-  answer: nothing,
-  example: exampleReason,
-})
-
-export const resume = endpoint({
-  method: 'POST',
-  path: '/api/v1/agents/{id}/resume',
-  summary: 'Ends a suspension; nothing restarts by itself.',
-  permission: 'agents:suspend',
-  params: namedId,
-  body: reason,
-  revision: 'agent',
-  answer: nothing,
-  example: exampleReason,
-})
-
-export const retire = endpoint({
-  method: 'POST',
-  path: '/api/v1/agents/{id}/retire',
-  summary: 'Ends an agent for good: scopes and credentials are revoked, its history stays.',
-  permission: 'agents:retire',
-  params: namedId,
-  body: reason,
-  revision: 'agent',
-  answer: nothing,
-  example: exampleReason,
-})
-
-export const schedule = endpoint({
-  method: 'PUT',
-  path: '/api/v1/agents/{id}/schedule',
-  summary: 'Sets when an agent starts by itself (five cron fields in UTC), or that it does not.',
-  permission: 'agents:update',
-  params: namedId,
-  body: setScheduleInput.omit({ agentId: true }),
-  revision: 'agent',
-  answer: nothing,
-  example: { params: exampleAgent, body: { schedule: '0 6 * * 1-5' } },
-})
-
-export const logic = endpoint({
-  method: 'POST',
-  path: '/api/v1/agents/{id}/logic',
-  summary: 'Gives an agent a new immutable version of its logic.',
-  permission: 'agents:update',
-  params: namedId,
-  body: changeAgentLogicInput.omit({ agentId: true }),
-  revision: 'agent',
-  answer: json(z.strictObject({ version: z.int() })),
-  example: { params: exampleAgent, body: { layer: { prompt: 'Mind the credit notes.', parameters: {} } } },
-})
-
-export const review = endpoint({
-  method: 'POST',
-  path: '/api/v1/agents/{id}/review',
-  summary: 'Records that you have reviewed an agent; the next review follows from its tier.',
-  permission: 'agents:update',
-  params: namedId,
-  revision: 'agent',
-  answer: json(z.strictObject({ nextReviewAt: time })),
-  example: { params: exampleAgent },
-})
-
 export const exportOne = endpoint({
   method: 'GET',
   path: '/api/v1/agents/{id}/export',
@@ -306,30 +197,4 @@ export const metrics = endpoint({
   query: metricsRange,
   answer: json(agentMetrics),
   example: { params: exampleAgent, query: { days: '30' } },
-})
-
-export const issueCredential = endpoint({
-  method: 'POST',
-  path: '/api/v1/agents/{id}/credentials',
-  summary: 'Gives an agent a credential for the token endpoint; its secret is told this once.',
-  permission: 'agents:update',
-  params: namedId,
-  body: issueCredentialInput,
-  status: 201,
-  revision: 'agent',
-  answer: json(z.strictObject({ clientId: text, clientSecret: text.nullable() })),
-  example: { params: exampleAgent, body: {} },
-})
-
-export const revokeCredentials = endpoint({
-  method: 'DELETE',
-  path: '/api/v1/agents/{id}/credentials',
-  summary: 'Revokes one credential of an agent, or all of them.',
-  permission: 'agents:update',
-  orPermissions: ['agents:suspend', 'agents:retire'],
-  params: namedId,
-  query: revokeCredentialsInput,
-  revision: 'agent',
-  answer: json(z.strictObject({ revoked: z.array(text) })),
-  example: { params: exampleAgent },
 })

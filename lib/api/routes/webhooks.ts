@@ -23,6 +23,7 @@ export const create = endpoint({
   permission: 'webhooks:manage',
   body: createWebhookInput,
   status: 201,
+  secret: ['secret'],
   answer: json(z.strictObject({ webhookId: text, secret: text })),
   example: { body: { url: 'https://pager.example.com/wheelhouse', events: ['stop.*', 'agent.suspended'] } },
 })
@@ -69,6 +70,7 @@ export const rotate = endpoint({
   params: uuidId,
   status: 201,
   revision: 'webhook',
+  secret: ['secret'],
   answer: json(z.strictObject({ secret: text, previousUntil: time })),
   example: { params: exampleId },
 })
