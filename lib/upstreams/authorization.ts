@@ -1,4 +1,5 @@
 import type {
+  DpopSession,
   OAuthClientProvider,
   OAuthDiscoveryState,
   StoredOAuthClientInformation,
@@ -21,6 +22,8 @@ export type AuthorizationState = {
   resource: string | null
   scope: string | null
   resourceMetadataUrl: string | null
+  /** Whether the server wants proof that a token is shown by whom it was given to. */
+  wantsProof: boolean
   reason: string | null
 }
 
@@ -40,11 +43,13 @@ export function authorizationProvider(options: {
   portal: PortalClient
   state: AuthorizationState
   stateText: string
+  /** What the tokens are to be bound to; left out: nothing. */
+  dpop?: DpopSession
 }): {
   provider: OAuthClientProvider
   outcome: { authorizationUrl: URL | null; tokens: StoredOAuthTokens | null }
 } {
-  const { portal, state, stateText } = options
+  const { portal, state, stateText, dpop } = options
   const outcome: { authorizationUrl: URL | null; tokens: StoredOAuthTokens | null } = {
     authorizationUrl: null,
     tokens: null,
@@ -66,6 +71,7 @@ export function authorizationProvider(options: {
     saveDiscoveryState: (discovery) => void (state.discovery = discovery),
     discoveryState: () => state.discovery ?? undefined,
     saveResourceUrl: (resource) => void (state.resource = resource),
+    ...(dpop ? { dpop: () => dpop } : {}),
   }
   return { provider, outcome }
 }

@@ -1,13 +1,14 @@
 import { extractWWWAuthenticateParams } from '@modelcontextprotocol/client'
+import { asksForProof } from './dpop.ts'
 import { oauthFetch } from './http.ts'
 
-type Challenge = { resourceMetadataUrl: string | null; scope: string | null }
+type Challenge = { resourceMetadataUrl: string | null; scope: string | null; wantsProof: boolean }
 
 const version = '2025-11-25'
 const client = { name: 'wheelhouse', version: '1' }
 
 /**
- * What a server says to somebody without a token: where its metadata is and which scopes it wants; nothing when it does not say. Some let
+ * What a server says to somebody without a token: where its metadata is, which scopes it wants and whether it wants proof; nothing when it does not say. Some let
  * everybody greet them and ask for a token only when their tools are listed.
  */
 export async function readChallenge(serverUrl: string): Promise<Challenge> {
@@ -21,7 +22,7 @@ export async function readChallenge(serverUrl: string): Promise<Challenge> {
     params: {},
     headers: { 'mcp-protocol-version': version, ...(session ? { 'mcp-session-id': session } : {}) },
   })
-  return challengeOf(listed) ?? { resourceMetadataUrl: null, scope: null }
+  return challengeOf(listed) ?? { resourceMetadataUrl: null, scope: null, wantsProof: false }
 }
 
 async function post(
@@ -40,5 +41,6 @@ async function post(
 function challengeOf(response: Response | null): Challenge | null {
   if (response?.status !== 401) return null
   const { resourceMetadataUrl, scope } = extractWWWAuthenticateParams(response)
-  return { resourceMetadataUrl: resourceMetadataUrl?.href ?? null, scope: scope ?? null }
+  const wantsProof = asksForProof(response.headers.get('www-authenticate'))
+  return { resourceMetadataUrl: resourceMetadataUrl?.href ?? null, scope: scope ?? null, wantsProof }
 }

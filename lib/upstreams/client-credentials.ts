@@ -8,11 +8,18 @@ import {
   type StoredOAuthTokens,
 } from '@modelcontextprotocol/client'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
+import { asksForProof, type DpopKey, dpopSession, newDpopKey } from './dpop.ts'
 import { challengeResponse, oauthFetch } from './http.ts'
 import { authProblem, UpstreamAuthProblem } from './problem.ts'
 
 /** A token to show a server. */
-export type UpstreamToken = { accessToken: string; expiresAt: number | null; scope: string | null }
+export type UpstreamToken = {
+  accessToken: string
+  expiresAt: number | null
+  scope: string | null
+  /** What it is bound to; left out: nothing. */
+  dpopKey?: DpopKey
+}
 /** What a server said when it refused. */
 export type Challenge = { status: number; wwwAuthenticate: string | null }
 
@@ -29,13 +36,18 @@ export async function clientCredentialsToken(options: {
   secret: string
   challenge: Challenge | null
   heldScope: string | null
+  /** What the token before was bound to. */
+  heldKey?: DpopKey | undefined
 }): Promise<UpstreamToken> {
   const { serverUrl, settings, challenge, heldScope } = options
+  const key = options.heldKey ?? (asksForProof(challenge?.wwwAuthenticate ?? null) ? await newDpopKey() : undefined)
   const params = challenge
     ? extractWWWAuthenticateParams(challengeResponse(challenge.status, challenge.wwwAuthenticate))
     : {}
   const asked = computeScopeUnion(heldScope ?? settings.scope, params.scope)
   const provider = providerOf(settings, JSON.parse(options.secret) as ClientSecret)
+  const session = key && (await dpopSession(key))
+  if (session) provider.dpop = () => session
   try {
     await preferIssuer(provider, {
       serverUrl,
@@ -53,15 +65,19 @@ export async function clientCredentialsToken(options: {
   }
   const { result } = provider
   if (!result) throw new UpstreamAuthProblem('The authorization server gave no token.', null)
-  return tokenOf(result, asked)
+  return tokenOf(result, { askedScope: asked, key })
 }
 
-/** When a token ends, by the clock of this process. */
-export function tokenOf(tokens: StoredOAuthTokens, askedScope?: string): UpstreamToken {
+/** When a token ends, by the clock of this process. It is bound to the key where the authorization server says so. */
+export function tokenOf(
+  tokens: StoredOAuthTokens,
+  { askedScope, key }: { askedScope?: string | undefined; key?: DpopKey | undefined } = {},
+): UpstreamToken {
   return {
     accessToken: tokens.access_token,
     expiresAt: tokens.expires_in === undefined ? null : Date.now() + tokens.expires_in * 1000,
     scope: tokens.scope ?? askedScope ?? null,
+    ...(key && tokens.token_type.toLowerCase() === 'dpop' ? { dpopKey: key } : {}),
   }
 }
 

@@ -9,6 +9,7 @@ import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Locks } from '#lib/db/locks.ts'
 import { type UpstreamToken, tokenOf } from './client-credentials.ts'
+import { dpopSession } from './dpop.ts'
 import { oauthFetch } from './http.ts'
 import { authProblem, UpstreamAuthProblem } from './problem.ts'
 
@@ -78,12 +79,13 @@ async function refresh(
     clientInformation: client.client,
     refreshToken,
     fetchFn: oauthFetch,
+    ...(tokens.dpopKey ? { dpop: await dpopSession(tokens.dpopKey) } : {}),
     ...(client.resource === undefined ? {} : { resource: client.resource }),
   }).catch((error: unknown) => {
     throw authProblem(error)
   })
   const next: SealedTokens = {
-    ...tokenOf(refreshed, tokens.scope ?? undefined),
+    ...tokenOf(refreshed, { askedScope: tokens.scope ?? undefined, key: tokens.dpopKey }),
     refreshToken: refreshed.refresh_token ?? refreshToken,
   }
   const sealed = sealer(JSON.stringify(next), sealContexts.upstreamTokens(credentialId))

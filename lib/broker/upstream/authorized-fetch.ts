@@ -33,8 +33,15 @@ export function authorizedFetch(
       const shown = credential.current() ?? (await credential.obtain())
       const headers = new Headers(init?.headers)
       for (const [name, value] of Object.entries(shown.headers)) headers.set(name, value)
+      if (shown.prover) headers.set('dpop', await shown.prover.proof(init?.method ?? 'GET'))
       const request = { ...init, headers: Object.fromEntries(headers), dispatcher: dispatcher() } as UndiciRequestInit
       const response = (await undiciFetch(String(url), request)) as unknown as Response
+      const nonce = response.headers.get('dpop-nonce')
+      const answer = { status: response.status, wwwAuthenticate: response.headers.get('www-authenticate'), nonce }
+      if (shown.prover?.wantsNonce(answer) && refusals < refusalsMax) {
+        await response.body?.cancel()
+        continue
+      }
       if ((response.status !== 401 && response.status !== 403) || refusals === refusalsMax) return response
       const challenge = { status: response.status, wwwAuthenticate: response.headers.get('www-authenticate') }
       if (!(await credential.refused(shown, challenge))) return response

@@ -310,6 +310,7 @@ export class UpstreamConnection {
       streamBytesMax: this.#limits.streamBytesMax,
       resultDepthMax: this.#limits.resultDepthMax,
       redact: shown.redact,
+      prover: shown.prover,
       silenceMs: lasting ? 0 : undefined,
     }
   }

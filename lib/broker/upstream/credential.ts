@@ -2,16 +2,23 @@ import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
-import type { Challenge } from '#lib/upstreams/commands.ts'
+import type { Challenge, UpstreamToken } from '#lib/upstreams/commands.ts'
 import type { RuleId } from '#lib/guardrails/schema.ts'
 import type { BrokeredCredential } from '../view/view.ts'
 import { UpstreamFailure } from './failure.ts'
+import { type Prover, proverFor } from './proof.ts'
 import { createRedact, type Redact, redactNothing } from './redaction.ts'
 
 export type ClientTls = { cert: string; key: string; ca?: string }
 
 /** What one request shows a server, and what must never come back out of its answer. */
-export type Shown = { headers: Readonly<Record<string, string>>; redact: Redact; tls: ClientTls | null }
+export type Shown = {
+  headers: Readonly<Record<string, string>>
+  redact: Redact
+  tls: ClientTls | null
+  /** Where what is shown needs a proof with each request. */
+  prover?: Prover
+}
 
 /** The broker has nothing to show that the server takes. Says nothing about the health of the server. */
 export class CredentialFailure extends UpstreamFailure {
@@ -117,6 +124,15 @@ export function staticCredential(serverId: string, row: BrokeredCredential, secr
 
 export function bearerShown(token: string): Shown {
   return { headers: { authorization: `Bearer ${token}` }, redact: createRedact([token]), tls: null }
+}
+
+/** A token of an authorization server as the server at this address is shown it. */
+export async function tokenShown(url: string, token: UpstreamToken): Promise<Shown> {
+  const prover = await proverFor(url, token)
+  if (!prover) return bearerShown(token.accessToken)
+  const { accessToken, dpopKey } = token
+  const redact = createRedact([accessToken, dpopKey?.d ?? ''])
+  return { headers: { authorization: `DPoP ${accessToken}` }, redact, tls: null, prover }
 }
 
 function shownOf({ kind, headerName }: BrokeredCredential, secret: string): Shown {

@@ -5,6 +5,7 @@ import { type SseItem, SseSplitter } from '../large/sse-splitter.ts'
 import type { RpcError } from '../wire.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { CutOff, UpstreamFailure, UpstreamRefusal } from './failure.ts'
+import type { Prover } from './proof.ts'
 import type { Redact } from './redaction.ts'
 
 /** `status`: of the HTTP exchange that brought an error. `large`: the result is too large to hold and is still to be read; `result` is empty then. */
@@ -32,6 +33,8 @@ export type Post = {
   streamBytesMax: number
   /** Takes the credential out of what the server says. */
   redact: Redact
+  /** What proves that the token shown is the broker's own. */
+  prover?: Prover | undefined
   /** Without one, what comes before the reply is dropped. */
   relay?: Relay | undefined
   /** How long the server may be silent; 0: as long as the signal lets it. */
@@ -66,9 +69,29 @@ export async function postNotification(post: Post): Promise<number> {
 }
 
 /** Sends a request of another kind (GET, DELETE, or a POST whose headers matter) and leaves its answer to the caller. */
-export async function send(
-  { pool, path, headers, body, signal, silenceMs }: Post,
-  method: 'POST' | 'GET' | 'DELETE' = 'POST',
+export function send(post: Post, method: 'POST' | 'GET' | 'DELETE' = 'POST'): Promise<Dispatcher.ResponseData> {
+  return post.prover ? sendProven(post, method, post.prover) : sendOnce(post, method, post.headers)
+}
+
+/** With a proof, and once more with another one when the server wants a nonce in it: it has not looked at the request then. */
+async function sendProven(
+  post: Post,
+  method: 'POST' | 'GET' | 'DELETE',
+  prover: Prover,
+): Promise<Dispatcher.ResponseData> {
+  const prove = async () => sendOnce(post, method, { ...post.headers, dpop: await prover.proof(method) })
+  const first = await prove()
+  const { 'www-authenticate': challenge = null, 'dpop-nonce': nonce = null } = first.headers
+  const answer = { status: first.statusCode, wwwAuthenticate: textOf(challenge), nonce: textOf(nonce) }
+  if (!prover.wantsNonce(answer)) return first
+  await first.body.dump()
+  return await prove()
+}
+
+async function sendOnce(
+  { pool, path, body, signal, silenceMs }: Post,
+  method: 'POST' | 'GET' | 'DELETE',
+  headers: Record<string, string>,
 ): Promise<Dispatcher.ResponseData> {
   try {
     const bodyTimeout = silenceMs === undefined ? {} : { bodyTimeout: silenceMs, headersTimeout: silenceMs }
@@ -80,6 +103,10 @@ export async function send(
     const kind = code === 'UND_ERR_SOCKET' || code === 'ECONNRESET' || code === 'EPIPE' ? 'dropped' : 'unreachable'
     throw new UpstreamFailure(kind, `it could not be reached (${code})`)
   }
+}
+
+function textOf(header: string | string[] | null): string | null {
+  return Array.isArray(header) ? header.join(', ') : header
 }
 
 async function readEvents(response: Dispatcher.ResponseData, post: Post, id: number | string): Promise<RpcReply> {

@@ -1,7 +1,7 @@
 import { extractWWWAuthenticateParams } from '@modelcontextprotocol/client'
 import { DomainError } from '#lib/core/errors.ts'
 import { type Challenge, challengeResponse, UpstreamAuthProblem, type UpstreamToken } from '#lib/upstreams/commands.ts'
-import { bearerShown, CredentialFailure, openFailure, type Shown, type UpstreamCredential } from './credential.ts'
+import { CredentialFailure, openFailure, type Shown, tokenShown, type UpstreamCredential } from './credential.ts'
 
 /** A new token is asked for so long before the present one ends, while that one still goes, */
 const earlyMs = 60_000
@@ -13,9 +13,13 @@ export type TokenRequest = {
   refused: string | null
   challenge: Challenge | null
   heldScope: string | null
+  /** What the token before was bound to. */
+  heldKey: UpstreamToken['dpopKey']
 }
 
 export type OAuthParts = {
+  /** Of the server that is shown the token. */
+  url: string
   token(request: TokenRequest): Promise<UpstreamToken>
   /** Whether the platform itself may ask for more scopes than were granted; else a person has to. */
   mayWiden: boolean
@@ -45,7 +49,8 @@ export class OAuthCredential implements UpstreamCredential {
   }
 
   obtain(): Promise<Shown> {
-    return this.#obtain({ refused: null, challenge: null, heldScope: this.#held?.token.scope ?? null })
+    const { scope = null, dpopKey } = this.#held?.token ?? {}
+    return this.#obtain({ refused: null, challenge: null, heldScope: scope, heldKey: dpopKey })
   }
 
   async refused(shown: Shown, challenge: Challenge): Promise<boolean> {
@@ -56,24 +61,24 @@ export class OAuthCredential implements UpstreamCredential {
     // Another request was refused before: it has obtained a new one already, or is about to.
     if (this.#held && this.#held.shown !== shown) return true
     if (this.#obtaining) return await this.#obtaining.then(() => true)
-    const heldScope = this.#held?.token.scope ?? null
+    const { scope: heldScope = null, dpopKey: heldKey } = this.#held?.token ?? {}
     if (challenge.status === 403 && !this.#parts.mayWiden) {
       const message = `The server asks for more scopes${scope ? `: ${scope.slice(0, 200)}` : ''}.`
       this.#parts.onTrouble(message, scope ?? null)
       throw new CredentialFailure('credential_scope', 'it asks for scopes that its credential does not have')
     }
-    const refused = shown.headers['authorization']?.replace(/^Bearer /, '') ?? null
+    const refused = shown.headers['authorization']?.replace(/^(?:Bearer|DPoP) /, '') ?? null
     this.#held = null
-    await this.#obtain({ refused, challenge, heldScope })
+    await this.#obtain({ refused, challenge, heldScope, heldKey })
     return true
   }
 
   #obtain(request: TokenRequest): Promise<Shown> {
     this.#obtaining ??= this.#parts
       .token(request)
-      .then((token) => {
+      .then(async (token) => {
         const same = this.#held?.token.accessToken === token.accessToken ? this.#held.shown : null
-        this.#held = { shown: same ?? bearerShown(token.accessToken), token }
+        this.#held = { shown: same ?? (await tokenShown(this.#parts.url, token)), token }
         return this.#held.shown
       })
       .catch((error: unknown) => {

@@ -118,16 +118,18 @@ export class UpstreamPool {
     switch (kind) {
       case 'oauth_client':
         return new OAuthCredential({
+          url: server.url,
           mayWiden: true,
           onTrouble,
-          async token({ challenge, heldScope }) {
+          async token({ challenge, heldScope, heldKey }) {
             const context = sealContexts.upstreamCredential(server.id, row.teamId)
             const secret = await secretBox.open(row.ciphertext, context)
-            return clientCredentialsToken({ serverUrl: server.url, settings, secret, challenge, heldScope })
+            return clientCredentialsToken({ serverUrl: server.url, settings, secret, challenge, heldScope, heldKey })
           },
         })
       case 'oauth_person':
         return new OAuthCredential({
+          url: server.url,
           mayWiden: false,
           onTrouble,
           token: ({ refused }) => personToken(ctx(), { secretBox, exclusively }, { credentialId, refused }),

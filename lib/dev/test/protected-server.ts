@@ -1,7 +1,9 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
+import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose'
 import { type Configuration, type default as OidcProvider, Provider } from 'oidc-provider'
 import { z } from 'zod'
 import { freePort } from '#lib/dev/ports.ts'
@@ -16,6 +18,8 @@ export type ProtectedServer = {
   granted: string[]
   /** Codes of the token requests that were refused. */
   refused: string[]
+  /** Ids of the proofs that calls came with. */
+  proofs: string[]
   /** Scopes that a call needs; changed while it runs. */
   needs: Set<string>
   /** How long tokens of the next requests go, in seconds. */
@@ -34,7 +38,12 @@ type Client = NonNullable<Configuration['clients']>[number]
  * itself only (RFC 8707), and a refresh token that is used twice ends all that came of it.
  */
 export async function startProtectedServer(
-  options: { clients?: Client[]; tool?: (name: string, authorization: string) => string } = {},
+  options: {
+    clients?: Client[]
+    tool?: (name: string, authorization: string) => string
+    /** Tokens have to be bound to a key (RFC 9449), `nonce`: with proofs that hold what it gave. */
+    proof?: 'any' | 'nonce'
+  } = {},
 ): Promise<ProtectedServer> {
   const issuer = `http://localhost:${await freePort()}`
   const url = `http://localhost:${await freePort()}/mcp`
@@ -44,6 +53,7 @@ export async function startProtectedServer(
     tokens: [] as string[],
     granted: [] as string[],
     refused: [] as string[],
+    proofs: [] as string[],
     needs: new Set(['mcp:call']),
     accessTokenSeconds: 3600,
   }
@@ -79,9 +89,18 @@ export async function startProtectedServer(
   })
 }
 
-type State = Pick<ProtectedServer, 'url' | 'issuer' | 'tokens' | 'needs' | 'accessTokenSeconds'>
+type Proof = 'any' | 'nonce' | undefined
+type State = Pick<ProtectedServer, 'url' | 'issuer' | 'tokens' | 'proofs' | 'needs' | 'accessTokenSeconds'>
 
-function configurationOf({ clients = [], state }: { clients?: Client[]; state: State }): Configuration {
+function configurationOf({
+  clients = [],
+  proof,
+  state,
+}: {
+  clients?: Client[]
+  proof?: Proof
+  state: State
+}): Configuration {
   return {
     clients,
     cookies: { keys: ['test'] },
@@ -97,6 +116,10 @@ function configurationOf({ clients = [], state }: { clients?: Client[]; state: S
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
       registration: { enabled: true },
+      dPoP: {
+        enabled: true,
+        ...(proof === 'nonce' ? { nonceSecret: randomBytes(32), requireNonce: () => true } : {}),
+      },
       resourceIndicators: {
         enabled: true,
         useGrantedResource: () => true,
@@ -129,7 +152,11 @@ async function approve(
 
 function resourceServer(
   provider: OidcProvider,
-  { state, tool = (text) => text }: { state: State; tool?: (name: string, authorization: string) => string },
+  {
+    state,
+    proof,
+    tool = (text) => text,
+  }: { state: State; proof?: Proof; tool?: (name: string, authorization: string) => string },
 ): Server {
   const metadata = new URL('/.well-known/oauth-protected-resource/mcp', state.url)
   return createServer((request, response) => {
@@ -142,10 +169,19 @@ function resourceServer(
         )
       }
       const { authorization = '' } = request.headers
-      const text = authorization.replace(/^Bearer /, '')
+      const scheme = proof ? 'DPoP' : 'Bearer'
+      const text = authorization.startsWith(`${scheme} `) ? authorization.slice(scheme.length + 1) : ''
       const token = (await provider.AccessToken.find(text)) ?? (await provider.ClientCredentials.find(text))
-      const challenge = `Bearer resource_metadata="${metadata.href}", scope="${[...state.needs].join(' ')}"`
+      const challenge = `${scheme} resource_metadata="${metadata.href}", scope="${[...state.needs].join(' ')}"`
       if (!token || token.aud !== state.url) return response.writeHead(401, { 'www-authenticate': challenge }).end()
+      const proven = proof ? await checkProof(request, { url: state.url, token: text, jkt: token.jkt }) : null
+      if (proof && (!proven || state.proofs.includes(proven.jti)))
+        return response.writeHead(401, { 'www-authenticate': `${challenge}, error="invalid_dpop_proof"` }).end()
+      if (proven) state.proofs.push(proven.jti)
+      if (proof === 'nonce' && proven?.nonce !== resourceNonce) {
+        const headers = { 'www-authenticate': `${challenge}, error="use_dpop_nonce"`, 'dpop-nonce': resourceNonce }
+        return response.writeHead(401, headers).end()
+      }
       const held = new Set((token.scope ?? '').split(' '))
       if ([...state.needs].some((scope) => !held.has(scope)))
         return response.writeHead(403, { 'www-authenticate': `${challenge}, error="insufficient_scope"` }).end()
@@ -153,6 +189,24 @@ function resourceServer(
       return toNodeHandler(createMcpHandler(() => echoServer((word) => tool(word, authorization))))(request, response)
     })()
   })
+}
+
+const resourceNonce = 'nonce-of-the-mcp-server'
+
+/** What a proof says, if it is one of the token's key for this very request (RFC 9449 §4.3). */
+async function checkProof(
+  { method, headers }: IncomingMessage,
+  { url, token, jkt }: { url: string; token: string; jkt: string | undefined },
+): Promise<{ jti: string; nonce: unknown } | null> {
+  try {
+    const { payload, protectedHeader } = await jwtVerify(String(headers['dpop']), EmbeddedJWK, { typ: 'dpop+jwt' })
+    const ath = createHash('sha256').update(token).digest('base64url')
+    const isOfKey = jkt === (await calculateJwkThumbprint(protectedHeader.jwk!))
+    const fits = payload['htm'] === method && payload['htu'] === url && payload['ath'] === ath
+    return isOfKey && fits ? { jti: String(payload.jti), nonce: payload['nonce'] } : null
+  } catch {
+    return null
+  }
 }
 
 function echoServer(answer: (word: string) => string): McpServer {

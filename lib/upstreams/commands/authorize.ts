@@ -8,6 +8,7 @@ import { putCredential } from '#lib/registry/commands.ts'
 import { type AuthorizationState, authorizationProvider, type PortalClient } from '../authorization.ts'
 import { readChallenge } from '../challenge.ts'
 import { tokenOf } from '../client-credentials.ts'
+import { dpopSession, newDpopKey } from '../dpop.ts'
 import { oauthFetch } from '../http.ts'
 import { authProblem, UpstreamAuthProblem } from '../problem.ts'
 import type { AuthorizationAnswer, BeginAuthorizationInput } from '../schema.ts'
@@ -43,6 +44,7 @@ export async function beginAuthorization(
     resource: null,
     scope: scope ?? null,
     resourceMetadataUrl: challenge.resourceMetadataUrl,
+    wantsProof: challenge.wantsProof,
     reason: input.reason || null,
   }
   const stateText = randomSecret()
@@ -113,7 +115,13 @@ async function redeem(
   const metadata = state.discovery?.authorizationServerMetadata
   if (!metadata || !state.client) throw new UpstreamAuthProblem('What was begun is not complete.', null)
   if (answer.error !== undefined || answer.code === undefined) return refuse(metadata, answer)
-  const { provider, outcome } = authorizationProvider({ portal: parts.portal, state, stateText: answer.state })
+  const key = state.wantsProof ? await newDpopKey() : undefined
+  const { provider, outcome } = authorizationProvider({
+    portal: parts.portal,
+    state,
+    stateText: answer.state,
+    ...(key ? { dpop: await dpopSession(key) } : {}),
+  })
   await run(provider, {
     serverUrl: server.url,
     state,
@@ -121,7 +129,7 @@ async function redeem(
     ...(answer.iss === undefined ? {} : { iss: answer.iss }),
   })
   if (!outcome.tokens) throw new UpstreamAuthProblem('The authorization server gave no token.', null)
-  const token = tokenOf(outcome.tokens, state.scope ?? undefined)
+  const token = tokenOf(outcome.tokens, { askedScope: state.scope ?? undefined, key })
   const tokens: SealedTokens = { ...token, refreshToken: outcome.tokens.refresh_token ?? null }
   const authorized: AuthorizedClient = {
     client: state.client,
