@@ -59,7 +59,7 @@ describe.each(['any', 'nonce'] as const)('a server that wants proof of possessio
       redirect_uris: [],
       response_types: [],
     } as const
-    const upstream = await protectedServer({ proof, clients: [client as never] })
+    const upstream = await protectedServer({ proof, clients: [client] })
     const { serverId, agent } = await registered(db, upstream.url)
     const { client_id: clientId, client_secret: clientSecret } = client
     await set(db, { serverId, kind: 'oauth_client', clientId, clientSecret, method: 'client_secret_basic' } as never)
