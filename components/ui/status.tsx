@@ -21,6 +21,7 @@ const looks: Record<string, Look> = {
   // requests, steps, tools
   pending: { tone: 'held', icon: CircleDashed, label: 'pending' },
   approved: { tone: 'ok', icon: CircleCheck, label: 'approved' },
+  changes_requested: { tone: 'warn', icon: CircleDashed, label: 'changes requested' },
   waiting: { tone: 'held', icon: CircleDashed, label: 'waiting' },
   edited: { tone: 'ok', icon: CircleCheck, label: 'approved as edited' },
   expired: { tone: 'warn', icon: Clock, label: 'expired' },

@@ -128,7 +128,12 @@ test('scopes', async ({ ask, db }) => {
   await ask(`POST /grants/${grantId}/revoke`, reason)
   await ask(`GET /grants?agentId=${agentId}&history=true`)
   const asked = await ask('POST /scope-requests', { agentId, serverId: 'erp', class: 'write', ...reason })
+  await ask(`PATCH /scope-requests/${asked['requestId']}`, { class: 'read', days: 5 })
   await ask(`POST /scope-requests/${asked['requestId']}/withdraw`)
+  const rule = { title: 'Writing', classes: ['write'], steps: [['security'], ['finance']], daysMax: 30 }
+  const { ruleId } = await ask('POST /approval-rules', rule)
+  await ask('GET /approval-rules')
+  await ask(`POST /approval-rules/${ruleId}/remove`, reason)
 })
 
 test('breaking the glass', async ({ ask, db }) => {

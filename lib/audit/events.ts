@@ -122,12 +122,43 @@ export type AuditEvents = {
     reason: string
     limits: string[]
   }
+  /** One of several people has approved; it still waits. */
+  'scope_request.step_approved': {
+    requestId: string
+    step: number
+    of: number
+    approvalRule: string
+    note: string | null
+  }
+  /** The approval policy approved it, nobody else. */
+  'scope_request.auto_approved': { requestId: string; approvalRule: string; class: string; expiresAt: string | null }
+  'scope_request.changes_requested': { requestId: string; note: string }
+  'scope_request.revised': {
+    requestId: string
+    revision: number
+    before: Record<string, unknown>
+    after: Record<string, unknown>
+  }
+  /** Announced once, when the time to decide is over. */
+  'scope_request.overdue': { requestId: string; dueAt: string }
+  'approval_rule.created': {
+    ruleId: string
+    position: number
+    steps: string[][]
+    daysMax: number | null
+    dueHours: number
+  }
+  'approval_rule.removed': { ruleId: string; reason: string }
+  /** Announced once, before a grant ends by itself. */
+  'grant.ends_soon': { grantId: string; class: string; toolName: string | null; expiresAt: string }
   'scope_request.approved': {
     requestId: string
     class: string
     expiresAt: string | null
     note: string | null
     limits: string[]
+    /** The rule of the approval policy, in its words. */
+    approvalRule: string
   }
   'scope_request.rejected': { requestId: string; class: string; note: string | null }
   'scope_request.withdrawn': { requestId: string }

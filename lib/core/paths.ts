@@ -20,6 +20,7 @@ export const paths = {
   upstreamClient: () => '/api/oauth/client',
   requests: () => '/requests',
   breakGlass: () => '/requests/break-glass',
+  approvalPolicy: () => '/requests/policy',
   request: (id: string) => `/requests/${encodeURIComponent(id)}`,
   runs: () => '/runs',
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,

@@ -36,6 +36,8 @@ export const jobs = {
   rollUpDays: job('roll_up_days', z.strictObject({}), 1),
   /** Tells of credentials that end soon. */
   warnOfExpiry: job('warn_of_expiry', z.strictObject({}), 1),
+  /** Tells of scope requests that nobody decides and of grants that end soon. */
+  remindOfScopes: job('remind_of_scopes', z.strictObject({}), 1),
   /** Wraps what is sealed anew, after another key-encryption key became current. */
   rewrapKeys: job('rewrap_keys', z.strictObject({})),
 } as const

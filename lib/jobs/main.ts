@@ -28,6 +28,7 @@ import {
   seedPriceBook,
 } from '#lib/metrics/commands.ts'
 import { forgetFleetChanges, forgetServerProbes, runServerProbe, warnOfExpiry } from '#lib/registry/commands.ts'
+import { remindOfScopes } from '#lib/scopes/commands.ts'
 import {
   collectWebhookDeliveries,
   createSender,
@@ -155,6 +156,9 @@ async function main(): Promise<void> {
       async warnOfExpiry() {
         await warnOfExpiry(ctx())
       },
+      async remindOfScopes() {
+        await remindOfScopes(ctx())
+      },
       async rewrapKeys() {
         await rewrapSealed(ctx(), { keyring })
       },
@@ -178,6 +182,7 @@ async function main(): Promise<void> {
       reconcileRuns: '* * * * *',
       rollUpDays: '17 * * * *',
       warnOfExpiry: '23 * * * *',
+      remindOfScopes: '*/5 * * * *',
     },
     onPool: (id) => (poolId = id),
     onJob: ({ job, ok, seconds }) => jobSeconds.observe({ job, outcome: ok ? 'ok' : 'error' }, seconds),

@@ -6,10 +6,12 @@ import { auditOf, ctxFor, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeActiveAgent } from '#lib/dev/test/lifecycle.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { getAgent, getAgentVersion } from '#lib/registry/queries.ts'
-import { decideScopeRequest, requestScope } from '#lib/scopes/commands.ts'
+import { createApprovalRule, decideScopeRequest, removeApprovalRule, requestScope } from '#lib/scopes/commands.ts'
 import { listScopeRequests } from '#lib/scopes/queries.ts'
+import { createApprovalRuleInput } from '#lib/scopes/schema/approval-policy.ts'
 import {
   activateAgent,
+  askForScope,
   changeAgentLogic,
   createAgent,
   decideScope,
@@ -84,6 +86,24 @@ dbTest('a scope on a new server brings a version that knows the server, once', a
   expect(await provisionJobs(db, id)).toHaveLength(2)
   const { rendered } = await getAgentVersion(worker, { agentId: id, version: 2 })
   expect(rendered['mcpServers']).toContainEqual({ name: other, path: `/mcp/${other}` })
+})
+
+dbTest('a scope that the approval policy grants at once brings such a version, too', async ({ db }) => {
+  const { id, builder } = await makeActiveAgent(db, now)
+  const other = await makeServer(db)
+  const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), now)
+  const rule = createApprovalRuleInput.parse({ title: 'Reading', classes: ['read'], steps: [], daysMax: 30 })
+  const { ruleId } = await createApprovalRule(admin, rule)
+  const wanted = { agentId: id, serverId: other, class: 'read', toolName: null, days: 7, reason: 'to compare' } as const
+  expect(await askForScope(ctxFor(db, builder, now), wanted)).toMatchObject({
+    ok: true,
+    value: { grantId: expect.any(String) },
+  })
+  const { rendered } = await getAgentVersion(admin, { agentId: id, version: 2 })
+  expect(rendered['mcpServers']).toContainEqual({ name: other, path: `/mcp/${other}` })
+  const agent = ctxFor(db, { kind: 'agent', id, name: id }, now)
+  await expect(askForScope(agent, wanted)).rejects.toMatchObject({ code: 'forbidden' })
+  await removeApprovalRule(admin, { ruleId, reason: 'The test is over.' })
 })
 
 dbTest('facts change with before and after; unknown owners are refused', async ({ db }) => {

@@ -1,6 +1,7 @@
 export { applyManifest, refuseManifestProblems } from './commands/apply.ts'
 export {
   changeAgentLogic,
+  askForScope,
   decideScope,
   markReviewed,
   refreshAgentServers,

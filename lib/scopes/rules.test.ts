@@ -1,16 +1,32 @@
 import { describe, expect, test } from 'vitest'
 import { anonymous } from '#lib/auth/ctx.ts'
+import {
+  approvalRuleFor,
+  approvesAtOnce,
+  type ApprovalRuleFacts,
+  defaultApprovalRule,
+  openSteps,
+  stepFor,
+} from './rules/approval-policy.ts'
 import { type DecidableRequest, decidability, decideScope, expiryOf, grantCovers, widerThanAsked } from './rules.ts'
 
 const pending: DecidableRequest = {
   state: 'pending',
   requestedById: 'asker',
   decidedByName: null,
-  agent: { status: 'active', accountablePersonId: 'owner' },
+  agent: { status: 'active', accountablePersonId: 'owner', ownerTeamId: 'team' },
   server: { name: 'ERP', status: 'active' },
+  rule: defaultApprovalRule,
+  given: [],
 }
+const who = (id: string, roles: readonly string[] = ['security']) => ({
+  id,
+  roles,
+  teamIds: [],
+  anyStep: roles.includes('security'),
+})
 const rule = (request: DecidableRequest, personId: string, decision: 'approve' | 'reject' = 'approve') => {
-  const outcome = decideScope(request, { personId, decision })
+  const outcome = decideScope(request, { decider: who(personId), decision })
   return outcome.ok ? null : outcome.error.rule
 }
 
@@ -25,7 +41,7 @@ describe('four eyes', () => {
 
   test('a decided request stays decided, and says by whom', () => {
     const decided = { ...pending, state: 'rejected' as const, decidedByName: 'Sina' }
-    expect(decideScope(decided, { personId: 'other', decision: 'approve' })).toMatchObject({
+    expect(decideScope(decided, { decider: who('other'), decision: 'approve' })).toMatchObject({
       error: { rule: 'scopes:already_decided', message: expect.stringContaining('rejected by Sina') },
     })
   })
@@ -40,6 +56,52 @@ describe('four eyes', () => {
 
   test('the page is told who could decide', () => {
     expect(decidability(anonymous, pending)).toMatchObject({ error: { rule: 'permission:scopes:approve' } })
+  })
+})
+
+describe('the approval policy', () => {
+  const facts = { environment: 'production', class: 'write', sensitivity: 'internal', tier: 'high' } as const
+  const two: ApprovalRuleFacts = {
+    ...defaultApprovalRule,
+    id: 'two',
+    title: 'Writing on production',
+    environments: ['production'],
+    classes: ['write', 'destructive'],
+    steps: [['security'], ['finance', 'platform_admin']],
+    inOrder: true,
+  }
+
+  test('the first rule that fits holds, and one of security where none does', () => {
+    const reading = { ...defaultApprovalRule, id: 'reading', classes: ['read'], steps: [] }
+    expect(approvalRuleFor([reading, two], facts)).toBe(two)
+    expect(approvalRuleFor([reading, two], { ...facts, class: 'read' })).toBe(reading)
+    expect(approvalRuleFor([reading, two], { ...facts, environment: 'staging' })).toBe(defaultApprovalRule)
+    expect(approvesAtOnce(reading, { ...facts, class: 'read' })).toBe(true)
+    // A rule of data that says more than it may is not followed.
+    expect(approvesAtOnce({ ...reading, classes: [] }, { ...facts, class: 'destructive' })).toBe(false)
+    expect(approvesAtOnce({ ...defaultApprovalRule, steps: [] }, facts)).toBe(false)
+  })
+
+  test('in order, the second person is asked when the first has approved; nobody approves twice', () => {
+    const step = (person: ReturnType<typeof who>, given: { step: number; personId: string }[] = [], rule = two) => {
+      const found = stepFor(rule, given, person)
+      return found.ok ? found.value : found.error.rule
+    }
+    expect(openSteps(two, [])).toEqual([0])
+    expect(openSteps({ ...two, inOrder: false }, [])).toEqual([0, 1])
+    expect(step(who('s'))).toBe(0)
+    expect(step(who('f', ['finance']))).toBe('scopes:not_asked')
+    expect(step(who('f', ['finance']), [{ step: 0, personId: 's' }])).toBe(1)
+    expect(step(who('s', ['security', 'finance']), [{ step: 0, personId: 's' }])).toBe('scopes:approved_already')
+    expect(step(who('f', ['finance']), [], { ...two, inOrder: false })).toBe(1)
+  })
+
+  test('nobody decides for an agent of their own team, and what was sent back waits for its requester', () => {
+    const mate = { ...who('other'), teamIds: ['team'] }
+    for (const decision of ['approve', 'reject', 'request_changes'] as const) {
+      expect(decideScope(pending, { decider: mate, decision })).toMatchObject({ error: { rule: 'scopes:own_team' } })
+    }
+    expect(rule({ ...pending, state: 'changes_requested' }, 'other')).toBe('scopes:not_pending')
   })
 })
 

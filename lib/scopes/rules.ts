@@ -4,6 +4,7 @@ import { err, ok, type Result } from '#lib/core/result.ts'
 import { covers } from '#lib/registry/rules.ts'
 import { type AgentStatus, methodPrefix, type ToolClass } from '#lib/registry/schema.ts'
 import { limitKey } from '#lib/registry/schema/conditions.ts'
+import { type ApprovalRuleFacts, type GivenApproval, stepFor } from './rules/approval-policy.ts'
 import type { ScopeLimits } from './rules/limits.ts'
 import type { ScopeRefusal, ScopeRequestState, ScopeRule } from './schema.ts'
 
@@ -12,36 +13,59 @@ export type DecidableRequest = {
   requestedById: string
   /** Who has decided it, when somebody has. */
   decidedByName: string | null
-  agent: { status: AgentStatus; accountablePersonId: string }
+  agent: { status: AgentStatus; accountablePersonId: string; ownerTeamId: string }
   server: { name: string; status: 'active' | 'disabled' }
+  /** Who is asked, by the approval policy as it is now, and who has approved this revision. */
+  rule: ApprovalRuleFacts
+  given: readonly GivenApproval[]
 }
 
-/** Four eyes: nobody decides what they asked for, nor scope for an agent they are accountable for. A decided request stays decided. */
+type Decider = { id: string; roles: readonly string[]; teamIds: readonly string[]; anyStep: boolean }
+
+/**
+ * Four eyes: nobody decides what they asked for, nor scope for an agent that they are accountable for or that their team owns. An approval is of a step that asks for a role
+ * of theirs, and of one only. Who may approve anything may reject or send back at any step. A decided request stays decided. Returns the step.
+ */
 export function decideScope(
   request: DecidableRequest,
-  decider: { personId: string; decision: 'approve' | 'reject' },
-): Result<null, ScopeRefusal> {
+  { decider, decision }: { decider: Decider; decision: 'approve' | 'reject' | 'request_changes' },
+): Result<number | null, ScopeRefusal> {
+  if (request.state === 'changes_requested') {
+    return refuse('scopes:not_pending', 'Changes were asked for: it waits for its requester.')
+  }
   if (request.state !== 'pending') {
     const who = request.decidedByName ? ` by ${request.decidedByName}` : ''
     return refuse('scopes:already_decided', `Someone else decided this in the meantime: it was ${request.state}${who}.`)
   }
-  if (request.requestedById === decider.personId) {
+  if (request.requestedById === decider.id) {
     return refuse('scopes:own_request', 'You asked for this scope, so somebody else decides.')
   }
-  if (request.agent.accountablePersonId === decider.personId) {
+  if (request.agent.accountablePersonId === decider.id) {
     return refuse('scopes:own_agent', 'You are accountable for this agent, so somebody else decides.')
   }
-  if (decider.decision === 'reject') return ok(null)
-  return grantable(request)
+  if (decider.teamIds.includes(request.agent.ownerTeamId)) {
+    return refuse('scopes:own_team', 'Your team owns this agent, so somebody else decides.')
+  }
+  if (decision !== 'approve' && decider.anyStep) return ok(null)
+  const step = stepFor(request.rule, request.given, decider)
+  if (!step.ok || decision !== 'approve') return step
+  const possible = grantable(request)
+  return possible.ok ? step : possible
 }
 
 /** Whether this person could approve it, for the page: the permission first, then the same rule as the command. */
 export function decidability(actor: Actor, request: DecidableRequest): Result<null, { rule: string; message: string }> {
-  if (!can(actor, 'scopes:approve') || actor.kind !== 'person') {
-    const who = rolesWith('scopes:approve').map(roleLabel).join(', ')
+  const may = can(actor, 'scopes:approve') || can(actor, 'scopes:countersign')
+  if (!may || actor.kind !== 'person') {
+    const who = rolesWith('scopes:countersign').map(roleLabel).join(', ')
     return err({ rule: 'permission:scopes:approve', message: `Deciding needs a role that may: ${who}.` })
   }
-  return decideScope(request, { personId: actor.id, decision: 'approve' })
+  const decision = decideScope(request, { decider: deciderOf(actor), decision: 'approve' })
+  return decision.ok ? ok(null) : decision
+}
+
+export function deciderOf(actor: Extract<Actor, { kind: 'person' }>): Decider {
+  return { id: actor.id, roles: actor.roles, teamIds: actor.teamIds, anyStep: can(actor, 'scopes:approve') }
 }
 
 /** Nothing is granted to an agent that is gone, nor on a server that is off. */
@@ -89,6 +113,11 @@ const dayMs = 86_400_000
 /** When a grant of so many days from now ends; null: until revoked. */
 export function expiryOf(days: number | null, now: Date): Date | null {
   return days === null ? null : new Date(now.getTime() + days * dayMs)
+}
+
+/** By when a request should be decided. */
+export function dueOf({ dueHours }: Pick<ApprovalRuleFacts, 'dueHours'>, now: Date): Date {
+  return new Date(now.getTime() + dueHours * 3_600_000)
 }
 
 export function refuse(rule: ScopeRule, message: string): { ok: false; error: ScopeRefusal } {

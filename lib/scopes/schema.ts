@@ -10,6 +10,7 @@ import {
   type ToolClass,
   toolClasses,
 } from '#lib/registry/schema.ts'
+import type { ApprovalStep } from './schema/approval-policy.ts'
 import { type ArgumentCondition, argumentConditions, type CallRate, callRate } from '#lib/registry/schema/conditions.ts'
 
 /** The longest a person may grant a scope for at once. */
@@ -33,8 +34,21 @@ export const requestScopeInput = z.strictObject({
   /** How often it may be used; left out or null: no limit of its own. */
   rate: callRate.nullable().optional(),
   reason: oneLine(1000).min(5, 'Say in a sentence what the agent needs it for.'),
+  /** Where the need is written down: a number or a link. */
+  ticket: oneLine(300).optional(),
 })
 export type RequestScopeInput = z.infer<typeof requestScopeInput>
+
+/** What of a request its requester may change until it is decided; what is left out stays. */
+export const reviseScopeRequestInput = requestScopeInput
+  .pick({ class: true, toolName: true, days: true, conditions: true, rate: true, reason: true, ticket: true })
+  .partial()
+  .extend({
+    requestId: z.uuid(),
+    toolName: z.string().min(1).max(200).nullable().optional(),
+    days: days.nullable().optional(),
+  })
+export type ReviseScopeRequestInput = z.infer<typeof reviseScopeRequestInput>
 
 export const decideScopeRequestInput = z.discriminatedUnion('decision', [
   z.strictObject({
@@ -53,6 +67,11 @@ export const decideScopeRequestInput = z.discriminatedUnion('decision', [
     decision: z.literal('reject'),
     note: oneLine(1000).min(1, 'Say why: the requester reads it.'),
   }),
+  z.strictObject({
+    requestId: z.uuid(),
+    decision: z.literal('request_changes'),
+    note: oneLine(1000).min(1, 'Say what to change: the requester reads it.'),
+  }),
 ])
 export type DecideScopeRequestInput = z.infer<typeof decideScopeRequestInput>
 
@@ -65,7 +84,7 @@ export const revokeGrantInput = z.strictObject({
 })
 export type RevokeGrantInput = z.infer<typeof revokeGrantInput>
 
-export const scopeRequestStates = ['pending', 'approved', 'rejected', 'withdrawn'] as const
+export const scopeRequestStates = ['pending', 'changes_requested', 'approved', 'rejected', 'withdrawn'] as const
 export type ScopeRequestState = (typeof scopeRequestStates)[number]
 
 export const scopeRequestListQuery = z.strictObject({
@@ -100,6 +119,10 @@ export const scopeRules = [
   'scopes:already_decided',
   'scopes:own_request',
   'scopes:own_agent',
+  'scopes:own_team',
+  'scopes:not_asked',
+  'scopes:approved_already',
+  'scopes:not_pending',
   'scopes:not_your_request',
   'scopes:already_revoked',
   'scopes:own_break_glass',
@@ -125,6 +148,12 @@ export type ScopeRequestRow = {
   decidedBy: PersonRef | null
   decidedAt: string | null
   decisionNote: string | null
+  /** Where the need is written down. */
+  ticket: string | null
+  /** By when it should be decided; null: nobody said. */
+  dueAt: string | null
+  /** Grows with each change of what is asked for. */
+  revision: number
 }
 
 export type ScopeRequestList = { items: ScopeRequestRow[]; total: number; nextCursor: string | null }
@@ -138,9 +167,22 @@ export type ScopeRequestView = ScopeRequestRow & {
   peers: { templateId: string; total: number; holding: number; examples: { id: string; name: string }[] }
   /** Refused calls of this agent on this server in the last 30 days. */
   denials30d: number
+  /** The rule of the approval policy that holds for it, with its steps; what is approved so far is left of what was asked. */
+  policy: { title: string; ruleId: string | null; daysMax: number | null; steps: ApprovalStep[]; left: ScopeTerms }
   /** Whether the person reading may decide, and why not. */
   decidable: { allowed: true } | { allowed: false; refusal: { rule: string; message: string } }
 }
+
+/** What came of a decision. */
+export type DecisionOutcome = {
+  grantId: string | null
+  expiresAt: string | null
+  /** Roles of the people who are still asked; empty when it is decided or waits for its requester. */
+  waitsFor: string[][]
+}
+
+/** For how long and within which limits. */
+export type ScopeTerms = { days: number | null; conditions: ArgumentCondition[]; rate: CallRate | null }
 
 /** A grant with whom it belongs to. */
 export type GrantView = AccessGrant & {

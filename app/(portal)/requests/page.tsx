@@ -27,16 +27,23 @@ export default async function RequestsPage({ searchParams }: { searchParams: Sea
         title="Scope requests"
         description="What agents ask to be allowed. The oldest open one comes first; nobody decides on their own."
         actions={
-          <Button asChild size="sm">
-            <Link href={paths.breakGlass()}>Break-glass</Link>
-          </Button>
+          <>
+            <Button asChild size="sm">
+              <Link href={paths.approvalPolicy()}>Who approves</Link>
+            </Button>
+            <Button asChild size="sm">
+              <Link href={paths.breakGlass()}>Break-glass</Link>
+            </Button>
+          </>
         }
       />
       <FilterForm action={paths.requests()} label="Filter scope requests">
         <Select name="state" defaultValue={query.state ?? ''} aria-label="State" className="w-40">
           <option value="">Any state</option>
           {scopeRequestStates.map((state) => (
-            <option key={state}>{state}</option>
+            <option key={state} value={state}>
+              {state.replace('_', ' ')}
+            </option>
           ))}
         </Select>
         <Input
@@ -105,5 +112,6 @@ const columns: readonly Column<ScopeRequestRow>[] = [
   { id: 'reason', header: 'Reason', wide: true, cell: (row) => <p className="line-clamp-2 max-w-md">{row.reason}</p> },
   { id: 'by', header: 'Asked by', wide: true, cell: (row) => row.requestedBy.name },
   { id: 'age', header: 'Age', cell: (row) => <Time value={row.createdAt} /> },
+  { id: 'due', header: 'Due', wide: true, cell: (row) => (row.state === 'pending' ? <Time value={row.dueAt} /> : '–') },
   { id: 'state', header: 'State', cell: (row) => <Status state={row.state} /> },
 ]

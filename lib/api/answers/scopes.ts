@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { type ApprovalRuleView, approverRoles, createApprovalRuleInput } from '#lib/scopes/schema/approval-policy.ts'
 import {
+  type DecisionOutcome,
   type GrantView,
   type ScopeRequestList,
   type ScopeRequestRow,
@@ -37,6 +39,9 @@ const requestShape = {
   decidedBy: person.nullable(),
   decidedAt: time.nullable(),
   decisionNote: text.nullable(),
+  ticket: text.nullable(),
+  dueAt: time.nullable(),
+  revision: count,
 }
 const scopeRequestRow = answerOf<ScopeRequestRow>()(z.strictObject(requestShape)).meta({ id: 'ScopeRequestRow' })
 
@@ -51,9 +56,44 @@ export const scopeRequest = answerOf<ScopeRequestView>()(
     reaches: z.array(z.strictObject({ name: text, class: toolClass, description: text })),
     peers: z.strictObject({ templateId: text, total: count, holding: count, examples: z.array(reference) }),
     denials30d: count,
+    policy: z.strictObject({
+      title: text,
+      ruleId: text.nullable(),
+      daysMax: z.int().nullable(),
+      steps: z.array(
+        z.strictObject({
+          roles: z.array(z.enum(approverRoles)),
+          approved: z.strictObject({ by: person, at: time, note: text.nullable() }).nullable(),
+          open: z.boolean(),
+        }),
+      ),
+      left: z.strictObject({ days: z.int().nullable(), conditions: argumentConditions, rate: callRate.nullable() }),
+    }),
     decidable,
   }),
 ).meta({ id: 'ScopeRequest' })
+
+export const scopeDecision = answerOf<DecisionOutcome>()(
+  z.strictObject({ grantId: text.nullable(), expiresAt: time.nullable(), waitsFor: z.array(z.array(text)) }),
+)
+
+export const approvalRule = answerOf<ApprovalRuleView>()(
+  z.strictObject({
+    ...createApprovalRuleInput.shape,
+    environments: z.array(environment),
+    classes: z.array(toolClass),
+    sensitivities: z.array(sensitivity),
+    tiers: z.array(tier),
+    steps: z.array(z.array(z.enum(approverRoles))),
+    inOrder: z.boolean(),
+    daysMax: z.int().nullable(),
+    dueHours: z.int(),
+    id: text.nullable(),
+    position: z.int(),
+    createdBy: person.nullable(),
+    createdAt: time.nullable(),
+  }),
+).meta({ id: 'ApprovalRule' })
 
 export const grant = answerOf<GrantView>()(
   z.strictObject({

@@ -8,6 +8,7 @@ import { addFleetCommands } from './commands/fleet.ts'
 import { addKeyCommands } from './commands/keys.ts'
 import { addRegistryCommands } from './commands/registry.ts'
 import { addRunsCommands } from './commands/runs.ts'
+import { addApprovalPolicyCommands } from './commands/approval-policy.ts'
 import { addBreakGlassCommands } from './commands/break-glass.ts'
 import { addScopesCommands } from './commands/scopes.ts'
 import { addStopCommands } from './commands/stops.ts'
@@ -48,6 +49,7 @@ export function createProgram(setup: Setup): Command {
   addRunsCommands(program, setup)
   addScopesCommands(program, setup)
   addBreakGlassCommands(program, setup)
+  addApprovalPolicyCommands(program, setup)
   addApprovalsCommands(program, setup)
   addStopCommands(program, setup)
   addFleetCommands(program, setup)

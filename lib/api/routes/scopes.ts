@@ -3,16 +3,18 @@ import {
   decideScopeRequestInput,
   grantListQuery,
   requestScopeInput,
+  reviseScopeRequestInput,
   revokeGrantInput,
   scopeRequestListQuery,
 } from '#lib/scopes/schema.ts'
+import { createApprovalRuleInput, removeApprovalRuleInput } from '#lib/scopes/schema/approval-policy.ts'
 import { asOfQuery } from '#lib/registry/schema/history.ts'
-import { grant, scopeRequest, scopeRequestList } from '../answers/scopes.ts'
-import { itemsOf, text, time } from '../answers/words.ts'
+import { approvalRule, grant, scopeDecision, scopeRequest, scopeRequestList } from '../answers/scopes.ts'
+import { count, itemsOf, text } from '../answers/words.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleId, flag, uuidId } from './params.ts'
 
-const [approval, rejection] = decideScopeRequestInput.options
+const [approval, rejection, sendingBack] = decideScopeRequestInput.options
 
 export const list = endpoint({
   method: 'GET',
@@ -31,7 +33,7 @@ export const request = endpoint({
   permission: 'scopes:request',
   body: requestScopeInput,
   status: 201,
-  answer: json(z.strictObject({ requestId: text })),
+  answer: json(z.strictObject({ requestId: text, grantId: text.nullable() })),
   example: {
     body: {
       agentId: 'invoice-reconciler-7',
@@ -60,13 +62,30 @@ export const decide = endpoint({
   method: 'POST',
   path: '/api/v1/scope-requests/{id}/decide',
   summary:
-    'Approves a request, for as long as was asked or shorter and as it was asked or narrower, or rejects it with a reason.',
+    'Approves a request, for as long as was asked or shorter and as it was asked or narrower, rejects it, or sends it back for changes.',
   permission: 'scopes:approve',
+  orPermissions: ['scopes:countersign'],
   params: uuidId,
-  body: z.discriminatedUnion('decision', [approval.omit({ requestId: true }), rejection.omit({ requestId: true })]),
+  body: z.discriminatedUnion('decision', [
+    approval.omit({ requestId: true }),
+    rejection.omit({ requestId: true }),
+    sendingBack.omit({ requestId: true }),
+  ]),
   revision: 'scopeRequest',
-  answer: json(z.strictObject({ grantId: text.nullable(), expiresAt: time.nullable() })),
+  answer: json(scopeDecision),
   example: { params: exampleId, body: { decision: 'approve', days: 7 } },
+})
+
+export const revise = endpoint({
+  method: 'PATCH',
+  path: '/api/v1/scope-requests/{id}',
+  summary: 'Changes a request of your own until it is decided; approvals given so far count no more.',
+  permission: 'scopes:request',
+  params: uuidId,
+  revision: 'scopeRequest',
+  body: reviseScopeRequestInput.omit({ requestId: true }),
+  answer: json(z.strictObject({ revision: count })),
+  example: { params: exampleId, body: { class: 'read', days: 7 } },
 })
 
 export const withdraw = endpoint({
@@ -78,6 +97,47 @@ export const withdraw = endpoint({
   revision: 'scopeRequest',
   answer: nothing,
   example: { params: exampleId },
+})
+
+export const listApprovalRules = endpoint({
+  method: 'GET',
+  path: '/api/v1/approval-rules',
+  summary: 'The approval policy: who approves which scope, in the order in which its rules are asked.',
+  permission: 'requests:read',
+  answer: json(itemsOf(approvalRule)),
+})
+
+export const createApprovalRule = endpoint({
+  method: 'POST',
+  path: '/api/v1/approval-rules',
+  summary: 'Adds a rule to the approval policy: one or two people by their roles, or nobody for what is harmless.',
+  permission: 'approvals:manage',
+  body: createApprovalRuleInput,
+  status: 201,
+  answer: json(z.strictObject({ ruleId: text })),
+  example: {
+    body: {
+      title: 'Writing on production',
+      position: 10,
+      environments: ['production'],
+      classes: ['write', 'destructive'],
+      steps: [['security'], ['platform_admin', 'finance']],
+      inOrder: true,
+      daysMax: 90,
+      dueHours: 8,
+    },
+  },
+})
+
+export const removeApprovalRule = endpoint({
+  method: 'POST',
+  path: '/api/v1/approval-rules/{id}/remove',
+  summary: 'Ends a rule of the approval policy; what waits is decided by the rule that fits then.',
+  permission: 'approvals:manage',
+  params: uuidId,
+  body: removeApprovalRuleInput.omit({ ruleId: true }),
+  answer: json(z.strictObject({ removed: z.boolean() })),
+  example: { params: exampleId, body: { reason: 'Finance is not asked any more.' } },
 })
 
 export const listGrants = endpoint({

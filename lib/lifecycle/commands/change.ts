@@ -1,5 +1,5 @@
 import { recordAudit } from '#lib/audit/commands.ts'
-import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { authorize, can, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { canonicalJson } from '#lib/core/canonical-json.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Result } from '#lib/core/result.ts'
@@ -9,8 +9,8 @@ import { enqueue, jobs } from '#lib/jobs/contracts.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { authorizeForTeam } from '#lib/registry/rules.ts'
 import type { AgentLayer } from '#lib/registry/schema.ts'
-import { decideScopeRequest } from '#lib/scopes/commands.ts'
-import type { DecideScopeRequestInput, ScopeRefusal } from '#lib/scopes/schema.ts'
+import { decideScopeRequest, requestScope } from '#lib/scopes/commands.ts'
+import type { DecideScopeRequestInput, DecisionOutcome, RequestScopeInput, ScopeRefusal } from '#lib/scopes/schema.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { renderAgentVersion } from '#lib/templates/rules.ts'
 import { personOf } from '../obtain-scope.ts'
@@ -51,14 +51,30 @@ export async function refreshAgentServers(ctx: Ctx, { agentId }: { agentId: stri
 }
 
 /**
+ * Asks for a scope as `requestScope` does; when the approval policy grants it at once, the agent's version learns of the server in the same transaction. What the page, the API
+ * and the CLI call; needs and throws what that command does.
+ */
+export async function askForScope(
+  ctx: Ctx,
+  input: RequestScopeInput,
+): Promise<Result<{ requestId: string; grantId: string | null }, ScopeRefusal>> {
+  authorize(ctx, 'scopes:request')
+  return await inTx(ctx, async (tx, ctx) => {
+    const outcome = await requestScope(ctx, input)
+    if (outcome.ok && outcome.value.grantId !== null) await addHeldServers(ctx, await lockAgent(tx, input.agentId))
+    return outcome
+  })
+}
+
+/**
  * Decides a scope request as `decideScopeRequest` does; an approval on a server that the agent's version does not know makes a version
- * that does, in the same transaction. What the page, the API and the CLI call. Needs `scopes:approve`; throws as that command does.
+ * that does, in the same transaction. What the page, the API and the CLI call; needs and throws what that command does.
  */
 export async function decideScope(
   ctx: Ctx,
   input: DecideScopeRequestInput,
-): Promise<Result<{ grantId: string | null; expiresAt: string | null }, ScopeRefusal>> {
-  authorize(ctx, 'scopes:approve')
+): Promise<Result<DecisionOutcome, ScopeRefusal>> {
+  if (!can(ctx.actor, 'scopes:countersign')) authorize(ctx, 'scopes:approve')
   return await inTx(ctx, async (tx, ctx) => {
     const outcome = await decideScopeRequest(ctx, input)
     if (!outcome.ok || outcome.value.grantId === null) return outcome

@@ -56,7 +56,7 @@ export async function endAllScopes(
   const grants = await tx.grant.findMany({ where: { agentId: agent.id, revokedAt: null }, select: grantFields })
   await endGrants(tx, ctx, { agent, grants, reason })
   const pending = await tx.scopeRequest.findMany({
-    where: { agentId: agent.id, state: 'pending' },
+    where: { agentId: agent.id, state: { in: ['pending', 'changes_requested'] } },
     select: { id: true, serverId: true },
   })
   await tx.scopeRequest.updateMany({

@@ -5,7 +5,10 @@ import { Prisma } from '#lib/db/generated/client.ts'
 import { accessOf, inForceSql, personNames } from '#lib/registry/queries.ts'
 import { classesCovering, covers } from '#lib/registry/rules.ts'
 import { limitsOf } from '../rules/limits.ts'
+import { approvalRuleFor, openSteps, stepsOf } from '../rules/approval-policy.ts'
+import { termsLeft } from '../rules/terms.ts'
 import { decidability } from '../rules.ts'
+import { readApprovalRules } from './approval-policy.ts'
 import {
   type ScopeRequestList,
   type ScopeRequestListInput,
@@ -49,12 +52,15 @@ export async function getScopeRequest(ctx: Ctx, id: string): Promise<ScopeReques
   const [row] = found ? await requestRows(ctx, [found]) : []
   if (!found || !row) throw new DomainError('not_found', 'There is no such scope request.')
   const holds = await accessOf(ctx, found.agentId)
+  const { rule, given, policy } = await policyOf(ctx, found)
   const decidable = decidability(ctx.actor, {
     state: found.state,
     requestedById: found.requestedById,
     decidedByName: row.decidedBy?.name ?? null,
-    agent: found.agent,
+    agent: { ...found.agent, ownerTeamId: found.agent.ownerTeam.id },
     server: found.server,
+    rule,
+    given,
   })
   return {
     ...row,
@@ -62,6 +68,7 @@ export async function getScopeRequest(ctx: Ctx, id: string): Promise<ScopeReques
     reaches: await newlyReached(ctx, { row, holds }),
     peers: await peersOf(ctx, row),
     denials30d: await denialsOf(ctx, found),
+    policy,
     decidable: decidable.ok ? { allowed: true } : { allowed: false, refusal: decidable.error },
   }
 }
@@ -81,6 +88,32 @@ async function denialsOf(ctx: Ctx, { agentId, serverId }: { agentId: string; ser
         and not exists (select 1 from denied d where d."runId" = x."runId" and d."tool" = x."detail"->>'tool')
     ))::int as "count"`
   return row?.count ?? 0
+}
+
+/** The rule of the approval policy that holds for a request now, and how far it has come. */
+async function policyOf(ctx: Ctx, found: RequestFields) {
+  const facts = { ...found.server, class: found.class, tier: found.agent.tier }
+  const rule = approvalRuleFor(await readApprovalRules(reader(ctx)), facts)
+  const given = await reader(ctx).scopeApproval.findMany({
+    where: { requestId: found.id, revision: found.revision, ruleId: rule.id },
+    orderBy: { at: 'asc' },
+  })
+  const people = await personNames(
+    ctx,
+    given.map(({ personId }) => personId),
+  )
+  const open = found.state === 'pending' ? openSteps(rule, given) : []
+  const steps = stepsOf(rule).map((roles, index) => {
+    const approval = given.find(({ step }) => step === index)
+    const by = approval && (people.get(approval.personId) ?? { id: approval.personId, name: 'unknown', active: false })
+    return {
+      roles: [...roles],
+      approved: approval && by ? { by, at: approval.at.toISOString(), note: approval.note } : null,
+      open: open.includes(index),
+    }
+  })
+  const left = termsLeft({ days: found.days, ...limitsOf(found) }, { approvals: given, rule })
+  return { rule, given, policy: { title: rule.title, ruleId: rule.id, daysMax: rule.daysMax, steps, left } }
 }
 
 async function newlyReached(
@@ -141,6 +174,9 @@ const requestSelect = {
   decidedById: true,
   decidedAt: true,
   decisionNote: true,
+  ticket: true,
+  dueAt: true,
+  revision: true,
   agent: {
     select: {
       id: true,
@@ -188,5 +224,8 @@ async function requestRows(ctx: Ctx, rows: RequestFields[]): Promise<ScopeReques
     decidedBy: row.decidedById ? (people.get(row.decidedById) ?? null) : null,
     decidedAt: row.decidedAt?.toISOString() ?? null,
     decisionNote: row.decisionNote,
+    ticket: row.ticket,
+    dueAt: row.dueAt?.toISOString() ?? null,
+    revision: row.revision,
   }))
 }

@@ -6,6 +6,9 @@ export async function scopeRequestRevision(tx: Tx, id: string, lock: boolean): P
   if (lock) {
     await tx.$queryRaw`select 1 from "Agent" where "id" = (select "agentId" from "ScopeRequest" where "id" = ${id}::uuid) for no key update`
   }
-  const request = await tx.scopeRequest.findUnique({ where: { id } })
+  const request = await tx.scopeRequest.findUnique({
+    where: { id },
+    include: { approvals: { orderBy: { id: 'asc' } } },
+  })
   return request && revisionOf(request)
 }

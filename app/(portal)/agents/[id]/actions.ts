@@ -8,6 +8,7 @@ import { paths } from '#lib/core/paths.ts'
 import { startRun } from '#lib/harness/commands.ts'
 import { startRunInput } from '#lib/harness/schema.ts'
 import {
+  askForScope,
   changeAgentLogic,
   markReviewed,
   resumeAgent,
@@ -16,7 +17,7 @@ import {
   suspendAgent,
 } from '#lib/lifecycle/commands.ts'
 import { changeAgentLogicInput, markReviewedInput, moveAgentInput, setScheduleInput } from '#lib/lifecycle/schema.ts'
-import { breakGlass, requestScope, revokeGrant } from '#lib/scopes/commands.ts'
+import { breakGlass, revokeGrant } from '#lib/scopes/commands.ts'
 import { agentRevision } from '#lib/registry/queries/revisions.ts'
 import { requestScopeInput, revokeGrantInput } from '#lib/scopes/schema.ts'
 import { breakGlassInput } from '#lib/scopes/schema/break-glass.ts'
@@ -44,8 +45,8 @@ export const changeLogic = portalAction(changeAgentLogicInput.extend(seen), asyn
   shown(await changeAgentLogic(asSeen(ctx, input), input), input),
 )
 
-export const askForScope = portalAction(requestScopeInput, async (ctx, input) =>
-  shown(await requestScope(ctx, input), input),
+export const requestScope = portalAction(requestScopeInput, async (ctx, input) =>
+  shown(await askForScope(ctx, input), input),
 )
 export const takeBreakGlass = portalAction(breakGlassInput, async (ctx, input) =>
   shown(await breakGlass(ctx, input), input),

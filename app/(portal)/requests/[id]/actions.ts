@@ -3,8 +3,8 @@
 import { revalidatePath } from 'next/cache'
 import { paths } from '#lib/core/paths.ts'
 import { decideScope } from '#lib/lifecycle/commands.ts'
-import { withdrawScopeRequest } from '#lib/scopes/commands.ts'
-import { decideScopeRequestInput, withdrawScopeRequestInput } from '#lib/scopes/schema.ts'
+import { reviseScopeRequest, withdrawScopeRequest } from '#lib/scopes/commands.ts'
+import { decideScopeRequestInput, reviseScopeRequestInput, withdrawScopeRequestInput } from '#lib/scopes/schema.ts'
 import { portalAction } from '#lib/web/action.ts'
 
 export const decide = portalAction(decideScopeRequestInput, async (ctx, input) => {
@@ -16,6 +16,12 @@ export const decide = portalAction(decideScopeRequestInput, async (ctx, input) =
 
 export const withdraw = portalAction(withdrawScopeRequestInput, async (ctx, input) => {
   const outcome = await withdrawScopeRequest(ctx, input)
+  revalidatePath(paths.request(input.requestId))
+  return outcome
+})
+
+export const revise = portalAction(reviseScopeRequestInput, async (ctx, input) => {
+  const outcome = await reviseScopeRequest(ctx, input)
   revalidatePath(paths.request(input.requestId))
   return outcome
 })

@@ -12,9 +12,9 @@ import type { decide as decideAction } from './actions.ts'
 
 /** Approve (as long as was asked for, or shorter; as it was asked for, or narrower) or reject with a reason. */
 export function DecisionForm({ request, decide }: { request: ScopeRequestView; decide: typeof decideAction }) {
-  const [days, setDays] = useState(request.days?.toString() ?? '')
+  const [days, setDays] = useState(request.policy.left.days?.toString() ?? '')
   const [note, setNote] = useState('')
-  const [draft, setDraft] = useState(limitsDraft(request))
+  const [draft, setDraft] = useState(limitsDraft(request.policy.left))
   const limits = readLimits(draft)
   const { run, pending, failed } = useAction(decide)
   const whyNot = request.decidable.allowed ? null : request.decidable.refusal.message
@@ -34,7 +34,11 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
         onChange={setDraft}
         error={limits.problem ?? failed?.fields['conditions']?.[0] ?? failed?.fields['rate']?.[0]}
       />
-      <Field label="Note" hint="The requester reads it. Needed to reject." error={failed?.fields['note']?.[0]}>
+      <Field
+        label="Note"
+        hint="The requester reads it. Needed to reject or to request changes."
+        error={failed?.fields['note']?.[0]}
+      >
         <Textarea value={note} onChange={(event) => setNote(event.target.value)} rows={3} maxLength={1000} />
       </Field>
       {failed &&
@@ -64,6 +68,13 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
           }
         >
           Approve
+        </ActionButton>
+        <ActionButton
+          pending={pending}
+          whyNot={whyNot}
+          onClick={() => run({ requestId: request.id, decision: 'request_changes', note })}
+        >
+          Request changes
         </ActionButton>
         <ActionButton
           variant="danger-outline"

@@ -17,8 +17,10 @@ import type { ScopeRequestView } from '#lib/scopes/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { DecisionForm } from './decision-form.client.tsx'
+import { PolicyCard } from './policy-card.tsx'
+import { ReviseButton } from './revise-button.client.tsx'
 import { WithdrawButton } from './withdraw-button.client.tsx'
-import { decide, withdraw } from './actions.ts'
+import { decide, revise, withdraw } from './actions.ts'
 
 export const metadata: Metadata = { title: 'Scope request' }
 
@@ -27,6 +29,7 @@ export default async function RequestPage({ params }: { params: Promise<{ id: st
   const { id } = await params
   if (!z.uuid().safeParse(id).success) notFound()
   const request = await orNotFound(getScopeRequest(ctx, id))
+  const isOpen = request.state === 'pending' || request.state === 'changes_requested'
   return (
     <>
       <PageHeader
@@ -42,10 +45,20 @@ export default async function RequestPage({ params }: { params: Promise<{ id: st
           </>
         }
         actions={
-          request.state === 'pending' &&
-          request.requestedBy.id === ctx.actor.id && <WithdrawButton requestId={id} withdraw={withdraw} />
+          isOpen &&
+          request.requestedBy.id === ctx.actor.id && (
+            <>
+              <ReviseButton request={request} revise={revise} />
+              <WithdrawButton requestId={id} withdraw={withdraw} />
+            </>
+          )
         }
       />
+      {request.state === 'changes_requested' && (
+        <Notice kind="warn" className="mb-5" title="Changes are asked for">
+          {request.decisionNote} It waits for {request.requestedBy.name}.
+        </Notice>
+      )}
       <div className="grid items-start gap-5 xl:grid-cols-[minmax(0,1fr)_24rem]">
         <div className="space-y-5">
           <Card title="What changes">
@@ -75,6 +88,8 @@ export default async function RequestPage({ params }: { params: Promise<{ id: st
           <Card title="The request">
             <Facts>
               <Fact label="Reason">{request.reason}</Fact>
+              {request.ticket && <Fact label="Ticket">{request.ticket}</Fact>}
+              {request.revision > 1 && <Fact label="Changed">{plural(request.revision - 1, 'time')}</Fact>}
               <Fact label="Only when">
                 {limitTexts(request).length === 0 ? (
                   'any arguments'
@@ -93,15 +108,17 @@ export default async function RequestPage({ params }: { params: Promise<{ id: st
               <Fact label="Denials 30 d">{request.denials30d}</Fact>
             </Facts>
           </Card>
+          <PolicyCard request={request} now={ctx.now} />
           {request.state === 'pending' ? (
             <Card title="Decide">
-              <DecisionForm request={request} decide={decide} />
+              <DecisionForm key={request.revision} request={request} decide={decide} />
             </Card>
-          ) : (
+          ) : request.state === 'changes_requested' ? null : (
             <Card title="Decision">
               <Facts>
                 <Fact label={request.state}>
-                  {request.decidedBy?.name ?? 'the requester'} · <Time value={request.decidedAt} />
+                  {request.decidedBy?.name ?? (request.state === 'approved' ? 'the approval policy' : 'the requester')}{' '}
+                  · <Time value={request.decidedAt} />
                 </Fact>
                 {request.decisionNote && <Fact label="Note">{request.decisionNote}</Fact>}
               </Facts>

@@ -76,6 +76,7 @@ A class covers those below it: ${toolClasses.join(' < ')}.`,
         .requiredOption('--reason <text>', 'what the agent needs it for')
         .option('--tool <name>', 'only this tool')
         .option('--days <days>', 'for so many days; otherwise until revoked')
+        .option('--ticket <text>', 'where the need is written down')
         .option('--where <condition>', whereHelp, collect, [])
         .option('--rate <rate>', 'at most so often: 10/minute or 100/hour'),
     run: request,
@@ -104,6 +105,13 @@ With --where and --rate it is narrowed: what was asked for stays, write it again
     options: (command) => command.requiredOption('--note <text>', 'why; the requester reads it'),
     run: (cli, { args: [id = ''], options: { note } }) => decide(cli, id, { decision: 'reject', note }),
   })
+  addVerb<{ note: string }>(scopes, setup, {
+    name: 'send-back <request>',
+    says: 'Ask the requester for changes.',
+    options: (command) => command.requiredOption('--note <text>', 'what to change; the requester reads it'),
+    run: (cli, { args: [id = ''], options: { note } }) => decide(cli, id, { decision: 'request_changes', note }),
+  })
+  addReviseVerb(scopes, setup)
   addVerb(scopes, setup, {
     name: 'withdraw <request>',
     says: 'Take back a request of your own while it waits.',
@@ -123,6 +131,35 @@ With --where and --rate it is narrowed: what was asked for stays, write it again
   })
 }
 
+function addReviseVerb(scopes: Command, setup: Setup): void {
+  addVerb<Partial<RequestOptions> & { class?: string; where: string[] }>(scopes, setup, {
+    name: 'revise <request>',
+    says: 'Change a request of your own until it is decided; approvals given so far count no more.',
+    options: (command) =>
+      command
+        .addOption(choice('--class <class>', 'of this class', toolClasses))
+        .option('--reason <text>', 'what the agent needs it for')
+        .option('--tool <name>', 'only this tool')
+        .option('--days <days>', 'for so many days')
+        .option('--ticket <text>', 'where the need is written down')
+        .option('--where <condition>', whereHelp, collect, [])
+        .option('--rate <rate>', 'at most so often: 10/minute or 100/hour'),
+    run: async (cli, { args: [id = ''], options }) => {
+      const { class: toolClass, tool, days, reason, ticket } = options
+      const body = {
+        ...(toolClass === undefined ? {} : { class: toolClass as ToolClass }),
+        ...(tool === undefined ? {} : { toolName: tool }),
+        ...(days === undefined ? {} : { days: Number(days) }),
+        ...(reason === undefined ? {} : { reason }),
+        ...(ticket === undefined ? {} : { ticket }),
+        ...limitsFrom(options),
+      }
+      const done = await (await cli.client()).call(routes.scopes.revise, { params: { id }, body })
+      cli.show(done, () => `Request ${plain(id)} is changed, for the ${done.revision - 1}. time. It waits again.`)
+    },
+  })
+}
+
 async function request(cli: Cli, { args, options }: { args: string[]; options: RequestOptions }): Promise<void> {
   const [agentId = '', serverId = '', toolClass = ''] = args
   if (!isToolClass(toolClass)) throw new UsageError(`The class is one of: ${toolClasses.join(', ')}.`)
@@ -133,13 +170,25 @@ async function request(cli: Cli, { args, options }: { args: string[]; options: R
     reason: options.reason,
     toolName: options.tool ?? null,
     days: options.days ? Number(options.days) : null,
+    ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
     ...limitsFrom(options),
   }
   const made = await (await cli.client()).call(routes.scopes.request, { body })
-  cli.show(made, () => `Asked for. Request ${made.requestId} waits for approval.`)
+  cli.show(made, () =>
+    made.grantId === null
+      ? `Asked for. Request ${made.requestId} waits for approval.`
+      : `Granted at once, as the approval policy says. Grant ${made.grantId}.`,
+  )
 }
 
-type RequestOptions = { reason: string; tool?: string; days?: string; where: string[]; rate?: string }
+type RequestOptions = {
+  reason: string
+  tool?: string
+  days?: string
+  ticket?: string
+  where: string[]
+  rate?: string
+}
 
 const whereHelp = 'only when: /amount between 0..100, /currency is EUR, /path begins /reports/ (may be repeated)'
 
@@ -163,12 +212,17 @@ function limitsFrom({ where, rate }: { where: string[]; rate?: string }): {
 
 type Decision =
   | { decision: 'approve'; days?: number; note?: string; conditions?: ArgumentCondition[]; rate?: CallRate }
-  | { decision: 'reject'; note: string }
+  | { decision: 'reject' | 'request_changes'; note: string }
 
 async function decide(cli: Cli, id: string, body: Decision): Promise<void> {
   const done = await (await cli.client()).call(routes.scopes.decide, { params: { id }, body })
   cli.show(done, () => {
-    if (done.grantId === null) return `Request ${plain(id)} is rejected.`
+    if (body.decision === 'reject') return `Request ${plain(id)} is rejected.`
+    if (body.decision === 'request_changes') return `Request ${plain(id)} waits for its requester.`
+    if (done.waitsFor.length > 0) {
+      const roles = done.waitsFor.map((each) => each.join(' or ')).join(' and ')
+      return `Your approval is noted. It still waits for ${roles}.`
+    }
     const until = done.expiresAt === null ? 'until it is revoked' : `until ${minute(done.expiresAt)} UTC`
     return `Approved ${until}. Grant ${done.grantId}.`
   })
@@ -184,7 +238,7 @@ const requestColumns: Column<ScopeRequestRow>[] = [
   { title: 'SCOPE', value: (row) => scopeText({ ...row, serverId: row.server.id }), widthMin: 12 },
   { title: 'ENVIRONMENT', value: (row) => row.server.environment, dispensable: 2 },
   { title: 'DAYS', value: (row) => (row.days === null ? 'open' : String(row.days)), align: 'right', dispensable: 3 },
-  { title: 'STATE', value: (row) => row.state },
+  { title: 'STATE', value: (row) => row.state.replace('_', ' ') },
   { title: 'ASKED BY', value: (row) => row.requestedBy.name, widthMin: 8, dispensable: 4 },
   { title: 'ASKED (UTC)', value: (row) => minute(row.createdAt), dispensable: 1 },
 ]

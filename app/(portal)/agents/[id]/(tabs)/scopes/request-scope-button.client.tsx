@@ -12,12 +12,28 @@ import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
 import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
-import { askForScope } from '../../actions.ts'
+import { requestScope } from '../../actions.ts'
 
 type ServerChoice = { id: string; name: string; environment: string; sensitivity: string }
-type Draft = { serverId: string; class: ToolClass; toolName: string; days: string; reason: string; limits: LimitsDraft }
+type Draft = {
+  serverId: string
+  class: ToolClass
+  toolName: string
+  days: string
+  reason: string
+  ticket: string
+  limits: LimitsDraft
+}
 
-const empty: Draft = { serverId: '', class: 'read', toolName: '', days: '90', reason: '', limits: limitsDraft() }
+const empty: Draft = {
+  serverId: '',
+  class: 'read',
+  toolName: '',
+  days: '90',
+  reason: '',
+  ticket: '',
+  limits: limitsDraft(),
+}
 
 export function RequestScopeButton({
   agentId,
@@ -33,8 +49,12 @@ export function RequestScopeButton({
   const [open, setOpen] = useState(false)
   const [draft, setDraft] = useState<Draft>(empty)
   const set = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes })
-  const { run, pending, failed, clear } = useAction(askForScope, () => {
-    toast.success('Requested. Security decides; the agent can use it once it is approved.')
+  const { run, pending, failed, clear } = useAction(requestScope, ({ grantId }) => {
+    toast.success(
+      grantId === null
+        ? 'Requested. The agent can use it once it is approved.'
+        : 'Granted at once, as the approval policy says.',
+    )
     setOpen(false)
     setDraft(empty)
   })
@@ -67,6 +87,7 @@ export function RequestScopeButton({
               toolName: draft.toolName.trim() || null,
               days: draft.days ? Number(draft.days) : null,
               reason: draft.reason,
+              ...(draft.ticket.trim() ? { ticket: draft.ticket } : {}),
               conditions: limits.conditions,
               rate: limits.rate,
             })
@@ -120,6 +141,9 @@ export function RequestScopeButton({
               maxLength={1000}
               rows={3}
             />
+          </Field>
+          <Field label="Ticket" hint="Its number or link, if there is one." error={errors('ticket')}>
+            <Input value={draft.ticket} onChange={(event) => set({ ticket: event.target.value })} maxLength={300} />
           </Field>
           {failed && (
             <Notice kind="danger" requestId={failed.requestId}>

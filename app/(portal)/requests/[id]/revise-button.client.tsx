@@ -1,0 +1,119 @@
+'use client'
+
+import { useState } from 'react'
+import { limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
+import { Button } from '#components/ui/button.tsx'
+import { Dialog } from '#components/ui/dialog.client.tsx'
+import { Field } from '#components/ui/field.tsx'
+import { Input, Select, Textarea } from '#components/ui/input.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import { toast } from '#components/ui/toast.client.ts'
+import { useAction } from '#components/ui/use-action.client.ts'
+import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
+import type { ScopeRequestView } from '#lib/scopes/schema.ts'
+import type { revise as reviseAction } from './actions.ts'
+
+/** The requester changes what is asked for, until it is decided. */
+export function ReviseButton({ request, revise }: { request: ScopeRequestView; revise: typeof reviseAction }) {
+  const [open, setOpen] = useState(false)
+  const [draft, setDraft] = useState({
+    class: request.class,
+    toolName: request.toolName ?? '',
+    days: request.days?.toString() ?? '',
+    reason: request.reason,
+    ticket: request.ticket ?? '',
+  })
+  const [limitsText, setLimitsText] = useState(limitsDraft(request))
+  const limits = readLimits(limitsText)
+  const set = (changes: Partial<typeof draft>) => setDraft({ ...draft, ...changes })
+  const { run, pending, failed, clear } = useAction(revise, () => {
+    toast.success('Changed. It waits for its approvers again.')
+    setOpen(false)
+  })
+  const change = (next: boolean) => {
+    setOpen(next)
+    clear()
+  }
+  const error = (field: string) => failed?.fields[field]?.[0]
+  return (
+    <>
+      <Button onClick={() => change(true)}>Change</Button>
+      <Dialog
+        open={open}
+        onOpenChange={change}
+        title="Change what is asked for"
+        description="Approvals given so far are of what was asked before, so they count no more."
+      >
+        <form
+          className="grid gap-4"
+          onSubmit={(event) => {
+            event.preventDefault()
+            if (limits.problem !== null) return
+            run({
+              requestId: request.id,
+              class: draft.class,
+              toolName: draft.toolName.trim() || null,
+              days: draft.days ? Number(draft.days) : null,
+              reason: draft.reason,
+              ...(draft.ticket.trim() ? { ticket: draft.ticket } : {}),
+              conditions: limits.conditions,
+              rate: limits.rate,
+            })
+          }}
+        >
+          <Field label="Class" error={error('class')}>
+            <Select value={draft.class} onChange={(event) => set({ class: event.target.value as ToolClass })}>
+              {toolClasses.map((toolClass) => (
+                <option key={toolClass}>{toolClass}</option>
+              ))}
+            </Select>
+          </Field>
+          <Field label="Only this tool" hint="Its name; empty for every tool of the class." error={error('toolName')}>
+            <Input
+              value={draft.toolName}
+              onChange={(event) => set({ toolName: event.target.value })}
+              className="font-mono"
+              autoComplete="off"
+            />
+          </Field>
+          <LimitsFields
+            draft={limitsText}
+            onChange={setLimitsText}
+            error={limits.problem ?? error('conditions') ?? error('rate')}
+          />
+          <Field label="Days" hint="Empty: until revoked." error={error('days')}>
+            <Input
+              type="number"
+              min={1}
+              max={365}
+              value={draft.days}
+              onChange={(event) => set({ days: event.target.value })}
+            />
+          </Field>
+          <Field label="Ticket" hint="Its number or link, if there is one." error={error('ticket')}>
+            <Input value={draft.ticket} onChange={(event) => set({ ticket: event.target.value })} maxLength={300} />
+          </Field>
+          <Field label="Reason" required error={error('reason')}>
+            <Textarea
+              value={draft.reason}
+              onChange={(event) => set({ reason: event.target.value })}
+              maxLength={1000}
+              rows={3}
+            />
+          </Field>
+          {failed && Object.keys(failed.fields).length === 0 && (
+            <Notice kind="danger" requestId={failed.requestId}>
+              {failed.message}
+            </Notice>
+          )}
+          <div className="flex flex-wrap justify-end gap-2">
+            <Button onClick={() => change(false)}>Cancel</Button>
+            <Button type="submit" variant="primary" pending={pending}>
+              Change the request
+            </Button>
+          </div>
+        </form>
+      </Dialog>
+    </>
+  )
+}

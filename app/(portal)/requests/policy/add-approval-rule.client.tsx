@@ -1,0 +1,223 @@
+'use client'
+
+import { Plus } from 'lucide-react'
+import { useState } from 'react'
+import { ActionButton } from '#components/ui/action-button.client.tsx'
+import { Button } from '#components/ui/button.tsx'
+import { Dialog } from '#components/ui/dialog.client.tsx'
+import { Field } from '#components/ui/field.tsx'
+import { Checkbox, Input } from '#components/ui/input.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import { toast } from '#components/ui/toast.client.ts'
+import { useAction } from '#components/ui/use-action.client.ts'
+import { roleLabel } from '#lib/auth/permissions.ts'
+import { environments, sensitivities, tiers, toolClasses } from '#lib/registry/schema.ts'
+import { approverRoles } from '#lib/scopes/schema/approval-policy.ts'
+import { addRule } from './actions.ts'
+
+const empty = {
+  title: '',
+  position: '100',
+  classes: [] as string[],
+  environments: [] as string[],
+  sensitivities: [] as string[],
+  tiers: [] as string[],
+  first: ['security'] as string[],
+  second: [] as string[],
+  inOrder: true,
+  daysMax: '',
+  dueHours: '24',
+}
+
+/** Makes a rule of the approval policy. What is left open fits everything; without anybody to ask it grants at once. */
+export function AddApprovalRule({ whyNot }: { whyNot: string | null }) {
+  const [open, setOpen] = useState(false)
+  const [draft, setDraft] = useState(empty)
+  const set = (changes: Partial<typeof empty>) => setDraft({ ...draft, ...changes })
+  const { run, pending, failed, clear } = useAction(addRule, () => {
+    toast.success('The rule holds for what is decided from now on.')
+    setOpen(false)
+    setDraft(empty)
+  })
+  const change = (next: boolean) => {
+    setOpen(next)
+    clear()
+  }
+  const error = (field: string) => failed?.fields[field]?.[0]
+  const submit = () => {
+    const chosen = <Word extends string>(words: readonly Word[], from: readonly string[]) =>
+      words.filter((word) => from.includes(word))
+    run({
+      title: draft.title,
+      position: Number(draft.position),
+      classes: chosen(toolClasses, draft.classes),
+      environments: chosen(environments, draft.environments),
+      sensitivities: chosen(sensitivities, draft.sensitivities),
+      tiers: chosen(tiers, draft.tiers),
+      steps: [draft.first, draft.second]
+        .filter((roles) => roles.length > 0)
+        .map((roles) => chosen(approverRoles, roles)),
+      inOrder: draft.inOrder,
+      daysMax: draft.daysMax ? Number(draft.daysMax) : null,
+      dueHours: Number(draft.dueHours),
+    })
+  }
+  return (
+    <>
+      <ActionButton variant="primary" whyNot={whyNot} onClick={() => change(true)}>
+        <Plus aria-hidden /> Add a rule
+      </ActionButton>
+      <Dialog
+        open={open}
+        onOpenChange={change}
+        title="Add a rule to the approval policy"
+        description="What is left open fits everything. Of the rules that fit, the one with the smallest number holds."
+      >
+        <form
+          className="grid gap-4"
+          onSubmit={(event) => {
+            event.preventDefault()
+            submit()
+          }}
+        >
+          <div className="grid gap-4 sm:grid-cols-[minmax(0,1fr)_7rem]">
+            <Field label="Title" required error={error('title')}>
+              <Input value={draft.title} onChange={(event) => set({ title: event.target.value })} maxLength={120} />
+            </Field>
+            <Field label="Number" error={error('position')}>
+              <Input
+                type="number"
+                min={1}
+                max={1000}
+                value={draft.position}
+                onChange={(event) => set({ position: event.target.value })}
+              />
+            </Field>
+          </div>
+          <Choices
+            label="Classes"
+            words={toolClasses}
+            chosen={draft.classes}
+            onChange={(classes) => set({ classes })}
+            error={error('classes')}
+          />
+          <Choices
+            label="Environments"
+            words={environments}
+            chosen={draft.environments}
+            onChange={(chosen) => set({ environments: chosen })}
+          />
+          <Choices
+            label="Data"
+            words={sensitivities}
+            chosen={draft.sensitivities}
+            onChange={(chosen) => set({ sensitivities: chosen })}
+          />
+          <Choices
+            label="Risk tier of the agent"
+            words={tiers}
+            chosen={draft.tiers}
+            onChange={(chosen) => set({ tiers: chosen })}
+          />
+          <Choices
+            label="Asks one person with one of these roles"
+            words={approverRoles}
+            chosen={draft.first}
+            onChange={(first) => set({ first })}
+            name={roleLabel}
+            error={error('steps')}
+          />
+          <Choices
+            label="And a second person with one of these"
+            words={approverRoles}
+            chosen={draft.second}
+            onChange={(second) => set({ second })}
+            name={roleLabel}
+          />
+          {draft.second.length > 0 && (
+            <label className="flex items-center gap-2 text-sm">
+              <Checkbox checked={draft.inOrder} onChange={(event) => set({ inOrder: event.target.checked })} />
+              The second one is asked when the first has approved
+            </label>
+          )}
+          <div className="grid gap-4 sm:grid-cols-2">
+            <Field label="Days at most" hint="Empty: as long as is asked." error={error('daysMax')}>
+              <Input
+                type="number"
+                min={1}
+                max={365}
+                value={draft.daysMax}
+                onChange={(event) => set({ daysMax: event.target.value })}
+              />
+            </Field>
+            <Field label="Decided within, in hours" error={error('dueHours')}>
+              <Input
+                type="number"
+                min={1}
+                max={720}
+                value={draft.dueHours}
+                onChange={(event) => set({ dueHours: event.target.value })}
+              />
+            </Field>
+          </div>
+          {draft.first.length + draft.second.length === 0 && (
+            <Notice kind="warn">
+              Nobody is asked: what fits is granted at once, and recorded as granted by this rule.
+            </Notice>
+          )}
+          {failed && Object.keys(failed.fields).length === 0 && (
+            <Notice kind="danger" requestId={failed.requestId}>
+              {failed.message}
+            </Notice>
+          )}
+          <div className="flex flex-wrap justify-end gap-2">
+            <Button onClick={() => change(false)}>Cancel</Button>
+            <Button type="submit" variant="primary" pending={pending}>
+              Add the rule
+            </Button>
+          </div>
+        </form>
+      </Dialog>
+    </>
+  )
+}
+
+function Choices<Word extends string>({
+  label,
+  words,
+  chosen,
+  onChange,
+  name = (word) => word,
+  error,
+}: {
+  label: string
+  words: readonly Word[]
+  chosen: readonly string[]
+  onChange: (chosen: string[]) => void
+  name?: (word: Word) => string
+  error?: string | undefined
+}) {
+  return (
+    <fieldset>
+      <legend className="mb-1 text-sm font-medium">{label}</legend>
+      <div className="flex flex-wrap gap-x-4 gap-y-1">
+        {words.map((word) => (
+          <label key={word} className="flex items-center gap-2 text-sm">
+            <Checkbox
+              checked={chosen.includes(word)}
+              onChange={(event) =>
+                onChange(event.target.checked ? [...chosen, word] : chosen.filter((each) => each !== word))
+              }
+            />
+            {name(word)}
+          </label>
+        ))}
+      </div>
+      {error && (
+        <p role="alert" className="mt-1 text-[13px] text-danger">
+          {error}
+        </p>
+      )}
+    </fieldset>
+  )
+}

@@ -1,0 +1,120 @@
+import type { Metadata } from 'next'
+import { Badge } from '#components/ui/badge.tsx'
+import { plural } from '#components/ui/count.ts'
+import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { PageHeader } from '#components/ui/page-header.tsx'
+import { ReasonButton } from '#components/ui/reason-button.client.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { roleLabel } from '#lib/auth/permissions.ts'
+import { paths } from '#lib/core/paths.ts'
+import { listApprovalRules } from '#lib/scopes/queries.ts'
+import type { ApprovalRuleView } from '#lib/scopes/schema/approval-policy.ts'
+import { currentCtx } from '#lib/web/ctx.ts'
+import { whyNot } from '#lib/web/why-not.ts'
+import { removeRule } from './actions.ts'
+import { AddApprovalRule } from './add-approval-rule.client.tsx'
+
+export const metadata: Metadata = { title: 'Who approves' }
+
+export default async function ApprovalPolicyPage() {
+  const ctx = await currentCtx()
+  const rules = await listApprovalRules(ctx)
+  const problem = whyNot(ctx.actor, 'approvals:manage')
+  return (
+    <>
+      <PageHeader
+        crumbs={[{ href: paths.requests(), label: 'Scope requests' }]}
+        title="Who approves"
+        description="The approval policy: the first rule that fits a request says who is asked. Nobody decides what they asked for, or for an agent that is theirs or their team’s."
+        actions={<AddApprovalRule whyNot={problem} />}
+      />
+      <DataTable
+        caption="Rules of the approval policy"
+        columns={[...columns, removeColumn(problem)]}
+        rows={rules}
+        rowKey={({ id }) => id ?? 'last'}
+      />
+    </>
+  )
+}
+
+const columns: readonly Column<ApprovalRuleView>[] = [
+  {
+    id: 'position',
+    header: '#',
+    numeric: true,
+    cell: ({ id, position }) => (id === null ? 'last' : position),
+  },
+  {
+    id: 'title',
+    header: 'Rule',
+    className: 'min-w-40',
+    cell: ({ title, createdBy, createdAt }) => (
+      <>
+        <span className="font-medium">{title}</span>
+        <span className="block text-muted-foreground">
+          {createdAt ? (
+            <>
+              {createdBy?.name ?? 'unknown'} <Time value={createdAt} />
+            </>
+          ) : (
+            'always there'
+          )}
+        </span>
+      </>
+    ),
+  },
+  { id: 'fits', header: 'Fits', className: 'min-w-40', cell: (rule) => <Fits rule={rule} /> },
+  { id: 'asks', header: 'Asks', className: 'min-w-40', cell: (rule) => <Asks rule={rule} /> },
+  {
+    id: 'days',
+    header: 'At most',
+    wide: true,
+    cell: ({ daysMax }) => (daysMax === null ? 'as long as asked' : plural(daysMax, 'day')),
+  },
+  { id: 'due', header: 'Within', wide: true, cell: ({ dueHours }) => plural(dueHours, 'hour') },
+]
+
+function Fits({ rule }: { rule: ApprovalRuleView }) {
+  const words = [
+    ...rule.classes,
+    ...rule.environments.map((environment) => `on ${environment}`),
+    ...rule.sensitivities.map((sensitivity) => `${sensitivity} data`),
+    ...rule.tiers.map((tier) => `${tier} risk`),
+  ]
+  if (words.length === 0) return <>everything</>
+  return (
+    <span className="flex flex-wrap gap-1">
+      {words.map((word) => (
+        <Badge key={word}>{word}</Badge>
+      ))}
+    </span>
+  )
+}
+
+function Asks({ rule: { steps, inOrder } }: { rule: ApprovalRuleView }) {
+  if (steps.length === 0) return <Badge tone="warn">nobody: granted at once</Badge>
+  const people = steps.map((roles) => roles.map(roleLabel).join(' or '))
+  return <>{people.join(inOrder ? ', then ' : ' and ')}</>
+}
+
+function removeColumn(problem: string | null): Column<ApprovalRuleView> {
+  return {
+    id: 'remove',
+    header: <span className="sr-only">Action</span>,
+    cell: ({ id, title }) =>
+      id !== null && (
+        <ReasonButton
+          label="Remove"
+          size="sm"
+          title={`Remove “${title}”`}
+          description="Requests that wait are decided by the rule that fits then; approvals given under this one count no more."
+          confirm="Remove"
+          action={removeRule}
+          input={{ ruleId: id }}
+          whyNot={problem}
+          said="The rule is removed."
+        />
+      ),
+  }
+}

@@ -1,0 +1,107 @@
+import type { Command } from 'commander'
+import type { ApprovalRuleView } from '#lib/scopes/schema/approval-policy.ts'
+import { createApprovalRuleInput } from '#lib/scopes/schema/approval-policy.ts'
+import { routes } from '../../routes.ts'
+import { addVerb, type Setup } from '../cli.ts'
+import { UsageError } from '../errors.ts'
+import type { Column } from '../table.ts'
+import { oneLine, plain } from '../text.ts'
+
+type RuleOptions = {
+  number: string
+  class: string[]
+  environment: string[]
+  data: string[]
+  tier: string[]
+  ask: string[]
+  inOrder?: boolean
+  daysMax?: string
+  dueHours: string
+}
+
+/** The verbs about who approves scopes. */
+export function addApprovalPolicyCommands(program: Command, setup: Setup): void {
+  const policy = program.command('approval-policy').description('Who approves which scope.')
+  addVerb(policy, setup, {
+    name: 'list',
+    says: 'List the rules in the order in which they are asked; the last one fits everything.',
+    run: async (cli) => {
+      const list = await (await cli.client()).call(routes.scopes.listApprovalRules, {})
+      cli.show(list, () => cli.table(columns, list.items))
+    },
+  })
+  addVerb<RuleOptions>(policy, setup, {
+    name: 'add <title>',
+    says: `Add a rule. What is left out fits everything; without --ask, what fits is granted at once.
+--ask takes roles of which one is needed, divided by commas; twice for two people.`,
+    examples: [
+      'wheelhouse approval-policy add "Writing on production" --number 10 --class write destructive --environment production --ask security --ask finance,platform_admin --in-order --days-max 90',
+    ],
+    options: (command) =>
+      command
+        .option('--number <position>', 'the smallest one that fits holds', '100')
+        .option('--class <classes...>', 'read, write, destructive', [])
+        .option('--environment <environments...>', 'of the server', [])
+        .option('--data <sensitivities...>', 'of the server', [])
+        .option('--tier <tiers...>', 'of the agent', [])
+        .option(
+          '--ask <roles>',
+          'one person with one of these roles',
+          (roles, before: string[]) => [...before, roles],
+          [],
+        )
+        .option('--in-order', 'the second person is asked when the first has approved')
+        .option('--days-max <days>', 'the longest it is granted for')
+        .option('--due-hours <hours>', 'in which it should be decided', '24'),
+    run: async (cli, { args: [title = ''], options }) => {
+      const input = createApprovalRuleInput.safeParse({
+        title,
+        position: Number(options.number),
+        classes: options.class,
+        environments: options.environment,
+        sensitivities: options.data,
+        tiers: options.tier,
+        steps: options.ask.map((roles) => roles.split(',').map((role) => role.trim())),
+        inOrder: options.inOrder ?? false,
+        daysMax: options.daysMax === undefined ? null : Number(options.daysMax),
+        dueHours: Number(options.dueHours),
+      })
+      if (!input.success) {
+        const [issue] = input.error.issues
+        throw new UsageError(`${issue?.path.join('.')}: ${issue?.message}`)
+      }
+      const made = await (await cli.client()).call(routes.scopes.createApprovalRule, { body: input.data })
+      cli.show(made, () => `The rule holds for what is decided from now on. Rule ${made.ruleId}.`)
+    },
+  })
+  addVerb<{ reason: string }>(policy, setup, {
+    name: 'remove <rule>',
+    says: 'End a rule; what waits is decided by the rule that fits then.',
+    options: (command) => command.requiredOption('--reason <text>', 'why'),
+    run: async (cli, { args: [id = ''], options: { reason } }) => {
+      const done = await (
+        await cli.client()
+      ).call(routes.scopes.removeApprovalRule, { params: { id }, body: { reason } })
+      cli.show(done, () => (done.removed ? `Rule ${plain(id)} is removed.` : `Rule ${plain(id)} was removed already.`))
+    },
+  })
+}
+
+const columns: Column<ApprovalRuleView>[] = [
+  { title: '#', value: ({ id, position }) => (id === null ? 'last' : String(position)), align: 'right' },
+  { title: 'RULE', value: ({ title }) => oneLine(title), widthMin: 12 },
+  {
+    title: 'FITS',
+    value: ({ classes, environments, sensitivities, tiers }) =>
+      [...classes, ...environments, ...sensitivities, ...tiers].join(' ') || 'everything',
+    widthMin: 10,
+  },
+  {
+    title: 'ASKS',
+    value: ({ steps, inOrder }) =>
+      steps.map((roles) => roles.join('|')).join(inOrder ? ' then ' : ' + ') || 'nobody: granted at once',
+  },
+  { title: 'DAYS', value: ({ daysMax }) => (daysMax === null ? 'open' : String(daysMax)), align: 'right' },
+  { title: 'HOURS', value: ({ dueHours }) => String(dueHours), align: 'right', dispensable: 1 },
+  { title: 'ID', value: ({ id }) => id ?? '', dispensable: 2 },
+]

@@ -1,0 +1,132 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, can, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { ok, type Result } from '#lib/core/result.ts'
+import type { Tx } from '#lib/db/client.ts'
+import type { LockedAgent } from '#lib/registry/commands.ts'
+import { limitTexts } from '#lib/registry/schema/conditions.ts'
+import { readApprovalRules } from '../queries/approval-policy.ts'
+import { type ApprovalRuleFacts, approvalRuleFor, stepsOf } from '../rules/approval-policy.ts'
+import { limitColumns, type ScopeLimits } from '../rules/limits.ts'
+import { cappedTerms, narrowedTerms, termsLeft } from '../rules/terms.ts'
+import { decideScope, deciderOf, expiryOf } from '../rules.ts'
+import type {
+  DecideScopeRequestInput,
+  DecisionOutcome,
+  RequestScopeInput,
+  ScopeRefusal,
+  ScopeTerms,
+} from '../schema.ts'
+import { writeGrant } from './grants.ts'
+import { aboutRequest, lockRequest } from './lock-request.ts'
+
+/**
+ * Approves (for as long as was asked or shorter, as it was asked or narrower), rejects with a note, or sends back for changes. The approval policy says who is asked: needs
+ * `scopes:approve` or `scopes:countersign` and a role that an open step names; the last approval grants what all of them left. Throws `not_found`, and `invalid` for more
+ * than was asked. Of two who decide at once, one does and the other is told.
+ */
+export async function decideScopeRequest(
+  ctx: Ctx,
+  input: DecideScopeRequestInput,
+): Promise<Result<DecisionOutcome, ScopeRefusal>> {
+  if (!can(ctx.actor, 'scopes:countersign')) authorize(ctx, 'scopes:approve')
+  const person = requirePerson(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    const { request, approvals: all, agent, server } = await lockRequest(tx, input.requestId)
+    const about = aboutRequest(request, agent)
+    const facts = { ...server, class: request.class, tier: agent.tier }
+    const rule = approvalRuleFor(await readApprovalRules(tx), facts)
+    const approvals = all.filter(({ ruleId }) => ruleId === rule.id)
+    const decidable = {
+      ...request,
+      agent: { ...agent, ownerTeamId: agent.ownerTeam.id },
+      server,
+      rule,
+      given: approvals,
+    }
+    const decision = decideScope(decidable, { decider: deciderOf(person), decision: input.decision })
+    if (!decision.ok) {
+      const refusal = decision.error
+      const detail = { requestId: request.id, reason: refusal.rule }
+      recordAudit(tx, ctx, { event: 'scope_request.refused', ...about, rule: refusal.rule, detail })
+      return decision
+    }
+    if (input.decision !== 'approve') {
+      const rejected = input.decision === 'reject'
+      const decided = { decidedById: person.id, decidedAt: ctx.now, decisionNote: input.note }
+      const data = rejected
+        ? { ...decided, state: 'rejected' as const }
+        : { decisionNote: input.note, state: 'changes_requested' as const }
+      await tx.scopeRequest.update({ where: { id: request.id }, data })
+      const { note } = input
+      if (rejected) {
+        const detail = { requestId: request.id, class: request.class, note }
+        recordAudit(tx, ctx, { event: 'scope_request.rejected', ...about, detail })
+      } else {
+        const detail = { requestId: request.id, note }
+        recordAudit(tx, ctx, { event: 'scope_request.changes_requested', ...about, detail })
+      }
+      return ok({ grantId: null, expiresAt: null, waitsFor: [] })
+    }
+    const terms = narrowedTerms(termsLeft(request, { approvals, rule }), input)
+    const note = input.note ?? null
+    const step = decision.value ?? 0
+    const { days, ...limits } = terms
+    const { id: requestId, revision, class: toolClass } = request
+    const approval = { requestId, revision, ruleId: rule.id, step, personId: person.id, at: ctx.now, note }
+    await tx.scopeApproval.create({ data: { ...approval, days, ...limitColumns(limits) } })
+    const steps = stepsOf(rule)
+    const missing = steps.filter((_, index) => index !== step && !approvals.some((given) => given.step === index))
+    if (missing.length > 0) {
+      const detail = { requestId, step: step + 1, of: steps.length, approvalRule: rule.title, note }
+      recordAudit(tx, ctx, { event: 'scope_request.step_approved', ...about, detail })
+      return ok({ grantId: null, expiresAt: null, waitsFor: missing.map((roles) => [...roles]) })
+    }
+    const decided = { decidedById: person.id, decidedAt: ctx.now, decisionNote: note }
+    await tx.scopeRequest.update({ where: { id: request.id }, data: { ...decided, state: 'approved' } })
+    const granted = await grantTerms(tx, ctx, { request, agent, terms })
+    const detail = { requestId, class: toolClass, expiresAt: granted.expiresAt, note, limits: limitTexts(limits) }
+    recordAudit(tx, ctx, { event: 'scope_request.approved', ...about, detail: { ...detail, approvalRule: rule.title } })
+    return ok({ ...granted, waitsFor: [] })
+  })
+}
+
+/** The approval policy approves a request by itself, on the record as such, in the transaction that asks. */
+export async function approveByPolicy(
+  tx: Tx,
+  ctx: Ctx,
+  asked: {
+    requestId: string
+    agent: LockedAgent
+    input: RequestScopeInput
+    limits: ScopeLimits
+    rule: ApprovalRuleFacts
+  },
+): Promise<string> {
+  const { requestId, agent, input, limits, rule } = asked
+  const note = `Approved by the policy “${rule.title}”.`
+  await tx.scopeRequest.update({
+    where: { id: requestId },
+    data: { state: 'approved', decidedAt: ctx.now, decisionNote: note },
+  })
+  const terms = cappedTerms({ days: input.days, conditions: [...limits.conditions], rate: limits.rate }, rule)
+  const request = { ...input, id: requestId }
+  const { grantId, expiresAt } = await grantTerms(tx, ctx, { request, agent, terms })
+  const detail = { requestId, approvalRule: rule.title, class: input.class, expiresAt }
+  recordAudit(tx, ctx, { event: 'scope_request.auto_approved', ...aboutRequest(request, agent), detail })
+  return grantId
+}
+
+async function grantTerms(
+  tx: Tx,
+  ctx: Ctx,
+  { request, agent, terms }: { request: Granted; agent: LockedAgent; terms: ScopeTerms },
+): Promise<{ grantId: string; expiresAt: string | null }> {
+  const { days, ...limits } = terms
+  const expiresAt = expiryOf(days, ctx.now)
+  const { id, class: toolClass, serverId, toolName, reason } = request
+  const scope = { serverId, class: toolClass, toolName, reason, expiresAt, ...limits }
+  const grantId = await writeGrant(tx, ctx, { agent, scope, via: 'request', requestId: id })
+  return { grantId, expiresAt: expiresAt?.toISOString() ?? null }
+}
+
+type Granted = Pick<RequestScopeInput, 'class' | 'serverId' | 'toolName' | 'reason'> & { id: string }

@@ -1,0 +1,90 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { ok, type Result } from '#lib/core/result.ts'
+import { limitTexts } from '#lib/registry/schema/conditions.ts'
+import { readApprovalRules } from '../queries/approval-policy.ts'
+import { approvalRuleFor } from '../rules/approval-policy.ts'
+import { checkConditions, limitColumns } from '../rules/limits.ts'
+import { dueOf, refuse } from '../rules.ts'
+import type { ReviseScopeRequestInput, ScopeRefusal } from '../schema.ts'
+import { checkRequest } from './check-request.ts'
+import { aboutRequest, lockRequest } from './lock-request.ts'
+
+/**
+ * Changes what one has asked for, until it is decided; approvals given so far are of what was asked before, so they count no more. Needs `scopes:request`; throws
+ * `not_found`. Refused, and recorded as refused, to anybody but the requester, when it is decided, or when what it says now cannot be asked for.
+ */
+export async function reviseScopeRequest(
+  ctx: Ctx,
+  input: ReviseScopeRequestInput,
+): Promise<Result<{ revision: number }, ScopeRefusal>> {
+  authorize(ctx, 'scopes:request')
+  const person = requirePerson(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    const { request, agent, server } = await lockRequest(tx, input.requestId)
+    const limits = {
+      conditions: input.conditions ?? request.conditions,
+      rate: input.rate === undefined ? request.rate : input.rate,
+    }
+    checkConditions(limits.conditions)
+    const wanted = {
+      agentId: agent.id,
+      serverId: request.serverId,
+      class: input.class ?? request.class,
+      toolName: input.toolName === undefined ? request.toolName : input.toolName,
+      days: input.days === undefined ? request.days : input.days,
+    }
+    const checked =
+      request.requestedById !== person.id
+        ? refuse('scopes:not_your_request', 'Only the person who asked may change it.')
+        : request.state !== 'pending' && request.state !== 'changes_requested'
+          ? refuse('scopes:already_decided', `It was ${request.state} in the meantime.`)
+          : await checkRequest(tx, { input: wanted, limits, agent, now: ctx.now, except: request.id })
+    if (!checked.ok) {
+      const { rule } = checked.error
+      const detail = { requestId: request.id, reason: rule }
+      recordAudit(tx, ctx, { event: 'scope_request.refused', ...aboutRequest(request, agent), rule, detail })
+      return checked
+    }
+    const facts = { ...server, class: wanted.class, tier: agent.tier }
+    const rule = approvalRuleFor(await readApprovalRules(tx), facts)
+    const revision = request.revision + 1
+    const { class: toolClass, toolName, days } = wanted
+    const reason = input.reason ?? request.reason
+    const ticket = input.ticket ?? request.ticket
+    await tx.scopeRequest.update({
+      where: { id: request.id },
+      data: {
+        class: toolClass,
+        toolName,
+        days,
+        ...limitColumns(limits),
+        reason,
+        ticket,
+        revision,
+        state: 'pending',
+        decisionNote: null,
+        dueAt: dueOf(rule, ctx.now),
+        overdueToldAt: null,
+      },
+    })
+    const before = wordsOf(request)
+    const after = wordsOf({ class: toolClass, toolName, days, reason, ticket, ...limits })
+    const detail = { requestId: request.id, revision, before, after }
+    recordAudit(tx, ctx, { event: 'scope_request.revised', ...aboutRequest(wanted, agent), detail })
+    return ok({ revision })
+  })
+}
+
+function wordsOf(request: {
+  class: string
+  toolName: string | null
+  days: number | null
+  reason: string
+  ticket: string | null
+  conditions: Parameters<typeof limitTexts>[0]['conditions']
+  rate: Parameters<typeof limitTexts>[0]['rate']
+}): Record<string, unknown> {
+  const { class: toolClass, toolName, days, reason, ticket } = request
+  return { class: toolClass, toolName, days, reason, ticket, limits: limitTexts(request) }
+}

@@ -1,0 +1,41 @@
+import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { personNames } from '#lib/registry/queries.ts'
+import { type ApprovalRuleFacts, defaultApprovalRule } from '../rules/approval-policy.ts'
+import type { ApprovalRuleView, ApproverRole } from '../schema/approval-policy.ts'
+
+/** The rules that hold now, in the order in which they are asked. For the module's own commands. */
+export async function readApprovalRules(tx: Tx): Promise<ApprovalRuleFacts[]> {
+  const rows = await readRows(tx)
+  return rows.map(({ steps, ...row }) => ({ ...row, steps: steps as ApproverRole[][] }))
+}
+
+/** The approval policy: its rules in the order in which they are asked, and at the end what holds where none fits. Needs `requests:read`. */
+export async function listApprovalRules(ctx: Ctx): Promise<ApprovalRuleView[]> {
+  authorize(ctx, 'requests:read')
+  const rows = await readRows(reader(ctx))
+  const people = await personNames(
+    ctx,
+    rows.map(({ createdById }) => createdById),
+  )
+  const made = rows.map(({ createdById, createdAt, removedAt: _, removedById: __, ...row }) => ({
+    ...row,
+    ...(row as Pick<ApprovalRuleView, 'environments' | 'classes' | 'sensitivities' | 'tiers'>),
+    steps: row.steps as ApproverRole[][],
+    createdBy: createdById ? (people.get(createdById) ?? null) : null,
+    createdAt: createdAt.toISOString(),
+  }))
+  const { steps, ...last } = defaultApprovalRule
+  const any = { environments: [], classes: [], sensitivities: [], tiers: [] }
+  return [
+    ...made,
+    { ...last, ...any, position: 1001, steps: steps.map((roles) => [...roles]), createdBy: null, createdAt: null },
+  ]
+}
+
+function readRows(tx: Tx) {
+  return tx.approvalRule.findMany({
+    where: { removedAt: null },
+    orderBy: [{ position: 'asc' }, { createdAt: 'asc' }, { id: 'asc' }],
+  })
+}

@@ -1,0 +1,82 @@
+import type { Environment, Sensitivity, Tier, ToolClass } from '#lib/registry/schema.ts'
+import { err, ok, type Result } from '#lib/core/result.ts'
+import type { ScopeRefusal } from '../schema.ts'
+import type { ApproverRole } from '../schema/approval-policy.ts'
+
+/** What a rule is asked about. */
+export type ApprovalFacts = { environment: Environment; class: ToolClass; sensitivity: Sensitivity; tier: Tier }
+
+export type ApprovalRuleFacts = {
+  id: string | null
+  title: string
+  environments: readonly string[]
+  classes: readonly string[]
+  sensitivities: readonly string[]
+  tiers: readonly string[]
+  steps: readonly (readonly ApproverRole[])[]
+  inOrder: boolean
+  daysMax: number | null
+  dueHours: number
+}
+
+/** What holds where no rule fits: one person of security, within a day. */
+export const defaultApprovalRule: ApprovalRuleFacts = {
+  id: null,
+  title: 'Everything else',
+  environments: [],
+  classes: [],
+  sensitivities: [],
+  tiers: [],
+  steps: [['security']],
+  inOrder: false,
+  daysMax: null,
+  dueHours: 24,
+}
+
+/** The first rule that fits; they come in the order of the policy. */
+export function approvalRuleFor(rules: readonly ApprovalRuleFacts[], facts: ApprovalFacts): ApprovalRuleFacts {
+  const fits = (values: readonly string[], value: string) => values.length === 0 || values.includes(value)
+  return (
+    rules.find(
+      (rule) =>
+        fits(rule.environments, facts.environment) &&
+        fits(rule.classes, facts.class) &&
+        fits(rule.sensitivities, facts.sensitivity) &&
+        fits(rule.tiers, facts.tier),
+    ) ?? defaultApprovalRule
+  )
+}
+
+/** Whether the policy approves by itself. What is destructive it never does, whatever a rule says. */
+export function approvesAtOnce(rule: ApprovalRuleFacts, facts: ApprovalFacts): boolean {
+  return rule.id !== null && rule.steps.length === 0 && facts.class !== 'destructive'
+}
+
+export type GivenApproval = { step: number; personId: string }
+
+/** The steps that are asked for now, by their index. */
+export function openSteps(rule: ApprovalRuleFacts, given: readonly GivenApproval[]): number[] {
+  const open = stepsOf(rule).flatMap((_, index) => (given.some(({ step }) => step === index) ? [] : [index]))
+  return rule.inOrder ? open.slice(0, 1) : open
+}
+
+/** A rule without steps asks nobody, so what it may not approve by itself is asked of security. */
+export function stepsOf(rule: ApprovalRuleFacts): readonly (readonly ApproverRole[])[] {
+  return rule.steps.length > 0 ? rule.steps : defaultApprovalRule.steps
+}
+
+/** Which open step a person approves: nobody approves two, and everybody only what asks for a role of theirs. */
+export function stepFor(
+  rule: ApprovalRuleFacts,
+  given: readonly GivenApproval[],
+  person: { id: string; roles: readonly string[] },
+): Result<number, ScopeRefusal> {
+  if (given.some(({ personId }) => personId === person.id)) {
+    const message = 'You have approved it already; somebody else is asked as well.'
+    return err({ rule: 'scopes:approved_already', message })
+  }
+  const steps = stepsOf(rule)
+  const step = openSteps(rule, given).find((index) => steps[index]!.some((role) => person.roles.includes(role)))
+  if (step !== undefined) return ok(step)
+  return err({ rule: 'scopes:not_asked', message: `“${rule.title}” asks other people for this approval.` })
+}

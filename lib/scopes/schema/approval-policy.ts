@@ -1,0 +1,57 @@
+// Views are JSON as they are: times are ISO 8601 in UTC.
+import { z } from 'zod'
+import type { Role } from '#lib/auth/permissions.ts'
+import { environments, oneLine, type PersonRef, sensitivities, tiers, toolClasses } from '#lib/registry/schema.ts'
+
+/** Who may be asked to approve: roles that stand outside of the teams whose agents it is about. */
+export const approverRoles = ['security', 'platform_admin', 'finance', 'on_call'] as const satisfies readonly Role[]
+export type ApproverRole = (typeof approverRoles)[number]
+
+/** One person with one of these roles. */
+const step = z.array(z.enum(approverRoles)).min(1, 'Name at least one role for each step.').max(approverRoles.length)
+
+/** What is left empty fits everything; all that is set must fit. */
+export const createApprovalRuleInput = z.strictObject({
+  title: oneLine(120).min(3, 'Say in a few words what it is about.'),
+  /** The first rule that fits holds; of equal positions the older one. */
+  position: z.int().min(1).max(1000).default(100),
+  environments: z.array(z.enum(environments)).max(10).default([]),
+  classes: z.array(z.enum(toolClasses)).max(10).default([]),
+  sensitivities: z.array(z.enum(sensitivities)).max(10).default([]),
+  tiers: z.array(z.enum(tiers)).max(10).default([]),
+  /** One or two people; none: approved at once, which no rule may do for what is destructive. */
+  steps: z.array(step).max(2),
+  /** The second person is asked when the first has approved. */
+  inOrder: z.boolean().default(false),
+  /** The longest it is granted for; null: as long as is asked. */
+  daysMax: z.int().min(1).max(365).nullable().default(null),
+  /** Hours in which it should be decided. */
+  dueHours: z
+    .int()
+    .min(1)
+    .max(24 * 30)
+    .default(24),
+})
+export type CreateApprovalRuleInput = z.infer<typeof createApprovalRuleInput>
+
+export const removeApprovalRuleInput = z.strictObject({
+  ruleId: z.uuid(),
+  reason: oneLine(1000).min(5, 'Say in a sentence why.'),
+})
+export type RemoveApprovalRuleInput = z.infer<typeof removeApprovalRuleInput>
+
+/** A rule of the approval policy. `id` null: the last one, which is always there and fits everything. */
+export type ApprovalRuleView = Omit<CreateApprovalRuleInput, 'position'> & {
+  id: string | null
+  position: number
+  createdBy: PersonRef | null
+  createdAt: string | null
+}
+
+/** A step of a pending request: who is asked, and who has approved. */
+export type ApprovalStep = {
+  roles: ApproverRole[]
+  approved: { by: PersonRef; at: string; note: string | null } | null
+  /** Whether it is asked for now; a later one of a rule in order is not yet. */
+  open: boolean
+}
