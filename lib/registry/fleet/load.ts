@@ -124,6 +124,11 @@ function agentsSql({ since, now, past }: Since): Prisma.Sql {
   const day = since.toISOString().slice(0, 10)
   // Measurements are by UTC day: the instant's own day counts as a whole.
   const until = past ? Prisma.sql` and d."day" <= ${now.toISOString().slice(0, 10)}::text::date` : Prisma.empty
+  // A table as it was has no index, so its grants are grouped once instead of looked up for each agent.
+  const grants = Prisma.sql`select g."agentId", json_agg(json_build_object('serverId', g."serverId", 'class', g."class",
+      'toolName', g."toolName", 'breakGlass', g."via" = 'break_glass', 'conditional', g."conditions" <> '[]', 'expiresAt', ${ms('g."expiresAt"')})
+      order by g."serverId", g."class", g."toolName" nulls first, g."id") as grants
+    from "Grant" g where g."revokedAt" is null and (g."expiresAt" is null or g."expiresAt" > ${now})`
   return Prisma.sql`select coalesce(json_agg(json_build_object(
       'id', a."id", 'name', a."name", 'purpose', a."purpose", 'ownerTeamId', a."ownerTeamId", 'personId', a."accountablePersonId",
       'tier', a."tier", 'status', a."status", 'version', a."currentVersion", 'templateId', coalesce(v."templateId", ''),
@@ -141,11 +146,7 @@ function agentsSql({ since, now, past }: Since): Prisma.Sql {
         sum(d."unpricedRequests") filter (where d."day" >= ${day}::text::date) as unpriced,
         max(d."day") filter (where d."runs" > 0) as "lastRunDay"
       from "AgentDay" d where d."agentId" = a."id"${until}) m on true
-    left join lateral (
-      select json_agg(json_build_object('serverId', g."serverId", 'class', g."class", 'toolName', g."toolName",
-          'breakGlass', g."via" = 'break_glass', 'conditional', g."conditions" <> '[]', 'expiresAt', ${ms('g."expiresAt"')})
-        order by g."serverId", g."class", g."toolName" nulls first, g."id") as grants
-      from "Grant" g where g."agentId" = a."id" and g."revokedAt" is null and (g."expiresAt" is null or g."expiresAt" > ${now})) g on true`
+    ${past ? Prisma.sql`left join (${grants} group by g."agentId") g on g."agentId" = a."id"` : Prisma.sql`left join lateral (${grants} and g."agentId" = a."id" group by g."agentId") g on true`}`
 }
 
 /** Milliseconds since 1970 of a timestamp; the columns hold no finer ones. */
