@@ -2,9 +2,13 @@
 export const paths = {
   home: () => '/',
   agents: () => '/agents',
+  agentsDiff: () => '/agents/diff',
   newAgent: () => '/agents/new',
   agent: (id: string, tab?: AgentTab) =>
     `/agents/${encodeURIComponent(id)}${tab && tab !== 'overview' ? `/${tab}` : ''}`,
+  /** An agent as it was; without an instant where one asks for it. */
+  agentPast: (id: string, asOf?: string) =>
+    `/agents/${encodeURIComponent(id)}/past${asOf === undefined ? '' : `?asOf=${encodeURIComponent(asOf)}`}`,
   agentCreation: (id: string) => `/agents/${encodeURIComponent(id)}/creation`,
   templates: () => '/templates',
   template: (id: string) => `/templates/${encodeURIComponent(id)}`,
@@ -47,5 +51,5 @@ export const paths = {
   signIn: () => '/sign-in',
 } as const
 
-export const agentTabs = ['overview', 'scopes', 'connections', 'runs', 'cost', 'versions', 'audit'] as const
+export const agentTabs = ['overview', 'scopes', 'connections', 'runs', 'cost', 'versions', 'history', 'audit'] as const
 export type AgentTab = (typeof agentTabs)[number]

@@ -19,16 +19,7 @@ const columnList: readonly (Column<AgentRow> & { id: CatalogColumn; header: stri
     header: 'Agent',
     sort: 'name',
     className: 'min-w-36 2xl:min-w-44',
-    cell: (agent) => (
-      <>
-        <Link prefetch={false} href={paths.agent(agent.id)} className="font-medium text-accent hover:underline">
-          {agent.name}
-        </Link>
-        <code title={agent.id} className="block max-w-36 truncate text-xs text-muted-foreground 2xl:max-w-56">
-          {agent.id}
-        </code>
-      </>
-    ),
+    cell: (agent) => <AgentName agent={agent} href={paths.agent(agent.id)} />,
   },
   {
     id: 'owner',
@@ -121,22 +112,41 @@ export const columnLabels = Object.fromEntries(columnList.map(({ id, header }) =
   string
 >
 
-/** The columns chosen, in their fixed order, behind the box that selects an agent. */
+/** The columns chosen, in their fixed order, behind the box that selects an agent; in the past there is nothing to select one for. */
 export function agentColumns(
   chosen: readonly CatalogColumn[],
-  options: { widths: Readonly<Record<string, number>>; ids: readonly string[] },
+  options: { widths: Readonly<Record<string, number>>; ids: readonly string[] | null; asOf?: string | undefined },
 ): Column<AgentRow>[] {
-  return [
-    {
-      id: 'select',
-      header: <SelectPage ids={options.ids} />,
-      className: 'w-8',
-      cell: (agent) => <SelectAgent id={agent.id} name={agent.name} />,
-    },
-    ...columnList
-      .filter(({ id }) => chosen.includes(id))
-      .map((column) => ({ ...column, width: options.widths[column.id] })),
-  ]
+  const { widths, ids, asOf } = options
+  const shown = columnList
+    .map((column) => (column.id === 'agent' && asOf !== undefined ? { ...column, cell: pastAgentCell(asOf) } : column))
+    .filter(({ id }) => chosen.includes(id))
+    .map((column) => ({ ...column, width: widths[column.id] }))
+  if (ids === null) return shown
+  const select: Column<AgentRow> = {
+    id: 'select',
+    header: <SelectPage ids={ids} />,
+    className: 'w-8',
+    cell: (agent) => <SelectAgent id={agent.id} name={agent.name} />,
+  }
+  return [select, ...shown]
+}
+
+function pastAgentCell(asOf: string) {
+  return (agent: AgentRow) => <AgentName agent={agent} href={paths.agentPast(agent.id, asOf)} />
+}
+
+function AgentName({ agent, href }: { agent: AgentRow; href: string }) {
+  return (
+    <>
+      <Link prefetch={false} href={href} className="font-medium text-accent hover:underline">
+        {agent.name}
+      </Link>
+      <code title={agent.id} className="block max-w-36 truncate text-xs text-muted-foreground 2xl:max-w-56">
+        {agent.id}
+      </code>
+    </>
+  )
 }
 
 function Scopes({ agent }: { agent: AgentRow }) {

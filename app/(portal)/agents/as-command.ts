@@ -3,7 +3,9 @@ import { hrefWith } from '#lib/web/search.ts'
 
 /** The command line that lists what the catalog shows; a POSIX shell reads it as it stands. */
 export function catalogCommand({ q, ...filters }: Partial<AgentListQuery>): string {
-  const options = Object.entries(filters).map(([key, value]) => `--${key} ${shellQuote(String(value))}`)
+  const options = Object.entries(filters).map(
+    ([key, value]) => `--${key === 'asOf' ? 'as-of' : key} ${shellQuote(String(value))}`,
+  )
   // What begins with a hyphen would be read as an option.
   const text = q ? [...(q.startsWith('-') ? ['--'] : []), shellQuote(q)] : []
   return ['npx wheelhouse agents list', ...options, ...text].join(' ')

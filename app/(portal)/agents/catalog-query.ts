@@ -25,13 +25,13 @@ const listKeys = new Set(['sort', 'order', 'limit', 'cursor', 'columns', 'densit
 
 /** The query as the page shows it: filters given beside the search text become part of it. Throws `invalid`. */
 export function asOneQuery(query: AgentListQuery): AgentListQuery {
-  const { sort, order, limit, cursor } = query
-  return { q: formatAgentQuery(queryOf(query)), sort, order, limit, cursor }
+  const { sort, order, limit, cursor, asOf } = query
+  return { q: formatAgentQuery(queryOf(query)), sort, order, limit, cursor, asOf }
 }
 
 /** The catalog with a changed state; the cursor belongs to the old one and is dropped unless given, defaults stay out of the address. */
 export function catalogHref(state: CatalogState, changes: Partial<CatalogState>): string {
-  const { view, q, sort, order, limit, cursor, columns, density, hasDefault } = {
+  const { view, q, sort, order, limit, cursor, asOf, columns, density, hasDefault } = {
     ...state,
     cursor: undefined,
     ...changes,
@@ -49,6 +49,7 @@ export function catalogHref(state: CatalogState, changes: Partial<CatalogState>)
   set('density', density, density === 'normal')
   if (limit !== 50) params.set('limit', String(limit))
   if (cursor !== undefined) params.set('cursor', cursor)
+  if (asOf !== undefined) params.set('asOf', asOf)
   const text = params.toString()
   return text ? `${paths.agents()}?${text}` : paths.agents()
 }

@@ -35,7 +35,7 @@ export async function resolveState(
     ? base.columns
     : (columnsOf(given.columns) ?? base?.columns ?? layout.columns ?? [...defaultColumns])
   const density = fromView ? base.density : (given.density ?? base?.density ?? layout.density ?? 'normal')
-  const state: CatalogState = { q, sort, order, limit: given.limit, cursor: given.cursor, columns, density, view: view?.id, hasDefault: start !== null } // prettier-ignore
+  const state: CatalogState = { q, sort, order, limit: given.limit, cursor: given.cursor, asOf: given.asOf, columns, density, view: view?.id, hasDefault: start !== null } // prettier-ignore
   const dirty = base !== null && keptOf(state) !== keptOf(base)
   return { state, view, dirty, layout }
 }

@@ -37,11 +37,13 @@ export function CatalogTools({ query }: { query: Partial<AgentListQuery> }) {
             <Sheet aria-hidden /> CSV table
           </a>
         </MenuItem>
-        <MenuItem asChild>
-          <a href={exportHref('yaml')} download>
-            <FileText aria-hidden /> YAML registry entries
-          </a>
-        </MenuItem>
+        {query.asOf === undefined && (
+          <MenuItem asChild>
+            <a href={exportHref('yaml')} download>
+              <FileText aria-hidden /> YAML registry entries
+            </a>
+          </MenuItem>
+        )}
         <MenuSeparator />
         <MenuItem onSelect={() => setAsCommand(true)}>
           <Terminal aria-hidden /> As CLI or API

@@ -1,6 +1,8 @@
 import { Plus } from 'lucide-react'
 import type { Metadata } from 'next'
 import Link from 'next/link'
+import { AsOfForm } from '#components/history/as-of-form.tsx'
+import { PastBanner } from '#components/history/past-banner.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
@@ -11,11 +13,12 @@ import { Pager } from '#components/ui/pager.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { paths } from '#lib/core/paths.ts'
-import { listViews, searchAgents } from '#lib/registry/queries.ts'
+import { getMoment, listViews, searchAgents } from '#lib/registry/queries.ts'
 import type { AgentFacets, AgentList, AgentListQuery, AgentRow } from '#lib/registry/schema.ts'
+import type { MomentView } from '#lib/registry/schema/history.ts'
 import type { CatalogViewRow } from '#lib/registry/schema/views.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import type { SearchParams } from '#lib/web/search.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { agentColumns, columnLabels } from './agent-columns.tsx'
 import { BulkBar } from './bulk-bar.client.tsx'
@@ -37,8 +40,8 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
   const views = await listViews(ctx)
   const found = await find(ctx, { searchParams, views })
   if ('problem' in found) return <Unreadable ctx={ctx} {...found} />
-  const { state, view, dirty, layout, list, facets } = found
-  const { q, sort, order, columns, density } = state
+  const { state, view, dirty, layout, list, facets, moment } = found
+  const { q, sort, order, columns, density, asOf } = state
   return (
     <SelectionProvider>
       <PageHeader
@@ -64,12 +67,17 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
               labels={columnLabels}
               href={catalogHref(state, {})}
             />
-            <CatalogTools query={filtersOf({ q, sort, order, limit: 50 })} />
-            <NewAgent whyNot={whyNot(ctx.actor, 'agents:create')} />
+            <CatalogTools query={filtersOf({ q, sort, order, limit: 50, asOf })} />
+            {!moment && <NewAgent whyNot={whyNot(ctx.actor, 'agents:create')} />}
           </>
         }
       />
-      <SearchBox key={q} initial={q} hidden={{ view: state.view, sort, order, columns: columns.join(','), density }} />
+      {moment && <PastBanner moment={moment} nowHref={catalogHref(state, { asOf: undefined })} />}
+      <SearchBox
+        key={q}
+        initial={q}
+        hidden={{ view: state.view, sort, order, columns: columns.join(','), density, asOf }}
+      />
       <div className="mt-3 xl:grid xl:grid-cols-[9.5rem_minmax(0,1fr)] xl:gap-3 2xl:grid-cols-[12rem_minmax(0,1fr)] 2xl:gap-5">
         <Facets facets={facets} query={state} />
         <div className="min-w-0">
@@ -79,10 +87,14 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
               {hint.message}
             </Notice>
           ))}
-          <BulkBar />
+          {!moment && <BulkBar />}
           <DataTable
             caption="Agents"
-            columns={agentColumns(columns, { widths: layout.widths, ids: list.items.map(({ id }) => id) })}
+            columns={agentColumns(columns, {
+              widths: layout.widths,
+              ids: moment ? null : list.items.map(({ id }) => id),
+              asOf,
+            })}
             rows={list.items}
             rowKey={(agent) => agent.id}
             density={density}
@@ -100,6 +112,19 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
             prevHref={list.prevCursor && catalogHref(state, { cursor: list.prevCursor })}
             nextHref={list.nextCursor && catalogHref(state, { cursor: list.nextCursor })}
           />
+          <div className="mt-4 flex flex-wrap items-center justify-between gap-3">
+            <AsOfForm
+              action={paths.agents()}
+              asOf={asOf}
+              hidden={{ view: state.view, q, sort, order, columns: columns.join(','), density }}
+            />
+            <Link
+              href={hrefWith(paths.agentsDiff(), { q, from: asOf })}
+              className="text-[13px] text-accent hover:underline"
+            >
+              {moment ? 'What has changed since' : 'What has changed since an instant'}
+            </Link>
+          </div>
         </div>
       </div>
     </SelectionProvider>
@@ -116,7 +141,9 @@ const everyAgent = `${paths.agents()}?q=`
 
 const description = 'Every agent of the organization: who owns it, what it may touch, what it costs.'
 
-type Found = (Resolved & { list: AgentList; facets: AgentFacets }) | { problem: string; q: string }
+type Found =
+  | (Resolved & { list: AgentList; facets: AgentFacets; moment: MomentView | null })
+  | { problem: string; q: string }
 
 async function find(
   ctx: Ctx,
@@ -124,8 +151,9 @@ async function find(
 ): Promise<Found> {
   try {
     const resolved = await resolveState(searchParams, { views, actor: ctx.actor })
-    const { q, sort, order, limit, cursor } = resolved.state
-    return { ...resolved, ...(await searchAgents(ctx, { q, sort, order, limit, cursor })) }
+    const { q, sort, order, limit, cursor, asOf } = resolved.state
+    const moment = asOf === undefined ? null : await getMoment(ctx, { field: 'asOf', value: asOf })
+    return { ...resolved, ...(await searchAgents(ctx, { q, sort, order, limit, cursor, asOf })), moment }
   } catch (error) {
     if (!(error instanceof DomainError) || error.code !== 'invalid') throw error
     const { column } = error.details

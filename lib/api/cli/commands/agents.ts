@@ -19,6 +19,7 @@ import { addAgentsCreate } from './agents-create.ts'
 import { describeAgent } from './agent-text.ts'
 import { agentColumns } from './agent-table.ts'
 import { explanationText } from './explanation-text.ts'
+import { addHistoryVerbs, asOfOption } from './history.ts'
 import { choice } from './choices.ts'
 
 type Filter = {
@@ -36,12 +37,14 @@ type Filter = {
   sponsor?: string
 }
 
+type ListOptions = { sort: string; desc?: boolean; limit: string; all?: boolean; asOf?: string }
+
 export function addAgentsCommands(program: Command, setup: Setup): void {
   const agents = program
     .command('agents')
     .alias('agent')
     .description('Registered agents: the catalog, creation, YAML, life.')
-  addVerb<Filter & { sort: string; desc?: boolean; limit: string; all?: boolean }>(agents, setup, {
+  addVerb<Filter & ListOptions>(agents, setup, {
     name: 'list [query...]',
     says: `List the agents that match.
 The query is the catalog's: qualifiers (${Object.keys(queryKeys).join(': ')}:) and words, all of which must
@@ -57,10 +60,11 @@ query that begins with a minus. The options are the same qualifiers. A * marks s
         .addOption(choice('--sort <by>', 'order of the list', agentSorts).default('id'))
         .option('--desc', 'the other way round')
         .option('--limit <rows>', 'how many at most', '50')
-        .option('--all', 'every agent that matches'),
+        .option('--all', 'every agent that matches')
+        .option(...asOfOption),
     run: listVerb,
   })
-  addVerb<{ etag?: boolean }>(agents, setup, {
+  addVerb<{ etag?: boolean; asOf?: string }>(agents, setup, {
     name: 'show <id>',
     says: `Show everything the registry knows about an agent, with what it can reach now.
 With --etag only the tag that --if-match takes: a write with it is refused if somebody else has written in the meantime.`,
@@ -68,26 +72,28 @@ With --etag only the tag that --if-match takes: a write with it is refused if so
       'wheelhouse agents show invoice-reconciler-7',
       'wheelhouse agents suspend invoice-reconciler-7 --reason "Idle." --if-match "$(wheelhouse agents show invoice-reconciler-7 --etag)"',
     ],
-    options: (command) => command.option('--etag', 'print only its entity tag'),
+    options: (command) => command.option('--etag', 'print only its entity tag').option(...asOfOption),
     run: async (cli, { args: [id = ''], options }) => {
       const client = await cli.client()
-      const agent = await client.call(routes.agents.show, { params: { id } })
+      const agent = await client.call(routes.agents.show, { params: { id }, query: { asOf: options.asOf } })
       if (options.etag) cli.terminal.out(client.etag() ?? '')
       else cli.show(agent, () => describeAgent(agent, cli))
     },
   })
-  addVerb(agents, setup, {
+  addVerb<{ asOf?: string }>(agents, setup, {
     name: 'explain <id> <query...>',
     says: 'Say why an agent does or does not match a query, part by part.',
     examples: ['wheelhouse agents explain invoice-reconciler-7 can:write env:production'],
-    run: async (cli, { args: [id = '', ...words] }) => {
+    options: (command) => command.option(...asOfOption),
+    run: async (cli, { args: [id = '', ...words], options: { asOf } }) => {
       const explained = await (
         await cli.client()
-      ).call(routes.agents.explain, { params: { id }, query: { q: words.join(' ') } })
+      ).call(routes.agents.explain, { params: { id }, query: { q: words.join(' '), asOf } })
       cli.show(explained, () => explanationText(explained))
     },
   })
   addConnectionVerbs(agents, setup)
+  addHistoryVerbs(agents, setup)
   addAgentsCreate(agents, setup)
   addVerb<{ file: string[]; dryRun?: boolean }>(agents, setup, {
     name: 'apply',
@@ -165,18 +171,13 @@ function filters(command: Command): Command {
     .option('--sponsor <people>', 'this person is accountable; none: nobody who can sign in')
 }
 
-async function listVerb(
-  cli: Cli,
-  {
-    args,
-    options,
-  }: { args: string[]; options: Filter & { sort: string; desc?: boolean; limit: string; all?: boolean } },
-): Promise<void> {
+async function listVerb(cli: Cli, { args, options }: { args: string[]; options: Filter & ListOptions }): Promise<void> {
   const client = await cli.client()
   const wanted = options.all ? Number.POSITIVE_INFINITY : Number(options.limit)
   const query = {
     ...filterOf(options),
     q: args.join(' '),
+    asOf: options.asOf,
     sort: options.sort as AgentListQuery['sort'],
     order: options.desc ? ('desc' as const) : ('asc' as const),
   }

@@ -16,6 +16,7 @@ import { type Column, facts } from '../table.ts'
 import { count, minute, oneLine, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
 import { choice } from './choices.ts'
+import { asOfOption } from './history.ts'
 
 export function addScopesCommands(program: Command, setup: Setup): void {
   const scopes = program
@@ -50,16 +51,17 @@ export function addScopesCommands(program: Command, setup: Setup): void {
       cli.show(request, () => describeRequest(request))
     },
   })
-  addVerb<{ agent?: string; server?: string; history?: boolean }>(scopes, setup, {
+  addVerb<{ agent?: string; server?: string; history?: boolean; asOf?: string }>(scopes, setup, {
     name: 'grants',
     says: 'List grants of an agent or on a server, with their ids.',
     options: (command) =>
       command
         .option('--agent <id>', 'of this agent')
         .option('--server <id>', 'on this MCP server')
-        .option('--history', 'also those that ended'),
-    run: async (cli, { options: { agent, server, history } }) => {
-      const query = { agentId: agent, serverId: server, ...(history ? { history: 'true' } : {}) }
+        .option('--history', 'also those that ended')
+        .option(...asOfOption),
+    run: async (cli, { options: { agent, server, history, asOf } }) => {
+      const query = { agentId: agent, serverId: server, asOf, ...(history ? { history: 'true' } : {}) }
       const list = await (await cli.client()).call(routes.scopes.listGrants, { query })
       cli.show(list, () => (list.items.length === 0 ? 'There is no such grant.' : cli.table(grantColumns, list.items)))
     },

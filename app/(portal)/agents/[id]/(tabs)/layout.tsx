@@ -96,5 +96,6 @@ const tabLabels: Record<AgentTab, string> = {
   runs: 'Runs',
   cost: 'Cost',
   versions: 'Versions',
+  history: 'History',
   audit: 'Audit',
 }

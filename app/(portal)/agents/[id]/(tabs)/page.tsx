@@ -1,4 +1,5 @@
 import Link from 'next/link'
+import { redirect } from 'next/navigation'
 import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Card, Figure } from '#components/ui/card.tsx'
@@ -13,15 +14,20 @@ import { formatMicros } from '#lib/core/money.ts'
 import { listEscalations, listRuns } from '#lib/harness/queries.ts'
 import { agentMetrics } from '#lib/metrics/queries.ts'
 import type { AgentView } from '#lib/registry/schema.ts'
-import { hrefWith } from '#lib/web/search.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { loadAgent } from '../load-agent.ts'
 import { ReviewButton } from './review-button.client.tsx'
 import { ScheduleCard } from './schedule-card.client.tsx'
 import { TimelineCard } from './timeline-card.tsx'
 
-export default async function OverviewPage({ params }: { params: Promise<{ id: string }> }) {
+type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
+
+export default async function OverviewPage({ params, searchParams }: Props) {
   const { ctx, agent, revision } = await loadAgent((await params).id)
+  const asOf = [(await searchParams)['asOf']].flat()[0]
+  // The frame around this page is of the present, so the past has a page of its own.
+  if (asOf) redirect(paths.agentPast(agent.id, asOf))
   const [runs, escalations, metrics] = await Promise.all([
     listRuns(ctx, { agent: agent.id, limit: 5 }),
     listEscalations(ctx, { agent: agent.id, open: true, limit: 5 }),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { authorize } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
 import { exportManifests } from '#lib/lifecycle/queries.ts'
 import { agentRows, catalogRows, matchingAgentIds } from '#lib/registry/queries.ts'
 import { agentListQuery, type AgentRow } from '#lib/registry/schema.ts'
@@ -19,6 +20,10 @@ const pieceRows = 500
 /** All agents that match the catalog's filters, or those selected, as a file that is made while it is read. */
 export const GET = apiRoute({ query: exportQuery }, async (ctx, { query: { format, ids, ...filter } }) => {
   authorize(ctx, 'agents:read')
+  if (format === 'yaml' && filter.asOf !== undefined) {
+    const message = 'YAML is there to be applied, so it is of the present; CSV can be of the past.'
+    throw new DomainError('invalid', message, { field: 'asOf', rule: 'history:export' })
+  }
   const selected = ids?.split(',').filter(Boolean)
   const pieces =
     format === 'yaml'

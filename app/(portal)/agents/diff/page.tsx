@@ -1,0 +1,129 @@
+import type { Metadata } from 'next'
+import Link from 'next/link'
+import { instantExample } from '#components/history/as-of-form.tsx'
+import { valueText } from '#components/history/changes-table.tsx'
+import { formatCount } from '#components/ui/count.ts'
+import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { EmptyState } from '#components/ui/empty-state.tsx'
+import { FilterForm } from '#components/ui/filter-form.tsx'
+import { Input } from '#components/ui/input.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import { PageHeader } from '#components/ui/page-header.tsx'
+import { exactTime } from '#components/ui/time.ts'
+import type { Ctx } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { paths } from '#lib/core/paths.ts'
+import { diffAgents } from '#lib/registry/queries.ts'
+import type { AgentListDiff, FieldChange } from '#lib/registry/schema/history.ts'
+import { currentCtx } from '#lib/web/ctx.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
+
+export const metadata: Metadata = { title: 'What has changed' }
+
+/** How the answer to a query differs between two instants. */
+export default async function AgentsDiffPage({ searchParams }: { searchParams: SearchParams }) {
+  const ctx = await currentCtx()
+  const asked = await searchParams
+  const text = (key: string) => [asked[key]].flat()[0] || undefined
+  const [q, from, to] = [text('q') ?? '', text('from'), text('to')]
+  const found = from === undefined ? null : await read(ctx, { q, from, to })
+  return (
+    <>
+      <PageHeader
+        crumbs={[{ href: hrefWith(paths.agents(), { q }), label: 'Agents' }]}
+        title="What has changed"
+        description="Which agents came, went or changed among those that match, between two instants."
+      />
+      <FilterForm action={paths.agentsDiff()} label="Two instants and a query">
+        <Input
+          name="q"
+          defaultValue={q}
+          placeholder="can:write env:production"
+          aria-label="Query"
+          className="max-w-80"
+        />
+        <label className="flex items-center gap-2 text-[13px] text-muted-foreground">
+          From (UTC)
+          <Input name="from" defaultValue={from} placeholder={instantExample} required className="w-56" />
+        </label>
+        <label className="flex items-center gap-2 text-[13px] text-muted-foreground">
+          to
+          <Input name="to" defaultValue={to} placeholder="now" className="w-56" />
+        </label>
+      </FilterForm>
+      {found && 'problem' in found && (
+        <Notice kind="warn" title="There is nothing to compare">
+          {found.problem}
+        </Notice>
+      )}
+      {found && 'diff' in found && <Difference diff={found.diff} />}
+    </>
+  )
+}
+
+type Row = { id: string; name: string; change: string; fields: readonly FieldChange[] }
+
+function Difference({ diff }: { diff: AgentListDiff }) {
+  const rows: Row[] = [
+    ...diff.appeared.map((agent) => ({ ...agent, change: 'came', fields: [] })),
+    ...diff.left.map((agent) => ({ ...agent, change: 'went', fields: [] })),
+    ...diff.changed.map((agent) => ({ ...agent, change: 'changed' })),
+  ]
+  const more = diff.more.appeared + diff.more.left + diff.more.changed
+  return (
+    <>
+      <p className="mb-3 text-muted-foreground">
+        {formatCount(diff.total.from)} matched at {exactTime(new Date(diff.from.at))}, {formatCount(diff.total.to)} at{' '}
+        {exactTime(new Date(diff.to.at))}.
+      </p>
+      <DataTable
+        caption="Agents that differ"
+        columns={columns}
+        rows={rows}
+        rowKey={(row) => row.id}
+        empty={
+          <EmptyState title="Nothing is different">The same agents matched, and their rows say the same.</EmptyState>
+        }
+      />
+      {more > 0 && <p className="mt-2 text-[13px] text-muted-foreground">{formatCount(more)} more are not shown.</p>}
+    </>
+  )
+}
+
+const columns: readonly Column<Row>[] = [
+  {
+    id: 'agent',
+    header: 'Agent',
+    cell: ({ id, name }) => (
+      <>
+        <Link prefetch={false} href={paths.agent(id)} className="font-medium text-accent hover:underline">
+          {name}
+        </Link>
+        <code className="block text-xs text-muted-foreground">{id}</code>
+      </>
+    ),
+  },
+  { id: 'change', header: 'Change', cell: ({ change }) => change },
+  {
+    id: 'fields',
+    header: 'What',
+    cell: ({ fields }) =>
+      fields.map(({ field, before, after }) => (
+        <span key={field} className="block break-words">
+          {field}: {valueText(before)} → {valueText(after)}
+        </span>
+      )),
+  },
+]
+
+async function read(
+  ctx: Ctx,
+  asked: { q: string; from: string; to: string | undefined },
+): Promise<{ diff: AgentListDiff } | { problem: string }> {
+  try {
+    return { diff: await diffAgents(ctx, asked) }
+  } catch (error) {
+    if (!(error instanceof DomainError) || error.code !== 'invalid') throw error
+    return { problem: error.message }
+  }
+}

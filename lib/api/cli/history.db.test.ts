@@ -1,0 +1,45 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { expect } from 'vitest'
+import { permissions } from '#lib/auth/permissions.ts'
+import { makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
+import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { startCli } from '#lib/dev/test/run-cli.ts'
+
+dbTest('the command line asks about an instant and about the difference of two', async ({ db, database }) => {
+  const server = await (await openApiPortal(database)).listen()
+  const home = await mkdtemp(join(tmpdir(), 'wheelhouse-cli-'))
+  try {
+    const person = await makePerson(db)
+    const token = await makeToken(db, { personId: person.id, permissions })
+    const env = { WHEELHOUSE_URL: server.url, WHEELHOUSE_TOKEN: token }
+    const run = (...args: string[]) => startCli(args, { home, env }).ended
+    const serverId = await makeServer(db)
+    const { id } = await makeAgent(db, { name: 'Before' })
+    const grantId = await makeGrant(db, { agentId: id, serverId, class: 'write' })
+    await setTimeout(3)
+    const then = new Date().toISOString()
+    await setTimeout(3)
+    await db.agent.update({ where: { id }, data: { name: 'After' } })
+    await db.grant.update({ where: { id: grantId }, data: { revokedAt: new Date() } })
+
+    expect((await run('agents', 'show', id, '--as-of', then)).out).toContain('Before')
+    expect((await run('agents', 'list', 'can:write', '--as-of', then)).out).toContain(id)
+    expect((await run('agents', 'list', 'can:write')).out).toContain('No agent matches')
+    expect((await run('scopes', 'grants', '--agent', id, '--as-of', then)).out).toContain(grantId)
+    const diff = await run('agents', 'diff', id, '--from', then)
+    expect(diff.out).toContain('name: "Before" → "After"')
+    expect(diff.out).toContain(`- grant ${serverId} write`)
+    expect((await run('agents', 'diff', '-q', 'can:write', '--from', then)).out).toContain(`- ${id}`)
+    expect(JSON.parse((await run('agents', 'history', id, '--json')).out)).toMatchObject({ items: { length: 4 } })
+    const wrong = await run('agents', 'show', id, '--as-of', '1999-01-01')
+    expect(wrong).toMatchObject({ code: 1, err: expect.stringContaining('The records begin at') })
+  } finally {
+    await server.close()
+    await rm(home, { recursive: true, force: true })
+  }
+})
