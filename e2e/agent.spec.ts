@@ -8,7 +8,7 @@ test('each tab of an agent is a page of its own and reads well in light and dark
   await signInAs(page, 'Team lead')
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme })
-    for (const tab of ['', '/scopes', '/connections', '/runs', '/cost', '/versions', '/audit']) {
+    for (const tab of ['', '/scopes', '/connections', '/runs', '/cost', '/versions', '/history', '/audit']) {
       await page.goto(agent + tab)
       await expect(page.getByRole('heading', { level: 1, name: 'Invoice reconciler: freight' })).toBeVisible()
       await expectAccessible(page)
@@ -28,6 +28,37 @@ test('one goes from what an agent calls to the traffic of the server, and to age
   await expect(page).toHaveURL(/hours=168/)
   await expect(page.getByRole('table', { name: 'Traffic by tool' })).toContainText('list_invoices')
   await expectAccessible(page)
+})
+
+test('one looks at the past of an agent and of the catalog, and back at now', async ({ page }) => {
+  await signInAs(page, 'Platform admin')
+  await page.goto(agent)
+  const reviewed = page.waitForResponse((response) => response.request().method() === 'POST')
+  await page.getByRole('button', { name: 'Mark as reviewed' }).click()
+  await reviewed
+  await page.getByRole('link', { name: 'History' }).click()
+  await expect(page.getByRole('table', { name: 'Changes of the entry' })).toContainText('last_reviewed')
+  await page
+    .getByRole('link', { name: /^As of/ })
+    .last()
+    .click()
+  await expect(page.getByText(/^As it was at 20/)).toBeVisible()
+  await expect(page.getByRole('button', { name: /^(?:Suspend|Retire|Run now)/ })).toHaveCount(0)
+  await expectAccessible(page)
+  const asOf = await page.getByLabel('As of (UTC)').inputValue()
+  await page.getByRole('link', { name: 'Back to now' }).click()
+  await expect(page.getByRole('button', { name: 'Suspend' })).toBeVisible()
+
+  await page.goto(`/agents?q=can:write&asOf=${asOf}`)
+  await expect(page.getByText(/^As it was at 20/)).toBeVisible()
+  await expect(page.getByRole('link', { name: 'New agent' })).toHaveCount(0)
+  await expectAccessible(page)
+  await page.getByRole('link', { name: 'What has changed since' }).click()
+  await expect(page.getByText(/ matched at 20.*, /)).toBeVisible()
+  await expectAccessible(page)
+
+  await page.goto(`${agent}?asOf=1999-01-01`)
+  await expect(page.getByText(/The records begin at/)).toBeVisible()
 })
 
 test('what one may not do says why and who may', async ({ page }) => {

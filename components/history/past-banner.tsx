@@ -7,8 +7,8 @@ import type { MomentView } from '#lib/registry/schema/history.ts'
 export function PastBanner({ moment, nowHref }: { moment: MomentView; nowHref: string }) {
   return (
     <Notice kind="warn" title={`As it was at ${exactTime(new Date(moment.at))}`} className="mb-4">
-      Nothing can be changed here. The registry’s last change by then was event {moment.auditSeq} of the audit log at
-      the latest.{' '}
+      Nothing can be changed here. When the registry last changed before that, the audit log was at event{' '}
+      {moment.auditSeq}.{' '}
       <Link href={nowHref} className="underline underline-offset-2">
         Back to now
       </Link>

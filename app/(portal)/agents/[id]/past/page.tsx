@@ -178,6 +178,6 @@ const columns: readonly Column<AccessGrant>[] = [
     ),
   },
   { id: 'tools', header: 'Tools', wide: true, cell: (grant) => grant.tools.join(', ') || 'none' },
-  { id: 'until', header: 'Until', cell: (grant) => <Time value={grant.expiresAt} fallback="revoked" /> },
+  { id: 'until', header: 'Until', cell: (grant) => <Time value={grant.expiresAt} fallback="no end" /> },
   { id: 'reason', header: 'Reason', wide: true, cell: (grant) => grant.reason },
 ]
