@@ -43,6 +43,8 @@ export type AgentRequest = {
   era: Era
   id: RpcId
   params: Record<string, unknown>
+  /** As the agent sent them, when a person changed them. */
+  sent?: Record<string, unknown>
   caller: Caller
   agent: AgentFacts
   /** Null on the merged endpoint, where a tool's name says its server. */

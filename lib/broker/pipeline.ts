@@ -86,7 +86,9 @@ async function waitForPerson(
 ): Promise<Answer> {
   const startedAt = performance.now()
   const { gone: cancelled, left, talk, params: sent } = request
-  const { requestState = null, inputResponses = null } = sent
+  const requestState = sent['requestState'] ?? null
+  // They are answers by key: that has been read.
+  const inputResponses = (sent['inputResponses'] ?? null) as Record<string, unknown> | null
   const continues = requestState === null && inputResponses === null ? null : { requestState, inputResponses }
   const end = await holdForPerson(parts.holding, {
     ...held,
@@ -102,7 +104,7 @@ async function waitForPerson(
   if (end.end === 'gone') return errorAnswer(200, request.id, { code: invalidParamsCode, message: 'Nobody waits.' })
   if (end.end === 'deny') return deny(parts, request, { call: held.call, denial: end.denial })
   const params = end.edited ? { ...request.params, arguments: end.call.arguments } : request.params
-  return carryOut(parts, { ...request, params, agent: end.allowed.agent }, end)
+  return carryOut(parts, { ...request, params, sent, agent: end.allowed.agent }, end)
 }
 
 async function proceed(

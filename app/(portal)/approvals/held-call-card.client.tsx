@@ -3,6 +3,7 @@
 import Link from 'next/link'
 import { useState } from 'react'
 import { Countdown } from '#components/approvals/countdown.client.tsx'
+import { HeldAnswers } from '#components/approvals/held-answers.tsx'
 import { JsonBlock, JsonDiff } from '#components/approvals/json-block.tsx'
 import { jsonText } from '#components/approvals/json-text.ts'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
@@ -89,6 +90,7 @@ export function HeldCallCard({ held, onDecided }: { held: HeldCallView; onDecide
         ) : (
           <JsonBlock value={held.arguments} label={`Arguments of ${call}`} />
         )}
+        {held.inputResponses && <HeldAnswers answers={held.inputResponses} call={call} />}
         {mode === 'reject' && (
           <Field
             label="Reason"

@@ -1,5 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
+import { HeldAnswers } from '#components/approvals/held-answers.tsx'
 import { JsonBlock, JsonDiff } from '#components/approvals/json-block.tsx'
 import { plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
@@ -144,6 +145,7 @@ const decidedColumns: readonly Column<HeldCallView>[] = [
         ) : (
           <JsonBlock value={held.arguments} label={`Arguments of ${held.tool}`} />
         )}
+        {held.inputResponses && <HeldAnswers answers={held.inputResponses} call={held.tool} />}
       </details>
     ),
   },

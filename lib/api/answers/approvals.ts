@@ -21,6 +21,7 @@ export const heldCall = answerOf<HeldCallView>()(
     tool: text,
     class: toolClass.nullable(),
     arguments: facts,
+    inputResponses: facts.nullable(),
     editedArguments: facts.nullable(),
     rule: z.strictObject({ id: text.nullable(), title: text }),
     deciderRoles: z.array(text),

@@ -26,7 +26,7 @@ export const list = endpoint({
 export const show = endpoint({
   method: 'GET',
   path: '/api/v1/approvals/{id}',
-  summary: 'One held call: its exact arguments, who may decide and until when.',
+  summary: 'One held call: its exact arguments and what the agent answers with it, who may decide and until when.',
   permission: 'runs:read',
   params: uuidId,
   revision: 'heldCall',

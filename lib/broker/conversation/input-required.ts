@@ -126,8 +126,8 @@ function inSession(ask: Ask): Ask {
 }
 
 /** What was decided about, held and recorded is what goes on: other arguments are another call. */
-function contextOf({ params }: AgentRequest, { caller, serverId, tool, isMethod }: ToolCall): string {
-  const { requestState: _, inputResponses: __, ...own } = params
+function contextOf({ params, sent }: AgentRequest, { caller, serverId, tool, isMethod }: ToolCall): string {
+  const { requestState: _, inputResponses: __, ...own } = sent ?? params
   const digest = digestOf(recordedArguments(own, isMethod === true) ?? {})
   return `mcp-state:${caller.agentId}:${caller.runId ?? ''}:${serverId}:${tool}:${digest}`
 }

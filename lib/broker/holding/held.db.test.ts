@@ -232,6 +232,7 @@ test('whatever field of a held call is changed after its approval, it is refused
     definitionHash: 'other',
     policyVersion: 'other',
     arguments: { word: 'other' },
+    inputResponses: { name: { action: 'accept' } },
     runId: crypto.randomUUID(),
     ruleId: crypto.randomUUID(),
     expiresAt: new Date(Date.now() + 99_000_000),

@@ -28,7 +28,7 @@ export type Held = {
   allowed: Allowed
   rule: HoldRuleFacts
   /** What it answers and goes on from, when it is no new call: an approval is for that, too. */
-  continues: unknown
+  continues: { requestState: unknown; inputResponses: Record<string, unknown> | null } | null
   cancelled: AbortSignal
   /** Aborted when the connection of the caller is gone, who may come back with the same call. */
   left: AbortSignal
@@ -182,6 +182,7 @@ function exactCall(view: BrokerView, { call: exact, continues }: Held, tool: Too
     tool: call.tool,
     definitionHash: continues === null ? definitionHash : digestOf({ definitionHash, continues }),
     arguments: { ...call.arguments },
+    inputResponses: continues?.inputResponses ?? null,
     policyVersion: view.policies.version,
   }
 }

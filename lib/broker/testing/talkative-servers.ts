@@ -123,10 +123,14 @@ export async function startModernTalkative(): Promise<Talkative> {
     )
     const words = (text: string) => ({ content: [{ type: 'text' as const, text }] })
     const add = (name: string, handle: (ctx: ServerContext) => unknown) =>
-      server.registerTool(name, { inputSchema: z.object({}), annotations: readOnly }, (_, ctx) => {
-        heard.push(name)
-        return handle(ctx) as ReturnType<typeof words>
-      })
+      server.registerTool(
+        name,
+        { inputSchema: z.object({ note: z.string().optional() }), annotations: readOnly },
+        (_, ctx) => {
+          heard.push(name)
+          return handle(ctx) as ReturnType<typeof words>
+        },
+      )
     add('plain', () => words('plain'))
     add('leaky', async ({ mcpReq }) => {
       const { opened } = gate

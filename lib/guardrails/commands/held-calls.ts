@@ -53,6 +53,7 @@ export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTick
           digest,
           ...call,
           arguments: call.arguments as Prisma.InputJsonObject,
+          inputResponses: (call.inputResponses as Prisma.InputJsonObject | null | undefined) ?? Prisma.DbNull,
           class: input.class,
           ruleId: rule.id,
           ruleTitle: rule.title,
@@ -200,7 +201,9 @@ async function endOf(tx: Tx, { row, call, now }: { row: HeldCallRow; call: Exact
   if (row.state === 'cancelled') return { end: 'cancelled' }
   const { agentId, agentVersion, runId, serverId, tool, definitionHash, policyVersion } = row
   const given = row.arguments as Record<string, unknown>
-  const recorded = { agentId, agentVersion, runId, serverId, tool, definitionHash, policyVersion, arguments: given }
+  const inputResponses = row.inputResponses as Record<string, unknown> | null
+  const exact = { agentId, agentVersion, runId, serverId, tool, definitionHash, policyVersion }
+  const recorded = { ...exact, arguments: given, inputResponses }
   if (digestOfCall(recorded) !== row.digest || digestOfCall(call) !== row.digest) return { end: 'altered' }
   if (row.state === 'expired') {
     const allowed = onTimeout(row.onTimeout as TimeoutAction, row.class) === 'allow'
@@ -228,6 +231,7 @@ const subjectSelect = {
   definitionHash: true,
   policyVersion: true,
   arguments: true,
+  inputResponses: true,
   editedArguments: true,
   ruleId: true,
   deciderRoles: true,

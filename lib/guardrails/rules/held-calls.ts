@@ -91,7 +91,7 @@ export function heldDecidability(
   return decideHeld(call, { actor, move: 'approve', now })
 }
 
-/** SHA-256 of the exact call: agent, version, run, server, tool and its definition, arguments, policies. */
+/** SHA-256 of the exact call: agent, version, run, server, tool and its definition, arguments, what the agent answers, policies. */
 export function digestOfCall(call: ExactCall): string {
   const { agentId, agentVersion, runId, serverId, tool, definitionHash, policyVersion } = call
   return digestOf({
@@ -102,6 +102,7 @@ export function digestOfCall(call: ExactCall): string {
     tool,
     definitionHash,
     arguments: call.arguments,
+    ...(call.inputResponses ? { inputResponses: call.inputResponses } : {}),
     policyVersion,
   })
 }

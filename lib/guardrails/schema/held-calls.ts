@@ -121,6 +121,8 @@ export type ExactCall = {
   /** Of the tool's definition as agents are shown it. */
   definitionHash: string
   arguments: Record<string, unknown>
+  /** What the agent answers to what the call asked it for, by key, when it is one that goes on. */
+  inputResponses?: Record<string, unknown> | null
   /** Of the central policies. */
   policyVersion: string
 }
@@ -148,6 +150,8 @@ export type HeldCallView = {
   tool: string
   class: ToolClass | null
   arguments: Record<string, unknown>
+  /** What the agent answers to what the call asked it for, by key; null for a call that goes on from nothing. */
+  inputResponses: Record<string, unknown> | null
   /** What an approver made of them; null when they stayed as they were. */
   editedArguments: Record<string, unknown> | null
   /** Why it is held. */

@@ -48,7 +48,7 @@ export function addApprovalsCommands(program: Command, setup: Setup): void {
   })
   addVerb(approvals, setup, {
     name: 'show <held-call>',
-    says: 'Show a held call: its exact arguments, who may decide and until when.',
+    says: 'Show a held call: its exact arguments and what the agent answers with it, who may decide and until when.',
     run: async (cli, { args: [id = ''] }) => {
       const held = await (await cli.client()).call(routes.approvals.show, { params: { id } })
       cli.show(held, () => describeHeld(held))
@@ -226,7 +226,8 @@ function describeHeld(held: HeldCallView): string {
     ['You', held.decidable.allowed ? 'may decide' : oneLine(held.decidable.refusal.message)],
   ])
   const edited = held.editedArguments ? `\n\nReleased with:\n${jsonText(held.editedArguments)}` : ''
-  return `${about}\n\nArguments:\n${jsonText(held.arguments)}${edited}`
+  const answers = held.inputResponses ? `\n\nAnswers of the agent:\n${jsonText(held.inputResponses)}` : ''
+  return `${about}\n\nArguments:\n${jsonText(held.arguments)}${answers}${edited}`
 }
 
 /** As JSON escapes it: no character of an agent reaches the terminal as a control character. */
