@@ -1,4 +1,5 @@
 import { describe, expect } from 'vitest'
+import type { z } from 'zod'
 import type { Role } from '#lib/auth/permissions.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
@@ -14,7 +15,7 @@ import {
 } from './commands.ts'
 import { getScopeRequest, listApprovalRules } from './queries.ts'
 import { requestScopeInput, reviseScopeRequestInput } from './schema.ts'
-import { createApprovalRuleInput } from './schema/approval-policy.ts'
+import { type ApproverRole, createApprovalRuleInput } from './schema/approval-policy.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
 const later = (hours: number) => new Date(now.getTime() + hours * 3_600_000)
@@ -22,11 +23,7 @@ const person = (db: Db, role: Role) => makePerson(db, { roles: [role] })
 const eventsOf = async (db: Db, id: string) => (await auditOf(db, id)).map(({ event }) => event)
 
 /** A rule about one sensitivity of its own, so that tests of one database do not meet, and a request that it fits. */
-async function scene(
-  db: Db,
-  rule: Partial<Parameters<typeof createApprovalRuleInput.parse>[0] & object>,
-  days: number | null = 30,
-) {
+async function scene(db: Db, rule: Partial<z.input<typeof createApprovalRuleInput>>, days: number | null = 30) {
   const admin = await person(db, 'platform_admin')
   const { id: agentId, teamId } = await makeAgent(db, { tier: 'high' })
   const serverId = await makeServer(db, { environment: 'production', sensitivity: 'restricted' })
@@ -43,7 +40,7 @@ const ended = (db: Db, { admin, ruleId }: Awaited<ReturnType<typeof scene>>) =>
 
 describe('two people', () => {
   dbTest('approve in order, each narrowing what the one before left, and the last one grants', async ({ db }) => {
-    const steps = [['security'], ['finance', 'platform_admin']]
+    const steps: ApproverRole[][] = [['security'], ['finance', 'platform_admin']]
     const world = await scene(db, { classes: ['write'], steps, inOrder: true, daysMax: 20, dueHours: 8 })
     const { requestId, agentId } = world
     const [security, finance] = [await person(db, 'security'), await person(db, 'finance')]

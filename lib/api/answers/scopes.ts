@@ -62,6 +62,7 @@ export const scopeRequest = answerOf<ScopeRequestView>()(
       daysMax: z.int().nullable(),
       steps: z.array(
         z.strictObject({
+          number: count,
           roles: z.array(z.enum(approverRoles)),
           approved: z.strictObject({ by: person, at: time, note: text.nullable() }).nullable(),
           open: z.boolean(),

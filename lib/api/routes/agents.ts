@@ -10,8 +10,8 @@ import { agentFacets, queryCompletion, queryExplanation } from '../answers/catal
 import { agentMetrics } from '../answers/control.ts'
 import { similarAgent } from '../answers/similar.ts'
 import { agentTraffic } from '../answers/traffic.ts'
-import { itemsOf, text, time } from '../answers/words.ts'
-import { endpoint, json, nothing, yaml } from '../endpoint.ts'
+import { itemsOf, text } from '../answers/words.ts'
+import { endpoint, json, yaml } from '../endpoint.ts'
 import { exampleAgent, flag, namedId } from './params.ts'
 
 /** Whether only to say what would happen. */

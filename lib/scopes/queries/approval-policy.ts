@@ -18,7 +18,7 @@ export async function listApprovalRules(ctx: Ctx): Promise<ApprovalRuleView[]> {
     ctx,
     rows.map(({ createdById }) => createdById),
   )
-  const made = rows.map(({ createdById, createdAt, removedAt: _, removedById: __, ...row }) => ({
+  const made = rows.map(({ createdById, createdAt, ...row }) => ({
     ...row,
     ...(row as Pick<ApprovalRuleView, 'environments' | 'classes' | 'sensitivities' | 'tiers'>),
     steps: row.steps as ApproverRole[][],
@@ -36,6 +36,7 @@ export async function listApprovalRules(ctx: Ctx): Promise<ApprovalRuleView[]> {
 function readRows(tx: Tx) {
   return tx.approvalRule.findMany({
     where: { removedAt: null },
+    omit: { removedAt: true, removedById: true },
     orderBy: [{ position: 'asc' }, { createdAt: 'asc' }, { id: 'asc' }],
   })
 }

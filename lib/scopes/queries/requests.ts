@@ -107,6 +107,7 @@ async function policyOf(ctx: Ctx, found: RequestFields) {
     const approval = given.find(({ step }) => step === index)
     const by = approval && (people.get(approval.personId) ?? { id: approval.personId, name: 'unknown', active: false })
     return {
+      number: index + 1,
       roles: [...roles],
       approved: approval && by ? { by, at: approval.at.toISOString(), note: approval.note } : null,
       open: open.includes(index),

@@ -50,6 +50,8 @@ export type ApprovalRuleView = Omit<CreateApprovalRuleInput, 'position'> & {
 
 /** A step of a pending request: who is asked, and who has approved. */
 export type ApprovalStep = {
+  /** From 1 on. */
+  number: number
   roles: ApproverRole[]
   approved: { by: PersonRef; at: string; note: string | null } | null
   /** Whether it is asked for now; a later one of a rule in order is not yet. */

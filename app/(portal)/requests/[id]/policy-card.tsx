@@ -34,8 +34,8 @@ export function PolicyCard({ request, now }: { request: ScopeRequestView; now: D
       }
     >
       <ol className="grid gap-2 text-sm">
-        {policy.steps.map((step, index) => (
-          <li key={`${index} ${step.roles.join()}`} className="flex items-start gap-2">
+        {policy.steps.map((step) => (
+          <li key={step.number} className="flex items-start gap-2">
             {step.approved ? (
               <CircleCheck aria-hidden className="mt-0.5 size-4 shrink-0 text-ok" />
             ) : (

@@ -187,7 +187,7 @@ function Choices<Word extends string>({
   words,
   chosen,
   onChange,
-  name = (word) => word,
+  name,
   error,
 }: {
   label: string
@@ -209,7 +209,7 @@ function Choices<Word extends string>({
                 onChange(event.target.checked ? [...chosen, word] : chosen.filter((each) => each !== word))
               }
             />
-            {name(word)}
+            {name ? name(word) : word}
           </label>
         ))}
       </div>
