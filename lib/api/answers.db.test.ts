@@ -204,6 +204,24 @@ test('the kill switch, the fleet and the audit log', async ({ ask, db, team }) =
   for (const path of ['/fleet', '/fleet/candidates', '/audit']) await ask(`GET ${path}`)
 })
 
+test('what is not registered', async ({ ask, team }) => {
+  const { person } = await ask('GET /me')
+  await ask('POST /unregistered/import', 'key,name,note\nfound-1,Found,by a scan\nfound-2,,\n')
+  const { items } = await ask('GET /unregistered?source=import')
+  const [first, second] = items as unknown as { id: string }[]
+  await ask(`POST /unregistered/${first!.id}/dismiss`, reason)
+  await ask(`POST /unregistered/${second!.id}/adopt`, {
+    id: 'found-agent',
+    name: 'Found',
+    purpose: 'to be tested',
+    ownerTeamId: team,
+    accountablePersonId: person,
+    tier: 'low',
+    templateId: 'invoice-reconciler',
+  })
+  for (const state of ['dismissed', 'adopted']) await ask(`GET /unregistered?state=${state}`)
+})
+
 test('connected apps', async ({ ask, db }) => {
   const { person } = await ask('GET /me')
   const client = { id: 'app-answers', kind: 'registered', name: 'Claude', redirectUris: [] }

@@ -18,6 +18,7 @@ const topics = {
   history: 'What was at an instant, and what differs between two.',
   registry: 'MCP servers, their credentials, templates and sealing keys.',
   servers: 'Registering MCP servers and reviewing their tools.',
+  unregistered: 'What was found and is not registered: adopt it, or say why not.',
   webhooks: 'Who outside is told of audit events.',
   keys: 'Keys that sign agent tokens.',
   account: 'Who you are, your tokens, people and teams.',

@@ -10,6 +10,7 @@ import * as registry from './routes/registry.ts'
 import * as runs from './routes/runs.ts'
 import * as scopes from './routes/scopes.ts'
 import * as servers from './routes/servers.ts'
+import * as unregistered from './routes/unregistered.ts'
 import * as webhooks from './routes/webhooks.ts'
 
 /** Every endpoint of the REST API, by topic: the route handlers, the command line and the documentation all read this table. */
@@ -25,5 +26,6 @@ export const routes = {
   runs,
   scopes,
   servers,
+  unregistered,
   webhooks,
 } as const

@@ -54,6 +54,12 @@ export type AuditEvents = {
   'agent.resumed': { reason: string }
   'agent.retired': { reason: string; grantsRevoked: number }
   'agent.reviewed': { nextReviewAt: string | null }
+  'unregistered.found': { source: string; key: string; verified: boolean }
+  'unregistered.returned': { was: string }
+  'unregistered.dismissed': { reason: string }
+  'unregistered.adopted': { agentId: string }
+  'unregistered.gone': Record<string, never>
+  'unregistered.imported': { rows: number; added: number }
   'catalog_view.saved': { before: object | null; after: object }
   'catalog_view.deleted': { view: object }
   'catalog_view.default_set': { role: string; before: string | null; after: string | null }

@@ -16,7 +16,13 @@ export type TokenIssuer = {
   secretBox: SecretBox
   /** Whose assertions are taken besides registered credentials. */
   trusted: TrustedIssuers
+  /** Told, in the transaction that refuses, of whom a trusted issuer vouches for and no agent here stands for. */
+  noteUnknown?: (ctx: Ctx & { tx: Tx }, unknown: UnknownSubject) => Promise<void>
 }
+
+export type UnknownSubject =
+  | { kind: 'claude_agent'; issuer: string; agent: string }
+  | { kind: 'subject'; issuer: string; subject: string; clientId: string }
 
 export type IssuedToken = { token: string; expiresAt: Date; tokenType: 'Bearer' | 'DPoP' }
 

@@ -8,10 +8,12 @@ import type { Db } from '#lib/db/client.ts'
 import { createLocks, type Locks } from '#lib/db/locks.ts'
 import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
 import { createKeyring, type Keyring } from '#lib/keys/commands.ts'
+import { noteUnregistered } from '#lib/registry/commands.ts'
 import type { Log } from '#lib/log/log.ts'
 import { GroupCommit } from './audit/group-commit.ts'
 import { RefusedCallers } from './audit/refused-callers.ts'
 import { StrangerLog } from './audit/strangers.ts'
+import { UnknownCallers } from './audit/unknown-callers.ts'
 import { Conversations } from './conversation/conversations.ts'
 import { Discovery } from './discovery.ts'
 import { Cancellations } from './endpoint/cancellations.ts'
@@ -60,6 +62,7 @@ export class Broker {
   readonly #audit: GroupCommit
   readonly #strangers: StrangerLog
   readonly #refusedCallers: RefusedCallers
+  readonly #unknownCallers: UnknownCallers
   readonly #upstreams: UpstreamPool
   readonly #locks: Locks
   readonly #health: UpstreamHealth
@@ -113,6 +116,11 @@ export class Broker {
       now,
     })
     this.#refusedCallers = new RefusedCallers({ append: (row) => this.#audit.append(row, { happened: false }), now })
+    this.#unknownCallers = new UnknownCallers({
+      write: (sightings) => noteUnregistered(ctx(), sightings),
+      portalUrl,
+      onError: (error) => log.warn({ err: error }, 'unknown callers could not be noted'),
+    })
     this.#locks = createLocks({ databaseUrl, poolSize: 4, log })
     const { exclusively } = this.#locks
     const secretBox = options.keyring ?? createKeyring(config.keys, db)
@@ -172,6 +180,7 @@ export class Broker {
       },
       strangers: this.#strangers,
       refusedCallers: this.#refusedCallers,
+      unknownCallers: this.#unknownCallers,
       sdk: this.#sdk,
       registry: this.#registry,
       cancellations,
@@ -221,6 +230,7 @@ export class Broker {
     clearInterval(idle)
     this.#strangers.flush()
     this.#refusedCallers.flush()
+    await this.#unknownCallers.flush()
     await this.keeper.stop()
     await this.#stopWatch.settled()
     await this.#health.stop()

@@ -4,6 +4,9 @@ export const paths = {
   agents: () => '/agents',
   agentsDiff: () => '/agents/diff',
   newAgent: () => '/agents/new',
+  unregistered: () => '/agents/unregistered',
+  /** The wizard for something that was found unregistered. */
+  adoptAgent: (unregisteredId: string) => `/agents/new?adopt=${encodeURIComponent(unregisteredId)}`,
   agent: (id: string, tab?: AgentTab) =>
     `/agents/${encodeURIComponent(id)}${tab && tab !== 'overview' ? `/${tab}` : ''}`,
   /** An agent as it was; without an instant where one asks for it. */

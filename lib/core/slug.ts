@@ -16,6 +16,7 @@ export const reservedAgentIds: readonly string[] = [
   'bulk',
   'views',
   'diff',
+  'unregistered',
 ]
 
 /** The id of an agent: a slug that no address of the portal or the API hides. */

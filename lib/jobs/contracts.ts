@@ -30,6 +30,8 @@ export const jobs = {
   runSchedules: job('run_schedules', z.strictObject({}), 1),
   /** Compares open runs with their sessions at Claude: the truth behind every event stream. */
   reconcileRuns: job('reconcile_runs', z.strictObject({}), 1),
+  /** Compares the agents at Claude with the registry: those that no entry has are found. */
+  discoverAgents: job('discover_agents', z.strictObject({}), 1),
   /** Looks at the address of an MCP server that somebody wants to register. */
   probeServer: job('probe_server', z.strictObject({ probeId: z.uuid() }), 3),
   /** Brings the day roll-ups up to date. */

@@ -27,7 +27,13 @@ import {
   rollUpTraffic,
   seedPriceBook,
 } from '#lib/metrics/commands.ts'
-import { forgetFleetChanges, forgetServerProbes, runServerProbe, warnOfExpiry } from '#lib/registry/commands.ts'
+import {
+  forgetFleetChanges,
+  forgetServerProbes,
+  forgetUnregistered,
+  runServerProbe,
+  warnOfExpiry,
+} from '#lib/registry/commands.ts'
 import { remindOfScopes } from '#lib/scopes/commands.ts'
 import {
   collectWebhookDeliveries,
@@ -173,6 +179,7 @@ async function main(): Promise<void> {
         await forgetWebhookDeliveries(ctx())
         await forgetServerProbes(ctx())
         await forgetFleetChanges(ctx())
+        await forgetUnregistered(ctx())
         await forgetTraffic(ctx())
         await rollUpDays(ctx(), { from: new Date(now.getTime() - rollUpDaysBack * 86_400_000), to: now })
       },
@@ -180,6 +187,7 @@ async function main(): Promise<void> {
     crontab: {
       runSchedules: '* * * * *',
       reconcileRuns: '* * * * *',
+      discoverAgents: '*/10 * * * *',
       rollUpDays: '17 * * * *',
       warnOfExpiry: '23 * * * *',
       remindOfScopes: '*/5 * * * *',

@@ -52,6 +52,10 @@ export const createAgentInput = z.strictObject({
 export type CreateAgentInput = z.infer<typeof createAgentInput>
 export type CreateAgentDraft = z.input<typeof createAgentInput>
 
+/** Registers what was found unregistered: the same as creating. */
+export const adoptUnregisteredInput = createAgentInput.extend({ unregisteredId: z.uuid() })
+export type AdoptUnregisteredInput = z.input<typeof adoptUnregisteredInput>
+
 /** Something that stops creation: `field` is the input's path (`schedule`, `scopes.1.serverId`). */
 export type Problem = { field: string; message: string; rule?: string }
 

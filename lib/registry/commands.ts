@@ -11,3 +11,11 @@ export { forgetFleetChanges, forgetServerProbes } from './commands/forget.ts'
 export { requestServerProbe, runServerProbe } from './commands/probes.ts'
 export { importServer } from './commands/import-server.ts'
 export { deleteView, saveView, setDefaultView } from './commands/views.ts'
+export {
+  closeAdopted,
+  closeGone,
+  dismissUnregistered,
+  forgetUnregistered,
+  noteUnregistered,
+} from './commands/unregistered.ts'
+export { importFindings } from './commands/import-findings.ts'

@@ -1,6 +1,7 @@
 import { createTokenIssuer, type TokenIssuer } from '#lib/auth/commands/agent-tokens.ts'
 import type { PortalConfig } from '#lib/config/portal.ts'
 import { portal } from './db.ts'
+import { noteUnknownSubject } from './unknown-subject.ts'
 
 const holder = globalThis as typeof globalThis & { wheelhouseTokenIssuers?: WeakMap<PortalConfig, TokenIssuer> }
 
@@ -11,7 +12,7 @@ export function tokenIssuer(): TokenIssuer {
   let issuer = issuers.get(config)
   if (!issuer) {
     const { url, brokerUrl, trustedIssuers } = config
-    issuer = createTokenIssuer({ url, brokerUrl, secretBox: keyring, trustedIssuers })
+    issuer = createTokenIssuer({ url, brokerUrl, secretBox: keyring, trustedIssuers, noteUnknown: noteUnknownSubject })
     issuers.set(config, issuer)
   }
   return issuer

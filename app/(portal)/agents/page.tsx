@@ -4,6 +4,7 @@ import Link from 'next/link'
 import { AsOfForm } from '#components/history/as-of-form.tsx'
 import { PastBanner } from '#components/history/past-banner.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
+import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
@@ -13,7 +14,7 @@ import { Pager } from '#components/ui/pager.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { paths } from '#lib/core/paths.ts'
-import { getMoment, listViews, searchAgents } from '#lib/registry/queries.ts'
+import { countUnregistered, getMoment, listViews, searchAgents } from '#lib/registry/queries.ts'
 import type { AgentFacets, AgentList, AgentListQuery, AgentRow } from '#lib/registry/schema.ts'
 import type { MomentView } from '#lib/registry/schema/history.ts'
 import type { CatalogViewRow } from '#lib/registry/schema/views.ts'
@@ -38,6 +39,7 @@ export const metadata: Metadata = { title: 'Agents' }
 export default async function AgentsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
   const views = await listViews(ctx)
+  const unregistered = await countUnregistered(ctx)
   const found = await find(ctx, { searchParams, views })
   if ('problem' in found) return <Unreadable ctx={ctx} {...found} />
   const { state, view, dirty, layout, list, facets, moment } = found
@@ -47,6 +49,7 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
       <PageHeader
         title="Agents"
         description={description}
+        badges={unregistered > 0 && <UnregisteredLink count={unregistered} />}
         actions={
           <>
             <ViewsMenu
@@ -178,6 +181,15 @@ function Unreadable({ ctx, problem, q }: { ctx: Ctx; problem: string; q: string 
         </Link>
       </Notice>
     </>
+  )
+}
+
+/** Beside the catalog stands what is missing in it. */
+function UnregisteredLink({ count }: { count: number }) {
+  return (
+    <Link href={paths.unregistered()}>
+      <Badge tone="warn">{count} unregistered</Badge>
+    </Link>
   )
 }
 

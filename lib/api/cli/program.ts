@@ -12,6 +12,7 @@ import { addApprovalPolicyCommands } from './commands/approval-policy.ts'
 import { addBreakGlassCommands } from './commands/break-glass.ts'
 import { addScopesCommands } from './commands/scopes.ts'
 import { addStopCommands } from './commands/stops.ts'
+import { addUnregisteredCommands } from './commands/unregistered.ts'
 import { addWebhooksCommands } from './commands/webhooks.ts'
 import { ApiRefusal, exitCodes, Failed, problemLines, Unreachable, UsageError } from './errors.ts'
 import { plain } from './text.ts'
@@ -46,6 +47,7 @@ export function createProgram(setup: Setup): Command {
     .configureOutput({ ...(terminal.width === null ? {} : { getOutHelpWidth: () => terminal.width ?? 100 }) })
     .addHelpText('after', environment)
   addAgentsCommands(program, setup)
+  addUnregisteredCommands(program, setup)
   addRunsCommands(program, setup)
   addScopesCommands(program, setup)
   addBreakGlassCommands(program, setup)

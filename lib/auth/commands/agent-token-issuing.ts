@@ -13,7 +13,7 @@ import {
   type TokenRequest,
 } from '../agent-token-request.ts'
 import { refuseToken } from '../agent-token-rules.ts'
-import { readPresented, subjectOf, type TokenSubject } from '../agent-token-subject.ts'
+import { type Presented, readPresented, subjectOf, type TokenSubject } from '../agent-token-subject.ts'
 import { type Ctx, inTx } from '../ctx.ts'
 import { takesIdentityAssertions } from '../trusted-issuers.ts'
 import { type DpopFault, type DpopProof, verifyDpopProof } from '../rules/dpop.ts'
@@ -46,7 +46,10 @@ export async function issueAgentToken(
     const issued = subject.ok
       ? await issueTo(ctx, { issuer, request: request.value, subject: subject.value, proof })
       : subject
-    if (!issued.ok) await recordRefusal(ctx, { grant, subject: subject.ok ? subject.value : null, error: issued.error })
+    if (!issued.ok) {
+      await recordRefusal(ctx, { grant, subject: subject.ok ? subject.value : null, error: issued.error })
+      if (presented.ok) await noteUnknown(ctx, { issuer, presented: presented.value, rule: issued.error.rule })
+    }
     return issued
   })
 }
@@ -99,6 +102,21 @@ async function issueTo(
     ...(session ? { runId: session.runId } : {}),
   })
   return ok(issued)
+}
+
+/** Somebody whom a trusted issuer vouches for and who is no agent here is worth knowing; what is only claimed is not told from here. */
+async function noteUnknown(
+  ctx: InTx,
+  { issuer, presented, rule }: { issuer: TokenIssuer; presented: Presented; rule: string | undefined },
+): Promise<void> {
+  if (presented.kind === 'claude_session' && rule === 'session_unknown') {
+    const { issuer: from, agent } = presented.session
+    await issuer.noteUnknown?.(ctx, { kind: 'claude_agent', issuer: from, agent })
+  }
+  if (presented.kind === 'identity_assertion' && rule === 'subject_not_mapped') {
+    const { issuer: from, subject, clientId } = presented.assertion
+    await issuer.noteUnknown?.(ctx, { kind: 'subject', issuer: from, subject, clientId })
+  }
 }
 
 async function readProof(ctx: Ctx, { issuer, dpop }: { issuer: TokenIssuer; dpop: string | null }): Promise<Proof> {

@@ -12,7 +12,7 @@ import { authorize, can, type Ctx, inTx } from '../ctx.ts'
 import { jwksAgeSecondsMax, publishedKeys } from '../signing-keys.ts'
 import { trustedIssuers } from '../trusted-issuers.ts'
 
-export type { IssuedToken, TokenIssuer } from '../agent-token-issue.ts'
+export type { IssuedToken, TokenIssuer, UnknownSubject } from '../agent-token-issue.ts'
 export type { TokenRefusal } from '../agent-token-rules.ts'
 
 /**
@@ -24,6 +24,7 @@ export function createTokenIssuer(settings: {
   brokerUrl: string
   secretBox: SecretBox
   trustedIssuers?: readonly TrustedIssuerSettings[]
+  noteUnknown?: TokenIssuer['noteUnknown']
 }): TokenIssuer {
   const { url, brokerUrl, secretBox } = settings
   return {
@@ -31,6 +32,7 @@ export function createTokenIssuer(settings: {
     audience: `${brokerUrl}/mcp`,
     secretBox,
     trusted: trustedIssuers(settings.trustedIssuers ?? []),
+    ...(settings.noteUnknown ? { noteUnknown: settings.noteUnknown } : {}),
   }
 }
 

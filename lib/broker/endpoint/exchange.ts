@@ -3,6 +3,7 @@ import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { RefusedCallers } from '../audit/refused-callers.ts'
 import type { StrangerLog } from '../audit/strangers.ts'
+import type { UnknownCallers } from '../audit/unknown-callers.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 import type { ViewKeeper } from '../view/keeper.ts'
 import { type Answer, type RpcId, refusedAnswer } from '../wire.ts'
@@ -17,6 +18,7 @@ export type McpEndpointParts = {
   authentication: Authentication
   strangers: StrangerLog
   refusedCallers: RefusedCallers
+  unknownCallers: UnknownCallers
   sdk: SdkEndpoint
   cancellations: Cancellations
   addresses: ResourceAddresses

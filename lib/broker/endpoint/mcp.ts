@@ -207,7 +207,9 @@ async function refuseToken(
 ): Promise<Answer> {
   const { path, serverId, denial, caller } = about
   const status = statusOf(denial)
-  if (!caller) parts.strangers.note(denial, request.socket.remoteAddress ?? 'unknown')
+  const address = request.socket.remoteAddress ?? 'unknown'
+  if (!caller) parts.strangers.note(denial, address)
+  parts.unknownCallers.note(request, { denial, caller, serverId, address })
   const answer = caller
     ? await refuseCaller(parts, { status, caller, serverId, denial })
     : refused(parts, status, denial)

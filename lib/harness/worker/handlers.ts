@@ -1,6 +1,7 @@
 import type { JobHandlers } from '#lib/jobs/contracts.ts'
 import { closeEndedRun } from './close.ts'
 import type { HarnessDeps } from './deps.ts'
+import { discoverAgents } from './discover.ts'
 import { provisionAgent, StepFailed } from './provision.ts'
 import { reconcileRuns } from './reconcile.ts'
 import { runDueSchedules } from './schedules.ts'
@@ -30,6 +31,9 @@ export function harnessHandlers(deps: HarnessDeps, onStarted: () => void) {
     },
     async runSchedules() {
       await runDueSchedules(deps, new Date())
+    },
+    async discoverAgents() {
+      await discoverAgents(deps)
     },
     async reconcileRuns() {
       await reconcileRuns(deps)

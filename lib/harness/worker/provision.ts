@@ -139,13 +139,19 @@ async function ensureAtClaude(
     orderBy: { claudeVersion: 'desc' },
     select: { claudeAgentId: true },
   })
+  // One that was found at Claude and adopted stays the same agent there; it gets our version on top of its own.
+  const adopted = await deps.db.unregisteredAgent.findFirst({
+    where: { agentId, source: 'claude', state: 'adopted' },
+    select: { key: true },
+  })
+  const claudeAgentId = bound?.claudeAgentId ?? adopted?.key
   const step = await deps.db.creationStep.findUnique({
     where: { agentId_step: { agentId, step: 'claude' } },
     select: { attempts: true },
   })
   const triedBefore = wanted.attempt.number > 1 || (step?.attempts ?? 0) > 1
   // The first try of the first version can find nothing: the whole list is only read when there may be something.
-  const found = bound || triedBefore ? await findAtClaude(deps, agentId, bound?.claudeAgentId) : null
+  const found = claudeAgentId || triedBefore ? await findAtClaude(deps, agentId, claudeAgentId) : null
   if (!found) return deps.claude.createAgent(spec)
   if (found.metadata[marks.digest] === digest) return { id: found.id, version: found.version }
   return deps.claude.updateAgent({ id: found.id, expectedVersion: found.version, spec })

@@ -1,6 +1,6 @@
 'use server'
 
-import { createAgent, previewAgent } from '#lib/lifecycle/commands.ts'
+import { adoptUnregistered, createAgent, previewAgent } from '#lib/lifecycle/commands.ts'
 import { createAgentInput } from '#lib/lifecycle/schema.ts'
 import { portalAction } from '#lib/web/action.ts'
 import { z } from 'zod'
@@ -10,4 +10,11 @@ const draftInput = z.custom<z.input<typeof createAgentInput>>((value) => typeof 
 
 export const preview = portalAction(draftInput, async (ctx, draft) => await previewAgent(ctx, draft))
 
-export const create = portalAction(createAgentInput, async (ctx, input) => await createAgent(ctx, input))
+/** With `unregisteredId` what is created stands for something that was found. */
+const createInput = createAgentInput.extend({ unregisteredId: z.uuid().optional() })
+
+export const create = portalAction(createInput, async (ctx, { unregisteredId, ...input }) =>
+  unregisteredId === undefined
+    ? await createAgent(ctx, input)
+    : await adoptUnregistered(ctx, { unregisteredId, ...input }),
+)

@@ -1,9 +1,14 @@
 import type { Metadata } from 'next'
+import Link from 'next/link'
+import { notFound } from 'next/navigation'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { can } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
-import { listPeople, listServers, listTeams } from '#lib/registry/queries.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { paths } from '#lib/core/paths.ts'
+import { getUnregistered, listPeople, listServers, listTeams } from '#lib/registry/queries.ts'
+import type { UnregisteredRow } from '#lib/registry/schema/unregistered.ts'
 import { getTemplate, listTemplates } from '#lib/templates/queries.ts'
 import { currentCtx, type PageCtx } from '#lib/web/ctx.ts'
 import type { Choices } from './draft.ts'
@@ -11,9 +16,13 @@ import { Wizard } from './wizard.client.tsx'
 
 export const metadata: Metadata = { title: 'New agent' }
 
-export default async function NewAgentPage({ searchParams }: { searchParams: Promise<{ template?: string }> }) {
+export default async function NewAgentPage({
+  searchParams,
+}: {
+  searchParams: Promise<{ template?: string; adopt?: string }>
+}) {
   const ctx = await currentCtx()
-  const { template } = await searchParams
+  const { template, adopt } = await searchParams
   const header = (
     <PageHeader
       title="New agent"
@@ -31,6 +40,7 @@ export default async function NewAgentPage({ searchParams }: { searchParams: Pro
     )
   }
   const choices = await readChoices(ctx)
+  const found = typeof adopt === 'string' ? await readFinding(ctx, adopt) : null
   return (
     <>
       {header}
@@ -39,9 +49,40 @@ export default async function NewAgentPage({ searchParams }: { searchParams: Pro
           Every agent has an owner team. Ask a platform admin to add you to yours.
         </Notice>
       ) : (
-        <Wizard choices={choices} template={template} />
+        <>
+          {found && <Adopting found={found} />}
+          {found?.state !== undefined && found.state !== 'open' ? null : (
+            <Wizard choices={choices} template={template} adopts={found} />
+          )}
+        </>
       )}
     </>
+  )
+}
+
+async function readFinding(ctx: PageCtx, id: string): Promise<UnregisteredRow> {
+  try {
+    return await getUnregistered(ctx, id)
+  } catch (error) {
+    if (error instanceof DomainError && error.code === 'not_found') notFound()
+    throw error
+  }
+}
+
+function Adopting({ found: { name, key, source, state } }: { found: UnregisteredRow }) {
+  if (state !== 'open') {
+    return (
+      <Notice kind="warn" title={`${name} was decided already`}>
+        It is {state}. <Link href={paths.unregistered()}>See what still waits.</Link>
+      </Notice>
+    )
+  }
+  return (
+    <Notice title={`Registers ${name}`} className="mb-5">
+      {source === 'claude'
+        ? `The agent ${key} stays the same one at Claude and gets the version you make here. Sessions that are open there go on as they are.`
+        : `What was seen as ${key} gets an entry, and with it credentials of its own; what it used until now still does not count.`}
+    </Notice>
   )
 }
 

@@ -14,10 +14,10 @@ import type { AgentPreview, PreviewScope } from '#lib/lifecycle/schema.ts'
 import { create, preview as previewAction } from './actions.ts'
 import { type Draft, inputOf, type StepKey, stepOfField, steps } from './draft.ts'
 
-type Props = { draft: Draft; go: (step: StepKey) => void; onCreated: () => void }
+type Props = { draft: Draft; adopts: string | null; go: (step: StepKey) => void; onCreated: () => void }
 
 /** Everything that will be created, computed by the server, before anything is. */
-export function PreviewStep({ draft, go, onCreated }: Props) {
+export function PreviewStep({ draft, adopts, go, onCreated }: Props) {
   const [firstRun, setFirstRun] = useState(draft.firstRun)
   const creating = useAction(create, onCreated)
   const input = inputOf(draft)
@@ -115,7 +115,7 @@ export function PreviewStep({ draft, go, onCreated }: Props) {
         variant="primary"
         pending={creating.pending}
         disabled={preview.problems.length > 0 || creating.pending}
-        onClick={() => creating.run({ ...input, firstRun })}
+        onClick={() => creating.run({ ...input, firstRun, ...(adopts === null ? {} : { unregisteredId: adopts }) })}
       >
         Create {preview.agent.name}
       </Button>

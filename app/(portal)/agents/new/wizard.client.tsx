@@ -30,11 +30,21 @@ export type StepProps = {
 }
 
 /** One draft, five steps. Back and Next keep what was typed; a later step is reached only through valid ones; Enter never creates. */
-export function Wizard({ choices, template }: { choices: Choices; template: string | undefined }) {
+export function Wizard({
+  choices,
+  template,
+  adopts,
+}: {
+  choices: Choices
+  template: string | undefined
+  /** Something found unregistered, which this registers. */
+  adopts: { id: string; name: string } | null
+}) {
   const router = useRouter()
   const [draft, setDraft] = useState<Draft>(() => {
     const manifest = choices.templates.find(({ id }) => id === template)?.manifest
-    return manifest ? withTemplate(emptyDraft(choices), manifest) : emptyDraft(choices)
+    const empty = { ...emptyDraft(choices), name: adopts?.name ?? '' }
+    return manifest ? withTemplate(empty, manifest) : empty
   })
   const [step, setStep] = useState<StepKey>('template')
   const [tried, setTried] = useState(false)
@@ -42,7 +52,7 @@ export function Wizard({ choices, template }: { choices: Choices; template: stri
   const heading = useRef<HTMLHeadingElement>(null)
   const index = steps.findIndex(({ key }) => key === step)
   const problems = problemsOf(draft, step)
-  const touched = draft.name !== '' || draft.purpose !== '' || draft.prompt !== ''
+  const touched = draft.name !== (adopts?.name ?? '') || draft.purpose !== '' || draft.prompt !== ''
   useLeaveGuard(touched && !leaving)
 
   const go = (next: StepKey) => {
@@ -77,6 +87,7 @@ export function Wizard({ choices, template }: { choices: Choices; template: stri
         {step === 'preview' && (
           <PreviewStep
             draft={draft}
+            adopts={adopts?.id ?? null}
             go={go}
             onCreated={() => {
               setLeaving(true)

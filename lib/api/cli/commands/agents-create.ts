@@ -27,6 +27,7 @@ type Options = {
   param?: string[]
   promptFile?: string
   firstRun?: boolean
+  adopt?: string
   dryRun?: boolean
   wait: boolean
 }
@@ -56,6 +57,7 @@ become requests.`,
         .option('--param <pairs...>', 'parameter of the template, as name=value')
         .option('--prompt-file <file>', 'the team’s part of the prompt')
         .option('--first-run', 'start a run when it is ready')
+        .option('--adopt <finding>', 'register what was found unregistered; an agent at Claude stays the same one')
         .option('--dry-run', 'only show everything that would be created')
         .option('--no-wait', 'do not follow its creation'),
     run: create,
@@ -66,7 +68,10 @@ async function create(cli: Cli, { args: [id = ''], options }: { args: string[]; 
   const client = await cli.client()
   const body = await draftOf(client, id, options)
   const dryRun = options.dryRun ?? false
-  const made = await client.call(routes.agents.create, { query: { dryRun: String(dryRun) }, body })
+  const made =
+    options.adopt !== undefined && !dryRun
+      ? await client.call(routes.unregistered.adopt, { params: { id: options.adopt }, body })
+      : await client.call(routes.agents.create, { query: { dryRun: String(dryRun) }, body })
   if ('problems' in made) {
     cli.show(made, () => previewText(made))
     return made.problems.length === 0 ? exitCodes.ok : exitCodes.failed

@@ -1,0 +1,67 @@
+import { z } from 'zod'
+import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import type { Prisma } from '#lib/db/generated/client.ts'
+import type {
+  UnregisteredList,
+  UnregisteredQuery,
+  UnregisteredRow,
+  UnregisteredSource,
+  UnregisteredState,
+} from '../schema/unregistered.ts'
+
+/** What is not registered, last seen first, a page at a time. Needs `agents:read`; throws `invalid` for a cursor that is wrong. */
+export async function listUnregistered(ctx: Ctx, query: UnregisteredQuery): Promise<UnregisteredList> {
+  authorize(ctx, 'agents:read')
+  const where = { state: query.state, ...(query.source ? { source: query.source } : {}) }
+  const rows = await reader(ctx).unregisteredAgent.findMany({
+    where: { ...where, ...afterCursor(query.cursor) },
+    orderBy: [{ lastSeenAt: 'desc' }, { id: 'desc' }],
+    take: query.limit + 1,
+  })
+  const page = rows.slice(0, query.limit)
+  const last = page.at(-1)
+  return {
+    items: page.map(toRow),
+    total: await reader(ctx).unregisteredAgent.count({ where }),
+    nextCursor: last && rows.length > query.limit ? `${last.lastSeenAt.toISOString()}_${last.id}` : null,
+  }
+}
+
+/** One finding. Needs `agents:read`; throws `not_found`. */
+export async function getUnregistered(ctx: Ctx, id: string): Promise<UnregisteredRow> {
+  authorize(ctx, 'agents:read')
+  const row = z.uuid().safeParse(id).success ? await reader(ctx).unregisteredAgent.findUnique({ where: { id } }) : null
+  if (!row) throw new DomainError('not_found', 'There is no such finding.')
+  return toRow(row)
+}
+
+/** How many wait for a decision. Needs `agents:read`. */
+export async function countUnregistered(ctx: Ctx): Promise<number> {
+  authorize(ctx, 'agents:read')
+  return await reader(ctx).unregisteredAgent.count({ where: { state: 'open' } })
+}
+
+function afterCursor(cursor: string | undefined): Prisma.UnregisteredAgentWhereInput {
+  if (cursor === undefined) return {}
+  const [at = '', id = ''] = cursor.split('_')
+  if (!z.iso.datetime().safeParse(at).success || !z.uuid().safeParse(id).success) {
+    throw new DomainError('invalid', 'This cursor is not one that was given out.', {
+      field: 'cursor',
+      rule: 'registry:cursor',
+    })
+  }
+  return { OR: [{ lastSeenAt: { lt: new Date(at) } }, { lastSeenAt: new Date(at), id: { lt: id } }] }
+}
+
+function toRow(row: Prisma.UnregisteredAgentGetPayload<object>): UnregisteredRow {
+  return {
+    ...row,
+    source: row.source as UnregisteredSource,
+    state: row.state as UnregisteredState,
+    detail: row.detail as Record<string, string>,
+    firstSeenAt: row.firstSeenAt.toISOString(),
+    lastSeenAt: row.lastSeenAt.toISOString(),
+    decidedAt: row.decidedAt?.toISOString() ?? null,
+  }
+}
