@@ -39,6 +39,8 @@ export type Endpoint<T = unknown, P extends Schema = Schema, Q extends Schema = 
   answer: Answer<T>
   /** What `{id}` names, if it can be read and written: a read answers an ETag for If-Match, a write honours If-Match. */
   revision?: Revised
+  /** Of a list: what `nextCursor` is sent as, if not as `cursor`. */
+  cursorOf?: (query: z.output<Q & z.ZodType>) => string
   /** Fields of the answer that are told this once. */
   secret?: readonly string[]
   /** A request that passes the schemas: for the documentation and the tests. */

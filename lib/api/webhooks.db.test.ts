@@ -45,7 +45,7 @@ test('a webhook is made, changed, tested, replayed, rotated and deleted; its sec
   expect((await call(path)).json).toMatchObject({ url, enabled: false, events: ['stop.*'] })
   const tested = await call(`${path}/test`, { method: 'POST' })
   const { json: log } = await call(`${path}/deliveries?state=pending`)
-  expect(log).toMatchObject({ items: [{ id: tested.json['deliveryId'], event: 'webhook.tested' }], next: null })
+  expect(log).toMatchObject({ items: [{ id: tested.json['deliveryId'], event: 'webhook.tested' }], nextCursor: null })
   const again = { method: 'POST', body: { deliveryId: tested.json['deliveryId'] } }
   expect(await call(`${path}/replay`, again)).toMatchObject({ status: 409, json: { rule: 'webhook:switched_off' } })
   await call(path, { method: 'PATCH', body: { enabled: true } })

@@ -23,7 +23,8 @@ import {
 } from './views.ts'
 
 const newestFirst = [{ createdAt: 'desc' as const }, { id: 'desc' as const }]
-const eventsMax = 500
+/** So many lines of a run log are read at once. */
+export const runEventsMax = 500
 
 /** Runs, newest first, a page at a time. Needs `runs:read`. */
 export async function listRuns(ctx: Ctx, query: RunListQuery): Promise<RunPage> {
@@ -106,7 +107,7 @@ export async function listRunEvents(ctx: Ctx, query: { runId: string; after: num
   const rows = await reader(ctx).runEvent.findMany({
     where: { runId: query.runId, seq: { gt: query.after } },
     orderBy: { seq: 'asc' },
-    take: eventsMax,
+    take: runEventsMax,
     select: { seq: true, at: true, kind: true, payload: true },
   })
   return rows.map((row) => ({

@@ -1,4 +1,5 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import { stopsRuns } from './rules.ts'
@@ -14,11 +15,23 @@ export async function openStops(ctx: Ctx): Promise<StopOrderView[]> {
   return readOrders(reader(ctx), { where: { releasedAt: null }, orderBy: { orderedAt: 'asc' } })
 }
 
-/** Orders with their acknowledgements, newest first. Needs `stops:read`. */
+/** Orders with their acknowledgements, newest first. Needs `stops:read`; throws `invalid` for a cursor that is no order. */
 export async function listStops(ctx: Ctx, query: StopListQuery): Promise<StopOrderView[]> {
   authorize(ctx, 'stops:read')
   const open = query.open === undefined ? {} : { releasedAt: query.open ? null : { not: null } }
-  return readOrders(reader(ctx), { where: open, orderBy: { orderedAt: 'desc' }, take: query.limit })
+  const db = reader(ctx)
+  const after = query.cursor === undefined ? null : await db.stopOrder.findUnique({ where: { id: query.cursor } })
+  if (query.cursor !== undefined && !after) {
+    throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
+  }
+  const older = after && {
+    OR: [{ orderedAt: { lt: after.orderedAt } }, { orderedAt: after.orderedAt, id: { lt: after.id } }],
+  }
+  return readOrders(db, {
+    where: { ...open, ...older },
+    orderBy: [{ orderedAt: 'desc' }, { id: 'desc' }],
+    take: query.limit,
+  })
 }
 
 /** What an order would stop: agents that are not retired, their open runs and enabled schedules. Needs `stops:read`; throws `not_found`. */

@@ -25,6 +25,8 @@ export type ReleaseStopInput = z.infer<typeof releaseStopInput>
 export const stopListQuery = z.strictObject({
   open: z.stringbool().optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
+  /** The last order of the page before. */
+  cursor: z.uuid().optional(),
 })
 export type StopListQuery = z.infer<typeof stopListQuery>
 

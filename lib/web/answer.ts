@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { DomainError } from '#lib/core/errors.ts'
 import { tagged } from './conditional.ts'
+import { pageLinks } from './links.ts'
 import { toJson } from './problem.ts'
 
 const refusal = z.object({ message: z.string().optional(), rule: z.string().optional(), reason: z.string().optional() })
@@ -25,17 +26,19 @@ export function writeAnswer(value: unknown, status: number): Response {
   return new Response(toJson(value), { status, headers: jsonHeaders })
 }
 
-/** The answer of a read, with its entity tag; 304 when the caller has it already. */
+/** The answer of a read, with its entity tag and, of a list, where its other pages are; 304 when the caller has it already. */
 export function readAnswer(
   request: Request,
-  { outcome, revision }: { outcome: unknown; revision: string | null },
+  { outcome, revision, cursor }: { outcome: unknown; revision: string | null; cursor: string },
 ): Response {
   const value = valueOf(outcome)
   if (value instanceof Response || value === undefined || value === null) return writeAnswer(value, 200)
   const body = toJson(value)
   const { etag, unchanged } = tagged(request, body, revision)
-  if (unchanged) return new Response(null, { status: 304, headers: { etag, 'cache-control': 'no-store' } })
-  return new Response(body, { headers: { ...jsonHeaders, etag } })
+  const links = pageLinks(request, value, cursor)
+  const headers = { etag, 'cache-control': 'no-store', ...(links ? { link: links } : {}) }
+  if (unchanged) return new Response(null, { status: 304, headers })
+  return new Response(body, { headers: { ...jsonHeaders, ...headers } })
 }
 
 const jsonHeaders = { 'content-type': 'application/json', 'cache-control': 'no-store' }

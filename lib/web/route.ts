@@ -31,6 +31,8 @@ export type RouteContract<P, Q, B> = {
   status?: number
   /** Fields of the answer that are told this once: they are never kept for a repeated request. */
   secret?: readonly string[] | undefined
+  /** What `nextCursor` of a page is sent as; default `cursor`. */
+  cursorOf?: ((input: { query: unknown }) => string) | undefined
   /** How the one thing that is asked for is compared with what somebody has read: for ETag and If-Match. */
   revisionOf?: ((input: { params: unknown; query: unknown }) => Revisable | null) | undefined
 }
@@ -91,7 +93,11 @@ async function answer<P, Q, B>(
   if (request.method === 'GET') {
     // Read before the answer: when somebody writes in between, the tag is of what was there before, and a write with it is refused.
     const revision = target && (await target.read(ctx.db, target.id, false))
-    return readAnswer(request, { outcome: await handler(ctx, input), revision })
+    return readAnswer(request, {
+      outcome: await handler(ctx, input),
+      revision,
+      cursor: contract.cursorOf?.(input) ?? 'cursor',
+    })
   }
   const precondition = ifMatch(request, target)
   const outcome = await handler(precondition ? alsoHolding(ctx, precondition.hold) : ctx, input)

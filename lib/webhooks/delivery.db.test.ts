@@ -25,9 +25,13 @@ test('two workers that read the log at once make one delivery of each event', as
   const { items } = await listWebhookDeliveries(ctx, webhookId, deliveryListQuery.parse({}))
   expect(items.map(({ event }) => event)).toEqual(['team.created', 'team.created', 'team.created'])
   const page = await listWebhookDeliveries(ctx, webhookId, deliveryListQuery.parse({ limit: '2' }))
-  const rest = await listWebhookDeliveries(ctx, webhookId, deliveryListQuery.parse({ limit: '2', before: page.next! }))
+  const rest = await listWebhookDeliveries(
+    ctx,
+    webhookId,
+    deliveryListQuery.parse({ limit: '2', before: page.nextCursor! }),
+  )
   expect([...page.items, ...rest.items].map(({ id }) => id)).toEqual(items.map(({ id }) => id))
-  expect(rest.next).toBeNull()
+  expect(rest.nextCursor).toBeNull()
 })
 
 test('a receiver that fails is tried again when the schedule or it says so, under the same id, and the log has every try', async ({

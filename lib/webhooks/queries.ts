@@ -91,5 +91,5 @@ export async function listWebhookDeliveries(
     settledAt: row.settledAt?.toISOString() ?? null,
     body: row.body,
   }))
-  return { items, next: rows.length > query.limit ? page.at(-1)!.id : null }
+  return { items, nextCursor: rows.length > query.limit ? page.at(-1)!.id : null }
 }

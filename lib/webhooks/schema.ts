@@ -85,5 +85,5 @@ export type WebhookDeliveryView = {
   body: string
 }
 
-/** `next`: what to ask `before` for the page after; null on the last. */
-export type WebhookDeliveryPage = { items: WebhookDeliveryView[]; next: string | null }
+/** `nextCursor`: what to ask `before` for the page after; null on the last. */
+export type WebhookDeliveryPage = { items: WebhookDeliveryView[]; nextCursor: string | null }

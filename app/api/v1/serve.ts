@@ -15,7 +15,15 @@ export function serve<T, P extends Schema, Q extends Schema, B extends Schema>(
   handler: (ctx: Ctx, input: RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>>) => Promise<T | Result<T, object> | Response>,
 ): RouteHandler {
   const read = endpoint.revision && revisions[endpoint.revision]
-  return apiRoute<P, Q, B>({ ...endpoint, revisionOf: read && ((input) => revisable(read, input)) }, handler)
+  const { cursorOf, ...contract } = endpoint
+  return apiRoute<P, Q, B>(
+    {
+      ...contract,
+      cursorOf: cursorOf && (({ query }) => cursorOf(query as z.output<Q & z.ZodType>)),
+      revisionOf: read && ((input) => revisable(read, input)),
+    },
+    handler,
+  )
 }
 
 const named = z.object({ id: z.string() })

@@ -41,6 +41,6 @@ export const webhookDeliveryPage = answerOf<WebhookDeliveryPage>()(
         body: text,
       }),
     ),
-    next: text.nullable(),
+    nextCursor: text.nullable(),
   }),
 ).meta({ id: 'WebhookDeliveryPage' })

@@ -10,6 +10,11 @@ export type Client = {
   etag(): string | null
   /** Calls an endpoint; throws `ApiRefusal` or `Unreachable`. */
   call<E extends Endpoint>(endpoint: E, request: RequestOf<E>, options?: { timeoutMs?: number }): Promise<AnswerOf<E>>
+  /** Every item of a list, however many pages it has; throws the same. */
+  all<E extends Endpoint<{ items: unknown[] }>>(
+    endpoint: E,
+    request: RequestOf<E>,
+  ): Promise<{ items: AnswerOf<E>['items'] }>
   /** Opens an endpoint that streams; throws the same. */
   open<E extends Endpoint>(
     endpoint: E,
@@ -35,7 +40,7 @@ export function createClient({ url, token, ifMatch }: Login): Client {
   async function send(
     endpoint: Endpoint,
     sent: Sent,
-    options: { signal: AbortSignal; headers?: Record<string, string> },
+    options: { signal: AbortSignal; headers?: Record<string, string>; path?: string },
   ): Promise<Response> {
     const { body } = sent
     const text = body === undefined ? null : typeof body === 'string' ? body : writeJson(body)
@@ -55,7 +60,7 @@ export function createClient({ url, token, ifMatch }: Login): Client {
       signal: options.signal,
       redirect: 'manual',
     } satisfies RequestInit
-    const target = new URL(pathOf(endpoint, sent), url)
+    const target = new URL(options.path ?? pathOf(endpoint, sent), url)
     const response = await sendPersistently(() => fetch(target, request), options.signal).catch((error: unknown) => {
       throw new Unreachable(`Wheelhouse cannot be reached at ${url}: ${reasonOf(error)}.`)
     })
@@ -76,6 +81,16 @@ export function createClient({ url, token, ifMatch }: Login): Client {
       if (endpoint.answer.media !== 'application/json') return text as AnswerOf<E>
       return (text === '' ? null : parseAnswer(text, url)) as AnswerOf<E>
     },
+    async all<E extends Endpoint<{ items: unknown[] }>>(endpoint: E, request: RequestOf<E>) {
+      const items: AnswerOf<E>['items'] = []
+      for (let path: string | undefined = pathOf(endpoint, request); path !== undefined;) {
+        const response = await send(endpoint, request, { signal: AbortSignal.timeout(timeoutMsDefault), path })
+        const page = parseAnswer(await response.text(), url) as { items: AnswerOf<E>['items'] }
+        items.push(...page.items)
+        path = nextOf(response.headers.get('link'))
+      }
+      return { items }
+    },
     open: (endpoint, request, options) => send(endpoint, request, options),
   }
 }
@@ -85,6 +100,11 @@ function conditional({ method, path, revision }: Endpoint, ifMatch: string | und
   if (ifMatch === undefined || method === 'GET') return {}
   if (revision) return { 'if-match': ifMatch }
   throw new UsageError(`${method} ${path} has no version to compare: leave --if-match out.`)
+}
+
+/** The next page's path, of a Link header (RFC 8288). */
+function nextOf(link: string | null): string | undefined {
+  return /<([^>]*)>;\s*rel="next"/.exec(link ?? '')?.[1]
 }
 
 /** Amounts are decimal strings in JSON. */

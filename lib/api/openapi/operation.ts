@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 import type {
   ZodOpenApiOperationObject,
   ZodOpenApiParameters,
@@ -51,6 +51,11 @@ function isTagged({ method, answer }: Endpoint): boolean {
   return method === 'GET' && answer.media === 'application/json'
 }
 
+/** Whether the answer is a page of a list. */
+export function isPaged({ answer }: Endpoint): boolean {
+  return answer.schema instanceof z.ZodObject && 'nextCursor' in answer.schema.shape
+}
+
 function objectOf(place: 'path' | 'query', schema: z.ZodType | undefined): ZodOpenApiParameters {
   return schema ? { [place]: schema } : {}
 }
@@ -82,6 +87,7 @@ function successOf(endpoint: Endpoint): ZodOpenApiResponsesObject {
   const headers = {
     ...requestId,
     ...(isTagged(endpoint) ? { ETag: headerRef('ETag') } : {}),
+    ...(isPaged(endpoint) ? { Link: headerRef('Link') } : {}),
     ...(endpoint.method === 'GET' ? {} : { 'Idempotency-Replayed': headerRef('IdempotencyReplayed') }),
   }
   const nothing: ZodOpenApiResponseObject = { description: 'Done', headers }

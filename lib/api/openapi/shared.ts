@@ -55,6 +55,10 @@ export const headers = {
     description: 'Changes with the answer: for If-None-Match and, of what can be written, for If-Match',
     schema: { type: 'string' },
   },
+  Link: {
+    description: 'Of a list: the other pages, as rel="next" and rel="prev" (RFC 8288); none on the last',
+    schema: { type: 'string' },
+  },
   IdempotencyReplayed: {
     description: 'true: it was done before, and this is the answer of then',
     schema: { type: 'string' },

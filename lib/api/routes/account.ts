@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { createAccessTokenInput } from '#lib/auth/schema.ts'
 import { personListQuery } from '#lib/registry/schema.ts'
 import { app, profile, personRow, team, token } from '../answers/account.ts'
-import { itemsOf, text, time } from '../answers/words.ts'
+import { text, time } from '../answers/words.ts'
+import { pageQuery, pagedOf } from '../paging.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleId, flag, uuidId } from './params.ts'
 
@@ -19,7 +20,8 @@ export const listTokens = endpoint({
   path: '/api/v1/tokens',
   summary: 'Your personal access tokens, newest first; the tokens themselves are never shown again.',
   permission: 'tokens:own',
-  answer: json(itemsOf(token)),
+  query: pageQuery,
+  answer: json(pagedOf(token)),
 })
 
 export const createToken = endpoint({
@@ -49,7 +51,8 @@ export const listApps = endpoint({
   path: '/api/v1/apps',
   summary: 'The apps that read the registry for you, newest first.',
   permission: 'tokens:own',
-  answer: json(itemsOf(app)),
+  query: pageQuery,
+  answer: json(pagedOf(app)),
 })
 
 export const endApp = endpoint({
@@ -67,7 +70,8 @@ export const listTeams = endpoint({
   path: '/api/v1/teams',
   summary: 'Every team by name.',
   permission: 'agents:read',
-  answer: json(itemsOf(team)),
+  query: pageQuery,
+  answer: json(pagedOf(team)),
 })
 
 export const listPeople = endpoint({
@@ -75,7 +79,7 @@ export const listPeople = endpoint({
   path: '/api/v1/people',
   summary: 'People by name.',
   permission: 'agents:read',
-  query: z.strictObject({ ...personListQuery.shape, active: flag.optional() }),
-  answer: json(itemsOf(personRow)),
+  query: pageQuery.extend({ ...personListQuery.shape, active: flag.optional() }),
+  answer: json(pagedOf(personRow)),
   example: { query: { search: 'tessa', active: 'true' } },
 })

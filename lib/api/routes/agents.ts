@@ -11,6 +11,7 @@ import { agentMetrics } from '../answers/control.ts'
 import { similarAgent } from '../answers/similar.ts'
 import { agentTraffic } from '../answers/traffic.ts'
 import { itemsOf, text } from '../answers/words.ts'
+import { pageQuery, pagedOf } from '../paging.ts'
 import { endpoint, json, yaml } from '../endpoint.ts'
 import { exampleAgent, flag, namedId } from './params.ts'
 
@@ -140,7 +141,8 @@ export const versions = endpoint({
   summary: 'Every version of an agent, newest first.',
   permission: 'agents:read',
   params: namedId,
-  answer: json(itemsOf(agentVersionRow)),
+  query: pageQuery,
+  answer: json(pagedOf(agentVersionRow)),
   example: { params: exampleAgent },
 })
 

@@ -7,7 +7,8 @@ import {
   removeHoldRuleInput,
 } from '#lib/guardrails/schema/held-calls.ts'
 import { heldCall, heldCallList, holdRule } from '../answers/approvals.ts'
-import { itemsOf, text } from '../answers/words.ts'
+import { text } from '../answers/words.ts'
+import { pageQuery, pagedOf } from '../paging.ts'
 import { endpoint, json } from '../endpoint.ts'
 import { exampleId, flag, uuidId } from './params.ts'
 
@@ -56,8 +57,8 @@ export const listRules = endpoint({
   path: '/api/v1/hold-rules',
   summary: 'The rules that hold calls for a person, in the order they are asked.',
   permission: 'runs:read',
-  query: z.strictObject({ history: flag.default(false) }),
-  answer: json(itemsOf(holdRule)),
+  query: pageQuery.extend({ history: flag.default(false) }),
+  answer: json(pagedOf(holdRule)),
 })
 
 export const createRule = endpoint({

@@ -3,7 +3,8 @@ import { auditQuery } from '#lib/audit/schema.ts'
 import { orderStopInput, releaseStopInput, stopListQuery, stopTarget } from '#lib/killswitch/schema.ts'
 import { metricsRange, retirementQuery } from '#lib/metrics/schema.ts'
 import { auditEvent, stopReach, fleetFigures, retirementList, stopOrder } from '../answers/control.ts'
-import { itemsOf, text } from '../answers/words.ts'
+import { text } from '../answers/words.ts'
+import { pagedOf } from '../paging.ts'
 import { endpoint, json } from '../endpoint.ts'
 import { exampleId, uuidId } from './params.ts'
 
@@ -13,7 +14,7 @@ export const listStops = endpoint({
   summary: 'Stop orders with their acknowledgements, newest first; open=true: those in force.',
   permission: 'stops:read',
   query: stopListQuery,
-  answer: json(itemsOf(stopOrder)),
+  answer: json(pagedOf(stopOrder)),
   example: { query: { open: 'true' } },
 })
 
@@ -55,7 +56,8 @@ export const listAudit = endpoint({
   summary: 'Audit events, newest first; after a sequence number oldest first.',
   permission: 'audit:read',
   query: auditQuery,
-  answer: json(itemsOf(auditEvent)),
+  cursorOf: ({ after }) => (after === undefined ? 'before' : 'after'),
+  answer: json(pagedOf(auditEvent)),
   example: { query: { agent: 'invoice-reconciler-7', limit: '20' } },
 })
 

@@ -1,6 +1,6 @@
 import { agentDiffQuery, diffQuery } from '#lib/registry/schema/history.ts'
 import { agentDiff, agentListDiff, agentMoment } from '../answers/history.ts'
-import { itemsOf } from '../answers/words.ts'
+import { pageQuery, pagedOf } from '../paging.ts'
 import { endpoint, json } from '../endpoint.ts'
 import { exampleAgent, namedId } from './params.ts'
 
@@ -31,6 +31,7 @@ export const moments = endpoint({
   summary: 'The instants at which an agent’s entry or one of its grants changed, newest first.',
   permission: 'agents:read',
   params: namedId,
-  answer: json(itemsOf(agentMoment)),
+  query: pageQuery,
+  answer: json(pagedOf(agentMoment)),
   example: { params: exampleAgent },
 })

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { rotateSigningKeyInput } from '#lib/auth/schema.ts'
 import { signingKey } from '../answers/account.ts'
-import { itemsOf, text, time } from '../answers/words.ts'
+import { text, time } from '../answers/words.ts'
+import { pageQuery, pagedOf } from '../paging.ts'
 import { endpoint, json } from '../endpoint.ts'
 
 export const listSigningKeys = endpoint({
@@ -9,7 +10,8 @@ export const listSigningKeys = endpoint({
   path: '/api/v1/signing-keys',
   summary: 'The keys that sign and verify agent tokens, newest first.',
   permission: 'keys:rotate',
-  answer: json(itemsOf(signingKey)),
+  query: pageQuery,
+  answer: json(pagedOf(signingKey)),
 })
 
 export const rotateSigningKey = endpoint({

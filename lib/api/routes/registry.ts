@@ -6,7 +6,8 @@ import { sealingKeys } from '../answers/account.ts'
 import { server, serverProcesses, serverRow } from '../answers/servers.ts'
 import { template, templateRow } from '../answers/templates.ts'
 import { serverTraffic } from '../answers/traffic.ts'
-import { itemsOf, text } from '../answers/words.ts'
+import { text } from '../answers/words.ts'
+import { pageQuery, pagedOf } from '../paging.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { namedId } from './params.ts'
 
@@ -15,7 +16,8 @@ export const listServers = endpoint({
   path: '/api/v1/servers',
   summary: 'Every MCP server, with its tools by class and how many agents reach it.',
   permission: 'servers:read',
-  answer: json(itemsOf(serverRow)),
+  query: pageQuery,
+  answer: json(pagedOf(serverRow)),
 })
 
 export const showServer = endpoint({
@@ -97,7 +99,8 @@ export const listTemplates = endpoint({
   path: '/api/v1/templates',
   summary: 'Every golden template with its newest version.',
   permission: 'templates:read',
-  answer: json(itemsOf(templateRow)),
+  query: pageQuery,
+  answer: json(pagedOf(templateRow)),
 })
 
 export const showTemplate = endpoint({

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { runListQuery, startRunInput, stopRunInput } from '#lib/harness/schema.ts'
 import { run, runEvent, runPage } from '../answers/runs.ts'
-import { itemsOf, text } from '../answers/words.ts'
+import { text } from '../answers/words.ts'
+import { pagedOf } from '../paging.ts'
 import { endpoint, eventStream, json } from '../endpoint.ts'
 import { exampleId, uuidId } from './params.ts'
 
@@ -45,7 +46,8 @@ export const events = endpoint({
   permission: 'runs:read',
   params: uuidId,
   query: after,
-  answer: json(itemsOf(runEvent)),
+  cursorOf: () => 'after',
+  answer: json(pagedOf(runEvent)),
   example: { params: exampleId, query: { after: '0' } },
 })
 

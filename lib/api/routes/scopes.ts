@@ -10,7 +10,8 @@ import {
 import { createApprovalRuleInput, removeApprovalRuleInput } from '#lib/scopes/schema/approval-policy.ts'
 import { asOfQuery } from '#lib/registry/schema/history.ts'
 import { approvalRule, grant, scopeDecision, scopeRequest, scopeRequestList } from '../answers/scopes.ts'
-import { count, itemsOf, text } from '../answers/words.ts'
+import { count, text } from '../answers/words.ts'
+import { pagedOf, pageQuery } from '../paging.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleId, flag, uuidId } from './params.ts'
 
@@ -104,7 +105,8 @@ export const listApprovalRules = endpoint({
   path: '/api/v1/approval-rules',
   summary: 'The approval policy: who approves which scope, in the order in which its rules are asked.',
   permission: 'requests:read',
-  answer: json(itemsOf(approvalRule)),
+  query: pageQuery,
+  answer: json(pagedOf(approvalRule)),
 })
 
 export const createApprovalRule = endpoint({
@@ -145,8 +147,8 @@ export const listGrants = endpoint({
   path: '/api/v1/grants',
   summary: 'Grants of an agent or on a server; with history also those that ended.',
   permission: 'agents:read',
-  query: z.strictObject({ ...grantListQuery.shape, history: flag.default(false) }),
-  answer: json(itemsOf(grant)),
+  query: pageQuery.extend({ ...grantListQuery.shape, history: flag.default(false) }),
+  answer: json(pagedOf(grant)),
   example: { query: { agentId: 'invoice-reconciler-7' } },
 })
 

@@ -10,7 +10,8 @@ import {
 import { requestServerProbeInput } from '#lib/registry/schema/probes.ts'
 import { serverProbe } from '../answers/servers.ts'
 import { toolDetail, toolReview } from '../answers/tools.ts'
-import { itemsOf, text } from '../answers/words.ts'
+import { text } from '../answers/words.ts'
+import { pageQuery, pagedOf } from '../paging.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleId, namedId, uuidId } from './params.ts'
 
@@ -87,7 +88,8 @@ export const listReviews = endpoint({
   path: '/api/v1/servers/reviews',
   summary: 'Tools that wait for a decision, with what was found, those you are asked about first.',
   permission: 'servers:read',
-  answer: json(itemsOf(toolReview)),
+  query: pageQuery,
+  answer: json(pagedOf(toolReview)),
 })
 
 export const showTool = endpoint({

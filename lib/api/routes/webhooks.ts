@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { createWebhookInput, deliveryListQuery, updateWebhookInput } from '#lib/webhooks/schema.ts'
 import { webhook, webhookDeliveryPage } from '../answers/webhooks.ts'
-import { itemsOf, text, time } from '../answers/words.ts'
+import { text, time } from '../answers/words.ts'
+import { pageQuery, pagedOf } from '../paging.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleId, uuidId } from './params.ts'
 
@@ -12,7 +13,8 @@ export const list = endpoint({
   path: '/api/v1/webhooks',
   summary: 'Every webhook, with how its deliveries of the last seven days fared.',
   permission: 'webhooks:manage',
-  answer: json(itemsOf(webhook)),
+  query: pageQuery,
+  answer: json(pagedOf(webhook)),
 })
 
 export const create = endpoint({
@@ -93,6 +95,7 @@ export const deliveries = endpoint({
   permission: 'webhooks:manage',
   params: uuidId,
   query: deliveryListQuery,
+  cursorOf: () => 'before',
   answer: json(webhookDeliveryPage),
   example: { params: exampleId, query: { state: 'failed' } },
 })

@@ -25,6 +25,9 @@ export async function listHeldCalls(ctx: Ctx, input: HeldCallListInput = {}): Pr
   const where = { ...inState, agentId, runId }
   const direction = state === 'waiting' ? 'asc' : 'desc'
   const db = reader(ctx)
+  if (cursor !== undefined && !(await db.heldCall.findUnique({ where: { id: cursor }, select: { id: true } }))) {
+    throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
+  }
   const rows = await db.heldCall.findMany({
     where,
     orderBy: [{ createdAt: direction }, { id: direction }],

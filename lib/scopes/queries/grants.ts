@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
@@ -18,6 +19,31 @@ export async function listGrants(ctx: Ctx, input: GrantListInput): Promise<Grant
   return await readGrants(ctx, { query, past })
 }
 
+/**
+ * A page of the same, in the order of agents and servers; `nextCursor` is null on the last. Needs `agents:read`; throws `invalid` for the
+ * instant and for a cursor that is no grant.
+ */
+export async function listGrantPage(
+  ctx: Ctx,
+  input: GrantListInput & { limit: number; cursor?: string | undefined },
+): Promise<{ items: GrantView[]; nextCursor: string | null }> {
+  authorize(ctx, 'agents:read')
+  const { limit, cursor, ...rest } = input
+  const query = grantListQuery.parse(rest)
+  const past = query.asOf === undefined ? null : await instantOf(ctx, { field: 'asOf', value: query.asOf })
+  if (cursor !== undefined && !(await exists(ctx, cursor))) {
+    throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
+  }
+  const found = await readGrants(ctx, { query: { ...query, after: cursor }, past, limit: limit + 1 })
+  const items = found.slice(0, limit)
+  return { items, nextCursor: found.length > limit ? (items.at(-1)?.id ?? null) : null }
+}
+
+async function exists(ctx: Ctx, id: string): Promise<boolean> {
+  if (!z.uuid().safeParse(id).success) return false
+  return (await reader(ctx).grant.findUnique({ where: { id }, select: { id: true } })) !== null
+}
+
 /** One grant, also one that ended, or with `asOf` as it was then. Needs `agents:read`; throws `not_found`, and `invalid` for the instant. */
 export async function getGrant(ctx: Ctx, input: { grantId: string; asOf?: string | undefined }): Promise<GrantView> {
   authorize(ctx, 'agents:read')
@@ -35,14 +61,25 @@ type Which = {
   agentId?: string | undefined
   serverId?: string | undefined
   history: boolean
+  /** Only what comes behind this grant. */
+  after?: string | undefined
 }
 
-async function readGrants(ctx: Ctx, { query, past }: { query: Which; past: Date | null }): Promise<GrantView[]> {
+/** Which grant comes first; the id makes it one order of all. */
+const place = Prisma.sql`g."agentId", g."serverId", g."class", coalesce(g."toolName", ''), g."createdAt", g."id"`
+
+async function readGrants(
+  ctx: Ctx,
+  { query, past, limit = 5000 }: { query: Which; past: Date | null; limit?: number },
+): Promise<GrantView[]> {
   const now = past ?? ctx.now
   const conditions = [
     ...(query.grantId === undefined ? [] : [Prisma.sql`g."id" = ${query.grantId}::uuid`]),
     ...(query.agentId === undefined ? [] : [Prisma.sql`g."agentId" = ${query.agentId}`]),
     ...(query.serverId === undefined ? [] : [Prisma.sql`g."serverId" = ${query.serverId}`]),
+    ...(query.after === undefined
+      ? []
+      : [Prisma.sql`(${place}) > (select ${place} from "Grant" g where g."id" = ${query.after}::uuid)`]),
     ...(query.history ? [] : [Prisma.sql`g."revokedAt" is null and (g."expiresAt" is null or g."expiresAt" > ${now})`]),
   ]
   const where = conditions.length === 0 ? Prisma.sql`true` : Prisma.join(conditions, ' and ')
@@ -51,7 +88,7 @@ async function readGrants(ctx: Ctx, { query, past }: { query: Which; past: Date 
         ${grantLimitsSql}, g."reason", g."via", g."requestId", g."createdAt", g."expiresAt", g."revokedAt", ${reachedToolsSql} as tools,
         a."id" as "agentId", a."name" as "agentName", a."status"::text, t."id" as "ownerId", t."name" as "ownerName"
       from "Grant" g join "McpServer" s on s."id" = g."serverId" join "Agent" a on a."id" = g."agentId" join "Team" t on t."id" = a."ownerTeamId"
-      where ${where} order by a."id", g."serverId", g."class", g."toolName" nulls first, g."createdAt" limit 5000`,
+      where ${where} order by ${place} limit ${limit}`,
   )
   return rows.map((row) => {
     const { agentId, agentName, status, ownerId, ownerName, createdAt, expiresAt, revokedAt, ...grant } = row

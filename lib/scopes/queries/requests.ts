@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { accessOf, inForceSql, personNames } from '#lib/registry/queries.ts'
 import { classesCovering, covers } from '#lib/registry/rules.ts'
@@ -23,12 +24,12 @@ const dayMs = 86_400_000
 export async function listScopeRequests(ctx: Ctx, input: ScopeRequestListInput = {}): Promise<ScopeRequestList> {
   authorize(ctx, 'requests:read')
   const query = scopeRequestListQuery.parse(input)
-  if (query.cursor !== undefined && !z.uuid().safeParse(query.cursor).success) {
+  const db = reader(ctx)
+  if (query.cursor !== undefined && !(await exists(db, query.cursor))) {
     throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
   }
   const where = { state: query.state, agentId: query.agentId, serverId: query.serverId }
   const direction = query.state === 'pending' ? 'asc' : 'desc'
-  const db = reader(ctx)
   const [rows, total] = await Promise.all([
     db.scopeRequest.findMany({
       where,
@@ -42,6 +43,11 @@ export async function listScopeRequests(ctx: Ctx, input: ScopeRequestListInput =
   const page = rows.slice(0, query.limit)
   const nextCursor = rows.length > query.limit ? (page.at(-1)?.id ?? null) : null
   return { items: await requestRows(ctx, page), total, nextCursor }
+}
+
+async function exists(db: Tx, id: string): Promise<boolean> {
+  if (!z.uuid().safeParse(id).success) return false
+  return (await db.scopeRequest.findUnique({ where: { id }, select: { id: true } })) !== null
 }
 
 /** One request with what it takes to decide it: what the agent holds, what it would newly reach, peers, past denials. Needs `requests:read`; throws `not_found`. */

@@ -1,5 +1,5 @@
 import { routes } from '#lib/api/routes.ts'
-import { listGrants } from '#lib/scopes/queries.ts'
+import { listGrantPage } from '#lib/scopes/queries.ts'
 import { serve } from '#app/api/v1/serve.ts'
 
-export const GET = serve(routes.scopes.listGrants, async (ctx, { query }) => ({ items: await listGrants(ctx, query) }))
+export const GET = serve(routes.scopes.listGrants, (ctx, { query }) => listGrantPage(ctx, query))

@@ -41,7 +41,7 @@ function addAppCommands(apps: Command, setup: Setup): void {
     name: 'list',
     says: 'List the apps that read the registry for you, such as Claude.',
     run: async (cli) => {
-      const list = await (await cli.client()).call(routes.account.listApps, {})
+      const list = await (await cli.client()).all(routes.account.listApps, {})
       cli.show(list, () => (list.items.length === 0 ? 'No app is connected.' : cli.table(appColumns, list.items)))
     },
   })
@@ -70,7 +70,7 @@ function addTokenCommands(token: Command, setup: Setup): void {
     name: 'list',
     says: 'List your tokens; the tokens themselves are never shown again.',
     run: async (cli) => {
-      const list = await (await cli.client()).call(routes.account.listTokens, {})
+      const list = await (await cli.client()).all(routes.account.listTokens, {})
       cli.show(list, () => (list.items.length === 0 ? 'You have no tokens.' : cli.table(tokenColumns, list.items)))
     },
   })

@@ -26,7 +26,7 @@ export function addApprovalPolicyCommands(program: Command, setup: Setup): void 
     name: 'list',
     says: 'List the rules in the order in which they are asked; the last one fits everything.',
     run: async (cli) => {
-      const list = await (await cli.client()).call(routes.scopes.listApprovalRules, {})
+      const list = await (await cli.client()).all(routes.scopes.listApprovalRules, {})
       cli.show(list, () => cli.table(columns, list.items))
     },
   })

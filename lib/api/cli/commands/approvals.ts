@@ -102,7 +102,7 @@ function addRuleVerbs(approvals: Command, setup: Setup): void {
     options: (command) => command.option('--history', 'also those that were removed'),
     run: async (cli, { options: { history } }) => {
       const query = history ? { history: 'true' } : {}
-      const list = await (await cli.client()).call(routes.approvals.listRules, { query })
+      const list = await (await cli.client()).all(routes.approvals.listRules, { query })
       cli.show(list, () => (list.items.length === 0 ? 'No rule holds calls.' : cli.table(ruleColumns, list.items)))
     },
   })

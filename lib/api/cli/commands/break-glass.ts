@@ -48,7 +48,7 @@ A class covers those below it: ${toolClasses.join(' < ')}.`,
     options: (command) => command.option('--all', 'also those that are reviewed'),
     run: async (cli, { options }) => {
       const query = { state: options.all ? ('all' as const) : ('open' as const) }
-      const list = await (await cli.client()).call(routes.breakGlass.list, { query })
+      const list = await (await cli.client()).all(routes.breakGlass.list, { query })
       cli.show(list, () => (list.items.length === 0 ? 'No glass is broken.' : cli.table(columns, list.items)))
     },
   })

@@ -16,7 +16,7 @@ export function addKeyCommands(program: Command, setup: Setup): void {
     name: 'list',
     says: 'List the keys: which one signs, and which ones still verify what they signed.',
     run: async (cli) => {
-      const list = await (await cli.client()).call(routes.keys.listSigningKeys, {})
+      const list = await (await cli.client()).all(routes.keys.listSigningKeys, {})
       cli.show(list, () => (list.items.length === 0 ? 'No token was signed yet.' : cli.table(columns, list.items)))
     },
   })

@@ -16,7 +16,7 @@ export function addRegistryCommands(program: Command, setup: Setup): void {
     name: 'list',
     says: 'List the MCP servers, with their tools by class and how many agents reach them.',
     run: async (cli) => {
-      const list = await (await cli.client()).call(routes.registry.listServers, {})
+      const list = await (await cli.client()).all(routes.registry.listServers, {})
       cli.show(list, () =>
         list.items.length === 0 ? 'No server is registered.' : cli.table(serverColumns, list.items),
       )
@@ -62,7 +62,7 @@ export function addRegistryCommands(program: Command, setup: Setup): void {
     name: 'list',
     says: 'List the golden templates with their newest versions.',
     run: async (cli) => {
-      const list = await (await cli.client()).call(routes.registry.listTemplates, {})
+      const list = await (await cli.client()).all(routes.registry.listTemplates, {})
       cli.show(list, () =>
         list.items.length === 0 ? 'No template is published.' : cli.table(templateColumns, list.items),
       )

@@ -62,7 +62,7 @@ export function addScopesCommands(program: Command, setup: Setup): void {
         .option(...asOfOption),
     run: async (cli, { options: { agent, server, history, asOf } }) => {
       const query = { agentId: agent, serverId: server, asOf, ...(history ? { history: 'true' } : {}) }
-      const list = await (await cli.client()).call(routes.scopes.listGrants, { query })
+      const list = await (await cli.client()).all(routes.scopes.listGrants, { query })
       cli.show(list, () => (list.items.length === 0 ? 'There is no such grant.' : cli.table(grantColumns, list.items)))
     },
   })

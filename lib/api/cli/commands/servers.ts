@@ -133,7 +133,7 @@ function addToolVerbs(servers: Command, setup: Setup): void {
     name: 'reviews',
     says: 'List the tools that wait for a decision, with what was found.',
     run: async (cli) => {
-      const list = await (await cli.client()).call(routes.servers.listReviews, {})
+      const list = await (await cli.client()).all(routes.servers.listReviews, {})
       const lines = list.items.map(
         ({ server, tool, verdict, findings, since }) =>
           `${server.id}  ${plain(tool)}  ${verdict}  since ${minute(since)} UTC${findings.map(({ kind, note }) => `\n    ${findingTitle(kind)}: ${oneLine(note)}`).join('')}`,

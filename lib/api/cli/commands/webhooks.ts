@@ -15,7 +15,7 @@ export function addWebhooksCommands(program: Command, setup: Setup): void {
     name: 'list',
     says: 'List the webhooks, with how their deliveries of the last seven days fared.',
     run: async (cli) => {
-      const list = await (await cli.client()).call(routes.webhooks.list, {})
+      const list = await (await cli.client()).all(routes.webhooks.list, {})
       cli.show(list, () => (list.items.length === 0 ? 'There are no webhooks.' : cli.table(columns, list.items)))
     },
   })

@@ -55,10 +55,10 @@ export function DeliveryLog({
         rowKey={(delivery) => delivery.id}
         empty={<EmptyState title="No deliveries">Send a test to see whether the receiver answers.</EmptyState>}
       />
-      {page.next && (
+      {page.nextCursor && (
         <div className="mt-3 flex justify-end">
           <Button size="sm" asChild>
-            <Link href={href({ state, before: page.next })}>Older</Link>
+            <Link href={href({ state, before: page.nextCursor })}>Older</Link>
           </Button>
         </div>
       )}
