@@ -41,6 +41,8 @@ export type Endpoint<T = unknown, P extends Schema = Schema, Q extends Schema = 
   revision?: Revised
   /** Of a list: what `nextCursor` is sent as, if not as `cursor`. */
   cursorOf?: (query: z.output<Q & z.ZodType>) => string
+  /** Never refused for asking too often: stopping must always work. */
+  unlimited?: true
   /** Fields of the answer that are told this once. */
   secret?: readonly string[]
   /** A request that passes the schemas: for the documentation and the tests. */

@@ -37,6 +37,8 @@ export type PortalConfig = {
   trustedIssuers: TrustedIssuerSettings[]
   /** A proxy in front says where requests come from (X-Forwarded-For). */
   trustProxy: boolean
+  /** Requests of one token at the REST API a minute; 0: no limit. */
+  apiPerMinute: { read: number; write: number }
   logLevel: string
 }
 
@@ -68,6 +70,8 @@ const schema = variables
     OIDC_GROUPS_CLAIM: true,
     OIDC_GROUP_ROLES: true,
     WHEELHOUSE_WEBHOOK_PRIVATE_HOSTS: true,
+    WHEELHOUSE_API_READS_PER_MINUTE: true,
+    WHEELHOUSE_API_WRITES_PER_MINUTE: true,
     WHEELHOUSE_LOG_LEVEL: true,
   })
   .required({ DATABASE_URL: true, WHEELHOUSE_AUTH_SECRET: true })
@@ -93,6 +97,10 @@ export function parsePortalConfig(env: Environment = process.env): PortalConfig 
     demo: values.WHEELHOUSE_DEMO ?? false,
     trustedIssuers: readTrustedIssuers(values.WHEELHOUSE_TRUSTED_ISSUERS),
     trustProxy: values.WHEELHOUSE_TRUST_PROXY,
+    apiPerMinute: {
+      read: values.WHEELHOUSE_API_READS_PER_MINUTE,
+      write: values.WHEELHOUSE_API_WRITES_PER_MINUTE,
+    },
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
   }
 }

@@ -136,6 +136,11 @@ export const variables = z.object({
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
     .default('info')
     .describe('Least severe log lines to write.'),
+  WHEELHOUSE_API_READS_PER_MINUTE: whole(
+    1200,
+    'Reads of one token at the REST API a minute, at all replicas; 0: no limit.',
+  ),
+  WHEELHOUSE_API_WRITES_PER_MINUTE: whole(300, 'Writes of one token at the REST API a minute; 0: no limit.'),
   WHEELHOUSE_AGENT_CALLS_PER_SECOND: whole(50, 'Tool calls of one agent a second that a broker takes; 0: no limit.'),
   WHEELHOUSE_SERVER_CALLS_PER_SECOND: whole(500, 'Tool calls to one MCP server a second; 0: no limit.'),
   WHEELHOUSE_RESULT_BYTES_MAX: whole(33_554_432, 'Bytes of an answer of an MCP server that a broker holds in memory.'),

@@ -6,6 +6,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import { newRequestId } from '#lib/core/ids.ts'
 import { readAnswer, valueOf, writeAnswer } from './answer.ts'
 import { readJson, readText } from './body.ts'
+import { type ApiUse, countRequest, limitHeaders, refuseOverLimit } from './api-limits.ts'
 import { alsoHolding, ifMatch, type Revisable } from './conditional.ts'
 import { portal } from './db.ts'
 import { failureOf, parseInput } from './failure.ts'
@@ -29,6 +30,8 @@ export type RouteContract<P, Q, B> = {
   auth?: 'required' | 'none'
   /** Status of a successful answer; default 200. */
   status?: number
+  /** Counted, and refused when the caller asks too often. */
+  limited?: boolean
   /** Fields of the answer that are told this once: they are never kept for a repeated request. */
   secret?: readonly string[] | undefined
   /** What `nextCursor` of a page is sent as; default `cursor`. */
@@ -62,13 +65,15 @@ export function apiRoute<
     const requestId = request.headers.get(requestHeader.id) ?? newRequestId()
     const { log } = portal()
     const refuse = (error: unknown) => problemResponse(failureOf(error, requestId, log), request.nextUrl.pathname)
-    const response = await readRequest(contract, { request, segments, requestId })
+    let use: ApiUse | undefined
+    const response = await readRequest(contract, { request, segments, requestId, onUse: (counted) => (use = counted) })
       .then(({ ctx, input }) =>
         onceOnly(request, { ctx, input, secret: contract.secret ?? [], log }, (ctx) =>
           answer(contract, { request, ctx, input }, handler).catch(refuse),
         ),
       )
       .catch(refuse)
+    for (const [name, value] of Object.entries(use ? limitHeaders(use) : {})) response.headers.set(name, value)
     if (!response.headers.has(requestHeader.id)) response.headers.set(requestHeader.id, requestId)
     log.info(
       {
@@ -113,7 +118,7 @@ export async function readRequest<
   B extends z.ZodType | undefined,
 >(
   contract: RouteContract<P, Q, B>,
-  from: { request: NextRequest; segments: Segments; requestId: string },
+  from: { request: NextRequest; segments: Segments; requestId: string; onUse?: (use: ApiUse) => void },
 ): Promise<{ ctx: RouteCtx; input: RouteInput<Parsed<P>, Parsed<Q>, Parsed<B>> }> {
   const { request, segments, requestId } = from
   const now = new Date()
@@ -123,6 +128,13 @@ export async function readRequest<
       'unauthenticated',
       'Sign in, or send a personal access token as "Authorization: Bearer wh_pat_…".',
     )
+  }
+  const policy = request.method === 'GET' ? 'read' : 'write'
+  const limit = portal().config.apiPerMinute[policy]
+  if (contract.limited && limit > 0) {
+    const use = await countRequest(portal().db, { actor, policy, limit, now })
+    from.onUse?.(use)
+    refuseOverLimit(use)
   }
   const input = {
     request,

@@ -19,6 +19,7 @@ export function serve<T, P extends Schema, Q extends Schema, B extends Schema>(
   return apiRoute<P, Q, B>(
     {
       ...contract,
+      limited: !endpoint.unlimited,
       cursorOf: cursorOf && (({ query }) => cursorOf(query as z.output<Q & z.ZodType>)),
       revisionOf: read && ((input) => revisable(read, input)),
     },

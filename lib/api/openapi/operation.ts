@@ -83,7 +83,12 @@ function responsesOf(endpoint: Endpoint): ZodOpenApiResponsesObject {
 
 function successOf(endpoint: Endpoint): ZodOpenApiResponsesObject {
   const { answer, status } = endpoint
-  const requestId = { 'X-Request-Id': headerRef('RequestId') }
+  const requestId = {
+    'X-Request-Id': headerRef('RequestId'),
+    ...(endpoint.unlimited
+      ? {}
+      : { RateLimit: headerRef('RateLimit'), 'RateLimit-Policy': headerRef('RateLimitPolicy') }),
+  }
   const headers = {
     ...requestId,
     ...(isTagged(endpoint) ? { ETag: headerRef('ETag') } : {}),

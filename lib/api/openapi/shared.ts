@@ -15,7 +15,13 @@ export const problemResponses = {
   Conflict: problemOf('Refused by a rule or the current state; `rule` names it'),
   Changed: problemOf('Someone else changed it since the entity tag of If-Match was read; nothing was written'),
   Invalid: problemOf('Wrong values, with `errors` by field'),
-  TooMany: problemOf('Too many requests', { headers: { 'Retry-After': { $ref: '#/components/headers/RetryAfter' } } }),
+  TooMany: problemOf('Too many requests', {
+    headers: {
+      'Retry-After': { $ref: '#/components/headers/RetryAfter' },
+      RateLimit: { $ref: '#/components/headers/RateLimit' },
+      'RateLimit-Policy': { $ref: '#/components/headers/RateLimitPolicy' },
+    },
+  }),
   Unavailable: problemOf('Not available now; nothing is known to have changed'),
 } as const satisfies Record<string, ZodOpenApiResponseObject>
 
@@ -63,6 +69,11 @@ export const headers = {
     description: 'true: it was done before, and this is the answer of then',
     schema: { type: 'string' },
   },
+  RateLimitPolicy: {
+    description: 'What a token may do in a window, as `"read";q=1200;w=60`',
+    schema: { type: 'string' },
+  },
+  RateLimit: { description: 'What is left of it, as `"read";r=1199;t=42`', schema: { type: 'string' } },
   RetryAfter: { description: 'Seconds to wait', schema: { type: 'integer' } },
 } as const satisfies ZodOpenApiHeadersObject
 

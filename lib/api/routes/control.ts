@@ -23,6 +23,7 @@ export const orderStop = endpoint({
   path: '/api/v1/kill',
   summary: 'Stops an agent, a server, a tool, a team or the whole organization from now on.',
   permission: 'stops:order',
+  unlimited: true,
   body: orderStopInput,
   status: 201,
   answer: json(z.strictObject({ orderId: text, runs: z.int() })),

@@ -16,20 +16,34 @@ export type RateLimitUse = {
  */
 export async function takeFromRateLimit(db: Db, use: RateLimitUse): Promise<void> {
   const now = use.now ?? new Date()
-  const start = Math.floor(now.getTime() / use.windowMs) * use.windowMs
-  const rows = await db.$queryRaw<{ count: number }[]>`
-    insert into "RateLimit" ("key", "windowStart", "count") values (${use.key}, ${new Date(start)}, 1)
-    on conflict ("key", "windowStart") do update set "count" = "RateLimit"."count" + 1
-    returning "count"`
-  const count = rows[0]?.count ?? 1
-  // The first use of a window clears what earlier windows of this key left behind.
-  if (count === 1) await db.rateLimit.deleteMany({ where: { key: use.key, windowStart: { lt: new Date(start) } } })
+  const start = windowStart(now, use.windowMs)
+  const count = await countUses(db, { ...use, now, uses: 1 })
   if (count <= use.limit) return
   const retryAfterSeconds = Math.max(1, Math.ceil((start + use.windowMs - now.getTime()) / 1000))
   throw new DomainError('rate_limited', `Too many attempts. Try again in ${retryAfterSeconds} s.`, {
     rule: 'rate-limit',
     retryAfterSeconds,
   })
+}
+
+/** Counts so many uses of a key in its current window, over all replicas; says how many there are with them. */
+export async function countUses(
+  db: Db,
+  { key, windowMs, now, uses }: { key: string; windowMs: number; now: Date; uses: number },
+): Promise<number> {
+  const start = new Date(windowStart(now, windowMs))
+  const rows = await db.$queryRaw<{ count: number }[]>`
+    insert into "RateLimit" ("key", "windowStart", "count") values (${key}, ${start}, ${uses})
+    on conflict ("key", "windowStart") do update set "count" = "RateLimit"."count" + ${uses}
+    returning "count"`
+  const count = rows[0]?.count ?? uses
+  // The first use of a window clears what earlier windows of this key left behind.
+  if (count === uses) await db.rateLimit.deleteMany({ where: { key, windowStart: { lt: start } } })
+  return count
+}
+
+function windowStart(now: Date, windowMs: number): number {
+  return Math.floor(now.getTime() / windowMs) * windowMs
 }
 
 /** No window is longer than an hour. */
