@@ -4,6 +4,8 @@ import type { Log } from '#lib/log/log.ts'
 import { Sessions } from '../endpoint/sessions.ts'
 import { TaskBook } from '../tasks/task-book.ts'
 import { TaskIds } from '../tasks/task-ids.ts'
+import { HandoverRows } from './handover-rows.ts'
+import { Handovers } from './handovers.ts'
 import { QuestionRows } from './question-rows.ts'
 import { Questions } from './questions.ts'
 import { SessionSettings } from './session-settings.ts'
@@ -18,6 +20,7 @@ export class Conversations {
   readonly taskBook: TaskBook
   readonly questions: Questions
   readonly suspended = new SuspendedCalls()
+  readonly handovers: Handovers
   readonly streams = new AgentStreams()
 
   constructor(box: SecretBox, { ctx, log, askDeadlineMs }: { ctx: () => Ctx; log: Log; askDeadlineMs: number }) {
@@ -25,17 +28,21 @@ export class Conversations {
     this.sessions = new Sessions(box, this.settings)
     this.tasks = new TaskIds(box)
     this.taskBook = new TaskBook(ctx)
+    const handed = { rows: new HandoverRows({ ctx, box }), suspended: this.suspended }
+    this.handovers = new Handovers({ ...handed, log, longestMs: askDeadlineMs })
     this.questions = new Questions({ rows: new QuestionRows({ ctx, box }), log, askDeadlineMs })
   }
 
   /** Another replica has something for whoever waits here; `payload` says what, and is empty when anything may have been missed. */
   nudge(payload: string): void {
-    const [kind, id = ''] = payload.split(':')
+    const [kind = '', id = ''] = payload.split(':')
     if (kind === '' || kind === 'answer') this.questions.nudge(id)
+    if (kind === '' || kind === 'call' || kind === 'handed') this.handovers.nudge(kind, id)
     if (kind === '' || kind === 'session') this.settings.nudge(id)
   }
 
   stop(): void {
     this.settings.stop()
+    this.handovers.stop()
   }
 }

@@ -35,6 +35,17 @@ export class SuspendedCall {
     this.#asked.resolve()
   }
 
+  /** Passes answers by their keys on to the server, and waits as `next` does. */
+  async goOn(answers: Record<string, unknown>, signal: AbortSignal): Promise<RpcReply | null> {
+    for (const [key, { id }] of this.asks) {
+      const result = answers[key]
+      if (typeof result !== 'object' || result === null) continue
+      this.asks.delete(key)
+      await this.tell({ id, result })
+    }
+    return await this.next(signal)
+  }
+
   /** Resolves with the reply, or with null when there is something to ask. The signal's end ends the call at the server, too. */
   async next(signal: AbortSignal): Promise<RpcReply | null> {
     const onAbort = (): void => this.abort(signal.reason)
@@ -50,13 +61,25 @@ export class SuspendedCall {
   }
 }
 
-/** Those of this replica: only it has the connection over which the server answers. */
+/** Those of this replica: only it has the connection over which the server answers. What comes to another one is handed over (`Handovers`). */
 export class SuspendedCalls {
   readonly #calls = new Map<string, SuspendedCall>()
 
   find(id: string, agentId: string): SuspendedCall | null {
     const found = this.#calls.get(id)
     return found?.agentId === agentId ? found : null
+  }
+
+  get size(): number {
+    return this.#calls.size
+  }
+
+  has(id: string): boolean {
+    return this.#calls.has(id)
+  }
+
+  ids(): string[] {
+    return [...this.#calls.keys()]
   }
 
   countOf(agentId: string): number {

@@ -1,6 +1,8 @@
+import { CallEnded } from '../in-flight.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection, UpstreamSession } from '../upstream/connection.ts'
+import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcMessage, RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { refusedCode } from '../wire.ts'
@@ -105,6 +107,7 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
   const own = { session, id: 1, cuts: false }
   const sent = connection.request({ ...messageFor(request.params, tool), signal, envelope, relay, own })
   conversations.suspended.add(suspended)
+  conversations.handovers.watch()
   suspended.run(
     sent.finally(() => {
       conversations.suspended.delete(suspended.id)
@@ -112,42 +115,50 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
       endSession(connection, session)
     }),
   )
-  return await nextOf(parts, request, { suspended, turn: parted })
+  const reply = await suspended.next(parted.running.signal)
+  return reply ?? (await askAgain(parts, request, { id: suspended.id, turn: parted, asks: asksOf(suspended) }))
 }
 
-/** The agent comes back with what it was asked for. */
+/** The agent comes back with what it was asked for, to the replica that has the call or to another one. */
 export async function resumeSuspended(
   parts: PipelineParts,
   request: AgentRequest,
   { turn, id }: { turn: Turn; id: string },
 ): Promise<RpcReply> {
-  const suspended = parts.conversations.suspended.find(id, request.agent.id)
-  if (!suspended) {
-    const message = 'The call that asked for this input has ended, or runs at another replica. Call again.'
+  const { conversations } = parts
+  const { signal } = turn.running
+  const answers = (request.params['inputResponses'] ?? {}) as Record<string, unknown>
+  const suspended = conversations.suspended.find(id, request.agent.id)
+  if (suspended) {
+    suspended.talk = request.talk.continued(suspended.talk)
+    const reply = await suspended.goOn(answers, signal)
+    return reply ?? (await askAgain(parts, request, { id, turn, asks: asksOf(suspended) }))
+  }
+  const handed = { callId: id, agentId: request.agent.id, answers }
+  const outcome = await conversations.handovers.send(handed, signal)
+  if (!outcome) {
+    const message = 'The call that asked for this input has ended. Call again.'
     return { ok: false, status: 200, error: { code: -32602, message } }
   }
-  suspended.talk = request.talk.continued(suspended.talk)
-  const responses = (request.params['inputResponses'] ?? {}) as Record<string, unknown>
-  for (const [key, { id }] of suspended.asks) {
-    const result = responses[key]
-    if (typeof result !== 'object' || result === null) continue
-    suspended.asks.delete(key)
-    await suspended.tell({ id, result })
-  }
-  return await nextOf(parts, request, { suspended, turn })
+  if ('reply' in outcome) return outcome.reply
+  if ('ended' in outcome) throw new CallEnded(outcome.ended)
+  if ('failed' in outcome) throw new UpstreamFailure('unreachable', outcome.failed)
+  return await askAgain(parts, request, { id, turn, asks: outcome.asks })
 }
 
-async function nextOf(
+function asksOf({ asks }: SuspendedCall): [string, Ask][] {
+  return [...asks].map(([key, { ask }]) => [key, ask])
+}
+
+/** What the agent is asked, and the state with which it comes back. */
+async function askAgain(
   parts: PipelineParts,
   request: AgentRequest,
-  { suspended, turn }: { suspended: SuspendedCall; turn: Turn },
+  { id, turn, asks }: { id: string; turn: Turn; asks: readonly [string, Ask][] },
 ): Promise<RpcReply> {
-  const reply = await suspended.next(turn.running.signal)
-  if (reply) return reply
-  const inputRequests = Object.fromEntries([...suspended.asks].map(([key, { ask }]) => [key, ask]))
-  const asked = methodsOf(Object.entries(inputRequests))
-  const requestState = await sealState(parts, request, { call: turn.call, state: { suspended: suspended.id, asked } })
-  return { ok: true, result: { resultType: 'input_required', inputRequests, requestState } }
+  const state = { suspended: id, asked: methodsOf(asks) }
+  const requestState = await sealState(parts, request, { call: turn.call, state })
+  return { ok: true, result: { resultType: 'input_required', inputRequests: Object.fromEntries(asks), requestState } }
 }
 
 /** What the agent is asked; else what the server is answered instead. */

@@ -1,0 +1,131 @@
+import type { Log } from '#lib/log/log.ts'
+import { CallEnded } from '../in-flight.ts'
+import { untilAborted } from '../until-aborted.ts'
+import type { HandedOver, HandoverRows, Outcome } from './handover-rows.ts'
+import type { SuspendedCalls } from './suspended-calls.ts'
+
+const pollMs = 1000
+/** The replica that has the call takes what is handed to it within a nudge, or a poll; one that has not by now is gone. */
+const takenMs = 4000
+
+type Waiter = { since: number; resolve: (outcome: Outcome | null) => void }
+
+/**
+ * A call that waits at one replica for what its agent answers at another: the answers are handed over, and how the call goes on comes back.
+ * One nobody has any more is known within seconds.
+ */
+export class Handovers {
+  readonly #rows: HandoverRows
+  readonly #suspended: SuspendedCalls
+  readonly #log: Log
+  readonly #ms: number
+  /** Handed over by this replica. */
+  readonly #waiting = new Map<string, Waiter>()
+  /** Taken by this replica. */
+  readonly #working = new Map<string, AbortController>()
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> | null = null
+  #again = false
+
+  constructor(options: { rows: HandoverRows; suspended: SuspendedCalls; log: Log; longestMs: number }) {
+    this.#rows = options.rows
+    this.#suspended = options.suspended
+    this.#log = options.log
+    this.#ms = options.longestMs
+  }
+
+  /** Hands answers over, and resolves with how the call went on; null when no replica has it. The signal's end ends the call, too. */
+  async send({ callId, ...rest }: Omit<HandedOver, 'id'>, signal: AbortSignal): Promise<Outcome | null> {
+    const id = await untilAborted(this.#rows.open({ callId, ...rest, ms: this.#ms }), signal)
+    const { promise, resolve } = Promise.withResolvers<Outcome | null>()
+    this.#waiting.set(id, { since: performance.now(), resolve })
+    this.watch()
+    try {
+      const outcome = await untilAborted(promise, signal)
+      this.#quietly(this.#rows.close(id))
+      return outcome
+    } catch (error) {
+      this.#quietly(this.#rows.cancel(id, callId))
+      throw error
+    } finally {
+      this.#waiting.delete(id)
+    }
+  }
+
+  /** Looks every second for as long as there is something to look for: whatever nudge is missed. */
+  watch(): void {
+    this.#timer ??= setInterval(() => {
+      if (this.#waiting.size + this.#working.size + this.#suspended.size > 0) return void this.look()
+      this.stop()
+    }, pollMs)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  /** Something was handed over for a call, or has come back; without an id, maybe. */
+  nudge(kind: string, id: string): void {
+    const isHere = kind === 'call' ? this.#suspended.has(id) : this.#waiting.has(id)
+    if (id === '' || isHere) void this.look()
+  }
+
+  /** Looks once for all, never twice at the same time. */
+  async look(): Promise<void> {
+    if (this.#looking) {
+      this.#again = true
+      return await this.#looking
+    }
+    this.#looking = this.#lookOnce()
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'what replicas hand to each other could not be read'))
+      .finally(() => (this.#looking = null))
+    await this.#looking
+    if (!this.#again) return
+    this.#again = false
+    await this.look()
+  }
+
+  async #lookOnce(): Promise<void> {
+    if (this.#suspended.size > 0) {
+      for (const handed of await this.#rows.take(this.#suspended.ids())) void this.#carryOn(handed)
+    }
+    if (this.#working.size > 0) {
+      for (const id of await this.#rows.cancelled([...this.#working.keys()])) {
+        this.#working.get(id)?.abort(new CallEnded(null))
+      }
+    }
+    if (this.#waiting.size === 0) return
+    for (const { id, isTaken, outcome } of await this.#rows.states([...this.#waiting.keys()])) {
+      const waiter = this.#waiting.get(id)
+      if (outcome) waiter?.resolve(outcome)
+      const isLate = waiter !== undefined && !isTaken && performance.now() - waiter.since > takenMs
+      if (isLate && (await this.#rows.withdraw(id))) waiter.resolve(null)
+    }
+  }
+
+  /** At the replica that has the call. */
+  async #carryOn({ id, callId, agentId, answers }: HandedOver): Promise<void> {
+    const controller = new AbortController()
+    this.#working.set(id, controller)
+    try {
+      const suspended = this.#suspended.find(callId, agentId)
+      // What is told from now on has no exchange to go to.
+      const reply = suspended ? await suspended.goOn(answers, controller.signal) : null
+      const asks = suspended ? [...suspended.asks].map(([key, { ask }]) => [key, ask] as [string, typeof ask]) : []
+      await this.#rows.finish(id, reply ? { reply } : suspended ? { asks } : { failed: 'it has ended' })
+    } catch (error) {
+      const outcome: Outcome =
+        error instanceof CallEnded
+          ? { ended: error.denial }
+          : { failed: error instanceof Error ? error.message : 'it failed' }
+      this.#quietly(this.#rows.finish(id, outcome))
+    } finally {
+      this.#working.delete(id)
+    }
+  }
+
+  #quietly(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#log.warn({ err: error }, 'what was handed over could not be ended'))
+  }
+}
