@@ -18,12 +18,17 @@ const elsewhere: Record<string, string> = {
   'elicitation-sep1034-client-defaults': 'An elicitation is answered by the agent’s client; the broker passes it on.',
   'sep-2322-client-request-state':
     'What a server needs in between is given by the agent’s client; the broker passes it on.',
-  'auth/enterprise-managed-authorization':
-    'An extension: it needs a person’s ID token, and the broker calls for no person.',
   'auth/wif-jwt-bearer': 'An extension: the broker has no workload identity of its own to show.',
 }
 
-const shown = ['tools_call', 'auth/scope-step-up', 'auth/client-credentials-jwt', 'auth/dpop', 'auth/dpop-nonce']
+const shown = [
+  'tools_call',
+  'auth/scope-step-up',
+  'auth/client-credentials-jwt',
+  'auth/dpop',
+  'auth/dpop-nonce',
+  'auth/enterprise-managed-authorization',
+]
 
 const suite = join(root, 'node_modules/@modelcontextprotocol/conformance/dist/index.js')
 const command = `${process.execPath} ${join(root, 'lib/broker/testing/conformance-command.mjs')}`

@@ -1,4 +1,5 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { decodeJwt } from 'jose'
 import { DomainError } from '#lib/core/errors.ts'
 import type { CredentialSettings, SetServerCredentialInput } from './schema/credentials.ts'
 
@@ -32,7 +33,30 @@ export function credentialMaterial(input: SetServerCredentialInput, now: Date): 
         expiresAt,
       }
     }
+    case 'oauth_enterprise': {
+      const { clientId, scope, issuer, idpIssuer, idpClientId, idToken, refreshToken } = input
+      const { clientSecret, idpClientSecret } = input
+      return {
+        secret: JSON.stringify({ clientSecret, idpClientSecret, idToken, refreshToken }),
+        headerName: null,
+        settings: { clientId, issuer, idpIssuer, idpClientId, ...(scope ? { scope } : {}) },
+        expiresAt: idToken === undefined ? expiresAt : endOfIdToken(idToken, now),
+      }
+    }
   }
+}
+
+/** When an ID token ends. It is the identity provider's to verify. */
+function endOfIdToken(idToken: string, now: Date): Date {
+  let seconds: unknown
+  try {
+    seconds = decodeJwt(idToken).exp
+  } catch {
+    throw invalid('idToken', 'This is no JWT.')
+  }
+  const end = typeof seconds === 'number' ? new Date(seconds * 1000) : null
+  if (!end || end <= now) throw invalid('idToken', 'The ID token has ended already.')
+  return end
 }
 
 function clientCertificate(

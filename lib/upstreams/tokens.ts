@@ -27,7 +27,7 @@ export type SealedTokens = UpstreamToken & { refreshToken: string | null }
 const marginMs = 30_000
 const storeAttempts = 5
 
-type TokenParts = { secretBox: SecretBox; exclusively: Locks['exclusively'] }
+export type TokenParts = { secretBox: SecretBox; exclusively: Locks['exclusively'] }
 
 /**
  * The access token of a credential that a person authorized, refreshed if it ends soon or is the one that was refused. One process at a
@@ -89,12 +89,12 @@ async function refresh(
     refreshToken: refreshed.refresh_token ?? refreshToken,
   }
   const sealed = sealer(JSON.stringify(next), sealContexts.upstreamTokens(credentialId))
-  await store(ctx, { credentialId, setAt, sealed, expiresAt: next.expiresAt })
+  await storeTokens(ctx, { credentialId, setAt, sealed, expiresAt: next.expiresAt })
   return next
 }
 
 /** Tried again for a moment, as what is not stored is lost. Not over a credential that was replaced meanwhile. */
-async function store(
+export async function storeTokens(
   ctx: Ctx,
   row: {
     credentialId: string
@@ -126,7 +126,8 @@ async function store(
   }
 }
 
-function isUsable(tokens: SealedTokens, refused: string | null): boolean {
+/** Whether it may still be shown, and is not the one that was refused. */
+export function isUsable(tokens: SealedTokens, refused: string | null): boolean {
   if (tokens.accessToken === refused) return false
   return tokens.expiresAt === null || tokens.expiresAt - Date.now() > marginMs
 }

@@ -110,8 +110,22 @@ async function authorize(ctx: Ctx, { serverId, context }: Run): Promise<void> {
   await completeAuthorization({ ...ctx, now: new Date() }, { answer, ...parts })
 }
 
-async function setClientCredential(ctx: Ctx, { serverId, scenario, context }: Run): Promise<void> {
+async function setClientCredential(ctx: Ctx, { serverId, url, scenario, context }: Run): Promise<void> {
   const { client_id: clientId, client_secret: clientSecret, private_key_pem: privateKey } = context
+  if (scenario === 'auth/enterprise-managed-authorization') {
+    const {
+      idp_client_id: idpClientId,
+      idp_id_token: idToken,
+      idp_issuer: idpIssuer,
+    } = context as Record<string, string>
+    const both = { clientId: String(clientId), clientSecret: String(clientSecret), idpClientId, idpIssuer, idToken }
+    // Whom the administrator knows the client is for.
+    const metadata = await fetch(new URL('/.well-known/oauth-protected-resource/mcp', url))
+    const { authorization_servers: servers } = (await metadata.json()) as { authorization_servers: string[] }
+    const input = { serverId, kind: 'oauth_enterprise', issuer: servers[0], ...both } as never
+    await setServerCredential(ctx, { input, secretBox })
+    return
+  }
   if (typeof clientId !== 'string' || !scenario.startsWith('auth/client-credentials')) return
   const common = { serverId, kind: 'oauth_client' as const, clientId }
   const input =

@@ -4,7 +4,7 @@ import { sealedBody, type SecretBox } from '#lib/core/secret-box.ts'
 import type { Locks } from '#lib/db/locks.ts'
 import type { Log } from '#lib/log/log.ts'
 import { recordCredentialTrouble, recordCredentialUse } from '#lib/registry/commands.ts'
-import { clientCredentialsToken, personToken } from '#lib/upstreams/commands.ts'
+import { clientCredentialsToken, enterpriseToken, personToken } from '#lib/upstreams/commands.ts'
 import type { Limits } from '../limits.ts'
 import type { BrokeredCredential, BrokeredServer } from '../view/view.ts'
 import { UpstreamConnection } from './connection.ts'
@@ -126,6 +126,19 @@ export class UpstreamPool {
             const secret = await secretBox.open(row.ciphertext, context)
             return clientCredentialsToken({ serverUrl: server.url, settings, secret, challenge, heldScope, heldKey })
           },
+        })
+      case 'oauth_enterprise':
+        return new OAuthCredential({
+          url: server.url,
+          // What it gets the identity provider decides.
+          mayWiden: true,
+          onTrouble,
+          token: ({ refused, challenge, heldScope }) =>
+            enterpriseToken(
+              ctx(),
+              { secretBox, exclusively },
+              { credentialId, serverUrl: server.url, settings, refused, challenge, heldScope },
+            ),
         })
       case 'oauth_person':
         return new OAuthCredential({

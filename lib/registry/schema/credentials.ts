@@ -9,6 +9,7 @@ export const credentialKinds = {
   mtls: 'Client certificate',
   oauth_client: 'OAuth client',
   oauth_person: 'OAuth, authorized by a person',
+  oauth_enterprise: 'OAuth, by the identity provider',
 } as const
 export type CredentialKind = keyof typeof credentialKinds
 
@@ -79,7 +80,37 @@ function credentialInput<More extends z.ZodRawShape>(more: More) {
       issuer: issuerUrl.optional(),
     })
     .superRefine((input, context) => checkClientSecret(input as ClientSecretFields, context))
-  return z.discriminatedUnion('kind', [bearer, basic, header, mtls, oauthClient])
+  const enterprise = z
+    .strictObject({
+      ...shape,
+      kind: z.literal('oauth_enterprise'),
+      /** As which client the platform is known to the authorization server of the MCP server. */
+      clientId: secretLine.max(500),
+      clientSecret: secretLine,
+      /** The identity provider, and as which client the platform is known there. */
+      idpIssuer: issuerUrl,
+      idpClientId: secretLine.max(500),
+      idpClientSecret: secretLine.optional(),
+      /** In whose name: an ID token, for as long as it goes, or a refresh token, from which ID tokens come. */
+      idToken: secretLine.optional(),
+      refreshToken: secretLine.optional(),
+      scope: scopeText.optional(),
+      /** The authorization server that may get all this: the MCP server is not to choose it. */
+      issuer: issuerUrl,
+    })
+    .superRefine((input, context) => checkIdentity(input as IdentityFields, context))
+  return z.discriminatedUnion('kind', [bearer, basic, header, mtls, oauthClient, enterprise])
+}
+
+type IdentityFields = { idToken?: string; refreshToken?: string }
+
+function checkIdentity({ idToken, refreshToken }: IdentityFields, context: z.RefinementCtx): void {
+  if ((idToken === undefined) !== (refreshToken === undefined)) return
+  context.addIssue({
+    code: 'custom',
+    path: ['refreshToken'],
+    message: 'Give an ID token or a refresh token, one of them.',
+  })
 }
 
 type ClientSecretFields = { method: ClientAuthMethod; privateKey?: string; clientSecret?: string }
@@ -107,6 +138,8 @@ export type CredentialSettings = {
   scope?: string
   issuer?: string
   subject?: string
+  idpIssuer?: string
+  idpClientId?: string
 }
 
 /** What page and API show of a credential: everything but the secret. */

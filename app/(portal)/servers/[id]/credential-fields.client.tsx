@@ -26,6 +26,11 @@ export type Draft = {
   method: ClientAuthMethod
   scope: string
   issuer: string
+  idpIssuer: string
+  idpClientId: string
+  idpClientSecret: string
+  idToken: string
+  refreshToken: string
   expires: string
 }
 
@@ -44,6 +49,11 @@ export const emptyDraft: Draft = {
   method: 'client_secret_basic',
   scope: '',
   issuer: '',
+  idpIssuer: '',
+  idpClientId: '',
+  idpClientSecret: '',
+  idToken: '',
+  refreshToken: '',
   expires: '',
 }
 
@@ -81,6 +91,12 @@ export function credentialInput(serverId: string, draft: Draft): Converted {
         ...given('scope'),
         ...given('issuer'),
       }
+    case 'oauth_enterprise': {
+      const { idpIssuer, idpClientId, issuer } = draft
+      const optional = { ...given('idpClientSecret'), ...given('idToken'), ...given('refreshToken') }
+      const needed = { clientId, clientSecret, issuer, idpIssuer, idpClientId }
+      return { ...common, kind, ...needed, ...optional, ...given('scope') }
+    }
     case 'oauth_person': {
       const authorize = { serverId, teamId, ...given('clientId'), ...given('clientSecret'), ...given('scope') }
       return { kind, authorize: { ...authorize, ...given('reason') } }
@@ -125,6 +141,8 @@ export function CredentialFields(props: Props) {
       )
     case 'oauth_client':
       return <OAuthClientFields {...props} />
+    case 'oauth_enterprise':
+      return <EnterpriseFields {...props} />
     case 'oauth_person':
       return (
         <>
@@ -160,6 +178,31 @@ function OAuthClientFields(props: Props) {
       <Text {...props} name="scope" label="Scopes, besides those the server asks for" />
       <Text {...props} name="issuer" label="Authorization server, if only one may get it" />
       <Text {...props} name="expires" label="Ends on, if that is known" type="date" />
+    </>
+  )
+}
+
+function EnterpriseFields(props: Props) {
+  return (
+    <>
+      <p className="text-sm text-muted-foreground">
+        Your identity provider decides which tokens the platform gets for this server: it exchanges an identity that it
+        knows for an assertion, and the server’s authorization server takes that.
+      </p>
+      <Text {...props} name="idpIssuer" label="Identity provider" required />
+      <Text {...props} name="idpClientId" label="Client id at the identity provider" required />
+      <Text
+        {...props}
+        name="idpClientSecret"
+        label="Client secret at the identity provider, if there is one"
+        type="password"
+      />
+      <Text {...props} name="refreshToken" label="Refresh token of the identity" type="password" />
+      <Text {...props} name="idToken" label="Or an ID token, for as long as it goes" type="password" />
+      <Text {...props} name="issuer" label="Authorization server of the MCP server" required />
+      <Text {...props} name="clientId" label="Client id there" required />
+      <Text {...props} name="clientSecret" label="Client secret there" type="password" required />
+      <Text {...props} name="scope" label="Scopes, besides those the server asks for" />
     </>
   )
 }
