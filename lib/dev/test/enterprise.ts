@@ -104,9 +104,8 @@ export async function startEnterprise(): Promise<Enterprise> {
     return { access_token: token, token_type: 'Bearer', expires_in: 3600 }
   }
 
-  const tokenEndpoint =
-    (answer: typeof redeem, metadata: Record<string, unknown>) =>
-    async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const tokenEndpoint = (answer: typeof redeem, metadata: Record<string, unknown>) => {
+    const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
       if (request.method === 'GET') return json(response, request.url?.includes('well-known') ? 200 : 404, metadata)
       const form = new URLSearchParams(await text(request))
       const answered = await answer(form, request.headers.authorization ?? '').catch(() => 'invalid_grant')
@@ -114,6 +113,8 @@ export async function startEnterprise(): Promise<Enterprise> {
       world.granted.push(String(form.get('grant_type')).split(':').at(-1)!)
       json(response, 200, answered)
     }
+    return (request: IncomingMessage, response: ServerResponse) => void respond(request, response)
+  }
   idp!.on('request', tokenEndpoint(identify, { issuer: idpIssuer, token_endpoint: `${idpIssuer}/token` }))
   const ofServer = {
     issuer,
