@@ -130,6 +130,10 @@ test('scopes', async ({ ask, db }) => {
   const asked = await ask('POST /scope-requests', { agentId, serverId: 'erp', class: 'write', ...reason })
   await ask(`PATCH /scope-requests/${asked['requestId']}`, { class: 'read', days: 5 })
   await ask(`POST /scope-requests/${asked['requestId']}/withdraw`)
+  await ask(`GET /agents/${agentId}/grant-usage?days=30`)
+  await ask('GET /grants/unused?days=30')
+  const wide = await makeGrant(db, { agentId, serverId: 'invoices', class: 'write' })
+  await ask(`POST /grants/${wide}/narrow`, { toolNames: ['look'], ...reason })
   const rule = { title: 'Writing', classes: ['write'], steps: [['security'], ['finance']], daysMax: 30 }
   const { ruleId } = await ask('POST /approval-rules', rule)
   await ask('GET /approval-rules')

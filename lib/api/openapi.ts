@@ -19,6 +19,7 @@ const topics = {
   registry: 'MCP servers, their credentials, templates and sealing keys.',
   servers: 'Registering MCP servers and reviewing their tools.',
   unregistered: 'What was found and is not registered: adopt it, or say why not.',
+  usage: 'Which grants are needed, and narrowing those that are not.',
   webhooks: 'Who outside is told of audit events.',
   keys: 'Keys that sign agent tokens.',
   account: 'Who you are, your tokens, people and teams.',

@@ -11,6 +11,7 @@ import * as runs from './routes/runs.ts'
 import * as scopes from './routes/scopes.ts'
 import * as servers from './routes/servers.ts'
 import * as unregistered from './routes/unregistered.ts'
+import * as usage from './routes/usage.ts'
 import * as webhooks from './routes/webhooks.ts'
 
 /** Every endpoint of the REST API, by topic: the route handlers, the command line and the documentation all read this table. */
@@ -27,5 +28,6 @@ export const routes = {
   scopes,
   servers,
   unregistered,
+  usage,
   webhooks,
 } as const

@@ -66,6 +66,7 @@ const named = {
   'grant.break_glass': true,
   'grant.break_glass_refused': true,
   'grant.break_glass_reviewed': true,
+  'grant.narrowed': true,
   'grant.revoked': true,
   'scope_request.created': true,
   'scope_request.step_approved': true,

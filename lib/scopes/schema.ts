@@ -125,6 +125,7 @@ export const scopeRules = [
   'scopes:not_pending',
   'scopes:not_your_request',
   'scopes:already_revoked',
+  'scopes:not_narrowable',
   'scopes:own_break_glass',
   'scopes:already_reviewed',
 ] as const

@@ -76,7 +76,7 @@ export async function writeGrant(
   grant: {
     agent: LockedAgent
     scope: GrantScope
-    via: 'template' | 'import' | 'request' | 'break_glass'
+    via: 'template' | 'import' | 'request' | 'break_glass' | 'narrowed'
     requestId: string | null
   },
 ): Promise<string> {
@@ -119,7 +119,7 @@ export async function writeGrant(
 
 const grantFields = { id: true, serverId: true, class: true, toolName: true, revokedAt: true } as const
 
-async function endGrants(
+export async function endGrants(
   tx: Tx,
   ctx: Ctx,
   ending: {

@@ -16,6 +16,7 @@ import { type Column, facts } from '../table.ts'
 import { count, minute, oneLine, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
 import { choice } from './choices.ts'
+import { addUsageVerbs } from './usage.ts'
 import { asOfOption } from './history.ts'
 
 export function addScopesCommands(program: Command, setup: Setup): void {
@@ -114,6 +115,7 @@ With --where and --rate it is narrowed: what was asked for stays, write it again
     run: (cli, { args: [id = ''], options: { note } }) => decide(cli, id, { decision: 'request_changes', note }),
   })
   addReviseVerb(scopes, setup)
+  addUsageVerbs(scopes, setup)
   addVerb(scopes, setup, {
     name: 'withdraw <request>',
     says: 'Take back a request of your own while it waits.',

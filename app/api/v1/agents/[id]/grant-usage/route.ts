@@ -1,0 +1,7 @@
+import { routes } from '#lib/api/routes.ts'
+import { grantUsage } from '#lib/scopes/queries.ts'
+import { serve } from '#app/api/v1/serve.ts'
+
+export const GET = serve(routes.usage.ofAgent, async (ctx, { params, query }) => ({
+  items: await grantUsage(ctx, { agentId: params.id, days: query.days }),
+}))

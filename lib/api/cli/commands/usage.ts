@@ -1,0 +1,64 @@
+import type { Command } from 'commander'
+import type { GrantUsage, UnusedGrant } from '#lib/scopes/schema/usage.ts'
+import { routes } from '../../routes.ts'
+import { addVerb, type Setup } from '../cli.ts'
+import type { Column } from '../table.ts'
+import { day, plain } from '../text.ts'
+import { scopeText } from './agent-table.ts'
+
+/** The verbs about which grants are needed, below `scopes`. */
+export function addUsageVerbs(scopes: Command, setup: Setup): void {
+  addVerb<{ days: string }>(scopes, setup, {
+    name: 'usage <agent>',
+    says: 'Show which of its grants the calls of an agent needed, and which tools would have been enough.',
+    options: (command) => command.option('--days <number>', 'how far back, up to 400', '30'),
+    run: async (cli, { args: [id = ''], options }) => {
+      const query = { days: Number(options.days) }
+      const list = await (await cli.client()).call(routes.usage.ofAgent, { params: { id }, query })
+      cli.show(list, () =>
+        list.items.length === 0 ? `${plain(id)} holds no grant.` : cli.table(usageColumns, list.items),
+      )
+    },
+  })
+  addVerb<{ days: string; owner?: string; limit: string }>(scopes, setup, {
+    name: 'unused',
+    says: 'List grants that no call needed for so many days.',
+    options: (command) =>
+      command
+        .option('--days <number>', 'how far back, up to 400', '30')
+        .option('--owner <team>', 'of agents of this team')
+        .option('--limit <rows>', 'how many at most', '50'),
+    run: async (cli, { options: { days, owner, limit } }) => {
+      const list = await (await cli.client()).call(routes.usage.unused, { query: { days, ownerTeamId: owner, limit } })
+      cli.show(list, () => (list.items.length === 0 ? 'Every grant was needed.' : cli.table(unusedColumns, list.items)))
+    },
+  })
+  addVerb<{ reason: string }>(scopes, setup, {
+    name: 'narrow <grant> <tools...>',
+    says: 'Put grants of these tools in the place of a grant of a whole class; nobody has to approve it.',
+    options: (command) => command.requiredOption('--reason <text>', 'why; the owner reads it'),
+    run: async (cli, { args: [id = '', ...toolNames], options: { reason } }) => {
+      const body = { toolNames, reason }
+      const done = await (await cli.client()).call(routes.usage.narrow, { params: { id }, body })
+      cli.show(done, () => `Narrowed to ${done.grantIds.length} tools: ${done.grantIds.join(', ')}.`)
+    },
+  })
+}
+
+const usageColumns: Column<GrantUsage>[] = [
+  { title: 'SCOPE', value: scopeText, widthMin: 12 },
+  { title: 'VERDICT', value: ({ verdict }) => verdict.replace('_', ' ') },
+  { title: 'CALLS', value: ({ calls }) => String(calls), align: 'right' },
+  { title: 'LAST', value: ({ lastUsedAt }) => (lastUsedAt === null ? '-' : day(lastUsedAt)) },
+  { title: 'ENOUGH', value: ({ narrower }) => narrower?.join(' ') ?? '', widthMin: 10, dispensable: 1 },
+  { title: 'GRANT', value: ({ grantId }) => grantId, dispensable: 2 },
+]
+
+const unusedColumns: Column<UnusedGrant>[] = [
+  { title: 'AGENT', value: ({ agent }) => agent.id },
+  { title: 'OWNER', value: ({ owner }) => owner.id, widthMin: 8, dispensable: 2 },
+  { title: 'SCOPE', value: scopeText, widthMin: 12 },
+  { title: 'GIVEN', value: ({ createdAt }) => day(createdAt) },
+  { title: 'LAST', value: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : day(lastUsedAt)) },
+  { title: 'GRANT', value: ({ grantId }) => grantId, dispensable: 1 },
+]

@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import { grantUsageQuery, narrowGrantInput, unusedGrantsQuery } from '#lib/scopes/schema/usage.ts'
+import { unusedGrantList, usage } from '../answers/usage.ts'
+import { itemsOf, text } from '../answers/words.ts'
+import { endpoint, json } from '../endpoint.ts'
+import { exampleAgent, exampleId, namedId, uuidId } from './params.ts'
+
+export const ofAgent = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/grant-usage',
+  summary:
+    'Which of its grants the calls of an agent needed over the last days, and which tools would have been enough.',
+  permission: 'agents:read',
+  params: namedId,
+  query: grantUsageQuery.pick({ days: true }),
+  answer: json(itemsOf(usage)),
+  example: { params: exampleAgent, query: { days: '90' } },
+})
+
+export const unused = endpoint({
+  method: 'GET',
+  path: '/api/v1/grants/unused',
+  summary: 'Grants that no call needed over the last days and that are older than that, a page at a time.',
+  permission: 'agents:read',
+  query: unusedGrantsQuery,
+  answer: json(unusedGrantList),
+  example: { query: { days: '90' } },
+})
+
+export const narrow = endpoint({
+  method: 'POST',
+  path: '/api/v1/grants/{id}/narrow',
+  summary: 'Puts grants of single tools in the place of one of a whole class, for as long and within the same limits.',
+  permission: 'grants:revoke',
+  orPermissions: ['scopes:request'],
+  params: uuidId,
+  body: narrowGrantInput.omit({ grantId: true }),
+  answer: json(z.strictObject({ grantIds: z.array(text) })),
+  example: { params: exampleId, body: { toolNames: ['get_invoice'], reason: 'It called nothing else.' } },
+})
