@@ -194,3 +194,22 @@ test('the approval policy asks two people; one sends a request back, its request
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
   await expect(page.getByRole('table', { name: 'Rules of the approval policy' })).not.toContainText('deploys')
 })
+
+test('a scope that is wider than its calls needed is narrowed in two steps; unused ones are listed', async ({
+  page,
+}) => {
+  await signInAs(page, 'Security')
+  await page.goto('/requests/unused')
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Grants that are not used')
+  await expectAccessible(page)
+  await page.goto('/agents/ticket-triager-returns/scopes')
+  await page
+    .getByRole('button', { name: /^Narrow to/ })
+    .first()
+    .click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Reason').fill('It called nothing else.')
+  await expectAccessible(page)
+  await dialog.getByRole('button', { name: 'Narrow', exact: true }).click()
+  await expect(page.getByRole('table', { name: /^Scopes of/ })).toContainText('narrowed')
+})

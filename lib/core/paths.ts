@@ -28,6 +28,7 @@ export const paths = {
   requests: () => '/requests',
   breakGlass: () => '/requests/break-glass',
   approvalPolicy: () => '/requests/policy',
+  unusedGrants: () => '/requests/unused',
   request: (id: string) => `/requests/${encodeURIComponent(id)}`,
   runs: () => '/runs',
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,

@@ -32,6 +32,9 @@ export default async function RequestsPage({ searchParams }: { searchParams: Sea
               <Link href={paths.approvalPolicy()}>Who approves</Link>
             </Button>
             <Button asChild size="sm">
+              <Link href={paths.unusedGrants()}>Not used</Link>
+            </Button>
+            <Button asChild size="sm">
               <Link href={paths.breakGlass()}>Break-glass</Link>
             </Button>
           </>

@@ -17,9 +17,10 @@ import {
   suspendAgent,
 } from '#lib/lifecycle/commands.ts'
 import { changeAgentLogicInput, markReviewedInput, moveAgentInput, setScheduleInput } from '#lib/lifecycle/schema.ts'
-import { breakGlass, revokeGrant } from '#lib/scopes/commands.ts'
+import { breakGlass, narrowGrant, revokeGrant } from '#lib/scopes/commands.ts'
 import { agentRevision } from '#lib/registry/queries/revisions.ts'
 import { requestScopeInput, revokeGrantInput } from '#lib/scopes/schema.ts'
+import { narrowGrantInput } from '#lib/scopes/schema/usage.ts'
 import { breakGlassInput } from '#lib/scopes/schema/break-glass.ts'
 import { portalAction } from '#lib/web/action.ts'
 import { unchangedSince } from '#lib/web/conditional.ts'
@@ -51,6 +52,11 @@ export const requestScope = portalAction(requestScopeInput, async (ctx, input) =
 export const takeBreakGlass = portalAction(breakGlassInput, async (ctx, input) =>
   shown(await breakGlass(ctx, input), input),
 )
+export const narrow = portalAction(narrowGrantInput, async (ctx, input) => {
+  const outcome = await narrowGrant(ctx, input)
+  revalidatePath('/agents/[id]', 'layout')
+  return outcome
+})
 export const revoke = portalAction(revokeGrantInput, async (ctx, input) => {
   const outcome = await revokeGrant(ctx, input)
   revalidatePath('/agents/[id]', 'layout')

@@ -4,6 +4,7 @@ import { EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-bad
 import { LimitsList } from '#components/scopes/limits-list.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
+import { plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
@@ -11,12 +12,13 @@ import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { listServers } from '#lib/registry/queries.ts'
-import { listGrants, listScopeRequests } from '#lib/scopes/queries.ts'
+import { grantUsage, listGrants, listScopeRequests } from '#lib/scopes/queries.ts'
 import type { GrantView } from '#lib/scopes/schema.ts'
+import type { GrantUsage } from '#lib/scopes/schema/usage.ts'
 import type { SearchParams } from '#lib/web/search.ts'
 import { hrefWith } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
-import { revoke } from '../../actions.ts'
+import { narrow, revoke } from '../../actions.ts'
 import { loadAgent } from '../../load-agent.ts'
 import { BreakGlassButton } from './break-glass-button.client.tsx'
 import { CredentialsCard } from './credentials-card.tsx'
@@ -27,12 +29,15 @@ type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 export default async function AgentScopesPage({ params, searchParams }: Props) {
   const { ctx, agent } = await loadAgent((await params).id)
   const history = (await searchParams)['history'] === '1'
-  const [grants, requests, servers] = await Promise.all([
+  const [grants, requests, servers, usage] = await Promise.all([
     listGrants(ctx, { agentId: agent.id, history }),
     listScopeRequests(ctx, { agentId: agent.id, state: 'pending' }),
     listServers(ctx),
+    grantUsage(ctx, { agentId: agent.id, days: usageDays }),
   ])
   const here = paths.agent(agent.id, 'scopes')
+  // Giving up what one's own agent does not need is for its team as well.
+  const narrowProblem = whyNot(ctx.actor, 'grants:revoke') && whyNot(ctx.actor, 'scopes:request', agent.owner)
   const choices = servers
     .filter(({ status }) => status === 'active')
     .map(({ id, name, environment, sensitivity }) => ({ id, name, environment, sensitivity }))
@@ -87,7 +92,11 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
       )}
       <DataTable
         caption={`Scopes of ${agent.name}`}
-        columns={[...columns, revokeColumn(whyNot(ctx.actor, 'grants:revoke'))]}
+        columns={[
+          ...columns,
+          usageColumn(new Map(usage.map((row) => [row.grantId, row])), narrowProblem),
+          revokeColumn(whyNot(ctx.actor, 'grants:revoke')),
+        ]}
         rows={grants}
         rowKey={(grant) => grant.id}
         empty={
@@ -99,6 +108,43 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
       <CredentialsCard ctx={ctx} agent={agent} />
     </div>
   )
+}
+
+const usageDays = 30
+
+function usageColumn(usage: ReadonlyMap<string, GrantUsage>, narrowProblem: string | null): Column<GrantView> {
+  return {
+    id: 'usage',
+    header: `Used, ${usageDays} days`,
+    className: 'min-w-32',
+    cell: (grant) => {
+      const row = usage.get(grant.id)
+      if (!row || grant.state !== 'in_force') return '–'
+      if (row.verdict === 'insufficient_data') return <span className="text-muted-foreground">too soon to say</span>
+      if (row.verdict === 'unused') return <Badge tone="warn">not used</Badge>
+      return (
+        <>
+          {plural(row.calls, 'call')}
+          {row.narrower && (
+            <span className="mt-1 block">
+              <ReasonButton
+                label={`Narrow to ${plural(row.narrower.length, 'tool')}`}
+                size="sm"
+                title={`Narrow ${grant.serverName}: ${grant.class}`}
+                description={`Every call of these days needed only ${row.narrower.join(', ')}. It keeps these, for as long as now, and can ask for more.`}
+                confirm="Narrow"
+                variant="primary"
+                action={narrow}
+                input={{ grantId: grant.id, toolNames: row.narrower }}
+                whyNot={narrowProblem}
+                said="The scope is narrowed."
+              />
+            </span>
+          )}
+        </>
+      )
+    },
+  }
 }
 
 const retiredText = 'A retired agent gets no scopes.'
@@ -189,6 +235,7 @@ const viaWords: Record<string, string> = {
   template: 'pre-approved by the template',
   request: 'request',
   import: 'import',
+  narrowed: 'narrowed',
 }
 
 function revokeColumn(whyNotRevoke: string | null): Column<GrantView> {
