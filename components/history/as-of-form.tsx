@@ -5,7 +5,7 @@ import { Input } from '#components/ui/input.tsx'
 export function AsOfForm({
   action,
   asOf,
-  hidden = {},
+  hidden,
 }: {
   action: string
   asOf?: string | undefined
@@ -13,7 +13,7 @@ export function AsOfForm({
 }) {
   return (
     <form action={action} method="get" aria-label="As of an instant" className="flex flex-wrap items-center gap-2">
-      {Object.entries(hidden).map(
+      {Object.entries(hidden ?? {}).map(
         ([name, value]) => value !== undefined && <input key={name} type="hidden" name={name} value={value} />,
       )}
       <label className="flex items-center gap-2 text-[13px] text-muted-foreground">

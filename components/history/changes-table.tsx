@@ -1,6 +1,5 @@
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
-import type { ToolClass } from '#lib/registry/schema.ts'
 import type { FieldChange, GrantChange } from '#lib/registry/schema/history.ts'
 
 /** What differs, field by field. */
@@ -33,7 +32,7 @@ const grantColumns: readonly Column<GrantChange>[] = [
     id: 'scope',
     header: 'Grant',
     cell: ({ serverId, class: toolClass, toolName }) => (
-      <ScopeBadge serverId={serverId} toolClass={toolClass as ToolClass} toolName={toolName} />
+      <ScopeBadge serverId={serverId} toolClass={toolClass} toolName={toolName} />
     ),
   },
   { id: 'change', header: 'Change', cell: ({ change }) => change },
