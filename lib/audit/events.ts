@@ -8,6 +8,8 @@ export type AuditEvents = {
   'person.sign_in_refused': { method: string; reason: string }
   'person.signed_out': Record<string, never>
   'person.roles_changed': { before: string[]; after: string[]; source: string }
+  'person.deactivated': { because: string; reason: string | null; agents: number; sessions: number; tokens: number }
+  'person.reactivated': { because: string | null; reason: string | null }
   'person.created': { email: string; source: string }
   'token.created': { tokenId: string; permissions: string[]; expiresAt: string }
   'token.revoked': { tokenId: string }
@@ -51,6 +53,14 @@ export type AuditEvents = {
   'agent.credentials_revoked': { clientIds: string[] }
   'agent.activated': Record<string, never>
   'agent.suspended': { reason: string }
+  'agent.orphaned': { personId: string; because: string; since: string; suspendAt: string }
+  'agent.orphan_ended': { personId: string; how: 'person_returned' | 'reassigned' | 'retired' }
+  'agent.taken_over': {
+    before: { accountablePersonId: string }
+    after: { accountablePersonId: string }
+    resumed: boolean
+    reason: string | null
+  }
   'agent.resumed': { reason: string }
   'agent.retired': { reason: string; grantsRevoked: number }
   'agent.reviewed': { nextReviewAt: string | null }

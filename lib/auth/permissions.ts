@@ -27,7 +27,15 @@ const builds = [
 /** What a role may do. A permission that no role lists is denied to everybody; an unknown role grants nothing. */
 const rolePermissions = {
   builder: [...everyone, ...builds],
-  team_lead: [...everyone, ...builds, 'agents:retire', 'agents:suspend', 'audit:read', 'views:share'],
+  team_lead: [
+    ...everyone,
+    ...builds,
+    'agents:retire',
+    'agents:suspend',
+    'agents:take_over',
+    'audit:read',
+    'views:share',
+  ],
   security: [
     ...everyone,
     'agents:any_team',
@@ -66,6 +74,8 @@ const rolePermissions = {
     ...builds,
     'agents:retire',
     'agents:suspend',
+    'agents:take_over',
+    'people:manage',
     'agents:import',
     'discovery:manage',
     'audit:read',

@@ -9,6 +9,18 @@ export function rolesFromGroups(
   return [...new Set(granted.filter(isRole))].toSorted()
 }
 
+/**
+ * Whether the provider has taken somebody out of every group with a role: the groups gave roles before, give none now, and nothing else
+ * does. Who never had any simply has none.
+ */
+export function hasLeftGroups(
+  roles: readonly { source: string }[],
+  now: { granted: readonly string[]; mapped: boolean },
+): boolean {
+  if (!now.mapped || now.granted.length > 0) return false
+  return roles.length > 0 && roles.every(({ source }) => source === 'oidc')
+}
+
 /** A token's state at a moment; only an active one authenticates. */
 export function tokenState(
   token: { expiresAt: Date; revokedAt: Date | null },
@@ -19,6 +31,7 @@ export function tokenState(
 }
 
 const refusalTexts: Record<string, string> = {
+  no_groups: 'None of your groups has a role here any more. Ask whoever manages your groups, or a platform admin.',
   deactivated: 'Your account here is deactivated. Ask a platform admin.',
   email_not_verified: 'The identity provider has not verified your e-mail address.',
   email_taken: 'This e-mail address belongs to somebody else here. Ask a platform admin.',

@@ -36,7 +36,7 @@ export type OidcIdentity = z.infer<typeof oidcIdentity>
 
 /** Why somebody was not let in. */
 export type SignInRefusal = {
-  reason: 'deactivated' | 'email_not_verified' | 'email_taken' | 'unknown_persona' | 'personas_off'
+  reason: 'deactivated' | 'no_groups' | 'email_not_verified' | 'email_taken' | 'unknown_persona' | 'personas_off'
   message: string
 }
 
@@ -103,3 +103,13 @@ export type AppConnectionView = {
   lastUsedAt: Date | null
   state: 'active' | 'expired' | 'revoked'
 }
+
+/** Why somebody may not sign in any more. */
+export type LeavingCause = 'admin' | 'groups' | 'unseen'
+
+export const personMoveInput = z.strictObject({
+  personId: z.uuid(),
+  reason: z.string().trim().min(1, 'Say why: the audit log keeps it.').max(1000),
+})
+export type PersonMoveInput = z.infer<typeof personMoveInput>
+export type PersonRefusal = { rule: string; message: string }

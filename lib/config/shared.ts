@@ -175,6 +175,18 @@ export const variables = z.object({
     .stringbool({ error: 'Use true or false.' })
     .default(false)
     .describe('Lets MCP servers have link-local addresses, where cloud machines also find their own credentials.'),
+  WHEELHOUSE_ORPHAN_GRACE_DAYS: z
+    .string()
+    .regex(/^high=\d{1,3},medium=\d{1,3},low=\d{1,3}$/, 'Use days by tier, from 0 to 999: high=3,medium=7,low=14.')
+    .default('high=3,medium=7,low=14')
+    .describe('Days an agent of each risk tier goes on when its accountable person has left; then it is suspended.'),
+  WHEELHOUSE_UNSEEN_DAYS: z.coerce
+    .number('Use a whole number of days.')
+    .int('Use a whole number of days.')
+    .min(0, 'Use 0 or more.')
+    .max(3650, 'Use at most 3650.')
+    .default(90)
+    .describe('Days without a sign-in after which a person of the identity provider counts as gone; 0: never.'),
   WHEELHOUSE_GRACE_MS: z.coerce
     .number('Use milliseconds.')
     .int('Use milliseconds.')

@@ -25,6 +25,8 @@ const schema = variables
     WHEELHOUSE_LINK_LOCAL_SERVERS: true,
     WHEELHOUSE_LOG_LEVEL: true,
     WHEELHOUSE_GRACE_MS: true,
+    WHEELHOUSE_ORPHAN_GRACE_DAYS: true,
+    WHEELHOUSE_UNSEEN_DAYS: true,
   })
   .required({ DATABASE_URL: true })
   .superRefine(checkKeys)
@@ -48,5 +50,15 @@ export function parseWorkerConfig(env: Environment = process.env) {
     allowLinkLocal: values.WHEELHOUSE_LINK_LOCAL_SERVERS,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
     graceMs: values.WHEELHOUSE_GRACE_MS,
+    orphanGraceDays: graceDaysOf(values.WHEELHOUSE_ORPHAN_GRACE_DAYS),
+    unseenDays: values.WHEELHOUSE_UNSEEN_DAYS,
   }
+}
+
+/** `high=3,medium=7,low=14` */
+function graceDaysOf(text: string): { high: number; medium: number; low: number } {
+  const days = new Map(
+    text.split(',').map((part): [string, number] => [part.split('=')[0]!, Number(part.split('=')[1])]),
+  )
+  return { high: days.get('high')!, medium: days.get('medium')!, low: days.get('low')! }
 }

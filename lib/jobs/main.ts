@@ -4,6 +4,7 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import { createTokenIssuer } from '#lib/auth/commands/agent-tokens.ts'
 import { forgetAppTokens } from '#lib/auth/commands/app-tokens.ts'
 import { forgetIdempotentRequests } from '#lib/auth/commands/idempotency.ts'
+import { deactivateUnseen } from '#lib/auth/commands/people.ts'
 import { forgetRateLimits } from '#lib/auth/commands/rate-limit.ts'
 import { systemActor } from '#lib/auth/ctx.ts'
 import { createClaudePort } from '#lib/claude/commands.ts'
@@ -17,6 +18,7 @@ import { harnessHandlers } from '#lib/harness/worker/handlers.ts'
 import { endHeldCalls } from '#lib/guardrails/commands.ts'
 import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
 import { createKeyring, proveKeyring, rewrapSealed } from '#lib/keys/commands.ts'
+import { watchOrphans } from '#lib/lifecycle/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import {
   countRunEnd,
@@ -132,6 +134,14 @@ async function main(): Promise<void> {
       await endHeldCalls(ctx())
     },
   })
+  const orphans = every(2_000, {
+    what: 'looking for agents that nobody answers for',
+    log,
+    async work() {
+      const { orphaned, ended, suspended } = await watchOrphans(ctx(), { graceDays: config.orphanGraceDays })
+      if (orphaned + ended + suspended > 0) orphans.nudge()
+    },
+  })
   const traffic = every(2_000, {
     what: 'adding up calls',
     log,
@@ -181,6 +191,7 @@ async function main(): Promise<void> {
         await forgetFleetChanges(ctx())
         await forgetUnregistered(ctx())
         await forgetTraffic(ctx())
+        await deactivateUnseen(ctx(), { days: config.unseenDays })
         await rollUpDays(ctx(), { from: new Date(now.getTime() - rollUpDaysBack * 86_400_000), to: now })
       },
     },
@@ -208,7 +219,15 @@ async function main(): Promise<void> {
     async stop() {
       await queue.drain()
       await followers.stop()
-      await Promise.all([stops.stop(), budgets.stop(), held.stop(), webhooks.stop(), traffic.stop(), deadPools.stop()])
+      await Promise.all([
+        stops.stop(),
+        budgets.stop(),
+        held.stop(),
+        orphans.stop(),
+        webhooks.stop(),
+        traffic.stop(),
+        deadPools.stop(),
+      ])
       await dispatcher.stop()
       await Promise.all([listener.stop(), health.stop(), sender.close()])
       await locks.stop()

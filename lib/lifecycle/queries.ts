@@ -55,3 +55,5 @@ export async function bulkEligibility(ctx: Ctx, { agentIds, move }: BulkEligibil
   }
   return answer
 }
+
+export { getOrphan, listOrphans } from './queries/orphans.ts'

@@ -7,6 +7,7 @@ import {
   type CreationStepName,
   type Environment,
   oneLine,
+  type Tier,
   tiers,
   type ToolClass,
   toolClasses,
@@ -117,6 +118,28 @@ export type UpdateAgentInput = z.infer<typeof updateAgentInput>
 const reason = oneLine(1000).min(1, 'Say why: the owner and the audit log keep it.')
 export const moveAgentInput = z.strictObject({ agentId: z.string(), reason })
 export type MoveAgentInput = z.infer<typeof moveAgentInput>
+
+export const takeOverInput = z.strictObject({
+  agentId: z.string(),
+  /** Who answers for it from now on. */
+  accountablePersonId: z.uuid('Name somebody who can sign in.'),
+  reason: oneLine(1000).optional(),
+})
+export type TakeOverInput = z.infer<typeof takeOverInput>
+
+/** An agent nobody answers for. */
+export type OrphanView = {
+  agent: { id: string; name: string; tier: Tier; status: AgentStatus }
+  owner: { id: string; name: string }
+  /** Who answered for it. */
+  person: { id: string; name: string }
+  /** 'admin', 'groups', 'unseen', or 'unknown' when nobody wrote it down. */
+  because: string
+  since: string
+  /** The end of its grace; null: the worker has not seen it yet. */
+  suspendAt: string | null
+  suspendedAt: string | null
+}
 
 /** What can be done with several agents at once. */
 const bulkMove = z.enum(['suspend', 'resume'])

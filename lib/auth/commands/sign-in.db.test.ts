@@ -154,3 +154,34 @@ dbTest('a session ends by itself after twelve hours', async ({ db }) => {
   expect(await actorForSession(db, { sessionId, now: hours(11.9) })).not.toBeNull()
   expect(await actorForSession(db, { sessionId, now: hours(12) })).toBeNull()
 })
+
+dbTest('who is taken out of every group with a role has left, and is back with the next group', async ({ db }) => {
+  const name = `gone-${crypto.randomUUID().slice(0, 8)}`
+  const { personId, sessionId } = valueOf(await signIn(db, identity(name, { groups: ['leads'] })))
+  expect(await signIn(db, identity(name, { groups: ['canteen'] }))).toMatchObject({
+    ok: false,
+    error: { reason: 'no_groups' },
+  })
+  const left = { active: false, deactivatedAt: now, deactivatedBecause: 'groups' }
+  expect(await db.person.findUnique({ where: { id: personId } })).toMatchObject(left)
+  expect(await actorForSession(db, { sessionId, now })).toBeNull()
+  expect(await signIn(db, identity(name))).toMatchObject({ ok: false, error: { reason: 'deactivated' } })
+  valueOf(await signIn(db, identity(name, { groups: ['sec'] })))
+  expect(await actorForPerson(db, personId)).toMatchObject({ roles: ['security'] })
+  expect((await auditOf(db, personId)).map(({ event }) => event)).toEqual([
+    'person.created',
+    'person.roles_changed',
+    'person.signed_in',
+    'person.roles_changed',
+    'person.deactivated',
+    'person.reactivated',
+    'person.roles_changed',
+    'person.signed_in',
+  ])
+  // What an admin has ended, groups do not bring back; and who has a role from here does not leave with the groups.
+  await db.person.update({ where: { id: personId }, data: { active: false, deactivatedBecause: 'admin' } })
+  expect(await signIn(db, identity(name, { groups: ['sec'] }))).toMatchObject({ ok: false })
+  await db.person.update({ where: { id: personId }, data: { active: true, deactivatedBecause: null } })
+  await db.personRole.create({ data: { personId, role: 'builder', source: 'local' } })
+  expect(valueOf(await signIn(db, identity(name)))).toMatchObject({ personId })
+})

@@ -3,7 +3,8 @@ import type { Tx } from '#lib/db/client.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { anonymous, type Ctx, inTx } from '../ctx.ts'
 import { personas } from '../personas.ts'
-import { rolesFromGroups, signInRefusalText } from '../rules.ts'
+import { endPerson, letBackIn } from '../people.ts'
+import { hasLeftGroups, rolesFromGroups, signInRefusalText } from '../rules.ts'
 import type { OidcIdentity, SignedIn, SignInRefusal } from '../schema.ts'
 
 type TxCtx = Ctx & { tx: Tx }
@@ -39,15 +40,30 @@ export async function signInWithOidc(
       })
     }
     person ??= await createPerson(txCtx, { email: input.email, name: input.name, subject })
-    if (!person.active) {
+    const granted = rolesFromGroups(input.groups, input.groupRoles)
+    if (
+      !person.active &&
+      (granted.length === 0 || person.deactivatedBecause === 'admin' || !person.deactivatedBecause)
+    ) {
       return refuse(txCtx, {
         method: 'oidc',
         who: person.name,
         reason: 'deactivated',
       })
     }
-    await replaceOidcRoles(txCtx, { person, after: rolesFromGroups(input.groups, input.groupRoles) })
-    await tx.person.update({ where: { id: person.id }, data: { name: input.name } })
+    // What the provider's groups took away, they give back.
+    if (!person.active) await letBackIn({ ...txCtx, actor: asActor(person) }, { person, reason: null })
+    const roles = await tx.personRole.findMany({ where: { personId: person.id }, select: { source: true } })
+    await replaceOidcRoles(txCtx, { person, after: granted })
+    if (hasLeftGroups(roles, { granted, mapped: input.groupRoles.length > 0 })) {
+      await endPerson({ ...txCtx, actor: asActor(person) }, { person, because: 'groups', reason: null })
+      return refuse(txCtx, {
+        method: 'oidc',
+        who: person.name,
+        reason: 'no_groups',
+      })
+    }
+    await tx.person.update({ where: { id: person.id }, data: { name: input.name, groupsSeenAt: ctx.now } })
     return ok(await openSession(txCtx, { person, method: 'oidc', userAgent: input.userAgent }))
   })
 }
@@ -102,8 +118,8 @@ export async function signOut(ctx: Ctx, input: { sessionId: string }): Promise<v
   })
 }
 
-const personSelect = { id: true, name: true, email: true, active: true } as const
-type PersonRow = { id: string; name: string; email: string; active: boolean }
+const personSelect = { id: true, name: true, email: true, active: true, deactivatedBecause: true } as const
+type PersonRow = { id: string; name: string; email: string; active: boolean; deactivatedBecause: string | null }
 
 async function createPerson(ctx: TxCtx, input: { email: string; name: string; subject: string }): Promise<PersonRow> {
   const person = await ctx.tx.person.create({

@@ -77,9 +77,21 @@ async function move(
     authorizeForTeam(ctx, permissionFor[name], agent.ownerTeam)
     const message = moveProblem(agent.status, name)
     if (message) return err({ rule: `lifecycle:${name}`, message, status: agent.status })
+    if (name === 'resume' && (await isOverdueOrphan(tx, agent))) {
+      const message = 'Nobody answers for it: take it over, and it goes on.'
+      return err({ rule: 'lifecycle:orphaned', message, status: agent.status })
+    }
     await write(ctx, agent)
     return ok(null)
   })
+}
+
+/** Resumed, it would be suspended again at once. */
+async function isOverdueOrphan(tx: Tx, { id, accountablePersonId }: LockedAgent): Promise<boolean> {
+  const orphan = await tx.orphanedAgent.findUnique({ where: { agentId: id }, select: { suspendedAt: true } })
+  if (!orphan?.suspendedAt) return false
+  const person = await tx.person.findUnique({ where: { id: accountablePersonId }, select: { active: true } })
+  return !person?.active
 }
 
 async function revokeCredentials(ctx: Ctx & { tx: Tx }, agent: LockedAgent): Promise<void> {

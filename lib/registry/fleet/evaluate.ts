@@ -90,6 +90,10 @@ function addValue(found: Bitmap, about: About): void {
           return matchesDrift(driftOf(current, index.facts.templates.get(id)?.latest ?? null), text)
         },
       })
+    case 'orphaned': {
+      const orphans = orphanedSlots(index)
+      return void (text === 'yes' ? orInto(found, orphans) : orInto(found, andNotInto(index.all.slice(), orphans)))
+    }
     case 'overdue': {
       const late = overdueSlots(index, now)
       return void (text === 'yes' ? orInto(found, late) : orInto(found, andNotInto(index.all.slice(), late)))
@@ -141,6 +145,14 @@ function keyRange(key: RangeKey, value: QueryValue, now: number): Range<number> 
         max: max && { at: (max.inclusive ? max.at + 1 : max.at) * dayMs, inclusive: false },
       }
   }
+}
+
+/** Those that are not retired and whose accountable person cannot sign in. */
+function orphanedSlots(index: FleetIndex): Bitmap {
+  const found = emptyBitmap(index.words)
+  for (const [id, bitmap] of index.entries('person')) if (!index.facts.people.get(id)?.active) orInto(found, bitmap)
+  const retired = index.bits('status', 'retired')
+  return retired ? andNotInto(found, retired) : found
 }
 
 /** Shared: not to be changed by the caller. Remembered until an agent changes or the next review falls due. */

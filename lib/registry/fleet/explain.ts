@@ -133,6 +133,14 @@ function explainTerm(about: About, { key, values }: Term): { matches: boolean; b
           : `it is on ${agent.templateVersion}, ${latest} is out (${drift})`
       return { matches: any((value) => matchesDrift(drift, textOfValue(value))), because }
     }
+    case 'orphaned': {
+      const person = facts.people.get(agent.personId)
+      const orphaned = agent.status !== 'retired' && !person?.active
+      const because = person?.active
+        ? `${person.name} answers for it`
+        : `${person?.name ?? 'whoever answered for it'} cannot sign in${agent.status === 'retired' ? ', but it is retired' : ''}`
+      return { matches: any((value) => (textOfValue(value) === 'yes') === orphaned), because }
+    }
     case 'overdue': {
       const late = agent.status !== 'retired' && agent.nextReviewAt !== null && agent.nextReviewAt < now
       const due =

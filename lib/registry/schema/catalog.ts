@@ -38,6 +38,7 @@ export const agentListQuery = z.strictObject({
   overdue: z.string().max(100).optional(),
   model: z.string().max(200).optional(),
   sponsor: z.string().max(500).optional(),
+  orphaned: z.string().max(100).optional(),
   sort: z.enum(agentSorts).default('id'),
   order: z.enum(['asc', 'desc']).default('asc'),
   limit: z.coerce.number().int().min(1).max(200).default(50),

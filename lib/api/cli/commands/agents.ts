@@ -35,6 +35,7 @@ type Filter = {
   overdue?: string
   model?: string
   sponsor?: string
+  orphaned?: string
 }
 
 type ListOptions = { sort: string; desc?: boolean; limit: string; all?: boolean; asOf?: string }
@@ -169,6 +170,7 @@ function filters(command: Command): Command {
     .option('--overdue <yes|no>', 'its next review is past')
     .option('--model <names>', 'runs on a model whose name contains this')
     .option('--sponsor <people>', 'this person is accountable; none: nobody who can sign in')
+    .option('--orphaned <yes|no>', 'nobody who can sign in answers for it')
 }
 
 async function listVerb(cli: Cli, { args, options }: { args: string[]; options: Filter & ListOptions }): Promise<void> {
@@ -256,8 +258,22 @@ async function exportVerb(
   cli.terminal.err(`Written to ${options.output}.`)
 }
 
-function filterOf({ can, env, owner, status, tier, template, server, tool, drift, overdue, model, sponsor }: Filter) {
-  return { can, env, owner, status, tier, template, server, tool, drift, overdue, model, sponsor }
+function filterOf({
+  can,
+  env,
+  owner,
+  status,
+  tier,
+  template,
+  server,
+  tool,
+  drift,
+  overdue,
+  model,
+  sponsor,
+  orphaned,
+}: Filter) {
+  return { can, env, owner, status, tier, template, server, tool, drift, overdue, model, sponsor, orphaned }
 }
 
 async function readText(file: string): Promise<string> {
