@@ -14,6 +14,7 @@ import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
 import { countWaitingCalls } from '#lib/guardrails/queries/held-calls.ts'
 import { listEscalations } from '#lib/harness/queries.ts'
+import { listOrphans } from '#lib/lifecycle/queries.ts'
 import { fleetSummary } from '#lib/metrics/queries.ts'
 import { listAgents, listToolReviews } from '#lib/registry/queries.ts'
 import { listBreakGlass, listScopeRequests } from '#lib/scopes/queries.ts'
@@ -27,7 +28,7 @@ const shown = 6
 export default async function HomePage() {
   const ctx = await currentCtx()
   const mine = ctx.actor.teamIds.join(',')
-  const [agents, waiting, requests, escalations, summary, reviews, glasses] = await Promise.all([
+  const [agents, waiting, requests, escalations, summary, reviews, glasses, orphans] = await Promise.all([
     mine
       ? listAgents(ctx, {
           owner: mine,
@@ -43,6 +44,7 @@ export default async function HomePage() {
     fleetSummary(ctx, { days: 30 }),
     listToolReviews(ctx),
     listBreakGlass(ctx, { state: 'open', limit: shown }),
+    can(ctx.actor, 'agents:take_over') ? listOrphans(ctx, { mine: true }) : [],
   ])
   return (
     <>
@@ -131,6 +133,27 @@ export default async function HomePage() {
             </Row>
           ))}
         </List>
+        {orphans.length > 0 && (
+          <List
+            title="Agents nobody answers for"
+            more={{ href: hrefWith(paths.agents(), { q: 'orphaned:yes' }), label: `All ${orphans.length}` }}
+            empty="Somebody answers for every agent."
+          >
+            {orphans.slice(0, shown).map(({ agent, owner, person, suspendAt, suspendedAt }) => (
+              <Row key={agent.id} href={paths.agent(agent.id)} title={agent.name}>
+                <span className="text-[13px] text-muted-foreground">
+                  {owner.name}, {person.name} has left
+                  {suspendAt && !suspendedAt && (
+                    <>
+                      , suspended <Time value={suspendAt} />
+                    </>
+                  )}
+                </span>
+                <Status state={agent.status} />
+              </Row>
+            ))}
+          </List>
+        )}
         {glasses.length > 0 && (
           <List
             title="Break-glass to review"

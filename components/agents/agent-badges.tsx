@@ -1,5 +1,5 @@
 import { Badge, type Tone } from '#components/ui/badge.tsx'
-import type { Environment, Sensitivity, Tier } from '#lib/registry/schema.ts'
+import type { AgentRow, Environment, Sensitivity, Tier } from '#lib/registry/schema.ts'
 
 const tierTones = { low: 'neutral', medium: 'warn', high: 'danger' } as const satisfies Record<Tier, Tone>
 const sensitivityTones = {
@@ -19,6 +19,15 @@ export function EnvironmentBadge({ environment }: { environment: Environment }) 
 
 export function SensitivityBadge({ sensitivity }: { sensitivity: Sensitivity }) {
   return <Badge tone={sensitivityTones[sensitivity]}>{sensitivity}</Badge>
+}
+
+/** Nobody who can sign in answers for it. */
+export function OrphanBadge() {
+  return <Badge tone="danger">orphaned</Badge>
+}
+
+export function isOrphaned({ accountable, status }: Pick<AgentRow, 'accountable' | 'status'>): boolean {
+  return !accountable.active && status !== 'retired'
 }
 
 /** History and figures that were made up for this installation. */

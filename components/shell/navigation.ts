@@ -14,6 +14,7 @@ import {
   PlayCircle,
   Server,
   ShieldQuestion,
+  Users,
   Webhook,
 } from 'lucide-react'
 import { paths } from '#lib/core/paths.ts'
@@ -53,6 +54,7 @@ export const navigation: readonly NavGroup[] = [
   {
     label: 'Settings',
     items: [
+      { href: paths.people(), label: 'People', icon: Users, keywords: 'leave deactivate accountable orphaned' },
       { href: paths.tokens(), label: 'Access tokens', icon: KeyRound, keywords: 'api cli' },
       {
         href: paths.apiReference(),

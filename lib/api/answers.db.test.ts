@@ -256,6 +256,17 @@ test('templates, teams, people, tokens and keys', async ({ ask }) => {
   await ask('GET /sealing-keys')
 })
 
+test('people who leave, and their agents', async ({ ask, db, team }) => {
+  const { person } = await ask('GET /me')
+  const leaver = await makePerson(db, { teamIds: [team] })
+  const { id } = await makeAgent(db, { ownerTeamId: team, accountablePersonId: leaver.id })
+  await ask(`POST /people/${leaver.id}/deactivate`, reason)
+  const { items } = await ask('GET /orphans')
+  expect(items).toMatchObject([{ agent: { id }, person: { id: leaver.id }, because: 'admin' }])
+  expect(await ask(`POST /agents/${id}/take-over`, { accountablePersonId: person })).toMatchObject({ resumed: false })
+  await ask(`POST /people/${leaver.id}/reactivate`, reason)
+})
+
 test('webhooks', async ({ ask }) => {
   const { webhookId } = await ask('POST /webhooks', { url: 'http://127.0.0.1:9/', events: ['stop.*'] })
   const path = `/webhooks/${webhookId}`

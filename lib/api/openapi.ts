@@ -22,6 +22,7 @@ const topics = {
   usage: 'Which grants are needed, and narrowing those that are not.',
   webhooks: 'Who outside is told of audit events.',
   keys: 'Keys that sign agent tokens.',
+  people: 'Who has left and is back, and agents nobody answers for.',
   account: 'Who you are, your tokens, people and teams.',
 } as const satisfies Record<keyof typeof routes, string>
 

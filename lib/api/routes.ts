@@ -6,6 +6,7 @@ import * as breakGlass from './routes/break-glass.ts'
 import * as control from './routes/control.ts'
 import * as history from './routes/history.ts'
 import * as keys from './routes/keys.ts'
+import * as people from './routes/people.ts'
 import * as registry from './routes/registry.ts'
 import * as runs from './routes/runs.ts'
 import * as scopes from './routes/scopes.ts'
@@ -23,6 +24,7 @@ export const routes = {
   control,
   history,
   keys,
+  people,
   registry,
   runs,
   scopes,

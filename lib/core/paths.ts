@@ -43,6 +43,7 @@ export const paths = {
   audit: () => '/audit',
   kill: () => '/kill',
   settings: () => '/settings',
+  people: () => '/settings/people',
   tokens: () => '/settings/tokens',
   apps: () => '/settings/apps',
   /** Where apps send people who are to allow them something. */

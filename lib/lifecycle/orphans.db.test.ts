@@ -159,7 +159,7 @@ dbTest('whoever the identity provider has not vouched for in so many days counts
   expect(await unseen(after(90, -1))).toEqual({ deactivated: 0 })
   expect(await unseen(after(900), 0)).toEqual({ deactivated: 0 })
   const turns = await Promise.all([unseen(after(90)), unseen(after(90))])
-  expect(turns.map(({ deactivated }) => deactivated).toSorted()).toEqual([0, 1])
+  expect(turns.map(({ deactivated }) => deactivated).toSorted((a, b) => a - b)).toEqual([0, 1])
   const left = await db.person.findUniqueOrThrow({ where: { id: person.id } })
   expect(left).toMatchObject({ active: false, deactivatedBecause: 'unseen', deactivatedAt: after(90) })
   expect(await db.person.findUniqueOrThrow({ where: { id: local.id } })).toMatchObject({ active: true })

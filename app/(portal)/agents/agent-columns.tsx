@@ -1,5 +1,5 @@
 import Link from 'next/link'
-import { DemoBadge, TierBadge } from '#components/agents/agent-badges.tsx'
+import { DemoBadge, isOrphaned, OrphanBadge, TierBadge } from '#components/agents/agent-badges.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { formatCount } from '#components/ui/count.ts'
 import type { Column } from '#components/ui/data-table.tsx'
@@ -41,6 +41,7 @@ const columnList: readonly (Column<AgentRow> & { id: CatalogColumn; header: stri
       <span className="flex flex-wrap gap-1">
         <Status state={agent.status} />
         {agent.tier !== 'low' && <TierBadge tier={agent.tier} />}
+        {isOrphaned(agent) && <OrphanBadge />}
         {agent.demo && <DemoBadge />}
       </span>
     ),

@@ -1,4 +1,5 @@
 import type { Metadata } from 'next'
+import Link from 'next/link'
 import { type ChartPoint, DayChart } from '#components/charts/day-chart.client.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card, Figure } from '#components/ui/card.tsx'
@@ -110,7 +111,11 @@ export default async function FleetPage({ searchParams }: { searchParams: Search
         className="mb-5"
       >
         <dl className="grid gap-4 sm:grid-cols-2 xl:grid-cols-4">
-          <Meter label="Owner and accountable person" coverage={summary.coverage.owner} />
+          <Meter
+            label="Owner and accountable person"
+            coverage={summary.coverage.owner}
+            missing={{ href: hrefWith(paths.agents(), { q: 'orphaned:yes' }), label: 'orphaned' }}
+          />
           <Meter label="Review not overdue" coverage={summary.coverage.review} />
           <Meter label="On the newest template" coverage={summary.coverage.template} />
           <Meter label="A budget of its own" coverage={summary.coverage.budget} />
@@ -138,7 +143,15 @@ function change(now: Totals['runs'], before: Totals['runs']): string {
   return `${part >= 0 ? '+' : '−'}${Math.abs(part * 100).toFixed(0)} % to the days before`
 }
 
-function Meter({ label, coverage }: { label: string; coverage: Coverage }) {
+function Meter({
+  label,
+  coverage,
+  missing,
+}: {
+  label: string
+  coverage: Coverage
+  missing?: { href: string; label: string }
+}) {
   const part = coverage.total === 0 ? null : coverage.count / coverage.total
   return (
     <div>
@@ -146,6 +159,11 @@ function Meter({ label, coverage }: { label: string; coverage: Coverage }) {
       <dd>
         <p className="text-sm font-medium tabular-nums">
           {formatCount(coverage.count)} of {formatCount(coverage.total)} ({percent(part)})
+          {missing && coverage.count < coverage.total && (
+            <Link href={missing.href} className="ml-2 font-normal text-accent hover:underline">
+              {formatCount(coverage.total - coverage.count)} {missing.label}
+            </Link>
+          )}
         </p>
         <meter className="mt-1 h-2 w-full" min={0} max={1} value={part ?? 0} aria-label={label} />
       </dd>

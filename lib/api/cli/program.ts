@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import type { Setup } from './cli.ts'
 import { addAccountCommands } from './commands/account.ts'
+import { addPeopleCommands } from './commands/ownership.ts'
 import { addAgentsCommands } from './commands/agents.ts'
 import { addApprovalsCommands } from './commands/approvals.ts'
 import { addAuditCommands } from './commands/audit.ts'
@@ -59,6 +60,7 @@ export function createProgram(setup: Setup): Command {
   addRegistryCommands(program, setup)
   addKeyCommands(program, setup)
   addAccountCommands(program, setup)
+  addPeopleCommands(program, setup)
   addWebhooksCommands(program, setup)
   return program
 }

@@ -15,8 +15,15 @@ import {
   retireAgent,
   setSchedule,
   suspendAgent,
+  takeOverAgent,
 } from '#lib/lifecycle/commands.ts'
-import { changeAgentLogicInput, markReviewedInput, moveAgentInput, setScheduleInput } from '#lib/lifecycle/schema.ts'
+import {
+  changeAgentLogicInput,
+  markReviewedInput,
+  moveAgentInput,
+  setScheduleInput,
+  takeOverInput,
+} from '#lib/lifecycle/schema.ts'
 import { breakGlass, narrowGrant, revokeGrant } from '#lib/scopes/commands.ts'
 import { agentRevision } from '#lib/registry/queries/revisions.ts'
 import { requestScopeInput, revokeGrantInput } from '#lib/scopes/schema.ts'
@@ -29,6 +36,7 @@ export const runNow = portalAction(startRunInput, (ctx, input) => startRun(ctx, 
 
 export const suspend = portalAction(moveAgentInput, async (ctx, input) => shown(await suspendAgent(ctx, input), input))
 export const resume = portalAction(moveAgentInput, async (ctx, input) => shown(await resumeAgent(ctx, input), input))
+export const takeOver = portalAction(takeOverInput, async (ctx, input) => shown(await takeOverAgent(ctx, input), input))
 export const retire = portalAction(moveAgentInput, async (ctx, input) => shown(await retireAgent(ctx, input), input))
 
 // What is attested or edited is what the page has shown: not what somebody has made of it since.

@@ -20,6 +20,7 @@ import { describeAgent } from './agent-text.ts'
 import { agentColumns } from './agent-table.ts'
 import { explanationText } from './explanation-text.ts'
 import { addHistoryVerbs, asOfOption } from './history.ts'
+import { addOwnershipVerbs } from './ownership.ts'
 import { choice } from './choices.ts'
 
 type Filter = {
@@ -95,6 +96,7 @@ With --etag only the tag that --if-match takes: a write with it is refused if so
   })
   addConnectionVerbs(agents, setup)
   addHistoryVerbs(agents, setup)
+  addOwnershipVerbs(agents, setup)
   addAgentsCreate(agents, setup)
   addVerb<{ file: string[]; dryRun?: boolean }>(agents, setup, {
     name: 'apply',

@@ -1,6 +1,6 @@
 import type { Metadata } from 'next'
 import type { ReactNode } from 'react'
-import { DemoBadge, TierBadge } from '#components/agents/agent-badges.tsx'
+import { DemoBadge, isOrphaned, OrphanBadge, TierBadge } from '#components/agents/agent-badges.tsx'
 import { CopyButton } from '#components/ui/copy-button.client.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
@@ -14,6 +14,7 @@ import { currentCtx } from '#lib/web/ctx.ts'
 import { loadAgent } from '../load-agent.ts'
 import { AgentActions } from './agent-actions.tsx'
 import { CreationNotice } from './creation-notice.tsx'
+import { OrphanNotice } from './orphan-notice.tsx'
 
 type Params = Promise<{ id: string }>
 
@@ -36,6 +37,7 @@ export default async function AgentLayout({ params, children }: { params: Params
           <>
             <Status state={agent.status} />
             <TierBadge tier={agent.tier} />
+            {isOrphaned(agent) && <OrphanBadge />}
             {agent.demo && <DemoBadge />}
           </>
         }
@@ -54,6 +56,7 @@ export default async function AgentLayout({ params, children }: { params: Params
         <Review agent={agent} now={ctx.now} />
       </div>
       <CreationNotice ctx={ctx} agent={agent} />
+      <OrphanNotice ctx={ctx} agent={agent} />
       {agent.statusReason && agent.status !== 'active' && (
         <Notice kind="warn" className="mb-4" title={agent.status === 'retired' ? 'Retired' : 'Suspended'}>
           <Time value={agent.statusChangedAt} />: {agent.statusReason}

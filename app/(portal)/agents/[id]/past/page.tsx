@@ -1,6 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
-import { DemoBadge, EnvironmentBadge, TierBadge } from '#components/agents/agent-badges.tsx'
+import { DemoBadge, EnvironmentBadge, isOrphaned, OrphanBadge, TierBadge } from '#components/agents/agent-badges.tsx'
 import { AsOfForm } from '#components/history/as-of-form.tsx'
 import { PastBanner } from '#components/history/past-banner.tsx'
 import { LimitsList } from '#components/scopes/limits-list.tsx'
@@ -62,6 +62,7 @@ export default async function PastAgentPage({ params, searchParams }: Props) {
           <>
             <Status state={agent.status} />
             <TierBadge tier={agent.tier} />
+            {isOrphaned(agent) && <OrphanBadge />}
             {agent.demo && <DemoBadge />}
           </>
         }

@@ -1,0 +1,16 @@
+import { z } from 'zod'
+import type { OrphanView } from '#lib/lifecycle/schema.ts'
+import { agentStatuses, tiers } from '#lib/registry/schema/words.ts'
+import { answerOf, reference, text, time } from './words.ts'
+
+export const orphan = answerOf<OrphanView>()(
+  z.strictObject({
+    agent: z.strictObject({ id: text, name: text, tier: z.enum(tiers), status: z.enum(agentStatuses) }),
+    owner: reference,
+    person: reference,
+    because: text,
+    since: time,
+    suspendAt: time.nullable(),
+    suspendedAt: time.nullable(),
+  }),
+).meta({ id: 'Orphan' })

@@ -1,0 +1,48 @@
+import { z } from 'zod'
+import { personMoveInput } from '#lib/auth/schema.ts'
+import { takeOverInput } from '#lib/lifecycle/schema.ts'
+import { orphan } from '../answers/orphans.ts'
+import { itemsOf } from '../answers/words.ts'
+import { endpoint, json, nothing } from '../endpoint.ts'
+import { exampleAgent, exampleId, namedId, uuidId } from './params.ts'
+
+export const deactivate = endpoint({
+  method: 'POST',
+  path: '/api/v1/people/{id}/deactivate',
+  summary: 'Somebody has left: signs them out everywhere, ends their tokens; their agents are orphaned from now on.',
+  permission: 'people:manage',
+  params: uuidId,
+  body: personMoveInput.pick({ reason: true }),
+  answer: nothing,
+  example: { params: exampleId, body: { reason: 'Left the company.' } },
+})
+
+export const reactivate = endpoint({
+  method: 'POST',
+  path: '/api/v1/people/{id}/reactivate',
+  summary: 'Lets somebody sign in again; tokens and sessions that were ended stay so.',
+  permission: 'people:manage',
+  params: uuidId,
+  body: personMoveInput.pick({ reason: true }),
+  answer: nothing,
+  example: { params: exampleId, body: { reason: 'Back from leave.' } },
+})
+
+export const listOrphans = endpoint({
+  method: 'GET',
+  path: '/api/v1/orphans',
+  summary: 'Agents nobody who can sign in answers for, with the end of their grace.',
+  permission: 'agents:read',
+  answer: json(itemsOf(orphan)),
+})
+
+export const takeOver = endpoint({
+  method: 'POST',
+  path: '/api/v1/agents/{id}/take-over',
+  summary: 'Names who answers for an orphaned agent from now on; a suspension for that ends.',
+  permission: 'agents:take_over',
+  params: namedId,
+  body: takeOverInput.omit({ agentId: true }),
+  answer: json(z.strictObject({ resumed: z.boolean() })),
+  example: { params: exampleAgent, body: { accountablePersonId: exampleId.id } },
+})
