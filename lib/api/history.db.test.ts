@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect } from 'vitest'
 import { listAuditEvents } from '#lib/audit/queries.ts'
 import type { AuditView } from '#lib/audit/schema.ts'
+import { deactivatePerson, reactivatePerson } from '#lib/auth/commands/people.ts'
 import { systemActor } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { type Folded, foldAudit, foldedWriters, isFoldedInForce } from '#lib/dev/test/audit-fold.ts'
@@ -20,6 +21,7 @@ import {
   retireAgent,
   setSchedule,
   suspendAgent,
+  takeOverAgent,
   updateAgent,
 } from '#lib/lifecycle/commands.ts'
 import { updateServer } from '#lib/registry/commands.ts'
@@ -31,7 +33,7 @@ const dayMs = 86_400_000
 
 /** One step: which command, on which agent, and two numbers that decide the rest. */
 const anyStep = fc.record({
-  kind: fc.constantFrom(0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 8, 9, 10, 10),
+  kind: fc.constantFrom(0, 0, 0, 1, 1, 2, 3, 3, 4, 5, 6, 6, 6, 6, 6, 6, 6, 7, 8, 8, 9, 10, 10, 11, 11),
   agent: fc.nat(3),
   a: fc.nat(1000),
   b: fc.nat(1000),
@@ -100,13 +102,14 @@ async function makeWorld(db: Db) {
   const teamIds = [await makeTeam(db), await makeTeam(db)]
   const builder = await makePerson(db, { roles: ['builder', 'team_lead'], teamIds })
   const security = await makePerson(db, { roles: ['security', 'platform_admin'] })
+  const leaver = await makePerson(db, { teamIds })
   const servers = [await makeServer(db), await makeServer(db)]
   const scope = { required: true, reason: 'to do its work', server: servers[0]!, class: 'read' as const }
   const template = await makeTemplate(db, { scopes: [{ ...scope, approval: 'auto' }] })
   await makeTemplate(db, { id: template.id, version: '1.1.0', scopes: [{ ...scope, approval: 'auto' }] })
   const ctx = (actor = builder, now = new Date()) => ctxFor(db, actor, now)
   const began = await seqOf(db)
-  return { db, began, teamIds, builder, security, servers, template, ctx, ids: [] as string[] }
+  return { db, began, teamIds, builder, leaver, security, servers, template, ctx, ids: [] as string[] }
 }
 
 /** Runs one command; what it refuses is part of a history, too. */
@@ -119,7 +122,7 @@ async function run(world: World, step: Step): Promise<void> {
 }
 
 async function commandOf(world: World, { kind, agent, a, b }: Step): Promise<unknown> {
-  const { db, ctx, security, builder, servers, teamIds, template } = world
+  const { db, ctx, security, builder, leaver, servers, teamIds, template } = world
   const agentId = world.ids[agent]!
   const reason = `reason ${a}`
   switch (kind) {
@@ -129,7 +132,7 @@ async function commandOf(world: World, { kind, agent, a, b }: Step): Promise<unk
         name: `Agent ${a}`,
         purpose: `purpose ${b}`,
         ownerTeamId: teamIds[a % 2]!,
-        accountablePersonId: (b % 2 ? builder : security).id,
+        accountablePersonId: (b % 2 ? builder : a % 2 ? security : leaver).id,
         tier: (['low', 'medium', 'high'] as const)[b % 3]!,
         templateId: template.id,
         templateVersion: '1.0.0',
@@ -189,6 +192,11 @@ async function commandOf(world: World, { kind, agent, a, b }: Step): Promise<unk
       ] as const
       return await orderStop(ctx(security), { ...targets[a % 3]!, reason })
     }
+    case 11: {
+      const move = a % 2 ? deactivatePerson : reactivatePerson
+      await move(ctx(security), { personId: leaver.id, reason })
+      return b % 3 ? null : await takeOverAgent(ctx(), { agentId, accountablePersonId: builder.id })
+    }
     default: {
       const open = await db.stopOrder.findMany({ where: { releasedAt: null } })
       for (const { id } of open) await releaseStop(ctx(security), { orderId: id, reason })
@@ -245,6 +253,10 @@ async function compare(world: World, { at, state }: { at: Date; state: Folded })
     expect(was.access.map(({ id }) => id).toSorted()).toEqual(inForce.toSorted())
     expect(was.scopes).toHaveLength(inForce.length)
   }
+  const orphaned = [...state.agents].filter(
+    ([, agent]) => agent.status !== 'retired' && state.left.has(agent.accountablePersonId),
+  )
+  expect(await matchingAgentIds(ctx(), { q: 'orphaned:yes', asOf })).toEqual(orphaned.map(([id]) => id).toSorted())
   for (const status of ['active', 'suspended', 'retired']) {
     const expected = [...state.agents].filter(([, agent]) => agent.status === status).map(([id]) => id)
     expect(await matchingAgentIds(ctx(), { q: `status:${status}`, asOf })).toEqual(expected.toSorted())

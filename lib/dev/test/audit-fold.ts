@@ -39,13 +39,21 @@ export type Folded = {
   agents: Map<string, FoldedAgent>
   grants: Map<string, FoldedGrant>
   disabledServers: Set<string>
+  /** People who have left. */
+  left: Set<string>
   /** Open stop orders by id. */
   stops: Map<string, { scope: string; targetId: string }>
 }
 
 /** The registry as the events in this order say it is, begun with nothing. It reads the audit log and knows no table. */
 export function foldAudit(events: readonly AuditView[]): Folded {
-  const state: Folded = { agents: new Map(), grants: new Map(), disabledServers: new Set(), stops: new Map() }
+  const state: Folded = {
+    agents: new Map(),
+    grants: new Map(),
+    disabledServers: new Set(),
+    left: new Set(),
+    stops: new Map(),
+  }
   for (const event of events) fold(state, event)
   return state
 }
@@ -63,6 +71,7 @@ function fold(state: Folded, { event, at, subject, actor, agentId, serverId, det
       return
     }
     case 'agent.updated':
+    case 'agent.taken_over':
       return void Object.assign(agent!, detail['after'])
     case 'agent.version_created':
       agent!.version = detail['version'] as number
@@ -103,6 +112,12 @@ function fold(state: Folded, { event, at, subject, actor, agentId, serverId, det
       if (to === 'active') state.disabledServers.delete(subject.id)
       return
     }
+    case 'person.deactivated':
+      state.left.add(subject.id)
+      return
+    case 'person.reactivated':
+      state.left.delete(subject.id)
+      return
     case 'stop.ordered':
       state.stops.set(detail['orderId'] as string, { scope: detail['scope'] as string, targetId: subject.id })
       return
