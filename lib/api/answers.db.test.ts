@@ -80,9 +80,11 @@ test('agents', async ({ ask, team }) => {
     '/history',
     '/versions',
     '/versions/1',
+    '/timeline',
+    '/credentials',
   ])
     await ask(`GET /agents/answering${path}`)
-  for (const path of ['?q=can:read', '/facets', '/complete?q=can:', '/export?owner=nobody'])
+  for (const path of ['?q=can:read', '/facets', '/complete?q=can:', '/export?owner=nobody', '/csv?can=read'])
     await ask(`GET /agents${path}`)
   for (const path of [`/answering/diff?from=${from}`, `/diff?from=${from}`, `/answering?asOf=${from}`, `?asOf=${from}`])
     await ask(`GET /agents${path}`)
@@ -102,6 +104,21 @@ test('the state of an agent', async ({ ask, db, team }) => {
   await ask(`POST /agents/${failed.id}/creation`)
 })
 
+test('several agents at once, and saved views', async ({ ask, db, team }) => {
+  const { id } = await makeAgent(db, { ownerTeamId: team })
+  const several = { agentIds: [id, 'nobody'], move: 'suspend' }
+  await ask('POST /agents/bulk/eligible', several)
+  await ask('POST /agents/bulk', { ...several, ...reason })
+  const view = { name: 'Writers', shared: true, state: { q: 'can:write', columns: ['owner'] } }
+  const { id: viewId } = await ask('POST /agents/views', view)
+  await ask('GET /agents/views')
+  await ask(`GET /agents/views/${viewId}`)
+  await ask(`PUT /agents/views/${viewId}`, { ...view, name: 'Who writes' })
+  await ask('PUT /agents/views/defaults/security', { viewId })
+  expect(await ask(`GET /agents/views/${viewId}`)).toMatchObject({ name: 'Who writes', defaultFor: ['security'] })
+  await ask(`DELETE /agents/views/${viewId}`)
+})
+
 test('runs', async ({ ask, db, team }) => {
   const { id: agentId } = await makeAgent(db, { ownerTeamId: team })
   const { runId } = await ask('POST /runs', { agentId })
@@ -111,6 +128,19 @@ test('runs', async ({ ask, db, team }) => {
   await ask(`GET /runs/${runId}`)
   await ask(`GET /runs/${runId}/events`)
   await ask(`POST /runs/${runId}/stop`, reason)
+  const escalation = {
+    runId: runId!,
+    agentId,
+    kind: 'escalate',
+    title: 'INV-1 differs',
+    detail: {},
+    sourceId: 'e',
+  } as const
+  const { id } = await db.escalation.create({ data: escalation })
+  await ask('GET /escalations?open=true')
+  await ask(`POST /escalations/${id}/resolve`)
+  await ask('GET /escalations')
+  await ask('GET /rules/grant_missing')
   await db.run.update({ where: { id: runId! }, data: { state: 'stopped' } })
   expect(await ask(`GET /runs/${runId}/stream`)).toMatchObject({ text: expect.stringContaining('event: end') })
 })
@@ -182,6 +212,12 @@ test('servers and tools', async ({ ask, db }) => {
   await ask('GET /servers/local/processes')
   await ask('GET /servers/crm/processes')
   await ask('GET /servers/crm/traffic')
+  await ask('PUT /servers/local/boundary', { boundary: 'team' })
+  await ask('GET /servers/crm/guards')
+  await ask('PATCH /servers/crm/guards', { blockMarked: true })
+  const failing = { serverId: 'crm', broker: 'b', state: 'open', failures: 5, lastError: 'no', changedAt: new Date() }
+  await db.serverHealth.create({ data: failing })
+  await ask('GET /servers/crm/health')
   const { probeId } = await ask('POST /servers/probes', { url: 'https://erp.example.test/mcp' })
   await ask(`GET /servers/probes/${probeId}`)
   await ask('PUT /servers/crm/credential', { kind: 'bearer', secret: 'a token' })

@@ -130,12 +130,15 @@ test('every write that honours If-Match refuses one that is out of date, before 
   })
   const hook = { url: 'http://127.0.0.1:9/', events: ['stop.*'] }
   const { webhookId } = (await (await ask('/webhooks', { method: 'POST', body: hook })).json()) as { webhookId: string }
+  const view = { name: 'Mine', state: { q: '' } }
+  const { id: viewId } = (await (await ask('/agents/views', { method: 'POST', body: view })).json()) as { id: string }
   const ids: Record<Revised, string> = {
     agent: agentId,
     server: 'erp',
     scopeRequest: requestId,
     heldCall: heldCallId,
     webhook: webhookId,
+    view: viewId,
   }
   const writes = allRoutes.filter(({ method, revision }) => method !== 'GET' && revision)
   expect(writes.length).toBeGreaterThan(15)

@@ -12,7 +12,7 @@ export type Answer<T> = {
 }
 
 /** What somebody may have read before writing it. */
-export type Revised = 'agent' | 'server' | 'scopeRequest' | 'heldCall' | 'webhook'
+export type Revised = 'agent' | 'server' | 'scopeRequest' | 'heldCall' | 'webhook' | 'view'
 
 /**
  * One endpoint of `/api/v1`: what the route handler checks, what the command line sends, and what the documentation says. The
@@ -63,6 +63,7 @@ export function json<S extends z.ZodType>(schema: S): Answer<z.output<S>> {
 
 /** A successful answer without a body. */
 export const nothing: Answer<null | void> = { media: 'application/json', schema: null }
+export const csv: Answer<string> = { media: 'text/csv', schema: null }
 export const yaml: Answer<string> = { media: 'application/yaml', schema: null }
 export const eventStream: Answer<never> = { media: 'text/event-stream', schema: null }
 

@@ -10,8 +10,10 @@ export type OpenApiDocument = oas31.OpenAPIObject
 /** The topics in the order of the reference, each with a sentence. */
 const topics = {
   agents: 'The registry of agents: find, create, change, suspend, retire, import and export them.',
+  views: 'Saved views of the catalog.',
   runs: 'Runs of agents and their logs.',
   scopes: 'Scope requests, decisions and grants.',
+  escalations: 'What agents brought to people.',
   approvals: 'Calls held for a person, and the rules that hold them.',
   breakGlass: 'Scopes taken at once in an emergency, and their reviews.',
   control: 'The kill switch, the audit log and figures of the fleet.',

@@ -1,6 +1,6 @@
 import type { Tx } from '#lib/db/client.ts'
 import { heldCallRevision } from '#lib/guardrails/queries/revision.ts'
-import { agentRevision, serverRevision } from '#lib/registry/queries/revisions.ts'
+import { agentRevision, serverRevision, viewRevision } from '#lib/registry/queries/revisions.ts'
 import { scopeRequestRevision } from '#lib/scopes/queries/revision.ts'
 import { webhookRevision } from '#lib/webhooks/queries.ts'
 import type { Revised } from './endpoint.ts'
@@ -14,4 +14,5 @@ export const revisions = {
   scopeRequest: scopeRequestRevision,
   heldCall: heldCallRevision,
   webhook: webhookRevision,
+  view: viewRevision,
 } as const satisfies Record<Revised, Reader>

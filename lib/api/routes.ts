@@ -4,6 +4,7 @@ import * as agents from './routes/agents.ts'
 import * as approvals from './routes/approvals.ts'
 import * as breakGlass from './routes/break-glass.ts'
 import * as control from './routes/control.ts'
+import * as escalations from './routes/escalations.ts'
 import * as history from './routes/history.ts'
 import * as keys from './routes/keys.ts'
 import * as people from './routes/people.ts'
@@ -13,6 +14,7 @@ import * as scopes from './routes/scopes.ts'
 import * as servers from './routes/servers.ts'
 import * as unregistered from './routes/unregistered.ts'
 import * as usage from './routes/usage.ts'
+import * as views from './routes/views.ts'
 import * as webhooks from './routes/webhooks.ts'
 
 /** Every endpoint of the REST API, by topic: the route handlers, the command line and the documentation all read this table. */
@@ -22,6 +24,7 @@ export const routes = {
   approvals,
   breakGlass,
   control,
+  escalations,
   history,
   keys,
   people,
@@ -31,5 +34,6 @@ export const routes = {
   servers,
   unregistered,
   usage,
+  views,
   webhooks,
 } as const

@@ -17,6 +17,7 @@ export const reservedAgentIds: readonly string[] = [
   'views',
   'diff',
   'unregistered',
+  'csv',
 ]
 
 /** The id of an agent: a slug that no address of the portal or the API hides. */

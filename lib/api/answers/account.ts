@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { AccessTokenView, AppConnectionView, SigningKeyView } from '#lib/auth/schema.ts'
+import type { AccessTokenView, AgentCredentialView, AppConnectionView, SigningKeyView } from '#lib/auth/schema.ts'
 import type { KeysView } from '#lib/keys/schema.ts'
 import type { PersonRow, TeamRow } from '#lib/registry/schema.ts'
 import { answerOf, count, reference, text, time } from './words.ts'
@@ -50,6 +50,16 @@ export const app = answerOf<AppView>()(
     state: z.enum(['active', 'expired', 'revoked']),
   }),
 ).meta({ id: 'ConnectedApp' })
+
+export const agentCredential = answerOf<Dated<AgentCredentialView>>()(
+  z.strictObject({
+    clientId: text,
+    kind: z.enum(['secret', 'key']),
+    createdAt: time,
+    lastUsedAt: time.nullable(),
+    revokedAt: time.nullable(),
+  }),
+).meta({ id: 'AgentCredential' })
 
 /** A key with times as JSON has them. */
 export type KeyView = Dated<SigningKeyView>

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { AgentPreview, ManifestPlan } from '#lib/lifecycle/schema.ts'
+import type { AgentPreview, BulkEligibility, BulkOutcome, ManifestPlan } from '#lib/lifecycle/schema.ts'
 import {
   type AccessGrant,
   type AgentList,
@@ -203,3 +203,11 @@ export const manifestPlan = answerOf<ManifestPlan>()(
     problems: z.array(z.strictObject({ line: z.int(), column: z.int(), id: text.nullable(), message: text })),
   }),
 ).meta({ id: 'ManifestPlan' })
+
+const refused = z.array(z.strictObject({ agentId: text, message: text }))
+export const bulkEligibility = answerOf<BulkEligibility>()(
+  z.strictObject({ move: z.enum(['suspend', 'resume']), eligible: z.array(text), refused }),
+).meta({ id: 'BulkEligibility' })
+export const bulkOutcome = answerOf<BulkOutcome>()(z.strictObject({ moved: z.array(text), refused })).meta({
+  id: 'BulkOutcome',
+})

@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import type { AuditView } from '#lib/audit/schema.ts'
+import type { AuditView, TimelineEntry } from '#lib/audit/schema.ts'
+import { roles } from '#lib/auth/permissions.ts'
+import type { Rule } from '#lib/guardrails/schema.ts'
 import { type BlastRadius, type StopOrderView, stopScopes } from '#lib/killswitch/schema.ts'
 import { type AgentMetrics, type FleetSummary, type RetirementList, retirementQuery } from '#lib/metrics/schema.ts'
 import { answerOf, count, day, facts, micros, rate, reference, text, time } from './words.ts'
@@ -21,6 +23,31 @@ export const auditEvent = answerOf<AuditView>()(
     detail: facts,
   }),
 ).meta({ id: 'AuditEvent' })
+
+export const timelineEntry = answerOf<TimelineEntry>()(
+  z.strictObject({
+    seq: z.string().regex(/^\d+$/),
+    at: time,
+    event: text,
+    actor: z.strictObject({ kind: text, name: text }),
+    subject: z.strictObject({ kind: text, id: text, name: text }),
+    serverId: text.nullable(),
+    decision: text.nullable(),
+    rule: text.nullable(),
+    reason: text.nullable(),
+  }),
+).meta({ id: 'TimelineEntry' })
+
+export const rule = answerOf<Rule>()(
+  z.strictObject({
+    id: text,
+    title: text,
+    explanation: text,
+    remedy: text,
+    setBy: text,
+    changedBy: z.strictObject({ roles: z.array(z.enum(roles)).readonly(), how: text }),
+  }),
+).meta({ id: 'Rule' })
 
 const who = z.strictObject({ id: text.nullable(), name: text })
 export const stopOrder = answerOf<StopOrderView>()(

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import {
   escalationKinds,
+  type EscalationPage,
   type EscalationView,
   type RunEventView,
   type RunPage,
@@ -53,6 +54,10 @@ const escalation = answerOf<EscalationView>()(
     resolvedBy: reference.nullable(),
   }),
 ).meta({ id: 'Escalation' })
+
+export const escalationPage = answerOf<EscalationPage>()(
+  z.strictObject({ items: z.array(escalation), total: count, nextCursor: text.nullable() }),
+)
 
 export const run = answerOf<RunView>()(
   z.strictObject({

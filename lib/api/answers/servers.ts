@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { processBoundaries } from '#lib/core/process-boundary.ts'
+import type { ServerGuards } from '#lib/guardrails/schema/server-guards.ts'
+import type { ServerHealthView } from '#lib/registry/schema/health.ts'
 import type { CredentialView } from '#lib/registry/schema/credentials.ts'
 import { probeFindingNames, type ServerProbeView } from '#lib/registry/schema/probes.ts'
 import { processStates, type ServerProcesses } from '#lib/registry/schema/processes.ts'
@@ -115,3 +117,18 @@ export const serverProbe = answerOf<ServerProbeView>()(
       .nullable(),
   }),
 ).meta({ id: 'ServerProbe' })
+
+export const serverGuards = answerOf<ServerGuards>()(
+  z.strictObject({ maskSecrets: z.boolean(), blockMarked: z.boolean() }),
+).meta({ id: 'ServerGuards' })
+
+export const serverHealth = answerOf<ServerHealthView>()(
+  z.strictObject({
+    broker: text,
+    state: z.enum(['closed', 'open']),
+    failures: count,
+    lastError: text.nullable(),
+    retryAt: time.nullable(),
+    changedAt: time,
+  }),
+).meta({ id: 'ServerHealth' })

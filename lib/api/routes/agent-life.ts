@@ -1,8 +1,16 @@
 import { z } from 'zod'
 import { issueCredentialInput, revokeCredentialsInput } from '#lib/auth/schema.ts'
-import { changeAgentLogicInput, moveAgentInput, setScheduleInput } from '#lib/lifecycle/schema.ts'
-import { creationLog } from '../answers/agents.ts'
+import {
+  bulkEligibilityInput,
+  changeAgentLogicInput,
+  moveAgentInput,
+  moveAgentsInput,
+  setScheduleInput,
+} from '#lib/lifecycle/schema.ts'
+import { agentCredential } from '../answers/account.ts'
+import { bulkEligibility, bulkOutcome, creationLog } from '../answers/agents.ts'
 import { text, time } from '../answers/words.ts'
+import { pagedOf, pageQuery } from '../paging.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleAgent, namedId } from './params.ts'
 
@@ -126,4 +134,37 @@ export const revokeCredentials = endpoint({
   revision: 'agent',
   answer: json(z.strictObject({ revoked: z.array(text) })),
   example: { params: exampleAgent },
+})
+
+export const listCredentials = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/credentials',
+  summary: 'The credentials of an agent for use outside of the harness, newest first; no secret is in it.',
+  permission: 'agents:read',
+  params: namedId,
+  query: pageQuery,
+  answer: json(pagedOf(agentCredential)),
+  example: { params: exampleAgent },
+})
+
+const several = { agentIds: ['invoice-reconciler-7', 'invoice-reconciler-8'], move: 'suspend' }
+
+export const eligible = endpoint({
+  method: 'POST',
+  path: '/api/v1/agents/bulk/eligible',
+  summary: 'Of several agents those that can be suspended or resumed, and why not the others; nothing is changed.',
+  permission: 'agents:read',
+  body: bulkEligibilityInput,
+  answer: json(bulkEligibility),
+  example: { body: several },
+})
+
+export const moveMany = endpoint({
+  method: 'POST',
+  path: '/api/v1/agents/bulk',
+  summary: 'Suspends or resumes several agents, each for itself, and says why not the others.',
+  permission: 'agents:suspend',
+  body: moveAgentsInput,
+  answer: json(bulkOutcome),
+  example: { body: { ...several, reason: 'They post to the wrong ledger.' } },
 })

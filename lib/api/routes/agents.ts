@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { timelineQuery } from '#lib/audit/schema.ts'
 import { createAgentInput, updateAgentInput } from '#lib/lifecycle/schema.ts'
 import { agentTrafficQuery } from '#lib/metrics/schema/traffic.ts'
 import { similarAgentsQuery } from '#lib/registry/schema/similar.ts'
@@ -7,12 +8,12 @@ import { metricsRange } from '#lib/metrics/schema.ts'
 import { agentListQuery, completeQueryInput } from '#lib/registry/schema.ts'
 import { agent, agentList, agentPreview, agentVersion, agentVersionRow, manifestPlan } from '../answers/agents.ts'
 import { agentFacets, queryCompletion, queryExplanation } from '../answers/catalog.ts'
-import { agentMetrics } from '../answers/control.ts'
+import { agentMetrics, timelineEntry } from '../answers/control.ts'
 import { similarAgent } from '../answers/similar.ts'
 import { agentTraffic } from '../answers/traffic.ts'
 import { itemsOf, text } from '../answers/words.ts'
 import { pageQuery, pagedOf } from '../paging.ts'
-import { endpoint, json, yaml } from '../endpoint.ts'
+import { csv as csvAnswer, endpoint, json, yaml } from '../endpoint.ts'
 import { exampleAgent, flag, namedId } from './params.ts'
 
 /** Whether only to say what would happen. */
@@ -109,6 +110,28 @@ export const exportMany = endpoint({
   }),
   answer: yaml,
   example: { query: { can: 'write', env: 'production' } },
+})
+
+export const csv = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/csv',
+  summary: 'The catalog as a table of comma-separated values: every agent that matches, in the order asked for.',
+  permission: 'agents:read',
+  query: agentListQuery.omit({ cursor: true, limit: true }),
+  answer: csvAnswer,
+  example: { query: { can: 'write', env: 'production' } },
+})
+
+export const timeline = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/timeline',
+  summary: 'What happened to an agent, newest first: everything on record but its calls.',
+  permission: 'agents:read',
+  params: namedId,
+  query: timelineQuery.omit({ agentId: true }),
+  cursorOf: () => 'before',
+  answer: json(pagedOf(timelineEntry)),
+  example: { params: exampleAgent },
 })
 
 export const show = endpoint({

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { auditQuery } from '#lib/audit/schema.ts'
 import { orderStopInput, releaseStopInput, stopListQuery, stopTarget } from '#lib/killswitch/schema.ts'
 import { metricsRange, retirementQuery } from '#lib/metrics/schema.ts'
-import { auditEvent, stopReach, fleetFigures, retirementList, stopOrder } from '../answers/control.ts'
+import { auditEvent, stopReach, fleetFigures, retirementList, rule, stopOrder } from '../answers/control.ts'
 import { text } from '../answers/words.ts'
 import { pagedOf } from '../paging.ts'
 import { endpoint, json } from '../endpoint.ts'
@@ -60,6 +60,16 @@ export const listAudit = endpoint({
   cursorOf: ({ after }) => (after === undefined ? 'before' : 'after'),
   answer: json(pagedOf(auditEvent)),
   example: { query: { agent: 'invoice-reconciler-7', limit: '20' } },
+})
+
+export const explainRule = endpoint({
+  method: 'GET',
+  path: '/api/v1/rules/{id}',
+  summary: 'What a rule that refused says, who set it, and who can change it.',
+  permission: null,
+  params: z.strictObject({ id: z.string().min(1).max(200) }),
+  answer: json(rule),
+  example: { params: { id: 'grant_missing' } },
 })
 
 export const fleetSummary = endpoint({

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { personMoveInput } from '#lib/auth/schema.ts'
 import { takeOverInput } from '#lib/lifecycle/schema.ts'
 import { orphan } from '../answers/orphans.ts'
-import { itemsOf } from '../answers/words.ts'
+import { pagedOf, pageQuery } from '../paging.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleAgent, exampleId, namedId, uuidId } from './params.ts'
 
@@ -33,7 +33,8 @@ export const listOrphans = endpoint({
   path: '/api/v1/orphans',
   summary: 'Agents nobody who can sign in answers for, with the end of their grace.',
   permission: 'agents:read',
-  answer: json(itemsOf(orphan)),
+  query: pageQuery,
+  answer: json(pagedOf(orphan)),
 })
 
 export const takeOver = endpoint({

@@ -7,8 +7,10 @@ import {
   rejectToolInput,
   updateServerInput,
 } from '#lib/registry/schema.ts'
+import { setServerGuardsInput } from '#lib/guardrails/schema/server-guards.ts'
+import { setServerBoundaryInput } from '#lib/registry/schema/processes.ts'
 import { requestServerProbeInput } from '#lib/registry/schema/probes.ts'
-import { serverProbe } from '../answers/servers.ts'
+import { serverGuards, serverHealth, serverProbe } from '../answers/servers.ts'
 import { toolDetail, toolReview } from '../answers/tools.ts'
 import { text } from '../answers/words.ts'
 import { pageQuery, pagedOf } from '../paging.ts'
@@ -137,4 +139,50 @@ export const classifyTool = endpoint({
   revision: 'server',
   answer: nothing,
   example: { params, body: { name: 'mark_read', class: 'write', reason: 'It changes the state of the message.' } },
+})
+
+export const showGuards = endpoint({
+  method: 'GET',
+  path: '/api/v1/servers/{id}/guards',
+  summary: 'What the broker does with the results of a server: masking secrets, refusing marked ones.',
+  permission: 'servers:read',
+  params: namedId,
+  revision: 'server',
+  answer: json(serverGuards),
+  example: { params },
+})
+
+export const setGuards = endpoint({
+  method: 'PATCH',
+  path: '/api/v1/servers/{id}/guards',
+  summary: 'Changes what the broker does with the results of a server.',
+  permission: 'servers:manage',
+  params: namedId,
+  body: setServerGuardsInput.omit({ serverId: true }),
+  revision: 'server',
+  answer: json(serverGuards),
+  example: { params, body: { blockMarked: true } },
+})
+
+export const setBoundary = endpoint({
+  method: 'PUT',
+  path: '/api/v1/servers/{id}/boundary',
+  summary: 'Says whether the processes of a server over stdio are divided by agent, by team or not.',
+  permission: 'servers:manage',
+  params: namedId,
+  body: setServerBoundaryInput.omit({ serverId: true }),
+  revision: 'server',
+  answer: nothing,
+  example: { params, body: { boundary: 'team' } },
+})
+
+export const listHealth = endpoint({
+  method: 'GET',
+  path: '/api/v1/servers/{id}/health',
+  summary: 'How the brokers find a server; those that had trouble with it only.',
+  permission: 'servers:read',
+  params: namedId,
+  query: pageQuery,
+  answer: json(pagedOf(serverHealth)),
+  example: { params },
 })

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { grantUsageQuery, narrowGrantInput, unusedGrantsQuery } from '#lib/scopes/schema/usage.ts'
 import { unusedGrantList, usage } from '../answers/usage.ts'
-import { itemsOf, text } from '../answers/words.ts'
+import { text } from '../answers/words.ts'
+import { pagedOf, pageQuery } from '../paging.ts'
 import { endpoint, json } from '../endpoint.ts'
 import { exampleAgent, exampleId, namedId, uuidId } from './params.ts'
 
@@ -12,8 +13,8 @@ export const ofAgent = endpoint({
     'Which of its grants the calls of an agent needed over the last days, and which tools would have been enough.',
   permission: 'agents:read',
   params: namedId,
-  query: grantUsageQuery.pick({ days: true }),
-  answer: json(itemsOf(usage)),
+  query: pageQuery.extend({ days: grantUsageQuery.shape.days }),
+  answer: json(pagedOf(usage)),
   example: { params: exampleAgent, query: { days: '90' } },
 })
 

@@ -24,3 +24,10 @@ export async function serverRevision(tx: Tx, id: string, lock: boolean): Promise
   })
   return server && revisionOf(server)
 }
+
+/** The same of a saved view. */
+export async function viewRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) await tx.$queryRaw`select 1 from "CatalogView" where "id" = ${id}::uuid for update`
+  const view = await tx.catalogView.findUnique({ where: { id } })
+  return view && revisionOf(view)
+}

@@ -1,5 +1,13 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
 import { type CatalogViewRow, viewState } from '../schema/views.ts'
+
+/** One view, one's own or shared. Needs `agents:read`; throws `not_found`. */
+export async function getView(ctx: Ctx, id: string): Promise<CatalogViewRow> {
+  const view = (await listViews(ctx)).find((candidate) => candidate.id === id)
+  if (!view) throw new DomainError('not_found', 'There is no such view.')
+  return view
+}
 
 /** One's own views and those that are shared, by name. Needs `agents:read`. */
 export async function listViews(ctx: Ctx): Promise<CatalogViewRow[]> {

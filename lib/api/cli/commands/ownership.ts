@@ -47,7 +47,7 @@ export function addOwnershipVerbs(agents: Command, setup: Setup): void {
     name: 'orphaned',
     says: 'List the agents nobody who can sign in answers for, with the end of their grace.',
     run: async (cli) => {
-      const list = await (await cli.client()).call(routes.people.listOrphans, {})
+      const list = await (await cli.client()).all(routes.people.listOrphans, {})
       cli.show(list, () =>
         list.items.length === 0
           ? 'Somebody answers for every agent.'

@@ -14,7 +14,7 @@ export function addUsageVerbs(scopes: Command, setup: Setup): void {
     options: (command) => command.option('--days <number>', 'how far back, up to 400', '30'),
     run: async (cli, { args: [id = ''], options }) => {
       const query = { days: Number(options.days) }
-      const list = await (await cli.client()).call(routes.usage.ofAgent, { params: { id }, query })
+      const list = await (await cli.client()).all(routes.usage.ofAgent, { params: { id }, query })
       cli.show(list, () =>
         list.items.length === 0 ? `${plain(id)} holds no grant.` : cli.table(usageColumns, list.items),
       )

@@ -3,8 +3,8 @@ import { authorize } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { exportManifests } from '#lib/lifecycle/queries.ts'
 import { agentRows, catalogRows, matchingAgentIds } from '#lib/registry/queries.ts'
-import { agentListQuery, type AgentRow } from '#lib/registry/schema.ts'
-import { toCsv } from '#lib/web/csv.ts'
+import { agentListQuery } from '#lib/registry/schema.ts'
+import { agentsCsv } from '#lib/web/agents-csv.ts'
 import { apiRoute } from '#lib/web/route.ts'
 import { streamed } from '#lib/web/stream.ts'
 
@@ -13,9 +13,6 @@ const exportQuery = agentListQuery.omit({ cursor: true, limit: true }).extend({
   /** Ids separated by commas: these instead of all that match. */
   ids: z.string().max(13_000).optional(),
 })
-
-/** Rows made at a time. */
-const pieceRows = 500
 
 /** All agents that match the catalog's filters, or those selected, as a file that is made while it is read. */
 export const GET = apiRoute({ query: exportQuery }, async (ctx, { query: { format, ids, ...filter } }) => {
@@ -37,46 +34,3 @@ export const GET = apiRoute({ query: exportQuery }, async (ctx, { query: { forma
     },
   })
 })
-
-function* agentsCsv(rows: Iterable<AgentRow>): Generator<string> {
-  let piece = toCsv(header, [])
-  let count = 0
-  for (const row of rows) {
-    piece += toCsv(cells(row), [])
-    count += 1
-    if (count % pieceRows > 0) continue
-    yield piece
-    piece = ''
-  }
-  yield piece
-}
-
-const header = [
-  'id', 'name', 'owner', 'accountable', 'status', 'tier', 'template', 'template_version', 'scopes', 'runs_30d', 'cost_30d_usd', 'unpriced_requests',
-  'escalation_rate', 'last_reviewed',
-] // prettier-ignore
-
-function cells(agent: AgentRow): (string | number)[] {
-  return [
-    agent.id,
-    agent.name,
-    agent.owner.id,
-    agent.accountable.name,
-    agent.status,
-    agent.tier,
-    agent.template.id,
-    agent.template.version,
-    agent.scopes.map((scope) => `${scope.serverId}:${scope.toolName ?? scope.class}`).join(' '),
-    agent.monthlyRuns,
-    dollars(agent.cost30dMicros),
-    agent.unpricedRequests,
-    agent.escalationRate ?? '',
-    agent.lastReviewedAt ?? '',
-  ]
-}
-
-// Exact, with all six decimals: a table for adding up must not round.
-function dollars(micros: string): string {
-  const amount = BigInt(micros)
-  return `${amount / 1_000_000n}.${(amount % 1_000_000n).toString().padStart(6, '0')}`
-}

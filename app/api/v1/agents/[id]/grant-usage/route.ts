@@ -1,7 +1,8 @@
+import { pageOf } from '#lib/api/paging.ts'
 import { routes } from '#lib/api/routes.ts'
 import { grantUsage } from '#lib/scopes/queries.ts'
 import { serve } from '#app/api/v1/serve.ts'
 
-export const GET = serve(routes.usage.ofAgent, async (ctx, { params, query }) => ({
-  items: await grantUsage(ctx, { agentId: params.id, days: query.days }),
-}))
+export const GET = serve(routes.usage.ofAgent, async (ctx, { params, query: { days, ...page } }) =>
+  pageOf(await grantUsage(ctx, { agentId: params.id, days }), page, ({ grantId }) => grantId),
+)
