@@ -170,12 +170,33 @@ export type MoveRefusal = { rule: string; message: string; status: AgentStatus }
 /** One document's part of the plan. */
 export type ManifestChange = {
   id: string
+  /** Of its document; 0 when there is none. */
   line: number
-  action: 'create' | 'change' | 'none'
+  /** `would_prune`: its set has created it and does not hold it any more, but nobody asked to prune. */
+  action: 'create' | 'change' | 'none' | 'prune' | 'would_prune'
   /** Words for people: `purpose: "a" → "b"`, `grant erp read`. */
   changes: string[]
+  /** What differs, field by field. */
+  fields: { field: string; before: string | null; after: string | null }[]
 }
 export type ManifestProblem = { line: number; column: number; id: string | null; message: string }
 
 /** What applying did, or with `dryRun` would do. With problems nothing is applied. */
-export type ManifestPlan = { applied: boolean; changes: ManifestChange[]; problems: ManifestProblem[] }
+export type ManifestPlan = {
+  applied: boolean
+  changes: ManifestChange[]
+  problems: ManifestProblem[]
+  /** Names what would change: applying with it does exactly that, or nothing. */
+  digest: string
+}
+
+/** How manifests are applied. */
+export type ApplyManifestOptions = {
+  dryRun?: boolean | undefined
+  /** A label of the files as a whole; what applying them creates is remembered under it. */
+  set?: string | undefined
+  /** Retires what the set has created and does not hold any more. */
+  prune?: boolean | undefined
+  /** The digest of a plan: refused when something else would change. */
+  plan?: string | undefined
+}

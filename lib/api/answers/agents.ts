@@ -196,11 +196,13 @@ export const manifestPlan = answerOf<ManifestPlan>()(
       z.strictObject({
         id: text,
         line: z.int(),
-        action: z.enum(['create', 'change', 'none']),
+        action: z.enum(['create', 'change', 'none', 'prune', 'would_prune']),
         changes: z.array(text),
+        fields: z.array(z.strictObject({ field: text, before: text.nullable(), after: text.nullable() })),
       }),
     ),
     problems: z.array(z.strictObject({ line: z.int(), column: z.int(), id: text.nullable(), message: text })),
+    digest: text.meta({ description: 'Names what would change; applying with ?plan= does exactly that, or nothing' }),
   }),
 ).meta({ id: 'ManifestPlan' })
 

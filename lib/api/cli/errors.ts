@@ -12,7 +12,7 @@ export type Problem = {
 }
 
 /** What the program ends with: documented in `wheelhouse --help`. */
-export const exitCodes = { ok: 0, failed: 1, usage: 2, unreachable: 3 } as const
+export const exitCodes = { ok: 0, failed: 1, usage: 2, unreachable: 3, differs: 4 } as const
 
 /** The server understood and said no, or something failed there. */
 export class ApiRefusal extends Error {

@@ -4,6 +4,7 @@ import { addAccountCommands } from './commands/account.ts'
 import { addPeopleCommands } from './commands/ownership.ts'
 import { addAgentsCommands } from './commands/agents.ts'
 import { addApprovalsCommands } from './commands/approvals.ts'
+import { addGitOpsCommands } from './commands/apply.ts'
 import { addAuditCommands } from './commands/audit.ts'
 import { addFleetCommands } from './commands/fleet.ts'
 import { addKeyCommands } from './commands/keys.ts'
@@ -31,6 +32,7 @@ Environment:
 
 Exit codes:
   0 done   1 refused or failed   2 used wrongly   3 the portal cannot be reached
+  4 the registry differs from the files (diff)
 `
 
 /** The whole command tree; nothing is read or sent before a verb runs. */
@@ -48,6 +50,7 @@ export function createProgram(setup: Setup): Command {
     .configureOutput({ ...(terminal.width === null ? {} : { getOutHelpWidth: () => terminal.width ?? 100 }) })
     .addHelpText('after', environment)
   addAgentsCommands(program, setup)
+  addGitOpsCommands(program, setup)
   addUnregisteredCommands(program, setup)
   addRunsCommands(program, setup)
   addScopesCommands(program, setup)

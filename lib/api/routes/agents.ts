@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { timelineQuery } from '#lib/audit/schema.ts'
+import { slug } from '#lib/core/slug.ts'
 import { createAgentInput, updateAgentInput } from '#lib/lifecycle/schema.ts'
 import { agentTrafficQuery } from '#lib/metrics/schema/traffic.ts'
 import { similarAgentsQuery } from '#lib/registry/schema/similar.ts'
@@ -18,6 +19,14 @@ import { exampleAgent, flag, namedId } from './params.ts'
 
 /** Whether only to say what would happen. */
 const dryRun = z.strictObject({ dryRun: flag.default(false) })
+const applyQuery = dryRun.extend({
+  /** A label of the files as a whole; what applying them creates is remembered under it. */
+  set: slug.optional(),
+  /** Retires what the set has created and does not hold any more. */
+  prune: flag.default(false),
+  /** The digest of a plan: refused when something else would change. */
+  plan: z.string().max(100).optional(),
+})
 /** `measured=false` leaves out what is measured and reviewed, for files kept in a repository. */
 const measured = flag.default(true)
 
@@ -90,7 +99,7 @@ export const apply = endpoint({
   path: '/api/v1/agents/apply',
   summary: 'Makes the registry say what the YAML says: all of it or, with any problem, nothing.',
   permission: 'agents:update',
-  query: dryRun,
+  query: applyQuery,
   body: z.string(),
   textBody: true,
   bodyBytesMax: 4_000_000,

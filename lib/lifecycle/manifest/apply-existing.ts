@@ -9,6 +9,7 @@ import { resumeAgent, retireAgent, suspendAgent } from '../commands/moves.ts'
 import { type ManifestChange, type UpdateAgentInput } from '../schema.ts'
 import { measured } from './apply-new.ts'
 import { type Complaints, personByEmail } from './complaints.ts'
+import { differences } from './differences.ts'
 import { type ManifestFields } from './document.ts'
 import { manifestFieldsOf } from './of-agent.ts'
 import type { ParsedManifest } from './parse.ts'
@@ -37,7 +38,13 @@ export async function applyExisting(
   if (changes.length > 0) {
     recordAudit(ctx.tx, ctx, { event: 'agent.imported', ...agentSubject(agent), detail: { source: 'manifest' } })
   }
-  return { id: manifest.id, line: manifest.at.line, action: changes.length > 0 ? 'change' : 'none', changes }
+  return {
+    id: manifest.id,
+    line: manifest.at.line,
+    action: changes.length > 0 ? 'change' : 'none',
+    changes,
+    fields: changes.length > 0 ? differences(now, wanted) : [],
+  }
 }
 
 type Step = { id: string; now: ManifestFields; wanted: ManifestFields; complaints: Complaints }

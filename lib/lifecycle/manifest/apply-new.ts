@@ -7,6 +7,7 @@ import { createAgent } from '../commands/create.ts'
 import { setSchedule } from '../commands/change.ts'
 import { nextReview } from '../rules.ts'
 import type { ManifestChange } from '../schema.ts'
+import { keyNames, shown } from './differences.ts'
 import type { ParsedManifest } from './parse.ts'
 import { type Complaints, personByEmail } from './complaints.ts'
 import { wishesOf } from './scopes.ts'
@@ -56,7 +57,20 @@ export async function applyNew(
   if (!created) return null
   await recordImport(ctx, manifest)
   const scopes = (fields.scopes ?? []).map(({ serverId, class: toolClass }) => `scope ${serverId} ${toolClass}`)
-  return { id, line: at.line, action: 'create', changes: [`from ${fields.template}`, ...scopes] }
+  return {
+    id,
+    line: at.line,
+    action: 'create',
+    changes: [`from ${fields.template}`, ...scopes],
+    fields: fieldsOfNew(fields),
+  }
+}
+
+/** Everything the manifest says, as what comes to be. */
+function fieldsOfNew(fields: ParsedManifest['fields']): ManifestChange['fields'] {
+  return [...new Set(Object.keys(fields))]
+    .filter((key): key is keyof typeof fields => key !== 'id')
+    .map((key) => ({ field: keyNames[key] ?? key, before: null, after: shown(fields[key]) }))
 }
 
 export function measured(key: string): string {

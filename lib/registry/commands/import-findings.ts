@@ -32,7 +32,7 @@ export async function importFindings(
       name: name ?? key,
       verified: true,
       detail: {
-        ...(claudeAgentId === undefined ? {} : { claude_agent_id: claudeAgentId, imported_as: key }),
+        ...(claudeAgentId === undefined ? {} : { imported_as: key }),
         ...(owner === undefined ? {} : { owner }),
         ...(note === undefined ? {} : { note }),
       },

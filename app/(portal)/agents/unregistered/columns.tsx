@@ -42,7 +42,7 @@ export function unregisteredColumns(may: May): readonly Column<UnregisteredRow>[
     { id: 'detail', header: 'What is known', wide: true, cell: (row) => <Detail row={row} /> },
     { id: 'count', header: 'Seen', wide: true, cell: (row) => <span className="tabular-nums">{row.count}</span> },
     { id: 'first', header: 'First', wide: true, cell: (row) => <Time value={row.firstSeenAt} /> },
-    { id: 'last', header: 'Last', cell: (row) => <Time value={row.lastSeenAt} /> },
+    { id: 'last', header: 'Last', wide: true, cell: (row) => <Time value={row.lastSeenAt} /> },
     {
       id: 'action',
       header: <span className="sr-only">Action</span>,
@@ -68,7 +68,7 @@ function Detail({ row: { detail, reason } }: { row: UnregisteredRow }) {
 
 function Actions({ row, may }: { row: UnregisteredRow; may: May }) {
   return (
-    <div className="flex flex-wrap gap-2">
+    <div className="flex flex-col items-start gap-2 2xl:flex-row">
       {may.adopt && (
         <Button size="sm" asChild>
           <Link href={paths.adoptAgent(row.id)} aria-label={`Adopt ${row.name}`}>

@@ -1,6 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import type { ManifestPlan } from '#lib/lifecycle/schema.ts'
 import {
   type AgentListQuery,
   agentSorts,
@@ -13,9 +12,10 @@ import { queryKeys } from '#lib/registry/rules.ts'
 import { routes } from '../../routes.ts'
 import { addConnectionVerbs } from './connections.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
-import { ApiRefusal, exitCodes, Failed, problemLines } from '../errors.ts'
+import { Failed } from '../errors.ts'
 import { count, oneLine, plain } from '../text.ts'
 import { addAgentsCreate } from './agents-create.ts'
+import { applyVerb } from './apply.ts'
 import { describeAgent } from './agent-text.ts'
 import { agentColumns } from './agent-table.ts'
 import { explanationText } from './explanation-text.ts'
@@ -98,21 +98,7 @@ With --etag only the tag that --if-match takes: a write with it is refused if so
   addHistoryVerbs(agents, setup)
   addOwnershipVerbs(agents, setup)
   addAgentsCreate(agents, setup)
-  addVerb<{ file: string[]; dryRun?: boolean }>(agents, setup, {
-    name: 'apply',
-    says: `Make the registry say what YAML files say.
-A file may hold many agents, separated by ---. All of a file is applied or, with any problem, nothing of it; problems come with
-their line. Applying a file again changes nothing.`,
-    examples: [
-      'wheelhouse agents apply -f agents.yaml --dry-run',
-      'wheelhouse agents export | wheelhouse agents apply -f -',
-    ],
-    options: (command) =>
-      command
-        .requiredOption('-f, --file <files...>', 'the files; - is standard input')
-        .option('--dry-run', 'only say what would happen'),
-    run: applyVerb,
-  })
+  addVerb(agents, setup, applyVerb)
   addVerb<Filter & { output?: string; measured: boolean; query?: string }>(agents, setup, {
     name: 'export [ids...]',
     says: `Print agents as YAML: those named, those that match, or all.
@@ -203,49 +189,6 @@ async function listVerb(cli: Cli, { args, options }: { args: string[]; options: 
   })
 }
 
-async function applyVerb(
-  cli: Cli,
-  { options: { file: files, dryRun = false } }: { options: { file: string[]; dryRun?: boolean } },
-): Promise<number> {
-  const client = await cli.client()
-  const plans: (ManifestPlan & { file: string })[] = []
-  for (const file of files) {
-    const body = file === '-' ? await cli.terminal.readInput() : await readText(file)
-    try {
-      const plan = await client.call(routes.agents.apply, { query: { dryRun: String(dryRun) }, body })
-      plans.push({ file, ...plan })
-    } catch (error) {
-      if (!(error instanceof ApiRefusal) || !error.problem.problems) throw error
-      // Editors understand `file:line:column: message`.
-      for (const { line, column, message } of error.problem.problems) {
-        cli.terminal.err(`${file}:${line ?? 1}:${column ?? 1}: ${oneLine(message)}`)
-      }
-      cli.terminal.err(
-        problemLines(new ApiRefusal(error.status, { ...error.problem, problems: [], detail: refusedFile(file) })).join(
-          '\n',
-        ),
-      )
-      return exitCodes.failed
-    }
-  }
-  cli.show(plans.length === 1 ? plans[0] : plans, () => plans.map((plan) => planText(plan, dryRun)).join('\n'))
-  return exitCodes.ok
-}
-
-function planText({ changes }: ManifestPlan, dryRun: boolean): string {
-  const signs = { create: '+', change: '~', none: '=' }
-  const lines = changes.map((change) =>
-    [`${signs[change.action]} ${change.id}`, ...change.changes.map((text) => `    ${oneLine(text)}`)].join('\n'),
-  )
-  const touched = changes.filter(({ action }) => action !== 'none').length
-  const done = dryRun ? 'would be created or changed' : 'created or changed'
-  return [...lines, `${touched} of ${count(changes.length, 'agent')} ${done}.`].join('\n')
-}
-
-function refusedFile(file: string): string {
-  return `Nothing of ${file} was applied.`
-}
-
 async function exportVerb(
   cli: Cli,
   { args: ids, options }: { args: string[]; options: Filter & { output?: string; measured: boolean; query?: string } },
@@ -276,10 +219,4 @@ function filterOf({
   orphaned,
 }: Filter) {
   return { can, env, owner, status, tier, template, server, tool, drift, overdue, model, sponsor, orphaned }
-}
-
-async function readText(file: string): Promise<string> {
-  return await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Failed(`${file} could not be read: ${error.code ?? error.message}`)
-  })
 }

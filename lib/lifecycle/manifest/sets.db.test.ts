@@ -1,0 +1,118 @@
+import { expect } from 'vitest'
+import type { Db } from '#lib/db/client.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { makeWorkshop } from '#lib/dev/test/lifecycle.ts'
+import { applyManifest, createAgent } from '../commands.ts'
+
+type Shop = Awaited<ReturnType<typeof makeWorkshop>>
+
+const text = ({ teamId, template, lead }: Shop, ids: readonly string[]) =>
+  ids
+    .map(
+      (id) =>
+        `id: ${id}\nowner: ${teamId}\naccountable: ${lead.email}\npurpose: from a file\ntemplate: ${template.id}@1.0.0\n`,
+    )
+    .join('---\n')
+
+async function statusOf(db: Db, id: string) {
+  return (await db.agent.findUnique({ where: { id } }))?.status ?? null
+}
+
+/** Somebody who may apply and retire in the team. */
+async function applier(db: Db, shop: Shop) {
+  return ctxFor(db, await makePerson(db, { roles: ['builder', 'team_lead'], teamIds: [shop.teamId] }))
+}
+
+const words = ({ changes }: Awaited<ReturnType<typeof applyManifest>>) =>
+  changes.map(({ id, action }) => `${action} ${id}`)
+
+dbTest(
+  'only what the same set has created is pruned: not what others made, nor what another set made',
+  async ({ db }) => {
+    const shop = await makeWorkshop(db)
+    const ctx = await applier(db, shop)
+    await createAgent(ctxFor(db, shop.builder), shop.draft('by-hand'))
+    await applyManifest(ctx, text(shop, ['one-a', 'one-b', 'by-hand']), { set: 'one' })
+    await applyManifest(ctx, text(shop, ['two-a']), { set: 'two' })
+    const plan = await applyManifest(ctx, text(shop, ['one-a']), { set: 'one', prune: true, dryRun: true })
+    expect([words(plan), plan.applied]).toEqual([['none one-a', 'prune one-b'], false])
+    expect(await statusOf(db, 'one-b')).not.toBe('retired')
+    const done = await applyManifest(ctx, text(shop, ['one-a']), { set: 'one', prune: true, plan: plan.digest })
+    expect([words(done), done.applied]).toEqual([['none one-a', 'prune one-b'], true])
+    expect([await statusOf(db, 'one-b'), await statusOf(db, 'by-hand'), await statusOf(db, 'two-a')]).toEqual([
+      'retired',
+      'provisioning',
+      'provisioning',
+    ])
+    expect((await auditOf(db, 'one-b')).at(-1)).toMatchObject({
+      event: 'agent.retired',
+      detail: { reason: 'The manifests of one do not hold it any more.' },
+    })
+    expect(words(await applyManifest(ctx, text(shop, ['one-a']), { set: 'one', prune: true }))).toEqual(['none one-a'])
+  },
+)
+
+dbTest('pruning takes the set, and the right to retire; without it nothing of the file is applied', async ({ db }) => {
+  const shop = await makeWorkshop(db)
+  const ctx = await applier(db, shop)
+  await applyManifest(ctx, text(shop, ['may-a', 'may-b']), { set: 'may' })
+  await expect(applyManifest(ctx, text(shop, ['may-a']), { prune: true })).rejects.toMatchObject({
+    code: 'invalid',
+    details: { field: 'set' },
+  })
+  const builder = ctxFor(db, shop.builder)
+  const refused = applyManifest(builder, text(shop, ['may-a', 'may-new']), { set: 'may', prune: true })
+  await expect(refused).rejects.toMatchObject({ code: 'forbidden', details: { rule: 'permission:agents:retire' } })
+  // Of another team: told as a problem, and all or nothing.
+  const other = await makeWorkshop(db)
+  const stranger = await applier(db, other)
+  const plan = await applyManifest(stranger, text(other, ['may-theirs']), { set: 'may', prune: true })
+  expect(plan).toMatchObject({
+    applied: false,
+    problems: [{ id: 'may-a', message: expect.stringContaining('cannot be pruned') as string }, { id: 'may-b' }],
+  })
+  expect([await statusOf(db, 'may-b'), await statusOf(db, 'may-new'), await statusOf(db, 'may-theirs')]).toEqual([
+    'provisioning',
+    null,
+    null,
+  ])
+})
+
+dbTest('what was agreed to is what is done: a plan that has aged is refused', async ({ db }) => {
+  const shop = await makeWorkshop(db)
+  const ctx = await applier(db, shop)
+  const wanted = text(shop, ['plan-a'])
+  const plan = await applyManifest(ctx, wanted, { dryRun: true })
+  await createAgent(ctxFor(db, shop.builder), shop.draft('plan-a'))
+  const aged = applyManifest(ctx, wanted, { plan: plan.digest })
+  await expect(aged).rejects.toMatchObject({ code: 'conflict', details: { rule: 'lifecycle:plan_changed' } })
+  expect((await db.agent.findUniqueOrThrow({ where: { id: 'plan-a' } })).purpose).toBe('to be tested')
+  const anew = await applyManifest(ctx, wanted, { dryRun: true })
+  expect(anew.changes).toMatchObject(
+    [
+      {
+        action: 'change',
+        fields: [{ field: 'name' }, { field: 'purpose', before: 'to be tested', after: 'from a file' }],
+      },
+    ].map((change) => ({ ...change, fields: change.fields.filter(({ field }) => field === 'purpose') })),
+  )
+  expect((await applyManifest(ctx, wanted, { plan: anew.digest })).applied).toBe(true)
+})
+
+dbTest(
+  'two who apply one set at once take turns: nothing that one has just added is given up by the other',
+  async ({ db }) => {
+    const shop = await makeWorkshop(db)
+    const ctx = await applier(db, shop)
+    const both = text(shop, ['turn-a', 'turn-b'])
+    const outcomes = await Promise.all([
+      applyManifest(ctx, both, { set: 'turn', prune: true }),
+      applyManifest(ctx, both, { set: 'turn', prune: true }),
+    ])
+    expect(outcomes.map((plan) => words(plan).join()).toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
+      'create turn-a,create turn-b',
+      'none turn-a,none turn-b',
+    ])
+  },
+)
