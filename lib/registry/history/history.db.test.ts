@@ -108,6 +108,18 @@ dbTest('whatever writes is kept, nothing that is not a change, and it stays as i
   await expect(db.historyEntry.deleteMany({ where: { key: id } })).rejects.toThrow(/refused/)
 })
 
+dbTest('a reminder of a grant changes nothing about it, and no moment is changed or taken away', async ({ db }) => {
+  const { id } = await makeAgent(db)
+  const grant = await makeGrant(db, { agentId: id, serverId: await makeServer(db) })
+  const before = await listAgentMoments(ctxFor(db), id)
+  await db.grant.update({ where: { id: grant }, data: { endingToldAt: new Date() } })
+  expect(await listAgentMoments(ctxFor(db), id)).toEqual(before)
+  const at = new Date(before[0]!.at)
+  await expect(db.historyMoment.updateMany({ where: { at }, data: { at: new Date() } })).rejects.toThrow(/refused/)
+  await expect(db.historyMoment.deleteMany({ where: { at } })).rejects.toThrow(/refused/)
+  await expect(db.$executeRaw`truncate "HistoryMoment"`).rejects.toThrow(/refused/)
+})
+
 dbTest('a wrong instant is refused with the field and when the records begin', async ({ db }) => {
   const { id } = await makeAgent(db)
   const head = await db.historyHead.findUniqueOrThrow({ where: { id: 1 } })

@@ -93,6 +93,10 @@ begin
     for each statement execute function note_history(%L, %L, %L)', kept, key, parent, state);
 end $$;
 
+-- From here on nobody else writes what is kept, until the commit: who has written already is waited for, so a change is in the copy or noted.
+lock table "Agent", "Grant", "ScopeRequest", "Team", "Person", "McpServer", "McpTool", "Template", "TemplateVersion", "StopOrder"
+  in share row exclusive mode;
+
 -- Records begin here. Without a moment of the migration the time would be given at its commit, after `began`.
 insert into "HistoryHead" ("began", "at") select t, t from (select date_trunc('milliseconds', clock_timestamp()) as t) n;
 insert into "HistoryMoment" ("at", "auditSeq")
@@ -103,7 +107,8 @@ create constraint trigger history_stamp after insert on "HistoryMoment" deferrab
   for each row execute function stamp_moment();
 
 select keep_history('Agent', 'r."id"', 'r."id"', 'to_jsonb(r) - ''updatedAt''');
-select keep_history('Grant', 'r."id"', 'r."agentId"', 'to_jsonb(r)');
+-- That somebody was reminded of a grant's end (a column of a later migration) changes nothing about the grant.
+select keep_history('Grant', 'r."id"', 'r."agentId"', 'to_jsonb(r) - ''endingToldAt''');
 select keep_history('ScopeRequest', 'r."id"', 'r."agentId"',
   'jsonb_build_object(''id'', r."id", ''agentId'', r."agentId", ''serverId'', r."serverId", ''state'', r."state")');
 select keep_history('Team', 'r."id"', 'r."id"', 'jsonb_build_object(''id'', r."id", ''name'', r."name")');
@@ -120,3 +125,6 @@ select keep_history('StopOrder', 'r."id"', 'r."id"', 'to_jsonb(r)');
 
 create trigger history_append_only before update or delete on "HistoryEntry" for each row execute function refuse_change();
 create trigger history_no_truncate before truncate on "HistoryEntry" for each statement execute function refuse_change();
+create trigger history_moment_kept before update on "HistoryMoment" for each row when (old."at" is not null) execute function refuse_change();
+create trigger history_moment_not_deleted before delete on "HistoryMoment" for each row execute function refuse_change();
+create trigger history_moment_no_truncate before truncate on "HistoryMoment" for each statement execute function refuse_change();
