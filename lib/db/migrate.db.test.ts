@@ -95,6 +95,63 @@ describe('migrate', () => {
     const applied = await Promise.all([run(), run()])
     expect(applied.flat()).toEqual(['0001_a'])
   })
+
+  dbTest('an index made concurrently lets the table be written to, and stands recorded as Prisma would', async () => {
+    await write('0001_a', 'create table a (id int);')
+    await run()
+    await write('0002_b', '-- Alone.\ncreate index concurrently if not exists "a_id" on a (id);\n')
+    const writer = new pg.Client({ connectionString: database.databaseUrl })
+    await writer.connect()
+    try {
+      // An index that is made in a transaction would be made only after this one, and hold up whoever writes next.
+      await writer.query('begin')
+      await writer.query('insert into a values (1)')
+      const running = run()
+      await waitFor(
+        `select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%concurrently%'`,
+      )
+      await client.query(`set statement_timeout = '3s'`)
+      await client.query('insert into a values (2)')
+      await writer.query('commit')
+      expect(await running).toEqual(['0002_b'])
+    } finally {
+      await writer.end()
+    }
+    const { rows } = await client.query(
+      `select finished_at is not null as finished, applied_steps_count as steps, (select indisvalid from pg_index where indexrelid = 'a_id'::regclass) as valid
+       from _prisma_migrations where migration_name = '0002_b'`,
+    )
+    expect(rows).toEqual([{ finished: true, steps: 1, valid: true }])
+  })
+
+  dbTest('an index whose making failed is no applied migration, and is made anew when it can be', async () => {
+    await write('0001_a', 'create table a (id int); insert into a values (1), (1);')
+    await write('0002_b', 'create unique index concurrently if not exists "a_id" on a (id);')
+    await expect(run()).rejects.toThrow(
+      /0002_b failed; the next run makes the index anew: could not create unique index/,
+    )
+    const valid = `select indisvalid as valid from pg_index where indexrelid = 'a_id'::regclass`
+    expect((await client.query(valid)).rows).toEqual([{ valid: false }])
+    await client.query('delete from a')
+    expect(await run()).toEqual(['0002_b'])
+    expect((await client.query(valid)).rows).toEqual([{ valid: true }])
+  })
+
+  dbTest('two at once make an index concurrently once, and neither waits for the other in vain', async () => {
+    await write('0001_a', 'create table a (id int); select pg_sleep(0.3);')
+    await write('0002_b', 'create index concurrently if not exists "a_id" on a (id);')
+    const applied = await Promise.all([run(), run(), run()])
+    expect(applied.flat()).toEqual(['0001_a', '0002_b'])
+  })
+
+  dbTest('an index made concurrently among other statements is refused by name', async () => {
+    await write('0001_a', 'create table a (id int); create index concurrently "a_id" on a (id);')
+    await expect(run()).rejects.toThrow(/0001_a makes an index concurrently, so it must be one statement/)
+  })
+
+  async function waitFor(query: string): Promise<void> {
+    await expect.poll(async () => (await client.query(query)).rowCount, { timeout: 5000 }).toBe(1)
+  }
 })
 
 dbTest('the product’s own migrations apply to an empty database, and the client speaks to it', async ({ db }) => {

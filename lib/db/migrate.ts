@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
-import { type Migration, pendingMigrations, readMigrations, type RecordedMigration } from './migrations.ts'
+import {
+  concurrentIndexOf,
+  type Migration,
+  pendingMigrations,
+  readMigrations,
+  type RecordedMigration,
+} from './migrations.ts'
 
 /** The key of Prisma's own migration lock, so that `prisma migrate deploy` and this runner exclude each other. */
 const prismaLockKey = 72_707_369
@@ -8,7 +15,8 @@ const prismaLockKey = 72_707_369
 /**
  * Brings a database up to the migrations on disk and returns the names it applied. Each migration is one transaction together with
  * its row in `_prisma_migrations`, so a failure leaves no trace; two runners at once take turns; `prisma migrate deploy` finds the
- * same table it would have written. Throws when history was edited (see `pendingMigrations`) or a statement fails.
+ * same table it would have written. Only an index that is made concurrently (see `concurrentIndexOf`) is made in no transaction; when that
+ * fails or is cut off, the next run makes it anew. Throws when history was edited (see `pendingMigrations`) or a statement fails.
  */
 export async function migrate(options: { databaseUrl: string; folder?: string }): Promise<string[]> {
   const onDisk = await readMigrations(options.folder)
@@ -18,10 +26,14 @@ export async function migrate(options: { databaseUrl: string; folder?: string })
   })
   await client.connect()
   try {
-    await client.query('select pg_advisory_lock($1)', [prismaLockKey])
+    await lock(client)
     await client.query(createTable)
     const pending = pendingMigrations(onDisk, await recordedMigrations(client))
-    for (const migration of pending) await apply(client, migration)
+    for (const migration of pending) {
+      const index = concurrentIndexOf(migration)
+      if (index === null) await apply(client, migration)
+      else await makeIndex(client, { migration, index })
+    }
     return pending.map((migration) => migration.name)
   } finally {
     // Ending the connection releases the lock, whatever happened.
@@ -29,18 +41,21 @@ export async function migrate(options: { databaseUrl: string; folder?: string })
   }
 }
 
+/** Asks again and again: a statement that waits would be waited for by an index that is made concurrently. */
+async function lock(client: pg.Client): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<{ taken: boolean }>('select pg_try_advisory_lock($1) as taken', [prismaLockKey])
+    if (rows[0]?.taken) return
+    await setTimeout(100)
+  }
+}
+
 async function apply(client: pg.Client, migration: Migration): Promise<void> {
   await client.query('begin')
   try {
-    await client.query(
-      'insert into _prisma_migrations (id, checksum, migration_name, started_at) values ($1, $2, $3, clock_timestamp())',
-      [randomUUID(), migration.checksum, migration.name],
-    )
+    const startedAt = await clockOf(client)
     await client.query(migration.sql)
-    await client.query(
-      'update _prisma_migrations set finished_at = clock_timestamp(), applied_steps_count = 1 where migration_name = $1 and rolled_back_at is null',
-      [migration.name],
-    )
+    await record(client, migration, startedAt)
     await client.query('commit')
   } catch (error) {
     await client.query('rollback')
@@ -48,6 +63,40 @@ async function apply(client: pg.Client, migration: Migration): Promise<void> {
       cause: error,
     })
   }
+}
+
+/** A crash leaves an index that is not valid, or one that is and was not recorded: the one is dropped first, the other stands. */
+async function makeIndex(
+  client: pg.Client,
+  { migration, index }: { migration: Migration; index: string },
+): Promise<void> {
+  try {
+    const startedAt = await clockOf(client)
+    const { rowCount } = await client.query(
+      'select 1 from pg_index where indexrelid = to_regclass($1) and not indisvalid',
+      [client.escapeIdentifier(index)],
+    )
+    if (rowCount) await client.query(`drop index concurrently ${client.escapeIdentifier(index)}`)
+    await client.query(migration.sql)
+    await record(client, migration, startedAt)
+  } catch (error) {
+    throw new Error(`Migration ${migration.name} failed; the next run makes the index anew: ${explain(error)}`, {
+      cause: error,
+    })
+  }
+}
+
+async function clockOf(client: pg.Client): Promise<string> {
+  const { rows } = await client.query<{ now: string }>('select clock_timestamp()::text as now')
+  return rows[0]!.now
+}
+
+async function record(client: pg.Client, { name, checksum }: Migration, startedAt: string): Promise<void> {
+  await client.query(
+    `insert into _prisma_migrations (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
+     values ($1, $2, $3, $4, clock_timestamp(), 1)`,
+    [randomUUID(), checksum, name, startedAt],
+  )
 }
 
 async function recordedMigrations(client: pg.Client): Promise<RecordedMigration[]> {

@@ -30,6 +30,25 @@ export async function readMigrations(folder = migrationsFolder): Promise<Migrati
   )
 }
 
+const concurrentIndex = /^create (?:unique )?index concurrently if not exists "([^"]+)" on [^;]+;$/i
+
+/**
+ * The index that a migration makes while the table goes on being written to; null for every other migration. Such a migration is that one
+ * statement alone, because PostgreSQL runs it in no transaction, and says `if not exists`, so that it can be repeated.
+ */
+export function concurrentIndexOf({ name, sql }: Pick<Migration, 'name' | 'sql'>): string | null {
+  const statement = sql
+    .replaceAll(/^\s*--.*$/gm, '')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+  const index = concurrentIndex.exec(statement)?.[1]
+  if (index !== undefined) return index
+  if (!/\bindex concurrently\b/i.test(statement)) return null
+  throw new Error(
+    `Migration ${name} makes an index concurrently, so it must be one statement: create index concurrently if not exists "name" on ...;`,
+  )
+}
+
 /**
  * The migrations still to apply. Throws, naming the migration and the way out, when the database and the folder disagree about the
  * past: an applied migration was edited, has failed half-way, or is unknown here (the database is newer than this code).
