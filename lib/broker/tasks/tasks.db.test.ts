@@ -24,7 +24,8 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   for (const [id, { url }] of Object.entries(servers)) {
     await db.mcpServer.create({ data: { id, name: id, url, ...about } })
   }
-  const start = async () => startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
+  const start = async (limits = {}) =>
+    startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey, limits })
   const brokers = [await start(), await start()] as const
   onCleanup(async () => {
     await Promise.all(brokers.map((broker) => broker.stop()))
@@ -225,6 +226,20 @@ test('a later result passes the guards of a result', async ({ db, world }) => {
   expect(ruleOf(refused)).toBe('result_marked')
   await db.mcpServer.update({ where: { id: 'first' }, data: { blockMarked: false } })
   await until(() => world.brokers[0].broker.keeper.view.servers.get('first')?.blockMarked === false)
+})
+
+test('a later result that is too large is refused by name', async ({ db, world }) => {
+  const { agent } = await grantedAgent(db, world)
+  const small = await world.start({ resultBytesMax: 50_000 })
+  try {
+    const { begin, ask } = await connect(db, small, agent)
+    const { taskId } = await begin('slow_compute', { seconds: 0, say: 'x'.repeat(60_000) })
+    await until(async () => ruleOf(await ask('tasks/get', { taskId })) === 'result_too_large')
+    const event = await lastEvent(db, agent.agentId, 'mcp.call_allowed')
+    expect(event).toMatchObject({ tool: 'tasks/get', rule: 'result_too_large' })
+  } finally {
+    await small.stop()
+  }
 })
 
 describe('whoever may not call the tool any more does not get its result', () => {

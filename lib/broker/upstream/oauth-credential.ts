@@ -23,8 +23,8 @@ export type OAuthParts = {
   token(request: TokenRequest): Promise<UpstreamToken>
   /** Whether the platform itself may ask for more scopes than were granted; else a person has to. */
   mayWiden: boolean
-  /** Told in the platform's own words. */
-  onTrouble(message: string, wantedScope: string | null): void
+  /** Told in the platform's own words, before anybody is refused for it: whoever looks then finds why, and what was wanted. */
+  onTrouble(message: string, wantedScope: string | null): Promise<void>
 }
 
 /** A credential that is a token of an authorization server: obtained when first needed, replaced before it ends and when it is refused. */
@@ -64,7 +64,7 @@ export class OAuthCredential implements UpstreamCredential {
     const { scope: heldScope = null, dpopKey: heldKey } = this.#held?.token ?? {}
     if (challenge.status === 403 && !this.#parts.mayWiden) {
       const message = `The server asks for more scopes${scope ? `: ${scope.slice(0, 200)}` : ''}.`
-      this.#parts.onTrouble(message, scope ?? null)
+      await this.#parts.onTrouble(message, scope ?? null)
       throw new CredentialFailure('credential_scope', 'it asks for scopes that its credential does not have')
     }
     const refused = shown.headers['authorization']?.replace(/^(?:Bearer|DPoP) /, '') ?? null
@@ -81,9 +81,9 @@ export class OAuthCredential implements UpstreamCredential {
         this.#held = { shown: same ?? (await tokenShown(this.#parts.url, token)), token }
         return this.#held.shown
       })
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
         const failure = failureOf(error)
-        this.#parts.onTrouble(error instanceof DomainError ? error.message : failure.message, null)
+        await this.#parts.onTrouble(error instanceof DomainError ? error.message : failure.message, null)
         throw failure
       })
       .finally(() => {

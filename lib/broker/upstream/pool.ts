@@ -110,11 +110,10 @@ export class UpstreamPool {
   #open(server: BrokeredServer, row: BrokeredCredential): UpstreamCredential {
     const { secretBox, ctx, exclusively, log } = this.#parts
     const { id: credentialId, kind, settings } = row
-    const onTrouble = (message: string, wantedScope: string | null): void => {
+    const onTrouble = (message: string, wantedScope: string | null): Promise<void> =>
       recordCredentialTrouble(ctx(), { credentialId, message, wantedScope }).catch((error: unknown) =>
         log.warn({ err: error, server: server.id }, 'the trouble of a credential could not be recorded'),
       )
-    }
     switch (kind) {
       case 'oauth_client':
         return new OAuthCredential({
