@@ -13,8 +13,15 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { installStdioServer, makeStdioServer, stdioKey } from '#lib/dev/test/stdio-servers.ts'
 import { startBroker, type TestBroker } from './testing/start-broker.ts'
+import type { StdioAccess } from './upstream/stdio.ts'
 
-type World = { broker: TestBroker; home: string; startSandbox: () => Promise<Child>; sandbox: () => Child }
+type World = {
+  broker: TestBroker
+  stdio: StdioAccess
+  home: string
+  startSandbox: () => Promise<Child>
+  sandbox: () => Child
+}
 
 const secret = `canary-${randomBytes(8).toString('hex')}`
 const servers = ['modern-program', 'legacy-program', 'divided', 'wild', 'unreviewed'] as const
@@ -71,6 +78,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   await until(async () => (await db.mcpTool.groupBy({ by: ['serverId'] })).length === servers.length, 60_000)
   return {
     broker,
+    stdio,
     home,
     sandbox: () => sandbox,
     startSandbox: async () => (sandbox = await startSandbox()),
@@ -141,6 +149,29 @@ describe('servers over stdio behind the broker', { timeout: 90_000 }, () => {
     await wild.close()
   })
 
+  test('a result that is too large to hold comes through a broker that may pass it on', async ({
+    db,
+    databaseUrl,
+    world,
+  }) => {
+    const { stdio } = world
+    const port = await freePort()
+    const passing = await startBroker({ db, databaseUrl, port, portalUrl, encryptionKey, stdio })
+    const agent = await makeAgent(db)
+    await makeGrant(db, { agentId: agent.agentId, serverId: 'divided' })
+    const client = await agentSession(db, { broker: passing }, { agent, serverId: 'divided' })
+    const get = async (bytes: number) =>
+      expect(textOf(await client.callTool({ name: 'big', arguments: { bytes } })).length).toBe(bytes)
+    await get(36 << 20)
+    const before = await peakBytes(world.sandbox().pid)
+    await get(64 << 20)
+    expect((await peakBytes(world.sandbox().pid)) - before).toBeLessThan(32 << 20)
+    const row = await db.auditEvent.findFirst({ where: { agentId: agent.agentId, event: 'mcp.result_passed' } })
+    expect(row?.detail).toMatchObject({ outcome: 'ok' })
+    await client.close()
+    await passing.stop()
+  })
+
   test('one that cannot be started is left alone, with the reason and its last words', async ({ db }) => {
     await until(
       async () => (await db.stdioProcess.count({ where: { serverId: broken, state: 'crash_loop' } })) === 1,
@@ -195,4 +226,10 @@ async function environmentsWith(text: string, home: string): Promise<string[]> {
     }),
   )
   return found.flat()
+}
+
+/** The most memory a process has had at once. */
+async function peakBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)![1]) * 1024
 }

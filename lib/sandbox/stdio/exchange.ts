@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Backlog } from './backlog.ts'
+import type { ResultSink } from './large-result.ts'
 import type { Message } from './messages.ts'
 
 /** One answer over HTTP: JSON when the reply is all there is to say, an event stream from the moment something comes before it. */
@@ -52,6 +53,27 @@ export class Exchange {
     this.#response.writeHead(status, { 'content-type': 'application/json', ...this.#headers })
     this.#response.end(JSON.stringify(message))
     this.#backlog?.wrote()
+  }
+
+  /** A result that is passed on while it comes; what fails on its way breaks the exchange off, so that nobody takes a part for the whole. */
+  result(id: unknown): ResultSink {
+    const response = this.#response
+    const isStream = this.#isStream
+    const write = (bytes: Buffer | string): void => {
+      if (this.isClosed) return
+      response.write(bytes)
+      this.#backlog?.wrote()
+    }
+    if (!isStream && !this.isClosed) response.writeHead(200, { 'content-type': 'application/json', ...this.#headers })
+    write(`${isStream ? 'event: message\ndata: ' : ''}{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":`)
+    return {
+      write,
+      end: () => {
+        write(isStream ? '}\n\n' : '}')
+        response.end()
+      },
+      fail: () => void response.destroy(),
+    }
   }
 
   /** Without a message: 202 for what needs no answer, or the end of a stream. */

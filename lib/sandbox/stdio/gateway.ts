@@ -145,12 +145,16 @@ export class StdioGateway {
     if (program.multiplexer.pending >= limits.requestsMax) {
       throw new StdioFailure('process_busy', `it has ${limits.requestsMax} requests under way already`, 1000)
     }
+    const isListening = message['method'] === 'subscriptions/listen'
     const exchange = new Exchange(place.response)
     exchange.watchedBy(program.backlog)
-    const caller = { ...who, onMessage: (said: Message) => exchange.event(said) }
+    const caller = {
+      ...who,
+      onMessage: (said: Message) => exchange.event(said),
+      ...(isListening ? {} : { stream: () => (exchange.isClosed ? null : exchange.result(message['id'])) }),
+    }
     const { reply, cancel } = program.multiplexer.call(message, caller)
     session?.running.set(message['id'], cancel)
-    const isListening = message['method'] === 'subscriptions/listen'
     if (!session) place.response.once('close', () => cancel(new StdioFailure('process_unavailable', 'nobody waits')))
     const done = new AbortController()
     const late = new StdioFailure('process_deadline', `it did not answer within ${limits.requestMs} ms`)
@@ -161,7 +165,8 @@ export class StdioGateway {
       )
     }
     try {
-      exchange.finish(await reply)
+      const whole = await reply
+      if (whole) exchange.finish(whole)
       onAnswered('answered')
     } catch (error) {
       if (!(error instanceof StdioFailure)) throw error

@@ -88,7 +88,7 @@ test('a reader who does not read lets the process wait, holds nobody up for long
     exchange.watchedBy(program.backlog)
     for (let id = 1; id <= 6; id += 1) {
       const { reply } = program.multiplexer.call({ ...request('big', { bytes: 2 << 20 }), id }, nobody)
-      void reply.then((message) => exchange.event(message))
+      void reply.then((message) => exchange.event(message!))
     }
   })
   const reader = connect(await listening(http), '127.0.0.1')

@@ -8,8 +8,11 @@ export type StdioLimits = {
   requestsMax: number
   /** Of a request from the broker. */
   requestBytesMax: number
-  /** Of one line a server writes. */
+  /** Of one line a server writes that is held in memory. */
   lineBytesMax: number
+  /** A longer answer is passed on while it comes, where it can be told whose it is; and how long that one may be. */
+  streamFromBytes: number
+  streamBytesMax: number
   /** What a process may write to nobody (garbage, unknown replies, standard error) within `floodMs`. */
   floodBytesMax: number
   floodMs: number
@@ -45,6 +48,8 @@ export const standardLimits: StdioLimits = {
   requestsMax: 64,
   requestBytesMax: 8 * mebibyte,
   lineBytesMax: 32 * mebibyte,
+  streamFromBytes: mebibyte,
+  streamBytesMax: 256 * mebibyte,
   floodBytesMax: 16 * mebibyte,
   floodMs: 10_000,
   backlogBytesMax: 16 * mebibyte,

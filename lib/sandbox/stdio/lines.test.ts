@@ -50,3 +50,25 @@ test('lets a line that is too long pass without keeping it, and goes on after it
     expect(seen.long[0]!.tail).toBe(long.slice(-256))
   }
 })
+
+test('a long line is taken while it comes, once it is known whose it is', () => {
+  const bytes = Buffer.from(`short\n{"mine":${'x'.repeat(5000)}}\n{"other":${'y'.repeat(5000)}}\nlast\n`)
+  for (const size of [1, 700, bytes.length]) {
+    const seen: string[] = []
+    const splitter = new LineSplitter({
+      bytesMax: 100_000,
+      onLine: (line) => seen.push(line.slice(0, 9)),
+      onLongLine: () => {},
+      large: {
+        fromBytes: 1000,
+        take(begin) {
+          if (!begin.toString().startsWith('{"mine"')) return null
+          let taken = begin.length
+          return { write: (part) => (taken += part.length), end: () => seen.push(`taken ${taken}`) }
+        },
+      },
+    })
+    for (let at = 0; at < bytes.length; at += size) splitter.push(bytes.subarray(at, at + size))
+    expect(seen).toEqual(['short', 'taken 5009', '{"other":', 'last'])
+  }
+})

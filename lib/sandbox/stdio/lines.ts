@@ -1,18 +1,31 @@
+import type { LineSink } from './large-result.ts'
+
 const firstBytes = 64 * 1024
 const sampleBytes = 256
 
 /** The beginning and the end of a line that was too long to keep. */
 export type LongLine = { bytes: number; head: string; tail: string }
 
-/** Cuts a stream into lines, holding at most one line of `bytesMax`; a longer one is let through without being kept. */
+type Options = {
+  bytesMax: number
+  onLine: (line: string) => void
+  onLongLine: (line: LongLine) => void
+  /** From this length on a line may be taken while it comes; `take` is asked once, with what is there, and null leaves it here. */
+  large?: { fromBytes: number; take: (begin: Buffer) => LineSink | null }
+}
+
+/** Cuts a stream into lines, holding at most one line of `bytesMax`; a longer one is taken while it comes, or let through without being kept. */
 export class LineSplitter {
-  readonly #options: { bytesMax: number; onLine: (line: string) => void; onLongLine: (line: LongLine) => void }
+  readonly #options: Options
   // Grows by doubling: a stranger who writes single bytes costs no more than one who writes lines.
   #buffer = Buffer.allocUnsafe(firstBytes)
   #length = 0
   #long: { bytes: number; head: string; tail: Buffer } | null = null
+  /** Takes the rest of the line. */
+  #sink: LineSink | null = null
+  #isAsked = false
 
-  constructor(options: { bytesMax: number; onLine: (line: string) => void; onLongLine: (line: LongLine) => void }) {
+  constructor(options: Options) {
     this.#options = options
   }
 
@@ -27,6 +40,7 @@ export class LineSplitter {
   }
 
   #take(bytes: Buffer): void {
+    if (this.#sink) return this.#sink.write(bytes)
     if (this.#long) {
       this.#long.bytes += bytes.length
       this.#long.tail = Buffer.concat([this.#long.tail, bytes.subarray(-sampleBytes)]).subarray(-sampleBytes)
@@ -50,9 +64,21 @@ export class LineSplitter {
     }
     bytes.copy(this.#buffer, this.#length)
     this.#length = needed
+    const { large } = this.#options
+    if (!large || this.#isAsked || needed < large.fromBytes) return
+    this.#isAsked = true
+    // Copied: it may be read when this buffer holds something else.
+    this.#sink = large.take(Buffer.from(this.#buffer.subarray(0, needed)))
+    if (this.#sink) this.#reset()
   }
 
   #finish(): void {
+    this.#isAsked = false
+    if (this.#sink) {
+      const sink = this.#sink
+      this.#sink = null
+      return sink.end()
+    }
     if (this.#long) {
       const { bytes, head, tail } = this.#long
       this.#long = null

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
 import type { Message } from './messages.ts'
 import { type Caller, Multiplexer } from './multiplexer.ts'
+import { StreamRedactor } from './redaction.ts'
+
+const secret = 'canary-of-the-process'
 
 function world() {
   const sent: Message[] = []
@@ -12,15 +15,23 @@ function world() {
     onStray: (_, what) => strays.push(what),
     onChange: (message) => changes.push(message),
     onLost: ({ bytes }) => lost.push(bytes),
+    streams: { bytesMax: 10_000, redactor: () => new StreamRedactor({ TOKEN: secret }) },
   })
   const client = (answers: string[] = []) => {
     const heard: Message[] = []
+    const streamed: string[] = []
+    const sink = {
+      write: (bytes: Buffer) => void streamed.push(bytes.toString()),
+      end: () => void streamed.push('<end>'),
+      fail: () => void streamed.push('<broken>'),
+    }
     const caller: Caller = {
       session: {},
       onMessage: (said) => heard.push(said),
+      stream: () => sink,
       answers: (method) => answers.includes(method),
     }
-    return { caller, heard }
+    return { caller, heard, text: () => streamed.join('') }
   }
   const receive = (message: object) => multiplexer.receive(JSON.stringify({ jsonrpc: '2.0', ...message }))
   const request = (id: unknown, meta: object = {}) => ({
@@ -135,4 +146,74 @@ test('of a line that was too long its request is told where the id can be seen, 
   multiplexer.receiveLong({ bytes: 9, head: '{"result":{"id":3,"text":"', tail: '"}}' })
   expect(lost).toEqual([9])
   expect(multiplexer.pending).toBe(1)
+})
+
+const large = (text: string) => Buffer.from(text)
+
+test('a result that is too large is passed on while it comes, masked, to whom its id names first', async () => {
+  const { multiplexer, sent, client, request } = world()
+  const [one, two] = [client(), client()]
+  multiplexer.call(request('a'), one.caller)
+  const call = multiplexer.call(request('b'), two.caller)
+  const sink = multiplexer.receiveLarge(
+    large(`{"jsonrpc":"2.0","id":${String(sent[1]!['id'])},"result":{"text":"}\\"{`),
+  )!
+  sink.write(large(`canary-of-`))
+  sink.write(large('the-process","isError":fal'))
+  sink.write(large('se}'))
+  sink.write(large('}'))
+  sink.end()
+  expect(await call.reply).toBe(null)
+  expect(two.text()).toBe('{"text":"}\\"{[redacted]","isError":false}<end>')
+  expect([one.text(), multiplexer.pending]).toEqual(['', 1])
+})
+
+test('where the id comes last it is passed on to who is alone, and not while the answer to somebody else may come', async () => {
+  const { multiplexer, sent, client, receive, request } = world()
+  const [one, two] = [client(), client()]
+  const begin = large('{"result":{"text":"x"}')
+  const first = multiplexer.call(request('a'), one.caller)
+  const second = multiplexer.call(request('b'), two.caller)
+  expect(multiplexer.receiveLarge(begin)).toBe(null)
+  first.cancel(new Error('gone'))
+  // Alone, but the other one's answer is still to come.
+  expect(multiplexer.receiveLarge(begin)).toBe(null)
+  receive({ id: sent[0]!['id'], result: {} })
+  const sink = multiplexer.receiveLarge(begin)!
+  sink.write(large(`,"jsonrpc":"2.0","id":${String(sent[1]!['id'])}}`))
+  sink.end()
+  expect(await second.reply).toBe(null)
+  expect(two.text()).toBe('{"text":"x"}<end>')
+  expect(one.text()).toBe('')
+})
+
+test.for([
+  ['for another request', ['},"jsonrpc":"2.0","id":99}']],
+  ['not whole', ['"text":"y']],
+  ['with an error beside it', ['},"error":{"code":1,"message":"x"}}']],
+  ['no JSON at its end', ['}]']],
+  ['with much beside it', ['}', `,"id":${'1'.repeat(2000)}}`]],
+  ['too long', [`"text":"${'y'.repeat(10_000)}"}}`]],
+] as const)('one that is %s breaks off', async ([, parts]) => {
+  const { multiplexer, client, request } = world()
+  const one = client()
+  const call = multiplexer.call(request('a'), one.caller)
+  const sink = multiplexer.receiveLarge(large('{"result":{'))!
+  for (const part of parts) sink.write(large(part))
+  sink.end()
+  await expect(call.reply).rejects.toThrow(/answer/)
+  expect(one.text().endsWith('<broken>')).toBe(true)
+})
+
+test('one whose process ends breaks off; what is no answer, or of nobody, is not passed on', async () => {
+  const { multiplexer, client, request } = world()
+  const one = client()
+  const call = multiplexer.call(request('a'), one.caller)
+  for (const begin of ['{"method":"x","params":{', '[{"result":{', '{"id":77,"result":{', '{"id":1,"error":{']) {
+    expect(multiplexer.receiveLarge(large(begin))).toBe(null)
+  }
+  multiplexer.receiveLarge(large('{"result":{"text":"'))
+  multiplexer.fail(new Error('it ended'))
+  await expect(call.reply).rejects.toThrow('it ended')
+  expect(one.text().endsWith('<broken>')).toBe(true)
 })

@@ -1,11 +1,15 @@
+import { LargeResult, type LineSink, type ResultSink, resultIn } from './large-result.ts'
 import type { LongLine } from './lines.ts'
 import { errorCode, errorMessage, isRecord, kindOf, type Message, metaOf, StdioFailure, withMeta } from './messages.ts'
+import type { StreamRedactor } from './redaction.ts'
 
 /** Who a request is of: one session of the older revisions, or one HTTP exchange of the newer. Nobody else hears of it. */
 export type Caller = {
   session: object
   /** What the server says while the request is under way: notifications, and requests of its own. */
   onMessage: (message: Message) => void
+  /** Where a result goes that is too large to hold; without it, or null: nowhere. */
+  stream?: () => ResultSink | null
   /** Requests of the server that the caller can answer, e.g. `elicitation/create`. */
   answers: (method: string) => boolean
 }
@@ -15,7 +19,7 @@ type Call = {
   originalId: unknown
   progressToken: unknown
   caller: Caller
-  resolve: (reply: Message) => void
+  resolve: (reply: Message | null) => void
   reject: (error: Error) => void
 }
 /** A request of the server that a caller is to answer. */
@@ -29,6 +33,8 @@ type Options = {
   onChange: (message: Message) => void
   /** The line was too long and nobody can say whose it was. */
   onLost: (line: LongLine) => void
+  /** Of results that are passed on while they come. */
+  streams: { bytesMax: number; redactor: () => StreamRedactor }
 }
 
 const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
@@ -42,6 +48,9 @@ export class Multiplexer {
   readonly #options: Options
   readonly #calls = new Map<number, Call>()
   readonly #asked = new Map<string, Asked>()
+  /** Given up, and maybe answered all the same. */
+  readonly #abandoned = new Set<number>()
+  #large: LargeResult | null = null
   #lastId = 0
   #gone: Error | null = null
 
@@ -53,9 +62,9 @@ export class Multiplexer {
     return this.#calls.size
   }
 
-  /** Sends a request; `reply` has the caller's own id. `cancel` tells the server and gives up. */
-  call(message: Message, caller: Caller): { reply: Promise<Message>; cancel: (failure: Error) => void } {
-    const { promise, resolve, reject } = Promise.withResolvers<Message>()
+  /** Sends a request; `reply` has the caller's own id, or is null when the result went to the caller's stream. `cancel` tells the server and gives up. */
+  call(message: Message, caller: Caller): { reply: Promise<Message | null>; cancel: (failure: Error) => void } {
+    const { promise, resolve, reject } = Promise.withResolvers<Message | null>()
     promise.catch(() => {})
     if (this.#gone) {
       reject(this.#gone)
@@ -71,6 +80,7 @@ export class Multiplexer {
       reply: promise,
       cancel: (failure) => {
         if (!this.#end(call)) return
+        if (caller.stream) this.#abandoned.add(id)
         const params = { requestId: id, reason: 'The caller has ended the request.' }
         this.#send({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
         reject(failure)
@@ -111,15 +121,44 @@ export class Multiplexer {
     call.reject(new StdioFailure('result_too_large', `it answers with a line of ${line.bytes} bytes`))
   }
 
+  /**
+   * A result that is too large to hold begins: passed on while it comes, if its request is known. Where the id comes last, that is the only
+   * one under way, and only as long as none was given up: its late answer must not go to somebody else.
+   */
+  receiveLarge(begin: Buffer): LineSink | null {
+    const found = resultIn(begin)
+    const call = found && (found.id === null ? this.#onlyCall() : this.#calls.get(found.id))
+    const sink = call?.caller.stream?.()
+    if (!found || !call || !sink || !this.#end(call)) return null
+    const { bytesMax, redactor } = this.#options.streams
+    const onEnd = (failure: StdioFailure | null): void => {
+      this.#large = null
+      if (failure) call.reject(failure)
+      else call.resolve(null)
+    }
+    this.#large = new LargeResult({ id: call.id, bytesMax, redactor: redactor(), sink, onEnd })
+    this.#large.write(begin.subarray(found.at))
+    return this.#large
+  }
+
+  #onlyCall(): Call | undefined {
+    if (this.#abandoned.size > 0) return undefined
+    // What has no stream is answered in few words.
+    const calls = [...this.#calls.values()].filter(({ caller }) => caller.stream)
+    return calls.length === 1 ? calls[0] : undefined
+  }
+
   /** The process is gone. */
   fail(error: Error): void {
     this.#gone = error
+    this.#large?.fail(new StdioFailure('process_unavailable', error.message))
     for (const call of this.#calls.values()) call.reject(error)
     this.#calls.clear()
     this.#asked.clear()
   }
 
   #reply(message: Message, bytes: number): void {
+    if (typeof message['id'] === 'number') this.#abandoned.delete(message['id'])
     const call = typeof message['id'] === 'number' ? this.#calls.get(message['id']) : undefined
     if (!call || !this.#end(call)) return this.#options.onStray(bytes, 'an answer that nobody waits for')
     call.resolve({ ...message, id: call.originalId })

@@ -65,7 +65,8 @@ async function ask(multiplexer: Multiplexer, question: Message, withinMs: number
     () => {},
   )
   try {
-    return await reply
+    // Nobody takes a stream, so it comes as a whole.
+    return (await reply)!
   } finally {
     done.abort()
   }

@@ -7,7 +7,7 @@ import { LineSplitter } from './lines.ts'
 import { type Message, StdioFailure } from './messages.ts'
 import { Multiplexer } from './multiplexer.ts'
 import { type Opening, openServer } from './opening.ts'
-import { redactor } from './redaction.ts'
+import { redactor, StreamRedactor } from './redaction.ts'
 import { StderrTail } from './stderr-tail.ts'
 
 /** What is started. */
@@ -55,6 +55,10 @@ export class Program {
       onStray: (bytes, what) => this.#stray(bytes, what),
       onChange: options.onChange,
       onLost: ({ bytes }) => void this.kill(`it wrote a line of ${bytes} bytes that belongs to no request`),
+      streams: {
+        bytesMax: options.limits.streamBytesMax,
+        redactor: () => new StreamRedactor(options.spec.environment),
+      },
     })
   }
 
@@ -123,6 +127,7 @@ export class Program {
       bytesMax: limits.lineBytesMax,
       onLine: (line) => this.multiplexer.receive(this.#redact(line)),
       onLongLine: (line) => this.multiplexer.receiveLong(line),
+      large: { fromBytes: limits.streamFromBytes, take: (begin) => this.multiplexer.receiveLarge(begin) },
     })
     const exec = await driver.exec(this.sandboxId, {
       argv: [command.command, ...command.args],

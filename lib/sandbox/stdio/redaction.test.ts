@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { redactor } from './redaction.ts'
+import { redactor, StreamRedactor } from './redaction.ts'
 import { StderrTail } from './stderr-tail.ts'
 
 const secret = 'pass"word\\1234'
@@ -26,4 +26,18 @@ test('where the kept text begins in the middle of a secret, nothing of it is sho
   const tail = new StderrTail(redact)
   tail.push(Buffer.from(secret.repeat(4000)))
   expect(tail.lines()).toEqual([])
+})
+
+test('bytes in parts are masked as the whole is, wherever they are cut', () => {
+  const environment = { ONE: 'abcabcabd', TWO: 'secret "quoted"', THREE: 'short', FOUR: 'secret' }
+  const whole = 'x abcabcabcabd secret "quoted" secret \\"quoted\\" secre abcabcab short secret'
+  const expected = redactor(environment)(whole)
+  for (let first = 0; first <= whole.length; first += 1) {
+    for (const second of [first, first + 1, first + 7, whole.length]) {
+      const stream = new StreamRedactor(environment)
+      const parts = [whole.slice(0, first), whole.slice(first, second), whole.slice(second)]
+      const out = [...parts.map((part) => stream.push(Buffer.from(part))), stream.end()]
+      expect(Buffer.concat(out).toString()).toBe(expected)
+    }
+  }
 })

@@ -36,6 +36,8 @@ const limits = {
   patienceMs: 1500,
   crashLoopFailures: 3,
   lineBytesMax: 1 << 20,
+  streamFromBytes: 256 << 10,
+  streamBytesMax: 32 << 20,
   floodBytesMax: 4 << 20,
 }
 
@@ -139,10 +141,27 @@ describe.each(['steady', 'older'])('a server over stdio of its era (%s)', { time
 
   test('an answer that is too long ends its call alone', async ({ world }) => {
     const client = await world.connect({ serverId })
-    const long = client.callTool({ name: 'big', arguments: { bytes: 2 << 20 } })
-    await expect(long).rejects.toMatchObject({ data: { 'wheelhouse/rule': 'result_too_large' } })
+    const long = client.callTool({ name: 'big', arguments: { bytes: 40 << 20 } })
+    await expect(long).rejects.toThrow()
     expect((await say(client, 'big', { bytes: 500_000 })).length).toBe(500_000)
   })
+})
+
+test('an answer that is too large to hold is passed on while it comes, unless it may be another’s', async ({
+  world,
+}) => {
+  const client = await world.connect({ serverId: 'teams', caller: { teamId: 'large', agentId: 'reader' } })
+  const bytes = 20 << 20
+  expect((await say(client, 'big', { bytes })).length).toBe(bytes)
+  expect(await say(client, 'echo', { word: 'on' })).toBe('on')
+  // This server writes the id last, and never answers a call that was given up: what is too large then stays here.
+  const given = new AbortController()
+  const slow = client.callTool({ name: 'slow', arguments: {} }, { signal: given.signal })
+  setTimeout(() => given.abort(), 200)
+  await expect(slow).rejects.toThrow()
+  await until(async () => (await say(client, 'slow-state')) === 'cancelled')
+  const long = client.callTool({ name: 'big', arguments: { bytes: 2 << 20 } })
+  await expect(long).rejects.toMatchObject({ data: { 'wheelhouse/rule': 'result_too_large' } })
 })
 
 test('what runs is measured and told', { timeout: 60_000 }, async ({ world }) => {
