@@ -132,8 +132,8 @@ describe('changes', () => {
       error: { rule: 'scopes:not_pending' },
     })
     const change = reviseScopeRequestInput.parse({ requestId, class: 'read', days: 7, ticket: 'SEC-12' })
-    const stranger = await makePerson(db, { roles: ['builder'] })
-    expect(await reviseScopeRequest(ctxFor(db, stranger, now), change)).toMatchObject({
+    const mate = await makePerson(db, { roles: ['builder'], teamIds: [world.teamId] })
+    expect(await reviseScopeRequest(ctxFor(db, mate, now), change)).toMatchObject({
       error: { rule: 'scopes:not_your_request' },
     })
     expect(await reviseScopeRequest(ctxFor(db, builder, now), change)).toEqual({ ok: true, value: { revision: 2 } })
@@ -148,11 +148,16 @@ describe('changes', () => {
       }),
     )
     expect(await eventsOf(db, agentId)).toContain('scope_request.changes_requested')
-    await decideScopeRequest(ctxFor(db, security, now), { requestId, decision: 'approve' })
+    const stale = await decideScopeRequest(ctxFor(db, security, now), { requestId, decision: 'approve' })
+    expect(stale).toMatchObject({ error: { rule: 'scopes:changed_meanwhile' } })
+    await decideScopeRequest(ctxFor(db, security, now), { requestId, revision: 2, decision: 'approve' })
     expect(await reviseScopeRequest(ctxFor(db, builder, now), change)).toMatchObject({
       error: { rule: 'scopes:already_decided' },
     })
     await expect(reviseScopeRequest(ctxFor(db, security, now), change)).rejects.toMatchObject({ code: 'forbidden' })
+    await db.person.update({ where: { id: builder.id }, data: { memberships: { deleteMany: {} } } })
+    const left = ctxFor(db, { ...builder, teamIds: [] }, now)
+    await expect(reviseScopeRequest(left, change)).rejects.toMatchObject({ code: 'forbidden' })
     await ended(db, world)
   })
 })
@@ -176,6 +181,9 @@ describe('approval by the policy', () => {
       decidedBy: null,
       decisionNote: 'Approved by the policy “For a test”.',
     })
+    // Nobody gives it to themselves by writing a rule.
+    const wide = { ...world.wanted, toolName: 'look' }
+    expect(await requestScope(ctxFor(db, world.admin, now), wide)).toMatchObject({ ok: true, value: { grantId: null } })
     // What is destructive asks a person all the same.
     const asked = await requestScope(ctxFor(db, world.builder, now), { ...world.wanted, class: 'destructive' })
     expect(asked).toMatchObject({ ok: true, value: { grantId: null } })

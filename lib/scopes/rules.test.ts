@@ -8,7 +8,15 @@ import {
   openSteps,
   stepFor,
 } from './rules/approval-policy.ts'
-import { type DecidableRequest, decidability, decideScope, expiryOf, grantCovers, widerThanAsked } from './rules.ts'
+import {
+  type DecidableRequest,
+  decidability,
+  deciderOf,
+  decideScope,
+  expiryOf,
+  grantCovers,
+  widerThanAsked,
+} from './rules.ts'
 
 const pending: DecidableRequest = {
   state: 'pending',
@@ -18,6 +26,7 @@ const pending: DecidableRequest = {
   server: { name: 'ERP', status: 'active' },
   rule: defaultApprovalRule,
   given: [],
+  revision: 1,
 }
 const who = (id: string, roles: readonly string[] = ['security']) => ({
   id,
@@ -76,10 +85,31 @@ describe('the approval policy', () => {
     expect(approvalRuleFor([reading, two], facts)).toBe(two)
     expect(approvalRuleFor([reading, two], { ...facts, class: 'read' })).toBe(reading)
     expect(approvalRuleFor([reading, two], { ...facts, environment: 'staging' })).toBe(defaultApprovalRule)
-    expect(approvesAtOnce(reading, { ...facts, class: 'read' })).toBe(true)
+    const asked = { ...facts, class: 'read', toolName: null, requesterId: 'asker' } as const
+    expect(approvesAtOnce(reading, asked)).toBe(true)
     // A rule of data that says more than it may is not followed.
-    expect(approvesAtOnce({ ...reading, classes: [] }, { ...facts, class: 'destructive' })).toBe(false)
-    expect(approvesAtOnce({ ...defaultApprovalRule, steps: [] }, facts)).toBe(false)
+    expect(approvesAtOnce({ ...reading, classes: [] }, { ...asked, class: 'destructive' })).toBe(false)
+    expect(approvesAtOnce({ ...defaultApprovalRule, steps: [] }, asked)).toBe(false)
+    expect(approvesAtOnce(reading, { ...asked, toolName: 'method:sampling/createMessage' })).toBe(false)
+    expect(approvesAtOnce({ ...reading, createdById: 'asker' }, asked)).toBe(false)
+  })
+
+  test('what was changed is decided by who has read the change', () => {
+    const revised = { ...pending, revision: 2 }
+    const decide = (seen?: number) => decideScope(revised, { decider: who('other'), decision: 'approve', seen })
+    expect(decide()).toMatchObject({ error: { rule: 'scopes:changed_meanwhile' } })
+    expect(decide(1)).toMatchObject({ error: { rule: 'scopes:changed_meanwhile' } })
+    expect(decide(2)).toMatchObject({ ok: true })
+  })
+
+  test('a role counts only with the permission that it decides by', () => {
+    const person = { kind: 'person', id: 's', name: 'S', email: 's@example.test', teamIds: [] } as const
+    const roles = ['security', 'finance']
+    const countersigns = { ...person, roles, permissions: new Set(['scopes:countersign'] as const) }
+    expect(deciderOf(countersigns)).toMatchObject({ roles: ['finance'], anyStep: false })
+    expect(decidability(countersigns, pending)).toMatchObject({ error: { rule: 'scopes:not_asked' } })
+    const approves = { ...person, roles, permissions: new Set(['scopes:approve'] as const) }
+    expect(deciderOf(approves)).toMatchObject({ roles: ['security'], anyStep: true })
   })
 
   test('in order, the second person is asked when the first has approved; nobody approves twice', () => {

@@ -18,6 +18,8 @@ export type DecidableRequest = {
   /** Who is asked, by the approval policy as it is now, and who has approved this revision. */
   rule: ApprovalRuleFacts
   given: readonly GivenApproval[]
+  /** Grows with each change of what is asked for. */
+  revision: number
 }
 
 type Decider = { id: string; roles: readonly string[]; teamIds: readonly string[]; anyStep: boolean }
@@ -28,7 +30,11 @@ type Decider = { id: string; roles: readonly string[]; teamIds: readonly string[
  */
 export function decideScope(
   request: DecidableRequest,
-  { decider, decision }: { decider: Decider; decision: 'approve' | 'reject' | 'request_changes' },
+  {
+    decider,
+    decision,
+    seen = 1,
+  }: { decider: Decider; decision: 'approve' | 'reject' | 'request_changes'; seen?: number | undefined },
 ): Result<number | null, ScopeRefusal> {
   if (request.state === 'changes_requested') {
     return refuse('scopes:not_pending', 'Changes were asked for: it waits for its requester.')
@@ -36,6 +42,10 @@ export function decideScope(
   if (request.state !== 'pending') {
     const who = request.decidedByName ? ` by ${request.decidedByName}` : ''
     return refuse('scopes:already_decided', `Someone else decided this in the meantime: it was ${request.state}${who}.`)
+  }
+  if (request.revision !== seen) {
+    const message = `What is asked for was changed: revision ${request.revision} waits. Read it, and decide about that one.`
+    return refuse('scopes:changed_meanwhile', message)
   }
   if (request.requestedById === decider.id) {
     return refuse('scopes:own_request', 'You asked for this scope, so somebody else decides.')
@@ -60,12 +70,14 @@ export function decidability(actor: Actor, request: DecidableRequest): Result<nu
     const who = rolesWith('scopes:countersign').map(roleLabel).join(', ')
     return err({ rule: 'permission:scopes:approve', message: `Deciding needs a role that may: ${who}.` })
   }
-  const decision = decideScope(request, { decider: deciderOf(actor), decision: 'approve' })
+  const decision = decideScope(request, { decider: deciderOf(actor), decision: 'approve', seen: request.revision })
   return decision.ok ? ok(null) : decision
 }
 
+/** A role counts only with the permission that it decides by: a token may have been given less than its owner has. */
 export function deciderOf(actor: Extract<Actor, { kind: 'person' }>): Decider {
-  return { id: actor.id, roles: actor.roles, teamIds: actor.teamIds, anyStep: can(actor, 'scopes:approve') }
+  const roles = actor.roles.filter((role) => can(actor, role === 'security' ? 'scopes:approve' : 'scopes:countersign'))
+  return { id: actor.id, roles, teamIds: actor.teamIds, anyStep: can(actor, 'scopes:approve') }
 }
 
 /** Nothing is granted to an agent that is gone, nor on a server that is off. */

@@ -50,9 +50,13 @@ export const reviseScopeRequestInput = requestScopeInput
   })
 export type ReviseScopeRequestInput = z.infer<typeof reviseScopeRequestInput>
 
+/** Which revision was read. May be left out of a request that was never changed; of one that was, what is decided must be what was seen. */
+const revision = z.int().min(1).optional()
+
 export const decideScopeRequestInput = z.discriminatedUnion('decision', [
   z.strictObject({
     requestId: z.uuid(),
+    revision,
     decision: z.literal('approve'),
     /** Left out: as long as was asked for; null: until revoked. */
     days: days.nullable().optional(),
@@ -64,11 +68,13 @@ export const decideScopeRequestInput = z.discriminatedUnion('decision', [
   }),
   z.strictObject({
     requestId: z.uuid(),
+    revision,
     decision: z.literal('reject'),
     note: oneLine(1000).min(1, 'Say why: the requester reads it.'),
   }),
   z.strictObject({
     requestId: z.uuid(),
+    revision,
     decision: z.literal('request_changes'),
     note: oneLine(1000).min(1, 'Say what to change: the requester reads it.'),
   }),
@@ -123,6 +129,7 @@ export const scopeRules = [
   'scopes:not_asked',
   'scopes:approved_already',
   'scopes:not_pending',
+  'scopes:changed_meanwhile',
   'scopes:not_your_request',
   'scopes:already_revoked',
   'scopes:not_narrowable',

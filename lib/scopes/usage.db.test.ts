@@ -116,7 +116,7 @@ describe('narrowGrant', () => {
     const { agentId, teamId, serverId, grant } = await scene(db)
     const expiresAt = new Date('2027-01-01T00:00:00Z')
     const conditions = [{ pointer: '/currency', equals: 'EUR' }]
-    const wide = await grant({ class: 'write', expiresAt, conditions, rateCalls: 5, ratePer: 'hour' })
+    const wide = await grant({ class: 'write', expiresAt, conditions })
     const lead = ctxFor(db, await makePerson(db, { roles: ['builder'], teamIds: [teamId] }), now)
     const input = narrowGrantInput.parse({
       grantId: wide,
@@ -134,7 +134,7 @@ describe('narrowGrant', () => {
       expect(row).toMatchObject({
         expiresAt: expiresAt.toISOString(),
         conditions,
-        rate: { calls: 5, per: 'hour' },
+        rate: null,
         serverId,
       })
     }
@@ -153,6 +153,10 @@ describe('narrowGrant', () => {
       }
       expect(await narrow(await grant({ toolName: 'look' }))).toBe('scopes:not_narrowable')
       expect(await narrow(await grant({ via: 'break_glass' }))).toBe('scopes:not_narrowable')
+      // Two grants of five calls an hour would allow ten.
+      const rated = await grant({ class: 'write', rateCalls: 5, ratePer: 'hour' })
+      expect(await narrow(rated, ['look', 'change'])).toBe('scopes:not_narrowable')
+      expect(await narrow(rated, ['look'])).toBeNull()
       expect(await narrow(await grant({ revokedAt: now }))).toBe('scopes:already_revoked')
       expect(await narrow(await grant({ expiresAt: now }))).toBe('scopes:already_revoked')
       const read = await grant({ class: 'read' })

@@ -43,7 +43,8 @@ export async function decideScopeRequest(
       rule,
       given: approvals,
     }
-    const decision = decideScope(decidable, { decider: deciderOf(person), decision: input.decision })
+    const seen = input.revision
+    const decision = decideScope(decidable, { decider: deciderOf(person), decision: input.decision, seen })
     if (!decision.ok) {
       const refusal = decision.error
       const detail = { requestId: request.id, reason: refusal.rule }

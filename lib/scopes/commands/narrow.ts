@@ -36,6 +36,12 @@ export async function narrowGrant(
       return refuse('scopes:not_narrowable', 'A grant of one tool, or of an emergency, is ended or left as it is.')
     }
     const names = [...new Set(input.toolNames)]
+    if (grant.rateCalls !== null && names.length > 1) {
+      return refuse(
+        'scopes:not_narrowable',
+        'A rate is kept for each grant, so one with a rate is narrowed to one tool.',
+      )
+    }
     const tools = names.map((name) => grant.server.tools.find((tool) => tool.name === name))
     const wrong = names.find((_, index) => !tools[index] || !covers(grant.class, tools[index].class))
     if (wrong !== undefined) {

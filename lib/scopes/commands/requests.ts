@@ -65,7 +65,7 @@ export async function requestScope(
     })
     const detail = { requestId: row.id, class: input.class, toolName, days, reason, limits: limitTexts(limits) }
     recordAudit(tx, ctx, { event: 'scope_request.created', ...about, detail })
-    const granted = approvesAtOnce(rule, facts)
+    const granted = approvesAtOnce(rule, { ...facts, toolName, requesterId: person.id })
       ? await approveByPolicy(tx, ctx, { requestId: row.id, agent, input, limits, rule })
       : null
     return ok({ requestId: row.id, grantId: granted })

@@ -1,6 +1,7 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { ok, type Result } from '#lib/core/result.ts'
+import { authorizeForTeam } from '#lib/registry/rules.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
 import { readApprovalRules } from '../queries/approval-policy.ts'
 import { approvalRuleFor } from '../rules/approval-policy.ts'
@@ -11,8 +12,8 @@ import { checkRequest } from './check-request.ts'
 import { aboutRequest, lockRequest } from './lock-request.ts'
 
 /**
- * Changes what one has asked for, until it is decided; approvals given so far are of what was asked before, so they count no more. Needs `scopes:request`; throws
- * `not_found`. Refused, and recorded as refused, to anybody but the requester, when it is decided, or when what it says now cannot be asked for.
+ * Changes what one has asked for, until it is decided; approvals given so far are of what was asked before, so they count no more. Needs `scopes:request` in the owner
+ * team; throws `not_found`. Refused, and recorded as refused, to anybody but the requester, when it is decided, or when what it says now cannot be asked for.
  */
 export async function reviseScopeRequest(
   ctx: Ctx,
@@ -22,6 +23,7 @@ export async function reviseScopeRequest(
   const person = requirePerson(ctx)
   return await inTx(ctx, async (tx, ctx) => {
     const { request, agent, server } = await lockRequest(tx, input.requestId)
+    authorizeForTeam(ctx, 'scopes:request', agent.ownerTeam)
     const limits = {
       conditions: input.conditions ?? request.conditions,
       rate: input.rate === undefined ? request.rate : input.rate,

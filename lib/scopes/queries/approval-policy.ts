@@ -25,12 +25,23 @@ export async function listApprovalRules(ctx: Ctx): Promise<ApprovalRuleView[]> {
     createdBy: createdById ? (people.get(createdById) ?? null) : null,
     createdAt: createdAt.toISOString(),
   }))
-  const { steps, ...last } = defaultApprovalRule
-  const any = { environments: [], classes: [], sensitivities: [], tiers: [] }
-  return [
-    ...made,
-    { ...last, ...any, position: 1001, steps: steps.map((roles) => [...roles]), createdBy: null, createdAt: null },
-  ]
+  const { id, title, steps, inOrder, daysMax, dueHours } = defaultApprovalRule
+  const last: ApprovalRuleView = {
+    id,
+    title,
+    position: 1001,
+    environments: [],
+    classes: [],
+    sensitivities: [],
+    tiers: [],
+    steps: steps.map((roles) => [...roles]),
+    inOrder,
+    daysMax,
+    dueHours,
+    createdBy: null,
+    createdAt: null,
+  }
+  return [...made, last]
 }
 
 function readRows(tx: Tx) {

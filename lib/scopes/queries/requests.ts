@@ -67,6 +67,7 @@ export async function getScopeRequest(ctx: Ctx, id: string): Promise<ScopeReques
     server: found.server,
     rule,
     given,
+    revision: found.revision,
   })
   return {
     ...row,

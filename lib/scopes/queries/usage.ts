@@ -21,7 +21,7 @@ export async function grantUsage(ctx: Ctx, { agentId, days }: GrantUsageQuery): 
   if (!(await reader(ctx).agent.findUnique({ where: { id: agentId }, select: { id: true } })))
     throw agentNotFound(agentId)
   const rows = await reader(ctx).$queryRaw<UsageRow[]>`
-    select g."id" as "grantId", g."serverId", g."class"::text as "class", g."toolName", g."createdAt",
+    select g."id" as "grantId", g."serverId", g."class"::text as "class", g."toolName", g."createdAt", g."rateCalls" is not null as "rated",
       (select count(*) from "McpTool" t where t."serverId" = g."serverId" and t."state" = 'approved' and t."class" <= g."class")::int as "reached",
       coalesce(used."tools", '[]'::json) as "tools", used."lastUsedAt"
     from "Grant" g
@@ -89,6 +89,7 @@ type UsageRow = {
   class: ToolClass
   toolName: string | null
   createdAt: Date
+  rated: boolean
   reached: number
   tools: GrantUsage['tools']
   lastUsedAt: Date | null
@@ -103,7 +104,9 @@ function usageOf(row: UsageRow, { now, days }: { now: Date; days: number }): Gra
   // Methods of MCP need the whole server; a grant of one tool is as narrow as it gets.
   const narrows = toolName === null && calls >= callsToProposeMin && tools.every((tool) => tool.class !== null)
   const names = tools.map(({ tool }) => tool)
-  const narrower = narrows && !isYoung && names.length < row.reached ? names : null
+  // A rate is kept for each grant: several would allow more.
+  const keepsRate = !row.rated || names.length === 1
+  const narrower = narrows && keepsRate && !isYoung && names.length < row.reached ? names : null
   return {
     grantId,
     serverId,

@@ -1,4 +1,5 @@
-import type { Environment, Sensitivity, Tier, ToolClass } from '#lib/registry/schema.ts'
+import { type Environment, methodPrefix, type Sensitivity, type Tier, type ToolClass } from '#lib/registry/schema.ts'
+import { roleLabel } from '#lib/auth/permissions.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { ScopeRefusal } from '../schema.ts'
 import type { ApproverRole } from '../schema/approval-policy.ts'
@@ -8,6 +9,7 @@ export type ApprovalFacts = { environment: Environment; class: ToolClass; sensit
 
 export type ApprovalRuleFacts = {
   id: string | null
+  createdById: string | null
   title: string
   environments: readonly string[]
   classes: readonly string[]
@@ -22,6 +24,7 @@ export type ApprovalRuleFacts = {
 /** What holds where no rule fits: one person of security, within a day. */
 export const defaultApprovalRule: ApprovalRuleFacts = {
   id: null,
+  createdById: null,
   title: 'Everything else',
   environments: [],
   classes: [],
@@ -47,9 +50,16 @@ export function approvalRuleFor(rules: readonly ApprovalRuleFacts[], facts: Appr
   )
 }
 
-/** Whether the policy approves by itself. What is destructive it never does, whatever a rule says. */
-export function approvesAtOnce(rule: ApprovalRuleFacts, facts: ApprovalFacts): boolean {
-  return rule.id !== null && rule.steps.length === 0 && facts.class !== 'destructive'
+/**
+ * Whether the policy approves by itself, whatever a rule says: never what is destructive, nor what a server may ask an agent for, nor what its own author asks for, or one
+ * person alone could give it.
+ */
+export function approvesAtOnce(
+  rule: ApprovalRuleFacts,
+  { class: toolClass, toolName, requesterId }: ApprovalFacts & { toolName: string | null; requesterId: string },
+): boolean {
+  if (rule.id === null || rule.steps.length > 0 || rule.createdById === requesterId) return false
+  return toolClass !== 'destructive' && !toolName?.startsWith(methodPrefix)
 }
 
 export type GivenApproval = { step: number; personId: string }
@@ -78,5 +88,6 @@ export function stepFor(
   const steps = stepsOf(rule)
   const step = openSteps(rule, given).find((index) => steps[index]!.some((role) => person.roles.includes(role)))
   if (step !== undefined) return ok(step)
-  return err({ rule: 'scopes:not_asked', message: `“${rule.title}” asks other people for this approval.` })
+  const asked = openSteps(rule, given).map((index) => steps[index]!.map(roleLabel).join(' or '))
+  return err({ rule: 'scopes:not_asked', message: `“${rule.title}” asks ${asked.join(' and ')} for this approval.` })
 }

@@ -17,6 +17,8 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
   const [draft, setDraft] = useState(limitsDraft(request.policy.left))
   const limits = readLimits(draft)
   const { run, pending, failed } = useAction(decide)
+  // What is decided is what the page shows, not what it was changed to since.
+  const about = { requestId: request.id, revision: request.revision }
   const whyNot = request.decidable.allowed ? null : request.decidable.refusal.message
   return (
     <div className="space-y-4">
@@ -58,7 +60,7 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
           onClick={() =>
             limits.problem === null &&
             run({
-              requestId: request.id,
+              ...about,
               decision: 'approve',
               conditions: limits.conditions,
               ...(limits.rate ? { rate: limits.rate } : {}),
@@ -72,7 +74,7 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
         <ActionButton
           pending={pending}
           whyNot={whyNot}
-          onClick={() => run({ requestId: request.id, decision: 'request_changes', note })}
+          onClick={() => run({ ...about, decision: 'request_changes', note })}
         >
           Request changes
         </ActionButton>
@@ -80,7 +82,7 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
           variant="danger-outline"
           pending={pending}
           whyNot={whyNot}
-          onClick={() => run({ requestId: request.id, decision: 'reject', note })}
+          onClick={() => run({ ...about, decision: 'reject', note })}
         >
           Reject
         </ActionButton>

@@ -84,35 +84,38 @@ A class covers those below it: ${toolClasses.join(' < ')}.`,
         .option('--rate <rate>', 'at most so often: 10/minute or 100/hour'),
     run: request,
   })
-  addVerb<{ days?: string; note?: string; where: string[]; rate?: string }>(scopes, setup, {
+  addVerb<{ days?: string; note?: string; revision?: string; where: string[]; rate?: string }>(scopes, setup, {
     name: 'approve <request>',
     says: `Approve a request of somebody else, for as long as was asked or shorter.
 With --where and --rate it is narrowed: what was asked for stays, write it again with what you add.`,
     options: (command) =>
-      command
+      revised(command)
         .option('--days <days>', 'for so many days')
         .option('--note <text>', 'a word to the requester')
         .option('--where <condition>', whereHelp, collect, [])
         .option('--rate <rate>', 'at most so often: 10/minute or 100/hour'),
-    run: (cli, { args: [id = ''], options: { days, note, ...limits } }) =>
+    run: (cli, { args: [id = ''], options: { days, note, revision, ...limits } }) =>
       decide(cli, id, {
         decision: 'approve',
+        ...seen(revision),
         ...(days ? { days: Number(days) } : {}),
         ...(note ? { note } : {}),
         ...limitsFrom(limits),
       }),
   })
-  addVerb<{ note: string }>(scopes, setup, {
+  addVerb<{ note: string; revision?: string }>(scopes, setup, {
     name: 'reject <request>',
     says: 'Reject a request.',
-    options: (command) => command.requiredOption('--note <text>', 'why; the requester reads it'),
-    run: (cli, { args: [id = ''], options: { note } }) => decide(cli, id, { decision: 'reject', note }),
+    options: (command) => revised(command).requiredOption('--note <text>', 'why; the requester reads it'),
+    run: (cli, { args: [id = ''], options: { note, revision } }) =>
+      decide(cli, id, { decision: 'reject', note, ...seen(revision) }),
   })
-  addVerb<{ note: string }>(scopes, setup, {
+  addVerb<{ note: string; revision?: string }>(scopes, setup, {
     name: 'send-back <request>',
     says: 'Ask the requester for changes.',
-    options: (command) => command.requiredOption('--note <text>', 'what to change; the requester reads it'),
-    run: (cli, { args: [id = ''], options: { note } }) => decide(cli, id, { decision: 'request_changes', note }),
+    options: (command) => revised(command).requiredOption('--note <text>', 'what to change; the requester reads it'),
+    run: (cli, { args: [id = ''], options: { note, revision } }) =>
+      decide(cli, id, { decision: 'request_changes', note, ...seen(revision) }),
   })
   addReviseVerb(scopes, setup)
   addUsageVerbs(scopes, setup)
@@ -214,9 +217,19 @@ function limitsFrom({ where, rate }: { where: string[]; rate?: string }): {
   return { ...(conditions.length > 0 ? { conditions } : {}), ...(read?.ok ? { rate: read.value } : {}) }
 }
 
-type Decision =
+/** Once a request was changed, a decision names what was read. */
+function revised(command: Command): Command {
+  return command.option('--revision <number>', 'which one you have read; needed once it was changed')
+}
+
+function seen(revision: string | undefined): { revision?: number } {
+  return revision === undefined ? {} : { revision: Number(revision) }
+}
+
+type Decision = { revision?: number } & (
   | { decision: 'approve'; days?: number; note?: string; conditions?: ArgumentCondition[]; rate?: CallRate }
   | { decision: 'reject' | 'request_changes'; note: string }
+)
 
 async function decide(cli: Cli, id: string, body: Decision): Promise<void> {
   const done = await (await cli.client()).call(routes.scopes.decide, { params: { id }, body })
@@ -265,7 +278,7 @@ function describeRequest(request: ScopeRequestView): string {
   const { agent, server, peers, decidable } = request
   const held = request.holds.filter(({ serverId }) => serverId === server.id).map((grant) => scopeText(grant))
   return facts([
-    ['Request', `${request.id}, ${request.state}`],
+    ['Request', `${request.id}, ${request.state.replace('_', ' ')}, revision ${request.revision}`],
     [
       'Agent',
       `${oneLine(agent.name)} (${agent.id}) of ${oneLine(agent.owner.name)}, tier ${agent.tier}, ${agent.status}`,
