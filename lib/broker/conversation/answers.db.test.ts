@@ -162,3 +162,65 @@ test('a session answers nothing by the parameters of a call', async ({ db, world
   expect([last.error?.code, last.error?.data?.rule]).toEqual([-32602, 'answer_unknown'])
   expect(await denials(db, agentId)).toEqual(['answer_unknown'])
 })
+
+test('what is no answer is refused before it counts, and the answer after it counts', async ({ db, world }) => {
+  const { agentId, here, there } = await reader(db, world, 'modern')
+  const { headers, id, messages } = await asked(here)
+  const none = [{ result: [] }, { result: 'yes' }, { error: { message: 'no' } }, { error: { code: 0.5, message: '' } }]
+  for (const content of none) {
+    expect(await there.ask({ body: { id, ...content }, headers })).toMatchObject({ status: 400, ...refusal })
+  }
+  expect(await denials(db, agentId)).toEqual(none.map(() => 'answer_unknown'))
+  expect(await there.ask({ body: { id, result: answer }, headers })).toMatchObject({ status: 202 })
+  expect(JSON.stringify((await messages.next()).value)).toContain('Ada')
+})
+
+test('an answer that cannot be read fails for whoever waits for it, and for nobody else', async ({ db, world }) => {
+  const broken = await reader(db, world, 'modern')
+  const other = await reader(db, world, 'modern')
+  const [first, second] = [await asked(broken.here), await asked(other.here)]
+  const where = { agentId: broken.agentId }
+  await db.mcpQuestion.updateMany({ where, data: { answer: new Uint8Array(40), answeredAt: new Date() } })
+  const { headers, id, messages } = second
+  expect(await other.there.ask({ body: { id, result: answer }, headers })).toMatchObject({ status: 202 })
+  expect(JSON.stringify((await messages.next()).value)).toContain('Ada')
+  expect((await first.messages.next()).value?.error?.code).toBe(-32603)
+})
+
+test('an answer that could not be recorded or taken on may be sent again, and counts once', async ({ db, world }) => {
+  const { agentId, here, there } = await reader(db, world, 'modern')
+  const { headers, id, messages } = await asked(here)
+  const send = () => there.ask({ body: { id, result: answer }, headers })
+  await db.$executeRaw`alter table "McpQuestion" add constraint "full" check ("answer" is null)`
+  try {
+    expect((await send()).status).toBe(503)
+  } finally {
+    await db.$executeRaw`alter table "McpQuestion" drop constraint "full"`
+  }
+  // The record is part of it: while that cannot be written, nothing is claimed.
+  const unlock = await lockedLog(db)
+  expect((await send()).status).toBe(503)
+  await unlock()
+  await until(async () => (await send()).status === 202, 20_000)
+  expect(JSON.stringify((await messages.next()).value)).toContain('Ada')
+  expect((await send()).status).toBe(400)
+  expect((await denials(db, agentId)).filter((rule) => rule !== 'answer_unknown')).toEqual([])
+})
+
+/** Nothing can be put on record until the returned function is called. */
+async function lockedLog(db: Db): Promise<() => Promise<void>> {
+  const [locked, unlocked] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const transaction = db.$transaction(
+    async (tx) => {
+      await tx.$executeRaw`lock table "AuditEvent" in access exclusive mode`
+      locked.resolve()
+      await unlocked.promise
+    },
+    { timeout: 30_000 },
+  )
+  await locked.promise
+  return async () => {
+    unlocked.resolve()
+    await transaction
+  }
+}

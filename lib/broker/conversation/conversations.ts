@@ -30,7 +30,7 @@ export class Conversations {
     this.taskBook = new TaskBook(ctx)
     const handed = { rows: new HandoverRows({ ctx, box }), suspended: this.suspended }
     this.handovers = new Handovers({ ...handed, log, longestMs: askDeadlineMs })
-    this.questions = new Questions({ rows: new QuestionRows({ ctx, box }), log, askDeadlineMs })
+    this.questions = new Questions({ rows: new QuestionRows({ ctx, box, log }), log, askDeadlineMs })
   }
 
   /** Another replica has something for whoever waits here; `payload` says what, and is empty when anything may have been missed. */

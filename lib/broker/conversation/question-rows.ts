@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Ctx } from '#lib/auth/ctx.ts'
+import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
+import type { Log } from '#lib/log/log.ts'
 
 /** An agent's answer: what it said, or the error it answered with. */
 export type AgentReply = { result: Record<string, unknown> } | { error: { code: number; message: string } }
 
+const givenBackMax = 1000
+const unreadable: AgentReply = { error: { code: -32603, message: 'The answer could not be read.' } }
 const reply = z.union([
   z.object({ result: z.record(z.string(), z.unknown()) }),
   z.object({ error: z.object({ code: z.number(), message: z.string() }) }),
@@ -18,10 +22,14 @@ const reply = z.union([
 export class QuestionRows {
   readonly #ctx: () => Ctx
   readonly #box: SecretBox
+  readonly #log: Log
+  /** Claims of this replica that came to nothing, and of which the database has not heard yet. */
+  readonly #givenBack = new Map<string, Date>()
 
-  constructor({ ctx, box }: { ctx: () => Ctx; box: SecretBox }) {
+  constructor({ ctx, box, log }: { ctx: () => Ctx; box: SecretBox; log: Log }) {
     this.#ctx = ctx
     this.#box = box
+    this.#log = log
   }
 
   async open({ agentId, method, ms }: { agentId: string; method: string; ms: number }): Promise<string> {
@@ -34,12 +42,26 @@ export class QuestionRows {
     return id
   }
 
-  /** Of several answers to one question the first one has it, whatever replicas they meet. */
-  async claim(id: string, agentId: string): Promise<boolean> {
-    const claimed = await this.#ctx().db.$executeRaw`
+  /** Of several answers to one question the first one has it, whatever replicas they meet; null for any other one. */
+  async claim(id: string, agentId: string): Promise<Date | null> {
+    const before = this.#givenBack.get(id) ?? null
+    const claimed = await this.#ctx().db.$queryRaw<{ answeredAt: Date }[]>`
       update "McpQuestion" set "answeredAt" = now()
-      where "id" = ${id}::uuid and "agentId" = ${agentId} and "answeredAt" is null and "expiresAt" > now()`
-    return claimed > 0
+      where "id" = ${id}::uuid and "agentId" = ${agentId} and "expiresAt" > now()
+        and ("answeredAt" is null or "answeredAt" = ${before}::timestamptz)
+      returning "answeredAt"`
+    if (claimed.length > 0) this.#givenBack.delete(id)
+    return claimed[0]?.answeredAt ?? null
+  }
+
+  /** The answer could not be recorded or taken on: the agent may send it again. Here at once, elsewhere when the database knows. */
+  giveBack(id: string, claimedAt: Date): void {
+    if (this.#givenBack.size >= givenBackMax) this.#givenBack.delete(this.#givenBack.keys().next().value!)
+    this.#givenBack.set(id, claimedAt)
+    const where = { id, answeredAt: claimedAt, answer: null }
+    this.#ctx()
+      .db.mcpQuestion.updateMany({ where, data: { answeredAt: null } })
+      .catch((error: unknown) => this.#log.warn({ err: error }, 'an answer can be sent again to this replica only'))
   }
 
   /** For the replica that waits, which is told. */
@@ -55,12 +77,20 @@ export class QuestionRows {
       where: { id: { in: [...ids] }, answer: { not: null } },
       select: { id: true, answer: true },
     })
-    return await Promise.all(
-      rows.map(async ({ id, answer }) => ({
-        id,
-        reply: reply.parse(JSON.parse(await this.#box.open(answer!, contextOf(id)))),
-      })),
-    )
+    const read = await Promise.all(rows.map(async ({ id, answer }) => ({ id, reply: await this.#read(id, answer!) })))
+    return read.filter((one): one is { id: string; reply: AgentReply } => one.reply !== null)
+  }
+
+  /** One that cannot be read is an error to whoever waits for it, and to nobody else. Null: it may be read later. */
+  async #read(id: string, answer: Uint8Array): Promise<AgentReply | null> {
+    try {
+      const parsed = reply.safeParse(JSON.parse(await this.#box.open(answer, contextOf(id))))
+      return parsed.success ? parsed.data : unreadable
+    } catch (error) {
+      if (error instanceof KeyUnavailable) return null
+      this.#log.warn({ err: error }, 'an answer of an agent could not be read')
+      return unreadable
+    }
   }
 
   /** Nobody waits for them any more. */

@@ -75,8 +75,7 @@ export class Questions {
   }
 
   /** Takes an answer that counts to whoever waits for it, here or at another replica. */
-  async deliver(questionId: string, body: RpcMessage): Promise<void> {
-    const reply = replyOf(body)
+  async deliver(questionId: string, reply: AgentReply): Promise<void> {
     const resolve = this.#waiting.get(questionId)
     if (resolve) resolve(reply)
     else await this.rows.answer(questionId, reply)
@@ -105,8 +104,14 @@ export class Questions {
   }
 }
 
-function replyOf({ result, error }: RpcMessage): AgentReply {
-  if (typeof result === 'object' && result !== null) return { result: result as Record<string, unknown> }
-  const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown }
-  return { error: { code: Number(code) || -32603, message: typeof message === 'string' ? message : 'It failed.' } }
+/** Null: it is neither a result nor an error. */
+export function replyOf({ result, error }: RpcMessage): AgentReply | null {
+  if (isObject(result)) return { result }
+  if (result !== undefined || !isObject(error) || !Number.isSafeInteger(error['code'])) return null
+  const { code, message } = error
+  return { error: { code: code as number, message: typeof message === 'string' ? message : 'It failed.' } }
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

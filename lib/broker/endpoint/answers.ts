@@ -4,6 +4,7 @@ import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { deniedRow, finishedRow } from '../audit/records.ts'
 import { readAskId } from '../conversation/ask-ids.ts'
+import { replyOf } from '../conversation/questions.ts'
 import { auditDenial } from '../denials.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { namedForServer } from '../tasks/messages.ts'
@@ -34,23 +35,37 @@ export async function takeAnswer(
   const call = { caller, serverId, tool: method, isMethod: true } as const
   const decision = decide(call, parts.view, parts.now())
   if (!decision.ok) return await refuse(parts, of, { status: 403, call, content, denial: decision.error })
-  const isClaimed = await questions.rows.claim(questionId, caller.agentId).catch(() => null)
-  if (isClaimed === null) return refused(parts, of, { status: 503, denial: auditDenial })
-  if (!isClaimed) return await unknown(parts, of, { tool: method, content })
+  const reply = replyOf(content)
+  if (!reply) return await unknown(parts, of, { tool: method, content: {}, message: noReply })
+  const { rows } = questions
   const record = { agent, caller, tool: decision.value.tool, argumentsDigest: digestOf(content) }
+  const notNow = { status: 503, denial: auditDenial }
+  if (!parts.audit.available) return refused(parts, of, notNow)
+  const claimedAt = await rows.claim(questionId, caller.agentId).catch(() => undefined)
+  if (claimedAt === undefined) return refused(parts, of, notNow)
+  if (claimedAt === null) return await unknown(parts, of, { tool: method, content })
   const row = finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() })
   if (!(await recorded(parts, row, { happened: false }))) {
-    return refused(parts, of, { status: 503, denial: auditDenial })
+    rows.giveBack(questionId, claimedAt)
+    return refused(parts, of, notNow)
   }
   if (upstreamId !== null) return await passOn(parts, of, { session, message: { id: upstreamId, ...content } })
-  await questions.deliver(questionId, content)
+  try {
+    await questions.deliver(questionId, reply)
+  } catch (error) {
+    parts.holding.log.warn({ err: error }, 'an answer could not be taken to the replica that waits for it')
+    rows.giveBack(questionId, claimedAt)
+    return refused(parts, of, notNow)
+  }
   return accepted
 }
 
-type Refused = { tool: string; content: unknown }
+const nothingWaits = 'Nothing of that id waits for an answer in this session.'
+const noReply = 'An answer is a result, which is an object, or an error with a whole number as its code.'
 
-function unknown(parts: PipelineParts, of: Of, { tool, content }: Refused): Promise<Answer> {
-  const message = 'Nothing of that id waits for an answer in this session.'
+type Refused = { tool: string; content: unknown; message?: string }
+
+function unknown(parts: PipelineParts, of: Of, { tool, content, message = nothingWaits }: Refused): Promise<Answer> {
   const call = { caller: of.caller, serverId: of.serverId ?? '', tool, isMethod: true } as const
   return refuse(parts, of, { status: 400, call, content, denial: { rule: 'answer_unknown', message } })
 }
