@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { expect } from 'vitest'
 import { freePort } from '#lib/dev/ports.ts'
 import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
@@ -100,4 +101,56 @@ test('a session that is deleted at one replica is over at the other', async ({ d
   const later = await world.start()
   expect((await (await at(later)).ask({ body: call, headers })).status).toBe(404)
   await later.stop()
+})
+
+test('two who meet a session at once meet the same, which is told what is said about it', async ({ db, world }) => {
+  const { agentId, runId, here } = await reader(db, world)
+  const headers = await here.begin()
+  const name = headers['mcp-session-id']!
+  const owner = { caller: { agentId, version: 1, runId }, serverId: 'modern', url: world.server.url }
+  const { sessions } = world.brokers[1].broker.conversations
+  const [one, other] = await Promise.all([sessions.find(name, owner), sessions.find(name, owner)])
+  expect(one).not.toBeNull()
+  expect(one).toBe(other)
+  await here.ask({ body: { id: 2, method: 'logging/setLevel', params: { level: 'error' } }, headers })
+  await until(() => one!.logLevel === 'error')
+})
+
+test('while it cannot be read whether a session is over, it is not met; and what was missed is read later', async ({
+  db,
+  world,
+}) => {
+  const { here, there, at } = await reader(db, world)
+  const headers = await here.begin()
+  const call = { id: 3, method: 'tools/call', params: { name: 'plain', arguments: {} } }
+  expect((await there.ask({ body: call, headers })).status).toBe(200)
+  const later = await world.start()
+  const newcomer = await at(later)
+  const name = headers['mcp-session-id']!
+  const key = createHash('sha256').update(name).digest('base64url')
+  await db.$executeRaw`alter table "McpSession" rename to "Hidden"`
+  try {
+    expect((await newcomer.ask({ body: call, headers })).status).toBe(503)
+    // It was said so long ago that no look at what has changed finds it.
+    await db.$executeRaw`
+      insert into "Hidden" ("session", "endedAt", "changedAt") values (${key}, now(), now() - interval '1 hour')`
+    world.brokers[1].broker.conversations.nudge(`session:${key}`)
+    expect((await there.ask({ body: call, headers })).status).toBe(200)
+  } finally {
+    await db.$executeRaw`alter table "Hidden" rename to "McpSession"`
+  }
+  await until(async () => (await there.ask({ body: call, headers })).status === 404)
+  expect((await newcomer.ask({ body: call, headers })).status).toBe(404)
+  await later.stop()
+})
+
+test('what one session watches is bounded in all', async ({ db, world }) => {
+  const { here } = await reader(db, world)
+  const headers = await here.begin()
+  const codes: unknown[] = []
+  for (let count = 0; count < 110; count += 1) {
+    const params = { uri: `doc://${count}/`.padEnd(1990, 'x') }
+    codes.push((await here.ask({ body: { id: 2, method: 'resources/subscribe', params }, headers })).last.error?.code)
+  }
+  expect(codes.filter((code) => code === undefined)).toHaveLength(100)
 })

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Ctx } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
 import type { Log } from '#lib/log/log.ts'
+import { untilAborted } from '../until-aborted.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
 import { urisMax } from './listening.ts'
 
@@ -10,6 +12,9 @@ const overlapMs = 10_000
 /** No session of a run that is over needs its row; no run lasts as long. */
 const keptDays = 7
 const rememberedMax = 20_000
+const readMs = 5000
+/** Of all the addresses that one session watches. */
+const watchedLengthMax = 200_000
 
 type Row = { session: string; logLevel: string | null; watched: string[]; endedAt: Date | null }
 
@@ -23,7 +28,10 @@ export class SessionSettings {
   readonly #onEnded: (session: AgentSession) => void
   /** Those of this replica, by the key of their row. */
   readonly #known = new Map<string, AgentSession>()
+  /** Of those, what could not be read when it changed. */
+  readonly #unread = new Set<string>()
   #timer: NodeJS.Timeout | undefined
+  #isLooking = false
   #lookedAt = performance.now()
 
   constructor(options: { ctx: () => Ctx; log: Log; onEnded: (session: AgentSession) => void }) {
@@ -39,7 +47,15 @@ export class SessionSettings {
     if (this.#known.size >= rememberedMax) this.#known.delete(this.#known.keys().next().value!)
     this.#known.set(key, session)
     this.#timer ??= setInterval(() => void this.look(), pollMs)
-    if (!begun) await this.#read(key)
+    if (begun) return
+    try {
+      await untilAborted(this.#read([key]), AbortSignal.timeout(readMs))
+    } catch (error) {
+      // It may be over.
+      this.#known.delete(key)
+      this.#log.warn({ err: error }, 'what was said about a session could not be read')
+      throw new DomainError('unavailable', 'What was said about the session could not be read.')
+    }
   }
 
   async setLogLevel(session: AgentSession, level: string): Promise<void> {
@@ -59,7 +75,8 @@ export class SessionSettings {
       insert into "McpSession" as s ("session", "watched", "changedAt") values (${key}, ${added}, now())
       on conflict ("session") do update set "changedAt" = now(),
         "watched" = array_remove(s."watched", ${uri}) || excluded."watched"
-      where cardinality(array_remove(s."watched", ${uri}) || excluded."watched") <= ${urisMax}`
+      where cardinality(array_remove(s."watched", ${uri}) || excluded."watched") <= ${urisMax}
+        and length(array_to_string(array_remove(s."watched", ${uri}) || excluded."watched", '')) <= ${watchedLengthMax}`
     if (changed === 0) return false
     await this.#changed(key)
     return true
@@ -79,21 +96,25 @@ export class SessionSettings {
   /** Another replica was told something about a session; with an empty key, maybe about any. */
   nudge(key: string): void {
     if (key === '') void this.look()
-    else if (this.#known.has(key)) void this.#read(key)
+    else if (this.#known.has(key)) void this.#readSoon(key)
   }
 
   /** Whatever nudge was missed: what has changed since this was done last. While the database does not answer, what is known holds. */
   async look(): Promise<void> {
+    if (this.#isLooking) return
+    this.#isLooking = true
     const startedAt = performance.now()
     const ms = startedAt - this.#lookedAt + overlapMs
     try {
-      const rows = await this.#ctx().db.$queryRaw<Row[]>`
-        select "session", "logLevel", "watched", "endedAt" from "McpSession"
-        where "changedAt" > now() - ${ms} * interval '1 millisecond'`
-      for (const row of rows) this.#apply(row)
+      const changed = await this.#ctx().db.$queryRaw<{ session: string }[]>`
+        select "session" from "McpSession" where "changedAt" > now() - ${ms} * interval '1 millisecond'`
+      const changedHere = changed.map(({ session }) => session).filter((key) => this.#known.has(key))
+      await this.#read([...new Set([...changedHere, ...this.#unread])])
       this.#lookedAt = startedAt
     } catch (error) {
       this.#log.warn({ err: error }, 'what was said about sessions could not be read')
+    } finally {
+      this.#isLooking = false
     }
   }
 
@@ -104,16 +125,23 @@ export class SessionSettings {
   /** Here at once; elsewhere as soon as they are told. */
   async #changed(key: string): Promise<void> {
     await this.#ctx().db.$executeRaw`select pg_notify('wheelhouse_talk', ${`session:${key}`})`
-    await this.#read(key)
+    await this.#readSoon(key)
   }
 
-  async #read(key: string): Promise<void> {
+  async #read(keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return
+    const where = { session: { in: [...keys] } }
+    const rows = await this.#ctx().db.mcpSession.findMany({ where, omit: { changedAt: true } })
+    for (const key of keys) this.#unread.delete(key)
+    for (const row of rows) this.#apply(row)
+  }
+
+  /** What cannot be read now is read within the second. */
+  async #readSoon(key: string): Promise<void> {
     try {
-      const row = await this.#ctx().db.mcpSession.findUnique({ where: { session: key }, omit: { changedAt: true } })
-      if (row) this.#apply(row)
+      await this.#read([key])
     } catch (error) {
-      // It is read again within the second.
-      this.#lookedAt = Number.NEGATIVE_INFINITY
+      if (this.#known.has(key)) this.#unread.add(key)
       this.#log.warn({ err: error }, 'what was said about a session could not be read')
     }
   }
@@ -124,6 +152,7 @@ export class SessionSettings {
     session.told({ logLevel: logLevel ?? undefined, watched })
     if (!endedAt) return
     this.#known.delete(key)
+    this.#unread.delete(key)
     this.#onEnded(session)
   }
 }

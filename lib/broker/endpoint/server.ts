@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { DomainError } from '#lib/core/errors.ts'
 import type { Log } from '#lib/log/log.ts'
 import { errorAnswer } from '../wire.ts'
 import { metadataPath, resourceMetadata } from './challenge.ts'
@@ -19,7 +20,9 @@ export function createEndpoint(parts: EndpointParts): Server {
   const server = createServer((request, response) => {
     answer(parts, request, response).catch((error: unknown) => {
       parts.log.error({ err: error, method: request.method, path: pathOf(request) }, 'a request failed')
-      send(response, errorAnswer(500, null, { code: -32603, message: 'Internal error' }))
+      const isPassing = error instanceof DomainError && error.code === 'unavailable'
+      const message = isPassing ? 'It cannot be done now: try again.' : 'Internal error'
+      send(response, errorAnswer(isPassing ? 503 : 500, null, { code: -32603, message }))
       if (!response.writableEnded) response.destroy()
     })
   })

@@ -80,6 +80,8 @@ export class Sessions {
   readonly #box: SecretBox
   readonly #remembered = new Map<string, { context: string; session: AgentSession }>()
   readonly #ended = new Set<string>()
+  /** Two who look for one session get the same: only one of two would be told what is said about it. */
+  readonly #finding = new Map<string, Promise<AgentSession | null>>()
   readonly #settings: SessionSettings
 
   constructor(box: SecretBox, settings: SessionSettings) {
@@ -111,12 +113,19 @@ export class Sessions {
   async find(name: string, owner: SessionOwner): Promise<AgentSession | null> {
     const known = this.known(name, owner)
     if (known !== undefined) return known
+    const key = `${contextOf(owner)} ${name}`
+    const underWay = this.#finding.get(key)
+    if (underWay) return await underWay
+    const finding = this.#find(name, owner).finally(() => this.#finding.delete(key))
+    this.#finding.set(key, finding)
+    return await finding
+  }
+
+  async #find(name: string, owner: SessionOwner): Promise<AgentSession | null> {
     const content = await this.unseal(name, contextOf(owner))
     const parsed = sealed.safeParse(content === null ? null : JSON.parse(content))
     if (!parsed.success) return null
     const [key, upstream, capabilities] = parsed.data
-    const met = this.known(name, owner)
-    if (met) return met
     const about = { upstream: upstream && { id: upstream[0], version: upstream[1] }, capabilities }
     const session = new AgentSession(name, { ...about, key: Buffer.from(key, 'base64') })
     // It may have been said elsewhere that it is over.
