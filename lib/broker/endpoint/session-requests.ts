@@ -2,7 +2,7 @@ import { isInitializeRequest } from '@modelcontextprotocol/server'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
-import { askMethods } from '#lib/registry/schema.ts'
+import { askMethods, tasksMethod } from '#lib/registry/schema.ts'
 import { askable } from '../conversation/asks.ts'
 import { mayRead } from '../conversation/listening.ts'
 import { sessionNotFound } from '../conversation/session-stream.ts'
@@ -92,7 +92,7 @@ export async function takeNotice(
   const tooOften = parts.rates.takeForAgent(of.caller.agentId)
   if (tooOften) return refused(parts, of, { status: 429, denial: tooOften })
   // What the session is for must still be allowed.
-  const decision = decideAny(parts, of, [...askMethods, 'resources/subscribe'])
+  const decision = decideAny(parts, of, [...askMethods, 'resources/subscribe', tasksMethod])
   if (decision && !decision.ok) return refused(parts, of, { status: 403, denial: decision.error })
   return await passOn(parts, of, { session, message: { method, ...(params === undefined ? {} : { params }) } })
 }
