@@ -14,6 +14,10 @@ import type { BrokeredServer } from '../view/view.ts'
 /** Something a server asks its client for. */
 export type Ask = { method: string; params?: unknown }
 
+/** How much a server may ask for at once, and so how much is answered at once; and how much in all of one call or stream. */
+export const asksAtOnceMax = 64
+export const asksMax = 8 * asksAtOnceMax
+
 /** The capability under which a client says that it can be asked. */
 const capabilityOf = {
   'sampling/createMessage': 'sampling',

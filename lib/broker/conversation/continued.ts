@@ -6,11 +6,21 @@ import type { Denial } from '#lib/guardrails/schema.ts'
 import { type AuditRow, finishedRow } from '../audit/records.ts'
 import { auditDenial } from '../denials.ts'
 import { type AgentRequest, type PipelineParts, recorded } from '../pipeline-parts.ts'
+import { asksAtOnceMax } from './asks.ts'
 import { openState, type State } from './input-required.ts'
 
 /** Whether a request says that it goes on with a call. */
 export function isContinued({ params }: AgentRequest): boolean {
   return params['requestState'] !== undefined || params['inputResponses'] !== undefined
+}
+
+export const noAnswers = `The inputResponses are no answers by key, ${asksAtOnceMax} at most.`
+
+/** Null for what is none, or too many: each costs a decision and a record. */
+export function answersIn(given: unknown): [string, unknown][] | null {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) return null
+  const answers = Object.entries(given)
+  return answers.length > asksAtOnceMax ? null : answers
 }
 
 /**
@@ -28,13 +38,12 @@ export async function readContinued(
   const state = requestState === undefined ? null : await openState(parts, request, call)
   if (requestState !== undefined && !state) return unknown('The requestState is not one of this call.')
   if (inputResponses === undefined) return ok(state)
-  if (typeof inputResponses !== 'object' || inputResponses === null || Array.isArray(inputResponses)) {
-    return unknown('The inputResponses are no answers by key.')
-  }
+  const answers = answersIn(inputResponses)
+  if (!answers) return unknown(noAnswers)
   const { caller, agent } = request
   const { serverId } = call
   const rows: AuditRow[] = []
-  for (const [key, answer] of Object.entries(inputResponses as Record<string, unknown>)) {
+  for (const [key, answer] of answers) {
     const method = state ? askedUnder(state, key) : methodOf(answer)
     if (method === undefined) return unknown(`Nothing was asked under the key ${key.slice(0, 100)}.`)
     const decision = decide({ caller, serverId, tool: method, isMethod: true }, parts.view, parts.now())

@@ -8,9 +8,9 @@ import type { UpstreamConnection } from '../upstream/connection.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
-import { type Ask, byAnswer, isAsk, permit } from './asks.ts'
+import { type Ask, asksAtOnceMax, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
-import { AskRefused, takesNone, unanswered } from './refusal.ts'
+import { AskRefused, asksTooMuch, takesNone, unanswered } from './refusal.ts'
 
 const roundsMax = 8
 const stateContent = z.strictObject({
@@ -64,13 +64,18 @@ export async function askedByResult(
     const { inputRequests = {}, requestState } = reply.result
     const parsed = asked.safeParse(inputRequests)
     if (!parsed.success) throw new UpstreamFailure('malformed', 'it asks for input in a way MCP does not know')
+    const demanded = Object.entries(parsed.data)
+    if (demanded.length > asksAtOnceMax) throw new UpstreamFailure('malformed', asksTooMuch)
     const asks: [string, Ask][] = []
-    for (const [key, ask] of Object.entries(parsed.data))
+    for (const [key, ask] of demanded) {
+      running.signal.throwIfAborted()
       asks.push([key, await demand(parts, request, { server, ask })])
+    }
     if (talk.era === 'modern') {
       const upstream = typeof requestState === 'string' ? { upstream: requestState } : {}
       const state = await sealState(parts, request, { call, state: { ...upstream, asked: methodsOf(asks) } })
-      const told = asks.length > 0 ? { inputRequests: Object.fromEntries(asks) } : {}
+      // What was decided about and nothing else: a key may have been passed over.
+      const told = reply.result['inputRequests'] === undefined ? {} : { inputRequests: Object.fromEntries(asks) }
       return { ok: true, result: { ...reply.result, ...told, requestState: state } }
     }
     if ((!talk.stream.accepts || !talk.session) && asks.length > 0) throw new AskRefused(takesNone(server.id))

@@ -1,4 +1,5 @@
 import type { Denial } from '#lib/guardrails/schema.ts'
+import { asksAtOnceMax } from './asks.ts'
 
 /** A server asked for something that its agent may not be asked for: the call ends with this rule. */
 export class AskRefused extends Error {
@@ -10,6 +11,9 @@ export class AskRefused extends Error {
     this.denial = denial
   }
 }
+
+/** What is wrong with a server that asks for more than is answered at once. */
+export const asksTooMuch = `it asks for more than ${asksAtOnceMax} things at once`
 
 /** Why a call ends when its agent was asked for something and did not answer in time. */
 export function unanswered(method: string, ms: number): Denial {

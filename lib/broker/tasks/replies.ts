@@ -2,9 +2,9 @@ import { digestOf } from '#lib/core/canonical-json.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import { z } from 'zod'
 import type { TaskRecord } from '../audit/records.ts'
-import { byAnswer, isAsk, permit } from '../conversation/asks.ts'
+import { asksAtOnceMax, asksMax, byAnswer, isAsk, permit } from '../conversation/asks.ts'
 import type { Turn } from '../conversation/conversation.ts'
-import { AskRefused } from '../conversation/refusal.ts'
+import { AskRefused, asksTooMuch } from '../conversation/refusal.ts'
 import type { Running } from '../in-flight.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
@@ -122,8 +122,12 @@ export async function shownTask(
 ): Promise<Record<string, unknown>> {
   const asks = inputRequests.safeParse(content['inputRequests'] ?? {})
   if (!asks.success) throw new UpstreamFailure('malformed', 'it asks for input in a way MCP does not know')
-  for (const [key, ask] of Object.entries(asks.data)) await demand(parts, who, { server, task, key, ask })
-  return { ...content, taskId: task.id }
+  const demanded = Object.entries(asks.data)
+  if (demanded.length > asksAtOnceMax) throw new UpstreamFailure('malformed', asksTooMuch)
+  for (const [key, ask] of demanded) await demand(parts, who, { server, task, key, ask })
+  // What was decided about and nothing else: a key may have been passed over.
+  const told = content['inputRequests'] === undefined ? {} : { inputRequests: Object.fromEntries(demanded) }
+  return { ...content, ...told, taskId: task.id }
 }
 
 /** Throws when the agent may not be asked. A question is on the record once at a replica, however often the agent looks. */
@@ -140,6 +144,8 @@ async function demand(
   if (task.asked.get(key) === ask.method && decide(call, parts.view, parts.now()).ok) return
   const permitted = await permit(parts, who, { server, ask, occasion: byAnswer })
   if (!permitted.ok) throw new AskRefused(permitted.error)
+  // Of the oldest it is forgotten that they are on record.
+  if (task.asked.size >= asksMax) task.asked.delete(task.asked.keys().next().value!)
   task.asked.set(key, ask.method)
 }
 

@@ -3,6 +3,7 @@ import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import type { Result } from '#lib/core/result.ts'
 import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
+import { answersIn, noAnswers } from '../conversation/continued.ts'
 import { auditDenial, circuitDenial } from '../denials.ts'
 import { carryOut, deny, refuse } from '../pipeline.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts } from '../pipeline-parts.ts'
@@ -82,8 +83,9 @@ function methodFacts(name: TaskMethod, tool: ToolFacts): ToolFacts {
 /** An answer to what the agent was not asked, or may not be asked any more; what was asked at another replica counts for all it may be. */
 function uninvitedIn(parts: PipelineParts, { caller, params }: AgentRequest, task: BrokeredTask): Denial | null {
   const { serverId, asked } = task
-  const responses = (params['inputResponses'] ?? {}) as Record<string, unknown>
-  for (const key of Object.keys(responses)) {
+  const answers = answersIn(params['inputResponses'] ?? {})
+  if (!answers) return { rule: 'answer_unknown', message: noAnswers }
+  for (const [key] of answers) {
     const method = asked.get(key)
     let denial: Denial | null = null
     for (const tool of method === undefined ? askMethods : [method]) {
