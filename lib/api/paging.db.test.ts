@@ -169,7 +169,7 @@ async function threeOfEverything(db: Db, ask: Ask): Promise<Ids> {
   await ask('/api/v1/unregistered/import', 'key,name,note\nfound-1,One,\nfound-2,Two,\nfound-3,Three,\n')
   for (const _ of [1, 2]) await ask(`/api/v1/webhooks/${webhook}/test`, {})
   const { id: goneId } = await makePerson(db)
-  await db.person.update({ where: { id: goneId }, data: { active: false } })
+  await db.person.update({ where: { id: goneId }, data: { active: false, deactivatedAt: new Date() } })
   for (const _ of [1, 2]) await makeAgent(db, { accountablePersonId: goneId, ownerTeamId: teamId })
   await connectedApps(db)
   await db.grant.updateMany({ where: { agentId }, data: { createdAt: new Date(Date.now() - 200 * 86_400_000) } })

@@ -6,6 +6,7 @@ import { addAgentsCommands } from './commands/agents.ts'
 import { addApprovalsCommands } from './commands/approvals.ts'
 import { addGitOpsCommands } from './commands/apply.ts'
 import { addAuditCommands } from './commands/audit.ts'
+import { addEscalationsCommands } from './commands/escalations.ts'
 import { addFleetCommands } from './commands/fleet.ts'
 import { addKeyCommands } from './commands/keys.ts'
 import { addRegistryCommands } from './commands/registry.ts'
@@ -15,6 +16,7 @@ import { addBreakGlassCommands } from './commands/break-glass.ts'
 import { addScopesCommands } from './commands/scopes.ts'
 import { addStopCommands } from './commands/stops.ts'
 import { addUnregisteredCommands } from './commands/unregistered.ts'
+import { addViewsCommands } from './commands/views.ts'
 import { addWebhooksCommands } from './commands/webhooks.ts'
 import { ApiRefusal, exitCodes, Failed, problemLines, Unreachable, UsageError } from './errors.ts'
 import { plain } from './text.ts'
@@ -58,6 +60,8 @@ export function createProgram(setup: Setup): Command {
   addApprovalPolicyCommands(program, setup)
   addApprovalsCommands(program, setup)
   addStopCommands(program, setup)
+  addViewsCommands(program, setup)
+  addEscalationsCommands(program, setup)
   addFleetCommands(program, setup)
   addAuditCommands(program, setup)
   addRegistryCommands(program, setup)

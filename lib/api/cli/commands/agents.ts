@@ -14,6 +14,8 @@ import { addConnectionVerbs } from './connections.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { Failed } from '../errors.ts'
 import { count, oneLine, plain } from '../text.ts'
+import { addAgentBulkVerbs } from './agent-bulk.ts'
+import { addAgentLifeVerbs } from './agent-life.ts'
 import { addAgentsCreate } from './agents-create.ts'
 import { applyVerb } from './apply.ts'
 import { describeAgent } from './agent-text.ts'
@@ -115,6 +117,8 @@ The file can be applied again. Without measured figures it is fit for a reposito
     run: exportVerb,
   })
   addMoves(agents, setup)
+  addAgentLifeVerbs(agents, setup)
+  addAgentBulkVerbs(agents, setup)
 }
 
 function addMoves(agents: Command, setup: Setup): void {

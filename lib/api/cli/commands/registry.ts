@@ -8,6 +8,7 @@ import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { type Column, facts } from '../table.ts'
 import { day, minute, oneLine, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
+import { addServerSettingVerbs } from './server-settings.ts'
 import { addServerCommands } from './servers.ts'
 
 export function addRegistryCommands(program: Command, setup: Setup): void {
@@ -57,6 +58,7 @@ export function addRegistryCommands(program: Command, setup: Setup): void {
     },
   })
   addServerCommands(servers, setup)
+  addServerSettingVerbs(servers, setup)
   const templates = program.command('templates').alias('template').description('Golden templates.')
   addVerb(templates, setup, {
     name: 'list',
@@ -66,6 +68,16 @@ export function addRegistryCommands(program: Command, setup: Setup): void {
       cli.show(list, () =>
         list.items.length === 0 ? 'No template is published.' : cli.table(templateColumns, list.items),
       )
+    },
+  })
+  addVerb<{ version?: string }>(templates, setup, {
+    name: 'show <id>',
+    says: 'Show a golden template in full, the newest version unless one is named.',
+    options: (command) => command.option('--version <number>', 'this version'),
+    run: async (cli, { args: [id = ''], options: { version } }) => {
+      const query = version === undefined ? {} : { version }
+      const template = await (await cli.client()).call(routes.registry.showTemplate, { params: { id }, query })
+      cli.show(template, () => `${plain(template.id)}@${template.version}\n\n${plain(template.prompt)}`)
     },
   })
 }

@@ -52,6 +52,15 @@ export function addScopesCommands(program: Command, setup: Setup): void {
       cli.show(request, () => describeRequest(request))
     },
   })
+  addVerb<{ asOf?: string }>(scopes, setup, {
+    name: 'grant <id>',
+    says: 'Show one grant, also one that ended.',
+    options: (command) => command.option(...asOfOption),
+    run: async (cli, { args: [id = ''], options: { asOf } }) => {
+      const found = await (await cli.client()).call(routes.scopes.showGrant, { params: { id }, query: { asOf } })
+      cli.show(found, () => cli.table(grantColumns, [found]))
+    },
+  })
   addVerb<{ agent?: string; server?: string; history?: boolean; asOf?: string }>(scopes, setup, {
     name: 'grants',
     says: 'List grants of an agent or on a server, with their ids.',

@@ -1,0 +1,107 @@
+import type { Command } from 'commander'
+import { processBoundaries } from '#lib/core/process-boundary.ts'
+import { routes } from '../../routes.ts'
+import { addVerb, type Setup } from '../cli.ts'
+import { UsageError } from '../errors.ts'
+import { minute, oneLine, plain } from '../text.ts'
+import { choice } from './choices.ts'
+
+type Guards = { maskSecrets?: string; blockMarked?: string }
+type Credential = { kind: string; headerName?: string; team?: string; reason?: string; expires?: string }
+
+/** How a server is guarded, divided and signed in to. */
+export function addServerSettingVerbs(servers: Command, setup: Setup): void {
+  addVerb<Guards>(servers, setup, {
+    name: 'guards <id>',
+    says: 'Show or change what the broker does with the results of a server.',
+    options: (command) =>
+      command
+        .addOption(choice('--mask-secrets <on|off>', 'secrets in results are masked', ['on', 'off']))
+        .addOption(choice('--block-marked <on|off>', 'results that speak to the model are refused', ['on', 'off'])),
+    run: async (cli, { args: [id = ''], options: { maskSecrets, blockMarked } }) => {
+      const client = await cli.client()
+      const body = {
+        ...(maskSecrets === undefined ? {} : { maskSecrets: maskSecrets === 'on' }),
+        ...(blockMarked === undefined ? {} : { blockMarked: blockMarked === 'on' }),
+      }
+      const changed = Object.keys(body).length > 0
+      const guards = changed
+        ? await client.call(routes.servers.setGuards, { params: { id }, body })
+        : await client.call(routes.servers.showGuards, { params: { id } })
+      const word = (on: boolean) => (on ? 'on' : 'off')
+      cli.show(guards, () => `mask secrets: ${word(guards.maskSecrets)}\nblock marked: ${word(guards.blockMarked)}`)
+    },
+  })
+  addVerb(servers, setup, {
+    name: 'boundary <id> <boundary>',
+    says: `Say how the processes of a server over stdio are divided: ${processBoundaries.join(', ')}.`,
+    run: async (cli, { args: [id = '', wanted = ''] }) => {
+      const boundary = processBoundaries.find((candidate) => candidate === wanted)
+      if (!boundary) throw new UsageError(`Use one of: ${processBoundaries.join(', ')}.`)
+      await (await cli.client()).call(routes.servers.setBoundary, { params: { id }, body: { boundary } })
+      cli.show({ id, boundary }, () => `${plain(id)} has a process of its own for each ${boundary}.`)
+    },
+  })
+  addVerb(servers, setup, {
+    name: 'health <id>',
+    says: 'Show how the brokers find a server.',
+    run: async (cli, { args: [id = ''] }) => {
+      const list = await (await cli.client()).all(routes.servers.listHealth, { params: { id } })
+      cli.show(list, () =>
+        list.items.length === 0
+          ? 'No broker has trouble with it.'
+          : cli.table(
+              [
+                { title: 'BROKER', value: (row) => row.broker },
+                { title: 'STATE', value: (row) => row.state },
+                { title: 'FAILURES', value: (row) => String(row.failures), align: 'right' },
+                { title: 'SINCE', value: (row) => minute(row.changedAt) },
+                { title: 'ERROR', value: (row) => oneLine(row.lastError ?? ''), widthMin: 10 },
+              ],
+              list.items,
+            ),
+      )
+    },
+  })
+  addVerb<Credential>(servers, setup, {
+    name: 'set-credential <id>',
+    says: `Set what the broker shows a server; it is read from standard input and never shown again.
+For basic it is user:password. Certificates and OAuth clients are set on the page, or with the API.`,
+    examples: ['pass show erp | wheelhouse servers set-credential erp --kind bearer --reason "Rotated."'],
+    options: (command) =>
+      command
+        .addOption(choice('--kind <kind>', 'what it is', ['bearer', 'basic', 'header']).default('bearer'))
+        .option('--header-name <name>', 'for header: its name')
+        .option('--team <id>', 'for this team alone')
+        .option('--expires <time>', 'when it ends, in ISO 8601')
+        .option('--reason <text>', 'why; the audit log keeps it'),
+    run: async (cli, { args: [id = ''], options }) => {
+      const secret = (await cli.terminal.readInput()).trim()
+      const common = {
+        secret,
+        teamId: options.team ?? null,
+        ...(options.reason === undefined ? {} : { reason: options.reason }),
+        ...(options.expires === undefined ? {} : { expiresAt: options.expires }),
+      }
+      const body =
+        options.kind === 'header'
+          ? { kind: 'header' as const, headerName: options.headerName ?? '', ...common }
+          : { kind: options.kind === 'basic' ? ('basic' as const) : ('bearer' as const), ...common }
+      await (await cli.client()).call(routes.registry.setServerCredential, { params: { id }, body })
+      cli.show({ id, kind: options.kind }, () => `The credential of ${plain(id)} is set.`)
+    },
+  })
+  addVerb<{ team?: string; reason: string }>(servers, setup, {
+    name: 'remove-credential <id>',
+    says: 'Take a credential away from a server; calls that would need it are refused from then on.',
+    options: (command) =>
+      command
+        .option('--team <id>', 'that of this team')
+        .requiredOption('--reason <text>', 'why; the audit log keeps it'),
+    run: async (cli, { args: [id = ''], options: { team, reason } }) => {
+      const body = { teamId: team ?? null, reason }
+      await (await cli.client()).call(routes.registry.removeServerCredential, { params: { id }, body })
+      cli.show({ id, removed: true }, () => `The credential of ${plain(id)} is gone.`)
+    },
+  })
+}

@@ -1,0 +1,166 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished } from 'vitest'
+import { permissions as allPermissions, roles } from '#lib/auth/permissions.ts'
+import { parseCliConfig } from '#lib/config/cli.ts'
+import { makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { auditOf, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
+import { makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
+import { runProgram } from './program.ts'
+import type { Terminal } from './terminal.ts'
+
+type Wheelhouse = (args: string[], input?: string) => Promise<{ code: number; out: string; err: string }>
+
+/** The command line in this process, as somebody who may do everything. */
+const test = dbTest
+  .extend('team', { scope: 'file' }, async ({ db }) => {
+    const scope = { server: 'erp', class: 'read', required: false, approval: 'request', reason: 'For tests.' } as const
+    await makeTemplate(db, { id: 'test-template', scopes: [scope] })
+    await makeServer(db, { id: 'erp' })
+    return await makeTeam(db)
+  })
+  .extend('wheelhouse', { scope: 'file' }, async ({ database, db, team }, { onCleanup }): Promise<Wheelhouse> => {
+    const portal = await (await openApiPortal(database)).listen()
+    onCleanup(() => portal.close())
+    const person = await makePerson(db, { roles, teamIds: [team] })
+    const token = await makeToken(db, { personId: person.id, permissions: allPermissions })
+    const config = parseCliConfig({ WHEELHOUSE_URL: portal.url, WHEELHOUSE_TOKEN: token, HOME: tmpdir() })
+    return async (args, input = '') => {
+      let [out, err] = ['', '']
+      const terminal: Terminal = {
+        out: (text) => void (out += `${text}\n`),
+        err: (text) => void (err += `${text}\n`),
+        width: null,
+        interactive: false,
+        style: (_, text) => text,
+        ask: async () => '',
+        askSecretly: async () => '',
+        readInput: async () => input,
+      }
+      process.exitCode = undefined
+      const code = await runProgram({ config, terminal }, args)
+      process.exitCode = undefined
+      return { code, out, err }
+    }
+  })
+
+const why = ['--reason', 'to be tested']
+const done = (out: string) => ({ code: 0, err: '', out: expect.stringContaining(out) })
+
+test('views are saved, renamed, shared, made the default of a role and deleted', async ({ wheelhouse, db }) => {
+  expect(await wheelhouse(['views', 'save', 'Writers', 'can:write', '--columns', 'owner,tier'])).toMatchObject(
+    done('is saved'),
+  )
+  expect(await wheelhouse(['views', 'save', 'Writers', 'can:write', 'env:production'])).toMatchObject(done('is saved'))
+  expect(await wheelhouse(['views', 'rename', 'Writers', 'Who writes'])).toMatchObject(done('Who writes'))
+  expect(await wheelhouse(['views', 'default', 'security', 'Who writes'])).toMatchObject({ code: 1 })
+  expect(await wheelhouse(['views', 'share', 'Who writes'])).toMatchObject(done('is shared'))
+  expect(await wheelhouse(['views', 'default', 'security', 'Who writes'])).toMatchObject(done('begins with'))
+  expect(await wheelhouse(['views', 'list'])).toMatchObject(done('can:write env:production'))
+  expect(await wheelhouse(['views', 'show', 'Who writes'])).toMatchObject(done('security'))
+  expect(await wheelhouse(['views', 'default', 'security'])).toMatchObject(done('all agents'))
+  expect(await wheelhouse(['views', 'unshare', 'Who writes'])).toMatchObject(done('yourself'))
+  expect(await wheelhouse(['views', 'delete', 'Who writes'])).toMatchObject(done('is deleted'))
+  expect(await wheelhouse(['views', 'show', 'Who writes'])).toMatchObject({ code: 1 })
+  expect(await wheelhouse(['views', 'save', 'x', '--columns', 'colour'])).toMatchObject({ code: 2 })
+  expect(await db.catalogView.count()).toBe(0)
+})
+
+test('several agents are moved, and told why not the others', async ({ wheelhouse, db, team }) => {
+  const [one, other] = [await makeAgent(db, { ownerTeamId: team }), await makeAgent(db, { ownerTeamId: team })]
+  const ids = [one.id, other.id]
+  const dry = await wheelhouse(['agents', 'bulk', 'suspend', ...ids, 'nobody', '--dry-run'])
+  expect(dry).toMatchObject(done('2 of 3 agents can be moved'))
+  expect(await wheelhouse(['agents', 'bulk', 'suspend', ...ids, 'nobody', ...why])).toMatchObject({
+    code: 1,
+    out: expect.stringMatching(/nobody: .*\n2 of 3 agents moved/),
+  })
+  const query = `status:suspended owner:${team}`
+  expect(await wheelhouse(['agents', 'bulk', 'resume', '--query', query, ...why])).toMatchObject(
+    done('2 of 2 agents moved'),
+  )
+  expect(await wheelhouse(['agents', 'bulk', 'suspend', one.id])).toMatchObject({ code: 2 })
+  expect(await wheelhouse(['agents', 'bulk', 'retire', one.id, ...why])).toMatchObject({ code: 2 })
+  expect((await auditOf(db, one.id)).map(({ event }) => event)).toEqual(['agent.suspended', 'agent.resumed'])
+})
+
+test('an agent is changed, scheduled, reviewed, given logic and credentials', async ({ wheelhouse, db, team }) => {
+  const { id } = await makeAgent(db, { ownerTeamId: team })
+  expect(await wheelhouse(['agents', 'update', id, '--purpose', 'to be read', '--budget', '99.5'])).toMatchObject(
+    done('is changed'),
+  )
+  expect(await db.agent.findUnique({ where: { id } })).toMatchObject({
+    purpose: 'to be read',
+    monthlyBudgetMicros: 99_500_000n,
+  })
+  expect(await wheelhouse(['agents', 'update', id])).toMatchObject({ code: 2 })
+  expect(await wheelhouse(['agents', 'update', id, '--budget', 'much'])).toMatchObject({ code: 2 })
+  expect(await wheelhouse(['agents', 'schedule', id, '0 6 * * *'])).toMatchObject(done('0 6 * * *'))
+  expect(await wheelhouse(['agents', 'review', id])).toMatchObject(done('next review'))
+  const logic = await wheelhouse(
+    ['agents', 'logic', id, '--prompt-file', '-', '--set', 'currency=USD'],
+    'Mind the notes.',
+  )
+  expect(logic).toMatchObject(done('Version 2'))
+  expect(await wheelhouse(['agents', 'versions', id])).toMatchObject(done('test-template@1.0.0'))
+  expect(await wheelhouse(['agents', 'version', id, '2'])).toMatchObject(done('Mind the notes.'))
+  expect(await wheelhouse(['agents', 'timeline', id])).toMatchObject(done('agent.reviewed'))
+  expect(await wheelhouse(['agents', 'metrics', id])).toMatchObject(done('0 runs'))
+  expect(await wheelhouse(['agents', 'issue-credential', id])).toMatchObject(done('\n'))
+  expect(await wheelhouse(['agents', 'credentials', id])).toMatchObject(done('secret'))
+  expect(await wheelhouse(['agents', 'revoke-credentials', id])).toMatchObject(done('1 credential revoked'))
+  expect(await wheelhouse(['agents', 'retry', id])).toMatchObject({ code: 1 })
+})
+
+test('the catalog is written as comma-separated values', async ({ wheelhouse, db, team }) => {
+  const { id } = await makeAgent(db, { ownerTeamId: team, name: 'With, comma' })
+  const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-cli-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'agents.csv')
+  expect((await wheelhouse(['agents', 'csv', `owner:${team}`, '-o', file])).code).toBe(0)
+  const text = await readFile(file, 'utf8')
+  expect(text).toMatch(/^id,name,owner/)
+  expect(text).toContain(`${id},"With, comma",${team}`)
+  expect((await wheelhouse(['agents', 'csv', `owner:${team}`])).out.trim()).toBe(text.trim())
+  const key = join(folder, 'key.json')
+  await writeFile(key, 'no key')
+  expect(await wheelhouse(['agents', 'issue-credential', id, '--public-key', key])).toMatchObject({ code: 1 })
+})
+
+test('servers are guarded, divided and given credentials', async ({ wheelhouse, db }) => {
+  await makeServer(db, { id: 'local', transport: 'stdio', url: '', command: { command: 'x', args: [], env: [] } })
+  expect(await wheelhouse(['servers', 'guards', 'erp', '--block-marked', 'on'])).toMatchObject(done('block marked: on'))
+  expect(await wheelhouse(['servers', 'guards', 'erp'])).toMatchObject(done('mask secrets: on'))
+  expect(await wheelhouse(['servers', 'boundary', 'local', 'team'])).toMatchObject(done('for each team'))
+  expect(await wheelhouse(['servers', 'boundary', 'local', 'planet'])).toMatchObject({ code: 2 })
+  expect(await wheelhouse(['servers', 'health', 'erp'])).toMatchObject(done('No broker has trouble'))
+  const set = await wheelhouse(['servers', 'set-credential', 'erp', '--kind', 'bearer', ...why], 'a secret token\n')
+  expect(set).toMatchObject(done('is set'))
+  expect(`${set.out}${JSON.stringify(await auditOf(db, 'erp'))}`).not.toContain('a secret token')
+  expect(await wheelhouse(['servers', 'remove-credential', 'erp', ...why])).toMatchObject(done('is gone'))
+})
+
+test('escalations, rules, teams, templates and grants are read, and an escalation resolved', async ({
+  wheelhouse,
+  db,
+  team,
+}) => {
+  const { id: agentId } = await makeAgent(db, { ownerTeamId: team })
+  const run = { agentId, agentVersion: 1, trigger: 'manual', state: 'succeeded', input: '', simulated: true } as const
+  const { id: runId } = await db.run.create({ data: run })
+  const { id } = await db.escalation.create({
+    data: { runId, agentId, kind: 'escalate', title: 'INV-1 differs', detail: {}, sourceId: 'e' },
+  })
+  expect(await wheelhouse(['escalations', 'list', '--agent', agentId])).toMatchObject(done('INV-1 differs'))
+  expect(await wheelhouse(['escalations', 'resolve', id])).toMatchObject(done('dealt with'))
+  expect(await wheelhouse(['escalations', 'list', '--agent', agentId])).toMatchObject(done('Nothing waits'))
+  expect(await wheelhouse(['rule', 'grant_missing'])).toMatchObject(done('Only what is granted'))
+  expect(await wheelhouse(['teams', 'list'])).toMatchObject(done(team))
+  expect(await wheelhouse(['templates', 'show', 'test-template'])).toMatchObject(done('test-template@1.0.0'))
+  const grant = await db.grant.create({
+    data: { agentId, serverId: 'erp', class: 'read', reason: 'x', via: 'request' },
+  })
+  expect(await wheelhouse(['scopes', 'grant', grant.id])).toMatchObject(done('erp'))
+})

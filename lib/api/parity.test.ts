@@ -1,0 +1,201 @@
+import { expect, test } from 'vitest'
+import { sourceFiles } from '#lib/dev/source-files.ts'
+import { routes } from './routes.ts'
+
+/** Why something of the pages has no endpoint. */
+type Reason = { not: string }
+
+/**
+ * The endpoint that does what a server action of the pages does. A new action is added here together with its endpoint and its verb on the
+ * command line, or with the reason why only a browser can do it.
+ */
+const actions: Record<string, string | Reason> = {
+  'app/(portal)/actions.ts orderStop': 'control.orderStop',
+  'app/(portal)/actions.ts signOut': { not: 'ends the session of a browser; a token is revoked' },
+  'app/(portal)/agents/actions.ts bulkEligible': 'agents.eligible',
+  'app/(portal)/agents/actions.ts moveMany': 'agents.moveMany',
+  'app/(portal)/agents/actions.ts remove': 'views.remove',
+  'app/(portal)/agents/actions.ts save': 'views.create',
+  'app/(portal)/agents/actions.ts setDefault': 'views.setDefault',
+  'app/(portal)/agents/[id]/actions.ts changeLogic': 'agents.logic',
+  'app/(portal)/agents/[id]/actions.ts issueCredential': 'agents.issueCredential',
+  'app/(portal)/agents/[id]/actions.ts narrow': 'usage.narrow',
+  'app/(portal)/agents/[id]/actions.ts requestScope': 'scopes.request',
+  'app/(portal)/agents/[id]/actions.ts resume': 'agents.resume',
+  'app/(portal)/agents/[id]/actions.ts retire': 'agents.retire',
+  'app/(portal)/agents/[id]/actions.ts review': 'agents.review',
+  'app/(portal)/agents/[id]/actions.ts revoke': 'scopes.revokeGrant',
+  'app/(portal)/agents/[id]/actions.ts revokeCredential': 'agents.revokeCredentials',
+  'app/(portal)/agents/[id]/actions.ts runNow': 'runs.start',
+  'app/(portal)/agents/[id]/actions.ts schedule': 'agents.schedule',
+  'app/(portal)/agents/[id]/actions.ts suspend': 'agents.suspend',
+  'app/(portal)/agents/[id]/actions.ts takeBreakGlass': 'breakGlass.take',
+  'app/(portal)/agents/[id]/actions.ts takeOver': 'people.takeOver',
+  'app/(portal)/agents/[id]/creation/actions.ts retry': 'agents.retryCreation',
+  'app/(portal)/agents/new/actions.ts create': 'agents.create',
+  'app/(portal)/agents/new/actions.ts preview': 'agents.create',
+  'app/(portal)/agents/unregistered/actions.ts dismiss': 'unregistered.dismiss',
+  'app/(portal)/approvals/actions.ts createRule': 'approvals.createRule',
+  'app/(portal)/approvals/actions.ts decide': 'approvals.decide',
+  'app/(portal)/approvals/actions.ts removeRule': 'approvals.removeRule',
+  'app/(portal)/fleet/actions.ts retire': 'agents.retire',
+  'app/(portal)/kill/actions.ts releaseAction': 'control.releaseStop',
+  'app/(portal)/requests/[id]/actions.ts decide': 'scopes.decide',
+  'app/(portal)/requests/[id]/actions.ts revise': 'scopes.revise',
+  'app/(portal)/requests/[id]/actions.ts withdraw': 'scopes.withdraw',
+  'app/(portal)/requests/break-glass/actions.ts review': 'breakGlass.review',
+  'app/(portal)/requests/break-glass/actions.ts revokeEmergency': 'scopes.revokeGrant',
+  'app/(portal)/requests/policy/actions.ts addRule': 'scopes.createApprovalRule',
+  'app/(portal)/requests/policy/actions.ts removeRule': 'scopes.removeApprovalRule',
+  'app/(portal)/requests/unused/actions.ts revokeUnused': 'scopes.revokeGrant',
+  'app/(portal)/runs/[id]/actions.ts stopRunAction': 'runs.stop',
+  'app/(portal)/servers/[id]/actions.ts approve': 'servers.approveTools',
+  'app/(portal)/servers/[id]/actions.ts authorizeServer': { not: 'the browser that begins it has to come back' },
+  'app/(portal)/servers/[id]/actions.ts classify': 'servers.classifyTool',
+  'app/(portal)/servers/[id]/actions.ts reject': 'servers.rejectTool',
+  'app/(portal)/servers/[id]/actions.ts removeCredential': 'registry.removeServerCredential',
+  'app/(portal)/servers/[id]/actions.ts revoke': 'scopes.revokeGrant',
+  'app/(portal)/servers/[id]/actions.ts setApprover': 'servers.updateServer',
+  'app/(portal)/servers/[id]/actions.ts setCredential': 'registry.setServerCredential',
+  'app/(portal)/servers/[id]/guards-actions.ts setGuards': 'servers.setGuards',
+  'app/(portal)/servers/[id]/process-actions.ts setBoundary': 'servers.setBoundary',
+  'app/(portal)/servers/new/actions.ts probe': 'servers.probeServer',
+  'app/(portal)/servers/new/actions.ts readProbe': 'servers.showProbe',
+  'app/(portal)/servers/new/actions.ts register': 'servers.registerServer',
+  'app/(portal)/settings/apps/actions.ts endConnection': 'account.endApp',
+  'app/(portal)/settings/people/actions.ts deactivate': 'people.deactivate',
+  'app/(portal)/settings/people/actions.ts reactivate': 'people.reactivate',
+  'app/(portal)/settings/tokens/actions.ts createToken': 'account.createToken',
+  'app/(portal)/settings/tokens/actions.ts revokeToken': 'account.revokeToken',
+  'app/(portal)/settings/webhooks/actions.ts create': 'webhooks.create',
+  'app/(portal)/settings/webhooks/actions.ts remove': 'webhooks.remove',
+  'app/(portal)/settings/webhooks/actions.ts replay': 'webhooks.replay',
+  'app/(portal)/settings/webhooks/actions.ts rotate': 'webhooks.rotate',
+  'app/(portal)/settings/webhooks/actions.ts sendTest': 'webhooks.test',
+  'app/(portal)/settings/webhooks/actions.ts update': 'webhooks.update',
+  'app/oauth/authorize/actions.ts decide': { not: 'consent is given in the browser that was sent to ask for it' },
+  'app/sign-in/actions.ts signInAs': { not: 'signs a browser in' },
+  'components/escalations/actions.ts resolveEscalationAction': 'escalations.resolve',
+}
+
+/** The endpoint that tells what a query of the pages tells. */
+const queries: Record<string, string | Reason> = {
+  agentMetrics: 'agents.metrics',
+  agentRevision: { not: 'what an ETag says' },
+  agentRows: 'agents.csv',
+  agentTimeline: 'agents.timeline',
+  agentTraffic: 'agents.connections',
+  blastRadius: 'control.blastRadius',
+  bulkEligibility: 'agents.eligible',
+  catalogRows: 'agents.csv',
+  countUnregistered: 'unregistered.list',
+  countWaitingCalls: 'approvals.list',
+  diffAgent: 'history.diffAgent',
+  diffAgents: 'history.diffAgents',
+  exportManifest: 'agents.exportOne',
+  exportManifests: 'agents.exportMany',
+  fleetSummary: 'control.fleetSummary',
+  getAgent: 'agents.show',
+  getAgentAsOf: 'agents.show',
+  getAgentVersion: 'agents.version',
+  getCreationLog: 'agents.creation',
+  getMoment: 'history.moments',
+  getOrphan: 'people.listOrphans',
+  getRun: 'runs.show',
+  getScopeRequest: 'scopes.show',
+  getServer: 'registry.showServer',
+  getServerGuards: 'servers.showGuards',
+  getServerProbe: 'servers.showProbe',
+  getServerProcesses: 'registry.showServerProcesses',
+  getTemplate: 'registry.showTemplate',
+  getTool: 'servers.showTool',
+  getUnregistered: 'unregistered.list',
+  getWebhook: 'webhooks.show',
+  grantUsage: 'usage.ofAgent',
+  listAccessTokens: 'account.listTokens',
+  listAgentCredentials: 'agents.listCredentials',
+  listAgentMoments: 'history.moments',
+  listAgents: 'agents.list',
+  listAppConnections: 'account.listApps',
+  listApprovalRules: 'scopes.listApprovalRules',
+  listAuditEvents: 'control.listAudit',
+  listBreakGlass: 'breakGlass.list',
+  listEscalations: 'escalations.list',
+  listGrants: 'scopes.listGrants',
+  listHeldCalls: 'approvals.list',
+  listHoldRules: 'approvals.listRules',
+  listOrphans: 'people.listOrphans',
+  listPeople: 'account.listPeople',
+  listRunEvents: 'runs.events',
+  listRuns: 'runs.list',
+  listScopeRequests: 'scopes.list',
+  listServerApprovers: 'account.listPeople',
+  listServerHealth: 'servers.listHealth',
+  listServers: 'registry.listServers',
+  listStops: 'control.listStops',
+  listTeams: 'account.listTeams',
+  listTemplates: 'registry.listTemplates',
+  listToolReviews: 'servers.listReviews',
+  listUnregistered: 'unregistered.list',
+  listViews: 'views.list',
+  listWebhookDeliveries: 'webhooks.deliveries',
+  listWebhooks: 'webhooks.list',
+  matchingAgentIds: 'agents.list',
+  openStops: 'control.listStops',
+  retirementCandidates: 'control.retirementCandidates',
+  searchAgents: 'agents.list',
+  serverTraffic: 'registry.showServerTraffic',
+  similarAgents: 'agents.similar',
+  unusedGrants: 'usage.unused',
+}
+
+/** Endpoints that the command line has no verb for. */
+const withoutVerb: Record<string, string> = {
+  'agents.complete': 'completes while one types, in the search box',
+  'agents.facets': 'counts for the filters beside the catalog; agents list says how many match',
+  'agents.exportOne': 'agents export takes one id as well',
+  'runs.events': 'runs tail reads the live log, which begins with what is there',
+}
+
+const endpoints = new Set(
+  Object.entries(routes).flatMap(([topic, table]) => Object.keys(table).map((name) => `${topic}.${name}`)),
+)
+const pages = sourceFiles(['app', 'components']).filter(({ path }) => !/^app\/api\/v1\/|\.test\.|\.client\./.test(path))
+
+test('every server action has an endpoint that does the same', () => {
+  const found = pages.flatMap(({ path, text }) =>
+    [...text.matchAll(/^export const (\w+) = portalAction\(/gm)].map((match) => `${path} ${match[1]}`),
+  )
+  expect(found.toSorted()).toEqual(Object.keys(actions).toSorted())
+})
+
+test('every query of the pages has an endpoint that tells the same', () => {
+  const found = pages.flatMap(({ text }) =>
+    [...text.matchAll(/^import \{([^}]*)\} from '#lib\/\w+\/queries(?:\/[\w-]+)?\.ts'/gm)].flatMap((match) =>
+      (match[1] ?? '')
+        .split(',')
+        .map((name) => name.trim())
+        .filter((name) => name !== '' && !name.startsWith('type ')),
+    ),
+  )
+  expect([...new Set(found)].filter((name) => !(name in queries))).toEqual([])
+})
+
+test('every endpoint that is named exists', () => {
+  const named = Object.values({ ...actions, ...queries }).filter((value) => typeof value === 'string')
+  expect(named.filter((name) => !endpoints.has(name))).toEqual([])
+})
+
+test('every endpoint has a verb on the command line', () => {
+  const files = sourceFiles(['lib/api/cli']).filter(({ path }) => !path.includes('.test.'))
+  const text = files.map((file) => file.text).join('\n')
+  // Verbs of one kind are made from a table: `routes.people[name]`, with the names beside it.
+  const used = (endpoint: string) => {
+    const [topic = '', name = ''] = endpoint.split('.')
+    return (
+      new RegExp(`routes\\.${topic}\\.${name}\\b`).test(text) ||
+      files.some((file) => file.text.includes(`routes.${topic}[name]`) && file.text.includes(`'${name}'`))
+    )
+  }
+  expect([...endpoints].filter((endpoint) => !used(endpoint)).toSorted()).toEqual(Object.keys(withoutVerb).toSorted())
+})
