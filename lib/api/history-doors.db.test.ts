@@ -48,6 +48,9 @@ apiTest('agents, lists and grants of an instant, and their differences, over HTT
     items: [{ grants: true, entry: false }, { entry: true }, { grants: true }, { entry: true }],
   })
 
+  expect((await get('/agents/nobody-knows/history')).status).toBe(404)
+  expect((await get(`/agents/nobody-knows/diff?from=${asOf}`)).status).toBe(404)
+
   for (const path of [`/agents/${id}?asOf=`, '/agents?asOf=', '/grants?asOf=', `/agents/${id}/diff?from=`]) {
     for (const wrong of ['soon', '2999-01-01', '1999-01-01']) {
       const { status, body } = await get(path + wrong)

@@ -5,7 +5,7 @@ import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { listAgents } from '#lib/registry/queries.ts'
-import { resumeAgent, retireAgent, takeOverAgent, updateAgent, watchOrphans } from './commands.ts'
+import { resumeAgent, retireAgent, suspendAgent, takeOverAgent, updateAgent, watchOrphans } from './commands.ts'
 import { getOrphan, listOrphans } from './queries.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
@@ -132,6 +132,21 @@ dbTest('a take-over ends it and undoes its suspension; of two at once one does',
   await watch(db, after(5))
   expect((await events(db, id)).slice(-2)).toEqual(['agent.taken_over', 'agent.resumed'])
   expect(await db.orphanedAgent.count({ where: { agentId: id } })).toBe(0)
+})
+
+dbTest('one that somebody suspended before is not resumed into its end', async ({ db }) => {
+  const { id, leave, lead } = await makeTeamWithAgent(db)
+  await suspendAgent(ctxFor(db, lead, now), { agentId: id, reason })
+  await leave()
+  await watch(db, after(3))
+  await watch(db, after(3, 2000))
+  expect((await events(db, id)).filter((event) => event === 'agent.suspended')).toHaveLength(1)
+  const resume = (at: Date) => resumeAgent(ctxFor(db, lead, at), { agentId: id, reason })
+  expect(await resume(after(3, 3000))).toMatchObject({ ok: false, error: { rule: 'lifecycle:orphaned' } })
+  // Whoever takes it over has not undone what somebody else decided.
+  const taken = await takeOverAgent(ctxFor(db, lead, after(4)), { agentId: id, accountablePersonId: lead.id })
+  expect(taken).toEqual({ ok: true, value: { resumed: false } })
+  expect(await resume(after(4, 1000))).toMatchObject({ ok: true })
 })
 
 dbTest('what is named or retired in another way ends it, too; that alone resumes nothing', async ({ db }) => {

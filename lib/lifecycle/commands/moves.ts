@@ -77,7 +77,7 @@ async function move(
     authorizeForTeam(ctx, permissionFor[name], agent.ownerTeam)
     const message = moveProblem(agent.status, name)
     if (message) return err({ rule: `lifecycle:${name}`, message, status: agent.status })
-    if (name === 'resume' && (await isOverdueOrphan(tx, agent))) {
+    if (name === 'resume' && (await isOverdueOrphan(ctx, agent))) {
       const message = 'Nobody answers for it: take it over, and it goes on.'
       return err({ rule: 'lifecycle:orphaned', message, status: agent.status })
     }
@@ -87,9 +87,12 @@ async function move(
 }
 
 /** Resumed, it would be suspended again at once. */
-async function isOverdueOrphan(tx: Tx, { id, accountablePersonId }: LockedAgent): Promise<boolean> {
-  const orphan = await tx.orphanedAgent.findUnique({ where: { agentId: id }, select: { suspendedAt: true } })
-  if (!orphan?.suspendedAt) return false
+async function isOverdueOrphan(
+  { tx, now }: Ctx & { tx: Tx },
+  { id, accountablePersonId }: LockedAgent,
+): Promise<boolean> {
+  const orphan = await tx.orphanedAgent.findUnique({ where: { agentId: id }, select: { suspendAt: true } })
+  if (!orphan || orphan.suspendAt > now) return false
   const person = await tx.person.findUnique({ where: { id: accountablePersonId }, select: { active: true } })
   return !person?.active
 }

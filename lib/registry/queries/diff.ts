@@ -84,7 +84,7 @@ export async function diffAgents(ctx: Ctx, input: AgentDiffInput): Promise<Agent
   return diff
 }
 
-/** The instants at which an agent's entry or one of its grants changed, newest first. Needs `agents:read`. */
+/** The instants at which an agent's entry or one of its grants changed, newest first. Needs `agents:read`; throws `not_found`. */
 export async function listAgentMoments(ctx: Ctx, agentId: string): Promise<AgentMoment[]> {
   authorize(ctx, 'agents:read')
   const rows = await reader(ctx).$queryRaw<{ at: Date; auditSeq: bigint; kinds: string[] }[]>`
@@ -92,6 +92,8 @@ export async function listAgentMoments(ctx: Ctx, agentId: string): Promise<Agent
     from "HistoryEntry" e join "HistoryMoment" m on m."id" = e."momentId"
     where e."kind" in ('Agent', 'Grant') and e."parent" = ${agentId} and m."at" is not null
     group by m."at", m."auditSeq" order by m."at" desc limit ${momentsMax}`
+  // Every agent has its registration, or how it was when the records began.
+  if (rows.length === 0) throw agentNotFound(agentId)
   return rows.map(({ at, auditSeq, kinds }) => ({
     at: at.toISOString(),
     auditSeq: auditSeq.toString(),

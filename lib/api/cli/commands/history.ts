@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
-import type { AgentDiff, AgentListDiff, FieldChange } from '#lib/registry/schema/history.ts'
+import type { AgentDiff, AgentListDiff, AgentMoment, FieldChange } from '#lib/registry/schema/history.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
+import type { Column } from '../table.ts'
 import { count, oneLine, plain } from '../text.ts'
 
 /** For `.option`: asks about an instant instead of now. */
@@ -41,22 +42,17 @@ export function addHistoryVerbs(agents: Command, setup: Setup): void {
     says: 'List the instants at which an agent’s entry or one of its grants changed, newest first.',
     run: async (cli, { args: [id = ''] }) => {
       const list = await (await cli.client()).call(routes.history.moments, { params: { id } })
-      cli.show(list, () =>
-        list.items.length === 0
-          ? 'Nothing has changed since the records began.'
-          : cli.table(
-              [
-                { title: 'AT (UTC)', value: ({ at }) => at },
-                { title: 'ENTRY', value: ({ entry }) => (entry ? 'changed' : '') },
-                { title: 'GRANTS', value: ({ grants }) => (grants ? 'changed' : '') },
-                { title: 'AUDIT SEQ', value: ({ auditSeq }) => auditSeq, align: 'right', dispensable: 1 },
-              ],
-              list.items,
-            ),
-      )
+      cli.show(list, () => cli.table(momentColumns, list.items))
     },
   })
 }
+
+const momentColumns: Column<AgentMoment>[] = [
+  { title: 'AT (UTC)', value: ({ at }) => at },
+  { title: 'ENTRY', value: ({ entry }) => (entry ? 'changed' : '') },
+  { title: 'GRANTS', value: ({ grants }) => (grants ? 'changed' : '') },
+  { title: 'AUDIT SEQ', value: ({ auditSeq }) => auditSeq, align: 'right', dispensable: 1 },
+]
 
 function agentDiffText(diff: AgentDiff): string {
   const signs = { added: '+', removed: '-', changed: '~' }

@@ -52,15 +52,11 @@ export default async function AgentHistoryPage({ params, searchParams }: Props) 
           <AsOfForm action={paths.agentPast(agent.id)} />
         </Card>
         <Card title="Changes" description="Of the entry and its grants, the newest first." flush>
-          {moments.length === 0 ? (
-            <EmptyState title="Nothing has changed">Since the records began it is as it is now.</EmptyState>
-          ) : (
-            <ol className="divide-y">
-              {moments.map((moment, at) => (
-                <Moment key={moment.at} moment={moment} agentId={agent.id} earlier={moments[at + 1]} />
-              ))}
-            </ol>
-          )}
+          <ol className="divide-y">
+            {moments.map((moment, at) => (
+              <Moment key={moment.at} moment={moment} agentId={agent.id} earlier={moments[at + 1]} />
+            ))}
+          </ol>
         </Card>
       </div>
     </div>
