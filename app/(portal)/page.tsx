@@ -145,7 +145,7 @@ export default async function HomePage() {
                   {owner.name}, {person.name} has left
                   {suspendAt && !suspendedAt && (
                     <>
-                      , suspended <Time value={suspendAt} />
+                      , is suspended <Time value={suspendAt} />
                     </>
                   )}
                 </span>

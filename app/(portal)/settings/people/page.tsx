@@ -89,6 +89,7 @@ const columns: readonly Column<PersonRow>[] = [
   {
     id: 'agents',
     header: 'Agents',
+    wide: true,
     cell: (person) => (
       <Link
         prefetch={false}
