@@ -29,6 +29,7 @@ import { type Limits, standardLimits } from './limits.ts'
 import { BrokerMetrics } from './metrics.ts'
 import { RateLimits } from './rate-limits.ts'
 import { RegistryDoor } from './registry/door.ts'
+import { RegistryThread } from './registry/thread.ts'
 import { StopWatch } from './stop-watch.ts'
 import type { Tracer } from './telemetry/request-telemetry.ts'
 import { UpstreamHealth } from './upstream/health.ts'
@@ -39,8 +40,6 @@ import type { BrokerView } from './view/view.ts'
 export type BrokerOptions = {
   config: Omit<BrokerConfig, 'limits' | 'tracing'> & { limits: Partial<BrokerConfig['limits']> }
   db: Db
-  /** For the questions of people, who must not use up the connections of agents; the same if left out. */
-  registryDb?: Db
   policies: PolicySet
   /** Made of the configuration if left out. */
   keyring?: Keyring
@@ -138,15 +137,13 @@ export class Broker {
     const { view } = this.keeper
     this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, instance, log })
     this.#sdk = new SdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))
+    const asking = { databaseUrl, logLevel: config.logLevel, demoPeople: config.demo, brokerUrl, portalUrl }
     this.#registry = new RegistryDoor({
-      db: options.registryDb ?? db,
-      demoPeople: config.demo,
+      thread: new RegistryThread(asking, log),
       addresses: { brokerUrl, portalUrl },
       strangers: this.#strangers,
-      now,
       isDraining: () => this.#draining,
       onRefused: (rule) => metrics.refused(rule),
-      log,
     })
     this.#server = createEndpoint({
       pipeline: {

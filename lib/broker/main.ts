@@ -10,7 +10,6 @@ import { Broker } from './broker.ts'
 const config = readConfig()
 const log = createLog({ process: 'broker', level: config.logLevel })
 const db = createDb(config.databaseUrl, { poolSize: 3 })
-const registryDb = createDb(config.databaseUrl, { poolSize: 3 })
 // Loaded only when it is used: without a collector tracing costs nothing, not even memory.
 const tracing = config.tracing
   ? (await import('./telemetry/tracing.ts')).startTracing({
@@ -19,7 +18,7 @@ const tracing = config.tracing
     })
   : null
 const keyring = await readKeyring()
-const broker = new Broker({ config, db, registryDb, log, keyring, policies: await loadPolicySet(), tracer: tracing })
+const broker = new Broker({ config, db, log, keyring, policies: await loadPolicySet(), tracer: tracing })
 
 let stopping = false
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, shutDown)
@@ -40,7 +39,7 @@ function shutDown(): void {
   broker
     .stop({ noticeMs: Math.min(1000, config.graceMs / 10) })
     // A collector that does not answer must not keep the broker from ending well.
-    .then(() => Promise.all([db.$disconnect(), registryDb.$disconnect(), tracing?.stop().catch(() => {})]))
+    .then(() => Promise.all([db.$disconnect(), tracing?.stop().catch(() => {})]))
     .then(
       () => {
         clearTimeout(ending)

@@ -6,7 +6,8 @@ import { metadataPath, resourceMetadata } from './challenge.ts'
 import { send } from './http-messages.ts'
 import type { McpEndpointParts } from './exchange.ts'
 import { answerMcp } from './mcp.ts'
-import { type RegistryDoor, registryPath } from '../registry/door.ts'
+import type { RegistryDoor } from '../registry/door.ts'
+import { registryPath } from '../registry/messages.ts'
 
 export type EndpointParts = McpEndpointParts & {
   log: Log
@@ -46,7 +47,7 @@ async function answer(parts: EndpointParts, request: IncomingMessage, response: 
     response.once('close', () => {
       if (!response.writableEnded) gone.abort()
     })
-    if (path === registryPath) return parts.registry.answer(request, response, gone.signal)
+    if (path === registryPath) return parts.registry.answer(request, response)
     return answerMcp(parts, { request, response, serverId, gone: gone.signal })
   }
   if (request.method !== 'GET' && request.method !== 'HEAD') return notFound(response)

@@ -1,0 +1,138 @@
+import { createMcpHandler, type McpHttpHandler } from '@modelcontextprotocol/server'
+import { can, type Ctx } from '#lib/auth/ctx.ts'
+import { appPermissions } from '#lib/auth/rules/app-request.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { newRequestId } from '#lib/core/ids.ts'
+import type { Db } from '#lib/db/client.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+import type { Log } from '#lib/log/log.ts'
+import { isDeeperThan } from '../depth.ts'
+import { metadataPath, type ResourceAddresses } from '../endpoint/challenge.ts'
+import { RateLimits } from '../rate-limits.ts'
+import { type Answer, errorAnswer, refusedAnswer, refusedCode, type RpcId } from '../wire.ts'
+import { authenticatePerson } from './authenticate.ts'
+import { type AskedRequest, type GivenAnswer, registryPath } from './messages.ts'
+import { askOnRecord } from './record.ts'
+import { registryServer } from './server.ts'
+import { registryTools } from './tools.ts'
+
+const depthMax = 32
+/** People ask by way of a model: some questions at once, not hundreds. */
+const perSecond = 10
+
+type Parts = { db: Db; demoPeople: boolean; addresses: ResourceAddresses; now: () => Date; log: Log }
+
+/** Who asks and what they may, and then the SDK's server with the tools that person may ask. */
+export class RegistryAnswers {
+  readonly #parts: Parts
+  readonly #handler: McpHttpHandler
+  readonly #people = new RateLimits({ agentCallsPerSecond: perSecond, serverCallsPerSecond: 0 })
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+    this.#handler = createMcpHandler(({ authInfo }) => registryServer(authInfo?.extra?.['ctx'] as Ctx), {
+      onerror: (error) => parts.log.debug({ err: error }, 'a question to the registry failed'),
+    })
+  }
+
+  async answer(request: AskedRequest): Promise<GivenAnswer> {
+    const person = await this.#personOf(request)
+    if (!('actor' in person)) return person
+    const limited = this.#people.takeForAgent(person.actor.id)
+    if (limited) return this.#refused(429, { ...limited, message: 'Too many questions in a short time.' })
+    const { text } = request
+    const body = text === null ? undefined : parse(text)
+    if (text !== null && body === undefined) {
+      return plain(errorAnswer(400, null, { code: -32700, message: 'Parse error: the request body is not valid JSON' }))
+    }
+    if (isDeeperThan(body, depthMax)) {
+      return this.#refused(400, {
+        rule: 'request_too_deep',
+        message: `A request may be nested ${depthMax} levels deep.`,
+      })
+    }
+    const refusal = refuseStream(body) ?? (await refuseUnseenTool(person, body))
+    return refusal ? plain(refusal) : await this.#answerWithSdk(request, { person, body })
+  }
+
+  async close(): Promise<void> {
+    await this.#handler.close()
+  }
+
+  async #answerWithSdk(request: AskedRequest, { person, body }: { person: Ctx; body: unknown }): Promise<GivenAnswer> {
+    const { url, method, text } = request
+    // The token is verified and goes no further.
+    const { authorization: _, ...headers } = request.headers
+    const answer = await this.#handler.fetch(new Request(url, { method, headers, body: text }), {
+      ...(text === null ? {} : { parsedBody: body }),
+      authInfo: { token: '', clientId: '', scopes: [], extra: { ctx: person } },
+    })
+    return { status: answer.status, headers: Object.fromEntries(answer.headers), body: await answer.text() }
+  }
+
+  async #personOf({ headers }: AskedRequest): Promise<Ctx | GivenAnswer> {
+    const { db, demoPeople, addresses } = this.#parts
+    const now = this.#parts.now()
+    const resource = addresses.brokerUrl + registryPath
+    const person = await authenticatePerson(db, { authorization: headers['authorization'], now, resource, demoPeople })
+    if (person.ok) return { db, actor: person.value, now, requestId: newRequestId() }
+    const denial = person.error
+    const answer = this.#refused(denial.rule === 'registry_nothing_allowed' ? 403 : 401, denial)
+    return { ...answer, headers: { ...answer.headers, 'www-authenticate': this.#challenge(denial) }, stranger: true }
+  }
+
+  /** RFC 6750 §3 and RFC 9728 §5.1: what is wrong, where to get a token, and what to ask for. */
+  #challenge({ rule, message }: Denial): string {
+    const metadata = `resource_metadata="${this.#parts.addresses.brokerUrl}${metadataPath}${registryPath}"`
+    const scope = `scope="${appPermissions.join(' ')}"`
+    if (rule === 'token_missing') return `Bearer ${metadata}, ${scope}`
+    const error = rule === 'registry_nothing_allowed' ? 'insufficient_scope' : 'invalid_token'
+    return `Bearer error="${error}", error_description="${rule}: ${message}", ${metadata}, ${scope}`
+  }
+
+  #refused(status: number, denial: Denial): GivenAnswer {
+    const answer = plain(refusedAnswer(status, null, denial, { portalUrl: this.#parts.addresses.portalUrl }))
+    const { retryAfterMs } = (denial.facts ?? {}) as { retryAfterMs?: number }
+    if (retryAfterMs === undefined) return { ...answer, denial }
+    const headers = { ...answer.headers, 'retry-after': String(Math.ceil(retryAfterMs / 1000)) }
+    return { ...answer, headers, denial }
+  }
+}
+
+function plain({ status, headers = {}, body }: Answer): GivenAnswer {
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+type Call = { method?: unknown; id?: RpcId; params?: Record<string, unknown> }
+
+/** Nothing of the registry is told by itself: there is nothing to subscribe to. */
+function refuseStream(body: unknown): Answer | null {
+  const { method, id } = (body ?? {}) as Call
+  if (method !== 'subscriptions/listen') return null
+  return errorAnswer(200, id ?? null, { code: -32601, message: 'The registry has no subscriptions: ask again.' })
+}
+
+/** A tool that exists but is not this person's to ask is refused with its rule and on record, not as if it did not exist. */
+async function refuseUnseenTool(ctx: Ctx, body: unknown): Promise<Answer | null> {
+  const { method, id, params } = (body ?? {}) as Call
+  if (method !== 'tools/call') return null
+  const tool = registryTools.find(({ name }) => name === params?.['name'])
+  if (!tool || can(ctx.actor, tool.permission)) return null
+  const { name, permission } = tool
+  try {
+    await askOnRecord(ctx, { tool: name, arguments: params?.['arguments'], permission }, () => Promise.resolve())
+    return null
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error
+    const { rule = error.code } = error.details
+    return errorAnswer(200, id ?? null, { code: refusedCode, message: error.message, data: { rule } })
+  }
+}
