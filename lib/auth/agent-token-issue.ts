@@ -16,8 +16,8 @@ export type TokenIssuer = {
   secretBox: SecretBox
   /** Whose assertions are taken besides registered credentials. */
   trusted: TrustedIssuers
-  /** Told, in the transaction that refuses, of whom a trusted issuer vouches for and no agent here stands for. */
-  noteUnknown?: (ctx: Ctx & { tx: Tx }, unknown: UnknownSubject) => Promise<void>
+  /** Told, when the refusal stands in the audit log, of whom a trusted issuer vouches for and no agent here stands for. Never throws. */
+  noteUnknown?: (ctx: Ctx, unknown: UnknownSubject) => Promise<void>
 }
 
 export type UnknownSubject =

@@ -10,79 +10,122 @@ export type Found = { added: number; seenAgain: number }
 export const rowSelect = { id: true, source: true, key: true, name: true, state: true, decidedAt: true } as const
 export type Row = { id: string; source: string; key: string; name: string; state: string; decidedAt: Date | null }
 
-/** As `noteUnregistered`, for commands that have asked whether the actor may. */
-export async function writeSightings(
-  ctx: InTx,
-  sightings: readonly (Sighting & { acted?: boolean })[],
-): Promise<Found> {
+/** So many are noted in one go: who notes takes turns with all others, and nobody is to wait long. */
+export const sightingsAtOnce = 300
+
+type Seen = Sighting & { acted?: boolean }
+type Noted = { source: string; key: string; name: string; detail: Sighting['detail']; count: number; at: Date }
+type New = Noted & { verified: boolean; firstSeenAt: Date }
+type Again = Noted & { id: string; back: boolean }
+
+/** As `noteUnregistered`, for commands that have asked whether the actor may; all in the transaction that is open. */
+export async function writeSightings(ctx: InTx, sightings: readonly Seen[]): Promise<Found> {
   const found: Found = { added: 0, seenAgain: 0 }
-  if (sightings.length === 0) return found
-  // Whoever notes something takes turns: the limit holds, and two who see the same first make one row.
-  await ctx.tx.$queryRaw`select pg_advisory_xact_lock(hashtextextended('unregistered', 0))::text`
-  let claimed = await ctx.tx.unregisteredAgent.count({ where: { verified: false } })
-  for (const given of sightings) {
-    const sighting = tidySighting(given)
-    if (await isRegistered(ctx, sighting)) continue
-    const known = await knownOf(ctx, sighting)
-    if (known) {
-      await seeAgain(ctx, { known, sighting, acted: given.acted ?? false })
-      found.seenAgain += 1
-      continue
-    }
-    if (!sighting.verified && claimed >= claimedMax) {
-      await countOther(ctx, sighting)
-      found.seenAgain += 1
-      continue
-    }
-    await add(ctx, sighting)
-    if (!sighting.verified) claimed += 1
-    found.added += 1
+  for (let from = 0; from < sightings.length; from += sightingsAtOnce) {
+    const { added, seenAgain } = await writeSome(ctx, sightings.slice(from, from + sightingsAtOnce))
+    found.added += added
+    found.seenAgain += seenAgain
   }
   return found
 }
 
+async function writeSome(ctx: InTx, given: readonly Seen[]): Promise<Found> {
+  const sightings = given.map((sighting) => ({ ...tidySighting(sighting), acted: sighting.acted ?? false }))
+  // Whoever notes something takes turns: the limit holds, and two who see the same first make one row.
+  await ctx.tx.$queryRaw`select pg_advisory_xact_lock(hashtextextended('unregistered', 0))::text`
+  const registered = await registeredOf(ctx, sightings)
+  const known = await knownOf(ctx, sightings)
+  let claimed = await ctx.tx.unregisteredAgent.count({ where: { verified: false } })
+  const added = new Map<string, New>()
+  const again = new Map<string, Again>()
+  const others = new Map<string, number>()
+  let seenAgain = 0
+  for (const sighting of sightings) {
+    const { source, key, name, verified, detail, acted, at = ctx.now } = sighting
+    if (source === 'claude' && registered.has(key)) continue
+    const id = placeOf(sighting)
+    const row = known.get(id)
+    const before = again.get(id) ?? added.get(id)
+    if (row) {
+      const was = { state: row.state as UnregisteredState, decidedAt: row.decidedAt }
+      const back = comesBack(was, { source, at, acted }) || again.get(id)?.back === true
+      const count = (before?.count ?? 0) + (sighting.count ?? 1)
+      again.set(id, { id: row.id, source, key, name, detail, count, at, back })
+      seenAgain += 1
+    } else if (before) {
+      Object.assign(before, { name, detail, at, count: before.count + (sighting.count ?? 1) })
+      seenAgain += 1
+    } else if (!verified && claimed >= claimedMax) {
+      others.set(source, (others.get(source) ?? 0) + (sighting.count ?? 1))
+      seenAgain += 1
+    } else {
+      added.set(id, { source, key, name, verified, detail, count: sighting.count || 1, at, firstSeenAt: at })
+      if (!verified) claimed += 1
+    }
+  }
+  await add(ctx, [...added.values()])
+  await seeAgain(ctx, { again: [...again.values()], known })
+  for (const [source, count] of others) await countOthers(ctx, { source, count })
+  return { added: added.size, seenAgain }
+}
+
+function placeOf({ source, key }: { source: string; key: string }): string {
+  return `${source} ${key}`
+}
+
 /** An agent at Claude that a registered agent's version runs as is nothing to find. */
-async function isRegistered({ tx }: InTx, { source, key }: Sighting): Promise<boolean> {
-  return source === 'claude' && (await tx.claudeBinding.count({ where: { claudeAgentId: key } })) > 0
+async function registeredOf({ tx }: InTx, sightings: readonly Sighting[]): Promise<Set<string>> {
+  const ids = sightings.filter(({ source }) => source === 'claude').map(({ key }) => key)
+  if (ids.length === 0) return new Set()
+  const bound = await tx.claudeBinding.findMany({
+    where: { claudeAgentId: { in: ids } },
+    select: { claudeAgentId: true },
+  })
+  return new Set(bound.map(({ claudeAgentId }) => claudeAgentId))
 }
 
-function knownOf({ tx }: InTx, { source, key }: Sighting): Promise<Row | null> {
-  return tx.unregisteredAgent.findUnique({ where: { source_key: { source, key } }, select: rowSelect })
-}
-
-async function add(ctx: InTx, sighting: Sighting): Promise<void> {
-  const { source, key, name, verified, detail, at = ctx.now } = sighting
-  const count = sighting.count || 1
-  const row = await ctx.tx.unregisteredAgent.create({
-    data: { source, key, name, verified, detail, count, firstSeenAt: at, lastSeenAt: at },
+async function knownOf({ tx }: InTx, sightings: readonly Sighting[]): Promise<Map<string, Row>> {
+  const rows = await tx.unregisteredAgent.findMany({
+    where: { key: { in: sightings.map(({ key }) => key) } },
     select: rowSelect,
   })
-  recordAudit(ctx.tx, ctx, { event: 'unregistered.found', subject: subjectOf(row), detail: { source, key, verified } })
+  return new Map(rows.map((row) => [placeOf(row), row]))
+}
+
+async function add(ctx: InTx, added: readonly New[]): Promise<void> {
+  if (added.length === 0) return
+  const rows = await ctx.tx.unregisteredAgent.createManyAndReturn({
+    data: added.map(({ at, ...row }) => ({ ...row, lastSeenAt: at })),
+    select: { ...rowSelect, verified: true },
+  })
+  for (const row of rows) {
+    const detail = { source: row.source, key: row.key, verified: row.verified }
+    recordAudit(ctx.tx, ctx, { event: 'unregistered.found', subject: subjectOf(row), detail })
+  }
 }
 
 async function seeAgain(
   ctx: InTx,
-  { known, sighting, acted }: { known: Row; sighting: Sighting; acted: boolean },
+  { again, known }: { again: readonly Again[]; known: ReadonlyMap<string, Row> },
 ): Promise<void> {
-  const { name, detail, count = 1, at = ctx.now } = sighting
-  const was = { state: known.state as UnregisteredState, decidedAt: known.decidedAt }
-  const back = comesBack(was, { source: sighting.source, at, acted })
-  await ctx.tx.unregisteredAgent.update({
-    where: { id: known.id },
-    data: {
-      name,
-      detail,
-      lastSeenAt: at,
-      count: { increment: count },
-      ...(back ? { state: 'open', decidedAt: null, decidedByName: null } : {}),
-    },
-  })
-  if (!back) return
-  recordAudit(ctx.tx, ctx, { event: 'unregistered.returned', subject: subjectOf(known), detail: { was: known.state } })
+  if (again.length === 0) return
+  await ctx.tx.$executeRaw`
+    update "UnregisteredAgent" u set "name" = s."name", "detail" = s."detail", "lastSeenAt" = s."at", "count" = u."count" + s."count",
+      "state" = case when s."back" then 'open' else u."state" end,
+      "decidedAt" = case when s."back" then null else u."decidedAt" end,
+      "decidedByName" = case when s."back" then null else u."decidedByName" end
+    from jsonb_to_recordset(${JSON.stringify(again)}::jsonb)
+      as s("id" uuid, "name" text, "detail" jsonb, "at" timestamptz, "count" int, "back" boolean)
+    where u."id" = s."id"`
+  for (const one of again) {
+    const row = known.get(placeOf(one))
+    if (!row || !one.back) continue
+    recordAudit(ctx.tx, ctx, { event: 'unregistered.returned', subject: subjectOf(row), detail: { was: row.state } })
+  }
 }
 
 /** One row for all that callers claim beyond the limit; its own place is not counted. */
-async function countOther(ctx: InTx, { source, count = 1 }: Sighting): Promise<void> {
+async function countOthers(ctx: InTx, { source, count }: { source: string; count: number }): Promise<void> {
   const key = othersKey
   await ctx.tx.unregisteredAgent.upsert({
     where: { source_key: { source, key } },

@@ -57,6 +57,22 @@ dbTest('what is seen is one row however often, with its first and last time, and
   await expect(getUnregistered(ctx, 'nothing')).rejects.toMatchObject({ code: 'not_found' })
 })
 
+dbTest('many are noted a few hundred at a time, and the same one twice in a go is one row', async ({ db }) => {
+  const many = Array.from({ length: 700 }, (_, at): Sighting => caller(`many-${at}`, { verified: true }))
+  expect(await note(db, [...many, caller('many-699', { verified: true, count: 4 })])).toEqual({
+    added: 700,
+    seenAgain: 1,
+  })
+  const [transactions] = await db.$queryRaw<{ count: number }[]>`
+    select count(distinct xmin::text)::int as "count" from "UnregisteredAgent" where "name" like 'many-%'`
+  expect(transactions).toEqual({ count: 3 })
+  expect(await find(db, 'https://idp.test many-699')).toMatchObject({ count: 5, verified: true })
+  const twice = [caller('many-0', { verified: true }), caller('many-0', { verified: true, name: 'Zero' })]
+  expect(await note(db, [...twice, ...many.slice(1)], later(1))).toEqual({ added: 0, seenAgain: 701 })
+  const zero = { name: 'Zero', count: 3, firstSeenAt: now, lastSeenAt: later(1), detail: many[0]!.detail }
+  expect(await find(db, 'https://idp.test many-0')).toMatchObject(zero)
+})
+
 dbTest('dismissed with a reason it is gone from the list, and comes back when it acts a day later', async ({ db }) => {
   await note(db, [caller('dora')])
   const { id } = (await find(db, 'https://idp.test dora'))!

@@ -92,3 +92,19 @@ test('somebody whom the identity provider vouches for and whom no agent is given
     { source: 'token_endpoint', key: `${idp.url} eve`, name: 'eve', verified: true, detail: { client: clientId } },
   ])
 })
+
+test('somebody unknown is told of when the refusal stands already', async ({ db, issuer: { claude, tokens } }) => {
+  const recorded: number[] = []
+  const refusals = () => db.auditEvent.count({ where: { event: 'agent.token_refused', rule: 'session_unknown' } })
+  const before = await refusals()
+  const noteUnknown = async () => void recorded.push((await refusals()) - before)
+  const ids = { agent_id: 'agent_of_nobody', agent_version: 1, session_id: 'sesn_y' }
+  const claims = { ...ids, aud: tokens.audience, iat: seconds, exp: seconds + 600 }
+  const form = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: await claude.sign(claims),
+    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+  }
+  expect((await askForToken(systemCtx(db, now), { ...tokens, noteUnknown }, { form })).ok).toBe(false)
+  expect(recorded).toEqual([1])
+})

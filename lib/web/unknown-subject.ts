@@ -2,7 +2,7 @@ import type { UnknownSubject } from '#lib/auth/commands/agent-tokens.ts'
 import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
 import { noteUnregistered } from '#lib/registry/commands.ts'
 
-/** Keeps whom a trusted issuer vouches for and no agent stands for among what waits to be registered. Joins the transaction of the refusal. */
+/** Keeps whom a trusted issuer vouches for and no agent stands for among what waits to be registered. */
 export async function noteUnknownSubject(ctx: Ctx, unknown: UnknownSubject): Promise<void> {
   const own = { ...ctx, actor: systemActor('portal') }
   const { issuer } = unknown

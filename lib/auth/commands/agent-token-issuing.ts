@@ -41,17 +41,21 @@ export async function issueAgentToken(
   }
   const proof = await readProof(ctx, { issuer, dpop: input.dpop ?? null })
   const presented = await readPresented(ctx, { issuer, grant })
-  return inTx(ctx, async (_, ctx) => {
+  const outcome = await inTx(ctx, async (_, ctx) => {
     const subject = await subjectOf(ctx, { issuer, grant, presented })
     const issued = subject.ok
       ? await issueTo(ctx, { issuer, request: request.value, subject: subject.value, proof })
       : subject
     if (!issued.ok) {
       await recordRefusal(ctx, { grant, subject: subject.ok ? subject.value : null, error: issued.error })
-      if (presented.ok) await noteUnknown(ctx, { issuer, presented: presented.value, rule: issued.error.rule })
     }
     return issued
   })
+  // Not before the refusal stands: whatever becomes of the note, the refusal is on record.
+  if (!outcome.ok && presented.ok) {
+    await noteUnknown(ctx, { issuer, presented: presented.value, rule: outcome.error.rule })
+  }
+  return outcome
 }
 
 async function issueTo(
@@ -106,7 +110,7 @@ async function issueTo(
 
 /** Somebody whom a trusted issuer vouches for and who is no agent here is worth knowing; what is only claimed is not told from here. */
 async function noteUnknown(
-  ctx: InTx,
+  ctx: Ctx,
   { issuer, presented, rule }: { issuer: TokenIssuer; presented: Presented; rule: string | undefined },
 ): Promise<void> {
   if (presented.kind === 'claude_session' && rule === 'session_unknown') {

@@ -7,6 +7,8 @@ import { type HarnessDeps, marks, workerCtx } from './deps.ts'
 const bindingMs = 60 * 60_000
 /** Dismissed agents whose sessions are looked at in one go: each is a request. */
 const lookedAtMax = 50
+/** Agents at Claude that the registry is asked about at once. */
+const pageSize = 200
 
 /**
  * Compares the agents at Claude with the registry: those that no entry has are noted as unregistered, those noted before that are gone are
@@ -15,14 +17,15 @@ const lookedAtMax = 50
 export async function discoverAgents(deps: HarnessDeps): Promise<number> {
   return await deps.exclusively('discover-agents', async () => {
     const strange: ClaudeAgentView[] = []
-    for await (const agent of deps.claude.listAgents()) {
-      if (agent.archivedAt === null && !(await isOurs(deps, agent))) strange.push(agent)
+    const known: Known[] = []
+    for await (const page of inPages(deps.claude.listAgents())) {
+      const found = await notOurs(
+        deps,
+        page.filter(({ archivedAt }) => archivedAt === null),
+      )
+      strange.push(...found)
+      known.push(...(await knownOf(deps, found)))
     }
-    const known = await deps.db.unregisteredAgent.findMany({
-      where: { source: 'claude', key: { in: strange.map(({ id }) => id) } },
-      select: { key: true, state: true, decidedAt: true, detail: true },
-      orderBy: { lastSeenAt: 'asc' },
-    })
     const before = new Map(known.map((row) => [row.key, row]))
     const active = await dismissedWithSessions(deps, known)
     const sightings = strange.map((agent): Sighting & { acted: boolean } => {
@@ -39,21 +42,48 @@ export async function discoverAgents(deps: HarnessDeps): Promise<number> {
   })
 }
 
-/** Bound to a version in the registry, or just being made for one. */
-async function isOurs(deps: HarnessDeps, { id, metadata }: ClaudeAgentView): Promise<boolean> {
-  if ((await deps.db.claudeBinding.count({ where: { claudeAgentId: id } })) > 0) return true
-  const agentId = metadata[marks.agent]
-  if (agentId === undefined) return false
-  const young = { agentId, createdAt: { gt: new Date(Date.now() - bindingMs) }, claude: null }
-  return (await deps.db.agentVersion.count({ where: young })) > 0
+async function* inPages<T>(all: AsyncIterable<T>): AsyncGenerator<T[]> {
+  let page: T[] = []
+  for await (const one of all) {
+    page.push(one)
+    if (page.length < pageSize) continue
+    yield page
+    page = []
+  }
+  if (page.length > 0) yield page
 }
 
-async function dismissedWithSessions(
-  deps: HarnessDeps,
-  known: readonly { key: string; state: string; decidedAt: Date | null }[],
-): Promise<Set<string>> {
+/** Those that are neither bound to a version in the registry nor just being made for one. */
+async function notOurs({ db }: HarnessDeps, agents: readonly ClaudeAgentView[]): Promise<ClaudeAgentView[]> {
+  const bindings = await db.claudeBinding.findMany({
+    where: { claudeAgentId: { in: agents.map(({ id }) => id) } },
+    select: { claudeAgentId: true },
+  })
+  const claims = agents.flatMap(({ metadata }) => metadata[marks.agent] ?? [])
+  const making = await db.agentVersion.findMany({
+    where: { agentId: { in: claims }, createdAt: { gt: new Date(Date.now() - bindingMs) }, claude: null },
+    select: { agentId: true },
+  })
+  const bound = new Set(bindings.map(({ claudeAgentId }) => claudeAgentId))
+  const young = new Set(making.map(({ agentId }) => agentId))
+  return agents.filter(({ id, metadata }) => !bound.has(id) && !young.has(metadata[marks.agent] ?? ''))
+}
+
+type Known = { key: string; state: string; decidedAt: Date | null; lastSeenAt: Date; detail: unknown }
+
+async function knownOf({ db }: HarnessDeps, agents: readonly ClaudeAgentView[]): Promise<Known[]> {
+  return await db.unregisteredAgent.findMany({
+    where: { source: 'claude', key: { in: agents.map(({ id }) => id) } },
+    select: { key: true, state: true, decidedAt: true, lastSeenAt: true, detail: true },
+  })
+}
+
+async function dismissedWithSessions(deps: HarnessDeps, known: readonly Known[]): Promise<Set<string>> {
   const active = new Set<string>()
-  const dismissed = known.filter(({ state }) => state === 'dismissed').slice(0, lookedAtMax)
+  const dismissed = known
+    .filter(({ state }) => state === 'dismissed')
+    .toSorted((a, b) => a.lastSeenAt.getTime() - b.lastSeenAt.getTime())
+    .slice(0, lookedAtMax)
   for (const { key, decidedAt } of dismissed) {
     const since = decidedAt ? { createdSince: decidedAt } : {}
     const { value } = await deps.claude.listSessions({ agentId: key, ...since }).next()

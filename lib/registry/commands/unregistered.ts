@@ -2,19 +2,27 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { ok, type Result, err } from '#lib/core/result.ts'
-import { type Found, type InTx, type Row, rowSelect, subjectOf, writeSightings } from '../sightings.ts'
+import { type Found, type InTx, type Row, rowSelect, sightingsAtOnce, subjectOf, writeSightings } from '../sightings.ts'
 import type { DismissUnregisteredInput, Sighting, UnregisteredState } from '../schema/unregistered.ts'
 
 /**
  * Notes what was seen and is not registered: once for each source and key, counted, with the first and the last time. What is new or comes
- * back is told in the audit log, the rest is not. What callers only claim is kept apart up to a limit. For our own processes.
+ * back is told in the audit log, the rest is not. What callers only claim is kept apart up to a limit. Many are noted in several transactions,
+ * so that nobody else who notes something waits long, and what was noted before a failure stays. For our own processes.
  */
 export async function noteUnregistered(
   ctx: Ctx,
   sightings: readonly (Sighting & { acted?: boolean })[],
 ): Promise<Found> {
   if (ctx.actor.kind !== 'system') throw new DomainError('forbidden', 'Only processes of the platform do this.')
-  return await inTx(ctx, async (_, ctx) => await writeSightings(ctx, sightings))
+  const found: Found = { added: 0, seenAgain: 0 }
+  for (let from = 0; from < sightings.length; from += sightingsAtOnce) {
+    const some = sightings.slice(from, from + sightingsAtOnce)
+    const { added, seenAgain } = await inTx(ctx, async (_, ctx) => await writeSightings(ctx, some))
+    found.added += added
+    found.seenAgain += seenAgain
+  }
+  return found
 }
 
 /**
@@ -62,8 +70,11 @@ export async function closeGone(ctx: Ctx, input: { present: ReadonlySet<string> 
     await tx.$queryRaw`select pg_advisory_xact_lock(hashtextextended('unregistered', 0))::text`
     const open = await tx.unregisteredAgent.findMany({ where: { source: 'claude', state: 'open' }, select: rowSelect })
     const gone = open.filter(({ key }) => !input.present.has(key))
+    await tx.unregisteredAgent.updateMany({
+      where: { id: { in: gone.map(({ id }) => id) }, state: 'open' },
+      data: { state: 'gone', decidedAt: ctx.now },
+    })
     for (const row of gone) {
-      await tx.unregisteredAgent.update({ where: { id: row.id }, data: { state: 'gone', decidedAt: ctx.now } })
       recordAudit(tx, ctx, { event: 'unregistered.gone', subject: subjectOf(row), detail: {} })
     }
     return gone.length
