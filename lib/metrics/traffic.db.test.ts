@@ -127,14 +127,24 @@ describe('traffic', () => {
     expect(ofWriter.feeds.total).toBe(0)
   })
 
-  dbTest('forgets hours that no screen shows, and is for those who may', async ({ db }) => {
+  dbTest('forgets hours and days that nothing shows, and is for those who may', async ({ db }) => {
     const { id: agentId } = await makeAgent(db)
     const serverId = await makeServer(db)
     await called(db, { agentId, serverId, tool: 'look', time: new Date('2026-08-01T00:00:00Z') })
     await called(db, { agentId, serverId, tool: 'look' })
     await rollUpTraffic(at(db))
-    expect(await forgetTraffic(at(db))).toBe(1)
+    const ago = (days: number) => new Date(now.getTime() - days * 86_400_000)
+    const day = { agentId, serverId, tool: 'old', lastAt: ago(401) }
+    await db.agentToolDay.createMany({
+      data: [
+        { ...day, day: ago(402) },
+        { ...day, day: ago(398) },
+      ],
+    })
+    expect(await forgetTraffic(at(db))).toBe(2)
     expect(await db.toolHour.count({ where: { serverId } })).toBe(1)
+    // The day of 1 August stays, as today's and the one within 400 days do.
+    expect(await db.agentToolDay.count({ where: { serverId } })).toBe(3)
     const builder = ctxFor(db, await makePerson(db), now)
     await expect(rollUpTraffic(builder)).rejects.toMatchObject({ code: 'forbidden' })
     await expect(forgetTraffic(builder)).rejects.toMatchObject({ code: 'forbidden' })

@@ -4,8 +4,9 @@ import { durationBoundsMs } from '../rules/durations.ts'
 
 /** Audit events added up in one transaction. */
 const batchMax = 20_000
-/** How long hours are kept; days are kept. */
 const hoursKeptDays = 92
+/** More than a year: no screen and no question about unused scopes looks back further. */
+const daysKeptDays = 400
 
 /**
  * Adds up what the audit log has brought since the last time, by tool and hour and by agent, tool and day: each event once, however many workers ask and whenever they
@@ -27,12 +28,13 @@ export async function rollUpTraffic(ctx: Ctx): Promise<{ more: boolean }> {
   })
 }
 
-/** Forgets hours that no screen shows any more. Needs `costs:manage`. */
+/** Forgets hours and days that nothing shows any more. Needs `costs:manage`. */
 export async function forgetTraffic(ctx: Ctx): Promise<number> {
   authorize(ctx, 'costs:manage')
-  const before = new Date(ctx.now.getTime() - hoursKeptDays * 86_400_000)
-  const { count } = await ctx.db.toolHour.deleteMany({ where: { hour: { lt: before } } })
-  return count
+  const daysAgo = (days: number) => new Date(ctx.now.getTime() - days * 86_400_000)
+  const hours = await ctx.db.toolHour.deleteMany({ where: { hour: { lt: daysAgo(hoursKeptDays) } } })
+  const days = await ctx.db.agentToolDay.deleteMany({ where: { day: { lt: daysAgo(daysKeptDays) } } })
+  return hours.count + days.count
 }
 
 /**
