@@ -136,6 +136,24 @@ dbTest(
   },
 )
 
+dbTest('pages of the queue lose no call, also when the last one of a page is decided meanwhile', async ({ db }) => {
+  const { call, agentId, person } = await world(db)
+  const rule = { id: null, title: 'Wait', deciderRoles: ['security'], decideSeconds: 60, onTimeout: 'deny' } as const
+  for (const amount of [1, 2, 3]) {
+    const held = { source: 'broker', call: { ...call, arguments: { amount } }, class: 'write', rule } as const
+    await holdCall(ctxFor(db, undefined, new Date(now.getTime() + amount)), held)
+  }
+  const reader = await person('security')
+  const page = (cursor?: string) => listHeldCalls(reader, { state: 'waiting', agentId, limit: 1, cursor })
+  const first = await page()
+  await db.heldCall.update({ where: { id: first.nextCursor! }, data: { state: 'rejected', decidedAt: now } })
+  const second = await page(first.nextCursor!)
+  expect(second.items).toMatchObject([{ arguments: { amount: 2 } }])
+  const third = await page(second.nextCursor!)
+  expect(third).toMatchObject({ items: [{ arguments: { amount: 3 } }], nextCursor: null })
+  await expect(page(crypto.randomUUID())).rejects.toMatchObject({ code: 'invalid', details: { field: 'cursor' } })
+})
+
 dbTest('a verdict that nobody came for answers no later call: that one is asked about anew', async ({ db }) => {
   const { call, person, agentId } = await world(db)
   const rule = {

@@ -228,6 +228,10 @@ dbTest('the queue is oldest first and pages without losing one', async ({ db }) 
   expect(second.items.map((row) => row.class)).toEqual(['destructive'])
   expect(second.nextCursor).toBeNull()
   expect((await listScopeRequests(ctx, { agentId })).items.at(-1)?.id).toBe(requestId)
+  // The last one of a page is decided before the next page is asked for.
+  await db.scopeRequest.update({ where: { id: first.nextCursor! }, data: { state: 'withdrawn' } })
+  const after = await listScopeRequests(ctx, { state: 'pending', agentId, limit: 2, cursor: first.nextCursor! })
+  expect(after.items.map((row) => row.class)).toEqual(['destructive'])
   await expect(listScopeRequests(ctx, { cursor: "x'" })).rejects.toMatchObject({ code: 'invalid' })
 })
 

@@ -25,14 +25,17 @@ export async function listHeldCalls(ctx: Ctx, input: HeldCallListInput = {}): Pr
   const where = { ...inState, agentId, runId }
   const direction = state === 'waiting' ? 'asc' : 'desc'
   const db = reader(ctx)
-  if (cursor !== undefined && !(await db.heldCall.findUnique({ where: { id: cursor }, select: { id: true } }))) {
+  const last =
+    cursor === undefined
+      ? null
+      : await db.heldCall.findUnique({ where: { id: cursor }, select: { createdAt: true, id: true } })
+  if (cursor !== undefined && !last) {
     throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
   }
   const rows = await db.heldCall.findMany({
-    where,
+    where: { ...where, ...(last ? behind(last, direction) : {}) },
     orderBy: [{ createdAt: direction }, { id: direction }],
     take: limit + 1,
-    ...(cursor === undefined ? {} : { cursor: { id: cursor }, skip: 1 }),
     select: viewSelect,
   })
   const total = await db.heldCall.count({ where })
@@ -40,6 +43,13 @@ export async function listHeldCalls(ctx: Ctx, input: HeldCallListInput = {}): Pr
   const page = rows.slice(0, limit)
   const nextCursor = rows.length > limit ? (page.at(-1)?.id ?? null) : null
   return { items: await toViews(ctx, page), total, waiting, nextCursor }
+}
+
+/** What comes behind the last row of a page, also when that one is in the list no more. */
+function behind(last: { createdAt: Date; id: string }, direction: 'asc' | 'desc'): Prisma.HeldCallWhereInput {
+  const than = direction === 'asc' ? 'gt' : 'lt'
+  const { createdAt, id } = last
+  return { OR: [{ createdAt: { [than]: createdAt } }, { createdAt, id: { [than]: id } }] }
 }
 
 /** One held call. Needs `runs:read`; throws `not_found`. */

@@ -25,17 +25,17 @@ export async function listScopeRequests(ctx: Ctx, input: ScopeRequestListInput =
   authorize(ctx, 'requests:read')
   const query = scopeRequestListQuery.parse(input)
   const db = reader(ctx)
-  if (query.cursor !== undefined && !(await exists(db, query.cursor))) {
+  const last = query.cursor === undefined ? null : await placeOf(db, query.cursor)
+  if (query.cursor !== undefined && !last) {
     throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
   }
   const where = { state: query.state, agentId: query.agentId, serverId: query.serverId }
   const direction = query.state === 'pending' ? 'asc' : 'desc'
   const [rows, total] = await Promise.all([
     db.scopeRequest.findMany({
-      where,
+      where: { ...where, ...(last ? behind(last, direction) : {}) },
       orderBy: [{ createdAt: direction }, { id: direction }],
       take: query.limit + 1,
-      ...(query.cursor === undefined ? {} : { cursor: { id: query.cursor }, skip: 1 }),
       select: requestSelect,
     }),
     db.scopeRequest.count({ where }),
@@ -45,9 +45,17 @@ export async function listScopeRequests(ctx: Ctx, input: ScopeRequestListInput =
   return { items: await requestRows(ctx, page), total, nextCursor }
 }
 
-async function exists(db: Tx, id: string): Promise<boolean> {
-  if (!z.uuid().safeParse(id).success) return false
-  return (await db.scopeRequest.findUnique({ where: { id }, select: { id: true } })) !== null
+type Place = { createdAt: Date; id: string }
+
+/** Where the last row of a page stands, also when it is in the list no more. */
+async function placeOf(db: Tx, id: string): Promise<Place | null> {
+  if (!z.uuid().safeParse(id).success) return null
+  return await db.scopeRequest.findUnique({ where: { id }, select: { createdAt: true, id: true } })
+}
+
+function behind({ createdAt, id }: Place, direction: 'asc' | 'desc'): Prisma.ScopeRequestWhereInput {
+  const than = direction === 'asc' ? 'gt' : 'lt'
+  return { OR: [{ createdAt: { [than]: createdAt } }, { createdAt, id: { [than]: id } }] }
 }
 
 /** One request with what it takes to decide it: what the agent holds, what it would newly reach, peers, past denials. Needs `requests:read`; throws `not_found`. */
