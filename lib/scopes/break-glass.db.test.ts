@@ -4,7 +4,7 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { breakGlass, reviewBreakGlass, revokeGrant } from './commands.ts'
-import { listBreakGlass } from './queries.ts'
+import { listBreakGlass, listBreakGlassPage } from './queries.ts'
 import { breakGlassInput, reviewBreakGlassInput } from './schema/break-glass.ts'
 
 const now = new Date('2026-11-22T12:00:00Z')
@@ -135,6 +135,35 @@ describe('reviewBreakGlass', () => {
       listBreakGlass(ctxFor(db, { kind: 'agent', id: 'a', name: 'a' }, now), { state: 'open', limit: 1 }),
     ).rejects.toMatchObject({ code: 'forbidden' })
   })
+})
+
+dbTest('a list of break-glass grants is paged, the newest first, each of them once', async ({ db }) => {
+  const { input, at, agent } = await scene(db)
+  const taken: string[] = []
+  for (const minute of [0, 1, 1, 2]) {
+    const { id } = await makeAgent(db, { ownerTeamId: agent.teamId })
+    const glass = await breakGlass(at(new Date(now.getTime() + minute * 60_000)), { ...input, agentId: id })
+    if (!glass.ok) throw new Error(glass.error.message)
+    taken.push(glass.value.grantId)
+  }
+  const found: { grantId: string; openedAt: string }[] = []
+  let cursor: string | undefined
+  do {
+    const page = await listBreakGlassPage(at(), { state: 'all', limit: 1, cursor })
+    expect(page.items).toHaveLength(1)
+    found.push(...page.items)
+    cursor = page.nextCursor ?? undefined
+  } while (cursor !== undefined)
+  expect(found.map(({ grantId }) => grantId)).toEqual(
+    (await listBreakGlass(at(), { state: 'all', limit: 200 })).map(({ grantId }) => grantId),
+  )
+  expect(found.map(({ grantId }) => grantId)).toEqual(expect.arrayContaining(taken))
+  for (const damaged of ['x', crypto.randomUUID()]) {
+    await expect(listBreakGlassPage(at(), { state: 'all', limit: 1, cursor: damaged })).rejects.toMatchObject({
+      code: 'invalid',
+      details: { field: 'cursor' },
+    })
+  }
 })
 
 dbTest('a break-glass grant is revoked as any other and stays to be reviewed', async ({ db }) => {

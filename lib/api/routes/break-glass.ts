@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { breakGlassInput, breakGlassListQuery, reviewBreakGlassInput } from '#lib/scopes/schema/break-glass.ts'
 import { breakGlass } from '../answers/break-glass.ts'
 import { text, time } from '../answers/words.ts'
-import { pageQuery, pagedOf } from '../paging.ts'
+import { pagedOf } from '../paging.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleAgent, exampleId, namedId, uuidId } from './params.ts'
 
@@ -11,7 +11,7 @@ export const list = endpoint({
   path: '/api/v1/break-glass',
   summary: 'Break-glass grants, newest first: those in force or waiting for their review, or all.',
   permission: 'agents:read',
-  query: breakGlassListQuery.extend({ cursor: pageQuery.shape.cursor }),
+  query: breakGlassListQuery,
   answer: json(pagedOf(breakGlass)),
   example: { query: { state: 'open' } },
 })

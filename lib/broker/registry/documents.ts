@@ -46,8 +46,12 @@ export function registerDocuments(server: McpServer, ctx: Ctx): void {
 
 async function idsLike(ctx: Ctx, typed: string): Promise<string[]> {
   const word = typed.replaceAll(/["\\]/g, '')
-  const { items } = await listAgents(ctx, { q: word === '' ? '' : `"${word.slice(0, 100)}"`, limit: completionsMax })
-  return items.map(({ id }) => id)
+  const q = word === '' ? '' : `"${word.slice(0, 100)}"`
+  return await askOnRecord(
+    ctx,
+    { tool: 'completion/complete', arguments: { id: typed }, permission: 'agents:read' },
+    async () => (await listAgents(ctx, { q, limit: completionsMax })).items.map(({ id }) => id),
+  )
 }
 
 function registerPrompts(server: McpServer): void {

@@ -108,6 +108,13 @@ describe.each(eras)('a client of the %s era', (era) => {
       event: 'registry.asked',
       detail: { tool: 'resources/read' },
     })
+    const ref = { type: 'ref/resource', uri: 'wheelhouse://agents/{id}' } as const
+    const { completion } = await client.complete({ ref, argument: { name: 'id', value: writer } })
+    expect(completion.values).toEqual([writer])
+    expect(await lastAsked(db, person.id)).toMatchObject({
+      event: 'registry.asked',
+      detail: { tool: 'completion/complete', arguments: JSON.stringify({ id: writer }), outcome: 'answered' },
+    })
     const help = await client.readResource({ uri: 'wheelhouse://help/query' })
     expect(JSON.stringify(help.contents)).toContain('can:write env:production')
     expect((await client.listPrompts()).prompts.map(({ name }) => name)).toEqual(['who_can', 'needs_attention'])
@@ -149,6 +156,12 @@ test('every tool answers as its output schema says', async ({ db, broker }) => {
   expect([page, next]).toMatchObject([{ total: 2 }, { total: 2, nextCursor: null }])
   const unknown = await client.callTool({ name: 'get_agent', arguments: { agentId: 'nobody' } })
   expect([unknown.isError, JSON.stringify(unknown.content)]).toMatchObject([true, expect.stringContaining('nobody')])
+  const many = Array.from({ length: 5001 }, (_, at) => ({ agentId: reader, serverId: erp, toolName: `tool-${at}` }))
+  await db.grant.createMany({
+    data: many.map((grant) => ({ ...grant, class: 'read', reason: 'to be counted', via: 'import' })),
+  })
+  const some = await ask('list_grants', { serverId: erp, limit: 2 })
+  expect(some).toMatchObject({ total: 5003, grants: [expect.anything(), expect.anything()] })
   const wide = await client.callTool({ name: 'list_grants', arguments: {} })
   expect([wide.isError, JSON.stringify(wide.content)]).toMatchObject([true, expect.stringContaining('agentId')])
   await client.close()

@@ -1,13 +1,27 @@
+import { z } from 'zod'
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { personNames } from '#lib/registry/queries.ts'
 import type { Environment, PersonRef, ToolClass } from '#lib/registry/schema.ts'
 import { breakGlassReviewable } from '../rules/break-glass.ts'
 import type { BreakGlassListQuery, BreakGlassView } from '../schema/break-glass.ts'
 
+/** A page of the same; `nextCursor` is null on the last. Needs `agents:read`; throws `invalid` for a cursor that is no break-glass grant. */
+export async function listBreakGlassPage(
+  ctx: Ctx,
+  query: BreakGlassListQuery,
+): Promise<{ items: BreakGlassView[]; nextCursor: string | null }> {
+  const { limit } = query
+  const found = await listBreakGlass(ctx, { ...query, limit: limit + 1 })
+  const items = found.slice(0, limit)
+  return { items, nextCursor: found.length > limit ? (items.at(-1)?.grantId ?? null) : null }
+}
+
 /** Break-glass grants, newest first: those in force or waiting for their review, or all. Needs `agents:read`. */
 export async function listBreakGlass(ctx: Ctx, query: BreakGlassListQuery): Promise<BreakGlassView[]> {
   authorize(ctx, 'agents:read')
+  const behind = query.cursor === undefined ? Prisma.empty : behindSql(await placeOf(ctx, query.cursor))
   const inForce = Prisma.sql`(g."revokedAt" is null and g."expiresAt" > ${ctx.now})`
   const wanted = {
     all: Prisma.sql`true`,
@@ -24,12 +38,26 @@ export async function listBreakGlass(ctx: Ctx, query: BreakGlassListQuery): Prom
       ) end::int as "calls"
     from "BreakGlassReview" r join "Grant" g on g."id" = r."grantId"
     join "Agent" a on a."id" = r."agentId" join "McpServer" s on s."id" = g."serverId"
-    where ${wanted} order by r."openedAt" desc, r."grantId" limit ${query.limit}`
+    where ${wanted} ${behind} order by r."openedAt" desc, r."grantId" limit ${query.limit}`
   const people = await personNames(
     ctx,
     rows.flatMap((row) => [row.openedById, row.reviewedById]),
   )
   return rows.map((row) => viewOf(ctx, row, people))
+}
+
+type Place = { openedAt: Date; grantId: string }
+
+async function placeOf(ctx: Ctx, grantId: string): Promise<Place> {
+  const select = { openedAt: true, grantId: true }
+  const known = z.uuid().safeParse(grantId).success
+  const place = known ? await reader(ctx).breakGlassReview.findUnique({ where: { grantId }, select }) : null
+  if (place) return place
+  throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
+}
+
+function behindSql({ openedAt, grantId }: Place): Prisma.Sql {
+  return Prisma.sql`and (r."openedAt" < ${openedAt} or (r."openedAt" = ${openedAt} and r."grantId" > ${grantId}::uuid))`
 }
 
 type Row = {

@@ -56,6 +56,24 @@ export async function getGrant(ctx: Ctx, input: { grantId: string; asOf?: string
   )
 }
 
+/**
+ * How many grants there are and the first of them, in the same order; nothing else is read. Needs `agents:read`; throws `invalid` for the
+ * instant.
+ */
+export async function firstGrants(
+  ctx: Ctx,
+  input: GrantListInput & { limit: number },
+): Promise<{ items: GrantView[]; total: number }> {
+  authorize(ctx, 'agents:read')
+  const { limit, ...rest } = input
+  const query = grantListQuery.parse(rest)
+  const past = query.asOf === undefined ? null : await instantOf(ctx, { field: 'asOf', value: query.asOf })
+  const [counted] = await reader(ctx).$queryRaw<{ total: number }[]>(
+    Prisma.sql`${grantsAsTheyWere(past, query)}select count(*)::int as "total" from "Grant" g where ${whereOf(query, past ?? ctx.now)}`,
+  )
+  return { items: await readGrants(ctx, { query, past, limit }), total: counted?.total ?? 0 }
+}
+
 type Which = {
   grantId?: string | undefined
   agentId?: string | undefined
@@ -73,22 +91,12 @@ async function readGrants(
   { query, past, limit = 5000 }: { query: Which; past: Date | null; limit?: number },
 ): Promise<GrantView[]> {
   const now = past ?? ctx.now
-  const conditions = [
-    ...(query.grantId === undefined ? [] : [Prisma.sql`g."id" = ${query.grantId}::uuid`]),
-    ...(query.agentId === undefined ? [] : [Prisma.sql`g."agentId" = ${query.agentId}`]),
-    ...(query.serverId === undefined ? [] : [Prisma.sql`g."serverId" = ${query.serverId}`]),
-    ...(query.after === undefined
-      ? []
-      : [Prisma.sql`(${place}) > (select ${place} from "Grant" g where g."id" = ${query.after}::uuid)`]),
-    ...(query.history ? [] : [Prisma.sql`g."revokedAt" is null and (g."expiresAt" is null or g."expiresAt" > ${now})`]),
-  ]
-  const where = conditions.length === 0 ? Prisma.sql`true` : Prisma.join(conditions, ' and ')
   const rows = await reader(ctx).$queryRaw<RawGrant[]>(
     Prisma.sql`${grantsAsTheyWere(past, query)}select g."id", g."serverId", s."name" as "serverName", s."environment"::text, s."sensitivity"::text, g."class"::text, g."toolName",
         ${grantLimitsSql}, g."reason", g."via", g."requestId", g."createdAt", g."expiresAt", g."revokedAt", ${reachedToolsSql} as tools,
         a."id" as "agentId", a."name" as "agentName", a."status"::text, t."id" as "ownerId", t."name" as "ownerName"
       from "Grant" g join "McpServer" s on s."id" = g."serverId" join "Agent" a on a."id" = g."agentId" join "Team" t on t."id" = a."ownerTeamId"
-      where ${where} order by ${place} limit ${limit}`,
+      where ${whereOf(query, now)} order by ${place} limit ${limit}`,
   )
   return rows.map((row) => {
     const { agentId, agentName, status, ownerId, ownerName, createdAt, expiresAt, revokedAt, ...grant } = row
@@ -103,6 +111,19 @@ async function readGrants(
       owner: { id: ownerId, name: ownerName },
     }
   })
+}
+
+function whereOf(query: Which, now: Date): Prisma.Sql {
+  const conditions = [
+    ...(query.grantId === undefined ? [] : [Prisma.sql`g."id" = ${query.grantId}::uuid`]),
+    ...(query.agentId === undefined ? [] : [Prisma.sql`g."agentId" = ${query.agentId}`]),
+    ...(query.serverId === undefined ? [] : [Prisma.sql`g."serverId" = ${query.serverId}`]),
+    ...(query.after === undefined
+      ? []
+      : [Prisma.sql`(${place}) > (select ${place} from "Grant" g where g."id" = ${query.after}::uuid)`]),
+    ...(query.history ? [] : [Prisma.sql`g."revokedAt" is null and (g."expiresAt" is null or g."expiresAt" > ${now})`]),
+  ]
+  return conditions.length === 0 ? Prisma.sql`true` : Prisma.join(conditions, ' and ')
 }
 
 function grantsAsTheyWere(past: Date | null, { grantId, agentId }: Which): Prisma.Sql {

@@ -34,6 +34,8 @@ export type ReviewBreakGlassInput = z.infer<typeof reviewBreakGlassInput>
 export const breakGlassListQuery = z.strictObject({
   state: z.enum(['open', 'in_force', 'all']).default('open'),
   limit: z.coerce.number().int().min(1).max(200).default(100),
+  /** `nextCursor` of the page before. */
+  cursor: z.string().max(1000).optional(),
 })
 export type BreakGlassListQuery = z.infer<typeof breakGlassListQuery>
 

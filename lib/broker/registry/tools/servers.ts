@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { getServer, listServers } from '#lib/registry/queries.ts'
 import { type ServerRow } from '#lib/registry/schema.ts'
-import { listGrants } from '#lib/scopes/queries.ts'
+import { firstGrants } from '#lib/scopes/queries.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { registryTool } from '../tool.ts'
 import { agentId, count, line, pageLimit, scopeText, serverId } from '../words.ts'
@@ -118,8 +118,8 @@ export const grants = registryTool({
         rule: 'registry:query',
       })
     }
-    const all = await listGrants(ctx, filter)
-    const shown = all.slice(0, limit).map((grant) => ({
+    const { items, total } = await firstGrants(ctx, { ...filter, limit })
+    const shown = items.map((grant) => ({
       id: grant.id,
       agentId: grant.agent.id,
       owner: grant.owner.id,
@@ -136,11 +136,8 @@ export const grants = registryTool({
         `${grant.agentId} ${grant.scope} ${grant.state}, ${grant.via}${grant.expiresAt ? `, until ${grant.expiresAt}` : ''}: ${line(grant.reason)}`,
     )
     return {
-      structured: { total: all.length, grants: shown },
-      text: [
-        `${count(all.length, 'grant')}${shown.length < all.length ? `, ${shown.length} shown` : ''}`,
-        ...lines,
-      ].join('\n'),
+      structured: { total, grants: shown },
+      text: [`${count(total, 'grant')}${shown.length < total ? `, ${shown.length} shown` : ''}`, ...lines].join('\n'),
     }
   },
 })
