@@ -103,7 +103,7 @@ dbTest('whatever writes is kept, nothing that is not a change, and it stays as i
     names.push((await getAgentAsOf(ctxFor(db), { agentId: id, asOf })).name)
   }
   expect(names).toEqual(['one', 'two', 'three', 'three'])
-  expect(await listAgentMoments(ctxFor(db), id)).toHaveLength(3)
+  expect((await listAgentMoments(ctxFor(db), { agentId: id })).items).toHaveLength(3)
   await expect(db.historyEntry.updateMany({ where: { key: id }, data: { state: {} } })).rejects.toThrow(/refused/)
   await expect(db.historyEntry.deleteMany({ where: { key: id } })).rejects.toThrow(/refused/)
 })
@@ -111,13 +111,27 @@ dbTest('whatever writes is kept, nothing that is not a change, and it stays as i
 dbTest('a reminder of a grant changes nothing about it, and no moment is changed or taken away', async ({ db }) => {
   const { id } = await makeAgent(db)
   const grant = await makeGrant(db, { agentId: id, serverId: await makeServer(db) })
-  const before = await listAgentMoments(ctxFor(db), id)
+  const { items: before } = await listAgentMoments(ctxFor(db), { agentId: id })
   await db.grant.update({ where: { id: grant }, data: { endingToldAt: new Date() } })
-  expect(await listAgentMoments(ctxFor(db), id)).toEqual(before)
+  expect((await listAgentMoments(ctxFor(db), { agentId: id })).items).toEqual(before)
   const at = new Date(before[0]!.at)
   await expect(db.historyMoment.updateMany({ where: { at }, data: { at: new Date() } })).rejects.toThrow(/refused/)
   await expect(db.historyMoment.deleteMany({ where: { at } })).rejects.toThrow(/refused/)
   await expect(db.$executeRaw`truncate "HistoryMoment"`).rejects.toThrow(/refused/)
+})
+
+dbTest('the instants of an agent are told to the last, a page at a time', async ({ db }) => {
+  const { id } = await makeAgent(db)
+  for (let at = 0; at < 120; at += 1) await db.agent.update({ where: { id }, data: { purpose: `changed ${at}` } })
+  const found: string[] = []
+  let cursor: string | undefined
+  do {
+    const page = await listAgentMoments(ctxFor(db), { agentId: id, cursor })
+    found.push(...page.items.map(({ at }) => at))
+    cursor = page.nextCursor ?? undefined
+  } while (cursor !== undefined)
+  expect(found).toHaveLength(121)
+  expect(found).toEqual([...new Set(found)].toSorted().toReversed())
 })
 
 dbTest('a wrong instant is refused with the field and when the records begin', async ({ db }) => {
@@ -151,7 +165,7 @@ dbTest('the past needs the permission of the present', async ({ db }) => {
     (ctx: typeof nobody) => getMoment(ctx, { field: 'asOf', value: asOf }),
     (ctx: typeof nobody) => diffAgent(ctx, { agentId: id, from: asOf }),
     (ctx: typeof nobody) => diffAgents(ctx, { from: asOf }),
-    (ctx: typeof nobody) => listAgentMoments(ctx, id),
+    (ctx: typeof nobody) => listAgentMoments(ctx, { agentId: id }),
   ]
   for (const ask of asked) {
     await expect(ask(nobody)).rejects.toMatchObject({ code: 'forbidden' })

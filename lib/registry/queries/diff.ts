@@ -1,4 +1,7 @@
+import { z } from 'zod'
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
 import { countBits, hasBit } from '../fleet/bitmap.ts'
 import { evaluate } from '../fleet/evaluate.ts'
 import type { FleetIndex } from '../fleet/fleet-index.ts'
@@ -16,6 +19,7 @@ import { agentNotFound } from './agents.ts'
 /** So many agents of each kind are told. */
 const toldMax = 200
 const momentsMax = 100
+const momentCursor = z.iso.datetime()
 
 /**
  * How an agent's entry and what it could reach differ between two instants; `to` left out: now. Needs `agents:read`; throws `not_found` if
@@ -84,22 +88,33 @@ export async function diffAgents(ctx: Ctx, input: AgentDiffInput): Promise<Agent
   return diff
 }
 
-/** The instants at which an agent's entry or one of its grants changed, newest first. Needs `agents:read`; throws `not_found`. */
-export async function listAgentMoments(ctx: Ctx, agentId: string): Promise<AgentMoment[]> {
+/**
+ * The instants at which an agent's entry or one of its grants changed, newest first; `nextCursor` is null on the last page. Needs
+ * `agents:read`; throws `not_found`, and `invalid` for a cursor that is no instant.
+ */
+export async function listAgentMoments(
+  ctx: Ctx,
+  { agentId, limit = momentsMax, cursor }: { agentId: string; limit?: number; cursor?: string | undefined },
+): Promise<{ items: AgentMoment[]; nextCursor: string | null }> {
   authorize(ctx, 'agents:read')
+  if (cursor !== undefined && !momentCursor.safeParse(cursor).success) {
+    throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
+  }
   const rows = await reader(ctx).$queryRaw<{ at: Date; auditSeq: bigint; kinds: string[] }[]>`
     select m."at", m."auditSeq", array_agg(distinct e."kind") as kinds
     from "HistoryEntry" e join "HistoryMoment" m on m."id" = e."momentId"
     where e."kind" in ('Agent', 'Grant') and e."parent" = ${agentId} and m."at" is not null
-    group by m."at", m."auditSeq" order by m."at" desc limit ${momentsMax}`
+      ${cursor === undefined ? Prisma.empty : Prisma.sql`and m."at" < ${new Date(cursor)}`}
+    group by m."at", m."auditSeq" order by m."at" desc limit ${limit + 1}`
   // Every agent has its registration, or how it was when the records began.
-  if (rows.length === 0) throw agentNotFound(agentId)
-  return rows.map(({ at, auditSeq, kinds }) => ({
+  if (rows.length === 0 && cursor === undefined) throw agentNotFound(agentId)
+  const items = rows.slice(0, limit).map(({ at, auditSeq, kinds }) => ({
     at: at.toISOString(),
     auditSeq: auditSeq.toString(),
     entry: kinds.includes('Agent'),
     grants: kinds.includes('Grant'),
   }))
+  return { items, nextCursor: rows.length > limit ? (items.at(-1)?.at ?? null) : null }
 }
 
 async function instantsOf(ctx: Ctx, { from, to }: DiffQuery): Promise<{ from: Moment; to: Moment }> {

@@ -22,7 +22,8 @@ type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 export default async function AgentHistoryPage({ params, searchParams }: Props) {
   const { ctx, agent } = await loadAgent((await params).id)
   const asked = await searchParams
-  const moments = await listAgentMoments(ctx, agent.id)
+  const older = asked['before'] ? String(asked['before']) : undefined
+  const { items: moments, nextCursor } = await listAgentMoments(ctx, { agentId: agent.id, cursor: older })
   const from = asked['from'] ? String(asked['from']) : before(moments[0])
   const to = asked['to'] ? String(asked['to']) : undefined
   const here = paths.agent(agent.id, 'history')
@@ -57,6 +58,13 @@ export default async function AgentHistoryPage({ params, searchParams }: Props) 
               <Moment key={moment.at} moment={moment} agentId={agent.id} earlier={moments[at + 1]} />
             ))}
           </ol>
+          {nextCursor && (
+            <p className="border-t px-4 py-2 text-[13px]">
+              <Link href={hrefWith(here, { before: nextCursor })} className="text-accent hover:underline">
+                Earlier changes
+              </Link>
+            </p>
+          )}
         </Card>
       </div>
     </div>

@@ -1,8 +1,8 @@
-import { pageOf } from '#lib/api/paging.ts'
 import { routes } from '#lib/api/routes.ts'
 import { listAgentMoments } from '#lib/registry/queries.ts'
 import { serve } from '#app/api/v1/serve.ts'
 
-export const GET = serve(routes.history.moments, async (ctx, { params, query }) =>
-  pageOf(await listAgentMoments(ctx, params.id), query, ({ at }) => at),
+export const GET = serve(
+  routes.history.moments,
+  async (ctx, { params, query }) => await listAgentMoments(ctx, { agentId: params.id, ...query }),
 )
