@@ -61,7 +61,7 @@ dbTest('the records of an installation that was there before begin with what it 
     })
     expect((await listAgents(ctxFor(db), { q: 'can:write', asOf })).items.map(({ id }) => id)).toEqual(['veteran'])
     expect((await listAgents(ctxFor(db), { q: 'can:write' })).total).toBe(0)
-    expect(await listAgentMoments(ctxFor(db), 'veteran')).toMatchObject([
+    expect((await listAgentMoments(ctxFor(db), { agentId: 'veteran' })).items).toMatchObject([
       { entry: false, grants: true },
       { entry: true, grants: false },
       { at: asOf, entry: true, grants: true },
