@@ -28,7 +28,6 @@ port.on('message', (message: ToThread) => {
 })
 
 function tell(message: FromThread): void {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread is no window
   port?.postMessage(message)
 }
 
