@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { makeToken } from '#lib/dev/test/api-portal.ts'
+import { startBrokerProcess } from '#lib/dev/test/broker-process.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makePerson } from '#lib/dev/test/fleet.ts'
 import { createLog } from '#lib/log/log.ts'
@@ -51,4 +52,14 @@ dbTest('what is asked when it is closed is still answered', async ({ db, databas
   const asking = thread.ask(asked(token))
   await thread.close()
   expect((await asking).status).toBe(200)
+})
+
+dbTest('the broker as it runs in production answers people, and ends with its thread', async ({ db, databaseUrl }) => {
+  const { id: personId } = await makePerson(db)
+  const token = await makeToken(db, { personId, permissions: ['agents:read'] })
+  const broker = await startBrokerProcess({ databaseUrl })
+  const { method, headers, text } = asked(token)
+  const answer = await fetch(`${broker.url}/mcp/registry`, { method, headers, body: text })
+  expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('"total":0')])
+  await broker.stop()
 })
