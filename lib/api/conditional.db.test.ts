@@ -6,7 +6,7 @@ import { permissions as allPermissions, roles } from '#lib/auth/permissions.ts'
 import { allRoutes, makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
-import { makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
+import { makeGrant, makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
 import { startCli } from '#lib/dev/test/run-cli.ts'
 import { holdCall } from '#lib/guardrails/commands.ts'
 import { setSchedule } from '#lib/lifecycle/commands.ts'
@@ -130,6 +130,8 @@ test('every write that honours If-Match refuses one that is out of date, before 
   })
   const hook = { url: 'http://127.0.0.1:9/', events: ['stop.*'] }
   const { webhookId } = (await (await ask('/webhooks', { method: 'POST', body: hook })).json()) as { webhookId: string }
+  const run = { agentId, agentVersion: 1, trigger: 'manual', state: 'running', input: '', simulated: true } as const
+  const { id: runId } = await db.run.create({ data: run })
   const view = { name: 'Mine', state: { q: '' } }
   const { id: viewId } = (await (await ask('/agents/views', { method: 'POST', body: view })).json()) as { id: string }
   const ids: Record<Revised, string> = {
@@ -139,6 +141,8 @@ test('every write that honours If-Match refuses one that is out of date, before 
     heldCall: heldCallId,
     webhook: webhookId,
     view: viewId,
+    grant: await makeGrant(db, { agentId, serverId: 'erp' }),
+    run: runId,
   }
   const writes = allRoutes.filter(({ method, revision }) => method !== 'GET' && revision)
   expect(writes.length).toBeGreaterThan(15)

@@ -46,7 +46,7 @@ describe('runs', () => {
       data: { runId, seq: 1, at: new Date(), kind: 'note', payload: { text: 'first' }, claudeEventId: null },
     })
     expect((await get(`/runs/${runId}/events?after=0`)).body).toMatchObject({ items: [{ seq: 1, kind: 'note' }] })
-    expect((await get(`/runs/${runId}/events?after=1`)).body).toEqual({ items: [] })
+    expect((await get(`/runs/${runId}/events?after=1`)).body).toMatchObject({ items: [] })
 
     expect((await post(`/runs/${runId}/stop`, { reason: 'enough' })).body).toEqual({ runId })
     expect(await post(`/runs/${runId}/stop`, { reason: 'enough' })).toMatchObject({
@@ -98,7 +98,7 @@ describe('scopes', () => {
     const revoke = `/grants/${String(approved.body['grantId'])}/revoke`
     expect((await security.post(revoke, { reason: 'not used' })).status).toBe(204)
     expect(await security.post(revoke, { reason: 'again' })).toMatchObject({ body: { rule: 'scopes:already_revoked' } })
-    expect((await builder.get(`/grants?agentId=${agentId}`)).body).toEqual({ items: [] })
+    expect((await builder.get(`/grants?agentId=${agentId}`)).body).toMatchObject({ items: [] })
     const { body: history } = await builder.get(`/grants?agentId=${agentId}&history=true`)
     expect(history).toMatchObject({ items: [{ state: 'revoked' }] })
   })

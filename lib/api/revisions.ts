@@ -1,7 +1,8 @@
 import type { Tx } from '#lib/db/client.ts'
 import { heldCallRevision } from '#lib/guardrails/queries/revision.ts'
+import { runRevision } from '#lib/harness/queries.ts'
 import { agentRevision, serverRevision, viewRevision } from '#lib/registry/queries/revisions.ts'
-import { scopeRequestRevision } from '#lib/scopes/queries/revision.ts'
+import { grantRevision, scopeRequestRevision } from '#lib/scopes/queries/revision.ts'
 import { webhookRevision } from '#lib/webhooks/queries.ts'
 import type { Revised } from './endpoint.ts'
 
@@ -15,4 +16,6 @@ export const revisions = {
   heldCall: heldCallRevision,
   webhook: webhookRevision,
   view: viewRevision,
+  grant: grantRevision,
+  run: runRevision,
 } as const satisfies Record<Revised, Reader>

@@ -39,3 +39,19 @@ test('the README lists every endpoint with its permission and sentence', () => {
     .filter((row) => !readme.includes(row))
   expect(missing).toEqual([])
 })
+
+test('what can be read alone and written carries a revision, on both sides', () => {
+  const one = /^\/api\/v1\/([\w-]+(?:\/views)?)\/\{id\}/
+  const of = (path: string) => one.exec(path)?.[1] ?? null
+  const written = new Set(allRoutes.filter(({ method }) => method !== 'GET').map(({ path }) => of(path)))
+  const things = allRoutes.filter(({ method, path }) => method === 'GET' && of(path) && path.endsWith('{id}'))
+  const readable = things.filter(({ path }) => written.has(of(path)))
+  expect(readable.length).toBeGreaterThan(6)
+  expect(readable.filter(({ revision }) => !revision).map(({ path }) => path)).toEqual([])
+  const known = new Map(readable.map(({ path, revision }) => [of(path), revision]))
+  const without = allRoutes.filter(
+    ({ method, path, revision }) => method !== 'GET' && known.has(of(path)) && revision !== known.get(of(path)),
+  )
+  // It opens a grant of its own and leaves the agent as it is.
+  expect(without.map(({ path }) => path)).toEqual(['/api/v1/agents/{id}/break-glass'])
+})

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { revisionOf } from '#lib/core/revision.ts'
+import type { Tx } from '#lib/db/client.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import {
   type EscalationListQuery,
@@ -147,4 +149,11 @@ export async function listEscalations(ctx: Ctx, query: EscalationListQuery): Pro
 
 function runNotFound(): DomainError {
   return new DomainError('not_found', 'That run does not exist.')
+}
+
+/** What has become of a run, as a text that changes with its state; null: there is none. With `lock` it is held until the transaction ends. */
+export async function runRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) await tx.$queryRaw`select 1 from "Run" where "id" = ${id}::uuid for update`
+  const run = await tx.run.findUnique({ where: { id }, select: { id: true, state: true, rule: true } })
+  return run && revisionOf(run)
 }

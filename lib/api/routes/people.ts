@@ -44,6 +44,7 @@ export const takeOver = endpoint({
   permission: 'agents:take_over',
   params: namedId,
   body: takeOverInput.omit({ agentId: true }),
+  revision: 'agent',
   answer: json(z.strictObject({ resumed: z.boolean() })),
   example: { params: exampleAgent, body: { accountablePersonId: exampleId.id } },
 })

@@ -48,6 +48,7 @@ export const showServerProcesses = endpoint({
   summary: 'How the processes of a server over stdio are divided and how they are; null for a server over HTTP.',
   permission: 'servers:read',
   params: namedId,
+  revision: 'server',
   answer: json(serverProcesses.nullable()),
   example: { params: { id: 'invoices' } },
 })

@@ -35,6 +35,7 @@ export const show = endpoint({
   summary: 'One run with its figures and escalations.',
   permission: 'runs:read',
   params: uuidId,
+  revision: 'run',
   answer: json(run),
   example: { params: exampleId },
 })
@@ -69,6 +70,7 @@ export const stop = endpoint({
   permission: 'runs:stop',
   params: uuidId,
   body: stopRunInput.omit({ runId: true }),
+  revision: 'run',
   answer: json(z.strictObject({ runId: text })),
   example: { params: exampleId, body: { reason: 'It repeats itself.' } },
 })

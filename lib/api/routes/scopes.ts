@@ -159,6 +159,7 @@ export const showGrant = endpoint({
   permission: 'agents:read',
   params: uuidId,
   query: asOfQuery,
+  revision: 'grant',
   answer: json(grant),
   example: { params: exampleId, query: { asOf: '2026-11-25T10:00:00Z' } },
 })
@@ -171,6 +172,7 @@ export const revokeGrant = endpoint({
   orPermissions: ['scopes:request'],
   params: uuidId,
   body: revokeGrantInput.omit({ grantId: true }),
+  revision: 'grant',
   answer: nothing,
   example: { params: exampleId, body: { reason: 'It was never used.' } },
 })

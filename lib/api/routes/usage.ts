@@ -36,6 +36,7 @@ export const narrow = endpoint({
   orPermissions: ['scopes:request'],
   params: uuidId,
   body: narrowGrantInput.omit({ grantId: true }),
+  revision: 'grant',
   answer: json(z.strictObject({ grantIds: z.array(text) })),
   example: { params: exampleId, body: { toolNames: ['get_invoice'], reason: 'It called nothing else.' } },
 })

@@ -12,3 +12,12 @@ export async function scopeRequestRevision(tx: Tx, id: string, lock: boolean): P
   })
   return request && revisionOf(request)
 }
+
+/** The same of a grant. */
+export async function grantRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) {
+    await tx.$queryRaw`select 1 from "Agent" where "id" = (select "agentId" from "Grant" where "id" = ${id}::uuid) for no key update`
+  }
+  const grant = await tx.grant.findUnique({ where: { id } })
+  return grant && revisionOf(grant)
+}
