@@ -22,7 +22,7 @@ test('one goes from what an agent calls to the traffic of the server, and to age
   await page.getByRole('link', { name: 'Connections' }).click()
   const calls = page.getByRole('list', { name: 'What Invoice reconciler: freight calls' })
   await expect(calls.getByRole('link', { name: 'get_invoice' })).toBeVisible()
-  await expect(page.getByRole('table', { name: /^Agents similar to/ })).toContainText('Invoice reconciler: office')
+  await expect(page.getByRole('table', { name: /^Agents similar to/ })).toContainText('Invoice reconciler: amer')
   await calls.getByRole('link', { name: 'Invoices', exact: true }).click()
   await page.getByRole('link', { name: '7 days' }).click()
   await expect(page).toHaveURL(/hours=168/)

@@ -18,7 +18,7 @@ export function PolicyCard({ request, now }: { request: ScopeRequestView; now: D
       description={
         <>
           By the rule{' '}
-          <Link href={paths.approvalPolicy()} className="text-accent hover:underline">
+          <Link href={paths.approvalPolicy()} className="text-accent underline underline-offset-2">
             {policy.title}
           </Link>
           {policy.daysMax !== null && `, for ${policy.daysMax} days at most`}

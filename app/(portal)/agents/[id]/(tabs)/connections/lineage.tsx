@@ -14,13 +14,13 @@ export function Lineage({ agent }: { agent: AgentView }) {
     <Card title="Lineage">
       <Facts>
         <Fact label="Golden template">
-          <Link href={paths.template(template.id)} className="text-accent hover:underline">
+          <Link href={paths.template(template.id)} className="text-accent underline underline-offset-2">
             {template.id} {template.version}
           </Link>
           {template.latest !== null && template.latest !== template.version && `, newest ${template.latest}`}
         </Fact>
         <Fact label="Version">
-          <Link href={paths.agent(agent.id, 'versions')} className="text-accent hover:underline">
+          <Link href={paths.agent(agent.id, 'versions')} className="text-accent underline underline-offset-2">
             {agent.version}
           </Link>{' '}
           of {agent.versions.length}
@@ -33,7 +33,7 @@ export function Lineage({ agent }: { agent: AgentView }) {
         <Fact label="From the same template">
           <Link
             href={hrefWith(paths.agents(), { q: `template:${template.id} -status:retired` })}
-            className="text-accent hover:underline"
+            className="text-accent underline underline-offset-2"
           >
             Its agents in the catalog
           </Link>
@@ -41,7 +41,7 @@ export function Lineage({ agent }: { agent: AgentView }) {
         <Fact label="Of the same owner">
           <Link
             href={hrefWith(paths.agents(), { q: `owner:${agent.owner.id} -status:retired` })}
-            className="text-accent hover:underline"
+            className="text-accent underline underline-offset-2"
           >
             Agents of {agent.owner.name}
           </Link>
