@@ -15,7 +15,7 @@ test('an endpoint is found in the reference, with its fields and a command to pa
   await page.getByRole('link', { name: '/agents/{id}/suspend' }).click()
   await expect(page.getByRole('heading', { level: 1 })).toContainText('/api/v1/agents/{id}/suspend')
   await expect(page.getByText('Needs agents:suspend')).toBeVisible()
-  await expect(page.getByLabel('Command')).toContainText('-d \'{"reason":')
+  await expect(page.getByLabel('Command', { exact: true })).toContainText('-d \'{"reason":')
   await expectAccessible(page)
 
   const answer = await request.get('/api/v1/openapi.json')

@@ -1,5 +1,5 @@
 import { type ArgumentCondition, type CallRate, limitKey } from '#lib/registry/schema/conditions.ts'
-import { Document, isMap, isSeq } from 'yaml'
+import { Document, isMap, isSeq, visit } from 'yaml'
 import {
   type AgentLayer,
   type AgentStatus,
@@ -75,7 +75,17 @@ export function writeManifest(fields: ManifestFields, options: { measured?: bool
   }
   const document = new Document(content, { aliasDuplicateObjects: false })
   inlineScopes(document)
+  quoteBlankLines(document)
   return document.toString({ lineWidth: 0, flowCollectionPadding: false })
+}
+
+/** In a block of lines, one of nothing but spaces would be read as an empty one; in quotes it is kept. */
+function quoteBlankLines(document: Document): void {
+  visit(document, {
+    Scalar(_, node) {
+      if (typeof node.value === 'string' && /^[ \t]+$/m.test(node.value)) node.type = 'QUOTE_DOUBLE'
+    },
+  })
 }
 
 /** Rates are written with four decimals, so that the same figures give the same text. */

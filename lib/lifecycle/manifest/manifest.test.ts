@@ -56,6 +56,11 @@ describe('writing', () => {
     )
   })
 
+  test.each([' \n', '\n \n', 'a\n  \nb\n', '\t\n'])('keeps lines of nothing but spaces: %j', (prompt) => {
+    const [read] = parseManifests(writeManifest({ ...example, prompt })).manifests
+    expect(read?.fields).toMatchObject({ prompt })
+  })
+
   test('leaves out what is measured for files that live in a repository', () => {
     expect(writeManifest(example, { measured: false })).not.toMatch(/monthly_runs|escalation_rate|last_reviewed/)
   })

@@ -196,7 +196,7 @@ const columns: readonly Column<GrantView>[] = [
       <>
         {grant.reason || '–'}{' '}
         {grant.requestId ? (
-          <Link href={paths.request(grant.requestId)} className="text-accent hover:underline">
+          <Link href={paths.request(grant.requestId)} className="text-accent underline underline-offset-2">
             request
           </Link>
         ) : grant.via === 'break_glass' ? (
