@@ -43,7 +43,7 @@ export type AgentRequest = {
   era: Era
   id: RpcId
   params: Record<string, unknown>
-  /** As the agent sent them, when a person changed them. */
+  /** As the agent sent them, when a person changed them: now, or before the call asked for what it goes on with. */
   sent?: Record<string, unknown>
   caller: Caller
   agent: AgentFacts

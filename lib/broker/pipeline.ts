@@ -4,17 +4,17 @@
 // Nothing leaves before its record is durable, and whatever fails refuses.
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
-import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
-import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
+import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
 import { holdFor } from '#lib/guardrails/rules/holds.ts'
-import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
-import { type CallOutcome, type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
+import { type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
+import { denialOf, type End, endGuarded, endOf, failedHere, isStopped, outcomeOf } from './call-ends.ts'
 import { converse, type Turn } from './conversation/conversation.ts'
-import { isContinued, readContinued } from './conversation/continued.ts'
+import { decideAnswers, isContinued, readContinued, withEdited } from './conversation/continued.ts'
 import { AskRefused } from './conversation/refusal.ts'
 import { afterTheFact, auditDenial, circuitDenial, namesNoTool } from './denials.ts'
-import { type Guarded, guardReply, joinFindings } from './guards.ts'
+import { guardReply, joinFindings } from './guards.ts'
 import { holdForPerson } from './holding/hold.ts'
 import type { LargeReply } from './large/large-reply.ts'
 import { passOn } from './large/pass-on.ts'
@@ -25,9 +25,7 @@ import { emptyList, recordedArguments, resultFor } from './methods.ts'
 import { withoutHint } from './tasks/offered.ts'
 import { handleIn, taskRecord } from './tasks/replies.ts'
 import { failureName } from './telemetry/failure-name.ts'
-import { CredentialFailure } from './upstream/credential.ts'
 import { CutOff, UpstreamFailure } from './upstream/failure.ts'
-import type { RpcReply } from './upstream/http.ts'
 import type { BrokeredServer } from './view/view.ts'
 import {
   type Answer,
@@ -39,8 +37,6 @@ import {
   refusedAnswer,
   resultAnswer,
 } from './wire.ts'
-
-type End = { outcome: CallOutcome; reply: RpcReply | null; denial: Denial | null; findings?: ResultFindings | null }
 
 const noArguments = {}
 
@@ -72,10 +68,24 @@ export async function runCall(parts: PipelineParts, request: AgentRequest, call:
   if (tooOften) return deny(parts, request, { call, denial: tooOften })
   const continued = isContinued(request) ? await readContinued(parts, request, call) : null
   if (continued && !continued.ok) return deny(parts, request, { call, denial: continued.error })
-  const asked = continued ? { ...request, state: continued.value } : request
-  const rule = holdFor(call, decision.value, parts.view)
-  if (rule) return waitForPerson(parts, asked, { call, allowed: decision.value, rule })
-  return proceed(parts, asked, { call, allowed: decision.value })
+  if (!continued) return goOn(parts, request, { call, allowed: decision.value })
+  const asked = { ...request, state: continued.value }
+  const edited = continued.value?.edited
+  if (!edited) return goOn(parts, asked, { call, allowed: decision.value })
+  // An approver changed it, and so it goes on.
+  const changed = { ...call, arguments: edited }
+  const anew = decide(changed, parts.view, parts.now())
+  if (!anew.ok) return deny(parts, asked, { call: changed, denial: anew.error })
+  return goOn(parts, withEdited(asked, edited), { call: changed, allowed: anew.value })
+}
+
+function goOn(
+  parts: PipelineParts,
+  request: AgentRequest,
+  allowed: { call: ToolCall; allowed: Allowed },
+): Promise<Answer> {
+  const rule = holdFor(allowed.call, allowed.allowed, parts.view)
+  return rule ? waitForPerson(parts, request, { ...allowed, rule }) : proceed(parts, request, allowed)
 }
 
 /** The step before forwarding, of calls that a rule holds: nothing else awaits here. */
@@ -97,14 +107,15 @@ async function waitForPerson(
     left,
     onProgress: talk.onProgress,
     admit: (call, allowed) => (parts.audit.available ? admit(parts, call, allowed) : auditDenial),
+    decideAnswers: () => decideAnswers(parts, request, held.call.serverId),
     dismiss: (call, { server }) => parts.health.circuitOf(server as BrokeredServer).released(call),
   })
   request.telemetry.took('hold', startedAt)
   parts.metrics.held(end.end === 'deny' ? end.denial.rule : end.end, startedAt)
   if (end.end === 'gone') return errorAnswer(200, request.id, { code: invalidParamsCode, message: 'Nobody waits.' })
   if (end.end === 'deny') return deny(parts, request, { call: held.call, denial: end.denial })
-  const params = end.edited ? { ...request.params, arguments: end.call.arguments } : request.params
-  return carryOut(parts, { ...request, params, sent, agent: end.allowed.agent }, end)
+  const released = end.edited ? withEdited(request, end.call.arguments ?? noArguments) : request
+  return carryOut(parts, { ...released, agent: end.allowed.agent }, end)
 }
 
 async function proceed(
@@ -221,48 +232,6 @@ async function forward(parts: PipelineParts, request: AgentRequest, turn: Omit<T
     if (denial.rule === 'session_ended') parts.conversations.sessions.end(request.talk.session?.name ?? '')
     return { outcome: 'upstream_error', reply: null, denial }
   }
-}
-
-/** What a guard refuses stays here. */
-function endGuarded(outcome: CallOutcome, { reply, findings, denial }: Guarded): End {
-  return { outcome, reply: denial ? null : reply, denial, findings }
-}
-
-function outcomeOf(reply: RpcReply): CallOutcome {
-  if (!reply.ok) return 'upstream_error'
-  if (reply.large) return 'streamed'
-  if (reply.result['resultType'] === 'input_required') return 'input_required'
-  return reply.result['isError'] === true ? 'tool_error' : 'ok'
-}
-
-function denialOf(error: UpstreamFailure, tool: ToolFacts): Denial {
-  if (error.kind === 'session_gone') {
-    return { rule: 'session_ended', message: `The session at ${tool.serverId} has ended.` }
-  }
-  const message = `The server ${tool.serverId} did not carry out ${tool.name}: ${error.message}.`
-  return { rule: error instanceof CredentialFailure ? error.rule : ruleOf(error), message }
-}
-
-/** It may have been sent, so it is on the record like any other end. */
-function failedHere(parts: PipelineParts, { error, tool }: { error: unknown; tool: ToolFacts }): Denial {
-  parts.holding.log.error({ err: error, serverId: tool.serverId, tool: tool.name }, 'a call failed in the broker')
-  const message = `${tool.name} of ${tool.serverId} failed in the broker; it may have been carried out.`
-  return { rule: 'upstream_unavailable', message }
-}
-
-function ruleOf({ kind }: UpstreamFailure): RuleId {
-  if (kind === 'too_large') return 'result_too_large'
-  return kind === 'too_deep' ? 'result_too_deep' : 'upstream_unavailable'
-}
-
-function endOf(ended: CallEnded): End {
-  const outcome = ended.denial?.rule === 'upstream_deadline' ? 'upstream_error' : 'aborted'
-  return { outcome, reply: null, denial: ended.denial }
-}
-
-/** Ended by a rule, not by its deadline or by the agent. */
-function isStopped({ reason }: AbortSignal): boolean {
-  return reason instanceof CallEnded && reason.denial !== null && reason.denial.rule !== 'upstream_deadline'
 }
 
 function answerOf(

@@ -44,7 +44,7 @@ export async function readContinued(
   const { serverId } = call
   const rows: AuditRow[] = []
   for (const [key, answer] of answers) {
-    const method = state ? askedUnder(state, key) : methodOf(answer)
+    const method = methodUnder(state, key, answer)
     if (method === undefined) return unknown(`Nothing was asked under the key ${key.slice(0, 100)}.`)
     const decision = decide({ caller, serverId, tool: method, isMethod: true }, parts.view, parts.now())
     if (!decision.ok) return decision
@@ -53,6 +53,26 @@ export async function readContinued(
   }
   const durable = await Promise.all(rows.map((row) => recorded(parts, row, { happened: false })))
   return durable.every(Boolean) ? ok(state) : err(auditDenial)
+}
+
+/** Whether what it answers may still be answered: a call that was held may have waited long. Null when it may. */
+export function decideAnswers(
+  parts: PipelineParts,
+  { caller, params, state = null }: AgentRequest,
+  serverId: string,
+): Denial | null {
+  for (const [key, answer] of answersIn(params['inputResponses'] ?? {}) ?? []) {
+    const tool = methodUnder(state, key, answer) ?? ''
+    const decision = decide({ caller, serverId, tool, isMethod: true }, parts.view, parts.now())
+    if (!decision.ok) return decision.error
+  }
+  return null
+}
+
+/** The request with the arguments that an approver made of its own: whose call it is, its own still say. */
+export function withEdited(request: AgentRequest, edited: Readonly<Record<string, unknown>>): AgentRequest {
+  const { params, sent = params } = request
+  return { ...request, params: { ...params, arguments: edited }, sent }
 }
 
 /**
@@ -66,8 +86,9 @@ function methodOf(answer: unknown): string | undefined {
   return 'content' in answer && 'role' in answer ? 'sampling/createMessage' : undefined
 }
 
-function askedUnder({ asked }: State, key: string): string | undefined {
-  return Object.hasOwn(asked, key) ? asked[key] : undefined
+function methodUnder(state: State | null, key: string, answer: unknown): string | undefined {
+  if (!state) return methodOf(answer)
+  return Object.hasOwn(state.asked, key) ? state.asked[key] : undefined
 }
 
 function unknown(message: string): Result<never, Denial> {

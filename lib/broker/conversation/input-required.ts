@@ -16,11 +16,15 @@ const roundsMax = 8
 const stateContent = z.strictObject({
   upstream: z.string().optional(),
   suspended: z.string().optional(),
+  edited: z.custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null).optional(),
   asked: z.record(z.string(), z.string()),
 })
 const asked = z.record(z.string(), z.looseObject({ method: z.string(), params: z.unknown().optional() }))
 
-/** The state of a call that waits for answers: the server's own, or which call waits here; and what was asked for, the methods by their keys. */
+/**
+ * The state of a call that waits for answers: the server's own, or which call waits here; what an approver made of its arguments, if they
+ * changed them; and what was asked for, the methods by their keys.
+ */
 export type State = z.infer<typeof stateContent>
 
 /** The state that an agent brings back; null for one that is not of this agent and this call. */
@@ -36,9 +40,11 @@ export async function openState(parts: PipelineParts, request: AgentRequest, cal
 export function sealState(
   parts: PipelineParts,
   request: AgentRequest,
-  { call, state }: { call: ToolCall; state: State },
+  { call, state }: { call: ToolCall; state: Omit<State, 'edited'> },
 ): Promise<string> {
-  return parts.conversations.sessions.seal(JSON.stringify(state), contextOf(request, call))
+  const { sent, params } = request
+  const edited = sent ? { edited: params['arguments'] } : {}
+  return parts.conversations.sessions.seal(JSON.stringify({ ...state, ...edited }), contextOf(request, call))
 }
 
 /**

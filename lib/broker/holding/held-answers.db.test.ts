@@ -55,12 +55,31 @@ dbTest(
     const inputResponses = { [key]: { action: 'accept', content: { name: 'Ada' } } }
     const answered = send({ requestState, inputResponses })
     const held = await decide({ decision: 'approve' })
-    expect(held).toMatchObject({ arguments: {}, inputResponses })
+    // What was made of the arguments before holds on: it is what is shown, decided about, and sent.
+    expect(held).toMatchObject({ arguments: { note: 'edited' }, inputResponses })
     expect(JSON.stringify((await answered).result)).toContain('Ada')
+    expect(server.heard).toEqual(['asking edited', 'asking edited'])
 
     // Other answers are another call, for which nobody has decided.
     const other = send({ requestState, inputResponses: { [key]: { action: 'accept', content: { name: 'Eve' } } } })
     expect((await decide({ decision: 'reject', note: 'Not her.' })).id).not.toBe(held.id)
     expect(JSON.stringify(await other)).toContain('Not her.')
+
+    // What may not be answered any more when a person has decided is not.
+    const late = send({ requestState, inputResponses: { [key]: { action: 'accept', content: { name: 'Zoe' } } } })
+    await until(async () => (await waiting()) !== null)
+    const asking = { agentId, toolName: 'method:elicitation/create' }
+    await db.grant.updateMany({ where: asking, data: { revokedAt: new Date() } })
+    await broker.broker.keeper.refresh()
+    await decide({ decision: 'approve' })
+    expect(JSON.stringify(await late)).toContain('grant_missing')
+    expect(server.heard).toHaveLength(2)
+
+    // Nor does an edit end with the rule that had the call held.
+    await makeGrant(db, { ...asking, serverId: 'modern' })
+    await db.holdRule.updateMany({ data: { removedAt: new Date() } })
+    await broker.broker.keeper.refresh()
+    expect(JSON.stringify(await send({ requestState, inputResponses }))).toContain('Ada')
+    expect(server.heard).toEqual(Array(3).fill('asking edited'))
   },
 )

@@ -35,6 +35,8 @@ export type Held = {
   onProgress?: ((progress: HoldProgress) => void) | undefined
   /** Why an allowed call may not go now; null: it is admitted, and goes or is dismissed. */
   admit: (call: ToolCall, allowed: Allowed) => Denial | null
+  /** Why what it answers may not be answered any more; null when it may, or answers nothing. */
+  decideAnswers: () => Denial | null
   dismiss: (call: ToolCall, allowed: Allowed) => void
 }
 
@@ -126,6 +128,8 @@ function releaseAs(parts: HoldParts, held: Held, call: ToolCall, edited: boolean
   }
   const decision = decide(call, parts.view, parts.now())
   if (!decision.ok) return { end: { end: 'deny', denial: decision.error }, passing: false }
+  const unanswerable = held.decideAnswers()
+  if (unanswerable) return { end: { end: 'deny', denial: unanswerable }, passing: false }
   const denial = held.admit(call, decision.value)
   if (denial) return { end: { end: 'deny', denial }, passing: true }
   return { end: { end: 'release', call, allowed: decision.value, edited }, passing: false }
@@ -135,9 +139,10 @@ function releaseAs(parts: HoldParts, held: Held, call: ToolCall, edited: boolean
 function stillAllowed(parts: HoldParts, held: Held, last: HoldEnd): HoldEnd {
   if (last.end !== 'release') return last
   const decision = decide(last.call, parts.view, parts.now())
-  if (decision.ok) return last
+  const denial = decision.ok ? held.decideAnswers() : decision.error
+  if (!denial) return last
   held.dismiss(last.call, last.allowed)
-  return { end: 'deny', denial: decision.error }
+  return { end: 'deny', denial }
 }
 
 function stillGood({ heldCallId, expiresAt }: HeldTicket, denial: Denial): HoldEnd {

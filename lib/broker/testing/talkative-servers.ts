@@ -35,7 +35,7 @@ class Gate {
 export type Talkative = {
   url: string
   gate: Gate
-  /** What was heard, in its order: `GET`, calls by the name of their tool, other requests by method, and answers as a whole. */
+  /** What was heard, in its order: `GET`, calls by the name of their tool (and their note, where there is one), other requests by method, and answers as a whole. */
   heard: string[]
   /** How long a stream takes until it is open. */
   streamMs: number
@@ -133,8 +133,8 @@ export async function startModernTalkative(): Promise<Talkative> {
       server.registerTool(
         name,
         { inputSchema: z.object({ note: z.string().optional() }), annotations: readOnly },
-        (_, ctx) => {
-          heard.push(name)
+        ({ note }, ctx) => {
+          heard.push(note === undefined ? name : `${name} ${note}`)
           return handle(ctx) as ReturnType<typeof words>
         },
       )

@@ -1,0 +1,60 @@
+import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
+import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
+import type { CallOutcome } from './audit/records.ts'
+import type { Guarded } from './guards.ts'
+import { CallEnded } from './in-flight.ts'
+import type { PipelineParts } from './pipeline-parts.ts'
+import { CredentialFailure } from './upstream/credential.ts'
+import type { UpstreamFailure } from './upstream/failure.ts'
+import type { RpcReply } from './upstream/http.ts'
+
+/** How a call that was sent ended. */
+export type End = {
+  outcome: CallOutcome
+  reply: RpcReply | null
+  denial: Denial | null
+  findings?: ResultFindings | null
+}
+
+/** What a guard refuses stays here. */
+export function endGuarded(outcome: CallOutcome, { reply, findings, denial }: Guarded): End {
+  return { outcome, reply: denial ? null : reply, denial, findings }
+}
+
+export function outcomeOf(reply: RpcReply): CallOutcome {
+  if (!reply.ok) return 'upstream_error'
+  if (reply.large) return 'streamed'
+  if (reply.result['resultType'] === 'input_required') return 'input_required'
+  return reply.result['isError'] === true ? 'tool_error' : 'ok'
+}
+
+export function denialOf(error: UpstreamFailure, tool: ToolFacts): Denial {
+  if (error.kind === 'session_gone') {
+    return { rule: 'session_ended', message: `The session at ${tool.serverId} has ended.` }
+  }
+  const message = `The server ${tool.serverId} did not carry out ${tool.name}: ${error.message}.`
+  return { rule: error instanceof CredentialFailure ? error.rule : ruleOf(error), message }
+}
+
+/** It may have been sent, so it is on the record like any other end. */
+export function failedHere(parts: PipelineParts, { error, tool }: { error: unknown; tool: ToolFacts }): Denial {
+  parts.holding.log.error({ err: error, serverId: tool.serverId, tool: tool.name }, 'a call failed in the broker')
+  const message = `${tool.name} of ${tool.serverId} failed in the broker; it may have been carried out.`
+  return { rule: 'upstream_unavailable', message }
+}
+
+function ruleOf({ kind }: UpstreamFailure): RuleId {
+  if (kind === 'too_large') return 'result_too_large'
+  return kind === 'too_deep' ? 'result_too_deep' : 'upstream_unavailable'
+}
+
+export function endOf(ended: CallEnded): End {
+  const outcome = ended.denial?.rule === 'upstream_deadline' ? 'upstream_error' : 'aborted'
+  return { outcome, reply: null, denial: ended.denial }
+}
+
+/** Ended by a rule, not by its deadline or by the agent. */
+export function isStopped({ reason }: AbortSignal): boolean {
+  return reason instanceof CallEnded && reason.denial !== null && reason.denial.rule !== 'upstream_deadline'
+}
