@@ -23,14 +23,20 @@ export function guardReply(server: BrokeredServer, reply: RpcReply): Guarded {
 export type GuardedMessage = { message: RpcMessage | null; findings: ResultFindings | null }
 
 /** Members that MCP does not know are left out: nobody looks at them. */
-export function guardMessage(server: BrokeredServer, { id, method, params }: RpcMessage): GuardedMessage {
+export function guardMessage(
+  server: BrokeredServer,
+  { id, method, params }: RpcMessage,
+  { ownToken = false }: { ownToken?: boolean } = {},
+): GuardedMessage {
   const bare = { jsonrpc: '2.0', ...(id === undefined ? {} : { id }), method }
   if (typeof params !== 'object' || params === null) return { message: bare, findings: null }
-  // The agent's own name for its progress may look like anything.
-  const { progressToken, ...rest } = params as Record<string, unknown>
+  // The agent's own name for its progress may look like anything; what a server calls by that name elsewhere is the server's.
+  const { progressToken, ...others } = params as Record<string, unknown>
+  const isOwn = ownToken && method === 'notifications/progress' && progressToken !== undefined
+  const rest = isOwn ? others : (params as Record<string, unknown>)
   const { result, findings } = guardResult(rest, { mask: server.maskSecrets })
   if (findings && server.blockMarked && findings.marks.length > 0) return { message: null, findings }
-  return { message: { ...bare, params: progressToken === undefined ? result : { ...result, progressToken } }, findings }
+  return { message: { ...bare, params: isOwn ? { ...result, progressToken } : result }, findings }
 }
 
 /** What was found in several messages of one call. */

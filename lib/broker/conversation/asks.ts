@@ -47,6 +47,18 @@ export function askable(
   return told
 }
 
+/** Counts what one call or stream asks for, and how much of that is open at once. */
+export class AskCount {
+  #asked = 0
+
+  /** False when it asks for more than it may. Of what is no question there may be any number. */
+  takes(method: unknown, open = 0): boolean {
+    if (!isAsk(method)) return true
+    this.#asked += 1
+    return this.#asked <= asksMax && open < asksAtOnceMax
+  }
+}
+
 /** The call or the stream that something is said in: whether it is on the record yet. */
 export type Occasion = { onRecord(): true | Promise<boolean> }
 

@@ -1,4 +1,5 @@
 import { digestOf } from '#lib/core/canonical-json.ts'
+import { CallEnded } from '../in-flight.ts'
 import { recordedArguments } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
@@ -8,11 +9,11 @@ import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { EventMark, Relay, RpcMessage } from '../upstream/http.ts'
 import { refusedCode } from '../wire.ts'
 import type { Asked } from './ask-ids.ts'
-import { isAsk, permit } from './asks.ts'
+import { AskCount, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
 import { markFor } from './event-marks.ts'
 import type { AskedWhere } from './questions.ts'
-import { takesNone, unanswered } from './refusal.ts'
+import { askedTooMuch, takesNone, unanswered } from './refusal.ts'
 
 /**
  * Carries a call between an agent and a server that both have sessions, one of the one for one of the other: messages keep their ids, so
@@ -24,6 +25,7 @@ export class OwnSessionRelay implements Relay {
   readonly #turn: Turn & { session: AgentSession; connection: UpstreamConnection }
   /** What was asked in this call. */
   readonly #asked: string[] = []
+  readonly #count = new AskCount()
   #digest: string | undefined
 
   constructor(
@@ -66,6 +68,7 @@ export class OwnSessionRelay implements Relay {
     const { running, server, session, connection, tool } = this.#turn
     const { askDeadlineMs } = this.#parts.limits
     const ask = { method: String(message['method']), params: message['params'] }
+    if (!this.#count.takes(ask.method)) return running.controller.abort(new CallEnded(askedTooMuch(server.id)))
     const permitted = await permit(this.#parts, this.#request, { server, ask, occasion: talk })
     if (!permitted.ok || !talk.stream.accepts) {
       const denial = permitted.ok ? takesNone(server.id) : permitted.error

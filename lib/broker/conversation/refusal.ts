@@ -12,6 +12,11 @@ export class AskRefused extends Error {
   }
 }
 
+/** Why a call or a stream ends whose server asks without end. */
+export function askedTooMuch(serverId: string): Denial {
+  return { rule: 'upstream_unavailable', message: `${serverId} asks for more than is answered in one call.` }
+}
+
 /** What is wrong with a server that asks for more than is answered at once. */
 export const asksTooMuch = `it asks for more than ${asksAtOnceMax} things at once`
 

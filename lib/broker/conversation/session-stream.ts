@@ -17,6 +17,7 @@ import { type MarkedCall, markFor, readMark } from './event-marks.ts'
 import { afterDiscovery, type Lasting, type Listener, listenModern, mayRead, openLasting } from './listening.ts'
 import { answerForAgent, askInSession, cancellationFor } from './own-session.ts'
 import { change, refusedStream, tooMany } from './subscriptions.ts'
+import { askedTooMuch } from './refusal.ts'
 import { ToldStream } from './told-stream.ts'
 
 const busyTries = 5
@@ -235,6 +236,10 @@ async function forAgent(
   if (message['id'] !== undefined) {
     if (!isAsk(method)) {
       await answerForAgent(message, { session, connection, running: lasting })
+      return null
+    }
+    if (!told.count.takes(method)) {
+      lasting.end(askedTooMuch(server.id))
       return null
     }
     const ask = { method, params: message['params'] }

@@ -6,10 +6,10 @@ import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcMessage, RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { refusedCode } from '../wire.ts'
-import { type Ask, byAnswer, isAsk, permit } from './asks.ts'
+import { type Ask, AskCount, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
 import { methodsOf, sealState } from './input-required.ts'
-import { unanswered } from './refusal.ts'
+import { askedTooMuch, unanswered } from './refusal.ts'
 import { SuspendedCall } from './suspended-calls.ts'
 
 const never = new AbortController().signal
@@ -43,8 +43,11 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
   const { talk, caller } = request
   const { signal } = running
   const { askDeadlineMs } = parts.limits
+  const count = new AskCount()
+  let open = 0
   const answer = async (message: RpcMessage): Promise<void> => {
     const ask = { method: String(message['method']), params: message['params'] }
+    if (!count.takes(ask.method, open)) return running.controller.abort(new CallEnded(askedTooMuch(parted.server.id)))
     const { refused, told } = await askedOf(parts, request, { server: parted.server, ask })
     if (refused) return void (await connection.tell({ id: message['id'], ...refused }, { session, signal }))
     running.extend(askDeadlineMs, { longestMs: askDeadlineMs, late: unanswered(ask.method, askDeadlineMs) })
@@ -56,7 +59,11 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
   const relay = {
     take(message: RpcMessage | null) {
       circuit.answered()
-      if (message && isRequest(message)) return void answer(message).catch(() => {})
+      if (message && isRequest(message)) {
+        const answered = answer(message)
+        open += 1
+        return void answered.catch(() => {}).finally(() => (open -= 1))
+      }
       const notice = message && talk.noticeOf(message)
       if (notice) return talk.tell(notice)
     },
@@ -88,8 +95,13 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
     tell: (message) => connection.tell(message, { session, signal }),
     abort: (reason) => running.controller.abort(reason),
   })
+  const count = new AskCount()
+  let deciding = 0
   const ask = async (message: RpcMessage): Promise<void> => {
     const asked = { method: String(message['method']), params: withoutId(message['params']) }
+    if (!count.takes(asked.method, suspended.asks.size + deciding)) {
+      return running.controller.abort(new CallEnded(askedTooMuch(server.id)))
+    }
     const { refused, told } = await askedOf(parts, request, { server, ask: asked })
     if (refused) return void (await suspended.tell({ id: message['id'], ...refused }))
     const { askDeadlineMs } = limits
@@ -98,7 +110,11 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
   }
   const relay = {
     take(message: RpcMessage | null) {
-      if (message && isRequest(message)) return void ask(message).catch(() => {})
+      if (message && isRequest(message)) {
+        const asked = ask(message)
+        deciding += 1
+        return void asked.catch(() => {}).finally(() => (deciding -= 1))
+      }
       const notice = message && suspended.talk?.noticeOf(message)
       if (notice) return suspended.talk!.tell(notice)
     },

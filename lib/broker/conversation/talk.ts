@@ -85,7 +85,7 @@ export class Talk {
   }
 
   #say(notice: RpcMessage, mark: EventMark | undefined): Promise<void> | void {
-    const { message, findings } = guardMessage(this.#call!.server, notice)
+    const { message, findings } = guardMessage(this.#call!.server, notice, { ownToken: true })
     if (findings) this.findings = joinFindings(this.findings, findings)
     if (message) return this.stream.send(message, mark)
   }
@@ -140,7 +140,7 @@ export class Talk {
 }
 
 const none: Envelope = {}
-const changes = new Set<unknown>([
+export const changes: ReadonlySet<unknown> = new Set<unknown>([
   'notifications/tools/list_changed',
   'notifications/prompts/list_changed',
   'notifications/resources/list_changed',

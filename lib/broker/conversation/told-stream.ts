@@ -3,11 +3,23 @@ import { noticeFoundRow, streamOpenedRow } from '../audit/records.ts'
 import { auditDenial } from '../denials.ts'
 import { guardMessage } from '../guards.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
+import { statusMethod as taskStatus } from '../tasks/messages.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
-import type { Occasion } from './asks.ts'
+import { AskCount, type Occasion } from './asks.ts'
 import type { MarkedCall } from './event-marks.ts'
 import type { Listener } from './listening.ts'
+import { changes } from './talk.ts'
+
+/** Whatever else a server says has no meaning that an agent knows, and its name could say anything. */
+const toldMethods = new Set<unknown>([
+  ...changes,
+  'notifications/message',
+  'notifications/progress',
+  'notifications/cancelled',
+  'notifications/elicitation/complete',
+  taskStatus,
+])
 
 /**
  * What a server tells over a stream that no call began: guarded as results are, and nothing of it before it is on the record that the stream
@@ -19,6 +31,8 @@ export class ToldStream implements Occasion {
   readonly #server: BrokeredServer
   readonly #opened = Promise.withResolvers<boolean>()
   readonly #found = new Set<string>()
+  /** What is asked over it. */
+  readonly count = new AskCount()
 
   constructor(parts: PipelineParts, listener: Listener, server: BrokeredServer) {
     this.#parts = parts
@@ -47,7 +61,7 @@ export class ToldStream implements Occasion {
 
   /** The message as the agent may be told it; null when it may not. */
   async guard(message: RpcMessage): Promise<RpcMessage | null> {
-    if (!(await this.onRecord())) return null
+    if (!toldMethods.has(message['method']) || !(await this.onRecord())) return null
     const { message: told, findings } = guardMessage(this.#server, message)
     if (!findings || !this.#isNew(findings)) return told
     const { caller, agent } = this.#listener

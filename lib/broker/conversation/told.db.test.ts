@@ -161,6 +161,22 @@ test('the stream of a session is on the record before its first message, and wha
   ending.abort()
 })
 
+test('over a stream no name of a method and no token carries a secret past the guards', async ({ db, world }) => {
+  const server = world.servers.legacy
+  const { raw } = await reader(db, world, 'legacy')
+  const headers = await raw.begin()
+  const ending = new AbortController()
+  const { messages } = await raw.send({ method: 'GET', headers, signal: ending.signal })
+  const level = 'info'
+  await server.tell({ method: `notifications/${secret}`, params: {} })
+  await server.tell({ method: 'notifications/message', params: { level, data: 'one', progressToken: secret } })
+  await server.tell({ method: 'notifications/progress', params: { progress: 1, progressToken: secret } })
+  const told = [(await messages.next()).value, (await messages.next()).value]
+  expect(told.map((message) => message?.method)).toEqual(['notifications/message', 'notifications/progress'])
+  expect(JSON.stringify(told)).not.toContain(secret)
+  ending.abort()
+})
+
 test('a call waits for the stream that its agent asked for before it', async ({ db, world }) => {
   const server = world.servers.legacy
   const { raw } = await reader(db, world, 'legacy')

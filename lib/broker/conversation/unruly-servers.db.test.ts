@@ -11,8 +11,10 @@ import { startBroker } from '../testing/start-broker.ts'
 
 type Rpc = { id?: number | string; method?: string; params?: { name?: string } }
 const question = { method: 'sampling/createMessage', params: { messages: [], maxTokens: 5 } }
+const requestedSchema = { type: 'object', properties: {} }
+const elicitation = { method: 'elicitation/create', params: { message: 'Who?', requestedSchema } }
 const readOnly = { inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } }
-const names = ['sly', 'cut', 'flood', 'plain']
+const names = ['sly', 'cut', 'flood', 'curious', 'plain']
 
 /** A server of 2025-11-25, written by hand: what the SDK would not let a server do is what is tested. */
 async function startUnruly() {
@@ -41,6 +43,13 @@ async function startUnruly() {
     if (name === 'sly') return reply({ resultType: 'input_required', inputRequests: { x: question }, content: [] })
     if (name === 'plain') return reply({ content: [{ type: 'text', text: 'plain' }] })
     if (name === 'cut') return void events().end(log('before the cut'))
+    if (name === 'curious') {
+      events()
+      for (let count = 0; count < 65; count += 1) {
+        response.write(`data: ${JSON.stringify({ jsonrpc: '2.0', id: `q-${count}`, ...elicitation })}\n\n`)
+      }
+      return
+    }
     if (name === 'flood') {
       events()
       const pour = () => {
@@ -131,6 +140,18 @@ test('a server before 2026-07-28 asks nothing by a result, however the call goes
     const rows = await db.auditEvent.findMany({ where: { agentId, event: 'mcp.call_allowed' } })
     expect(rows.map(({ detail }) => (detail as { outcome: string }).outcome)).toEqual(['ok'])
   }
+})
+
+test('a server that asks without end ends its call', async ({ db, world }) => {
+  const { token, agentId } = await reader(db, world, ['method:elicitation/create'])
+  const { text } = await call(world, { token, name: 'curious', meta: envelope })
+  expect(text).toContain('asks for more than is answered in one call')
+  const where = { agentId, event: 'mcp.call_allowed', tool: 'curious' }
+  expect(await db.auditEvent.findFirst({ where })).toMatchObject({ rule: 'upstream_unavailable' })
+  await until(async () => {
+    const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
+    return /^wheelhouse_broker_calls_in_flight 0$/m.test(metrics)
+  })
 })
 
 test('a stream that cannot be gone on with leaves no call behind', async ({ db, world }) => {

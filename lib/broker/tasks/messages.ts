@@ -6,7 +6,7 @@ import { decideTask } from './offered.ts'
 import { type BrokeredTask, isOf } from './task-ids.ts'
 
 const relatedKey = 'io.modelcontextprotocol/related-task'
-const statusMethod = 'notifications/tasks/status'
+export const statusMethod = 'notifications/tasks/status'
 
 type Content = Record<string, unknown>
 
