@@ -8,6 +8,7 @@ import { connectTaskClient, type RpcNotice } from '#lib/dev/test/task-client.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { methodPrefix } from '#lib/registry/schema.ts'
 import { startFixture } from '../testing/fixture/server.ts'
+import { RawAgent } from '../testing/raw-agent.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
@@ -41,7 +42,7 @@ const statuses = (told: RpcNotice[]) =>
 test('word of a task is decided about, guarded and on record before it is told', async ({ db, world }) => {
   const { agent, begin, listen } = await connect(db, world)
   const secret = `ghp_${'a1B2'.repeat(9)}`
-  const { taskId } = await begin('slow_compute', { seconds: 0.3, say: `the key is ${secret}` })
+  const { taskId } = await begin('slow_compute', { seconds: 2, say: `the key is ${secret}` })
   const told: RpcNotice[] = []
   const stop = listen([taskId], (message) => told.push(message))
   await until(() => statuses(told).includes('completed'))
@@ -79,7 +80,7 @@ test('what a task asks comes with the word of it, and is answered', async ({ db,
 
 test('nobody is told of another’s task, nor of one they may not have any more', async ({ db, world }) => {
   const [mine, theirs] = [await connect(db, world), await connect(db, world)]
-  const { taskId } = await mine.begin('slow_compute', { seconds: 0.6 })
+  const { taskId } = await mine.begin('slow_compute', { seconds: 2 })
   const others: RpcNotice[] = []
   const stopOthers = theirs.listen([taskId], (message) => others.push(message))
   await until(() => others.length > 0)
@@ -93,9 +94,60 @@ test('nobody is told of another’s task, nor of one they may not have any more'
   await db.grant.update({ where: { id: mine.toolGrant }, data: { revokedAt: new Date() } })
   await world.broker.broker.keeper.refresh()
   await until(() => world.server.tasks.all().every(({ handle }) => handle['status'] !== 'working'))
+  // What the server said of it has been said by then.
+  const later = await theirs.begin('slow_compute', { seconds: 2 })
+  const marker: RpcNotice[] = []
+  const stopMarker = theirs.listen([later.taskId], (message) => marker.push(message))
+  await until(() => statuses(marker).includes('completed'))
+  stopMarker()
   expect(statuses(told)).toEqual([])
   stop()
   stopOthers()
+})
+
+test('whoever guesses the ids of tasks is held up as for calls', async ({ db, databaseUrl, world, onTestFinished }) => {
+  const limits = { agentCallsPerSecond: 2 }
+  const slow = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey, limits })
+  onTestFinished(() => slow.stop())
+  const [mine, theirs] = [await connect(db, world), await connect(db, { broker: slow })]
+  const { taskId } = await mine.begin('slow_compute', { seconds: 0 })
+  const where = { agentId: theirs.agent.agentId, rule: 'task_not_yours' }
+  const told: RpcNotice[] = []
+  const stop = theirs.listen(Array(40).fill(taskId) as string[], (message) => told.push(message))
+  await until(() => told.length > 0)
+  stop()
+  const guessed = await db.auditEvent.count({ where })
+  expect(guessed).toBeGreaterThan(0)
+  expect(guessed).toBeLessThan(20)
+  const answers = await Promise.all(Array.from({ length: 20 }, () => theirs.ask('tasks/get', { taskId })))
+  expect(answers.map(({ error }) => error?.data?.['rule'])).toContain('rate_limited')
+})
+
+test('a server that tells of no tasks ends nothing else that its agent listens to', async ({ db, world }) => {
+  const { agent, begin } = await connect(db, world)
+  const { taskId } = await begin('slow_compute', { seconds: 0 })
+  const raw = new RawAgent(`${world.broker.url}/mcp/first`, await sessionToken(db, world.broker.url, agent))
+  const ending = new AbortController()
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+    'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } },
+  }
+  world.server.tasks.tells = false
+  const { messages } = await raw.send({
+    body: {
+      id: 7,
+      method: 'subscriptions/listen',
+      params: { notifications: { toolsListChanged: true, taskIds: [taskId] }, _meta },
+    },
+    headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'subscriptions/listen' },
+    signal: ending.signal,
+  })
+  expect((await messages.next()).value?.params).toMatchObject({ notifications: { toolsListChanged: true } })
+  world.server.tasks.tells = true
+  await db.mcpTool.deleteMany({ where: { serverId: 'first', name: 'test_simple_text' } })
+  await world.broker.broker.keeper.refresh()
+  expect((await messages.next()).value?.method).toBe('notifications/tools/list_changed')
+  ending.abort()
 })
 
 test('a client that does not take tasks is told what it would have to say', async ({ db, world }) => {

@@ -38,10 +38,18 @@ export async function listenForTasks(
   for (const id of taskIds) {
     const task = await ownTask(parts, listener, id)
     if (task) tasks.set(task.upstreamId, task)
+    // Whoever names what is none of theirs names no more of it than they may call: the rest is left out.
+    else if (parts.rates.takeForAgent(listener.agent.id)) break
   }
   const connection = parts.upstreams.connectionTo(server, processCaller(listener.agent))
   if (tasks.size === 0 || streamDenial(parts.health, server)) return {}
-  const { promise: begun, resolve: begin } = Promise.withResolvers<readonly unknown[]>()
+  const { promise: begun, resolve } = Promise.withResolvers<readonly string[]>()
+  let honored: readonly string[] | null = null
+  // What it says first holds: later nobody is told of more.
+  const begin = (ids: readonly unknown[]): void => {
+    honored ??= ids.map((id) => tasks.get(String(id))?.id).filter((id) => id !== undefined)
+    resolve(honored)
+  }
   const late = setTimeout(() => begin([]), begunMs)
   const { signal } = lasting
   const listening = connection.request({
@@ -64,12 +72,13 @@ export async function listenForTasks(
   })
   const over = (): void => {
     begin([])
-    lasting.end(null)
+    // A server that tells of no tasks ends nothing else that the agent is told of.
+    if (honored?.length) lasting.end(null)
   }
   listening.then(over, over)
-  const honored = (await begun).map((id) => tasks.get(String(id))?.id).filter((id) => id !== undefined)
+  const ids = [...(await begun)]
   clearTimeout(late)
-  return honored.length > 0 ? { taskIds: honored } : {}
+  return ids.length > 0 ? { taskIds: ids } : {}
 }
 
 async function ownTask(parts: PipelineParts, listener: Listener, id: string): Promise<BrokeredTask | null> {

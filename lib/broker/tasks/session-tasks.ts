@@ -7,9 +7,13 @@ import type { RpcReply } from '../upstream/http.ts'
 import { relatedTo } from './messages.ts'
 import { decideTask } from './offered.ts'
 import { originOf } from './replies.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { upstreamIdMax } from './task-ids.ts'
 
 // The tasks of 2025-11-25, between an agent and a server that both have sessions.
+
+/** How long a reply waits for the database. */
+const databaseMs = 5000
 
 const task = z.looseObject({ taskId: z.string().min(1).max(upstreamIdMax) })
 const created = z.looseObject({ task })
@@ -46,9 +50,16 @@ async function begun(
   if (!parsed.success) throw new UpstreamFailure('malformed', 'it begins a task without an id that can be used')
   const { tasks, taskBook } = parts.conversations
   const given = await tasks.give(originOf(turn), parsed.data.task.taskId)
-  await taskBook.note(given, parsed.data.task['ttl'])
+  // The agent is answered all the same: it can ask about the task, which a list does not show then.
+  await untilAborted(taskBook.note(given, parsed.data.task['ttl']), waiting(turn)).catch((error: unknown) => {
+    parts.holding.log.warn({ err: error, serverId: turn.server.id }, 'under which id a task is known could not be kept')
+  })
   const result = { ...reply.result, task: { ...parsed.data.task, taskId: given.id } }
   return { ok: true, result: relatedTo(result, given.id) }
+}
+
+function waiting({ running }: Turn): AbortSignal {
+  return AbortSignal.any([running.signal, AbortSignal.timeout(databaseMs)])
 }
 
 /** Of the tasks a server lists those that this agent began in this run, and may still ask for. */
@@ -63,10 +74,10 @@ async function ofThisAgent(
   const { id: serverId, url } = turn.server
   const owner = { agentId: caller.agentId, runId: caller.runId, serverId, url }
   const listed = parsed.data.tasks
-  const names = await taskBook.names(
-    owner,
-    listed.map(({ taskId }) => taskId),
-  )
+  const ids = listed.map(({ taskId }) => taskId)
+  const names = await untilAborted(taskBook.names(owner, ids), waiting(turn)).catch((error: unknown) => {
+    throw turn.running.signal.aborted ? error : new UpstreamFailure('unreachable', 'its tasks cannot be looked up now')
+  })
   const shown: Record<string, unknown>[] = []
   for (const item of listed) {
     const name = names.get(item.taskId)

@@ -37,6 +37,8 @@ export type SessionTaskServer = {
   url: string
   store: InMemoryTaskStore
   sessions(): number
+  /** Says something over the stream of every session, whoever it is about. */
+  tellAll(method: string, params: Record<string, unknown>): Promise<void>
   stop(): Promise<void>
 }
 
@@ -70,6 +72,9 @@ export async function startSessionTaskServer(): Promise<SessionTaskServer> {
     url: `http://127.0.0.1:${port}/mcp`,
     store,
     sessions: () => sessions.size,
+    async tellAll(method, params) {
+      for (const transport of sessions.values()) await transport.send({ jsonrpc: '2.0', method, params })
+    },
     async stop() {
       store.cleanup()
       const closed = once(http, 'close')
