@@ -202,7 +202,7 @@ test('a scope that is wider than its calls needed is narrowed in two steps; unus
   await page.goto('/requests/unused')
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Grants that are not used')
   await expectAccessible(page)
-  await page.goto('/agents/ticket-triager-returns/scopes')
+  await page.goto('/agents/invoice-reconciler-hardware/scopes')
   await page
     .getByRole('button', { name: /^Narrow to/ })
     .first()
