@@ -40,24 +40,29 @@ const statuses = (told: RpcNotice[]) =>
   told.filter(({ method }) => method === 'notifications/tasks').map(({ params }) => params['status'])
 
 test('word of a task is decided about, guarded and on record before it is told', async ({ db, world }) => {
-  const { agent, begin, listen } = await connect(db, world)
+  const { agent, begin, listen, ask, settled } = await connect(db, world)
   const secret = `ghp_${'a1B2'.repeat(9)}`
-  const { taskId } = await begin('slow_compute', { seconds: 2, say: `the key is ${secret}` })
+  const { taskId } = await begin('confirm_delete', { filename: secret })
   const told: RpcNotice[] = []
   const stop = listen([taskId], (message) => told.push(message))
+  await until(() => told.length > 0)
+  // It goes on only when it is answered, so whoever listens by then hears of its end.
+  const waiting = await settled(taskId, 'input_required')
+  const inputResponses = { [Object.keys(waiting['inputRequests'] as object)[0]!]: { action: 'accept', content: {} } }
+  await ask('tasks/update', { taskId, inputResponses })
   await until(() => statuses(told).includes('completed'))
   stop()
-  const [acknowledged, completed] = told
-  expect(acknowledged!.params).toMatchObject({ notifications: { taskIds: [taskId] } })
-  expect(completed!.params).toMatchObject({
-    taskId,
-    result: { content: [{ text: 'the key is [masked: github_token]' }] },
-  })
-  const row = await lastEvent(db, agent.agentId, 'mcp.call_allowed')
-  expect(row).toMatchObject({ tool: 'notifications/tasks', serverId: 'first' })
-  expect(row!.detail).toMatchObject({
+  expect(told[0]!.params).toMatchObject({ notifications: { taskIds: [taskId] } })
+  const completed = told.find(({ params }) => params['status'] === 'completed')!
+  expect(completed.params['taskId']).toBe(taskId)
+  expect(JSON.stringify(completed.params['result'])).toContain('[masked: github_token]')
+  expect(JSON.stringify(told)).not.toContain(secret)
+  const where = { agentId: agent.agentId, event: 'mcp.call_allowed', tool: 'notifications/tasks' }
+  const row = await db.auditEvent.findFirstOrThrow({ where, orderBy: { seq: 'desc' } })
+  expect(row.serverId).toBe('first')
+  expect(row.detail).toMatchObject({
     masked: { github_token: 1 },
-    task: { tool: 'slow_compute', status: 'completed' },
+    task: { tool: 'confirm_delete', status: 'completed' },
   })
 })
 
@@ -80,7 +85,7 @@ test('what a task asks comes with the word of it, and is answered', async ({ db,
 
 test('nobody is told of another’s task, nor of one they may not have any more', async ({ db, world }) => {
   const [mine, theirs] = [await connect(db, world), await connect(db, world)]
-  const { taskId } = await mine.begin('slow_compute', { seconds: 2 })
+  const { taskId } = await mine.begin('slow_compute', { seconds: 60 })
   const others: RpcNotice[] = []
   const stopOthers = theirs.listen([taskId], (message) => others.push(message))
   await until(() => others.length > 0)
@@ -93,12 +98,15 @@ test('nobody is told of another’s task, nor of one they may not have any more'
   await until(() => told.length > 0)
   await db.grant.update({ where: { id: mine.toolGrant }, data: { revokedAt: new Date() } })
   await world.broker.broker.keeper.refresh()
-  await until(() => world.server.tasks.all().every(({ handle }) => handle['status'] !== 'working'))
+  for (const task of world.server.tasks.all()) world.server.tasks.cancel(task)
+  expect((await mine.ask('tasks/get', { taskId })).error?.data).toMatchObject({ rule: 'grant_missing' })
   // What the server said of it has been said by then.
-  const later = await theirs.begin('slow_compute', { seconds: 2 })
+  const later = await theirs.begin('slow_compute', { seconds: 60 })
   const marker: RpcNotice[] = []
   const stopMarker = theirs.listen([later.taskId], (message) => marker.push(message))
-  await until(() => statuses(marker).includes('completed'))
+  await until(() => marker.length > 0)
+  for (const task of world.server.tasks.all()) world.server.tasks.cancel(task)
+  await until(() => statuses(marker).includes('cancelled'))
   stopMarker()
   expect(statuses(told)).toEqual([])
   stop()
