@@ -17,6 +17,7 @@ import { startSessionTaskServer } from '#lib/dev/test/session-task-server.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { methodPrefix } from '#lib/registry/schema.ts'
 import { startFixture } from '../testing/fixture/server.ts'
+import { RawAgent } from '../testing/raw-agent.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
 
 // Tasks as they were a part of 2025-11-25, with the SDK of that time on both sides.
@@ -166,6 +167,22 @@ test('word of a task reaches its agent alone', async ({ db, world }) => {
   await until(() => others.some(({ status }) => status === 'completed'))
   const idsOf = (tasks: Task[]) => new Set(tasks.map(({ taskId }) => taskId))
   expect([idsOf(told), idsOf(others)]).toEqual([new Set([task.taskId]), new Set([marker.taskId])])
+})
+
+test('a cancellation reaches the server in a session that is for tasks only', async ({ db, world }) => {
+  const agent = await makeAgent(db)
+  for (const toolName of ['compute', 'method:tasks']) {
+    await makeGrant(db, { agentId: agent.agentId, serverId: 'sessions', toolName })
+  }
+  const { url, broker } = world.brokers[0]
+  await broker.keeper.refresh()
+  const raw = new RawAgent(`${url}/mcp/sessions`, await sessionToken(db, url, agent))
+  const headers = await raw.begin()
+  const { heard } = world.server
+  heard.length = 0
+  const body = { method: 'notifications/cancelled', params: { requestId: 99 } }
+  expect((await raw.ask({ body, headers })).status).toBe(202)
+  await until(() => heard.includes('notifications/cancelled'))
 })
 
 test('a wait ends when the grant does', async ({ db, world }) => {

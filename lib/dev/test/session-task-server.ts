@@ -37,6 +37,8 @@ export type SessionTaskServer = {
   url: string
   store: InMemoryTaskStore
   sessions(): number
+  /** The methods of what it was sent, in their order. */
+  heard: string[]
   /** Says something over the stream of every session, whoever it is about. */
   tellAll(method: string, params: Record<string, unknown>): Promise<void>
   stop(): Promise<void>
@@ -47,6 +49,7 @@ const text = (words: string) => ({ content: [{ type: 'text' as const, text: word
 /** A server of 2025-11-25 with tasks, made with the SDK of that time: `compute` may be called as a task, `confirm` has to be and asks. */
 export async function startSessionTaskServer(): Promise<SessionTaskServer> {
   const store = new SharedTaskStore()
+  const heard: string[] = []
   const sessions = new Map<string, StreamableHTTPServerTransport>()
   const http = createServer((request, response) => void handle(request, response))
 
@@ -61,6 +64,11 @@ export async function startSessionTaskServer(): Promise<SessionTaskServer> {
         onsessionclosed: (sessionId) => void sessions.delete(sessionId),
       })
       await makeServer(store).connect(transport)
+      const { onmessage } = transport
+      transport.onmessage = (message, extra) => {
+        if ('method' in message) heard.push(message.method)
+        onmessage?.(message, extra)
+      }
     }
     await transport.handleRequest(request, response)
   }
@@ -72,6 +80,7 @@ export async function startSessionTaskServer(): Promise<SessionTaskServer> {
     url: `http://127.0.0.1:${port}/mcp`,
     store,
     sessions: () => sessions.size,
+    heard,
     async tellAll(method, params) {
       for (const transport of sessions.values()) await transport.send({ jsonrpc: '2.0', method, params })
     },
