@@ -1,4 +1,5 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { measuredSince } from '../measured.ts'
 import { FleetIndex } from './fleet-index.ts'
@@ -8,6 +9,8 @@ import { loadFacts, loadPastAgents, loadPastStops } from './load.ts'
 const keptAgentsMax = 250_000
 const keptInstantsMax = 20
 const keptMs = 10 * 60_000
+/** Fleets that are being read or wait for it, of everybody and of one person: more would wait too long, and keep others from theirs. */
+const waitingMax = { all: 8, person: 2 }
 
 type Kept = { index: Promise<FleetIndex>; agents: number; usedAt: number }
 
@@ -15,10 +18,12 @@ type Kept = { index: Promise<FleetIndex>; agents: number; usedAt: number }
 class PastFleets {
   readonly #kept = new Map<number, Kept>()
   #building: Promise<unknown> = Promise.resolve()
+  /** Who has asked for those that are not read yet. */
+  readonly #waiting: string[] = []
 
-  async at(db: Tx, at: Date): Promise<FleetIndex> {
+  async at(db: Tx, { at, by }: { at: Date; by: string }): Promise<FleetIndex> {
     const time = at.getTime()
-    const kept = this.#kept.get(time) ?? this.#build(db, at)
+    const kept = this.#kept.get(time) ?? this.#build(db, { at, by })
     // The least recently used one stands first.
     this.#kept.delete(time)
     this.#kept.set(time, kept)
@@ -27,18 +32,33 @@ class PastFleets {
   }
 
   /** One at a time: a large fleet takes memory and the database's time. */
-  #build(db: Tx, at: Date): Kept {
+  #build(db: Tx, { at, by }: { at: Date; by: string }): Kept {
+    this.#refuseMany(by)
+    this.#waiting.push(by)
     const index = this.#building.then(() => loadPast(db, at))
     const kept: Kept = { index, agents: 0, usedAt: performance.now() }
-    this.#building = index.then(
-      ({ size }) => {
-        kept.agents = size
-        this.#evict()
-      },
-      () => this.#kept.delete(at.getTime()),
-    )
+    this.#building = index
+      .finally(() => this.#waiting.splice(this.#waiting.indexOf(by), 1))
+      .then(
+        ({ size }) => {
+          kept.agents = size
+          this.#evict()
+        },
+        () => this.#kept.delete(at.getTime()),
+      )
     setTimeout(() => this.#expire(at.getTime()), keptMs).unref()
     return kept
+  }
+
+  #refuseMany(by: string): void {
+    if (this.#waiting.filter((who) => who === by).length >= waitingMax.person) {
+      const message = 'You are asking about several other instants just now. Wait for their answers.'
+      throw new DomainError('rate_limited', message, { rule: 'history:instants', retryAfterSeconds: 5 })
+    }
+    if (this.#waiting.length >= waitingMax.all) {
+      const message = 'Too many instants are asked about just now. Try again shortly.'
+      throw new DomainError('unavailable', message, { rule: 'history:busy', retryAfterSeconds: 10 })
+    }
   }
 
   #evict(): void {
@@ -62,13 +82,16 @@ class PastFleets {
 // One a database and process, as the fleet of now.
 const holder = globalThis as typeof globalThis & { wheelhousePastFleets?: WeakMap<object, PastFleets> }
 
-/** The fleet as it was at an instant that `instantOf` has accepted: the same index over the same queries, asked about tables as they were. */
+/**
+ * The fleet as it was at an instant that `instantOf` has accepted: the same index over the same queries, asked about tables as they were.
+ * Throws `rate_limited` or `unavailable` when this person or everybody together asks about too many instants at once.
+ */
 export async function pastFleetOf(ctx: Ctx, at: Date): Promise<FleetIndex> {
   if (ctx.tx) return await loadPast(ctx.tx, at)
   const all = (holder.wheelhousePastFleets ??= new WeakMap())
   let fleets = all.get(ctx.db)
   if (!fleets) all.set(ctx.db, (fleets = new PastFleets()))
-  return await fleets.at(reader(ctx), at)
+  return await fleets.at(reader(ctx), { at, by: `${ctx.actor.kind} ${ctx.actor.id}` })
 }
 
 async function loadPast(db: Tx, at: Date): Promise<FleetIndex> {

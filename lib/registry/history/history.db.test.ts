@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import { expect } from 'vitest'
 import { anonymous } from '#lib/auth/ctx.ts'
-import type { Db } from '#lib/db/client.ts'
+import { createDb, type Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
@@ -133,6 +133,53 @@ dbTest('the instants of an agent are told to the last, a page at a time', async 
   expect(found).toHaveLength(121)
   expect(found).toEqual([...new Set(found)].toSorted().toReversed())
 })
+
+dbTest(
+  'until now needs no second fleet; others are read one at a time, and only so many wait',
+  async ({ databaseUrl }) => {
+    // With a connection for each that waits.
+    const db = createDb(databaseUrl, { poolSize: 30 })
+    const teamId = await makeTeam(db)
+    const { id } = await makeAgent(db, { ownerTeamId: teamId })
+    const instants: string[] = []
+    for (let times = 0; times < 12; times += 1) instants.push(await instant(db))
+    await db.agent.update({ where: { id }, data: { tier: 'high' } })
+    const people = await Promise.all(Array.from({ length: 5 }, () => makePerson(db)))
+    const [first] = people
+    const [from] = instants
+    const q = `owner:${teamId}`
+    const sinceThen = () => diffAgents(ctxFor(db, first), { q, from: from! })
+    const expected = { total: { from: 1, to: 1 }, changed: [{ id, fields: [{ field: 'tier', after: 'high' }] }] }
+    expect(await sinceThen()).toMatchObject(expected)
+    const client = new pg.Client({ connectionString: databaseUrl })
+    await client.connect()
+    try {
+      // Nothing of the past can be read from here on.
+      await client.query('begin')
+      await client.query('lock table "HistoryEntry" in access exclusive mode')
+      expect(await sinceThen()).toMatchObject(expected)
+      const refused: unknown[] = []
+      const ask = (of: string[], personAt: (at: number) => number) =>
+        of.map((asOf, at) => {
+          const answer = listAgents(ctxFor(db, people[personAt(at)]), { q, asOf })
+          answer.catch((error: unknown) => refused.push(error))
+          return answer
+        })
+      const own = ask(instants.slice(1, 4), () => 0)
+      await expect.poll(() => refused).toMatchObject([{ code: 'rate_limited' }])
+      const others = ask(instants.slice(4), (at) => 1 + (at >> 1))
+      const busy = { code: 'unavailable', details: { rule: 'history:busy' } }
+      await expect.poll(() => refused.slice(1)).toMatchObject([busy, busy])
+      await client.query('commit')
+      const outcomes = await Promise.allSettled([...own, ...others])
+      expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(8)
+      expect((await listAgents(ctxFor(db, first), { q, asOf: instants[11]! })).total).toBe(1)
+    } finally {
+      await client.end()
+      await db.$disconnect()
+    }
+  },
+)
 
 dbTest('a wrong instant is refused with the field and when the records begin', async ({ db }) => {
   const { id } = await makeAgent(db)

@@ -5,10 +5,11 @@ import { Prisma } from '#lib/db/generated/client.ts'
 import { countBits, hasBit } from '../fleet/bitmap.ts'
 import { evaluate } from '../fleet/evaluate.ts'
 import type { FleetIndex } from '../fleet/fleet-index.ts'
+import { fleetOf } from '../fleet/live.ts'
 import { pastFleetOf } from '../fleet/past-fleet.ts'
 import { rowOf } from '../fleet/row.ts'
 import { entryChanges, grantChanges, rowChanges } from '../history/diff.ts'
-import { type Moment, momentOf, momentView } from '../history/past.ts'
+import { momentOf, momentView } from '../history/past.ts'
 import { queryOf } from '../query/of-list.ts'
 import type { AgentRow } from '../schema.ts'
 import type { AgentDiff, AgentDiffInput, AgentListDiff, AgentMoment, DiffQuery } from '../schema/history.ts'
@@ -27,7 +28,8 @@ const momentCursor = z.iso.datetime()
  */
 export async function diffAgent(ctx: Ctx, { agentId, ...query }: DiffQuery & { agentId: string }): Promise<AgentDiff> {
   authorize(ctx, 'agents:read')
-  const { from, to } = await instantsOf(ctx, query)
+  const from = await momentOf(ctx, { field: 'from', value: query.from })
+  const to = await momentOf(ctx, { field: 'to', value: query.to ?? null })
   const [before, after] = [await agentAt(ctx, { agentId, at: from.at }), await agentAt(ctx, { agentId, at: to.at })]
   if (!before && !after) throw agentNotFound(agentId, to.at)
   const presence = before ? (after ? null : 'left') : 'appeared'
@@ -50,12 +52,13 @@ export async function diffAgents(ctx: Ctx, input: AgentDiffInput): Promise<Agent
   authorize(ctx, 'agents:read')
   const asked = agentDiffQuery.parse(input)
   const query = queryOf(asked)
-  const { from, to } = await instantsOf(ctx, asked)
-  const found = async ({ at }: Moment) => {
-    const index = await pastFleetOf(ctx, at)
-    return { index, at, bits: evaluate(index, query, at) }
-  }
-  const [before, after] = [await found(from), await found(to)]
+  const from = await momentOf(ctx, { field: 'from', value: asked.from })
+  const until = asked.to === undefined ? null : await momentOf(ctx, { field: 'to', value: asked.to })
+  const found = (index: FleetIndex, at: Date) => ({ index, at, bits: evaluate(index, query, at) })
+  const before = found(await pastFleetOf(ctx, from.at), from.at)
+  const to = until ?? (await momentOf(ctx, { field: 'to', value: null }))
+  // The fleet of now is at hand. It changes with the next question, so nothing is awaited from here on.
+  const after = until ? found(await pastFleetOf(ctx, until.at), until.at) : found(await fleetOf(ctx), ctx.now)
   const diff: AgentListDiff = {
     from: momentView(from),
     to: momentView(to),
@@ -115,13 +118,6 @@ export async function listAgentMoments(
     grants: kinds.includes('Grant'),
   }))
   return { items, nextCursor: rows.length > limit ? (items.at(-1)?.at ?? null) : null }
-}
-
-async function instantsOf(ctx: Ctx, { from, to }: DiffQuery): Promise<{ from: Moment; to: Moment }> {
-  return {
-    from: await momentOf(ctx, { field: 'from', value: from }),
-    to: await momentOf(ctx, { field: 'to', value: to ?? null }),
-  }
 }
 
 function rowAt({ index, at }: { index: FleetIndex; at: Date }, slot: number): AgentRow {
