@@ -65,10 +65,11 @@ export async function startSessionTaskServer(): Promise<SessionTaskServer> {
       })
       await makeServer(store).connect(transport)
       const { onmessage } = transport
-      transport.onmessage = (message, extra) => {
+      const hear: typeof onmessage = (message, extra) => {
         if ('method' in message) heard.push(message.method)
         onmessage?.(message, extra)
       }
+      Object.assign(transport, { onmessage: hear })
     }
     await transport.handleRequest(request, response)
   }
