@@ -95,6 +95,12 @@ dbTest('registration is limited by address and in all, and what nobody uses is f
   const limited = await ask('198.51.100.7')
   expect([limited.status, Number(limited.headers.get('retry-after')) > 0]).toEqual([429, true])
   expect((await ask('198.51.100.8')).status).toBe(201)
+  // One host has a whole /64.
+  for (let host = 1; host <= 20; host += 1) expect((await ask(`2001:db8:1:2::${host}`)).status).toBe(201)
+  expect((await ask('2001:db8:1:2::ffff')).status).toBe(429)
+  // What is refused takes no place from anybody.
+  for (let host = 1; host <= 200; host += 1) await ask(`203.0.113.${host}`, { redirect_uris: ['http://evil.test/cb'] })
+  expect((await ask('2001:db8:1:3::1')).status).toBe(201)
   const { form } = await allowed(db)
   const tokens = await exchange(db, form)
   if (!tokens.ok) throw new Error(tokens.error.message)
@@ -104,13 +110,14 @@ dbTest('registration is limited by address and in all, and what nobody uses is f
       id: `app-${at}`,
       kind: 'registered',
       name: 'x',
-      createdAt: now,
+      createdAt: new Date(now.getTime() - 2 * 3_600_000 - at),
     })),
   })
-  // Two who come at once for the last place: one gets it.
+  // Two who come at once for the last place: both get one, and the one that waited longest is forgotten.
   const register = () => registerAppClient(ctxFor(db, anonymous, now), { redirect_uris: [redirect] })
   const last = await Promise.allSettled([register(), register()])
-  expect([last.map(({ status }) => status).toSorted(), await unconnected()]).toEqual([['fulfilled', 'rejected'], 1000])
+  expect([last.map(({ status }) => status).toSorted(), await unconnected()]).toEqual([['fulfilled', 'fulfilled'], 1000])
+  await db.appClient.updateMany({ where: { kind: 'registered' }, data: { createdAt: now } })
   expect((await ask('198.51.100.8')).status).toBe(503)
   await forgetAppTokens({ ...ctxFor(db), now: later(2 * 86_400_000) })
   expect(await db.appClient.count({ where: { connections: { none: {} } } })).toBe(0)

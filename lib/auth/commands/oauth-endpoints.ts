@@ -8,6 +8,7 @@ import { answerTokenRequest } from './agent-token-endpoint.ts'
 import type { AppServer } from '../app-lookup.ts'
 import { registerAppClient } from './app-clients.ts'
 import { exchangeAppToken, revokeAppToken } from './app-tokens.ts'
+import { networkOf } from '../rules/network-of.ts'
 import { takeFromRateLimit } from './rate-limit.ts'
 
 type Asked = { issuer: TokenIssuer; apps: AppServer; headers: Headers; body: string }
@@ -51,7 +52,7 @@ export async function answerRevocationEndpoint(ctx: Ctx, input: Asked): Promise<
   return new Response(null, { status: 200, headers: noStore })
 }
 
-const registrationsPerHour = { address: 20, all: 200 }
+const registrationsPerHour = 20
 
 /** The registration endpoint (RFC 7591), for apps that have no document of their own. Limited: it writes for whoever asks. */
 export async function answerRegistration(
@@ -61,13 +62,11 @@ export async function answerRegistration(
   const address = headers.get('x-forwarded-for')?.split(',').at(-1)?.trim().slice(0, 64) || 'unknown'
   const window = { windowMs: 60 * 60_000, now: ctx.now }
   try {
-    const { all } = registrationsPerHour
     await takeFromRateLimit(ctx.db, {
-      key: `app-register:address:${address}`,
-      limit: registrationsPerHour.address,
+      key: `app-register:address:${networkOf(address)}`,
+      limit: registrationsPerHour,
       ...window,
     })
-    await takeFromRateLimit(ctx.db, { key: 'app-register:all', limit: all, ...window })
     const registered = await registerAppClient(ctx, body)
     if (!registered.ok) {
       const { rule, message } = registered.error
