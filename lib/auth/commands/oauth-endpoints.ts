@@ -8,7 +8,7 @@ import { answerTokenRequest } from './agent-token-endpoint.ts'
 import type { AppServer } from '../app-lookup.ts'
 import { registerAppClient } from './app-clients.ts'
 import { exchangeAppToken, revokeAppToken } from './app-tokens.ts'
-import { networkOf } from '../rules/network-of.ts'
+import { networkOf } from '../network-of.ts'
 import { takeFromRateLimit } from './rate-limit.ts'
 
 type Asked = { issuer: TokenIssuer; apps: AppServer; headers: Headers; body: string }
