@@ -41,7 +41,14 @@ export function addHistoryVerbs(agents: Command, setup: Setup): void {
     name: 'history <id>',
     says: 'List the instants at which an agent’s entry or one of its grants changed, newest first.',
     run: async (cli, { args: [id = ''] }) => {
-      const list = await (await cli.client()).call(routes.history.moments, { params: { id } })
+      const client = await cli.client()
+      const list = await client.call(routes.history.moments, { params: { id }, query: { limit: 500 } })
+      while (list.nextCursor !== null) {
+        const query = { limit: 500, cursor: list.nextCursor }
+        const page = await client.call(routes.history.moments, { params: { id }, query })
+        list.items.push(...page.items)
+        list.nextCursor = page.nextCursor
+      }
       cli.show(list, () => cli.table(momentColumns, list.items))
     },
   })
