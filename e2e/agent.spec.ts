@@ -24,6 +24,7 @@ test('one goes from what an agent calls to the traffic of the server, and to age
   await expect(calls.getByRole('link', { name: 'get_invoice' })).toBeVisible()
   await expect(page.getByRole('table', { name: /^Agents similar to/ })).toContainText('Invoice reconciler: amer')
   await calls.getByRole('link', { name: 'Invoices', exact: true }).click()
+  await expect(page.getByRole('heading', { level: 1, name: 'Invoices' })).toBeVisible()
   await page.getByRole('link', { name: '7 days' }).click()
   await expect(page).toHaveURL(/hours=168/)
   await expect(page.getByRole('table', { name: 'Traffic by tool' })).toContainText('list_invoices')
