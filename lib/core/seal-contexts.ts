@@ -9,4 +9,6 @@ export const sealContexts = {
   signingKey: (kid: string) => `signing-key:${kid}`,
   webhook: (id: string) => `webhook:${id}`,
   embeddedCredential: (id: string) => `emb-credential:${id}`,
+  mcpAnswer: (questionId: string) => `mcp-answer:${questionId}`,
+  mcpHandover: (id: string) => `mcp-handover:${id}`,
 }

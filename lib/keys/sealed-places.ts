@@ -59,6 +59,18 @@ export const sealedPlaces: readonly SealedPlace[] = [
     idColumn: 'id',
     contextOf: ({ id }) => sealContexts.embeddedCredential(id),
   },
+  {
+    table: 'McpQuestion',
+    column: 'answer',
+    idColumn: 'id',
+    contextOf: ({ id }) => sealContexts.mcpAnswer(id),
+  },
+  ...['answers', 'outcome'].map((column) => ({
+    table: 'McpHandover',
+    column,
+    idColumn: 'id',
+    contextOf: ({ id }: SealedRow) => sealContexts.mcpHandover(id),
+  })),
 ]
 
 /** The next rows of a place after an id, in the order of their ids. Archived ones, which hold nothing, are left out. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Ctx } from '#lib/auth/ctx.ts'
+import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { RpcReply } from '../upstream/http.ts'
@@ -90,10 +91,10 @@ export class HandoverRows {
   }
 
   async #seal(id: string, content: unknown): Promise<Uint8Array<ArrayBuffer>> {
-    return new Uint8Array(await this.#box.seal(JSON.stringify(content), `mcp-handover:${id}`))
+    return new Uint8Array(await this.#box.seal(JSON.stringify(content), sealContexts.mcpHandover(id)))
   }
 
   async #open(id: string, sealed: Uint8Array): Promise<unknown> {
-    return JSON.parse(await this.#box.open(sealed, `mcp-handover:${id}`))
+    return JSON.parse(await this.#box.open(sealed, sealContexts.mcpHandover(id)))
   }
 }

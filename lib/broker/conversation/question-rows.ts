@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
+import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Log } from '#lib/log/log.ts'
 
@@ -66,7 +67,7 @@ export class QuestionRows {
 
   /** For the replica that waits, which is told. */
   async answer(id: string, answer: AgentReply): Promise<void> {
-    const sealed = new Uint8Array(await this.#box.seal(JSON.stringify(answer), contextOf(id)))
+    const sealed = new Uint8Array(await this.#box.seal(JSON.stringify(answer), sealContexts.mcpAnswer(id)))
     const { db } = this.#ctx()
     await db.$executeRaw`update "McpQuestion" set "answer" = ${sealed} where "id" = ${id}::uuid`
     await db.$executeRaw`select pg_notify('wheelhouse_talk', ${`answer:${id}`})`
@@ -84,7 +85,7 @@ export class QuestionRows {
   /** One that cannot be read is an error to whoever waits for it, and to nobody else. Null: it may be read later. */
   async #read(id: string, answer: Uint8Array): Promise<AgentReply | null> {
     try {
-      const parsed = reply.safeParse(JSON.parse(await this.#box.open(answer, contextOf(id))))
+      const parsed = reply.safeParse(JSON.parse(await this.#box.open(answer, sealContexts.mcpAnswer(id))))
       return parsed.success ? parsed.data : unreadable
     } catch (error) {
       if (error instanceof KeyUnavailable) return null
@@ -97,8 +98,4 @@ export class QuestionRows {
   async close(ids: readonly string[]): Promise<void> {
     if (ids.length > 0) await this.#ctx().db.mcpQuestion.deleteMany({ where: { id: { in: [...ids] } } })
   }
-}
-
-function contextOf(id: string): string {
-  return `mcp-answer:${id}`
 }
