@@ -196,9 +196,12 @@ const columns: readonly Column<GrantView>[] = [
       <>
         {grant.reason || '–'}{' '}
         {grant.requestId ? (
-          <Link href={paths.request(grant.requestId)} className="text-accent underline underline-offset-2">
-            request
-          </Link>
+          <>
+            <Link href={paths.request(grant.requestId)} className="text-accent underline underline-offset-2">
+              request
+            </Link>
+            {grant.via === 'narrowed' && <Badge tone="outline">narrowed</Badge>}
+          </>
         ) : grant.via === 'break_glass' ? (
           <Badge tone="warn">
             <Siren aria-hidden /> break-glass
