@@ -76,7 +76,7 @@ export function writeManifest(fields: ManifestFields, options: { measured?: bool
   const document = new Document(content, { aliasDuplicateObjects: false })
   inlineScopes(document)
   quoteBlankLines(document)
-  return document.toString({ lineWidth: 0, flowCollectionPadding: false })
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false, doubleQuotedAsJSON: true })
 }
 
 /** In a block of lines, one of nothing but spaces would be read as an empty one; in quotes it is kept. */

@@ -56,7 +56,13 @@ describe('writing', () => {
     )
   })
 
-  test.each([' \n', '\n \n', 'a\n  \nb\n', '\t\n'])('keeps lines of nothing but spaces: %j', (prompt) => {
+  test.each([
+    ' a a a a a a a a a\nb b b b b b b b b b b b\n\n \nc c c c c c c c c c c c c',
+    ' \n',
+    '\n \n',
+    'a\n  \nb\n',
+    '\t\n',
+  ])('keeps lines of nothing but spaces: %j', (prompt) => {
     const [read] = parseManifests(writeManifest({ ...example, prompt })).manifests
     expect(read?.fields).toMatchObject({ prompt })
   })
