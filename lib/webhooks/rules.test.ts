@@ -12,6 +12,8 @@ describe('which events an endpoint is told of', () => {
     [['agent.*'], 'agents.retired', false],
     [['*'], 'stop.ordered', true],
     [['*'], 'mcp.call_denied', false],
+    [['*'], 'registry.asked', false],
+    [['registry.*'], 'registry.asked', true],
     [['*', 'mcp.call_denied'], 'mcp.call_denied', true],
   ])('%j and %s: %s', (patterns, event, wanted) => {
     expect(isWanted(patterns, event)).toBe(wanted)

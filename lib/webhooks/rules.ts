@@ -26,13 +26,13 @@ const retryAfterMsMax = 24 * hour
 /** An endpoint that has failed this long without one success is switched off. */
 export const failingMsMax = 5 * 24 * hour
 
-/** Calls come by the thousand: `*` leaves them out, whoever wants them names them. */
-const noisyFamily = 'mcp.'
+/** Calls of agents and questions of people come by the thousand: `*` leaves them out, whoever wants them names them. */
+const noisyFamilies = ['mcp.', 'registry.'] as const
 
 /** Whether an endpoint that asks for these patterns is told of the event. */
 export function isWanted(patterns: readonly string[], event: string): boolean {
   return patterns.some((pattern) => {
-    if (pattern === '*') return !event.startsWith(noisyFamily)
+    if (pattern === '*') return !noisyFamilies.some((family) => event.startsWith(family))
     return pattern.endsWith('.*') ? event.startsWith(pattern.slice(0, -1)) : pattern === event
   })
 }
