@@ -43,7 +43,7 @@ export default async function HomePage() {
     listEscalations(ctx, { open: true, limit: shown }),
     fleetSummary(ctx, { days: 30 }),
     listToolReviews(ctx),
-    listBreakGlass(ctx, { state: 'open', limit: shown }),
+    listBreakGlass(ctx, { state: 'open', limit: shown }, { counted: false }),
     can(ctx.actor, 'agents:take_over') ? listOrphans(ctx, { mine: true }) : [],
   ])
   return (

@@ -1,4 +1,6 @@
 import { describe, expect } from 'vitest'
+import { recordAudit } from '#lib/audit/commands.ts'
+import { inTx } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
@@ -164,6 +166,29 @@ dbTest('a list of break-glass grants is paged, the newest first, each of them on
       details: { field: 'cursor' },
     })
   }
+})
+
+dbTest('its calls are counted where they are shown, and the log is not read where they are not', async ({ db }) => {
+  const { input, at, agent, serverId } = await scene(db)
+  const taken = await breakGlass(at(), input)
+  if (!taken.ok) throw new Error(taken.error.message)
+  await inTx(at(new Date(now.getTime() + 60_000)), async (tx, ctx) => {
+    recordAudit(tx, ctx, {
+      event: 'mcp.call_allowed',
+      subject: { kind: 'tool', id: `${serverId}/wipe`, name: 'wipe' },
+      agentId: agent.id,
+      serverId,
+      tool: 'wipe',
+      decision: 'allow',
+      detail: { argumentsDigest: 'x', class: 'destructive', outcome: 'ok', ms: 1 },
+    })
+  })
+  const calls = async (options?: { counted?: boolean }) =>
+    (await listBreakGlass(at(), { state: 'open', limit: 200 }, options)).find(
+      ({ grantId }) => grantId === taken.value.grantId,
+    )?.calls
+  expect(await calls()).toBe(1)
+  expect(await calls({ counted: false })).toBe(0)
 })
 
 dbTest('a break-glass grant is revoked as any other and stays to be reviewed', async ({ db }) => {

@@ -18,8 +18,16 @@ export async function listBreakGlassPage(
   return { items, nextCursor: found.length > limit ? (items.at(-1)?.grantId ?? null) : null }
 }
 
-/** Break-glass grants, newest first: those in force or waiting for their review, or all. Needs `agents:read`. */
-export async function listBreakGlass(ctx: Ctx, query: BreakGlassListQuery): Promise<BreakGlassView[]> {
+/**
+ * Break-glass grants, newest first: those in force or waiting for their review, or all. Needs `agents:read`.
+ *
+ * @param options.counted whether their calls are counted, which reads the agent's part of the audit log; left out: unless only those in force are asked for
+ */
+export async function listBreakGlass(
+  ctx: Ctx,
+  query: BreakGlassListQuery,
+  { counted = query.state !== 'in_force' }: { counted?: boolean } = {},
+): Promise<BreakGlassView[]> {
   authorize(ctx, 'agents:read')
   const behind = query.cursor === undefined ? Prisma.empty : behindSql(await placeOf(ctx, query.cursor))
   const inForce = Prisma.sql`(g."revokedAt" is null and g."expiresAt" > ${ctx.now})`
@@ -31,7 +39,7 @@ export async function listBreakGlass(ctx: Ctx, query: BreakGlassListQuery): Prom
   const rows = await reader(ctx).$queryRaw<Row[]>`
     select r.*, a."name" as "agentName", a."accountablePersonId", g."serverId", s."name" as "serverName",
       s."environment"::text as "environment", g."class"::text as "class", g."toolName", g."reason", g."expiresAt", g."revokedAt",
-      ${inForce} as "inForce", case when ${query.state === 'in_force'} then 0 else (
+      ${inForce} as "inForce", case when ${!counted} then 0 else (
         select count(*) from "AuditEvent" e
         where e."agentId" = r."agentId" and e."at" >= r."openedAt" and e."at" <= least(g."expiresAt", coalesce(g."revokedAt", g."expiresAt"))
           and e."event" = 'mcp.call_allowed' and e."serverId" = g."serverId" and (g."toolName" is null or e."tool" = g."toolName")

@@ -11,7 +11,7 @@ import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import { listBreakGlass } from '#lib/scopes/queries.ts'
+import { listBreakGlassPage } from '#lib/scopes/queries.ts'
 import { breakGlassListQuery, type BreakGlassView } from '#lib/scopes/schema/break-glass.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
@@ -24,7 +24,7 @@ export const metadata: Metadata = { title: 'Break-glass' }
 export default async function BreakGlassPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
   const query = await parseSearch(breakGlassListQuery, searchParams)
-  const rows = await listBreakGlass(ctx, query)
+  const { items, nextCursor } = await listBreakGlassPage(ctx, query)
   const history = query.state === 'all'
   return (
     <>
@@ -43,7 +43,7 @@ export default async function BreakGlassPage({ searchParams }: { searchParams: S
       <DataTable
         caption="Break-glass grants"
         columns={[...columns, actionColumn(whyNot(ctx.actor, 'grants:revoke'))]}
-        rows={rows}
+        rows={items}
         rowKey={({ grantId }) => grantId}
         empty={
           <EmptyState title="No glass is broken">
@@ -51,6 +51,11 @@ export default async function BreakGlassPage({ searchParams }: { searchParams: S
           </EmptyState>
         }
       />
+      {nextCursor && (
+        <Button asChild size="sm" className="mt-3">
+          <Link href={hrefWith(paths.breakGlass(), { state: query.state, cursor: nextCursor })}>Older</Link>
+        </Button>
+      )}
     </>
   )
 }
