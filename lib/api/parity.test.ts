@@ -120,6 +120,7 @@ const queries: Record<string, string | Reason> = {
   listApprovalRules: 'scopes.listApprovalRules',
   listAuditEvents: 'control.listAudit',
   listBreakGlass: 'breakGlass.list',
+  listBreakGlassPage: 'breakGlass.list',
   listEscalations: 'escalations.list',
   listGrants: 'scopes.listGrants',
   listHeldCalls: 'approvals.list',
