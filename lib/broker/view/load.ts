@@ -1,14 +1,6 @@
 import type pg from 'pg'
-import {
-  agentsSql,
-  holdRulesSql,
-  keysSql,
-  pollSql,
-  pruneChangesSql,
-  revocationsSql,
-  runsSql,
-  serversSql,
-} from './rows.ts'
+import { agentsSql, holdRulesSql, runsSql } from '#lib/guardrails/queries/facts-sql.ts'
+import { keysSql, pollSql, pruneChangesSql, revocationsSql, serversSql } from './rows.ts'
 import { run } from './sql.ts'
 import type { BrokerView } from './view.ts'
 

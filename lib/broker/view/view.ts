@@ -1,5 +1,6 @@
 import { createPublicKey } from 'node:crypto'
 import { verifiesAfterRetirementMs } from '#lib/auth/rules/access-token.ts'
+import { agentFactsOf, type AgentRow, toolFactsOf } from '#lib/guardrails/queries/facts-sql.ts'
 import type {
   AgentFacts,
   PolicyView,
@@ -12,7 +13,7 @@ import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import type { VerifyingKey } from '../endpoint/tokens.ts'
-import type { AgentRow, KeyRow, RevocationRow, RunRow, ServerRow } from './rows.ts'
+import type { KeyRow, RevocationRow, ServerRow } from './rows.ts'
 
 /** A tool with its definition as agents are shown it. */
 export type BrokeredTool = ToolFacts & { readonly definition: Record<string, unknown> }
@@ -61,29 +62,20 @@ export class BrokerView implements PolicyView {
   }
 
   putAgents(rows: readonly AgentRow[]): void {
-    for (const { grants, ...agent } of rows) {
-      this.agents.set(agent.id, {
-        ...agent,
-        grants: grants.map((grant) => ({
-          ...grant,
-          expiresAt: grant.expiresAt === null ? null : new Date(grant.expiresAt),
-        })),
-      })
-    }
+    for (const row of rows) this.agents.set(row.id, agentFactsOf(row))
   }
 
   putServers(rows: readonly ServerRow[]): void {
     for (const { credentials, tools, ...server } of rows) {
-      const brokered = tools.map((tool) => ({ ...tool, serverId: server.id }))
       this.servers.set(server.id, {
         ...server,
         credentials: credentials.map((row) => ({ ...row, ciphertext: Buffer.from(row.ciphertext, 'base64') })),
-        tools: new Map(brokered.map((tool) => [tool.name, tool])),
+        tools: toolFactsOf(server.id, tools),
       })
     }
   }
 
-  putRuns(rows: readonly RunRow[]): void {
+  putRuns(rows: readonly RunFacts[]): void {
     for (const run of rows) this.runs.set(run.id, run)
   }
 

@@ -1,0 +1,103 @@
+import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
+import type { AgentFacts, RunFacts, StopFacts, ToolFacts } from '../rules/facts.ts'
+import type { HoldRuleFacts } from '../schema/held-calls.ts'
+
+// The facts that calls are decided by, as SQL: a broker keeps them all in memory, a simulation asks for those of one agent and one server. `$1` is null for
+// everything, or the keys that are asked for.
+
+/** A statement and the shape of its rows; a broker prepares it under its name. */
+export type FactsSql<Row> = { readonly name: string; readonly text: string; readonly row?: Row }
+
+export type AgentRow = Omit<AgentFacts, 'grants'> & { grants: GrantRow[] }
+export type GrantRow = {
+  id: string
+  serverId: string
+  class: 'read' | 'write' | 'destructive'
+  toolName: string | null
+  via: string
+  /** ISO 8601 */
+  expiresAt: string | null
+  conditions: ArgumentCondition[]
+  rate: CallRate | null
+}
+
+/** Grants that expired long ago are left out: then the refusal says `grant_missing`. */
+export const agentsSql: FactsSql<AgentRow> = {
+  name: 'broker_agents',
+  text: `select a."id", a."name", a."ownerTeamId" as "teamId", a."tier"::text, a."status"::text, a."statusReason", a."currentVersion",
+      coalesce(g."grants", '[]') as "grants",
+      case when o."agentId" is not null then json_build_object('month', o."month", 'spentMicros', o."spentMicros"::text,
+        'budgetMicros', o."budgetMicros"::text) end as "overBudget"
+    from "Agent" a
+    left join "OverBudget" o on o."agentId" = a."id"
+    left join lateral (
+      select json_agg(json_build_object('id', "id", 'serverId', "serverId", 'class', "class", 'toolName', "toolName", 'via', "via",
+          'expiresAt', "expiresAt", 'conditions', "conditions", 'rate', case when "rateCalls" is not null
+            then json_build_object('calls', "rateCalls", 'per', "ratePer") end) order by "createdAt", "id") as "grants"
+      from "Grant"
+      where "agentId" = a."id" and "revokedAt" is null and ("expiresAt" is null or "expiresAt" > now() - interval '90 days')
+    ) g on true
+    where $1::text[] is null or a."id" = any ($1)`,
+}
+
+export function agentFactsOf({ grants, ...agent }: AgentRow): AgentFacts {
+  return {
+    ...agent,
+    grants: grants.map((grant) => ({
+      ...grant,
+      expiresAt: grant.expiresAt === null ? null : new Date(grant.expiresAt),
+    })),
+  }
+}
+
+export type ServerFactsRow = {
+  id: string
+  name: string
+  environment: 'development' | 'staging' | 'production'
+  sensitivity: 'public' | 'internal' | 'confidential' | 'restricted'
+  enabled: boolean
+  demo: boolean
+  tools: Omit<ToolFacts, 'serverId'>[]
+}
+
+/** What decisions ask of a server `s`, and of a tool as pairs of a JSON object. */
+export const serverFactColumns = `s."id", s."name", s."environment"::text, s."sensitivity"::text, s."status" = 'active' as "enabled", s."demo"`
+export const toolFactPairs = `'name', "name", 'class', "class", 'state', "state"`
+
+export const serverFactsSql: FactsSql<ServerFactsRow> = {
+  name: 'server_facts',
+  text: `select ${serverFactColumns}, coalesce(t."tools", '[]') as "tools" from "McpServer" s
+    left join lateral (select json_agg(json_build_object(${toolFactPairs}) order by "name") as "tools" from "McpTool" where "serverId" = s."id") t on true
+    where $1::text[] is null or s."id" = any ($1)`,
+}
+
+/** The tools of a server by name, with whatever else their rows say. */
+export function toolFactsOf<Tool extends Omit<ToolFacts, 'serverId'>>(
+  serverId: string,
+  tools: readonly Tool[],
+): Map<string, Tool & ToolFacts> {
+  return new Map(tools.map((tool) => [tool.name, { ...tool, serverId }]))
+}
+
+/** Runs that may still call: one that is being stopped may not. Which model answers is known when a run begins; until then it counts as simulated. */
+export const runsSql: FactsSql<RunFacts> = {
+  name: 'broker_runs',
+  text: `select "id", "agentId", "agentVersion", "simulated" or "state" = 'queued' as "simulated" from "Run"
+    where "state" in ('queued', 'running') and ($1::text[] is null or "id" = any ($1::uuid[]))`,
+}
+
+/** Rules that hold calls, in the order they were made. */
+export const holdRulesSql: FactsSql<HoldRuleFacts> = {
+  name: 'broker_hold_rules',
+  text: `select "id", "title", "serverId", "toolName", "class"::text, "environment"::text, "conditions", "deciderRoles", "decideSeconds", "onTimeout"
+    from "HoldRule" where "removedAt" is null order by "createdAt", "id"`,
+}
+
+/** The open stop orders, as one value. */
+export const openStopsExpression = `coalesce((select json_agg(json_build_object('id', "id", 'scope', "scope", 'targetId', "targetId", 'orderedBy', "orderedByName",
+        'reason', "reason") order by "orderedAt", "id") from "StopOrder" where "releasedAt" is null), '[]')`
+
+export const stopsSql: FactsSql<{ stops: StopFacts[] }> = {
+  name: 'open_stops',
+  text: `select ${openStopsExpression} as "stops"`,
+}
