@@ -39,6 +39,11 @@ export function IncidentBanner({ initial }: { initial: StopOrderView[] | null })
                 Stopping… {stop.stoppedRuns} of {stop.stoppedRuns + stop.openRuns} runs.
               </span>
             )}
+            {stop.tasks.open > 0 && (
+              <span>
+                {stop.tasks.open === 1 ? '1 task at a server goes' : `${stop.tasks.open} tasks at servers go`} on.
+              </span>
+            )}
             <Link href={paths.kill()} className="rounded-sm underline underline-offset-2">
               Details and resume
             </Link>

@@ -100,6 +100,7 @@ const named = {
   'mcp.stream_opened': true,
   'mcp.notice_guarded': true,
   'mcp.call_denied': true,
+  'mcp.task_ended': true,
   'mcp.caller_refused': true,
   'registry.asked': true,
   'registry.refused': true,

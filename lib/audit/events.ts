@@ -238,6 +238,14 @@ export type AuditEvents = {
   /** The first message of such a stream in which something of a kind was found. */
   'mcp.notice_guarded': { method: string; masked?: Record<string, number>; marks?: string[] }
   'mcp.call_denied': { argumentsDigest: string | null; class: string | null; message: string; traceId?: string }
+  /** A broker ended a task whose agent may not go on; `task`: as in the record of its call; `outcome`: whether its server said that it is over. */
+  'mcp.task_ended': {
+    task: string
+    outcome: 'cancelled' | 'over' | 'unconfirmed'
+    status: string | null
+    tries: number
+    message: string
+  }
   'mcp.caller_refused': { reason: string; count: number }
   // the registry as an MCP server
   'registry.asked': { tool: string; arguments: string; via: string; outcome: string }

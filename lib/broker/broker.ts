@@ -31,6 +31,7 @@ import { RateLimits } from './rate-limits.ts'
 import { RegistryDoor } from './registry/door.ts'
 import { RegistryThread } from './registry/thread.ts'
 import { StopWatch } from './stop-watch.ts'
+import { TaskEnds } from './tasks/task-ends.ts'
 import type { Tracer } from './telemetry/request-telemetry.ts'
 import { UpstreamHealth } from './upstream/health.ts'
 import { UpstreamPool } from './upstream/pool.ts'
@@ -68,6 +69,7 @@ export class Broker {
   readonly #inFlight = new InFlight()
   readonly #waiting: WaitingCalls
   readonly #stopWatch: StopWatch
+  readonly #taskEnds: TaskEnds
   readonly conversations: Conversations
   readonly #sdk: SdkEndpoint
   readonly #registry: RegistryDoor
@@ -135,6 +137,9 @@ export class Broker {
     const { askDeadlineMs } = limits
     this.conversations = new Conversations(secretBox, { ctx, log, askDeadlineMs })
     const { view } = this.keeper
+    const { tasks, taskBook } = this.conversations
+    const ending = { view, now, limits, upstreams: this.#upstreams, audit: this.#audit, log }
+    this.#taskEnds = new TaskEnds({ ...ending, tasks, taskBook })
     this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, instance, log })
     this.#sdk = new SdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))
     const asking = { databaseUrl, logLevel: config.logLevel, demoPeople: config.demo, brokerUrl, portalUrl }
@@ -229,7 +234,7 @@ export class Broker {
     this.#refusedCallers.flush()
     await this.#unknownCallers.flush()
     await this.keeper.stop()
-    await this.#stopWatch.settled()
+    await Promise.all([this.#stopWatch.settled(), this.#taskEnds.settled()])
     await this.#health.stop()
     await this.#audit.stop()
     await this.#upstreams.destroy()
@@ -245,6 +250,7 @@ export class Broker {
     this.#upstreams.prune(view.servers)
     this.#waiting.recheck(view, now)
     this.conversations.streams.recheck(view, now)
+    void this.#taskEnds.recheck()
   }
 
   /** Ends what is under way; each call is still answered and recorded. */

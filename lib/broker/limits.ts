@@ -25,6 +25,8 @@ export type Limits = {
   callDeadlineMs: number
   /** Until an agent has answered what a server asks it for, and the longest a call may take with progress. */
   askDeadlineMs: number
+  /** Until a server that was told to cancel a task has said that it is over. */
+  taskProofMs: number
   /** How long a stream that no call began stays open; its agent opens it again. */
   streamMs: number
   /** Such streams of one agent, and its calls that wait for an answer of it, at once. */
@@ -52,6 +54,7 @@ export const standardLimits: Limits = {
   circuitOpenMsMax: 60_000,
   callDeadlineMs: 60_000,
   askDeadlineMs: 600_000,
+  taskProofMs: 10_000,
   streamMs: 600_000,
   agentStreamsMax: 64,
   auditWaitMs: 5000,

@@ -10,5 +10,6 @@ export const sealContexts = {
   webhook: (id: string) => `webhook:${id}`,
   embeddedCredential: (id: string) => `emb-credential:${id}`,
   mcpAnswer: (questionId: string) => `mcp-answer:${questionId}`,
+  mcpTaskSession: (key: string) => `mcp-task-session:${key}`,
   mcpHandover: (id: string) => `mcp-handover:${id}`,
 }

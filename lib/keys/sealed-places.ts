@@ -65,6 +65,12 @@ export const sealedPlaces: readonly SealedPlace[] = [
     idColumn: 'id',
     contextOf: ({ id }) => sealContexts.mcpAnswer(id),
   },
+  {
+    table: 'BrokeredTask',
+    column: 'session',
+    idColumn: 'key',
+    contextOf: ({ id }) => sealContexts.mcpTaskSession(id),
+  },
   ...['answers', 'outcome'].map((column) => ({
     table: 'McpHandover',
     column,

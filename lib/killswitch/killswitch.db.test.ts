@@ -136,6 +136,49 @@ describe('enforcement', () => {
   })
 })
 
+describe('tasks at servers', () => {
+  dbTest('are counted by the orders that cover them, and named until they are proven over', async ({ db }) => {
+    const { id, teamId } = await makeAgent(db)
+    const { id: other } = await makeAgent(db)
+    const { serverId } = await makeServer(db, id)
+    const at = { serverId, tool: 'look' }
+    const orders: Record<string, string> = {}
+    for (const [scope, targetId] of [
+      ['agent', id],
+      ['team', teamId],
+      ['server', serverId],
+      ['tool', `${serverId}/look`],
+      ['tool', `${serverId}/wipe`],
+      ['agent', other],
+    ] as const) {
+      const order = await orderStop(ctxFor(db), { scope, targetId, reason })
+      orders[`${scope} ${targetId}`] = order.ok ? order.value.orderId : ''
+    }
+    const expiresAt = new Date(Date.now() + 60_000)
+    const note = (key: string, more = {}) =>
+      db.brokeredTask.create({ data: { key, taskId: key, expiresAt, agentId: id, agentVersion: 1, ...at, ...more } })
+    await note(`${id}-open`)
+    const now = new Date()
+    await note(`${id}-over`, { overAt: now, cancelRule: 'killed', cancelledAt: now })
+    await note(`${id}-done`, { overAt: now })
+    await note(`${id}-gone`, { expiresAt: new Date(Date.now() - 1) })
+    const byId = async () =>
+      new Map((await listStops(ctxFor(db), { limit: 50 })).map((order) => [order.id, order.tasks]))
+    const covered = { over: 1, open: 1, named: [{ agentId: id, ...at }] }
+    const nothing = { over: 0, open: 0, named: [] }
+    const found = await byId()
+    for (const [target, orderId] of Object.entries(orders)) {
+      const isCovered = !target.endsWith('/wipe') && !target.endsWith(other)
+      expect([target, found.get(orderId)]).toEqual([target, isCovered ? covered : nothing])
+    }
+    // What goes on after its release is no matter of the order any more.
+    const orderId = orders[`agent ${id}`]!
+    const security = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+    expect(await releaseStop(security, { orderId, reason: 'fixed' })).toMatchObject({ ok: true })
+    expect((await byId()).get(orderId)).toEqual({ over: 1, open: 0, named: [] })
+  })
+})
+
 describe('blastRadius', () => {
   dbTest('counts agents, open runs and schedules, and holders for a server', async ({ db }) => {
     const { id, teamId } = await makeAgent(db, { schedule: '0 6 * * *' })

@@ -1,7 +1,7 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
-import type { Tx } from '#lib/db/client.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
+import { coveredTasks } from './covered-tasks.ts'
 import { stopsRuns } from './rules.ts'
 import { type BlastRadius, type StopListQuery, type StopOrderView, stopTarget, type StopTargetInput } from './schema.ts'
 import { existingTargetName, keyOf, reachesAgent, targetNames } from './targets.ts'
@@ -12,7 +12,7 @@ const namesMax = 20
 /** The orders in force, oldest first: what the banner shows on every page. Needs `stops:read`. */
 export async function openStops(ctx: Ctx): Promise<StopOrderView[]> {
   authorize(ctx, 'stops:read')
-  return readOrders(reader(ctx), { where: { releasedAt: null }, orderBy: { orderedAt: 'asc' } })
+  return readOrders(ctx, { where: { releasedAt: null }, orderBy: { orderedAt: 'asc' } })
 }
 
 /** Orders with their acknowledgements, newest first. Needs `stops:read`; throws `invalid` for a cursor that is no order. */
@@ -27,7 +27,7 @@ export async function listStops(ctx: Ctx, query: StopListQuery): Promise<StopOrd
   const older = after && {
     OR: [{ orderedAt: { lt: after.orderedAt } }, { orderedAt: after.orderedAt, id: { lt: after.id } }],
   }
-  return readOrders(db, {
+  return readOrders(ctx, {
     where: { ...open, ...older },
     orderBy: [{ orderedAt: 'desc' }, { id: 'desc' }],
     take: query.limit,
@@ -75,15 +75,18 @@ export async function blastRadius(ctx: Ctx, input: StopTargetInput): Promise<Bla
 }
 
 async function readOrders(
-  db: Tx,
+  ctx: Ctx,
   query: Pick<Prisma.StopOrderFindManyArgs, 'where' | 'orderBy' | 'take'>,
 ): Promise<StopOrderView[]> {
+  const db = reader(ctx)
   const orders = await db.stopOrder.findMany({ ...query, include: { acks: { orderBy: { at: 'asc' } } } })
   if (orders.length === 0) return []
   const names = await targetNames(db, orders)
+  const ids = orders.map((order) => order.id)
+  const tasks = await coveredTasks(db, ids, ctx.now)
   const counts = await db.run.groupBy({
     by: ['stopOrderId', 'state'],
-    where: { stopOrderId: { in: orders.map((order) => order.id) } },
+    where: { stopOrderId: { in: ids } },
     _count: true,
   })
   const count = (orderId: string, state: string): number =>
@@ -107,5 +110,6 @@ async function readOrders(
     })),
     openRuns: count(order.id, 'stopping'),
     stoppedRuns: count(order.id, 'stopped'),
+    tasks: tasks.get(order.id) ?? { over: 0, open: 0, named: [] },
   }))
 }

@@ -38,6 +38,13 @@ export type StopAckView = {
   detail: Record<string, unknown>
 }
 
+/** Tasks in the background of MCP servers: `open` are those of which no server has said that they are over, the first of them by name. */
+export type CoveredTasks = {
+  over: number
+  open: number
+  named: { agentId: string; serverId: string; tool: string }[]
+}
+
 /** An order. In force while `releasedAt` is null. */
 export type StopOrderView = {
   id: string
@@ -56,6 +63,7 @@ export type StopOrderView = {
   openRuns: number
   /** Runs this order has stopped. */
   stoppedRuns: number
+  tasks: CoveredTasks
 }
 
 /** What an order would stop, counted on the server; the names are the first ones. */

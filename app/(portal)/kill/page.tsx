@@ -35,7 +35,9 @@ export default async function KillPage() {
         description="A stop refuses launches and broker calls, ends sandboxes and interrupts sessions. It stays in force until somebody resumes."
         actions={<StopButton whyNot={whyNotOrder} />}
       />
-      <RefreshWhile active={open.some((order) => order.openRuns > 0 || silent(order).length > 0)} />
+      <RefreshWhile
+        active={open.some((order) => order.openRuns > 0 || order.tasks.open > 0 || silent(order).length > 0)}
+      />
       <Card title="In force" className="mb-5">
         {open.length === 0 ? (
           <EmptyState title="Nothing is stopped">
@@ -78,6 +80,7 @@ function Order({ order, whyNotRelease }: { order: StopOrderView; whyNotRelease: 
           <p className="mt-1 text-sm break-words">{order.reason}</p>
           <p className="text-[13px] text-muted-foreground">
             {order.orderedBy.name} · <Time value={order.orderedAt} /> · {plural(order.stoppedRuns, 'run')} stopped
+            {order.tasks.over > 0 && ` · ${plural(order.tasks.over, 'task')} at servers over`}
           </p>
           {order.releasedAt && (
             <p className="text-[13px] text-muted-foreground">
@@ -94,6 +97,7 @@ function Order({ order, whyNotRelease }: { order: StopOrderView; whyNotRelease: 
           />
         )}
       </div>
+      <OpenTasks tasks={order.tasks} />
       <ul className="flex flex-wrap gap-2" aria-label="Acknowledgements">
         {order.acks.map((ack) => (
           <li key={`${ack.process}-${ack.instance}`}>
@@ -111,6 +115,20 @@ function Order({ order, whyNotRelease }: { order: StopOrderView; whyNotRelease: 
           ))}
       </ul>
     </li>
+  )
+}
+
+/** What was begun at servers and goes on there, as far as they say: brokers cancel it, and who is on call can have to. */
+function OpenTasks({ tasks: { open, named } }: { tasks: StopOrderView['tasks'] }) {
+  if (open === 0) return null
+  return (
+    <p className="text-sm">
+      <Badge tone="warn">{plural(open, 'task')} at servers not yet proven over</Badge>{' '}
+      <span className="break-words text-muted-foreground">
+        {named.map(({ agentId, serverId, tool }) => `${serverId}/${tool} of ${agentId}`).join(', ')}
+        {open > named.length && ' and more'}
+      </span>
+    </p>
   )
 }
 

@@ -65,6 +65,11 @@ export const stopOrder = answerOf<StopOrderView>()(
     acks: z.array(z.strictObject({ process: text, instance: text, at: time, detail: facts })),
     openRuns: count,
     stoppedRuns: count,
+    tasks: z.strictObject({
+      over: count,
+      open: count,
+      named: z.array(z.strictObject({ agentId: text, serverId: text, tool: text })),
+    }),
   }),
 ).meta({ id: 'StopOrder' })
 

@@ -1,5 +1,6 @@
 import { auditRow } from '#lib/audit/commands.ts'
-import { anonymous } from '#lib/auth/ctx.ts'
+import type { AuditEvents } from '#lib/audit/events.ts'
+import { anonymous, systemActor } from '#lib/auth/ctx.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { AgentFacts, Caller, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
@@ -198,6 +199,32 @@ export function listedNothingRow(caller: Caller, { agent, now }: { agent: AgentF
       teamId: agent.teamId,
       ...(caller.runId ? { runId: caller.runId } : {}),
       detail: { listed: 0, hidden: 0 },
+    },
+  )
+}
+
+/** What came of cancelling a task whose agent may not go on; `rule`: why it may not. */
+export function taskEndedRow(ended: {
+  agent: { id: string; teamId: string | null }
+  runId: string | null
+  tool: { serverId: string; name: string }
+  rule: Denial['rule']
+  detail: AuditEvents['mcp.task_ended']
+  now: Date
+}): AuditRow {
+  const { agent, runId, tool, rule, detail, now } = ended
+  return auditRow(
+    { actor: systemActor('broker'), now },
+    {
+      event: 'mcp.task_ended',
+      subject: { kind: 'tool', id: `${tool.serverId}/${tool.name}`, name: tool.name },
+      agentId: agent.id,
+      ...(agent.teamId === null ? {} : { teamId: agent.teamId }),
+      serverId: tool.serverId,
+      tool: tool.name,
+      ...(runId === null ? {} : { runId }),
+      rule,
+      detail,
     },
   )
 }

@@ -27,7 +27,7 @@ export class Conversations {
     this.settings = new SessionSettings({ ctx, log, onEnded: ({ name }) => this.sessions.end(name) })
     this.sessions = new Sessions(box, this.settings)
     this.tasks = new TaskIds(box)
-    this.taskBook = new TaskBook(ctx)
+    this.taskBook = new TaskBook(ctx, box)
     const handed = { rows: new HandoverRows({ ctx, box }), suspended: this.suspended }
     this.handovers = new Handovers({ ...handed, log, longestMs: askDeadlineMs })
     this.questions = new Questions({ rows: new QuestionRows({ ctx, box, log }), log, askDeadlineMs })

@@ -13,6 +13,7 @@ import type { BrokeredTask } from './task-ids.ts'
 import { isOfEra, type TaskMethod, tasksExtension } from './task-methods.ts'
 
 type Offer = { caller: Caller; serverId: string | null; era: Era }
+type Deciding = Pick<PipelineParts, 'view' | 'now'>
 type Declared = Readonly<Record<string, unknown>> | null | undefined
 
 /** Whether capabilities, of a client or of a server, name the extension. */
@@ -70,7 +71,7 @@ export function withoutHint(parts: PipelineParts, request: AgentRequest, serverI
   return { ...request, params: rest }
 }
 
-export function mayUseTasks(parts: PipelineParts, caller: Caller, serverId: string): Result<Allowed, Denial> {
+export function mayUseTasks(parts: Deciding, caller: Caller, serverId: string): Result<Allowed, Denial> {
   return decide({ caller, serverId, tool: tasksMethod, isMethod: true }, parts.view, parts.now())
 }
 
@@ -78,7 +79,7 @@ export function mayUseTasks(parts: PipelineParts, caller: Caller, serverId: stri
  * Decides about a task anew whenever something is wanted of it: its agent must still hold tasks and the tool, under the grant the task was begun with or one that holds for
  * all arguments.
  */
-export function decideTask(parts: PipelineParts, caller: Caller, task: BrokeredTask): Result<Allowed, Denial> {
+export function decideTask(parts: Deciding, caller: Caller, task: BrokeredTask): Result<Allowed, Denial> {
   const { serverId, tool, grantId } = task
   const tasks = mayUseTasks(parts, caller, serverId)
   if (!tasks.ok) return tasks

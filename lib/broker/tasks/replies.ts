@@ -7,12 +7,18 @@ import type { Turn } from '../conversation/conversation.ts'
 import { AskRefused, asksTooMuch } from '../conversation/refusal.ts'
 import type { Running } from '../in-flight.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
+import { untilAborted } from '../until-aborted.ts'
+import type { UpstreamSession } from '../upstream/connection.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { decideTask, mayUseTasks, namesTasks } from './offered.ts'
+import { isOver } from './task-book.ts'
 import { type BrokeredTask, upstreamIdMax } from './task-ids.ts'
 import { missingCapabilityCode, tasksExtension } from './task-methods.ts'
+
+/** How long a reply waits for its task to be noted. */
+const noteMs = 5000
 
 const inputRequests = z.record(z.string(), z.looseObject({ method: z.string() }))
 
@@ -66,12 +72,14 @@ export async function aboutTask(
       throw new UpstreamFailure('malformed', 'it begins a task without an id that can be used')
     }
     const begun = await parts.conversations.tasks.give(originOf(turn), taskId)
+    await noteTask(parts, turn, { task: begun, ttlMs: reply.result['ttlMs'], session: null })
     return await show(begun)
   }
   const isOther = taskId === undefined ? turn.tool.name === 'tasks/get' : taskId !== task.upstreamId
   if (isOther) throw new UpstreamFailure('malformed', 'it answers about another task')
   const decision = decideTask(parts, request.caller, task)
   if (!decision.ok) throw new AskRefused(decision.error)
+  if (isOver(reply.result['status'])) noteOver(parts, task)
   return taskId === undefined ? reply : await show(task)
 }
 
@@ -147,6 +155,26 @@ async function demand(
   // Of the oldest it is forgotten that they are on record.
   if (task.asked.size >= asksMax) task.asked.delete(task.asked.keys().next().value!)
   task.asked.set(key, ask.method)
+}
+
+/** Puts a task among those that go on. Its agent is answered all the same: what cannot be noted can be asked for, and a stop refuses what is asked. */
+export async function noteTask(
+  parts: PipelineParts,
+  { call, running, server }: Turn,
+  { task, ttlMs, session }: { task: BrokeredTask; ttlMs: unknown; session: UpstreamSession | null },
+): Promise<void> {
+  const signal = AbortSignal.any([running.signal, AbortSignal.timeout(noteMs)])
+  const noted = parts.conversations.taskBook.note(task, { caller: call.caller, ttlMs, session })
+  await untilAborted(noted, signal).catch((error: unknown) => {
+    parts.holding.log.warn({ err: error, serverId: server.id }, 'a task that goes on could not be noted')
+  })
+}
+
+/** Nobody waits for it: whoever is told of a stop finds that it is over all the same. */
+export function noteOver(parts: PipelineParts, task: BrokeredTask): void {
+  parts.conversations.taskBook.over(task).catch((error: unknown) => {
+    parts.holding.log.warn({ err: error, serverId: task.serverId }, 'that a task is over could not be noted')
+  })
 }
 
 /** What is said of a task that a call has begun. */

@@ -6,7 +6,8 @@ import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcReply } from '../upstream/http.ts'
 import { relatedTo } from './messages.ts'
 import { decideTask } from './offered.ts'
-import { originOf } from './replies.ts'
+import { noteOver, noteTask, originOf } from './replies.ts'
+import { isOver } from './task-book.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { upstreamIdMax } from './task-ids.ts'
 
@@ -32,10 +33,14 @@ export async function aboutSessionTask(
   const decision = decideTask(parts, request.caller, request.task)
   if (!decision.ok) throw new AskRefused(decision.error)
   const { result } = reply
-  if (name === 'tasks/result') return { ok: true, result: relatedTo(result, request.task.id) }
+  if (name === 'tasks/result') {
+    noteOver(parts, request.task)
+    return { ok: true, result: relatedTo(result, request.task.id) }
+  }
   if (result['taskId'] !== request.task.upstreamId) {
     throw new UpstreamFailure('malformed', 'it answers about another task')
   }
+  if (isOver(result['status'])) noteOver(parts, request.task)
   return { ok: true, result: { ...result, taskId: request.task.id } }
 }
 
@@ -48,12 +53,10 @@ async function begun(
   if (request.params['task'] === undefined || !('task' in reply.result)) return reply
   const parsed = created.safeParse(reply.result)
   if (!parsed.success) throw new UpstreamFailure('malformed', 'it begins a task without an id that can be used')
-  const { tasks, taskBook } = parts.conversations
-  const given = await tasks.give(originOf(turn), parsed.data.task.taskId)
-  // The agent is answered all the same: it can ask about the task, which a list does not show then.
-  await untilAborted(taskBook.note(given, parsed.data.task['ttl']), waiting(turn)).catch((error: unknown) => {
-    parts.holding.log.warn({ err: error, serverId: turn.server.id }, 'under which id a task is known could not be kept')
-  })
+  const { taskId, ttl } = parsed.data.task
+  const given = await parts.conversations.tasks.give(originOf(turn), taskId)
+  const session = request.talk.session?.upstream ?? null
+  await noteTask(parts, turn, { task: given, ttlMs: ttl, session })
   const result = { ...reply.result, task: { ...parsed.data.task, taskId: given.id } }
   return { ok: true, result: relatedTo(result, given.id) }
 }

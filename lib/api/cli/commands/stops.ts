@@ -131,6 +131,7 @@ const orderColumns: Column<StopOrderView>[] = [
   { title: 'BY', value: (order) => order.orderedBy.name, widthMin: 8 },
   { title: 'SINCE (UTC)', value: (order) => minute(order.orderedAt) },
   { title: 'RUNS', value: (order) => `${order.stoppedRuns} of ${order.stoppedRuns + order.openRuns}`, align: 'right' },
+  { title: 'TASKS', value: ({ tasks }) => `${tasks.over} of ${tasks.over + tasks.open}`, align: 'right' },
   { title: 'REASON', value: (order) => order.reason, widthMin: 10 },
 ]
 

@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { digestOf } from '#lib/core/canonical-json.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+import type { Log } from '#lib/log/log.ts'
+import { taskEndedRow } from '../audit/records.ts'
+import { messageFor } from '../methods.ts'
+import type { PipelineParts } from '../pipeline-parts.ts'
+import type { UpstreamConnection, UpstreamSession } from '../upstream/connection.ts'
+import { UpstreamFailure } from '../upstream/failure.ts'
+import type { RpcReply } from '../upstream/http.ts'
+import { processCaller } from '../upstream/pool.ts'
+import { decideTask } from './offered.ts'
+import { withTasks } from './replies.ts'
+import { isOver, type OpenTask, type TaskBook } from './task-book.ts'
+import type { BrokeredTask, TaskIds } from './task-ids.ts'
+
+type Parts = Pick<PipelineParts, 'view' | 'now' | 'upstreams' | 'audit' | 'limits'> & {
+  tasks: TaskIds
+  taskBook: TaskBook
+  log: Log
+}
+type Outcome = { outcome: 'cancelled' | 'over' | 'unconfirmed'; status: string | null; message: string }
+
+const firstLookMs = 100
+const atOnceMax = 20
+
+/**
+ * Cancels at their servers the tasks of whoever may not go on: whoever would now be refused the call that began one. A budget that is spent, a new version and a run that has come
+ * to its end end none: what was begun goes on. Cancelled is what its server says is over; what it does not say so of is tried again and stays on record as not confirmed.
+ */
+export class TaskEnds {
+  readonly #parts: Parts
+  #looking = false
+  readonly #under: Set<Promise<void>> = new Set()
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** With every reload of the view; never rejects. */
+  async recheck(): Promise<void> {
+    if (this.#looking || this.#under.size >= atOnceMax) return
+    this.#looking = true
+    try {
+      for (const open of await this.#parts.taskBook.open()) {
+        if (this.#under.size >= atOnceMax) break
+        const task = await this.#parts.tasks.read(open.taskId)
+        const denial = task && this.#denialOf(open, task)
+        if (!denial || !(await this.#parts.taskBook.claim(open, denial.rule))) continue
+        const ending = this.#end(open, task, denial).finally(() => this.#under.delete(ending))
+        this.#under.add(ending)
+      }
+    } catch (error) {
+      this.#parts.log.warn({ err: error }, 'the tasks that go on could not be looked at')
+    } finally {
+      this.#looking = false
+    }
+  }
+
+  /** Resolves when nothing is being cancelled here any more. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#under)
+  }
+
+  #denialOf({ caller, runStopped }: OpenTask, task: BrokeredTask): Denial | null {
+    const decision = decideTask(this.#parts, caller, task)
+    if (decision.ok) return null
+    const { rule } = decision.error
+    if (rule === 'budget_exceeded' || rule === 'version_mismatch') return null
+    return rule === 'run_not_open' && !runStopped ? null : decision.error
+  }
+
+  async #end(open: OpenTask, task: BrokeredTask, denial: Denial): Promise<void> {
+    const { taskBook, audit, view, now, log } = this.#parts
+    try {
+      const end = await this.#cancel(open, task).catch((error: unknown) => unconfirmed(messageOf(error)))
+      await taskBook.cancelled(open, end.outcome)
+      const { agentId, runId } = task
+      const row = taskEndedRow({
+        agent: { id: agentId, teamId: view.agents.get(agentId)?.teamId ?? null },
+        runId,
+        tool: { serverId: task.serverId, name: task.tool },
+        rule: denial.rule,
+        detail: { task: digestOf(task.id), ...end, tries: open.tries + 1 },
+        now: now(),
+      })
+      await audit.append(row, { happened: true })
+    } catch (error) {
+      // It is taken up again: nobody has said that it is over.
+      log.warn({ err: error, serverId: task.serverId }, 'the end of a task could not be recorded')
+    }
+  }
+
+  async #cancel(open: OpenTask, task: BrokeredTask): Promise<Outcome> {
+    const { view, upstreams, taskBook, limits } = this.#parts
+    const server = view.servers.get(task.serverId)
+    if (!server || server.url !== task.url) return unconfirmed('Its server is not registered at this address any more.')
+    const teamId = view.agents.get(task.agentId)?.teamId
+    const connection = upstreams.connectionTo(
+      server,
+      teamId === undefined ? null : processCaller({ id: task.agentId, teamId }),
+    )
+    const signal = AbortSignal.timeout(limits.taskProofMs)
+    const session = await taskBook.sessionOf(open)
+    const ask = (method: 'tasks/cancel' | 'tasks/get') => askAbout({ connection, session, signal }, method, task)
+    const reply = await ask('tasks/cancel')
+    const refused = reply.ok ? null : `${server.id} answered ${reply.error.code}: ${reply.error.message.slice(0, 200)}`
+    for (let ms = firstLookMs; ; ms = Math.min(ms * 2, 2000)) {
+      const looked = await ask('tasks/get')
+      const status = looked.ok ? looked.result['status'] : null
+      if (isOver(status)) return overAs(String(status))
+      if (!looked.ok || refused) return unconfirmed(refused ?? 'Its server does not say how it is.')
+      if (!(await sleep(ms, true, { signal }).catch(() => false))) {
+        return unconfirmed(`${server.id} still says that it is ${String(status).slice(0, 40)}.`)
+      }
+    }
+  }
+}
+
+function askAbout(
+  {
+    connection,
+    session,
+    signal,
+  }: { connection: UpstreamConnection; session: UpstreamSession | null; signal: AbortSignal },
+  method: 'tasks/cancel' | 'tasks/get',
+  { upstreamId, serverId }: BrokeredTask,
+): Promise<RpcReply> {
+  const facts = { serverId, name: method, class: 'read', state: 'approved', isMethod: true } as const
+  return connection.request({
+    ...messageFor({ taskId: upstreamId }, facts),
+    signal,
+    envelope: { capabilities: withTasks(null) },
+    own: session ? { session, id: randomUUID(), cuts: false } : undefined,
+  })
+}
+
+function overAs(status: string): Outcome {
+  return status === 'cancelled'
+    ? { outcome: 'cancelled', status, message: 'Its server says that it is cancelled.' }
+    : { outcome: 'over', status, message: 'It had come to its end before.' }
+}
+
+function unconfirmed(message: string): Outcome {
+  return { outcome: 'unconfirmed', status: null, message }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof UpstreamFailure ? error.message.slice(0, 200) : 'Its server did not answer in time.'
+}
