@@ -219,7 +219,7 @@ export type AuditEvents = {
     masked?: Record<string, number>
     /** Marks of prompt injection in the result. */
     marks?: string[]
-  }
+  } & JudgedByPolicies
   /** The end of a result that was passed on while it arrived. */
   'mcp.result_passed': {
     argumentsDigest: string
@@ -237,7 +237,12 @@ export type AuditEvents = {
   'mcp.stream_opened': { resumes: string | null }
   /** The first message of such a stream in which something of a kind was found. */
   'mcp.notice_guarded': { method: string; masked?: Record<string, number>; marks?: string[] }
-  'mcp.call_denied': { argumentsDigest: string | null; class: string | null; message: string; traceId?: string }
+  'mcp.call_denied': {
+    argumentsDigest: string | null
+    class: string | null
+    message: string
+    traceId?: string
+  } & JudgedByPolicies
   /** A broker ended a task whose agent may not go on; `task`: as in the record of its call; `outcome`: whether its server said that it is over. */
   'mcp.task_ended': {
     task: string
@@ -279,6 +284,9 @@ export type AuditEvents = {
   'stop.released': { orderId: string; scope: string; reason: string }
   'stop.acknowledged': { orderId: string; process: string; detail: Record<string, unknown> }
 }
+
+/** What the central policies were asked, by its digest (`PolicySituation`), which set answered, and when if that was in another UTC hour than the row's. */
+type JudgedByPolicies = { situation?: string; policyVersion?: string; decidedAt?: string }
 
 export type AuditEventName = keyof AuditEvents
 

@@ -149,6 +149,7 @@ export async function carryOut(
     caller: call.caller,
     tool,
     argumentsDigest: digestOf(recordedArguments(request.params, tool.isMethod === true) ?? {}),
+    judged: allowed.judged,
     traceId: telemetry.traceId,
   }
   const changes = tool.class !== 'read'

@@ -2,6 +2,8 @@ import pg from 'pg'
 import type { AuditRow } from './records.ts'
 import type { Log } from '#lib/log/log.ts'
 import type { Limits } from '../limits.ts'
+import type { Situation } from '#lib/guardrails/rules/situation.ts'
+import { situationNamedBy, storeSituations } from './situations.ts'
 
 /** The record could not be made durable in time: whatever it was for is refused. */
 export class AuditUnavailable extends Error {
@@ -11,6 +13,8 @@ export class AuditUnavailable extends Error {
 type Entry = {
   id: string
   json: string
+  /** What the row names, which is stored before it. */
+  situation: Situation | null
   /** What it tells of has happened already: it is kept until it is recorded, even when nobody waits any more. */
   happened: boolean
   queuedAt: number
@@ -39,6 +43,8 @@ export class GroupCommit {
     onBatch?: (rows: number, seconds: number) => void
   }
   #client: pg.Client | null = null
+  /** What this connection has stored: another one may lead to a database that lost it. */
+  #stored = new WeakSet<Situation>()
   #queue: Entry[] = []
   /** Sent when the connection broke: maybe recorded, maybe not. */
   #uncertain: Entry[] = []
@@ -94,6 +100,7 @@ export class GroupCommit {
       this.#queue.push({
         id: String(row['id']),
         json: JSON.stringify(row),
+        situation: situationNamedBy(row),
         happened: options.happened,
         queuedAt: performance.now(),
         settle: (error) => (error ? reject(error) : resolve()),
@@ -117,7 +124,7 @@ export class GroupCommit {
       this.#inFlight = { entries, since }
       this.#lastRows = entries.length
       try {
-        await appendRows(this.#client, entries, { nudge })
+        await this.#appendRows(this.#client, entries, { nudge })
         this.#inFlight = null
         for (const entry of entries) settle(entry)
         this.#options.onBatch?.(entries.length, (performance.now() - since) / 1000)
@@ -163,7 +170,7 @@ export class GroupCommit {
       if (!entry) return
       this.#inFlight = { entries: [entry], since: performance.now() }
       try {
-        await appendRows(this.#client, [entry], { nudge: true })
+        await this.#appendRows(this.#client, [entry], { nudge: true })
         settle(entry)
       } catch (error) {
         await this.#failed([entry], error)
@@ -212,8 +219,19 @@ export class GroupCommit {
       this.#queue.unshift(...this.#uncertain.filter((entry) => !recorded.has(entry.id)))
       this.#uncertain = []
     }
+    this.#stored = new WeakSet()
     this.#client = client
     void this.#pump()
+  }
+
+  async #appendRows(client: pg.Client, entries: readonly Entry[], { nudge }: { nudge: boolean }): Promise<void> {
+    await storeSituations(
+      client,
+      entries.map((entry) => entry.situation),
+      this.#stored,
+    )
+    const rows = `[${entries.map((entry) => entry.json).join(',')}]`
+    await client.query({ name: 'audit_append', text: 'select audit_append($1::jsonb, $2)', values: [rows, nudge] })
   }
 
   /** Refuses those who have waited too long; a connection that has not answered for twice that long is given up. */
@@ -232,11 +250,6 @@ export class GroupCommit {
       void this.#client?.end().catch(() => {})
     }
   }
-}
-
-async function appendRows(client: pg.Client, entries: readonly Entry[], { nudge }: { nudge: boolean }): Promise<void> {
-  const rows = `[${entries.map((entry) => entry.json).join(',')}]`
-  await client.query({ name: 'audit_append', text: 'select audit_append($1::jsonb, $2)', values: [rows, nudge] })
 }
 
 async function recordedIds(client: pg.Client, ids: readonly string[]): Promise<Set<string>> {

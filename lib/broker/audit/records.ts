@@ -4,7 +4,9 @@ import { anonymous, systemActor } from '#lib/auth/ctx.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { AgentFacts, Caller, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
+import { type Judged, judgedOf } from '#lib/guardrails/rules/situation.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
+import { judgedDetail, naming } from './situations.ts'
 
 // The broker's rows of the audit log. Arguments are recorded as a digest, never as they are.
 
@@ -32,6 +34,8 @@ export type CallRecord = {
   caller: Caller
   tool: ToolFacts
   argumentsDigest: string
+  /** What the policies permitted. */
+  judged: Judged
   /** The trace the call belongs to. */
   traceId?: string | undefined
 }
@@ -62,8 +66,9 @@ export function finishedRow(
     ...(end.task ? { task: end.task } : {}),
     ...traceOf(record),
     ...foundOf(end.findings),
+    ...judgedDetail(record.judged, end.now),
   }
-  return auditRow(
+  const row = auditRow(
     { actor: actorOf(record.agent), now: end.now },
     {
       event: 'mcp.call_allowed',
@@ -73,6 +78,7 @@ export function finishedRow(
       detail,
     },
   )
+  return naming(row, record.judged)
 }
 
 /** How a result ended that was passed on while it arrived. */
@@ -151,7 +157,8 @@ export function deniedRow(
 ): AuditRow {
   const { agent, tool, now } = facts
   const name = auditText(call.tool)
-  return auditRow(
+  const judged = judgedOf(denial)
+  const row = auditRow(
     { actor: agent ? actorOf(agent) : agentById(call.caller.agentId), now },
     {
       event: 'mcp.call_denied',
@@ -168,9 +175,11 @@ export function deniedRow(
         class: tool?.class ?? null,
         message: auditText(denial.message, 1000),
         ...traceOf(facts),
+        ...judgedDetail(judged, now),
       },
     },
   )
+  return naming(row, judged)
 }
 
 export function listedRow(

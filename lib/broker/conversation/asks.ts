@@ -85,8 +85,8 @@ export async function permit(
     parts.metrics.called({ ...labels, class: 'read', decision: 'deny', outcome: denial.rule })
     return err((await recorded(parts, row, { happened: false })) ? denial : auditDenial)
   }
-  const { tool } = decision.value
-  const record = { agent, caller, tool, argumentsDigest: digestOf(ask.params ?? {}) }
+  const { tool, judged } = decision.value
+  const record = { agent, caller, tool, judged, argumentsDigest: digestOf(ask.params ?? {}) }
   const row = finishedRow(record, { outcome: 'asked', ms: 0, denial: null, findings, now })
   parts.metrics.called({ ...labels, class: tool.class, decision: 'allow', outcome: 'asked' })
   const durable = await Promise.all([occasion.onRecord(), recorded(parts, row, { happened: false })])

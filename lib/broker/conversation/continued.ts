@@ -48,7 +48,8 @@ export async function readContinued(
     if (method === undefined) return unknown(`Nothing was asked under the key ${key.slice(0, 100)}.`)
     const decision = decide({ caller, serverId, tool: method, isMethod: true }, parts.view, parts.now())
     if (!decision.ok) return decision
-    const record = { agent, caller, tool: decision.value.tool, argumentsDigest: digestOf(answer) }
+    const { tool, judged } = decision.value
+    const record = { agent, caller, tool, judged, argumentsDigest: digestOf(answer) }
     rows.push(finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() }))
   }
   const durable = await Promise.all(rows.map((row) => recorded(parts, row, { happened: false })))

@@ -1,5 +1,4 @@
-import { decide } from '#lib/guardrails/rules/decide.ts'
-import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import { finishedRow } from '../audit/records.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
 import { streamDenial } from '../denials.ts'
@@ -154,7 +153,7 @@ async function continueSession(
 ): Promise<Answer | null> {
   const { session, server, lasting, connection, eventId, call } = about
   const { caller, agent } = listener
-  let tool: ToolFacts | null = null
+  let allowed: Allowed | null = null
   const asked = call && {
     caller,
     serverId: server.id,
@@ -170,7 +169,7 @@ async function continueSession(
         serverId: server.id,
       })
     }
-    tool = decision.value.tool
+    allowed = decision.value
   }
   const running =
     asked &&
@@ -185,7 +184,7 @@ async function continueSession(
     const marked = markFor(session, mark, call)
     if (message === null) return await lasting.stream.send(null, marked)
     if (message['method'] === undefined) {
-      const ended = tool && call && (await endOf(parts, listener, { server, tool, call, message }))
+      const ended = allowed && call && (await endOf(parts, listener, { server, allowed, call, message }))
       if (ended) await lasting.stream.send(ended, marked)
       return lasting.end(null)
     }
@@ -266,9 +265,10 @@ async function forAgent(
 async function endOf(
   parts: PipelineParts,
   { agent, caller }: Listener,
-  about: { server: BrokeredServer; tool: ToolFacts; call: NonNullable<MarkedCall>; message: RpcMessage },
+  about: { server: BrokeredServer; allowed: Allowed; call: NonNullable<MarkedCall>; message: RpcMessage },
 ): Promise<RpcMessage | null> {
-  const { server, tool, call, message } = about
+  const { server, call, message } = about
+  const { tool, judged } = about.allowed
   const { result, error } = message as { result?: Record<string, unknown>; error?: RpcError }
   if (!result && !error) return null
   // A server with sessions knows no types of results.
@@ -277,7 +277,7 @@ async function endOf(
   const guarded = guardReply(server, reply)
   const outcome = !reply.ok ? 'upstream_error' : reply.result['isError'] === true ? 'tool_error' : 'ok'
   const { denial, findings } = guarded
-  const record = { agent, caller, tool, argumentsDigest: call.argumentsDigest }
+  const record = { agent, caller, tool, judged, argumentsDigest: call.argumentsDigest }
   const row = finishedRow(record, { outcome, ms: 0, denial, findings, now: parts.now() })
   const labels = { server: tool.serverId, tool: tool.name, agentClass: agent.tier, class: tool.class }
   parts.metrics.called({ ...labels, decision: 'allow', outcome })

@@ -68,7 +68,8 @@ export async function subscribe(
     if (rest.promptsListChanged) wanted.promptsListChanged = true
     if (rest.resourcesListChanged) wanted.resourcesListChanged = true
     if (rest.resourceSubscriptions?.length) wanted.resourceSubscriptions = rest.resourceSubscriptions
-    const record = { agent, caller, tool: decision.value.tool, argumentsDigest: digestOf(wanted) }
+    const { tool, judged } = decision.value
+    const record = { agent, caller, tool, judged, argumentsDigest: digestOf(wanted) }
     const row = finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() })
     if (!(await recorded(parts, row, { happened: false }))) {
       return refusedAnswer(503, id, auditDenial, { portalUrl: parts.portalUrl, agentId: agent.id })

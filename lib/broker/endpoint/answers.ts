@@ -38,7 +38,8 @@ export async function takeAnswer(
   const reply = replyOf(content)
   if (!reply) return await unknown(parts, of, { tool: method, content: {}, message: noReply })
   const { rows } = questions
-  const record = { agent, caller, tool: decision.value.tool, argumentsDigest: digestOf(content) }
+  const { tool, judged } = decision.value
+  const record = { agent, caller, tool, judged, argumentsDigest: digestOf(content) }
   const notNow = { status: 503, denial: auditDenial }
   if (!parts.audit.available) return refused(parts, of, notNow)
   const claimedAt = await rows.claim(questionId, caller.agentId).catch(() => undefined)

@@ -111,7 +111,8 @@ async function shownNow(
   if (!content) return null
   const { message, findings } = guardMessage(server, { method, params: content })
   const tool = { ...decision.value.tool, name: method, class: 'read', isMethod: true } as const
-  const record = { agent, caller, tool, argumentsDigest: digestOf({ taskId: task.upstreamId }) }
+  const { judged } = decision.value
+  const record = { agent, caller, tool, judged, argumentsDigest: digestOf({ taskId: task.upstreamId }) }
   const known = taskRecord({ task, params: {} }, tool.name, { ok: true, result: content })
   const row = finishedRow(record, {
     outcome: 'ok',

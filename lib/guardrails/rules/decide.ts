@@ -5,6 +5,7 @@ import { conditionDenial, fittingGrants, isConditional } from './conditions.ts'
 import type { Denial, RuleId } from '../schema.ts'
 import { namesCovering } from './coverage.ts'
 import type { AgentFacts, Caller, GrantFacts, PolicyView, RunFacts, ServerFacts, ToolCall, ToolFacts } from './facts.ts'
+import { type Judged, refusedByPolicies } from './situation.ts'
 import { stopFor } from './stops.ts'
 
 export const revokedText = 'The token, or the credential it was issued for, was revoked.'
@@ -17,6 +18,8 @@ export type Allowed = AllowedCaller & {
   readonly grant: GrantFacts
   /** Every grant it could be made under. */
   readonly grants: readonly GrantFacts[]
+  /** What the central policies permitted. */
+  readonly judged: Judged
 }
 
 /** Who may speak to the broker at all; the first part of `decide`. */
@@ -87,18 +90,16 @@ export function decide(call: ToolCall, view: PolicyView, now: Date): Result<Allo
   const grants = call.arguments === undefined ? inForce : fittingGrants(inForce, call.arguments)
   if (grants.length === 0) return err(conditionDenial(inForce, call, call.arguments))
   const breakGlass = grants.some((grant) => grant.via === 'break_glass')
-  const rule = view.policies.judge({
-    agent,
-    server,
-    tool,
-    grants,
-    simulated: run?.simulated ?? false,
-    breakGlass,
-  })
-  if (rule) return denied(rule, `The central policy refuses ${serverId}/${tool.name} (${tool.class}) to ${agent.id}.`)
+  const question = { agent, server, tool, grants, simulated: run?.simulated ?? false, breakGlass }
+  const judged = { question, version: view.policies.version, at: now }
+  const rule = view.policies.judge(question)
+  if (rule) {
+    const message = `The central policy refuses ${serverId}/${tool.name} (${tool.class}) to ${agent.id}.`
+    return err(refusedByPolicies({ rule, message }, judged))
+  }
   const budget = budgetDenial(agent, now)
   if (budget) return err(budget)
-  return ok({ agent, run, server, tool, grant: grants.find(isUnrated) ?? grants[0]!, grants })
+  return ok({ agent, run, server, tool, grant: grants.find(isUnrated) ?? grants[0]!, grants, judged })
 }
 
 /** Also of a caller whose call or stream is under way: what the token or its credential began ends with it. */

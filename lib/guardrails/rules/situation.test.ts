@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest'
+import type { GrantFacts } from './facts.ts'
+import type { PolicyQuestion } from './policy-set.ts'
+import { judgedOf, refusedByPolicies, situationOf } from './situation.ts'
+
+const grant: GrantFacts = { id: 'g1', serverId: 'erp', class: 'write', toolName: null, via: 'request', expiresAt: null }
+const other: GrantFacts = { ...grant, id: 'g2', class: 'read', via: 'template' }
+
+function question(change: Partial<PolicyQuestion> = {}): PolicyQuestion {
+  return {
+    agent: {
+      id: 'reconciler',
+      name: 'Reconciler',
+      teamId: 'finance',
+      tier: 'medium',
+      status: 'active',
+      statusReason: null,
+      currentVersion: 2,
+      grants: [],
+    },
+    server: {
+      id: 'erp',
+      name: 'ERP',
+      environment: 'production',
+      sensitivity: 'internal',
+      enabled: true,
+      demo: false,
+      tools: new Map(),
+    },
+    tool: { serverId: 'erp', name: 'get_order', class: 'read', state: 'approved' },
+    grants: [grant, other],
+    simulated: false,
+    breakGlass: false,
+    ...change,
+  }
+}
+
+const digest = (change?: Partial<PolicyQuestion>) => situationOf(question(change)).digest
+
+test('the same facts are one situation, whichever objects carry them and in whichever order grants come', () => {
+  const asked = question()
+  expect(situationOf(asked)).toBe(situationOf({ ...asked, grants: [...asked.grants] }))
+  expect(digest({ grants: [other, { ...grant, id: 'g3', expiresAt: new Date() }, grant] })).toBe(digest())
+  // What no policy can ask for makes no other one.
+  expect(digest({ agent: { ...asked.agent, name: 'Other', currentVersion: 9 } })).toBe(digest())
+})
+
+const { agent, server, tool } = question()
+test.each<[string, Partial<PolicyQuestion>]>([
+  ['agent', { agent: { ...agent, id: 'other' } }],
+  ['team', { agent: { ...agent, teamId: 'sales' } }],
+  ['tier', { agent: { ...agent, tier: 'high' } }],
+  ['server', { server: { ...server, id: 'crm' } }],
+  ['environment', { server: { ...server, environment: 'staging' } }],
+  ['sensitivity', { server: { ...server, sensitivity: 'restricted' } }],
+  ['demo', { server: { ...server, demo: true } }],
+  ['tool', { tool: { ...tool, name: 'get_orders' } }],
+  ['class', { tool: { ...tool, class: 'write' } }],
+  ['method', { tool: { ...tool, isMethod: true } }],
+  ['grants', { grants: [grant] }],
+  ['via', { grants: [grant, { ...other, via: 'break_glass' }] }],
+  ['tool of a grant', { grants: [grant, { ...other, toolName: 'get_order' }] }],
+  ['simulated', { simulated: true }],
+  ['break-glass', { breakGlass: true }],
+])('another %s is another situation', (_, change) => {
+  expect(digest(change)).not.toBe(digest())
+})
+
+test('what is remembered with the facts is not taken for another question about the same facts', () => {
+  const asked = question()
+  const changes: Partial<PolicyQuestion>[] = [
+    {},
+    { grants: [grant] },
+    { grants: [other] },
+    { simulated: true },
+    { breakGlass: true },
+    { server: { ...server, environment: 'staging' } },
+  ]
+  const digests = changes.map((change) => situationOf({ ...asked, ...change }).digest)
+  expect(new Set(digests).size).toBe(changes.length)
+  expect(digests).toEqual(changes.map((change) => digest(change)))
+})
+
+test('what the policies refused is beside the denial and not in it', () => {
+  const judged = { question: question(), version: 'v1', at: new Date() }
+  const denial = refusedByPolicies({ rule: 'policy_default_deny', message: 'no' }, judged)
+  expect(judgedOf(denial)).toBe(judged)
+  expect(JSON.stringify(denial)).toBe('{"rule":"policy_default_deny","message":"no"}')
+  expect(judgedOf({ ...denial })).toBeUndefined()
+})

@@ -1,0 +1,76 @@
+import { digestOf } from '#lib/core/canonical-json.ts'
+import type { Environment, Sensitivity, Tier, ToolClass } from '#lib/registry/schema.ts'
+import type { Denial } from '../schema.ts'
+import type { AgentFacts, GrantFacts, ToolFacts } from './facts.ts'
+import type { PolicyQuestion } from './policy-set.ts'
+
+/** What the central policies were asked, which set answered, and when: with it the answer can be given again, and another set asked. */
+export type Judged = { readonly question: PolicyQuestion; readonly version: string; readonly at: Date }
+
+/** All that an answer of the policies follows from, but the instant: plain values, none of them secret. */
+export type SituationFacts = {
+  agent: { id: string; team: string; tier: Tier }
+  server: { id: string; environment: Environment; sensitivity: Sensitivity; demo: boolean }
+  tool: { name: string; class: ToolClass; isMethod: boolean }
+  /** Those in force that cover the tool and fit the arguments, each kind once, in an order of its own. */
+  grants: { class: ToolClass; toolName: string | null; via: string }[]
+  simulated: boolean
+  breakGlass: boolean
+}
+
+/** A question as it is stored: once, under its digest, however many calls ask it. */
+export type Situation = { readonly digest: string; readonly facts: SituationFacts }
+
+const remembered = new WeakMap<AgentFacts, WeakMap<ToolFacts, Map<string, Situation>>>()
+
+/** The same object for the same question about the same facts, so that what is known of it can be remembered with it. */
+export function situationOf(question: PolicyQuestion): Situation {
+  const { agent, server, tool, grants, simulated, breakGlass } = question
+  let ofAgent = remembered.get(agent)
+  if (!ofAgent) remembered.set(agent, (ofAgent = new WeakMap()))
+  let ofTool = ofAgent.get(tool)
+  if (!ofTool) ofAgent.set(tool, (ofTool = new Map()))
+  const key = `${simulated}|${breakGlass}|${server.environment}|${server.sensitivity}|${server.demo}|${idsOf(grants)}`
+  let situation = ofTool.get(key)
+  if (!situation) {
+    const facts = factsOf(question)
+    ofTool.set(key, (situation = { digest: digestOf(facts), facts }))
+  }
+  return situation
+}
+
+const refusals = new WeakMap<Denial, Judged>()
+
+/** Keeps what the policies refused beside the denial: that is told to agents, and this is not for them. */
+export function refusedByPolicies(denial: Denial, judged: Judged): Denial {
+  refusals.set(denial, judged)
+  return denial
+}
+
+/** What the policies refused with this denial; undefined when it is not theirs. */
+export function judgedOf(denial: Denial): Judged | undefined {
+  return refusals.get(denial)
+}
+
+function idsOf(grants: readonly GrantFacts[]): string {
+  return grants.length === 1 ? grants[0]!.id : grants.map((grant) => grant.id).join()
+}
+
+function factsOf({ agent, server, tool, grants, simulated, breakGlass }: PolicyQuestion): SituationFacts {
+  const kinds = new Map(grants.map((grant) => [JSON.stringify([grant.class, grant.via, grant.toolName]), grant]))
+  return {
+    agent: { id: agent.id, team: agent.teamId, tier: agent.tier },
+    server: {
+      id: server.id,
+      environment: server.environment,
+      sensitivity: server.sensitivity,
+      demo: server.demo,
+    },
+    tool: { name: tool.name, class: tool.class, isMethod: tool.isMethod === true },
+    grants: [...kinds]
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, grant]) => ({ class: grant.class, toolName: grant.toolName, via: grant.via })),
+    simulated,
+    breakGlass,
+  }
+}
