@@ -51,6 +51,37 @@ test('stopping the whole organization takes typing it out', async ({ page }) => 
   await expect(dialog.getByRole('button', { name: 'Stop every agent' })).toBeEnabled()
 })
 
+test('one person stops everything, two resume it', async ({ page }) => {
+  await signInAs(page, 'On-call')
+  await page.getByRole('banner').getByRole('button', { name: 'Stop' }).click()
+  const stopping = page.getByRole('dialog', { name: 'Stop agents' })
+  await stopping.getByRole('radio', { name: 'The whole organization' }).check()
+  await stopping.getByLabel('Reason').fill('Credentials may have leaked.')
+  await stopping.getByLabel(/^Type/).fill('stop everything')
+  await stopping.getByRole('button', { name: 'Stop every agent' }).click()
+  const banner = page.getByRole('alert').filter({ hasText: 'Credentials may have leaked.' })
+  await expect(banner).toBeVisible()
+
+  const resume = async (button: string, confirm: string, reason: string) => {
+    await page.goto('/kill')
+    await page.getByRole('button', { name: button }).click()
+    const dialog = page.getByRole('dialog')
+    await dialog.getByLabel(/Reason/).fill(reason)
+    await dialog.getByLabel(/^Type/).fill('resume everything')
+    await dialog.getByRole('button', { name: confirm, exact: true }).click()
+    await expect(dialog).toHaveCount(0)
+  }
+  await resume('Ask to resume', 'Ask to resume', 'The key was an old one.')
+  await expect(page.getByText(/asked to resume .* Waits for a second person/)).toBeVisible()
+  await expect(page.getByRole('button', { name: 'Confirm and resume' })).toBeDisabled()
+  await expect(banner).toBeVisible()
+  await expectAccessible(page)
+
+  await signInAs(page, 'Security')
+  await resume('Confirm and resume', 'Resume', 'Seen: it was rotated last week.')
+  await expect(banner).toHaveCount(0)
+})
+
 test('no page is wider than a phone', async ({ page }) => {
   await signInAs(page, 'Platform admin')
   const pages = [

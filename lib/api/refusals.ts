@@ -17,7 +17,12 @@ export function alreadyStopped({ orderedBy, orderedAt, orderId }: OrderRefusal) 
   return { message, rule: 'stop:already_ordered' }
 }
 
-export function alreadyReleased({ releasedBy, releasedAt }: ReleaseRefusal) {
+export function notReleased(refusal: ReleaseRefusal) {
+  if (refusal.reason === 'second_person_needed') {
+    const message = `You asked for it at ${refusal.askedAt}. Somebody else has to confirm it until ${refusal.until}.`
+    return { message, rule: 'stop:second_person_needed' }
+  }
+  const { releasedBy, releasedAt } = refusal
   return { message: `${releasedBy} has released this order already, at ${releasedAt}.`, rule: 'stop:already_released' }
 }
 

@@ -125,6 +125,7 @@ const named = {
   'agent.within_budget': true,
   'price.added': true,
   'stop.ordered': true,
+  'stop.release_asked': true,
   'stop.released': true,
   'stop.acknowledged': true,
 } as const satisfies Record<keyof AuditEvents, true>

@@ -281,7 +281,8 @@ export type AuditEvents = {
   'price.added': { model: string; effectiveFrom: string; maxPromptTokens: number | null }
   // stop
   'stop.ordered': { orderId: string; scope: string; reason: string }
-  'stop.released': { orderId: string; scope: string; reason: string }
+  'stop.release_asked': { orderId: string; scope: string; reason: string; until: string }
+  'stop.released': { orderId: string; scope: string; reason: string; askedBy?: string }
   'stop.acknowledged': { orderId: string; process: string; detail: Record<string, unknown> }
 }
 

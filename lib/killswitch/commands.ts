@@ -4,11 +4,12 @@ import { DomainError } from '#lib/core/errors.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { type OrderInForce, stopCoveredRuns } from './enforce.ts'
-import { stopsRuns } from './rules.ts'
+import { confirmableUntil, needsTwo, releaseStep, secondPersonMs, stopsRuns } from './rules.ts'
 import {
   type OrderRefusal,
   orderStopInput,
   type OrderStopInput,
+  type Released,
   type ReleaseRefusal,
   type ReleaseStopInput,
 } from './schema.ts'
@@ -41,40 +42,47 @@ export async function orderStop(
   })
 }
 
-/** Ends an order; nothing restarts by itself. Needs `stops:release`; throws `not_found`. */
-export async function releaseStop(
-  ctx: Ctx,
-  input: ReleaseStopInput,
-): Promise<Result<{ orderId: string }, ReleaseRefusal>> {
+/**
+ * Ends an order; nothing restarts by itself. That of the whole organization two people end: the first asks, and within an hour another one confirms. Needs `stops:release`;
+ * throws `not_found`, and `forbidden` for whoever is no person where two are needed.
+ */
+export async function releaseStop(ctx: Ctx, input: ReleaseStopInput): Promise<Result<Released, ReleaseRefusal>> {
   authorize(ctx, 'stops:release')
   return inTx(ctx, async (tx, ctx) => {
     await tx.$queryRaw`select 1 from "StopOrder" where "id" = ${input.orderId}::uuid for update`
     const order = await tx.stopOrder.findUnique({ where: { id: input.orderId } })
     if (!order) throw new DomainError('not_found', 'That stop order does not exist.')
-    if (order.releasedAt) {
-      return err({
-        reason: 'already_released',
-        releasedBy: order.releasedByName ?? '',
-        releasedAt: order.releasedAt.toISOString(),
-      })
+    const { id: orderId, scope, releasedAt, releasedByName } = order
+    if (releasedAt) {
+      const at = releasedAt.toISOString()
+      return err({ reason: 'already_released', releasedBy: releasedByName ?? '', releasedAt: at })
     }
-    await tx.stopOrder.update({
-      where: { id: order.id },
-      data: {
-        releasedAt: ctx.now,
-        releasedById: personId(ctx),
-        releasedByName: ctx.actor.name,
-        releaseReason: input.reason,
-      },
-    })
+    const person = personId(ctx)
+    if (person === null && needsTwo(scope)) throw new DomainError('forbidden', 'Two people end a stop of everything.')
+    const step = releaseStep(order, person, ctx.now)
+    if (step === 'same_person') {
+      const askedAt = order.releaseAskedAt!.toISOString()
+      return err({ reason: 'second_person_needed', askedAt, until: confirmableUntil(order, ctx.now)!.toISOString() })
+    }
     const names = await targetNames(tx, [order])
-    recordAudit(tx, ctx, {
-      event: 'stop.released',
-      subject: { kind: order.scope, id: order.targetId, name: names.get(keyOf(order)) ?? order.targetId },
-      detail: { orderId: order.id, scope: order.scope, reason: input.reason },
+    const about = {
+      subject: { kind: scope, id: order.targetId, name: names.get(keyOf(order)) ?? order.targetId },
       ...auditColumns(order),
-    })
-    return ok({ orderId: order.id })
+    }
+    const { reason } = input
+    if (step === 'ask') {
+      const until = new Date(ctx.now.getTime() + secondPersonMs).toISOString()
+      const asked = { releaseAskedById: person, releaseAskedByName: ctx.actor.name }
+      const data = { ...asked, releaseAskedAt: ctx.now, releaseAskedReason: reason }
+      await tx.stopOrder.update({ where: { id: orderId }, data })
+      recordAudit(tx, ctx, { event: 'stop.release_asked', ...about, detail: { orderId, scope, reason, until } })
+      return ok({ orderId, state: 'waits', until })
+    }
+    const released = { releasedAt: ctx.now, releasedById: person, releasedByName: ctx.actor.name }
+    await tx.stopOrder.update({ where: { id: orderId }, data: { ...released, releaseReason: reason } })
+    const askedBy = needsTwo(scope) ? { askedBy: order.releaseAskedByName ?? '' } : {}
+    recordAudit(tx, ctx, { event: 'stop.released', ...about, detail: { orderId, scope, reason, ...askedBy } })
+    return ok({ orderId, state: 'released' })
   })
 }
 

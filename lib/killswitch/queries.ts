@@ -2,7 +2,7 @@ import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import { coveredTasks } from './covered-tasks.ts'
-import { stopsRuns } from './rules.ts'
+import { confirmableUntil, stopsRuns } from './rules.ts'
 import { type BlastRadius, type StopListQuery, type StopOrderView, stopTarget, type StopTargetInput } from './schema.ts'
 import { existingTargetName, keyOf, reachesAgent, targetNames } from './targets.ts'
 
@@ -102,6 +102,12 @@ async function readOrders(
     releasedBy: order.releasedByName === null ? null : { id: order.releasedById, name: order.releasedByName },
     releasedAt: order.releasedAt?.toISOString() ?? null,
     releaseReason: order.releaseReason,
+    releaseAsked: order.releaseAskedAt && {
+      by: { id: order.releaseAskedById, name: order.releaseAskedByName ?? '' },
+      at: order.releaseAskedAt.toISOString(),
+      reason: order.releaseAskedReason ?? '',
+      until: order.releasedAt ? null : (confirmableUntil(order, ctx.now)?.toISOString() ?? null),
+    },
     acks: order.acks.map((ack) => ({
       process: ack.process,
       instance: ack.instance,

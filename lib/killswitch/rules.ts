@@ -38,6 +38,30 @@ export function stopsRuns(scope: StopScope): boolean {
   return scope === 'organization' || scope === 'team' || scope === 'agent'
 }
 
+/** So long somebody else can confirm what one person has asked for. */
+export const secondPersonMs = 60 * 60_000
+
+type AskedRelease = { scope: StopScope; releaseAskedById: string | null; releaseAskedAt: Date | null }
+
+/** Whether an order takes two people to end: one stops everything, and one alone does not start everything again. */
+export function needsTwo(scope: StopScope): boolean {
+  return scope === 'organization'
+}
+
+/** Until when somebody else can confirm the end that was asked for; null when nobody asks, or it has lapsed. */
+export function confirmableUntil({ releaseAskedAt }: Pick<AskedRelease, 'releaseAskedAt'>, now: Date): Date | null {
+  if (!releaseAskedAt) return null
+  const until = new Date(releaseAskedAt.getTime() + secondPersonMs)
+  return until > now ? until : null
+}
+
+/** What comes of a person's wish to end an order: it ends, a second person is waited for, or this person has been the first already. */
+export function releaseStep(order: AskedRelease, personId: string | null, now: Date): 'end' | 'ask' | 'same_person' {
+  if (!needsTwo(order.scope)) return 'end'
+  if (!confirmableUntil(order, now)) return 'ask'
+  return personId !== null && order.releaseAskedById !== personId ? 'end' : 'same_person'
+}
+
 /** How a tool is named as a target. */
 export function toolTarget(serverId: string, tool: string): string {
   return `${serverId}/${tool}`

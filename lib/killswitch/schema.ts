@@ -58,6 +58,8 @@ export type StopOrderView = {
   releasedBy: { id: string | null; name: string } | null
   releasedAt: string | null
   releaseReason: string | null
+  /** Who asked for its end where two people end it; `until`: so long somebody else can confirm it, null when that is over. */
+  releaseAsked: { by: { id: string | null; name: string }; at: string; reason: string; until: string | null } | null
   acks: StopAckView[]
   /** Runs the order covered that are not proven stopped yet. */
   openRuns: number
@@ -80,4 +82,8 @@ export type BlastRadius = {
 
 /** The second of two orders for one target is told who was first. */
 export type OrderRefusal = { reason: 'already_stopped'; orderId: string; orderedBy: string; orderedAt: string }
-export type ReleaseRefusal = { reason: 'already_released'; releasedBy: string; releasedAt: string }
+/** `waits`: two people end this order, and until then somebody else can. */
+export type Released = { orderId: string; state: 'released' } | { orderId: string; state: 'waits'; until: string }
+export type ReleaseRefusal =
+  | { reason: 'already_released'; releasedBy: string; releasedAt: string }
+  | { reason: 'second_person_needed'; askedAt: string; until: string }

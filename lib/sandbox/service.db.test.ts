@@ -207,7 +207,10 @@ describe('a stop order', { timeout: 60_000 }, () => {
       const orderId = outcome.ok ? outcome.value.orderId : ''
       const ack = await db.stopAck.findFirst({ where: { orderId } })
       expect(ack).toMatchObject({ detail: { sandboxesKilled: 2, survivors: [] } })
-      await releaseStop(ctxFor(db, person), { orderId, reason: 'All is well again.' })
+      const second = await makePerson(db, { roles: ['security'] })
+      for (const by of [person, second]) {
+        await releaseStop(ctxFor(db, by), { orderId, reason: 'All is well again.' })
+      }
       expect(await runs.finished(later.sessionId)).toEqual(['in'])
       for (const run of [...ended, later]) await runs.end(run)
     },

@@ -1,6 +1,7 @@
 'use server'
 
 import { revalidatePath } from 'next/cache'
+import { notReleased, tellRefusal } from '#lib/api/refusals.ts'
 import { paths } from '#lib/core/paths.ts'
 import { releaseStop } from '#lib/killswitch/commands.ts'
 import { releaseStopInput } from '#lib/killswitch/schema.ts'
@@ -9,5 +10,5 @@ import { portalAction } from '#lib/web/action.ts'
 export const releaseAction = portalAction(releaseStopInput, async (ctx, input) => {
   const outcome = await releaseStop(ctx, input)
   if (outcome.ok) revalidatePath(paths.home(), 'layout')
-  return outcome
+  return tellRefusal(outcome, notReleased)
 })

@@ -11,9 +11,10 @@ import { Time } from '#components/ui/time.client.tsx'
 import { can } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { listStops, openStops } from '#lib/killswitch/queries.ts'
+import { needsTwo } from '#lib/killswitch/rules.ts'
 import type { StopOrderView } from '#lib/killswitch/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { ResumeButton } from './resume-button.client.tsx'
+import { ResumeButton, type ResumeStep } from './resume-button.client.tsx'
 
 export const metadata: Metadata = { title: 'Kill switch' }
 
@@ -32,7 +33,7 @@ export default async function KillPage() {
     <>
       <PageHeader
         title="Kill switch"
-        description="A stop refuses launches and broker calls, ends sandboxes and interrupts sessions. It stays in force until somebody resumes."
+        description="A stop refuses launches and broker calls, ends sandboxes and interrupts sessions. It stays in force until somebody resumes; that of the whole organization two people end."
         actions={<StopButton whyNot={whyNotOrder} />}
       />
       <RefreshWhile
@@ -46,7 +47,7 @@ export default async function KillPage() {
         ) : (
           <ul className="divide-y">
             {open.map((order) => (
-              <Order key={order.id} order={order} whyNotRelease={whyNotRelease} />
+              <Order key={order.id} order={order} personId={ctx.actor.id} whyNotRelease={whyNotRelease} />
             ))}
           </ul>
         )}
@@ -57,7 +58,7 @@ export default async function KillPage() {
         ) : (
           <ul className="divide-y">
             {past.map((order) => (
-              <Order key={order.id} order={order} whyNotRelease={null} />
+              <Order key={order.id} order={order} personId={ctx.actor.id} whyNotRelease={null} />
             ))}
           </ul>
         )}
@@ -66,7 +67,9 @@ export default async function KillPage() {
   )
 }
 
-function Order({ order, whyNotRelease }: { order: StopOrderView; whyNotRelease: string | null }) {
+type OrderProps = { order: StopOrderView; personId: string; whyNotRelease: string | null }
+
+function Order({ order, personId, whyNotRelease }: OrderProps) {
   const name = order.scope === 'organization' ? 'The whole organization' : `${order.targetName} (${order.scope})`
   return (
     <li className="space-y-2 py-4 first:pt-0 last:pb-0">
@@ -82,6 +85,16 @@ function Order({ order, whyNotRelease }: { order: StopOrderView; whyNotRelease: 
             {order.orderedBy.name} · <Time value={order.orderedAt} /> · {plural(order.stoppedRuns, 'run')} stopped
             {order.tasks.over > 0 && ` · ${plural(order.tasks.over, 'task')} at servers over`}
           </p>
+          {order.releaseAsked && (
+            <p className="text-[13px] text-muted-foreground">
+              {order.releaseAsked.by.name} asked to resume · <Time value={order.releaseAsked.at} /> ·{' '}
+              {order.releaseAsked.reason}
+              {!order.releasedAt &&
+                (order.releaseAsked.until === null
+                  ? ' · Nobody confirmed it within an hour.'
+                  : ' · Waits for a second person.')}
+            </p>
+          )}
           {order.releasedAt && (
             <p className="text-[13px] text-muted-foreground">
               Resumed by {order.releasedBy?.name} · <Time value={order.releasedAt} /> · {order.releaseReason}
@@ -93,7 +106,8 @@ function Order({ order, whyNotRelease }: { order: StopOrderView; whyNotRelease: 
             orderId={order.id}
             name={order.scope === 'organization' ? 'the whole organization' : name}
             typeToConfirm={order.scope === 'organization' ? 'resume everything' : `resume ${order.targetId}`}
-            whyNot={whyNotRelease}
+            resume={resumeStepOf(order)}
+            whyNot={whyNotRelease ?? whyNotAgain(order, personId)}
           />
         )}
       </div>
@@ -116,6 +130,18 @@ function Order({ order, whyNotRelease }: { order: StopOrderView; whyNotRelease: 
       </ul>
     </li>
   )
+}
+
+function resumeStepOf({ scope, releaseAsked }: StopOrderView): ResumeStep {
+  if (!needsTwo(scope)) return { step: 'end' }
+  if (!releaseAsked?.until) return { step: 'ask' }
+  return { step: 'confirm', askedBy: releaseAsked.by.name, reason: releaseAsked.reason }
+}
+
+function whyNotAgain({ releaseAsked }: StopOrderView, personId: string): string | null {
+  return releaseAsked?.until && releaseAsked.by.id === personId
+    ? 'You asked for it; somebody else has to confirm it within an hour.'
+    : null
 }
 
 /** What was begun at servers and goes on there, as far as they say: brokers cancel it, and who is on call can have to. */

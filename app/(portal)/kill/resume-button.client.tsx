@@ -5,17 +5,17 @@ import { openStopsQuery } from '#components/stops/queries.ts'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { releaseAction } from './actions.ts'
 
-type Props = { orderId: string; name: string; typeToConfirm: string; whyNot: string | null }
+/** What pressing it comes to: the end, or a first step of two, or the second. */
+export type ResumeStep = { step: 'end' } | { step: 'ask' } | { step: 'confirm'; askedBy: string; reason: string }
 
-/** Releases a stop order; the banner above every page goes at once. */
-export function ResumeButton({ orderId, name, typeToConfirm, whyNot }: Props) {
+type Props = { orderId: string; name: string; typeToConfirm: string; resume: ResumeStep; whyNot: string | null }
+
+/** Releases a stop order, or takes a step towards it; the banner above every page follows at once. */
+export function ResumeButton({ orderId, name, typeToConfirm, resume, whyNot }: Props) {
   const client = useQueryClient()
   return (
     <ReasonButton
-      label="Resume"
-      title={`Resume ${name}`}
-      description="Launches and calls are allowed again from now on. Nothing that was stopped restarts by itself."
-      confirm="Resume"
+      {...wordsFor(resume, name)}
       typeToConfirm={typeToConfirm}
       variant="primary"
       action={releaseAction}
@@ -24,4 +24,28 @@ export function ResumeButton({ orderId, name, typeToConfirm, whyNot }: Props) {
       onDone={() => void client.invalidateQueries({ queryKey: openStopsQuery().queryKey })}
     />
   )
+}
+
+const effect = 'Launches and calls are allowed again from then on. Nothing that was stopped restarts by itself.'
+
+function wordsFor(resume: ResumeStep, name: string) {
+  switch (resume.step) {
+    case 'end':
+      return { label: 'Resume', title: `Resume ${name}`, confirm: 'Resume', description: effect }
+    case 'ask':
+      return {
+        label: 'Ask to resume',
+        title: `Ask to resume ${name}`,
+        confirm: 'Ask to resume',
+        description: `Two people resume everything: it stays stopped until somebody else confirms within an hour. ${effect}`,
+        said: 'Asked. Somebody else has to confirm it within an hour.',
+      }
+    case 'confirm':
+      return {
+        label: 'Confirm and resume',
+        title: `Resume ${name}`,
+        confirm: 'Resume',
+        description: `${resume.askedBy} asks for it: ${resume.reason} You are the second person. ${effect}`,
+      }
+  }
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { AuditView, TimelineEntry } from '#lib/audit/schema.ts'
 import { roles } from '#lib/auth/permissions.ts'
 import type { Rule } from '#lib/guardrails/schema.ts'
-import { type BlastRadius, type StopOrderView, stopScopes } from '#lib/killswitch/schema.ts'
+import { type BlastRadius, type Released, type StopOrderView, stopScopes } from '#lib/killswitch/schema.ts'
 import { type AgentMetrics, type FleetSummary, type RetirementList, retirementQuery } from '#lib/metrics/schema.ts'
 import { answerOf, count, day, facts, micros, rate, reference, text, time } from './words.ts'
 
@@ -62,6 +62,7 @@ export const stopOrder = answerOf<StopOrderView>()(
     releasedBy: who.nullable(),
     releasedAt: time.nullable(),
     releaseReason: text.nullable(),
+    releaseAsked: z.strictObject({ by: who, at: time, reason: text, until: time.nullable() }).nullable(),
     acks: z.array(z.strictObject({ process: text, instance: text, at: time, detail: facts })),
     openRuns: count,
     stoppedRuns: count,
@@ -72,6 +73,13 @@ export const stopOrder = answerOf<StopOrderView>()(
     }),
   }),
 ).meta({ id: 'StopOrder' })
+
+export const released = answerOf<Released>()(
+  z.discriminatedUnion('state', [
+    z.strictObject({ orderId: text, state: z.literal('released') }),
+    z.strictObject({ orderId: text, state: z.literal('waits'), until: time }),
+  ]),
+).meta({ id: 'Released' })
 
 export const stopReach = answerOf<BlastRadius>()(
   z.strictObject({

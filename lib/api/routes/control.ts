@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { auditQuery } from '#lib/audit/schema.ts'
 import { orderStopInput, releaseStopInput, stopListQuery, stopTarget } from '#lib/killswitch/schema.ts'
 import { metricsRange, retirementQuery } from '#lib/metrics/schema.ts'
-import { auditEvent, stopReach, fleetFigures, retirementList, rule, stopOrder } from '../answers/control.ts'
+import { auditEvent, stopReach, fleetFigures, released, retirementList, rule, stopOrder } from '../answers/control.ts'
 import { text } from '../answers/words.ts'
 import { pagedOf } from '../paging.ts'
 import { endpoint, json } from '../endpoint.ts'
@@ -33,11 +33,12 @@ export const orderStop = endpoint({
 export const releaseStop = endpoint({
   method: 'POST',
   path: '/api/v1/kill/{id}/release',
-  summary: 'Ends a stop order; nothing restarts by itself.',
+  summary:
+    'Ends a stop order; nothing restarts by itself. That of the whole organization waits until another person asks for the same within an hour.',
   permission: 'stops:release',
   params: uuidId,
   body: releaseStopInput.pick({ reason: true }),
-  answer: json(z.strictObject({ orderId: text })),
+  answer: json(released),
   example: { params: exampleId, body: { reason: 'The ledger is fixed.' } },
 })
 

@@ -40,7 +40,7 @@ orders in force are listed.`,
   })
   addVerb<{ reason: string }>(program, setup, {
     name: 'resume <order|scope> [target]',
-    says: `End a stop order; nothing restarts by itself.
+    says: `End a stop order; nothing restarts by itself. That of the whole organization two people end, within an hour.
 Name the order's id, or what it stops: agent <id>, server <id>, team <id>, tool <server/tool>, organization.`,
     examples: ['wheelhouse resume agent invoice-reconciler-7 --reason "The ledger is fixed."'],
     options: (command) => command.requiredOption('--reason <text>', 'why; the audit log keeps it'),
@@ -111,7 +111,11 @@ async function resume(cli: Cli, args: string[], reason: string): Promise<void> {
   const [first = '', target] = args
   const id = isScope(first) ? await openOrderFor(cli, targetOf(first, target)) : first
   const released = await client.call(routes.control.releaseStop, { params: { id }, body: { reason } })
-  cli.show(released, () => `Order ${plain(released.orderId)} is released. Nothing restarts by itself.`)
+  cli.show(released, () =>
+    released.state === 'waits'
+      ? `Everything stays stopped until another person asks for the same, until ${minute(released.until)} UTC.`
+      : `Order ${plain(released.orderId)} is released. Nothing restarts by itself.`,
+  )
 }
 
 async function openOrderFor(cli: Cli, { scope, targetId }: { scope: StopScope; targetId: string }): Promise<string> {
