@@ -153,7 +153,14 @@ test('held calls', async ({ ask, db, team }) => {
     source: 'broker',
     class: 'write',
     call: { ...call, definitionHash: 'h', policyVersion: 'p' },
-    rule: { id: ruleId!, title: 'Writes wait', deciderRoles: ['security'], decideSeconds: 60, onTimeout: 'deny' },
+    rule: {
+      id: ruleId!,
+      title: 'Writes wait',
+      deciderRoles: ['security'],
+      excludedDeciders: [],
+      decideSeconds: 60,
+      onTimeout: 'deny',
+    },
   })
   await ask('GET /approvals')
   await ask(`GET /approvals/${heldCallId}`)

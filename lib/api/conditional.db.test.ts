@@ -126,7 +126,14 @@ test('every write that honours If-Match refuses one that is out of date, before 
     source: 'broker',
     class: 'write',
     call: { ...call, definitionHash: 'h', policyVersion: 'p' },
-    rule: { id: null, title: 'Waits', deciderRoles: ['security'], decideSeconds: 60, onTimeout: 'deny' },
+    rule: {
+      id: null,
+      title: 'Waits',
+      deciderRoles: ['security'],
+      excludedDeciders: [],
+      decideSeconds: 60,
+      onTimeout: 'deny',
+    },
   })
   const hook = { url: 'http://127.0.0.1:9/', events: ['stop.*'] }
   const { webhookId } = (await (await ask('/webhooks', { method: 'POST', body: hook })).json()) as { webhookId: string }

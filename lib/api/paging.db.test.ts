@@ -163,7 +163,14 @@ async function threeOfEverything(db: Db, ask: Ask): Promise<Ids> {
       source: 'broker',
       class: 'write',
       call: { ...heldCall, agentId, arguments: { n } },
-      rule: { id: null, title: 'Waits', deciderRoles: ['security'], decideSeconds: 60, onTimeout: 'deny' },
+      rule: {
+        id: null,
+        title: 'Waits',
+        deciderRoles: ['security'],
+        excludedDeciders: [],
+        decideSeconds: 60,
+        onTimeout: 'deny',
+      },
     })
   }
   await ask('/api/v1/unregistered/import', 'key,name,note\nfound-1,One,\nfound-2,Two,\nfound-3,Three,\n')

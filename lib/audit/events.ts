@@ -264,7 +264,13 @@ export type AuditEvents = {
   'webhook.disabled': { reason: string }
   'webhook.deleted': { url: string }
   // held calls
-  'hold_rule.created': { ruleId: string; deciderRoles: string[]; decideSeconds: number; onTimeout: string }
+  'hold_rule.created': {
+    ruleId: string
+    deciderRoles: string[]
+    excludedDeciders: string[]
+    decideSeconds: number
+    onTimeout: string
+  }
   'hold_rule.removed': { ruleId: string; reason: string }
   'call.held': { heldCallId: string; digest: string; ruleTitle: string; expiresAt: string }
   'call.approved': { heldCallId: string; digest: string; approval: string; note: string | null }

@@ -15,6 +15,7 @@ import {
   settleHeldCall,
 } from './commands.ts'
 import { countWaitingCalls, getHeldCall, listHeldCalls, listHoldRules } from './queries/held-calls.ts'
+import type { ToolClass } from '#lib/registry/schema.ts'
 import { createHoldRuleInput } from './schema/held-calls.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
@@ -34,11 +35,25 @@ async function world(db: Db) {
     policyVersion: 'p',
   }
   const deciderRoles = ['team_lead', 'security']
-  const rule = { id: null, title: 'Changes wait', deciderRoles, decideSeconds: 60, onTimeout: 'deny' } as const
-  const hold = () => holdCall(ctxFor(db, undefined, now), { source: 'broker', call, class: 'write', rule })
+  const rule = {
+    id: null,
+    title: 'Changes wait',
+    deciderRoles,
+    excludedDeciders: [],
+    decideSeconds: 60,
+    onTimeout: 'deny',
+  } as const
+  const holdAs = (changes: Partial<typeof call> | { runId: string }, of: object = {}, toolClass: ToolClass = 'write') =>
+    holdCall(ctxFor(db, undefined, now), {
+      source: 'broker',
+      call: { ...call, ...changes },
+      class: toolClass,
+      rule: { ...rule, ...of },
+    })
+  const hold = () => holdAs({})
   const person = async (role: Role, teams = [teamId]) =>
     ctxFor(db, await makePerson(db, { roles: [role], teamIds: teams }), now)
-  return { agentId, serverId, call, hold, person }
+  return { agentId, teamId, serverId, call, hold, holdAs, person }
 }
 
 dbTest('the same call is held once, also by two at once, and recorded once', async ({ db }) => {
@@ -51,8 +66,11 @@ dbTest('the same call is held once, also by two at once, and recorded once', asy
 dbTest(
   'who may decide: a role of the rule, in the team, not accountable, who has not started the run',
   async ({ db }) => {
-    const { hold, person, agentId } = await world(db)
-    const { heldCallId } = await hold()
+    const { holdAs, person, agentId } = await world(db)
+    const other = await person('team_lead')
+    const run = { agentId, agentVersion: 1, trigger: 'manual', state: 'running', input: '', simulated: false } as const
+    const { id: runId } = await db.run.create({ data: { ...run, requestedById: other.actor.id } })
+    const { heldCallId } = await holdAs({ runId })
     const approve = { heldCallId, decision: 'approve' } as const
     const ruleOf = async (ctx: Awaited<ReturnType<typeof person>>) => {
       const outcome = await decideHeldCall(ctx, approve)
@@ -64,10 +82,6 @@ dbTest(
     const lead = await person('team_lead')
     await db.agent.update({ where: { id: agentId }, data: { accountablePersonId: lead.actor.id } })
     expect(await ruleOf(lead)).toBe('approvals:own_agent')
-    const other = await person('team_lead')
-    const run = { agentId, agentVersion: 1, trigger: 'manual', state: 'running', input: '', simulated: false } as const
-    const { id: runId } = await db.run.create({ data: { ...run, requestedById: other.actor.id } })
-    await db.heldCall.update({ where: { id: heldCallId }, data: { runId } })
     expect(await ruleOf(other)).toBe('approvals:own_run')
     expect(await ruleOf({ ...(await person('security')), now: later(60) })).toBe('approvals:expired')
     const refused = await db.auditEvent.findMany({ where: { agentId, event: 'call.decision_refused' } })
@@ -78,6 +92,30 @@ dbTest(
     expect(await ruleOf(await person('security'))).toBe('approvals:already_decided')
   },
 )
+
+dbTest('a rule excludes more people, and fewer only for what reads', async ({ db }) => {
+  const { holdAs, person, agentId, teamId, serverId } = await world(db)
+  const outcomeOf = async (ctx: Awaited<ReturnType<typeof person>>, heldCallId: string) => {
+    const outcome = await decideHeldCall(ctx, { heldCallId, decision: 'approve' })
+    return outcome.ok ? 'allowed' : outcome.error.rule
+  }
+  const lead = await person('team_lead')
+  await db.agent.update({ where: { id: agentId }, data: { accountablePersonId: lead.actor.id } })
+  const asked = { excludedDeciders: [] }
+  const change = await holdAs({ arguments: { amount: 1 } }, asked)
+  expect(await getHeldCall(lead, change.heldCallId)).toMatchObject({ excludedDeciders: ['starter', 'accountable'] })
+  expect(await outcomeOf(lead, change.heldCallId)).toBe('approvals:own_agent')
+  const look = await holdAs({ arguments: { amount: 2 } }, asked, 'read')
+  expect(await outcomeOf(lead, look.heldCallId)).toBe('allowed')
+  const strict = await holdAs({ arguments: { amount: 3 } }, { excludedDeciders: ['own_team'] })
+  expect(await outcomeOf(await person('security', [teamId]), strict.heldCallId)).toBe('approvals:team_excluded')
+  expect(await outcomeOf(await person('security', []), strict.heldCallId)).toBe('allowed')
+  const nobody = { title: 'Nobody is left', serverId, deciderRoles: ['team_lead'], excludedDeciders: ['own_team'] }
+  await expect(createHoldRule(await person('security'), createHoldRuleInput.parse(nobody))).rejects.toMatchObject({
+    code: 'invalid',
+    details: { field: 'deciderRoles' },
+  })
+})
 
 dbTest('an approval is taken once, and only for the call it was given for', async ({ db }) => {
   const { hold, person, call } = await world(db)
@@ -138,7 +176,14 @@ dbTest(
 
 dbTest('pages of the queue lose no call, also when the last one of a page is decided meanwhile', async ({ db }) => {
   const { call, agentId, person } = await world(db)
-  const rule = { id: null, title: 'Wait', deciderRoles: ['security'], decideSeconds: 60, onTimeout: 'deny' } as const
+  const rule = {
+    id: null,
+    title: 'Wait',
+    deciderRoles: ['security'],
+    excludedDeciders: [],
+    decideSeconds: 60,
+    onTimeout: 'deny',
+  } as const
   for (const amount of [1, 2, 3]) {
     const held = { source: 'broker', call: { ...call, arguments: { amount } }, class: 'write', rule } as const
     await holdCall(ctxFor(db, undefined, new Date(now.getTime() + amount)), held)
@@ -160,6 +205,7 @@ dbTest('a verdict that nobody came for answers no later call: that one is asked 
     id: null,
     title: 'Reads wait',
     deciderRoles: ['security'],
+    excludedDeciders: [],
     decideSeconds: 60,
     onTimeout: 'allow',
   } as const

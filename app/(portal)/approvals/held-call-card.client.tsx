@@ -21,6 +21,7 @@ import { isRole, roleLabel } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
 import type { HeldCallView } from '#lib/guardrails/schema/held-calls.ts'
 import { decide } from './actions.ts'
+import { excludedText } from './excluded-text.ts'
 
 type Mode = 'look' | 'edit' | 'reject'
 
@@ -59,6 +60,11 @@ export function HeldCallCard({ held, onDecided }: { held: HeldCallView; onDecide
           </Fact>
           <Fact label="May decide">
             {held.deciderRoles.map((role) => (isRole(role) ? roleLabel(role) : role)).join(', ')}
+            {held.excludedDeciders.length > 0 && (
+              <span className="block text-[13px] text-muted-foreground">
+                Not {held.excludedDeciders.map(excludedText).join(', nor ')}.
+              </span>
+            )}
           </Fact>
           <Fact label="If nobody does">{held.onTimeout === 'allow' ? 'it is allowed' : 'it is refused'}</Fact>
           {held.runId && (

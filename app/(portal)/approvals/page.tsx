@@ -18,6 +18,7 @@ import { conditionText } from '#lib/registry/schema/conditions.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { removeRule } from './actions.ts'
+import { excludedText } from './excluded-text.ts'
 import { AddRuleButton } from './rule-form.client.tsx'
 import { WaitingList } from './waiting-list.client.tsx'
 
@@ -92,7 +93,20 @@ const ruleColumns: readonly Column<HoldRuleView>[] = [
       </ul>
     ),
   },
-  { id: 'decides', header: 'Decides', cell: (rule) => rolesText(rule.deciderRoles) },
+  {
+    id: 'decides',
+    header: 'Decides',
+    cell: (rule) => (
+      <>
+        {rolesText(rule.deciderRoles)}
+        {rule.excludedDeciders.length > 0 && (
+          <span className="block max-w-xs text-[13px] text-muted-foreground">
+            Not {rule.excludedDeciders.map(excludedText).join(', nor ')}
+          </span>
+        )}
+      </>
+    ),
+  },
   {
     id: 'time',
     header: 'Time',

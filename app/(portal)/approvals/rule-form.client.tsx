@@ -12,8 +12,14 @@ import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
 import { roleLabel } from '#lib/auth/permissions.ts'
-import { deciderRoles, type TimeoutAction } from '#lib/guardrails/schema/held-calls.ts'
+import {
+  deciderRoles,
+  type ExcludedDecider,
+  excludedDeciders,
+  type TimeoutAction,
+} from '#lib/guardrails/schema/held-calls.ts'
 import { environments, toolClasses } from '#lib/registry/schema.ts'
+import { excludedText } from './excluded-text.ts'
 import { createRule } from './actions.ts'
 
 type Role = (typeof deciderRoles)[number]
@@ -24,6 +30,7 @@ type Draft = {
   class: string
   environment: string
   roles: Role[]
+  excluded: ExcludedDecider[]
   minutes: string
   onTimeout: TimeoutAction
   limits: LimitsDraft
@@ -36,6 +43,7 @@ const empty: Draft = {
   class: 'write',
   environment: '',
   roles: ['team_lead', 'security'],
+  excluded: ['starter', 'accountable'],
   minutes: '15',
   onTimeout: 'deny',
   limits: limitsDraft(),
@@ -73,6 +81,7 @@ export function AddRuleButton({
       environment: (draft.environment || null) as (typeof environments)[number] | null,
       conditions: limits.conditions,
       deciderRoles: draft.roles,
+      excludedDeciders: draft.excluded,
       decideSeconds: Math.round(Number(draft.minutes) * 60),
       onTimeout: draft.onTimeout,
     })
@@ -151,18 +160,27 @@ export function AddRuleButton({
               <label key={role} className="flex items-center gap-2 text-sm">
                 <Checkbox
                   checked={draft.roles.includes(role)}
-                  onChange={() =>
-                    set({
-                      roles: draft.roles.includes(role)
-                        ? draft.roles.filter((each) => each !== role)
-                        : [...draft.roles, role],
-                    })
-                  }
+                  onChange={() => set({ roles: toggled(draft.roles, role) })}
                 />
                 {roleLabel(role)}
               </label>
             ))}
             {errors('deciderRoles') && <p className="text-[13px] text-danger">{errors('deciderRoles')}</p>}
+          </fieldset>
+          <fieldset className="space-y-1.5">
+            <legend className="text-sm font-medium">Who does not, all the same</legend>
+            {excludedDeciders.map((who) => (
+              <label key={who} className="flex items-center gap-2 text-sm">
+                <Checkbox
+                  checked={draft.excluded.includes(who)}
+                  onChange={() => set({ excluded: toggled(draft.excluded, who) })}
+                />
+                {excludedText(who)}
+              </label>
+            ))}
+            <p className="text-[13px] text-muted-foreground">
+              The first two never decide about what changes something.
+            </p>
           </fieldset>
           <div className="grid gap-4 sm:grid-cols-2">
             <Field label="Minutes to decide" error={errors('decideSeconds')}>
@@ -197,4 +215,8 @@ export function AddRuleButton({
       </Dialog>
     </>
   )
+}
+
+function toggled<T>(chosen: readonly T[], one: T): T[] {
+  return chosen.includes(one) ? chosen.filter((each) => each !== one) : [...chosen, one]
 }

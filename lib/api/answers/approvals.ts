@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import {
+  excludedDeciders,
   type HeldCallList,
   heldCallSources,
   heldCallStates,
@@ -25,6 +26,7 @@ export const heldCall = answerOf<HeldCallView>()(
     editedArguments: facts.nullable(),
     rule: z.strictObject({ id: text.nullable(), title: text }),
     deciderRoles: z.array(text),
+    excludedDeciders: z.array(z.enum(excludedDeciders)),
     onTimeout: z.enum(timeoutActions),
     createdAt: time,
     expiresAt: time,
@@ -51,6 +53,7 @@ export const holdRule = answerOf<HoldRuleView>()(
     environment: environment.nullable(),
     conditions: argumentConditions.readonly(),
     deciderRoles: z.array(text).readonly(),
+    excludedDeciders: z.array(z.enum(excludedDeciders)).readonly(),
     decideSeconds: z.int(),
     onTimeout: z.enum(timeoutActions),
     createdBy: person.nullable(),

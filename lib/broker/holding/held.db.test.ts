@@ -1,57 +1,11 @@
 import { expect } from 'vitest'
-import { inTx } from '#lib/auth/ctx.ts'
-import type { Db } from '#lib/db/client.ts'
-import { freePort } from '#lib/dev/ports.ts'
-import { encryptionKey, makeAgent, portalUrl, sessionToken, type TestAgent } from '#lib/dev/test/broker.ts'
-import { agentSession, brokerWorld, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
-import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
+import { agentSession, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { createHoldRule, decideHeldCall, endHeldCalls, removeHoldRule } from '#lib/guardrails/commands.ts'
-import { createHoldRuleInput, type DecideHeldCallInput } from '#lib/guardrails/schema/held-calls.ts'
-import { startBroker } from '../testing/start-broker.ts'
-
-const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
-  const world = await brokerWorld({ db, databaseUrl, startBroker })
-  // Started one after the other: two brokers that discover at once would take turns anyway.
-  const start = async () => startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
-  const second = await start()
-  onCleanup(async () => {
-    await second.stop()
-    await world.stop()
-  })
-  const security = await makePerson(db, { roles: ['security'] })
-  const base = { title: 'Changes wait', toolName: 'change', deciderRoles: ['security'] }
-  for (const serverId of ['modern', 'legacy']) {
-    await createHoldRule(ctxFor(db, security), createHoldRuleInput.parse({ ...base, serverId }))
-  }
-  await until(() => [world.broker, second].every(({ broker }) => broker.keeper.view.holdRules.length === 2))
-  return { ...world, second, start, security }
-})
-
-type World = { broker: { url: string }; security: Awaited<ReturnType<typeof makePerson>> }
-type Call = { isError?: boolean; _meta?: Record<string, unknown>; content: { text?: string }[] }
-const denialOf = (answer: Call) => answer._meta?.['wheelhouse/denial'] as Record<string, unknown> | undefined
-
-async function writer(db: Db, world: World, serverId = 'modern') {
-  const agent = await makeAgent(db)
-  await makeGrant(db, { agentId: agent.agentId, serverId, class: 'write' })
-  const era = serverId === 'legacy' ? 'legacy' : 'modern'
-  const client = await agentSession(db, world, { agent, serverId, era })
-  await until(async () => (await client.listTools()).tools.length > 0)
-  const change = (word: string, options = {}) =>
-    client.callTool({ name: 'change', arguments: { word } }, options) as Promise<Call>
-  return { agent, client, change }
-}
-
-const waitingCall = async (db: Db, agent: TestAgent) => {
-  const find = () => db.heldCall.findFirst({ where: { agentId: agent.agentId, state: 'waiting' } })
-  await until(async () => (await find()) !== null)
-  return (await find())!
-}
-type Decision = DecideHeldCallInput extends infer D ? (D extends unknown ? Omit<D, 'heldCallId'> : never) : never
-const decideIt = (db: Db, world: World, heldCallId: string, decision: Decision) =>
-  decideHeldCall(ctxFor(db, world.security), { heldCallId, ...decision })
+import { createHoldRuleInput } from '#lib/guardrails/schema/held-calls.ts'
+import { type Call, decideIt, denialOf, holdTest as test, waitingCall, writer } from '../testing/hold-world.ts'
 
 test('a held call waits with progress and goes on when a person approves; what no rule holds does not wait', async ({
   db,
@@ -222,46 +176,6 @@ test('an approval is not spent on a call that may not go yet: it is refused, and
   await client.close()
 })
 
-test('whatever field of a held call is changed after its approval, it is refused', async ({ db, world }) => {
-  const { agent, client } = await writer(db, world)
-  const mutations = {
-    agentId: (await makeAgent(db)).agentId,
-    agentVersion: 2,
-    tool: 'wipe',
-    serverId: 'legacy',
-    definitionHash: 'other',
-    policyVersion: 'other',
-    arguments: { word: 'other' },
-    inputResponses: { name: { action: 'accept' } },
-    runId: crypto.randomUUID(),
-    ruleId: crypto.randomUUID(),
-    expiresAt: new Date(Date.now() + 99_000_000),
-    decidedById: crypto.randomUUID(),
-    editedArguments: { word: 'other' },
-    approval: 'other',
-  }
-  for (const [field, value] of Object.entries(mutations)) {
-    const word = `mutated ${field}`
-    const body = JSON.stringify({
-      jsonrpc: '2.0',
-      id: 1,
-      method: 'tools/call',
-      params: { name: 'change', arguments: { word } },
-    })
-    const { broker } = world
-    const answer = postCall({ broker }, { token: await sessionToken(db, broker.url, agent), body, serverId: 'modern' })
-    const { id } = await waitingCall(db, agent)
-    // Both in one transaction, so that nobody sees the approval before the change.
-    await inTx(ctxFor(db, world.security), async (tx, ctx) => {
-      await decideHeldCall(ctx, { heldCallId: id, decision: 'approve' })
-      await tx.heldCall.update({ where: { id }, data: { [field]: value } })
-    })
-    expect([field, (await answer).text.includes('held_call_altered')]).toEqual([field, true])
-  }
-  expect(JSON.stringify(world.upstreams.modern.calls)).not.toContain('mutated')
-  await client.close()
-})
-
 test('when nobody decides in time a call is refused; only reading may be allowed by its rule', async ({
   db,
   world,
@@ -275,9 +189,10 @@ test('when nobody decides in time a call is refused; only reading may be allowed
   const look = client.callTool({ name: 'look', arguments: { word: 'late' } }) as Promise<Call>
   const changed = change('late')
   await until(async () => (await db.heldCall.count({ where: { agentId: agent.agentId, state: 'waiting' } })) === 2)
-  await db.heldCall.updateMany({ where: { agentId: agent.agentId }, data: { expiresAt: new Date(Date.now() - 1000) } })
-  await endHeldCalls(ctxFor(db))
+  const after = (seconds: number) => ctxFor(db, undefined, new Date(Date.now() + seconds * 1000))
+  await endHeldCalls(after(11))
   expect((await look).content).toEqual([{ type: 'text', text: 'looked at late' }])
+  await endHeldCalls(after(901))
   expect(denialOf(await changed)).toMatchObject({ rule: 'call_hold_expired' })
   await removeHoldRule(security, { ruleId, reason: 'The test is over.' })
   await client.close()

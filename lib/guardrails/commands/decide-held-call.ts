@@ -6,9 +6,10 @@ import { err, ok, type Result } from '#lib/core/result.ts'
 import { storable } from '#lib/core/storable.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
-import { decideHeld, digestOfApproval, stateAfter } from '../rules/held-calls.ts'
+import { decideHeld, stateAfter } from '../rules/held-calls.ts'
+import { isAsHeld } from '../rules/held-seals.ts'
 import type { DecideHeldCallInput, HeldCallRefusal, HeldCallState } from '../schema/held-calls.ts'
-import { aboutHeldCall, type HeldCallRow, lockHeldCall } from './held-calls.ts'
+import { aboutHeldCall, columnsOf, endWith, type HeldCallRow, lockHeldCall } from './held-calls.ts'
 
 /** An approval that comes at the last moment is good for this long, so that its caller can still use it. */
 const releaseMs = 120_000
@@ -27,7 +28,8 @@ export async function decideHeldCall(
     const row = await lockHeldCall(tx, input.heldCallId)
     const about = aboutHeldCall(row)
     const move = input.decision
-    const allowed = decideHeld(await factsOf(tx, row), { actor, move, now: ctx.now })
+    const held = decideHeld(await factsOf(tx, row), { actor, move, now: ctx.now })
+    const allowed = held.ok ? asHeld(row) : held
     const decision = allowed.ok && input.decision === 'edit' ? await checkArguments(tx, row, input.arguments) : allowed
     if (!decision.ok) {
       const { rule } = decision.error
@@ -39,7 +41,7 @@ export async function decideHeldCall(
     const state = stateAfter(move)
     const decided = { state, decidedById: actor.id, decidedAt: ctx.now, note }
     if (input.decision === 'reject') {
-      await tx.heldCall.update({ where: { id: row.id }, data: decided })
+      await endWith(tx, row, decided)
       const detail = { heldCallId: row.id, digest: row.digest, note: input.note }
       recordAudit(tx, ctx, { event: 'call.rejected', ...about, decision: 'deny', rule: 'call_rejected', detail })
       return ok({ state })
@@ -47,15 +49,8 @@ export async function decideHeldCall(
     const before = row.arguments as Record<string, unknown>
     const after = input.decision === 'edit' ? storable(input.arguments) : before
     const expiresAt = new Date(Math.max(row.expiresAt.getTime(), ctx.now.getTime() + releaseMs))
-    const approval = digestOfApproval({
-      callDigest: row.digest,
-      ruleId: row.ruleId,
-      releasedArguments: after,
-      expiresAt,
-      decidedById: actor.id,
-    })
     const edited = input.decision === 'edit' ? { editedArguments: after as Prisma.InputJsonObject } : {}
-    await tx.heldCall.update({ where: { id: row.id }, data: { ...decided, ...edited, expiresAt, approval } })
+    const approval = await endWith(tx, row, { ...decided, ...edited, expiresAt })
     const detail = { heldCallId: row.id, digest: row.digest, approval, note }
     if (input.decision === 'approve') {
       recordAudit(tx, ctx, { event: 'call.approved', ...about, decision: 'allow', detail })
@@ -77,11 +72,20 @@ async function factsOf(tx: Tx, row: HeldCallRow) {
     state: row.state,
     source: row.source as 'broker' | 'claude',
     expiresAt: row.expiresAt,
+    class: row.class,
     deciderRoles: row.deciderRoles,
+    excludedDeciders: row.excludedDeciders,
     decidedByName: decidedBy?.name ?? null,
     agent: row.agent,
     runRequestedById: run?.requestedById ?? null,
   }
+}
+
+/** Nobody decides about another call, rule or time than what was put before people. */
+function asHeld(row: HeldCallRow): Result<null, HeldCallRefusal> {
+  if (isAsHeld(columnsOf(row))) return ok(null)
+  const message = 'It is not any more what was held, so nobody decides about it. Its caller sends it again.'
+  return err({ rule: 'approvals:altered', message })
 }
 
 async function checkArguments(

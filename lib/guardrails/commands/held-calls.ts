@@ -4,7 +4,8 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
-import { digestOfApproval, digestOfCall, onTimeout } from '../rules/held-calls.ts'
+import { digestOfCall, onTimeout } from '../rules/held-calls.ts'
+import { type HeldColumns, isAsDecided, isAsHeld, sealOfDecision, sealOfHold } from '../rules/held-seals.ts'
 import type { ExactCall, HeldCallSource, HeldCallState, TimeoutAction } from '../schema/held-calls.ts'
 
 // What processes of the platform do about held calls; what people do is in decide-held-call.ts. The row is the truth: whoever waits looks at it.
@@ -17,6 +18,7 @@ export type HoldCallInput = {
     id: string | null
     title: string
     deciderRoles: readonly string[]
+    excludedDeciders: readonly string[]
     decideSeconds: number
     onTimeout: TimeoutAction
   }
@@ -40,7 +42,7 @@ export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTick
     const { call, rule } = input
     // An event of Claude's is asked about once: what was decided is told again if it did not arrive.
     const asked =
-      input.source === 'claude' ? await tx.heldCall.findFirst({ where: { digest }, select: subjectSelect }) : null
+      input.source === 'claude' ? await tx.heldCall.findFirst({ where: { digest }, include: withAgent }) : null
     if (asked) return ticketOf(asked)
     const unclaimed = await tx.$queryRaw<{ id: string }[]>`
       select "id" from "HeldCall" where "digest" = ${digest} and ${unclaimedSince(ctx.now)} for update`
@@ -58,6 +60,7 @@ export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTick
           ruleId: rule.id,
           ruleTitle: rule.title,
           deciderRoles: [...rule.deciderRoles],
+          excludedDeciders: [...rule.excludedDeciders],
           onTimeout: onTimeout(rule.onTimeout, input.class),
           createdAt: ctx.now,
           seenAt: ctx.now,
@@ -65,20 +68,21 @@ export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTick
         },
       ],
       skipDuplicates: true,
-      select: subjectSelect,
+      include: withAgent,
     })
     if (!made) {
-      const found = await tx.heldCall.findFirstOrThrow({ where: open, select: subjectSelect })
-      await tx.heldCall.updateMany({ where: { id: found.id }, data: { seenAt: ctx.now } })
+      const found = await tx.heldCall.findFirstOrThrow({ where: open, include: withAgent })
+      await tx.heldCall.updateMany({ where: { id: found.id, state: 'waiting' }, data: { seenAt: ctx.now } })
       return ticketOf(found)
     }
+    await tx.heldCall.update({ where: { id: made.id }, data: { hold: sealOfHold(columnsOf(made)) } })
     const detail = { heldCallId: made.id, digest, ruleTitle: rule.title, expiresAt: expiresAt.toISOString() }
     recordAudit(tx, ctx, { event: 'call.held', ...aboutHeldCall(made), decision: 'hold', detail })
     return ticketOf(made)
   })
 }
 
-/** Says that somebody still waits for these calls, and returns those that wait no more. One statement; only processes of the platform. */
+/** Says that somebody still waits for these calls, and returns those that wait no more, which also what is not there does. One statement; only processes of the platform. */
 export async function lookAtHeldCalls(ctx: Ctx, ids: readonly string[]): Promise<string[]> {
   requireSystem(ctx)
   const rows = await ctx.db.$queryRaw<{ id: string }[]>`
@@ -86,7 +90,8 @@ export async function lookAtHeldCalls(ctx: Ctx, ids: readonly string[]): Promise
       update "HeldCall" set "seenAt" = ${ctx.now} where "id" = any(${[...ids]}::uuid[]) and "state" = 'waiting'
         and "seenAt" < ${new Date(ctx.now.getTime() - 10_000)}
     )
-    select "id" from "HeldCall" where "id" = any(${[...ids]}::uuid[]) and ("state" <> 'waiting' or "settledAt" is not null)`
+    select w."id" from unnest(${[...ids]}::uuid[]) w("id") left join "HeldCall" h on h."id" = w."id"
+    where h."id" is null or h."state" <> 'waiting' or h."settledAt" is not null`
   return rows.map(({ id }) => id)
 }
 
@@ -152,7 +157,9 @@ export async function endHeldCalls(ctx: Ctx): Promise<number> {
         await cancel(tx, ctx, row, away ? 'Nobody waits for it any more.' : 'Its run has ended.')
         continue
       }
-      await tx.heldCall.update({ where: { id }, data: { state: 'expired', decidedAt: ctx.now } })
+      // What is not as it was held is not sealed, and so refused.
+      if (isAsHeld(columnsOf(row))) await endWith(tx, row, { state: 'expired', decidedAt: ctx.now })
+      else await tx.heldCall.update({ where: { id }, data: { state: 'expired', decidedAt: ctx.now } })
       const detail = { heldCallId: id, digest: row.digest, outcome: row.onTimeout }
       recordAudit(tx, ctx, { event: 'call.expired', ...aboutHeldCall(row), rule: 'call_hold_expired', detail })
     }
@@ -185,13 +192,14 @@ async function endUnclaimed(tx: Tx, ctx: Ctx, rows: readonly { id: string }[]): 
 }
 
 async function cancel(tx: Tx, ctx: Ctx, row: HeldCallRow, reason: string): Promise<void> {
-  await tx.heldCall.update({ where: { id: row.id }, data: { state: 'cancelled', decidedAt: ctx.now, note: reason } })
+  await endWith(tx, row, { state: 'cancelled', decidedAt: ctx.now, note: reason })
   const detail = { heldCallId: row.id, digest: row.digest, reason }
   recordAudit(tx, ctx, { event: 'call.cancelled', ...aboutHeldCall(row), detail })
 }
 
-/** What became of it; an approval only if everything it was given for is as it was. */
+/** What became of it, if its row is as it was decided; an approval only for the very call it was given for. */
 async function endOf(tx: Tx, { row, call, now }: { row: HeldCallRow; call: ExactCall; now: Date }): Promise<Settled> {
+  if (!isAsDecided(columnsOf(row))) return { end: 'altered' }
   if (row.state === 'rejected') {
     const by = row.decidedById
       ? await tx.person.findUnique({ where: { id: row.decidedById }, select: { name: true } })
@@ -212,46 +220,31 @@ async function endOf(tx: Tx, { row, call, now }: { row: HeldCallRow; call: Exact
   const edited = row.state === 'edited'
   if (edited !== (row.editedArguments !== null) || row.decidedById === null) return { end: 'altered' }
   const releasedArguments = edited ? (row.editedArguments as Record<string, unknown>) : given
-  const { ruleId, expiresAt, decidedById } = row
-  const approval = digestOfApproval({ callDigest: row.digest, ruleId, releasedArguments, expiresAt, decidedById })
-  if (approval !== row.approval) return { end: 'altered' }
-  return expiresAt <= now ? { end: 'expired' } : { end: 'released', arguments: releasedArguments, edited }
+  return row.expiresAt <= now ? { end: 'expired' } : { end: 'released', arguments: releasedArguments, edited }
 }
 
-const subjectSelect = {
-  id: true,
-  source: true,
-  digest: true,
-  agentId: true,
-  agentVersion: true,
-  runId: true,
-  serverId: true,
-  tool: true,
-  class: true,
-  definitionHash: true,
-  policyVersion: true,
-  arguments: true,
-  inputResponses: true,
-  editedArguments: true,
-  ruleId: true,
-  deciderRoles: true,
-  onTimeout: true,
-  state: true,
-  createdAt: true,
-  expiresAt: true,
-  decidedById: true,
-  note: true,
-  approval: true,
-  settledAt: true,
+/** Writes what became of a call, sealed with all of its row. Returns the seal. */
+export async function endWith(tx: Tx, row: HeldCallRow, change: Prisma.HeldCallUncheckedUpdateInput): Promise<string> {
+  const approval = sealOfDecision({ ...columnsOf(row), ...change })
+  await tx.heldCall.update({ where: { id: row.id }, data: { ...change, approval } })
+  return approval
+}
+
+const withAgent = {
   agent: {
     select: { name: true, accountablePersonId: true, ownerTeam: { select: { id: true, name: true } } },
   },
-} satisfies Prisma.HeldCallSelect
-export type HeldCallRow = Prisma.HeldCallGetPayload<{ select: typeof subjectSelect }>
+} satisfies Prisma.HeldCallInclude
+export type HeldCallRow = Prisma.HeldCallGetPayload<{ include: typeof withAgent }>
+
+/** The row alone, every column of it. */
+export function columnsOf(row: HeldCallRow): HeldColumns {
+  return Object.fromEntries(Object.entries(row).filter(([name]) => name !== 'agent'))
+}
 
 export async function lockHeldCall(tx: Tx, id: string): Promise<HeldCallRow> {
   await tx.$queryRaw`select 1 from "HeldCall" where "id" = ${id}::uuid for update`
-  const row = await tx.heldCall.findUnique({ where: { id }, select: subjectSelect })
+  const row = await tx.heldCall.findUnique({ where: { id }, include: withAgent })
   if (!row) throw new DomainError('not_found', 'There is no such held call.')
   return row
 }

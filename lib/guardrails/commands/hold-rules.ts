@@ -1,5 +1,6 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { type Role, rolesWith } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { serverNotFound } from '#lib/registry/queries.ts'
 import { conditionProblem } from '#lib/registry/rules/conditions.ts'
@@ -12,6 +13,10 @@ export async function createHoldRule(ctx: Ctx, input: CreateHoldRuleInput): Prom
   if (input.onTimeout === 'allow' && input.class !== 'read' && input.toolName === null) {
     throw invalid('onTimeout', 'Only reading may be allowed when nobody decides: name a tool that reads.')
   }
+  if (input.excludedDeciders.includes('own_team') && !input.deciderRoles.some(reachesEveryTeam)) {
+    const message = 'Nobody would be left to decide: these roles decide about agents of their own team only.'
+    throw invalid('deciderRoles', message)
+  }
   input.conditions.forEach((condition, at) => {
     const problem = conditionProblem(condition)
     if (problem) throw invalid(`conditions.${at}`, problem)
@@ -22,13 +27,13 @@ export async function createHoldRule(ctx: Ctx, input: CreateHoldRuleInput): Prom
       data: { ...input, createdById: person.id, createdAt: ctx.now },
       select: { id: true },
     })
-    const { deciderRoles, decideSeconds, onTimeout } = input
+    const { deciderRoles, excludedDeciders, decideSeconds, onTimeout } = input
     recordAudit(tx, ctx, {
       event: 'hold_rule.created',
       subject: { kind: 'hold_rule', id: rule.id, name: input.title },
       ...(input.serverId ? { serverId: input.serverId } : {}),
       ...(input.toolName ? { tool: input.toolName } : {}),
-      detail: { ruleId: rule.id, deciderRoles: [...deciderRoles], decideSeconds, onTimeout },
+      detail: { ruleId: rule.id, deciderRoles: [...deciderRoles], excludedDeciders, decideSeconds, onTimeout },
     })
     return { ruleId: rule.id }
   })
@@ -71,6 +76,10 @@ async function expectTool(
   if (onTimeout === 'allow' && tool.class !== 'read') {
     throw invalid('onTimeout', `${toolName} is a ${tool.class} tool: when nobody decides it is denied.`)
   }
+}
+
+function reachesEveryTeam(role: Role): boolean {
+  return rolesWith('agents:any_team').includes(role)
 }
 
 function invalid(field: string, message: string): DomainError {

@@ -89,7 +89,7 @@ export const runsSql: FactsSql<RunFacts> = {
 /** Rules that hold calls, in the order they were made. */
 export const holdRulesSql: FactsSql<HoldRuleFacts> = {
   name: 'broker_hold_rules',
-  text: `select "id", "title", "serverId", "toolName", "class"::text, "environment"::text, "conditions", "deciderRoles", "decideSeconds", "onTimeout"
+  text: `select "id", "title", "serverId", "toolName", "class"::text, "environment"::text, "conditions", "deciderRoles", "excludedDeciders", "decideSeconds", "onTimeout"
     from "HoldRule" where "removedAt" is null order by "createdAt", "id"`,
 }
 

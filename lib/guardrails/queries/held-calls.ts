@@ -4,8 +4,9 @@ import type { Prisma } from '#lib/db/generated/client.ts'
 import { personNames } from '#lib/registry/queries.ts'
 import type { PersonRef } from '#lib/registry/schema.ts'
 import type { ArgumentCondition } from '#lib/registry/schema/conditions.ts'
-import { heldDecidability } from '../rules/held-calls.ts'
+import { excludedFrom, heldDecidability } from '../rules/held-calls.ts'
 import {
+  type ExcludedDecider,
   type HeldCallList,
   type HeldCallListInput,
   heldCallListQuery,
@@ -83,6 +84,7 @@ export async function listHoldRules(ctx: Ctx, { history = false } = {}): Promise
   return rows.map(({ createdById, ...row }) => ({
     ...row,
     conditions: row.conditions as ArgumentCondition[],
+    excludedDeciders: row.excludedDeciders as ExcludedDecider[],
     onTimeout: row.onTimeout as TimeoutAction,
     createdBy: createdById ? (people.get(createdById) ?? null) : null,
     createdAt: row.createdAt.toISOString(),
@@ -105,6 +107,7 @@ const viewSelect = {
   ruleId: true,
   ruleTitle: true,
   deciderRoles: true,
+  excludedDeciders: true,
   onTimeout: true,
   createdAt: true,
   expiresAt: true,
@@ -176,6 +179,7 @@ function toView(
     editedArguments: row.editedArguments as Record<string, unknown> | null,
     rule: { id: row.ruleId, title: row.ruleTitle },
     deciderRoles: row.deciderRoles,
+    excludedDeciders: excludedFrom(row.excludedDeciders, row.class),
     onTimeout: row.onTimeout as TimeoutAction,
     createdAt: row.createdAt.toISOString(),
     expiresAt: row.expiresAt.toISOString(),

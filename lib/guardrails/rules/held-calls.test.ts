@@ -26,6 +26,7 @@ const rule = {
   environment: null,
   conditions: [],
   deciderRoles: ['security'],
+  excludedDeciders: [],
   decideSeconds: 60,
   onTimeout: 'deny',
 } as const

@@ -4,13 +4,15 @@ import { isRole, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { mayActForTeam } from '#lib/registry/rules.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
-import type {
-  ExactCall,
-  HeldCallRefusal,
-  HeldCallRule,
-  HeldCallSource,
-  HeldCallState,
-  TimeoutAction,
+import {
+  type ExactCall,
+  type ExcludedDecider,
+  excludedDeciders,
+  type HeldCallRefusal,
+  type HeldCallRule,
+  type HeldCallSource,
+  type HeldCallState,
+  type TimeoutAction,
 } from '../schema/held-calls.ts'
 
 type Move = { from: readonly HeldCallState[]; to: HeldCallState }
@@ -38,7 +40,9 @@ export type DecidableHeldCall = {
   state: HeldCallState
   source: HeldCallSource
   expiresAt: Date
+  class: ToolClass | null
   deciderRoles: readonly string[]
+  excludedDeciders: readonly string[]
   /** Who has decided it, when somebody has. */
   decidedByName: string | null
   agent: { accountablePersonId: string; ownerTeam: { id: string; name: string } }
@@ -47,8 +51,17 @@ export type DecidableHeldCall = {
 }
 
 /**
- * Who may decide about a held call: a role the rule names, of the agent's team unless the role reaches every team, and never the accountable person of the agent nor whoever
- * started the run.
+ * Who does not decide about a call, whatever their role. Nobody decides alone about a change they asked for or answer for; a rule may only add to that, and for what reads it
+ * says everything.
+ */
+export function excludedFrom(ofRule: readonly string[], toolClass: ToolClass | null): ExcludedDecider[] {
+  const always: readonly string[] = toolClass === 'read' ? [] : ['starter', 'accountable']
+  return excludedDeciders.filter((each) => ofRule.includes(each) || always.includes(each))
+}
+
+/**
+ * Who may decide about a held call: a role the rule names, of the agent's team unless the role reaches every team, and nobody whom the rule or the class of the call
+ * excludes.
  */
 export function decideHeld(
   call: DecidableHeldCall,
@@ -66,10 +79,14 @@ export function decideHeld(
   if (!mayActForTeam(actor, call.agent.ownerTeam.id)) {
     return refuse('approvals:own_team', `Only members of ${call.agent.ownerTeam.name} decide about its agents.`)
   }
-  if (call.agent.accountablePersonId === actor.id) {
+  const excluded = excludedFrom(call.excludedDeciders, call.class)
+  if (excluded.includes('own_team') && actor.teamIds.includes(call.agent.ownerTeam.id)) {
+    return refuse('approvals:team_excluded', 'Your team owns this agent, and its rule wants somebody else.')
+  }
+  if (excluded.includes('accountable') && call.agent.accountablePersonId === actor.id) {
     return refuse('approvals:own_agent', 'You are accountable for this agent, so somebody else decides.')
   }
-  if (call.runRequestedById === actor.id) {
+  if (excluded.includes('starter') && call.runRequestedById === actor.id) {
     return refuse('approvals:own_run', 'You started this run, so somebody else decides.')
   }
   if (move === 'edit' && call.source === 'claude') {
@@ -105,17 +122,6 @@ export function digestOfCall(call: ExactCall): string {
     ...(call.inputResponses ? { inputResponses: call.inputResponses } : {}),
     policyVersion,
   })
-}
-
-/** What an approval is bound to: the exact call, what it is released with, until when, and who approved. */
-export function digestOfApproval(approval: {
-  callDigest: string
-  ruleId: string | null
-  releasedArguments: Record<string, unknown>
-  expiresAt: Date
-  decidedById: string
-}): string {
-  return digestOf({ ...approval, expiresAt: approval.expiresAt.toISOString() })
 }
 
 /** What happens to a call nobody decided about: whatever a rule says, nothing but reading is allowed by the clock. */

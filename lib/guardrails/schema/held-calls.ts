@@ -22,6 +22,10 @@ export const deciderRoles = [
 export const timeoutActions = ['deny', 'allow'] as const
 export type TimeoutAction = (typeof timeoutActions)[number]
 
+/** Who does not decide, whatever their role: who started the run, who is accountable for the agent, whose team owns it. */
+export const excludedDeciders = ['starter', 'accountable', 'own_team'] as const
+export type ExcludedDecider = (typeof excludedDeciders)[number]
+
 /** How long people may take at most: a day. */
 export const decideSecondsMax = 86_400
 
@@ -39,6 +43,11 @@ export const createHoldRuleInput = z
     conditions: argumentConditions.default([]),
     /** Who may decide: a person with one of these roles. */
     deciderRoles: z.array(z.enum(deciderRoles)).min(1, 'Name at least one role that decides.').max(deciderRoles.length),
+    /** Who does not, all the same. What changes something is never decided by who started the run or is accountable for the agent. */
+    excludedDeciders: z
+      .array(z.enum(excludedDeciders))
+      .max(excludedDeciders.length)
+      .default(['starter', 'accountable']),
     decideSeconds: z.int().min(10).max(decideSecondsMax).default(900),
     /** What happens when nobody decides in time; `allow` is for reading only. */
     onTimeout: z.enum(timeoutActions).default('deny'),
@@ -100,6 +109,7 @@ export type HoldRuleFacts = {
   readonly environment: Environment | null
   readonly conditions: readonly ArgumentCondition[]
   readonly deciderRoles: readonly string[]
+  readonly excludedDeciders: readonly ExcludedDecider[]
   readonly decideSeconds: number
   readonly onTimeout: TimeoutAction
 }
@@ -132,6 +142,8 @@ export const heldCallRules = [
   'approvals:already_decided',
   'approvals:own_agent',
   'approvals:own_run',
+  'approvals:team_excluded',
+  'approvals:altered',
   'approvals:role',
   'approvals:own_team',
   'approvals:expired',
@@ -157,6 +169,8 @@ export type HeldCallView = {
   /** Why it is held. */
   rule: { id: string | null; title: string }
   deciderRoles: string[]
+  /** Who of them may not, with what holds for every call of its class. */
+  excludedDeciders: ExcludedDecider[]
   onTimeout: TimeoutAction
   createdAt: string
   expiresAt: string

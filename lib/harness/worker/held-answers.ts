@@ -15,6 +15,7 @@ const askRule = {
   id: null,
   title: 'The template asks before this tool',
   deciderRoles: ['team_lead', 'security', 'on_call', 'platform_admin'],
+  excludedDeciders: ['starter', 'accountable'],
   decideSeconds: 1800,
   onTimeout: 'deny',
 } as const

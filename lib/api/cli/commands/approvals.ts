@@ -5,6 +5,7 @@ import {
   type DecideHeldCallInput,
   decideHeldCallInput,
   deciderRoles,
+  excludedDeciders,
   heldCallStates,
   type HeldCallListInput,
   type HeldCallView,
@@ -91,6 +92,7 @@ type RuleOptions = {
   environment?: string
   where: string[]
   role: string[]
+  exclude: string[]
   seconds: string
   timeout: string
 }
@@ -121,6 +123,7 @@ function addRuleVerbs(approvals: Command, setup: Setup): void {
         .addOption(choice('--environment <environment>', 'of servers in it', [...environments]))
         .option('--where <condition>', 'when an argument is so: /amount between 1000.. (may be repeated)', collect, [])
         .option('--role <role>', `who decides: ${deciderRoles.join(', ')} (may be repeated)`, collect, [])
+        .option('--exclude <who>', `who does not: ${excludedDeciders.join(', ')} (may be repeated)`, collect, [])
         .option('--seconds <seconds>', 'how long people may take', '900')
         .addOption(choice('--timeout <action>', 'when nobody decides', [...timeoutActions]).default('deny')),
     run: async (cli, { options }) => {
@@ -154,6 +157,10 @@ function ruleFrom(options: RuleOptions): CreateHoldRuleInput {
     environment: (options.environment as CreateHoldRuleInput['environment']) ?? null,
     conditions,
     deciderRoles: options.role as CreateHoldRuleInput['deciderRoles'],
+    excludedDeciders:
+      options.exclude.length > 0
+        ? (options.exclude as CreateHoldRuleInput['excludedDeciders'])
+        : ['starter', 'accountable'],
     decideSeconds: Number(options.seconds),
     onTimeout: options.timeout as CreateHoldRuleInput['onTimeout'],
   }

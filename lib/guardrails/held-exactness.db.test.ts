@@ -1,0 +1,215 @@
+import { expect } from 'vitest'
+import type { Db } from '#lib/db/client.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
+import { type HeldMutation, heldMutations } from '#lib/dev/test/held-mutations.ts'
+import { makeServer } from '#lib/dev/test/registry.ts'
+import { decideHeldCall, endHeldCalls, holdCall, settleHeldCall } from './commands.ts'
+import type { ExactCall } from './schema/held-calls.ts'
+
+const now = new Date('2026-11-22T10:00:00Z')
+const later = (ms: number) => new Date(now.getTime() + ms)
+const secondsToDecide = 60
+const grace = 120_000
+
+async function world(db: Db, toolClass: 'read' | 'write' = 'write') {
+  const { id: agentId } = await makeAgent(db)
+  const serverId = await makeServer(db)
+  const others = {
+    agentId: (await makeAgent(db)).id,
+    serverId: await makeServer(db),
+    personId: (await makePerson(db, { roles: ['security'] })).id,
+  }
+  const security = await makePerson(db, { roles: ['security'] })
+  const rule = {
+    id: crypto.randomUUID(),
+    title: 'Changes wait',
+    deciderRoles: ['security'],
+    excludedDeciders: ['starter', 'accountable'],
+    decideSeconds: secondsToDecide,
+    onTimeout: 'allow',
+  } as const
+  let amount = 0
+  /** Another call each time, so that none is the same as one before. */
+  const hold = async () => {
+    amount += 1
+    const call: ExactCall = {
+      agentId,
+      agentVersion: 1,
+      runId: null,
+      serverId,
+      tool: 'change',
+      definitionHash: 'h',
+      arguments: { amount },
+      inputResponses: null,
+      policyVersion: 'p',
+    }
+    const ticket = await holdCall(ctxFor(db, undefined, now), { source: 'broker', call, class: toolClass, rule })
+    return { call, id: ticket.heldCallId }
+  }
+  const settle = async (heldCallId: string, call: ExactCall, at = later(1000)) => {
+    const outcome = await settleHeldCall(ctxFor(db, undefined, at), { heldCallId, call, by: 'test' }).catch(
+      (error: unknown) => ({ end: (error as { code: string }).code }),
+    )
+    return outcome.end
+  }
+  const ctx = ctxFor(db, security, now)
+  return { db, hold, settle, ctx, others }
+}
+type World = Awaited<ReturnType<typeof world>>
+
+/** Each mutation of a held call of its own, after `prepare`; what came of it, by column. */
+async function matrix(
+  { db, hold, others }: World,
+  options: {
+    prepare: (heldCallId: string) => Promise<unknown>
+    attempt: (heldCallId: string, call: ExactCall) => Promise<string>
+  },
+): Promise<Map<string, Set<string>>> {
+  const outcomes = new Map<string, Set<string>>()
+  const mutate = async (pick: (mutations: HeldMutation[]) => HeldMutation | undefined) => {
+    const { id, call } = await hold()
+    await options.prepare(id)
+    const row = await db.heldCall.findUniqueOrThrow({ where: { id } })
+    const mutation = pick(heldMutations(row, others))
+    if (!mutation) return false
+    await db.heldCall.update({ where: { id }, data: { [mutation.column]: mutation.value } })
+    const found = outcomes.get(mutation.column) ?? new Set()
+    outcomes.set(mutation.column, found.add(await options.attempt(id, call)))
+    return true
+  }
+  for (let at = 0; await mutate((mutations) => mutations[at]); at += 1);
+  return outcomes
+}
+
+async function columns(db: Db): Promise<string[]> {
+  const rows = await db.$queryRaw<{ name: string }[]>`
+    select column_name::text as "name" from information_schema.columns where table_schema = 'public' and table_name = 'HeldCall'`
+  return rows.map(({ name }) => name).toSorted()
+}
+
+const expected = (all: readonly string[], outcome: string, exceptions: Record<string, string>) =>
+  Object.fromEntries(all.map((column) => [column, exceptions[column] ?? outcome]))
+const found = (outcomes: Map<string, Set<string>>) =>
+  Object.fromEntries([...outcomes].map(([column, ends]) => [column, [...ends].join(' ')]))
+
+dbTest('every column of a held call that is changed after its approval has it refused', async ({ db }) => {
+  const all = await columns(db)
+  for (const decision of [
+    { decision: 'approve' },
+    { decision: 'edit', arguments: { amount: 0 } },
+    { decision: 'reject', note: 'Not today.' },
+  ] as const) {
+    const it = await world(db)
+    const outcomes = await matrix(it, {
+      prepare: (heldCallId) => decideHeldCall(it.ctx, { heldCallId, ...decision }),
+      attempt: it.settle,
+    })
+    // An id that is not there belongs to no call.
+    expect(found(outcomes)).toEqual(expected(all, 'altered', { id: 'not_found' }))
+  }
+})
+
+dbTest('nor does a changed one go when the clock would have allowed it', async ({ db }) => {
+  const it = await world(db, 'read')
+  const over = later(secondsToDecide * 1000)
+  const unchanged = await it.hold()
+  await endHeldCalls(ctxFor(db, undefined, over))
+  expect(await it.settle(unchanged.id, unchanged.call, over)).toBe('released')
+  const afterwards = await matrix(it, {
+    prepare: () => endHeldCalls(ctxFor(db, undefined, over)),
+    attempt: (id, call) => it.settle(id, call, over),
+  })
+  expect(found(afterwards)).toEqual(expected(await columns(db), 'altered', { id: 'not_found' }))
+  const before = await matrix(it, {
+    prepare: async () => {},
+    attempt: async (id, call) => {
+      await endHeldCalls(ctxFor(db, undefined, over))
+      return it.settle(id, call, over)
+    },
+  })
+  for (const [column, ends] of before) expect([column, ends.has('released')]).toEqual([column, column === 'seenAt'])
+})
+
+dbTest('nobody decides about a held call of which any column was changed while it waited', async ({ db }) => {
+  const it = await world(db)
+  const outcomes = await matrix(it, {
+    prepare: async () => {},
+    attempt: async (heldCallId, call) => {
+      const decided = await decideHeldCall(it.ctx, { heldCallId, decision: 'approve' }).catch((error: unknown) => error)
+      const { ok, error, code } = decided as { ok?: boolean; error?: { rule: string }; code?: string }
+      if (ok) expect(await it.settle(heldCallId, call)).toBe('released')
+      return ok ? 'approved' : (error?.rule ?? code ?? 'nothing')
+    },
+  })
+  expect(found(outcomes)).toEqual(
+    expected(await columns(db), 'approvals:altered', {
+      id: 'not_found',
+      state: 'approvals:already_decided',
+      // Nobody is left who may.
+      deciderRoles: 'approvals:altered approvals:role',
+      // It only says that somebody still waits, and changes all the time.
+      seenAt: 'approved',
+    }),
+  )
+})
+
+dbTest(
+  'an approval is for the call to the letter: every field of it, and for no other with the same arguments',
+  async ({ db }) => {
+    const { hold, settle, ctx, others } = await world(db)
+    const mutations = {
+      agentId: others.agentId,
+      agentVersion: 2,
+      runId: crypto.randomUUID(),
+      serverId: others.serverId,
+      tool: 'wipe',
+      definitionHash: 'the tool changed',
+      arguments: { amount: -1 },
+      inputResponses: { name: { action: 'accept' } },
+      policyVersion: 'the policies changed',
+    } satisfies Required<ExactCall>
+    for (const [field, value] of Object.entries(mutations)) {
+      const { id, call } = await hold()
+      await decideHeldCall(ctx, { heldCallId: id, decision: 'approve' })
+      expect([field, await settle(id, { ...call, [field]: value })]).toEqual([field, 'altered'])
+      // And it is spent with that.
+      expect(await settle(id, call)).toBe('altered')
+    }
+    const [approved, waiting] = [await hold(), await hold()]
+    await decideHeldCall(ctx, { heldCallId: approved.id, decision: 'approve' })
+    expect(await settle(waiting.id, approved.call)).toBe('conflict')
+    const same = { ...approved.call, agentId: others.agentId }
+    expect(await settle(approved.id, same)).toBe('altered')
+  },
+)
+
+dbTest('an approval ends at its second: released the moment before, refused from then on', async ({ db }) => {
+  const { hold, settle, ctx } = await world(db)
+  const decidedAt = later(secondsToDecide * 1000 - 1)
+  const ends = new Date(decidedAt.getTime() + grace)
+  for (const [at, end] of [
+    [new Date(ends.getTime() - 1), 'released'],
+    [ends, 'expired'],
+  ] as const) {
+    const { id, call } = await hold()
+    expect(await decideHeldCall({ ...ctx, now: decidedAt }, { heldCallId: id, decision: 'approve' })).toMatchObject({
+      ok: true,
+    })
+    expect(await settle(id, call, at)).toBe(end)
+    expect(await settle(id, call, at)).toBe('altered')
+  }
+  // The time to decide ends the same way.
+  const { id } = await hold()
+  const over = { ...ctx, now: later(secondsToDecide * 1000) }
+  const late = await decideHeldCall(over, { heldCallId: id, decision: 'approve' })
+  expect(late).toMatchObject({ ok: false, error: { rule: 'approvals:expired' } })
+})
+
+dbTest('of several who release the same approval at once one does', async ({ db }) => {
+  const { hold, settle, ctx } = await world(db)
+  const { id, call } = await hold()
+  await decideHeldCall(ctx, { heldCallId: id, decision: 'approve' })
+  const ends = await Promise.all(Array.from({ length: 5 }, () => settle(id, call)))
+  expect(ends.toSorted()).toEqual(['altered', 'altered', 'altered', 'altered', 'released'])
+})
