@@ -2,6 +2,8 @@ import { expect } from 'vitest'
 import { answered } from '#lib/dev/test/answer-check.ts'
 import { allRoutes } from '#lib/dev/test/api-portal.ts'
 import { askTest as test } from '#lib/dev/test/api-ask.ts'
+import { recordAudit } from '#lib/audit/commands.ts'
+import { inTx } from '#lib/auth/ctx.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { holdCall } from '#lib/guardrails/commands.ts'
@@ -142,6 +144,27 @@ test('breaking the glass', async ({ ask, db }) => {
   await db.breakGlassReview.update({ where: { grantId: grantId! }, data: { openedById: by.id } })
   await ask(`POST /break-glass/${grantId}/review`, { verdict: 'justified', note: 'It was on fire.' })
   await ask('GET /break-glass?state=all')
+})
+
+test('decisions', async ({ ask, db }) => {
+  const { id: agentId } = await makeAgent(db)
+  const serverId = await makeServer(db)
+  const call = { agentId, serverId, tool: 'change', arguments: { amount: 5 } }
+  expect(await ask('POST /simulate', call)).toMatchObject({ rule: 'grant_missing', step: 'grant' })
+  await makeGrant(db, { agentId, serverId, class: 'write', rateCalls: 5, ratePer: 'hour' })
+  await db.holdRule.create({ data: { title: 'Waits', serverId, deciderRoles: ['security'], decideSeconds: 60 } })
+  expect(await ask('POST /simulate', call)).toMatchObject({ outcome: 'held', rates: [{ used: 0, limit: 5 }] })
+  const denied = { agentId, serverId, tool: 'change', decision: 'deny', rule: 'grant_missing' } as const
+  const detail = { argumentsDigest: null, class: 'write', message: 'It holds no grant.' }
+  const subject = { kind: 'tool', id: `${serverId}/change`, name: 'change' }
+  await inTx(ctxFor(db), async (tx, ctx) =>
+    recordAudit(tx, ctx, { event: 'mcp.call_denied', subject, ...denied, detail }),
+  )
+  const { id } = await db.auditEvent.findFirstOrThrow({ where: { agentId, event: 'mcp.call_denied' } })
+  expect(await ask(`GET /decisions/${id}`)).toMatchObject({
+    rule: 'grant_missing',
+    now: { outcome: 'held', differs: true },
+  })
 })
 
 test('held calls', async ({ ask, db, team }) => {

@@ -17,6 +17,7 @@ const topics = {
   approvals: 'Calls held for a person, and the rules that hold them.',
   breakGlass: 'Scopes taken at once in an emergency, and their reviews.',
   control: 'The kill switch, the audit log and figures of the fleet.',
+  decisions: 'Why calls were decided as they were, and what would be decided.',
   history: 'What was at an instant, and what differs between two.',
   registry: 'MCP servers, their credentials, templates and sealing keys.',
   servers: 'Registering MCP servers and reviewing their tools.',

@@ -4,6 +4,7 @@ import * as agents from './routes/agents.ts'
 import * as approvals from './routes/approvals.ts'
 import * as breakGlass from './routes/break-glass.ts'
 import * as control from './routes/control.ts'
+import * as decisions from './routes/decisions.ts'
 import * as escalations from './routes/escalations.ts'
 import * as history from './routes/history.ts'
 import * as keys from './routes/keys.ts'
@@ -24,6 +25,7 @@ export const routes = {
   approvals,
   breakGlass,
   control,
+  decisions,
   escalations,
   history,
   keys,

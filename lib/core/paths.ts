@@ -12,6 +12,13 @@ export const paths = {
   /** An agent as it was; without an instant where one asks for it. */
   agentPast: (id: string, asOf?: string) =>
     `/agents/${encodeURIComponent(id)}/past${asOf === undefined ? '' : `?asOf=${encodeURIComponent(asOf)}`}`,
+  /** The scopes of an agent, with a request for this one begun. */
+  requestScope: (id: string, wanted: { server: string; class: string; tool?: string }) =>
+    withQuery(`/agents/${encodeURIComponent(id)}/scopes`, {
+      request: wanted.server,
+      class: wanted.class,
+      tool: wanted.tool,
+    }),
   agentCreation: (id: string) => `/agents/${encodeURIComponent(id)}/creation`,
   templates: () => '/templates',
   template: (id: string) => `/templates/${encodeURIComponent(id)}`,
@@ -36,10 +43,12 @@ export const paths = {
   escalations: () => '/escalations',
   fleet: () => '/fleet',
   /** Why a rule refused; with the agent and the server it was about, the page says where to go from there. */
-  rule: (id: string, about: { agent?: string | undefined; server?: string | undefined } = {}) => {
-    const query = new URLSearchParams(Object.entries(about).filter((pair): pair is [string, string] => !!pair[1]))
-    return `/rules/${encodeURIComponent(id)}${query.size > 0 ? `?${query}` : ''}`
-  },
+  rule: (id: string, about: { agent?: string | undefined; server?: string | undefined } = {}) =>
+    withQuery(`/rules/${encodeURIComponent(id)}`, about),
+  /** Why one decision was made: by the id of its audit event. */
+  decision: (id: string) => `/explain/${encodeURIComponent(id)}`,
+  /** What would be decided about a call; filled in as far as it is known. */
+  simulate: (call: { agent?: string; server?: string; tool?: string } = {}) => withQuery('/simulate', call),
   audit: () => '/audit',
   kill: () => '/kill',
   settings: () => '/settings',
@@ -58,3 +67,8 @@ export const paths = {
 
 export const agentTabs = ['overview', 'scopes', 'connections', 'runs', 'cost', 'versions', 'history', 'audit'] as const
 export type AgentTab = (typeof agentTabs)[number]
+
+function withQuery(path: string, values: Record<string, string | undefined>): string {
+  const query = new URLSearchParams(Object.entries(values).filter((pair): pair is [string, string] => !!pair[1]))
+  return query.size > 0 ? `${path}?${query}` : path
+}

@@ -6,6 +6,7 @@ import { addAgentsCommands } from './commands/agents.ts'
 import { addApprovalsCommands } from './commands/approvals.ts'
 import { addGitOpsCommands } from './commands/apply.ts'
 import { addAuditCommands } from './commands/audit.ts'
+import { addDecisionsCommands } from './commands/decisions.ts'
 import { addEscalationsCommands } from './commands/escalations.ts'
 import { addFleetCommands } from './commands/fleet.ts'
 import { addKeyCommands } from './commands/keys.ts'
@@ -62,6 +63,7 @@ export function createProgram(setup: Setup): Command {
   addStopCommands(program, setup)
   addViewsCommands(program, setup)
   addEscalationsCommands(program, setup)
+  addDecisionsCommands(program, setup)
   addFleetCommands(program, setup)
   addAuditCommands(program, setup)
   addRegistryCommands(program, setup)

@@ -1,0 +1,5 @@
+import { routes } from '#lib/api/routes.ts'
+import { simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
+import { serve } from '#app/api/v1/serve.ts'
+
+export const POST = serve(routes.decisions.simulate, (ctx, { body }) => simulate(ctx, body))

@@ -1,0 +1,190 @@
+import fc from 'fast-check'
+import pg from 'pg'
+import { expect } from 'vitest'
+import type { z } from 'zod'
+import type { Db } from '#lib/db/client.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor, makeAgent, makeTeam } from '#lib/dev/test/fleet.ts'
+import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { loadPolicySet } from '#lib/guardrails/queries.ts'
+import { callIn, simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
+import { decide } from '#lib/guardrails/rules/decide.ts'
+import { holdFor } from '#lib/guardrails/rules/holds.ts'
+import { agentStatuses, environments, sensitivities, tiers, toolClasses, toolStates } from '#lib/registry/schema.ts'
+import { loadAll } from './load.ts'
+import { BrokerView } from './view.ts'
+
+const now = new Date()
+type JsonValue = z.infer<ReturnType<typeof z.json>>
+const hourMs = 3_600_000
+
+const conditions = [
+  [],
+  [],
+  [{ pointer: '/amount', range: { max: 100 } }],
+  [{ pointer: '/account', prefix: 'DE' }],
+  [{ pointer: '/lines/*/kind', in: ['a', 'b'] }],
+]
+const argumentsOf: Record<string, JsonValue>[] = [
+  {},
+  { amount: 50 },
+  { amount: 500, account: 'DE1' },
+  { lines: [{ kind: 'a' }, { kind: 'c' }] },
+]
+const active = ['active', 'active', 'active'] as const
+const approved = ['approved', 'approved'] as const
+const calm = [null, null, null, null, null, null] as const
+const toolNames = ['one', 'two', 'three']
+
+const grantPlan = fc.record({
+  class: fc.constantFrom(...toolClasses, 'destructive' as const, 'write' as const),
+  toolName: fc.constantFrom(null, null, null, null, 'one', 'two', 'gone', 'method:sampling/createMessage'),
+  via: fc.constantFrom('request', 'request', 'break_glass'),
+  endsIn: fc.constantFrom(null, null, null, hourMs, hourMs, 0, -hourMs, -100 * 24 * hourMs),
+  revoked: fc.constantFrom(false, false, false, true),
+  conditions: fc.constantFrom(...conditions),
+  rate: fc.boolean(),
+})
+const plan = fc.record({
+  tier: fc.constantFrom(...tiers),
+  status: fc.constantFrom(...active, ...active, ...active, ...agentStatuses),
+  server: fc.record({
+    environment: fc.constantFrom(...environments),
+    sensitivity: fc.constantFrom(...sensitivities),
+    status: fc.constantFrom(...active, ...active, 'disabled' as const),
+    demo: fc.boolean(),
+  }),
+  tools: fc.tuple(
+    ...toolNames.map(() =>
+      fc.record({
+        class: fc.constantFrom(...toolClasses),
+        state: fc.constantFrom(...approved, ...approved, ...toolStates),
+      }),
+    ),
+  ),
+  grants: fc.array(grantPlan, { minLength: 2, maxLength: 7 }),
+  stop: fc.constantFrom(...calm, 'agent', 'team', 'server', 'tool'),
+  overBudget: fc.constantFrom(...calm, 'this', 'last'),
+  hold: fc.constantFrom(null, { class: 'write' }, { toolName: 'one' }, { conditions: conditions[2]! }),
+  released: fc.boolean(),
+})
+type Plan = typeof plan extends fc.Arbitrary<infer Value> ? Value : never
+
+/** What was decided, without words. */
+type Verdict = { outcome: string; rule: string | null; message: string | null; hold: string | null }
+
+dbTest(
+  'a simulation says what the broker decides, on any fleet',
+  async ({ db, databaseUrl }) => {
+    const view = new BrokerView(await loadPolicySet())
+    const client = new pg.Client({ connectionString: databaseUrl })
+    await client.connect()
+    const seen = new Set<string>()
+    await fc.assert(
+      fc.asyncProperty(plan, async (plan) => {
+        const { agentId, serverId, clear } = await build(db, plan)
+        await loadAll(client, view)
+        const ctx = ctxFor(db, undefined, now)
+        for (const agent of [agentId, 'nobody']) {
+          for (const server of [serverId, 'nowhere']) {
+            for (const tool of [...toolNames, 'gone', 'method:resources/read', 'method:sampling/createMessage']) {
+              for (const given of agent === 'nobody' || server === 'nowhere' ? [{}] : argumentsOf) {
+                for (const simulatedModel of [false, true]) {
+                  const asked = { agentId: agent, serverId: server, tool, arguments: given, simulatedModel }
+                  const said = await simulate(ctx, asked)
+                  const broker = atBroker(view, asked)
+                  expect(verdictOf(said)).toEqual(broker)
+                  expect(said.steps.filter(({ outcome }) => outcome === 'refused' || outcome === 'held').length).toBe(
+                    broker.outcome === 'allowed' ? 0 : 1,
+                  )
+                  seen.add(broker.rule ?? broker.outcome)
+                }
+              }
+            }
+          }
+        }
+        await clear()
+      }),
+      { numRuns: 40, seed: 20261126 },
+    )
+    await client.end()
+    // It is about nothing if the fleets are all alike.
+    expect([...seen]).toEqual(
+      expect.arrayContaining(['allowed', 'held', 'killed', 'grant_missing', 'grant_expired', 'grant_condition']),
+    )
+    expect([...seen]).toEqual(
+      expect.arrayContaining([
+        'agent_unknown',
+        'agent_not_active',
+        'server_unknown',
+        'tool_quarantined',
+        'budget_exceeded',
+      ]),
+    )
+    expect([...seen].some((rule) => rule.startsWith('policy_'))).toBe(true)
+  },
+  240_000,
+)
+
+function atBroker(view: BrokerView, asked: Parameters<typeof callIn>[1]): Verdict {
+  const { call, view: with_ } = callIn(view, asked)
+  const decision = decide(call, asked.simulatedModel ? { ...with_, stops: view.stops } : view, now)
+  if (!decision.ok) {
+    return { outcome: 'refused', rule: decision.error.rule, message: decision.error.message, hold: null }
+  }
+  const hold = holdFor(call, decision.value, view)
+  return { outcome: hold ? 'held' : 'allowed', rule: null, message: hold?.title ?? null, hold: hold?.id ?? null }
+}
+
+function verdictOf({ outcome, rule, message, hold }: Awaited<ReturnType<typeof simulate>>): Verdict {
+  return { outcome, rule, message, hold: hold?.ruleId ?? null }
+}
+
+async function build(db: Db, plan: Plan) {
+  const teamId = await makeTeam(db)
+  const { id: agentId } = await makeAgent(db, { ownerTeamId: teamId, tier: plan.tier, status: plan.status })
+  const serverId = await makeServer(db, {
+    ...plan.server,
+    tools: Object.fromEntries(toolNames.map((name, at) => [name, plan.tools[at]!])),
+  })
+  for (const { endsIn, revoked, rate, ...grant } of plan.grants) {
+    await makeGrant(db, {
+      agentId,
+      serverId,
+      ...grant,
+      expiresAt: endsIn === null ? null : new Date(now.getTime() + endsIn),
+      revokedAt: revoked ? now : null,
+      ...(rate ? { rateCalls: 3, ratePer: 'minute' } : {}),
+    })
+  }
+  const targets = { agent: agentId, team: teamId, server: serverId, tool: `${serverId}/one` }
+  if (plan.stop) {
+    const released = plan.released ? { releasedAt: now, releasedByName: 'Ada' } : {}
+    await db.stopOrder.create({
+      data: {
+        scope: plan.stop as 'agent',
+        targetId: targets[plan.stop as 'agent'],
+        reason: 'a test',
+        orderedByName: 'Ada',
+        ...released,
+      },
+    })
+  }
+  if (plan.overBudget) {
+    const month = plan.overBudget === 'this' ? now.toISOString().slice(0, 7) : '2020-01'
+    await db.overBudget.create({ data: { agentId, month, spentMicros: 2n, budgetMicros: 1n } })
+  }
+  if (plan.hold) {
+    const rule = { title: 'Waits', serverId, deciderRoles: ['security'], decideSeconds: 60, ...plan.hold }
+    await db.holdRule.create({ data: rule })
+  }
+  return {
+    agentId,
+    serverId,
+    /** Stops and rules of one fleet must not reach the next. */
+    async clear() {
+      await db.stopOrder.deleteMany()
+      await db.holdRule.deleteMany()
+    },
+  }
+}

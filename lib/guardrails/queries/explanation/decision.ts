@@ -1,0 +1,152 @@
+import { authorize, can, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import type { AuditEvent } from '#lib/db/generated/client.ts'
+import { methodPrefix } from '#lib/registry/schema.ts'
+import { isCallStep, stepOf } from '../../rules/steps.ts'
+import { passedSteps, refusedSteps } from '../../rules/trace.ts'
+import type { DecidedNow, DecisionExplanation, ExplainedFacts, Explanation, StepId } from '../../schema/explanation.ts'
+import { callArguments } from './call-arguments.ts'
+import { changesSince } from './since.ts'
+import { simulate } from './simulate.ts'
+import { wordsFor } from './words.ts'
+
+type Event = Omit<AuditEvent, 'leafHash'>
+
+/**
+ * Why something was decided as it was, from its audit event: what was true at that instant, who set the rule and who can change it; and of a call, whether
+ * it would be decided otherwise now. Needs `runs:read` for what agents did, and `audit:read` for anything else but one's own refusals; throws `not_found`.
+ */
+export async function explainDecision(ctx: Ctx, { id }: { id: string }): Promise<DecisionExplanation> {
+  authorize(ctx, 'runs:read')
+  const event = await reader(ctx).auditEvent.findUnique({ where: { id }, omit: { leafHash: true } })
+  if (!event || !isDecision(event))
+    throw new DomainError('not_found', 'There is no decision of this id in the audit log.')
+  if (!isOfAgent(event) && !isOwn(ctx, event)) authorize(ctx, 'audit:read')
+  const about = await aboutOf(ctx, event)
+  const facts = factsOf(event)
+  const outcome = outcomeOf(event)
+  const step = stepIn(event, facts)
+  const message = messageOf(event)
+  const explanation: Explanation = {
+    decision: event.id,
+    seq: event.seq.toString(),
+    event: event.event,
+    at: event.at.toISOString(),
+    outcome,
+    rule: event.rule,
+    message,
+    about,
+    step,
+    steps: stepsOf(event, { step, outcome, message }),
+    facts,
+    ...(await wordsFor(ctx, { about, outcome, rule: event.rule, facts, at: event.at })),
+  }
+  return { ...explanation, now: await decidedNow(ctx, event, explanation) }
+}
+
+function isDecision({ decision, rule, event }: Event): boolean {
+  return decision !== null || rule !== null || event.startsWith('mcp.call_')
+}
+
+/** What the log of a run shows to everybody. */
+function isOfAgent({ agentId, event }: Event): boolean {
+  return agentId !== null && (event.startsWith('mcp.') || event.startsWith('call.') || event.startsWith('run.'))
+}
+
+function isOwn(ctx: Ctx, { actorKind, actorId }: Event): boolean {
+  return actorKind === 'person' && ctx.actor.kind === 'person' && ctx.actor.id === actorId
+}
+
+function outcomeOf({ decision, rule, event }: Event): Explanation['outcome'] {
+  if (event === 'call.held' || decision === 'hold') return 'held'
+  // What was allowed and could not be delivered was told as a refusal.
+  return decision === 'deny' || rule !== null ? 'refused' : 'allowed'
+}
+
+function factsOf({ detail }: Event): ExplainedFacts {
+  const { facts } = detail as { facts?: ExplainedFacts }
+  return typeof facts === 'object' && facts !== null ? facts : {}
+}
+
+function messageOf({ detail }: Event): string | null {
+  const { message, reason, note, ruleTitle } = detail as Record<string, unknown>
+  const said = [message, reason, note, ruleTitle].find((text) => typeof text === 'string')
+  return said ?? null
+}
+
+function stepIn(event: Event, facts: ExplainedFacts): StepId | null {
+  if (event.rule !== null) return stepOf(event.rule, facts) ?? (event.actorKind === 'person' ? 'person' : null)
+  return event.event === 'call.held' ? 'hold' : null
+}
+
+function stepsOf(
+  { event }: Event,
+  { step, outcome, message }: { step: StepId | null; outcome: Explanation['outcome']; message: string | null },
+): Explanation['steps'] {
+  if (!event.startsWith('mcp.') && !event.startsWith('call.')) return []
+  if (outcome === 'refused') return refusedSteps(step, message)
+  return passedSteps({ held: outcome === 'held', note: message })
+}
+
+async function aboutOf(ctx: Ctx, event: Event): Promise<Explanation['about']> {
+  const { agentId, serverId, tool, runId, actorKind, actorName, detail } = event
+  const db = reader(ctx)
+  const select = { id: true, name: true } as const
+  const [agent, server] = await Promise.all([
+    agentId === null ? null : db.agent.findUnique({ where: { id: agentId }, select }),
+    serverId === null ? null : db.mcpServer.findUnique({ where: { id: serverId }, select }),
+  ])
+  const { class: toolClass } = detail as { class?: unknown }
+  return {
+    agent,
+    server,
+    tool,
+    class: typeof toolClass === 'string' ? toolClass : null,
+    runId,
+    actor: actorKind === 'agent' ? null : { kind: actorKind, name: actorName },
+  }
+}
+
+async function decidedNow(ctx: Ctx, event: Event, then: Explanation): Promise<DecidedNow | null> {
+  const { agentId, serverId, tool, at } = event
+  const isCall = event.event.startsWith('mcp.call_') || event.event.startsWith('call.')
+  if (!isCall || agentId === null || serverId === null || tool === null) return null
+  if (then.step !== null && !isCallStep(then.step)) return null
+  if (!can(ctx.actor, 'agents:read')) return null
+  const run =
+    event.runId === null
+      ? null
+      : await reader(ctx).run.findUnique({ where: { id: event.runId }, select: { simulated: true } })
+  const now = await simulate(ctx, {
+    agentId,
+    serverId,
+    tool: await toolIn(ctx, { serverId, tool }),
+    arguments: await callArguments(ctx, event),
+    simulatedModel: run?.simulated ?? false,
+  })
+  const differs = isDecidedOtherwise(then, now)
+  const because = differs
+    ? await changesSince(ctx, {
+        steps: [then.step, now.step],
+        agentId,
+        teamId: event.teamId,
+        serverId,
+        tool,
+        after: at,
+      })
+    : []
+  const { title, message, outcome, rule } = now
+  return { at: now.at, outcome, rule, title, message, differs, because }
+}
+
+/** A method is recorded under its name alone. */
+async function toolIn(ctx: Ctx, { serverId, tool }: { serverId: string; tool: string }): Promise<string> {
+  if (!tool.includes('/')) return tool
+  const isTool = await reader(ctx).mcpTool.count({ where: { serverId, name: tool } })
+  return isTool > 0 ? tool : methodPrefix + tool
+}
+
+/** What refused only for a moment, or on the way to the server and back, is not asked by a simulation. */
+function isDecidedOtherwise(then: Explanation, now: Pick<Explanation, 'outcome' | 'rule'>): boolean {
+  return then.outcome !== now.outcome || (then.outcome === 'refused' && then.rule !== now.rule)
+}

@@ -1,0 +1,127 @@
+import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { methodPrefix } from '#lib/registry/schema.ts'
+import { instantOf } from '#lib/registry/queries/past.ts'
+import type { Allowed } from '../../rules/decide.ts'
+import { factsOfDenial } from '../../rules/denial-facts.ts'
+import type { PolicyView, RunFacts, ToolCall } from '../../rules/facts.ts'
+import { stepOf } from '../../rules/steps.ts'
+import { traceCall } from '../../rules/trace.ts'
+import { type SimulateInput, simulateInput, type SimulationView } from '../../schema/explanation.ts'
+import { policiesInForce } from '../policies.ts'
+import { loadPolicyView } from '../policy-view.ts'
+import { wordsFor } from './words.ts'
+
+/** The run of a call that a simulation says is one of the scripted model's. */
+const simulatedRunId = 'simulated'
+
+/**
+ * What the broker would decide about a call, step by step: now, at an instant to come, or at one that was, as far as the records go. It is decided by the same
+ * functions over the same facts. Nothing is called, counted or recorded. Needs `agents:read`; throws `invalid` for the instant.
+ */
+export async function simulate(ctx: Ctx, input: SimulateInput): Promise<SimulationView> {
+  authorize(ctx, 'agents:read')
+  const asked = simulateInput.parse(input)
+  const { at, past } = await whenOf(ctx, asked.at)
+  const policies = await policiesInForce(ctx)
+  const loaded = await loadPolicyView(ctx, { ...asked, past: past ? at : null }, policies)
+  const { call, view } = callIn(loaded, asked)
+  const trace = traceCall(call, view, at)
+  const { denial, allowed, hold } = trace
+  const facts = denial ? factsOfDenial(denial, call, view, at) : {}
+  const about = aboutOf(view, asked)
+  const rule = denial?.rule ?? null
+  return {
+    decision: null,
+    seq: null,
+    event: null,
+    at: at.toISOString(),
+    outcome: trace.outcome,
+    rule,
+    message: denial?.message ?? (hold ? hold.title : null),
+    about,
+    step: rule === null ? (hold ? 'hold' : null) : stepOf(rule, facts),
+    steps: trace.steps,
+    facts,
+    ...(await wordsFor(ctx, { about, outcome: trace.outcome, rule, facts, at })),
+    policyVersion: view.policies.version,
+    grant: allowed ? grantOf(allowed) : null,
+    hold: hold && {
+      ruleId: hold.id,
+      title: hold.title,
+      deciderRoles: [...hold.deciderRoles],
+      decideSeconds: hold.decideSeconds,
+      onTimeout: hold.onTimeout,
+    },
+    rates: allowed ? await ratesOf(ctx, allowed, at) : [],
+  }
+}
+
+async function whenOf(ctx: Ctx, text: string | undefined): Promise<{ at: Date; past: boolean }> {
+  if (text === undefined || text === '') return { at: ctx.now, past: false }
+  const at = new Date(text)
+  if (Number.isNaN(at.getTime())) {
+    const message = 'at: write an instant like 2026-11-25T10:00:00Z, or a day like 2026-11-25 (its beginning in UTC).'
+    throw new DomainError('invalid', message, { field: 'at' })
+  }
+  if (at >= ctx.now) return { at, past: false }
+  return { at: await instantOf(ctx, { field: 'at', value: text }), past: true }
+}
+
+type Asked = Pick<
+  ReturnType<typeof simulateInput.parse>,
+  'agentId' | 'serverId' | 'tool' | 'arguments' | 'simulatedModel'
+>
+
+/** The call as the broker would have it, of the agent's current version. */
+export function callIn(view: PolicyView, asked: Asked): { call: ToolCall; view: PolicyView } {
+  const version = view.agents.get(asked.agentId)?.currentVersion ?? 1
+  const run: RunFacts = { id: simulatedRunId, agentId: asked.agentId, agentVersion: version, simulated: true }
+  const isMethod = asked.tool.startsWith(methodPrefix)
+  const call: ToolCall = {
+    caller: { agentId: asked.agentId, version, runId: asked.simulatedModel ? run.id : null },
+    serverId: asked.serverId,
+    tool: isMethod ? asked.tool.slice(methodPrefix.length) : asked.tool,
+    ...(isMethod ? { isMethod: true as const } : {}),
+    ...(asked.arguments === null ? {} : { arguments: asked.arguments }),
+  }
+  return { call, view: asked.simulatedModel ? { ...view, runs: new Map([[run.id, run]]) } : view }
+}
+
+function aboutOf(view: PolicyView, { agentId, serverId, tool }: Asked): SimulationView['about'] {
+  const agent = view.agents.get(agentId)
+  const server = view.servers.get(serverId)
+  return {
+    agent: agent ? { id: agent.id, name: agent.name } : null,
+    server: server ? { id: server.id, name: server.name } : null,
+    tool,
+    class: server?.tools.get(tool)?.class ?? null,
+    runId: null,
+    actor: null,
+  }
+}
+
+function grantOf({ grant }: Allowed): NonNullable<SimulationView['grant']> {
+  const { id, toolName, via, expiresAt } = grant
+  return { id, class: grant.class, toolName, via, expiresAt: expiresAt?.toISOString() ?? null }
+}
+
+const periodMs = { minute: 60_000, hour: 3_600_000 } as const
+
+/** How often calls that the rate may have counted are on record in the period before; null where it is still to come. */
+async function ratesOf(ctx: Ctx, { agent, server, grant }: Allowed, at: Date): Promise<SimulationView['rates']> {
+  if (!grant.rate) return []
+  const { calls, per } = grant.rate
+  const used =
+    at > ctx.now
+      ? null
+      : await reader(ctx).auditEvent.count({
+          where: {
+            agentId: agent.id,
+            serverId: server.id,
+            event: 'mcp.call_allowed',
+            at: { gt: new Date(at.getTime() - periodMs[per]), lte: at },
+          },
+        })
+  return [{ what: `Calls of ${agent.name} on ${server.name}`, used, limit: calls, per }]
+}

@@ -1,0 +1,42 @@
+import type { Ctx } from '#lib/auth/ctx.ts'
+import { explainRule } from '../../rules/explain.ts'
+import { nextSteps } from '../../rules/next-steps.ts'
+import { usageOf } from '../../rules/usage.ts'
+import type { ExplainedFacts, Explanation } from '../../schema/explanation.ts'
+import { keepersOf } from './keepers.ts'
+import { setByOf } from './set-by.ts'
+
+type Decided = Pick<Explanation, 'about' | 'outcome' | 'rule'> & { facts: ExplainedFacts; at: Date }
+type Words = Pick<Explanation, 'title' | 'meaning' | 'usage' | 'setBy' | 'changedBy' | 'remedy' | 'next'>
+
+const allowed = {
+  title: 'Allowed',
+  meaning: 'Every step was passed: a grant covers it, the central policies permit it, and no limit was reached.',
+}
+const held = {
+  title: 'Held for a person',
+  meaning: 'A rule holds such calls until somebody decides about this one.',
+}
+
+/** What there is to say of a decision beside its facts: what its rule means, who set it, who can change it, and where to go from here. Callers authorize. */
+export async function wordsFor(ctx: Ctx, { about, outcome, rule, facts, at }: Decided): Promise<Words> {
+  if (rule === null) {
+    const next = outcome === 'held' ? nextSteps('hold_rule', about) : nextSteps('allowed', about)
+    return { ...(outcome === 'held' ? held : allowed), usage: null, setBy: null, changedBy: null, remedy: null, next }
+  }
+  const entry = explainRule(rule)
+  const agentId = about.agent?.id ?? null
+  const [setBy, changedBy] = await Promise.all([
+    setByOf(ctx, { rule, facts, agentId, serverId: about.server?.id ?? null, tool: about.tool, at }),
+    keepersOf(ctx, entry, agentId),
+  ])
+  return {
+    title: entry.title,
+    meaning: entry.explanation,
+    usage: usageOf(rule, facts, at),
+    setBy,
+    changedBy,
+    remedy: entry.remedy,
+    next: nextSteps(rule, about),
+  }
+}

@@ -1,0 +1,50 @@
+import { paths } from '#lib/core/paths.ts'
+import type { ToolClass } from '#lib/registry/schema.ts'
+import type { NextStep } from '../schema/explanation.ts'
+
+type Named = { id: string; name: string } | null
+
+export type RefusedAbout = {
+  agent: Named
+  server: Named
+  tool?: string | null
+  class?: string | null
+  runId?: string | null
+}
+
+/** The pages where a refusal can be resolved, the nearest first. */
+export function nextSteps(rule: string, about: RefusedAbout): NextStep[] {
+  const { agent, server, tool, runId } = about
+  if (rule === 'killed' || rule.startsWith('stop:')) return [{ link: paths.kill(), label: 'See what is stopped' }]
+  if (rule === 'agent_unknown') return [{ link: paths.newAgent(), label: 'Register an agent' }]
+  const steps: NextStep[] = []
+  if (agent && rule.startsWith('grant_')) steps.push(scopeRequest(agent, about))
+  if (agent && rule.startsWith('policy_')) {
+    steps.push({ link: paths.agent(agent.id, 'scopes'), label: `Scopes of ${agent.name}` })
+  }
+  if (agent && rule.startsWith('budget_'))
+    steps.push({ link: paths.agent(agent.id, 'cost'), label: `Cost of ${agent.name}` })
+  if (agent && rule === 'version_not_bound')
+    steps.push({ link: paths.agentCreation(agent.id), label: `Creation of ${agent.name}` })
+  if (rule.startsWith('call_') || rule.startsWith('hold_') || rule === 'held_call_altered')
+    steps.push({ link: paths.approvals(), label: 'Held calls and their rules' })
+  if (server && rule.startsWith('tool_') && tool && rule !== 'tool_unknown')
+    steps.push({ link: paths.serverTool(server.id, tool), label: `Review ${tool}` })
+  if (server && isOfServer(rule)) steps.push({ link: paths.server(server.id), label: `Tools of ${server.name}` })
+  if (runId) steps.push({ link: paths.run(runId), label: 'The run' })
+  if (agent && steps.every(({ link }) => !link.startsWith(paths.agent(agent.id))))
+    steps.push({ link: paths.agent(agent.id), label: `Open ${agent.name}` })
+  return steps
+}
+
+function scopeRequest(agent: NonNullable<Named>, { server, tool, class: toolClass }: RefusedAbout): NextStep {
+  if (!server || !toolClass) {
+    return { link: paths.agent(agent.id, 'scopes'), label: `Scopes of ${agent.name}: request one` }
+  }
+  const wanted = { server: server.id, class: toolClass as ToolClass, ...(tool ? { tool } : {}) }
+  return { link: paths.requestScope(agent.id, wanted), label: 'Request this scope' }
+}
+
+function isOfServer(rule: string): boolean {
+  return ['tool_', 'server_', 'upstream_', 'credential_', 'result_'].some((prefix) => rule.startsWith(prefix))
+}

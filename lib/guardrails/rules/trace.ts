@@ -1,0 +1,128 @@
+import { formatMicros } from '#lib/core/money.ts'
+import { conditionText, rateText } from '#lib/registry/schema/conditions.ts'
+import type { Denial } from '../schema.ts'
+import type { HoldRuleFacts } from '../schema/held-calls.ts'
+import { type CallStepId, callSteps, type ExplainedStep, type StepOutcome, stepTitles } from '../schema/explanation.ts'
+import { isConditional } from './conditions.ts'
+import { type Allowed, decide } from './decide.ts'
+import { factsOfDenial } from './denial-facts.ts'
+import type { PolicyView, ToolCall } from './facts.ts'
+import { rolesText } from './held-calls.ts'
+import { holdFor } from './holds.ts'
+import { isCallStep, stepOf } from './steps.ts'
+
+export type Trace = {
+  outcome: 'allowed' | 'refused' | 'held'
+  denial: Denial | null
+  allowed: Allowed | null
+  hold: HoldRuleFacts | null
+  steps: ExplainedStep[]
+}
+
+/** What is decided about a call, with every step of it: by the very function that decides at the broker, and the one that holds. */
+export function traceCall(call: ToolCall, view: PolicyView, now: Date): Trace {
+  const decision = decide(call, view, now)
+  if (!decision.ok) {
+    const denial = decision.error
+    const step = stepOf(denial.rule, factsOfDenial(denial, call, view, now))
+    return {
+      outcome: 'refused',
+      denial,
+      allowed: null,
+      hold: null,
+      steps: refusedSteps(step, denial.message, { call, view }),
+    }
+  }
+  const allowed = decision.value
+  const hold = holdFor(call, allowed, view)
+  const steps = stepsTo({ step: hold ? 'hold' : null, outcome: 'held', call, view, allowed, hold })
+  return { outcome: hold ? 'held' : 'allowed', denial: null, allowed, hold, steps }
+}
+
+/** The steps up to the one that refused, and those that were not reached; none for what is no step of a call. */
+export function refusedSteps(
+  step: ReturnType<typeof stepOf>,
+  message: string | null,
+  known?: { call: ToolCall; view: PolicyView },
+): ExplainedStep[] {
+  if (!isCallStep(step)) return []
+  const at = callSteps.indexOf(step)
+  return callSteps.map((id, index) => {
+    const outcome = index < at ? 'passed' : index === at ? 'refused' : 'not_reached'
+    const note = outcome === 'refused' ? message : outcome === 'passed' && known ? noteOf(id, known) : null
+    return { id, title: stepTitles[id], outcome, note }
+  })
+}
+
+/** The steps of a call that was let through: to its end, or to the rule that held it. */
+export function passedSteps({ held, note }: { held: boolean; note: string | null }): ExplainedStep[] {
+  const at = held ? callSteps.indexOf('hold') : callSteps.length
+  return callSteps.map((id, index) => {
+    const outcome = index < at ? 'passed' : index === at ? 'held' : 'not_reached'
+    return { id, title: stepTitles[id], outcome, note: outcome === 'held' ? note : null }
+  })
+}
+
+type Passed = { call: ToolCall; view: PolicyView; allowed: Allowed; hold: HoldRuleFacts | null }
+
+function stepsTo(to: Passed & { step: CallStepId | null; outcome: StepOutcome }): ExplainedStep[] {
+  return callSteps.map((id) => {
+    const outcome = id === to.step ? to.outcome : isOpen(id) ? 'unknown' : 'passed'
+    return { id, title: stepTitles[id], outcome, note: noteOf(id, to) }
+  })
+}
+
+/** What only a broker that has the call knows. */
+function isOpen(id: CallStepId): boolean {
+  return id === 'request' || id === 'agent_rate' || id === 'rates' || id === 'delivery'
+}
+
+function noteOf(id: CallStepId, about: { call: ToolCall; view: PolicyView } & Partial<Passed>): string | null {
+  const { call, view, allowed, hold } = about
+  const agent = view.agents.get(call.caller.agentId)
+  const server = view.servers.get(call.serverId)
+  switch (id) {
+    case 'caller':
+      return agent ? `${agent.name} is ${agent.status}, version ${agent.currentVersion}, tier ${agent.tier}.` : null
+    case 'server':
+      return server ? `${server.name}: ${server.environment}, ${server.sensitivity}.` : null
+    case 'tool': {
+      const tool = allowed?.tool ?? server?.tools.get(call.tool)
+      return tool ? `${tool.name} is ${tool.state}, class ${tool.class}.` : null
+    }
+    case 'grant':
+      return allowed ? grantNote(allowed) : null
+    case 'conditions':
+      return allowed ? conditionsNote(allowed, call) : null
+    case 'policy':
+      return `Version ${view.policies.version}.`
+    case 'budget':
+      return agent?.overBudget
+        ? `${formatMicros(BigInt(agent.overBudget.spentMicros))} were spent in ${agent.overBudget.month}.`
+        : null
+    case 'hold':
+      return hold ? holdNote(hold) : null
+    case 'rates':
+      return allowed?.grant.rate ? `The grant allows ${rateText(allowed.grant.rate)} at each broker.` : null
+    default:
+      return null
+  }
+}
+
+function grantNote({ grant, grants }: Allowed): string {
+  const of = grant.toolName === null ? `class ${grant.class}` : `${grant.toolName} (${grant.class})`
+  const until = grant.expiresAt === null ? 'until revoked' : `until ${grant.expiresAt.toISOString()}`
+  const others = grants.length > 1 ? ` ${grants.length - 1} more would do.` : ''
+  return `Grant ${grant.id} of ${of}, ${grant.via.replaceAll('_', ' ')}, ${until}.${others}`
+}
+
+function conditionsNote({ grant }: Allowed, call: ToolCall): string {
+  if (!isConditional(grant)) return 'The grant has none.'
+  if (call.arguments !== undefined) return 'They fit.'
+  return `The arguments are not known; they must fit: ${grant.conditions!.map(conditionText).join('; ')}.`
+}
+
+function holdNote({ title, deciderRoles, decideSeconds, onTimeout }: HoldRuleFacts): string {
+  const otherwise = onTimeout === 'allow' ? 'then it goes' : 'then it is refused'
+  return `${title}. It is decided by: ${rolesText(deciderRoles)}, within ${decideSeconds} s; ${otherwise}.`
+}
