@@ -1,15 +1,23 @@
+import type { CatalogColumn } from '#lib/registry/schema/columns.ts'
 import type { AgentRow } from '#lib/registry/schema.ts'
 import { toCsv } from './csv.ts'
 
 /** Rows made at a time. */
 const pieceRows = 500
 
-/** The catalog's rows as a table, piece by piece. */
-export function* agentsCsv(rows: Iterable<AgentRow>): Generator<string> {
-  let piece = toCsv(header, [])
+type Field = keyof typeof fields
+
+/** The catalog's rows as a table, piece by piece: with what the chosen columns show, in their order, or with every field. */
+export function* agentsCsv(rows: Iterable<AgentRow>, columns?: readonly CatalogColumn[]): Generator<string> {
+  const names = columns ? fieldsOf(columns) : allFields
+  const cellsOf = names.map((name) => fields[name])
+  let piece = toCsv(names, [])
   let count = 0
   for (const row of rows) {
-    piece += toCsv(cells(row), [])
+    piece += toCsv(
+      cellsOf.map((cellOf) => cellOf(row)),
+      [],
+    )
     count += 1
     if (count % pieceRows > 0) continue
     yield piece
@@ -18,28 +26,52 @@ export function* agentsCsv(rows: Iterable<AgentRow>): Generator<string> {
   yield piece
 }
 
-const header = [
-  'id', 'name', 'owner', 'accountable', 'status', 'tier', 'template', 'template_version', 'scopes', 'runs_30d', 'cost_30d_usd', 'unpriced_requests',
-  'escalation_rate', 'last_reviewed',
-] // prettier-ignore
+/** By their names in the first row. */
+const fields = {
+  id: ({ id }) => id,
+  name: ({ name }) => name,
+  owner: ({ owner }) => owner.id,
+  accountable: ({ accountable }) => accountable.name,
+  status: ({ status }) => status,
+  tier: ({ tier }) => tier,
+  template: ({ template }) => template.id,
+  template_version: ({ template }) => template.version,
+  scopes: ({ scopes }) => scopes.map((scope) => `${scope.serverId}:${scope.toolName ?? scope.class}`).join(' '),
+  runs_30d: ({ monthlyRuns }) => monthlyRuns,
+  cost_30d_usd: ({ cost30dMicros }) => dollars(cost30dMicros),
+  unpriced_requests: ({ unpricedRequests }) => unpricedRequests,
+  escalation_rate: ({ escalationRate }) => escalationRate ?? '',
+  last_reviewed: ({ lastReviewedAt }) => lastReviewedAt ?? '',
+  next_review: ({ nextReviewAt }) => nextReviewAt ?? '',
+  last_run: ({ lastRunDay }) => lastRunDay ?? '',
+  model: ({ model }) => model,
+  registered: ({ createdAt }) => createdAt,
+} satisfies Record<string, (row: AgentRow) => string | number>
 
-function cells(agent: AgentRow): (string | number)[] {
-  return [
-    agent.id,
-    agent.name,
-    agent.owner.id,
-    agent.accountable.name,
-    agent.status,
-    agent.tier,
-    agent.template.id,
-    agent.template.version,
-    agent.scopes.map((scope) => `${scope.serverId}:${scope.toolName ?? scope.class}`).join(' '),
-    agent.monthlyRuns,
-    dollars(agent.cost30dMicros),
-    agent.unpricedRequests,
-    agent.escalationRate ?? '',
-    agent.lastReviewedAt ?? '',
-  ]
+const allFields = Object.keys(fields) as Field[]
+
+/** What each column of the catalog shows. */
+const shownIn: Record<CatalogColumn, readonly Field[]> = {
+  agent: ['id', 'name'],
+  owner: ['owner', 'accountable'],
+  sponsor: ['accountable'],
+  status: ['status', 'tier'],
+  tier: ['tier'],
+  scopes: ['scopes'],
+  runs: ['runs_30d'],
+  cost: ['cost_30d_usd', 'unpriced_requests'],
+  escalation: ['escalation_rate'],
+  active: ['last_run'],
+  reviewed: ['last_reviewed'],
+  next_review: ['next_review'],
+  template: ['template', 'template_version'],
+  model: ['model'],
+  created: ['registered'],
+}
+
+/** The id comes first whatever is shown: without it nobody could say whose row it is. */
+function fieldsOf(columns: readonly CatalogColumn[]): readonly Field[] {
+  return [...new Set<Field>(['id', ...columns.flatMap((column) => shownIn[column])])]
 }
 
 // Exact, with all six decimals: a table for adding up must not round.

@@ -6,6 +6,7 @@ import { Button } from '#components/ui/button.tsx'
 import { plural } from '#components/ui/count.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import type { BulkEligibility, BulkMove } from '#lib/lifecycle/schema.ts'
+import type { CatalogColumn } from '#lib/registry/schema/columns.ts'
 import { hrefWith } from '#lib/web/search.ts'
 import { bulkEligible } from './actions.ts'
 import { useSelection } from './selection.client.tsx'
@@ -15,7 +16,7 @@ const BulkDialog = dynamic(async () => (await import('./bulk-dialog.client.tsx')
 const exportMax = 200
 
 /** What can be done with the selected agents; which of them it can be done with is asked first. */
-export function BulkBar() {
+export function BulkBar({ columns }: { columns: readonly CatalogColumn[] }) {
   const { ids, clear } = useSelection()
   const [asked, setAsked] = useState<{ move: BulkMove; found: BulkEligibility } | null>(null)
   const selected = [...ids]
@@ -43,7 +44,14 @@ export function BulkBar() {
       ) : (
         (['csv', 'yaml'] as const).map((format) => (
           <Button key={format} size="sm" asChild>
-            <a href={hrefWith('/api/portal/agents/export', { ids: selected.join(','), format })} download>
+            <a
+              href={hrefWith('/api/portal/agents/export', {
+                ids: selected.join(','),
+                format,
+                ...(format === 'csv' ? { columns: columns.join() } : {}),
+              })}
+              download
+            >
               Export {format.toUpperCase()}
             </a>
           </Button>

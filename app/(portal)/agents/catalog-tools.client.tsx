@@ -6,6 +6,7 @@ import { useState } from 'react'
 import { Button } from '#components/ui/button.tsx'
 import { Menu, MenuItem, MenuLabel, MenuSeparator } from '#components/ui/menu.client.tsx'
 import { toast } from '#components/ui/toast.client.ts'
+import type { CatalogColumn } from '#lib/registry/schema/columns.ts'
 import type { AgentListQuery } from '#lib/registry/schema.ts'
 import { hrefWith } from '#lib/web/search.ts'
 import { catalogApiPath, catalogCommand } from './as-command.ts'
@@ -15,9 +16,20 @@ const AsCommandDialog = dynamic(async () => (await import('#components/shell/as-
 })
 
 /** What one can do with the list as it is filtered now: export it, pass it on, get it by program. */
-export function CatalogTools({ query }: { query: Partial<AgentListQuery> }) {
+export function CatalogTools({
+  query,
+  columns,
+}: {
+  query: Partial<AgentListQuery>
+  columns: readonly CatalogColumn[]
+}) {
   const [asCommand, setAsCommand] = useState(false)
-  const exportHref = (format: 'csv' | 'yaml') => hrefWith('/api/portal/agents/export', { ...query, format })
+  const exportHref = (format: 'csv' | 'yaml') =>
+    hrefWith('/api/portal/agents/export', {
+      ...query,
+      format,
+      ...(format === 'csv' ? { columns: columns.join() } : {}),
+    })
   const copyLink = async () => {
     await navigator.clipboard.writeText(window.location.href)
     toast.success('Link copied.')

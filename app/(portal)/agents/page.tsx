@@ -70,7 +70,7 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
               labels={columnLabels}
               href={catalogHref(state, {})}
             />
-            <CatalogTools query={filtersOf({ q, sort, order, limit: 50, asOf })} />
+            <CatalogTools query={filtersOf({ q, sort, order, limit: 50, asOf })} columns={columns} />
             {!moment && <NewAgent whyNot={whyNot(ctx.actor, 'agents:create')} />}
           </>
         }
@@ -90,7 +90,7 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
               {hint.message}
             </Notice>
           ))}
-          {!moment && <BulkBar />}
+          {!moment && <BulkBar columns={columns} />}
           <DataTable
             caption="Agents"
             columns={agentColumns(columns, {

@@ -124,6 +124,11 @@ test('the catalog is written as comma-separated values', async ({ wheelhouse, db
   expect(text).toMatch(/^id,name,owner/)
   expect(text).toContain(`${id},"With, comma",${team}`)
   expect((await wheelhouse(['agents', 'csv', `owner:${team}`])).out.trim()).toBe(text.trim())
+  const chosen = ['agents', 'csv', `owner:${team}`, '--columns', 'runs,agent,sponsor,owner']
+  expect((await wheelhouse(chosen)).out).toMatch(/^id,runs_30d,name,accountable,owner\r?\n/)
+  const unknown = await wheelhouse(['agents', 'csv', '--columns', 'agent,secrets'])
+  expect(unknown).toMatchObject({ code: 1 })
+  expect(unknown.err).toContain('columns')
   const key = join(folder, 'key.json')
   await writeFile(key, 'no key')
   expect(await wheelhouse(['agents', 'issue-credential', id, '--public-key', key])).toMatchObject({ code: 1 })

@@ -15,6 +15,7 @@ import { agentTraffic } from '../answers/traffic.ts'
 import { itemsOf, text } from '../answers/words.ts'
 import { pageQuery, pagedOf } from '../paging.ts'
 import { csv as csvAnswer, endpoint, json, yaml } from '../endpoint.ts'
+import { csvColumns } from '#lib/registry/schema/catalog.ts'
 import { exampleAgent, flag, namedId } from './params.ts'
 
 /** Whether only to say what would happen. */
@@ -126,7 +127,7 @@ export const csv = endpoint({
   path: '/api/v1/agents/csv',
   summary: 'The catalog as a table of comma-separated values: every agent that matches, in the order asked for.',
   permission: 'agents:read',
-  query: agentListQuery.omit({ cursor: true, limit: true }),
+  query: agentListQuery.omit({ cursor: true, limit: true }).extend({ columns: csvColumns.optional() }),
   answer: csvAnswer,
   example: { query: { can: 'write', env: 'production' } },
 })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { catalogColumns } from './columns.ts'
 
 export const agentSorts = [
   'id',
@@ -49,6 +50,13 @@ export const agentListQuery = z.strictObject({
 export type AgentListQuery = z.infer<typeof agentListQuery>
 /** The same before defaults: what a caller has to write. */
 export type AgentListInput = z.input<typeof agentListQuery>
+
+/** Columns of the page separated by commas: a table shows what they show, in their order. */
+export const csvColumns = z
+  .string()
+  .max(300)
+  .transform((text) => [...new Set(text.split(',').filter(Boolean))])
+  .pipe(z.array(z.enum(catalogColumns)).min(1))
 
 /** What the catalog can be narrowed by at a click, in the order they are shown. */
 export const facetKeys = [

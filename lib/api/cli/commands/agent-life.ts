@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
+import { catalogColumns } from '#lib/registry/schema/columns.ts'
 import { agentSorts, type AgentListQuery, tiers } from '#lib/registry/schema.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
@@ -155,7 +156,7 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
       )
     },
   })
-  addVerb<{ output?: string; sort: string; desc?: boolean; asOf?: string }>(agents, setup, {
+  addVerb<{ output?: string; sort: string; desc?: boolean; asOf?: string; columns?: string }>(agents, setup, {
     name: 'csv [query...]',
     says: 'Print the agents that match as comma-separated values, in the order asked for.',
     options: (command) =>
@@ -163,9 +164,14 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
         .addOption(choice('--sort <by>', 'order of the list', agentSorts).default('id'))
         .option('--desc', 'the other way round')
         .option('--as-of <instant>', 'as it was then')
+        .option(
+          '--columns <list>',
+          `what to show, separated by commas: ${catalogColumns.join(', ')}; everything if left out`,
+        )
         .option('-o, --output <file>', 'write to this file'),
     run: async (cli, { args, options }) => {
       const query = {
+        ...(options.columns === undefined ? {} : { columns: options.columns }),
         q: args.join(' '),
         sort: options.sort as AgentListQuery['sort'],
         order: options.desc ? ('desc' as const) : ('asc' as const),
