@@ -111,6 +111,7 @@ const named = {
   'webhook.replayed': true,
   'webhook.disabled': true,
   'webhook.deleted': true,
+  'policy_set.imported': true,
   'hold_rule.created': true,
   'hold_rule.removed': true,
   'call.held': true,

@@ -263,6 +263,8 @@ export type AuditEvents = {
   'webhook.replayed': { deliveries: number }
   'webhook.disabled': { reason: string }
   'webhook.deleted': { url: string }
+  // central policies
+  'policy_set.imported': { number: number; version: string; state: 'enforced' | 'draft'; release: string }
   // held calls
   'hold_rule.created': {
     ruleId: string

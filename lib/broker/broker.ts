@@ -6,7 +6,6 @@ import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
 import type { BrokerConfig } from '#lib/config/broker.ts'
 import type { Db } from '#lib/db/client.ts'
 import { createLocks, type Locks } from '#lib/db/locks.ts'
-import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
 import { createKeyring, type Keyring } from '#lib/keys/commands.ts'
 import { noteUnregistered } from '#lib/registry/commands.ts'
 import type { Log } from '#lib/log/log.ts'
@@ -41,7 +40,6 @@ import type { BrokerView } from './view/view.ts'
 export type BrokerOptions = {
   config: Omit<BrokerConfig, 'limits' | 'tracing'> & { limits: Partial<BrokerConfig['limits']> }
   db: Db
-  policies: PolicySet
   /** Made of the configuration if left out. */
   keyring?: Keyring
   log: Log
@@ -80,7 +78,7 @@ export class Broker {
 
   constructor(options: BrokerOptions) {
     this.#options = options
-    const { config, db, log, policies } = options
+    const { config, db, log } = options
     const now = options.now ?? (() => new Date())
     const limits = { ...standardLimits, ...config.limits, ...options.limits }
     const ctx = (): Ctx => ({ db, actor: systemActor('broker'), now: now() })
@@ -96,7 +94,6 @@ export class Broker {
     })
     this.keeper = new ViewKeeper({
       databaseUrl,
-      policies,
       log,
       onReload: (view) => this.#reloaded(view),
       onHeld: (heldCallId) => this.#waiting.nudge(heldCallId),
@@ -192,6 +189,7 @@ export class Broker {
         ...(this.#draining ? ['draining'] : []),
         ...(this.keeper.ageMs() > limits.viewAgeMsMax ? ['view_stale'] : []),
         ...(this.#audit.available ? [] : ['audit_unavailable']),
+        ...(view.policies.problem ? ['policy_error'] : []),
       ],
       log,
     })

@@ -12,7 +12,6 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { createKeyring } from '#lib/keys/commands.ts'
-import { loadPolicySet } from '#lib/guardrails/queries.ts'
 import { createLog } from '#lib/log/log.ts'
 import { setServerCredential } from '#lib/registry/commands.ts'
 import { getServer, listServers } from '#lib/registry/queries.ts'
@@ -203,7 +202,7 @@ async function startLogged({ db, databaseUrl, destination }: { db: Db; databaseU
   }
   const config = { ...common, logLevel: 'trace' as const, graceMs: 1000, limits: {} }
   const log = createLog({ process: 'broker', level: 'trace', destination })
-  const broker = new Broker({ config, db, log, policies: await loadPolicySet(), keyring: createKeyring(keys, db) })
+  const broker = new Broker({ config, db, log, keyring: createKeyring(keys, db) })
   await broker.start()
   return Object.assign(broker, { url })
 }

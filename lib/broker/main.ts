@@ -2,7 +2,8 @@ import { hostname } from 'node:os'
 import { ConfigError } from '#lib/config/shared.ts'
 import { parseBrokerConfig } from '#lib/config/broker.ts'
 import { createDb } from '#lib/db/client.ts'
-import { loadPolicySet } from '#lib/guardrails/queries.ts'
+import { systemActor } from '#lib/auth/ctx.ts'
+import { syncPolicySets } from '#lib/guardrails/commands.ts'
 import { createKeyring, proveKeyring } from '#lib/keys/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import { Broker } from './broker.ts'
@@ -18,11 +19,15 @@ const tracing = config.tracing
     })
   : null
 const keyring = await readKeyring()
-const broker = new Broker({ config, db, log, keyring, policies: await loadPolicySet(), tracer: tracing })
+const broker = new Broker({ config, db, log, keyring, tracer: tracing })
 
 let stopping = false
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, shutDown)
 
+// An installation that runs its processes itself gets the central policies of the release with its first broker. Without a database it refuses anyway.
+void syncPolicySets({ db, actor: systemActor('broker'), now: new Date() }).catch((error: unknown) => {
+  log.warn({ err: error }, 'the policies of this release could not be looked at')
+})
 await broker.start()
 log.info({ url: config.brokerUrl, host: config.host, port: config.port }, 'broker listens')
 

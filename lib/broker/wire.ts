@@ -77,7 +77,7 @@ function inEra(era: Era, result: Record<string, unknown>): Record<string, unknow
 }
 
 function textOf(denial: Denial, pointer: Pointer): string {
-  const { title, remedy } = explainRule(denial.rule)
+  const { title, remedy } = denial.words ?? explainRule(denial.rule)
   const decision = pointer.decisionId ? ` Decision ${pointer.decisionId}.` : ''
   return `Refused by the rule ${denial.rule} (${title}). ${denial.message} ${remedy}${decision} See ${linkOf(denial, pointer)}`
 }

@@ -11,3 +11,4 @@ export {
   settleHeldCall,
 } from './commands/held-calls.ts'
 export { setServerGuards } from './commands/server-guards.ts'
+export { syncPolicySets } from './commands/sync-policy-sets.ts'

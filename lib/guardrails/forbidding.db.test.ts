@@ -1,13 +1,12 @@
 import { expect } from 'vitest'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { environments, sensitivities, tiers, toolClasses } from '#lib/registry/schema.ts'
-import { createCedarPolicySet } from './cedar.ts'
-import { readPolicySource } from './queries.ts'
+import { loadPolicySet } from './queries.ts'
 
 dbTest(
   'what the catalog counts as forbidden is what the central policies forbid, for every combination of facts',
   async ({ db }) => {
-    const policies = createCedarPolicySet(await readPolicySource())
+    const policies = await loadPolicySet()
     const rows = await db.$queryRaw<
       {
         tier: (typeof tiers)[number]
@@ -59,6 +58,8 @@ dbTest(
         ],
         simulated: false,
         breakGlass: row.breakGlass,
+        session: null,
+        clock: { hour: 12, weekday: 3 },
       })
       // Of two policies that both forbid, either may be named.
       expect({ ...row, rule: row.rule !== null }).toEqual({ ...row, rule: judged !== null })

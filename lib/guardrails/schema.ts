@@ -40,12 +40,16 @@ const agentStatus: RuleKeeper = {
 }
 const grants: RuleKeeper = { roles: ['security'], how: 'Approve a scope request for this agent.' }
 const servers: RuleKeeper = { roles: ['security', 'platform_admin'], how: "Change it on the server's page." }
-const central: RuleKeeper = {
-  roles: ['platform_admin'],
-  how: 'Change the central policy set (lib/guardrails/policies) in a reviewed release.',
+/** Who changes what the central policies say. */
+export const centralKeeper: RuleKeeper = {
+  roles: ['security', 'platform_admin'],
+  how: 'Change the central policy set on the guardrails page.',
 }
 
-/** Every rule that can refuse an agent or its run, by id. Central policies carry their own entry beside their text. */
+/** What a rule says, without its id. */
+export type RuleWords = Omit<Rule, 'id'>
+
+/** Every rule of the platform that can refuse an agent or its run, by id. Central policies carry their own words beside their text. */
 export const rules = {
   killed: {
     title: 'Stopped by the kill switch',
@@ -137,7 +141,7 @@ export const rules = {
     explanation: 'The central policy set denies what it does not permit.',
     remedy: 'Request the scope in the portal; if it is granted already, ask the platform team.',
     setBy: 'Platform',
-    changedBy: central,
+    changedBy: centralKeeper,
   },
   policy_error: {
     title: 'A policy could not be evaluated',
@@ -197,28 +201,6 @@ export const rules = {
     setBy: 'Platform',
     changedBy: platform,
   },
-  policy_destructive_on_production: {
-    title: 'Destructive tools on production only with break-glass',
-    explanation: 'A destructive tool of a production server may be called only while a break-glass grant is in force.',
-    remedy: 'Ask for a break-glass grant, or use a tool that can be undone.',
-    setBy: 'Platform (central policy)',
-    changedBy: central,
-  },
-  policy_simulated_changes_nothing_real: {
-    title: 'A simulated model changes nothing real',
-    explanation:
-      'The run is answered by the simulated model, so it may only read from production servers that are not demo servers.',
-    remedy: 'Connect a real model, or use a demo or staging server.',
-    setBy: 'Platform (central policy)',
-    changedBy: central,
-  },
-  policy_low_tier_on_restricted: {
-    title: 'Low-tier agents change nothing restricted',
-    explanation: 'An agent of the low tier may not change data of a server with restricted sensitivity.',
-    remedy: 'Have the tier of the agent raised, which brings its reviews forward.',
-    setBy: 'Platform (central policy)',
-    changedBy: central,
-  },
   ...callRules,
   ...credentialRules,
   ...holdRules,
@@ -230,7 +212,8 @@ export const rules = {
   ...tokenRules,
 } as const satisfies Record<string, Omit<Rule, 'id'>>
 
-export type RuleId = keyof typeof rules
+/** A rule of the table, or a policy of a central set. */
+export type RuleId = keyof typeof rules | `policy_${string}`
 
 /** Why a call or a caller was refused: `rule` names the entry of the table, `message` says it about this very call and never carries a secret. */
 export type Denial = {
@@ -238,4 +221,6 @@ export type Denial = {
   message: string
   /** Numbers and words for programs, e.g. `{ retryAfterMs: 4000 }`; never a secret. */
   facts?: Readonly<Record<string, number | string>>
+  /** What the rule says, when it is a policy of the set that judged and so no entry of the table. */
+  words?: RuleWords
 }

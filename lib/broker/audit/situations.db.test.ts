@@ -160,6 +160,8 @@ function judgedAbout(agentId: string): Judged {
       grants: [{ id: 'g', serverId: 'erp', class: 'read', toolName: null, via: 'request', expiresAt: null }],
       simulated: false,
       breakGlass: false,
+      session: null,
+      clock: { hour: 12, weekday: 3 },
     },
   }
 }

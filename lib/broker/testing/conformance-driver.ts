@@ -7,7 +7,6 @@ import { permissionsOf } from '#lib/auth/permissions.ts'
 import { createSecretBox } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
 import type { Locks } from '#lib/db/locks.ts'
-import { loadPolicySet } from '#lib/guardrails/queries.ts'
 import { createLog } from '#lib/log/log.ts'
 import { setServerCredential } from '#lib/registry/commands.ts'
 import { beginAuthorization, completeAuthorization } from '#lib/upstreams/commands.ts'
@@ -141,7 +140,7 @@ async function brokered({ databaseUrl, serverId }: Run): Promise<BrokeredServer>
   await client.connect()
   try {
     const { rows } = await client.query<ServerRow>(serversSql.text, [[serverId]])
-    const view = new BrokerView(await loadPolicySet())
+    const view = new BrokerView()
     view.putServers(rows)
     return view.servers.get(serverId)!
   } finally {

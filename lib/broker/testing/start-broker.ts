@@ -1,5 +1,4 @@
 import type { Db } from '#lib/db/client.ts'
-import { loadPolicySet } from '#lib/guardrails/queries.ts'
 import { createLog } from '#lib/log/log.ts'
 import { Broker, type BrokerOptions } from '../broker.ts'
 
@@ -38,7 +37,6 @@ export async function startBroker(options: {
     config,
     db,
     log,
-    policies: await loadPolicySet(),
     tracer,
     ...(limits ? { limits } : {}),
     ...(now ? { now } : {}),

@@ -3,7 +3,6 @@ import pg from 'pg'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
-import { loadPolicySet } from '#lib/guardrails/queries.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import { matchingAgentIds } from '#lib/registry/queries.ts'
 import { environments, sensitivities, tiers, toolClasses, toolStates } from '#lib/registry/schema.ts'
@@ -44,7 +43,7 @@ dbTest(
     for (const [scope, targetId] of stops)
       await db.stopOrder.create({ data: { scope, targetId, reason: 'a test', orderedByName: 'Ada' } })
 
-    const view = new BrokerView(await loadPolicySet())
+    const view = new BrokerView()
     const client = new pg.Client({ connectionString: databaseUrl })
     await client.connect()
     await loadAll(client, view)

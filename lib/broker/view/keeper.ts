@@ -1,6 +1,5 @@
 import pg from 'pg'
 import { listen, type Listener } from '#lib/db/listen.ts'
-import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
 import type { Log } from '#lib/log/log.ts'
 import { loadAll, loadChanges, pruneChanges } from './load.ts'
 import { BrokerView } from './view.ts'
@@ -14,7 +13,6 @@ const queryTimeoutMs = 3000
 
 type KeeperOptions = {
   databaseUrl: string
-  policies: PolicySet
   log: Log
   onReload: (view: BrokerView) => void
   /** Another replica was told to cancel a request it does not have. */
@@ -30,8 +28,8 @@ type KeeperOptions = {
  * something the view does not have yet. When the database does not answer, the view grows old and says so; it recovers by itself.
  */
 export class ViewKeeper {
-  readonly view: BrokerView
-  readonly #options: Omit<KeeperOptions, 'policies'>
+  readonly view = new BrokerView()
+  readonly #options: KeeperOptions
   #client: pg.Client | null = null
   /** Null: everything has to be read, because there is no connection or nothing was read over it yet. */
   #xmin: string | null = null
@@ -45,7 +43,6 @@ export class ViewKeeper {
 
   constructor(options: KeeperOptions) {
     this.#options = options
-    this.view = new BrokerView(options.policies)
   }
 
   /** Resolves after the first attempt to read; whether it succeeded, `ageMs` says. */

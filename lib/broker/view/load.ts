@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { agentsSql, holdRulesSql, runsSql } from '#lib/guardrails/queries/facts-sql.ts'
-import { keysSql, pollSql, pruneChangesSql, revocationsSql, serversSql } from './rows.ts'
+import { keysSql, policySetsSql, pollSql, pruneChangesSql, revocationsSql, serversSql } from './rows.ts'
 import { run } from './sql.ts'
 import type { BrokerView } from './view.ts'
 
@@ -17,6 +17,7 @@ export async function loadAll(client: pg.ClientBase, view: BrokerView): Promise<
     const keys = await run(client, keysSql)
     const revocations = await run(client, revocationsSql)
     const holdRules = await run(client, holdRulesSql)
+    const policySets = await run(client, policySetsSql)
     view.clear()
     view.putAgents(agents)
     view.putServers(servers)
@@ -24,6 +25,7 @@ export async function loadAll(client: pg.ClientBase, view: BrokerView): Promise<
     view.putKeys(keys)
     view.putRevocations(revocations)
     view.holdRules = holdRules
+    view.putPolicySets(policySets)
     view.stops = poll!.stops
     return poll!.xmin
   })
@@ -46,6 +48,7 @@ export async function loadChanges(client: pg.ClientBase, view: BrokerView, xmin:
     const holdRules = keys('hold').length > 0 ? await run(client, holdRulesSql) : null
     const signingKeys = kids.length > 0 ? await run(client, keysSql) : null
     const revocations = keys('revocation').length > 0 ? await run(client, revocationsSql) : null
+    const policySets = keys('policy_set').length > 0 ? await run(client, policySetsSql) : null
     for (const id of agentIds) view.agents.delete(id)
     for (const id of serverIds) view.servers.delete(id)
     for (const id of runIds) view.runs.delete(id)
@@ -55,6 +58,7 @@ export async function loadChanges(client: pg.ClientBase, view: BrokerView, xmin:
     if (signingKeys) view.putKeys(signingKeys)
     if (revocations) view.putRevocations(revocations)
     if (holdRules) view.holdRules = holdRules
+    if (policySets) view.putPolicySets(policySets)
     view.stops = poll!.stops
     return poll!.xmin
   })

@@ -51,6 +51,14 @@ export const serversSql: Sql<ServerRow> = {
     where $1::text[] is null or s."id" = any ($1)`,
 }
 
+export type PolicySetRow = { number: number; state: 'enforced' | 'log_only'; version: string; policies: string[] }
+
+/** The central policies in force, and those that are only logged. */
+export const policySetsSql: Sql<PolicySetRow> = {
+  name: 'broker_policy_sets',
+  text: `select "number", "state"::text, "version", "policies" from "PolicySet" where "state" in ('enforced', 'log_only')`,
+}
+
 export type KeyRow = { kid: string; publicJwk: { kty?: string; crv?: string; x?: string }; retiredAt: Date | null }
 
 /** Keys that verify tokens, or did so today: until when exactly one does is decided with the time of the call. */

@@ -6,7 +6,6 @@ import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
-import { loadPolicySet } from '#lib/guardrails/queries.ts'
 import { callIn, simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import { holdFor } from '#lib/guardrails/rules/holds.ts'
@@ -76,7 +75,7 @@ type Verdict = { outcome: string; rule: string | null; message: string | null; h
 dbTest(
   'a simulation says what the broker decides, on any fleet',
   async ({ db, databaseUrl }) => {
-    const view = new BrokerView(await loadPolicySet())
+    const view = new BrokerView()
     const client = new pg.Client({ connectionString: databaseUrl })
     await client.connect()
     const seen = new Set<string>()

@@ -10,10 +10,11 @@ import type {
   ToolFacts,
 } from '#lib/guardrails/rules/facts.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
-import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
+import { openPolicySet } from '#lib/guardrails/queries.ts'
+import { type PolicySet, refusingPolicySet } from '#lib/guardrails/rules/policy-set.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import type { VerifyingKey } from '../endpoint/tokens.ts'
-import type { KeyRow, RevocationRow, ServerRow } from './rows.ts'
+import type { KeyRow, PolicySetRow, RevocationRow, ServerRow } from './rows.ts'
 
 /** A tool with its definition as agents are shown it. */
 export type BrokeredTool = ToolFacts & { readonly definition: Record<string, unknown> }
@@ -53,13 +54,11 @@ export class BrokerView implements PolicyView {
   readonly revoked = new Set<string>()
   stops: readonly StopFacts[] = []
   holdRules: readonly HoldRuleFacts[] = []
-  readonly policies: PolicySet
+  policies: PolicySet = refusingPolicySet('none', 'no policy set is enforced.')
+  /** Judges in log-only: what it would have decided is recorded. */
+  candidate: PolicySet | null = null
   /** When the snapshot this view shows was taken, in milliseconds of the monotonic clock; -Infinity before the first. */
   loadedAt = Number.NEGATIVE_INFINITY
-
-  constructor(policies: PolicySet) {
-    this.policies = policies
-  }
 
   putAgents(rows: readonly AgentRow[]): void {
     for (const row of rows) this.agents.set(row.id, agentFactsOf(row))
@@ -93,6 +92,18 @@ export class BrokerView implements PolicyView {
   putRevocations(rows: readonly RevocationRow[]): void {
     this.revoked.clear()
     for (const { name } of rows) this.revoked.add(name)
+  }
+
+  /** Parsed anew only when another version is in force. */
+  putPolicySets(rows: readonly PolicySetRow[]): void {
+    const enforced = rows.find((row) => row.state === 'enforced')
+    const logged = rows.find((row) => row.state === 'log_only')
+    if (!enforced) this.policies = refusingPolicySet('none', 'no policy set is enforced.')
+    else if (enforced.version !== this.policies.version)
+      // One that was only logged is ready, and remembers what it decided.
+      this.policies = enforced.version === this.candidate?.version ? this.candidate : openPolicySet(enforced)
+    if (!logged) this.candidate = null
+    else if (logged.version !== this.candidate?.version) this.candidate = openPolicySet(logged)
   }
 
   clear(): void {

@@ -3,9 +3,10 @@ import { ensureAdminToken } from '#lib/auth/commands/tokens.ts'
 import { systemActor } from '#lib/auth/ctx.ts'
 import { createDb } from '#lib/db/client.ts'
 import { prepareDatabase } from '#lib/db/prepare.ts'
+import { syncPolicySets } from '#lib/guardrails/commands.ts'
 import { syncTemplates } from '#lib/templates/commands.ts'
 
-/** What must be in the database before the processes start: tables, the golden templates of this version, this machine's admin token. */
+/** What must be in the database before the processes start: tables, the central policies and golden templates of this version, this machine's admin token. */
 export async function prepareContents(options: {
   databaseUrl: string
   root: string
@@ -16,6 +17,7 @@ export async function prepareContents(options: {
   try {
     const ctx = { db, actor: systemActor('start'), now: new Date() }
     const { refused } = await syncTemplates(ctx, { folder: join(options.root, 'templates') })
+    await syncPolicySets(ctx)
     await ensureAdminToken(db, options.home)
     return { applied, refusedTemplates: refused.map(({ message }) => message) }
   } finally {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '#lib/dev/ports.ts'
 import { ensureDatabase, type PostgresServer, startPostgres } from '#lib/dev/postgres/server.ts'
-import { migrate } from '#lib/db/migrate.ts'
+import { fillDatabase } from './fill-database.ts'
 
 export type DurablePostgres = {
   databaseUrl: string
@@ -29,7 +29,7 @@ export async function startDurablePostgres(): Promise<DurablePostgres> {
   let server: PostgresServer = await startPostgres(options)
   await ensureDatabase(server, 'wheelhouse')
   const databaseUrl = server.url('wheelhouse')
-  await migrate({ databaseUrl })
+  await fillDatabase(databaseUrl)
   const signal = (name: NodeJS.Signals) => {
     // Its processes first: else the first of them would start others.
     const pid = server.process.pid!

@@ -1,11 +1,16 @@
 import { join } from 'node:path'
 import pg from 'pg'
-import { prepareDatabase } from '#lib/db/prepare.ts'
 import { hashFiles } from '#lib/dev/stale.ts'
+import { fillDatabase } from './fill-database.ts'
 
 const buildLockKey = 5_432_001
 const root = join(import.meta.dirname, '../../..')
-const inputs = ['prisma/migrations', 'lib/db/prepare.ts', 'node_modules/graphile-worker/package.json']
+const inputs = [
+  'prisma/migrations',
+  'lib/db/prepare.ts',
+  'lib/guardrails/policies',
+  'node_modules/graphile-worker/package.json',
+]
 
 /** The migrated database that test databases are copied from, made once per set of migrations however many runs ask at once. */
 export async function ensureTemplate(admin: pg.Client, serverUrl: string): Promise<string> {
@@ -17,7 +22,7 @@ export async function ensureTemplate(admin: pg.Client, serverUrl: string): Promi
     const draft = `${name}_draft`
     await admin.query(`drop database if exists ${draft} with (force)`)
     await admin.query(`create database ${draft}`)
-    await prepareDatabase({ databaseUrl: withDatabase(serverUrl, draft) })
+    await fillDatabase(withDatabase(serverUrl, draft))
     await admin.query(`alter database ${draft} rename to ${name}`)
     return name
   } finally {

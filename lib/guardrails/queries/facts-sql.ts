@@ -24,11 +24,12 @@ export type GrantRow = {
 /** Grants that expired long ago are left out: then the refusal says `grant_missing`. */
 export const agentsSql: FactsSql<AgentRow> = {
   name: 'broker_agents',
-  text: `select a."id", a."name", a."ownerTeamId" as "teamId", a."tier"::text, a."status"::text, a."statusReason", a."currentVersion",
+  text: `select a."id", a."name", a."ownerTeamId" as "teamId", a."tier"::text, a."status"::text, a."statusReason", a."currentVersion", v."templateId",
       coalesce(g."grants", '[]') as "grants",
       case when o."agentId" is not null then json_build_object('month', o."month", 'spentMicros', o."spentMicros"::text,
         'budgetMicros', o."budgetMicros"::text) end as "overBudget"
     from "Agent" a
+    left join "AgentVersion" v on v."agentId" = a."id" and v."version" = a."currentVersion"
     left join "OverBudget" o on o."agentId" = a."id"
     left join lateral (
       select json_agg(json_build_object('id', "id", 'serverId', "serverId", 'class', "class", 'toolName', "toolName", 'via', "via",
@@ -82,7 +83,7 @@ export function toolFactsOf<Tool extends Omit<ToolFacts, 'serverId'>>(
 /** Runs that may still call: one that is being stopped may not. Which model answers is known when a run begins; until then it counts as simulated. */
 export const runsSql: FactsSql<RunFacts> = {
   name: 'broker_runs',
-  text: `select "id", "agentId", "agentVersion", "simulated" or "state" = 'queued' as "simulated" from "Run"
+  text: `select "id", "agentId", "agentVersion", "simulated" or "state" = 'queued' as "simulated", "trigger"::text from "Run"
     where "state" in ('queued', 'running') and ($1::text[] is null or "id" = any ($1::uuid[]))`,
 }
 

@@ -1,10 +1,16 @@
-import type { Ctx } from '#lib/auth/ctx.ts'
-import { loadPolicySet } from '../queries.ts'
-import type { PolicySet } from '../rules/policy-set.ts'
+import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { type PolicySet, refusingPolicySet } from '../rules/policy-set.ts'
+import { openPolicySet } from './policy-source.ts'
 
-let loaded: Promise<PolicySet> | undefined
+let opened: PolicySet | null = null
 
-/** The central policies that brokers decide with. Callers authorize. */
-export async function policiesInForce(_ctx: Ctx): Promise<PolicySet> {
-  return await (loaded ??= loadPolicySet())
+/** The central policies that calls are judged by now: those of the enforced set, as a broker has them. Parsed anew only when another one is enforced. */
+export async function policiesInForce(ctx: Ctx): Promise<PolicySet> {
+  const enforced = await reader(ctx).policySet.findFirst({
+    where: { state: 'enforced' },
+    select: { number: true, version: true, policies: true },
+  })
+  if (!enforced) return refusingPolicySet('none', 'no policy set is enforced.')
+  if (opened?.version !== enforced.version) opened = openPolicySet(enforced)
+  return opened
 }

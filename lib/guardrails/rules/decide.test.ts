@@ -72,6 +72,7 @@ const run = (change: Partial<RunFacts> = {}): RunFacts => ({
   agentId: 'reconciler',
   agentVersion: 2,
   simulated: false,
+  trigger: 'manual',
   ...change,
 })
 

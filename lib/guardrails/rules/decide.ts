@@ -5,6 +5,7 @@ import { conditionDenial, fittingGrants, isConditional } from './conditions.ts'
 import type { Denial, RuleId } from '../schema.ts'
 import { namesCovering } from './coverage.ts'
 import type { AgentFacts, Caller, GrantFacts, PolicyView, RunFacts, ServerFacts, ToolCall, ToolFacts } from './facts.ts'
+import { policyQuestion, type PolicyQuestion, type PolicySet } from './policy-set.ts'
 import { type Judged, refusedByPolicies } from './situation.ts'
 import { stopFor } from './stops.ts'
 
@@ -89,14 +90,11 @@ export function decide(call: ToolCall, view: PolicyView, now: Date): Result<Allo
   // Shown, a tool needs no fitting arguments yet: with some it can be called.
   const grants = call.arguments === undefined ? inForce : fittingGrants(inForce, call.arguments)
   if (grants.length === 0) return err(conditionDenial(inForce, call, call.arguments))
-  const breakGlass = grants.some((grant) => grant.via === 'break_glass')
-  const question = { agent, server, tool, grants, simulated: run?.simulated ?? false, breakGlass }
-  const judged = { question, version: view.policies.version, at: now }
-  const rule = view.policies.judge(question)
-  if (rule) {
-    const message = `The central policy refuses ${serverId}/${tool.name} (${tool.class}) to ${agent.id}.`
-    return err(refusedByPolicies({ rule, message }, judged))
-  }
+  const { policies } = view
+  const question = policyQuestion({ agent, server, tool, grants, run, now })
+  const judged = { question, version: policies.version, at: now }
+  const rule = policies.judge(question)
+  if (rule) return err(refusedByPolicies(policyDenial(rule, policies, question), judged))
   const budget = budgetDenial(agent, now)
   if (budget) return err(budget)
   return ok({ agent, run, server, tool, grant: grants.find(isUnrated) ?? grants[0]!, grants, judged })
@@ -152,6 +150,14 @@ function latestExpiry(grants: readonly GrantFacts[]): string {
 
 function stopText(stop: { orderedBy: string; reason: string }): string {
   return `A stop order by ${stop.orderedBy} is in force: ${stop.reason}`
+}
+
+function policyDenial(rule: RuleId, policies: PolicySet, { agent, tool }: PolicyQuestion): Denial {
+  const message = policies.problem
+    ? 'The central policies cannot judge in this release.'
+    : `The central policy refuses ${tool.serverId}/${tool.name} (${tool.class}) to ${agent.id}.`
+  const words = policies.wordsOf(rule)
+  return words ? { rule, message, words } : { rule, message }
 }
 
 function denied(rule: RuleId, message: string): Result<never, Denial> {

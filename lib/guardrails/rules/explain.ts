@@ -1,10 +1,9 @@
 import { isPermission, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
-import { type Rule, type RuleId, rules } from '../schema.ts'
+import { centralKeeper, type Rule, rules } from '../schema.ts'
 
 /**
  * The entry of a rule id as it appears in refusals, audit rows and run logs. `permission:<name>` is explained from the roles, `stop:<scope>:<target>` as the kill
- * switch; an id
- * nobody knows (of a later or earlier release) still gets an honest entry, so a page never has to handle its absence.
+ * switch; what a central policy says is kept with its text (`explainStoredRule` looks there), so here it gets the words of its id; an id nobody knows (of a later or earlier release) still gets an honest entry, so a page never has to handle its absence.
  */
 export function explainRule(id: string): Rule {
   if (isRuleId(id)) return { id, ...rules[id] }
@@ -21,6 +20,16 @@ export function explainRule(id: string): Rule {
       changedBy: { roles: ['platform_admin'], how: 'Give the person a role that has it.' },
     }
   }
+  if (isCentralRule(id)) {
+    return {
+      id,
+      title: titleOfId(id),
+      explanation: 'A policy of the central policy set refuses it.',
+      remedy: 'Read on its page what it says.',
+      setBy: 'Platform (central policy)',
+      changedBy: centralKeeper,
+    }
+  }
   return {
     id,
     title: id,
@@ -31,6 +40,16 @@ export function explainRule(id: string): Rule {
   }
 }
 
-export function isRuleId(id: string): id is RuleId {
+export function isRuleId(id: string): id is keyof typeof rules {
   return Object.hasOwn(rules, id)
+}
+
+/** Whether it is the id of a policy of a central set, of whatever version. */
+export function isCentralRule(id: string): boolean {
+  return id.startsWith('policy_') && !isRuleId(id)
+}
+
+function titleOfId(id: string): string {
+  const words = id.slice('policy_'.length).replaceAll('_', ' ')
+  return words.charAt(0).toUpperCase() + words.slice(1)
 }

@@ -26,6 +26,8 @@ export type AgentFacts = {
   readonly status: AgentStatus
   readonly statusReason: string | null
   readonly currentVersion: number
+  /** The template of its current version. */
+  readonly templateId?: string | null
   readonly grants: readonly GrantFacts[]
   /** Set while the agent has spent its budget of a month (YYYY-MM, UTC). */
   readonly overBudget?: OverBudget | null
@@ -55,11 +57,15 @@ export type ServerFacts = {
   readonly tools: ReadonlyMap<string, ToolFacts>
 }
 
+export type RunTrigger = 'manual' | 'schedule' | 'api' | 'first_run'
+
 export type RunFacts = {
   readonly id: string
   readonly agentId: string
   readonly agentVersion: number
   readonly simulated: boolean
+  /** How it was started. */
+  readonly trigger: RunTrigger
 }
 
 export type StopFacts = {

@@ -46,7 +46,7 @@ const isHeld = (change: object, given: Record<string, unknown> = {}) => {
     servers: new Map(),
     runs: new Map(),
     stops: [],
-    policies: { version: 'p', judge: () => null },
+    policies: { version: 'p', problem: null, judge: () => null, wordsOf: () => null },
     holdRules: [{ ...rule, ...change }],
   }
   const call = { caller: { agentId: 'a', version: 1, runId: null }, serverId: 'erp', tool: 'pay', arguments: given }

@@ -31,6 +31,8 @@ function question(change: Partial<PolicyQuestion> = {}): PolicyQuestion {
     grants: [grant, other],
     simulated: false,
     breakGlass: false,
+    session: null,
+    clock: { hour: 12, weekday: 3 },
     ...change,
   }
 }
@@ -61,6 +63,8 @@ test.each<[string, Partial<PolicyQuestion>]>([
   ['via', { grants: [grant, { ...other, via: 'break_glass' }] }],
   ['tool of a grant', { grants: [grant, { ...other, toolName: 'get_order' }] }],
   ['simulated', { simulated: true }],
+  ['run', { session: { agentVersion: 2, startedBy: 'schedule' } }],
+  ['template', { agent: { ...question().agent, templateId: 'reconcile' } }],
   ['break-glass', { breakGlass: true }],
 ])('another %s is another situation', (_, change) => {
   expect(digest(change)).not.toBe(digest())

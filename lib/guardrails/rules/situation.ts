@@ -2,20 +2,21 @@ import { digestOf } from '#lib/core/canonical-json.ts'
 import type { Environment, Sensitivity, Tier, ToolClass } from '#lib/registry/schema.ts'
 import type { Denial } from '../schema.ts'
 import type { AgentFacts, GrantFacts, ToolFacts } from './facts.ts'
-import type { PolicyQuestion } from './policy-set.ts'
+import type { PolicyQuestion, SessionFacts } from './policy-set.ts'
 
 /** What the central policies were asked, which set answered, and when: with it the answer can be given again, and another set asked. */
 export type Judged = { readonly question: PolicyQuestion; readonly version: string; readonly at: Date }
 
 /** All that an answer of the policies follows from, but the instant: plain values, none of them secret. */
 export type SituationFacts = {
-  agent: { id: string; team: string; tier: Tier }
+  agent: { id: string; team: string; tier: Tier; template: string | null }
   server: { id: string; environment: Environment; sensitivity: Sensitivity; demo: boolean }
   tool: { name: string; class: ToolClass; isMethod: boolean }
   /** Those in force that cover the tool and fit the arguments, each kind once, in an order of its own. */
   grants: { class: ToolClass; toolName: string | null; via: string }[]
   simulated: boolean
   breakGlass: boolean
+  session: SessionFacts | null
 }
 
 /** A question as it is stored: once, under its digest, however many calls ask it. */
@@ -25,12 +26,12 @@ const remembered = new WeakMap<AgentFacts, WeakMap<ToolFacts, Map<string, Situat
 
 /** The same object for the same question about the same facts, so that what is known of it can be remembered with it. */
 export function situationOf(question: PolicyQuestion): Situation {
-  const { agent, server, tool, grants, simulated, breakGlass } = question
+  const { agent, server, tool, grants, simulated, breakGlass, session } = question
   let ofAgent = remembered.get(agent)
   if (!ofAgent) remembered.set(agent, (ofAgent = new WeakMap()))
   let ofTool = ofAgent.get(tool)
   if (!ofTool) ofAgent.set(tool, (ofTool = new Map()))
-  const key = `${simulated}|${breakGlass}|${server.environment}|${server.sensitivity}|${server.demo}|${idsOf(grants)}`
+  const key = `${simulated}|${breakGlass}|${server.environment}|${server.sensitivity}|${server.demo}|${session?.agentVersion}|${session?.startedBy}|${idsOf(grants)}`
   let situation = ofTool.get(key)
   if (!situation) {
     const facts = factsOf(question)
@@ -56,10 +57,10 @@ function idsOf(grants: readonly GrantFacts[]): string {
   return grants.length === 1 ? grants[0]!.id : grants.map((grant) => grant.id).join()
 }
 
-function factsOf({ agent, server, tool, grants, simulated, breakGlass }: PolicyQuestion): SituationFacts {
+function factsOf({ agent, server, tool, grants, simulated, breakGlass, session }: PolicyQuestion): SituationFacts {
   const kinds = new Map(grants.map((grant) => [JSON.stringify([grant.class, grant.via, grant.toolName]), grant]))
   return {
-    agent: { id: agent.id, team: agent.teamId, tier: agent.tier },
+    agent: { id: agent.id, team: agent.teamId, tier: agent.tier, template: agent.templateId ?? null },
     server: {
       id: server.id,
       environment: server.environment,
@@ -72,5 +73,6 @@ function factsOf({ agent, server, tool, grants, simulated, breakGlass }: PolicyQ
       .map(([, grant]) => ({ class: grant.class, toolName: grant.toolName, via: grant.via })),
     simulated,
     breakGlass,
+    session,
   }
 }

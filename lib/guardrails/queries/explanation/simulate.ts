@@ -76,7 +76,13 @@ type Asked = Pick<
 /** The call as the broker would have it, of the agent's current version. */
 export function callIn(view: PolicyView, asked: Asked): { call: ToolCall; view: PolicyView } {
   const version = view.agents.get(asked.agentId)?.currentVersion ?? 1
-  const run: RunFacts = { id: simulatedRunId, agentId: asked.agentId, agentVersion: version, simulated: true }
+  const run: RunFacts = {
+    id: simulatedRunId,
+    agentId: asked.agentId,
+    agentVersion: version,
+    simulated: true,
+    trigger: 'manual',
+  }
   const isMethod = asked.tool.startsWith(methodPrefix)
   const call: ToolCall = {
     caller: { agentId: asked.agentId, version, runId: asked.simulatedModel ? run.id : null },

@@ -1,0 +1,106 @@
+import cedar, { type AuthorizationAnswer } from '@cedar-policy/cedar-wasm/nodejs'
+import { digestOf } from '#lib/core/canonical-json.ts'
+import type { AgentFacts, ToolFacts } from '../rules/facts.ts'
+import type { PolicyQuestion, PolicySet } from '../rules/policy-set.ts'
+import { centralRule } from '../rules/central.ts'
+import type { RuleId } from '../schema.ts'
+import { checkPolicies } from './check.ts'
+import { type Dependence, dependenceOf } from './dependence.ts'
+import { accessHeld, cedarRequest } from './request.ts'
+import { joinPolicies } from './split.ts'
+
+export type PolicySource = { schema: string; policies: readonly string[] }
+
+/** Of the text of policies and the schema they were checked against. */
+export function versionOf({ schema, policies }: PolicySource): string {
+  return digestOf({ schema, policies }).slice(0, 16)
+}
+
+/** A situation is new at most so often, else what is remembered of a pair of agent and tool is forgotten. */
+const situationsMax = 200
+
+/**
+ * Parses and type-checks the policies once and judges with them: default deny, `forbid` beats `permit`, and a policy that fails while it
+ * is evaluated denies. Answers are remembered with the facts they follow from, so a change of the facts forgets them. Throws when a policy is not valid.
+ */
+export function createCedarPolicySet(source: PolicySource, version = versionOf(source)): PolicySet {
+  const { policies, problems } = checkPolicies(joinPolicies(source.policies), source.schema)
+  if (problems.length > 0) {
+    const said = problems.map(
+      ({ policyId, line, message }) => `line ${line}${policyId ? ` (${policyId})` : ''}: ${message}`,
+    )
+    throw new Error(`The central policies are not valid:\n${said.join('\n')}`)
+  }
+  const staticPolicies = Object.fromEntries(policies.map(({ words, text }) => [words.id, text]))
+  // What is parsed stays with the thread under a name, so one text has one.
+  const name = versionOf(source)
+  expectParsed(cedar.preparseSchema(name, source.schema))
+  expectParsed(cedar.preparsePolicySet(name, { staticPolicies }))
+  const dependence = dependenceOf(policies.map(({ json }) => json))
+  const words = new Map(policies.map((policy) => [policy.words.id, policy.words]))
+  const remembered = new WeakMap<AgentFacts, WeakMap<ToolFacts, Map<string, RuleId | null>>>()
+  return {
+    version,
+    problem: null,
+    judge(question) {
+      let ofAgent = remembered.get(question.agent)
+      if (!ofAgent) remembered.set(question.agent, (ofAgent = new WeakMap()))
+      let ofTool = ofAgent.get(question.tool)
+      if (!ofTool) ofAgent.set(question.tool, (ofTool = new Map()))
+      const situation = situationOf(question, dependence)
+      let rule = ofTool.get(situation)
+      if (rule === undefined) {
+        if (ofTool.size >= situationsMax) ofTool.clear()
+        ofTool.set(situation, (rule = ask(name, question, dependence)))
+      }
+      return rule
+    },
+    wordsOf(id) {
+      const found = words.get(id)
+      return found ? centralRule(found) : null
+    },
+  }
+}
+
+/** What a decision follows from beside the agent and the tool, as far as the policies look at it. */
+function situationOf(question: PolicyQuestion, dependence: Dependence): string {
+  const { session, simulated, breakGlass, server, clock, grants } = question
+  let situation = `${simulated}|${breakGlass}|${server.environment}|${server.sensitivity}|${server.demo}`
+  if (dependence.hour) situation += `|${clock.hour}`
+  if (dependence.weekday) situation += `|d${clock.weekday}`
+  if (dependence.session && session) situation += `|${session.agentVersion}|${session.startedBy}`
+  if (dependence.access) situation += `|${accessHeld(grants).toSorted().join()}`
+  return situation
+}
+
+function ask(name: string, question: PolicyQuestion, { action }: Dependence): RuleId | null {
+  const request = cedarRequest(question)
+  for (const id of action ? ['list', 'call'] : ['call']) {
+    const rule = ruleOf(
+      cedar.statefulIsAuthorized({
+        ...request,
+        action: { type: 'Wheelhouse::Action', id },
+        preparsedPolicySetId: name,
+        preparsedSchemaName: name,
+        validateRequest: true,
+      }),
+    )
+    if (rule) return rule
+  }
+  return null
+}
+
+function ruleOf(answer: AuthorizationAnswer): RuleId | null {
+  if (answer.type === 'failure') return 'policy_error'
+  const { decision, diagnostics } = answer.response
+  // A forbid that failed is no permission: Cedar would skip it, we refuse.
+  if (diagnostics.errors.length > 0) return 'policy_error'
+  if (decision === 'allow') return null
+  const forbid = diagnostics.reason.toSorted()[0]
+  if (forbid === undefined) return 'policy_default_deny'
+  return forbid.startsWith('policy_') ? (forbid as RuleId) : 'policy_error'
+}
+
+function expectParsed(answer: { type: 'success' } | { type: 'failure'; errors: { message: string }[] }): void {
+  if (answer.type === 'failure') throw new Error(answer.errors.map((error) => error.message).join('\n'))
+}

@@ -1,0 +1,52 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { checkPolicies } from '../cedar/check.ts'
+import { versionOf } from '../cedar/policy-set.ts'
+import { joinPolicies } from '../cedar/split.ts'
+import { readPolicySource, releaseName } from '../queries/policy-source.ts'
+import { lockPolicySets } from './lock-policy-sets.ts'
+
+/**
+ * Brings the policies that come with this release into the database: on an empty one as set number 1, enforced; later, when no set has their text, as a
+ * draft that somebody has to enforce. Needs `policies:manage`; two at once do it once.
+ */
+export async function syncPolicySets(ctx: Ctx): Promise<{ created: number | null }> {
+  authorize(ctx, 'policies:manage')
+  const release = await releaseName()
+  const { schema, policies } = await readPolicySource()
+  const checked = checkPolicies(joinPolicies(policies), schema)
+  const [problem] = checked.problems
+  if (problem) throw new DomainError('invalid', `The policies of this release are not valid: ${problem.message}`)
+  return await inTx(ctx, async (tx, ctx) => {
+    await lockPolicySets(tx)
+    const known = await tx.policySet.findMany({ select: { number: true, policies: true } })
+    if (known.some((set) => set.policies.join('\n') === policies.join('\n'))) return { created: null }
+    const number = Math.max(0, ...known.map((set) => set.number)) + 1
+    const state = number === 1 ? 'enforced' : 'draft'
+    const version = versionOf({ schema, policies })
+    const who = { createdByName: ctx.actor.name, changedByName: ctx.actor.name }
+    await tx.policySet.create({
+      data: {
+        number,
+        state,
+        version,
+        policies: [...policies],
+        schemaText: schema,
+        words: checked.policies.map(({ words }) => words),
+        note: `The policies that come with release ${release}.`,
+        origin: 'release',
+        ...who,
+        createdAt: ctx.now,
+        changedAt: ctx.now,
+        ...(number === 1 ? { enforcedAt: ctx.now, enforcedByName: ctx.actor.name } : {}),
+      },
+    })
+    recordAudit(tx, ctx, {
+      event: 'policy_set.imported',
+      subject: { kind: 'policy_set', id: String(number), name: `Policy set ${number}` },
+      detail: { number, version, state, release },
+    })
+    return { created: number }
+  })
+}

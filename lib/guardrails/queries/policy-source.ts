@@ -1,0 +1,41 @@
+import { readFileSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createCedarPolicySet, type PolicySource } from '../cedar/policy-set.ts'
+import { type PolicySet, refusingPolicySet } from '../rules/policy-set.ts'
+
+const folder = join(import.meta.dirname, '../policies')
+
+/** The Cedar schema of this release: what it can tell policies about a call. */
+export const policySchema = readFileSync(join(folder, 'schema.cedarschema'), 'utf8')
+
+/** The central policies as they come with this release. */
+export async function readPolicySource(): Promise<PolicySource> {
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.cedar')).toSorted()
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'utf8')))
+  return { schema: policySchema, policies: texts.map((text) => text.trim()) }
+}
+
+/** The central policies of this release, ready to judge: for tests, and where no installation is. Throws when one does not type-check. */
+export async function loadPolicySet(): Promise<PolicySet> {
+  return createCedarPolicySet(await readPolicySource())
+}
+
+/** What this release is called. */
+export async function releaseName(): Promise<string> {
+  const text = await readFile(join(import.meta.dirname, '../../../package.json'), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+/**
+ * A stored set, ready to judge. It is checked against the schema of this release, whatever it was checked against before: one that does not
+ * type-check here refuses everything and says why.
+ */
+export function openPolicySet(stored: { number: number; version: string; policies: readonly string[] }): PolicySet {
+  try {
+    return createCedarPolicySet({ schema: policySchema, policies: stored.policies }, stored.version)
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error)
+    return refusingPolicySet(stored.version, `policy set ${stored.number} is not valid in this release. ${said}`)
+  }
+}
