@@ -211,6 +211,8 @@ export type AuditEvents = {
       | 'cut_off'
       | 'streamed'
     ms: number
+    /** The grant it was made under. */
+    grantId?: string
     /** The task that the call began or that is asked for: a digest of its id, the tool it runs and how it is. */
     task?: { id: string; tool: string; status: string | null }
     /** Of W3C trace context, when the call belongs to a trace. */
@@ -242,7 +244,8 @@ export type AuditEvents = {
     class: string | null
     message: string
     traceId?: string
-  } & JudgedByPolicies
+  } & JudgedByPolicies &
+    ExplainedDenial
   /** A broker ended a task whose agent may not go on; `task`: as in the record of its call; `outcome`: whether its server said that it is over. */
   'mcp.task_ended': {
     task: string
@@ -251,7 +254,7 @@ export type AuditEvents = {
     tries: number
     message: string
   }
-  'mcp.caller_refused': { reason: string; count: number }
+  'mcp.caller_refused': { reason: string; count: number } & ExplainedDenial
   // the registry as an MCP server
   'registry.asked': { tool: string; arguments: string; via: string; outcome: string }
   'registry.refused': { tool: string; arguments: string; via: string; message: string }
@@ -293,6 +296,9 @@ export type AuditEvents = {
   'stop.released': { orderId: string; scope: string; reason: string; askedBy?: string }
   'stop.acknowledged': { orderId: string; process: string; detail: Record<string, unknown> }
 }
+
+/** The step of deciding that refused, and the facts that mattered. */
+type ExplainedDenial = { step?: string | null; facts?: Record<string, string | number | boolean | null> }
 
 /** What the central policies were asked, by its digest (`PolicySituation`), which set answered, and when if that was in another UTC hour than the row's. */
 type JudgedByPolicies = { situation?: string; policyVersion?: string; decidedAt?: string }

@@ -38,7 +38,7 @@ export async function agentTimeline(ctx: Ctx, query: TimelineQuery): Promise<Tim
   authorize(ctx, 'agents:read')
   const { agentId, before = null, limit } = query
   const rows = await reader(ctx).$queryRaw<TimelineRow[]>`
-    select "seq", "at", "event", "actorKind", "actorName", "subjectKind", "subjectId", "subjectName", "serverId", "decision", "rule",
+    select "id", "seq", "at", "event", "actorKind", "actorName", "subjectKind", "subjectId", "subjectName", "serverId", "decision", "rule",
       "detail"->>'reason' as "reason"
     from "AuditEvent"
     where "agentId" = ${agentId} and "event" not like 'mcp.%' and (${before}::bigint is null or "seq" < ${before}::bigint)
@@ -54,7 +54,7 @@ export async function agentTimeline(ctx: Ctx, query: TimelineQuery): Promise<Tim
 
 type TimelineRow = Pick<
   AuditEvent,
-  'seq' | 'at' | 'event' | 'actorKind' | 'actorName' | 'subjectKind' | 'subjectId' | 'subjectName'
+  'id' | 'seq' | 'at' | 'event' | 'actorKind' | 'actorName' | 'subjectKind' | 'subjectId' | 'subjectName'
 > &
   Pick<TimelineEntry, 'serverId' | 'decision' | 'rule' | 'reason'>
 
@@ -74,6 +74,7 @@ export async function auditEventsAfter(
 
 function viewOf(row: Omit<AuditEvent, 'leafHash'>): AuditView {
   return {
+    id: row.id,
     seq: row.seq.toString(),
     at: row.at.toISOString(),
     event: row.event,

@@ -16,6 +16,7 @@ export type AuditQuery = z.infer<typeof auditQuery>
 
 /** One event as shown. `seq` is a decimal string: it may pass 2^53. Times are ISO 8601 in UTC. */
 export type AuditView = {
+  id: string
   seq: string
   at: string
   event: string
@@ -41,6 +42,7 @@ export type TimelineQuery = z.infer<typeof timelineQuery>
 
 /** Something that happened to an agent. */
 export type TimelineEntry = {
+  id: string
   /** A decimal string: it may pass 2^53. */
   seq: string
   at: string

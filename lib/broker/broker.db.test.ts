@@ -2,7 +2,9 @@ import { describe, expect } from 'vitest'
 import { makeAgent, portalUrl, sessionToken, upstreamSecret } from '#lib/dev/test/broker.ts'
 import { agentSession, brokerWorld, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { explainDecision } from '#lib/guardrails/queries/explanation/decision.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
@@ -55,12 +57,25 @@ describe.each(pairs)('an agent of the %s era, a server of the %s era', (era, ser
     const row = await lastEvent(db, agent.agentId)
     expect(row).toMatchObject({ event: 'mcp.call_denied', decision: 'deny', rule: 'grant_missing', tool: 'wipe' })
     expect(answer.isError).toBe(true)
-    expect(JSON.stringify(answer.content)).toMatch(/grant_missing.*Request the scope.*\/rules\/grant_missing/)
+    expect(JSON.stringify(answer.content)).toMatch(/grant_missing.*Request the scope.*\/explain\//)
+    // The same object in the answer, the audit log and for whoever asks for the decision.
+    const facts = { toolClass: 'destructive', grantsOnServer: 1, classesHeld: 'read' }
+    expect(row?.detail).toMatchObject({ step: 'grant', facts })
     expect(answer._meta?.['wheelhouse/denial']).toEqual({
       rule: 'grant_missing',
+      title: 'Only what is granted',
+      step: 'grant',
+      facts,
+      usage: null,
+      setBy: { text: expect.any(String) },
+      changedBy: { roles: ['security'] },
+      remedy: 'Request the scope in the portal.',
       decision: row?.id,
-      link: `${portalUrl}/rules/grant_missing?agent=${agent.agentId}&server=${serverId}`,
+      link: `${portalUrl}/explain/${row?.id}`,
     })
+    const explained = await explainDecision(ctxFor(db), { id: row!.id })
+    const told = Object.entries(answer._meta?.['wheelhouse/denial'] ?? {}).filter(([name]) => name !== 'link')
+    expect(explained).toMatchObject(Object.fromEntries(told))
     expect(world.upstreams[serverId].calls.length).toBe(before)
     await client.close()
   })

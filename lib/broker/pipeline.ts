@@ -4,9 +4,11 @@
 // Nothing leaves before its record is durable, and whatever fails refuses.
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
+import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
 import { holdFor } from '#lib/guardrails/rules/holds.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
+import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import { type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
 import { denialOf, type End, endGuarded, endOf, failedHere, isStopped, outcomeOf } from './call-ends.ts'
@@ -269,7 +271,9 @@ export async function deny(
   const tool = parts.view.servers.get(call.serverId)?.tools.get(call.tool)
   const given = recordedArguments(request.params, call.isMethod === true)
   const { telemetry } = request
-  const facts = { agent: request.agent, tool, arguments: given, traceId: telemetry.traceId, now: parts.now() }
+  const now = parts.now()
+  const explained = factsOfDenial(denial, call, parts.view, now)
+  const facts = { agent: request.agent, tool, arguments: given, explained, traceId: telemetry.traceId, now }
   const row = deniedRow(call, denial, facts)
   telemetry.called({
     // What a caller makes up is no label.
@@ -280,7 +284,7 @@ export async function deny(
     outcome: denial.rule,
   })
   if (!(await recorded(parts, row, { happened: false, telemetry }))) return refuse(parts, request, auditDenial)
-  const about = { serverId: call.serverId, decisionId: String(row['id']) }
+  const about = { serverId: call.serverId, decisionId: String(row['id']), explained }
   return deniedAnswer(request, denial, pointerOf(parts, request, about))
 }
 
@@ -299,7 +303,7 @@ export function refuse(parts: PipelineParts, request: AgentRequest, denial: Deni
 function pointerOf(
   parts: PipelineParts,
   request: AgentRequest,
-  about: { serverId?: string; decisionId?: string } = {},
+  about: { serverId?: string; decisionId?: string; explained?: ExplainedFacts } = {},
 ): Pointer {
   const serverId = about.serverId || request.serverId
   return {
@@ -307,6 +311,7 @@ function pointerOf(
     agentId: request.agent.id,
     ...(serverId ? { serverId } : {}),
     ...(about.decisionId ? { decisionId: about.decisionId } : {}),
+    ...(about.explained ? { explained: about.explained } : {}),
   }
 }
 

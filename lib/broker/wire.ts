@@ -1,6 +1,9 @@
 import { paths } from '#lib/core/paths.ts'
 import { explainRule } from '#lib/guardrails/rules/explain.ts'
+import { stepOf } from '#lib/guardrails/rules/steps.ts'
+import { usageOf } from '#lib/guardrails/rules/usage.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
+import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
 
 // The broker's one mapping of refusals to the wire.
 
@@ -21,8 +24,14 @@ export type Answer = {
 /** No answer in this exchange: the stream ends, and the agent gets the rest of it in another one. */
 export const cutAnswer: Answer = { status: 200, body: '' }
 
-/** Where a refused agent's people look next, and which audit row says why. */
-export type Pointer = { portalUrl: string; agentId?: string; serverId?: string; decisionId?: string }
+/** Where a refused agent's people look next, which audit row says why, and what mattered. */
+export type Pointer = {
+  portalUrl: string
+  agentId?: string
+  serverId?: string
+  decisionId?: string
+  explained?: ExplainedFacts
+}
 
 /** JSON-RPC codes of our own, in the range implementations may use. */
 export const refusedCode = -32010
@@ -32,7 +41,7 @@ const wrongParams: ReadonlySet<string> = new Set(['task_unknown', 'task_not_your
 
 export const serverInfoKey = 'io.modelcontextprotocol/serverInfo'
 export const brokerInfo = { name: 'wheelhouse-broker', title: 'Wheelhouse', version: '1' } as const
-/** In a refused call's `_meta`: { rule, decision, link } and the facts of the denial. */
+/** In a refused call's `_meta`, as in the data of an error: an explanation (lib/guardrails/schema/explanation.ts) in short, with its numbers for programs beside it. */
 const denialKey = 'wheelhouse/denial'
 
 /** A refused call as a result the model can read: rule, reason, what to do, and where. */
@@ -83,10 +92,26 @@ function textOf(denial: Denial, pointer: Pointer): string {
 }
 
 function dataOf(denial: Denial, pointer: Pointer): Record<string, unknown> {
-  return { rule: denial.rule, decision: pointer.decisionId ?? null, link: linkOf(denial, pointer), ...denial.facts }
+  const { rule, facts = {} } = denial
+  const { title, remedy, setBy, changedBy } = explainRule(rule)
+  const known = pointer.explained ?? facts
+  return {
+    rule,
+    title,
+    step: stepOf(rule, known),
+    facts: known,
+    usage: usageOf(rule, known, new Date()),
+    setBy: { text: setBy },
+    changedBy: { roles: changedBy.roles },
+    remedy,
+    decision: pointer.decisionId ?? null,
+    link: linkOf(denial, pointer),
+    ...facts,
+  }
 }
 
-/** The page of the rule, which leads on to where this agent's people can change it. */
-function linkOf({ rule }: Denial, { portalUrl, agentId, serverId }: Pointer): string {
+/** The page that explains the decision, else that of its rule: both lead on to where this agent's people can change it. */
+function linkOf({ rule }: Denial, { portalUrl, agentId, serverId, decisionId }: Pointer): string {
+  if (decisionId) return portalUrl + paths.decision(decisionId)
   return portalUrl + paths.rule(rule, { agent: rule === 'agent_unknown' ? undefined : agentId, server: serverId })
 }

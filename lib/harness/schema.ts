@@ -124,7 +124,17 @@ export type RunEventPayload =
       payload: { callId: string; isError: boolean; text: string; truncated?: boolean; rule?: string }
     }
   | { kind: 'escalation'; payload: { escalationId: string; kind: EscalationKind; title: string } }
-  | { kind: 'decision'; payload: { callId: string; decision: 'allow' | 'deny'; rule: string; message: string } }
+  | {
+      kind: 'decision'
+      payload: {
+        callId: string
+        decision: 'allow' | 'deny'
+        rule: string
+        message: string
+        /** Its audit event; left out: Claude refused the call, for the tool is not offered. */
+        decisionId?: string
+      }
+    }
   | {
       kind: 'usage'
       payload: {

@@ -8,6 +8,7 @@ import { answerOf, count, day, facts, micros, rate, reference, text, time } from
 
 export const auditEvent = answerOf<AuditView>()(
   z.strictObject({
+    id: text,
     seq: z.string().regex(/^\d+$/),
     at: time,
     event: text,
@@ -26,6 +27,7 @@ export const auditEvent = answerOf<AuditView>()(
 
 export const timelineEntry = answerOf<TimelineEntry>()(
   z.strictObject({
+    id: text,
     seq: z.string().regex(/^\d+$/),
     at: time,
     event: text,

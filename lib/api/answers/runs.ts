@@ -111,7 +111,13 @@ export const runEvent = answerOf<RunEventView>()(
     z.strictObject({
       ...line,
       kind: z.literal('decision'),
-      payload: z.strictObject({ callId: text, decision: z.enum(['allow', 'deny']), rule: text, message: text }),
+      payload: z.strictObject({
+        callId: text,
+        decision: z.enum(['allow', 'deny']),
+        rule: text,
+        message: text,
+        decisionId: text.optional(),
+      }),
     }),
     z.strictObject({
       ...line,

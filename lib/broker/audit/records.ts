@@ -4,8 +4,11 @@ import { anonymous, systemActor } from '#lib/auth/ctx.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { AgentFacts, Caller, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
+import { grantFor } from '#lib/guardrails/rules/decide.ts'
 import { type Judged, judgedOf } from '#lib/guardrails/rules/situation.ts'
+import { stepOf } from '#lib/guardrails/rules/steps.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
+import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
 import { judgedDetail, naming } from './situations.ts'
 
 // The broker's rows of the audit log. Arguments are recorded as a digest, never as they are.
@@ -63,6 +66,7 @@ export function finishedRow(
     class: tool.class,
     outcome: end.outcome,
     ms: Math.round(end.ms),
+    grantId: grantFor(record.judged.question.grants).id,
     ...(end.task ? { task: end.task } : {}),
     ...traceOf(record),
     ...foundOf(end.findings),
@@ -151,6 +155,8 @@ export function deniedRow(
     agent: AgentFacts | undefined
     tool: ToolFacts | undefined
     arguments: unknown
+    /** What mattered; left out: what the denial says itself. */
+    explained?: ExplainedFacts
     traceId?: string | undefined
     now: Date
   },
@@ -174,6 +180,7 @@ export function deniedRow(
         argumentsDigest: facts.arguments === undefined ? null : digestOf(facts.arguments),
         class: tool?.class ?? null,
         message: auditText(denial.message, 1000),
+        ...explainedOf(denial, facts.explained),
         ...traceOf(facts),
         ...judgedDetail(judged, now),
       },
@@ -242,9 +249,15 @@ export function taskEndedRow(ended: {
 export function callerRefusedRow(
   caller: Caller,
   denial: Denial,
-  facts: { agent: AgentFacts | undefined; serverId: string | null; count: number; now: Date },
+  facts: {
+    agent: AgentFacts | undefined
+    serverId: string | null
+    count: number
+    explained?: ExplainedFacts | undefined
+    now: Date
+  },
 ): AuditRow {
-  const { agent, serverId, count, now } = facts
+  const { agent, serverId, count, explained, now } = facts
   return auditRow(
     { actor: agent ? actorOf(agent) : agentById(caller.agentId), now },
     {
@@ -255,7 +268,7 @@ export function callerRefusedRow(
       ...(serverId === null ? {} : { serverId: auditText(serverId) }),
       decision: 'deny',
       rule: denial.rule,
-      detail: { reason: auditText(denial.message, 1000), count },
+      detail: { reason: auditText(denial.message, 1000), count, ...explainedOf(denial, explained) },
     },
   )
 }
@@ -277,6 +290,14 @@ export function strangersRefusedRow(denial: Denial, count: number, address: stri
 /** Text of a caller as PostgreSQL's jsonb takes it: no NUL, no lone surrogate, not endless. */
 export function auditText(text: string, lengthMax = 200): string {
   return text.slice(0, lengthMax).replaceAll('\0', '\uFFFD').toWellFormed()
+}
+
+function explainedOf({ rule, facts }: Denial, explained: ExplainedFacts = facts ?? {}) {
+  const texts = Object.entries(explained).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? auditText(value) : value,
+  ])
+  return { step: stepOf(rule, explained), facts: Object.fromEntries(texts) as ExplainedFacts }
 }
 
 function subjectOf({ agent, caller, tool }: CallRecord) {

@@ -1,11 +1,18 @@
 import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
+import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
 import { type AuditRow, callerRefusedRow } from './records.ts'
 
 const windowMs = 1000
 const kindsMax = 20
 
-type Refused = { caller: Caller; denial: Denial; agent: AgentFacts | undefined; serverId: string | null }
+type Refused = {
+  caller: Caller
+  denial: Denial
+  agent: AgentFacts | undefined
+  serverId: string | null
+  explained?: ExplainedFacts
+}
 type Tally = Refused & { id: string; durable: Promise<void>; count: number }
 
 /**
@@ -72,7 +79,7 @@ export class RefusedCallers {
     return exact
   }
 
-  #rowOf({ caller, denial, agent, serverId }: Refused, count: number): AuditRow {
-    return callerRefusedRow(caller, denial, { agent, serverId, count, now: this.#now() })
+  #rowOf({ caller, denial, agent, serverId, explained }: Refused, count: number): AuditRow {
+    return callerRefusedRow(caller, denial, { agent, serverId, count, explained, now: this.#now() })
   }
 }

@@ -6,7 +6,7 @@ import type { StrangerLog } from '../audit/strangers.ts'
 import type { UnknownCallers } from '../audit/unknown-callers.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 import type { ViewKeeper } from '../view/keeper.ts'
-import { type Answer, type RpcId, refusedAnswer } from '../wire.ts'
+import { type Answer, type Pointer, type RpcId, refusedAnswer } from '../wire.ts'
 import type { Authentication } from './authenticate.ts'
 import type { Cancellations } from './cancellations.ts'
 import type { ResourceAddresses } from './challenge.ts'
@@ -38,7 +38,7 @@ export function refused(
   parts: McpEndpointParts,
   status: number,
   denial: Denial,
-  pointer: { agentId?: string; decisionId?: string } = {},
+  pointer: Omit<Pointer, 'portalUrl'> = {},
   id: RpcId = null,
 ): Answer {
   parts.pipeline.metrics.refused(denial.rule)

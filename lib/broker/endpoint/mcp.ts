@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { decideCaller } from '#lib/guardrails/rules/decide.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
+import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable } from '../audit/group-commit.ts'
 import { sessionNotFound } from '../conversation/session-stream.ts'
@@ -222,15 +223,17 @@ async function refuseCaller(
   parts: McpEndpointParts,
   { status, caller, serverId, denial }: { status: number; caller: Caller; serverId: string | null; denial: Denial },
 ): Promise<Answer> {
-  const agent = parts.keeper.view.agents.get(caller.agentId)
+  const { view } = parts.keeper
+  const agent = view.agents.get(caller.agentId)
+  const explained = factsOfDenial(denial, { caller, serverId: serverId ?? '', tool: '' }, view, new Date())
   let decisionId: string
   try {
-    decisionId = await parts.refusedCallers.note({ caller, denial, agent, serverId })
+    decisionId = await parts.refusedCallers.note({ caller, denial, agent, serverId, explained })
   } catch (error) {
     if (!(error instanceof AuditUnavailable)) throw error
     return refused(parts, 503, { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' })
   }
-  return refused(parts, status, denial, { agentId: caller.agentId, decisionId })
+  return refused(parts, status, denial, { agentId: caller.agentId, decisionId, explained })
 }
 
 function parseJson(text: string): unknown {

@@ -77,7 +77,6 @@ function serverThen(serverId: string, at: Date): Prisma.Sql {
 /** A rule is never changed, only made and removed. */
 function holdRulesThen(at: Date): Prisma.Sql {
   return Prisma.sql`with "HoldRule" as (
-    select r."id", r."title", r."serverId", r."toolName", r."class", r."environment", r."conditions", r."deciderRoles", r."decideSeconds",
-      r."onTimeout", r."createdAt", null::timestamptz as "removedAt"
-    from "HoldRule" r where r."createdAt" <= ${at} and (r."removedAt" is null or r."removedAt" > ${at})) `
+    select "then".* from "HoldRule" r cross join lateral jsonb_populate_record(null::"HoldRule", to_jsonb(r) - 'removedAt') "then"
+    where r."createdAt" <= ${at} and (r."removedAt" is null or r."removedAt" > ${at})) `
 }

@@ -97,12 +97,17 @@ export function decide(call: ToolCall, view: PolicyView, now: Date): Result<Allo
   if (rule) return err(refusedByPolicies(policyDenial(rule, policies, question), judged))
   const budget = budgetDenial(agent, now)
   if (budget) return err(budget)
-  return ok({ agent, run, server, tool, grant: grants.find(isUnrated) ?? grants[0]!, grants, judged })
+  return ok({ agent, run, server, tool, grant: grantFor(grants), grants, judged })
 }
 
 /** Also of a caller whose call or stream is under way: what the token or its credential began ends with it. */
 export function isRevoked({ revocableAs }: Pick<Caller, 'revocableAs'>, revoked: ReadonlySet<string>): boolean {
   return revocableAs !== undefined && revocableAs.some((name) => revoked.has(name))
+}
+
+/** The grant that a call is made under, of those that cover it: the first without a rate, else the first. */
+export function grantFor(grants: readonly GrantFacts[]): GrantFacts {
+  return grants.find(isUnrated) ?? grants[0]!
 }
 
 function isUnrated(grant: GrantFacts): boolean {

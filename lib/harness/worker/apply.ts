@@ -148,7 +148,8 @@ async function refusalOf(
     sourceId: callId,
     rule: denial.rule,
   })
-  const payload = { callId, decision: 'deny' as const, rule: denial.rule, message: denial.message }
+  const { rule, message, decisionId } = denial
+  const payload = { callId, decision: 'deny' as const, rule, message, ...(decisionId ? { decisionId } : {}) }
   return [{ kind: 'decision', payload, at, key: `decision:${callId}` }, ...(escalation ? [escalation] : [])]
 }
 

@@ -2,7 +2,7 @@ import type { Tx } from '#lib/db/client.ts'
 import type { RuleId } from '#lib/guardrails/schema.ts'
 import { classesCovering } from '#lib/registry/rules.ts'
 
-export type FoundDenial = { serverId: string | null; tool: string; rule: RuleId; message: string }
+export type FoundDenial = { serverId: string | null; tool: string; rule: RuleId; message: string; decisionId?: string }
 
 /**
  * Why the broker refused a call, from the audit log; null when it did not (the tool itself failed). Calls of one tool are refused in the
@@ -18,7 +18,7 @@ export async function findDenial(tx: Tx, runId: string, callId: string): Promise
       where x."runId" = ${runId}::uuid and x."kind" = 'refusal' and x."detail"->>'serverId' = call."serverId"
         and x."detail"->>'tool' = call."tool"
     )
-    select a."serverId", a."tool", a."rule", coalesce(a."detail"->>'message', '') as "message"
+    select a."serverId", a."tool", a."rule", coalesce(a."detail"->>'message', '') as "message", a."id" as "decisionId"
     from "AuditEvent" a, call
     where a."runId" = ${runId}::uuid and a."event" = 'mcp.call_denied' and a."serverId" = call."serverId" and a."tool" = call."tool"
       and a."rule" is not null

@@ -23,7 +23,7 @@ export async function explainDecision(ctx: Ctx, { id }: { id: string }): Promise
     throw new DomainError('not_found', 'There is no decision of this id in the audit log.')
   if (!isOfAgent(event) && !isOwn(ctx, event)) authorize(ctx, 'audit:read')
   const about = await aboutOf(ctx, event)
-  const facts = factsOf(event)
+  const facts = await factsOf(ctx, event)
   const outcome = outcomeOf(event)
   const step = stepIn(event, facts)
   const message = messageOf(event)
@@ -63,9 +63,28 @@ function outcomeOf({ decision, rule, event }: Event): Explanation['outcome'] {
   return decision === 'deny' || rule !== null ? 'refused' : 'allowed'
 }
 
-function factsOf({ detail }: Event): ExplainedFacts {
-  const { facts } = detail as { facts?: ExplainedFacts }
-  return typeof facts === 'object' && facts !== null ? facts : {}
+/** What the event says mattered; of a call that was let through, what it was let through by. */
+async function factsOf(ctx: Ctx, { event, detail }: Event): Promise<ExplainedFacts> {
+  const known = detail as Record<string, unknown>
+  if (event === 'mcp.call_allowed') {
+    return {
+      grant: text(known['grantId']),
+      policyVersion: text(known['policyVersion']),
+      result: text(known['outcome']),
+    }
+  }
+  if (event.startsWith('call.')) {
+    const id = text(known['heldCallId'])
+    const held =
+      id && (await reader(ctx).heldCall.findUnique({ where: { id }, select: { ruleId: true, expiresAt: true } }))
+    return held ? { heldCall: id, holdRule: held.ruleId, decideUntil: held.expiresAt.toISOString() } : {}
+  }
+  const { facts } = known
+  return typeof facts === 'object' && facts !== null ? (facts as ExplainedFacts) : {}
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
 }
 
 function messageOf({ detail }: Event): string | null {

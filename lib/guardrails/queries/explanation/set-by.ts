@@ -4,7 +4,8 @@ import { explainRule } from '../../rules/explain.ts'
 import type { ExplainedFacts, SetBy } from '../../schema/explanation.ts'
 
 export type Decided = {
-  rule: string
+  /** Null: it was let through, or held. */
+  rule: string | null
   facts: ExplainedFacts
   agentId: string | null
   serverId: string | null
@@ -14,7 +15,13 @@ export type Decided = {
 
 /** Whose decision it is that refused, and where the platform knows, who exactly it was, when and why. Callers authorize. */
 export async function setByOf(ctx: Ctx, decided: Decided): Promise<SetBy> {
-  const text = explainRule(decided.rule).setBy
+  const { rule, facts } = decided
+  const text =
+    rule !== null
+      ? explainRule(rule).setBy
+      : facts['holdRule']
+        ? 'Whoever made the rule that holds such calls'
+        : 'Whoever gave the grant, with its terms'
   const who = await whoSet(ctx, decided)
   return { text, by: who?.by ?? null, at: who?.at.toISOString() ?? null, reason: who?.reason ?? null }
 }
@@ -22,7 +29,12 @@ export async function setByOf(ctx: Ctx, decided: Decided): Promise<SetBy> {
 type Who = { by: SetBy['by']; at: Date; reason: string | null }
 
 async function whoSet(ctx: Ctx, decided: Decided): Promise<Who | null> {
-  const { rule, agentId, serverId, tool } = decided
+  const { rule, agentId, serverId, tool, facts } = decided
+  if (rule === null && facts['holdRule']) {
+    const where = Prisma.sql`"detail"->>'ruleId' = ${facts['holdRule']}`
+    return await lastEvent(ctx, decided, { events: ['hold_rule.created'], where })
+  }
+  if (rule === null) return await whoGranted(ctx, decided)
   const ofServer = Prisma.sql`"serverId" = ${serverId}`
   const ofTool = Prisma.sql`${ofServer} and "tool" = ${tool}`
   if (rule === 'killed' || rule.startsWith('stop:')) return await whoStopped(ctx, decided)

@@ -28,7 +28,9 @@ export async function simulate(ctx: Ctx, input: SimulateInput): Promise<Simulati
   const { call, view } = callIn(loaded, asked)
   const trace = traceCall(call, view, at)
   const { denial, allowed, hold } = trace
-  const facts = denial ? factsOfDenial(denial, call, view, at) : {}
+  const facts = denial
+    ? factsOfDenial(denial, call, view, at)
+    : { grant: allowed?.grant.id ?? null, policyVersion: view.policies.version, ...(hold ? { holdRule: hold.id } : {}) }
   const about = aboutOf(view, asked)
   const rule = denial?.rule ?? null
   return {

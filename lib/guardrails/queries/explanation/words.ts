@@ -20,16 +20,15 @@ const held = {
 
 /** What there is to say of a decision beside its facts: what its rule means, who set it, who can change it, and where to go from here. Callers authorize. */
 export async function wordsFor(ctx: Ctx, { about, outcome, rule, facts, at }: Decided): Promise<Words> {
+  const agentId = about.agent?.id ?? null
+  const decided = { rule, facts, agentId, serverId: about.server?.id ?? null, tool: about.tool, at }
   if (rule === null) {
-    const next = outcome === 'held' ? nextSteps('hold_rule', about) : nextSteps('allowed', about)
-    return { ...(outcome === 'held' ? held : allowed), usage: null, setBy: null, changedBy: null, remedy: null, next }
+    const next = nextSteps(outcome === 'held' ? 'hold_rule' : 'allowed', about)
+    const words = { ...(outcome === 'held' ? held : allowed), setBy: await setByOf(ctx, decided), next }
+    return { ...words, usage: null, changedBy: null, remedy: null }
   }
   const entry = explainRule(rule)
-  const agentId = about.agent?.id ?? null
-  const [setBy, changedBy] = await Promise.all([
-    setByOf(ctx, { rule, facts, agentId, serverId: about.server?.id ?? null, tool: about.tool, at }),
-    keepersOf(ctx, entry, agentId),
-  ])
+  const [setBy, changedBy] = await Promise.all([setByOf(ctx, decided), keepersOf(ctx, entry, agentId)])
   return {
     title: entry.title,
     meaning: entry.explanation,
