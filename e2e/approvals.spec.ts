@@ -11,6 +11,7 @@ test('security holds calls for a person by a rule, and takes it back with a reas
   await expect(page.getByRole('heading', { level: 1, name: 'Approvals' })).toBeVisible()
   await expectAccessible(page)
 
+  await page.getByRole('link', { name: 'Rules', exact: true }).click()
   await page.getByRole('button', { name: 'New rule' }).click()
   const dialog = page.getByRole('dialog')
   await dialog.getByLabel(/^Title/).fill('Large corrections wait')
@@ -35,7 +36,7 @@ test('security holds calls for a person by a rule, and takes it back with a reas
 
 test('who may not make rules is told who can', async ({ page }) => {
   await signInAs(page, 'Builder')
-  await page.goto('/approvals')
+  await page.goto('/approvals/rules')
   await expect(page.getByRole('button', { name: /New rule.*Security, Platform admin/ })).toBeVisible()
 })
 

@@ -1,5 +1,6 @@
 import Link from 'next/link'
 import type { ReactNode } from 'react'
+import { BypassBanner } from '#components/approvals/bypass-banner.client.tsx'
 import { BreakGlassBanner } from '#components/break-glass/break-glass-banner.client.tsx'
 import { CommandPalette } from '#components/shell/command-palette.client.tsx'
 import { Logo } from '#components/shell/logo.tsx'
@@ -11,6 +12,7 @@ import { UserMenu } from '#components/shell/user-menu.client.tsx'
 import { IncidentBanner } from '#components/stops/incident-banner.client.tsx'
 import { StopDialogProvider } from '#components/stops/stop-dialog.client.tsx'
 import { StopButton } from '#components/stops/stop-button.client.tsx'
+import { listHoldBypasses } from '#lib/guardrails/queries/hold-bypasses.ts'
 import { openStops } from '#lib/killswitch/queries.ts'
 import { listBreakGlass } from '#lib/scopes/queries.ts'
 import { can } from '#lib/auth/ctx.ts'
@@ -18,7 +20,9 @@ import { isRole, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
 import { currentCtx, type PageCtx } from '#lib/web/ctx.ts'
 import { portal } from '#lib/web/db.ts'
+import { whyNot } from '#lib/web/why-not.ts'
 import { orderStop, signOut } from './actions.ts'
+import { endBypass } from './approvals/actions.ts'
 
 export default async function PortalLayout({ children }: { children: ReactNode }) {
   const ctx = await currentCtx()
@@ -40,6 +44,11 @@ export default async function PortalLayout({ children }: { children: ReactNode }
         </aside>
         <div className="min-w-0">
           <IncidentBanner initial={await orNull(ctx, openStops(ctx))} />
+          <BypassBanner
+            initial={await orNull(ctx, listHoldBypasses(ctx))}
+            end={endBypass}
+            whyNot={whyNot(ctx.actor, 'holds:bypass')}
+          />
           <BreakGlassBanner initial={await orNull(ctx, listBreakGlass(ctx, { state: 'in_force', limit: 20 }))} />
           <header className="sticky top-0 z-30 flex h-14 items-center gap-2 border-b bg-background px-3 sm:px-5">
             <MobileNav />

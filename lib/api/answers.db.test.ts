@@ -189,6 +189,10 @@ test('held calls', async ({ ask, db, team }) => {
   await ask(`GET /approvals/${heldCallId}`)
   await ask(`POST /approvals/${heldCallId}/decide`, { decision: 'reject', note: 'Ask finance first.' })
   await ask(`GET /approvals/${heldCallId}`)
+  const urgent = { reason: 'Nobody who decides can be reached.' }
+  const { bypassId } = await ask(`POST /hold-rules/${ruleId}/bypass`, { agentId: (await makeAgent(db)).id, ...urgent })
+  await ask('GET /hold-bypasses?state=all')
+  await ask(`POST /hold-bypasses/${bypassId}/end`)
   await ask(`POST /hold-rules/${ruleId}/remove`, reason)
   await ask('GET /hold-rules?history=true')
 })

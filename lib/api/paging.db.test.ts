@@ -136,7 +136,8 @@ async function threeOfEverything(db: Db, ask: Ask): Promise<Ids> {
     run = await post('/runs', { agentId }, 'runId')
     await post('/tokens', { name: `t${n}`, permissions: ['agents:read'], days: 1 }, 'tokenId')
     await post('/signing-keys', { reason }, 'kid')
-    await post('/hold-rules', { title: `Rule ${n}`, class: 'write', deciderRoles: ['security'] }, 'ruleId')
+    const held = { title: `Rule ${n}`, class: 'write', deciderRoles: ['security'] }
+    await post(`/hold-rules/${await post('/hold-rules', held, 'ruleId')}/bypass`, { reason }, 'bypassId')
     await post('/agents/views', { name: `View ${n}`, state: { q: '' } }, 'id')
     const failing = { serverId: 'erp', broker: `b${n}`, state: 'open', failures: 5, changedAt: new Date() }
     await db.serverHealth.create({ data: failing })

@@ -196,7 +196,7 @@ export type AuditEvents = {
   'escalation.resolved': { escalationId: string }
   // broker
   'mcp.tools_listed': { listed: number; hidden: number }
-  'mcp.call_intended': { argumentsDigest: string; class: string; traceId?: string }
+  'mcp.call_intended': { argumentsDigest: string; class: string; traceId?: string; bypassed?: BypassedHold }
   'mcp.call_allowed': {
     argumentsDigest: string
     class: string
@@ -213,6 +213,8 @@ export type AuditEvents = {
     ms: number
     /** The grant it was made under. */
     grantId?: string
+    /** The rule that would have held it, and the bypass that let it through. */
+    bypassed?: BypassedHold
     /** The task that the call began or that is asked for: a digest of its id, the tool it runs and how it is. */
     task?: { id: string; tool: string; status: string | null }
     /** Of W3C trace context, when the call belongs to a trace. */
@@ -277,6 +279,18 @@ export type AuditEvents = {
     onTimeout: string
   }
   'hold_rule.removed': { ruleId: string; reason: string }
+  /** Announced as it happens: calls that the rule would hold go through until then. */
+  'hold_bypass.opened': {
+    bypassId: string
+    ruleId: string
+    reason: string
+    expiresAt: string
+    /** Whose agents it is not for. */
+    exceptTeamIds: string[]
+    exceptAgentIds: string[]
+  }
+  'hold_bypass.refused': { ruleId: string; reason: string }
+  'hold_bypass.ended': { bypassId: string; ruleId: string; how: 'person' | 'time' | 'rule_removed' }
   'call.held': { heldCallId: string; digest: string; ruleTitle: string; expiresAt: string }
   'call.approved': { heldCallId: string; digest: string; approval: string; note: string | null }
   'call.edited': { heldCallId: string; digest: string; approval: string; note: string | null; changed: string[] }
@@ -302,6 +316,9 @@ type ExplainedDenial = { step?: string | null; facts?: Record<string, string | n
 
 /** What the central policies were asked, by its digest (`PolicySituation`), which set answered, and when if that was in another UTC hour than the row's. */
 type JudgedByPolicies = { situation?: string; policyVersion?: string; decidedAt?: string }
+
+/** A rule that would have held a call, and what let the call through. */
+export type BypassedHold = { rule: string; bypass: string }
 
 export type AuditEventName = keyof AuditEvents
 

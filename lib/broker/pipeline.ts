@@ -2,6 +2,7 @@
 // it waits for three things at most: the intent of a change to be durable, the upstream, and the record of the end to be durable. A call that a rule holds
 // waits before that for a person (holding/).
 // Nothing leaves before its record is durable, and whatever fails refuses.
+import type { BypassedHold } from '#lib/audit/events.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
@@ -41,6 +42,9 @@ import {
 } from './wire.ts'
 
 const noArguments = {}
+
+/** A call that may go on, and the rule it is not held by because that is bypassed. */
+type Going = { call: ToolCall; allowed: Allowed; bypassed: BypassedHold | null }
 
 export async function callTool(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
   const { name, arguments: given } = request.params
@@ -86,15 +90,16 @@ function goOn(
   request: AgentRequest,
   allowed: { call: ToolCall; allowed: Allowed },
 ): Promise<Answer> {
-  const rule = holdFor(allowed.call, allowed.allowed, parts.view)
-  return rule ? waitForPerson(parts, request, { ...allowed, rule }) : proceed(parts, request, allowed)
+  const { rule, bypassed } = holdFor(allowed.call, allowed.allowed, { view: parts.view, now: parts.now() })
+  const going = { ...allowed, bypassed }
+  return rule ? waitForPerson(parts, request, { ...going, rule }) : proceed(parts, request, going)
 }
 
 /** The step before forwarding, of calls that a rule holds: nothing else awaits here. */
 async function waitForPerson(
   parts: PipelineParts,
   request: AgentRequest,
-  held: { call: ToolCall; allowed: Allowed; rule: HoldRuleFacts },
+  held: Going & { rule: HoldRuleFacts },
 ): Promise<Answer> {
   const startedAt = performance.now()
   const { gone: cancelled, left, talk, params: sent } = request
@@ -117,17 +122,14 @@ async function waitForPerson(
   if (end.end === 'gone') return errorAnswer(200, request.id, { code: invalidParamsCode, message: 'Nobody waits.' })
   if (end.end === 'deny') return deny(parts, request, { call: held.call, denial: end.denial })
   const released = end.edited ? withEdited(request, end.call.arguments ?? noArguments) : request
-  return carryOut(parts, { ...released, agent: end.allowed.agent }, end)
+  return carryOut(parts, { ...released, agent: end.allowed.agent }, { ...end, bypassed: held.bypassed })
 }
 
-async function proceed(
-  parts: PipelineParts,
-  request: AgentRequest,
-  { call, allowed }: { call: ToolCall; allowed: Allowed },
-): Promise<Answer> {
+async function proceed(parts: PipelineParts, request: AgentRequest, going: Going): Promise<Answer> {
+  const { call, allowed } = going
   const denial = admit(parts, call, allowed)
   if (denial) return deny(parts, request, { call, denial })
-  return carryOut(parts, request, { call, allowed })
+  return carryOut(parts, request, going)
 }
 
 /** Why an allowed call may not go now, though it may later. Last the circuit: whom it admits must go. */
@@ -142,7 +144,7 @@ function admit(parts: PipelineParts, call: ToolCall, allowed: Allowed): Denial |
 export async function carryOut(
   parts: PipelineParts,
   request: AgentRequest,
-  { call, allowed }: { call: ToolCall; allowed: Allowed },
+  { call, allowed, bypassed = null }: Pick<Going, 'call' | 'allowed'> & Partial<Going>,
 ): Promise<Answer> {
   const { agent, tool, grant } = allowed
   const { telemetry } = request
@@ -152,6 +154,7 @@ export async function carryOut(
     tool,
     argumentsDigest: digestOf(recordedArguments(request.params, tool.isMethod === true) ?? {}),
     judged: allowed.judged,
+    bypassed,
     traceId: telemetry.traceId,
   }
   const changes = tool.class !== 'read'

@@ -39,7 +39,7 @@ export const paths = {
   request: (id: string) => `/requests/${encodeURIComponent(id)}`,
   runs: () => '/runs',
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,
-  approvals: () => '/approvals',
+  approvals: (tab?: 'rules' | 'insight') => `/approvals${tab ? `/${tab}` : ''}`,
   escalations: () => '/escalations',
   fleet: () => '/fleet',
   /** Why a rule refused; with the agent and the server it was about, the page says where to go from there. */

@@ -1,4 +1,5 @@
 export { createHoldRule, removeHoldRule } from './commands/hold-rules.ts'
+export { endHoldBypass, endHoldBypasses, openHoldBypass } from './commands/hold-bypasses.ts'
 export { decideHeldCall } from './commands/decide-held-call.ts'
 export {
   cancelHeldCall,

@@ -15,7 +15,7 @@ import { listen } from '#lib/db/listen.ts'
 import type { HarnessDeps } from '#lib/harness/worker/deps.ts'
 import { createFollowers } from '#lib/harness/worker/followers.ts'
 import { harnessHandlers } from '#lib/harness/worker/handlers.ts'
-import { endHeldCalls } from '#lib/guardrails/commands.ts'
+import { endHeldCalls, endHoldBypasses } from '#lib/guardrails/commands.ts'
 import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
 import { createKeyring, proveKeyring, rewrapSealed } from '#lib/keys/commands.ts'
 import { watchOrphans } from '#lib/lifecycle/commands.ts'
@@ -132,6 +132,7 @@ async function main(): Promise<void> {
     log,
     async work() {
       await endHeldCalls(ctx())
+      await endHoldBypasses(ctx())
     },
   })
   const orphans = every(2_000, {

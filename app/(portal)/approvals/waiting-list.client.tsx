@@ -26,7 +26,7 @@ export function WaitingList({ initial }: { initial: HeldCallList }) {
       {isError && <Notice kind="warn">What waits now could not be read; this may be out of date.</Notice>}
       {data.items.length === 0 ? (
         <EmptyState title="No call waits for a person">
-          Calls appear here when a rule below holds them, or when a template asks before a tool.
+          Calls appear here when a rule holds them, or when a template asks before a tool.
         </EmptyState>
       ) : (
         data.items.map((held) => <HeldCallCard key={held.id} held={held} onDecided={onDecided} />)

@@ -8,6 +8,7 @@ import {
   type HoldRuleView,
   timeoutActions,
 } from '#lib/guardrails/schema/held-calls.ts'
+import type { HoldBypassView } from '#lib/guardrails/schema/hold-bypasses.ts'
 import { argumentConditions } from '#lib/registry/schema/conditions.ts'
 import { answerOf, count, decidable, environment, facts, person, reference, text, time, toolClass } from './words.ts'
 
@@ -61,3 +62,19 @@ export const holdRule = answerOf<HoldRuleView>()(
     removedAt: time.nullable(),
   }),
 ).meta({ id: 'HoldRule' })
+
+export const holdBypass = answerOf<HoldBypassView>()(
+  z.strictObject({
+    id: text,
+    rule: z.strictObject({ id: text, title: text }),
+    agent: reference.nullable(),
+    reason: text,
+    openedBy: person,
+    openedAt: time,
+    expiresAt: time,
+    endedAt: time.nullable(),
+    endedBy: person.nullable(),
+    inForce: z.boolean(),
+    calls: count,
+  }),
+).meta({ id: 'HoldBypass' })

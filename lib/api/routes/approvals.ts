@@ -6,8 +6,9 @@ import {
   heldCallStates,
   removeHoldRuleInput,
 } from '#lib/guardrails/schema/held-calls.ts'
-import { heldCall, heldCallList, holdRule } from '../answers/approvals.ts'
-import { text } from '../answers/words.ts'
+import { holdBypassStates, openHoldBypassInput } from '#lib/guardrails/schema/hold-bypasses.ts'
+import { heldCall, heldCallList, holdBypass, holdRule } from '../answers/approvals.ts'
+import { text, time } from '../answers/words.ts'
 import { pageQuery, pagedOf } from '../paging.ts'
 import { endpoint, json } from '../endpoint.ts'
 import { exampleId, flag, uuidId } from './params.ts'
@@ -90,4 +91,36 @@ export const removeRule = endpoint({
   body: removeHoldRuleInput.omit({ ruleId: true }),
   answer: json(z.strictObject({ removed: z.boolean() })),
   example: { params: exampleId, body: { reason: 'The team decides by itself now.' } },
+})
+
+export const openBypass = endpoint({
+  method: 'POST',
+  path: '/api/v1/hold-rules/{id}/bypass',
+  summary:
+    'Lets calls through that a rule would hold, for eight hours at most; announced, and recorded with each of them.',
+  permission: 'holds:bypass',
+  params: uuidId,
+  body: openHoldBypassInput.omit({ ruleId: true }),
+  status: 201,
+  answer: json(z.strictObject({ bypassId: text, expiresAt: time })),
+  example: { params: exampleId, body: { minutes: 60, reason: 'Everybody who decides is at the data centre.' } },
+})
+
+export const listBypasses = endpoint({
+  method: 'GET',
+  path: '/api/v1/hold-bypasses',
+  summary: 'Bypasses of rules that hold calls, newest first, with how many calls they let through.',
+  permission: 'runs:read',
+  query: pageQuery.extend({ state: z.enum(holdBypassStates).default('in_force') }),
+  answer: json(pagedOf(holdBypass)),
+})
+
+export const endBypass = endpoint({
+  method: 'POST',
+  path: '/api/v1/hold-bypasses/{id}/end',
+  summary: 'Ends a bypass: its rule holds calls again.',
+  permission: 'holds:bypass',
+  params: uuidId,
+  answer: json(z.strictObject({ ended: z.boolean() })),
+  example: { params: exampleId },
 })

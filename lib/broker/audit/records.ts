@@ -1,5 +1,5 @@
 import { auditRow } from '#lib/audit/commands.ts'
-import type { AuditEvents } from '#lib/audit/events.ts'
+import type { AuditEvents, BypassedHold } from '#lib/audit/events.ts'
 import { anonymous, systemActor } from '#lib/auth/ctx.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { AgentFacts, Caller, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
@@ -39,13 +39,15 @@ export type CallRecord = {
   argumentsDigest: string
   /** What the policies permitted. */
   judged: Judged
+  /** What let it through where a rule would have held it. */
+  bypassed?: BypassedHold | null
   /** The trace the call belongs to. */
   traceId?: string | undefined
 }
 
 export function intendedRow(record: CallRecord, now: Date): AuditRow {
   const { tool, argumentsDigest } = record
-  const detail = { argumentsDigest, class: tool.class, ...traceOf(record) }
+  const detail = { argumentsDigest, class: tool.class, ...traceOf(record), ...bypassedOf(record) }
   return auditRow({ actor: actorOf(record.agent), now }, { event: 'mcp.call_intended', ...subjectOf(record), detail })
 }
 
@@ -69,6 +71,7 @@ export function finishedRow(
     grantId: grantFor(record.judged.question.grants).id,
     ...(end.task ? { task: end.task } : {}),
     ...traceOf(record),
+    ...bypassedOf(record),
     ...foundOf(end.findings),
     ...judgedDetail(record.judged, end.now),
   }
@@ -323,6 +326,10 @@ function serverOf({ agent, caller }: Pick<CallRecord, 'agent' | 'caller'>, serve
 
 function traceOf({ traceId }: { traceId?: string | undefined }): { traceId?: string } {
   return traceId === undefined ? {} : { traceId }
+}
+
+function bypassedOf({ bypassed }: CallRecord): { bypassed?: BypassedHold } {
+  return bypassed ? { bypassed } : {}
 }
 
 function actorOf(agent: AgentFacts) {

@@ -4,6 +4,7 @@ import { type Role, rolesWith } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { serverNotFound } from '#lib/registry/queries.ts'
 import { conditionProblem } from '#lib/registry/rules/conditions.ts'
+import { endBypassesOf } from './hold-bypasses.ts'
 import type { CreateHoldRuleInput, RemoveHoldRuleInput } from '../schema/held-calls.ts'
 
 /** Makes a rule that holds calls; brokers follow within a second. Needs `holds:manage`; throws `not_found` for an unknown server, `invalid` for a tool it does not have. */
@@ -51,6 +52,7 @@ export async function removeHoldRule(ctx: Ctx, input: RemoveHoldRuleInput): Prom
       data: { removedAt: ctx.now, removedById: person.id },
     })
     if (count === 0) return { removed: false }
+    await endBypassesOf(tx, ctx, input.ruleId)
     recordAudit(tx, ctx, {
       event: 'hold_rule.removed',
       subject: { kind: 'hold_rule', id: input.ruleId, name: rule.title },

@@ -90,8 +90,10 @@ export const runsSql: FactsSql<RunFacts> = {
 /** Rules that hold calls, in the order they were made. */
 export const holdRulesSql: FactsSql<HoldRuleFacts> = {
   name: 'broker_hold_rules',
-  text: `select "id", "title", "serverId", "toolName", "class"::text, "environment"::text, "conditions", "deciderRoles", "excludedDeciders", "decideSeconds", "onTimeout"
-    from "HoldRule" where "removedAt" is null order by "createdAt", "id"`,
+  text: `select "id", "title", "serverId", "toolName", "class"::text, "environment"::text, "conditions", "deciderRoles", "excludedDeciders", "decideSeconds", "onTimeout",
+      coalesce((select json_agg(json_build_object('id', b."id", 'agentId', b."agentId", 'expiresAt', b."expiresAt", 'exceptTeamIds', b."exceptTeamIds",
+        'exceptAgentIds', b."exceptAgentIds") order by b."openedAt", b."id") from "HoldBypass" b where b."ruleId" = r."id" and b."endedAt" is null), '[]') as "bypasses"
+    from "HoldRule" r where "removedAt" is null order by "createdAt", "id"`,
 }
 
 /** The open stop orders, as one value. */

@@ -40,6 +40,16 @@ const server = {
   demo: false,
   tools: new Map([['pay', tool]]),
 } as const
+const agent = {
+  id: 'a',
+  name: 'A',
+  teamId: 't',
+  tier: 'low',
+  status: 'active',
+  statusReason: null,
+  currentVersion: 1,
+  grants: [],
+} as const
 const isHeld = (change: object, given: Record<string, unknown> = {}) => {
   const view = {
     agents: new Map(),
@@ -50,7 +60,7 @@ const isHeld = (change: object, given: Record<string, unknown> = {}) => {
     holdRules: [{ ...rule, ...change }],
   }
   const call = { caller: { agentId: 'a', version: 1, runId: null }, serverId: 'erp', tool: 'pay', arguments: given }
-  return holdFor(call, { server, tool }, view) !== null
+  return holdFor(call, { agent, server, tool }, { view, now: new Date(0) }).rule !== null
 }
 
 test('a rule holds by server, tool, class and above, environment and arguments', () => {

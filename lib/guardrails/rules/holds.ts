@@ -1,28 +1,39 @@
 import { compileConditions, type CompiledCondition, mayHold } from '#lib/registry/rules/conditions.ts'
 import { covers } from '#lib/registry/rules.ts'
 import type { HoldRuleFacts } from '../schema/held-calls.ts'
-import type { PolicyView, ServerFacts, ToolCall, ToolFacts } from './facts.ts'
+import type { BypassedHold } from '#lib/audit/events.ts'
+import { bypassOf } from './hold-bypasses.ts'
+import type { AgentFacts, PolicyView, ServerFacts, ToolCall, ToolFacts } from './facts.ts'
 
 type Candidate = { readonly rule: HoldRuleFacts; readonly conditions: readonly CompiledCondition[] }
 
 const none: readonly Candidate[] = []
 const candidates = new WeakMap<readonly HoldRuleFacts[], WeakMap<ToolFacts, readonly Candidate[]>>()
 
+/** The rule that holds a call, and the first one that would have held it and is bypassed; null: none. */
+export type HoldDecision = { rule: HoldRuleFacts | null; bypassed: BypassedHold | null }
+const goesOn: HoldDecision = { rule: null, bypassed: null }
+
 /**
- * The rule that holds a call for a person, or null. The first that was made wins. Which rules can concern a tool is worked out once; without rules it is
- * one comparison.
+ * Whether a call waits for a person. The first rule that was made wins, a bypass lets through what its own rule holds and no other. Which rules can concern a tool is worked
+ * out once; without rules it is one comparison.
  */
 export function holdFor(
   call: ToolCall,
-  { server, tool }: { server: ServerFacts; tool: ToolFacts },
-  view: PolicyView,
-): HoldRuleFacts | null {
+  about: { agent: AgentFacts; server: ServerFacts; tool: ToolFacts },
+  { view, now }: { view: PolicyView; now: Date },
+): HoldDecision {
+  const { server, tool } = about
   const { holdRules } = view
-  if (!holdRules || holdRules.length === 0 || tool.isMethod) return null
+  if (!holdRules || holdRules.length === 0 || tool.isMethod) return goesOn
+  let bypassed: BypassedHold | null = null
   for (const { rule, conditions } of candidatesFor(holdRules, server, tool)) {
-    if (conditions.every((condition) => mayHold(condition, call.arguments))) return rule
+    if (!conditions.every((condition) => mayHold(condition, call.arguments))) continue
+    const bypass = bypassOf(rule, about, now)
+    if (!bypass) return { rule, bypassed }
+    bypassed ??= { rule: rule.id, bypass: bypass.id }
   }
-  return null
+  return bypassed ? { rule: null, bypassed } : goesOn
 }
 
 function candidatesFor(rules: readonly HoldRuleFacts[], server: ServerFacts, tool: ToolFacts): readonly Candidate[] {

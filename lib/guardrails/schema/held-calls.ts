@@ -8,6 +8,7 @@ import {
   type ToolClass,
   toolClasses,
 } from '#lib/registry/schema.ts'
+import type { HoldBypassFacts } from './hold-bypasses.ts'
 import { type ArgumentCondition, argumentConditions } from '#lib/registry/schema/conditions.ts'
 
 /** Roles that a rule may let decide; each comes with `calls:decide`. */
@@ -112,9 +113,11 @@ export type HoldRuleFacts = {
   readonly excludedDeciders: readonly ExcludedDecider[]
   readonly decideSeconds: number
   readonly onTimeout: TimeoutAction
+  /** What lets calls through that it would hold; left out: nothing does. */
+  readonly bypasses?: readonly HoldBypassFacts[]
 }
 
-export type HoldRuleView = HoldRuleFacts & {
+export type HoldRuleView = Omit<HoldRuleFacts, 'bypasses'> & {
   createdBy: PersonRef | null
   createdAt: string
   /** Set for rules that are no longer in force. */

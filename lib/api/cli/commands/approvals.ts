@@ -17,6 +17,7 @@ import { readConditionLine } from '#lib/registry/schema/condition-words.ts'
 import { conditionText } from '#lib/registry/schema/conditions.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
+import { addBypassVerbs } from './hold-bypasses.ts'
 import { UsageError } from '../errors.ts'
 import { type Column, facts } from '../table.ts'
 import { count, minute, oneLine, plain, second } from '../text.ts'
@@ -82,6 +83,7 @@ export function addApprovalsCommands(program: Command, setup: Setup): void {
     run: (cli, { args: [id = ''], options: { note } }) => decide(cli, id, { decision: 'reject', note }),
   })
   addRuleVerbs(approvals, setup)
+  addBypassVerbs(approvals, setup)
 }
 
 type RuleOptions = {

@@ -1,0 +1,142 @@
+import type { Metadata } from 'next'
+import { plural } from '#components/ui/count.ts'
+import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { EmptyState } from '#components/ui/empty-state.tsx'
+import { ReasonButton } from '#components/ui/reason-button.client.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { isRole, roleLabel } from '#lib/auth/permissions.ts'
+import { listHoldBypasses } from '#lib/guardrails/queries/hold-bypasses.ts'
+import { listHoldRules } from '#lib/guardrails/queries/held-calls.ts'
+import type { HoldRuleView } from '#lib/guardrails/schema/held-calls.ts'
+import { listServers } from '#lib/registry/queries.ts'
+import { conditionText } from '#lib/registry/schema/conditions.ts'
+import { currentCtx } from '#lib/web/ctx.ts'
+import { whyNot } from '#lib/web/why-not.ts'
+import { removeRule } from '../actions.ts'
+import { BypassButton } from '../bypass-button.client.tsx'
+import { bypassColumns } from '../bypass-columns.tsx'
+import { excludedText } from '../excluded-text.ts'
+import { AddRuleButton } from '../rule-form.client.tsx'
+
+export const metadata: Metadata = { title: 'Rules that hold calls' }
+
+export default async function HoldRulesPage() {
+  const ctx = await currentCtx()
+  const [rules, bypasses, servers] = await Promise.all([
+    listHoldRules(ctx),
+    listHoldBypasses(ctx, { state: 'all' }),
+    listServers(ctx),
+  ])
+  const manageProblem = whyNot(ctx.actor, 'holds:manage')
+  const bypassProblem = whyNot(ctx.actor, 'holds:bypass')
+  return (
+    <div className="grid grid-cols-1 gap-6">
+      <section>
+        <div className="mb-2 flex flex-wrap items-center justify-between gap-2">
+          <h2 className="text-sm font-semibold">Rules that hold calls</h2>
+          <AddRuleButton servers={servers.map(({ id, name }) => ({ id, name }))} whyNot={manageProblem} />
+        </div>
+        <DataTable
+          caption="Rules that hold calls"
+          columns={[...ruleColumns, actionColumn({ manageProblem, bypassProblem })]}
+          rows={rules}
+          rowKey={(rule) => rule.id}
+          empty={<EmptyState title="No rule holds calls">Every call that is granted goes through at once.</EmptyState>}
+        />
+      </section>
+      {bypasses.length > 0 && (
+        <section>
+          <h2 className="mb-2 text-sm font-semibold">Bypasses</h2>
+          <DataTable
+            caption="Bypasses of rules"
+            columns={bypassColumns(bypassProblem)}
+            rows={bypasses.slice(0, 20)}
+            rowKey={({ id }) => id}
+          />
+        </section>
+      )}
+    </div>
+  )
+}
+
+const ruleColumns: readonly Column<HoldRuleView>[] = [
+  { id: 'title', header: 'Rule', cell: (rule) => <span className="font-medium">{rule.title}</span> },
+  {
+    id: 'holds',
+    header: 'Holds',
+    cell: (rule) => (
+      <ul className="text-[13px]">
+        <li className="font-mono break-all">
+          {[rule.serverId ?? 'every server', rule.toolName].filter(Boolean).join('/')}
+        </li>
+        {rule.class && <li>{rule.class === 'destructive' ? 'destructive' : `${rule.class} and above`}</li>}
+        {rule.environment && <li>{rule.environment}</li>}
+        {rule.conditions.map((condition) => (
+          <li key={conditionText(condition)} className="break-words">
+            {conditionText(condition)}
+          </li>
+        ))}
+      </ul>
+    ),
+  },
+  {
+    id: 'decides',
+    header: 'Decides',
+    cell: (rule) => (
+      <>
+        {rolesText(rule.deciderRoles)}
+        {rule.excludedDeciders.length > 0 && (
+          <span className="block max-w-xs text-[13px] text-muted-foreground">
+            Not {rule.excludedDeciders.map(excludedText).join(', nor ')}
+          </span>
+        )}
+      </>
+    ),
+  },
+  {
+    id: 'time',
+    header: 'Time',
+    wide: true,
+    cell: (rule) => `${timeText(rule.decideSeconds)}, then ${rule.onTimeout === 'allow' ? 'allowed' : 'refused'}`,
+  },
+  {
+    id: 'made',
+    header: 'Made',
+    wide: true,
+    cell: (rule) => (
+      <>
+        {rule.createdBy?.name ?? 'unknown'}, <Time value={rule.createdAt} />
+      </>
+    ),
+  },
+]
+
+function actionColumn(problems: { manageProblem: string | null; bypassProblem: string | null }): Column<HoldRuleView> {
+  return {
+    id: 'action',
+    header: <span className="sr-only">Action</span>,
+    cell: (rule) => (
+      <span className="flex flex-wrap gap-2">
+        <BypassButton ruleId={rule.id} title={rule.title} whyNot={problems.bypassProblem} />
+        <ReasonButton
+          label="Remove"
+          size="sm"
+          title={`Remove the rule “${rule.title}”`}
+          description="Such calls go through without a person from then on; those that wait already still wait."
+          confirm="Remove"
+          action={removeRule}
+          input={{ ruleId: rule.id }}
+          whyNot={problems.manageProblem}
+        />
+      </span>
+    ),
+  }
+}
+
+function rolesText(roles: readonly string[]): string {
+  return roles.map((role) => (isRole(role) ? roleLabel(role) : role)).join(', ')
+}
+
+function timeText(seconds: number): string {
+  return seconds % 60 === 0 ? plural(seconds / 60, 'minute') : plural(seconds, 'second')
+}

@@ -1,0 +1,148 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { err, ok, type Result } from '#lib/core/result.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { type Bypassable, decideBypass } from '../rules/hold-bypasses.ts'
+import type { EndHoldBypassInput, HoldBypassRefusal, OpenHoldBypassInput } from '../schema/hold-bypasses.ts'
+
+/**
+ * Lets calls through that a rule would hold, for eight hours at most; brokers follow within a second. It is announced, shown on every page while it holds, recorded with each call
+ * it lets through, and never for agents of the opener's own teams nor for what is destructive on production. Needs `holds:bypass`; throws `not_found`. Refusals are recorded; of
+ * two at once for the same, one is opened.
+ */
+export async function openHoldBypass(
+  ctx: Ctx,
+  input: OpenHoldBypassInput,
+): Promise<Result<{ bypassId: string; expiresAt: string }, HoldBypassRefusal>> {
+  authorize(ctx, 'holds:bypass')
+  const person = requirePerson(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    const { ruleId, agentId, minutes, reason } = input
+    // The lock makes two take turns; the second then sees the first one's.
+    await tx.$queryRaw`select 1 from "HoldRule" where "id" = ${ruleId}::uuid for update`
+    const rule = await tx.holdRule.findUnique({ where: { id: ruleId, removedAt: null } })
+    if (!rule) throw new DomainError('not_found', 'There is no such rule in force.')
+    const agent = agentId === null ? null : await findAgent(tx, agentId)
+    const about = {
+      subject: { kind: 'hold_rule', id: ruleId, name: rule.title },
+      ...(agent ? { agentId: agent.id, teamId: agent.ownerTeamId } : {}),
+      ...(rule.serverId ? { serverId: rule.serverId } : {}),
+      ...(rule.toolName ? { tool: rule.toolName } : {}),
+    }
+    const inForce = await tx.holdBypass.findFirst({
+      where: { ruleId, agentId, endedAt: null, expiresAt: { gt: ctx.now } },
+      select: { id: true },
+    })
+    const bypassable = { rule: { ...rule, ...(await placeOf(tx, rule)) }, agent, inForce: inForce !== null }
+    const decision = decideBypass(bypassable, person)
+    if (!decision.ok) {
+      const refusal = decision.error
+      const detail = { ruleId, reason: refusal.rule }
+      recordAudit(tx, ctx, { event: 'hold_bypass.refused', ...about, rule: refusal.rule, detail })
+      return err(refusal)
+    }
+    const accountable = await tx.agent.findMany({
+      where: { accountablePersonId: person.id, status: { not: 'retired' } },
+      select: { id: true },
+      orderBy: { id: 'asc' },
+    })
+    const except = { exceptTeamIds: [...person.teamIds], exceptAgentIds: accountable.map(({ id }) => id) }
+    const expiresAt = new Date(ctx.now.getTime() + minutes * 60_000)
+    const { id } = await tx.holdBypass.create({
+      data: { ruleId, agentId, reason, ...except, openedById: person.id, openedAt: ctx.now, expiresAt },
+      select: { id: true },
+    })
+    const until = expiresAt.toISOString()
+    const detail = { bypassId: id, ruleId, reason, expiresAt: until, ...except }
+    recordAudit(tx, ctx, { event: 'hold_bypass.opened', ...about, detail })
+    return ok({ bypassId: id, expiresAt: until })
+  })
+}
+
+/** Ends a bypass: the rule holds calls again within a second. Needs `holds:bypass`; throws `not_found`; one that has ended already stays as it ended. */
+export async function endHoldBypass(ctx: Ctx, { bypassId }: EndHoldBypassInput): Promise<{ ended: boolean }> {
+  authorize(ctx, 'holds:bypass')
+  const person = requirePerson(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    const bypass = await tx.holdBypass.findUnique({ where: { id: bypassId }, include: withRule })
+    if (!bypass) throw new DomainError('not_found', 'There is no such bypass.')
+    const { count } = await tx.holdBypass.updateMany({
+      where: { id: bypassId, endedAt: null, expiresAt: { gt: ctx.now } },
+      data: { endedAt: ctx.now, endedById: person.id },
+    })
+    if (count === 0) return { ended: false }
+    recordEnd(tx, ctx, bypass, 'person')
+    return { ended: true }
+  })
+}
+
+/** Says of every bypass whose time is over that it has ended; brokers heed it no more from its second on. For our own processes. */
+export async function endHoldBypasses(ctx: Ctx): Promise<number> {
+  authorize(ctx, 'holds:bypass')
+  const over = { endedAt: null, expiresAt: { lte: ctx.now } }
+  if ((await ctx.db.holdBypass.count({ where: over })) === 0) return 0
+  return await inTx(ctx, async (tx, ctx) => {
+    const rows = await tx.$queryRaw<{ id: string }[]>`
+      select "id" from "HoldBypass" where "endedAt" is null and "expiresAt" <= ${ctx.now} order by "id" limit 100 for update skip locked`
+    return await end(tx, ctx, { ids: rows.map(({ id }) => id), how: 'time' })
+  })
+}
+
+/** With its rule a bypass ends, too. */
+export async function endBypassesOf(tx: Tx, ctx: Ctx, ruleId: string): Promise<void> {
+  const rows = await tx.holdBypass.findMany({ where: { ruleId, endedAt: null }, select: { id: true } })
+  await end(tx, ctx, { ids: rows.map(({ id }) => id), how: 'rule_removed' })
+}
+
+async function end(
+  tx: Tx,
+  ctx: Ctx,
+  { ids, how }: { ids: readonly string[]; how: 'time' | 'rule_removed' },
+): Promise<number> {
+  for (const id of ids) {
+    const bypass = await tx.holdBypass.findUniqueOrThrow({ where: { id }, include: withRule })
+    const endedAt = bypass.expiresAt < ctx.now ? bypass.expiresAt : ctx.now
+    await tx.holdBypass.update({ where: { id }, data: { endedAt } })
+    recordEnd(tx, ctx, bypass, how)
+  }
+  return ids.length
+}
+
+const withRule = { rule: { select: { title: true } } }
+
+function recordEnd(
+  tx: Tx,
+  ctx: Ctx,
+  bypass: { id: string; ruleId: string; agentId: string | null; rule: { title: string } },
+  how: 'person' | 'time' | 'rule_removed',
+): void {
+  const { id, ruleId, agentId, rule } = bypass
+  recordAudit(tx, ctx, {
+    event: 'hold_bypass.ended',
+    subject: { kind: 'hold_rule', id: ruleId, name: rule.title },
+    ...(agentId ? { agentId } : {}),
+    detail: { bypassId: id, ruleId, how },
+  })
+}
+
+async function findAgent(tx: Tx, id: string) {
+  const agent = await tx.agent.findUnique({
+    where: { id },
+    select: { id: true, name: true, accountablePersonId: true, ownerTeamId: true },
+  })
+  if (!agent) throw new DomainError('not_found', `No agent ${id} is registered.`)
+  return agent
+}
+
+async function placeOf(
+  tx: Tx,
+  { serverId, toolName }: { serverId: string | null; toolName: string | null },
+): Promise<Pick<Bypassable['rule'], 'server' | 'tool'>> {
+  if (serverId === null) return { server: null, tool: null }
+  const server = await tx.mcpServer.findUnique({
+    where: { id: serverId },
+    select: { environment: true, tools: { where: { name: toolName ?? '' }, select: { class: true } } },
+  })
+  return { server, tool: server?.tools[0] ?? null }
+}

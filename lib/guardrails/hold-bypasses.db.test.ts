@@ -1,0 +1,116 @@
+import { expect } from 'vitest'
+import type { Role } from '#lib/auth/permissions.ts'
+import type { Db } from '#lib/db/client.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
+import { makeServer } from '#lib/dev/test/registry.ts'
+import { createHoldRule, endHoldBypass, endHoldBypasses, openHoldBypass, removeHoldRule } from './commands.ts'
+import { listHoldBypasses } from './queries/hold-bypasses.ts'
+import { createHoldRuleInput } from './schema/held-calls.ts'
+import { openHoldBypassInput } from './schema/hold-bypasses.ts'
+
+const now = new Date('2026-11-22T10:00:00Z')
+const later = (minutes: number) => new Date(now.getTime() + minutes * 60_000)
+const reason = 'Everybody who may decide is on the same plane.'
+
+async function world(db: Db, rule: object = {}) {
+  const serverId = await makeServer(db)
+  const security = await makePerson(db, { roles: ['security'] })
+  const input = { title: 'Changes wait', serverId, class: 'write', deciderRoles: ['security'], ...rule }
+  const { ruleId } = await createHoldRule(ctxFor(db, security, now), createHoldRuleInput.parse(input))
+  const person = async (role: Role, teamIds: string[] = []) =>
+    ctxFor(db, await makePerson(db, { roles: [role], teamIds }), now)
+  const open = (ctx: Awaited<ReturnType<typeof person>>, changes: object = {}) =>
+    openHoldBypass(ctx, openHoldBypassInput.parse({ ruleId, reason, ...changes }))
+  const list = async (ctx: Awaited<ReturnType<typeof person>>, state: 'in_force' | 'all' = 'in_force') =>
+    (await listHoldBypasses(ctx, { state })).filter(({ rule }) => rule.id === ruleId)
+  return { ruleId, person, open, list }
+}
+
+dbTest('security and whoever is on call bypass a rule for an hour, and nobody else does', async ({ db }) => {
+  const { ruleId, person, open, list } = await world(db)
+  for (const role of ['builder', 'team_lead', 'finance', 'platform_admin'] as const) {
+    await expect(open(await person(role))).rejects.toMatchObject({ details: { permission: 'holds:bypass' } })
+    await expect(endHoldBypass(await person(role), { bypassId: crypto.randomUUID() })).rejects.toMatchObject({
+      code: 'forbidden',
+    })
+  }
+  const team = await makeTeam(db)
+  const onCall = await person('on_call', [team])
+  const { id: own } = await makeAgent(db, { accountablePersonId: onCall.actor.id })
+  expect(await open(onCall)).toMatchObject({ ok: true, value: { expiresAt: later(60).toISOString() } })
+  expect(await list(onCall)).toMatchObject([
+    { rule: { id: ruleId, title: 'Changes wait' }, agent: null, reason, openedBy: { id: onCall.actor.id }, calls: 0 },
+  ])
+  const [, opened] = await auditOf(db, ruleId)
+  expect(opened).toMatchObject({
+    event: 'hold_bypass.opened',
+    detail: { reason, exceptTeamIds: [team], exceptAgentIds: [own] },
+  })
+  for (const wrong of [{ minutes: 481 }, { minutes: 0 }, { reason: 'short' }]) {
+    expect(openHoldBypassInput.safeParse({ ruleId, reason, ...wrong }).success).toBe(false)
+  }
+  await expect(open(onCall, { ruleId: crypto.randomUUID() })).rejects.toMatchObject({ code: 'not_found' })
+  await expect(open(onCall, { agentId: 'nobody' })).rejects.toMatchObject({ code: 'not_found' })
+})
+
+dbTest('nobody bypasses for the agents they answer for, nor what destroys on production', async ({ db }) => {
+  const { person, open, ruleId } = await world(db)
+  const security = await person('security')
+  const { id: agentId, teamId } = await makeAgent(db)
+  const ruleOf = async (attempt: ReturnType<typeof open>) => {
+    const outcome = await attempt
+    return outcome.ok ? 'opened' : outcome.error.rule
+  }
+  expect(await ruleOf(open(await person('security', [teamId]), { agentId }))).toBe('approvals:bypass_own_team')
+  await db.agent.update({ where: { id: agentId }, data: { accountablePersonId: security.actor.id } })
+  expect(await ruleOf(open(security, { agentId }))).toBe('approvals:bypass_own_agent')
+  expect((await auditOf(db, ruleId)).filter(({ event }) => event === 'hold_bypass.refused')).toMatchObject([
+    { rule: 'approvals:bypass_own_team' },
+    { rule: 'approvals:bypass_own_agent' },
+  ])
+  for (const rule of [
+    { class: 'destructive', environment: 'production', serverId: null },
+    { class: 'destructive', serverId: await makeServer(db, { environment: 'production' }) },
+    { class: null, serverId: await makeServer(db, { environment: 'production' }), toolName: 'wipe' },
+  ]) {
+    const production = await world(db, rule)
+    expect(await ruleOf(production.open(security))).toBe('approvals:bypass_destructive')
+  }
+})
+
+dbTest('of two who bypass or end the same at once one does, and the other is told', async ({ db }) => {
+  const { person, open, ruleId, list } = await world(db)
+  const [one, other] = [await person('security'), await person('on_call')]
+  const outcomes = await Promise.all([open(one), open(other)])
+  expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1)
+  expect(outcomes.find(({ ok }) => !ok)).toMatchObject({ error: { rule: 'approvals:bypass_in_force' } })
+  const [bypass] = await list(one)
+  const ends = await Promise.all([one, other].map((ctx) => endHoldBypass(ctx, { bypassId: bypass!.id })))
+  expect(ends.filter(({ ended }) => ended)).toHaveLength(1)
+  expect(await list(one)).toEqual([])
+  expect((await auditOf(db, ruleId)).filter(({ event }) => event === 'hold_bypass.ended')).toMatchObject([
+    { detail: { how: 'person' } },
+  ])
+  expect(await open(one)).toMatchObject({ ok: true })
+})
+
+dbTest('it ends by itself to the second, with its rule, and is told once', async ({ db }) => {
+  const { person, open, ruleId, list } = await world(db)
+  const security = await person('security')
+  await open(security, { minutes: 1 })
+  const at = (ms: number) => ({ ...security, now: new Date(later(1).getTime() + ms) })
+  expect(await list(at(-1))).toHaveLength(1)
+  expect(await endHoldBypasses(ctxFor(db, undefined, at(-1).now))).toBe(0)
+  expect(await list(at(0))).toEqual([])
+  const ended = await Promise.all([0, 1].map(() => endHoldBypasses(ctxFor(db, undefined, at(5000).now))))
+  expect(ended.toSorted((a, b) => a - b)).toEqual([0, 1])
+  const [row] = await list(at(0), 'all')
+  expect(row).toMatchObject({ inForce: false, endedAt: later(1).toISOString(), endedBy: null })
+  expect(await open(at(0))).toMatchObject({ ok: true })
+  await removeHoldRule(at(1), { ruleId, reason: 'No longer wanted.' })
+  const ends = (await auditOf(db, ruleId)).filter(({ event }) => event === 'hold_bypass.ended')
+  expect(ends).toMatchObject([{ detail: { how: 'time' } }, { detail: { how: 'rule_removed' } }])
+  await expect(open(at(2))).rejects.toMatchObject({ code: 'not_found' })
+  await expect(endHoldBypass(security, { bypassId: crypto.randomUUID() })).rejects.toMatchObject({ code: 'not_found' })
+})

@@ -1,0 +1,60 @@
+import { z } from 'zod'
+import type { PersonRef } from '#lib/registry/schema.ts'
+import { manyLines } from '#lib/registry/schema/words.ts'
+
+export const bypassMinutesDefault = 60
+export const bypassMinutesMax = 480
+
+export const openHoldBypassInput = z.strictObject({
+  ruleId: z.uuid(),
+  /** Only calls of this agent; null: of every agent but those of your own teams. */
+  agentId: z.string().min(1).max(100).nullable().default(null),
+  minutes: z
+    .int()
+    .min(1)
+    .max(bypassMinutesMax, `A bypass lasts ${bypassMinutesMax / 60} hours at most.`)
+    .default(bypassMinutesDefault),
+  reason: manyLines(1000).trim().min(10, 'Say what is so urgent that nobody can decide: everybody reads it.'),
+})
+export type OpenHoldBypassInput = z.infer<typeof openHoldBypassInput>
+
+export const endHoldBypassInput = z.strictObject({ bypassId: z.uuid() })
+export type EndHoldBypassInput = z.infer<typeof endHoldBypassInput>
+
+/** As brokers keep it. */
+export type HoldBypassFacts = {
+  readonly id: string
+  /** null: every agent */
+  readonly agentId: string | null
+  readonly expiresAt: string
+  readonly exceptTeamIds: readonly string[]
+  readonly exceptAgentIds: readonly string[]
+}
+
+export const holdBypassStates = ['in_force', 'all'] as const
+
+export type HoldBypassView = {
+  id: string
+  rule: { id: string; title: string }
+  /** null: every agent but those of the teams of who opened it */
+  agent: { id: string; name: string } | null
+  reason: string
+  openedBy: PersonRef
+  openedAt: string
+  expiresAt: string
+  endedAt: string | null
+  /** null while it is in force, and when its time was over or its rule was removed. */
+  endedBy: PersonRef | null
+  inForce: boolean
+  /** Calls that it let through, from the audit log. */
+  calls: number
+}
+
+export type HoldBypassRefusal = { rule: HoldBypassRule; message: string }
+export const holdBypassRules = [
+  'approvals:bypass_own_team',
+  'approvals:bypass_own_agent',
+  'approvals:bypass_destructive',
+  'approvals:bypass_in_force',
+] as const
+export type HoldBypassRule = (typeof holdBypassRules)[number]
