@@ -131,7 +131,7 @@ function atBroker(view: BrokerView, asked: Parameters<typeof callIn>[1]): Verdic
   if (!decision.ok) {
     return { outcome: 'refused', rule: decision.error.rule, message: decision.error.message, hold: null }
   }
-  const hold = holdFor(call, decision.value, view)
+  const { rule: hold } = holdFor(call, decision.value, { view, now })
   return { outcome: hold ? 'held' : 'allowed', rule: null, message: hold?.title ?? null, hold: hold?.id ?? null }
 }
 

@@ -1,3 +1,4 @@
+import type { BypassedHold } from '#lib/audit/events.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { conditionText, rateText } from '#lib/registry/schema/conditions.ts'
 import type { Denial } from '../schema.ts'
@@ -34,8 +35,8 @@ export function traceCall(call: ToolCall, view: PolicyView, now: Date): Trace {
     }
   }
   const allowed = decision.value
-  const hold = holdFor(call, allowed, view)
-  const steps = stepsTo({ step: hold ? 'hold' : null, outcome: 'held', call, view, allowed, hold })
+  const { rule: hold, bypassed } = holdFor(call, allowed, { view, now })
+  const steps = stepsTo({ step: hold ? 'hold' : null, outcome: 'held', call, view, allowed, hold, bypassed })
   return { outcome: hold ? 'held' : 'allowed', denial: null, allowed, hold, steps }
 }
 
@@ -63,7 +64,13 @@ export function passedSteps({ held, note }: { held: boolean; note: string | null
   })
 }
 
-type Passed = { call: ToolCall; view: PolicyView; allowed: Allowed; hold: HoldRuleFacts | null }
+type Passed = {
+  call: ToolCall
+  view: PolicyView
+  allowed: Allowed
+  hold: HoldRuleFacts | null
+  bypassed: BypassedHold | null
+}
 
 function stepsTo(to: Passed & { step: CallStepId | null; outcome: StepOutcome }): ExplainedStep[] {
   return callSteps.map((id) => {
@@ -77,8 +84,12 @@ function isOpen(id: CallStepId): boolean {
   return id === 'request' || id === 'agent_rate' || id === 'rates' || id === 'delivery'
 }
 
+function bypassNote({ rule }: BypassedHold, { holdRules }: PolicyView): string {
+  return `“${holdRules?.find(({ id }) => id === rule)?.title ?? rule}” would hold it and is bypassed now.`
+}
+
 function noteOf(id: CallStepId, about: { call: ToolCall; view: PolicyView } & Partial<Passed>): string | null {
-  const { call, view, allowed, hold } = about
+  const { call, view, allowed, hold, bypassed } = about
   const agent = view.agents.get(call.caller.agentId)
   const server = view.servers.get(call.serverId)
   switch (id) {
@@ -101,7 +112,7 @@ function noteOf(id: CallStepId, about: { call: ToolCall; view: PolicyView } & Pa
         ? `${formatMicros(BigInt(agent.overBudget.spentMicros))} were spent in ${agent.overBudget.month}.`
         : null
     case 'hold':
-      return hold ? holdNote(hold) : null
+      return hold ? holdNote(hold) : bypassed ? bypassNote(bypassed, view) : null
     case 'rates':
       return allowed?.grant.rate ? `The grant allows ${rateText(allowed.grant.rate)} at each broker.` : null
     default:
