@@ -12,4 +12,5 @@ export {
   settleHeldCall,
 } from './commands/held-calls.ts'
 export { setServerGuards } from './commands/server-guards.ts'
+export { keepAccessTable } from './commands/keep-access-table.ts'
 export { syncPolicySets } from './commands/sync-policy-sets.ts'

@@ -1,1 +1,1 @@
-export { loadPolicySet, openPolicySet, readPolicySource } from './queries/policy-source.ts'
+export { loadPolicySet, openPolicySet, policySchema, readPolicySource } from './queries/policy-source.ts'

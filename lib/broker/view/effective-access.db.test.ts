@@ -1,8 +1,11 @@
 import { expect } from 'vitest'
 import pg from 'pg'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { ctxFor, makeAgent, makeTeam } from '#lib/dev/test/fleet.ts'
+import { ctxFor, makeAgent, makeTeam, makeTemplate } from '#lib/dev/test/fleet.ts'
+import { enforcePolicies, forbids, permits, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { keepAccessTable } from '#lib/guardrails/commands.ts'
+import { policySchema } from '#lib/guardrails/queries.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import { matchingAgentIds } from '#lib/registry/queries.ts'
 import { environments, sensitivities, tiers, toolClasses, toolStates } from '#lib/registry/schema.ts'
@@ -23,9 +26,10 @@ dbTest(
         return makeServer(db, { id: `reach-${at}`, environment: one(environments), sensitivity: one(sensitivities), status: at === 3 ? 'disabled' : 'active', tools }) // prettier-ignore
       }),
     )
+    const templates = await Promise.all(['reach-t1', 'reach-t2'].map((id) => makeTemplate(db, { id })))
     const agents: string[] = []
     for (let at = 0; at < 40; at += 1) {
-      const { id } = await makeAgent(db, { id: `reach-agent-${at}`, ownerTeamId: one(teams), tier: one(tiers) })
+      const { id } = await makeAgent(db, { id: `reach-agent-${at}`, ownerTeamId: one(teams), tier: one(tiers), templateId: one(templates) }) // prettier-ignore
       agents.push(id)
       for (let grant = 0; grant < 9; grant += 1) {
         await makeGrant(db, {
@@ -43,29 +47,76 @@ dbTest(
     for (const [scope, targetId] of stops)
       await db.stopOrder.create({ data: { scope, targetId, reason: 'a test', orderedByName: 'Ada' } })
 
-    const view = new BrokerView()
-    const client = new pg.Client({ connectionString: databaseUrl })
-    await client.connect()
-    await loadAll(client, view)
-    await client.end()
     const ctx = ctxFor(db, undefined, now)
-    let reached = 0
-    for (const server of view.servers.values()) {
-      for (const tool of server.tools.values()) {
-        const allowed = [...view.agents.keys()].filter(
-          (agentId) =>
-            decide({ caller: { agentId, version: 1, runId: null }, serverId: server.id, tool: tool.name }, view, now)
-              .ok,
-        )
-        const found = await matchingAgentIds(ctx, { q: `server:${server.id} tool:${tool.name} can:${tool.class}` })
-        expect({ tool: `${server.id}/${tool.name}`, found }).toEqual({
-          tool: `${server.id}/${tool.name}`,
-          found: allowed.toSorted(),
-        })
-        reached += allowed.length
+    /** How many times an agent reaches a tool; what both say is compared for every one. */
+    const compare = async (what: string): Promise<number> => {
+      const view = new BrokerView()
+      const client = new pg.Client({ connectionString: databaseUrl })
+      await client.connect()
+      await loadAll(client, view)
+      await client.end()
+      let reached = 0
+      for (const server of view.servers.values()) {
+        for (const tool of server.tools.values()) {
+          const calls = { serverId: server.id, tool: tool.name }
+          const allowed = [...view.agents.keys()].filter(
+            (agentId) => decide({ caller: { agentId, version: 1, runId: null }, ...calls }, view, now).ok,
+          )
+          const found = await matchingAgentIds(ctx, { q: `server:${server.id} tool:${tool.name} can:${tool.class}` })
+          expect({ what, ...calls, found }).toEqual({ what, ...calls, found: allowed.toSorted() })
+          reached += allowed.length
+        }
       }
+      return reached
     }
-    expect(reached).toBeGreaterThan(30)
+    const usual = await compare('the policies of the release')
+    expect(usual).toBeGreaterThan(30)
+
+    const named = [
+      forbids('policy_team', 'principal in Wheelhouse::Team::"reach-a" && resource.class != "read"'),
+      forbids(
+        'policy_agent',
+        'principal == Wheelhouse::Agent::"reach-agent-5" || principal == Wheelhouse::Agent::"reach-agent-6"',
+      ),
+      forbids(
+        'policy_template',
+        'principal in Wheelhouse::Template::"reach-t1" && resource in Wheelhouse::Server::"reach-1"',
+      ),
+      forbids('policy_tool', 'resource == Wheelhouse::Tool::"reach-2/read-x" && principal.tier != "high"'),
+    ]
+    const sets: Record<string, string[]> = {
+      'policies that name teams, agents, templates, servers and tools': [permitsGranted, ...named],
+      'policies that permit only some': [
+        permits(
+          'permit_some',
+          'principal in Wheelhouse::Team::"reach-b" || resource.server.environment != "production"',
+        ),
+      ],
+      'a time at which nothing is changed': [
+        permitsGranted,
+        forbids('policy_night', 'context.hour < 6 && resource.class == "write"'),
+      ],
+      'no policy at all': [],
+    }
+    const counts: Record<string, number> = {}
+    for (const [what, policies] of Object.entries(sets)) {
+      const { version } = await enforcePolicies(db, policies)
+      await keepAccessTable(ctx, { version, policies, schema: policySchema })
+      counts[what] = await compare(what)
+      if (policies.length < 3) continue
+      // Groups follow the agents that are in them.
+      await db.agent.update({ where: { id: 'reach-agent-5' }, data: { tier: 'high', ownerTeamId: teams[2]! } })
+      await db.agent.update({ where: { id: 'reach-agent-7' }, data: { ownerTeamId: teams[0]! } })
+      counts[`${what}, later`] = await compare(`${what}, later`)
+    }
+    const [some, later, few, night, none] = Object.values(counts)
+    expect(some).toBeLessThan(usual)
+    for (const count of [some, later, few, night]) expect(count).toBeGreaterThan(10)
+    expect(none).toBe(0)
+    // Nothing is known of a set: then nothing is said to be within reach.
+    await enforcePolicies(db, [permitsGranted])
+    expect(await matchingAgentIds(ctx, { q: 'can:read' })).toEqual([])
+
     await db.stopOrder.create({
       data: { scope: 'organization', targetId: 'organization', reason: 'a test', orderedByName: 'Ada' },
     })

@@ -6,7 +6,11 @@ export function forbids(id: string, when: string): string {
   return `${wordsBeside(id)}\nforbid (principal, action, resource) when { ${when} };`
 }
 
-export const permitsGranted = `${wordsBeside('permit_granted')}\npermit (principal, action, resource) when { principal in resource.openTo };`
+export function permits(id: string, when: string): string {
+  return `${wordsBeside(id)}\npermit (principal, action, resource) when { ${when} };`
+}
+
+export const permitsGranted = permits('permit_granted', 'principal in resource.openTo')
 
 function wordsBeside(id: string): string {
   return `@id("${id}")\n@title("Title of ${id}")\n@explanation("Explanation of ${id}.")\n@remedy("Remedy of ${id}.")`

@@ -11,6 +11,8 @@ export type Dependence = {
   action: boolean
 }
 
+const allActions = ['call', 'list'] as const
+
 /** Read from what was parsed, not from the text: an attribute can be written with escapes. */
 export function dependenceOf(policies: readonly PolicyJson[]): Dependence {
   const found: Dependence = { hour: false, weekday: false, session: false, access: false, action: false }
@@ -20,7 +22,8 @@ export function dependenceOf(policies: readonly PolicyJson[]): Dependence {
     if (mentionsAccess(policy)) found.access = true
     for (const { body } of policy.conditions) walk(body, found)
   }
-  if (actions.size > 1) found.action = true
+  // As soon as one speaks of calling or of seeing alone, the other one is decided without it.
+  if ([...actions].some((named) => named !== JSON.stringify(allActions))) found.action = true
   return found
 }
 
@@ -48,8 +51,7 @@ function mentionsAccess(policy: PolicyJson): boolean {
 }
 
 function actionsOf({ action }: PolicyJson): string[] {
-  const all = ['call', 'list']
-  if (action.op === 'All') return all
+  if (action.op === 'All') return [...allActions]
   const entities = 'entities' in action ? action.entities : 'entity' in action ? [action.entity] : []
   return entities.map((entity) => ('__entity' in entity ? entity.__entity : entity).id).toSorted()
 }

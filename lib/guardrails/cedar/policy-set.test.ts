@@ -78,6 +78,11 @@ test('a policy that forbids only calling hides the tool too, so that what is lis
   expect((await setOf(permitAll, forbid)).judge(question)).toBe('policy_calls')
 })
 
+test('a policy that permits only calling permits nothing: what cannot be seen cannot be called', async () => {
+  const permit = `${words('permit_calls')} permit (principal, action == Wheelhouse::Action::"call", resource);`
+  expect((await setOf(permit)).judge(question)).toBe('policy_default_deny')
+})
+
 test('the hour and the day decide when policies look at them, whatever was remembered before', async () => {
   const forbid = `${words('policy_nights')} forbid (principal, action, resource) when { context["\\u{68}our"] < 6 || context.weekday > 5 };`
   const set = await setOf(permitAll, forbid)

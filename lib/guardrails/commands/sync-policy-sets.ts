@@ -5,6 +5,7 @@ import { checkPolicies } from '../cedar/check.ts'
 import { versionOf } from '../cedar/policy-set.ts'
 import { joinPolicies } from '../cedar/split.ts'
 import { readPolicySource, releaseName } from '../queries/policy-source.ts'
+import { keepAccessTable } from './keep-access-table.ts'
 import { lockPolicySets } from './lock-policy-sets.ts'
 
 /**
@@ -18,6 +19,7 @@ export async function syncPolicySets(ctx: Ctx): Promise<{ created: number | null
   const checked = checkPolicies(joinPolicies(policies), schema)
   const [problem] = checked.problems
   if (problem) throw new DomainError('invalid', `The policies of this release are not valid: ${problem.message}`)
+  await keepAccessTable(ctx, { version: versionOf({ schema, policies }), policies, schema })
   return await inTx(ctx, async (tx, ctx) => {
     await lockPolicySets(tx)
     const known = await tx.policySet.findMany({ select: { number: true, policies: true } })

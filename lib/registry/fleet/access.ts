@@ -1,6 +1,6 @@
 import { covers } from '../rules.ts'
-import { type Environment, type Tier, tiers, type ToolClass } from '../schema.ts'
-import { type FleetFacts, type FleetGrant, type FleetServer, type FleetStop, guardrailKey } from './facts.ts'
+import { type Environment, type Tier, type ToolClass } from '../schema.ts'
+import type { FleetFacts, FleetGrant, FleetServer, FleetStop } from './facts.ts'
 
 /** What one test of access asks for: values are alternatives, keys left out ask nothing. All are about one tool. */
 export type AccessTest = { can?: string[]; env?: string[]; server?: string[]; tool?: string[] }
@@ -16,7 +16,10 @@ export type Reached = {
 /** Why a tool that a grant covers does not count. */
 export type Unreached = { serverId: string; name: string | null; why: string }
 
-/** What a kind of grant reaches for an agent of a tier. Worked out once for each kind, because it is the same for every agent that holds one. */
+/** Agents that the guardrails treat alike at a server; a name that is empty stands for all that they do not name there. */
+export type AgentGroup = { tier: Tier; team: string; template: string; agent: string }
+
+/** What a kind of grant reaches for a group of agents. Worked out once for each, because it is the same for every agent of the group that holds one. */
 export type Reach = { reached: Reached[]; unreached: Unreached[] }
 
 /** Identifies the kind of a grant: two agents with grants of one kind reach the same. Server ids hold no space. */
@@ -28,11 +31,11 @@ export function kindOf(grant: Omit<FleetGrant, 'expiresAt'>): string {
 
 /**
  * Effective access: a tool counts if its server is active, it is approved, the grant covers its class, no open stop order covers the
- * organization, the server or the tool, and no central guardrail forbids it to the tier. Stops of teams and agents are the caller's.
+ * organization, the server or the tool, and no central guardrail forbids it to the group. Stops of teams and agents are the caller's.
  */
 export function reachOf(
   grant: Omit<FleetGrant, 'expiresAt'>,
-  about: { tier: Tier; facts: FleetFacts; stops: readonly FleetStop[] },
+  about: { group: AgentGroup; facts: FleetFacts; stops: readonly FleetStop[] },
 ): Reach {
   const server = about.facts.servers.get(grant.serverId)
   const reach: Reach = { reached: [], unreached: [] }
@@ -75,8 +78,6 @@ export function satisfies(tool: Reached, test: AccessTest): boolean {
   return name !== undefined && test.tool.some((wanted) => wanted === name || wanted === `${tool.serverId}/${name}`)
 }
 
-export const allTiers: readonly Tier[] = tiers
-
 function whyServerIsShut(server: FleetServer, stops: readonly FleetStop[]): string | null {
   if (!server.active) return 'the server is disabled'
   const stop = stops.find(
@@ -87,15 +88,28 @@ function whyServerIsShut(server: FleetServer, stops: readonly FleetStop[]): stri
 
 function whyToolIsShut(
   tool: { name: string | null; class: ToolClass; state: string },
-  about: { tier: Tier; facts: FleetFacts; stops: readonly FleetStop[]; server: FleetServer; breakGlass: boolean },
+  about: {
+    group: AgentGroup
+    facts: FleetFacts
+    stops: readonly FleetStop[]
+    server: FleetServer
+    breakGlass: boolean
+  },
 ): string | null {
   if (tool.state !== 'approved') return `the tool is ${tool.state}`
   const target = `${about.server.id}/${tool.name}`
   const stop = about.stops.find(({ scope, targetId }) => scope === 'tool' && targetId === target)
   if (stop) return `a stop order is in force: ${stop.reason}`
-  const { environment, sensitivity } = about.server
-  const rule = about.facts.guardrails.get(
-    guardrailKey({ tier: about.tier, class: tool.class, environment, sensitivity, breakGlass: about.breakGlass }),
-  )
+  const { id, environment, sensitivity, demo } = about.server
+  const rule = about.facts.guardrails.whyNot({
+    ...about.group,
+    class: tool.class,
+    environment,
+    sensitivity,
+    demo: String(demo),
+    breakGlass: String(about.breakGlass),
+    server: id,
+    tool: tool.name === null ? '' : target,
+  })
   return rule ? `the guardrail ${rule} forbids it` : null
 }

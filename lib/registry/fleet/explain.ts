@@ -69,7 +69,7 @@ function explainAccess({ index, agent }: About, test: AccessTest, text: string):
   if (index.isStopped(agent))
     return { text, matches: false, because: 'a stop order for the agent, its team or the organization is in force' }
   const inForce = agent.grants.filter(({ expiresAt }) => expiresAt === null || expiresAt > index.clock)
-  const reaches = inForce.map((grant) => index.reach(kindOf(grant), agent.tier))
+  const reaches = inForce.map((grant) => index.reachFor(kindOf(grant), agent))
   const passing = [
     ...new Set(reaches.flatMap(({ reached }) => reached.filter((tool) => satisfies(tool, test)).map(placeOf))),
   ]

@@ -1,4 +1,5 @@
 import type { AgentStatus, Environment, Sensitivity, Tier, ToolClass, ToolState } from '../schema.ts'
+import type { Guardrails } from '../rules/guardrails.ts'
 
 /** A grant that is not revoked. */
 export type FleetGrant = {
@@ -46,6 +47,7 @@ export type FleetServer = {
   name: string
   environment: Environment
   sensitivity: Sensitivity
+  demo: boolean
   active: boolean
   tools: FleetTool[]
 }
@@ -59,16 +61,6 @@ export type FleetFacts = {
   people: Map<string, FleetPerson>
   /** The newest published version by template. */
   templates: Map<string, { name: string; latest: string | null }>
-  /** The central guardrail that forbids a kind of tool to a tier, by `guardrailKey`; none: permitted. */
-  guardrails: Map<string, string>
-}
-
-export function guardrailKey(about: {
-  tier: Tier
-  class: ToolClass
-  environment: Environment
-  sensitivity: Sensitivity
-  breakGlass: boolean
-}): string {
-  return `${about.tier} ${about.class} ${about.environment} ${about.sensitivity} ${about.breakGlass}`
+  /** What the enforced policies keep out of reach. */
+  guardrails: Guardrails
 }

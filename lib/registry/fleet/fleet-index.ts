@@ -1,8 +1,10 @@
 import type { AgentSort } from '../schema.ts'
-import { type AccessTest, allTiers, kindOf, type Reach, reachOf, satisfies } from './access.ts'
+import { type AccessTest, kindOf, type Reach, reachOf, satisfies } from './access.ts'
 import { andInto, andNotInto, type Bitmap, clearBit, emptyBitmap, grown, orInto, setBit } from './bitmap.ts'
 import { Expiries } from './expiries.ts'
 import type { FleetAgent, FleetFacts, FleetGrant, FleetStop } from './facts.ts'
+import { type Group, groupBits, groupOf, groupsFor, isSameGroup } from './groups.ts'
+import { Guardrails } from '../rules/guardrails.ts'
 import { Order } from './order.ts'
 import { dependsOnFacts, sortKeyOf } from './sort-keys.ts'
 import { TextIndex } from './text-index.ts'
@@ -16,7 +18,7 @@ const noFacts: FleetFacts = {
   servers: new Map(),
   people: new Map(),
   templates: new Map(),
-  guardrails: new Map(),
+  guardrails: new Guardrails(null),
 }
 
 /**
@@ -34,7 +36,10 @@ export class FleetIndex {
   readonly #text = new TextIndex()
   readonly #expiries = new Expiries()
   readonly #reach = new Map<string, Reach>()
-  readonly #resolved = new Map<string, { everyTier: string[]; byTier: Map<string, string[]> }>()
+  readonly #resolved = new Map<
+    string,
+    { everybody: string[]; byGroup: Map<string, { group: Group; kinds: string[] }> }
+  >()
   readonly #access = new Map<string, Bitmap>()
   #all: Bitmap = emptyBitmap(32)
   #facts = noFacts
@@ -82,7 +87,11 @@ export class FleetIndex {
       this.#set(dimension, slot, before && valueOf(before, dimension), value)
     this.#text.put(slot, textOf(agent))
     this.#holdKinds(slot, agent)
-    if (before?.tier !== agent.tier || before.ownerTeamId !== agent.ownerTeamId) this.#access.clear()
+    if (!before || !isSameGroup(before, agent)) {
+      this.#access.clear()
+      // It is a group of its own.
+      if (this.#facts.guardrails.namesAgent(agent.id)) this.#resolved.clear()
+    }
   }
 
   remove(id: string): void {
@@ -170,12 +179,17 @@ export class FleetIndex {
     return found
   }
 
-  /** What a kind of grant that somebody holds reaches for a tier. */
-  reach(kind: string, tier: FleetAgent['tier']): Reach {
-    const identity = `${tier} ${kind}`
+  /** What a kind of grant that somebody holds reaches for an agent. */
+  reachFor(kind: string, agent: FleetAgent): Reach {
+    const names = this.#facts.guardrails.namesFor(this.#sample.get(kind)!.serverId)
+    return this.#reachOf(kind, groupOf(agent, names))
+  }
+
+  #reachOf(kind: string, group: Group): Reach {
+    const identity = `${group.key} ${kind}`
     let reach = this.#reach.get(identity)
     if (!reach) {
-      reach = reachOf(this.#sample.get(kind)!, { tier, facts: this.#facts, stops: this.#stops })
+      reach = reachOf(this.#sample.get(kind)!, { group, facts: this.#facts, stops: this.#stops })
       this.#reach.set(identity, reach)
     }
     return reach
@@ -191,15 +205,15 @@ export class FleetIndex {
   }
 
   #findAccess(identity: string, test: AccessTest): Bitmap {
-    const { everyTier, byTier } = this.#resolve(identity, test)
+    const { everybody, byGroup } = this.#resolve(identity, test)
     const found = emptyBitmap(this.words)
-    for (const kind of everyTier) orInto(found, this.bits('kind', kind)!)
-    for (const [tier, kinds] of byTier) {
-      const ofTier = this.bits('tier', tier)
-      if (!ofTier || kinds.length === 0) continue
+    for (const kind of everybody) orInto(found, this.bits('kind', kind)!)
+    for (const { group, kinds } of byGroup.values()) {
+      const ofGroup = groupBits(this, group)
+      if (!ofGroup) continue
       const reaching = emptyBitmap(this.words)
       for (const kind of kinds) orInto(reaching, this.bits('kind', kind)!)
-      orInto(found, andInto(reaching, ofTier))
+      orInto(found, andInto(reaching, ofGroup))
     }
     for (const { scope, targetId } of this.#stops) {
       const slot = scope === 'agent' ? this.slotOf.get(targetId) : undefined
@@ -210,15 +224,18 @@ export class FleetIndex {
     return found
   }
 
-  /** Which kinds of grant pass the test, for every tier or for some. */
+  /** Which kinds of grant pass the test, for everybody or for some groups of agents. */
   #resolve(identity: string, test: AccessTest) {
     let resolved = this.#resolved.get(identity)
     if (!resolved) {
-      resolved = { everyTier: [], byTier: new Map(allTiers.map((tier) => [tier, []])) }
+      resolved = { everybody: [], byGroup: new Map() }
       for (const kind of this.entries('kind').keys()) {
-        const passing = allTiers.filter((tier) => this.reach(kind, tier).reached.some((tool) => satisfies(tool, test)))
-        if (passing.length === allTiers.length) resolved.everyTier.push(kind)
-        else for (const tier of passing) resolved.byTier.get(tier)!.push(kind)
+        const groups = groupsFor(this, this.#facts.guardrails.namesFor(this.#sample.get(kind)!.serverId))
+        const passing = groups.filter((group) =>
+          this.#reachOf(kind, group).reached.some((tool) => satisfies(tool, test)),
+        )
+        if (passing.length === groups.length) resolved.everybody.push(kind)
+        else for (const group of passing) addTo(resolved.byGroup, group, kind)
       }
       if (this.#resolved.size >= 1000) this.#resolved.clear()
       this.#resolved.set(identity, resolved)
@@ -289,6 +306,12 @@ export class FleetIndex {
       order.add(slot, key)
     }
   }
+}
+
+function addTo(byGroup: Map<string, { group: Group; kinds: string[] }>, group: Group, kind: string): void {
+  const known = byGroup.get(group.key)
+  if (known) known.kinds.push(kind)
+  else byGroup.set(group.key, { group, kinds: [kind] })
 }
 
 function valuesOf(agent: FleetAgent): [Exclude<Dimension, 'kind'>, string][] {

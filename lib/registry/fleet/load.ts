@@ -2,7 +2,8 @@ import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { asTheyWere, entriesAt, withAsTheyWere } from '../history/past.ts'
 import { compareVersions } from '../rules.ts'
-import { guardrailsSql } from './guardrails.ts'
+import type { AccessTable } from '../schema/access-table.ts'
+import { Guardrails } from '../rules/guardrails.ts'
 import type { FleetAgent, FleetFacts, FleetPerson, FleetServer, FleetStop } from './facts.ts'
 
 /** Agents read in one statement: few enough to be one answer of some megabytes. */
@@ -39,13 +40,13 @@ export async function loadPastStops(db: Tx, past: Date): Promise<FleetStop[]> {
   return row!.stops
 }
 
-/** What agents refer to, now or as it was at an instant. The guardrails are those of this version of the platform. */
+/** What agents refer to, now or as it was at an instant. The guardrails are those of now: what they were is in the record of each call. */
 export async function loadFacts(db: Tx, past: Date | null = null): Promise<FleetFacts> {
   const [teams, servers, people, templates, guardrails] = await Promise.all([
     db.$queryRaw<{ id: string; name: string }[]>`${asTheyWere(past, ['Team'])}select "id", "name" from "Team"`,
     db.$queryRaw<
       FleetServer[]
-    >`${asTheyWere(past, ['McpServer', 'McpTool'])}select s."id", s."name", s."environment"::text, s."sensitivity"::text, s."status" = 'active' as active,
+    >`${asTheyWere(past, ['McpServer', 'McpTool'])}select s."id", s."name", s."environment"::text, s."sensitivity"::text, s."demo", s."status" = 'active' as active,
       coalesce((select json_agg(json_build_object('name', t."name", 'class', t."class", 'state', t."state") order by t."name")
         from "McpTool" t where t."serverId" = s."id"), '[]') as tools
       from "McpServer" s`,
@@ -54,7 +55,9 @@ export async function loadFacts(db: Tx, past: Date | null = null): Promise<Fleet
       { id: string; name: string; versions: string[] }[]
     >`${asTheyWere(past, ['Template', 'TemplateVersion'])}select t."id", t."name",
       array(select v."version" from "TemplateVersion" v where v."templateId" = t."id") as versions from "Template" t`,
-    db.$queryRaw<{ key: string; rule: string }[]>(guardrailsSql),
+    db.$queryRaw<
+      { table: AccessTable }[]
+    >`select a."table" from "PolicySet" s join "PolicyAccess" a using ("version") where s."state" = 'enforced'`,
   ])
   return {
     teams: byId(teams),
@@ -66,7 +69,7 @@ export async function loadFacts(db: Tx, past: Date | null = null): Promise<Fleet
         { name, latest: versions.toSorted(compareVersions).at(-1) ?? null },
       ]),
     ),
-    guardrails: new Map(guardrails.map(({ key, rule }) => [key, rule])),
+    guardrails: new Guardrails(guardrails[0]?.table ?? null),
   }
 }
 

@@ -1,0 +1,217 @@
+import cedar, { type PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
+import { setImmediate as pause } from 'node:timers/promises'
+import { digestOf } from '#lib/core/canonical-json.ts'
+import {
+  type AccessDimension,
+  accessDimensions,
+  type AccessTable,
+  type PolicyReach,
+} from '#lib/registry/schema/access-table.ts'
+import { environments, sensitivities, tiers, toolClasses } from '#lib/registry/schema.ts'
+import type { PolicyQuestion, SessionFacts } from '../rules/policy-set.ts'
+import { type ParsedPolicy } from './check.ts'
+import { type Dependence, dependenceOf } from './dependence.ts'
+import { cedarRequest } from './request.ts'
+
+type Values = Partial<Record<AccessDimension, string>>
+type Verdict = { applies: boolean; fails: boolean }
+
+const attributes: Partial<Record<AccessDimension, readonly string[]>> = {
+  tier: tiers,
+  class: toolClasses,
+  environment: environments,
+  sensitivity: sensitivities,
+  demo: ['false', 'true'],
+  breakGlass: ['false', 'true'],
+}
+const entityTypes: Partial<Record<AccessDimension, string>> = {
+  team: 'Team',
+  template: 'Template',
+  agent: 'Agent',
+  server: 'Server',
+  tool: 'Tool',
+}
+/** An id that nothing has: all that a policy does not name. */
+const other = '\u0000'
+/** Questions between two pauses, so that a large set does not hold up everything else. */
+const questionsAtOnce = 200
+const permitAll = 'permit (principal, action, resource);'
+
+/**
+ * Where each policy of a set applies, asked of Cedar for every combination of the facts the policy looks at. What is true of one call only counts as it is mostly: no simulated
+ * model; of times and runs, a policy that forbids keeps a tool out of reach when it forbids at every time and in every run. A policy that looks at which grants are held is
+ * left out where it forbids, and counts where it permits: the table then shows more as reachable than there is, never less.
+ */
+export async function accessTableOf(policies: readonly ParsedPolicy[], schema: string): Promise<AccessTable> {
+  const table: AccessTable = { forbids: [], permits: [] }
+  const schemaName = `access ${digestOf({ schema }).slice(0, 16)}`
+  expectParsed(cedar.preparseSchema(schemaName, schema))
+  let asked = 0
+  for (const policy of policies) {
+    const { words, json } = policy
+    const dependence = dependenceOf([json])
+    const forbids = json.effect === 'forbid'
+    if (dependence.access) {
+      if (!forbids) table.permits.push({ id: words.id, looksAt: [], applies: [''] })
+      continue
+    }
+    const looksAt = lookedAt(json)
+    const name = `access ${digestOf({ schema, text: policy.text }).slice(0, 16)}`
+    const texts: Record<string, string> = forbids
+      ? { permit_all: permitAll, policy: policy.text }
+      : { policy: policy.text }
+    expectParsed(cedar.preparsePolicySet(name, { staticPolicies: texts }))
+    const reach: PolicyReach = { id: words.id, looksAt, applies: [] }
+    const failing: PolicyReach = { id: 'policy_error', looksAt, applies: [] }
+    for (const cell of cells(looksAt)) {
+      if ((asked += 1) % questionsAtOnce === 0) await pause()
+      const values = Object.fromEntries(
+        looksAt.map(({ dimension, values: all }, at) => [dimension, all[cell[at]!]]),
+      ) as Values
+      if (isContradiction(looksAt, values)) continue
+      const verdict = judged({ name, schemaName, forbids, dependence }, values)
+      if (verdict.applies) reach.applies.push(cell.join())
+      if (verdict.fails) failing.applies.push(cell.join())
+    }
+    table[forbids ? 'forbids' : 'permits'].push(reach)
+    if (failing.applies.length > 0) table.forbids.push(failing)
+  }
+  return table
+}
+
+/** The facts a policy depends on, and the values it tells apart. */
+function lookedAt(policy: PolicyJson): PolicyReach['looksAt'] {
+  const found = new Map<AccessDimension, Set<string>>()
+  collect(policy, found)
+  return accessDimensions.flatMap((dimension) => {
+    const values = found.get(dimension)
+    return values ? [{ dimension, values: [...values] }] : []
+  })
+}
+
+function collect(part: unknown, found: Map<AccessDimension, Set<string>>): void {
+  if (Array.isArray(part)) for (const each of part) collect(each, found)
+  if (typeof part !== 'object' || part === null || Array.isArray(part)) return
+  const { type, id, attr } = part as { type?: unknown; id?: unknown; attr?: unknown }
+  for (const name of Array.isArray(attr) ? attr : [attr]) {
+    const dimension = accessDimensions.find((each) => each === name && attributes[each])
+    if (dimension) found.set(dimension, new Set(attributes[dimension]))
+  }
+  if (typeof type === 'string' && typeof id === 'string') {
+    const dimension = accessDimensions.find((each) => `Wheelhouse::${entityTypes[each]}` === type)
+    if (dimension) found.set(dimension, (found.get(dimension) ?? new Set([''])).add(id))
+  }
+  for (const each of Object.values(part)) collect(each, found)
+}
+
+/** Every combination of positions. */
+function* cells(looksAt: PolicyReach['looksAt'], before: number[] = []): Generator<number[]> {
+  const next = looksAt[before.length]
+  if (!next) return yield before
+  for (let at = 0; at < next.values.length; at += 1) yield* cells(looksAt, [...before, at])
+}
+
+/** A tool that is named is at its own server. */
+function isContradiction(looksAt: PolicyReach['looksAt'], { tool, server }: Values): boolean {
+  if (!tool || server === undefined) return false
+  const own = serverOf(tool)
+  const named = looksAt.find(({ dimension }) => dimension === 'server')!.values.includes(own)
+  return server !== (named ? own : '')
+}
+
+/** Over all situations a call can be in: a policy that forbids applies when it does in each, one that permits when it does in one. */
+function judged(
+  {
+    name,
+    schemaName,
+    forbids,
+    dependence,
+  }: { name: string; schemaName: string; forbids: boolean; dependence: Dependence },
+  values: Values,
+): Verdict {
+  let fails = true
+  let applies = forbids
+  for (const { session, hour, weekday } of situations(dependence)) {
+    const request = cedarRequest(questionOf(values, { session, clock: { hour, weekday } }))
+    const outcomes = ['list', 'call'].map((action) =>
+      cedar.statefulIsAuthorized({
+        ...request,
+        action: { type: 'Wheelhouse::Action', id: action },
+        preparsedPolicySetId: name,
+        preparsedSchemaName: schemaName,
+        validateRequest: true,
+      }),
+    )
+    const failed = outcomes.some(
+      (outcome) => outcome.type === 'failure' || outcome.response.diagnostics.errors.length > 0,
+    )
+    const denied = outcomes.some((outcome) => outcome.type === 'success' && outcome.response.decision === 'deny')
+    if (!failed) fails = false
+    if (forbids && !denied && !failed) return { applies: false, fails: false }
+    if (!forbids && !denied && !failed) applies = true
+  }
+  return { applies: applies && !fails, fails }
+}
+
+function* situations({ hour, weekday, session }: Dependence) {
+  const runs: (SessionFacts | null)[] = [null]
+  if (session) {
+    for (const startedBy of ['manual', 'schedule', 'api', 'first_run'] as const)
+      runs.push({ agentVersion: 1, startedBy })
+  }
+  const hours = hour ? Array.from({ length: 24 }, (_, at) => at) : [12]
+  const weekdays = weekday ? [1, 2, 3, 4, 5, 6, 7] : [3]
+  for (const run of runs) for (const h of hours) for (const d of weekdays) yield { session: run, hour: h, weekday: d }
+}
+
+function questionOf(values: Values, { session, clock }: Pick<PolicyQuestion, 'session' | 'clock'>): PolicyQuestion {
+  const { tool: toolId, agent, team, template, server: serverId } = values
+  const at = toolId ? serverOf(toolId) : serverId || other
+  const breakGlass = values.breakGlass === 'true'
+  const toolClass = (values.class ?? 'read') as PolicyQuestion['tool']['class']
+  const grant = {
+    id: '',
+    serverId: at,
+    class: toolClass,
+    toolName: null,
+    via: breakGlass ? 'break_glass' : 'request',
+    expiresAt: null,
+  }
+  return {
+    agent: {
+      id: agent || other,
+      name: '',
+      teamId: team || other,
+      templateId: template || other,
+      tier: (values.tier ?? 'medium') as PolicyQuestion['agent']['tier'],
+      status: 'active',
+      statusReason: null,
+      currentVersion: 1,
+      grants: [grant],
+    },
+    server: {
+      id: at,
+      name: '',
+      environment: (values.environment ?? 'staging') as PolicyQuestion['server']['environment'],
+      sensitivity: (values.sensitivity ?? 'internal') as PolicyQuestion['server']['sensitivity'],
+      enabled: true,
+      demo: values.demo === 'true',
+      tools: new Map(),
+    },
+    tool: { serverId: at, name: toolId ? toolId.slice(at.length + 1) : other, class: toolClass, state: 'approved' },
+    grants: [grant],
+    simulated: false,
+    breakGlass,
+    session,
+    clock,
+  }
+}
+
+/** Of `server/tool`: a server's id has no slash. */
+function serverOf(tool: string): string {
+  return tool.slice(0, Math.max(tool.indexOf('/'), 0))
+}
+
+function expectParsed(answer: { type: 'success' } | { type: 'failure'; errors: { message: string }[] }): void {
+  if (answer.type === 'failure') throw new Error(answer.errors.map((error) => error.message).join('\n'))
+}
