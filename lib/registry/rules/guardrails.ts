@@ -19,6 +19,9 @@ export class Guardrails {
   readonly #permits: readonly Compiled[]
   readonly #problem: string | null
   readonly #agents: ReadonlySet<string>
+  /** What policies look at, with the values they tell apart: all else is the same to them. */
+  readonly #lookedAt: ReadonlyMap<AccessDimension, ReadonlyMap<string, number>>
+  readonly #known = new Map<string, string | null>()
   readonly #names = new Map<string, Names>()
 
   constructor(table: AccessTable | null) {
@@ -26,6 +29,13 @@ export class Guardrails {
     this.#forbids = (table?.forbids ?? []).map(compile)
     this.#permits = (table?.permits ?? []).map(compile)
     const lookedAt = [...this.#forbids, ...this.#permits].flatMap(({ looksAt }) => looksAt)
+    const looked = new Map<AccessDimension, Map<string, number>>()
+    for (const { dimension, positions } of lookedAt) {
+      const values = looked.get(dimension) ?? new Map<string, number>()
+      for (const value of positions.keys()) if (value !== '') values.set(value, values.get(value) ?? values.size)
+      looked.set(dimension, values)
+    }
+    this.#lookedAt = looked
     this.#agents = new Set(
       lookedAt.flatMap(({ dimension, positions }) => (dimension === 'agent' ? [...positions.keys()] : [])),
     )
@@ -34,6 +44,14 @@ export class Guardrails {
   /** The policy that keeps the tool out of reach; null when none does. */
   whyNot(asked: Asked): string | null {
     if (this.#problem) return this.#problem
+    let key = ''
+    for (const [dimension, values] of this.#lookedAt) key += `${values.get(asked[dimension]) ?? ''},`
+    let why = this.#known.get(key)
+    if (why === undefined) this.#known.set(key, (why = this.#judge(asked)))
+    return why
+  }
+
+  #judge(asked: Asked): string | null {
     for (const policy of this.#forbids) if (applies(policy, asked)) return policy.id
     return this.#permits.some((policy) => applies(policy, asked)) ? null : 'policy_default_deny'
   }
