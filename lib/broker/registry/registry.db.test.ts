@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { Client } from '@modelcontextprotocol/client'
 import { describe, expect } from 'vitest'
 import { freePort } from '#lib/dev/ports.ts'
@@ -74,6 +75,27 @@ describe.each(eras)('a client of the %s era', (era) => {
       actorKind: 'person',
       detail: { tool: 'search_agents', outcome: 'answered', arguments: expect.stringContaining(query) as string },
     })
+    await client.close()
+  })
+
+  test('asks the same of an instant of the past', async ({ db, broker }) => {
+    const { team, writer } = await smallFleet(db)
+    const { token } = await personWithToken(db)
+    const client = await connect(broker.url, token, era)
+    const query = `can:write env:production owner:${team}`
+    const before = new Date().toISOString()
+    await setTimeout(3)
+    await db.grant.updateMany({ where: { agentId: writer }, data: { revokedAt: new Date() } })
+    const ask = async (name: string, more = {}) =>
+      (await client.callTool({ name, arguments: { query, ...more } })).structuredContent
+    expect(await ask('search_agents')).toMatchObject({ total: 0 })
+    expect(await ask('search_agents', { asOf: before })).toMatchObject({ total: 1, agents: [{ id: writer }] })
+    expect(await ask('count_agents', { asOf: before })).toMatchObject({ total: 1 })
+    const tomorrow = await client.callTool({
+      name: 'search_agents',
+      arguments: { query, asOf: '2999-01-01T00:00:00Z' },
+    })
+    expect(tomorrow.isError).toBe(true)
     await client.close()
   })
 

@@ -20,6 +20,12 @@ export const cursor = z
   .optional()
   .describe('nextCursor of the page before, with everything else as it was.')
 
+export const asOf = z
+  .string()
+  .max(50)
+  .optional()
+  .describe('An instant of the past (ISO 8601, e.g. 2026-11-01T12:00:00Z): the answer is what it would have been then.')
+
 export const agentSummary = z.object({
   id: z.string(),
   name: z.string(),

@@ -5,6 +5,7 @@ import { registryTool } from '../tool.ts'
 import {
   agentId,
   agentSummary,
+  asOf,
   count,
   cursor,
   dollars,
@@ -21,7 +22,7 @@ export const search = registryTool({
   name: 'search_agents',
   title: 'Search agents',
   description:
-    'Finds registered agents with the catalog\'s query language, e.g. "which agents can write to production?" is `can:write env:production`. Access is effective: expired, quarantined, stopped or forbidden grants do not count. `total` counts all matches; the list is one page. To count by team, status and so on use count_agents instead of reading pages.',
+    'Finds registered agents with the catalog\'s query language, e.g. "which agents can write to production?" is `can:write env:production`. Access is effective: expired, quarantined, stopped or forbidden grants do not count. `total` counts all matches; the list is one page. To count by team, status and so on use count_agents instead of reading pages. With asOf it answers for that instant.',
   permission: 'agents:read',
   input: z.strictObject({
     query,
@@ -29,6 +30,7 @@ export const search = registryTool({
     order: z.enum(['asc', 'desc']).default('asc'),
     limit: pageLimit(20, 100),
     cursor,
+    asOf,
   }),
   output: z.object({
     total: z.int(),
@@ -59,10 +61,10 @@ export const countBy = registryTool({
   title: 'Count agents',
   description: `How many agents match a query, and how they divide: ${facetKeys.join(', ')}. The ${valuesMax} most frequent values of each. A facet leaves its own filter in the query out, so its counts say what another value would find.`,
   permission: 'agents:read',
-  input: z.strictObject({ query }),
+  input: z.strictObject({ query, asOf }),
   output: z.object({ total: z.int(), facets: z.record(z.enum(facetKeys), z.array(facetValue)) }),
-  async run(ctx, { query: q }) {
-    const { list, facets } = await searchAgents(ctx, { q, limit: 1 })
+  async run(ctx, { query: q, asOf: instant }) {
+    const { list, facets } = await searchAgents(ctx, { q, limit: 1, asOf: instant })
     const shown = Object.fromEntries(
       facetKeys.map((key) => [key, facets[key].filter((value) => value.count > 0).slice(0, valuesMax)]),
     ) as AgentFacets
