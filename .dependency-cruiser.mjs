@@ -18,7 +18,7 @@ const rows = [
   ['upstreams'],
   ['templates', 'scopes', 'lifecycle'],
   ['guardrails'],
-  ['killswitch'],
+  ['killswitch', 'notifications'],
   ['claude'],
   ['harness'],
   ['metrics', 'alerts'],

@@ -72,6 +72,20 @@ export async function auditEventsAfter(
   return rows.map(viewOf)
 }
 
+/** The events of some names between two sequence numbers (the first left out), oldest first: for processes of our own that pass events on. */
+export async function auditEventsNamed(
+  tx: Tx,
+  { names, after, through, limit }: { names: readonly string[]; after: bigint; through: bigint; limit: number },
+): Promise<AuditView[]> {
+  const rows = await tx.auditEvent.findMany({
+    where: { seq: { gt: after, lte: through }, event: { in: [...names] } },
+    orderBy: { seq: 'asc' },
+    take: limit,
+    omit: { leafHash: true },
+  })
+  return rows.map(viewOf)
+}
+
 function viewOf(row: Omit<AuditEvent, 'leafHash'>): AuditView {
   return {
     id: row.id,

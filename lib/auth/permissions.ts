@@ -12,6 +12,7 @@ const everyone = [
   'stops:read',
   'tokens:own',
   'views:own',
+  'inbox:own',
 ] as const
 
 const builds = [

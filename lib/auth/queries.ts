@@ -34,6 +34,16 @@ export async function actorForPerson(db: Db, personId: string): Promise<PersonAc
   return person ? actorOf(person) : null
 }
 
+/** Everybody who may sign in, with roles and permissions as they are now: for processes of our own that tell people of something. */
+export async function activePeople(ctx: Ctx): Promise<PersonActor[]> {
+  const people = await reader(ctx).person.findMany({
+    where: { active: true },
+    orderBy: { id: 'asc' },
+    select: actorSelect,
+  })
+  return people.flatMap((person) => actorOf(person) ?? [])
+}
+
 /** One's own access tokens, newest first, without those that ended more than 30 days ago. Needs `tokens:own`. */
 export async function listAccessTokens(ctx: Ctx): Promise<AccessTokenView[]> {
   authorize(ctx, 'tokens:own')

@@ -36,6 +36,7 @@ import {
   runServerProbe,
   warnOfExpiry,
 } from '#lib/registry/commands.ts'
+import { collectNotifications, forgetNotifications } from '#lib/notifications/commands.ts'
 import { remindOfScopes } from '#lib/scopes/commands.ts'
 import {
   collectWebhookDeliveries,
@@ -162,6 +163,14 @@ async function main(): Promise<void> {
   const dispatcher = createWebhookDispatcher({ ctx, sender, secretBox: keyring, log })
   const webhooks = every(1_000, { what: 'telling webhooks', log, work: tellWebhooks })
 
+  const people = every(1_000, {
+    what: 'telling people',
+    log,
+    async work() {
+      if ((await collectNotifications(ctx())) > 0) people.nudge()
+    },
+  })
+
   let poolId: string | undefined
   let queueEnded = false
   const queue = await startQueue({
@@ -188,6 +197,7 @@ async function main(): Promise<void> {
         await forgetIdempotentRequests(db, now)
         await forgetAppTokens(ctx())
         await forgetWebhookDeliveries(ctx())
+        await forgetNotifications(ctx())
         await forgetServerProbes(ctx())
         await forgetFleetChanges(ctx())
         await forgetUnregistered(ctx())
@@ -226,6 +236,7 @@ async function main(): Promise<void> {
         held.stop(),
         orphans.stop(),
         webhooks.stop(),
+        people.stop(),
         traffic.stop(),
         deadPools.stop(),
       ])

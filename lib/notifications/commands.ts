@@ -1,0 +1,3 @@
+export { collectNotifications } from './commands/collect.ts'
+export { forgetNotifications } from './commands/forget.ts'
+export { markAllRead, markNotification } from './commands/read.ts'

@@ -1,0 +1,1 @@
+export { listInbox } from './queries/inbox.ts'

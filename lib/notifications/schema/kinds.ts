@@ -1,0 +1,135 @@
+import type { Permission, Role } from '#lib/auth/permissions.ts'
+
+/** How one is told of a kind over one channel. */
+export const modes = ['at_once', 'daily', 'weekly', 'off'] as const
+export type Mode = (typeof modes)[number]
+
+export type Channel = 'inbox' | 'mail' | 'slack'
+
+type KindFacts = {
+  /** As the settings page and a digest name it. */
+  label: string
+  says: string
+  /** What it takes to see what it is about: whoever may not see it is not told of it. */
+  needs: Permission
+  /** What waits for somebody, and stops, are always in the inbox. */
+  always: boolean
+  mail: Mode
+  /** Roles whose work it is: they get mail at once where others get it in the digest. */
+  urgentFor?: readonly Role[]
+}
+
+const waits = { always: true, mail: 'at_once' } as const
+const news = { always: false, mail: 'daily' } as const
+
+/** What people are told of; each kind can be switched by channel. */
+export const kindFacts = {
+  request_waits: {
+    label: 'Scope requests that wait for me',
+    says: 'Somebody asks for a scope, and I am among those who may decide.',
+    needs: 'requests:read',
+    ...waits,
+  },
+  request_overdue: {
+    label: 'Overdue scope requests',
+    says: 'Nobody has decided in time, or it was passed on to me.',
+    needs: 'requests:read',
+    ...waits,
+  },
+  request_decided: {
+    label: 'Decisions on my scope requests',
+    says: 'Approved, rejected, or sent back for changes.',
+    needs: 'requests:read',
+    always: false,
+    mail: 'at_once',
+  },
+  call_waits: {
+    label: 'Calls held for me to decide',
+    says: 'A rule holds a call of an agent until somebody decides.',
+    needs: 'runs:read',
+    ...waits,
+  },
+  call_decided: {
+    label: 'Decisions on held calls',
+    says: 'Of agents I am accountable for, and of runs I started.',
+    needs: 'runs:read',
+    ...news,
+    mail: 'off',
+  },
+  escalation: {
+    label: 'What agents bring to a person',
+    says: 'An agent of my team, or in a run I started, asks for a person.',
+    needs: 'runs:read',
+    ...waits,
+  },
+  stop: {
+    label: 'Stop orders',
+    says: 'Something of mine is stopped, or goes on.',
+    needs: 'stops:read',
+    ...waits,
+  },
+  break_glass: {
+    label: 'Break-glass',
+    says: 'Somebody took a scope in an emergency; its review is open, or done.',
+    needs: 'requests:read',
+    always: false,
+    mail: 'at_once',
+  },
+  grant: {
+    label: 'Grants that end',
+    says: 'A scope of my agents ends soon, or was revoked.',
+    needs: 'agents:read',
+    ...news,
+  },
+  agent_state: {
+    label: 'State of my agents',
+    says: 'Suspended, resumed, retired, taken over, or nobody answers for one.',
+    needs: 'agents:read',
+    always: false,
+    mail: 'at_once',
+  },
+  budget: {
+    label: 'Budgets that are reached',
+    says: 'An agent of mine has spent its budget of the month and starts no more runs.',
+    needs: 'agents:read',
+    always: false,
+    mail: 'at_once',
+  },
+  tool: {
+    label: 'Tools that changed',
+    says: 'A tool changed after its approval, and waits for another one.',
+    needs: 'servers:read',
+    always: false,
+    mail: 'daily',
+    urgentFor: ['security'],
+  },
+  unregistered: {
+    label: 'Unregistered agents',
+    says: 'Something was found that nobody has registered.',
+    needs: 'discovery:manage',
+    ...news,
+  },
+  credential: {
+    label: 'Credentials and connections that end',
+    says: 'A credential of an MCP server ends soon, or a webhook was switched off.',
+    needs: 'servers:manage',
+    always: false,
+    mail: 'at_once',
+  },
+} as const satisfies Record<string, KindFacts>
+
+export type Kind = keyof typeof kindFacts
+export const kinds = Object.keys(kindFacts) as [Kind, ...Kind[]]
+
+/** What somebody gets of a kind over a channel unless they chose otherwise. */
+export function defaultMode(kind: Kind, channel: Channel, roles: readonly string[]): Mode {
+  const facts: KindFacts = kindFacts[kind]
+  if (channel !== 'mail') return 'at_once'
+  return facts.urgentFor?.some((role) => roles.includes(role)) ? 'at_once' : facts.mail
+}
+
+/** What can be chosen for a kind over a channel. The inbox is looked at, so there is no digest of it. */
+export function modesOf(kind: Kind, channel: Channel): readonly Mode[] {
+  if (channel !== 'inbox') return modes
+  return kindFacts[kind].always ? ['at_once'] : ['at_once', 'off']
+}

@@ -1,0 +1,19 @@
+import type { Permission } from '#lib/auth/permissions.ts'
+
+/** Whom an event concerns, before it is looked up who that is. */
+export type Audience =
+  /** Who may decide a scope request now. */
+  | { to: 'asked'; requestId: string }
+  | { to: 'requester'; requestId: string }
+  /** Who may decide a held call now. */
+  | { to: 'deciders'; heldCallId: string }
+  /** Who is accountable for an agent, and those who lead its team. */
+  | { to: 'owners'; agentId: string }
+  | { to: 'runner'; runId: string }
+  | { to: 'holders'; of: Permission }
+  /** Leads of an agent's team, and platform admins, who may take it over. */
+  | { to: 'takers'; agentId: string }
+  | { to: 'glass_breaker'; grantId: string }
+  /** Owners of what an order stops. */
+  | { to: 'stopped'; scope: string; targetId: string }
+  | { to: 'people'; ids: readonly string[] }

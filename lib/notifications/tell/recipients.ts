@@ -1,0 +1,107 @@
+import type { Actor, Ctx } from '#lib/auth/ctx.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { whoMayDecide } from '#lib/guardrails/queries/deciders.ts'
+import { whoIsAsked } from '#lib/scopes/queries.ts'
+import { kindFacts } from '../schema/kinds.ts'
+import type { Audience } from './audience.ts'
+import type { Telling } from './tellers.ts'
+
+export type Person = Extract<Actor, { kind: 'person' }>
+type Asking = { ctx: Ctx & { tx: Tx }; people: readonly Person[] }
+
+/**
+ * Who is told: whom it concerns as things are now, of those who may sign in and may see what it is about, without whoever did it. In the order of their ids.
+ */
+export async function recipientsOf(
+  asking: Asking,
+  { telling, actorId }: { telling: Telling; actorId: string },
+): Promise<Person[]> {
+  const ids = new Set<string>()
+  for (const audience of telling.audiences) for (const id of await idsOf(asking, audience)) ids.add(id)
+  const { needs } = kindFacts[telling.kind]
+  return asking.people.filter(({ id, permissions }) => ids.has(id) && id !== actorId && permissions.has(needs))
+}
+
+async function idsOf({ ctx, people }: Asking, audience: Audience): Promise<string[]> {
+  const { tx } = ctx
+  switch (audience.to) {
+    case 'people':
+      return [...audience.ids]
+    case 'holders':
+      return idsWhere(people, ({ permissions }) => permissions.has(audience.of))
+    case 'asked':
+      return (await whoIsAsked(ctx, { requestId: audience.requestId, people })).map(({ id }) => id)
+    case 'deciders':
+      return (await whoMayDecide(ctx, { heldCallId: audience.heldCallId, people })).map(({ id }) => id)
+    case 'requester': {
+      const where = { id: audience.requestId }
+      const found = await tx.scopeRequest.findUnique({ where, select: { requestedById: true } })
+      return found ? [found.requestedById] : []
+    }
+    case 'runner': {
+      const found = await tx.run.findUnique({ where: { id: audience.runId }, select: { requestedById: true } })
+      return found?.requestedById ? [found.requestedById] : []
+    }
+    case 'glass_breaker': {
+      const where = { grantId: audience.grantId }
+      const found = await tx.breakGlassReview.findUnique({ where, select: { openedById: true } })
+      return found ? [found.openedById] : []
+    }
+    case 'owners':
+      return await ownersOf(tx, people, [audience.agentId])
+    case 'takers': {
+      const agent = await tx.agent.findUnique({ where: { id: audience.agentId }, select: { ownerTeamId: true } })
+      if (!agent) return []
+      const mayTake = people.filter(({ permissions }) => permissions.has('agents:take_over'))
+      return idsWhere(mayTake, ({ permissions, teamIds }) =>
+        permissions.has('agents:any_team') ? true : teamIds.includes(agent.ownerTeamId),
+      )
+    }
+    case 'stopped':
+      return await ownersOf(tx, people, await stoppedAgents(ctx, audience))
+  }
+}
+
+function idsWhere(people: readonly Person[], fits: (person: Person) => boolean): string[] {
+  return people.filter(fits).map(({ id }) => id)
+}
+
+/** Who is accountable, and who leads the team: by the team's own word, or by role. */
+async function ownersOf(tx: Tx, people: readonly Person[], agentIds: readonly string[]): Promise<string[]> {
+  if (agentIds.length === 0) return []
+  const agents = await tx.agent.findMany({
+    where: { id: { in: [...agentIds] } },
+    select: { accountablePersonId: true, ownerTeamId: true },
+  })
+  const teams = new Set(agents.map(({ ownerTeamId }) => ownerTeamId))
+  const leads = await tx.teamMember.findMany({
+    where: { teamId: { in: [...teams] }, lead: true },
+    select: { personId: true },
+  })
+  const byRole = idsWhere(
+    people,
+    ({ roles, teamIds }) => roles.includes('team_lead') && teamIds.some((id) => teams.has(id)),
+  )
+  return [
+    ...agents.map(({ accountablePersonId }) => accountablePersonId),
+    ...leads.map(({ personId }) => personId),
+    ...byRole,
+  ]
+}
+
+/** Agents that are not retired and that an order stops, wholly or in what they reach. */
+async function stoppedAgents(ctx: Ctx & { tx: Tx }, { scope, targetId }: { scope: string; targetId: string }) {
+  const alive = { status: { not: 'retired' as const } }
+  const serverId = targetId.split('/')[0] ?? targetId
+  const inForce = { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: ctx.now } }] }
+  const where =
+    scope === 'organization'
+      ? alive
+      : scope === 'team'
+        ? { ...alive, ownerTeamId: targetId }
+        : scope === 'agent'
+          ? { ...alive, id: targetId }
+          : { ...alive, grants: { some: { serverId, ...inForce } } }
+  const agents = await ctx.tx.agent.findMany({ where, select: { id: true } })
+  return agents.map(({ id }) => id)
+}

@@ -1,0 +1,267 @@
+import type { AuditEventName, AuditEvents } from '#lib/audit/events.ts'
+import type { AuditView } from '#lib/audit/schema.ts'
+import { formatMicros } from '#lib/core/money.ts'
+import { paths } from '#lib/core/paths.ts'
+import { cutText } from '#lib/core/storable.ts'
+import type { Kind } from '../schema/kinds.ts'
+import type { Audience } from './audience.ts'
+
+/** What is said of an event, to whom, and where it is looked at. Never a secret, never what a call's arguments are. */
+export type Telling = {
+  kind: Kind
+  title: string
+  body: string
+  path: string
+  /** What it is about. */
+  thread: string
+  audiences: readonly Audience[]
+  /** Several of one thread that come together are told as one, with this title. */
+  many?: (count: number) => string
+}
+
+type Told<N extends AuditEventName> = Omit<AuditView, 'event' | 'detail'> & { event: N; detail: AuditEvents[N] }
+type Tellers = { [N in AuditEventName]?: (event: Told<N>) => Telling }
+
+const titleMax = 200
+const bodyMax = 1000
+
+/** The events that people are told of. */
+export function toldEvents(): string[] {
+  return Object.keys(tellers)
+}
+
+/** What people are told of an event of the audit log; null: nothing. */
+export function tellingOf(event: AuditView): Telling | null {
+  const teller = tellers[event.event as AuditEventName] as ((event: AuditView) => Telling) | undefined
+  if (!teller) return null
+  const telling = teller(event)
+  return { ...telling, title: cutText(oneLine(telling.title), titleMax), body: cutText(telling.body, bodyMax) }
+}
+
+const tellers: Tellers = {
+  'scope_request.created': (event) => ({
+    ...request(event, 'request_waits', `${event.actor.name} asks for ${scopeOf(event)} for ${agentOf(event)}`),
+    body: `${event.detail.reason}\n${event.detail.days === null ? 'Until revoked' : `For ${event.detail.days} days`}.`,
+    audiences: [{ to: 'asked', requestId: event.detail.requestId }],
+  }),
+  'scope_request.revised': (event) => ({
+    ...request(event, 'request_waits', `${event.actor.name} changed what is asked for ${agentOf(event)}`),
+    body: `Revision ${event.detail.revision} waits; approvals given before count no more.`,
+    audiences: [{ to: 'asked', requestId: event.detail.requestId }],
+  }),
+  'scope_request.step_approved': (event) => ({
+    ...request(event, 'request_waits', `One more approval for ${agentOf(event)} is asked for`),
+    body: `${event.actor.name} approved step ${event.detail.step} of ${event.detail.of} (${event.detail.approvalRule}).`,
+    audiences: [{ to: 'asked', requestId: event.detail.requestId }],
+  }),
+  'scope_request.approved': (event) => ({
+    ...decided(event, `${scopeOf(event)} for ${agentOf(event)} was approved`),
+    body: [`By ${event.actor.name}, ${untilOf(event.detail.expiresAt)}.`, event.detail.note ?? ''].join('\n').trim(),
+  }),
+  'scope_request.rejected': (event) => ({
+    ...decided(event, `${scopeOf(event)} for ${agentOf(event)} was rejected`),
+    body: `${event.actor.name}: ${event.detail.note ?? 'no reason given'}`,
+  }),
+  'scope_request.changes_requested': (event) => ({
+    ...decided(event, `Changes are asked for before ${agentOf(event)} gets its scope`),
+    body: `${event.actor.name}: ${event.detail.note}`,
+  }),
+  'scope_request.overdue': (event) => ({
+    ...request(event, 'request_overdue', `Nobody has decided in time what is asked for ${agentOf(event)}`),
+    body: `It was to be decided by ${minuteOf(event.detail.dueAt)}.`,
+    audiences: [{ to: 'asked', requestId: event.detail.requestId }],
+  }),
+  'grant.ends_soon': (event) => ({
+    ...ofAgent(event, 'grant', `${scopeOf(event)} of ${agentOf(event)} ends soon`),
+    body: `It ends by itself on ${minuteOf(event.detail.expiresAt)}. Whoever still needs it asks for it again.`,
+    path: paths.agent(event.agentId ?? '', 'scopes'),
+    many: (count) => `${count} grants of ${agentOf(event)} end soon`,
+  }),
+  'grant.revoked': (event) => ({
+    ...ofAgent(event, 'grant', `${scopeOf(event)} of ${agentOf(event)} was revoked`),
+    body: `${event.actor.name}: ${event.detail.reason}`,
+    path: paths.agent(event.agentId ?? '', 'scopes'),
+    many: (count) => `${count} grants of ${agentOf(event)} were revoked`,
+  }),
+  'grant.break_glass': (event) => ({
+    ...ofAgent(event, 'break_glass', `${event.actor.name} broke the glass: ${scopeOf(event)} for ${agentOf(event)}`),
+    body: `${event.detail.reason}\nUntil ${minuteOf(event.detail.expiresAt)}. Its review is open.`,
+    path: paths.breakGlass(),
+    thread: `break_glass:${event.detail.grantId}`,
+    audiences: [{ to: 'holders', of: 'scopes:approve' }, ...owners(event)],
+  }),
+  'grant.break_glass_reviewed': (event) => ({
+    ...ofAgent(event, 'break_glass', `Break-glass for ${agentOf(event)} was ${event.detail.verdict.replace('_', ' ')}`),
+    body: `${event.actor.name}: ${event.detail.note}`,
+    path: paths.breakGlass(),
+    thread: `break_glass:${event.detail.grantId}`,
+    audiences: [{ to: 'glass_breaker', grantId: event.detail.grantId }, ...owners(event)],
+  }),
+  'call.held': (event) => ({
+    kind: 'call_waits',
+    title: `A call of ${event.tool ?? event.subject.name} waits for a decision`,
+    body: `${event.detail.ruleTitle}. ${event.agentId ?? 'An agent'} waits until ${minuteOf(event.detail.expiresAt)}.`,
+    path: paths.approvals(),
+    thread: `call:${event.detail.heldCallId}`,
+    audiences: [{ to: 'deciders', heldCallId: event.detail.heldCallId }],
+    many: (count) => `${count} calls wait for a decision`,
+  }),
+  'call.approved': (event) => callDecided(event, 'was approved', event.detail.note),
+  'call.edited': (event) => callDecided(event, 'was approved with other arguments', event.detail.note),
+  'call.rejected': (event) => callDecided(event, 'was rejected', event.detail.note),
+  'call.expired': (event) => callDecided(event, 'was decided by nobody in time', null),
+  'run.escalated': (event) => ({
+    kind: 'escalation',
+    title: `${event.subject.name}: ${event.detail.title}`,
+    body: 'The agent brought this to a person.',
+    path: event.runId ? paths.run(event.runId) : paths.escalations(),
+    thread: `run:${event.runId ?? ''}`,
+    audiences: [...owners(event), ...runner(event)],
+    many: (count) => `${event.subject.name} brought ${count} things to a person`,
+  }),
+  'stop.ordered': (event) => stop(event, 'is stopped', event.detail),
+  'stop.released': (event) => stop(event, 'goes on', event.detail),
+  'agent.suspended': (event) => agentState(event, 'was suspended', event.detail.reason),
+  'agent.resumed': (event) => agentState(event, 'goes on', event.detail.reason),
+  'agent.retired': (event) => agentState(event, 'was retired', event.detail.reason),
+  'agent.taken_over': (event) => ({
+    ...agentState(event, 'was taken over', event.detail.reason),
+    audiences: [
+      ...owners(event),
+      { to: 'people', ids: [event.detail.before.accountablePersonId, event.detail.after.accountablePersonId] },
+    ],
+  }),
+  'agent.orphaned': (event) => ({
+    ...agentState(event, 'has nobody who answers for it', null),
+    body: `Who was accountable has left. It is suspended on ${minuteOf(event.detail.suspendAt)} unless somebody takes it over.`,
+    audiences: [{ to: 'takers', agentId: event.agentId ?? '' }],
+  }),
+  'agent.over_budget': (event) => ({
+    ...ofAgent(event, 'budget', `${agentOf(event)} has reached its budget of ${event.detail.month}`),
+    body: `Spent ${formatMicros(BigInt(event.detail.spentMicros))} of ${formatMicros(BigInt(event.detail.budgetMicros))}. It starts no more runs this month.`,
+    path: paths.agent(event.agentId ?? '', 'cost'),
+    audiences: [...owners(event), { to: 'holders', of: 'costs:manage' }],
+  }),
+  'tool.suspended': (event) => ({
+    kind: 'tool',
+    title: `${event.tool ?? 'A tool'} of ${event.subject.name} changed and was suspended`,
+    body: event.detail.findings.map(({ note }) => note).join('\n') || 'Its definition is not the one that was approved.',
+    path: paths.serverTool(event.subject.id, event.tool ?? ''),
+    thread: `server:${event.subject.id}`,
+    audiences: [
+      event.detail.approverId === null
+        ? { to: 'holders', of: 'servers:manage' }
+        : { to: 'people', ids: [event.detail.approverId] },
+    ],
+    many: (count) => `${count} tools of ${event.subject.name} changed and were suspended`,
+  }),
+  'unregistered.found': (event) => ({
+    kind: 'unregistered',
+    title: `An unregistered agent was found: ${event.subject.name}`,
+    body: 'Adopt it, or say why it is none. Until then it reaches nothing.',
+    path: paths.unregistered(),
+    thread: 'unregistered',
+    audiences: [{ to: 'holders', of: 'discovery:manage' }],
+    many: (count) => `${count} unregistered agents were found`,
+  }),
+  'server.credential_expiring': (event) => ({
+    kind: 'credential',
+    title: `A credential of ${event.subject.name} ends soon`,
+    body: `It ends on ${minuteOf(event.detail.expiresAt)}; then its agents reach the server no more.`,
+    path: paths.server(event.subject.id),
+    thread: `server:${event.subject.id}`,
+    audiences: [{ to: 'holders', of: 'servers:manage' }],
+  }),
+  'webhook.disabled': (event) => ({
+    kind: 'credential',
+    title: `The webhook to ${event.subject.name} was switched off`,
+    body: event.detail.reason,
+    path: paths.webhook(event.subject.id),
+    thread: `webhook:${event.subject.id}`,
+    audiences: [{ to: 'holders', of: 'webhooks:manage' }],
+  }),
+}
+
+type Common = Omit<AuditView, 'event' | 'detail'>
+
+function request(event: Common & { detail: { requestId: string } }, kind: Kind, title: string) {
+  const { requestId } = event.detail
+  return { kind, title, path: paths.request(requestId), thread: `request:${requestId}` }
+}
+
+function decided(event: Common & { detail: { requestId: string } }, title: string) {
+  const { requestId } = event.detail
+  return { ...request(event, 'request_decided', title), audiences: [{ to: 'requester', requestId }] as const }
+}
+
+function ofAgent(event: Common, kind: Kind, title: string) {
+  return { kind, title, thread: `agent:${event.agentId ?? ''}`, audiences: owners(event) }
+}
+
+function agentState(event: Common, became: string, reason: string | null): Telling {
+  return {
+    ...ofAgent(event, 'agent_state', `${agentOf(event)} ${became}`),
+    body: reason === null ? `By ${event.actor.name}.` : `${event.actor.name}: ${reason}`,
+    path: paths.agent(event.agentId ?? ''),
+  }
+}
+
+function callDecided(event: Common & { detail: { heldCallId: string } }, became: string, note: string | null): Telling {
+  return {
+    kind: 'call_decided',
+    title: `A held call of ${event.tool ?? event.subject.name} ${became}`,
+    body: note === null ? `Agent: ${event.agentId ?? ''}.` : `${event.actor.name}: ${note}`,
+    path: event.runId ? paths.run(event.runId) : paths.approvals(),
+    thread: `call:${event.detail.heldCallId}`,
+    audiences: [...owners(event), ...runner(event)],
+    many: (count) => `${count} held calls were decided`,
+  }
+}
+
+function stop(event: Common, became: string, detail: { orderId: string; scope: string; reason: string }): Telling {
+  const { kind, id, name } = event.subject
+  const what = detail.scope === 'organization' ? 'The whole organization' : `${capital(kind)} ${name}`
+  return {
+    kind: 'stop',
+    title: `${what} ${became}`,
+    body: `${event.actor.name}: ${detail.reason}`,
+    path: paths.kill(),
+    thread: `stop:${detail.orderId}`,
+    audiences: [{ to: 'stopped', scope: detail.scope, targetId: id }],
+  }
+}
+
+function owners(event: Common): Audience[] {
+  return event.agentId === null ? [] : [{ to: 'owners', agentId: event.agentId }]
+}
+
+function runner(event: Common): Audience[] {
+  return event.runId === null ? [] : [{ to: 'runner', runId: event.runId }]
+}
+
+/** An agent's events have it as their subject. */
+function agentOf(event: Common): string {
+  return event.subject.kind === 'agent' ? event.subject.name : (event.agentId ?? 'an agent')
+}
+
+function scopeOf(event: Common & { detail: { class?: string } }): string {
+  const what = [event.detail.class, event.tool].filter(Boolean).join(' ')
+  return `${what || 'a scope'} on ${event.serverId ?? 'a server'}`
+}
+
+function untilOf(expiresAt: string | null): string {
+  return expiresAt === null ? 'until revoked' : `until ${minuteOf(expiresAt)}`
+}
+
+/** 2026-11-26 09:30 UTC */
+function minuteOf(iso: string): string {
+  return `${iso.slice(0, 16).replace('T', ' ')} UTC`
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim()
+}
