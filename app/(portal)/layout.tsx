@@ -2,6 +2,7 @@ import Link from 'next/link'
 import type { ReactNode } from 'react'
 import { BypassBanner } from '#components/approvals/bypass-banner.client.tsx'
 import { BreakGlassBanner } from '#components/break-glass/break-glass-banner.client.tsx'
+import { InboxBell } from '#components/inbox/inbox-bell.client.tsx'
 import { CommandPalette } from '#components/shell/command-palette.client.tsx'
 import { Logo } from '#components/shell/logo.tsx'
 import { MobileNav } from '#components/shell/mobile-nav.client.tsx'
@@ -14,6 +15,7 @@ import { StopDialogProvider } from '#components/stops/stop-dialog.client.tsx'
 import { StopButton } from '#components/stops/stop-button.client.tsx'
 import { listHoldBypasses } from '#lib/guardrails/queries/hold-bypasses.ts'
 import { openStops } from '#lib/killswitch/queries.ts'
+import { listInbox } from '#lib/notifications/queries.ts'
 import { listBreakGlass } from '#lib/scopes/queries.ts'
 import { can } from '#lib/auth/ctx.ts'
 import { isRole, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
@@ -55,6 +57,7 @@ export default async function PortalLayout({ children }: { children: ReactNode }
             <CommandPalette canStop={stopWhyNot === null} />
             <div className="ml-auto flex items-center gap-1.5">
               <SourceBadges simulatedModel={config.claude.simulatedModel} demo={config.demo} />
+              {can(ctx.actor, 'inbox:own') && <InboxBell initial={await orNull(ctx, listInbox(ctx, { limit: 6 }))} />}
               <ThemeMenu />
               <UserMenu user={userFacts(ctx)} signOut={signOut} />
               <StopButton whyNot={stopWhyNot} />

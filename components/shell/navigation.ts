@@ -6,6 +6,7 @@ import {
   FileClock,
   Hand,
   House,
+  Inbox,
   KeyRound,
   type LucideIcon,
   Megaphone,
@@ -24,7 +25,13 @@ export type NavGroup = { label: string | null; items: readonly NavItem[] }
 
 /** The left navigation and the command palette. Only pages that exist are listed. */
 export const navigation: readonly NavGroup[] = [
-  { label: null, items: [{ href: paths.home(), label: 'Home', icon: House }] },
+  {
+    label: null,
+    items: [
+      { href: paths.home(), label: 'Home', icon: House },
+      { href: paths.inbox(), label: 'Inbox', icon: Inbox, keywords: 'notifications unread bell' },
+    ],
+  },
   {
     label: 'Agents',
     items: [

@@ -313,6 +313,16 @@ test('webhooks', async ({ ask }) => {
   await ask(`DELETE ${path}`)
 })
 
+test('the inbox', async ({ ask, db }) => {
+  const { person } = await ask('GET /me')
+  const { id } = await db.notification.create({
+    data: { personId: person!, eventSeq: 1n, kind: 'stop', title: 'Stopped', body: '', path: '/kill', thread: 'stop' },
+  })
+  await ask('GET /inbox?state=unread')
+  await ask(`PATCH /inbox/${id}`, { read: true })
+  await ask('POST /inbox/read', {})
+})
+
 test('no endpoint is left whose answer was not compared with its contract', () => {
   expect(allRoutes.map(({ method, path }) => `${method} ${path}`).filter((name) => !answered.has(name))).toEqual([])
 })

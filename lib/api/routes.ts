@@ -7,6 +7,7 @@ import * as control from './routes/control.ts'
 import * as decisions from './routes/decisions.ts'
 import * as escalations from './routes/escalations.ts'
 import * as history from './routes/history.ts'
+import * as inbox from './routes/inbox.ts'
 import * as keys from './routes/keys.ts'
 import * as people from './routes/people.ts'
 import * as registry from './routes/registry.ts'
@@ -28,6 +29,7 @@ export const routes = {
   decisions,
   escalations,
   history,
+  inbox,
   keys,
   people,
   registry,

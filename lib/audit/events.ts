@@ -270,6 +270,14 @@ export type AuditEvents = {
   'webhook.deleted': { url: string }
   // central policies
   'policy_set.imported': { number: number; version: string; state: 'enforced' | 'draft'; release: string }
+  // notifications
+  'notification_channel.created': { host: string; kinds: string[]; personal: boolean }
+  'notification_channel.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
+  'notification_channel.disabled': { reason: string }
+  'notification_channel.deleted': { host: string }
+  'notification_channel.tested': { deliveryId: string }
+  'person.notifications_changed': { before: Record<string, unknown>; after: Record<string, unknown> }
+  'person.mail_tested': { deliveryId: string }
   // held calls
   'hold_rule.created': {
     ruleId: string

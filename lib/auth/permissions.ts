@@ -35,6 +35,7 @@ const rolePermissions = {
     'agents:suspend',
     'agents:take_over',
     'audit:read',
+    'channels:manage',
     'views:share',
   ],
   security: [
@@ -56,6 +57,7 @@ const rolePermissions = {
     'servers:manage',
     'keys:rotate',
     'webhooks:manage',
+    'channels:manage',
     'views:share',
   ],
   finance: [...everyone, 'agents:any_team', 'agents:retire', 'audit:read', 'costs:manage', 'scopes:countersign'],
@@ -95,6 +97,7 @@ const rolePermissions = {
     'costs:manage',
     'keys:rotate',
     'webhooks:manage',
+    'channels:manage',
     'views:share',
     'views:default',
   ],

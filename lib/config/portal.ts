@@ -30,6 +30,8 @@ export type PortalConfig = {
   claude: ClaudeAccess
   /** Hosts that webhooks may be sent to although only insiders reach them. */
   webhookPrivateHosts: readonly string[]
+  /** Whom mail is from; null: no mail server is set up. The worker sends it. */
+  mailFrom: string | null
   oidc: OidcConfig | null
   /** Demo personas may sign in and demo data is marked; only ever true on a loopback address. */
   demo: boolean
@@ -70,6 +72,7 @@ const schema = variables
     OIDC_GROUPS_CLAIM: true,
     OIDC_GROUP_ROLES: true,
     WHEELHOUSE_WEBHOOK_PRIVATE_HOSTS: true,
+    WHEELHOUSE_MAIL_FROM: true,
     WHEELHOUSE_API_READS_PER_MINUTE: true,
     WHEELHOUSE_API_WRITES_PER_MINUTE: true,
     WHEELHOUSE_LOG_LEVEL: true,
@@ -93,6 +96,7 @@ export function parsePortalConfig(env: Environment = process.env): PortalConfig 
     keys: keySources(values),
     claude: claudeAccess(values),
     webhookPrivateHosts: webhookPrivateHosts(values),
+    mailFrom: values.WHEELHOUSE_MAIL_FROM ?? null,
     oidc: toOidc(values),
     demo: values.WHEELHOUSE_DEMO ?? false,
     trustedIssuers: readTrustedIssuers(values.WHEELHOUSE_TRUSTED_ISSUERS),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { is32Bytes, keyVariables } from './keys.ts'
+import { mailVariables } from './mail.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -171,6 +172,7 @@ export const variables = z.object({
     .describe(
       'Hosts that webhooks may be sent to although only insiders reach them, separated by commas. Default: loopback if the portal is on it.',
     ),
+  ...mailVariables,
   WHEELHOUSE_LINK_LOCAL_SERVERS: z
     .stringbool({ error: 'Use true or false.' })
     .default(false)

@@ -1,5 +1,6 @@
 import { brokerUrl, checkClaudeKey, claudeAccess, portalUrl, webhookPrivateHosts } from './addresses.ts'
 import { checkKeys, keySources } from './keys.ts'
+import { checkMail, smtpSettings } from './mail.ts'
 import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
@@ -17,6 +18,8 @@ const schema = variables
     ANTHROPIC_API_KEY: true,
     WHEELHOUSE_ENCRYPTION_KEY: true,
     WHEELHOUSE_WEBHOOK_PRIVATE_HOSTS: true,
+    WHEELHOUSE_SMTP_URL: true,
+    WHEELHOUSE_MAIL_FROM: true,
     WHEELHOUSE_KEYS: true,
     WHEELHOUSE_GCP_KMS_URL: true,
     VAULT_ADDR: true,
@@ -31,6 +34,7 @@ const schema = variables
   .required({ DATABASE_URL: true })
   .superRefine(checkKeys)
   .superRefine(checkClaudeKey)
+  .superRefine(checkMail)
 
 /** The variables this process reads; the start program hands it no other of ours. */
 export const workerVariables = variableNames(schema)
@@ -46,6 +50,7 @@ export function parseWorkerConfig(env: Environment = process.env) {
     brokerUrl: brokerUrl(values),
     claude: claudeAccess(values),
     webhookPrivateHosts: webhookPrivateHosts(values),
+    smtp: smtpSettings(values),
     keys: keySources(values),
     allowLinkLocal: values.WHEELHOUSE_LINK_LOCAL_SERVERS,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,

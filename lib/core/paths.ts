@@ -40,6 +40,7 @@ export const paths = {
   runs: () => '/runs',
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,
   approvals: (tab?: 'rules' | 'insight') => `/approvals${tab ? `/${tab}` : ''}`,
+  inbox: () => '/inbox',
   escalations: () => '/escalations',
   fleet: () => '/fleet',
   /** Why a rule refused; with the agent and the server it was about, the page says where to go from there. */
@@ -57,6 +58,7 @@ export const paths = {
   apps: () => '/settings/apps',
   /** Where apps send people who are to allow them something. */
   authorize: () => '/oauth/authorize',
+  notificationSettings: () => '/settings/notifications',
   webhooks: () => '/settings/webhooks',
   webhook: (id: string) => `/settings/webhooks/${encodeURIComponent(id)}`,
   apiReference: () => '/settings/api',

@@ -7,6 +7,7 @@ export const sealContexts = {
   upstreamAuthorization: (id: string) => `upstream-authorization:${id}`,
   serverProbe: (id: string) => `server-probe:${id}`,
   signingKey: (kid: string) => `signing-key:${kid}`,
+  notificationChannel: (id: string) => `notification-channel:${id}`,
   webhook: (id: string) => `webhook:${id}`,
   embeddedCredential: (id: string) => `emb-credential:${id}`,
   mcpAnswer: (questionId: string) => `mcp-answer:${questionId}`,

@@ -36,7 +36,13 @@ import {
   runServerProbe,
   warnOfExpiry,
 } from '#lib/registry/commands.ts'
-import { collectNotifications, forgetNotifications } from '#lib/notifications/commands.ts'
+import {
+  collectNotifications,
+  createMailer,
+  createNotificationDispatcher,
+  forgetNotifications,
+  makeDigests,
+} from '#lib/notifications/commands.ts'
 import { remindOfScopes } from '#lib/scopes/commands.ts'
 import {
   collectWebhookDeliveries,
@@ -163,11 +169,22 @@ async function main(): Promise<void> {
   const dispatcher = createWebhookDispatcher({ ctx, sender, secretBox: keyring, log })
   const webhooks = every(1_000, { what: 'telling webhooks', log, work: tellWebhooks })
 
+  const mailer = config.smtp && createMailer(config.smtp)
+  const postman = createNotificationDispatcher({ ctx, sender, mailer, secretBox: keyring, url: config.url, log })
   const people = every(1_000, {
     what: 'telling people',
     log,
     async work() {
-      if ((await collectNotifications(ctx())) > 0) people.nudge()
+      const passed = await collectNotifications(ctx(), { mail: mailer !== null })
+      const begun = await postman.round()
+      if (passed > 0 || begun > 0) people.nudge()
+    },
+  })
+  const digests = every(30_000, {
+    what: 'making digests',
+    log,
+    async work() {
+      await makeDigests(ctx())
     },
   })
 
@@ -237,10 +254,12 @@ async function main(): Promise<void> {
         orphans.stop(),
         webhooks.stop(),
         people.stop(),
+        digests.stop(),
         traffic.stop(),
         deadPools.stop(),
       ])
-      await dispatcher.stop()
+      await Promise.all([dispatcher.stop(), postman.stop()])
+      mailer?.close()
       await Promise.all([listener.stop(), health.stop(), sender.close()])
       await locks.stop()
       await db.$disconnect()

@@ -54,6 +54,12 @@ export const sealedPlaces: readonly SealedPlace[] = [
     contextOf: ({ id }: SealedRow) => sealContexts.webhook(id),
   })),
   {
+    table: 'NotificationChannel',
+    column: 'url',
+    idColumn: 'id',
+    contextOf: ({ id }) => sealContexts.notificationChannel(id),
+  },
+  {
     table: 'EmbCredential',
     column: 'secret',
     idColumn: 'id',

@@ -1,3 +1,8 @@
+export { createChannel, deleteChannel, testChannel, updateChannel } from './commands/channels.ts'
 export { collectNotifications } from './commands/collect.ts'
+export { makeDigests } from './commands/digests.ts'
+export { createNotificationDispatcher } from './commands/dispatch.ts'
 export { forgetNotifications } from './commands/forget.ts'
+export { setDigestTime, setPreferences, testMail } from './commands/preferences.ts'
 export { markAllRead, markNotification } from './commands/read.ts'
+export { createMailer } from './send/mailer.ts'

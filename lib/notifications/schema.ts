@@ -9,7 +9,6 @@ export const inboxQuery = z.strictObject({
   /** `nextCursor` of the page before. */
   cursor: z.uuid('This page link is damaged. Start from the first page.').optional(),
 })
-export type InboxQuery = z.infer<typeof inboxQuery>
 
 export const markNotificationInput = z.strictObject({ notificationId: z.uuid(), read: z.boolean() })
 export type MarkNotificationInput = z.infer<typeof markNotificationInput>

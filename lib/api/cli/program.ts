@@ -9,6 +9,7 @@ import { addAuditCommands } from './commands/audit.ts'
 import { addDecisionsCommands } from './commands/decisions.ts'
 import { addEscalationsCommands } from './commands/escalations.ts'
 import { addFleetCommands } from './commands/fleet.ts'
+import { addInboxCommands } from './commands/inbox.ts'
 import { addKeyCommands } from './commands/keys.ts'
 import { addRegistryCommands } from './commands/registry.ts'
 import { addRunsCommands } from './commands/runs.ts'
@@ -64,6 +65,7 @@ export function createProgram(setup: Setup): Command {
   addViewsCommands(program, setup)
   addEscalationsCommands(program, setup)
   addDecisionsCommands(program, setup)
+  addInboxCommands(program, setup)
   addFleetCommands(program, setup)
   addAuditCommands(program, setup)
   addRegistryCommands(program, setup)

@@ -3,18 +3,23 @@ import type { AuditView } from '#lib/audit/schema.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { activePeople } from '#lib/auth/queries.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { channelsFor, readChannels } from '../tell/channels.ts'
 import { type Person, recipientsOf } from '../tell/recipients.ts'
 import { type Telling, tellingOf, toldEvents } from '../tell/tellers.ts'
+import { readWishes } from '../tell/wishes.ts'
+import type { Message } from '../rules/messages.ts'
 
 /** Events told of in one transaction, and how far in the log one looks for them: calls of agents lie between by the thousand. */
 const batchMax = 200
 const spanMax = 20_000n
 
 /**
- * Tells people of what the audit log has brought since the last time: each event once, however many workers ask and whenever they end. The audit log itself is the outbox, so nothing that
+ * Tells people and channels of what the audit log has brought since the last time: each event once, however many workers ask and whenever they end. The audit log itself is the outbox, so nothing that
  * committed is missed. Returns how many sequence numbers were passed; ask again while there are any.
+ *
+ * @param options.mail whether this installation can send mail; without, none is kept for later
  */
-export async function collectNotifications(ctx: Ctx): Promise<number> {
+export async function collectNotifications(ctx: Ctx, options: { mail: boolean }): Promise<number> {
   return await inTx(ctx, async (tx, ctx) => {
     const [at] = await tx.$queryRaw<{ seq: bigint; head: bigint }[]>`
       select c."seq", h."seq" as "head" from "NotificationCursor" c, "AuditHead" h
@@ -24,36 +29,78 @@ export async function collectNotifications(ctx: Ctx): Promise<number> {
     const asked = { names: toldEvents(), after: at.seq, through: reach, limit: batchMax }
     const events = await auditEventsNamed(tx, asked)
     const through = events.length === batchMax ? BigInt(events.at(-1)!.seq) : reach
-    if (events.length > 0) await tell(ctx, events)
+    if (events.length > 0) await tell(ctx, events, options)
     await tx.notificationCursor.updateMany({ data: { seq: through } })
     return Number(through - at.seq)
   })
 }
 
-/** What one person is told of one or several events. */
-type Told = { person: Person; event: AuditView; telling: Telling; count: number }
+/** What one person, or one channel, is told of one or several events. */
+type Told<To> = { to: To; event: AuditView; telling: Telling; count: number }
 
-async function tell(ctx: Ctx & { tx: Tx }, events: readonly AuditView[]): Promise<void> {
+async function tell(ctx: Ctx & { tx: Tx }, events: readonly AuditView[], { mail }: { mail: boolean }): Promise<void> {
+  const { tx } = ctx
   const people = await activePeople(ctx)
-  const told = new Map<string, Told>()
+  const channels = await readChannels(tx)
+  const toPeople = new Map<string, Told<Person>>()
+  const toChannels = new Map<string, Told<{ id: string }>>()
   for (const event of events) {
     const telling = tellingOf(event)
     if (!telling) continue
-    for (const person of await recipientsOf({ ctx, people }, { telling, actorId: event.actor.id })) {
-      const together = telling.many ? `${event.event} ${telling.thread}` : event.seq
-      const key = `${person.id} ${together}`
-      told.set(key, { person, event, telling, count: (told.get(key)?.count ?? 0) + 1 })
-    }
+    const recipients = await recipientsOf({ ctx, people }, { telling, actorId: event.actor.id })
+    for (const to of recipients) add(toPeople, { to, event, telling })
+    for (const to of await channelsFor(tx, { channels, event, telling })) add(toChannels, { to, event, telling })
   }
-  const rows = [...told.values()].map(({ person, event, telling, count }) => ({
-    personId: person.id,
-    eventSeq: BigInt(event.seq),
-    kind: telling.kind,
-    title: count > 1 && telling.many ? telling.many(count) : telling.title,
-    body: telling.body,
-    path: telling.path,
-    thread: telling.thread,
+  const wishes = await readWishes(tx, [...new Set([...toPeople.values()].map(({ to }) => to.id))])
+  const deliveries: ReturnType<typeof delivery>[] = []
+  const rows = [...toPeople.values()].flatMap((told) => {
+    const { to, event, telling } = told
+    const wanted = (channel: 'inbox' | 'mail' | 'slack') => wishes.modeOf(to, telling.kind, channel)
+    const slack = wishes.slackOf(to.id)
+    const byMail = mail ? wanted('mail') : 'off'
+    const bySlack = slack ? wanted('slack') : 'off'
+    const inInbox = wanted('inbox') !== 'off'
+    if (byMail === 'at_once') deliveries.push(delivery(ctx, told, { medium: 'mail', personId: to.id }))
+    if (bySlack === 'at_once' && slack) deliveries.push(delivery(ctx, told, { medium: 'slack', channelId: slack }))
+    const digests = { mailDigest: digestOrNull(byMail), slackDigest: digestOrNull(bySlack) }
+    if (!inInbox && !digests.mailDigest && !digests.slackDigest) return []
+    const { kind, body, path, thread } = telling
+    const said = { kind, title: titleOf(told), body, path, thread }
+    const times = { createdAt: new Date(event.at), toldAt: ctx.now }
+    return [{ personId: to.id, eventSeq: BigInt(event.seq), ...said, ...times, inInbox, ...digests }]
+  })
+  for (const told of toChannels.values()) {
+    deliveries.push(delivery(ctx, told, { medium: 'slack', channelId: told.to.id }))
+  }
+  if (rows.length > 0) await tx.notification.createMany({ data: rows })
+  if (deliveries.length > 0) await tx.notificationDelivery.createMany({ data: deliveries })
+}
+
+/** Those of one thread that come together are told as one, with the last of them. */
+function add<To extends { id: string }>(all: Map<string, Told<To>>, told: Omit<Told<To>, 'count'>): void {
+  const { to, event, telling } = told
+  const together = telling.many ? `${event.event} ${telling.thread}` : event.seq
+  const key = `${to.id} ${together}`
+  all.set(key, { ...told, count: (all.get(key)?.count ?? 0) + 1 })
+}
+
+function titleOf({ telling, count }: Told<unknown>): string {
+  return count > 1 && telling.many ? telling.many(count) : telling.title
+}
+
+function digestOrNull(mode: string): string | null {
+  return mode === 'daily' || mode === 'weekly' ? mode : null
+}
+
+function delivery(ctx: Ctx, told: Told<unknown>, where: { medium: string; personId?: string; channelId?: string }) {
+  const { body, path, thread } = told.telling
+  const message: Message = { what: 'notification', title: titleOf(told), body, path, thread }
+  return {
+    ...where,
+    what: message.what,
+    eventSeq: BigInt(told.event.seq),
+    message,
     createdAt: ctx.now,
-  }))
-  if (rows.length > 0) await ctx.tx.notification.createMany({ data: rows })
+    nextAttemptAt: ctx.now,
+  }
 }

@@ -145,7 +145,8 @@ const tellers: Tellers = {
   'tool.suspended': (event) => ({
     kind: 'tool',
     title: `${event.tool ?? 'A tool'} of ${event.subject.name} changed and was suspended`,
-    body: event.detail.findings.map(({ note }) => note).join('\n') || 'Its definition is not the one that was approved.',
+    body:
+      event.detail.findings.map(({ note }) => note).join('\n') || 'Its definition is not the one that was approved.',
     path: paths.serverTool(event.subject.id, event.tool ?? ''),
     thread: `server:${event.subject.id}`,
     audiences: [

@@ -1,0 +1,343 @@
+import { expect } from 'vitest'
+import { recordAudit } from '#lib/audit/commands.ts'
+import { type Ctx, inTx, systemActor } from '#lib/auth/ctx.ts'
+import type { Db } from '#lib/db/client.ts'
+import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
+import { startMailServer } from '#lib/dev/test/mail-server.ts'
+import { log, means, privateHosts, secretBox, test as withReceiver } from '#lib/dev/test/webhooks.ts'
+import { createSender } from '#lib/webhooks/commands.ts'
+import {
+  collectNotifications,
+  createChannel,
+  createMailer,
+  createNotificationDispatcher,
+  deleteChannel,
+  makeDigests,
+  setDigestTime,
+  setPreferences,
+  testChannel,
+  testMail,
+  updateChannel,
+} from './commands.ts'
+import { getNotificationSettings, listChannels, listInbox, listNotificationDeliveries } from './queries.ts'
+import { retryDelaysMs } from './rules/attempts.ts'
+import { createChannelInput } from './schema/settings.ts'
+
+const start = new Date('2026-10-24T10:00:00Z')
+const later = (ms: number) => new Date(start.getTime() + ms)
+type Person = Awaited<ReturnType<typeof makePerson>>
+
+const test = withReceiver
+  .extend('smtp', { scope: 'file' }, async ({}, { onCleanup }) => {
+    const server = await startMailServer()
+    onCleanup(() => server.stop())
+    return server
+  })
+  .extend('parts', async ({ smtp, sender }, { onCleanup }) => {
+    const mailer = createMailer({ url: smtp.url, from: 'Wheelhouse <wheelhouse@example.test>' })
+    onCleanup(() => mailer.close())
+    smtp.received.length = 0
+    return { sender, mailer, secretBox, log, url: 'https://wheelhouse.example.test' }
+  })
+
+const worker = (db: Db, now = start) => ctxFor(db, systemActor('worker'), now)
+
+/** What a worker does at a time. */
+async function work(db: Db, parts: Omit<Parameters<typeof createNotificationDispatcher>[0], 'ctx'>, now = start) {
+  while ((await collectNotifications(worker(db, now), { mail: parts.mailer !== null })) > 0);
+  for (let begun = 1; begun > 0;) {
+    const dispatcher = createNotificationDispatcher({ ...parts, ctx: () => worker(db, now) })
+    begun = await dispatcher.round()
+    await dispatcher.stop()
+  }
+}
+
+/** Something that the owners of an agent are told of: by mail at once (suspended), in the daily digest (ends soon). */
+async function happen(
+  ctx: Ctx,
+  agentId: string,
+  what: 'suspended' | 'ends_soon' = 'suspended',
+  reason = 'It posts <twice> & @channel.',
+) {
+  const about = { subject: { kind: 'agent', id: agentId, name: 'Poster *1*' }, agentId, serverId: 'erp' }
+  await inTx(ctx, async (tx, ctx) => {
+    if (what === 'suspended') recordAudit(tx, ctx, { event: 'agent.suspended', ...about, detail: { reason } })
+    else {
+      const detail = { grantId: crypto.randomUUID(), class: 'write', toolName: null, expiresAt: start.toISOString() }
+      recordAudit(tx, ctx, { event: 'grant.ends_soon', ...about, detail })
+    }
+  })
+}
+
+async function owner(db: Db): Promise<{ me: Person; agentId: string; teamId: string }> {
+  const teamId = await makeTeam(db)
+  const me = await makePerson(db, { roles: ['team_lead'], teamIds: [teamId] })
+  const { id: agentId } = await makeAgent(db, { ownerTeamId: teamId, accountablePersonId: me.id })
+  return { me, agentId, teamId }
+}
+const mine = ({ smtp, me }: { smtp: { received: { to: string; raw: string }[] }; me: Person }) =>
+  smtp.received.filter(({ to }) => to === me.email).map(({ raw }) => raw.replaceAll('=\r\n', ''))
+const header = (raw: string, name: string) =>
+  new RegExp(`^${name}: (.*(?:\r\n[ \t].*)*)`, 'im').exec(raw)?.[1]?.replaceAll(/\s+/g, ' ')
+
+test('a mail goes out at once, in text and HTML, with ids that show what belongs together and how to stop it', async ({
+  db,
+  smtp,
+  parts,
+}) => {
+  const { me, agentId } = await owner(db)
+  await happen(ctxFor(db, undefined, start), agentId)
+  await Promise.all([1, 2, 3].map(() => work(db, parts)))
+  await happen(ctxFor(db, undefined, start), agentId, 'suspended', 'Again.')
+  await work(db, parts)
+  const [first, second] = mine({ smtp, me }) as [string, string]
+  expect(mine({ smtp, me })).toHaveLength(2)
+  expect(header(first, 'subject')).toBe('Poster *1* was suspended')
+  expect(header(first, 'list-unsubscribe')).toBe('<https://wheelhouse.example.test/settings/notifications>')
+  expect(header(first, 'message-id')).toMatch(/^<[0-9a-f-]{36}@example\.test>$/)
+  expect(header(first, 'references')).toBe(header(second, 'references'))
+  expect(header(first, 'message-id')).not.toBe(header(second, 'message-id'))
+  expect(first).toContain('text/plain')
+  expect(first).toContain('It posts &lt;twice&gt; &amp; @channel.')
+  expect(first).toContain(`https://wheelhouse.example.test/agents/${agentId}`)
+  expect(smtp.signedIn.at(-1)).toBe('user:hunter2')
+})
+
+test('a mail server that is busy is asked again under the same id; one that refuses for good is not', async ({
+  db,
+  smtp,
+  parts,
+}) => {
+  const { me, agentId } = await owner(db)
+  smtp.refusals.push({ code: 451, message: 'Try later; the password is hunter2' })
+  await happen(ctxFor(db, undefined, start), agentId)
+  await work(db, parts)
+  expect(mine({ smtp, me })).toEqual([])
+  const sentTo = async () => (await listNotificationDeliveries(ctxFor(db, me, start))).items
+  const [waiting] = await sentTo()
+  expect(waiting).toMatchObject({ state: 'pending', attempts: 1, lastError: expect.stringContaining('451') })
+  expect(JSON.stringify(waiting)).not.toContain('hunter2')
+  await work(db, parts, later(retryDelaysMs[0]! - 1))
+  expect(mine({ smtp, me })).toEqual([])
+  await work(db, parts, later(retryDelaysMs[0]!))
+  expect(mine({ smtp, me }).map((raw) => header(raw, 'message-id'))).toEqual([`<${waiting!.id}@example.test>`])
+
+  smtp.refusals.push({ code: 550, message: 'No such person' })
+  await happen(ctxFor(db, undefined, start), agentId)
+  await work(db, parts)
+  expect((await sentTo())[0]).toMatchObject({ state: 'failed', attempts: 1, nextAttemptAt: null })
+})
+
+test('beyond this machine no password and no mail goes out without TLS', async ({ db, smtp, parts }) => {
+  const { me } = await owner(db)
+  const seen = smtp.signedIn.length
+  // Not one of the addresses that are known to be this machine, though it leads here.
+  const mailer = createMailer({ url: smtp.url.replace('127.0.0.1', '0.0.0.0'), from: 'wheelhouse@example.test' })
+  await testMail(ctxFor(db, me, start), { mail: true })
+  await work(db, { ...parts, mailer })
+  mailer.close()
+  expect(mine({ smtp, me })).toEqual([])
+  expect(smtp.signedIn).toHaveLength(seen)
+  const [delivery] = (await listNotificationDeliveries(ctxFor(db, me, start))).items
+  expect(delivery).toMatchObject({ what: 'test', state: 'pending', lastError: expect.stringContaining('TLS') })
+  await expect(testMail(ctxFor(db, me, start), { mail: false })).rejects.toMatchObject({
+    code: 'conflict',
+    details: { rule: 'notifications:no_mail' },
+  })
+  expect((await auditOf(db, me.id)).map(({ event }) => event)).toEqual(['person.mail_tested'])
+})
+
+test('Slack is written to in its markup; who says when to come back is heeded, and one that is gone is switched off', async ({
+  db,
+  receiver,
+  parts,
+}) => {
+  const { me, agentId } = await owner(db)
+  const ctx = ctxFor(db, me, start)
+  const input = createChannelInput.parse({ owner: 'me', url: `${receiver.url}/T1/B2/s3cret` })
+  const { channelId } = await createChannel(ctx, input, means)
+  receiver.answers.push({ status: 429, headers: { 'retry-after': '120' } })
+  await happen(ctxFor(db, undefined, start), agentId)
+  await work(db, parts)
+  await work(db, parts, later(119_000))
+  expect(receiver.received).toHaveLength(1)
+  await work(db, parts, later(120_000))
+  expect(receiver.received).toHaveLength(2)
+  const { text } = JSON.parse(receiver.received[1]!.body) as { text: string }
+  expect(text).toContain('It posts &lt;twice&gt; &amp; @\u200Bchannel.')
+  expect(text).toContain(`<https://wheelhouse.example.test/agents/${agentId}|Open in Wheelhouse>`)
+
+  const asked = await testChannel(ctx, { channelId })
+  await work(db, parts)
+  expect(JSON.parse(receiver.received[2]!.body)).toMatchObject({ text: expect.stringContaining(me.name) })
+  receiver.answers.push({ status: 404 })
+  await happen(ctxFor(db, undefined, start), agentId)
+  await work(db, parts)
+  const { slack } = await getNotificationSettings(ctx, { mailFrom: null })
+  expect(slack).toMatchObject({ enabled: false, disabledReason: expect.stringContaining('does not exist any more') })
+  const log = (await listNotificationDeliveries(ctx, { channelId })).items
+  expect(log.map(({ state }) => state).toSorted()).toEqual(['delivered', 'delivered', 'failed'])
+  expect(log.map(({ id }) => id)).toContain(asked.deliveryId)
+  const events = await auditOf(db, channelId)
+  expect(events.map(({ event }) => event)).toEqual([
+    'notification_channel.created',
+    'notification_channel.tested',
+    'notification_channel.disabled',
+  ])
+  expect(JSON.stringify([events, slack, log])).not.toContain('s3cret')
+  const stored = await db.notificationChannel.findUniqueOrThrow({ where: { id: channelId } })
+  expect(Buffer.from(stored.url).toString()).not.toContain('s3cret')
+
+  await updateChannel(ctx, { channelId, enabled: true, url: `${receiver.url}/other` }, means)
+  const again = createChannelInput.parse({ owner: 'me', url: receiver.url })
+  await createChannel(ctx, again, means)
+  expect((await auditOf(db, channelId)).at(-1)).toMatchObject({ event: 'notification_channel.deleted' })
+})
+
+test('no channel leads inside, by whatever name', async ({ db, parts }) => {
+  const { me, agentId } = await owner(db)
+  const ctx = ctxFor(db, me, start)
+  const clear = createChannelInput.parse({ owner: 'me', url: 'http://hooks.example.com/' })
+  await expect(createChannel(ctx, clear, means)).rejects.toMatchObject({ code: 'invalid', details: { field: 'url' } })
+  const inside = createChannelInput.parse({ owner: 'me', url: 'https://169.254.169.254/latest' })
+  const { channelId } = await createChannel(ctx, inside, means)
+  await happen(ctxFor(db, undefined, start), agentId)
+  const guarded = createSender({ privateHosts: [], timeoutMs: 500 })
+  await work(db, { ...parts, sender: guarded })
+  await guarded.close()
+  const [delivery] = (await listNotificationDeliveries(ctx, { channelId })).items
+  expect(delivery).toMatchObject({ state: 'pending', lastError: expect.stringContaining('inside') })
+  expect(privateHosts).not.toContain('169.254.169.254')
+  await deleteChannel(ctx, { channelId })
+})
+
+test('a channel of a team is told of that team, one of the organization of all; only who manages them may', async ({
+  db,
+  receiver,
+  parts,
+}) => {
+  const { me: lead, agentId, teamId } = await owner(db)
+  const { agentId: otherAgent } = await owner(db)
+  const ctx = ctxFor(db, lead, start)
+  const kinds = ['agent_state']
+  const ofTeam = createChannelInput.parse({
+    owner: 'team',
+    teamId,
+    name: '#finance',
+    url: `${receiver.url}/team`,
+    kinds,
+  })
+  const { channelId } = await createChannel(ctx, ofTeam, means)
+  const ofAll = createChannelInput.parse({ owner: 'organization', name: '#agents', url: `${receiver.url}/all`, kinds })
+  await expect(createChannel(ctx, ofAll, means)).rejects.toMatchObject({ code: 'forbidden' })
+  const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), start)
+  await createChannel(admin, ofAll, means)
+  for (const id of [agentId, otherAgent]) await happen(ctxFor(db, undefined, start), id)
+  await Promise.all([1, 2].map(() => work(db, parts)))
+  expect(receiver.received).toHaveLength(3)
+  expect(await listChannels(ctx)).toMatchObject([
+    { name: '#finance', team: { id: teamId }, last: { state: 'delivered' } },
+  ])
+  expect((await listChannels(admin)).length).toBeGreaterThanOrEqual(2)
+
+  const { me: stranger } = await owner(db)
+  const theirs = ctxFor(db, stranger, start)
+  const refused = { code: 'forbidden', details: { rule: 'registry:own_team' } }
+  await expect(updateChannel(theirs, { channelId, name: 'x' }, means)).rejects.toMatchObject(refused)
+  await expect(deleteChannel(theirs, { channelId })).rejects.toMatchObject(refused)
+  await expect(testChannel(theirs, { channelId })).rejects.toMatchObject(refused)
+  await expect(listNotificationDeliveries(theirs, { channelId })).rejects.toMatchObject({ code: 'not_found' })
+  const builder = ctxFor(db, await makePerson(db, { teamIds: [teamId] }), start)
+  const noPermission = { code: 'forbidden', details: { permission: 'channels:manage' } }
+  await expect(createChannel(builder, ofTeam, means)).rejects.toMatchObject(noPermission)
+  await expect(listChannels(builder)).rejects.toMatchObject(noPermission)
+})
+
+test('who chose so is told otherwise; what waits for them cannot be switched off', async ({ db, smtp, parts }) => {
+  const { me, agentId } = await owner(db)
+  const ctx = ctxFor(db, me, start)
+  const off = (['inbox', 'mail'] as const).map((channel) => ({
+    kind: 'agent_state' as const,
+    channel,
+    mode: 'off' as const,
+  }))
+  await setPreferences(ctx, { preferences: off })
+  await happen(ctxFor(db, undefined, start), agentId)
+  await work(db, parts)
+  expect(mine({ smtp, me })).toEqual([])
+  expect((await listInbox(ctx)).items).toEqual([])
+  const stop = { kind: 'stop', channel: 'inbox', mode: 'off' } as const
+  await expect(setPreferences(ctx, { preferences: [stop] })).rejects.toMatchObject({
+    code: 'invalid',
+    details: { rule: 'notifications:always_told' },
+  })
+  await setPreferences(ctx, { preferences: off.map((each) => ({ ...each, mode: null })) })
+  await happen(ctxFor(db, undefined, start), agentId)
+  await work(db, parts)
+  expect(mine({ smtp, me })).toHaveLength(1)
+  expect((await listInbox(ctx)).unread).toBe(1)
+  expect((await auditOf(db, me.id)).map(({ detail }) => detail)).toMatchObject([
+    { after: { 'agent_state.inbox': 'off', 'agent_state.mail': 'off' } },
+    { before: { 'agent_state.inbox': 'off' }, after: { 'agent_state.inbox': null } },
+  ])
+})
+
+test('a digest comes once a day at the hour where one is, whichever worker makes it, also when the clocks change; nothing when there is nothing', async ({
+  db,
+  smtp,
+  parts,
+}) => {
+  const { me, agentId } = await owner(db)
+  const ctx = ctxFor(db, me, start)
+  await expect(setDigestTime(ctx, { timeZone: 'Mars/Olympus', hour: 8, weekday: 1 })).rejects.toMatchObject({
+    details: { field: 'timeZone' },
+  })
+  await setDigestTime(ctx, { timeZone: 'Europe/Berlin', hour: 8, weekday: 1 })
+  for (const kind of ['agent_state', 'budget'] as const)
+    await setPreferences(ctx, { preferences: [{ kind, channel: 'mail', mode: 'daily' }] })
+  const round = async (at: string) => {
+    const now = new Date(at)
+    await Promise.all([1, 2].map(() => makeDigests(worker(db, now))))
+    await work(db, parts, now)
+    return mine({ smtp, me })
+  }
+  const tell = async (at: string, what: 'suspended' | 'ends_soon') => {
+    await happen(ctxFor(db, undefined, new Date(at)), agentId, what)
+    await work(db, parts, new Date(at))
+  }
+  await tell('2026-10-24T10:00:00Z', 'ends_soon')
+  await tell('2026-10-24T11:00:00Z', 'suspended')
+  await tell('2026-10-24T12:00:00Z', 'suspended')
+  // The clocks go back that night: eight is seven in UTC from then on.
+  expect(await round('2026-10-25T06:59:00Z')).toEqual([])
+  const [digest] = await round('2026-10-25T07:00:30Z')
+  expect(header(digest!, 'subject')).toBe('Wheelhouse: 3 things until 2026-10-25')
+  expect(digest).toContain('State of my agents: 2')
+  expect(digest).toContain('Grants that end: 1')
+  await tell('2026-10-25T07:00:10Z', 'suspended')
+  expect(await round('2026-10-25T07:05:00Z')).toHaveLength(1)
+  expect(await round('2026-10-26T06:59:00Z')).toHaveLength(1)
+  expect(await round('2026-10-26T07:00:00Z')).toHaveLength(2)
+  expect(await round('2026-10-27T09:00:00Z')).toHaveLength(2)
+  expect(await db.digest.count({ where: { personId: me.id } })).toBe(2)
+})
+
+test('an installation without mail keeps none for later, and says so', async ({ db, parts }) => {
+  const { me, agentId } = await owner(db)
+  await happen(ctxFor(db, undefined, start), agentId)
+  await happen(ctxFor(db, undefined, start), agentId, 'ends_soon')
+  await work(db, { ...parts, mailer: null })
+  expect((await listNotificationDeliveries(ctxFor(db, me, start))).items).toEqual([])
+  expect(await db.notification.count({ where: { personId: me.id, mailDigest: { not: null } } })).toBe(0)
+  expect(await getNotificationSettings(ctxFor(db, me, start), { mailFrom: null })).toMatchObject({
+    mail: { from: null, to: me.email },
+    digest: { timeZone: 'UTC', hour: 8 },
+  })
+  const nobody = { ...me, permissions: new Set<never>() }
+  const refused = { code: 'forbidden', details: { permission: 'inbox:own' } }
+  const theirs = ctxFor(db, nobody, start)
+  await expect(setPreferences(theirs, { preferences: [] })).rejects.toMatchObject(refused)
+  await expect(setDigestTime(theirs, { timeZone: 'UTC', hour: 8, weekday: 1 })).rejects.toMatchObject(refused)
+  await expect(testMail(theirs, { mail: true })).rejects.toMatchObject(refused)
+  await expect(getNotificationSettings(theirs, { mailFrom: null })).rejects.toMatchObject(refused)
+})

@@ -1,0 +1,162 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, can, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { sealContexts } from '#lib/core/seal-contexts.ts'
+import type { SecretBox } from '#lib/core/secret-box.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { authorizeForTeam } from '#lib/registry/rules.ts'
+import { checkAddress } from '#lib/webhooks/rules.ts'
+import { aboutChannel } from '../rows.ts'
+import type { ChannelIdInput, CreateChannelInput, UpdateChannelInput } from '../schema/settings.ts'
+
+/** What the commands need beside the database: how secrets are sealed, and which hosts may be told although they are inside. */
+export type ChannelMeans = { secretBox: SecretBox; privateHosts: readonly string[] }
+
+const channelsMax = 200
+
+/**
+ * Adds an incoming webhook: one’s own (`inbox:own`; it takes the place of the one before), a team’s (`channels:manage` in the team) or the organization’s (`channels:manage`
+ * of a role that reaches every team). Its address is never shown again. Throws `invalid` with the field, `not_found` for an unknown team, `conflict` when there are too many.
+ */
+export async function createChannel(
+  ctx: Ctx,
+  input: CreateChannelInput,
+  means: ChannelMeans,
+): Promise<{ channelId: string }> {
+  authorize(ctx, input.owner === 'me' ? 'inbox:own' : 'channels:manage')
+  const person = requirePerson(ctx)
+  check(input.url, means)
+  const id = crypto.randomUUID()
+  // Sealed before the transaction: the key may be in another house.
+  const url = await means.secretBox.seal(input.url, sealContexts.notificationChannel(id))
+  await inTx(ctx, async (tx, ctx) => {
+    // So that two at once count each other.
+    await tx.$executeRaw`select pg_advisory_xact_lock(hashtext('notification channels'))`
+    const teamId = input.owner === 'team' ? await teamOf(tx, ctx, input.teamId) : null
+    if (input.owner === 'organization') authorizeForAll(ctx)
+    const personId = input.owner === 'me' ? person.id : null
+    if (personId) await replaceOwn(tx, ctx, personId)
+    else if ((await tx.notificationChannel.count({ where: { personId: null } })) >= channelsMax) {
+      throw new DomainError('conflict', `There are ${channelsMax} channels already; delete one first.`, {
+        rule: 'notifications:too_many_channels',
+      })
+    }
+    const { host } = new URL(input.url)
+    const kinds = input.owner === 'me' ? [] : input.kinds
+    const by = { createdAt: ctx.now, createdById: person.id, createdByName: person.name }
+    const row = { id, personId, teamId, name: input.name, url, host, kinds, ...by }
+    await tx.notificationChannel.create({ data: row })
+    const detail = { host, kinds, personal: personId !== null }
+    recordAudit(tx, ctx, { event: 'notification_channel.created', ...aboutChannel(row), detail })
+  })
+  return { channelId: id }
+}
+
+/** Changes the fields given; a new address takes the place of the old one. What waits when it is switched off is given up. As whoever may add it; throws `not_found`, `invalid` with the field. */
+export async function updateChannel(ctx: Ctx, input: UpdateChannelInput, means: ChannelMeans): Promise<void> {
+  authorizeAny(ctx)
+  if (input.url !== undefined) check(input.url, means)
+  const { channelId: id, url: address, ...fields } = input
+  const url = address && (await means.secretBox.seal(address, sealContexts.notificationChannel(id)))
+  await inTx(ctx, async (tx, ctx) => {
+    const channel = await lockChannel(tx, ctx, id)
+    const wanted = { ...fields, ...(address === undefined ? {} : { host: new URL(address).host }) }
+    const changed = Object.entries(wanted).filter(
+      ([key, value]) =>
+        value !== undefined && JSON.stringify(value) !== JSON.stringify(channel[key as keyof typeof wanted]),
+    )
+    if (changed.length === 0 && !url) return
+    const after = Object.fromEntries(changed)
+    const before = Object.fromEntries(changed.map(([key]) => [key, channel[key as keyof typeof wanted]]))
+    const why =
+      input.enabled === undefined ? {} : { disabledReason: input.enabled ? null : `Switched off by ${ctx.actor.name}.` }
+    await tx.notificationChannel.update({ where: { id }, data: { ...after, ...why, ...(url ? { url } : {}) } })
+    if (input.enabled === false) await giveUpPending(tx, { channelId: id, now: ctx.now })
+    const detail = { before, after: { ...after, ...(url ? { url: 'replaced' } : {}) } }
+    recordAudit(tx, ctx, { event: 'notification_channel.updated', ...aboutChannel(channel), detail })
+  })
+}
+
+/** Ends a channel with its delivery log. As whoever may add it; throws `not_found`. */
+export async function deleteChannel(ctx: Ctx, input: ChannelIdInput): Promise<void> {
+  authorizeAny(ctx)
+  await inTx(ctx, async (tx, ctx) => {
+    await end(tx, ctx, await lockChannel(tx, ctx, input.channelId))
+  })
+}
+
+/** Sends a test to a channel, also to one that is switched off. As whoever may add it; throws `not_found`. */
+export async function testChannel(ctx: Ctx, input: ChannelIdInput): Promise<{ deliveryId: string }> {
+  authorizeAny(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    const channel = await lockChannel(tx, ctx, input.channelId)
+    const { id: deliveryId } = await tx.notificationDelivery.create({
+      data: {
+        medium: 'slack',
+        channelId: channel.id,
+        what: 'test',
+        message: { what: 'test', by: ctx.actor.name },
+        createdAt: ctx.now,
+        nextAttemptAt: ctx.now,
+      },
+      select: { id: true },
+    })
+    recordAudit(tx, ctx, { event: 'notification_channel.tested', ...aboutChannel(channel), detail: { deliveryId } })
+    return { deliveryId }
+  })
+}
+
+type Channel = NonNullable<Awaited<ReturnType<Tx['notificationChannel']['findUnique']>>>
+
+/** The channel, locked, if the actor may manage it; throws `not_found` for somebody else’s own, `forbidden` for another team’s. */
+async function lockChannel(tx: Tx, ctx: Ctx, id: string): Promise<Channel> {
+  await tx.$queryRaw`select 1 from "NotificationChannel" where "id" = ${id}::uuid for update`
+  const channel = await tx.notificationChannel.findUnique({ where: { id } })
+  if (!channel || (channel.personId !== null && channel.personId !== ctx.actor.id)) {
+    throw new DomainError('not_found', 'There is no such channel.')
+  }
+  if (channel.personId !== null) authorize(ctx, 'inbox:own')
+  else if (channel.teamId === null) authorizeForAll(ctx)
+  else await teamOf(tx, ctx, channel.teamId)
+  return channel
+}
+
+async function teamOf(tx: Tx, ctx: Ctx, id: string): Promise<string> {
+  const team = await tx.team.findUnique({ where: { id }, select: { id: true, name: true } })
+  if (!team) throw new DomainError('not_found', `There is no team ${id}.`)
+  authorizeForTeam(ctx, 'channels:manage', team)
+  return team.id
+}
+
+function authorizeForAll(ctx: Ctx): void {
+  authorize(ctx, 'channels:manage')
+  authorize(ctx, 'agents:any_team')
+}
+
+/** Which one is asked for once the channel is known. */
+function authorizeAny(ctx: Ctx): void {
+  if (!can(ctx.actor, 'channels:manage')) authorize(ctx, 'inbox:own')
+}
+
+async function replaceOwn(tx: Tx, ctx: Ctx, personId: string): Promise<void> {
+  const before = await tx.notificationChannel.findUnique({ where: { personId } })
+  if (before) await end(tx, ctx, before)
+}
+
+async function end(tx: Tx, ctx: Ctx, channel: Channel): Promise<void> {
+  await tx.notificationChannel.delete({ where: { id: channel.id } })
+  const detail = { host: channel.host }
+  recordAudit(tx, ctx, { event: 'notification_channel.deleted', ...aboutChannel(channel), detail })
+}
+
+async function giveUpPending(tx: Tx, { channelId, now }: { channelId: string; now: Date }): Promise<void> {
+  await tx.notificationDelivery.updateMany({
+    where: { channelId, state: 'pending', what: { not: 'test' } },
+    data: { state: 'failed', nextAttemptAt: null, settledAt: now, lastError: 'The channel was switched off.' },
+  })
+}
+
+function check(url: string, { privateHosts }: ChannelMeans): void {
+  const checked = checkAddress(url, privateHosts)
+  if (!checked.ok) throw new DomainError('invalid', checked.error, { field: 'url' })
+}

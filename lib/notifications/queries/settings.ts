@@ -1,0 +1,80 @@
+import { authorize, can, type Ctx, reader, requirePerson } from '#lib/auth/ctx.ts'
+import { defaultDigestTime } from '../rules/digest-time.ts'
+import { type Channel, defaultMode, type Kind, kindFacts, kinds, type Mode, modesOf } from '../schema/kinds.ts'
+import { channels, type ChannelView, type NotificationSettingsView, type PreferenceView } from '../schema/settings.ts'
+
+/** How one is told of what, and when digests come. Needs `inbox:own`. @param options.mailFrom whom mail is from; null: none is sent */
+export async function getNotificationSettings(
+  ctx: Ctx,
+  options: { mailFrom: string | null },
+): Promise<NotificationSettingsView> {
+  authorize(ctx, 'inbox:own')
+  const person = requirePerson(ctx)
+  const db = reader(ctx)
+  const where = { personId: person.id }
+  const rows = await db.notificationPreference.findMany({ where })
+  const time = await db.digestTime.findUnique({ where, omit: { personId: true } })
+  const [slack] = await views(ctx, where)
+  const preferences = kinds
+    .filter((kind) => person.permissions.has(kindFacts[kind].needs))
+    .map((kind): PreferenceView => {
+      const { label, says } = kindFacts[kind]
+      const entry = (channel: Channel) => {
+        const row = rows.find((each) => each.kind === kind && each.channel === channel)
+        const offered = modesOf(kind, channel)
+        const standard = defaultMode(kind, channel, person.roles)
+        const chosen = offered.find((mode) => mode === row?.mode)
+        return { mode: chosen ?? standard, standard, chosen: chosen !== undefined, modes: [...offered] }
+      }
+      const byChannel = Object.fromEntries(channels.map((channel) => [channel, entry(channel)]))
+      return { kind, label, says, channels: byChannel as Record<Channel, { mode: Mode } & ReturnType<typeof entry>> }
+    })
+  return {
+    preferences,
+    digest: time ?? defaultDigestTime,
+    mail: { from: options.mailFrom, to: person.email },
+    slack: slack ?? null,
+  }
+}
+
+/** Channels of teams and of the organization that one may manage, by name. Needs `channels:manage`. */
+export async function listChannels(ctx: Ctx): Promise<ChannelView[]> {
+  authorize(ctx, 'channels:manage')
+  const { teamIds } = requirePerson(ctx)
+  const mine = can(ctx.actor, 'agents:any_team') ? {} : { teamId: { in: [...teamIds] } }
+  return await views(ctx, { personId: null, ...mine })
+}
+
+async function views(ctx: Ctx, where: { personId: string | null; teamId?: { in: string[] } }): Promise<ChannelView[]> {
+  const rows = await reader(ctx).notificationChannel.findMany({
+    where,
+    orderBy: [{ name: 'asc' }, { id: 'asc' }],
+    omit: { url: true },
+    include: {
+      team: { select: { id: true, name: true } },
+      deliveries: { orderBy: { createdAt: 'desc' }, take: 1 },
+    },
+  })
+  return rows.map((row) => {
+    const last = row.deliveries[0]
+    return {
+      id: row.id,
+      owner: row.personId ? 'me' : row.teamId ? 'team' : 'organization',
+      team: row.team,
+      name: row.name,
+      host: row.host,
+      kinds: row.kinds as Kind[],
+      enabled: row.enabled,
+      disabledReason: row.disabledReason,
+      createdAt: row.createdAt.toISOString(),
+      createdBy: row.createdByName,
+      last: last
+        ? {
+            state: last.state as 'pending',
+            at: (last.settledAt ?? last.createdAt).toISOString(),
+            error: last.lastError,
+          }
+        : null,
+    }
+  })
+}
