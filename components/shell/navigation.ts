@@ -1,4 +1,5 @@
 import {
+  BellRing,
   BookMarked,
   Bot,
   ChartColumn,
@@ -70,7 +71,13 @@ export const navigation: readonly NavGroup[] = [
         keywords: 'rest openapi curl documentation',
       },
       { href: paths.apps(), label: 'Connected apps', icon: Plug, keywords: 'claude mcp oauth connector' },
-      { href: paths.webhooks(), label: 'Webhooks', icon: Webhook, keywords: 'events notifications' },
+      {
+        href: paths.notificationSettings(),
+        label: 'Notifications',
+        icon: BellRing,
+        keywords: 'mail slack digest channels',
+      },
+      { href: paths.webhooks(), label: 'Webhooks', icon: Webhook, keywords: 'events' },
     ],
   },
 ]

@@ -323,6 +323,23 @@ test('the inbox', async ({ ask, db }) => {
   await ask('POST /inbox/read', {})
 })
 
+test('how one is told', async ({ ask, team }) => {
+  await ask('PUT /notification-settings/preferences', {
+    preferences: [{ kind: 'grant', channel: 'mail', mode: 'weekly' }],
+  })
+  await ask('PUT /notification-settings/digest', { timeZone: 'Europe/Berlin', hour: 7, weekday: 5 })
+  await ask('POST /notification-settings/test-mail')
+  await ask('POST /notification-channels', { owner: 'me', url: 'http://127.0.0.1:9/' })
+  await ask('GET /notification-settings')
+  await ask('GET /notification-deliveries')
+  const shared = { owner: 'team', teamId: team, name: '#team', url: 'http://127.0.0.1:9/', kinds: ['stop'] }
+  const { channelId } = await ask('POST /notification-channels', shared)
+  await ask(`PATCH /notification-channels/${channelId}`, { name: '#ours' })
+  await ask(`POST /notification-channels/${channelId}/test`)
+  await ask('GET /notification-channels')
+  await ask(`DELETE /notification-channels/${channelId}`)
+})
+
 test('no endpoint is left whose answer was not compared with its contract', () => {
   expect(allRoutes.map(({ method, path }) => `${method} ${path}`).filter((name) => !answered.has(name))).toEqual([])
 })

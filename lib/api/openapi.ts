@@ -24,6 +24,7 @@ const topics = {
   unregistered: 'What was found and is not registered: adopt it, or say why not.',
   usage: 'Which grants are needed, and narrowing those that are not.',
   inbox: 'What you were told of.',
+  notifications: 'How you are told: by mail, in Slack, at once or in a digest.',
   webhooks: 'Who outside is told of audit events.',
   keys: 'Keys that sign agent tokens.',
   people: 'Who has left and is back, and agents nobody answers for.',

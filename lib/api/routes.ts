@@ -9,6 +9,7 @@ import * as escalations from './routes/escalations.ts'
 import * as history from './routes/history.ts'
 import * as inbox from './routes/inbox.ts'
 import * as keys from './routes/keys.ts'
+import * as notifications from './routes/notifications.ts'
 import * as people from './routes/people.ts'
 import * as registry from './routes/registry.ts'
 import * as runs from './routes/runs.ts'
@@ -31,6 +32,7 @@ export const routes = {
   history,
   inbox,
   keys,
+  notifications,
   people,
   registry,
   runs,

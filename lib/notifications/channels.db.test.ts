@@ -1,84 +1,23 @@
 import { expect } from 'vitest'
-import { recordAudit } from '#lib/audit/commands.ts'
-import { type Ctx, inTx, systemActor } from '#lib/auth/ctx.ts'
-import type { Db } from '#lib/db/client.ts'
-import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
-import { startMailServer } from '#lib/dev/test/mail-server.ts'
-import { log, means, privateHosts, secretBox, test as withReceiver } from '#lib/dev/test/webhooks.ts'
+import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { happen, header, mine, owner, start, test, work, worker } from '#lib/dev/test/notifications.ts'
+import { means, privateHosts } from '#lib/dev/test/webhooks.ts'
 import { createSender } from '#lib/webhooks/commands.ts'
 import {
   collectNotifications,
   createChannel,
   createMailer,
-  createNotificationDispatcher,
   deleteChannel,
-  makeDigests,
-  setDigestTime,
-  setPreferences,
   testChannel,
   testMail,
   updateChannel,
 } from './commands.ts'
-import { getNotificationSettings, listChannels, listInbox, listNotificationDeliveries } from './queries.ts'
+import { claimNotificationDeliveries, deliverNotification } from './commands/deliver.ts'
+import { getNotificationSettings, listChannels, listNotificationDeliveries } from './queries.ts'
 import { retryDelaysMs } from './rules/attempts.ts'
 import { createChannelInput } from './schema/settings.ts'
 
-const start = new Date('2026-10-24T10:00:00Z')
 const later = (ms: number) => new Date(start.getTime() + ms)
-type Person = Awaited<ReturnType<typeof makePerson>>
-
-const test = withReceiver
-  .extend('smtp', { scope: 'file' }, async ({}, { onCleanup }) => {
-    const server = await startMailServer()
-    onCleanup(() => server.stop())
-    return server
-  })
-  .extend('parts', async ({ smtp, sender }, { onCleanup }) => {
-    const mailer = createMailer({ url: smtp.url, from: 'Wheelhouse <wheelhouse@example.test>' })
-    onCleanup(() => mailer.close())
-    smtp.received.length = 0
-    return { sender, mailer, secretBox, log, url: 'https://wheelhouse.example.test' }
-  })
-
-const worker = (db: Db, now = start) => ctxFor(db, systemActor('worker'), now)
-
-/** What a worker does at a time. */
-async function work(db: Db, parts: Omit<Parameters<typeof createNotificationDispatcher>[0], 'ctx'>, now = start) {
-  while ((await collectNotifications(worker(db, now), { mail: parts.mailer !== null })) > 0);
-  for (let begun = 1; begun > 0;) {
-    const dispatcher = createNotificationDispatcher({ ...parts, ctx: () => worker(db, now) })
-    begun = await dispatcher.round()
-    await dispatcher.stop()
-  }
-}
-
-/** Something that the owners of an agent are told of: by mail at once (suspended), in the daily digest (ends soon). */
-async function happen(
-  ctx: Ctx,
-  agentId: string,
-  what: 'suspended' | 'ends_soon' = 'suspended',
-  reason = 'It posts <twice> & @channel.',
-) {
-  const about = { subject: { kind: 'agent', id: agentId, name: 'Poster *1*' }, agentId, serverId: 'erp' }
-  await inTx(ctx, async (tx, ctx) => {
-    if (what === 'suspended') recordAudit(tx, ctx, { event: 'agent.suspended', ...about, detail: { reason } })
-    else {
-      const detail = { grantId: crypto.randomUUID(), class: 'write', toolName: null, expiresAt: start.toISOString() }
-      recordAudit(tx, ctx, { event: 'grant.ends_soon', ...about, detail })
-    }
-  })
-}
-
-async function owner(db: Db): Promise<{ me: Person; agentId: string; teamId: string }> {
-  const teamId = await makeTeam(db)
-  const me = await makePerson(db, { roles: ['team_lead'], teamIds: [teamId] })
-  const { id: agentId } = await makeAgent(db, { ownerTeamId: teamId, accountablePersonId: me.id })
-  return { me, agentId, teamId }
-}
-const mine = ({ smtp, me }: { smtp: { received: { to: string; raw: string }[] }; me: Person }) =>
-  smtp.received.filter(({ to }) => to === me.email).map(({ raw }) => raw.replaceAll('=\r\n', ''))
-const header = (raw: string, name: string) =>
-  new RegExp(`^${name}: (.*(?:\r\n[ \t].*)*)`, 'im').exec(raw)?.[1]?.replaceAll(/\s+/g, ' ')
 
 test('a mail goes out at once, in text and HTML, with ids that show what belongs together and how to stop it', async ({
   db,
@@ -253,91 +192,19 @@ test('a channel of a team is told of that team, one of the organization of all; 
   await expect(listChannels(builder)).rejects.toMatchObject(noPermission)
 })
 
-test('who chose so is told otherwise; what waits for them cannot be switched off', async ({ db, smtp, parts }) => {
-  const { me, agentId } = await owner(db)
-  const ctx = ctxFor(db, me, start)
-  const off = (['inbox', 'mail'] as const).map((channel) => ({
-    kind: 'agent_state' as const,
-    channel,
-    mode: 'off' as const,
-  }))
-  await setPreferences(ctx, { preferences: off })
-  await happen(ctxFor(db, undefined, start), agentId)
-  await work(db, parts)
-  expect(mine({ smtp, me })).toEqual([])
-  expect((await listInbox(ctx)).items).toEqual([])
-  const stop = { kind: 'stop', channel: 'inbox', mode: 'off' } as const
-  await expect(setPreferences(ctx, { preferences: [stop] })).rejects.toMatchObject({
-    code: 'invalid',
-    details: { rule: 'notifications:always_told' },
-  })
-  await setPreferences(ctx, { preferences: off.map((each) => ({ ...each, mode: null })) })
-  await happen(ctxFor(db, undefined, start), agentId)
-  await work(db, parts)
-  expect(mine({ smtp, me })).toHaveLength(1)
-  expect((await listInbox(ctx)).unread).toBe(1)
-  expect((await auditOf(db, me.id)).map(({ detail }) => detail)).toMatchObject([
-    { after: { 'agent_state.inbox': 'off', 'agent_state.mail': 'off' } },
-    { before: { 'agent_state.inbox': 'off' }, after: { 'agent_state.inbox': null } },
-  ])
-})
-
-test('a digest comes once a day at the hour where one is, whichever worker makes it, also when the clocks change; nothing when there is nothing', async ({
+test('whoever takes a delivery and ends leaves it to the next after two minutes; what is settled is not sent again', async ({
   db,
   smtp,
   parts,
 }) => {
   const { me, agentId } = await owner(db)
-  const ctx = ctxFor(db, me, start)
-  await expect(setDigestTime(ctx, { timeZone: 'Mars/Olympus', hour: 8, weekday: 1 })).rejects.toMatchObject({
-    details: { field: 'timeZone' },
-  })
-  await setDigestTime(ctx, { timeZone: 'Europe/Berlin', hour: 8, weekday: 1 })
-  for (const kind of ['agent_state', 'budget'] as const)
-    await setPreferences(ctx, { preferences: [{ kind, channel: 'mail', mode: 'daily' }] })
-  const round = async (at: string) => {
-    const now = new Date(at)
-    await Promise.all([1, 2].map(() => makeDigests(worker(db, now))))
-    await work(db, parts, now)
-    return mine({ smtp, me })
-  }
-  const tell = async (at: string, what: 'suspended' | 'ends_soon') => {
-    await happen(ctxFor(db, undefined, new Date(at)), agentId, what)
-    await work(db, parts, new Date(at))
-  }
-  await tell('2026-10-24T10:00:00Z', 'ends_soon')
-  await tell('2026-10-24T11:00:00Z', 'suspended')
-  await tell('2026-10-24T12:00:00Z', 'suspended')
-  // The clocks go back that night: eight is seven in UTC from then on.
-  expect(await round('2026-10-25T06:59:00Z')).toEqual([])
-  const [digest] = await round('2026-10-25T07:00:30Z')
-  expect(header(digest!, 'subject')).toBe('Wheelhouse: 3 things until 2026-10-25')
-  expect(digest).toContain('State of my agents: 2')
-  expect(digest).toContain('Grants that end: 1')
-  await tell('2026-10-25T07:00:10Z', 'suspended')
-  expect(await round('2026-10-25T07:05:00Z')).toHaveLength(1)
-  expect(await round('2026-10-26T06:59:00Z')).toHaveLength(1)
-  expect(await round('2026-10-26T07:00:00Z')).toHaveLength(2)
-  expect(await round('2026-10-27T09:00:00Z')).toHaveLength(2)
-  expect(await db.digest.count({ where: { personId: me.id } })).toBe(2)
-})
-
-test('an installation without mail keeps none for later, and says so', async ({ db, parts }) => {
-  const { me, agentId } = await owner(db)
   await happen(ctxFor(db, undefined, start), agentId)
-  await happen(ctxFor(db, undefined, start), agentId, 'ends_soon')
-  await work(db, { ...parts, mailer: null })
-  expect((await listNotificationDeliveries(ctxFor(db, me, start))).items).toEqual([])
-  expect(await db.notification.count({ where: { personId: me.id, mailDigest: { not: null } } })).toBe(0)
-  expect(await getNotificationSettings(ctxFor(db, me, start), { mailFrom: null })).toMatchObject({
-    mail: { from: null, to: me.email },
-    digest: { timeZone: 'UTC', hour: 8 },
-  })
-  const nobody = { ...me, permissions: new Set<never>() }
-  const refused = { code: 'forbidden', details: { permission: 'inbox:own' } }
-  const theirs = ctxFor(db, nobody, start)
-  await expect(setPreferences(theirs, { preferences: [] })).rejects.toMatchObject(refused)
-  await expect(setDigestTime(theirs, { timeZone: 'UTC', hour: 8, weekday: 1 })).rejects.toMatchObject(refused)
-  await expect(testMail(theirs, { mail: true })).rejects.toMatchObject(refused)
-  await expect(getNotificationSettings(theirs, { mailFrom: null })).rejects.toMatchObject(refused)
+  while ((await collectNotifications(worker(db), { mail: true })) > 0);
+  const taken = await claimNotificationDeliveries(worker(db), { limit: 100, perDestination: 100, except: [] })
+  await work(db, parts, later(119_000))
+  expect(mine({ smtp, me })).toEqual([])
+  await work(db, parts, later(120_000))
+  expect(mine({ smtp, me })).toHaveLength(1)
+  for (const { id } of taken) await deliverNotification(worker(db), { id }, parts)
+  expect(mine({ smtp, me })).toHaveLength(1)
 })

@@ -1,5 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
+import { Button } from '#components/ui/button.tsx'
 import { cn } from '#components/ui/cn.ts'
 import { formatCount } from '#components/ui/count.ts'
 import { EmptyState } from '#components/ui/empty-state.tsx'
@@ -31,7 +32,14 @@ export default async function InboxPage({ searchParams }: { searchParams: Search
       <PageHeader
         title="Inbox"
         description={`What you were told of in the last 90 days: ${unread === 0 ? 'all of it read' : `${formatCount(unread)} unread`}.`}
-        actions={unread > 0 && newest && !cursor && <MarkAllButton until={newest.createdAt} kind={kind} />}
+        actions={
+          <>
+            <Button asChild size="sm">
+              <Link href={paths.notificationSettings()}>What I am told of</Link>
+            </Button>
+            {unread > 0 && newest && !cursor && <MarkAllButton until={newest.createdAt} kind={kind} />}
+          </>
+        }
       />
       <FilterForm action={paths.inbox()} label="Filter notifications">
         <Select name="state" aria-label="Read or unread" defaultValue={state} className="w-auto">

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import type { Setup } from './cli.ts'
 import { addAccountCommands } from './commands/account.ts'
+import { addNotificationsCommands } from './commands/notifications.ts'
 import { addPeopleCommands } from './commands/ownership.ts'
 import { addAgentsCommands } from './commands/agents.ts'
 import { addApprovalsCommands } from './commands/approvals.ts'
@@ -66,6 +67,7 @@ export function createProgram(setup: Setup): Command {
   addEscalationsCommands(program, setup)
   addDecisionsCommands(program, setup)
   addInboxCommands(program, setup)
+  addNotificationsCommands(program, setup)
   addFleetCommands(program, setup)
   addAuditCommands(program, setup)
   addRegistryCommands(program, setup)

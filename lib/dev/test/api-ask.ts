@@ -16,6 +16,7 @@ export const askTest = dbTest
     openApiPortal(database, {
       WHEELHOUSE_ENCRYPTION_KEY: `${key(2)},${key(1)}`,
       WHEELHOUSE_WEBHOOK_PRIVATE_HOSTS: '127.0.0.1',
+      WHEELHOUSE_MAIL_FROM: 'wheelhouse@example.test',
     }),
   )
   .extend('team', { scope: 'file' }, async ({ db }) => {

@@ -1,5 +1,5 @@
 import { recordAudit } from '#lib/audit/commands.ts'
-import { authorize, can, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
@@ -23,7 +23,8 @@ export async function createChannel(
   input: CreateChannelInput,
   means: ChannelMeans,
 ): Promise<{ channelId: string }> {
-  authorize(ctx, input.owner === 'me' ? 'inbox:own' : 'channels:manage')
+  authorize(ctx, 'inbox:own')
+  if (input.owner !== 'me') authorize(ctx, 'channels:manage')
   const person = requirePerson(ctx)
   check(input.url, means)
   const id = crypto.randomUUID()
@@ -54,7 +55,7 @@ export async function createChannel(
 
 /** Changes the fields given; a new address takes the place of the old one. What waits when it is switched off is given up. As whoever may add it; throws `not_found`, `invalid` with the field. */
 export async function updateChannel(ctx: Ctx, input: UpdateChannelInput, means: ChannelMeans): Promise<void> {
-  authorizeAny(ctx)
+  authorize(ctx, 'inbox:own')
   if (input.url !== undefined) check(input.url, means)
   const { channelId: id, url: address, ...fields } = input
   const url = address && (await means.secretBox.seal(address, sealContexts.notificationChannel(id)))
@@ -79,7 +80,7 @@ export async function updateChannel(ctx: Ctx, input: UpdateChannelInput, means: 
 
 /** Ends a channel with its delivery log. As whoever may add it; throws `not_found`. */
 export async function deleteChannel(ctx: Ctx, input: ChannelIdInput): Promise<void> {
-  authorizeAny(ctx)
+  authorize(ctx, 'inbox:own')
   await inTx(ctx, async (tx, ctx) => {
     await end(tx, ctx, await lockChannel(tx, ctx, input.channelId))
   })
@@ -87,7 +88,7 @@ export async function deleteChannel(ctx: Ctx, input: ChannelIdInput): Promise<vo
 
 /** Sends a test to a channel, also to one that is switched off. As whoever may add it; throws `not_found`. */
 export async function testChannel(ctx: Ctx, input: ChannelIdInput): Promise<{ deliveryId: string }> {
-  authorizeAny(ctx)
+  authorize(ctx, 'inbox:own')
   return await inTx(ctx, async (tx, ctx) => {
     const channel = await lockChannel(tx, ctx, input.channelId)
     const { id: deliveryId } = await tx.notificationDelivery.create({
@@ -115,9 +116,8 @@ async function lockChannel(tx: Tx, ctx: Ctx, id: string): Promise<Channel> {
   if (!channel || (channel.personId !== null && channel.personId !== ctx.actor.id)) {
     throw new DomainError('not_found', 'There is no such channel.')
   }
-  if (channel.personId !== null) authorize(ctx, 'inbox:own')
-  else if (channel.teamId === null) authorizeForAll(ctx)
-  else await teamOf(tx, ctx, channel.teamId)
+  if (channel.personId === null && channel.teamId === null) authorizeForAll(ctx)
+  if (channel.teamId !== null) await teamOf(tx, ctx, channel.teamId)
   return channel
 }
 
@@ -131,11 +131,6 @@ async function teamOf(tx: Tx, ctx: Ctx, id: string): Promise<string> {
 function authorizeForAll(ctx: Ctx): void {
   authorize(ctx, 'channels:manage')
   authorize(ctx, 'agents:any_team')
-}
-
-/** Which one is asked for once the channel is known. */
-function authorizeAny(ctx: Ctx): void {
-  if (!can(ctx.actor, 'channels:manage')) authorize(ctx, 'inbox:own')
 }
 
 async function replaceOwn(tx: Tx, ctx: Ctx, personId: string): Promise<void> {
