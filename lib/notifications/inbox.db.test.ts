@@ -114,7 +114,14 @@ test('a held call is told to those its rule lets decide, a stop to owners of wha
       inputResponses: null,
       policyVersion: 'p',
     },
-    rule: { id: null, title: 'Posts wait', deciderRoles: ['team_lead'], decideSeconds: 600, onTimeout: 'deny' },
+    rule: {
+      id: null,
+      title: 'Posts wait',
+      deciderRoles: ['team_lead'],
+      excludedDeciders: [],
+      decideSeconds: 600,
+      onTimeout: 'deny',
+    },
   })
   await tellAll(db)
   expect(await inbox(db, lead)).toMatchObject([{ kind: 'call_waits', path: '/approvals' }])

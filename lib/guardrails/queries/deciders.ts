@@ -16,6 +16,8 @@ export async function whoMayDecide(
       source: true,
       expiresAt: true,
       deciderRoles: true,
+      excludedDeciders: true,
+      class: true,
       runId: true,
       agent: { select: { accountablePersonId: true, ownerTeam: { select: { id: true, name: true } } } },
     },

@@ -69,8 +69,8 @@ export const kindFacts = {
     ...waits,
   },
   break_glass: {
-    label: 'Break-glass',
-    says: 'Somebody took a scope in an emergency; its review is open, or done.',
+    label: 'Break-glass and bypasses',
+    says: 'Somebody took a scope in an emergency, or lets calls through that a rule would hold.',
     needs: 'requests:read',
     always: false,
     mail: 'at_once',

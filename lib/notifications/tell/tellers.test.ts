@@ -5,6 +5,7 @@ import { tellingOf, toldEvents } from './tellers.ts'
 
 const event = {
   seq: '7',
+  id: 'e',
   at: '2026-11-26T09:00:00.000Z',
   actor: { kind: 'person', id: 'p', name: 'Maya' },
   subject: { kind: 'agent', id: 'poster', name: 'Invoice\nposter' },

@@ -97,6 +97,14 @@ const tellers: Tellers = {
     thread: `break_glass:${event.detail.grantId}`,
     audiences: [{ to: 'glass_breaker', grantId: event.detail.grantId }, ...owners(event)],
   }),
+  'hold_bypass.opened': (event) => ({
+    ...bypass(event, `${event.actor.name} lets calls through that “${event.subject.name}” would hold`),
+    body: `${event.detail.reason}\nUntil ${minuteOf(event.detail.expiresAt)}.`,
+  }),
+  'hold_bypass.ended': (event) => ({
+    ...bypass(event, `“${event.subject.name}” holds calls again`),
+    body: event.detail.how === 'person' ? `${event.actor.name} ended the bypass.` : 'The bypass has ended.',
+  }),
   'call.held': (event) => ({
     kind: 'call_waits',
     title: `A call of ${event.tool ?? event.subject.name} waits for a decision`,
@@ -230,6 +238,12 @@ function stop(event: Common, became: string, detail: { orderId: string; scope: s
     thread: `stop:${detail.orderId}`,
     audiences: [{ to: 'stopped', scope: detail.scope, targetId: id }],
   }
+}
+
+function bypass(event: Common & { detail: { bypassId: string } }, title: string) {
+  const audiences: Audience[] = [{ to: 'holders', of: 'holds:manage' }, ...owners(event)]
+  const thread = `bypass:${event.detail.bypassId}`
+  return { kind: 'break_glass' as const, title, path: paths.approvals('rules'), thread, audiences }
 }
 
 function owners(event: Common): Audience[] {
