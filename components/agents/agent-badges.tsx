@@ -1,5 +1,5 @@
 import { Badge, type Tone } from '#components/ui/badge.tsx'
-import type { AgentRow, Environment, Sensitivity, Tier } from '#lib/registry/schema.ts'
+import type { AgentRow, DataClass, Environment, Sensitivity, Tier } from '#lib/registry/schema.ts'
 
 const tierTones = { low: 'neutral', medium: 'warn', high: 'danger' } as const satisfies Record<Tier, Tone>
 const sensitivityTones = {
@@ -33,4 +33,13 @@ export function isOrphaned({ accountable, status }: Pick<AgentRow, 'accountable'
 /** History and figures that were made up for this installation. */
 export function DemoBadge() {
   return <Badge tone="outline">demo</Badge>
+}
+
+/** What kind of data is behind a server. */
+export function DataClassBadges({ dataClasses }: { dataClasses: readonly DataClass[] }) {
+  return dataClasses.map((each) => (
+    <Badge key={each} tone="outline">
+      {each.replaceAll('_', ' ')}
+    </Badge>
+  ))
 }

@@ -24,7 +24,9 @@ export const auditColumns: readonly Column<AuditView>[] = [
         <code className="text-[13px]">{event.event}</code>
         {event.decision === 'deny' && <Badge tone="danger">denied</Badge>}
         {event.decision === 'hold' && <Badge tone="held">held</Badge>}
-        {event.rule && <RuleLink as="id" id={event.rule} agentId={event.agentId} serverId={event.serverId} />}
+        {event.rule && (
+          <RuleLink as="id" id={event.rule} agentId={event.agentId} serverId={event.serverId} tool={event.tool} />
+        )}
       </span>
     ),
   },

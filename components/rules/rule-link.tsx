@@ -6,16 +6,17 @@ type Props = {
   id: string
   agentId?: string | null | undefined
   serverId?: string | null | undefined
+  tool?: string | null | undefined
   /** By its id, where many stand below each other; by its title otherwise. */
   as?: 'id' | 'title'
 }
 
 /** A rule that refused, held or stopped something: leads to what it says, who set it and who can change it. */
-export function RuleLink({ id, agentId, serverId, as = 'title' }: Props) {
+export function RuleLink({ id, agentId, serverId, tool, as = 'title' }: Props) {
   const { title } = explainRule(id)
   return (
     <Link
-      href={paths.rule(id, { agent: agentId ?? undefined, server: serverId ?? undefined })}
+      href={paths.rule(id, { agent: agentId ?? undefined, server: serverId ?? undefined, tool: tool ?? undefined })}
       title={title}
       className="underline decoration-dotted underline-offset-2 hover:decoration-solid"
     >

@@ -126,6 +126,7 @@ test('scopes', async ({ ask, db }) => {
   await ask(`PATCH /scope-requests/${asked['requestId']}`, { class: 'read', days: 5 })
   await ask(`POST /scope-requests/${asked['requestId']}/withdraw`)
   await ask(`GET /agents/${agentId}/grant-usage?days=30`)
+  await ask(`GET /agents/${agentId}/stale-toolsets`)
   await ask('GET /grants/unused?days=30')
   const wide = await makeGrant(db, { agentId, serverId: 'invoices', class: 'write' })
   await ask(`POST /grants/${wide}/narrow`, { toolNames: ['look'], ...reason })

@@ -79,6 +79,7 @@ export type AuditEvents = {
     command?: object
     environment: string
     sensitivity: string
+    dataClasses?: string[]
     acknowledged: string[]
     via: string
   }
@@ -172,6 +173,8 @@ export type AuditEvents = {
   'scope_request.approved': {
     requestId: string
     class: string
+    /** What was granted of what was asked for. */
+    toolName?: string | null
     expiresAt: string | null
     note: string | null
     limits: string[]

@@ -13,6 +13,7 @@ export async function listAuditEvents(ctx: Ctx, query: AuditQuery): Promise<Audi
       agentId: query.agent,
       event: query.event,
       serverId: query.server,
+      tool: query.tool,
       runId: query.run,
       decision: query.decision,
       ...(query.actor

@@ -6,6 +6,7 @@ export const auditQuery = z.strictObject({
   actor: z.string().max(200).optional(),
   event: z.string().max(100).optional(),
   server: z.string().max(100).optional(),
+  tool: z.string().max(200).optional(),
   run: z.uuid().optional(),
   decision: z.enum(['allow', 'deny', 'hold']).optional(),
   before: z.coerce.bigint().positive().optional(),

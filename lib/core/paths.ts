@@ -13,29 +13,10 @@ export const paths = {
   agentPast: (id: string, asOf?: string) =>
     `/agents/${encodeURIComponent(id)}/past${asOf === undefined ? '' : `?asOf=${encodeURIComponent(asOf)}`}`,
   /** The scopes of an agent, with a request for this one begun. */
-  requestScope: (id: string, wanted: { server: string; class: string; tool?: string }) =>
-    withQuery(`/agents/${encodeURIComponent(id)}/scopes`, {
-      request: wanted.server,
-      class: wanted.class,
-      tool: wanted.tool,
-    }),
-  agentCreation: (id: string) => `/agents/${encodeURIComponent(id)}/creation`,
-  templates: () => '/templates',
-  template: (id: string) => `/templates/${encodeURIComponent(id)}`,
-  servers: () => '/servers',
-  newServer: () => '/servers/new',
-  serverTool: (id: string, tool: string) => `/servers/${encodeURIComponent(id)}/tools/${encodeURIComponent(tool)}`,
-  /** `authorized`: how the authorization ended that a person comes back from. */
-  server: (id: string, authorized?: 'done' | 'failed') =>
-    `/servers/${encodeURIComponent(id)}${authorized ? `?authorized=${authorized}` : ''}`,
-  /** Where authorization servers of MCP servers send the browser back to. */
-  upstreamCallback: () => '/api/oauth/callback',
-  /** How the portal describes itself to them. */
-  upstreamClient: () => '/api/oauth/client',
-  requests: () => '/requests',
-  breakGlass: () => '/requests/break-glass',
-  approvalPolicy: () => '/requests/policy',
-  unusedGrants: () => '/requests/unused',
+  requestScope: (
+    agentId: string,
+    about: { server?: string | undefined; tool?: string | undefined; class?: string | undefined } = {},
+  ) => withQuery(`/agents/${encodeURIComponent(agentId)}/scopes`, { request: '1', ...about }),
   request: (id: string) => `/requests/${encodeURIComponent(id)}`,
   runs: () => '/runs',
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,
@@ -44,8 +25,10 @@ export const paths = {
   escalations: () => '/escalations',
   fleet: () => '/fleet',
   /** Why a rule refused; with the agent and the server it was about, the page says where to go from there. */
-  rule: (id: string, about: { agent?: string | undefined; server?: string | undefined } = {}) =>
-    withQuery(`/rules/${encodeURIComponent(id)}`, about),
+  rule: (
+    id: string,
+    about: { agent?: string | undefined; server?: string | undefined; tool?: string | undefined } = {},
+  ) => withQuery(`/rules/${encodeURIComponent(id)}`, about),
   /** Why one decision was made: by the id of its audit event. */
   decision: (id: string) => `/explain/${encodeURIComponent(id)}`,
   /** What would be decided about a call; filled in as far as it is known. */

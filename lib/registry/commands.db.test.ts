@@ -242,7 +242,7 @@ dbTest('only those who manage servers or teams change them, and a refusal change
   const id = await makeServer(db)
   const attempts = [
     () => registerServer(ctx, serverInput('mine')),
-    () => importServer(ctx, { text: '{}', option: 0, environment: 'staging', sensitivity: 'public', acknowledged: [] }),
+    () => importServer(ctx, importServerInput.parse({ text: '{}', environment: 'staging', sensitivity: 'public' })),
     () => requestServerProbe(ctx, { input: { url: 'https://a.example' }, secretBox }),
     () => runServerProbe(ctx, { probeId: crypto.randomUUID(), secretBox, allowLinkLocal: false }),
     () => getServerProbe(ctx, crypto.randomUUID()),

@@ -19,6 +19,8 @@ export {
   type AgentStatus,
   agentStatuses,
   askMethods,
+  type DataClass,
+  dataClasses,
   type Environment,
   environments,
   methodPrefix,

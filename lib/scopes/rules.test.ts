@@ -69,7 +69,13 @@ describe('four eyes', () => {
 })
 
 describe('the approval policy', () => {
-  const facts = { environment: 'production', class: 'write', sensitivity: 'internal', tier: 'high' } as const
+  const facts = {
+    environment: 'production',
+    class: 'write',
+    sensitivity: 'internal',
+    tier: 'high',
+    dataClasses: ['personal'],
+  } as const
   const two: ApprovalRuleFacts = {
     ...defaultApprovalRule,
     id: 'two',
@@ -85,6 +91,10 @@ describe('the approval policy', () => {
     expect(approvalRuleFor([reading, two], facts)).toBe(two)
     expect(approvalRuleFor([reading, two], { ...facts, class: 'read' })).toBe(reading)
     expect(approvalRuleFor([reading, two], { ...facts, environment: 'staging' })).toBe(defaultApprovalRule)
+    // Of the data classes of a rule, one is enough.
+    const sensitive = { ...defaultApprovalRule, id: 'data', dataClasses: ['health', 'personal'] }
+    expect(approvalRuleFor([sensitive], facts)).toBe(sensitive)
+    expect(approvalRuleFor([sensitive], { ...facts, dataClasses: ['financial'] })).toBe(defaultApprovalRule)
     const asked = { ...facts, class: 'read', toolName: null, requesterId: 'asker' } as const
     expect(approvesAtOnce(reading, asked)).toBe(true)
     // A rule of data that says more than it may is not followed.

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import {
   type AccessGrant,
   type AgentStatus,
+  type DataClass,
   type Environment,
   oneLine,
   type PersonRef,
@@ -10,6 +11,7 @@ import {
   type ToolClass,
   toolClasses,
 } from '#lib/registry/schema.ts'
+import type { RequestContext } from './schema/context.ts'
 import type { ApprovalStep } from './schema/approval-policy.ts'
 import { type ArgumentCondition, argumentConditions, type CallRate, callRate } from '#lib/registry/schema/conditions.ts'
 
@@ -60,6 +62,10 @@ export const decideScopeRequestInput = z.discriminatedUnion('decision', [
     decision: z.literal('approve'),
     /** Left out: as long as was asked for; null: until revoked. */
     days: days.nullable().optional(),
+    /** Left out: as was asked for; otherwise a class below. */
+    class: z.enum(toolClasses).optional(),
+    /** Left out: as was asked for; otherwise one tool of a class that was asked for as a whole. */
+    toolName: z.string().min(1).max(200).optional(),
     /** Left out: as was asked for. An approver may add conditions, and leave none of those out that were asked for. */
     conditions: argumentConditions.optional(),
     /** Left out: as was asked for. */
@@ -142,7 +148,7 @@ export type ScopeRule = (typeof scopeRules)[number]
 export type ScopeRequestRow = {
   id: string
   agent: { id: string; name: string; owner: { id: string; name: string }; tier: Tier; status: AgentStatus }
-  server: { id: string; name: string; environment: Environment; sensitivity: Sensitivity }
+  server: { id: string; name: string; environment: Environment; sensitivity: Sensitivity; dataClasses: DataClass[] }
   class: ToolClass
   toolName: string | null
   reason: string
@@ -175,6 +181,8 @@ export type ScopeRequestView = ScopeRequestRow & {
   peers: { templateId: string; total: number; holding: number; examples: { id: string; name: string }[] }
   /** Refused calls of this agent on this server in the last 30 days. */
   denials30d: number
+  /** Everything else that an approver is shown. */
+  context: RequestContext
   /** The rule of the approval policy that holds for it, with its steps; what is approved so far is left of what was asked. */
   policy: { title: string; ruleId: string | null; daysMax: number | null; steps: ApprovalStep[]; left: ScopeTerms }
   /** Whether the person reading may decide, and why not. */
@@ -189,8 +197,14 @@ export type DecisionOutcome = {
   waitsFor: string[][]
 }
 
-/** For how long and within which limits. */
-export type ScopeTerms = { days: number | null; conditions: ArgumentCondition[]; rate: CallRate | null }
+/** What is reached, for how long and within which limits. */
+export type ScopeTerms = {
+  class: ToolClass
+  toolName: string | null
+  days: number | null
+  conditions: ArgumentCondition[]
+  rate: CallRate | null
+}
 
 /** A grant with whom it belongs to. */
 export type GrantView = AccessGrant & {

@@ -76,6 +76,7 @@ export default async function AuditPage({ searchParams }: { searchParams: Search
           aria-label="Server id"
           className="w-full sm:w-40"
         />
+        <Input name="tool" defaultValue={query.tool} placeholder="Tool" aria-label="Tool" className="w-full sm:w-40" />
         <Select name="decision" defaultValue={query.decision ?? ''} aria-label="Decision" className="w-40">
           <option value="">Any decision</option>
           <option value="allow">allowed</option>

@@ -1,7 +1,7 @@
 import { Plus } from 'lucide-react'
 import type { Metadata } from 'next'
 import Link from 'next/link'
-import { DemoBadge, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
+import { DataClassBadges, DemoBadge, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
@@ -72,6 +72,7 @@ const columns: readonly Column<ServerRow>[] = [
       <span className="flex flex-wrap gap-1">
         <EnvironmentBadge environment={server.environment} />
         <SensitivityBadge sensitivity={server.sensitivity} />
+        <DataClassBadges dataClasses={server.dataClasses} />
       </span>
     ),
   },

@@ -9,10 +9,12 @@ import {
   type ScopeRequestView,
 } from '#lib/scopes/schema.ts'
 import { argumentConditions, callRate } from '#lib/registry/schema/conditions.ts'
+import { requestContext } from './request-context.ts'
 import { accessGrant, accessGrantShape, agentStatus, tier } from './agents.ts'
 import {
   answerOf,
   count,
+  dataClass,
   decidable,
   environment,
   person,
@@ -26,7 +28,7 @@ import {
 const requestShape = {
   id: text,
   agent: z.strictObject({ id: text, name: text, owner: reference, tier, status: agentStatus }),
-  server: z.strictObject({ id: text, name: text, environment, sensitivity }),
+  server: z.strictObject({ id: text, name: text, environment, sensitivity, dataClasses: z.array(dataClass) }),
   class: toolClass,
   toolName: text.nullable(),
   reason: text,
@@ -56,6 +58,7 @@ export const scopeRequest = answerOf<ScopeRequestView>()(
     reaches: z.array(z.strictObject({ name: text, class: toolClass, description: text })),
     peers: z.strictObject({ templateId: text, total: count, holding: count, examples: z.array(reference) }),
     denials30d: count,
+    context: requestContext,
     policy: z.strictObject({
       title: text,
       ruleId: text.nullable(),
@@ -68,7 +71,13 @@ export const scopeRequest = answerOf<ScopeRequestView>()(
           open: z.boolean(),
         }),
       ),
-      left: z.strictObject({ days: z.int().nullable(), conditions: argumentConditions, rate: callRate.nullable() }),
+      left: z.strictObject({
+        class: toolClass,
+        toolName: text.nullable(),
+        days: z.int().nullable(),
+        conditions: argumentConditions,
+        rate: callRate.nullable(),
+      }),
     }),
     decidable,
   }),
@@ -85,6 +94,7 @@ export const approvalRule = answerOf<ApprovalRuleView>()(
     classes: z.array(toolClass),
     sensitivities: z.array(sensitivity),
     tiers: z.array(tier),
+    dataClasses: z.array(dataClass),
     steps: z.array(z.array(z.enum(approverRoles))),
     inOrder: z.boolean(),
     daysMax: z.int().nullable(),

@@ -9,7 +9,7 @@ import type { ServerRow, ServerView } from '#lib/registry/schema/servers.ts'
 import { serverCommand, serverTransports } from '#lib/registry/schema/transport.ts'
 import { agentStatus, scopeChip } from './agents.ts'
 import { toolFinding, toolShape } from './tools.ts'
-import { answerOf, count, environment, reference, sensitivity, text, time, toolClass } from './words.ts'
+import { answerOf, count, dataClass, environment, reference, sensitivity, text, time, toolClass } from './words.ts'
 
 const credential = answerOf<CredentialView>()(
   z.strictObject({
@@ -43,6 +43,7 @@ const serverShape = {
   command: serverCommand.nullable(),
   environment,
   sensitivity,
+  dataClasses: z.array(dataClass),
   status: z.enum(['active', 'disabled']),
   tools: z.record(z.enum([...toolClass.options, 'quarantined']), count),
   recordedChanges: count,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { StaleToolset } from '#lib/scopes/schema/toolsets.ts'
 import type { GrantUsage, UnusedGrantList } from '#lib/scopes/schema/usage.ts'
 import { agentStatus } from './agents.ts'
 import { answerOf, count, reference, text, time, toolClass } from './words.ts'
@@ -36,3 +37,15 @@ export const unusedGrantList = answerOf<UnusedGrantList>()(
     nextCursor: text.nullable(),
   }),
 )
+
+const serverTools = { serverId: text, tools: z.array(text) }
+export const staleToolset = answerOf<StaleToolset>()(
+  z.strictObject({
+    runId: text,
+    state: z.enum(['queued', 'running', 'stopping']),
+    agentVersion: count,
+    beganAt: time,
+    lost: z.array(z.strictObject({ ...serverTools, since: time })),
+    gained: z.array(z.strictObject(serverTools)),
+  }),
+).meta({ id: 'StaleToolset' })

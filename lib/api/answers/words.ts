@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { environments, sensitivities, toolClasses } from '#lib/registry/schema/words.ts'
+import { dataClasses, environments, sensitivities, toolClasses } from '#lib/registry/schema/words.ts'
 
 type Primitive = string | number | boolean | bigint | null | undefined
 
@@ -46,6 +46,7 @@ export const facts = z.record(text, z.unknown())
 export const reference = z.strictObject({ id: text, name: text })
 export const person = z.strictObject({ id: text, name: text, active: z.boolean() })
 export const environment = z.enum(environments)
+export const dataClass = z.enum(dataClasses)
 export const sensitivity = z.enum(sensitivities)
 export const toolClass = z.enum(toolClasses)
 

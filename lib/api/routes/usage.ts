@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { grantUsageQuery, narrowGrantInput, unusedGrantsQuery } from '#lib/scopes/schema/usage.ts'
-import { unusedGrantList, usage } from '../answers/usage.ts'
+import { staleToolset, unusedGrantList, usage } from '../answers/usage.ts'
 import { text } from '../answers/words.ts'
 import { pagedOf, pageQuery } from '../paging.ts'
 import { endpoint, json } from '../endpoint.ts'
@@ -39,4 +39,15 @@ export const narrow = endpoint({
   revision: 'grant',
   answer: json(z.strictObject({ grantIds: z.array(text) })),
   example: { params: exampleId, body: { toolNames: ['get_invoice'], reason: 'It called nothing else.' } },
+})
+
+export const toolsets = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/stale-toolsets',
+  summary: 'Open sessions of an agent that list other tools at Claude than it has now, and what comes of their calls.',
+  permission: 'agents:read',
+  params: namedId,
+  query: pageQuery,
+  answer: json(pagedOf(staleToolset)),
+  example: { params: exampleAgent },
 })

@@ -13,6 +13,7 @@ export type DemoServerEntry<T extends ToolSpecs = ToolSpecs> = {
   description: string
   environment: 'development' | 'staging' | 'production'
   sensitivity: 'public' | 'internal' | 'confidential' | 'restricted'
+  dataClasses: readonly ('personal' | 'financial' | 'health' | 'source_code' | 'credentials')[]
   portOffset: number
   tools: T
 }
@@ -24,6 +25,7 @@ export const demoServers = {
     description: 'Supplier invoices as they arrived',
     environment: 'staging',
     sensitivity: 'confidential',
+    dataClasses: ['financial'],
     portOffset: 0,
     tools: invoicesTools,
   },
@@ -33,6 +35,7 @@ export const demoServers = {
     description: 'Purchase orders of the whole company',
     environment: 'production',
     sensitivity: 'confidential',
+    dataClasses: ['financial'],
     portOffset: 1,
     tools: erpTools,
   },
@@ -42,6 +45,7 @@ export const demoServers = {
     description: 'Support tickets of all products',
     environment: 'staging',
     sensitivity: 'internal',
+    dataClasses: ['personal'],
     portOffset: 2,
     tools: ticketsTools,
   },
@@ -51,6 +55,7 @@ export const demoServers = {
     description: 'The deploy log of all services',
     environment: 'production',
     sensitivity: 'internal',
+    dataClasses: [],
     portOffset: 3,
     tools: deploysTools,
   },
@@ -60,6 +65,7 @@ export const demoServers = {
     description: 'What customers were billed and what they owe',
     environment: 'production',
     sensitivity: 'restricted',
+    dataClasses: ['personal', 'financial'],
     portOffset: 4,
     tools: billingTools,
   },
@@ -69,6 +75,7 @@ export const demoServers = {
     description: 'Customer accounts and the people there',
     environment: 'staging',
     sensitivity: 'confidential',
+    dataClasses: ['personal'],
     portOffset: 5,
     tools: crmTools,
   },

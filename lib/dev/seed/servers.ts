@@ -24,7 +24,7 @@ async function seedServer(
   ctx: Ctx & { tx: Tx },
   options: ServerOptions & { entry: DemoServerEntry; tools: unknown },
 ): Promise<void> {
-  const { id, name, description, environment, sensitivity, portOffset } = options.entry
+  const { id, name, description, environment, sensitivity, dataClasses, portOffset } = options.entry
   const url = `http://${reachable(options.host)}:${options.port + portOffset}/mcp`
   const known = await ctx.tx.mcpServer.findUnique({
     where: { id },
@@ -42,6 +42,7 @@ async function seedServer(
       url,
       environment,
       sensitivity,
+      dataClasses: [...dataClasses],
       acknowledged: [],
     })
     await ctx.tx.mcpServer.update({ where: { id }, data: { demo: true } })

@@ -40,6 +40,7 @@ export async function importServer(
     ...(option.transport === 'http' ? { url: option.url } : { command: option.command }),
     environment: input.environment,
     sensitivity: input.sensitivity,
+    dataClasses: input.dataClasses,
     acknowledged: input.acknowledged,
   })
   if (!checked.success) {

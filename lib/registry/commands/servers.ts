@@ -31,7 +31,14 @@ export async function registerServer(ctx: Ctx, input: RegisterServerInput, via =
     recordAudit(tx, ctx, {
       event: 'server.created',
       ...subjectOf(input),
-      detail: { ...where, environment: input.environment, sensitivity: input.sensitivity, acknowledged, via },
+      detail: {
+        ...where,
+        environment: input.environment,
+        sensitivity: input.sensitivity,
+        dataClasses: input.dataClasses,
+        acknowledged,
+        via,
+      },
     })
   })
 }
@@ -153,6 +160,7 @@ export async function lockServer(tx: Tx, id: string) {
       command: true,
       environment: true,
       sensitivity: true,
+      dataClasses: true,
       status: true,
       approverId: true,
     },

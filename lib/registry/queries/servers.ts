@@ -103,14 +103,19 @@ const serverSelect = {
   command: true,
   environment: true,
   sensitivity: true,
+  dataClasses: true,
   status: true,
   demo: true,
   tools: { select: { class: true, state: true, verdict: true, definitionHash: true, rejectedHash: true } },
   credentials: { select: credentialSelect, orderBy: { teamId: { sort: 'asc', nulls: 'first' } } },
 } satisfies Prisma.McpServerSelect
 
-type ServerFields = Omit<ServerRow, 'tools' | 'agents' | 'credentials' | 'command' | 'recordedChanges'> & {
+type ServerFields = Omit<
+  ServerRow,
+  'tools' | 'agents' | 'credentials' | 'command' | 'recordedChanges' | 'dataClasses'
+> & {
   command: unknown
+  dataClasses: string[]
   tools: {
     class: ToolClass
     state: ToolView['state']
@@ -139,6 +144,7 @@ function serverRow(server: ServerFields, agents: number): ServerRow {
     command: server.command as ServerRow['command'],
     environment,
     sensitivity,
+    dataClasses: server.dataClasses as ServerRow['dataClasses'],
     status,
     demo,
     tools,

@@ -13,6 +13,8 @@ import { type ProbeFindingKind, probeFindingNames } from './probes.ts'
 import type { ToolView } from './tools.ts'
 import {
   type AgentStatus,
+  type DataClass,
+  dataClasses,
   type Environment,
   environments,
   oneLine,
@@ -20,6 +22,12 @@ import {
   type Sensitivity,
   type ToolClass,
 } from './words.ts'
+
+/** Each once, in the order of the words. */
+const dataClassList = z
+  .array(z.enum(dataClasses))
+  .max(20)
+  .transform((given) => dataClasses.filter((each) => given.includes(each)))
 
 const serverUrl = z.url({ protocol: /^https?$/, error: 'Use an http or https address.' }).max(500)
 
@@ -33,6 +41,7 @@ export const registerServerInput = z
     command: serverCommand.optional(),
     environment: z.enum(environments),
     sensitivity: z.enum(sensitivities),
+    dataClasses: dataClassList.default([]),
     /** Findings accepted by name, of the last probe and of the address itself. */
     acknowledged: z.array(z.enum(probeFindingNames)).max(20).default([]),
   })
@@ -49,6 +58,7 @@ export const updateServerInput = z.strictObject({
   command: serverCommand.optional(),
   environment: z.enum(environments).optional(),
   sensitivity: z.enum(sensitivities).optional(),
+  dataClasses: dataClassList.optional(),
   status: z.enum(['active', 'disabled']).optional(),
   /** Who is asked when its tools change: somebody who may manage servers; null: everybody who may. */
   approverId: z.uuid().nullable().optional(),
@@ -65,6 +75,7 @@ export const importServerInput = z.strictObject({
   name: oneLine(100).min(1).optional(),
   environment: z.enum(environments),
   sensitivity: z.enum(sensitivities),
+  dataClasses: dataClassList.default([]),
   acknowledged: z.array(z.enum(probeFindingNames)).max(20).default([]),
 })
 export type ImportServerInput = z.infer<typeof importServerInput>
@@ -80,6 +91,7 @@ export type ServerRow = {
   command: ServerCommand | null
   environment: Environment
   sensitivity: Sensitivity
+  dataClasses: DataClass[]
   status: 'active' | 'disabled'
   /** Approved tools by class, and how many wait for a review. */
   tools: Record<ToolClass | 'quarantined', number>

@@ -13,6 +13,10 @@ export type Environment = (typeof environments)[number]
 export const sensitivities = ['public', 'internal', 'confidential', 'restricted'] as const
 export type Sensitivity = (typeof sensitivities)[number]
 
+/** What kind of data is behind a server; it may be several. Said by the platform, not by the server. */
+export const dataClasses = ['personal', 'financial', 'health', 'source_code', 'credentials'] as const
+export type DataClass = (typeof dataClasses)[number]
+
 /** In rising order: a grant of a class implies the classes before it. */
 export const toolClasses = ['read', 'write', 'destructive'] as const
 export type ToolClass = (typeof toolClasses)[number]

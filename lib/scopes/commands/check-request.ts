@@ -32,7 +32,7 @@ export async function checkRequest(
     now,
     except,
   }: { input: WantedRequest; limits: ScopeLimits; agent: LockedAgent; now: Date; except?: string },
-): Promise<Result<Pick<ApprovalFacts, 'environment' | 'sensitivity'>, ScopeRefusal>> {
+): Promise<Result<Pick<ApprovalFacts, 'environment' | 'sensitivity' | 'dataClasses'>, ScopeRefusal>> {
   const server = await tx.mcpServer.findUnique({
     where: { id: input.serverId },
     select: {
@@ -40,6 +40,7 @@ export async function checkRequest(
       status: true,
       environment: true,
       sensitivity: true,
+      dataClasses: true,
       tools: { where: { name: input.toolName ?? '', state: { not: 'removed' } }, select: { class: true } },
     },
   })
@@ -81,5 +82,5 @@ export async function checkRequest(
   })
   return pending.some((request) => limitKey(limitsOf(request)) === limitKey(limits))
     ? refuse('scopes:already_pending', 'The same scope is asked for already and waits.')
-    : ok({ environment: server.environment, sensitivity: server.sensitivity })
+    : ok({ environment: server.environment, sensitivity: server.sensitivity, dataClasses: server.dataClasses })
 }

@@ -68,13 +68,14 @@ export async function decideScopeRequest(
       }
       return ok({ grantId: null, expiresAt: null, waitsFor: [] })
     }
-    const terms = narrowedTerms(termsLeft(request, { approvals, rule }), input)
+    const tool = await namedTool(tx, { serverId: request.serverId, name: input.toolName })
+    const terms = narrowedTerms(termsLeft(request, { approvals, rule }), { ...input, tool })
     const note = input.note ?? null
     const step = decision.value ?? 0
-    const { days, ...limits } = terms
-    const { id: requestId, revision, class: toolClass } = request
+    const { days, class: toolClass, toolName, ...limits } = terms
+    const { id: requestId, revision } = request
     const approval = { requestId, revision, ruleId: rule.id, step, personId: person.id, at: ctx.now, note }
-    await tx.scopeApproval.create({ data: { ...approval, days, ...limitColumns(limits) } })
+    await tx.scopeApproval.create({ data: { ...approval, days, class: toolClass, toolName, ...limitColumns(limits) } })
     const steps = stepsOf(rule)
     const missing = steps.filter((_, index) => index !== step && !approvals.some((given) => given.step === index))
     if (missing.length > 0) {
@@ -85,7 +86,14 @@ export async function decideScopeRequest(
     const decided = { decidedById: person.id, decidedAt: ctx.now, decisionNote: note }
     await tx.scopeRequest.update({ where: { id: request.id }, data: { ...decided, state: 'approved' } })
     const granted = await grantTerms(tx, ctx, { request, agent, terms })
-    const detail = { requestId, class: toolClass, expiresAt: granted.expiresAt, note, limits: limitTexts(limits) }
+    const detail = {
+      requestId,
+      class: toolClass,
+      toolName,
+      expiresAt: granted.expiresAt,
+      note,
+      limits: limitTexts(limits),
+    }
     recordAudit(tx, ctx, { event: 'scope_request.approved', ...about, detail: { ...detail, approvalRule: rule.title } })
     return ok({ ...granted, waitsFor: [] })
   })
@@ -95,7 +103,7 @@ export async function decideScopeRequest(
 export async function approveByPolicy(
   tx: Tx,
   ctx: Ctx,
-  asked: {
+  wanted: {
     requestId: string
     agent: LockedAgent
     input: RequestScopeInput
@@ -103,13 +111,15 @@ export async function approveByPolicy(
     rule: ApprovalRuleFacts
   },
 ): Promise<string> {
-  const { requestId, agent, input, limits, rule } = asked
+  const { requestId, agent, input, limits, rule } = wanted
   const note = `Approved by the policy “${rule.title}”.`
   await tx.scopeRequest.update({
     where: { id: requestId },
     data: { state: 'approved', decidedAt: ctx.now, decisionNote: note },
   })
-  const terms = cappedTerms({ days: input.days, conditions: [...limits.conditions], rate: limits.rate }, rule)
+  const { days, class: toolClass, toolName } = input
+  const asked = { days, class: toolClass, toolName, conditions: [...limits.conditions], rate: limits.rate }
+  const terms = cappedTerms(asked, rule)
   const request = { ...input, id: requestId }
   const { grantId, expiresAt } = await grantTerms(tx, ctx, { request, agent, terms })
   const detail = { requestId, approvalRule: rule.title, class: input.class, expiresAt }
@@ -122,12 +132,21 @@ async function grantTerms(
   ctx: Ctx,
   { request, agent, terms }: { request: Granted; agent: LockedAgent; terms: ScopeTerms },
 ): Promise<{ grantId: string; expiresAt: string | null }> {
-  const { days, ...limits } = terms
+  const { days, class: toolClass, toolName, ...limits } = terms
   const expiresAt = expiryOf(days, ctx.now)
-  const { id, class: toolClass, serverId, toolName, reason } = request
+  const { id, serverId, reason } = request
   const scope = { serverId, class: toolClass, toolName, reason, expiresAt, ...limits }
   const grantId = await writeGrant(tx, ctx, { agent, scope, via: 'request', requestId: id })
   return { grantId, expiresAt: expiresAt?.toISOString() ?? null }
 }
 
-type Granted = Pick<RequestScopeInput, 'class' | 'serverId' | 'toolName' | 'reason'> & { id: string }
+type Granted = Pick<RequestScopeInput, 'serverId' | 'reason'> & { id: string }
+
+/** The tool that an approver names, as the server has it. */
+async function namedTool(tx: Tx, { serverId, name }: { serverId: string; name: string | undefined }) {
+  if (name === undefined) return null
+  return await tx.mcpTool.findFirst({
+    where: { serverId, name, state: { not: 'removed' } },
+    select: { name: true, class: true },
+  })
+}

@@ -25,7 +25,7 @@ export async function lockRequest(tx: Tx, id: string) {
       revision: true,
       requestedById: true,
       decidedById: true,
-      server: { select: { name: true, status: true, environment: true, sensitivity: true } },
+      server: { select: { name: true, status: true, environment: true, sensitivity: true, dataClasses: true } },
       approvals: { orderBy: { at: 'asc' } },
     },
   })

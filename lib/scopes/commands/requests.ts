@@ -58,6 +58,7 @@ export async function requestScope(
         reason,
         ticket: input.ticket ?? null,
         requestedById: person.id,
+        agentVersion: agent.currentVersion,
         createdAt: ctx.now,
         dueAt: dueOf(rule, ctx.now),
       },

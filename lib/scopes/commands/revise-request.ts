@@ -64,6 +64,7 @@ export async function reviseScopeRequest(
         reason,
         ticket,
         revision,
+        agentVersion: agent.currentVersion,
         state: 'pending',
         decisionNote: null,
         dueAt: dueOf(rule, ctx.now),

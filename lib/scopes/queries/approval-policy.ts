@@ -20,7 +20,7 @@ export async function listApprovalRules(ctx: Ctx): Promise<ApprovalRuleView[]> {
   )
   const made = rows.map(({ createdById, createdAt, ...row }) => ({
     ...row,
-    ...(row as Pick<ApprovalRuleView, 'environments' | 'classes' | 'sensitivities' | 'tiers'>),
+    ...(row as Pick<ApprovalRuleView, 'environments' | 'classes' | 'sensitivities' | 'tiers' | 'dataClasses'>),
     steps: row.steps as ApproverRole[][],
     createdBy: createdById ? (people.get(createdById) ?? null) : null,
     createdAt: createdAt.toISOString(),
@@ -34,6 +34,7 @@ export async function listApprovalRules(ctx: Ctx): Promise<ApprovalRuleView[]> {
     classes: [],
     sensitivities: [],
     tiers: [],
+    dataClasses: [],
     steps: steps.map((roles) => [...roles]),
     inOrder,
     daysMax,

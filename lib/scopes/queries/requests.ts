@@ -2,14 +2,15 @@ import { z } from 'zod'
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
-import { Prisma } from '#lib/db/generated/client.ts'
-import { accessOf, inForceSql, personNames } from '#lib/registry/queries.ts'
-import { classesCovering, covers } from '#lib/registry/rules.ts'
+import type { Prisma } from '#lib/db/generated/client.ts'
+import { accessOf, personNames } from '#lib/registry/queries.ts'
+import type { DataClass } from '#lib/registry/schema.ts'
 import { limitsOf } from '../rules/limits.ts'
 import { approvalRuleFor, openSteps, stepsOf } from '../rules/approval-policy.ts'
 import { termsLeft } from '../rules/terms.ts'
 import { decidability } from '../rules.ts'
 import { readApprovalRules } from './approval-policy.ts'
+import { contextOf } from './request-context.ts'
 import {
   type ScopeRequestList,
   type ScopeRequestListInput,
@@ -17,8 +18,6 @@ import {
   type ScopeRequestRow,
   type ScopeRequestView,
 } from '../schema.ts'
-
-const dayMs = 86_400_000
 
 /** The queue: pending requests oldest first, any other list newest first. Needs `requests:read`. */
 export async function listScopeRequests(ctx: Ctx, input: ScopeRequestListInput = {}): Promise<ScopeRequestList> {
@@ -77,32 +76,21 @@ export async function getScopeRequest(ctx: Ctx, id: string): Promise<ScopeReques
     given,
     revision: found.revision,
   })
+  const { agentVersion, server } = found
+  const context = await contextOf(ctx, {
+    row,
+    holds,
+    left: policy.left,
+    dataClasses: server.dataClasses,
+    agentVersion,
+  })
   return {
     ...row,
     holds,
-    reaches: await newlyReached(ctx, { row, holds }),
-    peers: await peersOf(ctx, row),
-    denials30d: await denialsOf(ctx, found),
+    ...context,
     policy,
     decidable: decidable.ok ? { allowed: true } : { allowed: false, refusal: decidable.error },
   }
-}
-
-/** Calls that the broker refused, and those that Claude refused because the broker did not offer the tool: runs know these. */
-async function denialsOf(ctx: Ctx, { agentId, serverId }: { agentId: string; serverId: string }): Promise<number> {
-  const since = new Date(ctx.now.getTime() - 30 * dayMs)
-  const [row] = await reader(ctx).$queryRaw<{ count: number }[]>`
-    with denied as (
-      select "runId", "tool" from "AuditEvent"
-      where "agentId" = ${agentId} and "serverId" = ${serverId} and "event" = 'mcp.call_denied' and "at" > ${since}
-    )
-    select ((select count(*) from denied) + (
-      select count(*) from "Escalation" x
-      where x."agentId" = ${agentId} and x."kind" = 'refusal' and x."createdAt" > ${since}
-        and x."detail"->>'serverId' = ${serverId}
-        and not exists (select 1 from denied d where d."runId" = x."runId" and d."tool" = x."detail"->>'tool')
-    ))::int as "count"`
-  return row?.count ?? 0
 }
 
 /** The rule of the approval policy that holds for a request now, and how far it has come. */
@@ -128,49 +116,8 @@ async function policyOf(ctx: Ctx, found: RequestFields) {
       open: open.includes(index),
     }
   })
-  const left = termsLeft({ days: found.days, ...limitsOf(found) }, { approvals: given, rule })
+  const left = termsLeft({ ...found, ...limitsOf(found) }, { approvals: given, rule })
   return { rule, given, policy: { title: rule.title, ruleId: rule.id, daysMax: rule.daysMax, steps, left } }
-}
-
-async function newlyReached(
-  ctx: Ctx,
-  { row, holds }: { row: ScopeRequestRow; holds: ScopeRequestView['holds'] },
-): Promise<ScopeRequestView['reaches']> {
-  const held = new Set(holds.filter(({ serverId }) => serverId === row.server.id).flatMap(({ tools }) => tools))
-  const tools = await reader(ctx).mcpTool.findMany({
-    where: { serverId: row.server.id, state: 'approved', name: row.toolName ?? undefined },
-    orderBy: [{ class: 'desc' }, { name: 'asc' }],
-    select: { name: true, class: true, description: true },
-  })
-  return tools.filter((tool) => covers(row.class, tool.class) && !held.has(tool.name))
-}
-
-/** Agents that run the same template and are not retired: how many hold at least this scope now. */
-async function peersOf(ctx: Ctx, row: ScopeRequestRow): Promise<ScopeRequestView['peers']> {
-  const peers = await reader(ctx).$queryRaw<{ templateId: string; id: string; name: string; holds: boolean }[]>(
-    Prisma.sql`select mine."templateId", a."id", a."name", exists (
-        select 1 from "Grant" g join "McpServer" s on s."id" = g."serverId"
-        where g."agentId" = a."id" and g."serverId" = ${row.server.id} and ${inForceSql(ctx.now)}
-          and g."class" = any(${classesCovering(row.class)}::text[]::"ToolClass"[])
-          and (g."toolName" is null or g."toolName" = ${row.toolName}::text)) as holds
-      from "Agent" self
-      join "AgentVersion" mine on mine."agentId" = self."id" and mine."version" = self."currentVersion"
-      join "AgentVersion" v on v."templateId" = mine."templateId" and v."agentId" <> self."id"
-      join "Agent" a on a."id" = v."agentId" and a."currentVersion" = v."version" and a."status" <> 'retired'
-      where self."id" = ${row.agent.id} order by a."id"`,
-  )
-  const own = await reader(ctx).agentVersion.findFirst({
-    where: { agentId: row.agent.id },
-    orderBy: { version: 'desc' },
-    select: { templateId: true },
-  })
-  const holding = peers.filter(({ holds }) => holds)
-  return {
-    templateId: own?.templateId ?? '',
-    total: peers.length,
-    holding: holding.length,
-    examples: holding.slice(0, 5).map(({ id, name }) => ({ id, name })),
-  }
 }
 
 const requestSelect = {
@@ -193,6 +140,7 @@ const requestSelect = {
   ticket: true,
   dueAt: true,
   revision: true,
+  agentVersion: true,
   agent: {
     select: {
       id: true,
@@ -203,7 +151,7 @@ const requestSelect = {
       ownerTeam: { select: { id: true, name: true } },
     },
   },
-  server: { select: { id: true, name: true, environment: true, sensitivity: true, status: true } },
+  server: { select: { id: true, name: true, environment: true, sensitivity: true, dataClasses: true, status: true } },
 } satisfies Prisma.ScopeRequestSelect
 
 type RequestFields = Prisma.ScopeRequestGetPayload<{ select: typeof requestSelect }>
@@ -228,6 +176,8 @@ async function requestRows(ctx: Ctx, rows: RequestFields[]): Promise<ScopeReques
       name: row.server.name,
       environment: row.server.environment,
       sensitivity: row.server.sensitivity,
+      // As the platform said it, in its words.
+      dataClasses: row.server.dataClasses as DataClass[],
     },
     class: row.class,
     toolName: row.toolName,

@@ -5,7 +5,14 @@ import type { ScopeRefusal } from '../schema.ts'
 import type { ApproverRole } from '../schema/approval-policy.ts'
 
 /** What a rule is asked about. */
-export type ApprovalFacts = { environment: Environment; class: ToolClass; sensitivity: Sensitivity; tier: Tier }
+export type ApprovalFacts = {
+  environment: Environment
+  class: ToolClass
+  sensitivity: Sensitivity
+  tier: Tier
+  /** Of the server. */
+  dataClasses: readonly string[]
+}
 
 export type ApprovalRuleFacts = {
   id: string | null
@@ -15,6 +22,7 @@ export type ApprovalRuleFacts = {
   classes: readonly string[]
   sensitivities: readonly string[]
   tiers: readonly string[]
+  dataClasses: readonly string[]
   steps: readonly (readonly ApproverRole[])[]
   inOrder: boolean
   daysMax: number | null
@@ -30,6 +38,7 @@ export const defaultApprovalRule: ApprovalRuleFacts = {
   classes: [],
   sensitivities: [],
   tiers: [],
+  dataClasses: [],
   steps: [['security']],
   inOrder: false,
   daysMax: null,
@@ -45,7 +54,8 @@ export function approvalRuleFor(rules: readonly ApprovalRuleFacts[], facts: Appr
         fits(rule.environments, facts.environment) &&
         fits(rule.classes, facts.class) &&
         fits(rule.sensitivities, facts.sensitivity) &&
-        fits(rule.tiers, facts.tier),
+        fits(rule.tiers, facts.tier) &&
+        (rule.dataClasses.length === 0 || rule.dataClasses.some((each) => facts.dataClasses.includes(each))),
     ) ?? defaultApprovalRule
   )
 }

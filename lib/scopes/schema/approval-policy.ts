@@ -1,7 +1,15 @@
 // Views are JSON as they are: times are ISO 8601 in UTC.
 import { z } from 'zod'
 import type { Role } from '#lib/auth/permissions.ts'
-import { environments, oneLine, type PersonRef, sensitivities, tiers, toolClasses } from '#lib/registry/schema.ts'
+import {
+  dataClasses,
+  environments,
+  oneLine,
+  type PersonRef,
+  sensitivities,
+  tiers,
+  toolClasses,
+} from '#lib/registry/schema.ts'
 
 /** Who may be asked to approve: roles that stand outside of the teams whose agents it is about. */
 export const approverRoles = ['security', 'platform_admin', 'finance', 'on_call'] as const satisfies readonly Role[]
@@ -19,6 +27,8 @@ export const createApprovalRuleInput = z.strictObject({
   classes: z.array(z.enum(toolClasses)).max(10).default([]),
   sensitivities: z.array(z.enum(sensitivities)).max(10).default([]),
   tiers: z.array(z.enum(tiers)).max(10).default([]),
+  /** Fits a server that holds any of these. */
+  dataClasses: z.array(z.enum(dataClasses)).max(20).default([]),
   /** One or two people; none: approved at once, which no rule may do for what is destructive. */
   steps: z.array(step).max(2),
   /** The second person is asked when the first has approved. */

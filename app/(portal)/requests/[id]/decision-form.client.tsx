@@ -4,9 +4,10 @@ import { useState } from 'react'
 import { limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Field } from '#components/ui/field.tsx'
-import { Input, Textarea } from '#components/ui/input.tsx'
+import { Input, Select, Textarea } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
+import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
 import { grantDaysMax, type ScopeRequestView } from '#lib/scopes/schema.ts'
 import type { decide as decideAction } from './actions.ts'
 
@@ -15,6 +16,8 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
   const [days, setDays] = useState(request.policy.left.days?.toString() ?? '')
   const [note, setNote] = useState('')
   const [draft, setDraft] = useState(limitsDraft(request.policy.left))
+  const { left } = request.policy
+  const [reach, setReach] = useState<Reach>({ class: left.class, toolName: '' })
   const limits = readLimits(draft)
   const { run, pending, failed } = useAction(decide)
   // What is decided is what the page shows, not what it was changed to since.
@@ -31,6 +34,14 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
           maxLength={String(grantDaysMax).length}
         />
       </Field>
+      {left.toolName === null && (
+        <NarrowFields
+          request={request}
+          reach={reach}
+          onChange={setReach}
+          error={failed?.fields['class']?.[0] ?? failed?.fields['toolName']?.[0]}
+        />
+      )}
       <LimitsFields
         draft={draft}
         onChange={setDraft}
@@ -47,7 +58,9 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
         !failed.fields['note'] &&
         !failed.fields['days'] &&
         !failed.fields['conditions'] &&
-        !failed.fields['rate'] && (
+        !failed.fields['rate'] &&
+        !failed.fields['class'] &&
+        !failed.fields['toolName'] && (
           <Notice kind="danger" requestId={failed.requestId}>
             {failed.message}
           </Notice>
@@ -65,6 +78,8 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
               conditions: limits.conditions,
               ...(limits.rate ? { rate: limits.rate } : {}),
               days: days === '' ? null : Number(days),
+              class: reach.class,
+              ...(reach.toolName ? { toolName: reach.toolName } : {}),
               ...(note.trim() ? { note } : {}),
             })
           }
@@ -87,6 +102,47 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
           Reject
         </ActionButton>
       </div>
+    </div>
+  )
+}
+
+type Reach = { class: ToolClass; toolName: string }
+
+/** Less than was asked for: a class below, or one of its tools. */
+function NarrowFields({
+  request,
+  reach,
+  onChange,
+  error,
+}: {
+  request: ScopeRequestView
+  reach: Reach
+  onChange: (reach: Reach) => void
+  error: string | undefined
+}) {
+  const classes = toolClasses.slice(0, toolClasses.indexOf(request.policy.left.class) + 1)
+  const within = (toolClass: ToolClass) => toolClasses.slice(0, toolClasses.indexOf(toolClass) + 1)
+  const tools = request.context.tools.filter((tool) => within(reach.class).includes(tool.class))
+  return (
+    <div className="grid gap-3 sm:grid-cols-2">
+      <Field label="Class" error={error}>
+        <Select
+          value={reach.class}
+          onChange={(event) => onChange({ class: event.target.value as ToolClass, toolName: '' })}
+        >
+          {classes.map((toolClass) => (
+            <option key={toolClass}>{toolClass}</option>
+          ))}
+        </Select>
+      </Field>
+      <Field label="Only this tool">
+        <Select value={reach.toolName} onChange={(event) => onChange({ ...reach, toolName: event.target.value })}>
+          <option value="">every tool of the class</option>
+          {tools.map(({ name }) => (
+            <option key={name}>{name}</option>
+          ))}
+        </Select>
+      </Field>
     </div>
   )
 }

@@ -11,7 +11,7 @@ import { Notice } from '#components/ui/notice.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { roleLabel } from '#lib/auth/permissions.ts'
-import { environments, sensitivities, tiers, toolClasses } from '#lib/registry/schema.ts'
+import { dataClasses, environments, sensitivities, tiers, toolClasses } from '#lib/registry/schema.ts'
 import { approverRoles } from '#lib/scopes/schema/approval-policy.ts'
 import { addRule } from './actions.ts'
 
@@ -22,6 +22,7 @@ const empty = {
   environments: [] as string[],
   sensitivities: [] as string[],
   tiers: [] as string[],
+  dataClasses: [] as string[],
   first: ['security'] as string[],
   second: [] as string[],
   inOrder: true,
@@ -54,6 +55,7 @@ export function AddApprovalRule({ whyNot }: { whyNot: string | null }) {
       environments: chosen(environments, draft.environments),
       sensitivities: chosen(sensitivities, draft.sensitivities),
       tiers: chosen(tiers, draft.tiers),
+      dataClasses: chosen(dataClasses, draft.dataClasses),
       steps: [draft.first, draft.second]
         .filter((roles) => roles.length > 0)
         .map((roles) => chosen(approverRoles, roles)),
@@ -108,10 +110,17 @@ export function AddApprovalRule({ whyNot }: { whyNot: string | null }) {
             onChange={(chosen) => set({ environments: chosen })}
           />
           <Choices
-            label="Data"
+            label="Sensitivity"
             words={sensitivities}
             chosen={draft.sensitivities}
             onChange={(chosen) => set({ sensitivities: chosen })}
+          />
+          <Choices
+            label="Kinds of data"
+            words={dataClasses}
+            chosen={draft.dataClasses}
+            onChange={(chosen) => set({ dataClasses: chosen })}
+            name={(word) => word.replaceAll('_', ' ')}
           />
           <Choices
             label="Risk tier of the agent"

@@ -80,6 +80,7 @@ function Fits({ rule }: { rule: ApprovalRuleView }) {
     ...rule.classes,
     ...rule.environments.map((environment) => `on ${environment}`),
     ...rule.sensitivities.map((sensitivity) => `${sensitivity} data`),
+    ...rule.dataClasses.map((each) => `${each.replaceAll('_', ' ')} data`),
     ...rule.tiers.map((tier) => `${tier} risk`),
   ]
   if (words.length === 0) return <>everything</>

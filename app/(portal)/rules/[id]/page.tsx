@@ -21,12 +21,12 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 export default async function RulePage({ params, searchParams }: Props) {
   const ctx = await currentCtx()
   const rule = explainRule(await ruleId(params))
-  const { agent: agentId, server: serverId } = await searchParams
+  const { agent: agentId, server: serverId, tool } = await searchParams
   const [agent, server] = await Promise.all([
     typeof agentId === 'string' ? getAgent(ctx, agentId).catch(() => null) : null,
     typeof serverId === 'string' ? getServer(ctx, serverId).catch(() => null) : null,
   ])
-  const steps = stepsAfter(rule.id, { agent, server })
+  const steps = stepsAfter(rule.id, { agent, server, tool: typeof tool === 'string' ? tool : undefined })
   return (
     <>
       <PageHeader title={rule.title} description={rule.explanation} />
@@ -79,13 +79,16 @@ type Named = { id: string; name: string } | null
 /** The pages where the refusal can be resolved. */
 function stepsAfter(
   rule: string,
-  { agent, server }: { agent: Named; server: Named },
+  { agent, server, tool }: { agent: Named; server: Named; tool: string | undefined },
 ): { href: string; label: string }[] {
   if (rule === 'killed' || rule.startsWith('stop:')) return [{ href: paths.kill(), label: 'See what is stopped' }]
   if (rule === 'agent_unknown') return [{ href: paths.newAgent(), label: 'Register an agent' }]
   const steps: { href: string; label: string }[] = []
   if (agent && (rule.startsWith('grant_') || rule.startsWith('policy_')))
-    steps.push({ href: paths.agent(agent.id, 'scopes'), label: `Scopes of ${agent.name}: request one` })
+    steps.push({
+      href: server ? paths.requestScope(agent.id, { server: server.id, tool }) : paths.agent(agent.id, 'scopes'),
+      label: `Scopes of ${agent.name}: request one`,
+    })
   if (agent && rule === 'version_not_bound')
     steps.push({ href: paths.agentCreation(agent.id), label: `Creation of ${agent.name}` })
   if (server && (rule.startsWith('tool_') || rule.startsWith('server_') || rule.startsWith('upstream_')))

@@ -58,6 +58,16 @@ export const setApprover = portalAction(setApproverInput, async (ctx, { serverId
   revalidatePath(paths.server(serverId))
 })
 
+const setDataClassesInput = updateServerInput
+  .pick({ dataClasses: true })
+  .required()
+  .extend({ serverId: updateServerInput.shape.id })
+
+export const setDataClasses = portalAction(setDataClassesInput, async (ctx, { serverId, dataClasses }) => {
+  await updateServer(ctx, { id: serverId, dataClasses })
+  revalidatePath(paths.server(serverId))
+})
+
 export const setCredential = portalAction(setServerCredentialInput, async (ctx, input) => {
   await setServerCredential(ctx, { input, secretBox: portal().keyring })
   revalidatePath(paths.server(input.serverId))

@@ -1,6 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
-import { DemoBadge, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
+import { DataClassBadges, DemoBadge, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { plural } from '#components/ui/count.ts'
@@ -23,6 +23,7 @@ import { orNotFound } from '#lib/web/not-found.ts'
 import { parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { Approver } from './approver.client.tsx'
+import { DataClasses } from './data-classes.client.tsx'
 import { GuardsCard } from './guards-card.tsx'
 import { AuthorizationOutcome, Credentials } from './credentials.tsx'
 import { ProcessesCard } from './processes-card.tsx'
@@ -56,6 +57,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
             <Status state={server.status} />
             <EnvironmentBadge environment={server.environment} />
             <SensitivityBadge sensitivity={server.sensitivity} />
+            <DataClassBadges dataClasses={server.dataClasses} />
             {server.demo && <DemoBadge />}
           </>
         }
@@ -77,6 +79,9 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
               <code className="break-all">
                 {server.command ? [server.command.command, ...server.command.args].join(' ') : server.url}
               </code>
+            </Fact>
+            <Fact label="Data">
+              <DataClasses serverId={server.id} dataClasses={server.dataClasses} whyNot={manageProblem} />
             </Fact>
             <Fact label="Health">
               <Health brokers={health} />

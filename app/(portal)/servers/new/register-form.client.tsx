@@ -12,7 +12,14 @@ import { toast } from '#components/ui/toast.client.ts'
 import { paths } from '#lib/core/paths.ts'
 import { openFindings } from '#lib/registry/rules/server-address.ts'
 import type { ServerJsonOption } from '#lib/registry/rules/server-json.ts'
-import { type Environment, environments, sensitivities, type Sensitivity } from '#lib/registry/schema.ts'
+import {
+  type DataClass,
+  dataClasses,
+  type Environment,
+  environments,
+  sensitivities,
+  type Sensitivity,
+} from '#lib/registry/schema.ts'
 import { probeFindingKinds, type ProbeFindingKind, type ProbeReport } from '#lib/registry/schema/probes.ts'
 import { register } from './actions.ts'
 import { ImportCard } from './import-card.client.tsx'
@@ -29,6 +36,7 @@ type Draft = {
   env: string
   environment: Environment
   sensitivity: Sensitivity
+  dataClasses: DataClass[]
 }
 const empty: Draft = {
   id: '',
@@ -41,6 +49,7 @@ const empty: Draft = {
   env: '',
   environment: 'staging',
   sensitivity: 'internal',
+  dataClasses: [],
 }
 
 /** One draft for typing and for importing; what guards the server less is accepted by name before it is registered. */
@@ -108,6 +117,26 @@ export function RegisterForm() {
                 ))}
               </Select>
             </Field>
+            <fieldset className="sm:col-span-2">
+              <legend className="mb-1 text-sm font-medium">Kinds of data behind it</legend>
+              <div className="flex flex-wrap gap-x-4 gap-y-1">
+                {dataClasses.map((word) => (
+                  <label key={word} className="flex items-center gap-2 text-sm">
+                    <Checkbox
+                      checked={draft.dataClasses.includes(word)}
+                      onChange={(event) =>
+                        set({
+                          dataClasses: dataClasses.filter((each) =>
+                            each === word ? event.target.checked : draft.dataClasses.includes(each),
+                          ),
+                        })
+                      }
+                    />
+                    {word.replaceAll('_', ' ')}
+                  </label>
+                ))}
+              </div>
+            </fieldset>
             <Field label="Reached" className="sm:col-span-2">
               <Select
                 value={draft.transport}
@@ -187,7 +216,7 @@ export function RegisterForm() {
 }
 
 function inputOf(draft: Draft, acknowledged: ProbeFindingKind[]) {
-  const { id, name, description, environment, sensitivity } = draft
+  const { id, name, description, environment, sensitivity, dataClasses: kinds } = draft
   const where =
     draft.transport === 'http'
       ? { transport: 'http' as const, url: draft.url }
@@ -199,7 +228,7 @@ function inputOf(draft: Draft, acknowledged: ProbeFindingKind[]) {
             env: draft.env.split(/\s+/).filter(Boolean),
           },
         }
-  return { id, name, description, environment, sensitivity, ...where, acknowledged }
+  return { id, name, description, environment, sensitivity, dataClasses: kinds, ...where, acknowledged }
 }
 
 function whereOf(option: ServerJsonOption): Partial<Draft> {

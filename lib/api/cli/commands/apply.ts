@@ -3,7 +3,7 @@ import type { ManifestChange, ManifestPlan } from '#lib/lifecycle/schema.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup, type Verb } from '../cli.ts'
 import { ApiRefusal, exitCodes, Failed, problemLines, UsageError } from '../errors.ts'
-import { lineDiff } from '../line-diff.ts'
+import { lineDiff } from '#lib/core/line-diff.ts'
 import { type ManifestText, readManifests } from '../manifest-files.ts'
 import { count, oneLine } from '../text.ts'
 

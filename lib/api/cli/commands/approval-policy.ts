@@ -13,6 +13,7 @@ type RuleOptions = {
   environment: string[]
   data: string[]
   tier: string[]
+  kind: string[]
   ask: string[]
   inOrder?: boolean
   daysMax?: string
@@ -44,6 +45,7 @@ export function addApprovalPolicyCommands(program: Command, setup: Setup): void 
         .option('--environment <environments...>', 'of the server', [])
         .option('--data <sensitivities...>', 'of the server', [])
         .option('--tier <tiers...>', 'of the agent', [])
+        .option('--kind <kinds...>', 'of data behind the server; any of them', [])
         .option(
           '--ask <roles>',
           'one person with one of these roles',
@@ -61,6 +63,7 @@ export function addApprovalPolicyCommands(program: Command, setup: Setup): void 
         environments: options.environment,
         sensitivities: options.data,
         tiers: options.tier,
+        dataClasses: options.kind,
         steps: options.ask.map((roles) => roles.split(',').map((role) => role.trim())),
         inOrder: options.inOrder ?? false,
         daysMax: options.daysMax === undefined ? null : Number(options.daysMax),
@@ -92,8 +95,8 @@ const columns: Column<ApprovalRuleView>[] = [
   { title: 'RULE', value: ({ title }) => oneLine(title), widthMin: 12 },
   {
     title: 'FITS',
-    value: ({ classes, environments, sensitivities, tiers }) =>
-      [...classes, ...environments, ...sensitivities, ...tiers].join(' ') || 'everything',
+    value: ({ classes, environments, sensitivities, tiers, dataClasses }) =>
+      [...classes, ...environments, ...sensitivities, ...dataClasses, ...tiers].join(' ') || 'everything',
     widthMin: 10,
   },
   {

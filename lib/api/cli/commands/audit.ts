@@ -12,6 +12,7 @@ type Filter = {
   actor?: string
   event?: string
   server?: string
+  tool?: string
   run?: string
   decision?: 'allow' | 'deny' | 'hold'
 }
@@ -39,6 +40,7 @@ With --json each event is a line of its own.`,
         .option('--actor <name>', 'by this person or process; an id or part of a name')
         .option('--event <name>', 'of this name, such as grant.created')
         .option('--server <id>', 'about this MCP server')
+        .option('--tool <name>', 'about this tool')
         .option('--run <id>', 'of this run')
         .addOption(choice('--decision <decision>', 'decided so', ['allow', 'deny', 'hold'])),
     run: (cli, { options }) => tail(cli, options),
@@ -47,8 +49,8 @@ With --json each event is a line of its own.`,
 
 async function tail(cli: Cli, options: Options): Promise<void> {
   const client = await cli.client()
-  const { follow, limit, agent, actor, event, server, run, decision } = options
-  const filter = { agent, actor, event, server, run, decision }
+  const { follow, limit, agent, actor, event, server, tool, run, decision } = options
+  const filter = { agent, actor, event, server, tool, run, decision }
   const read = async (query: { after?: string; limit: number | string }) =>
     (await client.call(routes.control.listAudit, { query: { ...filter, ...query } })).items
 

@@ -160,7 +160,7 @@ function describe(server: ServerView, cli: Cli): string {
     ['Address', server.command ? null : oneLine(server.url)],
     ['Program', server.command && oneLine([server.command.command, ...server.command.args].join(' '))],
     ['Environment', server.environment],
-    ['Data', server.sensitivity],
+    ['Data', [server.sensitivity, ...server.dataClasses].join(', ')],
     ['Status', server.status],
     ['Credential', credentials.length === 0 ? 'none' : credentials.map(credentialText).join('; ')],
     ['Demo', server.demo ? 'yes' : null],

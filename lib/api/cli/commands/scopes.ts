@@ -7,15 +7,15 @@ import {
   type ScopeRequestListQuery,
   type ScopeRequestRow,
   scopeRequestStates,
-  type ScopeRequestView,
 } from '#lib/scopes/schema.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
-import { type Column, facts } from '../table.ts'
-import { count, minute, oneLine, plain } from '../text.ts'
+import type { Column } from '../table.ts'
+import { count, minute, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
 import { choice } from './choices.ts'
+import { describeRequest } from './scope-request-text.ts'
 import { addUsageVerbs } from './usage.ts'
 import { asOfOption } from './history.ts'
 
@@ -93,21 +93,25 @@ A class covers those below it: ${toolClasses.join(' < ')}.`,
         .option('--rate <rate>', 'at most so often: 10/minute or 100/hour'),
     run: request,
   })
-  addVerb<{ days?: string; note?: string; revision?: string; where: string[]; rate?: string }>(scopes, setup, {
+  addVerb<ApproveOptions>(scopes, setup, {
     name: 'approve <request>',
     says: `Approve a request of somebody else, for as long as was asked or shorter.
-With --where and --rate it is narrowed: what was asked for stays, write it again with what you add.`,
+With --class, --tool, --where and --rate it is narrowed: conditions that were asked for stay, write them again with what you add.`,
     options: (command) =>
       revised(command)
         .option('--days <days>', 'for so many days')
+        .addOption(choice('--class <class>', 'a class below the one that was asked for', toolClasses))
+        .option('--tool <name>', 'only this tool of it')
         .option('--note <text>', 'a word to the requester')
         .option('--where <condition>', whereHelp, collect, [])
         .option('--rate <rate>', 'at most so often: 10/minute or 100/hour'),
-    run: (cli, { args: [id = ''], options: { days, note, revision, ...limits } }) =>
+    run: (cli, { args: [id = ''], options: { days, note, revision, class: toolClass, tool, ...limits } }) =>
       decide(cli, id, {
         decision: 'approve',
         ...seen(revision),
         ...(days ? { days: Number(days) } : {}),
+        ...(toolClass === undefined ? {} : { class: toolClass as ToolClass }),
+        ...(tool === undefined ? {} : { toolName: tool }),
         ...(note ? { note } : {}),
         ...limitsFrom(limits),
       }),
@@ -197,6 +201,16 @@ async function request(cli: Cli, { args, options }: { args: string[]; options: R
   )
 }
 
+type ApproveOptions = {
+  days?: string
+  class?: string
+  tool?: string
+  note?: string
+  revision?: string
+  where: string[]
+  rate?: string
+}
+
 type RequestOptions = {
   reason: string
   tool?: string
@@ -236,7 +250,15 @@ function seen(revision: string | undefined): { revision?: number } {
 }
 
 type Decision = { revision?: number } & (
-  | { decision: 'approve'; days?: number; note?: string; conditions?: ArgumentCondition[]; rate?: CallRate }
+  | {
+      decision: 'approve'
+      days?: number
+      class?: ToolClass
+      toolName?: string
+      note?: string
+      conditions?: ArgumentCondition[]
+      rate?: CallRate
+    }
   | { decision: 'reject' | 'request_changes'; note: string }
 )
 
@@ -282,30 +304,3 @@ const grantColumns: Column<GrantView>[] = [
   },
   { title: 'VIA', value: (grant) => grant.via, dispensable: 3 },
 ]
-
-function describeRequest(request: ScopeRequestView): string {
-  const { agent, server, peers, decidable } = request
-  const held = request.holds.filter(({ serverId }) => serverId === server.id).map((grant) => scopeText(grant))
-  return facts([
-    ['Request', `${request.id}, ${request.state.replace('_', ' ')}, revision ${request.revision}`],
-    [
-      'Agent',
-      `${oneLine(agent.name)} (${agent.id}) of ${oneLine(agent.owner.name)}, tier ${agent.tier}, ${agent.status}`,
-    ],
-    ['Scope', `${scopeText({ ...request, serverId: server.id })} on ${server.environment}, ${server.sensitivity} data`],
-    ['For', request.days === null ? 'until it is revoked' : count(request.days, 'day')],
-    ['Reason', oneLine(request.reason)],
-    ['Asked by', `${oneLine(request.requestedBy.name)}, ${minute(request.createdAt)} UTC`],
-    ['Holds there', held.join(' ') || 'nothing'],
-    ['Newly reached', request.reaches.map((tool) => `${tool.name} (${tool.class})`).join(', ') || 'nothing'],
-    ['Peers', `${peers.holding} of ${count(peers.total, 'agent')} of the same template hold it`],
-    ['Denied', `${count(request.denials30d, 'call')} in 30 days`],
-    [
-      'Decided',
-      request.decidedBy
-        ? `by ${oneLine(request.decidedBy.name)}${request.decisionNote ? `: ${oneLine(request.decisionNote)}` : ''}`
-        : null,
-    ],
-    ['You', decidable.allowed ? 'may decide it' : `may not decide it: ${oneLine(decidable.refusal.message)}`],
-  ])
-}

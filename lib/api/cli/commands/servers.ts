@@ -1,6 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import {
+  type DataClass,
+  dataClasses,
   type Environment,
   environments,
   sensitivities,
@@ -24,7 +26,7 @@ import { minute, oneLine, plain } from '../text.ts'
 import { choice } from './choices.ts'
 import { personWith } from './people.ts'
 
-type Placed = { environment: string; data: string; accept: string[] }
+type Placed = { environment: string; data: string; kind: string[]; accept: string[] }
 
 /** The verbs that change servers and decide about their tools; listing and showing are in registry.ts. */
 export function addServerCommands(servers: Command, setup: Setup): void {
@@ -43,7 +45,7 @@ What guards it less is accepted by name with --accept; "servers probe" says what
         .option('--name <name>', 'what people call it; otherwise its id')
         .option('--about <text>', 'what it offers'),
     run: async (cli, { args: [id = '', program, ...args], options }) => {
-      const { environment, sensitivity } = placeOf(options)
+      const place = placeOf(options)
       if ((options.address === undefined) === (program === undefined)) {
         throw new UsageError('Give either --address, or the program after --.')
       }
@@ -57,8 +59,7 @@ What guards it less is accepted by name with --accept; "servers probe" says what
         name: options.name ?? id,
         description,
         ...where,
-        environment,
-        sensitivity,
+        ...place,
         acknowledged: accepted(options.accept),
       }
       const made = await (await cli.client()).call(routes.servers.registerServer, { body })
@@ -74,13 +75,12 @@ What guards it less is accepted by name with --accept; "servers probe" says what
         .option('--id <id>', 'its id here; otherwise made of its name'),
     run: async (cli, { args: [file = ''], options }) => {
       const text = file === '-' ? await cli.terminal.readInput() : await readFile(file, 'utf8')
-      const { environment, sensitivity } = placeOf(options)
+      const place = placeOf(options)
       const body = {
         text,
         option: Number(options.option),
         ...(options.id === undefined ? {} : { id: options.id }),
-        environment,
-        sensitivity,
+        ...place,
         acknowledged: accepted(options.accept),
       }
       const made = await (await cli.client()).call(routes.servers.importServer, { body })
@@ -115,6 +115,15 @@ What guards it less is accepted by name with --accept; "servers probe" says what
       },
     })
   }
+  addVerb(servers, setup, {
+    name: 'kinds <id> [kinds...]',
+    says: `Set which kinds of data are behind an MCP server, of ${dataClasses.join(', ')}; without any, none is named.`,
+    run: async (cli, { args: [id = '', ...named] }) => {
+      const body = { dataClasses: dataClassesOf(named) }
+      await (await cli.client()).call(routes.servers.updateServer, { params: { id }, body })
+      cli.show({ id, ...body }, () => `${id}: ${body.dataClasses.join(', ') || 'no kind of data is named'}.`)
+    },
+  })
   addVerb(servers, setup, {
     name: 'approver <id> [email]',
     says: 'Set who is asked when tools of an MCP server change; without anybody, everybody who manages servers.',
@@ -200,6 +209,7 @@ function placed(command: Command): Command {
   return command
     .addOption(choice('--environment <environment>', 'where it runs', environments).makeOptionMandatory())
     .addOption(choice('--data <sensitivity>', 'what it holds', sensitivities).makeOptionMandatory())
+    .option('--kind <kinds...>', `which kinds of data: ${dataClasses.join(', ')}`, [])
     .option('--accept <finding>', 'a finding that guards it less; may be given several times', collect, [])
 }
 
@@ -207,7 +217,14 @@ function placeOf(options: Placed) {
   return {
     environment: options.environment as Environment,
     sensitivity: options.data as Sensitivity,
+    dataClasses: dataClassesOf(options.kind),
   }
+}
+
+function dataClassesOf(named: readonly string[]): DataClass[] {
+  const unknown = named.find((name) => !(dataClasses as readonly string[]).includes(name))
+  if (unknown !== undefined) throw new UsageError(`${unknown} is no kind of data; use ${dataClasses.join(', ')}.`)
+  return dataClasses.filter((each) => named.includes(each))
 }
 
 function accepted(names: readonly string[]): ProbeFindingKind[] {

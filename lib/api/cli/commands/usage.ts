@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
+import type { ServerTools, StaleToolset } from '#lib/scopes/schema/toolsets.ts'
 import type { GrantUsage, UnusedGrant } from '#lib/scopes/schema/usage.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import type { Column } from '../table.ts'
-import { day, plain } from '../text.ts'
+import { day, minute, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
 
 /** The verbs about which grants are needed, below `scopes`. */
@@ -31,6 +32,18 @@ export function addUsageVerbs(scopes: Command, setup: Setup): void {
     run: async (cli, { options: { days, owner, limit } }) => {
       const list = await (await cli.client()).call(routes.usage.unused, { query: { days, ownerTeamId: owner, limit } })
       cli.show(list, () => (list.items.length === 0 ? 'Every grant was needed.' : cli.table(unusedColumns, list.items)))
+    },
+  })
+  addVerb(scopes, setup, {
+    name: 'sessions <agent>',
+    says: 'List open sessions that list other tools at Claude than the agent has now.',
+    run: async (cli, { args: [id = ''] }) => {
+      const list = await (await cli.client()).all(routes.usage.toolsets, { params: { id } })
+      cli.show(list, () =>
+        list.items.length === 0
+          ? `Every open session of ${plain(id)} lists what it has.`
+          : cli.table(toolsetColumns, list.items),
+      )
     },
   })
   addVerb<{ reason: string }>(scopes, setup, {
@@ -62,3 +75,14 @@ const unusedColumns: Column<UnusedGrant>[] = [
   { title: 'LAST', value: ({ lastUsedAt }) => (lastUsedAt === null ? 'never' : day(lastUsedAt)) },
   { title: 'GRANT', value: ({ grantId }) => grantId, dispensable: 1 },
 ]
+
+const toolsetColumns: Column<StaleToolset>[] = [
+  { title: 'RUN', value: ({ runId }) => runId },
+  { title: 'BEGAN (UTC)', value: ({ beganAt }) => minute(beganAt) },
+  { title: 'LISTS, REFUSED', value: ({ lost }) => toolTexts(lost), widthMin: 12 },
+  { title: 'GRANTED SINCE', value: ({ gained }) => toolTexts(gained), widthMin: 12 },
+]
+
+function toolTexts(parts: readonly ServerTools[]): string {
+  return parts.map(({ serverId, tools }) => `${serverId}: ${tools.join(', ')}`).join('; ') || '-'
+}

@@ -11,8 +11,10 @@ import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import { listServers } from '#lib/registry/queries.ts'
-import { grantUsage, listGrants, listScopeRequests } from '#lib/scopes/queries.ts'
+import type { Ctx } from '#lib/auth/ctx.ts'
+import { getServer, listServers } from '#lib/registry/queries.ts'
+import { toolClasses } from '#lib/registry/schema.ts'
+import { grantUsage, listGrants, listScopeRequests, staleToolsets } from '#lib/scopes/queries.ts'
 import type { GrantView } from '#lib/scopes/schema.ts'
 import type { GrantUsage } from '#lib/scopes/schema/usage.ts'
 import type { SearchParams } from '#lib/web/search.ts'
@@ -22,18 +24,21 @@ import { narrow, revoke } from '../../actions.ts'
 import { loadAgent } from '../../load-agent.ts'
 import { BreakGlassButton } from './break-glass-button.client.tsx'
 import { CredentialsCard } from './credentials-card.tsx'
-import { RequestScopeButton } from './request-scope-button.client.tsx'
+import { StaleSessions } from './stale-sessions.tsx'
+import { RequestScopeButton, type WantedScope } from './request-scope-button.client.tsx'
 
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 
 export default async function AgentScopesPage({ params, searchParams }: Props) {
   const { ctx, agent } = await loadAgent((await params).id)
-  const history = (await searchParams)['history'] === '1'
-  const [grants, requests, servers, usage] = await Promise.all([
+  const query = await searchParams
+  const history = query['history'] === '1'
+  const [grants, requests, servers, usage, stale] = await Promise.all([
     listGrants(ctx, { agentId: agent.id, history }),
     listScopeRequests(ctx, { agentId: agent.id, state: 'pending' }),
     listServers(ctx),
     grantUsage(ctx, { agentId: agent.id, days: usageDays }),
+    staleToolsets(ctx, agent.id),
   ])
   const here = paths.agent(agent.id, 'scopes')
   // Giving up what one's own agent does not need is for its team as well.
@@ -64,10 +69,12 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
             agentId={agent.id}
             agentName={agent.name}
             servers={choices}
+            wanted={await wantedScope(ctx, query)}
             whyNot={agent.status === 'retired' ? retiredText : whyNot(ctx.actor, 'scopes:request', agent.owner)}
           />
         </div>
       </div>
+      <StaleSessions sessions={stale} />
       {requests.items.length > 0 && (
         <ul aria-label="Waiting for a decision" className="grid gap-2">
           {requests.items.map((request) => (
@@ -108,6 +115,17 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
       <CredentialsCard ctx={ctx} agent={agent} />
     </div>
   )
+}
+
+/** What a link to this page asks for: the class of a tool that is named is the one it has. */
+async function wantedScope(ctx: Ctx, query: Awaited<SearchParams>): Promise<WantedScope | null> {
+  const { request, server: serverId, tool = '', class: asked = 'read' } = query
+  if (request !== '1' || typeof serverId !== 'string' || typeof tool !== 'string') return null
+  const server = await getServer(ctx, serverId).catch(() => null)
+  if (!server) return null
+  const known = server.toolList.find(({ name }) => name === tool)
+  const toolClass = known?.class ?? toolClasses.find((each) => each === asked) ?? 'read'
+  return { serverId, class: toolClass, toolName: known ? tool : '' }
 }
 
 const usageDays = 30

@@ -25,6 +25,8 @@ type Draft = {
   limits: LimitsDraft
 }
 
+export type WantedScope = Pick<Draft, 'serverId' | 'class' | 'toolName'>
+
 const empty: Draft = {
   serverId: '',
   class: 'read',
@@ -39,15 +41,18 @@ export function RequestScopeButton({
   agentId,
   agentName,
   servers,
+  wanted = null,
   whyNot,
 }: {
   agentId: string
   agentName: string
   servers: readonly ServerChoice[]
+  /** What is known of it already, by whoever leads here: the form is open and filled in with it. */
+  wanted?: WantedScope | null
   whyNot: string | null
 }) {
-  const [open, setOpen] = useState(false)
-  const [draft, setDraft] = useState<Draft>(empty)
+  const [open, setOpen] = useState(wanted !== null && whyNot === null)
+  const [draft, setDraft] = useState<Draft>({ ...empty, ...wanted })
   const set = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes })
   const { run, pending, failed, clear } = useAction(requestScope, ({ grantId }) => {
     toast.success(
