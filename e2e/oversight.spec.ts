@@ -199,6 +199,44 @@ test('the approval policy asks two people; one sends a request back, its request
   await expect(page.getByRole('table', { name: 'Rules of the approval policy' })).not.toContainText('deploys')
 })
 
+test('an approver sees what decides, grants less than was asked, and the requester sees the difference', async ({
+  page,
+}) => {
+  await signInAs(page, 'Team lead')
+  // As a refused call leads here.
+  await page.goto('/rules/grant_missing?agent=release-notes-ledger&server=crm&tool=list_contacts')
+  await page.getByRole('link', { name: /request one$/ }).click()
+  const wish = page.getByRole('dialog')
+  await expect(wish.getByLabel('MCP server')).toHaveValue('crm')
+  await expect(wish.getByLabel('Only this tool')).toHaveValue('list_contacts')
+  await wish.getByLabel('Only this tool').clear()
+  await wish.getByLabel('Reason').fill('It names who a release is for.')
+  await expectAccessible(page)
+  await wish.getByRole('button', { name: 'Send request' }).click()
+  await expect(wish).toBeHidden()
+  await page.getByRole('link', { name: /^asked by/ }).click()
+  await expect(page.getByRole('heading', { name: 'What changes' })).toBeVisible()
+  const request = page.url()
+
+  await signInAs(page, 'Security')
+  await page.goto(request)
+  const main = page.getByRole('main')
+  await expect(main).toContainText('could newly read confidential data (personal) on CRM, in staging')
+  await expect(main).toContainText('It never reached personal data before.')
+  await expect(page.getByRole('heading', { name: 'Peers' })).toBeVisible()
+  await expect(page.getByRole('heading', { name: /^The prompt of version/ })).toBeVisible()
+  await page.getByText('Grant less than was asked for').click()
+  await page.getByLabel('Only this tool').selectOption('list_contacts')
+  await expectAccessible(page)
+  await page.getByRole('button', { name: 'Approve' }).click()
+  await expect(page.getByRole('heading', { name: 'Decision' })).toBeVisible()
+
+  await signInAs(page, 'Team lead')
+  await page.goto(request)
+  await expect(main).toContainText('every tool of the class → list_contacts')
+  await expectAccessible(page)
+})
+
 test('a scope that is wider than its calls needed is narrowed in two steps; unused ones are listed', async ({
   page,
 }) => {

@@ -50,7 +50,7 @@ describe('the approver’s context', () => {
       { kind: 'data_class', value: 'personal' },
       { kind: 'class', value: 'write' },
     ])
-    expect(context.blastRadius).toContain('a production server with confidential data (personal)')
+    expect(context.blastRadius).toMatch(/change and read confidential data \(personal\) on .+, in production/)
     // Something it once held is not the first time, even when it ended.
     await makeGrant(db, { agentId, serverId, class: 'destructive', revokedAt: daysAgo(1), createdAt: daysAgo(9) })
     expect((await show(id)).context.firsts).toEqual([])

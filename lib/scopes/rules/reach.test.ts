@@ -47,21 +47,21 @@ describe('what changes for each tool', () => {
 describe('the blast radius in words', () => {
   const sentence = (grants: AccessGrant[]) =>
     blastRadiusText(reachOf(tools, { holds: grants, terms: wide, expiresAt }), { agent: 'Scribe', server })
-  const where = 'on ERP, a production server with restricted data (personal, source code).'
+  const data = 'restricted data (personal, source code) on ERP, in production'
 
   test('says what could be done, to which data, and where', () => {
-    expect(sentence([])).toBe(`Scribe could newly change (1 tool), read (1 tool) ${where}`)
-    expect(sentence([holding({})])).toBe(`Scribe could newly change (1 tool) ${where}`)
+    expect(sentence([])).toBe(`Scribe could newly change and read ${data}, with 1 write tool and 1 read tool.`)
+    expect(sentence([holding({})])).toBe(`Scribe could newly change ${data}, with 1 write tool.`)
     expect(sentence([holding({ class: 'write', tools: ['change', 'look'] })])).toBe(
       'Scribe can call all of this already: nothing changes.',
     )
     const limited = { conditions: [{ pointer: '/amount', range: { max: 10 } }], tools: ['change', 'look'] }
     expect(sentence([holding({ class: 'write', ...limited })])).toBe(
-      `Scribe could call 2 tools more freely than now, ${where}`,
+      `Scribe could call 2 tools more freely than now, over ${data}.`,
     )
     const soon = { expiresAt: '2026-12-01T00:00:00.000Z', tools: ['change', 'look'] }
     expect(sentence([holding({ class: 'write', ...soon })])).toBe(
-      `Scribe could call 2 tools for longer than now, ${where}`,
+      `Scribe could call 2 tools for longer than now, over ${data}.`,
     )
   })
 })

@@ -43,7 +43,7 @@ function freedom(limits: Parameters<typeof limitTexts>[0], expiresAt: string | n
   return `${when}, ${expiresAt === null ? 'until revoked' : `until ${expiresAt.slice(0, 10)}`}`
 }
 
-const verbs: Record<ToolClass, string> = { read: 'read', write: 'change', destructive: 'delete or overwrite for good' }
+const verbs: Record<ToolClass, string> = { read: 'read', write: 'change', destructive: 'delete for good' }
 
 /** What would newly be reached, in a sentence: what could be done, to which data, where. */
 export function blastRadiusText(
@@ -57,18 +57,15 @@ export function blastRadiusText(
   const changed = tools.filter(({ change }) => change !== 'none')
   if (changed.length === 0) return `${agent} can call all of this already: nothing changes.`
   const kinds = server.dataClasses.length === 0 ? '' : ` (${server.dataClasses.map(words).join(', ')})`
-  const where = `${server.name}, a ${server.environment} server with ${server.sensitivity} data${kinds}`
+  const data = `${server.sensitivity} data${kinds} on ${server.name}, in ${server.environment}`
   const fresh = changed.filter(({ change }) => change === 'new')
   if (fresh.length === 0) {
     const how = changed.some(({ change }) => change === 'freer') ? 'more freely' : 'for longer'
-    return `${agent} could call ${plural(changed.length, 'tool')} ${how} than now, on ${where}.`
+    return `${agent} could call ${plural(changed.length, 'tool')} ${how} than now, over ${data}.`
   }
   const classes = (['destructive', 'write', 'read'] as const).filter((one) => fresh.some((tool) => tool.class === one))
-  const actions = classes.map((one) => {
-    const count = fresh.filter((tool) => tool.class === one).length
-    return `${verbs[one]} (${plural(count, 'tool')})`
-  })
-  return `${agent} could newly ${actions.join(', ')} on ${where}.`
+  const counts = classes.map((one) => plural(fresh.filter((tool) => tool.class === one).length, `${one} tool`))
+  return `${agent} could newly ${classes.map((one) => verbs[one]).join(' and ')} ${data}, with ${counts.join(' and ')}.`
 }
 
 export function words(text: string): string {

@@ -20,6 +20,7 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
   const [reach, setReach] = useState<Reach>({ class: left.class, toolName: '' })
   const limits = readLimits(draft)
   const { run, pending, failed } = useAction(decide)
+  const narrowProblem = ['conditions', 'rate', 'class', 'toolName'].flatMap((field) => failed?.fields[field] ?? [])[0]
   // What is decided is what the page shows, not what it was changed to since.
   const about = { requestId: request.id, revision: request.revision }
   const whyNot = request.decidable.allowed ? null : request.decidable.refusal.message
@@ -34,19 +35,24 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
           maxLength={String(grantDaysMax).length}
         />
       </Field>
-      {left.toolName === null && (
-        <NarrowFields
-          request={request}
-          reach={reach}
-          onChange={setReach}
-          error={failed?.fields['class']?.[0] ?? failed?.fields['toolName']?.[0]}
-        />
-      )}
-      <LimitsFields
-        draft={draft}
-        onChange={setDraft}
-        error={limits.problem ?? failed?.fields['conditions']?.[0] ?? failed?.fields['rate']?.[0]}
-      />
+      <details open={narrowProblem !== undefined || left.conditions.length > 0 || left.rate !== null}>
+        <summary className="text-sm font-medium">Grant less than was asked for</summary>
+        <div className="mt-3 grid gap-4">
+          {left.toolName === null && (
+            <NarrowFields
+              request={request}
+              reach={reach}
+              onChange={setReach}
+              error={failed?.fields['class']?.[0] ?? failed?.fields['toolName']?.[0]}
+            />
+          )}
+          <LimitsFields
+            draft={draft}
+            onChange={setDraft}
+            error={limits.problem ?? failed?.fields['conditions']?.[0] ?? failed?.fields['rate']?.[0]}
+          />
+        </div>
+      </details>
       <Field
         label="Note"
         hint="The requester reads it. Needed to reject or to request changes."
@@ -54,17 +60,11 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
       >
         <Textarea value={note} onChange={(event) => setNote(event.target.value)} rows={3} maxLength={1000} />
       </Field>
-      {failed &&
-        !failed.fields['note'] &&
-        !failed.fields['days'] &&
-        !failed.fields['conditions'] &&
-        !failed.fields['rate'] &&
-        !failed.fields['class'] &&
-        !failed.fields['toolName'] && (
-          <Notice kind="danger" requestId={failed.requestId}>
-            {failed.message}
-          </Notice>
-        )}
+      {failed && !narrowProblem && !failed.fields['note'] && !failed.fields['days'] && (
+        <Notice kind="danger" requestId={failed.requestId}>
+          {failed.message}
+        </Notice>
+      )}
       <div className="flex flex-wrap gap-2">
         <ActionButton
           variant="primary"

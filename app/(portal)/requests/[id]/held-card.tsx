@@ -1,6 +1,5 @@
 import { LimitsList } from '#components/scopes/limits-list.tsx'
 import { Badge } from '#components/ui/badge.tsx'
-import { Card } from '#components/ui/card.tsx'
 import { plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
@@ -13,7 +12,8 @@ import type { GrantUsage } from '#lib/scopes/schema/usage.ts'
 export function HeldCard({ request }: { request: ScopeRequestView }) {
   const { holds, context } = request
   return (
-    <Card id="held" title="What the agent holds now" flush={holds.length > 0}>
+    <section id="held">
+      <h2 className="mb-2 text-sm font-semibold">What the agent holds now</h2>
       {holds.length === 0 ? (
         <p className="text-sm text-muted-foreground">Nothing.</p>
       ) : (
@@ -24,7 +24,7 @@ export function HeldCard({ request }: { request: ScopeRequestView }) {
           rowKey={({ id }) => id}
         />
       )}
-    </Card>
+    </section>
   )
 }
 

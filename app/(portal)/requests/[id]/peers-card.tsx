@@ -1,5 +1,4 @@
 import Link from 'next/link'
-import { Card } from '#components/ui/card.tsx'
 import { plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { Time } from '#components/ui/time.client.tsx'
@@ -12,16 +11,13 @@ export function PeersCard({ request }: { request: ScopeRequestView }) {
   const { peers, context } = request
   const hold = peers.holding === 1 ? 'holds' : 'hold'
   return (
-    <Card
-      id="peers"
-      title="Peers"
-      description={
-        peers.total === 0
-          ? `No other agent is made from ${peers.templateId}.`
-          : `${peers.holding} of ${plural(peers.total, 'other agent')} from ${peers.templateId} ${hold} at least this.`
-      }
-      flush={peers.holding > 0}
-    >
+    <section id="peers">
+      <h2 className="text-sm font-semibold">Peers</h2>
+      <p className="mb-2 text-[13px] text-muted-foreground">
+        {peers.total === 0
+          ? `No other agent is made from ${peers.templateId}: there is nobody to compare it with.`
+          : `${peers.holding} of ${plural(peers.total, 'other agent')} from ${peers.templateId} ${hold} at least this.`}
+      </p>
       {peers.holding > 0 && (
         <DataTable
           caption="Peers that hold it"
@@ -30,8 +26,7 @@ export function PeersCard({ request }: { request: ScopeRequestView }) {
           rowKey={({ id }) => id}
         />
       )}
-      {peers.holding === 0 && <p className="text-sm text-muted-foreground">There is nobody to compare it with.</p>}
-    </Card>
+    </section>
   )
 }
 

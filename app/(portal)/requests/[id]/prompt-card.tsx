@@ -29,10 +29,9 @@ export function PromptCard({ request }: { request: ScopeRequestView }) {
         <>
           <p className="text-sm font-medium">What has changed since</p>
           <pre className={block} tabIndex={0} aria-label="What has changed in the prompt">
-            {prompt.changes.map((line, at) => (
+            {numbered(prompt.changes).map(({ id, line }) => (
               <span
-                // Lines repeat; they never move.
-                key={at}
+                key={id}
                 className={line.startsWith('+') ? 'text-ok' : line.startsWith('-') ? 'text-danger' : undefined}
               >
                 {line}
@@ -50,4 +49,9 @@ export function PromptCard({ request }: { request: ScopeRequestView }) {
       </details>
     </Card>
   )
+}
+
+/** Lines repeat; their place tells them apart. */
+function numbered(lines: readonly string[]): { id: string; line: string }[] {
+  return lines.map((line, at) => ({ id: `${at} ${line}`, line }))
 }
