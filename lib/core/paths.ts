@@ -13,10 +13,29 @@ export const paths = {
   agentPast: (id: string, asOf?: string) =>
     `/agents/${encodeURIComponent(id)}/past${asOf === undefined ? '' : `?asOf=${encodeURIComponent(asOf)}`}`,
   /** The scopes of an agent, with a request for this one begun. */
-  requestScope: (
-    agentId: string,
-    about: { server?: string | undefined; tool?: string | undefined; class?: string | undefined } = {},
-  ) => withQuery(`/agents/${encodeURIComponent(agentId)}/scopes`, { request: '1', ...about }),
+  requestScope: (id: string, wanted: { server: string; class: string; tool?: string }) =>
+    withQuery(`/agents/${encodeURIComponent(id)}/scopes`, {
+      request: wanted.server,
+      class: wanted.class,
+      tool: wanted.tool,
+    }),
+  agentCreation: (id: string) => `/agents/${encodeURIComponent(id)}/creation`,
+  templates: () => '/templates',
+  template: (id: string) => `/templates/${encodeURIComponent(id)}`,
+  servers: () => '/servers',
+  newServer: () => '/servers/new',
+  serverTool: (id: string, tool: string) => `/servers/${encodeURIComponent(id)}/tools/${encodeURIComponent(tool)}`,
+  /** `authorized`: how the authorization ended that a person comes back from. */
+  server: (id: string, authorized?: 'done' | 'failed') =>
+    `/servers/${encodeURIComponent(id)}${authorized ? `?authorized=${authorized}` : ''}`,
+  /** Where authorization servers of MCP servers send the browser back to. */
+  upstreamCallback: () => '/api/oauth/callback',
+  /** How the portal describes itself to them. */
+  upstreamClient: () => '/api/oauth/client',
+  requests: () => '/requests',
+  breakGlass: () => '/requests/break-glass',
+  approvalPolicy: () => '/requests/policy',
+  unusedGrants: () => '/requests/unused',
   request: (id: string) => `/requests/${encodeURIComponent(id)}`,
   runs: () => '/runs',
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,

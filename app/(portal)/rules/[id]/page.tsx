@@ -8,6 +8,7 @@ import { roleLabel } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
 import { explainRule } from '#lib/guardrails/rules/explain.ts'
 import { getAgent, getServer } from '#lib/registry/queries.ts'
+import type { ServerView, ToolClass } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import type { SearchParams } from '#lib/web/search.ts'
 
@@ -79,14 +80,16 @@ type Named = { id: string; name: string } | null
 /** The pages where the refusal can be resolved. */
 function stepsAfter(
   rule: string,
-  { agent, server, tool }: { agent: Named; server: Named; tool: string | undefined },
+  { agent, server, tool }: { agent: Named; server: ServerView | null; tool: string | undefined },
 ): { href: string; label: string }[] {
   if (rule === 'killed' || rule.startsWith('stop:')) return [{ href: paths.kill(), label: 'See what is stopped' }]
   if (rule === 'agent_unknown') return [{ href: paths.newAgent(), label: 'Register an agent' }]
   const steps: { href: string; label: string }[] = []
   if (agent && (rule.startsWith('grant_') || rule.startsWith('policy_')))
     steps.push({
-      href: server ? paths.requestScope(agent.id, { server: server.id, tool }) : paths.agent(agent.id, 'scopes'),
+      href: server
+        ? paths.requestScope(agent.id, { server: server.id, ...toolOf(server, tool) })
+        : paths.agent(agent.id, 'scopes'),
       label: `Scopes of ${agent.name}: request one`,
     })
   if (agent && rule === 'version_not_bound')
@@ -95,4 +98,9 @@ function stepsAfter(
     steps.push({ href: paths.server(server.id), label: `Tools of ${server.name}` })
   if (agent && steps.length === 0) steps.push({ href: paths.agent(agent.id), label: `Open ${agent.name}` })
   return steps
+}
+
+function toolOf(server: ServerView, name: string | undefined): { class: ToolClass; tool?: string } {
+  const tool = server.toolList.find((each) => each.name === name)
+  return tool ? { class: tool.class, tool: tool.name } : { class: 'read' }
 }

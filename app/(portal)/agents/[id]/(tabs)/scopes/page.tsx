@@ -119,8 +119,8 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
 
 /** What a link to this page asks for: the class of a tool that is named is the one it has. */
 async function wantedScope(ctx: Ctx, query: Awaited<SearchParams>): Promise<WantedScope | null> {
-  const { request, server: serverId, tool = '', class: asked = 'read' } = query
-  if (request !== '1' || typeof serverId !== 'string' || typeof tool !== 'string') return null
+  const { request: serverId, tool = '', class: asked = 'read' } = query
+  if (typeof serverId !== 'string' || typeof tool !== 'string') return null
   const server = await getServer(ctx, serverId).catch(() => null)
   if (!server) return null
   const known = server.toolList.find(({ name }) => name === tool)
