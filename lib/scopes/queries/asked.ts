@@ -19,7 +19,7 @@ export async function whoIsAsked(
       revision: true,
       requestedById: true,
       agent: { select: { status: true, tier: true, accountablePersonId: true, ownerTeamId: true } },
-      server: { select: { name: true, status: true, environment: true, sensitivity: true } },
+      server: { select: { name: true, status: true, environment: true, sensitivity: true, dataClasses: true } },
     },
   })
   if (found?.state !== 'pending') return []
