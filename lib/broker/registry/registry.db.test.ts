@@ -2,7 +2,6 @@ import { setTimeout } from 'node:timers/promises'
 import type { Client } from '@modelcontextprotocol/client'
 import { describe, expect } from 'vitest'
 import { freePort } from '#lib/dev/ports.ts'
-import { makeToken } from '#lib/dev/test/api-portal.ts'
 import {
   connectAgent,
   encryptionKey,
@@ -11,16 +10,11 @@ import {
   sessionToken,
 } from '#lib/dev/test/broker.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
+import { makeAgent, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import type { Db } from '#lib/db/client.ts'
-import type { Role } from '#lib/auth/permissions.ts'
-import { appPermissions } from '#lib/auth/rules/app-request.ts'
-import { registerServerInput } from '#lib/registry/schema.ts'
+import { personWithToken, post, registryPermissions } from '../testing/registry-client.ts'
 import { startBroker } from '../testing/start-broker.ts'
-import { registryTools } from './tools.ts'
-
-const registryPermissions = [...new Set(registryTools.map(({ permission }) => permission))]
 
 const test = dbTest.extend('broker', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
   const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
@@ -30,12 +24,6 @@ const test = dbTest.extend('broker', { scope: 'file' }, async ({ db, databaseUrl
 
 type Era = 'modern' | 'legacy'
 const eras = ['modern', 'legacy'] as const
-
-async function personWithToken(db: Db, options: { roles?: readonly Role[]; permissions?: readonly string[] } = {}) {
-  const person = await makePerson(db, { roles: options.roles ?? ['builder'] })
-  const token = await makeToken(db, { personId: person.id, permissions: options.permissions ?? registryPermissions })
-  return { person, token }
-}
 
 function connect(url: string, token: string, era: Era = 'modern'): Promise<Client> {
   return connectAgent(url, { serverId: 'registry', token, era })
@@ -263,69 +251,3 @@ test("an agent's token opens nothing here, and a person's token nothing of a ser
     ])
   }
 })
-
-test('whoever has no token is shown where to get one, and what to ask for', async ({ db, broker }) => {
-  const answer = await post(broker.url, {})
-  const metadataUrl = `${broker.url}/.well-known/oauth-protected-resource/mcp/registry`
-  expect(answer.status).toBe(401)
-  expect(answer.headers.get('www-authenticate')).toBe(
-    `Bearer resource_metadata="${metadataUrl}", scope="${registryPermissions.join(' ')}"`,
-  )
-  expect(await (await fetch(metadataUrl)).json()).toMatchObject({
-    resource: `${broker.url}/mcp/registry`,
-    authorization_servers: [portalUrl],
-    scopes_supported: ['agents:read', 'servers:read', 'fleet:read', 'runs:read'],
-    bearer_methods_supported: ['header'],
-  })
-  const { token } = await personWithToken(db, { permissions: ['tokens:own'] })
-  const nothing = await post(broker.url, { token })
-  expect([nothing.status, nothing.headers.get('www-authenticate')]).toMatchObject([
-    403,
-    expect.stringContaining('error="insufficient_scope"'),
-  ])
-  const browser = await post(broker.url, { token, headers: { origin: 'https://elsewhere.test' } })
-  expect(browser.status).toBe(403)
-})
-
-test('bad requests are refused before anything is asked: too large, too deep, no JSON, too many', async ({
-  db,
-  broker,
-}) => {
-  const { token } = await personWithToken(db)
-  const deep = `${'['.repeat(40)}${']'.repeat(40)}`
-  expect((await post(broker.url, { token, body: `"${'x'.repeat(70_000)}"` })).status).toBe(413)
-  expect((await post(broker.url, { token, body: deep })).status).toBe(400)
-  expect((await post(broker.url, { token, body: '{' })).status).toBe(400)
-  expect((await post(broker.url, { token, headers: { 'content-type': 'text/plain' } })).status).toBe(415)
-  const many = await Promise.all(Array.from({ length: 200 }, () => post(broker.url, { token })))
-  const limited = many.find(({ status }) => status === 429)
-  expect(Number(limited?.headers.get('retry-after'))).toBeGreaterThan(0)
-})
-
-test('apps can be allowed exactly what the questions take', ({ broker }) => {
-  expect(broker.url).toContain('http')
-  expect(appPermissions).toEqual(registryPermissions)
-})
-
-test('no server can be registered under the name of the registry', async ({ db, broker }) => {
-  expect(broker.url).toContain('http')
-  expect(registerServerInput.shape.id.safeParse('registry').success).toBe(false)
-  await expect(makeServer(db, { id: 'registry' })).rejects.toThrow(/McpServer_id_not_registry/)
-})
-
-function post(
-  url: string,
-  options: { token?: string; path?: string; body?: string; headers?: Record<string, string> },
-): Promise<Response> {
-  const call = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} }
-  return fetch(url + (options.path ?? '/mcp/registry'), {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      ...(options.token ? { authorization: `Bearer ${options.token}` } : {}),
-      ...options.headers,
-    },
-    body: options.body ?? JSON.stringify(call),
-  })
-}
