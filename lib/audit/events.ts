@@ -273,6 +273,13 @@ export type AuditEvents = {
   'webhook.deleted': { url: string }
   // central policies
   'policy_set.imported': { number: number; version: string; state: 'enforced' | 'draft'; release: string }
+  'policy_set.drafted': { number: number; version: string; basedOn: number | null; note: string }
+  'policy_set.edited': { number: number; before: string; version: string; wasLogOnly: boolean; note: string }
+  'policy_set.log_only_started': { number: number; version: string; beside: number | null }
+  'policy_set.log_only_ended': { number: number; version: string }
+  'policy_set.enforced': { number: number; version: string; superseded: number | null; withoutReplay: string | null }
+  'policy_set.rolled_back': { number: number; version: string; superseded: number | null; reason: string }
+  'policy_set.refused': { number: number; action: string; reason: string }
   // notifications
   'notification_channel.created': { host: string; kinds: string[]; personal: boolean }
   'notification_channel.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
@@ -326,7 +333,13 @@ export type AuditEvents = {
 type ExplainedDenial = { step?: string | null; facts?: Record<string, string | number | boolean | null> }
 
 /** What the central policies were asked, by its digest (`PolicySituation`), which set answered, and when if that was in another UTC hour than the row's. */
-type JudgedByPolicies = { situation?: string; policyVersion?: string; decidedAt?: string }
+type JudgedByPolicies = {
+  situation?: string
+  policyVersion?: string
+  decidedAt?: string
+  /** What the policy set in log-only would have decided instead: the rule that would refuse it, null where it would be allowed. */
+  candidate?: { version: string; rule: string | null }
+}
 
 /** A rule that would have held a call, and what let the call through. */
 export type BypassedHold = { rule: string; bypass: string }

@@ -16,6 +16,7 @@ export async function listAuditEvents(ctx: Ctx, query: AuditQuery): Promise<Audi
       tool: query.tool,
       runId: query.run,
       decision: query.decision,
+      rule: query.rule,
       ...(query.actor
         ? {
             OR: [{ actorId: query.actor }, { actorName: { contains: query.actor, mode: 'insensitive' } }],

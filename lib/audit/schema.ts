@@ -9,6 +9,7 @@ export const auditQuery = z.strictObject({
   tool: z.string().max(200).optional(),
   run: z.uuid().optional(),
   decision: z.enum(['allow', 'deny', 'hold']).optional(),
+  rule: z.string().max(100).optional(),
   before: z.coerce.bigint().positive().optional(),
   after: z.coerce.bigint().nonnegative().optional(),
   limit: z.coerce.number().int().min(1).max(500).default(100),

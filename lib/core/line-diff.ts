@@ -4,10 +4,23 @@ const context = 2
 
 /** How one text becomes another, line by line: `-`, `+`, and a few lines around that stay. */
 export function lineDiff(before: string, after: string): string[] {
-  const [a, b] = [before.split('\n'), after.split('\n')]
+  const [all, others] = [before.split('\n'), after.split('\n')]
+  const start = commonStart(all, others)
+  const end = commonStart(all.slice(start).toReversed(), others.slice(start).toReversed())
+  const same = (lines: readonly string[]) => lines.map((line) => `  ${line}`)
+  const between = differ(all.slice(start, all.length - end), others.slice(start, others.length - end))
+  return aroundChanges([...same(all.slice(0, start)), ...between, ...same(end > 0 ? all.slice(-end) : [])])
+}
+
+function differ(a: readonly string[], b: readonly string[]): string[] {
   if (a.length > linesMax || b.length > linesMax)
     return [...a.map((line) => `- ${line}`), ...b.map((line) => `+ ${line}`)]
-  return aroundChanges(walk(a, b))
+  return walk(a, b)
+}
+
+function commonStart(a: readonly string[], b: readonly string[]): number {
+  const at = a.findIndex((line, at) => line !== b[at])
+  return at === -1 ? Math.min(a.length, b.length) : at
 }
 
 /** The longest common subsequence, by the usual table. */

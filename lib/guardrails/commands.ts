@@ -13,4 +13,7 @@ export {
 } from './commands/held-calls.ts'
 export { setServerGuards } from './commands/server-guards.ts'
 export { keepAccessTable } from './commands/keep-access-table.ts'
-export { syncPolicySets } from './commands/sync-policy-sets.ts'
+export { draftPolicySet } from './commands/policy-sets/draft.ts'
+export { enforcePolicySet, rollBackPolicySet } from './commands/policy-sets/enforce.ts'
+export { endLogOnly, startLogOnly } from './commands/policy-sets/log-only.ts'
+export { syncPolicySets } from './commands/policy-sets/sync.ts'

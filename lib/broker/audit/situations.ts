@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import type { CandidateVerdict } from '#lib/guardrails/rules/candidate.ts'
 import { type Judged, type Situation, situationOf } from '#lib/guardrails/rules/situation.ts'
 import type { AuditRow } from './records.ts'
 
@@ -10,13 +11,19 @@ const hourMs = 3_600_000
 type NamingRow = AuditRow & { [situation]?: Situation }
 
 /** What an audit row says of the policies' answer. `decidedAt` only when that was in another hour than the row's, since policies may ask for the hour. */
-export type JudgedDetail = { situation?: string; policyVersion?: string; decidedAt?: string }
+export type JudgedDetail = {
+  situation?: string
+  policyVersion?: string
+  decidedAt?: string
+  candidate?: CandidateVerdict
+}
 
 export function judgedDetail(judged: Judged | undefined, now: Date): JudgedDetail {
   if (!judged) return {}
-  const { version, at } = judged
+  const { version, at, candidate } = judged
   const detail: JudgedDetail = { situation: situationOf(judged.question).digest, policyVersion: version }
   if (hourOf(at) !== hourOf(now)) detail.decidedAt = at.toISOString()
+  if (candidate) detail.candidate = candidate
   return detail
 }
 

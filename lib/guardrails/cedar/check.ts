@@ -4,7 +4,7 @@ import { type Piece, splitPolicies } from './split.ts'
 import { annotationProblems } from './words.ts'
 
 /** A policy that parses. */
-export type ParsedPolicy = Piece & { words: PolicyWords; json: PolicyJson }
+export type ParsedPolicy = Piece & { words: PolicyWords; json: PolicyJson; line: number }
 
 export type CheckedPolicies = {
   policies: ParsedPolicy[]
@@ -26,10 +26,10 @@ export function checkPolicies(source: string, schema: string): CheckedPolicies {
     }
     const words = wordsOf(parsed.json)
     const policyId = words.id || null
-    for (const message of annotationProblems(words, seen))
-      problems.push({ policyId, ...place(source, piece.start + keywordAt(piece.text)), ...message })
+    const at = place(source, piece.start + keywordAt(piece.text))
+    for (const message of annotationProblems(words, seen)) problems.push({ policyId, ...at, ...message })
     seen.add(words.id)
-    policies.push({ ...piece, words, json: parsed.json })
+    policies.push({ ...piece, words, json: parsed.json, line: at.line })
   }
   if (problems.length > 0) return { policies, problems, warnings: [] }
   const byId = new Map(policies.map((policy) => [policy.words.id, policy]))

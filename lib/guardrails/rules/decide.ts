@@ -1,6 +1,7 @@
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { covers } from '#lib/registry/rules.ts'
 import { budgetDenial } from './budget.ts'
+import { candidateVerdict } from './candidate.ts'
 import { conditionDenial, fittingGrants, isConditional } from './conditions.ts'
 import type { Denial, RuleId } from '../schema.ts'
 import { namesCovering } from './coverage.ts'
@@ -92,8 +93,9 @@ export function decide(call: ToolCall, view: PolicyView, now: Date): Result<Allo
   if (grants.length === 0) return err(conditionDenial(inForce, call, call.arguments))
   const { policies } = view
   const question = policyQuestion({ agent, server, tool, grants, run, now })
-  const judged = { question, version: policies.version, at: now }
   const rule = policies.judge(question)
+  const candidate = candidateVerdict(view.candidate, question, rule)
+  const judged: Judged = { question, version: policies.version, at: now, candidate }
   if (rule) return err(refusedByPolicies(policyDenial(rule, policies, question), judged))
   const budget = budgetDenial(agent, now)
   if (budget) return err(budget)

@@ -57,7 +57,8 @@ export type ServerFacts = {
   readonly tools: ReadonlyMap<string, ToolFacts>
 }
 
-export type RunTrigger = 'manual' | 'schedule' | 'api' | 'first_run'
+export const runTriggers = ['manual', 'schedule', 'api', 'first_run'] as const
+export type RunTrigger = (typeof runTriggers)[number]
 
 export type RunFacts = {
   readonly id: string
@@ -89,6 +90,8 @@ export type PolicyView = {
   /** Names of what was revoked, which callers have; left out: nothing. */
   readonly revoked?: ReadonlySet<string>
   readonly policies: PolicySet
+  /** Judges in log-only: it decides nothing. */
+  readonly candidate?: PolicySet | null
 }
 
 /** Who calls, as the verified token says. `runId` is null for a token of the agent's own credentials. */

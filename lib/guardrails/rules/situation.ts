@@ -1,11 +1,17 @@
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { Environment, Sensitivity, Tier, ToolClass } from '#lib/registry/schema.ts'
 import type { Denial } from '../schema.ts'
+import type { CandidateVerdict } from './candidate.ts'
 import type { AgentFacts, GrantFacts, ToolFacts } from './facts.ts'
 import type { PolicyQuestion, SessionFacts } from './policy-set.ts'
 
 /** What the central policies were asked, which set answered, and when: with it the answer can be given again, and another set asked. */
-export type Judged = { readonly question: PolicyQuestion; readonly version: string; readonly at: Date }
+export type Judged = {
+  readonly question: PolicyQuestion
+  readonly version: string
+  readonly at: Date
+  readonly candidate?: CandidateVerdict | undefined
+}
 
 /** All that an answer of the policies follows from, but the instant: plain values, none of them secret. */
 export type SituationFacts = {

@@ -15,6 +15,7 @@ type Filter = {
   tool?: string
   run?: string
   decision?: 'allow' | 'deny' | 'hold'
+  rule?: string
 }
 type Options = Filter & { follow?: boolean; limit: string }
 
@@ -42,6 +43,7 @@ With --json each event is a line of its own.`,
         .option('--server <id>', 'about this MCP server')
         .option('--tool <name>', 'about this tool')
         .option('--run <id>', 'of this run')
+        .option('--rule <id>', 'refused or held by this rule')
         .addOption(choice('--decision <decision>', 'decided so', ['allow', 'deny', 'hold'])),
     run: (cli, { options }) => tail(cli, options),
   })
@@ -49,8 +51,8 @@ With --json each event is a line of its own.`,
 
 async function tail(cli: Cli, options: Options): Promise<void> {
   const client = await cli.client()
-  const { follow, limit, agent, actor, event, server, tool, run, decision } = options
-  const filter = { agent, actor, event, server, tool, run, decision }
+  const { follow, limit, agent, actor, event, server, tool, run, decision, rule } = options
+  const filter = { agent, actor, event, server, tool, run, decision, rule }
   const read = async (query: { after?: string; limit: number | string }) =>
     (await client.call(routes.control.listAudit, { query: { ...filter, ...query } })).items
 

@@ -1,12 +1,12 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
-import { checkPolicies } from '../cedar/check.ts'
-import { versionOf } from '../cedar/policy-set.ts'
-import { joinPolicies } from '../cedar/split.ts'
-import { readPolicySource, releaseName } from '../queries/policy-source.ts'
-import { keepAccessTable } from './keep-access-table.ts'
-import { lockPolicySets } from './lock-policy-sets.ts'
+import { checkPolicies } from '../../cedar/check.ts'
+import { versionOf } from '../../cedar/policy-set.ts'
+import { joinPolicies } from '../../cedar/split.ts'
+import { readPolicySource, releaseName } from '../../queries/policy-source.ts'
+import { keepAccessTable } from '../keep-access-table.ts'
+import { lockPolicySets } from './lock.ts'
 
 /**
  * Brings the policies that come with this release into the database: on an empty one as set number 1, enforced; later, when no set has their text, as a

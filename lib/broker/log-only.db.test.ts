@@ -1,0 +1,84 @@
+import { expect } from 'vitest'
+import { makeAgent } from '#lib/dev/test/broker.ts'
+import { agentSession, brokerWorld, lastEvent, until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import { draftPolicySet, enforcePolicySet, rollBackPolicySet, startLogOnly } from '#lib/guardrails/commands.ts'
+import { logOnlyReport } from '#lib/guardrails/queries.ts'
+import { startBroker } from './testing/start-broker.ts'
+
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const world = await brokerWorld({ db, databaseUrl, startBroker })
+  onCleanup(world.stop)
+  // What it is now, the policies of the release refuse.
+  await db.mcpServer.update({ where: { id: 'modern' }, data: { environment: 'production' } })
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'destructive' })
+  const client = await agentSession(db, world, { agent })
+  const call = async (tool: string) =>
+    (await client.callTool({ name: tool, arguments: { word: 'x' } })) as { isError?: boolean }
+  const view = () => world.broker.broker.keeper.view
+  const security = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+  const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }))
+  return { ...world, agent, call, view, security, admin }
+})
+
+test('a set in log-only decides nothing, and its report says what it would have decided otherwise; enforced, it decides so', async ({
+  db,
+  world,
+}) => {
+  const { agent, call, view, security, admin } = world
+  const text = `${permitsGranted}\n${forbids('policy_no_changes', 'resource.class == "write"')}`
+  const drafted = await draftPolicySet(security, { text, note: 'Nothing is changed.' })
+  if (!drafted.ok) throw new Error(drafted.error.message)
+  const { number, version } = drafted.value
+  await startLogOnly(security, { number })
+  await until(() => view().candidate?.version === version)
+
+  expect((await call('look')).isError).toBeFalsy()
+  expect((await lastEvent(db, agent.agentId))!.detail).not.toHaveProperty('candidate')
+  for (let times = 0; times < 2; times += 1) expect((await call('change')).isError).toBeFalsy()
+  const changed = await lastEvent(db, agent.agentId)
+  expect(changed).toMatchObject({
+    event: 'mcp.call_allowed',
+    detail: { candidate: { version, rule: 'policy_no_changes' } },
+  })
+  expect((await call('wipe')).isError).toBe(true)
+  const wiped = await lastEvent(db, agent.agentId)
+  expect(wiped).toMatchObject({
+    rule: 'policy_destructive_on_production',
+    detail: { candidate: { version, rule: null } },
+  })
+
+  const report = await logOnlyReport({ ...security, now: new Date() }, number)
+  expect(report).toMatchObject({ calls: 4, wouldRefuse: 2, wouldPermit: 1, agents: 1 })
+  expect(report!.rows).toMatchObject([
+    {
+      agentId: agent.agentId,
+      rule: 'policy_no_changes',
+      refusedBy: null,
+      tool: 'change',
+      calls: 2,
+      lastDecision: changed!.id,
+    },
+    { rule: null, refusedBy: 'policy_destructive_on_production', tool: 'wipe', calls: 1, lastDecision: wiped!.id },
+  ])
+
+  const enforced = await enforcePolicySet(admin, { number, version, replaces: 1 })
+  expect(enforced).toMatchObject({ ok: true })
+  await until(() => view().policies.version === version && view().candidate === null)
+  expect((await call('change')).isError).toBe(true)
+  expect((await call('wipe')).isError).toBeFalsy()
+  await rollBackPolicySet(security, { number: 1, replaces: number, reason: 'It was only a test of it.' })
+  await until(() => view().policies.version !== version)
+  expect((await call('change')).isError).toBeFalsy()
+})
+
+test('who may not read the audit log reads no report', async ({ db, world }) => {
+  const builder = ctxFor(db, await makePerson(db, { roles: ['builder'] }))
+  await expect(logOnlyReport(builder, 1)).rejects.toMatchObject({ code: 'forbidden' })
+  expect(await logOnlyReport(world.security, 1)).toBeNull()
+  await expect(logOnlyReport(world.security, 999)).rejects.toMatchObject({ code: 'not_found' })
+})

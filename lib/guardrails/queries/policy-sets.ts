@@ -1,0 +1,100 @@
+import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { lineDiff } from '#lib/core/line-diff.ts'
+import type { PolicySet as PolicySetModel } from '#lib/db/generated/client.ts'
+import { checkPolicies } from '../cedar/check.ts'
+import { joinPolicies } from '../cedar/split.ts'
+import { policySetNotFound } from '../rules/policy-set-errors.ts'
+import { policySetActionDenial } from '../rules/policy-set-life.ts'
+import {
+  type CheckPoliciesInput,
+  type PolicyProblem,
+  type PolicySetAction,
+  policySetActions,
+  type PolicySetDetail,
+  type PolicySetSummary,
+} from '../schema/policy-sets.ts'
+import { hasEvidence, surroundingsOf } from './policy-evidence.ts'
+import { policyViews } from './policy-views.ts'
+import { policySchema } from './policy-source.ts'
+import { warningsOf } from './policy-warnings.ts'
+
+/** Every policy set, the newest first. Needs `agents:read`. */
+export async function listPolicySets(ctx: Ctx): Promise<PolicySetSummary[]> {
+  authorize(ctx, 'agents:read')
+  const rows = await reader(ctx).policySet.findMany({ orderBy: { number: 'desc' }, omit: { schemaText: true } })
+  return rows.map(summaryOf)
+}
+
+/** A policy set: its text and what each policy says, how it differs from the set in force, and what may be done with it by the person who asks. Needs `agents:read`; throws `not_found`. */
+export async function getPolicySet(ctx: Ctx, number: number): Promise<PolicySetDetail> {
+  authorize(ctx, 'agents:read')
+  const db = reader(ctx)
+  const row = await db.policySet.findUnique({ where: { number } })
+  if (!row) throw policySetNotFound(number)
+  const text = joinPolicies(row.policies)
+  const checked = checkPolicies(text, policySchema)
+  const enforced = await db.policySet.findFirst({
+    where: { state: 'enforced' },
+    select: { number: true, version: true, policies: true },
+  })
+  const around = await surroundingsOf(db, row)
+  const denial = (action: PolicySetAction) => policySetActionDenial(ctx.actor, row, { ...around, action })
+  return {
+    ...summaryOf(row),
+    text,
+    rules: await policyViews(ctx, row, checked.policies),
+    warnings: checked.problems.length === 0 ? await warningsOf(ctx, checked) : [],
+    problems: checked.problems,
+    enforced: enforced && { number: enforced.number, version: enforced.version },
+    diff: enforced && enforced.version !== row.version ? lineDiff(joinPolicies(enforced.policies), text) : [],
+    evidence: await hasEvidence(db, row),
+    actions: Object.fromEntries(
+      policySetActions.map((action) => [action, denial(action)]),
+    ) as PolicySetDetail['actions'],
+  }
+}
+
+/** The number of the set in force, or null. Needs `agents:read`. */
+export async function policySetsInUse(ctx: Ctx): Promise<{ enforced: number | null; logOnly: number | null }> {
+  authorize(ctx, 'agents:read')
+  const rows = await reader(ctx).policySet.findMany({
+    where: { state: { in: ['enforced', 'log_only'] } },
+    select: { number: true, state: true },
+  })
+  const numberOf = (state: string) => rows.find((row) => row.state === state)?.number ?? null
+  return { enforced: numberOf('enforced'), logOnly: numberOf('log_only') }
+}
+
+/** What is wrong with a text of policies, and what is hardly meant. Saves nothing. Needs `agents:read`. */
+export async function checkPolicyText(
+  ctx: Ctx,
+  { text }: CheckPoliciesInput,
+): Promise<{ problems: PolicyProblem[]; warnings: PolicyProblem[] }> {
+  authorize(ctx, 'agents:read')
+  const checked = checkPolicies(text, policySchema)
+  if (checked.problems.length > 0) return { problems: checked.problems, warnings: [] }
+  return { problems: [], warnings: await warningsOf(ctx, checked) }
+}
+
+function summaryOf(row: Omit<PolicySetModel, 'schemaText'>): PolicySetSummary {
+  const iso = (at: Date | null) => at?.toISOString() ?? null
+  return {
+    number: row.number,
+    state: row.state,
+    version: row.version,
+    note: row.note,
+    origin: row.origin === 'release' ? 'release' : 'person',
+    basedOn: row.basedOn,
+    policies: row.policies.length,
+    createdBy: row.createdByName,
+    createdAt: row.createdAt.toISOString(),
+    changedBy: row.changedByName,
+    changedAt: row.changedAt.toISOString(),
+    logOnlyAt: iso(row.logOnlyAt),
+    logOnlyEndedAt: iso(row.logOnlyEndedAt),
+    enforcedAt: iso(row.enforcedAt),
+    enforcedBy: row.enforcedByName,
+    supersededAt: iso(row.supersededAt),
+    withoutReplay: row.withoutReplay,
+  }
+}
