@@ -2,6 +2,7 @@ import Link from 'next/link'
 import type { ReactNode } from 'react'
 import { BypassBanner } from '#components/approvals/bypass-banner.client.tsx'
 import { BreakGlassBanner } from '#components/break-glass/break-glass-banner.client.tsx'
+import { CentralRuleTitlesProvider } from '#components/rules/rule-link.client.tsx'
 import { InboxBell } from '#components/inbox/inbox-bell.client.tsx'
 import { CommandPalette } from '#components/shell/command-palette.client.tsx'
 import { Logo } from '#components/shell/logo.tsx'
@@ -14,6 +15,7 @@ import { IncidentBanner } from '#components/stops/incident-banner.client.tsx'
 import { StopDialogProvider } from '#components/stops/stop-dialog.client.tsx'
 import { StopButton } from '#components/stops/stop-button.client.tsx'
 import { listHoldBypasses } from '#lib/guardrails/queries/hold-bypasses.ts'
+import { centralRuleTitles } from '#lib/guardrails/queries.ts'
 import { openStops } from '#lib/killswitch/queries.ts'
 import { listInbox } from '#lib/notifications/queries.ts'
 import { listBreakGlass } from '#lib/scopes/queries.ts'
@@ -64,7 +66,9 @@ export default async function PortalLayout({ children }: { children: ReactNode }
             </div>
           </header>
           <main id="content" tabIndex={-1} className="mx-auto w-full max-w-[100rem] px-3 py-5 outline-none sm:px-5">
-            {children}
+            <CentralRuleTitlesProvider titles={(await orNull(ctx, centralRuleTitles(ctx))) ?? {}}>
+              {children}
+            </CentralRuleTitlesProvider>
           </main>
         </div>
       </div>

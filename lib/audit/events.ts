@@ -1,3 +1,5 @@
+import type { CallOutcome, JudgedByPolicies } from './call-details.ts'
+
 /**
  * The typed catalogue of audit events: name → detail. Adding an event is adding a key; recording one without its detail does not compile.
  * Details never hold a secret; tool arguments are recorded as a digest plus, where policy allows, their redacted form.
@@ -203,16 +205,7 @@ export type AuditEvents = {
   'mcp.call_allowed': {
     argumentsDigest: string
     class: string
-    outcome:
-      | 'ok'
-      | 'tool_error'
-      | 'upstream_error'
-      | 'aborted'
-      | 'asked'
-      | 'input_required'
-      | 'task'
-      | 'cut_off'
-      | 'streamed'
+    outcome: CallOutcome
     ms: number
     /** The grant it was made under. */
     grantId?: string
@@ -331,15 +324,6 @@ export type AuditEvents = {
 
 /** The step of deciding that refused, and the facts that mattered. */
 type ExplainedDenial = { step?: string | null; facts?: Record<string, string | number | boolean | null> }
-
-/** What the central policies were asked, by its digest (`PolicySituation`), which set answered, and when if that was in another UTC hour than the row's. */
-type JudgedByPolicies = {
-  situation?: string
-  policyVersion?: string
-  decidedAt?: string
-  /** What the policy set in log-only would have decided instead: the rule that would refuse it, null where it would be allowed. */
-  candidate?: { version: string; rule: string | null }
-}
 
 /** A rule that would have held a call, and what let the call through. */
 export type BypassedHold = { rule: string; bypass: string }

@@ -1,6 +1,6 @@
 import { type Actor, can } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
-import { err, ok, type Result } from '#lib/core/result.ts'
+import { ok, type Result } from '#lib/core/result.ts'
 import type {
   EnforcePolicySetInput,
   PolicySetAction,

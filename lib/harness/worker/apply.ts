@@ -3,7 +3,7 @@ import { textOf, usageOfRequest } from '#lib/claude/rules.ts'
 import type { ClaudeEvent, ClaudeEventOf } from '#lib/claude/schema.ts'
 import { cutText, storable } from '#lib/core/storable.ts'
 import type { Tx } from '#lib/db/client.ts'
-import { explainRule } from '#lib/guardrails/rules/explain.ts'
+import { explainStoredRule } from '#lib/guardrails/queries.ts'
 import { escalateInput, escalateToolName, type RenderedAgent } from '#lib/templates/schema.ts'
 import { type HarnessDeps, workerCtx } from './deps.ts'
 import { explainNotOffered, findDenial, type FoundDenial } from './denials.ts'
@@ -143,7 +143,7 @@ async function refusalOf(
   const what = denial.serverId ? `${denial.serverId}/${denial.tool}` : denial.tool
   const escalation = await escalate(ctx, run, {
     kind: 'refusal',
-    title: `${what}: ${explainRule(denial.rule).title}`,
+    title: `${what}: ${(await explainStoredRule(ctx, denial.rule)).title}`,
     detail: { ...denial, callId },
     sourceId: callId,
     rule: denial.rule,

@@ -6,7 +6,7 @@ import { Fact, Facts } from '#components/ui/facts.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { roleLabel } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
-import { explainRule } from '#lib/guardrails/rules/explain.ts'
+import { explainStoredRule } from '#lib/guardrails/queries.ts'
 import { getAgent, getServer } from '#lib/registry/queries.ts'
 import type { ServerView, ToolClass } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
@@ -15,13 +15,13 @@ import type { SearchParams } from '#lib/web/search.ts'
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
-  return { title: explainRule(await ruleId(params)).title }
+  return { title: (await explainStoredRule(await currentCtx(), await ruleId(params))).title }
 }
 
 /** What a rule says, who set it, who can change it, and, coming from a refusal, where to go from there. */
 export default async function RulePage({ params, searchParams }: Props) {
   const ctx = await currentCtx()
-  const rule = explainRule(await ruleId(params))
+  const rule = await explainStoredRule(ctx, await ruleId(params))
   const { agent: agentId, server: serverId, tool } = await searchParams
   const [agent, server] = await Promise.all([
     typeof agentId === 'string' ? getAgent(ctx, agentId).catch(() => null) : null,

@@ -1,7 +1,7 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { explainRule } from '../../rules/explain.ts'
 import type { ExplainedFacts, SetBy } from '../../schema/explanation.ts'
+import { explainStoredRule } from '../stored-rules.ts'
 
 export type Decided = {
   /** Null: it was let through, or held. */
@@ -18,7 +18,7 @@ export async function setByOf(ctx: Ctx, decided: Decided): Promise<SetBy> {
   const { rule, facts } = decided
   const text =
     rule !== null
-      ? explainRule(rule).setBy
+      ? (await explainStoredRule(ctx, rule)).setBy
       : facts['holdRule']
         ? 'Whoever made the rule that holds such calls'
         : 'Whoever gave the grant, with its terms'

@@ -1,9 +1,9 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
-import { explainRule } from '../../rules/explain.ts'
 import { nextSteps } from '../../rules/next-steps.ts'
 import { usageOf } from '../../rules/usage.ts'
 import type { ExplainedFacts, Explanation } from '../../schema/explanation.ts'
 import { keepersOf } from './keepers.ts'
+import { explainStoredRule } from '../stored-rules.ts'
 import { setByOf } from './set-by.ts'
 
 type Decided = Pick<Explanation, 'about' | 'outcome' | 'rule'> & { facts: ExplainedFacts; at: Date }
@@ -27,7 +27,7 @@ export async function wordsFor(ctx: Ctx, { about, outcome, rule, facts, at }: De
     const words = { ...(outcome === 'held' ? held : allowed), setBy: await setByOf(ctx, decided), next }
     return { ...words, usage: null, changedBy: null, remedy: null }
   }
-  const entry = explainRule(rule)
+  const entry = await explainStoredRule(ctx, rule)
   const [setBy, changedBy] = await Promise.all([setByOf(ctx, decided), keepersOf(ctx, entry, agentId)])
   return {
     title: entry.title,

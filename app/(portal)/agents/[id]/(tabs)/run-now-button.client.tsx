@@ -3,7 +3,7 @@
 import { PlayCircle } from 'lucide-react'
 import { useRouter } from 'next/navigation'
 import { useState } from 'react'
-import { RuleLink } from '#components/rules/rule-link.tsx'
+import { RuleLink } from '#components/rules/rule-link.client.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'

@@ -1,5 +1,5 @@
 import Link from 'next/link'
-import { RuleLink } from '#components/rules/rule-link.tsx'
+import { RuleLink } from '#components/rules/rule-link.client.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Time } from '#components/ui/time.client.tsx'

@@ -1,5 +1,5 @@
 import { routes } from '#lib/api/routes.ts'
-import { explainRule } from '#lib/guardrails/rules/explain.ts'
+import { explainStoredRule } from '#lib/guardrails/queries.ts'
 import { serve } from '#app/api/v1/serve.ts'
 
-export const GET = serve(routes.control.explainRule, async (_, { params }) => explainRule(params.id))
+export const GET = serve(routes.control.explainRule, (ctx, { params }) => explainStoredRule(ctx, params.id))

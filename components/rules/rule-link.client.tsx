@@ -1,6 +1,22 @@
+'use client'
+
 import Link from 'next/link'
+import { createContext, type ReactNode, useContext } from 'react'
 import { paths } from '#lib/core/paths.ts'
 import { explainRule } from '#lib/guardrails/rules/explain.ts'
+
+/** What policies of central sets are called, by id: their words are kept with their text. */
+const CentralRuleTitles = createContext<Readonly<Record<string, string>>>({})
+
+export function CentralRuleTitlesProvider({
+  titles,
+  children,
+}: {
+  titles: Record<string, string>
+  children: ReactNode
+}) {
+  return <CentralRuleTitles value={titles}>{children}</CentralRuleTitles>
+}
 
 type Props = {
   id: string
@@ -13,7 +29,8 @@ type Props = {
 
 /** A rule that refused, held or stopped something: leads to what it says, who set it and who can change it. */
 export function RuleLink({ id, agentId, serverId, tool, as = 'title' }: Props) {
-  const { title } = explainRule(id)
+  const titles = useContext(CentralRuleTitles)
+  const title = titles[id] ?? explainRule(id).title
   return (
     <Link
       href={paths.rule(id, { agent: agentId ?? undefined, server: serverId ?? undefined, tool: tool ?? undefined })}

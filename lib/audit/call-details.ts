@@ -1,0 +1,22 @@
+// Parts of the details of calls.
+
+/** What the central policies were asked, by its digest (`PolicySituation`), which set answered, and when if that was in another UTC hour than the row's. */
+export type JudgedByPolicies = {
+  situation?: string
+  policyVersion?: string
+  decidedAt?: string
+  /** What the policy set in log-only would have decided instead: the rule that would refuse it, null where it would be allowed. */
+  candidate?: { version: string; rule: string | null }
+}
+
+/** How a call ended that was allowed. */
+export type CallOutcome =
+  | 'ok'
+  | 'tool_error'
+  | 'upstream_error'
+  | 'aborted'
+  | 'asked'
+  | 'input_required'
+  | 'task'
+  | 'cut_off'
+  | 'streamed'
