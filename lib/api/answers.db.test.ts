@@ -117,6 +117,8 @@ test('held calls', async ({ ask, db, team }) => {
   await ask(`GET /approvals/${heldCallId}`)
   await ask(`POST /approvals/${heldCallId}/decide`, { decision: 'reject', note: 'Ask finance first.' })
   await ask(`GET /approvals/${heldCallId}`)
+  await ask('GET /approvals/insight?days=7')
+  await ask('GET /hold-rules/forecast?class=write')
   const urgent = { reason: 'Nobody who decides can be reached.' }
   const { bypassId } = await ask(`POST /hold-rules/${ruleId}/bypass`, { agentId: (await makeAgent(db)).id, ...urgent })
   await ask('GET /hold-bypasses?state=all')

@@ -6,6 +6,7 @@ import { paths } from '#lib/core/paths.ts'
 const tabs = [
   { href: paths.approvals(), label: 'Waiting' },
   { href: paths.approvals('rules'), label: 'Rules' },
+  { href: paths.approvals('insight'), label: 'Insight' },
 ]
 
 export default function ApprovalsLayout({ children }: { children: ReactNode }) {

@@ -1,8 +1,10 @@
 'use client'
 
 import { Plus } from 'lucide-react'
+import { useRouter } from 'next/navigation'
 import { useState } from 'react'
-import { type LimitsDraft, limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
+import { Forecast } from '#components/approvals/forecast.client.tsx'
+import { LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
@@ -12,62 +14,51 @@ import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
 import { roleLabel } from '#lib/auth/permissions.ts'
+import { paths } from '#lib/core/paths.ts'
 import {
   deciderRoles,
   type ExcludedDecider,
   excludedDeciders,
+  type HoldRuleView,
   type TimeoutAction,
 } from '#lib/guardrails/schema/held-calls.ts'
-import { environments, toolClasses } from '#lib/registry/schema.ts'
+import { type Environment, environments, type ToolClass, toolClasses } from '#lib/registry/schema.ts'
 import { excludedText } from './excluded-text.ts'
+import type { RuleChange } from './rule-change.ts'
+import { changedDraft, emptyDraft, type RuleDraft } from './rule-draft.ts'
 import { createRule } from './actions.ts'
 
-type Role = (typeof deciderRoles)[number]
-type Draft = {
-  title: string
-  serverId: string
-  toolName: string
-  class: string
-  environment: string
-  roles: Role[]
-  excluded: ExcludedDecider[]
-  minutes: string
-  onTimeout: TimeoutAction
-  limits: LimitsDraft
-}
-
-const empty: Draft = {
-  title: '',
-  serverId: '',
-  toolName: '',
-  class: 'write',
-  environment: '',
-  roles: ['team_lead', 'security'],
-  excluded: ['starter', 'accountable'],
-  minutes: '15',
-  onTimeout: 'deny',
-  limits: limitsDraft(),
-}
-
-/** Makes a rule that holds calls. What is left open is not asked for; all that is set must hold. */
+/** Makes a rule that holds calls, or one in the place of another. What is left open is not asked for; all that is set must hold. */
 export function AddRuleButton({
   servers,
   whyNot,
+  changed,
 }: {
   servers: readonly { id: string; name: string }[]
   whyNot: string | null
+  /** The rule whose place it takes, and what is to be another than there. */
+  changed: { rule: HoldRuleView; change: RuleChange } | null
 }) {
-  const [open, setOpen] = useState(false)
-  const [draft, setDraft] = useState<Draft>(empty)
-  const set = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes })
+  const router = useRouter()
+  const [open, setOpen] = useState(changed !== null && whyNot === null)
+  const [draft, setDraft] = useState<RuleDraft>(() =>
+    changed ? changedDraft(changed.rule, changed.change) : emptyDraft,
+  )
+  const set = (changes: Partial<RuleDraft>) => setDraft({ ...draft, ...changes })
   const limits = readLimits(draft.limits)
   const { run, pending, failed, clear } = useAction(createRule, () => {
     toast.success('Such calls wait for a person from now on.')
-    setOpen(false)
-    setDraft(empty)
+    leave()
   })
+  const leave = () => {
+    setOpen(false)
+    setDraft(emptyDraft)
+    // What the address says was done with.
+    if (changed) router.replace(paths.approvals('rules'))
+  }
   const change = (next: boolean) => {
-    setOpen(next)
+    if (next) setOpen(true)
+    else leave()
     clear()
   }
   const errors = (field: string) => failed?.fields[field]?.[0]
@@ -77,13 +68,14 @@ export function AddRuleButton({
       title: draft.title,
       serverId: draft.serverId || null,
       toolName: draft.toolName.trim() || null,
-      class: (draft.class || null) as (typeof toolClasses)[number] | null,
-      environment: (draft.environment || null) as (typeof environments)[number] | null,
+      class: (draft.class || null) as ToolClass | null,
+      environment: (draft.environment || null) as Environment | null,
       conditions: limits.conditions,
       deciderRoles: draft.roles,
       excludedDeciders: draft.excluded,
       decideSeconds: Math.round(Number(draft.minutes) * 60),
       onTimeout: draft.onTimeout,
+      ...(changed ? { replaces: changed.rule.id } : {}),
     })
   }
   return (
@@ -94,8 +86,12 @@ export function AddRuleButton({
       <Dialog
         open={open}
         onOpenChange={change}
-        title="Hold calls for a person"
-        description="Every call that fits waits until somebody decides. What is left open fits every call."
+        title={changed ? 'Change a rule' : 'Hold calls for a person'}
+        description={
+          changed
+            ? 'The rule takes the place of the one it was made from, in the same moment.'
+            : 'Every call that fits waits until somebody decides. What is left open fits every call.'
+        }
       >
         <form
           className="grid gap-4"
@@ -153,6 +149,15 @@ export function AddRuleButton({
             onChange={(next) => set({ limits: next })}
             error={limits.problem ?? errors('conditions')}
             withRate={false}
+          />
+          <Forecast
+            scope={{
+              serverId: draft.serverId || null,
+              toolName: draft.toolName.trim() || null,
+              class: (draft.class || null) as ToolClass | null,
+              environment: (draft.environment || null) as Environment | null,
+            }}
+            conditional={limits.problem !== null || limits.conditions.length > 0}
           />
           <fieldset className="space-y-1.5">
             <legend className="text-sm font-medium">Who decides</legend>

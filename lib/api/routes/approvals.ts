@@ -7,6 +7,8 @@ import {
   removeHoldRuleInput,
 } from '#lib/guardrails/schema/held-calls.ts'
 import { holdBypassStates, openHoldBypassInput } from '#lib/guardrails/schema/hold-bypasses.ts'
+import { holdForecastQuery, holdInsightQuery } from '#lib/guardrails/schema/hold-insight.ts'
+import { holdForecast, holdInsight } from '../answers/hold-insight.ts'
 import { heldCall, heldCallList, holdBypass, holdRule } from '../answers/approvals.ts'
 import { text, time } from '../answers/words.ts'
 import { pageQuery, pagedOf } from '../paging.ts'
@@ -123,4 +125,26 @@ export const endBypass = endpoint({
   params: uuidId,
   answer: json(z.strictObject({ ended: z.boolean() })),
   example: { params: exampleId },
+})
+
+export const insight = endpoint({
+  method: 'GET',
+  path: '/api/v1/approvals/insight',
+  summary:
+    'How much is held, how fast and how people decide, by rule and by person, and which rules that speaks for changing.',
+  permission: 'audit:read',
+  query: holdInsightQuery,
+  answer: json(holdInsight),
+  example: { query: { days: '30' } },
+})
+
+export const forecast = endpoint({
+  method: 'GET',
+  path: '/api/v1/hold-rules/forecast',
+  summary:
+    'What a rule would have held of the calls of the last seven days; conditions on arguments can only make it fewer.',
+  permission: 'runs:read',
+  query: holdForecastQuery,
+  answer: json(holdForecast),
+  example: { query: { class: 'write', environment: 'production' } },
 })

@@ -7,8 +7,14 @@ import { conditionProblem } from '#lib/registry/rules/conditions.ts'
 import { endBypassesOf } from './hold-bypasses.ts'
 import type { CreateHoldRuleInput, RemoveHoldRuleInput } from '../schema/held-calls.ts'
 
-/** Makes a rule that holds calls; brokers follow within a second. Needs `holds:manage`; throws `not_found` for an unknown server, `invalid` for a tool it does not have. */
-export async function createHoldRule(ctx: Ctx, input: CreateHoldRuleInput): Promise<{ ruleId: string }> {
+/**
+ * Makes a rule that holds calls, in the place of another one if it says so; brokers follow within a second. Needs `holds:manage`; throws `not_found` for an unknown server or rule,
+ * `invalid` for a tool the server does not have, `conflict` when the other rule is gone.
+ */
+export async function createHoldRule(
+  ctx: Ctx,
+  { replaces, ...input }: CreateHoldRuleInput,
+): Promise<{ ruleId: string }> {
   authorize(ctx, 'holds:manage')
   const person = requirePerson(ctx)
   if (input.onTimeout === 'allow' && input.class !== 'read' && input.toolName === null) {
@@ -36,6 +42,10 @@ export async function createHoldRule(ctx: Ctx, input: CreateHoldRuleInput): Prom
       ...(input.toolName ? { tool: input.toolName } : {}),
       detail: { ruleId: rule.id, deciderRoles: [...deciderRoles], excludedDeciders, decideSeconds, onTimeout },
     })
+    if (replaces !== undefined) {
+      const { removed } = await removeHoldRule(ctx, { ruleId: replaces, reason: `“${input.title}” takes its place.` })
+      if (!removed) throw new DomainError('conflict', 'The rule it was to replace was removed in the meantime.')
+    }
     return { ruleId: rule.id }
   })
 }
@@ -64,7 +74,7 @@ export async function removeHoldRule(ctx: Ctx, input: RemoveHoldRuleInput): Prom
 
 async function expectTool(
   ctx: Ctx & Required<Pick<Ctx, 'tx'>>,
-  { serverId, input }: { serverId: string; input: CreateHoldRuleInput },
+  { serverId, input }: { serverId: string; input: Omit<CreateHoldRuleInput, 'replaces'> },
 ): Promise<void> {
   const { toolName, onTimeout } = input
   const server = await ctx.tx.mcpServer.findUnique({

@@ -52,6 +52,8 @@ export const createHoldRuleInput = z
     decideSeconds: z.int().min(10).max(decideSecondsMax).default(900),
     /** What happens when nobody decides in time; `allow` is for reading only. */
     onTimeout: z.enum(timeoutActions).default('deny'),
+    /** The rule whose place it takes: that one is removed in the same moment. */
+    replaces: z.uuid().optional(),
   })
   .refine(({ toolName, serverId }) => toolName === null || serverId !== null, {
     path: ['serverId'],

@@ -1,32 +1,41 @@
 import type { Metadata } from 'next'
-import { plural } from '#components/ui/count.ts'
+import { formatCount, plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { isRole, roleLabel } from '#lib/auth/permissions.ts'
+import { forecastHoldRules } from '#lib/guardrails/queries/hold-forecast.ts'
 import { listHoldBypasses } from '#lib/guardrails/queries/hold-bypasses.ts'
 import { listHoldRules } from '#lib/guardrails/queries/held-calls.ts'
 import type { HoldRuleView } from '#lib/guardrails/schema/held-calls.ts'
+import type { HoldForecast } from '#lib/guardrails/schema/hold-insight.ts'
 import { listServers } from '#lib/registry/queries.ts'
 import { conditionText } from '#lib/registry/schema/conditions.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
+import { parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { removeRule } from '../actions.ts'
 import { BypassButton } from '../bypass-button.client.tsx'
 import { bypassColumns } from '../bypass-columns.tsx'
 import { excludedText } from '../excluded-text.ts'
+import { ruleChangeQuery } from '../rule-change.ts'
 import { AddRuleButton } from '../rule-form.client.tsx'
 
 export const metadata: Metadata = { title: 'Rules that hold calls' }
 
-export default async function HoldRulesPage() {
+type RuleRow = HoldRuleView & { week: HoldForecast }
+
+export default async function HoldRulesPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
+  const change = await parseSearch(ruleChangeQuery, searchParams)
   const [rules, bypasses, servers] = await Promise.all([
     listHoldRules(ctx),
     listHoldBypasses(ctx, { state: 'all' }),
     listServers(ctx),
   ])
+  const weeks = await forecastHoldRules(ctx, rules)
+  const replaced = rules.find(({ id }) => id === change.replace)
   const manageProblem = whyNot(ctx.actor, 'holds:manage')
   const bypassProblem = whyNot(ctx.actor, 'holds:bypass')
   return (
@@ -34,12 +43,17 @@ export default async function HoldRulesPage() {
       <section>
         <div className="mb-2 flex flex-wrap items-center justify-between gap-2">
           <h2 className="text-sm font-semibold">Rules that hold calls</h2>
-          <AddRuleButton servers={servers.map(({ id, name }) => ({ id, name }))} whyNot={manageProblem} />
+          <AddRuleButton
+            key={JSON.stringify(change)}
+            servers={servers.map(({ id, name }) => ({ id, name }))}
+            whyNot={manageProblem}
+            changed={replaced ? { rule: replaced, change } : null}
+          />
         </div>
         <DataTable
           caption="Rules that hold calls"
           columns={[...ruleColumns, actionColumn({ manageProblem, bypassProblem })]}
-          rows={rules}
+          rows={rules.map((rule, at) => ({ ...rule, week: weeks[at]! }))}
           rowKey={(rule) => rule.id}
           empty={<EmptyState title="No rule holds calls">Every call that is granted goes through at once.</EmptyState>}
         />
@@ -59,7 +73,7 @@ export default async function HoldRulesPage() {
   )
 }
 
-const ruleColumns: readonly Column<HoldRuleView>[] = [
+const ruleColumns: readonly Column<RuleRow>[] = [
   { id: 'title', header: 'Rule', cell: (rule) => <span className="font-medium">{rule.title}</span> },
   {
     id: 'holds',
@@ -94,6 +108,17 @@ const ruleColumns: readonly Column<HoldRuleView>[] = [
     ),
   },
   {
+    id: 'week',
+    header: 'Last 7 days',
+    wide: true,
+    cell: ({ week, conditions }) => (
+      <>
+        {conditions.length > 0 && 'at most '}
+        {formatCount(week.held)} of {plural(week.calls, 'call')}, of {plural(week.agents, 'agent')}
+      </>
+    ),
+  },
+  {
     id: 'time',
     header: 'Time',
     wide: true,
@@ -111,7 +136,7 @@ const ruleColumns: readonly Column<HoldRuleView>[] = [
   },
 ]
 
-function actionColumn(problems: { manageProblem: string | null; bypassProblem: string | null }): Column<HoldRuleView> {
+function actionColumn(problems: { manageProblem: string | null; bypassProblem: string | null }): Column<RuleRow> {
   return {
     id: 'action',
     header: <span className="sr-only">Action</span>,

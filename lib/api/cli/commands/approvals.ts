@@ -18,6 +18,7 @@ import { conditionText } from '#lib/registry/schema/conditions.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { addBypassVerbs } from './hold-bypasses.ts'
+import { addInsightVerbs } from './hold-insight.ts'
 import { UsageError } from '../errors.ts'
 import { type Column, facts } from '../table.ts'
 import { count, minute, oneLine, plain, second } from '../text.ts'
@@ -84,6 +85,7 @@ export function addApprovalsCommands(program: Command, setup: Setup): void {
   })
   addRuleVerbs(approvals, setup)
   addBypassVerbs(approvals, setup)
+  addInsightVerbs(approvals, setup)
 }
 
 type RuleOptions = {
