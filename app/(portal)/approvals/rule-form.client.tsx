@@ -17,7 +17,6 @@ import { roleLabel } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
 import {
   deciderRoles,
-  type ExcludedDecider,
   excludedDeciders,
   type HoldRuleView,
   type TimeoutAction,
@@ -46,16 +45,16 @@ export function AddRuleButton({
   )
   const set = (changes: Partial<RuleDraft>) => setDraft({ ...draft, ...changes })
   const limits = readLimits(draft.limits)
-  const { run, pending, failed, clear } = useAction(createRule, () => {
-    toast.success('Such calls wait for a person from now on.')
-    leave()
-  })
   const leave = () => {
     setOpen(false)
-    setDraft(emptyDraft)
     // What the address says was done with.
     if (changed) router.replace(paths.approvals('rules'))
   }
+  const { run, pending, failed, clear } = useAction(createRule, () => {
+    toast.success('Such calls wait for a person from now on.')
+    setDraft(emptyDraft)
+    leave()
+  })
   const change = (next: boolean) => {
     if (next) setOpen(true)
     else leave()
