@@ -40,7 +40,11 @@ try {
   await migrate({ databaseUrl })
   await seedLargeFleet({ databaseUrl, agents, seed: 1, now: new Date() })
   const db = createDb(databaseUrl, { poolSize: 4 })
-  await bench(db).finally(() => db.$disconnect())
+  try {
+    await bench(db)
+  } finally {
+    await db.$disconnect()
+  }
 } finally {
   await postgres.stop()
   await rm(postgres.folder, { recursive: true, force: true })
