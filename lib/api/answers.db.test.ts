@@ -55,7 +55,6 @@ test('scopes', async ({ ask, db }) => {
   await ask(`GET /agents/${agentId}/grant-usage?days=30`)
   await ask(`GET /agents/${agentId}/stale-toolsets`)
   await ask('GET /grants/unused?days=30')
-  await ask('GET /grants/proposals?days=30')
   const wide = await makeGrant(db, { agentId, serverId: 'invoices', class: 'write' })
   await ask(`POST /grants/${wide}/narrow`, { toolNames: ['look'], ...reason })
   const rule = { title: 'Writing', classes: ['write'], steps: [['security'], ['finance']], daysMax: 30 }

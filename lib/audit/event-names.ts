@@ -112,6 +112,8 @@ const named = {
   'webhook.disabled': true,
   'webhook.deleted': true,
   'policy_set.imported': true,
+  'policy_replay.started': true,
+  'policy_replay.ended': true,
   'policy_set.drafted': true,
   'policy_set.edited': true,
   'policy_set.log_only_started': true,

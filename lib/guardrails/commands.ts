@@ -11,6 +11,12 @@ export {
   type Settled,
   settleHeldCall,
 } from './commands/held-calls.ts'
+export {
+  cancelPolicyReplay,
+  forgetPolicyReplays,
+  runPolicyReplay,
+  startPolicyReplay,
+} from './commands/policy-replays.ts'
 export { setServerGuards } from './commands/server-guards.ts'
 export { keepAccessTable } from './commands/keep-access-table.ts'
 export { draftPolicySet } from './commands/policy-sets/draft.ts'

@@ -40,6 +40,8 @@ export const jobs = {
   warnOfExpiry: job('warn_of_expiry', z.strictObject({}), 1),
   /** Tells of scope requests that nobody decides and of grants that end soon. */
   remindOfScopes: job('remind_of_scopes', z.strictObject({}), 1),
+  /** Decides recorded calls again, by another set of central policies. */
+  replayPolicies: job('replay_policies', z.strictObject({ replayId: z.uuid() }), 4),
   /** Wraps what is sealed anew, after another key-encryption key became current. */
   rewrapKeys: job('rewrap_keys', z.strictObject({})),
 } as const

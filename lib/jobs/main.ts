@@ -15,7 +15,7 @@ import { listen } from '#lib/db/listen.ts'
 import type { HarnessDeps } from '#lib/harness/worker/deps.ts'
 import { createFollowers } from '#lib/harness/worker/followers.ts'
 import { harnessHandlers } from '#lib/harness/worker/handlers.ts'
-import { endHeldCalls, endHoldBypasses } from '#lib/guardrails/commands.ts'
+import { endHeldCalls, endHoldBypasses, forgetPolicyReplays, runPolicyReplay } from '#lib/guardrails/commands.ts'
 import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
 import { createKeyring, proveKeyring, rewrapSealed } from '#lib/keys/commands.ts'
 import { watchOrphans } from '#lib/lifecycle/commands.ts'
@@ -202,6 +202,9 @@ async function main(): Promise<void> {
       async remindOfScopes() {
         await remindOfScopes(ctx())
       },
+      async replayPolicies({ replayId }, { last }) {
+        await runPolicyReplay(ctx(), { replayId, last })
+      },
       async rewrapKeys() {
         await rewrapSealed(ctx(), { keyring })
       },
@@ -219,6 +222,7 @@ async function main(): Promise<void> {
         await forgetFleetChanges(ctx())
         await forgetUnregistered(ctx())
         await forgetTraffic(ctx())
+        await forgetPolicyReplays(ctx())
         await deactivateUnseen(ctx(), { days: config.unseenDays })
         await rollUpDays(ctx(), { from: new Date(now.getTime() - rollUpDaysBack * 86_400_000), to: now })
       },

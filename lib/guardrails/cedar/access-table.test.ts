@@ -126,11 +126,9 @@ function questionOf(asked: typeof anyAsked extends fc.Arbitrary<infer T> ? T : n
   const { server, breakGlass } = asked
   const grant = { id: 'g', serverId: server, class: asked.class, toolName: null, via: breakGlass ? 'break_glass' : 'request', expiresAt: null } // prettier-ignore
   return {
-    agent: {
-      id: asked.agent, name: '', teamId: asked.team, templateId: asked.template, tier: asked.tier, status: 'active', statusReason: null, currentVersion: 1, grants: [grant],
-    }, // prettier-ignore
-    server: { id: server, name: '', environment: asked.environment, sensitivity: asked.sensitivity, enabled: true, demo: asked.demo, tools: new Map() }, // prettier-ignore
-    tool: { serverId: server, name: asked.tool, class: asked.class, state: 'approved' },
+    agent: { id: asked.agent, teamId: asked.team, templateId: asked.template, tier: asked.tier },
+    server: { id: server, environment: asked.environment, sensitivity: asked.sensitivity, demo: asked.demo },
+    tool: { serverId: server, name: asked.tool, class: asked.class },
     grants: [grant],
     simulated: false,
     breakGlass,

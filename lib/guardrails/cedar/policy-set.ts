@@ -1,6 +1,5 @@
 import cedar, { type AuthorizationAnswer } from '@cedar-policy/cedar-wasm/nodejs'
 import { digestOf } from '#lib/core/canonical-json.ts'
-import type { AgentFacts, ToolFacts } from '../rules/facts.ts'
 import type { PolicyQuestion, PolicySet } from '../rules/policy-set.ts'
 import { centralRule } from '../rules/central.ts'
 import type { RuleId } from '../schema.ts'
@@ -38,7 +37,7 @@ export function createCedarPolicySet(source: PolicySource, version = versionOf(s
   expectParsed(cedar.preparsePolicySet(name, { staticPolicies }))
   const dependence = dependenceOf(policies.map(({ json }) => json))
   const words = new Map(policies.map((policy) => [policy.words.id, policy.words]))
-  const remembered = new WeakMap<AgentFacts, WeakMap<ToolFacts, Map<string, RuleId | null>>>()
+  const remembered = new WeakMap<PolicyQuestion['agent'], WeakMap<PolicyQuestion['tool'], Map<string, RuleId | null>>>()
   return {
     version,
     problem: null,

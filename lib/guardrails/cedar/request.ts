@@ -2,7 +2,7 @@ import type { Context, EntityJson, TypeAndId } from '@cedar-policy/cedar-wasm/no
 import { toolClasses } from '#lib/registry/schema.ts'
 import { covers } from '#lib/registry/rules.ts'
 import { namesCovering } from '../rules/coverage.ts'
-import type { GrantFacts, ToolFacts } from '../rules/facts.ts'
+import type { GrantFacts } from '../rules/facts.ts'
 import type { PolicyQuestion } from '../rules/policy-set.ts'
 
 /** A question as Cedar is asked it, for seeing the tool and for calling it alike. */
@@ -53,12 +53,12 @@ export function cedarRequest(question: PolicyQuestion): CedarRequest {
 }
 
 /** What is held, by the names policies can give it. */
-export function accessHeld(grants: readonly GrantFacts[]): string[] {
+export function accessHeld(grants: PolicyQuestion['grants']): string[] {
   return grants.map(accessId)
 }
 
 /** Everything that can be granted and covers the tool. */
-function accessesOf(tool: ToolFacts): string[] {
+function accessesOf(tool: PolicyQuestion['tool']): string[] {
   return toolClasses.flatMap((granted) =>
     covers(granted, tool.class)
       ? namesCovering(tool).map((toolName) => accessId({ serverId: tool.serverId, class: granted, toolName }))

@@ -6,8 +6,9 @@ export async function hasEvidence(
   tx: Tx,
   { number, version }: { number: number; version: string },
 ): Promise<{ replayed: boolean; logged: boolean }> {
+  const replayed = await tx.policyReplay.count({ where: { setNumber: number, setVersion: version, state: 'done' } })
   const logged = await tx.policySet.count({ where: { number, version, logOnlyAt: { not: null } } })
-  return { replayed: false, logged: logged > 0 }
+  return { replayed: replayed > 0, logged: logged > 0 }
 }
 
 /** Which sets are in force and log-only, and whether this one was tried. */

@@ -3,9 +3,9 @@ import type { AgentFacts, GrantFacts, RunFacts, RunTrigger, ServerFacts, ToolFac
 
 /** What the central policies judge: plain data, so that it can be recorded and asked again. `grants` are those in force that cover the tool: at least one. */
 export type PolicyQuestion = {
-  readonly agent: AgentFacts
-  readonly server: ServerFacts
-  readonly tool: ToolFacts
+  readonly agent: Pick<AgentFacts, 'id' | 'teamId' | 'tier' | 'templateId'>
+  readonly server: Pick<ServerFacts, 'id' | 'environment' | 'sensitivity' | 'demo'>
+  readonly tool: Pick<ToolFacts, 'serverId' | 'name' | 'class' | 'isMethod'>
   readonly grants: readonly GrantFacts[]
   readonly simulated: boolean
   readonly breakGlass: boolean

@@ -1,9 +1,8 @@
 import { digestOf } from '#lib/core/canonical-json.ts'
-import type { Environment, Sensitivity, Tier, ToolClass } from '#lib/registry/schema.ts'
 import type { Denial } from '../schema.ts'
+import type { SituationFacts } from '../schema/situations.ts'
 import type { CandidateVerdict } from './candidate.ts'
-import type { AgentFacts, GrantFacts, ToolFacts } from './facts.ts'
-import type { PolicyQuestion, SessionFacts } from './policy-set.ts'
+import type { PolicyQuestion } from './policy-set.ts'
 
 /** What the central policies were asked, which set answered, and when: with it the answer can be given again, and another set asked. */
 export type Judged = {
@@ -13,22 +12,10 @@ export type Judged = {
   readonly candidate?: CandidateVerdict | undefined
 }
 
-/** All that an answer of the policies follows from, but the instant: plain values, none of them secret. */
-export type SituationFacts = {
-  agent: { id: string; team: string; tier: Tier; template: string | null }
-  server: { id: string; environment: Environment; sensitivity: Sensitivity; demo: boolean }
-  tool: { name: string; class: ToolClass; isMethod: boolean }
-  /** Those in force that cover the tool and fit the arguments, each kind once, in an order of its own. */
-  grants: { class: ToolClass; toolName: string | null; via: string }[]
-  simulated: boolean
-  breakGlass: boolean
-  session: SessionFacts | null
-}
-
 /** A question as it is stored: once, under its digest, however many calls ask it. */
 export type Situation = { readonly digest: string; readonly facts: SituationFacts }
 
-const remembered = new WeakMap<AgentFacts, WeakMap<ToolFacts, Map<string, Situation>>>()
+const remembered = new WeakMap<PolicyQuestion['agent'], WeakMap<PolicyQuestion['tool'], Map<string, Situation>>>()
 
 /** The same object for the same question about the same facts, so that what is known of it can be remembered with it. */
 export function situationOf(question: PolicyQuestion): Situation {
@@ -59,7 +46,22 @@ export function judgedOf(denial: Denial): Judged | undefined {
   return refusals.get(denial)
 }
 
-function idsOf(grants: readonly GrantFacts[]): string {
+/** The question that was asked in a situation, at an hour of the week (0: Monday from 0:00 UTC). */
+export function questionOf(facts: SituationFacts, hour: number): PolicyQuestion {
+  const { agent, server, tool, grants, simulated, breakGlass, session } = facts
+  return {
+    agent: { id: agent.id, teamId: agent.team, tier: agent.tier, templateId: agent.template },
+    server,
+    tool: { serverId: server.id, name: tool.name, class: tool.class, ...(tool.isMethod ? { isMethod: true } : {}) },
+    grants: grants.map((grant, at) => ({ ...grant, id: String(at), serverId: server.id, expiresAt: null })),
+    simulated,
+    breakGlass,
+    session,
+    clock: { hour: hour % 24, weekday: Math.floor(hour / 24) + 1 },
+  }
+}
+
+function idsOf(grants: PolicyQuestion['grants']): string {
   return grants.length === 1 ? grants[0]!.id : grants.map((grant) => grant.id).join()
 }
 

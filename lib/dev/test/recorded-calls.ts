@@ -1,0 +1,63 @@
+import { auditRow } from '#lib/audit/commands.ts'
+import { digestOf } from '#lib/core/canonical-json.ts'
+import type { Db } from '#lib/db/client.ts'
+import type { SituationFacts } from '#lib/guardrails/schema/situations.ts'
+
+/** A situation of an agent of the low tier that reads from a server in production; what is given is different. */
+export function situationFor(agentId: string, change: Partial<SituationFacts> = {}): SituationFacts {
+  return {
+    agent: { id: agentId, team: 'finance', tier: 'low', template: null },
+    server: { id: 'erp', environment: 'production', sensitivity: 'internal', demo: false },
+    tool: { name: 'get_order', class: 'read', isMethod: false },
+    grants: [{ class: 'read', toolName: null, via: 'request' }],
+    simulated: false,
+    breakGlass: false,
+    session: null,
+    ...change,
+  }
+}
+
+type Recorded = {
+  facts: SituationFacts
+  calls?: number
+  at?: Date
+  /** What refused it; left out: it was allowed. */
+  rule?: string
+  version?: string
+  /** As a release before situations recorded it. */
+  unnamed?: boolean
+}
+
+/** Puts calls on record as a broker does: what the policies were asked, then the rows that name it. */
+export async function recordCalls(db: Db, recorded: Recorded): Promise<void> {
+  const { facts, calls = 1, at = new Date(), rule, version = 'then', unnamed = false } = recorded
+  const { agent, server, tool } = facts
+  const digest = digestOf(facts)
+  if (!unnamed) await db.policySituation.createMany({ data: [{ digest, facts }], skipDuplicates: true })
+  const named = unnamed ? {} : { situation: digest, policyVersion: version }
+  const common = {
+    subject: { kind: 'tool', id: `${server.id}/${tool.name}`, name: tool.name },
+    agentId: agent.id,
+    teamId: agent.team,
+    serverId: server.id,
+    tool: tool.name,
+  }
+  const who = { actor: { kind: 'agent', id: agent.id, name: agent.id }, now: at } as const
+  const rows = Array.from({ length: calls }, () =>
+    rule === undefined
+      ? auditRow(who, {
+          event: 'mcp.call_allowed',
+          ...common,
+          decision: 'allow',
+          detail: { argumentsDigest: '', class: tool.class, outcome: 'ok', ms: 1, ...named },
+        })
+      : auditRow(who, {
+          event: 'mcp.call_denied',
+          ...common,
+          decision: 'deny',
+          rule,
+          detail: { argumentsDigest: '', class: tool.class, message: '', ...named },
+        }),
+  )
+  await db.$queryRaw`select audit_append(${JSON.stringify(rows)}::jsonb)`
+}

@@ -1,0 +1,219 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { enqueue, jobs } from '#lib/jobs/contracts.ts'
+import { rangeInLog } from '../replay/recorded-calls.ts'
+import { replayCalls } from '../replay/replay-calls.ts'
+import { replayedSet } from '../replay/replayed-set.ts'
+import { policySetNotFound } from '../rules/policy-set-errors.ts'
+import type { Difference } from '../rules/replay.ts'
+import { rangeHours, type ReplayFigures, type StartReplayInput } from '../schema/replays.ts'
+
+/** How long a report is kept. */
+const keptDays = 90
+const differencesAtOnce = 5000
+
+/**
+ * Asks the worker to decide recorded calls again, by the text that the set has now. One at a time of a set: throws `conflict` while another one is queued or runs.
+ * Needs `policies:manage`.
+ */
+export async function startPolicyReplay(ctx: Ctx, { number, since }: StartReplayInput): Promise<{ replayId: string }> {
+  authorize(ctx, 'policies:manage')
+  return await inTx(ctx, async (tx, ctx) => {
+    // Two who ask at once take turns.
+    const [set] = await tx.$queryRaw<{ version: string; policies: string[] }[]>`
+      select "version", "policies" from "PolicySet" where "number" = ${number} for update`
+    if (!set) throw policySetNotFound(number)
+    const { problem } = replayedSet({ number, ...set })
+    if (problem) throw new DomainError('invalid', `It cannot be replayed: ${problem}`, { rule: 'replays:not_valid' })
+    const open = await tx.policyReplay.findFirst({
+      where: { setNumber: number, state: { in: ['queued', 'running'] } },
+      select: { id: true },
+    })
+    if (open) {
+      const message = `Policy set ${number} is being replayed already. Wait for it, or cancel it.`
+      throw new DomainError('conflict', message, { rule: 'replays:one_at_a_time', replayId: open.id })
+    }
+    const hours = rangeHours(since) ?? 0
+    const fromAt = new Date(ctx.now.getTime() - hours * 3_600_000)
+    const { afterSeq, upToSeq } = await rangeInLog(tx, fromAt)
+    const { id } = await tx.policyReplay.create({
+      data: {
+        setNumber: number,
+        setVersion: set.version,
+        fromAt,
+        toAt: ctx.now,
+        afterSeq,
+        upToSeq,
+        doneSeq: afterSeq,
+        requestedById: ctx.actor.id,
+        requestedByName: ctx.actor.name,
+        createdAt: ctx.now,
+      },
+      select: { id: true },
+    })
+    await enqueue(tx, jobs.replayPolicies, { payload: { replayId: id }, key: `replay:${id}` })
+    recordAudit(tx, ctx, {
+      event: 'policy_replay.started',
+      subject: subjectOf(id, number),
+      detail: { number, version: set.version, from: fromAt.toISOString(), to: ctx.now.toISOString() },
+    })
+    return { replayId: id }
+  })
+}
+
+/** Ends a replay that has not ended; what it has read so far is given up. Throws `conflict` when it has ended. Needs `policies:manage`. */
+export async function cancelPolicyReplay(ctx: Ctx, { replayId }: { replayId: string }): Promise<void> {
+  authorize(ctx, 'policies:manage')
+  await inTx(ctx, async (tx, ctx) => {
+    const replay = await lockReplay(tx, replayId)
+    if (!isOpen(replay)) throw new DomainError('conflict', `This replay has ended: it is ${replay.state}.`)
+    await tx.policyReplay.update({ where: { id: replayId }, data: { state: 'cancelled', endedAt: ctx.now } })
+    recordEnd(tx, ctx, { replay, outcome: 'cancelled' })
+  })
+}
+
+/**
+ * The worker's part: decides the recorded calls again and keeps what differs. May run twice: one that was overtaken by another try, or cancelled, writes
+ * nothing more. After the last try it has failed, with the reason. For our own processes; needs `policies:manage`.
+ */
+export async function runPolicyReplay(
+  ctx: Ctx,
+  { replayId, last = false, now = () => new Date() }: { replayId: string; last?: boolean; now?: () => Date },
+): Promise<void> {
+  authorize(ctx, 'policies:manage')
+  const attempt = await takeUp(ctx, replayId)
+  if (attempt === null) return
+  try {
+    const { figures, differences } = await decideAgain(ctx, { replayId, attempt })
+    await finish({ ...ctx, now: now() }, { replayId, attempt, figures, differences })
+  } catch (error) {
+    if (error instanceof NotMine) return
+    if (last) await fail({ ...ctx, now: now() }, { replayId, attempt, error })
+    throw error
+  }
+}
+
+/** Forgets reports that are older than what a replay can look at; the audit log keeps that they were. Needs `policies:manage`. */
+export async function forgetPolicyReplays(ctx: Ctx): Promise<number> {
+  authorize(ctx, 'policies:manage')
+  const before = new Date(ctx.now.getTime() - keptDays * 86_400_000)
+  const { count } = await ctx.db.policyReplay.deleteMany({ where: { endedAt: { lt: before } } })
+  return count
+}
+
+/** It was cancelled, or another try has it. */
+class NotMine extends Error {
+  override readonly name = 'NotMine'
+}
+
+type Replay = { id: string; setNumber: number; setVersion: string; state: string; attempt: number }
+
+/** Which try this is; null when there is nothing to do. */
+async function takeUp(ctx: Ctx, replayId: string): Promise<number | null> {
+  return await inTx(ctx, async (tx, ctx) => {
+    const replay = await lockReplay(tx, replayId)
+    if (!isOpen(replay)) return null
+    const attempt = replay.attempt + 1
+    await tx.policyReplay.update({ where: { id: replayId }, data: { state: 'running', attempt, startedAt: ctx.now } })
+    return attempt
+  })
+}
+
+async function decideAgain(
+  ctx: Ctx,
+  { replayId, attempt }: { replayId: string; attempt: number },
+): Promise<{ figures: ReplayFigures; differences: Difference[] }> {
+  const { db } = ctx
+  const replay = await db.policyReplay.findUniqueOrThrow({ where: { id: replayId } })
+  const { fromAt: from, afterSeq, upToSeq, setNumber: number, setVersion } = replay
+  const stored = await db.policySet.findUniqueOrThrow({
+    where: { number },
+    select: { number: true, version: true, policies: true },
+  })
+  if (stored.version !== setVersion) throw new Error('The text of the set was changed meanwhile: replay it again.')
+  const set = replayedSet(stored)
+  if (set.problem) throw new Error(set.problem)
+  return await replayCalls(db, {
+    range: { from, afterSeq, upToSeq },
+    set,
+    async onProgress(doneSeq) {
+      const mine = { id: replayId, attempt, state: 'running' as const }
+      const { count } = await db.policyReplay.updateMany({ where: mine, data: { doneSeq } })
+      if (count === 0) throw new NotMine()
+    },
+  })
+}
+
+async function finish(
+  ctx: Ctx,
+  done: { replayId: string; attempt: number; figures: ReplayFigures; differences: readonly Difference[] },
+): Promise<void> {
+  const { replayId, attempt, figures, differences } = done
+  await inTx(ctx, async (tx, ctx) => {
+    const replay = await lockReplay(tx, replayId)
+    if (replay.attempt !== attempt || !isOpen(replay)) throw new NotMine()
+    for (let at = 0; at < differences.length; at += differencesAtOnce) {
+      const part = differences.slice(at, at + differencesAtOnce)
+      const data = part.map((difference, index) => ({ replayId, position: at + index, ...difference }))
+      await tx.policyReplayDifference.createMany({ data })
+    }
+    await tx.policyReplay.update({
+      where: { id: replayId },
+      data: { state: 'done', report: figures, endedAt: ctx.now },
+    })
+    recordEnd(tx, ctx, { replay, outcome: 'done', figures })
+  })
+}
+
+async function fail(ctx: Ctx, failed: { replayId: string; attempt: number; error: unknown }): Promise<void> {
+  const { replayId, attempt, error } = failed
+  await inTx(ctx, async (tx, ctx) => {
+    const replay = await lockReplay(tx, replayId)
+    if (replay.attempt !== attempt || !isOpen(replay)) return
+    const text = (error instanceof Error ? error.message : String(error)).slice(0, 1000)
+    await tx.policyReplay.update({ where: { id: replayId }, data: { state: 'failed', error: text, endedAt: ctx.now } })
+    recordEnd(tx, ctx, { replay, outcome: 'failed' })
+  })
+}
+
+async function lockReplay(tx: Tx, replayId: string): Promise<Replay> {
+  const [replay] = await tx.$queryRaw<Replay[]>`
+    select "id", "setNumber", "setVersion", "state"::text, "attempt" from "PolicyReplay" where "id" = ${replayId}::uuid for update`
+  if (!replay) throw new DomainError('not_found', 'There is no such replay.')
+  return replay
+}
+
+function isOpen({ state }: { state: string }): boolean {
+  return state === 'queued' || state === 'running'
+}
+
+function recordEnd(
+  tx: Tx,
+  ctx: Ctx,
+  { replay, outcome, figures }: { replay: Replay; outcome: 'done' | 'failed' | 'cancelled'; figures?: ReplayFigures },
+): void {
+  const { id, setNumber: number, setVersion: version } = replay
+  recordAudit(tx, ctx, {
+    event: 'policy_replay.ended',
+    subject: subjectOf(id, number),
+    detail: {
+      number,
+      version,
+      outcome,
+      figures: figures
+        ? {
+            calls: figures.calls,
+            judged: figures.judged,
+            blocked: figures.blocked.calls,
+            permitted: figures.permitted.calls,
+          }
+        : null,
+    },
+  })
+}
+
+function subjectOf(id: string, number: number) {
+  return { kind: 'policy_replay', id, name: `Replay of policy set ${number}` }
+}
