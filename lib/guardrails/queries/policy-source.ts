@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { createCedarPolicySet, type PolicySource } from '../cedar/policy-set.ts'
 import { type PolicySet, refusingPolicySet } from '../rules/policy-set.ts'
 
-const folder = join(import.meta.dirname, '../policies')
+/** The folder of this file; the portal's bundle has none, and runs in the folder of the program. */
+const here: string = (import.meta.dirname as string | undefined) ?? join(process.cwd(), 'lib/guardrails/queries')
+const folder = join(here, '../policies')
 
 /** The Cedar schema of this release: what it can tell policies about a call. */
 export const policySchema = readFileSync(join(folder, 'schema.cedarschema'), 'utf8')
@@ -23,7 +25,7 @@ export async function loadPolicySet(): Promise<PolicySet> {
 
 /** What this release is called. */
 export async function releaseName(): Promise<string> {
-  const text = await readFile(join(import.meta.dirname, '../../../package.json'), 'utf8')
+  const text = await readFile(join(here, '../../../package.json'), 'utf8')
   return (JSON.parse(text) as { version: string }).version
 }
 
