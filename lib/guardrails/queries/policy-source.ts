@@ -5,8 +5,12 @@ import { createCedarPolicySet, type PolicySource } from '../cedar/policy-set.ts'
 import { type PolicySet, refusingPolicySet } from '../rules/policy-set.ts'
 
 /** The folder of this file; the portal's bundle has none, and runs in the folder of the program. */
-const here: string = (import.meta.dirname as string | undefined) ?? join(process.cwd(), 'lib/guardrails/queries')
+const here = folderOf(import.meta)
 const folder = join(here, '../policies')
+
+function folderOf({ dirname }: { dirname?: string }): string {
+  return dirname ?? join(process.cwd(), 'lib/guardrails/queries')
+}
 
 /** The Cedar schema of this release: what it can tell policies about a call. */
 export const policySchema = readFileSync(join(folder, 'schema.cedarschema'), 'utf8')
