@@ -7,7 +7,9 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { inTx } from '#lib/auth/ctx.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
-import { holdCall } from '#lib/guardrails/commands.ts'
+import { enforcePolicies, forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
+import { recordCalls, situationFor } from '#lib/dev/test/recorded-calls.ts'
+import { holdCall, runPolicyReplay } from '#lib/guardrails/commands.ts'
 
 const reason = { reason: 'to be tested' }
 
@@ -93,6 +95,19 @@ test('decisions', async ({ ask, db }) => {
     rule: 'grant_missing',
     now: { outcome: 'held', differs: true },
   })
+})
+
+test('replays of policy sets', async ({ ask, db }) => {
+  const { id: agentId } = await makeAgent(db)
+  await recordCalls(db, { facts: situationFor(agentId), calls: 2 })
+  const { number } = await enforcePolicies(db, [permitsGranted, forbids('policy_none', 'resource.class == "read"')])
+  const { replayId } = await ask(`POST /policy-sets/${number}/replays`, { since: '1h' })
+  await ask(`GET /policy-sets/${number}/replays`)
+  await runPolicyReplay(ctxFor(db), { replayId: replayId! })
+  expect(await ask(`GET /replays/${replayId}`)).toMatchObject({ state: 'done', byAgent: [{ agentId, blocked: 2 }] })
+  expect(await ask(`GET /replays/${replayId}/calls?agent=${agentId}`)).toMatchObject({ items: [{}, {}] })
+  const { replayId: second } = await ask(`POST /policy-sets/${number}/replays`, {})
+  await ask(`POST /replays/${second}/cancel`)
 })
 
 test('held calls', async ({ ask, db, team }) => {

@@ -8,7 +8,8 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
 import { startCli } from '#lib/dev/test/run-cli.ts'
-import { holdCall } from '#lib/guardrails/commands.ts'
+import { enforcePolicies, permitsGranted } from '#lib/dev/test/policy-sets.ts'
+import { holdCall, startPolicyReplay } from '#lib/guardrails/commands.ts'
 import { setSchedule } from '#lib/lifecycle/commands.ts'
 import { agentRevision } from '#lib/registry/queries/revisions.ts'
 import { unchangedSince } from '#lib/web/conditional.ts'
@@ -141,6 +142,7 @@ test('every write that honours If-Match refuses one that is out of date, before 
   const { id: runId } = await db.run.create({ data: run })
   const view = { name: 'Mine', state: { q: '' } }
   const { id: viewId } = (await (await ask('/agents/views', { method: 'POST', body: view })).json()) as { id: string }
+  const { number } = await enforcePolicies(db, [permitsGranted])
   const ids: Record<Revised, string> = {
     agent: agentId,
     server: 'erp',
@@ -150,6 +152,7 @@ test('every write that honours If-Match refuses one that is out of date, before 
     view: viewId,
     grant: await makeGrant(db, { agentId, serverId: 'erp' }),
     run: runId,
+    policyReplay: (await startPolicyReplay(ctxFor(db), { number, since: '1h' })).replayId,
   }
   const writes = allRoutes.filter(({ method, revision }) => method !== 'GET' && revision)
   expect(writes.length).toBeGreaterThan(15)

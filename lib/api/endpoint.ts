@@ -12,7 +12,16 @@ export type Answer<T> = {
 }
 
 /** What somebody may have read before writing it. */
-export type Revised = 'agent' | 'server' | 'scopeRequest' | 'heldCall' | 'webhook' | 'view' | 'grant' | 'run'
+export type Revised =
+  | 'agent'
+  | 'server'
+  | 'scopeRequest'
+  | 'heldCall'
+  | 'webhook'
+  | 'view'
+  | 'grant'
+  | 'run'
+  | 'policyReplay'
 
 /**
  * One endpoint of `/api/v1`: what the route handler checks, what the command line sends, and what the documentation says. The

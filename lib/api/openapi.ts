@@ -18,6 +18,7 @@ const topics = {
   breakGlass: 'Scopes taken at once in an emergency, and their reviews.',
   control: 'The kill switch, the audit log and figures of the fleet.',
   decisions: 'Why calls were decided as they were, and what would be decided.',
+  policyReplays: 'What recorded calls would have been under a set of central policies.',
   history: 'What was at an instant, and what differs between two.',
   registry: 'MCP servers, their credentials, templates and sealing keys.',
   servers: 'Registering MCP servers and reviewing their tools.',

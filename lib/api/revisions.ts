@@ -1,5 +1,5 @@
 import type { Tx } from '#lib/db/client.ts'
-import { heldCallRevision } from '#lib/guardrails/queries/revision.ts'
+import { heldCallRevision, policyReplayRevision } from '#lib/guardrails/queries/revision.ts'
 import { runRevision } from '#lib/harness/queries.ts'
 import { agentRevision, serverRevision, viewRevision } from '#lib/registry/queries/revisions.ts'
 import { grantRevision, scopeRequestRevision } from '#lib/scopes/queries/revision.ts'
@@ -18,4 +18,5 @@ export const revisions = {
   view: viewRevision,
   grant: grantRevision,
   run: runRevision,
+  policyReplay: policyReplayRevision,
 } as const satisfies Record<Revised, Reader>

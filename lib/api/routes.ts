@@ -10,6 +10,7 @@ import * as history from './routes/history.ts'
 import * as inbox from './routes/inbox.ts'
 import * as keys from './routes/keys.ts'
 import * as notifications from './routes/notifications.ts'
+import * as policyReplays from './routes/policy-replays.ts'
 import * as people from './routes/people.ts'
 import * as registry from './routes/registry.ts'
 import * as runs from './routes/runs.ts'
@@ -34,6 +35,7 @@ export const routes = {
   keys,
   notifications,
   people,
+  policyReplays,
   registry,
   runs,
   scopes,
