@@ -14,7 +14,7 @@ const rows = [
   ['core', 'config', 'log', 'db'],
   ['auth', 'audit', 'jobs'],
   ['keys'],
-  ['registry', 'webhooks'],
+  ['registry', 'delegation', 'webhooks'],
   ['upstreams'],
   ['templates', 'scopes', 'lifecycle'],
   ['guardrails'],

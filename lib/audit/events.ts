@@ -150,10 +150,11 @@ export type AuditEvents = {
     of: number
     approvalRule: string
     note: string | null
+    standsInFor?: StandsInFor
   }
   /** The approval policy approved it, nobody else. */
   'scope_request.auto_approved': { requestId: string; approvalRule: string; class: string; expiresAt: string | null }
-  'scope_request.changes_requested': { requestId: string; note: string }
+  'scope_request.changes_requested': { requestId: string; note: string; standsInFor?: StandsInFor }
   'scope_request.revised': {
     requestId: string
     revision: number
@@ -162,12 +163,25 @@ export type AuditEvents = {
   }
   /** Announced once, when the time to decide is over. */
   'scope_request.overdue': { requestId: string; dueAt: string }
+  /** Passed on, once for each step, when it is overdue still. */
+  'scope_request.escalated': {
+    requestId: string
+    step: number
+    of: number
+    roles: string[]
+    teamId: string | null
+    mayDecide: boolean
+    dueAt: string
+  }
+  /** Announced once, when a grant has ended by itself. */
+  'grant.ended': { grantId: string; class: string; toolName: string | null; expiresAt: string }
   'approval_rule.created': {
     ruleId: string
     position: number
     steps: string[][]
     daysMax: number | null
     dueHours: number
+    escalation: object | null
   }
   'approval_rule.removed': { ruleId: string; reason: string }
   /** Announced once, before a grant ends by itself. */
@@ -182,8 +196,9 @@ export type AuditEvents = {
     limits: string[]
     /** The rule of the approval policy, in its words. */
     approvalRule: string
+    standsInFor?: StandsInFor
   }
-  'scope_request.rejected': { requestId: string; class: string; note: string | null }
+  'scope_request.rejected': { requestId: string; class: string; note: string | null; standsInFor?: StandsInFor }
   'scope_request.withdrawn': { requestId: string }
   'scope_request.refused': { requestId: string | null; reason: string }
   // harness
@@ -275,6 +290,18 @@ export type AuditEvents = {
   'policy_set.enforced': { number: number; version: string; superseded: number | null; withoutReplay: string | null }
   'policy_set.rolled_back': { number: number; version: string; superseded: number | null; reason: string }
   'policy_set.refused': { number: number; action: string; reason: string }
+  // delegation while away
+  'delegation.created': {
+    delegationId: string
+    personId: string
+    delegateId: string
+    delegateName: string
+    startsAt: string
+    endsAt: string
+    reason: string
+  }
+  'delegation.refused': { delegateId: string; reason: string }
+  'delegation.revoked': { delegationId: string; personId: string; delegateId: string }
   // notifications
   'notification_channel.created': { host: string; kinds: string[]; personal: boolean }
   'notification_channel.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
@@ -305,9 +332,22 @@ export type AuditEvents = {
   'hold_bypass.refused': { ruleId: string; reason: string }
   'hold_bypass.ended': { bypassId: string; ruleId: string; how: 'person' | 'time' | 'rule_removed' }
   'call.held': { heldCallId: string; digest: string; ruleTitle: string; expiresAt: string }
-  'call.approved': { heldCallId: string; digest: string; approval: string; note: string | null }
-  'call.edited': { heldCallId: string; digest: string; approval: string; note: string | null; changed: string[] }
-  'call.rejected': { heldCallId: string; digest: string; note: string }
+  'call.approved': {
+    heldCallId: string
+    digest: string
+    approval: string
+    note: string | null
+    standsInFor?: StandsInFor
+  }
+  'call.edited': {
+    heldCallId: string
+    digest: string
+    approval: string
+    note: string | null
+    changed: string[]
+    standsInFor?: StandsInFor
+  }
+  'call.rejected': { heldCallId: string; digest: string; note: string; standsInFor?: StandsInFor }
   'call.decision_refused': { heldCallId: string; reason: string }
   'call.expired': { heldCallId: string; digest: string; outcome: string }
   'call.cancelled': { heldCallId: string; digest: string; reason: string }
@@ -329,6 +369,9 @@ type ExplainedDenial = { step?: string | null; facts?: Record<string, string | n
 
 /** A rule that would have held a call, and what let the call through. */
 export type BypassedHold = { rule: string; bypass: string }
+
+/** In whose place somebody decided. */
+type StandsInFor = { id: string; name: string }
 
 export type AuditEventName = keyof AuditEvents
 

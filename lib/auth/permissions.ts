@@ -13,6 +13,7 @@ const everyone = [
   'tokens:own',
   'views:own',
   'inbox:own',
+  'delegations:own',
 ] as const
 
 const builds = [

@@ -34,10 +34,10 @@ export async function actorForPerson(db: Db, personId: string): Promise<PersonAc
   return person ? actorOf(person) : null
 }
 
-/** Everybody who may sign in, with roles and permissions as they are now: for processes of our own that tell people of something. */
-export async function activePeople(ctx: Ctx): Promise<PersonActor[]> {
+/** Everybody who may sign in, or those of some ids, with roles and permissions as they are now: for processes of our own that tell people of something. */
+export async function activePeople(ctx: Ctx, only: { ids?: readonly string[] } = {}): Promise<PersonActor[]> {
   const people = await reader(ctx).person.findMany({
-    where: { active: true },
+    where: { active: true, ...(only.ids ? { id: { in: [...only.ids] } } : {}) },
     orderBy: { id: 'asc' },
     select: actorSelect,
   })

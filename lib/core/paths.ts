@@ -60,6 +60,7 @@ export const paths = {
   apps: () => '/settings/apps',
   /** Where apps send people who are to allow them something. */
   authorize: () => '/oauth/authorize',
+  delegation: () => '/settings/delegation',
   notificationSettings: () => '/settings/notifications',
   webhooks: () => '/settings/webhooks',
   webhook: (id: string) => `/settings/webhooks/${encodeURIComponent(id)}`,

@@ -16,7 +16,7 @@ export type DecidableRequest = {
   agent: { status: AgentStatus; accountablePersonId: string; ownerTeamId: string }
   server: { name: string; status: 'active' | 'disabled' }
   /** Who is asked, by the approval policy as it is now, and who has approved this revision. */
-  rule: ApprovalRuleFacts
+  rule: ApprovalRuleFacts & { alsoTeamId?: string }
   given: readonly GivenApproval[]
   /** Grows with each change of what is asked for. */
   revision: number

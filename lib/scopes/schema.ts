@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { forPersonId, type StandIn } from '#lib/delegation/schema.ts'
 import {
   type AccessGrant,
   type AgentStatus,
@@ -59,6 +60,7 @@ export const decideScopeRequestInput = z.discriminatedUnion('decision', [
   z.strictObject({
     requestId: z.uuid(),
     revision,
+    forPersonId,
     decision: z.literal('approve'),
     /** Left out: as long as was asked for; null: until revoked. */
     days: days.nullable().optional(),
@@ -75,12 +77,14 @@ export const decideScopeRequestInput = z.discriminatedUnion('decision', [
   z.strictObject({
     requestId: z.uuid(),
     revision,
+    forPersonId,
     decision: z.literal('reject'),
     note: oneLine(1000).min(1, 'Say why: the requester reads it.'),
   }),
   z.strictObject({
     requestId: z.uuid(),
     revision,
+    forPersonId,
     decision: z.literal('request_changes'),
     note: oneLine(1000).min(1, 'Say what to change: the requester reads it.'),
   }),
@@ -134,6 +138,7 @@ export const scopeRules = [
   'scopes:own_team',
   'scopes:not_asked',
   'scopes:approved_already',
+  'scopes:not_standing_in',
   'scopes:not_pending',
   'scopes:changed_meanwhile',
   'scopes:not_your_request',
@@ -160,12 +165,16 @@ export type ScopeRequestRow = {
   requestedBy: PersonRef
   createdAt: string
   decidedBy: PersonRef | null
+  /** In whose place, when somebody stood in. */
+  decidedFor: PersonRef | null
   decidedAt: string | null
   decisionNote: string | null
   /** Where the need is written down. */
   ticket: string | null
   /** By when it should be decided; null: nobody said. */
   dueAt: string | null
+  /** How often it was passed on since it is overdue. */
+  escalations: number
   /** Grows with each change of what is asked for. */
   revision: number
 }
@@ -187,6 +196,8 @@ export type ScopeRequestView = ScopeRequestRow & {
   policy: { title: string; ruleId: string | null; daysMax: number | null; steps: ApprovalStep[]; left: ScopeTerms }
   /** Whether the person reading may decide, and why not. */
   decidable: { allowed: true } | { allowed: false; refusal: { rule: string; message: string } }
+  /** In whose place the person reading may decide it. */
+  standIns: StandIn[]
 }
 
 /** What came of a decision. */

@@ -10,7 +10,19 @@ import {
 } from '#lib/guardrails/schema/held-calls.ts'
 import type { HoldBypassView } from '#lib/guardrails/schema/hold-bypasses.ts'
 import { argumentConditions } from '#lib/registry/schema/conditions.ts'
-import { answerOf, count, decidable, environment, facts, person, reference, text, time, toolClass } from './words.ts'
+import {
+  answerOf,
+  count,
+  decidable,
+  environment,
+  facts,
+  person,
+  reference,
+  standIn,
+  text,
+  time,
+  toolClass,
+} from './words.ts'
 
 export const heldCall = answerOf<HeldCallView>()(
   z.strictObject({
@@ -33,6 +45,8 @@ export const heldCall = answerOf<HeldCallView>()(
     expiresAt: time,
     attended: z.boolean(),
     decidedBy: person.nullable(),
+    decidedFor: person.nullable(),
+    standIns: z.array(standIn),
     decidedAt: time.nullable(),
     note: text.nullable(),
     settledAt: time.nullable(),

@@ -20,6 +20,7 @@ import {
   person,
   reference,
   sensitivity,
+  standIn,
   text,
   time,
   toolClass,
@@ -39,10 +40,12 @@ const requestShape = {
   requestedBy: person,
   createdAt: time,
   decidedBy: person.nullable(),
+  decidedFor: person.nullable(),
   decidedAt: time.nullable(),
   decisionNote: text.nullable(),
   ticket: text.nullable(),
   dueAt: time.nullable(),
+  escalations: count,
   revision: count,
 }
 const scopeRequestRow = answerOf<ScopeRequestRow>()(z.strictObject(requestShape)).meta({ id: 'ScopeRequestRow' })
@@ -67,7 +70,7 @@ export const scopeRequest = answerOf<ScopeRequestView>()(
         z.strictObject({
           number: count,
           roles: z.array(z.enum(approverRoles)),
-          approved: z.strictObject({ by: person, at: time, note: text.nullable() }).nullable(),
+          approved: z.strictObject({ by: person, for: person.nullable(), at: time, note: text.nullable() }).nullable(),
           open: z.boolean(),
         }),
       ),
@@ -80,6 +83,7 @@ export const scopeRequest = answerOf<ScopeRequestView>()(
       }),
     }),
     decidable,
+    standIns: z.array(standIn),
   }),
 ).meta({ id: 'ScopeRequest' })
 
@@ -99,6 +103,7 @@ export const approvalRule = answerOf<ApprovalRuleView>()(
     inOrder: z.boolean(),
     daysMax: z.int().nullable(),
     dueHours: z.int(),
+    escalation: createApprovalRuleInput.shape.escalation.unwrap(),
     id: text.nullable(),
     position: z.int(),
     createdBy: person.nullable(),

@@ -45,6 +45,8 @@ export const rate = z.number().min(0).max(1)
 export const facts = z.record(text, z.unknown())
 export const reference = z.strictObject({ id: text, name: text })
 export const person = z.strictObject({ id: text, name: text, active: z.boolean() })
+/** In whose place one may decide, and until when. */
+export const standIn = z.strictObject({ person, until: time })
 export const environment = z.enum(environments)
 export const dataClass = z.enum(dataClasses)
 export const sensitivity = z.enum(sensitivities)

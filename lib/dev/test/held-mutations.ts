@@ -35,6 +35,7 @@ export function heldMutations(
     expiresAt: [new Date(row.expiresAt.getTime() + 1), new Date(row.expiresAt.getTime() + 99_000_000)],
     seenAt: [new Date(row.seenAt.getTime() + 1)],
     decidedById: [others.personId, ...(row.decidedById === null ? [] : [null])],
+    decidedForId: [others.personId, ...(row.decidedForId === null ? [] : [null])],
     decidedAt: [new Date((row.decidedAt ?? row.createdAt).getTime() + 1)],
     note: ['other'],
     approval: ['0'.repeat(64), ...(row.approval === null ? [] : [null])],

@@ -5,8 +5,10 @@ import { canonicalJson } from '#lib/core/canonical-json.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { storable } from '#lib/core/storable.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { standsInFor } from '#lib/delegation/queries.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import { decideHeld, stateAfter } from '../rules/held-calls.ts'
+import { decideHeldInPlaceOf } from '../rules/held-stand-in.ts'
 import { isAsHeld } from '../rules/held-seals.ts'
 import type { DecideHeldCallInput, HeldCallRefusal, HeldCallState } from '../schema/held-calls.ts'
 import { aboutHeldCall, columnsOf, endWith, type HeldCallRow, lockHeldCall } from './held-calls.ts'
@@ -15,7 +17,7 @@ import { aboutHeldCall, columnsOf, endWith, type HeldCallRow, lockHeldCall } fro
 const releaseMs = 120_000
 
 /**
- * Approves a held call, approves it with other arguments, or rejects it with a reason the agent is given. Needs `calls:decide` and a role of its rule, and nobody decides about an
+ * Approves a held call, approves it with other arguments, or rejects it with a reason the agent is given. Needs `calls:decide` and a role of its rule, with `forPersonId` in the place of somebody one stands in for, and nobody decides about an
  * agent they are accountable for or a run they started; throws `not_found`. Of two who decide at once one does, and the other is told. Edited arguments must fit the tool's schema; the broker decides about them anew.
  */
 export async function decideHeldCall(
@@ -28,7 +30,13 @@ export async function decideHeldCall(
     const row = await lockHeldCall(tx, input.heldCallId)
     const about = aboutHeldCall(row)
     const move = input.decision
-    const held = decideHeld(await factsOf(tx, row), { actor, move, now: ctx.now })
+    const facts = await factsOf(tx, row)
+    const absent = await absentPerson(ctx, { actor, id: input.forPersonId })
+    const held = !absent
+      ? decideHeld(facts, { actor, move, now: ctx.now })
+      : absent.ok
+        ? decideHeldInPlaceOf(facts, { delegate: actor, absent: absent.value, move, now: ctx.now })
+        : absent
     const allowed = held.ok ? asHeld(row) : held
     const decision = allowed.ok && input.decision === 'edit' ? await checkArguments(tx, row, input.arguments) : allowed
     if (!decision.ok) {
@@ -39,10 +47,12 @@ export async function decideHeldCall(
     }
     const note = input.note ?? null
     const state = stateAfter(move)
-    const decided = { state, decidedById: actor.id, decidedAt: ctx.now, note }
+    const place = absent?.ok ? { id: absent.value.id, name: absent.value.name } : null
+    const inPlaceOf = place ? { standsInFor: place } : {}
+    const decided = { state, decidedById: actor.id, decidedForId: place?.id ?? null, decidedAt: ctx.now, note }
     if (input.decision === 'reject') {
       await endWith(tx, row, decided)
-      const detail = { heldCallId: row.id, digest: row.digest, note: input.note }
+      const detail = { heldCallId: row.id, digest: row.digest, note: input.note, ...inPlaceOf }
       recordAudit(tx, ctx, { event: 'call.rejected', ...about, decision: 'deny', rule: 'call_rejected', detail })
       return ok({ state })
     }
@@ -51,7 +61,7 @@ export async function decideHeldCall(
     const expiresAt = new Date(Math.max(row.expiresAt.getTime(), ctx.now.getTime() + releaseMs))
     const edited = input.decision === 'edit' ? { editedArguments: after as Prisma.InputJsonObject } : {}
     const approval = await endWith(tx, row, { ...decided, ...edited, expiresAt })
-    const detail = { heldCallId: row.id, digest: row.digest, approval, note }
+    const detail = { heldCallId: row.id, digest: row.digest, approval, note, ...inPlaceOf }
     if (input.decision === 'approve') {
       recordAudit(tx, ctx, { event: 'call.approved', ...about, decision: 'allow', detail })
     } else {
@@ -61,6 +71,20 @@ export async function decideHeldCall(
     }
     return ok({ state })
   })
+}
+
+type Person = ReturnType<typeof requirePerson>
+
+/** In whose place somebody decides, if they stand in for them now; null: in their own. */
+async function absentPerson(
+  ctx: Ctx,
+  { actor, id }: { actor: Person; id: string | undefined },
+): Promise<Result<Person, HeldCallRefusal> | null> {
+  if (id === undefined) return null
+  const found = (await standsInFor(ctx, actor.id)).find(({ person }) => person.id === id)
+  if (found) return ok(found.person)
+  const message = 'You do not stand in for them now: decide in your own place, or leave it.'
+  return err({ rule: 'approvals:not_standing_in', message })
 }
 
 async function factsOf(tx: Tx, row: HeldCallRow) {

@@ -1,10 +1,12 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
+import { standsInFor } from '#lib/delegation/queries.ts'
 import { personNames } from '#lib/registry/queries.ts'
 import type { PersonRef } from '#lib/registry/schema.ts'
 import type { ArgumentCondition } from '#lib/registry/schema/conditions.ts'
-import { excludedFrom, heldDecidability } from '../rules/held-calls.ts'
+import { excludedFrom, type DecidableHeldCall, heldDecidability } from '../rules/held-calls.ts'
+import { decideHeldInPlaceOf } from '../rules/held-stand-in.ts'
 import {
   type ExcludedDecider,
   type HeldCallList,
@@ -113,6 +115,7 @@ const viewSelect = {
   expiresAt: true,
   seenAt: true,
   decidedById: true,
+  decidedForId: true,
   decidedAt: true,
   note: true,
   settledAt: true,
@@ -137,10 +140,11 @@ async function toViews(ctx: Ctx, rows: readonly Row[]): Promise<HeldCallView[]> 
   const runs = await db.run.findMany({ where: { id: { in: ids('runId') } }, select: { id: true, requestedById: true } })
   const people = await personNames(
     ctx,
-    rows.map((row) => row.decidedById),
+    rows.flatMap((row) => [row.decidedById, row.decidedForId]),
   )
   const startedBy = new Map(runs.map((run) => [run.id, run.requestedById]))
-  return rows.map((row) => toView(ctx, row, { servers, startedBy, people }))
+  const absences = ctx.actor.kind === 'person' ? await standsInFor(ctx, ctx.actor.id) : []
+  return rows.map((row) => toView(ctx, row, { servers, startedBy, people, absences }))
 }
 
 function toView(
@@ -150,20 +154,18 @@ function toView(
     servers: readonly NonNullable<HeldCallView['server']>[]
     startedBy: ReadonlyMap<string, string | null>
     people: ReadonlyMap<string, PersonRef>
+    absences: Awaited<ReturnType<typeof standsInFor>>
   },
 ): HeldCallView {
   const decidedBy = row.decidedById ? (known.people.get(row.decidedById) ?? null) : null
   const source = row.source as HeldCallView['source']
-  const decidable = heldDecidability(
-    ctx.actor,
-    {
-      ...row,
-      source,
-      decidedByName: decidedBy?.name ?? null,
-      runRequestedById: row.runId ? (known.startedBy.get(row.runId) ?? null) : null,
-    },
-    ctx.now,
-  )
+  const call = {
+    ...row,
+    source,
+    decidedByName: decidedBy?.name ?? null,
+    runRequestedById: row.runId ? (known.startedBy.get(row.runId) ?? null) : null,
+  }
+  const decidable = heldDecidability(ctx.actor, call, ctx.now)
   const { id, name, ownerTeam } = row.agent
   return {
     id: row.id,
@@ -185,9 +187,22 @@ function toView(
     expiresAt: row.expiresAt.toISOString(),
     attended: row.state === 'waiting' && ctx.now.getTime() - row.seenAt.getTime() < attendedMs,
     decidedBy,
+    decidedFor: row.decidedForId ? (known.people.get(row.decidedForId) ?? null) : null,
+    standIns: decidable.ok ? standInsOf(ctx, { call, absences: known.absences }) : [],
     decidedAt: row.decidedAt?.toISOString() ?? null,
     note: row.note,
     settledAt: row.settledAt?.toISOString() ?? null,
     decidable: decidable.ok ? { allowed: true } : { allowed: false, refusal: decidable.error },
   }
+}
+
+/** In whose place the person reading may approve it. */
+function standInsOf(
+  { actor, now }: Ctx,
+  { call, absences }: { call: DecidableHeldCall; absences: Awaited<ReturnType<typeof standsInFor>> },
+): HeldCallView['standIns'] {
+  if (actor.kind !== 'person') return []
+  return absences
+    .filter(({ person }) => decideHeldInPlaceOf(call, { delegate: actor, absent: person, move: 'approve', now }).ok)
+    .map(({ person: { id, name }, until }) => ({ person: { id, name, active: true }, until: until.toISOString() }))
 }

@@ -7,7 +7,7 @@ export type HeldColumns = Readonly<Record<string, unknown>>
 const endColumns = ['approval', 'settledAt', 'settledBy']
 
 /** What comes with the decision or after it. */
-const decidedColumns = ['editedArguments', 'decidedById', 'decidedAt', 'note', ...endColumns]
+const decidedColumns = ['editedArguments', 'decidedById', 'decidedForId', 'decidedAt', 'note', ...endColumns]
 
 /** And what changes while the call waits. */
 const laterColumns = ['hold', 'state', 'seenAt', ...decidedColumns]

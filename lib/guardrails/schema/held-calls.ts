@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { forPersonId, type StandIn } from '#lib/delegation/schema.ts'
 import type { Role } from '#lib/auth/permissions.ts'
 import {
   type Environment,
@@ -70,15 +71,17 @@ export type RemoveHoldRuleInput = z.infer<typeof removeHoldRuleInput>
 const argumentsObject = z.record(z.string(), z.json())
 
 export const decideHeldCallInput = z.discriminatedUnion('decision', [
-  z.strictObject({ heldCallId: z.uuid(), decision: z.literal('approve'), note: oneLine(1000).optional() }),
+  z.strictObject({ heldCallId: z.uuid(), forPersonId, decision: z.literal('approve'), note: oneLine(1000).optional() }),
   z.strictObject({
     heldCallId: z.uuid(),
+    forPersonId,
     decision: z.literal('edit'),
     arguments: argumentsObject,
     note: oneLine(1000).optional(),
   }),
   z.strictObject({
     heldCallId: z.uuid(),
+    forPersonId,
     decision: z.literal('reject'),
     note: oneLine(1000).min(3, 'Say why: the agent and its people read it.'),
   }),
@@ -150,6 +153,7 @@ export const heldCallRules = [
   'approvals:team_excluded',
   'approvals:altered',
   'approvals:role',
+  'approvals:not_standing_in',
   'approvals:own_team',
   'approvals:expired',
   'approvals:not_editable',
@@ -182,6 +186,10 @@ export type HeldCallView = {
   /** Somebody waits for the answer now; otherwise the caller is away and may come back. */
   attended: boolean
   decidedBy: PersonRef | null
+  /** In whose place, when somebody stood in. */
+  decidedFor: PersonRef | null
+  /** In whose place the person reading may decide it. */
+  standIns: StandIn[]
   decidedAt: string | null
   note: string | null
   /** When the caller was told, or the call released. */

@@ -5,7 +5,9 @@ import { activePeople } from '#lib/auth/queries.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { channelsFor, readChannels } from '../tell/channels.ts'
 import { type Person, recipientsOf } from '../tell/recipients.ts'
-import { type Telling, tellingOf, toldEvents } from '../tell/tellers.ts'
+import type { Telling } from '../tell/phrases.ts'
+import { standInNotes } from '../tell/stand-in-notes.ts'
+import { tellingOf, toldEvents } from '../tell/tellers.ts'
 import { readWishes } from '../tell/wishes.ts'
 import type { Message } from '../rules/messages.ts'
 
@@ -44,11 +46,14 @@ async function tell(ctx: Ctx & { tx: Tx }, events: readonly AuditView[], { mail 
   const channels = await readChannels(tx)
   const toPeople = new Map<string, Told<Person>>()
   const toChannels = new Map<string, Told<{ id: string }>>()
+  const absences = await standInNotes(ctx)
   for (const event of events) {
     const telling = tellingOf(event)
     if (!telling) continue
     const recipients = await recipientsOf({ ctx, people }, { telling, actorId: event.actor.id })
-    for (const to of recipients) add(toPeople, { to, event, telling })
+    for (const to of recipients) {
+      add(toPeople, { to, event, telling: absences.note(telling, { to, recipients }) })
+    }
     for (const to of await channelsFor(tx, { channels, event, telling })) add(toChannels, { to, event, telling })
   }
   const wishes = await readWishes(tx, [...new Set([...toPeople.values()].map(({ to }) => to.id))])

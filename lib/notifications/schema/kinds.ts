@@ -109,6 +109,13 @@ export const kindFacts = {
     needs: 'discovery:manage',
     ...news,
   },
+  delegation: {
+    label: 'Standing in',
+    says: 'Somebody is asked in my place while I am away, or I in theirs.',
+    needs: 'requests:read',
+    always: false,
+    mail: 'at_once',
+  },
   credential: {
     label: 'Credentials and connections that end',
     says: 'A credential of an MCP server ends soon, or a webhook was switched off.',

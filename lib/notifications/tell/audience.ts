@@ -11,6 +11,8 @@ export type Audience =
   | { to: 'owners'; agentId: string }
   | { to: 'runner'; runId: string }
   | { to: 'holders'; of: Permission }
+  | { to: 'roles'; roles: readonly string[] }
+  | { to: 'team'; teamId: string }
   /** Leads of an agent's team, and platform admins, who may take it over. */
   | { to: 'takers'; agentId: string }
   | { to: 'glass_breaker'; grantId: string }

@@ -1,6 +1,6 @@
 import type { AuditView } from '#lib/audit/schema.ts'
 import type { Tx } from '#lib/db/client.ts'
-import type { Telling } from './tellers.ts'
+import type { Telling } from './phrases.ts'
 
 /** A channel of a team, or (without one) of the organization. */
 export type SharedChannel = { id: string; teamId: string | null; kinds: string[] }

@@ -4,7 +4,7 @@ import { whoMayDecide } from '#lib/guardrails/queries/deciders.ts'
 import { whoIsAsked } from '#lib/scopes/queries.ts'
 import { kindFacts } from '../schema/kinds.ts'
 import type { Audience } from './audience.ts'
-import type { Telling } from './tellers.ts'
+import type { Telling } from './phrases.ts'
 
 export type Person = Extract<Actor, { kind: 'person' }>
 type Asking = { ctx: Ctx & { tx: Tx }; people: readonly Person[] }
@@ -29,6 +29,10 @@ async function idsOf({ ctx, people }: Asking, audience: Audience): Promise<strin
       return [...audience.ids]
     case 'holders':
       return idsWhere(people, ({ permissions }) => permissions.has(audience.of))
+    case 'roles':
+      return idsWhere(people, ({ roles }) => roles.some((role) => audience.roles.includes(role)))
+    case 'team':
+      return idsWhere(people, ({ teamIds }) => teamIds.includes(audience.teamId))
     case 'asked':
       return (await whoIsAsked(ctx, { requestId: audience.requestId, people })).map(({ id }) => id)
     case 'deciders':

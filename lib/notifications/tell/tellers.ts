@@ -3,21 +3,24 @@ import type { AuditView } from '#lib/audit/schema.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
 import { cutText } from '#lib/core/storable.ts'
-import type { Kind } from '../schema/kinds.ts'
-import type { Audience } from './audience.ts'
-
-/** What is said of an event, to whom, and where it is looked at. Never a secret, never what a call's arguments are. */
-export type Telling = {
-  kind: Kind
-  title: string
-  body: string
-  path: string
-  /** What it is about. */
-  thread: string
-  audiences: readonly Audience[]
-  /** Several of one thread that come together are told as one, with this title. */
-  many?: (count: number) => string
-}
+import {
+  agentOf,
+  agentState,
+  by,
+  bypass,
+  callDecided,
+  decided,
+  minuteOf,
+  ofAgent,
+  oneLine,
+  owners,
+  request,
+  runner,
+  scopeOf,
+  stop,
+  type Telling,
+  untilOf,
+} from './phrases.ts'
 
 type Told<N extends AuditEventName> = Omit<AuditView, 'event' | 'detail'> & { event: N; detail: AuditEvents[N] }
 type Tellers = { [N in AuditEventName]?: (event: Told<N>) => Telling }
@@ -51,25 +54,56 @@ const tellers: Tellers = {
   }),
   'scope_request.step_approved': (event) => ({
     ...request(event, 'request_waits', `One more approval for ${agentOf(event)} is asked for`),
-    body: `${event.actor.name} approved step ${event.detail.step} of ${event.detail.of} (${event.detail.approvalRule}).`,
+    body: `${by(event)} approved step ${event.detail.step} of ${event.detail.of} (${event.detail.approvalRule}).`,
     audiences: [{ to: 'asked', requestId: event.detail.requestId }],
   }),
   'scope_request.approved': (event) => ({
     ...decided(event, `${scopeOf(event)} for ${agentOf(event)} was approved`),
-    body: [`By ${event.actor.name}, ${untilOf(event.detail.expiresAt)}.`, event.detail.note ?? ''].join('\n').trim(),
+    body: [`By ${by(event)}, ${untilOf(event.detail.expiresAt)}.`, event.detail.note ?? ''].join('\n').trim(),
   }),
   'scope_request.rejected': (event) => ({
     ...decided(event, `${scopeOf(event)} for ${agentOf(event)} was rejected`),
-    body: `${event.actor.name}: ${event.detail.note ?? 'no reason given'}`,
+    body: `${by(event)}: ${event.detail.note ?? 'no reason given'}`,
   }),
   'scope_request.changes_requested': (event) => ({
     ...decided(event, `Changes are asked for before ${agentOf(event)} gets its scope`),
-    body: `${event.actor.name}: ${event.detail.note}`,
+    body: `${by(event)}: ${event.detail.note}`,
   }),
   'scope_request.overdue': (event) => ({
     ...request(event, 'request_overdue', `Nobody has decided in time what is asked for ${agentOf(event)}`),
     body: `It was to be decided by ${minuteOf(event.detail.dueAt)}.`,
     audiences: [{ to: 'asked', requestId: event.detail.requestId }],
+  }),
+  'scope_request.escalated': (event) => ({
+    ...request(event, 'request_overdue', `What is asked for ${agentOf(event)} is overdue and was passed on to you`),
+    body: `It was to be decided by ${minuteOf(event.detail.dueAt)}.${event.detail.mayDecide ? ' You may decide it too, unless it is yours.' : ''}`,
+    audiences: [
+      { to: 'asked', requestId: event.detail.requestId },
+      { to: 'roles', roles: event.detail.roles },
+      ...(event.detail.teamId === null ? [] : [{ to: 'team' as const, teamId: event.detail.teamId }]),
+    ],
+  }),
+  'grant.ended': (event) => ({
+    ...ofAgent(event, 'grant', `${scopeOf(event)} of ${agentOf(event)} has ended`),
+    body: `Its time was over on ${minuteOf(event.detail.expiresAt)}. Whoever still needs it asks for it again.`,
+    path: paths.agent(event.agentId ?? '', 'scopes'),
+    many: (count) => `${count} grants of ${agentOf(event)} have ended`,
+  }),
+  'delegation.created': (event) => ({
+    kind: 'delegation',
+    title: `${event.detail.delegateName} stands in for ${event.subject.name}`,
+    body: `From ${minuteOf(event.detail.startsAt)} until ${minuteOf(event.detail.endsAt)}: ${event.detail.reason}`,
+    path: paths.delegation(),
+    thread: `delegation:${event.detail.delegationId}`,
+    audiences: [{ to: 'people', ids: [event.detail.personId, event.detail.delegateId] }],
+  }),
+  'delegation.revoked': (event) => ({
+    kind: 'delegation',
+    title: `Nobody stands in for ${event.subject.name} any more`,
+    body: `${event.actor.name} ended it.`,
+    path: paths.delegation(),
+    thread: `delegation:${event.detail.delegationId}`,
+    audiences: [{ to: 'people', ids: [event.detail.personId, event.detail.delegateId] }],
   }),
   'grant.ends_soon': (event) => ({
     ...ofAgent(event, 'grant', `${scopeOf(event)} of ${agentOf(event)} ends soon`),
@@ -189,94 +223,4 @@ const tellers: Tellers = {
     thread: `webhook:${event.subject.id}`,
     audiences: [{ to: 'holders', of: 'webhooks:manage' }],
   }),
-}
-
-type Common = Omit<AuditView, 'event' | 'detail'>
-
-function request(event: Common & { detail: { requestId: string } }, kind: Kind, title: string) {
-  const { requestId } = event.detail
-  return { kind, title, path: paths.request(requestId), thread: `request:${requestId}` }
-}
-
-function decided(event: Common & { detail: { requestId: string } }, title: string) {
-  const { requestId } = event.detail
-  return { ...request(event, 'request_decided', title), audiences: [{ to: 'requester', requestId }] as const }
-}
-
-function ofAgent(event: Common, kind: Kind, title: string) {
-  return { kind, title, thread: `agent:${event.agentId ?? ''}`, audiences: owners(event) }
-}
-
-function agentState(event: Common, became: string, reason: string | null): Telling {
-  return {
-    ...ofAgent(event, 'agent_state', `${agentOf(event)} ${became}`),
-    body: reason === null ? `By ${event.actor.name}.` : `${event.actor.name}: ${reason}`,
-    path: paths.agent(event.agentId ?? ''),
-  }
-}
-
-function callDecided(event: Common & { detail: { heldCallId: string } }, became: string, note: string | null): Telling {
-  return {
-    kind: 'call_decided',
-    title: `A held call of ${event.tool ?? event.subject.name} ${became}`,
-    body: note === null ? `Agent: ${event.agentId ?? ''}.` : `${event.actor.name}: ${note}`,
-    path: event.runId ? paths.run(event.runId) : paths.approvals(),
-    thread: `call:${event.detail.heldCallId}`,
-    audiences: [...owners(event), ...runner(event)],
-    many: (count) => `${count} held calls were decided`,
-  }
-}
-
-function stop(event: Common, became: string, detail: { orderId: string; scope: string; reason: string }): Telling {
-  const { kind, id, name } = event.subject
-  const what = detail.scope === 'organization' ? 'The whole organization' : `${capital(kind)} ${name}`
-  return {
-    kind: 'stop',
-    title: `${what} ${became}`,
-    body: `${event.actor.name}: ${detail.reason}`,
-    path: paths.kill(),
-    thread: `stop:${detail.orderId}`,
-    audiences: [{ to: 'stopped', scope: detail.scope, targetId: id }],
-  }
-}
-
-function bypass(event: Common & { detail: { bypassId: string } }, title: string) {
-  const audiences: Audience[] = [{ to: 'holders', of: 'holds:manage' }, ...owners(event)]
-  const thread = `bypass:${event.detail.bypassId}`
-  return { kind: 'break_glass' as const, title, path: paths.approvals('rules'), thread, audiences }
-}
-
-function owners(event: Common): Audience[] {
-  return event.agentId === null ? [] : [{ to: 'owners', agentId: event.agentId }]
-}
-
-function runner(event: Common): Audience[] {
-  return event.runId === null ? [] : [{ to: 'runner', runId: event.runId }]
-}
-
-/** An agent's events have it as their subject. */
-function agentOf(event: Common): string {
-  return event.subject.kind === 'agent' ? event.subject.name : (event.agentId ?? 'an agent')
-}
-
-function scopeOf(event: Common & { detail: { class?: string } }): string {
-  const what = [event.detail.class, event.tool].filter(Boolean).join(' ')
-  return `${what || 'a scope'} on ${event.serverId ?? 'a server'}`
-}
-
-function untilOf(expiresAt: string | null): string {
-  return expiresAt === null ? 'until revoked' : `until ${minuteOf(expiresAt)}`
-}
-
-/** 2026-11-26 09:30 UTC */
-function minuteOf(iso: string): string {
-  return `${iso.slice(0, 16).replace('T', ' ')} UTC`
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll(/\s+/g, ' ').trim()
 }

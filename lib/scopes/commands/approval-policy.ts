@@ -1,6 +1,7 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
 import type { CreateApprovalRuleInput, RemoveApprovalRuleInput } from '../schema/approval-policy.ts'
 
 /**
@@ -19,15 +20,19 @@ export async function createApprovalRule(ctx: Ctx, input: CreateApprovalRuleInpu
     }
   }
   return await inTx(ctx, async (tx, ctx) => {
+    const teamId = input.escalation?.teamId ?? null
+    if (teamId !== null && !(await tx.team.findUnique({ where: { id: teamId }, select: { id: true } }))) {
+      throw invalid('escalation', `There is no team ${teamId}.`)
+    }
     const rule = await tx.approvalRule.create({
-      data: { ...input, createdById: person.id, createdAt: ctx.now },
+      data: { ...input, escalation: input.escalation ?? Prisma.DbNull, createdById: person.id, createdAt: ctx.now },
       select: { id: true },
     })
-    const { position, steps, daysMax, dueHours } = input
+    const { position, steps, daysMax, dueHours, escalation } = input
     recordAudit(tx, ctx, {
       event: 'approval_rule.created',
       subject: { kind: 'approval_rule', id: rule.id, name: input.title },
-      detail: { ruleId: rule.id, position, steps, daysMax, dueHours },
+      detail: { ruleId: rule.id, position, steps, daysMax, dueHours, escalation },
     })
     return { ruleId: rule.id }
   })

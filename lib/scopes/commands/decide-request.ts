@@ -2,13 +2,15 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, can, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { ok, type Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { standsInFor } from '#lib/delegation/queries.ts'
 import type { LockedAgent } from '#lib/registry/commands.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
 import { readApprovalRules } from '../queries/approval-policy.ts'
-import { type ApprovalRuleFacts, approvalRuleFor, stepsOf } from '../rules/approval-policy.ts'
+import { type ApprovalRuleFacts, approvalRuleFor, escalated, stepsOf } from '../rules/approval-policy.ts'
 import { limitColumns, type ScopeLimits } from '../rules/limits.ts'
 import { cappedTerms, narrowedTerms, termsLeft } from '../rules/terms.ts'
-import { decideScope, deciderOf, expiryOf } from '../rules.ts'
+import { decideInPlaceOf } from '../rules/stand-in.ts'
+import { decideScope, deciderOf, expiryOf, refuse } from '../rules.ts'
 import type {
   DecideScopeRequestInput,
   DecisionOutcome,
@@ -21,7 +23,7 @@ import { aboutRequest, lockRequest } from './lock-request.ts'
 
 /**
  * Approves (for as long as was asked or shorter, as it was asked or narrower), rejects with a note, or sends back for changes. The approval policy says who is asked: needs
- * `scopes:approve` or `scopes:countersign` and a role that an open step names; the last approval grants what all of them left. Throws `not_found`, and `invalid` for more
+ * `scopes:approve` or `scopes:countersign` and a role that an open step names; with `forPersonId` in the place of somebody one stands in for, as far as both could. The last approval grants what all of them left. Throws `not_found`, and `invalid` for more
  * than was asked. Of two who decide at once, one does and the other is told.
  */
 export async function decideScopeRequest(
@@ -34,7 +36,7 @@ export async function decideScopeRequest(
     const { request, approvals: all, agent, server } = await lockRequest(tx, input.requestId)
     const about = aboutRequest(request, agent)
     const facts = { ...server, class: request.class, tier: agent.tier }
-    const rule = approvalRuleFor(await readApprovalRules(tx), facts)
+    const rule = escalated(approvalRuleFor(await readApprovalRules(tx), facts), request.escalations)
     const approvals = all.filter(({ ruleId }) => ruleId === rule.id)
     const decidable = {
       ...request,
@@ -44,26 +46,35 @@ export async function decideScopeRequest(
       given: approvals,
     }
     const seen = input.revision
-    const decision = decideScope(decidable, { decider: deciderOf(person), decision: input.decision, seen })
+    const absent = input.forPersonId === undefined ? null : await absentPerson(ctx, { person, id: input.forPersonId })
+    const decision =
+      absent === null
+        ? decideScope(decidable, { decider: deciderOf(person), decision: input.decision, seen })
+        : absent.ok
+          ? decideInPlaceOf(decidable, { delegate: person, absent: absent.value, decision: input.decision, seen })
+          : absent
     if (!decision.ok) {
       const refusal = decision.error
       const detail = { requestId: request.id, reason: refusal.rule }
       recordAudit(tx, ctx, { event: 'scope_request.refused', ...about, rule: refusal.rule, detail })
       return decision
     }
+    const place = absent?.ok ? { id: absent.value.id, name: absent.value.name } : null
+    const inPlaceOf = place ? { standsInFor: place } : {}
+    const decidedForId = place?.id ?? null
     if (input.decision !== 'approve') {
       const rejected = input.decision === 'reject'
-      const decided = { decidedById: person.id, decidedAt: ctx.now, decisionNote: input.note }
+      const decided = { decidedById: person.id, decidedForId, decidedAt: ctx.now, decisionNote: input.note }
       const data = rejected
         ? { ...decided, state: 'rejected' as const }
         : { decisionNote: input.note, state: 'changes_requested' as const }
       await tx.scopeRequest.update({ where: { id: request.id }, data })
       const { note } = input
       if (rejected) {
-        const detail = { requestId: request.id, class: request.class, note }
+        const detail = { requestId: request.id, class: request.class, note, ...inPlaceOf }
         recordAudit(tx, ctx, { event: 'scope_request.rejected', ...about, detail })
       } else {
-        const detail = { requestId: request.id, note }
+        const detail = { requestId: request.id, note, ...inPlaceOf }
         recordAudit(tx, ctx, { event: 'scope_request.changes_requested', ...about, detail })
       }
       return ok({ grantId: null, expiresAt: null, waitsFor: [] })
@@ -74,16 +85,17 @@ export async function decideScopeRequest(
     const step = decision.value ?? 0
     const { days, class: toolClass, toolName, ...limits } = terms
     const { id: requestId, revision } = request
-    const approval = { requestId, revision, ruleId: rule.id, step, personId: person.id, at: ctx.now, note }
+    const by = { personId: person.id, forPersonId: decidedForId }
+    const approval = { requestId, revision, ruleId: rule.id, step, ...by, at: ctx.now, note }
     await tx.scopeApproval.create({ data: { ...approval, days, class: toolClass, toolName, ...limitColumns(limits) } })
     const steps = stepsOf(rule)
     const missing = steps.filter((_, index) => index !== step && !approvals.some((given) => given.step === index))
     if (missing.length > 0) {
-      const detail = { requestId, step: step + 1, of: steps.length, approvalRule: rule.title, note }
+      const detail = { requestId, step: step + 1, of: steps.length, approvalRule: rule.title, note, ...inPlaceOf }
       recordAudit(tx, ctx, { event: 'scope_request.step_approved', ...about, detail })
       return ok({ grantId: null, expiresAt: null, waitsFor: missing.map((roles) => [...roles]) })
     }
-    const decided = { decidedById: person.id, decidedAt: ctx.now, decisionNote: note }
+    const decided = { decidedById: person.id, decidedForId, decidedAt: ctx.now, decisionNote: note }
     await tx.scopeRequest.update({ where: { id: request.id }, data: { ...decided, state: 'approved' } })
     const granted = await grantTerms(tx, ctx, { request, agent, terms })
     const detail = {
@@ -94,9 +106,25 @@ export async function decideScopeRequest(
       note,
       limits: limitTexts(limits),
     }
-    recordAudit(tx, ctx, { event: 'scope_request.approved', ...about, detail: { ...detail, approvalRule: rule.title } })
+    recordAudit(tx, ctx, {
+      event: 'scope_request.approved',
+      ...about,
+      detail: { ...detail, approvalRule: rule.title, ...inPlaceOf },
+    })
     return ok({ ...granted, waitsFor: [] })
   })
+}
+
+type Person = ReturnType<typeof requirePerson>
+
+/** In whose place somebody decides, if they stand in for them now. */
+async function absentPerson(
+  ctx: Ctx,
+  { person, id }: { person: Person; id: string },
+): Promise<Result<Person, ScopeRefusal>> {
+  const found = (await standsInFor(ctx, person.id)).find((each) => each.person.id === id)
+  if (found) return ok(found.person)
+  return refuse('scopes:not_standing_in', 'You do not stand in for them now: decide in your own place, or leave it.')
 }
 
 /** The approval policy approves a request by itself, on the record as such, in the transaction that asks. */

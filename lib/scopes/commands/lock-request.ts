@@ -23,6 +23,7 @@ export async function lockRequest(tx: Tx, id: string) {
       days: true,
       state: true,
       revision: true,
+      escalations: true,
       requestedById: true,
       decidedById: true,
       server: { select: { name: true, status: true, environment: true, sensitivity: true, dataClasses: true } },

@@ -69,6 +69,7 @@ export async function reviseScopeRequest(
         decisionNote: null,
         dueAt: dueOf(rule, ctx.now),
         overdueToldAt: null,
+        escalations: 0,
       },
     })
     const before = wordsOf(request)

@@ -2,12 +2,16 @@ import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { personNames } from '#lib/registry/queries.ts'
 import { type ApprovalRuleFacts, defaultApprovalRule } from '../rules/approval-policy.ts'
-import type { ApprovalRuleView, ApproverRole } from '../schema/approval-policy.ts'
+import type { ApprovalRuleView, ApproverRole, Escalation } from '../schema/approval-policy.ts'
 
 /** The rules that hold now, in the order in which they are asked. For the module's own commands. */
 export async function readApprovalRules(tx: Tx): Promise<ApprovalRuleFacts[]> {
   const rows = await readRows(tx)
-  return rows.map(({ steps, ...row }) => ({ ...row, steps: steps as ApproverRole[][] }))
+  return rows.map(({ steps, escalation, ...row }) => ({
+    ...row,
+    steps: steps as ApproverRole[][],
+    escalation: escalation as Escalation | null,
+  }))
 }
 
 /** The approval policy: its rules in the order in which they are asked, and at the end what holds where none fits. Needs `requests:read`. */
@@ -22,6 +26,7 @@ export async function listApprovalRules(ctx: Ctx): Promise<ApprovalRuleView[]> {
     ...row,
     ...(row as Pick<ApprovalRuleView, 'environments' | 'classes' | 'sensitivities' | 'tiers' | 'dataClasses'>),
     steps: row.steps as ApproverRole[][],
+    escalation: row.escalation as Escalation | null,
     createdBy: createdById ? (people.get(createdById) ?? null) : null,
     createdAt: createdAt.toISOString(),
   }))
@@ -39,6 +44,7 @@ export async function listApprovalRules(ctx: Ctx): Promise<ApprovalRuleView[]> {
     inOrder,
     daysMax,
     dueHours,
+    escalation: null,
     createdBy: null,
     createdAt: null,
   }

@@ -1,5 +1,5 @@
 import { type Actor, type Ctx, reader } from '#lib/auth/ctx.ts'
-import { approvalRuleFor } from '../rules/approval-policy.ts'
+import { approvalRuleFor, escalated } from '../rules/approval-policy.ts'
 import { decideScope, deciderOf } from '../rules.ts'
 import { readApprovalRules } from './approval-policy.ts'
 
@@ -17,6 +17,7 @@ export async function whoIsAsked(
       state: true,
       class: true,
       revision: true,
+      escalations: true,
       requestedById: true,
       agent: { select: { status: true, tier: true, accountablePersonId: true, ownerTeamId: true } },
       server: { select: { name: true, status: true, environment: true, sensitivity: true, dataClasses: true } },
@@ -24,10 +25,10 @@ export async function whoIsAsked(
   })
   if (found?.state !== 'pending') return []
   const facts = { ...found.server, class: found.class, tier: found.agent.tier }
-  const rule = approvalRuleFor(await readApprovalRules(db), facts)
+  const rule = escalated(approvalRuleFor(await readApprovalRules(db), facts), found.escalations)
   const given = await db.scopeApproval.findMany({
     where: { requestId, revision: found.revision, ruleId: rule.id },
-    select: { step: true, personId: true },
+    select: { step: true, personId: true, forPersonId: true },
   })
   const request = { ...found, decidedByName: null, rule, given }
   return people.filter(

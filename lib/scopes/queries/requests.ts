@@ -6,11 +6,12 @@ import type { Prisma } from '#lib/db/generated/client.ts'
 import { accessOf, personNames } from '#lib/registry/queries.ts'
 import type { DataClass } from '#lib/registry/schema.ts'
 import { limitsOf } from '../rules/limits.ts'
-import { approvalRuleFor, openSteps, stepsOf } from '../rules/approval-policy.ts'
+import { approvalRuleFor, escalated, openSteps, stepsOf } from '../rules/approval-policy.ts'
 import { termsLeft } from '../rules/terms.ts'
 import { decidability } from '../rules.ts'
 import { readApprovalRules } from './approval-policy.ts'
 import { contextOf } from './request-context.ts'
+import { standInsFor } from './stand-ins.ts'
 import {
   type ScopeRequestList,
   type ScopeRequestListInput,
@@ -66,7 +67,7 @@ export async function getScopeRequest(ctx: Ctx, id: string): Promise<ScopeReques
   if (!found || !row) throw new DomainError('not_found', 'There is no such scope request.')
   const holds = await accessOf(ctx, found.agentId)
   const { rule, given, policy } = await policyOf(ctx, found)
-  const decidable = decidability(ctx.actor, {
+  const request = {
     state: found.state,
     requestedById: found.requestedById,
     decidedByName: row.decidedBy?.name ?? null,
@@ -75,7 +76,8 @@ export async function getScopeRequest(ctx: Ctx, id: string): Promise<ScopeReques
     rule,
     given,
     revision: found.revision,
-  })
+  }
+  const decidable = decidability(ctx.actor, request)
   const { agentVersion, server } = found
   const context = await contextOf(ctx, {
     row,
@@ -90,20 +92,21 @@ export async function getScopeRequest(ctx: Ctx, id: string): Promise<ScopeReques
     ...context,
     policy,
     decidable: decidable.ok ? { allowed: true } : { allowed: false, refusal: decidable.error },
+    standIns: await standInsFor(ctx, request),
   }
 }
 
 /** The rule of the approval policy that holds for a request now, and how far it has come. */
 async function policyOf(ctx: Ctx, found: RequestFields) {
   const facts = { ...found.server, class: found.class, tier: found.agent.tier }
-  const rule = approvalRuleFor(await readApprovalRules(reader(ctx)), facts)
+  const rule = escalated(approvalRuleFor(await readApprovalRules(reader(ctx)), facts), found.escalations)
   const given = await reader(ctx).scopeApproval.findMany({
     where: { requestId: found.id, revision: found.revision, ruleId: rule.id },
     orderBy: { at: 'asc' },
   })
   const people = await personNames(
     ctx,
-    given.map(({ personId }) => personId),
+    given.flatMap(({ personId, forPersonId }) => [personId, forPersonId]),
   )
   const open = found.state === 'pending' ? openSteps(rule, given) : []
   const steps = stepsOf(rule).map((roles, index) => {
@@ -112,7 +115,15 @@ async function policyOf(ctx: Ctx, found: RequestFields) {
     return {
       number: index + 1,
       roles: [...roles],
-      approved: approval && by ? { by, at: approval.at.toISOString(), note: approval.note } : null,
+      approved:
+        approval && by
+          ? {
+              by,
+              for: people.get(approval.forPersonId ?? '') ?? null,
+              at: approval.at.toISOString(),
+              note: approval.note,
+            }
+          : null,
       open: open.includes(index),
     }
   })
@@ -135,10 +146,12 @@ const requestSelect = {
   requestedById: true,
   createdAt: true,
   decidedById: true,
+  decidedForId: true,
   decidedAt: true,
   decisionNote: true,
   ticket: true,
   dueAt: true,
+  escalations: true,
   revision: true,
   agentVersion: true,
   agent: {
@@ -159,7 +172,7 @@ type RequestFields = Prisma.ScopeRequestGetPayload<{ select: typeof requestSelec
 async function requestRows(ctx: Ctx, rows: RequestFields[]): Promise<ScopeRequestRow[]> {
   const people = await personNames(
     ctx,
-    rows.flatMap((row) => [row.requestedById, row.decidedById]),
+    rows.flatMap((row) => [row.requestedById, row.decidedById, row.decidedForId]),
   )
   const nobody = { id: '', name: 'unknown', active: false }
   return rows.map((row) => ({
@@ -188,10 +201,12 @@ async function requestRows(ctx: Ctx, rows: RequestFields[]): Promise<ScopeReques
     requestedBy: people.get(row.requestedById) ?? { ...nobody, id: row.requestedById },
     createdAt: row.createdAt.toISOString(),
     decidedBy: row.decidedById ? (people.get(row.decidedById) ?? null) : null,
+    decidedFor: row.decidedForId ? (people.get(row.decidedForId) ?? null) : null,
     decidedAt: row.decidedAt?.toISOString() ?? null,
     decisionNote: row.decisionNote,
     ticket: row.ticket,
     dueAt: row.dueAt?.toISOString() ?? null,
+    escalations: row.escalations,
     revision: row.revision,
   }))
 }

@@ -2,7 +2,7 @@ import { type Environment, methodPrefix, type Sensitivity, type Tier, type ToolC
 import { roleLabel } from '#lib/auth/permissions.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { ScopeRefusal } from '../schema.ts'
-import type { ApproverRole } from '../schema/approval-policy.ts'
+import type { ApproverRole, Escalation } from '../schema/approval-policy.ts'
 
 /** What a rule is asked about. */
 export type ApprovalFacts = {
@@ -27,6 +27,7 @@ export type ApprovalRuleFacts = {
   inOrder: boolean
   daysMax: number | null
   dueHours: number
+  escalation: Escalation | null
 }
 
 /** What holds where no rule fits: one person of security, within a day. */
@@ -43,6 +44,7 @@ export const defaultApprovalRule: ApprovalRuleFacts = {
   inOrder: false,
   daysMax: null,
   dueHours: 24,
+  escalation: null,
 }
 
 /** The first rule that fits; they come in the order of the policy. */
@@ -60,6 +62,25 @@ export function approvalRuleFor(rules: readonly ApprovalRuleFacts[], facts: Appr
   )
 }
 
+/** The rule as it holds for a request that was passed on: whoever it was passed on to may decide in the place of those who are asked, if the rule says so. */
+export function escalated(rule: ApprovalRuleFacts, escalations: number): ApprovalRuleFacts & { alsoTeamId?: string } {
+  const next = rule.escalation
+  if (escalations === 0 || !next?.mayDecide) return rule
+  const steps = stepsOf(rule).map((roles) => [...new Set([...roles, ...next.roles])])
+  return { ...rule, steps, ...(next.teamId === null ? {} : { alsoTeamId: next.teamId }) }
+}
+
+/** The step that is due to be passed on now, from 1 on; null: none, or none yet. */
+export function escalationDue(
+  rule: ApprovalRuleFacts,
+  { dueAt, escalations, now }: { dueAt: Date; escalations: number; now: Date },
+): number | null {
+  const next = rule.escalation
+  if (!next || escalations >= next.times) return null
+  const at = dueAt.getTime() + next.afterHours * (escalations + 1) * 3_600_000
+  return at <= now.getTime() ? escalations + 1 : null
+}
+
 /**
  * Whether the policy approves by itself, whatever a rule says: never what is destructive, nor what a server may ask an agent for, nor what its own author asks for, or one
  * person alone could give it.
@@ -72,7 +93,8 @@ export function approvesAtOnce(
   return toolClass !== 'destructive' && !toolName?.startsWith(methodPrefix)
 }
 
-export type GivenApproval = { step: number; personId: string }
+/** By whom, and in whose place. */
+export type GivenApproval = { step: number; personId: string; forPersonId?: string | null }
 
 /** The steps that are asked for now, by their index. */
 export function openSteps(rule: ApprovalRuleFacts, given: readonly GivenApproval[]): number[] {
@@ -87,16 +109,20 @@ export function stepsOf(rule: ApprovalRuleFacts): readonly (readonly ApproverRol
 
 /** Which open step a person approves: nobody approves two, and everybody only what asks for a role of theirs. */
 export function stepFor(
-  rule: ApprovalRuleFacts,
+  rule: ApprovalRuleFacts & { alsoTeamId?: string },
   given: readonly GivenApproval[],
-  person: { id: string; roles: readonly string[] },
+  person: { id: string; roles: readonly string[]; teamIds?: readonly string[] },
 ): Result<number, ScopeRefusal> {
-  if (given.some(({ personId }) => personId === person.id)) {
+  if (given.some(({ personId, forPersonId }) => personId === person.id || forPersonId === person.id)) {
     const message = 'You have approved it already; somebody else is asked as well.'
     return err({ rule: 'scopes:approved_already', message })
   }
   const steps = stepsOf(rule)
-  const step = openSteps(rule, given).find((index) => steps[index]!.some((role) => person.roles.includes(role)))
+  const { alsoTeamId } = rule
+  const ofTeam = alsoTeamId !== undefined && person.roles.length > 0 && (person.teamIds?.includes(alsoTeamId) ?? false)
+  const step = openSteps(rule, given).find(
+    (index) => ofTeam || steps[index]!.some((role) => person.roles.includes(role)),
+  )
   if (step !== undefined) return ok(step)
   const asked = openSteps(rule, given).map((index) => steps[index]!.map(roleLabel).join(' or '))
   return err({ rule: 'scopes:not_asked', message: `“${rule.title}” asks ${asked.join(' and ')} for this approval.` })

@@ -18,6 +18,28 @@ export type ApproverRole = (typeof approverRoles)[number]
 /** One person with one of these roles. */
 const step = z.array(z.enum(approverRoles)).min(1, 'Name at least one role for each step.').max(approverRoles.length)
 
+/** Who is told next when a request is overdue. */
+const escalation = z
+  .strictObject({
+    roles: z.array(z.enum(approverRoles)).max(approverRoles.length).default([]),
+    /** Of a team everybody, to be told; of them decides who may decide scopes. */
+    teamId: z.string().min(1).max(100).nullable().default(null),
+    /** Hours from the end of its time to the first step, and from each to the next. */
+    afterHours: z
+      .int()
+      .min(1)
+      .max(24 * 30),
+    /** How many steps there are. */
+    times: z.int().min(1).max(10).default(1),
+    /** From the first step on they may decide in place of those who are asked. */
+    mayDecide: z.boolean().default(false),
+  })
+  .refine(({ roles, teamId }) => roles.length > 0 || teamId !== null, {
+    message: 'Name roles or a team that is told.',
+    path: ['roles'],
+  })
+export type Escalation = z.infer<typeof escalation>
+
 /** What is left empty fits everything; all that is set must fit. */
 export const createApprovalRuleInput = z.strictObject({
   title: oneLine(120).min(3, 'Say in a few words what it is about.'),
@@ -41,6 +63,8 @@ export const createApprovalRuleInput = z.strictObject({
     .min(1)
     .max(24 * 30)
     .default(24),
+  /** null: nobody else is told. */
+  escalation: escalation.nullable().default(null),
 })
 export type CreateApprovalRuleInput = z.infer<typeof createApprovalRuleInput>
 
@@ -63,7 +87,7 @@ export type ApprovalStep = {
   /** From 1 on. */
   number: number
   roles: ApproverRole[]
-  approved: { by: PersonRef; at: string; note: string | null } | null
+  approved: { by: PersonRef; for: PersonRef | null; at: string; note: string | null } | null
   /** Whether it is asked for now; a later one of a rule in order is not yet. */
   open: boolean
 }

@@ -1,0 +1,85 @@
+import type { z } from 'zod'
+import { type Actor, authorize, can, type Ctx, reader, requirePerson } from '#lib/auth/ctx.ts'
+import { activePeople } from '#lib/auth/queries.ts'
+import { personNames } from '#lib/registry/queries.ts'
+import { decidingRoles } from './rules.ts'
+import { delegationListQuery, type DelegationView } from './schema.ts'
+
+type Person = Extract<Actor, { kind: 'person' }>
+
+/** Delegations of one's own and to oneself, the latest first; with `people:manage` everybody's. Needs `delegations:own`. */
+export async function listDelegations(
+  ctx: Ctx,
+  input: z.input<typeof delegationListQuery> = {},
+): Promise<DelegationView[]> {
+  authorize(ctx, 'delegations:own')
+  const { id } = requirePerson(ctx)
+  const { state } = delegationListQuery.parse(input)
+  const mine = can(ctx.actor, 'people:manage') ? {} : { OR: [{ personId: id }, { delegateId: id }] }
+  const rows = await reader(ctx).delegation.findMany({
+    where: { ...mine, ...(state === 'open' ? { revokedAt: null, endsAt: { gt: ctx.now } } : {}) },
+    orderBy: [{ startsAt: 'desc' }, { id: 'desc' }],
+    take: 500,
+  })
+  const people = await personNames(
+    ctx,
+    rows.flatMap((row) => [row.personId, row.delegateId]),
+  )
+  const named = (id: string) => people.get(id) ?? { id, name: 'unknown', active: false }
+  return rows.map((row) => ({
+    id: row.id,
+    person: named(row.personId),
+    delegate: named(row.delegateId),
+    startsAt: row.startsAt.toISOString(),
+    endsAt: row.endsAt.toISOString(),
+    reason: row.reason,
+    state: stateOf(row, ctx.now),
+    createdAt: row.createdAt.toISOString(),
+    revokedAt: row.revokedAt?.toISOString() ?? null,
+  }))
+}
+
+function stateOf(row: { startsAt: Date; endsAt: Date; revokedAt: Date | null }, now: Date): DelegationView['state'] {
+  if (row.revokedAt) return 'revoked'
+  if (row.endsAt <= now) return 'ended'
+  return row.startsAt > now ? 'to_come' : 'in_force'
+}
+
+/** Who could stand in for oneself: people who share a role that decides, by name. Needs `delegations:own`. */
+export async function listPossibleDelegates(ctx: Ctx): Promise<{ id: string; name: string }[]> {
+  authorize(ctx, 'delegations:own')
+  const person = requirePerson(ctx)
+  const mine = decidingRoles(person.roles)
+  const people = await activePeople(ctx)
+  return people
+    .filter(({ id, roles }) => id !== person.id && mine.some((role) => roles.includes(role)))
+    .map(({ id, name }) => ({ id, name }))
+    .toSorted((a, b) => a.name.localeCompare(b.name))
+}
+
+/** Whom somebody stands in for at this moment, as actors with what they may do now; who has left is not among them. Callers authorize. */
+export async function standsInFor(ctx: Ctx, delegateId: string): Promise<{ person: Person; until: Date }[]> {
+  const rows = await reader(ctx).delegation.findMany({
+    where: { delegateId, ...inForce(ctx.now) },
+    orderBy: [{ endsAt: 'asc' }, { id: 'asc' }],
+    select: { personId: true, endsAt: true },
+  })
+  if (rows.length === 0) return []
+  const people = await activePeople(ctx, { ids: rows.map(({ personId }) => personId) })
+  return rows.flatMap(({ personId, endsAt }) => {
+    const person = people.find(({ id }) => id === personId)
+    return person ? [{ person, until: endsAt }] : []
+  })
+}
+
+/** Every delegation in force: who is away, who stands in, until when. For processes of our own. */
+export async function delegationsInForce(ctx: Ctx): Promise<{ personId: string; delegateId: string; endsAt: Date }[]> {
+  return await reader(ctx).delegation.findMany({
+    where: inForce(ctx.now),
+    select: { personId: true, delegateId: true, endsAt: true },
+  })
+}
+
+function inForce(now: Date) {
+  return { revokedAt: null, startsAt: { lte: now }, endsAt: { gt: now } }
+}

@@ -1,0 +1,121 @@
+import type { AuditView } from '#lib/audit/schema.ts'
+import { paths } from '#lib/core/paths.ts'
+import type { Kind } from '../schema/kinds.ts'
+import type { Audience } from './audience.ts'
+
+/** What is said of an event, to whom, and where it is looked at. Never a secret, never what a call's arguments are. */
+export type Telling = {
+  kind: Kind
+  title: string
+  body: string
+  path: string
+  /** What it is about. */
+  thread: string
+  audiences: readonly Audience[]
+  /** Several of one thread that come together are told as one, with this title. */
+  many?: (count: number) => string
+}
+
+type Common = Omit<AuditView, 'event' | 'detail'>
+
+export function request(event: Common & { detail: { requestId: string } }, kind: Kind, title: string) {
+  const { requestId } = event.detail
+  return { kind, title, path: paths.request(requestId), thread: `request:${requestId}` }
+}
+
+export function decided(event: Common & { detail: { requestId: string } }, title: string) {
+  const { requestId } = event.detail
+  return { ...request(event, 'request_decided', title), audiences: [{ to: 'requester', requestId }] as const }
+}
+
+export function ofAgent(event: Common, kind: Kind, title: string) {
+  return { kind, title, thread: `agent:${event.agentId ?? ''}`, audiences: owners(event) }
+}
+
+export function agentState(event: Common, became: string, reason: string | null): Telling {
+  return {
+    ...ofAgent(event, 'agent_state', `${agentOf(event)} ${became}`),
+    body: reason === null ? `By ${event.actor.name}.` : `${event.actor.name}: ${reason}`,
+    path: paths.agent(event.agentId ?? ''),
+  }
+}
+
+export function callDecided(
+  event: Common & { detail: { heldCallId: string } },
+  became: string,
+  note: string | null,
+): Telling {
+  return {
+    kind: 'call_decided',
+    title: `A held call of ${event.tool ?? event.subject.name} ${became}`,
+    body: note === null ? `Agent: ${event.agentId ?? ''}.` : `${by(event)}: ${note}`,
+    path: event.runId ? paths.run(event.runId) : paths.approvals(),
+    thread: `call:${event.detail.heldCallId}`,
+    audiences: [...owners(event), ...runner(event)],
+    many: (count) => `${count} held calls were decided`,
+  }
+}
+
+export function stop(
+  event: Common,
+  became: string,
+  detail: { orderId: string; scope: string; reason: string },
+): Telling {
+  const { kind, id, name } = event.subject
+  const what = detail.scope === 'organization' ? 'The whole organization' : `${capital(kind)} ${name}`
+  return {
+    kind: 'stop',
+    title: `${what} ${became}`,
+    body: `${event.actor.name}: ${detail.reason}`,
+    path: paths.kill(),
+    thread: `stop:${detail.orderId}`,
+    audiences: [{ to: 'stopped', scope: detail.scope, targetId: id }],
+  }
+}
+
+export function bypass(event: Common & { detail: { bypassId: string } }, title: string) {
+  const audiences: Audience[] = [{ to: 'holders', of: 'holds:manage' }, ...owners(event)]
+  const thread = `bypass:${event.detail.bypassId}`
+  return { kind: 'break_glass' as const, title, path: paths.approvals('rules'), thread, audiences }
+}
+
+export function owners(event: Common): Audience[] {
+  return event.agentId === null ? [] : [{ to: 'owners', agentId: event.agentId }]
+}
+
+export function runner(event: Common): Audience[] {
+  return event.runId === null ? [] : [{ to: 'runner', runId: event.runId }]
+}
+
+/** An agent's events have it as their subject. */
+export function agentOf(event: Common): string {
+  return event.subject.kind === 'agent' ? event.subject.name : (event.agentId ?? 'an agent')
+}
+
+export function scopeOf(event: Common & { detail: { class?: string } }): string {
+  const what = [event.detail.class, event.tool].filter(Boolean).join(' ')
+  return `${what || 'a scope'} on ${event.serverId ?? 'a server'}`
+}
+
+export function untilOf(expiresAt: string | null): string {
+  return expiresAt === null ? 'until revoked' : `until ${minuteOf(expiresAt)}`
+}
+
+/** 2026-11-26 09:30 UTC */
+export function minuteOf(iso: string): string {
+  return `${iso.slice(0, 16).replace('T', ' ')} UTC`
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
+}
+
+export function oneLine(text: string): string {
+  return text.replaceAll(/\s+/g, ' ').trim()
+}
+
+/** Who did it, and in whose place. */
+export function by({ actor, detail }: { actor: { name: string }; detail: object }): string {
+  const { standsInFor } = detail as { standsInFor?: { name: string } }
+  return standsInFor ? `${actor.name}, for ${standsInFor.name}` : actor.name
+}
