@@ -17,7 +17,7 @@ import { listEscalations } from '#lib/harness/queries.ts'
 import { listOrphans } from '#lib/lifecycle/queries.ts'
 import { fleetSummary } from '#lib/metrics/queries.ts'
 import { listAgents, listToolReviews } from '#lib/registry/queries.ts'
-import { listBreakGlass, listScopeRequests } from '#lib/scopes/queries.ts'
+import { listBreakGlass, listScopeRequests, listWaitingRequests } from '#lib/scopes/queries.ts'
 import { currentCtx, type PageCtx } from '#lib/web/ctx.ts'
 import { hrefWith } from '#lib/web/search.ts'
 
@@ -28,7 +28,7 @@ const shown = 6
 export default async function HomePage() {
   const ctx = await currentCtx()
   const mine = ctx.actor.teamIds.join(',')
-  const [agents, waiting, requests, escalations, summary, reviews, glasses, orphans] = await Promise.all([
+  const [agents, waiting, forMe, requests, escalations, summary, reviews, glasses, orphans] = await Promise.all([
     mine
       ? listAgents(ctx, {
           owner: mine,
@@ -39,7 +39,8 @@ export default async function HomePage() {
         })
       : null,
     countWaitingCalls(ctx),
-    listScopeRequests(ctx, { state: 'pending', limit: shown }),
+    listWaitingRequests(ctx, { limit: shown }),
+    listScopeRequests(ctx, { state: 'pending', limit: 1 }),
     listEscalations(ctx, { open: true, limit: shown }),
     fleetSummary(ctx, { days: 30 }),
     listToolReviews(ctx),
@@ -62,7 +63,7 @@ export default async function HomePage() {
         <Figure
           label="Scope requests waiting"
           value={formatCount(requests.total)}
-          note={can(ctx.actor, 'scopes:approve') ? 'you can decide them' : 'for security to decide'}
+          note={forMe.total > 0 ? `${formatCount(forMe.total)} for you to decide` : 'none for you to decide'}
           href={hrefWith(paths.requests(), { state: 'pending' })}
         />
         <Figure
@@ -102,14 +103,19 @@ export default async function HomePage() {
           ))}
         </List>
         <List
-          title="Waiting scope requests"
-          more={{ href: paths.requests(), label: `All ${requests.total}` }}
-          empty="Nothing waits for a decision."
+          title="Scope requests that wait for me"
+          more={{
+            href: hrefWith(paths.requests(), { state: 'pending' }),
+            label: `All ${requests.total} pending`,
+          }}
+          empty="No request waits for you."
         >
-          {requests.items.map((request) => (
+          {forMe.items.map((request) => (
             <Row key={request.id} href={paths.request(request.id)} title={request.agent.name}>
               <span className="text-[13px] text-muted-foreground">
                 {request.requestedBy.name}, <Time value={request.createdAt} />
+                {request.standIns.map(({ person }) => `, for ${person.name}`)}
+                {request.escalations > 0 && ', passed on'}
               </span>
               <ScopeBadge
                 serverId={request.server.id}

@@ -13,6 +13,7 @@ import {
   Megaphone,
   OctagonX,
   Plug,
+  PlaneTakeoff,
   PlayCircle,
   Server,
   ShieldQuestion,
@@ -71,6 +72,12 @@ export const navigation: readonly NavGroup[] = [
         keywords: 'rest openapi curl documentation',
       },
       { href: paths.apps(), label: 'Connected apps', icon: Plug, keywords: 'claude mcp oauth connector' },
+      {
+        href: paths.delegation(),
+        label: 'While I am away',
+        icon: PlaneTakeoff,
+        keywords: 'delegation delegate stand in leave',
+      },
       {
         href: paths.notificationSettings(),
         label: 'Notifications',

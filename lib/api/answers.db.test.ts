@@ -3,6 +3,7 @@ import { answered } from '#lib/dev/test/answer-check.ts'
 import { allRoutes } from '#lib/dev/test/api-portal.ts'
 import '#lib/dev/test/answers-asked.ts'
 import { askTest as test } from '#lib/dev/test/api-ask.ts'
+import { askNotifications } from '#lib/dev/test/ask-notifications.ts'
 import { recordAudit } from '#lib/audit/commands.ts'
 import { inTx } from '#lib/auth/ctx.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
@@ -45,6 +46,7 @@ test('scopes', async ({ ask, db }) => {
   const wish = { agentId, requestedById: other.id, serverId: 'invoices', class: 'read', reason: 'Reads.' } as const
   const { id } = await db.scopeRequest.create({ data: wish })
   await ask('GET /scope-requests')
+  await ask('GET /scope-requests/waiting')
   await ask(`GET /scope-requests/${id}`)
   const { grantId } = await ask(`POST /scope-requests/${id}/decide`, { decision: 'approve', days: 7 })
   await ask(`GET /grants?agentId=${agentId}`)
@@ -186,31 +188,8 @@ test('the kill switch, the fleet and the audit log', async ({ ask, db, team }) =
   for (const path of ['/fleet', '/fleet/candidates', '/audit']) await ask(`GET ${path}`)
 })
 
-test('the inbox', async ({ ask, db }) => {
-  const { person } = await ask('GET /me')
-  const { id } = await db.notification.create({
-    data: { personId: person!, eventSeq: 1n, kind: 'stop', title: 'Stopped', body: '', path: '/kill', thread: 'stop' },
-  })
-  await ask('GET /inbox?state=unread')
-  await ask(`PATCH /inbox/${id}`, { read: true })
-  await ask('POST /inbox/read', {})
-})
-
-test('how one is told', async ({ ask, team }) => {
-  await ask('PUT /notification-settings/preferences', {
-    preferences: [{ kind: 'grant', channel: 'mail', mode: 'weekly' }],
-  })
-  await ask('PUT /notification-settings/digest', { timeZone: 'Europe/Berlin', hour: 7, weekday: 5 })
-  await ask('POST /notification-settings/test-mail')
-  await ask('POST /notification-channels', { owner: 'me', url: 'http://127.0.0.1:9/' })
-  await ask('GET /notification-settings')
-  await ask('GET /notification-deliveries')
-  const shared = { owner: 'team', teamId: team, name: '#team', url: 'http://127.0.0.1:9/', kinds: ['stop'] }
-  const { channelId } = await ask('POST /notification-channels', shared)
-  await ask(`PATCH /notification-channels/${channelId}`, { name: '#ours' })
-  await ask(`POST /notification-channels/${channelId}/test`)
-  await ask('GET /notification-channels')
-  await ask(`DELETE /notification-channels/${channelId}`)
+test('the inbox, how one is told, and who stands in', async ({ ask, db, team }) => {
+  await askNotifications({ ask, db, team })
 })
 
 test('no endpoint is left whose answer was not compared with its contract', () => {

@@ -24,6 +24,7 @@ const topics = {
   servers: 'Registering MCP servers and reviewing their tools.',
   unregistered: 'What was found and is not registered: adopt it, or say why not.',
   usage: 'Which grants are needed, and narrowing those that are not.',
+  delegations: 'Who is asked in whose place while they are away.',
   inbox: 'What you were told of.',
   notifications: 'How you are told: by mail, in Slack, at once or in a digest.',
   webhooks: 'Who outside is told of audit events.',

@@ -5,6 +5,7 @@ import * as approvals from './routes/approvals.ts'
 import * as breakGlass from './routes/break-glass.ts'
 import * as control from './routes/control.ts'
 import * as decisions from './routes/decisions.ts'
+import * as delegations from './routes/delegations.ts'
 import * as escalations from './routes/escalations.ts'
 import * as history from './routes/history.ts'
 import * as inbox from './routes/inbox.ts'
@@ -29,6 +30,7 @@ export const routes = {
   breakGlass,
   control,
   decisions,
+  delegations,
   escalations,
   history,
   inbox,

@@ -1,3 +1,23 @@
+import type {
+  AgentCreated,
+  ApprovalRuleCreated,
+  CallApproved,
+  CallEdited,
+  DelegationCreated,
+  GrantBreakGlass,
+  GrantCreated,
+  HoldBypassOpened,
+  HoldRuleCreated,
+  McpResultPassed,
+  McpTaskEnded,
+  ScopeRequestApproved,
+  ScopeRequestCreated,
+  ScopeRequestEscalated,
+  ScopeRequestStepApproved,
+  ServerCreated,
+  StandsInFor,
+} from './event-details.ts'
+
 import type { CallOutcome, JudgedByPolicies } from './call-details.ts'
 
 /**
@@ -29,19 +49,7 @@ export type AuditEvents = {
   'keys.rewrapped': { keyId: string; rewrapped: number }
   // registry
   'team.created': { costCenter: string | null }
-  'agent.created': {
-    templateId: string
-    templateVersion: string
-    name: string
-    purpose: string
-    ownerTeamId: string
-    accountablePersonId: string
-    tier: string
-    schedule: string | null
-    /** Micro-dollars. */
-    monthlyBudgetMicros: string | null
-    nextReviewAt: string
-  }
+  'agent.created': AgentCreated
   'agent.imported': { source: string; lastReviewedAt?: string; nextReviewAt?: string }
   'agent.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
   'agent.version_created': {
@@ -76,15 +84,7 @@ export type AuditEvents = {
   'catalog_view.deleted': { view: object }
   'catalog_view.default_set': { role: string; before: string | null; after: string | null }
   'agent.schedule_changed': { schedule: string | null; enabled: boolean }
-  'server.created': {
-    url: string
-    command?: object
-    environment: string
-    sensitivity: string
-    dataClasses?: string[]
-    acknowledged: string[]
-    via: string
-  }
+  'server.created': ServerCreated
   'server.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
   'server.credential_set': { kind: string; replaced: boolean; reason: string | null }
   'server.authorization_begun': { issuer: string; scope: string | null }
@@ -108,50 +108,17 @@ export type AuditEvents = {
   'tool.rejected': { definitionHash: string; withdrawn: boolean; reason: string }
   'template.published': { version: string; digest: string }
   // scopes
-  'grant.created': {
-    grantId: string
-    class: string
-    toolName: string | null
-    via: string
-    expiresAt: string | null
-    reason: string
-    requestId: string | null
-    conditions: object[]
-    rate: object | null
-    /** Conditions and rate, in words. */
-    limits: string[]
-  }
+  'grant.created': GrantCreated
   /** Announced as it happens: webhooks can be told of it by this name. */
-  'grant.break_glass': {
-    grantId: string
-    class: string
-    toolName: string | null
-    expiresAt: string
-    reason: string
-    incident: string | null
-  }
+  'grant.break_glass': GrantBreakGlass
   'grant.break_glass_refused': { reason: string }
   'grant.break_glass_reviewed': { grantId: string; verdict: string; note: string }
   /** Grants of single tools took the place of one of a class; each has its own events as well. */
   'grant.narrowed': { grantId: string; class: string; toolNames: string[]; grantIds: string[]; reason: string }
   'grant.revoked': { grantId: string; class: string; reason: string }
-  'scope_request.created': {
-    requestId: string
-    class: string
-    toolName: string | null
-    days: number | null
-    reason: string
-    limits: string[]
-  }
+  'scope_request.created': ScopeRequestCreated
   /** One of several people has approved; it still waits. */
-  'scope_request.step_approved': {
-    requestId: string
-    step: number
-    of: number
-    approvalRule: string
-    note: string | null
-    standsInFor?: StandsInFor
-  }
+  'scope_request.step_approved': ScopeRequestStepApproved
   /** The approval policy approved it, nobody else. */
   'scope_request.auto_approved': { requestId: string; approvalRule: string; class: string; expiresAt: string | null }
   'scope_request.changes_requested': { requestId: string; note: string; standsInFor?: StandsInFor }
@@ -164,40 +131,14 @@ export type AuditEvents = {
   /** Announced once, when the time to decide is over. */
   'scope_request.overdue': { requestId: string; dueAt: string }
   /** Passed on, once for each step, when it is overdue still. */
-  'scope_request.escalated': {
-    requestId: string
-    step: number
-    of: number
-    roles: string[]
-    teamId: string | null
-    mayDecide: boolean
-    dueAt: string
-  }
+  'scope_request.escalated': ScopeRequestEscalated
   /** Announced once, when a grant has ended by itself. */
   'grant.ended': { grantId: string; class: string; toolName: string | null; expiresAt: string }
-  'approval_rule.created': {
-    ruleId: string
-    position: number
-    steps: string[][]
-    daysMax: number | null
-    dueHours: number
-    escalation: object | null
-  }
+  'approval_rule.created': ApprovalRuleCreated
   'approval_rule.removed': { ruleId: string; reason: string }
   /** Announced once, before a grant ends by itself. */
   'grant.ends_soon': { grantId: string; class: string; toolName: string | null; expiresAt: string }
-  'scope_request.approved': {
-    requestId: string
-    class: string
-    /** What was granted of what was asked for. */
-    toolName?: string | null
-    expiresAt: string | null
-    note: string | null
-    limits: string[]
-    /** The rule of the approval policy, in its words. */
-    approvalRule: string
-    standsInFor?: StandsInFor
-  }
+  'scope_request.approved': ScopeRequestApproved
   'scope_request.rejected': { requestId: string; class: string; note: string | null; standsInFor?: StandsInFor }
   'scope_request.withdrawn': { requestId: string }
   'scope_request.refused': { requestId: string | null; reason: string }
@@ -236,18 +177,7 @@ export type AuditEvents = {
     marks?: string[]
   } & JudgedByPolicies
   /** The end of a result that was passed on while it arrived. */
-  'mcp.result_passed': {
-    argumentsDigest: string
-    outcome: 'ok' | 'tool_error' | 'upstream_error' | 'aborted'
-    /** Of the server's reply. */
-    bytes: number
-    ms: number
-    /** Why it is not whole. */
-    reason?: string
-    traceId?: string
-    masked?: Partial<Record<string, number>>
-    marks?: string[]
-  }
+  'mcp.result_passed': McpResultPassed
   /** A stream that no call began; `resumes`: the tool whose call's stream was cut off and goes on in it. */
   'mcp.stream_opened': { resumes: string | null }
   /** The first message of such a stream in which something of a kind was found. */
@@ -260,13 +190,7 @@ export type AuditEvents = {
   } & JudgedByPolicies &
     ExplainedDenial
   /** A broker ended a task whose agent may not go on; `task`: as in the record of its call; `outcome`: whether its server said that it is over. */
-  'mcp.task_ended': {
-    task: string
-    outcome: 'cancelled' | 'over' | 'unconfirmed'
-    status: string | null
-    tries: number
-    message: string
-  }
+  'mcp.task_ended': McpTaskEnded
   'mcp.caller_refused': { reason: string; count: number } & ExplainedDenial
   // the registry as an MCP server
   'registry.asked': { tool: string; arguments: string; via: string; outcome: string }
@@ -291,15 +215,7 @@ export type AuditEvents = {
   'policy_set.rolled_back': { number: number; version: string; superseded: number | null; reason: string }
   'policy_set.refused': { number: number; action: string; reason: string }
   // delegation while away
-  'delegation.created': {
-    delegationId: string
-    personId: string
-    delegateId: string
-    delegateName: string
-    startsAt: string
-    endsAt: string
-    reason: string
-  }
+  'delegation.created': DelegationCreated
   'delegation.refused': { delegateId: string; reason: string }
   'delegation.revoked': { delegationId: string; personId: string; delegateId: string }
   // notifications
@@ -311,42 +227,15 @@ export type AuditEvents = {
   'person.notifications_changed': { before: Record<string, unknown>; after: Record<string, unknown> }
   'person.mail_tested': { deliveryId: string }
   // held calls
-  'hold_rule.created': {
-    ruleId: string
-    deciderRoles: string[]
-    excludedDeciders: string[]
-    decideSeconds: number
-    onTimeout: string
-  }
+  'hold_rule.created': HoldRuleCreated
   'hold_rule.removed': { ruleId: string; reason: string }
   /** Announced as it happens: calls that the rule would hold go through until then. */
-  'hold_bypass.opened': {
-    bypassId: string
-    ruleId: string
-    reason: string
-    expiresAt: string
-    /** Whose agents it is not for. */
-    exceptTeamIds: string[]
-    exceptAgentIds: string[]
-  }
+  'hold_bypass.opened': HoldBypassOpened
   'hold_bypass.refused': { ruleId: string; reason: string }
   'hold_bypass.ended': { bypassId: string; ruleId: string; how: 'person' | 'time' | 'rule_removed' }
   'call.held': { heldCallId: string; digest: string; ruleTitle: string; expiresAt: string }
-  'call.approved': {
-    heldCallId: string
-    digest: string
-    approval: string
-    note: string | null
-    standsInFor?: StandsInFor
-  }
-  'call.edited': {
-    heldCallId: string
-    digest: string
-    approval: string
-    note: string | null
-    changed: string[]
-    standsInFor?: StandsInFor
-  }
+  'call.approved': CallApproved
+  'call.edited': CallEdited
   'call.rejected': { heldCallId: string; digest: string; note: string; standsInFor?: StandsInFor }
   'call.decision_refused': { heldCallId: string; reason: string }
   'call.expired': { heldCallId: string; digest: string; outcome: string }
@@ -369,9 +258,6 @@ type ExplainedDenial = { step?: string | null; facts?: Record<string, string | n
 
 /** A rule that would have held a call, and what let the call through. */
 export type BypassedHold = { rule: string; bypass: string }
-
-/** In whose place somebody decided. */
-type StandsInFor = { id: string; name: string }
 
 export type AuditEventName = keyof AuditEvents
 

@@ -7,7 +7,7 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { createApprovalRule, decideScopeRequest, remindOfScopes, requestScope } from './commands.ts'
-import { getScopeRequest, whoIsAsked } from './queries.ts'
+import { getScopeRequest, listWaitingRequests, whoIsAsked } from './queries.ts'
 import { requestScopeInput } from './schema.ts'
 import { createApprovalRuleInput } from './schema/approval-policy.ts'
 
@@ -179,4 +179,16 @@ dbTest('a grant that has ended by itself is announced once, unless that is old n
   await Promise.all([1, 2, 3].map(() => remindOfScopes(ctxFor(db, undefined, later(1)))))
   await remindOfScopes(ctxFor(db, undefined, later(2)))
   expect(await ended()).toMatchObject([{ grantId: id }])
+})
+
+dbTest('what waits for somebody is what they could approve now, with in whose place', async ({ db }) => {
+  const { requestId, builder } = await scene(db)
+  const [maya, sam, finance] = [await person(db, 'security'), await person(db, 'security'), await person(db, 'finance')]
+  await away(db, maya, sam)
+  const waiting = async (who: Person) =>
+    (await listWaitingRequests(ctxFor(db, who, now), { limit: 50 })).items.filter(({ id }) => id === requestId)
+  expect(await waiting(sam)).toMatchObject([{ id: requestId, standIns: [{ person: { id: maya.id } }] }])
+  expect(await waiting(maya)).toMatchObject([{ standIns: [] }])
+  expect(await waiting(finance)).toEqual([])
+  expect(await waiting(builder)).toEqual([])
 })

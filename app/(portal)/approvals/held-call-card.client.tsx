@@ -6,6 +6,7 @@ import { Countdown } from '#components/approvals/countdown.client.tsx'
 import { HeldAnswers } from '#components/approvals/held-answers.tsx'
 import { JsonBlock, JsonDiff } from '#components/approvals/json-block.tsx'
 import { jsonText } from '#components/approvals/json-text.ts'
+import { InPlaceOf } from '#components/delegation/in-place-of.client.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
@@ -29,6 +30,8 @@ type Mode = 'look' | 'edit' | 'reject'
 export function HeldCallCard({ held, onDecided }: { held: HeldCallView; onDecided: () => void }) {
   const [mode, setMode] = useState<Mode>('look')
   const [note, setNote] = useState('')
+  const [absent, setAbsent] = useState(held.standIns[0]?.person.id ?? '')
+  const about = { heldCallId: held.id, ...(absent === '' ? {} : { forPersonId: absent }) }
   const [text, setText] = useState(() => jsonText(held.arguments))
   const { run, pending, failed } = useAction(decide, ({ state }) => {
     toast.success(`${held.tool}: ${state}.`)
@@ -97,6 +100,7 @@ export function HeldCallCard({ held, onDecided }: { held: HeldCallView; onDecide
           <JsonBlock value={held.arguments} label={`Arguments of ${call}`} />
         )}
         {held.inputResponses && <HeldAnswers answers={held.inputResponses} call={call} />}
+        <InPlaceOf standIns={held.standIns} value={absent} onChange={setAbsent} />
         {mode === 'reject' && (
           <Field
             label="Reason"
@@ -120,7 +124,7 @@ export function HeldCallCard({ held, onDecided }: { held: HeldCallView; onDecide
                 variant="primary"
                 pending={pending}
                 whyNot={whyNot}
-                onClick={() => run({ heldCallId: held.id, decision: 'approve' })}
+                onClick={() => run({ ...about, decision: 'approve' })}
               >
                 Approve
               </ActionButton>
@@ -142,17 +146,13 @@ export function HeldCallCard({ held, onDecided }: { held: HeldCallView; onDecide
               variant="primary"
               pending={pending}
               disabled={!edited.ok || pending}
-              onClick={() => edited.ok && run({ heldCallId: held.id, decision: 'edit', arguments: edited.value })}
+              onClick={() => edited.ok && run({ ...about, decision: 'edit', arguments: edited.value })}
             >
               Approve as edited
             </Button>
           )}
           {mode === 'reject' && (
-            <Button
-              variant="danger"
-              pending={pending}
-              onClick={() => run({ heldCallId: held.id, decision: 'reject', note })}
-            >
+            <Button variant="danger" pending={pending} onClick={() => run({ ...about, decision: 'reject', note })}>
               Reject the call
             </Button>
           )}

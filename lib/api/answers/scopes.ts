@@ -8,6 +8,7 @@ import {
   scopeRequestStates,
   type ScopeRequestView,
 } from '#lib/scopes/schema.ts'
+import type { WaitingRequestList } from '#lib/scopes/schema/waiting.ts'
 import { argumentConditions, callRate } from '#lib/registry/schema/conditions.ts'
 import { requestContext } from './request-context.ts'
 import { accessGrant, accessGrantShape, agentStatus, tier } from './agents.ts'
@@ -52,6 +53,14 @@ const scopeRequestRow = answerOf<ScopeRequestRow>()(z.strictObject(requestShape)
 
 export const scopeRequestList = answerOf<ScopeRequestList>()(
   z.strictObject({ items: z.array(scopeRequestRow), total: count, nextCursor: text.nullable() }),
+)
+
+export const waitingRequestList = answerOf<WaitingRequestList>()(
+  z.strictObject({
+    items: z.array(z.strictObject({ ...requestShape, standIns: z.array(standIn) })),
+    total: count,
+    more: z.boolean(),
+  }),
 )
 
 export const scopeRequest = answerOf<ScopeRequestView>()(

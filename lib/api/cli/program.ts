@@ -8,6 +8,7 @@ import { addApprovalsCommands } from './commands/approvals.ts'
 import { addGitOpsCommands } from './commands/apply.ts'
 import { addAuditCommands } from './commands/audit.ts'
 import { addDecisionsCommands } from './commands/decisions.ts'
+import { addDelegationsCommands } from './commands/delegations.ts'
 import { addEscalationsCommands } from './commands/escalations.ts'
 import { addFleetCommands } from './commands/fleet.ts'
 import { addInboxCommands } from './commands/inbox.ts'
@@ -66,6 +67,7 @@ export function createProgram(setup: Setup): Command {
   addViewsCommands(program, setup)
   addEscalationsCommands(program, setup)
   addDecisionsCommands(program, setup)
+  addDelegationsCommands(program, setup)
   addInboxCommands(program, setup)
   addNotificationsCommands(program, setup)
   addFleetCommands(program, setup)

@@ -9,7 +9,14 @@ import {
 } from '#lib/scopes/schema.ts'
 import { createApprovalRuleInput, removeApprovalRuleInput } from '#lib/scopes/schema/approval-policy.ts'
 import { asOfQuery } from '#lib/registry/schema/history.ts'
-import { approvalRule, grant, scopeDecision, scopeRequest, scopeRequestList } from '../answers/scopes.ts'
+import {
+  approvalRule,
+  grant,
+  scopeDecision,
+  scopeRequest,
+  scopeRequestList,
+  waitingRequestList,
+} from '../answers/scopes.ts'
 import { count, text } from '../answers/words.ts'
 import { pagedOf, pageQuery } from '../paging.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
@@ -25,6 +32,15 @@ export const list = endpoint({
   query: scopeRequestListQuery,
   answer: json(scopeRequestList),
   example: { query: { state: 'pending' } },
+})
+
+export const waiting = endpoint({
+  method: 'GET',
+  path: '/api/v1/scope-requests/waiting',
+  summary: 'The requests that wait for you, oldest first: also those passed on to you, and for whom you stand in.',
+  permission: 'requests:read',
+  query: z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(50) }),
+  answer: json(waitingRequestList),
 })
 
 export const request = endpoint({

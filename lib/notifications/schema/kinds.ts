@@ -109,6 +109,14 @@ export const kindFacts = {
     needs: 'discovery:manage',
     ...news,
   },
+  policy: {
+    label: 'Central policies',
+    says: 'A set of central policies is enforced, or an earlier one is back.',
+    needs: 'agents:read',
+    always: false,
+    mail: 'daily',
+    urgentFor: ['security', 'platform_admin'],
+  },
   delegation: {
     label: 'Standing in',
     says: 'Somebody is asked in my place while I am away, or I in theirs.',

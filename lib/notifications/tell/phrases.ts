@@ -73,6 +73,16 @@ export function stop(
   }
 }
 
+/** Those who set policies or live under them: whoever manages rules, and leads of teams. */
+export function policy(event: Common & { event: string; detail: { number: number } }, title: string) {
+  const audiences: Audience[] = [
+    { to: 'holders', of: 'holds:manage' },
+    { to: 'roles', roles: ['team_lead'] },
+  ]
+  const path = `${paths.audit()}?event=${event.event}`
+  return { kind: 'policy' as const, title, path, thread: `policy:${event.detail.number}`, audiences }
+}
+
 export function bypass(event: Common & { detail: { bypassId: string } }, title: string) {
   const audiences: Audience[] = [{ to: 'holders', of: 'holds:manage' }, ...owners(event)]
   const thread = `bypass:${event.detail.bypassId}`

@@ -14,6 +14,7 @@ import {
   ofAgent,
   oneLine,
   owners,
+  policy,
   request,
   runner,
   scopeOf,
@@ -130,6 +131,16 @@ const tellers: Tellers = {
     path: paths.breakGlass(),
     thread: `break_glass:${event.detail.grantId}`,
     audiences: [{ to: 'glass_breaker', grantId: event.detail.grantId }, ...owners(event)],
+  }),
+  'policy_set.enforced': (event) => ({
+    ...policy(event, `${event.actor.name} enforced policy set ${event.detail.number}`),
+    body: event.detail.withoutReplay
+      ? `Without a replay: ${event.detail.withoutReplay}`
+      : 'It decides every call from now on.',
+  }),
+  'policy_set.rolled_back': (event) => ({
+    ...policy(event, `${event.actor.name} went back to policy set ${event.detail.number}`),
+    body: event.detail.reason,
   }),
   'hold_bypass.opened': (event) => ({
     ...bypass(event, `${event.actor.name} lets calls through that “${event.subject.name}” would hold`),

@@ -19,8 +19,8 @@ export function DecisionCard({ request }: { request: ScopeRequestView }) {
     <Card title="Decision">
       <Facts>
         <Fact label={request.state}>
-          {request.decidedBy?.name ?? (request.state === 'approved' ? 'the approval policy' : 'the requester')} ·{' '}
-          <Time value={request.decidedAt} />
+          {request.decidedBy?.name ?? (request.state === 'approved' ? 'the approval policy' : 'the requester')}
+          {request.decidedFor && `, for ${request.decidedFor.name}`} · <Time value={request.decidedAt} />
         </Fact>
         {request.decisionNote && <Fact label="Note">{request.decisionNote}</Fact>}
         {granted?.differences.map(({ field, asked, granted: given }) => (

@@ -1,6 +1,7 @@
 'use client'
 
 import { useState } from 'react'
+import { InPlaceOf } from '#components/delegation/in-place-of.client.tsx'
 import { limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Field } from '#components/ui/field.tsx'
@@ -15,6 +16,8 @@ import type { decide as decideAction } from './actions.ts'
 export function DecisionForm({ request, decide }: { request: ScopeRequestView; decide: typeof decideAction }) {
   const [days, setDays] = useState(request.policy.left.days?.toString() ?? '')
   const [note, setNote] = useState('')
+  // Who is away has somebody for it: that is what they look for here.
+  const [absent, setAbsent] = useState(request.standIns[0]?.person.id ?? '')
   const [draft, setDraft] = useState(limitsDraft(request.policy.left))
   const { left } = request.policy
   const [reach, setReach] = useState<Reach>({ class: left.class, toolName: '' })
@@ -22,7 +25,11 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
   const { run, pending, failed } = useAction(decide)
   const narrowProblem = ['conditions', 'rate', 'class', 'toolName'].flatMap((field) => failed?.fields[field] ?? [])[0]
   // What is decided is what the page shows, not what it was changed to since.
-  const about = { requestId: request.id, revision: request.revision }
+  const about = {
+    requestId: request.id,
+    revision: request.revision,
+    ...(absent === '' ? {} : { forPersonId: absent }),
+  }
   const whyNot = request.decidable.allowed ? null : request.decidable.refusal.message
   return (
     <div className="space-y-4">
@@ -60,6 +67,7 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
       >
         <Textarea value={note} onChange={(event) => setNote(event.target.value)} rows={3} maxLength={1000} />
       </Field>
+      <InPlaceOf standIns={request.standIns} value={absent} onChange={setAbsent} />
       {failed && !narrowProblem && !failed.fields['note'] && !failed.fields['days'] && (
         <Notice kind="danger" requestId={failed.requestId}>
           {failed.message}

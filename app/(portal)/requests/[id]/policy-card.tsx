@@ -2,6 +2,7 @@ import { CircleCheck, CircleDashed, Clock } from 'lucide-react'
 import Link from 'next/link'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
+import { plural } from '#components/ui/count.ts'
 import { Time } from '#components/ui/time.client.tsx'
 import { roleLabel } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
@@ -33,6 +34,16 @@ export function PolicyCard({ request, now }: { request: ScopeRequestView; now: D
         )
       }
     >
+      {request.standIns.map(({ person, until }) => (
+        <p key={person.id} className="mb-3 text-[13px] text-muted-foreground">
+          You stand in for {person.name}, who is away until <Time value={until} />.
+        </p>
+      ))}
+      {request.escalations > 0 && (
+        <p className="mb-3 text-[13px] text-muted-foreground">
+          Passed on {plural(request.escalations, 'time')} because it is overdue.
+        </p>
+      )}
       <ol className="grid gap-2 text-sm">
         {policy.steps.map((step) => (
           <li key={step.number} className="flex items-start gap-2">
@@ -56,10 +67,11 @@ export function PolicyCard({ request, now }: { request: ScopeRequestView; now: D
 
 function StepState({ step, pending }: { step: ApprovalStep; pending: boolean }) {
   if (step.approved) {
-    const { by, at, note } = step.approved
+    const { by, for: place, at, note } = step.approved
     return (
       <>
-        {by.name} approved <Time value={at} />
+        {by.name}
+        {place && `, for ${place.name},`} approved <Time value={at} />
         {note && `: ${note}`}
       </>
     )

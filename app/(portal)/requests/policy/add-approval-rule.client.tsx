@@ -14,6 +14,8 @@ import { roleLabel } from '#lib/auth/permissions.ts'
 import { dataClasses, environments, sensitivities, tiers, toolClasses } from '#lib/registry/schema.ts'
 import { approverRoles } from '#lib/scopes/schema/approval-policy.ts'
 import { addRule } from './actions.ts'
+import { Choices } from './choices.client.tsx'
+import { EscalationFields } from './escalation-fields.client.tsx'
 
 const empty = {
   title: '',
@@ -28,10 +30,21 @@ const empty = {
   inOrder: true,
   daysMax: '',
   dueHours: '24',
+  next: [] as string[],
+  nextTeam: '',
+  afterHours: '24',
+  times: '1',
+  mayDecide: false,
 }
 
 /** Makes a rule of the approval policy. What is left open fits everything; without anybody to ask it grants at once. */
-export function AddApprovalRule({ whyNot }: { whyNot: string | null }) {
+export function AddApprovalRule({
+  whyNot,
+  teams,
+}: {
+  whyNot: string | null
+  teams: readonly { id: string; name: string }[]
+}) {
   const [open, setOpen] = useState(false)
   const [draft, setDraft] = useState(empty)
   const set = (changes: Partial<typeof empty>) => setDraft({ ...draft, ...changes })
@@ -62,6 +75,16 @@ export function AddApprovalRule({ whyNot }: { whyNot: string | null }) {
       inOrder: draft.inOrder,
       daysMax: draft.daysMax ? Number(draft.daysMax) : null,
       dueHours: Number(draft.dueHours),
+      escalation:
+        draft.next.length === 0 && draft.nextTeam === ''
+          ? null
+          : {
+              roles: chosen(approverRoles, draft.next),
+              teamId: draft.nextTeam || null,
+              afterHours: Number(draft.afterHours),
+              times: Number(draft.times),
+              mayDecide: draft.mayDecide,
+            },
     })
   }
   return (
@@ -169,6 +192,7 @@ export function AddApprovalRule({ whyNot }: { whyNot: string | null }) {
               />
             </Field>
           </div>
+          {draft.first.length > 0 && <EscalationFields draft={draft} onChange={set} teams={teams} error={error} />}
           {draft.first.length + draft.second.length === 0 && (
             <Notice kind="warn">
               Nobody is asked: what fits is granted at once, and recorded as granted by this rule.
@@ -188,45 +212,5 @@ export function AddApprovalRule({ whyNot }: { whyNot: string | null }) {
         </form>
       </Dialog>
     </>
-  )
-}
-
-function Choices<Word extends string>({
-  label,
-  words,
-  chosen,
-  onChange,
-  name,
-  error,
-}: {
-  label: string
-  words: readonly Word[]
-  chosen: readonly string[]
-  onChange: (chosen: string[]) => void
-  name?: (word: Word) => string
-  error?: string | undefined
-}) {
-  return (
-    <fieldset>
-      <legend className="mb-1 text-sm font-medium">{label}</legend>
-      <div className="flex flex-wrap gap-x-4 gap-y-1">
-        {words.map((word) => (
-          <label key={word} className="flex items-center gap-2 text-sm">
-            <Checkbox
-              checked={chosen.includes(word)}
-              onChange={(event) =>
-                onChange(event.target.checked ? [...chosen, word] : chosen.filter((each) => each !== word))
-              }
-            />
-            {name ? name(word) : word}
-          </label>
-        ))}
-      </div>
-      {error && (
-        <p role="alert" className="mt-1 text-[13px] text-danger">
-          {error}
-        </p>
-      )}
-    </fieldset>
   )
 }

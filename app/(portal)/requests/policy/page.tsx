@@ -7,8 +7,9 @@ import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { roleLabel } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
+import { listTeams } from '#lib/registry/queries.ts'
 import { listApprovalRules } from '#lib/scopes/queries.ts'
-import type { ApprovalRuleView } from '#lib/scopes/schema/approval-policy.ts'
+import type { ApprovalRuleView, Escalation } from '#lib/scopes/schema/approval-policy.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { removeRule } from './actions.ts'
@@ -18,7 +19,7 @@ export const metadata: Metadata = { title: 'Who approves' }
 
 export default async function ApprovalPolicyPage() {
   const ctx = await currentCtx()
-  const rules = await listApprovalRules(ctx)
+  const [rules, teams] = await Promise.all([listApprovalRules(ctx), listTeams(ctx)])
   const problem = whyNot(ctx.actor, 'approvals:manage')
   return (
     <>
@@ -26,7 +27,7 @@ export default async function ApprovalPolicyPage() {
         crumbs={[{ href: paths.requests(), label: 'Scope requests' }]}
         title="Who approves"
         description="The approval policy: the first rule that fits a request says who is asked. Nobody decides what they asked for, or for an agent that is theirs or their team’s."
-        actions={<AddApprovalRule whyNot={problem} />}
+        actions={<AddApprovalRule whyNot={problem} teams={teams.map(({ id, name }) => ({ id, name }))} />}
       />
       <DataTable
         caption="Rules of the approval policy"
@@ -72,8 +73,27 @@ const columns: readonly Column<ApprovalRuleView>[] = [
     wide: true,
     cell: ({ daysMax }) => (daysMax === null ? 'as long as asked' : plural(daysMax, 'day')),
   },
-  { id: 'due', header: 'Within', wide: true, cell: ({ dueHours }) => plural(dueHours, 'hour') },
+  {
+    id: 'due',
+    header: 'Within',
+    wide: true,
+    className: 'min-w-40',
+    cell: ({ dueHours, escalation }) => (
+      <>
+        {plural(dueHours, 'hour')}
+        {escalation && <span className="block text-muted-foreground">{escalationText(escalation)}</span>}
+      </>
+    ),
+  },
 ]
+
+/** “then Finance is told every 4 hours, 2 times, and may decide” */
+function escalationText({ roles, teamId, afterHours, times, mayDecide }: Escalation): string {
+  const who = [...roles.map(roleLabel), ...(teamId === null ? [] : [`the team ${teamId}`])].join(' and ')
+  const when =
+    times === 1 ? `after ${plural(afterHours, 'hour')} more` : `every ${plural(afterHours, 'hour')}, ${times} times`
+  return `then passed on to ${who} ${when}${mayDecide ? ', who may decide it too' : ''}`
+}
 
 function Fits({ rule }: { rule: ApprovalRuleView }) {
   const words = [

@@ -18,6 +18,11 @@ type RuleOptions = {
   inOrder?: boolean
   daysMax?: string
   dueHours: string
+  passOn?: string
+  passOnTeam?: string
+  passOnAfter: string
+  passOnTimes: string
+  passOnDecides?: boolean
 }
 
 /** The verbs about who approves scopes. */
@@ -54,7 +59,12 @@ export function addApprovalPolicyCommands(program: Command, setup: Setup): void 
         )
         .option('--in-order', 'the second person is asked when the first has approved')
         .option('--days-max <days>', 'the longest it is granted for')
-        .option('--due-hours <hours>', 'in which it should be decided', '24'),
+        .option('--due-hours <hours>', 'in which it should be decided', '24')
+        .option('--pass-on <roles>', 'who is told when it is overdue, divided by commas')
+        .option('--pass-on-team <team>', 'or a team')
+        .option('--pass-on-after <hours>', 'after so many hours more', '24')
+        .option('--pass-on-times <number>', 'at most so many times', '1')
+        .option('--pass-on-decides', 'they may then decide it too'),
     run: async (cli, { args: [title = ''], options }) => {
       const input = createApprovalRuleInput.safeParse({
         title,
@@ -68,6 +78,7 @@ export function addApprovalPolicyCommands(program: Command, setup: Setup): void 
         inOrder: options.inOrder ?? false,
         daysMax: options.daysMax === undefined ? null : Number(options.daysMax),
         dueHours: Number(options.dueHours),
+        escalation: escalationFrom(options),
       })
       if (!input.success) {
         const [issue] = input.error.issues
@@ -90,6 +101,17 @@ export function addApprovalPolicyCommands(program: Command, setup: Setup): void 
   })
 }
 
+function escalationFrom({ passOn, passOnTeam, ...options }: RuleOptions) {
+  if (passOn === undefined && passOnTeam === undefined) return null
+  return {
+    roles: passOn === undefined ? [] : passOn.split(',').map((role) => role.trim()),
+    teamId: passOnTeam ?? null,
+    afterHours: Number(options.passOnAfter),
+    times: Number(options.passOnTimes),
+    mayDecide: options.passOnDecides ?? false,
+  }
+}
+
 const columns: Column<ApprovalRuleView>[] = [
   { title: '#', value: ({ id, position }) => (id === null ? 'last' : String(position)), align: 'right' },
   { title: 'RULE', value: ({ title }) => oneLine(title), widthMin: 12 },
@@ -106,5 +128,11 @@ const columns: Column<ApprovalRuleView>[] = [
   },
   { title: 'DAYS', value: ({ daysMax }) => (daysMax === null ? 'open' : String(daysMax)), align: 'right' },
   { title: 'HOURS', value: ({ dueHours }) => String(dueHours), align: 'right', dispensable: 1 },
+  {
+    title: 'THEN',
+    value: ({ escalation }) =>
+      escalation ? [...escalation.roles, ...(escalation.teamId ? [escalation.teamId] : [])].join('|') : '',
+    dispensable: 1,
+  },
   { title: 'ID', value: ({ id }) => id ?? '', dispensable: 2 },
 ]

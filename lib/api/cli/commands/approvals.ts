@@ -57,35 +57,44 @@ export function addApprovalsCommands(program: Command, setup: Setup): void {
       cli.show(held, () => describeHeld(held))
     },
   })
-  addVerb<{ note?: string }>(approvals, setup, {
+  addVerb<{ note?: string; for?: string }>(approvals, setup, {
     name: 'approve <held-call>',
     says: 'Approve a held call as it is: it is carried out once.',
-    options: (command) => command.option('--note <text>', 'a word for the record'),
-    run: (cli, { args: [id = ''], options: { note } }) =>
-      decide(cli, id, { decision: 'approve', ...(note ? { note } : {}) }),
+    options: (command) => placed(command).option('--note <text>', 'a word for the record'),
+    run: (cli, { args: [id = ''], options: { note, for: absent } }) =>
+      decide(cli, id, { decision: 'approve', ...placeOf(absent), ...(note ? { note } : {}) }),
   })
-  addVerb<{ arguments: string; note?: string }>(approvals, setup, {
+  addVerb<{ arguments: string; note?: string; for?: string }>(approvals, setup, {
     name: 'edit <held-call>',
     says: 'Approve a held call with other arguments. They must fit the tool, and the broker decides about them anew.',
     examples: ['wheelhouse approvals edit <held-call> --arguments changed.json'],
     options: (command) =>
-      command
+      placed(command)
         .requiredOption('--arguments <file>', 'a file with all arguments as one JSON object')
         .option('--note <text>', 'a word for the record'),
-    run: async (cli, { args: [id = ''], options: { arguments: file, note } }) => {
+    run: async (cli, { args: [id = ''], options: { arguments: file, note, for: absent } }) => {
       const given = await readArguments(file)
-      await decide(cli, id, { decision: 'edit', arguments: given, ...(note ? { note } : {}) })
+      await decide(cli, id, { decision: 'edit', arguments: given, ...placeOf(absent), ...(note ? { note } : {}) })
     },
   })
-  addVerb<{ note: string }>(approvals, setup, {
+  addVerb<{ note: string; for?: string }>(approvals, setup, {
     name: 'reject <held-call>',
     says: 'Reject a held call; the agent is given the reason.',
-    options: (command) => command.requiredOption('--note <text>', 'why; the agent and its people read it'),
-    run: (cli, { args: [id = ''], options: { note } }) => decide(cli, id, { decision: 'reject', note }),
+    options: (command) => placed(command).requiredOption('--note <text>', 'why; the agent and its people read it'),
+    run: (cli, { args: [id = ''], options: { note, for: absent } }) =>
+      decide(cli, id, { decision: 'reject', note, ...placeOf(absent) }),
   })
   addRuleVerbs(approvals, setup)
   addBypassVerbs(approvals, setup)
   addInsightVerbs(approvals, setup)
+}
+
+function placed(command: Command): Command {
+  return command.option('--for <person>', 'in the place of somebody you stand in for, by id')
+}
+
+function placeOf(absent: string | undefined): { forPersonId?: string } {
+  return absent === undefined ? {} : { forPersonId: absent }
 }
 
 type RuleOptions = {

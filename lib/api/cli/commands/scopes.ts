@@ -2,22 +2,17 @@ import type { Command } from 'commander'
 import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
 import { readConditionLine, readRate } from '#lib/registry/schema/condition-words.ts'
 import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
-import {
-  type GrantView,
-  type ScopeRequestListQuery,
-  type ScopeRequestRow,
-  scopeRequestStates,
-} from '#lib/scopes/schema.ts'
+import { type ScopeRequestListQuery, scopeRequestStates } from '#lib/scopes/schema.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
-import type { Column } from '../table.ts'
 import { count, minute, plain } from '../text.ts'
-import { scopeText } from './agent-table.ts'
 import { choice } from './choices.ts'
 import { describeRequest } from './scope-request-text.ts'
 import { addUsageVerbs } from './usage.ts'
 import { asOfOption } from './history.ts'
+import { grantColumns, requestColumns } from './scope-columns.ts'
+import { addWaitingVerb } from './scopes-waiting.ts'
 
 export function addScopesCommands(program: Command, setup: Setup): void {
   const scopes = program
@@ -105,10 +100,13 @@ With --class, --tool, --where and --rate it is narrowed: conditions that were as
         .option('--note <text>', 'a word to the requester')
         .option('--where <condition>', whereHelp, collect, [])
         .option('--rate <rate>', 'at most so often: 10/minute or 100/hour'),
-    run: (cli, { args: [id = ''], options: { days, note, revision, class: toolClass, tool, ...limits } }) =>
+    run: (
+      cli,
+      { args: [id = ''], options: { days, note, revision, for: absent, class: toolClass, tool, ...limits } },
+    ) =>
       decide(cli, id, {
         decision: 'approve',
-        ...seen(revision),
+        ...seen({ ...(revision ? { revision } : {}), ...(absent ? { for: absent } : {}) }),
         ...(days ? { days: Number(days) } : {}),
         ...(toolClass === undefined ? {} : { class: toolClass as ToolClass }),
         ...(tool === undefined ? {} : { toolName: tool }),
@@ -116,20 +114,21 @@ With --class, --tool, --where and --rate it is narrowed: conditions that were as
         ...limitsFrom(limits),
       }),
   })
-  addVerb<{ note: string; revision?: string }>(scopes, setup, {
+  addVerb<{ note: string } & Seen>(scopes, setup, {
     name: 'reject <request>',
     says: 'Reject a request.',
     options: (command) => revised(command).requiredOption('--note <text>', 'why; the requester reads it'),
-    run: (cli, { args: [id = ''], options: { note, revision } }) =>
-      decide(cli, id, { decision: 'reject', note, ...seen(revision) }),
+    run: (cli, { args: [id = ''], options: { note, ...which } }) =>
+      decide(cli, id, { decision: 'reject', note, ...seen(which) }),
   })
-  addVerb<{ note: string; revision?: string }>(scopes, setup, {
+  addVerb<{ note: string } & Seen>(scopes, setup, {
     name: 'send-back <request>',
     says: 'Ask the requester for changes.',
     options: (command) => revised(command).requiredOption('--note <text>', 'what to change; the requester reads it'),
-    run: (cli, { args: [id = ''], options: { note, revision } }) =>
-      decide(cli, id, { decision: 'request_changes', note, ...seen(revision) }),
+    run: (cli, { args: [id = ''], options: { note, ...which } }) =>
+      decide(cli, id, { decision: 'request_changes', note, ...seen(which) }),
   })
+  addWaitingVerb(scopes, setup)
   addReviseVerb(scopes, setup)
   addUsageVerbs(scopes, setup)
   addVerb(scopes, setup, {
@@ -207,6 +206,7 @@ type ApproveOptions = {
   tool?: string
   note?: string
   revision?: string
+  for?: string
   where: string[]
   rate?: string
 }
@@ -242,14 +242,21 @@ function limitsFrom({ where, rate }: { where: string[]; rate?: string }): {
 
 /** Once a request was changed, a decision names what was read. */
 function revised(command: Command): Command {
-  return command.option('--revision <number>', 'which one you have read; needed once it was changed')
+  return command
+    .option('--revision <number>', 'which one you have read; needed once it was changed')
+    .option('--for <person>', 'in the place of somebody you stand in for, by id')
 }
 
-function seen(revision: string | undefined): { revision?: number } {
-  return revision === undefined ? {} : { revision: Number(revision) }
+type Seen = { revision?: string; for?: string }
+
+function seen({ revision, for: forPersonId }: Seen): { revision?: number; forPersonId?: string } {
+  return {
+    ...(revision === undefined ? {} : { revision: Number(revision) }),
+    ...(forPersonId === undefined ? {} : { forPersonId }),
+  }
 }
 
-type Decision = { revision?: number } & (
+type Decision = { revision?: number; forPersonId?: string } & (
   | {
       decision: 'approve'
       days?: number
@@ -279,28 +286,3 @@ async function decide(cli: Cli, id: string, body: Decision): Promise<void> {
 function isToolClass(text: string): text is ToolClass {
   return (toolClasses as readonly string[]).includes(text)
 }
-
-const requestColumns: Column<ScopeRequestRow>[] = [
-  { title: 'ID', value: (row) => row.id },
-  { title: 'AGENT', value: (row) => row.agent.id },
-  { title: 'SCOPE', value: (row) => scopeText({ ...row, serverId: row.server.id }), widthMin: 12 },
-  { title: 'ENVIRONMENT', value: (row) => row.server.environment, dispensable: 2 },
-  { title: 'DAYS', value: (row) => (row.days === null ? 'open' : String(row.days)), align: 'right', dispensable: 3 },
-  { title: 'STATE', value: (row) => row.state.replace('_', ' ') },
-  { title: 'ASKED BY', value: (row) => row.requestedBy.name, widthMin: 8, dispensable: 4 },
-  { title: 'ASKED (UTC)', value: (row) => minute(row.createdAt), dispensable: 1 },
-]
-
-const grantColumns: Column<GrantView>[] = [
-  { title: 'ID', value: (grant) => grant.id },
-  { title: 'AGENT', value: (grant) => grant.agent.id },
-  { title: 'SCOPE', value: scopeText, widthMin: 12 },
-  { title: 'ENVIRONMENT', value: (grant) => grant.environment, dispensable: 2 },
-  { title: 'STATE', value: (grant) => grant.state.replace('_', ' ') },
-  {
-    title: 'UNTIL (UTC)',
-    value: (grant) => (grant.expiresAt === null ? 'no end' : minute(grant.expiresAt)),
-    dispensable: 1,
-  },
-  { title: 'VIA', value: (grant) => grant.via, dispensable: 3 },
-]

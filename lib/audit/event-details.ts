@@ -1,0 +1,167 @@
+/** Details of audit events that are longer than a few lines; which event has which is said in events.ts. */
+
+/** In whose place somebody decided. */
+export type StandsInFor = { id: string; name: string }
+
+export type AgentCreated = {
+  templateId: string
+  templateVersion: string
+  name: string
+  purpose: string
+  ownerTeamId: string
+  accountablePersonId: string
+  tier: string
+  schedule: string | null
+  /** Micro-dollars. */
+  monthlyBudgetMicros: string | null
+  nextReviewAt: string
+}
+
+export type ServerCreated = {
+  url: string
+  command?: object
+  environment: string
+  sensitivity: string
+  dataClasses?: string[]
+  acknowledged: string[]
+  via: string
+}
+
+export type GrantCreated = {
+  grantId: string
+  class: string
+  toolName: string | null
+  via: string
+  expiresAt: string | null
+  reason: string
+  requestId: string | null
+  conditions: object[]
+  rate: object | null
+  /** Conditions and rate, in words. */
+  limits: string[]
+}
+
+export type GrantBreakGlass = {
+  grantId: string
+  class: string
+  toolName: string | null
+  expiresAt: string
+  reason: string
+  incident: string | null
+}
+
+export type ScopeRequestCreated = {
+  requestId: string
+  class: string
+  toolName: string | null
+  days: number | null
+  reason: string
+  limits: string[]
+}
+
+export type ScopeRequestStepApproved = {
+  requestId: string
+  step: number
+  of: number
+  approvalRule: string
+  note: string | null
+  standsInFor?: StandsInFor
+}
+
+export type ScopeRequestEscalated = {
+  requestId: string
+  step: number
+  of: number
+  roles: string[]
+  teamId: string | null
+  mayDecide: boolean
+  dueAt: string
+}
+
+export type ApprovalRuleCreated = {
+  ruleId: string
+  position: number
+  steps: string[][]
+  daysMax: number | null
+  dueHours: number
+  escalation: object | null
+}
+
+export type ScopeRequestApproved = {
+  requestId: string
+  class: string
+  /** What was granted of what was asked for. */
+  toolName?: string | null
+  expiresAt: string | null
+  note: string | null
+  limits: string[]
+  /** The rule of the approval policy, in its words. */
+  approvalRule: string
+  standsInFor?: StandsInFor
+}
+
+export type McpResultPassed = {
+  argumentsDigest: string
+  outcome: 'ok' | 'tool_error' | 'upstream_error' | 'aborted'
+  /** Of the server's reply. */
+  bytes: number
+  ms: number
+  /** Why it is not whole. */
+  reason?: string
+  traceId?: string
+  masked?: Partial<Record<string, number>>
+  marks?: string[]
+}
+
+export type McpTaskEnded = {
+  task: string
+  outcome: 'cancelled' | 'over' | 'unconfirmed'
+  status: string | null
+  tries: number
+  message: string
+}
+
+export type DelegationCreated = {
+  delegationId: string
+  personId: string
+  delegateId: string
+  delegateName: string
+  startsAt: string
+  endsAt: string
+  reason: string
+}
+
+export type HoldRuleCreated = {
+  ruleId: string
+  deciderRoles: string[]
+  excludedDeciders: string[]
+  decideSeconds: number
+  onTimeout: string
+}
+
+export type HoldBypassOpened = {
+  bypassId: string
+  ruleId: string
+  reason: string
+  expiresAt: string
+  /** Whose agents it is not for. */
+  exceptTeamIds: string[]
+  exceptAgentIds: string[]
+}
+
+export type CallApproved = {
+  heldCallId: string
+  digest: string
+  approval: string
+  note: string | null
+  standsInFor?: StandsInFor
+}
+
+export type CallEdited = {
+  heldCallId: string
+  digest: string
+  approval: string
+  note: string | null
+  changed: string[]
+  standsInFor?: StandsInFor
+}
