@@ -63,7 +63,7 @@ describe('who stands in', () => {
       decidedFor: { id: maya.id },
       policy: { steps: [{ approved: { by: { id: sam.id }, for: { id: maya.id } } }] },
     })
-    const [approved] = (await auditOf(db, agentId)).filter(({ event }) => event === 'scope_request.approved')
+    const approved = (await auditOf(db, agentId)).find(({ event }) => event === 'scope_request.approved')
     expect(approved?.detail).toMatchObject({ standsInFor: { id: maya.id, name: maya.name } })
   })
 

@@ -4,7 +4,7 @@ import type { Telling } from './phrases.ts'
 import type { Person } from './recipients.ts'
 
 /** Of what waits for somebody. */
-const waiting: readonly string[] = ['request_waits', 'request_overdue', 'call_waits']
+const waiting: ReadonlySet<string> = new Set(['request_waits', 'request_overdue', 'call_waits'])
 
 /**
  * Says to whoever stands in for somebody that what waits for them waits for the other as well. Who stands in could decide it anyway, so they are among those who are told.
@@ -15,7 +15,7 @@ export async function standInNotes(ctx: Ctx): Promise<{
   const delegations = await delegationsInForce(ctx)
   return {
     note(telling, { to, recipients }) {
-      if (!waiting.includes(telling.kind)) return telling
+      if (!waiting.has(telling.kind)) return telling
       const absent = delegations
         .filter(({ delegateId }) => delegateId === to.id)
         .flatMap(({ personId, endsAt }) => {
