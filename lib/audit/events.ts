@@ -103,7 +103,7 @@ export type AuditEvents = {
     approverId: string | null
     findings: { kind: string; path: string; note: string }[]
   }
-  'tool.classified': { before: string; after: string; reason: string }
+  'tool.classified': { before: string; after: string; declared: string; reason: string }
   'tool.approved': { class: string; definitionHash: string; reason: string | null; findings: string[] }
   'tool.rejected': { definitionHash: string; withdrawn: boolean; reason: string }
   'template.published': { version: string; digest: string }

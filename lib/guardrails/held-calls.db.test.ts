@@ -293,6 +293,9 @@ dbTest('rules are made and removed by who manages them, and never allow a change
     { ...allowing, toolName: 'change' },
     { ...input, toolName: 'none' },
     { ...input, conditions: [{ pointer: '/a', regex: '(' }] },
+    // Not of RE2: what they match takes no time in proportion to the text.
+    { ...input, conditions: [{ pointer: '/a', regex: '(?=a)b' }] },
+    { ...input, conditions: [{ pointer: '/a', regex: '(a)\\1' }] },
   ]) {
     await expect(createHoldRule(security, wrong)).rejects.toMatchObject({ code: 'invalid' })
   }

@@ -8,6 +8,11 @@ export function covers(granted: ToolClass, wanted: ToolClass): boolean {
   return toolClasses.indexOf(granted) >= toolClasses.indexOf(wanted)
 }
 
+/** Whether a class lets a tool do less than another. */
+export function isLower(one: ToolClass, other: ToolClass): boolean {
+  return one !== other && covers(other, one)
+}
+
 /** The classes of grant that cover a tool of this class. */
 export function classesCovering(wanted: ToolClass): ToolClass[] {
   return toolClasses.filter((granted) => covers(granted, wanted))

@@ -3,6 +3,7 @@ import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
+import { classText } from './schema/tool-words.ts'
 import { approveTools, classifyTool, recordServerTools, rejectTool } from './commands.ts'
 import { getServer, getTool, listToolReviews } from './queries.ts'
 import type { ToolView } from './schema.ts'
@@ -180,7 +181,14 @@ dbTest('several are approved together or not at all, with the class the person s
   const tools = [named(first), { ...named(second), definitionHash: 'another' }]
   await expect(approveTools(ctx, { serverId: id, tools })).rejects.toMatchObject({ code: 'conflict' })
   expect((await tool('look')).state).toBe('quarantined')
-  await approveTools(ctx, { serverId: id, tools: [named(first), { ...named(second), class: 'write' }] })
+  const lower = { serverId: id, tools: [named(first), { ...named(second), class: 'write' as const }] }
+  // It says nothing of itself, so a lower class is somebody's word, with a reason.
+  await expect(approveTools(ctx, lower)).rejects.toMatchObject({
+    code: 'invalid',
+    details: { field: 'reason', rule: 'registry:reason_needed' },
+  })
+  expect((await tool('look')).state).toBe('quarantined')
+  await approveTools(ctx, { ...lower, reason: 'It adds a line and changes none.' })
   expect(await tool('look')).toMatchObject({ state: 'approved', class: 'read', classSource: 'annotations' })
   expect(await tool('write')).toMatchObject({ state: 'approved', class: 'write', classSource: 'platform' })
 })
@@ -198,6 +206,54 @@ dbTest('a class given here outlives what the server says', async ({ db }) => {
   const words = history.map((entry) => (entry.kind === 'decided' ? entry.decision : entry.verdict))
   expect(words.toSorted()).toEqual(['approved', 'classified', 'new', 'suspended'])
 })
+
+dbTest(
+  'a class says where it is from, is flagged when it is lower than declared, and can be left to the server again',
+  async ({ db }) => {
+    const { ctx, id, list, tool } = await world(db)
+    await list([{ ...look, annotations: {} }], 'approved')
+    expect(await tool()).toMatchObject({
+      class: 'destructive',
+      declaredClass: 'destructive',
+      lowered: false,
+      override: null,
+    })
+    const reason = 'Nothing it does can be seen afterwards.'
+    await classifyTool(ctx, { serverId: id, name: 'look', class: 'read', reason })
+    const lowered = await tool()
+    const by = { id: ctx.actor.id, name: ctx.actor.name }
+    expect(lowered).toMatchObject({
+      class: 'read',
+      declaredClass: 'destructive',
+      lowered: true,
+      override: { by, reason },
+    })
+    expect(classText(lowered)).toBe(`declared destructive, classed read by ${by.name}: ${reason}`)
+    await classifyTool(ctx, { serverId: id, name: 'look', class: null, reason: 'The server knows best.' })
+    expect(await tool()).toMatchObject({
+      class: 'destructive',
+      classSource: 'annotations',
+      lowered: false,
+      override: null,
+    })
+    // And from then on what is declared counts.
+    await list([{ ...look, annotations: { readOnlyHint: true } }])
+    await approveTools(ctx, {
+      serverId: id,
+      tools: [{ name: 'look', definitionHash: (await tool()).definitionHash }],
+      reason: 'It only looks.',
+    })
+    expect(await tool()).toMatchObject({ class: 'read', classSource: 'annotations', lowered: false })
+    const classified = await db.auditEvent.findMany({
+      where: { serverId: id, event: 'tool.classified' },
+      orderBy: { seq: 'asc' },
+    })
+    expect(classified.map(({ detail }) => detail)).toMatchObject([
+      { before: 'destructive', after: 'read', declared: 'destructive', reason },
+      { before: 'read', after: 'destructive', declared: 'destructive' },
+    ])
+  },
+)
 
 dbTest('the history cannot be edited, and takes what no database column takes', async ({ db }) => {
   const { ctx, id, list } = await world(db)

@@ -92,3 +92,10 @@ test('one fitting value holds a call, and so does one that is not there or canno
   expect(isHeld(inProduction, { path: '/staging/x' })).toBe(false)
   expect(isHeld(inProduction, { path: '/staging/../prod/x' })).toBe(true)
 })
+
+test('a regular expression takes time in proportion to the text, whatever it is', () => {
+  const nested = { conditions: [{ pointer: '/text', regex: '(a+)+$|(a|aa)+b' }] }
+  // With an engine that goes back this does not end.
+  expect(isHeld(nested, { text: `${'a'.repeat(9000)}!` })).toBe(false)
+  expect(isHeld(nested, { text: 'a'.repeat(9000) })).toBe(true)
+})

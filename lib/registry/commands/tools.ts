@@ -3,27 +3,30 @@ import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { classFromAnnotations } from '../rules.ts'
+import { classFromAnnotations, isLower } from '../rules.ts'
 import type { ApproveToolsInput, ClassifyToolInput, RejectToolInput, ToolClass } from '../schema.ts'
 import { type LockedServer, lockServer, subjectOf } from './servers.ts'
 
 /**
- * Says which class a tool is, whatever its server's annotations say; approving and discovery keep it. Needs `servers:manage`; throws
- * `not_found`.
+ * Says which class a tool is, whatever its server's annotations say, or that they count again; approving and discovery keep it, and brokers follow within a second. Needs
+ * `servers:manage`, which no role of a team has; throws `not_found`.
  */
 export async function classifyTool(ctx: Ctx, input: ClassifyToolInput): Promise<void> {
   authorize(ctx, 'servers:manage')
   await inTx(ctx, async (tx, ctx) => {
     const server = await lockServer(tx, input.serverId)
     const tool = await findTool(tx, input)
-    if (tool.class === input.class && tool.classSource === 'platform') return
-    await tx.mcpTool.update({ where: keyOf(tool), data: { class: input.class, classSource: 'platform' } })
-    await recordDecision(tx, ctx, { tool, decision: 'classified', class: input.class, reason: input.reason })
+    const declared = declaredClassOf(tool)
+    const [after, classSource] = input.class === null ? [declared, 'annotations'] : [input.class, 'platform']
+    if (tool.class === after && tool.classSource === classSource) return
+    await tx.mcpTool.update({ where: keyOf(tool), data: { class: after, classSource } })
+    const { reason } = input
+    await recordDecision(tx, ctx, { tool, decision: 'classified', class: after, reason })
     recordAudit(tx, ctx, {
       event: 'tool.classified',
       ...subjectOf(server),
       tool: tool.name,
-      detail: { before: tool.class, after: input.class, reason: input.reason },
+      detail: { before: tool.class, after, declared, reason },
     })
   })
 }
@@ -31,7 +34,7 @@ export async function classifyTool(ctx: Ctx, input: ClassifyToolInput): Promise<
 /**
  * Lets tools be called and their definitions be shown to agents: exactly those that were looked at, all or none. Needs `servers:manage`;
  * throws `not_found`, `conflict` when a definition changed since it was looked at or its server no longer lists it, and `invalid` when a
- * suspended one comes without a reason.
+ * suspended one, or a lower class than its server declares, comes without a reason.
  */
 export async function approveTools(ctx: Ctx, input: ApproveToolsInput): Promise<{ approved: string[] }> {
   authorize(ctx, 'servers:manage')
@@ -46,7 +49,12 @@ export async function approveTools(ctx: Ctx, input: ApproveToolsInput): Promise<
         throw new DomainError('invalid', message, { field: 'reason', rule: 'registry:reason_needed' })
       }
       const classAfter = wanted ?? classOf(tool)
-      const isPlatforms = wanted !== undefined && wanted !== classFromAnnotations(annotationsOf(tool))
+      const declared = classFromAnnotations(annotationsOf(tool))
+      const isPlatforms = wanted !== undefined && wanted !== declared
+      if (isPlatforms && isLower(wanted, declared) && tool.class !== wanted && !input.reason) {
+        const message = `Say why ${name} is ${wanted} only: its server declares ${declared}, or says nothing, which counts as that.`
+        throw new DomainError('invalid', message, { field: 'reason', rule: 'registry:reason_needed' })
+      }
       if (tool.state === 'approved' && tool.approvedHash === definitionHash && tool.class === classAfter) continue
       await tx.mcpTool.update({
         where: keyOf(tool),
@@ -128,6 +136,12 @@ function classOf(tool: FoundTool): ToolClass {
   return tool.classSource === 'platform' || tool.definition === null
     ? tool.class
     : classFromAnnotations(annotationsOf(tool))
+}
+
+/** Of the definition that agents are shown, or would be. */
+function declaredClassOf(tool: FoundTool): ToolClass {
+  const shown = (tool.approvedDefinition ?? {}) as { annotations?: Record<string, unknown> }
+  return classFromAnnotations(tool.approvedDefinition === null ? annotationsOf(tool) : (shown.annotations ?? {}))
 }
 
 async function recordDecision(

@@ -3,7 +3,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { type CredentialFields, credentialSelect, credentialView } from './credentials.ts'
 import { personNames } from './people.ts'
-import { toolSelect, toolView } from './tools.ts'
+import { overridesOf, toolSelect, toolView } from './tools.ts'
 import { inForceSql } from '../in-force.ts'
 import type { AgentStatus, ServerRow, ServerView, ToolClass, ToolView } from '../schema.ts'
 
@@ -35,6 +35,7 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
   })
   if (!server) throw serverNotFound(id)
   const holders = await holdersOf(ctx, id)
+  const overrides = await overridesOf(ctx, id)
   return {
     ...serverRow(server, new Set(holders.map(({ agent }) => agent.id)).size),
     approver: await approverOf(ctx, server.approverId),
@@ -43,7 +44,7 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
       byName,
       at,
     })),
-    toolList: server.tools.map(toolView),
+    toolList: server.tools.map((tool) => toolView(tool, overrides)),
     holders,
     createdAt: server.createdAt.toISOString(),
     updatedAt: server.updatedAt.toISOString(),

@@ -4,6 +4,7 @@ import { Prisma } from '#lib/db/generated/client.ts'
 import type { ToolVerdict } from '../rules/tool-change.ts'
 import type { ToolFinding } from '../rules/tool-findings.ts'
 import type { ToolDetail, ToolHistoryEntry, ToolReview, ToolView } from '../schema.ts'
+import { classFromAnnotations, isLower } from '../rules.ts'
 import { personNames } from './people.ts'
 
 const historyMax = 200
@@ -16,7 +17,7 @@ export async function getTool(ctx: Ctx, { serverId, name }: { serverId: string; 
     select: { ...toolSelect, definition: true, approvedDefinition: true, server: { select: { id: true, name: true } } },
   })
   if (!row) throw new DomainError('not_found', `${serverId} has no tool ${JSON.stringify(name.slice(0, 100))}.`)
-  const view = toolView(row)
+  const view = toolView(row, await overridesOf(ctx, serverId))
   const { title, description, inputSchema, annotations } = view
   const listed = row.definition ?? { name, ...(title === null ? {} : { title }), description, inputSchema, annotations }
   return {
@@ -83,7 +84,25 @@ export const toolSelect = {
 
 type ToolRow = Prisma.McpToolGetPayload<{ select: typeof toolSelect }>
 
-export function toolView(tool: ToolRow): ToolView {
+type Overrides = ReadonlyMap<string, NonNullable<ToolView['override']>>
+
+/** Who gave tools of a server the class they have, by name: the last who said so, or who approved them with it. */
+export async function overridesOf(ctx: Ctx, serverId: string): Promise<Overrides> {
+  const rows = await reader(ctx).$queryRaw<{ name: string; byId: string; byName: string; at: Date; reason: string }[]>`
+    select distinct on (d."toolName") d."toolName" as "name", d."byId", d."byName", d."decidedAt" as "at", d."reason"
+    from "ToolDecision" d join "McpTool" t on t."serverId" = d."serverId" and t."name" = d."toolName"
+    where d."serverId" = ${serverId} and t."classSource" = 'platform' and d."class" = t."class" and d."decision" in ('classified', 'approved')
+    order by d."toolName", d."decision" = 'classified' desc, d."id" desc`
+  return new Map(
+    rows.map(({ name, byId, byName, at, reason }) => [
+      name,
+      { by: { id: byId, name: byName }, at: at.toISOString(), reason },
+    ]),
+  )
+}
+
+export function toolView(tool: ToolRow, overrides: Overrides): ToolView {
+  const declaredClass = classFromAnnotations(tool.annotations as ToolView['annotations'])
   return {
     name: tool.name,
     title: tool.title,
@@ -92,6 +111,9 @@ export function toolView(tool: ToolRow): ToolView {
     annotations: tool.annotations as ToolView['annotations'],
     class: tool.class,
     classSource: tool.classSource,
+    declaredClass,
+    lowered: isLower(tool.class, declaredClass),
+    override: tool.classSource === 'platform' ? (overrides.get(tool.name) ?? null) : null,
     state: tool.state,
     definitionHash: tool.definitionHash,
     verdict: tool.verdict as ToolVerdict,

@@ -10,7 +10,8 @@ const definitionHash = z.string().regex(/^.{1,100}$/)
 export const classifyToolInput = z.strictObject({
   serverId: z.string(),
   name: z.string(),
-  class: z.enum(toolClasses),
+  /** null: what its server declares counts again. */
+  class: z.enum(toolClasses).nullable(),
   reason,
 })
 export type ClassifyToolInput = z.infer<typeof classifyToolInput>
@@ -22,7 +23,7 @@ export const approveToolsInput = z.strictObject({
     .array(z.strictObject({ name: z.string(), definitionHash, class: z.enum(toolClasses).optional() }))
     .min(1, 'Name at least one tool.')
     .max(500),
-  /** Needed when one of them is suspended. */
+  /** Needed when one of them is suspended, or classed lower than its server declares. */
   reason: reason.optional(),
 })
 export type ApproveToolsInput = z.infer<typeof approveToolsInput>
@@ -58,6 +59,12 @@ export type ToolView = {
   class: ToolClass
   /** 'annotations': the server said so; 'platform': somebody here did. */
   classSource: string
+  /** What its server declares, where it says nothing the worse; what counts is `class`. */
+  declaredClass: ToolClass
+  /** Classed lower than declared: its server says that it may do more. */
+  lowered: boolean
+  /** Who classed it otherwise than its server, and why; null: what is declared counts. */
+  override: { by: { id: string; name: string }; at: string; reason: string | null } | null
   state: ToolState
   definitionHash: string
   /** How the listed definition relates to the approved one, and why. */

@@ -6,11 +6,13 @@ import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { plural } from '#components/ui/count.ts'
 import { Dialog } from '#components/ui/dialog.client.tsx'
-import { Checkbox, Select } from '#components/ui/input.tsx'
+import { Checkbox, Select, Textarea } from '#components/ui/input.tsx'
+import { Field } from '#components/ui/field.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
 import { findingTitle, visibleText } from '#lib/registry/rules/tool-findings.ts'
+import { isLower } from '#lib/registry/rules.ts'
 import { type ToolClass, toolClasses, type ToolView } from '#lib/registry/schema.ts'
 import { approve } from './actions.ts'
 
@@ -29,6 +31,9 @@ export function BulkApproval({
   const [classes, setClasses] = useState<Record<string, ToolClass>>({})
   const isChosen = (tool: ToolView) => chosen[tool.name] ?? tool.findings.length === 0
   const selected = tools.filter(isChosen)
+  const classOf = (tool: ToolView) => classes[tool.name] ?? tool.class
+  const lowered = selected.filter((tool) => isLower(classOf(tool), tool.declaredClass))
+  const [reason, setReason] = useState('')
   const { run, pending, failed } = useAction(approve, ({ approved }) => {
     toast.success(`${plural(approved.length, 'tool')} approved.`)
     setOpen(false)
@@ -42,7 +47,7 @@ export function BulkApproval({
         open={open}
         onOpenChange={setOpen}
         title="Approve new tools"
-        description="All that are ticked, or none: each with exactly the definition listed now. A tool without annotations is proposed as write."
+        description="All that are ticked, or none: each with exactly the definition listed now. A tool without annotations counts as destructive."
       >
         <ul className="mb-4 divide-y">
           {tools.map((tool) => (
@@ -67,7 +72,7 @@ export function BulkApproval({
               </label>
               <Select
                 aria-label={`Class of ${tool.name}, to approve`}
-                value={classes[tool.name] ?? proposed(tool)}
+                value={classOf(tool)}
                 onChange={(event) => setClasses({ ...classes, [tool.name]: event.target.value as ToolClass })}
                 className="h-8 w-36"
               >
@@ -78,7 +83,18 @@ export function BulkApproval({
             </li>
           ))}
         </ul>
-        {failed && (
+        {lowered.length > 0 && (
+          <Field
+            label="Reason"
+            hint={`Why lower than declared: ${lowered.map(({ name }) => name).join(', ')}.`}
+            required
+            className="mb-4"
+            error={failed?.fields['reason']?.[0]}
+          >
+            <Textarea value={reason} onChange={(event) => setReason(event.target.value)} rows={2} maxLength={1000} />
+          </Field>
+        )}
+        {failed && !failed.fields['reason'] && (
           <Notice kind="danger" className="mb-4" requestId={failed.requestId}>
             {failed.message}
           </Notice>
@@ -95,8 +111,9 @@ export function BulkApproval({
                 tools: selected.map((tool) => ({
                   name: tool.name,
                   definitionHash: tool.definitionHash,
-                  class: classes[tool.name] ?? proposed(tool),
+                  class: classOf(tool),
                 })),
+                ...(lowered.length > 0 && reason.trim() ? { reason } : {}),
               })
             }
           >
@@ -106,9 +123,4 @@ export function BulkApproval({
       </Dialog>
     </>
   )
-}
-
-function proposed(tool: ToolView): ToolClass {
-  const annotated = 'readOnlyHint' in tool.annotations || 'destructiveHint' in tool.annotations
-  return annotated || tool.classSource === 'platform' ? tool.class : 'write'
 }

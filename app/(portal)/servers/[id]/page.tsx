@@ -15,6 +15,7 @@ import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { getServer, listServerApprovers, listServerHealth, listTeams } from '#lib/registry/queries.ts'
 import { findingTitle, visibleText } from '#lib/registry/rules/tool-findings.ts'
+import { classText } from '#lib/registry/schema/tool-words.ts'
 import { probeFindingKinds } from '#lib/registry/schema/probes.ts'
 import type { ServerView, ToolView } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
@@ -44,6 +45,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
   const waiting = server.toolList.filter(
     ({ state, verdict, rejected }) => state === 'quarantined' && verdict === 'new' && !rejected,
   )
+  const lowered = server.toolList.filter((tool) => tool.lowered && tool.state !== 'removed')
   const manageProblem = whyNot(ctx.actor, 'servers:manage')
   const { hours } = await parseSearch(pageQuery, searchParams)
   return (
@@ -67,6 +69,12 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
         <Notice kind="warn" className="mb-5" title={`${plural(server.tools.quarantined, 'tool')} to review`}>
           New and changed tools are quarantined: no agent sees them until somebody has read and approved them.
           {server.approver && ` ${server.approver.name} is asked.`}
+        </Notice>
+      )}
+      {lowered.length > 0 && (
+        <Notice kind="warn" className="mb-5" title={`${plural(lowered.length, 'tool')} classed lower than declared`}>
+          {lowered.map(({ name }) => name).join(', ')}: somebody here said that less can happen than the server says, or
+          leaves open.
         </Notice>
       )}
       <div className="grid grid-cols-1 gap-5">
@@ -171,12 +179,17 @@ function toolColumnsOf(serverId: string): readonly Column<ToolView>[] {
         </>
       ),
     },
-    { id: 'class', header: 'Class', cell: (tool) => <ScopeBadge toolClass={tool.class} /> },
     {
-      id: 'source',
-      header: 'Class says',
-      wide: true,
-      cell: (tool) => (tool.classSource === 'platform' ? 'the platform' : 'the server'),
+      id: 'class',
+      header: 'Class',
+      cell: (tool) => (
+        <>
+          <ScopeBadge toolClass={tool.class} /> {tool.lowered && <Badge tone="warn">lowered</Badge>}
+          {tool.classSource === 'platform' && (
+            <span className="block max-w-xs text-[13px] text-muted-foreground">{classText(tool)}</span>
+          )}
+        </>
+      ),
     },
     {
       id: 'state',

@@ -7,12 +7,15 @@ import { Select } from '#components/ui/input.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
+import { isLower } from '#lib/registry/rules.ts'
 import { type ToolClass, toolClasses, type ToolState } from '#lib/registry/schema.ts'
 import { approve, classify, reject } from './actions.ts'
 
 type Tool = {
   name: string
   class: ToolClass
+  classSource: string
+  declaredClass: ToolClass
   state: ToolState
   definitionHash: string
   approvedHash: string | null
@@ -44,6 +47,19 @@ export function ToolControls({ serverId, tool, whyNot }: Props) {
         />
       )}
       <Classify key={tool.class} serverId={serverId} tool={tool} whyNot={whyNot} />
+      {tool.classSource === 'platform' && (
+        <ReasonButton
+          label={`Back to ${tool.declaredClass}`}
+          title={`Let count what its server declares of ${tool.name}`}
+          description={`It is ${tool.declaredClass} then, and what its server declares later counts, too, once it is approved.`}
+          confirm="Let it count"
+          action={classify}
+          input={{ serverId, name: tool.name, class: null }}
+          whyNot={whyNot}
+          size="sm"
+          said={`The class of ${tool.name} is what its server declares.`}
+        />
+      )}
     </div>
   )
 }
@@ -105,7 +121,11 @@ function Classify({ serverId, tool, whyNot }: Props) {
         <ReasonButton
           label={`Change to ${chosen}`}
           title={`Change the class of ${tool.name} to ${chosen}`}
-          description={`Every agent with ${chosen} on this server may call it from then on, whatever its server says of it.`}
+          description={`Every agent with ${chosen} on this server may call it from then on, whatever its server says of it.${
+            isLower(chosen, tool.declaredClass)
+              ? ` Its server declares ${tool.declaredClass}: the page flags that it is classed lower.`
+              : ''
+          }`}
           confirm={`Change to ${chosen}`}
           action={classify}
           input={{ serverId, name: tool.name, class: chosen }}

@@ -1,3 +1,4 @@
+import { classText } from '#lib/registry/schema/tool-words.ts'
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import {
@@ -192,15 +193,18 @@ function addToolVerbs(servers: Command, setup: Setup): void {
   })
   addVerb<{ reason: string }>(servers, setup, {
     name: 'classify <server> <tool> <class>',
-    says: `Say which class a tool is, whatever its server says: ${toolClasses.join(' < ')}.`,
+    says: `Say which class a tool is, whatever its server says: ${toolClasses.join(' < ')}; declared: what its server says counts again.`,
     options: (command) => command.requiredOption('--reason <text>', 'why'),
     run: async (cli, { args: [id = '', name = '', toolClass = ''], options }) => {
-      if (!(toolClasses as readonly string[]).includes(toolClass)) {
-        throw new UsageError(`${toolClass} is no class; use ${toolClasses.join(', ')}.`)
+      const isDeclared = toolClass === 'declared'
+      if (!isDeclared && !(toolClasses as readonly string[]).includes(toolClass)) {
+        throw new UsageError(`${toolClass} is no class; use ${toolClasses.join(', ')} or declared.`)
       }
-      const body = { name, class: toolClass as ToolClass, reason: options.reason }
+      const body = { name, class: isDeclared ? null : (toolClass as ToolClass), reason: options.reason }
       await (await cli.client()).call(routes.servers.classifyTool, { params: { id }, body })
-      cli.show({ server: id, tool: name, class: toolClass }, () => `${plain(name)} is ${toolClass}.`)
+      cli.show({ server: id, tool: name, class: toolClass }, () =>
+        isDeclared ? `${plain(name)} is what its server declares.` : `${plain(name)} is ${toolClass}.`,
+      )
     },
   })
 }
@@ -260,7 +264,7 @@ function describeProbe(report: ProbeReport): string {
 function describeTool(tool: ToolDetail, cli: Cli): string {
   const about = facts([
     ['State', tool.rejected ? `${tool.state}, rejected` : tool.state],
-    ['Class', `${tool.class} (${tool.classSource === 'platform' ? 'the platform says' : 'its server says'})`],
+    ['Class', oneLine(classText(tool))],
     ['Hash', tool.definitionHash],
     ['Approved', tool.approvedHash ?? 'nothing'],
     ['Verdict', tool.verdict],

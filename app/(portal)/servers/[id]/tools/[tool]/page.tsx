@@ -8,6 +8,7 @@ import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { getTool } from '#lib/registry/queries.ts'
+import { classText } from '#lib/registry/schema/tool-words.ts'
 import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
 import type { ToolDetail, ToolHistoryEntry } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
@@ -45,7 +46,9 @@ export default async function ToolPage({ params }: PageProps) {
         <Card title="Decision">
           <ToolControls serverId={id} tool={tool} whyNot={whyNot(ctx.actor, 'servers:manage')} />
           <Facts className="mt-4">
-            <Fact label="Class says">{tool.classSource === 'platform' ? 'the platform' : 'its server'}</Fact>
+            <Fact label="Class">
+              {classText(tool)} {tool.lowered && <Badge tone="warn">lowered</Badge>}
+            </Fact>
             <Fact label="Listed definition">
               <code className="break-all">{tool.definitionHash}</code>
             </Fact>
