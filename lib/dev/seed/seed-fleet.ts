@@ -1,6 +1,7 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { enqueueMany, jobs } from '#lib/jobs/contracts.ts'
 import { type PriceEntry, utcDay } from '#lib/metrics/rules.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { type PlannedAgent, planFleet } from './fleet-plan.ts'
@@ -49,8 +50,22 @@ export async function seedFleet(ctx: Ctx): Promise<FleetOutcome> {
     const days = added.flatMap((entry) => entry.days)
     await insertDays(tx, days)
     await insertTraffic(tx, added, ctx.now)
+    await provisionUnbound(tx)
     return { agents: fresh.length, days: days.length, runs }
   })
+}
+
+/** Has every demo agent made at Claude that is not there yet: what is shown as active can be started. */
+async function provisionUnbound(tx: Tx): Promise<void> {
+  const agents = await tx.$queryRaw<{ agentId: string; version: number }[]>`
+    select a."id" as "agentId", a."currentVersion" as version from "Agent" a
+    where a."demo" and a."status" in ('active', 'suspended') and not exists (select from "CreationStep" s where s."agentId" = a."id")
+      and not exists (select from "ClaudeBinding" b where b."agentId" = a."id" and b."version" = a."currentVersion")`
+  const items = agents.map(({ agentId, version }) => ({
+    payload: { agentId, version, firstRun: false },
+    key: `provision:${agentId}:${version}`,
+  }))
+  await enqueueMany(tx, jobs.provisionAgent, items)
 }
 
 async function insertRuns(tx: Tx, history: readonly AgentHistory[], calendar: Calendar): Promise<number> {

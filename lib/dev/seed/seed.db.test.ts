@@ -33,6 +33,14 @@ dbTest('two seedings at once bring the demo organization in once, marked as demo
   expect(await db.auditEvent.count({ where: { event: { in: ['person.created', 'team.created'] } } })).toBe(45 + 14)
 })
 
+dbTest('every demo agent that is not retired is to be made at Claude, so that it can be started', async ({ db }) => {
+  const jobs = await db.$queryRaw<{ key: string }[]>`
+    select "key" from graphile_worker.jobs where task_identifier = 'provision_agent' order by "key" collate "C"`
+  const agents = await db.agent.findMany({ where: { demo: true, status: { in: ['active', 'suspended'] } } })
+  expect(agents.length).toBeGreaterThan(100)
+  expect(jobs.map(({ key }) => key)).toEqual(agents.map(({ id }) => `provision:${id}:1`).toSorted())
+})
+
 dbTest('each persona exists with its role and team', async ({ db }) => {
   for (const { id, email, role, teamId } of personas) {
     const person = await db.person.findUniqueOrThrow({ where: { id }, include: { roles: true, memberships: true } })
