@@ -15,6 +15,7 @@ const topics = {
   scopes: 'Scope requests, decisions and grants.',
   escalations: 'What agents brought to people.',
   approvals: 'Calls held for a person, and the rules that hold them.',
+  policySets: 'The central policies: drafts, what is log-only, what is enforced.',
   breakGlass: 'Scopes taken at once in an emergency, and their reviews.',
   control: 'The kill switch, the audit log and figures of the fleet.',
   decisions: 'Why calls were decided as they were, and what would be decided.',

@@ -4,6 +4,7 @@ import type { Db } from '#lib/db/client.ts'
 import { allRoutes, makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
+import { permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeGrant, makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
 import { holdCall } from '#lib/guardrails/commands.ts'
 import { isPaged } from './openapi/operation.ts'
@@ -151,6 +152,7 @@ async function threeOfEverything(db: Db, ask: Ask): Promise<Ids> {
       sourceId: `e${n}`,
     } as const
     await db.escalation.create({ data: escalation })
+    await post('/policy-sets', { text: permitsGranted, note: `Set ${n}` }, 'number')
     await post('/approval-rules', { title: `Policy ${n}`, classes: ['destructive'], steps: [['security']] }, 'ruleId')
     await post('/kill', { scope: 'agent', targetId: `agent-${'abc'[n - 1]}`, reason }, 'orderId')
     webhook = await post('/webhooks', { url: `http://127.0.0.1:9/${n}`, events: ['stop.*'] }, 'webhookId')

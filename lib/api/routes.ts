@@ -13,6 +13,7 @@ import * as keys from './routes/keys.ts'
 import * as notifications from './routes/notifications.ts'
 import * as policyReplays from './routes/policy-replays.ts'
 import * as people from './routes/people.ts'
+import * as policySets from './routes/policy-sets.ts'
 import * as registry from './routes/registry.ts'
 import * as runs from './routes/runs.ts'
 import * as scopes from './routes/scopes.ts'
@@ -37,6 +38,7 @@ export const routes = {
   keys,
   notifications,
   people,
+  policySets,
   policyReplays,
   registry,
   runs,

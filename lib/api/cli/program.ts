@@ -16,6 +16,7 @@ import { addKeyCommands } from './commands/keys.ts'
 import { addRegistryCommands } from './commands/registry.ts'
 import { addRunsCommands } from './commands/runs.ts'
 import { addApprovalPolicyCommands } from './commands/approval-policy.ts'
+import { addPolicySetCommands } from './commands/policy-sets.ts'
 import { addBreakGlassCommands } from './commands/break-glass.ts'
 import { addScopesCommands } from './commands/scopes.ts'
 import { addStopCommands } from './commands/stops.ts'
@@ -62,6 +63,7 @@ export function createProgram(setup: Setup): Command {
   addScopesCommands(program, setup)
   addBreakGlassCommands(program, setup)
   addApprovalPolicyCommands(program, setup)
+  addPolicySetCommands(program, setup)
   addApprovalsCommands(program, setup)
   addStopCommands(program, setup)
   addViewsCommands(program, setup)

@@ -1,6 +1,8 @@
 import { expect } from 'vitest'
 import { askTest as test } from './api-ask.ts'
+import type { PolicySetDetail } from '#lib/guardrails/schema/policy-sets.ts'
 import { makeAgent, makePerson } from './fleet.ts'
+import { forbids, permitsGranted } from './policy-sets.ts'
 
 // Tests of lib/api/answers.db.test.ts about what is registered and who works with it: importing this file makes them its own.
 
@@ -137,6 +139,23 @@ test('people who leave, and their agents', async ({ ask, db, team }) => {
   expect(items).toMatchObject([{ agent: { id }, person: { id: leaver.id }, because: 'admin' }])
   expect(await ask(`POST /agents/${id}/take-over`, { accountablePersonId: person })).toMatchObject({ resumed: false })
   await ask(`POST /people/${leaver.id}/reactivate`, reason)
+})
+
+test('policy sets', async ({ ask, db }) => {
+  const text = `${permitsGranted}\n${forbids('policy_answers', 'resource.class == "destructive"')}`
+  expect(await ask('POST /policy-sets/check', { text: 'permit (principal' })).toMatchObject({ problems: [{ line: 1 }] })
+  const { number } = await ask('POST /policy-sets', { text, note: 'To be tested.' })
+  const path = `/policy-sets/${number}`
+  await ask(`PUT ${path}`, { text, note: 'To be tested once more.' })
+  await ask(`POST ${path}/log-only`)
+  await ask(`GET ${path}/log-only-report`)
+  await ask(`POST ${path}/end-log-only`)
+  // Somebody else wrote it.
+  await db.policySet.update({ where: { number: Number(number) }, data: { authorIds: [] } })
+  const { version, enforced } = (await ask(`GET ${path}`)) as unknown as PolicySetDetail
+  await ask(`POST ${path}/enforce`, { version, replaces: enforced!.number })
+  await ask(`POST /policy-sets/${enforced!.number}/roll-back`, { replaces: number, reason: 'It was only a test.' })
+  await ask('GET /policy-sets')
 })
 
 test('webhooks', async ({ ask }) => {

@@ -1,0 +1,113 @@
+import { z } from 'zod'
+import {
+  type LogOnlyReport,
+  type PolicyProblem,
+  type PolicySetDetail,
+  policySetActions,
+  policySetStates,
+  type PolicySetSummary,
+  type PolicyView,
+} from '#lib/guardrails/schema/policy-sets.ts'
+import { answerOf, count, text, time } from './words.ts'
+
+const number = z.int().min(1)
+
+export const policyProblem = answerOf<PolicyProblem>()(
+  z.strictObject({ policyId: text.nullable(), line: z.int(), column: z.int(), message: text, help: text }),
+).meta({ id: 'PolicyProblem' })
+
+const summary = {
+  number,
+  state: z.enum(policySetStates),
+  version: text,
+  note: text,
+  origin: z.enum(['release', 'person']),
+  basedOn: number.nullable(),
+  policies: count,
+  createdBy: text,
+  createdAt: time,
+  changedBy: text,
+  changedAt: time,
+  logOnlyAt: time.nullable(),
+  logOnlyEndedAt: time.nullable(),
+  enforcedAt: time.nullable(),
+  enforcedBy: text.nullable(),
+  supersededAt: time.nullable(),
+  withoutReplay: text.nullable(),
+}
+
+export const policySetSummary = answerOf<PolicySetSummary>()(z.strictObject(summary)).meta({ id: 'PolicySetSummary' })
+
+const policy = answerOf<PolicyView>()(
+  z.strictObject({
+    id: text,
+    effect: z.enum(['permit', 'forbid']),
+    title: text,
+    explanation: text,
+    remedy: text,
+    text,
+    line: z.int(),
+    since: z.strictObject({ number, by: text, at: time }),
+    refused24h: count,
+  }),
+).meta({ id: 'Policy' })
+
+const whyNot = z.strictObject({ rule: text, message: text }).nullable()
+const [edit, logOnly, endLogOnly, enforce, rollBack] = policySetActions
+
+export const policySet = answerOf<PolicySetDetail>()(
+  z.strictObject({
+    ...summary,
+    text,
+    rules: z.array(policy),
+    warnings: z.array(policyProblem),
+    problems: z.array(policyProblem),
+    enforced: z.strictObject({ number, version: text }).nullable(),
+    diff: z.array(text),
+    evidence: z.strictObject({ replayed: z.boolean(), logged: z.boolean() }),
+    actions: z.strictObject({
+      [edit]: whyNot,
+      [logOnly]: whyNot,
+      [endLogOnly]: whyNot,
+      [enforce]: whyNot,
+      [rollBack]: whyNot,
+    }),
+  }),
+).meta({ id: 'PolicySet' })
+
+export const policyCheck = z.strictObject({ problems: z.array(policyProblem), warnings: z.array(policyProblem) })
+
+export const draftedPolicySet = z.strictObject({
+  number,
+  version: text,
+  changed: z.boolean(),
+  warnings: z.array(policyProblem),
+})
+
+export const enforcedPolicySet = z.strictObject({ number, superseded: number.nullable(), changed: z.boolean() })
+
+export const logOnlyReport = answerOf<LogOnlyReport>()(
+  z.strictObject({
+    number,
+    version: text,
+    from: time,
+    to: time,
+    calls: count,
+    wouldRefuse: count,
+    wouldPermit: count,
+    agents: count,
+    rows: z.array(
+      z.strictObject({
+        agentId: text,
+        agentName: text,
+        rule: text.nullable(),
+        refusedBy: text.nullable(),
+        serverId: text,
+        tool: text,
+        calls: count,
+        lastAt: time,
+        lastDecision: text,
+      }),
+    ),
+  }),
+).meta({ id: 'LogOnlyReport' })

@@ -1,0 +1,133 @@
+import { z } from 'zod'
+import {
+  checkPoliciesInput,
+  draftPolicySetInput,
+  enforcePolicySetInput,
+  rollBackPolicySetInput,
+} from '#lib/guardrails/schema/policy-sets.ts'
+import {
+  draftedPolicySet,
+  enforcedPolicySet,
+  logOnlyReport,
+  policyCheck,
+  policySet,
+  policySetSummary,
+} from '../answers/policy-sets.ts'
+import { pagedOf, pageQuery } from '../paging.ts'
+import { endpoint, json } from '../endpoint.ts'
+
+/** Sets are known by their numbers. */
+const numbered = z.strictObject({ number: z.coerce.number().int().min(1) })
+const example = { params: { number: '3' } }
+const changed = z.strictObject({ changed: z.boolean() })
+const exampleText = '@id("permit_granted") @title("…") @explanation("…") permit (principal, action, resource);'
+
+export const list = endpoint({
+  method: 'GET',
+  path: '/api/v1/policy-sets',
+  summary: 'The sets of central policies, the newest first.',
+  permission: 'agents:read',
+  query: pageQuery,
+  answer: json(pagedOf(policySetSummary)),
+})
+
+export const show = endpoint({
+  method: 'GET',
+  path: '/api/v1/policy-sets/{number}',
+  summary:
+    'One policy set: its text, its policies in plain words, how it differs from the set in force, and what may be done with it.',
+  permission: 'agents:read',
+  params: numbered,
+  answer: json(policySet),
+  example,
+})
+
+export const check = endpoint({
+  method: 'POST',
+  path: '/api/v1/policy-sets/check',
+  summary: 'Says what is wrong with a text of policies, each at its line, and what is hardly meant. Nothing is saved.',
+  permission: 'agents:read',
+  body: checkPoliciesInput,
+  bodyBytesMax: 4_000_000,
+  answer: json(policyCheck),
+  example: { body: { text: exampleText } },
+})
+
+export const create = endpoint({
+  method: 'POST',
+  path: '/api/v1/policy-sets',
+  summary: 'Saves a text of policies as a new draft, if it type-checks.',
+  permission: 'policies:manage',
+  body: draftPolicySetInput.omit({ number: true, version: true }),
+  bodyBytesMax: 4_000_000,
+  status: 201,
+  answer: json(draftedPolicySet),
+  example: { body: { text: exampleText, note: 'Nothing is changed at night.' } },
+})
+
+export const edit = endpoint({
+  method: 'PUT',
+  path: '/api/v1/policy-sets/{number}',
+  summary: 'Changes the text of a draft, if it type-checks; what was log-only is a draft again.',
+  permission: 'policies:manage',
+  params: numbered,
+  body: draftPolicySetInput.omit({ number: true }),
+  bodyBytesMax: 4_000_000,
+  answer: json(draftedPolicySet),
+  example: { ...example, body: { text: exampleText, note: 'Nothing is changed at night.' } },
+})
+
+export const startLogOnly = endpoint({
+  method: 'POST',
+  path: '/api/v1/policy-sets/{number}/log-only',
+  summary:
+    'Lets a draft judge live calls beside the set in force: what it would have decided otherwise is recorded, nothing else.',
+  permission: 'policies:manage',
+  params: numbered,
+  answer: json(changed),
+  example,
+})
+
+export const endLogOnly = endpoint({
+  method: 'POST',
+  path: '/api/v1/policy-sets/{number}/end-log-only',
+  summary: 'Makes a set in log-only a draft again; what was recorded stays.',
+  permission: 'policies:manage',
+  params: numbered,
+  answer: json(changed),
+  example,
+})
+
+export const report = endpoint({
+  method: 'GET',
+  path: '/api/v1/policy-sets/{number}/log-only-report',
+  summary:
+    'What a set would have decided otherwise while it was log-only, by agent, policy and tool; null when it never was.',
+  permission: 'audit:read',
+  params: numbered,
+  answer: json(z.strictObject({ report: logOnlyReport.nullable() })),
+  example,
+})
+
+export const enforce = endpoint({
+  method: 'POST',
+  path: '/api/v1/policy-sets/{number}/enforce',
+  summary:
+    'Puts a set in force, by somebody else than who wrote it, after a replay, a time in log-only, or with the reason why not.',
+  permission: 'policies:manage',
+  params: numbered,
+  body: enforcePolicySetInput.omit({ number: true }),
+  answer: json(enforcedPolicySet),
+  example: { ...example, body: { version: '0123456789abcdef', replaces: 2 } },
+})
+
+export const rollBack = endpoint({
+  method: 'POST',
+  path: '/api/v1/policy-sets/{number}/roll-back',
+  summary: 'Puts a set in force again that was before.',
+  permission: 'policies:manage',
+  params: numbered,
+  body: rollBackPolicySetInput.omit({ number: true }),
+  answer: json(enforcedPolicySet),
+  example: { ...example, body: { replaces: 3, reason: 'It refused too much.' } },
+})
