@@ -2,6 +2,7 @@ import Link from 'next/link'
 import type { ReactNode } from 'react'
 import { BypassBanner } from '#components/approvals/bypass-banner.client.tsx'
 import { BreakGlassBanner } from '#components/break-glass/break-glass-banner.client.tsx'
+import { LogOnlyBadge } from '#components/guardrails/log-only-badge.tsx'
 import { CentralRuleTitlesProvider } from '#components/rules/rule-link.client.tsx'
 import { InboxBell } from '#components/inbox/inbox-bell.client.tsx'
 import { CommandPalette } from '#components/shell/command-palette.client.tsx'
@@ -15,7 +16,7 @@ import { IncidentBanner } from '#components/stops/incident-banner.client.tsx'
 import { StopDialogProvider } from '#components/stops/stop-dialog.client.tsx'
 import { StopButton } from '#components/stops/stop-button.client.tsx'
 import { listHoldBypasses } from '#lib/guardrails/queries/hold-bypasses.ts'
-import { centralRuleTitles } from '#lib/guardrails/queries.ts'
+import { centralRuleTitles, policySetsInUse } from '#lib/guardrails/queries.ts'
 import { openStops } from '#lib/killswitch/queries.ts'
 import { listInbox } from '#lib/notifications/queries.ts'
 import { listBreakGlass } from '#lib/scopes/queries.ts'
@@ -34,6 +35,7 @@ export default async function PortalLayout({ children }: { children: ReactNode }
   const stopWhyNot = can(ctx.actor, 'stops:order')
     ? null
     : `Ordering a stop needs the role ${rolesWith('stops:order').map(roleLabel).join(', ')}.`
+  const policySets = await orNull(ctx, policySetsInUse(ctx))
   return (
     <StopDialogProvider order={orderStop} whyNot={stopWhyNot}>
       <a href="#content" className="sr-only z-50 rounded-md bg-raised p-2 focus:not-sr-only focus:absolute">
@@ -58,6 +60,7 @@ export default async function PortalLayout({ children }: { children: ReactNode }
             <MobileNav />
             <CommandPalette canStop={stopWhyNot === null} />
             <div className="ml-auto flex items-center gap-1.5">
+              {policySets?.logOnly && <LogOnlyBadge number={policySets.logOnly} />}
               <SourceBadges simulatedModel={config.claude.simulatedModel} demo={config.demo} />
               {can(ctx.actor, 'inbox:own') && <InboxBell initial={await orNull(ctx, listInbox(ctx, { limit: 6 }))} />}
               <ThemeMenu />

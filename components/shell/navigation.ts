@@ -15,6 +15,7 @@ import {
   Plug,
   PlaneTakeoff,
   PlayCircle,
+  ScrollText,
   Server,
   ShieldQuestion,
   Users,
@@ -55,6 +56,12 @@ export const navigation: readonly NavGroup[] = [
     items: [
       { href: paths.fleet(), label: 'Fleet', icon: ChartColumn, keywords: 'metrics cost escalation retirement' },
       { href: paths.requests(), label: 'Scope requests', icon: ShieldQuestion, keywords: 'approvals' },
+      {
+        href: paths.guardrails(),
+        label: 'Guardrails',
+        icon: ScrollText,
+        keywords: 'policies cedar rules central replay',
+      },
       { href: paths.servers(), label: 'MCP servers', icon: Server, keywords: 'tools' },
       { href: paths.audit(), label: 'Audit log', icon: FileClock },
       { href: paths.kill(), label: 'Kill switch', icon: OctagonX, keywords: 'stop resume incident' },

@@ -53,6 +53,12 @@ export const paths = {
   /** What would be decided about a call; filled in as far as it is known. */
   simulate: (call: { agent?: string; server?: string; tool?: string } = {}) => withQuery('/simulate', call),
   audit: () => '/audit',
+  /** The audit log with a filter set. */
+  auditOf: (filter: Record<string, string>) => withQuery('/audit', filter),
+  guardrails: () => '/guardrails',
+  policySet: (number: number) => `/guardrails/${number}`,
+  /** A new draft; it begins with the text of this set, else of the one in force. */
+  newPolicySet: (from?: number) => `/guardrails/new${from === undefined ? '' : `?from=${from}`}`,
   kill: () => '/kill',
   settings: () => '/settings',
   people: () => '/settings/people',

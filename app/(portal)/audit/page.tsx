@@ -77,6 +77,7 @@ export default async function AuditPage({ searchParams }: { searchParams: Search
           className="w-full sm:w-40"
         />
         <Input name="tool" defaultValue={query.tool} placeholder="Tool" aria-label="Tool" className="w-full sm:w-40" />
+        <Input name="rule" defaultValue={query.rule} placeholder="Rule" aria-label="Rule" className="w-full sm:w-44" />
         <Select name="decision" defaultValue={query.decision ?? ''} aria-label="Decision" className="w-40">
           <option value="">Any decision</option>
           <option value="allow">allowed</option>

@@ -1,0 +1,45 @@
+'use server'
+
+import { revalidatePath } from 'next/cache'
+import type { Result } from '#lib/core/result.ts'
+import { paths } from '#lib/core/paths.ts'
+import {
+  draftPolicySet,
+  endLogOnly,
+  enforcePolicySet,
+  rollBackPolicySet,
+  startLogOnly,
+} from '#lib/guardrails/commands.ts'
+import { checkPolicyText } from '#lib/guardrails/queries.ts'
+import {
+  checkPoliciesInput,
+  draftPolicySetInput,
+  enforcePolicySetInput,
+  policySetInput,
+  rollBackPolicySetInput,
+} from '#lib/guardrails/schema/policy-sets.ts'
+import { portalAction } from '#lib/web/action.ts'
+
+export const checkText = portalAction(checkPoliciesInput, (ctx, input) => checkPolicyText(ctx, input))
+
+export const saveDraft = portalAction(draftPolicySetInput, async (ctx, input) =>
+  shown(await draftPolicySet(ctx, input)),
+)
+
+export const makeLogOnly = portalAction(policySetInput, async (ctx, input) => shown(await startLogOnly(ctx, input)))
+
+export const stopLogOnly = portalAction(policySetInput, async (ctx, input) => shown(await endLogOnly(ctx, input)))
+
+export const enforce = portalAction(enforcePolicySetInput, async (ctx, input) =>
+  shown(await enforcePolicySet(ctx, input)),
+)
+
+export const rollBack = portalAction(rollBackPolicySetInput, async (ctx, input) =>
+  shown(await rollBackPolicySet(ctx, input)),
+)
+
+// What is in use is on every page.
+function shown<T, E>(outcome: Result<T, E>): Result<T, E> {
+  revalidatePath(paths.guardrails(), 'layout')
+  return outcome
+}

@@ -1,0 +1,129 @@
+import { Plus } from 'lucide-react'
+import type { Metadata } from 'next'
+import Link from 'next/link'
+import { PolicyList } from '#components/guardrails/policy-list.tsx'
+import { PolicySetState } from '#components/guardrails/policy-set-state.tsx'
+import { ActionButton } from '#components/ui/action-button.client.tsx'
+import { Button } from '#components/ui/button.tsx'
+import { Card } from '#components/ui/card.tsx'
+import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { Notice } from '#components/ui/notice.tsx'
+import { PageHeader } from '#components/ui/page-header.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { paths } from '#lib/core/paths.ts'
+import { getPolicySet, listPolicySets } from '#lib/guardrails/queries.ts'
+import type { PolicySetSummary } from '#lib/guardrails/schema/policy-sets.ts'
+import { currentCtx } from '#lib/web/ctx.ts'
+import { whyNot } from '#lib/web/why-not.ts'
+
+export const metadata: Metadata = { title: 'Guardrails' }
+
+/** What any agent is permitted to do, whoever owns it: the policies in force in plain words, and every set there was. */
+export default async function GuardrailsPage() {
+  const ctx = await currentCtx()
+  const sets = await listPolicySets(ctx)
+  const inForce = sets.find(({ state }) => state === 'enforced')
+  const logOnly = sets.find(({ state }) => state === 'log_only')
+  const enforced = inForce ? await getPolicySet(ctx, inForce.number) : null
+  return (
+    <>
+      <PageHeader
+        title="Guardrails"
+        description="The central policies: what any agent is permitted to do, on top of what it was granted. No team can opt out; what they forbid, nothing permits."
+        actions={<NewDraft problem={whyNot(ctx.actor, 'policies:manage')} />}
+      />
+      {logOnly && (
+        <Notice kind="warn" title={`Policy set ${logOnly.number} is log-only`} className="mb-5">
+          It judges live calls and decides none of them.{' '}
+          <Link href={paths.policySet(logOnly.number)} className="underline underline-offset-2">
+            See what it would have decided otherwise
+          </Link>
+        </Notice>
+      )}
+      {!enforced && (
+        <Notice kind="danger" title="No policy set is in force" className="mb-5">
+          Brokers refuse every call until one is enforced.
+        </Notice>
+      )}
+      {enforced && enforced.problems.length > 0 && (
+        <Notice kind="danger" title={`This release cannot read policy set ${enforced.number}`} className="mb-5">
+          Brokers refuse every call. Roll back to another set, or make a draft of it and mend that.
+        </Notice>
+      )}
+      {enforced && (
+        <Card
+          flush
+          className="mb-5"
+          title={`In force: policy set ${enforced.number}`}
+          description={
+            <>
+              {enforced.note} Enforced by {enforced.enforcedBy}{' '}
+              <Time value={enforced.enforcedAt ?? enforced.changedAt} />.
+            </>
+          }
+          actions={
+            <Button asChild size="sm">
+              <Link href={paths.policySet(enforced.number)}>Open the set</Link>
+            </Button>
+          }
+        >
+          <PolicyList policies={enforced.rules} />
+        </Card>
+      )}
+      <h2 className="mb-2 text-sm font-semibold">Every set</h2>
+      <DataTable caption="Policy sets" columns={columns} rows={sets} rowKey={({ number }) => String(number)} />
+    </>
+  )
+}
+
+function NewDraft({ problem }: { problem: string | null }) {
+  const label = (
+    <>
+      <Plus aria-hidden /> New draft
+    </>
+  )
+  if (problem !== null) return <ActionButton whyNot={problem}>{label}</ActionButton>
+  return (
+    <Button asChild variant="primary">
+      <Link href={paths.newPolicySet()}>{label}</Link>
+    </Button>
+  )
+}
+
+const columns: readonly Column<PolicySetSummary>[] = [
+  {
+    id: 'number',
+    header: 'Set',
+    cell: ({ number }) => (
+      <Link href={paths.policySet(number)} className="font-medium text-accent hover:underline">
+        Set {number}
+      </Link>
+    ),
+  },
+  { id: 'state', header: 'State', cell: ({ state }) => <PolicySetState state={state} /> },
+  { id: 'note', header: 'What changed', className: 'min-w-48', cell: ({ note }) => note },
+  {
+    id: 'written',
+    header: 'Written',
+    wide: true,
+    cell: ({ changedBy, changedAt }) => (
+      <>
+        {changedBy} <Time value={changedAt} />
+      </>
+    ),
+  },
+  {
+    id: 'enforced',
+    header: 'Enforced',
+    wide: true,
+    cell: ({ enforcedAt, enforcedBy }) =>
+      enforcedAt ? (
+        <>
+          {enforcedBy} <Time value={enforcedAt} />
+        </>
+      ) : (
+        'never'
+      ),
+  },
+  { id: 'policies', header: 'Policies', numeric: true, wide: 'very', cell: ({ policies }) => policies },
+]
