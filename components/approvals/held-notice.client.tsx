@@ -18,7 +18,7 @@ export function HeldNotice({ runId }: { runId: string }) {
         {held.map((item) => (
           <li key={item.id}>
             <span className="font-mono break-all">{item.server ? `${item.server.id}/${item.tool}` : item.tool}</span>:{' '}
-            {item.rule.title}, <Countdown until={item.expiresAt} />.{' '}
+            {item.rule.title}, <Countdown until={item.expiresAt} skewMs={data?.skewMs ?? 0} />.{' '}
             <Link href={paths.approvals()} className="underline underline-offset-2">
               Decide
             </Link>

@@ -1,13 +1,21 @@
 import { queryOptions } from '@tanstack/react-query'
+import { skewOf } from './time-left.ts'
 import { getJson } from '#components/shell/get-json.ts'
 import type { HoldScope } from '#lib/guardrails/schema/hold-insight.ts'
 import type { HeldCallList } from '#lib/guardrails/schema/held-calls.ts'
+
+/** With how far the platform's clock is ahead of the one here. */
+export type WaitingCalls = HeldCallList & { skewMs: number }
 
 /** The calls that wait for a person, oldest first. */
 export function waitingCallsQuery() {
   return queryOptions({
     queryKey: ['approvals', 'waiting'],
-    queryFn: ({ signal }) => getJson<HeldCallList>('/api/portal/approvals', signal),
+    queryFn: async ({ signal }): Promise<WaitingCalls> => {
+      const askedAt = Date.now()
+      const list = await getJson<HeldCallList>('/api/portal/approvals', signal)
+      return { ...list, skewMs: skewOf(list, askedAt) }
+    },
     refetchInterval: 3000,
   })
 }

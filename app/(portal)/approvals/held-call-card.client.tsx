@@ -27,7 +27,15 @@ import { excludedText } from './excluded-text.ts'
 type Mode = 'look' | 'edit' | 'reject'
 
 /** One call that waits: what exactly would happen, why it is held, how long there is, and the decision. */
-export function HeldCallCard({ held, onDecided }: { held: HeldCallView; onDecided: () => void }) {
+export function HeldCallCard({
+  held,
+  skewMs,
+  onDecided,
+}: {
+  held: HeldCallView
+  skewMs: number
+  onDecided: () => void
+}) {
   const [mode, setMode] = useState<Mode>('look')
   const [note, setNote] = useState('')
   const [absent, setAbsent] = useState(held.standIns[0]?.person.id ?? '')
@@ -48,7 +56,7 @@ export function HeldCallCard({ held, onDecided }: { held: HeldCallView; onDecide
           {held.class && <ScopeBadge toolClass={held.class} environment={held.server?.environment} />}
         </span>
       }
-      actions={<Countdown until={held.expiresAt} />}
+      actions={<Countdown until={held.expiresAt} skewMs={skewMs} />}
     >
       <div className="space-y-4">
         <Facts>
@@ -117,7 +125,8 @@ export function HeldCallCard({ held, onDecided }: { held: HeldCallView; onDecide
           </Notice>
         )}
         {whyNot && <Notice title="You cannot decide this one">{whyNot}</Notice>}
-        <div className="flex flex-wrap gap-2">
+        {/* On a phone each is a line of its own, to be hit with a thumb. */}
+        <div className="grid gap-2 max-sm:[&_button]:h-11 sm:flex sm:flex-wrap">
           {mode === 'look' && (
             <>
               <ActionButton

@@ -3,6 +3,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useRouter } from 'next/navigation'
 import { waitingCallsQuery } from '#components/approvals/queries.ts'
+import { skewOf } from '#components/approvals/time-left.ts'
 import { plural } from '#components/ui/count.ts'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Notice } from '#components/ui/notice.tsx'
@@ -12,7 +13,12 @@ import { HeldCallCard } from './held-call-card.client.tsx'
 /** What waits now, kept current while one looks. */
 export function WaitingList({ initial }: { initial: HeldCallList }) {
   const router = useRouter()
-  const { data, isError, refetch } = useQuery({ ...waitingCallsQuery(), initialData: initial })
+  const { data, isError, refetch } = useQuery({
+    ...waitingCallsQuery(),
+    initialData: () => ({ ...initial, skewMs: skewOf(initial, Date.now()) }),
+    // Asked again at once: only an answer that was asked for from here says how wrong the clock here is.
+    initialDataUpdatedAt: 0,
+  })
   const onDecided = () => {
     void refetch()
     router.refresh()
@@ -29,7 +35,7 @@ export function WaitingList({ initial }: { initial: HeldCallList }) {
           Calls appear here when a rule holds them, or when a template asks before a tool.
         </EmptyState>
       ) : (
-        data.items.map((held) => <HeldCallCard key={held.id} held={held} onDecided={onDecided} />)
+        data.items.map((held) => <HeldCallCard key={held.id} held={held} skewMs={data.skewMs} onDecided={onDecided} />)
       )}
     </div>
   )

@@ -55,7 +55,7 @@ export const heldCall = answerOf<HeldCallView>()(
 ).meta({ id: 'HeldCall' })
 
 export const heldCallList = answerOf<HeldCallList>()(
-  z.strictObject({ items: z.array(heldCall), total: count, waiting: count, nextCursor: text.nullable() }),
+  z.strictObject({ items: z.array(heldCall), total: count, waiting: count, nextCursor: text.nullable(), now: time }),
 )
 
 export const holdRule = answerOf<HoldRuleView>()(

@@ -45,7 +45,7 @@ export async function listHeldCalls(ctx: Ctx, input: HeldCallListInput = {}): Pr
   const waiting = await db.heldCall.count({ where: { state: 'waiting', expiresAt: { gt: ctx.now } } })
   const page = rows.slice(0, limit)
   const nextCursor = rows.length > limit ? (page.at(-1)?.id ?? null) : null
-  return { items: await toViews(ctx, page), total, waiting, nextCursor }
+  return { items: await toViews(ctx, page), total, waiting, nextCursor, now: ctx.now.toISOString() }
 }
 
 /** What comes behind the last row of a page, also when that one is in the list no more. */

@@ -198,4 +198,11 @@ export type HeldCallView = {
   decidable: { allowed: true } | { allowed: false; refusal: { rule: string; message: string } }
 }
 
-export type HeldCallList = { items: HeldCallView[]; total: number; waiting: number; nextCursor: string | null }
+export type HeldCallList = {
+  items: HeldCallView[]
+  total: number
+  waiting: number
+  nextCursor: string | null
+  /** When it was so, by the clock that ends the time to decide. */
+  now: string
+}
