@@ -93,7 +93,7 @@ function textOf(denial: Denial, pointer: Pointer): string {
 
 function dataOf(denial: Denial, pointer: Pointer): Record<string, unknown> {
   const { rule, facts = {} } = denial
-  const { title, remedy, setBy, changedBy } = explainRule(rule)
+  const { title, remedy, setBy, changedBy } = denial.words ?? explainRule(rule)
   const known = pointer.explained ?? facts
   return {
     rule,

@@ -1,14 +1,16 @@
 import fc from 'fast-check'
 import pg from 'pg'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import type { z } from 'zod'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makeTeam } from '#lib/dev/test/fleet.ts'
+import { enforcePolicies, forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { callIn, simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import { holdFor } from '#lib/guardrails/rules/holds.ts'
+import { runTriggers } from '#lib/guardrails/schema/explanation.ts'
 import { agentStatuses, environments, sensitivities, tiers, toolClasses, toolStates } from '#lib/registry/schema.ts'
 import { loadAll } from './load.ts'
 import { BrokerView } from './view.ts'
@@ -44,6 +46,15 @@ const grantPlan = fc.record({
   conditions: fc.constantFrom(...conditions),
   rate: fc.boolean(),
 })
+const policyTexts = [
+  forbids('policy_hours', `context.hour < 24 && context.weekday <= 7 && resource.class == "destructive"`),
+  forbids('policy_production', `resource.server.environment == "production" && !context.breakGlass`),
+  forbids('policy_sensitive', `resource.server.sensitivity == "restricted" && resource.class != "read"`),
+  forbids('policy_scripted', `context.simulated && resource.class == "write"`),
+  forbids('policy_outside_of_runs', `!(context has session) && resource.class == "write"`),
+  forbids('policy_scheduled', `context has session && context.session.startedBy == "schedule"`),
+  forbids('policy_low', `principal.tier == "low" && resource.server.demo`),
+]
 const plan = fc.record({
   tier: fc.constantFrom(...tiers),
   status: fc.constantFrom(...active, ...active, ...active, ...agentStatuses),
@@ -64,8 +75,12 @@ const plan = fc.record({
   grants: fc.array(grantPlan, { minLength: 2, maxLength: 7 }),
   stop: fc.constantFrom(...calm, 'agent', 'team', 'server', 'tool'),
   overBudget: fc.constantFrom(...calm, 'this', 'last'),
-  hold: fc.constantFrom(null, { class: 'write' }, { toolName: 'one' }, { conditions: conditions[2]! }),
+  hold: fc.constantFrom(null, { class: 'read' }, { class: 'write' }, { toolName: 'one' }, { conditions: conditions[2]! }),
   released: fc.boolean(),
+  startedBy: fc.constantFrom(null, ...runTriggers),
+  policies: fc.subarray(policyTexts, { maxLength: 2 }),
+  /** Otherwise another set is, and it is asked for by its number. */
+  enforced: fc.boolean(),
 })
 type Plan = typeof plan extends fc.Arbitrary<infer Value> ? Value : never
 
@@ -78,19 +93,23 @@ dbTest(
     const view = new BrokerView()
     const client = new pg.Client({ connectionString: databaseUrl })
     await client.connect()
+    onTestFinished(() => client.end())
     const seen = new Set<string>()
     await fc.assert(
       fc.asyncProperty(plan, async (plan) => {
         const { agentId, serverId, clear } = await build(db, plan)
+        const { number } = await enforcePolicies(db, [permitsGranted, ...plan.policies])
         await loadAll(client, view)
+        if (!plan.enforced) await enforcePolicies(db, [])
         const ctx = ctxFor(db, undefined, now)
         for (const agent of [agentId, 'nobody']) {
           for (const server of [serverId, 'nowhere']) {
             for (const tool of [...toolNames, 'gone', 'method:resources/read', 'method:sampling/createMessage']) {
               for (const given of agent === 'nobody' || server === 'nowhere' ? [{}] : argumentsOf) {
                 for (const simulatedModel of [false, true]) {
-                  const asked = { agentId: agent, serverId: server, tool, arguments: given, simulatedModel }
-                  const said = await simulate(ctx, asked)
+                  const { startedBy } = plan
+                  const asked = { agentId: agent, serverId: server, tool, arguments: given, simulatedModel, startedBy }
+                  const said = await simulate(ctx, { ...asked, ...(plan.enforced ? {} : { policySet: number }) })
                   const broker = atBroker(view, asked)
                   expect(verdictOf(said)).toEqual(broker)
                   expect(said.steps.filter(({ outcome }) => outcome === 'refused' || outcome === 'held').length).toBe(
@@ -104,9 +123,8 @@ dbTest(
         }
         await clear()
       }),
-      { numRuns: 40, seed: 20261126 },
+      { numRuns: 60, seed: 20261126 },
     )
-    await client.end()
     // It is about nothing if the fleets are all alike.
     expect([...seen]).toEqual(
       expect.arrayContaining(['allowed', 'held', 'killed', 'grant_missing', 'grant_expired', 'grant_condition']),
@@ -126,8 +144,8 @@ dbTest(
 )
 
 function atBroker(view: BrokerView, asked: Parameters<typeof callIn>[1]): Verdict {
-  const { call, view: with_ } = callIn(view, asked)
-  const decision = decide(call, asked.simulatedModel ? { ...with_, stops: view.stops } : view, now)
+  const { call, view: withRun } = callIn(view, asked)
+  const decision = decide(call, withRun, now)
   if (!decision.ok) {
     return { outcome: 'refused', rule: decision.error.rule, message: decision.error.message, hold: null }
   }

@@ -1,16 +1,49 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
 import { type PolicySet, refusingPolicySet } from '../rules/policy-set.ts'
 import { openPolicySet } from './policy-source.ts'
 
-let opened: PolicySet | null = null
+/** So many are kept ready: the enforced one and those that are looked at. */
+const openedMax = 5
+const opened = new Map<string, PolicySet>()
 
-/** The central policies that calls are judged by now: those of the enforced set, as a broker has them. Parsed anew only when another one is enforced. */
+const stored = { number: true, version: true, policies: true } as const
+
+/** The central policies that calls are judged by now: those of the enforced set, as a broker has them. Parsed anew only when another one is enforced. Callers authorize. */
 export async function policiesInForce(ctx: Ctx): Promise<PolicySet> {
-  const enforced = await reader(ctx).policySet.findFirst({
-    where: { state: 'enforced' },
-    select: { number: true, version: true, policies: true },
-  })
-  if (!enforced) return refusingPolicySet('none', 'no policy set is enforced.')
-  if (opened?.version !== enforced.version) opened = openPolicySet(enforced)
-  return opened
+  const enforced = await reader(ctx).policySet.findFirst({ where: { state: 'enforced' }, select: stored })
+  return enforced ? open(enforced) : refusingPolicySet('none', 'no policy set is enforced.')
+}
+
+/**
+ * Those of another set by its number, enforced or not; or those that were enforced at an instant, where the sets say when they were. Callers authorize; throws
+ * `not_found`.
+ */
+export async function policiesOf(
+  ctx: Ctx,
+  { number, past }: { number: number | null; past: Date | null },
+): Promise<PolicySet> {
+  const db = reader(ctx)
+  if (number !== null) {
+    const set = await db.policySet.findUnique({ where: { number }, select: stored })
+    if (!set) throw new DomainError('not_found', `There is no policy set ${number}.`, { field: 'policySet' })
+    return open(set)
+  }
+  const then =
+    past &&
+    (await db.policySet.findFirst({
+      where: { enforcedAt: { lte: past }, OR: [{ supersededAt: null }, { supersededAt: { gt: past } }] },
+      orderBy: { enforcedAt: 'desc' },
+      select: stored,
+    }))
+  return then ? open(then) : await policiesInForce(ctx)
+}
+
+function open(set: Parameters<typeof openPolicySet>[0]): PolicySet {
+  const known = opened.get(set.version)
+  if (known) return known
+  const policies = openPolicySet(set)
+  for (const version of [...opened.keys()].slice(0, Math.max(0, opened.size + 1 - openedMax))) opened.delete(version)
+  opened.set(set.version, policies)
+  return policies
 }

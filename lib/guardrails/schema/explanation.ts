@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Role } from '#lib/auth/permissions.ts'
+import type { RunTrigger } from '../rules/facts.ts'
 
 /** The steps of deciding about a call, in the order of precedence: the first that refuses wins, and nothing behind it is asked. */
 export const callSteps = [
@@ -137,6 +138,9 @@ export type DecisionExplanation = Explanation & {
 
 export const explainDecisionInput = z.strictObject({ id: z.uuid() })
 
+/** How runs are started. */
+export const runTriggers = ['manual', 'schedule', 'api', 'first_run'] as const satisfies readonly RunTrigger[]
+
 /** A call that is only asked about. */
 export const simulateInput = z.strictObject({
   agentId: z.string().min(1).max(100),
@@ -147,8 +151,12 @@ export const simulateInput = z.strictObject({
   arguments: z.record(z.string(), z.json()).nullable().default({}),
   /** An instant, past or future, as ISO 8601; left out: now. */
   at: z.string().max(40).optional(),
-  /** Whether the call is one of a run that the scripted model answers. */
+  /** How the run was started that the call is made in; null: it is made with the agent's own credentials, outside of runs. */
+  startedBy: z.enum(runTriggers).nullable().default(null),
+  /** Whether the scripted model answers that run. */
   simulatedModel: z.boolean().default(false),
+  /** Judged by this set of central policies instead of the one that is enforced. */
+  policySet: z.int().min(1).optional(),
 })
 export type SimulateInput = z.input<typeof simulateInput>
 

@@ -2,17 +2,19 @@ import type { Command } from 'commander'
 import { z } from 'zod'
 import { roleLabel } from '#lib/auth/permissions.ts'
 import { formatMicros } from '#lib/core/money.ts'
-import type {
-  DecisionExplanation,
-  Explanation,
-  LimitUsage,
-  SimulationView,
+import {
+  type DecisionExplanation,
+  type Explanation,
+  type LimitUsage,
+  runTriggers,
+  type SimulationView,
 } from '#lib/guardrails/schema/explanation.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
 import { facts } from '../table.ts'
 import { minute, oneLine, plain } from '../text.ts'
+import { choice } from './choices.ts'
 
 /** Why something was decided as it was, and what would be decided. */
 export function addDecisionsCommands(program: Command, setup: Setup): void {
@@ -24,7 +26,7 @@ export function addDecisionsCommands(program: Command, setup: Setup): void {
       cli.show(explained, () => `${explanationText(explained)}${nowText(explained)}`)
     },
   })
-  addVerb<{ args?: string; anyArgs?: boolean; at?: string; simulatedModel?: boolean }>(program, setup, {
+  addVerb<SimulateOptions>(program, setup, {
     name: 'simulate <agent> <server/tool>',
     says: `Say what the broker would decide about a call, step by step. Nothing is called or counted.
 A method stands in the place of a tool as method:resources/read.`,
@@ -37,7 +39,9 @@ A method stands in the place of a tool as method:resources/read.`,
         .option('--args <json>', 'the arguments, as a JSON object', '{}')
         .option('--any-args', 'whatever the arguments are')
         .option('--at <instant>', 'then instead of now: 2026-11-25T10:00:00Z, or a day for its beginning in UTC')
-        .option('--simulated-model', 'as of a run that the scripted model answers'),
+        .addOption(choice('--started-by <trigger>', 'in a run that was started so', runTriggers))
+        .option('--simulated-model', 'in a run that the scripted model answers')
+        .option('--policy-set <number>', 'judged by this set of central policies, enforced or not'),
     run: async (cli, { args: [agentId = '', target = ''], options }) => {
       const slash = target.indexOf('/')
       if (slash < 1 || slash === target.length - 1)
@@ -48,12 +52,23 @@ A method stands in the place of a tool as method:resources/read.`,
         tool: target.slice(slash + 1),
         arguments: options.anyArgs ? null : argumentsOf(options.args ?? '{}'),
         simulatedModel: options.simulatedModel ?? false,
+        startedBy: options.startedBy ?? null,
         ...(options.at === undefined ? {} : { at: options.at }),
+        ...(options.policySet === undefined ? {} : { policySet: Number(options.policySet) }),
       }
       const simulated = await (await cli.client()).call(routes.decisions.simulate, { body })
       cli.show(simulated, () => `${explanationText(simulated)}${limitsText(simulated)}`)
     },
   })
+}
+
+type SimulateOptions = {
+  args?: string
+  anyArgs?: boolean
+  at?: string
+  startedBy?: (typeof runTriggers)[number]
+  simulatedModel?: boolean
+  policySet?: string
 }
 
 const argumentsObject = z.record(z.string(), z.json())

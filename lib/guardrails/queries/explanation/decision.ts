@@ -135,13 +135,14 @@ async function decidedNow(ctx: Ctx, event: Event, then: Explanation): Promise<De
   const run =
     event.runId === null
       ? null
-      : await reader(ctx).run.findUnique({ where: { id: event.runId }, select: { simulated: true } })
+      : await reader(ctx).run.findUnique({ where: { id: event.runId }, select: { simulated: true, trigger: true } })
   const now = await simulate(ctx, {
     agentId,
     serverId,
     tool: await toolIn(ctx, { serverId, tool }),
     arguments: await callArguments(ctx, event),
     simulatedModel: run?.simulated ?? false,
+    startedBy: run?.trigger ?? null,
   })
   const differs = isDecidedOtherwise(then, now)
   const because = differs

@@ -8,22 +8,23 @@ import type { PolicyView, RunFacts, ToolCall } from '../../rules/facts.ts'
 import { stepOf } from '../../rules/steps.ts'
 import { traceCall } from '../../rules/trace.ts'
 import { type SimulateInput, simulateInput, type SimulationView } from '../../schema/explanation.ts'
-import { policiesInForce } from '../policies.ts'
+import { policiesOf } from '../policies.ts'
 import { loadPolicyView } from '../policy-view.ts'
 import { wordsFor } from './words.ts'
 
-/** The run of a call that a simulation says is one of the scripted model's. */
+/** The run that a call is simulated in. */
 const simulatedRunId = 'simulated'
 
 /**
  * What the broker would decide about a call, step by step: now, at an instant to come, or at one that was, as far as the records go. It is decided by the same
- * functions over the same facts. Nothing is called, counted or recorded. Needs `agents:read`; throws `invalid` for the instant.
+ * functions over the same facts. Nothing is called, counted or recorded. Needs `agents:read`; throws `invalid` for the
+ * instant, `not_found` for a policy set.
  */
 export async function simulate(ctx: Ctx, input: SimulateInput): Promise<SimulationView> {
   authorize(ctx, 'agents:read')
   const asked = simulateInput.parse(input)
   const { at, past } = await whenOf(ctx, asked.at)
-  const policies = await policiesInForce(ctx)
+  const policies = await policiesOf(ctx, { number: asked.policySet ?? null, past: past ? at : null })
   const loaded = await loadPolicyView(ctx, { ...asked, past: past ? at : null }, policies)
   const { call, view } = callIn(loaded, asked)
   const trace = traceCall(call, view, at)
@@ -72,28 +73,29 @@ async function whenOf(ctx: Ctx, text: string | undefined): Promise<{ at: Date; p
 
 type Asked = Pick<
   ReturnType<typeof simulateInput.parse>,
-  'agentId' | 'serverId' | 'tool' | 'arguments' | 'simulatedModel'
+  'agentId' | 'serverId' | 'tool' | 'arguments' | 'simulatedModel' | 'startedBy'
 >
 
 /** The call as the broker would have it, of the agent's current version. */
 export function callIn(view: PolicyView, asked: Asked): { call: ToolCall; view: PolicyView } {
   const version = view.agents.get(asked.agentId)?.currentVersion ?? 1
+  const inRun = asked.simulatedModel || asked.startedBy !== null
   const run: RunFacts = {
     id: simulatedRunId,
     agentId: asked.agentId,
     agentVersion: version,
-    simulated: true,
-    trigger: 'manual',
+    simulated: asked.simulatedModel,
+    trigger: asked.startedBy ?? 'manual',
   }
   const isMethod = asked.tool.startsWith(methodPrefix)
   const call: ToolCall = {
-    caller: { agentId: asked.agentId, version, runId: asked.simulatedModel ? run.id : null },
+    caller: { agentId: asked.agentId, version, runId: inRun ? run.id : null },
     serverId: asked.serverId,
     tool: isMethod ? asked.tool.slice(methodPrefix.length) : asked.tool,
     ...(isMethod ? { isMethod: true as const } : {}),
     ...(asked.arguments === null ? {} : { arguments: asked.arguments }),
   }
-  return { call, view: asked.simulatedModel ? { ...view, runs: new Map([[run.id, run]]) } : view }
+  return { call, view: inRun ? { ...view, runs: new Map([[run.id, run]]) } : view }
 }
 
 function aboutOf(view: PolicyView, { agentId, serverId, tool }: Asked): SimulationView['about'] {

@@ -2,8 +2,9 @@ import type { Ctx } from '#lib/auth/ctx.ts'
 import { nextSteps } from '../../rules/next-steps.ts'
 import { usageOf } from '../../rules/usage.ts'
 import type { ExplainedFacts, Explanation } from '../../schema/explanation.ts'
-import { keepersOf } from './keepers.ts'
 import { explainStoredRule } from '../stored-rules.ts'
+import { keepersOf } from './keepers.ts'
+import { explainPolicy } from './policy-words.ts'
 import { setByOf } from './set-by.ts'
 
 type Decided = Pick<Explanation, 'about' | 'outcome' | 'rule'> & { facts: ExplainedFacts; at: Date }
@@ -28,14 +29,21 @@ export async function wordsFor(ctx: Ctx, { about, outcome, rule, facts, at }: De
     return { ...words, usage: null, changedBy: null, remedy: null }
   }
   const entry = await explainStoredRule(ctx, rule)
-  const [setBy, changedBy] = await Promise.all([setByOf(ctx, decided), keepersOf(ctx, entry, agentId)])
+  const { policyVersion } = facts
+  const version = typeof policyVersion === 'string' ? policyVersion : null
+  const [setBy, changedBy, policy] = await Promise.all([
+    setByOf(ctx, decided),
+    keepersOf(ctx, entry, agentId),
+    rule.startsWith('policy_') ? explainPolicy(ctx, { rule, version, at }) : null,
+  ])
+  const { title, explanation, remedy } = policy?.words ?? entry
   return {
-    title: entry.title,
-    meaning: entry.explanation,
+    title,
+    meaning: explanation,
     usage: usageOf(rule, facts, at),
-    setBy,
+    setBy: policy ? { ...setBy, ...policy.setBy } : setBy,
     changedBy,
-    remedy: entry.remedy,
+    remedy,
     next: nextSteps(rule, about),
   }
 }
