@@ -24,8 +24,11 @@ export const auditColumns: readonly Column<AuditView>[] = [
         <code className="text-[13px]">{event.event}</code>
         {event.decision === 'deny' && <Badge tone="danger">denied</Badge>}
         {event.decision === 'hold' && <Badge tone="held">held</Badge>}
-        {event.rule && (
-          <RuleLink as="id" id={event.rule} agentId={event.agentId} serverId={event.serverId} tool={event.tool} />
+        {event.rule && <RuleLink as="id" id={event.rule} decisionId={event.id} />}
+        {!event.rule && event.decision && (
+          <Link href={paths.decision(event.id)} className="text-xs underline decoration-dotted underline-offset-2">
+            why
+          </Link>
         )}
       </span>
     ),

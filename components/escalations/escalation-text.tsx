@@ -5,7 +5,7 @@ import { escalationWords } from './escalation-words.ts'
 
 /** What was brought to a person: what the agent said, or the refused call with its rule. */
 export function EscalationText({ escalation: { kind, title, detail, agentId } }: { escalation: EscalationView }) {
-  const { summary, message, rule, serverId } = detail
+  const { summary, message, rule, serverId, decisionId } = detail
   const said = [summary, message].filter((part) => typeof part === 'string').join(' ')
   return (
     <>
@@ -15,7 +15,12 @@ export function EscalationText({ escalation: { kind, title, detail, agentId } }:
       <p className="mt-0.5 break-words text-muted-foreground">
         {said}{' '}
         {typeof rule === 'string' && (
-          <RuleLink id={rule} agentId={agentId} serverId={typeof serverId === 'string' ? serverId : null} />
+          <RuleLink
+            id={rule}
+            agentId={agentId}
+            serverId={typeof serverId === 'string' ? serverId : null}
+            decisionId={typeof decisionId === 'string' ? decisionId : null}
+          />
         )}
       </p>
     </>

@@ -23,17 +23,20 @@ type Props = {
   agentId?: string | null | undefined
   serverId?: string | null | undefined
   tool?: string | null | undefined
+  /** The decision that it made, where one is on record: then the link leads to why it was made. */
+  decisionId?: string | null | undefined
   /** By its id, where many stand below each other; by its title otherwise. */
   as?: 'id' | 'title'
 }
 
 /** A rule that refused, held or stopped something: leads to what it says, who set it and who can change it. */
-export function RuleLink({ id, agentId, serverId, tool, as = 'title' }: Props) {
+export function RuleLink({ id, agentId, serverId, tool, decisionId, as = 'title' }: Props) {
   const titles = useContext(CentralRuleTitles)
   const title = titles[id] ?? explainRule(id).title
+  const about = { agent: agentId ?? undefined, server: serverId ?? undefined, tool: tool ?? undefined }
   return (
     <Link
-      href={paths.rule(id, { agent: agentId ?? undefined, server: serverId ?? undefined, tool: tool ?? undefined })}
+      href={decisionId ? paths.decision(decisionId) : paths.rule(id, about)}
       title={title}
       className="underline decoration-dotted underline-offset-2 hover:decoration-solid"
     >

@@ -135,7 +135,12 @@ function describe(event: RunEventView, { agentId, serverId, denied }: About): De
         title: (
           <>
             {event.payload.decision === 'deny' ? 'Denied' : 'Allowed'}:{' '}
-            <RuleLink id={event.payload.rule} agentId={agentId} serverId={serverId} />
+            <RuleLink
+              id={event.payload.rule}
+              agentId={agentId}
+              serverId={serverId}
+              decisionId={event.payload.decisionId}
+            />
           </>
         ),
         body: <p className="text-muted-foreground">{event.payload.message}</p>,

@@ -115,6 +115,7 @@ const queries: Record<string, string | Reason> = {
   diffAgent: 'history.diffAgent',
   diffAgents: 'history.diffAgents',
   explainStoredRule: 'control.explainRule',
+  explainDecision: 'decisions.explain',
   exportManifest: 'agents.exportOne',
   exportManifests: 'agents.exportMany',
   fleetSummary: 'control.fleetSummary',
@@ -185,6 +186,7 @@ const queries: Record<string, string | Reason> = {
   retirementCandidates: 'control.retirementCandidates',
   searchAgents: 'agents.list',
   serverTraffic: 'registry.showServerTraffic',
+  simulate: 'decisions.simulate',
   similarAgents: 'agents.similar',
   unusedGrants: 'usage.unused',
 }
@@ -212,7 +214,7 @@ test('every server action has an endpoint that does the same', () => {
 
 test('every query of the pages has an endpoint that tells the same', () => {
   const found = pages.flatMap(({ text }) =>
-    [...text.matchAll(/^import \{([^}]*)\} from '#lib\/\w+\/queries(?:\/[\w-]+)?\.ts'/gm)].flatMap((match) =>
+    [...text.matchAll(/^import \{([^}]*)\} from '#lib\/\w+\/queries(?:\/[\w-]+)*\.ts'/gm)].flatMap((match) =>
       (match[1] ?? '')
         .split(',')
         .map((name) => name.trim())

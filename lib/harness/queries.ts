@@ -97,10 +97,16 @@ export async function getRun(ctx: Ctx, runId: string): Promise<RunView> {
       cacheWrite: Number(row.cacheWriteTokens),
     },
     listCostMicros: row.listCostMicros?.toString() ?? null,
+    decisionId: row.state === 'refused' ? await refusalOf(db, runId) : null,
     activeMs: Number(row.activeMs),
     claudeSessionId: row.claudeSessionId,
     escalations: row.escalations.map((escalation) => toEscalationView(escalation, nameOf)),
   }
+}
+
+async function refusalOf(db: Tx, runId: string): Promise<string | null> {
+  const event = await db.auditEvent.findFirst({ where: { runId, event: 'run.refused' }, select: { id: true } })
+  return event?.id ?? null
 }
 
 /** The run log after a sequence number (0: from the start), in order, at most 500. Needs `runs:read`. */

@@ -99,6 +99,8 @@ export type RunView = RunRow & {
   tokens: { input: number; output: number; cacheRead: number; cacheWrite: number }
   /** What Claude says it cost at list price, session runtime included; null: it says nothing. */
   listCostMicros: string | null
+  /** The audit event of its refusal, when it was refused. */
+  decisionId: string | null
   activeMs: number
   claudeSessionId: string | null
   escalations: EscalationView[]

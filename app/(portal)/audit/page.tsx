@@ -84,6 +84,13 @@ export default async function AuditPage({ searchParams }: { searchParams: Search
           <option value="deny">denied</option>
           <option value="hold">held</option>
         </Select>
+        <Input
+          name="rule"
+          defaultValue={query.rule}
+          placeholder="Rule, e.g. grant_missing"
+          aria-label="Rule"
+          className="w-full sm:w-48"
+        />
       </FilterForm>
       <DataTable
         caption="Audit events"

@@ -68,6 +68,7 @@ export const run = answerOf<RunView>()(
     error: text.nullable(),
     model: text.nullable(),
     tokens: z.strictObject({ input: count, output: count, cacheRead: count, cacheWrite: count }),
+    decisionId: text.nullable(),
     listCostMicros: micros.nullable(),
     activeMs: count,
     claudeSessionId: text.nullable(),

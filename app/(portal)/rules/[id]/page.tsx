@@ -4,13 +4,14 @@ import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
+import { can } from '#lib/auth/ctx.ts'
 import { roleLabel } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
 import { explainStoredRule } from '#lib/guardrails/queries.ts'
+import { nextSteps } from '#lib/guardrails/rules/next-steps.ts'
 import { getAgent, getServer } from '#lib/registry/queries.ts'
-import type { ServerView, ToolClass } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import type { SearchParams } from '#lib/web/search.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 
@@ -27,7 +28,9 @@ export default async function RulePage({ params, searchParams }: Props) {
     typeof agentId === 'string' ? getAgent(ctx, agentId).catch(() => null) : null,
     typeof serverId === 'string' ? getServer(ctx, serverId).catch(() => null) : null,
   ])
-  const steps = stepsAfter(rule.id, { agent, server, tool: typeof tool === 'string' ? tool : undefined })
+  const named = server?.toolList.find(({ name }) => name === tool)
+  const about = { tool: named?.name ?? null, class: named?.class ?? (server ? 'read' : null) }
+  const steps = nextSteps(rule.id, { agent, server, ...about })
   return (
     <>
       <PageHeader title={rule.title} description={rule.explanation} />
@@ -56,12 +59,19 @@ export default async function RulePage({ params, searchParams }: Props) {
             {rule.changedBy.roles.length > 0 && `${rule.changedBy.roles.map(roleLabel).join(', ')}. `}
             {rule.changedBy.how}
           </Fact>
+          {can(ctx.actor, 'audit:read') && (
+            <Fact label="Decisions">
+              <Link href={hrefWith(paths.audit(), { rule: rule.id })} className="underline underline-offset-2">
+                Everything that it refused, each with its explanation
+              </Link>
+            </Fact>
+          )}
         </Facts>
         {steps.length > 0 && (
           <div className="mt-4 flex flex-wrap gap-2">
-            {steps.map(({ href, label }) => (
-              <Button key={href} asChild>
-                <Link href={href}>{label}</Link>
+            {steps.map(({ link, label }) => (
+              <Button key={link} asChild>
+                <Link href={link}>{label}</Link>
               </Button>
             ))}
           </div>
@@ -73,34 +83,4 @@ export default async function RulePage({ params, searchParams }: Props) {
 
 async function ruleId(params: Props['params']): Promise<string> {
   return decodeURIComponent((await params).id).slice(0, 200)
-}
-
-type Named = { id: string; name: string } | null
-
-/** The pages where the refusal can be resolved. */
-function stepsAfter(
-  rule: string,
-  { agent, server, tool }: { agent: Named; server: ServerView | null; tool: string | undefined },
-): { href: string; label: string }[] {
-  if (rule === 'killed' || rule.startsWith('stop:')) return [{ href: paths.kill(), label: 'See what is stopped' }]
-  if (rule === 'agent_unknown') return [{ href: paths.newAgent(), label: 'Register an agent' }]
-  const steps: { href: string; label: string }[] = []
-  if (agent && (rule.startsWith('grant_') || rule.startsWith('policy_')))
-    steps.push({
-      href: server
-        ? paths.requestScope(agent.id, { server: server.id, ...toolOf(server, tool) })
-        : paths.agent(agent.id, 'scopes'),
-      label: `Scopes of ${agent.name}: request one`,
-    })
-  if (agent && rule === 'version_not_bound')
-    steps.push({ href: paths.agentCreation(agent.id), label: `Creation of ${agent.name}` })
-  if (server && (rule.startsWith('tool_') || rule.startsWith('server_') || rule.startsWith('upstream_')))
-    steps.push({ href: paths.server(server.id), label: `Tools of ${server.name}` })
-  if (agent && steps.length === 0) steps.push({ href: paths.agent(agent.id), label: `Open ${agent.name}` })
-  return steps
-}
-
-function toolOf(server: ServerView, name: string | undefined): { class: ToolClass; tool?: string } {
-  const tool = server.toolList.find((each) => each.name === name)
-  return tool ? { class: tool.class, tool: tool.name } : { class: 'read' }
 }

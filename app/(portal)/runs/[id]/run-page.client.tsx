@@ -163,7 +163,7 @@ const connectionWords = { live: 'Live', reconnecting: 'Reconnecting…', over: '
 function RuleTitle({ before, run }: { before: string; run: RunView }) {
   return (
     <>
-      {before}: {run.rule && <RuleLink id={run.rule} agentId={run.agentId} />}
+      {before}: {run.rule && <RuleLink id={run.rule} agentId={run.agentId} decisionId={run.decisionId} />}
     </>
   )
 }

@@ -206,6 +206,20 @@ function toolColumnsOf(serverId: string): readonly Column<ToolView>[] {
       ),
     },
     { id: 'seen', header: 'Last seen', wide: true, cell: (tool) => <Time value={tool.lastSeenAt} /> },
+    {
+      id: 'simulate',
+      header: <span className="sr-only">Simulate</span>,
+      wide: true,
+      cell: (tool) => (
+        <Link
+          href={paths.simulate({ server: serverId, tool: tool.name })}
+          aria-label={`Simulate a call of ${tool.name}`}
+          className="text-[13px] underline underline-offset-2"
+        >
+          Simulate
+        </Link>
+      ),
+    },
   ]
 }
 

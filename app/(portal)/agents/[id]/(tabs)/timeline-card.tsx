@@ -41,7 +41,7 @@ export async function TimelineCard({ ctx, agentId }: { ctx: Ctx; agentId: string
                 {entry.rule && (
                   <>
                     {' '}
-                    <RuleLink as="id" id={entry.rule} agentId={agentId} serverId={entry.serverId} />
+                    <RuleLink as="id" id={entry.rule} decisionId={entry.id} />
                   </>
                 )}
               </p>

@@ -59,6 +59,9 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
               {history ? 'Only those in force' : 'With past grants'}
             </Link>
           </Button>
+          <Button asChild size="sm">
+            <Link href={paths.simulate({ agent: agent.id })}>Simulate a call</Link>
+          </Button>
           <BreakGlassButton
             agentId={agent.id}
             agentName={agent.name}

@@ -1,0 +1,92 @@
+import { Button } from '#components/ui/button.tsx'
+import { Field } from '#components/ui/field.tsx'
+import { Checkbox, Input, Select, Textarea } from '#components/ui/input.tsx'
+import { triggerWords } from '#components/runs/run-columns.tsx'
+import { paths } from '#lib/core/paths.ts'
+import { runTriggers } from '#lib/guardrails/schema/explanation.ts'
+
+export type SimulateDraft = {
+  agent?: string | undefined
+  server?: string | undefined
+  tool?: string | undefined
+  args?: string | undefined
+  at?: string | undefined
+  run?: (typeof runTriggers)[number] | undefined
+  scripted?: '1' | undefined
+  policySet?: number | undefined
+}
+
+/** A call in a form that its address carries: it can be linked to. */
+export function SimulateForm({
+  draft,
+  servers,
+  tools,
+}: {
+  draft: SimulateDraft
+  servers: readonly { id: string; name: string }[]
+  tools: readonly string[]
+}) {
+  return (
+    <form action={paths.simulate()} method="get" aria-label="The call" className="grid gap-4">
+      <Field label="Agent" hint="Its id." required>
+        <Input name="agent" defaultValue={draft.agent} autoComplete="off" className="font-mono" required />
+      </Field>
+      <Field label="MCP server" required>
+        <Select name="server" defaultValue={draft.server ?? ''} required>
+          <option value="" disabled>
+            Choose a server
+          </option>
+          {servers.map(({ id, name }) => (
+            <option key={id} value={id}>
+              {name}
+            </option>
+          ))}
+        </Select>
+      </Field>
+      <Field label="Tool" hint="Its name; a method as method:resources/read." required>
+        <Input
+          name="tool"
+          defaultValue={draft.tool}
+          list="tools-of-server"
+          autoComplete="off"
+          className="font-mono"
+          required
+        />
+      </Field>
+      <datalist id="tools-of-server">
+        {tools.map((tool) => (
+          <option key={tool} value={tool}>
+            {tool}
+          </option>
+        ))}
+      </datalist>
+      <Field label="Arguments" hint="A JSON object. Empty: whatever they are.">
+        <Textarea name="args" defaultValue={draft.args} rows={4} className="font-mono text-[13px]" spellCheck={false} />
+      </Field>
+      <Field label="At" hint="An instant in UTC, like 2027-01-01T00:00:00Z, or a day. Empty: now.">
+        <Input name="at" defaultValue={draft.at} autoComplete="off" />
+      </Field>
+      <Field label="In a run that was started" hint="Central policies may ask for it.">
+        <Select name="run" defaultValue={draft.run ?? ''}>
+          <option value="">outside of a run, with its own credentials</option>
+          {runTriggers.map((trigger) => (
+            <option key={trigger} value={trigger}>
+              {triggerWords[trigger]}
+            </option>
+          ))}
+        </Select>
+      </Field>
+      <label className="flex items-center gap-2 text-sm">
+        <Checkbox name="scripted" value="1" defaultChecked={draft.scripted === '1'} /> answered by the simulated model
+      </label>
+      <Field label="Policy set" hint="The number of a set of central policies. Empty: the enforced one.">
+        <Input name="policySet" type="number" min={1} defaultValue={draft.policySet} />
+      </Field>
+      <div>
+        <Button type="submit" variant="primary">
+          Simulate
+        </Button>
+      </div>
+    </form>
+  )
+}
