@@ -227,6 +227,10 @@ dbTest(
     await expect(revokeAgentCredentials(person(db, ['builder'], ['it']), { agentId })).rejects.toMatchObject({
       code: 'forbidden',
     })
+    // To suspend the agents of one's own team does not reach those of others.
+    await expect(revokeAgentCredentials(person(db, ['team_lead'], ['it']), { agentId })).rejects.toMatchObject({
+      code: 'forbidden',
+    })
     await expect(revokeAgentCredentials(person(db, []), { agentId })).rejects.toMatchObject({ code: 'forbidden' })
     await expect(issueAgentCredential(system(db), { agentId, publicJwk: privateJwk })).rejects.toMatchObject({
       code: 'invalid',

@@ -109,7 +109,8 @@ export async function issueAgentCredential(
 
 /**
  * Ends every credential of an agent, or the named one, and with it the tokens issued for it: brokers refuse them within a second. Nothing to revoke is no
- * error and leaves no audit event. Needs `agents:update` (with membership of the owning team), `agents:suspend` or `agents:retire`.
+ * error and leaves no audit event. Needs `agents:update`, `agents:suspend` or `agents:retire`, in the owning team unless the role reaches every
+ * team's agents.
  */
 export async function revokeAgentCredentials(
   ctx: Ctx,
@@ -119,7 +120,7 @@ export async function revokeAgentCredentials(
   if (!central) authorize(ctx, 'agents:update')
   const { agentId, clientId } = input
   return inTx(ctx, async (tx, ctx) => {
-    const agent = await lockedAgent(ctx, agentId, { anyTeam: central })
+    const agent = await lockedAgent(ctx, agentId)
     const where = { agentId, revokedAt: null, ...(clientId ? { clientId } : {}) }
     const rows = await tx.agentCredential.findMany({ where, select: { clientId: true }, orderBy: { createdAt: 'asc' } })
     const revoked = rows.map((row) => row.clientId)
@@ -149,7 +150,6 @@ export async function answerJwksRequest(ctx: Ctx): Promise<Response> {
 async function lockedAgent(
   ctx: Ctx & { tx: NonNullable<Ctx['tx']> },
   agentId: string,
-  options: { anyTeam?: boolean } = {},
 ): Promise<{ name: string; status: string }> {
   await ctx.tx.$queryRaw`select 1 from "Agent" where "id" = ${agentId} for update`
   const agent = await ctx.tx.agent.findUnique({
@@ -159,7 +159,7 @@ async function lockedAgent(
   if (!agent) throw new DomainError('not_found', `No agent ${agentId} is registered.`)
   const { actor } = ctx
   const ofTeam = actor.kind !== 'person' || actor.teamIds.includes(agent.ownerTeamId)
-  if (ofTeam || options.anyTeam || can(actor, 'agents:any_team')) return agent
+  if (ofTeam || can(actor, 'agents:any_team')) return agent
   throw new DomainError('forbidden', 'Only members of the owning team change the credentials of an agent.', {
     rule: 'owning_team',
   })

@@ -1,0 +1,128 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import type { Permission, Role } from '#lib/auth/permissions.ts'
+import { roleLabel, roles, rolesWith } from '#lib/auth/permissions.ts'
+import { root } from '#lib/dev/source-files.ts'
+import { allRoutes, openApiPortal } from '#lib/dev/test/api-portal.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { type Caller, permissionWorld } from '#lib/dev/test/permission-world.ts'
+import type { Endpoint } from './endpoint.ts'
+
+/** What refuses for the sake of a team. */
+const ofTeams = /own_team|Only members of/
+
+const file = join(root, 'docs/permissions.md')
+const answers = ['yes', 'own team', 'other teams', 'no'] as const
+type Answer = (typeof answers)[number]
+type Row = Record<Role, Answer>
+
+const measured = dbTest.extend('rows', { scope: 'file' }, async ({ database }) => {
+  const portal = await openApiPortal(database, {
+    WHEELHOUSE_API_READS_PER_MINUTE: '0',
+    WHEELHOUSE_API_WRITES_PER_MINUTE: '0',
+  })
+  const world = await permissionWorld(database.db)
+  const isAllowed = async (endpoint: Endpoint, { token }: Caller): Promise<boolean> => {
+    const response = await portal.fetch(pathOf(endpoint, world.params(endpoint)), {
+      method: endpoint.method,
+      token,
+      ...bodyOf(endpoint),
+    })
+    const isStream = response.headers.get('content-type') === 'text/event-stream'
+    const said = isStream ? '' : await response.text()
+    await response.body?.cancel().catch(() => {})
+    if (response.ok && endpoint.method !== 'GET') await world.restore()
+    // Of whose team it may be is told as a refusal of its own where a person may do it for some.
+    return response.status !== 403 && !(response.status >= 400 && ofTeams.test(said))
+  }
+  const rows = new Map<string, Row>()
+  for (const endpoint of allRoutes) {
+    const row = {} as Row
+    for (const role of roles) {
+      const [own, other] = await Promise.all(
+        [true, false].map((ownTeam) =>
+          world.callers.find((caller) => caller.role === role && caller.ownTeam === ownTeam)!,
+        ),
+      )
+      const inOwn = await isAllowed(endpoint, own!)
+      const inOther = await isAllowed(endpoint, other!)
+      row[role] = inOwn ? (inOther ? 'yes' : 'own team') : inOther ? 'other teams' : 'no'
+    }
+    rows.set(nameOf(endpoint), row)
+  }
+  return rows
+})
+
+measured(
+  'every endpoint lets in whom the table of permissions says, and nobody else',
+  ({ rows }) => {
+    const table = tableOf(rows)
+    if (process.env['UPDATE_PERMISSIONS'] === '1') writeFileSync(file, `${introduction}\n${table}\n`)
+    const written = readFileSync(file, 'utf8')
+    expect(written.slice(written.indexOf('| Endpoint'))).toBe(`${table}\n`)
+  },
+  600_000,
+)
+
+measured(
+  'who has none of the permissions that an endpoint names is refused, and somebody who has is not',
+  ({ rows }) => {
+    const wrong = allRoutes.flatMap((endpoint) =>
+      roles.flatMap((role) => {
+        const more = alsoNeeded[nameOf(endpoint)]
+        const needed = more
+          ? [more]
+          : [endpoint.permission, ...(endpoint.orPermissions ?? [])].filter((one): one is Permission => one !== null)
+        const has = needed.length === 0 || needed.some((permission) => rolesWith(permission).includes(role))
+        const answer = rows.get(nameOf(endpoint))![role]
+        return has === (answer !== 'no') ? [] : [`${nameOf(endpoint)}: ${role} ${answer}`]
+      }),
+    )
+    expect(wrong).toEqual([])
+  },
+)
+
+/** What the example of an endpoint needs beyond its permission: it is about what is shared, or of a team. */
+const alsoNeeded: Record<string, Permission> = {
+  'POST /agents/views': 'views:share',
+  'DELETE /agents/views/{id}': 'views:default',
+  'PUT /agents/views/{id}': 'views:default',
+  'POST /notification-channels': 'channels:manage',
+  'DELETE /notification-channels/{id}': 'channels:manage',
+  'PATCH /notification-channels/{id}': 'channels:manage',
+  'POST /notification-channels/{id}/test': 'channels:manage',
+}
+
+const introduction = `# Who may do what
+
+What each role may ask of the REST API, and so of the pages and the command line, which go through the same commands. *own team*: for agents of a team one is in. Measured by calling every
+endpoint as each role, inside and outside of the team that owns what it is about (\`lib/api/permissions.db.test.ts\`): a new endpoint has no row until
+\`UPDATE_PERMISSIONS=1 npx vitest run lib/api/permissions.db.test.ts\` has written one and somebody has read it. Beyond permissions, rules refuse what their state or four eyes forbid; those are
+answered with the rule.
+`
+
+function tableOf(rows: ReadonlyMap<string, Row>): string {
+  const head = ['Endpoint', 'Permission', ...roles.map(roleLabel)]
+  const lines = allRoutes.map((endpoint) => {
+    const permission = [endpoint.permission ?? 'signed in', ...(endpoint.orPermissions ?? [])].join(', ')
+    const row = rows.get(nameOf(endpoint))!
+    return [`\`${nameOf(endpoint)}\``, permission, ...roles.map((role) => row[role])]
+  })
+  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+}
+
+function nameOf({ method, path }: Endpoint): string {
+  return `${method} ${path.slice('/api/v1'.length)}`
+}
+
+function pathOf({ path, example }: Endpoint, params: Record<string, string> = {}): string {
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(params[name] ?? ''))
+  const query = new URLSearchParams(example?.query)
+  return query.size > 0 ? `${filled}?${query}` : filled
+}
+
+function bodyOf({ textBody, example }: Endpoint): { body?: unknown; text?: string } {
+  if (textBody) return { text: String(example?.body) }
+  return example?.body === undefined ? {} : { body: example.body }
+}
