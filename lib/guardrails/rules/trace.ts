@@ -49,7 +49,9 @@ export function refusedSteps(
   if (!isCallStep(step)) return []
   const at = callSteps.indexOf(step)
   return callSteps.map((id, index) => {
-    const outcome = index < at ? 'passed' : index === at ? 'refused' : 'not_reached'
+    // Of a simulation nobody has looked at the request itself.
+    const before = known && isOpen(id) ? 'unknown' : 'passed'
+    const outcome = index < at ? before : index === at ? 'refused' : 'not_reached'
     const note = outcome === 'refused' ? message : outcome === 'passed' && known ? noteOf(id, known) : null
     return { id, title: stepTitles[id], outcome, note }
   })
