@@ -61,6 +61,8 @@ const rows: Record<string, Row> = {
   enforcePolicySet: { needs: 'policies:manage' },
   rollBackPolicySet: { needs: 'policies:manage' },
   syncPolicySets: { needs: 'policies:manage' },
+  runPolicyReplay: { needs: 'policies:manage' },
+  forgetPolicyReplays: { needs: 'policies:manage' },
   createKeyring: made,
   proveKeyring: made,
   rewrapSealed: 'platform',
