@@ -237,12 +237,43 @@ test('an approver sees what decides, grants less than was asked, and the request
   await expectAccessible(page)
 })
 
+test('security starts a campaign over what could be less; whoever answers for an agent decides, and it ends', async ({
+  page,
+}) => {
+  await signInAs(page, 'Security')
+  await page.goto('/requests/unused?days=90')
+  await page
+    .getByRole('checkbox', { name: /^Choose / })
+    .nth(1)
+    .check()
+  await page.getByRole('button', { name: 'Start a campaign' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Title').fill('What could be less')
+  await dialog.getByLabel('What nobody answers').selectOption('keep')
+  await expectAccessible(page)
+  await dialog.getByRole('button', { name: 'Start it' }).click()
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('What could be less')
+  await expect(page.getByRole('main')).toContainText('0 of 1 grant decided')
+  await expectAccessible(page)
+  await page.getByLabel(/^Decision for/).selectOption('keep')
+  await page.getByLabel(/^Why, for/).fill('It is needed at the end of the quarter.')
+  await expectAccessible(page)
+  await page.getByRole('button', { name: /^Submit/ }).click()
+  await expect(page.getByRole('main')).toContainText('1 of 1 grant decided')
+  await page.getByRole('button', { name: /^End/ }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'End it' }).click()
+  await expect(page.getByRole('main')).toContainText('ended')
+  await page.goto('/reviews')
+  await expect(page.getByRole('table', { name: 'Campaigns' })).toContainText('What could be less')
+  await expectAccessible(page)
+})
+
 test('a scope that is wider than its calls needed is narrowed in two steps; unused ones are listed', async ({
   page,
 }) => {
   await signInAs(page, 'Security')
   await page.goto('/requests/unused')
-  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Grants that are not used')
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Grants that could be less')
   await expectAccessible(page)
   await page.goto('/agents/invoice-reconciler-hardware/scopes')
   await page

@@ -59,7 +59,17 @@ test('scopes', async ({ ask, db }) => {
   await ask(`GET /agents/${agentId}/grant-usage?days=30`)
   await ask(`GET /agents/${agentId}/stale-toolsets`)
   await ask('GET /grants/unused?days=30')
+  await ask('GET /grants/proposals?days=30')
   const wide = await makeGrant(db, { agentId, serverId: 'invoices', class: 'write' })
+  const review = { title: 'Autumn', query: agentId, dueDays: 7, atEnd: 'keep' }
+  const { campaignId } = await ask('POST /review-campaigns', review)
+  await ask('GET /review-campaigns')
+  await ask(`GET /review-campaigns/${campaignId}`)
+  const { id: itemId } = await db.reviewItem.findFirstOrThrow({ where: { campaignId: campaignId! } })
+  await ask(`POST /review-campaigns/${campaignId}/decide`, {
+    decisions: [{ itemId, decision: 'keep', reason: 'It is needed.' }],
+  })
+  await ask(`POST /review-campaigns/${campaignId}/end`)
   await ask(`POST /grants/${wide}/narrow`, { toolNames: ['look'], ...reason })
   const rule = { title: 'Writing', classes: ['write'], steps: [['security'], ['finance']], daysMax: 30 }
   const { ruleId } = await ask('POST /approval-rules', rule)

@@ -143,6 +143,8 @@ test('every write that honours If-Match refuses one that is out of date, before 
   const view = { name: 'Mine', state: { q: '' } }
   const { id: viewId } = (await (await ask('/agents/views', { method: 'POST', body: view })).json()) as { id: string }
   const { number } = await enforcePolicies(db, [permitsGranted])
+  const campaign = { title: 'Autumn', days: 90, atEnd: 'keep', startedById: other.id, dueAt: new Date() } as const
+  const { id: campaignId } = await db.reviewCampaign.create({ data: campaign })
   const ids: Record<Revised, string> = {
     agent: agentId,
     server: 'erp',
@@ -153,6 +155,7 @@ test('every write that honours If-Match refuses one that is out of date, before 
     grant: await makeGrant(db, { agentId, serverId: 'erp' }),
     run: runId,
     policyReplay: (await startPolicyReplay(ctxFor(db), { number, since: '1h' })).replayId,
+    reviewCampaign: campaignId,
   }
   const writes = allRoutes.filter(({ method, revision }) => method !== 'GET' && revision)
   expect(writes.length).toBeGreaterThan(15)

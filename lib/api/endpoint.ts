@@ -22,6 +22,7 @@ export type Revised =
   | 'grant'
   | 'run'
   | 'policyReplay'
+  | 'reviewCampaign'
 
 /**
  * One endpoint of `/api/v1`: what the route handler checks, what the command line sends, and what the documentation says. The

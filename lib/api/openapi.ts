@@ -11,6 +11,7 @@ export type OpenApiDocument = oas31.OpenAPIObject
 const topics = {
   agents: 'The registry of agents: find, create, change, suspend, retire, import and export them.',
   views: 'Saved views of the catalog.',
+  reviews: 'Campaigns: whether grants are still needed, decided by those who answer for their agents.',
   runs: 'Runs of agents and their logs.',
   scopes: 'Scope requests, decisions and grants.',
   escalations: 'What agents brought to people.',

@@ -57,7 +57,11 @@ const actions: Record<string, string | Reason> = {
   'app/(portal)/requests/break-glass/actions.ts revokeEmergency': 'scopes.revokeGrant',
   'app/(portal)/requests/policy/actions.ts addRule': 'scopes.createApprovalRule',
   'app/(portal)/requests/policy/actions.ts removeRule': 'scopes.removeApprovalRule',
+  'app/(portal)/requests/unused/actions.ts narrowProposed': 'usage.narrow',
   'app/(portal)/requests/unused/actions.ts revokeUnused': 'scopes.revokeGrant',
+  'app/(portal)/reviews/actions.ts start': 'reviews.start',
+  'app/(portal)/reviews/[id]/actions.ts decide': 'reviews.decide',
+  'app/(portal)/reviews/[id]/actions.ts end': 'reviews.end',
   'app/(portal)/runs/[id]/actions.ts stopRunAction': 'runs.stop',
   'app/(portal)/servers/[id]/actions.ts approve': 'servers.approveTools',
   'app/(portal)/servers/[id]/actions.ts authorizeServer': { not: 'the browser that begins it has to come back' },
@@ -139,7 +143,10 @@ const queries: Record<string, string | Reason> = {
   getTool: 'servers.showTool',
   getUnregistered: 'unregistered.list',
   getWebhook: 'webhooks.show',
+  getReview: 'reviews.show',
+  grantProposals: 'usage.proposals',
   grantUsage: 'usage.ofAgent',
+  listReviews: 'reviews.list',
   staleToolsets: 'usage.toolsets',
   holdInsight: 'approvals.insight',
   listAccessTokens: 'account.listTokens',
@@ -188,7 +195,6 @@ const queries: Record<string, string | Reason> = {
   serverTraffic: 'registry.showServerTraffic',
   simulate: 'decisions.simulate',
   similarAgents: 'agents.similar',
-  unusedGrants: 'usage.unused',
 }
 
 /** Endpoints that the command line has no verb for. */

@@ -4,6 +4,7 @@ import { runRevision } from '#lib/harness/queries.ts'
 import { agentRevision, serverRevision, viewRevision } from '#lib/registry/queries/revisions.ts'
 import { grantRevision, scopeRequestRevision } from '#lib/scopes/queries/revision.ts'
 import { webhookRevision } from '#lib/webhooks/queries.ts'
+import { reviewRevision } from '#lib/lifecycle/queries/review-revision.ts'
 import type { Revised } from './endpoint.ts'
 
 type Reader = (tx: Tx, id: string, lock: boolean) => Promise<string | null>
@@ -19,4 +20,5 @@ export const revisions = {
   grant: grantRevision,
   run: runRevision,
   policyReplay: policyReplayRevision,
+  reviewCampaign: reviewRevision,
 } as const satisfies Record<Revised, Reader>

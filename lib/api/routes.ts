@@ -15,6 +15,7 @@ import * as policyReplays from './routes/policy-replays.ts'
 import * as people from './routes/people.ts'
 import * as policySets from './routes/policy-sets.ts'
 import * as registry from './routes/registry.ts'
+import * as reviews from './routes/reviews.ts'
 import * as runs from './routes/runs.ts'
 import * as scopes from './routes/scopes.ts'
 import * as servers from './routes/servers.ts'
@@ -41,6 +42,7 @@ export const routes = {
   policySets,
   policyReplays,
   registry,
+  reviews,
   runs,
   scopes,
   servers,

@@ -140,6 +140,36 @@ export type AuditEvents = {
   'grant.ends_soon': { grantId: string; class: string; toolName: string | null; expiresAt: string }
   'scope_request.approved': ScopeRequestApproved
   'scope_request.rejected': { requestId: string; class: string; note: string | null; standsInFor?: StandsInFor }
+  'review.started': {
+    campaignId: string
+    items: number
+    agents: number
+    dueAt: string
+    atEnd: string
+    query: string | null
+  }
+  /** Told of each agent when a campaign begins, and of those that nobody has answered for again before it ends. */
+  'review.asked': { campaignId: string; title: string; grants: number; dueAt: string; reminder: boolean }
+  'review.item_decided': {
+    campaignId: string
+    grantId: string
+    class: string
+    decision: string
+    reason: string
+    /** By its owners, by security in their place, or by what the campaign says of what nobody answers. */
+    how: string
+    /** What is left of it when it is narrowed. */
+    toolNames: string[]
+  }
+  'review.refused': { campaignId: string; grantId: string; reason: string }
+  'review.ended': {
+    campaignId: string
+    kept: number
+    narrowed: number
+    revoked: number
+    unanswered: number
+    early: boolean
+  }
   'scope_request.withdrawn': { requestId: string }
   'scope_request.refused': { requestId: string | null; reason: string }
   // harness

@@ -45,6 +45,7 @@ const rolePermissions = {
     'scopes:approve',
     'scopes:countersign',
     'approvals:manage',
+    'reviews:manage',
     'calls:decide',
     'holds:manage',
     'policies:manage',

@@ -42,6 +42,8 @@ export const jobs = {
   remindOfScopes: job('remind_of_scopes', z.strictObject({}), 1),
   /** Decides recorded calls again, by another set of central policies. */
   replayPolicies: job('replay_policies', z.strictObject({ replayId: z.uuid() }), 4),
+  /** Ends scope reviews whose time is over, and reminds those who have not answered. */
+  watchReviews: job('watch_reviews', z.strictObject({}), 1),
   /** Wraps what is sealed anew, after another key-encryption key became current. */
   rewrapKeys: job('rewrap_keys', z.strictObject({})),
 } as const

@@ -18,7 +18,7 @@ import { harnessHandlers } from '#lib/harness/worker/handlers.ts'
 import { endHeldCalls, endHoldBypasses, forgetPolicyReplays, runPolicyReplay } from '#lib/guardrails/commands.ts'
 import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
 import { createKeyring, proveKeyring, rewrapSealed } from '#lib/keys/commands.ts'
-import { watchOrphans } from '#lib/lifecycle/commands.ts'
+import { watchReviews, watchOrphans } from '#lib/lifecycle/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import {
   countRunEnd,
@@ -205,6 +205,9 @@ async function main(): Promise<void> {
       async replayPolicies({ replayId }, { last }) {
         await runPolicyReplay(ctx(), { replayId, last })
       },
+      async watchReviews() {
+        await watchReviews(ctx())
+      },
       async rewrapKeys() {
         await rewrapSealed(ctx(), { keyring })
       },
@@ -234,6 +237,7 @@ async function main(): Promise<void> {
       rollUpDays: '17 * * * *',
       warnOfExpiry: '23 * * * *',
       remindOfScopes: '*/5 * * * *',
+      watchReviews: '*/5 * * * *',
     },
     onPool: (id) => (poolId = id),
     onJob: ({ job, ok, seconds }) => jobSeconds.observe({ job, outcome: ok ? 'ok' : 'error' }, seconds),

@@ -4,8 +4,8 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { narrowGrant } from './commands.ts'
-import { grantUsage, listGrants, unusedGrants } from './queries.ts'
-import { narrowGrantInput } from './schema/usage.ts'
+import { grantProposals, grantUsage, listGrants, unusedGrants } from './queries.ts'
+import { grantProposalsQuery, narrowGrantInput } from './schema/usage.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
 const daysAgo = (days: number) => new Date(now.getTime() - days * 86_400_000)
@@ -40,7 +40,10 @@ describe('grantUsage', () => {
       // Nothing of it needs what is destructive, and refused calls are no use.
       const wide = await grant({ class: 'destructive' })
       await called(db, { agentId, serverId, tool: 'wipe', calls: 0 })
-      expect((await usage()).get(wide)).toMatchObject({ verdict: 'used', narrower: ['look', 'change'] })
+      expect((await usage()).get(wide)).toMatchObject({
+        verdict: 'used',
+        proposal: { kind: 'revoke', because: 'covered', coveredBy: [write] },
+      })
     },
   )
 
@@ -172,4 +175,44 @@ describe('narrowGrant', () => {
       await expect(narrowGrant(finance, wish)).rejects.toMatchObject({ details: { rule: 'permission:grants:revoke' } })
     },
   )
+})
+
+describe('grantProposals', () => {
+  dbTest('goes through the fleet a page at a time, with what each would have denied before', async ({ db }) => {
+    const { agentId, teamId, serverId, grant } = await scene(db)
+    const [unused, wide] = [await grant({ toolName: 'find' }), await grant({ class: 'write' })]
+    await called(db, { agentId, serverId, tool: 'look', calls: 25 })
+    await called(db, { agentId, serverId, tool: 'change', calls: 4, day: daysAgo(40) })
+    await called(db, { agentId, serverId, tool: 'change', calls: 9, day: daysAgo(70) })
+    const other = await makeAgent(db, { ownerTeamId: teamId })
+    const idle = await makeGrant(db, { agentId: other.id, serverId, createdAt: daysAgo(60) })
+    const ask = (more: object = {}) =>
+      grantProposals(at(db), grantProposalsQuery.parse({ days: 30, ownerTeamId: teamId, ...more }))
+    const all = await ask()
+    expect(new Map(all.items.map((item) => [item.grantId, item.proposal.because]))).toEqual(
+      new Map([
+        [unused, 'unused'],
+        [wide, 'narrower'],
+        [idle, 'unused'],
+      ]),
+    )
+    // Older calls than the grant are not its own.
+    expect(all.items.find(({ grantId }) => grantId === wide)?.proposal).toMatchObject({
+      toolNames: ['look'],
+      calls: 25,
+      denials: 0,
+      denialsBefore: 4,
+    })
+    const found: string[] = []
+    for (let cursor: string | null | undefined; cursor !== null;) {
+      const page = await ask({ limit: 1, ...(cursor ? { cursor } : {}) })
+      found.push(...page.items.map(({ grantId }) => grantId))
+      cursor = page.nextCursor
+    }
+    expect(found).toEqual(all.items.map(({ grantId }) => grantId))
+    expect((await ask({ kind: 'narrow' })).items.map(({ grantId }) => grantId)).toEqual([wide])
+    await expect(ask({ cursor: 'x' })).rejects.toMatchObject({ details: { field: 'cursor' } })
+    const agent = ctxFor(db, { kind: 'agent', id: agentId, name: agentId }, now)
+    await expect(grantProposals(agent, grantProposalsQuery.parse({}))).rejects.toMatchObject({ code: 'forbidden' })
+  })
 })

@@ -32,7 +32,7 @@ export default async function RequestsPage({ searchParams }: { searchParams: Sea
               <Link href={paths.approvalPolicy()}>Who approves</Link>
             </Button>
             <Button asChild size="sm">
-              <Link href={paths.unusedGrants()}>Not used</Link>
+              <Link href={paths.unusedGrants()}>Could be less</Link>
             </Button>
             <Button asChild size="sm">
               <Link href={paths.breakGlass()}>Break-glass</Link>

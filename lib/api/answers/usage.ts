@@ -1,8 +1,21 @@
 import { z } from 'zod'
 import type { StaleToolset } from '#lib/scopes/schema/toolsets.ts'
-import type { GrantUsage, UnusedGrantList } from '#lib/scopes/schema/usage.ts'
+import type { FleetProposalList, GrantProposal, GrantUsage, UnusedGrantList } from '#lib/scopes/schema/usage.ts'
 import { agentStatus } from './agents.ts'
 import { answerOf, count, reference, text, time, toolClass } from './words.ts'
+
+export const proposal = answerOf<GrantProposal>()(
+  z.strictObject({
+    kind: z.enum(['revoke', 'narrow']),
+    because: z.enum(['unused', 'covered', 'narrower']),
+    toolNames: z.array(text),
+    coveredBy: z.array(text),
+    calls: count,
+    denials: count,
+    denialsBefore: count,
+    daysBefore: count,
+  }),
+).meta({ id: 'GrantProposal' })
 
 export const usage = answerOf<GrantUsage>()(
   z.strictObject({
@@ -15,24 +28,30 @@ export const usage = answerOf<GrantUsage>()(
     lastUsedAt: time.nullable(),
     tools: z.array(z.strictObject({ tool: text, class: toolClass.nullable(), calls: count })),
     narrower: z.array(text).nullable(),
+    proposal: proposal.nullable(),
+    missing: z.strictObject({ days: count, calls: count }).nullable(),
   }),
 ).meta({ id: 'GrantUsage' })
 
+const unusedGrantShape = {
+  grantId: text,
+  agent: z.strictObject({ id: text, name: text, status: agentStatus }),
+  owner: reference,
+  serverId: text,
+  class: toolClass,
+  toolName: text.nullable(),
+  createdAt: time,
+  expiresAt: time.nullable(),
+  lastUsedAt: time.nullable(),
+}
+
 export const unusedGrantList = answerOf<UnusedGrantList>()(
+  z.strictObject({ items: z.array(z.strictObject(unusedGrantShape)), days: count, nextCursor: text.nullable() }),
+)
+
+export const proposalList = answerOf<FleetProposalList>()(
   z.strictObject({
-    items: z.array(
-      z.strictObject({
-        grantId: text,
-        agent: z.strictObject({ id: text, name: text, status: agentStatus }),
-        owner: reference,
-        serverId: text,
-        class: toolClass,
-        toolName: text.nullable(),
-        createdAt: time,
-        expiresAt: time.nullable(),
-        lastUsedAt: time.nullable(),
-      }),
-    ),
+    items: z.array(z.strictObject({ ...unusedGrantShape, proposal })),
     days: count,
     nextCursor: text.nullable(),
   }),

@@ -18,6 +18,7 @@ import { addRunsCommands } from './commands/runs.ts'
 import { addApprovalPolicyCommands } from './commands/approval-policy.ts'
 import { addPolicySetCommands } from './commands/policy-sets.ts'
 import { addBreakGlassCommands } from './commands/break-glass.ts'
+import { addReviewCommands } from './commands/reviews.ts'
 import { addScopesCommands } from './commands/scopes.ts'
 import { addStopCommands } from './commands/stops.ts'
 import { addUnregisteredCommands } from './commands/unregistered.ts'
@@ -64,6 +65,7 @@ export function createProgram(setup: Setup): Command {
   addBreakGlassCommands(program, setup)
   addApprovalPolicyCommands(program, setup)
   addPolicySetCommands(program, setup)
+  addReviewCommands(program, setup)
   addApprovalsCommands(program, setup)
   addStopCommands(program, setup)
   addViewsCommands(program, setup)

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { grantUsageQuery, narrowGrantInput, unusedGrantsQuery } from '#lib/scopes/schema/usage.ts'
-import { staleToolset, unusedGrantList, usage } from '../answers/usage.ts'
+import { grantProposalsQuery, grantUsageQuery, narrowGrantInput, unusedGrantsQuery } from '#lib/scopes/schema/usage.ts'
+import { proposalList, staleToolset, unusedGrantList, usage } from '../answers/usage.ts'
 import { text } from '../answers/words.ts'
 import { pagedOf, pageQuery } from '../paging.ts'
 import { endpoint, json } from '../endpoint.ts'
@@ -26,6 +26,17 @@ export const unused = endpoint({
   query: unusedGrantsQuery,
   answer: json(unusedGrantList),
   example: { query: { days: '90' } },
+})
+
+export const proposals = endpoint({
+  method: 'GET',
+  path: '/api/v1/grants/proposals',
+  summary:
+    'How grants could be less, from what their agents called: to revoke or to narrow, with the denials it would have caused.',
+  permission: 'agents:read',
+  query: grantProposalsQuery,
+  answer: json(proposalList),
+  example: { query: { days: '90', kind: 'narrow' } },
 })
 
 export const narrow = endpoint({

@@ -43,6 +43,12 @@ export const kindFacts = {
     always: false,
     mail: 'at_once',
   },
+  review_waits: {
+    label: 'Scope reviews that wait for me',
+    says: 'A campaign asks whether the scopes of my agents are still needed.',
+    needs: 'agents:read',
+    ...waits,
+  },
   call_waits: {
     label: 'Calls held for me to decide',
     says: 'A rule holds a call of an agent until somebody decides.',

@@ -106,6 +106,13 @@ const tellers: Tellers = {
     thread: `delegation:${event.detail.delegationId}`,
     audiences: [{ to: 'people', ids: [event.detail.personId, event.detail.delegateId] }],
   }),
+  'review.asked': (event) => ({
+    ...ofAgent(event, 'review_waits', `Are the scopes of ${agentOf(event)} still needed?`),
+    body: `${event.detail.title}: ${event.detail.grants} to decide by ${minuteOf(event.detail.dueAt)}.${event.detail.reminder ? ' Nobody has answered yet.' : ''}`,
+    path: paths.review(event.detail.campaignId),
+    thread: `review:${event.detail.campaignId}`,
+    many: (count) => `${event.detail.title}: scopes of ${count} agents wait for a review`,
+  }),
   'grant.ends_soon': (event) => ({
     ...ofAgent(event, 'grant', `${scopeOf(event)} of ${agentOf(event)} ends soon`),
     body: `It ends by itself on ${minuteOf(event.detail.expiresAt)}. Whoever still needs it asks for it again.`,

@@ -1,5 +1,5 @@
 import { recordAudit } from '#lib/audit/commands.ts'
-import { authorize, can, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { type Actor, authorize, can, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { ok, type Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
@@ -23,7 +23,7 @@ export type GrantScope = {
 
 /**
  * Ends a grant; brokers refuse from the moment they are told (at most a second later). Needs `grants:revoke`, or to give up a scope of an
- * agent of one's own team, `scopes:request`. Throws `not_found`.
+ * agent of one's own team or that one is accountable for, `scopes:request`. Throws `not_found`.
  */
 export async function revokeGrant(ctx: Ctx, input: RevokeGrantInput): Promise<Result<null, ScopeRefusal>> {
   if (!can(ctx.actor, 'scopes:request')) authorize(ctx, 'grants:revoke')
@@ -31,12 +31,17 @@ export async function revokeGrant(ctx: Ctx, input: RevokeGrantInput): Promise<Re
     const found = await tx.grant.findUnique({ where: { id: input.grantId }, select: { agentId: true } })
     if (!found) throw new DomainError('not_found', 'There is no such grant.')
     const agent = await lockAgent(tx, found.agentId)
-    if (!mayActForTeam(ctx.actor, agent.ownerTeam.id)) authorize(ctx, 'grants:revoke')
+    if (!mayGiveUp(ctx.actor, agent)) authorize(ctx, 'grants:revoke')
     const grant = await tx.grant.findUniqueOrThrow({ where: { id: input.grantId }, select: grantFields })
     if (grant.revokedAt) return refuse('scopes:already_revoked', 'Someone has revoked this grant already.')
     await endGrants(tx, ctx, { agent, grants: [grant], reason: input.reason })
     return ok(null)
   })
+}
+
+/** What their own agent does not need, its team and whoever is accountable for it may give up. */
+export function mayGiveUp(actor: Actor, agent: LockedAgent): boolean {
+  return mayActForTeam(actor, agent.ownerTeam.id) || (actor.kind === 'person' && actor.id === agent.accountablePersonId)
 }
 
 /** Gives an agent a scope without asking, because its template's policy pre-approves it or an import says so. For lifecycle, inside its transaction. */

@@ -3,12 +3,12 @@ import { authorize, can, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { ok, type Result } from '#lib/core/result.ts'
 import { agentSubject, lockAgent } from '#lib/registry/commands.ts'
-import { covers, mayActForTeam } from '#lib/registry/rules.ts'
+import { covers } from '#lib/registry/rules.ts'
 import { limitsOf } from '../rules/limits.ts'
 import { refuse } from '../rules.ts'
 import type { ScopeRefusal } from '../schema.ts'
 import type { NarrowGrantInput } from '../schema/usage.ts'
-import { endGrants, writeGrant } from './grants.ts'
+import { endGrants, mayGiveUp, writeGrant } from './grants.ts'
 
 /**
  * Puts grants of single tools in the place of one of a whole class, for as long and within the same limits: nothing is reached that was not reached before, so nobody has to
@@ -23,7 +23,7 @@ export async function narrowGrant(
     const found = await tx.grant.findUnique({ where: { id: input.grantId }, select: { agentId: true } })
     if (!found) throw new DomainError('not_found', 'There is no such grant.')
     const agent = await lockAgent(tx, found.agentId)
-    if (!mayActForTeam(ctx.actor, agent.ownerTeam.id)) authorize(ctx, 'grants:revoke')
+    if (!mayGiveUp(ctx.actor, agent)) authorize(ctx, 'grants:revoke')
     const grant = await tx.grant.findUniqueOrThrow({
       where: { id: input.grantId },
       include: { server: { select: { tools: { where: { name: { in: input.toolNames } } } } } },

@@ -22,7 +22,7 @@ export const callsToProposeMin = 20
 
 /**
  * `insufficient_data`: the grant is younger than the time that is looked at, or it is about what a server may ask, which is not counted.
- * `narrower`: the tools that would have been enough for every call; null where all are used, or with too few calls to say.
+ * `narrower`: the tools of the proposal, where it is one to narrow.
  */
 export type GrantUsage = {
   grantId: string
@@ -35,7 +35,42 @@ export type GrantUsage = {
   lastUsedAt: string | null
   tools: { tool: string; class: ToolClass | null; calls: number }[]
   narrower: string[] | null
+  /** How it could be less; null: it is needed as it is, or there is too little to tell. */
+  proposal: GrantProposal | null
+  /** What is missing to tell: days that it is held, calls that it covers. Null: nothing. */
+  missing: { days: number; calls: number } | null
 }
+
+/** `unused`: no call needed it. `covered`: narrower grants cover all of its calls. `narrower`: these tools are enough for the calls that only it covers. */
+export type GrantProposal = {
+  kind: 'revoke' | 'narrow'
+  because: 'unused' | 'covered' | 'narrower'
+  /** What it keeps. */
+  toolNames: string[]
+  /** Grants that cover some of its calls. */
+  coveredBy: string[]
+  /** Calls of these days that stay allowed. */
+  calls: number
+  /** Calls of these days that it would have denied: none, or it would not be proposed. */
+  denials: number
+  /** The same of the days before these, since it was given. */
+  denialsBefore: number
+  daysBefore: number
+}
+
+/** A proposal with whom it is about, for the whole fleet. */
+export type FleetProposal = UnusedGrant & { proposal: GrantProposal }
+export type FleetProposalList = { items: FleetProposal[]; days: number; nextCursor: string | null }
+
+export const grantProposalsQuery = z.strictObject({
+  days,
+  kind: z.enum(['revoke', 'narrow']).optional(),
+  ownerTeamId: z.string().max(100).optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(50),
+  /** `nextCursor` of the page before. */
+  cursor: z.string().max(200).optional(),
+})
+export type GrantProposalsQuery = z.infer<typeof grantProposalsQuery>
 
 export type UnusedGrant = {
   grantId: string

@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 import type { ServerTools, StaleToolset } from '#lib/scopes/schema/toolsets.ts'
-import type { GrantUsage, UnusedGrant } from '#lib/scopes/schema/usage.ts'
+import type { FleetProposal, GrantUsage, UnusedGrant } from '#lib/scopes/schema/usage.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import type { Column } from '../table.ts'
 import { day, minute, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
+import { choice } from './choices.ts'
 
 /** The verbs about which grants are needed, below `scopes`. */
 export function addUsageVerbs(scopes: Command, setup: Setup): void {
@@ -32,6 +33,21 @@ export function addUsageVerbs(scopes: Command, setup: Setup): void {
     run: async (cli, { options: { days, owner, limit } }) => {
       const list = await (await cli.client()).call(routes.usage.unused, { query: { days, ownerTeamId: owner, limit } })
       cli.show(list, () => (list.items.length === 0 ? 'Every grant was needed.' : cli.table(unusedColumns, list.items)))
+    },
+  })
+  addVerb<{ days: string; owner?: string; kind?: string; limit: string }>(scopes, setup, {
+    name: 'proposals',
+    says: 'List how grants could be less, from what their agents called, with the denials it would have caused.',
+    options: (command) =>
+      command
+        .option('--days <number>', 'how far back, up to 400', '30')
+        .addOption(choice('--kind <kind>', 'only these', ['revoke', 'narrow']))
+        .option('--owner <team>', 'of agents of this team')
+        .option('--limit <rows>', 'how many at most', '50'),
+    run: async (cli, { options: { days, owner, kind, limit } }) => {
+      const query = { days, ownerTeamId: owner, kind: kind as 'revoke' | 'narrow' | undefined, limit }
+      const list = await (await cli.client()).call(routes.usage.proposals, { query })
+      cli.show(list, () => (list.items.length === 0 ? 'Nothing to propose.' : cli.table(proposalColumns, list.items)))
     },
   })
   addVerb(scopes, setup, {
@@ -86,3 +102,21 @@ const toolsetColumns: Column<StaleToolset>[] = [
 function toolTexts(parts: readonly ServerTools[]): string {
   return parts.map(({ serverId, tools }) => `${serverId}: ${tools.join(', ')}`).join('; ') || '-'
 }
+
+const proposalColumns: Column<FleetProposal>[] = [
+  { title: 'AGENT', value: ({ agent }) => agent.id },
+  { title: 'SCOPE', value: scopeText, widthMin: 12 },
+  {
+    title: 'PROPOSAL',
+    value: ({ proposal }) =>
+      proposal.kind === 'narrow' ? `narrow to ${proposal.toolNames.join(', ')}` : `revoke: ${proposal.because}`,
+    widthMin: 16,
+  },
+  { title: 'CALLS', value: ({ proposal }) => String(proposal.calls), align: 'right' },
+  {
+    title: 'DENIED BEFORE',
+    value: ({ proposal }) => `${proposal.denialsBefore} in ${proposal.daysBefore} d`,
+    align: 'right',
+  },
+  { title: 'GRANT', value: ({ grantId }) => grantId, dispensable: 1 },
+]

@@ -141,11 +141,20 @@ function usageColumn(usage: ReadonlyMap<string, GrantUsage>, narrowProblem: stri
     cell: (grant) => {
       const row = usage.get(grant.id)
       if (!row || grant.state !== 'in_force') return '–'
-      if (row.verdict === 'insufficient_data') return <span className="text-muted-foreground">too soon to say</span>
+      if (row.verdict === 'insufficient_data') {
+        return (
+          <span className="text-muted-foreground">
+            too soon to say{row.missing && row.missing.days > 0 && `: ${plural(row.missing.days, 'day')} more`}
+          </span>
+        )
+      }
       if (row.verdict === 'unused') return <Badge tone="warn">not used</Badge>
       return (
         <>
           {plural(row.calls, 'call')}
+          {row.proposal?.because === 'covered' && (
+            <span className="block text-muted-foreground">other grants cover them</span>
+          )}
           {row.narrower && (
             <span className="mt-1 block">
               <ReasonButton

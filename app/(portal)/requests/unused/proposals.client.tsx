@@ -1,0 +1,151 @@
+'use client'
+
+import Link from 'next/link'
+import { useState } from 'react'
+import { ProposalText } from '#components/reviews/proposal-text.tsx'
+import { StartReview } from '#components/reviews/start-review.client.tsx'
+import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { plural } from '#components/ui/count.ts'
+import { EmptyState } from '#components/ui/empty-state.tsx'
+import { Checkbox } from '#components/ui/input.tsx'
+import { ReasonButton } from '#components/ui/reason-button.client.tsx'
+import { ScopeBadge } from '#components/ui/status.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { paths } from '#lib/core/paths.ts'
+import type { FleetProposal } from '#lib/scopes/schema/usage.ts'
+import { narrowProposed, revokeUnused } from './actions.ts'
+
+/** What could be less: one at a time, or several as a campaign. */
+export function Proposals({
+  items,
+  days,
+  whyNot,
+}: {
+  items: readonly FleetProposal[]
+  days: number
+  whyNot: { change: string | null; review: string | null }
+}) {
+  const [chosen, setChosen] = useState<readonly string[]>([])
+  const all = items.length > 0 && chosen.length === items.length
+  const choose = (id: string, on: boolean) => setChosen(on ? [...chosen, id] : chosen.filter((each) => each !== id))
+  const columns: Column<FleetProposal>[] = [
+    {
+      id: 'choose',
+      header: (
+        <Checkbox
+          aria-label="Choose all on this page"
+          checked={all}
+          onChange={(event) => setChosen(event.target.checked ? items.map(({ grantId }) => grantId) : [])}
+        />
+      ),
+      cell: ({ grantId, agent, serverId }) => (
+        <Checkbox
+          aria-label={`Choose ${agent.name}, ${serverId}`}
+          checked={chosen.includes(grantId)}
+          onChange={(event) => choose(grantId, event.target.checked)}
+        />
+      ),
+    },
+    ...shared(days),
+    {
+      id: 'act',
+      header: <span className="sr-only">Action</span>,
+      cell: (row) => <Act row={row} whyNot={whyNot.change} />,
+    },
+  ]
+  return (
+    <>
+      <div className="mb-3 flex flex-wrap items-center gap-3 text-sm">
+        <span className="text-muted-foreground">{plural(chosen.length, 'grant')} chosen</span>
+        <StartReview
+          key={chosen.join()}
+          grantIds={chosen}
+          whyNot={whyNot.review ?? (chosen.length === 0 ? 'Choose the grants that it is about first.' : null)}
+        />
+      </div>
+      <DataTable
+        caption="Grants that could be less"
+        columns={columns}
+        rows={items}
+        rowKey={({ grantId }) => grantId}
+        empty={
+          <EmptyState title="Nothing to propose">
+            Every grant that is older than {days} days is needed as it is; of younger ones, and of those with few calls,
+            there is too little to tell.
+          </EmptyState>
+        }
+      />
+    </>
+  )
+}
+
+function shared(days: number): Column<FleetProposal>[] {
+  return [
+    {
+      id: 'agent',
+      header: 'Agent',
+      className: 'min-w-40',
+      cell: ({ agent, owner }) => (
+        <>
+          <Link href={paths.agent(agent.id, 'scopes')} className="font-medium text-accent hover:underline">
+            {agent.name}
+          </Link>
+          <span className="block text-muted-foreground">{owner.name}</span>
+        </>
+      ),
+    },
+    {
+      id: 'scope',
+      header: 'Scope',
+      cell: ({ serverId, class: toolClass, toolName }) => (
+        <ScopeBadge serverId={serverId} toolClass={toolClass} toolName={toolName} />
+      ),
+    },
+    {
+      id: 'proposal',
+      header: 'Proposal',
+      className: 'min-w-56',
+      cell: ({ proposal }) => <ProposalText proposal={proposal} days={days} />,
+    },
+    {
+      id: 'last',
+      header: `Used, ${days} days`,
+      wide: true,
+      cell: ({ lastUsedAt }) => <Time value={lastUsedAt} fallback="never" />,
+    },
+  ]
+}
+
+function Act({ row, whyNot }: { row: FleetProposal; whyNot: string | null }) {
+  const { grantId, agent, serverId, class: toolClass, toolName, proposal } = row
+  const scope = `${serverId}: ${toolName ?? toolClass}`
+  if (proposal.kind === 'narrow') {
+    return (
+      <ReasonButton
+        label="Narrow"
+        size="sm"
+        title={`Narrow ${scope}`}
+        description={`${agent.name} keeps ${proposal.toolNames.join(', ')}, for as long as now, and can ask for more.`}
+        confirm="Narrow"
+        variant="primary"
+        action={narrowProposed}
+        input={{ grantId, toolNames: proposal.toolNames }}
+        whyNot={whyNot}
+        said="The grant is narrowed."
+      />
+    )
+  }
+  return (
+    <ReasonButton
+      label="Revoke"
+      size="sm"
+      title={`Revoke ${scope}`}
+      description={`${agent.name} is refused these tools at its next call, unless another grant covers them.`}
+      confirm="Revoke"
+      action={revokeUnused}
+      input={{ grantId }}
+      whyNot={whyNot}
+      said="The grant is revoked."
+    />
+  )
+}

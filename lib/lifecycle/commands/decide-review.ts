@@ -1,0 +1,151 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, can, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
+import { narrowGrant, revokeGrant } from '#lib/scopes/commands.ts'
+import { decideReviewItem, narrowedTo } from '../rules/reviews.ts'
+import { nextReview } from '../rules.ts'
+import type { DecideReviewInput, ReviewDecision, ReviewEvidence, ReviewOutcome, ReviewRule } from '../schema/reviews.ts'
+import { grantCallsSince } from '#lib/scopes/queries.ts'
+
+type TxCtx = Ctx & { tx: Tx }
+
+/**
+ * Submits what was decided about grants of a campaign: each is kept, narrowed as proposed, or revoked, and its agent counts as reviewed. What may not be decided is refused,
+ * with its rule and on the record; the rest is done. Needs `scopes:request` or `reviews:manage`; throws `not_found`. Of two who decide at once, one does and the other is told.
+ */
+export async function decideReview(ctx: Ctx, input: DecideReviewInput): Promise<ReviewOutcome> {
+  if (!can(ctx.actor, 'reviews:manage')) authorize(ctx, 'scopes:request')
+  requirePerson(ctx)
+  const { campaignId, decisions } = input
+  return await inTx(ctx, async (tx, ctx) => {
+    const outcome: ReviewOutcome = { decided: 0, refused: [] }
+    for (const wish of await byAgent(tx, decisions)) {
+      const refused = await decideOne({ ...ctx, tx }, { campaignId, ...wish })
+      if (refused) outcome.refused.push({ itemId: wish.itemId, ...refused })
+      else outcome.decided += 1
+    }
+    return outcome
+  })
+}
+
+/** Everybody locks several agents in the order of their ids. */
+async function byAgent<W extends { itemId: string }>(tx: Tx, wishes: readonly W[]): Promise<W[]> {
+  const items = await tx.reviewItem.findMany({
+    where: { id: { in: wishes.map(({ itemId }) => itemId) } },
+    orderBy: [{ agentId: 'asc' }, { id: 'asc' }],
+    select: { id: true },
+  })
+  const places = new Map(items.map(({ id }, at) => [id, at]))
+  return wishes.toSorted((a, b) => (places.get(a.itemId) ?? 0) - (places.get(b.itemId) ?? 0))
+}
+
+type Wish = { campaignId: string; itemId: string; decision: ReviewDecision; reason: string }
+
+async function decideOne(ctx: TxCtx, wish: Wish): Promise<{ rule: ReviewRule; message: string } | null> {
+  const { agent, item } = await lockReviewItem(ctx.tx, wish)
+  const evidence = item.evidence as unknown as ReviewEvidence
+  const reviewable = { ...item, evidence, agent: { ...agent, ownerTeamId: agent.ownerTeam.id } }
+  const decision = decideReviewItem(reviewable, { actor: ctx.actor, decision: wish.decision, now: ctx.now })
+  if (!decision.ok) {
+    const { rule } = decision.error
+    const detail = { campaignId: wish.campaignId, grantId: item.grantId, reason: rule }
+    recordAudit(ctx.tx, ctx, { event: 'review.refused', ...aboutItem(item, agent), rule, detail })
+    return decision.error
+  }
+  const toolNames =
+    wish.decision === 'narrow' ? narrowedTo(evidence.proposal?.toolNames ?? [], await toolsSince(ctx, item)) : []
+  await settle(ctx, { item, agent, decision: wish.decision, toolNames, reason: wish.reason, how: decision.value })
+  // Narrowing and revoking look at a grant as well: somebody who answers for the agent did.
+  await markAgentReviewed(ctx, agent)
+  return null
+}
+
+type Item = Awaited<ReturnType<typeof lockReviewItem>>['item']
+
+/** Tools that were called under it since its campaign began. */
+export async function toolsSince(ctx: Ctx, item: Pick<Item, 'grantId' | 'campaign'>): Promise<string[]> {
+  const { grantId, campaign } = item
+  const called = await grantCallsSince(ctx, [{ grantId, since: campaign.startedAt }])
+  return (called.get(grantId) ?? []).map(({ tool }) => tool)
+}
+
+/** Does what was decided about an item whose agent is locked, and writes it down. For the module's own commands. */
+export async function settle(
+  ctx: TxCtx,
+  settled: {
+    item: Item
+    agent: LockedAgent
+    decision: ReviewDecision
+    toolNames: string[]
+    reason: string
+    how: 'owner' | 'override' | 'end'
+  },
+): Promise<void> {
+  const { item, agent, decision, toolNames, reason, how } = settled
+  const { grantId, campaignId } = item
+  const why = `${item.campaign.title}: ${reason}`.slice(0, 1000)
+  if (decision === 'revoke') {
+    const done = await revokeGrant(ctx, { grantId, reason: why })
+    if (!done.ok) throw new DomainError('conflict', done.error.message, { rule: done.error.rule })
+  }
+  if (decision === 'narrow') {
+    const done = await narrowGrant(ctx, { grantId, toolNames, reason: why })
+    if (!done.ok) throw new DomainError('conflict', done.error.message, { rule: done.error.rule })
+  }
+  const decidedById = ctx.actor.kind === 'person' ? ctx.actor.id : null
+  await ctx.tx.reviewItem.update({
+    where: { id: item.id },
+    data: { decision, reason, how, decidedById, decidedAt: ctx.now },
+  })
+  const detail = { campaignId, grantId, class: item.grant.class, decision, reason, how, toolNames }
+  recordAudit(ctx.tx, ctx, { event: 'review.item_decided', ...aboutItem(item, agent), detail })
+}
+
+/** Locks the campaign against its end, then the agent, and reads the item: the order everybody keeps. Throws `not_found`. */
+export async function lockReviewItem(tx: Tx, { campaignId, itemId }: { campaignId: string; itemId: string }) {
+  await tx.$queryRaw`select 1 from "ReviewCampaign" where "id" = ${campaignId}::uuid for share`
+  const found = await tx.reviewItem.findUnique({ where: { id: itemId }, select: { agentId: true, campaignId: true } })
+  if (!found || found.campaignId !== campaignId) {
+    throw new DomainError('not_found', 'There is no such grant in this campaign.')
+  }
+  const agent = await lockAgent(tx, found.agentId)
+  const item = await tx.reviewItem.findUniqueOrThrow({
+    where: { id: itemId },
+    include: {
+      campaign: { select: { title: true, startedAt: true, endedAt: true } },
+      grant: {
+        select: {
+          serverId: true,
+          class: true,
+          toolName: true,
+          via: true,
+          createdById: true,
+          revokedAt: true,
+          expiresAt: true,
+        },
+      },
+    },
+  })
+  return { agent, item }
+}
+
+function aboutItem(item: { grant: { serverId: string; toolName: string | null } }, agent: LockedAgent) {
+  const { serverId, toolName } = item.grant
+  return { ...agentSubject(agent), serverId, ...(toolName ? { tool: toolName } : {}) }
+}
+
+async function markAgentReviewed(ctx: TxCtx, agent: LockedAgent): Promise<void> {
+  if (agent.status === 'retired') return
+  const nextReviewAt = nextReview(agent.tier, ctx.now)
+  const lastReviewedAt = agent.lastReviewedAt
+  // Several grants of one agent are submitted at once: it is one review.
+  if (lastReviewedAt !== null && lastReviewedAt.getTime() === ctx.now.getTime()) return
+  await ctx.tx.agent.update({
+    where: { id: agent.id },
+    data: { lastReviewedAt: ctx.now, nextReviewAt, updatedAt: ctx.now },
+  })
+  const detail = { nextReviewAt: nextReviewAt.toISOString() }
+  recordAudit(ctx.tx, ctx, { event: 'agent.reviewed', ...agentSubject(agent), detail })
+}

@@ -1,0 +1,210 @@
+import { z } from 'zod'
+import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
+import { personNames } from '#lib/registry/queries.ts'
+import type { PersonRef } from '#lib/registry/schema.ts'
+import { grantCallsSince } from '#lib/scopes/queries.ts'
+import { decideReviewItem } from '../rules/reviews.ts'
+import type {
+  ReviewCampaignList,
+  ReviewCampaignRow,
+  ReviewCampaignView,
+  ReviewEvidence,
+  ReviewItemView,
+  ReviewListQuery,
+  ReviewProgress,
+  ReviewShowQuery,
+} from '../schema/reviews.ts'
+
+/** Campaigns, the newest first, a page at a time. Needs `agents:read`; throws `invalid` for a cursor that is no campaign. */
+export async function listReviews(ctx: Ctx, query: ReviewListQuery): Promise<ReviewCampaignList> {
+  authorize(ctx, 'agents:read')
+  const { state, limit, cursor } = query
+  const after = cursor === undefined ? null : await placeOf(ctx, cursor)
+  const rows = await reader(ctx).reviewCampaign.findMany({
+    where: {
+      ...(state === 'any' ? {} : { endedAt: state === 'open' ? null : { not: null } }),
+      ...(after
+        ? { OR: [{ startedAt: { lt: after.startedAt } }, { startedAt: after.startedAt, id: { lt: after.id } }] }
+        : {}),
+    },
+    orderBy: [{ startedAt: 'desc' }, { id: 'desc' }],
+    take: limit + 1,
+  })
+  const page = rows.slice(0, limit)
+  const items = await campaignRows(ctx, page)
+  return { items, nextCursor: rows.length > limit ? (page.at(-1)?.id ?? null) : null }
+}
+
+/** One campaign with its grants by agent, and who has not answered; a page at a time. Needs `agents:read`; throws `not_found`. */
+export async function getReview(
+  ctx: Ctx,
+  { campaignId, ...query }: ReviewShowQuery & { campaignId: string },
+): Promise<ReviewCampaignView> {
+  authorize(ctx, 'agents:read')
+  const known = z.uuid().safeParse(campaignId).success
+  const found = known ? await reader(ctx).reviewCampaign.findUnique({ where: { id: campaignId } }) : null
+  if (!found) throw new DomainError('not_found', 'There is no such campaign.')
+  const [row] = await campaignRows(ctx, [found])
+  const waiting = await reader(ctx).$queryRaw<{ id: string; name: string; items: number }[]>`
+    select t."id", t."name", count(*)::int as "items" from "ReviewItem" i
+    join "Agent" a on a."id" = i."agentId" join "Team" t on t."id" = a."ownerTeamId"
+    where i."campaignId" = ${campaignId}::uuid and i."decision" is null and i."how" is null
+    group by 1, 2 order by 3 desc, 1`
+  const { items, nextCursor } = await itemsOf(ctx, { campaign: found, query })
+  return {
+    ...row!,
+    waiting: waiting.map(({ id, name, items: open }) => ({ team: { id, name }, items: open })),
+    items,
+    nextCursor,
+  }
+}
+
+async function placeOf(ctx: Ctx, cursor: string): Promise<{ id: string; startedAt: Date }> {
+  const known = z.uuid().safeParse(cursor).success
+  const found = known
+    ? await reader(ctx).reviewCampaign.findUnique({ where: { id: cursor }, select: { id: true, startedAt: true } })
+    : null
+  if (found) return found
+  throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
+}
+
+type Campaign = Prisma.ReviewCampaignGetPayload<object>
+
+async function campaignRows(ctx: Ctx, rows: readonly Campaign[]): Promise<ReviewCampaignRow[]> {
+  const people = await personNames(
+    ctx,
+    rows.flatMap(({ startedById, endedById }) => [startedById, endedById]),
+  )
+  const counts = await reader(ctx).reviewItem.groupBy({
+    by: ['campaignId', 'decision', 'how'],
+    where: { campaignId: { in: rows.map(({ id }) => id) } },
+    _count: true,
+  })
+  return rows.map((row) => {
+    const own = counts.filter(({ campaignId }) => campaignId === row.id)
+    const count = (which: (each: (typeof own)[number]) => boolean) =>
+      own.filter(which).reduce((sum, each) => sum + each._count, 0)
+    const progress: ReviewProgress = {
+      items: count(() => true),
+      decided: count(({ decision, how }) => decision !== null || how !== null),
+      kept: count(({ decision }) => decision === 'keep'),
+      narrowed: count(({ decision }) => decision === 'narrow'),
+      revoked: count(({ decision }) => decision === 'revoke'),
+    }
+    const { id, title, query, days, atEnd, startedAt, dueAt, endedAt } = row
+    return {
+      id,
+      title,
+      query,
+      days,
+      atEnd,
+      startedBy: people.get(row.startedById) ?? unknown(row.startedById),
+      startedAt: startedAt.toISOString(),
+      dueAt: dueAt.toISOString(),
+      endedAt: endedAt?.toISOString() ?? null,
+      endedBy: row.endedById === null ? null : (people.get(row.endedById) ?? unknown(row.endedById)),
+      progress,
+    }
+  })
+}
+
+const itemInclude = {
+  agent: {
+    select: {
+      id: true,
+      name: true,
+      status: true,
+      accountablePersonId: true,
+      ownerTeam: { select: { id: true, name: true } },
+    },
+  },
+  grant: { include: { server: { select: { id: true, name: true, environment: true } } } },
+} satisfies Prisma.ReviewItemInclude
+type Item = Prisma.ReviewItemGetPayload<{ include: typeof itemInclude }>
+
+async function itemsOf(
+  ctx: Ctx,
+  { campaign, query }: { campaign: Campaign; query: ReviewShowQuery },
+): Promise<{ items: ReviewItemView[]; nextCursor: string | null }> {
+  const { actor } = ctx
+  const person = actor.kind === 'person' ? actor : null
+  const mine = person && { OR: [{ accountablePersonId: person.id }, { ownerTeamId: { in: [...person.teamIds] } }] }
+  const cursor = query.cursor
+  if (cursor !== undefined && !z.uuid().safeParse(cursor).success) {
+    throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
+  }
+  const rows = await reader(ctx).reviewItem.findMany({
+    where: {
+      campaignId: campaign.id,
+      ...(query.show === 'all' ? {} : { decision: null, how: null }),
+      ...(query.show === 'mine' && mine ? { agent: mine } : {}),
+    },
+    orderBy: [{ agentId: 'asc' }, { id: 'asc' }],
+    ...(cursor === undefined ? {} : { cursor: { id: cursor }, skip: 1 }),
+    take: query.limit + 1,
+    include: itemInclude,
+  })
+  const page = rows.slice(0, query.limit)
+  const people = await personNames(
+    ctx,
+    page.flatMap(({ decidedById, agent }) => [decidedById, agent.accountablePersonId]),
+  )
+  const since = await grantCallsSince(
+    ctx,
+    page.map(({ grantId }) => ({ grantId, since: campaign.startedAt })),
+  )
+  return {
+    items: page.map((item) => itemView(ctx, { item, campaign, people, called: since.get(item.grantId) ?? [] })),
+    nextCursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null,
+  }
+}
+
+function itemView(
+  ctx: Ctx,
+  about: {
+    item: Item
+    campaign: Campaign
+    people: Map<string, PersonRef>
+    called: readonly { tool: string; calls: number }[]
+  },
+): ReviewItemView {
+  const { item, campaign, people, called } = about
+  const { agent, grant } = item
+  // Written by the command that started it.
+  const evidence = item.evidence as unknown as ReviewEvidence
+  const before = new Set(evidence.tools.map(({ tool }) => tool))
+  const decidable = decideReviewItem(
+    { ...item, campaign, grant, evidence, agent: { ...agent, ownerTeamId: agent.ownerTeam.id } },
+    { actor: ctx.actor, decision: null, now: ctx.now },
+  )
+  return {
+    id: item.id,
+    agent: { id: agent.id, name: agent.name, status: agent.status },
+    owner: agent.ownerTeam,
+    accountable: people.get(agent.accountablePersonId) ?? unknown(agent.accountablePersonId),
+    grantId: grant.id,
+    server: grant.server,
+    class: grant.class,
+    toolName: grant.toolName,
+    breakGlass: grant.via === 'break_glass',
+    createdAt: grant.createdAt.toISOString(),
+    expiresAt: grant.expiresAt?.toISOString() ?? null,
+    evidence,
+    since: {
+      calls: called.reduce((sum, { calls }) => sum + calls, 0),
+      newTools: called.flatMap(({ tool }) => (before.has(tool) ? [] : [tool])),
+    },
+    decision: item.decision,
+    reason: item.reason,
+    how: item.how,
+    decidedBy: item.decidedById === null ? null : (people.get(item.decidedById) ?? unknown(item.decidedById)),
+    decidedAt: item.decidedAt?.toISOString() ?? null,
+    decidable: decidable.ok ? { allowed: true } : { allowed: false, refusal: decidable.error },
+  }
+}
+
+function unknown(id: string): PersonRef {
+  return { id, name: 'unknown', active: false }
+}

@@ -1,0 +1,200 @@
+import { describe, expect } from 'vitest'
+import type { Role } from '#lib/auth/permissions.ts'
+import type { Db } from '#lib/db/client.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
+import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { decideReview, endReview, startReview, watchReviews } from './commands.ts'
+import { getReview, listReviews } from './queries.ts'
+import { reviewListQuery, reviewShowQuery, startReviewInput, type StartReviewInput } from './schema/reviews.ts'
+
+const now = new Date('2026-11-22T10:00:00Z')
+const inDays = (days: number) => new Date(now.getTime() + days * 86_400_000)
+const showing = (more: object = {}) => reviewShowQuery.parse(more)
+
+/** An agent with a grant that is too wide, one that is not needed, and one of an emergency. */
+async function scene(db: Db) {
+  const lead = await makePerson(db, { roles: ['builder'] })
+  const { id: agentId, teamId } = await makeAgent(db, { accountablePersonId: lead.id })
+  const serverId = await makeServer(db, { tools: { look: 'read', find: 'read', change: 'write' } })
+  const grant = (more: object) => makeGrant(db, { agentId, serverId, createdAt: inDays(-200), ...more })
+  const wide = await grant({ class: 'write' })
+  const other = await makeServer(db)
+  const idle = await grant({ serverId: other })
+  const emergency = await grant({ serverId: other, class: 'write', via: 'break_glass', createdById: lead.id })
+  await called(db, { agentId, serverId, tool: 'look', calls: 40, day: inDays(-3) })
+  const as = async (role: Role, teamIds: string[] = []) =>
+    ctxFor(db, await makePerson(db, { roles: [role], teamIds }), now)
+  const security = await as('security')
+  const start = (more: Partial<StartReviewInput> = {}) =>
+    startReview(
+      security,
+      startReviewInput.parse({
+        title: 'Autumn review',
+        grantIds: [wide, idle, emergency],
+        dueDays: 10,
+        atEnd: 'narrow',
+        ...more,
+      }),
+    )
+  const owner = ctxFor(db, lead, now)
+  const show = (campaignId: string, ctx = owner) => getReview(ctx, { campaignId, ...showing() })
+  const itemOf = async (campaignId: string, grantId: string) =>
+    (await show(campaignId)).items.find((item) => item.grantId === grantId)!
+  return { agentId, teamId, serverId, wide, idle, emergency, security, owner, as, start, show, itemOf }
+}
+
+async function called(db: Db, call: { agentId: string; serverId: string; tool: string; calls: number; day: Date }) {
+  await db.agentToolDay.create({ data: { ...call, lastAt: call.day } })
+}
+const eventsOf = async (db: Db, id: string) => (await auditOf(db, id)).map(({ event }) => event)
+
+describe('a campaign', () => {
+  dbTest('freezes what is known when it starts, and tells what has happened since', async ({ db }) => {
+    const { agentId, serverId, wide, idle, start, show, itemOf } = await scene(db)
+    const { campaignId, items } = await start()
+    expect(items).toBe(3)
+    expect((await itemOf(campaignId, wide)).evidence).toMatchObject({
+      verdict: 'used',
+      calls: 40,
+      isNew: true,
+      proposal: { kind: 'narrow', toolNames: ['look'] },
+    })
+    expect((await itemOf(campaignId, idle)).evidence.proposal).toMatchObject({ kind: 'revoke', because: 'unused' })
+    await called(db, { agentId, serverId, tool: 'find', calls: 2, day: inDays(1) })
+    const later = await itemOf(campaignId, wide)
+    expect(later.evidence.calls).toBe(40)
+    expect(later.since).toEqual({ calls: 2, newTools: ['find'] })
+    const view = await show(campaignId)
+    expect(view.progress).toMatchObject({ items: 3, decided: 0 })
+    expect(view.waiting).toMatchObject([{ items: 3 }])
+    expect(await eventsOf(db, campaignId)).toEqual(['review.started'])
+    expect(await eventsOf(db, agentId)).toEqual(['review.asked'])
+  })
+
+  dbTest('over a query takes every grant of the agents that it finds', async ({ db }) => {
+    const { agentId, wide, idle, emergency, start, show } = await scene(db)
+    const { campaignId } = await start({ grantIds: undefined, query: agentId })
+    const found = (await show(campaignId)).items.map(({ grantId }) => grantId)
+    expect(new Set(found)).toEqual(new Set([wide, idle, emergency]))
+    await expect(start({ grantIds: [crypto.randomUUID()] })).rejects.toMatchObject({ details: { field: 'grantIds' } })
+  })
+
+  dbTest('is decided by whoever answers for the agent, all at once; the agent counts as reviewed', async ({ db }) => {
+    const { agentId, wide, idle, emergency, owner, security, start, itemOf } = await scene(db)
+    const { campaignId } = await start()
+    const wish = async (grantId: string, decision: 'keep' | 'narrow' | 'revoke') => ({
+      itemId: (await itemOf(campaignId, grantId)).id,
+      decision,
+      reason: 'It is as it should be.',
+    })
+    const decisions = [await wish(wide, 'narrow'), await wish(idle, 'revoke'), await wish(emergency, 'keep')]
+    const outcome = await decideReview(owner, { campaignId, decisions })
+    // Nobody certifies what they took in an emergency.
+    expect(outcome).toMatchObject({ decided: 2, refused: [{ rule: 'reviews:own_break_glass' }] })
+    const held = await db.grant.findMany({ where: { agentId, revokedAt: null }, select: { toolName: true, via: true } })
+    expect(held).toEqual(
+      expect.arrayContaining([
+        { toolName: 'look', via: 'narrowed' },
+        { toolName: null, via: 'break_glass' },
+      ]),
+    )
+    expect(held).toHaveLength(2)
+    expect((await db.agent.findUniqueOrThrow({ where: { id: agentId } })).lastReviewedAt).toEqual(now)
+    const events = await eventsOf(db, agentId)
+    for (const event of [
+      'grant.narrowed',
+      'grant.revoked',
+      'review.item_decided',
+      'review.refused',
+      'agent.reviewed',
+    ]) {
+      expect(events).toContain(event)
+    }
+    expect(events.filter((event) => event === 'agent.reviewed')).toHaveLength(1)
+    expect(await decideReview(security, { campaignId, decisions: decisions.slice(2) })).toMatchObject({ decided: 1 })
+    expect(await itemOf(campaignId, emergency)).toMatchObject({ decision: 'keep', how: 'override' })
+  })
+
+  dbTest('two at once about one grant: one decides, the other is told', async ({ db }) => {
+    const { idle, owner, security, start, itemOf } = await scene(db)
+    const { campaignId } = await start()
+    const { id: itemId } = await itemOf(campaignId, idle)
+    const decide = (ctx: typeof owner, decision: 'keep' | 'revoke') =>
+      decideReview(ctx, { campaignId, decisions: [{ itemId, decision, reason: 'At once.' }] })
+    const outcomes = await Promise.all([decide(owner, 'revoke'), decide(security, 'revoke')])
+    expect(outcomes.map(({ decided }) => decided).toSorted()).toEqual([0, 1])
+    expect(outcomes.flatMap(({ refused }) => refused)).toMatchObject([{ rule: 'reviews:already_decided' }])
+  })
+
+  dbTest('refuses strangers, and those without the permission', async ({ db }) => {
+    const { idle, as, start, itemOf, owner } = await scene(db)
+    const { campaignId } = await start()
+    const decisions = [{ itemId: (await itemOf(campaignId, idle)).id, decision: 'keep' as const, reason: 'Because.' }]
+    expect(await decideReview(await as('builder'), { campaignId, decisions })).toMatchObject({
+      refused: [{ rule: 'reviews:not_yours' }],
+    })
+    await expect(decideReview(await as('finance'), { campaignId, decisions })).rejects.toMatchObject({
+      code: 'forbidden',
+    })
+    await expect(decideReview(owner, { campaignId: crypto.randomUUID(), decisions })).rejects.toMatchObject({
+      code: 'not_found',
+    })
+    const input = startReviewInput.parse({ title: 'Mine', query: '', dueDays: 1, atEnd: 'keep' })
+    await expect(startReview(owner, input)).rejects.toMatchObject({ details: { rule: 'permission:reviews:manage' } })
+    await expect(endReview(owner, { campaignId })).rejects.toMatchObject({
+      details: { rule: 'permission:reviews:manage' },
+    })
+    await expect(watchReviews(owner)).rejects.toMatchObject({ code: 'forbidden' })
+    const agent = ctxFor(db, { kind: 'agent', id: 'a', name: 'a' }, now)
+    await expect(listReviews(agent, reviewListQuery.parse({}))).rejects.toMatchObject({ code: 'forbidden' })
+    await expect(getReview(agent, { campaignId, ...showing() })).rejects.toMatchObject({ code: 'forbidden' })
+  })
+})
+
+describe('its end', () => {
+  dbTest(
+    'reminds at half of the time, and then does what the campaign says of what nobody answered',
+    async ({ db }) => {
+      const { agentId, serverId, wide, idle, emergency, start, show } = await scene(db)
+      const { campaignId } = await start()
+      await called(db, { agentId, serverId, tool: 'find', calls: 2, day: inDays(1) })
+      await db.grant.update({ where: { id: emergency }, data: { expiresAt: inDays(2) } })
+      const worker = (days: number) => ctxFor(db, undefined, inDays(days))
+      const asked = async () => (await eventsOf(db, agentId)).filter((event) => event === 'review.asked').length
+      await watchReviews(worker(4))
+      expect(await asked()).toBe(1)
+      await Promise.all([watchReviews(worker(5)), watchReviews(worker(5))])
+      expect(await asked()).toBe(2)
+      await Promise.all([watchReviews(worker(11)), watchReviews(worker(11))])
+      const view = await show(campaignId)
+      const found = new Map(view.items.map((item) => [item.grantId, item]))
+      expect(found.get(wide)).toMatchObject({ decision: 'narrow', how: 'end' })
+      expect(found.get(idle)).toMatchObject({ decision: 'revoke', how: 'end' })
+      // It ended by itself: nothing was left to decide.
+      expect(found.get(emergency)).toMatchObject({ decision: null, how: 'gone' })
+      const held = await db.grant.findMany({ where: { agentId, revokedAt: null, via: 'narrowed' } })
+      // What was called since the evidence was taken is kept.
+      expect(held.map(({ toolName }) => toolName).toSorted()).toEqual(['find', 'look'])
+      expect(view.progress).toEqual({ items: 3, decided: 3, kept: 0, narrowed: 1, revoked: 1 })
+      const events = await eventsOf(db, campaignId)
+      expect(events).toEqual(['review.started', 'review.ended'])
+      // Nobody looked at it, so nobody reviewed it.
+      expect((await db.agent.findUniqueOrThrow({ where: { id: agentId } })).lastReviewedAt).toBeNull()
+    },
+  )
+
+  dbTest('may come early, once; afterwards nothing is decided', async ({ db }) => {
+    const { idle, owner, security, start, itemOf } = await scene(db)
+    const { campaignId } = await start({ atEnd: 'keep' })
+    const { id: itemId } = await itemOf(campaignId, idle)
+    const ends = await Promise.all([endReview(security, { campaignId }), endReview(security, { campaignId })])
+    expect(ends.filter(({ ok }) => ok)).toHaveLength(1)
+    expect(await itemOf(campaignId, idle)).toMatchObject({ decision: 'keep', how: 'end' })
+    const decisions = [{ itemId, decision: 'revoke' as const, reason: 'Too late.' }]
+    expect(await decideReview(owner, { campaignId, decisions })).toMatchObject({ refused: [{ rule: 'reviews:ended' }] })
+    const listed = await listReviews(owner, reviewListQuery.parse({ state: 'ended' }))
+    expect(listed.items.map(({ id }) => id)).toContain(campaignId)
+    await expect(listReviews(owner, reviewListQuery.parse({ cursor: 'x' }))).rejects.toMatchObject({ code: 'invalid' })
+  })
+})

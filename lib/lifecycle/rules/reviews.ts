@@ -1,0 +1,97 @@
+import { type Actor, can } from '#lib/auth/ctx.ts'
+import { err, ok, type Result } from '#lib/core/result.ts'
+import type { ReviewDecision, ReviewEvidence, ReviewRefusal, ReviewRule } from '../schema/reviews.ts'
+
+export type ReviewableItem = {
+  campaign: { endedAt: Date | null }
+  agent: { accountablePersonId: string; ownerTeamId: string }
+  grant: { via: string; createdById: string | null; revokedAt: Date | null; expiresAt: Date | null }
+  decision: ReviewDecision | null
+  evidence: Pick<ReviewEvidence, 'proposal'>
+}
+
+/**
+ * Who decides about a grant: whoever is accountable for its agent or leads the team that owns it, and security in their place. Nobody certifies an emergency that they took
+ * themselves. What is decided stays decided, but security may take away what was kept.
+ */
+export function decideReviewItem(
+  item: ReviewableItem,
+  { actor, decision, now }: { actor: Actor; decision: ReviewDecision | null; now: Date },
+): Result<'owner' | 'override', ReviewRefusal> {
+  if (item.campaign.endedAt !== null) return refuse('reviews:ended', 'The campaign has ended.')
+  const by = roleOf(item, actor)
+  if (by === null) {
+    const message =
+      'Whoever is accountable for the agent, or leads the team that owns it, decides; security may in their place.'
+    return refuse('reviews:not_yours', message)
+  }
+  const takesAway = by === 'override' && item.decision === 'keep' && decision !== 'keep'
+  if (item.decision !== null && !takesAway) {
+    return refuse('reviews:already_decided', `Someone has decided this in the meantime: ${item.decision}.`)
+  }
+  if (hasEnded(item.grant, now)) return refuse('reviews:grant_ended', 'The grant has ended in the meantime.')
+  if (decision === 'keep' && item.grant.via === 'break_glass' && item.grant.createdById === actor.id) {
+    return refuse('reviews:own_break_glass', 'You broke the glass for it, so somebody else certifies it.')
+  }
+  if (decision === 'narrow' && item.evidence.proposal?.kind !== 'narrow') {
+    return refuse('reviews:nothing_proposed', 'Nothing narrower was proposed: keep it, or revoke it.')
+  }
+  return ok(by)
+}
+
+export function hasEnded(grant: { revokedAt: Date | null; expiresAt: Date | null }, now: Date): boolean {
+  return grant.revokedAt !== null || (grant.expiresAt !== null && grant.expiresAt <= now)
+}
+
+function roleOf({ agent }: ReviewableItem, actor: Actor): 'owner' | 'override' | null {
+  if (actor.kind !== 'person') return null
+  const leads = actor.roles.includes('team_lead') && actor.teamIds.includes(agent.ownerTeamId)
+  const answers = actor.id === agent.accountablePersonId || leads
+  if (answers && can(actor, 'scopes:request')) return 'owner'
+  return can(actor, 'reviews:manage') ? 'override' : null
+}
+
+/**
+ * What becomes of a grant that nobody answered for: what the campaign says, by what was proposed when it began. What was used since stays: it is not taken away on evidence
+ * that has aged, unless the campaign revokes whatever is not answered.
+ */
+export function atEndOf(
+  item: { evidence: Pick<ReviewEvidence, 'proposal'>; since: { calls: number; tools: readonly string[] } },
+  atEnd: ReviewDecision,
+): { decision: ReviewDecision; toolNames: string[]; reason: string } {
+  const { proposal } = item.evidence
+  const nobody = 'Nobody answered by the due date'
+  const keep = (why: string) => ({ decision: 'keep' as const, toolNames: [], reason: `${nobody}; ${why}` })
+  if (atEnd === 'keep') return keep('the campaign keeps what is not answered.')
+  if (atEnd === 'revoke') {
+    return { decision: 'revoke', toolNames: [], reason: `${nobody}; the campaign revokes what is not answered.` }
+  }
+  if (proposal === null) return keep('nothing narrower was proposed.')
+  if (proposal.kind === 'narrow') {
+    const toolNames = narrowedTo(proposal.toolNames, item.since.tools)
+    return { decision: 'narrow', toolNames, reason: `${nobody}; narrowed as proposed.` }
+  }
+  if (proposal.because === 'unused' && item.since.calls > 0) return keep('it was used since the campaign began.')
+  return { decision: 'revoke', toolNames: [], reason: `${nobody}; revoked as proposed.` }
+}
+
+/** What was proposed, with what was called since: nothing that is in use is taken away. */
+export function narrowedTo(proposed: readonly string[], calledSince: readonly string[]): string[] {
+  return [...new Set([...proposed, ...calledSince])]
+}
+
+const dayMs = 86_400_000
+const remindDays = 3
+
+/** Whether those who have not answered are reminded now: once when half of the time is over, and once before the end. */
+export function remindsNow(campaign: { startedAt: Date; dueAt: Date; remindedAt: Date | null }, now: Date): boolean {
+  const whole = campaign.dueAt.getTime() - campaign.startedAt.getTime()
+  const before = Math.min(remindDays * dayMs, whole / 4)
+  const times = [campaign.startedAt.getTime() + whole / 2, campaign.dueAt.getTime() - before]
+  const due = times.filter((time) => time <= now.getTime()).at(-1)
+  return due !== undefined && (campaign.remindedAt === null || campaign.remindedAt.getTime() < due)
+}
+
+function refuse(rule: ReviewRule, message: string): { ok: false; error: ReviewRefusal } {
+  return err({ rule, message })
+}
