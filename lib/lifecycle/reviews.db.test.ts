@@ -123,7 +123,7 @@ describe('a campaign', () => {
     const decide = (ctx: typeof owner, decision: 'keep' | 'revoke') =>
       decideReview(ctx, { campaignId, decisions: [{ itemId, decision, reason: 'At once.' }] })
     const outcomes = await Promise.all([decide(owner, 'revoke'), decide(security, 'revoke')])
-    expect(outcomes.map(({ decided }) => decided).toSorted()).toEqual([0, 1])
+    expect(outcomes.filter(({ decided }) => decided === 1)).toHaveLength(1)
     expect(outcomes.flatMap(({ refused }) => refused)).toMatchObject([{ rule: 'reviews:already_decided' }])
   })
 
@@ -175,7 +175,7 @@ describe('its end', () => {
       expect(found.get(emergency)).toMatchObject({ decision: null, how: 'gone' })
       const held = await db.grant.findMany({ where: { agentId, revokedAt: null, via: 'narrowed' } })
       // What was called since the evidence was taken is kept.
-      expect(held.map(({ toolName }) => toolName).toSorted()).toEqual(['find', 'look'])
+      expect(new Set(held.map(({ toolName }) => toolName))).toEqual(new Set(['find', 'look']))
       expect(view.progress).toEqual({ items: 3, decided: 3, kept: 0, narrowed: 1, revoked: 1 })
       const events = await eventsOf(db, campaignId)
       expect(events).toEqual(['review.started', 'review.ended'])

@@ -2,7 +2,6 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
-import type { Prisma } from '#lib/db/generated/client.ts'
 import { agentSubject } from '#lib/registry/commands.ts'
 import { matchingAgentIds } from '#lib/registry/queries.ts'
 import { usageOfAgents } from '#lib/scopes/queries.ts'
@@ -85,8 +84,8 @@ async function heldGrants(
 function evidenceOf(
   grant: { createdAt: Date; agent: { lastReviewedAt: Date | null } },
   { usage, days, now }: { usage: GrantUsage | undefined; days: number; now: Date },
-): Prisma.InputJsonObject {
-  const evidence: ReviewEvidence = {
+): ReviewEvidence {
+  return {
     at: now.toISOString(),
     days,
     verdict: usage?.verdict ?? 'insufficient_data',
@@ -97,7 +96,6 @@ function evidenceOf(
     missing: usage?.missing ?? null,
     isNew: grant.agent.lastReviewedAt === null || grant.createdAt > grant.agent.lastReviewedAt,
   }
-  return evidence as unknown as Prisma.InputJsonObject
 }
 
 function invalid(field: string, message: string): DomainError {

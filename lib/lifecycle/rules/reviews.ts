@@ -88,7 +88,7 @@ export function remindsNow(campaign: { startedAt: Date; dueAt: Date; remindedAt:
   const whole = campaign.dueAt.getTime() - campaign.startedAt.getTime()
   const before = Math.min(remindDays * dayMs, whole / 4)
   const times = [campaign.startedAt.getTime() + whole / 2, campaign.dueAt.getTime() - before]
-  const due = times.filter((time) => time <= now.getTime()).at(-1)
+  const due = times.findLast((time) => time <= now.getTime())
   return due !== undefined && (campaign.remindedAt === null || campaign.remindedAt.getTime() < due)
 }
 

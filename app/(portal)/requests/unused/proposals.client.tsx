@@ -26,33 +26,7 @@ export function Proposals({
   whyNot: { change: string | null; review: string | null }
 }) {
   const [chosen, setChosen] = useState<readonly string[]>([])
-  const all = items.length > 0 && chosen.length === items.length
-  const choose = (id: string, on: boolean) => setChosen(on ? [...chosen, id] : chosen.filter((each) => each !== id))
-  const columns: Column<FleetProposal>[] = [
-    {
-      id: 'choose',
-      header: (
-        <Checkbox
-          aria-label="Choose all on this page"
-          checked={all}
-          onChange={(event) => setChosen(event.target.checked ? items.map(({ grantId }) => grantId) : [])}
-        />
-      ),
-      cell: ({ grantId, agent, serverId }) => (
-        <Checkbox
-          aria-label={`Choose ${agent.name}, ${serverId}`}
-          checked={chosen.includes(grantId)}
-          onChange={(event) => choose(grantId, event.target.checked)}
-        />
-      ),
-    },
-    ...shared(days),
-    {
-      id: 'act',
-      header: <span className="sr-only">Action</span>,
-      cell: (row) => <Act row={row} whyNot={whyNot.change} />,
-    },
-  ]
+  const columns = [choosing(items, { chosen, onChange: setChosen }), ...shared(days), acting(whyNot.change)]
   return (
     <>
       <div className="mb-3 flex flex-wrap items-center gap-3 text-sm">
@@ -77,6 +51,39 @@ export function Proposals({
       />
     </>
   )
+}
+
+function choosing(
+  items: readonly FleetProposal[],
+  { chosen, onChange }: { chosen: readonly string[]; onChange: (chosen: readonly string[]) => void },
+): Column<FleetProposal> {
+  return {
+    id: 'choose',
+    header: (
+      <Checkbox
+        aria-label="Choose all on this page"
+        checked={items.length > 0 && chosen.length === items.length}
+        onChange={(event) => onChange(event.target.checked ? items.map(({ grantId }) => grantId) : [])}
+      />
+    ),
+    cell: ({ grantId, agent, serverId }) => (
+      <Checkbox
+        aria-label={`Choose ${agent.name}, ${serverId}`}
+        checked={chosen.includes(grantId)}
+        onChange={(event) =>
+          onChange(event.target.checked ? [...chosen, grantId] : chosen.filter((each) => each !== grantId))
+        }
+      />
+    ),
+  }
+}
+
+function acting(whyNot: string | null): Column<FleetProposal> {
+  return {
+    id: 'act',
+    header: <span className="sr-only">Action</span>,
+    cell: (row) => <Act row={row} whyNot={whyNot} />,
+  }
 }
 
 function shared(days: number): Column<FleetProposal>[] {
