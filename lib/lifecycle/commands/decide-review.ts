@@ -4,10 +4,10 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { narrowGrant, revokeGrant } from '#lib/scopes/commands.ts'
+import { toolsSince } from '../queries/tools-since.ts'
 import { decideReviewItem, narrowedTo } from '../rules/reviews.ts'
 import { nextReview } from '../rules.ts'
 import type { DecideReviewInput, ReviewDecision, ReviewEvidence, ReviewOutcome, ReviewRule } from '../schema/reviews.ts'
-import { grantCallsSince } from '#lib/scopes/queries.ts'
 
 type TxCtx = Ctx & { tx: Tx }
 
@@ -63,13 +63,6 @@ async function decideOne(ctx: TxCtx, wish: Wish): Promise<{ rule: ReviewRule; me
 }
 
 type Item = Awaited<ReturnType<typeof lockReviewItem>>['item']
-
-/** Tools that were called under it since its campaign began. */
-export async function toolsSince(ctx: Ctx, item: Pick<Item, 'grantId' | 'campaign'>): Promise<string[]> {
-  const { grantId, campaign } = item
-  const called = await grantCallsSince(ctx, [{ grantId, since: campaign.startedAt }])
-  return (called.get(grantId) ?? []).map(({ tool }) => tool)
-}
 
 /** Does what was decided about an item whose agent is locked, and writes it down. For the module's own commands. */
 export async function settle(

@@ -6,7 +6,8 @@ import type { Tx } from '#lib/db/client.ts'
 import { agentSubject } from '#lib/registry/commands.ts'
 import { atEndOf, hasEnded, remindsNow } from '../rules/reviews.ts'
 import type { EndReviewInput, ReviewDecision, ReviewEvidence, ReviewRefusal } from '../schema/reviews.ts'
-import { lockReviewItem, settle, toolsSince } from './decide-review.ts'
+import { toolsSince } from '../queries/tools-since.ts'
+import { lockReviewItem, settle } from './decide-review.ts'
 
 type TxCtx = Ctx & { tx: Tx }
 type Settled = { decision: ReviewDecision | null; by: 'end' | 'gone' }
