@@ -35,7 +35,14 @@ export default async function PortalLayout({ children }: { children: ReactNode }
   const stopWhyNot = can(ctx.actor, 'stops:order')
     ? null
     : `Ordering a stop needs the role ${rolesWith('stops:order').map(roleLabel).join(', ')}.`
-  const policySets = await orNull(ctx, policySetsInUse(ctx))
+  const [policySets, stops, bypasses, breakGlass, inbox, ruleTitles] = await Promise.all([
+    orNull(ctx, policySetsInUse(ctx)),
+    orNull(ctx, openStops(ctx)),
+    orNull(ctx, listHoldBypasses(ctx)),
+    orNull(ctx, listBreakGlass(ctx, { state: 'in_force', limit: 20 })),
+    can(ctx.actor, 'inbox:own') ? orNull(ctx, listInbox(ctx, { limit: 6 })) : null,
+    orNull(ctx, centralRuleTitles(ctx)),
+  ])
   return (
     <StopDialogProvider order={orderStop} whyNot={stopWhyNot}>
       <a href="#content" className="sr-only z-50 rounded-md bg-raised p-2 focus:not-sr-only focus:absolute">
@@ -49,29 +56,23 @@ export default async function PortalLayout({ children }: { children: ReactNode }
           <NavLinks />
         </aside>
         <div className="min-w-0">
-          <IncidentBanner initial={await orNull(ctx, openStops(ctx))} />
-          <BypassBanner
-            initial={await orNull(ctx, listHoldBypasses(ctx))}
-            end={endBypass}
-            whyNot={whyNot(ctx.actor, 'holds:bypass')}
-          />
-          <BreakGlassBanner initial={await orNull(ctx, listBreakGlass(ctx, { state: 'in_force', limit: 20 }))} />
-          <header className="sticky top-0 z-30 flex h-14 items-center gap-2 border-b bg-background px-3 sm:px-5">
+          <IncidentBanner initial={stops} />
+          <BypassBanner initial={bypasses} end={endBypass} whyNot={whyNot(ctx.actor, 'holds:bypass')} />
+          <BreakGlassBanner initial={breakGlass} />
+          <header className="sticky top-0 z-30 flex h-14 items-center gap-1 border-b bg-background px-2 sm:gap-2 sm:px-5">
             <MobileNav />
             <CommandPalette canStop={stopWhyNot === null} />
-            <div className="ml-auto flex items-center gap-1.5">
+            <div className="ml-auto flex items-center gap-0.5 sm:gap-1.5">
               {policySets?.logOnly && <LogOnlyBadge number={policySets.logOnly} />}
               <SourceBadges simulatedModel={config.claude.simulatedModel} demo={config.demo} />
-              {can(ctx.actor, 'inbox:own') && <InboxBell initial={await orNull(ctx, listInbox(ctx, { limit: 6 }))} />}
+              {can(ctx.actor, 'inbox:own') && <InboxBell initial={inbox} />}
               <ThemeMenu />
               <UserMenu user={userFacts(ctx)} signOut={signOut} />
               <StopButton whyNot={stopWhyNot} />
             </div>
           </header>
           <main id="content" tabIndex={-1} className="mx-auto w-full max-w-[100rem] px-3 py-5 outline-none sm:px-5">
-            <CentralRuleTitlesProvider titles={(await orNull(ctx, centralRuleTitles(ctx))) ?? {}}>
-              {children}
-            </CentralRuleTitlesProvider>
+            <CentralRuleTitlesProvider titles={ruleTitles ?? {}}>{children}</CentralRuleTitlesProvider>
           </main>
         </div>
       </div>

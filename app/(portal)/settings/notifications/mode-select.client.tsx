@@ -39,7 +39,7 @@ export function ModeSelect({
       value={shown}
       onChange={(event) => change(event.target.value)}
     >
-      <option value="">default ({words[wish.standard]})</option>
+      <option value="">{words[wish.standard]} (default)</option>
       {wish.modes.map((mode) => (
         <option key={mode} value={mode}>
           {words[mode]}
