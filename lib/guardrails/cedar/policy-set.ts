@@ -5,6 +5,7 @@ import { centralRule } from '../rules/central.ts'
 import type { RuleId } from '../schema.ts'
 import { checkPolicies } from './check.ts'
 import { type Dependence, dependenceOf } from './dependence.ts'
+import { ParsedPolicies } from './parsed.ts'
 import { accessHeld, cedarRequest } from './request.ts'
 import { joinPolicies } from './split.ts'
 
@@ -30,11 +31,7 @@ export function createCedarPolicySet(source: PolicySource, version = versionOf(s
     )
     throw new Error(`The central policies are not valid:\n${said.join('\n')}`)
   }
-  const staticPolicies = Object.fromEntries(policies.map(({ words, text }) => [words.id, text]))
-  // What is parsed stays with the thread under a name, so one text has one.
-  const name = versionOf(source)
-  expectParsed(cedar.preparseSchema(name, source.schema))
-  expectParsed(cedar.preparsePolicySet(name, { staticPolicies }))
+  const parsed = new ParsedPolicies(versionOf(source), { policies, schema: source.schema })
   const dependence = dependenceOf(policies.map(({ json }) => json))
   const words = new Map(policies.map((policy) => [policy.words.id, policy.words]))
   const remembered = new WeakMap<PolicyQuestion['agent'], WeakMap<PolicyQuestion['tool'], Map<string, RuleId | null>>>()
@@ -50,7 +47,7 @@ export function createCedarPolicySet(source: PolicySource, version = versionOf(s
       let rule = ofTool.get(situation)
       if (rule === undefined) {
         if (ofTool.size >= situationsMax) ofTool.clear()
-        ofTool.set(situation, (rule = ask(name, question, dependence)))
+        ofTool.set(situation, (rule = ask(parsed, question, dependence)))
       }
       return rule
     },
@@ -72,15 +69,16 @@ function situationOf(question: PolicyQuestion, dependence: Dependence): string {
   return situation
 }
 
-function ask(name: string, question: PolicyQuestion, { action }: Dependence): RuleId | null {
+function ask(parsed: ParsedPolicies, question: PolicyQuestion, { action }: Dependence): RuleId | null {
   const request = cedarRequest(question)
+  const name = parsed.nameFor(request)
   for (const id of action ? ['list', 'call'] : ['call']) {
     const rule = ruleOf(
       cedar.statefulIsAuthorized({
         ...request,
         action: { type: 'Wheelhouse::Action', id },
         preparsedPolicySetId: name,
-        preparsedSchemaName: name,
+        preparsedSchemaName: parsed.schemaName,
         validateRequest: true,
       }),
     )
@@ -98,8 +96,4 @@ function ruleOf(answer: AuthorizationAnswer): RuleId | null {
   const forbid = diagnostics.reason.toSorted()[0]
   if (forbid === undefined) return 'policy_default_deny'
   return forbid.startsWith('policy_') ? (forbid as RuleId) : 'policy_error'
-}
-
-function expectParsed(answer: { type: 'success' } | { type: 'failure'; errors: { message: string }[] }): void {
-  if (answer.type === 'failure') throw new Error(answer.errors.map((error) => error.message).join('\n'))
 }

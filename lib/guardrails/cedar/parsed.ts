@@ -1,0 +1,100 @@
+import cedar, { type PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
+import type { ParsedPolicy } from './check.ts'
+import type { CedarRequest } from './request.ts'
+import { sliceFactsOf, testsOf } from './slice.ts'
+
+/** So few are asked together: parsing a part of them would take longer than it saves. */
+const wholeMax = 40
+/** Parts of a set that are kept parsed. */
+const partsMax = 512
+/** Parsing a policy takes about as long as evaluating ten (bench/policies.ts). */
+const parsingPerEvaluation = 10
+
+/**
+ * A set of policies as Cedar has it parsed. Of a large set Cedar is given only the policies that can concern a request, told apart by scope and plain attributes:
+ * parts of it are parsed as they are asked for.
+ */
+export class ParsedPolicies {
+  readonly #name: string
+  readonly #policies: readonly ParsedPolicy[]
+  readonly #tests: readonly ReturnType<typeof testsOf>[]
+  /** The name of a parsed part, by the policies in it; the oldest first. */
+  readonly #parts = new Map<string, string>()
+  /** Large parts that were asked for once. */
+  readonly #seen = new Set<string>()
+
+  constructor(name: string, { policies, schema }: { policies: readonly ParsedPolicy[]; schema: string }) {
+    this.#name = name
+    this.#policies = policies
+    this.#tests = policies.length > wholeMax ? policies.map(({ json }) => testsOf(json)) : []
+    // What is parsed stays with the thread under a name, so one text has one.
+    expectParsed(cedar.preparseSchema(name, schema))
+    parse(name, policies)
+  }
+
+  get schemaName(): string {
+    return this.#name
+  }
+
+  /** The name under which Cedar has what a request is judged by. */
+  nameFor(request: CedarRequest): string {
+    if (this.#tests.length === 0) return this.#name
+    const facts = sliceFactsOf(request)
+    const concerned: number[] = []
+    this.#tests.forEach((tests, at) => {
+      if (tests.every((test) => test(facts))) concerned.push(at)
+    })
+    const key = concerned.join()
+    return this.#parts.get(key) ?? this.#part(key, concerned)
+  }
+
+  #part(key: string, concerned: readonly number[]): string {
+    // Worth it at once when it is small, else when the same ones are asked for again.
+    if (concerned.length * parsingPerEvaluation > this.#policies.length && !this.#seen.has(key)) {
+      if (this.#seen.size >= partsMax) this.#seen.clear()
+      this.#seen.add(key)
+      return this.#name
+    }
+    const name = this.#freeName()
+    parse(
+      name,
+      concerned.map((at) => this.#policies[at]!),
+    )
+    this.#parts.set(key, name)
+    return name
+  }
+
+  /** Cedar forgets nothing: the name of the oldest part is used again. */
+  #freeName(): string {
+    if (this.#parts.size < partsMax) return `${this.#name}/${this.#parts.size}`
+    const [key, name] = this.#parts.entries().next().value!
+    this.#parts.delete(key)
+    return name
+  }
+}
+
+function parse(name: string, policies: readonly ParsedPolicy[]): void {
+  const staticPolicies = Object.fromEntries(policies.map((policy) => [policy.words.id, quicklyParsed(policy)]))
+  expectParsed(cedar.preparsePolicySet(name, { staticPolicies }))
+}
+
+const quick = new WeakMap<ParsedPolicy, string | PolicyJson>()
+
+/** As JSON, without its words, a policy is parsed in half the time; but numbers beyond 2^53 are only right in the text. */
+function quicklyParsed(policy: ParsedPolicy): string | PolicyJson {
+  let form = quick.get(policy)
+  if (form === undefined) {
+    form = hasLargeNumber(policy.json) ? policy.text : { ...policy.json, annotations: {} }
+    quick.set(policy, form)
+  }
+  return form
+}
+
+function hasLargeNumber(part: unknown): boolean {
+  if (typeof part === 'number') return !Number.isSafeInteger(part)
+  return typeof part === 'object' && part !== null && Object.values(part).some(hasLargeNumber)
+}
+
+function expectParsed(answer: { type: 'success' } | { type: 'failure'; errors: { message: string }[] }): void {
+  if (answer.type === 'failure') throw new Error(answer.errors.map((error) => error.message).join('\n'))
+}
