@@ -3,12 +3,13 @@ import { type Environment, type Tier, type ToolClass } from '../schema.ts'
 import type { FleetFacts, FleetGrant, FleetServer, FleetStop } from './facts.ts'
 
 /** What one test of access asks for: values are alternatives, keys left out ask nothing. All are about one tool. */
-export type AccessTest = { can?: string[]; env?: string[]; server?: string[]; tool?: string[] }
+export type AccessTest = { can?: string[]; env?: string[]; data?: string[]; server?: string[]; tool?: string[] }
 
 /** A tool that a grant reaches now. `name` null: the server's resources and prompts, which a grant on the whole server opens. */
 export type Reached = {
   class: ToolClass
   environment: Environment
+  dataClasses: readonly string[]
   serverId: string
   serverName: string
   name: string | null
@@ -57,6 +58,7 @@ export function reachOf(
         ...place,
         class: tool.class,
         environment: server.environment,
+        dataClasses: server.dataClasses,
         serverName: server.name.toLowerCase(),
       })
   }
@@ -72,6 +74,7 @@ export function reachOf(
 export function satisfies(tool: Reached, test: AccessTest): boolean {
   if (test.can && !test.can.some((wanted) => covers(tool.class, wanted as ToolClass))) return false
   if (test.env && !test.env.includes(tool.environment)) return false
+  if (test.data && !test.data.some((wanted) => tool.dataClasses.includes(wanted))) return false
   if (test.server && !test.server.some((wanted) => wanted === tool.serverId || wanted === tool.serverName)) return false
   if (!test.tool) return true
   const name = tool.name?.toLowerCase()

@@ -47,6 +47,8 @@ export type FleetServer = {
   name: string
   environment: Environment
   sensitivity: Sensitivity
+  /** Kinds of data behind it. */
+  dataClasses: string[]
   demo: boolean
   active: boolean
   tools: FleetTool[]

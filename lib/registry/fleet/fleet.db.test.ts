@@ -16,6 +16,7 @@ import {
 import {
   agentSorts,
   agentStatuses,
+  dataClasses,
   environments,
   facetKeys,
   sensitivities,
@@ -77,7 +78,11 @@ const changes: Change[] = [
   (db, pick) =>
     db.mcpServer.update({
       where: { id: servers[pick(3)]! },
-      data: { environment: environments[pick(3)]!, sensitivity: sensitivities[pick(4)]! },
+      data: {
+        environment: environments[pick(3)]!,
+        sensitivity: sensitivities[pick(4)]!,
+        dataClasses: dataClasses.filter(() => pick(2) === 0),
+      },
     }),
   (db, pick) =>
     db.mcpTool.updateMany({
@@ -144,6 +149,7 @@ dbTest('facets and completions count what a query with the value finds', async (
     '-template:re',
     'drift:',
     'env:production,',
+    'data:',
   ]) {
     const completed = await completeAgentQuery(ctx, { q: typed })
     expect({ typed, some: completed.items.length > 0 }).toEqual({ typed, some: true })
@@ -259,7 +265,10 @@ async function rebuilt(db: Db): Promise<Ctx> {
 async function makeFleet(db: Db): Promise<void> {
   if (await db.team.findUnique({ where: { id: teams[0]! } })) return
   for (const id of teams) await makeTeam(db, { id })
-  for (const id of servers) await makeServer(db, { id, environment: id === 'erp' ? 'production' : 'staging' })
+  for (const id of servers) {
+    const isErp = id === 'erp'
+    await makeServer(db, { id, environment: isErp ? 'production' : 'staging', dataClasses: isErp ? ['personal'] : [] })
+  }
   for (const id of ['reconciler', 'triage']) for (const version of versions) await makeTemplate(db, { id, version })
   const people = await Promise.all(['Ada', 'Bob'].map((name) => makePerson(db, { name, teamIds: [teams[0]!] })))
   for (let at = 0; at < agentCount; at += 1) {

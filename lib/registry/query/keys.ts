@@ -1,4 +1,4 @@
-import { agentStatuses, environments, tiers, toolClasses } from '../schema.ts'
+import { agentStatuses, dataClasses, environments, tiers, toolClasses } from '../schema.ts'
 
 const drifts = ['any', 'none', 'major', 'minor', 'patch'] as const
 
@@ -13,6 +13,7 @@ export type KeySpec = { says: string; access?: true } & (
 export const queryKeys = {
   can: { kind: 'choice', values: toolClasses, access: true, says: 'reaches a tool of at least this class' },
   env: { kind: 'choice', values: environments, access: true, says: 'reaches a server of this environment' },
+  data: { kind: 'choice', values: dataClasses, access: true, says: 'reaches a server with this kind of data' },
   server: { kind: 'name', access: true, says: 'reaches this MCP server' },
   tool: { kind: 'name', access: true, says: 'reaches this tool' },
   owner: { kind: 'name', says: 'is owned by this team' },
@@ -32,7 +33,7 @@ export const queryKeys = {
 } as const satisfies Record<string, KeySpec>
 
 export type QueryKey = keyof typeof queryKeys
-export type AccessKey = 'can' | 'env' | 'server' | 'tool'
+export type AccessKey = 'can' | 'env' | 'data' | 'server' | 'tool'
 
 export function isQueryKey(key: string): key is QueryKey {
   return Object.hasOwn(queryKeys, key)
