@@ -30,7 +30,14 @@ export default async function GuardrailsPage() {
       <PageHeader
         title="Guardrails"
         description="The central policies: what any agent is permitted to do, on top of what it was granted. No team can opt out; what they forbid, nothing permits."
-        actions={<NewDraft problem={whyNot(ctx.actor, 'policies:manage')} />}
+        actions={
+          <>
+            <Button asChild>
+              <Link href={paths.simulate()}>Simulate a call</Link>
+            </Button>
+            <NewDraft problem={whyNot(ctx.actor, 'policies:manage')} />
+          </>
+        }
       />
       {logOnly && (
         <Notice kind="warn" title={`Policy set ${logOnly.number} is log-only`} className="mb-5">

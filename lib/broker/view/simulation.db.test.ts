@@ -9,6 +9,8 @@ import { enforcePolicies, forbids, permitsGranted } from '#lib/dev/test/policy-s
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { callIn, simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
+import { judgedOf, situationOf } from '#lib/guardrails/rules/situation.ts'
+import { type ReplayedSet, replayedSet } from '#lib/guardrails/queries.ts'
 import { holdFor } from '#lib/guardrails/rules/holds.ts'
 import { runTriggers } from '#lib/guardrails/schema/explanation.ts'
 import { agentStatuses, environments, sensitivities, tiers, toolClasses, toolStates } from '#lib/registry/schema.ts'
@@ -84,6 +86,7 @@ const plan = fc.record({
   ),
   released: fc.boolean(),
   startedBy: fc.constantFrom(null, ...runTriggers),
+  simulatedModel: fc.boolean(),
   policies: fc.subarray(policyTexts, { maxLength: 2 }),
   /** Otherwise another set is, and it is asked for by its number. */
   enforced: fc.boolean(),
@@ -94,7 +97,7 @@ type Plan = typeof plan extends fc.Arbitrary<infer Value> ? Value : never
 type Verdict = { outcome: string; rule: string | null; message: string | null; hold: string | null }
 
 dbTest(
-  'a simulation says what the broker decides, on any fleet',
+  'a simulation says what the broker decides, and a replay says it again, on any fleet and under any policies',
   async ({ db, databaseUrl }) => {
     const view = new BrokerView()
     const client = new pg.Client({ connectionString: databaseUrl })
@@ -106,30 +109,31 @@ dbTest(
         const { agentId, serverId, clear } = await build(db, plan)
         const { number } = await enforcePolicies(db, [permitsGranted, ...plan.policies])
         await loadAll(client, view)
+        const replayed = await replayedSetOf(db, number)
         if (!plan.enforced) await enforcePolicies(db, [])
         const ctx = ctxFor(db, undefined, now)
         for (const agent of [agentId, 'nobody']) {
           for (const server of [serverId, 'nowhere']) {
             for (const tool of [...toolNames, 'gone', 'method:resources/read', 'method:sampling/createMessage']) {
               for (const given of agent === 'nobody' || server === 'nowhere' ? [{}] : argumentsOf) {
-                for (const simulatedModel of [false, true]) {
-                  const { startedBy } = plan
-                  const asked = { agentId: agent, serverId: server, tool, arguments: given, simulatedModel, startedBy }
-                  const said = await simulate(ctx, { ...asked, ...(plan.enforced ? {} : { policySet: number }) })
-                  const broker = atBroker(view, asked)
-                  expect(verdictOf(said)).toEqual(broker)
-                  expect(said.steps.filter(({ outcome }) => outcome === 'refused' || outcome === 'held').length).toBe(
-                    broker.outcome === 'allowed' ? 0 : 1,
-                  )
-                  seen.add(broker.rule ?? broker.outcome)
-                }
+                const { startedBy, simulatedModel } = plan
+                const asked = { agentId: agent, serverId: server, tool, arguments: given, simulatedModel, startedBy }
+                const said = await simulate(ctx, { ...asked, ...(plan.enforced ? {} : { policySet: number }) })
+                const broker = atBroker(view, asked)
+                expect(verdictOf(said)).toEqual(broker)
+                const again = replayedOf(view, asked, replayed)
+                if (again !== undefined) expect(again).toBe(broker.rule?.startsWith('policy_') ? broker.rule : null)
+                expect(said.steps.filter(({ outcome }) => outcome === 'refused' || outcome === 'held').length).toBe(
+                  broker.outcome === 'allowed' ? 0 : 1,
+                )
+                seen.add(broker.rule ?? broker.outcome)
               }
             }
           }
         }
         await clear()
       }),
-      { numRuns: 60, seed: 20261126 },
+      { numRuns: 40, seed: 20261126 },
     )
     // It is about nothing if the fleets are all alike.
     expect([...seen]).toEqual(
@@ -157,6 +161,25 @@ function atBroker(view: BrokerView, asked: Parameters<typeof callIn>[1]): Verdic
   }
   const { rule: hold } = holdFor(call, decision.value, { view, now })
   return { outcome: hold ? 'held' : 'allowed', rule: null, message: hold?.title ?? null, hold: hold?.id ?? null }
+}
+
+/** What a replay decides again from what would be recorded of the decision; undefined: it is not the policies'. */
+function replayedOf(
+  view: BrokerView,
+  asked: Parameters<typeof callIn>[1],
+  set: ReplayedSet,
+): string | null | undefined {
+  const { call, view: withRun } = callIn(view, asked)
+  const decision = decide(call, withRun, now)
+  const judged = decision.ok ? decision.value.judged : judgedOf(decision.error)
+  if (!judged) return undefined
+  const { hour, weekday } = judged.question.clock
+  return set.verdict(situationOf(judged.question).facts, set.timed ? (weekday - 1) * 24 + hour : null)
+}
+
+async function replayedSetOf(db: Db, number: number): Promise<ReplayedSet> {
+  const select = { number: true, version: true, policies: true } as const
+  return replayedSet(await db.policySet.findUniqueOrThrow({ where: { number }, select }))
 }
 
 function verdictOf({ outcome, rule, message, hold }: Awaited<ReturnType<typeof simulate>>): Verdict {

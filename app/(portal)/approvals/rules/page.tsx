@@ -1,9 +1,12 @@
 import type { Metadata } from 'next'
+import Link from 'next/link'
+import { Button } from '#components/ui/button.tsx'
 import { formatCount, plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { paths } from '#lib/core/paths.ts'
 import { isRole, roleLabel } from '#lib/auth/permissions.ts'
 import { forecastHoldRules } from '#lib/guardrails/queries/hold-forecast.ts'
 import { listHoldBypasses } from '#lib/guardrails/queries/hold-bypasses.ts'
@@ -43,12 +46,17 @@ export default async function HoldRulesPage({ searchParams }: { searchParams: Se
       <section>
         <div className="mb-2 flex flex-wrap items-center justify-between gap-2">
           <h2 className="text-sm font-semibold">Rules that hold calls</h2>
-          <AddRuleButton
-            key={JSON.stringify(change)}
-            servers={servers.map(({ id, name }) => ({ id, name }))}
-            whyNot={manageProblem}
-            changed={replaced ? { rule: replaced, change } : null}
-          />
+          <div className="flex flex-wrap gap-2">
+            <Button asChild size="sm">
+              <Link href={paths.simulate()}>Simulate a call</Link>
+            </Button>
+            <AddRuleButton
+              key={JSON.stringify(change)}
+              servers={servers.map(({ id, name }) => ({ id, name }))}
+              whyNot={manageProblem}
+              changed={replaced ? { rule: replaced, change } : null}
+            />
+          </div>
         </div>
         <DataTable
           caption="Rules that hold calls"
