@@ -72,6 +72,7 @@ const rows: Record<string, Row> = {
   recordCreationStep: 'platform',
   refreshAgentServers: { needs: 'agents:update' },
   watchOrphans: 'platform',
+  watchReviews: 'platform',
   addPrice: { needs: 'costs:manage' },
   countRunEnd: part,
   forgetTraffic: { needs: 'costs:manage' },
