@@ -22,10 +22,20 @@ export async function createDelegation(
     await tx.$executeRaw`select pg_advisory_xact_lock(hashtext('delegations'))`
     const found = await tx.person.findUnique({
       where: { id: input.delegateId },
-      select: { id: true, name: true, active: true, roles: { select: { role: true } } },
+      select: {
+        id: true,
+        name: true,
+        active: true,
+        roles: { select: { role: true } },
+        memberships: { select: { teamId: true } },
+      },
     })
     if (!found) throw new DomainError('not_found', 'There is no such person.')
-    const delegate = { ...found, roles: found.roles.map(({ role }) => role) }
+    const delegate = {
+      ...found,
+      roles: found.roles.map(({ role }) => role),
+      teamIds: found.memberships.map(({ teamId }) => teamId),
+    }
     const known = await tx.delegation.findMany({ where: { revokedAt: null, endsAt: { gt: ctx.now } } })
     const wanted = { person: { ...person, active: true }, delegate, startsAt, endsAt }
     const decision = decideDelegation(wanted, { known, now: ctx.now })

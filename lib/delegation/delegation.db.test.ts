@@ -2,7 +2,7 @@ import { describe, expect } from 'vitest'
 import type { Role } from '#lib/auth/permissions.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest as test } from '#lib/dev/test/db-test.ts'
-import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { auditOf, ctxFor, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { createDelegation, revokeDelegation } from './commands.ts'
 import { listDelegations, listPossibleDelegates, standsInFor } from './queries.ts'
 
@@ -63,6 +63,12 @@ describe('nobody stands in', () => {
     expect(await refused(sam, -3, -1)).toBe('delegation:time')
     expect(await refused(sam, 0, 93)).toBe('delegation:time')
     expect((await auditOf(db, maya.id)).at(-1)).toMatchObject({ event: 'delegation.refused', rule: 'delegation:time' })
+    const lead = await makePerson(db, { roles: ['team_lead'], teamIds: [await makeTeam(db)] })
+    expect(await name(db, lead, await person(db, 'team_lead'))).toMatchObject({
+      error: { rule: 'delegation:no_shared_role' },
+    })
+    const ofTheTeam = await makePerson(db, { roles: ['team_lead'], teamIds: lead.teamIds })
+    expect(await name(db, lead, ofTheTeam)).toMatchObject({ ok: true })
     const nothing = await createDelegation(ctxFor(db, { ...maya, roles: [] }, now), {
       delegateId: sam.id,
       endsAt: at(1).toISOString(),

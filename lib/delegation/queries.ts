@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { type Actor, authorize, can, type Ctx, reader, requirePerson } from '#lib/auth/ctx.ts'
 import { activePeople } from '#lib/auth/queries.ts'
 import { personNames } from '#lib/registry/queries.ts'
-import { decidingRoles } from './rules.ts'
+import { couldStandIn } from './rules.ts'
 import { delegationListQuery, type DelegationView } from './schema.ts'
 
 type Person = Extract<Actor, { kind: 'person' }>
@@ -49,10 +49,9 @@ function stateOf(row: { startsAt: Date; endsAt: Date; revokedAt: Date | null }, 
 export async function listPossibleDelegates(ctx: Ctx): Promise<{ id: string; name: string }[]> {
   authorize(ctx, 'delegations:own')
   const person = requirePerson(ctx)
-  const mine = decidingRoles(person.roles)
   const people = await activePeople(ctx)
   return people
-    .filter(({ id, roles }) => id !== person.id && mine.some((role) => roles.includes(role)))
+    .filter((each) => each.id !== person.id && couldStandIn(person, each))
     .map(({ id, name }) => ({ id, name }))
     .toSorted((a, b) => a.name.localeCompare(b.name))
 }

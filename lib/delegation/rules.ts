@@ -6,7 +6,7 @@ import type { DelegationRefusal } from './schema.ts'
 export const awayDaysMax = 92
 const dayMs = 86_400_000
 
-type Party = { id: string; name: string; active: boolean; roles: readonly string[] }
+type Party = { id: string; name: string; active: boolean; roles: readonly string[]; teamIds: readonly string[] }
 type Span = { startsAt: Date; endsAt: Date }
 /** One that is not revoked: who is away, who stands in. */
 type Known = Span & { personId: string; delegateId: string }
@@ -34,11 +34,11 @@ export function decideDelegation(
       'None of your roles decides about requests or calls, so nothing waits for you.',
     )
   }
-  if (!mine.some((role) => delegate.roles.includes(role))) {
+  if (!couldStandIn(person, delegate)) {
     const needed = mine.map((role) => (isRole(role) ? roleLabel(role) : role)).join(', ')
     return refuse(
       'delegation:no_shared_role',
-      `${delegate.name} could not decide the same: name somebody with one of ${needed}.`,
+      `${delegate.name} could not decide the same: name somebody with one of ${needed}, of a team of yours where a role decides for its teams alone.`,
     )
   }
   const meanwhile = known.filter((each) => each.startsAt < endsAt && startsAt < each.endsAt)
@@ -55,6 +55,17 @@ export function decideDelegation(
     )
   }
   return ok(null)
+}
+
+/** Whether they share a role that decides, and, where that role reaches its own teams only, a team. */
+export function couldStandIn(
+  person: { roles: readonly string[]; teamIds: readonly string[] },
+  delegate: { roles: readonly string[]; teamIds: readonly string[] },
+): boolean {
+  const ofOneTeam = person.teamIds.some((id) => delegate.teamIds.includes(id))
+  return decidingRoles(sharedRoles(person, delegate)).some(
+    (role) => ofOneTeam || permissionsOf([role]).has('agents:any_team'),
+  )
 }
 
 /** Roles of these by which somebody is asked to decide about requests or calls. */

@@ -38,7 +38,7 @@ export function HeldCallCard({
 }) {
   const [mode, setMode] = useState<Mode>('look')
   const [note, setNote] = useState('')
-  const [absent, setAbsent] = useState(held.standIns[0]?.person.id ?? '')
+  const [absent, setAbsent] = useState('')
   const about = { heldCallId: held.id, ...(absent === '' ? {} : { forPersonId: absent }) }
   const [text, setText] = useState(() => jsonText(held.arguments))
   const { run, pending, failed } = useAction(decide, ({ state }) => {

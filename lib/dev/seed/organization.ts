@@ -40,6 +40,9 @@ const names = [
 /** They left: their agents are orphaned until somebody else becomes accountable. */
 const left = new Set(['Jonas Weir', 'Xenia Petrou'])
 
+/** Of security, and away when the demo begins. */
+const awayPerson = 'Bianca Russo'
+
 export const demoPeople: readonly DemoPerson[] = [
   ...personas.map(({ id, name, email, role, teamId }) => ({
     id,
@@ -59,7 +62,7 @@ export const demoPeople: readonly DemoPerson[] = [
       name,
       email,
       active: !left.has(name),
-      roles: [lead ? 'team_lead' : 'builder'],
+      roles: [lead ? 'team_lead' : name === awayPerson ? 'security' : 'builder'],
       teamId: team.id,
       lead,
     }
@@ -70,3 +73,6 @@ export const demoPeople: readonly DemoPerson[] = [
 export function membersOf(teamId: string): readonly DemoPerson[] {
   return demoPeople.filter((person) => person.teamId === teamId)
 }
+
+/** Who is away, and who stands in. */
+export const demoDelegation = { personId: demoUuid(`person ${awayPerson}`), delegateId: personas[2]!.id, days: 10 }

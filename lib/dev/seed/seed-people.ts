@@ -1,7 +1,8 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { personas } from '#lib/auth/personas.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
-import { demoPeople, demoTeams } from './organization.ts'
+import type { Tx } from '#lib/db/client.ts'
+import { demoDelegation, demoPeople, demoTeams } from './organization.ts'
 
 /** Adds the teams and people that are missing; returns how many people were. What was changed about the others stays. */
 export async function seedPeople(ctx: Ctx): Promise<number> {
@@ -39,6 +40,22 @@ export async function seedPeople(ctx: Ctx): Promise<number> {
       const detail = { email, source: 'demo' }
       recordAudit(tx, ctx, { event: 'person.created', subject: { kind: 'person', id, name }, detail })
     }
+    if (fresh.some(({ id }) => id === demoDelegation.personId)) await standIn(tx, ctx)
     return fresh.length
   })
+}
+
+async function standIn(tx: Tx, ctx: Ctx): Promise<void> {
+  const { personId, delegateId, days } = demoDelegation
+  const nameOf = (id: string) => demoPeople.find((person) => person.id === id)?.name ?? id
+  const endsAt = new Date(ctx.now.getTime() + days * 86_400_000)
+  const reason = 'On leave.'
+  const { id: delegationId } = await tx.delegation.create({
+    data: { personId, delegateId, startsAt: ctx.now, endsAt, reason, createdAt: ctx.now },
+    select: { id: true },
+  })
+  const times = { startsAt: ctx.now.toISOString(), endsAt: endsAt.toISOString() }
+  const detail = { delegationId, personId, delegateId, delegateName: nameOf(delegateId), ...times, reason }
+  const subject = { kind: 'person', id: personId, name: nameOf(personId) }
+  recordAudit(tx, ctx, { event: 'delegation.created', subject, detail })
 }

@@ -16,8 +16,7 @@ import type { decide as decideAction } from './actions.ts'
 export function DecisionForm({ request, decide }: { request: ScopeRequestView; decide: typeof decideAction }) {
   const [days, setDays] = useState(request.policy.left.days?.toString() ?? '')
   const [note, setNote] = useState('')
-  // Who is away has somebody for it: that is what they look for here.
-  const [absent, setAbsent] = useState(request.standIns[0]?.person.id ?? '')
+  const [absent, setAbsent] = useState('')
   const [draft, setDraft] = useState(limitsDraft(request.policy.left))
   const { left } = request.policy
   const [reach, setReach] = useState<Reach>({ class: left.class, toolName: '' })
