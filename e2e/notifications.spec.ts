@@ -128,7 +128,7 @@ test('somebody names who stands in and ends it; who stands in decides under thei
   await page.getByRole('dialog').getByRole('button', { name: 'End it' }).click()
   await expect(row).toHaveCount(0)
 
-  await askFor(page, 'ticket-triager-billing')
+  await askFor(page, 'release-notes-billing')
   await page.getByRole('link', { name: /^asked by/ }).click()
   await expect(page.getByRole('heading', { name: 'What changes' })).toBeVisible()
   const request = page.url()

@@ -54,7 +54,7 @@ export function InboxBell({ initial }: { initial: InboxPage | null }) {
         {items.length === 0 && <MenuLabel>You have been told of nothing yet.</MenuLabel>}
         {items.map(({ id, title, path, createdAt, readAt }) => (
           <MenuItem key={id} asChild onSelect={() => readAt === null && one.run({ notificationId: id, read: true })}>
-            <Link href={path} className="w-[min(24rem,calc(100vw-1.5rem))] items-start">
+            <Link href={path} className="w-96 max-w-[calc(100vw-2rem)] items-start">
               <span
                 aria-hidden
                 className={cn('mt-1.5 size-2 shrink-0 rounded-full', readAt === null ? 'bg-accent' : 'bg-transparent')}

@@ -20,7 +20,7 @@ export function PreferenceTable({ settings }: { settings: NotificationSettingsVi
               <h3 className="font-medium">{label}</h3>
               <p className="text-[13px] text-muted-foreground">{says}</p>
             </div>
-            <div className="grid grid-cols-3 gap-2 md:w-[28rem]">
+            <div className="grid gap-2 sm:grid-cols-3 md:w-[28rem]">
               {columns.map(({ channel, label: name }) => {
                 const wish = channels[channel]
                 return (
