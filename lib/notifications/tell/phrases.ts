@@ -74,13 +74,13 @@ export function stop(
 }
 
 /** Those who set policies or live under them: whoever manages rules, and leads of teams. */
-export function policy(event: Common & { event: string; detail: { number: number } }, title: string) {
+export function policy(event: Common & { detail: { number: number } }, title: string) {
   const audiences: Audience[] = [
     { to: 'holders', of: 'holds:manage' },
     { to: 'roles', roles: ['team_lead'] },
   ]
-  const path = `${paths.audit()}?event=${event.event}`
-  return { kind: 'policy' as const, title, path, thread: `policy:${event.detail.number}`, audiences }
+  const { number } = event.detail
+  return { kind: 'policy' as const, title, path: paths.policySet(number), thread: `policy:${number}`, audiences }
 }
 
 export function bypass(event: Common & { detail: { bypassId: string } }, title: string) {
