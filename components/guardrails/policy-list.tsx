@@ -16,7 +16,7 @@ export function PolicyList({ policies }: { policies: readonly PolicyView[] }) {
               <Badge tone={policy.effect === 'forbid' ? 'danger' : 'ok'}>{policy.effect}s</Badge>
             </h3>
             <p>{policy.explanation}</p>
-            {policy.remedy && <p className="text-muted-foreground">Who is refused: {policy.remedy}</p>}
+            {policy.remedy && <p className="text-muted-foreground">If refused: {policy.remedy}</p>}
             <p className="text-[13px] text-muted-foreground">
               Set by {policy.since.by} in{' '}
               <Link href={paths.policySet(policy.since.number)} className="underline underline-offset-2">

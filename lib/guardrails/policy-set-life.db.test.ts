@@ -37,6 +37,12 @@ test('a draft is saved only when it type-checks; the same text once more changes
     basedOn: 1,
     origin: 'person',
   })
+  const other = await draftPolicySet(author, { text: textOf('policy_a'), note: 'From it.', basedOn: number })
+  expect(await db.policySet.findUnique({ where: { number: other.ok ? other.value.number : 0 } })).toMatchObject({
+    basedOn: number,
+  })
+  const lost = draftPolicySet(author, { text: textOf('policy_a'), note: 'From nothing.', basedOn: 999 })
+  await expect(lost).rejects.toMatchObject({ code: 'not_found' })
   const again = await draftPolicySet(author, { number, version, text: textOf('policy_a'), note: 'Draft of policy_a.' })
   expect(again).toMatchObject({ ok: true, value: { changed: false } })
   const edited = await draftPolicySet(author, { number, version, text: textOf('policy_b'), note: 'Another.' })

@@ -13,7 +13,7 @@ import type { PolicyProblem } from '#lib/guardrails/schema/policy-sets.ts'
 import { checkText, saveDraft } from './actions.ts'
 import { ProblemList } from './problem-list.client.tsx'
 
-type Draft = { number: number | null; text: string; note: string; version: string | null }
+type Draft = { number: number | null; text: string; note: string; version: string | null; basedOn: number | null }
 type Found = { problems: readonly PolicyProblem[]; warnings: readonly PolicyProblem[] }
 
 const lineHeight = 20

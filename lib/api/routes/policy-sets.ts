@@ -71,7 +71,7 @@ export const edit = endpoint({
   summary: 'Changes the text of a draft, if it type-checks; what was log-only is a draft again.',
   permission: 'policies:manage',
   params: numbered,
-  body: draftPolicySetInput.omit({ number: true }),
+  body: draftPolicySetInput.omit({ number: true, basedOn: true }),
   bodyBytesMax: 4_000_000,
   answer: json(draftedPolicySet),
   example: { ...example, body: { text: exampleText, note: 'Nothing is changed at night.' } },

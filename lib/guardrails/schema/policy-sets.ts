@@ -29,6 +29,8 @@ export const draftPolicySetInput = z.strictObject({
   note: z.string().trim().min(3, 'Say what changes, and why.').max(1000),
   /** The version of the text that was read before it was changed: another one in the meantime is not overwritten. */
   version: z.string().nullable().default(null),
+  /** The set a new one is made from; null: the one in force. */
+  basedOn: number.nullable().default(null),
 })
 export type DraftPolicySetInput = z.input<typeof draftPolicySetInput>
 

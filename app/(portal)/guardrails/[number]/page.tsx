@@ -49,7 +49,7 @@ export default async function PolicySetPage({ params }: Props) {
           <Card title="The draft" description="A text that changes is a draft again, and has to be tried again.">
             <PolicyEditor
               key={set.version}
-              draft={{ number: set.number, text: set.text, note: set.note, version: set.version }}
+              draft={{ number: set.number, text: set.text, note: set.note, version: set.version, basedOn: null }}
               warnings={set.warnings}
             />
           </Card>

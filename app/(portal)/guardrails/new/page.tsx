@@ -36,7 +36,10 @@ export default async function NewPolicySetPage({ searchParams }: { searchParams:
         <Notice title="You cannot change policies">{problem}</Notice>
       ) : (
         <Card>
-          <PolicyEditor draft={{ number: null, text: set?.text ?? '', note: '', version: null }} warnings={[]} />
+          <PolicyEditor
+            draft={{ number: null, text: set?.text ?? '', note: '', version: null, basedOn: start }}
+            warnings={[]}
+          />
         </Card>
       )}
     </>

@@ -6,6 +6,7 @@ import { type CheckedPolicies, checkPolicies } from '../../cedar/check.ts'
 import { versionOf } from '../../cedar/policy-set.ts'
 import { policySchema } from '../../queries/policy-source.ts'
 import { warningsOf } from '../../queries/policy-warnings.ts'
+import { policySetNotFound } from '../../rules/policy-set-errors.ts'
 import { decidePolicySetMove, stillTheText } from '../../rules/policy-set-life.ts'
 import {
   type DraftPolicySetInput,
@@ -20,12 +21,12 @@ type Drafted = { number: number; version: string; changed: boolean; warnings: Po
 
 /**
  * Saves a text of policies as a draft: a new one, or in the place of what a draft had. A set that was log-only is a draft again when its text changes. The same text once
- * more changes nothing. Needs `policies:manage`; throws `invalid` with every problem at its place when it does not type-check, `not_found` for an unknown draft.
+ * more changes nothing. Needs `policies:manage`; throws `invalid` with every problem at its place when it does not type-check, `not_found` for an unknown set.
  */
 export async function draftPolicySet(ctx: Ctx, input: DraftPolicySetInput): Promise<Result<Drafted, PolicySetRefusal>> {
   authorize(ctx, 'policies:manage')
   const person = requirePerson(ctx)
-  const { number, text, note, version: seen } = draftPolicySetInput.parse(input)
+  const { number, text, note, version: seen, basedOn: from } = draftPolicySetInput.parse(input)
   const checked = checkPolicies(text, policySchema)
   if (checked.problems.length > 0) throw invalidPolicies(checked.problems)
   const data = storedText(checked)
@@ -34,7 +35,10 @@ export async function draftPolicySet(ctx: Ctx, input: DraftPolicySetInput): Prom
     if (number === null) {
       await lockPolicySets(tx)
       const { _max } = await tx.policySet.aggregate({ _max: { number: true } })
-      const enforced = await tx.policySet.findFirst({ where: { state: 'enforced' }, select: { number: true } })
+      const where = from === null ? ({ state: 'enforced' } as const) : { number: from }
+      const origin = await tx.policySet.findFirst({ where, select: { number: true } })
+      if (from !== null && !origin) throw policySetNotFound(from)
+      const basedOn = origin?.number ?? null
       const made = (_max.number ?? 0) + 1
       await tx.policySet.create({
         data: {
@@ -42,7 +46,7 @@ export async function draftPolicySet(ctx: Ctx, input: DraftPolicySetInput): Prom
           number: made,
           note,
           origin: 'person',
-          basedOn: enforced?.number ?? null,
+          basedOn,
           authorIds: [person.id],
           createdById: person.id,
           createdByName: person.name,
@@ -54,7 +58,7 @@ export async function draftPolicySet(ctx: Ctx, input: DraftPolicySetInput): Prom
       recordAudit(tx, ctx, {
         event: 'policy_set.drafted',
         subject: policySetSubject(made),
-        detail: { number: made, version: data.version, basedOn: enforced?.number ?? null, note },
+        detail: { number: made, version: data.version, basedOn, note },
       })
       return ok({ number: made, version: data.version, changed: true, warnings })
     }

@@ -27,7 +27,7 @@ export async function syncPolicySets(ctx: Ctx): Promise<{ created: number | null
     const number = Math.max(0, ...known.map((set) => set.number)) + 1
     const state = number === 1 ? 'enforced' : 'draft'
     const version = versionOf({ schema, policies })
-    const who = { createdByName: ctx.actor.name, changedByName: ctx.actor.name }
+    const by = `Release ${release}`
     await tx.policySet.create({
       data: {
         number,
@@ -38,10 +38,11 @@ export async function syncPolicySets(ctx: Ctx): Promise<{ created: number | null
         words: checked.policies.map(({ words }) => words),
         note: `The policies that come with release ${release}.`,
         origin: 'release',
-        ...who,
+        createdByName: by,
+        changedByName: by,
         createdAt: ctx.now,
         changedAt: ctx.now,
-        ...(number === 1 ? { enforcedAt: ctx.now, enforcedByName: ctx.actor.name } : {}),
+        ...(number === 1 ? { enforcedAt: ctx.now, enforcedByName: by } : {}),
       },
     })
     recordAudit(tx, ctx, {
