@@ -1,6 +1,6 @@
 import type { Metadata } from 'next'
 import { Badge } from '#components/ui/badge.tsx'
-import { Card, Figure } from '#components/ui/card.tsx'
+import { Figure } from '#components/ui/card.tsx'
 import { formatCount } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
@@ -59,18 +59,14 @@ export default async function HoldInsightPage({ searchParams }: { searchParams: 
         />
       </dl>
       <Suggestions suggestions={suggestions} whyNot={whyNot(ctx.actor, 'holds:manage')} />
-      <Card
-        title="By rule"
-        flush
-        description={
-          <>
-            A call meets a rule by server, tool, class and environment; conditions on arguments are not counted, because
-            arguments are not recorded. By whole hours, from the audit log. <strong>Rubber stamp</strong>: {decisions}{' '}
-            decisions or more, of which {percent(approvedShare)} or more were approved as they were, with a median under{' '}
-            {ms(medianMs)}.
-          </>
-        }
-      >
+      <section>
+        <h2 className="text-sm font-semibold">By rule</h2>
+        <p className="mt-0.5 mb-2 max-w-4xl text-[13px] text-muted-foreground">
+          A call meets a rule by server, tool, class and environment; conditions on arguments are not counted, because
+          arguments are not recorded. By whole hours, from the audit log. <strong>Rubber stamp</strong>: {decisions}{' '}
+          decisions or more, of which {percent(approvedShare)} or more were approved as they were, with a median under{' '}
+          {ms(medianMs)}.
+        </p>
         <DataTable
           caption="Held calls by rule"
           columns={ruleColumns}
@@ -78,8 +74,9 @@ export default async function HoldInsightPage({ searchParams }: { searchParams: 
           rowKey={({ rule }) => rule.id ?? 'templates'}
           empty={<EmptyState title="No rule holds calls">Every call that is granted goes through at once.</EmptyState>}
         />
-      </Card>
-      <Card title="By person" flush>
+      </section>
+      <section>
+        <h2 className="mb-2 text-sm font-semibold">By person</h2>
         <DataTable
           caption="Decisions by person"
           columns={deciderColumns}
@@ -87,7 +84,7 @@ export default async function HoldInsightPage({ searchParams }: { searchParams: 
           rowKey={({ person }) => person.id}
           empty={<EmptyState title="Nobody decided in this time">Decisions are counted here.</EmptyState>}
         />
-      </Card>
+      </section>
     </div>
   )
 }
@@ -96,7 +93,7 @@ const ruleColumns: readonly Column<RuleInsight>[] = [
   {
     id: 'rule',
     header: 'Rule',
-    className: 'min-w-48',
+    className: 'min-w-32',
     cell: ({ rule }) => (
       <>
         <span className="font-medium">{rule.title}</span>
@@ -115,8 +112,9 @@ const ruleColumns: readonly Column<RuleInsight>[] = [
       <>
         {formatCount(held)}
         {met !== null && (
-          <span className="block text-muted-foreground">
-            of {formatCount(met)}, {percent(rate(held, met))}
+          <span className="block whitespace-nowrap text-muted-foreground">
+            of {formatCount(met)}
+            <span className="block sm:ml-1.5 sm:inline">{percent(rate(held, met))}</span>
           </span>
         )}
       </>

@@ -1,6 +1,7 @@
 import Link from 'next/link'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
+import { formatCount } from '#components/ui/count.ts'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { paths } from '#lib/core/paths.ts'
@@ -57,7 +58,7 @@ function Ways({ suggestion, whyNot }: { suggestion: HoldSuggestion; whyNot: stri
           <Remove
             rule={rule}
             whyNot={whyNot}
-            says={`Without the rule, calls like these ${approved} go through at once.`}
+            says={`Without the rule, calls like these ${formatCount(approved)} go through at once.`}
           />
         </>
       )
