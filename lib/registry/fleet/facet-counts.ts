@@ -14,7 +14,7 @@ import type { FleetIndex } from './fleet-index.ts'
  */
 export function facetOf(
   index: FleetIndex,
-  key: FacetKey | 'tool',
+  key: FacetKey | 'tool' | 'data',
   about: { query: AgentQuery; now: Date; found: Bitmap },
 ): FacetValue[] {
   const { query, now } = about

@@ -169,7 +169,7 @@ export class FleetIndex {
 
   /** The agents whose effective access passes the test. Shared: not to be changed by the caller. */
   access(test: AccessTest): Bitmap {
-    const identity = JSON.stringify([test.can, test.env, test.server, test.tool])
+    const identity = JSON.stringify([test.can, test.env, test.data, test.server, test.tool])
     let found = this.#access.get(identity)
     if (!found) {
       found = this.#findAccess(identity, test)
