@@ -121,7 +121,14 @@ describe('a request that is overdue still', () => {
 
   dbTest('is passed on once for each step, whichever worker does it, and never once it is decided', async ({ db }) => {
     const escalation = { roles: ['finance' as const], afterHours: 2, times: 2 }
-    const { requestId, agentId } = await scene(db, { escalation })
+    const { requestId, agentId, admin } = await scene(db, { escalation })
+    const ofData = {
+      title: 'About people',
+      position: 1,
+      dataClasses: ['personal' as const],
+      steps: [['security' as const]],
+    }
+    await createApprovalRule(ctxFor(db, admin, now), createApprovalRuleInput.parse(ofData))
     await remind(db, new Date(later(10).getTime() - 1))
     expect(await escalations(db, agentId)).toEqual([])
     await Promise.all([1, 2, 3].map(() => remind(db, later(10))))

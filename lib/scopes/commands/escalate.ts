@@ -51,7 +51,7 @@ async function overdue(tx: Tx, ctx: Ctx, after: Overdue | undefined): Promise<Ov
   const id = after?.id ?? '00000000-0000-0000-0000-000000000000'
   return await tx.$queryRaw<Overdue[]>`
     select r."id", r."dueAt", r."escalations", r."toolName", r."serverId", r."class"::text as "class", a."id" as "agentId", a."name" as "agentName",
-      a."ownerTeamId" as "teamId", a."tier"::text as "tier", s."environment"::text as "environment", s."sensitivity"::text as "sensitivity"
+      a."ownerTeamId" as "teamId", a."tier"::text as "tier", s."environment"::text as "environment", s."sensitivity"::text as "sensitivity", s."dataClasses"
     from "ScopeRequest" r join "Agent" a on a."id" = r."agentId" join "McpServer" s on s."id" = r."serverId"
     where r."state" = 'pending' and r."dueAt" <= ${ctx.now} and (r."dueAt", r."id") > (${from}, ${id}::uuid)
     order by r."dueAt", r."id" limit ${batchMax} for update of r skip locked`

@@ -10,28 +10,46 @@ export async function whoIsAsked(
   ctx: Ctx,
   { requestId, people }: { requestId: string; people: readonly Person[] },
 ): Promise<Person[]> {
+  return (await whoAreAsked(ctx, { requestIds: [requestId], people })).get(requestId) ?? []
+}
+
+/** Like `whoIsAsked` for several requests at once; those that wait for no approval are left out. */
+export async function whoAreAsked(
+  ctx: Ctx,
+  { requestIds, people }: { requestIds: readonly string[]; people: readonly Person[] },
+): Promise<Map<string, Person[]>> {
   const db = reader(ctx)
-  const found = await db.scopeRequest.findUnique({
-    where: { id: requestId },
-    select: {
-      state: true,
-      class: true,
-      revision: true,
-      escalations: true,
-      requestedById: true,
-      agent: { select: { status: true, tier: true, accountablePersonId: true, ownerTeamId: true } },
-      server: { select: { name: true, status: true, environment: true, sensitivity: true, dataClasses: true } },
-    },
-  })
-  if (found?.state !== 'pending') return []
-  const facts = { ...found.server, class: found.class, tier: found.agent.tier }
-  const rule = escalated(approvalRuleFor(await readApprovalRules(db), facts), found.escalations)
-  const given = await db.scopeApproval.findMany({
-    where: { requestId, revision: found.revision, ruleId: rule.id },
-    select: { step: true, personId: true, forPersonId: true },
-  })
-  const request = { ...found, decidedByName: null, rule, given }
-  return people.filter(
-    (person) => decideScope(request, { decider: deciderOf(person), decision: 'approve', seen: found.revision }).ok,
+  const [requests, rules, approvals] = await Promise.all([
+    db.scopeRequest.findMany({
+      where: { id: { in: [...requestIds] }, state: 'pending' },
+      select: {
+        id: true,
+        state: true,
+        class: true,
+        revision: true,
+        escalations: true,
+        requestedById: true,
+        agent: { select: { status: true, tier: true, accountablePersonId: true, ownerTeamId: true } },
+        server: { select: { name: true, status: true, environment: true, sensitivity: true, dataClasses: true } },
+      },
+    }),
+    readApprovalRules(db),
+    db.scopeApproval.findMany({
+      where: { requestId: { in: [...requestIds] } },
+      select: { requestId: true, revision: true, ruleId: true, step: true, personId: true, forPersonId: true },
+    }),
+  ])
+  return new Map(
+    requests.map((found) => {
+      const facts = { ...found.server, class: found.class, tier: found.agent.tier }
+      const rule = escalated(approvalRuleFor(rules, facts), found.escalations)
+      const given = approvals.filter(
+        ({ requestId, revision, ruleId }) =>
+          requestId === found.id && revision === found.revision && ruleId === rule.id,
+      )
+      const request = { ...found, decidedByName: null, rule, given }
+      const asked = { decision: 'approve', seen: found.revision } as const
+      return [found.id, people.filter((each) => decideScope(request, { decider: deciderOf(each), ...asked }).ok)]
+    }),
   )
 }

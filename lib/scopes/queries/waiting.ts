@@ -2,7 +2,7 @@ import { authorize, type Ctx, requirePerson } from '#lib/auth/ctx.ts'
 import { standsInFor } from '#lib/delegation/queries.ts'
 import type { WaitingRequest, WaitingRequestList } from '../schema/waiting.ts'
 import { listScopeRequests } from './requests.ts'
-import { whoIsAsked } from './asked.ts'
+import { whoAreAsked } from './asked.ts'
 
 /** Of the requests that wait longest, how many are looked at. */
 const lookedAtMax = 200
@@ -15,8 +15,9 @@ export async function listWaitingRequests(ctx: Ctx, { limit }: { limit: number }
   const absences = await standsInFor(ctx, person.id)
   const people = [person, ...absences.map((absence) => absence.person)]
   const waiting: WaitingRequest[] = []
+  const askedOf = await whoAreAsked(ctx, { requestIds: items.map(({ id }) => id), people })
   for (const request of items) {
-    const asked = new Set((await whoIsAsked(ctx, { requestId: request.id, people })).map(({ id }) => id))
+    const asked = new Set(askedOf.get(request.id)?.map(({ id }) => id))
     if (!asked.has(person.id)) continue
     const standIns = absences
       .filter((absence) => asked.has(absence.person.id))
