@@ -28,6 +28,8 @@ export function sliceFactsOf({ principal, resource, context, entities }: CedarRe
       'resource.server.demo': server.attrs['demo'],
       'context.simulated': context['simulated'],
       'context.breakGlass': context['breakGlass'],
+      'context.hour': context['hour'],
+      'context.weekday': context['weekday'],
     },
   }
 }
@@ -92,14 +94,37 @@ function testOf(expression: Expr): Test | null {
     const wanted = '==' in node
     return ({ values }) => (values[path] === value) === wanted
   }
+  const order = orders.find((name) => name in node)
+  if (order) {
+    const { left, right } = node[order] as Sides
+    const [before, behind] = [numberOf(left), numberOf(right)]
+    return before && behind && ((facts) => compare[order](before(facts), behind(facts)))
+  }
   const contains = node['contains'] as Sides | undefined
   if (contains) {
     const path = pathOf(contains.right)
     const among = (contains.left as { Set?: Expr[] }).Set?.map(literalOf)
     if (!path || !isPlain(path) || !among || among.includes(undefined)) return null
-    return ({ values }) => among.includes(values[path] as string | boolean)
+    return ({ values }) => among.includes(values[path] as Literal)
   }
   return null
+}
+
+const orders = ['<', '<=', '>', '>='] as const
+const compare = {
+  '<': (a: number, b: number) => a < b,
+  '<=': (a: number, b: number) => a <= b,
+  '>': (a: number, b: number) => a > b,
+  '>=': (a: number, b: number) => a >= b,
+}
+const numeric: ReadonlySet<string> = new Set(['context.hour', 'context.weekday'])
+
+/** The hour, the day, or a number as it stands. */
+function numberOf(expression: Expr): ((facts: SliceFacts) => number) | null {
+  const value = literalOf(expression)
+  if (typeof value === 'number') return () => value
+  const path = pathOf(expression)
+  return path && numeric.has(path) ? ({ values }) => values[path] as number : null
 }
 
 function allOf(tests: readonly (Test | null)[]): Test | null {
@@ -107,7 +132,7 @@ function allOf(tests: readonly (Test | null)[]): Test | null {
   return (facts) => tests.every((test) => test!(facts))
 }
 
-function attributeAndValue({ left, right }: Sides): [string, string | boolean] | [null, null] {
+function attributeAndValue({ left, right }: Sides): [string, Literal] | [null, null] {
   for (const [attribute, other] of [
     [left, right],
     [right, left],
@@ -119,9 +144,13 @@ function attributeAndValue({ left, right }: Sides): [string, string | boolean] |
   return [null, null]
 }
 
-function literalOf(expression: Expr): string | boolean | undefined {
+type Literal = string | boolean | number
+
+function literalOf(expression: Expr): Literal | undefined {
   const { Value: value } = expression as { Value?: unknown }
-  return typeof value === 'string' || typeof value === 'boolean' ? value : undefined
+  if (typeof value === 'string' || typeof value === 'boolean') return value
+  // A larger one is not the number that the text says.
+  return Number.isSafeInteger(value) ? (value as number) : undefined
 }
 
 /** `resource.server.environment`; null for anything else. */
@@ -141,18 +170,11 @@ const plain = new Set([
   'resource.server.demo',
   'context.simulated',
   'context.breakGlass',
-])
-/** What every request has, beside those: to look at it never fails. */
-const present = new Set([
-  'principal',
-  'action',
-  'resource',
-  'context',
-  'resource.server',
-  'resource.openTo',
   'context.hour',
   'context.weekday',
 ])
+/** What every request has, beside those: to look at it never fails. */
+const present = new Set(['principal', 'action', 'resource', 'context', 'resource.server', 'resource.openTo'])
 /** With operands that cannot fail these cannot either, in a policy that type-checks. */
 const harmless = ['==', '!=', 'in', '<', '<=', '>', '>=', '&&', '||', 'contains', 'containsAll', 'containsAny'] as const
 
