@@ -7,6 +7,7 @@ import { parseCliConfig } from '#lib/config/cli.ts'
 import { makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
+import { forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
 import { runProgram } from './program.ts'
 import type { Terminal } from './terminal.ts'
@@ -168,4 +169,37 @@ test('escalations, rules, teams, templates and grants are read, and an escalatio
     data: { agentId, serverId: 'erp', class: 'read', reason: 'x', via: 'request' },
   })
   expect(await wheelhouse(['scopes', 'grant', grant.id])).toMatchObject(done('erp'))
+})
+
+test('policies are checked without a connection, drafted once, tried, enforced by somebody else and rolled back', async ({
+  wheelhouse,
+  db,
+}) => {
+  const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-policies-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, 'a.cedar'), permitsGranted)
+  await writeFile(join(folder, 'b.cedar'), forbids('policy_cli', 'resource.colour == "red"'))
+  const sets = (...args: string[]) => wheelhouse(['policy-sets', ...args])
+  const wrong = await sets('check', '-f', folder)
+  expect(wrong).toMatchObject({
+    code: 1,
+    out: expect.stringMatching(/^11:\d+ error \(policy_cli\): .*colour/) as string,
+  })
+  expect(await sets('draft', '-f', folder, '--note', 'By files.')).toMatchObject({ code: 1 })
+  await writeFile(join(folder, 'b.cedar'), forbids('policy_cli', 'resource.class == "destructive"'))
+  expect(await sets('check', '-f', folder)).toMatchObject(done('They type-check.'))
+  expect(await sets('draft', '-f', folder, '--note', 'By files.')).toMatchObject(done('Policy set 2 is a draft.'))
+  const again = await sets('draft', '-f', folder, '--note', 'By files.', '--number', '2')
+  expect(again).toMatchObject(done('Policy set 2 is so already.'))
+  expect(await sets('diff', '2')).toMatchObject(done('+ @id("policy_cli")'))
+  expect(await sets('log-only', '2')).toMatchObject(done('Policy set 2 is log-only.'))
+  expect(await sets('show', '2', '--report')).toMatchObject(done('It would have refused 0'))
+  expect(await sets('enforce', '2')).toMatchObject({ code: 1, err: expect.stringContaining('somebody else') as string })
+  await db.policySet.update({ where: { number: 2 }, data: { authorIds: [] } })
+  expect(await sets('enforce', '2')).toMatchObject(done('Policy set 2 is in force, in the place of 1.'))
+  expect(await sets('enforce', '2')).toMatchObject(done('in force already'))
+  expect(await sets('show', '2')).toMatchObject(done('Title of policy_cli'))
+  expect(await sets('rollback', '1', ...why)).toMatchObject(done('Policy set 1 is in force, in the place of 2.'))
+  expect(await sets('list')).toMatchObject(done('superseded'))
+  expect(await sets('show', 'two')).toMatchObject({ code: 2 })
 })
