@@ -244,10 +244,20 @@ export class Broker {
     // Revocations are read for some minutes only: whoever waited out a longer gap must come back, with a token that counts.
     if (performance.now() - this.#reloadedAt > revocationsReadMs) this.#waiting.stop()
     this.#reloadedAt = performance.now()
-    this.#stopWatch.enforce(view)
-    this.#upstreams.prune(view.servers)
-    this.#waiting.recheck(view, now)
-    this.conversations.streams.recheck(view, now)
+    // Each for itself: what one of them cannot do keeps no other from stopping what is to be stopped.
+    const consumers = [
+      () => this.#stopWatch.enforce(view),
+      () => this.#waiting.recheck(view, now),
+      () => this.conversations.streams.recheck(view, now),
+      () => this.#upstreams.prune(view.servers),
+    ]
+    for (const consume of consumers) {
+      try {
+        consume()
+      } catch (error) {
+        this.#options.log.error({ err: error }, 'what the registry brought could not be carried out as a whole')
+      }
+    }
     void this.#taskEnds.recheck()
   }
 

@@ -1,3 +1,4 @@
+import { err } from '#lib/core/result.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { PolicyView, StopFacts, ToolCall } from '#lib/guardrails/rules/facts.ts'
 import { stopFor } from '#lib/guardrails/rules/stops.ts'
@@ -83,7 +84,7 @@ export class InFlight {
     const ended: Running[] = []
     for (const entry of this.#calls) {
       if (entry.controller.signal.aborted) continue
-      const decision = decide(entry.call, view, now)
+      const decision = decideAgain(entry.call, view, now)
       // What is spent is spent: a budget refuses the next call, it does not break off this one.
       if (decision.ok || decision.error.rule === 'budget_exceeded') continue
       entry.controller.abort(new CallEnded(decision.error))
@@ -94,6 +95,15 @@ export class InFlight {
 
   abortAll(denial: Denial): void {
     for (const { controller } of this.#calls) controller.abort(new CallEnded(denial))
+  }
+}
+
+/** One call that cannot be decided about is refused, and keeps no other one from being stopped. */
+function decideAgain(call: ToolCall, view: PolicyView, now: Date): ReturnType<typeof decide> {
+  try {
+    return decide(call, view, now)
+  } catch {
+    return err({ rule: 'policy_error', message: 'The call could not be decided about again.' })
   }
 }
 

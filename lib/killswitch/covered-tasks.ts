@@ -20,8 +20,8 @@ export async function coveredTasks(db: Tx, orderIds: readonly string[], now: Dat
   const rows = await db.$queryRaw<Row[]>`
     select o."id", count(*) filter (where t."overAt" is not null)::int as "over",
       count(*) filter (where t."overAt" is null)::int as "open",
-      (jsonb_agg(jsonb_build_object('agentId', t."agentId", 'serverId', t."serverId", 'tool', t."tool") order by t."key")
-        filter (where t."overAt" is null)) as "named"
+      (array_agg(jsonb_build_object('agentId', t."agentId", 'serverId', t."serverId", 'tool', t."tool"))
+        filter (where t."overAt" is null))[1:${namedMax}] as "named"
     from "StopOrder" o join "BrokeredTask" t on t."agentId" is not null and (
       (t."cancelRule" = 'killed' and t."cancelledAt" between o."orderedAt" and coalesce(o."releasedAt", 'infinity'))
       or (o."releasedAt" is null and t."overAt" is null and t."expiresAt" > ${now}))
@@ -32,5 +32,5 @@ export async function coveredTasks(db: Tx, orderIds: readonly string[], now: Dat
       when 'team' then exists (select from "Agent" a where a."id" = t."agentId" and a."ownerTeamId" = o."targetId")
       else true end
     group by o."id"`
-  return new Map(rows.map(({ id, over, open, named }) => [id, { over, open, named: (named ?? []).slice(0, namedMax) }]))
+  return new Map(rows.map(({ id, over, open, named }) => [id, { over, open, named: named ?? [] }]))
 }

@@ -79,7 +79,11 @@ export function mayUseTasks(parts: Deciding, caller: Caller, serverId: string): 
  * Decides about a task anew whenever something is wanted of it: its agent must still hold tasks and the tool, under the grant the task was begun with or one that holds for
  * all arguments.
  */
-export function decideTask(parts: Deciding, caller: Caller, task: BrokeredTask): Result<Allowed, Denial> {
+export function decideTask(
+  parts: Deciding,
+  caller: Caller,
+  task: Pick<BrokeredTask, 'serverId' | 'tool' | 'grantId'>,
+): Result<Allowed, Denial> {
   const { serverId, tool, grantId } = task
   const tasks = mayUseTasks(parts, caller, serverId)
   if (!tasks.ok) return tasks

@@ -2,6 +2,7 @@ import type { Ctx } from '#lib/auth/ctx.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import type { UpstreamSession } from '../upstream/connection.ts'
 import type { BrokeredTask, TaskOrigin } from './task-ids.ts'
@@ -10,23 +11,21 @@ import type { BrokeredTask, TaskOrigin } from './task-ids.ts'
 export type TaskOwner = Pick<TaskOrigin, 'agentId' | 'runId' | 'serverId' | 'url'>
 
 /** A task that is not known to be over. */
-export type OpenTask = {
+export type OpenTask = Pick<TaskOrigin, 'serverId' | 'tool' | 'grantId'> & {
   key: string
   taskId: string
-  tool: string
-  serverId: string
   caller: Caller
-  tries: number
   /** Whether its run was stopped, rather than having come to its end. */
   runStopped: boolean
 }
 
 /** A server may keep a task for ever; its name is kept so long. */
 const keptMsMax = 30 * 86_400_000
-/** A broker that is cancelling a task is given so long before another one tries. */
-const cancellingMs = 15_000
-const triesMax = 5
-const openMax = 1000
+/** A task that was cancelled and is not over is taken up again after so long, each time after twice as long. */
+const againSeconds = { first: 15, longest: 600 }
+/** Tasks of whoever is stopped that are looked at in one go, and all others: those come round, some each time. */
+const urgentMax = 1000
+const roundMax = 500
 const overStates: ReadonlySet<unknown> = new Set(['completed', 'failed', 'cancelled'])
 
 /** Whether a task of this status does nothing any more. */
@@ -41,6 +40,7 @@ export function isOver(status: unknown): boolean {
 export class TaskBook {
   readonly #ctx: () => Ctx
   readonly #box: SecretBox
+  #reached = ''
 
   constructor(ctx: () => Ctx, box: SecretBox) {
     this.#ctx = ctx
@@ -56,13 +56,14 @@ export class TaskBook {
     const keptMs = typeof ttlMs === 'number' && ttlMs >= 0 ? Math.min(ttlMs, keptMsMax) : keptMsMax
     const key = keyOf(task, task.upstreamId)
     await db.brokeredTask.deleteMany({ where: { expiresAt: { lt: now } } })
-    const { id: taskId, agentId, runId, serverId, tool } = task
+    const { id: taskId, agentId, runId, serverId, tool, grantId } = task
     const data = {
       taskId,
       agentId,
       runId,
       serverId,
       tool,
+      grantId,
       agentVersion: caller.version,
       revocableAs: [...(caller.revocableAs ?? [])],
       session: session && (await this.#box.seal(JSON.stringify(session), sealContexts.mcpTaskSession(key))),
@@ -88,35 +89,30 @@ export class TaskBook {
     return new Map(rows.map(({ key, taskId }) => [keys.get(key)!, taskId]))
   }
 
-  /** Tasks that may have to be cancelled: not over, and nobody is at it. */
+  /**
+   * Tasks that may have to be cancelled: not over, and nobody is at it. First those that a stop order covers, or of an agent or run that is not active any more; then some of all
+   * others, further on each time.
+   */
   async open(): Promise<OpenTask[]> {
-    const { db, now } = this.#ctx()
-    const rows = await db.brokeredTask.findMany({
-      where: { overAt: null, expiresAt: { gt: now }, agentId: { not: null }, ...this.#free(now) },
-      orderBy: { key: 'asc' },
-      take: openMax,
-    })
-    const runIds = rows.flatMap(({ runId }) => runId ?? [])
-    const stopped = runIds.length === 0 ? [] : await stoppedRuns(db, runIds)
-    return rows.map(({ key, taskId, agentId, agentVersion, runId, serverId, tool, revocableAs, cancelTries }) => ({
-      key,
-      taskId,
-      tool: tool!,
-      serverId: serverId!,
-      caller: { agentId: agentId!, version: agentVersion!, runId, revocableAs },
-      tries: cancelTries,
-      runStopped: runId !== null && stopped.includes(runId),
-    }))
+    // Tried for another reason before, it is a stop's from now on.
+    const free = Prisma.sql`(${isFree(this.#ctx().now)} or t."cancelRule" <> 'killed')`
+    const urgent = await this.#select(Prisma.sql`${free} and ${ofStopped}`, urgentMax)
+    const others = Prisma.sql`${isFree(this.#ctx().now)} and t."key" > ${this.#reached}`
+    const round = await this.#select(others, roundMax)
+    this.#reached = round.length < roundMax ? '' : round.at(-1)!.key
+    const known = new Set(urgent.map(({ key }) => key))
+    return [...urgent, ...round.filter(({ key }) => !known.has(key))]
   }
 
-  /** Takes it upon this broker to cancel a task; false when another one has, or it is over. */
-  async claim({ key }: OpenTask, rule: string): Promise<boolean> {
+  /** Takes it upon this broker to cancel a task; which try that is, null when another broker is at it, or it is over. `rule`: why; another one than before begins anew. */
+  async claim({ key }: OpenTask, rule: string): Promise<number | null> {
     const { db, now } = this.#ctx()
-    const { count } = await db.brokeredTask.updateMany({
-      where: { key, overAt: null, ...this.#free(now) },
-      data: { cancelRule: rule, cancelledAt: now, cancelTries: { increment: 1 } },
-    })
-    return count === 1
+    const [claimed] = await db.$queryRaw<{ tries: number }[]>`
+      update "BrokeredTask" t set "cancelledAt" = ${now}, "cancelRule" = ${rule},
+        "cancelTries" = case when t."cancelRule" is distinct from ${rule} then 1 else t."cancelTries" + 1 end
+      where t."key" = ${key} and t."overAt" is null and (${isFree(now)} or t."cancelRule" is distinct from ${rule})
+      returning t."cancelTries" as "tries"`
+    return claimed?.tries ?? null
   }
 
   async cancelled({ key }: OpenTask, outcome: 'cancelled' | 'over' | 'unconfirmed'): Promise<void> {
@@ -132,18 +128,36 @@ export class TaskBook {
     return JSON.parse(await this.#box.open(row.session, sealContexts.mcpTaskSession(key))) as UpstreamSession
   }
 
-  #free(now: Date) {
-    const since = new Date(now.getTime() - cancellingMs)
-    return { cancelTries: { lt: triesMax }, OR: [{ cancelledAt: null }, { cancelledAt: { lt: since } }] }
+  async #select(condition: Prisma.Sql, limit: number): Promise<OpenTask[]> {
+    const { db, now } = this.#ctx()
+    const rows = await db.$queryRaw<(Omit<OpenTask, 'caller'> & Omit<Caller, 'version'> & { version: number })[]>`
+      select t."key", t."taskId", t."agentId", t."agentVersion" as "version", t."runId"::text, t."serverId", t."tool", coalesce(t."grantId", '') as "grantId",
+        t."revocableAs", coalesce(r."state" in ('stopping', 'stopped'), false) as "runStopped"
+      from "BrokeredTask" t left join "Run" r on r."id" = t."runId"
+      where t."overAt" is null and t."expiresAt" > ${now} and t."agentId" is not null and ${condition}
+      order by t."key" limit ${limit}`
+    return rows.map(({ agentId, version, runId, revocableAs, ...task }) => ({
+      ...task,
+      caller: { agentId, version, runId, ...(revocableAs ? { revocableAs } : {}) },
+    }))
   }
 }
 
-async function stoppedRuns(db: Ctx['db'], ids: string[]): Promise<string[]> {
-  const rows = await db.run.findMany({
-    where: { id: { in: ids }, state: { in: ['stopping', 'stopped'] } },
-    select: { id: true },
-  })
-  return rows.map(({ id }) => id)
+/** SQL over `t` and its run `r`: of an agent or run that is not active any more, or covered by a stop order. */
+const ofStopped = Prisma.sql`(r."state" in ('stopping', 'stopped')
+  or exists (select from "Agent" a where a."id" = t."agentId" and a."status" <> 'active')
+  or exists (select from "StopOrder" o where o."releasedAt" is null and case o."scope"::text
+    when 'agent' then t."agentId" = o."targetId"
+    when 'server' then t."serverId" = o."targetId"
+    when 'tool' then t."serverId" || '/' || t."tool" = o."targetId"
+    when 'team' then exists (select from "Agent" a where a."id" = t."agentId" and a."ownerTeamId" = o."targetId")
+    else true end))`
+
+/** SQL over the alias `t`: nobody is cancelling it, or it is time to try again. */
+function isFree(now: Date): Prisma.Sql {
+  const { first, longest } = againSeconds
+  return Prisma.sql`(t."cancelledAt" is null
+    or t."cancelledAt" < ${now}::timestamptz - make_interval(secs => least(${longest}::float8, ${first}::float8 * power(2, greatest(t."cancelTries" - 1, 0)))))`
 }
 
 function keyOf({ agentId, runId, serverId, url }: TaskOwner, upstreamId: string): string {

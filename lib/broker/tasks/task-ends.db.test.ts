@@ -6,6 +6,7 @@ import type { Db } from '#lib/db/client.ts'
 import { encryptionKey, makeAgent, portalUrl, sessionToken, type TestAgent } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { enforcePolicies } from '#lib/dev/test/policy-sets.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { startSessionTaskServer } from '#lib/dev/test/session-task-server.ts'
 import { connectTaskClient } from '#lib/dev/test/task-client.ts'
@@ -155,6 +156,53 @@ describe('what was begun goes on', () => {
     expect(row).toMatchObject({ cancelTries: 0, overAt: null })
     expect(statuses(world).at(-1)).toBe('working')
   })
+})
+
+test('a set of policies that cannot be read refuses calls, and cancels nothing', async ({ db, world }) => {
+  const agent = await grantedAgent(db, world)
+  await beginTask(db, world, agent)
+  const view = () => world.brokers[0].broker.keeper.view
+  const before = await db.policySet.findFirstOrThrow({ where: { state: 'enforced' } })
+  await enforcePolicies(db, ['forbid (principal'])
+  await refresh(world)
+  expect(view().policies.problem).not.toBeNull()
+  await refresh(world)
+  const row = await db.brokeredTask.findFirstOrThrow({ where: { agentId: agent.agentId } })
+  expect(row).toMatchObject({ cancelTries: 0, overAt: null })
+  await db.policySet.updateMany({ where: { state: 'enforced' }, data: { state: 'superseded' } })
+  await db.policySet.update({ where: { number: before.number }, data: { state: 'enforced' } })
+  await refresh(world)
+  expect(view().policies.problem).toBeNull()
+})
+
+test('a stop takes up what was given up for another reason, however many tasks of others there are', async ({
+  db,
+  world,
+}) => {
+  const agent = await grantedAgent(db, world)
+  await beginTask(db, world, agent)
+  const { agentId } = agent
+  await db.brokeredTask.updateMany({
+    where: { agentId },
+    data: { cancelRule: 'grant_missing', cancelTries: 9, cancelledAt: now(), cancelOutcome: 'unconfirmed' },
+  })
+  const other = await grantedAgent(db, world)
+  const expiresAt = new Date(now().getTime() + 60_000)
+  const of = { agentId: other.agentId, agentVersion: 1, serverId: 'modern', tool: 'slow_compute', expiresAt }
+  await db.brokeredTask.createMany({
+    data: Array.from({ length: 1200 }, (_, at) => ({
+      ...of,
+      key: `00${String(at).padStart(6, '0')}`,
+      taskId: `none-${at}`,
+    })),
+  })
+  await order(db, 'agent', agentId)
+  await until(async () => {
+    await refresh(world)
+    return (await ends(db, agent)).length > 0
+  })
+  expect((await ends(db, agent))[0]).toMatchObject({ rule: 'killed', detail: { outcome: 'cancelled', tries: 1 } })
+  await db.brokeredTask.deleteMany({ where: { agentId: other.agentId } })
 })
 
 test('a task of which its agent was told that it is over is left alone', async ({ db, world }) => {

@@ -23,7 +23,10 @@ type Parts = Pick<PipelineParts, 'view' | 'now' | 'upstreams' | 'audit' | 'limit
 type Outcome = { outcome: 'cancelled' | 'over' | 'unconfirmed'; status: string | null; message: string }
 
 const firstLookMs = 100
-const atOnceMax = 20
+const atOnceMax = 50
+const roundMs = 1000
+/** What refuses the next call and ends no work that was begun: a spent budget, a new version, and that a policy could not be judged. */
+const goesOn: ReadonlySet<string> = new Set(['budget_exceeded', 'version_mismatch', 'policy_error', 'view_stale'])
 
 /**
  * Cancels at their servers the tasks of whoever may not go on: whoever would now be refused the call that began one. A budget that is spent, a new version and a run that has come
@@ -32,27 +35,34 @@ const atOnceMax = 20
 export class TaskEnds {
   readonly #parts: Parts
   #looking = false
+  #lookedAt = Number.NEGATIVE_INFINITY
   readonly #under: Set<Promise<void>> = new Set()
 
   constructor(parts: Parts) {
     this.#parts = parts
   }
 
-  /** With every reload of the view; never rejects. */
+  /** With every reload of the view, once a second at most; never rejects. */
   async recheck(): Promise<void> {
-    if (this.#looking || this.#under.size >= atOnceMax) return
+    const { view, taskBook, tasks, log } = this.#parts
+    // What nobody can judge is refused, and not destroyed.
+    if (this.#looking || this.#under.size >= atOnceMax || view.policies.problem !== null) return
+    if (performance.now() - this.#lookedAt < roundMs) return
+    this.#lookedAt = performance.now()
     this.#looking = true
     try {
-      for (const open of await this.#parts.taskBook.open()) {
+      for (const open of await taskBook.open()) {
         if (this.#under.size >= atOnceMax) break
-        const task = await this.#parts.tasks.read(open.taskId)
-        const denial = task && this.#denialOf(open, task)
-        if (!denial || !(await this.#parts.taskBook.claim(open, denial.rule))) continue
-        const ending = this.#end(open, task, denial).finally(() => this.#under.delete(ending))
+        const denial = this.#denialOf(open)
+        const tries = denial && (await taskBook.claim(open, denial.rule))
+        if (!denial || tries === null) continue
+        const task = await tasks.read(open.taskId)
+        if (!task) continue
+        const ending = this.#end({ ...open, tries }, task, denial).finally(() => this.#under.delete(ending))
         this.#under.add(ending)
       }
     } catch (error) {
-      this.#parts.log.warn({ err: error }, 'the tasks that go on could not be looked at')
+      log.warn({ err: error }, 'the tasks that go on could not be looked at')
     } finally {
       this.#looking = false
     }
@@ -63,15 +73,13 @@ export class TaskEnds {
     await Promise.all(this.#under)
   }
 
-  #denialOf({ caller, runStopped }: OpenTask, task: BrokeredTask): Denial | null {
-    const decision = decideTask(this.#parts, caller, task)
-    if (decision.ok) return null
-    const { rule } = decision.error
-    if (rule === 'budget_exceeded' || rule === 'version_mismatch') return null
-    return rule === 'run_not_open' && !runStopped ? null : decision.error
+  #denialOf(open: OpenTask): Denial | null {
+    const decision = decideTask(this.#parts, open.caller, open)
+    if (decision.ok || goesOn.has(decision.error.rule)) return null
+    return decision.error.rule === 'run_not_open' && !open.runStopped ? null : decision.error
   }
 
-  async #end(open: OpenTask, task: BrokeredTask, denial: Denial): Promise<void> {
+  async #end(open: OpenTask & { tries: number }, task: BrokeredTask, denial: Denial): Promise<void> {
     const { taskBook, audit, view, now, log } = this.#parts
     try {
       const end = await this.#cancel(open, task).catch((error: unknown) => unconfirmed(messageOf(error)))
@@ -82,7 +90,7 @@ export class TaskEnds {
         runId,
         tool: { serverId: task.serverId, name: task.tool },
         rule: denial.rule,
-        detail: { task: digestOf(task.id), ...end, tries: open.tries + 1 },
+        detail: { task: digestOf(task.id), ...end, tries: open.tries },
         now: now(),
       })
       await audit.append(row, { happened: true })
