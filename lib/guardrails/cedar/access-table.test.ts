@@ -48,6 +48,8 @@ const anyScope = fc.constantFrom(
   '(principal, action, resource)',
   '(principal in Wheelhouse::Team::"t1", action, resource)',
   '(principal, action == Wheelhouse::Action::"call", resource in Wheelhouse::Server::"s1")',
+  '(principal, action == Wheelhouse::Action::"list", resource)',
+  '(principal, action == Wheelhouse::Action::"call", resource)',
 )
 const anyPolicy = fc.tuple(anyScope, anyExpression)
 const anyPolicies = fc
@@ -106,6 +108,38 @@ test('what is forbidden at some times or in some runs stays within reach, what i
   expect(await whyNot('context.hour < 24 && context.weekday > 0')).toBe('policy_it')
   expect(await whyNot('context has session')).toBeNull()
   expect(await whyNot('if context has session then context.session.agentVersion > 0 else true')).toBe('policy_it')
+})
+
+test('two policies can permit seeing and calling, and versions are told apart as the policies do', async () => {
+  const asked = { tier: 'low', team: '', template: '', agent: '', class: 'read', environment: 'staging', sensitivity: 'internal', demo: 'false', breakGlass: 'false', server: 's', tool: '' } // prettier-ignore
+  const whyNot = async (...policies: string[]) => new Guardrails(await tableOf(policies)).whyNot(asked)
+  const only = (action: string) =>
+    `${words(`permit_${action}`)} permit (principal, action == Wheelhouse::Action::"${action}", resource);`
+  expect(await whyNot(only('list'), only('call'))).toBeNull()
+  expect(await whyNot(only('list'))).toBe('policy_default_deny')
+  const permit = (when: string) => `${words('permit_it')} permit (principal, action, resource) when { ${when} };`
+  const forbid = (when: string) => `${words('policy_it')} forbid (principal, action, resource) unless { ${when} };`
+  const version = (is: string) => `context has session && context.session.agentVersion ${is}`
+  expect(await whyNot(permit(version('== 7')))).toBeNull()
+  expect(await whyNot(permit('true'), forbid(version('>= 5')))).toBeNull()
+  expect(await whyNot(permit('true'), forbid(version('< 1')))).toBe('policy_it')
+})
+
+test('a policy that looks at more than can be asked about shows more as reachable, and takes no longer', async () => {
+  const many = (type: string) =>
+    Array.from({ length: 40 }, (_, at) => `Wheelhouse::${type}::"${type}-${at}"`).join(', ')
+  const when = `principal in [${many('Team')}] && resource in [${many('Server')}] && context.hour < 30`
+  const table = await tableOf([
+    `${words('permit_it')} permit (principal, action, resource) when { ${when} };`,
+    `${words('policy_it')} forbid (principal, action, resource) when { ${when} };`,
+  ])
+  expect(table).toEqual({
+    forbids: [],
+    permits: {
+      list: [{ id: 'permit_it', looksAt: [], applies: [''] }],
+      call: [{ id: 'permit_it', looksAt: [], applies: [''] }],
+    },
+  })
 })
 
 test('a permission at some times counts; a policy that fails refuses; what is held cannot be told', async () => {

@@ -9,12 +9,15 @@ import {
 } from '#lib/registry/schema/access-table.ts'
 import { environments, sensitivities, tiers, toolClasses } from '#lib/registry/schema.ts'
 import type { PolicyQuestion, SessionFacts } from '../rules/policy-set.ts'
-import { type ParsedPolicy } from './check.ts'
-import { type Dependence, dependenceOf } from './dependence.ts'
+import type { ParsedPolicy } from './check.ts'
+import { dependenceOf } from './dependence.ts'
 import { cedarRequest } from './request.ts'
 
 type Values = Partial<Record<AccessDimension, string>>
-type Verdict = { applies: boolean; fails: boolean }
+type Situation = Pick<PolicyQuestion, 'session' | 'clock'>
+type Verdict = { list: boolean; call: boolean; fails: boolean }
+
+const actions = ['list', 'call'] as const
 
 const attributes: Partial<Record<AccessDimension, readonly string[]>> = {
   tier: tiers,
@@ -33,50 +36,66 @@ const entityTypes: Partial<Record<AccessDimension, string>> = {
 }
 /** An id that nothing has: all that a policy does not name. */
 const other = '\u0000'
-/** Questions between two pauses, so that a large set does not hold up everything else. */
-const questionsAtOnce = 200
+/** Longer in one go would hold up everything else in this process. */
+const inOneGoMs = 20
+/** A policy with more combinations of facts than that is not asked about: it counts as one whose facts cannot be told. */
+const questionsMax = 20_000
 const permitAll = 'permit (principal, action, resource);'
 
 /**
  * Where each policy of a set applies, asked of Cedar for every combination of the facts the policy looks at. What is true of one call only counts as it is mostly: no simulated
- * model; of times and runs, a policy that forbids keeps a tool out of reach when it forbids at every time and in every run. A policy that looks at which grants are held is
- * left out where it forbids, and counts where it permits: the table then shows more as reachable than there is, never less.
+ * model; of times and runs, a policy that forbids keeps a tool out of reach when it forbids at every time and in every run. A policy that looks at which grants are held, or at
+ * too many facts at once, is left out where it forbids, and counts where it permits: the table then shows more as reachable than there is, never less.
  */
 export async function accessTableOf(policies: readonly ParsedPolicy[], schema: string): Promise<AccessTable> {
-  const table: AccessTable = { forbids: [], permits: [] }
+  const table: AccessTable = { forbids: [], permits: { list: [], call: [] } }
   const schemaName = `access ${digestOf({ schema }).slice(0, 16)}`
   expectParsed(cedar.preparseSchema(schemaName, schema))
-  let asked = 0
+  let since = performance.now()
   for (const policy of policies) {
     const { words, json } = policy
-    const dependence = dependenceOf([json])
     const forbids = json.effect === 'forbid'
-    if (dependence.access) {
-      if (!forbids) table.permits.push({ id: words.id, looksAt: [], applies: [''] })
+    const looksAt = lookedAt(json)
+    const all = situations(json)
+    const questions = looksAt.reduce((product, { values }) => product * values.length, all.length)
+    if (dependenceOf([json]).access || questions > questionsMax) {
+      const anywhere = { id: words.id, looksAt: [], applies: [''] }
+      if (!forbids) for (const action of actions) table.permits[action].push(anywhere)
       continue
     }
-    const looksAt = lookedAt(json)
     const name = `access ${digestOf({ schema, text: policy.text }).slice(0, 16)}`
     const texts: Record<string, string> = forbids
       ? { permit_all: permitAll, policy: policy.text }
       : { policy: policy.text }
     expectParsed(cedar.preparsePolicySet(name, { staticPolicies: texts }))
-    const reach: PolicyReach = { id: words.id, looksAt, applies: [] }
-    const failing: PolicyReach = { id: 'policy_error', looksAt, applies: [] }
+    const reach = { list: reachOf(words.id, looksAt), call: reachOf(words.id, looksAt) }
+    const failing = reachOf('policy_error', looksAt)
     for (const cell of cells(looksAt)) {
-      if ((asked += 1) % questionsAtOnce === 0) await pause()
+      if (performance.now() - since > inOneGoMs) {
+        await pause()
+        since = performance.now()
+      }
       const values = Object.fromEntries(
-        looksAt.map(({ dimension, values: all }, at) => [dimension, all[cell[at]!]]),
+        looksAt.map(({ dimension, values: known }, at) => [dimension, known[cell[at]!]]),
       ) as Values
       if (isContradiction(looksAt, values)) continue
-      const verdict = judged({ name, schemaName, forbids, dependence }, values)
-      if (verdict.applies) reach.applies.push(cell.join())
-      if (verdict.fails) failing.applies.push(cell.join())
+      const verdict = judged({ name, schemaName, forbids }, all, values)
+      const key = cell.join()
+      if (verdict.fails) failing.applies.push(key)
+      else for (const action of actions) if (verdict[action]) reach[action].applies.push(key)
     }
-    table[forbids ? 'forbids' : 'permits'].push(reach)
     if (failing.applies.length > 0) table.forbids.push(failing)
+    for (const action of actions) {
+      // What cannot be seen cannot be called, and the other way round.
+      if (forbids) table.forbids.push(reach[action])
+      else table.permits[action].push(reach[action])
+    }
   }
   return table
+}
+
+function reachOf(id: string, looksAt: PolicyReach['looksAt']): PolicyReach {
+  return { id, looksAt, applies: [] }
 }
 
 /** The facts a policy depends on, and the values it tells apart. */
@@ -121,50 +140,56 @@ function isContradiction(looksAt: PolicyReach['looksAt'], { tool, server }: Valu
 
 /** Over all situations a call can be in: a policy that forbids applies when it does in each, one that permits when it does in one. */
 function judged(
-  {
-    name,
-    schemaName,
-    forbids,
-    dependence,
-  }: { name: string; schemaName: string; forbids: boolean; dependence: Dependence },
+  { name, schemaName, forbids }: { name: string; schemaName: string; forbids: boolean },
+  all: readonly Situation[],
   values: Values,
 ): Verdict {
-  let fails = true
-  let applies = forbids
-  for (const { session, hour, weekday } of situations(dependence)) {
-    const request = cedarRequest(questionOf(values, { session, clock: { hour, weekday } }))
-    const outcomes = ['list', 'call'].map((action) =>
-      cedar.statefulIsAuthorized({
+  const verdict = { list: forbids, call: forbids, fails: true }
+  for (const situation of all) {
+    const request = cedarRequest(questionOf(values, situation))
+    for (const action of actions) {
+      const answer = cedar.statefulIsAuthorized({
         ...request,
         action: { type: 'Wheelhouse::Action', id: action },
         preparsedPolicySetId: name,
         preparsedSchemaName: schemaName,
         validateRequest: true,
-      }),
-    )
-    const failed = outcomes.some(
-      (outcome) => outcome.type === 'failure' || outcome.response.diagnostics.errors.length > 0,
-    )
-    const denied = outcomes.some((outcome) => outcome.type === 'success' && outcome.response.decision === 'deny')
-    if (!failed) fails = false
-    if (forbids && !denied && !failed) return { applies: false, fails: false }
-    if (!forbids && !denied && !failed) applies = true
+      })
+      const failed = answer.type === 'failure' || answer.response.diagnostics.errors.length > 0
+      const allowed = !failed && answer.response.decision === 'allow'
+      if (!failed) verdict.fails = false
+      // A failure refuses, whatever the policy would do.
+      if (forbids && allowed) verdict[action] = false
+      if (!forbids && allowed) verdict[action] = true
+    }
+    const isDone = forbids ? !verdict.list && !verdict.call : verdict.list && verdict.call
+    if (isDone) return { ...verdict, fails: false }
   }
-  return { applies: applies && !fails, fails }
+  return verdict
 }
 
-function* situations({ hour, weekday, session }: Dependence) {
+/** The times and runs that make a difference to a policy. */
+function situations(policy: PolicyJson): Situation[] {
+  const { hour, weekday, session } = dependenceOf([policy])
   const runs: (SessionFacts | null)[] = [null]
   if (session) {
     for (const startedBy of ['manual', 'schedule', 'api', 'first_run'] as const)
-      runs.push({ agentVersion: 1, startedBy })
+      for (const agentVersion of versionsNear(policy)) runs.push({ agentVersion, startedBy })
   }
   const hours = hour ? Array.from({ length: 24 }, (_, at) => at) : [12]
   const weekdays = weekday ? [1, 2, 3, 4, 5, 6, 7] : [3]
-  for (const run of runs) for (const h of hours) for (const d of weekdays) yield { session: run, hour: h, weekday: d }
+  return runs.flatMap((run) =>
+    hours.flatMap((h) => weekdays.map((d) => ({ session: run, clock: { hour: h, weekday: d } }))),
+  )
 }
 
-function questionOf(values: Values, { session, clock }: Pick<PolicyQuestion, 'session' | 'clock'>): PolicyQuestion {
+/** Versions of an agent that a comparison with the numbers in a policy can tell apart. */
+function versionsNear(policy: PolicyJson): number[] {
+  const numbers = [...JSON.stringify(policy).matchAll(/"Value":(\d{1,9})\b/g)].map(([, digits]) => Number(digits))
+  return [...new Set([1, ...numbers.flatMap((near) => [near - 1, near, near + 1])])].filter((version) => version > 0)
+}
+
+function questionOf(values: Values, { session, clock }: Situation): PolicyQuestion {
   const { tool: toolId, agent, team, template, server: serverId } = values
   const at = toolId ? serverOf(toolId) : serverId || other
   const breakGlass = values.breakGlass === 'true'

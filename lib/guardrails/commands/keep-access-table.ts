@@ -1,4 +1,5 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
+import { accessTableFormat } from '#lib/registry/schema/access-table.ts'
 import { checkPolicies } from '../cedar/check.ts'
 import { accessTableOf } from '../cedar/access-table.ts'
 import { joinPolicies } from '../cedar/split.ts'
@@ -11,9 +12,10 @@ export async function keepAccessTable(
   ctx: Pick<Ctx, 'db'>,
   { version, policies, schema }: { version: string; policies: readonly string[]; schema: string },
 ): Promise<void> {
-  if (await ctx.db.policyAccess.findUnique({ where: { version }, select: { version: true } })) return
+  const key = `${version}:${accessTableFormat}`
+  if (await ctx.db.policyAccess.findUnique({ where: { version: key }, select: { version: true } })) return
   const checked = checkPolicies(joinPolicies(policies), schema)
   if (checked.problems.length > 0) return
   const table = await accessTableOf(checked.policies, schema)
-  await ctx.db.policyAccess.createMany({ data: { version, table }, skipDuplicates: true })
+  await ctx.db.policyAccess.createMany({ data: { version: key, table }, skipDuplicates: true })
 }

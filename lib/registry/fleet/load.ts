@@ -2,7 +2,7 @@ import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { asTheyWere, entriesAt, withAsTheyWere } from '../history/past.ts'
 import { compareVersions } from '../rules.ts'
-import type { AccessTable } from '../schema/access-table.ts'
+import { type AccessTable, accessTableFormat } from '../schema/access-table.ts'
 import { Guardrails } from '../rules/guardrails.ts'
 import type { FleetAgent, FleetFacts, FleetPerson, FleetServer, FleetStop } from './facts.ts'
 
@@ -55,9 +55,8 @@ export async function loadFacts(db: Tx, past: Date | null = null): Promise<Fleet
       { id: string; name: string; versions: string[] }[]
     >`${asTheyWere(past, ['Template', 'TemplateVersion'])}select t."id", t."name",
       array(select v."version" from "TemplateVersion" v where v."templateId" = t."id") as versions from "Template" t`,
-    db.$queryRaw<
-      { table: AccessTable }[]
-    >`select a."table" from "PolicySet" s join "PolicyAccess" a using ("version") where s."state" = 'enforced'`,
+    db.$queryRaw<{ table: AccessTable }[]>`select a."table" from "PolicySet" s
+      join "PolicyAccess" a on a."version" = s."version" || ${`:${accessTableFormat}`} where s."state" = 'enforced'`,
   ])
   return {
     teams: byId(teams),

@@ -16,7 +16,7 @@ type Compiled = {
 /** The enforced policies as the catalog knows them; where there are none everything is refused, as brokers do. */
 export class Guardrails {
   readonly #forbids: readonly Compiled[]
-  readonly #permits: readonly Compiled[]
+  readonly #permits: readonly (readonly Compiled[])[]
   readonly #problem: string | null
   readonly #agents: ReadonlySet<string>
   /** What policies look at, with the values they tell apart: all else is the same to them. */
@@ -27,8 +27,8 @@ export class Guardrails {
   constructor(table: AccessTable | null) {
     this.#problem = table ? null : 'policy_error'
     this.#forbids = (table?.forbids ?? []).map(compile)
-    this.#permits = (table?.permits ?? []).map(compile)
-    const lookedAt = [...this.#forbids, ...this.#permits].flatMap(({ looksAt }) => looksAt)
+    this.#permits = table ? [table.permits.list.map(compile), table.permits.call.map(compile)] : []
+    const lookedAt = [...this.#forbids, ...this.#permits.flat()].flatMap(({ looksAt }) => looksAt)
     const looked = new Map<AccessDimension, Map<string, number>>()
     for (const { dimension, positions } of lookedAt) {
       const values = looked.get(dimension) ?? new Map<string, number>()
@@ -53,7 +53,8 @@ export class Guardrails {
 
   #judge(asked: Asked): string | null {
     for (const policy of this.#forbids) if (applies(policy, asked)) return policy.id
-    return this.#permits.some((policy) => applies(policy, asked)) ? null : 'policy_default_deny'
+    const isPermitted = this.#permits.every((policies) => policies.some((policy) => applies(policy, asked)))
+    return isPermitted ? null : 'policy_default_deny'
   }
 
   /** Whom the policies name that can apply to a server: everybody else they treat alike. */
@@ -69,7 +70,7 @@ export class Guardrails {
 
   #namesFor(serverId: string): Names {
     const found = { team: new Set<string>(), template: new Set<string>(), agent: new Set<string>() }
-    for (const { looksAt, servers } of [...this.#forbids, ...this.#permits]) {
+    for (const { looksAt, servers } of [...this.#forbids, ...this.#permits.flat()]) {
       if (servers && !servers.has(serverId)) continue
       for (const { dimension, positions } of looksAt) {
         if (dimension !== 'team' && dimension !== 'template' && dimension !== 'agent') continue

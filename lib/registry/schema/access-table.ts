@@ -14,5 +14,8 @@ export type PolicyReach = {
   applies: string[]
 }
 
-/** A set of policies as a table: a tool is out of reach where one forbids it, or none permits it. */
-export type AccessTable = { forbids: PolicyReach[]; permits: PolicyReach[] }
+/** A set of policies as a table: a tool is out of reach where one forbids it, or none permits to see it or none to call it. */
+export type AccessTable = { forbids: PolicyReach[]; permits: { list: PolicyReach[]; call: PolicyReach[] } }
+
+/** How the table is made: one that was made otherwise is not read. */
+export const accessTableFormat = 2

@@ -4,6 +4,7 @@ create table "PolicyAccess" (
     "table" jsonb not null,
     constraint "PolicyAccess_pkey" primary key ("version")
 );
-drop function forbidding_guardrail("Tier", "ToolClass", "Environment", "Sensitivity", boolean);
+-- The function stays for portals of the release before, which ask it until they are replaced.
+create trigger fleet_policy_access after insert on "PolicyAccess" for each row execute function note_fleet_change('facts');
 create trigger fleet_policy_set after insert or update of "state", "version" on "PolicySet"
   for each row execute function note_fleet_change('facts');

@@ -20,6 +20,8 @@ export async function syncPolicySets(ctx: Ctx): Promise<{ created: number | null
   const [problem] = checked.problems
   if (problem) throw new DomainError('invalid', `The policies of this release are not valid: ${problem.message}`)
   await keepAccessTable(ctx, { version: versionOf({ schema, policies }), policies, schema })
+  const enforced = await ctx.db.policySet.findFirst({ where: { state: 'enforced' } })
+  if (enforced) await keepAccessTable(ctx, { ...enforced, schema })
   return await inTx(ctx, async (tx, ctx) => {
     await lockPolicySets(tx)
     const known = await tx.policySet.findMany({ select: { number: true, policies: true } })
