@@ -96,6 +96,31 @@ test('one approval releases one call: the same call at two brokers, two approver
   await client.close()
 })
 
+test('many calls that wait keep no connection each, and go on when they are decided', async ({ db, world }) => {
+  const { agent, client } = await writer(db, world)
+  const waiting = 40
+  const answers = Array.from({ length: waiting }, async (_, at) => {
+    const params = { name: 'change', arguments: { word: `many ${at}` } }
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })
+    const { broker } = world
+    return postCall({ broker }, { token: await sessionToken(db, broker.url, agent), body, serverId: 'modern' })
+  })
+  await until(() => world.broker.broker.waitingCalls === waiting)
+  const held = await db.heldCall.findMany({ where: { agentId: agent.agentId, state: 'waiting' } })
+  expect(held).toHaveLength(waiting)
+  // Of one process, over a second: nothing waits in the database, and nothing but one look at all of them is under way.
+  for (let at = 0; at < 10; at += 1) {
+    const [busy] = await db.$queryRaw<{ count: number }[]>`
+      select count(*)::int as "count" from pg_stat_activity where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()`
+    expect(busy!.count).toBeLessThan(waiting / 4)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+  for (const { id } of held) await decideIt(db, world, id, { decision: 'approve' })
+  const texts = (await Promise.all(answers)).map(({ text }) => text)
+  expect(texts.filter((text) => text.includes('changed many'))).toHaveLength(waiting)
+  await client.close()
+})
+
 test('a caller that comes back after a restart goes on waiting for the same held call', async ({ db, world }) => {
   const { agent, client } = await writer(db, world)
   const third = await world.start()

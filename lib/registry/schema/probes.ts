@@ -27,7 +27,7 @@ export const probeFindingKinds = {
   },
   needs_credential: { relaxed: false, title: 'Needs a credential', says: 'It asks for authentication.' },
   credential_works: { relaxed: false, title: 'Credential works', says: 'It takes the credential that was tried.' },
-  unannotated_tools: { relaxed: false, title: 'Tools without annotations', says: 'They are proposed as write.' },
+  unannotated_tools: { relaxed: false, title: 'Tools without annotations', says: 'They count as destructive.' },
   marked_tools: {
     relaxed: false,
     title: 'Tools with marked texts',

@@ -108,7 +108,7 @@ const ruleColumns: readonly Column<RuleRow>[] = [
       <>
         {rolesText(rule.deciderRoles)}
         {rule.excludedDeciders.length > 0 && (
-          <span className="block max-w-xs text-[13px] text-muted-foreground">
+          <span className="block max-w-xs text-[13px] text-muted-foreground max-sm:hidden">
             Not {rule.excludedDeciders.map(excludedText).join(', nor ')}
           </span>
         )}
