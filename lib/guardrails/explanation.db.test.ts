@@ -7,9 +7,11 @@ import { dbTest as test } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { suspendAgent } from '#lib/lifecycle/commands.ts'
+import { createHoldRule, holdCall } from './commands.ts'
 import { updateServer } from '#lib/registry/commands.ts'
 import { explainDecision } from './queries/explanation/decision.ts'
 import { simulate } from './queries/explanation/simulate.ts'
+import { createHoldRuleInput } from './schema/held-calls.ts'
 import { explainRule } from './rules/explain.ts'
 import { rules } from './schema.ts'
 
@@ -93,18 +95,8 @@ test('it says whether the call would be decided otherwise now, and what has turn
   const id = await record(db, denial(agentId, serverId, 'grant_missing'))
   const grantId = await makeGrant(db, { agentId, serverId })
   const security = await makePerson(db, { roles: ['security'], name: 'Grace' })
-  const scope = { class: 'read', toolName: null, via: 'request', expiresAt: null, requestId: null }
-  await record(
-    db,
-    {
-      event: 'grant.created',
-      subject: { kind: 'agent', id: agentId, name: agentId },
-      agentId,
-      serverId,
-      detail: { grantId, ...scope, reason: 'to be tested', conditions: [], rate: null, limits: [] },
-    },
-    ctxFor(db, security, new Date(Date.now() + 180_000)),
-  )
+  const later = ctxFor(db, security, new Date(Date.now() + 180_000))
+  await record(db, givenBy({ agentId, serverId, grantId }), later)
   const explained = await explainDecision(ctxFor(db, security), { id })
   expect(explained.now).toMatchObject({ outcome: 'allowed', rule: null, differs: true })
   expect(explained.now?.because).toMatchObject([{ event: 'grant.created' }])
@@ -138,6 +130,47 @@ test('it names who set it and who can change it', async ({ db }) => {
   expect((await namesOf('server_disabled')).setBy).toMatchObject({ by: { name: admin.name } })
 })
 
+test('of what was let through it says by which grant and policies, and of what is held by which rule', async ({
+  db,
+}) => {
+  const { agentId, serverId, ctx } = await fleet(db)
+  const security = await makePerson(db, { roles: ['security'], name: 'Grace Grants' })
+  const asSecurity = ctxFor(db, security)
+  const grantId = await makeGrant(db, { agentId, serverId })
+  await record(db, givenBy({ agentId, serverId, grantId }), asSecurity)
+  const { decision: _, rule: __, ...about } = denial(agentId, serverId, '')
+  const detail = { argumentsDigest: 'd', class: 'read', outcome: 'ok', ms: 3, grantId, policyVersion: 'v1' } as const
+  const allowed = await record(db, { ...about, event: 'mcp.call_allowed', decision: 'allow', detail })
+  const held = { title: 'Reads wait', serverId, deciderRoles: ['security' as const] }
+  const { ruleId } = await createHoldRule(asSecurity, createHoldRuleInput.parse(held))
+  expect(await explainDecision(ctx, { id: allowed })).toMatchObject({
+    outcome: 'allowed',
+    rule: null,
+    facts: { grant: grantId, policyVersion: 'v1', result: 'ok' },
+    setBy: { by: { name: 'Grace Grants' }, reason: 'to be tested' },
+    now: { outcome: 'held', differs: true, because: [{ event: 'hold_rule.created' }] },
+  })
+  const exact = {
+    agentId,
+    agentVersion: 1,
+    runId: null,
+    serverId,
+    tool: 'look',
+    definitionHash: 'h',
+    policyVersion: 'v1',
+  }
+  const rule = { ...held, id: ruleId, excludedDeciders: [], decideSeconds: 60, onTimeout: 'deny' } as const
+  await holdCall(ctxFor(db), { source: 'broker', call: { ...exact, arguments: { word: 'x' } }, class: 'read', rule })
+  const event = await db.auditEvent.findFirstOrThrow({ where: { event: 'call.held', agentId } })
+  expect(await explainDecision(ctx, { id: event.id })).toMatchObject({
+    outcome: 'held',
+    step: 'hold',
+    facts: { holdRule: ruleId },
+    setBy: { by: { name: 'Grace Grants' } },
+    now: { outcome: 'held', differs: false },
+  })
+})
+
 test('every rule of the table is explained in full', async ({ db }) => {
   const { agentId, serverId, ctx } = await fleet(db)
   for (const rule of Object.keys(rules)) {
@@ -168,6 +201,18 @@ function denial(agentId: string, serverId: string, rule: string): AuditEntry<'mc
     decision: 'deny',
     rule,
     detail: { argumentsDigest: null, class: 'read', message: 'It is refused.' },
+  }
+}
+
+function givenBy(of: { agentId: string; serverId: string; grantId: string }): AuditEntry<'grant.created'> {
+  const { agentId, serverId, grantId } = of
+  const terms = { class: 'read', toolName: null, via: 'request', expiresAt: null, requestId: null }
+  return {
+    event: 'grant.created',
+    subject: { kind: 'agent', id: agentId, name: agentId },
+    agentId,
+    serverId,
+    detail: { grantId, ...terms, reason: 'to be tested', conditions: [], rate: null, limits: [] },
   }
 }
 

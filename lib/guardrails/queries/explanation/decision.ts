@@ -127,7 +127,7 @@ async function aboutOf(ctx: Ctx, event: Event): Promise<Explanation['about']> {
 }
 
 async function decidedNow(ctx: Ctx, event: Event, then: Explanation): Promise<DecidedNow | null> {
-  const { agentId, serverId, tool, at } = event
+  const { agentId, serverId, tool } = event
   const isCall = event.event.startsWith('mcp.call_') || event.event.startsWith('call.')
   if (!isCall || agentId === null || serverId === null || tool === null) return null
   if (then.step !== null && !isCallStep(then.step)) return null
@@ -152,7 +152,7 @@ async function decidedNow(ctx: Ctx, event: Event, then: Explanation): Promise<De
         teamId: event.teamId,
         serverId,
         tool,
-        after: at,
+        after: event,
       })
     : []
   const { title, message, outcome, rule } = now

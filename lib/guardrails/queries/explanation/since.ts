@@ -31,7 +31,8 @@ type Since = {
   teamId: string | null
   serverId: string
   tool: string
-  after: Date
+  /** The decision, by its place in the audit log and its time. */
+  after: { seq: bigint; at: Date }
 }
 
 /** What happened after a decision that can have turned it: to the agent, the server, the tool, and stop orders and hold rules for them. Callers authorize. */
@@ -43,9 +44,9 @@ export async function changesSince(ctx: Ctx, since: Since): Promise<DecidedNow['
   const rows = await reader(ctx).$queryRaw<Row[]>`
     select "at", "event", "actorName", "detail"->>'class' as "class", "detail"->>'toolName' as "toolName", "detail"->>'reason' as "reason"
     from "AuditEvent"
-    where "event" = any(${events}) and "at" > ${after} and ${concerns({ agentId, serverId, tool, targets })}
+    where "event" = any(${events}) and "seq" > ${after.seq} and ${concerns({ agentId, serverId, tool, targets })}
     order by "seq" limit ${shownMax}`
-  return rows.map((row) => ({ at: row.at.toISOString(), event: row.event, text: textOf(row, after) }))
+  return rows.map((row) => ({ at: row.at.toISOString(), event: row.event, text: textOf(row, after.at) }))
 }
 
 type Row = {
