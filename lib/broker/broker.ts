@@ -6,6 +6,7 @@ import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
 import type { BrokerConfig } from '#lib/config/broker.ts'
 import type { Db } from '#lib/db/client.ts'
 import { createLocks, type Locks } from '#lib/db/locks.ts'
+import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
 import { createKeyring, type Keyring } from '#lib/keys/commands.ts'
 import { noteUnregistered } from '#lib/registry/commands.ts'
 import type { Log } from '#lib/log/log.ts'
@@ -74,6 +75,7 @@ export class Broker {
   readonly #server: Server
   readonly #connections: ReturnType<typeof trackConnections>
   #draining = false
+  #policyVersion: string | null = null
   #reloadedAt = performance.now()
 
   constructor(options: BrokerOptions) {
@@ -241,6 +243,7 @@ export class Broker {
 
   #reloaded(view: BrokerView): void {
     const now = this.#options.now?.() ?? new Date()
+    this.#tellOfPolicies(view.policies)
     // Revocations are read for some minutes only: whoever waited out a longer gap must come back, with a token that counts.
     if (performance.now() - this.#reloadedAt > revocationsReadMs) this.#waiting.stop()
     this.#reloadedAt = performance.now()
@@ -259,6 +262,15 @@ export class Broker {
       }
     }
     void this.#taskEnds.recheck()
+  }
+
+  /** Once for each set: why it refuses everything, or that another one judges now. */
+  #tellOfPolicies({ version, problem }: PolicySet): void {
+    if (version === this.#policyVersion) return
+    this.#policyVersion = version
+    const { log } = this.#options
+    if (problem === null) log.info({ policyVersion: version }, 'these central policies judge from now on')
+    else log.error({ policyVersion: version, problem }, 'every call is refused: the central policies cannot judge')
   }
 
   /** Ends what is under way; each call is still answered and recorded. */
