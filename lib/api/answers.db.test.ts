@@ -118,6 +118,7 @@ test('replays of policy sets', async ({ ask, db }) => {
   await runPolicyReplay(ctxFor(db), { replayId: replayId! })
   expect(await ask(`GET /replays/${replayId}`)).toMatchObject({ state: 'done', byAgent: [{ agentId, blocked: 2 }] })
   expect(await ask(`GET /replays/${replayId}/calls?agent=${agentId}`)).toMatchObject({ items: [{}, {}] })
+  await ask('POST /replays', { text: permitsGranted, since: '1h' })
   const { replayId: second } = await ask(`POST /policy-sets/${number}/replays`, {})
   await ask(`POST /replays/${second}/cancel`)
 })

@@ -235,8 +235,8 @@ export type AuditEvents = {
   'webhook.deleted': { url: string }
   // central policies
   'policy_set.imported': { number: number; version: string; state: 'enforced' | 'draft'; release: string }
-  'policy_replay.started': { number: number; version: string; from: string; to: string }
-  'policy_replay.ended': { number: number; version: string; outcome: string; figures: Record<string, number> | null }
+  'policy_replay.started': { number: number | null; version: string; from: string; to: string }
+  'policy_replay.ended': { number: number | null; version: string; outcome: string; figures: ReplaySums | null }
   'policy_set.drafted': { number: number; version: string; basedOn: number | null; note: string }
   'policy_set.edited': { number: number; before: string; version: string; wasLogOnly: boolean; note: string }
   'policy_set.log_only_started': { number: number; version: string; beside: number | null }
@@ -288,6 +288,8 @@ type ExplainedDenial = { step?: string | null; facts?: Record<string, string | n
 
 /** A rule that would have held a call, and what let the call through. */
 export type BypassedHold = { rule: string; bypass: string }
+
+type ReplaySums = { calls: number; judged: number; blocked: number; permitted: number }
 
 export type AuditEventName = keyof AuditEvents
 

@@ -59,6 +59,8 @@ export const paths = {
   auditOf: (filter: Record<string, string>) => withQuery('/audit', filter),
   guardrails: () => '/guardrails',
   policySet: (number: number) => `/guardrails/${number}`,
+  /** What recorded calls would have been under a set. */
+  policyReplay: (id: string) => `/guardrails/replays/${encodeURIComponent(id)}`,
   /** A new draft; it begins with the text of this set, else of the one in force. */
   newPolicySet: (from?: number) => `/guardrails/new${from === undefined ? '' : `?from=${from}`}`,
   kill: () => '/kill',

@@ -11,12 +11,8 @@ export {
   type Settled,
   settleHeldCall,
 } from './commands/held-calls.ts'
-export {
-  cancelPolicyReplay,
-  forgetPolicyReplays,
-  runPolicyReplay,
-  startPolicyReplay,
-} from './commands/policy-replays.ts'
+export { cancelPolicyReplay, forgetPolicyReplays, runPolicyReplay } from './commands/policy-replays.ts'
+export { startPolicyReplay, startTextReplay } from './commands/start-replay.ts'
 export { setServerGuards } from './commands/server-guards.ts'
 export { keepAccessTable } from './commands/keep-access-table.ts'
 export { draftPolicySet } from './commands/policy-sets/draft.ts'

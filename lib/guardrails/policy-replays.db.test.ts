@@ -5,8 +5,14 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { enforcePolicies, forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { recordCalls, situationFor } from '#lib/dev/test/recorded-calls.ts'
-import { cancelPolicyReplay, forgetPolicyReplays, runPolicyReplay, startPolicyReplay } from './commands.ts'
-import { getPolicyReplay, listPolicyReplays, listReplayedCalls } from './queries.ts'
+import {
+  cancelPolicyReplay,
+  forgetPolicyReplays,
+  runPolicyReplay,
+  startPolicyReplay,
+  startTextReplay,
+} from './commands.ts'
+import { getPolicyReplay, getPolicySet, listPolicyReplays, listReplayedCalls } from './queries.ts'
 
 const forbidsLow = forbids('policy_low', 'principal.tier == "low" && resource.class == "read"')
 
@@ -65,6 +71,7 @@ dbTest('says what a set would have blocked and allowed, of which agents, tools a
       { rule: 'policy_then', blocked: 0, permitted: 3 },
     ],
   })
+  expect((await getPolicySet(await security(db), number)).evidence.replayed).toBe(true)
   expect(report.says.slice(0, 2)).toEqual([
     'Would have blocked 7 of 14 calls, by 1 agent.',
     'Would have allowed 3 calls that were refused, by 1 agent.',
@@ -203,6 +210,26 @@ dbTest('what fails is tried again, and has failed with its reason after the last
   expect((await auditOf(db, replayId)).at(-1)).toMatchObject({ detail: { outcome: 'failed' } })
 })
 
+dbTest('policies that are not saved are replayed as they are, one replay of a text at a time', async ({ db }) => {
+  const { low } = await recorded(db)
+  const ctx = await security(db)
+  const input = { text: `// As in a file.\n${permitsGranted}\n\n${forbidsLow}\n`, since: '1h' }
+  const outcomes = await Promise.allSettled([startTextReplay(ctx, input), startTextReplay(ctx, input)])
+  expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+  const { replayId } = outcomes.find((outcome) => outcome.status === 'fulfilled')!.value
+  await startTextReplay(ctx, { text: permitsGranted, since: '1h' })
+  await runPolicyReplay(ctxFor(db), { replayId })
+  const report = await getPolicyReplay(ctx, replayId)
+  expect(report).toMatchObject({ set: { number: null }, outdated: false, state: 'done', figures: { unreproduced: 0 } })
+  expect(report.byAgent.find(({ agentId }) => agentId === low)).toMatchObject({ blocked: 7 })
+  expect(await db.policySet.count({ where: { version: report.set.version } })).toBe(0)
+  expect(await auditOf(db, replayId)).toMatchObject([{ detail: { number: null } }, { detail: { outcome: 'done' } }])
+  await expect(startTextReplay(ctx, { ...input, text: `${permitsGranted}\nforbid` })).rejects.toMatchObject({
+    code: 'invalid',
+    details: { field: 'text', line: 6 },
+  })
+})
+
 dbTest('a set that does not type-check is not replayed', async ({ db }) => {
   const { number } = await enforcePolicies(db, ['permit (principal, action, resource);'])
   await expect(startPolicyReplay(await security(db), { number, since: '1h' })).rejects.toMatchObject({
@@ -235,6 +262,7 @@ dbTest(
     const forbidden = { code: 'forbidden' }
     const lead = ctxFor(db, await makePerson(db, { roles: ['team_lead'] }))
     await expect(startPolicyReplay(lead, { number, since: '1h' })).rejects.toMatchObject(forbidden)
+    await expect(startTextReplay(lead, { text: permitsGranted, since: '1h' })).rejects.toMatchObject(forbidden)
     await expect(cancelPolicyReplay(lead, { replayId })).rejects.toMatchObject(forbidden)
     await expect(runPolicyReplay(lead, { replayId })).rejects.toMatchObject(forbidden)
     await expect(forgetPolicyReplays(lead)).rejects.toMatchObject(forbidden)

@@ -27,7 +27,10 @@ const figures = z.strictObject({
 
 const view = {
   id: text,
-  set: z.strictObject({ number: z.int(), version: text }),
+  set: z.strictObject({
+    number: z.int().nullable().meta({ description: 'null: a text that is not saved' }),
+    version: text,
+  }),
   outdated: z.boolean().meta({ description: 'The set has another text by now' }),
   from: time,
   to: time,

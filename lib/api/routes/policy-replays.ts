@@ -1,11 +1,17 @@
 import { z } from 'zod'
-import { replayCallsQuery, replayListQuery, startReplayInput } from '#lib/guardrails/schema/replays.ts'
+import {
+  replayCallsQuery,
+  replayListQuery,
+  startReplayInput,
+  startTextReplayInput,
+} from '#lib/guardrails/schema/replays.ts'
 import { policyReplay, policyReplayReport, replayedCalls } from '../answers/policy-replays.ts'
 import { text } from '../answers/words.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { pagedOf } from '../paging.ts'
 import { exampleId, uuidId } from './params.ts'
 
+const exampleText = '@id("permit_granted") @title("…") @explanation("…") permit (principal, action, resource);'
 const numbered = startReplayInput.pick({ number: true })
 
 export const start = endpoint({
@@ -18,6 +24,18 @@ export const start = endpoint({
   status: 201,
   answer: json(z.strictObject({ replayId: text })),
   example: { params: { number: '3' }, body: { since: '7d' } },
+})
+
+export const startText = endpoint({
+  method: 'POST',
+  path: '/api/v1/replays',
+  summary: 'Decides recorded calls again by policies that are not saved, if they type-check: for a pipeline.',
+  permission: 'policies:manage',
+  body: startTextReplayInput,
+  bodyBytesMax: 4_000_000,
+  status: 201,
+  answer: json(z.strictObject({ replayId: text })),
+  example: { body: { text: exampleText, since: '24h' } },
 })
 
 export const list = endpoint({

@@ -2,66 +2,16 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
-import { enqueue, jobs } from '#lib/jobs/contracts.ts'
-import { rangeInLog } from '../replay/recorded-calls.ts'
+import type { PolicyReplay } from '#lib/db/generated/client.ts'
 import { replayCalls } from '../replay/replay-calls.ts'
 import { replayedSet } from '../replay/replayed-set.ts'
-import { policySetNotFound } from '../rules/policy-set-errors.ts'
 import type { Difference } from '../rules/replay.ts'
-import { rangeHours, type ReplayFigures, type StartReplayInput } from '../schema/replays.ts'
+import { replaySubject } from '../rules/replay-words.ts'
+import type { ReplayFigures } from '../schema/replays.ts'
 
 /** How long a report is kept. */
 const keptDays = 90
 const differencesAtOnce = 5000
-
-/**
- * Asks the worker to decide recorded calls again, by the text that the set has now. One at a time of a set: throws `conflict` while another one is queued or runs.
- * Needs `policies:manage`.
- */
-export async function startPolicyReplay(ctx: Ctx, { number, since }: StartReplayInput): Promise<{ replayId: string }> {
-  authorize(ctx, 'policies:manage')
-  return await inTx(ctx, async (tx, ctx) => {
-    // Two who ask at once take turns.
-    const [set] = await tx.$queryRaw<{ version: string; policies: string[] }[]>`
-      select "version", "policies" from "PolicySet" where "number" = ${number} for update`
-    if (!set) throw policySetNotFound(number)
-    const { problem } = replayedSet({ number, ...set })
-    if (problem) throw new DomainError('invalid', `It cannot be replayed: ${problem}`, { rule: 'replays:not_valid' })
-    const open = await tx.policyReplay.findFirst({
-      where: { setNumber: number, state: { in: ['queued', 'running'] } },
-      select: { id: true },
-    })
-    if (open) {
-      const message = `Policy set ${number} is being replayed already. Wait for it, or cancel it.`
-      throw new DomainError('conflict', message, { rule: 'replays:one_at_a_time', replayId: open.id })
-    }
-    const hours = rangeHours(since) ?? 0
-    const fromAt = new Date(ctx.now.getTime() - hours * 3_600_000)
-    const { afterSeq, upToSeq } = await rangeInLog(tx, fromAt)
-    const { id } = await tx.policyReplay.create({
-      data: {
-        setNumber: number,
-        setVersion: set.version,
-        fromAt,
-        toAt: ctx.now,
-        afterSeq,
-        upToSeq,
-        doneSeq: afterSeq,
-        requestedById: ctx.actor.id,
-        requestedByName: ctx.actor.name,
-        createdAt: ctx.now,
-      },
-      select: { id: true },
-    })
-    await enqueue(tx, jobs.replayPolicies, { payload: { replayId: id }, key: `replay:${id}` })
-    recordAudit(tx, ctx, {
-      event: 'policy_replay.started',
-      subject: subjectOf(id, number),
-      detail: { number, version: set.version, from: fromAt.toISOString(), to: ctx.now.toISOString() },
-    })
-    return { replayId: id }
-  })
-}
 
 /** Ends a replay that has not ended; what it has read so far is given up. Throws `conflict` when it has ended. Needs `policies:manage`. */
 export async function cancelPolicyReplay(ctx: Ctx, { replayId }: { replayId: string }): Promise<void> {
@@ -108,7 +58,7 @@ class NotMine extends Error {
   override readonly name = 'NotMine'
 }
 
-type Replay = { id: string; setNumber: number; setVersion: string; state: string; attempt: number }
+type Replay = { id: string; setNumber: number | null; setVersion: string; state: string; attempt: number }
 
 /** Which try this is; null when there is nothing to do. */
 async function takeUp(ctx: Ctx, replayId: string): Promise<number | null> {
@@ -127,13 +77,8 @@ async function decideAgain(
 ): Promise<{ figures: ReplayFigures; differences: Difference[] }> {
   const { db } = ctx
   const replay = await db.policyReplay.findUniqueOrThrow({ where: { id: replayId } })
-  const { fromAt: from, afterSeq, upToSeq, setNumber: number, setVersion } = replay
-  const stored = await db.policySet.findUniqueOrThrow({
-    where: { number },
-    select: { number: true, version: true, policies: true },
-  })
-  if (stored.version !== setVersion) throw new Error('The text of the set was changed meanwhile: replay it again.')
-  const set = replayedSet(stored)
+  const { fromAt: from, afterSeq, upToSeq } = replay
+  const set = replayedSet(await textOf(ctx, replay))
   if (set.problem) throw new Error(set.problem)
   return await replayCalls(db, {
     range: { from, afterSeq, upToSeq },
@@ -144,6 +89,17 @@ async function decideAgain(
       if (count === 0) throw new NotMine()
     },
   })
+}
+
+type Text = { number: number; version: string; policies: readonly string[] }
+
+async function textOf(ctx: Ctx, replay: Pick<PolicyReplay, 'setNumber' | 'setVersion' | 'policies'>): Promise<Text> {
+  const { setNumber: number, setVersion: version, policies } = replay
+  if (number === null) return { number: 0, version, policies }
+  const select = { number: true, version: true, policies: true }
+  const set = await ctx.db.policySet.findUniqueOrThrow({ where: { number }, select })
+  if (set.version !== version) throw new Error('The text of the set was changed meanwhile: replay it again.')
+  return set
 }
 
 async function finish(
@@ -197,7 +153,7 @@ function recordEnd(
   const { id, setNumber: number, setVersion: version } = replay
   recordAudit(tx, ctx, {
     event: 'policy_replay.ended',
-    subject: subjectOf(id, number),
+    subject: replaySubject(id, number),
     detail: {
       number,
       version,
@@ -212,8 +168,4 @@ function recordEnd(
         : null,
     },
   })
-}
-
-function subjectOf(id: string, number: number) {
-  return { kind: 'policy_replay', id, name: `Replay of policy set ${number}` }
 }

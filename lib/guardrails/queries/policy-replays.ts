@@ -80,7 +80,7 @@ const sums = Prisma.sql`coalesce(sum("calls") filter (where "kind" = 'blocked'),
 const mostFirst = Prisma.sql`order by sum("calls") desc`
 
 /** As the set itself says it; a policy of another set as that one does. */
-function titleOf(rule: string, sets: readonly { number: number; words: unknown }[], number: number): string {
+function titleOf(rule: string, sets: readonly { number: number; words: unknown }[], number: number | null): string {
   const own = [...sets].toSorted(
     (a, b) => Number(b.number === number) - Number(a.number === number) || b.number - a.number,
   )
@@ -91,7 +91,8 @@ function titleOf(rule: string, sets: readonly { number: number; words: unknown }
   return explainRule(rule).title
 }
 
-async function versionNow(ctx: Ctx, number: number): Promise<string | null> {
+async function versionNow(ctx: Ctx, number: number | null): Promise<string | null> {
+  if (number === null) return null
   const set = await reader(ctx).policySet.findUnique({ where: { number }, select: { version: true } })
   return set?.version ?? null
 }
@@ -103,7 +104,7 @@ function viewOf(row: PolicyReplay, version: string | null): PolicyReplayView {
   return {
     id: row.id,
     set: { number: row.setNumber, version: row.setVersion },
-    outdated: row.setVersion !== version,
+    outdated: row.setNumber !== null && row.setVersion !== version,
     from: row.fromAt.toISOString(),
     to: row.toAt.toISOString(),
     state: row.state,

@@ -45,6 +45,12 @@ export function replaySays(figures: ReplayFigures): string[] {
   return says
 }
 
+/** A replay as the audit log names it; `number` is null for a text that is not saved. */
+export function replaySubject(id: string, number: number | null) {
+  const name = number === null ? 'Replay of a text that is not saved' : `Replay of policy set ${number}`
+  return { kind: 'policy_replay', id, name }
+}
+
 function counted(count: number, one: string): string {
   return `${number(count)} ${one}${count === 1 ? '' : 's'}`
 }

@@ -15,6 +15,13 @@ const since = z
   .string()
   .refine((text) => rangeHours(text) !== null, 'How far back: hours or days from 1h to 90d, such as 24h or 7d.')
 
+/** Policies that are not saved: as in a pipeline, before anybody sees them. */
+export const startTextReplayInput = z.strictObject({
+  text: z.string().max(1_000_000, 'At most a million characters.'),
+  since: since.default('7d'),
+})
+export type StartTextReplayInput = z.infer<typeof startTextReplayInput>
+
 export const startReplayInput = z.strictObject({
   number: z.coerce.number().int().positive(),
   since: since.default('7d'),
@@ -55,7 +62,8 @@ export type ReplayFigures = {
 /** A replay as lists show it. Times are ISO 8601 in UTC. */
 export type PolicyReplayView = {
   id: string
-  set: { number: number; version: string }
+  /** `number` is null for a text that is not saved. */
+  set: { number: number | null; version: string }
   /** The set has another text by now. */
   outdated: boolean
   from: string

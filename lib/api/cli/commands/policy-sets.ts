@@ -9,8 +9,9 @@ import type {
 import type { AnswerOf } from '../../endpoint.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
-import { UsageError } from '../errors.ts'
 import { type Column, facts } from '../table.ts'
+import { addPolicyReplayVerbs } from './policy-replays.ts'
+import { policySetNumber } from './policy-set-number.ts'
 import { count, minute, oneLine } from '../text.ts'
 
 /** The verbs about the central policies and their life. */
@@ -37,10 +38,10 @@ export function addPolicySetCommands(program: Command, setup: Setup): void {
     run: async (cli, { args: [number = ''], options: { text, report } }) => {
       const client = await cli.client()
       if (report) {
-        const answer = await client.call(routes.policySets.report, { params: { number: numberOf(number) } })
+        const answer = await client.call(routes.policySets.report, { params: { number: policySetNumber(number) } })
         return cli.show(answer, () => reportText(cli, answer))
       }
-      const set = await client.call(routes.policySets.show, { params: { number: numberOf(number) } })
+      const set = await client.call(routes.policySets.show, { params: { number: policySetNumber(number) } })
       cli.show(set, () => (text ? set.text.trimEnd() : describe(cli, set)))
     },
   })
@@ -80,7 +81,7 @@ It ends with 1 when they do not type-check.`,
       const body = { text: await readPolicyFiles(file), note }
       const client = await cli.client()
       const done = number
-        ? await client.call(routes.policySets.edit, { params: { number: numberOf(number) }, body })
+        ? await client.call(routes.policySets.edit, { params: { number: policySetNumber(number) }, body })
         : await client.call(routes.policySets.create, { body })
       const saved = done.changed ? `Policy set ${done.number} is a draft.` : `Policy set ${done.number} is so already.`
       cli.show(done, () => [saved, ...done.warnings.map((warning) => problemText('warning', warning))].join('\n'))
@@ -92,9 +93,9 @@ It ends with 1 when they do not type-check.`,
     options: (command) => command.option('--end', 'make it a draft again'),
     run: async (cli, { args: [number = ''], options: { end } }) => {
       const route = end ? routes.policySets.endLogOnly : routes.policySets.startLogOnly
-      const done = await (await cli.client()).call(route, { params: { number: numberOf(number) } })
+      const done = await (await cli.client()).call(route, { params: { number: policySetNumber(number) } })
       const now = end ? 'a draft' : 'log-only'
-      cli.show(done, () => `Policy set ${numberOf(number)} is ${now}${done.changed ? '' : ' already'}.`)
+      cli.show(done, () => `Policy set ${policySetNumber(number)} is ${now}${done.changed ? '' : ' already'}.`)
     },
   })
   addVerb<{ withoutReplay?: string }>(sets, setup, {
@@ -119,16 +120,11 @@ It ends with 1 when they do not type-check.`,
       cli.show(done, () => enforcedText(done))
     },
   })
+  addPolicyReplayVerbs(sets, setup)
 }
 
 async function show(cli: Cli, number: string): Promise<PolicySetDetail> {
-  return await (await cli.client()).call(routes.policySets.show, { params: { number: numberOf(number) } })
-}
-
-function numberOf(text: string): number {
-  const number = Number(text)
-  if (Number.isInteger(number) && number > 0) return number
-  throw new UsageError(`${text} is no number of a policy set: see wheelhouse policy-sets list.`)
+  return await (await cli.client()).call(routes.policySets.show, { params: { number: policySetNumber(number) } })
 }
 
 function enforcedText({ number, superseded, changed }: AnswerOf<typeof routes.policySets.enforce>): string {

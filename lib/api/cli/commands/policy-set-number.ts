@@ -1,0 +1,8 @@
+import { UsageError } from '../errors.ts'
+
+/** The number by which a policy set is known. */
+export function policySetNumber(text: string): number {
+  const number = Number(text)
+  if (Number.isInteger(number) && number > 0) return number
+  throw new UsageError(`${text} is no number of a policy set: see wheelhouse policy-sets list.`)
+}
