@@ -18,6 +18,7 @@ import { RuleLink } from '#components/rules/rule-link.client.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { cn } from '#components/ui/cn.ts'
 import { Money } from '#components/ui/money.tsx'
+import { paths } from '#lib/core/paths.ts'
 import type { RunEventView } from '#lib/harness/schema.ts'
 
 type CallEvent = Extract<RunEventView, { kind: 'tool_call' }>
@@ -44,6 +45,7 @@ export function RunLog({ events, agentId }: { events: readonly RunEventView[]; a
             about={{
               agentId,
               serverId: 'callId' in event.payload ? serverOf(calls.get(event.payload.callId)) : undefined,
+              tool: 'callId' in event.payload ? toolOf(calls.get(event.payload.callId)) : undefined,
               denied: isCall(event) && denied.has(event.payload.callId),
             }}
           />
@@ -59,6 +61,10 @@ function serverOf(call: CallEvent | undefined): string | undefined {
   return serverId ?? (name.includes('__') ? name.split('__')[0] : undefined)
 }
 
+function toolOf(call: CallEvent | undefined): string | undefined {
+  return call?.payload.name.split('__').at(-1)
+}
+
 function isCall(event: RunEventView): event is CallEvent & RunEventView {
   return event.kind === 'tool_call'
 }
@@ -68,7 +74,7 @@ function isResult(event: RunEventView): event is ResultEvent & RunEventView {
 }
 
 /** Whom a rule in the log was about, for the page that explains it. */
-type About = { agentId: string; serverId: string | undefined; denied: boolean }
+type About = { agentId: string; serverId: string | undefined; tool: string | undefined; denied: boolean }
 
 function Entry({ event, result, about }: { event: RunEventView; result: ResultEvent | undefined; about: About }) {
   const { icon: Icon, tone, title, body } = describe(event, about)
@@ -94,7 +100,7 @@ type Description = {
   body?: ReactNode
 }
 
-function describe(event: RunEventView, { agentId, serverId, denied }: About): Description {
+function describe(event: RunEventView, { agentId, serverId, tool, denied }: About): Description {
   switch (event.kind) {
     case 'message':
       return {
@@ -141,6 +147,15 @@ function describe(event: RunEventView, { agentId, serverId, denied }: About): De
               serverId={serverId}
               decisionId={event.payload.decisionId}
             />
+            {/* What is not offered never reached the broker, so no decision is on record. */}
+            {!event.payload.decisionId && serverId && tool && (
+              <Link
+                href={paths.simulate({ agent: agentId, server: serverId, tool })}
+                className="text-xs font-normal underline underline-offset-2"
+              >
+                simulate
+              </Link>
+            )}
           </>
         ),
         body: <p className="text-muted-foreground">{event.payload.message}</p>,
