@@ -1,4 +1,5 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { firstSeqSince } from './first-seq.ts'
 import { policySetNotFound } from '../rules/policy-set-errors.ts'
 import type { LogOnlyReport, LogOnlyRow } from '../schema/policy-sets.ts'
 
@@ -30,7 +31,7 @@ export async function logOnlyReport(ctx: Ctx, number: number): Promise<LogOnlyRe
   const [counted] = await db.$queryRaw<{ calls: number }[]>`
     select count(*)::int as "calls" from "AuditEvent"
     where "event" in ('mcp.call_allowed', 'mcp.call_denied') and "detail" ? 'situation' and "at" >= ${logOnlyAt} and "at" <= ${to}
-      and "seq" >= coalesce((select min("seq") from "AuditEvent" where "at" >= ${logOnlyAt}), 0)`
+      and "seq" >= ${firstSeqSince(logOnlyAt)}`
   const sum = (refuses: boolean) =>
     rows.filter((row) => (row.rule !== null) === refuses).reduce((total, row) => total + row.calls, 0)
   return {

@@ -1,5 +1,6 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import type { ParsedPolicy } from '../cedar/check.ts'
+import { firstSeqSince } from './first-seq.ts'
 import type { PolicyView } from '../schema/policy-sets.ts'
 
 type Since = { text: string; number: number; by: string; at: Date }
@@ -38,7 +39,7 @@ async function refusedSince(ctx: Ctx, { ids, from }: { ids: string[]; from: Date
   const rows = await reader(ctx).$queryRaw<{ rule: string; calls: number }[]>`
     select "rule", count(*)::int as "calls" from "AuditEvent"
     where "rule" = any(${ids}) and "event" = 'mcp.call_denied' and "at" > ${from}
-      and "seq" >= coalesce((select min("seq") from "AuditEvent" where "at" > ${from}), 0)
+      and "seq" >= ${firstSeqSince(from)}
     group by "rule"`
   return new Map(rows.map(({ rule, calls }) => [rule, calls]))
 }
