@@ -83,6 +83,17 @@ test('what the registry refuses meanwhile ends the waiting by its own rule, and 
   expect(denialOf(await answer)).toMatchObject({ rule: 'held_call_altered' })
   await db.mcpTool.update({ where: tool, data: { approvedDefinition: approvedDefinition as object } })
 
+  // So are other policies, whatever they say about it.
+  await world.broker.broker.keeper.refresh()
+  const judged = changed.change('judged')
+  const before = await waitingCall(db, changed.agent)
+  const { view } = world.broker.broker.keeper
+  const { policies } = view
+  Object.assign(view, { policies: Object.create(policies, { version: { value: 'another' } }) })
+  await decideIt(db, world, before.id, { decision: 'approve' })
+  expect(denialOf(await judged)).toMatchObject({ rule: 'held_call_altered' })
+  Object.assign(view, { policies })
+
   const security = ctxFor(db, world.security)
   const input = { title: 'Looking waits', serverId: 'modern', toolName: 'look', deciderRoles: ['security'] }
   const { ruleId } = await createHoldRule(security, createHoldRuleInput.parse(input))
