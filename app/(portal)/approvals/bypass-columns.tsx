@@ -17,7 +17,17 @@ const facts: readonly Column<HoldBypassView>[] = [
       </>
     ),
   },
-  { id: 'agent', header: 'For', cell: ({ agent }) => agent?.name ?? 'every agent but those of their teams' },
+  {
+    id: 'agent',
+    header: 'For',
+    className: 'min-w-24',
+    cell: ({ agent }) =>
+      agent?.name ?? (
+        <>
+          every agent<span className="max-sm:hidden"> but those of their teams</span>
+        </>
+      ),
+  },
   { id: 'reason', header: 'Reason', className: 'min-w-48', cell: ({ reason }) => reason },
   {
     id: 'opened',
