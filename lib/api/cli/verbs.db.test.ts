@@ -2,11 +2,13 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
+import { recordAudit } from '#lib/audit/commands.ts'
+import { inTx } from '#lib/auth/ctx.ts'
 import { permissions as allPermissions, roles } from '#lib/auth/permissions.ts'
 import { parseCliConfig } from '#lib/config/cli.ts'
 import { makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { auditOf, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
+import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
 import { runProgram } from './program.ts'
@@ -202,4 +204,23 @@ test('policies are checked without a connection, drafted once, tried, enforced b
   expect(await sets('rollback', '1', ...why)).toMatchObject(done('Policy set 1 is in force, in the place of 2.'))
   expect(await sets('list')).toMatchObject(done('superseded'))
   expect(await sets('show', 'two')).toMatchObject({ code: 2 })
+})
+
+test('a call is simulated, and a decision is explained', async ({ wheelhouse, db, team }) => {
+  const { id } = await makeAgent(db, { ownerTeamId: team })
+  const refused = await wheelhouse(['simulate', id, 'erp/look', '--args', '{"word": "x"}'])
+  expect(refused).toMatchObject(done('refused by the rule grant_missing'))
+  expect(refused.out).toContain('✗ A grant that is in force covers the tool')
+  const at = ['--at', '2040-01-01', '--any-args', '--started-by', 'schedule', '--simulated-model']
+  expect(await wheelhouse(['simulate', id, 'erp/look', ...at])).toMatchObject(done('2040-01-01'))
+  expect(await wheelhouse(['simulate', id, 'erp'])).toMatchObject({ code: 2 })
+  expect(await wheelhouse(['simulate', id, 'erp/look', '--args', '[]'])).toMatchObject({ code: 2 })
+  expect(await wheelhouse(['simulate', id, 'erp/look', '--policy-set', '4711'])).toMatchObject({ code: 1 })
+  const entry = { subject: { kind: 'tool', id: 'erp/look', name: 'look' }, agentId: id, serverId: 'erp', tool: 'look' }
+  const detail = { argumentsDigest: null, class: 'read', message: 'It holds no grant.' }
+  const denied = { event: 'mcp.call_denied', ...entry, decision: 'deny', rule: 'grant_missing', detail } as const
+  await inTx(ctxFor(db), async (tx, ctx) => recordAudit(tx, ctx, denied))
+  const { id: decision } = await db.auditEvent.findFirstOrThrow({ where: { event: 'mcp.call_denied', agentId: id } })
+  expect(await wheelhouse(['explain', decision])).toMatchObject(done('Now: the same.'))
+  expect(await wheelhouse(['explain', crypto.randomUUID()])).toMatchObject({ code: 1 })
 })
