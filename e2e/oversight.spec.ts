@@ -204,8 +204,8 @@ test('an approver sees what decides, grants less than was asked, and the request
 }) => {
   await signInAs(page, 'Team lead')
   // As a refused call leads here.
-  await page.goto('/rules/grant_missing?agent=release-notes-ledger&server=crm&tool=list_contacts')
-  await page.getByRole('link', { name: /request one$/ }).click()
+  await page.goto('/rules/grant_missing?agent=release-notes-billing&server=crm&tool=list_contacts')
+  await page.getByRole('link', { name: 'Request this scope' }).click()
   const wish = page.getByRole('dialog')
   await expect(wish.getByLabel('MCP server')).toHaveValue('crm')
   await expect(wish.getByLabel('Only this tool')).toHaveValue('list_contacts')
@@ -222,7 +222,7 @@ test('an approver sees what decides, grants less than was asked, and the request
   await page.goto(request)
   const main = page.getByRole('main')
   await expect(main).toContainText('could newly read confidential data (personal) on CRM, in staging')
-  await expect(main).toContainText('It never reached personal data before.')
+  await expect(page.getByRole('heading', { name: 'Look at this first' })).toBeVisible()
   await expect(page.getByRole('heading', { name: 'Peers' })).toBeVisible()
   await expect(page.getByRole('heading', { name: /^The prompt of version/ })).toBeVisible()
   await page.getByText('Grant less than was asked for').click()
@@ -275,7 +275,7 @@ test('a scope that is wider than its calls needed is narrowed in two steps; unus
   await page.goto('/requests/unused')
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Grants that could be less')
   await expectAccessible(page)
-  await page.goto('/agents/invoice-reconciler-hardware/scopes')
+  await page.goto('/agents/ticket-triager-checkout/scopes')
   await page
     .getByRole('button', { name: /^Narrow to/ })
     .first()

@@ -56,7 +56,7 @@ export default async function ReviewPage({ params, searchParams }: Props) {
           campaign.endedAt === null &&
           (endProblem === null ? (
             <ConfirmButton
-              label="End it now"
+              label="End"
               title={`End “${campaign.title}”`}
               description={`What nobody has answered ${ends[campaign.atEnd]}, at once.`}
               confirm="End it"
