@@ -8,6 +8,7 @@ import { createDb } from '#lib/db/client.ts'
 import { migrate } from '#lib/db/migrate.ts'
 import { migrationsFolder, readMigrations } from '#lib/db/migrations.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { fillDatabase } from '#lib/dev/test/fill-database.ts'
 import { ctxFor } from '#lib/dev/test/fleet.ts'
 import { cloneTemplate } from '#lib/dev/test/template-database.ts'
 import { getAgentAsOf, listAgentMoments, listAgents } from '../queries.ts'
@@ -45,6 +46,7 @@ dbTest('the records of an installation that was there before begin with what it 
     await client.query(before)
     await client.end()
     expect(await migrate({ databaseUrl })).toContain('0024_history')
+    await fillDatabase(databaseUrl)
 
     const { began } = await db.historyHead.findUniqueOrThrow({ where: { id: 1 } })
     const asOf = began.toISOString()
