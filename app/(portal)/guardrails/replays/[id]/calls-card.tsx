@@ -1,19 +1,33 @@
 import Link from 'next/link'
 import type { z } from 'zod'
-import { RuleLink } from '#components/rules/rule-link.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import type { ReplayedCall, replayCallsQuery, ReplayedCalls } from '#lib/guardrails/schema/replays.ts'
+import type {
+  PolicyReplayReport,
+  ReplayedCall,
+  replayCallsQuery,
+  ReplayedCalls,
+} from '#lib/guardrails/schema/replays.ts'
 import { hrefWith } from '#lib/web/search.ts'
 
 type Query = z.output<typeof replayCallsQuery>
 
 /** The calls of a difference, newest first, each explained behind its link. */
-export function CallsCard({ replayId, calls, query }: { replayId: string; calls: ReplayedCalls; query: Query }) {
+export function CallsCard({
+  report,
+  calls,
+  query,
+}: {
+  report: PolicyReplayReport
+  calls: ReplayedCalls
+  query: Query
+}) {
+  const { id: replayId, byPolicy } = report
+  const titles = new Map(byPolicy.map((policy) => [policy.rule, policy.title]))
   const { kind, agent, server, tool, rule } = query
   const filter = { agent, server, tool, rule }
   const here = (changes: Partial<Query>) =>
@@ -45,7 +59,7 @@ export function CallsCard({ replayId, calls, query }: { replayId: string; calls:
       <DataTable
         caption="Recorded calls it decides otherwise"
         columns={columns}
-        rows={calls.items}
+        rows={calls.items.map((call) => ({ ...call, title: titles.get(call.rule) ?? call.rule }))}
         rowKey={({ id }) => id}
         empty={<EmptyState title="There is no such call">Choose a number above.</EmptyState>}
       />
@@ -62,7 +76,7 @@ export function CallsCard({ replayId, calls, query }: { replayId: string; calls:
   )
 }
 
-const columns: readonly Column<ReplayedCall>[] = [
+const columns: readonly Column<ReplayedCall & { title: string }>[] = [
   {
     id: 'at',
     header: 'When',
@@ -83,5 +97,14 @@ const columns: readonly Column<ReplayedCall>[] = [
     ),
   },
   { id: 'was', header: 'Was', wide: true, cell: ({ decision }) => (decision === 'allow' ? 'allowed' : 'refused') },
-  { id: 'rule', header: 'Policy', cell: ({ rule, agentId }) => <RuleLink id={rule} agentId={agentId} /> },
+  {
+    id: 'rule',
+    header: 'Policy',
+    wide: true,
+    cell: ({ rule, title, agentId }) => (
+      <Link href={paths.rule(rule, { agent: agentId })} className="text-accent hover:underline">
+        {title}
+      </Link>
+    ),
+  },
 ]

@@ -44,7 +44,7 @@ export default async function ReplayPage({ params, searchParams }: Props) {
           <Against report={report} />
         </Card>
         {differs && <DifferenceTables report={report} />}
-        {calls && <CallsCard replayId={id} calls={calls} query={query} />}
+        {calls && <CallsCard report={report} calls={calls} query={query} />}
       </div>
     </>
   )
