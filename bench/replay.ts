@@ -8,7 +8,8 @@ import { migrate } from '#lib/db/migrate.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { ensureDatabase, startPostgres } from '#lib/dev/postgres/server.ts'
 import { readPolicySource } from '#lib/guardrails/queries.ts'
-import { rangeInLog } from '#lib/guardrails/replay/recorded-calls.ts'
+import { KeptDifferences } from '#lib/guardrails/replay/kept-differences.ts'
+import { rangeInLog, type RecordedRange } from '#lib/guardrails/replay/recorded-calls.ts'
 import { replayCalls } from '#lib/guardrails/replay/replay-calls.ts'
 import { replayedSet } from '#lib/guardrails/replay/replayed-set.ts'
 import { replaySays } from '#lib/guardrails/rules/replay-words.ts'
@@ -78,19 +79,31 @@ async function replayOnce(
   const set = replayedSet(stored)
   if (set.problem) throw new Error(set.problem)
   const range = await rangeInLog(db, new Date(Date.now() - 91 * 86_400_000))
-  const { figures } = await replayCalls(db, {
+  const by = { replayId: await replayOf(db, range), attempt: 1 }
+  const kept = new KeptDifferences(db, { by })
+  let rssMax = 0
+  const figures = await replayCalls(db, {
+    by,
     range,
     set,
+    onDifferences: (differences) => kept.add(differences),
     onProgress: async (doneSeq) => {
+      rssMax = Math.max(rssMax, process.memoryUsage.rss())
       if (doneSeq === range.upToSeq) read ||= performance.now() - started
     },
   })
   const { user, system } = process.cpuUsage(cpu)
   print(
-    `\n${name}: ${seconds(started)} s, of which ${(read / 1000).toFixed(1)} s read the log; cpu ${((user + system) / 1e6).toFixed(1)} s`,
+    `\n${name}: ${seconds(started)} s, of which ${(read / 1000).toFixed(1)} s read the log; cpu ${((user + system) / 1e6).toFixed(1)} s; at most ${(rssMax / 2 ** 20).toFixed(0)} MiB resident`,
   )
-  for (const sentence of replaySays(figures)) print(`  ${sentence}`)
+  for (const sentence of replaySays({ ...figures, leftOut: kept.leftOut })) print(`  ${sentence}`)
   if (figures.unreproduced > 0) throw new Error('The unchanged policies do not reproduce what was recorded.')
+}
+
+async function replayOf(db: Db, { from, afterSeq, upToSeq }: RecordedRange): Promise<string> {
+  const asked = { setNumber: 2, setVersion: 'changed', requestedById: 'bench', requestedByName: 'bench' }
+  const data = { ...asked, state: 'done', attempt: 1, fromAt: from, toAt: new Date(), afterSeq, upToSeq, doneSeq: afterSeq } as const // prettier-ignore
+  return (await db.policyReplay.create({ data })).id
 }
 
 function seconds(since: number): string {

@@ -23,6 +23,9 @@ const figures = z.strictObject({
   against: z.array(z.strictObject({ version: text, calls: count })),
   unreproduced: count.meta({ description: 'Decided otherwise by this very text: 0, unless something is wrong' }),
   situations: count,
+  leftOut: z
+    .strictObject({ differences: count, calls: count })
+    .meta({ description: 'Counted in blocked and permitted, and in no list: more differs than a report keeps' }),
 })
 
 const view = {

@@ -3,15 +3,15 @@ import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { PolicyReplay } from '#lib/db/generated/client.ts'
+import { clearReplay, KeptDifferences } from '../replay/kept-differences.ts'
+import type { Attempt } from '../replay/recorded-calls.ts'
 import { replayCalls } from '../replay/replay-calls.ts'
 import { replayedSet } from '../replay/replayed-set.ts'
-import type { Difference } from '../rules/replay.ts'
 import { replaySubject } from '../rules/replay-words.ts'
 import type { ReplayFigures } from '../schema/replays.ts'
 
 /** How long a report is kept. */
 const keptDays = 90
-const differencesAtOnce = 5000
 
 /** Ends a replay that has not ended; what it has read so far is given up. Throws `conflict` when it has ended. Needs `policies:manage`. */
 export async function cancelPolicyReplay(ctx: Ctx, { replayId }: { replayId: string }): Promise<void> {
@@ -30,18 +30,26 @@ export async function cancelPolicyReplay(ctx: Ctx, { replayId }: { replayId: str
  */
 export async function runPolicyReplay(
   ctx: Ctx,
-  { replayId, last = false, now = () => new Date() }: { replayId: string; last?: boolean; now?: () => Date },
+  {
+    replayId,
+    last = false,
+    now = () => new Date(),
+    keptMax,
+  }: { replayId: string; last?: boolean; now?: () => Date; keptMax?: number },
 ): Promise<void> {
   authorize(ctx, 'policies:manage')
   const attempt = await takeUp(ctx, replayId)
+  await clearReplay(ctx.db, replayId)
   if (attempt === null) return
   try {
-    const { figures, differences } = await decideAgain(ctx, { replayId, attempt })
-    await finish({ ...ctx, now: now() }, { replayId, attempt, figures, differences })
+    const figures = await decideAgain(ctx, { replayId, attempt, keptMax })
+    await finish({ ...ctx, now: now() }, { replayId, attempt, figures })
   } catch (error) {
     if (error instanceof NotMine) return
     if (last) await fail({ ...ctx, now: now() }, { replayId, attempt, error })
     throw error
+  } finally {
+    await clearReplay(ctx.db, replayId)
   }
 }
 
@@ -73,22 +81,27 @@ async function takeUp(ctx: Ctx, replayId: string): Promise<number | null> {
 
 async function decideAgain(
   ctx: Ctx,
-  { replayId, attempt }: { replayId: string; attempt: number },
-): Promise<{ figures: ReplayFigures; differences: Difference[] }> {
+  { replayId, attempt, keptMax }: Attempt & { keptMax: number | undefined },
+): Promise<ReplayFigures> {
   const { db } = ctx
   const replay = await db.policyReplay.findUniqueOrThrow({ where: { id: replayId } })
   const { fromAt: from, afterSeq, upToSeq } = replay
   const set = replayedSet(await textOf(ctx, replay))
   if (set.problem) throw new Error(set.problem)
-  return await replayCalls(db, {
+  const by = { replayId, attempt }
+  const kept = new KeptDifferences(db, { by, max: keptMax })
+  const figures = await replayCalls(db, {
+    by,
     range: { from, afterSeq, upToSeq },
     set,
+    onDifferences: (differences) => kept.add(differences),
     async onProgress(doneSeq) {
       const mine = { id: replayId, attempt, state: 'running' as const }
       const { count } = await db.policyReplay.updateMany({ where: mine, data: { doneSeq } })
       if (count === 0) throw new NotMine()
     },
   })
+  return { ...figures, leftOut: kept.leftOut }
 }
 
 type Text = { number: number; version: string; policies: readonly string[] }
@@ -102,19 +115,11 @@ async function textOf(ctx: Ctx, replay: Pick<PolicyReplay, 'setNumber' | 'setVer
   return set
 }
 
-async function finish(
-  ctx: Ctx,
-  done: { replayId: string; attempt: number; figures: ReplayFigures; differences: readonly Difference[] },
-): Promise<void> {
-  const { replayId, attempt, figures, differences } = done
+async function finish(ctx: Ctx, done: Attempt & { figures: ReplayFigures }): Promise<void> {
+  const { replayId, attempt, figures } = done
   await inTx(ctx, async (tx, ctx) => {
     const replay = await lockReplay(tx, replayId)
     if (replay.attempt !== attempt || !isOpen(replay)) throw new NotMine()
-    for (let at = 0; at < differences.length; at += differencesAtOnce) {
-      const part = differences.slice(at, at + differencesAtOnce)
-      const data = part.map((difference, index) => ({ replayId, position: at + index, ...difference }))
-      await tx.policyReplayDifference.createMany({ data })
-    }
     await tx.policyReplay.update({
       where: { id: replayId },
       data: { state: 'done', report: figures, endedAt: ctx.now },
@@ -123,7 +128,7 @@ async function finish(
   })
 }
 
-async function fail(ctx: Ctx, failed: { replayId: string; attempt: number; error: unknown }): Promise<void> {
+async function fail(ctx: Ctx, failed: Attempt & { error: unknown }): Promise<void> {
   const { replayId, attempt, error } = failed
   await inTx(ctx, async (tx, ctx) => {
     const replay = await lockReplay(tx, replayId)

@@ -48,17 +48,20 @@ export async function getPolicyReplay(ctx: Ctx, replayId: string): Promise<Polic
   const row = await db.policyReplay.findUnique({ where: { id: replayId } })
   if (!row) throw new DomainError('not_found', 'There is no such replay.')
   const view = viewOf(row, await versionNow(ctx, row.setNumber))
+  // While it runs there are some, of a try that may be given up.
+  const attempt = row.state === 'done' ? row.attempt : null
+  const shown = Prisma.sql`d."replayId" = ${replayId}::uuid and d."attempt" = ${attempt}::int`
   const [byAgent, byTool, byPolicy] = await Promise.all([
     db.$queryRaw<PolicyReplayReport['byAgent']>(
       Prisma.sql`select d."agentId", max(a."name") as "name", ${sums} from "PolicyReplayDifference" d
-        left join "Agent" a on a."id" = d."agentId" where d."replayId" = ${replayId}::uuid group by 1 ${mostFirst}, 1 limit ${rowsMax}`,
+        left join "Agent" a on a."id" = d."agentId" where ${shown} group by 1 ${mostFirst}, 1 limit ${rowsMax}`,
     ),
     db.$queryRaw<PolicyReplayReport['byTool']>(
-      Prisma.sql`select "serverId", "tool", ${sums} from "PolicyReplayDifference" where "replayId" = ${replayId}::uuid
+      Prisma.sql`select "serverId", "tool", ${sums} from "PolicyReplayDifference" d where ${shown}
         group by 1, 2 ${mostFirst}, 1, 2 limit ${rowsMax}`,
     ),
     db.$queryRaw<({ rule: string } & DifferenceSum)[]>(
-      Prisma.sql`select "rule", ${sums} from "PolicyReplayDifference" where "replayId" = ${replayId}::uuid
+      Prisma.sql`select "rule", ${sums} from "PolicyReplayDifference" d where ${shown}
         group by 1 ${mostFirst}, 1 limit ${rowsMax}`,
     ),
   ])
@@ -98,7 +101,8 @@ async function versionNow(ctx: Ctx, number: number | null): Promise<string | nul
 }
 
 function viewOf(row: PolicyReplay, version: string | null): PolicyReplayView {
-  const figures = row.report as ReplayFigures | null
+  const report = row.report as Omit<ReplayFigures, 'leftOut'> | null
+  const figures = report && { leftOut: { differences: 0, calls: 0 }, ...report }
   const whole = Number(row.upToSeq - row.afterSeq)
   const read = Number(row.doneSeq - row.afterSeq)
   return {

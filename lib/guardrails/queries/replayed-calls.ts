@@ -19,8 +19,16 @@ export async function listReplayedCalls(
   const db = reader(ctx)
   const replay = await db.policyReplay.findUnique({ where: { id: replayId } })
   if (!replay) throw new DomainError('not_found', 'There is no such replay.')
-  const where = { replayId, kind, agentId: agent, serverId: server, tool, rule }
-  const agents = await db.policyReplayDifference.groupBy({ by: ['agentId'], where })
+  // Until it is done, what is there may be given up.
+  if (replay.state !== 'done') return { items: [], nextCursor: null }
+  const { attempt } = replay
+  const where = { replayId, attempt, kind, agentId: agent, serverId: server, tool, rule }
+  const agents = await db.policyReplayDifference.groupBy({
+    by: ['agentId'],
+    where,
+    orderBy: { agentId: 'asc' },
+    take: agentsByIndexMax + 1,
+  })
   if (agents.length === 0) return { items: [], nextCursor: null }
   const ids = agents.map(({ agentId }) => agentId)
   const event = kind === 'blocked' ? 'mcp.call_allowed' : 'mcp.call_denied'
@@ -30,7 +38,7 @@ export async function listReplayedCalls(
   const rows = await db.$queryRaw<Row[]>`
     select e."id"::text, e."seq", e."at", d."agentId", d."serverId", d."tool", e."runId"::text, e."decision", d."rule"
     from "AuditEvent" e
-    join "PolicyReplayDifference" d on d."replayId" = ${replayId}::uuid and d."kind" = ${kind} and d."situation" = e."detail"->>'situation'
+    join "PolicyReplayDifference" d on d."replayId" = ${replayId}::uuid and d."attempt" = ${attempt} and d."kind" = ${kind} and d."situation" = e."detail"->>'situation'
       and (${kind} = 'blocked' or d."rule" = e."rule") and (d."hours" = '{}' or ${hourOfWeek} = any (d."hours"))
       ${only(Prisma.sql`d."serverId"`, server)} ${only(Prisma.sql`d."tool"`, tool)} ${only(Prisma.sql`d."rule"`, rule)}
     where e."event" = ${event} and e."seq" > ${replay.afterSeq} and e."seq" <= ${replay.upToSeq} and e."at" >= ${replay.fromAt}

@@ -1,6 +1,6 @@
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import type { RecordedGroup } from '../rules/replay.ts'
+import { RecordedCalls, type RecordedGroup } from '../rules/replay.ts'
 import { type SituationFacts, situationFacts } from '../schema/situations.ts'
 
 /** What a replay looks at: the part of the audit log, and since when. */
@@ -26,22 +26,71 @@ const decidedAt = Prisma.sql`coalesce((e."detail"->>'decidedAt')::timestamptz, e
 /** 0 is Monday from 0:00, UTC. */
 export const hourOfWeek = Prisma.sql`((extract(isodow from ${decidedAt} at time zone 'UTC') - 1) * 24 + extract(hour from ${decidedAt} at time zone 'UTC'))::int`
 
-/** The decisions in a part of the log, alike ones together; `timed`: those of different hours of the week apart. */
-export async function recordedGroups(
+/** The try of a replay that reads. */
+export type Attempt = { replayId: string; attempt: number }
+
+/**
+ * Adds up the decisions in a part of the log, alike ones together (`timed`: those of different hours of the week apart), and puts aside in the database what
+ * names a situation; the rest, which is little, is returned. A caller is a stranger where no agent is known; any other was refused before the policies.
+ */
+export async function putAside(
   tx: Tx,
-  { from, afterSeq, upToSeq, timed }: RecordedRange & { timed: boolean },
+  { range, timed, by }: { range: RecordedRange; timed: boolean; by: Attempt },
 ): Promise<RecordedGroup[]> {
+  const { from, afterSeq, upToSeq } = range
   return await tx.$queryRaw<RecordedGroup[]>`
-    select e."detail"->>'situation' as "situation",
-      case e."event" when 'mcp.call_allowed' then 'allow' when 'mcp.call_denied' then 'deny' else 'stranger' end as "decision",
-      case when e."event" = 'mcp.call_denied' then e."rule" end as "rule", e."detail"->>'policyVersion' as "version",
-      ${timed ? hourOfWeek : Prisma.sql`null::int`} as "hour",
-      sum(case when e."event" = 'mcp.caller_refused' then (e."detail"->>'count')::int else 1 end)::int as "calls",
-      max(e."at") as "lastAt"
-    from "AuditEvent" e
-    where e."seq" > ${afterSeq} and e."seq" <= ${upToSeq} and e."at" >= ${from}
-      and e."event" in ('mcp.call_allowed', 'mcp.call_denied', 'mcp.caller_refused')
-    group by 1, 2, 3, 4, 5`
+    with alike as materialized (
+      select e."detail"->>'situation' as "situation", d."decision",
+        case when d."decision" = 'deny' then e."rule" end as "rule", e."detail"->>'policyVersion' as "version",
+        ${timed ? hourOfWeek : Prisma.sql`null::int`} as "hour", min(e."seq") as "firstSeq",
+        sum(case when e."event" = 'mcp.caller_refused' then (e."detail"->>'count')::int else 1 end)::int as "calls",
+        max(e."at") as "lastAt"
+      from "AuditEvent" e
+      cross join lateral (select case
+        when e."event" = 'mcp.call_allowed' then 'allow'
+        when e."event" = 'mcp.caller_refused' and (e."agentId" is null or e."rule" = 'agent_unknown') then 'stranger'
+        else 'deny' end as "decision") d
+      where e."seq" > ${afterSeq} and e."seq" <= ${upToSeq} and e."at" >= ${from}
+        and e."event" in ('mcp.call_allowed', 'mcp.call_denied', 'mcp.caller_refused')
+      group by 1, 2, 3, 4, 5
+    ), aside as (
+      insert into "PolicyReplayGroup" ("replayId", "attempt", "situation", "firstSeq", "decision", "rule", "version", "hour", "calls", "lastAt")
+      select ${by.replayId}::uuid, ${by.attempt}::int, "situation", "firstSeq", "decision", "rule", "version", "hour", "calls", "lastAt"
+      from alike where "situation" is not null
+    )
+    select "situation", "decision", "rule", "version", "hour", "calls", "lastAt" from alike where "situation" is null`
+}
+
+type AsideRow = RecordedGroup & { situation: string; firstSeq: bigint }
+/** Groups that are read at once, and so at most as many situations. */
+const rowsAtOnce = 5000
+
+/** What was put aside, situation by situation, each whole; never more of them in memory than are read at once. */
+export async function* situationsAside(
+  tx: Tx,
+  { replayId, attempt }: Attempt,
+): AsyncGenerator<{ situation: string; groups: RecordedCalls }[]> {
+  let last: Pick<AsideRow, 'situation' | 'firstSeq'> = { situation: '', firstSeq: 0n }
+  let open: { situation: string; groups: RecordedCalls } | undefined
+  for (;;) {
+    const rows = await tx.$queryRaw<AsideRow[]>`
+      select "situation", "firstSeq", "decision", "rule", "version", "hour", "calls", "lastAt" from "PolicyReplayGroup"
+      where "replayId" = ${replayId}::uuid and "attempt" = ${attempt} and ("situation", "firstSeq") > (${last.situation}, ${last.firstSeq})
+      order by "situation", "firstSeq" limit ${rowsAtOnce}`
+    const whole: { situation: string; groups: RecordedCalls }[] = []
+    for (const { firstSeq: _, ...group } of rows) {
+      if (open?.situation !== group.situation) {
+        if (open) whole.push(open)
+        open = { situation: group.situation, groups: new RecordedCalls() }
+      }
+      open.groups.add(group)
+    }
+    const done = rows.length < rowsAtOnce
+    if (done && open) whole.push(open)
+    if (whole.length > 0) yield whole
+    if (done) return
+    last = rows.at(-1)!
+  }
 }
 
 /** What the policies were asked in these situations; one that is not known, or that this release cannot read, is left out. */

@@ -8,6 +8,9 @@ import type { Verdict } from '../rules/replay.ts'
 import { questionOf } from '../rules/situation.ts'
 import type { SituationFacts } from '../schema/situations.ts'
 
+/** So many answers are remembered: where policies name agents or tools, questions are as many as situations. */
+const answersMax = 50_000
+
 /** A set of policies as a replay asks it. */
 export type ReplayedSet = {
   version: string
@@ -41,7 +44,10 @@ export function replayedSet(stored: { number: number; version: string; policies:
         hour === null ? '' : `${dependence.hour ? hour % 24 : ''}|${dependence.weekday ? Math.floor(hour / 24) : ''}`
       const key = `${last.key}|${hours}`
       let rule = answers.get(key)
-      if (rule === undefined) answers.set(key, (rule = set.judge(questionOf(facts, hour ?? 0))))
+      if (rule === undefined) {
+        if (answers.size >= answersMax) answers.clear()
+        answers.set(key, (rule = set.judge(questionOf(facts, hour ?? 0))))
+      }
       return rule
     },
   }

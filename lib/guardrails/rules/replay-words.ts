@@ -36,6 +36,13 @@ export function replaySays(figures: ReplayFigures): string[] {
     says.push(
       `${counted(strangers, 'request')} of callers that are no agent ${strangers === 1 ? 'was' : 'were'} refused before any policy was asked.`,
     )
+  const { differences, calls: callsLeftOut } = figures.leftOut
+  if (differences > 0) {
+    const are = differences === 1 ? 'is' : 'are'
+    says.push(
+      `More differs than a report keeps: ${counted(differences, 'difference')}, of ${counted(callsLeftOut, 'call')}, ${are} counted above and left out of the lists by agent, tool and policy and of the calls to open.`,
+    )
+  }
   if (figures.unreproduced > 0) {
     const were = figures.unreproduced === 1 ? 'was' : 'were'
     says.push(

@@ -4,6 +4,7 @@ import type { SituationFacts } from '../schema/situations.ts'
 import { Comparison, type RecordedGroup, RecordedCalls } from './replay.ts'
 import { replaySays } from './replay-words.ts'
 
+const nothing = { differences: 0, calls: 0 }
 const lastAt = new Date('2026-11-22T10:00:00Z')
 const facts = (agent: string): SituationFacts => ({
   agent: { id: agent, team: 'finance', tier: 'low', template: null },
@@ -28,25 +29,34 @@ const group = (change: Partial<RecordedGroup>): RecordedGroup => ({
 test('alike ones of different parts of the log are added up, and different ones are not', () => {
   const recorded = new RecordedCalls()
   const later = new Date('2026-11-22T11:00:00Z')
-  recorded.add([group({ calls: 2 }), group({ version: 'v2' }), group({ situation: 's2' })])
-  recorded.add([group({ calls: 3, lastAt: later }), group({ decision: 'deny', rule: 'policy_x' }), group({ hour: 7 })])
-  const groups = [...recorded.groups()]
-  expect(groups).toHaveLength(5)
+  for (const each of [group({ calls: 2 }), group({ version: 'v2' }), group({ calls: 3, lastAt: later })])
+    recorded.add(each)
+  for (const each of [group({ decision: 'deny', rule: 'policy_x' }), group({ hour: 7 })]) recorded.add(each)
+  const groups = [...recorded.all()]
+  expect(groups).toHaveLength(4)
   expect(groups[0]).toMatchObject({ calls: 5, lastAt: later })
 })
 
 test('what the set decides otherwise is told by kind, situation and policy; the rest is counted', () => {
   const comparison = new Comparison('v9')
   const refused = group({ decision: 'deny', rule: 'policy_old', calls: 3 })
-  comparison.addSituation('s1', {
+  const one = comparison.addSituation('s1', {
     facts: facts('a'),
     groups: [group({ calls: 10 }), group({ version: 'v2', calls: 5 }), refused],
     verdict: () => 'policy_new',
   })
-  comparison.addSituation('s2', { facts: facts('b'), groups: [refused, group({ calls: 1 })], verdict: () => null })
-  comparison.addSituation('s3', { facts: facts('b'), groups: [group({ calls: 2 })], verdict: () => 'policy_new' })
-  const { figures, differences } = comparison.result()
-  expect(differences).toMatchObject([
+  const two = comparison.addSituation('s2', {
+    facts: facts('b'),
+    groups: [refused, group({ calls: 1 })],
+    verdict: () => null,
+  })
+  const three = comparison.addSituation('s3', {
+    facts: facts('b'),
+    groups: [group({ calls: 2 })],
+    verdict: () => 'policy_new',
+  })
+  const figures = comparison.result()
+  expect([...one, ...two, ...three]).toMatchObject([
     { kind: 'blocked', situation: 's1', agentId: 'a', rule: 'policy_new', calls: 15, hours: [] },
     { kind: 'permitted', situation: 's2', agentId: 'b', rule: 'policy_old', calls: 3 },
     { kind: 'blocked', situation: 's3', agentId: 'b', rule: 'policy_new', calls: 2 },
@@ -68,19 +78,19 @@ test('what the set decides otherwise is told by kind, situation and policy; the 
 test('a set whose answer depends on the hour is asked once for each, and the hours are told', () => {
   const comparison = new Comparison('v9')
   const asked: (number | null)[] = []
-  comparison.addSituation('s1', {
+  const differences = comparison.addSituation('s1', {
     facts: facts('a'),
     groups: [8, 9, 22, 23, 22].map((hour, at) => group({ hour, version: `v${at}` })),
     verdict: (_, hour) => (asked.push(hour), hour! > 20 ? 'policy_night' : null),
   })
   expect(asked).toEqual([8, 9, 22, 23])
-  expect(comparison.result().differences).toMatchObject([{ calls: 3, hours: [22, 23] }])
+  expect(differences).toMatchObject([{ calls: 3, hours: [22, 23] }])
 })
 
 test('what was decided otherwise by the same text is said, whatever it was', () => {
   const comparison = new Comparison('v1')
   comparison.addSituation('s1', { facts: facts('a'), groups: [group({ calls: 4 })], verdict: () => 'policy_new' })
-  const { figures } = comparison.result()
+  const figures = { ...comparison.result(), leftOut: nothing }
   expect(figures.unreproduced).toBe(4)
   expect(replaySays(figures).at(-1)).toMatch(/^4 calls were decided otherwise by this very text/)
 })
@@ -93,7 +103,7 @@ test('what cannot be judged is counted and not guessed', () => {
   )
   comparison.addUnnamed(group({ situation: null, version: null, decision: 'deny', rule: 'grant_missing', calls: 5 }))
   comparison.addUnnamed(group({ situation: null, version: null, decision: 'stranger', calls: 90 }))
-  const { figures } = comparison.result()
+  const figures = { ...comparison.result(), leftOut: nothing }
   expect(figures).toMatchObject({ calls: 14, judged: 0, unjudged: 9, untouched: 5, strangers: 90 })
   expect(replaySays(figures)).toEqual([
     'There is no call on record that it could be asked about.',
@@ -104,7 +114,7 @@ test('what cannot be judged is counted and not guessed', () => {
 })
 
 test('the report says it in words', () => {
-  const none = { ...new Comparison('v1').result().figures, calls: 12_410, judged: 12_410 }
+  const none = { ...new Comparison('v1').result(), leftOut: nothing, calls: 12_410, judged: 12_410 }
   expect(replaySays(none)).toEqual(['Would have blocked none of 12,410 calls.'])
   const some = { ...none, blocked: { calls: 37, agents: 4 }, permitted: { calls: 1, agents: 1 }, otherRule: 1 }
   expect(replaySays(some)).toEqual([
@@ -112,6 +122,10 @@ test('the report says it in words', () => {
     'Would have allowed 1 call that was refused, by 1 agent.',
     'Would have refused 1 refused call by another policy than the one that did.',
   ])
+  const many = { ...none, leftOut: { differences: 1, calls: 1200 } }
+  expect(replaySays(many).at(-1)).toBe(
+    'More differs than a report keeps: 1 difference, of 1,200 calls, is counted above and left out of the lists by agent, tool and policy and of the calls to open.',
+  )
   const few = { ...none, calls: 1_000_000, judged: 999_999, unjudged: 1, unjudgedUntil: null }
   expect(replaySays(few)[1]).toMatch(/^1 of 1,000,000 calls \(less than 0.1 %\)/)
   expect(replaySays({ ...few, judged: 1, unjudged: 999_999 })[1]).toMatch(/\(more than 99.9 %\)/)

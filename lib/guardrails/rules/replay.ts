@@ -35,29 +35,27 @@ export type Difference = {
 /** What a set answers about a situation at an hour of the week (null: it does not matter): the policy that refuses, or null. */
 export type Verdict = (facts: SituationFacts, hour: number | null) => string | null
 
-/** Collects groups as they are read, the same ones together. */
+/** Collects groups of a situation as they are read, the same ones together. */
 export class RecordedCalls {
   readonly #groups = new Map<string, RecordedGroup>()
 
-  add(groups: readonly RecordedGroup[]): void {
-    for (const group of groups) {
-      const key = `${group.situation}|${group.decision}|${group.rule}|${group.version}|${group.hour}`
-      const known = this.#groups.get(key)
-      if (known) {
-        known.calls += group.calls
-        if (group.lastAt > known.lastAt) known.lastAt = group.lastAt
-      } else this.#groups.set(key, { ...group })
-    }
+  add(group: RecordedGroup): void {
+    const key = `${group.decision}|${group.rule}|${group.version}|${group.hour}`
+    const known = this.#groups.get(key)
+    if (known) {
+      known.calls += group.calls
+      if (group.lastAt > known.lastAt) known.lastAt = group.lastAt
+    } else this.#groups.set(key, { ...group })
   }
 
-  groups(): Iterable<RecordedGroup> {
+  all(): Iterable<RecordedGroup> {
     return this.#groups.values()
   }
 }
 
-/** Compares what was decided with what a set says, situation by situation. */
+/** Compares what was decided with what a set says, situation by situation: it adds up, and holds none of them. */
 export class Comparison {
-  readonly figures: Omit<ReplayFigures, 'blocked' | 'permitted' | 'against'> = {
+  readonly figures: Omit<ReplayFigures, 'blocked' | 'permitted' | 'against' | 'leftOut'> = {
     calls: 0,
     judged: 0,
     unjudged: 0,
@@ -70,7 +68,10 @@ export class Comparison {
   }
   readonly #version: string
   readonly #against = new Map<string, number>()
-  readonly #differences = new Map<string, Difference>()
+  readonly #sums: Record<Difference['kind'], Sum> = {
+    blocked: { calls: 0, agents: new Set() },
+    permitted: { calls: 0, agents: new Set() },
+  }
 
   constructor(version: string) {
     this.#version = version
@@ -91,21 +92,24 @@ export class Comparison {
     } else figures.untouched += calls
   }
 
+  /** All that is recorded of a situation, and what of it differs. */
   addSituation(
     situation: string,
-    about: { facts: SituationFacts; groups: readonly RecordedGroup[]; verdict: Verdict },
-  ): void {
+    about: { facts: SituationFacts; groups: Iterable<RecordedGroup>; verdict: Verdict },
+  ): Difference[] {
     const { facts, groups, verdict } = about
+    const differences: Difference[] = []
     const answers = new Map<number | null, string | null>()
     this.figures.situations += 1
     for (const group of groups) {
       let rule = answers.get(group.hour)
       if (rule === undefined) answers.set(group.hour, (rule = verdict(facts, group.hour)))
-      this.#compare({ group, rule, situation, facts })
+      this.#compare({ group, rule, situation, facts, differences })
     }
+    return differences
   }
 
-  #compare(about: { group: RecordedGroup; rule: string | null; situation: string; facts: SituationFacts }): void {
+  #compare(about: Compared): void {
     const { figures } = this
     const { group, rule } = about
     const { calls, version } = group
@@ -120,15 +124,14 @@ export class Comparison {
     else figures.otherRule += calls
   }
 
-  #differ(
-    kind: Difference['kind'],
-    rule: string,
-    { group, situation, facts }: { group: RecordedGroup; situation: string; facts: SituationFacts },
-  ): void {
-    const key = `${kind}|${situation}|${rule}`
-    let difference = this.#differences.get(key)
+  #differ(kind: Difference['kind'], rule: string, { group, situation, facts, differences }: Compared): void {
+    const { agent, server, tool } = facts
+    const { calls, hour } = group
+    const sum = this.#sums[kind]
+    sum.calls += calls
+    sum.agents.add(agent.id)
+    let difference = differences.find((known) => known.kind === kind && known.rule === rule)
     if (!difference) {
-      const { agent, server, tool } = facts
       difference = {
         kind,
         situation,
@@ -139,26 +142,30 @@ export class Comparison {
         hours: [],
         calls: 0,
       }
-      this.#differences.set(key, difference)
+      differences.push(difference)
     }
-    difference.calls += group.calls
-    if (group.hour !== null && !difference.hours.includes(group.hour)) difference.hours.push(group.hour)
+    difference.calls += calls
+    if (hour !== null && !difference.hours.includes(hour)) difference.hours.push(hour)
   }
 
-  result(): { figures: ReplayFigures; differences: Difference[] } {
-    const differences = [...this.#differences.values()].toSorted((a, b) => b.calls - a.calls)
-    const sum = (kind: Difference['kind']) => {
-      const of = differences.filter((each) => each.kind === kind)
-      return {
-        calls: of.reduce((calls, each) => calls + each.calls, 0),
-        agents: new Set(of.map(({ agentId }) => agentId)).size,
-      }
-    }
+  result(): Omit<ReplayFigures, 'leftOut'> {
+    const sum = ({ calls, agents }: Sum) => ({ calls, agents: agents.size })
     const against = [...this.#against]
       .map(([version, calls]) => ({ version, calls }))
       .toSorted((a, b) => b.calls - a.calls)
-    return { figures: { ...this.figures, blocked: sum('blocked'), permitted: sum('permitted'), against }, differences }
+    const { blocked, permitted } = this.#sums
+    return { ...this.figures, blocked: sum(blocked), permitted: sum(permitted), against }
   }
+}
+
+type Sum = { calls: number; agents: Set<string> }
+type Compared = {
+  group: RecordedGroup
+  rule: string | null
+  situation: string
+  facts: SituationFacts
+  /** Those of the situation so far. */
+  differences: Difference[]
 }
 
 /** Ids of central policies, and of what stands for them, begin alike. */

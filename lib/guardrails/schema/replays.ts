@@ -57,6 +57,8 @@ export type ReplayFigures = {
   unreproduced: number
   /** Different questions that the policies were asked. */
   situations: number
+  /** Counted in `blocked` and `permitted`, and in no list: more differs than a report keeps. */
+  leftOut: { differences: number; calls: number }
 }
 
 /** A replay as lists show it. Times are ISO 8601 in UTC. */
