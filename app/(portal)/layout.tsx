@@ -38,7 +38,7 @@ export default async function PortalLayout({ children }: { children: ReactNode }
   const [policySets, stops, bypasses, breakGlass, inbox, ruleTitles] = await Promise.all([
     orNull(ctx, policySetsInUse(ctx)),
     orNull(ctx, openStops(ctx)),
-    orNull(ctx, listHoldBypasses(ctx)),
+    orNull(ctx, listHoldBypasses(ctx, {}, { counted: false })),
     orNull(ctx, listBreakGlass(ctx, { state: 'in_force', limit: 20 })),
     can(ctx.actor, 'inbox:own') ? orNull(ctx, listInbox(ctx, { limit: 6 })) : null,
     orNull(ctx, centralRuleTitles(ctx)),

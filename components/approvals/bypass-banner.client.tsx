@@ -30,10 +30,6 @@ export function BypassBanner({
     refetchInterval: 15_000,
     ...(initial ? { initialData: initial } : {}),
   })
-  const { run, pending } = useAction(end, () => {
-    toast.success('The bypass is ended: such calls wait for a person again.')
-    void refetch()
-  })
   if (!data || data.length === 0) return null
   return (
     <div role="status" className="border-b border-warn/40 bg-warn-soft text-warn">
@@ -51,12 +47,36 @@ export function BypassBanner({
             <Link href={paths.approvals('rules')} className="rounded-sm underline underline-offset-2">
               See
             </Link>
-            <ActionButton size="sm" pending={pending} whyNot={whyNot} onClick={() => run({ bypassId: bypass.id })}>
-              End now
-            </ActionButton>
+            <EndNow bypassId={bypass.id} end={end} whyNot={whyNot} onEnded={() => void refetch()} />
           </li>
         ))}
       </ul>
     </div>
+  )
+}
+
+/** Each has its own: one that is being ended keeps no other from it, and says so when it could not be. */
+function EndNow({
+  bypassId,
+  end,
+  whyNot,
+  onEnded,
+}: {
+  bypassId: string
+  end: End
+  whyNot: string | null
+  onEnded: () => void
+}) {
+  const { run, pending, failed } = useAction(end, () => {
+    toast.success('The bypass is ended: such calls wait for a person again.')
+    onEnded()
+  })
+  return (
+    <>
+      <ActionButton size="sm" pending={pending} whyNot={whyNot} onClick={() => run({ bypassId })}>
+        End now
+      </ActionButton>
+      {failed && <strong role="alert">It is not ended: {failed.message}</strong>}
+    </>
   )
 }

@@ -195,7 +195,7 @@ export type AuditEvents = {
     ms: number
     /** The grant it was made under. */
     grantId?: string
-    /** The rule that would have held it, and the bypass that let it through. */
+    /** The rules that would have held it, and the bypasses that let it through. */
     bypassed?: BypassedHold
     /** The task that the call began or that is asked for: a digest of its id, the tool it runs and how it is. */
     task?: { id: string; tool: string; status: string | null }
@@ -286,8 +286,9 @@ export type AuditEvents = {
 /** The step of deciding that refused, and the facts that mattered. */
 type ExplainedDenial = { step?: string | null; facts?: Record<string, string | number | boolean | null> }
 
-/** A rule that would have held a call, and what let the call through. */
-export type BypassedHold = { rule: string; bypass: string }
+/** A rule that would have held a call, and what let the call through; `also`: the other ones that it needed. */
+export type BypassedHold = BypassedRule & { also?: BypassedRule[] }
+type BypassedRule = { rule: string; bypass: string }
 
 type ReplaySums = { calls: number; judged: number; blocked: number; permitted: number }
 

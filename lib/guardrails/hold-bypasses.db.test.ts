@@ -1,4 +1,7 @@
 import { expect } from 'vitest'
+import { recordAudit } from '#lib/audit/commands.ts'
+import type { BypassedHold } from '#lib/audit/events.ts'
+import { inTx } from '#lib/auth/ctx.ts'
 import type { Role } from '#lib/auth/permissions.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
@@ -7,7 +10,7 @@ import { makeServer } from '#lib/dev/test/registry.ts'
 import { createHoldRule, endHoldBypass, endHoldBypasses, openHoldBypass, removeHoldRule } from './commands.ts'
 import { listHoldBypasses } from './queries/hold-bypasses.ts'
 import { createHoldRuleInput } from './schema/held-calls.ts'
-import { openHoldBypassInput } from './schema/hold-bypasses.ts'
+import { bypassCallsMax, bypassCallsText, openHoldBypassInput } from './schema/hold-bypasses.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
 const later = (minutes: number) => new Date(now.getTime() + minutes * 60_000)
@@ -114,3 +117,40 @@ dbTest('it ends by itself to the second, with its rule, and is told once', async
   await expect(open(at(2))).rejects.toMatchObject({ code: 'not_found' })
   await expect(endHoldBypass(security, { bypassId: crypto.randomUUID() })).rejects.toMatchObject({ code: 'not_found' })
 })
+
+dbTest(
+  'calls are counted where somebody looks at them, each bypass that one needed, and no further',
+  async ({ db }) => {
+    const { person, open, list } = await world(db)
+    const security = await person('security')
+    const [one, other] = [await open(security), await (await world(db)).open(security)]
+    if (!one.ok || !other.ok) throw new Error('They were not opened.')
+    const [first, second] = [one.value.bypassId, other.value.bypassId]
+    const counts = async () =>
+      Object.fromEntries((await listHoldBypasses(security)).map(({ id, calls }) => [id, calls])) as Record<
+        string,
+        number
+      >
+    const agent = { kind: 'agent', id: 'caller', name: 'Caller' } as const
+    const call = (count: number, bypassed: BypassedHold) =>
+      inTx(ctxFor(db, agent, now), async (tx, ctx) => {
+        for (let made = 0; made < count; made += 1) {
+          recordAudit(tx, ctx, {
+            event: 'mcp.call_allowed',
+            subject: { kind: 'tool', id: 'erp/change', name: 'change' },
+            detail: { argumentsDigest: 'd', class: 'write', outcome: 'ok', ms: 1, bypassed },
+          })
+        }
+      })
+    const rule = 'a rule'
+    await call(2, { rule, bypass: first })
+    await call(3, { rule, bypass: first, also: [{ rule, bypass: second }] })
+    expect(await counts()).toMatchObject({ [first]: 5, [second]: 3 })
+    await call(bypassCallsMax, { rule, bypass: first })
+    expect(await counts()).toMatchObject({ [first]: bypassCallsMax, [second]: 3 })
+    expect(bypassCallsText(bypassCallsMax)).toBe('1,000 or more')
+    const banner = await listHoldBypasses(security, { limit: 1 }, { counted: false })
+    expect(banner).toMatchObject([{ calls: null }])
+    expect(await list(security)).toHaveLength(1)
+  },
+)

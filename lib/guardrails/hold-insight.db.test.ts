@@ -4,6 +4,7 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { createHoldRule } from './commands.ts'
+import { holdRulesSql } from './queries/facts-sql.ts'
 import { holdInsight } from './queries/hold-insight.ts'
 import { forecastHoldRule, forecastHoldRules } from './queries/hold-forecast.ts'
 import { listHoldRules } from './queries/held-calls.ts'
@@ -225,4 +226,20 @@ dbTest('a rule takes the place of another one in the same moment, or not at all'
   expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
   const rules = (await listHoldRules(ctx)).filter((rule) => rule.serverId === serverId)
   expect(rules).toMatchObject([{ title: 'Large changes wait' }])
+})
+
+dbTest('a changed rule is asked where the old one was, also by brokers, and a new one comes last', async ({ db }) => {
+  const { ctx, ruleId, serverId } = await world(db)
+  const input = { title: 'Anything waits', serverId, deciderRoles: ['builder'] }
+  const { ruleId: broad } = await createHoldRule(ctx, createHoldRuleInput.parse(input))
+  const change = { ...input, title: 'Twice the time', class: 'write', deciderRoles: ['security'], replaces: ruleId }
+  const { ruleId: changed } = await createHoldRule(ctx, createHoldRuleInput.parse(change))
+  const { ruleId: last } = await createHoldRule(ctx, createHoldRuleInput.parse({ ...input, title: 'The last one' }))
+  const order = [changed, broad, last]
+  const listed = (await listHoldRules(ctx)).filter((rule) => rule.serverId === serverId)
+  expect(listed.map(({ id }) => id)).toEqual(order)
+  const asked = await db.$queryRawUnsafe<{ id: string; serverId: string }[]>(holdRulesSql.text)
+  expect(asked.filter((rule) => rule.serverId === serverId).map(({ id }) => id)).toEqual(order)
+  const { rules } = await holdInsight(ctx, { days: 30 })
+  expect(rules.flatMap(({ rule }) => (order.includes(rule.id ?? '') ? [rule.id] : []))).toEqual(order)
 })

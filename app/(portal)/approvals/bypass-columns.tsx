@@ -1,8 +1,7 @@
 import { Badge } from '#components/ui/badge.tsx'
-import { formatCount } from '#components/ui/count.ts'
 import type { Column } from '#components/ui/data-table.tsx'
 import { Time } from '#components/ui/time.client.tsx'
-import type { HoldBypassView } from '#lib/guardrails/schema/hold-bypasses.ts'
+import { bypassCallsText, type HoldBypassView } from '#lib/guardrails/schema/hold-bypasses.ts'
 import { EndBypassButton } from './bypass-button.client.tsx'
 
 const facts: readonly Column<HoldBypassView>[] = [
@@ -49,7 +48,7 @@ const facts: readonly Column<HoldBypassView>[] = [
       </>
     ),
   },
-  { id: 'calls', header: 'Calls through', numeric: true, cell: ({ calls }) => formatCount(calls) },
+  { id: 'calls', header: 'Calls through', numeric: true, cell: ({ calls }) => bypassCallsText(calls) },
 ]
 
 export function bypassColumns(whyNot: string | null): readonly Column<HoldBypassView>[] {

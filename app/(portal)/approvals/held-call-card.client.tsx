@@ -38,7 +38,9 @@ export function HeldCallCard({
 }) {
   const [mode, setMode] = useState<Mode>('look')
   const [note, setNote] = useState('')
-  const [absent, setAbsent] = useState('')
+  const [chosen, setChosen] = useState('')
+  // Who stands in for whom can end while one looks: then it is one's own place again.
+  const absent = held.standIns.some(({ person }) => person.id === chosen) ? chosen : ''
   const about = { heldCallId: held.id, ...(absent === '' ? {} : { forPersonId: absent }) }
   const [text, setText] = useState(() => jsonText(held.arguments))
   const { run, pending, failed } = useAction(decide, ({ state }) => {
@@ -108,7 +110,7 @@ export function HeldCallCard({
           <JsonBlock value={held.arguments} label={`Arguments of ${call}`} />
         )}
         {held.inputResponses && <HeldAnswers answers={held.inputResponses} call={call} />}
-        <InPlaceOf standIns={held.standIns} value={absent} onChange={setAbsent} />
+        <InPlaceOf standIns={held.standIns} value={absent} onChange={setChosen} />
         {mode === 'reject' && (
           <Field
             label="Reason"

@@ -77,7 +77,8 @@ const decidedColumns: readonly Column<HeldCallView>[] = [
     header: 'By',
     cell: (held) => (
       <>
-        {held.decidedBy?.name ?? '–'} · <Time value={held.decidedAt} />
+        {held.decidedBy?.name ?? '–'}
+        {held.decidedFor && ` for ${held.decidedFor.name}`} · <Time value={held.decidedAt} />
         {held.note && <span className="block max-w-xs text-[13px] text-muted-foreground">{held.note}</span>}
       </>
     ),

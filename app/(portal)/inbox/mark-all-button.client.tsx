@@ -11,13 +11,20 @@ import { markAll } from './actions.ts'
 /** Marks read what was there when the page was made; what came since stays unread. */
 export function MarkAllButton({ until, kind }: { until: string; kind: Kind | undefined }) {
   const queries = useQueryClient()
-  const { run, pending } = useAction(markAll, ({ marked }) => {
+  const { run, pending, failed } = useAction(markAll, ({ marked }) => {
     void queries.invalidateQueries({ queryKey: ['inbox'] })
     toast.success(marked === 1 ? 'One is marked read.' : `${marked} are marked read.`)
   })
   return (
-    <Button size="sm" pending={pending} onClick={() => run({ until, ...(kind ? { kind } : {}) })}>
-      {!pending && <CheckCheck aria-hidden />} Mark all read
-    </Button>
+    <>
+      <Button size="sm" pending={pending} onClick={() => run({ until, ...(kind ? { kind } : {}) })}>
+        {!pending && <CheckCheck aria-hidden />} Mark all read
+      </Button>
+      {failed && (
+        <span role="alert" className="text-[13px] text-danger">
+          {failed.message}
+        </span>
+      )}
+    </>
   )
 }

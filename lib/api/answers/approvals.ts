@@ -71,6 +71,7 @@ export const holdRule = answerOf<HoldRuleView>()(
     excludedDeciders: z.array(z.enum(excludedDeciders)).readonly(),
     decideSeconds: z.int(),
     onTimeout: z.enum(timeoutActions),
+    position: z.int(),
     createdBy: person.nullable(),
     createdAt: time,
     removedAt: time.nullable(),
@@ -89,6 +90,6 @@ export const holdBypass = answerOf<HoldBypassView>()(
     endedAt: time.nullable(),
     endedBy: person.nullable(),
     inForce: z.boolean(),
-    calls: count,
+    calls: count.nullable(),
   }),
 ).meta({ id: 'HoldBypass' })

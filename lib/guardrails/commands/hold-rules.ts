@@ -2,13 +2,14 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { type Role, rolesWith } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import type { Tx } from '#lib/db/client.ts'
 import { serverNotFound } from '#lib/registry/queries.ts'
 import { conditionProblem } from '#lib/registry/rules/conditions.ts'
 import { endBypassesOf } from './hold-bypasses.ts'
 import type { CreateHoldRuleInput, RemoveHoldRuleInput } from '../schema/held-calls.ts'
 
 /**
- * Makes a rule that holds calls, in the place of another one if it says so; brokers follow within a second. Needs `holds:manage`; throws `not_found` for an unknown server or rule,
+ * Makes a rule that holds calls, asked behind all others or in the place of the one it replaces; brokers follow within a second. Needs `holds:manage`; throws `not_found` for an unknown server or rule,
  * `invalid` for a tool the server does not have, `conflict` when the other rule is gone.
  */
 export async function createHoldRule(
@@ -30,8 +31,9 @@ export async function createHoldRule(
   })
   return await inTx(ctx, async (tx, ctx) => {
     if (input.serverId !== null) await expectTool(ctx, { serverId: input.serverId, input })
+    const place = replaces === undefined ? null : await takeOut(tx, ctx, { ruleId: replaces, by: input.title })
     const rule = await tx.holdRule.create({
-      data: { ...input, createdById: person.id, createdAt: ctx.now },
+      data: { ...input, ...place, createdById: person.id, createdAt: ctx.now },
       select: { id: true },
     })
     const { deciderRoles, excludedDeciders, decideSeconds, onTimeout } = input
@@ -42,10 +44,6 @@ export async function createHoldRule(
       ...(input.toolName ? { tool: input.toolName } : {}),
       detail: { ruleId: rule.id, deciderRoles: [...deciderRoles], excludedDeciders, decideSeconds, onTimeout },
     })
-    if (replaces !== undefined) {
-      const { removed } = await removeHoldRule(ctx, { ruleId: replaces, reason: `“${input.title}” takes its place.` })
-      if (!removed) throw new DomainError('conflict', 'The rule it was to replace was removed in the meantime.')
-    }
     return { ruleId: rule.id }
   })
 }
@@ -70,6 +68,17 @@ export async function removeHoldRule(ctx: Ctx, input: RemoveHoldRuleInput): Prom
     })
     return { removed: true }
   })
+}
+
+/** Ends the rule that another one replaces; returns where it was in the order. */
+async function takeOut(
+  tx: Tx,
+  ctx: Ctx,
+  { ruleId, by }: { ruleId: string; by: string },
+): Promise<{ position: number }> {
+  const { removed } = await removeHoldRule(ctx, { ruleId, reason: `“${by}” takes its place.` })
+  if (!removed) throw new DomainError('conflict', 'The rule it was to replace was removed in the meantime.')
+  return await tx.holdRule.findUniqueOrThrow({ where: { id: ruleId }, select: { position: true } })
 }
 
 async function expectTool(

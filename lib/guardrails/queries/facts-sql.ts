@@ -87,13 +87,13 @@ export const runsSql: FactsSql<RunFacts> = {
     where "state" in ('queued', 'running') and ($1::text[] is null or "id" = any ($1::uuid[]))`,
 }
 
-/** Rules that hold calls, in the order they were made. */
+/** Rules that hold calls, in the order they are asked. */
 export const holdRulesSql: FactsSql<HoldRuleFacts> = {
   name: 'broker_hold_rules',
   text: `select "id", "title", "serverId", "toolName", "class"::text, "environment"::text, "conditions", "deciderRoles", "excludedDeciders", "decideSeconds", "onTimeout",
       coalesce((select json_agg(json_build_object('id', b."id", 'agentId', b."agentId", 'expiresAt', b."expiresAt", 'exceptTeamIds', b."exceptTeamIds",
         'exceptAgentIds', b."exceptAgentIds") order by b."openedAt", b."id") from "HoldBypass" b where b."ruleId" = r."id" and b."endedAt" is null), '[]') as "bypasses"
-    from "HoldRule" r where "removedAt" is null order by "createdAt", "id"`,
+    from "HoldRule" r where "removedAt" is null order by "position", "createdAt", "id"`,
 }
 
 /** The open stop orders, as one value. */

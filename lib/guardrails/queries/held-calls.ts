@@ -75,7 +75,7 @@ export async function listHoldRules(ctx: Ctx, { history = false } = {}): Promise
   authorize(ctx, 'runs:read')
   const rows = await reader(ctx).holdRule.findMany({
     where: history ? {} : { removedAt: null },
-    orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+    orderBy: [{ position: 'asc' }, { createdAt: 'asc' }, { id: 'asc' }],
     take: 1000,
     omit: { removedById: true },
   })

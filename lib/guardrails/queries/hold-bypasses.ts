@@ -1,20 +1,21 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { personNames } from '#lib/registry/queries.ts'
-import type { HoldBypassView } from '../schema/hold-bypasses.ts'
+import { bypassCallsMax, type HoldBypassView } from '../schema/hold-bypasses.ts'
 
 const bypassesMax = 500
 
-/** Bypasses of rules that hold calls, newest first: those in force, or the last 500 of all. Needs `runs:read`. */
+/** Bypasses of rules that hold calls, newest first: those in force, or the last 500 of all. `counted: false` where nobody looks at their calls. Needs `runs:read`. */
 export async function listHoldBypasses(
   ctx: Ctx,
-  { state = 'in_force' }: { state?: 'in_force' | 'all' } = {},
+  { state = 'in_force', limit = bypassesMax }: { state?: 'in_force' | 'all'; limit?: number } = {},
+  { counted = true }: { counted?: boolean } = {},
 ): Promise<HoldBypassView[]> {
   authorize(ctx, 'runs:read')
   const db = reader(ctx)
   const rows = await db.holdBypass.findMany({
     where: state === 'all' ? {} : { endedAt: null, expiresAt: { gt: ctx.now } },
     orderBy: [{ openedAt: 'desc' }, { id: 'desc' }],
-    take: bypassesMax,
+    take: Math.min(limit, bypassesMax),
     include: { rule: { select: { id: true, title: true } } },
   })
   const agentIds = rows.flatMap((row) => row.agentId ?? [])
@@ -23,10 +24,7 @@ export async function listHoldBypasses(
     ctx,
     rows.flatMap((row) => [row.openedById, row.endedById]),
   )
-  const calls = await callsThrough(
-    ctx,
-    rows.map(({ id }) => id),
-  )
+  const calls = counted ? await callsThrough(ctx, rows) : null
   const personOf = (id: string) => people.get(id) ?? { id, name: 'unknown', active: false }
   return rows.map((row) => ({
     id: row.id,
@@ -39,16 +37,24 @@ export async function listHoldBypasses(
     endedAt: row.endedAt?.toISOString() ?? null,
     endedBy: row.endedById === null ? null : personOf(row.endedById),
     inForce: row.endedAt === null && row.expiresAt > ctx.now,
-    calls: calls.get(row.id) ?? 0,
+    calls: calls && (calls.get(row.id) ?? 0),
   }))
 }
 
-/** From the audit log, which has an index of exactly these. */
-async function callsThrough(ctx: Ctx, ids: readonly string[]): Promise<Map<string, number>> {
-  if (ids.length === 0) return new Map()
+/** From the audit log, which has indexes of exactly these; no further than what is shown of a number. */
+async function callsThrough(ctx: Ctx, bypasses: readonly { id: string }[]): Promise<Map<string, number>> {
+  if (bypasses.length === 0) return new Map()
+  const ids = bypasses.map(({ id }) => id)
   const rows = await reader(ctx).$queryRaw<{ id: string; calls: number }[]>`
-    select "detail"->'bypassed'->>'bypass' as "id", count(*)::int as "calls" from "AuditEvent"
-    where "event" = 'mcp.call_allowed' and "detail"->'bypassed' is not null and "detail"->'bypassed'->>'bypass' = any(${[...ids]})
-    group by 1`
+    select b."id", c."calls" from unnest(${ids}::text[]) b("id") cross join lateral (
+      select count(*)::int as "calls" from (
+        (select 1 from "AuditEvent" where "event" = 'mcp.call_allowed' and "detail"->'bypassed' is not null
+          and "detail"->'bypassed'->>'bypass' = b."id" limit ${bypassCallsMax})
+        union all
+        (select 1 from "AuditEvent" where "event" = 'mcp.call_allowed' and "detail"->'bypassed'->'also' is not null
+          and "detail"->'bypassed'->'also' @> jsonb_build_array(jsonb_build_object('bypass', b."id")) limit ${bypassCallsMax})
+        limit ${bypassCallsMax}
+      ) through
+    ) c`
   return new Map(rows.map(({ id, calls }) => [id, calls]))
 }

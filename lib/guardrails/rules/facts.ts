@@ -85,7 +85,7 @@ export type PolicyView = {
   /** Open runs only: one that is not here has ended or never was. */
   readonly runs: ReadonlyMap<string, RunFacts>
   readonly stops: readonly StopFacts[]
-  /** Rules that hold calls for a person, in the order they were made; the same array as long as none changes. */
+  /** Rules that hold calls for a person, in the order they are asked; the same array as long as none changes. */
   readonly holdRules?: readonly HoldRuleFacts[]
   /** Names of what was revoked, which callers have; left out: nothing. */
   readonly revoked?: ReadonlySet<string>

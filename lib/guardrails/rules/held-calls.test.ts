@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { heldCallStates } from '../schema/held-calls.ts'
 import { canMoveHeldCall, onTimeout, stateAfter } from './held-calls.ts'
 import { holdFor } from './holds.ts'
+import type { HoldRuleFacts } from '../schema/held-calls.ts'
 
 test('a call that waits may move, and what is decided stays decided', () => {
   const moves = ['approve', 'edit', 'reject', 'expire', 'cancel'] as const
@@ -50,15 +51,15 @@ const agent = {
   currentVersion: 1,
   grants: [],
 } as const
+const emptyView = {
+  agents: new Map(),
+  servers: new Map(),
+  runs: new Map(),
+  stops: [],
+  policies: { version: 'p', problem: null, judge: () => null, wordsOf: () => null },
+}
 const isHeld = (change: object, given: Record<string, unknown> = {}) => {
-  const view = {
-    agents: new Map(),
-    servers: new Map(),
-    runs: new Map(),
-    stops: [],
-    policies: { version: 'p', problem: null, judge: () => null, wordsOf: () => null },
-    holdRules: [{ ...rule, ...change }],
-  }
+  const view = { ...emptyView, holdRules: [{ ...rule, ...change }] }
   const call = { caller: { agentId: 'a', version: 1, runId: null }, serverId: 'erp', tool: 'pay', arguments: given }
   return holdFor(call, { agent, server, tool }, { view, now: new Date(0) }).rule !== null
 }
@@ -98,4 +99,28 @@ test('a regular expression takes time in proportion to the text, whatever it is'
   // With an engine that goes back this does not end.
   expect(isHeld(nested, { text: `${'a'.repeat(9000)}!` })).toBe(false)
   expect(isHeld(nested, { text: 'a'.repeat(9000) })).toBe(true)
+})
+
+test('of rules that are bypassed all that a call needed are on record', () => {
+  const bypass = { agentId: null, expiresAt: new Date(1).toISOString(), exceptTeamIds: [], exceptAgentIds: [] }
+  const rules = ['one', 'two', 'three'].map((id): HoldRuleFacts => ({
+    ...rule,
+    id,
+    bypasses: [{ ...bypass, id: `of ${id}` }],
+  }))
+  const decide = (holdRules: readonly HoldRuleFacts[]) => {
+    const call = { caller: { agentId: 'a', version: 1, runId: null }, serverId: 'erp', tool: 'pay', arguments: {} }
+    return holdFor(call, { agent, server, tool }, { view: { ...emptyView, holdRules }, now: new Date(0) })
+  }
+  expect(decide(rules.slice(0, 1)).bypassed).toEqual({ rule: 'one', bypass: 'of one' })
+  const also = [
+    { rule: 'two', bypass: 'of two' },
+    { rule: 'three', bypass: 'of three' },
+  ]
+  expect(decide(rules)).toEqual({ rule: null, bypassed: { rule: 'one', bypass: 'of one', also } })
+  const held = { ...rule, id: 'four' }
+  expect(decide([...rules.slice(0, 2), held, rules[2]!])).toEqual({
+    rule: held,
+    bypassed: { rule: 'one', bypass: 'of one', also: also.slice(0, 1) },
+  })
 })

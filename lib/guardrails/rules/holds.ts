@@ -10,12 +10,12 @@ type Candidate = { readonly rule: HoldRuleFacts; readonly conditions: readonly C
 const none: readonly Candidate[] = []
 const candidates = new WeakMap<readonly HoldRuleFacts[], WeakMap<ToolFacts, readonly Candidate[]>>()
 
-/** The rule that holds a call, and the first one that would have held it and is bypassed; null: none. */
+/** The rule that holds a call, and those asked before it that would have held it and are bypassed; null: none. */
 export type HoldDecision = { rule: HoldRuleFacts | null; bypassed: BypassedHold | null }
 const goesOn: HoldDecision = { rule: null, bypassed: null }
 
 /**
- * Whether a call waits for a person. The first rule that was made wins, a bypass lets through what its own rule holds and no other. Which rules can concern a tool is worked
+ * Whether a call waits for a person. The first rule of their order wins, a bypass lets through what its own rule holds and no other. Which rules can concern a tool is worked
  * out once; without rules it is one comparison.
  */
 export function holdFor(
@@ -26,14 +26,21 @@ export function holdFor(
   const { server, tool } = about
   const { holdRules } = view
   if (!holdRules || holdRules.length === 0 || tool.isMethod) return goesOn
-  let bypassed: BypassedHold | null = null
+  const passed: BypassedRule[] = []
   for (const { rule, conditions } of candidatesFor(holdRules, server, tool)) {
     if (!conditions.every((condition) => mayHold(condition, call.arguments))) continue
     const bypass = bypassOf(rule, about, now)
-    if (!bypass) return { rule, bypassed }
-    bypassed ??= { rule: rule.id, bypass: bypass.id }
+    if (!bypass) return { rule, bypassed: allOf(passed) }
+    passed.push({ rule: rule.id, bypass: bypass.id })
   }
-  return bypassed ? { rule: null, bypassed } : goesOn
+  return passed.length > 0 ? { rule: null, bypassed: allOf(passed) } : goesOn
+}
+
+type BypassedRule = Omit<BypassedHold, 'also'>
+
+function allOf([first, ...also]: readonly BypassedRule[]): BypassedHold | null {
+  if (!first) return null
+  return also.length > 0 ? { ...first, also } : first
 }
 
 function candidatesFor(rules: readonly HoldRuleFacts[], server: ServerFacts, tool: ToolFacts): readonly Candidate[] {

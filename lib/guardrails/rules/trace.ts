@@ -86,8 +86,11 @@ function isOpen(id: CallStepId): boolean {
   return id === 'request' || id === 'agent_rate' || id === 'rates' || id === 'delivery'
 }
 
-function bypassNote({ rule }: BypassedHold, { holdRules }: PolicyView): string {
-  return `“${holdRules?.find(({ id }) => id === rule)?.title ?? rule}” would hold it and is bypassed now.`
+function bypassNote({ rule, also = [] }: BypassedHold, { holdRules }: PolicyView): string {
+  const titles = [rule, ...also.map((each) => each.rule)].map(
+    (ruleId) => `“${holdRules?.find(({ id }) => id === ruleId)?.title ?? ruleId}”`,
+  )
+  return `${titles.join(' and ')} would hold it and ${titles.length === 1 ? 'is' : 'are'} bypassed now.`
 }
 
 function noteOf(id: CallStepId, about: { call: ToolCall; view: PolicyView } & Partial<Passed>): string | null {

@@ -53,7 +53,7 @@ export const createHoldRuleInput = z
     decideSeconds: z.int().min(10).max(decideSecondsMax).default(900),
     /** What happens when nobody decides in time; `allow` is for reading only. */
     onTimeout: z.enum(timeoutActions).default('deny'),
-    /** The rule whose place it takes: that one is removed in the same moment. */
+    /** The rule whose place it takes, also in the order: that one is removed in the same moment. */
     replaces: z.uuid().optional(),
   })
   .refine(({ toolName, serverId }) => toolName === null || serverId !== null, {
@@ -123,6 +123,8 @@ export type HoldRuleFacts = {
 }
 
 export type HoldRuleView = Omit<HoldRuleFacts, 'bypasses'> & {
+  /** Of two rules that hold a call the one with the lower number does; a rule that replaces another one has its number. */
+  position: number
   createdBy: PersonRef | null
   createdAt: string
   /** Set for rules that are no longer in force. */

@@ -4,6 +4,8 @@ import { manyLines } from '#lib/registry/schema/words.ts'
 
 export const bypassMinutesDefault = 60
 export const bypassMinutesMax = 480
+/** Of the calls that a bypass let through so many are counted. */
+export const bypassCallsMax = 1000
 
 export const openHoldBypassInput = z.strictObject({
   ruleId: z.uuid(),
@@ -46,8 +48,14 @@ export type HoldBypassView = {
   /** null while it is in force, and when its time was over or its rule was removed. */
   endedBy: PersonRef | null
   inForce: boolean
-  /** Calls that it let through, from the audit log. */
-  calls: number
+  /** Calls that it let through, from the audit log; `bypassCallsMax`: so many or more. null: not counted. */
+  calls: number | null
+}
+
+/** How many calls a bypass let through, in words. */
+export function bypassCallsText(calls: number | null): string {
+  if (calls === null) return '–'
+  return calls >= bypassCallsMax ? `${bypassCallsMax.toLocaleString('en')} or more` : String(calls)
 }
 
 export type HoldBypassRefusal = { rule: HoldBypassRule; message: string }

@@ -27,14 +27,14 @@ import { AddRuleButton } from '../rule-form.client.tsx'
 
 export const metadata: Metadata = { title: 'Rules that hold calls' }
 
-type RuleRow = HoldRuleView & { week: HoldForecast }
+type RuleRow = HoldRuleView & { week: HoldForecast; place: number }
 
 export default async function HoldRulesPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
   const change = await parseSearch(ruleChangeQuery, searchParams)
   const [rules, bypasses, servers] = await Promise.all([
     listHoldRules(ctx),
-    listHoldBypasses(ctx, { state: 'all' }),
+    listHoldBypasses(ctx, { state: 'all', limit: 20 }),
     listServers(ctx),
   ])
   const weeks = await forecastHoldRules(ctx, rules)
@@ -58,10 +58,14 @@ export default async function HoldRulesPage({ searchParams }: { searchParams: Se
             />
           </div>
         </div>
+        <p className="mb-2 max-w-prose text-[13px] text-muted-foreground">
+          They are asked in this order, and the first one that holds a call says who decides. A new rule comes last; one
+          that replaces another takes its place.
+        </p>
         <DataTable
           caption="Rules that hold calls"
           columns={[...ruleColumns, actionColumn({ manageProblem, bypassProblem })]}
-          rows={rules.map((rule, at) => ({ ...rule, week: weeks[at]! }))}
+          rows={rules.map((rule, at) => ({ ...rule, week: weeks[at]!, place: at + 1 }))}
           rowKey={(rule) => rule.id}
           empty={<EmptyState title="No rule holds calls">Every call that is granted goes through at once.</EmptyState>}
         />
@@ -72,7 +76,7 @@ export default async function HoldRulesPage({ searchParams }: { searchParams: Se
           <DataTable
             caption="Bypasses of rules"
             columns={bypassColumns(bypassProblem)}
-            rows={bypasses.slice(0, 20)}
+            rows={bypasses}
             rowKey={({ id }) => id}
           />
         </section>
@@ -82,6 +86,7 @@ export default async function HoldRulesPage({ searchParams }: { searchParams: Se
 }
 
 const ruleColumns: readonly Column<RuleRow>[] = [
+  { id: 'place', header: 'Asked', numeric: true, cell: ({ place }) => place },
   { id: 'title', header: 'Rule', cell: (rule) => <span className="font-medium">{rule.title}</span> },
   {
     id: 'holds',

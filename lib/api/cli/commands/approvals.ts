@@ -215,6 +215,7 @@ const heldColumns: Column<HeldCallView>[] = [
 
 const ruleColumns: Column<HoldRuleView>[] = [
   { title: 'ID', value: (rule) => rule.id },
+  { title: 'ORDER', value: (rule) => String(rule.position), align: 'right', dispensable: 5 },
   { title: 'TITLE', value: (rule) => rule.title, widthMin: 12 },
   { title: 'HOLDS', value: holdsText, widthMin: 12 },
   { title: 'DECIDES', value: (rule) => rule.deciderRoles.join(' '), widthMin: 8, dispensable: 2 },
@@ -242,6 +243,7 @@ function describeHeld(held: HeldCallView): string {
     ['Decides', held.deciderRoles.join(', ')],
     ['Until', `${minute(held.expiresAt)} UTC, then ${held.onTimeout}`],
     ['Decided by', held.decidedBy ? oneLine(held.decidedBy.name) : null],
+    ['For', held.decidedFor ? oneLine(held.decidedFor.name) : null],
     ['Note', held.note ? oneLine(held.note) : null],
     ['You', held.decidable.allowed ? 'may decide' : oneLine(held.decidable.refusal.message)],
   ])

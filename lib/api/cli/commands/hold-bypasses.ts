@@ -1,5 +1,10 @@
 import type { Command } from 'commander'
-import { bypassMinutesDefault, bypassMinutesMax, type HoldBypassView } from '#lib/guardrails/schema/hold-bypasses.ts'
+import {
+  bypassCallsText,
+  bypassMinutesDefault,
+  bypassMinutesMax,
+  type HoldBypassView,
+} from '#lib/guardrails/schema/hold-bypasses.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import type { Column } from '../table.ts'
@@ -51,6 +56,6 @@ const columns: Column<HoldBypassView>[] = [
   { title: 'AGENT', value: ({ agent }) => agent?.id ?? 'every' },
   { title: 'BY', value: ({ openedBy }) => oneLine(openedBy.name), dispensable: 2 },
   { title: 'UNTIL (UTC)', value: ({ expiresAt, endedAt }) => minute(endedAt ?? expiresAt) },
-  { title: 'CALLS', value: ({ calls }) => String(calls), align: 'right', dispensable: 1 },
+  { title: 'CALLS', value: ({ calls }) => bypassCallsText(calls), align: 'right', dispensable: 1 },
   { title: 'REASON', value: ({ reason }) => oneLine(reason), widthMin: 10, dispensable: 3 },
 ]

@@ -84,7 +84,7 @@ export async function ruleRows(db: Tx, options: { heldIds: readonly string[]; la
       coalesce((select sum(h."calls") from "McpTool" t join "McpServer" s on s."id" = t."serverId"
         join "ToolHour" h on h."serverId" = t."serverId" and h."tool" = t."name" and h."hour" >= ${lately} where ${ruleIsAbout}), 0)::float8 as "callsLately"
     from "HoldRule" r where r."removedAt" is null or r."id" = any(${[...heldIds]}::uuid[])
-    order by r."createdAt", r."id" limit 1000`
+    order by r."position", r."createdAt", r."id" limit 1000`
 }
 
 /** Arguments that were a number in approved calls of these rules. Their values never leave: only the smallest and the largest do. */

@@ -1,0 +1,1 @@
+create index concurrently if not exists "audit_event_also_bypassed" on "AuditEvent" using gin (("detail"->'bypassed'->'also') jsonb_path_ops) where "event" = 'mcp.call_allowed' and "detail"->'bypassed'->'also' is not null;
