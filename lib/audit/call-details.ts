@@ -6,7 +6,7 @@ export type JudgedByPolicies = {
   policyVersion?: string
   decidedAt?: string
   /** What the policy set in log-only would have decided instead: the rule that would refuse it, null where it would be allowed. */
-  candidate?: { version: string; rule: string | null }
+  candidate?: { version: string; rule: string | null; unread?: true }
 }
 
 /** How a call ended that was allowed. */

@@ -77,6 +77,7 @@ export class Broker {
   #draining = false
   #policyVersion: string | null = null
   #reloadedAt = performance.now()
+  readonly #problems = new Map<string, string | null>()
 
   constructor(options: BrokerOptions) {
     this.#options = options
@@ -241,6 +242,12 @@ export class Broker {
     await this.#locks.stop()
   }
 
+  /** Once, until it is over. */
+  #noteProblem(what: string, problem: string | null): void {
+    if (problem !== null && this.#problems.get(what) !== problem) this.#options.log.error({ problem }, what)
+    this.#problems.set(what, problem)
+  }
+
   #reloaded(view: BrokerView): void {
     const now = this.#options.now?.() ?? new Date()
     this.#tellOfPolicies(view.policies)
@@ -262,6 +269,9 @@ export class Broker {
       }
     }
     void this.#taskEnds.recheck()
+    const { policies, candidate } = view
+    this.#noteProblem('the central policies cannot judge: every call is refused', policies.problem)
+    this.#noteProblem('the policy set in log-only cannot judge: it has no verdict', candidate?.problem ?? null)
   }
 
   /** Once for each set: why it refuses everything, or that another one judges now. */

@@ -25,7 +25,7 @@ type Outcome = { outcome: 'cancelled' | 'over' | 'unconfirmed'; status: string |
 const firstLookMs = 100
 const atOnceMax = 50
 const roundMs = 1000
-/** What refuses the next call and ends no work that was begun: a spent budget, a new version, and that a policy could not be judged. */
+/** What refuses the next call and ends no work that was begun: a spent budget, a new version, and that a policy could not be judged. What comes before the policies, a stop, ends it then too. */
 const goesOn: ReadonlySet<string> = new Set(['budget_exceeded', 'version_mismatch', 'policy_error', 'view_stale'])
 
 /**
@@ -44,9 +44,8 @@ export class TaskEnds {
 
   /** With every reload of the view, once a second at most; never rejects. */
   async recheck(): Promise<void> {
-    const { view, taskBook, tasks, log } = this.#parts
-    // What nobody can judge is refused, and not destroyed.
-    if (this.#looking || this.#under.size >= atOnceMax || view.policies.problem !== null) return
+    const { taskBook, tasks, log } = this.#parts
+    if (this.#looking || this.#under.size >= atOnceMax) return
     if (performance.now() - this.#lookedAt < roundMs) return
     this.#lookedAt = performance.now()
     this.#looking = true

@@ -25,8 +25,8 @@ export async function loadAll(client: pg.ClientBase, view: BrokerView): Promise<
     view.putKeys(keys)
     view.putRevocations(revocations)
     view.holdRules = holdRules
-    view.putPolicySets(policySets)
     view.stops = poll!.stops
+    await view.putPolicySets(policySets)
     return poll!.xmin
   })
 }
@@ -58,8 +58,8 @@ export async function loadChanges(client: pg.ClientBase, view: BrokerView, xmin:
     if (signingKeys) view.putKeys(signingKeys)
     if (revocations) view.putRevocations(revocations)
     if (holdRules) view.holdRules = holdRules
-    if (policySets) view.putPolicySets(policySets)
     view.stops = poll!.stops
+    if (policySets) await view.putPolicySets(policySets)
     return poll!.xmin
   })
 }

@@ -1,4 +1,5 @@
 import { createPublicKey } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { verifiesAfterRetirementMs } from '#lib/auth/rules/access-token.ts'
 import { agentFactsOf, type AgentRow, toolFactsOf } from '#lib/guardrails/queries/facts-sql.ts'
 import type {
@@ -10,7 +11,7 @@ import type {
   ToolFacts,
 } from '#lib/guardrails/rules/facts.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
-import { openPolicySet } from '#lib/guardrails/queries.ts'
+import { openPolicySetGently } from '#lib/guardrails/queries.ts'
 import { type PolicySet, refusingPolicySet } from '#lib/guardrails/rules/policy-set.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import type { VerifyingKey } from '../endpoint/tokens.ts'
@@ -18,6 +19,9 @@ import type { KeyRow, PolicySetRow, RevocationRow, ServerRow } from './rows.ts'
 
 /** A tool with its definition as agents are shown it. */
 export type BrokeredTool = ToolFacts & { readonly definition: Record<string, unknown> }
+
+/** So long a reload waits for policy sets. */
+const openingMs = 300
 
 /** A credential as it is stored: sealed. */
 export type BrokeredCredential = {
@@ -57,6 +61,7 @@ export class BrokerView implements PolicyView {
   policies: PolicySet = refusingPolicySet('none', 'no policy set is enforced.')
   /** Judges in log-only: what it would have decided is recorded. */
   candidate: PolicySet | null = null
+  #turn = 0
   /** When the snapshot this view shows was taken, in milliseconds of the monotonic clock; -Infinity before the first. */
   loadedAt = Number.NEGATIVE_INFINITY
 
@@ -94,16 +99,25 @@ export class BrokerView implements PolicyView {
     for (const { name } of rows) this.revoked.add(name)
   }
 
-  /** Parsed anew only when another version is in force. */
-  putPolicySets(rows: readonly PolicySetRow[]): void {
-    const enforced = rows.find((row) => row.state === 'enforced')
-    const logged = rows.find((row) => row.state === 'log_only')
-    if (!enforced) this.policies = refusingPolicySet('none', 'no policy set is enforced.')
-    else if (enforced.version !== this.policies.version)
-      // One that was only logged is ready, and remembers what it decided.
-      this.policies = enforced.version === this.candidate?.version ? this.candidate : openPolicySet(enforced)
-    if (!logged) this.candidate = null
-    else if (logged.version !== this.candidate?.version) this.candidate = openPolicySet(logged)
+  /**
+   * Follows what is enforced and log-only. Parsed anew only where another version is used: one that was only logged is ready, and remembers what it decided. Large sets take seconds:
+   * that long those before go on, and the rest of the registry, above all stops, is not kept waiting.
+   */
+  async putPolicySets(rows: readonly PolicySetRow[]): Promise<void> {
+    const turn = (this.#turn += 1)
+    const known = [this.policies, this.candidate]
+    const open = async (state: PolicySetRow['state']) => {
+      const row = rows.find((row) => row.state === state)
+      if (!row) return null
+      return known.find((set) => set?.version === row.version) ?? (await openPolicySetGently(row))
+    }
+    const opening = (async () => {
+      const enforced = await open('enforced')
+      if (turn === this.#turn) this.policies = enforced ?? refusingPolicySet('none', 'no policy set is enforced.')
+      const logged = await open('log_only')
+      if (turn === this.#turn) this.candidate = logged
+    })()
+    await Promise.race([opening, sleep(openingMs, undefined, { ref: false })])
   }
 
   clear(): void {

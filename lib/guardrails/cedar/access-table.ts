@@ -11,6 +11,7 @@ import { environments, sensitivities, tiers, toolClasses } from '#lib/registry/s
 import type { PolicyQuestion, SessionFacts } from '../rules/policy-set.ts'
 import type { ParsedPolicy } from './check.ts'
 import { dependenceOf } from './dependence.ts'
+import { withCedar } from './engine.ts'
 import { cedarRequest } from './request.ts'
 
 type Values = Partial<Record<AccessDimension, string>>
@@ -50,7 +51,7 @@ const permitAll = 'permit (principal, action, resource);'
 export async function accessTableOf(policies: readonly ParsedPolicy[], schema: string): Promise<AccessTable> {
   const table: AccessTable = { forbids: [], permits: { list: [], call: [] } }
   const schemaName = `access ${digestOf({ schema }).slice(0, 16)}`
-  expectParsed(cedar.preparseSchema(schemaName, schema))
+  expectParsed(withCedar(() => cedar.preparseSchema(schemaName, schema)))
   let since = performance.now()
   for (const policy of policies) {
     const { words, json } = policy
@@ -67,7 +68,7 @@ export async function accessTableOf(policies: readonly ParsedPolicy[], schema: s
     const texts: Record<string, string> = forbids
       ? { permit_all: permitAll, policy: policy.text }
       : { policy: policy.text }
-    expectParsed(cedar.preparsePolicySet(name, { staticPolicies: texts }))
+    expectParsed(withCedar(() => cedar.preparsePolicySet(name, { staticPolicies: texts })))
     const reach = { list: reachOf(words.id, looksAt), call: reachOf(words.id, looksAt) }
     const failing = reachOf('policy_error', looksAt)
     for (const cell of cells(looksAt)) {
@@ -148,13 +149,15 @@ function judged(
   for (const situation of all) {
     const request = cedarRequest(questionOf(values, situation))
     for (const action of actions) {
-      const answer = cedar.statefulIsAuthorized({
-        ...request,
-        action: { type: 'Wheelhouse::Action', id: action },
-        preparsedPolicySetId: name,
-        preparsedSchemaName: schemaName,
-        validateRequest: true,
-      })
+      const answer = withCedar(() =>
+        cedar.statefulIsAuthorized({
+          ...request,
+          action: { type: 'Wheelhouse::Action', id: action },
+          preparsedPolicySetId: name,
+          preparsedSchemaName: schemaName,
+          validateRequest: true,
+        }),
+      )
       const failed = answer.type === 'failure' || answer.response.diagnostics.errors.length > 0
       const allowed = !failed && answer.response.decision === 'allow'
       if (!failed) verdict.fails = false

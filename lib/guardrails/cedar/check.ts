@@ -1,5 +1,8 @@
 import cedar, { type DetailedError, type PolicyJson, type ValidationError } from '@cedar-policy/cedar-wasm/nodejs'
 import type { PolicyProblem, PolicyWords } from '../schema/policy-sets.ts'
+import { withCedar } from './engine.ts'
+import { tooDeep } from './limits.ts'
+import { Places } from './places.ts'
 import { type Piece, splitPolicies } from './split.ts'
 import { annotationProblems } from './words.ts'
 
@@ -13,39 +16,68 @@ export type CheckedPolicies = {
   warnings: PolicyProblem[]
 }
 
-/** Parses a text, asks of each policy its words, and type-checks all of them: everything that is wrong at once, each at its place. */
+/** So many are enough to begin with. */
+const problemsMax = 50
+/** Type-checked in one go: some milliseconds each. */
+const validatedAtOnce = 20
+
+/** Parses a text, asks of each policy its words, and type-checks all of them: everything that is wrong at once, up to 50 problems, each at its place. */
 export function checkPolicies(source: string, schema: string): CheckedPolicies {
+  const checking = checkSteps(source, schema)
+  for (;;) {
+    const step = checking.next()
+    if (step.done) return step.value
+  }
+}
+
+/** The same a few policies at a time, so that whoever has other things to do can do them in between. */
+export function* checkSteps(source: string, schema: string): Generator<void, CheckedPolicies> {
   const policies: ParsedPolicy[] = []
   const problems: PolicyProblem[] = []
+  const text: Text = { places: new Places(source) }
   const seen = new Set<string>()
   for (const piece of splitPolicies(source)) {
-    const parsed = cedar.policyToJson(piece.text)
+    if (problems.length >= problemsMax) break
+    const deep = tooDeep(piece.text)
+    if (deep) {
+      const { offset, message, help } = deep
+      problems.push({ policyId: null, ...text.places.at(piece.start + offset), message, help })
+      continue
+    }
+    yield
+    const parsed = withCedar(() => cedar.policyToJson(piece.text))
     if (parsed.type === 'failure') {
-      problems.push(...parsed.errors.map((error) => problemAt(source, piece, { error, policyId: null })))
+      const errors = parsed.errors.slice(0, problemsMax)
+      problems.push(...errors.map((error) => problemAt(text, piece, { error, policyId: null })))
       continue
     }
     const words = wordsOf(parsed.json)
     const policyId = words.id || null
-    const at = place(source, piece.start + keywordAt(piece.text))
+    const at = text.places.at(piece.start + keywordAt(piece.text))
     for (const message of annotationProblems(words, seen)) problems.push({ policyId, ...at, ...message })
     seen.add(words.id)
     policies.push({ ...piece, words, json: parsed.json, line: at.line })
   }
-  if (problems.length > 0) return { policies, problems, warnings: [] }
+  if (problems.length > 0) return { policies, problems: problems.slice(0, problemsMax), warnings: [] }
+  const warnings: PolicyProblem[] = []
   const byId = new Map(policies.map((policy) => [policy.words.id, policy]))
-  const staticPolicies = Object.fromEntries(policies.map(({ words, text }) => [words.id, text]))
-  const checked = cedar.validate({ schema, policies: { staticPolicies } })
-  if (checked.type === 'failure') {
-    return {
-      policies,
-      problems: checked.errors.map((error) => problemAt(source, null, { error, policyId: null })),
-      warnings: [],
-    }
+  for (let at = 0; at === 0 || at < policies.length; at += validatedAtOnce) {
+    yield
+    const part = policies.slice(at, at + validatedAtOnce)
+    const staticPolicies = Object.fromEntries(part.map(({ words, text }) => [words.id, text]))
+    const checked = withCedar(() => cedar.validate({ schema, policies: { staticPolicies } }))
+    const placed = (found: ValidationError[]) =>
+      found.slice(0, problemsMax).map((each) => problemAt(text, byId.get(each.policyId) ?? null, each))
+    if (checked.type === 'success') {
+      problems.push(...placed(checked.validationErrors))
+      warnings.push(...placed(checked.validationWarnings))
+    } else problems.push(...placed(checked.errors.map((error) => ({ error, policyId: '' }))))
+    if (problems.length >= problemsMax) break
   }
-  const placed = (found: ValidationError[]) =>
-    found.map((each) => problemAt(source, byId.get(each.policyId) ?? null, each))
-  return { policies, problems: placed(checked.validationErrors), warnings: placed(checked.validationWarnings) }
+  return { policies, problems: problems.slice(0, problemsMax), warnings: warnings.slice(0, problemsMax) }
 }
+
+type Text = { places: Places }
 
 function wordsOf({ effect, annotations = {} }: PolicyJson): PolicyWords {
   const { id = '', title = '', explanation = '', remedy = '' } = annotations as Record<string, string | undefined>
@@ -53,7 +85,7 @@ function wordsOf({ effect, annotations = {} }: PolicyJson): PolicyWords {
 }
 
 function problemAt(
-  source: string,
+  { places }: Text,
   piece: Piece | null,
   { error, policyId }: { error: DetailedError; policyId: string | null },
 ): PolicyProblem {
@@ -61,18 +93,12 @@ function problemAt(
   const within = location && piece ? charactersAt(piece.text, location.start) : 0
   const message = error.message.replace(/^failed to parse policy from string: /, '')
   const help = [error.help, location?.label].filter((text) => text).join('; ')
-  return { policyId, ...place(source, (piece?.start ?? 0) + within), message, help }
+  return { policyId: policyId || null, ...places.at((piece?.start ?? 0) + within), message, help }
 }
 
 /** Cedar counts bytes. */
 function charactersAt(text: string, bytes: number): number {
   return Buffer.from(text).subarray(0, bytes).toString().length
-}
-
-function place(source: string, offset: number): { line: number; column: number } {
-  const before = source.slice(0, offset)
-  const lineStart = before.lastIndexOf('\n') + 1
-  return { line: before.split('\n').length, column: offset - lineStart + 1 }
 }
 
 /** Where the policy itself begins, after its comments. */

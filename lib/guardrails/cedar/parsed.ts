@@ -1,5 +1,6 @@
 import cedar, { type PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
 import type { ParsedPolicy } from './check.ts'
+import { withCedar } from './engine.ts'
 import type { CedarRequest } from './request.ts'
 import { sliceFactsOf, testsOf } from './slice.ts'
 
@@ -28,7 +29,7 @@ export class ParsedPolicies {
     this.#policies = policies
     this.#tests = policies.length > wholeMax ? policies.map(({ json }) => testsOf(json)) : []
     // What is parsed stays with the thread under a name, so one text has one.
-    expectParsed(cedar.preparseSchema(name, schema))
+    expectParsed(withCedar(() => cedar.preparseSchema(name, schema)))
     parse(name, policies)
   }
 
@@ -75,16 +76,22 @@ export class ParsedPolicies {
 
 function parse(name: string, policies: readonly ParsedPolicy[]): void {
   const staticPolicies = Object.fromEntries(policies.map((policy) => [policy.words.id, quicklyParsed(policy)]))
-  expectParsed(cedar.preparsePolicySet(name, { staticPolicies }))
+  expectParsed(withCedar(() => cedar.preparsePolicySet(name, { staticPolicies })))
 }
 
 const quick = new WeakMap<ParsedPolicy, string | PolicyJson>()
 
-/** As JSON, without its words, a policy is parsed in half the time; but numbers beyond 2^53 are only right in the text. */
+/** Cedar reads JSON up to 128 levels. */
+const levelsMax = 100
+
+/** As JSON, without its words, a policy is parsed in half the time; but numbers beyond 2^53 are only right in the text, and long chains are too deep. */
 function quicklyParsed(policy: ParsedPolicy): string | PolicyJson {
   let form = quick.get(policy)
   if (form === undefined) {
-    form = hasLargeNumber(policy.json) ? policy.text : { ...policy.json, annotations: {} }
+    form =
+      hasLargeNumber(policy.json) || levelsOf(policy.json) > levelsMax
+        ? policy.text
+        : { ...policy.json, annotations: {} }
     quick.set(policy, form)
   }
   return form
@@ -93,6 +100,11 @@ function quicklyParsed(policy: ParsedPolicy): string | PolicyJson {
 function hasLargeNumber(part: unknown): boolean {
   if (typeof part === 'number') return !Number.isSafeInteger(part)
   return typeof part === 'object' && part !== null && Object.values(part).some(hasLargeNumber)
+}
+
+function levelsOf(part: unknown): number {
+  if (typeof part !== 'object' || part === null) return 0
+  return 1 + Object.values(part).reduce<number>((most, each) => Math.max(most, levelsOf(each)), 0)
 }
 
 function expectParsed(answer: { type: 'success' } | { type: 'failure'; errors: { message: string }[] }): void {

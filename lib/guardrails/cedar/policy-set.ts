@@ -1,10 +1,12 @@
 import cedar, { type AuthorizationAnswer } from '@cedar-policy/cedar-wasm/nodejs'
+import { setImmediate as pause } from 'node:timers/promises'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { PolicyQuestion, PolicySet } from '../rules/policy-set.ts'
 import { centralRule } from '../rules/central.ts'
 import type { RuleId } from '../schema.ts'
-import { checkPolicies } from './check.ts'
+import { type CheckedPolicies, checkPolicies, checkSteps } from './check.ts'
 import { type Dependence, dependenceOf } from './dependence.ts'
+import { cedarProblem, withCedar } from './engine.ts'
 import { ParsedPolicies } from './parsed.ts'
 import { accessHeld, cedarRequest } from './request.ts'
 import { joinPolicies } from './split.ts'
@@ -18,13 +20,35 @@ export function versionOf({ schema, policies }: PolicySource): string {
 
 /** A situation is new at most so often, else what is remembered of a pair of agent and tool is forgotten. */
 const situationsMax = 200
+/** Longer in one go would hold up calls. */
+const inOneGoMs = 10
 
 /**
  * Parses and type-checks the policies once and judges with them: default deny, `forbid` beats `permit`, and a policy that fails while it
- * is evaluated denies. Answers are remembered with the facts they follow from, so a change of the facts forgets them. Throws when a policy is not valid.
+ * is evaluated denies; so does everything once Cedar is broken. Answers are remembered with the facts they follow from, so a change of the facts forgets them. Throws
+ * when a policy is not valid.
  */
 export function createCedarPolicySet(source: PolicySource, version = versionOf(source)): PolicySet {
-  const { policies, problems } = checkPolicies(joinPolicies(source.policies), source.schema)
+  return ready(source, version, checkPolicies(joinPolicies(source.policies), source.schema))
+}
+
+/** The same, a few policies at a time: other work of this process goes on in between. */
+export async function createCedarPolicySetGently(
+  source: PolicySource,
+  version = versionOf(source),
+): Promise<PolicySet> {
+  const checking = checkSteps(joinPolicies(source.policies), source.schema)
+  let since = performance.now()
+  for (;;) {
+    const step = checking.next()
+    if (step.done) return ready(source, version, step.value)
+    if (performance.now() - since < inOneGoMs) continue
+    await pause()
+    since = performance.now()
+  }
+}
+
+function ready(source: PolicySource, version: string, { policies, problems }: CheckedPolicies): PolicySet {
   if (problems.length > 0) {
     const said = problems.map(
       ({ policyId, line, message }) => `line ${line}${policyId ? ` (${policyId})` : ''}: ${message}`,
@@ -37,8 +61,11 @@ export function createCedarPolicySet(source: PolicySource, version = versionOf(s
   const remembered = new WeakMap<PolicyQuestion['agent'], WeakMap<PolicyQuestion['tool'], Map<string, RuleId | null>>>()
   return {
     version,
-    problem: null,
+    get problem() {
+      return cedarProblem()
+    },
     judge(question) {
+      if (cedarProblem() !== null) return 'policy_error'
       let ofAgent = remembered.get(question.agent)
       if (!ofAgent) remembered.set(question.agent, (ofAgent = new WeakMap()))
       let ofTool = ofAgent.get(question.tool)
@@ -46,8 +73,14 @@ export function createCedarPolicySet(source: PolicySource, version = versionOf(s
       const situation = situationOf(question, dependence)
       let rule = ofTool.get(situation)
       if (rule === undefined) {
+        try {
+          rule = ask(parsed, question, dependence)
+        } catch {
+          // What could not be asked is not permitted. It is not remembered: the next time it may be.
+          return 'policy_error'
+        }
         if (ofTool.size >= situationsMax) ofTool.clear()
-        ofTool.set(situation, (rule = ask(parsed, question, dependence)))
+        ofTool.set(situation, rule)
       }
       return rule
     },
@@ -74,13 +107,15 @@ function ask(parsed: ParsedPolicies, question: PolicyQuestion, { action }: Depen
   const name = parsed.nameFor(request)
   for (const id of action ? ['list', 'call'] : ['call']) {
     const rule = ruleOf(
-      cedar.statefulIsAuthorized({
-        ...request,
-        action: { type: 'Wheelhouse::Action', id },
-        preparsedPolicySetId: name,
-        preparsedSchemaName: parsed.schemaName,
-        validateRequest: true,
-      }),
+      withCedar(() =>
+        cedar.statefulIsAuthorized({
+          ...request,
+          action: { type: 'Wheelhouse::Action', id },
+          preparsedPolicySetId: name,
+          preparsedSchemaName: parsed.schemaName,
+          validateRequest: true,
+        }),
+      ),
     )
     if (rule) return rule
   }

@@ -8,8 +8,8 @@ export type Piece = { text: string; start: number }
 export function splitPolicies(source: string): Piece[] {
   const pieces: Piece[] = []
   let start = 0
-  // A string with its escapes, a comment to the end of the line, or the end of a policy.
-  for (const { 0: token, index } of source.matchAll(/"(?:\\[\s\S]|[^"\\])*"|\/\/[^\n]*|;/g)) {
+  // A string with its escapes (one without an end takes all the rest), a comment to the end of the line, or the end of a policy.
+  for (const { 0: token, index } of source.matchAll(/"(?:\\[\s\S]?|[^"\\])*(?:"|$)|\/\/[^\n]*|;/g)) {
     if (token !== ';') continue
     pieces.push(pieceOf(source, start, index + 1))
     start = index + 1

@@ -3,6 +3,7 @@ import { lineDiff } from '#lib/core/line-diff.ts'
 import type { PolicySet as PolicySetModel } from '#lib/db/generated/client.ts'
 import { checkPolicies } from '../cedar/check.ts'
 import { joinPolicies } from '../cedar/split.ts'
+import { tryPolicies } from '../cedar/try-policies.ts'
 import { policySetNotFound } from '../rules/policy-set-errors.ts'
 import { policySetActionDenial } from '../rules/policy-set-life.ts'
 import {
@@ -65,13 +66,13 @@ export async function policySetsInUse(ctx: Ctx): Promise<{ enforced: number | nu
   return { enforced: numberOf('enforced'), logOnly: numberOf('log_only') }
 }
 
-/** What is wrong with a text of policies, and what is hardly meant. Saves nothing. Needs `agents:read`. */
+/** What is wrong with a text of policies, and what is hardly meant. Saves nothing. Needs `policies:manage`. */
 export async function checkPolicyText(
   ctx: Ctx,
   { text }: CheckPoliciesInput,
 ): Promise<{ problems: PolicyProblem[]; warnings: PolicyProblem[] }> {
-  authorize(ctx, 'agents:read')
-  const checked = checkPolicies(text, policySchema)
+  authorize(ctx, 'policies:manage')
+  const checked = await tryPolicies(text, policySchema)
   if (checked.problems.length > 0) return { problems: checked.problems, warnings: [] }
   return { problems: [], warnings: await warningsOf(ctx, checked) }
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createCedarPolicySet, type PolicySource } from '../cedar/policy-set.ts'
+import { createCedarPolicySet, createCedarPolicySetGently, type PolicySource } from '../cedar/policy-set.ts'
 import { type PolicySet, refusingPolicySet } from '../rules/policy-set.ts'
 
 /** The folder of this file; the portal's bundle has none, and runs in the folder of the program. */
@@ -33,15 +33,30 @@ export async function releaseName(): Promise<string> {
   return (JSON.parse(text) as { version: string }).version
 }
 
+export type StoredPolicySet = { number: number; version: string; policies: readonly string[] }
+
 /**
  * A stored set, ready to judge. It is checked against the schema of this release, whatever it was checked against before: one that does not
  * type-check here refuses everything and says why.
  */
-export function openPolicySet(stored: { number: number; version: string; policies: readonly string[] }): PolicySet {
+export function openPolicySet(stored: StoredPolicySet): PolicySet {
   try {
     return createCedarPolicySet({ schema: policySchema, policies: stored.policies }, stored.version)
   } catch (error) {
-    const said = error instanceof Error ? error.message : String(error)
-    return refusingPolicySet(stored.version, `policy set ${stored.number} is not valid in this release. ${said}`)
+    return unreadable(stored, error)
   }
+}
+
+/** The same without holding up what else this process does. */
+export async function openPolicySetGently(stored: StoredPolicySet): Promise<PolicySet> {
+  try {
+    return await createCedarPolicySetGently({ schema: policySchema, policies: stored.policies }, stored.version)
+  } catch (error) {
+    return unreadable(stored, error)
+  }
+}
+
+function unreadable({ number, version }: StoredPolicySet, error: unknown): PolicySet {
+  const said = error instanceof Error ? error.message : String(error)
+  return refusingPolicySet(version, `policy set ${number} is not valid in this release. ${said}`)
 }

@@ -161,7 +161,7 @@ function stopText(stop: { orderedBy: string; reason: string }): string {
 
 function policyDenial(rule: RuleId, policies: PolicySet, { agent, tool }: PolicyQuestion): Denial {
   const message = policies.problem
-    ? 'The central policies cannot judge in this release.'
+    ? 'The central policies cannot judge now.'
     : `The central policy refuses ${tool.serverId}/${tool.name} (${tool.class}) to ${agent.id}.`
   const words = policies.wordsOf(rule)
   return words ? { rule, message, words } : { rule, message }

@@ -16,7 +16,7 @@ export type PolicyWords = {
 export type PolicyProblem = { policyId: string | null; line: number; column: number; message: string; help: string }
 
 const number = z.int().min(1)
-const policyText = z.string().max(1_000_000, 'At most a million characters.')
+const policyText = z.string().max(200_000, 'At most 200,000 characters.')
 const reason = z.string().trim().min(10, 'Say it in at least ten characters.').max(1000)
 
 export const checkPoliciesInput = z.object({ text: policyText })

@@ -2,8 +2,9 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { ok, type Result } from '#lib/core/result.ts'
-import { type CheckedPolicies, checkPolicies } from '../../cedar/check.ts'
+import type { CheckedPolicies } from '../../cedar/check.ts'
 import { versionOf } from '../../cedar/policy-set.ts'
+import { tryPolicies } from '../../cedar/try-policies.ts'
 import { policySchema } from '../../queries/policy-source.ts'
 import { warningsOf } from '../../queries/policy-warnings.ts'
 import { policySetNotFound } from '../../rules/policy-set-errors.ts'
@@ -27,7 +28,7 @@ export async function draftPolicySet(ctx: Ctx, input: DraftPolicySetInput): Prom
   authorize(ctx, 'policies:manage')
   const person = requirePerson(ctx)
   const { number, text, note, version: seen, basedOn: from } = draftPolicySetInput.parse(input)
-  const checked = checkPolicies(text, policySchema)
+  const checked = await tryPolicies(text, policySchema)
   if (checked.problems.length > 0) throw invalidPolicies(checked.problems)
   const data = storedText(checked)
   return await inTx(ctx, async (tx, ctx) => {

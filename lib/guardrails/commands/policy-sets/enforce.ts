@@ -2,13 +2,21 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { ok, type Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
-import { decideEnforcing, decidePolicySetMove, stillInForce } from '../../rules/policy-set-life.ts'
+import {
+  decideEnforcing,
+  decidePolicySetMove,
+  type PolicySetFacts,
+  type PolicySetSurroundings,
+  stillInForce,
+  stillTheText,
+} from '../../rules/policy-set-life.ts'
 import {
   type EnforcePolicySetInput,
   enforcePolicySetInput,
   type PolicySetRefusal,
   type RollBackPolicySetInput,
 } from '../../schema/policy-sets.ts'
+import { surroundingsOf } from '../../queries/policy-evidence.ts'
 import { policySchema } from '../../queries/policy-source.ts'
 import { keepAccessTable } from '../keep-access-table.ts'
 import { expectUsable } from './expect-usable.ts'
@@ -30,14 +38,17 @@ export async function enforcePolicySet(
   const person = requirePerson(ctx)
   const asked = enforcePolicySetInput.parse(input)
   const { number } = asked
-  await keepAccessTableOf(ctx, number)
+  const prepared = await prepare(ctx, number, (set, around) =>
+    decideEnforcing(set, asked, { ...around, person: person.id }),
+  )
   return await inTx(ctx, async (tx, ctx) => {
     const { set, around } = await lockPolicySet(tx, number)
     if (set.state === 'enforced' && set.version === asked.version)
       return ok({ number, superseded: null, changed: false })
     const decision = decideEnforcing(set, asked, { ...around, person: person.id })
     if (!decision.ok) return refusedMove(tx, ctx, { number, action: 'enforce', decision })
-    expectUsable(set)
+    const same = stillTheText(prepared, set.version)
+    if (!same.ok) return refusedMove(tx, ctx, { number, action: 'enforce', decision: same })
     const withoutReplay = around.tried ? null : asked.withoutReplay
     await replace(tx, ctx, { number, by: person.name })
     await tx.policySet.update({
@@ -63,7 +74,9 @@ export async function rollBackPolicySet(
 ): Promise<Result<Enforced, PolicySetRefusal>> {
   authorize(ctx, 'policies:manage')
   const person = requirePerson(ctx)
-  await keepAccessTableOf(ctx, number)
+  const prepared = await prepare(ctx, number, (set, around) => {
+    return decidePolicySetMove(set, 'roll_back', { ...around, person: person.id })
+  })
   return await inTx(ctx, async (tx, ctx) => {
     const { set, around } = await lockPolicySet(tx, number)
     if (set.state === 'enforced' && set.enforcedAt !== null) return ok({ number, superseded: null, changed: false })
@@ -71,7 +84,8 @@ export async function rollBackPolicySet(
     if (!decision.ok) return refusedMove(tx, ctx, { number, action: 'roll_back', decision })
     const seen = stillInForce(replaces, around.enforced)
     if (!seen.ok) return refusedMove(tx, ctx, { number, action: 'roll_back', decision: seen })
-    expectUsable(set)
+    const same = stillTheText(prepared, set.version)
+    if (!same.ok) return refusedMove(tx, ctx, { number, action: 'roll_back', decision: same })
     await replace(tx, ctx, { number, by: person.name })
     recordAudit(tx, ctx, {
       event: 'policy_set.rolled_back',
@@ -82,10 +96,20 @@ export async function rollBackPolicySet(
   })
 }
 
-/** The catalog follows what is enforced, from a table that must be there by then. */
-async function keepAccessTableOf(ctx: Ctx, number: number): Promise<void> {
-  const set = await ctx.db.policySet.findUnique({ where: { number }, select: { version: true, policies: true } })
-  if (set) await keepAccessTable(ctx, { ...set, schema: policySchema })
+/**
+ * What takes seconds and so comes before the transaction, if that will not be refused anyway: the set is tried, and the catalog, which follows what is enforced, gets its table. Returns
+ * the version that is ready: only that one is put in force.
+ */
+async function prepare(
+  ctx: Ctx,
+  number: number,
+  decide: (set: PolicySetFacts, around: PolicySetSurroundings) => Result<null, PolicySetRefusal>,
+): Promise<string> {
+  const set = await ctx.db.policySet.findUnique({ where: { number } })
+  if (!set || !decide(set, await surroundingsOf(ctx.db, set)).ok) return ''
+  await expectUsable(set.policies, number)
+  await keepAccessTable(ctx, { ...set, schema: policySchema })
+  return set.version
 }
 
 async function replace(tx: Tx, ctx: Ctx, { number, by }: { number: number; by: string }): Promise<void> {

@@ -1,7 +1,7 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { ok, type Result } from '#lib/core/result.ts'
-import { decidePolicySetMove } from '../../rules/policy-set-life.ts'
+import { decidePolicySetMove, stillTheText } from '../../rules/policy-set-life.ts'
 import type { PolicySetInput, PolicySetRefusal } from '../../schema/policy-sets.ts'
 import { expectUsable } from './expect-usable.ts'
 import { lockPolicySet, policySetSubject } from './lock.ts'
@@ -17,12 +17,16 @@ export async function startLogOnly(
 ): Promise<Result<{ changed: boolean }, PolicySetRefusal>> {
   authorize(ctx, 'policies:manage')
   const person = requirePerson(ctx)
+  // Takes seconds for a large one, so not within the transaction.
+  const tried = await ctx.db.policySet.findUnique({ where: { number } })
+  if (tried?.state === 'draft') await expectUsable(tried.policies, number)
   return await inTx(ctx, async (tx, ctx) => {
     const { set, around } = await lockPolicySet(tx, number)
     if (set.state === 'log_only') return ok({ changed: false })
     const decision = decidePolicySetMove(set, 'log_only', { ...around, person: person.id })
     if (!decision.ok) return refusedMove(tx, ctx, { number, action: 'log_only', decision })
-    expectUsable(set)
+    const same = stillTheText(tried?.version ?? null, set.version)
+    if (!same.ok) return refusedMove(tx, ctx, { number, action: 'log_only', decision: same })
     await tx.policySet.update({
       where: { number },
       data: { state: 'log_only', logOnlyAt: ctx.now, logOnlyEndedAt: null },
