@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest'
 import type { Role } from '#lib/auth/permissions.ts'
 import type { Db } from '#lib/db/client.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
@@ -64,7 +65,7 @@ describe('a campaign', () => {
     await called(db, { agentId, serverId, tool: 'find', calls: 2, day: inDays(1) })
     const later = await itemOf(campaignId, wide)
     expect(later.evidence.calls).toBe(40)
-    expect(later.since).toEqual({ calls: 2, newTools: ['find'] })
+    expect(later.since).toEqual({ calls: 2, newTools: ['find'], neededByNow: false })
     const view = await show(campaignId)
     expect(view.progress).toMatchObject({ items: 3, decided: 0 })
     expect(view.waiting).toMatchObject([{ items: 3 }])
@@ -196,5 +197,93 @@ describe('its end', () => {
     const listed = await listReviews(owner, reviewListQuery.parse({ state: 'ended' }))
     expect(listed.items.map(({ id }) => id)).toContain(campaignId)
     await expect(listReviews(owner, reviewListQuery.parse({ cursor: 'x' }))).rejects.toMatchObject({ code: 'invalid' })
+  })
+
+  dbTest(
+    'keeps what cannot become what was proposed any more, says why, and ends; so does the next one',
+    async ({ db }) => {
+      const { agentId, start, show, security } = await scene(db)
+      const wideOf = async (tool: string, more: object = {}) => {
+        const server = await makeServer(db, { tools: { look: 'read', find: 'read', change: 'write' } })
+        const grantId = await makeGrant(db, { agentId, serverId: server, createdAt: inDays(-200), ...more })
+        await called(db, { agentId, serverId: server, tool, calls: 40, day: inDays(-3) })
+        return { grantId, server }
+      }
+      const asks = await wideOf('look')
+      const changes = await wideOf('look')
+      const rated = await wideOf('look', { rateCalls: 10, ratePer: 'minute' })
+      const wanted = await wideOf('look')
+      const four = [asks, changes, rated, wanted].map(({ grantId }) => grantId)
+      const { campaignId } = await start({ grantIds: four })
+      for (const { evidence } of (await show(campaignId)).items) expect(evidence.proposal?.kind).toBe('narrow')
+      await called(db, { agentId, serverId: asks.server, tool: 'resources/read', calls: 1, day: inDays(1) })
+      await db.mcpTool.updateMany({ where: { serverId: changes.server, name: 'look' }, data: { class: 'write' } })
+      await called(db, { agentId, serverId: rated.server, tool: 'find', calls: 1, day: inDays(1) })
+      const { campaignId: next } = await start({ grantIds: [wanted.grantId], atEnd: 'keep' })
+      const later = ctxFor(db, security.actor, inDays(2))
+      const items = (await show(campaignId, later)).items
+      const needed = items.filter(({ since }) => since.neededByNow).map(({ grantId }) => grantId)
+      expect(new Set(needed)).toEqual(new Set(four.slice(0, 3)))
+      // Of a batch, what cannot be done is refused, and the rest is done.
+      const decisions = items.map(({ id }) => ({ itemId: id, decision: 'narrow' as const, reason: 'As proposed.' }))
+      const outcome = await decideReview(later, { campaignId, decisions })
+      expect(outcome.decided).toBe(1)
+      expect(outcome.refused.map(({ rule }) => rule)).toEqual(Array(3).fill('reviews:not_as_proposed'))
+      expect(await watchReviews(ctxFor(db, undefined, inDays(11)))).toMatchObject({ ended: 2 })
+      for (const { grantId, decision, how, reason } of (await show(campaignId)).items) {
+        if (grantId === wanted.grantId) expect(decision).toBe('narrow')
+        else
+          expect({ decision, how, reason }).toMatchObject({
+            decision: 'keep',
+            how: 'end',
+            reason: expect.stringContaining('by now'),
+          })
+      }
+      expect((await show(next)).endedAt).not.toBeNull()
+      const held = await db.grant.count({ where: { id: { in: four.slice(0, 3) }, revokedAt: null } })
+      expect(held).toBe(3)
+    },
+  )
+
+  dbTest('keeps what narrower grants covered once they have ended, and revokes it while they hold', async ({ db }) => {
+    const { agentId, start, show } = await scene(db)
+    const pair = async () => {
+      const server = await makeServer(db, { tools: { look: 'read', find: 'read', change: 'write' } })
+      const grant = (more: object) => makeGrant(db, { agentId, serverId: server, createdAt: inDays(-200), ...more })
+      const narrower = await grant({ toolName: 'look' })
+      const wider = await grant({ class: 'write' })
+      await called(db, { agentId, serverId: server, tool: 'look', calls: 40, day: inDays(-3) })
+      return { narrower, wider }
+    }
+    const lost = await pair()
+    const held = await pair()
+    const { campaignId } = await start({ grantIds: [lost.wider, held.wider] })
+    for (const { evidence } of (await show(campaignId)).items) {
+      expect(evidence.proposal).toMatchObject({ kind: 'revoke', because: 'covered' })
+    }
+    await db.grant.update({ where: { id: lost.narrower }, data: { revokedAt: inDays(1) } })
+    await watchReviews(ctxFor(db, undefined, inDays(11)))
+    const found = new Map((await show(campaignId)).items.map((item) => [item.grantId, item]))
+    expect(found.get(held.wider)).toMatchObject({ decision: 'revoke', how: 'end' })
+    expect(found.get(lost.wider)).toMatchObject({ decision: 'keep', how: 'end' })
+    expect(found.get(lost.wider)!.reason).toMatch(/do not cover its calls any more/)
+    expect(await db.grant.count({ where: { id: lost.wider, revokedAt: null } })).toBe(1)
+  })
+
+  dbTest('of one that fails is tried again, and keeps no other from its end', async ({ db }) => {
+    const { wide, idle, start, show } = await scene(db)
+    const { campaignId: broken } = await start({ grantIds: [idle, wide], dueDays: 5 })
+    const { campaignId } = await start({ grantIds: [idle] })
+    const which = { campaignId_grantId: { campaignId: broken, grantId: idle } }
+    const { evidence } = await db.reviewItem.findUniqueOrThrow({ where: which })
+    await db.reviewItem.update({ where: which, data: { evidence: Prisma.JsonNull } })
+    const worker = ctxFor(db, undefined, inDays(11))
+    await expect(watchReviews(worker)).rejects.toThrow(TypeError)
+    expect((await show(campaignId)).endedAt).not.toBeNull()
+    const decided = await db.reviewItem.findMany({ where: { campaignId: broken, decision: { not: null } } })
+    expect(decided.map(({ grantId }) => grantId)).toEqual([wide])
+    await db.reviewItem.update({ where: which, data: { evidence: evidence as Prisma.InputJsonValue } })
+    expect(await watchReviews(worker)).toMatchObject({ ended: 1 })
+    expect((await show(broken)).progress).toMatchObject({ items: 2, decided: 2 })
   })
 })

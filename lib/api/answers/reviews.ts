@@ -57,7 +57,7 @@ const item = answerOf<ReviewItemView>()(
       missing: z.strictObject({ days: count, calls: count }).nullable(),
       isNew: z.boolean(),
     }),
-    since: z.strictObject({ calls: count, newTools: z.array(text) }),
+    since: z.strictObject({ calls: count, newTools: z.array(text), neededByNow: z.boolean() }),
     decision: decision.nullable(),
     reason: text.nullable(),
     how: text.nullable(),

@@ -4,10 +4,16 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { narrowGrant, revokeGrant } from '#lib/scopes/commands.ts'
-import { toolsSince } from '../queries/tools-since.ts'
-import { decideReviewItem, narrowedTo } from '../rules/reviews.ts'
+import { usageToday } from '../queries/usage-today.ts'
+import { decideReviewItem, stillProposed } from '../rules/reviews.ts'
 import { nextReview } from '../rules.ts'
-import type { DecideReviewInput, ReviewDecision, ReviewEvidence, ReviewOutcome, ReviewRule } from '../schema/reviews.ts'
+import type {
+  DecideReviewInput,
+  ReviewDecision,
+  ReviewEvidence,
+  ReviewOutcome,
+  ReviewRefusal,
+} from '../schema/reviews.ts'
 
 type TxCtx = Ctx & { tx: Tx }
 
@@ -43,20 +49,28 @@ async function byAgent<W extends { itemId: string }>(tx: Tx, wishes: readonly W[
 
 type Wish = { campaignId: string; itemId: string; decision: ReviewDecision; reason: string }
 
-async function decideOne(ctx: TxCtx, wish: Wish): Promise<{ rule: ReviewRule; message: string } | null> {
+async function decideOne(ctx: TxCtx, wish: Wish): Promise<ReviewRefusal | null> {
   const { agent, item } = await lockReviewItem(ctx.tx, wish)
   const evidence = item.evidence as unknown as ReviewEvidence
   const reviewable = { ...item, evidence, agent: { ...agent, ownerTeamId: agent.ownerTeam.id } }
   const decision = decideReviewItem(reviewable, { actor: ctx.actor, decision: wish.decision, now: ctx.now })
-  if (!decision.ok) {
-    const { rule } = decision.error
+  const refuse = (refusal: ReviewRefusal) => {
+    const { rule } = refusal
     const detail = { campaignId: wish.campaignId, grantId: item.grantId, reason: rule }
     recordAudit(ctx.tx, ctx, { event: 'review.refused', ...aboutItem(item, agent), rule, detail })
-    return decision.error
+    return refusal
   }
-  const toolNames =
-    wish.decision === 'narrow' ? narrowedTo(evidence.proposal?.toolNames ?? [], await toolsSince(ctx, item)) : []
-  await settle(ctx, { item, agent, decision: wish.decision, toolNames, reason: wish.reason, how: decision.value })
+  if (!decision.ok) return refuse(decision.error)
+  let toolNames: string[] = []
+  if (wish.decision === 'narrow') {
+    const today = await usageToday(ctx, { agentIds: [agent.id], campaign: item.campaign })
+    const still = stillProposed(evidence, today.get(item.grantId))
+    if (!still) return refuse(notAsProposed('Its calls need something else by now'))
+    toolNames = still.toolNames
+  }
+  const { reason } = wish
+  const refusal = await settle(ctx, { item, agent, decision: wish.decision, toolNames, reason, how: decision.value })
+  if (refusal) return refuse(refusal)
   // Narrowing and revoking look at a grant as well: somebody who answers for the agent did.
   await markAgentReviewed(ctx, agent)
   return null
@@ -64,7 +78,7 @@ async function decideOne(ctx: TxCtx, wish: Wish): Promise<{ rule: ReviewRule; me
 
 type Item = Awaited<ReturnType<typeof lockReviewItem>>['item']
 
-/** Does what was decided about an item whose agent is locked, and writes it down. For the module's own commands. */
+/** Does what was decided about an item whose agent is locked, and writes it down; where the grant cannot become that, nothing is written and the refusal returned. For the module's own commands. */
 export async function settle(
   ctx: TxCtx,
   settled: {
@@ -75,17 +89,17 @@ export async function settle(
     reason: string
     how: 'owner' | 'override' | 'end'
   },
-): Promise<void> {
+): Promise<ReviewRefusal | null> {
   const { item, agent, decision, toolNames, reason, how } = settled
   const { grantId, campaignId } = item
   const why = `${item.campaign.title}: ${reason}`.slice(0, 1000)
   if (decision === 'revoke') {
     const done = await revokeGrant(ctx, { grantId, reason: why })
-    if (!done.ok) throw new DomainError('conflict', done.error.message, { rule: done.error.rule })
+    if (!done.ok) return notAsProposed(done.error.message)
   }
   if (decision === 'narrow') {
-    const done = await narrowGrant(ctx, { grantId, toolNames, reason: why })
-    if (!done.ok) throw new DomainError('conflict', done.error.message, { rule: done.error.rule })
+    const refusal = await narrow(ctx, { grantId, toolNames, reason: why })
+    if (refusal) return refusal
   }
   const decidedById = ctx.actor.kind === 'person' ? ctx.actor.id : null
   await ctx.tx.reviewItem.update({
@@ -94,6 +108,22 @@ export async function settle(
   })
   const detail = { campaignId, grantId, class: item.grant.class, decision, reason, how, toolNames }
   recordAudit(ctx.tx, ctx, { event: 'review.item_decided', ...aboutItem(item, agent), detail })
+  return null
+}
+
+/** A tool may be classified anew in between: narrowing looks at everything before it writes anything, so one that is refused leaves the others of a batch as they are. */
+async function narrow(ctx: TxCtx, input: Parameters<typeof narrowGrant>[1]): Promise<ReviewRefusal | null> {
+  try {
+    const done = await narrowGrant(ctx, input)
+    return done.ok ? null : notAsProposed(done.error.message)
+  } catch (error) {
+    if (error instanceof DomainError && error.code === 'invalid') return notAsProposed(error.message)
+    throw error
+  }
+}
+
+function notAsProposed(why: string): ReviewRefusal {
+  return { rule: 'reviews:not_as_proposed', message: `${why.replace(/\.$/, '')}: keep it, or revoke it.` }
 }
 
 /** Locks the campaign against its end, then the agent, and reads the item: the order everybody keeps. Throws `not_found`. */
@@ -107,7 +137,7 @@ export async function lockReviewItem(tx: Tx, { campaignId, itemId }: { campaignI
   const item = await tx.reviewItem.findUniqueOrThrow({
     where: { id: itemId },
     include: {
-      campaign: { select: { title: true, startedAt: true, endedAt: true } },
+      campaign: { select: { title: true, days: true, startedAt: true, endedAt: true } },
       grant: {
         select: {
           serverId: true,

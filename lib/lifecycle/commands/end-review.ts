@@ -6,11 +6,10 @@ import type { Tx } from '#lib/db/client.ts'
 import { agentSubject } from '#lib/registry/commands.ts'
 import { atEndOf, hasEnded, remindsNow } from '../rules/reviews.ts'
 import type { EndReviewInput, ReviewDecision, ReviewEvidence, ReviewRefusal } from '../schema/reviews.ts'
-import { toolsSince } from '../queries/tools-since.ts'
+import { usageToday } from '../queries/usage-today.ts'
 import { lockReviewItem, settle } from './decide-review.ts'
 
 type TxCtx = Ctx & { tx: Tx }
-type Settled = { decision: ReviewDecision | null; by: 'end' | 'gone' }
 
 /**
  * Ends a campaign before its time: what nobody answered becomes what the campaign says. Needs `reviews:manage`; throws `not_found`. Of two who end it at once, the second is
@@ -31,21 +30,35 @@ export async function endReview(
 
 /**
  * Ends campaigns whose time is over and reminds those who have not answered in the others. For the worker, as often as it likes; several may run at once. Returns how many
- * ended and how many agents somebody was reminded of.
+ * ended and how many agents somebody was reminded of. One that fails keeps no other from its end; the failures are thrown when all have had their turn.
  */
 export async function watchReviews(ctx: Ctx): Promise<{ ended: number; reminded: number }> {
   if (ctx.actor.kind !== 'system') throw new DomainError('forbidden', 'Only processes of the platform do this.')
   const open = await ctx.db.reviewCampaign.findMany({ where: { endedAt: null }, orderBy: { dueAt: 'asc' } })
   const counts = { ended: 0, reminded: 0 }
-  for (const campaign of open) {
+  await eachInTurn(open, async (campaign) => {
     if (campaign.dueAt <= ctx.now) {
       const done = await finish(ctx, { campaignId: campaign.id, early: false })
       counts.ended += done.ok ? 1 : 0
     } else if (remindsNow(campaign, ctx.now)) {
       counts.reminded += await inTx(ctx, (tx, ctx) => remind({ ...ctx, tx }, campaign.id))
     }
-  }
+  })
   return counts
+}
+
+/** What fails for one is tried again with the next run; the others have had their turn by then. */
+async function eachInTurn<T>(all: readonly T[], work: (one: T) => Promise<void>): Promise<void> {
+  const failures: unknown[] = []
+  for (const one of all) {
+    try {
+      await work(one)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length === 1) throw failures[0]
+  if (failures.length > 1) throw new AggregateError(failures, `${failures.length} of ${all.length} failed.`)
 }
 
 /** Each item in a transaction of its own, so that a large campaign locks no agent for long; the campaign ends when none is left. */
@@ -58,7 +71,9 @@ async function finish(
     orderBy: [{ agentId: 'asc' }, { id: 'asc' }],
     select: { id: true },
   })
-  for (const { id } of open) await inTx(ctx, (tx, ctx) => settleUnanswered({ ...ctx, tx }, { campaignId, itemId: id }))
+  await eachInTurn(open, ({ id }) =>
+    inTx(ctx, (tx, ctx) => settleUnanswered({ ...ctx, tx }, { campaignId, itemId: id })),
+  )
   return await inTx(ctx, async (tx, ctx) => {
     const { count } = await tx.reviewCampaign.updateMany({
       where: { id: campaignId, endedAt: null },
@@ -85,23 +100,24 @@ async function finish(
   })
 }
 
-async function settleUnanswered(ctx: TxCtx, which: { campaignId: string; itemId: string }): Promise<Settled | null> {
+async function settleUnanswered(ctx: TxCtx, which: { campaignId: string; itemId: string }): Promise<void> {
   const { agent, item } = await lockReviewItem(ctx.tx, which)
-  if (item.decision !== null || item.how !== null || item.campaign.endedAt !== null) return null
+  if (item.decision !== null || item.how !== null || item.campaign.endedAt !== null) return
   // Nothing is left to decide about what ended by itself or was ended elsewhere.
   if (hasEnded(item.grant, ctx.now) || agent.status === 'retired') {
     await ctx.tx.reviewItem.update({ where: { id: item.id }, data: { how: 'gone', decidedAt: ctx.now } })
-    return { decision: null, by: 'gone' }
+    return
   }
   const { atEnd } = await ctx.tx.reviewCampaign.findUniqueOrThrow({
     where: { id: which.campaignId },
     select: { atEnd: true },
   })
-  const tools = await toolsSince(ctx, item)
-  const evidence = item.evidence as unknown as ReviewEvidence
-  const end = atEndOf({ evidence, since: { calls: tools.length, tools } }, atEnd)
-  await settle(ctx, { item, agent, ...end, how: 'end' })
-  return { decision: end.decision, by: 'end' }
+  const today = await usageToday(ctx, { agentIds: [agent.id], campaign: item.campaign })
+  const end = atEndOf({ evidence: item.evidence as unknown as ReviewEvidence, today: today.get(item.grantId) }, atEnd)
+  const refusal = await settle(ctx, { item, agent, ...end, how: 'end' })
+  if (!refusal) return
+  const reason = `Nobody answered in time; it stays as it is: ${refusal.message}`
+  await settle(ctx, { item, agent, decision: 'keep', toolNames: [], reason, how: 'end' })
 }
 
 /** Tells of every agent that has something unanswered, once for each reminder. */

@@ -5,7 +5,9 @@ import type { Prisma } from '#lib/db/generated/client.ts'
 import { personNames } from '#lib/registry/queries.ts'
 import type { PersonRef } from '#lib/registry/schema.ts'
 import { grantCallsSince } from '#lib/scopes/queries.ts'
-import { decideReviewItem } from '../rules/reviews.ts'
+import type { GrantUsage } from '#lib/scopes/schema/usage.ts'
+import { decideReviewItem, hasEnded, stillProposed } from '../rules/reviews.ts'
+import { usageToday } from './usage-today.ts'
 import type {
   ReviewCampaignList,
   ReviewCampaignRow,
@@ -130,7 +132,8 @@ async function itemsOf(
 ): Promise<{ items: ReviewItemView[]; nextCursor: string | null }> {
   const { actor } = ctx
   const person = actor.kind === 'person' ? actor : null
-  const mine = person && { OR: [{ accountablePersonId: person.id }, { ownerTeamId: { in: [...person.teamIds] } }] }
+  const led = person?.roles.includes('team_lead') ? [...person.teamIds] : []
+  const mine = person && { OR: [{ accountablePersonId: person.id }, { ownerTeamId: { in: led } }] }
   const cursor = query.cursor
   if (cursor !== undefined && !z.uuid().safeParse(cursor).success) {
     throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
@@ -155,8 +158,19 @@ async function itemsOf(
     ctx,
     page.map(({ grantId }) => ({ grantId, since: campaign.startedAt })),
   )
+  const asked = page.filter(({ evidence }) => (evidence as unknown as ReviewEvidence).proposal !== null)
+  const agentIds = [...new Set(asked.map(({ agentId }) => agentId))]
+  const today = await usageToday(ctx, { agentIds: campaign.endedAt === null ? agentIds : [], campaign })
   return {
-    items: page.map((item) => itemView(ctx, { item, campaign, people, called: since.get(item.grantId) ?? [] })),
+    items: page.map((item) =>
+      itemView(ctx, {
+        item,
+        campaign,
+        people,
+        called: since.get(item.grantId) ?? [],
+        today: today.get(item.grantId),
+      }),
+    ),
     nextCursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null,
   }
 }
@@ -168,9 +182,10 @@ function itemView(
     campaign: Campaign
     people: Map<string, PersonRef>
     called: readonly { tool: string; calls: number }[]
+    today: GrantUsage | undefined
   },
 ): ReviewItemView {
-  const { item, campaign, people, called } = about
+  const { item, campaign, people, called, today } = about
   const { agent, grant } = item
   // Written by the command that started it.
   const evidence = item.evidence as unknown as ReviewEvidence
@@ -195,6 +210,12 @@ function itemView(
     since: {
       calls: called.reduce((sum, { calls }) => sum + calls, 0),
       newTools: called.flatMap(({ tool }) => (before.has(tool) ? [] : [tool])),
+      neededByNow:
+        campaign.endedAt === null &&
+        (item.decision === null || item.decision === 'keep') &&
+        !hasEnded(grant, ctx.now) &&
+        evidence.proposal !== null &&
+        stillProposed(evidence, today) === null,
     },
     decision: item.decision,
     reason: item.reason,

@@ -71,23 +71,30 @@ describe('who decides', () => {
   })
 })
 
-test('what nobody answers becomes what the campaign says, and what is in use since is not taken away on old evidence', () => {
-  const idle = { calls: 0, tools: [] }
+test('what nobody answers becomes what the campaign says, and what is needed by now is not taken away on old evidence', () => {
   const end = (
     about: GrantProposal | null,
     atEnd: 'keep' | 'narrow' | 'revoke',
-    since: { calls: number; tools: string[] } = idle,
+    today: { calls: number; proposal: GrantProposal | null } | undefined = { calls: 30, proposal: about },
   ) => {
-    const { decision, toolNames } = atEndOf({ evidence: { proposal: about }, since }, atEnd)
+    const { decision, toolNames } = atEndOf({ evidence: { proposal: about }, today }, atEnd)
     return [decision, ...toolNames]
   }
-  const unused: GrantProposal = { ...proposal, kind: 'revoke', because: 'unused', toolNames: [] }
+  const covered: GrantProposal = { ...proposal, kind: 'revoke', because: 'covered', toolNames: [] }
+  const unused: GrantProposal = { ...covered, because: 'unused' }
   expect(end(unused, 'keep')).toEqual(['keep'])
   expect(end(null, 'revoke')).toEqual(['revoke'])
   expect(end(null, 'narrow')).toEqual(['keep'])
-  expect(end(unused, 'narrow')).toEqual(['revoke'])
-  expect(end(unused, 'narrow', { calls: 1, tools: ['find'] })).toEqual(['keep'])
-  expect(end(proposal, 'narrow', { calls: 1, tools: ['find'] })).toEqual(['narrow', 'look', 'find'])
+  expect(end(unused, 'narrow', { calls: 0, proposal: unused })).toEqual(['revoke'])
+  expect(end(unused, 'narrow', { calls: 1, proposal: null })).toEqual(['keep'])
+  expect(end(unused, 'narrow', { calls: 30, proposal: covered })).toEqual(['keep'])
+  expect(end(covered, 'narrow')).toEqual(['revoke'])
+  expect(end(covered, 'narrow', { calls: 30, proposal: null })).toEqual(['keep'])
+  expect(end(covered, 'narrow', { calls: 30, proposal })).toEqual(['keep'])
+  const also = { ...proposal, toolNames: ['look', 'find'] }
+  expect(end(proposal, 'narrow', { calls: 31, proposal: also })).toEqual(['narrow', 'look', 'find'])
+  expect(end(proposal, 'narrow', { calls: 31, proposal: null })).toEqual(['keep'])
+  expect(end(proposal, 'narrow', { calls: 0, proposal: unused })).toEqual(['keep'])
 })
 
 test('those who have not answered are reminded at half of the time, and once before the end', () => {

@@ -1,5 +1,6 @@
 import { type Actor, can } from '#lib/auth/ctx.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
+import type { GrantProposal, GrantUsage } from '#lib/scopes/schema/usage.ts'
 import type { ReviewDecision, ReviewEvidence, ReviewRefusal, ReviewRule } from '../schema/reviews.ts'
 
 export type ReviewableItem = {
@@ -52,33 +53,43 @@ function roleOf({ agent }: ReviewableItem, actor: Actor): 'owner' | 'override' |
 }
 
 /**
- * What becomes of a grant that nobody answered for: what the campaign says, by what was proposed when it began. What was used since stays: it is not taken away on evidence
- * that has aged, unless the campaign revokes whatever is not answered.
+ * What of a proposal still holds by what was called since and by what else is held now; null: nothing. What was used since is not taken away on evidence that has aged, nor what
+ * narrower grants covered that have ended; a method of MCP that was called needs the whole grant; tools that only it covers are kept beside those that were proposed.
  */
+export function stillProposed(
+  { proposal }: Pick<ReviewEvidence, 'proposal'>,
+  today: Pick<GrantUsage, 'calls' | 'proposal'> | undefined,
+): GrantProposal | null {
+  const judged = today?.proposal ?? null
+  if (proposal === null || judged === null || judged.kind !== proposal.kind) return null
+  if (proposal.because === 'unused' && today!.calls > 0) return null
+  return proposal.kind === 'narrow' ? { ...proposal, toolNames: judged.toolNames } : proposal
+}
+
+/** What becomes of a grant that nobody answered for: what the campaign says, by what was proposed when it began and still holds. */
 export function atEndOf(
-  item: { evidence: Pick<ReviewEvidence, 'proposal'>; since: { calls: number; tools: readonly string[] } },
+  item: { evidence: Pick<ReviewEvidence, 'proposal'>; today: Pick<GrantUsage, 'calls' | 'proposal'> | undefined },
   atEnd: ReviewDecision,
 ): { decision: ReviewDecision; toolNames: string[]; reason: string } {
   const { proposal } = item.evidence
-  const nobody = 'Nobody answered by the due date'
+  const nobody = 'Nobody answered in time'
   const keep = (why: string) => ({ decision: 'keep' as const, toolNames: [], reason: `${nobody}; ${why}` })
   if (atEnd === 'keep') return keep('the campaign keeps what is not answered.')
   if (atEnd === 'revoke') {
     return { decision: 'revoke', toolNames: [], reason: `${nobody}; the campaign revokes what is not answered.` }
   }
   if (proposal === null) return keep('nothing narrower was proposed.')
-  if (proposal.kind === 'narrow') {
-    const toolNames = narrowedTo(proposal.toolNames, item.since.tools)
-    return { decision: 'narrow', toolNames, reason: `${nobody}; narrowed as proposed.` }
-  }
-  if (proposal.because === 'unused' && item.since.calls > 0) return keep('it was used since the campaign began.')
-  return { decision: 'revoke', toolNames: [], reason: `${nobody}; revoked as proposed.` }
+  const still = stillProposed(item.evidence, item.today)
+  if (still === null) return keep(whyKept[proposal.because])
+  const said = still.kind === 'narrow' ? 'narrowed' : 'revoked'
+  return { decision: still.kind, toolNames: still.toolNames, reason: `${nobody}; ${said} as proposed.` }
 }
 
-/** What was proposed, with what was called since: nothing that is in use is taken away. */
-export function narrowedTo(proposed: readonly string[], calledSince: readonly string[]): string[] {
-  return [...new Set([...proposed, ...calledSince])]
-}
+const whyKept = {
+  unused: 'it was used since the campaign began.',
+  covered: 'other grants do not cover its calls any more.',
+  narrower: 'its calls need something else by now than was proposed.',
+} as const satisfies Record<GrantProposal['because'], string>
 
 const dayMs = 86_400_000
 const remindDays = 3

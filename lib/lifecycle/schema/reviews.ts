@@ -70,6 +70,7 @@ export const reviewRules = [
   'reviews:not_yours',
   'reviews:own_break_glass',
   'reviews:nothing_proposed',
+  'reviews:not_as_proposed',
   'reviews:grant_ended',
 ] as const
 export type ReviewRule = (typeof reviewRules)[number]
@@ -119,8 +120,8 @@ export type ReviewItemView = {
   createdAt: string
   expiresAt: string | null
   evidence: ReviewEvidence
-  /** Calls that it covers since the campaign began, and tools of them that were not called before. */
-  since: { calls: number; newTools: string[] }
+  /** Calls that it covers since the campaign began, tools of them that were not called before, and whether what was proposed would take away what is in use by now. */
+  since: { calls: number; newTools: string[]; neededByNow: boolean }
   decision: ReviewDecision | null
   reason: string | null
   how: string | null

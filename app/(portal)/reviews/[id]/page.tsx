@@ -81,7 +81,8 @@ export default async function ReviewPage({ params, searchParams }: Props) {
           </Button>
         ))}
       </nav>
-      <ReviewItems key={campaign.items.map(({ decision }) => decision).join()} campaign={campaign} />
+      {/* Another page is another choice; what was refused on this one stays to be read. */}
+      <ReviewItems key={`${query.show} ${query.cursor ?? ''}`} campaign={campaign} />
       {campaign.nextCursor && (
         <Button asChild size="sm" className="mt-3">
           <Link href={hrefWith(paths.review(id), { show: query.show, cursor: campaign.nextCursor })}>More</Link>

@@ -162,6 +162,11 @@ function Evidence({ item }: { item: ReviewItemView }) {
           <ProposalText proposal={evidence.proposal} days={evidence.days} />
         </p>
       )}
+      {since.neededByNow && (
+        <p className="text-[13px] font-medium">
+          This does not hold any more: it would take away what is in use by now.
+        </p>
+      )}
     </div>
   )
 }
@@ -202,7 +207,7 @@ function Choice({
       </div>
     )
   }
-  const narrows = item.evidence.proposal?.kind === 'narrow'
+  const narrows = item.evidence.proposal?.kind === 'narrow' && !item.since.neededByNow
   return (
     <div>
       <Select

@@ -124,8 +124,11 @@ const itemColumns: Column<ReviewItemView>[] = [
   { title: 'SINCE', value: ({ since }) => String(since.calls), align: 'right', dispensable: 2 },
   {
     title: 'PROPOSAL',
-    value: ({ evidence: { proposal } }) =>
-      proposal === null ? '-' : proposal.kind === 'narrow' ? `narrow: ${proposal.toolNames.join(', ')}` : 'revoke',
+    value: ({ evidence: { proposal }, since }) => {
+      if (proposal === null) return '-'
+      const what = proposal.kind === 'narrow' ? `narrow: ${proposal.toolNames.join(', ')}` : 'revoke'
+      return since.neededByNow ? `${what} (needed by now)` : what
+    },
     widthMin: 8,
   },
   { title: 'DECISION', value: ({ decision, how }) => decision ?? how ?? 'open' },
