@@ -156,6 +156,7 @@ const named = {
   'price.added': true,
   'stop.ordered': true,
   'stop.release_asked': true,
+  'stop.release_refused': true,
   'stop.released': true,
   'stop.acknowledged': true,
 } as const satisfies Record<keyof AuditEvents, true>

@@ -279,6 +279,7 @@ export type AuditEvents = {
   // stop
   'stop.ordered': { orderId: string; scope: string; reason: string }
   'stop.release_asked': { orderId: string; scope: string; reason: string; until: string }
+  'stop.release_refused': { orderId: string; scope: string; reason: string; askedAt: string; until: string }
   'stop.released': { orderId: string; scope: string; reason: string; askedBy?: string }
   'stop.acknowledged': { orderId: string; process: string; detail: Record<string, unknown> }
 }

@@ -60,16 +60,19 @@ export async function releaseStop(ctx: Ctx, input: ReleaseStopInput): Promise<Re
     const person = personId(ctx)
     if (person === null && needsTwo(scope)) throw new DomainError('forbidden', 'Two people end a stop of everything.')
     const step = releaseStep(order, person, ctx.now)
-    if (step === 'same_person') {
-      const askedAt = order.releaseAskedAt!.toISOString()
-      return err({ reason: 'second_person_needed', askedAt, until: confirmableUntil(order, ctx.now)!.toISOString() })
-    }
     const names = await targetNames(tx, [order])
     const about = {
       subject: { kind: scope, id: order.targetId, name: names.get(keyOf(order)) ?? order.targetId },
       ...auditColumns(order),
     }
     const { reason } = input
+    if (step === 'same_person') {
+      const askedAt = order.releaseAskedAt!.toISOString()
+      const until = confirmableUntil(order, ctx.now)!.toISOString()
+      const refused = { rule: 'stops:second_person', detail: { orderId, scope, reason, askedAt, until } }
+      recordAudit(tx, ctx, { event: 'stop.release_refused', ...about, decision: 'deny', ...refused })
+      return err({ reason: 'second_person_needed', askedAt, until })
+    }
     if (step === 'ask') {
       const until = new Date(ctx.now.getTime() + secondPersonMs).toISOString()
       const asked = { releaseAskedById: person, releaseAskedByName: ctx.actor.name }

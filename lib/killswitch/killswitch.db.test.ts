@@ -145,9 +145,11 @@ describe('two people end a stop of everything', () => {
     const mine = events.filter(({ detail }) => (detail as { orderId: string }).orderId === orderId)
     expect(mine.map(({ event, actorName }) => [event, actorName])).toEqual([
       ['stop.release_asked', 'Olga'],
+      ['stop.release_refused', 'Olga'],
       ['stop.released', 'Sven'],
     ])
-    expect(mine[1]!.detail).toMatchObject({ askedBy: 'Olga', reason: 'seen' })
+    expect(mine[1]).toMatchObject({ decision: 'deny', rule: 'stops:second_person', detail: { reason: 'please' } })
+    expect(mine[2]!.detail).toMatchObject({ askedBy: 'Olga', reason: 'seen' })
   })
 
   dbTest('of two who ask at once one is first and the other ends it', async ({ db }) => {
