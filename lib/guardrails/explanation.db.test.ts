@@ -5,9 +5,10 @@ import { anonymous, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest as test } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
+import { enforcePolicies, forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { suspendAgent } from '#lib/lifecycle/commands.ts'
-import { createHoldRule, holdCall } from './commands.ts'
+import { createHoldRule, holdCall, openHoldBypass } from './commands.ts'
 import { updateServer } from '#lib/registry/commands.ts'
 import { explainDecision } from './queries/explanation/decision.ts'
 import { simulate } from './queries/explanation/simulate.ts'
@@ -16,6 +17,7 @@ import { explainRule } from './rules/explain.ts'
 import { rules } from './schema.ts'
 
 const dayMs = 86_400_000
+const policySet = { kind: 'policy_set', id: 'p', name: 'p' }
 
 test('who asks what would be decided needs agents:read, and an instant that can be known', async ({ db }) => {
   const call = { agentId: 'nobody', serverId: 'nowhere', tool: 'look' }
@@ -171,6 +173,84 @@ test('of what was let through it says by which grant and policies, and of what i
   })
 })
 
+test('a call that a set of policies would refuse now was turned by the set that was enforced', async ({ db }) => {
+  const { agentId, serverId, ctx } = await fleet(db)
+  await makeGrant(db, { agentId, serverId })
+  const before = await policySetEnforced(db, [permitsGranted], ctx)
+  const { decision: _, rule: __, ...about } = denial(agentId, serverId, '')
+  const detail = { argumentsDigest: 'd', class: 'read', outcome: 'ok', ms: 3, policyVersion: before.version } as const
+  const id = await record(db, { ...about, event: 'mcp.call_allowed', decision: 'allow', detail })
+  expect((await explainDecision(ctx, { id })).now).toMatchObject({ outcome: 'allowed', differs: false, because: [] })
+  const forbidding = await policySetEnforced(db, [
+    permitsGranted,
+    forbids('policy_no_reads', 'resource.class == "read"'),
+  ])
+  const { now } = await explainDecision(ctx, { id })
+  expect(now).toMatchObject({ outcome: 'refused', rule: 'policy_no_reads', differs: true })
+  const said = new RegExp(`^Policy set ${forbidding.number} was enforced by `)
+  expect(now?.because).toMatchObject([{ event: 'policy_set.enforced', text: expect.stringMatching(said) }])
+
+  // The other way round: refused by it then, and it was rolled back.
+  const refused = await record(db, denial(agentId, serverId, 'policy_no_reads'))
+  await enforcePolicies(db, [permitsGranted])
+  const rolledBack = { number: before.number, version: before.version, superseded: forbidding.number, reason: 'a test' }
+  await record(db, { event: 'policy_set.rolled_back', subject: policySet, detail: rolledBack }, later(db))
+  expect((await explainDecision(ctx, { id: refused })).now).toMatchObject({
+    outcome: 'allowed',
+    because: [
+      { event: 'policy_set.rolled_back', text: expect.stringMatching(/^Policy set \d+ was put in force again/) },
+    ],
+  })
+})
+
+test('a bypass is named where it turned a decision, and only that of a rule for the call', async ({ db }) => {
+  const { agentId, serverId, ctx } = await fleet(db)
+  await makeGrant(db, { agentId, serverId })
+  const security = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+  const rule = { title: 'Reads wait', serverId, deciderRoles: ['security' as const] }
+  const { ruleId } = await createHoldRule(security, createHoldRuleInput.parse(rule))
+  const elsewhere = { ...rule, serverId: await makeServer(db) }
+  const other = await createHoldRule(security, createHoldRuleInput.parse(elsewhere))
+  const id = await record(db, {
+    event: 'call.held',
+    decision: 'hold',
+    subject: { kind: 'tool', id: `${serverId}/look`, name: 'look' },
+    agentId,
+    serverId,
+    tool: 'look',
+    detail: { heldCallId: crypto.randomUUID(), digest: 'd', ruleTitle: 'Reads wait', expiresAt: '' },
+  })
+  const onCall = later(db, await makePerson(db, { roles: ['on_call'] }))
+  const opened = { agentId: null, minutes: 30, reason: 'The queue of reads is full.' }
+  await openHoldBypass(onCall, { ruleId: other.ruleId, ...opened })
+  const bypass = await openHoldBypass(onCall, { ruleId, ...opened })
+  expect(bypass.ok).toBe(true)
+  const { now } = await explainDecision({ ...ctx, now: new Date(onCall.now.getTime() + 1000) }, { id })
+  expect(now).toMatchObject({ outcome: 'allowed', differs: true, because: [{ event: 'hold_bypass.opened' }] })
+})
+
+test('an intended call is not said to have been delivered: it leads to its end, or says that there is none', async ({
+  db,
+}) => {
+  const { agentId, serverId, ctx } = await fleet(db)
+  const { decision: _, rule: __, ...about } = denial(agentId, serverId, '')
+  const digest = crypto.randomUUID()
+  const detail = { argumentsDigest: digest, class: 'write' }
+  const id = await record(db, { ...about, event: 'mcp.call_intended', detail })
+  const open = await explainDecision(ctx, { id })
+  expect(open).toMatchObject({ title: 'Intended', message: expect.stringMatching(/^No record says how it ended/) })
+  expect(open.steps.at(-1)).toMatchObject({ id: 'delivery', outcome: 'unknown', note: open.message })
+  expect(open.steps.slice(0, -1).every(({ outcome }) => outcome === 'passed')).toBe(true)
+  const allowed = { event: 'mcp.call_allowed', decision: 'allow', rule: 'upstream_unavailable' } as const
+  const end = { ...detail, outcome: 'upstream_error', ms: 1 } as const
+  await record(db, { ...about, ...allowed, detail: { ...end, argumentsDigest: 'of another' } })
+  expect((await explainDecision(ctx, { id })).message).toBe(open.message)
+  const ended = await record(db, { ...about, ...allowed, detail: end })
+  const closed = await explainDecision(ctx, { id })
+  expect(closed.message).toBe('It ended: refused by upstream_unavailable.')
+  expect(closed.next[0]).toEqual({ label: 'How it ended', link: `/explain/${ended}` })
+})
+
 test('every rule of the table is explained in full', async ({ db }) => {
   const { agentId, serverId, ctx } = await fleet(db)
   for (const rule of Object.keys(rules)) {
@@ -220,6 +300,18 @@ async function record(db: Db, entry: AuditEntry, ctx: Ctx = ctxFor(db)): Promise
   await inTx(ctx, async (tx, ctx) => recordAudit(tx, ctx, entry))
   const last = await db.auditEvent.findFirstOrThrow({ where: { event: entry.event }, orderBy: { seq: 'desc' } })
   return last.id
+}
+
+async function policySetEnforced(db: Db, policies: string[], ctx = later(db)) {
+  const { number, version } = await enforcePolicies(db, policies)
+  const detail = { number, version, superseded: null, withoutReplay: null }
+  await record(db, { event: 'policy_set.enforced', subject: policySet, detail }, ctx)
+  return { number, version }
+}
+
+/** A minute after everything on record. */
+function later(db: Db, who?: Ctx['actor']): Ctx {
+  return ctxFor(db, who, new Date(Date.now() + 60_000))
 }
 
 /** Now by the clock of the records, with everything before it in the past. */

@@ -57,12 +57,13 @@ export function refusedSteps(
   })
 }
 
-/** The steps of a call that was let through: to its end, or to the rule that held it. */
-export function passedSteps({ held, note }: { held: boolean; note: string | null }): ExplainedStep[] {
-  const at = held ? callSteps.indexOf('hold') : callSteps.length
+/** The steps of a call that was let through: to its end, to the rule that held it, or to where it was about to be sent. */
+export function passedSteps({ to, note }: { to: 'end' | 'hold' | 'delivery'; note: string | null }): ExplainedStep[] {
+  const at = to === 'end' ? callSteps.length : callSteps.indexOf(to)
   return callSteps.map((id, index) => {
-    const outcome = index < at ? 'passed' : index === at ? 'held' : 'not_reached'
-    return { id, title: stepTitles[id], outcome, note: outcome === 'held' ? note : null }
+    const last = to === 'hold' ? 'held' : 'unknown'
+    const outcome = index < at ? 'passed' : index === at ? last : 'not_reached'
+    return { id, title: stepTitles[id], outcome, note: index === at ? note : null }
   })
 }
 

@@ -6,6 +6,7 @@ import { isCallStep, stepOf } from '../../rules/steps.ts'
 import { passedSteps, refusedSteps } from '../../rules/trace.ts'
 import type { DecidedNow, DecisionExplanation, ExplainedFacts, Explanation, StepId } from '../../schema/explanation.ts'
 import { callArguments } from './call-arguments.ts'
+import { endOf, intendedWords } from './intended.ts'
 import { changesSince } from './since.ts'
 import { simulate } from './simulate.ts'
 import { wordsFor } from './words.ts'
@@ -26,7 +27,8 @@ export async function explainDecision(ctx: Ctx, { id }: { id: string }): Promise
   const facts = await factsOf(ctx, event)
   const outcome = outcomeOf(event)
   const step = stepIn(event, facts)
-  const message = messageOf(event)
+  const end = event.event === 'mcp.call_intended' ? await endOf(ctx, event) : null
+  const message = end ? end.message : messageOf(event)
   const explanation: Explanation = {
     decision: event.id,
     seq: event.seq.toString(),
@@ -40,7 +42,9 @@ export async function explainDecision(ctx: Ctx, { id }: { id: string }): Promise
     steps: stepsOf(event, { step, outcome, message }),
     facts,
     ...(await wordsFor(ctx, { about, outcome, rule: event.rule, facts, at: event.at })),
+    ...(end ? intendedWords : {}),
   }
+  if (end?.next) explanation.next = [end.next, ...explanation.next]
   return { ...explanation, now: await decidedNow(ctx, event, explanation) }
 }
 
@@ -104,7 +108,8 @@ function stepsOf(
 ): Explanation['steps'] {
   if (!event.startsWith('mcp.') && !event.startsWith('call.')) return []
   if (outcome === 'refused') return refusedSteps(step, message)
-  return passedSteps({ held: outcome === 'held', note: message })
+  if (event === 'mcp.call_intended') return passedSteps({ to: 'delivery', note: message })
+  return passedSteps({ to: outcome === 'held' ? 'hold' : 'end', note: message })
 }
 
 async function aboutOf(ctx: Ctx, event: Event): Promise<Explanation['about']> {

@@ -16,11 +16,26 @@ const turns: Partial<Record<StepId, readonly string[]>> = {
   ],
   server: ['server.created', 'server.updated'],
   tool: ['tool.discovered', 'tool.suspended', 'tool.approved', 'tool.rejected', 'tool.classified'],
-  grant: ['grant.created', 'grant.revoked'],
+  grant: ['grant.created', 'grant.revoked', 'tool.classified'],
   conditions: ['grant.created', 'grant.revoked'],
-  policy: ['grant.created', 'grant.revoked', 'server.updated', 'agent.updated', 'tool.classified'],
+  policy: [
+    'policy_set.enforced',
+    'policy_set.rolled_back',
+    'grant.created',
+    'grant.revoked',
+    'server.updated',
+    'agent.updated',
+    'tool.classified',
+  ],
   budget: ['agent.over_budget', 'agent.within_budget', 'agent.updated'],
-  hold: ['hold_rule.created', 'hold_rule.removed'],
+  hold: [
+    'hold_rule.created',
+    'hold_rule.removed',
+    'hold_bypass.opened',
+    'hold_bypass.ended',
+    'server.updated',
+    'tool.classified',
+  ],
 }
 
 const shownMax = 5
@@ -35,18 +50,21 @@ type Since = {
   after: { seq: bigint; at: Date }
 }
 
-/** What happened after a decision that can have turned it: to the agent, the server, the tool, and stop orders and hold rules for them. Callers authorize. */
+/**
+ * What happened after a decision that can have turned it: to the agent, the server, the tool, and stop orders, hold rules and sets of policies for them. Of
+ * many the last ones, in the order in which they happened. Callers authorize.
+ */
 export async function changesSince(ctx: Ctx, since: Since): Promise<DecidedNow['because']> {
   const { agentId, teamId, serverId, tool, after } = since
   const events = [...new Set(since.steps.flatMap((step) => (step === null ? [] : (turns[step] ?? []))))]
   if (events.length === 0) return []
   const targets = [agentId, teamId ?? '', serverId, `${serverId}/${tool}`, 'organization']
   const rows = await reader(ctx).$queryRaw<Row[]>`
-    select "at", "event", "actorName", "detail"->>'class' as "class", "detail"->>'toolName' as "toolName", "detail"->>'reason' as "reason"
+    select "at", "event", "actorName", "detail"->>'class' as "class", "detail"->>'toolName' as "toolName", "detail"->>'number' as "number"
     from "AuditEvent"
     where "event" = any(${events}) and "seq" > ${after.seq} and ${concerns({ agentId, serverId, tool, targets })}
-    order by "seq" limit ${shownMax}`
-  return rows.map((row) => ({ at: row.at.toISOString(), event: row.event, text: textOf(row, after.at) }))
+    order by "seq" desc limit ${shownMax}`
+  return rows.toReversed().map((row) => ({ at: row.at.toISOString(), event: row.event, text: textOf(row, after.at) }))
 }
 
 type Row = {
@@ -55,13 +73,18 @@ type Row = {
   actorName: string
   class: string | null
   toolName: string | null
-  reason: string | null
+  /** Of a set of policies. */
+  number: string | null
 }
 
 function concerns(about: { agentId: string; serverId: string; tool: string; targets: readonly string[] }): Prisma.Sql {
   const { agentId, serverId, tool, targets } = about
   return Prisma.sql`case
     when "event" like 'stop.%' then "subjectId" = any(${[...targets]})
+    when "event" like 'policy_set.%' then true
+    when "event" like 'hold_bypass.%' then ("agentId" is null or "agentId" = ${agentId}) and exists (
+      select from "HoldRule" r where r."id"::text = "subjectId" and (r."serverId" is null or r."serverId" = ${serverId})
+        and (r."toolName" is null or r."toolName" = ${tool}))
     when "event" like 'hold_rule.%' then "serverId" is null or "serverId" = ${serverId}
     when "event" like 'grant.%' then "agentId" = ${agentId} and "serverId" = ${serverId}
     when "event" like 'agent.%' then "agentId" = ${agentId}
@@ -92,11 +115,16 @@ const words: Record<string, string> = {
   'grant.revoked': 'A grant was revoked',
   'hold_rule.created': 'A rule that holds calls was made',
   'hold_rule.removed': 'A rule that holds calls was removed',
+  'hold_bypass.opened': 'A rule that holds calls was bypassed',
+  'hold_bypass.ended': 'The bypass of a rule that holds calls was ended',
+  'policy_set.enforced': 'was enforced',
+  'policy_set.rolled_back': 'was put in force again',
 }
 
-function textOf({ at, event, actorName, class: toolClass, toolName }: Row, after: Date): string {
+function textOf({ at, event, actorName, class: toolClass, toolName, number }: Row, after: Date): string {
+  const what = event.startsWith('policy_set.') ? `Policy set ${number} ${words[event]}` : (words[event] ?? event)
   const of = toolClass ? ` (${toolName ? `${toolName}, ` : ''}${toolClass})` : ''
-  return `${words[event] ?? event}${of} by ${actorName}, ${later(at.getTime() - after.getTime())} later.`
+  return `${what}${of} by ${actorName}, ${later(at.getTime() - after.getTime())} later.`
 }
 
 /** A time in one unit, rounded down. */
