@@ -5,6 +5,8 @@ import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { type HeldMutation, heldMutations } from '#lib/dev/test/held-mutations.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { decideHeldCall, endHeldCalls, holdCall, settleHeldCall } from './commands.ts'
+import { columnsOf, lockHeldCall } from './commands/held-calls.ts'
+import { isAsDecided, isAsHeld } from './rules/held-seals.ts'
 import type { ExactCall } from './schema/held-calls.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
@@ -29,6 +31,8 @@ async function world(db: Db, toolClass: 'read' | 'write' = 'write') {
     decideSeconds: secondsToDecide,
     onTimeout: 'allow',
   } as const
+  const again = async (call: ExactCall) =>
+    (await holdCall(ctxFor(db, undefined, now), { source: 'broker', call, class: toolClass, rule })).heldCallId
   let amount = 0
   /** Another call each time, so that none is the same as one before. */
   const hold = async () => {
@@ -44,8 +48,7 @@ async function world(db: Db, toolClass: 'read' | 'write' = 'write') {
       inputResponses: null,
       policyVersion: 'p',
     }
-    const ticket = await holdCall(ctxFor(db, undefined, now), { source: 'broker', call, class: toolClass, rule })
-    return { call, id: ticket.heldCallId }
+    return { call, id: await again(call) }
   }
   const settle = async (heldCallId: string, call: ExactCall, at = later(1000)) => {
     const outcome = await settleHeldCall(ctxFor(db, undefined, at), { heldCallId, call, by: 'test' }).catch(
@@ -54,7 +57,7 @@ async function world(db: Db, toolClass: 'read' | 'write' = 'write') {
     return outcome.end
   }
   const ctx = ctxFor(db, security, now)
-  return { db, hold, settle, ctx, others }
+  return { db, hold, again, settle, ctx, others }
 }
 type World = Awaited<ReturnType<typeof world>>
 
@@ -139,6 +142,10 @@ dbTest('nobody decides about a held call of which any column was changed while i
       const decided = await decideHeldCall(it.ctx, { heldCallId, decision: 'approve' }).catch((error: unknown) => error)
       const { ok, error, code } = decided as { ok?: boolean; error?: { rule: string }; code?: string }
       if (ok) expect(await it.settle(heldCallId, call)).toBe('released')
+      if (error?.rule === 'approvals:altered') {
+        const { state } = await db.heldCall.findUniqueOrThrow({ where: { id: heldCallId } })
+        expect(state).toBe('cancelled')
+      }
       return ok ? 'approved' : (error?.rule ?? code ?? 'nothing')
     },
   })
@@ -212,4 +219,40 @@ dbTest('of several who release the same approval at once one does', async ({ db 
   await decideHeldCall(ctx, { heldCallId: id, decision: 'approve' })
   const ends = await Promise.all(Array.from({ length: 5 }, () => settle(id, call)))
   expect(ends.toSorted()).toEqual(['altered', 'altered', 'altered', 'altered', 'released'])
+})
+
+dbTest('what was altered or never sealed is cancelled, and the same call is held anew', async ({ db }) => {
+  const { hold, again, settle, ctx } = await world(db)
+  const [altered, unsealed] = [await hold(), await hold()]
+  await db.heldCall.update({ where: { id: altered.id }, data: { ruleTitle: 'Something else' } })
+  const refused = await decideHeldCall(ctx, { heldCallId: altered.id, decision: 'approve' })
+  expect(refused).toMatchObject({ ok: false, error: { rule: 'approvals:altered' } })
+  expect(await settle(altered.id, altered.call)).toBe('cancelled')
+  // As a release left it that did not seal.
+  await db.heldCall.update({ where: { id: unsealed.id }, data: { hold: null } })
+  expect(await endHeldCalls(ctxFor(db, undefined, now))).toBe(1)
+  expect(await settle(unsealed.id, unsealed.call)).toBe('cancelled')
+  for (const { id, call } of [altered, unsealed]) {
+    const heldCallId = await again(call)
+    expect(heldCallId).not.toBe(id)
+    expect(await decideHeldCall(ctx, { heldCallId, decision: 'approve' })).toMatchObject({ ok: true })
+    expect(await settle(heldCallId, call)).toBe('released')
+  }
+  const events = await db.auditEvent.findMany({ where: { event: 'call.cancelled', agentId: altered.call.agentId } })
+  expect(events.map(({ detail }) => (detail as { heldCallId: string }).heldCallId).toSorted()).toEqual(
+    [altered.id, unsealed.id].toSorted(),
+  )
+})
+
+dbTest('a column that comes later breaks no seal from before, and is sealed once it says something', async ({ db }) => {
+  const { hold, ctx } = await world(db)
+  const { id } = await hold()
+  const row = columnsOf(await db.$transaction((tx) => lockHeldCall(tx, id)))
+  expect(isAsHeld(row)).toBe(true)
+  expect(isAsHeld({ ...row, addedLater: null })).toBe(true)
+  expect(isAsHeld({ ...row, addedLater: 'something' })).toBe(false)
+  await decideHeldCall(ctx, { heldCallId: id, decision: 'approve' })
+  const decided = columnsOf(await db.$transaction((tx) => lockHeldCall(tx, id)))
+  expect(isAsDecided({ ...decided, addedLater: null })).toBe(true)
+  expect(isAsDecided({ ...decided, addedLater: 'something' })).toBe(false)
 })

@@ -11,14 +11,14 @@ import { decideHeld, stateAfter } from '../rules/held-calls.ts'
 import { decideHeldInPlaceOf } from '../rules/held-stand-in.ts'
 import { isAsHeld } from '../rules/held-seals.ts'
 import type { DecideHeldCallInput, HeldCallRefusal, HeldCallState } from '../schema/held-calls.ts'
-import { aboutHeldCall, columnsOf, endWith, type HeldCallRow, lockHeldCall } from './held-calls.ts'
+import { aboutHeldCall, cancelAltered, columnsOf, endWith, type HeldCallRow, lockHeldCall } from './held-calls.ts'
 
 /** An approval that comes at the last moment is good for this long, so that its caller can still use it. */
 const releaseMs = 120_000
 
 /**
  * Approves a held call, approves it with other arguments, or rejects it with a reason the agent is given. Needs `calls:decide` and a role of its rule, with `forPersonId` in the place of somebody one stands in for, and nobody decides about an
- * agent they are accountable for or a run they started; throws `not_found`. Of two who decide at once one does, and the other is told. Edited arguments must fit the tool's schema; the broker decides about them anew.
+ * agent they are accountable for or a run they started; throws `not_found`. Of two who decide at once one does, and the other is told. What is not any more what was held is cancelled, so that its caller may send it again. Edited arguments must fit the tool's schema; the broker decides about them anew.
  */
 export async function decideHeldCall(
   ctx: Ctx,
@@ -43,6 +43,7 @@ export async function decideHeldCall(
       const { rule } = decision.error
       const detail = { heldCallId: row.id, reason: rule }
       recordAudit(tx, ctx, { event: 'call.decision_refused', ...about, rule, detail })
+      if (rule === 'approvals:altered') await cancelAltered(tx, ctx, row)
       return decision
     }
     const note = input.note ?? null
@@ -108,7 +109,7 @@ async function factsOf(tx: Tx, row: HeldCallRow) {
 /** Nobody decides about another call, rule or time than what was put before people. */
 function asHeld(row: HeldCallRow): Result<null, HeldCallRefusal> {
   if (isAsHeld(columnsOf(row))) return ok(null)
-  const message = 'It is not any more what was held, so nobody decides about it. Its caller sends it again.'
+  const message = 'It is not any more what was held, so nobody decides about it: it is cancelled, and its caller may send it again.'
   return err({ rule: 'approvals:altered', message })
 }
 

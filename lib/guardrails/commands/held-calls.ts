@@ -140,19 +140,24 @@ export async function cancelHeldCall(ctx: Ctx, input: { heldCallId: string; reas
   })
 }
 
-/** Ends every call whose time is over, whose caller stays away (also from what was decided) or whose run has ended. Only processes of the platform. Returns how many. */
+/** Ends every call whose time is over, whose caller stays away (also from what was decided), whose run has ended or about which nobody can decide because it is not sealed. Only processes of the platform. Returns how many. */
 export async function endHeldCalls(ctx: Ctx): Promise<number> {
   requireSystem(ctx)
   return await inTx(ctx, async (tx, ctx) => {
     const away = new Date(ctx.now.getTime() - awayMs)
-    const rows = await tx.$queryRaw<{ id: string; late: boolean; away: boolean }[]>`
-      select h."id", h."expiresAt" <= ${ctx.now} as "late", h."seenAt" < ${away} as "away" from "HeldCall" h
+    const rows = await tx.$queryRaw<{ id: string; late: boolean; away: boolean; unsealed: boolean }[]>`
+      select h."id", h."expiresAt" <= ${ctx.now} as "late", h."seenAt" < ${away} as "away", h."hold" is null as "unsealed" from "HeldCall" h
       left join "Run" r on r."id" = h."runId"
-      where h."state" = 'waiting' and (h."expiresAt" <= ${ctx.now} or h."seenAt" < ${away}
+      where h."state" = 'waiting' and (h."expiresAt" <= ${ctx.now} or h."seenAt" < ${away} or h."hold" is null
         or (h."runId" is not null and (r."state" is null or r."state" not in ('queued', 'running'))))
       order by h."id" limit 500 for update of h skip locked`
-    for (const { id, late, away } of rows) {
+    for (const { id, late, away, unsealed } of rows) {
       const row = await lockHeldCall(tx, id)
+      if (unsealed) {
+        // Of a release that did not seal what it held, too.
+        await cancelAltered(tx, ctx, row)
+        continue
+      }
       if (!late) {
         await cancel(tx, ctx, row, away ? 'Nobody waits for it any more.' : 'Its run has ended.')
         continue
@@ -189,6 +194,11 @@ async function endUnclaimed(tx: Tx, ctx: Ctx, rows: readonly { id: string }[]): 
     const detail = { heldCallId: id, digest: row.digest, state: 'unclaimed', by: 'nobody' }
     recordAudit(tx, ctx, { event: 'call.settled', ...aboutHeldCall(row), detail })
   }
+}
+
+/** Nobody can decide about a row that is not as it was held: its caller is told, and may ask anew. */
+export async function cancelAltered(tx: Tx, ctx: Ctx, row: HeldCallRow): Promise<void> {
+  await cancel(tx, ctx, row, 'It was not any more what was held.')
 }
 
 async function cancel(tx: Tx, ctx: Ctx, row: HeldCallRow, reason: string): Promise<void> {

@@ -1,6 +1,9 @@
 import { digestOf } from '#lib/core/canonical-json.ts'
 
-/** The row of a held call: all of its columns, so that one which is added later is sealed, too. */
+/**
+ * The row of a held call: all of its columns, so that one which is added later is sealed, too. What is null is no part of a seal: so a column that is added without a default changes no seal
+ * from before, and one that is filled or emptied afterwards does.
+ */
 export type HeldColumns = Readonly<Record<string, unknown>>
 
 /** What is written when it has been decided. */
@@ -33,5 +36,5 @@ export function isAsDecided(row: HeldColumns): boolean {
 }
 
 function without(row: HeldColumns, names: readonly string[]): HeldColumns {
-  return Object.fromEntries(Object.entries(row).filter(([name]) => !names.includes(name)))
+  return Object.fromEntries(Object.entries(row).filter(([name, value]) => value !== null && !names.includes(name)))
 }
