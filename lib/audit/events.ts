@@ -262,7 +262,7 @@ export type AuditEvents = {
   /** Announced as it happens: calls that the rule would hold go through until then. */
   'hold_bypass.opened': HoldBypassOpened
   'hold_bypass.refused': { ruleId: string; reason: string }
-  'hold_bypass.ended': { bypassId: string; ruleId: string; how: 'person' | 'time' | 'rule_removed' }
+  'hold_bypass.ended': { bypassId: string; ruleId: string; how: 'person' | 'time' | 'rule_removed' | 'opener_left' }
   'call.held': { heldCallId: string; digest: string; ruleTitle: string; expiresAt: string }
   'call.approved': CallApproved
   'call.edited': CallEdited

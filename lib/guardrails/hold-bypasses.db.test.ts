@@ -8,8 +8,9 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { createHoldRule, endHoldBypass, endHoldBypasses, openHoldBypass, removeHoldRule } from './commands.ts'
+import { holdRulesSql } from './queries/facts-sql.ts'
 import { listHoldBypasses } from './queries/hold-bypasses.ts'
-import { createHoldRuleInput } from './schema/held-calls.ts'
+import { createHoldRuleInput, type HoldRuleFacts } from './schema/held-calls.ts'
 import { bypassCallsMax, bypassCallsText, openHoldBypassInput } from './schema/hold-bypasses.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
@@ -152,5 +153,52 @@ dbTest(
     const banner = await listHoldBypasses(security, { limit: 1 }, { counted: false })
     expect(banner).toMatchObject([{ calls: null }])
     expect(await list(security)).toHaveLength(1)
+  },
+)
+
+dbTest(
+  'a bypass is as good as its opener is now: not for agents that become theirs, and over once they may not',
+  async ({ db }) => {
+    const { person, open, ruleId, list } = await world(db)
+    const asked = async () => {
+      const rules = await db.$queryRawUnsafe<HoldRuleFacts[]>(holdRulesSql.text)
+      return rules.find(({ id }) => id === ruleId)?.bypasses ?? []
+    }
+    const before = await makeTeam(db)
+    const opener = await person('on_call', [before])
+    await open(opener)
+    expect(await asked()).toMatchObject([{ exceptTeamIds: [before, before], exceptAgentIds: [] }])
+    const noted = async () => db.policyChange.count({ where: { kind: 'hold' } })
+    let notes = await noted()
+    const follows = async () => {
+      const now = await noted()
+      expect(now).toBeGreaterThan(notes)
+      notes = now
+    }
+    const joined = await makeTeam(db)
+    await db.teamMember.create({ data: { teamId: joined, personId: opener.actor.id } })
+    await follows()
+    await db.teamMember.deleteMany({ where: { teamId: before, personId: opener.actor.id } })
+    const { id: agentId } = await makeAgent(db)
+    await db.agent.update({ where: { id: agentId }, data: { accountablePersonId: opener.actor.id } })
+    await follows()
+    expect(await asked()).toMatchObject([{ exceptTeamIds: [before, joined], exceptAgentIds: [agentId] }])
+
+    const system = ctxFor(db, undefined, later(1))
+    expect(await endHoldBypasses(system)).toBe(0)
+    await db.personRole.deleteMany({ where: { personId: opener.actor.id } })
+    await follows()
+    expect(await asked()).toEqual([])
+    expect(await endHoldBypasses(system)).toBe(1)
+    expect(await list(opener)).toEqual([])
+    const security = await person('security')
+    await open(security)
+    expect(await asked()).toHaveLength(1)
+    await db.person.update({ where: { id: security.actor.id }, data: { active: false } })
+    await follows()
+    expect(await asked()).toEqual([])
+    expect(await endHoldBypasses(system)).toBe(1)
+    const ends = (await auditOf(db, ruleId)).filter(({ event }) => event === 'hold_bypass.ended')
+    expect(ends).toMatchObject([{ detail: { how: 'opener_left' } }, { detail: { how: 'opener_left' } }])
   },
 )

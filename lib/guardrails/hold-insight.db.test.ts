@@ -243,3 +243,28 @@ dbTest('a changed rule is asked where the old one was, also by brokers, and a ne
   const { rules } = await holdInsight(ctx, { days: 30 })
   expect(rules.flatMap(({ rule }) => (order.includes(rule.id ?? '') ? [rule.id] : []))).toEqual(order)
 })
+
+dbTest('what templates ask about is no part of the rate at which rules hold', async ({ db }) => {
+  const it = await world(db)
+  await it.traffic('change', 100)
+  await it.held({ state: 'approved', count: 10 })
+  const before = (await holdInsight(it.ctx, { days: 30 })).overall
+  await it.held({ state: 'approved', count: 300, ruleId: null })
+  await it.held({ state: 'expired', count: 300, ruleId: null })
+  const { overall } = await holdInsight(it.ctx, { days: 30 })
+  expect(overall.held).toBe(before.held + 600)
+  expect([overall.heldByRules, overall.met]).toEqual([before.heldByRules, before.met])
+  expect(overall.met).toBeGreaterThanOrEqual(100)
+})
+
+dbTest('a rule that mostly nobody decided about is no rule of which everything was approved', async ({ db }) => {
+  const it = await world(db)
+  await it.held({ state: 'approved', count: 20 })
+  const kinds = async () => {
+    const { suggestions } = await holdInsight(it.ctx, { days: 30 })
+    return suggestions.flatMap((each) => ('rule' in each && each.rule.id === it.ruleId ? [each.kind] : []))
+  }
+  expect(await kinds()).toEqual(['always_approved'])
+  await it.held({ state: 'expired', count: 500, deciderId: null })
+  expect(await kinds()).toEqual(['mostly_expired'])
+})

@@ -255,6 +255,33 @@ dbTest(
   },
 )
 
+dbTest('a class is said to be of whoever gave it since the tool was last of another one', async ({ db }) => {
+  const { ctx, id, list, tool } = await world(db)
+  await list([{ ...look, annotations: {} }], 'approved')
+  const person = async (name: string) => ctxFor(db, await makePerson(db, { name, roles: ['security'] }), ctx.now)
+  const [ada, cy, bob] = [await person('Ada'), await person('Cy'), await person('Bob')]
+  await classifyTool(ada, { serverId: id, name: 'look', class: 'write', reason: 'It marks entries as read.' })
+  expect((await tool()).override?.by.name).toBe('Ada')
+  await classifyTool(cy, { serverId: id, name: 'look', class: null, reason: 'The server knows best.' })
+  expect((await tool()).override).toBe(null)
+  const { definitionHash } = await tool()
+  const asWrite = {
+    serverId: id,
+    tools: [{ name: 'look', definitionHash, class: 'write' as const }],
+    reason: 'It writes.',
+  }
+  await approveTools(bob, asWrite)
+  expect(await tool()).toMatchObject({ class: 'write', override: { by: { name: 'Bob' } } })
+  // Who approves it again with the class it has did not give it.
+  await list([{ ...look, annotations: {}, description: 'Looks up more.' }])
+  await approveTools(cy, {
+    serverId: id,
+    tools: [{ name: 'look', definitionHash: (await tool()).definitionHash }],
+    reason: 'It still only writes.',
+  })
+  expect(await tool()).toMatchObject({ class: 'write', override: { by: { name: 'Bob' } } })
+})
+
 dbTest('the history cannot be edited, and takes what no database column takes', async ({ db }) => {
   const { ctx, id, list } = await world(db)
   await list([{ ...look, description: 'Looks\0 up \uD800.' }])

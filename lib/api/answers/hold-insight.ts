@@ -54,7 +54,7 @@ export const holdInsight = answerOf<HoldInsight>()(
   z.strictObject({
     days: z.literal(insightDays),
     from: time,
-    overall: z.strictObject(figures),
+    overall: z.strictObject({ ...figures, heldByRules: count }),
     rules: z.array(
       z.strictObject({
         rule: z.strictObject({ id: text.nullable(), title: text, removed: z.boolean(), conditional: z.boolean() }),

@@ -109,7 +109,8 @@ async function factsOf(tx: Tx, row: HeldCallRow) {
 /** Nobody decides about another call, rule or time than what was put before people. */
 function asHeld(row: HeldCallRow): Result<null, HeldCallRefusal> {
   if (isAsHeld(columnsOf(row))) return ok(null)
-  const message = 'It is not any more what was held, so nobody decides about it: it is cancelled, and its caller may send it again.'
+  const message =
+    'It is not any more what was held, so nobody decides about it: it is cancelled, and its caller may send it again.'
   return err({ rule: 'approvals:altered', message })
 }
 

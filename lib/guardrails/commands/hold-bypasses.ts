@@ -1,5 +1,6 @@
 import { recordAudit } from '#lib/audit/commands.ts'
-import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { authorize, can, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { activePeople } from '#lib/auth/queries.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
@@ -77,15 +78,20 @@ export async function endHoldBypass(ctx: Ctx, { bypassId }: EndHoldBypassInput):
   })
 }
 
-/** Says of every bypass whose time is over that it has ended; brokers heed it no more from its second on. For our own processes. */
+/** Ends every bypass whose time is over or whose opener may open none any more: brokers heed it no more already. For our own processes. */
 export async function endHoldBypasses(ctx: Ctx): Promise<number> {
   authorize(ctx, 'holds:bypass')
-  const over = { endedAt: null, expiresAt: { lte: ctx.now } }
-  if ((await ctx.db.holdBypass.count({ where: over })) === 0) return 0
+  if ((await ctx.db.holdBypass.count({ where: { endedAt: null } })) === 0) return 0
   return await inTx(ctx, async (tx, ctx) => {
-    const rows = await tx.$queryRaw<{ id: string }[]>`
-      select "id" from "HoldBypass" where "endedAt" is null and "expiresAt" <= ${ctx.now} order by "id" limit 100 for update skip locked`
-    return await end(tx, ctx, { ids: rows.map(({ id }) => id), how: 'time' })
+    const rows = await tx.$queryRaw<{ id: string; openedById: string; over: boolean }[]>`
+      select "id", "openedById", "expiresAt" <= ${ctx.now} as "over" from "HoldBypass" where "endedAt" is null order by "expiresAt", "id" limit 500 for update skip locked`
+    const openers = await activePeople(ctx, { ids: rows.map(({ openedById }) => openedById) })
+    const may = new Set(openers.filter((opener) => can(opener, 'holds:bypass')).map(({ id }) => id))
+    const over = rows.filter((row) => row.over)
+    const left = rows.filter((row) => !row.over && !may.has(row.openedById))
+    await end(tx, ctx, { ids: over.map(({ id }) => id), how: 'time' })
+    await end(tx, ctx, { ids: left.map(({ id }) => id), how: 'opener_left' })
+    return over.length + left.length
   })
 }
 
@@ -98,16 +104,17 @@ export async function endBypassesOf(tx: Tx, ctx: Ctx, ruleId: string): Promise<v
 async function end(
   tx: Tx,
   ctx: Ctx,
-  { ids, how }: { ids: readonly string[]; how: 'time' | 'rule_removed' },
-): Promise<number> {
+  { ids, how }: { ids: readonly string[]; how: Exclude<HowEnded, 'person'> },
+): Promise<void> {
   for (const id of ids) {
     const bypass = await tx.holdBypass.findUniqueOrThrow({ where: { id }, include: withRule })
     const endedAt = bypass.expiresAt < ctx.now ? bypass.expiresAt : ctx.now
     await tx.holdBypass.update({ where: { id }, data: { endedAt } })
     recordEnd(tx, ctx, bypass, how)
   }
-  return ids.length
 }
+
+type HowEnded = 'person' | 'time' | 'rule_removed' | 'opener_left'
 
 const withRule = { rule: { select: { title: true } } }
 
@@ -115,7 +122,7 @@ function recordEnd(
   tx: Tx,
   ctx: Ctx,
   bypass: { id: string; ruleId: string; agentId: string | null; rule: { title: string } },
-  how: 'person' | 'time' | 'rule_removed',
+  how: HowEnded,
 ): void {
   const { id, ruleId, agentId, rule } = bypass
   recordAudit(tx, ctx, {

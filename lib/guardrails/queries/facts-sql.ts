@@ -1,3 +1,4 @@
+import { rolesWith } from '#lib/auth/permissions.ts'
 import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
 import type { AgentFacts, RunFacts, StopFacts, ToolFacts } from '../rules/facts.ts'
 import type { HoldRuleFacts } from '../schema/held-calls.ts'
@@ -87,12 +88,21 @@ export const runsSql: FactsSql<RunFacts> = {
     where "state" in ('queued', 'running') and ($1::text[] is null or "id" = any ($1::uuid[]))`,
 }
 
-/** Rules that hold calls, in the order they are asked. */
+const mayBypass = rolesWith('holds:bypass')
+  .map((role) => `'${role}'`)
+  .join(', ')
+
+/** Rules that hold calls, in the order they are asked. A bypass is good as long as its opener may open one, and not for agents that they answer for, now or when it was opened. */
 export const holdRulesSql: FactsSql<HoldRuleFacts> = {
   name: 'broker_hold_rules',
   text: `select "id", "title", "serverId", "toolName", "class"::text, "environment"::text, "conditions", "deciderRoles", "excludedDeciders", "decideSeconds", "onTimeout",
-      coalesce((select json_agg(json_build_object('id', b."id", 'agentId', b."agentId", 'expiresAt', b."expiresAt", 'exceptTeamIds', b."exceptTeamIds",
-        'exceptAgentIds', b."exceptAgentIds") order by b."openedAt", b."id") from "HoldBypass" b where b."ruleId" = r."id" and b."endedAt" is null), '[]') as "bypasses"
+      coalesce((select json_agg(json_build_object('id', b."id", 'agentId', b."agentId", 'expiresAt', b."expiresAt",
+          'exceptTeamIds', b."exceptTeamIds" || array(select m."teamId" from "TeamMember" m where m."personId" = b."openedById"),
+          'exceptAgentIds', b."exceptAgentIds" || array(select a."id" from "Agent" a where a."accountablePersonId" = b."openedById"))
+          order by b."openedAt", b."id")
+        from "HoldBypass" b join "Person" p on p."id" = b."openedById" and p."active"
+        where b."ruleId" = r."id" and b."endedAt" is null
+          and exists (select from "PersonRole" o where o."personId" = p."id" and o."role" in (${mayBypass}))), '[]') as "bypasses"
     from "HoldRule" r where "removedAt" is null order by "position", "createdAt", "id"`,
 }
 

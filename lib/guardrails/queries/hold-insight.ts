@@ -46,7 +46,7 @@ export async function holdInsight(ctx: Ctx, { days }: HoldInsightQuery): Promise
   return {
     days,
     from: from.toISOString(),
-    overall: figuresOf(all, { met, ruleId: null }),
+    overall: { ...figuresOf(all, null), ...ofAnyRule(ofRules, met) },
     rules: [
       ...rules.map((rule) => ruleInsight(rule, { rows: ofRules, met })),
       // What templates ask about; how often they might have is not counted.
@@ -73,6 +73,15 @@ function ruleInsight(
   const row = rows.find(({ ruleId }) => ruleId === rule.id)
   const { id, title, removedAt, conditional } = rule
   return { rule: { id, title, removed: removedAt !== null, conditional }, ...figuresOf(row, { met, ruleId: id }) }
+}
+
+/** Of the calls that rules are about, and of those alone: what templates ask about met no rule. */
+function ofAnyRule(rows: readonly FigureRow[], met: readonly MetRow[]): { heldByRules: number; met: number } {
+  const byRules = rows.filter(({ ruleId }) => ruleId !== null)
+  const heldByRules = byRules.reduce((sum, { held }) => sum + held, 0)
+  const released = byRules.reduce((sum, { approved, edited }) => sum + approved + edited, 0)
+  const calls = met.find(({ ruleId }) => ruleId === null)?.calls ?? 0
+  return { heldByRules, met: Math.max(heldByRules, calls + heldByRules - released) }
 }
 
 function ofTemplates(row: FigureRow): RuleInsight {
@@ -114,7 +123,8 @@ async function suggestionsOf(
     .filter(({ removedAt }) => removedAt === null)
     .map((rule) => ({ ...rule, ...countsOf(rows.find(({ ruleId }) => ruleId === rule.id)) }))
   const approvedOnly = records.filter(
-    ({ approved, edited, rejected }) => approved >= suggestionLimits.approvedInARow && edited + rejected === 0,
+    ({ approved, edited, rejected, expired }) =>
+      approved >= suggestionLimits.approvedInARow && edited + rejected + expired === 0,
   )
   const numbers = await numberRows(db, { ruleIds: approvedOnly.map(({ id }) => id), from })
   const rejected = await alwaysRejected(db, { from, atLeast: suggestionLimits.rejectedInARow })

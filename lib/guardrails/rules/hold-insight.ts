@@ -51,7 +51,7 @@ export function ruleSuggestions(
   const decided = approved + rule.edited + rule.rejected
   const ended = decided + expired
   const suggestions: HoldSuggestion[] = []
-  if (approved >= suggestionLimits.approvedInARow && approved === decided) {
+  if (approved >= suggestionLimits.approvedInARow && approved === ended) {
     const narrower = numbers
       .filter(({ ruleId, count }) => ruleId === id && count === approved)
       .slice(0, narrowerMax)

@@ -45,7 +45,7 @@ export type HoldBypassView = {
   openedAt: string
   expiresAt: string
   endedAt: string | null
-  /** null while it is in force, and when its time was over or its rule was removed. */
+  /** null while it is in force, and when its time was over, its rule was removed or its opener left. */
   endedBy: PersonRef | null
   inForce: boolean
   /** Calls that it let through, from the audit log; `bypassCallsMax`: so many or more. null: not counted. */

@@ -77,7 +77,8 @@ export type HoldSuggestion =
 export type HoldInsight = {
   days: (typeof insightDays)[number]
   from: string
-  overall: HoldFigures
+  /** `heldByRules`: of `held`, without what templates ask about; `met` is about rules, too. */
+  overall: HoldFigures & { heldByRules: number }
   rules: RuleInsight[]
   deciders: DeciderInsight[]
   suggestions: HoldSuggestion[]

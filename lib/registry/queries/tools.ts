@@ -86,13 +86,15 @@ type ToolRow = Prisma.McpToolGetPayload<{ select: typeof toolSelect }>
 
 type Overrides = ReadonlyMap<string, NonNullable<ToolView['override']>>
 
-/** Who gave tools of a server the class they have, by name: the last who said so, or who approved them with it. */
+/** Who gave tools of a server the class they have, by name: since they were of another one the first who said so, or who approved them with it. */
 export async function overridesOf(ctx: Ctx, serverId: string): Promise<Overrides> {
   const rows = await reader(ctx).$queryRaw<{ name: string; byId: string; byName: string; at: Date; reason: string }[]>`
     select distinct on (d."toolName") d."toolName" as "name", d."byId", d."byName", d."decidedAt" as "at", d."reason"
     from "ToolDecision" d join "McpTool" t on t."serverId" = d."serverId" and t."name" = d."toolName"
     where d."serverId" = ${serverId} and t."classSource" = 'platform' and d."class" = t."class" and d."decision" in ('classified', 'approved')
-    order by d."toolName", d."decision" = 'classified' desc, d."id" desc`
+      and not exists (select from "ToolDecision" later where later."serverId" = d."serverId" and later."toolName" = d."toolName"
+        and later."id" > d."id" and later."class" <> t."class")
+    order by d."toolName", d."decision" = 'classified' desc, d."id"`
   return new Map(
     rows.map(({ name, byId, byName, at, reason }) => [
       name,

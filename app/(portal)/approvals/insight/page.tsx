@@ -46,9 +46,17 @@ export default async function HoldInsightPage({ searchParams }: { searchParams: 
         <Figure
           label="Held"
           value={formatCount(overall.held)}
-          note={overall.met === null ? undefined : `of ${formatCount(overall.met)} calls that rules are about`}
+          note={
+            overall.met === null
+              ? undefined
+              : `by rules ${formatCount(overall.heldByRules)} of ${formatCount(overall.met)} calls that they are about`
+          }
         />
-        <Figure label="Held rate" value={percent(rate(overall.held, overall.met))} note="of calls that met a rule" />
+        <Figure
+          label="Held rate"
+          value={percent(rate(overall.heldByRules, overall.met))}
+          note="of calls that met a rule"
+        />
         <Figure label="Median to decide" value={ms(overall.medianMs)} note={`90 % within ${ms(overall.p90Ms)}`} />
         <Figure label="Approved" value={percent(share(overall, overall.approved))} note="as they were" />
         <Figure label="Edited" value={percent(share(overall, overall.edited))} note="and approved" />
