@@ -82,3 +82,22 @@ test('who may not read the audit log reads no report', async ({ db, world }) => 
   expect(await logOnlyReport(world.security, 1)).toBeNull()
   await expect(logOnlyReport(world.security, 999)).rejects.toMatchObject({ code: 'not_found' })
 })
+
+test('a set in log-only that a broker cannot read agrees with nothing: its report says of how many calls nothing is known', async ({
+  db,
+  world,
+}) => {
+  const { agent, call, view, security } = world
+  const who = { createdByName: 'Test', changedByName: 'Test', origin: 'person', schemaText: '', words: [], note: 'T.' }
+  const logOnlyAt = new Date()
+  await db.policySet.create({
+    data: { number: 900, state: 'log_only', version: 'unreadable', policies: ['permit (nonsense'], logOnlyAt, ...who },
+  })
+  await until(() => view().candidate?.version === 'unreadable')
+  expect((await call('look')).isError).toBeFalsy()
+  expect(await lastEvent(db, agent.agentId)).toMatchObject({
+    detail: { candidate: { version: 'unreadable', rule: null, unread: true } },
+  })
+  const report = await logOnlyReport({ ...security, now: new Date() }, 900)
+  expect(report).toMatchObject({ calls: 1, unread: 1, wouldRefuse: 0, wouldPermit: 0, rows: [] })
+})

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { ConfigError } from '#lib/config/shared.ts'
 import { parseBrokerConfig } from '#lib/config/broker.ts'
 import { createDb } from '#lib/db/client.ts'
@@ -25,11 +26,20 @@ let stopping = false
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, shutDown)
 
 // An installation that runs its processes itself gets the central policies of the release with its first broker. Without a database it refuses anyway.
-void syncPolicySets({ db, actor: systemActor('broker'), now: new Date() }).catch((error: unknown) => {
-  log.warn({ err: error }, 'the policies of this release could not be looked at')
-})
+void syncUntilDone()
 await broker.start()
 log.info({ url: config.brokerUrl, host: config.host, port: config.port }, 'broker listens')
+
+/** A database that is late must not leave an installation without policies. */
+async function syncUntilDone(): Promise<void> {
+  try {
+    await syncPolicySets({ db, actor: systemActor('broker'), now: new Date() })
+  } catch (error) {
+    log.warn({ err: error }, 'the policies of this release could not be looked at; tried again in some seconds')
+    await sleep(5000, undefined, { ref: false })
+    if (!stopping) await syncUntilDone()
+  }
+}
 
 /**
  * The first signal lets calls end; the second, or most of `graceMs`, ends them, so that each is still recorded and answered before whoever

@@ -93,6 +93,7 @@ export const logOnlyReport = answerOf<LogOnlyReport>()(
     from: time,
     to: time,
     calls: count,
+    unread: count,
     wouldRefuse: count,
     wouldPermit: count,
     agents: count,

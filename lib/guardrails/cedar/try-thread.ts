@@ -24,4 +24,5 @@ if (checked.problems.length === 0) {
   set.judge(question)
   problem = set.problem
 }
-parentPort!.postMessage({ checked, problem })
+const port = parentPort
+port?.postMessage({ checked, problem })

@@ -120,6 +120,8 @@ export type LogOnlyReport = {
   to: string
   /** Calls that policies judged in that time. */
   calls: number
+  /** Calls it could not be asked about: of these it is not known what it would have decided. */
+  unread: number
   wouldRefuse: number
   wouldPermit: number
   agents: number

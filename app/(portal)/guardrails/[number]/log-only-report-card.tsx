@@ -10,7 +10,7 @@ import type { LogOnlyReport, LogOnlyRow } from '#lib/guardrails/schema/policy-se
 
 /** What a set would have decided otherwise while it was log-only: each row opens the last of its calls. */
 export function LogOnlyReportCard({ report, running }: { report: LogOnlyReport; running: boolean }) {
-  const { calls, wouldRefuse, wouldPermit, agents } = report
+  const { calls, unread, wouldRefuse, wouldPermit, agents } = report
   return (
     <Card
       flush
@@ -20,6 +20,7 @@ export function LogOnlyReportCard({ report, running }: { report: LogOnlyReport; 
           It would have refused {wouldRefuse.toLocaleString('en')} and permitted {wouldPermit.toLocaleString('en')}{' '}
           otherwise of {plural(calls, 'call')}, by {plural(agents, 'agent')}, since <Time value={report.from} />
           {running ? '' : ', until it was ended'}.
+          {unread > 0 && ` A broker could not read it for ${plural(unread, 'call')}: of these nothing is known.`}
         </>
       }
     >
@@ -28,7 +29,13 @@ export function LogOnlyReportCard({ report, running }: { report: LogOnlyReport; 
         columns={columns}
         rows={report.rows}
         rowKey={({ agentId, rule, refusedBy, serverId, tool }) => [agentId, rule, refusedBy, serverId, tool].join(' ')}
-        empty={<p className="p-4 text-sm">It would have decided every call as it was decided.</p>}
+        empty={
+          <p className="p-4 text-sm">
+            {unread > 0
+              ? 'No other decision is known of the calls it was asked about.'
+              : 'It would have decided every call as it was decided.'}
+          </p>
+        }
       />
     </Card>
   )

@@ -150,8 +150,8 @@ function describe(cli: Cli, set: PolicySetDetail): string {
 
 function reportText(cli: Cli, { report }: AnswerOf<typeof routes.policySets.report>): string {
   if (!report) return 'This text was never log-only.'
-  const { calls, wouldRefuse, wouldPermit, agents, from, to, rows } = report
-  const said = `It would have refused ${wouldRefuse} and permitted ${wouldPermit} otherwise of ${count(calls, 'call')}, by ${count(agents, 'agent')}, from ${minute(from)} to ${minute(to)}.`
+  const { calls, unread, wouldRefuse, wouldPermit, agents, from, to, rows } = report
+  const said = `It would have refused ${wouldRefuse} and permitted ${wouldPermit} otherwise of ${count(calls, 'call')}, by ${count(agents, 'agent')}, from ${minute(from)} to ${minute(to)}.${unread > 0 ? ` A broker could not read it for ${count(unread, 'call')}: of these nothing is known.` : ''}`
   return rows.length === 0 ? said : `${said}\n\n${cli.table(reportColumns, rows)}`
 }
 
