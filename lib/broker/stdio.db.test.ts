@@ -177,10 +177,10 @@ describe('servers over stdio behind the broker', { timeout: 90_000 }, () => {
       async () => (await db.stdioProcess.count({ where: { serverId: broken, state: 'crash_loop' } })) === 1,
       60_000,
     )
-    expect(await db.stdioProcess.findFirst({ where: { serverId: broken } })).toMatchObject({
-      restarts: 5,
-      stderr: ['cannot start, token undefined'],
-    })
+    const row = await db.stdioProcess.findFirstOrThrow({ where: { serverId: broken } })
+    expect(row.stderr).toEqual(['cannot start, token undefined'])
+    // Now and then it is tried again.
+    expect(row.restarts).toBeGreaterThanOrEqual(5)
     await until(async () => (await db.serverHealth.count({ where: { serverId: broken, state: 'open' } })) === 1, 60_000)
     const { lastError } = await db.serverHealth.findFirstOrThrow({ where: { serverId: broken } })
     expect(lastError).toBe('its process fails again and again (it ended with exit code 7)')

@@ -134,9 +134,10 @@ export class Program {
       env: environment,
       ...(programFolder ? { cwd: programInside } : {}),
       onOutput: (stream, chunk) => {
+        // Its last words may come after it has ended.
+        if (stream === 'stderr') this.stderr.push(chunk)
         if (this.#killed) return
         if (stream === 'stdout') return lines.push(chunk)
-        this.stderr.push(chunk)
         this.#stray(chunk.length, 'text on its standard error')
       },
     })
