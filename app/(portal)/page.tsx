@@ -63,7 +63,7 @@ export default async function HomePage() {
         <Figure
           label="Scope requests waiting"
           value={formatCount(requests.total)}
-          note={forMe.total > 0 ? `${formatCount(forMe.total)} for you to decide` : 'none for you to decide'}
+          note={forMeNote(forMe)}
           href={hrefWith(paths.requests(), { state: 'pending' })}
         />
         <Figure
@@ -249,4 +249,9 @@ function Row({ href, title, children }: { href: string; title: string; children:
       <span className="flex flex-wrap items-center justify-between gap-2">{children}</span>
     </li>
   )
+}
+
+function forMeNote({ total, more }: { total: number; more: boolean }): string {
+  if (more) return `${total > 0 ? formatCount(total) : 'none'} of the oldest for you to decide`
+  return total > 0 ? `${formatCount(total)} for you to decide` : 'none for you to decide'
 }

@@ -154,7 +154,7 @@ test('an inbox is one’s own: read, unread, all read up to what was seen, a pag
   const base = { personId: me.id, kind: 'agent_state', body: '', path: '/', thread: 't' }
   const at = (minutes: number) => new Date(now.getTime() + minutes * 60_000)
   const made = await db.notification.createManyAndReturn({
-    data: [1, 2, 3].map((n) => ({ ...base, eventSeq: BigInt(n), title: `No ${n}`, createdAt: at(n) })),
+    data: [1, 2, 3].map((n) => ({ ...base, eventSeq: BigInt(n), title: `No ${n}`, createdAt: at(n), toldAt: at(n) })),
   })
   const ctx = ctxFor(db, me, now)
   const first = await listInbox(ctx, { limit: 2 })

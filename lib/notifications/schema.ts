@@ -15,7 +15,7 @@ export type MarkNotificationInput = z.infer<typeof markNotificationInput>
 
 export const markAllInput = z.strictObject({
   kind: z.enum(kinds).optional(),
-  /** Only what came until then (ISO 8601): what was seen. Left out: everything. */
+  /** Only what was told until then (ISO 8601, `toldAt`): what was seen. Left out: everything. */
   until: z.iso.datetime({ offset: true }).optional(),
 })
 export type MarkAllInput = z.infer<typeof markAllInput>
@@ -27,7 +27,10 @@ export type NotificationView = {
   title: string
   body: string
   path: string
+  /** When it happened. */
   createdAt: string
+  /** When one was told, which may be later: the inbox goes by it. */
+  toldAt: string
   readAt: string | null
 }
 

@@ -265,7 +265,10 @@ describe('remindOfScopes', () => {
       const serverId = await makeServer(db)
       const grant = (days: number, more: object = {}) =>
         makeGrant(db, { agentId, serverId, createdAt: now, expiresAt: later(days * 24), ...more })
-      const [month, short] = [await grant(30), await grant(4)]
+      const [month, short] = [await grant(30), await grant(4, { serverId: await makeServer(db) })]
+      // Nobody has to ask for what another grant gives for longer.
+      await grant(3)
+      await grant(2, { toolName: 'post' })
       await grant(30, { revokedAt: now })
       await grant(1, { via: 'break_glass' })
       const told = async () =>

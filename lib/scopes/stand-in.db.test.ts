@@ -5,7 +5,7 @@ import type { Db } from '#lib/db/client.ts'
 import { createDelegation, revokeDelegation } from '#lib/delegation/commands.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
-import { makeServer } from '#lib/dev/test/registry.ts'
+import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { createApprovalRule, decideScopeRequest, remindOfScopes, requestScope } from './commands.ts'
 import { getScopeRequest, listWaitingRequests, whoIsAsked } from './queries.ts'
 import { requestScopeInput } from './schema.ts'
@@ -143,6 +143,21 @@ describe('a request that is overdue still', () => {
     await approve(db, await person(db, 'security'), decided.requestId)
     await remind(db, later(40))
     expect(await escalations(db, decided.agentId)).toEqual([])
+  })
+
+  dbTest('that cannot be passed on stops no other reminder', async ({ db }) => {
+    const { agentId } = await scene(db, { escalation: { roles: ['finance' as const], afterHours: 2, times: 2 } })
+    await db.$executeRawUnsafe(`create function refuse_escalation() returns trigger language plpgsql as
+      $$ begin raise exception 'refused'; end $$`)
+    await db.$executeRawUnsafe(`create trigger refuse_escalation before update of "escalations" on "ScopeRequest"
+      for each row execute function refuse_escalation()`)
+    const serverId = await makeServer(db)
+    await makeGrant(db, { agentId, serverId, createdAt: now, expiresAt: later(1) })
+    await expect(remind(db, later(10))).rejects.toThrow('reminders failed')
+    await db.$executeRawUnsafe('drop function refuse_escalation cascade')
+    const told = (await auditOf(db, agentId)).map(({ event }) => event)
+    expect(told).toEqual(expect.arrayContaining(['scope_request.overdue', 'grant.ended']))
+    expect(await escalations(db, agentId)).toEqual([])
   })
 
   dbTest('may be decided by whom it was passed on to, if the rule says so, and from then on only', async ({ db }) => {

@@ -37,7 +37,7 @@ export default async function InboxPage({ searchParams }: { searchParams: Search
             <Button asChild size="sm">
               <Link href={paths.notificationSettings()}>What I am told of</Link>
             </Button>
-            {unread > 0 && newest && !cursor && <MarkAllButton until={newest.createdAt} kind={kind} />}
+            {unread > 0 && newest && !cursor && <MarkAllButton until={newest.toldAt} kind={kind} />}
           </>
         }
       />

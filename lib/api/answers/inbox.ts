@@ -13,6 +13,7 @@ export const inboxPage = answerOf<InboxPage>()(
         body: text,
         path: text,
         createdAt: time,
+        toldAt: time,
         readAt: time.nullable(),
       }),
     ),

@@ -1,13 +1,17 @@
 import { recordAudit } from '#lib/audit/commands.ts'
-import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { authorize, can, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
+import { isLoopback } from '#lib/config/shared.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { isOutsideHost } from '#lib/core/guarded-lookup.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { authorizeForTeam } from '#lib/registry/rules.ts'
 import { checkAddress } from '#lib/webhooks/rules.ts'
 import { aboutChannel } from '../rows.ts'
+import { teamKinds } from '../schema/kinds.ts'
 import type { ChannelIdInput, CreateChannelInput, UpdateChannelInput } from '../schema/settings.ts'
+import { giveUpPending } from './give-up.ts'
 
 /** What the commands need beside the database: how secrets are sealed, and which hosts may be told although they are inside. */
 export type ChannelMeans = { secretBox: SecretBox; privateHosts: readonly string[] }
@@ -26,7 +30,7 @@ export async function createChannel(
   authorize(ctx, 'inbox:own')
   if (input.owner !== 'me') authorize(ctx, 'channels:manage')
   const person = requirePerson(ctx)
-  check(input.url, means)
+  check(ctx, { url: input.url, personal: input.owner === 'me' }, means)
   const id = crypto.randomUUID()
   // Sealed before the transaction: the key may be in another house.
   const url = await means.secretBox.seal(input.url, sealContexts.notificationChannel(id))
@@ -56,11 +60,14 @@ export async function createChannel(
 /** Changes the fields given; a new address takes the place of the old one. What waits when it is switched off is given up. As whoever may add it; throws `not_found`, `invalid` with the field. */
 export async function updateChannel(ctx: Ctx, input: UpdateChannelInput, means: ChannelMeans): Promise<void> {
   authorize(ctx, 'inbox:own')
-  if (input.url !== undefined) check(input.url, means)
   const { channelId: id, url: address, ...fields } = input
   const url = address && (await means.secretBox.seal(address, sealContexts.notificationChannel(id)))
   await inTx(ctx, async (tx, ctx) => {
     const channel = await lockChannel(tx, ctx, id)
+    if (address !== undefined) check(ctx, { url: address, personal: channel.personId !== null }, means)
+    if (channel.teamId !== null && input.kinds?.some((kind) => !teamKinds.includes(kind))) {
+      throw new DomainError('invalid', `A channel of a team is told of: ${teamKinds.join(', ')}.`, { field: 'kinds' })
+    }
     const wanted = { ...fields, ...(address === undefined ? {} : { host: new URL(address).host }) }
     const changed = Object.entries(wanted).filter(
       ([key, value]) =>
@@ -72,7 +79,9 @@ export async function updateChannel(ctx: Ctx, input: UpdateChannelInput, means: 
     const why =
       input.enabled === undefined ? {} : { disabledReason: input.enabled ? null : `Switched off by ${ctx.actor.name}.` }
     await tx.notificationChannel.update({ where: { id }, data: { ...after, ...why, ...(url ? { url } : {}) } })
-    if (input.enabled === false) await giveUpPending(tx, { channelId: id, now: ctx.now })
+    if (input.enabled === false) {
+      await giveUpPending(tx, { channelId: id, now: ctx.now, why: 'The channel was switched off.' })
+    }
     const detail = { before, after: { ...after, ...(url ? { url: 'replaced' } : {}) } }
     recordAudit(tx, ctx, { event: 'notification_channel.updated', ...aboutChannel(channel), detail })
   })
@@ -144,14 +153,15 @@ async function end(tx: Tx, ctx: Ctx, channel: Channel): Promise<void> {
   recordAudit(tx, ctx, { event: 'notification_channel.deleted', ...aboutChannel(channel), detail })
 }
 
-async function giveUpPending(tx: Tx, { channelId, now }: { channelId: string; now: Date }): Promise<void> {
-  await tx.notificationDelivery.updateMany({
-    where: { channelId, state: 'pending', what: { not: 'test' } },
-    data: { state: 'failed', nextAttemptAt: null, settledAt: now, lastError: 'The channel was switched off.' },
-  })
-}
-
-function check(url: string, { privateHosts }: ChannelMeans): void {
-  const checked = checkAddress(url, privateHosts)
+/**
+ * What is inside is told only by whoever manages channels: else anybody could have addresses inside called, and see whether they answer. One’s own goes by https, but to this machine itself.
+ */
+function check(ctx: Ctx, { url, personal }: { url: string; personal: boolean }, { privateHosts }: ChannelMeans): void {
+  const allowed = !personal || can(ctx.actor, 'channels:manage') ? privateHosts : []
+  const { protocol, hostname } = new URL(url)
+  const clear = personal && protocol === 'http:' && !isLoopback(hostname) ? [] : allowed
+  const checked = checkAddress(url, clear)
   if (!checked.ok) throw new DomainError('invalid', checked.error, { field: 'url' })
+  const inside = !isOutsideHost(hostname, allowed) || (privateHosts.includes(hostname) && !allowed.includes(hostname))
+  if (inside) throw new DomainError('invalid', 'Use an address that is not inside.', { field: 'url' })
 }

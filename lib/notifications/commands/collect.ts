@@ -9,7 +9,7 @@ import type { Telling } from '../tell/phrases.ts'
 import { standInNotes } from '../tell/stand-in-notes.ts'
 import { tellingOf, toldEvents } from '../tell/tellers.ts'
 import { readWishes } from '../tell/wishes.ts'
-import type { Message } from '../rules/messages.ts'
+import { isUrgent, type NewDelivery, queueDeliveries, writeNotices } from './gather.ts'
 
 /** Events told of in one transaction, and how far in the log one looks for them: calls of agents lie between by the thousand. */
 const batchMax = 200
@@ -47,17 +47,19 @@ async function tell(ctx: Ctx & { tx: Tx }, events: readonly AuditView[], { mail 
   const toPeople = new Map<string, Told<Person>>()
   const toChannels = new Map<string, Told<{ id: string }>>()
   const absences = await standInNotes(ctx)
+  const known = new Map<string, string[]>()
   for (const event of events) {
     const telling = tellingOf(event)
     if (!telling) continue
-    const recipients = await recipientsOf({ ctx, people }, { telling, actorId: event.actor.id })
+    const recipients = await recipientsOf({ ctx, people, known }, { telling, actorId: event.actor.id })
     for (const to of recipients) {
       add(toPeople, { to, event, telling: absences.note(telling, { to, recipients }) })
     }
-    for (const to of await channelsFor(tx, { channels, event, telling })) add(toChannels, { to, event, telling })
+    for (const to of await channelsFor(ctx, { channels, event, telling })) add(toChannels, { to, event, telling })
   }
   const wishes = await readWishes(tx, [...new Set([...toPeople.values()].map(({ to }) => to.id))])
   const deliveries: ReturnType<typeof delivery>[] = []
+  const manyOf = ({ telling }: Told<unknown>) => (telling.gathers ? (telling.many ?? null) : null)
   const rows = [...toPeople.values()].flatMap((told) => {
     const { to, event, telling } = told
     const wanted = (channel: 'inbox' | 'mail' | 'slack') => wishes.modeOf(to, telling.kind, channel)
@@ -72,13 +74,14 @@ async function tell(ctx: Ctx & { tx: Tx }, events: readonly AuditView[], { mail 
     const { kind, body, path, thread } = telling
     const said = { kind, title: titleOf(told), body, path, thread }
     const times = { createdAt: new Date(event.at), toldAt: ctx.now }
-    return [{ personId: to.id, eventSeq: BigInt(event.seq), ...said, ...times, inInbox, ...digests }]
+    const row = { personId: to.id, eventSeq: BigInt(event.seq), ...said, ...times, inInbox, ...digests }
+    return [{ notice: { ...row, count: told.count }, gathers: inInbox ? manyOf(told) : null }]
   })
   for (const told of toChannels.values()) {
     deliveries.push(delivery(ctx, told, { medium: 'slack', channelId: told.to.id }))
   }
-  if (rows.length > 0) await tx.notification.createMany({ data: rows })
-  if (deliveries.length > 0) await tx.notificationDelivery.createMany({ data: deliveries })
+  await writeNotices(ctx, rows)
+  await queueDeliveries(ctx, deliveries)
 }
 
 /** Those of one thread that come together are told as one, with the last of them. */
@@ -97,15 +100,15 @@ function digestOrNull(mode: string): string | null {
   return mode === 'daily' || mode === 'weekly' ? mode : null
 }
 
-function delivery(ctx: Ctx, told: Told<unknown>, where: { medium: string; personId?: string; channelId?: string }) {
-  const { body, path, thread } = told.telling
-  const message: Message = { what: 'notification', title: titleOf(told), body, path, thread }
-  return {
-    ...where,
-    what: message.what,
-    eventSeq: BigInt(told.event.seq),
-    message,
-    createdAt: ctx.now,
-    nextAttemptAt: ctx.now,
-  }
+function delivery(
+  ctx: Ctx,
+  told: Told<unknown>,
+  where: { medium: string; personId?: string; channelId?: string },
+): { delivery: NewDelivery; gathers: ((count: number) => string) | null } {
+  const { kind, body, path, thread, many, gathers } = told.telling
+  const message = { what: 'notification' as const, title: titleOf(told), body, path, thread }
+  const times = { createdAt: ctx.now, nextAttemptAt: ctx.now }
+  const { count, event } = told
+  const about = { what: message.what, kind, urgent: isUrgent(kind), eventSeq: BigInt(event.seq), message, count }
+  return { delivery: { ...where, ...about, ...times }, gathers: (gathers && many) || null }
 }

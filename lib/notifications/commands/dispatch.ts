@@ -26,7 +26,7 @@ export function createNotificationDispatcher(
     const due = await claimNotificationDeliveries(parts.ctx(), {
       limit: room,
       perDestination: perDestinationMax,
-      except: [...new Set(underWay.values())],
+      underWay: countsOf(underWay.values()),
     })
     for (const { id, destination } of due) begin(id, destination)
     return due.length
@@ -47,4 +47,10 @@ export function createNotificationDispatcher(
       await Promise.all(underWay.keys())
     },
   }
+}
+
+function countsOf(destinations: Iterable<string>): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const destination of destinations) counts.set(destination, (counts.get(destination) ?? 0) + 1)
+  return counts
 }

@@ -27,7 +27,7 @@ export async function markAllRead(ctx: Ctx, input: MarkAllInput): Promise<{ mark
         inInbox: true,
         readAt: null,
         ...(input.kind ? { kind: input.kind } : {}),
-        ...(input.until ? { createdAt: { lte: new Date(input.until) } } : {}),
+        ...(input.until ? { toldAt: { lte: new Date(input.until) } } : {}),
       },
       data: { readAt: ctx.now },
     })

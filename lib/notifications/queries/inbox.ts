@@ -3,7 +3,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import { type InboxPage, inboxQuery, type NotificationView } from '../schema.ts'
 import type { z } from 'zod'
 
-/** One's own inbox, newest first, a page at a time. Needs `inbox:own`. */
+/** One's own inbox, what was told last first, a page at a time. Needs `inbox:own`. */
 export async function listInbox(ctx: Ctx, input: z.input<typeof inboxQuery> = {}): Promise<InboxPage> {
   authorize(ctx, 'inbox:own')
   const personId = requirePerson(ctx).id
@@ -19,11 +19,9 @@ export async function listInbox(ctx: Ctx, input: z.input<typeof inboxQuery> = {}
     db.notification.findMany({
       where: {
         ...where,
-        ...(last
-          ? { OR: [{ createdAt: { lt: last.createdAt } }, { createdAt: last.createdAt, id: { lt: last.id } }] }
-          : {}),
+        ...(last ? { OR: [{ toldAt: { lt: last.toldAt } }, { toldAt: last.toldAt, id: { lt: last.id } }] } : {}),
       },
-      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+      orderBy: [{ toldAt: 'desc' }, { id: 'desc' }],
       take: limit + 1,
     }),
     db.notification.count({ where: { personId, inInbox: true, readAt: null } }),
@@ -37,6 +35,7 @@ export async function listInbox(ctx: Ctx, input: z.input<typeof inboxQuery> = {}
     body: row.body,
     path: row.path,
     createdAt: row.createdAt.toISOString(),
+    toldAt: row.toldAt.toISOString(),
     readAt: row.readAt?.toISOString() ?? null,
   }))
   return { items, unread, total, nextCursor: rows.length > limit ? (page.at(-1)?.id ?? null) : null }

@@ -46,17 +46,18 @@ export async function listChannels(ctx: Ctx): Promise<ChannelView[]> {
 }
 
 async function views(ctx: Ctx, where: { personId: string | null; teamId?: { in: string[] } }): Promise<ChannelView[]> {
-  const rows = await reader(ctx).notificationChannel.findMany({
+  const db = reader(ctx)
+  const rows = await db.notificationChannel.findMany({
     where,
     orderBy: [{ name: 'asc' }, { id: 'asc' }],
     omit: { url: true },
     include: {
       team: { select: { id: true, name: true } },
-      deliveries: { orderBy: { createdAt: 'desc' }, take: 1 },
     },
   })
+  const lasts = await lastDeliveries(db, rows)
   return rows.map((row) => {
-    const last = row.deliveries[0]
+    const last = lasts.get(row.id)
     return {
       id: row.id,
       owner: row.personId ? 'me' : row.teamId ? 'team' : 'organization',
@@ -77,4 +78,20 @@ async function views(ctx: Ctx, where: { personId: string | null; teamId?: { in: 
         : null,
     }
   })
+}
+
+type Last = { channelId: string; state: string; createdAt: Date; settledAt: Date | null; lastError: string | null }
+
+/** One row a channel, by the index: logs are long. */
+async function lastDeliveries(
+  db: ReturnType<typeof reader>,
+  channels: readonly { id: string }[],
+): Promise<Map<string, Last>> {
+  const ids = channels.map(({ id }) => id)
+  const rows = await db.$queryRaw<Last[]>`
+    select c."id" as "channelId", d."state", d."createdAt", d."settledAt", d."lastError"
+    from unnest(${ids}::uuid[]) as c ("id"), lateral (
+      select "state", "createdAt", "settledAt", "lastError" from "NotificationDelivery"
+      where "channelId" = c."id" order by "createdAt" desc limit 1) d`
+  return new Map(rows.map((row) => [row.channelId, row]))
 }

@@ -142,6 +142,12 @@ export const kindFacts = {
 export type Kind = keyof typeof kindFacts
 export const kinds = Object.keys(kindFacts) as [Kind, ...Kind[]]
 
+/** These are of servers, people and the organization, so they concern no team. */
+const ofNoTeam: readonly Kind[] = ['tool', 'unregistered', 'policy', 'delegation', 'credential']
+
+/** What a channel of a team can be told of. */
+export const teamKinds = kinds.filter((kind) => !ofNoTeam.includes(kind)) as [Kind, ...Kind[]]
+
 /** What somebody gets of a kind over a channel unless they chose otherwise. */
 export function defaultMode(kind: Kind, channel: Channel, roles: readonly string[]): Mode {
   const facts: KindFacts = kindFacts[kind]

@@ -1,6 +1,6 @@
 // Views are JSON as they are: times are ISO 8601 in UTC.
 import { z } from 'zod'
-import { type Channel, type Kind, kinds, type Mode, modes } from './kinds.ts'
+import { type Channel, type Kind, kinds, type Mode, modes, teamKinds } from './kinds.ts'
 
 export const channels = ['inbox', 'mail', 'slack'] as const satisfies readonly Channel[]
 
@@ -39,7 +39,7 @@ export const createChannelInput = z.discriminatedUnion('owner', [
     teamId: z.string().min(1).max(100),
     name,
     url,
-    kinds: takes.min(1, 'Name at least one kind.'),
+    kinds: z.array(z.enum(teamKinds)).max(teamKinds.length).min(1, 'Name at least one kind.'),
   }),
   z.strictObject({ owner: z.literal('organization'), name, url, kinds: takes.min(1, 'Name at least one kind.') }),
 ])

@@ -60,12 +60,23 @@ export function createMailer({ url, from }: SmtpSettings): Mailer {
   }
 }
 
-/** 5xx of the server is final for this mail, except where our credentials or its TLS are in the way: somebody mends these. */
-function outcomeOf(error: unknown): Extract<Sent, { ok: false }> {
-  const { code, responseCode } = error as { code?: string; responseCode?: number }
-  const ours = code === 'EAUTH' || code === 'ETLS'
-  const final = !ours && responseCode !== undefined && responseCode >= 500
-  return { ok: false, error: wordsOf(code, responseCode), final, gone: false, retryAfterMs: null }
+/** What a server says when it wants a password first, or another way of giving it, whatever it is answering. */
+const signInCodes: readonly number[] = [530, 534, 535, 538]
+
+/**
+ * 5xx is final where the server speaks of this mail: of whom it is for, or of what it says. A greeting, a sender or a password that it does not take is a matter of our settings or of its own: somebody
+ * mends these, so the mail is tried again.
+ */
+export function outcomeOf(error: unknown): Extract<Sent, { ok: false }> {
+  const { code, responseCode, command } = error as { code?: string; responseCode?: number; command?: string }
+  const ofThisMail = command === 'RCPT TO' || command === 'DATA'
+  const refused = responseCode !== undefined && responseCode >= 500 && !signInCodes.includes(responseCode)
+  const words = ofThisMail || code !== 'EENVELOPE' ? wordsOf(code, responseCode) : senderWords(responseCode)
+  return { ok: false, error: words, final: ofThisMail && refused, gone: false, retryAfterMs: null }
+}
+
+function senderWords(responseCode: number | undefined): string {
+  return `The mail server does not take us as a sender${responseCode === undefined ? '' : ` (${responseCode})`}.`
 }
 
 function wordsOf(code: string | undefined, responseCode: number | undefined): string {

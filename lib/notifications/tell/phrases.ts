@@ -14,6 +14,8 @@ export type Telling = {
   audiences: readonly Audience[]
   /** Several of one thread that come together are told as one, with this title. */
   many?: (count: number) => string
+  /** More of the same thread and kind joins what is unread, or not sent yet. Needs `many`. */
+  gathers?: boolean
 }
 
 type Common = Omit<AuditView, 'event' | 'detail'>
@@ -50,9 +52,10 @@ export function callDecided(
     title: `A held call of ${event.tool ?? event.subject.name} ${became}`,
     body: note === null ? `Agent: ${event.agentId ?? ''}.` : `${by(event)}: ${note}`,
     path: event.runId ? paths.run(event.runId) : paths.approvals(),
-    thread: `call:${event.detail.heldCallId}`,
+    thread: `calls_decided:${event.agentId ?? ''}`,
     audiences: [...owners(event), ...runner(event)],
     many: (count) => `${count} held calls were decided`,
+    gathers: true,
   }
 }
 

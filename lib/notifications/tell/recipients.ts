@@ -7,7 +7,12 @@ import type { Audience } from './audience.ts'
 import type { Telling } from './phrases.ts'
 
 export type Person = Extract<Actor, { kind: 'person' }>
-type Asking = { ctx: Ctx & { tx: Tx }; people: readonly Person[] }
+type Asking = {
+  ctx: Ctx & { tx: Tx }
+  people: readonly Person[]
+  /** What is known already of this batch: many events concern the same people. */
+  known: Map<string, string[]>
+}
 
 /**
  * Who is told: whom it concerns as things are now, of those who may sign in and may see what it is about, without whoever did it. In the order of their ids.
@@ -17,9 +22,16 @@ export async function recipientsOf(
   { telling, actorId }: { telling: Telling; actorId: string },
 ): Promise<Person[]> {
   const ids = new Set<string>()
-  for (const audience of telling.audiences) for (const id of await idsOf(asking, audience)) ids.add(id)
+  for (const audience of telling.audiences) for (const id of await knownIdsOf(asking, audience)) ids.add(id)
   const { needs } = kindFacts[telling.kind]
   return asking.people.filter(({ id, permissions }) => ids.has(id) && id !== actorId && permissions.has(needs))
+}
+
+async function knownIdsOf(asking: Asking, audience: Audience): Promise<string[]> {
+  const key = JSON.stringify(audience)
+  const ids = asking.known.get(key) ?? (await idsOf(asking, audience))
+  asking.known.set(key, ids)
+  return ids
 }
 
 async function idsOf({ ctx, people }: Asking, audience: Audience): Promise<string[]> {
@@ -62,7 +74,11 @@ async function idsOf({ ctx, people }: Asking, audience: Audience): Promise<strin
       )
     }
     case 'stopped':
-      return await ownersOf(tx, people, await stoppedAgents(ctx, audience))
+      return await ownersOf(
+        tx,
+        people,
+        (await stoppedAgents(ctx, audience)).map(({ id }) => id),
+      )
   }
 }
 
@@ -94,7 +110,10 @@ async function ownersOf(tx: Tx, people: readonly Person[], agentIds: readonly st
 }
 
 /** Agents that are not retired and that an order stops, wholly or in what they reach. */
-async function stoppedAgents(ctx: Ctx & { tx: Tx }, { scope, targetId }: { scope: string; targetId: string }) {
+export async function stoppedAgents(
+  ctx: Ctx & { tx: Tx },
+  { scope, targetId }: { scope: string; targetId: string },
+): Promise<{ id: string; ownerTeamId: string }[]> {
   const alive = { status: { not: 'retired' as const } }
   const serverId = targetId.split('/')[0] ?? targetId
   const inForce = { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: ctx.now } }] }
@@ -106,6 +125,5 @@ async function stoppedAgents(ctx: Ctx & { tx: Tx }, { scope, targetId }: { scope
         : scope === 'agent'
           ? { ...alive, id: targetId }
           : { ...alive, grants: { some: { serverId, ...inForce } } }
-  const agents = await ctx.tx.agent.findMany({ where, select: { id: true } })
-  return agents.map(({ id }) => id)
+  return await ctx.tx.agent.findMany({ where, select: { id: true, ownerTeamId: true } })
 }

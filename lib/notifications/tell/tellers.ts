@@ -76,8 +76,8 @@ const tellers: Tellers = {
     audiences: [{ to: 'asked', requestId: event.detail.requestId }],
   }),
   'scope_request.escalated': (event) => ({
-    ...request(event, 'request_overdue', `What is asked for ${agentOf(event)} is overdue and was passed on to you`),
-    body: `It was to be decided by ${minuteOf(event.detail.dueAt)}.${event.detail.mayDecide ? ' You may decide it too, unless it is yours.' : ''}`,
+    ...request(event, 'request_overdue', `What is asked for ${agentOf(event)} is overdue and was passed on`),
+    body: `It was to be decided by ${minuteOf(event.detail.dueAt)}.${event.detail.mayDecide ? ' Whom it was passed on to may decide it too, unless it is theirs.' : ''}`,
     audiences: [
       { to: 'asked', requestId: event.detail.requestId },
       { to: 'roles', roles: event.detail.roles },
@@ -162,9 +162,10 @@ const tellers: Tellers = {
     title: `A call of ${event.tool ?? event.subject.name} waits for a decision`,
     body: `${event.detail.ruleTitle}. ${event.agentId ?? 'An agent'} waits until ${minuteOf(event.detail.expiresAt)}.`,
     path: paths.approvals(),
-    thread: `call:${event.detail.heldCallId}`,
+    thread: `calls:${event.agentId ?? ''}:${event.detail.ruleTitle}`,
     audiences: [{ to: 'deciders', heldCallId: event.detail.heldCallId }],
     many: (count) => `${count} calls wait for a decision`,
+    gathers: true,
   }),
   'call.approved': (event) => callDecided(event, 'was approved', event.detail.note),
   'call.edited': (event) => callDecided(event, 'was approved with other arguments', event.detail.note),

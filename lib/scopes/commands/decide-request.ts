@@ -36,7 +36,7 @@ export async function decideScopeRequest(
     const { request, approvals: all, agent, server } = await lockRequest(tx, input.requestId)
     const about = aboutRequest(request, agent)
     const facts = { ...server, class: request.class, tier: agent.tier }
-    const rule = escalated(approvalRuleFor(await readApprovalRules(tx), facts), request.escalations)
+    const rule = escalated(approvalRuleFor(await readApprovalRules(tx), facts), request)
     const approvals = all.filter(({ ruleId }) => ruleId === rule.id)
     const decidable = {
       ...request,

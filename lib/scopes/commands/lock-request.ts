@@ -24,6 +24,7 @@ export async function lockRequest(tx: Tx, id: string) {
       state: true,
       revision: true,
       escalations: true,
+      escalationRuleId: true,
       requestedById: true,
       decidedById: true,
       server: { select: { name: true, status: true, environment: true, sensitivity: true, dataClasses: true } },

@@ -1,5 +1,6 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { escalateRequests } from './escalate.ts'
 
@@ -17,6 +18,22 @@ const batchMax = 500
  */
 export async function remindOfScopes(ctx: Ctx): Promise<Reminded> {
   authorize(ctx, 'grants:revoke')
+  // Each in a transaction of its own: one that fails never stops the others.
+  const parts = { overdue: overdueRequests, escalated: escalateRequests, ending: endingGrants, ended: endedGrants }
+  const reminded: Reminded = { overdue: 0, escalated: 0, ending: 0, ended: 0 }
+  const failures: unknown[] = []
+  for (const part of Object.keys(parts) as (keyof Reminded)[]) {
+    try {
+      reminded[part] = await parts[part](ctx)
+    } catch (error) {
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} kinds of reminders failed.`)
+  return reminded
+}
+
+async function overdueRequests(ctx: Ctx): Promise<number> {
   return await inTx(ctx, async (tx, ctx) => {
     const overdue = await tx.$queryRaw<Overdue[]>`
       update "ScopeRequest" r set "overdueToldAt" = ${ctx.now} from "Agent" a
@@ -28,6 +45,12 @@ export async function remindOfScopes(ctx: Ctx): Promise<Reminded> {
       const detail = { requestId: row.id, dueAt: row.dueAt.toISOString() }
       recordAudit(tx, ctx, { event: 'scope_request.overdue', ...about(row), detail })
     }
+    return overdue.length
+  })
+}
+
+async function endingGrants(ctx: Ctx): Promise<number> {
+  return await inTx(ctx, async (tx, ctx) => {
     const ending = await tx.$queryRaw<Ending[]>`
       update "Grant" g set "endingToldAt" = ${ctx.now} from "Agent" a
       where a."id" = g."agentId" and g."id" in (
@@ -37,38 +60,50 @@ export async function remindOfScopes(ctx: Ctx): Promise<Reminded> {
           and "expiresAt" - ${ctx.now}::timestamptz <= ("expiresAt" - "createdAt") / 2
         order by "expiresAt" limit ${batchMax} for update skip locked)
       returning g."id", g."class"::text as "class", g."expiresAt", g."serverId", g."toolName", a."id" as "agentId", a."name" as "agentName",
-        a."ownerTeamId" as "teamId"`
-    for (const row of ending) {
-      const { id, class: toolClass, toolName, expiresAt } = row
-      const detail = { grantId: id, class: toolClass, toolName, expiresAt: expiresAt.toISOString() }
-      recordAudit(tx, ctx, { event: 'grant.ends_soon', ...about(row), detail })
-    }
-    const ended = await endedGrants(tx, ctx)
-    for (const row of ended) {
-      const { id, class: toolClass, toolName, expiresAt } = row
-      const detail = { grantId: id, class: toolClass, toolName, expiresAt: expiresAt.toISOString() }
-      recordAudit(tx, ctx, { event: 'grant.ended', ...about(row), detail })
-    }
-    const escalated = await escalateRequests(tx, ctx)
-    return { overdue: overdue.length, escalated, ending: ending.length, ended: ended.length }
+        a."ownerTeamId" as "teamId", ${coveredAfter(ctx.now)} as "covered"`
+    return tellOf(tx, ctx, 'grant.ends_soon', ending)
   })
 }
 
 /** Those whose time was over in the last days and that were not told of; the row that notes it is written once. Break-glass has its own announcements. */
-async function endedGrants(tx: Tx, ctx: Ctx): Promise<Ending[]> {
-  return await tx.$queryRaw<Ending[]>`
-    with told as (
-      insert into "GrantEndTold" ("grantId", "at")
-      select g."id", ${ctx.now} from "Grant" g
-      where g."revokedAt" is null and g."via" <> 'break_glass' and g."expiresAt" <= ${ctx.now}
-        and g."expiresAt" > ${new Date(ctx.now.getTime() - endedDays * dayMs)}
-        and not exists (select 1 from "GrantEndTold" t where t."grantId" = g."id")
-      order by g."expiresAt" limit ${batchMax}
-      on conflict do nothing returning "grantId"
-    )
-    select g."id", g."class"::text as "class", g."expiresAt", g."serverId", g."toolName", a."id" as "agentId", a."name" as "agentName",
-      a."ownerTeamId" as "teamId"
-    from told join "Grant" g on g."id" = told."grantId" join "Agent" a on a."id" = g."agentId"`
+async function endedGrants(ctx: Ctx): Promise<number> {
+  return await inTx(ctx, async (tx, ctx) => {
+    const ended = await tx.$queryRaw<Ending[]>`
+      with told as (
+        insert into "GrantEndTold" ("grantId", "at")
+        select g."id", ${ctx.now} from "Grant" g
+        where g."revokedAt" is null and g."via" <> 'break_glass' and g."expiresAt" <= ${ctx.now}
+          and g."expiresAt" > ${new Date(ctx.now.getTime() - endedDays * dayMs)}
+          and not exists (select 1 from "GrantEndTold" t where t."grantId" = g."id")
+        order by g."expiresAt" limit ${batchMax}
+        on conflict do nothing returning "grantId"
+      )
+      select g."id", g."class"::text as "class", g."expiresAt", g."serverId", g."toolName", a."id" as "agentId", a."name" as "agentName",
+        a."ownerTeamId" as "teamId", ${coveredAfter(ctx.now)} as "covered"
+      from told join "Grant" g on g."id" = told."grantId" join "Agent" a on a."id" = g."agentId"`
+    return tellOf(tx, ctx, 'grant.ended', ended)
+  })
+}
+
+/** Whether another grant in force gives all that the grant `g` gives, for longer: then nobody has to ask for it again. Break-glass covers nothing. */
+function coveredAfter(now: Date): Prisma.Sql {
+  return Prisma.sql`exists (
+    select 1 from "Grant" o
+    where o."id" <> g."id" and o."agentId" = g."agentId" and o."serverId" = g."serverId" and o."class" >= g."class"
+      and (o."toolName" is null or o."toolName" = g."toolName") and (o."conditions" = '[]' or o."conditions" = g."conditions")
+      and (o."rateCalls" is null or (o."rateCalls" = g."rateCalls" and o."ratePer" = g."ratePer")) and o."revokedAt" is null and o."via" <> 'break_glass'
+      and (o."expiresAt" is null or (o."expiresAt" > g."expiresAt" and o."expiresAt" > ${now})))`
+}
+
+/** On the record, but for those that another grant covers. Returns how many. */
+function tellOf(tx: Tx, ctx: Ctx, event: 'grant.ends_soon' | 'grant.ended', rows: readonly Ending[]): number {
+  const missed = rows.filter(({ covered }) => !covered)
+  for (const row of missed) {
+    const { id, class: toolClass, toolName, expiresAt } = row
+    const detail = { grantId: id, class: toolClass, toolName, expiresAt: expiresAt.toISOString() }
+    recordAudit(tx, ctx, { event, ...about(row), detail })
+  }
+  return missed.length
 }
 
 type Reminded = { overdue: number; escalated: number; ending: number; ended: number }
@@ -81,7 +116,7 @@ type Row = {
   teamId: string
 }
 type Overdue = Row & { dueAt: Date }
-type Ending = Row & { class: string; expiresAt: Date }
+type Ending = Row & { class: string; expiresAt: Date; covered: boolean }
 
 function about({ agentId, agentName, teamId, serverId, toolName }: Row) {
   const subject = { kind: 'agent', id: agentId, name: agentName }

@@ -1,6 +1,6 @@
 import { type Actor, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { approvalRuleFor, escalated } from '../rules/approval-policy.ts'
-import { decideScope, deciderOf } from '../rules.ts'
+import { type DecidableRequest, decideScope, deciderOf } from '../rules.ts'
 import { readApprovalRules } from './approval-policy.ts'
 
 type Person = Extract<Actor, { kind: 'person' }>
@@ -18,6 +18,19 @@ export async function whoAreAsked(
   ctx: Ctx,
   { requestIds, people }: { requestIds: readonly string[]; people: readonly Person[] },
 ): Promise<Map<string, Person[]>> {
+  const requests = await decidableRequests(ctx, requestIds)
+  return new Map(requests.map((request) => [request.id, people.filter((each) => mayApprove(request, each))]))
+}
+
+export function mayApprove(request: DecidableRequest, person: Person): boolean {
+  return decideScope(request, { decider: deciderOf(person), decision: 'approve', seen: request.revision }).ok
+}
+
+/** Those of these requests that wait, with what the rule of a decision goes by. */
+export async function decidableRequests(
+  ctx: Ctx,
+  requestIds: readonly string[],
+): Promise<(DecidableRequest & { id: string })[]> {
   const db = reader(ctx)
   const [requests, rules, approvals] = await Promise.all([
     db.scopeRequest.findMany({
@@ -28,6 +41,7 @@ export async function whoAreAsked(
         class: true,
         revision: true,
         escalations: true,
+        escalationRuleId: true,
         requestedById: true,
         agent: { select: { status: true, tier: true, accountablePersonId: true, ownerTeamId: true } },
         server: { select: { name: true, status: true, environment: true, sensitivity: true, dataClasses: true } },
@@ -39,17 +53,12 @@ export async function whoAreAsked(
       select: { requestId: true, revision: true, ruleId: true, step: true, personId: true, forPersonId: true },
     }),
   ])
-  return new Map(
-    requests.map((found) => {
-      const facts = { ...found.server, class: found.class, tier: found.agent.tier }
-      const rule = escalated(approvalRuleFor(rules, facts), found.escalations)
-      const given = approvals.filter(
-        ({ requestId, revision, ruleId }) =>
-          requestId === found.id && revision === found.revision && ruleId === rule.id,
-      )
-      const request = { ...found, decidedByName: null, rule, given }
-      const asked = { decision: 'approve', seen: found.revision } as const
-      return [found.id, people.filter((each) => decideScope(request, { decider: deciderOf(each), ...asked }).ok)]
-    }),
-  )
+  return requests.map((found) => {
+    const facts = { ...found.server, class: found.class, tier: found.agent.tier }
+    const rule = escalated(approvalRuleFor(rules, facts), found)
+    const given = approvals.filter(
+      ({ requestId, revision, ruleId }) => requestId === found.id && revision === found.revision && ruleId === rule.id,
+    )
+    return { ...found, decidedByName: null, rule, given }
+  })
 }

@@ -99,7 +99,7 @@ export async function getScopeRequest(ctx: Ctx, id: string): Promise<ScopeReques
 /** The rule of the approval policy that holds for a request now, and how far it has come. */
 async function policyOf(ctx: Ctx, found: RequestFields) {
   const facts = { ...found.server, class: found.class, tier: found.agent.tier }
-  const rule = escalated(approvalRuleFor(await readApprovalRules(reader(ctx)), facts), found.escalations)
+  const rule = escalated(approvalRuleFor(await readApprovalRules(reader(ctx)), facts), found)
   const given = await reader(ctx).scopeApproval.findMany({
     where: { requestId: found.id, revision: found.revision, ruleId: rule.id },
     orderBy: { at: 'asc' },
@@ -152,6 +152,7 @@ const requestSelect = {
   ticket: true,
   dueAt: true,
   escalations: true,
+  escalationRuleId: true,
   revision: true,
   agentVersion: true,
   agent: {

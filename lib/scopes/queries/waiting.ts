@@ -2,7 +2,8 @@ import { authorize, type Ctx, requirePerson } from '#lib/auth/ctx.ts'
 import { standsInFor } from '#lib/delegation/queries.ts'
 import type { WaitingRequest, WaitingRequestList } from '../schema/waiting.ts'
 import { listScopeRequests } from './requests.ts'
-import { whoAreAsked } from './asked.ts'
+import { decideInPlaceOf } from '../rules/stand-in.ts'
+import { decidableRequests, mayApprove } from './asked.ts'
 
 /** Of the requests that wait longest, how many are looked at. */
 const lookedAtMax = 200
@@ -13,14 +14,18 @@ export async function listWaitingRequests(ctx: Ctx, { limit }: { limit: number }
   const person = requirePerson(ctx)
   const { items, total } = await listScopeRequests(ctx, { state: 'pending', limit: lookedAtMax })
   const absences = await standsInFor(ctx, person.id)
-  const people = [person, ...absences.map((absence) => absence.person)]
   const waiting: WaitingRequest[] = []
-  const askedOf = await whoAreAsked(ctx, { requestIds: items.map(({ id }) => id), people })
+  const found = await decidableRequests(
+    ctx,
+    items.map(({ id }) => id),
+  )
+  const decidable = new Map(found.map((request) => [request.id, request]))
   for (const request of items) {
-    const asked = new Set(askedOf.get(request.id)?.map(({ id }) => id))
-    if (!asked.has(person.id)) continue
+    const asked = decidable.get(request.id)
+    if (!asked || !mayApprove(asked, person)) continue
+    const inPlace = { delegate: person, decision: 'approve' as const, seen: asked.revision }
     const standIns = absences
-      .filter((absence) => asked.has(absence.person.id))
+      .filter((absence) => decideInPlaceOf(asked, { ...inPlace, absent: absence.person }).ok)
       .map(({ person: { id, name }, until }) => ({ person: { id, name, active: true }, until: until.toISOString() }))
     waiting.push({ ...request, standIns })
   }

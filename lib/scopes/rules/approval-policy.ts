@@ -62,10 +62,21 @@ export function approvalRuleFor(rules: readonly ApprovalRuleFacts[], facts: Appr
   )
 }
 
+/** How often a request was passed on, and under which rule that was. */
+export type CountedEscalations = { escalations: number; escalationRuleId: string | null }
+
+/** What was passed on under another rule does not count: the times of this one hold. */
+export function escalationsUnder(rule: ApprovalRuleFacts, counted: CountedEscalations): number {
+  return counted.escalationRuleId === rule.id ? counted.escalations : 0
+}
+
 /** The rule as it holds for a request that was passed on: whoever it was passed on to may decide in the place of those who are asked, if the rule says so. */
-export function escalated(rule: ApprovalRuleFacts, escalations: number): ApprovalRuleFacts & { alsoTeamId?: string } {
+export function escalated(
+  rule: ApprovalRuleFacts,
+  counted: CountedEscalations,
+): ApprovalRuleFacts & { alsoTeamId?: string } {
   const next = rule.escalation
-  if (escalations === 0 || !next?.mayDecide) return rule
+  if (escalationsUnder(rule, counted) === 0 || !next?.mayDecide) return rule
   const steps = stepsOf(rule).map((roles) => [...new Set([...roles, ...next.roles])])
   return { ...rule, steps, ...(next.teamId === null ? {} : { alsoTeamId: next.teamId }) }
 }
@@ -73,9 +84,10 @@ export function escalated(rule: ApprovalRuleFacts, escalations: number): Approva
 /** The step that is due to be passed on now, from 1 on; null: none, or none yet. */
 export function escalationDue(
   rule: ApprovalRuleFacts,
-  { dueAt, escalations, now }: { dueAt: Date; escalations: number; now: Date },
+  { dueAt, now, ...counted }: { dueAt: Date; now: Date } & CountedEscalations,
 ): number | null {
   const next = rule.escalation
+  const escalations = escalationsUnder(rule, counted)
   if (!next || escalations >= next.times) return null
   const at = dueAt.getTime() + next.afterHours * (escalations + 1) * 3_600_000
   return at <= now.getTime() ? escalations + 1 : null

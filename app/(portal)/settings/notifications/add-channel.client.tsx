@@ -8,7 +8,7 @@ import { Checkbox, Input, Select } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
-import { type Kind, kindFacts, kinds } from '#lib/notifications/schema/kinds.ts'
+import { type Kind, kindFacts, kinds, teamKinds } from '#lib/notifications/schema/kinds.ts'
 import { addChannel } from './actions.ts'
 
 type Props = {
@@ -51,10 +51,11 @@ function ChannelForm({ owner, teams = noTeams, organization = false, onMade }: P
     toast.success('The channel is on.')
     onMade()
   })
+  const offered: readonly Kind[] = teamId === '' ? kinds : teamKinds
   const toggle = (kind: Kind) => setTold(told.includes(kind) ? told.filter((each) => each !== kind) : [...told, kind])
   const submit = () => {
     if (owner === 'me') return run({ owner, url })
-    const shared = { name, url, kinds: [...told] }
+    const shared = { name, url, kinds: told.filter((kind) => offered.includes(kind)) }
     return run(teamId === '' ? { owner: 'organization', ...shared } : { owner: 'team', teamId, ...shared })
   }
   return (
@@ -96,7 +97,7 @@ function ChannelForm({ owner, teams = noTeams, organization = false, onMade }: P
           </Field>
           <fieldset className="grid gap-1.5">
             <legend className="mb-1 text-sm font-medium">Told of</legend>
-            {kinds.map((kind) => (
+            {offered.map((kind) => (
               <label key={kind} className="flex items-center gap-2 text-sm">
                 <Checkbox checked={told.includes(kind)} onChange={() => toggle(kind)} />
                 {kindFacts[kind].label}

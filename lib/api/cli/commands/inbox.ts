@@ -52,7 +52,7 @@ export function addInboxCommands(program: Command, setup: Setup): void {
 
 const columns: Column<NotificationView>[] = [
   { title: '', value: ({ readAt }) => (readAt === null ? '•' : '') },
-  { title: 'TOLD (UTC)', value: ({ createdAt }) => minute(createdAt) },
+  { title: 'TOLD (UTC)', value: ({ toldAt }) => minute(toldAt) },
   { title: 'WHAT', value: ({ title }) => oneLine(title), widthMin: 20 },
   { title: 'WHERE', value: ({ path }) => path, dispensable: 1 },
   { title: 'ID', value: ({ id }) => id, dispensable: 2 },
