@@ -97,7 +97,7 @@ test('an access token that has expired is renewed without the person, and the ol
   await db.appToken.updateMany({ where: { kind: 'access' }, data: { expiresAt: new Date() } })
   const again = await app.connect(world.resource)
   expect(app.stored?.refresh_token).not.toBe(first.refresh_token)
-  expect((await again.listTools()).tools).toHaveLength(10)
+  expect((await again.listTools()).tools).toHaveLength(12)
   await again.close()
   const spent = await db.appToken.findUniqueOrThrow({ where: { hash: hashToken(first.refresh_token!) } })
   expect(spent.usedAt).not.toBeNull()
@@ -117,7 +117,7 @@ test('whoever ends it ends it at once: the person, the app, their deactivation',
   }
   for (const [way, end] of Object.entries(ways)) {
     const { person, app, client } = await connected(db, world)
-    expect((await client.listTools()).tools).toHaveLength(10)
+    expect((await client.listTools()).tools).toHaveLength(12)
     const { id } = await db.appConnection.findFirstOrThrow({ where: { personId: person.id } })
     await end({ person, app, id })
     const headers = { authorization: `Bearer ${app.stored!.access_token}`, 'content-type': 'application/json' }

@@ -1,6 +1,6 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
-import { canonicalJson } from '#lib/core/canonical-json.ts'
+import { canonicalJson, digestOf } from '#lib/core/canonical-json.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { auditText } from '../audit/records.ts'
 import type { RegistryTool } from './tool.ts'
@@ -49,6 +49,13 @@ async function recordRefusal(ctx: Ctx, question: Question, error: DomainError): 
   }))
 }
 
+/** What a call would be called with is recorded as of a call that is made: by its digest. */
+function recorded(given: unknown): unknown {
+  if (typeof given !== 'object' || given === null || !Object.hasOwn(given, 'arguments')) return given ?? {}
+  const { arguments: ofCall, ...rest } = given as { arguments: unknown }
+  return { ...rest, argumentsDigest: digestOf(ofCall) }
+}
+
 type Asked = { tool: string; arguments: string; via: string }
 type Entry =
   | { event: 'registry.asked'; detail: Asked & { outcome: string } }
@@ -62,7 +69,7 @@ async function write(ctx: Ctx, question: Question, entryOf: (asked: Asked) => En
       : { kind: 'agent', id: auditText(agentId), name: auditText(agentId) }
   const asked = {
     tool: auditText(question.tool),
-    arguments: auditText(canonicalJson(question.arguments ?? {}), 2000),
+    arguments: auditText(canonicalJson(recorded(question.arguments)), 2000),
     via: viaOf(ctx),
   }
   try {

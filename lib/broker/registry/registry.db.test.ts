@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { Client } from '@modelcontextprotocol/client'
 import { describe, expect } from 'vitest'
+import { auditRow } from '#lib/audit/commands.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import {
   connectAgent,
@@ -107,7 +108,7 @@ describe.each(eras)('a client of the %s era', (era) => {
     const { person, token } = await personWithToken(db)
     const client = await connect(broker.url, token, era)
     const { tools } = await client.listTools()
-    expect(tools).toHaveLength(10)
+    expect(tools).toHaveLength(12)
     for (const tool of tools) {
       expect(tool.annotations).toMatchObject({ readOnlyHint: true, destructiveHint: false, openWorldHint: false })
       expect(tool.outputSchema).toMatchObject({ type: 'object' })
@@ -137,7 +138,7 @@ test('every tool answers as its output schema says', async ({ db, broker }) => {
   await db.run.create({
     data: { agentId: writer, agentVersion: 1, trigger: 'manual', state: 'succeeded', input: '', simulated: false },
   })
-  const { token } = await personWithToken(db)
+  const { person, token } = await personWithToken(db)
   const client = await connect(broker.url, token)
   const ask = async (name: string, about: Record<string, unknown> = {}) => {
     const answer = await client.callTool({ name, arguments: about })
@@ -161,6 +162,19 @@ test('every tool answers as its output schema says', async ({ db, broker }) => {
   expect(await ask('list_grants', { agentId: writer })).toMatchObject({ total: 1, grants: [{ state: 'in_force' }] })
   expect(await ask('get_fleet')).toMatchObject({ days: 30 })
   expect(await ask('list_runs', { agentId: writer })).toMatchObject({ total: 1, runs: [{ state: 'succeeded' }] })
+  const call = { agentId: reader, serverId: erp, tool: 'change', arguments: { word: 'very private' } }
+  expect(await ask('simulate_call', call)).toMatchObject({ outcome: 'refused', rule: 'grant_missing', step: 'grant' })
+  const simulated = await lastAsked(db, person.id)
+  expect(simulated).toMatchObject({ subjectId: reader, detail: { tool: 'simulate_call', outcome: 'answered' } })
+  expect(JSON.stringify(simulated?.detail)).not.toContain('very private')
+  expect(await ask('simulate_call', { ...call, agentId: writer })).toMatchObject({ outcome: 'allowed', rule: null })
+  expect(await ask('explain_decision', { id: await refusedCall(db, reader, erp) })).toMatchObject({
+    outcome: 'refused',
+    rule: 'grant_missing',
+    now: { rule: 'grant_missing', differs: false },
+  })
+  const nothing = await client.callTool({ name: 'explain_decision', arguments: { id: crypto.randomUUID() } })
+  expect(nothing.isError).toBe(true)
   const page = await ask('search_agents', { query: `owner:${team}`, limit: 1 })
   const next = await ask('search_agents', { query: `owner:${team}`, limit: 1, cursor: page['nextCursor'] })
   expect([page, next]).toMatchObject([{ total: 2 }, { total: 2, nextCursor: null }])
@@ -177,11 +191,38 @@ test('every tool answers as its output schema says', async ({ db, broker }) => {
   await client.close()
 })
 
+async function refusedCall(db: Db, agentId: string, serverId: string): Promise<string> {
+  const row = auditRow(
+    { actor: { kind: 'agent', id: agentId, name: agentId }, now: new Date() },
+    {
+      event: 'mcp.call_denied',
+      subject: { kind: 'tool', id: `${serverId}/change`, name: 'change' },
+      agentId,
+      serverId,
+      tool: 'change',
+      decision: 'deny',
+      rule: 'grant_missing',
+      detail: { argumentsDigest: null, class: 'write', message: 'Nothing covers it.' },
+    },
+  )
+  await db.$queryRaw`select audit_append(${JSON.stringify([row])}::jsonb)`
+  const where = { event: 'mcp.call_denied', agentId }
+  return (await db.auditEvent.findFirstOrThrow({ where, orderBy: { seq: 'desc' } })).id
+}
+
 const visible: Record<string, string[]> = {
-  'agents:read': ['search_agents', 'count_agents', 'complete_query', 'explain_match', 'get_agent', 'list_grants'],
+  'agents:read': [
+    'search_agents',
+    'count_agents',
+    'complete_query',
+    'explain_match',
+    'get_agent',
+    'list_grants',
+    'simulate_call',
+  ],
   'servers:read': ['list_servers', 'get_server'],
   'fleet:read': ['get_fleet'],
-  'runs:read': ['list_runs'],
+  'runs:read': ['list_runs', 'explain_decision'],
 }
 
 describe.each(registryPermissions)('a token that may %s only', (permission) => {

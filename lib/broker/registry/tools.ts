@@ -1,4 +1,5 @@
 import * as agents from './tools/agents.ts'
+import * as decisions from './tools/decisions.ts'
 import * as fleet from './tools/fleet.ts'
 import * as servers from './tools/servers.ts'
 import type { RegistryTool } from './tool.ts'
@@ -15,4 +16,6 @@ export const registryTools: readonly RegistryTool[] = [
   servers.grants,
   fleet.figures,
   fleet.runs,
+  decisions.explain,
+  decisions.simulateCall,
 ]
