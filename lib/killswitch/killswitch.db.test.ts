@@ -138,10 +138,8 @@ describe('two people end a stop of everything', () => {
     expect(again).toMatchObject({ ok: false, error: { reason: 'second_person_needed' } })
     expect(await releaseStop(sven, { orderId, reason: 'seen' })).toMatchObject({ value: { state: 'released' } })
     expect(await openStops(ctxFor(db))).toEqual([])
-    const events = await db.auditEvent.findMany({
-      where: { event: { startsWith: 'stop.release' } },
-      orderBy: { seq: 'asc' },
-    })
+    const where = { event: { startsWith: 'stop.release' } }
+    const events = await db.auditEvent.findMany({ where, orderBy: { seq: 'asc' } })
     const mine = events.filter(({ detail }) => (detail as { orderId: string }).orderId === orderId)
     expect(mine.map(({ event, actorName }) => [event, actorName])).toEqual([
       ['stop.release_asked', 'Olga'],
