@@ -6,6 +6,7 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { draftPolicySet, endLogOnly, enforcePolicySet, rollBackPolicySet, startLogOnly } from './commands.ts'
+import { policiesOf } from './queries/policies.ts'
 import { checkPolicyText, explainStoredRule, getPolicySet, listPolicySets, policySetsInUse } from './queries.ts'
 
 const textOf = (id: string) => `${permitsGranted}\n\n${forbids(id, 'resource.class == "destructive"')}`
@@ -160,6 +161,12 @@ test('one person rolls back to what was enforced before; two at once do it once,
     event: 'policy_set.rolled_back',
     detail: { superseded: now.number },
   })
+  // The time before stays on record when the set is in force once more.
+  const { periods } = await getPolicySet(author, 1)
+  expect(periods).toMatchObject([{ until: null }, { until: expect.any(String) }])
+  expect(await db.policySetPeriod.count({ where: { untilAt: null } })).toBe(1)
+  await expect(db.policySetPeriod.deleteMany({})).rejects.toThrow(/append-only/)
+  await expect(policiesOf(author, { number: null, past: new Date(0) })).rejects.toMatchObject({ code: 'invalid' })
   const stale = await rollBackPolicySet(author, { ...back, number: now.number, replaces: now.number })
   expect(stale).toMatchObject({ ok: false, error: { rule: 'policies:changed_meanwhile' } })
   const { number } = await drafted(author, 'policy_l')

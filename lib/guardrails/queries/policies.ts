@@ -16,8 +16,8 @@ export async function policiesInForce(ctx: Ctx): Promise<PolicySet> {
 }
 
 /**
- * Those of another set by its number, enforced or not; or those that were enforced at an instant, where the sets say when they were. Callers authorize; throws
- * `not_found`.
+ * Those of another set by its number, enforced or not; or those that were in force at an instant. Callers authorize; throws `not_found`,
+ * and `invalid` when that is not on record.
  */
 export async function policiesOf(
   ctx: Ctx,
@@ -29,14 +29,16 @@ export async function policiesOf(
     if (!set) throw new DomainError('not_found', `There is no policy set ${number}.`, { field: 'policySet' })
     return open(set)
   }
-  const then =
-    past &&
-    (await db.policySet.findFirst({
-      where: { enforcedAt: { lte: past }, OR: [{ supersededAt: null }, { supersededAt: { gt: past } }] },
-      orderBy: { enforcedAt: 'desc' },
-      select: stored,
-    }))
-  return then ? open(then) : await policiesInForce(ctx)
+  if (past === null) return await policiesInForce(ctx)
+  const period = await db.policySetPeriod.findFirst({
+    where: { fromAt: { lte: past }, OR: [{ untilAt: null }, { untilAt: { gt: past } }] },
+    orderBy: { id: 'desc' },
+  })
+  if (!period) {
+    const message = 'at: it is not on record which policies were in force then. Name a policy set to ask that one.'
+    throw new DomainError('invalid', message, { field: 'at' })
+  }
+  return open(await db.policySet.findUniqueOrThrow({ where: { number: period.number }, select: stored }))
 }
 
 function open(set: Parameters<typeof openPolicySet>[0]): PolicySet {

@@ -19,6 +19,9 @@ import { policyViews } from './policy-views.ts'
 import { policySchema } from './policy-source.ts'
 import { warningsOf } from './policy-warnings.ts'
 
+/** Of one set. */
+const periodsMax = 100
+
 /** Every policy set, the newest first. Needs `agents:read`. */
 export async function listPolicySets(ctx: Ctx): Promise<PolicySetSummary[]> {
   authorize(ctx, 'agents:read')
@@ -56,6 +59,13 @@ export async function getPolicySet(ctx: Ctx, number: number): Promise<PolicySetD
     enforced: enforced && { number: enforced.number, version: enforced.version },
     diff: enforced && enforced.version !== row.version ? lineDiff(joinPolicies(enforced.policies), text) : [],
     evidence: await hasEvidence(db, row),
+    periods: (await db.policySetPeriod.findMany({ where: { number }, orderBy: { id: 'desc' }, take: periodsMax })).map(
+      ({ fromAt, untilAt, byName }) => ({
+        from: fromAt.toISOString(),
+        until: untilAt?.toISOString() ?? null,
+        by: byName,
+      }),
+    ),
     actions: Object.fromEntries(
       policySetActions.map((action) => [action, denial(action)]),
     ) as PolicySetDetail['actions'],

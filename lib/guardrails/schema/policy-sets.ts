@@ -108,6 +108,8 @@ export type PolicySetDetail = PolicySetSummary & {
   diff: string[]
   /** Whether recorded calls were replayed with this text, and whether it was log-only. */
   evidence: { replayed: boolean; logged: boolean }
+  /** When it was in force, the last time first. */
+  periods: { from: string; until: string | null; by: string | null }[]
   /** Why an action is not possible for the person who asks; null: it is. */
   actions: Record<PolicySetAction, PolicySetRefusal | { rule: string; message: string } | null>
 }

@@ -104,10 +104,19 @@ function SetFacts({ set }: { set: PolicySetDetail }) {
           )}
         </Fact>
         <Fact label="Enforced">
-          {set.enforcedAt ? (
-            <>
-              by {set.enforcedBy} <Time value={set.enforcedAt} />
-            </>
+          {set.periods.length > 0 ? (
+            <ul>
+              {set.periods.map(({ from, until, by }) => (
+                <li key={from}>
+                  by {by} <Time value={from} />
+                  {until && (
+                    <>
+                      , until <Time value={until} />
+                    </>
+                  )}
+                </li>
+              ))}
+            </ul>
           ) : (
             'never'
           )}
