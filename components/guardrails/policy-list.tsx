@@ -47,7 +47,7 @@ export function PolicyList({ policies }: { policies: readonly PolicyView[] }) {
 function CedarCode({ text, label }: { text: string; label: string }) {
   return (
     <pre
-      className="max-h-72 min-w-0 overflow-auto rounded-md border bg-surface p-3 font-mono text-xs"
+      className="max-h-72 min-w-0 overflow-auto rounded-md border bg-surface p-3 font-mono text-xs break-words whitespace-pre-wrap"
       role="region"
       aria-label={label}
       tabIndex={0}

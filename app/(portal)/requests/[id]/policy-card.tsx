@@ -36,7 +36,7 @@ export function PolicyCard({ request, now }: { request: ScopeRequestView; now: D
     >
       {request.standIns.map(({ person, until }) => (
         <p key={person.id} className="mb-3 text-[13px] text-muted-foreground">
-          You stand in for {person.name}, who is away until <Time value={until} />.
+          You stand in for {person.name}, who is away until <Time value={until} />
         </p>
       ))}
       {request.escalations > 0 && (
