@@ -97,6 +97,8 @@ export type WithdrawScopeRequestInput = z.infer<typeof withdrawScopeRequestInput
 export const revokeGrantInput = z.strictObject({
   grantId: z.uuid(),
   reason: oneLine(1000).min(1, 'Say why: the owner reads it.'),
+  /** Only if the calls of so many days and what else is held still propose it. */
+  proposedOver: z.int().min(1).max(400).optional(),
 })
 export type RevokeGrantInput = z.infer<typeof revokeGrantInput>
 
@@ -144,6 +146,7 @@ export const scopeRules = [
   'scopes:not_your_request',
   'scopes:already_revoked',
   'scopes:not_narrowable',
+  'scopes:not_proposed',
   'scopes:own_break_glass',
   'scopes:already_reviewed',
 ] as const

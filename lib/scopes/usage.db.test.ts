@@ -3,7 +3,7 @@ import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
-import { narrowGrant } from './commands.ts'
+import { narrowGrant, revokeGrant } from './commands.ts'
 import { grantProposals, grantUsage, listGrants, unusedGrants } from './queries.ts'
 import { grantProposalsQuery, narrowGrantInput } from './schema/usage.ts'
 
@@ -216,3 +216,25 @@ describe('grantProposals', () => {
     await expect(grantProposals(agent, grantProposalsQuery.parse({}))).rejects.toMatchObject({ code: 'forbidden' })
   })
 })
+
+dbTest(
+  'a proposal is followed only while it holds: what covered the calls may end, and others may come',
+  async ({ db }) => {
+    const { agentId, serverId, grant } = await scene(db)
+    const narrower = await grant({ toolName: 'look' })
+    const wider = await grant({ class: 'write' })
+    await called(db, { agentId, serverId, tool: 'look', calls: 30 })
+    const revoke = (grantId: string) => revokeGrant(at(db), { grantId, reason: 'As proposed.', proposedOver: 30 })
+    await db.grant.update({ where: { id: narrower }, data: { revokedAt: now } })
+    expect(await revoke(wider)).toMatchObject({ ok: false, error: { rule: 'scopes:not_proposed' } })
+    const narrow = () => narrowGrant(at(db), { grantId: wider, toolNames: ['look'], reason: 'r', proposedOver: 30 })
+    await called(db, { agentId, serverId, tool: 'change', calls: 1 })
+    expect(await narrow()).toMatchObject({ ok: false, error: { rule: 'scopes:not_proposed' } })
+    expect(await db.grant.count({ where: { id: wider, revokedAt: null } })).toBe(1)
+    await db.grant.update({ where: { id: narrower }, data: { revokedAt: null } })
+    await db.agentToolDay.deleteMany({ where: { agentId, tool: 'change' } })
+    expect(await revoke(wider)).toMatchObject({ ok: true })
+    // Without days it is what a person wants, whatever is called.
+    expect(await revokeGrant(at(db), { grantId: narrower, reason: 'It is over.' })).toMatchObject({ ok: true })
+  },
+)

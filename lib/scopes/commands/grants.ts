@@ -9,6 +9,7 @@ import type { ToolClass } from '#lib/registry/schema.ts'
 import { type ArgumentCondition, type CallRate, limitTexts } from '#lib/registry/schema/conditions.ts'
 import { checkConditions, limitColumns } from '../rules/limits.ts'
 import { refuse } from '../rules.ts'
+import { proposalProblem } from './check-proposal.ts'
 import type { RevokeGrantInput, ScopeRefusal } from '../schema.ts'
 
 export type GrantScope = {
@@ -34,6 +35,11 @@ export async function revokeGrant(ctx: Ctx, input: RevokeGrantInput): Promise<Re
     if (!mayGiveUp(ctx.actor, agent)) authorize(ctx, 'grants:revoke')
     const grant = await tx.grant.findUniqueOrThrow({ where: { id: input.grantId }, select: grantFields })
     if (grant.revokedAt) return refuse('scopes:already_revoked', 'Someone has revoked this grant already.')
+    if (input.proposedOver !== undefined) {
+      const follow = { kind: 'revoke' as const, days: input.proposedOver }
+      const problem = await proposalProblem(ctx, { id: grant.id, agentId: agent.id }, follow)
+      if (problem) return problem
+    }
     await endGrants(tx, ctx, { agent, grants: [grant], reason: input.reason })
     return ok(null)
   })

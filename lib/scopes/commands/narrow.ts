@@ -8,6 +8,7 @@ import { limitsOf } from '../rules/limits.ts'
 import { refuse } from '../rules.ts'
 import type { ScopeRefusal } from '../schema.ts'
 import type { NarrowGrantInput } from '../schema/usage.ts'
+import { proposalProblem } from './check-proposal.ts'
 import { endGrants, mayGiveUp, writeGrant } from './grants.ts'
 
 /**
@@ -49,6 +50,11 @@ export async function narrowGrant(
         field: 'toolNames',
         rule: 'scopes:tool_unknown',
       })
+    }
+    if (input.proposedOver !== undefined) {
+      const follow = { kind: 'narrow' as const, days: input.proposedOver, toolNames: names }
+      const problem = await proposalProblem(ctx, { id: grant.id, agentId: agent.id }, follow)
+      if (problem) return problem
     }
     const grantIds: string[] = []
     for (const tool of tools.filter((each) => each !== undefined)) {

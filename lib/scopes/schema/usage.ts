@@ -91,5 +91,7 @@ export const narrowGrantInput = z.strictObject({
   grantId: z.uuid(),
   toolNames: z.array(z.string().min(1).max(200)).min(1, 'Name the tools that it keeps.').max(100),
   reason: oneLine(1000).min(1, 'Say why: the owner reads it.'),
+  /** Only if the calls of so many days and what else is held still propose it. */
+  proposedOver: z.int().min(1).max(400).optional(),
 })
 export type NarrowGrantInput = z.infer<typeof narrowGrantInput>

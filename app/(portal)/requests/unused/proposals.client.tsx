@@ -26,7 +26,7 @@ export function Proposals({
   whyNot: { change: string | null; review: string | null }
 }) {
   const [chosen, setChosen] = useState<readonly string[]>([])
-  const columns = [choosing(items, { chosen, onChange: setChosen }), ...shared(days), acting(whyNot.change)]
+  const columns = [choosing(items, { chosen, onChange: setChosen }), ...shared(days), acting(days, whyNot.change)]
   return (
     <>
       <div className="mb-3 flex flex-wrap items-center gap-3 text-sm">
@@ -78,11 +78,11 @@ function choosing(
   }
 }
 
-function acting(whyNot: string | null): Column<FleetProposal> {
+function acting(days: number, whyNot: string | null): Column<FleetProposal> {
   return {
     id: 'act',
     header: <span className="sr-only">Action</span>,
-    cell: (row) => <Act row={row} whyNot={whyNot} />,
+    cell: (row) => <Act row={row} days={days} whyNot={whyNot} />,
   }
 }
 
@@ -123,7 +123,7 @@ function shared(days: number): Column<FleetProposal>[] {
   ]
 }
 
-function Act({ row, whyNot }: { row: FleetProposal; whyNot: string | null }) {
+function Act({ row, days, whyNot }: { row: FleetProposal; days: number; whyNot: string | null }) {
   const { grantId, agent, serverId, class: toolClass, toolName, proposal } = row
   const scope = `${serverId}: ${toolName ?? toolClass}`
   if (proposal.kind === 'narrow') {
@@ -136,7 +136,7 @@ function Act({ row, whyNot }: { row: FleetProposal; whyNot: string | null }) {
         confirm="Narrow"
         variant="primary"
         action={narrowProposed}
-        input={{ grantId, toolNames: proposal.toolNames }}
+        input={{ grantId, toolNames: proposal.toolNames, proposedOver: days }}
         whyNot={whyNot}
         said="The grant is narrowed."
       />
@@ -150,7 +150,7 @@ function Act({ row, whyNot }: { row: FleetProposal; whyNot: string | null }) {
       description={`${agent.name} is refused these tools at its next call, unless another grant covers them.`}
       confirm="Revoke"
       action={revokeUnused}
-      input={{ grantId }}
+      input={{ grantId, proposedOver: days }}
       whyNot={whyNot}
       said="The grant is revoked."
     />

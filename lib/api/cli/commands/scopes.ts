@@ -139,12 +139,16 @@ With --class, --tool, --where and --rate it is narrowed: conditions that were as
       cli.show({ withdrawn: id }, () => `Request ${plain(id)} is withdrawn.`)
     },
   })
-  addVerb<{ reason: string }>(scopes, setup, {
+  addVerb<{ reason: string; proposedOver?: string }>(scopes, setup, {
     name: 'revoke <grant>',
     says: 'End a grant; brokers refuse a second later at most.',
-    options: (command) => command.requiredOption('--reason <text>', 'why; the owner reads it'),
-    run: async (cli, { args: [id = ''], options: { reason } }) => {
-      await (await cli.client()).call(routes.scopes.revokeGrant, { params: { id }, body: { reason } })
+    options: (command) =>
+      command
+        .requiredOption('--reason <text>', 'why; the owner reads it')
+        .option('--proposed-over <days>', 'only if the calls of so many days still propose it'),
+    run: async (cli, { args: [id = ''], options: { reason, proposedOver } }) => {
+      const body = { reason, ...(proposedOver === undefined ? {} : { proposedOver: Number(proposedOver) }) }
+      await (await cli.client()).call(routes.scopes.revokeGrant, { params: { id }, body })
       cli.show({ revoked: id }, () => `Grant ${plain(id)} is revoked.`)
     },
   })

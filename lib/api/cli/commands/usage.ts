@@ -62,12 +62,16 @@ export function addUsageVerbs(scopes: Command, setup: Setup): void {
       )
     },
   })
-  addVerb<{ reason: string }>(scopes, setup, {
+  addVerb<{ reason: string; proposedOver?: string }>(scopes, setup, {
     name: 'narrow <grant> <tools...>',
     says: 'Put grants of these tools in the place of a grant of a whole class; nobody has to approve it.',
-    options: (command) => command.requiredOption('--reason <text>', 'why; the owner reads it'),
-    run: async (cli, { args: [id = '', ...toolNames], options: { reason } }) => {
-      const body = { toolNames, reason }
+    options: (command) =>
+      command
+        .requiredOption('--reason <text>', 'why; the owner reads it')
+        .option('--proposed-over <days>', 'only if the calls of so many days still propose it'),
+    run: async (cli, { args: [id = '', ...toolNames], options: { reason, proposedOver } }) => {
+      const days = proposedOver === undefined ? {} : { proposedOver: Number(proposedOver) }
+      const body = { toolNames, reason, ...days }
       const done = await (await cli.client()).call(routes.usage.narrow, { params: { id }, body })
       cli.show(done, () => `Narrowed to ${done.grantIds.length} tools: ${done.grantIds.join(', ')}.`)
     },
