@@ -101,20 +101,46 @@ describe('a campaign', () => {
       ]),
     )
     expect(held).toHaveLength(2)
-    expect((await db.agent.findUniqueOrThrow({ where: { id: agentId } })).lastReviewedAt).toEqual(now)
     const events = await eventsOf(db, agentId)
-    for (const event of [
-      'grant.narrowed',
-      'grant.revoked',
-      'review.item_decided',
-      'review.refused',
-      'agent.reviewed',
-    ]) {
+    for (const event of ['grant.narrowed', 'grant.revoked', 'review.item_decided', 'review.refused']) {
       expect(events).toContain(event)
     }
-    expect(events.filter((event) => event === 'agent.reviewed')).toHaveLength(1)
+    const reviewedAt = async () => (await db.agent.findUniqueOrThrow({ where: { id: agentId } })).lastReviewedAt
+    // One is left: it was looked at in part.
+    expect(await reviewedAt()).toBeNull()
     expect(await decideReview(security, { campaignId, decisions: decisions.slice(2) })).toMatchObject({ decided: 1 })
-    expect(await itemOf(campaignId, emergency)).toMatchObject({ decision: 'keep', how: 'override' })
+    expect(await reviewedAt()).toEqual(now)
+    const takeAway = decisions.slice(2).map((each) => ({ ...each, decision: 'revoke' as const }))
+    const later = ctxFor(db, security.actor, inDays(1))
+    expect(await decideReview(later, { campaignId, decisions: takeAway })).toMatchObject({ decided: 1 })
+    expect(await reviewedAt()).toEqual(now)
+    expect((await eventsOf(db, agentId)).filter((event) => event === 'agent.reviewed')).toHaveLength(1)
+    expect(await itemOf(campaignId, emergency)).toMatchObject({ decision: 'revoke', how: 'override' })
+  })
+
+  dbTest('asks a person for what they may decide, and nobody for what has ended otherwise', async ({ db }) => {
+    const { teamId, wide, idle, emergency, owner, as, start } = await scene(db)
+    const { campaignId } = await start()
+    const mine = async (ctx: typeof owner) =>
+      (await getReview(ctx, { campaignId, ...showing({ show: 'mine' }) })).items.map(({ grantId }) => grantId)
+    expect(await mine(await as('builder', [teamId]))).toEqual([])
+    expect(await mine(await as('team_lead', [teamId]))).toHaveLength(3)
+    // A page goes on where the one before ended, though that was answered in between.
+    const paged = (more: object) => getReview(owner, { campaignId, ...showing({ show: 'open', limit: 1, ...more }) })
+    const first = await paged({})
+    const decisions = [{ itemId: first.items[0]!.id, decision: 'revoke' as const, reason: 'It is over.' }]
+    expect(await decideReview(owner, { campaignId, decisions })).toMatchObject({ decided: 1 })
+    const second = await paged({ cursor: first.nextCursor! })
+    const third = await paged({ cursor: second.nextCursor! })
+    const seen = [...first.items, ...second.items, ...third.items].map(({ id }) => id)
+    expect(new Set(seen).size).toBe(3)
+    await expect(paged({ cursor: crypto.randomUUID() })).rejects.toMatchObject({ details: { field: 'cursor' } })
+    await db.reviewItem.update({ where: { id: seen[0]! }, data: { decision: null, how: null } })
+    await db.grant.updateMany({ where: { revokedAt: { not: null } }, data: { revokedAt: null } })
+    await db.grant.update({ where: { id: emergency }, data: { expiresAt: now } })
+    await db.grant.update({ where: { id: idle }, data: { revokedAt: now } })
+    expect(await mine(owner)).toEqual([wide])
+    expect((await getReview(owner, { campaignId, ...showing() })).waiting).toMatchObject([{ items: 1 }])
   })
 
   dbTest('two at once about one grant: one decides, the other is told', async ({ db }) => {

@@ -4,6 +4,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { narrowGrant, revokeGrant } from '#lib/scopes/commands.ts'
+import { answerable } from '../queries/answerable.ts'
 import { usageToday } from '../queries/usage-today.ts'
 import { decideReviewItem, stillProposed } from '../rules/reviews.ts'
 import { nextReview } from '../rules.ts'
@@ -18,7 +19,7 @@ import type {
 type TxCtx = Ctx & { tx: Tx }
 
 /**
- * Submits what was decided about grants of a campaign: each is kept, narrowed as proposed, or revoked, and its agent counts as reviewed. What may not be decided is refused,
+ * Submits what was decided about grants of a campaign: each is kept, narrowed as proposed, or revoked; an agent counts as reviewed with its last. What may not be decided is refused,
  * with its rule and on the record; the rest is done. Needs `scopes:request` or `reviews:manage`; throws `not_found`. Of two who decide at once, one does and the other is told.
  */
 export async function decideReview(ctx: Ctx, input: DecideReviewInput): Promise<ReviewOutcome> {
@@ -71,8 +72,8 @@ async function decideOne(ctx: TxCtx, wish: Wish): Promise<ReviewRefusal | null> 
   const { reason } = wish
   const refusal = await settle(ctx, { item, agent, decision: wish.decision, toolNames, reason, how: decision.value })
   if (refusal) return refuse(refusal)
-  // Narrowing and revoking look at a grant as well: somebody who answers for the agent did.
-  await markAgentReviewed(ctx, agent)
+  // Narrowing and revoking look at a grant as well. What security takes away later dates no review anew.
+  if (item.decision === null && (await isAllAnswered(ctx, item))) await markAgentReviewed(ctx, agent)
   return null
 }
 
@@ -159,12 +160,14 @@ function aboutItem(item: { grant: { serverId: string; toolName: string | null } 
   return { ...agentSubject(agent), serverId, ...(toolName ? { tool: toolName } : {}) }
 }
 
+/** Whether nothing of the agent is left to decide in the campaign: one grant of many that somebody looked at is no review of it. */
+async function isAllAnswered(ctx: TxCtx, { campaignId, agentId }: Item): Promise<boolean> {
+  return (await ctx.tx.reviewItem.count({ where: { campaignId, agentId, ...answerable(ctx.now) } })) === 0
+}
+
 async function markAgentReviewed(ctx: TxCtx, agent: LockedAgent): Promise<void> {
   if (agent.status === 'retired') return
   const nextReviewAt = nextReview(agent.tier, ctx.now)
-  const lastReviewedAt = agent.lastReviewedAt
-  // Several grants of one agent are submitted at once: it is one review.
-  if (lastReviewedAt !== null && lastReviewedAt.getTime() === ctx.now.getTime()) return
   await ctx.tx.agent.update({
     where: { id: agent.id },
     data: { lastReviewedAt: ctx.now, nextReviewAt, updatedAt: ctx.now },

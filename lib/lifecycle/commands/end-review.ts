@@ -6,6 +6,7 @@ import type { Tx } from '#lib/db/client.ts'
 import { agentSubject } from '#lib/registry/commands.ts'
 import { atEndOf, hasEnded, remindsNow } from '../rules/reviews.ts'
 import type { EndReviewInput, ReviewDecision, ReviewEvidence, ReviewRefusal } from '../schema/reviews.ts'
+import { answerable } from '../queries/answerable.ts'
 import { usageToday } from '../queries/usage-today.ts'
 import { lockReviewItem, settle } from './decide-review.ts'
 
@@ -128,7 +129,7 @@ async function remind(ctx: TxCtx, campaignId: string): Promise<number> {
   await ctx.tx.reviewCampaign.update({ where: { id: campaignId }, data: { remindedAt: ctx.now } })
   const waiting = await ctx.tx.reviewItem.groupBy({
     by: ['agentId'],
-    where: { campaignId, decision: null, how: null },
+    where: { campaignId, ...answerable(ctx.now) },
     _count: true,
   })
   const agents = await ctx.tx.agent.findMany({

@@ -7,6 +7,7 @@ import type { PersonRef } from '#lib/registry/schema.ts'
 import { grantCallsSince } from '#lib/scopes/queries.ts'
 import type { GrantUsage } from '#lib/scopes/schema/usage.ts'
 import { decideReviewItem, hasEnded, stillProposed } from '../rules/reviews.ts'
+import { answerable } from './answerable.ts'
 import { usageToday } from './usage-today.ts'
 import type {
   ReviewCampaignList,
@@ -52,7 +53,9 @@ export async function getReview(
   const waiting = await reader(ctx).$queryRaw<{ id: string; name: string; items: number }[]>`
     select t."id", t."name", count(*)::int as "items" from "ReviewItem" i
     join "Agent" a on a."id" = i."agentId" join "Team" t on t."id" = a."ownerTeamId"
+    join "Grant" g on g."id" = i."grantId"
     where i."campaignId" = ${campaignId}::uuid and i."decision" is null and i."how" is null
+      and g."revokedAt" is null and (g."expiresAt" is null or g."expiresAt" > ${ctx.now})
     group by 1, 2 order by 3 desc, 1`
   const { items, nextCursor } = await itemsOf(ctx, { campaign: found, query })
   return {
@@ -69,7 +72,11 @@ async function placeOf(ctx: Ctx, cursor: string): Promise<{ id: string; startedA
     ? await reader(ctx).reviewCampaign.findUnique({ where: { id: cursor }, select: { id: true, startedAt: true } })
     : null
   if (found) return found
-  throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
+  throw damagedLink()
+}
+
+function damagedLink(): DomainError {
+  return new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
 }
 
 type Campaign = Prisma.ReviewCampaignGetPayload<object>
@@ -134,18 +141,15 @@ async function itemsOf(
   const person = actor.kind === 'person' ? actor : null
   const led = person?.roles.includes('team_lead') ? [...person.teamIds] : []
   const mine = person && { OR: [{ accountablePersonId: person.id }, { ownerTeamId: { in: led } }] }
-  const cursor = query.cursor
-  if (cursor !== undefined && !z.uuid().safeParse(cursor).success) {
-    throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
-  }
+  const after = query.cursor === undefined ? null : await itemPlace(ctx, { campaign, cursor: query.cursor })
   const rows = await reader(ctx).reviewItem.findMany({
     where: {
       campaignId: campaign.id,
-      ...(query.show === 'all' ? {} : { decision: null, how: null }),
+      ...(query.show === 'all' ? {} : answerable(ctx.now)),
       ...(query.show === 'mine' && mine ? { agent: mine } : {}),
+      ...(after ? { OR: [{ agentId: { gt: after.agentId } }, { agentId: after.agentId, id: { gt: after.id } }] } : {}),
     },
     orderBy: [{ agentId: 'asc' }, { id: 'asc' }],
-    ...(cursor === undefined ? {} : { cursor: { id: cursor }, skip: 1 }),
     take: query.limit + 1,
     include: itemInclude,
   })
@@ -173,6 +177,22 @@ async function itemsOf(
     ),
     nextCursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null,
   }
+}
+
+/** By its place, not by itself: it may have been answered since, and is then no longer among those that are asked for. */
+async function itemPlace(
+  ctx: Ctx,
+  { campaign, cursor }: { campaign: Campaign; cursor: string },
+): Promise<{ id: string; agentId: string }> {
+  const known = z.uuid().safeParse(cursor).success
+  const found = known
+    ? await reader(ctx).reviewItem.findUnique({
+        where: { id: cursor, campaignId: campaign.id },
+        select: { id: true, agentId: true },
+      })
+    : null
+  if (found) return found
+  throw damagedLink()
 }
 
 function itemView(

@@ -32,22 +32,24 @@ export function addReviewCommands(program: Command, setup: Setup): void {
       cli.show(list, () => (list.items.length === 0 ? 'There is no campaign.' : cli.table(campaignColumns, list.items)))
     },
   })
-  addVerb<{ show: string; limit: string }>(reviews, setup, {
+  addVerb<{ show: string; limit: string; from?: string }>(reviews, setup, {
     name: 'show <campaign>',
     says: 'Show a campaign: its grants with what they were needed for, and who has not answered.',
     options: (command) =>
       command
         .addOption(choice('--show <which>', 'only these', ['all', 'open', 'mine']).default('all'))
-        .option('--limit <rows>', 'how many at most', '100'),
-    run: async (cli, { args: [id = ''], options: { show, limit } }) => {
-      const query = { show: show as ReviewShowQuery['show'], limit }
+        .option('--limit <rows>', 'how many at most', '100')
+        .option('--from <cursor>', 'the page after the one that named it'),
+    run: async (cli, { args: [id = ''], options: { show, limit, from } }) => {
+      const query = { show: show as ReviewShowQuery['show'], limit, ...(from === undefined ? {} : { cursor: from }) }
       const found = await (await cli.client()).call(routes.reviews.show, { params: { id }, query })
       cli.show(found, () => {
         const { progress, waiting } = found
         const title = `${cli.terminal.style('bold', oneLine(found.title))}, due ${minute(found.dueAt)} UTC: ${progress.decided} of ${count(progress.items, 'grant')} decided`
         const open = waiting.map(({ team, items }) => `${oneLine(team.name)} ${items}`).join(', ')
         const table = found.items.length === 0 ? 'Nothing of it.' : cli.table(itemColumns, found.items)
-        return [title, ...(open ? [`Waits for: ${open}`] : []), '', table].join('\n')
+        const more = found.nextCursor === null ? [] : ['', `There are more: --from ${found.nextCursor}`]
+        return [title, ...(open ? [`Waits for: ${open}`] : []), '', table, ...more].join('\n')
       })
     },
   })

@@ -161,11 +161,11 @@ function usageColumn(usage: ReadonlyMap<string, GrantUsage>, narrowProblem: stri
                 label={`Narrow to ${plural(row.narrower.length, 'tool')}`}
                 size="sm"
                 title={`Narrow ${grant.serverName}: ${grant.class}`}
-                description={`Every call of these days needed only ${row.narrower.join(', ')}. It keeps these, for as long as now, and can ask for more.`}
+                description={`What it was called for in these days and no narrower grant covers is only ${row.narrower.join(', ')}. It keeps these, for as long as now, and can ask for more.`}
                 confirm="Narrow"
                 variant="primary"
                 action={narrow}
-                input={{ grantId: grant.id, toolNames: row.narrower }}
+                input={{ grantId: grant.id, toolNames: row.narrower, proposedOver: usageDays }}
                 whyNot={narrowProblem}
                 said="The scope is narrowed."
               />
