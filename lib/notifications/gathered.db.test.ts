@@ -18,6 +18,7 @@ import {
 } from './commands.ts'
 import { claimNotificationDeliveries } from './commands/deliver.ts'
 import { mailsPerHourMax } from './commands/gather.ts'
+import { switchOffOfLeavers } from './commands/give-up.ts'
 import { listInbox, listNotificationDeliveries } from './queries.ts'
 import { retryDelaysMs } from './rules/attempts.ts'
 import { createChannelInput } from './schema/settings.ts'
@@ -58,7 +59,7 @@ test('held calls of one rule and agent are one unread notice and one mail that w
   await work(db, parts)
   expect(
     mine({ smtp, me })
-      .map((raw) => header(raw, 'subject'))
+      .map((raw) => header(raw, 'subject') ?? '')
       .toSorted(),
   ).toEqual(await titles())
 
@@ -124,6 +125,8 @@ test('whoever has left gets nothing that was kept or waits, and their channel is
   expect(receiver.received).toHaveLength(1)
   await db.person.update({ where: { id: me.id }, data: { active: false } })
   await work(db, parts, later(retryDelaysMs[0]!))
+  const off = await Promise.all([1, 2].map(() => switchOffOfLeavers(worker(db, later(48 * 3_600_000)))))
+  expect(off.toSorted((a, b) => a - b)).toEqual([0, 1])
   await makeDigests(worker(db, later(48 * 3_600_000)))
   await work(db, parts, later(48 * 3_600_000))
   expect(receiver.received).toHaveLength(1)

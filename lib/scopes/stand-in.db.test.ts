@@ -6,6 +6,7 @@ import { createDelegation, revokeDelegation } from '#lib/delegation/commands.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { escalateRequests } from './commands/escalate.ts'
 import { createApprovalRule, decideScopeRequest, remindOfScopes, requestScope } from './commands.ts'
 import { getScopeRequest, listWaitingRequests, whoIsAsked } from './queries.ts'
 import { requestScopeInput } from './schema.ts'
@@ -154,6 +155,7 @@ describe('a request that is overdue still', () => {
     const serverId = await makeServer(db)
     await makeGrant(db, { agentId, serverId, createdAt: now, expiresAt: later(1) })
     await expect(remind(db, later(10))).rejects.toThrow('reminders failed')
+    await expect(escalateRequests(ctxFor(db, undefined, later(10)))).rejects.toThrow('refused')
     await db.$executeRawUnsafe('drop function refuse_escalation cascade')
     const told = (await auditOf(db, agentId)).map(({ event }) => event)
     expect(told).toEqual(expect.arrayContaining(['scope_request.overdue', 'grant.ended']))

@@ -56,18 +56,17 @@ async function joinUnread(tx: Tx, notice: NewNotice, titleOf: (count: number) =>
 
 /** Queues what is sent at once: what gathers joins what no worker has begun, and mails beyond those of an hour are told together in one, at the end of it. */
 export async function queueDeliveries(
-  ctx: InTx,
+  { tx, now }: InTx,
   deliveries: readonly { delivery: NewDelivery; gathers: Many }[],
 ): Promise<void> {
-  const { tx } = ctx
-  const room = await mailRoom(ctx, deliveries)
+  const room = await mailRoom({ tx, now }, deliveries)
   const fresh: NewDelivery[] = []
   for (const { delivery, gathers } of deliveries) {
     if (gathers && (await joinUnsent(tx, delivery, (_, count) => ({ title: gathers(count) })))) continue
     const { personId, message } = delivery
     const left = personId && !delivery.urgent ? (room.get(personId) ?? 0) : 1
     if (left <= 0) {
-      const rest = restOf(ctx, delivery)
+      const rest = restOf(now, delivery)
       const line = (known: NewDelivery['message'], count: number) => restWords(count, [...lines(known), message.title])
       if (!(await joinUnsent(tx, rest, line))) await tx.notificationDelivery.create({ data: rest })
       continue
@@ -80,7 +79,7 @@ export async function queueDeliveries(
 
 /** How many mails each may get at once still. */
 async function mailRoom(
-  { tx, now }: InTx,
+  { tx, now }: Pick<InTx, 'tx' | 'now'>,
   deliveries: readonly { delivery: NewDelivery }[],
 ): Promise<Map<string, number>> {
   const ids = [...new Set(deliveries.flatMap(({ delivery }) => delivery.personId ?? []))]
@@ -118,7 +117,7 @@ async function joinUnsent(
   return true
 }
 
-function restOf({ now }: InTx, { personId, medium, what, count, message, createdAt }: NewDelivery): NewDelivery {
+function restOf(now: Date, { personId, medium, what, count, message, createdAt }: NewDelivery): NewDelivery {
   const said = { ...message, ...restWords(count, [message.title]), path: paths.inbox(), thread: restThread }
   const nextAttemptAt = new Date(now.getTime() + hourMs)
   return { personId: personId!, medium, what, count, message: said, thread: restThread, createdAt, nextAttemptAt }

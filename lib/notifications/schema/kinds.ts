@@ -143,10 +143,10 @@ export type Kind = keyof typeof kindFacts
 export const kinds = Object.keys(kindFacts) as [Kind, ...Kind[]]
 
 /** These are of servers, people and the organization, so they concern no team. */
-const ofNoTeam: readonly Kind[] = ['tool', 'unregistered', 'policy', 'delegation', 'credential']
+const ofNoTeam: ReadonlySet<Kind> = new Set(['tool', 'unregistered', 'policy', 'delegation', 'credential'])
 
 /** What a channel of a team can be told of. */
-export const teamKinds = kinds.filter((kind) => !ofNoTeam.includes(kind)) as [Kind, ...Kind[]]
+export const teamKinds = kinds.filter((kind) => !ofNoTeam.has(kind)) as [Kind, ...Kind[]]
 
 /** What somebody gets of a kind over a channel unless they chose otherwise. */
 export function defaultMode(kind: Kind, channel: Channel, roles: readonly string[]): Mode {

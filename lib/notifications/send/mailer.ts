@@ -61,7 +61,7 @@ export function createMailer({ url, from }: SmtpSettings): Mailer {
 }
 
 /** What a server says when it wants a password first, or another way of giving it, whatever it is answering. */
-const signInCodes: readonly number[] = [530, 534, 535, 538]
+const signInCodes: ReadonlySet<number> = new Set([530, 534, 535, 538])
 
 /**
  * 5xx is final where the server speaks of this mail: of whom it is for, or of what it says. A greeting, a sender or a password that it does not take is a matter of our settings or of its own: somebody
@@ -70,7 +70,7 @@ const signInCodes: readonly number[] = [530, 534, 535, 538]
 export function outcomeOf(error: unknown): Extract<Sent, { ok: false }> {
   const { code, responseCode, command } = error as { code?: string; responseCode?: number; command?: string }
   const ofThisMail = command === 'RCPT TO' || command === 'DATA'
-  const refused = responseCode !== undefined && responseCode >= 500 && !signInCodes.includes(responseCode)
+  const refused = responseCode !== undefined && responseCode >= 500 && !signInCodes.has(responseCode)
   const words = ofThisMail || code !== 'EENVELOPE' ? wordsOf(code, responseCode) : senderWords(responseCode)
   return { ok: false, error: words, final: ofThisMail && refused, gone: false, retryAfterMs: null }
 }
