@@ -38,7 +38,7 @@ function unbearable(reason: string): CheckedPolicies {
 function begin(workerData: { source: string; schema: string }): Worker {
   // The portal is bundled, and its bundler would look for the thread in the bundle; the program's folder has it.
   const { Worker } = process.getBuiltinModule('node:worker_threads')
-  return new Worker(join(import.meta.dirname ?? join(process.cwd(), 'lib/guardrails/cedar'), 'try-thread.ts'), {
+  return new Worker(join(import.meta.dirname ?? join(process.cwd(), 'lib/guardrails/cedar'), 'try-main.ts'), {
     workerData,
     execArgv: [],
   })
