@@ -9,8 +9,8 @@ import { waitingCallsQuery } from './queries.ts'
 
 /** The calls of a run that wait for a person now, with how long there is; nothing when none waits. */
 export function HeldNotice({ runId }: { runId: string }) {
-  const { data } = useQuery(waitingCallsQuery())
-  const held = data?.items.filter((item) => item.runId === runId) ?? []
+  const { data } = useQuery(waitingCallsQuery({ runId }))
+  const held = data?.items ?? []
   if (held.length === 0) return null
   return (
     <Notice kind="warn" className="mb-5" title="Waits for a person">
@@ -19,7 +19,7 @@ export function HeldNotice({ runId }: { runId: string }) {
           <li key={item.id}>
             <span className="font-mono break-all">{item.server ? `${item.server.id}/${item.tool}` : item.tool}</span>:{' '}
             {item.rule.title}, <Countdown until={item.expiresAt} skewMs={data?.skewMs ?? 0} />.{' '}
-            <Link href={paths.approvals()} className="underline underline-offset-2">
+            <Link href={paths.approval(item.id)} className="underline underline-offset-2">
               Decide
             </Link>
           </li>

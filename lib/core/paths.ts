@@ -42,6 +42,7 @@ export const paths = {
   runs: () => '/runs',
   run: (id: string) => `/runs/${encodeURIComponent(id)}`,
   approvals: (tab?: 'rules' | 'insight') => `/approvals${tab ? `/${tab}` : ''}`,
+  approval: (heldCallId: string) => withQuery('/approvals', { id: heldCallId }),
   inbox: () => '/inbox',
   escalations: () => '/escalations',
   fleet: () => '/fleet',

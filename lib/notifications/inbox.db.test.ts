@@ -100,7 +100,7 @@ test('a held call is told to those its rule lets decide, a stop to owners of wha
   const security = await makePerson(db, { roles: ['security'] })
   const serverId = await makeServer(db)
   await makeGrant(db, { agentId, serverId, class: 'write' })
-  await holdCall(ctxFor(db, systemActor('broker'), now), {
+  const { heldCallId } = await holdCall(ctxFor(db, systemActor('broker'), now), {
     source: 'broker',
     class: 'write',
     call: {
@@ -124,7 +124,7 @@ test('a held call is told to those its rule lets decide, a stop to owners of wha
     },
   })
   await tellAll(db)
-  expect(await inbox(db, lead)).toMatchObject([{ kind: 'call_waits', path: '/approvals' }])
+  expect(await inbox(db, lead)).toMatchObject([{ kind: 'call_waits', path: `/approvals?id=${heldCallId}` }])
   expect(JSON.stringify(await inbox(db, lead))).not.toContain('hunter2')
   expect(await titles(db, otherLead)).toEqual([])
 

@@ -8,22 +8,24 @@ import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { listHeldCalls } from '#lib/guardrails/queries/held-calls.ts'
-import type { HeldCallView } from '#lib/guardrails/schema/held-calls.ts'
+import { type HeldCallView, waitingCallsInput } from '#lib/guardrails/schema/held-calls.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
+import { parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { WaitingList } from './waiting-list.client.tsx'
 
 export const metadata: Metadata = { title: 'Approvals' }
 
-export default async function ApprovalsPage() {
+export default async function ApprovalsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
+  const asked = await parseSearch(waitingCallsInput, searchParams)
   const [waiting, decided] = await Promise.all([
-    listHeldCalls(ctx, { state: 'waiting', limit: 100 }),
-    listHeldCalls(ctx, { state: 'decided', limit: 20 }),
+    listHeldCalls(ctx, { ...asked, state: 'waiting', first: 'decidable' }),
+    listHeldCalls(ctx, { id: asked.id, state: 'decided', limit: 20 }),
   ])
   return (
     <div className="grid grid-cols-1 gap-6">
       <section aria-label="Waiting">
-        <WaitingList initial={waiting} />
+        <WaitingList key={JSON.stringify(asked)} initial={waiting} asked={asked} />
       </section>
       <section>
         <h2 className="mb-2 text-sm font-semibold">Decided lately</h2>

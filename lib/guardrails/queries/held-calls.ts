@@ -5,6 +5,7 @@ import { standsInFor } from '#lib/delegation/queries.ts'
 import { personNames } from '#lib/registry/queries.ts'
 import type { PersonRef } from '#lib/registry/schema.ts'
 import type { ArgumentCondition } from '#lib/registry/schema/conditions.ts'
+import { decidableFirst } from './held-order.ts'
 import { excludedFrom, type DecidableHeldCall, heldDecidability } from '../rules/held-calls.ts'
 import { decideHeldInPlaceOf } from '../rules/held-stand-in.ts'
 import {
@@ -20,12 +21,12 @@ import {
 /** Somebody who waits says so every ten seconds. */
 const attendedMs = 30_000
 
-/** Held calls: those that wait oldest first, any other list newest first. Needs `runs:read`. */
+/** Held calls: those that wait oldest first (with `first` those that the reader may decide about before the others), any other list newest first. Needs `runs:read`. */
 export async function listHeldCalls(ctx: Ctx, input: HeldCallListInput = {}): Promise<HeldCallList> {
   authorize(ctx, 'runs:read')
-  const { state, agentId, runId, limit, cursor } = heldCallListQuery.parse(input)
+  const { state, id, agentId, runId, first, limit, cursor } = heldCallListQuery.parse(input)
   const inState = state === 'decided' ? { state: { not: 'waiting' as const } } : { state }
-  const where = { ...inState, agentId, runId }
+  const where = { ...inState, id, agentId, runId }
   const direction = state === 'waiting' ? 'asc' : 'desc'
   const db = reader(ctx)
   const last =
@@ -35,12 +36,18 @@ export async function listHeldCalls(ctx: Ctx, input: HeldCallListInput = {}): Pr
   if (cursor !== undefined && !last) {
     throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
   }
-  const rows = await db.heldCall.findMany({
-    where: { ...where, ...(last ? behind(last, direction) : {}) },
+  const after = last ? behind(last, direction) : null
+  const ordered =
+    first === 'decidable' && state === 'waiting'
+      ? await decidableFirst(ctx, { where, behind: after, last: last?.id ?? null, take: limit + 1 })
+      : null
+  const found = await db.heldCall.findMany({
+    where: ordered ? { id: { in: ordered } } : { ...where, ...after },
     orderBy: [{ createdAt: direction }, { id: direction }],
     take: limit + 1,
     select: viewSelect,
   })
+  const rows = ordered ? ordered.flatMap((each) => found.find((row) => row.id === each) ?? []) : found
   const total = await db.heldCall.count({ where })
   const waiting = await db.heldCall.count({ where: { state: 'waiting', expiresAt: { gt: ctx.now } } })
   const page = rows.slice(0, limit)

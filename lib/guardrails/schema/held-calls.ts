@@ -94,12 +94,20 @@ export type HeldCallState = (typeof heldCallStates)[number]
 export const heldCallListQuery = z.strictObject({
   /** `decided`: every state but waiting. */
   state: z.enum([...heldCallStates, 'decided']).optional(),
+  /** Only this one. */
+  id: z.uuid().optional(),
   agentId: z.string().max(100).optional(),
   runId: z.uuid().optional(),
+  /** Of those that wait the ones first that the reader may decide about. */
+  first: z.enum(['decidable']).optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
   /** `nextCursor` of the page before. */
   cursor: z.uuid().optional(),
 })
+
+/** Which of the calls that wait a page asks for. */
+export const waitingCallsInput = heldCallListQuery.pick({ id: true, runId: true, cursor: true })
+export type WaitingCallsInput = z.infer<typeof waitingCallsInput>
 export type HeldCallListInput = z.input<typeof heldCallListQuery>
 
 export const heldCallSources = ['broker', 'claude'] as const

@@ -51,7 +51,7 @@ export function callDecided(
     kind: 'call_decided',
     title: `A held call of ${event.tool ?? event.subject.name} ${became}`,
     body: note === null ? `Agent: ${event.agentId ?? ''}.` : `${by(event)}: ${note}`,
-    path: event.runId ? paths.run(event.runId) : paths.approvals(),
+    path: event.runId ? paths.run(event.runId) : paths.approval(event.detail.heldCallId),
     thread: `calls_decided:${event.agentId ?? ''}`,
     audiences: [...owners(event), ...runner(event)],
     many: (count) => `${count} held calls were decided`,

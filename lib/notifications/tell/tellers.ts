@@ -161,7 +161,7 @@ const tellers: Tellers = {
     kind: 'call_waits',
     title: `A call of ${event.tool ?? event.subject.name} waits for a decision`,
     body: `${event.detail.ruleTitle}. ${event.agentId ?? 'An agent'} waits until ${minuteOf(event.detail.expiresAt)}.`,
-    path: paths.approvals(),
+    path: paths.approval(event.detail.heldCallId),
     thread: `calls:${event.agentId ?? ''}:${event.detail.ruleTitle}`,
     audiences: [{ to: 'deciders', heldCallId: event.detail.heldCallId }],
     many: (count) => `${count} calls wait for a decision`,
