@@ -9,7 +9,7 @@ import type { ToolClass } from '#lib/registry/schema.ts'
 import { type ArgumentCondition, type CallRate, limitTexts } from '#lib/registry/schema/conditions.ts'
 import { checkConditions, limitColumns } from '../rules/limits.ts'
 import { refuse } from '../rules.ts'
-import { proposalProblem } from './check-proposal.ts'
+import { proposalProblem } from '../queries/proposal-problem.ts'
 import type { RevokeGrantInput, ScopeRefusal } from '../schema.ts'
 
 export type GrantScope = {

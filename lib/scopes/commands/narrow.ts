@@ -8,7 +8,7 @@ import { limitsOf } from '../rules/limits.ts'
 import { refuse } from '../rules.ts'
 import type { ScopeRefusal } from '../schema.ts'
 import type { NarrowGrantInput } from '../schema/usage.ts'
-import { proposalProblem } from './check-proposal.ts'
+import { proposalProblem } from '../queries/proposal-problem.ts'
 import { endGrants, mayGiveUp, writeGrant } from './grants.ts'
 
 /**

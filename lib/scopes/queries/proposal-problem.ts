@@ -1,6 +1,6 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
-import { usageOfAgents } from '../queries/grant-calls.ts'
+import { usageOfAgents } from './grant-calls.ts'
 import { refuse } from '../rules.ts'
 import type { ScopeRefusal } from '../schema.ts'
 import type { GrantProposal } from '../schema/usage.ts'
