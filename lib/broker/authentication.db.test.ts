@@ -33,7 +33,10 @@ describe('refused, with a challenge, the rule and an audit row', () => {
 
     const { status = 401, error = 'invalid_token', scheme = 'Bearer', rule } = refusal
     expect([answer.status, answer.json.error?.data?.['rule']]).toEqual([status, rule])
-    expect(answer.text).toContain(`${portalUrl}/rules/${rule}`)
+    const { decision } = answer.json.error?.data ?? {}
+    const page = typeof decision === 'string' ? `explain/${decision}` : `rules/${rule}`
+    if (refusal.named) expect(decision).toBeTypeOf('string')
+    expect(answer.text).toContain(`${portalUrl}/${page}`)
     const challenge = answer.headers.get('www-authenticate')
     const metadata = `resource_metadata="${url}/.well-known/oauth-protected-resource/mcp/modern"`
     if (error === null) {
