@@ -75,6 +75,7 @@ test('a change of the central policies: a draft that must type-check, log-only, 
   await page.getByRole('button', { name: 'Roll back to it' }).click()
   await page.getByRole('dialog').getByLabel('Reason').fill('It was only a journey through it.')
   await page.getByRole('dialog').getByRole('button', { name: 'Roll back' }).click()
+  await expect(page.getByRole('dialog')).toBeHidden()
   await expect(page.getByRole('button', { name: 'Roll back to it' })).toBeHidden()
   await page.goto('/guardrails')
   await expect(page.getByRole('heading', { name: before })).toBeVisible()

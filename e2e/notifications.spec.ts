@@ -33,7 +33,7 @@ test('a request lights the bell of who decides, who opens it from there; the req
   await asked.first().click()
   await expect(page.getByRole('heading', { name: 'What changes' })).toBeVisible()
   const request = page.url()
-  await page.getByLabel('Note').fill('Ask finance first.')
+  await page.getByRole('textbox', { name: 'Note' }).fill('Ask finance first.')
   await page.getByRole('button', { name: 'Reject' }).click()
   await expect(page.getByRole('heading', { name: 'Decision' })).toBeVisible()
   await page.goto('/inbox?state=unread')
