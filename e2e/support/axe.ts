@@ -5,6 +5,8 @@ const wcag22aa = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 
 /** The page as it stands breaks no rule of WCAG 2.2 A and AA that a machine can check; each that it does is named with the element. */
 export async function expectAccessible(page: Page): Promise<void> {
+  // A page that was just refreshed gets its title a moment later.
+  await expect(page).toHaveTitle(/./)
   const { violations } = await new AxeBuilder({ page }).withTags(wcag22aa).analyze()
   const found = violations.flatMap(({ id, help, nodes }) =>
     nodes.map((node) => `${id}: ${help} at ${node.target.join(' ')}`),
