@@ -5,11 +5,10 @@ import { useState } from 'react'
 import type { Result } from '#lib/core/result.ts'
 import type { TakeOverInput } from '#lib/lifecycle/schema.ts'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
-import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
+import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Input, Select } from '#components/ui/input.tsx'
-import { Notice } from '#components/ui/notice.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 
@@ -64,17 +63,9 @@ export function TakeOverButton({ agent, people, whyNot, action }: Props) {
           <Field label="Note" hint="For the audit log; may be left out." error={failed?.fields['reason']?.[0]}>
             <Input value={reason} onChange={(event) => setReason(event.target.value)} maxLength={500} />
           </Field>
-          {failed && Object.keys(failed.fields).length === 0 && (
-            <Notice kind="danger" requestId={failed.requestId}>
-              {failed.message}
-            </Notice>
-          )}
-          <div className="flex flex-wrap justify-end gap-2">
-            <Button onClick={() => change(false)}>Cancel</Button>
-            <Button type="submit" variant="primary" pending={pending} disabled={pending || !personId}>
-              Take over
-            </Button>
-          </div>
+          <FormFooter failed={failed} onCancel={() => change(false)} pending={pending} disabled={pending || !personId}>
+            Take over
+          </FormFooter>
         </form>
       </Dialog>
     </>

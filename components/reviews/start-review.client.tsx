@@ -4,12 +4,11 @@ import { ClipboardCheck } from 'lucide-react'
 import { useRouter } from 'next/navigation'
 import { useState } from 'react'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
-import { Button } from '#components/ui/button.tsx'
 import { plural } from '#components/ui/count.ts'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
+import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Input, Select } from '#components/ui/input.tsx'
-import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { paths } from '#lib/core/paths.ts'
 import type { ReviewDecision } from '#lib/lifecycle/schema/reviews.ts'
@@ -116,17 +115,9 @@ export function StartReview({
               ))}
             </Select>
           </Field>
-          {failed && (
-            <Notice kind="danger" requestId={failed.requestId}>
-              {failed.message}
-            </Notice>
-          )}
-          <div className="flex flex-wrap justify-end gap-2">
-            <Button onClick={() => change(false)}>Cancel</Button>
-            <Button type="submit" variant="primary" pending={pending}>
-              Start it
-            </Button>
-          </div>
+          <FormFooter failed={failed} always onCancel={() => change(false)} pending={pending}>
+            Start it
+          </FormFooter>
         </form>
       </Dialog>
     </>

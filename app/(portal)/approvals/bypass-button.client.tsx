@@ -3,11 +3,10 @@
 import { FastForward } from 'lucide-react'
 import { useState } from 'react'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
-import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
+import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Input, Textarea } from '#components/ui/input.tsx'
-import { Notice } from '#components/ui/notice.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { bypassMinutesDefault, bypassMinutesMax } from '#lib/guardrails/schema/hold-bypasses.ts'
@@ -80,17 +79,9 @@ export function BypassButton({ ruleId, title, whyNot }: { ruleId: string; title:
               rows={3}
             />
           </Field>
-          {failed && Object.keys(failed.fields).length === 0 && (
-            <Notice kind="danger" requestId={failed.requestId}>
-              {failed.message}
-            </Notice>
-          )}
-          <div className="flex flex-wrap justify-end gap-2">
-            <Button onClick={() => change(false)}>Cancel</Button>
-            <Button type="submit" variant="danger" pending={pending}>
-              Bypass the rule
-            </Button>
-          </div>
+          <FormFooter failed={failed} onCancel={() => change(false)} variant="danger" pending={pending}>
+            Bypass the rule
+          </FormFooter>
         </form>
       </Dialog>
     </>

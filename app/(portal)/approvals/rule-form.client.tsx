@@ -6,11 +6,10 @@ import { useState } from 'react'
 import { Forecast } from '#components/approvals/forecast.client.tsx'
 import { LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
-import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
+import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Checkbox, Input, Select } from '#components/ui/input.tsx'
-import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
 import { roleLabel } from '#lib/auth/permissions.ts'
@@ -204,17 +203,9 @@ export function AddRuleButton({
               </Select>
             </Field>
           </div>
-          {failed && Object.keys(failed.fields).length === 0 && (
-            <Notice kind="danger" requestId={failed.requestId}>
-              {failed.message}
-            </Notice>
-          )}
-          <div className="flex flex-wrap justify-end gap-2">
-            <Button onClick={() => change(false)}>Cancel</Button>
-            <Button type="submit" variant="primary" pending={pending}>
-              Hold such calls
-            </Button>
-          </div>
+          <FormFooter failed={failed} onCancel={() => change(false)} pending={pending}>
+            Hold such calls
+          </FormFooter>
         </form>
       </Dialog>
     </>

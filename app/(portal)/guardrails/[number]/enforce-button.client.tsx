@@ -2,9 +2,9 @@
 
 import { useState } from 'react'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
-import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
+import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Textarea } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { toast } from '#components/ui/toast.client.ts'
@@ -72,17 +72,9 @@ export function EnforceButton({ set, whyNot }: { set: PolicySetDetail; whyNot: s
               </Field>
             </>
           )}
-          {failed && Object.keys(failed.fields).length === 0 && (
-            <Notice kind="danger" requestId={failed.requestId}>
-              {failed.message}
-            </Notice>
-          )}
-          <div className="flex flex-wrap justify-end gap-2">
-            <Button onClick={() => change(false)}>Cancel</Button>
-            <Button type="submit" variant="primary" pending={pending}>
-              Enforce
-            </Button>
-          </div>
+          <FormFooter failed={failed} onCancel={() => change(false)} pending={pending}>
+            Enforce
+          </FormFooter>
         </form>
       </Dialog>
     </>

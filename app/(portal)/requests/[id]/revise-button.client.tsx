@@ -5,8 +5,8 @@ import { limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits
 import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
+import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Input, Select, Textarea } from '#components/ui/input.tsx'
-import { Notice } from '#components/ui/notice.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
@@ -101,17 +101,9 @@ export function ReviseButton({ request, revise }: { request: ScopeRequestView; r
               rows={3}
             />
           </Field>
-          {failed && Object.keys(failed.fields).length === 0 && (
-            <Notice kind="danger" requestId={failed.requestId}>
-              {failed.message}
-            </Notice>
-          )}
-          <div className="flex flex-wrap justify-end gap-2">
-            <Button onClick={() => change(false)}>Cancel</Button>
-            <Button type="submit" variant="primary" pending={pending}>
-              Change the request
-            </Button>
-          </div>
+          <FormFooter failed={failed} onCancel={() => change(false)} pending={pending}>
+            Change the request
+          </FormFooter>
         </form>
       </Dialog>
     </>

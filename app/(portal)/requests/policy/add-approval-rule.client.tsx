@@ -3,9 +3,9 @@
 import { Plus } from 'lucide-react'
 import { useState } from 'react'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
-import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
+import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Checkbox, Input } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { toast } from '#components/ui/toast.client.ts'
@@ -198,17 +198,9 @@ export function AddApprovalRule({
               Nobody is asked: what fits is granted at once, and recorded as granted by this rule.
             </Notice>
           )}
-          {failed && Object.keys(failed.fields).length === 0 && (
-            <Notice kind="danger" requestId={failed.requestId}>
-              {failed.message}
-            </Notice>
-          )}
-          <div className="flex flex-wrap justify-end gap-2">
-            <Button onClick={() => change(false)}>Cancel</Button>
-            <Button type="submit" variant="primary" pending={pending}>
-              Add the rule
-            </Button>
-          </div>
+          <FormFooter failed={failed} onCancel={() => change(false)} pending={pending}>
+            Add the rule
+          </FormFooter>
         </form>
       </Dialog>
     </>

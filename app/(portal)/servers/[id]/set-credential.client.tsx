@@ -3,11 +3,10 @@
 import { KeyRound } from 'lucide-react'
 import { useState } from 'react'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
-import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
+import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Input, Select } from '#components/ui/input.tsx'
-import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
 import { type CredentialKind, credentialKinds } from '#lib/registry/schema.ts'
@@ -81,17 +80,9 @@ function CredentialForm(props: { serverId: string; teams: readonly Team[]; onDon
       <Field label="Reason" error={errorOf('reason')}>
         <Input value={draft.reason} maxLength={500} onChange={(event) => change({ reason: event.target.value })} />
       </Field>
-      {failed && (
-        <Notice kind="danger" requestId={failed.requestId}>
-          {failed.message}
-        </Notice>
-      )}
-      <div className="flex flex-wrap justify-end gap-2">
-        <Button onClick={props.onDone}>Cancel</Button>
-        <Button type="submit" variant="primary" pending={pending}>
-          {byPerson ? 'Go to authorize' : 'Seal credential'}
-        </Button>
-      </div>
+      <FormFooter failed={failed} always onCancel={props.onDone} pending={pending}>
+        {byPerson ? 'Go to authorize' : 'Seal credential'}
+      </FormFooter>
     </form>
   )
 }

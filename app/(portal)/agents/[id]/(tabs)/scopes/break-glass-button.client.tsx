@@ -3,11 +3,10 @@
 import { Siren } from 'lucide-react'
 import { useState } from 'react'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
-import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
+import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Input, Select, Textarea } from '#components/ui/input.tsx'
-import { Notice } from '#components/ui/notice.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
@@ -117,17 +116,9 @@ export function BreakGlassButton({
               rows={3}
             />
           </Field>
-          {failed && Object.keys(failed.fields).length === 0 && (
-            <Notice kind="danger" requestId={failed.requestId}>
-              {failed.message}
-            </Notice>
-          )}
-          <div className="flex flex-wrap justify-end gap-2">
-            <Button onClick={() => change(false)}>Cancel</Button>
-            <Button type="submit" variant="danger" pending={pending}>
-              Break glass now
-            </Button>
-          </div>
+          <FormFooter failed={failed} onCancel={() => change(false)} variant="danger" pending={pending}>
+            Break glass now
+          </FormFooter>
         </form>
       </Dialog>
     </>

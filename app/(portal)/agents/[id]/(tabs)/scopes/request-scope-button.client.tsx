@@ -4,11 +4,10 @@ import { ShieldQuestion } from 'lucide-react'
 import { useState } from 'react'
 import { type LimitsDraft, limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
-import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
+import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Input, Select, Textarea } from '#components/ui/input.tsx'
-import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
 import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
@@ -150,17 +149,9 @@ export function RequestScopeButton({
           <Field label="Ticket" hint="Its number or link, if there is one." error={errors('ticket')}>
             <Input value={draft.ticket} onChange={(event) => set({ ticket: event.target.value })} maxLength={300} />
           </Field>
-          {failed && (
-            <Notice kind="danger" requestId={failed.requestId}>
-              {failed.message}
-            </Notice>
-          )}
-          <div className="flex flex-wrap justify-end gap-2">
-            <Button onClick={() => change(false)}>Cancel</Button>
-            <Button type="submit" variant="primary" pending={pending}>
-              Send request
-            </Button>
-          </div>
+          <FormFooter failed={failed} always onCancel={() => change(false)} pending={pending}>
+            Send request
+          </FormFooter>
         </form>
       </Dialog>
     </>
