@@ -71,7 +71,8 @@ dbTest('says what a set would have blocked and allowed, of which agents, tools a
       { rule: 'policy_then', blocked: 0, permitted: 3 },
     ],
   })
-  expect((await getPolicySet(await security(db), number)).evidence.replayed).toBe(true)
+  const { evidence } = await getPolicySet(await security(db), number)
+  expect(evidence).toEqual({ replayed: true, judged: 14, logged: false })
   expect(report.says.slice(0, 2)).toEqual([
     'Would have blocked 7 of 14 calls, by 1 agent.',
     'Would have allowed 3 calls that were refused, by 1 agent.',

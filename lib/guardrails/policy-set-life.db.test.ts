@@ -90,7 +90,7 @@ test('log-only, then a text that changes: a draft again, which was not tried', a
   const taken = await startLogOnly(second, { number: other.number })
   expect(taken).toMatchObject({ ok: false, error: { rule: 'policies:log_only_taken' } })
   expect(await policySetsInUse(author)).toMatchObject({ enforced: 1, logOnly: number })
-  expect((await getPolicySet(second, number)).evidence).toEqual({ replayed: false, logged: true })
+  expect((await getPolicySet(second, number)).evidence).toEqual({ replayed: false, judged: 0, logged: true })
   await draftPolicySet(author, { number, version, text: textOf('policy_h'), note: 'Changed.' })
   expect(await getPolicySet(second, number)).toMatchObject({ state: 'draft', evidence: { logged: false } })
   await startLogOnly(author, { number })

@@ -64,7 +64,7 @@ export const policySet = answerOf<PolicySetDetail>()(
     problems: z.array(policyProblem),
     enforced: z.strictObject({ number, version: text }).nullable(),
     diff: z.array(text),
-    evidence: z.strictObject({ replayed: z.boolean(), logged: z.boolean() }),
+    evidence: z.strictObject({ replayed: z.boolean(), judged: count, logged: z.boolean() }),
     periods: z.array(z.strictObject({ from: time, until: time.nullable(), by: text.nullable() })),
     actions: z.strictObject({
       [edit]: whyNot,

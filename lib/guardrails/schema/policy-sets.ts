@@ -106,8 +106,8 @@ export type PolicySetDetail = PolicySetSummary & {
   /** The set in force now, and the lines by which this one differs from it. */
   enforced: { number: number; version: string } | null
   diff: string[]
-  /** Whether recorded calls were replayed with this text, and whether it was log-only. */
-  evidence: { replayed: boolean; logged: boolean }
+  /** Whether recorded calls were replayed with this text, how many the largest replay decided again, and whether it was log-only. */
+  evidence: { replayed: boolean; judged: number; logged: boolean }
   /** When it was in force, the last time first. */
   periods: { from: string; until: string | null; by: string | null }[]
   /** Why an action is not possible for the person who asks; null: it is. */

@@ -2,6 +2,7 @@
 
 import { useState } from 'react'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
+import { plural } from '#components/ui/count.ts'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { FormFooter } from '#components/ui/form-footer.client.tsx'
@@ -11,6 +12,20 @@ import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import type { PolicySetDetail } from '#lib/guardrails/schema/policy-sets.ts'
 import { enforce } from '../actions.ts'
+
+/** How far it was tried: a replay that met no call has shown nothing, and that is said. */
+function Tried({ evidence: { replayed, judged, logged } }: Pick<PolicySetDetail, 'evidence'>) {
+  if (!replayed) return <p className="text-sm">This text was log-only.</p>
+  const says = 'Recorded calls were replayed with this text.'
+  if (judged > 0 || logged) {
+    return (
+      <p className="text-sm">
+        {says} {plural(judged, 'call was', 'calls were')} decided again.{logged && ' It was log-only, too.'}
+      </p>
+    )
+  }
+  return <Notice kind="warn">{says} No call was in the range, so that has shown nothing yet.</Notice>
+}
 
 /** Puts a set in force. One that was not tried needs the reason why not, which is kept with it. */
 export function EnforceButton({ set, whyNot }: { set: PolicySetDetail; whyNot: string | null }) {
@@ -51,9 +66,7 @@ export function EnforceButton({ set, whyNot }: { set: PolicySetDetail; whyNot: s
             </Notice>
           )}
           {tried ? (
-            <p className="text-sm">
-              {evidence.replayed ? 'Recorded calls were replayed with this text.' : 'This text was log-only.'}
-            </p>
+            <Tried evidence={evidence} />
           ) : (
             <>
               <Notice kind="warn">Nothing was replayed with this text, and it was never log-only.</Notice>
