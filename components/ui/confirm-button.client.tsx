@@ -2,7 +2,8 @@
 
 import { useState } from 'react'
 import type { Result } from '#lib/core/result.ts'
-import { Button } from './button.tsx'
+import { ActionButton } from './action-button.client.tsx'
+import { Button, type ButtonProps } from './button.tsx'
 import { Dialog } from './dialog.client.tsx'
 import { Notice } from './notice.tsx'
 import { toast } from './toast.client.ts'
@@ -19,6 +20,10 @@ export function ConfirmButton<A extends Action>({
   action,
   input,
   said,
+  onDone,
+  variant,
+  size = 'sm',
+  whyNot,
 }: {
   /** What the button says; assistive technology hears `title`. */
   label: string
@@ -29,25 +34,37 @@ export function ConfirmButton<A extends Action>({
   action: A
   input: Parameters<A>[0]
   said: string
+  /** Where to go once it is ended, say. */
+  onDone?: () => void
+  variant?: ButtonProps['variant']
+  size?: ButtonProps['size']
+  /** Why it cannot be ended now, or by this person. */
+  whyNot?: string | null
 }) {
   const [open, setOpen] = useState(false)
-  const { run, pending, failed } = useAction(action, () => {
+  const { run, pending, failed, clear } = useAction(action, () => {
     setOpen(false)
     toast.success(said)
+    onDone?.()
   })
+  const change = (next: boolean) => {
+    setOpen(next)
+    clear()
+  }
   return (
     <>
-      <Button size="sm" aria-label={title} onClick={() => setOpen(true)}>
-        {label}
-      </Button>
+      <ActionButton size={size} variant={variant} whyNot={whyNot} onClick={() => change(true)}>
+        <span aria-hidden>{label}</span>
+        <span className="sr-only">{title}</span>
+      </ActionButton>
       <Dialog
         open={open}
-        onOpenChange={setOpen}
+        onOpenChange={change}
         title={title}
         description={description}
         footer={
           <>
-            <Button onClick={() => setOpen(false)}>Cancel</Button>
+            <Button onClick={() => change(false)}>Cancel</Button>
             <Button variant="danger" pending={pending} onClick={() => run(input)}>
               {confirm}
             </Button>

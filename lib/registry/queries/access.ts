@@ -1,9 +1,8 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import type { ArgumentCondition, CallRate } from '../schema/conditions.ts'
 import { asTheyWere } from '../history/past.ts'
 import { inForceSql } from '../in-force.ts'
-import type { AccessGrant, Environment, Sensitivity, ToolClass } from '../schema.ts'
+import type { AccessGrant } from '../schema.ts'
 
 /** The agent's grants in force, each with the approved tools it reaches: now, or as it was at an instant. Callers authorize. */
 export async function accessOf(ctx: Ctx, agentId: string, past: Date | null = null): Promise<AccessGrant[]> {
@@ -31,20 +30,4 @@ export const reachedToolsSql = Prisma.sql`array(select tool."name" from "McpTool
   where tool."serverId" = g."serverId" and tool."state" = 'approved' and tool."class" <= g."class"
     and (g."toolName" is null or tool."name" = g."toolName") order by tool."name")`
 
-type RawGrant = {
-  id: string
-  serverId: string
-  serverName: string
-  environment: Environment
-  sensitivity: Sensitivity
-  class: ToolClass
-  toolName: string | null
-  conditions: ArgumentCondition[]
-  rate: CallRate | null
-  reason: string
-  via: string
-  requestId: string | null
-  createdAt: Date
-  expiresAt: Date | null
-  tools: string[]
-}
+type RawGrant = Omit<AccessGrant, 'createdAt' | 'expiresAt'> & { createdAt: Date; expiresAt: Date | null }

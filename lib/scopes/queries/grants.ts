@@ -3,8 +3,7 @@ import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { asTheyWere, grantLimitsSql, instantOf, reachedToolsSql } from '#lib/registry/queries.ts'
-import type { AgentStatus, Environment, Sensitivity, ToolClass } from '#lib/registry/schema.ts'
-import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
+import type { AccessGrant, AgentStatus } from '#lib/registry/schema.ts'
 import { type GrantListInput, grantListQuery, type GrantView } from '../schema.ts'
 
 /**
@@ -138,19 +137,7 @@ function grantsAsTheyWere(past: Date | null, { grantId, agentId }: Which): Prism
   ])
 }
 
-type RawGrant = {
-  id: string
-  serverId: string
-  serverName: string
-  environment: Environment
-  sensitivity: Sensitivity
-  class: ToolClass
-  toolName: string | null
-  conditions: ArgumentCondition[]
-  rate: CallRate | null
-  reason: string
-  via: string
-  requestId: string | null
+type RawGrant = Omit<AccessGrant, 'createdAt' | 'expiresAt'> & {
   createdAt: Date
   expiresAt: Date | null
   revokedAt: Date | null

@@ -3,6 +3,7 @@
 import { useRouter } from 'next/navigation'
 import { useState } from 'react'
 import { Button } from '#components/ui/button.tsx'
+import { ConfirmButton } from '#components/ui/confirm-button.client.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
@@ -12,6 +13,7 @@ import { remove, rotate, sendTest, update } from '../actions.ts'
 import { SecretNotice } from '../secret-notice.tsx'
 
 export function WebhookActions({ webhookId, enabled, host }: { webhookId: string; enabled: boolean; host: string }) {
+  const router = useRouter()
   const test = useAction(sendTest, () => toast.success('The test is on its way.'))
   const change = useAction(update, () =>
     toast.success(enabled ? `${host} is switched off.` : `${host} is switched on.`),
@@ -26,7 +28,18 @@ export function WebhookActions({ webhookId, enabled, host }: { webhookId: string
         {enabled ? 'Switch off' : 'Switch on'}
       </Button>
       <RotateButton webhookId={webhookId} />
-      <DeleteButton webhookId={webhookId} host={host} />
+      <ConfirmButton
+        label="Delete"
+        title={`Delete the webhook to ${host}`}
+        description="It is told of nothing any more, and its delivery log goes with it."
+        confirm="Delete webhook"
+        variant="danger"
+        size="md"
+        action={remove}
+        input={{ webhookId }}
+        said={`The webhook to ${host} is deleted.`}
+        onDone={() => router.push(paths.webhooks())}
+      />
       {failed && <p className="basis-full text-[13px] text-danger">{failed.message}</p>}
     </>
   )
@@ -60,42 +73,6 @@ function RotateButton({ webhookId }: { webhookId: string }) {
         }
       >
         {secret && <SecretNotice secret={secret} />}
-        {failed && (
-          <Notice kind="danger" requestId={failed.requestId}>
-            {failed.message}
-          </Notice>
-        )}
-      </Dialog>
-    </>
-  )
-}
-
-function DeleteButton({ webhookId, host }: { webhookId: string; host: string }) {
-  const [open, setOpen] = useState(false)
-  const router = useRouter()
-  const { run, pending, failed } = useAction(remove, () => {
-    toast.success(`The webhook to ${host} is deleted.`)
-    router.push(paths.webhooks())
-  })
-  return (
-    <>
-      <Button variant="danger" onClick={() => setOpen(true)}>
-        Delete
-      </Button>
-      <Dialog
-        open={open}
-        onOpenChange={setOpen}
-        title={`Delete the webhook to ${host}`}
-        description="It is told of nothing any more, and its delivery log goes with it."
-        footer={
-          <>
-            <Button onClick={() => setOpen(false)}>Cancel</Button>
-            <Button variant="danger" pending={pending} onClick={() => run({ webhookId })}>
-              Delete webhook
-            </Button>
-          </>
-        }
-      >
         {failed && (
           <Notice kind="danger" requestId={failed.requestId}>
             {failed.message}
