@@ -14,6 +14,8 @@ export default defineConfig({
           name: 'unit',
           include: ['**/*.test.ts'],
           exclude: [...excluded, '**/*.db.test.ts'],
+          // A property tried a hundred times takes long on a busy machine, and no test is about that.
+          testTimeout: 60_000,
         },
       },
       {

@@ -28,8 +28,9 @@ type Connect = {
 }
 
 const limits = {
-  requestMs: 3000,
-  pingMs: 500,
+  // Long enough for forty megabytes on a busy machine; the test of the deadline waits for it.
+  requestMs: 10_000,
+  pingMs: 2000,
   stopMs: 500,
   backoffMs: 100,
   backoffMsMax: 2000,
