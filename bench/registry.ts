@@ -8,6 +8,7 @@ import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
 import { createDb } from '#lib/db/client.ts'
 import { migrate } from '#lib/db/migrate.ts'
 import { freePort } from '#lib/dev/ports.ts'
+import { syncPolicySets } from '#lib/guardrails/commands.ts'
 import { ensureDatabase, startPostgres } from '#lib/dev/postgres/server.ts'
 import { seedLargeFleet } from '#lib/dev/seed/large/seed-large.ts'
 import { getAgent, listAgents, searchAgents } from '#lib/registry/queries.ts'
@@ -67,6 +68,8 @@ async function benchDatabase(databaseUrl: string): Promise<Map<string, Timing[]>
   const db = createDb(databaseUrl, { poolSize: 16 })
   try {
     const ctx = (): Ctx => ({ db, actor: systemActor('bench'), now: new Date() })
+    // Without an enforced set nothing is within reach.
+    await syncPolicySets(ctx())
     const before = process.memoryUsage().rss
     const started = performance.now()
     await listAgents(ctx())

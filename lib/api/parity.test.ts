@@ -205,7 +205,6 @@ const queries: Record<string, string | Reason> = {
 /** Endpoints that the command line has no verb for. */
 const withoutVerb: Record<string, string> = {
   'agents.complete': 'completes while one types, in the search box',
-  'agents.facets': 'counts for the filters beside the catalog; agents list says how many match',
   'agents.exportOne': 'agents export takes one id as well',
   'policySets.check': 'policy-sets check looks at files, without a connection',
   'runs.events': 'runs tail reads the live log, which begins with what is there',

@@ -10,6 +10,7 @@ import { type CatalogState, toggleHref } from './catalog-query.ts'
 const labels: Record<FacetKey, string> = {
   can: 'Can',
   env: 'Environment it reaches',
+  data: 'Kind of data it reaches',
   status: 'Status',
   tier: 'Risk tier',
   owner: 'Owner',
@@ -17,6 +18,7 @@ const labels: Record<FacetKey, string> = {
   template: 'Template',
   drift: 'Behind its template',
   overdue: 'Review overdue',
+  orphaned: 'Orphaned',
   model: 'Model',
 }
 const shownMax = 8

@@ -135,6 +135,25 @@ describe('the answer', () => {
     expect(shown.out).toMatch(new RegExp(`${serverId}:write +production +no end +change look`))
   })
 
+  cliTest(
+    'facets say how many agents have each value, among them kinds of data and orphaned agents',
+    async ({ db, wheelhouse }) => {
+      const serverId = await makeServer(db, { dataClasses: ['health'] })
+      const left = await makePerson(db)
+      await db.person.update({ where: { id: left.id }, data: { active: false } })
+      const reader = await makeAgent(db, { accountablePersonId: left.id, purpose: 'counted by facets' })
+      await makeGrant(db, { agentId: reader.id, serverId, class: 'read' })
+      await makeAgent(db, { purpose: 'counted by facets' })
+      const shown = await wheelhouse(['agents', 'facets', 'counted'])
+      expect(shown.out).toMatch(/^KEY +VALUE +NAME +AGENTS/)
+      expect(shown.out).toMatch(/^data +health +1$/m)
+      expect(shown.out).toMatch(/^orphaned +yes +1$/m)
+      const same = await wheelhouse(['agents', 'facets', 'counted', '--data', 'health', '--orphaned', 'no', '--json'])
+      // Each facet leaves its own filter out.
+      expect(JSON.parse(same.out)).toMatchObject({ data: [], orphaned: [{ value: 'yes', count: 1 }] })
+    },
+  )
+
   cliTest('text of others cannot steer the terminal', async ({ db, wheelhouse }) => {
     const { id } = await makeAgent(db, { purpose: 'harmless \u001b]0;owned\u0007\u001b[2J\u202etxt' })
     const { out } = await wheelhouse(['agents', 'show', id])

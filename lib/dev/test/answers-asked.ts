@@ -47,7 +47,14 @@ test('agents', async ({ ask, team }) => {
     '/credentials',
   ])
     await ask(`GET /agents/answering${path}`)
-  for (const path of ['?q=can:read', '/facets', '/complete?q=can:', '/export?owner=nobody', '/csv?can=read'])
+  for (const path of [
+    '?q=can:read',
+    '/facets',
+    '/facets?data=personal&orphaned=no',
+    '/complete?q=can:',
+    '/export?owner=nobody',
+    '/csv?can=read',
+  ])
     await ask(`GET /agents${path}`)
   for (const path of [`/answering/diff?from=${from}`, `/diff?from=${from}`, `/answering?asOf=${from}`, `?asOf=${from}`])
     await ask(`GET /agents${path}`)

@@ -148,7 +148,7 @@ function keyRange(key: RangeKey, value: QueryValue, now: number): Range<number> 
 }
 
 /** Those that are not retired and whose accountable person cannot sign in. */
-function orphanedSlots(index: FleetIndex): Bitmap {
+export function orphanedSlots(index: FleetIndex): Bitmap {
   const found = emptyBitmap(index.words)
   for (const [id, bitmap] of index.entries('person')) if (!index.facts.people.get(id)?.active) orInto(found, bitmap)
   const retired = index.bits('status', 'retired')

@@ -5,7 +5,7 @@ import type { FacetKey, FacetValue } from '../schema/catalog.ts'
 import { agentStatuses, environments, tiers, toolClasses } from '../schema.ts'
 import { andNotInto, type Bitmap, countBoth } from './bitmap.ts'
 import { driftOf } from './drift.ts'
-import { accessTestOf, evaluate, overdueSlots } from './evaluate.ts'
+import { accessTestOf, evaluate, orphanedSlots, overdueSlots } from './evaluate.ts'
 import type { FleetIndex } from './fleet-index.ts'
 
 /**
@@ -14,7 +14,7 @@ import type { FleetIndex } from './fleet-index.ts'
  */
 export function facetOf(
   index: FleetIndex,
-  key: FacetKey | 'tool' | 'data',
+  key: FacetKey | 'tool',
   about: { query: AgentQuery; now: Date; found: Bitmap },
 ): FacetValue[] {
   const { query, now } = about
@@ -32,10 +32,10 @@ export function facetOf(
       const at = version.lastIndexOf('@')
       add(driftOf(version.slice(at + 1), index.facts.templates.get(version.slice(0, at))?.latest ?? null), bitmap)
     }
-  } else if (key === 'overdue') {
-    const late = overdueSlots(index, now.getTime())
-    add('yes', late)
-    add('no', andNotInto(index.all.slice(), late))
+  } else if (key === 'overdue' || key === 'orphaned') {
+    const those = key === 'overdue' ? overdueSlots(index, now.getTime()) : orphanedSlots(index)
+    add('yes', those)
+    add('no', andNotInto(index.all.slice(), those))
   } else {
     for (const [value, bitmap] of index.entries(dimensionOf[key])) add(value, bitmap)
   }

@@ -59,7 +59,7 @@ type About = { query: AgentQuery; now: Date }
 /** The values of a key among the agents that the rest of the query finds; for ranges, examples that are worth asking. */
 function valuesOf(index: FleetIndex, key: QueryKey, about: About): FacetValue[] {
   const found = evaluate(index, about.query, about.now)
-  const facet = key === 'tool' || key === 'data' ? key : facetKeys.find((name) => name === key)
+  const facet = key === 'tool' ? key : facetKeys.find((name) => name === key)
   if (facet) return facetOf(index, facet, { ...about, found })
   if (key === 'sponsor') return sponsorValues(index, found)
   return (examples[specOf(key).kind] ?? []).concat(key === 'escalation' ? ['>0.1'] : []).flatMap((text) => {

@@ -6,7 +6,7 @@ import { parseAgentQuery, parseTerm } from './parse.ts'
 
 /** The parameters beside `q` that spell out a qualifier each. */
 export const filterKeys = [
-  'can', 'env', 'server', 'tool', 'owner', 'status', 'tier', 'template', 'drift', 'overdue', 'model', 'sponsor', 'orphaned',
+  'can', 'env', 'data', 'server', 'tool', 'owner', 'status', 'tier', 'template', 'drift', 'overdue', 'model', 'sponsor', 'orphaned',
 ] as const satisfies readonly QueryKey[] // prettier-ignore
 
 /** Query text and single parameters together. Throws `invalid` with `field`, `column` and `suggestion`. */

@@ -29,6 +29,7 @@ export const agentListQuery = z.strictObject({
   q: z.string().max(1000).default(''),
   can: z.string().max(100).optional(),
   env: z.string().max(100).optional(),
+  data: z.string().max(200).optional(),
   server: z.string().max(500).optional(),
   tool: z.string().max(500).optional(),
   owner: z.string().max(500).optional(),
@@ -60,7 +61,7 @@ export const csvColumns = z
 
 /** What the catalog can be narrowed by at a click, in the order they are shown. */
 export const facetKeys = [
-  'can', 'env', 'status', 'tier', 'owner', 'server', 'template', 'drift', 'overdue', 'model',
+  'can', 'env', 'data', 'status', 'tier', 'owner', 'server', 'template', 'drift', 'overdue', 'orphaned', 'model',
 ] as const // prettier-ignore
 export type FacetKey = (typeof facetKeys)[number]
 export type FacetValue = { value: string; label: string; count: number }

@@ -1,19 +1,14 @@
 import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import {
-  type AgentListQuery,
-  agentSorts,
-  agentStatuses,
-  environments,
-  tiers,
-  toolClasses,
-} from '#lib/registry/schema.ts'
+import { type AgentListQuery, agentSorts } from '#lib/registry/schema.ts'
 import { queryKeys } from '#lib/registry/rules.ts'
 import { routes } from '../../routes.ts'
 import { addConnectionVerbs } from './connections.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { Failed } from '../errors.ts'
 import { count, oneLine, plain } from '../text.ts'
+import { type AgentFilter, agentFilters, filterOf } from './agent-filters.ts'
+import { addAgentsFacets } from './agent-facets.ts'
 import { addAgentBulkVerbs } from './agent-bulk.ts'
 import { addAgentLifeVerbs } from './agent-life.ts'
 import { addAgentsCreate } from './agents-create.ts'
@@ -25,22 +20,6 @@ import { addHistoryVerbs, asOfOption } from './history.ts'
 import { addOwnershipVerbs } from './ownership.ts'
 import { choice } from './choices.ts'
 
-type Filter = {
-  can?: string
-  env?: string
-  owner?: string
-  status?: string
-  tier?: string
-  template?: string
-  server?: string
-  tool?: string
-  drift?: string
-  overdue?: string
-  model?: string
-  sponsor?: string
-  orphaned?: string
-}
-
 type ListOptions = { sort: string; desc?: boolean; limit: string; all?: boolean; asOf?: string }
 
 export function addAgentsCommands(program: Command, setup: Setup): void {
@@ -48,7 +27,7 @@ export function addAgentsCommands(program: Command, setup: Setup): void {
     .command('agents')
     .alias('agent')
     .description('Registered agents: the catalog, creation, YAML, life.')
-  addVerb<Filter & ListOptions>(agents, setup, {
+  addVerb<AgentFilter & ListOptions>(agents, setup, {
     name: 'list [query...]',
     says: `List the agents that match.
 The query is the catalog's: qualifiers (${Object.keys(queryKeys).join(': ')}:) and words, all of which must
@@ -60,7 +39,7 @@ query that begins with a minus. The options are the same qualifiers. A * marks s
       "wheelhouse agents list 'runs:0 idle:>30d -status:retired (tier:high or can:destructive)'",
     ],
     options: (command) =>
-      filters(command)
+      agentFilters(command)
         .addOption(choice('--sort <by>', 'order of the list', agentSorts).default('id'))
         .option('--desc', 'the other way round')
         .option('--limit <rows>', 'how many at most', '50')
@@ -68,6 +47,7 @@ query that begins with a minus. The options are the same qualifiers. A * marks s
         .option(...asOfOption),
     run: listVerb,
   })
+  addAgentsFacets(agents, setup)
   addVerb<{ etag?: boolean; asOf?: string }>(agents, setup, {
     name: 'show <id>',
     says: `Show everything the registry knows about an agent, with what it can reach now.
@@ -101,7 +81,7 @@ With --etag only the tag that --if-match takes: a write with it is refused if so
   addOwnershipVerbs(agents, setup)
   addAgentsCreate(agents, setup)
   addVerb(agents, setup, applyVerb)
-  addVerb<Filter & { output?: string; measured: boolean; query?: string }>(agents, setup, {
+  addVerb<AgentFilter & { output?: string; measured: boolean; query?: string }>(agents, setup, {
     name: 'export [ids...]',
     says: `Print agents as YAML: those named, those that match, or all.
 The file can be applied again. Without measured figures it is fit for a repository.`,
@@ -110,7 +90,7 @@ The file can be applied again. Without measured figures it is fit for a reposito
       'wheelhouse agents export --can write --env production -o writers.yaml',
     ],
     options: (command) =>
-      filters(command)
+      agentFilters(command)
         .option('-q, --query <query>', 'a query, as agents list takes it')
         .option('--no-measured', 'leave out what is measured and reviewed')
         .option('-o, --output <file>', 'write to this file'),
@@ -148,24 +128,10 @@ function addMoves(agents: Command, setup: Setup): void {
   }
 }
 
-function filters(command: Command): Command {
-  return command
-    .addOption(choice('--can <class>', 'reaches a tool of at least this class', toolClasses))
-    .option('--env <environments>', `on a server of: ${environments.join(', ')}`)
-    .option('--server <ids>', 'on this MCP server')
-    .option('--owner <teams>', 'owned by this team')
-    .option('--status <states>', agentStatuses.join(', '))
-    .option('--tier <tiers>', tiers.join(', '))
-    .option('--template <ids>', 'made from this template')
-    .option('--tool <names>', 'reaches this tool')
-    .option('--drift <kinds>', 'behind its template: any, none, major, minor, patch')
-    .option('--overdue <yes|no>', 'its next review is past')
-    .option('--model <names>', 'runs on a model whose name contains this')
-    .option('--sponsor <people>', 'this person is accountable; none: nobody who can sign in')
-    .option('--orphaned <yes|no>', 'nobody who can sign in answers for it')
-}
-
-async function listVerb(cli: Cli, { args, options }: { args: string[]; options: Filter & ListOptions }): Promise<void> {
+async function listVerb(
+  cli: Cli,
+  { args, options }: { args: string[]; options: AgentFilter & ListOptions },
+): Promise<void> {
   const client = await cli.client()
   const wanted = options.all ? Number.POSITIVE_INFINITY : Number(options.limit)
   const query = {
@@ -195,7 +161,10 @@ async function listVerb(cli: Cli, { args, options }: { args: string[]; options: 
 
 async function exportVerb(
   cli: Cli,
-  { args: ids, options }: { args: string[]; options: Filter & { output?: string; measured: boolean; query?: string } },
+  {
+    args: ids,
+    options,
+  }: { args: string[]; options: AgentFilter & { output?: string; measured: boolean; query?: string } },
 ): Promise<void> {
   const chosen = ids.length > 0 ? { ids: ids.join(',') } : {}
   const query = { ...filterOf(options), q: options.query, ...chosen, measured: String(options.measured) }
@@ -205,22 +174,4 @@ async function exportVerb(
     throw new Failed(`${options.output} could not be written: ${String(error)}`)
   })
   cli.terminal.err(`Written to ${options.output}.`)
-}
-
-function filterOf({
-  can,
-  env,
-  owner,
-  status,
-  tier,
-  template,
-  server,
-  tool,
-  drift,
-  overdue,
-  model,
-  sponsor,
-  orphaned,
-}: Filter) {
-  return { can, env, owner, status, tier, template, server, tool, drift, overdue, model, sponsor, orphaned }
 }

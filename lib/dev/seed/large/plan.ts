@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { type DataClass, dataClasses } from '#lib/registry/schema.ts'
 import { createRandom, type Random } from '../../demo/data/random.ts'
 
 // The organization around a large fleet, and each agent of it. The same seed gives the same fleet, relative to the day it is made on.
@@ -15,6 +16,7 @@ export type LargeServer = {
   name: string
   environment: 'development' | 'staging' | 'production'
   sensitivity: 'public' | 'internal' | 'confidential' | 'restricted'
+  dataClasses: DataClass[]
   tools: { name: string; class: 'read' | 'write' | 'destructive'; state: 'approved' | 'quarantined' }[]
 }
 export type LargeTemplate = { id: string; name: string; versions: string[]; model: string; verb: string }
@@ -86,6 +88,8 @@ export const largeServers: readonly LargeServer[] = Array.from({ length: serverC
     name: `Fleet ${system} ${at}`,
     environment,
     sensitivity: (['internal', 'confidential', 'restricted', 'public'] as const)[at % 4]!,
+    // Some hold no data that has a kind.
+    dataClasses: dataClasses.filter((_, kind) => (at + kind) % 4 === 0),
     tools: Object.entries(verbs).flatMap(([toolClass, names]) =>
       names.map((verb, tool) => ({
         name: `${verb}_${system}`,

@@ -77,14 +77,15 @@ async function seedOrganization(client: pg.ClientBase, now: Date): Promise<void>
   await copyRows(
     client,
     'McpServer',
-    ['id', 'name', 'description', 'url', 'environment', 'sensitivity', 'demo', 'updatedAt'],
-    largeServers.map(({ id, name, environment, sensitivity }) => [
+    ['id', 'name', 'description', 'url', 'environment', 'sensitivity', 'dataClasses', 'demo', 'updatedAt'],
+    largeServers.map(({ id, name, environment, sensitivity, dataClasses }) => [
       id,
       name,
       'Part of a generated fleet.',
       `http://127.0.0.1:9/${id}`,
       environment,
       sensitivity,
+      `{${dataClasses.join(',')}}`,
       true,
       now,
     ]),
