@@ -1,5 +1,6 @@
 import { Ban, CircleCheck, CircleDashed, CircleX, Clock, Loader, OctagonX, Pause, Archive } from 'lucide-react'
 import type { ComponentType } from 'react'
+import { scopeTitle } from '#lib/registry/schema/capabilities.ts'
 import { Badge, type Tone } from './badge.tsx'
 
 type Look = { tone: Tone; icon: ComponentType<{ 'aria-hidden'?: boolean }>; label: string }
@@ -47,7 +48,7 @@ export function Status({ state }: { state: string }) {
 
 const classTones: Record<string, Tone> = { read: 'neutral', write: 'warn', destructive: 'danger' }
 
-/** A scope as people write it: `erp: read`, or one tool of it. */
+/** A scope as people write it: `erp: read`, one tool of it, or what is granted besides tools. */
 export function ScopeBadge({
   serverId,
   toolClass,
@@ -62,7 +63,7 @@ export function ScopeBadge({
   return (
     <Badge tone={classTones[toolClass] ?? 'neutral'} title={environment}>
       {serverId && <span className="font-mono">{serverId}:</span>}
-      {toolName ? `${toolName} (${toolClass})` : toolClass}
+      {toolName ? `${scopeTitle({ class: toolClass, toolName })} (${toolClass})` : toolClass}
       {environment === 'production' && <span className="font-normal">· prod</span>}
     </Badge>
   )

@@ -90,6 +90,19 @@ describe.each(pairs)('an agent of the %s era, a server of the %s era', (era, ser
     await client.close()
   })
 
+  test('what a server offers besides tools is granted by its name alone, each apart', async ({ db, world }) => {
+    const agent = await makeAgent(db)
+    await makeGrant(db, { agentId: agent.agentId, serverId, class: 'read', toolName: 'method:resources' })
+    const client = await agentSession(db, world, { agent, serverId, era })
+    expect(Object.keys(client.getServerCapabilities() ?? {})).not.toContain('prompts')
+    expect((await client.listResources()).resources.map(({ uri }) => uri)).toEqual(['doc://rules'])
+    expect((await client.readResource({ uri: 'doc://page/7' })).contents).toMatchObject([{ text: 'page 7' }])
+    const prompt = client.request({ method: 'prompts/get', params: { name: 'greet', arguments: { city: 'Oslo' } } })
+    await expect(prompt).rejects.toMatchObject({ data: { rule: 'grant_missing' } })
+    expect((await client.listTools()).tools).toEqual([])
+    await client.close()
+  })
+
   test('with a grant of one tool only, nothing else is offered or listed, and reading is refused by its rule', async ({
     db,
     world,

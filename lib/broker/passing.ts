@@ -23,15 +23,16 @@ export function passedTo(
   const always = { tools: { listChanged: true }, ...tasksOffered(parts, { caller, serverId, era }) }
   const server = serverId === null ? undefined : parts.view.servers.get(serverId)
   if (!server) return always
-  const call = { caller, serverId: server.id, tool: 'resources/list', isMethod: true } as const
-  if (!decide(call, parts.view, parts.now()).ok) return always
+  const now = parts.now()
+  const may = (method: ReadMethod) =>
+    decide({ caller, serverId: server.id, tool: method, isMethod: true }, parts.view, now).ok
   const { resources, prompts, completions, logging } = parts.upstreams.spokenTo(server)?.capabilities ?? {}
   return {
     ...always,
-    ...(resources ? { resources: only(resources, ['subscribe', 'listChanged']) } : {}),
-    ...(prompts ? { prompts: only(prompts, ['listChanged']) } : {}),
-    ...(completions ? { completions: {} } : {}),
-    ...(logging ? { logging: {} } : {}),
+    ...(resources && may('resources/list') ? { resources: only(resources, ['subscribe', 'listChanged']) } : {}),
+    ...(prompts && may('prompts/list') ? { prompts: only(prompts, ['listChanged']) } : {}),
+    ...(completions && may('completion/complete') ? { completions: {} } : {}),
+    ...(logging && may('logging/setLevel') ? { logging: {} } : {}),
   }
 }
 

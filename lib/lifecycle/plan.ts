@@ -3,7 +3,9 @@ import { DomainError } from '#lib/core/errors.ts'
 import { covers, mayActForTeam } from '#lib/registry/rules.ts'
 import type { Environment, ToolClass } from '#lib/registry/schema.ts'
 import { conditionProblem } from '#lib/registry/rules/conditions.ts'
+import { capabilityOf, isBesidesTools } from '#lib/registry/schema/capabilities.ts'
 import { limitKey } from '#lib/registry/schema/conditions.ts'
+import { besidesToolsProblem, besidesToolsLimit, wholeServerCovers } from '#lib/scopes/rules/besides-tools.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { checkParameters, renderAgentVersion } from '#lib/templates/rules.ts'
 import type { RenderedAgent, TemplateManifest, TemplateView } from '#lib/templates/schema.ts'
@@ -97,18 +99,22 @@ export async function planScopes(
     const message = wishProblem({ wish, server, seen, hasReason: wish.reason !== '' || policy !== undefined })
     if (message) problems.push({ field, message })
     if (!server) continue
-    const preApproved = policy?.approval === 'auto'
+    const preApproved = policy?.approval === 'auto' && wholeServerCovers(wish.toolName)
     scopes.push({
       ...wish,
       reason: wish.reason || (policy?.reason ?? ''),
       serverName: server.name,
       environment: server.environment,
-      tools: server.tools.filter((tool) => reaches(wish, tool)).map(({ name }) => name),
+      tools: capabilityOf(wish.toolName)
+        ? [wish.toolName!]
+        : server.tools.filter((tool) => reaches(wish, tool)).map(({ name }) => name),
       preApproved,
       because: preApproved
         ? `The template pre-approves ${policy.class} on ${server.name}.`
         : policy
-          ? `The template asks for it, and a person decides.`
+          ? wholeServerCovers(wish.toolName)
+            ? 'The template asks for it, and a person decides.'
+            : 'What a server may ask an agent for is decided by a person, whatever the template pre-approves.'
           : 'It is beyond the scoping policy of the template, so a person decides.',
     })
   }
@@ -134,7 +140,10 @@ function wishProblem(facts: {
   const key = `${wish.serverId} ${wish.class} ${wish.toolName ?? ''} ${limitKey(limits)}`
   if (seen.has(key)) return `${wish.class} on ${server.name} is listed twice.`
   seen.add(key)
-  if (wish.toolName !== null) {
+  if (isBesidesTools(wish.toolName)) {
+    const problem = besidesToolsProblem(wish) ?? besidesToolsLimit(wish.toolName, limits)?.message
+    if (problem) return problem
+  } else if (wish.toolName !== null) {
     const tool = server.tools.find(({ name, state }) => name === wish.toolName && state !== 'removed')
     if (!tool) return `${server.name} has no tool ${JSON.stringify(wish.toolName)}.`
     if (!covers(wish.class, tool.class)) return `${tool.name} is a ${tool.class} tool: ask for ${tool.class}.`

@@ -140,7 +140,19 @@ dbTest('the same scope is asked for once, whoever asks at once; what is held is 
   expect(await requestScope(ctx, { ...asks, toolName: 'method:tasks/get' })).toMatchObject({
     error: { rule: 'scopes:tool_unknown' },
   })
+  // It has no arguments, and happens within calls: limits that would hold nothing are not taken.
+  const conditions = [{ pointer: '/city', equals: 'Oslo' }]
+  await expect(requestScope(ctx, { ...asks, conditions })).rejects.toMatchObject({ details: { field: 'conditions' } })
+  const rate = { calls: 1, per: 'hour' as const }
+  await expect(requestScope(ctx, { ...asks, rate })).rejects.toMatchObject({ details: { field: 'rate' } })
   expect(await requestScope(ctx, asks)).toMatchObject({ ok: true })
+  // What it offers besides tools is part of the whole server.
+  expect(await requestScope(ctx, { ...asks, toolName: 'method:resources' })).toMatchObject({
+    error: { rule: 'scopes:already_held' },
+  })
+  expect(await requestScope(ctx, { ...asks, class: 'write', toolName: 'method:resources' })).toMatchObject({
+    error: { rule: 'scopes:tool_unknown' },
+  })
   await db.mcpServer.update({ where: { id: serverId }, data: { status: 'disabled' } })
   expect(await requestScope(ctx, input)).toMatchObject({ error: { rule: 'scopes:server_disabled' } })
   await expect(requestScope(ctx, { ...input, serverId: 'nowhere' })).rejects.toMatchObject({ code: 'not_found' })

@@ -101,6 +101,8 @@ describe('the approval policy', () => {
     expect(approvesAtOnce({ ...reading, classes: [] }, { ...asked, class: 'destructive' })).toBe(false)
     expect(approvesAtOnce({ ...defaultApprovalRule, steps: [] }, asked)).toBe(false)
     expect(approvesAtOnce(reading, { ...asked, toolName: 'method:sampling/createMessage' })).toBe(false)
+    expect(approvesAtOnce(reading, { ...asked, toolName: 'method:unknown' })).toBe(false)
+    expect(approvesAtOnce(reading, { ...asked, toolName: 'method:resources' })).toBe(true)
     expect(approvesAtOnce({ ...reading, createdById: 'asker' }, asked)).toBe(false)
   })
 

@@ -2,9 +2,10 @@ import { type Actor, can } from '#lib/auth/ctx.ts'
 import { rolesWith, roleLabel } from '#lib/auth/permissions.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { covers } from '#lib/registry/rules.ts'
-import { type AgentStatus, methodPrefix, type ToolClass } from '#lib/registry/schema.ts'
+import type { AgentStatus, ToolClass } from '#lib/registry/schema.ts'
 import { limitKey } from '#lib/registry/schema/conditions.ts'
 import { type ApprovalRuleFacts, type GivenApproval, stepFor } from './rules/approval-policy.ts'
+import { wholeServerCovers } from './rules/besides-tools.ts'
 import type { ScopeLimits } from './rules/limits.ts'
 import type { ScopeRefusal, ScopeRequestState, ScopeRule } from './schema.ts'
 
@@ -99,9 +100,8 @@ export type WantedScope = ScopeLimits & { class: ToolClass; toolName: string | n
 export function grantCovers(grant: WantedScope, wanted: WantedScope): boolean {
   const longEnough = grant.expiresAt === null || (wanted.expiresAt !== null && grant.expiresAt >= wanted.expiresAt)
   const unlimited = grant.conditions.length === 0 && grant.rate === null
-  // What a server may ask an agent for is never part of a grant of the whole server.
-  const names =
-    grant.toolName === null ? !wanted.toolName?.startsWith(methodPrefix) : grant.toolName === wanted.toolName
+  // What a server may ask an agent for is never part of a grant of the whole server; what it offers is.
+  const names = grant.toolName === null ? wholeServerCovers(wanted.toolName) : grant.toolName === wanted.toolName
   return (unlimited || limitKey(grant) === limitKey(wanted)) && covers(grant.class, wanted.class) && names && longEnough
 }
 

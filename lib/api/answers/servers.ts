@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { processBoundaries } from '#lib/core/process-boundary.ts'
 import type { ServerGuards } from '#lib/guardrails/schema/server-guards.ts'
+import { capabilityNames } from '#lib/registry/schema/capabilities.ts'
 import type { ServerHealthView } from '#lib/registry/schema/health.ts'
 import type { CredentialView } from '#lib/registry/schema/credentials.ts'
 import { probeFindingNames, type ServerProbeView } from '#lib/registry/schema/probes.ts'
@@ -64,6 +65,18 @@ export const server = answerOf<ServerView>()(
         grantId: text,
         agent: z.strictObject({ id: text, name: text, status: agentStatus }),
         owner: reference,
+      }),
+    ),
+    besidesTools: z.array(
+      z.strictObject({
+        name: z.enum(capabilityNames),
+        title: text,
+        says: text,
+        risk: z.enum(['low', 'medium', 'high']),
+        riskSays: text,
+        grantedBy: z.enum(['server', 'name']),
+        methods: z.array(text).readonly(),
+        agents: count,
       }),
     ),
     createdAt: time,

@@ -65,7 +65,8 @@ export async function subscribe(
     return refusedStream(parts, listener, { status: 503, id, denial: notNow })
   }
   if (decision?.ok) {
-    if (rest.promptsListChanged) wanted.promptsListChanged = true
+    const prompts = { ...call, tool: 'prompts/list' } as const
+    if (rest.promptsListChanged && decide(prompts, parts.view, parts.now()).ok) wanted.promptsListChanged = true
     if (rest.resourcesListChanged) wanted.resourcesListChanged = true
     if (rest.resourceSubscriptions?.length) wanted.resourceSubscriptions = rest.resourceSubscriptions
     const { tool, judged } = decision.value

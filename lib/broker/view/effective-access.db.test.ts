@@ -8,6 +8,7 @@ import { keepAccessTable } from '#lib/guardrails/commands.ts'
 import { policySchema } from '#lib/guardrails/queries.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import { matchingAgentIds } from '#lib/registry/queries.ts'
+import { capabilities, grantName } from '#lib/registry/schema/capabilities.ts'
 import { environments, sensitivities, tiers, toolClasses, toolStates } from '#lib/registry/schema.ts'
 import { loadAll } from './load.ts'
 import { BrokerView } from './view.ts'
@@ -36,7 +37,8 @@ dbTest(
           agentId: id,
           serverId: one(servers),
           class: one(toolClasses),
-          toolName: one([null, null, 'read-x', 'write-y', 'destructive-x', 'gone']),
+          toolName: one([null, null, 'read-x', 'write-y', 'destructive-x', 'gone', ...capabilities.map(grantName)]),
+          conditions: one([[], [], [{ pointer: '/city', equals: 'Oslo' }]]),
           via: one(['request', 'request', 'break_glass']),
           expiresAt: one([null, new Date(now.getTime() + 1), now, new Date(now.getTime() - 1)]),
           revokedAt: one([null, null, null, now]),
@@ -48,6 +50,7 @@ dbTest(
       await db.stopOrder.create({ data: { scope, targetId, reason: 'a test', orderedByName: 'Ada' } })
 
     const ctx = ctxFor(db, undefined, now)
+    let besidesTools = 0
     /** How many times an agent reaches a tool; what both say is compared for every one. */
     const compare = async (what: string): Promise<number> => {
       const view = new BrokerView()
@@ -66,10 +69,24 @@ dbTest(
           expect({ what, ...calls, found }).toEqual({ what, ...calls, found: allowed.toSorted() })
           reached += allowed.length
         }
+        for (const besides of capabilities) {
+          const name = grantName(besides)
+          const mayOne = (agentId: string, tool: string) =>
+            decide(
+              { caller: { agentId, version: 1, runId: null }, serverId: server.id, tool, isMethod: true },
+              view,
+              now,
+            ).ok
+          const allowed = [...view.agents.keys()].filter((id) => besides.methods.some((method) => mayOne(id, method)))
+          const found = await matchingAgentIds(ctx, { q: `server:${server.id} tool:${name} can:read` })
+          expect({ what, server: server.id, name, found }).toEqual({ what, server: server.id, name, found: allowed.toSorted() }) // prettier-ignore
+          besidesTools += allowed.length
+        }
       }
       return reached
     }
     const usual = await compare('the policies of the release')
+    expect(besidesTools).toBeGreaterThan(30)
     expect(usual).toBeGreaterThan(30)
 
     const named = [
@@ -83,6 +100,8 @@ dbTest(
         'principal in Wheelhouse::Template::"reach-t1" && resource in Wheelhouse::Server::"reach-1"',
       ),
       forbids('policy_tool', 'resource == Wheelhouse::Tool::"reach-2/read-x" && principal.tier != "high"'),
+      forbids('policy_asking', 'resource == Wheelhouse::Tool::"reach-4/sampling/createMessage"'),
+      forbids('policy_reading', 'resource == Wheelhouse::Tool::"reach-4/resources/read"'),
     ]
     const sets: Record<string, string[]> = {
       'policies that name teams, agents, templates, servers and tools': [permitsGranted, ...named],

@@ -1,21 +1,22 @@
 import { covers } from '../rules.ts'
 import { type Environment, type Tier, type ToolClass } from '../schema.ts'
+import { capabilities, type Capability, capabilityOf, grantName } from '../schema/capabilities.ts'
 import type { FleetFacts, FleetGrant, FleetServer, FleetStop } from './facts.ts'
 
 /** What one test of access asks for: values are alternatives, keys left out ask nothing. All are about one tool. */
 export type AccessTest = { can?: string[]; env?: string[]; data?: string[]; server?: string[]; tool?: string[] }
 
-/** A tool that a grant reaches now. `name` null: the server's resources and prompts, which a grant on the whole server opens. */
+/** A tool that a grant reaches now, or with `method:` before its name what is granted besides tools. */
 export type Reached = {
   class: ToolClass
   environment: Environment
   dataClasses: readonly string[]
   serverId: string
   serverName: string
-  name: string | null
+  name: string
 }
 /** Why a tool that a grant covers does not count. */
-export type Unreached = { serverId: string; name: string | null; why: string }
+export type Unreached = { serverId: string; name: string; why: string }
 
 /** Agents that the guardrails treat alike at a server; a name that is empty stands for all that they do not name there. */
 export type AgentGroup = { tier: Tier; team: string; template: string; agent: string }
@@ -43,12 +44,16 @@ export function reachOf(
   if (!server) return reach
   const blocked = whyServerIsShut(server, about.stops)
   const candidates = [
-    ...server.tools.filter(({ class: wanted }) => covers(grant.class, wanted)),
-    // Reading resources has no arguments that conditions speak of, so a conditional grant does not open them.
-    ...(grant.toolName === null && !grant.conditional
-      ? [{ name: null, class: 'read' as const, state: 'approved' as const }]
-      : []),
-  ].filter(({ name }) => grant.toolName === null || name === grant.toolName)
+    ...server.tools
+      .filter(({ name, class: wanted }) => covers(grant.class, wanted) && [null, name].includes(grant.toolName))
+      .map((tool) => ({ ...tool, ids: [tool.name] as readonly string[] })),
+    ...besidesTools(grant).map((one) => ({
+      name: grantName(one),
+      class: 'read' as const,
+      state: 'approved' as const,
+      ids: one.methods,
+    })),
+  ]
   for (const tool of candidates) {
     const why = blocked ?? whyToolIsShut(tool, { ...about, server, breakGlass: grant.breakGlass })
     const place = { serverId: server.id, name: tool.name }
@@ -77,8 +82,16 @@ export function satisfies(tool: Reached, test: AccessTest): boolean {
   if (test.data && !test.data.some((wanted) => tool.dataClasses.includes(wanted))) return false
   if (test.server && !test.server.some((wanted) => wanted === tool.serverId || wanted === tool.serverName)) return false
   if (!test.tool) return true
-  const name = tool.name?.toLowerCase()
-  return name !== undefined && test.tool.some((wanted) => wanted === name || wanted === `${tool.serverId}/${name}`)
+  const name = tool.name.toLowerCase()
+  return test.tool.some((wanted) => wanted === name || wanted === `${tool.serverId}/${name}`)
+}
+
+/** What a grant opens besides tools. It has no arguments that conditions speak of, so a conditional grant opens none of it. */
+function besidesTools({ toolName, conditional }: Pick<FleetGrant, 'toolName' | 'conditional'>): readonly Capability[] {
+  if (conditional) return []
+  if (toolName === null) return capabilities.filter(({ grantedBy }) => grantedBy === 'server')
+  const one = capabilityOf(toolName)
+  return one ? [one] : []
 }
 
 function whyServerIsShut(server: FleetServer, stops: readonly FleetStop[]): string | null {
@@ -90,7 +103,7 @@ function whyServerIsShut(server: FleetServer, stops: readonly FleetStop[]): stri
 }
 
 function whyToolIsShut(
-  tool: { name: string | null; class: ToolClass; state: string },
+  tool: { ids: readonly string[]; class: ToolClass; state: string },
   about: {
     group: AgentGroup
     facts: FleetFacts
@@ -100,7 +113,16 @@ function whyToolIsShut(
   },
 ): string | null {
   if (tool.state !== 'approved') return `the tool is ${tool.state}`
-  const target = `${about.server.id}/${tool.name}`
+  // Of several methods one that is within reach will do.
+  const reasons = tool.ids.map((id) => whyIdIsShut(`${about.server.id}/${id}`, tool, about))
+  return reasons.includes(null) ? null : (reasons[0] ?? null)
+}
+
+function whyIdIsShut(
+  target: string,
+  tool: { class: ToolClass },
+  about: Parameters<typeof whyToolIsShut>[1],
+): string | null {
   const stop = about.stops.find(({ scope, targetId }) => scope === 'tool' && targetId === target)
   if (stop) return `a stop order is in force: ${stop.reason}`
   const { id, environment, sensitivity, demo } = about.server
@@ -112,7 +134,7 @@ function whyToolIsShut(
     demo: String(demo),
     breakGlass: String(about.breakGlass),
     server: id,
-    tool: tool.name === null ? '' : target,
+    tool: target,
   })
   return rule ? `the guardrail ${rule} forbids it` : null
 }

@@ -2,6 +2,7 @@ import type { AgentQuery, QueryNode, QueryValue, Range, Term } from '../query/as
 import { isAccessKey } from '../query/keys.ts'
 import { printNode } from '../query/print.ts'
 import { dayNumber, inRange, isoDayOf } from '../query/values.ts'
+import { capabilityOf } from '../schema/capabilities.ts'
 import type { ExplainedPart } from '../schema/catalog.ts'
 import { type AccessTest, kindOf, satisfies } from './access.ts'
 import { driftOf } from './drift.ts'
@@ -89,8 +90,9 @@ function explainAccess({ index, agent }: About, test: AccessTest, text: string):
   return { text, matches: false, because: reasons.join('; ') }
 }
 
-function placeOf({ serverId, name }: { serverId: string; name: string | null }): string {
-  return name === null ? `resources and prompts of ${serverId}` : `${serverId}/${name}`
+function placeOf({ serverId, name }: { serverId: string; name: string }): string {
+  const besides = capabilityOf(name)
+  return besides ? `${serverId}: ${besides.title.toLowerCase()}` : `${serverId}/${name}`
 }
 
 function explainTerm(about: About, { key, values }: Term): { matches: boolean; because: string } {

@@ -2,6 +2,7 @@ import { askedValues, withoutKey } from '../query/edit.ts'
 import type { AgentQuery } from '../query/ast.ts'
 import { type AccessKey, isAccessKey, specOf } from '../query/keys.ts'
 import type { FacetKey, FacetValue } from '../schema/catalog.ts'
+import { capabilities, grantName } from '../schema/capabilities.ts'
 import { agentStatuses, environments, tiers, toolClasses } from '../schema.ts'
 import { andNotInto, type Bitmap, countBoth } from './bitmap.ts'
 import { driftOf } from './drift.ts'
@@ -70,7 +71,10 @@ export function accessValues(index: FleetIndex, key: AccessKey): { value: string
   const servers = [...index.facts.servers.values()]
   if (key === 'server') return servers.map(({ id, name }) => ({ value: id, label: name }))
   const names = new Set(servers.flatMap(({ tools }) => tools.map(({ name }) => name.toLowerCase())))
-  return [...names].map((value) => ({ value, label: value }))
+  return [
+    ...[...names].map((value) => ({ value, label: value })),
+    ...capabilities.map((one) => ({ value: grantName(one).toLowerCase(), label: one.title })),
+  ]
 }
 
 function labelOf(index: FleetIndex, key: FacetKey, value: string): string {

@@ -1,3 +1,4 @@
+import { isBesidesTools } from '../schema/capabilities.ts'
 import type { FleetAgent, FleetFacts, FleetGrant } from './facts.ts'
 
 /** Grants in force: on an active server and, if of one tool, that tool is approved. What a row shows is what it is sorted by. */
@@ -9,6 +10,10 @@ export function grantsInForce(
     const server = facts.servers.get(grant.serverId)
     const isOver = grant.expiresAt !== null && grant.expiresAt <= clock
     if (!server?.active || isOver) return false
-    return grant.toolName === null || server.tools.find(({ name }) => name === grant.toolName)?.state === 'approved'
+    return (
+      grant.toolName === null ||
+      isBesidesTools(grant.toolName) ||
+      server.tools.find(({ name }) => name === grant.toolName)?.state === 'approved'
+    )
   })
 }

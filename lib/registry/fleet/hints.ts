@@ -1,3 +1,4 @@
+import { capabilities, grantName } from '../schema/capabilities.ts'
 import type { AgentQuery, QueryNode, Term } from '../query/ast.ts'
 import { nearest } from '../query/nearest.ts'
 import type { FleetIndex } from './fleet-index.ts'
@@ -37,7 +38,10 @@ function knownNames(index: FleetIndex, key: Term['key']): Set<string> | null {
     case 'tool':
       return new Set(
         [...servers.values()].flatMap(({ id, tools }) =>
-          tools.flatMap(({ name }) => [name.toLowerCase(), `${id}/${name.toLowerCase()}`]),
+          [...tools.map(({ name }) => name), ...capabilities.map(grantName)].flatMap((name) => [
+            name.toLowerCase(),
+            `${id}/${name.toLowerCase()}`,
+          ]),
         ),
       )
     case 'template':

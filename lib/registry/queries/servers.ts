@@ -5,6 +5,7 @@ import { type CredentialFields, credentialSelect, credentialView } from './crede
 import { personNames } from './people.ts'
 import { overridesOf, toolSelect, toolView } from './tools.ts'
 import { inForceSql } from '../in-force.ts'
+import { capabilities, type Capability, grantName } from '../schema/capabilities.ts'
 import type { AgentStatus, ServerRow, ServerView, ToolClass, ToolView } from '../schema.ts'
 
 /** Every MCP server by id. Needs `servers:read`. */
@@ -45,7 +46,8 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
       at,
     })),
     toolList: server.tools.map((tool) => toolView(tool, overrides)),
-    holders,
+    holders: holders.map(({ limited: _, ...holder }) => holder),
+    besidesTools: capabilities.map((one) => ({ ...one, agents: agentsHolding(one, holders) })),
     createdAt: server.createdAt.toISOString(),
     updatedAt: server.updatedAt.toISOString(),
   }
@@ -61,9 +63,18 @@ export function serverNotFound(id: string): DomainError {
   return new DomainError('not_found', `There is no MCP server ${JSON.stringify(id.slice(0, 100))} in the registry.`)
 }
 
-async function holdersOf(ctx: Ctx, serverId: string): Promise<ServerView['holders']> {
+type Holder = ServerView['holders'][number] & { limited: boolean }
+
+/** Conditions are about arguments, so a grant with some opens nothing besides tools. */
+function agentsHolding(one: Capability, holders: readonly Holder[]): number {
+  const names = one.grantedBy === 'server' ? [null, grantName(one)] : [grantName(one)]
+  const holding = holders.filter(({ toolName, limited }) => !limited && names.includes(toolName))
+  return new Set(holding.map(({ agent }) => agent.id)).size
+}
+
+async function holdersOf(ctx: Ctx, serverId: string): Promise<Holder[]> {
   const rows = await reader(ctx).$queryRaw<RawHolder[]>(
-    Prisma.sql`select g."id" as "grantId", g."serverId", s."environment"::text, g."class"::text, g."toolName", g."expiresAt",
+    Prisma.sql`select g."id" as "grantId", g."serverId", s."environment"::text, g."class"::text, g."toolName", g."expiresAt", g."conditions" <> '[]' as "limited",
         a."id" as "agentId", a."name" as "agentName", a."status"::text, t."id" as "ownerId", t."name" as "ownerName"
       from "Grant" g join "McpServer" s on s."id" = g."serverId" join "Agent" a on a."id" = g."agentId" join "Team" t on t."id" = a."ownerTeamId"
       where g."serverId" = ${serverId} and ${inForceSql(ctx.now)}
@@ -78,6 +89,7 @@ async function holdersOf(ctx: Ctx, serverId: string): Promise<ServerView['holder
     expiresAt: row.expiresAt?.toISOString() ?? null,
     agent: { id: row.agentId, name: row.agentName, status: row.status },
     owner: { id: row.ownerId, name: row.ownerName },
+    limited: row.limited,
   }))
 }
 
@@ -93,6 +105,7 @@ type RawHolder = {
   status: AgentStatus
   ownerId: string
   ownerName: string
+  limited: boolean
 }
 
 const serverSelect = {

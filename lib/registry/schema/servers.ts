@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { serverSlug } from '#lib/core/slug.ts'
 import type { ScopeChip } from '../schema.ts'
+import type { Capability } from './capabilities.ts'
 import type { CredentialView } from './credentials.ts'
 import {
   checkTransport,
@@ -116,6 +117,8 @@ export type ServerView = ServerRow & {
     agent: { id: string; name: string; status: AgentStatus }
     owner: { id: string; name: string }
   })[]
+  /** What can be granted besides its tools, and how many agents hold it now: by a grant that names it, or of the whole server where that covers it. */
+  besidesTools: (Capability & { agents: number })[]
   createdAt: string
   updatedAt: string
 }

@@ -3,11 +3,13 @@ import type { Tx } from '#lib/db/client.ts'
 import type { LockedAgent } from '#lib/registry/commands.ts'
 import { serverNotFound } from '#lib/registry/queries.ts'
 import { covers } from '#lib/registry/rules.ts'
-import { methodPrefix, namedMethods, type ToolClass } from '#lib/registry/schema.ts'
+import type { ToolClass } from '#lib/registry/schema.ts'
+import { isBesidesTools } from '#lib/registry/schema/capabilities.ts'
 import { limitKey } from '#lib/registry/schema/conditions.ts'
 import type { ApprovalFacts } from '../rules/approval-policy.ts'
 import { limitsOf, type ScopeLimits } from '../rules/limits.ts'
 import { expiryOf, grantable, grantCovers, refuse } from '../rules.ts'
+import { besidesToolsProblem, checkBesidesToolsLimits } from '../rules/besides-tools.ts'
 import type { ScopeRefusal } from '../schema.ts'
 
 /** What is asked for, in part. */
@@ -47,12 +49,10 @@ export async function checkRequest(
   if (!server) throw serverNotFound(input.serverId)
   const possible = grantable({ agent, server })
   if (!possible.ok) return possible
-  if (input.toolName?.startsWith(methodPrefix)) {
-    const method = input.toolName.slice(methodPrefix.length)
-    if (!(namedMethods as readonly string[]).includes(method) || input.class !== 'read') {
-      const message = `Ask for class read and one of ${namedMethods.map((name) => methodPrefix + name).join(', ')}.`
-      return refuse('scopes:tool_unknown', message)
-    }
+  if (isBesidesTools(input.toolName)) {
+    const problem = besidesToolsProblem(input)
+    if (problem) return refuse('scopes:tool_unknown', problem)
+    checkBesidesToolsLimits(input.toolName, limits)
   } else if (input.toolName !== null) {
     const tool = server.tools[0]
     if (!tool) return refuse('scopes:tool_unknown', `${server.name} has no tool ${input.toolName}.`)

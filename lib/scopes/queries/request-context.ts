@@ -1,6 +1,7 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { covers } from '#lib/registry/rules.ts'
 import type { AccessGrant } from '#lib/registry/schema.ts'
+import { capabilityOf, grantName } from '#lib/registry/schema/capabilities.ts'
 import { limitsOf } from '../rules/limits.ts'
 import { blastRadiusText, reachOf, termDifferences } from '../rules/reach.ts'
 import { signalsOf } from '../rules/signals.ts'
@@ -86,6 +87,18 @@ export async function contextOf(
 
 /** Tools of the server that the scope is about, also such as wait for their review; the worst class first. */
 async function coveredTools(ctx: Ctx, row: ScopeRequestRow) {
+  const besides = capabilityOf(row.toolName)
+  if (besides) {
+    const { says, riskSays } = besides
+    return [
+      {
+        name: grantName(besides),
+        class: 'read' as const,
+        description: `${says} ${riskSays}`,
+        state: 'approved' as const,
+      },
+    ]
+  }
   const tools = await reader(ctx).mcpTool.findMany({
     where: { serverId: row.server.id, state: { not: 'removed' }, name: row.toolName ?? undefined },
     orderBy: [{ class: 'desc' }, { name: 'asc' }],

@@ -3,6 +3,7 @@ import { Prisma } from '#lib/db/generated/client.ts'
 import { grantLimitsSql, inForceSql } from '#lib/registry/queries.ts'
 import { classesCovering } from '#lib/registry/rules.ts'
 import { type ArgumentCondition, type CallRate, limitTexts } from '#lib/registry/schema/conditions.ts'
+import { wholeServerCovers } from '../rules/besides-tools.ts'
 import type { ScopeRequestRow, ScopeRequestView } from '../schema.ts'
 import type { PeerUse } from '../schema/context.ts'
 
@@ -24,7 +25,7 @@ export async function peersOf(
         select true as "holds", ${grantLimitsSql}, g."expiresAt" from "Grant" g join "McpServer" s on s."id" = g."serverId"
         where g."agentId" = a."id" and g."serverId" = ${row.server.id} and ${inForceSql(ctx.now)}
           and g."class" = any(${classesCovering(row.class)}::text[]::"ToolClass"[])
-          and (g."toolName" is null or g."toolName" = ${row.toolName}::text)
+          and (g."toolName" is null and ${wholeServerCovers(row.toolName)} or g."toolName" = ${row.toolName}::text)
         -- The freest of them is the one that counts.
         order by g."conditions" = '[]' desc, g."rateCalls" is null desc, g."expiresAt" desc nulls first limit 1
       ) held on true

@@ -1,8 +1,9 @@
-import { type Environment, methodPrefix, type Sensitivity, type Tier, type ToolClass } from '#lib/registry/schema.ts'
+import type { Environment, Sensitivity, Tier, ToolClass } from '#lib/registry/schema.ts'
 import { roleLabel } from '#lib/auth/permissions.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { ScopeRefusal } from '../schema.ts'
 import type { ApproverRole, Escalation } from '../schema/approval-policy.ts'
+import { wholeServerCovers } from './besides-tools.ts'
 
 /** What a rule is asked about. */
 export type ApprovalFacts = {
@@ -102,7 +103,7 @@ export function approvesAtOnce(
   { class: toolClass, toolName, requesterId }: ApprovalFacts & { toolName: string | null; requesterId: string },
 ): boolean {
   if (rule.id === null || rule.steps.length > 0 || rule.createdById === requesterId) return false
-  return toolClass !== 'destructive' && !toolName?.startsWith(methodPrefix)
+  return toolClass !== 'destructive' && wholeServerCovers(toolName)
 }
 
 /** By whom, and in whose place. */

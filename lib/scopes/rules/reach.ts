@@ -1,5 +1,6 @@
 import type { AccessGrant, ToolClass } from '#lib/registry/schema.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
+import { capabilityOf } from '#lib/registry/schema/capabilities.ts'
 import { plural } from '#lib/core/count.ts'
 import { grantCovers } from '../rules.ts'
 import type { ScopeTerms } from '../schema.ts'
@@ -15,7 +16,7 @@ export function reachOf(
   const after = freedom(terms, expiresAt?.toISOString() ?? null)
   return tools.map(({ name, class: toolClass, description }) => {
     const tool = { name, class: toolClass, description }
-    const covering = holds.filter((grant) => grant.tools.includes(tool.name))
+    const covering = holds.filter((grant) => grant.tools.includes(tool.name) || coversBesides(grant, tool.name))
     const before = covering.map((grant) => freedom(grant, grant.expiresAt))
     return { ...tool, change: changeOf(tool, { covering, terms, expiresAt }), before, after }
   })
@@ -34,6 +35,11 @@ function changeOf(
   }))
   if (held.some((grant) => grantCovers(grant, wanted))) return 'none'
   return held.some((grant) => grantCovers({ ...grant, expiresAt: null }, wanted)) ? 'longer' : 'freer'
+}
+
+/** A grant of the whole server without conditions opens what the server offers besides tools. */
+function coversBesides(grant: AccessGrant, name: string): boolean {
+  return grant.toolName === null && grant.conditions.length === 0 && capabilityOf(name)?.grantedBy === 'server'
 }
 
 /** `only when /amount is at most 1000, until 2026-12-01`. */
@@ -57,6 +63,11 @@ export function blastRadiusText(
   const changed = tools.filter(({ change }) => change !== 'none')
   if (changed.length === 0) return `${agent} can call all of this already: nothing changes.`
   const kinds = server.dataClasses.length === 0 ? '' : ` (${server.dataClasses.map(words).join(', ')})`
+  const besides = capabilityOf(changed[0]?.name ?? null)
+  if (besides) {
+    const how = changed[0]?.change === 'longer' ? 'For longer than now: ' : ''
+    return `${how}${besides.says} That is for ${agent} at ${server.name}, in ${server.environment}, over ${server.sensitivity} data${kinds}. Risk: ${besides.risk}. ${besides.riskSays}`
+  }
   const data = `${server.sensitivity} data${kinds} on ${server.name}, in ${server.environment}`
   const fresh = changed.filter(({ change }) => change === 'new')
   if (fresh.length === 0) {

@@ -5,6 +5,7 @@ import { rateText } from '#lib/registry/schema/conditions.ts'
 import { widerThanAsked } from '../rules.ts'
 import type { ScopeTerms } from '../schema.ts'
 import type { ApprovalRuleFacts } from './approval-policy.ts'
+import { checkBesidesToolsLimits } from './besides-tools.ts'
 import { checkConditions, limitsOf, type ScopeLimits } from './limits.ts'
 
 type Approved = {
@@ -51,6 +52,7 @@ export function narrowedTerms(
   const reach = narrowedReach(left, { ...wanted, tool })
   const limits = { conditions: wanted.conditions ?? left.conditions, rate: wanted.rate ?? left.rate }
   checkConditions(limits.conditions)
+  checkBesidesToolsLimits(reach.toolName, limits)
   const field = widerThanAsked(left, limits)
   if (!field) return { days, ...limits, ...reach }
   const message =

@@ -14,7 +14,15 @@ export type Choices = {
 }
 
 /** `key` tells rows apart while they are edited. */
-export type ScopeDraft = { key: number; serverId: string; class: ToolClass; reason: string; days: string }
+export type ScopeDraft = {
+  key: number
+  serverId: string
+  class: ToolClass
+  /** Empty, or what is granted besides tools. */
+  toolName: string
+  reason: string
+  days: string
+}
 
 /** The one draft of the wizard: exactly what is on the screen; it becomes an input when asked for a preview. */
 export type Draft = {
@@ -72,13 +80,23 @@ export function withTemplate(draft: Draft, manifest: TemplateManifest): Draft {
     ),
     scopes: manifest.scopes
       .filter((scope) => scope.required)
-      .map((scope, key) => ({ key, serverId: scope.server, class: scope.class, reason: scope.reason, days: '' })),
+      .map((scope, key) => ({
+        key,
+        serverId: scope.server,
+        class: scope.class,
+        toolName: '',
+        reason: scope.reason,
+        days: '',
+      })),
   }
 }
 
 /** The scopes with one more. */
-export function addScope(scopes: readonly ScopeDraft[], scope: Omit<ScopeDraft, 'key' | 'days'>): ScopeDraft[] {
-  return [...scopes, { ...scope, days: '', key: Math.max(-1, ...scopes.map(({ key }) => key)) + 1 }]
+export function addScope(
+  scopes: readonly ScopeDraft[],
+  scope: Omit<ScopeDraft, 'key' | 'days' | 'toolName'>,
+): ScopeDraft[] {
+  return [...scopes, { ...scope, toolName: '', days: '', key: Math.max(-1, ...scopes.map(({ key }) => key)) + 1 }]
 }
 
 export function draftId(draft: Draft): string {
@@ -101,7 +119,7 @@ export function inputOf(draft: Draft): CreateAgentDraft {
     scopes: draft.scopes.map((scope): ScopeWish => ({
       serverId: scope.serverId,
       class: scope.class,
-      toolName: null,
+      toolName: scope.toolName || null,
       days: scope.days ? Number(scope.days) : null,
       reason: scope.reason,
     })),

@@ -1,12 +1,12 @@
 'use client'
 
 import { Plus, Trash2 } from 'lucide-react'
+import { capabilityHint, ScopeSelect } from '#components/scopes/scope-select.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { Checkbox, Input, Select } from '#components/ui/input.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
-import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
 import type { TemplateScope } from '#lib/templates/schema.ts'
 import { addScope, type ScopeDraft } from './draft.ts'
 import type { StepProps } from './wizard.client.tsx'
@@ -16,14 +16,16 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
   const manifest = choices.templates.find(({ id }) => id === draft.templateId)?.manifest
   const offered = manifest?.scopes ?? []
   const isOffered = (scope: ScopeDraft) =>
-    offered.some((other) => other.server === scope.serverId && other.class === scope.class)
+    scope.toolName === '' && offered.some((other) => other.server === scope.serverId && other.class === scope.class)
   const set = (index: number, part: Partial<ScopeDraft>) =>
     change({ scopes: draft.scopes.map((scope, at) => (at === index ? { ...scope, ...part } : scope)) })
   const toggle = (scope: TemplateScope, on: boolean) =>
     change({
       scopes: on
         ? addScope(draft.scopes, { serverId: scope.server, class: scope.class, reason: scope.reason })
-        : draft.scopes.filter((other) => other.serverId !== scope.server || other.class !== scope.class),
+        : draft.scopes.filter(
+            (other) => !isOffered(other) || other.serverId !== scope.server || other.class !== scope.class,
+          ),
     })
   const environment = (serverId: string) => choices.servers.find((server) => server.id === serverId)?.environment
 
@@ -76,14 +78,7 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
                 </Select>
               </Field>
               <Field label="Class">
-                <Select
-                  value={scope.class}
-                  onChange={(event) => set(index, { class: event.target.value as ToolClass })}
-                >
-                  {toolClasses.map((toolClass) => (
-                    <option key={toolClass}>{toolClass}</option>
-                  ))}
-                </Select>
+                <ScopeSelect value={scope} onChange={(choice) => set(index, choice)} />
               </Field>
               <Field label="Reason" error={problems[`scopes.${index}.reason`]}>
                 <Input
@@ -109,6 +104,9 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
               >
                 <Trash2 aria-hidden />
               </Button>
+              {scope.toolName && (
+                <p className="text-[13px] text-muted-foreground sm:col-span-full">{capabilityHint(scope.toolName)}</p>
+              )}
             </div>
           ),
         )}

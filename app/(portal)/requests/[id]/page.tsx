@@ -11,6 +11,7 @@ import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { scopeTitle } from '#lib/registry/schema/capabilities.ts'
 import { paths } from '#lib/core/paths.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
 import { getScopeRequest } from '#lib/scopes/queries.ts'
@@ -41,7 +42,7 @@ export default async function RequestPage({ params }: { params: Promise<{ id: st
   return (
     <>
       <PageHeader
-        title={`${request.server.name}: ${request.toolName ?? request.class}`}
+        title={`${request.server.name}: ${scopeTitle(request)}`}
         badges={<Status state={request.state} />}
         description={
           <>

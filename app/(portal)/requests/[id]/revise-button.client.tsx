@@ -2,14 +2,14 @@
 
 import { useState } from 'react'
 import { limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
+import { capabilityHint, ScopeSelect } from '#components/scopes/scope-select.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { FormFooter } from '#components/ui/form-footer.client.tsx'
-import { Input, Select, Textarea } from '#components/ui/input.tsx'
+import { Input, Textarea } from '#components/ui/input.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
-import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
 import type { ScopeRequestView } from '#lib/scopes/schema.ts'
 import type { revise as reviseAction } from './actions.ts'
 
@@ -24,7 +24,8 @@ export function ReviseButton({ request, revise }: { request: ScopeRequestView; r
     ticket: request.ticket ?? '',
   })
   const [limitsText, setLimitsText] = useState(limitsDraft(request))
-  const limits = readLimits(limitsText)
+  const besides = capabilityHint(draft.toolName)
+  const limits = readLimits(besides === null ? limitsText : limitsDraft())
   const set = (changes: Partial<typeof draft>) => setDraft({ ...draft, ...changes })
   const { run, pending, failed, clear } = useAction(revise, () => {
     toast.success('Changed. It waits for its approvers again.')
@@ -61,26 +62,26 @@ export function ReviseButton({ request, revise }: { request: ScopeRequestView; r
             })
           }}
         >
-          <Field label="Class" error={error('class')}>
-            <Select value={draft.class} onChange={(event) => set({ class: event.target.value as ToolClass })}>
-              {toolClasses.map((toolClass) => (
-                <option key={toolClass}>{toolClass}</option>
-              ))}
-            </Select>
+          <Field label="Class" hint={besides ?? undefined} error={error('class')}>
+            <ScopeSelect value={draft} onChange={set} />
           </Field>
-          <Field label="Only this tool" hint="Its name; empty for every tool of the class." error={error('toolName')}>
-            <Input
-              value={draft.toolName}
-              onChange={(event) => set({ toolName: event.target.value })}
-              className="font-mono"
-              autoComplete="off"
+          {besides === null && (
+            <Field label="Only this tool" hint="Its name; empty for every tool of the class." error={error('toolName')}>
+              <Input
+                value={draft.toolName}
+                onChange={(event) => set({ toolName: event.target.value })}
+                className="font-mono"
+                autoComplete="off"
+              />
+            </Field>
+          )}
+          {besides === null && (
+            <LimitsFields
+              draft={limitsText}
+              onChange={setLimitsText}
+              error={limits.problem ?? error('conditions') ?? error('rate')}
             />
-          </Field>
-          <LimitsFields
-            draft={limitsText}
-            onChange={setLimitsText}
-            error={limits.problem ?? error('conditions') ?? error('rate')}
-          />
+          )}
           <Field label="Days" hint="Empty: until revoked." error={error('days')}>
             <Input
               type="number"

@@ -11,6 +11,7 @@ import { Checkbox } from '#components/ui/input.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { scopeTitle } from '#lib/registry/schema/capabilities.ts'
 import { paths } from '#lib/core/paths.ts'
 import type { FleetProposal } from '#lib/scopes/schema/usage.ts'
 import { narrowProposed, revokeUnused } from './actions.ts'
@@ -125,7 +126,7 @@ function shared(days: number): Column<FleetProposal>[] {
 
 function Act({ row, days, whyNot }: { row: FleetProposal; days: number; whyNot: string | null }) {
   const { grantId, agent, serverId, class: toolClass, toolName, proposal } = row
-  const scope = `${serverId}: ${toolName ?? toolClass}`
+  const scope = `${serverId}: ${scopeTitle({ toolName, class: toolClass })}`
   if (proposal.kind === 'narrow') {
     return (
       <ReasonButton

@@ -14,6 +14,7 @@ import { ScopeBadge } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
+import { scopeTitle } from '#lib/registry/schema/capabilities.ts'
 import { paths } from '#lib/core/paths.ts'
 import type { ReviewCampaignView, ReviewDecision, ReviewItemView } from '#lib/lifecycle/schema/reviews.ts'
 import { decide } from './actions.ts'
@@ -189,7 +190,7 @@ function Choice({
   chosen: ReviewDecision | null
   onChoose: (decision: ReviewDecision | null) => void
 }) {
-  const scope = `${item.server.name}: ${item.toolName ?? item.class}`
+  const scope = `${item.server.name}: ${scopeTitle(item)}`
   if (!item.decidable.allowed) {
     return (
       <div className="text-[13px]">

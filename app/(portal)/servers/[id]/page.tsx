@@ -24,6 +24,7 @@ import { orNotFound } from '#lib/web/not-found.ts'
 import { parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { Approver } from './approver.client.tsx'
+import { BesidesToolsCard } from './besides-tools-card.tsx'
 import { DataClasses } from './data-classes.client.tsx'
 import { GuardsCard } from './guards-card.tsx'
 import { AuthorizationOutcome, Credentials } from './credentials.tsx'
@@ -142,6 +143,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
             }
           />
         </section>
+        <BesidesToolsCard server={server} />
         <section>
           <h2 className="mb-2 text-sm font-semibold">Who holds what</h2>
           <DataTable

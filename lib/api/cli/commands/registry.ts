@@ -113,6 +113,14 @@ const toolColumns: Column<ToolView>[] = [
   { title: 'DESCRIPTION', value: (tool) => tool.description, widthMin: 12, dispensable: 1 },
 ]
 
+const besidesColumns: Column<ServerView['besidesTools'][number]>[] = [
+  { title: 'BESIDES TOOLS', value: ({ name }) => `method:${name}` },
+  { title: 'RISK', value: ({ risk }) => risk },
+  { title: 'GRANTED BY', value: ({ grantedBy }) => (grantedBy === 'name' ? 'name' : 'name or server'), dispensable: 1 },
+  { title: 'AGENTS', value: ({ agents }) => String(agents), align: 'right' },
+  { title: 'WHAT', value: ({ title, says }) => `${title}: ${says}`, widthMin: 12, dispensable: 2 },
+]
+
 const holderColumns: Column<ServerView['holders'][number]>[] = [
   { title: 'AGENT', value: (holder) => holder.agent.id },
   { title: 'OWNER', value: (holder) => holder.owner.id, widthMin: 10 },
@@ -168,7 +176,8 @@ function describe(server: ServerView, cli: Cli): string {
   const tools = server.toolList.length === 0 ? 'It has no tools yet.' : cli.table(toolColumns, server.toolList)
   const holders = server.holders.length === 0 ? 'No agent reaches it.' : cli.table(holderColumns, server.holders)
   const title = `${cli.terminal.style('bold', plain(server.name))} ${cli.terminal.style('dim', server.id)}`
-  return [`${title}\n${about}`, tools, holders].join('\n\n')
+  const besides = cli.table(besidesColumns, server.besidesTools)
+  return [`${title}\n${about}`, tools, besides, holders].join('\n\n')
 }
 
 function credentialText({ kind, team, updatedAt }: ServerView['credentials'][number]): string {

@@ -81,7 +81,10 @@ A class covers those below it: ${toolClasses.join(' < ')}.`,
     options: (command) =>
       command
         .requiredOption('--reason <text>', 'what the agent needs it for')
-        .option('--tool <name>', 'only this tool')
+        .option(
+          '--tool <name>',
+          'only this tool, or what is granted besides tools, such as method:sampling/createMessage',
+        )
         .option('--days <days>', 'for so many days; otherwise until revoked')
         .option('--ticket <text>', 'where the need is written down')
         .option('--where <condition>', whereHelp, collect, [])

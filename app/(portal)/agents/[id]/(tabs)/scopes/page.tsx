@@ -14,6 +14,7 @@ import { paths } from '#lib/core/paths.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { getServer, listServers } from '#lib/registry/queries.ts'
 import { toolClasses } from '#lib/registry/schema.ts'
+import { capabilityOf, scopeTitle } from '#lib/registry/schema/capabilities.ts'
 import { grantUsage, listGrants, listScopeRequests, staleToolsets } from '#lib/scopes/queries.ts'
 import type { GrantView } from '#lib/scopes/schema.ts'
 import type { GrantUsage } from '#lib/scopes/schema/usage.ts'
@@ -126,6 +127,7 @@ async function wantedScope(ctx: Ctx, query: Awaited<SearchParams>): Promise<Want
   if (typeof serverId !== 'string' || typeof tool !== 'string') return null
   const server = await getServer(ctx, serverId).catch(() => null)
   if (!server) return null
+  if (capabilityOf(tool)) return { serverId, class: 'read', toolName: tool }
   const known = server.toolList.find(({ name }) => name === tool)
   const toolClass = known?.class ?? toolClasses.find((each) => each === asked) ?? 'read'
   return { serverId, class: toolClass, toolName: known ? tool : '' }
@@ -280,7 +282,7 @@ function revokeColumn(whyNotRevoke: string | null): Column<GrantView> {
         <ReasonButton
           label="Revoke"
           size="sm"
-          title={`Revoke ${grant.serverName}: ${grant.toolName ?? grant.class}`}
+          title={`Revoke ${grant.serverName}: ${scopeTitle(grant)}`}
           description={`${grant.agent.name} is refused these tools at its next call.`}
           confirm="Revoke"
           action={revoke}

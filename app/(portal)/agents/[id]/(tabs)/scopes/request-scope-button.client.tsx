@@ -3,6 +3,7 @@
 import { ShieldQuestion } from 'lucide-react'
 import { useState } from 'react'
 import { type LimitsDraft, limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
+import { capabilityHint, ScopeSelect } from '#components/scopes/scope-select.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
@@ -10,7 +11,7 @@ import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Input, Select, Textarea } from '#components/ui/input.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
-import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
+import type { ToolClass } from '#lib/registry/schema.ts'
 import { requestScope } from '../../actions.ts'
 
 type ServerChoice = { id: string; name: string; environment: string; sensitivity: string }
@@ -66,7 +67,8 @@ export function RequestScopeButton({
     setOpen(next)
     clear()
   }
-  const limits = readLimits(draft.limits)
+  const besides = capabilityHint(draft.toolName)
+  const limits = readLimits(besides === null ? draft.limits : limitsDraft())
   const errors = (field: string) => failed?.fields[field]?.[0]
   return (
     <>
@@ -109,26 +111,34 @@ export function RequestScopeButton({
               ))}
             </Select>
           </Field>
-          <Field label="Class" hint="Write includes read; destructive includes both." error={errors('class')}>
-            <Select value={draft.class} onChange={(event) => set({ class: event.target.value as ToolClass })}>
-              {toolClasses.map((toolClass) => (
-                <option key={toolClass}>{toolClass}</option>
-              ))}
-            </Select>
+          <Field
+            label="Class"
+            hint={besides ?? 'Write includes read; destructive includes both.'}
+            error={errors('class')}
+          >
+            <ScopeSelect value={draft} onChange={set} />
           </Field>
-          <Field label="Only this tool" hint="Its name; empty for every tool of the class." error={errors('toolName')}>
-            <Input
-              value={draft.toolName}
-              onChange={(event) => set({ toolName: event.target.value })}
-              className="font-mono"
-              autoComplete="off"
+          {besides === null && (
+            <Field
+              label="Only this tool"
+              hint="Its name; empty for every tool of the class."
+              error={errors('toolName')}
+            >
+              <Input
+                value={draft.toolName}
+                onChange={(event) => set({ toolName: event.target.value })}
+                className="font-mono"
+                autoComplete="off"
+              />
+            </Field>
+          )}
+          {besides === null && (
+            <LimitsFields
+              draft={draft.limits}
+              onChange={(next) => set({ limits: next })}
+              error={limits.problem ?? errors('conditions') ?? errors('rate')}
             />
-          </Field>
-          <LimitsFields
-            draft={draft.limits}
-            onChange={(next) => set({ limits: next })}
-            error={limits.problem ?? errors('conditions') ?? errors('rate')}
-          />
+          )}
           <Field label="Days" hint="It ends by itself after these. Empty: until revoked." error={errors('days')}>
             <Input
               type="number"
