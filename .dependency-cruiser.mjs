@@ -164,7 +164,7 @@ export default {
       },
       to: {
         path: '^lib/[^/]+/schema(?:\\.ts$|/)|^node_modules/zod/',
-        pathNot: ['/schema/(?:target|columns)\\.ts$'],
+        pathNot: ['/schema/(?:target|columns|capabilities|methods)\\.ts$'],
         dependencyTypesNot: ['type-only'],
       },
     },

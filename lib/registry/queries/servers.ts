@@ -46,7 +46,7 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
       at,
     })),
     toolList: server.tools.map((tool) => toolView(tool, overrides)),
-    holders: holders.map(({ limited: _, ...holder }) => holder),
+    holders: holders.map(withoutLimited),
     besidesTools: capabilities.map((one) => ({ ...one, agents: agentsHolding(one, holders) })),
     createdAt: server.createdAt.toISOString(),
     updatedAt: server.updatedAt.toISOString(),
@@ -64,6 +64,11 @@ export function serverNotFound(id: string): DomainError {
 }
 
 type Holder = ServerView['holders'][number] & { limited: boolean }
+
+function withoutLimited(holder: Holder): ServerView['holders'][number] {
+  const { limited: _, ...shown } = holder
+  return shown
+}
 
 /** Conditions are about arguments, so a grant with some opens nothing besides tools. */
 function agentsHolding(one: Capability, holders: readonly Holder[]): number {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { namesCovering } from '#lib/guardrails/rules/coverage.ts'
-import { askMethods, tasksMethod } from './words.ts'
+import { askMethods, tasksMethod } from './methods.ts'
 import { capabilities, capabilityNames, capabilityOf, capabilityWith, grantName, scopeTitle } from './capabilities.ts'
 
 test('what a server asks, and tasks, are granted by name only; what it offers by the whole server as well', () => {

@@ -1,4 +1,4 @@
-import { askMethods, methodPrefix, namedMethods, tasksMethod } from './words.ts'
+import { askMethods, methodPrefix, namedMethods, tasksMethod } from './methods.ts'
 
 /**
  * What is granted besides tools, as MCP calls it: what a server may ask an agent for, and what it offers that is no tool. All of it has class

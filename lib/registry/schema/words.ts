@@ -1,6 +1,8 @@
 // The words of the registry, and text that people type.
 import { z } from 'zod'
 
+export { askMethods, methodPrefix, namedMethods, tasksMethod } from './methods.ts'
+
 export const tiers = ['low', 'medium', 'high'] as const
 export type Tier = (typeof tiers)[number]
 
@@ -23,18 +25,6 @@ export type ToolClass = (typeof toolClasses)[number]
 
 export const toolStates = ['approved', 'quarantined', 'removed'] as const
 export type ToolState = (typeof toolStates)[number]
-
-/** What a server can ask an agent for: its model, its user, its folders. Only a grant that names one lets it be asked. */
-export const askMethods = ['sampling/createMessage', 'elicitation/create', 'roots/list'] as const
-
-/** Tasks: that a server may go on with a call in the background, and that its result is fetched later. */
-export const tasksMethod = 'tasks'
-
-/** What only a grant that names it allows; one of the whole server does not. */
-export const namedMethods = [...askMethods, tasksMethod] as const
-
-/** In the place of a tool before the name of a method: no tool's name holds a colon. */
-export const methodPrefix = 'method:'
 
 /** One line a person typed: no control characters, and no bidirectional overrides, which can make a name read as another. */
 export function oneLine(lengthMax: number) {
