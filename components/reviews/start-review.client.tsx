@@ -20,20 +20,28 @@ const ends = {
   revoke: 'is revoked',
 } as const satisfies Record<ReviewDecision, string>
 
-/** Starts a campaign: over grants that were chosen, or over the agents of a query. */
+/** Starts a campaign: over grants that were chosen, or over the agents of a query or of a saved view. */
 export function StartReview({
   grantIds,
-  query = '',
+  views = [],
   whyNot,
 }: {
   /** Left out: a query is asked for. */
   grantIds?: readonly string[]
-  query?: string
+  /** Names of saved views whose query may be taken. */
+  views?: readonly string[]
   whyNot: string | null
 }) {
   const router = useRouter()
   const [open, setOpen] = useState(false)
-  const [draft, setDraft] = useState({ title: '', query, dueDays: '14', atEnd: 'keep' as ReviewDecision, days: '90' })
+  const [draft, setDraft] = useState({
+    title: '',
+    view: '',
+    query: '',
+    dueDays: '14',
+    atEnd: 'keep' as ReviewDecision,
+    days: '90',
+  })
   const set = (changes: Partial<typeof draft>) => setDraft({ ...draft, ...changes })
   const { run, pending, failed, clear } = useAction(start, ({ campaignId }) => router.push(paths.review(campaignId)))
   const change = (next: boolean) => {
@@ -62,7 +70,7 @@ export function StartReview({
             event.preventDefault()
             run({
               title: draft.title,
-              ...(grantIds ? { grantIds: [...grantIds] } : { query: draft.query }),
+              ...(grantIds ? { grantIds: [...grantIds] } : draft.view ? { view: draft.view } : { query: draft.query }),
               dueDays: Number(draft.dueDays),
               atEnd: draft.atEnd,
               days: Number(draft.days),
@@ -72,7 +80,17 @@ export function StartReview({
           <Field label="Title" required error={error('title')}>
             <Input value={draft.title} onChange={(event) => set({ title: event.target.value })} maxLength={120} />
           </Field>
-          {!grantIds && (
+          {!grantIds && views.length > 0 && (
+            <Field label="Saved view" hint="Its query as it is now." error={error('view')}>
+              <Select value={draft.view} onChange={(event) => set({ view: event.target.value })}>
+                <option value="">None: a query of its own</option>
+                {views.map((name) => (
+                  <option key={name}>{name}</option>
+                ))}
+              </Select>
+            </Field>
+          )}
+          {!grantIds && !draft.view && (
             <Field
               label="Agents"
               hint="A query as in the catalog, such as can:write env:production. Empty: every agent."

@@ -147,6 +147,7 @@ export type AuditEvents = {
     dueAt: string
     atEnd: string
     query: string | null
+    viewName: string | null
   }
   /** Told of each agent when a campaign begins, and of those that nobody has answered for again before it ends. */
   'review.asked': { campaignId: string; title: string; grants: number; dueAt: string; reminder: boolean }
@@ -160,6 +161,7 @@ export type AuditEvents = {
     how: string
     /** What is left of it when it is narrowed. */
     toolNames: string[]
+    standsInFor?: StandsInFor
   }
   'review.refused': { campaignId: string; grantId: string; reason: string }
   'review.ended': {

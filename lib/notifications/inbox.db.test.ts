@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx, systemActor } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
+import { createDelegation } from '#lib/delegation/commands.ts'
 import { dbTest as test } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
@@ -184,4 +185,30 @@ test('an inbox is one’s own: read, unread, all read up to what was seen, a pag
   expect(await forgetNotifications(later(89))).toBe(0)
   await forgetNotifications(later(90))
   expect((await listInbox(ctx)).items.map(({ title }) => title)).toEqual(['No 3', 'No 2'])
+})
+
+test('that grants wait for a review is told to who answers for the agent, and to who stands in for them', async ({
+  db,
+}) => {
+  const teamId = await makeTeam(db)
+  const [absent, delegate, colleague] = await Promise.all(
+    [1, 2, 3].map(() => makePerson(db, { roles: ['builder'], teamIds: [teamId] })),
+  )
+  const { id: agentId } = await makeAgent(db, { ownerTeamId: teamId, accountablePersonId: absent!.id })
+  const away = { delegateId: delegate!.id, endsAt: '2026-12-03T09:00:00Z', reason: 'On leave.' }
+  await createDelegation(ctxFor(db, absent!, now), away)
+  const subject = { kind: 'agent', id: agentId, name: 'Poster' }
+  const detail = {
+    campaignId: crypto.randomUUID(),
+    title: 'Autumn',
+    grants: 2,
+    dueAt: now.toISOString(),
+    reminder: false,
+  }
+  await happen(ctxFor(db, systemActor('worker'), now), [{ event: 'review.asked', subject, agentId, detail }])
+  await tellAll(db)
+  const told = async (person: Person) => (await inbox(db, person)).filter(({ kind }) => kind === 'review_waits')
+  expect(await told(absent!)).toHaveLength(1)
+  expect((await told(delegate!))[0]?.body).toContain(`You stand in for ${absent!.name} until 2026-12-03.`)
+  expect(await told(colleague!)).toEqual([])
 })

@@ -10,6 +10,7 @@ import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { listReviews } from '#lib/lifecycle/queries.ts'
 import { type ReviewCampaignRow, reviewListQuery } from '#lib/lifecycle/schema/reviews.ts'
+import { listViews } from '#lib/registry/queries.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
@@ -19,13 +20,14 @@ export const metadata: Metadata = { title: 'Scope reviews' }
 export default async function ReviewsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
   const query = await parseSearch(reviewListQuery, searchParams)
-  const list = await listReviews(ctx, query)
+  const [list, views] = await Promise.all([listReviews(ctx, query), listViews(ctx)])
+  const viewNames = [...new Set(views.map(({ name }) => name))]
   return (
     <>
       <PageHeader
         title="Scope reviews"
         description="Campaigns that ask whoever answers for an agent whether its grants are still needed, by a date."
-        actions={<StartReview whyNot={whyNot(ctx.actor, 'reviews:manage')} />}
+        actions={<StartReview views={viewNames} whyNot={whyNot(ctx.actor, 'reviews:manage')} />}
       />
       <DataTable
         caption="Campaigns"
@@ -56,13 +58,14 @@ const columns: readonly Column<ReviewCampaignRow>[] = [
     id: 'title',
     header: 'Campaign',
     className: 'min-w-40',
-    cell: ({ id, title, query, startedBy }) => (
+    cell: ({ id, title, query, viewName, startedBy }) => (
       <>
         <Link href={paths.review(id)} className="font-medium text-accent hover:underline">
           {title}
         </Link>
         <span className="block text-muted-foreground">
           {startedBy.name}
+          {viewName && `, view “${viewName}”`}
           {query && (
             <>
               , <code className="text-xs">{query}</code>

@@ -10,7 +10,7 @@ import {
 } from '#lib/lifecycle/schema/reviews.ts'
 import { agentStatus } from './agents.ts'
 import { proposal } from './usage.ts'
-import { answerOf, count, decidable, environment, person, reference, text, time, toolClass } from './words.ts'
+import { answerOf, count, decidable, environment, person, reference, standIn, text, time, toolClass } from './words.ts'
 
 const decision = z.enum(reviewDecisions)
 
@@ -18,6 +18,7 @@ const campaignShape = {
   id: text,
   title: text,
   query: text.nullable(),
+  viewName: text.nullable(),
   days: count,
   atEnd: decision,
   startedBy: person,
@@ -62,7 +63,9 @@ const item = answerOf<ReviewItemView>()(
     reason: text.nullable(),
     how: text.nullable(),
     decidedBy: person.nullable(),
+    decidedFor: person.nullable(),
     decidedAt: time.nullable(),
+    standsInFor: z.array(standIn),
     decidable,
   }),
 ).meta({ id: 'ReviewItem' })

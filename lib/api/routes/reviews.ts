@@ -18,7 +18,8 @@ export const list = endpoint({
 export const start = endpoint({
   method: 'POST',
   path: '/api/v1/review-campaigns',
-  summary: 'Starts a campaign over the grants of the agents that a query finds, or over grants that are named.',
+  summary:
+    'Starts a campaign over the grants of the agents of a query or of a saved view, or over grants that are named.',
   permission: 'reviews:manage',
   body: startReviewInput,
   status: 201,

@@ -2,6 +2,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, can, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { standsInFor } from '#lib/delegation/queries.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { narrowGrant, revokeGrant } from '#lib/scopes/commands.ts'
 import { answerable } from '../queries/answerable.ts'
@@ -20,16 +21,19 @@ type TxCtx = Ctx & { tx: Tx }
 
 /**
  * Submits what was decided about grants of a campaign: each is kept, narrowed as proposed, or revoked; an agent counts as reviewed with its last. What may not be decided is refused,
- * with its rule and on the record; the rest is done. Needs `scopes:request` or `reviews:manage`; throws `not_found`. Of two who decide at once, one does and the other is told.
+ * with its rule and on the record; the rest is done. With `forPersonId` it is decided in the place of somebody one stands in for. Needs `scopes:request` or `reviews:manage`;
+ * throws `not_found`. Of two who decide at once, one does and the other is told.
  */
 export async function decideReview(ctx: Ctx, input: DecideReviewInput): Promise<ReviewOutcome> {
   if (!can(ctx.actor, 'reviews:manage')) authorize(ctx, 'scopes:request')
-  requirePerson(ctx)
+  const person = requirePerson(ctx)
   const { campaignId, decisions } = input
   return await inTx(ctx, async (tx, ctx) => {
+    const isForOthers = decisions.some(({ forPersonId }) => forPersonId !== undefined)
+    const absences = isForOthers ? await standsInFor({ ...ctx, tx }, person.id) : []
     const outcome: ReviewOutcome = { decided: 0, refused: [] }
     for (const wish of await byAgent(tx, decisions)) {
-      const refused = await decideOne({ ...ctx, tx }, { campaignId, ...wish })
+      const refused = await decideOne({ ...ctx, tx }, { campaignId, ...wish }, absences)
       if (refused) outcome.refused.push({ itemId: wish.itemId, ...refused })
       else outcome.decided += 1
     }
@@ -48,19 +52,25 @@ async function byAgent<W extends { itemId: string }>(tx: Tx, wishes: readonly W[
   return wishes.toSorted((a, b) => (places.get(a.itemId) ?? 0) - (places.get(b.itemId) ?? 0))
 }
 
-type Wish = { campaignId: string; itemId: string; decision: ReviewDecision; reason: string }
+type Wish = DecideReviewInput['decisions'][number] & { campaignId: string }
+type Absences = Awaited<ReturnType<typeof standsInFor>>
 
-async function decideOne(ctx: TxCtx, wish: Wish): Promise<ReviewRefusal | null> {
+async function decideOne(ctx: TxCtx, wish: Wish, absences: Absences): Promise<ReviewRefusal | null> {
   const { agent, item } = await lockReviewItem(ctx.tx, wish)
   const evidence = item.evidence as unknown as ReviewEvidence
   const reviewable = { ...item, evidence, agent: { ...agent, ownerTeamId: agent.ownerTeam.id } }
-  const decision = decideReviewItem(reviewable, { actor: ctx.actor, decision: wish.decision, now: ctx.now })
+  const absent = absences.find(({ person }) => person.id === wish.forPersonId)?.person ?? null
   const refuse = (refusal: ReviewRefusal) => {
     const { rule } = refusal
     const detail = { campaignId: wish.campaignId, grantId: item.grantId, reason: rule }
     recordAudit(ctx.tx, ctx, { event: 'review.refused', ...aboutItem(item, agent), rule, detail })
     return refusal
   }
+  if (wish.forPersonId !== undefined && !absent) {
+    const message = 'You do not stand in for them now: decide in your own place, or leave it.'
+    return refuse({ rule: 'reviews:not_standing_in', message })
+  }
+  const decision = decideReviewItem(reviewable, { actor: ctx.actor, absent, decision: wish.decision, now: ctx.now })
   if (!decision.ok) return refuse(decision.error)
   let toolNames: string[] = []
   if (wish.decision === 'narrow') {
@@ -70,7 +80,8 @@ async function decideOne(ctx: TxCtx, wish: Wish): Promise<ReviewRefusal | null> 
     toolNames = still.toolNames
   }
   const { reason } = wish
-  const refusal = await settle(ctx, { item, agent, decision: wish.decision, toolNames, reason, how: decision.value })
+  const how = decision.value
+  const refusal = await settle(ctx, { item, agent, decision: wish.decision, toolNames, reason, how, absent })
   if (refusal) return refuse(refusal)
   // Narrowing and revoking look at a grant as well. What security takes away later dates no review anew.
   if (item.decision === null && (await isAllAnswered(ctx, item))) await markAgentReviewed(ctx, agent)
@@ -89,9 +100,11 @@ export async function settle(
     toolNames: string[]
     reason: string
     how: 'owner' | 'override' | 'end'
+    /** In whose place. */
+    absent?: { id: string; name: string } | null
   },
 ): Promise<ReviewRefusal | null> {
-  const { item, agent, decision, toolNames, reason, how } = settled
+  const { item, agent, decision, toolNames, reason, how, absent = null } = settled
   const { grantId, campaignId } = item
   const why = `${item.campaign.title}: ${reason}`.slice(0, 1000)
   if (decision === 'revoke') {
@@ -105,9 +118,10 @@ export async function settle(
   const decidedById = ctx.actor.kind === 'person' ? ctx.actor.id : null
   await ctx.tx.reviewItem.update({
     where: { id: item.id },
-    data: { decision, reason, how, decidedById, decidedAt: ctx.now },
+    data: { decision, reason, how, decidedById, decidedForId: absent?.id ?? null, decidedAt: ctx.now },
   })
-  const detail = { campaignId, grantId, class: item.grant.class, decision, reason, how, toolNames }
+  const inPlaceOf = absent ? { standsInFor: { id: absent.id, name: absent.name } } : {}
+  const detail = { campaignId, grantId, class: item.grant.class, decision, reason, how, toolNames, ...inPlaceOf }
   recordAudit(ctx.tx, ctx, { event: 'review.item_decided', ...aboutItem(item, agent), detail })
   return null
 }

@@ -2,10 +2,12 @@ import { z } from 'zod'
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
+import { standsInFor } from '#lib/delegation/queries.ts'
 import { personNames } from '#lib/registry/queries.ts'
 import type { PersonRef } from '#lib/registry/schema.ts'
 import { grantCallsSince } from '#lib/scopes/queries.ts'
 import type { GrantUsage } from '#lib/scopes/schema/usage.ts'
+import { answeredFor } from '../rules/review-stand-in.ts'
 import { decideReviewItem, hasEnded, stillProposed } from '../rules/reviews.ts'
 import { answerable } from './answerable.ts'
 import { usageToday } from './usage-today.ts'
@@ -102,11 +104,12 @@ async function campaignRows(ctx: Ctx, rows: readonly Campaign[]): Promise<Review
       narrowed: count(({ decision }) => decision === 'narrow'),
       revoked: count(({ decision }) => decision === 'revoke'),
     }
-    const { id, title, query, days, atEnd, startedAt, dueAt, endedAt } = row
+    const { id, title, query, viewName, days, atEnd, startedAt, dueAt, endedAt } = row
     return {
       id,
       title,
       query,
+      viewName,
       days,
       atEnd,
       startedBy: people.get(row.startedById) ?? unknown(row.startedById),
@@ -139,8 +142,10 @@ async function itemsOf(
 ): Promise<{ items: ReviewItemView[]; nextCursor: string | null }> {
   const { actor } = ctx
   const person = actor.kind === 'person' ? actor : null
-  const led = person?.roles.includes('team_lead') ? [...person.teamIds] : []
-  const mine = person && { OR: [{ accountablePersonId: person.id }, { ownerTeamId: { in: led } }] }
+  const absences = person ? await standsInFor(ctx, person.id) : []
+  const mine = person && {
+    OR: [ownAgents(person), ...absences.flatMap(({ person: absent }) => theirAgents(person, absent))],
+  }
   const after = query.cursor === undefined ? null : await itemPlace(ctx, { campaign, cursor: query.cursor })
   const rows = await reader(ctx).reviewItem.findMany({
     where: {
@@ -156,7 +161,7 @@ async function itemsOf(
   const page = rows.slice(0, query.limit)
   const people = await personNames(
     ctx,
-    page.flatMap(({ decidedById, agent }) => [decidedById, agent.accountablePersonId]),
+    page.flatMap(({ decidedById, decidedForId, agent }) => [decidedById, decidedForId, agent.accountablePersonId]),
   )
   const since = await grantCallsSince(
     ctx,
@@ -171,12 +176,29 @@ async function itemsOf(
         item,
         campaign,
         people,
+        absences,
         called: since.get(item.grantId) ?? [],
         today: today.get(item.grantId),
       }),
     ),
     nextCursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null,
   }
+}
+
+type Person = Extract<Ctx['actor'], { kind: 'person' }>
+
+function ownAgents({ id, roles, teamIds }: Person): Prisma.AgentWhereInput {
+  const led = roles.includes('team_lead') ? [...teamIds] : []
+  return { OR: [{ accountablePersonId: id }, { ownerTeamId: { in: led } }] }
+}
+
+/** Those that somebody who is away answers for, as far as the stand-in may in their place. */
+function theirAgents(delegate: Person, absent: Person): Prisma.AgentWhereInput[] {
+  const reach = answeredFor({ delegate, absent })
+  if (!reach) return []
+  const { accountableId, ledTeamIds, withinTeamIds } = reach
+  const theirs = { OR: [{ accountablePersonId: accountableId }, { ownerTeamId: { in: ledTeamIds } }] }
+  return [withinTeamIds === null ? theirs : { ...theirs, ownerTeamId: { in: [...withinTeamIds] } }]
 }
 
 /** By its place, not by itself: it may have been answered since, and is then no longer among those that are asked for. */
@@ -201,19 +223,23 @@ function itemView(
     item: Item
     campaign: Campaign
     people: Map<string, PersonRef>
+    absences: Awaited<ReturnType<typeof standsInFor>>
     called: readonly { tool: string; calls: number }[]
     today: GrantUsage | undefined
   },
 ): ReviewItemView {
-  const { item, campaign, people, called, today } = about
+  const { item, campaign, people, absences, called, today } = about
   const { agent, grant } = item
   // Written by the command that started it.
   const evidence = item.evidence as unknown as ReviewEvidence
   const before = new Set(evidence.tools.map(({ tool }) => tool))
-  const decidable = decideReviewItem(
-    { ...item, campaign, grant, evidence, agent: { ...agent, ownerTeamId: agent.ownerTeam.id } },
-    { actor: ctx.actor, decision: null, now: ctx.now },
-  )
+  const reviewable = { ...item, campaign, grant, evidence, agent: { ...agent, ownerTeamId: agent.ownerTeam.id } }
+  const asking = { actor: ctx.actor, decision: null, now: ctx.now }
+  const own = decideReviewItem(reviewable, asking)
+  // Security decides in its own right what nobody has to stand in for.
+  const others = own.ok
+    ? []
+    : absences.filter(({ person }) => decideReviewItem(reviewable, { ...asking, absent: person }).ok)
   return {
     id: item.id,
     agent: { id: agent.id, name: agent.name, status: agent.status },
@@ -241,8 +267,13 @@ function itemView(
     reason: item.reason,
     how: item.how,
     decidedBy: item.decidedById === null ? null : (people.get(item.decidedById) ?? unknown(item.decidedById)),
+    decidedFor: item.decidedForId === null ? null : (people.get(item.decidedForId) ?? unknown(item.decidedForId)),
     decidedAt: item.decidedAt?.toISOString() ?? null,
-    decidable: decidable.ok ? { allowed: true } : { allowed: false, refusal: decidable.error },
+    standsInFor: others.map(({ person: { id, name }, until }) => ({
+      person: { id, name, active: true },
+      until: until.toISOString(),
+    })),
+    decidable: own.ok || others.length > 0 ? { allowed: true } : { allowed: false, refusal: own.error },
   }
 }
 

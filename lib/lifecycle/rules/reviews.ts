@@ -2,6 +2,9 @@ import { type Actor, can } from '#lib/auth/ctx.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { GrantProposal, GrantUsage } from '#lib/scopes/schema/usage.ts'
 import type { ReviewDecision, ReviewEvidence, ReviewRefusal, ReviewRule } from '../schema/reviews.ts'
+import { answersInPlaceOf } from './review-stand-in.ts'
+
+type Person = Extract<Actor, { kind: 'person' }>
 
 export type ReviewableItem = {
   campaign: { endedAt: Date | null }
@@ -12,15 +15,24 @@ export type ReviewableItem = {
 }
 
 /**
- * Who decides about a grant: whoever is accountable for its agent or leads the team that owns it, and security in their place. Nobody certifies an emergency that they took
- * themselves. What is decided stays decided, but security may take away what was kept.
+ * Who decides about a grant: whoever is accountable for its agent or leads the team that owns it, who stands in for them (`absent`), and security in their place. Nobody
+ * certifies an emergency that they, or in whose place they stand, took. What is decided stays decided, but security may take away what was kept.
  */
 export function decideReviewItem(
   item: ReviewableItem,
-  { actor, decision, now }: { actor: Actor; decision: ReviewDecision | null; now: Date },
+  {
+    actor,
+    absent = null,
+    decision,
+    now,
+  }: { actor: Actor; absent?: Person | null; decision: ReviewDecision | null; now: Date },
 ): Result<'owner' | 'override', ReviewRefusal> {
   if (item.campaign.endedAt !== null) return refuse('reviews:ended', 'The campaign has ended.')
-  const by = roleOf(item, actor)
+  const by = absent ? inPlaceOf(item, { actor, absent }) : roleOf(item, actor)
+  if (by === null && absent) {
+    const message = `You may not answer for this agent in the place of ${absent.name}: that takes somebody of the team that owns it, by a role that you share.`
+    return refuse('reviews:not_yours', message)
+  }
   if (by === null) {
     const message =
       'Whoever is accountable for the agent, or leads the team that owns it, decides; security may in their place.'
@@ -31,8 +43,11 @@ export function decideReviewItem(
     return refuse('reviews:already_decided', `Someone has decided this in the meantime: ${item.decision}.`)
   }
   if (hasEnded(item.grant, now)) return refuse('reviews:grant_ended', 'The grant has ended in the meantime.')
-  if (decision === 'keep' && item.grant.via === 'break_glass' && item.grant.createdById === actor.id) {
-    return refuse('reviews:own_break_glass', 'You broke the glass for it, so somebody else certifies it.')
+  if (decision === 'keep' && item.grant.via === 'break_glass') {
+    const { createdById } = item.grant
+    const who =
+      createdById === actor.id ? 'You' : createdById !== null && createdById === absent?.id ? absent.name : null
+    if (who) return refuse('reviews:own_break_glass', `${who} broke the glass for it, so somebody else certifies it.`)
   }
   if (decision === 'narrow' && item.evidence.proposal?.kind !== 'narrow') {
     return refuse('reviews:nothing_proposed', 'Nothing narrower was proposed: keep it, or revoke it.')
@@ -50,6 +65,11 @@ function roleOf({ agent }: ReviewableItem, actor: Actor): 'owner' | 'override' |
   const answers = actor.id === agent.accountablePersonId || leads
   if (answers && can(actor, 'scopes:request')) return 'owner'
   return can(actor, 'reviews:manage') ? 'override' : null
+}
+
+function inPlaceOf({ agent }: ReviewableItem, who: { actor: Actor; absent: Person }): 'owner' | null {
+  const { actor: delegate, absent } = who
+  return delegate.kind === 'person' && answersInPlaceOf(agent, { delegate, absent }) ? 'owner' : null
 }
 
 /**

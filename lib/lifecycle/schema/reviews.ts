@@ -1,5 +1,6 @@
 // Views are JSON as they are: times are ISO 8601 in UTC.
 import { z } from 'zod'
+import { forPersonId, type StandIn } from '#lib/delegation/schema.ts'
 import { type AgentStatus, type Environment, oneLine, type PersonRef, type ToolClass } from '#lib/registry/schema.ts'
 import type { GrantProposal, GrantUsage } from '#lib/scopes/schema/usage.ts'
 
@@ -14,6 +15,8 @@ export const startReviewInput = z
     title: oneLine(120).min(3, 'Say in a few words what is reviewed.'),
     /** A query of the catalog: every grant of the agents that it finds now. */
     query: z.string().max(1000).optional(),
+    /** A saved view of the catalog by its name, one's own before one that is shared: the agents of its query. */
+    view: oneLine(60).min(1, 'Name the view.').optional(),
     /** These grants. */
     grantIds: z.array(z.uuid()).max(500).optional(),
     /** Days from now until it ends. */
@@ -23,8 +26,8 @@ export const startReviewInput = z
     /** How many days of calls are looked at. */
     days: z.int().min(7).max(400).default(90),
   })
-  .refine(({ query, grantIds }) => (query === undefined) !== (grantIds === undefined), {
-    message: 'Give either a query or grants.',
+  .refine((input) => [input.query, input.view, input.grantIds].filter((each) => each !== undefined).length === 1, {
+    message: 'Give one of a query, a saved view and grants.',
     path: ['query'],
   })
 export type StartReviewInput = z.infer<typeof startReviewInput>
@@ -35,6 +38,7 @@ export const decideReviewInput = z.strictObject({
     .array(
       z.strictObject({
         itemId: z.uuid(),
+        forPersonId,
         decision: z.enum(reviewDecisions),
         reason: oneLine(1000).min(3, 'Say why.'),
       }),
@@ -68,6 +72,7 @@ export const reviewRules = [
   'reviews:ended',
   'reviews:already_decided',
   'reviews:not_yours',
+  'reviews:not_standing_in',
   'reviews:own_break_glass',
   'reviews:nothing_proposed',
   'reviews:not_as_proposed',
@@ -95,6 +100,8 @@ export type ReviewCampaignRow = {
   id: string
   title: string
   query: string | null
+  /** The saved view that the query was taken from. */
+  viewName: string | null
   days: number
   atEnd: ReviewDecision
   startedBy: PersonRef
@@ -126,7 +133,11 @@ export type ReviewItemView = {
   reason: string | null
   how: string | null
   decidedBy: PersonRef | null
+  /** In whose place. */
+  decidedFor: PersonRef | null
   decidedAt: string | null
+  /** In whose place alone the person reading may decide; empty: in their own, or not at all. */
+  standsInFor: StandIn[]
   /** Whether the person reading may decide, and why not. */
   decidable: { allowed: true } | { allowed: false; refusal: { rule: string; message: string } }
 }

@@ -9,6 +9,8 @@ export type Audience =
   | { to: 'deciders'; heldCallId: string }
   /** Who is accountable for an agent, and those who lead its team. */
   | { to: 'owners'; agentId: string }
+  /** The same, and who stands in for them and may answer for the agent in their place. */
+  | { to: 'reviewers'; agentId: string }
   | { to: 'runner'; runId: string }
   | { to: 'holders'; of: Permission }
   | { to: 'roles'; roles: readonly string[] }

@@ -1,6 +1,8 @@
 import type { Actor, Ctx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { delegationsInForce } from '#lib/delegation/queries.ts'
 import { whoMayDecide } from '#lib/guardrails/queries/deciders.ts'
+import { answersInPlaceOf } from '#lib/lifecycle/rules/review-stand-in.ts'
 import { whoIsAsked } from '#lib/scopes/queries.ts'
 import { kindFacts } from '../schema/kinds.ts'
 import type { Audience } from './audience.ts'
@@ -65,6 +67,10 @@ async function idsOf({ ctx, people }: Asking, audience: Audience): Promise<strin
     }
     case 'owners':
       return await ownersOf(tx, people, [audience.agentId])
+    case 'reviewers': {
+      const owners = await ownersOf(tx, people, [audience.agentId])
+      return [...owners, ...(await standingInFor(ctx, { people, absentIds: owners, agentId: audience.agentId }))]
+    }
     case 'takers': {
       const agent = await tx.agent.findUnique({ where: { id: audience.agentId }, select: { ownerTeamId: true } })
       if (!agent) return []
@@ -126,4 +132,23 @@ export async function stoppedAgents(
           ? { ...alive, id: targetId }
           : { ...alive, grants: { some: { serverId, ...inForce } } }
   return await ctx.tx.agent.findMany({ where, select: { id: true, ownerTeamId: true } })
+}
+
+/** Who stands in for one of these now, and may answer for an agent in their place. */
+async function standingInFor(
+  ctx: Ctx & { tx: Tx },
+  about: { people: readonly Person[]; absentIds: readonly string[]; agentId: string },
+): Promise<string[]> {
+  const { people, absentIds, agentId } = about
+  const delegations = (await delegationsInForce(ctx)).filter(({ personId }) => absentIds.includes(personId))
+  if (delegations.length === 0) return []
+  const agent = await ctx.tx.agent.findUniqueOrThrow({
+    where: { id: agentId },
+    select: { accountablePersonId: true, ownerTeamId: true },
+  })
+  const person = (id: string) => people.find((each) => each.id === id)
+  return delegations.flatMap(({ personId, delegateId }) => {
+    const [absent, delegate] = [person(personId), person(delegateId)]
+    return absent && delegate && answersInPlaceOf(agent, { delegate, absent }) ? [delegateId] : []
+  })
 }

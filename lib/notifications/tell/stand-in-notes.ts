@@ -4,7 +4,7 @@ import type { Telling } from './phrases.ts'
 import type { Person } from './recipients.ts'
 
 /** Of what waits for somebody. */
-const waiting: ReadonlySet<string> = new Set(['request_waits', 'request_overdue', 'call_waits'])
+const waiting: ReadonlySet<string> = new Set(['request_waits', 'request_overdue', 'call_waits', 'review_waits'])
 
 /**
  * Says to whoever stands in for somebody that what waits for them waits for the other as well. Who stands in could decide it anyway, so they are among those who are told.

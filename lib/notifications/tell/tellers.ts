@@ -111,6 +111,7 @@ const tellers: Tellers = {
     body: `${event.detail.title}: ${event.detail.grants} to decide by ${minuteOf(event.detail.dueAt)}.${event.detail.reminder ? ' Nobody has answered yet.' : ''}`,
     path: paths.review(event.detail.campaignId),
     thread: `review:${event.detail.campaignId}`,
+    audiences: event.agentId === null ? [] : [{ to: 'reviewers', agentId: event.agentId }],
     many: (count) => `${event.detail.title}: scopes of ${count} agents wait for a review`,
   }),
   'grant.ends_soon': (event) => ({

@@ -27,6 +27,10 @@ export function ReviewItems({ campaign }: { campaign: ReviewCampaignView }) {
   const [reason, setReason] = useState('')
   const [refused, setRefused] = useState<string[]>([])
   const names = new Map(campaign.items.map((item) => [item.id, `${item.agent.name}, ${item.server.name}`]))
+  // In whose place, where it may be decided in nobody's own.
+  const absent = new Map(
+    campaign.items.map(({ id, standsInFor: [first] }) => [id, first ? { forPersonId: first.person.id } : {}]),
+  )
   const action = useAction(decide, (outcome) => {
     if (outcome.decided > 0) toast.success(`${plural(outcome.decided, 'grant')} decided.`)
     setRefused(outcome.refused.map(({ itemId, message }) => `${names.get(itemId) ?? itemId}: ${message}`))
@@ -41,7 +45,7 @@ export function ReviewItems({ campaign }: { campaign: ReviewCampaignView }) {
       className="grid gap-4"
       onSubmit={(event) => {
         event.preventDefault()
-        const decisions = chosen.map(([itemId, decision]) => ({ itemId, decision, reason }))
+        const decisions = chosen.map(([itemId, decision]) => ({ itemId, ...absent.get(itemId), decision, reason }))
         action.run({ campaignId: campaign.id, decisions })
       }}
     >
@@ -197,7 +201,8 @@ function Choice({
         {item.decision ? (
           <>
             <Badge tone={item.decision === 'keep' ? 'ok' : 'neutral'}>{said[item.decision]}</Badge>{' '}
-            {item.decidedBy?.name ?? (item.how === 'end' ? 'the campaign' : '')} <Time value={item.decidedAt} />
+            {item.decidedBy?.name ?? (item.how === 'end' ? 'the campaign' : '')}
+            {item.decidedFor && `, for ${item.decidedFor.name}`} <Time value={item.decidedAt} />
             {item.reason && <span className="block text-muted-foreground">{item.reason}</span>}
           </>
         ) : (
@@ -221,6 +226,11 @@ function Choice({
         {narrows && <option value="narrow">Narrow as proposed</option>}
         <option value="revoke">Revoke</option>
       </Select>
+      {item.standsInFor.slice(0, 1).map(({ person, until }) => (
+        <p key={person.id} className="mt-1 text-[13px] text-muted-foreground">
+          For {person.name}, who is away until <Time value={until} />
+        </p>
+      ))}
     </div>
   )
 }

@@ -14,7 +14,7 @@ import { count, day, minute, oneLine, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
 import { choice } from './choices.ts'
 
-type StartOptions = { query?: string; grant: string[]; due: string; atEnd: string; days: string }
+type StartOptions = { query?: string; view?: string; grant: string[]; due: string; atEnd: string; days: string }
 
 /** The verbs about campaigns that review grants. */
 export function addReviewCommands(program: Command, setup: Setup): void {
@@ -55,13 +55,14 @@ export function addReviewCommands(program: Command, setup: Setup): void {
   })
   addVerb<StartOptions>(reviews, setup, {
     name: 'start <title>',
-    says: 'Start a campaign over the grants of the agents that a query finds, or over grants that are named.',
+    says: 'Start a campaign over the grants of the agents of a query or of a saved view, or over grants that are named.',
     examples: [
       'wheelhouse reviews start "Writes on production" --query "can:write env:production" --due 14 --at-end narrow',
     ],
     options: (command) =>
       command
         .option('--query <query>', 'of the catalog')
+        .option('--view <name>', 'a saved view of the catalog')
         .option('--grant <ids...>', 'these grants', [])
         .option('--due <days>', 'how many days there are to answer', '14')
         .addOption(
@@ -69,10 +70,11 @@ export function addReviewCommands(program: Command, setup: Setup): void {
         )
         .option('--days <days>', 'how many days of calls are looked at', '90'),
     run: async (cli, { args: [title = ''], options }) => {
-      const { query, grant, due, atEnd, days } = options
+      const { query, view, grant, due, atEnd, days } = options
       const body = {
         title,
         ...(query === undefined ? {} : { query }),
+        ...(view === undefined ? {} : { view }),
         ...(grant.length > 0 ? { grantIds: grant } : {}),
         dueDays: Number(due),
         atEnd: atEnd as ReviewDecision,
@@ -82,14 +84,18 @@ export function addReviewCommands(program: Command, setup: Setup): void {
       cli.show(made, () => `Campaign ${made.campaignId} asks about ${count(made.items, 'grant')}.`)
     },
   })
-  addVerb<{ reason: string }>(reviews, setup, {
+  addVerb<{ reason: string; for?: string }>(reviews, setup, {
     name: 'decide <campaign> <decision> <items...>',
     says: `Decide about items of a campaign: ${reviewDecisions.join(', ')}.`,
-    options: (command) => command.requiredOption('--reason <text>', 'why'),
-    run: async (cli, { args: [id = '', decision = '', ...items], options: { reason } }) => {
+    options: (command) =>
+      command
+        .requiredOption('--reason <text>', 'why')
+        .option('--for <person>', 'in the place of somebody you stand in for, by id'),
+    run: async (cli, { args: [id = '', decision = '', ...items], options: { reason, for: forPersonId } }) => {
       const known = reviewDecisions.find((each) => each === decision)
       if (!known) throw new UsageError(`The decision is one of: ${reviewDecisions.join(', ')}.`)
-      const decisions = items.map((itemId) => ({ itemId, decision: known, reason }))
+      const place = forPersonId === undefined ? {} : { forPersonId }
+      const decisions = items.map((itemId) => ({ itemId, ...place, decision: known, reason }))
       const done = await (await cli.client()).call(routes.reviews.decide, { params: { id }, body: { decisions } })
       cli.show(done, () =>
         [

@@ -1,0 +1,2 @@
+alter table "ReviewItem" add column "decidedForId" uuid;
+alter table "ReviewCampaign" add column "viewName" text;
