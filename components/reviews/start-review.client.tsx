@@ -20,10 +20,12 @@ const ends = {
   revoke: 'is revoked',
 } as const satisfies Record<ReviewDecision, string>
 
+const noViews: readonly string[] = []
+
 /** Starts a campaign: over grants that were chosen, or over the agents of a query or of a saved view. */
 export function StartReview({
   grantIds,
-  views = [],
+  views = noViews,
   whyNot,
 }: {
   /** Left out: a query is asked for. */

@@ -196,7 +196,7 @@ test('that grants wait for a review is told to who answers for the agent, and to
   )
   const { id: agentId } = await makeAgent(db, { ownerTeamId: teamId, accountablePersonId: absent!.id })
   const away = { delegateId: delegate!.id, endsAt: '2026-12-03T09:00:00Z', reason: 'On leave.' }
-  await createDelegation(ctxFor(db, absent!, now), away)
+  await createDelegation(ctxFor(db, absent, now), away)
   const subject = { kind: 'agent', id: agentId, name: 'Poster' }
   const detail = {
     campaignId: crypto.randomUUID(),
