@@ -1,4 +1,4 @@
-import { CircleCheck, Eye, History, PenLine } from 'lucide-react'
+import { CircleCheck, Eye, History, PenLine, Trash2 } from 'lucide-react'
 import { Badge } from '#components/ui/badge.tsx'
 import type { PolicySetState as State } from '#lib/guardrails/schema/policy-sets.ts'
 
@@ -6,6 +6,7 @@ const looks = {
   draft: { tone: 'neutral', icon: PenLine, label: 'draft' },
   log_only: { tone: 'warn', icon: Eye, label: 'log-only' },
   enforced: { tone: 'ok', icon: CircleCheck, label: 'enforced' },
+  discarded: { tone: 'outline', icon: Trash2, label: 'thrown away' },
   superseded: { tone: 'outline', icon: History, label: 'superseded' },
 } as const satisfies Record<State, object>
 

@@ -60,6 +60,8 @@ const rows: Record<string, Row> = {
   endLogOnly: { needs: 'policies:manage' },
   enforcePolicySet: { needs: 'policies:manage' },
   rollBackPolicySet: { needs: 'policies:manage' },
+  discardPolicySet: { needs: 'policies:manage' },
+  setTrialTerms: { needs: 'policies:manage' },
   syncPolicySets: { needs: 'policies:manage' },
   runPolicyReplay: { needs: 'policies:manage' },
   forgetPolicyReplays: { needs: 'policies:manage' },

@@ -126,6 +126,8 @@ const named = {
   'policy_set.log_only_started': true,
   'policy_set.log_only_ended': true,
   'policy_set.enforced': true,
+  'policy_set.discarded': true,
+  'policy_trial_terms.changed': true,
   'policy_set.rolled_back': true,
   'policy_set.refused': true,
   'delegation.created': true,

@@ -243,7 +243,19 @@ export type AuditEvents = {
   'policy_set.edited': { number: number; before: string; version: string; wasLogOnly: boolean; note: string }
   'policy_set.log_only_started': { number: number; version: string; beside: number | null }
   'policy_set.log_only_ended': { number: number; version: string }
-  'policy_set.enforced': { number: number; version: string; superseded: number | null; withoutReplay: string | null }
+  'policy_set.enforced': {
+    number: number
+    version: string
+    superseded: number | null
+    withoutReplay: string | null
+    /** Left out by older releases. */
+    emptyReplay?: string | null
+  }
+  'policy_set.discarded': { number: number; version: string; note: string }
+  'policy_trial_terms.changed': {
+    before: { logOnlyMinutes: number; logOnlyCalls: number }
+    after: { logOnlyMinutes: number; logOnlyCalls: number }
+  }
   'policy_set.rolled_back': { number: number; version: string; superseded: number | null; reason: string }
   'policy_set.refused': { number: number; action: string; reason: string }
   // delegation while away

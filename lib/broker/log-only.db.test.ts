@@ -5,7 +5,13 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
-import { draftPolicySet, enforcePolicySet, rollBackPolicySet, startLogOnly } from '#lib/guardrails/commands.ts'
+import {
+  draftPolicySet,
+  enforcePolicySet,
+  rollBackPolicySet,
+  setTrialTerms,
+  startLogOnly,
+} from '#lib/guardrails/commands.ts'
 import { logOnlyReport } from '#lib/guardrails/queries.ts'
 import { startBroker } from './testing/start-broker.ts'
 
@@ -66,7 +72,10 @@ test('a set in log-only decides nothing, and its report says what it would have 
     { rule: null, refusedBy: 'policy_destructive_on_production', tool: 'wipe', calls: 1, lastDecision: wiped!.id },
   ])
 
-  const enforced = await enforcePolicySet(admin, { number, version, replaces: 1 })
+  const early = await enforcePolicySet({ ...admin, now: new Date() }, { number, version, replaces: 1 })
+  expect(early).toMatchObject({ ok: false, error: { rule: 'policies:without_replay' } })
+  await setTrialTerms(admin, { logOnlyMinutes: 0, logOnlyCalls: 4 })
+  const enforced = await enforcePolicySet({ ...admin, now: new Date() }, { number, version, replaces: 1 })
   expect(enforced).toMatchObject({ ok: true })
   await until(() => view().policies.version === version && view().candidate === null)
   expect((await call('change')).isError).toBe(true)

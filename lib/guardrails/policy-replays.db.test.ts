@@ -71,8 +71,8 @@ dbTest('says what a set would have blocked and allowed, of which agents, tools a
       { rule: 'policy_then', blocked: 0, permitted: 3 },
     ],
   })
-  const { evidence } = await getPolicySet(await security(db), number)
-  expect(evidence).toEqual({ replayed: true, judged: 14, logged: false })
+  const { trial } = await getPolicySet(await security(db), number)
+  expect(trial).toMatchObject({ outcome: 'tried', replay: { calls: 21, judged: 14 }, logOnly: null })
   expect(report.says.slice(0, 2)).toEqual([
     'Would have blocked 7 of 14 calls, by 1 agent.',
     'Would have allowed 3 calls that were refused, by 1 agent.',

@@ -5,7 +5,15 @@ import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
-import { draftPolicySet, endLogOnly, enforcePolicySet, rollBackPolicySet, startLogOnly } from './commands.ts'
+import {
+  discardPolicySet,
+  draftPolicySet,
+  endLogOnly,
+  enforcePolicySet,
+  rollBackPolicySet,
+  setTrialTerms,
+  startLogOnly,
+} from './commands.ts'
 import { policiesOf } from './queries/policies.ts'
 import { checkPolicyText, explainStoredRule, getPolicySet, listPolicySets, policySetsInUse } from './queries.ts'
 
@@ -90,9 +98,13 @@ test('log-only, then a text that changes: a draft again, which was not tried', a
   const taken = await startLogOnly(second, { number: other.number })
   expect(taken).toMatchObject({ ok: false, error: { rule: 'policies:log_only_taken' } })
   expect(await policySetsInUse(author)).toMatchObject({ enforced: 1, logOnly: number })
-  expect((await getPolicySet(second, number)).evidence).toEqual({ replayed: false, judged: 0, logged: true })
+  expect((await getPolicySet(second, number)).trial).toMatchObject({
+    outcome: 'not_tried',
+    replay: null,
+    logOnly: { minutes: 0, calls: 0 },
+  })
   await draftPolicySet(author, { number, version, text: textOf('policy_h'), note: 'Changed.' })
-  expect(await getPolicySet(second, number)).toMatchObject({ state: 'draft', evidence: { logged: false } })
+  expect(await getPolicySet(second, number)).toMatchObject({ state: 'draft', trial: { logOnly: null } })
   await startLogOnly(author, { number })
   expect(await endLogOnly(author, { number })).toMatchObject({ ok: true, value: { changed: true } })
   expect(await endLogOnly(author, { number })).toMatchObject({ ok: true, value: { changed: false } })
@@ -195,7 +207,7 @@ test('a set shows its policies with who set them, how it differs, and why not', 
   expect((await getPolicySet(second, number)).actions).toMatchObject({ enforce: null, log_only: null })
   const builder = ctxFor(db, await makePerson(db, { roles: ['builder'] }))
   expect((await getPolicySet(builder, number)).actions.edit).toMatchObject({ rule: 'permission:policies:manage' })
-  expect((await listPolicySets(builder))[0]).toMatchObject({ number, state: 'draft' })
+  expect((await listPolicySets(builder)).items[0]).toMatchObject({ number, state: 'draft' })
 })
 
 test('whose role does not manage policies changes none, and a set nobody made is not found', async ({ db, people }) => {
@@ -205,6 +217,8 @@ test('whose role does not manage policies changes none, and a set nobody made is
     startLogOnly(ctx, { number: 1 }),
     endLogOnly(ctx, { number: 1 }),
     enforcePolicySet(ctx, { number: 1, version: '', replaces: 1 }),
+    discardPolicySet(ctx, { number: 1, version: '' }),
+    setTrialTerms(ctx, { logOnlyMinutes: 0, logOnlyCalls: 1 }),
     rollBackPolicySet(ctx, { number: 1, replaces: 1, reason }),
   ]
   for (const attempt of attempts(builder)) await expect(attempt).rejects.toMatchObject({ code: 'forbidden' })

@@ -1,6 +1,6 @@
 export { logOnlyReport } from './queries/log-only-report.ts'
 export { getPolicyReplay, listPolicyReplays } from './queries/policy-replays.ts'
-export { checkPolicyText, getPolicySet, listPolicySets, policySetsInUse } from './queries/policy-sets.ts'
+export { checkPolicyText, getPolicySet, getTrialTerms, listPolicySets, policySetsInUse } from './queries/policy-sets.ts'
 export {
   loadPolicySet,
   openPolicySet,

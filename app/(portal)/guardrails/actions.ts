@@ -1,23 +1,27 @@
 'use server'
 
 import { revalidatePath } from 'next/cache'
-import type { Result } from '#lib/core/result.ts'
+import { ok, type Result } from '#lib/core/result.ts'
 import { paths } from '#lib/core/paths.ts'
 import {
+  discardPolicySet,
   draftPolicySet,
   endLogOnly,
   enforcePolicySet,
   rollBackPolicySet,
+  setTrialTerms,
   startLogOnly,
 } from '#lib/guardrails/commands.ts'
 import { checkPolicyText } from '#lib/guardrails/queries.ts'
 import {
   checkPoliciesInput,
+  discardPolicySetInput,
   draftPolicySetInput,
   enforcePolicySetInput,
   policySetInput,
   rollBackPolicySetInput,
 } from '#lib/guardrails/schema/policy-sets.ts'
+import { setTrialTermsInput } from '#lib/guardrails/schema/policy-trial.ts'
 import { portalAction } from '#lib/web/action.ts'
 
 export const checkText = portalAction(checkPoliciesInput, (ctx, input) => checkPolicyText(ctx, input))
@@ -36,6 +40,14 @@ export const enforce = portalAction(enforcePolicySetInput, async (ctx, input) =>
 
 export const rollBack = portalAction(rollBackPolicySetInput, async (ctx, input) =>
   shown(await rollBackPolicySet(ctx, input)),
+)
+
+export const discard = portalAction(discardPolicySetInput, async (ctx, input) =>
+  shown(await discardPolicySet(ctx, input)),
+)
+
+export const setTerms = portalAction(setTrialTermsInput, async (ctx, input) =>
+  shown(ok(await setTrialTerms(ctx, input))),
 )
 
 // What is in use is on every page.

@@ -7,24 +7,32 @@ import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import { getPolicySet, listPolicySets } from '#lib/guardrails/queries.ts'
-import type { PolicySetSummary } from '#lib/guardrails/schema/policy-sets.ts'
+import { getPolicySet, getTrialTerms, listPolicySets, policySetsInUse } from '#lib/guardrails/queries.ts'
+import {
+  policySetListQuery,
+  type PolicySetState as State,
+  type PolicySetSummary,
+} from '#lib/guardrails/schema/policy-sets.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
+import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
+import { TrialTermsCard } from './trial-terms.client.tsx'
 
 export const metadata: Metadata = { title: 'Guardrails' }
 
 /** What any agent is permitted to do, whoever owns it: the policies in force in plain words, and every set there was. */
-export default async function GuardrailsPage() {
+export default async function GuardrailsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const sets = await listPolicySets(ctx)
-  const inForce = sets.find(({ state }) => state === 'enforced')
-  const logOnly = sets.find(({ state }) => state === 'log_only')
-  const enforced = inForce ? await getPolicySet(ctx, inForce.number) : null
+  const query = await parseSearch(policySetListQuery, searchParams)
+  const sets = await listPolicySets(ctx, { ...query, limit: 25 })
+  const { enforced: inForce, logOnly } = await policySetsInUse(ctx)
+  const enforced = inForce === null ? null : await getPolicySet(ctx, inForce)
+  const terms = await getTrialTerms(ctx)
   return (
     <>
       <PageHeader
@@ -39,10 +47,10 @@ export default async function GuardrailsPage() {
           </>
         }
       />
-      {logOnly && (
-        <Notice kind="warn" title={`Policy set ${logOnly.number} is log-only`} className="mb-5">
+      {logOnly !== null && (
+        <Notice kind="warn" title={`Policy set ${logOnly} is log-only`} className="mb-5">
           It judges live calls and decides none of them.{' '}
-          <Link href={paths.policySet(logOnly.number)} className="underline underline-offset-2">
+          <Link href={paths.policySet(logOnly)} className="underline underline-offset-2">
             See what it would have decided otherwise
           </Link>
         </Notice>
@@ -77,10 +85,31 @@ export default async function GuardrailsPage() {
           <PolicyList policies={enforced.rules} />
         </Card>
       )}
-      <h2 className="mb-2 text-sm font-semibold">Every set</h2>
-      <DataTable caption="Policy sets" columns={columns} rows={sets} rowKey={({ number }) => String(number)} />
+      <div className="mb-2 flex flex-wrap items-baseline justify-between gap-x-4">
+        <h2 className="text-sm font-semibold">{query.state === 'discarded' ? 'Drafts thrown away' : 'Every set'}</h2>
+        <Link href={otherList(query.state)} className="text-[13px] text-accent underline underline-offset-2">
+          {query.state === 'discarded' ? 'Every other set' : 'Drafts thrown away'}
+        </Link>
+      </div>
+      <DataTable
+        caption="Policy sets"
+        columns={columns}
+        rows={sets.items}
+        rowKey={({ number }) => String(number)}
+        empty={<EmptyState title="No draft was thrown away">A draft that judged no live call can be.</EmptyState>}
+      />
+      {sets.nextCursor && (
+        <Button asChild size="sm" className="mt-3">
+          <Link href={hrefWith(paths.guardrails(), { state: query.state, cursor: sets.nextCursor })}>Older</Link>
+        </Button>
+      )}
+      <TrialTermsCard terms={terms} whyNot={whyNot(ctx.actor, 'policies:manage')} />
     </>
   )
+}
+
+function otherList(state: State | undefined): string {
+  return hrefWith(paths.guardrails(), { state: state === 'discarded' ? undefined : 'discarded' })
 }
 
 function NewDraft({ problem }: { problem: string | null }) {

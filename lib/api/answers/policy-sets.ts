@@ -8,6 +8,7 @@ import {
   type PolicySetSummary,
   type PolicyView,
 } from '#lib/guardrails/schema/policy-sets.ts'
+import { type PolicyTrial, trialOutcomes, type TrialTermsView } from '#lib/guardrails/schema/policy-trial.ts'
 import { answerOf, count, text, time } from './words.ts'
 
 const number = z.int().min(1)
@@ -34,6 +35,9 @@ const summary = {
   enforcedBy: text.nullable(),
   supersededAt: time.nullable(),
   withoutReplay: text.nullable(),
+  emptyReplay: text.nullable(),
+  discardedAt: time.nullable(),
+  discardedBy: text.nullable(),
 }
 
 export const policySetSummary = answerOf<PolicySetSummary>()(z.strictObject(summary)).meta({ id: 'PolicySetSummary' })
@@ -52,8 +56,30 @@ const policy = answerOf<PolicyView>()(
   }),
 ).meta({ id: 'Policy' })
 
+const terms = { logOnlyMinutes: count, logOnlyCalls: count }
+
+export const trialTerms = answerOf<TrialTermsView>()(
+  z.strictObject({
+    ...terms,
+    setBy: text.nullable().meta({ description: 'null: nobody has, these are the defaults' }),
+    setAt: time.nullable(),
+  }),
+).meta({ id: 'PolicyTrialTerms' })
+
+const trial = answerOf<PolicyTrial>()(
+  z.strictObject({
+    outcome: z.enum(trialOutcomes).meta({ description: 'no_calls: it was replayed, and the window had no call' }),
+    replay: z.strictObject({ calls: count, judged: count, from: time, to: time }).nullable(),
+    logOnly: z
+      .strictObject({ minutes: count, calls: count.meta({ description: 'Counted up to what the terms want' }) })
+      .nullable(),
+    terms: z.strictObject(terms),
+    says: z.array(text).meta({ description: 'The same in sentences' }),
+  }),
+)
+
 const whyNot = z.strictObject({ rule: text, message: text }).nullable()
-const [edit, logOnly, endLogOnly, enforce, rollBack] = policySetActions
+const [edit, logOnly, endLogOnly, enforce, rollBack, discard] = policySetActions
 
 export const policySet = answerOf<PolicySetDetail>()(
   z.strictObject({
@@ -64,7 +90,7 @@ export const policySet = answerOf<PolicySetDetail>()(
     problems: z.array(policyProblem),
     enforced: z.strictObject({ number, version: text }).nullable(),
     diff: z.array(text),
-    evidence: z.strictObject({ replayed: z.boolean(), judged: count, logged: z.boolean() }),
+    trial,
     periods: z.array(z.strictObject({ from: time, until: time.nullable(), by: text.nullable() })),
     actions: z.strictObject({
       [edit]: whyNot,
@@ -72,6 +98,7 @@ export const policySet = answerOf<PolicySetDetail>()(
       [endLogOnly]: whyNot,
       [enforce]: whyNot,
       [rollBack]: whyNot,
+      [discard]: whyNot,
     }),
   }),
 ).meta({ id: 'PolicySet' })

@@ -198,10 +198,20 @@ test('policies are checked without a connection, drafted once, tried, enforced b
   expect(await sets('show', '2', '--report')).toMatchObject(done('It would have refused 0'))
   expect(await sets('enforce', '2')).toMatchObject({ code: 1, err: expect.stringContaining('somebody else') as string })
   await db.policySet.update({ where: { number: 2 }, data: { authorIds: [] } })
-  expect(await sets('enforce', '2')).toMatchObject(done('Policy set 2 is in force, in the place of 1.'))
+  expect(await sets('terms')).toMatchObject(
+    done('Log-only counts from 60 minutes and 1 judged call. These are the defaults.'),
+  )
+  expect(await sets('terms', '--calls', '5')).toMatchObject(done('Log-only counts from 60 minutes and 5 judged calls.'))
+  expect(await sets('enforce', '2')).toMatchObject({ code: 1 })
+  expect(await sets('enforce', '2', '--without-replay', 'It is only a test.')).toMatchObject(
+    done('Policy set 2 is in force, in the place of 1.'),
+  )
   expect(await sets('enforce', '2')).toMatchObject(done('in force already'))
   expect(await sets('show', '2')).toMatchObject(done('Title of policy_cli'))
   expect(await sets('rollback', '1', ...why)).toMatchObject(done('Policy set 1 is in force, in the place of 2.'))
+  expect(await sets('draft', '-f', folder, '--note', 'Not wanted.')).toMatchObject(done('Policy set 3 is a draft.'))
+  expect(await sets('discard', '3')).toMatchObject(done('Policy set 3 is thrown away.'))
+  expect(await sets('list', '--state', 'discarded')).toMatchObject(done('Not wanted.'))
   expect(await sets('list')).toMatchObject(done('superseded'))
   expect(await sets('show', 'two')).toMatchObject({ code: 2 })
 })

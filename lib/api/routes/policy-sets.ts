@@ -1,10 +1,13 @@
 import { z } from 'zod'
 import {
   checkPoliciesInput,
+  discardPolicySetInput,
   draftPolicySetInput,
   enforcePolicySetInput,
+  policySetListQuery,
   rollBackPolicySetInput,
 } from '#lib/guardrails/schema/policy-sets.ts'
+import { setTrialTermsInput } from '#lib/guardrails/schema/policy-trial.ts'
 import {
   draftedPolicySet,
   enforcedPolicySet,
@@ -12,8 +15,9 @@ import {
   policyCheck,
   policySet,
   policySetSummary,
+  trialTerms,
 } from '../answers/policy-sets.ts'
-import { pagedOf, pageQuery } from '../paging.ts'
+import { pagedOf } from '../paging.ts'
 import { endpoint, json } from '../endpoint.ts'
 
 /** Sets are known by their numbers. */
@@ -25,9 +29,9 @@ const exampleText = '@id("permit_granted") @title("…") @explanation("…") per
 export const list = endpoint({
   method: 'GET',
   path: '/api/v1/policy-sets',
-  summary: 'The sets of central policies, the newest first.',
+  summary: 'The sets of central policies, the newest first; what was thrown away only by its state.',
   permission: 'agents:read',
-  query: pageQuery,
+  query: policySetListQuery,
   answer: json(pagedOf(policySetSummary)),
 })
 
@@ -113,7 +117,7 @@ export const enforce = endpoint({
   method: 'POST',
   path: '/api/v1/policy-sets/{number}/enforce',
   summary:
-    'Puts a set in force, by somebody else than who wrote it, after a replay, a time in log-only, or with the reason why not.',
+    'Puts a set in force, by somebody else than who wrote it, after a replay that met calls, long enough in log-only, or with the reason why not.',
   permission: 'policies:manage',
   params: numbered,
   body: enforcePolicySetInput.omit({ number: true }),
@@ -130,4 +134,33 @@ export const rollBack = endpoint({
   body: rollBackPolicySetInput.omit({ number: true }),
   answer: json(enforcedPolicySet),
   example: { ...example, body: { replaces: 3, reason: 'It refused too much.' } },
+})
+
+export const discard = endpoint({
+  method: 'POST',
+  path: '/api/v1/policy-sets/{number}/discard',
+  summary: 'Throws a draft away for good; what was ever log-only or enforced is kept.',
+  permission: 'policies:manage',
+  params: numbered,
+  body: discardPolicySetInput.omit({ number: true }),
+  answer: json(changed),
+  example: { ...example, body: { version: '0123456789abcdef' } },
+})
+
+export const showTerms = endpoint({
+  method: 'GET',
+  path: '/api/v1/policy-trial-terms',
+  summary: 'How long log-only has to last, and how many calls it has to judge, before a set counts as tried.',
+  permission: 'agents:read',
+  answer: json(trialTerms),
+})
+
+export const setTerms = endpoint({
+  method: 'PUT',
+  path: '/api/v1/policy-trial-terms',
+  summary: 'Changes how long log-only has to last, and how many calls it has to judge.',
+  permission: 'policies:manage',
+  body: setTrialTermsInput,
+  answer: json(changed),
+  example: { body: { logOnlyMinutes: 1440, logOnlyCalls: 100 } },
 })

@@ -160,9 +160,16 @@ test('policy sets', async ({ ask, db }) => {
   // Somebody else wrote it.
   await db.policySet.update({ where: { number: Number(number) }, data: { authorIds: [] } })
   const { version, enforced } = (await ask(`GET ${path}`)) as unknown as PolicySetDetail
-  await ask(`POST ${path}/enforce`, { version, replaces: enforced!.number })
+  await ask('GET /policy-trial-terms')
+  await ask('PUT /policy-trial-terms', { logOnlyMinutes: 30, logOnlyCalls: 2 })
+  await ask('GET /policy-trial-terms')
+  await ask(`POST ${path}/enforce`, { version, replaces: enforced!.number, withoutReplay: 'It is only a test of it.' })
   await ask(`POST /policy-sets/${enforced!.number}/roll-back`, { replaces: number, reason: 'It was only a test.' })
+  const other = await ask('POST /policy-sets', { text, note: 'To be thrown away.' })
+  await ask(`POST /policy-sets/${other['number']}/discard`, { version: other['version'] })
+  await ask(`GET /policy-sets/${other['number']}`)
   await ask('GET /policy-sets')
+  await ask('GET /policy-sets?state=discarded')
 })
 
 test('webhooks', async ({ ask }) => {

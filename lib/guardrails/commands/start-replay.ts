@@ -20,9 +20,13 @@ export async function startPolicyReplay(ctx: Ctx, { number, since }: StartReplay
   authorize(ctx, 'policies:manage')
   return await inTx(ctx, async (tx, ctx) => {
     // Two who ask at once take turns.
-    const [set] = await tx.$queryRaw<{ version: string; policies: string[] }[]>`
-      select "version", "policies" from "PolicySet" where "number" = ${number} for update`
+    const [set] = await tx.$queryRaw<{ version: string; policies: string[]; state: string }[]>`
+      select "version", "policies", "state"::text from "PolicySet" where "number" = ${number} for update`
     if (!set) throw policySetNotFound(number)
+    if (set.state === 'discarded') {
+      const message = `Policy set ${number} is thrown away: make a draft of it.`
+      throw new DomainError('conflict', message, { rule: 'policies:discarded' })
+    }
     const { problem } = replayedSet({ number, ...set })
     if (problem) throw new DomainError('invalid', `It cannot be replayed: ${problem}`, { rule: 'replays:not_valid' })
     return await begin(tx, ctx, { number, version: set.version, policies: [], since })

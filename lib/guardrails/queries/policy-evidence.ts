@@ -1,29 +1,61 @@
+import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { PolicySetSurroundings } from '../rules/policy-set-life.ts'
+import { trialOf, type TrialFacts } from '../rules/policy-trial.ts'
+import { type TrialTerms, trialTermsDefault, type TrialTermsView } from '../schema/policy-trial.ts'
+import { firstSeqSince } from './first-seq.ts'
 
-/** Whether recorded calls were replayed with exactly this text, how many the largest replay decided again, and whether it judged in log-only. */
-export async function hasEvidence(
-  tx: Tx,
-  { number, version }: { number: number; version: string },
-): Promise<{ replayed: boolean; judged: number; logged: boolean }> {
-  const [replays] = await tx.$queryRaw<{ count: number; judged: number }[]>`
-    select count(*)::int as "count", coalesce(max(("report"->>'judged')::int), 0) as "judged" from "PolicyReplay"
-    where "setNumber" = ${number} and "setVersion" = ${version} and "state" = 'done'`
-  const logged = await tx.policySet.count({ where: { number, version, logOnlyAt: { not: null } } })
-  const { count, judged } = replays!
-  return { replayed: count > 0, judged, logged: logged > 0 }
-}
+type Tried = { number: number; version: string; logOnlyAt: Date | null; logOnlyEndedAt: Date | null }
 
-/** Which sets are in force and log-only, and whether this one was tried. */
-export async function surroundingsOf(
-  tx: Tx,
-  { number, version }: { number: number; version: string },
-): Promise<PolicySetSurroundings> {
+/** Which sets are in force and log-only, and how far this one was tried. */
+export async function surroundingsOf(tx: Tx, set: Tried, now: Date): Promise<PolicySetSurroundings> {
   const used = await tx.policySet.findMany({
     where: { state: { in: ['enforced', 'log_only'] } },
     select: { number: true, state: true },
   })
-  const numberOf = (state: string) => used.find((set) => set.state === state)?.number ?? null
-  const { replayed, logged } = await hasEvidence(tx, { number, version })
-  return { enforced: numberOf('enforced'), logOnly: numberOf('log_only'), tried: replayed || logged }
+  const numberOf = (state: string) => used.find((each) => each.state === state)?.number ?? null
+  const terms = await termsOf(tx)
+  const replay = await bestReplay(tx, set)
+  const logOnly = await logOnlyOf(tx, { set, terms, now })
+  return { enforced: numberOf('enforced'), logOnly: numberOf('log_only'), trial: trialOf({ replay, logOnly, terms }) }
+}
+
+/** What has to be before a set counts as tried, and who set that. Callers authorize. */
+export async function trialTerms(ctx: Ctx): Promise<TrialTermsView> {
+  const row = await reader(ctx).policyTrialTerms.findUnique({ where: { id: 1 } })
+  if (!row) return { ...trialTermsDefault, setBy: null, setAt: null }
+  const { logOnlyMinutes, logOnlyCalls, changedByName, changedAt } = row
+  return { logOnlyMinutes, logOnlyCalls, setBy: changedByName, setAt: changedAt.toISOString() }
+}
+
+async function termsOf(tx: Tx): Promise<TrialTerms> {
+  const select = { logOnlyMinutes: true, logOnlyCalls: true } as const
+  return (await tx.policyTrialTerms.findUnique({ where: { id: 1 }, select })) ?? trialTermsDefault
+}
+
+/** Of the finished replays of exactly this text the one that decided most calls again. */
+async function bestReplay(tx: Tx, { number, version }: Tried): Promise<TrialFacts['replay']> {
+  const [best] = await tx.$queryRaw<{ calls: number; judged: number; from: Date; to: Date }[]>`
+    select ("report"->>'calls')::int as "calls", ("report"->>'judged')::int as "judged", "fromAt" as "from", "toAt" as "to"
+    from "PolicyReplay" where "setNumber" = ${number} and "setVersion" = ${version} and "state" = 'done'
+    order by 2 desc, 1 desc, "toAt" desc limit 1`
+  return best ? { ...best, from: best.from.toISOString(), to: best.to.toISOString() } : null
+}
+
+/** Counts no further than the terms want: the log of a long time is not read for it. */
+async function logOnlyOf(
+  tx: Tx,
+  { set, terms, now }: { set: Tried; terms: TrialTerms; now: Date },
+): Promise<TrialFacts['logOnly']> {
+  const { version, logOnlyAt: from, logOnlyEndedAt } = set
+  if (!from) return null
+  const to = logOnlyEndedAt ?? now
+  const [counted] = await tx.$queryRaw<{ calls: number }[]>`
+    select count(*)::int as "calls" from (
+      select 1 from "AuditEvent" where "event" in ('mcp.call_allowed', 'mcp.call_denied') and "detail" ? 'situation'
+        and "at" >= ${from} and "at" <= ${to} and "seq" >= ${firstSeqSince(from)}
+        and not ("detail" ? 'candidate' and "detail"->'candidate'->>'version' = ${version} and "detail"->'candidate' ? 'unread')
+      limit ${terms.logOnlyCalls}) c`
+  const minutes = Math.max(0, Math.floor((to.getTime() - from.getTime()) / 60_000))
+  return { minutes, calls: counted?.calls ?? 0 }
 }

@@ -1,4 +1,5 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
 import { lineDiff } from '#lib/core/line-diff.ts'
 import type { PolicySet as PolicySetModel } from '#lib/db/generated/client.ts'
 import { checkPolicies } from '../cedar/check.ts'
@@ -12,9 +13,13 @@ import {
   type PolicySetAction,
   policySetActions,
   type PolicySetDetail,
+  type PolicySetList,
+  type PolicySetListQuery,
+  policySetListQuery,
   type PolicySetSummary,
 } from '../schema/policy-sets.ts'
-import { hasEvidence, surroundingsOf } from './policy-evidence.ts'
+import type { TrialTermsView } from '../schema/policy-trial.ts'
+import { surroundingsOf, trialTerms } from './policy-evidence.ts'
 import { policyViews } from './policy-views.ts'
 import { policySchema } from './policy-source.ts'
 import { warningsOf } from './policy-warnings.ts'
@@ -22,18 +27,34 @@ import { warningsOf } from './policy-warnings.ts'
 /** Of one set. */
 const periodsMax = 100
 
-/** Every policy set, the newest first. Needs `agents:read`. */
-export async function listPolicySets(ctx: Ctx): Promise<PolicySetSummary[]> {
+/** The policy sets, the newest first, a page at a time; what was thrown away only when asked for. Needs `agents:read`; throws `invalid` for a cursor that is no set. */
+export async function listPolicySets(ctx: Ctx, input: PolicySetListQuery = {}): Promise<PolicySetList> {
   authorize(ctx, 'agents:read')
+  const { state, limit, cursor } = policySetListQuery.parse(input)
   const db = reader(ctx)
+  const after = cursor === undefined ? null : Number(cursor)
+  if (after !== null && (await db.policySet.count({ where: { number: after } })) === 0)
+    throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
   const rows = await db.policySet.findMany({
+    where: { state: state ?? { not: 'discarded' }, ...(after === null ? {} : { number: { lt: after } }) },
     orderBy: { number: 'desc' },
+    take: limit + 1,
     omit: { schemaText: true, policies: true, words: true },
   })
+  const page = rows.slice(0, limit)
   const sizes = await db.$queryRaw<{ number: number; policies: number }[]>`
-    select "number", cardinality("policies") as "policies" from "PolicySet"`
+    select "number", cardinality("policies") as "policies" from "PolicySet" where "number" = any(${page.map(({ number }) => number)})`
   const sizeOf = new Map(sizes.map(({ number, policies }) => [number, policies]))
-  return rows.map((row) => summaryOf({ ...row, policies: sizeOf.get(row.number) ?? 0 }))
+  return {
+    items: page.map((row) => summaryOf({ ...row, policies: sizeOf.get(row.number) ?? 0 })),
+    nextCursor: rows.length > limit ? String(page.at(-1)!.number) : null,
+  }
+}
+
+/** What has to be before a set counts as tried, and who set that. Needs `agents:read`. */
+export async function getTrialTerms(ctx: Ctx): Promise<TrialTermsView> {
+  authorize(ctx, 'agents:read')
+  return await trialTerms(ctx)
 }
 
 /** A policy set: its text and what each policy says, how it differs from the set in force, and what may be done with it by the person who asks. Needs `agents:read`; throws `not_found`. */
@@ -48,7 +69,7 @@ export async function getPolicySet(ctx: Ctx, number: number): Promise<PolicySetD
     where: { state: 'enforced' },
     select: { number: true, version: true, policies: true },
   })
-  const around = await surroundingsOf(db, row)
+  const around = await surroundingsOf(db, row, ctx.now)
   const denial = (action: PolicySetAction) => policySetActionDenial(ctx.actor, row, { ...around, action })
   return {
     ...summaryOf({ ...row, policies: row.policies.length }),
@@ -58,7 +79,7 @@ export async function getPolicySet(ctx: Ctx, number: number): Promise<PolicySetD
     problems: checked.problems,
     enforced: enforced && { number: enforced.number, version: enforced.version },
     diff: enforced && enforced.version !== row.version ? lineDiff(joinPolicies(enforced.policies), text) : [],
-    evidence: await hasEvidence(db, row),
+    trial: around.trial,
     periods: (await db.policySetPeriod.findMany({ where: { number }, orderBy: { id: 'desc' }, take: periodsMax })).map(
       ({ fromAt, untilAt, byName }) => ({
         from: fromAt.toISOString(),
@@ -116,5 +137,8 @@ function summaryOf(
     enforcedBy: row.enforcedByName,
     supersededAt: iso(row.supersededAt),
     withoutReplay: row.withoutReplay,
+    emptyReplay: row.emptyReplay,
+    discardedAt: iso(row.discardedAt),
+    discardedBy: row.discardedByName,
   }
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { policySetActions, policySetStates } from '../schema/policy-sets.ts'
+import { type TrialFacts, trialOf } from './policy-trial.ts'
 import { canMovePolicySet, decideEnforcing, decidePolicySetMove, type PolicySetFacts } from './policy-set-life.ts'
 
 const set = (change: Partial<PolicySetFacts> = {}): PolicySetFacts => ({
@@ -8,9 +9,15 @@ const set = (change: Partial<PolicySetFacts> = {}): PolicySetFacts => ({
   version: 'v3',
   authorIds: ['author'],
   enforcedAt: null,
+  firstLogOnlyAt: null,
   ...change,
 })
-const around = { enforced: 2, logOnly: null, tried: true, person: 'other' }
+const terms = { logOnlyMinutes: 60, logOnlyCalls: 1 }
+const window = { from: '2026-11-01T00:00:00.000Z', to: '2026-11-01T01:00:00.000Z' }
+const replayed = (calls: number, judged: number) =>
+  trialOf({ replay: { calls, judged, ...window }, logOnly: null, terms })
+const untried = trialOf({ replay: null, logOnly: null, terms })
+const around = { enforced: 2, logOnly: null, trial: replayed(10, 10), person: 'other' }
 
 test('which action leads where is one table', () => {
   const possible = policySetStates.map((state) => [
@@ -18,10 +25,11 @@ test('which action leads where is one table', () => {
     policySetActions.filter((action) => canMovePolicySet(state, action)),
   ])
   expect(Object.fromEntries(possible)).toEqual({
-    draft: ['edit', 'log_only', 'enforce'],
+    draft: ['edit', 'log_only', 'enforce', 'discard'],
     log_only: ['edit', 'end_log_only', 'enforce'],
     enforced: [],
     superseded: ['roll_back'],
+    discarded: [],
   })
 })
 
@@ -42,16 +50,57 @@ test('one set at a time is log-only', () => {
 })
 
 test('what was looked at is enforced: its text, in the place of the set in force, tried before or with the reason why not', () => {
-  const input = { number: 3, version: 'v3', replaces: 2, withoutReplay: null }
-  const decide = (change: Partial<typeof input>, tried = true) => {
-    const decision = decideEnforcing(set(), { ...input, ...change }, { ...around, tried })
+  const input = { number: 3, version: 'v3', replaces: 2, withoutReplay: null, emptyReplay: null }
+  type Input = Parameters<typeof decideEnforcing>[1]
+  const decide = (change: Partial<Input>, trial = around.trial) => {
+    const decision = decideEnforcing(set(), { ...input, ...change }, { ...around, trial })
     return decision.ok ? 'ok' : decision.error.rule
   }
+  const why = 'It is urgent.'
   expect(decide({})).toBe('ok')
   expect(decide({ version: 'v2' })).toBe('policies:changed_meanwhile')
   expect(decide({ replaces: 1 })).toBe('policies:changed_meanwhile')
-  expect(decide({}, false)).toBe('policies:without_replay')
-  expect(decideEnforcing(set(), { ...input, withoutReplay: 'It is urgent.' }, { ...around, tried: false }).ok).toBe(
-    true,
+  expect(decide({}, untried)).toBe('policies:without_replay')
+  expect(decide({ emptyReplay: why }, untried)).toBe('policies:without_replay')
+  expect(decide({ withoutReplay: why }, untried)).toBe('ok')
+  expect(decide({}, replayed(0, 0))).toBe('policies:replay_without_calls')
+  expect(decide({ emptyReplay: why }, replayed(0, 0))).toBe('ok')
+  expect(decide({ withoutReplay: why }, replayed(0, 0))).toBe('ok')
+  // There were calls, and it could be asked about none of them: that is no empty window.
+  expect(decide({ emptyReplay: why }, replayed(12, 0))).toBe('policies:without_replay')
+})
+
+test('who is refused for want of a trial reads what was done, what counts, and what to do', () => {
+  const refusal = (facts: TrialFacts) => {
+    const input = { number: 3, version: 'v3', replaces: 2, withoutReplay: null, emptyReplay: null }
+    const decision = decideEnforcing(set(), input, { ...around, trial: trialOf(facts) })
+    return decision.ok ? '' : decision.error.message
+  }
+  const empty = refusal({ replay: { calls: 0, judged: 0, ...window }, logOnly: { minutes: 3, calls: 0 }, terms })
+  expect(empty).toContain('no call is on record from 2026-11-01 00:00 to 2026-11-01 01:00 UTC')
+  expect(empty).toContain(
+    'It was log-only for 3 minutes and judged 0 calls; that counts from 60 minutes and 1 judged call.',
   )
+  expect(empty).toContain('(emptyReplay)')
+  const none = refusal({ replay: { calls: 12, judged: 0, ...window }, logOnly: null, terms })
+  expect(none).toContain('none of 12 recorded calls could be decided again')
+  expect(none).toContain('(withoutReplay)')
+})
+
+test('log-only counts once it lasted as long and judged as many calls as the terms want, not one of the two', () => {
+  const outcome = (minutes: number, calls: number) =>
+    trialOf({ replay: null, logOnly: { minutes, calls }, terms: { logOnlyMinutes: 60, logOnlyCalls: 5 } }).outcome
+  expect([outcome(60, 5), outcome(59, 5), outcome(60, 4)]).toEqual(['tried', 'not_tried', 'not_tried'])
+})
+
+test('a draft is thrown away, and nothing that judged live calls', () => {
+  expect(decidePolicySetMove(set(), 'discard', { ...around, person: 'author' }).ok).toBe(true)
+  const refusals = [set({ firstLogOnlyAt: new Date() }), set({ state: 'log_only' }), set({ state: 'discarded' })].map(
+    (each) => decidePolicySetMove(each, 'discard', around),
+  )
+  expect(refusals).toMatchObject([
+    { ok: false, error: { rule: 'policies:kept' } },
+    { ok: false, error: { rule: 'policies:not_a_draft' } },
+    { ok: false, error: { rule: 'policies:discarded' } },
+  ])
 })

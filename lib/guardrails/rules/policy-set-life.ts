@@ -1,6 +1,7 @@
 import { type Actor, can } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { ok, type Result } from '#lib/core/result.ts'
+import type { PolicyTrial } from '../schema/policy-trial.ts'
 import type {
   EnforcePolicySetInput,
   PolicySetAction,
@@ -18,6 +19,7 @@ const moves = {
   end_log_only: { from: ['log_only'], to: 'draft' },
   enforce: { from: ['draft', 'log_only'], to: 'enforced' },
   roll_back: { from: ['superseded'], to: 'enforced' },
+  discard: { from: ['draft'], to: 'discarded' },
 } as const satisfies Record<PolicySetAction, Move>
 
 /** One table drives the commands, the buttons and the test. */
@@ -32,27 +34,35 @@ export type PolicySetFacts = {
   version: string
   authorIds: readonly string[]
   enforcedAt: Date | null
+  firstLogOnlyAt: Date | null
 }
 
-/** What else there is: which set is in force, which is log-only, and whether this text was tried. */
+/** What else there is: which set is in force, which is log-only, and how far this text was tried. */
 export type PolicySetSurroundings = {
   enforced: number | null
   logOnly: number | null
-  tried: boolean
+  trial: PolicyTrial
 }
 
-/** Whether it may be changed, tried, enforced or enforced again; `person` is who asks. */
+/** Whether it may be changed, tried, enforced, enforced again or thrown away; `person` is who asks. */
 export function decidePolicySetMove(
   set: PolicySetFacts,
   action: PolicySetAction,
   { person, enforced, logOnly }: PolicySetSurroundings & { person: string },
 ): Result<null, PolicySetRefusal> {
-  if (!canMovePolicySet(set.state, action)) return refuse(notNow[action], notNowText(set, action))
+  if (!canMovePolicySet(set.state, action)) {
+    const rule = set.state === 'discarded' ? 'policies:discarded' : notNow[action]
+    return refuse(rule, notNowText(set, action))
+  }
   if (action === 'log_only' && logOnly !== null && logOnly !== set.number) {
     return refuse('policies:log_only_taken', `Policy set ${logOnly} is log-only already: end that first.`)
   }
   if (action === 'roll_back' && set.enforcedAt === null) {
     return refuse('policies:never_enforced', 'Only what was enforced before is gone back to.')
+  }
+  if (action === 'discard' && (set.enforcedAt !== null || set.firstLogOnlyAt !== null)) {
+    const message = `Policy set ${set.number} judged live calls, which name it: it is kept. Change its text, or leave it.`
+    return refuse('policies:kept', message)
   }
   if (action === 'enforce' && set.authorIds.includes(person)) {
     const text = 'You wrote its text, so somebody else enforces it.'
@@ -73,11 +83,15 @@ export function decideEnforcing(
   if (!read.ok) return read
   const replaced = stillInForce(input.replaces, around.enforced)
   if (!replaced.ok) return replaced
-  if (!around.tried && input.withoutReplay === null) {
-    const message = 'Nothing was replayed with this text and it was never log-only: do one of them, or say why not.'
-    return refuse('policies:without_replay', message)
+  const { outcome, says } = around.trial
+  if (outcome === 'tried' || input.withoutReplay !== null) return ok(null)
+  if (outcome === 'no_calls') {
+    if (input.emptyReplay !== null) return ok(null)
+    const message = `${says.join(' ')} That has shown nothing: replay a longer time, leave it log-only until that counts, or say why it is enforced although no call was met (emptyReplay).`
+    return refuse('policies:replay_without_calls', message)
   }
-  return ok(null)
+  const message = `${says.join(' ')} Replay recorded calls, leave it log-only until that counts, or say why it is enforced without (withoutReplay).`
+  return refuse('policies:without_replay', message)
 }
 
 /** Nobody overwrites or enforces a text that another one has changed since it was read; null: it does not matter. */
@@ -113,10 +127,12 @@ const notNow = {
   end_log_only: 'policies:not_log_only',
   enforce: 'policies:not_enforceable',
   roll_back: 'policies:never_enforced',
+  discard: 'policies:not_a_draft',
 } as const satisfies Record<PolicySetAction, PolicySetRule>
 
 function notNowText({ number, state }: PolicySetFacts, action: PolicySetAction): string {
   const is = `Policy set ${number} is ${stateWords[state]}`
+  if (state === 'discarded') return `${is}: make a draft of it.`
   switch (action) {
     case 'edit':
       return `${is} and keeps its text: make a draft of it.`
@@ -128,6 +144,8 @@ function notNowText({ number, state }: PolicySetFacts, action: PolicySetAction):
       return state === 'superseded' ? `${is}: roll back to it.` : `${is}.`
     case 'roll_back':
       return state === 'enforced' ? `${is}.` : `${is} and was not superseded: enforce it.`
+    case 'discard':
+      return `${is}: only a draft is thrown away.`
   }
 }
 
@@ -136,6 +154,7 @@ export const stateWords = {
   log_only: 'log-only',
   enforced: 'enforced',
   superseded: 'superseded',
+  discarded: 'thrown away',
 } as const satisfies Record<PolicySetState, string>
 
 function refuse(rule: PolicySetRule, message: string): { ok: false; error: PolicySetRefusal } {

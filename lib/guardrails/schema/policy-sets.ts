@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import type { PolicyTrial } from './policy-trial.ts'
 
-export const policySetStates = ['draft', 'log_only', 'enforced', 'superseded'] as const
+export const policySetStates = ['draft', 'log_only', 'enforced', 'superseded', 'discarded'] as const
 export type PolicySetState = (typeof policySetStates)[number]
 
 /** What a central policy says in plain words; `remedy` is empty for one that permits. */
@@ -43,10 +44,32 @@ export const enforcePolicySetInput = z.strictObject({
   version: z.string(),
   /** The number of the set it takes the place of. */
   replaces: number.nullable(),
-  /** Why nothing was replayed and nothing logged before. */
+  /** Why it was not tried before. */
   withoutReplay: reason.nullable().default(null),
+  /** Why it is enforced although its replay met no call: whoever says so knows that it has shown nothing. */
+  emptyReplay: reason.nullable().default(null),
 })
 export type EnforcePolicySetInput = z.input<typeof enforcePolicySetInput>
+
+export const discardPolicySetInput = z.strictObject({
+  number,
+  /** The version that was looked at. */
+  version: z.string(),
+})
+export type DiscardPolicySetInput = z.infer<typeof discardPolicySetInput>
+
+export const policySetListQuery = z.strictObject({
+  /** Left out: all but those that were thrown away. */
+  state: z.enum(policySetStates).optional(),
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  /** `nextCursor` of the page before. */
+  cursor: z
+    .string()
+    .regex(/^[1-9]\d{0,8}$/, 'A cursor is the nextCursor of the page before.')
+    .optional(),
+})
+export type PolicySetListQuery = z.input<typeof policySetListQuery>
+export type PolicySetList = { items: PolicySetSummary[]; nextCursor: string | null }
 
 export const rollBackPolicySetInput = z.strictObject({ number, replaces: number.nullable(), reason })
 export type RollBackPolicySetInput = z.infer<typeof rollBackPolicySetInput>
@@ -60,12 +83,15 @@ export const policySetRules = [
   'policies:second_person',
   'policies:log_only_taken',
   'policies:without_replay',
+  'policies:replay_without_calls',
+  'policies:kept',
+  'policies:discarded',
 ] as const
 export type PolicySetRule = (typeof policySetRules)[number]
 /** Why a set is not changed, and what to do. */
 export type PolicySetRefusal = { rule: PolicySetRule; message: string }
 
-export const policySetActions = ['edit', 'log_only', 'end_log_only', 'enforce', 'roll_back'] as const
+export const policySetActions = ['edit', 'log_only', 'end_log_only', 'enforce', 'roll_back', 'discard'] as const
 export type PolicySetAction = (typeof policySetActions)[number]
 
 export type PolicySetSummary = {
@@ -87,6 +113,9 @@ export type PolicySetSummary = {
   enforcedBy: string | null
   supersededAt: string | null
   withoutReplay: string | null
+  emptyReplay: string | null
+  discardedAt: string | null
+  discardedBy: string | null
 }
 
 /** A policy of a set: its words and its code, in which set that text first was, and how often it refused in the last 24 hours. */
@@ -106,8 +135,7 @@ export type PolicySetDetail = PolicySetSummary & {
   /** The set in force now, and the lines by which this one differs from it. */
   enforced: { number: number; version: string } | null
   diff: string[]
-  /** Whether recorded calls were replayed with this text, how many the largest replay decided again, and whether it was log-only. */
-  evidence: { replayed: boolean; judged: number; logged: boolean }
+  trial: PolicyTrial
   /** When it was in force, the last time first. */
   periods: { from: string; until: string | null; by: string | null }[]
   /** Why an action is not possible for the person who asks; null: it is. */

@@ -144,7 +144,9 @@ const tellers: Tellers = {
     ...policy(event, `${event.actor.name} enforced policy set ${event.detail.number}`),
     body: event.detail.withoutReplay
       ? `Without a replay: ${event.detail.withoutReplay}`
-      : 'It decides every call from now on.',
+      : event.detail.emptyReplay
+        ? `Its replay met no call: ${event.detail.emptyReplay}`
+        : 'It decides every call from now on.',
   }),
   'policy_set.rolled_back': (event) => ({
     ...policy(event, `${event.actor.name} went back to policy set ${event.detail.number}`),

@@ -2,7 +2,6 @@
 
 import { useState } from 'react'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
-import { plural } from '#components/ui/count.ts'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { FormFooter } from '#components/ui/form-footer.client.tsx'
@@ -13,26 +12,25 @@ import { useAction } from '#components/ui/use-action.client.ts'
 import type { PolicySetDetail } from '#lib/guardrails/schema/policy-sets.ts'
 import { enforce } from '../actions.ts'
 
-/** How far it was tried: a replay that met no call has shown nothing, and that is said. */
-function Tried({ evidence: { replayed, judged, logged } }: Pick<PolicySetDetail, 'evidence'>) {
-  if (!replayed) return <p className="text-sm">This text was log-only.</p>
-  const says = 'Recorded calls were replayed with this text.'
-  if (judged > 0 || logged) {
-    return (
-      <p className="text-sm">
-        {says} {plural(judged, 'call was', 'calls were')} decided again.{logged && ' It was log-only, too.'}
-      </p>
-    )
-  }
-  return <Notice kind="warn">{says} No call was in the range, so that has shown nothing yet.</Notice>
-}
+const reasons = {
+  not_tried: {
+    field: 'withoutReplay',
+    label: 'Why it is enforced without',
+    does: 'Replay recorded calls, leave it log-only until that counts, or say why it is enforced without.',
+  },
+  no_calls: {
+    field: 'emptyReplay',
+    label: 'Why it is enforced although no call was met',
+    does: 'That has shown nothing yet: replay a longer time, leave it log-only until that counts, or say that you know it.',
+  },
+} as const
 
-/** Puts a set in force. One that was not tried needs the reason why not, which is kept with it. */
+/** Puts a set in force. One that was not tried, or whose replay met no call, needs a reason, which is kept with it. */
 export function EnforceButton({ set, whyNot }: { set: PolicySetDetail; whyNot: string | null }) {
   const [open, setOpen] = useState(false)
   const [reason, setReason] = useState('')
-  const { number, version, enforced, evidence, warnings } = set
-  const tried = evidence.replayed || evidence.logged
+  const { number, version, enforced, trial, warnings } = set
+  const asked = trial.outcome === 'tried' ? null : reasons[trial.outcome]
   const { run, pending, failed, clear } = useAction(enforce, () => {
     toast.success(`Policy set ${number} is in force.`)
     setOpen(false)
@@ -56,8 +54,8 @@ export function EnforceButton({ set, whyNot }: { set: PolicySetDetail; whyNot: s
           className="space-y-4"
           onSubmit={(event) => {
             event.preventDefault()
-            const withoutReplay = tried ? null : reason
-            run({ number, version, replaces: enforced?.number ?? null, withoutReplay })
+            const given = asked ? { [asked.field]: reason } : {}
+            run({ number, version, replaces: enforced?.number ?? null, ...given })
           }}
         >
           {warnings.length > 0 && (
@@ -65,16 +63,19 @@ export function EnforceButton({ set, whyNot }: { set: PolicySetDetail; whyNot: s
               {warnings.map(({ message }) => message).join(' ')}
             </Notice>
           )}
-          {tried ? (
-            <Tried evidence={evidence} />
-          ) : (
+          <div className="space-y-1 text-sm">
+            {trial.says.map((sentence) => (
+              <p key={sentence}>{sentence}</p>
+            ))}
+          </div>
+          {asked && (
             <>
-              <Notice kind="warn">Nothing was replayed with this text, and it was never log-only.</Notice>
+              <Notice kind="warn">{asked.does}</Notice>
               <Field
-                label="Why it is enforced without replay"
+                label={asked.label}
                 required
                 hint="It is kept with the set and in the audit log."
-                error={failed?.fields['withoutReplay']?.[0]}
+                error={failed?.fields[asked.field]?.[0]}
               >
                 <Textarea
                   value={reason}

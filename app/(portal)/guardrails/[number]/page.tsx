@@ -121,7 +121,14 @@ function SetFacts({ set }: { set: PolicySetDetail }) {
             'never'
           )}
         </Fact>
+        {(set.state === 'draft' || set.state === 'log_only') && <Fact label="Tried">{set.trial.says.join(' ')}</Fact>}
         {set.withoutReplay && <Fact label="Enforced without replay">{set.withoutReplay}</Fact>}
+        {set.emptyReplay && <Fact label="Enforced, its replay met no call">{set.emptyReplay}</Fact>}
+        {set.discardedAt && (
+          <Fact label="Thrown away">
+            by {set.discardedBy} <Time value={set.discardedAt} />
+          </Fact>
+        )}
       </Facts>
     </Card>
   )

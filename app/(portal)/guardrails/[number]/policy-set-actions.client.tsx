@@ -3,12 +3,13 @@
 import Link from 'next/link'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
+import { ConfirmButton } from '#components/ui/confirm-button.client.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { paths } from '#lib/core/paths.ts'
 import type { PolicySetDetail } from '#lib/guardrails/schema/policy-sets.ts'
-import { makeLogOnly, rollBack, stopLogOnly } from '../actions.ts'
+import { discard, makeLogOnly, rollBack, stopLogOnly } from '../actions.ts'
 import { EnforceButton } from './enforce-button.client.tsx'
 
 /** What can be done with a set in its state; what cannot says why. */
@@ -17,6 +18,22 @@ export function PolicySetActions({ set }: { set: PolicySetDetail }) {
   const whyNot = (action: keyof typeof actions) => actions[action]?.message ?? null
   return (
     <>
+      {state === 'draft' && actions.discard !== null && (
+        <ActionButton size="sm" whyNot={whyNot('discard')}>
+          Throw away
+        </ActionButton>
+      )}
+      {state === 'draft' && actions.discard === null && (
+        <ConfirmButton
+          label="Throw away"
+          title={`Throw policy set ${number} away`}
+          description="It leaves the list for good, and a replay of it ends. Its text stays on record: a new draft can be made of it."
+          confirm="Throw it away"
+          action={discard}
+          input={{ number, version: set.version }}
+          said={`Policy set ${number} is thrown away.`}
+        />
+      )}
       {state !== 'draft' && state !== 'log_only' && (
         <Button asChild>
           <Link href={paths.newPolicySet(number)}>Make a draft of it</Link>

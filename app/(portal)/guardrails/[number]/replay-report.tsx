@@ -41,7 +41,7 @@ export async function ReplayReport({ set }: { set: PolicySetDetail }) {
 
 function nothingYet(reads: boolean, set: PolicySetDetail): string {
   if (reads) return 'No recorded calls were replayed with this set yet.'
-  return set.evidence.replayed
+  return set.trial.replay
     ? 'Recorded calls were replayed with this text. Reports are for those who may read the audit log.'
     : 'No recorded calls were replayed with this text.'
 }

@@ -1,10 +1,12 @@
-import type { Command } from 'commander'
-import type {
-  LogOnlyRow,
-  PolicyProblem,
-  PolicySetDetail,
-  PolicySetSummary,
-  PolicyView,
+import { type Command, Option } from 'commander'
+import {
+  type LogOnlyRow,
+  type PolicyProblem,
+  type PolicySetDetail,
+  type PolicySetState,
+  policySetStates,
+  type PolicySetSummary,
+  type PolicyView,
 } from '#lib/guardrails/schema/policy-sets.ts'
 import type { AnswerOf } from '../../endpoint.ts'
 import { routes } from '../../routes.ts'
@@ -12,6 +14,7 @@ import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { type Column, facts } from '../table.ts'
 import { addPolicyReplayVerbs } from './policy-replays.ts'
 import { policySetNumber } from './policy-set-number.ts'
+import { addTrialTermsVerb } from './policy-trial-terms.ts'
 import { count, minute, oneLine } from '../text.ts'
 
 /** The verbs about the central policies and their life. */
@@ -20,11 +23,13 @@ export function addPolicySetCommands(program: Command, setup: Setup): void {
     .command('policy-sets')
     .alias('policies')
     .description('The central guardrail policies: drafts, what is log-only, what is enforced.')
-  addVerb(sets, setup, {
+  addVerb<{ state?: PolicySetState }>(sets, setup, {
     name: 'list',
-    says: 'List the policy sets, the newest first.',
-    run: async (cli) => {
-      const list = await (await cli.client()).all(routes.policySets.list, {})
+    says: 'List the policy sets, the newest first; drafts that were thrown away with --state discarded.',
+    options: (command) =>
+      command.addOption(new Option('--state <state>', 'only those in this state').choices(policySetStates)),
+    run: async (cli, { options: { state } }) => {
+      const list = await (await cli.client()).all(routes.policySets.list, { query: { state } })
       cli.show(list, () => cli.table(setColumns, list.items))
     },
   })
@@ -98,13 +103,17 @@ It ends with 1 when they do not type-check.`,
       cli.show(done, () => `Policy set ${policySetNumber(number)} is ${now}${done.changed ? '' : ' already'}.`)
     },
   })
-  addVerb<{ withoutReplay?: string }>(sets, setup, {
+  addVerb<{ withoutReplay?: string; emptyReplay?: string }>(sets, setup, {
     name: 'enforce <number>',
-    says: 'Put a policy set in force. Somebody else than who wrote it does this, after a replay or a time in log-only.',
-    options: (command) => command.option('--without-replay <reason>', 'why neither was done; the audit log keeps it'),
-    run: async (cli, { args: [number = ''], options: { withoutReplay = null } }) => {
+    says: `Put a policy set in force. Somebody else than who wrote it does this, after a replay that met calls or long enough in log-only
+("policy-sets terms"). Reasons are kept with the set and in the audit log.`,
+    options: (command) =>
+      command
+        .option('--without-replay <reason>', 'why neither was done')
+        .option('--empty-replay <reason>', 'why although the replay met no call'),
+    run: async (cli, { args: [number = ''], options: { withoutReplay = null, emptyReplay = null } }) => {
       const { version, enforced, number: set } = await show(cli, number)
-      const body = { version, replaces: enforced?.number ?? null, withoutReplay }
+      const body = { version, replaces: enforced?.number ?? null, withoutReplay, emptyReplay }
       const done = await (await cli.client()).call(routes.policySets.enforce, { params: { number: set }, body })
       cli.show(done, () => enforcedText(done))
     },
@@ -120,6 +129,18 @@ It ends with 1 when they do not type-check.`,
       cli.show(done, () => enforcedText(done))
     },
   })
+  addVerb(sets, setup, {
+    name: 'discard <number>',
+    says: 'Throw a draft away for good. What was ever log-only or enforced is kept.',
+    run: async (cli, { args: [number = ''] }) => {
+      const { version, number: set } = await show(cli, number)
+      const done = await (
+        await cli.client()
+      ).call(routes.policySets.discard, { params: { number: set }, body: { version } })
+      cli.show(done, () => `Policy set ${set} is thrown away${done.changed ? '' : ' already'}.`)
+    },
+  })
+  addTrialTermsVerb(sets, setup)
   addPolicyReplayVerbs(sets, setup)
 }
 
@@ -139,6 +160,9 @@ function describe(cli: Cli, set: PolicySetDetail): string {
     ['What changed', oneLine(set.note)],
     ['Written by', `${set.changedBy}, ${minute(set.changedAt)}`],
     ['Enforced', set.enforcedAt ? `${set.enforcedBy ?? ''}, ${minute(set.enforcedAt)}` : 'never'],
+    ['Tried', set.trial.says.map(oneLine).join(' ')],
+    ...(set.emptyReplay ? ([['Empty replay', oneLine(set.emptyReplay)]] as const) : []),
+    ...(set.discardedAt ? ([['Thrown away', `${set.discardedBy ?? ''}, ${minute(set.discardedAt)}`]] as const) : []),
     ...(set.withoutReplay ? ([['Without replay', oneLine(set.withoutReplay)]] as const) : []),
   ])
   const found = [

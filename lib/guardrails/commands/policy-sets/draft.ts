@@ -63,7 +63,7 @@ export async function draftPolicySet(ctx: Ctx, input: DraftPolicySetInput): Prom
       })
       return ok({ number: made, version: data.version, changed: true, warnings })
     }
-    const { set, around } = await lockPolicySet(tx, number)
+    const { set, around } = await lockPolicySet(tx, { number, now: ctx.now })
     const decision = decidePolicySetMove(set, 'edit', { ...around, person: person.id })
     if (!decision.ok) return refusedMove(tx, ctx, { number, action: 'edit', decision })
     const same = stillTheText(seen, set.version)

@@ -27,7 +27,7 @@ type Enforced = { number: number; superseded: number | null; changed: boolean }
 
 /**
  * Puts a set in force; brokers follow within a second, in running sessions too, and what was approved under the one before is not released. Somebody else than who wrote
- * its text does it, after a replay or a time in log-only, or with the reason why not. Of two at once one wins and the other is told. Needs `policies:manage`; throws
+ * its text does it, after a replay that met calls or long enough in log-only, or with the reason why not. Of two at once one wins and the other is told. Needs `policies:manage`; throws
  * `not_found`, and `invalid` when this release cannot read it.
  */
 export async function enforcePolicySet(
@@ -42,23 +42,25 @@ export async function enforcePolicySet(
     decideEnforcing(set, asked, { ...around, person: person.id }),
   )
   return await inTx(ctx, async (tx, ctx) => {
-    const { set, around } = await lockPolicySet(tx, number)
+    const { set, around } = await lockPolicySet(tx, { number, now: ctx.now })
     if (set.state === 'enforced' && set.version === asked.version)
       return ok({ number, superseded: null, changed: false })
     const decision = decideEnforcing(set, asked, { ...around, person: person.id })
     if (!decision.ok) return refusedMove(tx, ctx, { number, action: 'enforce', decision })
     const same = stillTheText(prepared, set.version)
     if (!same.ok) return refusedMove(tx, ctx, { number, action: 'enforce', decision: same })
-    const withoutReplay = around.tried ? null : asked.withoutReplay
+    const { outcome } = around.trial
+    const withoutReplay = outcome === 'tried' ? null : asked.withoutReplay
+    const emptyReplay = outcome === 'no_calls' ? asked.emptyReplay : null
     await replace(tx, ctx, { number, by: person.name })
     await tx.policySet.update({
       where: { number },
-      data: { withoutReplay, ...(set.state === 'log_only' ? { logOnlyEndedAt: ctx.now } : {}) },
+      data: { withoutReplay, emptyReplay, ...(set.state === 'log_only' ? { logOnlyEndedAt: ctx.now } : {}) },
     })
     recordAudit(tx, ctx, {
       event: 'policy_set.enforced',
       subject: policySetSubject(number),
-      detail: { number, version: set.version, superseded: around.enforced, withoutReplay },
+      detail: { number, version: set.version, superseded: around.enforced, withoutReplay, emptyReplay },
     })
     return ok({ number, superseded: around.enforced, changed: true })
   })
@@ -78,7 +80,7 @@ export async function rollBackPolicySet(
     return decidePolicySetMove(set, 'roll_back', { ...around, person: person.id })
   })
   return await inTx(ctx, async (tx, ctx) => {
-    const { set, around } = await lockPolicySet(tx, number)
+    const { set, around } = await lockPolicySet(tx, { number, now: ctx.now })
     if (set.state === 'enforced' && set.enforcedAt !== null) return ok({ number, superseded: null, changed: false })
     const decision = decidePolicySetMove(set, 'roll_back', { ...around, person: person.id })
     if (!decision.ok) return refusedMove(tx, ctx, { number, action: 'roll_back', decision })
@@ -106,7 +108,7 @@ async function prepare(
   decide: (set: PolicySetFacts, around: PolicySetSurroundings) => Result<null, PolicySetRefusal>,
 ): Promise<string> {
   const set = await ctx.db.policySet.findUnique({ where: { number } })
-  if (!set || !decide(set, await surroundingsOf(ctx.db, set)).ok) return ''
+  if (!set || !decide(set, await surroundingsOf(ctx.db, set, ctx.now)).ok) return ''
   await expectUsable(set.policies, number)
   await keepAccessTable(ctx, { ...set, schema: policySchema })
   return set.version

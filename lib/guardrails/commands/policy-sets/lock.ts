@@ -11,15 +11,25 @@ export async function lockPolicySets(tx: Tx): Promise<void> {
 /** The set as it is now, and what else there is. Throws `not_found`. */
 export async function lockPolicySet(
   tx: Tx,
-  number: number,
+  { number, now }: { number: number; now: Date },
 ): Promise<{ set: PolicySetFacts & { policies: string[] }; around: PolicySetSurroundings }> {
   await lockPolicySets(tx)
   const set = await tx.policySet.findUnique({
     where: { number },
-    select: { number: true, state: true, version: true, authorIds: true, enforcedAt: true, policies: true },
+    select: {
+      number: true,
+      state: true,
+      version: true,
+      authorIds: true,
+      enforcedAt: true,
+      policies: true,
+      firstLogOnlyAt: true,
+      logOnlyAt: true,
+      logOnlyEndedAt: true,
+    },
   })
   if (!set) throw policySetNotFound(number)
-  return { set, around: await surroundingsOf(tx, set) }
+  return { set, around: await surroundingsOf(tx, set, now) }
 }
 
 /** How an audit row names a set. */

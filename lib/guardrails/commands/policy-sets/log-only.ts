@@ -21,7 +21,7 @@ export async function startLogOnly(
   const tried = await ctx.db.policySet.findUnique({ where: { number } })
   if (tried?.state === 'draft') await expectUsable(tried.policies, number)
   return await inTx(ctx, async (tx, ctx) => {
-    const { set, around } = await lockPolicySet(tx, number)
+    const { set, around } = await lockPolicySet(tx, { number, now: ctx.now })
     if (set.state === 'log_only') return ok({ changed: false })
     const decision = decidePolicySetMove(set, 'log_only', { ...around, person: person.id })
     if (!decision.ok) return refusedMove(tx, ctx, { number, action: 'log_only', decision })
@@ -48,7 +48,7 @@ export async function endLogOnly(
   authorize(ctx, 'policies:manage')
   const person = requirePerson(ctx)
   return await inTx(ctx, async (tx, ctx) => {
-    const { set, around } = await lockPolicySet(tx, number)
+    const { set, around } = await lockPolicySet(tx, { number, now: ctx.now })
     if (set.state === 'draft') return ok({ changed: false })
     const decision = decidePolicySetMove(set, 'end_log_only', { ...around, person: person.id })
     if (!decision.ok) return refusedMove(tx, ctx, { number, action: 'end_log_only', decision })
