@@ -119,6 +119,7 @@ const rows: Record<string, Row> = {
   dpopSession: part,
   enterpriseToken: part,
   personToken: part,
+  workloadToken: part,
   collectWebhookDeliveries: job,
   createSender: made,
   createWebhookDispatcher: made,

@@ -18,7 +18,6 @@ const elsewhere: Record<string, string> = {
   'elicitation-sep1034-client-defaults': 'An elicitation is answered by the agent’s client; the broker passes it on.',
   'sep-2322-client-request-state':
     'What a server needs in between is given by the agent’s client; the broker passes it on.',
-  'auth/wif-jwt-bearer': 'An extension: the broker has no workload identity of its own to show.',
 }
 
 const shown = [
@@ -28,6 +27,7 @@ const shown = [
   'auth/dpop',
   'auth/dpop-nonce',
   'auth/enterprise-managed-authorization',
+  'auth/wif-jwt-bearer',
 ]
 
 const suite = join(root, 'node_modules/@modelcontextprotocol/conformance/dist/index.js')

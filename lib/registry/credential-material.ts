@@ -40,22 +40,34 @@ export function credentialMaterial(input: SetServerCredentialInput, now: Date): 
         secret: JSON.stringify({ clientSecret, idpClientSecret, idToken, refreshToken }),
         headerName: null,
         settings: { clientId, issuer, idpIssuer, idpClientId, ...(scope ? { scope } : {}) },
-        expiresAt: idToken === undefined ? expiresAt : endOfIdToken(idToken, now),
+        expiresAt: idToken === undefined ? expiresAt : endOfJwt('idToken', idToken, now),
+      }
+    }
+    case 'oauth_workload': {
+      const { clientId, scope, issuer, workloadIssuer, subject, keyId, assertion, privateKey } = input
+      const algorithm = privateKey === undefined ? undefined : algorithmOf(readPrivateKey(privateKey))
+      const about = { workloadIssuer, subject, keyId, scope }
+      const given = Object.entries(about).filter(([, value]) => value)
+      return {
+        secret: JSON.stringify({ assertion, privateKey, algorithm }),
+        headerName: null,
+        settings: { clientId, issuer, ...Object.fromEntries(given) },
+        expiresAt: assertion === undefined ? expiresAt : endOfJwt('assertion', assertion, now),
       }
     }
   }
 }
 
-/** When an ID token ends. It is the identity provider's to verify. */
-function endOfIdToken(idToken: string, now: Date): Date {
+/** When it ends. Whoever it is shown to verifies it. */
+function endOfJwt(field: 'idToken' | 'assertion', jwt: string, now: Date): Date {
   let seconds: unknown
   try {
-    seconds = decodeJwt(idToken).exp
+    seconds = decodeJwt(jwt).exp
   } catch {
-    throw invalid('idToken', 'This is no JWT.')
+    throw invalid(field, 'This is no JWT.')
   }
   const end = typeof seconds === 'number' ? new Date(seconds * 1000) : null
-  if (!end || end <= now) throw invalid('idToken', 'The ID token has ended already.')
+  if (!end || end <= now) throw invalid(field, 'It has ended already.')
   return end
 }
 

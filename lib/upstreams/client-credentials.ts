@@ -135,8 +135,8 @@ function basicAuth(
 }
 
 /** A server without metadata of its own (RFC 9728) cannot name its authorization server: then the one that was set is asked. */
-async function preferIssuer(
-  provider: Provider,
+export async function preferIssuer(
+  provider: OAuthClientProvider,
   options: { serverUrl: string; issuer: string | undefined; resourceMetadataUrl: URL | undefined },
 ): Promise<void> {
   const { serverUrl, issuer, resourceMetadataUrl } = options

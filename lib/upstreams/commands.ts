@@ -2,6 +2,7 @@ export { beginAuthorization, completeAuthorization } from './commands/authorize.
 export { clientCredentialsToken, type Challenge, type UpstreamToken } from './client-credentials.ts'
 export { dpopSession } from './dpop.ts'
 export { enterpriseToken } from './enterprise.ts'
+export { workloadToken } from './workload.ts'
 export { clientMetadataOf, type PortalClient } from './authorization.ts'
 export { challengeResponse } from './http.ts'
 export { UpstreamAuthProblem } from './problem.ts'

@@ -14,7 +14,7 @@ import { type Challenge, tokenOf, type UpstreamToken } from './client-credential
 import { asksForProof, dpopSession, newDpopKey } from './dpop.ts'
 import { challengeResponse, oauthFetch } from './http.ts'
 import { authProblem, UpstreamAuthProblem } from './problem.ts'
-import { isUsable, type SealedTokens, storeTokens, type TokenParts } from './tokens.ts'
+import { isUsable, readSealed, type SealedTokens, storeTokens, type TokenParts } from './tokens.ts'
 
 /** What is sealed of such a credential: the identity that the identity provider knows, and what the clients at both sides authenticate with. */
 type EnterpriseSecret = { clientSecret: string; idpClientSecret?: string; idToken?: string; refreshToken?: string }
@@ -136,15 +136,8 @@ async function redeem(
   return tokenOf(given, { askedScope: asked, key })
 }
 
-async function readHeld(ctx: Ctx, { secretBox }: TokenParts, credentialId: string): Promise<Held> {
-  const row = await ctx.db.upstreamCredential.findUnique({
-    where: { id: credentialId },
-    select: { serverId: true, teamId: true, ciphertext: true, tokens: true, updatedAt: true },
-  })
-  if (!row) throw new UpstreamAuthProblem('The credential is gone.', null)
-  const context = sealContexts.upstreamCredential(row.serverId, row.teamId)
-  const secret = JSON.parse(await secretBox.open(row.ciphertext, context)) as EnterpriseSecret
+async function readHeld(ctx: Ctx, parts: TokenParts, credentialId: string): Promise<Held> {
+  const { setAt, secret, tokens } = await readSealed<EnterpriseSecret>(ctx, parts, credentialId)
   const none: SealedTokens = { accessToken: '', expiresAt: 0, scope: null, refreshToken: secret.refreshToken ?? null }
-  const kept = row.tokens && (await secretBox.open(row.tokens, sealContexts.upstreamTokens(credentialId)))
-  return { setAt: row.updatedAt, secret, tokens: kept ? (JSON.parse(kept) as SealedTokens) : none }
+  return { setAt, secret, tokens: tokens ?? none }
 }

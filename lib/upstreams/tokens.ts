@@ -93,6 +93,23 @@ async function refresh(
   return next
 }
 
+/** What is sealed of a credential that gets its tokens by itself, and the tokens it has; null: none yet. */
+export async function readSealed<Secret>(
+  ctx: Ctx,
+  { secretBox }: TokenParts,
+  credentialId: string,
+): Promise<{ setAt: Date; secret: Secret; tokens: SealedTokens | null }> {
+  const row = await ctx.db.upstreamCredential.findUnique({
+    where: { id: credentialId },
+    select: { serverId: true, teamId: true, ciphertext: true, tokens: true, updatedAt: true },
+  })
+  if (!row) throw new UpstreamAuthProblem('The credential is gone.', null)
+  const context = sealContexts.upstreamCredential(row.serverId, row.teamId)
+  const secret = JSON.parse(await secretBox.open(row.ciphertext, context)) as Secret
+  const kept = row.tokens && (await secretBox.open(row.tokens, sealContexts.upstreamTokens(credentialId)))
+  return { setAt: row.updatedAt, secret, tokens: kept ? (JSON.parse(kept) as SealedTokens) : null }
+}
+
 /** Tried again for a moment, as what is not stored is lost. Not over a credential that was replaced meanwhile. */
 export async function storeTokens(
   ctx: Ctx,

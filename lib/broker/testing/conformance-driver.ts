@@ -118,10 +118,13 @@ async function setClientCredential(ctx: Ctx, { serverId, url, scenario, context 
       idp_issuer: idpIssuer,
     } = context as Record<string, string>
     const both = { clientId: String(clientId), clientSecret: String(clientSecret), idpClientId, idpIssuer, idToken }
-    // Whom the administrator knows the client is for.
-    const metadata = await fetch(new URL('/.well-known/oauth-protected-resource/mcp', url))
-    const { authorization_servers: servers } = (await metadata.json()) as { authorization_servers: string[] }
-    const input = { serverId, kind: 'oauth_enterprise', issuer: servers[0], ...both } as never
+    const input = { serverId, kind: 'oauth_enterprise', issuer: await knownIssuer(url), ...both } as never
+    await setServerCredential(ctx, { input, secretBox })
+    return
+  }
+  if (scenario === 'auth/wif-jwt-bearer') {
+    const common = { serverId, kind: 'oauth_workload' as const, clientId: String(clientId) }
+    const input = { ...common, issuer: await knownIssuer(url), assertion: String(context['valid_jwt']) }
     await setServerCredential(ctx, { input, secretBox })
     return
   }
@@ -132,6 +135,13 @@ async function setClientCredential(ctx: Ctx, { serverId, url, scenario, context 
       ? { ...common, method: 'private_key_jwt' as const, privateKey }
       : { ...common, method: 'client_secret_basic' as const, clientSecret: String(clientSecret) }
   await setServerCredential(ctx, { input, secretBox })
+}
+
+/** Whom the administrator knows the client is for. */
+async function knownIssuer(url: string): Promise<string> {
+  const metadata = await fetch(new URL('/.well-known/oauth-protected-resource/mcp', url))
+  const { authorization_servers: servers } = (await metadata.json()) as { authorization_servers: string[] }
+  return servers[0] ?? ''
 }
 
 /** The server as the broker has it in memory. */

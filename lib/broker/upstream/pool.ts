@@ -4,7 +4,7 @@ import { sealedBody, type SecretBox } from '#lib/core/secret-box.ts'
 import type { Locks } from '#lib/db/locks.ts'
 import type { Log } from '#lib/log/log.ts'
 import { recordCredentialTrouble, recordCredentialUse } from '#lib/registry/commands.ts'
-import { clientCredentialsToken, enterpriseToken, personToken } from '#lib/upstreams/commands.ts'
+import { clientCredentialsToken, enterpriseToken, personToken, workloadToken } from '#lib/upstreams/commands.ts'
 import type { Limits } from '../limits.ts'
 import type { BrokeredCredential, BrokeredServer } from '../view/view.ts'
 import { UpstreamConnection } from './connection.ts'
@@ -127,18 +127,21 @@ export class UpstreamPool {
           },
         })
       case 'oauth_enterprise':
+      case 'oauth_workload': {
+        const obtain = kind === 'oauth_enterprise' ? enterpriseToken : workloadToken
         return new OAuthCredential({
           url: server.url,
-          // What it gets the identity provider decides.
+          // What it gets the identity provider decides, or the authorization server that trusts the workload.
           mayWiden: true,
           onTrouble,
           token: ({ refused, challenge, heldScope }) =>
-            enterpriseToken(
+            obtain(
               ctx(),
               { secretBox, exclusively },
               { credentialId, serverUrl: server.url, settings, refused, challenge, heldScope },
             ),
         })
+      }
       case 'oauth_person':
         return new OAuthCredential({
           url: server.url,

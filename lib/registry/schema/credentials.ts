@@ -10,6 +10,7 @@ export const credentialKinds = {
   oauth_client: 'OAuth client',
   oauth_person: 'OAuth, authorized by a person',
   oauth_enterprise: 'OAuth, by the identity provider',
+  oauth_workload: 'OAuth, as a workload',
 } as const
 export type CredentialKind = keyof typeof credentialKinds
 
@@ -99,7 +100,43 @@ function credentialInput<More extends z.ZodRawShape>(more: More) {
       issuer: issuerUrl,
     })
     .superRefine((input, context) => checkIdentity(input as IdentityFields, context))
-  return z.discriminatedUnion('kind', [bearer, basic, header, mtls, oauthClient, enterprise])
+  const workload = z
+    .strictObject({
+      ...shape,
+      kind: z.literal('oauth_workload'),
+      /** As which client the platform is known to the authorization server of the MCP server. */
+      clientId: secretLine.max(500),
+      /** A JWT about the platform's workload, for as long as it goes; or what such are signed with, each for one request: */
+      assertion: secretLine.optional(),
+      privateKey: pem('The private key').optional(),
+      keyId: secretLine.max(200).optional(),
+      /** who vouches, and for whom. */
+      workloadIssuer: secretLine.max(500).optional(),
+      subject: secretLine.max(500).optional(),
+      scope: scopeText.optional(),
+      /** The authorization server that may get it: the MCP server is not to choose it. */
+      issuer: issuerUrl,
+    })
+    .superRefine((input, context) => checkWorkload(input as WorkloadFields, context))
+  return z.discriminatedUnion('kind', [bearer, basic, header, mtls, oauthClient, enterprise, workload])
+}
+
+type WorkloadFields = Partial<
+  Record<'assertion' | 'privateKey' | 'keyId' | 'workloadIssuer' | 'subject', string | undefined>
+>
+
+function checkWorkload(input: WorkloadFields, context: z.RefinementCtx): void {
+  const refuse = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message })
+  const { assertion, privateKey } = input
+  if ((assertion === undefined) === (privateKey === undefined)) {
+    return refuse('assertion', 'Give a JWT of the workload or the private key that signs them, one of them.')
+  }
+  for (const field of ['workloadIssuer', 'subject'] as const) {
+    const given = input[field] !== undefined
+    if (privateKey !== undefined && !given) refuse(field, 'A signed JWT says who vouches and for whom: give both.')
+    if (assertion !== undefined && given) refuse(field, 'The JWT says this itself: leave it out.')
+  }
+  if (assertion !== undefined && input.keyId !== undefined) refuse('keyId', 'The JWT says this itself: leave it out.')
 }
 
 type IdentityFields = { idToken?: string; refreshToken?: string }
@@ -140,6 +177,8 @@ export type CredentialSettings = {
   subject?: string
   idpIssuer?: string
   idpClientId?: string
+  workloadIssuer?: string
+  keyId?: string
 }
 
 /** What page and API show of a credential: everything but the secret. */

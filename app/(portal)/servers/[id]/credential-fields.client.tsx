@@ -31,6 +31,10 @@ export type Draft = {
   idpClientSecret: string
   idToken: string
   refreshToken: string
+  assertion: string
+  workloadIssuer: string
+  subject: string
+  keyId: string
   expires: string
 }
 
@@ -54,6 +58,10 @@ export const emptyDraft: Draft = {
   idpClientSecret: '',
   idToken: '',
   refreshToken: '',
+  assertion: '',
+  workloadIssuer: '',
+  subject: '',
+  keyId: '',
   expires: '',
 }
 
@@ -96,6 +104,12 @@ export function credentialInput(serverId: string, draft: Draft): Converted {
       const optional = { ...given('idpClientSecret'), ...given('idToken'), ...given('refreshToken') }
       const needed = { clientId, clientSecret, issuer, idpIssuer, idpClientId }
       return { ...common, kind, ...needed, ...optional, ...given('scope') }
+    }
+    case 'oauth_workload': {
+      const signed = draft.privateKey
+        ? { privateKey, ...given('workloadIssuer'), ...given('subject'), ...given('keyId') }
+        : given('assertion')
+      return { ...common, kind, clientId, issuer: draft.issuer, ...signed, ...given('scope') }
     }
     case 'oauth_person': {
       const authorize = { serverId, teamId, ...given('clientId'), ...given('clientSecret'), ...given('scope') }
@@ -143,6 +157,8 @@ export function CredentialFields(props: Props) {
       return <OAuthClientFields {...props} />
     case 'oauth_enterprise':
       return <EnterpriseFields {...props} />
+    case 'oauth_workload':
+      return <WorkloadFields {...props} />
     case 'oauth_person':
       return (
         <>
@@ -202,6 +218,31 @@ function EnterpriseFields(props: Props) {
       <Text {...props} name="issuer" label="Authorization server of the MCP server" required />
       <Text {...props} name="clientId" label="Client id there" required />
       <Text {...props} name="clientSecret" label="Client secret there" type="password" required />
+      <Text {...props} name="scope" label="Scopes, besides those the server asks for" />
+    </>
+  )
+}
+
+function WorkloadFields(props: Props) {
+  return (
+    <>
+      <p className="text-sm text-muted-foreground">
+        The server’s authorization server trusts an issuer of workload identities, and gives a token for a JWT about the
+        platform. With a private key each JWT is signed for one request; without one give a JWT, which goes as long as
+        it says.
+      </p>
+      <Text {...props} name="issuer" label="Authorization server of the MCP server" required />
+      <Text {...props} name="clientId" label="Client id there" required />
+      <Pem {...props} name="privateKey" label="Private key that signs for the workload" />
+      {props.draft.privateKey ? (
+        <>
+          <Text {...props} name="workloadIssuer" label="Issuer of the workload’s identity" required />
+          <Text {...props} name="subject" label="Workload, as the issuer calls it" required />
+          <Text {...props} name="keyId" label="Key id, if the issuer has several" />
+        </>
+      ) : (
+        <Text {...props} name="assertion" label="JWT of the workload" type="password" required />
+      )}
       <Text {...props} name="scope" label="Scopes, besides those the server asks for" />
     </>
   )
