@@ -5,6 +5,7 @@ import { isReadMethod, mirroredParam, type ReadMethod } from '../methods.ts'
 import { isTaskMethod, type TaskMethod } from '../tasks/task-methods.ts'
 import { decodeHeaderValue, paramDisagreement } from '../upstream/param-headers.ts'
 import { type Answer, type Era, errorAnswer, type RpcId } from '../wire.ts'
+import { modernVersion, PlainRequests } from './era.ts'
 
 /** The headers of a request that MCP speaks of. */
 export type McpHeaders = { version: string | undefined; method: string | undefined; name: string | undefined }
@@ -12,7 +13,8 @@ export type McpHeaders = { version: string | undefined; method: string | undefin
 export type BrokeredMethod = 'tools/call' | 'tools/list' | 'subscriptions/listen' | TaskMethod | ReadMethod
 export type RpcRequest = { era: Era; id: RpcId; method: BrokeredMethod; params: Record<string, unknown> }
 
-const modernVersions = ['2026-07-28']
+const modernVersions: readonly string[] = [modernVersion]
+const plainRequests = new PlainRequests()
 const code = { invalidRequest: -32600, headerMismatch: -32020, unsupportedVersion: -32022 } as const
 
 /** Whether a body is a request the broker answers itself; everything else is the SDK's to answer. The merged endpoint has tools and their tasks only. */
@@ -35,6 +37,10 @@ export function readRequest(
   body: { id: string | number; method: BrokeredMethod; params?: Record<string, unknown> },
   headers: McpHeaders,
 ): Result<RpcRequest, Answer> {
+  const { id, method, params = {} } = body
+  const plain = plainRequests.eraOf(body, headers)
+  if (plain === 'legacy') return ok({ era: 'legacy', id, method, params })
+  if (plain === 'modern') return modern({ id, method, params }, headers)
   const outcome = classifyInboundRequest({
     httpMethod: 'POST',
     body,
@@ -42,7 +48,6 @@ export function readRequest(
     ...(headers.method === undefined ? {} : { mcpMethodHeader: headers.method }),
     ...(headers.name === undefined ? {} : { mcpNameHeader: headers.name }),
   })
-  const { id, method, params = {} } = body
   if (outcome.kind === 'reject') {
     const { code, message, data } = outcome
     return err(errorAnswer(outcome.httpStatus, id, { code, message, ...(data === undefined ? {} : { data }) }))
@@ -59,6 +64,11 @@ export function readRequest(
     const data = { supported: modernVersions, requested: revision ?? 'unknown' }
     return err(errorAnswer(400, id, { code: code.unsupportedVersion, message: 'Unsupported protocol version', data }))
   }
+  plainRequests.remember(params['_meta'])
+  return modern({ id, method, params }, headers)
+}
+
+function modern({ id, method, params }: Omit<RpcRequest, 'era'>, headers: McpHeaders): Result<RpcRequest, Answer> {
   const mismatch = headerMismatch({ method, params }, headers)
   if (mismatch) return err(errorAnswer(400, id, { code: code.headerMismatch, ...mismatch }))
   return ok({ era: 'modern', id, method, params })

@@ -36,6 +36,11 @@ export class SseSplitter {
       const end = chunk.indexOf(newline, from)
       const part = chunk.subarray(from, end === -1 ? chunk.length : end)
       from = end === -1 ? chunk.length : end + 1
+      // Nearly every line is whole, and of a small event: it is read where it lies.
+      if (end !== -1 && this.#isFresh && this.#dataBytes + part.length <= this.#holdBytesMax) {
+        this.#takeLine(part.toString('utf8'), items)
+        continue
+      }
       if (this.#large?.inData) this.#piece(part, items)
       else this.#append(part, items)
       if (end !== -1) this.#endLine(items)
@@ -95,8 +100,17 @@ export class SseSplitter {
       return
     }
     const text = Buffer.concat(this.#line).toString('utf8')
-    const line = text.endsWith('\r') ? text.slice(0, -1) : text
     this.#dropLine()
+    this.#takeLine(text, items)
+  }
+
+  /** Whether a line begins here, outside of a large event. */
+  get #isFresh(): boolean {
+    return this.#lineBytes === 0 && this.#large === null
+  }
+
+  #takeLine(text: string, items: SseItem[]): void {
+    const line = text.endsWith('\r') ? text.slice(0, -1) : text
     if (line === '') this.#endEvent(items)
     else if (line.startsWith('data:')) {
       const value = valueOf(line, 5)

@@ -154,7 +154,7 @@ export class UpstreamConnection {
   async endSession(session: UpstreamSession, signal: AbortSignal): Promise<number> {
     if (!this.#credential.current()) await this.#obtain(signal)
     const response = await send(this.#postOf(null, { signal, session }), 'DELETE')
-    await response.body.dump()
+    await response.dump()
     return response.statusCode
   }
 
@@ -173,7 +173,7 @@ export class UpstreamConnection {
     const response = await send(post, 'GET')
     const isStream = String(response.headers['content-type'] ?? '').startsWith('text/event-stream')
     if (response.statusCode === 200 && isStream) return { status: 200, read: () => readStream(response, post) }
-    await response.body.dump()
+    await response.dump()
     return { status: response.statusCode, read: null }
   }
 

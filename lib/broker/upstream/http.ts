@@ -1,10 +1,11 @@
-import type { Dispatcher, Pool } from 'undici'
+import type { Pool } from 'undici'
 import { isDeeperThan } from '../depth.ts'
 import { LargeReply } from '../large/large-reply.ts'
 import { type SseItem, SseSplitter } from '../large/sse-splitter.ts'
 import type { RpcError } from '../wire.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { CutOff, UpstreamFailure, UpstreamRefusal } from './failure.ts'
+import { Incoming } from './incoming.ts'
 import type { Prover } from './proof.ts'
 import type { Redact } from './redaction.ts'
 
@@ -42,7 +43,7 @@ export type Post = {
 }
 
 /** Reads the reply to a request, which comes as JSON or at the end of an event stream. Rejects with `UpstreamFailure` or the abort. */
-export async function readReply(response: Dispatcher.ResponseData, post: Post, id: number | string): Promise<RpcReply> {
+export async function readReply(response: Incoming, post: Post, id: number | string): Promise<RpcReply> {
   const type = String(response.headers['content-type'] ?? '')
   const { statusCode } = response
   if (statusCode === 401 || statusCode === 403) {
@@ -64,12 +65,12 @@ export async function readReply(response: Dispatcher.ResponseData, post: Post, i
 /** Posts a notification or a response; returns the HTTP status, whatever it is. */
 export async function postNotification(post: Post): Promise<number> {
   const response = await send(post)
-  await response.body.dump()
+  await response.dump()
   return response.statusCode
 }
 
 /** Sends a request of another kind (GET, DELETE, or a POST whose headers matter) and leaves its answer to the caller. */
-export function send(post: Post, method: 'POST' | 'GET' | 'DELETE' = 'POST'): Promise<Dispatcher.ResponseData> {
+export function send(post: Post, method: 'POST' | 'GET' | 'DELETE' = 'POST'): Promise<Incoming> {
   return post.prover ? sendProven(post, method, post.prover) : sendOnce(post, method, post.headers)
 }
 
@@ -78,13 +79,13 @@ async function sendProven(
   post: Post,
   method: 'POST' | 'GET' | 'DELETE',
   prover: Prover,
-): Promise<Dispatcher.ResponseData> {
+): Promise<Incoming> {
   const prove = async () => sendOnce(post, method, { ...post.headers, dpop: await prover.proof(method) })
   const first = await prove()
   const { 'www-authenticate': challenge = null, 'dpop-nonce': nonce = null } = first.headers
   const answer = { status: first.statusCode, wwwAuthenticate: textOf(challenge), nonce: textOf(nonce) }
   if (!prover.wantsNonce(answer)) return first
-  await first.body.dump()
+  await first.dump()
   return await prove()
 }
 
@@ -92,10 +93,11 @@ async function sendOnce(
   { pool, path, body, signal, silenceMs }: Post,
   method: 'POST' | 'GET' | 'DELETE',
   headers: Record<string, string>,
-): Promise<Dispatcher.ResponseData> {
+): Promise<Incoming> {
   try {
-    const bodyTimeout = silenceMs === undefined ? {} : { bodyTimeout: silenceMs, headersTimeout: silenceMs }
-    return await pool.request({ path, method, headers, signal, ...(method === 'POST' ? { body } : {}), ...bodyTimeout })
+    const timeouts = silenceMs === undefined ? {} : { bodyTimeout: silenceMs, headersTimeout: silenceMs }
+    const options = { path, method, headers, body: method === 'POST' ? body : null, ...timeouts }
+    return await Incoming.of(pool, options, signal)
   } catch (error) {
     signal.throwIfAborted()
     const code = codeOf(error)
@@ -109,22 +111,23 @@ function textOf(header: string | string[] | null): string | null {
   return Array.isArray(header) ? header.join(', ') : header
 }
 
-async function readEvents(response: Dispatcher.ResponseData, post: Post, id: number | string): Promise<RpcReply> {
+async function readEvents(response: Incoming, post: Post, id: number | string): Promise<RpcReply> {
   const splitter = new SseSplitter({ holdBytesMax: heldMax(post) })
-  const chunks = chunksOf(response, post)
   let size = 0
   let last = null as { id: string; retry: number | null } | null
-  // Handed over with the rest of the stream, or closed here.
+  // Handed over with the rest of the stream, or left here.
   let open = true
   try {
-    for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
-      size += next.value.length
-      const items = splitter.push(next.value)
+    for (let chunk = nextOf(response, post); ; chunk = nextOf(response, post)) {
+      const bytes = chunk instanceof Promise ? await chunk : chunk
+      if (bytes === null) break
+      size += bytes.length
+      const items = splitter.push(bytes)
       for (const [at, item] of items.entries()) {
         if (item.kind === 'piece') {
           if (post.streamFromBytes === 0) throw tooLarge(post)
           open = false
-          return await large(piecesOf({ splitter, first: items.slice(at), chunks }), post, id)
+          return await large(piecesOf({ splitter, first: items.slice(at), response, post }), post, id)
         }
         const message = parse(post.redact(item.data))
         const reply = message && replyOf(message, id, 200)
@@ -137,8 +140,12 @@ async function readEvents(response: Dispatcher.ResponseData, post: Post, id: num
       }
       if (size > Math.max(post.resultBytesMax, post.streamBytesMax)) throw tooLarge(post)
     }
+  } catch (error) {
+    if (open) response.destroy()
+    throw error
   } finally {
-    if (open) await chunks.return(undefined)
+    // A server ends the stream after its reply: the connection is used again.
+    if (open) response.leave()
   }
   if (last) throw new CutOff(last)
   throw new UpstreamFailure('malformed', 'its event stream ended without the reply')
@@ -148,31 +155,34 @@ async function readEvents(response: Dispatcher.ResponseData, post: Post, id: num
 async function* piecesOf(from: {
   splitter: SseSplitter
   first: readonly SseItem[]
-  chunks: AsyncGenerator<Buffer>
+  response: Incoming
+  post: Post
 }): AsyncGenerator<Buffer> {
-  const { splitter, chunks } = from
+  const { splitter, response, post } = from
+  let isOver = false
   try {
     for (let items = from.first; ;) {
       for (const item of items) {
-        if (item.kind !== 'piece') return
-        yield item.bytes
-        if (item.last) return
+        isOver = item.kind !== 'piece' || item.last
+        if (item.kind === 'piece') yield item.bytes
+        if (isOver) return
       }
-      const next = await chunks.next()
-      if (next.done) return
-      items = splitter.push(next.value)
+      const bytes = await nextOf(response, post)
+      if (bytes === null) return
+      items = splitter.push(bytes)
     }
   } finally {
-    await chunks.return(undefined)
+    if (isOver) response.leave()
+    else response.destroy()
   }
 }
 
-async function* withFirst(first: readonly Buffer[], chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+async function* withFirst(first: readonly Buffer[], response: Incoming, post: Post): AsyncGenerator<Buffer> {
   try {
     yield* first
-    yield* chunks
+    for (let bytes = await nextOf(response, post); bytes !== null; bytes = await nextOf(response, post)) yield bytes
   } finally {
-    await chunks.return(undefined)
+    response.destroy()
   }
 }
 
@@ -193,65 +203,68 @@ function tooLarge({ streamFromBytes, streamBytesMax, resultBytesMax }: Post): Up
 }
 
 /** Hands every event of a stream to the relay until it ends. A message may be as large as a held result, a stream as long as it likes. */
-export async function readStream(response: Dispatcher.ResponseData, post: Post & { relay: Relay }): Promise<void> {
+export async function readStream(response: Incoming, post: Post & { relay: Relay }): Promise<void> {
   const splitter = new SseSplitter({ holdBytesMax: post.resultBytesMax })
-  for await (const chunk of chunksOf(response, post)) {
-    for (const item of splitter.push(chunk)) {
-      if (item.kind === 'piece')
-        throw new UpstreamFailure('too_large', `it sends a message of more than ${post.resultBytesMax} bytes`)
-      const message = parse(post.redact(item.data))
-      if (isDeeperThan(message, post.resultDepthMax + 2)) continue
-      const taken = post.relay.take(message, item)
-      if (taken) await untilAborted(taken, post.signal)
+  try {
+    for (let bytes = await nextOf(response, post); bytes !== null; bytes = await nextOf(response, post)) {
+      for (const item of splitter.push(bytes)) {
+        if (item.kind === 'piece')
+          throw new UpstreamFailure('too_large', `it sends a message of more than ${post.resultBytesMax} bytes`)
+        const message = parse(post.redact(item.data))
+        if (isDeeperThan(message, post.resultDepthMax + 2)) continue
+        const taken = post.relay.take(message, item)
+        if (taken) await untilAborted(taken, post.signal)
+      }
     }
+  } finally {
+    response.destroy()
   }
 }
 
 /** The whole body; with `large` a reply of that id instead, as soon as there is more than may be held. */
 async function readText(
-  response: Dispatcher.ResponseData,
+  response: Incoming,
   post: Post,
   options: { large: number | string | null },
 ): Promise<string | RpcReply> {
   const held: Buffer[] = []
-  const chunks = chunksOf(response, post)
   const streams = options.large !== null && post.streamFromBytes > 0
   const max = streams ? heldMax(post) : post.resultBytesMax
-  // What says that it will be too long is refused before anything of it is passed on.
-  if (Number(response.headers['content-length'] ?? 0) > (streams ? post.streamBytesMax : max)) {
-    response.body.destroy()
-    throw tooLarge(post)
-  }
-  let size = 0
   let open = true
   try {
-    for (let next = await chunks.next(); !next.done; next = await chunks.next()) {
-      size += next.value.length
-      held.push(next.value)
+    // What says that it will be too long is refused before anything of it is passed on.
+    if (Number(response.headers['content-length'] ?? 0) > (streams ? post.streamBytesMax : max)) throw tooLarge(post)
+    let size = 0
+    for (let chunk = nextOf(response, post); ; chunk = nextOf(response, post)) {
+      const bytes = chunk instanceof Promise ? await chunk : chunk
+      if (bytes === null) break
+      size += bytes.length
+      held.push(bytes)
       if (size <= max) continue
       if (!streams) throw tooLarge(post)
       open = false
-      return await large(withFirst(held, chunks), post, options.large!)
+      return await large(withFirst(held, response, post), post, options.large!)
     }
   } finally {
-    if (open) await chunks.return(undefined)
+    if (open) response.destroy()
   }
   const bytes = held.length === 1 ? held[0]! : Buffer.concat(held)
   return post.redact(bytes.toString('utf8'))
 }
 
-async function* chunksOf(response: Dispatcher.ResponseData, post: Post): AsyncGenerator<Buffer> {
+/** The next bytes of a body; null at its end. A promise only when they are not here yet, which they mostly are. */
+function nextOf(response: Incoming, post: Post): Buffer | null | Promise<Buffer | null> {
   try {
-    for await (const chunk of response.body) yield chunk as Buffer
+    const bytes = response.take()
+    return bytes === undefined ? response.more().then(() => nextOf(response, post)) : bytes
   } catch (error) {
     post.signal.throwIfAborted()
-    if (error instanceof UpstreamFailure) throw error
     throw new UpstreamFailure('unreachable', `its connection broke (${codeOf(error)})`)
   }
 }
 
-async function discard(response: Dispatcher.ResponseData, failure: UpstreamFailure): Promise<never> {
-  await response.body.dump().catch(() => {})
+async function discard(response: Incoming, failure: UpstreamFailure): Promise<never> {
+  await response.dump().catch(() => {})
   throw failure
 }
 
