@@ -27,6 +27,8 @@ export type Limits = {
   askDeadlineMs: number
   /** Until a server that was told to cancel a task has said that it is over. */
   taskProofMs: number
+  /** Until it is known under which id an agent knows a task that its server tells of. */
+  taskNameMs: number
   /** How long a stream that no call began stays open; its agent opens it again. */
   streamMs: number
   /** Such streams of one agent, and its calls that wait for an answer of it, at once. */
@@ -55,6 +57,7 @@ export const standardLimits: Limits = {
   callDeadlineMs: 60_000,
   askDeadlineMs: 600_000,
   taskProofMs: 10_000,
+  taskNameMs: 5000,
   streamMs: 600_000,
   agentStreamsMax: 64,
   auditWaitMs: 5000,

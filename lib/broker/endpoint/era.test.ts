@@ -36,9 +36,20 @@ test('where it says an era the SDK says the same, whatever the request', () => {
   }
   const body = fc.oneof(
     fc.record({ jsonrpc: fc.constant('2.0'), ...rest }),
-    fc.record({ jsonrpc: fc.constantFrom('2.0', '1.0', 2), more: fc.anything(), ...rest }, { requiredKeys: ['id', 'method'] }),
+    fc.record(
+      { jsonrpc: fc.constantFrom('2.0', '1.0', 2), more: fc.anything(), ...rest },
+      { requiredKeys: ['id', 'method'] },
+    ),
   )
-  const version = fc.constantFrom(undefined, '2025-11-25', '2025-03-26', modernVersion, '2027-01-01', ' 2025-11-25', 'x')
+  const version = fc.constantFrom(
+    undefined,
+    '2025-11-25',
+    '2025-03-26',
+    modernVersion,
+    '2027-01-01',
+    ' 2025-11-25',
+    'x',
+  )
   const method = fc.constantFrom(undefined, 'tools/call', 'tools/list')
   let known = 0
   fc.assert(

@@ -43,7 +43,8 @@ export class PlainRequests {
 function lasting(envelope: unknown): string | null {
   if (typeof envelope !== 'object' || envelope === null || Array.isArray(envelope)) return null
   const { progressToken, traceparent, tracestate, ...rest } = envelope as Record<string, unknown>
-  const isToken = progressToken === undefined || typeof progressToken === 'string' || Number.isSafeInteger(progressToken)
+  const isToken =
+    progressToken === undefined || typeof progressToken === 'string' || Number.isSafeInteger(progressToken)
   return isToken && isText(traceparent) && isText(tracestate) ? JSON.stringify(rest) : null
 }
 

@@ -1,6 +1,7 @@
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 import type { RpcMessage } from '../upstream/http.ts'
+import { untilAborted } from '../until-aborted.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { decideTask } from './offered.ts'
 import { type BrokeredTask, isOf } from './task-ids.ts'
@@ -20,7 +21,10 @@ export function isTaskStatus(method: unknown): boolean {
   return method === statusMethod
 }
 
-/** The message with the id by which this agent knows the task; null when it tells of a task that is none of its own, or that it may not ask for any more. */
+/**
+ * The message with the id by which this agent knows the task; null when it tells of a task that is none of its own, or that it may not ask for any more. Whose it is has to be known in
+ * time, since what comes after it waits: a task that it is not known of by then is none of the agent's.
+ */
 export async function namedForAgent(
   parts: PipelineParts,
   { caller, server, task }: { caller: Caller; server: BrokeredServer; task?: BrokeredTask | undefined },
@@ -29,7 +33,7 @@ export async function namedForAgent(
   const params = (message['params'] ?? {}) as Content
   const isStatus = isTaskStatus(message['method'])
   const upstreamId = isStatus ? params['taskId'] : relatedIn(params)
-  const known = typeof upstreamId === 'string' ? await find(parts, { caller, server, task, upstreamId }) : null
+  const known = typeof upstreamId === 'string' ? await findInTime(parts, { caller, server, task, upstreamId }) : null
   // Of what it is about the agent can only know its own.
   if (!isStatus) return { ...message, params: known ? relatedTo(params, known.id) : withoutRelated(params) }
   return known && decideTask(parts, caller, known).ok ? { ...message, params: { ...params, taskId: known.id } } : null
@@ -52,16 +56,22 @@ export function relatedTo(content: Content, taskId: string): Content {
   return { ...content, _meta: { ...meta, [relatedKey]: { ...(meta[relatedKey] as Content), taskId } } }
 }
 
-async function find(
-  parts: PipelineParts,
-  {
-    caller,
-    server,
-    task,
-    upstreamId,
-  }: { caller: Caller; server: BrokeredServer; task?: BrokeredTask | undefined; upstreamId: string },
-): Promise<BrokeredTask | null> {
-  if (task?.upstreamId === upstreamId) return task
+type Sought = { caller: Caller; server: BrokeredServer; task?: BrokeredTask | undefined; upstreamId: string }
+
+async function findInTime(parts: PipelineParts, sought: Sought): Promise<BrokeredTask | null> {
+  if (sought.task?.upstreamId === sought.upstreamId) return sought.task
+  const { limits, holding } = parts
+  const late = AbortSignal.timeout(limits.taskNameMs)
+  try {
+    return await untilAborted(find(parts, sought), late)
+  } catch (error) {
+    if (!late.aborted) throw error
+    holding.log.warn({ serverId: sought.server.id }, 'word of a task came to nobody: whose it is was not known in time')
+    return null
+  }
+}
+
+async function find(parts: PipelineParts, { caller, server, upstreamId }: Sought): Promise<BrokeredTask | null> {
   const { tasks, taskBook } = parts.conversations
   const owner = { agentId: caller.agentId, runId: caller.runId, serverId: server.id, url: server.url }
   const name = (await taskBook.names(owner, [upstreamId])).get(upstreamId)

@@ -75,11 +75,7 @@ export function send(post: Post, method: 'POST' | 'GET' | 'DELETE' = 'POST'): Pr
 }
 
 /** With a proof, and once more with another one when the server wants a nonce in it: it has not looked at the request then. */
-async function sendProven(
-  post: Post,
-  method: 'POST' | 'GET' | 'DELETE',
-  prover: Prover,
-): Promise<Incoming> {
+async function sendProven(post: Post, method: 'POST' | 'GET' | 'DELETE', prover: Prover): Promise<Incoming> {
   const prove = async () => sendOnce(post, method, { ...post.headers, dpop: await prover.proof(method) })
   const first = await prove()
   const { 'www-authenticate': challenge = null, 'dpop-nonce': nonce = null } = first.headers

@@ -93,7 +93,9 @@ test('a body that is given up, or breaks off, says why', async () => {
   await expect(given.dump()).rejects.toThrow('enough')
   const broken = await Incoming.of(pool, { path: '/', method: 'GET' }, new AbortController().signal)
   await expect(broken.dump()).rejects.toThrow(/other side closed|aborted|terminated/)
-  await expect(Incoming.of(pool, { path: '/', method: 'GET' }, AbortSignal.abort(new Error('late')))).rejects.toThrow('late')
+  await expect(Incoming.of(pool, { path: '/', method: 'GET' }, AbortSignal.abort(new Error('late')))).rejects.toThrow(
+    'late',
+  )
 })
 
 /** A server that answers each request as its turn says, and a pool of one connection at a time. */

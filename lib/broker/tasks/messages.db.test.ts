@@ -1,0 +1,59 @@
+import { expect } from 'vitest'
+import { systemActor } from '#lib/auth/ctx.ts'
+import type { Db } from '#lib/db/client.ts'
+import { makeAgent, secretBox } from '#lib/dev/test/broker.ts'
+import { dbTest as test } from '#lib/dev/test/db-test.ts'
+import { createLog } from '#lib/log/log.ts'
+import { Conversations } from '../conversation/conversations.ts'
+import { standardLimits } from '../limits.ts'
+import type { PipelineParts } from '../pipeline-parts.ts'
+import type { BrokeredServer } from '../view/view.ts'
+import { namedForAgent } from './messages.ts'
+
+const relatedKey = 'io.modelcontextprotocol/related-task'
+const server = { id: 'sessions', url: 'http://127.0.0.1:1/mcp' } as BrokeredServer
+const progress = (taskId: string) => ({
+  method: 'notifications/progress',
+  params: { progress: 1, _meta: { [relatedKey]: { taskId } } },
+})
+const status = { method: 'notifications/tasks/status', params: { taskId: 'at-the-server', status: 'working' } }
+
+test('word of a task holds nothing up when it is not known in time whose it is: it is then nobody’s', async ({
+  db,
+}) => {
+  const { parts, caller, task } = await world(db)
+  const about = { caller, server }
+  const told = await namedForAgent(parts, about, progress(task.upstreamId))
+  expect(told).toEqual(progress(task.id))
+  await db.$transaction(
+    async (tx) => {
+      // Whoever reads the table waits until this is over.
+      await tx.$executeRaw`lock table "BrokeredTask" in access exclusive mode`
+      const [unnamed, unsaid] = await Promise.all([
+        namedForAgent(parts, about, progress(task.upstreamId)),
+        namedForAgent(parts, about, status),
+      ])
+      expect(unnamed).toEqual({ method: 'notifications/progress', params: { progress: 1, _meta: {} } })
+      expect(unsaid).toBeNull()
+      // What the exchange is about is known without asking.
+      expect(await namedForAgent(parts, { ...about, task }, progress(task.upstreamId))).toEqual(progress(task.id))
+    },
+    { timeout: 30_000 },
+  )
+  expect(await namedForAgent(parts, about, progress(task.upstreamId))).toEqual(progress(task.id))
+})
+
+/** An agent with a task at the server, and as much of a broker as names it. */
+async function world(db: Db) {
+  const { agentId, runId } = await makeAgent(db)
+  const log = createLog({ process: 'broker', level: 'silent' })
+  const ctx = () => ({ db, actor: systemActor('broker'), now: new Date() })
+  const conversations = new Conversations(secretBox, { ctx, log, askDeadlineMs: 1000 })
+  const limits = { ...standardLimits, taskNameMs: 300 }
+  const parts = { conversations, limits, holding: { log } } as PipelineParts
+  const caller = { agentId, version: 1, runId }
+  const origin = { agentId, runId, serverId: server.id, url: server.url, tool: 'compute', grantId: '' }
+  const task = await conversations.tasks.give(origin, 'at-the-server')
+  await conversations.taskBook.note(task, { caller, ttlMs: 60_000, session: null })
+  return { parts, caller, task }
+}
