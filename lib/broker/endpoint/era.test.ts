@@ -24,7 +24,6 @@ function said(body: object, headers: { version: string | undefined; method: stri
 test('where it says an era the SDK says the same, whatever the request', () => {
   const plain = new PlainRequests()
   plain.remember(envelope)
-  const request = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'a', _meta: envelope } }
   const token = fc.record({ progressToken: fc.jsonValue(), traceparent: fc.string() }, { requiredKeys: [] })
   const ours = token.map((more) => ({ ...envelope, ...more }))
   const sound = fc.record({ name: fc.string(), arguments: fc.object(), _meta: ours }, { requiredKeys: [] })
@@ -60,7 +59,7 @@ test('where it says an era the SDK says the same, whatever the request', () => {
       known += 1
       expect(said(given, headers)).toBe(era)
     }),
-    { numRuns: 3000, examples: [[request, modernVersion, 'tools/call']] },
+    { numRuns: 3000 },
   )
   expect(known).toBeGreaterThan(100)
 })

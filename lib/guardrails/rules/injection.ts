@@ -83,8 +83,17 @@ for (const { letter } of phrases) {
 const watched = new Uint8Array(128)
 byCode.forEach((_, code) => (watched[code] = 1))
 
+/**
+ * How every mark begins, or what it holds: a text without any of it has none, which a regular expression sees several times as fast as the loop
+ * below. Shorter texts are not worth it.
+ */
+const beginning =
+  /(?:ignore|disregard|forget)\s|system\s|you\s{1,3}are\s|do(?:\s{1,3}not|n['’]t)\s|<[|/sai]|\[[/IS]|[\u200b-\u200d\u202a-\u202e\u2060-\u2069\udb40\ufeff]/i
+const worthLooking = 256
+
 /** The marks of a text; null (and nothing allocated) when it has none. */
 export function marksIn(text: string): Set<InjectionMark> | null {
+  if (text.length > worthLooking && !beginning.test(text)) return null
   let marks: Set<InjectionMark> | null = null
   let unseen = 0
   for (let at = 0; at < text.length; at += 1) {

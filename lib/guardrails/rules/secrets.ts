@@ -123,7 +123,14 @@ const secretNames = [
 ] as const
 /** Names that end in `token` and say where one is in a list. */
 const harmlessNames = /(?:page|next|sync|continuation|resume|progress|cursor)token$/
-const nameEndings = new Set([...secretNames].map((name) => name.charCodeAt(name.length - 1)))
+/** The last two letters of the names, as one number. */
+const nameEndings = new Set(secretNames.map((name) => pairOf(name, name.length)))
+const lastLetters = new Set(secretNames.map((name) => name.charCodeAt(name.length - 1)))
+
+/** The two characters before a place, letters in lower case. */
+function pairOf(text: string, end: number): number {
+  return ((text.charCodeAt(end - 2) | 32) << 16) | (text.charCodeAt(end - 1) | 32)
+}
 
 /** Whether the name of a field says that its value is a secret: `clientSecret`, `api-key`, `DB_PASSWORD`. */
 export function isSecretName(name: string): boolean {
@@ -140,15 +147,21 @@ const value = /[A-Za-z0-9+/_=.~-]{16,200}/y
 function namedSecret(text: string, at: number): SecretSpan | null {
   let end = at
   while (end > 0 && at - end < 3 && isGap(text.charCodeAt(end - 1))) end -= 1
-  if (end === 0 || !nameEndings.has(text.charCodeAt(end - 1) | 32)) return null
-  let begin = end
-  while (begin > 0 && end - begin < 40 && isNameCode(text.charCodeAt(begin - 1))) begin -= 1
-  if (!isSecretName(text.slice(begin, end))) return null
+  if (end === 0 || !mayEndName(text, end)) return null
   let start = at + 1
   while (start - at < 5 && isGap(text.charCodeAt(start))) start += 1
   value.lastIndex = start
   if (!value.test(text)) return null
+  let begin = end
+  while (begin > 0 && end - begin < 40 && isNameCode(text.charCodeAt(begin - 1))) begin -= 1
+  if (!isSecretName(text.slice(begin, end))) return null
   return isRandom(text.slice(start, value.lastIndex)) ? { kind: 'named_secret', start, end: value.lastIndex } : null
+}
+
+/** By its last two letters, most names are told apart from those of secrets; between them a separator may stand. */
+function mayEndName(text: string, end: number): boolean {
+  if (nameEndings.has(pairOf(text, end))) return true
+  return isSeparator(text.charCodeAt(end - 2)) && lastLetters.has(text.charCodeAt(end - 1) | 32)
 }
 
 const counts = new Uint8Array(128)
@@ -180,6 +193,11 @@ export function isRandom(text: string): boolean {
 function isGap(code: number): boolean {
   // Space, tab, quotes, backslash, >
   return code === 32 || code === 9 || code === 34 || code === 39 || code === 92 || code === 62
+}
+
+/** What may stand between the letters of a name. */
+function isSeparator(code: number): boolean {
+  return code === 95 || code === 45 || code === 46 || code === 32
 }
 
 function isNameCode(code: number): boolean {
