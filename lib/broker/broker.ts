@@ -252,7 +252,7 @@ export class Broker {
     const now = this.#options.now?.() ?? new Date()
     this.#tellOfPolicies(view.policies)
     // Revocations are read for some minutes only: whoever waited out a longer gap must come back, with a token that counts.
-    if (performance.now() - this.#reloadedAt > revocationsReadMs) this.#waiting.stop()
+    if (performance.now() - this.#reloadedAt > revocationsReadMs) this.#waiting.letGo()
     this.#reloadedAt = performance.now()
     // Each for itself: what one of them cannot do keeps no other from stopping what is to be stopped.
     const consumers = [

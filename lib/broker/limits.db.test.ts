@@ -91,6 +91,11 @@ test('to open streams counts as calling, in both revisions', async ({ db, world 
   const params = { notifications: { toolsListChanged: true }, _meta }
   const listen = post({ method, params }, { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method })
   expect(await untilRefused(await tokenOf(), listen)).toMatchObject(refusal)
+  const list = post(
+    { method: 'tools/list', params: { _meta } },
+    { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/list' },
+  )
+  expect(await untilRefused(await tokenOf(), list)).toMatchObject(refusal)
 
   const token = await tokenOf()
   const begun = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } }

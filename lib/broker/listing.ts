@@ -23,6 +23,9 @@ export async function listTools(parts: PipelineParts, request: AgentRequest): Pr
     return errorAnswer(200, request.id, { code: invalidParamsCode, message })
   }
   const { caller, agent, serverId, era } = request
+  // A list writes a row for each server it tells of, so it counts as a call.
+  const tooOften = parts.rates.takeForAgent(caller.agentId)
+  if (tooOften) return refuse(parts, request, tooOften, 429)
   const now = parts.now()
   const startedAt = performance.now()
   const known = serversOf(parts, agent, serverId).flatMap(toolsOf)

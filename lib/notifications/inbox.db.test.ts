@@ -212,3 +212,30 @@ test('that grants wait for a review is told to who answers for the agent, and to
   expect((await told(delegate!))[0]?.body).toContain(`You stand in for ${absent!.name} until 2026-12-03.`)
   expect(await told(colleague!)).toEqual([])
 })
+
+test('what a tool was suspended for is told to the approver of its server, or when that one cannot decide any more to all who can', async ({
+  db,
+}) => {
+  const [approver, other] = [
+    await makePerson(db, { roles: ['security'] }),
+    await makePerson(db, { roles: ['security'] }),
+  ]
+  const suspend = async () =>
+    await happen(ctxFor(db), [
+      {
+        event: 'tool.suspended',
+        subject: { kind: 'server', id: 'erp', name: 'ERP' },
+        serverId: 'erp',
+        tool: 'post_invoice',
+        detail: { definitionHash: 'b', approvedHash: 'a', approverId: approver.id, findings: [] },
+      },
+    ])
+  await suspend()
+  await tellAll(db)
+  expect(await titles(db, approver)).toHaveLength(1)
+  expect(await titles(db, other)).toEqual([])
+  await db.person.update({ where: { id: approver.id }, data: { active: false } })
+  await suspend()
+  await tellAll(db)
+  expect(await titles(db, other)).toEqual(['post_invoice of ERP changed and was suspended'])
+})

@@ -53,7 +53,7 @@ for (const legacy of [false, true]) {
           protocol: { era: legacy ? 'legacy' : 'modern' },
         })
         const classes = Object.fromEntries(report.tools.map((tool) => [tool.name, tool.class]))
-        expect(classes).toEqual({ look: 'read', change: 'write', wipe: 'write', leak: 'read', slow: 'read' })
+        expect(classes).toEqual({ look: 'read', change: 'write', wipe: 'destructive', leak: 'read', slow: 'read' })
         expect(await auditOf(db, probeId)).toMatchObject([
           { event: 'server.probed', detail: { withCredential: false } },
         ])

@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
 import { agentSession, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
@@ -220,5 +220,26 @@ test('when nobody decides in time a call is refused; only reading may be allowed
   await endHeldCalls(after(901))
   expect(denialOf(await changed)).toMatchObject({ rule: 'call_hold_expired' })
   await removeHoldRule(security, { ruleId, reason: 'The test is over.' })
+  await client.close()
+})
+
+test('after a gap too long for revocations to be known who waits must come back, and new calls are held as before', async ({
+  db,
+  world,
+}) => {
+  const { agent, client, change } = await writer(db, world)
+  const before = change('before')
+  await waitingCall(db, agent)
+  const real = performance.now.bind(performance)
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => real() + 16 * 60_000)
+  await world.broker.broker.keeper.refresh()
+  clock.mockRestore()
+  expect(denialOf(await before)).toMatchObject({ rule: 'draining' })
+  const after = change('after')
+  const find = () =>
+    db.heldCall.findFirst({ where: { agentId: agent.agentId, arguments: { equals: { word: 'after' } } } })
+  await until(async () => (await find()) !== null)
+  await decideIt(db, world, (await find())!.id, { decision: 'approve' })
+  expect((await after).content).toEqual([{ type: 'text', text: 'changed after' }])
   await client.close()
 })

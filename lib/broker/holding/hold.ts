@@ -4,6 +4,7 @@ import { holdCall, type HeldTicket, type Kept, type Settled, settleHeldCall } fr
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import { rolesText } from '#lib/guardrails/rules/held-calls.ts'
+import { otherHoldOf } from '#lib/guardrails/rules/holds.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { ExactCall, HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import type { Log } from '#lib/log/log.ts'
@@ -130,6 +131,12 @@ function releaseAs(parts: HoldParts, held: Held, call: ToolCall, edited: boolean
   if (!decision.ok) return { end: { end: 'deny', denial: decision.error }, passing: false }
   const unanswerable = held.decideAnswers()
   if (unanswerable) return { end: { end: 'deny', denial: unanswerable }, passing: false }
+  const at = { view: parts.view, now: parts.now() }
+  const other = edited ? otherHoldOf(call, decision.value, at, held.rule) : null
+  if (other) {
+    const message = `What it was changed into is held by another rule (${other.title}). ${whoDecides(other)}`
+    return { end: deny('held_call_altered', message), passing: false }
+  }
   const denial = held.admit(call, decision.value)
   if (denial) return { end: { end: 'deny', denial }, passing: true }
   return { end: { end: 'release', call, allowed: decision.value, edited }, passing: false }

@@ -112,10 +112,15 @@ export class WaitingCalls {
     }
   }
 
-  /** Lets everybody go; their calls stay held for when they come back. */
+  /** Lets everybody who waits now go; their calls stay held for when they come back. */
+  letGo(): void {
+    for (const { wake } of this.#waiters) wake({ why: 'stopping' })
+  }
+
+  /** The same, and nobody waits here any more. */
   stop(): void {
     this.#stopped = true
-    for (const { wake } of this.#waiters) wake({ why: 'stopping' })
+    this.letGo()
   }
 
   /** Nobody is asked about it any more. */

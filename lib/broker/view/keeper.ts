@@ -10,6 +10,8 @@ const pruneMs = 10 * 60_000
 const nudgeMs = 50
 const askMs = 100
 const queryTimeoutMs = 3000
+/** Whoever read nothing for longer reads everything: what changed is noted for an hour (`pruneChangesSql`). */
+const changesReadMs = 30 * 60_000
 
 type KeeperOptions = {
   databaseUrl: string
@@ -33,6 +35,8 @@ export class ViewKeeper {
   #client: pg.Client | null = null
   /** Null: everything has to be read, because there is no connection or nothing was read over it yet. */
   #xmin: string | null = null
+  /** By the clock on the wall, which goes on while the machine sleeps. */
+  #readAt = 0
   #current: Promise<void> | null = null
   #next: Promise<void> | null = null
   #nudge: NodeJS.Timeout | undefined
@@ -98,9 +102,12 @@ export class ViewKeeper {
     const startedAt = performance.now()
     try {
       const client = (this.#client ??= await this.#connect())
+      const readAt = Date.now()
+      if (readAt - this.#readAt > changesReadMs) this.#xmin = null
       this.#xmin =
         this.#xmin === null ? await loadAll(client, this.view) : await loadChanges(client, this.view, this.#xmin)
       this.view.loadedAt = startedAt
+      this.#readAt = readAt
       this.#options.onReload(this.view)
     } catch (error) {
       this.#options.log.warn({ err: error }, 'the registry could not be read')

@@ -74,7 +74,14 @@ export type RpcBody = {
 /** A bare tools/call, to see status and headers. */
 export async function postCall(
   { broker }: Reachable,
-  options: { token?: string; tool?: string; serverId?: string; body?: string; headers?: Record<string, string> },
+  options: {
+    token?: string
+    tool?: string
+    serverId?: string
+    body?: string
+    headers?: Record<string, string>
+    signal?: AbortSignal
+  },
 ) {
   const { token, tool = 'look', serverId = 'modern' } = options
   const body = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: tool, arguments: {} } }
@@ -87,6 +94,7 @@ export async function postCall(
       ...options.headers,
     },
     body: options.body ?? JSON.stringify(body),
+    ...(options.signal ? { signal: options.signal } : {}),
   })
   const text = await response.text()
   return { status: response.status, headers: response.headers, text, json: parsed(text) }

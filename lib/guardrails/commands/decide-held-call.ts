@@ -7,9 +7,11 @@ import { storable } from '#lib/core/storable.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { standsInFor } from '#lib/delegation/queries.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
-import { decideHeld, stateAfter } from '../rules/held-calls.ts'
+import { loadRegistryFacts } from '../queries/policy-view.ts'
+import { decideHeld, rolesText, stateAfter } from '../rules/held-calls.ts'
 import { decideHeldInPlaceOf } from '../rules/held-stand-in.ts'
 import { isAsHeld } from '../rules/held-seals.ts'
+import { otherHoldOf } from '../rules/holds.ts'
 import type { DecideHeldCallInput, HeldCallRefusal, HeldCallState } from '../schema/held-calls.ts'
 import { aboutHeldCall, cancelAltered, columnsOf, endWith, type HeldCallRow, lockHeldCall } from './held-calls.ts'
 
@@ -38,7 +40,7 @@ export async function decideHeldCall(
         ? decideHeldInPlaceOf(facts, { delegate: actor, absent: absent.value, move, now: ctx.now })
         : absent
     const allowed = held.ok ? asHeld(row) : held
-    const decision = allowed.ok && input.decision === 'edit' ? await checkArguments(tx, row, input.arguments) : allowed
+    const decision = allowed.ok && input.decision === 'edit' ? await checkEdit(ctx, tx, row, input.arguments) : allowed
     if (!decision.ok) {
       const { rule } = decision.error
       const detail = { heldCallId: row.id, reason: rule }
@@ -112,6 +114,34 @@ function asHeld(row: HeldCallRow): Result<null, HeldCallRefusal> {
   const message =
     'It is not any more what was held, so nobody decides about it: it is cancelled, and its caller may send it again.'
   return err({ rule: 'approvals:altered', message })
+}
+
+async function checkEdit(
+  ctx: Ctx,
+  tx: Tx,
+  row: HeldCallRow,
+  given: Record<string, unknown>,
+): Promise<Result<null, HeldCallRefusal>> {
+  const fits = await checkArguments(tx, row, given)
+  return fits.ok ? await checkRule(ctx, row, given) : fits
+}
+
+/** Nobody edits a call past a rule by which others decide. The broker asks again before it goes. */
+async function checkRule(
+  ctx: Ctx,
+  row: HeldCallRow,
+  given: Record<string, unknown>,
+): Promise<Result<null, HeldCallRefusal>> {
+  const { agentId, serverId } = row
+  if (serverId === null) return ok(null)
+  const view = await loadRegistryFacts(ctx, { agentId, serverId, past: null })
+  const [agent, server] = [view.agents.get(agentId), view.servers.get(serverId)]
+  const tool = server?.tools.get(row.tool)
+  if (!agent || !server || !tool) return ok(null)
+  const other = otherHoldOf({ arguments: given }, { agent, server, tool }, { view, now: ctx.now }, row)
+  if (!other) return ok(null)
+  const message = `With these arguments it is held by another rule (${other.title}), by which decide: ${rolesText(other.deciderRoles)}. Leave them as they are, or reject it and say what to ask for.`
+  return err({ rule: 'approvals:other_rule', message })
 }
 
 async function checkArguments(

@@ -17,11 +17,17 @@ import {
  * What is decided from, of one agent and one server: from the same statements that brokers read all of it with. `past`: as it was at that instant, as far as the
  * records go; null: now. Runs and revoked tokens are not in it: nobody holds a token here. Callers authorize.
  */
-export async function loadPolicyView(
+export async function loadPolicyView(ctx: Ctx, of: Of, policies: PolicySet): Promise<PolicyView> {
+  return { ...(await loadRegistryFacts(ctx, of)), policies }
+}
+
+type Of = { agentId: string; serverId: string; past: Date | null }
+
+/** The same without the central policies: what the registry and its rules say. Callers authorize. */
+export async function loadRegistryFacts(
   ctx: Ctx,
-  { agentId, serverId, past }: { agentId: string; serverId: string; past: Date | null },
-  policies: PolicySet,
-): Promise<PolicyView> {
+  { agentId, serverId, past }: Of,
+): Promise<Omit<PolicyView, 'policies'>> {
   // Not kept of what was, for it never changes.
   const isDemo = past !== null && (await reader(ctx).mcpServer.count({ where: { id: serverId, demo: true } })) > 0
   const [agents, servers, [open], holdRules] = await Promise.all([
@@ -41,7 +47,6 @@ export async function loadPolicyView(
     runs: new Map(),
     stops: open?.stops ?? [],
     holdRules,
-    policies,
   }
 }
 

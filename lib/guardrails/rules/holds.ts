@@ -2,6 +2,7 @@ import { compileConditions, type CompiledCondition, mayHold } from '#lib/registr
 import { covers } from '#lib/registry/rules.ts'
 import type { HoldRuleFacts } from '../schema/held-calls.ts'
 import type { BypassedHold } from '#lib/audit/events.ts'
+import { excludedFrom } from './held-calls.ts'
 import { bypassOf } from './hold-bypasses.ts'
 import type { AgentFacts, PolicyView, ServerFacts, ToolCall, ToolFacts } from './facts.ts'
 
@@ -19,9 +20,9 @@ const goesOn: HoldDecision = { rule: null, bypassed: null }
  * out once; without rules it is one comparison.
  */
 export function holdFor(
-  call: ToolCall,
+  call: Pick<ToolCall, 'arguments'>,
   about: { agent: AgentFacts; server: ServerFacts; tool: ToolFacts },
-  { view, now }: { view: PolicyView; now: Date },
+  { view, now }: { view: Pick<PolicyView, 'holdRules'>; now: Date },
 ): HoldDecision {
   const { server, tool } = about
   const { holdRules } = view
@@ -34,6 +35,25 @@ export function holdFor(
     passed.push({ rule: rule.id, bypass: bypass.id })
   }
   return passed.length > 0 ? { rule: null, bypassed: allOf(passed) } : goesOn
+}
+
+/**
+ * The rule that holds what an approver made of a call, when somebody else has to decide by it than by the one it was held by; null: the edit stands. Where
+ * everybody may decide who could decide before, nobody else has to.
+ */
+export function otherHoldOf(
+  edited: Pick<ToolCall, 'arguments'>,
+  about: { agent: AgentFacts; server: ServerFacts; tool: ToolFacts },
+  at: { view: Pick<PolicyView, 'holdRules'>; now: Date },
+  held: { deciderRoles: readonly string[]; excludedDeciders: readonly string[] },
+): HoldRuleFacts | null {
+  const { rule } = holdFor(edited, about, at)
+  if (!rule) return null
+  const excluded = excludedFrom(held.excludedDeciders, about.tool.class)
+  const asksNoMore =
+    held.deciderRoles.every((role) => rule.deciderRoles.includes(role)) &&
+    excludedFrom(rule.excludedDeciders, about.tool.class).every((each) => excluded.includes(each))
+  return asksNoMore ? null : rule
 }
 
 type BypassedRule = Omit<BypassedHold, 'also'>

@@ -168,6 +168,7 @@ export const heldCallRules = [
   'approvals:expired',
   'approvals:not_editable',
   'approvals:arguments_invalid',
+  'approvals:other_rule',
 ] as const
 export type HeldCallRule = (typeof heldCallRules)[number]
 

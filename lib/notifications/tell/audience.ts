@@ -21,3 +21,5 @@ export type Audience =
   /** Owners of what an order stops. */
   | { to: 'stopped'; scope: string; targetId: string }
   | { to: 'people'; ids: readonly string[] }
+  /** Who is asked about a server's tools; whoever may decide about them, when nobody is named or who is cannot any more. */
+  | { to: 'approver'; personId: string | null }

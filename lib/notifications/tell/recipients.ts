@@ -41,6 +41,10 @@ async function idsOf({ ctx, people }: Asking, audience: Audience): Promise<strin
   switch (audience.to) {
     case 'people':
       return [...audience.ids]
+    case 'approver': {
+      const holders = idsWhere(people, ({ permissions }) => permissions.has('servers:manage'))
+      return audience.personId !== null && holders.includes(audience.personId) ? [audience.personId] : holders
+    }
     case 'holders':
       return idsWhere(people, ({ permissions }) => permissions.has(audience.of))
     case 'roles':

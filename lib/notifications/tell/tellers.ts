@@ -213,11 +213,7 @@ const tellers: Tellers = {
       event.detail.findings.map(({ note }) => note).join('\n') || 'Its definition is not the one that was approved.',
     path: paths.serverTool(event.subject.id, event.tool ?? ''),
     thread: `server:${event.subject.id}`,
-    audiences: [
-      event.detail.approverId === null
-        ? { to: 'holders', of: 'servers:manage' }
-        : { to: 'people', ids: [event.detail.approverId] },
-    ],
+    audiences: [{ to: 'approver', personId: event.detail.approverId }],
     many: (count) => `${count} tools of ${event.subject.name} changed and were suspended`,
   }),
   'unregistered.found': (event) => ({

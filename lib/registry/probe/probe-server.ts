@@ -142,7 +142,7 @@ async function toolsOf(client: Client, over: AbortSignal): Promise<ProbedTool[]>
     return {
       name: cutText(tool.name, 200),
       description: cutText(typeof tool['description'] === 'string' ? tool['description'] : '', 500),
-      class: annotated ? classFromAnnotations(annotations) : 'write',
+      class: classFromAnnotations(annotations),
       annotated,
       findings: inspectTool(tool, { otherTools: names.filter((name) => name !== tool.name) }).slice(0, 20),
     }
