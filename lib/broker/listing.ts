@@ -8,6 +8,7 @@ import { refuse } from './pipeline.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import type { BrokeredServer, BrokeredTool, BrokerView } from './view/view.ts'
 import { auditDenial } from './denials.ts'
+import { isTranslated, onlyAsTask } from './tasks/offered.ts'
 import { type Answer, type Era, errorAnswer, resultAnswer } from './wire.ts'
 
 type Listed = { key: string; serverId: string; tool: BrokeredTool }
@@ -30,7 +31,8 @@ export async function listTools(parts: PipelineParts, request: AgentRequest): Pr
   const startedAt = performance.now()
   const known = serversOf(parts, agent, serverId).flatMap(toolsOf)
   const callable = known.filter(
-    ({ serverId, tool }) => decide({ caller, serverId, tool: tool.name }, parts.view, now).ok,
+    ({ serverId: id, tool }) =>
+      decide({ caller, serverId: id, tool: tool.name }, parts.view, now).ok && !onlyAsTask(tool, { era, serverId }),
   )
   request.telemetry.took('decide', startedAt)
   const { items, nextCursor } = pageOf(callable, { cursor, sizeMax: parts.limits.listPageMax })
@@ -57,7 +59,11 @@ export async function listTools(parts: PipelineParts, request: AgentRequest): Pr
   const durable = await Promise.all(rows.map((row) => recorded(parts, row, { happened: false })))
   request.telemetry.took('audit', recordedAt)
   if (durable.includes(false)) return refuse(parts, request, auditDenial)
-  const tools = items.map((item) => definitionFor(era, item, serverId === null))
+  const asTasks = serverId !== null && isTranslated(parts, { caller, serverId, era })
+  const tools = items.map((item) => {
+    const definition = definitionFor(era, item, serverId === null)
+    return asTasks ? { ...definition, execution: { taskSupport: 'optional' } } : definition
+  })
   const result = { tools, ...(nextCursor === null ? {} : { nextCursor }) }
   return resultAnswer(era, request.id, era === 'modern' ? { ...result, ttlMs: 0, cacheScope: 'private' } : result)
 }

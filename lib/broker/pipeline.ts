@@ -25,7 +25,7 @@ import { CallEnded } from './in-flight.ts'
 import { resolveMerged } from './merged-names.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import { emptyList, recordedArguments, resultFor } from './methods.ts'
-import { withoutHint } from './tasks/offered.ts'
+import { onlyAsTask, taskNotTranslated, withoutHint } from './tasks/offered.ts'
 import { handleIn, taskRecord } from './tasks/replies.ts'
 import { failureName } from './telemetry/failure-name.ts'
 import { CutOff, UpstreamFailure } from './upstream/failure.ts'
@@ -56,6 +56,9 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
   const { caller, serverId } = request
   const target = serverId === null ? resolveMerged(parts.view.servers, name) : { serverId, tool: name }
   if (!target) return deny(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
+  const tool = parts.view.servers.get(target.serverId)?.tools.get(target.tool)
+  if (tool && onlyAsTask(tool, request))
+    return deny(parts, request, { call: { caller, ...target }, denial: taskNotTranslated(tool) })
   return runCall(parts, withoutHint(parts, request, target.serverId), {
     caller,
     ...target,

@@ -14,3 +14,8 @@ export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Pr
     signal.removeEventListener('abort', onAbort)
   }
 }
+
+/** Rejects with the signal's reason as soon as it is aborted. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await untilAborted(new Promise((resolve) => setTimeout(resolve, ms)), signal)
+}

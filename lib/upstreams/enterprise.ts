@@ -137,7 +137,8 @@ async function redeem(
 }
 
 async function readHeld(ctx: Ctx, parts: TokenParts, credentialId: string): Promise<Held> {
-  const { setAt, secret, tokens } = await readSealed<EnterpriseSecret>(ctx, parts, credentialId)
+  const { setAt, tokens, ...sealed } = await readSealed(ctx, parts, credentialId)
+  const secret = sealed.secret as EnterpriseSecret
   const none: SealedTokens = { accessToken: '', expiresAt: 0, scope: null, refreshToken: secret.refreshToken ?? null }
   return { setAt, secret, tokens: tokens ?? none }
 }

@@ -94,18 +94,18 @@ async function refresh(
 }
 
 /** What is sealed of a credential that gets its tokens by itself, and the tokens it has; null: none yet. */
-export async function readSealed<Secret>(
+export async function readSealed(
   ctx: Ctx,
   { secretBox }: TokenParts,
   credentialId: string,
-): Promise<{ setAt: Date; secret: Secret; tokens: SealedTokens | null }> {
+): Promise<{ setAt: Date; secret: unknown; tokens: SealedTokens | null }> {
   const row = await ctx.db.upstreamCredential.findUnique({
     where: { id: credentialId },
     select: { serverId: true, teamId: true, ciphertext: true, tokens: true, updatedAt: true },
   })
   if (!row) throw new UpstreamAuthProblem('The credential is gone.', null)
   const context = sealContexts.upstreamCredential(row.serverId, row.teamId)
-  const secret = JSON.parse(await secretBox.open(row.ciphertext, context)) as Secret
+  const secret: unknown = JSON.parse(await secretBox.open(row.ciphertext, context))
   const kept = row.tokens && (await secretBox.open(row.tokens, sealContexts.upstreamTokens(credentialId)))
   return { setAt: row.updatedAt, secret, tokens: kept ? (JSON.parse(kept) as SealedTokens) : null }
 }

@@ -40,13 +40,13 @@ type Wanted = {
  */
 export async function workloadToken(ctx: Ctx, parts: TokenParts, wanted: Wanted): Promise<UpstreamToken> {
   const { credentialId, refused } = wanted
-  const held = await readSealed<WorkloadSecret>(ctx, parts, credentialId)
+  const held = await readSealed(ctx, parts, credentialId)
   if (held.tokens && isUsable(held.tokens, refused)) return held.tokens
   return await parts.exclusively(`upstream-tokens:${credentialId}`, async () => {
-    const now = await readSealed<WorkloadSecret>(ctx, parts, credentialId)
+    const now = await readSealed(ctx, parts, credentialId)
     if (now.tokens && isUsable(now.tokens, refused)) return now.tokens
     const sealer = await parts.secretBox.sealer()
-    const token = await exchange(wanted, { secret: now.secret, heldKey: now.tokens?.dpopKey }).catch(
+    const token = await exchange(wanted, { secret: now.secret as WorkloadSecret, heldKey: now.tokens?.dpopKey }).catch(
       (error: unknown) => {
         throw authProblem(error)
       },

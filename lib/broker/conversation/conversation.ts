@@ -5,6 +5,8 @@ import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { aboutTask, isOfTask, takesTask, waitForTask, withTasks } from '../tasks/replies.ts'
 import { aboutSessionTask } from '../tasks/session-tasks.ts'
+import { isTaskMethod } from '../tasks/task-methods.ts'
+import { askTranslated } from '../tasks/translated.ts'
 import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { RpcReply } from '../upstream/http.ts'
 import { CutOff } from '../upstream/failure.ts'
@@ -84,9 +86,12 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
     if (era === 'legacy') return await runInSession(parts, request, { turn, connection, capabilities })
   }
   const taken = takesTask(parts, request, turn)
+  const { task, method } = request
+  if (talk.era === 'legacy' && task && isTaskMethod(method))
+    return await askTranslated(parts, request, { turn, connection, task, method })
   const told = taken ? withTasks(capabilities) : capabilities
   const reply = await connection.request({
-    ...messageFor(params, tool),
+    ...messageFor(taken ? withoutTaskHint(params) : params, tool),
     trace,
     signal,
     streams,
@@ -94,8 +99,14 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
     relay: talk,
   })
   const isAsking = reply.ok && reply.result['resultType'] === 'input_required' && !request.task
-  const last = isAsking ? await askedByResult(parts, request, { turn, connection, capabilities, reply }) : reply
+  const last = isAsking ? await askedByResult(parts, request, { turn, connection, capabilities: told, reply }) : reply
   return await aboutTask(parts, request, { turn, reply: last, taken })
+}
+
+/** From 2026-07-28 on a client says that it takes tasks, not that it wants one. */
+function withoutTaskHint(params: Record<string, unknown>): Record<string, unknown> {
+  const { task: _, ...rest } = params
+  return rest
 }
 
 /** Its own state for the server, and none where it gave none. */

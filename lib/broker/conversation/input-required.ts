@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
@@ -10,6 +9,7 @@ import type { RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { type Ask, asksAtOnceMax, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
+import { inSession } from './in-session.ts'
 import { AskRefused, asksTooMuch, takesNone, unanswered } from './refusal.ts'
 
 const roundsMax = 8
@@ -97,8 +97,10 @@ export async function askedByResult(
       if ('error' in answer) return { ok: false, status: 200, error: answer.error }
       inputResponses[key] = answer.result
     }
+    // That it wants a task an agent with a session says in a way of its own.
+    const { task: _, ...params } = request.params
     const next = await connection.request({
-      ...messageFor({ ...request.params, inputResponses, requestState }, tool),
+      ...messageFor({ ...params, inputResponses, requestState }, tool),
       signal: running.signal,
       envelope: { ...talk.envelope({ shared: true }), ...(capabilities ? { capabilities } : {}) },
       relay: talk,
@@ -128,12 +130,6 @@ async function demand(
   const permitted = await permit(parts, request, { server, ask, occasion })
   if (!permitted.ok) throw new AskRefused(permitted.error)
   return permitted.value
-}
-
-/** A page to open has an id of its own up to 2025-11-25. */
-function inSession(ask: Ask): Ask {
-  const params = (ask.params ?? {}) as Record<string, unknown>
-  return params['mode'] === 'url' ? { ...ask, params: { elicitationId: randomUUID(), ...params } } : ask
 }
 
 /** What was decided about, held and recorded is what goes on: other arguments are another call. */

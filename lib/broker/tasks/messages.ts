@@ -78,6 +78,12 @@ async function find(parts: PipelineParts, { caller, server, upstreamId }: Sought
   return name === undefined ? null : await tasks.read(name)
 }
 
+/** Says of what task it is. */
+export function relatedMeta(content: Content, taskId: string): Content {
+  const meta = typeof content['_meta'] === 'object' ? (content['_meta'] as Content | null) : null
+  return { ...content, _meta: { ...meta, [relatedKey]: { taskId } } }
+}
+
 function withoutRelated(content: Content): Content {
   const { [relatedKey]: _, ...meta } = content['_meta'] as Content
   return { ...content, _meta: meta }

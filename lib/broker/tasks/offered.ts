@@ -8,6 +8,7 @@ import { tasksMethod } from '#lib/registry/schema.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { metaKey } from '../upstream/envelope.ts'
+import type { BrokeredTool } from '../view/view.ts'
 import type { Era } from '../wire.ts'
 import type { BrokeredTask } from './task-ids.ts'
 import { isOfEra, type TaskMethod, tasksExtension } from './task-methods.ts'
@@ -23,15 +24,42 @@ export function namesTasks(capabilities: Declared): boolean {
 }
 
 /**
- * What a handshake says of tasks: they are offered where the server has them, in the agent's own revision and to whom is granted them. Between the revisions they are not: in one the
- * server decides what becomes a task, in the other the client, and what a task asks for takes other ways. At the merged address only those of 2026-07-28 are, which need no session.
+ * What a handshake says of tasks: they are offered where the server has them, to whom is granted them. Those of a server of 2026-07-28 are translated for an agent with a session, but for
+ * the list, which is not there. The other way round there is nothing to translate to: in 2025-11-25 the client says what becomes a task, within a session that an agent of 2026-07-28
+ * does not have. At the merged address only those of 2026-07-28 are, which need no session.
  */
 export function tasksOffered(parts: PipelineParts, { caller, serverId, era }: Offer): Partial<ServerCapabilities> {
   const has = (id: string): boolean => serverHasTasks(parts, id, era) === true && mayUseTasks(parts, caller, id).ok
   if (era === 'modern') {
     return serversFor(parts, caller, serverId).some(has) ? { extensions: { [tasksExtension]: {} } } : {}
   }
+  if (serverId !== null && isTranslated(parts, { caller, serverId, era })) return { tasks: translatedTasks }
   return serverId !== null && has(serverId) ? { tasks: sessionTasksOf(parts, serverId) ?? {} } : {}
+}
+
+/** What is left of tasks between a server of 2026-07-28 and a session. */
+const translatedTasks = { cancel: {}, requests: { tools: { call: {} } } }
+
+/** Whether an agent with a session may have tasks of this server, which are those of 2026-07-28. */
+export function isTranslated(
+  parts: PipelineParts,
+  { caller, serverId, era }: { caller: Caller; serverId: string; era: Era },
+): boolean {
+  return (
+    era === 'legacy' && serverHasTasks(parts, serverId, 'modern') === true && mayUseTasks(parts, caller, serverId).ok
+  )
+}
+
+/** Whether a tool can be called as a task of 2025-11-25 only, which needs an agent with a session at the server's own address. */
+export function onlyAsTask(tool: BrokeredTool, { era, serverId }: Pick<Offer, 'era' | 'serverId'>): boolean {
+  const { execution } = tool.definition as { execution?: { taskSupport?: unknown } }
+  return execution?.taskSupport === 'required' && (era === 'modern' || serverId === null)
+}
+
+/** Why such a call is refused. */
+export function taskNotTranslated({ serverId, name }: BrokeredTool): Denial {
+  const message = `${serverId}/${name} runs only as a task of 2025-11-25: its client asks for one, in a session at the server, and an agent of 2026-07-28 or at the merged address has none.`
+  return { rule: 'task_not_translated', message }
 }
 
 /** Whether a request of 2026-07-28 says that its client takes tasks. */
@@ -49,6 +77,7 @@ export function servesTasks(
   if (!isOfEra(method, era)) return false
   if (era === 'modern')
     return serversFor(parts, caller, serverId).some((id) => serverHasTasks(parts, id, era) !== false)
+  if (serverId !== null && serverHasTasks(parts, serverId, 'modern') === true) return method !== 'tasks/list'
   if (serverId === null || !session?.upstream || serverHasTasks(parts, serverId, era) === false) return false
   const tasks = sessionTasksOf(parts, serverId)
   if (!tasks || (method !== 'tasks/list' && method !== 'tasks/cancel')) return true
@@ -64,6 +93,7 @@ export function keepsTasks(parts: PipelineParts, caller: Caller, serverId: strin
 export function withoutHint(parts: PipelineParts, request: AgentRequest, serverId: string): AgentRequest {
   const { params, talk, caller } = request
   if (params['task'] === undefined) return request
+  if (isTranslated(parts, { caller, serverId, era: talk.era })) return request
   const own = talk.era === 'legacy' ? talk.session?.upstream : null
   if (own && serverHasTasks(parts, serverId, 'legacy') !== false && mayUseTasks(parts, caller, serverId).ok)
     return request

@@ -12,7 +12,8 @@ import type { UpstreamSession } from '../upstream/connection.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
-import { decideTask, mayUseTasks, namesTasks } from './offered.ts'
+import { decideTask, isTranslated, mayUseTasks, namesTasks } from './offered.ts'
+import { createdTask } from './session-shape.ts'
 import { isOver } from './task-book.ts'
 import { type BrokeredTask, upstreamIdMax } from './task-ids.ts'
 import { missingCapabilityCode, tasksExtension } from './task-methods.ts'
@@ -23,8 +24,17 @@ const noteMs = 5000
 const inputRequests = z.record(z.string(), z.looseObject({ method: z.string() }))
 
 /** Whether the server may go on with the call as a task: the agent takes one and is granted tasks. */
-export function takesTask(parts: PipelineParts, { talk, task, caller }: AgentRequest, { server, tool }: Turn): boolean {
-  if (talk.era === 'legacy' || !namesTasks(talk.capabilities)) return false
+export function takesTask(
+  parts: PipelineParts,
+  { talk, task, caller, params }: AgentRequest,
+  { server, tool }: Turn,
+): boolean {
+  if (talk.era === 'legacy') {
+    // A client with a session says with each call whether it wants a task.
+    const wanted = task !== undefined || params['task'] !== undefined
+    return wanted && isTranslated(parts, { caller, serverId: server.id, era: talk.era })
+  }
+  if (!namesTasks(talk.capabilities)) return false
   return task !== undefined || (!tool.isMethod && mayUseTasks(parts, caller, server.id).ok)
 }
 
@@ -64,6 +74,8 @@ export async function aboutTask(
   }
   const { taskId } = reply.result
   const show = async (known: BrokeredTask): Promise<RpcReply> => {
+    // In a session what it asks comes with the wait for its result.
+    if (request.talk.era === 'legacy') return reply
     const about = { server: turn.server, content: reply.result, task: known }
     return { ok: true, result: await shownTask(parts, request, about) }
   }
@@ -73,7 +85,9 @@ export async function aboutTask(
     }
     const begun = await parts.conversations.tasks.give(originOf(turn), taskId)
     await noteTask(parts, turn, { task: begun, ttlMs: reply.result['ttlMs'], session: null })
-    return await show(begun)
+    const shown = await show(begun)
+    if (request.talk.era === 'modern' || !shown.ok) return shown
+    return { ok: true, result: createdTask(shown.result, begun.id) }
   }
   const isOther = taskId === undefined ? turn.tool.name === 'tasks/get' : taskId !== task.upstreamId
   if (isOther) throw new UpstreamFailure('malformed', 'it answers about another task')

@@ -236,14 +236,12 @@ describe('tasks are not offered', () => {
     expect(await ruleOf(tasks.listTasks())).toEqual([-32010, 'grant_missing'])
   })
 
-  test.for(['/mcp', '/mcp/modern'])('between the revisions, nor in sessions at %s', async (path, { db, world }) => {
+  test('in sessions at the merged address', async ({ db, world }) => {
     const { agent } = await grantedAgent(db, world)
-    const { client } = await connect(db, world.brokers[0], agent, { path })
+    const { client } = await connect(db, world.brokers[0], agent, { path: '/mcp' })
     expect(client.getServerCapabilities()).not.toHaveProperty('tasks')
     expect(client.getServerCapabilities()).not.toHaveProperty('extensions')
-    const name = path === '/mcp' ? 'sessions__compute' : 'slow_compute'
-    const args = path === '/mcp' ? { ms: 0, say: 'at once' } : { seconds: 0 }
-    const params = { name, arguments: args, task: { ttl: 60_000 } }
+    const params = { name: 'sessions__compute', arguments: { ms: 0, say: 'at once' }, task: { ttl: 60_000 } }
     const called = await client.request({ method: 'tools/call', params }, CallToolResultSchema)
     expect(called.content).toHaveLength(1)
     expect(await ruleOf(client.experimental.tasks.getTask('any'))).toEqual([-32601, undefined])

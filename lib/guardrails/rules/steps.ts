@@ -65,6 +65,7 @@ const steps: Record<NamedRule, StepId> = {
   task_unknown: 'delivery',
   task_not_yours: 'delivery',
   task_not_over: 'delivery',
+  task_not_translated: 'delivery',
   registry_nothing_allowed: 'person',
   version_not_bound: 'launch',
   budget_exhausted: 'launch',

@@ -23,6 +23,15 @@ export const taskRules = {
     setBy: 'Platform',
     changedBy: nobody,
   },
+  task_not_translated: {
+    title: 'Not every task can be carried over between revisions of MCP',
+    explanation:
+      'The tool runs as a task of 2025-11-25 only. There the client asks for the task within a session; an agent of 2026-07-28, where the server decides, and the merged address have none.',
+    remedy:
+      'Call it with a client of 2025-11-25 at the address of its server, or ask for the server to speak 2026-07-28.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
   task_not_over: {
     title: 'Waiting for a task has a deadline',
     explanation: 'The task went on for longer than an answer may take. It still does.',
