@@ -68,6 +68,10 @@ export class Exchange {
     write(`${isStream ? 'event: message\ndata: ' : ''}{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":`)
     return {
       write,
+      ready: async (ms) => {
+        if (response.writableNeedDrain) await drained(response, ms)
+        return !this.isClosed && !response.writableNeedDrain
+      },
       end: () => {
         write(isStream ? '}\n\n' : '}')
         response.end()
@@ -82,6 +86,16 @@ export class Exchange {
     if (!this.#isStream) this.#response.writeHead(status, this.#headers)
     this.#response.end()
   }
+}
+
+/** Resolves when the reader has caught up or is gone, or the time is over. */
+async function drained(response: ServerResponse, ms: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  response.once('drain', resolve).once('close', resolve)
+  await promise
+  clearTimeout(timer)
+  response.off('drain', resolve).off('close', resolve)
 }
 
 /** The body, or null when it is longer than allowed. */

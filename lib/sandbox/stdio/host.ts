@@ -12,6 +12,7 @@ import type { StdioLimits } from './limits.ts'
 import { StdioFailure } from './messages.ts'
 import type { ProgramSpec } from './program.ts'
 import type { RegisteredServer } from './registered.ts'
+import type { SpoolSpace } from './spool.ts'
 
 export type EndedProcess = { serverId: string; owner: string; report: KillReport }
 export type HostedFacts = ProcessFacts & { serverId: string; owner: string }
@@ -22,6 +23,7 @@ type Hosted = { serverId: string; owner: Owner; environment: StdioTicket['enviro
 export type StdioHostOptions = {
   driver: SandboxDriver
   limits: StdioLimits
+  spools: SpoolSpace
   /** Below it a folder each for the servers that need files, named by their ids. */
   programsFolder: string
   watch: Pick<StopWatch, 'fresh' | 'read'>
@@ -75,11 +77,12 @@ export class StdioHost {
     // An order may have come while the last steps waited; from here on `enforce` sees the process.
     this.#refuseWhenStopped(ticket)
     if (this.#hosted.size >= this.#options.limits.processesMax) this.#makeRoom()
-    const { driver, limits, onState, onStarted, onEnded } = this.#options
+    const { driver, limits, spools, onState, onStarted, onEnded } = this.#options
     const process = new HostedProcess({
       driver,
       spec,
       limits,
+      spools,
       onState: (facts) => onState({ serverId: ticket.serverId, owner: ticket.owner.key, ...facts }),
       onStarted,
       onEnded,

@@ -10,6 +10,7 @@ import { Exchange } from './exchange.ts'
 import { HostedProcess } from './hosted-process.ts'
 import { standardLimits, type StdioLimits } from './limits.ts'
 import type { Message } from './messages.ts'
+import { SpoolSpace } from './spool.ts'
 
 // Real sandboxes on a machine that may be busy.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
@@ -32,6 +33,7 @@ function host(limits: Partial<StdioLimits>, args = ['steady.ts', 'modern']) {
       programFolder: join(sandboxes.folder, 'stdio/steady'),
     },
     limits: { ...standardLimits, ...limits },
+    spools: new SpoolSpace({ folder: join(sandboxes.folder, 'spool'), bytesMax: 0 }),
     onState: ({ state }) => states.push(state),
     onStarted() {},
     onEnded() {},

@@ -6,6 +6,7 @@ import { StdioFailure } from './messages.ts'
 import { isAlive, type Opening } from './opening.ts'
 import { Program, type ProgramSpec } from './program.ts'
 import { Restarts } from './restarts.ts'
+import type { SpoolSpace } from './spool.ts'
 
 export type ProcessState = 'stopped' | 'starting' | 'running' | 'backing_off' | 'crash_loop'
 
@@ -24,6 +25,7 @@ type Options = {
   driver: SandboxDriver
   spec: ProgramSpec
   limits: StdioLimits
+  spools: SpoolSpace
   onState: (facts: ProcessFacts) => void
   onStarted: (ms: number) => void
   onEnded: (reason: 'failed' | 'idle' | 'ended', report: KillReport) => void
@@ -160,10 +162,10 @@ export class HostedProcess {
   async #start(): Promise<Usable> {
     if (this.#ended) throw new StdioFailure('process_unavailable', 'its process has been ended')
     clearTimeout(this.#restartTimer)
-    const { driver, spec, limits, onStarted } = this.#options
+    const { driver, spec, limits, spools, onStarted } = this.#options
     const began = performance.now()
     const sessions = new ClientSessions()
-    const program = new Program({ driver, spec, limits, onChange: (message) => sessions.broadcast(message) })
+    const program = new Program({ driver, spec, limits, spools, onChange: (message) => sessions.broadcast(message) })
     this.#program = program
     this.#isStopping = false
     this.#setState('starting')

@@ -1,19 +1,28 @@
 import { isRecord, type Message, StdioFailure } from './messages.ts'
 import type { StreamRedactor } from './redaction.ts'
 
-/** Where a result goes that is passed on while it comes. `fail`: what was passed on is not the whole, and must not look like it. */
-export type ResultSink = { write(bytes: Buffer): void; end(): void; fail(): void }
+/**
+ * Where a result goes that is passed on while it comes. `ready`: whether its reader has taken most of it within so many milliseconds; false also when it is gone. `fail`: what was passed
+ * on is not the whole, and must not look like it.
+ */
+export type ResultSink = {
+  write(bytes: Buffer): void
+  ready?(ms: number): Promise<boolean>
+  end(): void
+  fail(): void
+}
 
 /** Takes the rest of a line. */
 export type LineSink = { write(bytes: Buffer): void; end(): void }
 
 type Options = {
-  /** Whom it has to answer. */
-  id: number
+  /** Whom it has to answer; null: that is known at its end. */
+  id: number | null
   bytesMax: number
   redactor: StreamRedactor
   sink: ResultSink
-  onEnd: (failure: StdioFailure | null) => void
+  /** `id`: whom it answers, when nothing failed. */
+  onEnd: (failure: StdioFailure | null, id: number | null) => void
 }
 
 const beginBytes = 256
@@ -65,19 +74,20 @@ export class LargeResult implements LineSink {
 
   end(): void {
     if (this.#isOver) return
-    if (!this.#rest || !this.#isMine(Buffer.concat(this.#rest).toString())) {
+    const id = this.#rest && this.#idIn(Buffer.concat(this.#rest).toString())
+    if (id === null) {
       return this.fail(new StdioFailure('process_unavailable', 'its answer is not whole, or for another request'))
     }
     this.#isOver = true
     this.#options.sink.end()
-    this.#options.onEnd(null)
+    this.#options.onEnd(null, id)
   }
 
   fail(failure: StdioFailure): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#options.sink.fail()
-    this.#options.onEnd(failure)
+    this.#options.onEnd(failure, null)
   }
 
   #keep(bytes: Buffer): void {
@@ -88,18 +98,20 @@ export class LargeResult implements LineSink {
     this.#rest!.push(bytes)
   }
 
-  /** What stands after the result ends the message, and names no other request. */
-  #isMine(rest: string): boolean {
+  /** Whom the message answers by what stands after the result; null when that does not end it, or names another request than it has to answer. */
+  #idIn(rest: string): number | null {
     let message: Message
     try {
       const value: unknown = JSON.parse(`{"rest":0${rest}`)
-      if (!isRecord(value)) return false
+      if (!isRecord(value)) return null
       message = value
     } catch {
-      return false
+      return null
     }
-    const { id = this.#options.id } = message
-    return id === this.#options.id && !['result', 'error', 'method'].some((name) => name in message)
+    const wanted = this.#options.id
+    const { id = wanted } = message
+    if (typeof id !== 'number' || (wanted !== null && id !== wanted)) return null
+    return ['result', 'error', 'method'].some((name) => name in message) ? null : id
   }
 
   /** Where the result ends in these bytes; -1: later. */

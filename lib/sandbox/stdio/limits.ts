@@ -13,6 +13,8 @@ export type StdioLimits = {
   /** A longer answer is passed on while it comes, where it can be told whose it is; and how long that one may be. */
   streamFromBytes: number
   streamBytesMax: number
+  /** Of answers on the disk, of which nobody knows yet whose they are, in all processes together. */
+  spoolBytesMax: number
   /** What a process may write to nobody (garbage, unknown replies, standard error) within `floodMs`. */
   floodBytesMax: number
   floodMs: number
@@ -50,6 +52,7 @@ export const standardLimits: StdioLimits = {
   lineBytesMax: 32 * mebibyte,
   streamFromBytes: mebibyte,
   streamBytesMax: 256 * mebibyte,
+  spoolBytesMax: 1024 * mebibyte,
   floodBytesMax: 16 * mebibyte,
   floodMs: 10_000,
   backlogBytesMax: 16 * mebibyte,

@@ -2,6 +2,7 @@ import { LargeResult, type LineSink, type ResultSink, resultIn } from './large-r
 import type { LongLine } from './lines.ts'
 import { errorCode, errorMessage, isRecord, kindOf, type Message, metaOf, StdioFailure, withMeta } from './messages.ts'
 import type { StreamRedactor } from './redaction.ts'
+import type { Spool } from './spool.ts'
 
 /** Who a request is of: one session of the older revisions, or one HTTP exchange of the newer. Nobody else hears of it. */
 export type Caller = {
@@ -34,7 +35,14 @@ type Options = {
   /** The line was too long and nobody can say whose it was. */
   onLost: (line: LongLine) => void
   /** Of results that are passed on while they come. */
-  streams: { bytesMax: number; redactor: () => StreamRedactor }
+  streams: {
+    bytesMax: number
+    redactor: () => StreamRedactor
+    /** For one of which nobody knows yet whose it is; null: there is no room. */
+    spool: () => Spool | null
+    /** How long whoever it is for may read nothing of it. */
+    stallMs: number
+  }
 }
 
 const subscriptionKey = 'io.modelcontextprotocol/subscriptionId'
@@ -123,11 +131,12 @@ export class Multiplexer {
 
   /**
    * A result that is too large to hold begins: passed on while it comes, if its request is known. Where the id comes last, that is the only
-   * one under way, and only as long as none was given up: its late answer must not go to somebody else.
+   * one under way, and only as long as none was given up: its late answer must not go to somebody else. Else it goes to the disk until its id has come.
    */
   receiveLarge(begin: Buffer): LineSink | null {
     const found = resultIn(begin)
     const call = found && (found.id === null ? this.#onlyCall() : this.#calls.get(found.id))
+    if (found && found.id === null && !call) return this.#spool(begin.subarray(found.at))
     const sink = call?.caller.stream?.()
     if (!found || !call || !sink || !this.#end(call)) return null
     const { bytesMax, redactor } = this.#options.streams
@@ -138,6 +147,37 @@ export class Multiplexer {
     }
     this.#large = new LargeResult({ id: call.id, bytesMax, redactor: redactor(), sink, onEnd })
     this.#large.write(begin.subarray(found.at))
+    return this.#large
+  }
+
+  #spool(begin: Buffer): LineSink | null {
+    const { redactor, spool: open, stallMs } = this.#options.streams
+    const mayBeWanted = this.#abandoned.size > 0 || [...this.#calls.values()].some(({ caller }) => caller.stream)
+    const spool = mayBeWanted ? open() : null
+    if (!spool) return null
+    const onEnd = (_: StdioFailure | null, id: number | null): void => {
+      this.#large = null
+      const call = id === null ? undefined : this.#calls.get(id)
+      if (!call || !this.#end(call)) {
+        // Somebody wanted it, and gave up.
+        const isLate = id !== null && this.#abandoned.delete(id)
+        if (!isLate) this.#options.onStray(spool.bytes, 'an answer that nobody waits for')
+        return spool.close()
+      }
+      const sink = spool.isTorn ? undefined : call.caller.stream?.()
+      if (!sink) {
+        spool.close()
+        return call.reject(new StdioFailure('result_too_large', 'its answer is too large to be kept'))
+      }
+      spool.passTo(sink, { stallMs }).then(
+        () => call.resolve(null),
+        () => call.reject(new StdioFailure('process_unavailable', 'its answer could not be passed on')),
+      )
+    }
+    // How much is kept the spool says: what is longer is read on for a while all the same, since its end says whose it is.
+    const bytesMax = 4 * this.#options.streams.bytesMax
+    this.#large = new LargeResult({ id: null, bytesMax, redactor: redactor(), sink: spool, onEnd })
+    this.#large.write(begin)
     return this.#large
   }
 

@@ -8,6 +8,7 @@ import { type Message, StdioFailure } from './messages.ts'
 import { Multiplexer } from './multiplexer.ts'
 import { type Opening, openServer } from './opening.ts'
 import { redactor, StreamRedactor } from './redaction.ts'
+import type { SpoolSpace } from './spool.ts'
 import { StderrTail } from './stderr-tail.ts'
 
 /** What is started. */
@@ -20,7 +21,13 @@ export type ProgramSpec = {
   programFolder: string | null
 }
 
-type Options = { driver: SandboxDriver; spec: ProgramSpec; limits: StdioLimits; onChange: (message: Message) => void }
+type Options = {
+  driver: SandboxDriver
+  spec: ProgramSpec
+  limits: StdioLimits
+  spools: SpoolSpace
+  onChange: (message: Message) => void
+}
 
 const nothing: KillReport = { id: '', processes: 0, survivors: [], ms: 0 }
 
@@ -58,6 +65,8 @@ export class Program {
       streams: {
         bytesMax: options.limits.streamBytesMax,
         redactor: () => new StreamRedactor(options.spec.environment),
+        spool: () => options.spools.open(options.limits.streamBytesMax),
+        stallMs: options.limits.stallMs,
       },
     })
   }

@@ -11,6 +11,7 @@ import { StdioGateway } from './gateway.ts'
 import { StdioHost } from './host.ts'
 import { type StdioLimits, standardLimits } from './limits.ts'
 import { createStdioMetrics } from './metrics.ts'
+import { SpoolSpace } from './spool.ts'
 import { ProcessStatus } from './status.ts'
 
 export type StdioService = {
@@ -42,6 +43,7 @@ export function createStdioService(options: {
   const host: StdioHost = new StdioHost({
     driver,
     limits,
+    spools: new SpoolSpace({ folder: join(config.home, 'sandbox', 'spool'), bytesMax: limits.spoolBytesMax }),
     programsFolder: join(config.home, 'stdio'),
     watch,
     problem,
