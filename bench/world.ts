@@ -128,7 +128,7 @@ function startBroker({ port, databaseUrl }: { port: number; databaseUrl: string 
 
 async function untilToolsKnown(db: Db): Promise<void> {
   for (let waited = 0; (await db.mcpTool.count()) < 6; waited += 50) {
-    if (waited > 20_000) throw new Error('The broker did not find the tools of the upstream.')
+    if (waited > 60_000) throw new Error('The broker did not find the tools of the upstream.')
     await sleep(50)
   }
   // One more poll, so that the broker's view has them.

@@ -171,7 +171,7 @@ export class UpstreamConnection {
     post.headers['accept'] = 'text/event-stream'
     if (lastEventId !== null) post.headers['last-event-id'] = lastEventId
     const response = await send(post, 'GET')
-    const isStream = String(response.headers['content-type'] ?? '').startsWith('text/event-stream')
+    const isStream = response.headers['content-type']?.startsWith('text/event-stream') === true
     if (response.statusCode === 200 && isStream) return { status: 200, read: () => readStream(response, post) }
     await response.dump()
     return { status: response.statusCode, read: null }

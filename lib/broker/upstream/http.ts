@@ -44,7 +44,7 @@ export type Post = {
 
 /** Reads the reply to a request, which comes as JSON or at the end of an event stream. Rejects with `UpstreamFailure` or the abort. */
 export async function readReply(response: Incoming, post: Post, id: number | string): Promise<RpcReply> {
-  const type = String(response.headers['content-type'] ?? '')
+  const type = response.headers['content-type'] ?? ''
   const { statusCode } = response
   if (statusCode === 401 || statusCode === 403) {
     return discard(response, new UpstreamRefusal(statusCode, response.headers['www-authenticate']))

@@ -240,8 +240,8 @@ test('the late answer to a call that was given up is dropped, and the next one c
 })
 
 test.for([
-  ['over what one may be', 20_000, `${'y'.repeat(10_001)}`, /too large/],
-  ['over what all may be', 4000, `${'y'.repeat(5000)}`, /too large/],
+  ['over what one may be', 20_000, 'y'.repeat(10_001), /too large/],
+  ['over what all may be', 4000, 'y'.repeat(5000), /too large/],
 ] as const)(
   'one that is %s is refused to whom it was for, when that is known',
   async ([, spoolBytes, text, message]) => {
