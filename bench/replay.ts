@@ -52,7 +52,7 @@ try {
 async function bench(databaseUrl: string): Promise<void> {
   await migrate({ databaseUrl })
   const { policies } = await readPolicySource()
-  const enforced = replayedSet({ number: 1, version: 'enforced', policies })
+  const enforced = await replayedSet({ number: 1, version: 'enforced', policies })
   const calls = Number(values.calls)
   const situations = madeSituations(Number(values.situations))
   const started = performance.now()
@@ -76,7 +76,7 @@ async function replayOnce(
   const started = performance.now()
   let read = 0
   const cpu = process.cpuUsage()
-  const set = replayedSet(stored)
+  const set = await replayedSet(stored)
   if (set.problem) throw new Error(set.problem)
   const range = await rangeInLog(db, new Date(Date.now() - 91 * 86_400_000))
   const by = { replayId: await replayOf(db, range), attempt: 1 }

@@ -55,7 +55,9 @@ test('what the policies decided about real calls, each set decides again the sam
   await everybodyCalls(db, world, [high, low, scripted, scheduled])
 
   const rows = await decisions(db)
-  const sets = new Map([first, second].map((set) => [set.version, openPolicySet(set)]))
+  const sets = new Map(
+    await Promise.all([first, second].map(async (set) => [set.version, await openPolicySet(set)] as const)),
+  )
   for (const { id, rule, situation, version, facts, clock } of rows) {
     const says = sets.get(version)!.judge(questionOf(situationFacts.parse(facts), clock))
     expect({ id, situation, says }).toEqual({ id, situation, says: rule })
@@ -77,7 +79,11 @@ test('what the policies decided about real calls, each set decides again the sam
     expect(figures?.untouched).toBe(await db.auditEvent.count({ where: { rule: 'grant_missing' } }))
     expect(against.find((each) => each.version === version)?.number).toBe(number)
     // The difference is that of the decisions: what the other set decided, asked of this one.
-    const set = openPolicySet({ number, version, policies: number === first.number ? first.policies : second.policies })
+    const set = await openPolicySet({
+      number,
+      version,
+      policies: number === first.number ? first.policies : second.policies,
+    })
     const differ = rows.filter(({ rule, facts, clock }) => {
       const says = set.judge(questionOf(situationFacts.parse(facts), clock))
       return rule === null && says !== null

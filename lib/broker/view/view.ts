@@ -11,7 +11,7 @@ import type {
   ToolFacts,
 } from '#lib/guardrails/rules/facts.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
-import { openPolicySetGently } from '#lib/guardrails/queries.ts'
+import { openPolicySet } from '#lib/guardrails/queries.ts'
 import { type PolicySet, refusingPolicySet } from '#lib/guardrails/rules/policy-set.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import type { VerifyingKey } from '../endpoint/tokens.ts'
@@ -109,7 +109,7 @@ export class BrokerView implements PolicyView {
     const open = async (state: PolicySetRow['state']) => {
       const row = rows.find((row) => row.state === state)
       if (!row) return null
-      return known.find((set) => set?.version === row.version) ?? (await openPolicySetGently(row))
+      return known.find((set) => set?.version === row.version) ?? (await openPolicySet(row))
     }
     const opening = (async () => {
       const enforced = await open('enforced')

@@ -1,6 +1,7 @@
 import cedar, { type DetailedError, type PolicyJson, type ValidationError } from '@cedar-policy/cedar-wasm/nodejs'
 import type { PolicyProblem, PolicyWords } from '../schema/policy-sets.ts'
 import { withCedar } from './engine.ts'
+import { finished } from './gently.ts'
 import { tooDeep } from './limits.ts'
 import { Places } from './places.ts'
 import { type Piece, splitPolicies } from './split.ts'
@@ -23,11 +24,7 @@ const validatedAtOnce = 20
 
 /** Parses a text, asks of each policy its words, and type-checks all of them: everything that is wrong at once, up to 50 problems, each at its place. */
 export function checkPolicies(source: string, schema: string): CheckedPolicies {
-  const checking = checkSteps(source, schema)
-  for (;;) {
-    const step = checking.next()
-    if (step.done) return step.value
-  }
+  return finished(checkSteps(source, schema))
 }
 
 /** The same a few policies at a time, so that whoever has other things to do can do them in between. */

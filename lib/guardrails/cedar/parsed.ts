@@ -11,6 +11,32 @@ const partsMax = 512
 /** Parsing a policy takes about as long as evaluating ten (bench/policies.ts). */
 const parsingPerEvaluation = 10
 
+/** Parsed in one go, and asked in one go: some milliseconds. */
+const chunkMax = 128
+
+type Source = { policies: readonly ParsedPolicy[]; schema: string }
+
+/** Parses a set a part at a time, so that whoever has other things to do can do them in between. */
+export function* parseSteps(name: string, { policies, schema }: Source): Generator<void, ParsedPolicies> {
+  // What is parsed stays with the thread under a name, so one text has one.
+  expectParsed(withCedar(() => cedar.preparseSchema(name, schema)))
+  const whole: string[] = []
+  for (let at = 0; at === 0 || at < policies.length; at += chunkMax) {
+    const chunk = `${name}/all-${whole.length}`
+    parse(chunk, policies.slice(at, at + chunkMax))
+    whole.push(chunk)
+    yield
+  }
+  const tests = policies.length > wholeMax ? policies.map(({ json }) => testsOf(json)) : []
+  return new ParsedPolicies(name, { policies, tests, whole })
+}
+
+type Parsed = {
+  policies: readonly ParsedPolicy[]
+  tests: readonly ReturnType<typeof testsOf>[]
+  whole: readonly string[]
+}
+
 /**
  * A set of policies as Cedar has it parsed. Of a large set Cedar is given only the policies that can concern a request, told apart by scope and plain attributes:
  * parts of it are parsed as they are asked for.
@@ -18,43 +44,44 @@ const parsingPerEvaluation = 10
 export class ParsedPolicies {
   readonly #name: string
   readonly #policies: readonly ParsedPolicy[]
-  readonly #tests: readonly ReturnType<typeof testsOf>[]
+  readonly #tests: Parsed['tests']
+  /** All of it, in chunks. */
+  readonly #whole: readonly string[]
   /** The name of a parsed part, by the policies in it; the oldest first. */
   readonly #parts = new Map<string, string>()
   /** Large parts that were asked for once. */
   readonly #seen = new Set<string>()
 
-  constructor(name: string, { policies, schema }: { policies: readonly ParsedPolicy[]; schema: string }) {
+  constructor(name: string, { policies, tests, whole }: Parsed) {
     this.#name = name
     this.#policies = policies
-    this.#tests = policies.length > wholeMax ? policies.map(({ json }) => testsOf(json)) : []
-    // What is parsed stays with the thread under a name, so one text has one.
-    expectParsed(withCedar(() => cedar.preparseSchema(name, schema)))
-    parse(name, policies)
+    this.#tests = tests
+    this.#whole = whole
   }
 
   get schemaName(): string {
     return this.#name
   }
 
-  /** The name under which Cedar has what a request is judged by. */
-  nameFor(request: CedarRequest): string {
-    if (this.#tests.length === 0) return this.#name
+  /** The names under which Cedar has what a request is judged by: all of them are to be asked, and count together. */
+  namesFor(request: CedarRequest): readonly string[] {
+    if (this.#tests.length === 0) return this.#whole
     const facts = sliceFactsOf(request)
     const concerned: number[] = []
     this.#tests.forEach((tests, at) => {
       if (tests.every((test) => test(facts))) concerned.push(at)
     })
     const key = concerned.join()
-    return this.#parts.get(key) ?? this.#part(key, concerned)
+    const known = this.#parts.get(key)
+    return known === undefined ? this.#part(key, concerned) : [known]
   }
 
-  #part(key: string, concerned: readonly number[]): string {
+  #part(key: string, concerned: readonly number[]): readonly string[] {
     // Worth it at once when it is small, else when the same ones are asked for again.
     if (concerned.length * parsingPerEvaluation > this.#policies.length && !this.#seen.has(key)) {
       if (this.#seen.size >= partsMax) this.#seen.clear()
       this.#seen.add(key)
-      return this.#name
+      return this.#whole
     }
     const name = this.#freeName()
     parse(
@@ -62,7 +89,7 @@ export class ParsedPolicies {
       concerned.map((at) => this.#policies[at]!),
     )
     this.#parts.set(key, name)
-    return name
+    return [name]
   }
 
   /** Cedar forgets nothing: the name of the oldest part is used again. */

@@ -1,13 +1,14 @@
 import cedar, { type AuthorizationAnswer } from '@cedar-policy/cedar-wasm/nodejs'
-import { setImmediate as pause } from 'node:timers/promises'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { PolicyQuestion, PolicySet } from '../rules/policy-set.ts'
 import { centralRule } from '../rules/central.ts'
 import type { RuleId } from '../schema.ts'
-import { type CheckedPolicies, checkPolicies, checkSteps } from './check.ts'
+import { type CheckedPolicies, checkPolicies } from './check.ts'
+import { checkedPolicies } from './checked.ts'
 import { type Dependence, dependenceOf } from './dependence.ts'
 import { cedarProblem, withCedar } from './engine.ts'
-import { ParsedPolicies } from './parsed.ts'
+import { finished, unhurried } from './gently.ts'
+import { type ParsedPolicies, parseSteps } from './parsed.ts'
 import { accessHeld, cedarRequest } from './request.ts'
 import { joinPolicies } from './split.ts'
 
@@ -20,8 +21,6 @@ export function versionOf({ schema, policies }: PolicySource): string {
 
 /** A situation is new at most so often, else what is remembered of a pair of agent and tool is forgotten. */
 const situationsMax = 200
-/** Longer in one go would hold up calls. */
-const inOneGoMs = 10
 
 /**
  * Parses and type-checks the policies once and judges with them: default deny, `forbid` beats `permit`, and a policy that fails while it
@@ -29,33 +28,32 @@ const inOneGoMs = 10
  * when a policy is not valid.
  */
 export function createCedarPolicySet(source: PolicySource, version = versionOf(source)): PolicySet {
-  return ready(source, version, checkPolicies(joinPolicies(source.policies), source.schema))
+  const checked = checkPolicies(joinPolicies(source.policies), source.schema)
+  return finished(readySteps(source, version, checked))
 }
 
-/** The same, a few policies at a time: other work of this process goes on in between. */
+/** The same without holding up what else this process does: checked in a thread when it is large, and made ready a few policies at a time. */
 export async function createCedarPolicySetGently(
   source: PolicySource,
   version = versionOf(source),
 ): Promise<PolicySet> {
-  const checking = checkSteps(joinPolicies(source.policies), source.schema)
-  let since = performance.now()
-  for (;;) {
-    const step = checking.next()
-    if (step.done) return ready(source, version, step.value)
-    if (performance.now() - since < inOneGoMs) continue
-    await pause()
-    since = performance.now()
-  }
+  const checked = await checkedPolicies(joinPolicies(source.policies), source.schema)
+  return await unhurried(readySteps(source, version, checked))
 }
 
-function ready(source: PolicySource, version: string, { policies, problems }: CheckedPolicies): PolicySet {
+function* readySteps(
+  source: PolicySource,
+  version: string,
+  { policies, problems }: CheckedPolicies,
+): Generator<void, PolicySet> {
   if (problems.length > 0) {
     const said = problems.map(
       ({ policyId, line, message }) => `line ${line}${policyId ? ` (${policyId})` : ''}: ${message}`,
     )
     throw new Error(`The central policies are not valid:\n${said.join('\n')}`)
   }
-  const parsed = new ParsedPolicies(versionOf(source), { policies, schema: source.schema })
+  const parsed = yield* parseSteps(versionOf(source), { policies, schema: source.schema })
+  yield
   const dependence = dependenceOf(policies.map(({ json }) => json))
   const words = new Map(policies.map((policy) => [policy.words.id, policy.words]))
   const remembered = new WeakMap<PolicyQuestion['agent'], WeakMap<PolicyQuestion['tool'], Map<string, RuleId | null>>>()
@@ -104,9 +102,9 @@ function situationOf(question: PolicyQuestion, dependence: Dependence): string {
 
 function ask(parsed: ParsedPolicies, question: PolicyQuestion, { action }: Dependence): RuleId | null {
   const request = cedarRequest(question)
-  const name = parsed.nameFor(request)
+  const names = parsed.namesFor(request)
   for (const id of action ? ['list', 'call'] : ['call']) {
-    const rule = ruleOf(
+    const answers = names.map((name) =>
       withCedar(() =>
         cedar.statefulIsAuthorized({
           ...request,
@@ -117,18 +115,25 @@ function ask(parsed: ParsedPolicies, question: PolicyQuestion, { action }: Depen
         }),
       ),
     )
+    const rule = ruleOf(answers)
     if (rule) return rule
   }
   return null
 }
 
-function ruleOf(answer: AuthorizationAnswer): RuleId | null {
-  if (answer.type === 'failure') return 'policy_error'
-  const { decision, diagnostics } = answer.response
-  // A forbid that failed is no permission: Cedar would skip it, we refuse.
-  if (diagnostics.errors.length > 0) return 'policy_error'
-  if (decision === 'allow') return null
-  const forbid = diagnostics.reason.toSorted()[0]
-  if (forbid === undefined) return 'policy_default_deny'
-  return forbid.startsWith('policy_') ? (forbid as RuleId) : 'policy_error'
+/** Parts of a set that were asked one by one: what one of them forbids is forbidden, and one that permits is enough where none does. */
+function ruleOf(answers: readonly AuthorizationAnswer[]): RuleId | null {
+  const forbids: string[] = []
+  let permitted = false
+  for (const answer of answers) {
+    if (answer.type === 'failure') return 'policy_error'
+    const { decision, diagnostics } = answer.response
+    // A forbid that failed is no permission: Cedar would skip it, we refuse.
+    if (diagnostics.errors.length > 0) return 'policy_error'
+    if (decision === 'allow') permitted = true
+    else forbids.push(...diagnostics.reason)
+  }
+  const forbid = forbids.toSorted()[0]
+  if (forbid !== undefined) return forbid.startsWith('policy_') ? (forbid as RuleId) : 'policy_error'
+  return permitted ? null : 'policy_default_deny'
 }

@@ -12,16 +12,23 @@ type Tried = { checked: CheckedPolicies; problem: string | null }
  * problem of the text.
  */
 export async function tryPolicies(source: string, schema: string): Promise<CheckedPolicies> {
+  return (await checkInThread(source, schema)) ?? unbearable(`nothing came of it within ${tryMs / 1000} seconds.`)
+}
+
+/** The same; null where the thread came to nothing, which says nothing of the text. */
+export async function checkInThread(source: string, schema: string): Promise<CheckedPolicies | null> {
   const worker = begin({ source, schema })
   const timer = setTimeout(() => void worker.terminate(), tryMs)
   try {
-    const { checked, problem } = await new Promise<Tried>((resolve, reject) => {
+    const tried = await new Promise<Tried | null>((resolve, reject) => {
       worker.once('message', resolve)
       worker.once('error', reject)
-      worker.once('exit', () => reject(new Error(`Nothing came of it within ${tryMs / 1000} seconds.`)))
+      worker.once('exit', () => resolve(null))
     })
-    return problem === null ? checked : unbearable(problem)
+    if (tried === null) return null
+    return tried.problem === null ? tried.checked : unbearable(tried.problem)
   } catch (error) {
+    if (String((error as { code?: unknown }).code).startsWith('ERR_WORKER_INIT')) return null
     return unbearable(error instanceof Error ? error.message : String(error))
   } finally {
     clearTimeout(timer)

@@ -1,6 +1,6 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { accessTableFormat } from '#lib/registry/schema/access-table.ts'
-import { checkPolicies } from '../cedar/check.ts'
+import { checkedPolicies } from '../cedar/checked.ts'
 import { accessTableOf } from '../cedar/access-table.ts'
 import { joinPolicies } from '../cedar/split.ts'
 
@@ -14,7 +14,7 @@ export async function keepAccessTable(
 ): Promise<void> {
   const key = `${version}:${accessTableFormat}`
   if (await ctx.db.policyAccess.findUnique({ where: { version: key }, select: { version: true } })) return
-  const checked = checkPolicies(joinPolicies(policies), schema)
+  const checked = await checkedPolicies(joinPolicies(policies), schema)
   if (checked.problems.length > 0) return
   const table = await accessTableOf(checked.policies, schema)
   await ctx.db.policyAccess.createMany({ data: { version: key, table }, skipDuplicates: true })

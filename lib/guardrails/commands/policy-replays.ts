@@ -86,7 +86,7 @@ async function decideAgain(
   const { db } = ctx
   const replay = await db.policyReplay.findUniqueOrThrow({ where: { id: replayId } })
   const { fromAt: from, afterSeq, upToSeq } = replay
-  const set = replayedSet(await textOf(ctx, replay))
+  const set = await replayedSet(await textOf(ctx, replay))
   if (set.problem) throw new Error(set.problem)
   const by = { replayId, attempt }
   const kept = new KeptDifferences(db, { by, max: keptMax })

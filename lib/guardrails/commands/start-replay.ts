@@ -3,12 +3,14 @@ import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { enqueue, jobs } from '#lib/jobs/contracts.ts'
-import { checkPolicies } from '../cedar/check.ts'
+import { checkedPolicies } from '../cedar/checked.ts'
 import { versionOf } from '../cedar/policy-set.ts'
+import { joinPolicies } from '../cedar/split.ts'
+import { tryPolicies } from '../cedar/try-policies.ts'
 import { policySchema } from '../queries/policy-source.ts'
 import { rangeInLog } from '../replay/recorded-calls.ts'
-import { replayedSet } from '../replay/replayed-set.ts'
 import { policySetNotFound } from '../rules/policy-set-errors.ts'
+import { stillTheText } from '../rules/policy-set-life.ts'
 import { replaySubject } from '../rules/replay-words.ts'
 import { rangeHours, type StartReplayInput, type StartTextReplayInput } from '../schema/replays.ts'
 
@@ -18,17 +20,25 @@ import { rangeHours, type StartReplayInput, type StartTextReplayInput } from '..
  */
 export async function startPolicyReplay(ctx: Ctx, { number, since }: StartReplayInput): Promise<{ replayId: string }> {
   authorize(ctx, 'policies:manage')
+  // Takes seconds for a large one, so not within the transaction.
+  const looked = await ctx.db.policySet.findUnique({ where: { number }, select: { version: true, policies: true } })
+  if (!looked) throw policySetNotFound(number)
+  const [wrong] = (await checkedPolicies(joinPolicies(looked.policies), policySchema)).problems
+  if (wrong) {
+    const message = `It cannot be replayed: policy set ${number} is not valid in this release. Line ${wrong.line}: ${wrong.message}`
+    throw new DomainError('invalid', message, { rule: 'replays:not_valid' })
+  }
   return await inTx(ctx, async (tx, ctx) => {
     // Two who ask at once take turns.
-    const [set] = await tx.$queryRaw<{ version: string; policies: string[]; state: string }[]>`
-      select "version", "policies", "state"::text from "PolicySet" where "number" = ${number} for update`
+    const [set] = await tx.$queryRaw<{ version: string; state: string }[]>`
+      select "version", "state"::text from "PolicySet" where "number" = ${number} for update`
     if (!set) throw policySetNotFound(number)
     if (set.state === 'discarded') {
       const message = `Policy set ${number} is thrown away: make a draft of it.`
       throw new DomainError('conflict', message, { rule: 'policies:discarded' })
     }
-    const { problem } = replayedSet({ number, ...set })
-    if (problem) throw new DomainError('invalid', `It cannot be replayed: ${problem}`, { rule: 'replays:not_valid' })
+    const same = stillTheText(looked.version, set.version)
+    if (!same.ok) throw new DomainError('conflict', same.error.message, { rule: same.error.rule })
     return await begin(tx, ctx, { number, version: set.version, policies: [], since })
   })
 }
@@ -36,7 +46,7 @@ export async function startPolicyReplay(ctx: Ctx, { number, since }: StartReplay
 /** The same for policies that are not saved, if they type-check; one at a time of a text. Needs `policies:manage`. */
 export async function startTextReplay(ctx: Ctx, { text, since }: StartTextReplayInput): Promise<{ replayId: string }> {
   authorize(ctx, 'policies:manage')
-  const checked = checkPolicies(text, policySchema)
+  const checked = await tryPolicies(text, policySchema)
   const [problem] = checked.problems
   if (problem) {
     const message = `Line ${problem.line}${problem.policyId ? ` (${problem.policyId})` : ''}: ${problem.message}`

@@ -2,7 +2,7 @@ import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { lineDiff } from '#lib/core/line-diff.ts'
 import type { PolicySet as PolicySetModel } from '#lib/db/generated/client.ts'
-import { checkPolicies } from '../cedar/check.ts'
+import { checkedPolicies } from '../cedar/checked.ts'
 import { joinPolicies } from '../cedar/split.ts'
 import { tryPolicies } from '../cedar/try-policies.ts'
 import { policySetNotFound } from '../rules/policy-set-errors.ts'
@@ -64,7 +64,7 @@ export async function getPolicySet(ctx: Ctx, number: number): Promise<PolicySetD
   const row = await db.policySet.findUnique({ where: { number } })
   if (!row) throw policySetNotFound(number)
   const text = joinPolicies(row.policies)
-  const checked = checkPolicies(text, policySchema)
+  const checked = await checkedPolicies(text, policySchema)
   const enforced = await db.policySet.findFirst({
     where: { state: 'enforced' },
     select: { number: true, version: true, policies: true },

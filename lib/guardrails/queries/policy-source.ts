@@ -37,18 +37,9 @@ export type StoredPolicySet = { number: number; version: string; policies: reado
 
 /**
  * A stored set, ready to judge. It is checked against the schema of this release, whatever it was checked against before: one that does not
- * type-check here refuses everything and says why.
+ * type-check here refuses everything and says why. Whatever else this process does goes on meanwhile.
  */
-export function openPolicySet(stored: StoredPolicySet): PolicySet {
-  try {
-    return createCedarPolicySet({ schema: policySchema, policies: stored.policies }, stored.version)
-  } catch (error) {
-    return unreadable(stored, error)
-  }
-}
-
-/** The same without holding up what else this process does. */
-export async function openPolicySetGently(stored: StoredPolicySet): Promise<PolicySet> {
+export async function openPolicySet(stored: StoredPolicySet): Promise<PolicySet> {
   try {
     return await createCedarPolicySetGently({ schema: policySchema, policies: stored.policies }, stored.version)
   } catch (error) {

@@ -79,13 +79,13 @@ const anyPolicies = fc
 test(
   'a set answers in a replay what it answers a broker, whatever it names and whatever it leaves unsaid',
   { timeout: 60_000 },
-  () => {
-    const property = fc.property(
+  async () => {
+    const property = fc.asyncProperty(
       anyPolicies,
       fc.array(fc.tuple(anyFacts, fc.integer({ min: 0, max: 167 })), { minLength: 20, maxLength: 40 }),
-      (policies, asked) => {
+      async (policies, asked) => {
         const stored = { number: 1, version: 'v', policies: [permitsGranted, ...policies] }
-        const [replayed, set] = [replayedSet(stored), openPolicySet(stored)]
+        const [replayed, set] = [await replayedSet(stored), await openPolicySet(stored)]
         expect(replayed.problem).toBeNull()
         for (const [facts, hour] of asked) {
           const answer = replayed.verdict(facts, replayed.timed ? hour : null)
@@ -93,23 +93,25 @@ test(
         }
       },
     )
-    fc.assert(property, { numRuns: 40 })
+    await fc.assert(property, { numRuns: 40 })
   },
 )
 
-test('only a set that asks for the time is told it', () => {
-  const timed = (condition: string) =>
-    replayedSet({
-      number: 1,
-      version: 'v',
-      policies: [permitsGranted, `${words('policy_x')} forbid (principal, action, resource) when { ${condition} };`],
-    }).timed
-  expect(timed('context.hour == 3')).toBe(true)
-  expect(timed('context.weekday == 3')).toBe(true)
-  expect(timed('context.breakGlass')).toBe(false)
+test('only a set that asks for the time is told it', async () => {
+  const timed = async (condition: string) =>
+    (
+      await replayedSet({
+        number: 1,
+        version: 'v',
+        policies: [permitsGranted, `${words('policy_x')} forbid (principal, action, resource) when { ${condition} };`],
+      })
+    ).timed
+  expect(await timed('context.hour == 3')).toBe(true)
+  expect(await timed('context.weekday == 3')).toBe(true)
+  expect(await timed('context.breakGlass')).toBe(false)
 })
 
-test('a set that does not type-check cannot be asked, and says why', () => {
-  const set = replayedSet({ number: 4, version: 'v', policies: ['permit (principal, action, resource);'] })
+test('a set that does not type-check cannot be asked, and says why', async () => {
+  const set = await replayedSet({ number: 4, version: 'v', policies: ['permit (principal, action, resource);'] })
   expect(set.problem).toMatch(/policy set 4 is not valid/)
 })

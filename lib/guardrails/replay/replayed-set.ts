@@ -1,9 +1,9 @@
 import { methodPrefix } from '#lib/registry/schema.ts'
-import { checkPolicies } from '../cedar/check.ts'
+import { checkedPolicies } from '../cedar/checked.ts'
 import { dependenceOf } from '../cedar/dependence.ts'
 import { namedTypes } from '../cedar/named-types.ts'
 import { joinPolicies } from '../cedar/split.ts'
-import { openPolicySet, policySchema } from '../queries/policy-source.ts'
+import { openPolicySet, policySchema, type StoredPolicySet } from '../queries/policy-source.ts'
 import type { Verdict } from '../rules/replay.ts'
 import { questionOf } from '../rules/situation.ts'
 import type { SituationFacts } from '../schema/situations.ts'
@@ -25,9 +25,9 @@ export type ReplayedSet = {
  * Asks Cedar once for all questions that differ only in what the policies do not look at: names of agents, servers and tools that no policy says, and hours
  * that none asks for. Thousands of situations are then a few hundred questions.
  */
-export function replayedSet(stored: { number: number; version: string; policies: readonly string[] }): ReplayedSet {
-  const set = openPolicySet(stored)
-  const { policies } = checkPolicies(joinPolicies(stored.policies), policySchema)
+export async function replayedSet(stored: StoredPolicySet): Promise<ReplayedSet> {
+  const set = await openPolicySet(stored)
+  const { policies } = await checkedPolicies(joinPolicies(stored.policies), policySchema)
   const parsed = policies.map(({ json }) => json)
   const dependence = dependenceOf(parsed)
   const named = namedTypes(parsed)
