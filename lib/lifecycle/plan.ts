@@ -5,6 +5,7 @@ import type { Environment, ToolClass } from '#lib/registry/schema.ts'
 import { conditionProblem } from '#lib/registry/rules/conditions.ts'
 import { capabilityOf, isBesidesTools } from '#lib/registry/schema/capabilities.ts'
 import { limitKey } from '#lib/registry/schema/conditions.ts'
+import { wasTakenAway } from '#lib/scopes/queries.ts'
 import { besidesToolsProblem, besidesToolsLimit, wholeServerCovers } from '#lib/scopes/rules/besides-tools.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { checkParameters, renderAgentVersion } from '#lib/templates/rules.ts'
@@ -56,10 +57,13 @@ export async function planAgent(ctx: Ctx, input: CreateAgentInput): Promise<Agen
   }
 }
 
-/** Judges wishes against the scoping policy and the registry; what the template requires is added when it is missing. */
+/**
+ * Judges wishes against the scoping policy and the registry; what the template requires is added when it is missing. Of an agent that is there already, what was taken away from it
+ * is pre-approved no more.
+ */
 export async function planScopes(
   ctx: Ctx,
-  { manifest, wishes }: { manifest: TemplateManifest; wishes: readonly ScopeWish[] },
+  { manifest, wishes, agentId }: { manifest: TemplateManifest; wishes: readonly ScopeWish[]; agentId?: string },
 ): Promise<{ scopes: PlannedScope[]; problems: Problem[] }> {
   const required = manifest.scopes.filter(
     (scope) =>
@@ -99,7 +103,8 @@ export async function planScopes(
     const message = wishProblem({ wish, server, seen, hasReason: wish.reason !== '' || policy !== undefined })
     if (message) problems.push({ field, message })
     if (!server) continue
-    const preApproved = policy?.approval === 'auto' && wholeServerCovers(wish.toolName)
+    const takenAway = agentId !== undefined && (await wasTakenAway(ctx, { ...wish, agentId }))
+    const preApproved = policy?.approval === 'auto' && wholeServerCovers(wish.toolName) && !takenAway
     scopes.push({
       ...wish,
       reason: wish.reason || (policy?.reason ?? ''),
@@ -111,14 +116,17 @@ export async function planScopes(
       preApproved,
       because: preApproved
         ? `The template pre-approves ${policy.class} on ${server.name}.`
-        : policy
-          ? wholeServerCovers(wish.toolName)
-            ? 'The template asks for it, and a person decides.'
-            : 'What a server may ask an agent for is decided by a person, whatever the template pre-approves.'
-          : 'It is beyond the scoping policy of the template, so a person decides.',
+        : whyAsked({ policy, toolName: wish.toolName, takenAway }),
     })
   }
   return { scopes, problems }
+}
+
+function whyAsked(facts: { policy: unknown; toolName: string | null; takenAway: boolean }): string {
+  if (facts.takenAway) return 'It was taken away before, so a person decides, whatever the template pre-approves.'
+  if (!facts.policy) return 'It is beyond the scoping policy of the template, so a person decides.'
+  if (wholeServerCovers(facts.toolName)) return 'The template asks for it, and a person decides.'
+  return 'What a server may ask an agent for is decided by a person, whatever the template pre-approves.'
 }
 
 type KnownServer = {

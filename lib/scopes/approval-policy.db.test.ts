@@ -12,6 +12,7 @@ import {
   removeApprovalRule,
   requestScope,
   reviseScopeRequest,
+  revokeGrant,
 } from './commands.ts'
 import { getScopeRequest, listApprovalRules } from './queries.ts'
 import { requestScopeInput, reviseScopeRequestInput } from './schema.ts'
@@ -187,6 +188,11 @@ describe('approval by the policy', () => {
     // What is destructive asks a person all the same.
     const asked = await requestScope(ctxFor(db, world.builder, now), { ...world.wanted, class: 'destructive' })
     expect(asked).toMatchObject({ ok: true, value: { grantId: null } })
+    // Nor does it give back what was taken away.
+    const security = ctxFor(db, await person(db, 'security'), now)
+    await revokeGrant(security, { grantId: world.grantId!, reason: 'It wrote what it should not.' })
+    const back = await requestScope(ctxFor(db, world.builder, now), world.wanted)
+    expect(back).toMatchObject({ ok: true, value: { grantId: null } })
     await ended(db, world)
   })
 

@@ -95,7 +95,7 @@ describe('the approval policy', () => {
     const sensitive = { ...defaultApprovalRule, id: 'data', dataClasses: ['health', 'personal'] }
     expect(approvalRuleFor([sensitive], facts)).toBe(sensitive)
     expect(approvalRuleFor([sensitive], { ...facts, dataClasses: ['financial'] })).toBe(defaultApprovalRule)
-    const asked = { ...facts, class: 'read', toolName: null, requesterId: 'asker' } as const
+    const asked = { ...facts, class: 'read', toolName: null, requesterId: 'asker', takenAway: false } as const
     expect(approvesAtOnce(reading, asked)).toBe(true)
     // A rule of data that says more than it may is not followed.
     expect(approvesAtOnce({ ...reading, classes: [] }, { ...asked, class: 'destructive' })).toBe(false)
@@ -104,6 +104,7 @@ describe('the approval policy', () => {
     expect(approvesAtOnce(reading, { ...asked, toolName: 'method:unknown' })).toBe(false)
     expect(approvesAtOnce(reading, { ...asked, toolName: 'method:resources' })).toBe(true)
     expect(approvesAtOnce({ ...reading, createdById: 'asker' }, asked)).toBe(false)
+    expect(approvesAtOnce(reading, { ...asked, takenAway: true })).toBe(false)
   })
 
   test('what was changed is decided by who has read the change', () => {

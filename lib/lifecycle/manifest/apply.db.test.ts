@@ -6,6 +6,7 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
 import { getAgent } from '#lib/registry/queries.ts'
+import { decideScopeRequest, narrowGrant, revokeGrant } from '#lib/scopes/commands.ts'
 import { applyManifest, createAgent, refuseManifestProblems } from '../commands.ts'
 import { exportManifest, exportManifests } from '../queries.ts'
 
@@ -170,8 +171,34 @@ dbTest('scopes follow the manifest without going around approval', async ({ db }
   expect(await held()).toEqual(['write'])
   await applied(ctx, `id: ${id}\nmcp_scopes: {}\n`)
   expect(await held()).toEqual([])
-  expect(await applied(ctx, scopes('[read]'))).toMatchObject({ changes: [{ changes: [`grant read on ${serverId}`] }] })
-  expect(await held()).toEqual(['read'])
+  expect(await applied(ctx, scopes('[read]'))).toMatchObject({
+    changes: [{ changes: [`request read on ${serverId}`] }],
+  })
+  expect(await held()).toEqual([])
+})
+
+dbTest('what was taken away does not come back by a file, whatever the template pre-approves', async ({ db }) => {
+  const { ctx, id, serverId } = await world(db)
+  const security = ctxFor(db, await makePerson(db, { roles: ['security'] }), now)
+  const text = `id: ${id}\nmcp_scopes:\n  ${serverId}: [read]\n`
+  const requested = { changes: [{ changes: [`request read on ${serverId}`] }] }
+  const held = async () => (await getAgent(ctx, id)).access.map((grant) => grant.toolName)
+  const { id: grantId } = await db.grant.findFirstOrThrow({ where: { agentId: id } })
+  // Narrowed to one tool, as a proposal or a review does: the whole is asked for again, the tool stays until then.
+  const narrowed = await narrowGrant(ctx, { grantId, toolNames: ['look'], reason: 'It only looks.' })
+  if (!narrowed.ok) throw new Error(narrowed.error.message)
+  expect(await applied(ctx, text)).toMatchObject(requested)
+  expect(await held()).toEqual(['look'])
+  const { id: requestId } = await db.scopeRequest.findFirstOrThrow({ where: { agentId: id } })
+  await decideScopeRequest(security, { requestId, decision: 'reject', note: 'It only needs to look.' })
+  // Revoked by security, then applied as it was exported before.
+  for (const each of narrowed.value.grantIds) {
+    await revokeGrant(security, { grantId: each, reason: 'It read what it should not.' })
+  }
+  const tool = `id: ${id}\nmcp_scopes:\n  ${serverId}: [{class: read, tool: look}]\n`
+  expect(await applied(ctx, tool)).toMatchObject({ changes: [{ changes: [`request read on ${serverId} (look)`] }] })
+  expect(await held()).toEqual([])
+  expect(await db.grant.count({ where: { agentId: id, revokedAt: null } })).toBe(0)
 })
 
 dbTest('status, owner and logic follow the manifest; a retired agent stays retired', async ({ db }) => {

@@ -29,8 +29,8 @@ export function wishesOf(scopes: readonly ManifestScope[], now?: Date): ScopeWis
 }
 
 /**
- * Makes an agent hold what its manifest lists: what the template pre-approves is granted, the rest is asked for, what is not listed is
- * given up. A grant that a wider scope still waiting for approval would replace is kept until then.
+ * Makes an agent hold what its manifest lists: what the template pre-approves is granted unless it was taken away before, the rest is asked
+ * for, what is not listed is given up. A grant that a wider scope still waiting for approval would replace is kept until then.
  */
 export async function applyScopes(
   ctx: Ctx & { tx: Tx },
@@ -51,7 +51,7 @@ export async function applyScopes(
     const said = `${wish.class} on ${wish.serverId}${wish.toolName ? ` (${wish.toolName})` : ''}`
     const done = await complaints.catching(async () => {
       const { manifest } = await getTemplate(ctx, wanted.template)
-      const planned = await planScopes(ctx, { manifest, wishes: [wish] })
+      const planned = await planScopes(ctx, { manifest, wishes: [wish], agentId })
       const problem = planned.problems.find(({ field }) => field === 'scopes.0')
       if (problem) return complaints.add('scopes', problem.message)
       const [scope] = planned.scopes

@@ -5,6 +5,7 @@ import { agentSubject, lockAgent } from '#lib/registry/commands.ts'
 import { authorizeForTeam } from '#lib/registry/rules.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
 import { readApprovalRules } from '../queries/approval-policy.ts'
+import { wasTakenAway } from '../queries/taken-away.ts'
 import { approvalRuleFor, approvesAtOnce } from '../rules/approval-policy.ts'
 import { checkConditions, limitColumns } from '../rules/limits.ts'
 import { dueOf, refuse } from '../rules.ts'
@@ -66,7 +67,8 @@ export async function requestScope(
     })
     const detail = { requestId: row.id, class: input.class, toolName, days, reason, limits: limitTexts(limits) }
     recordAudit(tx, ctx, { event: 'scope_request.created', ...about, detail })
-    const granted = approvesAtOnce(rule, { ...facts, toolName, requesterId: person.id })
+    const takenAway = await wasTakenAway(ctx, input)
+    const granted = approvesAtOnce(rule, { ...facts, toolName, requesterId: person.id, takenAway })
       ? await approveByPolicy(tx, ctx, { requestId: row.id, agent, input, limits, rule })
       : null
     return ok({ requestId: row.id, grantId: granted })

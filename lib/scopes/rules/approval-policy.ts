@@ -95,13 +95,19 @@ export function escalationDue(
 }
 
 /**
- * Whether the policy approves by itself, whatever a rule says: never what is destructive, nor what a server may ask an agent for, nor what its own author asks for, or one
- * person alone could give it.
+ * Whether the policy approves by itself, whatever a rule says: never what is destructive, nor what a server may ask an agent for, nor what was taken away before, nor what
+ * its own author asks for, or one person alone could give it.
  */
 export function approvesAtOnce(
   rule: ApprovalRuleFacts,
-  { class: toolClass, toolName, requesterId }: ApprovalFacts & { toolName: string | null; requesterId: string },
+  {
+    class: toolClass,
+    toolName,
+    requesterId,
+    takenAway,
+  }: ApprovalFacts & { toolName: string | null; requesterId: string; takenAway: boolean },
 ): boolean {
+  if (takenAway) return false
   if (rule.id === null || rule.steps.length > 0 || rule.createdById === requesterId) return false
   return toolClass !== 'destructive' && wholeServerCovers(toolName)
 }

@@ -1,0 +1,16 @@
+import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { givesBack } from '../rules/taken-away.ts'
+
+/** Whether a grant that gave part of this was revoked or narrowed, by whomever: then a person decides. Callers authorize, and hold the agent's lock when they act on it. */
+export async function wasTakenAway(
+  ctx: Pick<Ctx, 'db' | 'tx'>,
+  wanted: { agentId: string; serverId: string; toolName: string | null },
+): Promise<boolean> {
+  const { agentId, serverId } = wanted
+  const ended = await reader(ctx).grant.findMany({
+    where: { agentId, serverId, revokedAt: { not: null } },
+    select: { toolName: true },
+    distinct: ['toolName'],
+  })
+  return ended.some((grant) => givesBack(wanted, grant))
+}
