@@ -83,6 +83,7 @@ measured(
 
 /** What the example of an endpoint needs beyond its permission: it is about what is shared, or of a team. */
 const alsoNeeded: Record<string, Permission> = {
+  'PATCH /agents/{id}': 'agents:update',
   'POST /agents/views': 'views:share',
   'DELETE /agents/views/{id}': 'views:default',
   'PUT /agents/views/{id}': 'views:default',

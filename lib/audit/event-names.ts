@@ -34,6 +34,7 @@ const named = {
   'agent.activated': true,
   'agent.suspended': true,
   'agent.orphaned': true,
+  'agent.orphan_grace_changed': true,
   'agent.orphan_ended': true,
   'agent.taken_over': true,
   'agent.resumed': true,

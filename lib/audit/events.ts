@@ -64,6 +64,7 @@ export type AuditEvents = {
   'agent.activated': Record<string, never>
   'agent.suspended': { reason: string }
   'agent.orphaned': { personId: string; because: string; since: string; suspendAt: string }
+  'agent.orphan_grace_changed': { tier: string; before: string; after: string }
   'agent.orphan_ended': { personId: string; how: 'person_returned' | 'reassigned' | 'retired' }
   'agent.taken_over': {
     before: { accountablePersonId: string }

@@ -42,6 +42,7 @@ const rolePermissions = {
   security: [
     ...everyone,
     'agents:any_team',
+    'agents:classify',
     'scopes:approve',
     'scopes:countersign',
     'approvals:manage',
@@ -85,6 +86,7 @@ const rolePermissions = {
     'agents:take_over',
     'people:manage',
     'agents:import',
+    'agents:classify',
     'discovery:manage',
     'audit:read',
     'stops:order',

@@ -11,6 +11,7 @@ import { listScopeRequests } from '#lib/scopes/queries.ts'
 import { createApprovalRuleInput } from '#lib/scopes/schema/approval-policy.ts'
 import {
   activateAgent,
+  applyManifest,
   askForScope,
   changeAgentLogic,
   createAgent,
@@ -109,8 +110,10 @@ dbTest('a scope that the approval policy grants at once brings such a version, t
 dbTest('facts change with before and after; unknown owners are refused', async ({ db }) => {
   const { id, builder, lead } = await makeActiveAgent(db, now)
   const ctx = ctxFor(db, builder, now)
-  await updateAgent(ctx, { agentId: id, purpose: 'another', tier: 'high', monthlyBudgetMicros: 5_000_000n })
-  await updateAgent(ctx, { agentId: id, purpose: 'another' })
+  const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), now)
+  await updateAgent(admin, { agentId: id, purpose: 'another', tier: 'high', monthlyBudgetMicros: 5_000_000n })
+  // What is not changed needs no permission for it.
+  await updateAgent(ctx, { agentId: id, purpose: 'another', tier: 'high' })
   const recorded = (await auditOf(db, id)).filter(({ event }) => event === 'agent.updated')
   expect(recorded).toMatchObject([
     {
@@ -129,6 +132,39 @@ dbTest('facts change with before and after; unknown owners are refused', async (
   await db.person.update({ where: { id: gone.id }, data: { active: false } })
   await expect(updateAgent(ctx, { agentId: id, accountablePersonId: gone.id })).rejects.toMatchObject({
     code: 'invalid',
+  })
+})
+
+dbTest('the tier is changed by who classifies agents, and never by whom the agent belongs to', async ({ db }) => {
+  const { id, builder, teamId } = await makeActiveAgent(db, now)
+  const tierOf = async () => (await db.agent.findUniqueOrThrow({ where: { id } })).tier
+  for (const tier of ['low', 'high'] as const) {
+    await expect(updateAgent(ctxFor(db, builder, now), { agentId: id, tier })).rejects.toMatchObject({
+      code: 'forbidden',
+      message: expect.stringContaining('Security, Platform admin'),
+      details: { field: 'tier', rule: 'permission:agents:classify' },
+    })
+    const own = await makePerson(db, { roles: ['platform_admin'], teamIds: [teamId] })
+    await expect(updateAgent(ctxFor(db, own, now), { agentId: id, tier })).rejects.toMatchObject({
+      details: { rule: 'lifecycle:own_tier' },
+    })
+    // Nor by who would own it by the same change.
+    const admin = await makePerson(db, { roles: ['platform_admin'] })
+    const taken = { agentId: id, tier, accountablePersonId: admin.id }
+    await expect(updateAgent(ctxFor(db, admin, now), taken)).rejects.toMatchObject({
+      details: { rule: 'lifecycle:own_tier' },
+    })
+  }
+  await expect(applyManifest(ctxFor(db, builder, now), `id: ${id}\ntier: low\n`)).rejects.toMatchObject({
+    details: { rule: 'permission:agents:classify' },
+  })
+  expect(await tierOf()).toBe('medium')
+  const security = ctxFor(db, await makePerson(db, { roles: ['security'] }), now)
+  await updateAgent(security, { agentId: id, tier: 'high' })
+  expect(await tierOf()).toBe('high')
+  expect((await auditOf(db, id)).at(-1)).toMatchObject({ event: 'agent.updated', detail: { after: { tier: 'high' } } })
+  await expect(updateAgent(security, { agentId: id, tier: 'low', purpose: 'else' })).rejects.toMatchObject({
+    details: { rule: 'permission:agents:update' },
   })
 })
 

@@ -6,7 +6,6 @@ export {
   markReviewed,
   refreshAgentServers,
   setSchedule,
-  updateAgent,
 } from './commands/change.ts'
 export { createAgent, previewAgent } from './commands/create.ts'
 export { resumeAgent, retireAgent, suspendAgent } from './commands/moves.ts'
@@ -16,4 +15,5 @@ export { adoptUnregistered } from './commands/adopt.ts'
 export { decideReview } from './commands/decide-review.ts'
 export { endReview, watchReviews } from './commands/end-review.ts'
 export { startReview } from './commands/start-review.ts'
+export { updateAgent } from './commands/update-agent.ts'
 export { takeOverAgent, watchOrphans } from './commands/orphans.ts'

@@ -78,6 +78,31 @@ dbTest('each tier is suspended at the end of its grace, not a second before, by 
   }
 })
 
+dbTest('another tier has another grace, from the same day, also while nobody answers', async ({ db }) => {
+  const { id, leave, admin } = await makeTeamWithAgent(db, 'low')
+  await leave()
+  await watch(db, now)
+  await updateAgent(ctxFor(db, admin, after(1)), { agentId: id, tier: 'high' })
+  await Promise.all([watch(db, after(1)), watch(db, after(1))])
+  expect(await getOrphan(ctxFor(db), id)).toMatchObject({ suspendAt: after(3).toISOString() })
+  expect((await auditOf(db, id)).filter(({ event }) => event === 'agent.orphan_grace_changed')).toMatchObject([
+    { detail: { tier: 'high', before: after(14).toISOString(), after: after(3).toISOString() } },
+  ])
+  await watch(db, after(3, -1000))
+  expect(await statusOf(db, id)).toBe('active')
+  await watch(db, after(3))
+  expect(await statusOf(db, id)).toBe('suspended')
+  const lowered = await makeTeamWithAgent(db, 'high')
+  await lowered.leave()
+  await watch(db, now)
+  await updateAgent(ctxFor(db, lowered.admin, after(2)), { agentId: lowered.id, tier: 'low' })
+  // Also when the first look after the change comes when the old grace is over.
+  await watch(db, after(4))
+  expect(await statusOf(db, lowered.id)).toBe('active')
+  await watch(db, after(14))
+  expect(await statusOf(db, lowered.id)).toBe('suspended')
+})
+
 dbTest('who returns before the grace is over finds everything as it was', async ({ db }) => {
   const { id, leave, admin, leaver } = await makeTeamWithAgent(db)
   await leave()

@@ -159,8 +159,10 @@ export const show = endpoint({
 export const update = endpoint({
   method: 'PATCH',
   path: '/api/v1/agents/{id}',
-  summary: 'Changes facts of the registry entry: name, purpose, owner, accountable person, tier, budget.',
+  summary:
+    'Changes facts of the registry entry: name, purpose, owner, accountable person, budget with agents:update; tier with agents:classify.',
   permission: 'agents:update',
+  orPermissions: ['agents:classify'],
   params: namedId,
   body: updateAgentInput.omit({ agentId: true }),
   revision: 'agent',

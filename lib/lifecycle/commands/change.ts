@@ -15,7 +15,7 @@ import { getTemplate } from '#lib/templates/queries.ts'
 import { renderAgentVersion } from '#lib/templates/rules.ts'
 import { personOf } from '../obtain-scope.ts'
 import { nextReview, scheduleProblem } from '../rules.ts'
-import type { ChangeAgentLogicInput, MarkReviewedInput, SetScheduleInput, UpdateAgentInput } from '../schema.ts'
+import type { ChangeAgentLogicInput, MarkReviewedInput, SetScheduleInput } from '../schema.ts'
 
 /**
  * Gives an agent a new immutable version of its logic; what it runs now goes on with the old one. The same logic again makes no version.
@@ -84,34 +84,6 @@ export async function decideScope(
     })
     await addHeldServers(ctx, await lockAgent(tx, agentId))
     return outcome
-  })
-}
-
-/**
- * Changes facts of the registry entry; nothing is written when none differs. Needs `agents:update` in the owner team, and in the new
- * one when it moves. Throws `invalid` for an unknown team or person, `conflict` when it is retired, or would leave a team that is stopped.
- */
-export async function updateAgent(ctx: Ctx, input: UpdateAgentInput): Promise<void> {
-  authorize(ctx, 'agents:update')
-  await inTx(ctx, async (tx, ctx) => {
-    const agent = await lockAgent(tx, input.agentId)
-    authorizeForTeam(ctx, 'agents:update', agent.ownerTeam)
-    refuseRetired(agent)
-    const { agentId, ...fields } = input
-    const now: Record<string, unknown> = { ...agent, ownerTeamId: agent.ownerTeam.id }
-    const changed = Object.entries(fields).filter(([key, value]) => value !== undefined && value !== now[key])
-    if (changed.length === 0) return
-    const after: Record<string, unknown> = Object.fromEntries(changed)
-    await checkOwners(ctx, after)
-    if ('ownerTeamId' in after) await refuseLeavingStoppedTeam(ctx, agent)
-    const before = Object.fromEntries(changed.map(([key]) => [key, now[key]]))
-    if (fields.tier && fields.tier !== agent.tier) {
-      before.nextReviewAt = agent.nextReviewAt
-      after.nextReviewAt = nextReview(fields.tier, agent.lastReviewedAt ?? ctx.now)
-    }
-    await tx.agent.update({ where: { id: agentId }, data: { ...after, updatedAt: ctx.now } })
-    const detail = { before: plain(before), after: plain(after) }
-    recordAudit(tx, ctx, { event: 'agent.updated', ...agentSubject(agent), detail })
   })
 }
 
@@ -216,43 +188,7 @@ async function heldServers(ctx: Ctx & { tx: Tx }, agentId: string): Promise<stri
   return [...new Set([...grants, ...requests].map(({ serverId }) => serverId))].toSorted()
 }
 
-async function checkOwners(ctx: Ctx & { tx: Tx }, after: Record<string, unknown>): Promise<void> {
-  const { ownerTeamId, accountablePersonId } = after
-  if (typeof ownerTeamId === 'string') {
-    const team = await ctx.tx.team.findUnique({ where: { id: ownerTeamId }, select: { id: true, name: true } })
-    if (!team)
-      throw new DomainError('invalid', `There is no team ${JSON.stringify(ownerTeamId)}.`, { field: 'ownerTeamId' })
-    authorizeForTeam(ctx, 'agents:update', team)
-  }
-  if (typeof accountablePersonId === 'string') {
-    const person = await ctx.tx.person.findUnique({ where: { id: accountablePersonId }, select: { active: true } })
-    if (!person?.active) {
-      const message = 'The accountable person must be somebody who can sign in.'
-      throw new DomainError('invalid', message, { field: 'accountablePersonId' })
-    }
-  }
-}
-
-/** Who may not release a stop order must not get an agent out from under it either. */
-async function refuseLeavingStoppedTeam(ctx: Ctx & { tx: Tx }, { name, ownerTeam }: LockedAgent): Promise<void> {
-  const order = await ctx.tx.stopOrder.findFirst({
-    where: { scope: 'team', targetId: ownerTeam.id, releasedAt: null },
-    select: { orderedByName: true, reason: true },
-  })
-  if (!order) return
-  const message = `${ownerTeam.name} is stopped by ${order.orderedByName} (${order.reason}), so ${name} stays in it until the order is released.`
-  throw new DomainError('conflict', message, { field: 'ownerTeamId', rule: 'killed' })
-}
-
-function refuseRetired(agent: LockedAgent): void {
+export function refuseRetired(agent: LockedAgent): void {
   if (agent.status !== 'retired') return
   throw new DomainError('conflict', `${agent.name} is retired and stays as it is.`, { rule: 'lifecycle:retired' })
-}
-
-/** For the audit log: amounts beyond 2^53 as decimal strings, times in ISO 8601. */
-function plain(values: Record<string, unknown>): Record<string, unknown> {
-  const text = (value: unknown) => (value instanceof Date ? value.toISOString() : value)
-  return Object.fromEntries(
-    Object.entries(values).map(([key, value]) => [key, typeof value === 'bigint' ? value.toString() : text(value)]),
-  )
 }

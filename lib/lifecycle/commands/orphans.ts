@@ -16,7 +16,7 @@ const batchSize = 100
 
 /**
  * Keeps the record of agents whose accountable person cannot sign in: tells of new ones, ends it for those somebody answers for again, and
- * suspends those whose grace is over. It looks at the tables, so it finds whoever left by whichever way. For our own jobs; several may
+ * suspends those whose grace is over; the grace is that of the tier an agent has now. It looks at the tables, so it finds whoever left by whichever way. For our own jobs; several may
  * run at once.
  */
 export async function watchOrphans(
@@ -33,8 +33,14 @@ export async function watchOrphans(
   const over = await db.$queryRaw<{ id: string }[]>`select o."agentId" as "id" from "OrphanedAgent" o
     join "Agent" a on a."id" = o."agentId" join "Person" p on p."id" = a."accountablePersonId"
     where p."active" or a."status" = 'retired' order by 1 limit ${batchSize}`
+  const moved = await db.$queryRaw<{ id: string }[]>`select o."agentId" as "id" from "OrphanedAgent" o
+    join "Agent" a on a."id" = o."agentId"
+    where o."suspendedAt" is null and a."status" <> 'retired' and o."suspendAt" <> o."since" + make_interval(days =>
+      case a."tier" when 'high' then ${graceDays.high}::int when 'medium' then ${graceDays.medium}::int else ${graceDays.low}::int end)
+    order by 1 limit ${batchSize}`
   const count = { orphaned: 0, ended: 0, suspended: 0 }
   for (const { id } of over) count.ended += await inTx(ctx, (_, ctx) => endOrphan(ctx, id))
+  for (const { id } of moved) await inTx(ctx, (_, ctx) => moveGrace(ctx, { id, graceDays }))
   for (const { id } of found) count.orphaned += await inTx(ctx, (_, ctx) => announce(ctx, { id, graceDays }))
   const due = await db.$queryRaw<{ id: string }[]>`select o."agentId" as "id" from "OrphanedAgent" o
     join "Agent" a on a."id" = o."agentId" where o."suspendAt" <= ${now} and a."status" = 'active' order by 1 limit ${batchSize}`
@@ -114,6 +120,23 @@ async function announce(ctx: TxCtx, { id, graceDays }: { id: string; graceDays: 
     detail: { personId: person.id, because, since: since.toISOString(), suspendAt: suspendAt.toISOString() },
   })
   return 1
+}
+
+/** Another tier, or another setting, has another grace; it counts from the same day. */
+async function moveGrace(ctx: TxCtx, { id, graceDays }: { id: string; graceDays: GraceDays }): Promise<void> {
+  const { tx } = ctx
+  const agent = await lockAgent(tx, id)
+  const orphan = await tx.orphanedAgent.findUnique({ where: { agentId: id } })
+  if (!orphan || orphan.suspendedAt || agent.status === 'retired') return
+  const suspendAt = graceEnd(agent.tier, { since: orphan.since, graceDays })
+  // Another worker was first.
+  if (suspendAt.getTime() === orphan.suspendAt.getTime()) return
+  await tx.orphanedAgent.update({ where: { agentId: id }, data: { suspendAt } })
+  recordAudit(tx, ctx, {
+    event: 'agent.orphan_grace_changed',
+    ...agentSubject(agent),
+    detail: { tier: agent.tier, before: orphan.suspendAt.toISOString(), after: suspendAt.toISOString() },
+  })
 }
 
 async function endOrphan(ctx: TxCtx, id: string): Promise<number> {

@@ -88,13 +88,13 @@ dbTest(
 dbTest('a dry run plans exactly what applying does, and writes nothing', async ({ db }) => {
   const at = await world(db)
   const fresh = slugOf()
-  const text = `${newAgent(at, fresh, `mcp_scopes:\n  ${at.serverId}: [read]\n`)}---\nid: ${at.id}\nname: Renamed\ntier: high\n`
+  const text = `${newAgent(at, fresh, `mcp_scopes:\n  ${at.serverId}: [read]\n`)}---\nid: ${at.id}\nname: Renamed\npurpose: more\n`
   const before = await sequence(db)
   const plan = await applyManifest(at.ctx, text, { dryRun: true })
   expect(plan).toMatchObject({ applied: false, problems: [] })
   expect(plan.changes).toMatchObject([
     { id: fresh, action: 'create', line: 1 },
-    { id: at.id, action: 'change', changes: ['name: "An agent" → "Renamed"', 'tier: "low" → "high"'] },
+    { id: at.id, action: 'change', changes: ['name: "An agent" → "Renamed"', 'purpose: "to be exported" → "more"'] },
   ])
   expect(await sequence(db)).toBe(before)
   expect(await db.agent.count({ where: { id: fresh } })).toBe(0)

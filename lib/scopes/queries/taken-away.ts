@@ -3,7 +3,7 @@ import { givesBack } from '../rules/taken-away.ts'
 
 /** Whether a grant that gave part of this was revoked or narrowed, by whomever: then a person decides. Callers authorize, and hold the agent's lock when they act on it. */
 export async function wasTakenAway(
-  ctx: Pick<Ctx, 'db' | 'tx'>,
+  ctx: Ctx,
   wanted: { agentId: string; serverId: string; toolName: string | null },
 ): Promise<boolean> {
   const { agentId, serverId } = wanted

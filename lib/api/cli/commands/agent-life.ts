@@ -24,7 +24,7 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
         .option('--purpose <text>', 'what it is for')
         .option('--owner <team>', 'the team it belongs to')
         .option('--accountable <person>', 'who answers for it, by e-mail address or name')
-        .addOption(choice('--tier <tier>', 'its risk tier', tiers))
+        .addOption(choice('--tier <tier>', 'its risk tier (with agents:classify)', tiers))
         .option('--budget <dollars>', 'a month; none: the default'),
     run: async (cli, { args: [id = ''], options }) => {
       const client = await cli.client()
