@@ -106,6 +106,7 @@ const rows: Record<string, Row> = {
   recordStdioProcess: { needs: 'servers:manage' },
   runServerProbe: { needs: 'servers:manage' },
   warnOfExpiry: 'platform',
+  breakGlass: part,
   decideScopeRequest: part,
   endAllScopes: part,
   grantDirectly: part,

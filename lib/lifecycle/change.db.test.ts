@@ -24,6 +24,7 @@ import {
   retireAgent,
   setSchedule,
   suspendAgent,
+  takeBreakGlass,
   updateAgent,
 } from './commands.ts'
 
@@ -87,6 +88,22 @@ dbTest('a scope on a new server brings a version that knows the server, once', a
   expect(await provisionJobs(db, id)).toHaveLength(2)
   const { rendered } = await getAgentVersion(worker, { agentId: id, version: 2 })
   expect(rendered['mcpServers']).toContainEqual({ name: other, path: `/mcp/${other}` })
+})
+
+dbTest('break-glass on a server that the version does not know brings such a version, too', async ({ db }) => {
+  const { id } = await makeActiveAgent(db, now)
+  const other = await makeServer(db)
+  const onCall = await makePerson(db, { roles: ['on_call'] })
+  const reason = 'Invoices of today are posted twice and must be reversed.'
+  const wanted = { agentId: id, serverId: other, class: 'write', toolName: null, minutes: 60, reason } as const
+  expect(await takeBreakGlass(ctxFor(db, onCall, now), wanted)).toMatchObject({ ok: true })
+  const { rendered } = await getAgentVersion(ctxFor(db, onCall, now), { agentId: id, version: 2 })
+  expect(rendered['mcpServers']).toContainEqual({ name: other, path: `/mcp/${other}` })
+  expect(await provisionJobs(db, id)).toHaveLength(2)
+  expect((await events(db, id)).slice(-3)).toEqual(['grant.created', 'grant.break_glass', 'agent.version_created'])
+  expect(await takeBreakGlass(ctxFor(db, onCall, now), wanted)).toMatchObject({ ok: false })
+  const stranger = ctxFor(db, await makePerson(db, { roles: ['security'] }), now)
+  await expect(takeBreakGlass(stranger, wanted)).rejects.toMatchObject({ code: 'forbidden' })
 })
 
 dbTest('a scope that the approval policy grants at once brings such a version, too', async ({ db }) => {

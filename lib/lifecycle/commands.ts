@@ -6,6 +6,7 @@ export {
   markReviewed,
   refreshAgentServers,
   setSchedule,
+  takeBreakGlass,
 } from './commands/change.ts'
 export { createAgent, previewAgent } from './commands/create.ts'
 export { resumeAgent, retireAgent, suspendAgent } from './commands/moves.ts'

@@ -247,6 +247,27 @@ describe('the policy', () => {
 })
 
 describe('remindOfScopes', () => {
+  dbTest('a grant of the whole server is no reason to say nothing of what it does not cover', async ({ db }) => {
+    const { id: agentId } = await makeAgent(db)
+    const serverId = await makeServer(db)
+    await makeGrant(db, { agentId, serverId, class: 'write' })
+    const ends = { agentId, serverId, createdAt: now, expiresAt: later(48) }
+    const sampling = await makeGrant(db, { ...ends, toolName: 'method:sampling/createMessage' })
+    await makeGrant(db, { ...ends, toolName: 'method:resources' })
+    await makeGrant(db, { ...ends, toolName: 'look' })
+    await makeGrant(db, ends)
+    await remindOfScopes(ctxFor(db, undefined, later(24)))
+    await remindOfScopes(ctxFor(db, undefined, later(48)))
+    const told = (await auditOf(db, agentId)).map(({ event, detail }) => [
+      event,
+      (detail as { grantId: string }).grantId,
+    ])
+    expect(told).toEqual([
+      ['grant.ends_soon', sampling],
+      ['grant.ended', sampling],
+    ])
+  })
+
   dbTest('tells once, and to the second, what nobody has decided in time', async ({ db }) => {
     const world = await scene(db, { classes: ['write'], dueHours: 8 })
     const overdue = async () =>

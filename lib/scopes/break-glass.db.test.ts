@@ -85,6 +85,45 @@ describe('breakGlass', () => {
   })
 })
 
+describe('an emergency is bounded once', () => {
+  const rule = (taken: Awaited<ReturnType<typeof breakGlass>>) => (taken.ok ? null : taken.error.rule)
+  const hours = (count: number) => new Date(now.getTime() + count * 3_600_000)
+
+  dbTest(
+    'nobody renews what they took until somebody else has reviewed it; of two at once one does',
+    async ({ db }) => {
+      const { onCall, security, agent, input, at } = await scene(db)
+      const [first, second] = await Promise.all([breakGlass(at(), input), breakGlass(at(), input)])
+      expect([rule(first), rule(second)].toSorted()).toEqual([null, 'scopes:break_glass_unreviewed'])
+      const taken = first.ok ? first : second
+      if (!taken.ok) throw new Error(taken.error.message)
+      expect(rule(await breakGlass(at(hours(5)), input))).toBe('scopes:break_glass_unreviewed')
+      expect((await auditOf(db, agent.id)).filter(({ event }) => event === 'grant.break_glass_refused')).toHaveLength(2)
+      expect(rule(await breakGlass(at(hours(5)), { ...input, toolName: 'look', class: 'read' }))).toBeNull()
+      const verdict = { grantId: taken.value.grantId, verdict: 'justified', note: 'It was on fire.' } as const
+      await reviewBreakGlass(ctxFor(db, security, hours(5)), verdict)
+      expect(rule(await breakGlass(ctxFor(db, onCall, hours(5)), input))).toBeNull()
+    },
+  )
+
+  dbTest('what overlaps lasts four hours in all without a review, by whomever', async ({ db }) => {
+    const { input, at } = await scene(db)
+    const mate = await makePerson(db, { roles: ['on_call'] })
+    const wide = { ...input, toolName: null, minutes: 200 } as const
+    expect(rule(await breakGlass(at(), { ...wide, class: 'read' }))).toBeNull()
+    // More than what one had is no renewal, but counts.
+    expect(rule(await breakGlass(at(hours(1)), wide))).toBe('scopes:break_glass_unreviewed')
+    expect(rule(await breakGlass(at(hours(1)), { ...wide, minutes: 30 }))).toBeNull()
+    const refused = await breakGlass(ctxFor(db, mate, hours(3)), { ...wide, minutes: 11 })
+    expect(refused).toMatchObject({ error: { message: expect.stringContaining('so 10 are left. Have it reviewed') } })
+    expect(rule(await breakGlass(ctxFor(db, mate, hours(3)), { ...wide, minutes: 10 }))).toBeNull()
+    // Another day is another emergency, but not to those who have theirs unreviewed.
+    const third = await makePerson(db, { roles: ['on_call'] })
+    expect(rule(await breakGlass(ctxFor(db, third, hours(28)), { ...wide, minutes: 240 }))).toBeNull()
+    expect(rule(await breakGlass(ctxFor(db, mate, hours(60)), wide))).toBe('scopes:break_glass_unreviewed')
+  })
+})
+
 describe('reviewBreakGlass', () => {
   dbTest('is somebody else’s, once: of two at once, one does and the other is told', async ({ db }) => {
     const { security, input, at, agent } = await scene(db)
@@ -124,6 +163,12 @@ describe('reviewBreakGlass', () => {
     expect(await reviewBreakGlass(ctxFor(db, security, now), verdict)).toMatchObject({
       error: { rule: 'scopes:own_agent' },
     })
+    const mate = await makePerson(db, { roles: ['security'], teamIds: [agent.teamId] })
+    expect(await reviewBreakGlass(ctxFor(db, mate, now), verdict)).toMatchObject({
+      error: { rule: 'scopes:own_team' },
+    })
+    const list = await listBreakGlass(ctxFor(db, mate, now), { state: 'open', limit: 200 })
+    expect(list.find(({ grantId }) => grantId === verdict.grantId)?.reviewable).toMatchObject({ allowed: false })
     await expect(reviewBreakGlass(at(), verdict)).rejects.toMatchObject({ code: 'forbidden' })
     await expect(
       reviewBreakGlass(ctxFor(db, security, now), { ...verdict, grantId: crypto.randomUUID() }),

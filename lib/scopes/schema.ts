@@ -149,6 +149,7 @@ export const scopeRules = [
   'scopes:not_proposed',
   'scopes:own_break_glass',
   'scopes:already_reviewed',
+  'scopes:break_glass_unreviewed',
 ] as const
 export type ScopeRule = (typeof scopeRules)[number]
 

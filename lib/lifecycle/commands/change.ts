@@ -9,8 +9,9 @@ import { enqueue, jobs } from '#lib/jobs/contracts.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { authorizeForTeam } from '#lib/registry/rules.ts'
 import type { AgentLayer } from '#lib/registry/schema.ts'
-import { decideScopeRequest, requestScope } from '#lib/scopes/commands.ts'
+import { breakGlass, decideScopeRequest, requestScope } from '#lib/scopes/commands.ts'
 import type { DecideScopeRequestInput, DecisionOutcome, RequestScopeInput, ScopeRefusal } from '#lib/scopes/schema.ts'
+import type { BreakGlassInput } from '#lib/scopes/schema/break-glass.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { renderAgentVersion } from '#lib/templates/rules.ts'
 import { personOf } from '../obtain-scope.ts'
@@ -83,6 +84,22 @@ export async function decideScope(
       select: { agentId: true },
     })
     await addHeldServers(ctx, await lockAgent(tx, agentId))
+    return outcome
+  })
+}
+
+/**
+ * Takes a scope at once as `breakGlass` does; on a server that the agent's version does not know it makes a version that does, in the same transaction: without it no session could use it.
+ * What the page, the API and the CLI call; needs and throws what that command does.
+ */
+export async function takeBreakGlass(
+  ctx: Ctx,
+  input: BreakGlassInput,
+): Promise<Result<{ grantId: string; expiresAt: string }, ScopeRefusal>> {
+  authorize(ctx, 'grants:break_glass')
+  return await inTx(ctx, async (tx, ctx) => {
+    const outcome = await breakGlass(ctx, input)
+    if (outcome.ok) await addHeldServers(ctx, await lockAgent(tx, input.agentId))
     return outcome
   })
 }

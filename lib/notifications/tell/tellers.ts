@@ -200,6 +200,11 @@ const tellers: Tellers = {
     body: `Who was accountable has left. It is suspended on ${minuteOf(event.detail.suspendAt)} unless somebody takes it over.`,
     audiences: [{ to: 'takers', agentId: event.agentId ?? '' }],
   }),
+  'agent.orphan_grace_changed': (event) => ({
+    ...agentState(event, 'is suspended on another day', null),
+    body: `Nobody answers for it, and its tier is ${event.detail.tier} now: it is suspended on ${minuteOf(event.detail.after)} unless somebody takes it over.`,
+    audiences: [{ to: 'takers', agentId: event.agentId ?? '' }],
+  }),
   'agent.over_budget': (event) => ({
     ...ofAgent(event, 'budget', `${agentOf(event)} has reached its budget of ${event.detail.month}`),
     body: `Spent ${formatMicros(BigInt(event.detail.spentMicros))} of ${formatMicros(BigInt(event.detail.budgetMicros))}. It starts no more runs this month.`,

@@ -6,7 +6,7 @@ import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { serverNotFound } from '#lib/registry/queries.ts'
 import { covers } from '#lib/registry/rules.ts'
-import { decideBreakGlassReview } from '../rules/break-glass.ts'
+import { decideBreakGlassReview, decideRenewal, type UnreviewedBreakGlass } from '../rules/break-glass.ts'
 import { grantable, refuse } from '../rules.ts'
 import type { ScopeRefusal } from '../schema.ts'
 import type { BreakGlassInput, ReviewBreakGlassInput } from '../schema/break-glass.ts'
@@ -15,7 +15,8 @@ import { writeGrant } from './grants.ts'
 /**
  * Gives an agent a scope at once and without a second person, for four hours at most: for whoever is on call, in an emergency. It is announced (`grant.break_glass`), marked
  * wherever it shows, opens a review that somebody else closes, and alone lets central policies pass that forbid all but break-glass. Needs `grants:break_glass`; throws
- * `not_found`. Refused, and recorded as refused, for a retired agent, on a disabled server, for a tool it does not have.
+ * `not_found`. Refused, and recorded as refused, for a retired agent, on a disabled server, for a tool it does not have, and while an earlier one of
+ * this waits for its review.
  */
 export async function breakGlass(
   ctx: Ctx,
@@ -30,7 +31,10 @@ export async function breakGlass(
       serverId: input.serverId,
       ...(input.toolName ? { tool: input.toolName } : {}),
     }
-    const checked = await checkTarget(tx, input, agent)
+    const target = await checkTarget(tx, input, agent)
+    const checked = target.ok
+      ? decideRenewal(await unreviewed(tx, input), { ...input, personId: person.id, now: ctx.now })
+      : target
     if (!checked.ok) {
       const { rule } = checked.error
       recordAudit(tx, ctx, { event: 'grant.break_glass_refused', ...about, rule, detail: { reason: rule } })
@@ -69,7 +73,7 @@ export async function reviewBreakGlass(ctx: Ctx, input: ReviewBreakGlassInput): 
     const agent = await lockAgent(tx, found.agentId)
     const review = await tx.breakGlassReview.findUniqueOrThrow({ where: { grantId: input.grantId } })
     const { accountablePersonId } = agent
-    const decision = decideBreakGlassReview({ ...review, accountablePersonId }, person.id)
+    const decision = decideBreakGlassReview({ ...review, accountablePersonId, ownerTeamId: agent.ownerTeam.id }, person)
     const about = {
       ...agentSubject(agent),
       serverId: found.grant.serverId,
@@ -106,4 +110,20 @@ async function checkTarget(tx: Tx, input: BreakGlassInput, agent: LockedAgent): 
   if (!tool) return refuse('scopes:tool_unknown', `${server.name} has no tool ${input.toolName}.`)
   if (covers(input.class, tool.class)) return ok(null)
   return refuse('scopes:tool_unknown', `${input.toolName} is a ${tool.class} tool: take ${tool.class}.`)
+}
+
+/** What was taken on this server for this agent, which is locked, and nobody has reviewed. */
+async function unreviewed(tx: Tx, { agentId, serverId }: BreakGlassInput): Promise<UnreviewedBreakGlass[]> {
+  const rows = await tx.breakGlassReview.findMany({
+    where: { agentId, reviewedAt: null, grant: { serverId } },
+    select: {
+      openedById: true,
+      openedAt: true,
+      grant: { select: { class: true, toolName: true, expiresAt: true, revokedAt: true } },
+    },
+  })
+  return rows.map(({ grant, openedById, openedAt }) => {
+    const { class: toolClass, toolName, expiresAt, revokedAt } = grant
+    return { class: toolClass, toolName, openedById, openedAt, endsAt: revokedAt ?? expiresAt ?? openedAt }
+  })
 }

@@ -2,6 +2,8 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { methodPrefix } from '#lib/registry/schema.ts'
+import { coveredBesidesTools } from '../rules/besides-tools.ts'
 import { escalateRequests } from './escalate.ts'
 
 const dayMs = 86_400_000
@@ -90,7 +92,9 @@ function coveredAfter(now: Date): Prisma.Sql {
   return Prisma.sql`exists (
     select 1 from "Grant" o
     where o."id" <> g."id" and o."agentId" = g."agentId" and o."serverId" = g."serverId" and o."class" >= g."class"
-      and (o."toolName" is null or o."toolName" = g."toolName") and (o."conditions" = '[]' or o."conditions" = g."conditions")
+      and (o."toolName" is not distinct from g."toolName" or (o."toolName" is null
+        and (not starts_with(g."toolName", ${methodPrefix}) or g."toolName" = any(${[...coveredBesidesTools]}))))
+      and (o."conditions" = '[]' or o."conditions" = g."conditions")
       and (o."rateCalls" is null or (o."rateCalls" = g."rateCalls" and o."ratePer" = g."ratePer")) and o."revokedAt" is null and o."via" <> 'break_glass'
       and (o."expiresAt" is null or (o."expiresAt" > g."expiresAt" and o."expiresAt" > ${now})))`
 }

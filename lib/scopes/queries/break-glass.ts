@@ -37,7 +37,7 @@ export async function listBreakGlass(
     open: Prisma.sql`(r."reviewedAt" is null or ${inForce})`,
   }[query.state]
   const rows = await reader(ctx).$queryRaw<Row[]>`
-    select r.*, a."name" as "agentName", a."accountablePersonId", g."serverId", s."name" as "serverName",
+    select r.*, a."name" as "agentName", a."accountablePersonId", a."ownerTeamId", g."serverId", s."name" as "serverName",
       s."environment"::text as "environment", g."class"::text as "class", g."toolName", g."reason", g."expiresAt", g."revokedAt",
       ${inForce} as "inForce", case when ${!counted} then 0 else (
         select count(*) from "AuditEvent" e
@@ -73,6 +73,7 @@ type Row = {
   agentId: string
   agentName: string
   accountablePersonId: string
+  ownerTeamId: string
   serverId: string
   serverName: string
   environment: Environment

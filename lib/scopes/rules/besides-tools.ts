@@ -33,6 +33,11 @@ export function checkBesidesToolsLimits(toolName: string | null, limits: ScopeLi
   if (problem) throw new DomainError('invalid', problem.message, { field: problem.field, rule: 'scopes:condition' })
 }
 
+/** The names besides tools that a grant of the whole server covers, for queries that ask `wholeServerCovers`. */
+export const coveredBesidesTools: readonly string[] = capabilities
+  .filter(({ grantedBy }) => grantedBy === 'server')
+  .map(grantName)
+
 /** Of what is granted besides tools, whether a grant of the whole server covers it as well. */
 export function wholeServerCovers(toolName: string | null): boolean {
   return !toolName?.startsWith(methodPrefix) || capabilityOf(toolName)?.grantedBy === 'server'

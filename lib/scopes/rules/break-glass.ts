@@ -1,23 +1,34 @@
 import { type Actor, can } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { ok, type Result } from '#lib/core/result.ts'
+import { covers } from '#lib/registry/rules.ts'
+import type { ToolClass } from '#lib/registry/schema.ts'
 import { refuse } from '../rules.ts'
 import type { ScopeRefusal } from '../schema.ts'
+import { breakGlassMinutesMax } from '../schema/break-glass.ts'
+import { givesBack } from './taken-away.ts'
 
 export type ReviewableBreakGlass = {
   openedById: string
   accountablePersonId: string
+  ownerTeamId: string
   verdict: string | null
 }
 
-/** Nobody reviews what they took themselves, nor for an agent they are accountable for; once reviewed it stays so. */
-export function decideBreakGlassReview(review: ReviewableBreakGlass, personId: string): Result<null, ScopeRefusal> {
+/** Nobody reviews what they took themselves, nor for an agent that they are accountable for or that their team owns; once reviewed it stays so. */
+export function decideBreakGlassReview(
+  review: ReviewableBreakGlass,
+  person: { id: string; teamIds: readonly string[] },
+): Result<null, ScopeRefusal> {
   if (review.verdict !== null) return refuse('scopes:already_reviewed', 'Someone else has reviewed it in the meantime.')
-  if (review.openedById === personId) {
+  if (review.openedById === person.id) {
     return refuse('scopes:own_break_glass', 'You broke the glass, so somebody else reviews it.')
   }
-  if (review.accountablePersonId === personId) {
+  if (review.accountablePersonId === person.id) {
     return refuse('scopes:own_agent', 'You are accountable for this agent, so somebody else reviews it.')
+  }
+  if (person.teamIds.includes(review.ownerTeamId)) {
+    return refuse('scopes:own_team', 'Your team owns this agent, so somebody else reviews it.')
   }
   return ok(null)
 }
@@ -31,6 +42,49 @@ export function breakGlassReviewable(
     const who = rolesWith('scopes:approve').map(roleLabel).join(', ')
     return { allowed: false, message: `Reviewing needs a role that may: ${who}.` }
   }
-  const decision = decideBreakGlassReview(review, actor.id)
+  const decision = decideBreakGlassReview(review, actor)
   return decision.ok ? { allowed: true } : { allowed: false, message: decision.error.message }
+}
+
+/** A break-glass grant of the agent on the server that nobody has reviewed. */
+export type UnreviewedBreakGlass = {
+  class: ToolClass
+  toolName: string | null
+  openedById: string
+  openedAt: Date
+  /** When it ended or will end. */
+  endsAt: Date
+}
+
+const minuteMs = 60_000
+/** What somebody else took longer ago was another emergency. */
+const sameEmergencyMs = 24 * 60 * minuteMs
+
+/**
+ * An emergency is bounded once, not again and again: nobody renews what they took before somebody else has reviewed it, and what overlaps, taken by whomever within a day, lasts
+ * no longer in all than one that is taken at once. More than one had is no renewal, but counts.
+ */
+export function decideRenewal(
+  earlier: readonly UnreviewedBreakGlass[],
+  wanted: { class: ToolClass; toolName: string | null; minutes: number; personId: string; now: Date },
+): Result<null, ScopeRefusal> {
+  const reviewers = rolesWith('scopes:approve').map(roleLabel).join(', ')
+  const next = `Have it reviewed first (${reviewers}), or ask for the scope in the usual way.`
+  const overlapping = earlier.filter((each) => givesBack(wanted, each))
+  const own = overlapping.filter(({ openedById }) => openedById === wanted.personId)
+  if (own.some((each) => covers(each.class, wanted.class) && (each.toolName === null || wanted.toolName !== null))) {
+    return refuse(
+      'scopes:break_glass_unreviewed',
+      `You broke the glass for this before, and nobody has reviewed it. ${next}`,
+    )
+  }
+  const counted = overlapping.filter(
+    ({ openedById, openedAt }) =>
+      openedById === wanted.personId || openedAt.getTime() > wanted.now.getTime() - sameEmergencyMs,
+  )
+  const taken = counted.reduce((sum, { openedAt, endsAt }) => sum + endsAt.getTime() - openedAt.getTime(), 0)
+  const left = Math.max(0, Math.floor(breakGlassMinutesMax - taken / minuteMs))
+  if (wanted.minutes <= left) return ok(null)
+  const message = `Without a review an emergency lasts ${breakGlassMinutesMax} minutes in all, so ${left} are left. ${next}`
+  return refuse('scopes:break_glass_unreviewed', message)
 }

@@ -15,6 +15,7 @@ import {
   retireAgent,
   setSchedule,
   suspendAgent,
+  takeBreakGlass as takeBreakGlassNow,
   takeOverAgent,
 } from '#lib/lifecycle/commands.ts'
 import {
@@ -24,7 +25,7 @@ import {
   setScheduleInput,
   takeOverInput,
 } from '#lib/lifecycle/schema.ts'
-import { breakGlass, narrowGrant, revokeGrant } from '#lib/scopes/commands.ts'
+import { narrowGrant, revokeGrant } from '#lib/scopes/commands.ts'
 import { agentRevision } from '#lib/registry/queries/revisions.ts'
 import { requestScopeInput, revokeGrantInput } from '#lib/scopes/schema.ts'
 import { narrowGrantInput } from '#lib/scopes/schema/usage.ts'
@@ -58,7 +59,7 @@ export const requestScope = portalAction(requestScopeInput, async (ctx, input) =
   shown(await askForScope(ctx, input), input),
 )
 export const takeBreakGlass = portalAction(breakGlassInput, async (ctx, input) =>
-  shown(await breakGlass(ctx, input), input),
+  shown(await takeBreakGlassNow(ctx, input), input),
 )
 export const narrow = portalAction(narrowGrantInput, async (ctx, input) => {
   const outcome = await narrowGrant(ctx, input)
