@@ -94,7 +94,7 @@ describe('an emergency is bounded once', () => {
     async ({ db }) => {
       const { onCall, security, agent, input, at } = await scene(db)
       const [first, second] = await Promise.all([breakGlass(at(), input), breakGlass(at(), input)])
-      expect([rule(first), rule(second)].toSorted()).toEqual([null, 'scopes:break_glass_unreviewed'])
+      expect([first, second].map(rule).filter((each) => each !== null)).toEqual(['scopes:break_glass_unreviewed'])
       const taken = first.ok ? first : second
       if (!taken.ok) throw new Error(taken.error.message)
       expect(rule(await breakGlass(at(hours(5)), input))).toBe('scopes:break_glass_unreviewed')
