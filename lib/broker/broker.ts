@@ -157,7 +157,7 @@ export class Broker {
         upstreams: this.#upstreams,
         health: this.#health,
         rates: new RateLimits(limits),
-        grantRates: new GrantRates(),
+        grantRates: new GrantRates({ db, log, waitMs: limits.auditWaitMs }),
         inFlight: this.#inFlight,
         holding: { view, waiting: this.#waiting, ctx, now, instance, viewAgeMsMax: limits.viewAgeMsMax, log },
         metrics,

@@ -1,65 +1,79 @@
+import type { Db } from '#lib/db/client.ts'
 import type { Allowed } from '#lib/guardrails/rules/decide.ts'
 import type { GrantFacts } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
-import { rateText } from '#lib/registry/schema/conditions.ts'
+import type { Log } from '#lib/log/log.ts'
+import { type CallRate, rateText } from '#lib/registry/schema/conditions.ts'
 
-const periodMs = { minute: 60_000, hour: 3_600_000 } as const
 const sweepMs = 60_000
 
-/** The times of the last calls under a grant, oldest first from `next` on: a ring of as many as the rate allows. */
-type Ring = { times: Float64Array; next: number; periodMs: number }
-
 /**
- * How often each grant was used, exactly, in the memory of this broker: with several replicas each allows as much. Only grants that have a rate are counted.
+ * How often each grant was used, at all brokers together: one short statement for a call under a grant that has a rate, nothing for any other. What is used up
+ * is remembered here until a call may go again, so that an agent that insists costs nothing. When it cannot be counted, the call does not go.
  */
 export class GrantRates {
-  readonly #now: () => number
-  readonly #rings = new Map<string, Ring>()
-  #sweptAt: number
+  readonly #options: { db: Pick<Db, '$queryRaw'>; log: Log; waitMs: number }
+  /** By grant and rate; when a call may go again, by a monotonic clock. */
+  readonly #usedUp = new Map<string, number>()
+  #sweptAt = performance.now()
 
-  /** @param now of a monotonic clock, in milliseconds */
-  constructor(now: () => number = () => performance.now()) {
-    this.#now = now
-    this.#sweptAt = now()
+  constructor(options: { db: Pick<Db, '$queryRaw'>; log: Log; waitMs: number }) {
+    this.#options = options
   }
 
   /** Counts a call under the first grant that has one left; what refuses it when none has, or null. */
-  take({ grant, grants }: Pick<Allowed, 'grant' | 'grants'>): Denial | null {
+  async take({ grant, grants }: Pick<Allowed, 'grant' | 'grants'>): Promise<Denial | null> {
     if (!grant.rate) return null
-    const now = this.#now()
-    this.#sweep(now)
     let waitMs = Number.POSITIVE_INFINITY
     for (const each of grants) {
-      const ring = this.#ringOf(each)
-      const freeAt = ring.times[ring.next]! + ring.periodMs
-      if (freeAt <= now) {
-        ring.times[ring.next] = now
-        ring.next = (ring.next + 1) % ring.times.length
-        return null
-      }
-      waitMs = Math.min(waitMs, freeAt - now)
+      const wait = await this.#takeOf(each, each.rate!)
+      if (wait === 'unknown') return notCounted
+      if (wait === null) return null
+      waitMs = Math.min(waitMs, wait)
     }
     return denialOf(grant, Math.ceil(waitMs))
   }
 
-  #ringOf({ id, rate }: GrantFacts): Ring {
-    const { calls, per } = rate!
-    let ring = this.#rings.get(id)
-    if (!ring || ring.times.length !== calls || ring.periodMs !== periodMs[per]) {
-      ring = { times: new Float64Array(calls).fill(Number.NEGATIVE_INFINITY), next: 0, periodMs: periodMs[per] }
-      this.#rings.set(id, ring)
-    }
-    return ring
+  async #takeOf({ id }: GrantFacts, rate: CallRate): Promise<number | null | 'unknown'> {
+    this.#sweep()
+    const name = `${id} ${rate.calls} ${rate.per}`
+    const left = (this.#usedUp.get(name) ?? 0) - performance.now()
+    if (left > 0) return left
+    const wait = await this.#ask(id, rate)
+    if (typeof wait === 'number') this.#usedUp.set(name, performance.now() + wait)
+    return wait
   }
 
-  /** A ring whose newest call is over says nothing. */
-  #sweep(now: number): void {
-    if (now - this.#sweptAt < sweepMs) return
-    this.#sweptAt = now
-    for (const [id, { times, next, periodMs }] of this.#rings) {
-      if (times.at(next - 1)! + periodMs <= now) this.#rings.delete(id)
+  async #ask(id: string, { calls, per }: CallRate): Promise<number | null | 'unknown'> {
+    const { db, log, waitMs } = this.#options
+    let timer: NodeJS.Timeout | undefined
+    const tooLate = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('the database did not answer in time')), waitMs)
+    })
+    try {
+      const asked = db.$queryRaw<{ wait: number | null }[]>`
+        select grant_use_take(${id}::uuid, ${calls}::integer, ${per}) as "wait"`
+      const [row] = await Promise.race([asked, tooLate])
+      return row!.wait
+    } catch (error) {
+      log.warn({ err: error, grantId: id }, 'a call could not be counted under its grant')
+      return 'unknown'
+    } finally {
+      clearTimeout(timer)
     }
   }
+
+  #sweep(): void {
+    const now = performance.now()
+    if (now - this.#sweptAt < sweepMs) return
+    this.#sweptAt = now
+    for (const [name, until] of this.#usedUp) if (until <= now) this.#usedUp.delete(name)
+  }
+}
+
+const notCounted: Denial = {
+  rule: 'grant_rate',
+  message: 'How often the grant was used cannot be read now, so the call does not go. Try again.',
 }
 
 function denialOf({ id, rate }: GrantFacts, retryAfterMs: number): Denial {

@@ -116,7 +116,10 @@ async function waitForPerson(
     cancelled,
     left,
     onProgress: talk.onProgress,
-    admit: (call, allowed) => (parts.audit.available ? admit(parts, call, allowed) : auditDenial),
+    admit: async (call, allowed) => {
+      if (!parts.audit.available) return auditDenial
+      return (await parts.grantRates.take(allowed)) ?? admit(parts, call, allowed)
+    },
     decideAnswers: () => decideAnswers(parts, request, held.call.serverId),
     dismiss: (call, { server }) => parts.health.circuitOf(server as BrokeredServer).released(call),
   })
@@ -130,6 +133,13 @@ async function waitForPerson(
 
 async function proceed(parts: PipelineParts, request: AgentRequest, going: Going): Promise<Answer> {
   const { call, allowed } = going
+  if (allowed.grant.rate) {
+    const usedUp = await parts.grantRates.take(allowed)
+    // To count it took a moment, in which it may have been stopped or revoked.
+    const anew = decide(call, parts.view, parts.now())
+    const denial = usedUp ?? (anew.ok ? null : anew.error)
+    if (denial) return deny(parts, request, { call, denial })
+  }
   const denial = admit(parts, call, allowed)
   if (denial) return deny(parts, request, { call, denial })
   return carryOut(parts, request, going)
@@ -138,9 +148,7 @@ async function proceed(parts: PipelineParts, request: AgentRequest, going: Going
 /** Why an allowed call may not go now, though it may later. Last the circuit: whom it admits must go. */
 function admit(parts: PipelineParts, call: ToolCall, allowed: Allowed): Denial | null {
   const server = allowed.server as BrokeredServer
-  return (
-    parts.grantRates.take(allowed) ?? parts.rates.takeForServer(server.id) ?? circuitDenial(parts.health, server, call)
-  )
+  return parts.rates.takeForServer(server.id) ?? circuitDenial(parts.health, server, call)
 }
 
 /** Sends what is allowed and admitted, and answers when its end is on record. */

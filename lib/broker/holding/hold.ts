@@ -35,7 +35,7 @@ export type Held = {
   left: AbortSignal
   onProgress?: ((progress: HoldProgress) => void) | undefined
   /** Why an allowed call may not go now; null: it is admitted, and goes or is dismissed. */
-  admit: (call: ToolCall, allowed: Allowed) => Denial | null
+  admit: (call: ToolCall, allowed: Allowed) => Promise<Denial | null>
   /** Why what it answers may not be answered any more; null when it may, or answers nothing. */
   decideAnswers: () => Denial | null
   dismiss: (call: ToolCall, allowed: Allowed) => void
@@ -93,8 +93,8 @@ async function release(parts: HoldParts, { ticket, held }: { ticket: HeldTicket;
   let settled: Settled | Kept
   let last: HoldEnd | undefined
   // A refusal that passes by itself comes before the approval is spent, any other one spends it.
-  const mayGo = (released: { arguments: Record<string, unknown>; edited: boolean }): boolean => {
-    const outcome = releaseAs(parts, held, { ...call, arguments: released.arguments }, released.edited)
+  const mayGo = async (released: { arguments: Record<string, unknown>; edited: boolean }): Promise<boolean> => {
+    const outcome = await releaseAs(parts, held, { ...call, arguments: released.arguments }, released.edited)
     last = outcome.end
     return !outcome.passing
   }
@@ -123,7 +123,12 @@ async function release(parts: HoldParts, { ticket, held }: { ticket: HeldTicket;
 }
 
 /** `passing`: the same call may go later. */
-function releaseAs(parts: HoldParts, held: Held, call: ToolCall, edited: boolean): { end: HoldEnd; passing: boolean } {
+async function releaseAs(
+  parts: HoldParts,
+  held: Held,
+  call: ToolCall,
+  edited: boolean,
+): Promise<{ end: HoldEnd; passing: boolean }> {
   if (performance.now() - parts.view.loadedAt > parts.viewAgeMsMax) {
     return { end: deny('view_stale', 'The registry could not be read for too long.'), passing: true }
   }
@@ -137,7 +142,7 @@ function releaseAs(parts: HoldParts, held: Held, call: ToolCall, edited: boolean
     const message = `What it was changed into is held by another rule (${other.title}). ${whoDecides(other)}`
     return { end: deny('held_call_altered', message), passing: false }
   }
-  const denial = held.admit(call, decision.value)
+  const denial = await held.admit(call, decision.value)
   if (denial) return { end: { end: 'deny', denial }, passing: true }
   return { end: { end: 'release', call, allowed: decision.value, edited }, passing: false }
 }

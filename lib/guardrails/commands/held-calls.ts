@@ -104,7 +104,7 @@ export type Settled =
 /** It may not go now: the approval stays for who sends the same call again in time. */
 export type Kept = { end: 'kept' }
 type SettleInput = { heldCallId: string; call: ExactCall; by: string }
-type MayGo = (released: Extract<Settled, { end: 'released' }>) => boolean
+type MayGo = (released: Extract<Settled, { end: 'released' }>) => Promise<boolean>
 
 /**
  * Takes the end of a held call, once: of all who wait for it, wherever, one gets it, and the others get `altered`. An approval is only good for the exact call it was
@@ -120,7 +120,7 @@ export async function settleHeldCall(ctx: Ctx, input: SettleInput & { mayGo?: Ma
     if (row.settledAt) return { end: 'altered' }
     if (row.state === 'waiting') throw new DomainError('conflict', 'The call still waits for a decision.')
     const settled = await endOf(tx, { row, call: input.call, now: ctx.now })
-    if (settled.end === 'released' && input.mayGo && !input.mayGo(settled)) return { end: 'kept' }
+    if (settled.end === 'released' && input.mayGo && !(await input.mayGo(settled))) return { end: 'kept' }
     await tx.heldCall.update({ where: { id: row.id }, data: { settledAt: ctx.now, settledBy: input.by } })
     const detail = { heldCallId: row.id, digest: row.digest, state: settled.end, by: input.by }
     const rule = settled.end === 'altered' ? { rule: 'held_call_altered' } : {}

@@ -120,7 +120,7 @@ function noteOf(id: CallStepId, about: { call: ToolCall; view: PolicyView } & Pa
     case 'hold':
       return hold ? holdNote(hold) : bypassed ? bypassNote(bypassed, view) : null
     case 'rates':
-      return allowed?.grant.rate ? `The grant allows ${rateText(allowed.grant.rate)} at each broker.` : null
+      return allowed?.grant.rate ? `The grant allows ${rateText(allowed.grant.rate)}.` : null
     default:
       return null
   }

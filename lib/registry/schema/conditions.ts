@@ -52,7 +52,7 @@ export const argumentConditions = z.array(argumentCondition).max(conditionsMax)
 export const callRatePeriods = ['minute', 'hour'] as const
 export type CallRatePeriod = (typeof callRatePeriods)[number]
 
-/** How often tools may be called under one grant, at each broker. */
+/** How often tools may be called under one grant, at all brokers together. */
 export const callRate = z.strictObject({ calls: z.int().min(1).max(10_000), per: z.enum(callRatePeriods) })
 export type CallRate = z.infer<typeof callRate>
 
