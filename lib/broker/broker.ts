@@ -4,6 +4,7 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
 import type { BrokerConfig } from '#lib/config/broker.ts'
+import { claimProof } from '#lib/auth/commands/proofs.ts'
 import type { Db } from '#lib/db/client.ts'
 import { createLocks, type Locks } from '#lib/db/locks.ts'
 import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
@@ -176,7 +177,7 @@ export class Broker {
           keys: view.keys,
           revoked: view.revoked,
         }),
-        proofs: new SeenProofs(),
+        proofs: new SeenProofs({ claim: (proof) => claimProof(ctx(), proof), log }),
         refresh: () => this.keeper.refreshSoon(),
         now,
       },

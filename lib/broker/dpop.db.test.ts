@@ -2,7 +2,8 @@ import { generateKeyPair } from 'jose'
 import { describe, expect } from 'vitest'
 import { answerTokenRequest } from '#lib/auth/commands/agent-token-endpoint.ts'
 import { createTokenIssuer, issueAgentCredential } from '#lib/auth/commands/agent-tokens.ts'
-import { makeAgent, portalUrl, secretBox } from '#lib/dev/test/broker.ts'
+import { freePort } from '#lib/dev/ports.ts'
+import { encryptionKey, makeAgent, portalUrl, secretBox } from '#lib/dev/test/broker.ts'
 import { brokerWorld, postCall } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { credentialToken } from '#lib/dev/test/forged-tokens.ts'
@@ -42,6 +43,23 @@ test('who holds the key calls with a new proof each time, and a proof counts onc
   const answers = await Promise.all([1, 2, 3].map(() => call(world, holder.token, one)))
   expect(answers.map(ruleOf).filter((rule) => rule === 'allowed')).toHaveLength(1)
   expect(answers.map(ruleOf).filter((rule) => rule === 'dpop_proof_invalid')).toHaveLength(2)
+})
+
+test('a proof counts once at all brokers, also at two at once', async ({ db, databaseUrl, world, holder }) => {
+  // As behind a balancer: another broker with the same address towards agents.
+  const other = await startBroker({
+    db,
+    databaseUrl,
+    port: await freePort(),
+    brokerUrl: world.broker.url,
+    portalUrl,
+    encryptionKey,
+  })
+  const proof = await dpopProof(holder.key, holder)
+  const answers = await Promise.all([call(world, holder.token, proof), call({ broker: other }, holder.token, proof)])
+  expect(answers.map(ruleOf).toSorted()).toEqual(['allowed', 'dpop_proof_invalid'])
+  expect(ruleOf(await call({ broker: other }, holder.token, await dpopProof(holder.key, holder)))).toBe('allowed')
+  await other.stop()
 })
 
 describe('a proof that proves something else is refused, and recorded with the agent', () => {

@@ -80,8 +80,11 @@ async function refuseBinding(
   if (proven.value.jkt !== verified.jkt) {
     return { rule: 'token_binding', message: 'The proof is of another key than the one the token is bound to.' }
   }
-  if (proofs.take(proven.value, now())) return null
-  return { rule: 'dpop_proof_invalid', message: 'The DPoP proof is refused. It was used before.' }
+  if (await proofs.take(proven.value, now())) return null
+  return {
+    rule: 'dpop_proof_invalid',
+    message: 'The DPoP proof is refused. It was used before, or that cannot be read.',
+  }
 }
 
 function denied(rule: RuleId, message: string): Result<never, Denial> {

@@ -1,22 +1,33 @@
 import type { DpopProof } from '#lib/auth/rules/dpop.ts'
+import type { Log } from '#lib/log/log.ts'
 
 const rememberedMax = 200_000
 
 /**
- * Proofs of possession this broker has seen, so that none counts twice here (RFC 9449 §11.1). In memory: a proof is good for a minute,
- * and only for one method and address. When more come than it can remember, it takes none: nothing is allowed because something is full.
+ * Proofs of possession that were seen, so that none counts twice (RFC 9449 §11.1): first in the memory of this broker, then for all of them in the database. When
+ * more come than can be remembered, or the database does not say, none is taken: nothing is allowed because something is full or away.
  */
 export class SeenProofs {
+  readonly #options: { claim: (proof: DpopProof) => Promise<boolean>; log: Log }
   /** By key and id; when it may be forgotten, in milliseconds since 1970. Kept about in the order of their end. */
   readonly #until = new Map<string, number>()
 
-  /** True for the first time a proof is shown. */
-  take({ jkt, jti, until }: DpopProof, now: Date): boolean {
+  constructor(options: { claim: (proof: DpopProof) => Promise<boolean>; log: Log }) {
+    this.#options = options
+  }
+
+  /** True for the first time a proof is shown, at whichever broker. */
+  async take(proof: DpopProof, now: Date): Promise<boolean> {
     this.#forget(now.getTime())
-    const name = `${jkt} ${jti}`
+    const name = `${proof.jkt} ${proof.jti}`
     if (this.#until.has(name) || this.#until.size >= rememberedMax) return false
-    this.#until.set(name, until.getTime())
-    return true
+    this.#until.set(name, proof.until.getTime())
+    try {
+      return await this.#options.claim(proof)
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'whether a proof was used before cannot be read: it does not count')
+      return false
+    }
   }
 
   #forget(now: number): void {

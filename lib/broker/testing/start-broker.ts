@@ -9,6 +9,8 @@ export async function startBroker(options: {
   db: Db
   databaseUrl: string
   port: number
+  /** As agents reach it, when that is not where it listens. */
+  brokerUrl?: string
   portalUrl: string
   encryptionKey: string
   limits?: BrokerOptions['limits']
@@ -22,7 +24,7 @@ export async function startBroker(options: {
     databaseUrl,
     host: '127.0.0.1',
     port,
-    brokerUrl: url,
+    brokerUrl: options.brokerUrl ?? url,
     url: portalUrl,
     demo: true,
     keys: encryptionKey.split(',').map((key) => ({ driver: 'environment' as const, key })),
