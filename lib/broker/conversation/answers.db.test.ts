@@ -143,7 +143,7 @@ test('what an agent of 2026-07-28 brings back answers what the call asked, and n
       expect([refused.error?.code, refused.error?.data?.rule]).toEqual([-32602, 'answer_unknown'])
     }
     expect(await denials(db, agentId)).toEqual(Array(5).fill('answer_unknown'))
-    // Without a state it is judged by its form: only what the agent may be asked is answered.
+    // Without a state nothing is proven: only what the agent may be asked is looked into at all.
     const roots = (await again({ inputResponses: { any: { roots: [] } } })).last
     expect(JSON.stringify(roots)).toContain('grant_missing')
     const done = await again({ requestState, inputResponses: { [key!]: answer } })
@@ -152,6 +152,39 @@ test('what an agent of 2026-07-28 brings back answers what the call asked, and n
     const rows = await db.auditEvent.findMany({ where, orderBy: { seq: 'asc' } })
     expect(rows.map(({ detail }) => (detail as { outcome: string }).outcome)).toEqual(['asked', 'ok'])
   }
+})
+
+test('an answer without the state of its call reaches the question that the server asks now, and no other', async ({
+  db,
+  world,
+}) => {
+  const { heard } = world.servers.modern
+  const { agentId, here } = await reader(db, world, 'modern')
+  const capabilities = { elicitation: {} }
+  const again = (more: object) => here.ask(modernCall('asking', { capabilities, more }))
+  const { last } = await again({})
+  const [key] = Object.keys((last.result as { inputRequests: object }).inputRequests)
+  const outcomes = async () =>
+    (await db.auditEvent.findMany({ where: { agentId, tool: 'elicitation/create' }, orderBy: { seq: 'asc' } })).map(
+      ({ detail }) => (detail as { outcome: string }).outcome,
+    )
+  heard.length = 0
+  // Asked for nowhere: the server never sees it, and whoever calls is asked.
+  const strange = { action: 'accept', content: { name: 'Mallory' } }
+  const asked = (await again({ inputResponses: { other: strange } })).last.result
+  expect(asked).toMatchObject({ resultType: 'input_required', requestState: expect.any(String) as string })
+  expect(heard.join()).not.toContain('Mallory')
+  expect(await outcomes()).toEqual(['asked', 'asked'])
+  // Of the kind and under the key that is asked for now; what comes with it stays here.
+  const done = await again({ inputResponses: { [key!]: answer, other: strange } })
+  expect(JSON.stringify(done.last.result)).toContain('Ada')
+  expect(heard.join()).not.toContain('Mallory')
+  expect(await outcomes()).toEqual(['asked', 'asked', 'asked', 'ok'])
+  // A server of sessions asks when it comes to it: nothing that was brought before is an answer.
+  const legacy = await reader(db, world, 'legacy')
+  const brought = modernCall('asking', { capabilities, more: { inputResponses: { [key!]: strange } } })
+  expect((await legacy.here.ask(brought)).last.result).toMatchObject({ resultType: 'input_required' })
+  expect(world.servers.legacy.heard.join()).not.toContain('Mallory')
 })
 
 test('a session answers nothing by the parameters of a call', async ({ db, world }) => {

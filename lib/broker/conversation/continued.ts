@@ -8,6 +8,7 @@ import { auditDenial } from '../denials.ts'
 import { type AgentRequest, type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { asksAtOnceMax } from './asks.ts'
 import { openState, type State } from './input-required.ts'
+import { methodOf } from './unproven.ts'
 
 /** Whether a request says that it goes on with a call. */
 export function isContinued({ params }: AgentRequest): boolean {
@@ -25,7 +26,7 @@ export function answersIn(given: unknown): [string, unknown][] | null {
 
 /**
  * What a call goes on from, when its agent brings answers: every one of them is to something that the call asked for and that the agent may
- * still be asked, and on the record before it goes on. Null: there is no state.
+ * still be asked, and on the record before it goes on. Null: there is no state, and the answers are unproven.
  */
 export async function readContinued(
   parts: PipelineParts,
@@ -48,6 +49,8 @@ export async function readContinued(
     if (method === undefined) return unknown(`Nothing was asked under the key ${key.slice(0, 100)}.`)
     const decision = decide({ caller, serverId, tool: method, isMethod: true }, parts.view, parts.now())
     if (!decision.ok) return decision
+    // Without a state it is no answer yet: that the server asks for it is found out, and put on record, when it is called.
+    if (!state) continue
     const { tool, judged } = decision.value
     const record = { agent, caller, tool, judged, argumentsDigest: digestOf(answer) }
     rows.push(finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() }))
@@ -74,17 +77,6 @@ export function decideAnswers(
 export function withEdited(request: AgentRequest, edited: Readonly<Record<string, unknown>>): AgentRequest {
   const { params, sent = params } = request
   return { ...request, params: { ...params, arguments: edited }, sent }
-}
-
-/**
- * Without the state of the call, which a client may lose, an answer is taken for what its form says: so it is one to something that the agent
- * may be asked, and whether it was asked only the server knows.
- */
-function methodOf(answer: unknown): string | undefined {
-  if (typeof answer !== 'object' || answer === null) return undefined
-  if (typeof (answer as { action?: unknown }).action === 'string') return 'elicitation/create'
-  if (Array.isArray((answer as { roots?: unknown }).roots)) return 'roots/list'
-  return 'content' in answer && 'role' in answer ? 'sampling/createMessage' : undefined
 }
 
 function methodUnder(state: State | null, key: string, answer: unknown): string | undefined {

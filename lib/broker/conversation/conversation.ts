@@ -17,6 +17,7 @@ import { askedByResult } from './input-required.ts'
 import { OwnSessionRelay } from './own-session.ts'
 import { resumeSuspended, runInSession } from './suspended.ts'
 import { answerLocally } from './session-methods.ts'
+import { givenWhatIsAsked, unprovenIn, withoutAnswers } from './unproven.ts'
 import { untilAborted } from '../until-aborted.ts'
 
 export type Turn = {
@@ -77,30 +78,47 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
   }
   const { state } = request
   if (state?.suspended !== undefined) return await resumeSuspended(parts, request, { turn, id: state.suspended })
-  const params = state ? withState(request.params, state.upstream) : request.params
+  const unproven = unprovenIn(request)
+  const params = state
+    ? withState(request.params, state.upstream)
+    : unproven
+      ? withoutAnswers(request.params)
+      : request.params
   const local = await answerLocally(parts, request, { connection, method: tool, signal })
   if (local) return local
   const capabilities = askable(parts, request, { serverId: server.id, declared: talk.capabilities })
   if (capabilities) {
     const { era } = await connection.ready(signal)
-    if (era === 'legacy') return await runInSession(parts, request, { turn, connection, capabilities })
+    if (era === 'legacy') return await runInSession(parts, { ...request, params }, { turn, connection, capabilities })
   }
   const taken = takesTask(parts, request, turn)
   const { task, method } = request
   if (talk.era === 'legacy' && task && isTaskMethod(method))
     return await askTranslated(parts, request, { turn, connection, task, method })
   const told = taken ? withTasks(capabilities) : capabilities
-  const reply = await connection.request({
-    ...messageFor(taken ? withoutTaskHint(params) : params, tool),
-    trace,
-    signal,
-    streams,
-    envelope: { ...talk.envelope({ shared: true }), ...(told ? { capabilities: told } : {}) },
-    relay: talk,
-  })
-  const isAsking = reply.ok && reply.result['resultType'] === 'input_required' && !request.task
-  const last = isAsking ? await askedByResult(parts, request, { turn, connection, capabilities: told, reply }) : reply
+  const sent = taken ? withoutTaskHint(params) : params
+  const send = (more: Record<string, unknown>): Promise<RpcReply> =>
+    connection.request({
+      ...messageFor({ ...sent, ...more }, tool),
+      trace,
+      signal,
+      streams,
+      envelope: { ...talk.envelope({ shared: true }), ...(told ? { capabilities: told } : {}) },
+      relay: talk,
+    })
+  let reply = await send({})
+  if (unproven && isAsking(reply)) {
+    reply = (await givenWhatIsAsked(parts, request, { server, reply, unproven, send })) ?? reply
+  }
+  const last =
+    isAsking(reply) && !request.task
+      ? await askedByResult(parts, request, { turn, connection, capabilities: told, reply })
+      : reply
   return await aboutTask(parts, request, { turn, reply: last, taken })
+}
+
+function isAsking(reply: RpcReply): reply is RpcReply & { ok: true } {
+  return reply.ok && reply.result['resultType'] === 'input_required'
 }
 
 /** From 2026-07-28 on a client says that it takes tasks, not that it wants one. */
