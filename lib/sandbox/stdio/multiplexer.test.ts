@@ -1,61 +1,6 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { large, multiplexerWorld as world } from '../testing/multiplexer-world.ts'
 import type { Message } from './messages.ts'
-import { type Caller, Multiplexer } from './multiplexer.ts'
-import { StreamRedactor } from './redaction.ts'
-import { SpoolSpace } from './spool.ts'
-
-const secret = 'canary-of-the-process'
-
-const folder = mkdtempSync(join(tmpdir(), 'wheelhouse-spool-'))
-afterAll(() => rmSync(folder, { recursive: true }))
-
-/** @param spoolBytes room for answers of which nobody knows yet whose they are */
-function world({ spoolBytes = null as number | null } = {}) {
-  const spools = spoolBytes === null ? null : new SpoolSpace({ folder, bytesMax: spoolBytes })
-  const sent: Message[] = []
-  const strays: string[] = []
-  const changes: Message[] = []
-  const lost: number[] = []
-  const multiplexer = new Multiplexer({
-    send: (line) => sent.push(JSON.parse(line) as Message),
-    onStray: (_, what) => strays.push(what),
-    onChange: (message) => changes.push(message),
-    onLost: ({ bytes }) => lost.push(bytes),
-    streams: {
-      bytesMax: 10_000,
-      redactor: () => new StreamRedactor({ TOKEN: secret }),
-      spool: () => spools?.open(10_000) ?? null,
-      stallMs: 100,
-    },
-  })
-  const client = (answers: string[] = []) => {
-    const heard: Message[] = []
-    const streamed: string[] = []
-    const sink = {
-      write: (bytes: Buffer) => void streamed.push(bytes.toString()),
-      end: () => void streamed.push('<end>'),
-      fail: () => void streamed.push('<broken>'),
-    }
-    const caller: Caller = {
-      session: {},
-      onMessage: (said) => heard.push(said),
-      stream: () => sink,
-      answers: (method) => answers.includes(method),
-    }
-    return { caller, heard, text: () => streamed.join('') }
-  }
-  const receive = (message: object) => multiplexer.receive(JSON.stringify({ jsonrpc: '2.0', ...message }))
-  const request = (id: unknown, meta: object = {}) => ({
-    jsonrpc: '2.0',
-    id,
-    method: 'tools/call',
-    params: { _meta: meta },
-  })
-  return { multiplexer, sent, strays, changes, lost, client, receive, request, spools }
-}
 
 test('requests of the same id from two clients get numbers of their own, and each its own answer', async () => {
   const { multiplexer, sent, client, receive, request } = world()
@@ -162,8 +107,6 @@ test('of a line that was too long its request is told where the id can be seen, 
   expect(multiplexer.pending).toBe(1)
 })
 
-const large = (text: string) => Buffer.from(text)
-
 test('a result that is too large is passed on while it comes, masked, to whom its id names first', async () => {
   const { multiplexer, sent, client, request } = world()
   const [one, two] = [client(), client()]
@@ -199,99 +142,6 @@ test('where the id comes last it is passed on to who is alone, and not while the
   expect(await second.reply).toBe(null)
   expect(two.text()).toBe('{"text":"x"}<end>')
   expect(one.text()).toBe('')
-})
-
-test('where it may be another’s it goes to the disk until its id has come, and nobody else waits for that', async () => {
-  const { multiplexer, sent, client, receive, request, spools, strays } = world({ spoolBytes: 20_000 })
-  const [one, two] = [client(), client()]
-  const first = multiplexer.call(request('a'), one.caller)
-  const second = multiplexer.call(request('b'), two.caller)
-  const [firstId, secondId] = sent.map(({ id }) => id)
-  const sink = multiplexer.receiveLarge(large('{"result":{"text":"canary-of-'))!
-  sink.write(large(`the-process ${'x'.repeat(5000)}`))
-  expect([one.text(), two.text()]).toEqual(['', ''])
-  expect(spools!.bytes).toBeGreaterThan(4000)
-  // It has no name, so nobody finds it there.
-  expect(readdirSync(folder)).toEqual([])
-  sink.write(large(`"},"jsonrpc":"2.0","id":${String(secondId)}}`))
-  sink.end()
-  expect(await second.reply).toBe(null)
-  expect(two.text()).toBe(`{"text":"[redacted] ${'x'.repeat(5000)}"}<end>`)
-  expect([one.text(), spools!.bytes, multiplexer.pending]).toEqual(['', 0, 1])
-  receive({ id: firstId, result: { small: true } })
-  expect(await first.reply).toMatchObject({ id: 'a', result: { small: true } })
-  expect(strays).toEqual([])
-})
-
-test('the late answer to a call that was given up is dropped, and the next one comes through', async () => {
-  const { multiplexer, sent, client, request, spools, strays } = world({ spoolBytes: 20_000 })
-  const one = client()
-  multiplexer.call(request('a'), client().caller).cancel(new Error('gone'))
-  const call = multiplexer.call(request('b'), one.caller)
-  const [late, , wanted] = sent.map(({ id }) => id)
-  for (const id of [late, wanted]) {
-    const sink = multiplexer.receiveLarge(large('{"result":{"text":"x"}'))!
-    sink.write(large(`,"jsonrpc":"2.0","id":${String(id)}}`))
-    sink.end()
-  }
-  expect(await call.reply).toBe(null)
-  expect(one.text()).toBe('{"text":"x"}<end>')
-  expect([strays, spools!.bytes]).toEqual([[], 0])
-})
-
-test.for([
-  ['over what one may be', 20_000, 'y'.repeat(10_001), /too large/],
-  ['over what all may be', 4000, 'y'.repeat(5000), /too large/],
-] as const)(
-  'one that is %s is refused to whom it was for, when that is known',
-  async ([, spoolBytes, text, message]) => {
-    const { multiplexer, sent, client, request, spools } = world({ spoolBytes })
-    const [one, two] = [client(), client()]
-    multiplexer.call(request('a'), one.caller)
-    const call = multiplexer.call(request('b'), two.caller)
-    const sink = multiplexer.receiveLarge(large('{"result":{"text":"'))!
-    sink.write(large(text))
-    sink.write(large(`"},"jsonrpc":"2.0","id":${String(sent[1]!['id'])}}`))
-    sink.end()
-    await expect(call.reply).rejects.toThrow(message)
-    await expect(call.reply).rejects.toMatchObject({ rule: 'result_too_large' })
-    expect([one.text(), two.text(), spools!.bytes]).toEqual(['', '', 0])
-  },
-)
-
-test('what is not whole, or names nobody, goes to nobody, and leaves no room taken', async () => {
-  const { multiplexer, client, request, spools, strays } = world({ spoolBytes: 20_000 })
-  const [one, two] = [client(), client()]
-  multiplexer.call(request('a'), one.caller)
-  multiplexer.call(request('b'), two.caller)
-  for (const rest of ['', ',"id":99}', ',"id":"1"}', ',"error":{}}', '}', ',"method":"x","id":1}']) {
-    const sink = multiplexer.receiveLarge(large('{"result":{"text":"x"}'))!
-    sink.write(large(rest))
-    sink.end()
-  }
-  expect(strays.length).toBe(6)
-  multiplexer.receiveLarge(large('{"result":{"text":"'))
-  multiplexer.fail(new Error('it ended'))
-  expect([one.text(), two.text(), spools!.bytes, multiplexer.pending]).toEqual(['', '', 0, 0])
-})
-
-test('a reader that stands still is broken off', async () => {
-  const { multiplexer, sent, client, request, spools } = world({ spoolBytes: 20_000 })
-  const slow = client()
-  multiplexer.call(request('a'), client().caller)
-  const said: string[] = []
-  const sink = {
-    write: () => void said.push('some'),
-    ready: async () => false,
-    end() {},
-    fail: () => void said.push('broken'),
-  }
-  const call = multiplexer.call(request('b'), { ...slow.caller, stream: () => sink })
-  const line = multiplexer.receiveLarge(large('{"result":{"text":"x"}'))!
-  line.write(large(`,"id":${String(sent[1]!['id'])}}`))
-  line.end()
-  await expect(call.reply).rejects.toMatchObject({ rule: 'process_unavailable' })
-  expect([said, spools!.bytes]).toEqual([['some', 'broken'], 0])
 })
 
 test.for([
