@@ -11,6 +11,7 @@ import { migrate } from '#lib/db/migrate.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { ensureDatabase, startPostgres } from '#lib/dev/postgres/server.ts'
 import { seedLargeFleet } from '#lib/dev/seed/large/seed-large.ts'
+import { observeArguments } from '#lib/guardrails/rules/argument-observation.ts'
 import { rollUpTraffic } from '#lib/metrics/commands.ts'
 import { grantProposals } from '#lib/scopes/queries.ts'
 import { usageSql } from '#lib/scopes/queries/grant-calls.ts'
@@ -65,10 +66,13 @@ async function bench(db: Db): Promise<void> {
     while ((await rollUpTraffic(ctx())).more);
   })
   const rows = await db.agentToolDay.count()
-  print(`added up to ${rows} rows of agent, tool and day in ${added.toFixed(1)} s (the worker does this all the time)`)
+  const profiles = await db.argumentProfile.count()
+  print(
+    `added up to ${rows} rows of agent, tool and day and ${profiles} profiles of agent, tool and week in ${added.toFixed(1)} s (the worker does this all the time)`,
+  )
   await db.$executeRaw`analyze`
   for (const days of [30, 90]) {
-    const found = { revoke: 0, narrow: 0, denials: 0 }
+    const found = { revoke: 0, narrow: 0, conditions: 0, denials: 0 }
     const took = await seconds(async () => {
       for (let cursor: string | null | undefined; cursor !== null;) {
         const query = grantProposalsQuery.parse({ days, limit: 500, ...(cursor ? { cursor } : {}) })
@@ -76,12 +80,13 @@ async function bench(db: Db): Promise<void> {
         for (const { proposal } of page.items) {
           found[proposal.kind] += 1
           found.denials += proposal.denials
+          for (const { conditions } of proposal.conditions) found.conditions += conditions.length
         }
         cursor = page.nextCursor
       }
     })
     print(
-      `${days} days: ${found.revoke} to revoke, ${found.narrow} to narrow, ${found.denials} calls denied, in ${took.toFixed(2)} s; with adding up ${(took + added).toFixed(1)} s`,
+      `${days} days: ${found.revoke} to revoke, ${found.narrow} to narrow, ${found.conditions} conditions, ${found.denials} calls denied, in ${took.toFixed(2)} s; with adding up ${(took + added).toFixed(1)} s`,
     )
   }
   if (values.explain) await printPlan(db)
@@ -101,7 +106,23 @@ async function loadCalls(db: Db): Promise<void> {
     select h."seq" + n, gen_random_uuid(), now() - interval '90 days' * (1 - n::float / ${calls}), 'mcp.call_allowed', 'agent', u."agentId", u."name",
       'tool', u."tool", u."tool", u."agentId", u."ownerTeamId", u."serverId", u."tool", 'allow', '{"outcome": "ok", "ms": 12}'
     from head h, generate_series(1, ${calls}::int) n join used u on u."at" = 1 + (n::bigint * 7919) % u."pairs"`
+  const shapes = Array.from({ length: 1000 }, (_, at) => JSON.stringify(observeArguments(argumentsOf(at))))
+  await db.$executeRaw`
+    insert into "ArgumentObservation" ("eventId", "facts")
+    select "id", (${shapes}::json[])[1 + "seq" % 1000] from "AuditEvent" where "event" = 'mcp.call_allowed'`
   await db.$executeRaw`update "AuditHead" set "seq" = (select max("seq") from "AuditEvent") where "id" = 1`
+}
+
+/** Arguments as tools have them: something that never moves, a few values, an amount, a path, an identifier and a text that is not kept. */
+function argumentsOf(at: number): object {
+  return {
+    currency: 'EUR',
+    status: ['open', 'paid', 'late'][at % 3],
+    amount: { cents: 100 + at * 37, rounded: at % 2 === 0 },
+    file: `invoices/2026/${at}.pdf`,
+    invoiceId: `INV-${at}`,
+    note: `Looked at by the agent before it was paid, number ${at}`,
+  }
 }
 
 async function printPlan(db: Db): Promise<void> {

@@ -115,7 +115,15 @@ export type AuditEvents = {
   'grant.break_glass_refused': { reason: string }
   'grant.break_glass_reviewed': { grantId: string; verdict: string; note: string }
   /** Grants of single tools took the place of one of a class; each has its own events as well. */
-  'grant.narrowed': { grantId: string; class: string; toolNames: string[]; grantIds: string[]; reason: string }
+  'grant.narrowed': {
+    grantId: string
+    class: string
+    toolNames: string[]
+    /** Tools of these that it keeps under conditions only; the new grants say which. */
+    conditional: string[]
+    grantIds: string[]
+    reason: string
+  }
   'grant.revoked': { grantId: string; class: string; reason: string }
   'scope_request.created': ScopeRequestCreated
   /** One of several people has approved; it still waits. */

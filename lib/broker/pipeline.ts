@@ -11,6 +11,7 @@ import { holdFor } from '#lib/guardrails/rules/holds.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
+import { observing } from './audit/observations.ts'
 import { type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
 import { denialOf, type End, endGuarded, endOf, failedHere, isStopped, outcomeOf } from './call-ends.ts'
 import { converse, type Turn } from './conversation/conversation.ts'
@@ -190,7 +191,7 @@ export async function carryOut(
     let end = await forward(parts, request, turn)
     large = end.reply?.ok ? end.reply.large : undefined
     telemetry.took('upstream', sentAt)
-    const row = finishedRow(record, {
+    const finished = finishedRow(record, {
       outcome: end.outcome,
       ms: performance.now() - sentAt,
       denial: end.denial,
@@ -198,6 +199,7 @@ export async function carryOut(
       task: taskRecord(request, tool.name, end.reply),
       now: parts.now(),
     })
+    const row = observing(finished, { tool, given: call.arguments })
     const durable = await recorded(parts, row, { happened: true, telemetry })
     const labels = { server: tool.serverId, tool: tool.name, class: tool.class, decision: 'allow' } as const
     telemetry.called({ ...labels, outcome: durable ? end.outcome : 'audit_unavailable' })

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { argumentConditions } from '#lib/registry/schema/conditions.ts'
 import type { StaleToolset } from '#lib/scopes/schema/toolsets.ts'
 import type { FleetProposalList, GrantProposal, GrantUsage, UnusedGrantList } from '#lib/scopes/schema/usage.ts'
 import { agentStatus } from './agents.ts'
@@ -7,12 +8,14 @@ import { answerOf, count, reference, text, time, toolClass } from './words.ts'
 export const proposal = answerOf<GrantProposal>()(
   z.strictObject({
     kind: z.enum(['revoke', 'narrow']),
-    because: z.enum(['unused', 'covered', 'narrower']),
+    because: z.enum(['unused', 'covered', 'narrower', 'arguments']),
     toolNames: z.array(text),
     coveredBy: z.array(text),
+    conditions: z.array(z.strictObject({ tool: text, conditions: argumentConditions })),
     calls: count,
     denials: count,
     denialsBefore: count,
+    unknownBefore: count,
     daysBefore: count,
   }),
 ).meta({ id: 'GrantProposal' })
@@ -27,6 +30,14 @@ export const usage = answerOf<GrantUsage>()(
     calls: count,
     lastUsedAt: time.nullable(),
     tools: z.array(z.strictObject({ tool: text, class: toolClass.nullable(), calls: count })),
+    arguments: z.array(
+      z.strictObject({
+        tool: text,
+        known: count,
+        verdict: z.enum(['narrower', 'needed', 'insufficient_data']),
+        missing: z.strictObject({ calls: count, days: count, unknown: count }).nullable(),
+      }),
+    ),
     narrower: z.array(text).nullable(),
     proposal: proposal.nullable(),
     missing: z.strictObject({ days: count, calls: count }).nullable(),

@@ -13,7 +13,7 @@ export const ofAgent = endpoint({
     'Which of its grants the calls of an agent needed over the last days, and which tools would have been enough.',
   permission: 'agents:read',
   params: namedId,
-  query: pageQuery.extend({ days: grantUsageQuery.shape.days }),
+  query: pageQuery.extend(grantUsageQuery.omit({ agentId: true }).shape),
   answer: json(pagedOf(usage)),
   example: { params: exampleAgent, query: { days: '90' } },
 })
@@ -32,7 +32,7 @@ export const proposals = endpoint({
   method: 'GET',
   path: '/api/v1/grants/proposals',
   summary:
-    'How grants could be less, from what their agents called: to revoke or to narrow, with the denials it would have caused.',
+    'How grants could be less, from what their agents called: to revoke or to narrow, to tools and conditions on arguments, with the denials it would have caused.',
   permission: 'agents:read',
   query: grantProposalsQuery,
   answer: json(proposalList),
@@ -42,7 +42,8 @@ export const proposals = endpoint({
 export const narrow = endpoint({
   method: 'POST',
   path: '/api/v1/grants/{id}/narrow',
-  summary: 'Puts grants of single tools in the place of one of a whole class, for as long and within the same limits.',
+  summary:
+    'Puts grants of single tools, under conditions if any are added, in the place of one of a whole class or tool, for as long and within the same limits.',
   permission: 'grants:revoke',
   orPermissions: ['scopes:request'],
   params: uuidId,

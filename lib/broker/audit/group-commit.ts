@@ -3,6 +3,7 @@ import type { AuditRow } from './records.ts'
 import type { Log } from '#lib/log/log.ts'
 import type { Limits } from '../limits.ts'
 import type { Situation } from '#lib/guardrails/rules/situation.ts'
+import { appendStatement, observationOf } from './observations.ts'
 import { situationNamedBy, storeSituations } from './situations.ts'
 
 /** The record could not be made durable in time: whatever it was for is refused. */
@@ -15,6 +16,8 @@ type Entry = {
   json: string
   /** What the row names, which is stored before it. */
   situation: Situation | null
+  /** What is stored with it. */
+  observation: string | null
   /** What it tells of has happened already: it is kept until it is recorded, even when nobody waits any more. */
   happened: boolean
   queuedAt: number
@@ -101,6 +104,7 @@ export class GroupCommit {
         id: String(row['id']),
         json: JSON.stringify(row),
         situation: situationNamedBy(row),
+        observation: observationOf(row),
         happened: options.happened,
         queuedAt: performance.now(),
         settle: (error) => (error ? reject(error) : resolve()),
@@ -231,7 +235,10 @@ export class GroupCommit {
       this.#stored,
     )
     const rows = `[${entries.map((entry) => entry.json).join(',')}]`
-    await client.query({ name: 'audit_append', text: 'select audit_append($1::jsonb, $2)', values: [rows, nudge] })
+    const observed = entries.flatMap(({ id, observation }) =>
+      observation === null ? [] : [{ id, facts: observation }],
+    )
+    await client.query(appendStatement(rows, { observed, nudge }))
   }
 
   /** Refuses those who have waited too long; a connection that has not answered for twice that long is given up. */

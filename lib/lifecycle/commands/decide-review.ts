@@ -6,16 +6,11 @@ import { standsInFor } from '#lib/delegation/queries.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { narrowGrant, revokeGrant } from '#lib/scopes/commands.ts'
 import { answerable } from '../queries/answerable.ts'
+import { evidenceIn } from '../queries/evidence.ts'
 import { usageToday } from '../queries/usage-today.ts'
-import { decideReviewItem, stillProposed } from '../rules/reviews.ts'
+import { decideReviewItem, type KeptScope, nothingKept, stillProposed } from '../rules/reviews.ts'
 import { nextReview } from '../rules.ts'
-import type {
-  DecideReviewInput,
-  ReviewDecision,
-  ReviewEvidence,
-  ReviewOutcome,
-  ReviewRefusal,
-} from '../schema/reviews.ts'
+import type { DecideReviewInput, ReviewDecision, ReviewOutcome, ReviewRefusal } from '../schema/reviews.ts'
 
 type TxCtx = Ctx & { tx: Tx }
 
@@ -57,7 +52,7 @@ type Absences = Awaited<ReturnType<typeof standsInFor>>
 
 async function decideOne(ctx: TxCtx, wish: Wish, absences: Absences): Promise<ReviewRefusal | null> {
   const { agent, item } = await lockReviewItem(ctx.tx, wish)
-  const evidence = item.evidence as unknown as ReviewEvidence
+  const evidence = evidenceIn(item)
   const reviewable = { ...item, evidence, agent: { ...agent, ownerTeamId: agent.ownerTeam.id } }
   const absent = absences.find(({ person }) => person.id === wish.forPersonId)?.person ?? null
   const refuse = (refusal: ReviewRefusal) => {
@@ -72,16 +67,16 @@ async function decideOne(ctx: TxCtx, wish: Wish, absences: Absences): Promise<Re
   }
   const decision = decideReviewItem(reviewable, { actor: ctx.actor, absent, decision: wish.decision, now: ctx.now })
   if (!decision.ok) return refuse(decision.error)
-  let toolNames: string[] = []
+  let kept: KeptScope = nothingKept
   if (wish.decision === 'narrow') {
     const today = await usageToday(ctx, { agentIds: [agent.id], campaign: item.campaign })
     const still = stillProposed(evidence, today.get(item.grantId))
     if (!still) return refuse(notAsProposed('Its calls need something else by now'))
-    toolNames = still.toolNames
+    kept = still
   }
   const { reason } = wish
   const how = decision.value
-  const refusal = await settle(ctx, { item, agent, decision: wish.decision, toolNames, reason, how, absent })
+  const refusal = await settle(ctx, { item, agent, decision: wish.decision, kept, reason, how, absent })
   if (refusal) return refuse(refusal)
   // Narrowing and revoking look at a grant as well. What security takes away later dates no review anew.
   if (item.decision === null && (await isAllAnswered(ctx, item))) await markAgentReviewed(ctx, agent)
@@ -97,14 +92,15 @@ export async function settle(
     item: Item
     agent: LockedAgent
     decision: ReviewDecision
-    toolNames: string[]
+    kept: KeptScope
     reason: string
     how: 'owner' | 'override' | 'end'
     /** In whose place. */
     absent?: { id: string; name: string } | null
   },
 ): Promise<ReviewRefusal | null> {
-  const { item, agent, decision, toolNames, reason, how, absent = null } = settled
+  const { item, agent, decision, kept, reason, how, absent = null } = settled
+  const { toolNames, conditions } = kept
   const { grantId, campaignId } = item
   const why = `${item.campaign.title}: ${reason}`.slice(0, 1000)
   if (decision === 'revoke') {
@@ -112,7 +108,7 @@ export async function settle(
     if (!done.ok) return notAsProposed(done.error.message)
   }
   if (decision === 'narrow') {
-    const refusal = await narrow(ctx, { grantId, toolNames, reason: why })
+    const refusal = await narrow(ctx, { grantId, toolNames, conditions, reason: why })
     if (refusal) return refusal
   }
   const decidedById = ctx.actor.kind === 'person' ? ctx.actor.id : null

@@ -4,9 +4,10 @@ import { DomainError } from '#lib/core/errors.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { agentSubject } from '#lib/registry/commands.ts'
-import { atEndOf, hasEnded, remindsNow } from '../rules/reviews.ts'
-import type { EndReviewInput, ReviewDecision, ReviewEvidence, ReviewRefusal } from '../schema/reviews.ts'
+import { atEndOf, hasEnded, nothingKept, remindsNow } from '../rules/reviews.ts'
+import type { EndReviewInput, ReviewDecision, ReviewRefusal } from '../schema/reviews.ts'
 import { answerable } from '../queries/answerable.ts'
+import { evidenceIn } from '../queries/evidence.ts'
 import { usageToday } from '../queries/usage-today.ts'
 import { lockReviewItem, settle } from './decide-review.ts'
 
@@ -114,11 +115,11 @@ async function settleUnanswered(ctx: TxCtx, which: { campaignId: string; itemId:
     select: { atEnd: true },
   })
   const today = await usageToday(ctx, { agentIds: [agent.id], campaign: item.campaign })
-  const end = atEndOf({ evidence: item.evidence as unknown as ReviewEvidence, today: today.get(item.grantId) }, atEnd)
+  const end = atEndOf({ evidence: evidenceIn(item), today: today.get(item.grantId) }, atEnd)
   const refusal = await settle(ctx, { item, agent, ...end, how: 'end' })
   if (!refusal) return
   const reason = `Nobody answered in time; it stays as it is: ${refusal.message}`
-  await settle(ctx, { item, agent, decision: 'keep', toolNames: [], reason, how: 'end' })
+  await settle(ctx, { item, agent, decision: 'keep', kept: nothingKept, reason, how: 'end' })
 }
 
 /** Tells of every agent that has something unanswered, once for each reminder. */

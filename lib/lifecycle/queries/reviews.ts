@@ -10,12 +10,12 @@ import type { GrantUsage } from '#lib/scopes/schema/usage.ts'
 import { answeredFor } from '../rules/review-stand-in.ts'
 import { decideReviewItem, hasEnded, stillProposed } from '../rules/reviews.ts'
 import { answerable } from './answerable.ts'
+import { evidenceIn } from './evidence.ts'
 import { usageToday } from './usage-today.ts'
 import type {
   ReviewCampaignList,
   ReviewCampaignRow,
   ReviewCampaignView,
-  ReviewEvidence,
   ReviewItemView,
   ReviewListQuery,
   ReviewProgress,
@@ -167,7 +167,7 @@ async function itemsOf(
     ctx,
     page.map(({ grantId }) => ({ grantId, since: campaign.startedAt })),
   )
-  const asked = page.filter(({ evidence }) => (evidence as unknown as ReviewEvidence).proposal !== null)
+  const asked = page.filter((item) => evidenceIn(item).proposal !== null)
   const agentIds = [...new Set(asked.map(({ agentId }) => agentId))]
   const today = await usageToday(ctx, { agentIds: campaign.endedAt === null ? agentIds : [], campaign })
   return {
@@ -230,8 +230,7 @@ function itemView(
 ): ReviewItemView {
   const { item, campaign, people, absences, called, today } = about
   const { agent, grant } = item
-  // Written by the command that started it.
-  const evidence = item.evidence as unknown as ReviewEvidence
+  const evidence = evidenceIn(item)
   const before = new Set(evidence.tools.map(({ tool }) => tool))
   const reviewable = { ...item, campaign, grant, evidence, agent: { ...agent, ownerTeamId: agent.ownerTeam.id } }
   const asking = { actor: ctx.actor, decision: null, now: ctx.now }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { permissionsOf, type Role } from '#lib/auth/permissions.ts'
 import type { GrantProposal } from '#lib/scopes/schema/usage.ts'
+import { type ArgumentCondition, conditionText } from '#lib/registry/schema/conditions.ts'
 import { atEndOf, decideReviewItem, remindsNow, type ReviewableItem } from './reviews.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
@@ -10,7 +11,9 @@ const proposal: GrantProposal = {
   toolNames: ['look'],
   coveredBy: [],
   calls: 30,
+  conditions: [],
   denials: 0,
+  unknownBefore: 0,
   denialsBefore: 0,
   daysBefore: 0,
 }
@@ -77,8 +80,9 @@ test('what nobody answers becomes what the campaign says, and what is needed by 
     atEnd: 'keep' | 'narrow' | 'revoke',
     today: { calls: number; proposal: GrantProposal | null } | undefined = { calls: 30, proposal: about },
   ) => {
-    const { decision, toolNames } = atEndOf({ evidence: { proposal: about }, today }, atEnd)
-    return [decision, ...toolNames]
+    const { decision, kept } = atEndOf({ evidence: { proposal: about }, today }, atEnd)
+    const limits = kept.conditions.map(({ tool, conditions }) => `${tool}: ${conditions.map(conditionText).join()}`)
+    return [decision, ...kept.toolNames, ...limits]
   }
   const covered: GrantProposal = { ...proposal, kind: 'revoke', because: 'covered', toolNames: [] }
   const unused: GrantProposal = { ...covered, because: 'unused' }
@@ -91,6 +95,23 @@ test('what nobody answers becomes what the campaign says, and what is needed by 
   expect(end(covered, 'narrow')).toEqual(['revoke'])
   expect(end(covered, 'narrow', { calls: 30, proposal: null })).toEqual(['keep'])
   expect(end(covered, 'narrow', { calls: 30, proposal })).toEqual(['keep'])
+  const limited = (...conditions: ArgumentCondition[]): GrantProposal => ({
+    ...proposal,
+    because: 'arguments',
+    conditions: [{ tool: 'look', conditions }],
+  })
+  const [euros, cents] = [
+    { pointer: '/currency', equals: 'EUR' },
+    { pointer: '/cents', range: { max: 10 } },
+  ]
+  const wider = { pointer: '/cents', range: { max: 500 } }
+  // As wide as the calls need by now, and on nothing that nobody agreed to.
+  expect(end(limited(cents), 'narrow', { calls: 31, proposal: limited(euros, wider) })).toEqual([
+    'narrow',
+    'look',
+    'look: /cents is at most 500',
+  ])
+  expect(end(limited(cents), 'narrow', { calls: 31, proposal: limited(euros) })).toEqual(['keep'])
   const also = { ...proposal, toolNames: ['look', 'find'] }
   expect(end(proposal, 'narrow', { calls: 31, proposal: also })).toEqual(['narrow', 'look', 'find'])
   expect(end(proposal, 'narrow', { calls: 31, proposal: null })).toEqual(['keep'])

@@ -83,32 +83,49 @@ export function stillProposed(
   const judged = today?.proposal ?? null
   if (proposal === null || judged === null || judged.kind !== proposal.kind) return null
   if (proposal.because === 'unused' && today!.calls > 0) return null
-  return proposal.kind === 'narrow' ? { ...proposal, toolNames: judged.toolNames } : proposal
+  if (proposal.kind === 'revoke') return proposal
+  const conditions = stillMet(proposal, judged)
+  if (proposal.because === 'arguments' && conditions.length === 0) return null
+  return { ...proposal, toolNames: judged.toolNames, conditions }
 }
+
+/** Conditions on what was proposed to have some, as wide as the calls by now need them: nobody agreed to others. */
+function stillMet(proposal: GrantProposal, judged: GrantProposal): GrantProposal['conditions'] {
+  return judged.conditions.flatMap(({ tool, conditions }) => {
+    const then = proposal.conditions.find((each) => each.tool === tool)?.conditions ?? []
+    const still = conditions.filter(({ pointer }) => then.some((each) => each.pointer === pointer))
+    return still.length === 0 ? [] : [{ tool, conditions: still }]
+  })
+}
+
+/** What a narrowed grant keeps. */
+export type KeptScope = Pick<GrantProposal, 'toolNames' | 'conditions'>
+export const nothingKept: KeptScope = { toolNames: [], conditions: [] }
 
 /** What becomes of a grant that nobody answered for: what the campaign says, by what was proposed when it began and still holds. */
 export function atEndOf(
   item: { evidence: Pick<ReviewEvidence, 'proposal'>; today: Pick<GrantUsage, 'calls' | 'proposal'> | undefined },
   atEnd: ReviewDecision,
-): { decision: ReviewDecision; toolNames: string[]; reason: string } {
+): { decision: ReviewDecision; kept: KeptScope; reason: string } {
   const { proposal } = item.evidence
   const nobody = 'Nobody answered in time'
-  const keep = (why: string) => ({ decision: 'keep' as const, toolNames: [], reason: `${nobody}; ${why}` })
+  const keep = (why: string) => ({ decision: 'keep' as const, kept: nothingKept, reason: `${nobody}; ${why}` })
   if (atEnd === 'keep') return keep('the campaign keeps what is not answered.')
   if (atEnd === 'revoke') {
-    return { decision: 'revoke', toolNames: [], reason: `${nobody}; the campaign revokes what is not answered.` }
+    return { decision: 'revoke', kept: nothingKept, reason: `${nobody}; the campaign revokes what is not answered.` }
   }
   if (proposal === null) return keep('nothing narrower was proposed.')
   const still = stillProposed(item.evidence, item.today)
   if (still === null) return keep(whyKept[proposal.because])
   const said = still.kind === 'narrow' ? 'narrowed' : 'revoked'
-  return { decision: still.kind, toolNames: still.toolNames, reason: `${nobody}; ${said} as proposed.` }
+  return { decision: still.kind, kept: still, reason: `${nobody}; ${said} as proposed.` }
 }
 
 const whyKept = {
   unused: 'it was used since the campaign began.',
   covered: 'other grants do not cover its calls any more.',
   narrower: 'its calls need something else by now than was proposed.',
+  arguments: 'its calls have other arguments by now than was proposed.',
 } as const satisfies Record<GrantProposal['because'], string>
 
 const dayMs = 86_400_000

@@ -1,5 +1,6 @@
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
+import { addToProfiles } from './argument-profiles.ts'
 import { durationBoundsMs } from '../rules/durations.ts'
 
 /** Audit events added up in one transaction. */
@@ -9,7 +10,7 @@ const hoursKeptDays = 92
 const daysKeptDays = 400
 
 /**
- * Adds up what the audit log has brought since the last time, by tool and hour and by agent, tool and day: each event once, however many workers ask and whenever they
+ * Adds up what the audit log has brought since the last time, by tool and hour and by agent, tool and day, and what arguments were like by agent, tool and week: each event once, however many workers ask and whenever they
  * end, because the sums and how far they go are written together. `more`: the log goes on. Needs `costs:manage`.
  */
 export async function rollUpTraffic(ctx: Ctx): Promise<{ more: boolean }> {
@@ -23,18 +24,20 @@ export async function rollUpTraffic(ctx: Ctx): Promise<{ more: boolean }> {
     await tx.$executeRaw`
       with event as materialized (${eventsBetween(cursor.after, cursor.upTo)}), hours as (${addHours})
       ${addDays}`
+    await addToProfiles(tx, cursor)
     await tx.$executeRaw`update "TrafficCursor" set "seq" = ${cursor.upTo} where "id" = 1`
     return { more: cursor.more }
   })
 }
 
-/** Forgets hours and days that nothing shows any more. Needs `costs:manage`. */
+/** Forgets hours, days and what arguments were like, when nothing shows them any more. Needs `costs:manage`. */
 export async function forgetTraffic(ctx: Ctx): Promise<number> {
   authorize(ctx, 'costs:manage')
   const daysAgo = (days: number) => new Date(ctx.now.getTime() - days * 86_400_000)
   const hours = await ctx.db.toolHour.deleteMany({ where: { hour: { lt: daysAgo(hoursKeptDays) } } })
   const days = await ctx.db.agentToolDay.deleteMany({ where: { day: { lt: daysAgo(daysKeptDays) } } })
-  return hours.count + days.count
+  const weeks = await ctx.db.argumentProfile.deleteMany({ where: { week: { lt: daysAgo(daysKeptDays + 7) } } })
+  return hours.count + days.count + weeks.count
 }
 
 /**

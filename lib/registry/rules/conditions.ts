@@ -27,7 +27,7 @@ export function conditionProblem(condition: ArgumentCondition): string | null {
 export function compileConditions(conditions: readonly ArgumentCondition[]): readonly CompiledCondition[] {
   return conditions.map((condition) => ({
     condition,
-    steps: condition.pointer.slice(1).split('/').map(unescape),
+    steps: stepsOf(condition.pointer),
     fits: compileFit(condition),
   }))
 }
@@ -47,7 +47,7 @@ export function firstUnmet(
 }
 
 /** Every value the steps lead to; an item or key that is not there leads to `undefined`, which fits nothing. */
-function valuesAt(root: unknown, steps: readonly string[]): unknown[] {
+export function valuesAt(root: unknown, steps: readonly string[]): unknown[] {
   let values: unknown[] = [root]
   for (const step of steps) {
     values = values.flatMap((value): unknown[] => {
@@ -61,6 +61,10 @@ function valuesAt(root: unknown, steps: readonly string[]): unknown[] {
 
 function itemAt(array: readonly unknown[], step: string): unknown {
   return /^(?:0|[1-9]\d{0,8})$/.test(step) ? array[Number(step)] : undefined
+}
+
+export function stepsOf(pointer: string): string[] {
+  return pointer.slice(1).split('/').map(unescape)
 }
 
 function unescape(step: string): string {

@@ -37,7 +37,7 @@ export async function revokeGrant(ctx: Ctx, input: RevokeGrantInput): Promise<Re
     if (grant.revokedAt) return refuse('scopes:already_revoked', 'Someone has revoked this grant already.')
     if (input.proposedOver !== undefined) {
       const follow = { kind: 'revoke' as const, days: input.proposedOver }
-      const problem = await proposalProblem(ctx, { id: grant.id, agentId: agent.id }, follow)
+      const problem = await proposalProblem(ctx, { ...grant, agentId: agent.id }, follow)
       if (problem) return problem
     }
     await endGrants(tx, ctx, { agent, grants: [grant], reason: input.reason })

@@ -1,22 +1,25 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { judgeGrants, type UsedGrant, type UsedTool } from '../rules/least-privilege.ts'
-import type { GrantUsage } from '../schema/usage.ts'
+import type { ConditionBar, GrantUsage } from '../schema/usage.ts'
+import { argumentsKnown, keyOf } from './known-arguments.ts'
 
 const dayMs = 86_400_000
 
 /** What the grants of these agents were needed for over the last days, and how each could be less, by agent; callers authorize. */
 export async function usageOfAgents(
   ctx: Ctx,
-  { agentIds, days }: { agentIds: readonly string[]; days: number },
+  { agentIds, days, bar }: { agentIds: readonly string[]; days: number; bar?: ConditionBar },
 ): Promise<Map<string, GrantUsage[]>> {
   const rows = await reader(ctx).$queryRaw<UsageRow[]>(usageSql({ agentIds, days, now: ctx.now }))
+  const known = await argumentsKnown(ctx, { agentIds, days })
   const byAgent = Map.groupBy(rows, ({ agentId }) => agentId)
   return new Map(
-    [...byAgent].map(([agentId, grants]) => [
-      agentId,
-      judgeGrants(grants.map(usedGrant), { now: ctx.now, days }).toSorted(inPlace(grants)),
-    ]),
+    [...byAgent].map(([agentId, grants]) => {
+      const evidenceOf = (serverId: string, tool: string) => known.get(keyOf({ agentId, serverId, tool }))
+      const about = { now: ctx.now, days, ...(bar ? { bar } : {}), evidenceOf }
+      return [agentId, judgeGrants(grants.map(usedGrant), about).toSorted(inPlace(grants))]
+    }),
   )
 }
 
@@ -26,7 +29,8 @@ export function usageSql(about: { agentIds: readonly string[]; days: number; now
   const from = since(now, days)
   return Prisma.sql`
     select g."agentId", g."id" as "grantId", g."serverId", g."class"::text as "class", g."toolName", g."createdAt", g."expiresAt",
-      g."rateCalls" is not null as "rated", g."rateCalls" is not null or g."conditions" <> '[]' as "limited", g."via" = 'break_glass' as "breakGlass",
+      g."rateCalls" is not null as "rated", g."rateCalls" is not null or g."conditions" <> '[]' as "limited",
+      jsonb_path_query_array(g."conditions", '$[*].pointer') as "conditionPointers", g."via" = 'break_glass' as "breakGlass",
       (select count(*) from "McpTool" t where t."serverId" = g."serverId" and t."state" = 'approved' and t."class" <= g."class")::int as "reached",
       coalesce(used."tools", '[]'::json) as "tools"
     from "Grant" g

@@ -16,12 +16,13 @@ const cursorShape = /^([a-z0-9-]{1,100}) ([0-9a-f-]{36})$/
 export async function grantProposals(ctx: Ctx, query: GrantProposalsQuery): Promise<FleetProposalList> {
   authorize(ctx, 'agents:read')
   const { days, kind, limit } = query
+  const bar = { calls: query.conditionCalls, days: query.conditionDays }
   const items: FleetProposal[] = []
   let place = query.cursor === undefined ? null : placeOf(query.cursor)
   while (items.length <= limit) {
     const agents = await agentsFrom(ctx, { from: place, ownerTeamId: query.ownerTeamId })
     if (agents.length === 0) break
-    const usage = await usageOfAgents(ctx, { agentIds: agents.map(({ id }) => id), days })
+    const usage = await usageOfAgents(ctx, { agentIds: agents.map(({ id }) => id), days, bar })
     const wanted = agents.flatMap(({ id }) =>
       (usage.get(id) ?? []).filter(
         (row) => row.proposal !== null && (kind === undefined || row.proposal.kind === kind),

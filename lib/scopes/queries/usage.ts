@@ -8,6 +8,7 @@ import { coveredSql, heldSql, since, usageOfAgents } from './grant-calls.ts'
 import {
   type GrantUsage,
   type GrantUsageQuery,
+  grantUsageQuery,
   type UnusedGrant,
   type UnusedGrantList,
   type UnusedGrantsQuery,
@@ -16,11 +17,13 @@ import {
 const dayMs = 86_400_000
 
 /** Which of the grants that an agent holds its calls needed over the last days, from the traffic that the audit log adds up to. Needs `agents:read`; throws `not_found`. */
-export async function grantUsage(ctx: Ctx, { agentId, days }: GrantUsageQuery): Promise<GrantUsage[]> {
+export async function grantUsage(ctx: Ctx, input: GrantUsageQuery): Promise<GrantUsage[]> {
   authorize(ctx, 'agents:read')
+  const { agentId, days, conditionCalls, conditionDays } = grantUsageQuery.parse(input)
   if (!(await reader(ctx).agent.findUnique({ where: { id: agentId }, select: { id: true } })))
     throw agentNotFound(agentId)
-  return (await usageOfAgents(ctx, { agentIds: [agentId], days })).get(agentId) ?? []
+  const bar = { calls: conditionCalls, days: conditionDays }
+  return (await usageOfAgents(ctx, { agentIds: [agentId], days, bar })).get(agentId) ?? []
 }
 
 /**

@@ -22,6 +22,7 @@ function grantOf(grantId: string, more: Partial<UsedGrant> & { calls?: Calls; be
     expiresAt: null,
     limited: false,
     rated: false,
+    conditionPointers: [],
     breakGlass: false,
     reached: 0,
     tools: [],
@@ -51,9 +52,11 @@ describe('proposals', () => {
       because: 'narrower',
       toolNames: ['look'],
       coveredBy: [],
+      conditions: [],
       calls: 30,
       denials: 0,
       denialsBefore: 7,
+      unknownBefore: 0,
       daysBefore: 30,
     })
   })

@@ -1,6 +1,14 @@
 import { covers } from '#lib/registry/rules.ts'
 import { methodPrefix, type ToolClass } from '#lib/registry/schema.ts'
-import { callsToProposeMin, type GrantProposal, type GrantUsage } from '../schema/usage.ts'
+import {
+  callsToProposeMin,
+  type ConditionBar,
+  conditionBar,
+  type GrantProposal,
+  type GrantUsage,
+} from '../schema/usage.ts'
+import type { ToolEvidence } from './condition-proposals.ts'
+import { withConditions } from './narrower-arguments.ts'
 
 const dayMs = 86_400_000
 /** Traffic of days is kept for so long (lib/metrics). */
@@ -17,6 +25,8 @@ export type UsedGrant = {
   /** Conditions or a rate: what it covers, another one may not. */
   limited: boolean
   rated: boolean
+  /** Arguments that it has conditions on. */
+  conditionPointers: readonly string[]
   breakGlass: boolean
   /** How many approved tools it reaches. */
   reached: number
@@ -36,7 +46,7 @@ export type UsedTool = {
  * What of an agent's grants its calls needed, and how each could be less. The narrowest grant comes first: a call is put down to it, and what a wider one covers as well
  * needs no second time, so all proposals of an agent can be followed together and every call that was looked at stays allowed.
  */
-export function judgeGrants(grants: readonly UsedGrant[], about: { now: Date; days: number }): GrantUsage[] {
+export function judgeGrants(grants: readonly UsedGrant[], about: Judgement): GrantUsage[] {
   const judged: { grant: UsedGrant; usage: GrantUsage }[] = []
   for (const grant of grants.toSorted(narrowerFirst)) {
     const coveredBy = (tool: UsedTool) => judged.find((earlier) => staysAllowed(earlier, { tool, grant }))
@@ -45,7 +55,16 @@ export function judgeGrants(grants: readonly UsedGrant[], about: { now: Date; da
       usage: judge(grant, { ...about, coveredBy: (tool) => coveredBy(tool)?.grant.grantId ?? null }),
     })
   }
-  return judged.map(({ usage }) => usage)
+  const { now, days, bar = conditionBar, evidenceOf = () => undefined } = about
+  return withConditions(judged, { now, days, bar, evidenceOf })
+}
+
+/** `evidenceOf`: what is known of the arguments of a server's tool; left out: nothing. */
+export type Judgement = {
+  now: Date
+  days: number
+  bar?: ConditionBar
+  evidenceOf?: (serverId: string, tool: string) => ToolEvidence | undefined
 }
 
 function narrowerFirst(a: UsedGrant, b: UsedGrant): number {
@@ -97,6 +116,7 @@ function judge(grant: UsedGrant, { now, days, coveredBy }: Judging): GrantUsage 
     tools: used
       .map(({ tool, class: of, calls: times }) => ({ tool, class: of, calls: times }))
       .toSorted((a, b) => b.calls - a.calls || (a.tool < b.tool ? -1 : 1)),
+    arguments: [],
     narrower: proposal?.kind === 'narrow' ? proposal.toolNames : null,
     proposal,
     missing: missing.days === 0 && missing.calls === 0 ? null : missing,
@@ -130,9 +150,11 @@ function withDenials(
   const lost = grant.tools.filter((tool) => !wanted.toolNames.includes(tool.tool) && coveredBy(tool) === null)
   return {
     ...wanted,
+    conditions: [],
     calls,
     denials: lost.reduce((sum, tool) => sum + tool.calls, 0),
     denialsBefore: lost.reduce((sum, tool) => sum + tool.callsBefore, 0),
+    unknownBefore: 0,
     daysBefore: Math.max(0, Math.min(daysBefore, daysKept)),
   }
 }

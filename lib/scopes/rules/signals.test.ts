@@ -76,7 +76,7 @@ test('a rise of escalations is said when it is more than noise; a cost that is n
 
 test('what else is known of the agent', () => {
   const grant = { grantId: 'g', serverId: 's', class: 'read', toolName: null, calls: 0, lastUsedAt: null } as const
-  const judged = { tools: [], narrower: null, proposal: null, missing: null }
+  const judged = { tools: [], arguments: [], narrower: null, proposal: null, missing: null }
   const unused = { ...grant, ...judged, verdict: 'unused' as const }
   expect(
     texts({

@@ -2,7 +2,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { Button } from '#components/ui/button.tsx'
 import { FilterForm } from '#components/ui/filter-form.tsx'
-import { Select } from '#components/ui/input.tsx'
+import { Input, Select } from '#components/ui/input.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { RangeLinks } from '#components/ui/range-links.tsx'
 import { paths } from '#lib/core/paths.ts'
@@ -22,15 +22,15 @@ export default async function UnusedGrantsPage({ searchParams }: { searchParams:
   const ctx = await currentCtx()
   const query = await parseSearch(grantProposalsQuery, searchParams)
   const [list, teams] = await Promise.all([grantProposals(ctx, query), listTeams(ctx)])
-  const { days, ownerTeamId, kind } = query
+  const { days, ownerTeamId, kind, conditionCalls, conditionDays } = query
   const here = (changes: Partial<typeof query>) =>
-    hrefWith(paths.unusedGrants(), { days, ownerTeamId, kind, ...changes })
+    hrefWith(paths.unusedGrants(), { days, ownerTeamId, kind, conditionCalls, conditionDays, ...changes })
   return (
     <>
       <PageHeader
         crumbs={[{ href: paths.requests(), label: 'Scope requests' }]}
         title="Grants that could be less"
-        description={`From the calls of ${days} days. A grant that is younger is not judged, nor is one narrowed after fewer than twenty calls.`}
+        description={`From the calls of ${days} days. A grant that is younger is not judged, nor is one narrowed after fewer than twenty calls. Conditions on arguments are proposed after ${query.conditionCalls} calls over ${query.conditionDays} days.`}
         actions={
           <RangeLinks
             ranges={ranges}
@@ -42,6 +42,24 @@ export default async function UnusedGrantsPage({ searchParams }: { searchParams:
       />
       <FilterForm action={paths.unusedGrants()} label="Filter grants that could be less">
         <input type="hidden" name="days" value={days} />
+        <Input
+          type="number"
+          name="conditionCalls"
+          min={1}
+          defaultValue={conditionCalls}
+          aria-label="Calls before conditions are proposed"
+          title="Calls before conditions are proposed"
+          className="w-24"
+        />
+        <Input
+          type="number"
+          name="conditionDays"
+          min={0}
+          defaultValue={conditionDays}
+          aria-label="Days before conditions are proposed"
+          title="Days before conditions are proposed"
+          className="w-20"
+        />
         <Select name="ownerTeamId" defaultValue={ownerTeamId ?? ''} aria-label="Owner team" className="w-56">
           <option value="">Every team</option>
           {teams.map(({ id, name }) => (

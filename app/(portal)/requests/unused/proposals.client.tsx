@@ -13,7 +13,7 @@ import { ScopeBadge } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { scopeTitle } from '#lib/registry/schema/capabilities.ts'
 import { paths } from '#lib/core/paths.ts'
-import type { FleetProposal } from '#lib/scopes/schema/usage.ts'
+import { type FleetProposal, narrowingOf } from '#lib/scopes/schema/usage.ts'
 import { narrowProposed, revokeUnused } from './actions.ts'
 
 /** What could be less: one at a time, or several as a campaign. */
@@ -133,11 +133,11 @@ function Act({ row, days, whyNot }: { row: FleetProposal; days: number; whyNot: 
         label="Narrow"
         size="sm"
         title={`Narrow ${scope}`}
-        description={`${agent.name} keeps ${proposal.toolNames.join(', ')}, for as long as now, and can ask for more.`}
+        description={`${agent.name} keeps ${proposal.toolNames.join(', ')}${proposal.conditions.length > 0 ? ', under the conditions that are named' : ''}, for as long as now, and can ask for more.`}
         confirm="Narrow"
         variant="primary"
         action={narrowProposed}
-        input={{ grantId, toolNames: proposal.toolNames, proposedOver: days }}
+        input={narrowingOf(grantId, proposal, days)}
         whyNot={whyNot}
         said="The grant is narrowed."
       />

@@ -134,7 +134,8 @@ const itemColumns: Column<ReviewItemView>[] = [
     title: 'PROPOSAL',
     value: ({ evidence: { proposal }, since }) => {
       if (proposal === null) return '-'
-      const what = proposal.kind === 'narrow' ? `narrow: ${proposal.toolNames.join(', ')}` : 'revoke'
+      const limits = proposal.conditions.length > 0 ? ', with conditions' : ''
+      const what = proposal.kind === 'narrow' ? `narrow: ${proposal.toolNames.join(', ')}${limits}` : 'revoke'
       return since.neededByNow ? `${what} (needed by now)` : what
     },
     widthMin: 8,

@@ -1,8 +1,18 @@
 import type { Command } from 'commander'
 import type { ServerTools, StaleToolset } from '#lib/scopes/schema/toolsets.ts'
-import type { FleetProposal, GrantUsage, UnusedGrant } from '#lib/scopes/schema/usage.ts'
+import { conditionText } from '#lib/registry/schema/conditions.ts'
+import {
+  conditionBar,
+  type FleetProposal,
+  type GrantUsage,
+  type NarrowGrantInput,
+  narrowGrantInput,
+  type ToolConditions,
+  type UnusedGrant,
+} from '#lib/scopes/schema/usage.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
+import { UsageError } from '../errors.ts'
 import type { Column } from '../table.ts'
 import { day, minute, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
@@ -10,12 +20,12 @@ import { choice } from './choices.ts'
 
 /** The verbs about which grants are needed, below `scopes`. */
 export function addUsageVerbs(scopes: Command, setup: Setup): void {
-  addVerb<{ days: string }>(scopes, setup, {
+  addVerb<{ days: string } & BarOptions>(scopes, setup, {
     name: 'usage <agent>',
     says: 'Show which of its grants the calls of an agent needed, and which tools would have been enough.',
-    options: (command) => command.option('--days <number>', 'how far back, up to 400', '30'),
+    options: (command) => withBar(command.option('--days <number>', 'how far back, up to 400', '30')),
     run: async (cli, { args: [id = ''], options }) => {
-      const query = { days: Number(options.days) }
+      const query = { days: Number(options.days), ...barOf(options) }
       const list = await (await cli.client()).all(routes.usage.ofAgent, { params: { id }, query })
       cli.show(list, () =>
         list.items.length === 0 ? `${plain(id)} holds no grant.` : cli.table(usageColumns, list.items),
@@ -35,17 +45,19 @@ export function addUsageVerbs(scopes: Command, setup: Setup): void {
       cli.show(list, () => (list.items.length === 0 ? 'Every grant was needed.' : cli.table(unusedColumns, list.items)))
     },
   })
-  addVerb<{ days: string; owner?: string; kind?: string; limit: string }>(scopes, setup, {
+  addVerb<{ days: string; owner?: string; kind?: string; limit: string } & BarOptions>(scopes, setup, {
     name: 'proposals',
     says: 'List how grants could be less, from what their agents called, with the denials it would have caused.',
     options: (command) =>
-      command
-        .option('--days <number>', 'how far back, up to 400', '30')
-        .addOption(choice('--kind <kind>', 'only these', ['revoke', 'narrow']))
-        .option('--owner <team>', 'of agents of this team')
-        .option('--limit <rows>', 'how many at most', '50'),
-    run: async (cli, { options: { days, owner, kind, limit } }) => {
-      const query = { days, ownerTeamId: owner, kind: kind as 'revoke' | 'narrow' | undefined, limit }
+      withBar(
+        command
+          .option('--days <number>', 'how far back, up to 400', '30')
+          .addOption(choice('--kind <kind>', 'only these', ['revoke', 'narrow']))
+          .option('--owner <team>', 'of agents of this team')
+          .option('--limit <rows>', 'how many at most', '50'),
+      ),
+    run: async (cli, { options: { days, owner, kind, limit, ...bar } }) => {
+      const query = { days, ownerTeamId: owner, kind: kind as 'revoke' | 'narrow' | undefined, limit, ...barOf(bar) }
       const list = await (await cli.client()).call(routes.usage.proposals, { query })
       cli.show(list, () => (list.items.length === 0 ? 'Nothing to propose.' : cli.table(proposalColumns, list.items)))
     },
@@ -62,20 +74,54 @@ export function addUsageVerbs(scopes: Command, setup: Setup): void {
       )
     },
   })
-  addVerb<{ reason: string; proposedOver?: string }>(scopes, setup, {
+  addVerb<{ reason: string; proposedOver?: string; conditions?: string }>(scopes, setup, {
     name: 'narrow <grant> <tools...>',
-    says: 'Put grants of these tools in the place of a grant of a whole class; nobody has to approve it.',
+    says: 'Put grants of these tools in the place of a grant of a whole class, or of one with fewer conditions; nobody has to approve it.',
     options: (command) =>
       command
         .requiredOption('--reason <text>', 'why; the owner reads it')
+        .option('--conditions <json>', 'by tool, as `scopes proposals --json` tells them')
         .option('--proposed-over <days>', 'only if the calls of so many days still propose it'),
-    run: async (cli, { args: [id = '', ...toolNames], options: { reason, proposedOver } }) => {
+    run: async (cli, { args: [id = '', ...toolNames], options: { reason, proposedOver, conditions } }) => {
       const days = proposedOver === undefined ? {} : { proposedOver: Number(proposedOver) }
-      const body = { toolNames, reason, ...days }
+      const limits = conditions === undefined ? {} : { conditions: conditionsIn(conditions) }
+      const body = { toolNames, reason, ...days, ...limits }
       const done = await (await cli.client()).call(routes.usage.narrow, { params: { id }, body })
       cli.show(done, () => `Narrowed to ${done.grantIds.length} tools: ${done.grantIds.join(', ')}.`)
     },
   })
+}
+
+type BarOptions = { conditionCalls?: string; conditionDays?: string }
+
+/** How much there must be before conditions on arguments are proposed. */
+function withBar(command: Command): Command {
+  return command
+    .option('--condition-calls <number>', `calls of a tool before conditions are proposed, else ${conditionBar.calls}`)
+    .option('--condition-days <number>', `days that its calls reach back, else ${conditionBar.days}`)
+}
+
+function barOf({ conditionCalls, conditionDays }: BarOptions): BarOptions {
+  return {
+    ...(conditionCalls === undefined ? {} : { conditionCalls }),
+    ...(conditionDays === undefined ? {} : { conditionDays }),
+  }
+}
+
+function conditionsIn(json: string): NonNullable<NarrowGrantInput['conditions']> {
+  try {
+    return narrowGrantInput.shape.conditions.unwrap().parse(JSON.parse(json))
+  } catch {
+    throw new UsageError(
+      'The conditions are JSON such as [{"tool": "get_invoice", "conditions": [{"pointer": "/currency", "equals": "EUR"}]}].',
+    )
+  }
+}
+
+function argumentsText({ proposal, arguments: tools }: GrantUsage): string {
+  const missing = tools.filter((tool) => tool.missing !== null).length
+  const limits = proposal?.conditions.flatMap(({ conditions }) => conditions.map(conditionText)) ?? []
+  return limits.join('; ') || (missing > 0 ? `insufficient data (${missing} of ${tools.length} tools)` : '')
 }
 
 const usageColumns: Column<GrantUsage>[] = [
@@ -84,6 +130,7 @@ const usageColumns: Column<GrantUsage>[] = [
   { title: 'CALLS', value: ({ calls }) => String(calls), align: 'right' },
   { title: 'LAST', value: ({ lastUsedAt }) => (lastUsedAt === null ? '-' : day(lastUsedAt)) },
   { title: 'ENOUGH', value: ({ narrower }) => narrower?.join(' ') ?? '', widthMin: 10, dispensable: 1 },
+  { title: 'ARGUMENTS', value: argumentsText, widthMin: 10, dispensable: 1 },
   { title: 'GRANT', value: ({ grantId }) => grantId, dispensable: 2 },
 ]
 
@@ -113,7 +160,9 @@ const proposalColumns: Column<FleetProposal>[] = [
   {
     title: 'PROPOSAL',
     value: ({ proposal }) =>
-      proposal.kind === 'narrow' ? `narrow to ${proposal.toolNames.join(', ')}` : `revoke: ${proposal.because}`,
+      proposal.kind === 'narrow'
+        ? [`narrow to ${proposal.toolNames.join(', ')}`, ...proposal.conditions.map(toolConditionsText)].join('; ')
+        : `revoke: ${proposal.because}`,
     widthMin: 16,
   },
   { title: 'CALLS', value: ({ proposal }) => String(proposal.calls), align: 'right' },
@@ -124,3 +173,7 @@ const proposalColumns: Column<FleetProposal>[] = [
   },
   { title: 'GRANT', value: ({ grantId }) => grantId, dispensable: 1 },
 ]
+
+function toolConditionsText({ tool, conditions }: ToolConditions): string {
+  return `${tool} when ${conditions.map(conditionText).join(' and ')}`
+}

@@ -7,6 +7,7 @@ import { Button } from '#components/ui/button.tsx'
 import { plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
+import { MissingArguments, ProposedConditions } from '#components/reviews/proposed-conditions.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
@@ -17,7 +18,7 @@ import { toolClasses } from '#lib/registry/schema.ts'
 import { capabilityOf, scopeTitle } from '#lib/registry/schema/capabilities.ts'
 import { grantUsage, listGrants, listScopeRequests, staleToolsets } from '#lib/scopes/queries.ts'
 import type { GrantView } from '#lib/scopes/schema.ts'
-import type { GrantUsage } from '#lib/scopes/schema/usage.ts'
+import { type GrantUsage, narrowingOf } from '#lib/scopes/schema/usage.ts'
 import type { SearchParams } from '#lib/web/search.ts'
 import { hrefWith } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
@@ -157,17 +158,23 @@ function usageColumn(usage: ReadonlyMap<string, GrantUsage>, narrowProblem: stri
           {row.proposal?.because === 'covered' && (
             <span className="block text-muted-foreground">other grants cover them</span>
           )}
-          {row.narrower && (
+          <MissingArguments tools={row.arguments} />
+          {row.narrower && row.proposal && (
             <span className="mt-1 block">
+              <ProposedConditions proposal={row.proposal} />
               <ReasonButton
-                label={`Narrow to ${plural(row.narrower.length, 'tool')}`}
+                label={
+                  row.proposal.because === 'arguments'
+                    ? 'Add conditions'
+                    : `Narrow to ${plural(row.narrower.length, 'tool')}`
+                }
                 size="sm"
                 title={`Narrow ${grant.serverName}: ${grant.class}`}
-                description={`What it was called for in these days and no narrower grant covers is only ${row.narrower.join(', ')}. It keeps these, for as long as now, and can ask for more.`}
+                description={`What it was called for in these days and no narrower grant covers is only ${row.narrower.join(', ')}${row.proposal.conditions.length > 0 ? ', under the conditions that are named' : ''}. It keeps these, for as long as now, and can ask for more.`}
                 confirm="Narrow"
                 variant="primary"
                 action={narrow}
-                input={{ grantId: grant.id, toolNames: row.narrower, proposedOver: usageDays }}
+                input={narrowingOf(grant.id, row.proposal, usageDays)}
                 whyNot={narrowProblem}
                 said="The scope is narrowed."
               />

@@ -1,0 +1,39 @@
+import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import { observeArguments } from '#lib/guardrails/rules/argument-observation.ts'
+import type { AuditRow } from './records.ts'
+
+// What the arguments of a call were like is stored with its row, in the same statement, until the worker has added it to a profile: never in the log itself,
+// which keeps what it is given for ever.
+
+const observation = Symbol('observation')
+
+type ObservingRow = AuditRow & { [observation]?: string }
+
+/** The row of a call, together with what its arguments were like. Methods of MCP have none. */
+export function observing(row: AuditRow, { tool, given }: { tool: ToolFacts; given: unknown }): AuditRow {
+  if (!tool.isMethod) (row as ObservingRow)[observation] = JSON.stringify(observeArguments(given ?? {}))
+  return row
+}
+
+/** As JSON; null: nothing is to be stored with it. */
+export function observationOf(row: AuditRow): string | null {
+  return (row as ObservingRow)[observation] ?? null
+}
+
+/** The statement that appends rows, with what there is of observations: each once, also when a row comes again because nobody knows whether it was stored. */
+export function appendStatement(
+  rows: string,
+  { observed, nudge }: { observed: readonly { id: string; facts: string }[]; nudge: boolean },
+): { name: string; text: string; values: unknown[] } {
+  if (observed.length === 0) {
+    return { name: 'audit_append', text: 'select audit_append($1::jsonb, $2)', values: [rows, nudge] }
+  }
+  return {
+    name: 'audit_append_observed',
+    text: `with observed as (
+        insert into "ArgumentObservation" ("eventId", "facts")
+        select o."id", o."facts" from unnest($3::uuid[], $4::json[]) as o("id", "facts") on conflict do nothing
+      ) select audit_append($1::jsonb, $2)`,
+    values: [rows, nudge, observed.map(({ id }) => id), observed.map(({ facts }) => facts)],
+  }
+}

@@ -1,0 +1,96 @@
+import { commonPrefix, profiledPathsMax, profiledValuesMax } from '#lib/registry/rules/argument-profile.ts'
+import { stepsOf, valuesAt } from '#lib/registry/rules/conditions.ts'
+import type { ArgumentObservation, ObservedArgument } from '#lib/registry/schema/argument-profile.ts'
+import type { ConditionValue } from '#lib/registry/schema/conditions.ts'
+import { hasSecret, isRandom, isSecretName } from './secrets.ts'
+
+// What is kept of a call's arguments so that conditions can be proposed later. Nothing that looks like a secret, a person or a text somebody wrote is kept, nor any
+// digits that look like an account: of these it is only kept that something was there.
+
+const depthMax = 5
+/** Longer arrays are not looked into: that would take as long as they are. */
+const itemsMax = 100
+const textMax = 64
+const digitsMax = 8
+const numberMax = 10 ** digitsMax
+
+/** What a call's arguments were like, by pointer. Bounded in time and in size, whatever they are. */
+export function observeArguments(given: unknown): ArgumentObservation {
+  const observation: ArgumentObservation = {}
+  for (const pointer of pointersIn(given)) {
+    const values = valuesAt(given, stepsOf(pointer))
+    // What is missing somewhere, or is no single value everywhere, no condition holds for.
+    if (values.length > 0 && values.every(isScalar)) observation[pointer] = observed([...new Set(values)])
+  }
+  return observation
+}
+
+function pointersIn(given: unknown): Set<string> {
+  const found = new Set<string>()
+  const look = (value: unknown, pointer: string, depth: number): void => {
+    if (found.size >= profiledPathsMax) return
+    if (Array.isArray(value)) {
+      if (depth < depthMax && value.length <= itemsMax) for (const item of value) look(item, `${pointer}/*`, depth + 1)
+    } else if (typeof value === 'object' && value !== null) {
+      if (depth >= depthMax) return
+      for (const [name, member] of Object.entries(value)) {
+        if (isPlainName(name)) look(member, `${pointer}/${name}`, depth + 1)
+      }
+    } else if (pointer !== '' && pointer.length <= 200) found.add(pointer)
+  }
+  look(given, '', 0)
+  return found
+}
+
+/** A name that says what the value is, and is no value itself, as in a map from customers to amounts; and none of what is not kept. */
+function isPlainName(name: string): boolean {
+  return /^[A-Za-z_][\w.-]{0,39}$/.test(name) && !isRandom(name) && !isSecretName(name) && !isPrivateName(name)
+}
+
+const privateNames =
+  /^(?:(?:first|last|full|given|family|sur|maiden|customer|patient|contact)_?name|pin|otp|cvv|cvc|ssn|iban|auth|authorization|cookie|e?mail|e_?mail_?address|phone(?:_?number)?|mobile|address|street|birth_?(?:day|date)|dob)$/
+
+function isPrivateName(name: string): boolean {
+  const words = name
+    .replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .toLowerCase()
+    .replaceAll(/[.-]/g, '_')
+  return (
+    privateNames.test(words) || words.split('_').some((word) => /^(?:pin|otp|cvv|cvc|ssn|iban|email|phone)$/.test(word))
+  )
+}
+
+function observed(values: readonly ConditionValue[]): ObservedArgument {
+  const kept: ObservedArgument = {}
+  if (values.length <= profiledValuesMax && values.every(isKept)) kept.values = [...values]
+  const prefixes = values.map((value) => (typeof value === 'string' ? prefixOf(value) : null))
+  if (prefixes.every((each) => each !== null)) kept.prefix = prefixes.reduce(commonPrefix)
+  return kept
+}
+
+/** What may be kept of how a text begins; null: nothing. A text with `..` in it leads elsewhere than it begins (conditions refuse it). */
+function prefixOf(text: string): string | null {
+  if (/\.\.|%2e/i.test(text)) return null
+  if (isKept(text)) return text
+  if (hasSecret(text)) return null
+  const end = text.slice(0, textMax).lastIndexOf('/')
+  const begins = text.slice(0, end + 1)
+  return begins !== '' && isKept(begins) ? begins : null
+}
+
+function isKept(value: ConditionValue): boolean {
+  if (typeof value === 'number') return Math.abs(value) <= numberMax
+  return typeof value !== 'string' || isKeptText(value)
+}
+
+function isKeptText(text: string): boolean {
+  if (text.length > textMax || /[\p{Cc}\p{Cs}\p{Bidi_Control}@]/u.test(text)) return false
+  // Words somebody wrote; days and times, which move on.
+  if (text.split(/\s+/).length > 3 || /\d{4}-\d{2}-\d{2}|\d{1,2}:\d{2}/.test(text)) return false
+  if ((text.match(/\d/g)?.length ?? 0) > digitsMax) return false
+  return !hasSecret(text) && !isRandom(text) && !text.split(/[\s/:?&=]+/).some((part) => isRandom(part))
+}
+
+function isScalar(value: unknown): value is ConditionValue {
+  return value === null || ['string', 'number', 'boolean'].includes(typeof value)
+}
