@@ -9,6 +9,7 @@ const dayMs = 86_400_000
 const listedMax = 10
 const callsAValueMin = 5
 const prefixMin = 3
+const boundaries = ['/', ':', '-', '_', '.', ' ', '#']
 
 /** What is known of the arguments of one agent's calls of one tool, by week: of those that are looked at, and of those before. */
 export type ToolEvidence = { window: readonly WeekProfile[]; before: readonly WeekProfile[] }
@@ -119,7 +120,7 @@ function roundUp(value: number): number {
 
 /** Up to a character that parts: what comes after it is a part of a word that happens to be common. */
 function untilBoundary(prefix: string): string {
-  return prefix.slice(0, 1 + Math.max(...[...'/:-_. #'].map((mark) => prefix.lastIndexOf(mark))))
+  return prefix.slice(0, 1 + Math.max(...boundaries.map((mark) => prefix.lastIndexOf(mark))))
 }
 
 function byText(a: ConditionValue, b: ConditionValue): number {
