@@ -1,21 +1,14 @@
-import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect } from 'vitest'
-import type { Permission, Role } from '#lib/auth/permissions.ts'
-import { roleLabel, roles, rolesWith } from '#lib/auth/permissions.ts'
-import { root } from '#lib/dev/source-files.ts'
+import type { Permission } from '#lib/auth/permissions.ts'
+import { roles, rolesWith } from '#lib/auth/permissions.ts'
 import { allRoutes, openApiPortal } from '#lib/dev/test/api-portal.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { measureRoles, type PermissionRow, permissionTable, writtenTable } from '#lib/dev/test/permission-table.ts'
 import { type Caller, permissionWorld } from '#lib/dev/test/permission-world.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** What refuses for the sake of a team. */
 const ofTeams = /own_team|Only members of/
-
-const file = join(root, 'docs/permissions.md')
-const answers = ['yes', 'own team', 'other teams', 'no'] as const
-type Answer = (typeof answers)[number]
-type Row = Record<Role, Answer>
 
 const measured = dbTest.extend('rows', { scope: 'file' }, async ({ database }) => {
   const portal = await openApiPortal(database, {
@@ -36,18 +29,9 @@ const measured = dbTest.extend('rows', { scope: 'file' }, async ({ database }) =
     // Of whose team it may be is told as a refusal of its own where a person may do it for some.
     return response.status !== 403 && !(response.status >= 400 && ofTeams.test(said))
   }
-  const rows = new Map<string, Row>()
+  const rows = new Map<string, PermissionRow>()
   for (const endpoint of allRoutes) {
-    const row = {} as Row
-    for (const role of roles) {
-      const callers = world.callers.filter((caller) => caller.role === role)
-      const own = callers.find(({ ownTeam }) => ownTeam)
-      const other = callers.find(({ ownTeam }) => !ownTeam)
-      const inOwn = await isAllowed(endpoint, own!)
-      const inOther = await isAllowed(endpoint, other!)
-      row[role] = inOwn ? (inOther ? 'yes' : 'own team') : inOther ? 'other teams' : 'no'
-    }
-    rows.set(nameOf(endpoint), row)
+    rows.set(nameOf(endpoint), await measureRoles(world.callers, (caller) => isAllowed(endpoint, caller)))
   }
   return rows
 })
@@ -56,9 +40,7 @@ measured(
   'every endpoint lets in whom the table of permissions says, and nobody else',
   ({ rows }) => {
     const table = tableOf(rows)
-    if (process.env['UPDATE_PERMISSIONS'] === '1') writeFileSync(file, `${introduction}\n${table}\n`)
-    const written = readFileSync(file, 'utf8')
-    expect(written.slice(written.indexOf('| Endpoint'))).toBe(`${table}\n`)
+    expect(writtenTable('Endpoint', table)).toBe(table)
   },
   600_000,
 )
@@ -93,22 +75,14 @@ const alsoNeeded: Record<string, Permission> = {
   'POST /notification-channels/{id}/test': 'channels:manage',
 }
 
-const introduction = `# Who may do what
-
-What each role may ask of the REST API, and so of the pages and the command line, which go through the same commands. *own team*: for agents of a team one is in. Measured by calling every
-endpoint as each role, inside and outside of the team that owns what it is about (\`lib/api/permissions.db.test.ts\`): a new endpoint has no row until
-\`UPDATE_PERMISSIONS=1 npx vitest run lib/api/permissions.db.test.ts\` has written one and somebody has read it. Beyond permissions, rules refuse what their state or four eyes forbid; those are
-answered with the rule.
-`
-
-function tableOf(rows: ReadonlyMap<string, Row>): string {
-  const head = ['Endpoint', 'Permission', ...roles.map(roleLabel)]
-  const lines = allRoutes.map((endpoint) => {
-    const permission = [endpoint.permission ?? 'signed in', ...(endpoint.orPermissions ?? [])].join(', ')
-    const row = rows.get(nameOf(endpoint))!
-    return [`\`${nameOf(endpoint)}\``, permission, ...roles.map((role) => row[role])]
-  })
-  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+function tableOf(rows: ReadonlyMap<string, PermissionRow>): string {
+  return permissionTable(
+    ['Endpoint', 'Permission'],
+    allRoutes.map((endpoint) => {
+      const permission = [endpoint.permission ?? 'signed in', ...(endpoint.orPermissions ?? [])].join(', ')
+      return { cells: [`\`${nameOf(endpoint)}\``, permission], row: rows.get(nameOf(endpoint))! }
+    }),
+  )
 }
 
 function nameOf({ method, path }: Endpoint): string {

@@ -3,6 +3,7 @@ import { hashToken } from '#lib/core/secret-box.ts'
 import type { FormRequest, TokenEndpointError } from './agent-token-request.ts'
 import { takeFromRateLimit } from './commands/rate-limit.ts'
 import type { Ctx } from './ctx.ts'
+import { networkOf } from './network-of.ts'
 
 // What the token endpoint and the revocation endpoint have in common as HTTP.
 
@@ -23,7 +24,8 @@ export async function limitTries(ctx: Ctx, who: { headers: Headers; clientId: st
       limit: triesPerMinute.address,
       ...window,
     })
-    const key = `oauth-token:client:${hashToken(who.clientId)}`
+    // A client id is no secret, so tries count where they come from: nobody uses up what the client itself may ask.
+    const key = `oauth-token:client:${hashToken(who.clientId)}:${networkOf(address.slice(0, 64))}`
     await takeFromRateLimit(ctx.db, { key, limit: triesPerMinute.client, ...window })
     return null
   } catch (error) {

@@ -6,3 +6,6 @@ export function formatCount(count: number): string {
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`
 }
+
+/** The greatest number that a counting column holds. */
+export const numberMax = 2_147_483_647

@@ -12,6 +12,7 @@ import {
   type ToolClass,
   toolClasses,
 } from '#lib/registry/schema.ts'
+import { instantText } from '#lib/core/instant.ts'
 
 /** Below a thousand million dollars, so that amounts fit everywhere. */
 const budgetMicros = z.coerce.bigint().nonnegative().max(999_999_999_999_999n, 'Use less than 1,000,000,000 dollars.')
@@ -24,7 +25,7 @@ export const scopeWish = z.strictObject({
   /** null: until revoked. */
   days: z.int().min(1).max(365).nullable().default(null),
   /** An exact end instead of a number of days, as imports have it. */
-  until: z.iso.datetime().optional(),
+  until: instantText().optional(),
   reason: oneLine(1000).default(''),
   conditions: argumentConditions.optional(),
   rate: callRate.nullable().optional(),
@@ -40,7 +41,7 @@ export const createAgentInput = z.strictObject({
   tier: z.enum(tiers),
   templateId: z.string().min(1, 'Pick a template.').max(100),
   /** Left out: the newest published version. */
-  templateVersion: oneLine(50).optional(),
+  templateVersion: oneLine(50).min(1, 'Name a version, or leave it out.').optional(),
   layer: agentLayer.default({ prompt: '', parameters: {} }),
   /** Five cron fields in UTC, or null: only started by hand. */
   schedule: oneLine(100).nullable().default(null),
@@ -98,7 +99,7 @@ export const changeAgentLogicInput = z.strictObject({
   agentId: z.string(),
   layer: agentLayer,
   /** Left out: stays on the template version it has. */
-  templateVersion: oneLine(50).optional(),
+  templateVersion: oneLine(50).min(1, 'Name a version, or leave it out.').optional(),
   /** The version the edit started from: somebody else's newer one is not overwritten. */
   expectedVersion: z.int().positive().optional(),
 })

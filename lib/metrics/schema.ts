@@ -1,5 +1,6 @@
 // Views are JSON as they are: times are ISO 8601 in UTC, money is micro-dollars as a decimal string.
 import { z } from 'zod'
+import { instant } from '#lib/core/instant.ts'
 
 export const metricsRange = z.strictObject({ days: z.coerce.number().int().min(1).max(400).default(30) })
 
@@ -148,7 +149,7 @@ const micros = z.coerce.bigint().nonnegative().nullable().default(null)
 /** A price from a date on; earlier usage keeps the price it was recorded with. What is left out is not known, which is not 0. */
 export const addPriceInput = z.strictObject({
   model: z.string().trim().min(1).max(100),
-  effectiveFrom: z.coerce.date(),
+  effectiveFrom: instant,
   maxPromptTokens: z.int().positive().nullable().default(null),
   inputMicros: micros,
   outputMicros: micros,

@@ -2,6 +2,7 @@ import { CsvError, type Info, parse as parseCsv } from 'csv-parse/sync'
 import { isSeq, LineCounter, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { type ImportedFinding, importedFinding, type ImportProblem } from './schema/unregistered.ts'
+import { jsonFault } from '#lib/core/json-fault.ts'
 
 /** The largest import, in characters and rows. */
 export const importCharactersMax = 1_000_000
@@ -56,8 +57,9 @@ function csvLines(text: string): Line[] | Read {
 function jsonLines(text: string): Line[] | Read {
   try {
     JSON.parse(text)
-  } catch (error) {
-    return refused(lineOf(text, error), `It is not JSON: ${(error as Error).message}`)
+  } catch {
+    const { line, column, message } = jsonFault(text) ?? { line: 1, column: 1, message: 'It is nested too deeply.' }
+    return refused(line, `It is not JSON, at column ${column}: ${message}`)
   }
   const lineCounter = new LineCounter()
   try {
@@ -77,15 +79,6 @@ function jsonLines(text: string): Line[] | Read {
     if (error instanceof RangeError) return refused(1, 'The file is nested too deeply.')
     throw error
   }
-}
-
-/** The engine says the place of an error as a position, or by showing ten characters before and after it. */
-function lineOf(text: string, error: unknown): number {
-  const message = error instanceof Error ? error.message : ''
-  const position = /position (\d+)/.exec(message)?.[1]
-  const shown = /^Unexpected token .*?, (\.\.\.)?"(.*)"(?:\.\.\.)? is not valid JSON$/s.exec(message)
-  const shownAt = shown ? text.indexOf(shown[2] ?? '') + (shown[1] ? 10 : 0) : text.length
-  return text.slice(0, position ? Number(position) : shownAt).split('\n').length
 }
 
 function issueText({ path, message }: z.core.$ZodIssue): string {

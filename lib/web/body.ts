@@ -1,4 +1,5 @@
 import { DomainError } from '#lib/core/errors.ts'
+import { jsonFault } from '#lib/core/json-fault.ts'
 
 /** Reads a body of at most `bytesMax` bytes as UTF-8 text, whatever its declared length says. */
 export async function readText(request: Request, bytesMax: number): Promise<string> {
@@ -28,6 +29,10 @@ export async function readJson(request: Request, bytesMax: number): Promise<unkn
   try {
     return JSON.parse(text)
   } catch {
-    throw new DomainError('invalid', 'The body is not valid JSON.')
+    const fault = jsonFault(text)
+    const { line, column, message } = fault ?? { line: 1, column: 1, message: 'It is nested too deeply.' }
+    throw new DomainError('invalid', `The body is not valid JSON: line ${line}, column ${column}: ${message}`, {
+      problems: [{ line, column, message }],
+    })
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { instant } from '#lib/core/instant.ts'
 
 const url = z
   .url({ protocol: /^https?$/, error: 'Use an https address.' })
@@ -35,7 +36,7 @@ export type WebhookIdInput = z.infer<typeof webhookIdInput>
 /** One delivery, or all of an endpoint that failed since a time. */
 export const replayInput = z.union([
   z.strictObject({ webhookId: z.uuid(), deliveryId: z.uuid() }),
-  z.strictObject({ webhookId: z.uuid(), failedSince: z.coerce.date() }),
+  z.strictObject({ webhookId: z.uuid(), failedSince: instant }),
 ])
 export type ReplayInput = z.infer<typeof replayInput>
 

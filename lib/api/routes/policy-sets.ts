@@ -19,9 +19,10 @@ import {
 } from '../answers/policy-sets.ts'
 import { pagedOf } from '../paging.ts'
 import { endpoint, json } from '../endpoint.ts'
+import { numberMax } from '#lib/core/count.ts'
 
 /** Sets are known by their numbers. */
-const numbered = z.strictObject({ number: z.coerce.number().int().min(1) })
+const numbered = z.strictObject({ number: z.coerce.number().int().min(1).max(numberMax) })
 const example = { params: { number: '3' } }
 const changed = z.strictObject({ changed: z.boolean() })
 const exampleText = '@id("permit_granted") @title("…") @explanation("…") permit (principal, action, resource);'

@@ -5,6 +5,7 @@ import { text, time } from '../answers/words.ts'
 import { pageQuery, pagedOf } from '../paging.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleId, uuidId } from './params.ts'
+import { instant } from '#lib/core/instant.ts'
 
 const exampleDelivery = '01990000-0000-7000-8000-000000000002'
 
@@ -106,7 +107,7 @@ export const replay = endpoint({
   summary: 'Sends one delivery again, or all that failed since a time, under the same message ids.',
   permission: 'webhooks:manage',
   params: uuidId,
-  body: z.union([z.strictObject({ deliveryId: z.uuid() }), z.strictObject({ failedSince: z.coerce.date() })]),
+  body: z.union([z.strictObject({ deliveryId: z.uuid() }), z.strictObject({ failedSince: instant })]),
   revision: 'webhook',
   answer: json(z.strictObject({ replayed: z.int() })),
   example: { params: exampleId, body: { deliveryId: exampleDelivery } },

@@ -74,69 +74,81 @@ dbTest(
   },
 )
 
-dbTest('registration is limited by address and in all, and what nobody uses is forgotten', async ({ db }) => {
-  const ask = (address: string, body: unknown = { client_name: 'Claude', redirect_uris: [redirect] }) => {
-    const headers = new Headers({ 'x-forwarded-for': address })
-    return answerRegistration(ctxFor(db, anonymous, now), { headers, body })
-  }
-  const made = await ask('198.51.100.7')
-  expect([made.status, await made.json()]).toMatchObject([
-    201,
-    {
-      client_id: expect.stringMatching(/^app-/) as string,
-      token_endpoint_auth_method: 'none',
-      redirect_uris: [redirect],
-    },
-  ])
-  expect(await lastAppEvent(db)).toMatchObject({ event: 'app.registered', actorKind: 'anonymous' })
-  const bad = await ask('198.51.100.7', { redirect_uris: ['http://evil.test/cb'] })
-  expect([bad.status, await bad.json()]).toMatchObject([400, { error: 'invalid_redirect_uri' }])
-  for (let tries = 2; tries < 20; tries += 1) await ask('198.51.100.7')
-  const limited = await ask('198.51.100.7')
-  expect([limited.status, Number(limited.headers.get('retry-after')) > 0]).toEqual([429, true])
-  expect((await ask('198.51.100.8')).status).toBe(201)
-  // One host has a whole /64.
-  for (let host = 1; host <= 20; host += 1) expect((await ask(`2001:db8:1:2::${host}`)).status).toBe(201)
-  expect((await ask('2001:db8:1:2::ffff')).status).toBe(429)
-  // What is refused takes no place from anybody.
-  for (let host = 1; host <= 200; host += 1) await ask(`203.0.113.${host}`, { redirect_uris: ['http://evil.test/cb'] })
-  expect((await ask('2001:db8:1:3::1')).status).toBe(201)
-  const { form } = await allowed(db)
-  const tokens = await exchange(db, form)
-  if (!tokens.ok) throw new Error(tokens.error.message)
-  const unconnected = () => db.appClient.count({ where: { kind: 'registered', connections: { none: {} } } })
-  await db.appClient.createMany({
-    data: Array.from({ length: 999 - (await unconnected()) }, (_, at) => ({
-      id: `app-${at}`,
-      kind: 'registered',
-      name: 'x',
-      createdAt: new Date(now.getTime() - 2 * 3_600_000 - at),
-    })),
-  })
-  // Two who come at once for the last place: both get one, and the one that waited longest is forgotten.
-  const register = () => registerAppClient(ctxFor(db, anonymous, now), { redirect_uris: [redirect] })
-  const last = await Promise.allSettled([register(), register()])
-  expect([last.map(({ status }) => status).toSorted(), await unconnected()]).toEqual([['fulfilled', 'fulfilled'], 1000])
-  await db.appClient.updateMany({ where: { kind: 'registered' }, data: { createdAt: now } })
-  expect((await ask('198.51.100.8')).status).toBe(503)
-  await forgetAppTokens({ ...ctxFor(db), now: later(2 * 86_400_000) })
-  expect(await db.appClient.count({ where: { connections: { none: {} } } })).toBe(0)
-  const refresh = {
-    grant_type: 'refresh_token',
-    refresh_token: tokens.value.refreshToken,
-    client_id: form.client_id,
-  }
-  expect(
-    (
-      await exchangeAppToken(ctxFor(db, anonymous, later(2 * 86_400_000)), {
-        server,
-        form: new URLSearchParams(refresh),
-      })
-    ).ok,
-  ).toBe(true)
-  await forgetAppTokens({ ...ctxFor(db), now: later(400 * 86_400_000) })
-  expect([await db.appConnection.count(), await db.appToken.count()]).toEqual([0, 0])
-})
+dbTest(
+  'registration is limited by network and site and lets nobody shut others out; what nobody uses is forgotten',
+  async ({ db }) => {
+    const ask = (address: string, body: unknown = { client_name: 'Claude', redirect_uris: [redirect] }) => {
+      const headers = new Headers({ 'x-forwarded-for': address })
+      return answerRegistration(ctxFor(db, anonymous, now), { headers, body })
+    }
+    const made = await ask('198.51.100.7')
+    expect([made.status, await made.json()]).toMatchObject([
+      201,
+      {
+        client_id: expect.stringMatching(/^app-/) as string,
+        token_endpoint_auth_method: 'none',
+        redirect_uris: [redirect],
+      },
+    ])
+    expect(await lastAppEvent(db)).toMatchObject({ event: 'app.registered', actorKind: 'anonymous' })
+    const bad = await ask('198.51.100.7', { redirect_uris: ['http://evil.test/cb'] })
+    expect([bad.status, await bad.json()]).toMatchObject([400, { error: 'invalid_redirect_uri' }])
+    for (let tries = 2; tries < 10; tries += 1) await ask('198.51.100.7')
+    const limited = await ask('198.51.100.7')
+    const retryAfter = Number(limited.headers.get('retry-after'))
+    expect([limited.status, retryAfter > 0 && retryAfter <= 300]).toEqual([429, true])
+    expect((await ask('198.51.100.8')).status).toBe(201)
+    // One host has a whole /64, and one caller may have a whole /48.
+    for (let host = 1; host <= 10; host += 1) expect((await ask(`2001:db8:1:2::${host}`)).status).toBe(201)
+    expect((await ask('2001:db8:1:2::ffff')).status).toBe(429)
+    for (let network = 10; network < 30; network += 1) expect((await ask(`2001:db8:1:${network}::1`)).status).toBe(201)
+    expect((await ask('2001:db8:1:99::1')).status).toBe(429)
+    expect((await ask('2001:db8:2:99::1')).status).toBe(201)
+    const { form } = await allowed(db)
+    const tokens = await exchange(db, form)
+    if (!tokens.ok) throw new Error(tokens.error.message)
+    const unconnected = () => db.appClient.count({ where: { kind: 'registered', connections: { none: {} } } })
+    await db.appClient.createMany({
+      data: Array.from({ length: 999 - (await unconnected()) }, (_, at) => ({
+        id: `app-${at}`,
+        kind: 'registered',
+        name: 'x',
+        registeredFrom: '192.0.2.0/24',
+        createdAt: new Date(now.getTime() - 2 * 3_600_000 - at),
+      })),
+    })
+    // Two who come at once for the last place: both get one, and the one that waited longest is forgotten.
+    const register = (from = '192.0.2.0/24') =>
+      registerAppClient(ctxFor(db, anonymous, now), { document: { redirect_uris: [redirect] }, from })
+    const last = await Promise.allSettled([register(), register()])
+    expect([last.map(({ status }) => status).toSorted(), await unconnected()]).toEqual([
+      ['fulfilled', 'fulfilled'],
+      1000,
+    ])
+    // Whoever registers on and on, from one site or from hundreds, pushes out their own and nobody else's.
+    const mine = await register('198.51.100.0/24')
+    if (!mine.ok) throw new Error(mine.error.message)
+    for (let more = 0; more < 60; more += 1) await register(more % 2 ? '192.0.2.0/24' : `10.0.${more}.0/24`)
+    expect([await unconnected(), await db.appClient.count({ where: { id: mine.value.id } })]).toEqual([1000, 1])
+    await forgetAppTokens({ ...ctxFor(db), now: later(2 * 86_400_000) })
+    expect(await db.appClient.count({ where: { connections: { none: {} } } })).toBe(0)
+    const refresh = {
+      grant_type: 'refresh_token',
+      refresh_token: tokens.value.refreshToken,
+      client_id: form.client_id,
+    }
+    expect(
+      (
+        await exchangeAppToken(ctxFor(db, anonymous, later(2 * 86_400_000)), {
+          server,
+          form: new URLSearchParams(refresh),
+        })
+      ).ok,
+    ).toBe(true)
+    await forgetAppTokens({ ...ctxFor(db), now: later(400 * 86_400_000) })
+    expect([await db.appConnection.count(), await db.appToken.count()]).toEqual([0, 0])
+  },
+)
 
 dbTest('the endpoints answer apps as OAuth says, and take no app that shows a secret', async ({ db }) => {
   const issuer = createTokenIssuer({ url: server.issuer, brokerUrl: 'https://broker.test', secretBox })

@@ -8,7 +8,7 @@ import { answerTokenRequest } from './agent-token-endpoint.ts'
 import type { AppServer } from '../app-lookup.ts'
 import { registerAppClient } from './app-clients.ts'
 import { exchangeAppToken, revokeAppToken } from './app-tokens.ts'
-import { networkOf } from '../network-of.ts'
+import { networkOf, siteOf } from '../network-of.ts'
 import { takeFromRateLimit } from './rate-limit.ts'
 
 type Asked = { issuer: TokenIssuer; apps: AppServer; headers: Headers; body: string }
@@ -52,22 +52,29 @@ export async function answerRevocationEndpoint(ctx: Ctx, input: Asked): Promise<
   return new Response(null, { status: 200, headers: noStore })
 }
 
-const registrationsPerHour = 20
+/** In five minutes, so that whoever shares an address with somebody who asks on and on waits no longer than that. */
+const registrationsMax = { network: 10, site: 30 }
+const registrationWindowMs = 5 * 60_000
 
-/** The registration endpoint (RFC 7591), for apps that have no document of their own. Limited: it writes for whoever asks. */
+/**
+ * The registration endpoint (RFC 7591), for apps that have no document of their own. It writes for whoever asks, so each network and each site
+ * is limited; there is no limit of all together, which one caller could use up for everybody.
+ */
 export async function answerRegistration(
   ctx: Ctx,
   { headers, body }: { headers: Headers; body: unknown },
 ): Promise<Response> {
   const address = headers.get('x-forwarded-for')?.split(',').at(-1)?.trim().slice(0, 64) || 'unknown'
-  const window = { windowMs: 60 * 60_000, now: ctx.now }
+  const [network, site] = [networkOf(address), siteOf(address)]
+  const window = { windowMs: registrationWindowMs, now: ctx.now }
   try {
     await takeFromRateLimit(ctx.db, {
-      key: `app-register:address:${networkOf(address)}`,
-      limit: registrationsPerHour,
+      key: `app-register:network:${network}`,
+      limit: registrationsMax.network,
       ...window,
     })
-    const registered = await registerAppClient(ctx, body)
+    await takeFromRateLimit(ctx.db, { key: `app-register:site:${site}`, limit: registrationsMax.site, ...window })
+    const registered = await registerAppClient(ctx, { document: body, from: site })
     if (!registered.ok) {
       const { rule, message } = registered.error
       const error = message.startsWith('redirect_uris') ? 'invalid_redirect_uri' : 'invalid_client_metadata'
@@ -87,13 +94,10 @@ export async function answerRegistration(
       { status: 201, headers: noStore },
     )
   } catch (error) {
-    if (!(error instanceof DomainError)) throw error
-    const limited = error.code === 'rate_limited'
-    if (!limited && error.code !== 'unavailable') throw error
-    const { rule, retryAfterSeconds = 3600 } = error.details as { rule?: string; retryAfterSeconds?: number }
+    if (!(error instanceof DomainError) || error.code !== 'rate_limited') throw error
+    const { rule, retryAfterSeconds } = error.details as { rule: string; retryAfterSeconds: number }
     const problem = { error: 'temporarily_unavailable', error_description: error.message, rule }
-    const retry = { 'retry-after': String(retryAfterSeconds) }
-    return Response.json(problem, { status: limited ? 429 : 503, headers: { ...noStore, ...retry } })
+    return Response.json(problem, { status: 429, headers: { ...noStore, 'retry-after': String(retryAfterSeconds) } })
   }
 }
 

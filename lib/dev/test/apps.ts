@@ -16,7 +16,7 @@ export const later = (ms: number) => new Date(now.getTime() + ms)
 
 export async function registered(db: Db): Promise<string> {
   const document = { client_name: 'Claude', redirect_uris: [redirect] }
-  const client = await registerAppClient(ctxFor(db, anonymous, now), document)
+  const client = await registerAppClient(ctxFor(db, anonymous, now), { document, from: '203.0.113.0/24' })
   if (!client.ok) throw new Error(client.error.message)
   return client.value.id
 }

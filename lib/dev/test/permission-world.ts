@@ -13,7 +13,7 @@ import { ctxFor, makeAgent, makePerson, makeTeam } from './fleet.ts'
 import { makeServer } from './registry.ts'
 
 /** A person of each role, in the team that owns the agents of the examples or in another one. */
-export type Caller = { role: Role; ownTeam: boolean; token: string }
+export type Caller = { role: Role; ownTeam: boolean; personId: string; token: string }
 
 export type PermissionWorld = {
   callers: readonly Caller[]
@@ -62,7 +62,7 @@ export async function permissionWorld(db: Db): Promise<PermissionWorld> {
   for (const role of roles) {
     for (const ownTeam of [true, false]) {
       const { id } = await makePerson(db, { roles: [role], teamIds: [ownTeam ? team : elsewhere] })
-      callers.push({ role, ownTeam, token: await makeToken(db, { personId: id, permissions }) })
+      callers.push({ role, ownTeam, personId: id, token: await makeToken(db, { personId: id, permissions }) })
     }
   }
   return {
@@ -152,6 +152,9 @@ async function snapshot(db: Db): Promise<Kept> {
 }
 
 async function restore(db: Db, kept: Kept): Promise<void> {
+  // What a change of state has added would stand in the way of the next one.
+  await db.scopeApproval.deleteMany()
+  await db.grant.deleteMany({ where: { requestId: id } })
   for (const [table, key] of Object.entries(things)) {
     const rows = kept[table] ?? []
     const columns = Object.keys(rows[0] ?? {}).map((column) => `"${column}"`)
@@ -162,4 +165,8 @@ async function restore(db: Db, kept: Kept): Promise<void> {
       JSON.stringify(rows),
     )
   }
+  // Versions are for good.
+  await db.$executeRaw`
+    update "Agent" a set "currentVersion" = (select max("version") from "AgentVersion" v where v."agentId" = a."id")
+    where "currentVersion" is not null`
 }

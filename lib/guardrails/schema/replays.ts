@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { numberMax } from '#lib/core/count.ts'
 
 const units = { h: 1, d: 24 } as const
 const longestHours = 90 * 24
@@ -23,7 +24,7 @@ export const startTextReplayInput = z.strictObject({
 export type StartTextReplayInput = z.infer<typeof startTextReplayInput>
 
 export const startReplayInput = z.strictObject({
-  number: z.coerce.number().int().positive(),
+  number: z.coerce.number().int().positive().max(numberMax),
   since: since.default('7d'),
 })
 export type StartReplayInput = z.infer<typeof startReplayInput>
@@ -95,7 +96,7 @@ export type PolicyReplayReport = PolicyReplayView & {
 }
 
 export const replayListQuery = z.strictObject({
-  number: z.coerce.number().int().positive(),
+  number: z.coerce.number().int().positive().max(numberMax),
   limit: z.coerce.number().int().min(1).max(100).default(20),
   /** The id of the last one of the page before. */
   cursor: z.uuid().optional(),

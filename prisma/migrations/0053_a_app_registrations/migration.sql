@@ -1,0 +1,1 @@
+alter table "AppClient" add column "registeredFrom" text;
