@@ -87,9 +87,9 @@ async function replayOnce(
     range,
     set,
     onDifferences: (differences) => kept.add(differences),
-    onProgress: async (doneSeq) => {
+    onProgress: async ({ doneSeq }) => {
       rssMax = Math.max(rssMax, process.memoryUsage.rss())
-      if (doneSeq === range.upToSeq) read ||= performance.now() - started
+      if (doneSeq === String(range.upToSeq)) read ||= performance.now() - started
     },
   })
   const { user, system } = process.cpuUsage(cpu)

@@ -2,7 +2,8 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
-import type { PolicyReplay } from '#lib/db/generated/client.ts'
+import { type PolicyReplay, Prisma } from '#lib/db/generated/client.ts'
+import { askedOf, readCheckpoint, takeOver } from '../replay/checkpoint.ts'
 import { clearReplay, KeptDifferences } from '../replay/kept-differences.ts'
 import type { Attempt } from '../replay/recorded-calls.ts'
 import { replayCalls } from '../replay/replay-calls.ts'
@@ -25,8 +26,8 @@ export async function cancelPolicyReplay(ctx: Ctx, { replayId }: { replayId: str
 }
 
 /**
- * The worker's part: decides the recorded calls again and keeps what differs. May run twice: one that was overtaken by another try, or cancelled, writes
- * nothing more. After the last try it has failed, with the reason. For our own processes; needs `policies:manage`.
+ * The worker's part: decides the recorded calls again and keeps what differs. It goes on where a try before was, if that got anywhere. May run twice: one that was
+ * overtaken by another try, or cancelled, writes nothing more. After the last try it has failed, with the reason. For our own processes; needs `policies:manage`.
  */
 export async function runPolicyReplay(
   ctx: Ctx,
@@ -34,15 +35,15 @@ export async function runPolicyReplay(
     replayId,
     last = false,
     now = () => new Date(),
-    keptMax,
-  }: { replayId: string; last?: boolean; now?: () => Date; keptMax?: number },
+    ...limits
+  }: { replayId: string; last?: boolean; now?: () => Date } & Limits,
 ): Promise<void> {
   authorize(ctx, 'policies:manage')
   const attempt = await takeUp(ctx, replayId)
   await clearReplay(ctx.db, replayId)
   if (attempt === null) return
   try {
-    const figures = await decideAgain(ctx, { replayId, attempt, keptMax })
+    const figures = await decideAgain(ctx, { replayId, attempt, ...limits })
     await finish({ ...ctx, now: now() }, { replayId, attempt, figures })
   } catch (error) {
     if (error instanceof NotMine) return
@@ -68,36 +69,57 @@ class NotMine extends Error {
 
 type Replay = { id: string; setNumber: number | null; setVersion: string; state: string; attempt: number }
 
-/** Which try this is; null when there is nothing to do. */
+/** For tests: how many differences are kept, how large the parts are, and how often it is noted what was found. */
+type Limits = { keptMax?: number; parts?: { rows?: number; groups?: number }; noteEveryMs?: number }
+
+/** What it has found is noted so often at most: while it judges, that is more with every agent. */
+const noteEveryMsMax = 2000
+
+/** Which try this is; null when there is nothing to do. What the one before had found up to its checkpoint is taken over. */
 async function takeUp(ctx: Ctx, replayId: string): Promise<number | null> {
   return await inTx(ctx, async (tx, ctx) => {
     const replay = await lockReplay(tx, replayId)
     if (!isOpen(replay)) return null
     const attempt = replay.attempt + 1
-    await tx.policyReplay.update({ where: { id: replayId }, data: { state: 'running', attempt, startedAt: ctx.now } })
+    const { checkpoint, ...row } = await tx.policyReplay.findUniqueOrThrow({ where: { id: replayId } })
+    const at = readCheckpoint(checkpoint, (await textOf({ ...ctx, tx }, row).catch(() => null))?.policies ?? [])
+    if (at) await takeOver(tx, { replayId, from: replay.attempt, to: attempt, at })
+    const anew = at ? {} : { checkpoint: Prisma.DbNull, doneSeq: row.afterSeq }
+    const data = { state: 'running', attempt, startedAt: ctx.now, ...anew } as const
+    await tx.policyReplay.update({ where: { id: replayId }, data })
     return attempt
   })
 }
 
 async function decideAgain(
   ctx: Ctx,
-  { replayId, attempt, keptMax }: Attempt & { keptMax: number | undefined },
+  { replayId, attempt, keptMax, parts = {}, noteEveryMs = noteEveryMsMax }: Attempt & Limits,
 ): Promise<ReplayFigures> {
   const { db } = ctx
   const replay = await db.policyReplay.findUniqueOrThrow({ where: { id: replayId } })
-  const { fromAt: from, afterSeq, upToSeq } = replay
-  const set = await replayedSet(await textOf(ctx, replay))
+  const { fromAt, afterSeq, upToSeq } = replay
+  const text = await textOf(ctx, replay)
+  const set = await replayedSet(text)
   if (set.problem) throw new Error(set.problem)
   const by = { replayId, attempt }
-  const kept = new KeptDifferences(db, { by, max: keptMax })
+  const asked = askedOf(text.policies)
+  const from = readCheckpoint(replay.checkpoint, text.policies)
+  const kept = new KeptDifferences(db, { by, max: keptMax, state: from?.kept ?? null })
+  let notedAt = performance.now()
   const figures = await replayCalls(db, {
     by,
-    range: { from, afterSeq, upToSeq },
+    range: { from: fromAt, afterSeq, upToSeq },
     set,
+    from,
+    parts,
     onDifferences: (differences) => kept.add(differences),
-    async onProgress(doneSeq) {
+    async onProgress({ doneSeq, judged, compared }) {
       const mine = { id: replayId, attempt, state: 'running' as const }
-      const { count } = await db.policyReplay.updateMany({ where: mine, data: { doneSeq } })
+      const note = judged === null || performance.now() - notedAt >= noteEveryMs
+      if (note) notedAt = performance.now()
+      const checkpoint = note && { asked, doneSeq, judged, compared: compared(), kept: kept.state() }
+      const data = { doneSeq: BigInt(doneSeq), ...(checkpoint ? { checkpoint } : {}) }
+      const { count } = await db.policyReplay.updateMany({ where: mine, data })
       if (count === 0) throw new NotMine()
     },
   })
@@ -106,11 +128,14 @@ async function decideAgain(
 
 type Text = { number: number; version: string; policies: readonly string[] }
 
-async function textOf(ctx: Ctx, replay: Pick<PolicyReplay, 'setNumber' | 'setVersion' | 'policies'>): Promise<Text> {
+async function textOf(
+  ctx: Pick<Ctx, 'db' | 'tx'>,
+  replay: Pick<PolicyReplay, 'setNumber' | 'setVersion' | 'policies'>,
+): Promise<Text> {
   const { setNumber: number, setVersion: version, policies } = replay
   if (number === null) return { number: 0, version, policies }
   const select = { number: true, version: true, policies: true }
-  const set = await ctx.db.policySet.findUniqueOrThrow({ where: { number }, select })
+  const set = await (ctx.tx ?? ctx.db).policySet.findUniqueOrThrow({ where: { number }, select })
   if (set.version !== version) throw new Error('The text of the set was changed meanwhile: replay it again.')
   return set
 }
@@ -122,7 +147,7 @@ async function finish(ctx: Ctx, done: Attempt & { figures: ReplayFigures }): Pro
     if (replay.attempt !== attempt || !isOpen(replay)) throw new NotMine()
     await tx.policyReplay.update({
       where: { id: replayId },
-      data: { state: 'done', report: figures, endedAt: ctx.now },
+      data: { state: 'done', report: figures, endedAt: ctx.now, checkpoint: Prisma.DbNull },
     })
     recordEnd(tx, ctx, { replay, outcome: 'done', figures })
   })

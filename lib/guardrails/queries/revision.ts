@@ -12,6 +12,9 @@ export async function heldCallRevision(tx: Tx, id: string, lock: boolean): Promi
 /** A replay as it was asked for and ended, as a text that changes with it; how far it is does not count. */
 export async function policyReplayRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
   if (lock) await tx.$queryRaw`select 1 from "PolicyReplay" where "id" = ${id}::uuid for update`
-  const replay = await tx.policyReplay.findUnique({ where: { id }, omit: { doneSeq: true, attempt: true } })
+  const replay = await tx.policyReplay.findUnique({
+    where: { id },
+    omit: { doneSeq: true, attempt: true, checkpoint: true },
+  })
   return replay && revisionOf(replay)
 }

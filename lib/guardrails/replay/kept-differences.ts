@@ -1,6 +1,7 @@
 import type { Db } from '#lib/db/client.ts'
 import type { Difference } from '../rules/replay.ts'
 import type { ReplayFigures } from '../schema/replays.ts'
+import type { Kept } from './checkpoint.ts'
 import type { Attempt } from './recorded-calls.ts'
 
 /** So many are kept of a replay, some hundred bytes each; the rest is counted. */
@@ -8,16 +9,25 @@ const differencesMax = 500_000
 
 /** Writes what differs under the try that found it, a statement at a time: nothing that takes long is in a transaction. */
 export class KeptDifferences {
-  readonly leftOut: ReplayFigures['leftOut'] = { differences: 0, calls: 0 }
+  readonly leftOut: ReplayFigures['leftOut']
   readonly #db: Db
   readonly #by: Attempt
   readonly #max: number
-  #kept = 0
+  #kept: number
 
-  constructor(db: Db, { by, max = differencesMax }: { by: Attempt; max?: number | undefined }) {
+  constructor(
+    db: Db,
+    { by, max = differencesMax, state = null }: { by: Attempt; max?: number | undefined; state?: Kept | null },
+  ) {
+    this.#kept = state?.kept ?? 0
+    this.leftOut = state?.leftOut ?? { differences: 0, calls: 0 }
     this.#db = db
     this.#by = by
     this.#max = max
+  }
+
+  state(): Kept {
+    return { kept: this.#kept, leftOut: { ...this.leftOut } }
   }
 
   async add(differences: readonly Difference[]): Promise<void> {

@@ -61,22 +61,27 @@ export async function putAside(
     select "situation", "decision", "rule", "version", "hour", "calls", "lastAt" from alike where "situation" is null`
 }
 
+const seqMax = 9_223_372_036_854_775_807n
 type AsideRow = RecordedGroup & { situation: string; firstSeq: bigint }
 /** Groups that are read at once, and so at most as many situations. */
-const rowsAtOnce = 5000
+const groupsAtOnce = 5000
 
 /** What was put aside, situation by situation, each whole; never more of them in memory than are read at once. */
 export async function* situationsAside(
   tx: Tx,
-  { replayId, attempt }: Attempt,
+  { replayId, attempt, after, atOnce = groupsAtOnce }: Attempt & { after: string | null; atOnce?: number | undefined },
 ): AsyncGenerator<{ situation: string; groups: RecordedCalls }[]> {
-  let last: Pick<AsideRow, 'situation' | 'firstSeq'> = { situation: '', firstSeq: 0n }
+  // Behind the last group of a situation that was judged whole.
+  let last: Pick<AsideRow, 'situation' | 'firstSeq'> = {
+    situation: after ?? '',
+    firstSeq: after === null ? 0n : seqMax,
+  }
   let open: { situation: string; groups: RecordedCalls } | undefined
   for (;;) {
     const rows = await tx.$queryRaw<AsideRow[]>`
       select "situation", "firstSeq", "decision", "rule", "version", "hour", "calls", "lastAt" from "PolicyReplayGroup"
       where "replayId" = ${replayId}::uuid and "attempt" = ${attempt} and ("situation", "firstSeq") > (${last.situation}, ${last.firstSeq})
-      order by "situation", "firstSeq" limit ${rowsAtOnce}`
+      order by "situation", "firstSeq" limit ${atOnce}`
     const whole: { situation: string; groups: RecordedCalls }[] = []
     for (const { firstSeq: _, ...group } of rows) {
       if (open?.situation !== group.situation) {
@@ -85,7 +90,7 @@ export async function* situationsAside(
       }
       open.groups.add(group)
     }
-    const done = rows.length < rowsAtOnce
+    const done = rows.length < atOnce
     if (done && open) whole.push(open)
     if (whole.length > 0) yield whole
     if (done) return

@@ -73,8 +73,27 @@ export class Comparison {
     permitted: { calls: 0, agents: new Set() },
   }
 
-  constructor(version: string) {
+  /** `state`: what another one has added up before. */
+  constructor(version: string, state: ComparisonState | null = null) {
     this.#version = version
+    if (!state) return
+    Object.assign(this.figures, state.figures)
+    for (const [each, calls] of state.against) this.#against.set(each, calls)
+    for (const kind of ['blocked', 'permitted'] as const) {
+      this.#sums[kind] = { calls: state[kind].calls, agents: new Set(state[kind].agents) }
+    }
+  }
+
+  /** What it has added up, for another one to go on with. */
+  state(): ComparisonState {
+    const sum = ({ calls, agents }: Sum) => ({ calls, agents: [...agents] })
+    const { blocked, permitted } = this.#sums
+    return {
+      figures: { ...this.figures },
+      against: [...this.#against],
+      blocked: sum(blocked),
+      permitted: sum(permitted),
+    }
   }
 
   /** What names no situation, or one that is not known: counted, never guessed. */
@@ -158,6 +177,12 @@ export class Comparison {
   }
 }
 
+export type ComparisonState = {
+  figures: Comparison['figures']
+  against: [version: string, calls: number][]
+  blocked: { calls: number; agents: string[] }
+  permitted: { calls: number; agents: string[] }
+}
 type Sum = { calls: number; agents: Set<string> }
 type Compared = {
   group: RecordedGroup
