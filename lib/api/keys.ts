@@ -10,6 +10,7 @@ export async function listKeys(ctx: Ctx): Promise<KeyView[]> {
     ...key,
     createdAt: key.createdAt.toISOString(),
     retiredAt: key.retiredAt?.toISOString() ?? null,
+    lastUsedAt: key.lastUsedAt?.toISOString() ?? null,
   }))
 }
 

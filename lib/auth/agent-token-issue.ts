@@ -4,7 +4,7 @@ import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { TokenFacts } from './agent-token-rules.ts'
 import type { Ctx } from './ctx.ts'
-import { signingKey } from './signing-keys.ts'
+import { noteSigned, signingKey } from './signing-keys.ts'
 import type { TrustedIssuers } from './trusted-issuers.ts'
 
 /** What the authorization server signs with and for, and whom it trusts; each process makes one from its settings. */
@@ -66,6 +66,7 @@ export async function signToken(ctx: Ctx, issuer: TokenIssuer, claims: TokenClai
   })
     .setProtectedHeader({ alg: 'EdDSA', typ: 'at+jwt', kid })
     .sign(privateKey)
+  await noteSigned(ctx, kid)
   return { token, expiresAt: new Date(expiresAt * 1000), tokenType: jkt ? 'DPoP' : 'Bearer' }
 }
 

@@ -114,14 +114,20 @@ export async function listSigningKeys(ctx: Ctx): Promise<SigningKeyView[]> {
   const rows = await reader(ctx).signingKey.findMany({
     where: { OR: [{ retiredAt: null }, { retiredAt: { gt: horizon } }] },
     orderBy: { createdAt: 'desc' },
-    select: { kid: true, createdAt: true, retiredAt: true, withdrawnAt: true },
+    select: { kid: true, publicJwk: true, createdAt: true, retiredAt: true, withdrawnAt: true, lastUsedAt: true },
   })
   const signing = signingNow(rows, ctx.now)
-  return rows.map(({ withdrawnAt, ...key }) => {
+  return rows.map(({ withdrawnAt, publicJwk, ...row }) => {
+    const key = { ...row, algorithm: algorithmOf(publicJwk) }
     const ended = key.retiredAt !== null && key.retiredAt.getTime() + verifiesAfterRetirementMs <= ctx.now.getTime()
     if (withdrawnAt) return { ...key, state: 'withdrawn' }
     if (key.kid === signing?.kid) return { ...key, state: 'signing' }
     if (ended) return { ...key, state: 'ended' }
     return { ...key, state: key.retiredAt !== null && key.retiredAt <= ctx.now ? 'verifying' : 'waiting' }
   })
+}
+
+function algorithmOf(publicJwk: unknown): string {
+  const { alg } = publicJwk as { alg?: unknown }
+  return typeof alg === 'string' ? alg : 'EdDSA'
 }

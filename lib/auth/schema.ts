@@ -67,8 +67,12 @@ export const rotateSigningKeyInput = z.strictObject({
 export type SigningKeyView = {
   kid: string
   state: 'waiting' | 'signing' | 'verifying' | 'ended' | 'withdrawn'
+  /** What it signs with, as its public half says (RFC 7518). */
+  algorithm: string
   createdAt: Date
   retiredAt: Date | null
+  /** The last token it signed, to the minute; null: none, or none since that is kept. */
+  lastUsedAt: Date | null
 }
 
 /** What a person is asked before an app may read for them. */

@@ -16,6 +16,8 @@ const settleMs = 2 * jwksAgeSecondsMax * 1000
 /** A key signs for a month; the first token after that starts the next one. */
 const signsForMs = 30 * 86_400_000
 
+const notedEveryMs = 60_000
+
 const creationLockKey = 5_432_002
 
 /**
@@ -27,6 +29,14 @@ export async function signingKey(ctx: Ctx, secretBox: SecretBox): Promise<{ kid:
   const row = present && !isOld(present, ctx.now) ? present : await createNextKey(ctx, secretBox)
   const jwk = JSON.parse(await secretBox.open(row.privateCiphertext, sealContexts.signingKey(row.kid))) as JWK
   return { kid: row.kid, privateKey: createPrivateKey({ key: jwk, format: 'jwk' }) }
+}
+
+/** Notes that it signs, once a minute: whoever signs at the same moment does not wait for the other to note it. */
+export async function noteSigned({ tx, db, now }: Ctx, kid: string): Promise<void> {
+  const since = new Date(now.getTime() - notedEveryMs)
+  await (tx ?? db).$executeRaw`update "SigningKey" set "lastUsedAt" = ${now} where "kid" in (
+    select "kid" from "SigningKey" where "kid" = ${kid} and ("lastUsedAt" is null or "lastUsedAt" < ${since})
+    for no key update skip locked)`
 }
 
 /** The public halves that verifiers accept, newest first. */

@@ -73,6 +73,9 @@ export const paths = {
   authorize: () => '/oauth/authorize',
   delegation: () => '/settings/delegation',
   notificationSettings: () => '/settings/notifications',
+  signingKeys: () => '/settings/keys',
+  /** Where verifiers read the public halves. */
+  jwks: () => '/.well-known/jwks.json',
   webhooks: () => '/settings/webhooks',
   webhook: (id: string) => `/settings/webhooks/${encodeURIComponent(id)}`,
   apiReference: () => '/settings/api',

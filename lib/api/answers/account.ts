@@ -67,8 +67,10 @@ export const signingKey = answerOf<KeyView>()(
   z.strictObject({
     kid: text,
     state: z.enum(['waiting', 'signing', 'verifying', 'ended', 'withdrawn']),
+    algorithm: text,
     createdAt: time,
     retiredAt: time.nullable(),
+    lastUsedAt: time.nullable(),
   }),
 ).meta({ id: 'SigningKey' })
 

@@ -51,7 +51,12 @@ dbTest(
     expect(signsFromMs - minute).toBeGreaterThan(before.age * 1000)
     expect(await kidAt(db, signsFromMs - 1, agent)).toBe(old)
     expect(await kidAt(db, signsFromMs, agent)).toBe(next)
-    expect((await listSigningKeys(at(db, signsFromMs))).map(({ state }) => state)).toEqual(['signing', 'verifying'])
+    expect(await listSigningKeys(at(db, signsFromMs))).toMatchObject([
+      { kid: next, state: 'signing', algorithm: 'EdDSA', lastUsedAt: signsFrom },
+      // It signed again a moment before, and that is kept to the minute.
+      { kid: old, state: 'verifying', algorithm: 'EdDSA', lastUsedAt: new Date(began + signsFromMs - 1) },
+    ])
+    expect(JSON.stringify(await listSigningKeys(at(db, signsFromMs)))).not.toMatch(/"d"|cipher|private/i)
     expect((await published(db, signsFromMs + 15 * minute)).kids).toContain(old)
     expect((await published(db, signsFromMs + 17 * minute)).kids).toEqual([next])
     const row = await db.auditEvent.findFirstOrThrow({ where: { event: 'signing_key.rotated' } })

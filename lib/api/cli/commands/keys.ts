@@ -51,7 +51,9 @@ until the wrapping is done; when \`keys sealing\` says so, the old one can go.`,
 
 const columns: Column<KeyView>[] = [
   { title: 'KEY', value: (key) => key.kid },
+  { title: 'ALGORITHM', value: (key) => key.algorithm, dispensable: 2 },
   { title: 'STATE', value: (key) => key.state },
   { title: 'MADE', value: (key) => minute(key.createdAt) },
   { title: 'SIGNS UNTIL', value: (key) => minute(key.retiredAt), dispensable: 1 },
+  { title: 'LAST SIGNED', value: (key) => minute(key.lastUsedAt), dispensable: 3 },
 ]
