@@ -37,8 +37,9 @@ export function unprovenIn({ talk, params, state, task }: AgentRequest): Unprove
 }
 
 /** The call as if it were the first: what is unproven stays here. */
-export function withoutAnswers({ inputResponses: _, ...params }: Record<string, unknown>): Record<string, unknown> {
-  return params
+export function withoutAnswers(params: Record<string, unknown>): Record<string, unknown> {
+  const { inputResponses: _, ...rest } = params
+  return rest
 }
 
 /**
