@@ -1,14 +1,14 @@
 import { Plus } from 'lucide-react'
 import type { Metadata } from 'next'
 import Link from 'next/link'
-import type { ReactNode } from 'react'
-import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
-import { Card, Figure } from '#components/ui/card.tsx'
+import { Figure } from '#components/ui/card.tsx'
 import { formatCount, plural } from '#components/ui/count.ts'
 import { Money, Rate } from '#components/ui/money.tsx'
-import { ScopeBadge, Status } from '#components/ui/status.tsx'
+import { PageHeader } from '#components/ui/page-header.tsx'
+import { Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { monthName } from '#components/ui/time.ts'
 import { can } from '#lib/auth/ctx.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
@@ -20,6 +20,8 @@ import { listAgents, listToolReviews } from '#lib/registry/queries.ts'
 import { listBreakGlass, listScopeRequests, listWaitingRequests } from '#lib/scopes/queries.ts'
 import { currentCtx, type PageCtx } from '#lib/web/ctx.ts'
 import { hrefWith } from '#lib/web/search.ts'
+import { HomeList, HomeNote, HomeRow } from './home-list.tsx'
+import { callsForMe, reviewsForMe, WaitsForMe } from './waits-for-me.tsx'
 
 export const metadata: Metadata = { title: 'Home' }
 
@@ -28,36 +30,42 @@ const shown = 6
 export default async function HomePage() {
   const ctx = await currentCtx()
   const mine = ctx.actor.teamIds.join(',')
-  const [agents, waiting, forMe, requests, escalations, summary, reviews, glasses, orphans] = await Promise.all([
-    mine
-      ? listAgents(ctx, {
-          owner: mine,
-          status: 'active,suspended,provisioning',
-          sort: 'runs',
-          order: 'desc',
-          limit: shown,
-        })
-      : null,
-    countWaitingCalls(ctx),
-    listWaitingRequests(ctx, { limit: shown }),
-    listScopeRequests(ctx, { state: 'pending', limit: 1 }),
-    listEscalations(ctx, { open: true, limit: shown }),
-    fleetSummary(ctx, { days: 30 }),
-    listToolReviews(ctx),
-    listBreakGlass(ctx, { state: 'open', limit: shown }, { counted: false }),
-    can(ctx.actor, 'agents:take_over') ? listOrphans(ctx, { mine: true }) : [],
-  ])
+  const [agents, waiting, calls, forMe, requests, escalations, summary, tools, reviews, glasses, orphans] =
+    await Promise.all([
+      mine
+        ? listAgents(ctx, {
+            owner: mine,
+            status: 'active,suspended,provisioning',
+            sort: 'runs',
+            order: 'desc',
+            limit: shown,
+          })
+        : null,
+      countWaitingCalls(ctx),
+      callsForMe(ctx),
+      listWaitingRequests(ctx, { limit: shown }),
+      listScopeRequests(ctx, { state: 'pending', limit: 1 }),
+      listEscalations(ctx, { open: true, limit: shown }),
+      fleetSummary(ctx, { days: 30 }),
+      can(ctx.actor, 'servers:manage') ? listToolReviews(ctx) : [],
+      reviewsForMe(ctx),
+      listBreakGlass(ctx, { state: 'open', limit: shown }, { counted: false }),
+      can(ctx.actor, 'agents:take_over') ? listOrphans(ctx, { mine: true }) : [],
+    ])
   return (
     <>
-      <header className="mb-5 flex flex-wrap items-start justify-between gap-3">
-        <h1 className="text-xl font-semibold tracking-tight">Home</h1>
-        <NewAgent ctx={ctx} />
-      </header>
+      <PageHeader
+        title="Home"
+        description="The organization’s Claude agents: what waits for you, what yours do, and what all of them cost."
+        actions={<NewAgent ctx={ctx} />}
+      />
       <dl className="mb-5 grid grid-cols-2 gap-3 lg:grid-cols-5">
         <Figure
           label="Calls waiting for a person"
           value={formatCount(waiting)}
-          note={can(ctx.actor, 'calls:decide') ? 'approve, edit or reject' : 'for those who may decide'}
+          note={
+            calls.length > 0 ? `${formatCount(calls.length)} of the oldest for you to decide` : 'none for you to decide'
+          }
           href={paths.approvals()}
         />
         <Figure
@@ -79,123 +87,65 @@ export default async function HomePage() {
           href={paths.fleet()}
         />
         <Figure
-          label={`Spend in ${summary.month.month}`}
+          label={`Spend in ${monthName(summary.month.month)}`}
           value={<Money micros={summary.month.spentMicros} unpriced={summary.month.unpricedRequests} />}
           note={`of ${formatMicros(BigInt(summary.month.budgetMicros))} budget`}
           href={paths.fleet()}
         />
       </dl>
-      <div className="grid items-start gap-5 xl:grid-cols-3">
-        <List
-          title="Agents of my teams"
-          more={mine ? { href: hrefWith(paths.agents(), { owner: mine }), label: `All ${agents?.total ?? 0}` } : null}
-          empty={mine ? 'Your teams own no agent yet.' : 'You belong to no team. A platform admin can add you to one.'}
-        >
-          {agents?.items.map((agent) => (
-            <Row key={agent.id} href={paths.agent(agent.id)} title={agent.name}>
-              <span className="text-[13px] text-muted-foreground">
-                {plural(agent.monthlyRuns, 'run')},{' '}
-                <Money micros={agent.cost30dMicros} unpriced={agent.unpricedRequests} />,{' '}
-                <Rate value={agent.escalationRate} /> escalated
-              </span>
-              <Status state={agent.status} />
-            </Row>
-          ))}
-        </List>
-        <List
-          title="Scope requests that wait for me"
-          more={{
-            href: hrefWith(paths.requests(), { state: 'pending' }),
-            label: `All ${requests.total} pending`,
-          }}
-          empty="No request waits for you."
-        >
-          {forMe.items.map((request) => (
-            <Row key={request.id} href={paths.request(request.id)} title={request.agent.name}>
-              <span className="text-[13px] text-muted-foreground">
-                {request.requestedBy.name}, <Time value={request.createdAt} />
-                {request.standIns.map(({ person }) => `, for ${person.name}`)}
-                {request.escalations > 0 && ', passed on'}
-              </span>
-              <ScopeBadge
-                serverId={request.server.id}
-                toolClass={request.class}
-                toolName={request.toolName}
-                environment={request.server.environment}
-              />
-            </Row>
-          ))}
-        </List>
-        <List
-          title="Open escalations"
-          more={{ href: hrefWith(paths.escalations(), { open: true }), label: `All ${escalations.total}` }}
-          empty="No agent waits for a person."
-        >
-          {escalations.items.map((escalation) => (
-            <Row key={escalation.id} href={paths.run(escalation.runId)} title={escalation.title}>
-              <span className="text-[13px] text-muted-foreground">
-                {escalation.agentName}, <Time value={escalation.createdAt} />
-              </span>
-            </Row>
-          ))}
-        </List>
-        {orphans.length > 0 && (
-          <List
-            title="Agents nobody answers for"
-            more={{ href: hrefWith(paths.agents(), { q: 'orphaned:yes' }), label: `All ${orphans.length}` }}
-            empty="Somebody answers for every agent."
+      <div className="grid grid-cols-1 items-start gap-x-5 xl:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
+        <div className="grid gap-5">
+          <WaitsForMe ctx={ctx} waiting={{ calls, glasses, requests: forMe, tools, reviews, orphans }} />
+          <HomeList
+            title="Open escalations of all teams"
+            more={{
+              href: hrefWith(paths.escalations(), { open: true }),
+              label: `All ${formatCount(escalations.total)}`,
+            }}
+            empty="No agent waits for a person."
           >
-            {orphans.slice(0, shown).map(({ agent, owner, person, suspendAt, suspendedAt }) => (
-              <Row key={agent.id} href={paths.agent(agent.id)} title={agent.name}>
-                <span className="text-[13px] text-muted-foreground">
-                  {owner.name}, {person.name} has left
-                  {suspendAt && !suspendedAt && (
-                    <>
-                      , is suspended <Time value={suspendAt} />
-                    </>
-                  )}
-                </span>
+            {escalations.items.map((escalation) => (
+              <HomeRow key={escalation.id} href={paths.run(escalation.runId)} title={escalation.title}>
+                <HomeNote>
+                  {escalation.agentName}, <Time value={escalation.createdAt} />
+                </HomeNote>
+              </HomeRow>
+            ))}
+          </HomeList>
+        </div>
+        <div>
+          <HomeList
+            title="Agents of my teams"
+            more={mine ? { href: hrefWith(paths.agents(), { owner: mine }), label: `All ${agents?.total ?? 0}` } : null}
+            empty={mine ? <FirstAgent ctx={ctx} /> : 'You belong to no team. A platform admin can add you to one.'}
+          >
+            {agents?.items.map((agent) => (
+              <HomeRow key={agent.id} href={paths.agent(agent.id)} title={agent.name}>
+                <HomeNote>
+                  {plural(agent.monthlyRuns, 'run')},{' '}
+                  <Money micros={agent.cost30dMicros} unpriced={agent.unpricedRequests} />,{' '}
+                  <Rate value={agent.escalationRate} /> escalated
+                </HomeNote>
                 <Status state={agent.status} />
-              </Row>
+              </HomeRow>
             ))}
-          </List>
-        )}
-        {glasses.length > 0 && (
-          <List
-            title="Break-glass to review"
-            more={{ href: paths.breakGlass(), label: 'All' }}
-            empty="No glass is broken."
-          >
-            {glasses.map(({ grantId, agent, openedBy, openedAt, inForce }) => (
-              <Row key={grantId} href={paths.breakGlass()} title={agent.name}>
-                <span className="text-[13px] text-muted-foreground">
-                  {openedBy.name}, <Time value={openedAt} />
-                </span>
-                <Badge tone={inForce ? 'warn' : 'held'}>{inForce ? 'in force' : 'review waits'}</Badge>
-              </Row>
-            ))}
-          </List>
-        )}
-        {reviews.length > 0 && (
-          <List
-            title="Tools to review"
-            more={{ href: paths.servers(), label: `All ${reviews.length}` }}
-            empty="No tool waits for its review."
-          >
-            {reviews.slice(0, shown).map(({ server, tool, verdict, since, approver }) => (
-              <Row key={`${server.id} ${tool}`} href={paths.serverTool(server.id, tool)} title={tool}>
-                <span className="text-[13px] text-muted-foreground">
-                  {server.name}, <Time value={since} />
-                  {approver && `, ${approver.id === ctx.actor.id ? 'you are asked' : `${approver.name} is asked`}`}
-                </span>
-                <Badge tone={verdict === 'suspended' ? 'warn' : 'held'}>
-                  {verdict === 'suspended' ? 'changed' : 'new'}
-                </Badge>
-              </Row>
-            ))}
-          </List>
-        )}
+          </HomeList>
+        </div>
       </div>
+    </>
+  )
+}
+
+/** For a team that has none: the way to its first. */
+function FirstAgent({ ctx }: { ctx: PageCtx }) {
+  if (!can(ctx.actor, 'agents:create')) return 'Your teams own no agent yet.'
+  return (
+    <>
+      Your teams own no agent yet.{' '}
+      <Link href={paths.newAgent()} className="text-accent underline underline-offset-2">
+        Make the first one
+      </Link>{' '}
+      from a golden template: a guarded first run takes minutes.
     </>
   )
 }
@@ -208,46 +158,6 @@ function NewAgent({ ctx }: { ctx: PageCtx }) {
         <Plus aria-hidden /> New agent
       </Link>
     </Button>
-  )
-}
-
-type ListProps = {
-  title: string
-  more: { href: string; label: string } | null
-  empty: string
-  children: ReactNode[] | undefined
-}
-
-function List({ title, more, empty, children }: ListProps) {
-  return (
-    <Card
-      flush
-      title={title}
-      actions={
-        more && (
-          <Link href={more.href} className="text-[13px] text-accent hover:underline">
-            {more.label}
-          </Link>
-        )
-      }
-    >
-      {children && children.length > 0 ? (
-        <ul className="divide-y">{children}</ul>
-      ) : (
-        <p className="px-4 py-6 text-muted-foreground">{empty}</p>
-      )}
-    </Card>
-  )
-}
-
-function Row({ href, title, children }: { href: string; title: string; children: ReactNode }) {
-  return (
-    <li className="grid gap-1 px-4 py-2.5">
-      <Link href={href} className="font-medium text-accent hover:underline">
-        {title}
-      </Link>
-      <span className="flex flex-wrap items-center justify-between gap-2">{children}</span>
-    </li>
   )
 }
 

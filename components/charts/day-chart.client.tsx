@@ -27,12 +27,15 @@ export function DayChart({
   kind = 'bars',
   color,
   threshold,
+  fractions = kind === 'line',
 }: {
   title: string
   points: readonly ChartPoint[]
   kind?: 'bars' | 'line'
   color: 1 | 2 | 3 | 4
   threshold?: { value: number; label: string }
+  /** Whether there is a half of it: counts have none. */
+  fractions?: boolean
 }) {
   const stroke = `var(--chart-${color})`
   return (
@@ -60,6 +63,7 @@ export function DayChart({
               axisLine={false}
               stroke="var(--muted-foreground)"
               tickFormatter={compact}
+              allowDecimals={fractions}
             />
             <Tooltip content={<PointTooltip />} cursor={{ fill: 'var(--muted)' }} isAnimationActive={false} />
             {threshold && (
@@ -125,8 +129,10 @@ function PointTooltip({ active, payload }: { active?: boolean; payload?: readonl
 }
 
 function shortTime(at: string): string {
-  return at.length > dayLength ? at.slice(dayLength + 1) : at.slice(5).replace('-', '/')
+  return at.length > dayLength ? at.slice(dayLength + 1) : shortDay.format(new Date(`${at}T00:00:00Z`))
 }
+
+const shortDay = new Intl.DateTimeFormat('en', { month: 'short', day: 'numeric', timeZone: 'UTC' })
 
 const compactFormat = new Intl.NumberFormat('en', { notation: 'compact', maximumFractionDigits: 2 })
 function compact(value: number): string {

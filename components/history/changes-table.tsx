@@ -1,6 +1,7 @@
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
 import type { FieldChange, GrantChange } from '#lib/registry/schema/history.ts'
+import { valueText } from './value-text.ts'
 
 /** What differs, field by field. */
 export function FieldChanges({ caption, fields }: { caption: string; fields: readonly FieldChange[] }) {
@@ -12,19 +13,10 @@ export function GrantChanges({ caption, grants }: { caption: string; grants: rea
   return <DataTable caption={caption} columns={grantColumns} rows={grants} rowKey={(change) => change.grantId} />
 }
 
-/** A field's value in words. */
-export function valueText(value: unknown): string {
-  if (value === null || value === '') return '–'
-  if (typeof value === 'string') return value
-  if (typeof value === 'boolean') return value ? 'yes' : 'no'
-  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.join(', ') || '–'
-  return JSON.stringify(value)
-}
-
 const fieldColumns: readonly Column<FieldChange>[] = [
   { id: 'field', header: 'Field', cell: ({ field }) => <code className="whitespace-nowrap">{field}</code> },
-  { id: 'before', header: 'Before', cell: ({ before }) => <Value value={before} /> },
-  { id: 'after', header: 'After', cell: ({ after }) => <Value value={after} /> },
+  { id: 'before', header: 'Before', cell: ({ field, before }) => <Value value={before} field={field} /> },
+  { id: 'after', header: 'After', cell: ({ field, after }) => <Value value={after} field={field} /> },
 ]
 
 const grantColumns: readonly Column<GrantChange>[] = [
@@ -43,13 +35,13 @@ const grantColumns: readonly Column<GrantChange>[] = [
       change === 'changed'
         ? fields.map(({ field, before, after }) => (
             <span key={field} className="block break-words">
-              {field}: {valueText(before)} → {valueText(after)}
+              {field}: {valueText(before, field)} → {valueText(after, field)}
             </span>
           ))
         : null,
   },
 ]
 
-function Value({ value }: { value: unknown }) {
-  return <span className="block max-w-md whitespace-pre-wrap break-words">{valueText(value)}</span>
+function Value({ value, field }: { value: unknown; field: string }) {
+  return <span className="block max-w-md whitespace-pre-wrap break-words">{valueText(value, field)}</span>
 }

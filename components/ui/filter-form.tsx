@@ -9,10 +9,12 @@ export function FilterForm({ action, label, children }: { action: string; label:
       method="get"
       role="search"
       aria-label={label}
-      className="mb-4 flex flex-wrap items-center gap-2"
+      className="mb-4 grid grid-cols-2 items-center gap-2 sm:flex sm:flex-wrap"
     >
       {children}
-      <Button type="submit">Apply</Button>
+      <Button type="submit" className="max-sm:justify-self-start">
+        Apply
+      </Button>
     </form>
   )
 }

@@ -17,20 +17,19 @@ import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { LiveTail } from './live-tail.client.tsx'
 
-export const metadata: Metadata = { title: 'Audit' }
+export const metadata: Metadata = { title: 'Audit log' }
+
+const about = {
+  title: 'Audit log',
+  description: 'Everything that changed, was called or was refused, in order and append-only.',
+}
 
 export default async function AuditPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const header = (
-    <PageHeader
-      title="Audit"
-      description="Everything that changed, was called or was refused, in order and append-only."
-    />
-  )
   if (!can(ctx.actor, 'audit:read')) {
     return (
       <>
-        {header}
+        <PageHeader {...about} />
         <Notice title="Your roles do not include reading the audit log">
           It comes with: {rolesWith('audit:read').map(roleLabel).join(', ')}.
         </Notice>
@@ -42,11 +41,7 @@ export default async function AuditPage({ searchParams }: { searchParams: Search
   const last = events.at(-1)
   return (
     <>
-      <PageHeader
-        title="Audit"
-        description="Everything that changed, was called or was refused, in order and append-only."
-        actions={query.before === undefined && <LiveTail newest={events[0]?.seq ?? '0'} />}
-      />
+      <PageHeader {...about} actions={query.before === undefined && <LiveTail newest={events[0]?.seq ?? '0'} />} />
       <FilterForm action={paths.audit()} label="Filter the audit log">
         <Input
           name="agent"
@@ -77,8 +72,7 @@ export default async function AuditPage({ searchParams }: { searchParams: Search
           className="w-full sm:w-40"
         />
         <Input name="tool" defaultValue={query.tool} placeholder="Tool" aria-label="Tool" className="w-full sm:w-40" />
-        <Input name="rule" defaultValue={query.rule} placeholder="Rule" aria-label="Rule" className="w-full sm:w-44" />
-        <Select name="decision" defaultValue={query.decision ?? ''} aria-label="Decision" className="w-40">
+        <Select name="decision" defaultValue={query.decision ?? ''} aria-label="Decision" className="w-full sm:w-40">
           <option value="">Any decision</option>
           <option value="allow">allowed</option>
           <option value="deny">denied</option>

@@ -37,19 +37,19 @@ export default async function EscalationsPage({ searchParams }: { searchParams: 
           defaultValue={query.agent}
           placeholder="Agent id"
           aria-label="Agent id"
-          className="w-full sm:w-64"
+          className="col-span-2 w-full sm:w-64"
         />
         <Select
           name="open"
           defaultValue={query.open === undefined ? '' : String(query.open)}
           aria-label="State"
-          className="w-40"
+          className="w-full sm:w-48"
         >
           <option value="">Open and resolved</option>
           <option value="true">open</option>
           <option value="false">resolved</option>
         </Select>
-        <Select name="kind" defaultValue={query.kind ?? ''} aria-label="Kind" className="w-40">
+        <Select name="kind" defaultValue={query.kind ?? ''} aria-label="Kind" className="w-full sm:w-40">
           <option value="">Any kind</option>
           {escalationKinds.map((kind) => (
             <option key={kind} value={kind}>

@@ -7,6 +7,7 @@ import { formatCount } from '#components/ui/count.ts'
 import { Money } from '#components/ui/money.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
+import { monthName } from '#components/ui/time.ts'
 import { paths } from '#lib/core/paths.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { fleetSummary, retirementCandidates } from '#lib/metrics/queries.ts'
@@ -76,7 +77,7 @@ export default async function FleetPage({ searchParams }: { searchParams: Search
           href={hrefWith(paths.agents(), { status: 'active' })}
         />
         <Figure
-          label={`Spend in ${summary.month.month}`}
+          label={`Spend in ${monthName(summary.month.month)}`}
           value={<Money micros={summary.month.spentMicros} unpriced={summary.month.unpricedRequests} />}
           note={`of ${formatMicros(BigInt(summary.month.budgetMicros))} budget`}
         />
@@ -84,7 +85,7 @@ export default async function FleetPage({ searchParams }: { searchParams: Search
       <Card title="By day" className="mb-5">
         <div className="grid gap-6 md:grid-cols-2">
           <DayChart title="Runs" color={1} points={points(summary, (day) => [day.runs, formatCount(day.runs)])} />
-          <DayChart title="Cost in dollars" color={2} points={points(summary, costPoint)} />
+          <DayChart title="Cost in dollars" fractions color={2} points={points(summary, costPoint)} />
           <DayChart
             title="Escalation rate in percent"
             kind="line"
@@ -116,8 +117,16 @@ export default async function FleetPage({ searchParams }: { searchParams: Search
             coverage={summary.coverage.owner}
             missing={{ href: hrefWith(paths.agents(), { q: 'orphaned:yes' }), label: 'orphaned' }}
           />
-          <Meter label="Review not overdue" coverage={summary.coverage.review} />
-          <Meter label="On the newest template" coverage={summary.coverage.template} />
+          <Meter
+            label="Review not overdue"
+            coverage={summary.coverage.review}
+            missing={{ href: hrefWith(paths.agents(), { q: 'overdue:yes' }), label: 'overdue' }}
+          />
+          <Meter
+            label="On the newest template"
+            coverage={summary.coverage.template}
+            missing={{ href: hrefWith(paths.agents(), { q: 'drift:any -status:retired' }), label: 'behind' }}
+          />
           <Meter label="A budget of its own" coverage={summary.coverage.budget} />
         </dl>
       </Card>
@@ -140,7 +149,7 @@ function costPoint(day: DayPoint): [number, string] {
 function change(now: Totals['runs'], before: Totals['runs']): string {
   if (before === 0) return 'nothing before'
   const part = (now - before) / before
-  return `${part >= 0 ? '+' : '−'}${Math.abs(part * 100).toFixed(0)} % to the days before`
+  return `${part >= 0 ? '+' : '−'}${Math.abs(part * 100).toFixed(0)} % on the time before`
 }
 
 function Meter({

@@ -27,15 +27,15 @@ export default async function RunsPage({ searchParams }: { searchParams: SearchP
           defaultValue={query.agent}
           placeholder="Agent id"
           aria-label="Agent id"
-          className="w-full sm:w-64"
+          className="col-span-2 w-full sm:w-64"
         />
-        <Select name="state" defaultValue={query.state ?? ''} aria-label="State" className="w-40">
+        <Select name="state" defaultValue={query.state ?? ''} aria-label="State" className="w-full sm:w-40">
           <option value="">Any state</option>
           {runStates.map((state) => (
             <option key={state}>{state}</option>
           ))}
         </Select>
-        <Select name="trigger" defaultValue={query.trigger ?? ''} aria-label="Started by" className="w-40">
+        <Select name="trigger" defaultValue={query.trigger ?? ''} aria-label="Started by" className="w-full sm:w-52">
           <option value="">Started by anything</option>
           {runTriggers.map((trigger) => (
             <option key={trigger} value={trigger}>

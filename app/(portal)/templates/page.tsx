@@ -45,8 +45,8 @@ export default async function TemplatesPage() {
                 ))}
               </div>
               <p className="text-[13px] text-muted-foreground">
-                Version {template.version}, published <Time value={template.publishedAt} />. {template.model.tier} model
-                tier (<code>{template.model.id}</code>).
+                Version {template.version}, published <Time value={template.publishedAt} />, on the{' '}
+                {template.model.tier} model tier (<code>{template.model.id}</code>).
               </p>
               <p className="flex flex-wrap items-center gap-2 text-[13px]">
                 <Link

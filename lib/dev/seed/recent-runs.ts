@@ -56,14 +56,21 @@ export function planRecentRuns(
       day.day.getTime() + random.int(5 * 60, 17 * 60) * 60_000,
       options.now.getTime() - 900_000 - position * 60_000,
     )
-    addRun(planned, { agent, day, at: new Date(startMs), random, prices: options.prices })
+    addRun(planned, { agent, day, at: new Date(startMs), now: options.now, random, prices: options.prices })
   }
   return planned
 }
 
 function addRun(
   planned: RecentRuns,
-  options: { agent: PlannedAgent; day: DayRow; at: Date; random: Random; prices: readonly PriceEntry[] },
+  options: {
+    agent: PlannedAgent
+    day: DayRow
+    at: Date
+    now: Date
+    random: Random
+    prices: readonly PriceEntry[]
+  },
 ): void {
   const { agent, day, at, random } = options
   const text = words[agent.templateId]
@@ -103,6 +110,8 @@ function addRun(
   planned.events.push({ runId: id, seq: 1, at, kind: 'note', payload: { text: note } })
   if (!escalated) return
   const [category, title, summary] = random.pick(text.findings)
+  // Nobody has resolved it after now.
+  const resolvedAt = random.chance(0.6) ? new Date(endedAt.getTime() + random.int(10, 600) * 60_000) : null
   planned.escalations.push({
     id: demoUuid(`escalation ${id}`),
     runId: id,
@@ -111,7 +120,7 @@ function addRun(
     title,
     detail: { kind: category === 'p1' ? 'urgent' : 'finding', title, summary, severity: 'medium', category },
     createdAt: endedAt,
-    resolvedAt: random.chance(0.6) ? new Date(endedAt.getTime() + random.int(10, 600) * 60_000) : null,
+    resolvedAt: resolvedAt && resolvedAt < options.now ? resolvedAt : null,
     sourceId: `demo-${id}`,
   })
 }

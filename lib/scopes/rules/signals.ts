@@ -99,7 +99,13 @@ function agentSignals({ usage, days, prompt, review, openEscalations }: Facts): 
       ? [signal('review', 'warn', review.lastAt === null ? 'It was never reviewed.' : 'Its review is overdue.')]
       : []),
     ...(openEscalations > 0
-      ? [signal('escalations', 'neutral', `${plural(openEscalations, 'escalation')} of it wait for somebody.`)]
+      ? [
+          signal(
+            'escalations',
+            'neutral',
+            `${plural(openEscalations, 'escalation')} of it ${openEscalations === 1 ? 'waits' : 'wait'} for somebody.`,
+          ),
+        ]
       : []),
   ]
 }

@@ -1,7 +1,7 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { instantExample } from '#components/history/as-of-form.tsx'
-import { valueText } from '#components/history/changes-table.tsx'
+import { valueText } from '#components/history/value-text.ts'
 import { formatCount } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
@@ -110,7 +110,7 @@ const columns: readonly Column<Row>[] = [
     cell: ({ fields }) =>
       fields.map(({ field, before, after }) => (
         <span key={field} className="block break-words">
-          {field}: {valueText(before)} → {valueText(after)}
+          {field}: {valueText(before, field)} → {valueText(after, field)}
         </span>
       )),
   },

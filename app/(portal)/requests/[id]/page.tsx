@@ -1,6 +1,7 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { notFound } from 'next/navigation'
+import { cache } from 'react'
 import { z } from 'zod'
 import { DataClassBadges, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
 import { LimitsList } from '#components/scopes/limits-list.tsx'
@@ -31,17 +32,27 @@ import { WhatChanges } from './what-changes.tsx'
 import { WithdrawButton } from './withdraw-button.client.tsx'
 import { decide, revise, withdraw } from './actions.ts'
 
-export const metadata: Metadata = { title: 'Scope request' }
+type Props = { params: Promise<{ id: string }> }
 
-export default async function RequestPage({ params }: { params: Promise<{ id: string }> }) {
+const loadRequest = cache(async (id: string) => {
+  if (!z.uuid().safeParse(id).success) notFound()
+  return await orNotFound(getScopeRequest(await currentCtx(), id))
+})
+
+export async function generateMetadata({ params }: Props): Promise<Metadata> {
+  const request = await loadRequest((await params).id)
+  return { title: `${request.server.name}: ${scopeTitle(request)} for ${request.agent.name}` }
+}
+
+export default async function RequestPage({ params }: Props) {
   const ctx = await currentCtx()
   const { id } = await params
-  if (!z.uuid().safeParse(id).success) notFound()
-  const request = await orNotFound(getScopeRequest(ctx, id))
+  const request = await loadRequest(id)
   const isOpen = request.state === 'pending' || request.state === 'changes_requested'
   return (
     <>
       <PageHeader
+        crumbs={[{ href: paths.requests(), label: 'Scope requests' }]}
         title={`${request.server.name}: ${scopeTitle(request)}`}
         badges={<Status state={request.state} />}
         description={

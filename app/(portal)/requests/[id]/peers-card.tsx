@@ -1,5 +1,5 @@
 import Link from 'next/link'
-import { plural } from '#components/ui/count.ts'
+import { formatCount, plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
@@ -41,7 +41,7 @@ function columnsOf(days: number): Column<PeerUse>[] {
         </Link>
       ),
     },
-    { id: 'calls', header: `Calls, ${days} days`, numeric: true, cell: ({ calls }) => calls },
+    { id: 'calls', header: `Calls, ${days} days`, numeric: true, cell: ({ calls }) => formatCount(calls) },
     { id: 'last', header: 'Last', cell: ({ lastUsedAt }) => <Time value={lastUsedAt} fallback="not used" /> },
     { id: 'limits', header: 'Within', cell: ({ limits }) => (limits.length === 0 ? 'no limits' : limits.join(', ')) },
     {

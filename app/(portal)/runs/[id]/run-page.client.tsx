@@ -38,6 +38,10 @@ export function RunPage({ initial, stop, whyNotStop, whyNotResolve }: Props) {
   return (
     <>
       <PageHeader
+        crumbs={[
+          { href: paths.agent(run.agentId), label: run.agentName },
+          { href: paths.agent(run.agentId, 'runs'), label: 'Runs' },
+        ]}
         title={`Run of ${run.agentName}`}
         badges={
           <>

@@ -1,5 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
+import { cache } from 'react'
 import { DataClassBadges, DemoBadge, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
@@ -33,15 +34,19 @@ import { TrafficCard } from './traffic-card.tsx'
 import { BulkApproval } from './bulk-approval.client.tsx'
 import { revoke } from './actions.ts'
 
-export const metadata: Metadata = { title: 'MCP server' }
-
 type PageProps = { params: Promise<{ id: string }>; searchParams: SearchParams }
+
+const loadServer = cache(async (id: string) => orNotFound(getServer(await currentCtx(), id)))
+
+export async function generateMetadata({ params }: PageProps): Promise<Metadata> {
+  return { title: (await loadServer((await params).id)).name }
+}
 
 const pageQuery = serverTrafficQuery.pick({ hours: true })
 
 export default async function ServerPage({ params, searchParams }: PageProps) {
   const ctx = await currentCtx()
-  const server = await orNotFound(getServer(ctx, (await params).id))
+  const server = await loadServer((await params).id)
   const health = await listServerHealth(ctx, server.id)
   const waiting = server.toolList.filter(
     ({ state, verdict, rejected }) => state === 'quarantined' && verdict === 'new' && !rejected,

@@ -1,10 +1,11 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
-import type { ReactNode } from 'react'
+import { cache, type ReactNode } from 'react'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
+import { plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
@@ -19,17 +20,23 @@ import { orNotFound } from '#lib/web/not-found.ts'
 import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 
-export const metadata: Metadata = { title: 'Template' }
-
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
+
+const loadTemplate = cache(async (id: string, version?: string) =>
+  orNotFound(getTemplate(await currentCtx(), { id, version })),
+)
+
+export async function generateMetadata({ params, searchParams }: Props): Promise<Metadata> {
+  const { version } = await searchParams
+  const template = await loadTemplate((await params).id, typeof version === 'string' ? version : undefined)
+  return { title: template.manifest.name }
+}
 
 export default async function TemplatePage({ params, searchParams }: Props) {
   const ctx = await currentCtx()
   const { id } = await params
   const { version } = await searchParams
-  const template = await orNotFound(
-    getTemplate(ctx, { id, version: typeof version === 'string' ? version : undefined }),
-  )
+  const template = await loadTemplate(id, typeof version === 'string' ? version : undefined)
   const { manifest } = template
   const newest = template.versions[0]?.version
   const createProblem = whyNot(ctx.actor, 'agents:create')
@@ -87,7 +94,7 @@ export default async function TemplatePage({ params, searchParams }: Props) {
             {template.evals.map((example) => (
               <li key={example.id}>
                 <span className="font-medium">{example.name}</span>{' '}
-                <span className="text-muted-foreground">{example.expect.length} expectations</span>
+                <span className="text-muted-foreground">{plural(example.expect.length, 'expectation')}</span>
               </li>
             ))}
           </ul>

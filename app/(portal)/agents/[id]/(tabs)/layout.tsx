@@ -1,4 +1,5 @@
 import type { Metadata } from 'next'
+import Link from 'next/link'
 import type { ReactNode } from 'react'
 import { DemoBadge, isOrphaned, OrphanBadge, TierBadge } from '#components/agents/agent-badges.tsx'
 import { CopyButton } from '#components/ui/copy-button.client.tsx'
@@ -8,9 +9,8 @@ import { Status } from '#components/ui/status.tsx'
 import { TabLinks } from '#components/ui/tab-links.client.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { type AgentTab, agentTabs, paths } from '#lib/core/paths.ts'
-import { getAgent } from '#lib/registry/queries.ts'
 import type { AgentView } from '#lib/registry/schema.ts'
-import { currentCtx } from '#lib/web/ctx.ts'
+import { hrefWith } from '#lib/web/search.ts'
 import { loadAgent } from '../load-agent.ts'
 import { AgentActions } from './agent-actions.tsx'
 import { CreationNotice } from './creation-notice.tsx'
@@ -19,9 +19,8 @@ import { OrphanNotice } from './orphan-notice.tsx'
 type Params = Promise<{ id: string }>
 
 export async function generateMetadata({ params }: { params: Params }): Promise<Metadata> {
-  const ctx = await currentCtx()
-  const agent = await getAgent(ctx, (await params).id).catch(() => null)
-  return { title: agent?.name ?? 'Agent' }
+  const { agent } = await loadAgent((await params).id)
+  return { title: { default: agent.name, template: `%s · ${agent.name} · Wheelhouse` } }
 }
 
 export default async function AgentLayout({ params, children }: { params: Params; children: ReactNode }) {
@@ -49,8 +48,14 @@ export default async function AgentLayout({ params, children }: { params: Params
           <CopyButton text={agent.id} what="agent id" />
         </span>
         <span>
-          Owner <strong className="font-medium text-foreground">{agent.owner.name}</strong>, accountable{' '}
-          <strong className="font-medium text-foreground">{agent.accountable.name}</strong>
+          Owner{' '}
+          <Link
+            href={hrefWith(paths.agents(), { owner: agent.owner.id })}
+            className="font-medium text-foreground underline decoration-dotted underline-offset-2"
+          >
+            {agent.owner.name}
+          </Link>
+          , accountable <strong className="font-medium text-foreground">{agent.accountable.name}</strong>
           {!agent.accountable.active && <span className="text-danger"> (deactivated)</span>}
         </span>
         <Review agent={agent} now={ctx.now} />

@@ -9,6 +9,7 @@ import { Fact, Facts } from '#components/ui/facts.tsx'
 import { Money, Rate } from '#components/ui/money.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { monthName } from '#components/ui/time.ts'
 import { paths } from '#lib/core/paths.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { listEscalations, listRuns } from '#lib/harness/queries.ts'
@@ -49,7 +50,7 @@ export default async function OverviewPage({ params, searchParams }: Props) {
           note="runs that needed a person"
         />
         <Figure
-          label={`Spend in ${month.month}`}
+          label={`Spend in ${monthName(month.month)}`}
           value={<Money micros={month.spentMicros} unpriced={month.unpricedRequests} />}
           note={`of ${formatMicros(BigInt(month.budgetMicros))}${month.budgetSource === 'default' ? ' (default budget)' : ''}`}
         />

@@ -1,3 +1,4 @@
+import type { Metadata } from 'next'
 import Link from 'next/link'
 import { auditColumns } from '#components/audit/audit-columns.tsx'
 import { Button } from '#components/ui/button.tsx'
@@ -10,6 +11,8 @@ import { paths } from '#lib/core/paths.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { loadAgent } from '../../load-agent.ts'
+
+export const metadata: Metadata = { title: 'Audit' }
 
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 

@@ -1,3 +1,4 @@
+import type { Metadata } from 'next'
 import Link from 'next/link'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
@@ -16,6 +17,8 @@ import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { loadAgent } from '../../load-agent.ts'
 import { Lineage } from './lineage.tsx'
 import { TrafficGraph } from './traffic-graph.tsx'
+
+export const metadata: Metadata = { title: 'Connections' }
 
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 

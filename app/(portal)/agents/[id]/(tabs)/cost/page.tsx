@@ -1,14 +1,18 @@
+import type { Metadata } from 'next'
 import { type ChartPoint, DayChart } from '#components/charts/day-chart.client.tsx'
 import { Card, Figure } from '#components/ui/card.tsx'
 import { formatCount } from '#components/ui/count.ts'
 import { Money } from '#components/ui/money.tsx'
 import { RangeLinks } from '#components/ui/range-links.tsx'
+import { monthName } from '#components/ui/time.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
 import { agentMetrics } from '#lib/metrics/queries.ts'
 import { type DayPoint, metricsRange } from '#lib/metrics/schema.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { loadAgent } from '../../load-agent.ts'
+
+export const metadata: Metadata = { title: 'Cost' }
 
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 
@@ -44,7 +48,7 @@ export default async function AgentCostPage({ params, searchParams }: Props) {
           note={`over ${formatCount(totals.runs)} runs`}
         />
         <Figure
-          label={`Spend in ${month.month}`}
+          label={`Spend in ${monthName(month.month)}`}
           value={<Money micros={month.spentMicros} unpriced={month.unpricedRequests} />}
           note={`of ${formatMicros(BigInt(month.budgetMicros))}`}
         />
@@ -56,7 +60,7 @@ export default async function AgentCostPage({ params, searchParams }: Props) {
       </dl>
       <Card title="By day">
         <div className="grid gap-6 md:grid-cols-2">
-          <DayChart title="Cost in dollars" color={2} points={series.map(costPoint)} />
+          <DayChart title="Cost in dollars" fractions color={2} points={series.map(costPoint)} />
           <DayChart title="Runs" color={1} points={series.map(runsPoint)} />
         </div>
       </Card>

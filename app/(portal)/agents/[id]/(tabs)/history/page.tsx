@@ -1,3 +1,4 @@
+import type { Metadata } from 'next'
 import Link from 'next/link'
 import { AsOfForm, instantExample } from '#components/history/as-of-form.tsx'
 import { FieldChanges, GrantChanges } from '#components/history/changes-table.tsx'
@@ -15,6 +16,8 @@ import { diffAgent, listAgentMoments } from '#lib/registry/queries.ts'
 import type { AgentDiff, AgentMoment } from '#lib/registry/schema/history.ts'
 import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { loadAgent } from '../../load-agent.ts'
+
+export const metadata: Metadata = { title: 'History' }
 
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 

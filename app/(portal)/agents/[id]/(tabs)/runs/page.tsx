@@ -1,3 +1,4 @@
+import type { Metadata } from 'next'
 import { agentRunColumns } from '#components/runs/run-columns.tsx'
 import { DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
@@ -7,6 +8,8 @@ import { listRuns } from '#lib/harness/queries.ts'
 import { runListQuery } from '#lib/harness/schema.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { loadAgent } from '../../load-agent.ts'
+
+export const metadata: Metadata = { title: 'Runs' }
 
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 

@@ -1,3 +1,4 @@
+import type { Metadata } from 'next'
 import { Siren } from 'lucide-react'
 import Link from 'next/link'
 import { EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
@@ -28,6 +29,8 @@ import { BreakGlassButton } from './break-glass-button.client.tsx'
 import { CredentialsCard } from './credentials-card.tsx'
 import { StaleSessions } from './stale-sessions.tsx'
 import { RequestScopeButton, type WantedScope } from './request-scope-button.client.tsx'
+
+export const metadata: Metadata = { title: 'Scopes' }
 
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 

@@ -1,3 +1,4 @@
+import type { Metadata } from 'next'
 import Link from 'next/link'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
@@ -15,6 +16,8 @@ import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { loadAgent } from '../../load-agent.ts'
 import { LogicForm } from './logic-form.client.tsx'
+
+export const metadata: Metadata = { title: 'Versions' }
 
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 

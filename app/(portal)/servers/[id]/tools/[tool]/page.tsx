@@ -17,9 +17,12 @@ import { whyNot } from '#lib/web/why-not.ts'
 import { ToolControls } from '../../tool-controls.client.tsx'
 import { DefinitionDiff } from './definition-diff.tsx'
 
-export const metadata: Metadata = { title: 'Tool' }
-
 type PageProps = { params: Promise<{ id: string; tool: string }> }
+
+export async function generateMetadata({ params }: PageProps): Promise<Metadata> {
+  const { id, tool } = await params
+  return { title: `${decodeURIComponent(tool)} · ${id}` }
+}
 
 export default async function ToolPage({ params }: PageProps) {
   const ctx = await currentCtx()

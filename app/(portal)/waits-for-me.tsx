@@ -1,0 +1,188 @@
+import type { ReactNode } from 'react'
+import { Badge } from '#components/ui/badge.tsx'
+import { Card } from '#components/ui/card.tsx'
+import { cn } from '#components/ui/cn.ts'
+import { formatCount, plural } from '#components/ui/count.ts'
+import { ScopeBadge, Status } from '#components/ui/status.tsx'
+import { Time } from '#components/ui/time.client.tsx'
+import { can } from '#lib/auth/ctx.ts'
+import { paths } from '#lib/core/paths.ts'
+import { listHeldCalls } from '#lib/guardrails/queries/held-calls.ts'
+import type { HeldCallView } from '#lib/guardrails/schema/held-calls.ts'
+import { getReview, listReviews } from '#lib/lifecycle/queries.ts'
+import type { OrphanView } from '#lib/lifecycle/schema.ts'
+import type { ReviewCampaignRow } from '#lib/lifecycle/schema/reviews.ts'
+import type { ToolReview } from '#lib/registry/schema.ts'
+import type { BreakGlassView } from '#lib/scopes/schema/break-glass.ts'
+import type { WaitingRequestList } from '#lib/scopes/schema/waiting.ts'
+import type { PageCtx } from '#lib/web/ctx.ts'
+import { hrefWith } from '#lib/web/search.ts'
+import { HomeList, HomeNote, HomeRow } from './home-list.tsx'
+
+const shown = 6
+
+/** Held calls that the reader may decide now, the oldest first: they wait by the minute. */
+export async function callsForMe(ctx: PageCtx): Promise<HeldCallView[]> {
+  if (!can(ctx.actor, 'calls:decide')) return []
+  const { items } = await listHeldCalls(ctx, { state: 'waiting', first: 'decidable', limit: shown })
+  return items.filter(({ decidable }) => decidable.allowed)
+}
+
+/** Open campaigns in which something waits for the reader's answer. */
+export async function reviewsForMe(ctx: PageCtx): Promise<{ campaign: ReviewCampaignRow; answers: number }[]> {
+  const { items } = await listReviews(ctx, { state: 'open', limit: 3 })
+  const found = await Promise.all(
+    items.map(async (campaign) => {
+      const mine = await getReview(ctx, { campaignId: campaign.id, show: 'mine', limit: 100 })
+      const open = mine.items.filter(({ decision, decidable }) => decision === null && decidable.allowed)
+      return { campaign, answers: open.length }
+    }),
+  )
+  return found.filter(({ answers }) => answers > 0)
+}
+
+type Waiting = {
+  calls: HeldCallView[]
+  glasses: BreakGlassView[]
+  requests: WaitingRequestList
+  tools: ToolReview[]
+  reviews: { campaign: ReviewCampaignRow; answers: number }[]
+  orphans: OrphanView[]
+}
+
+/** What somebody is asked to do, the most pressing first; kinds of which nothing waits are left out. */
+export function WaitsForMe({ ctx, waiting }: { ctx: PageCtx; waiting: Waiting }) {
+  const { calls, glasses, requests, tools, reviews, orphans } = waiting
+  const lists: ReactNode[] = []
+  if (calls.length > 0) {
+    lists.push(
+      <HomeList key="calls" title="Calls held for me" more={{ href: paths.approvals(), label: 'All held' }}>
+        {calls.map((held) => (
+          <HomeRow key={held.id} href={paths.approval(held.id)} title={`${held.agent.name}: ${held.tool}`}>
+            <HomeNote>{held.rule.title}</HomeNote>
+            <HomeNote>
+              ends <Time value={held.expiresAt} />
+            </HomeNote>
+          </HomeRow>
+        ))}
+      </HomeList>,
+    )
+  }
+  if (glasses.length > 0) {
+    lists.push(
+      <HomeList key="glass" title="Break-glass to review" more={{ href: paths.breakGlass(), label: 'All' }}>
+        {glasses.map(({ grantId, agent, openedBy, openedAt, inForce }) => (
+          <HomeRow key={grantId} href={paths.breakGlass()} title={agent.name}>
+            <HomeNote>
+              {openedBy.name}, <Time value={openedAt} />
+            </HomeNote>
+            <Badge tone={inForce ? 'warn' : 'held'}>{inForce ? 'in force' : 'review waits'}</Badge>
+          </HomeRow>
+        ))}
+      </HomeList>,
+    )
+  }
+  if (requests.items.length > 0) {
+    lists.push(
+      <HomeList
+        key="requests"
+        title="Scope requests that wait for me"
+        more={{ href: hrefWith(paths.requests(), { state: 'pending' }), label: 'All pending' }}
+      >
+        {requests.items.map((request) => (
+          <HomeRow key={request.id} href={paths.request(request.id)} title={request.agent.name}>
+            <HomeNote>
+              {request.requestedBy.name}, <Time value={request.createdAt} />
+              {request.standIns.map(({ person }) => `, for ${person.name}`)}
+              {request.escalations > 0 && ', passed on'}
+            </HomeNote>
+            <ScopeBadge
+              serverId={request.server.id}
+              toolClass={request.class}
+              toolName={request.toolName}
+              environment={request.server.environment}
+            />
+          </HomeRow>
+        ))}
+      </HomeList>,
+    )
+  }
+  if (tools.length > 0) {
+    lists.push(
+      <HomeList
+        key="tools"
+        title="Tools to review"
+        more={{ href: paths.servers(), label: `All ${formatCount(tools.length)}` }}
+      >
+        {tools.slice(0, shown).map(({ server, tool, verdict, since, approver }) => (
+          <HomeRow key={`${server.id} ${tool}`} href={paths.serverTool(server.id, tool)} title={tool}>
+            <HomeNote>
+              {server.name}, <Time value={since} />
+              {approver && `, ${approver.id === ctx.actor.id ? 'you are asked' : `${approver.name} is asked`}`}
+            </HomeNote>
+            <Badge tone={verdict === 'suspended' ? 'warn' : 'held'}>
+              {verdict === 'suspended' ? 'changed' : 'new'}
+            </Badge>
+          </HomeRow>
+        ))}
+      </HomeList>,
+    )
+  }
+  if (reviews.length > 0) {
+    lists.push(
+      <HomeList key="reviews" title="Scope reviews that wait for me" more={{ href: paths.reviews(), label: 'All' }}>
+        {reviews.map(({ campaign, answers }) => (
+          <HomeRow
+            key={campaign.id}
+            href={hrefWith(paths.review(campaign.id), { show: 'mine' })}
+            title={campaign.title}
+          >
+            <HomeNote>
+              {plural(answers, 'grant')} to answer, due <Time value={campaign.dueAt} />
+            </HomeNote>
+          </HomeRow>
+        ))}
+      </HomeList>,
+    )
+  }
+  if (orphans.length > 0) {
+    lists.push(
+      <HomeList
+        key="orphans"
+        title="Agents nobody answers for"
+        more={{ href: hrefWith(paths.agents(), { q: 'orphaned:yes' }), label: `All ${formatCount(orphans.length)}` }}
+      >
+        {orphans.slice(0, shown).map(({ agent, owner, person, suspendAt, suspendedAt }) => (
+          <HomeRow key={agent.id} href={paths.agent(agent.id)} title={agent.name}>
+            <HomeNote>
+              {person.name} of {owner.name} has left
+              {suspendAt && !suspendedAt && (
+                <>
+                  ; suspended <Time value={suspendAt} /> unless taken over
+                </>
+              )}
+            </HomeNote>
+            <Status state={agent.status} />
+          </HomeRow>
+        ))}
+      </HomeList>,
+    )
+  }
+  return (
+    <section aria-labelledby="waits-for-me">
+      <h2 id="waits-for-me" className="sr-only">
+        Waits for me
+      </h2>
+      {lists.length > 0 ? (
+        <div className={cn('-mb-5', lists.length > 1 && 'gap-5 md:columns-2')}>{lists}</div>
+      ) : (
+        <Card>
+          <p className="font-medium">Nothing waits for you</p>
+          <p className="mt-1 text-muted-foreground">
+            Held calls, scope requests, tools and reviews show here as soon as you are asked to decide.
+          </p>
+        </Card>
+      )}
+    </section>
+  )
+}
