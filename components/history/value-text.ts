@@ -4,7 +4,9 @@ import { formatMicros } from '#lib/core/money.ts'
 /** A field's value in words. */
 export function valueText(value: unknown, field = ''): string {
   if (value === null || value === '') return '–'
-  if (field === 'monthly_budget' && /^\d+$/.test(String(value))) return formatMicros(BigInt(String(value)))
+  if (field === 'monthly_budget' && (typeof value === 'string' || typeof value === 'number')) {
+    return formatMicros(BigInt(value))
+  }
   if (typeof value === 'string') return instant.test(value) ? exactTime(new Date(value)) : value
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.join(', ') || '–'
