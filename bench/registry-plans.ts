@@ -11,7 +11,11 @@ export async function printPlans(db: Db, ctx: Ctx): Promise<void> {
   const { xmin } = await poll(db, null)
   const ids = (await matchingAgentIds(ctx)).slice(0, 20)
   await printPlan(db, 'before each answer: what has changed, and the open stop orders', pollSql(xmin))
-  await printPlan(db, 'when 20 agents have changed', byIdSql(ids, { since: measuredSince(ctx.now), now: ctx.now }))
+  await printPlan(
+    db,
+    'when 20 agents have changed',
+    byIdSql(ids, { since: measuredSince(ctx.now), now: ctx.now, withFigures: true }),
+  )
 }
 
 async function printPlan(db: Db, title: string, sql: Prisma.Sql): Promise<void> {

@@ -6,7 +6,8 @@ import type { AgentSort } from '../schema.ts'
 import type { AccessTest } from './access.ts'
 import { andInto, andNotInto, type Bitmap, emptyBitmap, orInto, setBit } from './bitmap.ts'
 import { driftOf } from './drift.ts'
-import type { Dimension, FleetIndex } from './fleet-index.ts'
+import type { FleetIndex } from './fleet-index.ts'
+import type { Dimension } from './value-bits.ts'
 
 const dayMs = 86_400_000
 

@@ -41,6 +41,9 @@ export type FleetAgent = {
   grants: FleetGrant[]
 }
 
+/** What is measured of an agent. */
+export type FleetFigures = Pick<FleetAgent, 'runs' | 'escalatedRuns' | 'cost' | 'unpriced' | 'lastRunDay'>
+
 export type FleetTool = { name: string; class: ToolClass; state: ToolState }
 export type FleetServer = {
   id: string

@@ -2,16 +2,17 @@ import type { AgentSort } from '../schema.ts'
 import { type AccessTest, kindOf, type Reach, reachOf, satisfies } from './access.ts'
 import { andInto, andNotInto, type Bitmap, clearBit, emptyBitmap, grown, orInto, setBit } from './bitmap.ts'
 import { Expiries } from './expiries.ts'
-import type { FleetAgent, FleetFacts, FleetGrant, FleetStop } from './facts.ts'
+import type { FleetAgent, FleetFacts, FleetFigures, FleetGrant, FleetStop } from './facts.ts'
 import { type Group, groupBits, groupOf, groupsFor, isSameGroup } from './groups.ts'
 import { Guardrails } from '../rules/guardrails.ts'
-import { Order } from './order.ts'
-import { dependsOnFacts, sortKeyOf } from './sort-keys.ts'
+import type { Order } from './order.ts'
+import { Orders } from './orders.ts'
+import { dependsOnFacts, dependsOnFigures } from './sort-keys.ts'
 import { TextIndex } from './text-index.ts'
+import { type Dimension, dimensions, ValueBits } from './value-bits.ts'
 
-/** What agents are found by at once: one bitmap for each value that occurs. `version` is `template@version`, `kind` a kind of grant in force. */
-export const dimensions = ['status', 'tier', 'owner', 'template', 'version', 'model', 'person', 'kind'] as const
-export type Dimension = (typeof dimensions)[number]
+/** Bits of a bitmap that is not to grow soon. */
+const wordsMin = 32
 
 const noFacts: FleetFacts = {
   teams: new Map(),
@@ -26,14 +27,14 @@ const noFacts: FleetFacts = {
  * tables say and nothing of its own, so it can be built anew at any time; `put` and `remove` keep it equal to that.
  */
 export class FleetIndex {
-  readonly slotOf = new Map<string, number>()
-  readonly #agents: (FleetAgent | undefined)[] = []
-  readonly #free: number[] = []
-  readonly #values = new Map<Dimension, Map<string, Bitmap>>(dimensions.map((name) => [name, new Map()]))
-  readonly #kinds: (readonly string[] | undefined)[] = []
-  readonly #sample = new Map<string, Omit<FleetGrant, 'expiresAt'>>()
-  readonly #orders = new Map<AgentSort, Order>()
-  readonly #text = new TextIndex()
+  slotOf = new Map<string, number>()
+  #agents: (FleetAgent | undefined)[] = []
+  #free: number[] = []
+  #values = new ValueBits(wordsMin)
+  #kinds: (readonly string[] | undefined)[] = []
+  #sample = new Map<string, Omit<FleetGrant, 'expiresAt'>>()
+  #orders = new Orders((slot) => this.agent(slot))
+  #text = new TextIndex()
   readonly #expiries = new Expiries()
   readonly #reach = new Map<string, Reach>()
   readonly #resolved = new Map<
@@ -41,12 +42,14 @@ export class FleetIndex {
     { everybody: string[]; byGroup: Map<string, { group: Group; kinds: string[] }> }
   >()
   readonly #access = new Map<string, Bitmap>()
-  #all: Bitmap = emptyBitmap(32)
+  #all: Bitmap = emptyBitmap(wordsMin)
   #facts = noFacts
   #stops: readonly FleetStop[] = []
   #clock = 0
   /** Grows with every change of an agent. */
   changes = 0
+  /** The first UTC day that the figures count. */
+  measuredFrom = ''
 
   get size(): number {
     return this.slotOf.size
@@ -79,12 +82,13 @@ export class FleetIndex {
     const known = this.slotOf.get(agent.id)
     const slot = known ?? this.#take(agent.id)
     const before = this.#agents[slot]
-    // Orders find an agent by its keys, so what changes is taken out by the old ones first.
-    this.#moveInOrders(slot, before, agent)
+    const about = { facts: this.#facts, clock: this.#clock }
+    if (before) this.#orders.move(slot, agent, about)
     this.#agents[slot] = agent
+    if (!before) this.#orders.add(slot, agent, about)
     setBit(this.#all, slot)
     for (const [dimension, value] of valuesOf(agent))
-      this.#set(dimension, slot, before && valueOf(before, dimension), value)
+      this.#values.move(dimension, slot, { from: before && valueOf(before, dimension), to: value })
     this.#text.put(slot, textOf(agent))
     this.#holdKinds(slot, agent)
     if (!before || !isSameGroup(before, agent)) {
@@ -99,9 +103,9 @@ export class FleetIndex {
     if (slot === undefined) return
     const agent = this.#agents[slot]!
     this.changes += 1
-    for (const order of this.#orders.values()) order.remove(slot)
-    for (const [dimension, value] of valuesOf(agent)) this.#set(dimension, slot, value, undefined)
-    for (const kind of this.#kinds[slot] ?? []) this.#set('kind', slot, kind, undefined)
+    this.#orders.remove(slot)
+    for (const [dimension, value] of valuesOf(agent)) this.#values.move(dimension, slot, { from: value })
+    for (const kind of this.#kinds[slot] ?? []) this.#values.move('kind', slot, { from: kind })
     this.#kinds[slot] = undefined
     this.#text.put(slot, '')
     clearBit(this.#all, slot)
@@ -113,7 +117,7 @@ export class FleetIndex {
 
   setFacts(facts: FleetFacts): void {
     this.#facts = facts
-    for (const sort of dependsOnFacts) this.#orders.delete(sort)
+    this.#orders.drop(dependsOnFacts)
     this.#forgetReach()
   }
 
@@ -136,31 +140,54 @@ export class FleetIndex {
 
   /** Many agents are about to change: orders are made anew when they are next asked for. */
   dropOrders(): void {
-    this.#orders.clear()
+    this.#orders.drop()
+  }
+
+  /**
+   * A copy that changes by itself, with its clock at `clock`, where it stands still. What is known of an agent is replaced, never changed, so
+   * both hold the same of those that do not change.
+   */
+  copy(clock: number): FleetIndex {
+    const copy = new FleetIndex()
+    copy.slotOf = new Map(this.slotOf)
+    copy.#agents = this.#agents.slice()
+    copy.#free = this.#free.slice()
+    copy.#values = this.#values.copy()
+    copy.#kinds = this.#kinds.slice()
+    copy.#sample = new Map(this.#sample)
+    copy.#orders = this.#orders.copy((slot) => copy.agent(slot))
+    copy.#text = this.#text.copy()
+    copy.#all = this.#all.slice()
+    copy.#facts = this.#facts
+    copy.#stops = this.#stops
+    copy.#clock = clock
+    copy.changes = this.changes
+    copy.measuredFrom = this.measuredFrom
+    return copy
+  }
+
+  /** Gives every agent other figures. */
+  setFigures(measuredFrom: string, figuresOf: (agent: FleetAgent) => FleetFigures): void {
+    for (const slot of this.slotOf.values()) {
+      const agent = this.#agents[slot]!
+      this.#agents[slot] = { ...agent, ...figuresOf(agent) }
+    }
+    this.measuredFrom = measuredFrom
+    this.changes += 1
+    this.#orders.drop(dependsOnFigures)
   }
 
   bits(dimension: Dimension, value: string): Bitmap | undefined {
-    return this.#values.get(dimension)!.get(value)
+    return this.#values.of(dimension).get(value)
   }
 
   /** Every value that occurs (or has occurred), with its bitmap. */
   entries(dimension: Dimension): ReadonlyMap<string, Bitmap> {
-    return this.#values.get(dimension)!
+    return this.#values.of(dimension)
   }
 
   order(sort: AgentSort): Order {
-    let order = this.#orders.get(sort)
-    if (!order) {
-      const key = sortKeyOf(sort, { facts: this.#facts, clock: this.#clock })
-      const slots = Uint32Array.from(this.slotOf.values())
-      order = new Order(
-        slots,
-        (slot) => key(this.#agents[slot]!),
-        (slot) => this.#agents[slot]!.id,
-      )
-      this.#orders.set(sort, order)
-    }
-    return order
+    return this.#orders.of(sort, { slots: this.slotOf.values(), facts: this.#facts, clock: this.#clock })
   }
 
   find(word: string): Bitmap {
@@ -255,20 +282,9 @@ export class FleetIndex {
     if (slot >>> 5 < this.words) return slot
     const words = Math.ceil(this.words * 1.5)
     this.#all = grown(this.#all, words)
-    for (const values of this.#values.values())
-      for (const [value, bitmap] of values) values.set(value, grown(bitmap, words))
+    this.#values.grow(words)
     this.#access.clear()
     return slot
-  }
-
-  #set(dimension: Dimension, slot: number, before: string | undefined, after: string | undefined): void {
-    if (before === after) return
-    const values = this.#values.get(dimension)!
-    if (before !== undefined) clearBit(values.get(before)!, slot)
-    if (after === undefined) return
-    let bitmap = values.get(after)
-    if (!bitmap) values.set(after, (bitmap = emptyBitmap(this.words)))
-    setBit(bitmap, slot)
   }
 
   #holdKinds(slot: number, agent: FleetAgent): void {
@@ -277,13 +293,13 @@ export class FleetIndex {
     const after = [...new Set(grants.map((grant) => kindOf(grant)))]
     for (const { expiresAt } of grants) if (expiresAt !== null) this.#expiries.add(expiresAt, agent.id)
     if (before.length === after.length && before.every((kind) => after.includes(kind))) return
-    for (const kind of before) if (!after.includes(kind)) this.#set('kind', slot, kind, undefined)
+    for (const kind of before) if (!after.includes(kind)) this.#values.move('kind', slot, { from: kind })
     for (const grant of grants) {
       const kind = kindOf(grant)
       // A kind never seen before is in no resolved test yet.
       if (!this.#sample.has(kind)) this.#resolved.clear()
       this.#sample.set(kind, grant)
-      this.#set('kind', slot, undefined, kind)
+      this.#values.move('kind', slot, { to: kind })
     }
     this.#kinds[slot] = after
     this.#access.clear()
@@ -295,16 +311,6 @@ export class FleetIndex {
     if (!agent) return
     const grants = agent.grants.filter(({ expiresAt }) => expiresAt === null || expiresAt > this.#clock)
     this.put({ ...agent, grants })
-  }
-
-  #moveInOrders(slot: number, before: FleetAgent | undefined, after: FleetAgent): void {
-    for (const [sort, order] of this.#orders) {
-      const key = sortKeyOf(sort, { facts: this.#facts, clock: this.#clock })(after)
-      if (before && order.keyOf(slot) === key) continue
-      if (before) order.remove(slot)
-      else this.#agents[slot] = after
-      order.add(slot, key)
-    }
   }
 }
 

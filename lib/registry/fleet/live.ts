@@ -44,6 +44,11 @@ class LiveFleet {
     return this.#index
   }
 
+  /** The index as of now, or as of a later time that somebody has asked at. */
+  async latest(now: Date): Promise<FleetIndex> {
+    return await this.at(new Date(Math.max(now.getTime(), this.#index.clock)))
+  }
+
   #refresh(now: Date): Promise<void> {
     if (!this.#current) return this.#exclusively(() => this.#catchUp(now))
     this.#next ??= this.#current
@@ -86,6 +91,7 @@ class LiveFleet {
     const { xmin, stops } = await poll(this.#db, null)
     const index = new FleetIndex()
     const since = measuredSince(now)
+    index.measuredFrom = since.toISOString()
     index.advance(now.getTime())
     index.setFacts(await loadFacts(this.#db))
     index.setStops(stops)
@@ -109,8 +115,17 @@ const holder = globalThis as typeof globalThis & { wheelhouseFleets?: WeakMap<ob
 /** The fleet as of `ctx.now`. In an open transaction it is read anew, with what the transaction has written. */
 export async function fleetOf(ctx: Ctx): Promise<FleetIndex> {
   if (ctx.tx) return await new LiveFleet(ctx.tx).at(ctx.now)
+  return await liveFleet(ctx).at(ctx.now)
+}
+
+/** The fleet with everything that is committed, for who has waited since `ctx.now`: its clock is never put back. */
+export async function latestFleetOf(ctx: Ctx): Promise<FleetIndex> {
+  return await liveFleet(ctx).latest(ctx.now)
+}
+
+function liveFleet({ db }: Ctx): LiveFleet {
   const fleets = (holder.wheelhouseFleets ??= new WeakMap())
-  let fleet = fleets.get(ctx.db)
-  if (!fleet) fleets.set(ctx.db, (fleet = new LiveFleet(ctx.db)))
-  return await fleet.at(ctx.now)
+  let fleet = fleets.get(db)
+  if (!fleet) fleets.set(db, (fleet = new LiveFleet(db)))
+  return fleet
 }

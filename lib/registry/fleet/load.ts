@@ -1,10 +1,11 @@
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { asTheyWere, entriesAt, withAsTheyWere } from '../history/past.ts'
+import { agentsEver, asTheyWere, withAsTheyWere } from '../history/past.ts'
 import { compareVersions } from '../rules.ts'
 import { type AccessTable, accessTableFormat } from '../schema/access-table.ts'
 import { Guardrails } from '../rules/guardrails.ts'
-import type { FleetAgent, FleetFacts, FleetPerson, FleetServer, FleetStop } from './facts.ts'
+import type { FleetAgent, FleetFacts, FleetFigures, FleetPerson, FleetServer, FleetStop } from './facts.ts'
+import { dayOf, figureColumns, loadFigures, noFigures } from './figures.ts'
 
 /** Agents read in one statement: few enough to be one answer of some megabytes. */
 const batchSize = 5000
@@ -77,55 +78,73 @@ type Since = { since: Date; now: Date; past?: boolean }
 
 /** Every agent, a batch at a time. */
 export async function* loadAgents(db: Tx, about: Since): AsyncGenerator<FleetAgent[], void, void> {
+  const figures = await loadFigures(db, about)
   for (let after = ''; ;) {
-    const [row] = await db.$queryRaw<{ agents: FleetAgent[] }[]>(batchSql(after, about))
+    const [row] = await db.$queryRaw<{ agents: Unmeasured[] }[]>(batchSql(after, about))
     const agents = row?.agents ?? []
-    if (agents.length > 0) yield agents
+    if (agents.length > 0) yield agents.map((agent) => measured(agent, figures))
     if (agents.length < batchSize) return
     after = agents.at(-1)!.id
   }
 }
 
-/** Every agent as it was at `about.now`, a batch at a time. Which entries hold then is found once for all. */
+/** Every agent as it was at `about.now`, a batch at a time. */
 export async function* loadPastAgents(db: Tx, about: Since): AsyncGenerator<FleetAgent[], void, void> {
-  const agents = await entriesAt(db, { table: 'Agent', at: about.now })
-  const grants = Map.groupBy(await entriesAt(db, { table: 'Grant', at: about.now }), ([agentId]) => agentId)
-  for (let from = 0; from < agents.length; from += batchSize) {
-    const batch = agents.slice(from, from + batchSize)
-    const ofBatch = batch.flatMap(([agentId]) => grants.get(agentId) ?? [])
-    const before = withAsTheyWere(about.now, [
-      { table: 'Agent', seqs: batch.map(([, seq]) => seq) },
-      { table: 'Grant', seqs: ofBatch.map(([, seq]) => seq) },
-    ])
-    const [row] = await db.$queryRaw<
-      { agents: FleetAgent[] }[]
-    >`${before}picked as materialized (select * from "Agent") ${agentsSql({ ...about, past: true })}`
-    yield row!.agents
+  const figures = await loadFigures(db, { since: about.since, until: about.now })
+  const ids = await agentsEver(db)
+  for (let from = 0; from < ids.length; from += batchSize) {
+    const batch = await loadEntriesById(db, ids.slice(from, from + batchSize), { ...about, past: true })
+    yield batch.map((agent) => measured(agent, figures))
   }
+}
+
+type Unmeasured = Omit<FleetAgent, keyof FleetFigures>
+
+function measured(agent: Unmeasured, figures: ReadonlyMap<string, FleetFigures>): FleetAgent {
+  return { ...agent, ...(figures.get(agent.id) ?? noFigures) }
 }
 
 /** The agents with these ids that exist. */
 export async function loadAgentsById(db: Tx, ids: readonly string[], about: Since): Promise<FleetAgent[]> {
-  const [row] = await db.$queryRaw<{ agents: FleetAgent[] }[]>(byIdSql(ids, about))
+  const [row] = await db.$queryRaw<{ agents: FleetAgent[] }[]>(byIdSql(ids, { ...about, withFigures: true }))
   return row?.agents ?? []
 }
 
-export function byIdSql(ids: readonly string[], about: Since): Prisma.Sql {
-  const agents = { table: 'Agent', where: Prisma.sql`e."key" = any(${ids})` } as const
-  const grants = { table: 'Grant', where: Prisma.sql`e."parent" = any(${ids})` } as const
+/** The same for who knows their figures: those are most of what would be read. */
+export async function loadEntriesById(db: Tx, ids: readonly string[], about: Since): Promise<Unmeasured[]> {
+  const [row] = await db.$queryRaw<{ agents: Unmeasured[] }[]>(byIdSql(ids, { ...about, withFigures: false }))
+  return row?.agents ?? []
+}
+
+export function byIdSql(ids: readonly string[], about: Since & { withFigures: boolean }): Prisma.Sql {
+  const agents = { table: 'Agent', where: Prisma.sql`e."key" = any(${ids})`, columns: agentColumns } as const
+  const grants = { table: 'Grant', where: Prisma.sql`e."parent" = any(${ids})`, columns: grantColumns } as const
   const before = withAsTheyWere(about.past ? about.now : null, [agents, grants])
   return Prisma.sql`${before}picked as materialized (select * from "Agent" where "id" = any(${ids})) ${agentsSql(about)}`
 }
 
+/** What is asked of the tables below, where it is read from the records. */
+const agentColumns = {
+  id: 'text', name: 'text', purpose: 'text', ownerTeamId: 'text', accountablePersonId: 'text', tier: 'text', status: 'text', schedule: 'text',
+  currentVersion: 'integer', lastReviewedAt: 'timestamptz(3)', nextReviewAt: 'timestamptz(3)', createdAt: 'timestamptz(3)', demo: 'boolean',
+} // prettier-ignore
+const grantColumns = {
+  id: 'text', agentId: 'text', serverId: 'text', class: '"ToolClass"', toolName: 'text', via: 'text', conditions: 'jsonb',
+  expiresAt: 'timestamptz(3)', revokedAt: 'timestamptz(3)',
+} // prettier-ignore
+
 /** By `collate "C"`: the order in which the index of the key is kept. */
 function batchSql(after: string, about: Since): Prisma.Sql {
-  return Prisma.sql`with picked as materialized (select * from "Agent" where "id" > ${after} order by "id" limit ${batchSize}) ${agentsSql(about)}`
+  return Prisma.sql`with picked as materialized (select * from "Agent" where "id" > ${after} order by "id" limit ${batchSize}) ${agentsSql({ ...about, withFigures: false })}`
 }
 
-function agentsSql({ since, now, past }: Since): Prisma.Sql {
-  const day = since.toISOString().slice(0, 10)
+function agentsSql({ since, now, past, withFigures }: Since & { withFigures: boolean }): Prisma.Sql {
+  const inWindow = Prisma.sql`d."day" >= ${dayOf(since)}::text::date`
   // Measurements are by UTC day: the instant's own day counts as a whole.
-  const until = past ? Prisma.sql` and d."day" <= ${now.toISOString().slice(0, 10)}::text::date` : Prisma.empty
+  const until = past ? Prisma.sql` and d."day" <= ${dayOf(now)}::text::date` : Prisma.empty
+  const figures = Prisma.sql`, 'runs', coalesce(m.runs, 0), 'escalatedRuns', coalesce(m.escalated, 0), 'cost', coalesce(m.cost, 0),
+      'unpriced', coalesce(m.unpriced, 0), 'lastRunDay', ${ms('m."lastRunDay"::timestamp')}`
+  const joinFigures = Prisma.sql`left join lateral (select ${figureColumns(inWindow)} from "AgentDay" d where d."agentId" = a."id"${until}) m on true`
   // A table as it was has no index, so its grants are grouped once instead of looked up for each agent.
   const grants = Prisma.sql`select g."agentId", json_agg(json_build_object('serverId', g."serverId", 'class', g."class",
       'toolName', g."toolName", 'breakGlass', g."via" = 'break_glass', 'conditional', g."conditions" <> '[]', 'expiresAt', ${ms('g."expiresAt"')})
@@ -136,18 +155,11 @@ function agentsSql({ since, now, past }: Since): Prisma.Sql {
       'tier', a."tier", 'status', a."status", 'version', a."currentVersion", 'templateId', coalesce(v."templateId", ''),
       'templateVersion', coalesce(v."templateVersion", ''), 'model', coalesce(v."rendered"->>'model', ''), 'schedule', a."schedule",
       'lastReviewedAt', ${ms('a."lastReviewedAt"')}, 'nextReviewAt', ${ms('a."nextReviewAt"')}, 'createdAt', ${ms('a."createdAt"')},
-      'demo', a."demo", 'runs', coalesce(m.runs, 0), 'escalatedRuns', coalesce(m.escalated, 0), 'cost', coalesce(m.cost, 0),
-      'unpriced', coalesce(m.unpriced, 0), 'lastRunDay', ${ms('m."lastRunDay"::timestamp')}, 'grants', coalesce(g.grants, '[]')
+      'demo', a."demo", 'grants', coalesce(g.grants, '[]')${withFigures ? figures : Prisma.empty}
     ) order by a."id"), '[]') as agents
     from picked a
     left join "AgentVersion" v on v."agentId" = a."id" and v."version" = a."currentVersion"
-    left join lateral (
-      select sum(d."runs") filter (where d."day" >= ${day}::text::date) as runs,
-        sum(d."escalatedRuns") filter (where d."day" >= ${day}::text::date) as escalated,
-        sum(d."costMicros") filter (where d."day" >= ${day}::text::date) as cost,
-        sum(d."unpricedRequests") filter (where d."day" >= ${day}::text::date) as unpriced,
-        max(d."day") filter (where d."runs" > 0) as "lastRunDay"
-      from "AgentDay" d where d."agentId" = a."id"${until}) m on true
+    ${withFigures ? joinFigures : Prisma.empty}
     ${past ? Prisma.sql`left join (${grants} group by g."agentId") g on g."agentId" = a."id"` : Prisma.sql`left join lateral (${grants} and g."agentId" = a."id" group by g."agentId") g on true`}`
 }
 

@@ -9,13 +9,22 @@ export class Order {
   #slots: Uint32Array
   #size: number
 
-  constructor(slots: Uint32Array, keyOf: (slot: number) => Key, id: (slot: number) => string) {
-    this.#id = id
-    this.#keys = []
-    for (const slot of slots) this.#keys[slot] = keyOf(slot)
-    const keys = this.#keys
-    this.#slots = slots.toSorted((a, b) => compare(keys[a]!, keys[b]!) || compare(id(a), id(b)))
-    this.#size = slots.length
+  private constructor(slots: Uint32Array, about: { size: number; keys: Key[]; id: (slot: number) => string }) {
+    this.#slots = slots
+    this.#size = about.size
+    this.#keys = about.keys
+    this.#id = about.id
+  }
+
+  static of(slots: Uint32Array, keyOf: (slot: number) => Key, id: (slot: number) => string): Order {
+    const keys: Key[] = []
+    for (const slot of slots) keys[slot] = keyOf(slot)
+    const sorted = slots.toSorted((a, b) => compare(keys[a]!, keys[b]!) || compare(id(a), id(b)))
+    return new Order(sorted, { size: sorted.length, keys, id })
+  }
+
+  copy(id: (slot: number) => string): Order {
+    return new Order(this.#slots.slice(), { size: this.#size, keys: this.#keys.slice(), id })
   }
 
   /** Must be called before the id of the slot changes hands. */

@@ -3,7 +3,9 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { measuredSince } from '../measured.ts'
 import { FleetIndex } from './fleet-index.ts'
+import { latestFleetOf } from './live.ts'
 import { loadFacts, loadPastAgents, loadPastStops } from './load.ts'
+import { turnedBack } from './turn-back.ts'
 
 /** A page, its facets and its next page ask about the same instant; agents of all instants that are kept, one instant at least. */
 const keptAgentsMax = 250_000
@@ -21,9 +23,9 @@ class PastFleets {
   /** Who has asked for those that are not read yet. */
   readonly #waiting: string[] = []
 
-  async at(db: Tx, { at, by }: { at: Date; by: string }): Promise<FleetIndex> {
+  async at(ctx: Ctx, at: Date): Promise<FleetIndex> {
     const time = at.getTime()
-    const kept = this.#kept.get(time) ?? this.#build(db, { at, by })
+    const kept = this.#kept.get(time) ?? this.#build(ctx, at)
     // The least recently used one stands first.
     this.#kept.delete(time)
     this.#kept.set(time, kept)
@@ -32,10 +34,11 @@ class PastFleets {
   }
 
   /** One at a time: a large fleet takes memory and the database's time. */
-  #build(db: Tx, { at, by }: { at: Date; by: string }): Kept {
+  #build(ctx: Ctx, at: Date): Kept {
+    const by = `${ctx.actor.kind} ${ctx.actor.id}`
     this.#refuseMany(by)
     this.#waiting.push(by)
-    const index = this.#building.then(() => loadPast(db, at))
+    const index = this.#building.then(() => pastOf(ctx, at))
     const kept: Kept = { index, agents: 0, usedAt: performance.now() }
     this.#building = index
       .finally(() => this.#waiting.splice(this.#waiting.indexOf(by), 1))
@@ -87,14 +90,19 @@ const holder = globalThis as typeof globalThis & { wheelhousePastFleets?: WeakMa
  * Throws `rate_limited` or `unavailable` when this person or everybody together asks about too many instants at once.
  */
 export async function pastFleetOf(ctx: Ctx, at: Date): Promise<FleetIndex> {
-  if (ctx.tx) return await loadPast(ctx.tx, at)
+  if (ctx.tx) return await readPast(ctx.tx, at)
   const all = (holder.wheelhousePastFleets ??= new WeakMap())
   let fleets = all.get(ctx.db)
   if (!fleets) all.set(ctx.db, (fleets = new PastFleets()))
-  return await fleets.at(reader(ctx), { at, by: `${ctx.actor.kind} ${ctx.actor.id}` })
+  return await fleets.at(ctx, at)
 }
 
-async function loadPast(db: Tx, at: Date): Promise<FleetIndex> {
+async function pastOf(ctx: Ctx, at: Date): Promise<FleetIndex> {
+  return await turnedBack(reader(ctx), await latestFleetOf(ctx), at)
+}
+
+/** Read as a whole from tables as they were. */
+async function readPast(db: Tx, at: Date): Promise<FleetIndex> {
   const index = new FleetIndex()
   index.advance(at.getTime())
   index.setFacts(await loadFacts(db, at))

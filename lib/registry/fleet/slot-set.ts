@@ -8,6 +8,20 @@ export class SlotSet {
   #list: number[] | null = []
   #bits: Bitmap | null = null
   size = 0
+  /** Who may change it. */
+  readonly owner: object
+
+  constructor(owner: object) {
+    this.owner = owner
+  }
+
+  copy(owner: object): SlotSet {
+    const copy = new SlotSet(owner)
+    copy.#list = this.#list?.slice() ?? null
+    copy.#bits = this.#bits?.slice() ?? null
+    copy.size = this.size
+    return copy
+  }
 
   add(slot: number): void {
     if (this.#list && this.#list.length === listMax) {

@@ -8,6 +8,9 @@ type Key = string | number
 /** Sortings whose keys change with what agents refer to. */
 export const dependsOnFacts: readonly AgentSort[] = ['owner', 'sponsor', 'scopes']
 
+/** Sortings by what is measured. */
+export const dependsOnFigures: readonly AgentSort[] = ['runs', 'cost', 'escalation', 'active']
+
 /** The value an agent is sorted by; what is not known comes first. */
 export function sortKeyOf(
   sort: AgentSort,

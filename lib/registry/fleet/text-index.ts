@@ -6,10 +6,12 @@ import { SlotSet } from './slot-set.ts'
  * answered by the tokens alone; for one with spaces or signs in it, the slots that have all of its runs are looked at.
  */
 export class TextIndex {
-  readonly #texts: string[] = []
+  #texts: string[] = []
   /** Numbers are kept apart: there may be as many as agents, and a word with a letter is in none of them. */
-  readonly #words = new Map<string, SlotSet>()
-  readonly #numbers = new Map<string, SlotSet>()
+  #words = new Map<string, SlotSet>()
+  #numbers = new Map<string, SlotSet>()
+  /** Sets that were made under another one belong to a copy as well: they are not changed but replaced. */
+  #owner = {}
 
   put(slot: number, text: string): void {
     const before = this.#texts[slot]
@@ -18,6 +20,16 @@ export class TextIndex {
     const [had, has] = [tokensOf(before ?? ''), tokensOf(text)]
     for (const token of had) if (!has.has(token)) this.#remove(token, slot)
     for (const token of has) if (!had.has(token)) this.#add(token, slot)
+  }
+
+  /** Shares the sets until one of both changes them. */
+  copy(): TextIndex {
+    const copy = new TextIndex()
+    copy.#texts = this.#texts.slice()
+    copy.#words = new Map(this.#words)
+    copy.#numbers = new Map(this.#numbers)
+    this.#owner = {}
+    return copy
   }
 
   /** The slots whose text contains the word, which is lower case. */
@@ -46,17 +58,26 @@ export class TextIndex {
   }
 
   #add(token: string, slot: number): void {
-    const map = onlyDigits.test(token) ? this.#numbers : this.#words
-    let slots = map.get(token)
-    if (!slots) map.set(token, (slots = new SlotSet()))
-    slots.add(slot)
+    this.#setOf(token).add(slot)
   }
 
   #remove(token: string, slot: number): void {
-    const map = onlyDigits.test(token) ? this.#numbers : this.#words
-    const slots = map.get(token)
-    slots?.delete(slot)
-    if (slots?.size === 0) map.delete(token)
+    const slots = this.#setOf(token)
+    slots.delete(slot)
+    if (slots.size === 0) this.#mapOf(token).delete(token)
+  }
+
+  #setOf(token: string): SlotSet {
+    const map = this.#mapOf(token)
+    const known = map.get(token)
+    if (known?.owner === this.#owner) return known
+    const own = known ? known.copy(this.#owner) : new SlotSet(this.#owner)
+    map.set(token, own)
+    return own
+  }
+
+  #mapOf(token: string): Map<string, SlotSet> {
+    return onlyDigits.test(token) ? this.#numbers : this.#words
   }
 }
 
