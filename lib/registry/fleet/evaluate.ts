@@ -6,14 +6,25 @@ import type { AgentSort } from '../schema.ts'
 import type { AccessTest } from './access.ts'
 import { andInto, andNotInto, type Bitmap, emptyBitmap, orInto, setBit } from './bitmap.ts'
 import { driftOf } from './drift.ts'
+import type { FleetFacts } from './facts.ts'
 import type { FleetIndex } from './fleet-index.ts'
 import type { Dimension } from './value-bits.ts'
 
 const dayMs = 86_400_000
 
+/** What parts of one query have found, for who asks it again without one of them. */
+export type Parts = Map<QueryNode, Bitmap>
+
 /** The agents that match a query, as a bitmap of the caller's own. */
-export function evaluate(index: FleetIndex, query: AgentQuery, now: Date): Bitmap {
-  return evaluateNode(index, query, now.getTime())
+export function evaluate(index: FleetIndex, query: AgentQuery, about: { now: Date; parts?: Parts }): Bitmap {
+  const { test, others } = accessTestOf(query.items)
+  const found = (test ? index.access(test).found : index.all).slice()
+  for (const item of others) {
+    const known = about.parts?.get(item) ?? evaluateNode(index, item, about.now.getTime())
+    about.parts?.set(item, known)
+    andInto(found, known)
+  }
+  return found
 }
 
 /** Splits the items of an `and`: terms of access that stand side by side are one test. */
@@ -35,7 +46,7 @@ function evaluateNode(index: FleetIndex, node: QueryNode, now: number): Bitmap {
   switch (node.kind) {
     case 'and': {
       const { test, others } = accessTestOf(node.items)
-      const found = (test ? index.access(test) : index.all).slice()
+      const found = (test ? index.access(test).found : index.all).slice()
       for (const item of others) andInto(found, evaluateNode(index, item, now))
       return found
     }
@@ -49,7 +60,7 @@ function evaluateNode(index: FleetIndex, node: QueryNode, now: number): Bitmap {
     case 'word':
       return index.find(node.text)
     case 'term': {
-      if (isAccessKey(node.key)) return index.access({ [node.key]: node.values.map(textOfValue) }).slice()
+      if (isAccessKey(node.key)) return index.access({ [node.key]: node.values.map(textOfValue) }).found.slice()
       const found = emptyBitmap(index.words)
       for (const value of node.values) addValue(found, { index, key: node.key, value, now })
       return found
@@ -148,13 +159,19 @@ function keyRange(key: RangeKey, value: QueryValue, now: number): Range<number> 
   }
 }
 
-/** Those that are not retired and whose accountable person cannot sign in. */
+/** Those that are not retired and whose accountable person cannot sign in. Shared as well, until an agent or a person changes. */
 export function orphanedSlots(index: FleetIndex): Bitmap {
+  const known = orphans.get(index)
+  if (known && known.changes === index.changes && known.facts === index.facts) return known.found
   const found = emptyBitmap(index.words)
   for (const [id, bitmap] of index.entries('person')) if (!index.facts.people.get(id)?.active) orInto(found, bitmap)
   const retired = index.bits('status', 'retired')
-  return retired ? andNotInto(found, retired) : found
+  if (retired) andNotInto(found, retired)
+  orphans.set(index, { changes: index.changes, facts: index.facts, found })
+  return found
 }
+
+const orphans = new WeakMap<FleetIndex, { changes: number; facts: FleetFacts; found: Bitmap }>()
 
 /** Shared: not to be changed by the caller. Remembered until an agent changes or the next review falls due. */
 export function overdueSlots(index: FleetIndex, now: number): Bitmap {

@@ -4,9 +4,9 @@ import { type AccessKey, isAccessKey, specOf } from '../query/keys.ts'
 import type { FacetKey, FacetValue } from '../schema/catalog.ts'
 import { capabilities, grantName } from '../schema/capabilities.ts'
 import { agentStatuses, environments, tiers, toolClasses } from '../schema.ts'
-import { andNotInto, type Bitmap, countBoth } from './bitmap.ts'
+import { type Bitmap, countBits, countBoth } from './bitmap.ts'
 import { driftOf } from './drift.ts'
-import { accessTestOf, evaluate, orphanedSlots, overdueSlots } from './evaluate.ts'
+import { accessTestOf, evaluate, orphanedSlots, overdueSlots, type Parts } from './evaluate.ts'
 import type { FleetIndex } from './fleet-index.ts'
 
 /**
@@ -16,29 +16,30 @@ import type { FleetIndex } from './fleet-index.ts'
 export function facetOf(
   index: FleetIndex,
   key: FacetKey | 'tool',
-  about: { query: AgentQuery; now: Date; found: Bitmap },
+  about: { query: AgentQuery; now: Date; found: Bitmap; parts?: Parts },
 ): FacetValue[] {
   const { query, now } = about
   const asked = askedValues(query, key)
-  // Without a term of its own the facet counts what the whole query found.
-  const others = asked.length > 0 ? evaluate(index, withoutKey(query, key), now) : about.found
-  if (isAccessKey(key)) return accessFacet(index, { key, others, query })
+  const rest = asked.length > 0 ? withoutKey(query, key) : query
+  // Without a term of its own the facet counts what the whole query found; of all agents, what is known of each value.
+  const found = asked.length > 0 ? evaluate(index, rest, about) : about.found
+  const among = rest.items.length === 0 ? null : { found, size: countBits(found) }
+  if (isAccessKey(key)) return accessFacet(index, { key, among, query })
   const counts = new Map<string, number>()
-  const add = (value: string, bitmap: Bitmap): void => {
-    const count = countBoth(bitmap, others)
+  const add = (value: string, count: number): void => {
     if (count > 0) counts.set(value, (counts.get(value) ?? 0) + count)
   }
   if (key === 'drift') {
-    for (const [version, bitmap] of index.entries('version')) {
+    for (const [version, count] of index.counts('version', among)) {
       const at = version.lastIndexOf('@')
-      add(driftOf(version.slice(at + 1), index.facts.templates.get(version.slice(0, at))?.latest ?? null), bitmap)
+      add(driftOf(version.slice(at + 1), index.facts.templates.get(version.slice(0, at))?.latest ?? null), count)
     }
   } else if (key === 'overdue' || key === 'orphaned') {
-    const those = key === 'overdue' ? overdueSlots(index, now.getTime()) : orphanedSlots(index)
-    add('yes', those)
-    add('no', andNotInto(index.all.slice(), those))
+    const count = countBoth(key === 'overdue' ? overdueSlots(index, now.getTime()) : orphanedSlots(index), found)
+    add('yes', count)
+    add('no', (among?.size ?? index.size) - count)
   } else {
-    for (const [value, bitmap] of index.entries(dimensionOf[key])) add(value, bitmap)
+    for (const [value, count] of index.counts(dimensionOf[key], among)) add(value, count)
   }
   for (const value of fixed[key] ?? []) if (!counts.has(value)) counts.set(value, 0)
   return sorted([...counts].map(([value, count]) => ({ value, label: labelOf(index, key, value), count })))
@@ -53,12 +54,16 @@ const fixed: Partial<Record<FacetKey | AccessKey, readonly string[]>> = {
 }
 
 /** The rest of a test of access holds for the same tool, so each value is asked for together with it. */
-function accessFacet(index: FleetIndex, about: { key: AccessKey; others: Bitmap; query: AgentQuery }): FacetValue[] {
-  const { key, others, query } = about
+function accessFacet(
+  index: FleetIndex,
+  about: { key: AccessKey; among: { found: Bitmap } | null; query: AgentQuery },
+): FacetValue[] {
+  const { key, among, query } = about
   const rest = accessTestOf(withoutKey(query, key).items).test ?? {}
   return sorted(
     accessValues(index, key).flatMap(({ value, label }) => {
-      const count = countBoth(index.access({ ...rest, [key]: [value] }), others)
+      const access = index.access({ ...rest, [key]: [value] })
+      const count = among ? countBoth(access.found, among.found) : access.size
       return count > 0 || fixed[key] ? [{ value, label, count }] : []
     }),
   )

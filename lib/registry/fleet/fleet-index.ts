@@ -1,6 +1,6 @@
 import type { AgentSort } from '../schema.ts'
 import { type AccessTest, kindOf, type Reach, reachOf, satisfies } from './access.ts'
-import { andInto, andNotInto, type Bitmap, clearBit, emptyBitmap, grown, orInto, setBit } from './bitmap.ts'
+import { andInto, andNotInto, type Bitmap, clearBit, countBits, emptyBitmap, grown, orInto, setBit } from './bitmap.ts'
 import { Expiries } from './expiries.ts'
 import type { FleetAgent, FleetFacts, FleetFigures, FleetGrant, FleetStop } from './facts.ts'
 import { type Group, groupBits, groupOf, groupsFor, isSameGroup } from './groups.ts'
@@ -9,7 +9,7 @@ import type { Order } from './order.ts'
 import { Orders } from './orders.ts'
 import { dependsOnFacts, dependsOnFigures } from './sort-keys.ts'
 import { TextIndex } from './text-index.ts'
-import { type Dimension, dimensions, ValueBits } from './value-bits.ts'
+import { type Attribute, type Dimension, dimensions, ValueBits } from './value-bits.ts'
 
 /** Bits of a bitmap that is not to grow soon. */
 const wordsMin = 32
@@ -41,7 +41,7 @@ export class FleetIndex {
     string,
     { everybody: string[]; byGroup: Map<string, { group: Group; kinds: string[] }> }
   >()
-  readonly #access = new Map<string, Bitmap>()
+  readonly #access = new Map<string, { found: Bitmap; size: number }>()
   #all: Bitmap = emptyBitmap(wordsMin)
   #facts = noFacts
   #stops: readonly FleetStop[] = []
@@ -186,6 +186,11 @@ export class FleetIndex {
     return this.#values.of(dimension)
   }
 
+  /** How many of these agents have each value; null: of all agents. */
+  counts(attribute: Attribute, among: { found: Bitmap; size: number } | null): [value: string, count: number][] {
+    return this.#values.counts(attribute, among)
+  }
+
   order(sort: AgentSort): Order {
     return this.#orders.of(sort, { slots: this.slotOf.values(), facts: this.#facts, clock: this.#clock })
   }
@@ -195,15 +200,16 @@ export class FleetIndex {
   }
 
   /** The agents whose effective access passes the test. Shared: not to be changed by the caller. */
-  access(test: AccessTest): Bitmap {
+  access(test: AccessTest): { found: Bitmap; size: number } {
     const identity = JSON.stringify([test.can, test.env, test.data, test.server, test.tool])
-    let found = this.#access.get(identity)
-    if (!found) {
-      found = this.#findAccess(identity, test)
+    let known = this.#access.get(identity)
+    if (!known) {
+      const found = this.#findAccess(identity, test)
+      known = { found, size: countBits(found) }
       if (this.#access.size >= 200) this.#access.clear()
-      this.#access.set(identity, found)
+      this.#access.set(identity, known)
     }
-    return found
+    return known
   }
 
   /** What a kind of grant that somebody holds reaches for an agent. */
@@ -320,11 +326,11 @@ function addTo(byGroup: Map<string, { group: Group; kinds: string[] }>, group: G
   else byGroup.set(group.key, { group, kinds: [kind] })
 }
 
-function valuesOf(agent: FleetAgent): [Exclude<Dimension, 'kind'>, string][] {
+function valuesOf(agent: FleetAgent): [Attribute, string][] {
   return dimensions.filter((name) => name !== 'kind').map((name) => [name, valueOf(agent, name)])
 }
 
-function valueOf(agent: FleetAgent, dimension: Exclude<Dimension, 'kind'>): string {
+function valueOf(agent: FleetAgent, dimension: Attribute): string {
   switch (dimension) {
     case 'status':
       return agent.status

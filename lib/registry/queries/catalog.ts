@@ -1,7 +1,7 @@
 import { authorize, type Ctx } from '#lib/auth/ctx.ts'
 import { readCursor, writeCursor } from '../cursor.ts'
 import { type Bitmap, countBits } from '../fleet/bitmap.ts'
-import { evaluate } from '../fleet/evaluate.ts'
+import { evaluate, type Parts } from '../fleet/evaluate.ts'
 import { facetOf } from '../fleet/facet-counts.ts'
 import type { FleetAgent } from '../fleet/facts.ts'
 import type { FleetIndex } from '../fleet/fleet-index.ts'
@@ -74,11 +74,12 @@ class Asked {
   readonly #index: FleetIndex
   readonly #about: { list: AgentListQuery; query: AgentQuery; now: Date }
   readonly #found: Bitmap
+  readonly #parts: Parts = new Map()
 
   constructor(index: FleetIndex, about: { list: AgentListQuery; query: AgentQuery; now: Date }) {
     this.#index = index
     this.#about = about
-    this.#found = evaluate(index, about.query, about.now)
+    this.#found = evaluate(index, about.query, { now: about.now, parts: this.#parts })
   }
 
   list(): AgentList {
@@ -107,7 +108,7 @@ class Asked {
   }
 
   facets(): AgentFacets {
-    const about = { query: this.#about.query, now: this.#about.now, found: this.#found }
+    const about = { query: this.#about.query, now: this.#about.now, found: this.#found, parts: this.#parts }
     return Object.fromEntries(facetKeys.map((key) => [key, facetOf(this.#index, key, about)])) as AgentFacets
   }
 

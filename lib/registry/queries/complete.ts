@@ -58,14 +58,14 @@ type About = { query: AgentQuery; now: Date }
 
 /** The values of a key among the agents that the rest of the query finds; for ranges, examples that are worth asking. */
 function valuesOf(index: FleetIndex, key: QueryKey, about: About): FacetValue[] {
-  const found = evaluate(index, about.query, about.now)
+  const found = evaluate(index, about.query, about)
   const facet = key === 'tool' ? key : facetKeys.find((name) => name === key)
   if (facet) return facetOf(index, facet, { ...about, found })
   if (key === 'sponsor') return sponsorValues(index, found)
   return (examples[specOf(key).kind] ?? []).concat(key === 'escalation' ? ['>0.1'] : []).flatMap((text) => {
     const parsed = parseAgentQuery(`${key}:${text}`)
     if (!parsed.ok) return []
-    return [{ value: text, label: text, count: countBoth(evaluate(index, parsed.value, about.now), found) }]
+    return [{ value: text, label: text, count: countBoth(evaluate(index, parsed.value, about), found) }]
   })
 }
 
@@ -82,7 +82,7 @@ function sponsorValues(index: FleetIndex, found: Bitmap): FacetValue[] {
     return person && count > 0 ? [{ value: person.email.toLowerCase(), label: person.name, count }] : []
   })
   const none = parseAgentQuery('sponsor:none')
-  const orphaned = none.ok ? countBoth(evaluate(index, none.value, new Date(index.clock)), found) : 0
+  const orphaned = none.ok ? countBoth(evaluate(index, none.value, { now: new Date(index.clock) }), found) : 0
   return [
     { value: 'none', label: 'Nobody who can sign in', count: orphaned },
     ...counted.toSorted((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)),

@@ -54,7 +54,7 @@ export async function diffAgents(ctx: Ctx, input: AgentDiffInput): Promise<Agent
   const query = queryOf(asked)
   const from = await momentOf(ctx, { field: 'from', value: asked.from })
   const until = asked.to === undefined ? null : await momentOf(ctx, { field: 'to', value: asked.to })
-  const found = (index: FleetIndex, at: Date) => ({ index, at, bits: evaluate(index, query, at) })
+  const found = (index: FleetIndex, at: Date) => ({ index, at, bits: evaluate(index, query, { now: at }) })
   const before = found(await pastFleetOf(ctx, from.at), from.at)
   const to = until ?? (await momentOf(ctx, { field: 'to', value: null }))
   // The fleet of now is at hand. It changes with the next question, so nothing is awaited from here on.
