@@ -9,7 +9,7 @@ import type { Order } from './order.ts'
 import { Orders } from './orders.ts'
 import { dependsOnFacts, dependsOnFigures } from './sort-keys.ts'
 import { TextIndex } from './text-index.ts'
-import { type Attribute, type Dimension, dimensions, ValueBits } from './value-bits.ts'
+import { type Attribute, attributes, type Dimension, ValueBits } from './value-bits.ts'
 
 /** Bits of a bitmap that is not to grow soon. */
 const wordsMin = 32
@@ -87,9 +87,9 @@ export class FleetIndex {
     this.#agents[slot] = agent
     if (!before) this.#orders.add(slot, agent, about)
     setBit(this.#all, slot)
-    for (const [dimension, value] of valuesOf(agent))
-      this.#values.move(dimension, slot, { from: before && valueOf(before, dimension), to: value })
-    this.#text.put(slot, textOf(agent))
+    for (const name of attributes)
+      this.#values.move(name, slot, { from: before && valueOf(before, name), to: valueOf(agent, name) })
+    if (!before || before.name !== agent.name || before.purpose !== agent.purpose) this.#text.put(slot, textOf(agent))
     this.#holdKinds(slot, agent)
     if (!before || !isSameGroup(before, agent)) {
       this.#access.clear()
@@ -104,7 +104,7 @@ export class FleetIndex {
     const agent = this.#agents[slot]!
     this.changes += 1
     this.#orders.remove(slot)
-    for (const [dimension, value] of valuesOf(agent)) this.#values.move(dimension, slot, { from: value })
+    for (const name of attributes) this.#values.move(name, slot, { from: valueOf(agent, name) })
     for (const kind of this.#kinds[slot] ?? []) this.#values.move('kind', slot, { from: kind })
     this.#kinds[slot] = undefined
     this.#text.put(slot, '')
@@ -324,10 +324,6 @@ function addTo(byGroup: Map<string, { group: Group; kinds: string[] }>, group: G
   const known = byGroup.get(group.key)
   if (known) known.kinds.push(kind)
   else byGroup.set(group.key, { group, kinds: [kind] })
-}
-
-function valuesOf(agent: FleetAgent): [Attribute, string][] {
-  return dimensions.filter((name) => name !== 'kind').map((name) => [name, valueOf(agent, name)])
 }
 
 function valueOf(agent: FleetAgent, dimension: Attribute): string {

@@ -4,6 +4,7 @@ import { type Bitmap, clearBit, countBoth, emptyBitmap, forEachBit, grown, setBi
 export const dimensions = ['status', 'tier', 'owner', 'template', 'version', 'model', 'person', 'kind'] as const
 export type Dimension = (typeof dimensions)[number]
 /** Of these every agent has exactly one value. */
+export const attributes = dimensions.filter((name) => name !== 'kind')
 export type Attribute = Exclude<Dimension, 'kind'>
 
 /** The values of one dimension: a bitmap for each and, so that many are counted in one pass, the value of each slot. */
