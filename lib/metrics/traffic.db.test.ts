@@ -66,6 +66,26 @@ describe('traffic', () => {
     expect((await serverTraffic(at(db), { serverId, hours: 168 })).series).toHaveLength(7)
   })
 
+  dbTest('says until when calls are counted', async ({ db }) => {
+    const { id: agentId } = await makeAgent(db)
+    const serverId = await makeServer(db)
+    const time = new Date('2026-11-22T12:20:00.000Z')
+    await called(db, { agentId, serverId, tool: 'look', time })
+    await rollUpTraffic(at(db))
+    const until = async () => [
+      (await agentTraffic(at(db), { agentId, days: 30 })).countedUntil,
+      (await serverTraffic(at(db), { serverId, hours: 24 })).countedUntil,
+    ]
+    // All that is recorded is counted, so what they show is of now.
+    expect(await until()).toEqual([now.toISOString(), now.toISOString()])
+    await called(db, { agentId, serverId, tool: 'look', time: now })
+    expect(await until()).toEqual([time.toISOString(), time.toISOString()])
+    expect((await agentTraffic(at(db), { agentId, days: 30 })).servers[0]!.tools[0]!.calls).toBe(1)
+    await rollUpTraffic(at(db))
+    expect(await until()).toEqual([now.toISOString(), now.toISOString()])
+    expect((await agentTraffic(at(db), { agentId, days: 30 })).servers[0]!.tools[0]!.calls).toBe(2)
+  })
+
   dbTest(
     'what a server asks meanwhile is no call, and a streamed result is one with the duration of its end',
     async ({ db }) => {

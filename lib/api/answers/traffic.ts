@@ -17,6 +17,7 @@ export const serverTraffic = answerOf<ServerTraffic>()(
   z.strictObject({
     serverId: text,
     hours: count,
+    countedUntil: time.nullable(),
     from: time,
     to: time,
     step: z.enum(['hour', 'day']),
@@ -36,6 +37,7 @@ export const agentTraffic = answerOf<AgentTraffic>()(
   z.strictObject({
     agentId: text,
     days: count,
+    countedUntil: time.nullable(),
     from: day,
     to: day,
     servers: z.array(

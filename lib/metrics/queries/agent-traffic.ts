@@ -3,6 +3,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { Environment, ToolClass } from '#lib/registry/schema.ts'
 import { isoDay, utcDay } from '../rules.ts'
+import { countedUntil } from '../counted-until.ts'
 import { lastDays, type DayRange } from '../day-sums.ts'
 import type { AgentServerTraffic, AgentTraffic, AgentTrafficQuery, CalledTool, Neighbour } from '../schema/traffic.ts'
 
@@ -20,6 +21,8 @@ export async function agentTraffic(ctx: Ctx, { agentId, days }: AgentTrafficQuer
     throw new DomainError('not_found', `There is no agent ${agentId}.`)
   }
   const range = lastDays(utcDay(ctx.now), days).current
+  // Asked first: what is counted meanwhile is shown as well, never said to be and missing.
+  const until = await countedUntil(ctx)
   const called = await calledBy(db, agentId, range)
   const servers: AgentServerTraffic[] = []
   for (const rows of Map.groupBy(called, (row) => row.serverId).values()) {
@@ -35,7 +38,7 @@ export async function agentTraffic(ctx: Ctx, { agentId, days }: AgentTrafficQuer
       fed: tools.some(didWrite) ? await neighbours(db, { ...about, who: 'read' }) : nobody,
     })
   }
-  return { agentId, days, from: isoDay(range.from), to: isoDay(range.to), servers }
+  return { agentId, days, countedUntil: until, from: isoDay(range.from), to: isoDay(range.to), servers }
 }
 
 const nobody = { agents: [], total: 0 }

@@ -3,6 +3,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
+import { countedUntil } from '../counted-until.ts'
 import { addDays, isoDay, utcDay } from '../rules.ts'
 import { durationBoundsMs, durationQuantile } from '../rules/durations.ts'
 import type { ServerTraffic, ServerTrafficQuery, TrafficSums } from '../schema/traffic.ts'
@@ -28,6 +29,7 @@ export async function serverTraffic(ctx: Ctx, query: ServerTrafficQuery): Promis
   return {
     serverId,
     hours,
+    countedUntil: await countedUntil(ctx),
     from: from.toISOString(),
     to: ctx.now.toISOString(),
     step,

@@ -31,7 +31,10 @@ export type TrafficSums = {
 /** One hour or one UTC day, which begins at `at`. */
 export type TrafficPoint = TrafficSums & { at: string }
 
-export type ServerTraffic = {
+/** Until when calls are counted: those that were recorded later are not yet. Null: nothing has been counted yet. */
+type CountedUntil = { countedUntil: string | null }
+
+export type ServerTraffic = CountedUntil & {
   serverId: string
   hours: number
   /** The first point's beginning and the instant of asking: the last point is unfinished. */
@@ -76,7 +79,7 @@ export type AgentServerTraffic = {
 }
 
 /** Who an agent depends on and who may depend on it, from what was observed at the broker. */
-export type AgentTraffic = {
+export type AgentTraffic = CountedUntil & {
   agentId: string
   days: number
   from: string

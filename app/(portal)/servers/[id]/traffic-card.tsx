@@ -1,4 +1,5 @@
 import Link from 'next/link'
+import { countedUntilText } from '#components/traffic/counted-until.ts'
 import { type ChartPoint, DayChart } from '#components/charts/day-chart.client.tsx'
 import { Card, Figure } from '#components/ui/card.tsx'
 import { formatCount } from '#components/ui/count.ts'
@@ -25,7 +26,7 @@ export async function TrafficCard({ ctx, server: { id: serverId, demo }, hours }
   return (
     <Card
       title="Traffic"
-      description={`Counted from the audit log, in UTC; the last bar is unfinished.${demo ? ' With the made-up history of demo agents.' : ''}`}
+      description={`Counted from the audit log, in UTC; the last bar is unfinished. ${countedUntilText(traffic.countedUntil)}${demo ? ' With the made-up history of demo agents.' : ''}`}
       actions={
         <RangeLinks
           ranges={ranges}

@@ -17,7 +17,10 @@ export function addConnectionVerbs(agents: Command, setup: Setup): void {
       const traffic = await (await cli.client()).call(routes.agents.connections, { params: { id }, query })
       const rows = traffic.servers.flatMap((server) => server.tools.map((tool) => ({ ...server, tool })))
       cli.show(traffic, () =>
-        rows.length === 0 ? `${plain(id)} called nothing in ${traffic.days} days.` : cli.table(calledColumns, rows),
+        [
+          rows.length === 0 ? `${plain(id)} called nothing in ${traffic.days} days.` : cli.table(calledColumns, rows),
+          cli.terminal.style('dim', countedText(traffic)),
+        ].join('\n\n'),
       )
     },
   })
@@ -33,6 +36,12 @@ export function addConnectionVerbs(agents: Command, setup: Setup): void {
       )
     },
   })
+}
+
+/** Until when what was asked is complete. */
+export function countedText({ countedUntil }: { countedUntil: string | null }): string {
+  if (countedUntil === null) return 'No call is counted yet.'
+  return `Calls until ${countedUntil.slice(0, 19).replace('T', ' ')} UTC are counted.`
 }
 
 const calledColumns: Column<AgentServerTraffic & { tool: CalledTool }>[] = [

@@ -8,6 +8,7 @@ import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { type Column, facts } from '../table.ts'
 import { day, minute, oneLine, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
+import { countedText } from './connections.ts'
 import { addServerSettingVerbs } from './server-settings.ts'
 import { addServerCommands } from './servers.ts'
 
@@ -39,9 +40,12 @@ export function addRegistryCommands(program: Command, setup: Setup): void {
       const query = { hours: Number(options.hours) }
       const traffic = await (await cli.client()).call(routes.registry.showServerTraffic, { params: { id }, query })
       cli.show(traffic, () =>
-        traffic.tools.length === 0
-          ? `Nobody called ${plain(id)} in the last ${traffic.hours} hours.`
-          : cli.table(trafficColumns, traffic.tools),
+        [
+          traffic.tools.length === 0
+            ? `Nobody called ${plain(id)} in the last ${traffic.hours} hours.`
+            : cli.table(trafficColumns, traffic.tools),
+          cli.terminal.style('dim', countedText(traffic)),
+        ].join('\n\n'),
       )
     },
   })

@@ -1,5 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
+import { countedUntilText } from '#components/traffic/counted-until.ts'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { formatCount } from '#components/ui/count.ts'
@@ -36,7 +37,7 @@ export default async function ConnectionsPage({ params, searchParams }: Props) {
     <div className="grid grid-cols-1 gap-5">
       <Card
         title="Who calls what"
-        description={`Observed at the broker from ${traffic.from} to ${traffic.to} (UTC), not what it may do.${agent.demo ? ' With made-up demo history.' : ''}`}
+        description={`Observed at the broker from ${traffic.from} to ${traffic.to} (UTC), not what it may do. ${countedUntilText(traffic.countedUntil)}${agent.demo ? ' With made-up demo history.' : ''}`}
         actions={
           <RangeLinks
             ranges={ranges}
