@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 
 const ticksPerSecond = 100
 
-/** CPU seconds that a process and (with `children`) its children have used so far; Linux only, 0 elsewhere. */
+/** CPU seconds that a process and (with `children`) its children, also those that have ended, have used so far; Linux only, 0 elsewhere. */
 export function cpuSeconds(pid: number, options: { children?: boolean } = {}): number {
   const own = ticksOf(pid)
   if (!options.children) return own / ticksPerSecond
   const children = pids().filter((each) => parentOf(each) === pid)
-  return (own + children.reduce((sum, each) => sum + ticksOf(each), 0)) / ticksPerSecond
+  return (own + endedTicksOf(pid) + children.reduce((sum, each) => sum + ticksOf(each), 0)) / ticksPerSecond
 }
 
 /** Resident memory in MiB. */
@@ -31,6 +31,12 @@ function parentOf(pid: number): number {
 function ticksOf(pid: number): number {
   const parts = fields(pid)
   return Number(parts[11] ?? 0) + Number(parts[12] ?? 0)
+}
+
+/** Of its children that have ended. */
+function endedTicksOf(pid: number): number {
+  const parts = fields(pid)
+  return Number(parts[13] ?? 0) + Number(parts[14] ?? 0)
 }
 
 /** What follows the program's name in /proc/<pid>/stat; the name may hold spaces. */
