@@ -29,11 +29,11 @@ test('what the arguments of every allowed call were like is stored with its reco
   const rows = await db.$queryRaw<{ tool: string; facts: object }[]>`
     select e."tool", o."facts" from "AuditEvent" e join "ArgumentObservation" o on o."eventId" = e."id" where e."agentId" = ${agent.agentId} order by e."seq"`
   expect(rows).toEqual([
-    { tool: 'look', facts: { '/word': { values: ['hello'], prefix: 'hello' } } },
-    { tool: 'look', facts: { '/word': { values: ['there'], prefix: 'there' } } },
+    { tool: 'look', facts: { '/word': { values: ['hello'] } } },
+    { tool: 'look', facts: { '/word': { values: ['there'] } } },
     // Something is there, and it is not kept.
     { tool: 'look', facts: { '/word': {} } },
-    { tool: 'change', facts: { '/word': { values: ['x'], prefix: 'x' } } },
+    { tool: 'change', facts: { '/word': { values: ['x'] } } },
   ])
   await rollUpTraffic(ctxFor(db))
   const profiles = await db.argumentProfile.findMany({ where: { agentId: agent.agentId }, orderBy: { tool: 'asc' } })

@@ -29,7 +29,7 @@ async function scene(db: Db, dataClasses: string[] = []) {
   const profiles = () => db.argumentProfile.findMany({ where: { agentId }, orderBy: { week: 'asc' } })
   return { agentId, serverId, record, profiles }
 }
-const value = (...values: (string | number)[]): ArgumentObservation => ({ '/a': { values, prefix: String(values[0]) } })
+const value = (...values: (string | number)[]): ArgumentObservation => ({ '/a': { values } })
 
 dbTest(
   'what calls had is added up by week, each call once, whoever asks; of the single calls nothing is left',

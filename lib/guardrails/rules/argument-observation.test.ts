@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { joinPaths, pathsOf } from '#lib/registry/rules/argument-profile.ts'
+import { addPaths, pathsOf } from '#lib/registry/rules/argument-profile.ts'
 import type { ArgumentProfile } from '#lib/registry/schema/argument-profile.ts'
 import { type ArgumentCondition, argumentConditions, conditionText } from '#lib/registry/schema/conditions.ts'
 import { callsDenied, proposeConditions } from '#lib/scopes/rules/condition-proposals.ts'
@@ -17,7 +17,7 @@ const daysAgo = (days: number) => new Date(now.getTime() - days * 86_400_000)
 function profileOf(calls: readonly unknown[]): ArgumentProfile {
   const paths = calls
     .map((call) => pathsOf(throughJson(observeArguments(call))))
-    .reduce((a, b) => throughJson(joinPaths(a, b)))
+    .reduce((a, b) => throughJson(addPaths(a, b)))
   return { calls: calls.length, unknown: 0, known: calls.length, firstAt: daysAgo(20), paths }
 }
 function throughJson<T>(value: T): T {

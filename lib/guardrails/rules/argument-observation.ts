@@ -1,4 +1,4 @@
-import { commonPrefix, profiledPathsMax, profiledValuesMax } from '#lib/registry/rules/argument-profile.ts'
+import { commonPrefix, mayClimb, profiledPathsMax, profiledValuesMax } from '#lib/registry/rules/argument-profile.ts'
 import { stepsOf, valuesAt } from '#lib/registry/rules/conditions.ts'
 import type { ArgumentObservation, ObservedArgument } from '#lib/registry/schema/argument-profile.ts'
 import type { ConditionValue } from '#lib/registry/schema/conditions.ts'
@@ -62,7 +62,8 @@ function isPrivateName(name: string): boolean {
 
 function observed(values: readonly ConditionValue[]): ObservedArgument {
   const kept: ObservedArgument = {}
-  if (values.length <= profiledValuesMax && values.every(isKept)) kept.values = [...values]
+  // What kept values begin with they say themselves.
+  if (values.length <= profiledValuesMax && values.every(isKept)) return { values: [...values] }
   const prefixes = values.map((value) => (typeof value === 'string' ? prefixOf(value) : null))
   if (prefixes.every((each) => each !== null)) kept.prefix = prefixes.reduce(commonPrefix)
   return kept
@@ -70,7 +71,7 @@ function observed(values: readonly ConditionValue[]): ObservedArgument {
 
 /** What may be kept of how a text begins; null: nothing. A text with `..` in it leads elsewhere than it begins (conditions refuse it). */
 function prefixOf(text: string): string | null {
-  if (/\.\.|%2e/i.test(text)) return null
+  if (mayClimb(text)) return null
   if (isKept(text)) return text
   if (hasSecret(text)) return null
   const end = text.slice(0, textMax).lastIndexOf('/')

@@ -3,8 +3,8 @@ import { Prisma } from '#lib/db/generated/client.ts'
 import { addToProfiles } from './argument-profiles.ts'
 import { durationBoundsMs } from '../rules/durations.ts'
 
-/** Audit events added up in one transaction. */
-const batchMax = 20_000
+/** Audit events added up in one transaction: the more, the fewer rows are written twice. */
+const batchMax = 100_000
 const hoursKeptDays = 92
 /** More than a year: no screen and no question about unused scopes looks back further. */
 const daysKeptDays = 400
@@ -21,10 +21,14 @@ export async function rollUpTraffic(ctx: Ctx): Promise<{ more: boolean }> {
         h."seq" > c."seq" + ${batchMax} as "more"
       from "TrafficCursor" c, "AuditHead" h where c."id" = 1 and h."id" = 1 for update of c skip locked`
     if (!cursor || cursor.upTo === cursor.after) return { more: false }
-    await tx.$executeRaw`
-      with event as materialized (${eventsBetween(cursor.after, cursor.upTo)}), hours as (${addHours})
-      ${addDays}`
-    await addToProfiles(tx, cursor)
+    await tx.$executeRaw`set local work_mem = '64MB'`
+    await addToProfiles(tx, {
+      ...cursor,
+      meanwhile: async () =>
+        await tx.$executeRaw`
+          with event as materialized (${eventsBetween(cursor.after, cursor.upTo)}), hours as (${addHours})
+          ${addDays}`,
+    })
     await tx.$executeRaw`update "TrafficCursor" set "seq" = ${cursor.upTo} where "id" = 1`
     return { more: cursor.more }
   })
@@ -74,7 +78,7 @@ const addHours = Prisma.sql`
     count(*) filter (where "event" = 'mcp.call_denied'), count(*) filter (where "event" = 'call.held'),
     count(*) filter (where "outcome" = 'tool_error'), count(*) filter (where "outcome" = 'upstream_error'),
     count(*) filter (where "outcome" = 'aborted'), coalesce(sum("ms") filter (where "ended"), 0), array[${buckets}]
-  from event group by 1, 2, 3
+  from event group by 1, 2, 3 order by 1, 3, 2
   on conflict ("serverId", "hour", "tool") do update set "calls" = "ToolHour"."calls" + excluded."calls",
     "refused" = "ToolHour"."refused" + excluded."refused", "held" = "ToolHour"."held" + excluded."held",
     "toolErrors" = "ToolHour"."toolErrors" + excluded."toolErrors",
@@ -87,7 +91,7 @@ const addDays = Prisma.sql`
   insert into "AgentToolDay" ("agentId", "serverId", "tool", "day", "calls", "refused", "errors", "lastAt")
   select "agentId", "serverId", "tool", ("at" at time zone 'UTC')::date, count(*) filter (where "call"),
     count(*) filter (where "event" = 'mcp.call_denied'), count(*) filter (where "outcome" in ('tool_error', 'upstream_error')), max("at")
-  from event where "event" <> 'call.held' group by 1, 2, 3, 4
+  from event where "event" <> 'call.held' group by 1, 2, 3, 4 order by 1, 4, 2, 3
   on conflict ("agentId", "day", "serverId", "tool") do update set "calls" = "AgentToolDay"."calls" + excluded."calls",
     "refused" = "AgentToolDay"."refused" + excluded."refused", "errors" = "AgentToolDay"."errors" + excluded."errors",
     "lastAt" = greatest("AgentToolDay"."lastAt", excluded."lastAt")`

@@ -11,33 +11,62 @@ export const profiledPathsMax = 24
 
 /** What one call had. */
 export function pathsOf(observation: ArgumentObservation): ArgumentProfile['paths'] {
-  return Object.fromEntries(
-    Object.entries(observation).map(([pointer, { values, prefix }]) => [pointer, pathOf(values, prefix)]),
-  )
+  const paths: ArgumentProfile['paths'] = {}
+  for (const [pointer, { values, prefix }] of Object.entries(observation)) paths[pointer] = pathOf(values, prefix)
+  return paths
 }
 
-/** Both together. What only one of them has was left out by the calls of the other. */
-export function joinProfiles(a: ArgumentProfile, b: ArgumentProfile): ArgumentProfile {
+/** All together; null: there is none. What only some of them have was left out by the calls of the others. */
+export function joinProfiles(profiles: readonly ArgumentProfile[]): ArgumentProfile | null {
+  const [first] = profiles
+  if (!first) return null
+  const counts = profiles.slice(1).reduce<Counts>(joinCounts, first)
+  return {
+    ...counts,
+    paths: profiles.reduce<ArgumentProfile['paths']>((all, { paths }) => addPaths(all, copyOf(paths)), {}),
+  }
+}
+
+function copyOf(paths: ArgumentProfile['paths']): ArgumentProfile['paths'] {
+  const copy: ArgumentProfile['paths'] = {}
+  for (const [pointer, { values, range, ...path }] of Object.entries(paths)) {
+    copy[pointer] = path
+    if (values) copy[pointer].values = values.map(([value, calls]) => [value, calls])
+    if (range) copy[pointer].range = [...range]
+  }
+  return copy
+}
+
+type Counts = Omit<ArgumentProfile, 'paths'>
+
+export function joinCounts(a: Counts, b: Counts): Counts {
   return {
     calls: a.calls + b.calls,
     unknown: a.unknown + b.unknown,
     known: a.known + b.known,
     firstAt: a.firstAt < b.firstAt ? a.firstAt : b.firstAt,
-    paths: joinPaths(a.paths, b.paths),
   }
 }
 
-/** An argument that is given up when there are too many comes back, if ever, with fewer calls than there were: as one that is left out at times. */
-export function joinPaths(a: ArgumentProfile['paths'], b: ArgumentProfile['paths']): ArgumentProfile['paths'] {
-  const joined: ArgumentProfile['paths'] = { ...a }
-  for (const [pointer, path] of Object.entries(b)) {
-    const before = Object.hasOwn(joined, pointer) ? joined[pointer] : undefined
-    joined[pointer] = before ? joinPath(before, path) : path
+/**
+ * Adds paths to others, both of which are given away: a million calls are added up like this. One that is given up when there are too many comes back, if ever, with fewer calls than there were:
+ * as one that is left out at times.
+ */
+export function addPaths(paths: ArgumentProfile['paths'], more: ArgumentProfile['paths']): ArgumentProfile['paths'] {
+  let isLonger = false
+  for (const pointer of Object.keys(more)) {
+    const before = paths[pointer]
+    if (before) addPath(before, more[pointer]!)
+    else {
+      paths[pointer] = more[pointer]!
+      isLonger = true
+    }
   }
-  const pointers = Object.keys(joined)
-  if (pointers.length <= profiledPathsMax) return joined
-  const kept = pointers.toSorted((x, y) => joined[y]!.calls - joined[x]!.calls || (x < y ? -1 : 1))
-  return Object.fromEntries(kept.slice(0, profiledPathsMax).map((pointer) => [pointer, joined[pointer]!]))
+  if (!isLonger) return paths
+  const pointers = Object.keys(paths)
+  if (pointers.length <= profiledPathsMax) return paths
+  const kept = pointers.toSorted((x, y) => paths[y]!.calls - paths[x]!.calls || (x < y ? -1 : 1))
+  return Object.fromEntries(kept.slice(0, profiledPathsMax).map((pointer) => [pointer, paths[pointer]!]))
 }
 
 /** What all of two texts begin with, never half of a character. */
@@ -48,32 +77,44 @@ export function commonPrefix(a: string, b: string): string {
   return a.slice(0, last >= 0xd8_00 && last <= 0xdb_ff ? at - 1 : at)
 }
 
+/** Whether a text may lead elsewhere than it begins: no condition on its beginning holds for one that does. */
+export function mayClimb(text: string): boolean {
+  return /\.\.|%2e/i.test(text)
+}
+
 function pathOf(values: ConditionValue[] | undefined, prefix: string | undefined): PathProfile {
   const path: PathProfile = { calls: 1 }
-  if (prefix !== undefined) path.prefix = prefix
+  const begins = prefix ?? (values && beginningOf(values))
+  if (begins !== undefined) path.prefix = begins
   if (!values) return path
   path.values = values.map((value) => [value, 1])
-  const numbers = values.filter((value) => typeof value === 'number')
-  if (numbers.length === values.length) path.range = [Math.min(...numbers), Math.max(...numbers)]
+  if (values.every((value) => typeof value === 'number')) path.range = [Math.min(...values), Math.max(...values)]
   return path
 }
 
-function joinPath(a: PathProfile, b: PathProfile): PathProfile {
-  const joined: PathProfile = { calls: a.calls + b.calls }
-  const values = a.values && b.values ? joinValues(a.values, b.values) : undefined
-  if (values) joined.values = values
-  if (a.range && b.range) joined.range = [Math.min(a.range[0], b.range[0]), Math.max(a.range[1], b.range[1])]
-  if (a.prefix !== undefined && b.prefix !== undefined) joined.prefix = commonPrefix(a.prefix, b.prefix)
-  return joined
+function beginningOf(values: readonly ConditionValue[]): string | undefined {
+  const texts = values.filter((value) => typeof value === 'string')
+  if (texts.length < values.length || texts.some(mayClimb)) return undefined
+  return texts.reduce(commonPrefix)
 }
 
-type Counted = NonNullable<PathProfile['values']>
+function addPath(path: PathProfile, more: PathProfile): void {
+  path.calls += more.calls
+  if (path.values) addValues(path, more.values)
+  if (path.range && more.range) {
+    path.range[0] = Math.min(path.range[0], more.range[0])
+    path.range[1] = Math.max(path.range[1], more.range[1])
+  } else delete path.range
+  if (path.prefix !== undefined && more.prefix !== undefined) path.prefix = commonPrefix(path.prefix, more.prefix)
+  else delete path.prefix
+}
 
-function joinValues(a: Counted, b: Counted): Counted | undefined {
-  const counts = new Map(a)
-  for (const [value, calls] of b) {
-    counts.set(value, (counts.get(value) ?? 0) + calls)
-    if (counts.size > profiledValuesMax) return undefined
+function addValues(path: PathProfile, more: PathProfile['values']): void {
+  const values = path.values!
+  for (const counted of more ?? []) {
+    const same = values.find(([value]) => value === counted[0])
+    if (same) same[1] += counted[1]
+    else values.push(counted)
   }
-  return [...counts]
+  if (!more || values.length > profiledValuesMax) delete path.values
 }

@@ -1,8 +1,6 @@
 import type { ConditionValue } from './conditions.ts'
 
-/**
- * What one call had at a pointer: its values, if each is fit to be kept; else at most what they all begin with. Neither: something is there.
- */
+/** What one call had at a pointer: its values, if each is fit to be kept; else at most what they all begin with. Neither: something is there. */
 export type ObservedArgument = { values?: ConditionValue[]; prefix?: string }
 
 /** By pointer, as conditions have them; only those at which the call had something everywhere. */

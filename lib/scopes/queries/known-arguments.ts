@@ -13,20 +13,25 @@ export async function argumentsKnown(
   { agentIds, days }: { agentIds: readonly string[]; days: number },
 ): Promise<Map<string, ToolEvidence>> {
   const monday = mondayOf(new Date(ctx.now.getTime() - days * dayMs))
-  const rows = await reader(ctx).argumentProfile.findMany({ where: { agentId: { in: [...agentIds] } } })
-  const known = new Map<string, { window: Profile[]; before: Profile[] }>()
-  for (const { paths, ...row } of rows) {
-    const key = keyOf(row)
-    const evidence = known.get(key) ?? { window: [], before: [] }
-    known.set(key, evidence)
-    // Written by the worker only (lib/metrics).
-    const profile = { ...row, paths: paths as ArgumentProfile['paths'] }
-    evidence[row.week < monday ? 'before' : 'window'].push(profile)
-  }
-  return known
+  const rows = await reader(ctx).$queryRaw<ToolRow[]>`
+    select "agentId", "serverId", "tool", json_agg(json_build_object('week', "week", 'calls', "calls", 'unknown', "unknown", 'known', "known", 'firstAt', "firstAt", 'paths', "paths"))::text as "weeks"
+    from "ArgumentProfile" where "agentId" = any(${[...agentIds]}) group by 1, 2, 3`
+  return new Map(
+    rows.map((row) => {
+      // Written by the worker only (lib/metrics).
+      const weeks = (JSON.parse(row.weeks) as WeekRow[]).map((each) => ({
+        ...each,
+        week: new Date(each.week),
+        firstAt: new Date(each.firstAt),
+      }))
+      const { window = [], before = [] } = Object.groupBy(weeks, ({ week }) => (week < monday ? 'before' : 'window'))
+      return [keyOf(row), { window, before }]
+    }),
+  )
 }
 
-type Profile = ToolEvidence['window'][number]
+type ToolRow = { agentId: string; serverId: string; tool: string; weeks: string }
+type WeekRow = Omit<ArgumentProfile, 'firstAt'> & { week: string; firstAt: string }
 
 export function keyOf({ agentId, serverId, tool }: { agentId: string; serverId: string; tool: string }): string {
   return JSON.stringify([agentId, serverId, tool])

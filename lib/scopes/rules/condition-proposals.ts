@@ -26,7 +26,7 @@ export function proposeConditions(
   about: { limited: readonly string[]; bar: ConditionBar; now: Date },
 ): ProposedConditions {
   const { limited, bar, now } = about
-  const profile = window.length === 0 ? null : window.reduce((a, b) => joinProfiles(a, b))
+  const profile = joinProfiles(window)
   const known = profile?.known ?? 0
   const heldDays = profile ? Math.floor((now.getTime() - profile.firstAt.getTime()) / dayMs) : 0
   const missing = {
