@@ -5,6 +5,8 @@ import { durationBoundsMs } from '../rules/durations.ts'
 
 /** Audit events added up in one transaction: the more, the fewer rows are written twice. */
 const batchMax = 100_000
+/** What takes seconds takes minutes on a machine that has other work; undone, it would only begin anew. */
+const timeoutMs = 600_000
 const hoursKeptDays = 92
 /** More than a year: no screen and no question about unused scopes looks back further. */
 const daysKeptDays = 400
@@ -15,23 +17,27 @@ const daysKeptDays = 400
  */
 export async function rollUpTraffic(ctx: Ctx): Promise<{ more: boolean }> {
   authorize(ctx, 'costs:manage')
-  return await inTx(ctx, async (tx) => {
-    const [cursor] = await tx.$queryRaw<{ after: bigint; upTo: bigint; more: boolean }[]>`
+  return await inTx(
+    ctx,
+    async (tx) => {
+      const [cursor] = await tx.$queryRaw<{ after: bigint; upTo: bigint; more: boolean }[]>`
       select c."seq" as "after", least(h."seq", c."seq" + ${batchMax}) as "upTo",
         h."seq" > c."seq" + ${batchMax} as "more"
       from "TrafficCursor" c, "AuditHead" h where c."id" = 1 and h."id" = 1 for update of c skip locked`
-    if (!cursor || cursor.upTo === cursor.after) return { more: false }
-    await tx.$executeRaw`set local work_mem = '64MB'`
-    await addToProfiles(tx, {
-      ...cursor,
-      meanwhile: async () =>
-        await tx.$executeRaw`
+      if (!cursor || cursor.upTo === cursor.after) return { more: false }
+      await tx.$executeRaw`set local work_mem = '64MB'`
+      await addToProfiles(tx, {
+        ...cursor,
+        meanwhile: async () =>
+          await tx.$executeRaw`
           with event as materialized (${eventsBetween(cursor.after, cursor.upTo)}), hours as (${addHours})
           ${addDays}`,
-    })
-    await tx.$executeRaw`update "TrafficCursor" set "seq" = ${cursor.upTo} where "id" = 1`
-    return { more: cursor.more }
-  })
+      })
+      await tx.$executeRaw`update "TrafficCursor" set "seq" = ${cursor.upTo} where "id" = 1`
+      return { more: cursor.more }
+    },
+    { timeoutMs },
+  )
 }
 
 /** Forgets hours, days and what arguments were like, when nothing shows them any more. Needs `costs:manage`. */
