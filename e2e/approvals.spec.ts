@@ -2,7 +2,7 @@ import { expect, test } from '@playwright/test'
 import { expectAccessible } from './support/axe.ts'
 import { signInAs } from './support/sign-in.ts'
 
-test('security holds calls for a person by a rule, and takes it back with a reason', async ({ page }) => {
+test('security holds calls for a person by a rule, and two people take it back with a reason', async ({ page }) => {
   await signInAs(page, 'Security')
   await page
     .getByRole('navigation', { name: 'Main' })
@@ -31,6 +31,12 @@ test('security holds calls for a person by a rule, and takes it back with a reas
   await row.getByRole('button', { name: 'Remove' }).click()
   await page.getByRole('dialog').getByLabel('Reason').fill('The team decides by itself now.')
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
+  await expect(row).toContainText('asked for its end')
+  await signInAs(page, 'Platform admin')
+  await page.goto('/approvals/rules')
+  await row.getByRole('button', { name: 'Confirm removal' }).click()
+  await page.getByRole('dialog').getByLabel('Reason').fill('The team decides by itself now.')
+  await page.getByRole('dialog').getByRole('button', { name: 'Confirm removal' }).click()
   await expect(row).toBeHidden()
 })
 

@@ -60,6 +60,7 @@ const actions: Record<string, string | Reason> = {
   'app/(portal)/requests/break-glass/actions.ts review': 'breakGlass.review',
   'app/(portal)/requests/break-glass/actions.ts revokeEmergency': 'scopes.revokeGrant',
   'app/(portal)/requests/policy/actions.ts addRule': 'scopes.createApprovalRule',
+  'app/(portal)/requests/policy/actions.ts confirmRule': 'scopes.confirmApprovalRule',
   'app/(portal)/requests/policy/actions.ts removeRule': 'scopes.removeApprovalRule',
   'app/(portal)/requests/unused/actions.ts narrowProposed': 'usage.narrow',
   'app/(portal)/requests/unused/actions.ts revokeUnused': 'scopes.revokeGrant',

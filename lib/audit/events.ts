@@ -144,6 +144,9 @@ export type AuditEvents = {
   /** Announced once, when a grant has ended by itself. */
   'grant.ended': { grantId: string; class: string; toolName: string | null; expiresAt: string }
   'approval_rule.created': ApprovalRuleCreated
+  'approval_rule.proposed': ApprovalRuleCreated
+  'approval_rule.confirmed': { ruleId: string }
+  'approval_rule.end_asked': { ruleId: string; reason: string }
   'approval_rule.removed': { ruleId: string; reason: string }
   /** Announced once, before a grant ends by itself. */
   'grant.ends_soon': { grantId: string; class: string; toolName: string | null; expiresAt: string }
@@ -281,6 +284,7 @@ export type AuditEvents = {
   'person.mail_tested': { deliveryId: string }
   // held calls
   'hold_rule.created': HoldRuleCreated
+  'hold_rule.end_asked': { ruleId: string; reason: string }
   'hold_rule.removed': { ruleId: string; reason: string }
   /** Announced as it happens: calls that the rule would hold go through until then. */
   'hold_bypass.opened': HoldBypassOpened

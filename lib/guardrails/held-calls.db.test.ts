@@ -305,8 +305,26 @@ dbTest('rules are made and removed by who manages them, and never allow a change
   await expect(removeHoldRule(await person('team_lead'), { ruleId, reason: 'no more' })).rejects.toMatchObject({
     code: 'forbidden',
   })
-  expect(await removeHoldRule(security, { ruleId, reason: 'no more' })).toEqual({ removed: true })
-  expect(await removeHoldRule(security, { ruleId, reason: 'no more' })).toEqual({ removed: false })
+  // One person alone takes no control away: they ask for it, however often, and somebody else does it; of two at once one does.
+  const asked = { removed: false, waits: true }
+  expect(await removeHoldRule(security, { ruleId, reason: 'no more' })).toEqual(asked)
+  expect(await removeHoldRule(security, { ruleId, reason: 'no more, really' })).toEqual(asked)
+  expect(await listHoldRules(security)).toMatchObject([{ id: ruleId, endAsked: { reason: 'no more, really' } }])
+  const mates = [await person('security'), await person('platform_admin')]
+  // What was asked for longer ago than a week is asked for anew.
+  const late = { ...mates[0]!, now: new Date(security.now.getTime() + 8 * 86_400_000) }
+  expect(await listHoldRules(late)).toMatchObject([{ endAsked: null }])
+  expect(await removeHoldRule(late, { ruleId, reason: 'no more' })).toEqual(asked)
+  expect(await removeHoldRule(security, { ruleId, reason: 'no more' })).toMatchObject({ removed: true })
+  const after = await Promise.all(mates.map((mate) => removeHoldRule(mate, { ruleId, reason: 'no more' })))
+  expect(after).toEqual([
+    { removed: false, waits: false },
+    { removed: false, waits: false },
+  ])
   expect(await listHoldRules(security)).toEqual([])
-  expect((await auditOf(db, ruleId)).map(({ event }) => event)).toEqual(['hold_rule.created', 'hold_rule.removed'])
+  expect((await auditOf(db, ruleId)).map(({ event }) => event)).toEqual([
+    'hold_rule.created',
+    ...Array.from({ length: 3 }, () => 'hold_rule.end_asked'),
+    'hold_rule.removed',
+  ])
 })

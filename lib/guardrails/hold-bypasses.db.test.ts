@@ -5,9 +5,10 @@ import { inTx } from '#lib/auth/ctx.ts'
 import type { Role } from '#lib/auth/permissions.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { endHoldRule } from '#lib/dev/test/two-people.ts'
 import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
-import { createHoldRule, endHoldBypass, endHoldBypasses, openHoldBypass, removeHoldRule } from './commands.ts'
+import { createHoldRule, endHoldBypass, endHoldBypasses, openHoldBypass } from './commands.ts'
 import { holdRulesSql } from './queries/facts-sql.ts'
 import { listHoldBypasses } from './queries/hold-bypasses.ts'
 import { createHoldRuleInput, type HoldRuleFacts } from './schema/held-calls.ts'
@@ -112,7 +113,7 @@ dbTest('it ends by itself to the second, with its rule, and is told once', async
   const [row] = await list(at(0), 'all')
   expect(row).toMatchObject({ inForce: false, endedAt: later(1).toISOString(), endedBy: null })
   expect(await open(at(0))).toMatchObject({ ok: true })
-  await removeHoldRule(at(1), { ruleId, reason: 'No longer wanted.' })
+  await endHoldRule(at(1), { ruleId, reason: 'No longer wanted.' })
   const ends = (await auditOf(db, ruleId)).filter(({ event }) => event === 'hold_bypass.ended')
   expect(ends).toMatchObject([{ detail: { how: 'time' } }, { detail: { how: 'rule_removed' } }])
   await expect(open(at(2))).rejects.toMatchObject({ code: 'not_found' })

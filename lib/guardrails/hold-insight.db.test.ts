@@ -3,7 +3,8 @@ import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
-import { createHoldRule } from './commands.ts'
+import { replaceHoldRule } from '#lib/dev/test/two-people.ts'
+import { createHoldRule, removeHoldRule } from './commands.ts'
 import { holdRulesSql } from './queries/facts-sql.ts'
 import { holdInsight } from './queries/hold-insight.ts'
 import { forecastHoldRule, forecastHoldRules } from './queries/hold-forecast.ts'
@@ -212,28 +213,37 @@ dbTest('what a rule would have held is said before it is made, from a week of ca
   await expect(forecastHoldRule(nobody, {})).rejects.toMatchObject({ details: { permission: 'runs:read' } })
 })
 
-dbTest('a rule takes the place of another one in the same moment, or not at all', async ({ db }) => {
-  const { ctx, ruleId, serverId } = await world(db)
-  const input = createHoldRuleInput.parse({
-    title: 'Large changes wait',
-    serverId,
-    class: 'write',
-    conditions: [{ pointer: '/amount', range: { min: 481 } }],
-    deciderRoles: ['security'],
-    replaces: ruleId,
-  })
-  const outcomes = await Promise.allSettled([createHoldRule(ctx, input), createHoldRule(ctx, input)])
-  expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
-  const rules = (await listHoldRules(ctx)).filter((rule) => rule.serverId === serverId)
-  expect(rules).toMatchObject([{ title: 'Large changes wait' }])
-})
+dbTest(
+  'a rule takes the place of another one when a second person confirms it, and holds behind it until then',
+  async ({ db }) => {
+    const { ctx, ruleId, serverId } = await world(db)
+    const input = createHoldRuleInput.parse({
+      title: 'Large changes wait',
+      serverId,
+      class: 'write',
+      conditions: [{ pointer: '/amount', range: { min: 481 } }],
+      deciderRoles: ['security'],
+      replaces: ruleId,
+    })
+    await createHoldRule(ctx, input)
+    const rules = async () => (await listHoldRules(ctx)).filter((rule) => rule.serverId === serverId)
+    expect(await rules()).toMatchObject([
+      { id: ruleId, endAsked: { reason: '“Large changes wait” takes its place.' } },
+      { title: 'Large changes wait', endAsked: null },
+    ])
+    const mate = ctxFor(db, await makePerson(db, { roles: ['security'] }), ctx.now)
+    expect(await removeHoldRule(mate, { ruleId, reason: 'It is replaced.' })).toMatchObject({ removed: true })
+    expect(await rules()).toMatchObject([{ title: 'Large changes wait' }])
+    await expect(createHoldRule(ctx, input)).rejects.toMatchObject({ code: 'conflict' })
+  },
+)
 
 dbTest('a changed rule is asked where the old one was, also by brokers, and a new one comes last', async ({ db }) => {
   const { ctx, ruleId, serverId } = await world(db)
   const input = { title: 'Anything waits', serverId, deciderRoles: ['builder'] }
   const { ruleId: broad } = await createHoldRule(ctx, createHoldRuleInput.parse(input))
   const change = { ...input, title: 'Twice the time', class: 'write', deciderRoles: ['security'], replaces: ruleId }
-  const { ruleId: changed } = await createHoldRule(ctx, createHoldRuleInput.parse(change))
+  const { ruleId: changed } = await replaceHoldRule(ctx, { ...createHoldRuleInput.parse(change), replaces: ruleId })
   const { ruleId: last } = await createHoldRule(ctx, createHoldRuleInput.parse({ ...input, title: 'The last one' }))
   const order = [changed, broad, last]
   const listed = (await listHoldRules(ctx)).filter((rule) => rule.serverId === serverId)

@@ -5,8 +5,9 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeActiveAgent } from '#lib/dev/test/lifecycle.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
+import { approvalRuleInForce, endApprovalRule } from '#lib/dev/test/two-people.ts'
 import { getAgent, getAgentVersion } from '#lib/registry/queries.ts'
-import { createApprovalRule, decideScopeRequest, removeApprovalRule, requestScope } from '#lib/scopes/commands.ts'
+import { decideScopeRequest, requestScope } from '#lib/scopes/commands.ts'
 import { listScopeRequests } from '#lib/scopes/queries.ts'
 import { createApprovalRuleInput } from '#lib/scopes/schema/approval-policy.ts'
 import {
@@ -111,7 +112,7 @@ dbTest('a scope that the approval policy grants at once brings such a version, t
   const other = await makeServer(db)
   const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), now)
   const rule = createApprovalRuleInput.parse({ title: 'Reading', classes: ['read'], steps: [], daysMax: 30 })
-  const { ruleId } = await createApprovalRule(admin, rule)
+  const { ruleId } = await approvalRuleInForce(admin, rule)
   const wanted = { agentId: id, serverId: other, class: 'read', toolName: null, days: 7, reason: 'to compare' } as const
   expect(await askForScope(ctxFor(db, builder, now), wanted)).toMatchObject({
     ok: true,
@@ -121,7 +122,7 @@ dbTest('a scope that the approval policy grants at once brings such a version, t
   expect(rendered['mcpServers']).toContainEqual({ name: other, path: `/mcp/${other}` })
   const agent = ctxFor(db, { kind: 'agent', id, name: id }, now)
   await expect(askForScope(agent, wanted)).rejects.toMatchObject({ code: 'forbidden' })
-  await removeApprovalRule(admin, { ruleId, reason: 'The test is over.' })
+  await endApprovalRule(admin, { ruleId, reason: 'The test is over.' })
 })
 
 dbTest('facts change with before and after; unknown owners are refused', async ({ db }) => {

@@ -150,6 +150,8 @@ export const scopeRules = [
   'scopes:own_break_glass',
   'scopes:already_reviewed',
   'scopes:break_glass_unreviewed',
+  'scopes:rule_holds',
+  'scopes:own_rule',
 ] as const
 export type ScopeRule = (typeof scopeRules)[number]
 

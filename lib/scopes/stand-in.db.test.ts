@@ -5,6 +5,7 @@ import type { Db } from '#lib/db/client.ts'
 import { createDelegation, revokeDelegation } from '#lib/delegation/commands.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
+import { approvalRuleInForce } from '#lib/dev/test/two-people.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { escalateRequests } from './commands/escalate.ts'
 import { createApprovalRule, decideScopeRequest, remindOfScopes, requestScope } from './commands.ts'
@@ -24,7 +25,7 @@ async function scene(db: Db, rule: Partial<z.input<typeof createApprovalRuleInpu
   const serverId = await makeServer(db, { environment: 'staging', sensitivity: 'confidential' })
   await db.approvalRule.updateMany({ where: { removedAt: null }, data: { removedAt: now } })
   const input = createApprovalRuleInput.parse({ title: 'For a test', steps: [['security']], dueHours: 8, ...rule })
-  await createApprovalRule(ctxFor(db, admin, now), input)
+  await approvalRuleInForce(ctxFor(db, admin, now), input)
   const builder = await person(db, 'builder', [teamId])
   const wanted = requestScopeInput.parse({ agentId, serverId, class: 'write', days: 30, reason: 'to post corrections' })
   const asked = await requestScope(ctxFor(db, builder, now), wanted)
@@ -129,7 +130,7 @@ describe('a request that is overdue still', () => {
       dataClasses: ['personal' as const],
       steps: [['security' as const]],
     }
-    await createApprovalRule(ctxFor(db, admin, now), createApprovalRuleInput.parse(ofData))
+    await approvalRuleInForce(ctxFor(db, admin, now), createApprovalRuleInput.parse(ofData))
     await remind(db, new Date(later(10).getTime() - 1))
     expect(await escalations(db, agentId)).toEqual([])
     await Promise.all([1, 2, 3].map(() => remind(db, later(10))))
@@ -168,7 +169,7 @@ describe('a request that is overdue still', () => {
     const escalation = { roles: ['finance' as const], teamId: standby.teamIds[0]!, afterHours: 1, mayDecide: true }
     await db.approvalRule.updateMany({ where: { removedAt: null }, data: { removedAt: now } })
     const rule = { title: 'Passed on', steps: [['security']], escalation }
-    await createApprovalRule(ctxFor(db, admin, now), createApprovalRuleInput.parse(rule))
+    await approvalRuleInForce(ctxFor(db, admin, now), createApprovalRuleInput.parse(rule))
     const finance = await person(db, 'finance')
     const people = [finance, standby, await person(db, 'on_call'), await person(db, 'finance', [teamId])]
     const asked = async () => (await whoIsAsked(ctxFor(db, undefined, now), { requestId, people })).map(({ id }) => id)

@@ -87,7 +87,7 @@ export function AddRuleButton({
         title={changed ? 'Change a rule' : 'Hold calls for a person'}
         description={
           changed
-            ? 'The rule takes the place of the one it was made from, in the same moment.'
+            ? 'The rule is asked behind the one it was made from, and takes its place when somebody else has confirmed the end of that one.'
             : 'Every call that fits waits until somebody decides. What is left open fits every call.'
         }
       >

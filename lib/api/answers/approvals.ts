@@ -14,6 +14,7 @@ import {
   answerOf,
   count,
   decidable,
+  endAsked,
   environment,
   facts,
   person,
@@ -74,6 +75,7 @@ export const holdRule = answerOf<HoldRuleView>()(
     position: z.int(),
     createdBy: person.nullable(),
     createdAt: time,
+    endAsked,
     removedAt: time.nullable(),
   }),
 ).meta({ id: 'HoldRule' })

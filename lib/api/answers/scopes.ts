@@ -13,6 +13,7 @@ import { argumentConditions, callRate } from '#lib/registry/schema/conditions.ts
 import { requestContext } from './request-context.ts'
 import { accessGrant, accessGrantShape, agentStatus, tier } from './agents.ts'
 import {
+  endAsked,
   answerOf,
   count,
   dataClass,
@@ -117,6 +118,8 @@ export const approvalRule = answerOf<ApprovalRuleView>()(
     position: z.int(),
     createdBy: person.nullable(),
     createdAt: time.nullable(),
+    inForce: z.boolean(),
+    endAsked,
   }),
 ).meta({ id: 'ApprovalRule' })
 

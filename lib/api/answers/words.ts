@@ -62,3 +62,6 @@ export const decidable = z.discriminatedUnion('allowed', [
 export function itemsOf<Item extends z.ZodType>(item: Item) {
   return z.strictObject({ items: z.array(item) })
 }
+
+/** Of a rule whose end takes two people: who has asked for it. */
+export const endAsked = z.strictObject({ by: person, at: time, reason: text }).nullable()

@@ -73,3 +73,10 @@ export function count(number: number, one: string, many = `${one}s`): string {
 
 const wide =
   /^[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|^\p{Emoji_Presentation}/u
+
+/** What came of asking for the end of a rule that two people end. */
+export function removalText(id: string, done: { removed: boolean; waits: boolean }): string {
+  if (done.removed) return `Rule ${plain(id)} is removed.`
+  if (done.waits) return `The end of rule ${plain(id)} is asked for: it holds until somebody else removes it, too.`
+  return `Rule ${plain(id)} was removed already.`
+}

@@ -87,11 +87,11 @@ export const createRule = endpoint({
 export const removeRule = endpoint({
   method: 'POST',
   path: '/api/v1/hold-rules/{id}/remove',
-  summary: 'Ends a rule; calls it holds already still wait.',
+  summary: 'Asks for the end of a rule, or as a second person ends it; calls it holds already still wait.',
   permission: 'holds:manage',
   params: uuidId,
   body: removeHoldRuleInput.omit({ ruleId: true }),
-  answer: json(z.strictObject({ removed: z.boolean() })),
+  answer: json(z.strictObject({ removed: z.boolean(), waits: z.boolean() })),
   example: { params: exampleId, body: { reason: 'The team decides by itself now.' } },
 })
 

@@ -128,11 +128,12 @@ export const listApprovalRules = endpoint({
 export const createApprovalRule = endpoint({
   method: 'POST',
   path: '/api/v1/approval-rules',
-  summary: 'Adds a rule to the approval policy: one or two people by their roles, or nobody for what is harmless.',
+  summary:
+    'Adds a rule to the approval policy: one or two people by their roles, or nobody for what is harmless. What makes approval easier waits for a second person.',
   permission: 'approvals:manage',
   body: createApprovalRuleInput,
   status: 201,
-  answer: json(z.strictObject({ ruleId: text })),
+  answer: json(z.strictObject({ ruleId: text, waits: z.boolean() })),
   example: {
     body: {
       title: 'Writing on production',
@@ -147,14 +148,25 @@ export const createApprovalRule = endpoint({
   },
 })
 
+export const confirmApprovalRule = endpoint({
+  method: 'POST',
+  path: '/api/v1/approval-rules/{id}/confirm',
+  summary: 'Lets a rule of the approval policy hold that somebody else has proposed.',
+  permission: 'approvals:manage',
+  params: uuidId,
+  answer: nothing,
+  example: { params: exampleId },
+})
+
 export const removeApprovalRule = endpoint({
   method: 'POST',
   path: '/api/v1/approval-rules/{id}/remove',
-  summary: 'Ends a rule of the approval policy; what waits is decided by the rule that fits then.',
+  summary:
+    'Ends a rule of the approval policy; where that makes approval easier, a second person does. What waits is decided by the rule that fits then.',
   permission: 'approvals:manage',
   params: uuidId,
   body: removeApprovalRuleInput.omit({ ruleId: true }),
-  answer: json(z.strictObject({ removed: z.boolean() })),
+  answer: json(z.strictObject({ removed: z.boolean(), waits: z.boolean() })),
   example: { params: exampleId, body: { reason: 'Finance is not asked any more.' } },
 })
 

@@ -3,9 +3,10 @@ import { inTx } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
 import { postCall, until } from '#lib/dev/test/broker-world.ts'
+import { endHoldRule } from '#lib/dev/test/two-people.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { heldMutations } from '#lib/dev/test/held-mutations.ts'
-import { createHoldRule, decideHeldCall, removeHoldRule } from '#lib/guardrails/commands.ts'
+import { createHoldRule, decideHeldCall } from '#lib/guardrails/commands.ts'
 import { createHoldRuleInput } from '#lib/guardrails/schema/held-calls.ts'
 import { type Call, decideIt, denialOf, holdTest as test, waitingCall, writer } from '../testing/hold-world.ts'
 
@@ -100,7 +101,7 @@ test('what the registry refuses meanwhile ends the waiting by its own rule, and 
   await until(() => world.broker.broker.keeper.view.holdRules.some((rule) => rule.id === ruleId))
   const look = changed.client.callTool({ name: 'look', arguments: { word: 'removed' } }) as Promise<Call>
   const held = await waitingCall(db, changed.agent)
-  await removeHoldRule(security, { ruleId, reason: 'The test is over.' })
+  await endHoldRule(security, { ruleId, reason: 'The test is over.' })
   await until(() => !world.broker.broker.keeper.view.holdRules.some((rule) => rule.id === ruleId))
   expect(await db.heldCall.findUnique({ where: { id: held.id } })).toMatchObject({ state: 'waiting' })
   await decideIt(db, world, held.id, { decision: 'reject', note: 'Not that one.' })

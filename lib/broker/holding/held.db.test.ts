@@ -2,8 +2,9 @@ import { expect, vi } from 'vitest'
 import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
 import { agentSession, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { endHoldRule } from '#lib/dev/test/two-people.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
-import { createHoldRule, decideHeldCall, endHeldCalls, removeHoldRule } from '#lib/guardrails/commands.ts'
+import { createHoldRule, decideHeldCall, endHeldCalls } from '#lib/guardrails/commands.ts'
 import { createHoldRuleInput } from '#lib/guardrails/schema/held-calls.ts'
 import { type Call, decideIt, denialOf, holdTest as test, waitingCall, writer } from '../testing/hold-world.ts'
 
@@ -219,7 +220,7 @@ test('when nobody decides in time a call is refused; only reading may be allowed
   expect((await look).content).toEqual([{ type: 'text', text: 'looked at late' }])
   await endHeldCalls(after(901))
   expect(denialOf(await changed)).toMatchObject({ rule: 'call_hold_expired' })
-  await removeHoldRule(security, { ruleId, reason: 'The test is over.' })
+  await endHoldRule(security, { ruleId, reason: 'The test is over.' })
   await client.close()
 })
 

@@ -2,6 +2,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { type Role, rolesWith } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { endIsAsked } from '#lib/core/second-person.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { serverNotFound } from '#lib/registry/queries.ts'
 import { conditionProblem } from '#lib/registry/rules/conditions.ts'
@@ -9,7 +10,7 @@ import { endBypassesOf } from './hold-bypasses.ts'
 import type { CreateHoldRuleInput, RemoveHoldRuleInput } from '../schema/held-calls.ts'
 
 /**
- * Makes a rule that holds calls, asked behind all others or in the place of the one it replaces; brokers follow within a second. Needs `holds:manage`; throws `not_found` for an unknown server or rule,
+ * Makes a rule that holds calls, asked behind all others or in the place of the one it replaces, whose end a second person confirms; brokers follow within a second. Needs `holds:manage`; throws `not_found` for an unknown server or rule,
  * `invalid` for a tool the server does not have, `conflict` when the other rule is gone.
  */
 export async function createHoldRule(
@@ -48,36 +49,47 @@ export async function createHoldRule(
   })
 }
 
-/** Ends a rule; calls it holds already still wait. Needs `holds:manage`; throws `not_found`; the second one changes nothing. */
-export async function removeHoldRule(ctx: Ctx, input: RemoveHoldRuleInput): Promise<{ removed: boolean }> {
+/**
+ * Ends a rule; calls it holds already still wait. Without it calls go through that a person decided about, also of agents of the own team, so the first person asks for its end
+ * (`waits`), and a second one who calls this within a week does it. Needs `holds:manage`; throws `not_found`; of an ended one it changes nothing.
+ */
+export async function removeHoldRule(
+  ctx: Ctx,
+  input: RemoveHoldRuleInput,
+): Promise<{ removed: boolean; waits: boolean }> {
   authorize(ctx, 'holds:manage')
   const person = requirePerson(ctx)
   return await inTx(ctx, async (tx, ctx) => {
-    const rule = await tx.holdRule.findUnique({ where: { id: input.ruleId }, select: { title: true } })
+    const { ruleId, reason } = input
+    await tx.$queryRaw`select 1 from "HoldRule" where "id" = ${ruleId}::uuid for update`
+    const rule = await tx.holdRule.findUnique({ where: { id: ruleId } })
     if (!rule) throw new DomainError('not_found', 'There is no such rule.')
-    const { count } = await tx.holdRule.updateMany({
-      where: { id: input.ruleId, removedAt: null },
-      data: { removedAt: ctx.now, removedById: person.id },
-    })
-    if (count === 0) return { removed: false }
-    await endBypassesOf(tx, ctx, input.ruleId)
-    recordAudit(tx, ctx, {
-      event: 'hold_rule.removed',
-      subject: { kind: 'hold_rule', id: input.ruleId, name: rule.title },
-      detail: { ruleId: input.ruleId, reason: input.reason },
-    })
-    return { removed: true }
+    if (rule.removedAt) return { removed: false, waits: false }
+    const about = { subject: { kind: 'hold_rule', id: ruleId, name: rule.title }, detail: { ruleId, reason } }
+    if (!endIsAsked(rule, { by: person.id, now: ctx.now })) {
+      const asked = { endAskedById: person.id, endAskedAt: ctx.now, endAskedReason: reason }
+      await tx.holdRule.update({ where: { id: ruleId }, data: asked })
+      recordAudit(tx, ctx, { event: 'hold_rule.end_asked', ...about })
+      return { removed: false, waits: true }
+    }
+    await tx.holdRule.update({ where: { id: ruleId }, data: { removedAt: ctx.now, removedById: person.id } })
+    await endBypassesOf(tx, ctx, ruleId)
+    recordAudit(tx, ctx, { event: 'hold_rule.removed', ...about })
+    return { removed: true, waits: false }
   })
 }
 
-/** Ends the rule that another one replaces; returns where it was in the order. */
+/**
+ * Asks for the end of the rule that another one replaces; returns where it is in the order. Until a second person has ended it, it is asked before the new one, which holds what it
+ * does not.
+ */
 async function takeOut(
   tx: Tx,
   ctx: Ctx,
   { ruleId, by }: { ruleId: string; by: string },
 ): Promise<{ position: number }> {
-  const { removed } = await removeHoldRule(ctx, { ruleId, reason: `“${by}” takes its place.` })
-  if (!removed) throw new DomainError('conflict', 'The rule it was to replace was removed in the meantime.')
+  const { removed, waits } = await removeHoldRule(ctx, { ruleId, reason: `“${by}” takes its place.` })
+  if (!removed && !waits) throw new DomainError('conflict', 'The rule it was to replace was removed in the meantime.')
   return await tx.holdRule.findUniqueOrThrow({ where: { id: ruleId }, select: { position: true } })
 }
 

@@ -2,6 +2,7 @@ import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import { standsInFor } from '#lib/delegation/queries.ts'
+import { askedEnd } from '#lib/core/second-person.ts'
 import { personNames } from '#lib/registry/queries.ts'
 import type { PersonRef } from '#lib/registry/schema.ts'
 import type { ArgumentCondition } from '#lib/registry/schema/conditions.ts'
@@ -88,10 +89,12 @@ export async function listHoldRules(ctx: Ctx, { history = false } = {}): Promise
   })
   const people = await personNames(
     ctx,
-    rows.map((row) => row.createdById),
+    rows.flatMap((row) => [row.createdById, row.endAskedById]),
   )
-  return rows.map(({ createdById, ...row }) => ({
+  const person = (id: string) => people.get(id) ?? { id, name: 'unknown', active: false }
+  return rows.map(({ createdById, endAskedById, endAskedAt, endAskedReason, ...row }) => ({
     ...row,
+    endAsked: row.removedAt ? null : askedEnd({ endAskedById, endAskedAt, endAskedReason }, { now: ctx.now, person }),
     conditions: row.conditions as ArgumentCondition[],
     excludedDeciders: row.excludedDeciders as ExcludedDecider[],
     onTimeout: row.onTimeout as TimeoutAction,

@@ -135,6 +135,8 @@ export type HoldRuleView = Omit<HoldRuleFacts, 'bypasses'> & {
   position: number
   createdBy: PersonRef | null
   createdAt: string
+  /** Who asked for its end; it holds calls until a second person ends it. */
+  endAsked: { by: PersonRef; at: string; reason: string } | null
   /** Set for rules that are no longer in force. */
   removedAt: string | null
 }

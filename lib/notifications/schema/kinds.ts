@@ -123,6 +123,12 @@ export const kindFacts = {
     mail: 'daily',
     urgentFor: ['security', 'platform_admin'],
   },
+  rule_change: {
+    label: 'Changes of rules that wait for me',
+    says: 'A rule about who approves or which calls are held changes when a second person confirms it.',
+    needs: 'requests:read',
+    ...waits,
+  },
   delegation: {
     label: 'Standing in',
     says: 'Somebody is asked in my place while I am away, or I in theirs.',
@@ -143,7 +149,14 @@ export type Kind = keyof typeof kindFacts
 export const kinds = Object.keys(kindFacts) as [Kind, ...Kind[]]
 
 /** These are of servers, people and the organization, so they concern no team. */
-const ofNoTeam: ReadonlySet<Kind> = new Set(['tool', 'unregistered', 'policy', 'delegation', 'credential'])
+const ofNoTeam: ReadonlySet<Kind> = new Set([
+  'tool',
+  'unregistered',
+  'policy',
+  'rule_change',
+  'delegation',
+  'credential',
+])
 
 /** What a channel of a team can be told of. */
 export const teamKinds = kinds.filter((kind) => !ofNoTeam.has(kind)) as [Kind, ...Kind[]]

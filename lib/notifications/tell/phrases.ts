@@ -132,3 +132,19 @@ export function by({ actor, detail }: { actor: { name: string }; detail: object 
   const { standsInFor } = detail as { standsInFor?: { name: string } }
   return standsInFor ? `${actor.name}, for ${standsInFor.name}` : actor.name
 }
+
+/** A change of a rule that a second person confirms: to those who may. */
+export function ruleChange(
+  event: AuditView,
+  change: { of: 'approvals:manage' | 'holds:manage'; what: string; reason: string | null },
+): Telling {
+  const isApproval = change.of === 'approvals:manage'
+  return {
+    kind: 'rule_change',
+    title: `${event.actor.name} asks for a second person: the rule “${event.subject.name}” ${change.what}`,
+    body: change.reason ?? 'It makes approval easier, so it holds when somebody else confirms it.',
+    path: isApproval ? paths.approvalPolicy() : paths.approvals('rules'),
+    thread: `rule:${event.subject.id}`,
+    audiences: [{ to: 'holders', of: change.of }],
+  }
+}

@@ -16,6 +16,7 @@ import {
   owners,
   policy,
   request,
+  ruleChange,
   runner,
   scopeOf,
   stop,
@@ -205,6 +206,11 @@ const tellers: Tellers = {
     body: `Nobody answers for it, and its tier is ${event.detail.tier} now: it is suspended on ${minuteOf(event.detail.after)} unless somebody takes it over.`,
     audiences: [{ to: 'takers', agentId: event.agentId ?? '' }],
   }),
+  'approval_rule.proposed': (event) => ruleChange(event, { of: 'approvals:manage', what: 'is proposed', reason: null }),
+  'approval_rule.end_asked': (event) =>
+    ruleChange(event, { of: 'approvals:manage', what: 'is to end', reason: event.detail.reason }),
+  'hold_rule.end_asked': (event) =>
+    ruleChange(event, { of: 'holds:manage', what: 'is to end', reason: event.detail.reason }),
   'agent.over_budget': (event) => ({
     ...ofAgent(event, 'budget', `${agentOf(event)} has reached its budget of ${event.detail.month}`),
     body: `Spent ${formatMicros(BigInt(event.detail.spentMicros))} of ${formatMicros(BigInt(event.detail.budgetMicros))}. It starts no more runs this month.`,

@@ -1,14 +1,29 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { ok, type Result } from '#lib/core/result.ts'
+import { endIsAsked } from '#lib/core/second-person.ts'
+import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import type { CreateApprovalRuleInput, RemoveApprovalRuleInput } from '../schema/approval-policy.ts'
+import { readApprovalRules } from '../queries/approval-policy.ts'
+import type { ApprovalRuleFacts } from '../rules/approval-policy.ts'
+import { easierUnder } from '../rules/easier.ts'
+import { refuse } from '../rules.ts'
+import type { ScopeRefusal } from '../schema.ts'
+import type {
+  ConfirmApprovalRuleInput,
+  CreateApprovalRuleInput,
+  RemoveApprovalRuleInput,
+} from '../schema/approval-policy.ts'
 
 /**
- * Adds a rule to the approval policy; it holds for what is decided from now on, also of requests that wait. Needs `approvals:manage`; throws `invalid` for a rule that would
- * approve by itself what is destructive, or without an end.
+ * Adds a rule to the approval policy; it holds for what is decided from now on, also of requests that wait. One that makes anything easier to approve holds from when somebody else
+ * has confirmed it (`waits`). Needs `approvals:manage`; throws `invalid` for a rule that would approve by itself what is destructive, or without an end.
  */
-export async function createApprovalRule(ctx: Ctx, input: CreateApprovalRuleInput): Promise<{ ruleId: string }> {
+export async function createApprovalRule(
+  ctx: Ctx,
+  input: CreateApprovalRuleInput,
+): Promise<{ ruleId: string; waits: boolean }> {
   authorize(ctx, 'approvals:manage')
   const person = requirePerson(ctx)
   if (input.steps.length === 0) {
@@ -20,42 +35,112 @@ export async function createApprovalRule(ctx: Ctx, input: CreateApprovalRuleInpu
     }
   }
   return await inTx(ctx, async (tx, ctx) => {
+    const rules = await lockRules(tx)
     const teamId = input.escalation?.teamId ?? null
     if (teamId !== null && !(await tx.team.findUnique({ where: { id: teamId }, select: { id: true } }))) {
       throw invalid('escalation', `There is no team ${teamId}.`)
     }
+    const waits = easierUnder(withRule(rules, input), rules) !== null
     const rule = await tx.approvalRule.create({
-      data: { ...input, escalation: input.escalation ?? Prisma.DbNull, createdById: person.id, createdAt: ctx.now },
+      data: {
+        ...input,
+        escalation: input.escalation ?? Prisma.DbNull,
+        createdById: person.id,
+        createdAt: ctx.now,
+        inForceAt: waits ? null : ctx.now,
+      },
       select: { id: true },
     })
     const { position, steps, daysMax, dueHours, escalation } = input
     recordAudit(tx, ctx, {
-      event: 'approval_rule.created',
+      event: waits ? 'approval_rule.proposed' : 'approval_rule.created',
       subject: { kind: 'approval_rule', id: rule.id, name: input.title },
       detail: { ruleId: rule.id, position, steps, daysMax, dueHours, escalation },
     })
-    return { ruleId: rule.id }
+    return { ruleId: rule.id, waits }
   })
 }
 
-/** Ends a rule; requests that wait are decided by the rule that fits then. Needs `approvals:manage`; throws `not_found`; the second one changes nothing. */
-export async function removeApprovalRule(ctx: Ctx, input: RemoveApprovalRuleInput): Promise<{ removed: boolean }> {
+/**
+ * Lets a rule hold that somebody else has proposed because it makes approval easier. Needs `approvals:manage`; throws `not_found`. Refused to who proposed it, and when it holds
+ * already; of two at once one does.
+ */
+export async function confirmApprovalRule(
+  ctx: Ctx,
+  input: ConfirmApprovalRuleInput,
+): Promise<Result<null, ScopeRefusal>> {
   authorize(ctx, 'approvals:manage')
   const person = requirePerson(ctx)
   return await inTx(ctx, async (tx, ctx) => {
-    const rule = await tx.approvalRule.findUnique({ where: { id: input.ruleId }, select: { title: true } })
-    if (!rule) throw new DomainError('not_found', 'There is no such rule.')
-    const { count } = await tx.approvalRule.updateMany({
-      where: { id: input.ruleId, removedAt: null },
-      data: { removedAt: ctx.now, removedById: person.id },
+    await lockRules(tx)
+    const rule = await tx.approvalRule.findUnique({ where: { id: input.ruleId } })
+    if (!rule || rule.removedAt) throw new DomainError('not_found', 'There is no such rule.')
+    if (rule.inForceAt) return refuse('scopes:rule_holds', 'It holds already.')
+    if (rule.createdById === person.id) {
+      const message = 'You proposed this rule, and it makes approval easier, so somebody else confirms it.'
+      return refuse('scopes:own_rule', message)
+    }
+    await tx.approvalRule.update({
+      where: { id: rule.id },
+      data: { inForceAt: ctx.now, confirmedById: person.id },
     })
-    if (count === 0) return { removed: false }
     recordAudit(tx, ctx, {
-      event: 'approval_rule.removed',
-      subject: { kind: 'approval_rule', id: input.ruleId, name: rule.title },
-      detail: { ruleId: input.ruleId, reason: input.reason },
+      event: 'approval_rule.confirmed',
+      subject: { kind: 'approval_rule', id: rule.id, name: rule.title },
+      detail: { ruleId: rule.id },
     })
-    return { removed: true }
+    return ok(null)
+  })
+}
+
+/**
+ * Ends a rule; requests that wait are decided by the rule that fits then. Where that makes anything easier to approve, the first person asks for it (`waits`), and a second one who
+ * calls this within a week does it. Needs `approvals:manage`; throws `not_found`; of an ended one it changes nothing.
+ */
+export async function removeApprovalRule(
+  ctx: Ctx,
+  input: RemoveApprovalRuleInput,
+): Promise<{ removed: boolean; waits: boolean }> {
+  authorize(ctx, 'approvals:manage')
+  const person = requirePerson(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    const rules = await lockRules(tx)
+    const { ruleId, reason } = input
+    const rule = await tx.approvalRule.findUnique({ where: { id: ruleId } })
+    if (!rule) throw new DomainError('not_found', 'There is no such rule.')
+    if (rule.removedAt) return { removed: false, waits: false }
+    const subject = { kind: 'approval_rule', id: ruleId, name: rule.title }
+    const without = rules.filter(({ id }) => id !== ruleId)
+    if (easierUnder(without, rules) !== null && !endIsAsked(rule, { by: person.id, now: ctx.now })) {
+      const asked = { endAskedById: person.id, endAskedAt: ctx.now, endAskedReason: reason }
+      await tx.approvalRule.update({ where: { id: ruleId }, data: asked })
+      recordAudit(tx, ctx, { event: 'approval_rule.end_asked', subject, detail: { ruleId, reason } })
+      return { removed: false, waits: true }
+    }
+    await tx.approvalRule.update({ where: { id: ruleId }, data: { removedAt: ctx.now, removedById: person.id } })
+    recordAudit(tx, ctx, { event: 'approval_rule.removed', subject, detail: { ruleId, reason } })
+    return { removed: true, waits: false }
+  })
+}
+
+/** Changes take turns: each is judged by the rules that it changes. */
+async function lockRules(tx: Tx): Promise<(ApprovalRuleFacts & { position: number })[]> {
+  await tx.$queryRaw`select pg_advisory_xact_lock(hashtext('approval_rules'))::text`
+  return await readApprovalRules(tx)
+}
+
+/** The rules with one more, where it will be asked: behind those of its position. */
+function withRule(
+  rules: readonly (ApprovalRuleFacts & { position: number })[],
+  input: CreateApprovalRuleInput,
+): ApprovalRuleFacts[] {
+  const at = rules.filter(({ position }) => position <= input.position).length
+  return [...rules].toSpliced(at, 0, {
+    ...input,
+    position: input.position,
+    id: 'new',
+    createdById: null,
+    escalation: input.escalation ?? null,
   })
 }
 

@@ -1,12 +1,14 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { askedEnd } from '#lib/core/second-person.ts'
+import type { Prisma } from '#lib/db/generated/client.ts'
 import { personNames } from '#lib/registry/queries.ts'
 import { type ApprovalRuleFacts, defaultApprovalRule } from '../rules/approval-policy.ts'
 import type { ApprovalRuleView, ApproverRole, Escalation } from '../schema/approval-policy.ts'
 
 /** The rules that hold now, in the order in which they are asked. For the module's own commands. */
-export async function readApprovalRules(tx: Tx): Promise<ApprovalRuleFacts[]> {
-  const rows = await readRows(tx)
+export async function readApprovalRules(tx: Tx): Promise<(ApprovalRuleFacts & { position: number })[]> {
+  const rows = await readRows(tx, { inForceAt: { not: null } })
   return rows.map(({ steps, escalation, ...row }) => ({
     ...row,
     steps: steps as ApproverRole[][],
@@ -14,16 +16,19 @@ export async function readApprovalRules(tx: Tx): Promise<ApprovalRuleFacts[]> {
   }))
 }
 
-/** The approval policy: its rules in the order in which they are asked, and at the end what holds where none fits. Needs `requests:read`. */
+/** The approval policy: its rules in the order in which they are asked, also those that wait for a second person, and at the end what holds where none fits. Needs `requests:read`. */
 export async function listApprovalRules(ctx: Ctx): Promise<ApprovalRuleView[]> {
   authorize(ctx, 'requests:read')
   const rows = await readRows(reader(ctx))
   const people = await personNames(
     ctx,
-    rows.map(({ createdById }) => createdById),
+    rows.flatMap(({ createdById, endAskedById }) => [createdById, endAskedById]),
   )
-  const made = rows.map(({ createdById, createdAt, ...row }) => ({
+  const person = (id: string) => people.get(id) ?? { id, name: 'unknown', active: false }
+  const made = rows.map(({ createdById, createdAt, inForceAt, endAskedById, endAskedAt, endAskedReason, ...row }) => ({
     ...row,
+    inForce: inForceAt !== null,
+    endAsked: askedEnd({ endAskedById, endAskedAt, endAskedReason }, { now: ctx.now, person }),
     ...(row as Pick<ApprovalRuleView, 'environments' | 'classes' | 'sensitivities' | 'tiers' | 'dataClasses'>),
     steps: row.steps as ApproverRole[][],
     escalation: row.escalation as Escalation | null,
@@ -47,14 +52,16 @@ export async function listApprovalRules(ctx: Ctx): Promise<ApprovalRuleView[]> {
     escalation: null,
     createdBy: null,
     createdAt: null,
+    inForce: true,
+    endAsked: null,
   }
   return [...made, last]
 }
 
-function readRows(tx: Tx) {
+function readRows(tx: Tx, where: Prisma.ApprovalRuleWhereInput = {}) {
   return tx.approvalRule.findMany({
-    where: { removedAt: null },
-    omit: { removedAt: true, removedById: true },
+    where: { ...where, removedAt: null },
+    omit: { removedAt: true, removedById: true, confirmedById: true },
     orderBy: [{ position: 'asc' }, { createdAt: 'asc' }, { id: 'asc' }],
   })
 }

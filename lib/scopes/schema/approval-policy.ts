@@ -74,12 +74,19 @@ export const removeApprovalRuleInput = z.strictObject({
 })
 export type RemoveApprovalRuleInput = z.infer<typeof removeApprovalRuleInput>
 
+export const confirmApprovalRuleInput = z.strictObject({ ruleId: z.uuid() })
+export type ConfirmApprovalRuleInput = z.infer<typeof confirmApprovalRuleInput>
+
 /** A rule of the approval policy. `id` null: the last one, which is always there and fits everything. */
 export type ApprovalRuleView = Omit<CreateApprovalRuleInput, 'position'> & {
   id: string | null
   position: number
   createdBy: PersonRef | null
   createdAt: string | null
+  /** False: it makes approval easier, and waits for a second person. */
+  inForce: boolean
+  /** Who asked for its end; it holds until a second person ends it. */
+  endAsked: { by: PersonRef; at: string; reason: string } | null
 }
 
 /** A step of a pending request: who is asked, and who has approved. */

@@ -116,11 +116,12 @@ function Remove({ rule, whyNot, says }: { rule: { id: string; title: string }; w
         label="Remove the rule"
         size="sm"
         title={`Remove the rule “${rule.title}”`}
-        description="Such calls go through without a person from then on; those that wait already still wait."
+        description="Such calls go through without a person from then on; those that wait already still wait. It holds until somebody else removes it, too."
         confirm="Remove"
         action={removeRule}
         input={{ ruleId: rule.id }}
         whyNot={whyNot}
+        said="Noted: when two people have removed it, it holds no more."
       />
       <span className="min-w-0 text-[13px] text-muted-foreground">{says}</span>
     </div>

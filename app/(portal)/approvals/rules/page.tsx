@@ -4,7 +4,6 @@ import { Button } from '#components/ui/button.tsx'
 import { formatCount, plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
-import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { isRole, roleLabel } from '#lib/auth/permissions.ts'
@@ -18,6 +17,7 @@ import { conditionText } from '#lib/registry/schema/conditions.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
+import { EndAskedNote, EndRuleButton } from '#components/rules/end-rule-button.tsx'
 import { removeRule } from '../actions.ts'
 import { BypassButton } from '../bypass-button.client.tsx'
 import { bypassColumns } from '../bypass-columns.tsx'
@@ -41,6 +41,7 @@ export default async function HoldRulesPage({ searchParams }: { searchParams: Se
   const replaced = rules.find(({ id }) => id === change.replace)
   const manageProblem = whyNot(ctx.actor, 'holds:manage')
   const bypassProblem = whyNot(ctx.actor, 'holds:bypass')
+  const personId = ctx.actor.kind === 'person' ? ctx.actor.id : null
   return (
     <div className="grid grid-cols-1 gap-6">
       <section>
@@ -60,11 +61,11 @@ export default async function HoldRulesPage({ searchParams }: { searchParams: Se
         </div>
         <p className="mb-2 max-w-prose text-[13px] text-muted-foreground">
           They are asked in this order, and the first one that holds a call says who decides. A new rule comes last; one
-          that replaces another takes its place.
+          that replaces another takes its place. Two people end a rule.
         </p>
         <DataTable
           caption="Rules that hold calls"
-          columns={[...ruleColumns, actionColumn({ manageProblem, bypassProblem })]}
+          columns={[...ruleColumns, actionColumn({ manageProblem, bypassProblem, personId })]}
           rows={rules.map((rule, at) => ({ ...rule, week: weeks[at]!, place: at + 1 }))}
           rowKey={(rule) => rule.id}
           empty={<EmptyState title="No rule holds calls">Every call that is granted goes through at once.</EmptyState>}
@@ -87,7 +88,16 @@ export default async function HoldRulesPage({ searchParams }: { searchParams: Se
 
 const ruleColumns: readonly Column<RuleRow>[] = [
   { id: 'place', header: 'Asked', numeric: true, cell: ({ place }) => place },
-  { id: 'title', header: 'Rule', cell: (rule) => <span className="font-medium">{rule.title}</span> },
+  {
+    id: 'title',
+    header: 'Rule',
+    cell: (rule) => (
+      <>
+        <span className="font-medium">{rule.title}</span>
+        <EndAskedNote endAsked={rule.endAsked} />
+      </>
+    ),
+  },
   {
     id: 'holds',
     header: 'Holds',
@@ -149,22 +159,24 @@ const ruleColumns: readonly Column<RuleRow>[] = [
   },
 ]
 
-function actionColumn(problems: { manageProblem: string | null; bypassProblem: string | null }): Column<RuleRow> {
+function actionColumn(problems: {
+  manageProblem: string | null
+  bypassProblem: string | null
+  personId: string | null
+}): Column<RuleRow> {
   return {
     id: 'action',
     header: <span className="sr-only">Action</span>,
     cell: (rule) => (
       <span className="flex flex-wrap gap-2">
         <BypassButton ruleId={rule.id} title={rule.title} whyNot={problems.bypassProblem} />
-        <ReasonButton
-          label="Remove"
-          size="sm"
-          title={`Remove the rule “${rule.title}”`}
+        <EndRuleButton
+          rule={rule}
+          personId={problems.personId}
           description="Such calls go through without a person from then on; those that wait already still wait."
-          confirm="Remove"
           action={removeRule}
-          input={{ ruleId: rule.id }}
           whyNot={problems.manageProblem}
+          second="always"
         />
       </span>
     ),

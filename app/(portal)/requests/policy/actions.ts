@@ -2,8 +2,12 @@
 
 import { revalidatePath } from 'next/cache'
 import { paths } from '#lib/core/paths.ts'
-import { createApprovalRule, removeApprovalRule } from '#lib/scopes/commands.ts'
-import { createApprovalRuleInput, removeApprovalRuleInput } from '#lib/scopes/schema/approval-policy.ts'
+import { confirmApprovalRule, createApprovalRule, removeApprovalRule } from '#lib/scopes/commands.ts'
+import {
+  confirmApprovalRuleInput,
+  createApprovalRuleInput,
+  removeApprovalRuleInput,
+} from '#lib/scopes/schema/approval-policy.ts'
 import { portalAction } from '#lib/web/action.ts'
 
 export const addRule = portalAction(createApprovalRuleInput, async (ctx, input) => {
@@ -14,6 +18,12 @@ export const addRule = portalAction(createApprovalRuleInput, async (ctx, input) 
 
 export const removeRule = portalAction(removeApprovalRuleInput, async (ctx, input) => {
   const outcome = await removeApprovalRule(ctx, input)
+  revalidatePath(paths.approvalPolicy())
+  return outcome
+})
+
+export const confirmRule = portalAction(confirmApprovalRuleInput, async (ctx, input) => {
+  const outcome = await confirmApprovalRule(ctx, input)
   revalidatePath(paths.approvalPolicy())
   return outcome
 })

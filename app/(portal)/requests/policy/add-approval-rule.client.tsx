@@ -48,8 +48,12 @@ export function AddApprovalRule({
   const [open, setOpen] = useState(false)
   const [draft, setDraft] = useState(empty)
   const set = (changes: Partial<typeof empty>) => setDraft({ ...draft, ...changes })
-  const { run, pending, failed, clear } = useAction(addRule, () => {
-    toast.success('The rule holds for what is decided from now on.')
+  const { run, pending, failed, clear } = useAction(addRule, ({ waits }) => {
+    toast.success(
+      waits
+        ? 'It makes approval easier, so it holds when somebody else confirms it.'
+        : 'The rule holds for what is decided from now on.',
+    )
     setOpen(false)
     setDraft(empty)
   })

@@ -1,9 +1,10 @@
 import type { Metadata } from 'next'
+import { EndAskedNote, EndRuleButton } from '#components/rules/end-rule-button.tsx'
 import { Badge } from '#components/ui/badge.tsx'
+import { ConfirmButton } from '#components/ui/confirm-button.client.tsx'
 import { plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
-import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { roleLabel } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
@@ -12,7 +13,7 @@ import { listApprovalRules } from '#lib/scopes/queries.ts'
 import type { ApprovalRuleView, Escalation } from '#lib/scopes/schema/approval-policy.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { whyNot } from '#lib/web/why-not.ts'
-import { removeRule } from './actions.ts'
+import { confirmRule, removeRule } from './actions.ts'
 import { AddApprovalRule } from './add-approval-rule.client.tsx'
 
 export const metadata: Metadata = { title: 'Who approves' }
@@ -21,17 +22,18 @@ export default async function ApprovalPolicyPage() {
   const ctx = await currentCtx()
   const [rules, teams] = await Promise.all([listApprovalRules(ctx), listTeams(ctx)])
   const problem = whyNot(ctx.actor, 'approvals:manage')
+  const personId = ctx.actor.kind === 'person' ? ctx.actor.id : null
   return (
     <>
       <PageHeader
         crumbs={[{ href: paths.requests(), label: 'Scope requests' }]}
         title="Who approves"
-        description="The approval policy: the first rule that fits a request says who is asked. Nobody decides what they asked for, or for an agent that is theirs or their team’s."
+        description="The approval policy: the first rule that fits a request says who is asked. Nobody decides what they asked for, or for an agent that is theirs or their team’s. What makes approval easier takes two people."
         actions={<AddApprovalRule whyNot={problem} teams={teams.map(({ id, name }) => ({ id, name }))} />}
       />
       <DataTable
         caption="Rules of the approval policy"
-        columns={[...columns, removeColumn(problem)]}
+        columns={[...columns, actionColumn({ problem, personId })]}
         rows={rules}
         rowKey={({ id }) => id ?? 'last'}
       />
@@ -50,7 +52,7 @@ const columns: readonly Column<ApprovalRuleView>[] = [
     id: 'title',
     header: 'Rule',
     className: 'min-w-40',
-    cell: ({ title, createdBy, createdAt }) => (
+    cell: ({ title, createdBy, createdAt, inForce, endAsked }) => (
       <>
         <span className="font-medium">{title}</span>
         <span className="block text-muted-foreground">
@@ -62,6 +64,8 @@ const columns: readonly Column<ApprovalRuleView>[] = [
             'always there'
           )}
         </span>
+        {!inForce && <Badge tone="warn">waits for a second person</Badge>}
+        <EndAskedNote endAsked={endAsked} />
       </>
     ),
   },
@@ -119,23 +123,46 @@ function Asks({ rule: { steps, inOrder } }: { rule: ApprovalRuleView }) {
   return <>{people.join(inOrder ? ', then ' : ' and ')}</>
 }
 
-function removeColumn(problem: string | null): Column<ApprovalRuleView> {
+function actionColumn({
+  problem,
+  personId,
+}: {
+  problem: string | null
+  personId: string | null
+}): Column<ApprovalRuleView> {
   return {
-    id: 'remove',
+    id: 'action',
     header: <span className="sr-only">Action</span>,
-    cell: ({ id, title }) =>
+    cell: ({ id, title, inForce, endAsked, createdBy }) =>
       id !== null && (
-        <ReasonButton
-          label="Remove"
-          size="sm"
-          title={`Remove “${title}”`}
-          description="Requests that wait are decided by the rule that fits then; approvals given under this one count no more."
-          confirm="Remove"
-          action={removeRule}
-          input={{ ruleId: id }}
-          whyNot={problem}
-          said="The rule is removed."
-        />
+        <span className="flex flex-wrap gap-2">
+          {!inForce && (
+            <ConfirmButton
+              label="Confirm"
+              size="sm"
+              title={`Let “${title}” hold`}
+              description="It makes approval easier than the rules that hold now; it holds for what is decided from now on, also for requests that wait."
+              confirm="Let it hold"
+              action={confirmRule}
+              input={{ ruleId: id }}
+              whyNot={problem ?? (createdBy?.id === personId ? 'You proposed it, so somebody else confirms it.' : null)}
+              said="The rule holds."
+            />
+          )}
+          <EndRuleButton
+            rule={{ id, title, endAsked }}
+            personId={personId}
+            label={inForce ? 'Remove' : 'Withdraw'}
+            description={
+              inForce
+                ? 'Requests that wait are decided by the rule that fits then; approvals given under this one count no more.'
+                : 'It never held.'
+            }
+            action={removeRule}
+            whyNot={problem}
+            second={inForce ? 'if_easier' : 'never'}
+          />
+        </span>
       ),
   }
 }

@@ -5,7 +5,7 @@ import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
 import type { Column } from '../table.ts'
-import { oneLine, plain } from '../text.ts'
+import { oneLine, plain, removalText } from '../text.ts'
 
 type RuleOptions = {
   number: string
@@ -85,18 +85,30 @@ export function addApprovalPolicyCommands(program: Command, setup: Setup): void 
         throw new UsageError(`${issue?.path.join('.')}: ${issue?.message}`)
       }
       const made = await (await cli.client()).call(routes.scopes.createApprovalRule, { body: input.data })
-      cli.show(made, () => `The rule holds for what is decided from now on. Rule ${made.ruleId}.`)
+      cli.show(made, () =>
+        made.waits
+          ? `It makes approval easier, so it holds when somebody else confirms it. Rule ${made.ruleId}.`
+          : `The rule holds for what is decided from now on. Rule ${made.ruleId}.`,
+      )
+    },
+  })
+  addVerb(policy, setup, {
+    name: 'confirm <rule>',
+    says: 'Let a rule hold that somebody else has proposed because it makes approval easier.',
+    run: async (cli, { args: [id = ''] }) => {
+      await (await cli.client()).call(routes.scopes.confirmApprovalRule, { params: { id } })
+      cli.show({ id }, () => `Rule ${plain(id)} holds for what is decided from now on.`)
     },
   })
   addVerb<{ reason: string }>(policy, setup, {
     name: 'remove <rule>',
-    says: 'End a rule; what waits is decided by the rule that fits then.',
+    says: 'End a rule; what waits is decided by the rule that fits then. Where that makes approval easier, a second person does.',
     options: (command) => command.requiredOption('--reason <text>', 'why'),
     run: async (cli, { args: [id = ''], options: { reason } }) => {
       const done = await (
         await cli.client()
       ).call(routes.scopes.removeApprovalRule, { params: { id }, body: { reason } })
-      cli.show(done, () => (done.removed ? `Rule ${plain(id)} is removed.` : `Rule ${plain(id)} was removed already.`))
+      cli.show(done, () => removalText(id, done))
     },
   })
 }
@@ -132,6 +144,11 @@ const columns: Column<ApprovalRuleView>[] = [
     title: 'THEN',
     value: ({ escalation }) =>
       escalation ? [...escalation.roles, ...(escalation.teamId ? [escalation.teamId] : [])].join('|') : '',
+    dispensable: 1,
+  },
+  {
+    title: 'WAITS',
+    value: ({ inForce, endAsked }) => (inForce ? (endAsked ? 'its end' : '') : 'to hold'),
     dispensable: 1,
   },
   { title: 'ID', value: ({ id }) => id ?? '', dispensable: 2 },

@@ -21,7 +21,7 @@ import { addBypassVerbs } from './hold-bypasses.ts'
 import { addInsightVerbs } from './hold-insight.ts'
 import { UsageError } from '../errors.ts'
 import { type Column, facts } from '../table.ts'
-import { count, minute, oneLine, plain, second } from '../text.ts'
+import { count, minute, oneLine, plain, removalText, second } from '../text.ts'
 import { choice } from './choices.ts'
 
 export function addApprovalsCommands(program: Command, setup: Setup): void {
@@ -147,11 +147,11 @@ function addRuleVerbs(approvals: Command, setup: Setup): void {
   })
   addVerb<{ reason: string }>(approvals, setup, {
     name: 'remove-rule <rule>',
-    says: 'End a rule; calls it holds already still wait.',
+    says: 'Ask for the end of a rule, or as a second person end it; calls it holds already still wait.',
     options: (command) => command.requiredOption('--reason <text>', 'why; the audit log keeps it'),
     run: async (cli, { args: [id = ''], options: { reason } }) => {
       const done = await (await cli.client()).call(routes.approvals.removeRule, { params: { id }, body: { reason } })
-      cli.show(done, () => (done.removed ? `Rule ${plain(id)} is removed.` : `Rule ${plain(id)} was removed already.`))
+      cli.show(done, () => removalText(id, done))
     },
   })
 }

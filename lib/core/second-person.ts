@@ -1,0 +1,21 @@
+/** What was asked for longer ago was of another situation: it is asked for anew. */
+const askedMs = 7 * 86_400_000
+
+/** Whether somebody else has asked for the end of this, not long ago: then whoever asks now is the second of the two whom it takes. */
+export function endIsAsked(
+  { endAskedById, endAskedAt }: { endAskedById: string | null; endAskedAt: Date | null },
+  { by, now }: { by: string; now: Date },
+): boolean {
+  if (endAskedById === null || endAskedAt === null || endAskedById === by) return false
+  return now.getTime() - endAskedAt.getTime() < askedMs
+}
+
+/** The end that is asked for and still counts, for whoever reads of it; null: none. */
+export function askedEnd<P>(
+  row: { endAskedById: string | null; endAskedAt: Date | null; endAskedReason: string | null },
+  { now, person }: { now: Date; person: (id: string) => P },
+): { by: P; at: string; reason: string } | null {
+  const { endAskedById, endAskedAt, endAskedReason } = row
+  if (endAskedById === null || endAskedAt === null || !endIsAsked(row, { by: '', now })) return null
+  return { by: person(endAskedById), at: endAskedAt.toISOString(), reason: endAskedReason ?? '' }
+}

@@ -1,0 +1,54 @@
+import { dataClasses, environments, sensitivities, tiers, toolClasses } from '#lib/registry/schema.ts'
+import { type ApprovalFacts, type ApprovalRuleFacts, approvalRuleFor, stepsOf } from './approval-policy.ts'
+
+/**
+ * What could be approved more easily under other rules: by fewer people, by people who could not before, by some of them without others, or for longer. Null: nothing, whatever
+ * is asked for. Looks at every kind of request there is, so it cannot be got around by a rule beside or before another.
+ */
+export function easierUnder(
+  after: readonly ApprovalRuleFacts[],
+  before: readonly ApprovalRuleFacts[],
+): ApprovalFacts | null {
+  for (const facts of everyKindOfRequest()) {
+    if (isEasier(approvalRuleFor(after, facts), approvalRuleFor(before, facts), facts)) return facts
+  }
+  return null
+}
+
+function isEasier(after: ApprovalRuleFacts, before: ApprovalRuleFacts, facts: ApprovalFacts): boolean {
+  if (after === before) return false
+  if (before.daysMax !== null && (after.daysMax === null || after.daysMax > before.daysMax)) return true
+  // As it holds at first, and as it holds when it was passed on.
+  return [false, true].some((passedOn) => !demandsAll(asked(after, facts, passedOn), asked(before, facts, passedOn)))
+}
+
+/** For each person who is asked, what makes one such: a role, or a team that it was passed on to. */
+function asked(rule: ApprovalRuleFacts, { class: toolClass }: ApprovalFacts, passedOn: boolean): string[][] {
+  if (rule.id !== null && rule.steps.length === 0 && toolClass !== 'destructive') return []
+  const next = passedOn && rule.escalation?.mayDecide ? rule.escalation : null
+  const more = next ? [...next.roles, ...(next.teamId === null ? [] : [`team ${next.teamId}`])] : []
+  return stepsOf(rule).map((roles) => [...roles, ...more])
+}
+
+/** Whether whoever satisfies the one satisfies the other too: each person of the other is one of the first, by another step. */
+function demandsAll(steps: readonly string[][], others: readonly string[][]): boolean {
+  const [other, ...rest] = others
+  if (!other) return true
+  return steps.some(
+    (roles, at) => roles.every((role) => other.includes(role)) && demandsAll(steps.toSpliced(at, 1), rest),
+  )
+}
+
+function* everyKindOfRequest(): Generator<ApprovalFacts> {
+  const kinds = setsOf(dataClasses)
+  for (const environment of environments)
+    for (const toolClass of toolClasses)
+      for (const sensitivity of sensitivities)
+        for (const tier of tiers)
+          for (const each of kinds) yield { environment, class: toolClass, sensitivity, tier, dataClasses: each }
+}
+
+/** A rule of kinds of data fits a server with any of them, so servers with several count. */
+function setsOf(words: readonly string[]): string[][] {
+  return words.reduce<string[][]>((sets, word) => [...sets, ...sets.map((set) => [...set, word])], [[]])
+}
