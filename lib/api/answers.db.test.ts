@@ -75,11 +75,11 @@ test('scopes', async ({ ask, db }) => {
   const { ruleId } = await ask('POST /approval-rules', rule)
   await ask('GET /approval-rules')
   await ask(`POST /approval-rules/${ruleId}/remove`, reason)
-  const other = await makePerson(db, { roles: ['security'] })
+  const author = await makePerson(db, { roles: ['security'] })
   const easy = { title: 'Reading', classes: ['read'], steps: [], daysMax: 5, position: 1 }
   const { ruleId: proposed } = await ask('POST /approval-rules', easy)
   await ask('GET /approval-rules')
-  await db.approvalRule.update({ where: { id: proposed! }, data: { createdById: other.id } })
+  await db.approvalRule.update({ where: { id: proposed! }, data: { createdById: author.id } })
   await ask(`POST /approval-rules/${proposed}/confirm`)
   await ask(`POST /approval-rules/${proposed}/remove`, reason)
 })

@@ -12,7 +12,6 @@ import { listScopeRequests } from '#lib/scopes/queries.ts'
 import { createApprovalRuleInput } from '#lib/scopes/schema/approval-policy.ts'
 import {
   activateAgent,
-  applyManifest,
   askForScope,
   changeAgentLogic,
   createAgent,
@@ -150,39 +149,6 @@ dbTest('facts change with before and after; unknown owners are refused', async (
   await db.person.update({ where: { id: gone.id }, data: { active: false } })
   await expect(updateAgent(ctx, { agentId: id, accountablePersonId: gone.id })).rejects.toMatchObject({
     code: 'invalid',
-  })
-})
-
-dbTest('the tier is changed by who classifies agents, and never by whom the agent belongs to', async ({ db }) => {
-  const { id, builder, teamId } = await makeActiveAgent(db, now)
-  const tierOf = async () => (await db.agent.findUniqueOrThrow({ where: { id } })).tier
-  for (const tier of ['low', 'high'] as const) {
-    await expect(updateAgent(ctxFor(db, builder, now), { agentId: id, tier })).rejects.toMatchObject({
-      code: 'forbidden',
-      message: expect.stringContaining('Security, Platform admin'),
-      details: { field: 'tier', rule: 'permission:agents:classify' },
-    })
-    const own = await makePerson(db, { roles: ['platform_admin'], teamIds: [teamId] })
-    await expect(updateAgent(ctxFor(db, own, now), { agentId: id, tier })).rejects.toMatchObject({
-      details: { rule: 'lifecycle:own_tier' },
-    })
-    // Nor by who would own it by the same change.
-    const admin = await makePerson(db, { roles: ['platform_admin'] })
-    const taken = { agentId: id, tier, accountablePersonId: admin.id }
-    await expect(updateAgent(ctxFor(db, admin, now), taken)).rejects.toMatchObject({
-      details: { rule: 'lifecycle:own_tier' },
-    })
-  }
-  await expect(applyManifest(ctxFor(db, builder, now), `id: ${id}\ntier: low\n`)).rejects.toMatchObject({
-    details: { rule: 'permission:agents:classify' },
-  })
-  expect(await tierOf()).toBe('medium')
-  const security = ctxFor(db, await makePerson(db, { roles: ['security'] }), now)
-  await updateAgent(security, { agentId: id, tier: 'high' })
-  expect(await tierOf()).toBe('high')
-  expect((await auditOf(db, id)).at(-1)).toMatchObject({ event: 'agent.updated', detail: { after: { tier: 'high' } } })
-  await expect(updateAgent(security, { agentId: id, tier: 'low', purpose: 'else' })).rejects.toMatchObject({
-    details: { rule: 'permission:agents:update' },
   })
 })
 

@@ -7,7 +7,6 @@ import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { approvalRuleInForce, endApprovalRule } from '#lib/dev/test/two-people.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import {
-  confirmApprovalRule,
   createApprovalRule,
   decideScopeRequest,
   remindOfScopes,
@@ -115,69 +114,6 @@ describe('two people', () => {
     })
     expect(last).toMatchObject({ ok: true, value: { waitsFor: [] } })
     expect(await db.grant.count({ where: { agentId: world.agentId } })).toBe(1)
-  })
-})
-
-describe('what makes approval easier takes two people', () => {
-  const easy = createApprovalRuleInput.parse({ title: 'One is enough', position: 1, steps: [['security']] })
-
-  dbTest('nobody replaces a rule of two by one of their own, and approves alone', async ({ db }) => {
-    const world = await scene(db, { steps: [['security'], ['finance']] })
-    const { requestId, ruleId } = world
-    const [author, mate] = [
-      ctxFor(db, await person(db, 'security'), now),
-      ctxFor(db, await person(db, 'security'), now),
-    ]
-    const proposed = await createApprovalRule(author, easy)
-    expect(proposed).toMatchObject({ waits: true })
-    const asked = { removed: false, waits: true }
-    expect(await removeApprovalRule(author, { ruleId, reason: 'It is slow.' })).toEqual(asked)
-    expect(await removeApprovalRule(author, { ruleId, reason: 'It is slow.' })).toEqual(asked)
-    expect(await confirmApprovalRule(author, { ruleId: proposed.ruleId })).toMatchObject({
-      error: { rule: 'scopes:own_rule' },
-    })
-    const list = await listApprovalRules(author)
-    expect(list).toContainEqual(expect.objectContaining({ id: proposed.ruleId, inForce: false }))
-    expect(list).toContainEqual(
-      expect.objectContaining({
-        id: ruleId,
-        inForce: true,
-        endAsked: expect.objectContaining({ reason: 'It is slow.' }),
-      }),
-    )
-    // Both rules hold as before: one approval is not enough.
-    const one = await decideScopeRequest(author, { requestId, decision: 'approve' })
-    expect(one).toMatchObject({ ok: true, value: { grantId: null } })
-    // A second person confirms; of two at once one does.
-    const third = ctxFor(db, await person(db, 'platform_admin'), now)
-    const builder = ctxFor(db, world.builder, now)
-    await expect(confirmApprovalRule(builder, { ruleId: proposed.ruleId })).rejects.toMatchObject({ code: 'forbidden' })
-    const both = await Promise.all([mate, third].map((ctx) => confirmApprovalRule(ctx, { ruleId: proposed.ruleId })))
-    expect(both.filter(({ ok }) => ok)).toHaveLength(1)
-    expect(both.find(({ ok }) => !ok)).toMatchObject({ error: { rule: 'scopes:rule_holds' } })
-    expect((await getScopeRequest(author, requestId)).policy).toMatchObject({ title: 'One is enough' })
-    expect(await eventsOf(db, proposed.ruleId)).toEqual(['approval_rule.proposed', 'approval_rule.confirmed'])
-    // The other one holds nothing back any more, so one person may end it; the easier one again, too.
-    expect(await removeApprovalRule(author, { ruleId, reason: 'It never fits.' })).toMatchObject({ removed: true })
-    expect(await eventsOf(db, ruleId)).toEqual([
-      'approval_rule.created',
-      'approval_rule.end_asked',
-      'approval_rule.end_asked',
-      'approval_rule.removed',
-    ])
-    await endApprovalRule(third, { ruleId: proposed.ruleId, reason: 'The test is over.' })
-  })
-
-  dbTest('what asks for more holds at once, and who proposed may withdraw it', async ({ db }) => {
-    const admin = ctxFor(db, await person(db, 'platform_admin'), now)
-    const strict = createApprovalRuleInput.parse({ title: 'Two are asked', steps: [['security'], ['on_call']] })
-    const { ruleId, waits } = await createApprovalRule(admin, strict)
-    expect(waits).toBe(false)
-    const proposed = await createApprovalRule(admin, easy)
-    const withdrawn = { ruleId: proposed.ruleId, reason: 'Not needed.' }
-    expect(await removeApprovalRule(admin, withdrawn)).toEqual({ removed: true, waits: false })
-    await expect(confirmApprovalRule(admin, { ruleId: proposed.ruleId })).rejects.toMatchObject({ code: 'not_found' })
-    await endApprovalRule(admin, { ruleId, reason: 'The test is over.' })
   })
 })
 
