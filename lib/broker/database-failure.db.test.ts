@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { cp, mkdtemp, rename, rm, stat, statfs, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -182,19 +182,107 @@ test(
   },
 )
 
+test(
+  'a full disk of the write-ahead log, under load: refused and said so, and with room again it goes on without losing what was answered',
+  { timeout: 300_000 },
+  async ({ world, skip }) => {
+    const { postgres, db, upstream, broker } = world
+    // The smallest that its first segments and those of a recovery fit on.
+    const disk = await smallDisk(postgres.folder, { megabytes: 96 })
+    if (typeof disk === 'string') return skip(disk)
+    const wal = join(postgres.folder, 'pg_wal')
+    const ballast = join(disk.folder, 'ballast')
+    try {
+      for (const setting of ['max_wal_size = 64', 'min_wal_size = 32'])
+        await db.$executeRawUnsafe(`alter system set ${setting}`)
+      await postgres.end()
+      const home = `${wal}-before`
+      await rename(wal, home)
+      // As whoever moves the log to a disk of its own does.
+      await cp(home, join(disk.folder, 'wal'), { recursive: true, preserveTimestamps: true })
+      await ownedLike(postgres.folder, join(disk.folder, 'wal'))
+      await symlink(join(disk.folder, 'wal'), wal)
+      await postgres.restart()
+      await expectRecovery(world)
+      const agent = await grantedAgent(db)
+      const token = await sessionToken(db, broker.url, agent)
+      await broker.broker.keeper.refresh()
+      upstream.calls.length = 0
+      const load = startLoad({ url: broker.url, token: () => token, serverId: 'erp', users: 4, pauseMs: 5 })
+      await until(() => load.acknowledged.length > 40, 30_000)
+      const { bavail, bsize } = await statfs(disk.folder)
+      await writeFile(ballast, Buffer.alloc(bavail * bsize, 1))
+      // What is in its segments already still goes; then a new one does not fit.
+      const filler = fill(db)
+      await expectRefusal(world)
+      await filler.stop()
+      const refused = load.others.length
+      await until(() => load.others.length > refused, 20_000)
+      await rm(ballast)
+      // PostgreSQL ends itself when it cannot write its log, and whatever looks after it starts it again.
+      if (postgres.hasEnded()) await postgres.restart()
+      await expectRecovery(world)
+      const answered = load.acknowledged.length
+      await until(() => load.acknowledged.length > answered + 40, 60_000)
+      await load.stop()
+      await until(async () => (await auditWaiting(broker.url)) === 0, 30_000)
+      // Those of the load: each has a word of its own.
+      const calls = upstream.calls.filter(({ arguments: given }) => (given as { word?: string }).word !== undefined)
+      const logs = await compareLogs(db, { agentId: agent.agentId, load, upstream: { ...upstream, calls } })
+      expect(logs.missing).toEqual(nothingMissing)
+      expect(logs.executedWithoutEnd).toEqual([])
+      expect(logs.acknowledged).toBeGreaterThan(80)
+      await postgres.end()
+      await rm(wal)
+      await cp(join(disk.folder, 'wal'), home, { recursive: true, force: true })
+      await rename(home, wal)
+      await ownedLike(postgres.folder, wal)
+      await postgres.restart()
+      await expectRecovery(world)
+    } finally {
+      await disk.remove()
+    }
+  },
+)
+
+/** Writes to the log what nobody needs, as any other user of the database does, until it cannot. */
+function fill(db: Db): { stop(): Promise<void> } {
+  let ended = false
+  const filling = (async () => {
+    while (!ended) {
+      await db.$queryRaw`select pg_logical_emit_message(false, 'filler', repeat('x', 1000000))`.catch(() => {})
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+  })()
+  return {
+    async stop() {
+      ended = true
+      await filling
+    },
+  }
+}
+
+async function ownedLike(like: string, folder: string): Promise<void> {
+  const { uid, gid } = await stat(like)
+  await promisify(execFile)('chown', ['-R', `${uid}:${gid}`, folder])
+}
+
 async function auditWaiting(url: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text()
   return Number(/^wheelhouse_broker_audit_waiting (\d+)$/m.exec(text)?.[1] ?? Number.NaN)
 }
 
-/** A file system of 24 MB that belongs to the owner of `like`; a reason when there can be none. */
-async function smallDisk(like: string): Promise<{ folder: string; remove(): Promise<void> } | string> {
+/** A small file system that belongs to the owner of `like`; a reason when there can be none. */
+async function smallDisk(
+  like: string,
+  { megabytes = 24 } = {},
+): Promise<{ folder: string; remove(): Promise<void> } | string> {
   if (process.getuid?.() !== 0) return 'only root may mount a small file system'
   const run = promisify(execFile)
   const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-small-disk-'))
   const { uid, gid } = await stat(like)
   try {
-    await run('mount', ['-t', 'tmpfs', '-o', `size=24m,uid=${uid},gid=${gid},mode=0700`, 'tmpfs', folder])
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,uid=${uid},gid=${gid},mode=0700`, 'tmpfs', folder])
   } catch (error) {
     await rm(folder, { recursive: true })
     return `this host does not mount: ${String(error)}`

@@ -17,6 +17,8 @@ export type DurablePostgres = {
   kill(): Promise<void>
   /** Asks it to end, as an administrator does. */
   end(): Promise<void>
+  /** Whether it has ended by itself, or was ended. */
+  hasEnded(): boolean
   /** Starts it again on the same folder and port. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -54,6 +56,7 @@ export async function startDurablePostgres(): Promise<DurablePostgres> {
       await ended
     },
     end: () => server.stop(),
+    hasEnded: () => server.process.exitCode !== null || server.process.signalCode !== null,
     async restart() {
       server = await startPostgres(options)
     },
