@@ -247,16 +247,16 @@ test(
 
 /** Writes to the log what nobody needs, as any other user of the database does, until it cannot. */
 function fill(db: Db): { stop(): Promise<void> } {
-  let ended = false
+  const ended = new AbortController()
   const filling = (async () => {
-    while (!ended) {
+    while (!ended.signal.aborted) {
       await db.$queryRaw`select pg_logical_emit_message(false, 'filler', repeat('x', 1000000))`.catch(() => {})
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
   })()
   return {
     async stop() {
-      ended = true
+      ended.abort()
       await filling
     },
   }
