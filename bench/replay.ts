@@ -81,6 +81,7 @@ async function replayOnce(
   const range = await rangeInLog(db, new Date(Date.now() - 91 * 86_400_000))
   const by = { replayId: await replayOf(db, range), attempt: 1 }
   const kept = new KeptDifferences(db, { by })
+  const rssBefore = process.memoryUsage.rss()
   let rssMax = 0
   const figures = await replayCalls(db, {
     by,
@@ -94,7 +95,7 @@ async function replayOnce(
   })
   const { user, system } = process.cpuUsage(cpu)
   print(
-    `\n${name}: ${seconds(started)} s, of which ${(read / 1000).toFixed(1)} s read the log; cpu ${((user + system) / 1e6).toFixed(1)} s; at most ${(rssMax / 2 ** 20).toFixed(0)} MiB resident`,
+    `\n${name}: ${seconds(started)} s, of which ${(read / 1000).toFixed(1)} s read the log; cpu ${((user + system) / 1e6).toFixed(1)} s; at most ${(rssMax / 2 ** 20).toFixed(0)} MiB resident, ${(rssBefore / 2 ** 20).toFixed(0)} before`,
   )
   for (const sentence of replaySays({ ...figures, leftOut: kept.leftOut })) print(`  ${sentence}`)
   if (figures.unreproduced > 0) throw new Error('The unchanged policies do not reproduce what was recorded.')

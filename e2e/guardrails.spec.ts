@@ -59,7 +59,11 @@ test('a change of the central policies: a draft that must type-check, log-only, 
 
   await signInAs(page, 'Platform admin')
   await page.goto(`/guardrails/${number}`)
-  await expect(page.getByText(/^It would have refused/)).toBeVisible()
+  const beside = page.getByRole('table', { name: 'Replay and log-only' })
+  await expect(beside.getByRole('columnheader', { name: 'Replay' })).toBeVisible()
+  await expect(beside.getByRole('columnheader', { name: 'Log-only' })).toBeVisible()
+  await expect(page.getByText(/Log-only: (?:Would have blocked|There is no call on record)/)).toBeVisible()
+  await expectAccessible(page)
   await expect(page.getByRole('button', { name: /^Throw/ })).toHaveCount(0)
   await page.getByRole('button', { name: 'Enforce' }).click()
   const dialog = page.getByRole('dialog')

@@ -197,7 +197,6 @@ const queries: Record<string, string | Reason> = {
   listWaitingRequests: 'scopes.waiting',
   listWebhookDeliveries: 'webhooks.deliveries',
   listWebhooks: 'webhooks.list',
-  logOnlyReport: 'policySets.report',
   matchingAgentIds: 'agents.list',
   openStops: 'control.listStops',
   policySetsInUse: 'policySets.list',
@@ -206,6 +205,7 @@ const queries: Record<string, string | Reason> = {
   serverTraffic: 'registry.showServerTraffic',
   simulate: 'decisions.simulate',
   similarAgents: 'agents.similar',
+  trialReports: 'policySets.reports',
 }
 
 /** Endpoints that the command line has no verb for. */

@@ -12,7 +12,7 @@ import {
   setTrialTerms,
   startLogOnly,
 } from '#lib/guardrails/commands.ts'
-import { logOnlyReport } from '#lib/guardrails/queries.ts'
+import { trialReports } from '#lib/guardrails/queries.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
@@ -58,10 +58,20 @@ test('a set in log-only decides nothing, and its report says what it would have 
     detail: { candidate: { version, rule: null } },
   })
 
-  const report = await logOnlyReport({ ...security, now: new Date() }, number)
-  expect(report).toMatchObject({ calls: 4, wouldRefuse: 2, wouldPermit: 1, agents: 1 })
+  const { logOnly: report, replay } = await trialReports({ ...security, now: new Date() }, number)
+  expect(replay).toBeNull()
+  expect(report).toMatchObject({
+    by: 'log_only',
+    running: true,
+    calls: 4,
+    judged: 4,
+    blocked: { calls: 2, agents: 1 },
+    permitted: { calls: 1, agents: 1 },
+  })
+  expect(report!.says[0]).toBe('Would have blocked 2 of 4 calls, by 1 agent.')
   expect(report!.rows).toMatchObject([
     {
+      kind: 'blocked',
       agentId: agent.agentId,
       rule: 'policy_no_changes',
       refusedBy: null,
@@ -69,7 +79,13 @@ test('a set in log-only decides nothing, and its report says what it would have 
       calls: 2,
       lastDecision: changed!.id,
     },
-    { rule: null, refusedBy: 'policy_destructive_on_production', tool: 'wipe', calls: 1, lastDecision: wiped!.id },
+    {
+      kind: 'permitted',
+      refusedBy: 'policy_destructive_on_production',
+      tool: 'wipe',
+      calls: 1,
+      lastDecision: wiped!.id,
+    },
   ])
 
   const early = await enforcePolicySet({ ...admin, now: new Date() }, { number, version, replaces: 1 })
@@ -87,9 +103,9 @@ test('a set in log-only decides nothing, and its report says what it would have 
 
 test('who may not read the audit log reads no report', async ({ db, world }) => {
   const builder = ctxFor(db, await makePerson(db, { roles: ['builder'] }))
-  await expect(logOnlyReport(builder, 1)).rejects.toMatchObject({ code: 'forbidden' })
-  expect(await logOnlyReport(world.security, 1)).toBeNull()
-  await expect(logOnlyReport(world.security, 999)).rejects.toMatchObject({ code: 'not_found' })
+  await expect(trialReports(builder, 1)).rejects.toMatchObject({ code: 'forbidden' })
+  expect(await trialReports(world.security, 1)).toMatchObject({ replay: null, logOnly: null })
+  await expect(trialReports(world.security, 999)).rejects.toMatchObject({ code: 'not_found' })
 })
 
 test('a set in log-only that a broker cannot read agrees with nothing: its report says of how many calls nothing is known', async ({
@@ -107,6 +123,7 @@ test('a set in log-only that a broker cannot read agrees with nothing: its repor
   expect(await lastEvent(db, agent.agentId)).toMatchObject({
     detail: { candidate: { version: 'unreadable', rule: null, unread: true } },
   })
-  const report = await logOnlyReport({ ...security, now: new Date() }, 900)
-  expect(report).toMatchObject({ calls: 1, unread: 1, wouldRefuse: 0, wouldPermit: 0, rows: [] })
+  const { logOnly: report } = await trialReports({ ...security, now: new Date() }, 900)
+  const none = { calls: 0, agents: 0 }
+  expect(report).toMatchObject({ calls: 1, judged: 0, blocked: none, permitted: none, rows: [] })
 })

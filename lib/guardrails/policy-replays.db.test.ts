@@ -12,7 +12,7 @@ import {
   startPolicyReplay,
   startTextReplay,
 } from './commands.ts'
-import { getPolicyReplay, getPolicySet, listPolicyReplays, listReplayedCalls } from './queries.ts'
+import { getPolicyReplay, getPolicySet, listPolicyReplays, listReplayedCalls, trialReports } from './queries.ts'
 
 const forbidsLow = forbids('policy_low', 'principal.tier == "low" && resource.class == "read"')
 
@@ -85,6 +85,29 @@ dbTest('says what a set would have blocked and allowed, of which agents, tools a
       detail: { number, outcome: 'done', figures: { calls: 21, judged: 14, blocked: 7, permitted: 3 } },
     },
   ])
+})
+
+dbTest('a replay is reported in the form of log-only, each difference with its last call', async ({ db }) => {
+  const { low, high } = await recorded(db)
+  const { number } = await enforcePolicies(db, [permitsGranted, forbidsLow])
+  const ctx = await security(db)
+  expect(await trialReports(ctx, number)).toMatchObject({ replay: null, logOnly: null })
+  const { replayId, report } = await replayed(db, number)
+  const { replay, logOnly } = await trialReports(ctx, number)
+  expect(logOnly).toBeNull()
+  const { judged, unjudged, blocked, permitted } = report.figures!
+  expect(replay).toMatchObject({ by: 'replay', replayId, calls: judged + unjudged, judged, blocked, permitted })
+  expect(replay!.says.slice(0, 2)).toEqual(report.says.slice(0, 2))
+  const rowOf = (agentId: string) => replay!.rows.find((row) => row.agentId === agentId)
+  expect(rowOf(low)).toMatchObject({ kind: 'blocked', rule: 'policy_low', refusedBy: null, calls: 7 })
+  expect(rowOf(high)).toMatchObject({ kind: 'permitted', rule: 'policy_then', refusedBy: 'policy_then', calls: 3 })
+  for (const [agent, kind] of [
+    [low, 'blocked'],
+    [high, 'permitted'],
+  ] as const) {
+    const [last] = (await listReplayedCalls(ctx, { replayId, kind, agent, limit: 1 })).items
+    expect(rowOf(agent)).toMatchObject({ lastDecision: last!.id, lastAt: last!.at })
+  }
 })
 
 dbTest('every call of a difference can be opened, a page at a time, by agent, tool and policy', async ({ db }) => {

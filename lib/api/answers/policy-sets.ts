@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import {
-  type LogOnlyReport,
   type PolicyProblem,
   type PolicySetDetail,
   policySetActions,
@@ -9,6 +8,8 @@ import {
   type PolicyView,
 } from '#lib/guardrails/schema/policy-sets.ts'
 import { type PolicyTrial, trialOutcomes, type TrialTermsView } from '#lib/guardrails/schema/policy-trial.ts'
+import { differenceKinds } from '#lib/guardrails/schema/replays.ts'
+import { trialKinds, type TrialReport, type TrialReports } from '#lib/guardrails/schema/trial-reports.ts'
 import { answerOf, count, text, time } from './words.ts'
 
 const number = z.int().min(1)
@@ -114,29 +115,36 @@ export const draftedPolicySet = z.strictObject({
 
 export const enforcedPolicySet = z.strictObject({ number, superseded: number.nullable(), changed: z.boolean() })
 
-export const logOnlyReport = answerOf<LogOnlyReport>()(
+const differing = z.strictObject({ calls: count, agents: count })
+const trialReport = answerOf<TrialReport>()(
   z.strictObject({
-    number,
-    version: text,
+    by: z.enum(trialKinds),
     from: time,
     to: time,
-    calls: count,
-    unread: count,
-    wouldRefuse: count,
-    wouldPermit: count,
-    agents: count,
+    running: z.boolean().meta({ description: 'It is still log-only: the figures grow' }),
+    replayId: text.nullable(),
+    calls: count.meta({ description: 'Calls that the policies decided' }),
+    judged: count.meta({ description: 'Of these, those it could be asked about' }),
+    blocked: differing,
+    permitted: differing,
+    says: z.array(text),
     rows: z.array(
       z.strictObject({
+        kind: z.enum(differenceKinds),
         agentId: text,
-        agentName: text,
-        rule: text.nullable(),
-        refusedBy: text.nullable(),
+        agentName: text.nullable(),
         serverId: text,
         tool: text,
+        rule: text,
+        refusedBy: text.nullable(),
         calls: count,
-        lastAt: time,
-        lastDecision: text,
+        lastAt: time.nullable(),
+        lastDecision: text.nullable(),
       }),
     ),
   }),
-).meta({ id: 'LogOnlyReport' })
+).meta({ id: 'PolicyTrialReport' })
+
+export const trialReports = answerOf<TrialReports>()(
+  z.strictObject({ number, version: text, replay: trialReport.nullable(), logOnly: trialReport.nullable() }),
+).meta({ id: 'PolicyTrialReports' })

@@ -11,10 +11,10 @@ import { setTrialTermsInput } from '#lib/guardrails/schema/policy-trial.ts'
 import {
   draftedPolicySet,
   enforcedPolicySet,
-  logOnlyReport,
   policyCheck,
   policySet,
   policySetSummary,
+  trialReports,
   trialTerms,
 } from '../answers/policy-sets.ts'
 import { pagedOf } from '../paging.ts'
@@ -103,14 +103,14 @@ export const endLogOnly = endpoint({
   example,
 })
 
-export const report = endpoint({
+export const reports = endpoint({
   method: 'GET',
-  path: '/api/v1/policy-sets/{number}/log-only-report',
+  path: '/api/v1/policy-sets/{number}/trial-reports',
   summary:
-    'What a set would have decided otherwise while it was log-only, by agent, policy and tool; null when it never was.',
+    'What a set would have decided otherwise, by its last replay and while it was log-only, in one form: by agent, tool and policy; null where it was not tried so.',
   permission: 'audit:read',
   params: numbered,
-  answer: json(z.strictObject({ report: logOnlyReport.nullable() })),
+  answer: json(trialReports),
   example,
 })
 

@@ -155,7 +155,7 @@ test('policy sets', async ({ ask, db }) => {
   const path = `/policy-sets/${number}`
   await ask(`PUT ${path}`, { text, note: 'To be tested once more.' })
   await ask(`POST ${path}/log-only`)
-  await ask(`GET ${path}/log-only-report`)
+  await ask(`GET ${path}/trial-reports`)
   await ask(`POST ${path}/end-log-only`)
   // Somebody else wrote it.
   await db.policySet.update({ where: { number: Number(number) }, data: { authorIds: [] } })

@@ -2,20 +2,8 @@ import type { ReplayFigures } from '../schema/replays.ts'
 
 /** A replay's figures in sentences, the most important first. */
 export function replaySays(figures: ReplayFigures): string[] {
-  const { calls, judged, unjudged, unjudgedUntil, untouched, strangers, blocked, permitted } = figures
-  const says: string[] = []
-  if (judged === 0) says.push('There is no call on record that it could be asked about.')
-  else if (blocked.calls === 0) says.push(`Would have blocked none of ${counted(judged, 'call')}.`)
-  else
-    says.push(
-      `Would have blocked ${number(blocked.calls)} of ${counted(judged, 'call')}, by ${counted(blocked.agents, 'agent')}.`,
-    )
-  if (permitted.calls > 0) {
-    const were = permitted.calls === 1 ? 'was' : 'were'
-    says.push(
-      `Would have allowed ${counted(permitted.calls, 'call')} that ${were} refused, by ${counted(permitted.agents, 'agent')}.`,
-    )
-  }
+  const { calls, unjudged, unjudgedUntil, untouched, strangers } = figures
+  const says = differenceSays(figures)
   if (figures.otherRule > 0)
     says.push(
       `Would have refused ${counted(figures.otherRule, 'refused call')} by another policy than the one that did.`,
@@ -47,6 +35,28 @@ export function replaySays(figures: ReplayFigures): string[] {
     const were = figures.unreproduced === 1 ? 'was' : 'were'
     says.push(
       `${counted(figures.unreproduced, 'call')} ${were} decided otherwise by this very text. That must not be: tell the platform team.`,
+    )
+  }
+  return says
+}
+
+/** How many calls a set would have blocked and allowed, in the words of every report about a set. */
+export function differenceSays({
+  judged,
+  blocked,
+  permitted,
+}: Pick<ReplayFigures, 'judged' | 'blocked' | 'permitted'>): string[] {
+  const says: string[] = []
+  if (judged === 0) says.push('There is no call on record that it could be asked about.')
+  else if (blocked.calls === 0) says.push(`Would have blocked none of ${counted(judged, 'call')}.`)
+  else
+    says.push(
+      `Would have blocked ${number(blocked.calls)} of ${counted(judged, 'call')}, by ${counted(blocked.agents, 'agent')}.`,
+    )
+  if (permitted.calls > 0) {
+    const were = permitted.calls === 1 ? 'was' : 'were'
+    says.push(
+      `Would have allowed ${counted(permitted.calls, 'call')} that ${were} refused, by ${counted(permitted.agents, 'agent')}.`,
     )
   }
   return says

@@ -141,33 +141,3 @@ export type PolicySetDetail = PolicySetSummary & {
   /** Why an action is not possible for the person who asks; null: it is. */
   actions: Record<PolicySetAction, PolicySetRefusal | { rule: string; message: string } | null>
 }
-
-/** What a set in log-only would have decided otherwise, by agent and policy. */
-export type LogOnlyReport = {
-  number: number
-  version: string
-  from: string
-  to: string
-  /** Calls that policies judged in that time. */
-  calls: number
-  /** Calls it could not be asked about: of these it is not known what it would have decided. */
-  unread: number
-  wouldRefuse: number
-  wouldPermit: number
-  agents: number
-  rows: LogOnlyRow[]
-}
-export type LogOnlyRow = {
-  agentId: string
-  agentName: string
-  /** The policy that would refuse; null: it would be permitted. */
-  rule: string | null
-  /** What refused it instead; null: it was allowed. */
-  refusedBy: string | null
-  serverId: string
-  tool: string
-  calls: number
-  lastAt: string
-  /** The last of them, to be opened. */
-  lastDecision: string
-}

@@ -10,16 +10,16 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { can } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
-import { getPolicySet, logOnlyReport } from '#lib/guardrails/queries.ts'
+import { getPolicySet, trialReports } from '#lib/guardrails/queries.ts'
 import { policySetInput, type PolicySetDetail } from '#lib/guardrails/schema/policy-sets.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { PolicyEditor } from '../policy-editor.client.tsx'
 import { ProblemList } from '../problem-list.client.tsx'
 import { DiffCard } from './diff-card.tsx'
-import { LogOnlyReportCard } from './log-only-report-card.tsx'
 import { PolicySetActions } from './policy-set-actions.client.tsx'
 import { ReplayReport } from './replay-report.tsx'
+import { TrialReportsCard } from './trial-reports-card.tsx'
 
 type Props = { params: Promise<{ number: string }> }
 
@@ -31,7 +31,7 @@ export async function generateMetadata({ params }: Props): Promise<Metadata> {
 export default async function PolicySetPage({ params }: Props) {
   const ctx = await currentCtx()
   const set = await readSet(params)
-  const report = can(ctx.actor, 'audit:read') && set.logOnlyAt ? await logOnlyReport(ctx, set.number) : null
+  const reports = can(ctx.actor, 'audit:read') ? await trialReports(ctx, set.number) : null
   const editable = set.actions.edit === null
   return (
     <>
@@ -55,8 +55,8 @@ export default async function PolicySetPage({ params }: Props) {
           </Card>
         ) : null}
         <DiffCard set={set} />
-        {report && <LogOnlyReportCard report={report} running={set.state === 'log_only'} />}
         <ReplayReport set={set} />
+        {reports && <TrialReportsCard reports={reports} />}
         <Card flush title="In plain words">
           <PolicyList policies={set.rules} />
         </Card>

@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander'
 import {
-  type LogOnlyRow,
   type PolicyProblem,
   type PolicySetDetail,
   type PolicySetState,
@@ -8,6 +7,7 @@ import {
   type PolicySetSummary,
   type PolicyView,
 } from '#lib/guardrails/schema/policy-sets.ts'
+import type { TrialReport, TrialReports, TrialRow } from '#lib/guardrails/schema/trial-reports.ts'
 import type { AnswerOf } from '../../endpoint.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
@@ -39,12 +39,12 @@ export function addPolicySetCommands(program: Command, setup: Setup): void {
     options: (command) =>
       command
         .option('--text', 'its Cedar text alone')
-        .option('--report', 'what it would have decided otherwise while it was log-only'),
+        .option('--report', 'what it would have decided otherwise, by its last replay and while it was log-only'),
     run: async (cli, { args: [number = ''], options: { text, report } }) => {
       const client = await cli.client()
       if (report) {
-        const answer = await client.call(routes.policySets.report, { params: { number: policySetNumber(number) } })
-        return cli.show(answer, () => reportText(cli, answer))
+        const answer = await client.call(routes.policySets.reports, { params: { number: policySetNumber(number) } })
+        return cli.show(answer, () => reportsText(cli, answer))
       }
       const set = await client.call(routes.policySets.show, { params: { number: policySetNumber(number) } })
       cli.show(set, () => (text ? set.text.trimEnd() : describe(cli, set)))
@@ -172,10 +172,16 @@ function describe(cli: Cli, set: PolicySetDetail): string {
   return [`Policy set ${set.number}`, lines, cli.table(ruleColumns, set.rules), ...found].join('\n\n')
 }
 
-function reportText(cli: Cli, { report }: AnswerOf<typeof routes.policySets.report>): string {
-  if (!report) return 'This text was never log-only.'
-  const { calls, unread, wouldRefuse, wouldPermit, agents, from, to, rows } = report
-  const said = `It would have refused ${wouldRefuse} and permitted ${wouldPermit} otherwise of ${count(calls, 'call')}, by ${count(agents, 'agent')}, from ${minute(from)} to ${minute(to)}.${unread > 0 ? ` A broker could not read it for ${count(unread, 'call')}: of these nothing is known.` : ''}`
+function reportsText(cli: Cli, { replay, logOnly }: TrialReports): string {
+  const parts = [
+    replay ? reportText(cli, 'Replay', replay) : 'This text was never replayed.',
+    logOnly ? reportText(cli, 'Log-only', logOnly) : 'This text was never log-only.',
+  ]
+  return parts.join('\n\n')
+}
+
+function reportText(cli: Cli, title: string, { from, to, says, rows }: TrialReport): string {
+  const said = `${title}, ${minute(from)} to ${minute(to)}: ${says.join(' ')}`
   return rows.length === 0 ? said : `${said}\n\n${cli.table(reportColumns, rows)}`
 }
 
@@ -213,11 +219,11 @@ const ruleColumns: Column<PolicyView>[] = [
   },
 ]
 
-const reportColumns: Column<LogOnlyRow>[] = [
+const reportColumns: Column<TrialRow>[] = [
   { title: 'AGENT', value: ({ agentId }) => agentId },
   { title: 'TOOL', value: ({ serverId, tool }) => oneLine(`${serverId}/${tool}`), widthMin: 12 },
-  { title: 'WOULD', value: ({ rule }) => (rule ? `refuse: ${rule}` : 'permit') },
+  { title: 'WOULD', value: ({ kind, rule }) => (kind === 'blocked' ? `refuse: ${rule}` : 'permit') },
   { title: 'INSTEAD OF', value: ({ refusedBy }) => refusedBy ?? 'allowed' },
   { title: 'CALLS', value: ({ calls }) => String(calls), align: 'right' },
-  { title: 'LAST', value: ({ lastDecision }) => lastDecision, dispensable: 1 },
+  { title: 'LAST', value: ({ lastDecision }) => lastDecision ?? '', dispensable: 1 },
 ]
