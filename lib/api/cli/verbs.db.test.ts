@@ -195,7 +195,7 @@ test('policies are checked without a connection, drafted once, tried, enforced b
   expect(again).toMatchObject(done('Policy set 2 is so already.'))
   expect(await sets('diff', '2')).toMatchObject(done('+ @id("policy_cli")'))
   expect(await sets('log-only', '2')).toMatchObject(done('Policy set 2 is log-only.'))
-  expect(await sets('show', '2', '--report')).toMatchObject(done('It would have refused 0'))
+  expect(await sets('show', '2', '--report')).toMatchObject(done('This text was never replayed.'))
   expect(await sets('enforce', '2')).toMatchObject({ code: 1, err: expect.stringContaining('somebody else') as string })
   await db.policySet.update({ where: { number: 2 }, data: { authorIds: [] } })
   expect(await sets('terms')).toMatchObject(
