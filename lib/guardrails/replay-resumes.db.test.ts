@@ -62,7 +62,7 @@ test.for(Object.keys(killed) as (keyof typeof killed)[])(
     const { replayId } = await startPolicyReplay(ctx, { number, since: '1h' })
     const row = () => db.policyReplay.findUniqueOrThrow({ where: { id: replayId } })
     const child = await startChild({
-      entry: 'lib/guardrails/testing/replay-process.ts',
+      entry: 'lib/dev/test/replay-process.ts',
       env: { DATABASE_URL: databaseUrl, REPLAY: replayId },
       ready: async () => killed[when](await row()),
     })

@@ -15,7 +15,7 @@ import { type Column, facts } from '../table.ts'
 import { addPolicyReplayVerbs } from './policy-replays.ts'
 import { policySetNumber } from './policy-set-number.ts'
 import { addTrialTermsVerb } from './policy-trial-terms.ts'
-import { count, minute, oneLine } from '../text.ts'
+import { minute, oneLine } from '../text.ts'
 
 /** The verbs about the central policies and their life. */
 export function addPolicySetCommands(program: Command, setup: Setup): void {

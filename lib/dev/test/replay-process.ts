@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createDb, type Db } from '#lib/db/client.ts'
 import { systemActor } from '#lib/auth/ctx.ts'
-import { runPolicyReplay } from '../commands.ts'
+import { runPolicyReplay } from '#lib/guardrails/commands.ts'
 
 /** A worker that does one replay and nothing else, in small parts and slowly, so that it can be killed in the middle of it. */
 const { DATABASE_URL: databaseUrl = '', REPLAY: replayId = '' } = process.env
