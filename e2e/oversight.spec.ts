@@ -283,6 +283,9 @@ test('a scope that is wider than its calls needed is narrowed in two steps; unus
   await signInAs(page, 'Security')
   await page.goto('/requests/unused')
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Grants that could be less')
+  await expect(page.getByRole('main')).toContainText(
+    'Conditions on arguments are proposed after 50 calls over 14 days.',
+  )
   await expectAccessible(page)
   await page.goto('/agents/ticket-triager-checkout/scopes')
   await page

@@ -2,7 +2,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { Button } from '#components/ui/button.tsx'
 import { FilterForm } from '#components/ui/filter-form.tsx'
-import { Input, Select } from '#components/ui/input.tsx'
+import { Select } from '#components/ui/input.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { RangeLinks } from '#components/ui/range-links.tsx'
 import { paths } from '#lib/core/paths.ts'
@@ -42,24 +42,8 @@ export default async function UnusedGrantsPage({ searchParams }: { searchParams:
       />
       <FilterForm action={paths.unusedGrants()} label="Filter grants that could be less">
         <input type="hidden" name="days" value={days} />
-        <Input
-          type="number"
-          name="conditionCalls"
-          min={1}
-          defaultValue={conditionCalls}
-          aria-label="Calls before conditions are proposed"
-          title="Calls before conditions are proposed"
-          className="w-24"
-        />
-        <Input
-          type="number"
-          name="conditionDays"
-          min={0}
-          defaultValue={conditionDays}
-          aria-label="Days before conditions are proposed"
-          title="Days before conditions are proposed"
-          className="w-20"
-        />
+        <input type="hidden" name="conditionCalls" value={conditionCalls} />
+        <input type="hidden" name="conditionDays" value={conditionDays} />
         <Select name="ownerTeamId" defaultValue={ownerTeamId ?? ''} aria-label="Owner team" className="w-56">
           <option value="">Every team</option>
           {teams.map(({ id, name }) => (
