@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import type { Role } from '#lib/auth/permissions.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
+import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import {
   cancelHeldCall,

@@ -1,7 +1,9 @@
 import { expect } from 'vitest'
-import { auditOf, ctxFor } from '#lib/dev/test/fleet.ts'
+import { permissionsOf } from '#lib/auth/permissions.ts'
+import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { happen, header, mine, owner, start, test, work, worker } from '#lib/dev/test/notifications.ts'
 import { makeDigests, setDigestTime, setPreferences, testMail } from './commands.ts'
+import { readWishes } from './tell/wishes.ts'
 import { getNotificationSettings, listInbox, listNotificationDeliveries } from './queries.ts'
 
 test('who chose so is told otherwise; what waits for them cannot be switched off', async ({ db, smtp, parts }) => {
@@ -31,6 +33,23 @@ test('who chose so is told otherwise; what waits for them cannot be switched off
     { after: { 'agent_state.inbox': 'off', 'agent_state.mail': 'off' } },
     { before: { 'agent_state.inbox': 'off' }, after: { 'agent_state.inbox': null } },
   ])
+})
+
+test('break-glass cannot be switched off by those to whom it is announced', async ({ db }) => {
+  const off = { preferences: [{ kind: 'break_glass', channel: 'inbox', mode: 'off' }] } as const
+  const security = ctxFor(db, await makePerson(db, { roles: ['security'] }), start)
+  await expect(setPreferences(security, { preferences: [...off.preferences] })).rejects.toMatchObject({
+    details: { rule: 'notifications:always_told' },
+  })
+  const shown = await getNotificationSettings(security, { mailFrom: null })
+  const modes = shown.preferences.find(({ kind }) => kind === 'break_glass')?.channels.inbox.modes
+  expect(modes).toEqual(['at_once'])
+  // A choice from before counts no more, as one from before they had the role.
+  const builder = await makePerson(db, { roles: ['builder'] })
+  await setPreferences(ctxFor(db, builder, start), { preferences: [...off.preferences] })
+  const { modeOf } = await readWishes(db, [builder.id])
+  expect(modeOf(builder, 'break_glass', 'inbox')).toBe('off')
+  expect(modeOf({ ...builder, permissions: permissionsOf(['security']) }, 'break_glass', 'inbox')).toBe('at_once')
 })
 
 test('a digest comes once a day at the hour where one is, whichever worker makes it, also when the clocks change; nothing when there is nothing', async ({

@@ -6,14 +6,14 @@ import { kindFacts, modesOf } from '../schema/kinds.ts'
 import type { SetDigestTimeInput, SetPreferencesInput } from '../schema/settings.ts'
 
 /**
- * Chooses how one is told of kinds over channels; null gives back what one’s roles have. Needs `inbox:own`; throws `invalid` for what cannot be chosen: what waits for somebody and stops stay in the inbox.
+ * Chooses how one is told of kinds over channels; null gives back what one’s roles have. Needs `inbox:own`; throws `invalid` for what cannot be chosen: what waits for somebody and stops stay in the inbox, and break-glass in that of whoever approves scopes.
  */
 export async function setPreferences(ctx: Ctx, input: SetPreferencesInput): Promise<void> {
   authorize(ctx, 'inbox:own')
   const person = requirePerson(ctx)
   for (const { kind, channel, mode } of input.preferences) {
-    if (mode === null || modesOf(kind, channel).includes(mode)) continue
-    const possible = modesOf(kind, channel).join(', ')
+    if (mode === null || modesOf(kind, channel, person.permissions).includes(mode)) continue
+    const possible = modesOf(kind, channel, person.permissions).join(', ')
     throw new DomainError('invalid', `“${kindFacts[kind].label}” can be ${possible} in the ${channel}.`, {
       field: 'preferences',
       rule: 'notifications:always_told',

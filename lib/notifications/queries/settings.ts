@@ -21,7 +21,7 @@ export async function getNotificationSettings(
       const { label, says } = kindFacts[kind]
       const entry = (channel: Channel) => {
         const row = rows.find((each) => each.kind === kind && each.channel === channel)
-        const offered = modesOf(kind, channel)
+        const offered = modesOf(kind, channel, person.permissions)
         const standard = defaultMode(kind, channel, person.roles)
         const chosen = offered.find((mode) => mode === row?.mode)
         return { mode: chosen ?? standard, standard, chosen: chosen !== undefined, modes: [...offered] }

@@ -14,6 +14,8 @@ type KindFacts = {
   needs: Permission
   /** What waits for somebody, and stops, are always in the inbox. */
   always: boolean
+  /** For whoever has this permission it is as well: it is announced to them because nobody else stands behind it. */
+  alwaysFor?: Permission
   mail: Mode
   /** Roles whose work it is: they get mail at once where others get it in the digest. */
   urgentFor?: readonly Role[]
@@ -79,6 +81,7 @@ export const kindFacts = {
     says: 'Somebody took a scope in an emergency, or lets calls through that a rule would hold.',
     needs: 'requests:read',
     always: false,
+    alwaysFor: 'scopes:approve',
     mail: 'at_once',
   },
   grant: {
@@ -168,8 +171,9 @@ export function defaultMode(kind: Kind, channel: Channel, roles: readonly string
   return facts.urgentFor?.some((role) => roles.includes(role)) ? 'at_once' : facts.mail
 }
 
-/** What can be chosen for a kind over a channel. The inbox is looked at, so there is no digest of it. */
-export function modesOf(kind: Kind, channel: Channel): readonly Mode[] {
+/** What somebody with these permissions can choose for a kind over a channel. The inbox is looked at, so there is no digest of it. */
+export function modesOf(kind: Kind, channel: Channel, permissions: ReadonlySet<Permission>): readonly Mode[] {
   if (channel !== 'inbox') return modes
-  return kindFacts[kind].always ? ['at_once'] : ['at_once', 'off']
+  const { always, alwaysFor }: KindFacts = kindFacts[kind]
+  return always || (alwaysFor !== undefined && permissions.has(alwaysFor)) ? ['at_once'] : ['at_once', 'off']
 }

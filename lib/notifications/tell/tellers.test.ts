@@ -36,7 +36,7 @@ test('a title is one line of plain words, and says who, what and for whom', () =
 })
 
 test('what waits for somebody and stops cannot be switched off in the inbox', () => {
-  const fixed = kinds.filter((kind) => modesOf(kind, 'inbox').length === 1)
+  const fixed = kinds.filter((kind) => modesOf(kind, 'inbox', new Set()).length === 1)
   expect(fixed).toEqual(kinds.filter((kind) => kindFacts[kind].always))
   expect(fixed).toEqual(expect.arrayContaining(['request_waits', 'call_waits', 'stop']))
 })

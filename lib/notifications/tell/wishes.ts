@@ -21,7 +21,10 @@ export async function readWishes(tx: Tx, personIds: readonly string[]): Promise<
   return {
     modeOf(person, kind, channel) {
       const wanted = chosen.get(`${person.id} ${kind} ${channel}`)
-      return modesOf(kind, channel).find((mode) => mode === wanted) ?? defaultMode(kind, channel, person.roles)
+      return (
+        modesOf(kind, channel, person.permissions).find((mode) => mode === wanted) ??
+        defaultMode(kind, channel, person.roles)
+      )
     },
     slackOf: (personId) => slack.get(personId) ?? null,
   }

@@ -50,5 +50,8 @@ function* everyKindOfRequest(): Generator<ApprovalFacts> {
 
 /** A rule of kinds of data fits a server with any of them, so servers with several count. */
 function setsOf(words: readonly string[]): string[][] {
-  return words.reduce<string[][]>((sets, word) => [...sets, ...sets.map((set) => [...set, word])], [[]])
+  const [word, ...rest] = words
+  if (word === undefined) return [[]]
+  const sets = setsOf(rest)
+  return [...sets, ...sets.map((set) => [word, ...set])]
 }
