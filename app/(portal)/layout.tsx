@@ -1,5 +1,5 @@
 import Link from 'next/link'
-import type { ReactNode } from 'react'
+import { type ReactNode, Suspense } from 'react'
 import { BypassBanner } from '#components/approvals/bypass-banner.client.tsx'
 import { BreakGlassBanner } from '#components/break-glass/break-glass-banner.client.tsx'
 import { LogOnlyBadge } from '#components/guardrails/log-only-badge.tsx'
@@ -9,6 +9,7 @@ import { CommandPalette } from '#components/shell/command-palette.client.tsx'
 import { Logo } from '#components/shell/logo.tsx'
 import { MobileNav } from '#components/shell/mobile-nav.client.tsx'
 import { NavLinks } from '#components/shell/nav-links.client.tsx'
+import { NavigationProgress } from '#components/shell/navigation-progress.client.tsx'
 import { SourceBadges } from '#components/shell/source-badges.tsx'
 import { ThemeMenu } from '#components/shell/theme-menu.client.tsx'
 import { UserMenu } from '#components/shell/user-menu.client.tsx'
@@ -45,6 +46,9 @@ export default async function PortalLayout({ children }: { children: ReactNode }
   ])
   return (
     <StopDialogProvider order={orderStop} whyNot={stopWhyNot}>
+      <Suspense>
+        <NavigationProgress />
+      </Suspense>
       <a href="#content" className="sr-only z-50 rounded-md bg-raised p-2 focus:not-sr-only focus:absolute">
         Skip to content
       </a>

@@ -1,16 +1,18 @@
 'use client'
 
-import { KeyRound, LogOut, UserRound } from 'lucide-react'
+import { Clock, KeyRound, LogOut, UserRound } from 'lucide-react'
 import Link from 'next/link'
-import { useTransition } from 'react'
+import { useSyncExternalStore, useTransition } from 'react'
 import { Button } from '#components/ui/button.tsx'
 import { Menu, MenuItem, MenuLabel, MenuSeparator } from '#components/ui/menu.client.tsx'
+import { chooseTimeStyle, onTimeStyle, timeStyle } from '#components/ui/time-style.ts'
 import { paths } from '#lib/core/paths.ts'
 
 export type UserFacts = { name: string; email: string; roles: readonly string[]; teams: readonly string[] }
 
 export function UserMenu({ user, signOut }: { user: UserFacts; signOut: () => Promise<unknown> }) {
   const [pending, start] = useTransition()
+  const times = useSyncExternalStore(onTimeStyle, timeStyle, () => 'relative' as const)
   return (
     <Menu
       trigger={
@@ -33,6 +35,9 @@ export function UserMenu({ user, signOut }: { user: UserFacts; signOut: () => Pr
         <Link href={paths.tokens()}>
           <KeyRound aria-hidden /> Access tokens
         </Link>
+      </MenuItem>
+      <MenuItem onSelect={() => chooseTimeStyle(times === 'utc' ? 'relative' : 'utc')}>
+        <Clock aria-hidden /> {times === 'utc' ? 'Show times as “3 min. ago”' : 'Show times in UTC'}
       </MenuItem>
       <MenuItem onSelect={() => start(async () => void (await signOut()))}>
         <LogOut aria-hidden /> Sign out

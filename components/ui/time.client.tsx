@@ -1,18 +1,28 @@
 'use client'
 
 import { useSyncExternalStore } from 'react'
+import { onTimeStyle, type TimeStyle, timeStyle } from './time-style.ts'
 import { exactTime, relativeTime } from './time.ts'
 
-/** A moment as people say it ("3 min ago"), kept current; the exact one in UTC on hover and in `datetime`. */
+/** A moment as people say it ("3 min ago"), kept current, the exact one in UTC on hover; for those who chose so, the other way round. */
 export function Time({ value, fallback = '–' }: { value: string | Date | null | undefined; fallback?: string }) {
   const now = useSyncExternalStore(subscribe, readClock, readClock)
+  const style = useSyncExternalStore(onTimeStyle, timeStyle, styleOnServer)
   if (!value) return <>{fallback}</>
   const date = new Date(value)
+  const [shown, onHover] =
+    style === 'utc'
+      ? [exactTime(date), relativeTime(date, new Date(now))]
+      : [relativeTime(date, new Date(now)), exactTime(date)]
   return (
-    <time dateTime={date.toISOString()} title={exactTime(date)} className="whitespace-nowrap" suppressHydrationWarning>
-      {relativeTime(date, new Date(now))}
+    <time dateTime={date.toISOString()} title={onHover} className="whitespace-nowrap" suppressHydrationWarning>
+      {shown}
     </time>
   )
+}
+
+function styleOnServer(): TimeStyle {
+  return 'relative'
 }
 
 // One clock for all times on a page, in steps of 20 s.

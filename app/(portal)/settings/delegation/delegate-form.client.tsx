@@ -44,10 +44,10 @@ export function DelegateForm({ people }: { people: readonly { id: string; name: 
           ))}
         </Select>
       </Field>
-      <Field label="From" hint="Empty: from now on." error={error('startsAt')}>
+      <Field label="From" hint="By the clock of this device. Empty: from now on." error={error('startsAt')}>
         <Input type="datetime-local" value={from} onChange={(event) => setFrom(event.target.value)} />
       </Field>
-      <Field label="Until" required error={error('endsAt')}>
+      <Field label="Until" hint="By the clock of this device." required error={error('endsAt')}>
         <Input type="datetime-local" value={until} onChange={(event) => setUntil(event.target.value)} />
       </Field>
       <Field label="Why" hint="Who stands in reads it." required error={error('reason')}>
