@@ -27,7 +27,10 @@ export function PaletteDialog({
   const stop = useStopDialog()
   const [text, setText] = useState('')
   const search = useDeferredValue(text.trim())
-  const { data: agents = [] } = useQuery({ ...agentSearchQuery(search), enabled: open && search.length > 1 })
+  const { data: agents = [], isFetching } = useQuery({
+    ...agentSearchQuery(search),
+    enabled: open && search.length > 1,
+  })
 
   const run = (act: () => void) => () => {
     onOpenChange(false)
@@ -60,7 +63,9 @@ export function PaletteDialog({
               />
             </div>
             <Command.List className="max-h-[50dvh] overflow-y-auto p-1.5">
-              <Command.Empty className="px-3 py-6 text-center text-muted-foreground">Nothing matches.</Command.Empty>
+              <Command.Empty className="px-3 py-6 text-center text-muted-foreground">
+                {isFetching || search !== text.trim() ? 'Looking…' : 'Nothing matches.'}
+              </Command.Empty>
               {agents.length > 0 && (
                 <Group heading="Agents">
                   {agents.map((agent) => (
