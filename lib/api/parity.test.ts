@@ -150,7 +150,7 @@ const queries: Record<string, string | Reason> = {
   getTemplate: 'registry.showTemplate',
   getTrialTerms: 'policySets.showTerms',
   getTool: 'servers.showTool',
-  getUnregistered: 'unregistered.list',
+  getUnregistered: 'unregistered.show',
   getWebhook: 'webhooks.show',
   getReview: 'reviews.show',
   grantProposals: 'usage.proposals',

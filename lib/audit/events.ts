@@ -78,7 +78,7 @@ export type AuditEvents = {
   'unregistered.found': { source: string; key: string; verified: boolean }
   'unregistered.returned': { was: string }
   'unregistered.dismissed': { reason: string }
-  'unregistered.adopted': { agentId: string }
+  'unregistered.adopted': { agentId: string; prompt: 'carried' | 'extended' | 'replaced' | 'none' }
   'unregistered.gone': Record<string, never>
   'unregistered.imported': { rows: number; added: number }
   'catalog_view.saved': { before: object | null; after: object }

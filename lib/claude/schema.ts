@@ -26,8 +26,19 @@ export type ClaudeAgentSpec = {
 /** One immutable version of an agent. Sessions are made on exactly this pair, never on "latest". */
 export type ClaudeAgentRef = { id: string; version: number }
 
+/** What an agent at Claude is made of, in names: tools as `bash` or `erp/post_entry`, skills as `custom:skill_1@2`; addresses without their query. */
+export type ClaudeAgentDefinition = {
+  description: string
+  model: string
+  system: string
+  tools: string[]
+  mcpServers: { name: string; url: string }[]
+  skills: string[]
+}
+
 export type ClaudeAgentView = ClaudeAgentRef & {
   name: string
+  definition: ClaudeAgentDefinition
   metadata: Readonly<Record<string, string>>
   archivedAt: Date | null
 }

@@ -54,8 +54,11 @@ export const createAgentInput = z.strictObject({
 export type CreateAgentInput = z.infer<typeof createAgentInput>
 export type CreateAgentDraft = z.input<typeof createAgentInput>
 
-/** Registers what was found unregistered: the same as creating. */
-export const adoptUnregisteredInput = createAgentInput.extend({ unregisteredId: z.uuid() })
+/** Registers what was found unregistered: the same as creating. With the layer left out, what it was told at Claude goes on as the team's part. */
+export const adoptUnregisteredInput = createAgentInput.extend({
+  unregisteredId: z.uuid(),
+  layer: agentLayer.optional(),
+})
 export type AdoptUnregisteredInput = z.input<typeof adoptUnregisteredInput>
 
 /** Something that stops creation: `field` is the input's path (`schedule`, `scopes.1.serverId`). */

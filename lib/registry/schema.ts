@@ -12,6 +12,7 @@ import {
   type ToolClass,
 } from './schema/words.ts'
 import type { QueryHint } from './schema/catalog.ts'
+import type { VersionOrigin } from './schema/unregistered.ts'
 
 export * from './schema/catalog.ts'
 
@@ -200,6 +201,8 @@ export type AgentVersionView = AgentVersionRow & {
   layer: AgentLayer
   /** { system, model, tools, mcpServers, limits } exactly as sent to Claude. */
   rendered: Record<string, unknown>
+  /** What it goes on from when it was adopted; null: it was made here. */
+  origin: VersionOrigin | null
 }
 
 export const creationSteps = [

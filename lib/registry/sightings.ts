@@ -14,7 +14,7 @@ export type Row = { id: string; source: string; key: string; name: string; state
 export const sightingsAtOnce = 300
 
 type Seen = Sighting & { acted?: boolean }
-type Noted = { source: string; key: string; name: string; detail: Sighting['detail']; count: number; at: Date }
+type Noted = Pick<Sighting, 'key' | 'name' | 'detail' | 'definition'> & { source: string; count: number; at: Date }
 type New = Noted & { verified: boolean; firstSeenAt: Date }
 type Again = Noted & { id: string; back: boolean }
 
@@ -41,7 +41,8 @@ async function writeSome(ctx: InTx, given: readonly Seen[]): Promise<Found> {
   const others = new Map<string, number>()
   let seenAgain = 0
   for (const sighting of sightings) {
-    const { source, key, name, verified, detail, acted, at = ctx.now } = sighting
+    const { source, key, name, verified, detail, definition, acted, at = ctx.now } = sighting
+    const made = definition ? { definition } : {}
     if (source === 'claude' && registered.has(key)) continue
     const id = placeOf(sighting)
     const row = known.get(id)
@@ -50,16 +51,16 @@ async function writeSome(ctx: InTx, given: readonly Seen[]): Promise<Found> {
       const was = { state: row.state as UnregisteredState, decidedAt: row.decidedAt }
       const back = comesBack(was, { source, at, acted }) || again.get(id)?.back === true
       const count = (before?.count ?? 0) + (sighting.count ?? 1)
-      again.set(id, { id: row.id, source, key, name, detail, count, at, back })
+      again.set(id, { id: row.id, source, key, name, detail, ...made, count, at, back })
       seenAgain += 1
     } else if (before) {
-      Object.assign(before, { name, detail, at, count: before.count + (sighting.count ?? 1) })
+      Object.assign(before, { name, detail, ...made, at, count: before.count + (sighting.count ?? 1) })
       seenAgain += 1
     } else if (!verified && claimed >= claimedMax) {
       others.set(source, (others.get(source) ?? 0) + (sighting.count ?? 1))
       seenAgain += 1
     } else {
-      added.set(id, { source, key, name, verified, detail, count: sighting.count || 1, at, firstSeenAt: at })
+      added.set(id, { source, key, name, verified, detail, ...made, count: sighting.count || 1, at, firstSeenAt: at })
       if (!verified) claimed += 1
     }
   }
@@ -110,12 +111,13 @@ async function seeAgain(
 ): Promise<void> {
   if (again.length === 0) return
   await ctx.tx.$executeRaw`
-    update "UnregisteredAgent" u set "name" = s."name", "detail" = s."detail", "lastSeenAt" = s."at", "count" = u."count" + s."count",
+    update "UnregisteredAgent" u set "name" = s."name", "detail" = s."detail",
+      "definition" = coalesce(s."definition", u."definition"), "lastSeenAt" = s."at", "count" = u."count" + s."count",
       "state" = case when s."back" then 'open' else u."state" end,
       "decidedAt" = case when s."back" then null else u."decidedAt" end,
       "decidedByName" = case when s."back" then null else u."decidedByName" end
     from jsonb_to_recordset(${JSON.stringify(again)}::jsonb)
-      as s("id" uuid, "name" text, "detail" jsonb, "at" timestamptz, "count" int, "back" boolean)
+      as s("id" uuid, "name" text, "detail" jsonb, "definition" jsonb, "at" timestamptz, "count" int, "back" boolean)
     where u."id" = s."id"`
   for (const one of again) {
     const row = known.get(placeOf(one))

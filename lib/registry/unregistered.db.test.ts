@@ -53,7 +53,7 @@ dbTest('what is seen is one row however often, with its first and last time, and
   const ctx = await reader(db)
   const list = await listUnregistered(ctx, unregisteredQuery.parse({}))
   expect([list.total, await countUnregistered(ctx)]).toEqual([2, 2])
-  expect(await getUnregistered(ctx, list.items[0]!.id)).toEqual(list.items[0])
+  expect(await getUnregistered(ctx, list.items[0]!.id)).toEqual({ ...list.items[0], definition: null })
   await expect(getUnregistered(ctx, 'nothing')).rejects.toMatchObject({ code: 'not_found' })
 })
 
@@ -101,7 +101,9 @@ dbTest('who may: agents:read lists, discovery:manage decides and imports, only o
   await expect(closeGone(builder, { present: new Set() })).rejects.toMatchObject({ code: 'forbidden' })
   await expect(listUnregistered(nobody, unregisteredQuery.parse({}))).rejects.toMatchObject({ code: 'forbidden' })
   await expect(dismissUnregistered(await security(db), input)).rejects.toMatchObject({ code: 'not_found' })
-  const adopted = inTx(builder, (_, ctx) => closeAdopted(ctx, { unregisteredId: input.unregisteredId, agentId: 'x' }))
+  const adopted = inTx(builder, (_, ctx) =>
+    closeAdopted(ctx, { unregisteredId: input.unregisteredId, agentId: 'x', prompt: 'none' }),
+  )
   await expect(adopted).rejects.toMatchObject({ code: 'not_found' })
 })
 

@@ -16,6 +16,7 @@ import {
   tiers,
 } from '#lib/registry/schema.ts'
 import { argumentConditions, callRate } from '#lib/registry/schema/conditions.ts'
+import { versionOrigin } from './unregistered.ts'
 import {
   answerOf,
   count,
@@ -109,7 +110,7 @@ const versionShape = {
 }
 export const agentVersionRow = answerOf<AgentVersionRow>()(z.strictObject(versionShape)).meta({ id: 'AgentVersionRow' })
 export const agentVersion = answerOf<AgentVersionView>()(
-  z.strictObject({ ...versionShape, layer: agentLayer, rendered: facts }),
+  z.strictObject({ ...versionShape, layer: agentLayer, rendered: facts, origin: versionOrigin.nullable() }),
 ).meta({ id: 'AgentVersion' })
 
 export const agent = answerOf<AgentView>()(

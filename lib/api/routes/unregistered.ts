@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { createAgentInput } from '#lib/lifecycle/schema.ts'
+import { agentLayer } from '#lib/registry/schema.ts'
 import { dismissUnregisteredInput, unregisteredQuery } from '#lib/registry/schema/unregistered.ts'
-import { importOutcome, unregisteredList } from '../answers/unregistered.ts'
+import { importOutcome, unregistered, unregisteredList } from '../answers/unregistered.ts'
 import { text } from '../answers/words.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleId, uuidId } from './params.ts'
@@ -14,6 +15,16 @@ export const list = endpoint({
   query: unregisteredQuery,
   answer: json(unregisteredList),
   example: { query: { source: 'claude' } },
+})
+
+export const show = endpoint({
+  method: 'GET',
+  path: '/api/v1/unregistered/{id}',
+  summary: 'One finding, and what an agent at Claude is made of: its prompt, model, tools, MCP servers and skills.',
+  permission: 'agents:read',
+  params: uuidId,
+  answer: json(unregistered),
+  example: { params: exampleId },
 })
 
 export const importMany = endpoint({
@@ -32,10 +43,11 @@ export const importMany = endpoint({
 export const adopt = endpoint({
   method: 'POST',
   path: '/api/v1/unregistered/{id}/adopt',
-  summary: 'Registers what was found, as creating an agent does; an agent at Claude stays the same one there.',
+  summary:
+    'Registers what was found, as creating an agent does; an agent at Claude stays the same one there, and its prompt goes on where no layer is given.',
   permission: 'agents:create',
   params: uuidId,
-  body: createAgentInput,
+  body: createAgentInput.extend({ layer: agentLayer.optional() }),
   status: 201,
   answer: json(z.strictObject({ agentId: text, version: z.int().positive() })),
   example: {

@@ -1,5 +1,5 @@
 import type { Anthropic } from '@anthropic-ai/sdk'
-import type { ClaudeAgentView, ClaudeSessionView, ClaudeUsage } from '../schema.ts'
+import type { ClaudeAgentDefinition, ClaudeAgentView, ClaudeSessionView, ClaudeUsage } from '../schema.ts'
 
 type Money = Anthropic.Beta.BetaMonetaryAmount
 
@@ -10,9 +10,38 @@ export function toAgentView(agent: Anthropic.Beta.BetaManagedAgentsAgent): Claud
     id: agent.id,
     version: agent.version,
     name: agent.name,
+    definition: toDefinition(agent),
     metadata: agent.metadata,
     archivedAt: dateOrNull(agent.archived_at),
   }
+}
+
+type Agent = Anthropic.Beta.BetaManagedAgentsAgent
+
+// Servers that speak the same API may leave out what they do not have.
+function toDefinition(agent: Agent): ClaudeAgentDefinition {
+  return {
+    description: agent.description ?? '',
+    model: agent.model.id,
+    system: agent.system ?? '',
+    tools: (agent.tools ?? []).flatMap(toolNames),
+    mcpServers: (agent.mcp_servers ?? []).map(({ name, url }) => ({ name, url: withoutQuery(url) })),
+    skills: (agent.skills ?? []).map((skill) => `${skill.type}:${skill.skill_id}@${skill.version}`),
+  }
+}
+
+function toolNames(tool: Agent['tools'][number]): string[] {
+  if (tool.type === 'custom') return [`${tool.name} (custom)`]
+  const prefix = tool.type === 'mcp_toolset' ? `${tool.mcp_server_name}/` : ''
+  const enabled = tool.configs.filter((config) => config.enabled).map(({ name }) => `${prefix}${name}`)
+  return tool.default_config.enabled ? [`${prefix}*`, ...enabled] : enabled
+}
+
+/** What follows the path may be a key. */
+function withoutQuery(url: string): string {
+  if (!URL.canParse(url)) return ''
+  const { origin, pathname } = new URL(url)
+  return `${origin}${pathname}`
 }
 
 export function toSessionView(session: Anthropic.Beta.BetaManagedAgentsSession): ClaudeSessionView {

@@ -94,6 +94,7 @@ test('what is not registered', async ({ ask, team }) => {
   await ask('POST /unregistered/import', 'key,name,note\nfound-1,Found,by a scan\nfound-2,,\n')
   const { items } = await ask('GET /unregistered?source=import')
   const [first, second] = items as unknown as { id: string }[]
+  await ask(`GET /unregistered/${first!.id}`)
   await ask(`POST /unregistered/${first!.id}/dismiss`, reason)
   await ask(`POST /unregistered/${second!.id}/adopt`, {
     id: 'found-agent',

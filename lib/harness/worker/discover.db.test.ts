@@ -9,6 +9,7 @@ import { startStack } from '#lib/dev/test/stack.ts'
 import { adoptUnregistered } from '#lib/lifecycle/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import { dismissUnregistered } from '#lib/registry/commands.ts'
+import { getAgentVersion } from '#lib/registry/queries.ts'
 import type { HarnessDeps } from './deps.ts'
 import { discoverAgents } from './discover.ts'
 import { provisionAgent } from './provision.ts'
@@ -53,6 +54,14 @@ test('an agent somebody made at Claude is found, adopted, and stays the same one
     verified: true,
     state: 'open',
     detail: { version: '1' },
+    definition: {
+      description: 'made by hand',
+      model: 'claude-sonnet-5-5',
+      system: 'Post what comes.',
+      tools: ['bash'],
+      mcpServers: [],
+      skills: [],
+    },
   })
   await discoverAgents(deps)
   expect(await find(db, id)).toMatchObject({ state: 'open', count: 1 })
@@ -73,7 +82,19 @@ test('an agent somebody made at Claude is found, adopted, and stays the same one
   expect(agents).toHaveLength(1)
   const agentId = agents[0]!.id
   const event = await db.auditEvent.findFirst({ where: { event: 'unregistered.adopted' } })
-  expect(event).toMatchObject({ actorId: builder.id, agentId, detail: { agentId } })
+  expect(event).toMatchObject({ actorId: builder.id, agentId, detail: { agentId, prompt: 'carried' } })
+  // What it was told goes on as the team's part of version 1, which says what it goes on from.
+  const first = await getAgentVersion(ctxFor(db, builder), { agentId, version: 1 })
+  expect(first.layer.prompt).toBe('Post what comes.')
+  expect(first.rendered['system']).toContain('Post what comes.')
+  expect(first.origin).toEqual({
+    source: 'claude',
+    key: id,
+    name: 'Nightly poster',
+    claudeVersion: 1,
+    seenAt: expect.any(String) as string,
+    definition: found.definition,
+  })
 
   await provisionAgent(deps, { agentId, version: 1, firstRun: false }, { number: 1, last: true })
   const binding = await db.claudeBinding.findFirstOrThrow({ where: { agentId } })

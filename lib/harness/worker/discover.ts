@@ -34,7 +34,8 @@ export async function discoverAgents(deps: HarnessDeps): Promise<number> {
         active.has(agent.id) || (last?.['version'] !== undefined && last['version'] !== String(agent.version))
       const claims = agent.metadata[marks.agent]
       const detail = { version: String(agent.version), ...(claims === undefined ? {} : { claims_to_be: claims }) }
-      return { source: 'claude', key: agent.id, name: agent.name, verified: true, detail, count: acted ? 1 : 0, acted }
+      const { id: key, name, definition } = agent
+      return { source: 'claude', key, name, verified: true, detail, definition, count: acted ? 1 : 0, acted }
     })
     await noteUnregistered(workerCtx(deps), sightings)
     await closeGone(workerCtx(deps), { present: new Set(strange.map(({ id }) => id)) })

@@ -6,6 +6,7 @@ import type { Prisma } from '#lib/db/generated/client.ts'
 import { enqueue, jobs } from '#lib/jobs/contracts.ts'
 import { agentSubject, lockAgent } from '#lib/registry/commands.ts'
 import { inheritedGuardrails } from '#lib/registry/schema.ts'
+import type { VersionOrigin } from '#lib/registry/schema/unregistered.ts'
 import { manifestOfPlan } from '../manifest/of-plan.ts'
 import { obtainScope, personOf } from '../obtain-scope.ts'
 import { type AgentPlan, idTaken, planAgent, type PlannedScope } from '../plan.ts'
@@ -37,9 +38,14 @@ export async function previewAgent(ctx: Ctx, draft: CreateAgentDraft): Promise<A
 /**
  * Registers an agent: the entry, its first version, grants that the template pre-approves, requests for the rest, the creation log and the
  * job that provisions it commit together or not at all. Needs `agents:create` in the owner team. Throws `invalid` with
- * `details.problems`, and `conflict` when the id is taken; of two who create the same id at once, one does.
+ * `details.problems`, and `conflict` when the id is taken; of two who create the same id at once, one does. `origin`: what its first version
+ * goes on from, which is kept with it.
  */
-export async function createAgent(ctx: Ctx, draft: CreateAgentDraft): Promise<{ agentId: string; version: number }> {
+export async function createAgent(
+  ctx: Ctx,
+  draft: CreateAgentDraft,
+  origin: VersionOrigin | null = null,
+): Promise<{ agentId: string; version: number }> {
   authorize(ctx, 'agents:create')
   const input = createAgentInput.parse(draft)
   return await inTx(ctx, async (tx, ctx) => {
@@ -59,6 +65,7 @@ export async function createAgent(ctx: Ctx, draft: CreateAgentDraft): Promise<{ 
         layer: input.layer,
         rendered: rendered as Prisma.InputJsonObject,
         digest,
+        ...(origin ? { origin } : {}),
         createdAt: ctx.now,
         createdById: personOf(ctx),
       },

@@ -3,7 +3,7 @@ import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { ok, type Result, err } from '#lib/core/result.ts'
 import { type Found, type InTx, type Row, rowSelect, sightingsAtOnce, subjectOf, writeSightings } from '../sightings.ts'
-import type { DismissUnregisteredInput, Sighting, UnregisteredState } from '../schema/unregistered.ts'
+import type { CarriedPrompt, DismissUnregisteredInput, Sighting, UnregisteredState } from '../schema/unregistered.ts'
 
 /**
  * Notes what was seen and is not registered: once for each source and key, counted, with the first and the last time. What is new or comes
@@ -48,7 +48,10 @@ export async function dismissUnregistered(
 }
 
 /** Marks one as registered under this id, in the transaction that registers it. Throws `conflict` when it was decided already. */
-export async function closeAdopted(ctx: InTx, input: { unregisteredId: string; agentId: string }): Promise<void> {
+export async function closeAdopted(
+  ctx: InTx,
+  input: { unregisteredId: string; agentId: string; prompt: CarriedPrompt },
+): Promise<void> {
   const row = await lockUnregistered(ctx, input.unregisteredId)
   if (row.state !== 'open') {
     const { rule, message } = decidedAlready(row.state)
@@ -59,7 +62,7 @@ export async function closeAdopted(ctx: InTx, input: { unregisteredId: string; a
     event: 'unregistered.adopted',
     subject: subjectOf(row),
     agentId: input.agentId,
-    detail: { agentId: input.agentId },
+    detail: { agentId: input.agentId, prompt: input.prompt },
   })
 }
 

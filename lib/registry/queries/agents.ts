@@ -1,5 +1,6 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import type { VersionOrigin } from '../schema/unregistered.ts'
 import { accessOf } from './access.ts'
 import { agentRows } from './agent-rows.ts'
 import { personNames } from './people.ts'
@@ -68,13 +69,14 @@ export async function getAgentVersion(ctx: Ctx, id: { agentId: string; version: 
   authorize(ctx, 'agents:read')
   const row = await reader(ctx).agentVersion.findUnique({
     where: { agentId_version: id },
-    select: { ...versionSelect, layer: true, rendered: true },
+    select: { ...versionSelect, layer: true, rendered: true, origin: true },
   })
   if (!row) throw new DomainError('not_found', `${id.agentId} has no version ${id.version}.`)
   return {
     ...versionRow(row, await personNames(ctx, [row.createdById])),
     layer: row.layer as AgentLayer,
     rendered: row.rendered as Record<string, unknown>,
+    origin: row.origin as VersionOrigin | null,
   }
 }
 

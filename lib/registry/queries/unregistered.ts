@@ -3,11 +3,13 @@ import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import type {
+  FoundDefinition,
   UnregisteredList,
   UnregisteredQuery,
   UnregisteredRow,
   UnregisteredSource,
   UnregisteredState,
+  UnregisteredView,
 } from '../schema/unregistered.ts'
 
 /** What is not registered, last seen first, a page at a time. Needs `agents:read`; throws `invalid` for a cursor that is wrong. */
@@ -18,6 +20,7 @@ export async function listUnregistered(ctx: Ctx, query: UnregisteredQuery): Prom
     where: { ...where, ...afterCursor(query.cursor) },
     orderBy: [{ lastSeenAt: 'desc' }, { id: 'desc' }],
     take: query.limit + 1,
+    omit: { definition: true },
   })
   const page = rows.slice(0, query.limit)
   const last = page.at(-1)
@@ -28,12 +31,13 @@ export async function listUnregistered(ctx: Ctx, query: UnregisteredQuery): Prom
   }
 }
 
-/** One finding. Needs `agents:read`; throws `not_found`. */
-export async function getUnregistered(ctx: Ctx, id: string): Promise<UnregisteredRow> {
+/** One finding with what it is made of, as far as Claude says it. Needs `agents:read`; throws `not_found`. */
+export async function getUnregistered(ctx: Ctx, id: string): Promise<UnregisteredView> {
   authorize(ctx, 'agents:read')
   const row = z.uuid().safeParse(id).success ? await reader(ctx).unregisteredAgent.findUnique({ where: { id } }) : null
   if (!row) throw new DomainError('not_found', 'There is no such finding.')
-  return toRow(row)
+  const { definition, ...rest } = row
+  return { ...toRow(rest), definition: definition as FoundDefinition | null }
 }
 
 /** How many wait for a decision. Needs `agents:read`. */
@@ -54,7 +58,7 @@ function afterCursor(cursor: string | undefined): Prisma.UnregisteredAgentWhereI
   return { OR: [{ lastSeenAt: { lt: new Date(at) } }, { lastSeenAt: new Date(at), id: { lt: id } }] }
 }
 
-function toRow(row: Prisma.UnregisteredAgentGetPayload<object>): UnregisteredRow {
+function toRow(row: Prisma.UnregisteredAgentGetPayload<{ omit: { definition: true } }>): UnregisteredRow {
   return {
     ...row,
     source: row.source as UnregisteredSource,

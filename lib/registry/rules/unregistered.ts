@@ -1,4 +1,5 @@
-import type { Sighting, UnregisteredSource, UnregisteredState } from '../schema/unregistered.ts'
+import { cutText } from '#lib/core/storable.ts'
+import type { FoundDefinition, Sighting, UnregisteredSource, UnregisteredState } from '../schema/unregistered.ts'
 
 /** Of what a caller only claims, so many are kept apart; whoever sends more is counted as one. Then nobody can fill the table. */
 export const claimedMax = 200
@@ -29,6 +30,22 @@ export function tidySighting(sighting: Sighting): Sighting {
     key: tidy(sighting.key, 300),
     name: tidy(sighting.name, 100) || 'without a name',
     detail: Object.fromEntries(detail.slice(0, 20).filter(([, value]) => value !== '')),
+    ...(sighting.definition ? { definition: tidyDefinition(sighting.definition) } : {}),
+  }
+}
+
+/** The prompt keeps its lines and its length: Claude takes no longer ones than we keep. */
+function tidyDefinition(given: FoundDefinition): FoundDefinition {
+  const names = (all: readonly string[]) => all.slice(0, 200).map((name) => tidy(name, 300))
+  return {
+    description: tidy(given.description, 2000),
+    model: tidy(given.model, 200),
+    system: cutText(given.system, 500_000),
+    tools: names(given.tools),
+    mcpServers: given.mcpServers
+      .slice(0, 100)
+      .map(({ name, url }) => ({ name: tidy(name, 300), url: tidy(url, 1000) })),
+    skills: names(given.skills),
   }
 }
 

@@ -20,6 +20,27 @@ export const importedFinding = z.strictObject({
 })
 export type ImportedFinding = z.infer<typeof importedFinding>
 
+/** What an agent that was found at Claude is made of, as Claude says it. */
+export type FoundDefinition = {
+  description: string
+  model: string
+  system: string
+  tools: string[]
+  mcpServers: { name: string; url: string }[]
+  skills: string[]
+}
+
+/** What a version goes on from: an agent at Claude as it was when it was adopted. */
+export type VersionOrigin = {
+  source: UnregisteredSource
+  key: string
+  name: string
+  /** Of the agent at Claude; null where that is not known. */
+  claudeVersion: number | null
+  seenAt: string
+  definition: FoundDefinition | null
+}
+
 /** Something was seen. `name` and `detail` are as it was seen; what is too long is cut. */
 export type Sighting = {
   source: UnregisteredSource
@@ -27,6 +48,7 @@ export type Sighting = {
   name: string
   verified: boolean
   detail: Record<string, string>
+  definition?: FoundDefinition
   count?: number
   at?: Date
 }
@@ -48,6 +70,12 @@ export type UnregisteredRow = {
   decidedByName: string | null
   agentId: string | null
 }
+
+/** What became of the prompt of what was adopted; `none`: there was none to carry. */
+export type CarriedPrompt = 'carried' | 'extended' | 'replaced' | 'none'
+
+/** A finding with what it is made of, where that is known. */
+export type UnregisteredView = UnregisteredRow & { definition: FoundDefinition | null }
 
 export const unregisteredQuery = z.strictObject({
   state: z.enum(unregisteredStates).default('open'),

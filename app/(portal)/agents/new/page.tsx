@@ -1,14 +1,17 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { notFound } from 'next/navigation'
+import { FoundDefinitionFacts } from '#components/agents/found-definition.tsx'
+import { Card } from '#components/ui/card.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { can } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { paths } from '#lib/core/paths.ts'
+import { carriedPrompt } from '#lib/lifecycle/rules/carried-prompt.ts'
 import { getUnregistered, listPeople, listServers, listTeams } from '#lib/registry/queries.ts'
-import type { UnregisteredRow } from '#lib/registry/schema/unregistered.ts'
+import type { UnregisteredView } from '#lib/registry/schema/unregistered.ts'
 import { getTemplate, listTemplates } from '#lib/templates/queries.ts'
 import { currentCtx, type PageCtx } from '#lib/web/ctx.ts'
 import type { Choices } from './draft.ts'
@@ -52,7 +55,17 @@ export default async function NewAgentPage({
         <>
           {found && <Adopting found={found} />}
           {found?.state !== undefined && found.state !== 'open' ? null : (
-            <Wizard choices={choices} template={template} adopts={found} />
+            <Wizard
+              choices={choices}
+              template={template}
+              adopts={
+                found && {
+                  id: found.id,
+                  name: found.name,
+                  prompt: found.definition ? carriedPrompt(found.definition) : '',
+                }
+              }
+            />
           )}
         </>
       )}
@@ -60,7 +73,7 @@ export default async function NewAgentPage({
   )
 }
 
-async function readFinding(ctx: PageCtx, id: string): Promise<UnregisteredRow> {
+async function readFinding(ctx: PageCtx, id: string): Promise<UnregisteredView> {
   try {
     return await getUnregistered(ctx, id)
   } catch (error) {
@@ -69,7 +82,7 @@ async function readFinding(ctx: PageCtx, id: string): Promise<UnregisteredRow> {
   }
 }
 
-function Adopting({ found: { name, key, source, state } }: { found: UnregisteredRow }) {
+function Adopting({ found: { name, key, source, state, detail, definition } }: { found: UnregisteredView }) {
   if (state !== 'open') {
     return (
       <Notice kind="warn" title={`${name} was decided already`}>
@@ -78,11 +91,22 @@ function Adopting({ found: { name, key, source, state } }: { found: Unregistered
     )
   }
   return (
-    <Notice title={`Registers ${name}`} className="mb-5">
-      {source === 'claude'
-        ? `The agent ${key} stays the same one at Claude and gets the version you make here. Sessions that are open there go on as they are.`
-        : `What was seen as ${key} gets an entry, and with it credentials of its own; what it used until now still does not count.`}
-    </Notice>
+    <>
+      <Notice title={`Registers ${name}`} className="mb-5">
+        {source === 'claude'
+          ? `The agent ${key} stays the same one at Claude and gets the version you make here. Sessions that are open there go on as they are.`
+          : `What was seen as ${key} gets an entry, and with it credentials of its own; what it used until now still does not count.`}
+      </Notice>
+      {definition && (
+        <Card
+          title="What it is at Claude now"
+          description={`As of version ${detail['version'] ?? '?'}. Its prompt is carried into your instructions, where you may change it; model and built-in tools come from the template, tools of servers from the scopes you ask for, and skills end.`}
+          className="mb-5"
+        >
+          <FoundDefinitionFacts definition={definition} />
+        </Card>
+      )}
+    </>
   )
 }
 

@@ -38,12 +38,12 @@ export function Wizard({
   choices: Choices
   template: string | undefined
   /** Something found unregistered, which this registers. */
-  adopts: { id: string; name: string } | null
+  adopts: { id: string; name: string; prompt: string } | null
 }) {
   const router = useRouter()
   const [draft, setDraft] = useState<Draft>(() => {
     const manifest = choices.templates.find(({ id }) => id === template)?.manifest
-    const empty = { ...emptyDraft(choices), name: adopts?.name ?? '' }
+    const empty = { ...emptyDraft(choices), name: adopts?.name ?? '', prompt: adopts?.prompt ?? '' }
     return manifest ? withTemplate(empty, manifest) : empty
   })
   const [step, setStep] = useState<StepKey>('template')
@@ -52,7 +52,7 @@ export function Wizard({
   const heading = useRef<HTMLHeadingElement>(null)
   const index = steps.findIndex(({ key }) => key === step)
   const problems = problemsOf(draft, step)
-  const touched = draft.name !== (adopts?.name ?? '') || draft.purpose !== '' || draft.prompt !== ''
+  const touched = draft.name !== (adopts?.name ?? '') || draft.purpose !== '' || draft.prompt !== (adopts?.prompt ?? '')
   useLeaveGuard(touched && !leaving)
 
   const go = (next: StepKey) => {

@@ -57,7 +57,10 @@ become requests.`,
         .option('--param <pairs...>', 'parameter of the template, as name=value')
         .option('--prompt-file <file>', 'the team’s part of the prompt')
         .option('--first-run', 'start a run when it is ready')
-        .option('--adopt <finding>', 'register what was found unregistered; an agent at Claude stays the same one')
+        .option(
+          '--adopt <finding>',
+          'register what was found unregistered; an agent at Claude stays the same one, and keeps its prompt without --prompt-file',
+        )
         .option('--dry-run', 'only show everything that would be created')
         .option('--no-wait', 'do not follow its creation'),
     run: create,

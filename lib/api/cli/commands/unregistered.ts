@@ -1,6 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import { type UnregisteredRow, unregisteredSources, unregisteredStates } from '#lib/registry/schema/unregistered.ts'
+import {
+  type UnregisteredRow,
+  unregisteredSources,
+  unregisteredStates,
+  type UnregisteredView,
+} from '#lib/registry/schema/unregistered.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { ApiRefusal, exitCodes, Failed } from '../errors.ts'
@@ -36,6 +41,14 @@ Register one with: wheelhouse agents create <id> --adopt <finding> …`,
           ? 'Nothing was found.'
           : `${cli.table(columns, list.items)}\n\n${cli.terminal.style('dim', count(list.total, 'finding'))}`,
       )
+    },
+  })
+  addVerb(unregistered, setup, {
+    name: 'show <finding>',
+    says: 'Show a finding; of an agent at Claude also its prompt, model, tools, MCP servers and skills.',
+    run: async (cli, { args: [id = ''] }) => {
+      const found = await (await cli.client()).call(routes.unregistered.show, { params: { id } })
+      cli.show(found, () => foundText(found))
     },
   })
   addVerb<{ reason: string }>(unregistered, setup, {
@@ -76,6 +89,17 @@ async function importVerb(cli: Cli, { options: { file } }: { options: { file: st
     cli.terminal.err(`Nothing of ${file} was taken.`)
     return exitCodes.failed
   }
+}
+
+function foundText({ name, source, key, state, lastSeenAt, definition }: UnregisteredView): string {
+  const list = (items: readonly string[]) => items.map(plain).join(', ') || 'none'
+  const lines = [`${plain(name)}: ${source} ${plain(key)}, ${state}, last seen ${minute(lastSeenAt)}`]
+  if (!definition) return lines.join('\n')
+  const { model, tools, mcpServers, skills, system } = definition
+  lines.push(`Model: ${plain(model)}`, `Tools: ${list(tools)}`)
+  lines.push(`MCP servers: ${list(mcpServers.map((server) => `${server.name} (${server.url})`))}`)
+  lines.push(`Skills: ${list(skills)}`, '', ...system.split('\n').map(plain))
+  return lines.join('\n')
 }
 
 async function readText(file: string): Promise<string> {

@@ -10,6 +10,9 @@ import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { getAgentVersion } from '#lib/registry/queries.ts'
 import type { AgentVersionRow, AgentVersionView } from '#lib/registry/schema.ts'
+import type { VersionOrigin } from '#lib/registry/schema/unregistered.ts'
+import { FoundDefinitionFacts } from '#components/agents/found-definition.tsx'
+import { sourceWords } from '#app/(portal)/agents/unregistered/columns.tsx'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { hrefWith, type SearchParams } from '#lib/web/search.ts'
@@ -112,6 +115,25 @@ function columns(agentId: string, current: number): readonly Column<AgentVersion
   ]
 }
 
+function Origin({ origin: { source, key, claudeVersion, seenAt, definition } }: { origin: VersionOrigin }) {
+  return (
+    <>
+      <p className="mt-4 text-sm">
+        It goes on from what was found as <code>{key}</code> ({sourceWords[source]}
+        {claudeVersion !== null && `, version ${claudeVersion}`}) and last seen <Time value={seenAt} />.
+      </p>
+      {definition && (
+        <details className="mt-3">
+          <summary className="text-sm font-medium">What it was made of before</summary>
+          <div className="mt-2">
+            <FoundDefinitionFacts definition={definition} />
+          </div>
+        </details>
+      )}
+    </>
+  )
+}
+
 function VersionCard({ version, current }: { version: AgentVersionView; current: boolean }) {
   const parameters = Object.entries(version.layer.parameters)
   return (
@@ -133,6 +155,7 @@ function VersionCard({ version, current }: { version: AgentVersionView; current:
       <pre className="rounded-md bg-muted p-3 font-mono text-xs whitespace-pre-wrap">
         {version.layer.prompt || '(none: the template as it is)'}
       </pre>
+      {version.origin && <Origin origin={version.origin} />}
       <details className="mt-3">
         <summary className="text-sm font-medium">Exactly what Claude is given</summary>
         <pre
