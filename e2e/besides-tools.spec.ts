@@ -6,7 +6,7 @@ test('what a server may ask an agent is requested in plain words, approved, and 
   page,
 }) => {
   await signInAs(page, 'Team lead')
-  await page.goto('/agents/release-notes-ledger/scopes')
+  await page.goto('/agents/release-notes-billing/scopes')
   await page.getByRole('button', { name: 'Request a scope' }).click()
   const wish = page.getByRole('dialog')
   await wish.getByLabel('MCP server').selectOption('deploys')
@@ -23,6 +23,7 @@ test('what a server may ask an agent is requested in plain words, approved, and 
     .filter({ hasText: 'Ask its model' })
     .getByRole('link', { name: /^asked by/ })
     .click()
+  await expect(page.getByRole('heading', { name: 'Deploys: Ask its model' })).toBeVisible()
   const request = page.url()
 
   await signInAs(page, 'Security')
@@ -41,5 +42,5 @@ test('what a server may ask an agent is requested in plain words, approved, and 
   await expect(row).toContainText('high')
   await expectAccessible(page)
   await row.getByRole('link', { name: '1 agent' }).click()
-  await expect(page.getByRole('table', { name: /agents/i })).toContainText('release-notes-ledger')
+  await expect(page.getByRole('main')).toContainText('Release notes: billing')
 })
