@@ -6,9 +6,12 @@ test('somebody who uses the keyboard alone finds the keys, the filter and the wa
   await signInAs(page, 'Security')
   await page.goto('/runs')
 
-  await page.keyboard.press('?')
   const keys = page.getByRole('dialog', { name: 'Keys' })
-  await expect(keys).toBeVisible()
+  // The page listens once its scripts run.
+  await expect(async () => {
+    await page.keyboard.press('?')
+    await expect(keys).toBeVisible({ timeout: 1000 })
+  }).toPass()
   await expectAccessible(page)
   await page.keyboard.press('Escape')
   await expect(keys).toHaveCount(0)
