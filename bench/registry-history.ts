@@ -3,28 +3,53 @@ import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { diffAgents, getAgentAsOf, listAgents } from '#lib/registry/queries.ts'
 
-/** What questions about the past take: the first about an instant builds the fleet of then, the next ones find it. */
-export async function printHistory(db: Db, ctx: () => Ctx): Promise<void> {
-  const instants: string[] = []
-  for (let each = 0; each < 2; each += 1) {
-    const { items } = await listAgents(ctx(), { limit: 1 })
-    await db.agent.update({ where: { id: items[0]!.id }, data: { purpose: `changed ${each}` } })
-    const { at } = await db.historyHead.findUniqueOrThrow({ where: { id: 1 } })
-    instants.push(new Date(at.getTime() + 1).toISOString())
-  }
-  const [from, to] = instants as [string, string]
-  const q = 'can:write env:production'
-  await printTime('list as of an instant, first question', () => listAgents(ctx(), { q, asOf: from }))
-  await printTime('list as of the same instant', () => listAgents(ctx(), { q, asOf: from }))
-  await printTime('one agent as of an instant', async () => {
-    const { items } = await listAgents(ctx(), { q, asOf: from, limit: 1 })
-    await getAgentAsOf(ctx(), { agentId: items[0]!.id, asOf: from })
+const dayMs = 86_400_000
+const q = 'can:write env:production'
+
+/**
+ * What questions about the past take: the first about an instant makes the fleet of then from the fleet of now, the next ones find it. `backdate`: the records are
+ * made to begin 60 days ago, so that instants of other days can be asked about; not to be done to a database that is not the bench's own.
+ */
+export async function printHistory(db: Db, ctx: () => Ctx, { backdate }: { backdate: boolean }): Promise<void> {
+  const ask = (asOf: string) => () => listAgents(ctx(), { q, asOf })
+  const instant = await instantOf(db)
+  await printTime('list as of an instant of today, first question', ask(instant))
+  await printTime('list as of the same instant', ask(instant))
+  await printTime('one agent as of that instant', async () => {
+    const { items } = await listAgents(ctx(), { q, asOf: instant, limit: 1 })
+    await getAgentAsOf(ctx(), { agentId: items[0]!.id, asOf: instant })
   })
-  await printTime('difference of two lists, one instant new', () => diffAgents(ctx(), { q, from, to }))
+  const { total } = await listAgents(ctx())
+  const before = await instantOf(db)
+  const share = Math.round(total / 100)
+  await db.$executeRaw`update "Agent" set "purpose" = "purpose" || '.' where "id" in (select "id" from "Agent" order by md5("id") limit ${share})`
+  await listAgents(ctx(), { q })
+  await printTime(`first question, ${share} agents changed since`, ask(before))
+  await printTime('difference of two lists, one instant new', async () =>
+    diffAgents(ctx(), { q, from: new Date(Date.parse(before) + 1).toISOString(), to: await instantOf(db) }),
+  )
+  if (!backdate) return
+  await db.$transaction(async (tx) => {
+    await tx.$executeRaw`set local session_replication_role = replica`
+    await tx.$executeRaw`update "HistoryMoment" set "at" = "at" - interval '60 days'`
+    await tx.$executeRaw`update "HistoryHead" set "began" = "began" - interval '60 days'`
+  })
+  for (const days of [1, 30]) {
+    const then = new Date(Date.now() - days * dayMs).toISOString()
+    await printTime(`first question about an instant ${days} days ago`, ask(then))
+  }
+}
+
+async function instantOf(db: Db): Promise<string> {
+  const [row] = await db.$queryRaw<{ at: Date }[]>`select date_trunc('milliseconds', clock_timestamp()) as at`
+  return row!.at.toISOString()
 }
 
 async function printTime(title: string, ask: () => Promise<unknown>): Promise<void> {
   const started = performance.now()
+  const cpu = process.cpuUsage()
   await ask()
-  print(`${title.padEnd(44)} ${(performance.now() - started).toFixed(0).padStart(7)} ms`)
+  const used = process.cpuUsage(cpu)
+  const ms = (time: number): string => time.toFixed(0).padStart(7)
+  print(`${title.padEnd(48)} ${ms(performance.now() - started)} ms, cpu ${ms((used.user + used.system) / 1000)} ms`)
 }

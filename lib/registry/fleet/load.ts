@@ -56,8 +56,7 @@ export async function loadFacts(db: Tx, past: Date | null = null): Promise<Fleet
       { id: string; name: string; versions: string[] }[]
     >`${asTheyWere(past, ['Template', 'TemplateVersion'])}select t."id", t."name",
       array(select v."version" from "TemplateVersion" v where v."templateId" = t."id") as versions from "Template" t`,
-    db.$queryRaw<{ table: AccessTable }[]>`select a."table" from "PolicySet" s
-      join "PolicyAccess" a on a."version" = s."version" || ${`:${accessTableFormat}`} where s."state" = 'enforced'`,
+    db.$queryRaw<{ table: AccessTable }[]>(accessTableSql()),
   ])
   return {
     teams: byId(teams),
@@ -71,6 +70,12 @@ export async function loadFacts(db: Tx, past: Date | null = null): Promise<Fleet
     ),
     guardrails: new Guardrails(guardrails[0]?.table ?? null),
   }
+}
+
+/** What the enforced policies keep out of reach, as it was written down before they were enforced. */
+export function accessTableSql(): Prisma.Sql {
+  return Prisma.sql`select a."table" from "PolicySet" s
+    join "PolicyAccess" a on a."version" = s."version" || ${`:${accessTableFormat}`} where s."state" = 'enforced'`
 }
 
 /** `past`: as it was at `now`. */
