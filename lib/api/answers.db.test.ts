@@ -176,7 +176,7 @@ test('servers and tools', async ({ ask, db }) => {
   await ask('GET /servers/crm/traffic')
   await ask('PUT /servers/local/boundary', { boundary: 'team' })
   await ask('GET /servers/crm/guards')
-  await ask('PATCH /servers/crm/guards', { blockMarked: true })
+  await ask('PATCH /servers/crm/guards', { blockMarked: true, callsPerSecond: 5, resultBytesMax: null })
   const failing = { serverId: 'crm', broker: 'b', state: 'open', failures: 5, lastError: 'no', changedAt: new Date() }
   await db.serverHealth.create({ data: failing })
   await ask('GET /servers/crm/health')

@@ -32,6 +32,7 @@ const named = {
   'agent.credentials_issued': true,
   'agent.credentials_revoked': true,
   'agent.activated': true,
+  'agent.calls_limited': true,
   'agent.suspended': true,
   'agent.orphaned': true,
   'agent.orphan_grace_changed': true,

@@ -62,6 +62,8 @@ export type AuditEvents = {
   'agent.credentials_issued': { clientId: string }
   'agent.credentials_revoked': { clientIds: string[] }
   'agent.activated': Record<string, never>
+  /** Calls a second at each broker; null: as any other. */
+  'agent.calls_limited': { before: number | null; after: number | null; reason: string }
   'agent.suspended': { reason: string }
   'agent.orphaned': { personId: string; because: string; since: string; suspendAt: string }
   'agent.orphan_grace_changed': { tier: string; before: string; after: string }

@@ -157,7 +157,10 @@ export class Broker {
         audit: this.#audit,
         upstreams: this.#upstreams,
         health: this.#health,
-        rates: new RateLimits(limits),
+        rates: new RateLimits(limits, {
+          agent: (id) => view.agents.get(id)?.callsPerSecond,
+          server: (id) => view.servers.get(id)?.callsPerSecond,
+        }),
         grantRates: new GrantRates({ db, log, waitMs: limits.auditWaitMs }),
         inFlight: this.#inFlight,
         holding: { view, waiting: this.#waiting, ctx, now, instance, viewAgeMsMax: limits.viewAgeMsMax, log },

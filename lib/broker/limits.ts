@@ -64,3 +64,37 @@ export const standardLimits: Limits = {
   auditQueueMax: 10_000,
   viewAgeMsMax: 5000,
 }
+
+/** The longest a server may be given by its own limit. */
+export const callDeadlineMsMax = 600_000
+
+/** How long a server has for a call: as long as it is given, else as long as any other. */
+export function deadlineOf(
+  { callDeadlineMs }: Pick<Limits, 'callDeadlineMs'>,
+  { callDeadlineSeconds }: { readonly callDeadlineSeconds: number | null },
+): number {
+  return callDeadlineSeconds === null ? callDeadlineMs : Math.min(callDeadlineSeconds * 1000, callDeadlineMsMax)
+}
+
+type OwnLimits = { readonly resultBytesMax: number | null; readonly resultDepthMax: number | null }
+const remembered = new WeakMap<OwnLimits, Limits>()
+
+/** The limits of results of one server: its own where they are lower than the broker's. */
+export function limitsOf(limits: Limits, own: OwnLimits): Limits {
+  if (own.resultBytesMax === null && own.resultDepthMax === null) return limits
+  let narrowed = remembered.get(own)
+  if (!narrowed) {
+    const { resultBytesMax, resultDepthMax, streamBytesMax } = limits
+    const bytes = own.resultBytesMax ?? Number.POSITIVE_INFINITY
+    narrowed = {
+      ...limits,
+      resultBytesMax: Math.min(resultBytesMax, bytes),
+      // What is too large then is refused as a whole, and not begun.
+      streamFromBytes: bytes <= limits.streamFromBytes ? 0 : limits.streamFromBytes,
+      streamBytesMax: Math.min(streamBytesMax, bytes),
+      resultDepthMax: Math.min(resultDepthMax, own.resultDepthMax ?? resultDepthMax),
+    }
+    remembered.set(own, narrowed)
+  }
+  return narrowed
+}

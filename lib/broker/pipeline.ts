@@ -15,6 +15,7 @@ import { observing } from './audit/observations.ts'
 import { type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
 import { denialOf, type End, endGuarded, endOf, failedHere, isStopped, outcomeOf } from './call-ends.ts'
 import { converse, type Turn } from './conversation/conversation.ts'
+import { deadlineOf } from './limits.ts'
 import { decideAnswers, isContinued, readContinued, withEdited } from './conversation/continued.ts'
 import { AskRefused } from './conversation/refusal.ts'
 import { afterTheFact, auditDenial, circuitDenial, namesNoTool } from './denials.ts'
@@ -173,7 +174,7 @@ export async function carryOut(
   // In flight before its intent is recorded, so that a stop that comes in between still finds it.
   const running = parts.inFlight.begin(call, {
     teamId: agent.teamId,
-    deadlineMs: parts.limits.callDeadlineMs,
+    deadlineMs: deadlineOf(parts.limits, allowed.server as BrokeredServer),
     gone: request.gone,
   })
   let large: LargeReply | undefined

@@ -4,7 +4,7 @@ import { RateLimits } from './rate-limits.ts'
 
 function world(agentCallsPerSecond = 2) {
   const clock = { ms: 0 }
-  return { clock, limits: new RateLimits({ agentCallsPerSecond, serverCallsPerSecond: 0 }, () => clock.ms) }
+  return { clock, limits: new RateLimits({ agentCallsPerSecond, serverCallsPerSecond: 0 }, {}, () => clock.ms) }
 }
 
 test('an agent may be quick for a moment, then as often as its rate, and is told its usage', () => {

@@ -3,6 +3,9 @@ import type { Limits } from './limits.ts'
 
 type Bucket = { tokens: number; at: number }
 
+type RateOf = (id: string) => number | null | undefined
+type Own = { agent?: RateOf; server?: RateOf }
+
 /** A bucket holds the calls of this many seconds, so that an agent may be quick now and then. */
 const burstSeconds = 4
 const sweepMs = 60_000
@@ -13,29 +16,41 @@ const sweepMs = 60_000
  */
 export class RateLimits {
   readonly #limits: Pick<Limits, 'agentCallsPerSecond' | 'serverCallsPerSecond'>
+  readonly #own: Own
   readonly #now: () => number
   readonly #agents = new Map<string, Bucket>()
   readonly #servers = new Map<string, Bucket>()
   #sweptAt: number
 
-  /** @param now of a monotonic clock, in milliseconds */
+  /**
+   * @param own what single agents and servers have of their own
+   * @param now of a monotonic clock, in milliseconds
+   */
   constructor(
     limits: Pick<Limits, 'agentCallsPerSecond' | 'serverCallsPerSecond'>,
+    own: Own = {},
     now: () => number = () => performance.now(),
   ) {
     this.#limits = limits
+    this.#own = own
     this.#now = now
     this.#sweptAt = now()
   }
 
   /** Counts a call of an agent, whatever becomes of it; what refuses it, or null. */
   takeForAgent(agentId: string): Denial | null {
-    return this.#take(this.#agents, agentId, { scope: 'agent', rate: this.#limits.agentCallsPerSecond })
+    return this.#take(this.#agents, agentId, {
+      scope: 'agent',
+      rate: this.#own.agent?.(agentId) ?? this.#limits.agentCallsPerSecond,
+    })
   }
 
   /** Counts a call that is about to be sent to a server; what refuses it, or null. */
   takeForServer(serverId: string): Denial | null {
-    return this.#take(this.#servers, serverId, { scope: 'server', rate: this.#limits.serverCallsPerSecond })
+    return this.#take(this.#servers, serverId, {
+      scope: 'server',
+      rate: this.#own.server?.(serverId) ?? this.#limits.serverCallsPerSecond,
+    })
   }
 
   #take(buckets: Map<string, Bucket>, id: string, { scope, rate }: { scope: string; rate: number }): Denial | null {

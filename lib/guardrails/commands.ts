@@ -14,6 +14,7 @@ export {
 export { cancelPolicyReplay, forgetPolicyReplays, runPolicyReplay } from './commands/policy-replays.ts'
 export { startPolicyReplay, startTextReplay } from './commands/start-replay.ts'
 export { setServerGuards } from './commands/server-guards.ts'
+export { limitAgentCalls } from './commands/call-rates.ts'
 export { keepAccessTable } from './commands/keep-access-table.ts'
 export { draftPolicySet } from './commands/policy-sets/draft.ts'
 export { enforcePolicySet, rollBackPolicySet } from './commands/policy-sets/enforce.ts'

@@ -1,8 +1,9 @@
 import { expect } from 'vitest'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
-import { setServerGuards } from './commands.ts'
+import { limitAgentCalls, setServerGuards } from './commands.ts'
+import { getAgentCallRate } from './queries/call-rates.ts'
 import { getServerGuards } from './queries/server-guards.ts'
 
 dbTest(
@@ -10,10 +11,10 @@ dbTest(
   async ({ db }) => {
     const serverId = await makeServer(db)
     const security = ctxFor(db, await makePerson(db, { roles: ['security'] }))
-    expect(await getServerGuards(security, serverId)).toEqual({ maskSecrets: true, blockMarked: false })
+    expect(await getServerGuards(security, serverId)).toMatchObject({ maskSecrets: true, blockMarked: false })
     await setServerGuards(security, { serverId, blockMarked: true })
     await setServerGuards(security, { serverId, blockMarked: true })
-    expect(await getServerGuards(security, serverId)).toEqual({ maskSecrets: true, blockMarked: true })
+    expect(await getServerGuards(security, serverId)).toMatchObject({ maskSecrets: true, blockMarked: true })
     expect(await auditOf(db, serverId)).toMatchObject([
       { event: 'server.updated', detail: { before: { blockMarked: false }, after: { blockMarked: true } } },
     ])
@@ -22,5 +23,47 @@ dbTest(
       code: 'forbidden',
     })
     await expect(setServerGuards(security, { serverId: 'none' })).rejects.toMatchObject({ code: 'not_found' })
+  },
+)
+
+dbTest('limits of a server are set one by one, and taken back by null', async ({ db }) => {
+  const serverId = await makeServer(db)
+  const security = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+  await setServerGuards(security, { serverId, callsPerSecond: 20, resultBytesMax: 4096 })
+  await setServerGuards(security, { serverId, callsPerSecond: null, callDeadlineSeconds: 120 })
+  expect(await getServerGuards(security, serverId)).toEqual({
+    maskSecrets: true,
+    blockMarked: false,
+    callsPerSecond: null,
+    callDeadlineSeconds: 120,
+    resultBytesMax: 4096,
+    resultDepthMax: null,
+  })
+  expect((await auditOf(db, serverId)).at(-1)).toMatchObject({
+    event: 'server.updated',
+    detail: { before: { callsPerSecond: 20 }, after: { callsPerSecond: null, callDeadlineSeconds: 120 } },
+  })
+})
+
+dbTest(
+  'the calls of an agent are limited by who may suspend it, with a reason, and each change is recorded once',
+  async ({ db }) => {
+    const { id: agentId, teamId } = await makeAgent(db)
+    const onCall = ctxFor(db, await makePerson(db, { roles: ['on_call'] }))
+    const input = { agentId, callsPerSecond: 2, reason: 'It asks in a loop.' }
+    await limitAgentCalls(onCall, input)
+    await limitAgentCalls(onCall, input)
+    expect(await getAgentCallRate(onCall, agentId)).toEqual({ callsPerSecond: 2 })
+    expect((await auditOf(db, agentId)).filter(({ event }) => event === 'agent.calls_limited')).toMatchObject([
+      { detail: { before: null, after: 2, reason: 'It asks in a loop.' } },
+    ])
+    const builder = ctxFor(db, await makePerson(db, { teamIds: [teamId] }))
+    const otherLead = ctxFor(db, await makePerson(db, { roles: ['team_lead'] }))
+    for (const nobody of [builder, otherLead]) {
+      await expect(limitAgentCalls(nobody, { ...input, callsPerSecond: null })).rejects.toMatchObject({
+        code: 'forbidden',
+      })
+    }
+    await expect(limitAgentCalls(onCall, { ...input, agentId: 'none' })).rejects.toMatchObject({ code: 'not_found' })
   },
 )

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { AgentCallRate } from '#lib/guardrails/schema/call-rates.ts'
 import type { AgentPreview, BulkEligibility, BulkOutcome, ManifestPlan } from '#lib/lifecycle/schema.ts'
 import {
   type AccessGrant,
@@ -213,4 +214,8 @@ export const bulkEligibility = answerOf<BulkEligibility>()(
 ).meta({ id: 'BulkEligibility' })
 export const bulkOutcome = answerOf<BulkOutcome>()(z.strictObject({ moved: z.array(text), refused })).meta({
   id: 'BulkOutcome',
+})
+
+export const agentCallRate = answerOf<AgentCallRate>()(z.strictObject({ callsPerSecond: z.number().nullable() })).meta({
+  id: 'AgentCallRate',
 })

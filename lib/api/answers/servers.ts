@@ -137,7 +137,14 @@ export const serverProbe = answerOf<ServerProbeView>()(
 ).meta({ id: 'ServerProbe' })
 
 export const serverGuards = answerOf<ServerGuards>()(
-  z.strictObject({ maskSecrets: z.boolean(), blockMarked: z.boolean() }),
+  z.strictObject({
+    maskSecrets: z.boolean(),
+    blockMarked: z.boolean(),
+    callsPerSecond: z.number().nullable(),
+    callDeadlineSeconds: z.number().nullable(),
+    resultBytesMax: z.number().nullable(),
+    resultDepthMax: z.number().nullable(),
+  }),
 ).meta({ id: 'ServerGuards' })
 
 export const serverHealth = answerOf<ServerHealthView>()(

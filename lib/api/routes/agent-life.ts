@@ -7,8 +7,9 @@ import {
   moveAgentsInput,
   setScheduleInput,
 } from '#lib/lifecycle/schema.ts'
+import { limitAgentCallsInput } from '#lib/guardrails/schema/call-rates.ts'
 import { agentCredential } from '../answers/account.ts'
-import { bulkEligibility, bulkOutcome, creationLog } from '../answers/agents.ts'
+import { agentCallRate, bulkEligibility, bulkOutcome, creationLog } from '../answers/agents.ts'
 import { text, time } from '../answers/words.ts'
 import { pagedOf, pageQuery } from '../paging.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
@@ -48,6 +49,29 @@ export const suspend = endpoint({
   revision: 'agent',
   answer: nothing,
   example: exampleReason,
+})
+
+export const callRate = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/call-rate',
+  summary: 'How often an agent may call at each broker; null: as often as any other.',
+  permission: 'agents:read',
+  params: namedId,
+  revision: 'agent',
+  answer: json(agentCallRate),
+  example: { params: exampleAgent },
+})
+
+export const limitCalls = endpoint({
+  method: 'PUT',
+  path: '/api/v1/agents/{id}/call-rate',
+  summary: 'Sets how often an agent may call at each broker: milder than a stop.',
+  permission: 'agents:suspend',
+  params: namedId,
+  body: limitAgentCallsInput.omit({ agentId: true }),
+  revision: 'agent',
+  answer: json(agentCallRate),
+  example: { params: exampleAgent, body: { callsPerSecond: 2, reason: 'It asks the ERP in a loop.' } },
 })
 
 export const resume = endpoint({

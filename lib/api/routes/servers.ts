@@ -144,7 +144,8 @@ export const classifyTool = endpoint({
 export const showGuards = endpoint({
   method: 'GET',
   path: '/api/v1/servers/{id}/guards',
-  summary: 'What the broker does with the results of a server: masking secrets, refusing marked ones.',
+  summary:
+    'What the broker does with the results of a server (masking secrets, refusing marked ones), and its own limits.',
   permission: 'servers:read',
   params: namedId,
   revision: 'server',
@@ -155,13 +156,14 @@ export const showGuards = endpoint({
 export const setGuards = endpoint({
   method: 'PATCH',
   path: '/api/v1/servers/{id}/guards',
-  summary: 'Changes what the broker does with the results of a server.',
+  summary:
+    'Changes what the broker does with the results of a server, and its limits: of calls a second, time, size and depth.',
   permission: 'servers:manage',
   params: namedId,
   body: setServerGuardsInput.omit({ serverId: true }),
   revision: 'server',
   answer: json(serverGuards),
-  example: { params, body: { blockMarked: true } },
+  example: { params, body: { blockMarked: true, callsPerSecond: 20 } },
 })
 
 export const setBoundary = endpoint({

@@ -1,3 +1,4 @@
+import { deadlineOf } from '../limits.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { CallEnded } from '../in-flight.ts'
 import { recordedArguments } from '../methods.ts'
@@ -88,8 +89,9 @@ export class OwnSessionRelay implements Relay {
   }
 
   #extend(): void {
-    const { callDeadlineMs, askDeadlineMs } = this.#parts.limits
-    this.#turn.running.extend(callDeadlineMs, { longestMs: askDeadlineMs })
+    const { limits } = this.#parts
+    const longestMs = limits.askDeadlineMs
+    this.#turn.running.extend(deadlineOf(limits, this.#turn.server), { longestMs })
   }
 
   #marked(mark: EventMark): EventMark {

@@ -1,3 +1,4 @@
+import { deadlineOf } from '../limits.ts'
 import { CallEnded } from '../in-flight.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
@@ -87,7 +88,7 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
     return { ok: false, status: 200, error: { code: refusedCode, message } }
   }
   // A call of its own, since it outlives this exchange: stops, deadlines and changed grants end it as they end any other.
-  const running = inFlight.begin(call, { teamId: agent.teamId, deadlineMs: limits.callDeadlineMs, gone: never })
+  const running = inFlight.begin(call, { teamId: agent.teamId, deadlineMs: deadlineOf(limits, server), gone: never })
   const { signal } = running
   const suspended = new SuspendedCall({
     agentId: agent.id,

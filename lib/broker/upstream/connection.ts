@@ -55,7 +55,7 @@ export type UpstreamRequest = {
 export class UpstreamConnection {
   readonly #url: URL
   readonly #credential: UpstreamCredential
-  readonly #limits: Limits
+  #limits: Limits
   readonly #sockets: Sockets
   #handshake: Promise<Handshake> | null = null
   #spoken: Handshake | null = null
@@ -101,6 +101,11 @@ export class UpstreamConnection {
       if (this.#handshake && (await this.#handshake) === handshake) this.#handshake = null
       return await this.#post(request, await this.ready(request.signal))
     }
+  }
+
+  /** From the next request on: a server's own may have changed. */
+  useLimits(limits: Limits): void {
+    this.#limits = limits
   }
 
   /** What the server said of itself; null before the first handshake. */

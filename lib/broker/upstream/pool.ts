@@ -5,7 +5,7 @@ import type { Locks } from '#lib/db/locks.ts'
 import type { Log } from '#lib/log/log.ts'
 import { recordCredentialTrouble, recordCredentialUse } from '#lib/registry/commands.ts'
 import { clientCredentialsToken, enterpriseToken, personToken, workloadToken } from '#lib/upstreams/commands.ts'
-import type { Limits } from '../limits.ts'
+import { type Limits, limitsOf } from '../limits.ts'
 import type { BrokeredCredential, BrokeredServer } from '../view/view.ts'
 import { UpstreamConnection } from './connection.ts'
 import {
@@ -57,6 +57,12 @@ export class UpstreamPool {
    * may be divided by team or agent.
    */
   connectionTo(server: BrokeredServer, caller: ProcessCaller): UpstreamConnection {
+    const connection = this.#connectionTo(server, caller)
+    connection.useLimits(limitsOf(this.#parts.limits, server))
+    return connection
+  }
+
+  #connectionTo(server: BrokeredServer, caller: ProcessCaller): UpstreamConnection {
     const row = rowFor(server, caller?.teamId ?? null)
     if (server.stdio) return this.#stdio.connectionTo(server, caller, this.#processSecret(server, row))
     const key = row ? row.id : `${server.id} ${row === null ? 'none' : 'missing'}`

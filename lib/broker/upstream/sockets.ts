@@ -1,7 +1,7 @@
 import { Pool } from 'undici'
 import { isRefusedHost } from '#lib/core/address-kind.ts'
 import { guardedLookup } from '#lib/core/guarded-lookup.ts'
-import type { Limits } from '../limits.ts'
+import { callDeadlineMsMax, type Limits } from '../limits.ts'
 import type { UpstreamCredential } from './credential.ts'
 import { UpstreamFailure } from './failure.ts'
 
@@ -21,14 +21,15 @@ export class Sockets {
 
   /** For calls. Throws `UpstreamFailure` for an address that is never called. */
   get calls(): Pool {
-    const { callDeadlineMs } = this.#options.limits
+    // A call has its own deadline; this one ends what that one forgot.
+    const longestMs = Math.max(this.#options.limits.callDeadlineMs, callDeadlineMsMax)
     this.#opened ??= new Pool(this.#url.origin, {
       connections: 256,
       pipelining: 1,
       connect: this.#connect(),
       // The deadline of each call is its signal; these only clean up after peers that went silent.
-      headersTimeout: callDeadlineMs + 5000,
-      bodyTimeout: callDeadlineMs + 5000,
+      headersTimeout: longestMs + 5000,
+      bodyTimeout: longestMs + 5000,
       // Where a server does not say it: many close after five seconds.
       keepAliveTimeout: 4000,
     })

@@ -16,6 +16,10 @@ export type ServerRow = ServerFactsRow & {
   url: string
   maskSecrets: boolean
   blockMarked: boolean
+  callsPerSecond: number | null
+  callDeadlineSeconds: number | null
+  resultBytesMax: number | null
+  resultDepthMax: number | null
   /** Null for a server over HTTP. */
   stdio: { boundary: ProcessBoundary; command: { command: string; args: string[]; env: string[] } } | null
   tools: ToolRow[]
@@ -33,7 +37,7 @@ export type CredentialRow = {
 
 export const serversSql: Sql<ServerRow> = {
   name: 'broker_servers',
-  text: `select ${serverFactColumns}, s."url", s."maskSecrets", s."blockMarked",
+  text: `select ${serverFactColumns}, s."url", s."maskSecrets", s."blockMarked", s."callsPerSecond", s."callDeadlineSeconds", s."resultBytesMax", s."resultDepthMax",
       case s."transport" when 'stdio' then json_build_object('boundary', s."boundary", 'command', s."command") end as "stdio",
       coalesce(t."tools", '[]') as "tools", coalesce(c."credentials", '[]') as "credentials"
     from "McpServer" s

@@ -39,6 +39,10 @@ export type BrokeredServer = Omit<ServerFacts, 'tools'> & {
   readonly url: string
   readonly maskSecrets: boolean
   readonly blockMarked: boolean
+  readonly callsPerSecond: number | null
+  readonly callDeadlineSeconds: number | null
+  readonly resultBytesMax: number | null
+  readonly resultDepthMax: number | null
   readonly stdio: ServerRow['stdio']
   /** The server's own first, then those of teams. */
   readonly credentials: readonly BrokeredCredential[]

@@ -66,6 +66,8 @@ test('agents', async ({ ask, team }) => {
 
 test('the state of an agent', async ({ ask, db, team }) => {
   const { id } = await makeAgent(db, { ownerTeamId: team })
+  await ask(`PUT /agents/${id}/call-rate`, { callsPerSecond: 5, ...reason })
+  await ask(`GET /agents/${id}/call-rate`)
   for (const move of ['suspend', 'resume', 'retire']) await ask(`POST /agents/${id}/${move}`, reason)
   const failed = await makeAgent(db, { ownerTeamId: team, status: 'provisioning' })
   await db.creationStep.create({

@@ -25,7 +25,7 @@ export type GrantRow = {
 /** Grants that expired long ago are left out: then the refusal says `grant_missing`. */
 export const agentsSql: FactsSql<AgentRow> = {
   name: 'broker_agents',
-  text: `select a."id", a."name", a."ownerTeamId" as "teamId", a."tier"::text, a."status"::text, a."statusReason", a."currentVersion", v."templateId",
+  text: `select a."id", a."name", a."ownerTeamId" as "teamId", a."tier"::text, a."status"::text, a."statusReason", a."currentVersion", a."callsPerSecond", v."templateId",
       coalesce(g."grants", '[]') as "grants",
       case when o."agentId" is not null then json_build_object('month', o."month", 'spentMicros', o."spentMicros"::text,
         'budgetMicros', o."budgetMicros"::text) end as "overBudget"

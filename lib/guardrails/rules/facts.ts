@@ -29,6 +29,8 @@ export type AgentFacts = {
   /** The template of its current version. */
   readonly templateId?: string | null
   readonly grants: readonly GrantFacts[]
+  /** Its own limit of calls a second at each broker. */
+  readonly callsPerSecond?: number | null
   /** Set while the agent has spent its budget of a month (YYYY-MM, UTC). */
   readonly overBudget?: OverBudget | null
 }

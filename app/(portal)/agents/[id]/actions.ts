@@ -5,6 +5,8 @@ import { z } from 'zod'
 import { issueAgentCredential, revokeAgentCredentials } from '#lib/auth/commands/agent-tokens.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
+import { limitAgentCalls } from '#lib/guardrails/commands.ts'
+import { limitAgentCallsInput } from '#lib/guardrails/schema/call-rates.ts'
 import { startRun } from '#lib/harness/commands.ts'
 import { startRunInput } from '#lib/harness/schema.ts'
 import {
@@ -36,6 +38,11 @@ import { unchangedSince } from '#lib/web/conditional.ts'
 export const runNow = portalAction(startRunInput, (ctx, input) => startRun(ctx, { ...input, trigger: 'manual' }))
 
 export const suspend = portalAction(moveAgentInput, async (ctx, input) => shown(await suspendAgent(ctx, input), input))
+export const limitCalls = portalAction(limitAgentCallsInput, async (ctx, input) => {
+  const outcome = await limitAgentCalls(ctx, input)
+  revalidatePath(paths.agent(input.agentId, 'scopes'))
+  return outcome
+})
 export const resume = portalAction(moveAgentInput, async (ctx, input) => shown(await resumeAgent(ctx, input), input))
 export const takeOver = portalAction(takeOverInput, async (ctx, input) => shown(await takeOverAgent(ctx, input), input))
 export const retire = portalAction(moveAgentInput, async (ctx, input) => shown(await retireAgent(ctx, input), input))

@@ -1,15 +1,19 @@
 import { Card } from '#components/ui/card.tsx'
+import { Fact, Facts } from '#components/ui/facts.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { getServerGuards } from '#lib/guardrails/queries/server-guards.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { GuardSwitch } from './guard-switch.client.tsx'
+import { LimitsButton } from './limits-button.client.tsx'
+
+const standard = 'as for any server'
 
 /** What the broker does with the answers of this server before an agent gets them. */
 export async function GuardsCard({ ctx, serverId }: { ctx: Ctx; serverId: string }) {
   const guards = await getServerGuards(ctx, serverId)
   const problem = whyNot(ctx.actor, 'servers:manage')
   return (
-    <Card title="Guards of its answers">
+    <Card title="Guards and limits">
       <div className="grid gap-3">
         <GuardSwitch
           serverId={serverId}
@@ -27,6 +31,19 @@ export async function GuardsCard({ ctx, serverId }: { ctx: Ctx; serverId: string
           on={guards.blockMarked}
           whyNot={problem}
         />
+        <div className="flex flex-wrap items-start justify-between gap-x-4 gap-y-2 border-t pt-3">
+          <Facts>
+            <Fact label="Calls a second">{guards.callsPerSecond ?? standard}</Fact>
+            <Fact label="Answer within">
+              {guards.callDeadlineSeconds === null ? standard : `${guards.callDeadlineSeconds} s`}
+            </Fact>
+            <Fact label="Result">
+              {guards.resultBytesMax === null ? standard : `${guards.resultBytesMax.toLocaleString('en')} bytes`}
+              {guards.resultDepthMax !== null && `, ${guards.resultDepthMax} levels`}
+            </Fact>
+          </Facts>
+          <LimitsButton serverId={serverId} limits={guards} whyNot={problem} />
+        </div>
       </div>
     </Card>
   )

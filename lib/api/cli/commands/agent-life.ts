@@ -42,6 +42,25 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
       cli.show(agent, () => `${plain(id)} is changed.`)
     },
   })
+  addVerb<{ reason?: string }>(agents, setup, {
+    name: 'call-rate <id> [calls]',
+    says: `Show or set how many calls a second an agent may make at each broker, milder than a stop.
+"default" is as many as any other.`,
+    examples: ['wheelhouse agents call-rate invoice-reconciler-7 2 --reason "It asks the ERP in a loop."'],
+    options: (command) => command.option('--reason <text>', 'why; the owner and the audit log keep it'),
+    run: async (cli, { args: [id = '', calls], options: { reason } }) => {
+      const client = await cli.client()
+      const params = { id }
+      if (calls !== undefined && reason === undefined) throw new UsageError('Say why, with --reason.')
+      const callsPerSecond = calls === 'default' ? null : Number(calls)
+      const now =
+        calls === undefined
+          ? await client.call(routes.agents.callRate, { params })
+          : await client.call(routes.agents.limitCalls, { params, body: { callsPerSecond, reason: reason! } })
+      const often = now.callsPerSecond === null ? 'as often as any other' : `${now.callsPerSecond} times a second`
+      cli.show(now, () => `${plain(id)} may call ${often} at each broker.`)
+    },
+  })
   addVerb<{ off?: boolean }>(agents, setup, {
     name: 'schedule <id> [cron]',
     says: 'Set when an agent starts by itself: five cron fields in UTC, in quotes. Without them it does not.',

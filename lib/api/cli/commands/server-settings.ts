@@ -1,10 +1,13 @@
 import type { Command } from 'commander'
+import type { ServerLimits } from '#lib/guardrails/schema/server-guards.ts'
 import { processBoundaries } from '#lib/core/process-boundary.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
 import { minute, oneLine, plain } from '../text.ts'
 import { choice } from './choices.ts'
+
+const limitNames = ['callsPerSecond', 'callDeadlineSeconds', 'resultBytesMax', 'resultDepthMax'] as const
 
 type Guards = { maskSecrets?: string; blockMarked?: string }
 type Credential = { kind: string; headerName?: string; team?: string; reason?: string; expires?: string }
@@ -30,6 +33,29 @@ export function addServerSettingVerbs(servers: Command, setup: Setup): void {
         : await client.call(routes.servers.showGuards, { params: { id } })
       const word = (on: boolean) => (on ? 'on' : 'off')
       cli.show(guards, () => `mask secrets: ${word(guards.maskSecrets)}\nblock marked: ${word(guards.blockMarked)}`)
+    },
+  })
+  addVerb<Record<keyof ServerLimits, string | undefined>>(servers, setup, {
+    name: 'limits <id>',
+    says: 'Show or set how much the broker asks of an MCP server and takes from it; "default" is as of any other.',
+    examples: ['wheelhouse servers limits erp --calls-per-second 20 --call-deadline-seconds 120'],
+    options: (command) =>
+      command
+        .option('--calls-per-second <n>', 'calls that each broker sends it; four seconds at once')
+        .option('--call-deadline-seconds <n>', 'until it has answered a call')
+        .option('--result-bytes-max <n>', 'of a result; never more than of any other')
+        .option('--result-depth-max <n>', 'levels in a result; never more than of any other'),
+    run: async (cli, { args: [id = ''], options }) => {
+      const client = await cli.client()
+      const given = limitNames.filter((name) => options[name] !== undefined)
+      const body = Object.fromEntries(
+        given.map((name) => [name, options[name] === 'default' ? null : Number(options[name])]),
+      )
+      const guards =
+        given.length === 0
+          ? await client.call(routes.servers.showGuards, { params: { id } })
+          : await client.call(routes.servers.setGuards, { params: { id }, body })
+      cli.show(guards, () => limitNames.map((name) => `${name}  ${guards[name] ?? 'default'}`).join('\n'))
     },
   })
   addVerb(servers, setup, {

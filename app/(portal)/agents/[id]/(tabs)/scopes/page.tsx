@@ -1,34 +1,29 @@
 import type { Metadata } from 'next'
-import { Siren } from 'lucide-react'
 import Link from 'next/link'
-import { EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
-import { LimitsList } from '#components/scopes/limits-list.tsx'
-import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
-import { plural } from '#components/ui/count.ts'
-import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
-import { MissingArguments, ProposedConditions } from '#components/reviews/proposed-conditions.tsx'
-import { ReasonButton } from '#components/ui/reason-button.client.tsx'
+import { Notice } from '#components/ui/notice.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
+import { getAgentCallRate } from '#lib/guardrails/queries/call-rates.ts'
 import { getServer, listServers } from '#lib/registry/queries.ts'
 import { toolClasses } from '#lib/registry/schema.ts'
-import { capabilityOf, scopeTitle } from '#lib/registry/schema/capabilities.ts'
+import { capabilityOf } from '#lib/registry/schema/capabilities.ts'
 import { grantUsage, listGrants, listScopeRequests, staleToolsets } from '#lib/scopes/queries.ts'
-import type { GrantView } from '#lib/scopes/schema.ts'
-import { type GrantUsage, narrowingOf } from '#lib/scopes/schema/usage.ts'
 import type { SearchParams } from '#lib/web/search.ts'
 import { hrefWith } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
-import { narrow, revoke } from '../../actions.ts'
+import { revoke } from '../../actions.ts'
 import { loadAgent } from '../../load-agent.ts'
 import { BreakGlassButton } from './break-glass-button.client.tsx'
+import { CallRateButton } from './call-rate-button.client.tsx'
 import { CredentialsCard } from './credentials-card.tsx'
 import { StaleSessions } from './stale-sessions.tsx'
 import { RequestScopeButton, type WantedScope } from './request-scope-button.client.tsx'
+import { columns, revokeColumn, usageColumn, usageDays } from './grant-columns.tsx'
 
 export const metadata: Metadata = { title: 'Scopes' }
 
@@ -38,12 +33,13 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
   const { ctx, agent } = await loadAgent((await params).id)
   const query = await searchParams
   const history = query['history'] === '1'
-  const [grants, requests, servers, usage, stale] = await Promise.all([
+  const [grants, requests, servers, usage, stale, { callsPerSecond }] = await Promise.all([
     listGrants(ctx, { agentId: agent.id, history }),
     listScopeRequests(ctx, { agentId: agent.id, state: 'pending' }),
     listServers(ctx),
     grantUsage(ctx, { agentId: agent.id, days: usageDays }),
     staleToolsets(ctx, agent.id),
+    getAgentCallRate(ctx, agent.id),
   ])
   const here = paths.agent(agent.id, 'scopes')
   // Giving up what one's own agent does not need is for its team as well.
@@ -67,6 +63,12 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
           <Button asChild size="sm">
             <Link href={paths.simulate({ agent: agent.id })}>Simulate a call</Link>
           </Button>
+          <CallRateButton
+            agentId={agent.id}
+            agentName={agent.name}
+            callsPerSecond={callsPerSecond}
+            whyNot={agent.status === 'retired' ? retiredText : whyNot(ctx.actor, 'agents:suspend', agent.owner)}
+          />
           <BreakGlassButton
             agentId={agent.id}
             agentName={agent.name}
@@ -82,6 +84,11 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
           />
         </div>
       </div>
+      {callsPerSecond !== null && (
+        <Notice kind="warn">
+          It may call {callsPerSecond} times a second at each broker; what is more is refused.
+        </Notice>
+      )}
       <StaleSessions sessions={stale} />
       {requests.items.length > 0 && (
         <ul aria-label="Waiting for a decision" className="grid gap-2">
@@ -137,168 +144,4 @@ async function wantedScope(ctx: Ctx, query: Awaited<SearchParams>): Promise<Want
   return { serverId, class: toolClass, toolName: known ? tool : '' }
 }
 
-const usageDays = 30
-
-function usageColumn(usage: ReadonlyMap<string, GrantUsage>, narrowProblem: string | null): Column<GrantView> {
-  return {
-    id: 'usage',
-    header: `Used, ${usageDays} days`,
-    className: 'min-w-32',
-    cell: (grant) => {
-      const row = usage.get(grant.id)
-      if (!row || grant.state !== 'in_force') return '–'
-      if (row.verdict === 'insufficient_data') {
-        return (
-          <span className="text-muted-foreground">
-            too soon to say{row.missing && row.missing.days > 0 && `: ${plural(row.missing.days, 'day')} more`}
-          </span>
-        )
-      }
-      if (row.verdict === 'unused') return <Badge tone="warn">not used</Badge>
-      return (
-        <>
-          {plural(row.calls, 'call')}
-          {row.proposal?.because === 'covered' && (
-            <span className="block text-muted-foreground">other grants cover them</span>
-          )}
-          <MissingArguments tools={row.arguments} />
-          {row.narrower && row.proposal && (
-            <span className="mt-1 block">
-              <ProposedConditions proposal={row.proposal} />
-              <ReasonButton
-                label={
-                  row.proposal.because === 'arguments'
-                    ? 'Add conditions'
-                    : `Narrow to ${plural(row.narrower.length, 'tool')}`
-                }
-                size="sm"
-                title={`Narrow ${grant.serverName}: ${grant.class}`}
-                description={`What it was called for in these days and no narrower grant covers is only ${row.narrower.join(', ')}${row.proposal.conditions.length > 0 ? ', under the conditions that are named' : ''}. It keeps these, for as long as now, and can ask for more.`}
-                confirm="Narrow"
-                variant="primary"
-                action={narrow}
-                input={narrowingOf(grant.id, row.proposal, usageDays)}
-                whyNot={narrowProblem}
-                said="The scope is narrowed."
-              />
-            </span>
-          )}
-        </>
-      )
-    },
-  }
-}
-
 const retiredText = 'A retired agent gets no scopes.'
-
-const columns: readonly Column<GrantView>[] = [
-  {
-    id: 'server',
-    header: 'Server',
-    cell: (grant) => (
-      <>
-        <Link href={paths.server(grant.serverId)} className="font-medium text-accent hover:underline">
-          {grant.serverName}
-        </Link>
-        <span className="mt-1 flex gap-1">
-          <EnvironmentBadge environment={grant.environment} />
-          <SensitivityBadge sensitivity={grant.sensitivity} />
-        </span>
-      </>
-    ),
-  },
-  {
-    id: 'class',
-    header: 'Scope',
-    cell: (grant) => (
-      <>
-        <ScopeBadge toolClass={grant.class} toolName={grant.toolName} />
-        <LimitsList conditions={grant.conditions} rate={grant.rate} />
-      </>
-    ),
-  },
-  {
-    id: 'tools',
-    header: 'Reaches now',
-    wide: true,
-    cell: (grant) =>
-      grant.tools.length > 0 ? (
-        <span className="block max-w-md font-mono text-xs break-words text-muted-foreground">
-          {grant.tools.join(', ')}
-        </span>
-      ) : (
-        <span className="text-muted-foreground">no approved tool</span>
-      ),
-  },
-  {
-    id: 'why',
-    header: 'Why',
-    wide: true,
-    cell: (grant) => (
-      <>
-        {grant.reason || '–'}{' '}
-        {grant.requestId ? (
-          <>
-            <Link href={paths.request(grant.requestId)} className="text-accent underline underline-offset-2">
-              request
-            </Link>
-            {grant.via === 'narrowed' && <Badge tone="outline">narrowed</Badge>}
-          </>
-        ) : grant.via === 'break_glass' ? (
-          <Badge tone="warn">
-            <Siren aria-hidden /> break-glass
-          </Badge>
-        ) : (
-          <Badge tone="outline">{viaWords[grant.via] ?? grant.via}</Badge>
-        )}
-      </>
-    ),
-  },
-  { id: 'since', header: 'Since', wide: true, cell: (grant) => <Time value={grant.createdAt} /> },
-  {
-    id: 'until',
-    header: 'Until',
-    cell: (grant) => {
-      if (grant.state === 'revoked')
-        return (
-          <Badge tone="neutral">
-            revoked <Time value={grant.revokedAt} />
-          </Badge>
-        )
-      if (grant.state === 'expired')
-        return (
-          <Badge tone="neutral">
-            expired <Time value={grant.expiresAt} />
-          </Badge>
-        )
-      return <Time value={grant.expiresAt} fallback="until revoked" />
-    },
-  },
-]
-
-const viaWords: Record<string, string> = {
-  template: 'pre-approved by the template',
-  request: 'request',
-  import: 'import',
-  narrowed: 'narrowed',
-}
-
-function revokeColumn(whyNotRevoke: string | null): Column<GrantView> {
-  return {
-    id: 'revoke',
-    header: <span className="sr-only">Action</span>,
-    cell: (grant) =>
-      grant.state === 'in_force' && (
-        <ReasonButton
-          label="Revoke"
-          size="sm"
-          title={`Revoke ${grant.serverName}: ${scopeTitle(grant)}`}
-          description={`${grant.agent.name} is refused these tools at its next call.`}
-          confirm="Revoke"
-          action={revoke}
-          input={{ grantId: grant.id }}
-          whyNot={whyNotRevoke}
-        />
-      ),
-  }
-}

@@ -1,0 +1,93 @@
+'use client'
+
+import { useState } from 'react'
+import { ActionButton } from '#components/ui/action-button.client.tsx'
+import { Dialog } from '#components/ui/dialog.client.tsx'
+import { Field } from '#components/ui/field.tsx'
+import { FormFooter } from '#components/ui/form-footer.client.tsx'
+import { Input } from '#components/ui/input.tsx'
+import { toast } from '#components/ui/toast.client.ts'
+import { useAction } from '#components/ui/use-action.client.ts'
+import type { ServerLimits } from '#lib/guardrails/schema/server-guards.ts'
+import { setGuards } from './guards-actions.ts'
+
+const fields = [
+  {
+    name: 'callsPerSecond',
+    label: 'Calls a second',
+    hint: 'At each broker; four seconds’ worth at once.',
+    max: 10_000,
+  },
+  { name: 'callDeadlineSeconds', label: 'Seconds to answer a call', hint: 'At most ten minutes.', max: 600 },
+  {
+    name: 'resultBytesMax',
+    label: 'Bytes of a result',
+    hint: 'Never more than of any other server.',
+    max: 268_435_456,
+  },
+  { name: 'resultDepthMax', label: 'Levels in a result', hint: 'Arrays and objects in each other.', max: 64 },
+] as const satisfies { name: keyof ServerLimits; label: string; hint: string; max: number }[]
+
+/** How much the broker asks of this server and takes from it. */
+export function LimitsButton({
+  serverId,
+  limits,
+  whyNot,
+}: {
+  serverId: string
+  limits: ServerLimits
+  whyNot: string | null
+}) {
+  const [open, setOpen] = useState(false)
+  const [draft, setDraft] = useState<Partial<Record<keyof ServerLimits, string>>>({})
+  const { run, pending, failed, clear } = useAction(setGuards, () => {
+    toast.success('The limits are changed.')
+    setOpen(false)
+  })
+  const change = (next: boolean) => {
+    setOpen(next)
+    setDraft({})
+    clear()
+  }
+  const textOf = (name: keyof ServerLimits) => draft[name] ?? limits[name]?.toString() ?? ''
+  return (
+    <>
+      <ActionButton size="sm" whyNot={whyNot} onClick={() => change(true)}>
+        Change limits
+      </ActionButton>
+      <Dialog
+        open={open}
+        onOpenChange={change}
+        title="Limits of this server"
+        description="An empty field is as for any other server. Brokers follow within a second."
+      >
+        <form
+          className="grid gap-4"
+          onSubmit={(event) => {
+            event.preventDefault()
+            const entries = fields.map(({ name }) => [name, textOf(name) === '' ? null : Number(textOf(name))])
+            run({ serverId, ...(Object.fromEntries(entries) as ServerLimits) })
+          }}
+        >
+          <div className="grid gap-4 sm:grid-cols-2">
+            {fields.map(({ name, label, hint, max }) => (
+              <Field key={name} label={label} hint={hint} error={failed?.fields[name]?.[0]}>
+                <Input
+                  type="number"
+                  min={1}
+                  max={max}
+                  placeholder="Default"
+                  value={textOf(name)}
+                  onChange={(event) => setDraft({ ...draft, [name]: event.target.value })}
+                />
+              </Field>
+            ))}
+          </div>
+          <FormFooter failed={failed} onCancel={() => change(false)} pending={pending}>
+            Save limits
+          </FormFooter>
+        </form>
+      </Dialog>
+    </>
+  )
+}
