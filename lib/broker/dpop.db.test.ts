@@ -1,12 +1,14 @@
 import { generateKeyPair } from 'jose'
 import { describe, expect } from 'vitest'
 import { answerTokenRequest } from '#lib/auth/commands/agent-token-endpoint.ts'
+import { claimProof } from '#lib/auth/commands/proofs.ts'
 import { createTokenIssuer, issueAgentCredential } from '#lib/auth/commands/agent-tokens.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { encryptionKey, makeAgent, portalUrl, secretBox } from '#lib/dev/test/broker.ts'
 import { brokerWorld, postCall } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { credentialToken } from '#lib/dev/test/forged-tokens.ts'
+import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { type ClientKey, clientKey, dpopProof, formType, systemCtx } from '#lib/dev/test/tokens.ts'
 import { startBroker } from './testing/start-broker.ts'
@@ -143,4 +145,12 @@ test('the token endpoint says what kind of token it gives, and takes a proof onc
   expect(answers.find(({ status }) => status === 400)?.body).toMatchObject(refused)
   expect(await ask(await dpopProof(holder.key, { url: holder.url }))).toMatchObject({ status: 400, body: refused })
   expect(await ask('nonsense')).toMatchObject({ status: 400, body: refused })
+})
+
+test('only processes of the platform claim proofs, each once', async ({ db }) => {
+  const proof = { jkt: 'a key', jti: 'an id', until: new Date(Date.now() + 60_000) }
+  const ctx = systemCtx(db)
+  expect((await Promise.all([1, 2, 3].map(() => claimProof(ctx, proof)))).filter(Boolean)).toHaveLength(1)
+  const person = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }))
+  await expect(claimProof(person, { ...proof, jti: 'another' })).rejects.toMatchObject({ code: 'forbidden' })
 })

@@ -13,7 +13,6 @@ import { paths } from '#lib/core/paths.ts'
 import { scopeTitle } from '#lib/registry/schema/capabilities.ts'
 import type { GrantView } from '#lib/scopes/schema.ts'
 import { type GrantUsage, narrowingOf } from '#lib/scopes/schema/usage.ts'
-import { whyNot } from '#lib/web/why-not.ts'
 import { narrow, revoke } from '../../actions.ts'
 
 /** Over how many days it is said what a grant was used for. */

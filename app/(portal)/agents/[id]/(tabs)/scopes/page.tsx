@@ -16,7 +16,6 @@ import { grantUsage, listGrants, listScopeRequests, staleToolsets } from '#lib/s
 import type { SearchParams } from '#lib/web/search.ts'
 import { hrefWith } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
-import { revoke } from '../../actions.ts'
 import { loadAgent } from '../../load-agent.ts'
 import { BreakGlassButton } from './break-glass-button.client.tsx'
 import { CallRateButton } from './call-rate-button.client.tsx'
