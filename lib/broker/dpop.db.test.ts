@@ -59,7 +59,7 @@ test('a proof counts once at all brokers, also at two at once', async ({ db, dat
   })
   const proof = await dpopProof(holder.key, holder)
   const answers = await Promise.all([call(world, holder.token, proof), call({ broker: other }, holder.token, proof)])
-  expect(answers.map(ruleOf).toSorted()).toEqual(['allowed', 'dpop_proof_invalid'])
+  expect(new Set(answers.map(ruleOf))).toEqual(new Set(['allowed', 'dpop_proof_invalid']))
   expect(ruleOf(await call({ broker: other }, holder.token, await dpopProof(holder.key, holder)))).toBe('allowed')
   await other.stop()
 })
