@@ -31,6 +31,31 @@ test('one goes from what an agent calls to the traffic of the server, and to age
   await expectAccessible(page)
 })
 
+test('the owner team edits the registry entry, and security says its tier', async ({ page }) => {
+  await signInAs(page, 'Team lead')
+  await page.goto(agent)
+  await page.getByRole('button', { name: 'Edit' }).click()
+  const dialog = page.getByRole('dialog')
+  await expect(dialog.getByLabel('Risk tier')).toBeDisabled()
+  await expect(dialog).toContainText('Ask: Security, Platform admin.')
+  await expectAccessible(page)
+  await dialog.getByLabel('Purpose').fill('match invoices for freight to their orders')
+  await dialog.getByLabel('Monthly budget in dollars').fill('40')
+  await dialog.getByRole('button', { name: 'Save changes' }).click()
+  await expect(dialog).toBeHidden()
+  await expect(page.getByText('match invoices for freight to their orders').first()).toBeVisible()
+
+  await signInAs(page, 'Security')
+  await page.goto(agent)
+  await page.getByRole('button', { name: 'Edit' }).click()
+  await expect(dialog.getByLabel('Purpose')).toBeDisabled()
+  await dialog.getByLabel('Risk tier').selectOption('high')
+  await expectAccessible(page)
+  await dialog.getByRole('button', { name: 'Save changes' }).click()
+  await expect(dialog).toBeHidden()
+  await expect(page.getByText('high risk').first()).toBeVisible()
+})
+
 test('one looks at the past of an agent and of the catalog, and back at now', async ({ page }) => {
   await signInAs(page, 'Platform admin')
   await page.goto(agent)

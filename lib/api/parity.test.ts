@@ -30,6 +30,7 @@ const actions: Record<string, string | Reason> = {
   'app/(portal)/agents/[id]/actions.ts schedule': 'agents.schedule',
   'app/(portal)/agents/[id]/actions.ts limitCalls': 'agents.limitCalls',
   'app/(portal)/agents/[id]/actions.ts suspend': 'agents.suspend',
+  'app/(portal)/agents/[id]/actions.ts update': 'agents.update',
   'app/(portal)/agents/[id]/actions.ts takeBreakGlass': 'breakGlass.take',
   'app/(portal)/agents/[id]/actions.ts takeOver': 'people.takeOver',
   'app/(portal)/agents/[id]/creation/actions.ts retry': 'agents.retryCreation',

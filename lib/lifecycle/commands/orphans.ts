@@ -72,7 +72,7 @@ export async function takeOverAgent(
     }
     const orphan = await tx.orphanedAgent.findUnique({ where: { agentId: agent.id } })
     if (before?.active && !orphan?.suspendedAt) {
-      const message = `${before.name} answers for it already; change that in the registry entry.`
+      const message = `${before.name} answers for it already; change that with Edit in the registry entry.`
       return err({ rule: 'lifecycle:not_orphaned', message, status })
     }
     await tx.agent.update({

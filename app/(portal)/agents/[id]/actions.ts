@@ -19,6 +19,7 @@ import {
   suspendAgent,
   takeBreakGlass as takeBreakGlassNow,
   takeOverAgent,
+  updateAgent,
 } from '#lib/lifecycle/commands.ts'
 import {
   changeAgentLogicInput,
@@ -26,6 +27,7 @@ import {
   moveAgentInput,
   setScheduleInput,
   takeOverInput,
+  updateAgentInput,
 } from '#lib/lifecycle/schema.ts'
 import { narrowGrant, revokeGrant } from '#lib/scopes/commands.ts'
 import { agentRevision } from '#lib/registry/queries/revisions.ts'
@@ -54,6 +56,9 @@ const asSeen = <C extends Ctx>(ctx: C, { agentId: id, revision }: { agentId: str
 
 export const review = portalAction(markReviewedInput.extend(seen), async (ctx, input) =>
   shown(await markReviewed(asSeen(ctx, input), input), input),
+)
+export const update = portalAction(updateAgentInput.extend(seen), async (ctx, { revision, ...input }) =>
+  shown(await updateAgent(asSeen(ctx, { ...input, revision }), input), input),
 )
 export const schedule = portalAction(setScheduleInput.extend(seen), async (ctx, input) =>
   shown(await setSchedule(asSeen(ctx, input), input), input),

@@ -1,16 +1,11 @@
 'use client'
 
+import { tierWords } from '#components/agents/tier-words.ts'
 import { Field } from '#components/ui/field.tsx'
 import { Input, Select, Textarea } from '#components/ui/input.tsx'
 import { type Tier, tiers } from '#lib/registry/schema.ts'
 import { draftId } from './draft.ts'
 import type { StepProps } from './wizard.client.tsx'
-
-const tierWords: Record<Tier, string> = {
-  low: 'low: reads, reviewed once a year',
-  medium: 'medium: writes outside of production',
-  high: 'high: writes to production or touches restricted data',
-}
 
 export function AboutStep({ choices, draft, change, problems }: StepProps) {
   const inTeam = choices.people.filter((person) => person.teamIds.includes(draft.ownerTeamId))

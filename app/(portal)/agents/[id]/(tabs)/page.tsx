@@ -18,6 +18,7 @@ import type { AgentView } from '#lib/registry/schema.ts'
 import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { loadAgent } from '../load-agent.ts'
+import { EditEntry } from './edit-entry.tsx'
 import { ReviewButton } from './review-button.client.tsx'
 import { ScheduleCard } from './schedule-card.client.tsx'
 import { TimelineCard } from './timeline-card.tsx'
@@ -60,11 +61,14 @@ export default async function OverviewPage({ params, searchParams }: Props) {
           <Card
             title="Registry entry"
             actions={
-              <ReviewButton
-                agentId={agent.id}
-                revision={revision}
-                whyNot={whyNot(ctx.actor, 'agents:update', agent.owner)}
-              />
+              <span className="flex flex-wrap justify-end gap-2">
+                <EditEntry ctx={ctx} agent={agent} revision={revision} />
+                <ReviewButton
+                  agentId={agent.id}
+                  revision={revision}
+                  whyNot={whyNot(ctx.actor, 'agents:update', agent.owner)}
+                />
+              </span>
             }
           >
             <RegistryFacts agent={agent} />
