@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto'
 import { expect, vi } from 'vitest'
 import { auditRow } from '#lib/audit/commands.ts'
 import { systemActor } from '#lib/auth/ctx.ts'
-import type { Db } from '#lib/db/client.ts'
+import type { Db, Tx } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import { createLog } from '#lib/log/log.ts'
 import { standardLimits } from '../limits.ts'
 import { AuditUnavailable, GroupCommit } from './group-commit.ts'
+import { observing } from './observations.ts'
 
 const auditWaitMs = 400
 
@@ -51,6 +53,40 @@ dbTest('rows of one moment are one commit, in their order', async ({ db, databas
   await audit.stop()
 })
 
+dbTest('what arguments were like never keeps a record back, whatever is wrong with it', async ({ db, databaseUrl }) => {
+  const log = createLog({ process: 'broker', level: 'silent' })
+  const audit = new GroupCommit({ databaseUrl, log, limits: { ...standardLimits, auditWaitMs } })
+  await audit.start()
+  const call = (given: unknown) => observing(rowOf(), { tool: look, given })
+  const append = (row: Record<string, unknown>) => audit.append(row, { happened: true }).then(() => 'recorded', nameOf)
+  const throwing = Object.defineProperty({}, 'a', {
+    enumerable: true,
+    get: () => {
+      throw new Error('unreadable')
+    },
+  })
+  const rows = [call({ a: 'x' }), call(throwing), rowOf()]
+  expect(await Promise.all(rows.map(append))).toEqual(['recorded', 'recorded', 'recorded'])
+  expect(await db.argumentObservation.findMany()).toEqual([
+    { eventId: rows[0]!['id'], facts: { '/a': { values: ['x'] } } },
+  ])
+  // No bad data: something else of the database's.
+  await db.$executeRaw`alter table "ArgumentObservation" rename to "Gone"`
+  const without = [call({ a: 'y' }), rowOf(), { ...call({ a: 'z' }), runId: 'no uuid' }]
+  expect(await Promise.all(without.map(append))).toEqual(['recorded', 'recorded', 'refused'])
+  await db.$executeRaw`alter table "Gone" rename to "ArgumentObservation"`
+  // Nor one that has to wait for it: what was sent once goes without it the next time.
+  const held = await holdObservations(db)
+  const waiting = call({ a: 'w' })
+  expect(await append(waiting)).toBe('refused')
+  const isRecorded = () => db.auditEvent.count({ where: { id: String(waiting['id']) } })
+  await vi.waitFor(async () => expect(await isRecorded()).toBe(1), { timeout: 5000, interval: 50 })
+  held.release()
+  await audit.stop()
+})
+
+const look: ToolFacts = { serverId: 's', name: 'look', class: 'read', state: 'approved' }
+
 const nameOf = (error: unknown) => (error instanceof AuditUnavailable ? 'refused' : String(error))
 
 function rowOf() {
@@ -62,12 +98,20 @@ function rowOf() {
 }
 
 /** Keeps everybody from appending until it is released. */
-async function holdHead(db: Db): Promise<{ release(): void }> {
+function holdHead(db: Db): Promise<{ release(): void }> {
+  return hold(db, (tx) => tx.$queryRaw`select 1 from "AuditHead" for update`)
+}
+
+function holdObservations(db: Db): Promise<{ release(): void }> {
+  return hold(db, (tx) => tx.$executeRaw`lock table "ArgumentObservation" in exclusive mode`)
+}
+
+async function hold(db: Db, take: (tx: Tx) => Promise<unknown>): Promise<{ release(): void }> {
   const held = Promise.withResolvers<void>()
   const released = Promise.withResolvers<void>()
   void db.$transaction(
     async (tx) => {
-      await tx.$queryRaw`select 1 from "AuditHead" for update`
+      await take(tx)
       held.resolve()
       await released.promise
     },

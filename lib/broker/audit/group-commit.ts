@@ -16,7 +16,7 @@ type Entry = {
   json: string
   /** What the row names, which is stored before it. */
   situation: Situation | null
-  /** What is stored with it. */
+  /** What is stored with it, unless that fails: a record never waits for it twice. */
   observation: string | null
   /** What it tells of has happened already: it is kept until it is recorded, even when nobody waits any more. */
   happened: boolean
@@ -163,7 +163,9 @@ export class GroupCommit {
     }
     for (const entry of entries)
       if (!entry.happened) settle(entry, new AuditUnavailable('The audit log cannot be written.'))
-    this.#uncertain.push(...entries.filter((entry) => entry.happened))
+    const kept = entries.filter((entry) => entry.happened)
+    for (const entry of kept) entry.observation = null
+    this.#uncertain.push(...kept)
     this.#disconnect()
   }
 
@@ -238,7 +240,14 @@ export class GroupCommit {
     const observed = entries.flatMap(({ id, observation }) =>
       observation === null ? [] : [{ id, facts: observation }],
     )
-    await client.query(appendStatement(rows, { observed, nudge }))
+    try {
+      await client.query(appendStatement(rows, { observed, nudge }))
+    } catch (error) {
+      // The database has answered, so nothing of it is stored. If it was not for the rows, they go without.
+      if (observed.length === 0 || !(error instanceof pg.DatabaseError)) throw error
+      await client.query(appendStatement(rows, { observed: [], nudge }))
+      this.#options.log.warn({ err: error, calls: observed.length }, 'what arguments were like could not be stored')
+    }
   }
 
   /** Refuses those who have waited too long; a connection that has not answered for twice that long is given up. */

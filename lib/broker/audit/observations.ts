@@ -9,9 +9,14 @@ const observation = Symbol('observation')
 
 type ObservingRow = AuditRow & { [observation]?: string }
 
-/** The row of a call, together with what its arguments were like. Methods of MCP have none. */
+/** The row of a call, together with what its arguments were like. Methods of MCP have none. The call has happened: nothing that is wrong here may keep it from its record. */
 export function observing(row: AuditRow, { tool, given }: { tool: ToolFacts; given: unknown }): AuditRow {
-  if (!tool.isMethod) (row as ObservingRow)[observation] = JSON.stringify(observeArguments(given ?? {}))
+  if (tool.isMethod) return row
+  try {
+    ;(row as ObservingRow)[observation] = JSON.stringify(observeArguments(given ?? {}))
+  } catch {
+    // The worker counts it as one of which nothing is known.
+  }
   return row
 }
 

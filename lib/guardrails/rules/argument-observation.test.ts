@@ -175,6 +175,24 @@ test('every call that was recorded is permitted under the conditions that are pr
   expect(limited).toBeGreaterThan(100)
 })
 
+test('what is kept of one call is small, however much it carries', () => {
+  const texts = (count: number) => times(count, (at) => `${'é'.repeat(60)}${at}`)
+  const names = (of: string) => Object.fromEntries(times(5000, (at) => [`${of}${at}`, at]))
+  const given = [
+    Object.fromEntries(times(24, (at) => [`f${at}`, texts(20)])),
+    { rows: times(100, () => ({ inner: texts(100), ...names('n') })) },
+    { [`a${'b'.repeat(39)}`]: names('c'.repeat(35)), text: 'x/'.repeat(500_000) },
+  ]
+  for (const each of given) {
+    const observation = observeArguments(each)
+    expect(Object.keys(observation).length).toBeGreaterThan(0)
+    expect(JSON.stringify(observation).length).toBeLessThan(10_000)
+  }
+  // What found room is as it was.
+  const { '/f0/*': first, '/f23/*': last } = observeArguments(given[0])
+  expect([first, last]).toEqual([{ values: texts(20) }, {}])
+})
+
 /** An agent whose only grant is of the tool, under these conditions. */
 function viewWith(conditions: readonly ArgumentCondition[]): PolicyView {
   const grant = {

@@ -10,6 +10,13 @@ import { hasSecret, isRandom, isSecretName } from './secrets.ts'
 const depthMax = 5
 /** Longer arrays are not looked into: that would take as long as they are. */
 const itemsMax = 100
+/** The most members that are looked at to find pointers, and the most distinct values of one: a call must not pay for what it carries. */
+const membersMax = 1000
+const distinctMax = 100
+/** More than this of a text is not searched for secrets: what may be kept of it ends long before. */
+const searchedMax = 1024
+/** Characters of JSON that are kept of all values together. */
+const roomMax = 4000
 const textMax = 64
 const digitsMax = 8
 const numberMax = 10 ** digitsMax
@@ -17,23 +24,31 @@ const numberMax = 10 ** digitsMax
 /** What a call's arguments were like, by pointer. Bounded in time and in size, whatever they are. */
 export function observeArguments(given: unknown): ArgumentObservation {
   const observation: ArgumentObservation = {}
+  let room = roomMax
   for (const pointer of pointersIn(given)) {
     const values = valuesAt(given, stepsOf(pointer))
     // What is missing somewhere, or is no single value everywhere, no condition holds for.
-    if (values.length > 0 && values.every(isScalar)) observation[pointer] = observed([...new Set(values)])
+    if (values.length === 0 || !values.every(isScalar)) continue
+    const kept = observed([...new Set(values)])
+    const size = JSON.stringify(kept).length
+    observation[pointer] = size <= room ? kept : {}
+    if (size <= room) room -= size
   }
   return observation
 }
 
 function pointersIn(given: unknown): Set<string> {
   const found = new Set<string>()
+  let looked = 0
   const look = (value: unknown, pointer: string, depth: number): void => {
-    if (found.size >= profiledPathsMax) return
+    if (found.size >= profiledPathsMax || looked >= membersMax) return
     if (Array.isArray(value)) {
       if (depth < depthMax && value.length <= itemsMax) for (const item of value) look(item, `${pointer}/*`, depth + 1)
     } else if (typeof value === 'object' && value !== null) {
       if (depth >= depthMax) return
       for (const [name, member] of Object.entries(value)) {
+        looked += 1
+        if (looked >= membersMax) return
         if (isPlainName(name)) look(member, `${pointer}/${name}`, depth + 1)
       }
     } else if (pointer !== '' && pointer.length <= 200) found.add(pointer)
@@ -62,6 +77,7 @@ function isPrivateName(name: string): boolean {
 
 function observed(values: readonly ConditionValue[]): ObservedArgument {
   const kept: ObservedArgument = {}
+  if (values.length > distinctMax) return kept
   // What kept values begin with they say themselves.
   if (values.length <= profiledValuesMax && values.every(isKept)) return { values: [...values] }
   const prefixes = values.map((value) => (typeof value === 'string' ? prefixOf(value) : null))
@@ -73,7 +89,7 @@ function observed(values: readonly ConditionValue[]): ObservedArgument {
 function prefixOf(text: string): string | null {
   if (mayClimb(text)) return null
   if (isKept(text)) return text
-  if (hasSecret(text)) return null
+  if (hasSecret(text.slice(0, searchedMax))) return null
   const end = text.slice(0, textMax).lastIndexOf('/')
   const begins = text.slice(0, end + 1)
   return begins !== '' && isKept(begins) ? begins : null
