@@ -40,7 +40,7 @@ test('the owner team edits the registry entry, and security says its tier', asyn
   await expect(dialog).toContainText('Ask: Security, Platform admin.')
   await expectAccessible(page)
   await dialog.getByLabel('Purpose').fill('match invoices for freight to their orders')
-  await dialog.getByLabel('Monthly budget in dollars').fill('40')
+  await dialog.getByLabel('Monthly budget in dollars').fill('600')
   await dialog.getByRole('button', { name: 'Save changes' }).click()
   await expect(dialog).toBeHidden()
   await expect(page.getByText('match invoices for freight to their orders').first()).toBeVisible()
