@@ -102,7 +102,12 @@ test('decisions', async ({ ask, db }) => {
   expect(await ask('POST /simulate', call)).toMatchObject({ rule: 'grant_missing', step: 'grant' })
   await makeGrant(db, { agentId, serverId, class: 'write', rateCalls: 5, ratePer: 'hour' })
   await db.holdRule.create({ data: { title: 'Waits', serverId, deciderRoles: ['security'], decideSeconds: 60 } })
-  expect(await ask('POST /simulate', call)).toMatchObject({ outcome: 'held', rates: [{ used: 0, limit: 5 }] })
+  const rates = [
+    { step: 'agent_rate', basis: 'assumed', per: 'second' },
+    { step: 'rates', basis: 'counted', used: 0, limit: 5, per: 'hour' },
+    { step: 'rates', basis: 'assumed', per: 'second' },
+  ]
+  expect(await ask('POST /simulate', call)).toMatchObject({ outcome: 'held', rates })
   const denied = { agentId, serverId, tool: 'change', decision: 'deny', rule: 'grant_missing' } as const
   const detail = { argumentsDigest: null, class: 'write', message: 'It holds no grant.' }
   const subject = { kind: 'tool', id: `${serverId}/change`, name: 'change' }

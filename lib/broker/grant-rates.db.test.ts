@@ -1,9 +1,11 @@
+import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest as test } from '#lib/dev/test/db-test.ts'
 import { makeAgent } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import type { GrantFacts } from '#lib/guardrails/rules/facts.ts'
+import { useOfRate } from '#lib/guardrails/rules/grant-rate.ts'
 import { createLog } from '#lib/log/log.ts'
 import { GrantRates } from './grant-rates.ts'
 
@@ -49,6 +51,37 @@ test('of any minute no more calls than the rate says go through, and the refusal
   expect(await at(72_000, 1)).toBe(60_000)
   // A clock that was set back opens nothing.
   expect(await at(40_000)).toBeGreaterThan(0)
+})
+
+test('what is said of a use without counting is what counting says', async ({ db }) => {
+  const start = Date.parse('2026-03-01T12:00:00Z')
+  const steps = fc.array(
+    fc.record({
+      after: fc.integer({ min: -5000, max: 40_000 }),
+      calls: fc.constantFrom(2, 2, 2, 1, 4),
+      per: fc.constantFrom(...(['minute', 'minute', 'minute', 'minute', 'minute', 'hour'] as const)),
+    }),
+    { minLength: 8, maxLength: 20 },
+  )
+  const seen = new Set<string>()
+  await fc.assert(
+    fc.asyncProperty(steps, async (steps) => {
+      const { id } = await grant(db, { calls: 2, per: 'minute' })
+      let ms = start
+      for (const { after, calls, per } of steps) {
+        const moment = new Date((ms += after))
+        const use = await db.grantUse.findUnique({ where: { grantId: id } })
+        const { used, waitMs } = useOfRate(use, { calls, per }, moment)
+        const [row] = await db.$queryRaw<{ wait: number | null }[]>`
+          select grant_use_take(${id}::uuid, ${calls}::integer, ${per}, ${moment}) as "wait"`
+        expect(waitMs).toBe(row!.wait)
+        expect(used < calls).toBe(waitMs === null)
+        seen.add(waitMs === null ? 'counted' : 'refused')
+      }
+    }),
+    { numRuns: 30, seed: 20261126 },
+  )
+  expect(seen).toEqual(new Set(['counted', 'refused']))
 })
 
 test('a call goes under the grant that has one left; one without a rate counts nothing', async ({ db }) => {

@@ -1,9 +1,10 @@
 import type { Db } from '#lib/db/client.ts'
 import type { Allowed } from '#lib/guardrails/rules/decide.ts'
 import type { GrantFacts } from '#lib/guardrails/rules/facts.ts'
+import { grantUsedUp } from '#lib/guardrails/rules/grant-rate.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { Log } from '#lib/log/log.ts'
-import { type CallRate, rateText } from '#lib/registry/schema/conditions.ts'
+import type { CallRate } from '#lib/registry/schema/conditions.ts'
 
 const sweepMs = 60_000
 
@@ -31,7 +32,7 @@ export class GrantRates {
       if (wait === null) return null
       waitMs = Math.min(waitMs, wait)
     }
-    return denialOf(grant, Math.ceil(waitMs))
+    return grantUsedUp(grant, Math.ceil(waitMs))
   }
 
   async #takeOf({ id }: GrantFacts, rate: CallRate): Promise<number | null | 'unknown'> {
@@ -74,13 +75,4 @@ export class GrantRates {
 const notCounted: Denial = {
   rule: 'grant_rate',
   message: 'How often the grant was used cannot be read now, so the call does not go. Try again.',
-}
-
-function denialOf({ id, rate }: GrantFacts, retryAfterMs: number): Denial {
-  const { calls, per } = rate!
-  return {
-    rule: 'grant_rate',
-    message: `The grant allows ${rateText({ calls, per })}; ${calls} of ${calls} are used. Try again in ${Math.ceil(retryAfterMs / 1000)} s.`,
-    facts: { grant: id, calls, per, used: calls, retryAfterMs },
-  }
 }

@@ -3,6 +3,8 @@ import { makeAgent } from '#lib/dev/test/broker.ts'
 import { agentSession, brokerWorld, lastEvent, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { ctxFor } from '#lib/dev/test/fleet.ts'
+import { simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
@@ -45,6 +47,59 @@ test('a rate on a grant is kept, and the refusal says what is used', async ({ db
   const look = async () => (await client.callTool({ name: 'look', arguments: {} })) as Call
   expect([denialOf(await look()), denialOf(await look())]).toEqual([undefined, undefined])
   expect(denialOf(await look())).toMatchObject({ rule: 'grant_rate', used: 2, calls: 2, per: 'hour' })
+  await client.close()
+})
+
+test('a simulation says of a rate what the broker says: how much is used, that it refuses, and when it goes again', async ({
+  db,
+  world,
+}) => {
+  const agent = await makeAgent(db)
+  const grant = await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', rateCalls: 2, ratePer: 'minute' })
+  const call = { agentId: agent.agentId, serverId: 'modern', tool: 'look' }
+  const brokers = { agent: 50, server: 0 }
+  const simulated = (at?: Date) =>
+    simulate(ctxFor(db, undefined, new Date()), at ? { ...call, at: at.toISOString() } : call, brokers)
+  const client = await agentSession(db, world, { agent })
+  await until(async () => (await client.listTools()).tools.length > 0)
+  const granted = new Date()
+  const look = async () => (await client.callTool({ name: 'look', arguments: {} })) as Call
+  const ofGrant = { what: `Calls under the grant ${grant}`, limit: 2, per: 'minute', basis: 'counted' }
+  const ofAgent = { step: 'agent_rate', limit: 50, atOnce: 200, used: 0, basis: 'assumed' }
+  expect(denialOf(await look())).toBeUndefined()
+  const before = await simulated()
+  expect(before).toMatchObject({ outcome: 'allowed', rates: [ofAgent, { ...ofGrant, used: 1 }] })
+  // Of the server there is no limit, and the grant's was counted; what the agent has used only the broker knows.
+  expect(before.steps.find(({ id }) => id === 'rates')).toMatchObject({ outcome: 'passed' })
+  expect(before.steps.find(({ id }) => id === 'agent_rate')).toMatchObject({ outcome: 'unknown' })
+  // To simulate counts nothing.
+  expect(denialOf(await look())).toBeUndefined()
+  const refused = denialOf(await look())!
+  const after = await simulated()
+  expect(after).toMatchObject({ outcome: 'refused', rule: 'grant_rate', step: 'rates', rates: [ofAgent, ofGrant] })
+  const { retryAfterMs, ...facts } = after.facts
+  expect(refused).toMatchObject(facts)
+  expect(facts).toEqual({ grant, calls: 2, per: 'minute', used: 2 })
+  expect(Number(retryAfterMs)).toBeLessThanOrEqual(Number(refused['retryAfterMs']))
+  expect(after.usage).toMatchObject({ used: 2, limit: 2, freeAt: expect.any(String) })
+  const free = Date.parse(after.usage!.freeAt!)
+  expect(await simulated(new Date(free - 2))).toMatchObject({ rule: 'grant_rate' })
+  const later = await simulated(new Date(free))
+  expect(later).toMatchObject({
+    outcome: 'allowed',
+    rates: [ofAgent, { ...ofGrant, note: expect.stringMatching(/until then none more is assumed/) }],
+  })
+  const then = await simulated(granted)
+  expect(then).toMatchObject({ outcome: 'allowed', rates: [ofAgent, { ...ofGrant, basis: 'recorded', used: 0 }] })
+  expect(then.steps.find(({ id }) => id === 'rates')).toMatchObject({
+    outcome: 'unknown',
+    note: expect.stringMatching(/whether one was left is not known/),
+  })
+  // A rule that holds it comes first; what it waits for is counted when it goes.
+  const held = { title: 'Waits', serverId: 'modern', deciderRoles: ['security'], decideSeconds: 60 }
+  const rule = await db.holdRule.create({ data: held })
+  expect(await simulated()).toMatchObject({ outcome: 'held', rates: [ofAgent, { ...ofGrant, used: 2 }] })
+  await db.holdRule.delete({ where: { id: rule.id } })
   await client.close()
 })
 

@@ -1,3 +1,4 @@
+import { burstSeconds } from '#lib/guardrails/rules/call-rates.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { Limits } from './limits.ts'
 
@@ -6,8 +7,6 @@ type Bucket = { tokens: number; at: number }
 type RateOf = (id: string) => number | null | undefined
 type Own = { agent?: RateOf; server?: RateOf }
 
-/** A bucket holds the calls of this many seconds, so that an agent may be quick now and then. */
-const burstSeconds = 4
 const sweepMs = 60_000
 
 /**

@@ -41,6 +41,8 @@ export type PortalConfig = {
   trustProxy: boolean
   /** Requests of one token at the REST API a minute; 0: no limit. */
   apiPerMinute: { read: number; write: number }
+  /** What brokers that are set as this portal is allow each agent and server a second; 0: no limit. */
+  brokerRates: { agent: number; server: number }
   logLevel: string
 }
 
@@ -75,6 +77,8 @@ const schema = variables
     WHEELHOUSE_MAIL_FROM: true,
     WHEELHOUSE_API_READS_PER_MINUTE: true,
     WHEELHOUSE_API_WRITES_PER_MINUTE: true,
+    WHEELHOUSE_AGENT_CALLS_PER_SECOND: true,
+    WHEELHOUSE_SERVER_CALLS_PER_SECOND: true,
     WHEELHOUSE_LOG_LEVEL: true,
   })
   .required({ DATABASE_URL: true, WHEELHOUSE_AUTH_SECRET: true })
@@ -104,6 +108,10 @@ export function parsePortalConfig(env: Environment = process.env): PortalConfig 
     apiPerMinute: {
       read: values.WHEELHOUSE_API_READS_PER_MINUTE,
       write: values.WHEELHOUSE_API_WRITES_PER_MINUTE,
+    },
+    brokerRates: {
+      agent: values.WHEELHOUSE_AGENT_CALLS_PER_SECOND,
+      server: values.WHEELHOUSE_SERVER_CALLS_PER_SECOND,
     },
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
   }

@@ -10,9 +10,11 @@ import type { Ctx } from '#lib/auth/ctx.ts'
 import { isRole, roleLabel } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
+import { rateNote } from '#lib/guardrails/rules/known-rates.ts'
 import { runTriggers, simulateInput, type SimulationView } from '#lib/guardrails/schema/explanation.ts'
 import { getServer, listServers } from '#lib/registry/queries.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
+import { portal } from '#lib/web/db.ts'
 import { parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { type SimulateDraft, SimulateForm } from './simulate-form.tsx'
 
@@ -97,20 +99,21 @@ function Simulated({ simulated }: { simulated: SimulationView }) {
           <Fact label="Policies">
             <code className="text-[13px] break-all">{policyVersion}</code>
           </Fact>
-          {rates.map(({ what, used, limit, per }) => (
-            <Fact key={what} label={`In the last ${per}`}>
-              {what}: {used ?? 'not known'} of {limit}. Each broker counts for itself.
+          {rates.map((rate) => (
+            <Fact key={rate.what} label={basisLabels[rate.basis]}>
+              {rateNote(rate)}
             </Fact>
           ))}
           <Fact label="Not asked">
-            Whether the token is good, whether the agent calls too often, and whether the server answers: only the
-            broker that has the call knows.
+            Whether the token is good, and whether the server answers: only the broker that has the call knows.
           </Fact>
         </Facts>
       </Card>
     </>
   )
 }
+
+const basisLabels = { counted: 'Used', recorded: 'On record', assumed: 'Assumed' } as const
 
 async function outcomeOf(
   ctx: Ctx,
@@ -121,7 +124,7 @@ async function outcomeOf(
   const given = argumentsOf(draft.args)
   if (given === undefined) return { problem: 'Arguments are a JSON object, for example {"amount": 1200}.' }
   try {
-    const simulated = await simulate(ctx, {
+    const call = {
       agentId: agent,
       serverId: server,
       tool,
@@ -130,8 +133,8 @@ async function outcomeOf(
       simulatedModel: draft.scripted === '1',
       ...(at === undefined ? {} : { at }),
       ...(policySet === undefined ? {} : { policySet }),
-    })
-    return { simulated }
+    }
+    return { simulated: await simulate(ctx, call, portal().config.brokerRates) }
   } catch (error) {
     if (error instanceof DomainError && (error.code === 'invalid' || error.code === 'not_found')) {
       return { problem: error.message }

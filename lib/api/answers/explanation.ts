@@ -4,6 +4,7 @@ import {
   callSteps,
   type DecisionExplanation,
   otherSteps,
+  rateBases,
   type SimulationView,
   stepOutcomes,
 } from '#lib/guardrails/schema/explanation.ts'
@@ -81,10 +82,14 @@ export const simulation = answerOf<SimulationView>()(
       .nullable(),
     rates: z.array(
       z.strictObject({
+        step: z.enum(['agent_rate', 'rates']),
         what: text,
-        used: count.nullable(),
+        used: count,
         limit: count,
         per: z.enum(['second', 'minute', 'hour']),
+        atOnce: count.nullable(),
+        basis: z.enum(rateBases),
+        note: text,
       }),
     ),
   }),

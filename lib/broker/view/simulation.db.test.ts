@@ -14,12 +14,15 @@ import { type ReplayedSet, replayedSet } from '#lib/guardrails/queries.ts'
 import { holdFor } from '#lib/guardrails/rules/holds.ts'
 import { runTriggers } from '#lib/guardrails/schema/explanation.ts'
 import { agentStatuses, environments, sensitivities, tiers, toolClasses, toolStates } from '#lib/registry/schema.ts'
+import { createLog } from '#lib/log/log.ts'
+import { GrantRates } from '../grant-rates.ts'
 import { loadAll } from './load.ts'
 import { BrokerView } from './view.ts'
 
 const now = new Date()
 type JsonValue = z.infer<ReturnType<typeof z.json>>
 const hourMs = 3_600_000
+const log = createLog({ process: 'broker', level: 'silent' })
 
 const conditions = [
   [],
@@ -95,6 +98,7 @@ type Plan = typeof plan extends fc.Arbitrary<infer Value> ? Value : never
 
 /** What was decided, without words. */
 type Verdict = { outcome: string; rule: string | null; message: string | null; hold: string | null }
+const waits = / Try again in \d+ s\.$/
 
 dbTest(
   'a simulation says what the broker decides, and a replay says it again, on any fleet and under any policies',
@@ -112,6 +116,7 @@ dbTest(
         const replayed = await replayedSetOf(db, number)
         if (!plan.enforced) await enforcePolicies(db, [])
         const ctx = ctxFor(db, undefined, now)
+        const rates = new GrantRates({ db, log, waitMs: 5000 })
         for (const agent of [agentId, 'nobody']) {
           for (const server of [serverId, 'nowhere']) {
             for (const tool of [...toolNames, 'gone', 'method:resources/read', 'method:sampling/createMessage']) {
@@ -119,7 +124,7 @@ dbTest(
                 const { startedBy, simulatedModel } = plan
                 const asked = { agentId: agent, serverId: server, tool, arguments: given, simulatedModel, startedBy }
                 const said = await simulate(ctx, { ...asked, ...(plan.enforced ? {} : { policySet: number }) })
-                const broker = atBroker(view, asked)
+                const broker = await atBroker({ view, rates }, asked)
                 expect(verdictOf(said)).toEqual(broker)
                 const again = replayedOf(view, asked, replayed)
                 if (again !== undefined) expect(again).toBe(broker.rule?.startsWith('policy_') ? broker.rule : null)
@@ -146,6 +151,7 @@ dbTest(
         'server_unknown',
         'tool_quarantined',
         'budget_exceeded',
+        'grant_rate',
       ]),
     )
     expect([...seen].some((rule) => rule.startsWith('policy_'))).toBe(true)
@@ -153,13 +159,20 @@ dbTest(
   240_000,
 )
 
-function atBroker(view: BrokerView, asked: Parameters<typeof callIn>[1]): Verdict {
+/** What a broker decides, and counts. */
+async function atBroker(
+  { view, rates }: { view: BrokerView; rates: GrantRates },
+  asked: Parameters<typeof callIn>[1],
+): Promise<Verdict> {
   const { call, view: withRun } = callIn(view, asked)
   const decision = decide(call, withRun, now)
   if (!decision.ok) {
     return { outcome: 'refused', rule: decision.error.rule, message: decision.error.message, hold: null }
   }
   const { rule: hold } = holdFor(call, decision.value, { view, now })
+  const usedUp = hold ? null : await rates.take(decision.value)
+  // When it goes again it says by its own clock.
+  if (usedUp) return { outcome: 'refused', rule: usedUp.rule, message: usedUp.message.replace(waits, ''), hold: null }
   return { outcome: hold ? 'held' : 'allowed', rule: null, message: hold?.title ?? null, hold: hold?.id ?? null }
 }
 
@@ -183,7 +196,8 @@ async function replayedSetOf(db: Db, number: number): Promise<ReplayedSet> {
 }
 
 function verdictOf({ outcome, rule, message, hold }: Awaited<ReturnType<typeof simulate>>): Verdict {
-  return { outcome, rule, message, hold: hold?.ruleId ?? null }
+  const said = rule === 'grant_rate' ? message!.replace(waits, '') : message
+  return { outcome, rule, message: said, hold: hold?.ruleId ?? null }
 }
 
 async function build(db: Db, plan: Plan) {
@@ -200,7 +214,7 @@ async function build(db: Db, plan: Plan) {
       ...grant,
       expiresAt: endsIn === null ? null : new Date(now.getTime() + endsIn),
       revokedAt: revoked ? now : null,
-      ...(rate ? { rateCalls: 3, ratePer: 'minute' } : {}),
+      ...(rate ? { rateCalls: 3, ratePer: 'hour' } : {}),
     })
   }
   const targets = { agent: agentId, team: teamId, server: serverId, tool: `${serverId}/one` }

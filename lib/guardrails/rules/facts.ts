@@ -56,6 +56,8 @@ export type ServerFacts = {
   readonly sensitivity: Sensitivity
   readonly enabled: boolean
   readonly demo: boolean
+  /** Its own limit of calls a second from each broker. */
+  readonly callsPerSecond?: number | null
   readonly tools: ReadonlyMap<string, ToolFacts>
 }
 

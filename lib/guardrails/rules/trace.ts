@@ -1,15 +1,23 @@
 import type { BypassedHold } from '#lib/audit/events.ts'
 import { formatMicros } from '#lib/core/money.ts'
-import { conditionText, rateText } from '#lib/registry/schema/conditions.ts'
+import { conditionText } from '#lib/registry/schema/conditions.ts'
 import type { Denial } from '../schema.ts'
 import type { HoldRuleFacts } from '../schema/held-calls.ts'
-import { type CallStepId, callSteps, type ExplainedStep, type StepOutcome, stepTitles } from '../schema/explanation.ts'
+import {
+  type CallStepId,
+  callSteps,
+  type ExplainedStep,
+  type SimulatedRate,
+  type StepOutcome,
+  stepTitles,
+} from '../schema/explanation.ts'
 import { isConditional } from './conditions.ts'
 import { type Allowed, decide } from './decide.ts'
 import { factsOfDenial } from './denial-facts.ts'
 import type { PolicyView, ToolCall } from './facts.ts'
 import { rolesText } from './held-calls.ts'
 import { holdFor } from './holds.ts'
+import { isRateOpen, type KnownRates, rateNote, ratesOf, usedUp } from './known-rates.ts'
 import { isCallStep, stepOf } from './steps.ts'
 
 export type Trace = {
@@ -17,11 +25,12 @@ export type Trace = {
   denial: Denial | null
   allowed: Allowed | null
   hold: HoldRuleFacts | null
+  rates: SimulatedRate[]
   steps: ExplainedStep[]
 }
 
-/** What is decided about a call, with every step of it: by the very function that decides at the broker, and the one that holds. */
-export function traceCall(call: ToolCall, view: PolicyView, now: Date): Trace {
+/** What is decided about a call, with every step of it: by the very function that decides at the broker, the one that holds, and what is known of its limits. */
+export function traceCall(call: ToolCall, view: PolicyView, now: Date, known: KnownRates): Trace {
   const decision = decide(call, view, now)
   if (!decision.ok) {
     const denial = decision.error
@@ -31,28 +40,37 @@ export function traceCall(call: ToolCall, view: PolicyView, now: Date): Trace {
       denial,
       allowed: null,
       hold: null,
+      rates: [],
       steps: refusedSteps(step, denial.message, { call, view }),
     }
   }
   const allowed = decision.value
   const { rule: hold, bypassed } = holdFor(call, allowed, { view, now })
-  const steps = stepsTo({ step: hold ? 'hold' : null, outcome: 'held', call, view, allowed, hold, bypassed })
-  return { outcome: hold ? 'held' : 'allowed', denial: null, allowed, hold, steps }
+  const rates = ratesOf(allowed, known)
+  const open = (['agent_rate', 'rates'] as const).filter((id) => isRateOpen(id, rates, known))
+  const about = { call, view, allowed, hold, bypassed, rates, open }
+  // What is held is counted when it goes.
+  const denial = hold ? null : usedUp(allowed, known)
+  if (denial) {
+    return { outcome: 'refused', denial, allowed, hold, rates, steps: refusedSteps('rates', denial.message, about) }
+  }
+  const steps = stepsTo({ ...about, step: hold ? 'hold' : null, outcome: 'held' })
+  return { outcome: hold ? 'held' : 'allowed', denial: null, allowed, hold, rates, steps }
 }
 
 /** The steps up to the one that refused, and those that were not reached; none for what is no step of a call. */
 export function refusedSteps(
   step: ReturnType<typeof stepOf>,
   message: string | null,
-  known?: { call: ToolCall; view: PolicyView },
+  known?: Pick<Passed, 'call' | 'view'> & Partial<Passed>,
 ): ExplainedStep[] {
   if (!isCallStep(step)) return []
   const at = callSteps.indexOf(step)
   return callSteps.map((id, index) => {
     // Of a simulation nobody has looked at the request itself.
-    const before = known && isOpen(id) ? 'unknown' : 'passed'
+    const before = known && isOpen(id, known) ? 'unknown' : 'passed'
     const outcome = index < at ? before : index === at ? 'refused' : 'not_reached'
-    const note = outcome === 'refused' ? message : outcome === 'passed' && known ? noteOf(id, known) : null
+    const note = outcome === 'refused' ? message : index < at && known ? noteOf(id, known) : null
     return { id, title: stepTitles[id], outcome, note }
   })
 }
@@ -73,18 +91,21 @@ type Passed = {
   allowed: Allowed
   hold: HoldRuleFacts | null
   bypassed: BypassedHold | null
+  rates: readonly SimulatedRate[]
+  /** Limits whose answer is not known. */
+  open: readonly CallStepId[]
 }
 
 function stepsTo(to: Passed & { step: CallStepId | null; outcome: StepOutcome }): ExplainedStep[] {
   return callSteps.map((id) => {
-    const outcome = id === to.step ? to.outcome : isOpen(id) ? 'unknown' : 'passed'
+    const outcome = id === to.step ? to.outcome : isOpen(id, to) ? 'unknown' : 'passed'
     return { id, title: stepTitles[id], outcome, note: noteOf(id, to) }
   })
 }
 
 /** What only a broker that has the call knows. */
-function isOpen(id: CallStepId): boolean {
-  return id === 'request' || id === 'agent_rate' || id === 'rates' || id === 'delivery'
+function isOpen(id: CallStepId, { open }: Partial<Passed>): boolean {
+  return id === 'request' || id === 'delivery' || (open?.includes(id) ?? false)
 }
 
 function bypassNote({ rule, also = [] }: BypassedHold, { holdRules }: PolicyView): string {
@@ -95,7 +116,7 @@ function bypassNote({ rule, also = [] }: BypassedHold, { holdRules }: PolicyView
 }
 
 function noteOf(id: CallStepId, about: { call: ToolCall; view: PolicyView } & Partial<Passed>): string | null {
-  const { call, view, allowed, hold, bypassed } = about
+  const { call, view, allowed, hold, bypassed, rates = [] } = about
   const agent = view.agents.get(call.caller.agentId)
   const server = view.servers.get(call.serverId)
   switch (id) {
@@ -119,8 +140,9 @@ function noteOf(id: CallStepId, about: { call: ToolCall; view: PolicyView } & Pa
         : null
     case 'hold':
       return hold ? holdNote(hold) : bypassed ? bypassNote(bypassed, view) : null
+    case 'agent_rate':
     case 'rates':
-      return allowed?.grant.rate ? `The grant allows ${rateText(allowed.grant.rate)}.` : null
+      return rates.flatMap((rate) => (rate.step === id ? [rateNote(rate)] : [])).join(' ') || null
     default:
       return null
   }

@@ -160,6 +160,23 @@ export const simulateInput = z.strictObject({
 })
 export type SimulateInput = z.input<typeof simulateInput>
 
+/** `counted`: by all brokers; `recorded`: calls in the audit log, for what was counted then is not kept; `assumed`: only the broker that has the call knows. */
+export const rateBases = ['counted', 'recorded', 'assumed'] as const
+
+/** A limit that counts a call, and how far it is used. */
+export type SimulatedRate = {
+  step: 'agent_rate' | 'rates'
+  what: string
+  used: number
+  limit: number
+  per: 'second' | 'minute' | 'hour'
+  /** How many may go at once; null: all of them. */
+  atOnce: number | null
+  basis: (typeof rateBases)[number]
+  /** What the figure rests on. */
+  note: string
+}
+
 export type SimulationView = Explanation & {
   /** Of the central policies it was judged by. */
   policyVersion: string
@@ -173,6 +190,6 @@ export type SimulationView = Explanation & {
     decideSeconds: number
     onTimeout: string
   } | null
-  /** What counts calls: how many are recorded in the period, of how many. Each broker counts for itself. */
-  rates: { what: string; used: number | null; limit: number; per: 'second' | 'minute' | 'hour' }[]
+  /** The limits that count the call; none when it is refused before. */
+  rates: SimulatedRate[]
 }

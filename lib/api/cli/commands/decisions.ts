@@ -9,6 +9,7 @@ import {
   runTriggers,
   type SimulationView,
 } from '#lib/guardrails/schema/explanation.ts'
+import { rateNote } from '#lib/guardrails/rules/known-rates.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
@@ -140,8 +141,6 @@ function nowText({ now }: DecisionExplanation): string {
 }
 
 function limitsText({ rates, policyVersion }: SimulationView): string {
-  const lines = rates.map(
-    ({ what, used, limit, per }) => `\n${oneLine(what)}: ${used ?? '?'} of ${limit} a ${per}, at each broker`,
-  )
+  const lines = rates.map((rate) => `\n${oneLine(rateNote(rate))}`)
   return `\n\nPolicies ${plain(policyVersion)}${lines.join('')}`
 }

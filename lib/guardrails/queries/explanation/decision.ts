@@ -171,7 +171,7 @@ async function toolIn(ctx: Ctx, { serverId, tool }: { serverId: string; tool: st
   return isTool > 0 ? tool : methodPrefix + tool
 }
 
-/** What refused only for a moment, or on the way to the server and back, is not asked by a simulation. */
+/** What only the broker that had the call knew, or was found on the way to the server and back, is not asked by a simulation. */
 function isDecidedOtherwise(then: Explanation, now: Pick<Explanation, 'outcome' | 'rule'>): boolean {
   return then.outcome !== now.outcome || (then.outcome === 'refused' && then.rule !== now.rule)
 }

@@ -1,7 +1,8 @@
-import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { authorize, type Ctx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { methodPrefix } from '#lib/registry/schema.ts'
 import { instantOf } from '#lib/registry/queries/past.ts'
+import type { BrokerRates } from '../../rules/call-rates.ts'
 import type { Allowed } from '../../rules/decide.ts'
 import { factsOfDenial } from '../../rules/denial-facts.ts'
 import type { PolicyView, RunFacts, ToolCall } from '../../rules/facts.ts'
@@ -10,6 +11,7 @@ import { traceCall } from '../../rules/trace.ts'
 import { type SimulateInput, simulateInput, type SimulationView } from '../../schema/explanation.ts'
 import { policiesOf } from '../policies.ts'
 import { loadPolicyView } from '../policy-view.ts'
+import { knownRates } from './known-rates.ts'
 import { wordsFor } from './words.ts'
 
 /** The run that a call is simulated in. */
@@ -19,15 +21,21 @@ const simulatedRunId = 'simulated'
  * What the broker would decide about a call, step by step: now, at an instant to come, or at one that was, as far as the records go. It is decided by the same
  * functions over the same facts. Nothing is called, counted or recorded. Needs `agents:read`; throws `invalid` for the
  * instant, `not_found` for a policy set.
+ *
+ * @param brokers what brokers allow agents and servers that have no limit of their own; null: that is not known here
  */
-export async function simulate(ctx: Ctx, input: SimulateInput): Promise<SimulationView> {
+export async function simulate(
+  ctx: Ctx,
+  input: SimulateInput,
+  brokers: BrokerRates | null = null,
+): Promise<SimulationView> {
   authorize(ctx, 'agents:read')
   const asked = simulateInput.parse(input)
   const { at, past } = await whenOf(ctx, asked.at)
   const policies = await policiesOf(ctx, { number: asked.policySet ?? null, past: past ? at : null })
   const loaded = await loadPolicyView(ctx, { ...asked, past: past ? at : null }, policies)
   const { call, view } = callIn(loaded, asked)
-  const trace = traceCall(call, view, at)
+  const trace = traceCall(call, view, at, await knownRates(ctx, view, { ...asked, at, past, brokers }))
   const { denial, allowed, hold } = trace
   const facts = denial
     ? factsOfDenial(denial, call, view, at)
@@ -56,7 +64,7 @@ export async function simulate(ctx: Ctx, input: SimulateInput): Promise<Simulati
       decideSeconds: hold.decideSeconds,
       onTimeout: hold.onTimeout,
     },
-    rates: allowed ? await ratesOf(ctx, allowed, at) : [],
+    rates: trace.rates,
   }
 }
 
@@ -114,24 +122,4 @@ function aboutOf(view: PolicyView, { agentId, serverId, tool }: Asked): Simulati
 function grantOf({ grant }: Allowed): NonNullable<SimulationView['grant']> {
   const { id, toolName, via, expiresAt } = grant
   return { id, class: grant.class, toolName, via, expiresAt: expiresAt?.toISOString() ?? null }
-}
-
-const periodMs = { minute: 60_000, hour: 3_600_000 } as const
-
-/** How often calls that the rate may have counted are on record in the period before; null where it is still to come. */
-async function ratesOf(ctx: Ctx, { agent, server, grant }: Allowed, at: Date): Promise<SimulationView['rates']> {
-  if (!grant.rate) return []
-  const { calls, per } = grant.rate
-  const used =
-    at > ctx.now
-      ? null
-      : await reader(ctx).auditEvent.count({
-          where: {
-            agentId: agent.id,
-            serverId: server.id,
-            event: 'mcp.call_allowed',
-            at: { gt: new Date(at.getTime() - periodMs[per]), lte: at },
-          },
-        })
-  return [{ what: `Calls of ${agent.name} on ${server.name}`, used, limit: calls, per }]
 }
