@@ -40,7 +40,7 @@ export async function createApprovalRule(
     if (teamId !== null && !(await tx.team.findUnique({ where: { id: teamId }, select: { id: true } }))) {
       throw invalid('escalation', `There is no team ${teamId}.`)
     }
-    const waits = easierUnder(withRule(rules, input), rules) !== null
+    const waits = easierUnder(withRule(rules, input, person.id), rules) !== null
     const rule = await tx.approvalRule.create({
       data: {
         ...input,
@@ -133,13 +133,14 @@ async function lockRules(tx: Tx): Promise<(ApprovalRuleFacts & { position: numbe
 function withRule(
   rules: readonly (ApprovalRuleFacts & { position: number })[],
   input: CreateApprovalRuleInput,
+  createdById: string,
 ): ApprovalRuleFacts[] {
   const at = rules.filter(({ position }) => position <= input.position).length
   return [...rules].toSpliced(at, 0, {
     ...input,
     position: input.position,
     id: 'new',
-    createdById: null,
+    createdById,
     escalation: input.escalation ?? null,
   })
 }

@@ -44,4 +44,34 @@ describe('what makes approval easier', () => {
     expect(easierUnder([rule({ classes: ['read'], steps: [], daysMax: 1 })], [])).toMatchObject({ class: 'read' })
     none([rule({ classes: ['destructive'], steps: [] })], [])
   })
+
+  test('is others asked for what a rule does not approve by itself, or for what its own author asks for', () => {
+    const byItself = rule({ classes: ['read'], steps: [], daysMax: 30, createdById: 'one' })
+    const finance = rule({ classes: ['read'], steps: [['finance']], daysMax: 30 })
+    // Instead of security, of whom it is asked what is not approved at once.
+    expect(easierUnder([finance, byItself], [byItself])).toMatchObject({ class: 'read' })
+    const security = rule({ classes: ['read'], steps: [['security']], daysMax: 30 })
+    expect(easierUnder([security, byItself], [byItself])).toBeNull()
+    const ofAnother = rule({ ...byItself, createdById: 'another' })
+    expect(easierUnder([ofAnother, byItself], [byItself])).toMatchObject({ class: 'read' })
+    expect(easierUnder([rule(byItself), byItself], [byItself])).toBeNull()
+  })
+
+  test('is passing on earlier to who may decide then', () => {
+    const escalation = { roles: ['on_call' as const], teamId: null, afterHours: 24, times: 1, mayDecide: true }
+    const slow = rule({ ...two, dueHours: 48, escalation })
+    const easier = (changes: Partial<ApprovalRuleFacts>) =>
+      easierUnder([rule({ ...slow, ...changes })], [slow]) !== null
+    expect(easier({ dueHours: 1 })).toBe(true)
+    expect(easier({ escalation: { ...escalation, afterHours: 1 } })).toBe(true)
+    // What waits is due when it was, so only the hours after that count.
+    expect(easier({ dueHours: 71, escalation: { ...escalation, afterHours: 1 } })).toBe(true)
+    expect(easier({ dueHours: 72 })).toBe(false)
+    expect(easier({ dueHours: 1, escalation: { ...escalation, mayDecide: false } })).toBe(false)
+    // To who is asked anyway.
+    const same = { ...escalation, roles: [] }
+    expect(
+      easierUnder([rule({ ...two, escalation: { ...same, afterHours: 1 } })], [rule({ ...two, escalation: same })]),
+    ).toBeNull()
+  })
 })

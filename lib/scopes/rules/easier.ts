@@ -1,4 +1,4 @@
-import { dataClasses, environments, sensitivities, tiers, toolClasses } from '#lib/registry/schema.ts'
+import { dataClasses, environments, sensitivities, tiers, type ToolClass, toolClasses } from '#lib/registry/schema.ts'
 import { type ApprovalFacts, type ApprovalRuleFacts, approvalRuleFor, stepsOf } from './approval-policy.ts'
 
 /**
@@ -18,13 +18,44 @@ export function easierUnder(
 function isEasier(after: ApprovalRuleFacts, before: ApprovalRuleFacts, facts: ApprovalFacts): boolean {
   if (after === before) return false
   if (before.daysMax !== null && (after.daysMax === null || after.daysMax > before.daysMax)) return true
-  // As it holds at first, and as it holds when it was passed on.
-  return [false, true].some((passedOn) => !demandsAll(asked(after, facts, passedOn), asked(before, facts, passedOn)))
+  const { class: toolClass } = facts
+  return situations(after, before).some(([then, now]) => {
+    return !demandsAll(asked(after, toolClass, then), asked(before, toolClass, now))
+  })
+}
+
+/** How a rule is met: whether it approves at once what it may, and whether the request was passed on. */
+type Situation = { atOnce: boolean; passedOn: boolean }
+
+/** Pairs of how one and the same request may meet the one rule and the other. */
+function situations(after: ApprovalRuleFacts, before: ApprovalRuleFacts): [Situation, Situation][] {
+  // Some requests no rule approves at once, whatever it says: of those it is who is asked then that counts. Among them are its author's, which another author's rule may approve.
+  const atOnce = [
+    [true, true],
+    [false, false],
+    ...(before.createdById !== null && before.createdById !== after.createdById ? [[true, false]] : []),
+  ]
+  // As it holds at first, as it holds when it was passed on, and in the time in which the one passes on what the other does not yet.
+  const passedOn = [[false, false], [true, true], ...(passesOnEarlier(after, before) ? [[true, false]] : [])]
+  return atOnce.flatMap(([then = false, now = false]) =>
+    passedOn.map(([thenPassed = false, nowPassed = false]): [Situation, Situation] => [
+      { atOnce: then, passedOn: thenPassed },
+      { atOnce: now, passedOn: nowPassed },
+    ]),
+  )
+}
+
+/** What waits keeps the time that it was given, so less time after that is earlier, too. */
+function passesOnEarlier(after: ApprovalRuleFacts, before: ApprovalRuleFacts): boolean {
+  if (!after.escalation?.mayDecide) return false
+  if (!before.escalation?.mayDecide) return true
+  const [hours, hoursBefore] = [after.escalation.afterHours, before.escalation.afterHours]
+  return hours < hoursBefore || after.dueHours + hours < before.dueHours + hoursBefore
 }
 
 /** For each person who is asked, what makes one such: a role, or a team that it was passed on to. */
-function asked(rule: ApprovalRuleFacts, { class: toolClass }: ApprovalFacts, passedOn: boolean): string[][] {
-  if (rule.id !== null && rule.steps.length === 0 && toolClass !== 'destructive') return []
+function asked(rule: ApprovalRuleFacts, toolClass: ToolClass, { atOnce, passedOn }: Situation): string[][] {
+  if (atOnce && rule.id !== null && rule.steps.length === 0 && toolClass !== 'destructive') return []
   const next = passedOn && rule.escalation?.mayDecide ? rule.escalation : null
   const more = next ? [...next.roles, ...(next.teamId === null ? [] : [`team ${next.teamId}`])] : []
   return stepsOf(rule).map((roles) => [...roles, ...more])
