@@ -238,6 +238,27 @@ dbTest(
   },
 )
 
+dbTest('until the end of the one it replaces is confirmed, a rule comes behind every stricter one', async ({ db }) => {
+  const { ctx, ruleId, serverId } = await world(db)
+  const input = createHoldRuleInput.parse({ title: 'Security decides', serverId, deciderRoles: ['security'] })
+  const { ruleId: strict } = await createHoldRule(ctx, input)
+  const lenient = { ...input, title: 'Builders decide', deciderRoles: ['builder' as const] }
+  const { ruleId: once } = await createHoldRule(ctx, { ...lenient, replaces: ruleId })
+  // Nor does replacing it again get it any further.
+  const { ruleId: twice } = await createHoldRule(ctx, { ...lenient, replaces: once })
+  const asked = async () => {
+    const rules = await db.$queryRawUnsafe<{ id: string; serverId: string }[]>(holdRulesSql.text)
+    return rules.filter((rule) => rule.serverId === serverId).map(({ id }) => id)
+  }
+  expect(await asked()).toEqual([ruleId, strict, once, twice])
+  const later = new Date(ctx.now.getTime() + 60_000)
+  const mate = ctxFor(db, await makePerson(db, { roles: ['security'] }), later)
+  await removeHoldRule(mate, { ruleId: once, reason: 'It is replaced.' })
+  expect(await asked()).toEqual([ruleId, strict, twice])
+  await removeHoldRule(mate, { ruleId, reason: 'It is replaced.' })
+  expect(await asked()).toEqual([twice, strict])
+})
+
 dbTest('a changed rule is asked where the old one was, also by brokers, and a new one comes last', async ({ db }) => {
   const { ctx, ruleId, serverId } = await world(db)
   const input = { title: 'Anything waits', serverId, deciderRoles: ['builder'] }

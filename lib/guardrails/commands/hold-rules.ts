@@ -10,7 +10,7 @@ import { endBypassesOf } from './hold-bypasses.ts'
 import type { CreateHoldRuleInput, RemoveHoldRuleInput } from '../schema/held-calls.ts'
 
 /**
- * Makes a rule that holds calls, asked behind all others or in the place of the one it replaces, whose end a second person confirms; brokers follow within a second. Needs `holds:manage`; throws `not_found` for an unknown server or rule,
+ * Makes a rule that holds calls, asked behind all others until a second person has confirmed the end of the one it replaces, whose place it takes then; brokers follow within a second. Needs `holds:manage`; throws `not_found` for an unknown server or rule,
  * `invalid` for a tool the server does not have, `conflict` when the other rule is gone.
  */
 export async function createHoldRule(
@@ -32,9 +32,9 @@ export async function createHoldRule(
   })
   return await inTx(ctx, async (tx, ctx) => {
     if (input.serverId !== null) await expectTool(ctx, { serverId: input.serverId, input })
-    const place = replaces === undefined ? null : await takeOut(tx, ctx, { ruleId: replaces, by: input.title })
+    if (replaces !== undefined) await askForEnd(ctx, { ruleId: replaces, by: input.title })
     const rule = await tx.holdRule.create({
-      data: { ...input, ...place, createdById: person.id, createdAt: ctx.now },
+      data: { ...input, takesPlaceOfId: replaces ?? null, createdById: person.id, createdAt: ctx.now },
       select: { id: true },
     })
     const { deciderRoles, excludedDeciders, decideSeconds, onTimeout } = input
@@ -73,24 +73,29 @@ export async function removeHoldRule(
       return { removed: false, waits: true }
     }
     await tx.holdRule.update({ where: { id: ruleId }, data: { removedAt: ctx.now, removedById: person.id } })
+    await leavePlace(tx, ctx, rule)
     await endBypassesOf(tx, ctx, ruleId)
     recordAudit(tx, ctx, { event: 'hold_rule.removed', ...about })
     return { removed: true, waits: false }
   })
 }
 
-/**
- * Asks for the end of the rule that another one replaces; returns where it is in the order. Until a second person has ended it, it is asked before the new one, which holds what it
- * does not.
- */
-async function takeOut(
-  tx: Tx,
-  ctx: Ctx,
-  { ruleId, by }: { ruleId: string; by: string },
-): Promise<{ position: number }> {
+/** Asks for the end of the rule that another one replaces. Until a second person has ended it, the new one is asked behind all others, so that nobody alone gets it before a stricter one. */
+async function askForEnd(ctx: Ctx, { ruleId, by }: { ruleId: string; by: string }): Promise<void> {
   const { removed, waits } = await removeHoldRule(ctx, { ruleId, reason: `“${by}” takes its place.` })
   if (!removed && !waits) throw new DomainError('conflict', 'The rule it was to replace was removed in the meantime.')
-  return await tx.holdRule.findUniqueOrThrow({ where: { id: ruleId }, select: { position: true } })
+}
+
+/** Whatever was to take the place of a rule has it now, and waits for the place that this one waited for. */
+async function leavePlace(
+  tx: Tx,
+  { now }: Ctx,
+  rule: { id: string; position: number; takesPlaceOfId: string | null },
+): Promise<void> {
+  const { id, position, takesPlaceOfId } = rule
+  await tx.$executeRaw`
+    update "HoldRule" set "positionBefore" = "position", "position" = ${position}, "movedAt" = ${now}, "takesPlaceOfId" = ${takesPlaceOfId}::uuid
+    where "takesPlaceOfId" = ${id}::uuid and "removedAt" is null`
 }
 
 async function expectTool(

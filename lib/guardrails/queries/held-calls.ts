@@ -85,7 +85,7 @@ export async function listHoldRules(ctx: Ctx, { history = false } = {}): Promise
     where: history ? {} : { removedAt: null },
     orderBy: [{ position: 'asc' }, { createdAt: 'asc' }, { id: 'asc' }],
     take: 1000,
-    omit: { removedById: true },
+    omit: { removedById: true, takesPlaceOfId: true, positionBefore: true, movedAt: true },
   })
   const people = await personNames(
     ctx,

@@ -79,9 +79,10 @@ function serverThen(serverId: string, at: Date): Prisma.Sql {
   ])
 }
 
-/** A rule is never changed, only made and removed. */
+/** A rule is never changed: it is made, takes the place of the one that it replaces when that one ends, and is removed. */
 function holdRulesThen(at: Date): Prisma.Sql {
   return Prisma.sql`with "HoldRule" as (
-    select "then".* from "HoldRule" r cross join lateral jsonb_populate_record(null::"HoldRule", to_jsonb(r) - 'removedAt') "then"
+    select "then".* from "HoldRule" r cross join lateral jsonb_populate_record(null::"HoldRule", to_jsonb(r) - 'removedAt' ||
+      case when r."movedAt" > ${at} then jsonb_build_object('position', r."positionBefore") else '{}' end) "then"
     where r."createdAt" <= ${at} and (r."removedAt" is null or r."removedAt" > ${at})) `
 }
