@@ -72,6 +72,27 @@ dbTest(
   },
 )
 
+dbTest('more calls than are read at once are one profile', async ({ db }) => {
+  const { agentId, serverId, record, profiles } = await scene(db)
+  const calls = 20_003
+  await db.$executeRaw`
+    select audit_append((select jsonb_agg(jsonb_build_object('id', gen_random_uuid(), 'at', ${monday}::text, 'event', 'mcp.call_allowed', 'actorKind', 'agent', 'actorId', 'a', 'actorName', 'A',
+      'subjectKind', 'tool', 'subjectId', 't', 'subjectName', 't', 'agentId', ${agentId}::text, 'teamId', null, 'serverId', ${serverId}::text, 'tool', 'look', 'runId', null,
+      'decision', 'allow', 'rule', null, 'requestId', null, 'detail', jsonb_build_object('outcome', 'ok', 'ms', 1))) from generate_series(1, ${calls}::int)), false)`
+  await db.$executeRaw`
+    insert into "ArgumentObservation" ("eventId", "facts")
+    select "id", json_build_object('/a', json_build_object('values', json_build_array("seq" % 2))) from "AuditEvent" where "agentId" = ${agentId}`
+  await record({ facts: value(0) })
+  await rollUpTraffic(at(db))
+  const [profile, ...more] = await profiles()
+  expect(more).toEqual([])
+  expect(profile).toMatchObject({ calls: calls + 1, known: calls + 1, unknown: 0 })
+  const { '/a': path } = profile!.paths as ArgumentProfile['paths']
+  expect(path).toMatchObject({ calls: calls + 1, range: [0, 1] })
+  expect(path!.values!.reduce((sum, [, times]) => sum + times, 0)).toBe(calls + 1)
+  expect(await db.argumentObservation.count()).toBe(0)
+})
+
 dbTest('of servers with data about people or credentials no text is kept', async ({ db }) => {
   const { record, profiles } = await scene(db, ['personal'])
   await record({ facts: { ...value('Schmidt'), '/n': { values: [7] } } })

@@ -3,49 +3,59 @@ import { Prisma } from '#lib/db/generated/client.ts'
 import { addPaths, joinCounts, pathsOf } from '#lib/registry/rules/argument-profile.ts'
 import type { ArgumentObservation, ArgumentProfile } from '#lib/registry/schema/argument-profile.ts'
 
+/** Audit events of which what arguments were like is read at once: as one text, which a database makes of so many bytes only, whatever is in it. */
+const pageMax = 20_000
+/** Profiles that are written at once, for the same reason. */
+const writtenMax = 5_000
+
 /**
  * Adds what the arguments of calls in a part of the audit log were like to the profile of each agent, tool and week, and forgets it of the single calls. Every call is counted, whether
  * its arguments are known or not, so that nobody takes a profile for whole that is not. In the transaction of the traffic, which one worker at a time writes; `meanwhile` is what the
- * database does while they are added up here.
+ * database does while the last of them are added up here.
  */
 export async function addToProfiles(
   tx: Tx,
   { after, upTo, meanwhile }: { after: bigint; upTo: bigint; meanwhile: () => Promise<unknown> },
 ): Promise<void> {
-  const brought = await broughtBetween(tx, { after, upTo })
-  const stored = await storedProfiles(tx, brought)
-  const working = meanwhile()
-  // Its failure is told below.
-  working.catch(() => {})
-  const rows: (Place & ArgumentProfile)[] = []
-  for (const each of brought) {
-    // The statement is on its way before the processor is taken.
-    if (rows.length % 500 === 0) await new Promise((resolve) => setImmediate(resolve))
-    rows.push(joined(each, stored.get(keyOf(each))))
+  const sums = new Map<string, Place & ArgumentProfile>()
+  let working: Promise<unknown> = Promise.resolve()
+  let reading = broughtBetween(tx, pageAfter(after, upTo))
+  for (let from = after; from < upTo;) {
+    const { upTo: to } = pageAfter(from, upTo)
+    const brought = await reading
+    // The next statement is on its way before the processor is taken; its failure is told when it is waited for.
+    if (to < upTo) reading = broughtBetween(tx, pageAfter(to, upTo))
+    else working = forgetObservations(tx, { after, upTo }).then(meanwhile)
+    reading.catch(() => {})
+    working.catch(() => {})
+    await addUp(sums, brought)
+    from = to
   }
   await working
-  if (rows.length === 0) return
-  await tx.$executeRaw`
-    insert into "ArgumentProfile" ("agentId", "serverId", "tool", "week", "calls", "unknown", "known", "firstAt", "paths")
-    select * from json_to_recordset(${JSON.stringify(rows)}::json)
-      as r("agentId" text, "serverId" text, "tool" text, "week" date, "calls" int, "unknown" int, "known" int, "firstAt" timestamptz, "paths" json)
-    order by 1, 4, 2, 3
-    on conflict ("agentId", "week", "serverId", "tool") do update set "calls" = excluded."calls", "unknown" = excluded."unknown", "known" = excluded."known",
-      "firstAt" = excluded."firstAt", "paths" = excluded."paths"`
+  const rows = [...sums.values()].toSorted(byKey)
+  const stored = await storedProfiles(tx, rows)
+  for (let at = 0; at < rows.length; at += writtenMax) {
+    await writeProfiles(
+      tx,
+      rows.slice(at, at + writtenMax).map((row) => joined(row, stored.get(keyOf(row)))),
+    )
+  }
+}
+
+function pageAfter(after: bigint, upTo: bigint): { after: bigint; upTo: bigint } {
+  const end = after + BigInt(pageMax)
+  return { after, upTo: end < upTo ? end : upTo }
 }
 
 /** As one JSON: a row of its own for each would take longer to read than to add up. */
 async function broughtBetween(tx: Tx, { after, upTo }: { after: bigint; upTo: bigint }): Promise<Brought[]> {
   const [read] = await tx.$queryRaw<{ brought: string | null }[]>`
-    with forgotten as (
-      delete from "ArgumentObservation" o using "AuditEvent" e where e."id" = o."eventId" and e."seq" > ${after} and e."seq" <= ${upTo}
-      returning o."eventId", o."facts"
-    ), brought as (
+    with brought as (
       select e."agentId", e."serverId", e."tool", to_char(date_trunc('week', e."at", 'UTC') at time zone 'UTC', 'YYYY-MM-DD') as "week",
         (count(*) filter (where ${countedSql}))::int as "calls", (count(*) filter (where ${countedSql} and o."eventId" is null))::int as "unknown",
         count(o."eventId")::int as "known", min(e."at") as "firstAt", json_agg(o."facts") filter (where o."eventId" is not null) as "observations"
       from "AuditEvent" e
-      left join forgotten o on o."eventId" = e."id"
+      left join "ArgumentObservation" o on o."eventId" = e."id"
       where e."seq" > ${after} and e."seq" <= ${upTo} and e."event" = 'mcp.call_allowed' and e."agentId" is not null
       group by 1, 2, 3, 4
     )
@@ -57,6 +67,11 @@ async function broughtBetween(tx: Tx, { after, upTo }: { after: bigint; upTo: bi
   return brought.map((each) => ({ ...each, firstAt: new Date(each.firstAt) }))
 }
 
+async function forgetObservations(tx: Tx, { after, upTo }: { after: bigint; upTo: bigint }): Promise<void> {
+  await tx.$executeRaw`
+    delete from "ArgumentObservation" o using "AuditEvent" e where e."id" = o."eventId" and e."seq" > ${after} and e."seq" <= ${upTo}`
+}
+
 /** Events that are calls of their own, as traffic counts them. */
 export const countedSql = Prisma.sql`e."event" = 'mcp.call_allowed' and e."detail"->>'outcome' in ('ok', 'tool_error', 'upstream_error', 'aborted', 'streamed')`
 
@@ -65,12 +80,19 @@ type Place = { agentId: string; serverId: string; tool: string; week: string }
 type Brought = Place &
   Omit<ArgumentProfile, 'paths'> & { isPrivate: boolean; observations: ArgumentObservation[] | null }
 
-function joined(brought: Brought, before: ArgumentProfile | undefined): Place & ArgumentProfile {
-  const { agentId, serverId, tool, week, observations, isPrivate } = brought
-  let paths: ArgumentProfile['paths'] = before?.paths ?? {}
-  for (const each of observations ?? []) paths = addPaths(paths, pathsOf(isPrivate ? withoutTexts(each) : each))
-  const { calls, unknown, known, firstAt } = before ? joinCounts(before, brought) : brought
-  return { agentId, serverId, tool, week, calls, unknown, known, firstAt, paths }
+async function addUp(sums: Map<string, Place & ArgumentProfile>, brought: readonly Brought[]): Promise<void> {
+  for (const [index, { observations, isPrivate, ...counts }] of brought.entries()) {
+    // Others have their turn, and the statement goes out.
+    if (index % 500 === 0) await new Promise((resolve) => setImmediate(resolve))
+    const before = sums.get(keyOf(counts))
+    let paths: ArgumentProfile['paths'] = before?.paths ?? {}
+    for (const each of observations ?? []) paths = addPaths(paths, pathsOf(isPrivate ? withoutTexts(each) : each))
+    sums.set(keyOf(counts), { ...counts, ...(before && joinCounts(before, counts)), paths })
+  }
+}
+
+function joined(sum: Place & ArgumentProfile, before: ArgumentProfile | undefined): Place & ArgumentProfile {
+  return before ? { ...sum, ...joinCounts(before, sum), paths: addPaths(before.paths, sum.paths) } : sum
 }
 
 /** Where people's data or credentials are, a text that looks harmless may be one of them. */
@@ -94,6 +116,19 @@ async function storedProfiles(tx: Tx, places: readonly Place[]): Promise<Map<str
   return new Map(rows.map(({ firstAt, ...row }) => [keyOf(row), { ...row, firstAt: new Date(firstAt) }]))
 }
 
-function keyOf({ agentId, serverId, tool, week }: Place): string {
-  return JSON.stringify([agentId, serverId, tool, week])
+async function writeProfiles(tx: Tx, rows: readonly (Place & ArgumentProfile)[]): Promise<void> {
+  await tx.$executeRaw`
+    insert into "ArgumentProfile" ("agentId", "serverId", "tool", "week", "calls", "unknown", "known", "firstAt", "paths")
+    select * from json_to_recordset(${JSON.stringify(rows)}::json)
+      as r("agentId" text, "serverId" text, "tool" text, "week" date, "calls" int, "unknown" int, "known" int, "firstAt" timestamptz, "paths" json)
+    on conflict ("agentId", "week", "serverId", "tool") do update set "calls" = excluded."calls", "unknown" = excluded."unknown", "known" = excluded."known",
+      "firstAt" = excluded."firstAt", "paths" = excluded."paths"`
+}
+
+function keyOf({ agentId, week, serverId, tool }: Place): string {
+  return `${agentId}\n${week}\n${serverId}\n${tool}`
+}
+
+function byKey(a: Place, b: Place): number {
+  return keyOf(a) < keyOf(b) ? -1 : 1
 }
