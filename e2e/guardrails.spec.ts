@@ -53,7 +53,7 @@ test('a change of the central policies: a draft that must type-check, log-only, 
   // The worker answers, and the page finds out by itself.
   const says = page.getByText(/^(?:Would have blocked .* calls?|There is no call on record)/)
   await expect(says).toBeVisible({ timeout: 60_000 })
-  await page.unroute(readings)
+  await page.unrouteAll({ behavior: 'wait' })
   await expectAccessible(page)
   await page.getByRole('link', { name: 'Which calls' }).click()
   await expect(page.getByRole('heading', { level: 1, name: 'Replay' })).toBeVisible()
