@@ -109,7 +109,7 @@ test('a draft that judged no live call is thrown away, and a new one is made of 
   await expect(heading).toBeVisible()
   const number = (await heading.innerText()).replace('Policy set ', '')
   await expect(page.getByText('No recorded calls were replayed with this text. It was never log-only.')).toBeVisible()
-  await page.getByRole('button', { name: `Throw policy set ${number} away` }).click()
+  await page.getByRole('button', { name: `Throw away policy set ${number}` }).click()
   await expectAccessible(page)
   await page.getByRole('dialog').getByRole('button', { name: 'Throw it away' }).click()
   await expect(page.getByRole('link', { name: 'Make a draft of it' })).toBeVisible()

@@ -14,6 +14,7 @@ type Action = (input: never) => Promise<Result<unknown, unknown>>
 /** A button that asks once more before it ends something: what happens in a sentence, no reason to give. */
 export function ConfirmButton<A extends Action>({
   label,
+  object,
   title,
   description,
   confirm,
@@ -25,8 +26,10 @@ export function ConfirmButton<A extends Action>({
   size = 'sm',
   whyNot,
 }: {
-  /** What the button says; assistive technology hears `title`. */
+  /** What the button says. */
   label: string
+  /** What it is done to: for assistive technology alone, after the label. */
+  object: string
   title: string
   description: string
   /** What the dialog's last button says. */
@@ -54,8 +57,8 @@ export function ConfirmButton<A extends Action>({
   return (
     <>
       <ActionButton size={size} variant={variant} whyNot={whyNot} onClick={() => change(true)}>
-        <span aria-hidden>{label}</span>
-        <span className="sr-only">{title}</span>
+        {label}
+        <span className="sr-only"> {object}</span>
       </ActionButton>
       <Dialog
         open={open}

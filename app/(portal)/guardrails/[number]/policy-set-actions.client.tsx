@@ -26,6 +26,7 @@ export function PolicySetActions({ set }: { set: PolicySetDetail }) {
       {state === 'draft' && actions.discard === null && (
         <ConfirmButton
           label="Throw away"
+          object={`policy set ${number}`}
           title={`Throw policy set ${number} away`}
           description="It leaves the list for good, and a replay of it ends. Its text stays on record: a new draft can be made of it."
           confirm="Throw it away"

@@ -60,6 +60,7 @@ function ReplayActions({
       {open && !whyNotCancel && (
         <ConfirmButton
           label="Cancel"
+          object="this replay"
           title="Cancel this replay"
           description="What it has read so far is given up. It can be started again."
           confirm="Cancel the replay"

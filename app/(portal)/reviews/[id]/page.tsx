@@ -57,6 +57,7 @@ export default async function ReviewPage({ params, searchParams }: Props) {
           (endProblem === null ? (
             <ConfirmButton
               label="End"
+              object={`“${campaign.title}”`}
               title={`End “${campaign.title}”`}
               description={`What nobody has answered ${ends[campaign.atEnd]}, at once.`}
               confirm="End it"

@@ -7,6 +7,7 @@ export function EndButton({ connectionId, name }: { connectionId: string; name: 
   return (
     <ConfirmButton
       label="Disconnect"
+      object={name}
       title={`Disconnect ${name}`}
       description="It is refused from its next question on. To come back it has to ask you again."
       confirm="Disconnect app"

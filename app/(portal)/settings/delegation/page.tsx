@@ -88,6 +88,7 @@ const columns: readonly Column<DelegationView>[] = [
       (state === 'in_force' || state === 'to_come') && (
         <ConfirmButton
           label="End"
+          object={`${delegate.name} for ${person.name}`}
           title={`End: ${delegate.name} for ${person.name}`}
           description={`${delegate.name} decides nothing more in the place of ${person.name}. What was decided stays decided.`}
           confirm="End it"

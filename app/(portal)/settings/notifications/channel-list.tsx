@@ -23,6 +23,7 @@ export function ChannelList({ channels }: { channels: readonly ChannelView[] }) 
             />
             <ConfirmButton
               label="Delete"
+              object={channel.name}
               title={`Delete ${channel.name}`}
               description="It is told of nothing more, and its delivery log goes with it."
               confirm="Delete"

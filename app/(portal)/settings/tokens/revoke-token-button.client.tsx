@@ -7,6 +7,7 @@ export function RevokeTokenButton({ tokenId, name }: { tokenId: string; name: st
   return (
     <ConfirmButton
       label="Revoke"
+      object={name}
       title={`Revoke ${name}`}
       description="Whatever uses this token is refused from its next request on."
       confirm="Revoke token"

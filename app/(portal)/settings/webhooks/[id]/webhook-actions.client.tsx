@@ -30,6 +30,7 @@ export function WebhookActions({ webhookId, enabled, host }: { webhookId: string
       <RotateButton webhookId={webhookId} />
       <ConfirmButton
         label="Delete"
+        object={`the webhook to ${host}`}
         title={`Delete the webhook to ${host}`}
         description="It is told of nothing any more, and its delivery log goes with it."
         confirm="Delete webhook"

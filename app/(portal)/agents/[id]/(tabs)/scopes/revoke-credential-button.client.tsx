@@ -15,6 +15,7 @@ export function RevokeCredentialButton({
   return (
     <ConfirmButton
       label="Revoke"
+      object={`credential ${clientId}`}
       title={`Revoke credential ${clientId}`}
       description="Whatever authenticates with it gets no token from now on."
       confirm="Revoke credential"
