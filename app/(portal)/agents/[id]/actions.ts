@@ -40,11 +40,6 @@ import { unchangedSince } from '#lib/web/conditional.ts'
 export const runNow = portalAction(startRunInput, (ctx, input) => startRun(ctx, { ...input, trigger: 'manual' }))
 
 export const suspend = portalAction(moveAgentInput, async (ctx, input) => shown(await suspendAgent(ctx, input), input))
-export const limitCalls = portalAction(limitAgentCallsInput, async (ctx, input) => {
-  const outcome = await limitAgentCalls(ctx, input)
-  revalidatePath(paths.agent(input.agentId, 'scopes'))
-  return outcome
-})
 export const resume = portalAction(moveAgentInput, async (ctx, input) => shown(await resumeAgent(ctx, input), input))
 export const takeOver = portalAction(takeOverInput, async (ctx, input) => shown(await takeOverAgent(ctx, input), input))
 export const retire = portalAction(moveAgentInput, async (ctx, input) => shown(await retireAgent(ctx, input), input))
@@ -59,6 +54,9 @@ export const review = portalAction(markReviewedInput.extend(seen), async (ctx, i
 )
 export const update = portalAction(updateAgentInput.extend(seen), async (ctx, { revision, ...input }) =>
   shown(await updateAgent(asSeen(ctx, { ...input, revision }), input), input),
+)
+export const limitCalls = portalAction(limitAgentCallsInput.extend(seen), async (ctx, { revision, ...input }) =>
+  shown(await limitAgentCalls(asSeen(ctx, { ...input, revision }), input), input),
 )
 export const schedule = portalAction(setScheduleInput.extend(seen), async (ctx, input) =>
   shown(await setSchedule(asSeen(ctx, input), input), input),

@@ -1,7 +1,7 @@
 import { Card } from '#components/ui/card.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
-import { getServerGuards } from '#lib/guardrails/queries/server-guards.ts'
+import { getServerGuards, guardsRevision } from '#lib/guardrails/queries/server-guards.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { GuardSwitch } from './guard-switch.client.tsx'
 import { LimitsButton } from './limits-button.client.tsx'
@@ -10,6 +10,8 @@ const standard = 'as for any server'
 
 /** What the broker does with the answers of this server before an agent gets them. */
 export async function GuardsCard({ ctx, serverId }: { ctx: Ctx; serverId: string }) {
+  // Read first: a change in between is then one that the page has not shown.
+  const revision = (await guardsRevision(ctx.db, serverId, false)) ?? ''
   const guards = await getServerGuards(ctx, serverId)
   const problem = whyNot(ctx.actor, 'servers:manage')
   return (
@@ -42,7 +44,7 @@ export async function GuardsCard({ ctx, serverId }: { ctx: Ctx; serverId: string
               {guards.resultDepthMax !== null && `, ${guards.resultDepthMax} levels`}
             </Fact>
           </Facts>
-          <LimitsButton serverId={serverId} limits={guards} whyNot={problem} />
+          <LimitsButton serverId={serverId} limits={guards} revision={revision} whyNot={problem} />
         </div>
       </div>
     </Card>

@@ -9,7 +9,7 @@ import { Input } from '#components/ui/input.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import type { ServerLimits } from '#lib/guardrails/schema/server-guards.ts'
-import { setGuards } from './guards-actions.ts'
+import { setLimits } from './guards-actions.ts'
 
 const fields = [
   {
@@ -28,19 +28,24 @@ const fields = [
   { name: 'resultDepthMax', label: 'Levels in a result', hint: 'Arrays and objects in each other.', max: 64 },
 ] as const satisfies { name: keyof ServerLimits; label: string; hint: string; max: number }[]
 
+type Draft = Partial<Record<keyof ServerLimits, string>>
+
 /** How much the broker asks of this server and takes from it. */
 export function LimitsButton({
   serverId,
   limits,
+  revision,
   whyNot,
 }: {
   serverId: string
   limits: ServerLimits
+  /** Of the guards that the page shows. */
+  revision: string
   whyNot: string | null
 }) {
   const [open, setOpen] = useState(false)
-  const [draft, setDraft] = useState<Partial<Record<keyof ServerLimits, string>>>({})
-  const { run, pending, failed, clear } = useAction(setGuards, () => {
+  const [draft, setDraft] = useState<Draft>({})
+  const { run, pending, failed, clear } = useAction(setLimits, () => {
     toast.success('The limits are changed.')
     setOpen(false)
   })
@@ -49,7 +54,7 @@ export function LimitsButton({
     setDraft({})
     clear()
   }
-  const textOf = (name: keyof ServerLimits) => draft[name] ?? limits[name]?.toString() ?? ''
+  const textOf = (name: keyof ServerLimits) => draft[name] ?? textIn(limits, name)
   return (
     <>
       <ActionButton size="sm" whyNot={whyNot} onClick={() => change(true)}>
@@ -65,8 +70,7 @@ export function LimitsButton({
           className="grid gap-4"
           onSubmit={(event) => {
             event.preventDefault()
-            const entries = fields.map(({ name }) => [name, textOf(name) === '' ? null : Number(textOf(name))])
-            run({ serverId, ...(Object.fromEntries(entries) as ServerLimits) })
+            run({ serverId, revision, ...changedLimits(draft, limits) })
           }}
         >
           <div className="grid gap-4 sm:grid-cols-2">
@@ -90,4 +94,14 @@ export function LimitsButton({
       </Dialog>
     </>
   )
+}
+
+/** What was typed and differs from what holds; an emptied field is null. */
+function changedLimits(draft: Draft, limits: ServerLimits): Partial<ServerLimits> {
+  const changed = fields.filter(({ name }) => (draft[name] ?? textIn(limits, name)) !== textIn(limits, name))
+  return Object.fromEntries(changed.map(({ name }) => [name, draft[name] ? Number(draft[name]) : null]))
+}
+
+function textIn(limits: ServerLimits, name: keyof ServerLimits): string {
+  return limits[name]?.toString() ?? ''
 }

@@ -15,11 +15,14 @@ export function CallRateButton({
   agentId,
   agentName,
   callsPerSecond,
+  revision,
   whyNot,
 }: {
   agentId: string
   agentName: string
   callsPerSecond: number | null
+  /** Of the agent that the page shows. */
+  revision: string
   whyNot: string | null
 }) {
   const [open, setOpen] = useState(false)
@@ -48,7 +51,8 @@ export function CallRateButton({
           className="grid gap-4"
           onSubmit={(event) => {
             event.preventDefault()
-            run({ agentId, callsPerSecond: draft.calls === '' ? null : Number(draft.calls), reason: draft.reason })
+            const calls = draft.calls === '' ? null : Number(draft.calls)
+            run({ agentId, revision, callsPerSecond: calls, reason: draft.reason })
           }}
         >
           <Field

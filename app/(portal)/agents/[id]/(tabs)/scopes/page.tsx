@@ -29,7 +29,7 @@ export const metadata: Metadata = { title: 'Scopes' }
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 
 export default async function AgentScopesPage({ params, searchParams }: Props) {
-  const { ctx, agent } = await loadAgent((await params).id)
+  const { ctx, agent, revision } = await loadAgent((await params).id)
   const query = await searchParams
   const history = query['history'] === '1'
   const [grants, requests, servers, usage, stale, { callsPerSecond }] = await Promise.all([
@@ -66,6 +66,7 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
             agentId={agent.id}
             agentName={agent.name}
             callsPerSecond={callsPerSecond}
+            revision={revision}
             whyNot={agent.status === 'retired' ? retiredText : whyNot(ctx.actor, 'agents:suspend', agent.owner)}
           />
           <BreakGlassButton
