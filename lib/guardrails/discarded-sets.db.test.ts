@@ -3,7 +3,14 @@ import type { Ctx } from '#lib/auth/ctx.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
-import { discardPolicySet, draftPolicySet, endLogOnly, startLogOnly, startPolicyReplay } from './commands.ts'
+import {
+  cancelPolicyReplay,
+  discardPolicySet,
+  draftPolicySet,
+  endLogOnly,
+  startLogOnly,
+  startPolicyReplay,
+} from './commands.ts'
 import { getPolicyReplay, getPolicySet, listPolicySets } from './queries.ts'
 
 const textOf = (id: string) => `${permitsGranted}\n\n${forbids(id, 'resource.class == "destructive"')}`
@@ -80,6 +87,26 @@ test('what was log-only for a moment is kept, also when its text changed since; 
     error: { rule: 'policies:not_a_draft' },
   })
   await expect(discardPolicySet(author, { number: 999, version: '' })).rejects.toMatchObject({ code: 'not_found' })
+})
+
+test('a draft is thrown away also while its replay ends by itself', async ({ db, author }) => {
+  const { number, version } = await drafted(author, 'policy_replay_ends')
+  const { replayId } = await startPolicyReplay(author, { number, since: '1h' })
+  let discarding: ReturnType<typeof discardPolicySet> | undefined
+  await db.$transaction(
+    async (tx) => {
+      await tx.policyReplay.update({ where: { id: replayId }, data: { state: 'done', endedAt: author.now } })
+      discarding = discardPolicySet(author, { number, version })
+      // It has found the replay running, and waits for whoever ends it.
+      await expect
+        .poll(async () => await db.$queryRaw`select 1 from pg_locks where not granted`, { timeout: 20_000 })
+        .not.toEqual([])
+    },
+    { timeout: 30_000 },
+  )
+  expect(await discarding).toEqual({ ok: true, value: { changed: true } })
+  expect((await getPolicyReplay(author, replayId)).state).toBe('done')
+  await expect(cancelPolicyReplay(author, { replayId })).rejects.toMatchObject({ code: 'conflict' })
 })
 
 test('the list is read a page at a time, each set once, and goes on behind what was thrown away meanwhile', async ({

@@ -18,11 +18,18 @@ const keptDays = 90
 export async function cancelPolicyReplay(ctx: Ctx, { replayId }: { replayId: string }): Promise<void> {
   authorize(ctx, 'policies:manage')
   await inTx(ctx, async (tx, ctx) => {
-    const replay = await lockReplay(tx, replayId)
-    if (!isOpen(replay)) throw new DomainError('conflict', `This replay has ended: it is ${replay.state}.`)
-    await tx.policyReplay.update({ where: { id: replayId }, data: { state: 'cancelled', endedAt: ctx.now } })
-    recordEnd(tx, ctx, { replay, outcome: 'cancelled' })
+    const { state } = await endOpenReplay(tx, ctx, replayId)
+    if (state !== null) throw new DomainError('conflict', `This replay has ended: it is ${state}.`)
   })
+}
+
+/** Cancels it unless it has ended; says how it had, null when it was open. */
+export async function endOpenReplay(tx: Tx, ctx: Ctx, replayId: string): Promise<{ state: string | null }> {
+  const replay = await lockReplay(tx, replayId)
+  if (!isOpen(replay)) return { state: replay.state }
+  await tx.policyReplay.update({ where: { id: replayId }, data: { state: 'cancelled', endedAt: ctx.now } })
+  recordEnd(tx, ctx, { replay, outcome: 'cancelled' })
+  return { state: null }
 }
 
 /**

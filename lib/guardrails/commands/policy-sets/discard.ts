@@ -3,7 +3,7 @@ import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { ok, type Result } from '#lib/core/result.ts'
 import { decidePolicySetMove, stillTheText } from '../../rules/policy-set-life.ts'
 import { type DiscardPolicySetInput, discardPolicySetInput, type PolicySetRefusal } from '../../schema/policy-sets.ts'
-import { cancelPolicyReplay } from '../policy-replays.ts'
+import { endOpenReplay } from '../policy-replays.ts'
 import { lockPolicySet, policySetSubject } from './lock.ts'
 import { refusedMove } from './refused.ts'
 
@@ -33,7 +33,8 @@ export async function discardPolicySet(
     const running = await tx.policyReplay.findFirst({
       where: { setNumber: number, state: { in: ['queued', 'running'] } },
     })
-    if (running) await cancelPolicyReplay(ctx, { replayId: running.id })
+    // It may have ended by itself since; then there is nothing left to end.
+    if (running) await endOpenReplay(tx, ctx, running.id)
     recordAudit(tx, ctx, {
       event: 'policy_set.discarded',
       subject: policySetSubject(number),
