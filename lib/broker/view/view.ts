@@ -113,7 +113,7 @@ export class BrokerView implements PolicyView {
     const open = async (state: PolicySetRow['state']) => {
       const row = rows.find((row) => row.state === state)
       if (!row) return null
-      return known.find((set) => set?.version === row.version) ?? (await openPolicySet(row))
+      return known.find((set) => set?.version === row.version && !set.failed) ?? (await openPolicySet(row))
     }
     const opening = (async () => {
       const enforced = await open('enforced')

@@ -19,6 +19,11 @@ export function versionOf({ schema, policies }: PolicySource): string {
   return digestOf({ schema, policies }).slice(0, 16)
 }
 
+/** The text is at fault, so it is the next time, too. */
+export class InvalidPolicies extends Error {
+  override readonly name = 'InvalidPolicies'
+}
+
 /** A situation is new at most so often, else what is remembered of a pair of agent and tool is forgotten. */
 const situationsMax = 200
 
@@ -50,7 +55,7 @@ function* readySteps(
     const said = problems.map(
       ({ policyId, line, message }) => `line ${line}${policyId ? ` (${policyId})` : ''}: ${message}`,
     )
-    throw new Error(`The central policies are not valid:\n${said.join('\n')}`)
+    throw new InvalidPolicies(`The central policies are not valid:\n${said.join('\n')}`)
   }
   const parsed = yield* parseSteps(versionOf(source), { policies, schema: source.schema })
   yield

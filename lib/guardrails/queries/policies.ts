@@ -1,18 +1,14 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { type PolicySet, refusingPolicySet } from '../rules/policy-set.ts'
-import { openPolicySet, type StoredPolicySet } from './policy-source.ts'
-
-/** So many are kept ready: the enforced one and those that are looked at. */
-const openedMax = 5
-const opened = new Map<string, Promise<PolicySet>>()
+import { openedPolicySet } from './opened-sets.ts'
 
 const stored = { number: true, version: true, policies: true } as const
 
 /** The central policies that calls are judged by now: those of the enforced set, as a broker has them. Parsed anew only when another one is enforced. Callers authorize. */
 export async function policiesInForce(ctx: Ctx): Promise<PolicySet> {
   const enforced = await reader(ctx).policySet.findFirst({ where: { state: 'enforced' }, select: stored })
-  return enforced ? await open(enforced) : refusingPolicySet('none', 'no policy set is enforced.')
+  return enforced ? await openedPolicySet(enforced) : refusingPolicySet('none', 'no policy set is enforced.')
 }
 
 /**
@@ -27,7 +23,7 @@ export async function policiesOf(
   if (number !== null) {
     const set = await db.policySet.findUnique({ where: { number }, select: stored })
     if (!set) throw new DomainError('not_found', `There is no policy set ${number}.`, { field: 'policySet' })
-    return await open(set)
+    return await openedPolicySet(set)
   }
   if (past === null) return await policiesInForce(ctx)
   const period = await db.policySetPeriod.findFirst({
@@ -38,14 +34,7 @@ export async function policiesOf(
     const message = 'at: it is not on record which policies were in force then. Name a policy set to ask that one.'
     throw new DomainError('invalid', message, { field: 'at' })
   }
-  return await open(await db.policySet.findUniqueOrThrow({ where: { number: period.number }, select: stored }))
-}
-
-async function open(set: StoredPolicySet): Promise<PolicySet> {
-  const known = opened.get(set.version)
-  if (known) return await known
-  const opening = openPolicySet(set)
-  for (const version of [...opened.keys()].slice(0, Math.max(0, opened.size + 1 - openedMax))) opened.delete(version)
-  opened.set(set.version, opening)
-  return await opening
+  return await openedPolicySet(
+    await db.policySet.findUniqueOrThrow({ where: { number: period.number }, select: stored }),
+  )
 }

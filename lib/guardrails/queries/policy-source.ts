@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createCedarPolicySet, createCedarPolicySetGently, type PolicySource } from '../cedar/policy-set.ts'
+import {
+  createCedarPolicySet,
+  createCedarPolicySetGently,
+  InvalidPolicies,
+  type PolicySource,
+} from '../cedar/policy-set.ts'
 import { type PolicySet, refusingPolicySet } from '../rules/policy-set.ts'
 
 /** The folder of this file; the portal's bundle has none, and runs in the folder of the program. */
@@ -37,7 +42,7 @@ export type StoredPolicySet = { number: number; version: string; policies: reado
 
 /**
  * A stored set, ready to judge. It is checked against the schema of this release, whatever it was checked against before: one that does not
- * type-check here refuses everything and says why. Whatever else this process does goes on meanwhile.
+ * type-check here refuses everything and says why; so does one that could not be opened for another reason, which is not to be kept (`failed`). Whatever else this process does goes on meanwhile.
  */
 export async function openPolicySet(stored: StoredPolicySet): Promise<PolicySet> {
   try {
@@ -49,5 +54,8 @@ export async function openPolicySet(stored: StoredPolicySet): Promise<PolicySet>
 
 function unreadable({ number, version }: StoredPolicySet, error: unknown): PolicySet {
   const said = error instanceof Error ? error.message : String(error)
-  return refusingPolicySet(version, `policy set ${number} is not valid in this release. ${said}`)
+  if (error instanceof InvalidPolicies) {
+    return refusingPolicySet(version, `policy set ${number} is not valid in this release. ${said}`)
+  }
+  return { ...refusingPolicySet(version, `policy set ${number} could not be opened. ${said}`), failed: true }
 }

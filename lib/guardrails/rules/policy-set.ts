@@ -47,6 +47,8 @@ export type PolicySet = {
   readonly version: string
   /** Why it judges nothing and refuses everything; null: it does judge. */
   readonly problem: string | null
+  /** It could not be opened, for a reason that is not in its text: to be opened anew by who asks next. */
+  readonly failed?: true
   judge(question: PolicyQuestion): RuleId | null
   /** What the set says about a policy of its own. */
   wordsOf(ruleId: string): RuleWords | null
