@@ -1,10 +1,11 @@
 import { expect } from 'vitest'
+import { unchangedSince } from '#lib/web/conditional.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { limitAgentCalls, setServerGuards } from './commands.ts'
 import { getAgentCallRate } from './queries/call-rates.ts'
-import { getServerGuards } from './queries/server-guards.ts'
+import { getServerGuards, guardsRevision } from './queries/server-guards.ts'
 
 dbTest(
   'the guards of a server are switched by who manages servers, and each change is recorded once',
@@ -64,6 +65,30 @@ dbTest(
         code: 'forbidden',
       })
     }
+    await db.agent.update({ where: { id: agentId }, data: { status: 'retired' } })
+    await expect(limitAgentCalls(onCall, { ...input, callsPerSecond: null })).rejects.toMatchObject({
+      code: 'conflict',
+      details: { rule: 'lifecycle:retired' },
+    })
     await expect(limitAgentCalls(onCall, { ...input, agentId: 'none' })).rejects.toMatchObject({ code: 'not_found' })
   },
 )
+
+dbTest('of two who change the limits that both have seen, one does, and the other looks again', async ({ db }) => {
+  const serverId = await makeServer(db)
+  const security = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+  const seen = (await guardsRevision(db, serverId, false))!
+  const asSeen = () => unchangedSince(security, { read: guardsRevision, id: serverId }, seen)
+  const outcomes = await Promise.allSettled([
+    setServerGuards(asSeen(), { serverId, callsPerSecond: 5 }),
+    setServerGuards(asSeen(), { serverId, callsPerSecond: 500 }),
+  ])
+  expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+  expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
+    reason: { code: 'precondition_failed' },
+  })
+  // A tool that is seen again, say, changes nothing of what the card shows.
+  const now = (await guardsRevision(db, serverId, false))!
+  await db.mcpServer.update({ where: { id: serverId }, data: { updatedAt: new Date(0) } })
+  expect(await guardsRevision(db, serverId, false)).toBe(now)
+})

@@ -92,7 +92,7 @@ export const kindFacts = {
   },
   agent_state: {
     label: 'State of my agents',
-    says: 'Suspended, resumed, retired, taken over, or nobody answers for one.',
+    says: 'Suspended, slowed down, resumed, retired, taken over, or nobody answers for one.',
     needs: 'agents:read',
     always: false,
     mail: 'at_once',

@@ -40,3 +40,18 @@ test('what waits for somebody and stops cannot be switched off in the inbox', ()
   expect(fixed).toEqual(kinds.filter((kind) => kindFacts[kind].always))
   expect(fixed).toEqual(expect.arrayContaining(['request_waits', 'call_waits', 'stop']))
 })
+
+test('the owners of an agent are told that its calls are limited, and that they are not any more', () => {
+  const limited = { before: null, after: 1, reason: 'It asks in a loop.' }
+  expect(tellingOf({ ...event, event: 'agent.calls_limited', detail: limited })).toMatchObject({
+    kind: 'agent_state',
+    title: 'Invoice poster was slowed down',
+    body: 'Maya: It asks in a loop.\nAt most 1 call a second at each broker.',
+    path: '/agents/poster/scopes',
+    audiences: [{ to: 'owners', agentId: 'poster' }],
+  })
+  const free = { before: 1, after: null, reason: 'It was mended.' }
+  expect(tellingOf({ ...event, event: 'agent.calls_limited', detail: free })?.body).toBe(
+    'Maya: It was mended.\nThe limit on its calls is taken back.',
+  )
+})

@@ -187,6 +187,11 @@ const tellers: Tellers = {
   'stop.ordered': (event) => stop(event, 'is stopped', event.detail),
   'stop.released': (event) => stop(event, 'goes on', event.detail),
   'agent.suspended': (event) => agentState(event, 'was suspended', event.detail.reason),
+  'agent.calls_limited': (event) => ({
+    ...agentState(event, event.detail.after === null ? 'calls as often as any other' : 'was slowed down', null),
+    body: `${event.actor.name}: ${event.detail.reason}\n${callRate(event.detail.after)}.`,
+    path: paths.agent(event.agentId ?? '', 'scopes'),
+  }),
   'agent.resumed': (event) => agentState(event, 'goes on', event.detail.reason),
   'agent.retired': (event) => agentState(event, 'was retired', event.detail.reason),
   'agent.taken_over': (event) => ({
@@ -252,4 +257,9 @@ const tellers: Tellers = {
     thread: `webhook:${event.subject.id}`,
     audiences: [{ to: 'holders', of: 'webhooks:manage' }],
   }),
+}
+
+function callRate(callsPerSecond: number | null): string {
+  if (callsPerSecond === null) return 'The limit on its calls is taken back'
+  return `At most ${callsPerSecond} ${callsPerSecond === 1 ? 'call' : 'calls'} a second at each broker`
 }
