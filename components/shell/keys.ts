@@ -1,13 +1,14 @@
+import { store, stored } from '#components/ui/stored.ts'
+
 const storageKey = 'wheelhouse:single-keys'
 
 /** Whether keys pressed alone do something; people who speak to their computer switch them off. */
 export function singleKeysOn(): boolean {
-  return localStorage.getItem(storageKey) !== 'off'
+  return stored(storageKey) !== 'off'
 }
 
 export function switchSingleKeys(on: boolean): void {
-  if (on) localStorage.removeItem(storageKey)
-  else localStorage.setItem(storageKey, 'off')
+  store(storageKey, on ? null : 'off')
 }
 
 /** What is pressed there is text. */

@@ -1,3 +1,5 @@
+import { store, stored } from './stored.ts'
+
 const storageKey = 'wheelhouse:times'
 const listeners = new Set<() => void>()
 
@@ -5,11 +7,11 @@ const listeners = new Set<() => void>()
 export type TimeStyle = 'relative' | 'utc'
 
 export function timeStyle(): TimeStyle {
-  return localStorage.getItem(storageKey) === 'utc' ? 'utc' : 'relative'
+  return stored(storageKey) === 'utc' ? 'utc' : 'relative'
 }
 
 export function chooseTimeStyle(style: TimeStyle): void {
-  localStorage.setItem(storageKey, style)
+  store(storageKey, style)
   listeners.forEach((tell) => tell())
 }
 
