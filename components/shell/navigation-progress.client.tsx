@@ -20,6 +20,8 @@ export function NavigationProgress() {
       const to = new URL(url, window.location.href)
       if (`${to.pathname}?${to.searchParams}` === here) return
       setGoing(true)
+      // The wait is that for the page which was asked for last.
+      clearTimeout(ends)
       ends = setTimeout(() => setGoing(false), longestMs)
     })
     return () => {
