@@ -26,6 +26,8 @@ import { callsForMe, reviewsForMe, WaitsForMe } from './waits-for-me.tsx'
 export const metadata: Metadata = { title: 'Home' }
 
 const shown = 6
+/** Of agents that somebody still has to do with: the figure and the list behind it are of the same. */
+const alive = 'active,suspended,provisioning'
 
 export default async function HomePage() {
   const ctx = await currentCtx()
@@ -35,7 +37,7 @@ export default async function HomePage() {
       mine
         ? listAgents(ctx, {
             owner: mine,
-            status: 'active,suspended,provisioning',
+            status: alive,
             sort: 'runs',
             order: 'desc',
             limit: shown,
@@ -116,7 +118,11 @@ export default async function HomePage() {
         <div>
           <HomeList
             title="Agents of my teams"
-            more={mine ? { href: hrefWith(paths.agents(), { owner: mine }), label: `All ${agents?.total ?? 0}` } : null}
+            more={
+              mine
+                ? { href: hrefWith(paths.agents(), { owner: mine, status: alive }), label: `All ${agents?.total ?? 0}` }
+                : null
+            }
             empty={mine ? <FirstAgent ctx={ctx} /> : 'You belong to no team. A platform admin can add you to one.'}
           >
             {agents?.items.map((agent) => (

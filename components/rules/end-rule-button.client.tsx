@@ -1,9 +1,13 @@
-import { ReasonButton } from '#components/ui/reason-button.client.tsx'
-import { Time } from '#components/ui/time.client.tsx'
-import type { Result } from '#lib/core/result.ts'
+'use client'
 
-type EndAsked = { by: { id: string; name: string }; at: string; reason: string } | null
-type Action = (input: { ruleId: string; reason: string }) => Promise<Result<unknown, unknown>>
+import { ReasonButton } from '#components/ui/reason-button.client.tsx'
+import type { Result } from '#lib/core/result.ts'
+import type { EndAsked } from './end-asked-note.tsx'
+
+type Action = (input: {
+  ruleId: string
+  reason: string
+}) => Promise<Result<{ removed: boolean; waits: boolean }, unknown>>
 
 /** Ends a rule that two people end: the first one asks for it, another one does it. */
 export function EndRuleButton({
@@ -28,15 +32,11 @@ export function EndRuleButton({
 }) {
   const { id, title, endAsked } = rule
   const own = endAsked !== null && endAsked.by.id === personId
-  const words = {
-    always: ['It holds until somebody else removes it, too.', 'Noted. Somebody else confirms it; until then it holds.'],
-    if_easier: [
-      'Where that makes approval easier, it holds until somebody else removes it, too.',
-      'Noted. Where it makes approval easier, somebody else confirms it.',
-    ],
-    never: ['', 'The rule is removed.'],
-  } as const
-  const [then, said] = endAsked ? words.never : words[second]
+  const then = {
+    always: 'It holds until somebody else removes it, too.',
+    if_easier: 'Where that makes approval easier, it holds until somebody else removes it, too.',
+    never: '',
+  }[endAsked ? 'never' : second]
   return (
     <ReasonButton
       label={endAsked ? 'Confirm removal' : label}
@@ -47,17 +47,13 @@ export function EndRuleButton({
       action={action}
       input={{ ruleId: id }}
       whyNot={whyNot ?? (own ? 'You asked for its end, so somebody else confirms it.' : null)}
-      said={said}
+      said={saidOf}
     />
   )
 }
 
-/** Who has asked for the end of a rule, and why. */
-export function EndAskedNote({ endAsked }: { endAsked: EndAsked }) {
-  if (!endAsked) return null
-  return (
-    <span className="block text-[13px] break-words text-muted-foreground">
-      {endAsked.by.name} asked for its end <Time value={endAsked.at} />: {endAsked.reason}
-    </span>
-  )
+/** What came of it: who asked first may have been too long ago, or gone, so the answer says it, not what the page had shown. */
+function saidOf({ removed, waits }: { removed: boolean; waits: boolean }): string {
+  if (waits) return 'Noted. It holds until somebody else confirms its end.'
+  return removed ? 'The rule is removed.' : 'It was removed already.'
 }

@@ -8,7 +8,7 @@ import { Dialog } from './dialog.client.tsx'
 import { Field } from './field.tsx'
 import { Input, Textarea } from './input.tsx'
 import { Notice } from './notice.tsx'
-import { useAction } from './use-action.client.ts'
+import { useAction, type ValueOf } from './use-action.client.ts'
 import { toast } from './toast.client.ts'
 
 type Action = (input: never) => Promise<Result<unknown, unknown>>
@@ -31,7 +31,7 @@ type Props<A extends Action> = {
   variant?: ButtonProps['variant']
   size?: ButtonProps['size']
   /** What is said afterwards; what is only asked for must not be called done. */
-  said?: string
+  said?: string | ((value: ValueOf<A>) => string)
   onDone?: () => void
 }
 
@@ -54,8 +54,8 @@ export function ReasonButton<A extends Action>({
   const [open, setOpen] = useState(false)
   const [reason, setReason] = useState('')
   const [typed, setTyped] = useState('')
-  const { run, pending, failed, clear } = useAction(action, () => {
-    toast.success(said ?? `Done: ${title}.`)
+  const { run, pending, failed, clear } = useAction(action, (value) => {
+    toast.success((typeof said === 'function' ? said(value) : said) ?? `Done: ${title}.`)
     setOpen(false)
     setReason('')
     setTyped('')

@@ -14,7 +14,8 @@ type Failed = {
   details?: Readonly<Record<string, unknown>> | undefined
 }
 type Action = (input: never) => Promise<Result<unknown, unknown>>
-type ValueOf<A extends Action> = Extract<Awaited<ReturnType<A>>, { ok: true }>['value']
+/** What an action answers when it succeeds. */
+export type ValueOf<A extends Action> = Extract<Awaited<ReturnType<A>>, { ok: true }>['value']
 
 /**
  * Runs a server action with what a form needs around it: pending while it runs, afterwards the refusal or failure in words. The value

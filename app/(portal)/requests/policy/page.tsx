@@ -1,5 +1,6 @@
 import type { Metadata } from 'next'
-import { EndAskedNote, EndRuleButton } from '#components/rules/end-rule-button.tsx'
+import { EndAskedNote } from '#components/rules/end-asked-note.tsx'
+import { EndRuleButton } from '#components/rules/end-rule-button.client.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { ConfirmButton } from '#components/ui/confirm-button.client.tsx'
 import { plural } from '#components/ui/count.ts'
@@ -139,6 +140,7 @@ function actionColumn({
           {!inForce && (
             <ConfirmButton
               label="Confirm"
+              object={`“${title}”`}
               size="sm"
               title={`Let “${title}” hold`}
               description="It makes approval easier than the rules that hold now; it holds for what is decided from now on, also for requests that wait."
