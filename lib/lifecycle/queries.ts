@@ -5,6 +5,7 @@ import { manifestFieldsOf } from './manifest/of-agent.ts'
 import { moveProblem } from './rules.ts'
 import type { BulkEligibility, BulkEligibilityInput } from './schema.ts'
 
+export { pastOwners } from './queries/past-owners.ts'
 export { getReview, listReviews } from './queries/reviews.ts'
 
 /** `measured: false` leaves out what is measured and reviewed, for files kept in a repository. */

@@ -4,6 +4,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { authorizeForTeam } from '#lib/registry/rules.ts'
+import { pastOwners } from '../queries/past-owners.ts'
 import { nextReview } from '../rules.ts'
 import { tierProblem } from '../rules/tier.ts'
 import type { UpdateAgentInput } from '../schema.ts'
@@ -25,7 +26,7 @@ export async function updateAgent(ctx: Ctx, input: UpdateAgentInput): Promise<vo
     refuseRetired(agent)
     const changed = given.filter(([key, value]) => value !== now[key])
     if (changed.length === 0) return
-    if (fields.tier && fields.tier !== agent.tier) authorizeTier(ctx, agent, fields)
+    if (fields.tier && fields.tier !== agent.tier) await authorizeTier(ctx, agent, fields)
     const after: Record<string, unknown> = Object.fromEntries(changed)
     await checkOwners(ctx, after)
     if ('ownerTeamId' in after) await refuseLeavingStoppedTeam(ctx, agent)
@@ -40,19 +41,24 @@ export async function updateAgent(ctx: Ctx, input: UpdateAgentInput): Promise<vo
   })
 }
 
-/** Who profits by easier rules does not say the tier: neither whom the agent belongs to nor whom it will belong to. */
-function authorizeTier(
+/** Who profits by easier rules does not say the tier: neither whom the agent belongs to, or did a while ago, nor whom it will belong to. */
+async function authorizeTier(
   ctx: Ctx,
   agent: LockedAgent,
   after: Pick<UpdateAgentInput, 'ownerTeamId' | 'accountablePersonId'>,
-): void {
+): Promise<void> {
+  const past = await pastOwners(ctx, agent.id)
   const now = { ownerTeamId: agent.ownerTeam.id, accountablePersonId: agent.accountablePersonId }
   const problem =
-    tierProblem(ctx.actor, now) ??
-    tierProblem(ctx.actor, {
-      ownerTeamId: after.ownerTeamId ?? now.ownerTeamId,
-      accountablePersonId: after.accountablePersonId ?? now.accountablePersonId,
-    })
+    tierProblem(ctx.actor, now, past) ??
+    tierProblem(
+      ctx.actor,
+      {
+        ownerTeamId: after.ownerTeamId ?? now.ownerTeamId,
+        accountablePersonId: after.accountablePersonId ?? now.accountablePersonId,
+      },
+      past,
+    )
   if (problem) throw new DomainError('forbidden', problem.message, { field: 'tier', rule: problem.rule })
 }
 

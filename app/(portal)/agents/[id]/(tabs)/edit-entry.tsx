@@ -1,3 +1,4 @@
+import { pastOwners } from '#lib/lifecycle/queries.ts'
 import { tierProblem } from '#lib/lifecycle/rules/tier.ts'
 import { listPeople, listTeams } from '#lib/registry/queries.ts'
 import type { AgentView } from '#lib/registry/schema.ts'
@@ -9,8 +10,8 @@ import { EditButton } from './edit-button.client.tsx'
 export async function EditEntry({ ctx, agent, revision }: { ctx: PageCtx; agent: AgentView; revision: string }) {
   const { owner, accountable, tier } = agent
   const problem = whyNot(ctx.actor, 'agents:update', owner)
-  const whyNotTier =
-    tierProblem(ctx.actor, { ownerTeamId: owner.id, accountablePersonId: accountable.id })?.message ?? null
+  const belongsTo = { ownerTeamId: owner.id, accountablePersonId: accountable.id }
+  const whyNotTier = tierProblem(ctx.actor, belongsTo, await pastOwners(ctx, agent.id))?.message ?? null
   const retired = agent.status === 'retired' ? 'A retired agent is not changed.' : null
   const nothing = retired ?? (whyNotTier === null ? null : problem)
   const [teams, people] = nothing ? [[], []] : await Promise.all([listTeams(ctx), listPeople(ctx, { active: true })])
