@@ -54,10 +54,13 @@ export const createAgentInput = z.strictObject({
 export type CreateAgentInput = z.infer<typeof createAgentInput>
 export type CreateAgentDraft = z.input<typeof createAgentInput>
 
-/** Registers what was found unregistered: the same as creating. With the layer left out, what it was told at Claude goes on as the team's part. */
+/** The team's part of what is adopted: with the prompt left out, what it was told at Claude goes on. */
+export const adoptedLayer = agentLayer.partial()
+
+/** Registers what was found unregistered: the same as creating. */
 export const adoptUnregisteredInput = createAgentInput.extend({
   unregisteredId: z.uuid(),
-  layer: agentLayer.optional(),
+  layer: adoptedLayer.optional(),
 })
 export type AdoptUnregisteredInput = z.input<typeof adoptUnregisteredInput>
 

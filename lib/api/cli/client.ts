@@ -107,9 +107,12 @@ function nextOf(link: string | null): string | undefined {
   return /<([^>]*)>;\s*rel="next"/.exec(link ?? '')?.[1]
 }
 
-/** Amounts are decimal strings in JSON. */
+/** Amounts are decimal strings in JSON. What is no number would be null, which says something else: it is not sent. */
 function writeJson(body: unknown): string {
-  return JSON.stringify(body, (_, member: unknown) => (typeof member === 'bigint' ? member.toString() : member))
+  return JSON.stringify(body, (key, member: unknown) => {
+    if (typeof member === 'number' && !Number.isFinite(member)) throw new UsageError(`${key} has to be a number.`)
+    return typeof member === 'bigint' ? member.toString() : member
+  })
 }
 
 function pathOf({ path }: Endpoint, { params, query }: Sent): string {

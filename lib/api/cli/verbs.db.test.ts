@@ -234,3 +234,57 @@ test('a call is simulated, and a decision is explained', async ({ wheelhouse, db
   expect(await wheelhouse(['explain', decision])).toMatchObject(done('Now: the same.'))
   expect(await wheelhouse(['explain', crypto.randomUUID()])).toMatchObject({ code: 1 })
 })
+
+test('what is no number lifts no limit: it is a usage error, and nothing is sent', async ({ wheelhouse, db }) => {
+  const { id } = await makeAgent(db)
+  const own = async () => (await db.agent.findUniqueOrThrow({ where: { id } })).callsPerSecond
+  expect(await wheelhouse(['agents', 'call-rate', id, '2', ...why])).toMatchObject(done('2 times a second'))
+  for (const wrong of ['2/s', '', '0', '1e1', 'Default']) {
+    expect(await wheelhouse(['agents', 'call-rate', id, wrong, ...why])).toMatchObject({ code: 2, out: '' })
+    expect(await wheelhouse(['servers', 'limits', 'erp', '--calls-per-second', wrong])).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--calls-per-second'),
+    })
+  }
+  expect(await own()).toBe(2)
+  expect(await wheelhouse(['agents', 'call-rate', id, 'default', ...why])).toMatchObject(done('any other'))
+  expect(await own()).toBeNull()
+  // Nor anywhere else: what JSON has no number for is not sent as null.
+  const days = ['token', 'create', 'ci', '--permission', 'agents:read', '--days', 'a week']
+  expect(await wheelhouse(days)).toMatchObject({ code: 2, err: expect.stringContaining('days has to be a number') })
+})
+
+test('what is adopted keeps its prompt, unless a file has another one', async ({ wheelhouse, db }) => {
+  const definition = {
+    system: 'Post what comes.',
+    model: 'claude',
+    tools: [],
+    mcpServers: [],
+    skills: [],
+    description: null,
+  }
+  const adopt = async (id: string, more: string[] = []) => {
+    const found = await db.unregisteredAgent.create({
+      data: {
+        source: 'claude',
+        key: id,
+        name: id,
+        verified: true,
+        firstSeenAt: new Date(),
+        lastSeenAt: new Date(),
+        detail: {},
+        definition,
+      },
+    })
+    const args = ['agents', 'create', id, '--template', 'test-template', '--purpose', 'to post', '--no-wait']
+    expect(await wheelhouse([...args, '--adopt', found.id, ...more])).toMatchObject(done('is registered'))
+    return (await db.agentVersion.findFirstOrThrow({ where: { agentId: id } })).layer
+  }
+  expect(await adopt('poster-of-old')).toEqual({ prompt: 'Post what comes.', parameters: {} })
+  const folder = await mkdtemp(join(tmpdir(), 'adopt-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, 'prompt.md'), 'Post nothing.')
+  expect(await adopt('poster-anew', ['--prompt-file', join(folder, 'prompt.md')])).toMatchObject({
+    prompt: expect.stringContaining('Post nothing.'),
+  })
+})

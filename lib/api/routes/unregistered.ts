@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { createAgentInput } from '#lib/lifecycle/schema.ts'
-import { agentLayer } from '#lib/registry/schema.ts'
+import { adoptedLayer, createAgentInput } from '#lib/lifecycle/schema.ts'
 import { dismissUnregisteredInput, unregisteredQuery } from '#lib/registry/schema/unregistered.ts'
 import { importOutcome, unregistered, unregisteredList } from '../answers/unregistered.ts'
 import { text } from '../answers/words.ts'
@@ -44,10 +43,10 @@ export const adopt = endpoint({
   method: 'POST',
   path: '/api/v1/unregistered/{id}/adopt',
   summary:
-    'Registers what was found, as creating an agent does; an agent at Claude stays the same one there, and its prompt goes on where no layer is given.',
+    'Registers what was found, as creating an agent does; an agent at Claude stays the same one there, and its prompt goes on where none is given.',
   permission: 'agents:create',
   params: uuidId,
-  body: createAgentInput.extend({ layer: agentLayer.optional() }),
+  body: createAgentInput.extend({ layer: adoptedLayer.optional() }),
   status: 201,
   answer: json(z.strictObject({ agentId: text, version: z.int().positive() })),
   example: {

@@ -14,7 +14,7 @@ import { createAgent } from './create.ts'
 /**
  * Registers what was found unregistered, by the same rules as any new agent, and closes the finding; both commit together or not at all. An
  * agent at Claude stays the same one there and gets the version that its template renders to; what it was told goes on as the team's part
- * unless a layer is given, and what it was made of is kept with version 1. Needs `agents:create` in the owner team; throws
+ * unless a prompt is given, and what it was made of is kept with version 1. Needs `agents:create` in the owner team; throws
  * `conflict` when it was decided already, of two who adopt at once for one of them.
  */
 export async function adoptUnregistered(
@@ -25,7 +25,8 @@ export async function adoptUnregistered(
   const { unregisteredId, layer: wanted, ...draft } = adoptUnregisteredInput.parse(input)
   return await inTx(ctx, async (_, ctx) => {
     const found = await getUnregistered(ctx, unregisteredId)
-    const layer = wanted ?? carriedLayer(found.definition)
+    const { prompt: given, parameters = {} } = wanted ?? {}
+    const layer = { ...(given === undefined ? carriedLayer(found.definition) : { prompt: given }), parameters }
     const made = await createAgent(ctx, { ...draft, layer }, originOf(found))
     const prompt = promptOutcome(found.definition, layer.prompt)
     await closeAdopted(ctx, { unregisteredId, agentId: made.agentId, prompt })

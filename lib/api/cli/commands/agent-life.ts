@@ -8,6 +8,7 @@ import { Failed, UsageError } from '../errors.ts'
 import { facts } from '../table.ts'
 import { count, minute, money, oneLine, percent, plain } from '../text.ts'
 import { choice } from './choices.ts'
+import { ownLimit } from './numbers.ts'
 import { personWith } from './people.ts'
 
 type Update = { name?: string; purpose?: string; owner?: string; accountable?: string; tier?: string; budget?: string }
@@ -49,12 +50,12 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
     examples: ['wheelhouse agents call-rate invoice-reconciler-7 2 --reason "It asks the ERP in a loop."'],
     options: (command) => command.option('--reason <text>', 'why; the owner and the audit log keep it'),
     run: async (cli, { args: [id = '', calls], options: { reason } }) => {
+      const callsPerSecond = calls === undefined ? undefined : ownLimit('calls', calls)
+      if (calls !== undefined && reason === undefined) throw new UsageError('Say why, with --reason.')
       const client = await cli.client()
       const params = { id }
-      if (calls !== undefined && reason === undefined) throw new UsageError('Say why, with --reason.')
-      const callsPerSecond = calls === 'default' ? null : Number(calls)
       const now =
-        calls === undefined
+        callsPerSecond === undefined
           ? await client.call(routes.agents.callRate, { params })
           : await client.call(routes.agents.limitCalls, { params, body: { callsPerSecond, reason: reason! } })
       const often = now.callsPerSecond === null ? 'as often as any other' : `${now.callsPerSecond} times a second`

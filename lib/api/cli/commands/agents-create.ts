@@ -32,6 +32,9 @@ type Options = {
   wait: boolean
 }
 
+type Layer = NonNullable<CreateAgentDraft['layer']>
+type Draft = Omit<CreateAgentDraft, 'layer'> & { layer: Partial<Layer> & Pick<Layer, 'parameters'> }
+
 export function addAgentsCreate(agents: Command, setup: Setup): void {
   addVerb<Options>(agents, setup, {
     name: 'create <id>',
@@ -74,7 +77,10 @@ async function create(cli: Cli, { args: [id = ''], options }: { args: string[]; 
   const made =
     options.adopt !== undefined && !dryRun
       ? await client.call(routes.unregistered.adopt, { params: { id: options.adopt }, body })
-      : await client.call(routes.agents.create, { query: { dryRun: String(dryRun) }, body })
+      : await client.call(routes.agents.create, {
+          query: { dryRun: String(dryRun) },
+          body: { ...body, layer: { prompt: '', ...body.layer } },
+        })
   if ('problems' in made) {
     cli.show(made, () => previewText(made))
     return made.problems.length === 0 ? exitCodes.ok : exitCodes.failed
@@ -88,7 +94,7 @@ async function create(cli: Cli, { args: [id = ''], options }: { args: string[]; 
   return log.steps.some(({ state }) => state === 'failed') ? exitCodes.failed : exitCodes.ok
 }
 
-async function draftOf(client: Client, id: string, options: Options): Promise<CreateAgentDraft> {
+async function draftOf(client: Client, id: string, options: Options): Promise<Draft> {
   const me = await client.call(routes.account.me, {})
   const [templateId = '', templateVersion] = options.template.split('@')
   const team = options.owner ?? (me.teamIds.length === 1 ? me.teamIds[0] : undefined)
@@ -103,7 +109,8 @@ async function draftOf(client: Client, id: string, options: Options): Promise<Cr
     templateId,
     ...(templateVersion ? { templateVersion } : {}),
     layer: {
-      prompt: options.promptFile ? await readPrompt(options.promptFile) : '',
+      // Of what is adopted the prompt goes on, unless there is another one.
+      ...(options.promptFile === undefined ? {} : { prompt: await readPrompt(options.promptFile) }),
       parameters: Object.fromEntries((options.param ?? []).map(parameterOf)),
     },
     schedule: options.schedule ?? null,

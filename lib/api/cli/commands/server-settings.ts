@@ -6,6 +6,7 @@ import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
 import { minute, oneLine, plain } from '../text.ts'
 import { choice } from './choices.ts'
+import { ownLimit } from './numbers.ts'
 
 const limitNames = ['callsPerSecond', 'callDeadlineSeconds', 'resultBytesMax', 'resultDepthMax'] as const
 
@@ -46,11 +47,9 @@ export function addServerSettingVerbs(servers: Command, setup: Setup): void {
         .option('--result-bytes-max <n>', 'of a result; never more than of any other')
         .option('--result-depth-max <n>', 'levels in a result; never more than of any other'),
     run: async (cli, { args: [id = ''], options }) => {
-      const client = await cli.client()
       const given = limitNames.filter((name) => options[name] !== undefined)
-      const body = Object.fromEntries(
-        given.map((name) => [name, options[name] === 'default' ? null : Number(options[name])]),
-      )
+      const body = Object.fromEntries(given.map((name) => [name, ownLimit(optionOf(name), options[name] ?? '')]))
+      const client = await cli.client()
       const guards =
         given.length === 0
           ? await client.call(routes.servers.showGuards, { params: { id } })
@@ -130,4 +129,8 @@ For basic it is user:password. Certificates and OAuth clients are set on the pag
       cli.show({ id, removed: true }, () => `The credential of ${plain(id)} is gone.`)
     },
   })
+}
+
+function optionOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }
