@@ -201,6 +201,8 @@ test('the approval policy asks two people; one sends a request back, its request
   await expect(policy).toContainText('asked for its end')
   await expectAccessible(page)
   await signInAs(page, 'Security')
+  await page.goto('/')
+  await expect(page.getByRole('main')).toContainText('Rules to confirm')
   await page.goto('/requests/policy')
   await policy.getByRole('button', { name: 'Confirm removal' }).click()
   await page.getByRole('dialog').getByLabel('Reason').fill('The test is over.')

@@ -14,14 +14,14 @@ import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
 import { countWaitingCalls } from '#lib/guardrails/queries/held-calls.ts'
 import { listEscalations } from '#lib/harness/queries.ts'
-import { listOrphans } from '#lib/lifecycle/queries.ts'
+import { listOrphans, listWaitingReviews } from '#lib/lifecycle/queries.ts'
 import { fleetSummary } from '#lib/metrics/queries.ts'
 import { listAgents, listToolReviews } from '#lib/registry/queries.ts'
 import { listBreakGlass, listScopeRequests, listWaitingRequests } from '#lib/scopes/queries.ts'
 import { currentCtx, type PageCtx } from '#lib/web/ctx.ts'
 import { hrefWith } from '#lib/web/search.ts'
 import { HomeList, HomeNote, HomeRow } from './home-list.tsx'
-import { callsForMe, reviewsForMe, WaitsForMe } from './waits-for-me.tsx'
+import { callsForMe, rulesForMe, WaitsForMe } from './waits-for-me.tsx'
 
 export const metadata: Metadata = { title: 'Home' }
 
@@ -32,7 +32,7 @@ const alive = 'active,suspended,provisioning'
 export default async function HomePage() {
   const ctx = await currentCtx()
   const mine = ctx.actor.teamIds.join(',')
-  const [agents, waiting, calls, forMe, requests, escalations, summary, tools, reviews, glasses, orphans] =
+  const [agents, waiting, calls, forMe, requests, escalations, summary, tools, reviews, rules, glasses, orphans] =
     await Promise.all([
       mine
         ? listAgents(ctx, {
@@ -50,7 +50,8 @@ export default async function HomePage() {
       listEscalations(ctx, { open: true, limit: shown }),
       fleetSummary(ctx, { days: 30 }),
       can(ctx.actor, 'servers:manage') ? listToolReviews(ctx) : [],
-      reviewsForMe(ctx),
+      listWaitingReviews(ctx),
+      rulesForMe(ctx),
       listBreakGlass(ctx, { state: 'open', limit: shown }, { counted: false }),
       can(ctx.actor, 'agents:take_over') ? listOrphans(ctx, { mine: true }) : [],
     ])
@@ -97,7 +98,7 @@ export default async function HomePage() {
       </dl>
       <div className="grid grid-cols-1 items-start gap-x-5 xl:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
         <div className="grid gap-5">
-          <WaitsForMe ctx={ctx} waiting={{ calls, glasses, requests: forMe, tools, reviews, orphans }} />
+          <WaitsForMe ctx={ctx} waiting={{ calls, glasses, requests: forMe, rules, tools, reviews, orphans }} />
           <HomeList
             title="Open escalations of all teams"
             more={{

@@ -7,12 +7,12 @@ import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { can } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
-import { listHeldCalls } from '#lib/guardrails/queries/held-calls.ts'
+import { listHeldCalls, listHoldRules } from '#lib/guardrails/queries/held-calls.ts'
 import type { HeldCallView } from '#lib/guardrails/schema/held-calls.ts'
-import { getReview, listReviews } from '#lib/lifecycle/queries.ts'
 import type { OrphanView } from '#lib/lifecycle/schema.ts'
-import type { ReviewCampaignRow } from '#lib/lifecycle/schema/reviews.ts'
+import type { WaitingReview } from '#lib/lifecycle/schema/reviews.ts'
 import type { ToolReview } from '#lib/registry/schema.ts'
+import { listApprovalRules } from '#lib/scopes/queries.ts'
 import type { BreakGlassView } from '#lib/scopes/schema/break-glass.ts'
 import type { WaitingRequestList } from '#lib/scopes/schema/waiting.ts'
 import type { PageCtx } from '#lib/web/ctx.ts'
@@ -28,31 +28,48 @@ export async function callsForMe(ctx: PageCtx): Promise<HeldCallView[]> {
   return items.filter(({ decidable }) => decidable.allowed)
 }
 
-/** Open campaigns in which something waits for the reader's answer. */
-export async function reviewsForMe(ctx: PageCtx): Promise<{ campaign: ReviewCampaignRow; answers: number }[]> {
-  const { items } = await listReviews(ctx, { state: 'open', limit: 3 })
-  const found = await Promise.all(
-    items.map(async (campaign) => {
-      const mine = await getReview(ctx, { campaignId: campaign.id, show: 'mine', limit: 100 })
-      const open = mine.items.filter(({ decision, decidable }) => decision === null && decidable.allowed)
-      return { campaign, answers: open.length }
-    }),
+/** Changes of rules that somebody else has asked for and the reader may confirm: they hold, or end, by a second person. */
+export async function rulesForMe(ctx: PageCtx): Promise<RuleToConfirm[]> {
+  const [approval, hold] = await Promise.all([
+    can(ctx.actor, 'approvals:manage') ? listApprovalRules(ctx) : [],
+    can(ctx.actor, 'holds:manage') ? listHoldRules(ctx) : [],
+  ])
+  const proposed = approval
+    .filter(({ inForce, createdBy }) => !inForce && createdBy?.id !== ctx.actor.id)
+    .map(({ id, title, createdBy, createdAt }) => ({
+      key: `new ${id}`,
+      title,
+      href: paths.approvalPolicy(),
+      change: 'is proposed',
+      by: createdBy?.name ?? 'unknown',
+      at: createdAt,
+    }))
+  const ending = [
+    ...approval.map((rule) => ({ ...rule, href: paths.approvalPolicy() })),
+    ...hold.map((rule) => ({ ...rule, href: paths.approvals('rules') })),
+  ].flatMap(({ id, title, endAsked, href }) =>
+    endAsked && endAsked.by.id !== ctx.actor.id
+      ? [{ key: `end ${id}`, title, href, change: 'is to end', by: endAsked.by.name, at: endAsked.at }]
+      : [],
   )
-  return found.filter(({ answers }) => answers > 0)
+  return [...proposed, ...ending]
 }
+
+type RuleToConfirm = { key: string; title: string; href: string; change: string; by: string; at: string | null }
 
 type Waiting = {
   calls: HeldCallView[]
   glasses: BreakGlassView[]
   requests: WaitingRequestList
   tools: ToolReview[]
-  reviews: { campaign: ReviewCampaignRow; answers: number }[]
+  rules: RuleToConfirm[]
+  reviews: WaitingReview[]
   orphans: OrphanView[]
 }
 
 /** What somebody is asked to do, the most pressing first; kinds of which nothing waits are left out. */
 export function WaitsForMe({ ctx, waiting }: { ctx: PageCtx; waiting: Waiting }) {
-  const { calls, glasses, requests, tools, reviews, orphans } = waiting
+  const { calls, glasses, requests, rules, tools, reviews, orphans } = waiting
   const lists: ReactNode[] = []
   if (calls.length > 0) {
     lists.push(
@@ -107,6 +124,25 @@ export function WaitsForMe({ ctx, waiting }: { ctx: PageCtx; waiting: Waiting })
       </HomeList>,
     )
   }
+  if (rules.length > 0) {
+    lists.push(
+      <HomeList key="rules" title="Rules to confirm">
+        {rules.slice(0, shown).map(({ key, title, href, change, by, at }) => (
+          <HomeRow key={key} href={href} title={title}>
+            <HomeNote>
+              {by}
+              {at && (
+                <>
+                  , <Time value={at} />
+                </>
+              )}
+            </HomeNote>
+            <Badge tone="held">{change}</Badge>
+          </HomeRow>
+        ))}
+      </HomeList>,
+    )
+  }
   if (tools.length > 0) {
     lists.push(
       <HomeList
@@ -131,7 +167,7 @@ export function WaitsForMe({ ctx, waiting }: { ctx: PageCtx; waiting: Waiting })
   if (reviews.length > 0) {
     lists.push(
       <HomeList key="reviews" title="Scope reviews that wait for me" more={{ href: paths.reviews(), label: 'All' }}>
-        {reviews.map(({ campaign, answers }) => (
+        {reviews.slice(0, shown).map(({ campaign, answers }) => (
           <HomeRow
             key={campaign.id}
             href={hrefWith(paths.review(campaign.id), { show: 'mine' })}
@@ -179,7 +215,7 @@ export function WaitsForMe({ ctx, waiting }: { ctx: PageCtx; waiting: Waiting })
         <Card>
           <p className="font-medium">Nothing waits for you</p>
           <p className="mt-1 text-muted-foreground">
-            Held calls, scope requests, tools and reviews show here as soon as you are asked to decide.
+            Held calls, scope requests, rules, tools and reviews show here as soon as you are asked to decide.
           </p>
         </Card>
       )}

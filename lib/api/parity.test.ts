@@ -158,6 +158,7 @@ const queries: Record<string, string | Reason> = {
   getUnregistered: 'unregistered.show',
   getWebhook: 'webhooks.show',
   getReview: 'reviews.show',
+  listWaitingReviews: 'reviews.show',
   grantProposals: 'usage.proposals',
   grantUsage: 'usage.ofAgent',
   listReviews: 'reviews.list',

@@ -7,6 +7,7 @@ import type { BulkEligibility, BulkEligibilityInput } from './schema.ts'
 
 export { pastOwners } from './queries/past-owners.ts'
 export { getReview, listReviews } from './queries/reviews.ts'
+export { listWaitingReviews } from './queries/waiting-reviews.ts'
 
 /** `measured: false` leaves out what is measured and reviewed, for files kept in a repository. */
 export type ExportOptions = { measured?: boolean }

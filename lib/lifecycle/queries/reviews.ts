@@ -7,8 +7,8 @@ import { personNames } from '#lib/registry/queries.ts'
 import type { PersonRef } from '#lib/registry/schema.ts'
 import { grantCallsSince } from '#lib/scopes/queries.ts'
 import type { GrantUsage } from '#lib/scopes/schema/usage.ts'
-import { answeredFor } from '../rules/review-stand-in.ts'
 import { decideReviewItem, hasEnded, stillProposed } from '../rules/reviews.ts'
+import { agentsAnsweredFor } from './answered-agents.ts'
 import { answerable } from './answerable.ts'
 import { evidenceIn } from './evidence.ts'
 import { usageToday } from './usage-today.ts'
@@ -140,12 +140,9 @@ async function itemsOf(
   ctx: Ctx,
   { campaign, query }: { campaign: Campaign; query: ReviewShowQuery },
 ): Promise<{ items: ReviewItemView[]; nextCursor: string | null }> {
-  const { actor } = ctx
-  const person = actor.kind === 'person' ? actor : null
+  const person = ctx.actor.kind === 'person' ? ctx.actor : null
   const absences = person ? await standsInFor(ctx, person.id) : []
-  const mine = person && {
-    OR: [ownAgents(person), ...absences.flatMap(({ person: absent }) => theirAgents(person, absent))],
-  }
+  const mine = person && agentsAnsweredFor(person, absences)
   const after = query.cursor === undefined ? null : await itemPlace(ctx, { campaign, cursor: query.cursor })
   const rows = await reader(ctx).reviewItem.findMany({
     where: {
@@ -183,22 +180,6 @@ async function itemsOf(
     ),
     nextCursor: rows.length > query.limit ? (page.at(-1)?.id ?? null) : null,
   }
-}
-
-type Person = Extract<Ctx['actor'], { kind: 'person' }>
-
-function ownAgents({ id, roles, teamIds }: Person): Prisma.AgentWhereInput {
-  const led = roles.includes('team_lead') ? [...teamIds] : []
-  return { OR: [{ accountablePersonId: id }, { ownerTeamId: { in: led } }] }
-}
-
-/** Those that somebody who is away answers for, as far as the stand-in may in their place. */
-function theirAgents(delegate: Person, absent: Person): Prisma.AgentWhereInput[] {
-  const reach = answeredFor({ delegate, absent })
-  if (!reach) return []
-  const { accountableId, ledTeamIds, withinTeamIds } = reach
-  const theirs = { OR: [{ accountablePersonId: accountableId }, { ownerTeamId: { in: ledTeamIds } }] }
-  return [withinTeamIds === null ? theirs : { ...theirs, ownerTeamId: { in: [...withinTeamIds] } }]
 }
 
 /** By its place, not by itself: it may have been answered since, and is then no longer among those that are asked for. */

@@ -114,6 +114,9 @@ export type ReviewCampaignRow = {
 }
 export type ReviewCampaignList = { items: ReviewCampaignRow[]; nextCursor: string | null }
 
+/** An open campaign, and how many grants of it the reader may answer for. */
+export type WaitingReview = { campaign: { id: string; title: string; dueAt: string }; answers: number }
+
 export type ReviewItemView = {
   id: string
   agent: { id: string; name: string; status: AgentStatus }
