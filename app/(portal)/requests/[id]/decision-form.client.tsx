@@ -21,7 +21,14 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
   const { left } = request.policy
   const [reach, setReach] = useState<Reach>({ class: left.class, toolName: '' })
   const limits = readLimits(draft)
+  const [pressed, setPressed] = useState<Decision | null>(null)
   const { run, pending, failed } = useAction(decide)
+  const submit = (input: Parameters<typeof decide>[0]) => {
+    setPressed(input.decision)
+    run(input)
+  }
+  // The one that was pressed shows that it works; the others wait with it.
+  const button = (decision: Decision) => ({ pending: pending && pressed === decision, disabled: pending, whyNot })
   const narrowProblem = ['conditions', 'rate', 'class', 'toolName'].flatMap((field) => failed?.fields[field] ?? [])[0]
   // What is decided is what the page shows, not what it was changed to since.
   const about = {
@@ -33,40 +40,44 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
   return (
     <div className="space-y-4">
       {whyNot && <Notice title="You cannot decide this one">{whyNot}</Notice>}
-      <Field label="For how many days" hint="Empty: until it is revoked." error={failed?.fields['days']?.[0]}>
-        <Input
-          inputMode="numeric"
-          value={days}
-          onChange={(event) => setDays(event.target.value.replace(/\D/g, ''))}
-          maxLength={String(grantDaysMax).length}
-        />
-      </Field>
-      <details open={narrowProblem !== undefined || left.conditions.length > 0 || left.rate !== null}>
-        <summary className="text-sm font-medium">Grant less than was asked for</summary>
-        <div className="mt-3 grid gap-4">
-          {left.toolName === null && (
-            <NarrowFields
-              request={request}
-              reach={reach}
-              onChange={setReach}
-              error={failed?.fields['class']?.[0] ?? failed?.fields['toolName']?.[0]}
+      {!whyNot && (
+        <>
+          <Field label="For how many days" hint="Empty: until it is revoked." error={failed?.fields['days']?.[0]}>
+            <Input
+              inputMode="numeric"
+              value={days}
+              onChange={(event) => setDays(event.target.value.replace(/\D/g, ''))}
+              maxLength={String(grantDaysMax).length}
             />
-          )}
-          <LimitsFields
-            draft={draft}
-            onChange={setDraft}
-            error={limits.problem ?? failed?.fields['conditions']?.[0] ?? failed?.fields['rate']?.[0]}
-          />
-        </div>
-      </details>
-      <Field
-        label="Note"
-        hint="The requester reads it. Needed to reject or to request changes."
-        error={failed?.fields['note']?.[0]}
-      >
-        <Textarea value={note} onChange={(event) => setNote(event.target.value)} rows={3} maxLength={1000} />
-      </Field>
-      <InPlaceOf standIns={request.standIns} value={absent} onChange={setAbsent} />
+          </Field>
+          <details open={narrowProblem !== undefined || left.conditions.length > 0 || left.rate !== null}>
+            <summary className="text-sm font-medium">Grant less than was asked for</summary>
+            <div className="mt-3 grid gap-4">
+              {left.toolName === null && (
+                <NarrowFields
+                  request={request}
+                  reach={reach}
+                  onChange={setReach}
+                  error={failed?.fields['class']?.[0] ?? failed?.fields['toolName']?.[0]}
+                />
+              )}
+              <LimitsFields
+                draft={draft}
+                onChange={setDraft}
+                error={limits.problem ?? failed?.fields['conditions']?.[0] ?? failed?.fields['rate']?.[0]}
+              />
+            </div>
+          </details>
+          <Field
+            label="Note"
+            hint="The requester reads it. Needed to reject or to request changes."
+            error={failed?.fields['note']?.[0]}
+          >
+            <Textarea value={note} onChange={(event) => setNote(event.target.value)} rows={3} maxLength={1000} />
+          </Field>
+          <InPlaceOf standIns={request.standIns} value={absent} onChange={setAbsent} />
+        </>
+      )}
       {failed && !narrowProblem && !failed.fields['note'] && !failed.fields['days'] && (
         <Notice kind="danger" requestId={failed.requestId}>
           {failed.message}
@@ -75,11 +86,10 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
       <div className="flex flex-wrap gap-2">
         <ActionButton
           variant="primary"
-          pending={pending}
-          whyNot={whyNot}
+          {...button('approve')}
           onClick={() =>
             limits.problem === null &&
-            run({
+            submit({
               ...about,
               decision: 'approve',
               conditions: limits.conditions,
@@ -94,17 +104,15 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
           Approve
         </ActionButton>
         <ActionButton
-          pending={pending}
-          whyNot={whyNot}
-          onClick={() => run({ ...about, decision: 'request_changes', note })}
+          {...button('request_changes')}
+          onClick={() => submit({ ...about, decision: 'request_changes', note })}
         >
           Request changes
         </ActionButton>
         <ActionButton
           variant="danger-outline"
-          pending={pending}
-          whyNot={whyNot}
-          onClick={() => run({ ...about, decision: 'reject', note })}
+          {...button('reject')}
+          onClick={() => submit({ ...about, decision: 'reject', note })}
         >
           Reject
         </ActionButton>
@@ -113,6 +121,7 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
   )
 }
 
+type Decision = Parameters<typeof decideAction>[0]['decision']
 type Reach = { class: ToolClass; toolName: string }
 
 /** Less than was asked for: a class below, or one of its tools. */
