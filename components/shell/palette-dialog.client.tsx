@@ -5,7 +5,7 @@ import { Command } from 'cmdk'
 import { Bot, OctagonX, Plus, Search } from 'lucide-react'
 import { useRouter } from 'next/navigation'
 import { Dialog as Radix } from 'radix-ui'
-import { type ReactNode, type RefObject, useDeferredValue, useState } from 'react'
+import { type ReactNode, type RefObject, useDeferredValue, useRef, useState } from 'react'
 import { useStopDialog } from '#components/stops/stop-dialog.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { agentSearchQuery } from './agent-search.ts'
@@ -25,6 +25,7 @@ export function PaletteDialog({
 }) {
   const router = useRouter()
   const stop = useStopDialog()
+  const opener = useRef<Element>(null)
   const [text, setText] = useState('')
   const search = useDeferredValue(text.trim())
   const { data: agents = [], isFetching } = useQuery({
@@ -45,9 +46,16 @@ export function PaletteDialog({
         <Radix.Overlay className="fixed inset-0 z-40 bg-black/50" />
         <Radix.Content
           aria-describedby={undefined}
+          onOpenAutoFocus={() => {
+            opener.current = document.activeElement
+          }}
+          // Back to where one was: by the keyboard that is not the button.
           onCloseAutoFocus={(event) => {
             event.preventDefault()
-            returnFocusTo.current?.focus()
+            const { current: from } = opener
+            const there = from instanceof HTMLElement && from !== document.body && from.isConnected
+            if (there) from.focus()
+            else returnFocusTo.current?.focus()
           }}
           className="fixed top-[12dvh] left-1/2 z-50 w-[calc(100vw-1.5rem)] max-w-xl -translate-x-1/2 overflow-hidden rounded-lg border bg-raised shadow-xl"
         >
