@@ -6,7 +6,7 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { decideReview, endReview, startReview, watchReviews } from './commands.ts'
-import { getReview, listReviews, listWaitingReviews } from './queries.ts'
+import { getReview, listReviews } from './queries.ts'
 import { reviewListQuery, reviewShowQuery, startReviewInput, type StartReviewInput } from './schema/reviews.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
@@ -313,25 +313,3 @@ describe('its end', () => {
     expect((await show(broken)).progress).toMatchObject({ items: 2, decided: 2 })
   })
 })
-
-dbTest(
-  'what waits for somebody is found in every open campaign, the one that is due first at the top',
-  async ({ db }) => {
-    const { owner, as, idle, emergency, security, start } = await scene(db)
-    const first = await start({ title: 'Due first', dueDays: 2 })
-    const later: string[] = []
-    for (let at = 0; at < 4; at += 1) {
-      later.push((await start({ title: `Due later ${at}`, grantIds: [idle], dueDays: 20 + at })).campaignId)
-    }
-    const ended = await start({ title: 'Ended', grantIds: [emergency], dueDays: 1 })
-    await endReview(security, { campaignId: ended.campaignId })
-    const waiting = await listWaitingReviews(owner)
-    expect(waiting.map(({ campaign }) => campaign.id)).toEqual([first.campaignId, ...later])
-    expect(waiting[0]!.answers).toBe(
-      (await getReview(owner, { campaignId: first.campaignId, ...showing({ show: 'mine' }) })).items.length,
-    )
-    expect(await listWaitingReviews(await as('finance'))).toEqual([])
-    const nobody = ctxFor(db, await makePerson(db, { roles: [] }), now)
-    await expect(listWaitingReviews(nobody)).rejects.toMatchObject({ code: 'forbidden' })
-  },
-)
