@@ -205,6 +205,7 @@ const queries: Record<string, string | Reason> = {
   listWebhooks: 'webhooks.list',
   matchingAgentIds: 'agents.list',
   openStops: 'control.listStops',
+  pastOwners: 'control.listAudit',
   policySetsInUse: 'policySets.list',
   retirementCandidates: 'control.retirementCandidates',
   searchAgents: 'agents.list',
