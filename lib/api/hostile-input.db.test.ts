@@ -94,6 +94,11 @@ test.for([
   ['POST', '/inbox/read', { until: '0000-01-01T00:00:00Z' }, 'until'],
   ['POST', '/policy-sets/2147483648/end-log-only', undefined, 'number'],
   ['GET', '/policy-sets/2147483648/replays', undefined, 'number'],
+  ['GET', '/agents?asOf=0000-01-01T00:00:00Z', undefined, 'asOf'],
+  ['GET', '/fleet/candidates?minRuns=2147483648', undefined, 'minRuns'],
+  ['POST', '/policy-sets', { text: 'x', note: 'Nothing is changed at night.', basedOn: 2147483648 }, 'basedOn'],
+  ['GET', '/agents/invoice-reconciler-7/history?cursor=0000-01-01T00:00:00Z', undefined, 'cursor'],
+  ['GET', '/unregistered?cursor=0000-01-01T00:00:00Z_01990000-0000-7000-8000-000000000001', undefined, 'cursor'],
   [
     'POST',
     '/agents/invoice-reconciler-7/logic',
@@ -145,7 +150,7 @@ function told(said: string, { place }: Where): boolean {
     fields.some((field) => field === '' || field.split('.')[0] === place[0]) ||
     problems !== undefined ||
     rule !== undefined ||
-    detail.includes(place.at(-1)!)
+    `${detail} ${JSON.stringify(errors)}`.includes(place.at(-1)!)
   )
 }
 

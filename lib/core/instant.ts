@@ -6,7 +6,7 @@ const last = Date.UTC(9999, 11, 31)
 const outside = 'Use a time between the years 1900 and 9998.'
 
 /** A time as ISO 8601 text, as requests carry it. */
-export function instantText(options: { offset?: boolean; precision?: number; error?: string } = {}) {
+export function timeText(options: { offset?: boolean; precision?: number; error?: string } = {}) {
   return z.iso.datetime(options).refine((text) => isHeld(new Date(text)), outside)
 }
 

@@ -1,9 +1,9 @@
 // Views are JSON as they are: times are ISO 8601 in UTC.
 import { z } from 'zod'
 import { oneLine, type PersonRef } from '#lib/registry/schema.ts'
-import { instantText } from '#lib/core/instant.ts'
+import { timeText } from '#lib/core/instant.ts'
 
-const time = instantText({ offset: true, error: 'Use a time such as 2026-12-01T18:00:00Z.' })
+const time = timeText({ offset: true, error: 'Use a time such as 2026-12-01T18:00:00Z.' })
 
 export const createDelegationInput = z.strictObject({
   delegateId: z.uuid(),

@@ -12,7 +12,7 @@ import {
   type ToolClass,
   toolClasses,
 } from '#lib/registry/schema.ts'
-import { instantText } from '#lib/core/instant.ts'
+import { timeText } from '#lib/core/instant.ts'
 
 /** Below a thousand million dollars, so that amounts fit everywhere. */
 const budgetMicros = z.coerce.bigint().nonnegative().max(999_999_999_999_999n, 'Use less than 1,000,000,000 dollars.')
@@ -25,7 +25,7 @@ export const scopeWish = z.strictObject({
   /** null: until revoked. */
   days: z.int().min(1).max(365).nullable().default(null),
   /** An exact end instead of a number of days, as imports have it. */
-  until: instantText().optional(),
+  until: timeText().optional(),
   reason: oneLine(1000).default(''),
   conditions: argumentConditions.optional(),
   rate: callRate.nullable().optional(),

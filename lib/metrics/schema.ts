@@ -1,5 +1,6 @@
 // Views are JSON as they are: times are ISO 8601 in UTC, money is micro-dollars as a decimal string.
 import { z } from 'zod'
+import { numberMax } from '#lib/core/count.ts'
 import { instant } from '#lib/core/instant.ts'
 
 export const metricsRange = z.strictObject({ days: z.coerce.number().int().min(1).max(400).default(30) })
@@ -90,7 +91,7 @@ export const retirementQuery = z.strictObject({
   /** Escalated runs ÷ runs of the last 30 days, above. */
   escalationRate: z.coerce.number().min(0).max(1).default(0.25),
   /** Fewer runs than this say nothing about a rate. */
-  minRuns: z.coerce.number().int().min(1).default(20),
+  minRuns: z.coerce.number().int().min(1).max(numberMax).default(20),
 })
 export type RetirementQuery = z.infer<typeof retirementQuery>
 
@@ -150,7 +151,7 @@ const micros = z.coerce.bigint().nonnegative().nullable().default(null)
 export const addPriceInput = z.strictObject({
   model: z.string().trim().min(1).max(100),
   effectiveFrom: instant,
-  maxPromptTokens: z.int().positive().nullable().default(null),
+  maxPromptTokens: z.int().positive().max(numberMax).nullable().default(null),
   inputMicros: micros,
   outputMicros: micros,
   cacheReadMicros: micros,

@@ -1,7 +1,7 @@
 // Views are JSON as they are: times are ISO 8601 in UTC.
 import { z } from 'zod'
 import { type Kind, kinds } from './schema/kinds.ts'
-import { instantText } from '#lib/core/instant.ts'
+import { timeText } from '#lib/core/instant.ts'
 
 export const inboxQuery = z.strictObject({
   state: z.enum(['unread', 'all']).default('all'),
@@ -17,7 +17,7 @@ export type MarkNotificationInput = z.infer<typeof markNotificationInput>
 export const markAllInput = z.strictObject({
   kind: z.enum(kinds).optional(),
   /** Only what was told until then (ISO 8601, `toldAt`): what was seen. Left out: everything. */
-  until: instantText({ offset: true }).optional(),
+  until: timeText({ offset: true }).optional(),
 })
 export type MarkAllInput = z.infer<typeof markAllInput>
 

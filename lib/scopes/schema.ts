@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { numberMax } from '#lib/core/count.ts'
 import { forPersonId, type StandIn } from '#lib/delegation/schema.ts'
 import {
   type AccessGrant,
@@ -54,7 +55,7 @@ export const reviseScopeRequestInput = requestScopeInput
 export type ReviseScopeRequestInput = z.infer<typeof reviseScopeRequestInput>
 
 /** Which revision was read. May be left out of a request that was never changed; of one that was, what is decided must be what was seen. */
-const revision = z.int().min(1).optional()
+const revision = z.int().min(1).max(numberMax).optional()
 
 export const decideScopeRequestInput = z.discriminatedUnion('decision', [
   z.strictObject({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { numberMax } from '#lib/core/count.ts'
 import { timelineQuery } from '#lib/audit/schema.ts'
 import { slug } from '#lib/core/slug.ts'
 import { createAgentInput, updateAgentInput } from '#lib/lifecycle/schema.ts'
@@ -186,7 +187,7 @@ export const version = endpoint({
   path: '/api/v1/agents/{id}/versions/{version}',
   summary: 'One version: the team’s layer, and what was rendered from it and the template.',
   permission: 'agents:read',
-  params: namedId.extend({ version: z.coerce.number().int().positive() }),
+  params: namedId.extend({ version: z.coerce.number().int().positive().max(numberMax) }),
   answer: json(agentVersion),
   example: { params: { ...exampleAgent, version: '1' } },
 })

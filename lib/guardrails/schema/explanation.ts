@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { numberMax } from '#lib/core/count.ts'
 import type { Role } from '#lib/auth/permissions.ts'
 import type { RunTrigger } from '../rules/facts.ts'
 
@@ -156,7 +157,7 @@ export const simulateInput = z.strictObject({
   /** Whether the scripted model answers that run. */
   simulatedModel: z.boolean().default(false),
   /** Judged by this set of central policies instead of the one that is enforced. */
-  policySet: z.int().min(1).optional(),
+  policySet: z.int().min(1).max(numberMax).optional(),
 })
 export type SimulateInput = z.input<typeof simulateInput>
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { numberMax } from '#lib/core/count.ts'
 import type { PolicyTrial } from './policy-trial.ts'
 
 export const policySetStates = ['draft', 'log_only', 'enforced', 'superseded', 'discarded'] as const
@@ -16,7 +17,7 @@ export type PolicyWords = {
 /** Something that is wrong with the text of a policy, and where: lines and columns count from 1. */
 export type PolicyProblem = { policyId: string | null; line: number; column: number; message: string; help: string }
 
-const number = z.int().min(1)
+const number = z.int().min(1).max(numberMax)
 const policyText = z.string().max(200_000, 'At most 200,000 characters.')
 const reason = z.string().trim().min(10, 'Say it in at least ten characters.').max(1000)
 

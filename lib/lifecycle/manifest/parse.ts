@@ -18,7 +18,7 @@ import { conditionProblem } from '#lib/registry/rules/conditions.ts'
 import { argumentConditions, callRate } from '#lib/registry/schema/conditions.ts'
 import type { ManifestProblem } from '../schema.ts'
 import { type ManifestFields, type ManifestScope } from './document.ts'
-import { instantText } from '#lib/core/instant.ts'
+import { timeText } from '#lib/core/instant.ts'
 
 export type Place = { line: number; column: number }
 
@@ -105,7 +105,7 @@ const scopeItem = z.union([
   z.strictObject({
     class: z.enum(toolClasses),
     tool: oneLine(200).min(1).optional(),
-    until: instantText({ precision: 3 }).optional(),
+    until: timeText({ precision: 3 }).optional(),
     conditions: argumentConditions.optional(),
     rate: callRate.optional(),
   }),

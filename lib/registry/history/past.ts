@@ -39,10 +39,12 @@ export async function instantOf(ctx: Ctx, { field, value }: { field: string; val
 export async function momentOf(ctx: Ctx, asked: { field: string; value: string | null }): Promise<Moment> {
   const db = reader(ctx)
   const at = asked.value === null ? await clockOf(db) : parseInstant(asked.value)
+  // Years that PostgreSQL cannot read are before all records, too.
+  const until = new Date(Math.max(at?.getTime() ?? 0, 0))
   await db.$executeRaw`select pg_advisory_xact_lock_shared(hashtextextended('wheelhouse.history', 0))`
   const [head] = await db.$queryRaw<{ began: Date; now: Date; auditSeq: bigint | null }[]>`select h."began",
     date_trunc('milliseconds', clock_timestamp()) as "now",
-    (select m."auditSeq" from "HistoryMoment" m where m."at" <= ${at ?? new Date(0)} order by m."at" desc limit 1) as "auditSeq"
+    (select m."auditSeq" from "HistoryMoment" m where m."at" <= ${until} order by m."at" desc limit 1) as "auditSeq"
     from "HistoryHead" h where h."id" = 1`
   const { began, now, auditSeq } = head!
   const problem = problemOf(at, { began, now })

@@ -1,6 +1,6 @@
-import { z } from 'zod'
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { timeText } from '#lib/core/instant.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { countBits, hasBit } from '../fleet/bitmap.ts'
 import { evaluate } from '../fleet/evaluate.ts'
@@ -20,7 +20,7 @@ import { agentNotFound } from './agents.ts'
 /** So many agents of each kind are told. */
 const toldMax = 200
 const momentsMax = 100
-const momentCursor = z.iso.datetime()
+const momentCursor = timeText()
 
 /**
  * How an agent's entry and what it could reach differ between two instants; `to` left out: now. Needs `agents:read`; throws `not_found` if

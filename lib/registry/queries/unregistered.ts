@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { timeText } from '#lib/core/instant.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import type {
   FoundDefinition,
@@ -49,7 +50,7 @@ export async function countUnregistered(ctx: Ctx): Promise<number> {
 function afterCursor(cursor: string | undefined): Prisma.UnregisteredAgentWhereInput {
   if (cursor === undefined) return {}
   const [at = '', id = ''] = cursor.split('_')
-  if (!z.iso.datetime().safeParse(at).success || !z.uuid().safeParse(id).success) {
+  if (!timeText().safeParse(at).success || !z.uuid().safeParse(id).success) {
     throw new DomainError('invalid', 'This cursor is not one that was given out.', {
       field: 'cursor',
       rule: 'registry:cursor',

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { slug } from '#lib/core/slug.ts'
-import { instantText } from '#lib/core/instant.ts'
+import { timeText } from '#lib/core/instant.ts'
 
 /** Every kind of credential the broker can show a server, in words. */
 export const credentialKinds = {
@@ -39,7 +39,7 @@ const common = {
   teamId: slug.nullable().default(null),
   reason: z.string().trim().max(500, 'Use at most 500 characters.').optional(),
   /** When the secret ends, if that is known; a certificate says it itself. */
-  expiresAt: instantText().optional(),
+  expiresAt: timeText().optional(),
 }
 
 /** Write-only: what is secret is sealed at once and never shown again. For 'basic' it is `user:password`, for 'header' the header's value. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { manyLines, oneLine } from './words.ts'
-import { instantText } from '#lib/core/instant.ts'
+import { timeText } from '#lib/core/instant.ts'
 
 /** Where something unregistered was seen. */
 export const unregisteredSources = ['claude', 'broker', 'token_endpoint', 'import'] as const
@@ -16,7 +16,7 @@ export const importedFinding = z.strictObject({
   claude_agent_id: oneLine(200).min(1).optional(),
   owner: oneLine(100).optional(),
   note: manyLines(1000).optional(),
-  seen_at: instantText({ offset: true, error: 'Write a time such as 2026-11-20T08:00:00Z.' }).optional(),
+  seen_at: timeText({ offset: true, error: 'Write a time such as 2026-11-20T08:00:00Z.' }).optional(),
 })
 export type ImportedFinding = z.infer<typeof importedFinding>
 
