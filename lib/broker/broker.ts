@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
 import type { BrokerConfig } from '#lib/config/broker.ts'
 import { claimProof } from '#lib/auth/commands/proofs.ts'
-import type { Db } from '#lib/db/client.ts'
+import { createDb, type Db } from '#lib/db/client.ts'
 import { createLocks, type Locks } from '#lib/db/locks.ts'
 import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
 import { createKeyring, type Keyring } from '#lib/keys/commands.ts'
@@ -64,6 +64,8 @@ export class Broker {
   readonly #refusedCallers: RefusedCallers
   readonly #unknownCallers: UnknownCallers
   readonly #upstreams: UpstreamPool
+  readonly #counting: Db
+  readonly #claiming: Db
   readonly #locks: Locks
   readonly #health: UpstreamHealth
   readonly #inFlight = new InFlight()
@@ -123,6 +125,9 @@ export class Broker {
       portalUrl,
       onError: (error) => log.warn({ err: error }, 'unknown callers could not be noted'),
     })
+    // Connections of their own: what counts a call must not wait for a transaction that waits for the count, nor for a flood of proofs.
+    this.#counting = createDb(databaseUrl, { poolSize: 2 })
+    this.#claiming = createDb(databaseUrl, { poolSize: 2 })
     this.#locks = createLocks({ databaseUrl, poolSize: 4, log })
     const { exclusively } = this.#locks
     const secretBox = options.keyring ?? createKeyring(config.keys, db)
@@ -161,7 +166,7 @@ export class Broker {
           agent: (id) => view.agents.get(id)?.callsPerSecond,
           server: (id) => view.servers.get(id)?.callsPerSecond,
         }),
-        grantRates: new GrantRates({ db, log, waitMs: limits.auditWaitMs }),
+        grantRates: new GrantRates({ db: this.#counting, log, waitMs: limits.auditWaitMs }),
         inFlight: this.#inFlight,
         holding: { view, waiting: this.#waiting, ctx, now, instance, viewAgeMsMax: limits.viewAgeMsMax, log },
         metrics,
@@ -180,7 +185,7 @@ export class Broker {
           keys: view.keys,
           revoked: view.revoked,
         }),
-        proofs: new SeenProofs({ claim: (proof) => claimProof(ctx(), proof), log }),
+        proofs: new SeenProofs({ claim: (proof) => claimProof({ ...ctx(), db: this.#claiming }, proof), log }),
         refresh: () => this.keeper.refreshSoon(),
         now,
       },
@@ -244,6 +249,7 @@ export class Broker {
     await this.#audit.stop()
     await this.#upstreams.destroy()
     await this.#locks.stop()
+    await Promise.all([this.#counting.$disconnect(), this.#claiming.$disconnect()])
   }
 
   /** Once, until it is over. */

@@ -1,5 +1,5 @@
 import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
-import { observeArguments } from '#lib/guardrails/rules/argument-observation.ts'
+import { isObservable, observeArguments } from '#lib/guardrails/rules/argument-observation.ts'
 import type { AuditRow } from './records.ts'
 
 // What the arguments of a call were like is stored with its row, in the same statement, until the worker has added it to a profile: never in the log itself,
@@ -13,7 +13,7 @@ type ObservingRow = AuditRow & { [observation]?: string }
 export function observing(row: AuditRow, { tool, given }: { tool: ToolFacts; given: unknown }): AuditRow {
   if (tool.isMethod) return row
   try {
-    ;(row as ObservingRow)[observation] = JSON.stringify(observeArguments(given ?? {}))
+    if (isObservable(given)) (row as ObservingRow)[observation] = JSON.stringify(observeArguments(given ?? {}))
   } catch {
     // The worker counts it as one of which nothing is known.
   }

@@ -15,6 +15,7 @@ import {
   type RpcMessage,
   type RpcReply,
   send,
+  typeOf,
 } from './http.ts'
 import { type TraceContext, traceparentOf } from '../telemetry/trace-context.ts'
 import { headerValue, paramHeaders } from './param-headers.ts'
@@ -176,7 +177,7 @@ export class UpstreamConnection {
     post.headers['accept'] = 'text/event-stream'
     if (lastEventId !== null) post.headers['last-event-id'] = lastEventId
     const response = await send(post, 'GET')
-    const isStream = response.headers['content-type']?.startsWith('text/event-stream') === true
+    const isStream = typeOf(response).startsWith('text/event-stream')
     if (response.statusCode === 200 && isStream) return { status: 200, read: () => readStream(response, post) }
     await response.dump()
     return { status: response.statusCode, read: null }

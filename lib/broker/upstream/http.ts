@@ -42,9 +42,16 @@ export type Post = {
   silenceMs?: number | undefined
 }
 
+/** Its content type; of a server that sends several the first. */
+export function typeOf({ headers }: Pick<Incoming, 'headers'>): string {
+  const named: unknown = headers['content-type']
+  const first: unknown = Array.isArray(named) ? named[0] : named
+  return typeof first === 'string' ? first : ''
+}
+
 /** Reads the reply to a request, which comes as JSON or at the end of an event stream. Rejects with `UpstreamFailure` or the abort. */
 export async function readReply(response: Incoming, post: Post, id: number | string): Promise<RpcReply> {
-  const type = response.headers['content-type'] ?? ''
+  const type = typeOf(response)
   const { statusCode } = response
   if (statusCode === 401 || statusCode === 403) {
     return discard(response, new UpstreamRefusal(statusCode, response.headers['www-authenticate']))

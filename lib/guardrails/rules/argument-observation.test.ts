@@ -5,7 +5,7 @@ import type { ArgumentProfile } from '#lib/registry/schema/argument-profile.ts'
 import { type ArgumentCondition, argumentConditions, conditionText } from '#lib/registry/schema/conditions.ts'
 import { callsDenied, proposeConditions } from '#lib/scopes/rules/condition-proposals.ts'
 import { loadPolicySet } from '../queries.ts'
-import { observeArguments } from './argument-observation.ts'
+import { isObservable, observeArguments } from './argument-observation.ts'
 import { decide } from './decide.ts'
 import type { PolicyView } from './facts.ts'
 import type { PolicySet } from './policy-set.ts'
@@ -232,3 +232,31 @@ function viewWith(conditions: readonly ArgumentCondition[]): PolicyView {
     policies,
   }
 }
+
+test('of arguments with more values than can be looked at in little time nothing is kept', () => {
+  const wide = {
+    a: [
+      [Object.fromEntries(Array.from({ length: 24 }, (_, n) => [`k${n}`, 1]))],
+      Array.from({ length: 100_000 }, () => ({})),
+    ],
+  }
+  expect(isObservable(wide)).toBe(false)
+  expect(isObservable({ a: [1, 2, { b: 'c' }] })).toBe(true)
+  expect(isObservable(undefined)).toBe(true)
+})
+
+test('neither passwords, codes, people nor credentials in a text are kept', () => {
+  const given = {
+    pwd: 'hunter2',
+    name: 'Maria Garcia',
+    code: '493021',
+    access_code: '1234',
+    authHeader: 'Basic dXNlcjpwYXNz',
+    header: 'Bearer abc',
+    diagnosis: 'HIV positive',
+    currency: 'EUR',
+  }
+  const kept = JSON.stringify(observeArguments(given))
+  for (const secret of ['hunter2', 'Maria', '493021', '1234', 'dXNl', 'abc', 'HIV']) expect(kept).not.toContain(secret)
+  expect(kept).toContain('EUR')
+})

@@ -13,6 +13,8 @@ const itemsMax = 100
 /** The most members that are looked at to find pointers, and the most distinct values of one: a call must not pay for what it carries. */
 const membersMax = 1000
 const distinctMax = 100
+/** Of arguments with more values than this nothing is kept: values are looked up by each pointer anew. */
+const valuesMax = 5000
 /** More than this of a text is not searched for secrets: what may be kept of it ends long before. */
 const searchedMax = 1024
 /** Characters of JSON that are kept of all values together. */
@@ -20,6 +22,21 @@ const roomMax = 4000
 const textMax = 64
 const digitsMax = 8
 const numberMax = 10 ** digitsMax
+
+/** Whether there is little enough of them to look at, which itself is told in little time. */
+export function isObservable(given: unknown): boolean {
+  const rest = [given]
+  let seen = 0
+  while (rest.length > 0) {
+    const value = rest.pop()
+    if (typeof value !== 'object' || value === null) continue
+    const members: unknown[] = Array.isArray(value) ? value : Object.values(value)
+    seen += members.length
+    if (seen > valuesMax) return false
+    rest.push(...members)
+  }
+  return true
+}
 
 /** What a call's arguments were like, by pointer. Bounded in time and in size, whatever they are. */
 export function observeArguments(given: unknown): ArgumentObservation {
@@ -63,7 +80,7 @@ function isPlainName(name: string): boolean {
 }
 
 const privateNames =
-  /^(?:(?:first|last|full|given|family|sur|maiden|customer|patient|contact)_?name|pin|otp|cvv|cvc|ssn|iban|auth|authorization|cookie|e?mail|e_?mail_?address|phone(?:_?number)?|mobile|address|street|birth_?(?:day|date)|dob)$/
+  /^(?:(?:first|last|full|given|family|sur|maiden|customer|patient|contact)_?name|pin|otp|cvv|cvc|ssn|iban|auth|auth_?header|authorization|cookie|name|user|user_?name|login|code|(?:mfa|access|security|verification|auth|reset)_?code|to|connection(?:_?string)?|e?mail|e_?mail_?address|phone(?:_?number)?|mobile|address|street|birth_?(?:day|date)|dob)$/
 
 function isPrivateName(name: string): boolean {
   const words = name
@@ -71,7 +88,14 @@ function isPrivateName(name: string): boolean {
     .toLowerCase()
     .replaceAll(/[.-]/g, '_')
   return (
-    privateNames.test(words) || words.split('_').some((word) => /^(?:pin|otp|cvv|cvc|ssn|iban|email|phone)$/.test(word))
+    privateNames.test(words) ||
+    words
+      .split('_')
+      .some((word) =>
+        /^(?:pin|otp|cvv|cvc|ssn|iban|email|phone|pwd|pw|pass|passcode|passphrase|bearer|session|salary|diagnosis|recipient|patient)$/.test(
+          word,
+        ),
+      )
   )
 }
 
@@ -102,6 +126,7 @@ function isKept(value: ConditionValue): boolean {
 
 function isKeptText(text: string): boolean {
   if (text.length > textMax || /[\p{Cc}\p{Cs}\p{Bidi_Control}@]/u.test(text)) return false
+  if (/^(?:basic|bearer|digest|negotiate)\s/i.test(text)) return false
   // Words somebody wrote; days and times, which move on.
   if (text.split(/\s+/).length > 3 || /\d{4}-\d{2}-\d{2}|\d{1,2}:\d{2}/.test(text)) return false
   if ((text.match(/\d/g)?.length ?? 0) > digitsMax) return false
