@@ -30,6 +30,14 @@ test('an event stream that its server ends after the reply leaves the connection
   expect(connections()).toBe(1)
 })
 
+test('a server that names its content type twice is read as it says first', async () => {
+  const { ask } = await startServer((response) => {
+    response.setHeader('content-type', ['application/json', 'application/json'])
+    response.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { text: 'here' } }))
+  })
+  expect(await ask()).toMatchObject({ ok: true, result: { text: 'here' } })
+})
+
 test('one that stays open after the reply is closed soon, and one that goes on at length at once', async () => {
   const closed: string[] = []
   const { ask } = await startServer((response, turn) => {
@@ -61,6 +69,20 @@ test('what nobody takes makes its server wait, and is there when it is taken', a
     else await incoming.more()
   }
   expect(bytes).toBe(40 * megabyte)
+})
+
+test('what is read for nobody is broken off when it does not end', async () => {
+  let closed = false
+  const { pool } = await startServer(async (response) => {
+    response.writeHead(401)
+    response.once('close', () => (closed = true))
+    while (!closed)
+      if (!response.write(Buffer.alloc(megabyte, 'x')))
+        await Promise.race([once(response, 'drain'), once(response, 'close')])
+  })
+  const incoming = await Incoming.of(pool, { path: '/', method: 'GET' }, new AbortController().signal)
+  await incoming.dump()
+  await until(() => closed)
 })
 
 test('a request that waits for a connection is given up at once, and never sent', async () => {

@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici'
 /** Bytes that wait to be taken before the server is made to wait. */
 const waitingMax = 64 * 1024
 /** What a server still says after its answer is read to its end, so that the connection can be used again: so much and for so long at most. */
+const dumpedMax = 128 * 1024
 const restBytesMax = 64 * 1024
 const restMs = 500
 
@@ -63,9 +64,13 @@ export class Incoming implements Dispatcher.DispatchHandler {
     return new Promise((resolve) => (this.#wake = resolve))
   }
 
-  /** Reads all of it, for nobody. */
+  /** Reads it for nobody, so that the connection stays; one that is too long for that is broken off. */
   async dump(): Promise<void> {
-    for (let chunk = this.take(); chunk !== null; chunk = this.take()) if (chunk === undefined) await this.more()
+    let bytes = 0
+    for (let chunk = this.take(); chunk !== null; chunk = this.take()) {
+      if (chunk === undefined) await this.more()
+      else if ((bytes += chunk.length) > dumpedMax) return this.destroy()
+    }
   }
 
   /** Nobody wants the rest: a short one is let come, so that the connection stays; a long one is broken off. Nothing to wait for. */
