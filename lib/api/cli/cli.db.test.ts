@@ -113,8 +113,8 @@ cliTest('signing keys are listed and rotated', async ({ wheelhouse }) => {
   }
   expect(second.withdrawn).toHaveLength(1)
   const list = await wheelhouse(['keys', 'list'])
-  expect(list.out).toMatch(new RegExp(`${second.kid} +signing`))
-  expect(list.out).toMatch(new RegExp(`${second.withdrawn[0]} +withdrawn`))
+  expect(list.out).toMatch(new RegExp(`${second.kid} +EdDSA +signing`))
+  expect(list.out).toMatch(new RegExp(`${second.withdrawn[0]} +EdDSA +withdrawn`))
   expect((await wheelhouse(['keys', 'rotate'])).code).toBe(2)
 })
 
