@@ -46,6 +46,7 @@ const rows: Record<string, Row> = {
   forgetRateLimits: job,
   signInWithOidc: door,
   authenticateAccessToken: door,
+  claimProof: 'platform',
   ensureAdminToken: { not: 'writes a file that only its owner reads' },
   createClaudePort: made,
   cancelHeldCall: 'platform',
