@@ -145,6 +145,8 @@ test('every write that honours If-Match refuses one that is out of date, before 
   const { number } = await enforcePolicies(db, [permitsGranted])
   const campaign = { title: 'Autumn', days: 90, atEnd: 'keep', startedById: other.id, dueAt: new Date() } as const
   const { id: campaignId } = await db.reviewCampaign.create({ data: campaign })
+  const seen = { firstSeenAt: new Date(), lastSeenAt: new Date() }
+  const found = { source: 'import', key: 'found', name: 'Found', verified: false, detail: {}, ...seen }
   const ids: Record<Revised, string> = {
     agent: agentId,
     server: 'erp',
@@ -152,6 +154,7 @@ test('every write that honours If-Match refuses one that is out of date, before 
     heldCall: heldCallId,
     webhook: webhookId,
     view: viewId,
+    unregistered: (await db.unregisteredAgent.create({ data: found })).id,
     grant: await makeGrant(db, { agentId, serverId: 'erp' }),
     run: runId,
     policyReplay: (await startPolicyReplay(ctxFor(db), { number, since: '1h' })).replayId,

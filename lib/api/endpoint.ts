@@ -19,6 +19,7 @@ export type Revised =
   | 'heldCall'
   | 'webhook'
   | 'view'
+  | 'unregistered'
   | 'grant'
   | 'run'
   | 'policyReplay'

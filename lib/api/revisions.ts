@@ -1,7 +1,7 @@
 import type { Tx } from '#lib/db/client.ts'
 import { heldCallRevision, policyReplayRevision } from '#lib/guardrails/queries/revision.ts'
 import { runRevision } from '#lib/harness/queries.ts'
-import { agentRevision, serverRevision, viewRevision } from '#lib/registry/queries/revisions.ts'
+import { agentRevision, serverRevision, unregisteredRevision, viewRevision } from '#lib/registry/queries/revisions.ts'
 import { grantRevision, scopeRequestRevision } from '#lib/scopes/queries/revision.ts'
 import { webhookRevision } from '#lib/webhooks/queries.ts'
 import { reviewRevision } from '#lib/lifecycle/queries/review-revision.ts'
@@ -17,6 +17,7 @@ export const revisions = {
   heldCall: heldCallRevision,
   webhook: webhookRevision,
   view: viewRevision,
+  unregistered: unregisteredRevision,
   grant: grantRevision,
   run: runRevision,
   policyReplay: policyReplayRevision,

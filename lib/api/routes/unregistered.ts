@@ -22,6 +22,7 @@ export const show = endpoint({
   summary: 'One finding, and what an agent at Claude is made of: its prompt, model, tools, MCP servers and skills.',
   permission: 'agents:read',
   params: uuidId,
+  revision: 'unregistered',
   answer: json(unregistered),
   example: { params: exampleId },
 })
@@ -47,6 +48,7 @@ export const adopt = endpoint({
   permission: 'agents:create',
   params: uuidId,
   body: createAgentInput.extend({ layer: adoptedLayer.optional() }),
+  revision: 'unregistered',
   status: 201,
   answer: json(z.strictObject({ agentId: text, version: z.int().positive() })),
   example: {
@@ -70,6 +72,7 @@ export const dismiss = endpoint({
   permission: 'discovery:manage',
   params: uuidId,
   body: dismissUnregisteredInput.omit({ unregisteredId: true }),
+  revision: 'unregistered',
   answer: nothing,
   example: { params: exampleId, body: { reason: 'A test of the platform team.' } },
 })

@@ -25,6 +25,13 @@ export async function serverRevision(tx: Tx, id: string, lock: boolean): Promise
   return server && revisionOf(server)
 }
 
+/** The same of a finding; how often and when it was seen is not in it. */
+export async function unregisteredRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) await tx.$queryRaw`select 1 from "UnregisteredAgent" where "id" = ${id}::uuid for update`
+  const finding = await tx.unregisteredAgent.findUnique({ where: { id }, omit: { count: true, lastSeenAt: true } })
+  return finding && revisionOf(finding)
+}
+
 /** The same of a saved view. */
 export async function viewRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
   if (lock) await tx.$queryRaw`select 1 from "CatalogView" where "id" = ${id}::uuid for update`
