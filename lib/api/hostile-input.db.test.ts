@@ -93,6 +93,9 @@ test('what is no body at all is refused with where it breaks, and nothing is wri
 }, 600_000)
 
 test.for([
+  ['PATCH', '/agents/invoice-reconciler-7', { monthlyBudgetMicros: '0x10' }, 'monthlyBudgetMicros'],
+  ['PATCH', '/agents/invoice-reconciler-7', { monthlyBudgetMicros: true }, 'monthlyBudgetMicros'],
+  ['PATCH', '/agents/invoice-reconciler-7', { monthlyBudgetMicros: '' }, 'monthlyBudgetMicros'],
   ['POST', '/inbox/read', { until: '0000-01-01T00:00:00Z' }, 'until'],
   ['POST', '/policy-sets/2147483648/end-log-only', undefined, 'number'],
   ['GET', '/policy-sets/2147483648/replays', undefined, 'number'],

@@ -1,13 +1,10 @@
-import { createServer } from 'node:http'
-import { toNodeHandler } from '@modelcontextprotocol/node'
-import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import { expect } from 'vitest'
-import { z } from 'zod'
 import { freePort } from '#lib/dev/ports.ts'
-import { encryptionKey, listening, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
+import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
 import { agentSession, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { startSizedServer } from './testing/sized-server.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 const limits = {
@@ -18,25 +15,8 @@ const limits = {
   streamFromBytes: 0,
 }
 
-function makeServer(): McpServer {
-  const server = new McpServer({ name: 'limits', version: '1' })
-  const inputSchema = z.object({ count: z.number() })
-  const annotations = { readOnlyHint: true }
-  server.registerTool('long', { inputSchema, annotations }, ({ count }) => ({
-    content: [{ type: 'text', text: 'x'.repeat(count) }],
-  }))
-  server.registerTool('deep', { inputSchema, annotations }, ({ count }) => {
-    let value: unknown = 1
-    for (let i = 0; i < count; i += 1) value = [value]
-    return { content: [], structuredContent: { value } }
-  })
-  return server
-}
-
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
-  const handle = toNodeHandler(createMcpHandler(makeServer))
-  const http = createServer((request, response) => void handle(request, response))
-  const url = `${await listening(http)}/mcp`
+  const { http, url } = await startSizedServer()
   const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
   // A server for each test that counts calls: what one uses up of a server's limit, another must not miss.
   for (const id of ['modern', 'busy', 'shared']) await db.mcpServer.create({ data: { id, name: id, url, ...rest } })
@@ -46,7 +26,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
     http.close()
     http.closeAllConnections()
   })
-  await until(async () => (await db.mcpTool.count()) === 6)
+  await until(async () => (await db.mcpTool.count()) === 9)
   return { broker }
 })
 

@@ -1,38 +1,14 @@
-import { createServer } from 'node:http'
-import { toNodeHandler } from '@modelcontextprotocol/node'
-import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import { expect } from 'vitest'
-import { z } from 'zod'
 import { freePort } from '#lib/dev/ports.ts'
-import { encryptionKey, listening, makeAgent, portalUrl } from '#lib/dev/test/broker.ts'
+import { encryptionKey, makeAgent, portalUrl } from '#lib/dev/test/broker.ts'
 import { agentSession, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { startSizedServer } from './testing/sized-server.ts'
 import { startBroker } from './testing/start-broker.ts'
 
-function makeServer(): McpServer {
-  const server = new McpServer({ name: 'limits', version: '1' })
-  const inputSchema = z.object({ count: z.number() })
-  const annotations = { readOnlyHint: true }
-  server.registerTool('long', { inputSchema, annotations }, ({ count }) => ({
-    content: [{ type: 'text', text: 'x'.repeat(count) }],
-  }))
-  server.registerTool('deep', { inputSchema, annotations }, ({ count }) => {
-    let value: unknown = 1
-    for (let i = 0; i < count; i += 1) value = [value]
-    return { content: [], structuredContent: { value } }
-  })
-  server.registerTool('slow', { annotations }, async () => {
-    await new Promise((resolve) => setTimeout(resolve, 3000))
-    return { content: [] }
-  })
-  return server
-}
-
 dbTest('a server and an agent have limits of their own, that count within a second', async ({ db, databaseUrl }) => {
-  const handle = toNodeHandler(createMcpHandler(makeServer))
-  const http = createServer((request, response) => void handle(request, response))
-  const url = `${await listening(http)}/mcp`
+  const { http, url } = await startSizedServer()
   const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
   await db.mcpServer.create({ data: { id: 'own', name: 'own', url, ...rest } })
   const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })

@@ -2,8 +2,8 @@
 // it waits for three things at most: the intent of a change to be durable, the upstream, and the record of the end to be durable. A call that a rule holds
 // waits before that for a person (holding/).
 // Nothing leaves before its record is durable, and whatever fails refuses.
-import type { BypassedHold } from '#lib/audit/events.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
+import { ok } from '#lib/core/result.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
@@ -26,6 +26,7 @@ import { passOn } from './large/pass-on.ts'
 import { CallEnded } from './in-flight.ts'
 import { resolveMerged } from './merged-names.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
+import { countRated, type Going } from './rated-calls.ts'
 import { emptyList, recordedArguments, resultFor } from './methods.ts'
 import { onlyAsTask, taskNotTranslated, withoutHint } from './tasks/offered.ts'
 import { handleIn, taskRecord } from './tasks/replies.ts'
@@ -44,9 +45,6 @@ import {
 } from './wire.ts'
 
 const noArguments = {}
-
-/** A call that may go on, and the rule it is not held by because that is bypassed. */
-type Going = { call: ToolCall; allowed: Allowed; bypassed: BypassedHold | null }
 
 export async function callTool(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
   const { name, arguments: given } = request.params
@@ -133,16 +131,13 @@ async function waitForPerson(
   return carryOut(parts, { ...released, agent: end.allowed.agent }, { ...end, bypassed: held.bypassed })
 }
 
-async function proceed(parts: PipelineParts, request: AgentRequest, going: Going): Promise<Answer> {
-  const { call, allowed } = going
-  if (allowed.grant.rate) {
-    const usedUp = await parts.grantRates.take(allowed)
-    // To count it took a moment, in which it may have been stopped or revoked.
-    const anew = decide(call, parts.view, parts.now())
-    const denial = usedUp ?? (anew.ok ? null : anew.error)
-    if (denial) return deny(parts, request, { call, denial })
-  }
-  const denial = admit(parts, call, allowed)
+async function proceed(parts: PipelineParts, request: AgentRequest, admitted: Going): Promise<Answer> {
+  const { call } = admitted
+  const counted = admitted.allowed.grant.rate ? await countRated(parts, admitted) : ok({ ...admitted, rule: null })
+  if (!counted.ok) return deny(parts, request, { call, denial: counted.error })
+  const { rule, ...going } = counted.value
+  if (rule) return waitForPerson(parts, request, { ...going, rule })
+  const denial = admit(parts, call, going.allowed)
   if (denial) return deny(parts, request, { call, denial })
   return carryOut(parts, request, going)
 }

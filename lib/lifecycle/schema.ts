@@ -15,7 +15,19 @@ import {
 import { timeText } from '#lib/core/instant.ts'
 
 /** Below a thousand million dollars, so that amounts fit everywhere. */
-const budgetMicros = z.coerce.bigint().nonnegative().max(999_999_999_999_999n, 'Use less than 1,000,000,000 dollars.')
+/** Micro-dollars as the contract says them: digits, and no other spelling of a number. */
+const budgetMicros = z.preprocess(
+  wholeNumber,
+  z
+    .bigint('Give whole micro-dollars, as digits.')
+    .nonnegative()
+    .max(999_999_999_999_999n, 'Use less than 1,000,000,000 dollars.'),
+)
+
+function wholeNumber(given: unknown): unknown {
+  if (typeof given === 'string' && /^-?\d+$/.test(given)) return BigInt(given)
+  return typeof given === 'number' && Number.isSafeInteger(given) ? BigInt(given) : given
+}
 
 /** A scope asked for while creating an agent: pre-approved by the template's scoping policy it becomes a grant, else a request. */
 export const scopeWish = z.strictObject({

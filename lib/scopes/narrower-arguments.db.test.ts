@@ -169,6 +169,35 @@ describe('following it', () => {
     expect(await narrowGrant(security, input)).toMatchObject({ ok: true })
   })
 
+  dbTest('is refused, too, for a call that is on record and not added up yet', async ({ db }) => {
+    const { agentId, serverId, grant, called, usage } = await scene(db)
+    const one = await grant({ toolName: 'look' })
+    await called('look', { calls: 60 })
+    const security = ctxFor(db, await makePerson(db, { roles: ['security'] }), now)
+    const narrowing = narrowingOf(one, (await usage()).get(one)!.proposal!, 30)
+    const input = narrowGrantInput.parse({ ...narrowing, reason: 'As proposed.' })
+    const recorded = async (currency: string | null) =>
+      db.$executeRaw`with id as (select gen_random_uuid() as "id"),
+        observed as (insert into "ArgumentObservation"
+          select "id", json_build_object('/currency', json_build_object('values', json_build_array(${currency}::text)), '/cents', json_build_object('values', json_build_array(200)))
+          from id where ${currency}::text is not null)
+        select audit_append(jsonb_build_array(jsonb_build_object('id', "id", 'at', now(), 'event', 'mcp.call_allowed', 'actorKind', 'agent', 'actorId', 'a', 'actorName', 'A',
+          'subjectKind', 'tool', 'subjectId', 't', 'subjectName', 't', 'agentId', ${agentId}::text, 'teamId', null, 'serverId', ${serverId}::text, 'tool', 'look', 'runId', null,
+          'decision', 'allow', 'rule', null, 'requestId', null, 'detail', jsonb_build_object('outcome', 'ok', 'ms', 1))), false) from id`
+    const refused = { ok: false, error: { rule: 'scopes:not_proposed' } }
+    const addedUp = () => db.$executeRaw`update "TrafficCursor" set "seq" = (select "seq" from "AuditHead")`
+    await db.trafficCursor.upsert({ where: { id: 1 }, create: { id: 1 }, update: {} })
+    await addedUp()
+    await recorded('USD')
+    expect(await narrowGrant(security, input)).toMatchObject(refused)
+    await addedUp()
+    await recorded(null)
+    expect(await narrowGrant(security, input)).toMatchObject(refused)
+    await addedUp()
+    await recorded('EUR')
+    expect(await narrowGrant(security, input)).toMatchObject({ ok: true })
+  })
+
   dbTest('names what it keeps: no other tool, no condition that cannot be evaluated, not too many', async ({ db }) => {
     const { grant } = await scene(db)
     const one = await grant({ toolName: 'look' })

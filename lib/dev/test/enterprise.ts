@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { toNodeHandler } from '@modelcontextprotocol/node'
-import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import { generateKeyPair, jwtVerify, SignJWT } from 'jose'
-import { z } from 'zod'
 import { listening } from './broker.ts'
+import { guardWith, sendJson } from './guarded-server.ts'
 
 export type Enterprise = {
   /** Of the MCP server. */
@@ -106,12 +104,12 @@ export async function startEnterprise(): Promise<Enterprise> {
 
   const tokenEndpoint = (answer: typeof redeem, metadata: Record<string, unknown>) => {
     const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-      if (request.method === 'GET') return json(response, request.url?.includes('well-known') ? 200 : 404, metadata)
+      if (request.method === 'GET') return sendJson(response, request.url?.includes('well-known') ? 200 : 404, metadata)
       const form = new URLSearchParams(await text(request))
       const answered = await answer(form, request.headers.authorization ?? '').catch(() => 'invalid_grant')
-      if (typeof answered === 'string') return json(response, 400, { error: answered })
+      if (typeof answered === 'string') return sendJson(response, 400, { error: answered })
       world.granted.push(String(form.get('grant_type')).split(':').at(-1)!)
-      json(response, 200, answered)
+      sendJson(response, 200, answered)
     }
     return (request: IncomingMessage, response: ServerResponse) => void respond(request, response)
   }
@@ -125,30 +123,10 @@ export async function startEnterprise(): Promise<Enterprise> {
     token_endpoint_auth_methods_supported: ['client_secret_basic'],
   }
   authorizationServer!.on('request', tokenEndpoint(redeem, ofServer))
-  const resource = `${origin}/.well-known/oauth-protected-resource/mcp`
-  const handle = toNodeHandler(createMcpHandler(echoServer))
-  mcp!.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (request.url?.startsWith('/.well-known')) {
-      return json(response, 200, { resource: url, authorization_servers: [issuer] })
-    }
-    const token = request.headers.authorization?.replace('Bearer ', '') ?? ''
-    if (issued.has(token)) return void handle(request, response)
-    response.writeHead(401, { 'www-authenticate': `Bearer resource_metadata="${resource}"` }).end()
-  })
+  guardWith(mcp!, { origin: origin!, issuer: issuer!, issued, says: 'by the identity provider' })
   return world
-}
-
-function echoServer(): McpServer {
-  const server = new McpServer({ name: 'enterprise', version: '1' })
-  const about = { description: 'says it', inputSchema: z.object({}), annotations: { readOnlyHint: true } }
-  server.registerTool('echo', about, () => ({ content: [{ type: 'text' as const, text: 'by the identity provider' }] }))
-  return server
 }
 
 function basic(id: string, secret: string): string {
   return `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`
-}
-
-function json(response: ServerResponse, status: number, body: Record<string, unknown>): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }

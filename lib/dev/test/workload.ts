@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { text } from 'node:stream/consumers'
-import { toNodeHandler } from '@modelcontextprotocol/node'
-import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import { exportPKCS8, generateKeyPair, jwtVerify, SignJWT } from 'jose'
-import { z } from 'zod'
 import { listening } from './broker.ts'
+import { guardWith, sendJson } from './guarded-server.ts'
 
 export type WorkloadWorld = {
   /** Of the MCP server. */
@@ -83,34 +81,14 @@ export async function startWorkloadWorld(): Promise<WorkloadWorld> {
   }
   authorizationServer.on('request', (request: IncomingMessage, response: ServerResponse) => {
     void (async () => {
-      if (request.method === 'GET') return json(response, request.url?.includes('well-known') ? 200 : 404, metadata)
+      if (request.method === 'GET') return sendJson(response, request.url?.includes('well-known') ? 200 : 404, metadata)
       const form = new URLSearchParams(await text(request))
       world.asked.push(String(form.get('grant_type')).split(':').at(-1)!)
       const answered = await redeem(form).catch(() => 'invalid_grant')
-      if (typeof answered === 'string') return json(response, 400, { error: answered })
-      json(response, 200, answered)
+      if (typeof answered === 'string') return sendJson(response, 400, { error: answered })
+      sendJson(response, 200, answered)
     })()
   })
-  const resource = `${origin}/.well-known/oauth-protected-resource/mcp`
-  const handle = toNodeHandler(createMcpHandler(echoServer))
-  mcp.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    if (request.url?.startsWith('/.well-known')) {
-      return json(response, 200, { resource: url, authorization_servers: [issuer] })
-    }
-    const token = request.headers.authorization?.replace('Bearer ', '') ?? ''
-    if (issued.has(token)) return void handle(request, response)
-    response.writeHead(401, { 'www-authenticate': `Bearer resource_metadata="${resource}"` }).end()
-  })
+  guardWith(mcp, { origin, issuer, issued, says: 'to a workload' })
   return world
-}
-
-function echoServer(): McpServer {
-  const server = new McpServer({ name: 'workload', version: '1' })
-  const about = { description: 'says it', inputSchema: z.object({}), annotations: { readOnlyHint: true } }
-  server.registerTool('echo', about, () => ({ content: [{ type: 'text' as const, text: 'to a workload' }] }))
-  return server
-}
-
-function json(response: ServerResponse, status: number, body: Record<string, unknown>): void {
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }

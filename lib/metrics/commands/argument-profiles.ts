@@ -1,5 +1,5 @@
+import { countedCallsSql } from '#lib/audit/queries/counted-calls.ts'
 import type { Tx } from '#lib/db/client.ts'
-import { Prisma } from '#lib/db/generated/client.ts'
 import { addPaths, joinCounts, pathsOf } from '#lib/registry/rules/argument-profile.ts'
 import type { ArgumentObservation, ArgumentProfile } from '#lib/registry/schema/argument-profile.ts'
 
@@ -52,7 +52,7 @@ async function broughtBetween(tx: Tx, { after, upTo }: { after: bigint; upTo: bi
   const [read] = await tx.$queryRaw<{ brought: string | null }[]>`
     with brought as (
       select e."agentId", e."serverId", e."tool", to_char(date_trunc('week', e."at", 'UTC') at time zone 'UTC', 'YYYY-MM-DD') as "week",
-        (count(*) filter (where ${countedSql}))::int as "calls", (count(*) filter (where ${countedSql} and o."eventId" is null))::int as "unknown",
+        (count(*) filter (where ${countedCallsSql}))::int as "calls", (count(*) filter (where ${countedCallsSql} and o."eventId" is null))::int as "unknown",
         count(o."eventId")::int as "known", min(e."at") as "firstAt", json_agg(o."facts") filter (where o."eventId" is not null) as "observations"
       from "AuditEvent" e
       left join "ArgumentObservation" o on o."eventId" = e."id"
@@ -71,9 +71,6 @@ async function forgetObservations(tx: Tx, { after, upTo }: { after: bigint; upTo
   await tx.$executeRaw`
     delete from "ArgumentObservation" o using "AuditEvent" e where e."id" = o."eventId" and e."seq" > ${after} and e."seq" <= ${upTo}`
 }
-
-/** Events that are calls of their own, as traffic counts them. */
-export const countedSql = Prisma.sql`e."event" = 'mcp.call_allowed' and e."detail"->>'outcome' in ('ok', 'tool_error', 'upstream_error', 'aborted', 'streamed')`
 
 type Place = { agentId: string; serverId: string; tool: string; week: string }
 /** `observations`: as brokers have written them. */

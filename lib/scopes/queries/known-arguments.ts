@@ -1,5 +1,7 @@
+import { countedCallsSql } from '#lib/audit/queries/counted-calls.ts'
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
-import type { ArgumentProfile } from '#lib/registry/schema/argument-profile.ts'
+import { addPaths, pathsOf } from '#lib/registry/rules/argument-profile.ts'
+import type { ArgumentObservation, ArgumentProfile } from '#lib/registry/schema/argument-profile.ts'
 import type { ToolEvidence } from '../rules/condition-proposals.ts'
 
 const dayMs = 86_400_000
@@ -30,6 +32,33 @@ export async function argumentsKnown(
   )
 }
 
+/**
+ * The same of calls of an agent at a server that are on record and not added up yet, by tool: the worker is some seconds behind, or down. Callers authorize.
+ */
+export async function argumentsPending(
+  ctx: Ctx,
+  { agentId, serverId, tools }: { agentId: string; serverId: string; tools: readonly string[] },
+): Promise<Map<string, ArgumentProfile>> {
+  const rows = await reader(ctx).$queryRaw<PendingRow[]>`
+    select e."tool", min(e."at") as "firstAt", (count(*) filter (where ${countedCallsSql}))::int as "calls",
+      (count(*) filter (where ${countedCallsSql} and o."eventId" is null))::int as "unknown",
+      json_agg(o."facts") filter (where o."eventId" is not null) as "observations"
+    from "TrafficCursor" c join "AuditEvent" e on e."seq" > c."seq" left join "ArgumentObservation" o on o."eventId" = e."id"
+    where c."id" = 1 and e."agentId" = ${agentId} and e."serverId" = ${serverId} and e."tool" = any(${[...tools]}) and e."event" = 'mcp.call_allowed'
+    group by 1`
+  return new Map(
+    rows.map(({ tool, observations, ...counts }) => {
+      const observed = observations ?? []
+      const paths = observed.map(pathsOf).reduce(addPaths, {})
+      return [tool, { ...counts, known: observed.length, paths }]
+    }),
+  )
+}
+
+type PendingRow = Pick<ArgumentProfile, 'calls' | 'unknown' | 'firstAt'> & {
+  tool: string
+  observations: ArgumentObservation[] | null
+}
 type ToolRow = { agentId: string; serverId: string; tool: string; weeks: string }
 type WeekRow = Omit<ArgumentProfile, 'firstAt'> & { week: string; firstAt: string }
 

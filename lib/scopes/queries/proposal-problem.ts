@@ -3,7 +3,7 @@ import type { Tx } from '#lib/db/client.ts'
 import type { ArgumentCondition } from '#lib/registry/schema/conditions.ts'
 import { callsDenied, callsUnknown } from '../rules/condition-proposals.ts'
 import { usageOfAgents } from './grant-calls.ts'
-import { argumentsKnown, keyOf } from './known-arguments.ts'
+import { argumentsKnown, argumentsPending, keyOf } from './known-arguments.ts'
 import { refuse } from '../rules.ts'
 import type { ScopeRefusal } from '../schema.ts'
 import type { GrantProposal } from '../schema/usage.ts'
@@ -61,8 +61,11 @@ async function fitsEveryCall(
   const { days, conditions } = about.follow
   if (conditions.size === 0) return true
   const known = await argumentsKnown(ctx, { agentIds: [agentId], days })
+  const pending = await argumentsPending(ctx, { agentId, serverId, tools: [...conditions.keys()] })
   return [...conditions].every(([tool, wanted]) => {
+    const since = pending.get(tool)
     const window = known.get(keyOf({ agentId, serverId, tool }))?.window ?? []
+    if (since && (since.unknown > 0 || callsDenied(wanted, [since]) > 0)) return false
     const calls = about.used.find((each) => each.tool === tool)?.calls ?? 0
     return callsUnknown({ calls, window }) === 0 && callsDenied(wanted, window) === 0
   })
