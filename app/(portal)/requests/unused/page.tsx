@@ -44,7 +44,7 @@ export default async function UnusedGrantsPage({ searchParams }: { searchParams:
         <input type="hidden" name="days" value={days} />
         <input type="hidden" name="conditionCalls" value={conditionCalls} />
         <input type="hidden" name="conditionDays" value={conditionDays} />
-        <Select name="ownerTeamId" defaultValue={ownerTeamId ?? ''} aria-label="Owner team" className="w-56">
+        <Select name="ownerTeamId" defaultValue={ownerTeamId ?? ''} aria-label="Owner team" className="w-full sm:w-56">
           <option value="">Every team</option>
           {teams.map(({ id, name }) => (
             <option key={id} value={id}>
@@ -52,7 +52,7 @@ export default async function UnusedGrantsPage({ searchParams }: { searchParams:
             </option>
           ))}
         </Select>
-        <Select name="kind" defaultValue={kind ?? ''} aria-label="Proposal" className="w-48">
+        <Select name="kind" defaultValue={kind ?? ''} aria-label="Proposal" className="w-full sm:w-48">
           <option value="">Revoke or narrow</option>
           <option value="revoke">Only to revoke</option>
           <option value="narrow">Only to narrow</option>
