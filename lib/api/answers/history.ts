@@ -2,7 +2,8 @@ import { z } from 'zod'
 import type { AgentDiff, AgentListDiff, AgentMoment } from '#lib/registry/schema/history.ts'
 import { answerOf, count, reference, text, time } from './words.ts'
 
-const moment = z.strictObject({ at: time, began: time, auditSeq: text })
+const policySet = z.strictObject({ number: count, known: z.boolean() }).nullable()
+const moment = z.strictObject({ at: time, began: time, auditSeq: text, policySet })
 const field = z.strictObject({ field: text, before: z.unknown(), after: z.unknown() })
 const fields = z.array(field)
 

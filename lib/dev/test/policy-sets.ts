@@ -17,7 +17,11 @@ function wordsBeside(id: string): string {
 }
 
 /** Puts policies in force without asking anybody and without looking at them; returns the number of their set. */
-export async function enforcePolicies(db: Db, policies: string[]): Promise<{ number: number; version: string }> {
+export async function enforcePolicies(
+  db: Db,
+  policies: string[],
+  schemaText = '',
+): Promise<{ number: number; version: string }> {
   const { _max } = await db.policySet.aggregate({ _max: { number: true } })
   const number = (_max.number ?? 0) + 1
   const version = crypto.randomUUID().replaceAll('-', '').slice(0, 16)
@@ -33,7 +37,7 @@ export async function enforcePolicies(db: Db, policies: string[]): Promise<{ num
       data: { state: 'superseded', supersededAt: new Date() },
     })
     await tx.policySet.create({
-      data: { number, state: 'enforced', version, policies, schemaText: '', words, note: 'A test.', origin: 'person', enforcedAt: new Date(), ...who }, // prettier-ignore
+      data: { number, state: 'enforced', version, policies, schemaText, words, note: 'A test.', origin: 'person', enforcedAt: new Date(), ...who }, // prettier-ignore
     })
   })
   return { number, version }

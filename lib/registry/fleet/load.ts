@@ -1,6 +1,6 @@
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { agentsEver, asTheyWere, withAsTheyWere } from '../history/past.ts'
+import { agentsEver, asTheyWere, enforcedThenSql, withAsTheyWere } from '../history/past.ts'
 import { compareVersions } from '../rules.ts'
 import { type AccessTable, accessTableFormat } from '../schema/access-table.ts'
 import { Guardrails } from '../rules/guardrails.ts'
@@ -41,7 +41,7 @@ export async function loadPastStops(db: Tx, past: Date): Promise<FleetStop[]> {
   return row!.stops
 }
 
-/** What agents refer to, now or as it was at an instant. The guardrails are those of now: what they were is in the record of each call. */
+/** What agents refer to, now or as it was at an instant. */
 export async function loadFacts(db: Tx, past: Date | null = null): Promise<FleetFacts> {
   const [teams, servers, people, templates, guardrails] = await Promise.all([
     db.$queryRaw<{ id: string; name: string }[]>`${asTheyWere(past, ['Team'])}select "id", "name" from "Team"`,
@@ -56,7 +56,7 @@ export async function loadFacts(db: Tx, past: Date | null = null): Promise<Fleet
       { id: string; name: string; versions: string[] }[]
     >`${asTheyWere(past, ['Template', 'TemplateVersion'])}select t."id", t."name",
       array(select v."version" from "TemplateVersion" v where v."templateId" = t."id") as versions from "Template" t`,
-    db.$queryRaw<{ table: AccessTable }[]>(accessTableSql()),
+    db.$queryRaw<{ table: AccessTable }[]>(accessTableSql(past)),
   ])
   return {
     teams: byId(teams),
@@ -72,10 +72,13 @@ export async function loadFacts(db: Tx, past: Date | null = null): Promise<Fleet
   }
 }
 
-/** What the enforced policies keep out of reach, as it was written down before they were enforced. */
-export function accessTableSql(): Prisma.Sql {
-  return Prisma.sql`select a."table" from "PolicySet" s
-    join "PolicyAccess" a on a."version" = s."version" || ${`:${accessTableFormat}`} where s."state" = 'enforced'`
+/** What the enforced policies keep out of reach, as it was written down before they were enforced; at an instant, those that were enforced then. */
+export function accessTableSql(past: Date | null = null): Prisma.Sql {
+  const enforced = past
+    ? Prisma.sql`${enforcedThenSql(past)}`
+    : Prisma.sql`select "version" from "PolicySet" where "state" = 'enforced'`
+  return Prisma.sql`select a."table" from (${enforced}) s
+    join "PolicyAccess" a on a."version" = s."version" || ${`:${accessTableFormat}`}`
 }
 
 /** `past`: as it was at `now`. */

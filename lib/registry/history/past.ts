@@ -2,6 +2,7 @@ import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
+import { accessTableFormat } from '../schema/access-table.ts'
 import type { MomentView } from '../schema/history.ts'
 
 /** The tables whose history is kept (migration 0024). */
@@ -42,13 +43,15 @@ export async function momentOf(ctx: Ctx, asked: { field: string; value: string |
   // Years that PostgreSQL cannot read are before all records, too.
   const until = new Date(Math.max(at?.getTime() ?? 0, 0))
   await db.$executeRaw`select pg_advisory_xact_lock_shared(hashtextextended('wheelhouse.history', 0))`
-  const [head] = await db.$queryRaw<{ began: Date; now: Date; auditSeq: bigint | null }[]>`select h."began",
+  const [head] = await db.$queryRaw<Head[]>`select h."began",
     date_trunc('milliseconds', clock_timestamp()) as "now",
-    (select m."auditSeq" from "HistoryMoment" m where m."at" <= ${until} order by m."at" desc limit 1) as "auditSeq"
+    (select m."auditSeq" from "HistoryMoment" m where m."at" <= ${until} order by m."at" desc limit 1) as "auditSeq",
+    (select json_build_object('number', p."number", 'known', exists (select 1 from "PolicyAccess" a where a."version" = p."version" || ${`:${accessTableFormat}`}))
+      from (${enforcedThenSql(until)}) p) as "policySet"
     from "HistoryHead" h where h."id" = 1`
-  const { began, now, auditSeq } = head!
+  const { began, now, auditSeq, policySet } = head!
   const problem = problemOf(at, { began, now })
-  if (problem === null) return { at: at!, began, auditSeq: auditSeq ?? 0n }
+  if (problem === null) return { at: at!, began, auditSeq: auditSeq ?? 0n, policySet }
   const message = `${asked.field}: ${problem} The records begin at ${began.toISOString()}.`
   throw new DomainError('invalid', message, {
     field: asked.field,
@@ -57,10 +60,17 @@ export async function momentOf(ctx: Ctx, asked: { field: string; value: string |
   })
 }
 
-export type Moment = { at: Date; began: Date; auditSeq: bigint }
+export type Moment = { at: Date; began: Date; auditSeq: bigint; policySet: MomentView['policySet'] }
+type Head = { began: Date; now: Date; auditSeq: bigint | null; policySet: MomentView['policySet'] }
 
-export function momentView({ at, began, auditSeq }: Moment): MomentView {
-  return { at: at.toISOString(), began: began.toISOString(), auditSeq: auditSeq.toString() }
+export function momentView({ at, began, auditSeq, policySet }: Moment): MomentView {
+  return { at: at.toISOString(), began: began.toISOString(), auditSeq: auditSeq.toString(), policySet }
+}
+
+/** The set of central policies that was enforced at an instant: one row, or none. */
+export function enforcedThenSql(at: Date): Prisma.Sql {
+  return Prisma.sql`select "number", "version" from "PolicySetPeriod"
+    where "fromAt" <= ${at} and ("untilAt" is null or "untilAt" > ${at}) order by "id" desc limit 1`
 }
 
 /**

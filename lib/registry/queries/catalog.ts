@@ -5,6 +5,7 @@ import { evaluate, type Parts } from '../fleet/evaluate.ts'
 import { facetOf } from '../fleet/facet-counts.ts'
 import type { FleetAgent } from '../fleet/facts.ts'
 import type { FleetIndex } from '../fleet/fleet-index.ts'
+import { answering } from '../fleet/known-policies.ts'
 import { hintsFor } from '../fleet/hints.ts'
 import { fleetOf } from '../fleet/live.ts'
 import { pastFleetOf } from '../fleet/past-fleet.ts'
@@ -66,7 +67,7 @@ async function ask(ctx: Ctx, input: AgentListInput): Promise<Asked> {
   readCursor(list)
   if (list.asOf === undefined) return new Asked(await fleetOf(ctx), { list, query, now: ctx.now })
   const at = await instantOf(ctx, { field: 'asOf', value: list.asOf })
-  return new Asked(await pastFleetOf(ctx, at), { list, query, now: at })
+  return new Asked(answering(await pastFleetOf(ctx, at), { query, at }), { list, query, now: at })
 }
 
 /** One question about the fleet. Everything of it is answered without waiting, so it is all of one moment. */

@@ -5,6 +5,7 @@ import { Prisma } from '#lib/db/generated/client.ts'
 import { countBits, hasBit } from '../fleet/bitmap.ts'
 import { evaluate } from '../fleet/evaluate.ts'
 import type { FleetIndex } from '../fleet/fleet-index.ts'
+import { answering } from '../fleet/known-policies.ts'
 import { fleetOf } from '../fleet/live.ts'
 import { pastFleetOf } from '../fleet/past-fleet.ts'
 import { rowOf } from '../fleet/row.ts'
@@ -55,10 +56,11 @@ export async function diffAgents(ctx: Ctx, input: AgentDiffInput): Promise<Agent
   const from = await momentOf(ctx, { field: 'from', value: asked.from })
   const until = asked.to === undefined ? null : await momentOf(ctx, { field: 'to', value: asked.to })
   const found = (index: FleetIndex, at: Date) => ({ index, at, bits: evaluate(index, query, { now: at }) })
-  const before = found(await pastFleetOf(ctx, from.at), from.at)
+  const then = async (at: Date) => found(answering(await pastFleetOf(ctx, at), { query, at }), at)
+  const before = await then(from.at)
   const to = until ?? (await momentOf(ctx, { field: 'to', value: null }))
   // The fleet of now is at hand. It changes with the next question, so nothing is awaited from here on.
-  const after = until ? found(await pastFleetOf(ctx, until.at), until.at) : found(await fleetOf(ctx), ctx.now)
+  const after = until ? await then(until.at) : found(await fleetOf(ctx), ctx.now)
   const diff: AgentListDiff = {
     from: momentView(from),
     to: momentView(to),

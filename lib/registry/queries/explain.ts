@@ -1,6 +1,7 @@
 import { authorize, type Ctx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { explainQuery } from '../fleet/explain.ts'
+import { answering } from '../fleet/known-policies.ts'
 import { fleetOf } from '../fleet/live.ts'
 import { pastFleetOf } from '../fleet/past-fleet.ts'
 import { instantOf } from '../history/past.ts'
@@ -16,7 +17,7 @@ export async function explainAgentQuery(
   authorize(ctx, 'agents:read')
   const query = queryOf({ q: input.q })
   const at = input.asOf === undefined ? null : await instantOf(ctx, { field: 'asOf', value: input.asOf })
-  const index = at ? await pastFleetOf(ctx, at) : await fleetOf(ctx)
+  const index = at ? answering(await pastFleetOf(ctx, at), { query, at }) : await fleetOf(ctx)
   const slot = index.slotOf.get(input.agentId)
   if (slot === undefined) throw new DomainError('not_found', `There is no agent ${JSON.stringify(input.agentId)}.`)
   const agent = index.agent(slot)

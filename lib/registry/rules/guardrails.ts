@@ -41,6 +41,11 @@ export class Guardrails {
     )
   }
 
+  /** Whether it is known what the policies keep out of reach: where it is not, everything is. */
+  get known(): boolean {
+    return this.#problem === null
+  }
+
   /** The policy that keeps the tool out of reach; null when none does. */
   whyNot(asked: Asked): string | null {
     if (this.#problem) return this.#problem

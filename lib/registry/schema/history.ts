@@ -23,6 +23,11 @@ export type MomentView = {
   began: string
   /** The registry's last change by then was committed with the audit log at this sequence number. */
   auditSeq: string
+  /**
+   * The set of central policies that was enforced; null: none is on record. Where it is not `known` what it kept out of reach, or there is none, a question about reach is
+   * refused.
+   */
+  policySet: { number: number; known: boolean } | null
 }
 
 /** A field in words of the registry's YAML, with its values as JSON; null: nothing. */

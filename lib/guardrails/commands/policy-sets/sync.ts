@@ -22,6 +22,9 @@ export async function syncPolicySets(ctx: Ctx): Promise<{ created: number | null
   await keepAccessTable(ctx, { version: versionOf({ schema, policies }), policies, schema })
   const enforced = await ctx.db.policySet.findFirst({ where: { state: 'enforced' } })
   if (enforced) await keepAccessTable(ctx, { ...enforced, schema })
+  // Those of before, for questions about an instant: a release that makes the table otherwise makes theirs anew.
+  const before = await ctx.db.policySet.findMany({ where: { enforcedAt: { not: null }, state: { not: 'enforced' } } })
+  for (const set of before) await keepAccessTable(ctx, { ...set, schema: set.schemaText })
   return await inTx(ctx, async (tx, ctx) => {
     await lockPolicySets(tx)
     const known = await tx.policySet.findMany({ select: { number: true, policies: true } })
