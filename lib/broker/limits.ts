@@ -14,8 +14,10 @@ export type Limits = {
   /** Calls of one agent, and calls to one server, that this broker takes; four seconds' worth at once. 0: no limit. */
   agentCallsPerSecond: number
   serverCallsPerSecond: number
-  /** Tools, resources or prompts on one page of a list. */
+  /** Tools on one page of a list. */
   listPageMax: number
+  /** Until one server of several has answered with its part of a list. */
+  listDeadlineMs: number
   /** Failures of an upstream in a row after which nothing is sent for a while. */
   circuitFailures: number
   /** How long that while is first, and at most when probes keep failing. */
@@ -51,6 +53,7 @@ export const standardLimits: Limits = {
   agentCallsPerSecond: 50,
   serverCallsPerSecond: 500,
   listPageMax: 250,
+  listDeadlineMs: 10_000,
   circuitFailures: 5,
   circuitOpenMs: 5000,
   circuitOpenMsMax: 60_000,

@@ -3,6 +3,7 @@ import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
 import { listedNothingRow, listedRow } from './audit/records.ts'
 import { mergedName } from './merged-names.ts'
+import { mergedOf } from './merged-offer.ts'
 import { byKey, pageOf, readCursor } from './paging.ts'
 import { refuse } from './pipeline.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
@@ -70,11 +71,9 @@ export async function listTools(parts: PipelineParts, request: AgentRequest): Pr
 
 /** The server that is asked; on the merged endpoint those the agent holds a grant for. */
 function serversOf(parts: Pick<PipelineParts, 'view'>, agent: AgentFacts, serverId: string | null): BrokeredServer[] {
-  const ids = serverId === null ? [...new Set(agent.grants.map((grant) => grant.serverId))] : [serverId]
-  return ids
-    .toSorted()
-    .map((id) => parts.view.servers.get(id))
-    .filter((server) => server !== undefined)
+  if (serverId === null) return mergedOf(parts, agent)
+  const server = parts.view.servers.get(serverId)
+  return server ? [server] : []
 }
 
 /** What an agent is shown now: a line for each tool that changes with its definition, and the servers it depends on. */

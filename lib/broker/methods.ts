@@ -20,9 +20,23 @@ const readMethods = {
   'resources/unsubscribe': { name: 'uri', list: null, cached: false },
 } as const
 export type ReadMethod = keyof typeof readMethods
+/** Those of them that list something. */
+export type ListMethod = {
+  [Method in ReadMethod]: (typeof readMethods)[Method]['list'] extends null ? never : Method
+}[ReadMethod]
 
 export function isReadMethod(method: unknown): method is ReadMethod {
   return typeof method === 'string' && Object.hasOwn(readMethods, method)
+}
+
+/** Whether a method lists something. */
+export function isListMethod(method: ReadMethod): method is ListMethod {
+  return readMethods[method].list !== null
+}
+
+/** What the list is called in the result of a method that lists something. */
+export function listOf(method: ListMethod): string {
+  return readMethods[method].list
 }
 
 /** Methods about a session: there are none from 2026-07-28 on. */
@@ -31,6 +45,11 @@ const sessionMethods: ReadonlySet<string> = new Set([
   'resources/subscribe',
   'resources/unsubscribe',
 ])
+
+/** Whether the merged endpoint has the method: sessions and what is watched in them are of one server. */
+export function isMergedMethod(method: unknown): method is ReadMethod {
+  return isReadMethod(method) && !isSessionMethod(method)
+}
 
 export function isSessionMethod(method: string): boolean {
   return sessionMethods.has(method)

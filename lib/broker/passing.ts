@@ -1,7 +1,10 @@
 import type { ServerCapabilities } from '@modelcontextprotocol/server'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
-import type { ReadMethod } from './methods.ts'
+import { listMerged } from './merged-lists.ts'
+import { offeredMerged } from './merged-offer.ts'
+import { readMerged } from './merged-requests.ts'
+import { isListMethod, type ReadMethod } from './methods.ts'
 import { refuse, runCall } from './pipeline.ts'
 import { type AgentRequest, type PipelineParts } from './pipeline-parts.ts'
 import { auditDenial } from './denials.ts'
@@ -11,7 +14,10 @@ import type { Answer, Era } from './wire.ts'
 /** Resources, prompts and completion go to the server for an agent that may read all of it, on the way of a call and recorded as one. */
 export async function readMethod(parts: PipelineParts, request: AgentRequest, method: ReadMethod): Promise<Answer> {
   const { caller, serverId } = request
-  if (!parts.audit.available || serverId === null) return refuse(parts, request, auditDenial)
+  if (serverId === null) {
+    return isListMethod(method) ? listMerged(parts, request, method) : readMerged(parts, request, method)
+  }
+  if (!parts.audit.available) return refuse(parts, request, auditDenial)
   return runCall(parts, { ...request, method }, { caller, serverId, tool: method, isMethod: true })
 }
 
@@ -21,7 +27,8 @@ export function passedTo(
   { caller, serverId, era }: { caller: Caller; serverId: string | null; era: Era },
 ): ServerCapabilities {
   const always = { tools: { listChanged: true }, ...tasksOffered(parts, { caller, serverId, era }) }
-  const server = serverId === null ? undefined : parts.view.servers.get(serverId)
+  if (serverId === null) return { ...always, ...offeredMerged(parts, caller) }
+  const server = parts.view.servers.get(serverId)
   if (!server) return always
   const now = parts.now()
   const may = (method: ReadMethod) =>

@@ -51,6 +51,8 @@ export type AgentRequest = {
   serverId: string | null
   /** What is called when it is no tool. */
   method?: ReadMethod | TaskMethod
+  /** It has less time than a call at its server. */
+  deadlineMs?: number
   /** What task the request is about. */
   task?: BrokeredTask
   /** The exchange with the agent until its answer. */

@@ -25,6 +25,7 @@ import type { LargeReply } from './large/large-reply.ts'
 import { passOn } from './large/pass-on.ts'
 import { CallEnded } from './in-flight.ts'
 import { resolveMerged } from './merged-names.ts'
+import { mergedResult } from './merged-results.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import { countRated, type Going } from './rated-calls.ts'
 import { emptyList, recordedArguments, resultFor } from './methods.ts'
@@ -131,7 +132,8 @@ async function waitForPerson(
   return carryOut(parts, { ...released, agent: end.allowed.agent }, { ...end, bypassed: held.bypassed })
 }
 
-async function proceed(parts: PipelineParts, request: AgentRequest, admitted: Going): Promise<Answer> {
+/** Sends what is decided about, if it may go now. */
+export async function proceed(parts: PipelineParts, request: AgentRequest, admitted: Going): Promise<Answer> {
   const { call } = admitted
   const counted = admitted.allowed.grant.rate ? await countRated(parts, admitted) : ok({ ...admitted, rule: null })
   if (!counted.ok) return deny(parts, request, { call, denial: counted.error })
@@ -169,7 +171,10 @@ export async function carryOut(
   // In flight before its intent is recorded, so that a stop that comes in between still finds it.
   const running = parts.inFlight.begin(call, {
     teamId: agent.teamId,
-    deadlineMs: deadlineOf(parts.limits, allowed.server as BrokeredServer),
+    deadlineMs: Math.min(
+      deadlineOf(parts.limits, allowed.server as BrokeredServer),
+      request.deadlineMs ?? Number.POSITIVE_INFINITY,
+    ),
     gone: request.gone,
   })
   let large: LargeReply | undefined
@@ -257,7 +262,11 @@ function answerOf(
 ): Answer {
   const { era, id } = request
   const { method } = request
-  if (end.reply?.ok) return resultAnswer(era, id, method ? resultFor(era, method, end.reply.result) : end.reply.result)
+  if (end.reply?.ok) {
+    const { result } = end.reply
+    const said = request.serverId === null ? mergedResult(about.serverId, method, result) : result
+    return resultAnswer(era, id, method ? resultFor(era, method, said) : said)
+  }
   if (end.reply) return errorAnswer(statusFor(era, end.reply.status), id, end.reply.error)
   if (end.outcome === 'cut_off') return cutAnswer
   if (end.denial?.rule === 'session_ended') return refusedAnswer(404, id, end.denial, pointerOf(parts, request, about))

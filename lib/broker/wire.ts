@@ -56,7 +56,9 @@ export function deniedCallAnswer(era: Era, id: RpcId, denial: Denial, pointer: P
 
 /** A caller or a whole request that is refused, with the HTTP status that says so too. A task that is none for the caller is a wrong parameter. */
 export function refusedAnswer(status: number, id: RpcId, denial: Denial, pointer: Pointer): Answer {
-  const code = wrongParams.has(denial.rule) ? invalidParamsCode : refusedCode
+  // What names no server at an address that has several is a wrong parameter; an address of none is none of JSON-RPC's.
+  const isWrong = wrongParams.has(denial.rule) || (denial.rule === 'server_unknown' && status === 200)
+  const code = isWrong ? invalidParamsCode : refusedCode
   const error = { code, message: textOf(denial, pointer), data: dataOf(denial, pointer) }
   const answer = errorAnswer(status, id, error)
   return status === 503 ? { ...answer, headers: { 'retry-after': '1' } } : answer

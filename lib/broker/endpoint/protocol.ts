@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { classifyInboundRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 import { err, ok, type Result } from '#lib/core/result.ts'
-import { isReadMethod, mirroredParam, type ReadMethod } from '../methods.ts'
+import { isMergedMethod, isReadMethod, mirroredParam, type ReadMethod } from '../methods.ts'
 import { isTaskMethod, type TaskMethod } from '../tasks/task-methods.ts'
 import { decodeHeaderValue, paramDisagreement } from '../upstream/param-headers.ts'
 import { type Answer, type Era, errorAnswer, type RpcId } from '../wire.ts'
@@ -17,7 +17,7 @@ const modernVersions: readonly string[] = [modernVersion]
 const plainRequests = new PlainRequests()
 const code = { invalidRequest: -32600, headerMismatch: -32020, unsupportedVersion: -32022 } as const
 
-/** Whether a body is a request the broker answers itself; everything else is the SDK's to answer. The merged endpoint has tools and their tasks only. */
+/** Whether a body is a request the broker answers itself; everything else is the SDK's to answer. The merged endpoint has nothing that is a session's at one server. */
 export function isBrokered(
   body: unknown,
   { merged }: { merged: boolean },
@@ -26,7 +26,7 @@ export function isBrokered(
   const { method, id } = body as { method?: unknown; id?: unknown }
   if (typeof id !== 'string' && typeof id !== 'number') return false
   if (method === 'tools/call' || method === 'tools/list' || method === 'subscriptions/listen') return true
-  return isTaskMethod(method) || (!merged && isReadMethod(method))
+  return isTaskMethod(method) || (merged ? isMergedMethod(method) : isReadMethod(method))
 }
 
 /**

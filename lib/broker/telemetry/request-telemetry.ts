@@ -61,8 +61,9 @@ export class RequestTelemetry {
     this.#add(part, startedAt, performance.now())
   }
 
-  /** How the call was decided and how it ended. */
+  /** How the call was decided and how it ended. A list of several servers is a call at each. */
   called(labels: Omit<CallLabels, 'agentClass'>): void {
+    if (this.#labels && this.#labels.server !== labels.server) this.#metrics.called(this.#labels)
     this.#labels = { ...labels, agentClass: this.#facts.agentClass }
   }
 

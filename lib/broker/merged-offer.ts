@@ -1,0 +1,46 @@
+import type { ServerCapabilities } from '@modelcontextprotocol/server'
+import { decide } from '#lib/guardrails/rules/decide.ts'
+import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
+import type { ReadMethod } from './methods.ts'
+import type { PipelineParts } from './pipeline-parts.ts'
+import type { BrokeredServer } from './view/view.ts'
+
+/** What a method needs its server to have. */
+const needed = {
+  'resources/list': 'resources',
+  'resources/templates/list': 'resources',
+  'prompts/list': 'prompts',
+  'completion/complete': 'completions',
+} as const
+
+/** The servers of the merged endpoint: those the agent holds a grant for, by id. */
+export function mergedOf({ view }: Pick<PipelineParts, 'view'>, agent: AgentFacts): BrokeredServer[] {
+  return [...new Set(agent.grants.map((grant) => grant.serverId))]
+    .toSorted()
+    .map((id) => view.servers.get(id))
+    .filter((server) => server !== undefined)
+}
+
+/** Whether a server says that it has what the method is about; null when it was not spoken to yet. */
+export function offers(parts: PipelineParts, server: BrokeredServer, method: keyof typeof needed): boolean | null {
+  const capabilities = parts.upstreams.spokenTo(server)?.capabilities
+  return capabilities ? capabilities[needed[method]] !== undefined : null
+}
+
+/** What the merged endpoint has besides tools: what some server says it has of which the agent may read it. Changes are told at the servers' own addresses. */
+export function offeredMerged(parts: PipelineParts, caller: Caller): ServerCapabilities {
+  const agent = parts.view.agents.get(caller.agentId)
+  const servers = agent ? mergedOf(parts, agent) : []
+  const now = parts.now()
+  const some = (method: ReadMethod & keyof typeof needed): boolean =>
+    servers.some(
+      (server) =>
+        offers(parts, server, method) === true &&
+        decide({ caller, serverId: server.id, tool: method, isMethod: true }, parts.view, now).ok,
+    )
+  return {
+    ...(some('resources/list') ? { resources: {} } : {}),
+    ...(some('prompts/list') ? { prompts: {} } : {}),
+    ...(some('completion/complete') ? { completions: {} } : {}),
+  }
+}

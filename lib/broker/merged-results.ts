@@ -1,0 +1,62 @@
+import { mergedAddress, mergedPrompt } from './merged-addresses.ts'
+
+type Fields = Record<string, unknown>
+
+/** A server's result as it is said on the merged endpoint: what can be read there has the address it has there. */
+export function mergedResult(serverId: string, method: string | undefined, result: Fields): Fields {
+  const address = (own: string): string => mergedAddress(serverId, own)
+  const prompt = (own: string): string => mergedPrompt(serverId, own)
+  const content = (part: unknown): unknown => mergedContent(part, address)
+  switch (method) {
+    case undefined:
+      return withEach(result, 'content', content)
+    case 'tasks/get':
+      return withField(result, 'result', (done) => withEach(done, 'content', content))
+    case 'resources/list':
+      return withEach(result, 'resources', (resource) => renamed(resource, 'uri', address))
+    case 'resources/templates/list':
+      return withEach(result, 'resourceTemplates', (template) => renamed(template, 'uriTemplate', address))
+    case 'resources/read':
+      return withEach(result, 'contents', (part) => renamed(part, 'uri', address))
+    case 'prompts/list':
+      return withEach(result, 'prompts', (each) => renamed(each, 'name', prompt))
+    case 'prompts/get':
+      return withEach(result, 'messages', (message) =>
+        isFields(message) && Array.isArray(message['content'])
+          ? withEach(message, 'content', content)
+          : isFields(message)
+            ? { ...message, content: content(message['content']) }
+            : message,
+      )
+    default:
+      return result
+  }
+}
+
+/** A part of what a tool or a prompt says: a link to a resource, or one that is embedded. */
+function mergedContent(part: unknown, address: (own: string) => string): unknown {
+  if (!isFields(part)) return part
+  if (part['type'] === 'resource_link') return renamed(part, 'uri', address)
+  if (part['type'] === 'resource') return withField(part, 'resource', (resource) => renamed(resource, 'uri', address))
+  return part
+}
+
+function renamed<T>(item: T, key: string, name: (own: string) => string): T {
+  if (!isFields(item)) return item
+  const own = item[key]
+  return typeof own === 'string' ? { ...item, [key]: name(own) } : item
+}
+
+function withEach(fields: Fields, key: string, change: (item: unknown) => unknown): Fields {
+  const items = fields[key]
+  return Array.isArray(items) ? { ...fields, [key]: items.map(change) } : fields
+}
+
+function withField(fields: Fields, key: string, change: (value: Fields) => Fields): Fields {
+  const value = fields[key]
+  return isFields(value) ? { ...fields, [key]: change(value) } : fields
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
