@@ -2,7 +2,7 @@ const scheme = 'wheelhouse'
 const address = /^wheelhouse:([^:]+):(.*)$/s
 
 /** Whose a name or an address of the merged endpoint is, and what it is called there. */
-export type OfServer = { serverId: string; own: string }
+type OfServer = { serverId: string; own: string }
 
 /**
  * The address of a server's resource on the merged endpoint: `wheelhouse:{server}:{address}`. What follows the prefix is the server's own,

@@ -234,7 +234,9 @@ async function listsOf(client: Client) {
       const page: Record<string, unknown> = await client
         .request({ method, params: cursor === undefined ? {} : { cursor } } as { method: 'prompts/list' })
         .catch((error: unknown) => {
-          if ((error as { code?: unknown }).code === -32601) return {}
+          // From 2026-07-28 on the status of the answer says it as well, and then the client throws that.
+          const { code, status } = error as { code?: unknown; status?: unknown }
+          if (code === -32601 || status === 404) return {}
           throw error
         })
       const { prompts, resources, resourceTemplates } = page as Record<string, Record<string, string>[] | undefined>

@@ -1,7 +1,7 @@
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { auditText } from './audit/records.ts'
 import { auditDenial } from './denials.ts'
-import { mergedAddress, type OfServer, splitAddress, splitPrompt } from './merged-addresses.ts'
+import { mergedAddress, splitAddress, splitPrompt } from './merged-addresses.ts'
 import type { ReadMethod } from './methods.ts'
 import { deny, refuse, runCall } from './pipeline.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts } from './pipeline-parts.ts'
@@ -25,7 +25,7 @@ export async function readMerged(parts: PipelineParts, request: AgentRequest, me
     const call = { caller, serverId: '', tool: method, isMethod: true } as const
     return deny(parts, asked, { call, denial: namesNone(kind, name) })
   }
-  const { serverId, own } = target satisfies OfServer
+  const { serverId, own } = target
   return runCall(parts, { ...asked, params: paramsFor(own) }, { caller, serverId, tool: method, isMethod: true })
 }
 
