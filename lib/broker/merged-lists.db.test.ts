@@ -80,7 +80,7 @@ describe.each(['modern', 'legacy'] as const)('the merged endpoint for an agent o
     ])
     for (const serverId of ['east', 'west']) {
       const tool = await client.callTool({ name: `${serverId}__look`, arguments: {} })
-      const [link, embedded] = tool.content as [{ uri: string }, { resource: { uri: string } }]
+      const [link, embedded] = tool.content as unknown as [{ uri: string }, { resource: { uri: string } }]
       const uri = `wheelhouse:${serverId}:doc://rules`
       expect([link.uri, embedded.resource.uri]).toEqual([uri, uri])
       expect((await client.readResource({ uri })).contents).toEqual([{ uri, text: `rules of ${serverId}` }])

@@ -1,6 +1,14 @@
 import { mergedAddress, mergedPrompt } from './merged-addresses.ts'
+import { resultFor } from './methods.ts'
+import type { AgentRequest } from './pipeline-parts.ts'
 
 type Fields = Record<string, unknown>
+
+/** A server's result as the agent gets it at the address it asked. */
+export function saidResult({ era, method, serverId }: AgentRequest, answeredBy: string, result: Fields): Fields {
+  const said = serverId === null ? mergedResult(answeredBy, method, result) : result
+  return method ? resultFor(era, method, said) : said
+}
 
 /** A server's result as it is said on the merged endpoint: what can be read there has the address it has there. */
 export function mergedResult(serverId: string, method: string | undefined, result: Fields): Fields {

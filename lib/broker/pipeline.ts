@@ -25,7 +25,7 @@ import type { LargeReply } from './large/large-reply.ts'
 import { passOn } from './large/pass-on.ts'
 import { CallEnded } from './in-flight.ts'
 import { resolveMerged } from './merged-names.ts'
-import { mergedResult } from './merged-results.ts'
+import { saidResult } from './merged-results.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import { countRated, type Going } from './rated-calls.ts'
 import { emptyList, recordedArguments, resultFor } from './methods.ts'
@@ -38,11 +38,11 @@ import {
   type Answer,
   cutAnswer,
   deniedCallAnswer,
-  type Era,
   errorAnswer,
   type Pointer,
   refusedAnswer,
   resultAnswer,
+  statusFor,
 } from './wire.ts'
 
 const noArguments = {}
@@ -261,12 +261,7 @@ function answerOf(
   about: { serverId: string; decisionId: string },
 ): Answer {
   const { era, id } = request
-  const { method } = request
-  if (end.reply?.ok) {
-    const { result } = end.reply
-    const said = request.serverId === null ? mergedResult(about.serverId, method, result) : result
-    return resultAnswer(era, id, method ? resultFor(era, method, said) : said)
-  }
+  if (end.reply?.ok) return resultAnswer(era, id, saidResult(request, about.serverId, end.reply.result))
   if (end.reply) return errorAnswer(statusFor(era, end.reply.status), id, end.reply.error)
   if (end.outcome === 'cut_off') return cutAnswer
   if (end.denial?.rule === 'session_ended') return refusedAnswer(404, id, end.denial, pointerOf(parts, request, about))
@@ -276,11 +271,6 @@ function answerOf(
     message: 'The call was cancelled by its caller.',
   }
   return deniedAnswer(request, denial, pointerOf(parts, request, about))
-}
-
-/** From 2026-07-28 on the status of an error says something; before, it was 200 for all that a server answers. */
-function statusFor(era: Era, status: number): number {
-  return era === 'modern' && (status === 400 || status === 404) ? status : 200
 }
 
 /** Puts a refusal on record and says it. */

@@ -72,6 +72,11 @@ export function errorAnswer(status: number, id: RpcId, error: RpcError): Answer 
   return { status, body: JSON.stringify({ jsonrpc: '2.0', id, error }) }
 }
 
+/** From 2026-07-28 on the status of an error says something; before, it was 200 for all that a server answers. */
+export function statusFor(era: Era, status: number): number {
+  return era === 'modern' && (status === 400 || status === 404) ? status : 200
+}
+
 /** Says a result the way the era does: from 2026-07-28 on it names its type and who answered. */
 function inEra(era: Era, result: Record<string, unknown>): Record<string, unknown> {
   if (era === 'legacy') {
