@@ -61,7 +61,13 @@ dbTest('the records of an installation that was there before begin with what it 
       template: { id: 't', version: '1.0.0', latest: '1.0.0' },
       access: [{ serverId: 'erp', tools: ['change'] }],
     })
-    expect((await listAgents(ctxFor(db), { q: 'can:write', asOf })).items.map(({ id }) => id)).toEqual(['veteran'])
+    expect((await listAgents(ctxFor(db), { q: 'status:active', asOf })).items.map(({ name }) => name)).toEqual([
+      'Veteran',
+    ])
+    // Nobody wrote down which central policies were in force then.
+    await expect(listAgents(ctxFor(db), { q: 'can:write', asOf })).rejects.toMatchObject({
+      details: { rule: 'history:policies' },
+    })
     expect((await listAgents(ctxFor(db), { q: 'can:write' })).total).toBe(0)
     expect((await listAgentMoments(ctxFor(db), { agentId: 'veteran' })).items).toMatchObject([
       { entry: false, grants: true },
