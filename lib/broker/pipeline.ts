@@ -21,6 +21,7 @@ import { AskRefused } from './conversation/refusal.ts'
 import { afterTheFact, auditDenial, circuitDenial, namesNoTool } from './denials.ts'
 import { guardReply, joinFindings } from './guards.ts'
 import { holdForPerson } from './holding/hold.ts'
+import { sessionOf } from './holding/session.ts'
 import type { LargeReply } from './large/large-reply.ts'
 import { passOn } from './large/pass-on.ts'
 import { CallEnded } from './in-flight.ts'
@@ -113,6 +114,7 @@ async function waitForPerson(
   const continues = requestState === null && inputResponses === null ? null : { requestState, inputResponses }
   const end = await holdForPerson(parts.holding, {
     ...held,
+    session: sessionOf(request),
     continues,
     cancelled,
     left,

@@ -169,6 +169,7 @@ dbTest(
       agentId: others.agentId,
       agentVersion: 2,
       runId: crypto.randomUUID(),
+      session: 'another session',
       serverId: others.serverId,
       tool: 'wipe',
       definitionHash: 'the tool changed',

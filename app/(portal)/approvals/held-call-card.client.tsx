@@ -87,6 +87,14 @@ export function HeldCallCard({
               </Link>
             </Fact>
           )}
+          {held.session && (
+            <Fact label="Session">
+              <span className="font-mono text-[13px]">{held.session.slice(0, 12)}</span>
+              <span className="block text-[13px] text-muted-foreground">
+                Outside of a run. What is approved goes in this session only.
+              </span>
+            </Fact>
+          )}
         </Facts>
         {!held.attended && <Notice kind="warn">Its caller is away now; it may come back for the answer.</Notice>}
         {mode === 'edit' ? (

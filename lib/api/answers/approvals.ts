@@ -32,6 +32,7 @@ export const heldCall = answerOf<HeldCallView>()(
     state: z.enum(heldCallStates),
     agent: z.strictObject({ id: text, name: text, version: z.int(), owner: reference }),
     runId: text.nullable(),
+    session: text.nullable(),
     server: z.strictObject({ id: text, name: text, environment }).nullable(),
     tool: text,
     class: toolClass.nullable(),

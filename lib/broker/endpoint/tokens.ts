@@ -10,8 +10,8 @@ const rememberedMax = 20_000
 /** A key of ours, and until when (milliseconds since 1970) it verifies. */
 export type VerifyingKey = { readonly key: KeyObject; readonly until: number }
 
-/** A token with the names under which it may be revoked. */
-export type VerifiedToken = AccessToken & { readonly revocableAs: readonly string[] }
+/** A token with the names under which it may be revoked, and what of it stays when it is renewed. */
+export type VerifiedToken = AccessToken & { readonly revocableAs: readonly string[]; readonly credential: string }
 
 type Remembered = { token: VerifiedToken; key: KeyObject }
 
@@ -68,7 +68,9 @@ export class TokenVerifier {
     const issuer = this.#issuer
     const verified = await verifyAccessToken({ token, issuer, keyFor: (kid) => (key = keyFor(kid)), now })
     if (!verified.ok) return verified
-    const named = { ...verified.value, revocableAs: revocationsOf(verified.value) }
+    const { clientId, jkt } = verified.value
+    const credential = jkt === null ? clientId : `${clientId} ${jkt}`
+    const named = { ...verified.value, revocableAs: revocationsOf(verified.value), credential }
     if (key) this.#remember(token, { token: named, key })
     return ok(named)
   }

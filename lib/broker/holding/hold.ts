@@ -28,6 +28,8 @@ export type Held = {
   call: ToolCall
   allowed: Allowed
   rule: HoldRuleFacts
+  /** What it comes from, when that is no run: an approval is for that alone. */
+  session: string | null
   /** What it answers and goes on from, when it is no new call: an approval is for that, too. */
   continues: { requestState: unknown; inputResponses: Record<string, unknown> | null } | null
   cancelled: AbortSignal
@@ -184,7 +186,7 @@ function whoDecides({ deciderRoles }: HoldRuleFacts): string {
 
 const definitionHashes = new WeakMap<ToolFacts, string>()
 
-function exactCall(view: BrokerView, { call: exact, continues }: Held, tool: ToolFacts): ExactCall {
+function exactCall(view: BrokerView, { call: exact, session, continues }: Held, tool: ToolFacts): ExactCall {
   const { caller, serverId, ...call } = exact
   let definitionHash = definitionHashes.get(tool)
   if (definitionHash === undefined) {
@@ -195,6 +197,7 @@ function exactCall(view: BrokerView, { call: exact, continues }: Held, tool: Too
     agentId: caller.agentId,
     agentVersion: caller.version,
     runId: caller.runId,
+    session,
     serverId,
     tool: call.tool,
     definitionHash: continues === null ? definitionHash : digestOf({ definitionHash, continues }),

@@ -16,6 +16,7 @@ export function heldMutations(
     agentId: [others.agentId],
     agentVersion: [row.agentVersion + 1],
     runId: [crypto.randomUUID(), ...(row.runId === null ? [] : [null])],
+    session: ['0'.repeat(64), ...(row.session === null ? [] : [null])],
     serverId: [others.serverId, null],
     tool: ['wipe'],
     class: (['read', 'write', 'destructive', null] as const).filter((value) => value !== row.class),

@@ -217,10 +217,10 @@ async function endOf(tx: Tx, { row, call, now }: { row: HeldCallRow; call: Exact
     return { end: 'rejected', note: row.note ?? '', by: by?.name ?? 'somebody' }
   }
   if (row.state === 'cancelled') return { end: 'cancelled' }
-  const { agentId, agentVersion, runId, serverId, tool, definitionHash, policyVersion } = row
+  const { agentId, agentVersion, runId, session, serverId, tool, definitionHash, policyVersion } = row
   const given = row.arguments as Record<string, unknown>
   const inputResponses = row.inputResponses as Record<string, unknown> | null
-  const exact = { agentId, agentVersion, runId, serverId, tool, definitionHash, policyVersion }
+  const exact = { agentId, agentVersion, runId, session, serverId, tool, definitionHash, policyVersion }
   const recorded = { ...exact, arguments: given, inputResponses }
   if (digestOfCall(recorded) !== row.digest || digestOfCall(call) !== row.digest) return { end: 'altered' }
   if (row.state === 'expired') {

@@ -105,6 +105,8 @@ export type Caller = {
   readonly runId: string | null
   /** The names under which the token, what it was issued for or what it was exchanged from is revoked; left out: there is no token. */
   readonly revocableAs?: readonly string[]
+  /** The credential its token was issued for, with the key that is bound to; left out: there is no token. */
+  readonly credential?: string
 }
 export type ToolCall = {
   readonly caller: Caller

@@ -108,13 +108,14 @@ export function heldDecidability(
   return decideHeld(call, { actor, move: 'approve', now })
 }
 
-/** SHA-256 of the exact call: agent, version, run, server, tool and its definition, arguments, what the agent answers, policies. */
+/** SHA-256 of the exact call: agent, version, run or session, server, tool and its definition, arguments, what the agent answers, policies. */
 export function digestOfCall(call: ExactCall): string {
   const { agentId, agentVersion, runId, serverId, tool, definitionHash, policyVersion } = call
   return digestOf({
     agentId,
     agentVersion,
     runId,
+    ...(call.session ? { session: call.session } : {}),
     serverId,
     tool,
     definitionHash,

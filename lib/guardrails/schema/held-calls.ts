@@ -146,6 +146,8 @@ export type ExactCall = {
   agentId: string
   agentVersion: number
   runId: string | null
+  /** Outside of a run: digest of the session it came from, or of what stands in for one. */
+  session?: string | null
   serverId: string | null
   tool: string
   /** Of the tool's definition as agents are shown it. */
@@ -180,6 +182,8 @@ export type HeldCallView = {
   state: HeldCallState
   agent: { id: string; name: string; version: number; owner: { id: string; name: string } }
   runId: string | null
+  /** Outside of a run: a digest that names the session it came from, or what stands in for one. */
+  session: string | null
   server: { id: string; name: string; environment: Environment } | null
   tool: string
   class: ToolClass | null

@@ -238,6 +238,7 @@ function describeHeld(held: HeldCallView): string {
     ['Held call', `${held.id}, ${held.state}`],
     ['Agent', `${oneLine(held.agent.name)} (${held.agent.id}) version ${held.agent.version}`],
     ['Run', held.runId],
+    ['Session', held.session],
     ['Call', `${callText(held)}${held.class ? ` (${held.class})` : ''}`],
     ['Rule', oneLine(held.rule.title)],
     ['Decides', held.deciderRoles.join(', ')],
