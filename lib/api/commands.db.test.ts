@@ -55,6 +55,7 @@ const rows: Record<string, Row> = {
   holdCall: 'platform',
   keepAccessTable: job,
   lookAtHeldCalls: 'platform',
+  remindOfHeldCalls: 'platform',
   settleHeldCall: 'platform',
   draftPolicySet: { needs: 'policies:manage' },
   startLogOnly: { needs: 'policies:manage' },

@@ -68,6 +68,18 @@ export type ScopeRequestStepApproved = {
   standsInFor?: StandsInFor
 }
 
+/** By when it is due, before and after. */
+export type DueChanged = { before: string; after: string; approvalRule: string }
+
+export type BreakGlassReviewEscalated = {
+  grantId: string
+  step: number
+  of: number
+  roles: string[]
+  teamId: string | null
+  dueAt: string
+}
+
 export type ScopeRequestEscalated = {
   requestId: string
   step: number
@@ -84,6 +96,7 @@ export type ApprovalRuleCreated = {
   steps: string[][]
   daysMax: number | null
   dueHours: number
+  remindPercent: number
   escalation: object | null
 }
 

@@ -1,9 +1,11 @@
 import type {
   AgentCreated,
   ApprovalRuleCreated,
+  BreakGlassReviewEscalated,
   CallApproved,
   CallEdited,
   DelegationCreated,
+  DueChanged,
   GrantBreakGlass,
   GrantCreated,
   HoldBypassOpened,
@@ -141,6 +143,14 @@ export type AuditEvents = {
   }
   /** Announced once, when the time to decide is over. */
   'scope_request.overdue': { requestId: string; dueAt: string }
+  /** Told once, before it is due. */
+  'scope_request.reminded': { requestId: string; dueAt: string }
+  /** Another rule holds for it now, or the same one for something else. */
+  'scope_request.due_changed': DueChanged & { requestId: string }
+  'break_glass_review.reminded': { grantId: string; dueAt: string }
+  'break_glass_review.overdue': { grantId: string; dueAt: string }
+  'break_glass_review.escalated': BreakGlassReviewEscalated
+  'break_glass_review.due_changed': DueChanged & { grantId: string }
   /** Passed on, once for each step, when it is overdue still. */
   'scope_request.escalated': ScopeRequestEscalated
   /** Announced once, when a grant has ended by itself. */
@@ -293,6 +303,8 @@ export type AuditEvents = {
   'hold_bypass.refused': { ruleId: string; reason: string }
   'hold_bypass.ended': { bypassId: string; ruleId: string; how: 'person' | 'time' | 'rule_removed' | 'opener_left' }
   'call.held': { heldCallId: string; digest: string; ruleTitle: string; expiresAt: string }
+  /** Told once, before its time is over. */
+  'call.reminded': { heldCallId: string; digest: string; ruleTitle: string; expiresAt: string }
   'call.approved': CallApproved
   'call.edited': CallEdited
   'call.rejected': { heldCallId: string; digest: string; note: string; standsInFor?: StandsInFor }

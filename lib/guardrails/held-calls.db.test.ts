@@ -11,6 +11,7 @@ import {
   endHeldCalls,
   holdCall,
   lookAtHeldCalls,
+  remindOfHeldCalls,
   settleHeldCall,
 } from './commands.ts'
 import { countWaitingCalls, getHeldCall, listHeldCalls } from './queries/held-calls.ts'
@@ -273,5 +274,29 @@ dbTest(
     const late = await decideHeldCall(security, { heldCallId, decision: 'reject', note: 'too late' })
     expect(late).toMatchObject({ ok: false, error: { rule: 'approvals:already_decided' } })
     expect(await settleHeldCall(system, settle)).toEqual({ end: 'cancelled' })
+  },
+)
+
+dbTest(
+  'who may decide is told once more before the time of a call that is held long is over, by two workers',
+  async ({ db }) => {
+    const { holdAs, person, agentId } = await world(db)
+    await holdAs({ arguments: { amount: 1 } }, { decideSeconds: 299 })
+    const { heldCallId, digest } = await holdAs({ arguments: { amount: 2 } }, { decideSeconds: 400 })
+    const decided = await holdAs({ arguments: { amount: 3 } }, { decideSeconds: 400 })
+    const approve = { heldCallId: decided.heldCallId, decision: 'approve' } as const
+    expect(await decideHeldCall(await person('security'), approve)).toMatchObject({ ok: true })
+    const tick = (seconds: number) => remindOfHeldCalls(ctxFor(db, undefined, later(seconds)))
+    const told = () => db.auditEvent.findMany({ where: { agentId, event: 'call.reminded' }, select: { detail: true } })
+    await tick(299.999)
+    expect(await told()).toEqual([])
+    await Promise.all([tick(300), tick(300)])
+    await tick(399)
+    const expiresAt = later(400).toISOString()
+    expect(await told()).toEqual([{ detail: { heldCallId, digest, ruleTitle: 'Changes wait', expiresAt } }])
+    // It can still be decided: what was noted is no part of what is sealed.
+    const late = { ...(await person('security')), now: later(350) }
+    expect(await decideHeldCall(late, { heldCallId, decision: 'approve' })).toMatchObject({ ok: true })
+    await expect(remindOfHeldCalls(late)).rejects.toMatchObject({ code: 'forbidden' })
   },
 )

@@ -38,7 +38,7 @@ export const jobs = {
   rollUpDays: job('roll_up_days', z.strictObject({}), 1),
   /** Tells of credentials that end soon. */
   warnOfExpiry: job('warn_of_expiry', z.strictObject({}), 1),
-  /** Tells of scope requests that nobody decides and of grants that end soon. */
+  /** Reminds of scope requests and reviews before they are due, passes on what nobody decides, and tells of grants that end soon. */
   remindOfScopes: job('remind_of_scopes', z.strictObject({}), 1),
   /** Decides recorded calls again, by another set of central policies. */
   replayPolicies: job('replay_policies', z.strictObject({ replayId: z.uuid() }), 4),

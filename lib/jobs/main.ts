@@ -15,7 +15,13 @@ import { listen } from '#lib/db/listen.ts'
 import type { HarnessDeps } from '#lib/harness/worker/deps.ts'
 import { createFollowers } from '#lib/harness/worker/followers.ts'
 import { harnessHandlers } from '#lib/harness/worker/handlers.ts'
-import { endHeldCalls, endHoldBypasses, forgetPolicyReplays, runPolicyReplay } from '#lib/guardrails/commands.ts'
+import {
+  endHeldCalls,
+  endHoldBypasses,
+  forgetPolicyReplays,
+  remindOfHeldCalls,
+  runPolicyReplay,
+} from '#lib/guardrails/commands.ts'
 import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
 import { createKeyring, proveKeyring, rewrapSealed } from '#lib/keys/commands.ts'
 import { watchReviews, watchOrphans } from '#lib/lifecycle/commands.ts'
@@ -139,6 +145,7 @@ async function main(): Promise<void> {
     log,
     async work() {
       await endHeldCalls(ctx())
+      await remindOfHeldCalls(ctx())
       await endHoldBypasses(ctx())
     },
   })

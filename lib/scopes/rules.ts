@@ -127,11 +127,6 @@ export function expiryOf(days: number | null, now: Date): Date | null {
   return days === null ? null : new Date(now.getTime() + days * dayMs)
 }
 
-/** By when a request should be decided. */
-export function dueOf({ dueHours }: Pick<ApprovalRuleFacts, 'dueHours'>, now: Date): Date {
-  return new Date(now.getTime() + dueHours * 3_600_000)
-}
-
 export function refuse(rule: ScopeRule, message: string): { ok: false; error: ScopeRefusal } {
   return { ok: false, error: { rule, message } }
 }

@@ -13,7 +13,7 @@ import {
   type ToolClass,
   toolClasses,
 } from '#lib/registry/schema.ts'
-import type { RequestContext } from './schema/context.ts'
+import type { RequestContext, RequestMoment } from './schema/context.ts'
 import type { ApprovalStep } from './schema/approval-policy.ts'
 import { type ArgumentCondition, argumentConditions, type CallRate, callRate } from '#lib/registry/schema/conditions.ts'
 
@@ -180,6 +180,9 @@ export type ScopeRequestRow = {
   ticket: string | null
   /** By when it should be decided; null: nobody said. */
   dueAt: string | null
+  /** When those who are asked are reminded of it, and when they were; null: not yet. */
+  remindAt: string | null
+  remindedAt: string | null
   /** How often it was passed on since it is overdue. */
   escalations: number
   /** Grows with each change of what is asked for. */
@@ -205,6 +208,8 @@ export type ScopeRequestView = ScopeRequestRow & {
   decidable: { allowed: true } | { allowed: false; refusal: { rule: string; message: string } }
   /** In whose place the person reading may decide it. */
   standIns: StandIn[]
+  /** What happened to it, oldest first. */
+  history: RequestMoment[]
 }
 
 /** What came of a decision. */

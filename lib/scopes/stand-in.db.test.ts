@@ -168,7 +168,7 @@ describe('a request that is overdue still', () => {
     const standby = await makePerson(db, { roles: ['on_call'], teamIds: [(await makeAgent(db)).teamId] })
     const escalation = { roles: ['finance' as const], teamId: standby.teamIds[0]!, afterHours: 1, mayDecide: true }
     await db.approvalRule.updateMany({ where: { removedAt: null }, data: { removedAt: now } })
-    const rule = { title: 'Passed on', steps: [['security']], escalation }
+    const rule = { title: 'Passed on', steps: [['security']], dueHours: 8, escalation }
     await approvalRuleInForce(ctxFor(db, admin, now), createApprovalRuleInput.parse(rule))
     const finance = await person(db, 'finance')
     const people = [finance, standby, await person(db, 'on_call'), await person(db, 'finance', [teamId])]

@@ -17,6 +17,10 @@ export const breakGlass = answerOf<BreakGlassView>()(
     inForce: z.boolean(),
     calls: count,
     review: z.strictObject({ verdict: z.enum(breakGlassVerdicts), note: text, by: person, at: time }).nullable(),
+    dueAt: time.nullable(),
+    overdue: z.boolean(),
+    remindedAt: time.nullable(),
+    escalations: count,
     reviewable: z.discriminatedUnion('allowed', [
       z.strictObject({ allowed: z.literal(true) }),
       z.strictObject({ allowed: z.literal(false), message: text }),

@@ -47,6 +47,8 @@ const requestShape = {
   decisionNote: text.nullable(),
   ticket: text.nullable(),
   dueAt: time.nullable(),
+  remindAt: time.nullable(),
+  remindedAt: time.nullable(),
   escalations: count,
   revision: count,
 }
@@ -94,6 +96,7 @@ export const scopeRequest = answerOf<ScopeRequestView>()(
     }),
     decidable,
     standIns: z.array(standIn),
+    history: z.array(z.strictObject({ at: time, event: text, by: text.nullable(), says: text })),
   }),
 ).meta({ id: 'ScopeRequest' })
 
@@ -113,6 +116,7 @@ export const approvalRule = answerOf<ApprovalRuleView>()(
     inOrder: z.boolean(),
     daysMax: z.int().nullable(),
     dueHours: z.int(),
+    remindPercent: z.int(),
     escalation: createApprovalRuleInput.shape.escalation.unwrap(),
     id: text.nullable(),
     position: z.int(),

@@ -144,6 +144,7 @@ export const createApprovalRule = endpoint({
       inOrder: true,
       daysMax: 90,
       dueHours: 8,
+      remindPercent: 75,
     },
   },
 })

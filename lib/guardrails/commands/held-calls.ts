@@ -240,7 +240,7 @@ export async function endWith(tx: Tx, row: HeldCallRow, change: Prisma.HeldCallU
   return approval
 }
 
-const withAgent = {
+export const withAgent = {
   agent: {
     select: { name: true, accountablePersonId: true, ownerTeam: { select: { id: true, name: true } } },
   },

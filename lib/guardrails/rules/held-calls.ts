@@ -125,6 +125,9 @@ export function digestOfCall(call: ExactCall): string {
   })
 }
 
+/** Of what is held for so long or longer, those who may decide are told once more when so much of its time is over. */
+export const heldReminder = { secondsMin: 300, part: 0.75 } as const
+
 /** What happens to a call nobody decided about: whatever a rule says, nothing but reading is allowed by the clock. */
 export function onTimeout(wanted: TimeoutAction, toolClass: ToolClass | null): TimeoutAction {
   return wanted === 'allow' && toolClass === 'read' ? 'allow' : 'deny'

@@ -28,7 +28,7 @@ const news = { always: false, mail: 'daily' } as const
 export const kindFacts = {
   request_waits: {
     label: 'Scope requests that wait for me',
-    says: 'Somebody asks for a scope, and I am among those who may decide.',
+    says: 'Somebody asks for a scope, and I am among those who may decide; once more before it is due.',
     needs: 'requests:read',
     ...waits,
   },
@@ -53,7 +53,7 @@ export const kindFacts = {
   },
   call_waits: {
     label: 'Calls held for me to decide',
-    says: 'A rule holds a call of an agent until somebody decides.',
+    says: 'A rule holds a call of an agent until somebody decides; once more before its time is over.',
     needs: 'runs:read',
     ...waits,
   },
@@ -78,7 +78,7 @@ export const kindFacts = {
   },
   break_glass: {
     label: 'Break-glass and bypasses',
-    says: 'Somebody took a scope in an emergency, or lets calls through that a rule would hold.',
+    says: 'Somebody took a scope in an emergency, its review is due, or somebody lets calls through that a rule would hold.',
     needs: 'requests:read',
     always: false,
     alwaysFor: 'scopes:approve',

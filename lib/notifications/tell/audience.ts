@@ -18,6 +18,8 @@ export type Audience =
   /** Leads of an agent's team, and platform admins, who may take it over. */
   | { to: 'takers'; agentId: string }
   | { to: 'glass_breaker'; grantId: string }
+  /** Who may review a break-glass grant now. */
+  | { to: 'glass_reviewers'; grantId: string }
   /** Owners of what an order stops. */
   | { to: 'stopped'; scope: string; targetId: string }
   | { to: 'people'; ids: readonly string[] }

@@ -1,3 +1,4 @@
+import type { AuditEventName, AuditEvents } from '#lib/audit/events.ts'
 import type { AuditView } from '#lib/audit/schema.ts'
 import { paths } from '#lib/core/paths.ts'
 import type { Kind } from '../schema/kinds.ts'
@@ -17,6 +18,10 @@ export type Telling = {
   /** More of the same thread and kind joins what is unread, or not sent yet. Needs `many`. */
   gathers?: boolean
 }
+
+type Told<N extends AuditEventName> = Omit<AuditView, 'event' | 'detail'> & { event: N; detail: AuditEvents[N] }
+/** What is said of which event. */
+export type Tellers = { [N in AuditEventName]?: (event: Told<N>) => Telling }
 
 type Common = Omit<AuditView, 'event' | 'detail'>
 

@@ -3,7 +3,7 @@ import type { Tx } from '#lib/db/client.ts'
 import { delegationsInForce } from '#lib/delegation/queries.ts'
 import { whoMayDecide } from '#lib/guardrails/queries/deciders.ts'
 import { answersInPlaceOf } from '#lib/lifecycle/rules/review-stand-in.ts'
-import { whoIsAsked } from '#lib/scopes/queries.ts'
+import { whoIsAsked, whoMayReview } from '#lib/scopes/queries.ts'
 import { kindFacts } from '../schema/kinds.ts'
 import type { Audience } from './audience.ts'
 import type { Telling } from './phrases.ts'
@@ -69,6 +69,8 @@ async function idsOf({ ctx, people }: Asking, audience: Audience): Promise<strin
       const found = await tx.breakGlassReview.findUnique({ where, select: { openedById: true } })
       return found ? [found.openedById] : []
     }
+    case 'glass_reviewers':
+      return (await whoMayReview(ctx, { grantId: audience.grantId, people })).map(({ id }) => id)
     case 'owners':
       return await ownersOf(tx, people, [audience.agentId])
     case 'reviewers': {

@@ -1,4 +1,4 @@
-import type { AuditEventName, AuditEvents } from '#lib/audit/events.ts'
+import type { AuditEventName } from '#lib/audit/events.ts'
 import type { AuditView } from '#lib/audit/schema.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
@@ -20,12 +20,11 @@ import {
   runner,
   scopeOf,
   stop,
+  type Tellers,
   type Telling,
   untilOf,
 } from './phrases.ts'
-
-type Told<N extends AuditEventName> = Omit<AuditView, 'event' | 'detail'> & { event: N; detail: AuditEvents[N] }
-type Tellers = { [N in AuditEventName]?: (event: Told<N>) => Telling }
+import { reminderTellers } from './reminder-tellers.ts'
 
 const titleMax = 200
 const bodyMax = 1000
@@ -44,6 +43,7 @@ export function tellingOf(event: AuditView): Telling | null {
 }
 
 const tellers: Tellers = {
+  ...reminderTellers,
   'scope_request.created': (event) => ({
     ...request(event, 'request_waits', `${event.actor.name} asks for ${scopeOf(event)} for ${agentOf(event)}`),
     body: `${event.detail.reason}\n${event.detail.days === null ? 'Until revoked' : `For ${event.detail.days} days`}.`,
@@ -70,20 +70,6 @@ const tellers: Tellers = {
   'scope_request.changes_requested': (event) => ({
     ...decided(event, `Changes are asked for before ${agentOf(event)} gets its scope`),
     body: `${by(event)}: ${event.detail.note}`,
-  }),
-  'scope_request.overdue': (event) => ({
-    ...request(event, 'request_overdue', `Nobody has decided in time what is asked for ${agentOf(event)}`),
-    body: `It was to be decided by ${minuteOf(event.detail.dueAt)}.`,
-    audiences: [{ to: 'asked', requestId: event.detail.requestId }],
-  }),
-  'scope_request.escalated': (event) => ({
-    ...request(event, 'request_overdue', `What is asked for ${agentOf(event)} is overdue and was passed on`),
-    body: `It was to be decided by ${minuteOf(event.detail.dueAt)}.${event.detail.mayDecide ? ' Whom it was passed on to may decide it too, unless it is theirs.' : ''}`,
-    audiences: [
-      { to: 'asked', requestId: event.detail.requestId },
-      { to: 'roles', roles: event.detail.roles },
-      ...(event.detail.teamId === null ? [] : [{ to: 'team' as const, teamId: event.detail.teamId }]),
-    ],
   }),
   'grant.ended': (event) => ({
     ...ofAgent(event, 'grant', `${scopeOf(event)} of ${agentOf(event)} has ended`),

@@ -15,6 +15,7 @@ import type {
   CreateApprovalRuleInput,
   RemoveApprovalRuleInput,
 } from '../schema/approval-policy.ts'
+import { renewUnder } from './due-times.ts'
 
 /**
  * Adds a rule to the approval policy; it holds for what is decided from now on, also of requests that wait. One that makes anything easier to approve holds from when somebody else
@@ -51,11 +52,12 @@ export async function createApprovalRule(
       },
       select: { id: true },
     })
-    const { position, steps, daysMax, dueHours, escalation } = input
+    if (!waits) await renewUnder(tx, ctx, await readApprovalRules(tx))
+    const { position, steps, daysMax, dueHours, remindPercent, escalation } = input
     recordAudit(tx, ctx, {
       event: waits ? 'approval_rule.proposed' : 'approval_rule.created',
       subject: { kind: 'approval_rule', id: rule.id, name: input.title },
-      detail: { ruleId: rule.id, position, steps, daysMax, dueHours, escalation },
+      detail: { ruleId: rule.id, position, steps, daysMax, dueHours, remindPercent, escalation },
     })
     return { ruleId: rule.id, waits }
   })
@@ -84,6 +86,7 @@ export async function confirmApprovalRule(
       where: { id: rule.id },
       data: { inForceAt: ctx.now, confirmedById: person.id },
     })
+    await renewUnder(tx, ctx, await readApprovalRules(tx))
     recordAudit(tx, ctx, {
       event: 'approval_rule.confirmed',
       subject: { kind: 'approval_rule', id: rule.id, name: rule.title },
@@ -118,6 +121,7 @@ export async function removeApprovalRule(
       return { removed: false, waits: true }
     }
     await tx.approvalRule.update({ where: { id: ruleId }, data: { removedAt: ctx.now, removedById: person.id } })
+    await renewUnder(tx, ctx, without)
     recordAudit(tx, ctx, { event: 'approval_rule.removed', subject, detail: { ruleId, reason } })
     return { removed: true, waits: false }
   })

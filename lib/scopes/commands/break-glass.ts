@@ -7,6 +7,9 @@ import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/command
 import { serverNotFound } from '#lib/registry/queries.ts'
 import { covers } from '#lib/registry/rules.ts'
 import { decideBreakGlassReview, decideRenewal, type UnreviewedBreakGlass } from '../rules/break-glass.ts'
+import { approvalRuleFor } from '../rules/approval-policy.ts'
+import { type Clock, clockOf } from '../rules/clock.ts'
+import { readApprovalRules } from '../queries/approval-policy.ts'
 import { grantable, refuse } from '../rules.ts'
 import type { ScopeRefusal } from '../schema.ts'
 import type { BreakGlassInput, ReviewBreakGlassInput } from '../schema/break-glass.ts'
@@ -44,9 +47,12 @@ export async function breakGlass(
     const expiresAt = new Date(ctx.now.getTime() + input.minutes * 60_000)
     const scope = { serverId, class: toolClass, toolName, reason, expiresAt }
     const grantId = await writeGrant(tx, ctx, { agent, scope, via: 'break_glass', requestId: null })
-    await tx.breakGlassReview.create({
-      data: { grantId, agentId: agent.id, openedById: person.id, openedAt: ctx.now },
-    })
+    const opened = {
+      openedById: person.id,
+      openedAt: ctx.now,
+      ...(await reviewClock(tx, { input, agent, now: ctx.now })),
+    }
+    await tx.breakGlassReview.create({ data: { grantId, agentId: agent.id, ...opened } })
     const until = expiresAt.toISOString()
     recordAudit(tx, ctx, {
       event: 'grant.break_glass',
@@ -110,6 +116,17 @@ async function checkTarget(tx: Tx, input: BreakGlassInput, agent: LockedAgent): 
   if (!tool) return refuse('scopes:tool_unknown', `${server.name} has no tool ${input.toolName}.`)
   if (covers(input.class, tool.class)) return ok(null)
   return refuse('scopes:tool_unknown', `${input.toolName} is a ${tool.class} tool: take ${tool.class}.`)
+}
+
+/** By when it is to be reviewed: in the time that the approval policy gives for a request of the like. */
+async function reviewClock(
+  tx: Tx,
+  { input, agent, now }: { input: BreakGlassInput; agent: LockedAgent; now: Date },
+): Promise<Clock> {
+  const select = { environment: true, sensitivity: true, dataClasses: true } as const
+  const server = await tx.mcpServer.findUniqueOrThrow({ where: { id: input.serverId }, select })
+  const facts = { ...server, class: input.class, tier: agent.tier }
+  return clockOf(approvalRuleFor(await readApprovalRules(tx), facts), now)
 }
 
 /** What was taken on this server for this agent, which is locked, and nobody has reviewed. */

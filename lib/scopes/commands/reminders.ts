@@ -4,7 +4,9 @@ import { Prisma } from '#lib/db/generated/client.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { methodPrefix } from '#lib/registry/schema.ts'
 import { coveredBesidesTools } from '../rules/besides-tools.ts'
+import { renewDueTimes } from './due-times.ts'
 import { escalateRequests } from './escalate.ts'
+import { escalateReviews, overdueReviews, remindOfReviews } from './review-reminders.ts'
 
 const dayMs = 86_400_000
 /** A grant that ends by itself is announced so long before; one that lasts shorter than twice that, when half of it is over. */
@@ -14,19 +16,17 @@ const endedDays = 3
 const batchMax = 500
 
 /**
- * Announces, once each, requests that nobody has decided in time (`scope_request.overdue`), passes them on as their rules say (`scope_request.escalated`), and announces grants that end soon and that have ended
- * (`grant.ends_soon`, `grant.ended`), so that nobody is surprised. For the
- * worker, as often as it likes. Needs `grants:revoke`, which processes of ours have. Returns how many were announced.
+ * Reminds, once each, those who are asked before a request is due (`scope_request.reminded`), announces those that nobody has decided in time (`scope_request.overdue`) and passes them on as their rules
+ * say (`scope_request.escalated`); the same of open reviews of break-glass (`break_glass_review.*`); and announces grants that end soon and that have ended (`grant.ends_soon`, `grant.ended`). For the worker, as often as it likes. Needs `grants:revoke`, which processes of ours have. Returns how many were announced.
  */
 export async function remindOfScopes(ctx: Ctx): Promise<Reminded> {
   authorize(ctx, 'grants:revoke')
   // Each in a transaction of its own: one that fails never stops the others.
-  const parts = { overdue: overdueRequests, escalated: escalateRequests, ending: endingGrants, ended: endedGrants }
-  const reminded: Reminded = { overdue: 0, escalated: 0, ending: 0, ended: 0 }
+  const reminded: Reminded = { renewed: 0, reminded: 0, overdue: 0, escalated: 0, ending: 0, ended: 0 }
   const failures: unknown[] = []
-  for (const part of Object.keys(parts) as (keyof Reminded)[]) {
+  for (const [part, work] of parts) {
     try {
-      reminded[part] = await parts[part](ctx)
+      reminded[part] += await work(ctx)
     } catch (error) {
       failures.push(error)
     }
@@ -35,17 +35,48 @@ export async function remindOfScopes(ctx: Ctx): Promise<Reminded> {
   return reminded
 }
 
+/** By when each is due is looked at first, so that nobody is told of a time that holds no more. */
+const parts: readonly [keyof Reminded, (ctx: Ctx) => Promise<number>][] = [
+  ['renewed', renewDueTimes],
+  ['reminded', remindOfRequests],
+  ['overdue', overdueRequests],
+  ['escalated', escalateRequests],
+  ['reminded', remindOfReviews],
+  ['overdue', overdueReviews],
+  ['escalated', escalateReviews],
+  ['ending', endingGrants],
+  ['ended', endedGrants],
+]
+
+async function remindOfRequests(ctx: Ctx): Promise<number> {
+  return await tellOfRequests(ctx, 'scope_request.reminded', {
+    mark: Prisma.sql`"remindedAt"`,
+    when: Prisma.sql`"remindAt" <= ${ctx.now} and "dueAt" > ${ctx.now}`,
+  })
+}
+
 async function overdueRequests(ctx: Ctx): Promise<number> {
+  return await tellOfRequests(ctx, 'scope_request.overdue', {
+    mark: Prisma.sql`"overdueToldAt"`,
+    when: Prisma.sql`"dueAt" <= ${ctx.now}`,
+  })
+}
+
+async function tellOfRequests(
+  ctx: Ctx,
+  event: 'scope_request.reminded' | 'scope_request.overdue',
+  { mark, when }: { mark: Prisma.Sql; when: Prisma.Sql },
+): Promise<number> {
   return await inTx(ctx, async (tx, ctx) => {
     const overdue = await tx.$queryRaw<Overdue[]>`
-      update "ScopeRequest" r set "overdueToldAt" = ${ctx.now} from "Agent" a
+      update "ScopeRequest" r set ${mark} = ${ctx.now} from "Agent" a
       where a."id" = r."agentId" and r."id" in (
-        select "id" from "ScopeRequest" where "state" = 'pending' and "dueAt" <= ${ctx.now} and "overdueToldAt" is null
+        select "id" from "ScopeRequest" where "state" = 'pending' and ${mark} is null and ${when}
         order by "dueAt" limit ${batchMax} for update skip locked)
       returning r."id", r."dueAt", r."serverId", r."toolName", a."id" as "agentId", a."name" as "agentName", a."ownerTeamId" as "teamId"`
     for (const row of overdue) {
       const detail = { requestId: row.id, dueAt: row.dueAt.toISOString() }
-      recordAudit(tx, ctx, { event: 'scope_request.overdue', ...about(row), detail })
+      recordAudit(tx, ctx, { event, ...about(row), detail })
     }
     return overdue.length
   })
@@ -110,7 +141,7 @@ function tellOf(tx: Tx, ctx: Ctx, event: 'grant.ends_soon' | 'grant.ended', rows
   return missed.length
 }
 
-type Reminded = { overdue: number; escalated: number; ending: number; ended: number }
+type Reminded = { renewed: number; reminded: number; overdue: number; escalated: number; ending: number; ended: number }
 type Row = {
   id: string
   serverId: string

@@ -8,7 +8,8 @@ import { readApprovalRules } from '../queries/approval-policy.ts'
 import { wasTakenAway } from '../queries/taken-away.ts'
 import { approvalRuleFor, approvesAtOnce } from '../rules/approval-policy.ts'
 import { checkConditions, limitColumns } from '../rules/limits.ts'
-import { dueOf, refuse } from '../rules.ts'
+import { clockOf } from '../rules/clock.ts'
+import { refuse } from '../rules.ts'
 import type { RequestScopeInput, ScopeRefusal, WithdrawScopeRequestInput } from '../schema.ts'
 import { checkRequest } from './check-request.ts'
 import { approveByPolicy } from './decide-request.ts'
@@ -61,7 +62,8 @@ export async function requestScope(
         requestedById: person.id,
         agentVersion: agent.currentVersion,
         createdAt: ctx.now,
-        dueAt: dueOf(rule, ctx.now),
+        askedAt: ctx.now,
+        ...clockOf(rule, ctx.now),
       },
       select: { id: true },
     })

@@ -6,7 +6,8 @@ import { limitTexts } from '#lib/registry/schema/conditions.ts'
 import { readApprovalRules } from '../queries/approval-policy.ts'
 import { approvalRuleFor } from '../rules/approval-policy.ts'
 import { checkConditions, limitColumns } from '../rules/limits.ts'
-import { dueOf, refuse } from '../rules.ts'
+import { clockOf } from '../rules/clock.ts'
+import { refuse } from '../rules.ts'
 import type { ReviseScopeRequestInput, ScopeRefusal } from '../schema.ts'
 import { checkRequest } from './check-request.ts'
 import { aboutRequest, lockRequest } from './lock-request.ts'
@@ -67,7 +68,9 @@ export async function reviseScopeRequest(
         agentVersion: agent.currentVersion,
         state: 'pending',
         decisionNote: null,
-        dueAt: dueOf(rule, ctx.now),
+        askedAt: ctx.now,
+        ...clockOf(rule, ctx.now),
+        remindedAt: null,
         overdueToldAt: null,
         escalations: 0,
       },

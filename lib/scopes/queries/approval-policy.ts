@@ -35,7 +35,7 @@ export async function listApprovalRules(ctx: Ctx): Promise<ApprovalRuleView[]> {
     createdBy: createdById ? (people.get(createdById) ?? null) : null,
     createdAt: createdAt.toISOString(),
   }))
-  const { id, title, steps, inOrder, daysMax, dueHours } = defaultApprovalRule
+  const { id, title, steps, inOrder, daysMax, dueHours, remindPercent } = defaultApprovalRule
   const last: ApprovalRuleView = {
     id,
     title,
@@ -49,6 +49,7 @@ export async function listApprovalRules(ctx: Ctx): Promise<ApprovalRuleView[]> {
     inOrder,
     daysMax,
     dueHours,
+    remindPercent,
     escalation: null,
     createdBy: null,
     createdAt: null,

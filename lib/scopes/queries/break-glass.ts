@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { type Actor, authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { personNames } from '#lib/registry/queries.ts'
@@ -54,6 +54,25 @@ export async function listBreakGlass(
   return rows.map((row) => viewOf(ctx, row, people))
 }
 
+/** Who of these people may review a break-glass grant now, by the same rule as the command; nobody when it is reviewed. Callers authorize. */
+export async function whoMayReview(
+  ctx: Ctx,
+  { grantId, people }: { grantId: string; people: readonly Person[] },
+): Promise<Person[]> {
+  const found = await reader(ctx).breakGlassReview.findUnique({
+    where: { grantId },
+    select: {
+      openedById: true,
+      verdict: true,
+      grant: { select: { agent: { select: { accountablePersonId: true, ownerTeamId: true } } } },
+    },
+  })
+  if (!found) return []
+  const review = { ...found, ...found.grant.agent }
+  return people.filter((person) => breakGlassReviewable(person, review).allowed)
+}
+
+type Person = Extract<Actor, { kind: 'person' }>
 type Place = { openedAt: Date; grantId: string }
 
 async function placeOf(ctx: Ctx, grantId: string): Promise<Place> {
@@ -90,6 +109,9 @@ type Row = {
   note: string | null
   reviewedById: string | null
   reviewedAt: Date | null
+  dueAt: Date | null
+  remindedAt: Date | null
+  escalations: number
 }
 
 function viewOf(ctx: Ctx, row: Row, people: Map<string, PersonRef>): BreakGlassView {
@@ -112,6 +134,10 @@ function viewOf(ctx: Ctx, row: Row, people: Map<string, PersonRef>): BreakGlassV
       verdict && reviewedById && reviewedAt
         ? { verdict, note: note ?? '', by: personOf(reviewedById), at: reviewedAt.toISOString() }
         : null,
+    dueAt: row.dueAt?.toISOString() ?? null,
+    overdue: row.reviewedAt === null && row.dueAt !== null && row.dueAt <= ctx.now,
+    remindedAt: row.remindedAt?.toISOString() ?? null,
+    escalations: row.escalations,
     reviewable: breakGlassReviewable(ctx.actor, row),
   }
 }

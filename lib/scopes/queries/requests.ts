@@ -11,6 +11,7 @@ import { termsLeft } from '../rules/terms.ts'
 import { decidability } from '../rules.ts'
 import { readApprovalRules } from './approval-policy.ts'
 import { contextOf } from './request-context.ts'
+import { historyOf } from './request-history.ts'
 import { standInsFor } from './stand-ins.ts'
 import {
   type ScopeRequestList,
@@ -93,6 +94,7 @@ export async function getScopeRequest(ctx: Ctx, id: string): Promise<ScopeReques
     policy,
     decidable: decidable.ok ? { allowed: true } : { allowed: false, refusal: decidable.error },
     standIns: await standInsFor(ctx, request),
+    history: await historyOf(ctx, found),
   }
 }
 
@@ -151,6 +153,8 @@ const requestSelect = {
   decisionNote: true,
   ticket: true,
   dueAt: true,
+  remindAt: true,
+  remindedAt: true,
   escalations: true,
   escalationRuleId: true,
   revision: true,
@@ -207,6 +211,8 @@ async function requestRows(ctx: Ctx, rows: RequestFields[]): Promise<ScopeReques
     decisionNote: row.decisionNote,
     ticket: row.ticket,
     dueAt: row.dueAt?.toISOString() ?? null,
+    remindAt: row.remindAt?.toISOString() ?? null,
+    remindedAt: row.remindedAt?.toISOString() ?? null,
     escalations: row.escalations,
     revision: row.revision,
   }))

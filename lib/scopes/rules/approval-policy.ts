@@ -2,7 +2,7 @@ import type { Environment, Sensitivity, Tier, ToolClass } from '#lib/registry/sc
 import { roleLabel } from '#lib/auth/permissions.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { ScopeRefusal } from '../schema.ts'
-import type { ApproverRole, Escalation } from '../schema/approval-policy.ts'
+import { type ApproverRole, type Escalation, remindPercentDefault } from '../schema/approval-policy.ts'
 import { wholeServerCovers } from './besides-tools.ts'
 
 /** What a rule is asked about. */
@@ -28,6 +28,7 @@ export type ApprovalRuleFacts = {
   inOrder: boolean
   daysMax: number | null
   dueHours: number
+  remindPercent: number
   escalation: Escalation | null
 }
 
@@ -45,6 +46,7 @@ export const defaultApprovalRule: ApprovalRuleFacts = {
   inOrder: false,
   daysMax: null,
   dueHours: 24,
+  remindPercent: remindPercentDefault,
   escalation: null,
 }
 

@@ -45,7 +45,7 @@ function situations(after: ApprovalRuleFacts, before: ApprovalRuleFacts): [Situa
   )
 }
 
-/** What waits keeps the time that it was given, so less time after that is earlier, too. */
+/** What waits keeps the time that it was given until that is computed anew, so less time after that is earlier, too. */
 function passesOnEarlier(after: ApprovalRuleFacts, before: ApprovalRuleFacts): boolean {
   if (!after.escalation?.mayDecide) return false
   if (!before.escalation?.mayDecide) return true

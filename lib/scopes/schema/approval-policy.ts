@@ -40,6 +40,9 @@ const escalation = z
   })
 export type Escalation = z.infer<typeof escalation>
 
+/** Those who are asked are reminded when three quarters of the time are over, unless a rule says otherwise. */
+export const remindPercentDefault = 75
+
 /** What is left empty fits everything; all that is set must fit. */
 export const createApprovalRuleInput = z.strictObject({
   title: oneLine(120).min(3, 'Say in a few words what it is about.'),
@@ -63,6 +66,8 @@ export const createApprovalRuleInput = z.strictObject({
     .min(1)
     .max(24 * 30)
     .default(24),
+  /** After so much of these hours, of a hundred, those who are asked are reminded. */
+  remindPercent: z.int().min(10).max(95).default(remindPercentDefault),
   /** null: nobody else is told. */
   escalation: escalation.nullable().default(null),
 })

@@ -54,6 +54,14 @@ export type BreakGlassView = {
   /** Calls that it has covered, as the log has them: the agent's on this server while it was in force; 0 in the list of those in force alone, which banners ask for often. */
   calls: number
   review: { verdict: (typeof breakGlassVerdicts)[number]; note: string; by: PersonRef; at: string } | null
+  /** By when it should be reviewed, by the rule of the approval policy that fits; null: not looked at yet. */
+  dueAt: string | null
+  /** Nobody has reviewed it in time. */
+  overdue: boolean
+  /** When those who may were reminded; null: not yet. */
+  remindedAt: string | null
+  /** How often it was passed on since it is overdue. */
+  escalations: number
   /** Whether the person reading may review it, and why not. */
   reviewable: { allowed: true } | { allowed: false; message: string }
 }

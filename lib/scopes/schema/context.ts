@@ -81,6 +81,9 @@ export type EarlierRequest = {
   note: string | null
 }
 
+/** Something that happened to a request. `by`: the person; null: nobody did it, a rule or the time. */
+export type RequestMoment = { at: string; event: string; by: string | null; says: string }
+
 /** What differs between what was asked for and what was granted, in words. */
 export type TermDifference = {
   field: 'class' | 'tool' | 'days' | 'conditions' | 'rate'

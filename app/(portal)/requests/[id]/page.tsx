@@ -23,6 +23,7 @@ import { BeforeCard } from './before-card.tsx'
 import { DecisionCard } from './decision-card.tsx'
 import { DecisionForm } from './decision-form.client.tsx'
 import { HeldCard } from './held-card.tsx'
+import { HistoryCard } from './history-card.tsx'
 import { PeersCard } from './peers-card.tsx'
 import { PolicyCard } from './policy-card.tsx'
 import { PromptCard } from './prompt-card.tsx'
@@ -114,6 +115,7 @@ export default async function RequestPage({ params }: Props) {
           )}
           {!isOpen && <DecisionCard request={request} />}
           <PolicyCard request={request} now={ctx.now} />
+          <HistoryCard request={request} />
         </div>
         <div className="grid min-w-0 gap-5">
           <PeersCard request={request} />

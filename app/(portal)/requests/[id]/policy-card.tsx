@@ -11,7 +11,7 @@ import type { ApprovalStep } from '#lib/scopes/schema/approval-policy.ts'
 
 /** Who is asked for this request and how far it has come, by the rule that holds for it. */
 export function PolicyCard({ request, now }: { request: ScopeRequestView; now: Date }) {
-  const { policy, dueAt, state } = request
+  const { policy, dueAt, remindedAt, state } = request
   const overdue = state === 'pending' && dueAt !== null && new Date(dueAt) <= now
   return (
     <Card
@@ -39,6 +39,11 @@ export function PolicyCard({ request, now }: { request: ScopeRequestView; now: D
           You stand in for {person.name}, who is away until <Time value={until} />
         </p>
       ))}
+      {state === 'pending' && remindedAt && (
+        <p className="mb-3 text-[13px] text-muted-foreground">
+          Those who are asked were reminded <Time value={remindedAt} />
+        </p>
+      )}
       {request.escalations > 0 && (
         <p className="mb-3 text-[13px] text-muted-foreground">
           Passed on {plural(request.escalations, 'time')} because it is overdue.

@@ -3,7 +3,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
-import { formatCount } from '#components/ui/count.ts'
+import { formatCount, plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
@@ -110,7 +110,7 @@ const columns: readonly Column<BreakGlassView>[] = [
     id: 'review',
     header: 'Review',
     className: 'min-w-40',
-    cell: ({ review }) =>
+    cell: ({ review, dueAt, overdue, remindedAt, escalations }) =>
       review ? (
         <>
           <Badge tone={review.verdict === 'justified' ? 'ok' : 'danger'}>{review.verdict.replace('_', ' ')}</Badge> by{' '}
@@ -118,7 +118,20 @@ const columns: readonly Column<BreakGlassView>[] = [
           <span className="block text-muted-foreground">{review.note}</span>
         </>
       ) : (
-        <Badge tone="held">waits</Badge>
+        <>
+          <Badge tone={overdue ? 'danger' : 'held'}>{overdue ? 'overdue' : 'waits'}</Badge>
+          {dueAt && (
+            <span className="block text-[13px] text-muted-foreground">
+              due <Time value={dueAt} />
+              {remindedAt && (
+                <>
+                  , reminded <Time value={remindedAt} />
+                </>
+              )}
+              {escalations > 0 && `, passed on ${plural(escalations, 'time')}`}
+            </span>
+          )}
+        </>
       ),
   },
 ]

@@ -12,7 +12,7 @@ import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { roleLabel } from '#lib/auth/permissions.ts'
 import { dataClasses, environments, sensitivities, tiers, toolClasses } from '#lib/registry/schema.ts'
-import { approverRoles } from '#lib/scopes/schema/approval-policy.ts'
+import { approverRoles, remindPercentDefault } from '#lib/scopes/schema/approval-policy.ts'
 import { addRule } from './actions.ts'
 import { Choices } from './choices.client.tsx'
 import { EscalationFields } from './escalation-fields.client.tsx'
@@ -30,6 +30,7 @@ const empty = {
   inOrder: true,
   daysMax: '',
   dueHours: '24',
+  remindPercent: String(remindPercentDefault),
   next: [] as string[],
   nextTeam: '',
   afterHours: '24',
@@ -79,6 +80,7 @@ export function AddApprovalRule({
       inOrder: draft.inOrder,
       daysMax: draft.daysMax ? Number(draft.daysMax) : null,
       dueHours: Number(draft.dueHours),
+      remindPercent: Number(draft.remindPercent),
       escalation:
         draft.next.length === 0 && draft.nextTeam === ''
           ? null
@@ -176,7 +178,7 @@ export function AddApprovalRule({
               The second one is asked when the first has approved
             </label>
           )}
-          <div className="grid gap-4 sm:grid-cols-2">
+          <div className="grid gap-4 sm:grid-cols-3">
             <Field label="Days at most" hint="Empty: as long as is asked." error={error('daysMax')}>
               <Input
                 type="number"
@@ -193,6 +195,15 @@ export function AddApprovalRule({
                 max={720}
                 value={draft.dueHours}
                 onChange={(event) => set({ dueHours: event.target.value })}
+              />
+            </Field>
+            <Field label="Reminded after, in %" hint="Of that time." error={error('remindPercent')}>
+              <Input
+                type="number"
+                min={10}
+                max={95}
+                value={draft.remindPercent}
+                onChange={(event) => set({ remindPercent: event.target.value })}
               />
             </Field>
           </div>

@@ -83,9 +83,10 @@ const columns: readonly Column<ApprovalRuleView>[] = [
     header: 'Within',
     wide: true,
     className: 'min-w-40',
-    cell: ({ dueHours, escalation }) => (
+    cell: ({ dueHours, remindPercent, escalation }) => (
       <>
         {plural(dueHours, 'hour')}
+        <span className="block text-muted-foreground">reminded after {remindPercent} % of them</span>
         {escalation && <span className="block text-muted-foreground">{escalationText(escalation)}</span>}
       </>
     ),

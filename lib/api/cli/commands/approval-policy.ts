@@ -18,6 +18,7 @@ type RuleOptions = {
   inOrder?: boolean
   daysMax?: string
   dueHours: string
+  remindAfter: string
   passOn?: string
   passOnTeam?: string
   passOnAfter: string
@@ -60,6 +61,7 @@ export function addApprovalPolicyCommands(program: Command, setup: Setup): void 
         .option('--in-order', 'the second person is asked when the first has approved')
         .option('--days-max <days>', 'the longest it is granted for')
         .option('--due-hours <hours>', 'in which it should be decided', '24')
+        .option('--remind-after <percent>', 'of these hours: then those who are asked are reminded', '75')
         .option('--pass-on <roles>', 'who is told when it is overdue, divided by commas')
         .option('--pass-on-team <team>', 'or a team')
         .option('--pass-on-after <hours>', 'after so many hours more', '24')
@@ -78,6 +80,7 @@ export function addApprovalPolicyCommands(program: Command, setup: Setup): void 
         inOrder: options.inOrder ?? false,
         daysMax: options.daysMax === undefined ? null : Number(options.daysMax),
         dueHours: Number(options.dueHours),
+        remindPercent: Number(options.remindAfter),
         escalation: escalationFrom(options),
       })
       if (!input.success) {
@@ -140,6 +143,7 @@ const columns: Column<ApprovalRuleView>[] = [
   },
   { title: 'DAYS', value: ({ daysMax }) => (daysMax === null ? 'open' : String(daysMax)), align: 'right' },
   { title: 'HOURS', value: ({ dueHours }) => String(dueHours), align: 'right', dispensable: 1 },
+  { title: 'REMINDS', value: ({ remindPercent }) => `${remindPercent} %`, align: 'right', dispensable: 2 },
   {
     title: 'THEN',
     value: ({ escalation }) =>

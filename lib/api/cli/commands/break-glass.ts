@@ -72,7 +72,11 @@ const columns: Column<BreakGlassView>[] = [
   { title: 'UNTIL (UTC)', value: ({ revokedAt, expiresAt }) => minute(revokedAt ?? expiresAt) },
   { title: 'STATE', value: ({ inForce }) => (inForce ? 'in force' : 'ended') },
   { title: 'CALLS', value: ({ calls }) => String(calls), align: 'right', dispensable: 2 },
-  { title: 'REVIEW', value: ({ review }) => review?.verdict.replace('_', ' ') ?? 'waits' },
+  {
+    title: 'REVIEW',
+    value: ({ review, overdue }) => review?.verdict.replace('_', ' ') ?? (overdue ? 'overdue' : 'waits'),
+  },
+  { title: 'DUE (UTC)', value: ({ review, dueAt }) => (review || !dueAt ? '' : minute(dueAt)), dispensable: 2 },
   { title: 'REASON', value: ({ reason }) => oneLine(reason), widthMin: 12, dispensable: 1 },
   { title: 'GRANT', value: ({ grantId }) => grantId, dispensable: 3 },
 ]

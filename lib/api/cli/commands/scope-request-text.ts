@@ -58,11 +58,21 @@ export function describeRequest(request: ScopeRequestView): string {
       'Granted',
       granted?.differences.map((each) => `${each.field} ${each.granted} instead of ${each.asked}`).join(', ') || null,
     ],
+    ['Due', dueText(request)],
     ['You', decidable.allowed ? 'may decide it' : `may not decide it: ${oneLine(decidable.refusal.message)}`],
   ])
   const signals = context.signals.map(({ tone, text }) => `${marks[tone]} ${oneLine(text)}`)
   const changed = prompt.changes ? ['', 'The prompt has changed:', ...prompt.changes.map(oneLine)] : []
-  return [about, ...(signals.length > 0 ? ['', ...signals] : []), ...changed].join('\n')
+  const history = request.history.map(
+    ({ at, by, says }) => `  ${minute(at)} UTC  ${oneLine(by === null ? says : `${by} ${says}`)}`,
+  )
+  return [about, ...(signals.length > 0 ? ['', ...signals] : []), ...changed, '', 'So far:', ...history].join('\n')
+}
+
+function dueText({ state, dueAt, remindedAt, escalations }: ScopeRequestView): string | null {
+  if (state !== 'pending' || dueAt === null) return null
+  const told = remindedAt === null ? '' : `, reminded ${minute(remindedAt)} UTC`
+  return `${minute(dueAt)} UTC${told}${escalations > 0 ? `, passed on ${count(escalations, 'time')}` : ''}`
 }
 
 /** Not priced is not 0. */
