@@ -5,7 +5,6 @@ import { manifestFieldsOf } from './manifest/of-agent.ts'
 import { moveProblem } from './rules.ts'
 import type { BulkEligibility, BulkEligibilityInput } from './schema.ts'
 
-export { pastOwners } from './queries/past-owners.ts'
 export { getReview, listReviews } from './queries/reviews.ts'
 export { listWaitingReviews } from './queries/waiting-reviews.ts'
 

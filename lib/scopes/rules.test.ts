@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { anonymous } from '#lib/auth/ctx.ts'
+import { noPastOwners } from '#lib/registry/rules/past-owners.ts'
 import {
   approvalRuleFor,
   approvesAtOnce,
@@ -22,7 +23,7 @@ const pending: DecidableRequest = {
   state: 'pending',
   requestedById: 'asker',
   decidedByName: null,
-  agent: { status: 'active', accountablePersonId: 'owner', ownerTeamId: 'team' },
+  agent: { status: 'active', accountablePersonId: 'owner', ownerTeamId: 'team', past: noPastOwners },
   server: { name: 'ERP', status: 'active' },
   rule: defaultApprovalRule,
   given: [],

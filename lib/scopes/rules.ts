@@ -2,6 +2,7 @@ import { type Actor, can } from '#lib/auth/ctx.ts'
 import { rolesWith, roleLabel } from '#lib/auth/permissions.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { covers } from '#lib/registry/rules.ts'
+import { type Ownership, ownAs } from '#lib/registry/rules/past-owners.ts'
 import type { AgentStatus, ToolClass } from '#lib/registry/schema.ts'
 import { limitKey } from '#lib/registry/schema/conditions.ts'
 import { type ApprovalRuleFacts, type GivenApproval, stepFor } from './rules/approval-policy.ts'
@@ -14,7 +15,7 @@ export type DecidableRequest = {
   requestedById: string
   /** Who has decided it, when somebody has. */
   decidedByName: string | null
-  agent: { status: AgentStatus; accountablePersonId: string; ownerTeamId: string }
+  agent: Ownership & { status: AgentStatus }
   server: { name: string; status: 'active' | 'disabled' }
   /** Who is asked, by the approval policy as it is now, and who has approved this revision. */
   rule: ApprovalRuleFacts & { alsoTeamId?: string }
@@ -26,8 +27,8 @@ export type DecidableRequest = {
 type Decider = { id: string; roles: readonly string[]; teamIds: readonly string[]; anyStep: boolean }
 
 /**
- * Four eyes: nobody decides what they asked for, nor scope for an agent that they are accountable for or that their team owns. An approval is of a step that asks for a role
- * of theirs, and of one only. Who may approve anything may reject or send back at any step. A decided request stays decided. Returns the step.
+ * Four eyes: nobody decides what they asked for, nor scope for an agent that they are accountable for or that their team owns, or was a while ago. An approval is of a step that asks
+ * for a role of theirs, and of one only. Who may approve anything may reject or send back at any step. A decided request stays decided. Returns the step.
  */
 export function decideScope(
   request: DecidableRequest,
@@ -51,18 +52,19 @@ export function decideScope(
   if (request.requestedById === decider.id) {
     return refuse('scopes:own_request', 'You asked for this scope, so somebody else decides.')
   }
-  if (request.agent.accountablePersonId === decider.id) {
-    return refuse('scopes:own_agent', 'You are accountable for this agent, so somebody else decides.')
-  }
-  if (decider.teamIds.includes(request.agent.ownerTeamId)) {
-    return refuse('scopes:own_team', 'Your team owns this agent, so somebody else decides.')
-  }
+  const own = ownAs(decider, request.agent)
+  if (own) return refuse(ownRule[own.by], `${own.words}, so somebody else decides.`)
   if (decision !== 'approve' && decider.anyStep) return ok(null)
   const step = stepFor(request.rule, request.given, decider)
   if (!step.ok || decision !== 'approve') return step
   const possible = grantable(request)
   return possible.ok ? step : possible
 }
+
+export const ownRule = { accountable: 'scopes:own_agent', team: 'scopes:own_team' } as const satisfies Record<
+  string,
+  ScopeRule
+>
 
 /** Whether this person could approve it, for the page: the permission first, then the same rule as the command. */
 export function decidability(actor: Actor, request: DecidableRequest): Result<null, { rule: string; message: string }> {

@@ -7,6 +7,7 @@ import { storable } from '#lib/core/storable.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { standsInFor } from '#lib/delegation/queries.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
+import { pastOwners } from '#lib/registry/queries.ts'
 import { loadRegistryFacts } from '../queries/policy-view.ts'
 import { decideHeld, rolesText, stateAfter } from '../rules/held-calls.ts'
 import { decideHeldInPlaceOf } from '../rules/held-stand-in.ts'
@@ -32,7 +33,7 @@ export async function decideHeldCall(
     const row = await lockHeldCall(tx, input.heldCallId)
     const about = aboutHeldCall(row)
     const move = input.decision
-    const facts = await factsOf(tx, row)
+    const facts = await factsOf(tx, ctx, row)
     const absent = await absentPerson(ctx, { actor, id: input.forPersonId })
     const held = !absent
       ? decideHeld(facts, { actor, move, now: ctx.now })
@@ -90,7 +91,7 @@ async function absentPerson(
   return err({ rule: 'approvals:not_standing_in', message })
 }
 
-async function factsOf(tx: Tx, row: HeldCallRow) {
+async function factsOf(tx: Tx, ctx: Ctx, row: HeldCallRow) {
   const decidedBy = row.decidedById
     ? await tx.person.findUnique({ where: { id: row.decidedById }, select: { name: true } })
     : null
@@ -103,7 +104,7 @@ async function factsOf(tx: Tx, row: HeldCallRow) {
     deciderRoles: row.deciderRoles,
     excludedDeciders: row.excludedDeciders,
     decidedByName: decidedBy?.name ?? null,
-    agent: row.agent,
+    agent: { ...row.agent, past: await pastOwners(ctx, row.agentId) },
     runRequestedById: run?.requestedById ?? null,
   }
 }

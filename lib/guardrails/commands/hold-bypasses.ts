@@ -4,12 +4,13 @@ import { activePeople } from '#lib/auth/queries.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { agentsOnceOf, pastOwners } from '#lib/registry/queries.ts'
 import { type Bypassable, decideBypass } from '../rules/hold-bypasses.ts'
 import type { EndHoldBypassInput, HoldBypassRefusal, OpenHoldBypassInput } from '../schema/hold-bypasses.ts'
 
 /**
  * Lets calls through that a rule would hold, for eight hours at most; brokers follow within a second. It is announced, shown on every page while it holds, recorded with each call
- * it lets through, and never for agents of the opener's own teams nor for what is destructive on production. Needs `holds:bypass`; throws `not_found`. Refusals are recorded; of
+ * it lets through, and never for agents that are or were a while ago the opener's or of their teams, nor for what is destructive on production. Needs `holds:bypass`; throws `not_found`. Refusals are recorded; of
  * two at once for the same, one is opened.
  */
 export async function openHoldBypass(
@@ -24,7 +25,7 @@ export async function openHoldBypass(
     await tx.$queryRaw`select 1 from "HoldRule" where "id" = ${ruleId}::uuid for update`
     const rule = await tx.holdRule.findUnique({ where: { id: ruleId, removedAt: null } })
     if (!rule) throw new DomainError('not_found', 'There is no such rule in force.')
-    const agent = agentId === null ? null : await findAgent(tx, agentId)
+    const agent = agentId === null ? null : await findAgent(tx, ctx, agentId)
     const about = {
       subject: { kind: 'hold_rule', id: ruleId, name: rule.title },
       ...(agent ? { agentId: agent.id, teamId: agent.ownerTeamId } : {}),
@@ -48,7 +49,8 @@ export async function openHoldBypass(
       select: { id: true },
       orderBy: { id: 'asc' },
     })
-    const except = { exceptTeamIds: [...person.teamIds], exceptAgentIds: accountable.map(({ id }) => id) }
+    const own = new Set([...accountable.map(({ id }) => id), ...(await agentsOnceOf(ctx, person))])
+    const except = { exceptTeamIds: [...person.teamIds], exceptAgentIds: [...own].toSorted() }
     const expiresAt = new Date(ctx.now.getTime() + minutes * 60_000)
     const { id } = await tx.holdBypass.create({
       data: { ruleId, agentId, reason, ...except, openedById: person.id, openedAt: ctx.now, expiresAt },
@@ -133,13 +135,13 @@ function recordEnd(
   })
 }
 
-async function findAgent(tx: Tx, id: string) {
+async function findAgent(tx: Tx, ctx: Ctx, id: string) {
   const agent = await tx.agent.findUnique({
     where: { id },
     select: { id: true, name: true, accountablePersonId: true, ownerTeamId: true },
   })
   if (!agent) throw new DomainError('not_found', `No agent ${id} is registered.`)
-  return agent
+  return { ...agent, past: await pastOwners(ctx, id) }
 }
 
 async function placeOf(

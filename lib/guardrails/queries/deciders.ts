@@ -1,4 +1,5 @@
 import { type Actor, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { pastOwners } from '#lib/registry/queries.ts'
 import { heldDecidability } from '../rules/held-calls.ts'
 
 type Person = Extract<Actor, { kind: 'person' }>
@@ -19,6 +20,7 @@ export async function whoMayDecide(
       excludedDeciders: true,
       class: true,
       runId: true,
+      agentId: true,
       agent: { select: { accountablePersonId: true, ownerTeam: { select: { id: true, name: true } } } },
     },
   })
@@ -26,6 +28,7 @@ export async function whoMayDecide(
   const run = row.runId ? await db.run.findUnique({ where: { id: row.runId }, select: { requestedById: true } }) : null
   const call = {
     ...row,
+    agent: { ...row.agent, past: await pastOwners(ctx, row.agentId) },
     source: row.source as 'broker' | 'claude',
     decidedByName: null,
     runRequestedById: run?.requestedById ?? null,

@@ -3,7 +3,8 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import { standsInFor } from '#lib/delegation/queries.ts'
 import { askedEnd } from '#lib/core/second-person.ts'
-import { personNames } from '#lib/registry/queries.ts'
+import { pastOwnersOf, personNames } from '#lib/registry/queries.ts'
+import type { PastOwners } from '#lib/registry/rules/past-owners.ts'
 import type { PersonRef } from '#lib/registry/schema.ts'
 import type { ArgumentCondition } from '#lib/registry/schema/conditions.ts'
 import { decidableFirst } from './held-order.ts'
@@ -154,8 +155,12 @@ async function toViews(ctx: Ctx, rows: readonly Row[]): Promise<HeldCallView[]> 
     rows.flatMap((row) => [row.decidedById, row.decidedForId]),
   )
   const startedBy = new Map(runs.map((run) => [run.id, run.requestedById]))
+  const past = await pastOwnersOf(
+    ctx,
+    rows.map(({ agent }) => agent.id),
+  )
   const absences = ctx.actor.kind === 'person' ? await standsInFor(ctx, ctx.actor.id) : []
-  return rows.map((row) => toView(ctx, row, { servers, startedBy, people, absences }))
+  return rows.map((row) => toView(ctx, row, { servers, startedBy, people, absences, past }))
 }
 
 function toView(
@@ -166,12 +171,14 @@ function toView(
     startedBy: ReadonlyMap<string, string | null>
     people: ReadonlyMap<string, PersonRef>
     absences: Awaited<ReturnType<typeof standsInFor>>
+    past: (agentId: string) => PastOwners
   },
 ): HeldCallView {
   const decidedBy = row.decidedById ? (known.people.get(row.decidedById) ?? null) : null
   const source = row.source as HeldCallView['source']
   const call = {
     ...row,
+    agent: { ...row.agent, past: known.past(row.agent.id) },
     source,
     decidedByName: decidedBy?.name ?? null,
     runRequestedById: row.runId ? (known.startedBy.get(row.runId) ?? null) : null,

@@ -3,6 +3,7 @@ import { type Actor, can } from '#lib/auth/ctx.ts'
 import { isRole, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { mayActForTeam } from '#lib/registry/rules.ts'
+import type { PastOwners } from '#lib/registry/rules/past-owners.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
 import {
   type ExactCall,
@@ -45,7 +46,7 @@ export type DecidableHeldCall = {
   excludedDeciders: readonly string[]
   /** Who has decided it, when somebody has. */
   decidedByName: string | null
-  agent: { accountablePersonId: string; ownerTeam: { id: string; name: string } }
+  agent: { accountablePersonId: string; ownerTeam: { id: string; name: string }; past: PastOwners }
   /** Who started the run the call belongs to. */
   runRequestedById: string | null
 }
@@ -61,7 +62,7 @@ export function excludedFrom(ofRule: readonly string[], toolClass: ToolClass | n
 
 /**
  * Who may decide about a held call: a role the rule names, of the agent's team unless the role reaches every team, and nobody whom the rule or the class of the call
- * excludes.
+ * excludes. Whom the agent belonged to a while ago is excluded as whom it belongs to.
  */
 export function decideHeld(
   call: DecidableHeldCall,
@@ -85,6 +86,15 @@ export function decideHeld(
   }
   if (excluded.includes('accountable') && call.agent.accountablePersonId === actor.id) {
     return refuse('approvals:own_agent', 'You are accountable for this agent, so somebody else decides.')
+  }
+  const { past } = call.agent
+  if (excluded.includes('own_team') && past.ownerTeamIds.some((teamId) => actor.teamIds.includes(teamId))) {
+    const message = 'Your team owned this agent within the last 30 days, and its rule wants somebody else.'
+    return refuse('approvals:team_excluded', message)
+  }
+  if (excluded.includes('accountable') && past.accountablePersonIds.includes(actor.id)) {
+    const message = 'You were accountable for this agent within the last 30 days, so somebody else decides.'
+    return refuse('approvals:own_agent', message)
   }
   if (excluded.includes('starter') && call.runRequestedById === actor.id) {
     return refuse('approvals:own_run', 'You started this run, so somebody else decides.')

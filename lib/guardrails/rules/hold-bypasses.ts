@@ -1,5 +1,6 @@
 import type { Actor } from '#lib/auth/ctx.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
+import { type Ownership, ownAs } from '#lib/registry/rules/past-owners.ts'
 import type { Environment, ToolClass } from '#lib/registry/schema.ts'
 import type { HoldBypassFacts, HoldBypassRefusal, HoldBypassRule } from '../schema/hold-bypasses.ts'
 import type { HoldRuleFacts } from '../schema/held-calls.ts'
@@ -37,22 +38,23 @@ export type Bypassable = {
     server: { environment: Environment } | null
     tool: { class: ToolClass } | null
   }
-  agent: { name: string; accountablePersonId: string; ownerTeamId: string } | null
+  agent: (Ownership & { name: string }) | null
   /** Of this rule and for the same agents. */
   inForce: boolean
 }
 
-/** Nobody lets through what their own team's agents would wait with; of two for the same there is one. */
+const ownRule = {
+  accountable: 'approvals:bypass_own_agent',
+  team: 'approvals:bypass_own_team',
+} as const satisfies Record<string, HoldBypassRule>
+
+/** Nobody lets through what agents of theirs or of their teams would wait with, also not those that were theirs a while ago; of two for the same there is one. */
 export function decideBypass(
   { rule, agent, inForce }: Bypassable,
   person: Extract<Actor, { kind: 'person' }>,
 ): Result<null, HoldBypassRefusal> {
-  if (agent && person.teamIds.includes(agent.ownerTeamId)) {
-    return refuse('approvals:bypass_own_team', `Your team owns ${agent.name}, so somebody else bypasses for it.`)
-  }
-  if (agent && agent.accountablePersonId === person.id) {
-    return refuse('approvals:bypass_own_agent', `You are accountable for ${agent.name}, so somebody else does.`)
-  }
+  const own = agent && ownAs(person, agent)
+  if (own) return refuse(ownRule[own.by], `${own.words}, so somebody else bypasses for it.`)
   if (isNeverBypassed(rule.tool?.class ?? rule.class, rule.server?.environment ?? rule.environment)) {
     const message = 'The rule holds destructive calls on production only, and those always wait for a person.'
     return refuse('approvals:bypass_destructive', message)

@@ -3,8 +3,8 @@ import { authorize, can, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
+import { pastOwners } from '#lib/registry/queries.ts'
 import { authorizeForTeam } from '#lib/registry/rules.ts'
-import { pastOwners } from '../queries/past-owners.ts'
 import { nextReview } from '../rules.ts'
 import { tierProblem } from '../rules/tier.ts'
 import type { UpdateAgentInput } from '../schema.ts'
@@ -48,17 +48,14 @@ async function authorizeTier(
   after: Pick<UpdateAgentInput, 'ownerTeamId' | 'accountablePersonId'>,
 ): Promise<void> {
   const past = await pastOwners(ctx, agent.id)
-  const now = { ownerTeamId: agent.ownerTeam.id, accountablePersonId: agent.accountablePersonId }
+  const now = { ownerTeamId: agent.ownerTeam.id, accountablePersonId: agent.accountablePersonId, past }
   const problem =
-    tierProblem(ctx.actor, now, past) ??
-    tierProblem(
-      ctx.actor,
-      {
-        ownerTeamId: after.ownerTeamId ?? now.ownerTeamId,
-        accountablePersonId: after.accountablePersonId ?? now.accountablePersonId,
-      },
+    tierProblem(ctx.actor, now) ??
+    tierProblem(ctx.actor, {
+      ownerTeamId: after.ownerTeamId ?? now.ownerTeamId,
+      accountablePersonId: after.accountablePersonId ?? now.accountablePersonId,
       past,
-    )
+    })
   if (problem) throw new DomainError('forbidden', problem.message, { field: 'tier', rule: problem.rule })
 }
 

@@ -4,7 +4,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import { ok, type Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
-import { serverNotFound } from '#lib/registry/queries.ts'
+import { pastOwners, serverNotFound } from '#lib/registry/queries.ts'
 import { covers } from '#lib/registry/rules.ts'
 import { decideBreakGlassReview, decideRenewal, type UnreviewedBreakGlass } from '../rules/break-glass.ts'
 import { approvalRuleFor } from '../rules/approval-policy.ts'
@@ -78,8 +78,9 @@ export async function reviewBreakGlass(ctx: Ctx, input: ReviewBreakGlassInput): 
     if (!found) throw new DomainError('not_found', 'There is no such break-glass grant.')
     const agent = await lockAgent(tx, found.agentId)
     const review = await tx.breakGlassReview.findUniqueOrThrow({ where: { grantId: input.grantId } })
-    const { accountablePersonId } = agent
-    const decision = decideBreakGlassReview({ ...review, accountablePersonId, ownerTeamId: agent.ownerTeam.id }, person)
+    const { accountablePersonId, ownerTeam } = agent
+    const owners = { accountablePersonId, ownerTeamId: ownerTeam.id, past: await pastOwners(ctx, agent.id) }
+    const decision = decideBreakGlassReview({ ...review, ...owners }, person)
     const about = {
       ...agentSubject(agent),
       serverId: found.grant.serverId,

@@ -4,6 +4,7 @@ import { ok, type Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { standsInFor } from '#lib/delegation/queries.ts'
 import type { LockedAgent } from '#lib/registry/commands.ts'
+import { pastOwners } from '#lib/registry/queries.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
 import { readApprovalRules } from '../queries/approval-policy.ts'
 import { type ApprovalRuleFacts, approvalRuleFor, escalated, stepsOf } from '../rules/approval-policy.ts'
@@ -40,7 +41,7 @@ export async function decideScopeRequest(
     const approvals = all.filter(({ ruleId }) => ruleId === rule.id)
     const decidable = {
       ...request,
-      agent: { ...agent, ownerTeamId: agent.ownerTeam.id },
+      agent: { ...agent, ownerTeamId: agent.ownerTeam.id, past: await pastOwners(ctx, agent.id) },
       server,
       rule,
       given: approvals,

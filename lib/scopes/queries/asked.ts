@@ -1,4 +1,5 @@
 import { type Actor, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { pastOwnersOf } from '#lib/registry/queries.ts'
 import { approvalRuleFor, escalated } from '../rules/approval-policy.ts'
 import { type DecidableRequest, decideScope, deciderOf } from '../rules.ts'
 import { readApprovalRules } from './approval-policy.ts'
@@ -43,7 +44,7 @@ export async function decidableRequests(
         escalations: true,
         escalationRuleId: true,
         requestedById: true,
-        agent: { select: { status: true, tier: true, accountablePersonId: true, ownerTeamId: true } },
+        agent: { select: { id: true, status: true, tier: true, accountablePersonId: true, ownerTeamId: true } },
         server: { select: { name: true, status: true, environment: true, sensitivity: true, dataClasses: true } },
       },
     }),
@@ -53,12 +54,17 @@ export async function decidableRequests(
       select: { requestId: true, revision: true, ruleId: true, step: true, personId: true, forPersonId: true },
     }),
   ])
+  const past = await pastOwnersOf(
+    ctx,
+    requests.map(({ agent }) => agent.id),
+  )
   return requests.map((found) => {
     const facts = { ...found.server, class: found.class, tier: found.agent.tier }
     const rule = escalated(approvalRuleFor(rules, facts), found)
     const given = approvals.filter(
       ({ requestId, revision, ruleId }) => requestId === found.id && revision === found.revision && ruleId === rule.id,
     )
-    return { ...found, decidedByName: null, rule, given }
+    const agent = { ...found.agent, past: past(found.agent.id) }
+    return { ...found, agent, decidedByName: null, rule, given }
   })
 }

@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { type Actor, authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { personNames } from '#lib/registry/queries.ts'
+import { pastOwners, pastOwnersOf, personNames } from '#lib/registry/queries.ts'
 import type { Environment, PersonRef, ToolClass } from '#lib/registry/schema.ts'
+import type { Ownership } from '#lib/registry/rules/past-owners.ts'
 import { breakGlassReviewable } from '../rules/break-glass.ts'
 import type { BreakGlassListQuery, BreakGlassView } from '../schema/break-glass.ts'
 
@@ -51,7 +52,11 @@ export async function listBreakGlass(
     ctx,
     rows.flatMap((row) => [row.openedById, row.reviewedById]),
   )
-  return rows.map((row) => viewOf(ctx, row, people))
+  const past = await pastOwnersOf(
+    ctx,
+    rows.map(({ agentId }) => agentId),
+  )
+  return rows.map((row) => viewOf(ctx, { ...row, past: past(row.agentId) }, people))
 }
 
 /** Who of these people may review a break-glass grant now, by the same rule as the command; nobody when it is reviewed. Callers authorize. */
@@ -64,11 +69,12 @@ export async function whoMayReview(
     select: {
       openedById: true,
       verdict: true,
+      agentId: true,
       grant: { select: { agent: { select: { accountablePersonId: true, ownerTeamId: true } } } },
     },
   })
   if (!found) return []
-  const review = { ...found, ...found.grant.agent }
+  const review = { ...found, ...found.grant.agent, past: await pastOwners(ctx, found.agentId) }
   return people.filter((person) => breakGlassReviewable(person, review).allowed)
 }
 
@@ -114,7 +120,7 @@ type Row = {
   escalations: number
 }
 
-function viewOf(ctx: Ctx, row: Row, people: Map<string, PersonRef>): BreakGlassView {
+function viewOf(ctx: Ctx, row: Row & Pick<Ownership, 'past'>, people: Map<string, PersonRef>): BreakGlassView {
   const personOf = (id: string): PersonRef => people.get(id) ?? { id, name: 'unknown', active: false }
   const { verdict, note, reviewedById, reviewedAt } = row
   return {

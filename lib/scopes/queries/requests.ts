@@ -3,7 +3,7 @@ import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
-import { accessOf, personNames } from '#lib/registry/queries.ts'
+import { accessOf, pastOwners, personNames } from '#lib/registry/queries.ts'
 import type { DataClass } from '#lib/registry/schema.ts'
 import { limitsOf } from '../rules/limits.ts'
 import { approvalRuleFor, escalated, openSteps, stepsOf } from '../rules/approval-policy.ts'
@@ -72,7 +72,7 @@ export async function getScopeRequest(ctx: Ctx, id: string): Promise<ScopeReques
     state: found.state,
     requestedById: found.requestedById,
     decidedByName: row.decidedBy?.name ?? null,
-    agent: { ...found.agent, ownerTeamId: found.agent.ownerTeam.id },
+    agent: { ...found.agent, ownerTeamId: found.agent.ownerTeam.id, past: await pastOwners(ctx, found.agentId) },
     server: found.server,
     rule,
     given,

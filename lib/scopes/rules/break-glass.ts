@@ -3,19 +3,18 @@ import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { ok, type Result } from '#lib/core/result.ts'
 import { covers } from '#lib/registry/rules.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
-import { refuse } from '../rules.ts'
+import { type Ownership, ownAs } from '#lib/registry/rules/past-owners.ts'
+import { ownRule, refuse } from '../rules.ts'
 import type { ScopeRefusal } from '../schema.ts'
 import { breakGlassMinutesMax } from '../schema/break-glass.ts'
 import { givesBack } from './taken-away.ts'
 
-export type ReviewableBreakGlass = {
+export type ReviewableBreakGlass = Ownership & {
   openedById: string
-  accountablePersonId: string
-  ownerTeamId: string
   verdict: string | null
 }
 
-/** Nobody reviews what they took themselves, nor for an agent that they are accountable for or that their team owns; once reviewed it stays so. */
+/** Nobody reviews what they took themselves, nor for an agent that they are accountable for or that their team owns, or was a while ago; once reviewed it stays so. */
 export function decideBreakGlassReview(
   review: ReviewableBreakGlass,
   person: { id: string; teamIds: readonly string[] },
@@ -24,13 +23,8 @@ export function decideBreakGlassReview(
   if (review.openedById === person.id) {
     return refuse('scopes:own_break_glass', 'You broke the glass, so somebody else reviews it.')
   }
-  if (review.accountablePersonId === person.id) {
-    return refuse('scopes:own_agent', 'You are accountable for this agent, so somebody else reviews it.')
-  }
-  if (person.teamIds.includes(review.ownerTeamId)) {
-    return refuse('scopes:own_team', 'Your team owns this agent, so somebody else reviews it.')
-  }
-  return ok(null)
+  const own = ownAs(person, review)
+  return own ? refuse(ownRule[own.by], `${own.words}, so somebody else reviews it.`) : ok(null)
 }
 
 /** Whether this person could review it, for the page: the permission first, then the same rule as the command. */

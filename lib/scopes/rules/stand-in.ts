@@ -41,9 +41,9 @@ function whyOf({ rule, message }: ScopeRefusal): string {
     case 'scopes:own_request':
       return 'they asked for it.'
     case 'scopes:own_agent':
-      return 'they are accountable for the agent.'
+      return 'they are accountable for the agent, or were within the last 30 days.'
     case 'scopes:own_team':
-      return 'their team owns the agent.'
+      return 'their team owns the agent, or did within the last 30 days.'
     case 'scopes:approved_already':
       return 'they have approved another step.'
     default:

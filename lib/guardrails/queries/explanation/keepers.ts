@@ -1,4 +1,5 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { pastOwners } from '#lib/registry/queries.ts'
 import type { Rule } from '../../schema.ts'
 import { keepsRule } from '../../rules/keepers.ts'
 import type { Explanation } from '../../schema/explanation.ts'
@@ -30,11 +31,12 @@ export async function keepersOf(ctx: Ctx, rule: Rule, agentId: string | null): P
             memberships: { select: { teamId: true } },
           },
         })
+  const owned = agent && agentId !== null ? { ...agent, past: await pastOwners(ctx, agentId) } : null
   const keepers = people.filter(({ roles, memberships, ...person }) =>
     keepsRule(
       rule,
       { ...person, roles: roles.map(({ role }) => role), teamIds: memberships.map(({ teamId }) => teamId) },
-      agent,
+      owned,
     ),
   )
   const named = keepers.slice(0, namedMax).map(({ id, name }) => ({ id, name }))

@@ -1,6 +1,5 @@
-import { pastOwners } from '#lib/lifecycle/queries.ts'
 import { tierProblem } from '#lib/lifecycle/rules/tier.ts'
-import { listPeople, listTeams } from '#lib/registry/queries.ts'
+import { listPeople, listTeams, pastOwners } from '#lib/registry/queries.ts'
 import type { AgentView } from '#lib/registry/schema.ts'
 import type { PageCtx } from '#lib/web/ctx.ts'
 import { whyNot } from '#lib/web/why-not.ts'
@@ -10,8 +9,9 @@ import { EditButton } from './edit-button.client.tsx'
 export async function EditEntry({ ctx, agent, revision }: { ctx: PageCtx; agent: AgentView; revision: string }) {
   const { owner, accountable, tier } = agent
   const problem = whyNot(ctx.actor, 'agents:update', owner)
-  const belongsTo = { ownerTeamId: owner.id, accountablePersonId: accountable.id }
-  const whyNotTier = tierProblem(ctx.actor, belongsTo, await pastOwners(ctx, agent.id))?.message ?? null
+  const past = await pastOwners(ctx, agent.id)
+  const belongsTo = { ownerTeamId: owner.id, accountablePersonId: accountable.id, past }
+  const whyNotTier = tierProblem(ctx.actor, belongsTo)?.message ?? null
   const retired = agent.status === 'retired' ? 'A retired agent is not changed.' : null
   const nothing = retired ?? (whyNotTier === null ? null : problem)
   const [teams, people] = nothing ? [[], []] : await Promise.all([listTeams(ctx), listPeople(ctx, { active: true })])
