@@ -33,6 +33,7 @@ test('runs', async ({ ask, db, team }) => {
   } as const
   const { id } = await db.escalation.create({ data: escalation })
   await ask('GET /escalations?open=true')
+  await ask(`GET /escalations/${id}`)
   await ask(`POST /escalations/${id}/resolve`)
   await ask('GET /escalations')
   await ask('GET /rules/grant_missing')
@@ -74,6 +75,7 @@ test('scopes', async ({ ask, db }) => {
   const rule = { title: 'Writing', classes: ['write'], steps: [['security'], ['finance']], daysMax: 30 }
   const { ruleId } = await ask('POST /approval-rules', rule)
   await ask('GET /approval-rules')
+  await ask(`GET /approval-rules/${ruleId}`)
   await ask(`POST /approval-rules/${ruleId}/remove`, reason)
   const author = await makePerson(db, { roles: ['security'] })
   const easy = { title: 'Reading', classes: ['read'], steps: [], daysMax: 5, position: 1 }
@@ -89,6 +91,7 @@ test('breaking the glass', async ({ ask, db }) => {
   const body = { serverId: 'erp', class: 'write', minutes: 30, reason: 'Postings of today must be reversed at once.' }
   const { grantId } = await ask(`POST /agents/${agentId}/break-glass`, body)
   await ask('GET /break-glass')
+  await ask(`GET /break-glass/${grantId}`)
   const by = await makePerson(db, { roles: ['on_call'] })
   await db.breakGlassReview.update({ where: { grantId: grantId! }, data: { openedById: by.id } })
   await ask(`POST /break-glass/${grantId}/review`, { verdict: 'justified', note: 'It was on fire.' })
@@ -162,6 +165,8 @@ test('held calls', async ({ ask, db, team }) => {
   const urgent = { reason: 'Nobody who decides can be reached.' }
   const { bypassId } = await ask(`POST /hold-rules/${ruleId}/bypass`, { agentId: (await makeAgent(db)).id, ...urgent })
   await ask('GET /hold-bypasses?state=all')
+  await ask(`GET /hold-bypasses/${bypassId}`)
+  await ask(`GET /hold-rules/${ruleId}`)
   await ask(`POST /hold-bypasses/${bypassId}/end`)
   await ask(`POST /hold-rules/${ruleId}/remove`, reason)
   await ask('GET /hold-rules?history=true')
@@ -206,6 +211,7 @@ test('the kill switch, the fleet and the audit log', async ({ ask, db, team }) =
   await ask(`GET /kill/blast-radius?scope=agent&targetId=${targetId}`)
   const { orderId } = await ask('POST /kill', { scope: 'agent', targetId, ...reason })
   await ask('GET /kill')
+  await ask(`GET /kill/${orderId}`)
   await ask(`POST /kill/${orderId}/release`, reason)
   await ask('GET /kill')
   for (const path of ['/fleet', '/fleet/candidates', '/audit']) await ask(`GET ${path}`)

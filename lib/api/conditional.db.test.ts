@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import { permissions as allPermissions, roles } from '#lib/auth/permissions.ts'
+import type { Db } from '#lib/db/client.ts'
 import { allRoutes, makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
@@ -146,6 +147,7 @@ test('every write that honours If-Match refuses one that is out of date, before 
   const campaign = { title: 'Autumn', days: 90, atEnd: 'keep', startedById: other.id, dueAt: new Date() } as const
   const { id: campaignId } = await db.reviewCampaign.create({ data: campaign })
   const seen = { firstSeenAt: new Date(), lastSeenAt: new Date() }
+  const said = { reason: 'to be tested' }
   const found = { source: 'import', key: 'found', name: 'Found', verified: false, detail: {}, ...seen }
   const ids: Record<Revised, string> = {
     agent: agentId,
@@ -159,12 +161,20 @@ test('every write that honours If-Match refuses one that is out of date, before 
     run: runId,
     policyReplay: (await startPolicyReplay(ctxFor(db), { number, since: '1h' })).replayId,
     reviewCampaign: campaignId,
+    policySet: String(number),
+    trialTerms: '',
+    viewDefault: 'security',
+    person: other.id,
+    stopOrder: (
+      await db.stopOrder.create({ data: { scope: 'agent', targetId: 'none', ...said, orderedByName: 'Ada' } })
+    ).id,
+    ...(await rulesAndRest(db, { agentId, personId: other.id, runId, teamId: team })),
   }
   const writes = allRoutes.filter(({ method, revision }) => method !== 'GET' && revision)
-  expect(writes.length).toBeGreaterThan(15)
+  expect(writes.length).toBeGreaterThan(50)
   const before = await db.auditEvent.count()
   for (const { method, path, revision, example } of writes) {
-    const to = path.replace('/api/v1', '').replace('{id}', ids[revision!])
+    const to = path.replace('/api/v1', '').replace(/\{(?:id|number|role)\}/, ids[revision!])
     const body = example?.body === undefined ? {} : { body: example.body }
     const response = await ask(to, { method, headers: { 'if-match': '"0.0"' }, ...body })
     expect({ method, path, ...((await response.json()) as object) }).toMatchObject({
@@ -176,6 +186,33 @@ test('every write that honours If-Match refuses one that is out of date, before 
   }
   expect(await db.auditEvent.count()).toBe(before)
 })
+
+/** One of each thing that people rule by and are told by. */
+async function rulesAndRest(db: Db, by: { agentId: string; personId: string; runId: string; teamId: string }) {
+  const { agentId, personId, runId, teamId } = by
+  const { id: holdRule } = await db.holdRule.create({
+    data: { title: 'Waits', deciderRoles: ['security'], decideSeconds: 60 },
+  })
+  const soon = new Date(Date.now() + 3_600_000)
+  const away = { ruleId: holdRule, reason: 'Away.', openedById: personId, expiresAt: soon }
+  const { id: holdBypass } = await db.holdBypass.create({ data: away })
+  const { id: approvalRule } = await db.approvalRule.create({
+    data: { title: 'All', position: 900, steps: [['security']], dueHours: 8 },
+  })
+  const breakGlass = await makeGrant(db, { agentId, serverId: 'erp', expiresAt: soon })
+  await db.breakGlassReview.create({ data: { grantId: breakGlass, agentId, openedById: personId } })
+  const { id: delegateId } = await makePerson(db)
+  const { id: delegation } = await db.delegation.create({
+    data: { personId, delegateId, startsAt: new Date(), endsAt: soon, reason: 'On leave.' },
+  })
+  const sealed = { url: Buffer.of(1), host: 'h', createdById: personId, createdByName: 'Ada' }
+  const { id: notificationChannel } = await db.notificationChannel.create({
+    data: { teamId, name: '#team', ...sealed },
+  })
+  const found = { kind: 'escalate', title: 'INV-1 differs', detail: {}, sourceId: 'e' } as const
+  const { id: escalation } = await db.escalation.create({ data: { runId, agentId, ...found } })
+  return { holdRule, holdBypass, approvalRule, breakGlass, delegation, notificationChannel, escalation }
+}
 
 test('a tool that changed at its server ends what was read of the server', async ({ db, ask }) => {
   const headers = { 'if-match': etagOf(await ask('/servers/erp/tools/pay')) }
@@ -223,5 +260,15 @@ test('the command line writes with --if-match, and not where nothing can be comp
     code: 2,
     err: expect.stringContaining('--if-match'),
   })
+  expect(await run('kill', 'agent', id, '--etag', '--reason', 'to be tested')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('--etag'),
+  })
   expect(await db.stopOrder.count({ where: { targetId: id } })).toBe(0)
+  const terms = ['policy-sets', 'terms']
+  const tag = (await run(...terms, '--etag')).out.trim()
+  expect(await run(...terms, '--minutes', '99', '--if-match', tag)).toMatchObject({ code: 0 })
+  expect(await run(...terms, '--minutes', '98', '--if-match', tag)).toMatchObject({ code: 1 })
+  expect(await db.policyTrialTerms.findUnique({ where: { id: 1 } })).toMatchObject({ logOnlyMinutes: 99 })
+  expect(await run('agents', 'list', '--etag')).toMatchObject({ code: 2, err: expect.stringContaining('--etag') })
 })

@@ -24,6 +24,18 @@ export type Revised =
   | 'run'
   | 'policyReplay'
   | 'reviewCampaign'
+  | 'holdRule'
+  | 'holdBypass'
+  | 'breakGlass'
+  | 'approvalRule'
+  | 'policySet'
+  | 'trialTerms'
+  | 'delegation'
+  | 'notificationChannel'
+  | 'person'
+  | 'escalation'
+  | 'viewDefault'
+  | 'stopOrder'
 
 /**
  * One endpoint of `/api/v1`: what the route handler checks, what the command line sends, and what the documentation says. The
@@ -48,7 +60,7 @@ export type Endpoint<T = unknown, P extends Schema = Schema, Q extends Schema = 
   /** Status of a successful answer; default 200, and 204 when there is nothing to say. */
   status?: 201
   answer: Answer<T>
-  /** What `{id}` names, if it can be read and written: a read answers an ETag for If-Match, a write honours If-Match. */
+  /** What the path names, if it can be read and written: a read answers an ETag for If-Match, a write honours If-Match. */
   revision?: Revised
   /** Of a list: what `nextCursor` is sent as, if not as `cursor`. */
   cursorOf?: (query: z.output<Q & z.ZodType>) => string

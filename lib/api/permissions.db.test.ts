@@ -70,6 +70,7 @@ const alsoNeeded: Record<string, Permission> = {
   'DELETE /agents/views/{id}': 'views:default',
   'PUT /agents/views/{id}': 'views:default',
   'POST /notification-channels': 'channels:manage',
+  'GET /notification-channels/{id}': 'channels:manage',
   'DELETE /notification-channels/{id}': 'channels:manage',
   'PATCH /notification-channels/{id}': 'channels:manage',
   'POST /notification-channels/{id}/test': 'channels:manage',

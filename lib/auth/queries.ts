@@ -1,4 +1,5 @@
-import type { Db } from '#lib/db/client.ts'
+import { revisionOf } from '#lib/core/revision.ts'
+import type { Db, Tx } from '#lib/db/client.ts'
 import { actorOf, actorSelect } from './actors.ts'
 import { type Actor, authorize, type Ctx, reader, requirePerson } from './ctx.ts'
 import { tokenState } from './rules.ts'
@@ -130,4 +131,15 @@ export async function listSigningKeys(ctx: Ctx): Promise<SigningKeyView[]> {
 function algorithmOf(publicJwk: unknown): string {
   const { alg } = publicJwk as { alg?: unknown }
   return typeof alg === 'string' ? alg : 'EdDSA'
+}
+
+/** Whether somebody may sign in, and as what, as a text that changes with it; null: there is no such person. With `lock` they are held as a command does. */
+export async function personRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) await tx.$queryRaw`select 1 from "Person" where "id" = ${id}::uuid for no key update`
+  const person = await tx.person.findUnique({
+    where: { id },
+    omit: { groupsSeenAt: true },
+    include: { roles: { orderBy: { role: 'asc' } }, memberships: { orderBy: { teamId: 'asc' } } },
+  })
+  return person && revisionOf(person)
 }

@@ -1,6 +1,10 @@
 import type { z } from 'zod'
 import { type Actor, authorize, can, type Ctx, reader, requirePerson } from '#lib/auth/ctx.ts'
 import { activePeople } from '#lib/auth/queries.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { revisionOf } from '#lib/core/revision.ts'
+import type { Tx } from '#lib/db/client.ts'
+import type { Prisma } from '#lib/db/generated/client.ts'
 import { personNames } from '#lib/registry/queries.ts'
 import { couldStandIn } from './rules.ts'
 import { delegationListQuery, type DelegationView } from './schema.ts'
@@ -15,9 +19,35 @@ export async function listDelegations(
   authorize(ctx, 'delegations:own')
   const { id } = requirePerson(ctx)
   const { state } = delegationListQuery.parse(input)
-  const mine = can(ctx.actor, 'people:manage') ? {} : { OR: [{ personId: id }, { delegateId: id }] }
+  return await readDelegations(ctx, {
+    ...visibleTo(ctx.actor, id),
+    ...(state === 'open' ? { revokedAt: null, endsAt: { gt: ctx.now } } : {}),
+  })
+}
+
+/** One of these. Needs `delegations:own`; throws `not_found`, also for one that is none of one’s business. */
+export async function getDelegation(ctx: Ctx, id: string): Promise<DelegationView> {
+  authorize(ctx, 'delegations:own')
+  const person = requirePerson(ctx)
+  const [found] = await readDelegations(ctx, { id, ...visibleTo(ctx.actor, person.id) })
+  if (!found) throw new DomainError('not_found', 'There is no such delegation.')
+  return found
+}
+
+/** A delegation as a text that changes with it; null: there is none. With `lock` it is held until the transaction ends. */
+export async function delegationRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) await tx.$queryRaw`select 1 from "Delegation" where "id" = ${id}::uuid for update`
+  const row = await tx.delegation.findUnique({ where: { id } })
+  return row && revisionOf(row)
+}
+
+function visibleTo(actor: Actor, id: string): Prisma.DelegationWhereInput {
+  return can(actor, 'people:manage') ? {} : { OR: [{ personId: id }, { delegateId: id }] }
+}
+
+async function readDelegations(ctx: Ctx, where: Prisma.DelegationWhereInput): Promise<DelegationView[]> {
   const rows = await reader(ctx).delegation.findMany({
-    where: { ...mine, ...(state === 'open' ? { revokedAt: null, endsAt: { gt: ctx.now } } : {}) },
+    where,
     orderBy: [{ startsAt: 'desc' }, { id: 'desc' }],
     take: 500,
   })

@@ -7,6 +7,7 @@ import type { Prisma } from '#lib/db/generated/client.ts'
 import {
   type EscalationListQuery,
   type EscalationPage,
+  type EscalationView,
   openRunStates,
   type RunEventPayload,
   type RunEventView,
@@ -162,4 +163,20 @@ export async function runRevision(tx: Tx, id: string, lock: boolean): Promise<st
   if (lock) await tx.$queryRaw`select 1 from "Run" where "id" = ${id}::uuid for update`
   const run = await tx.run.findUnique({ where: { id }, select: { id: true, state: true, rule: true } })
   return run && revisionOf(run)
+}
+
+/** An escalation and whether it is dealt with, as a text that changes with it; null: there is none. With `lock` it is held until the transaction ends. */
+export async function escalationRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) await tx.$queryRaw`select 1 from "Escalation" where "id" = ${id}::uuid for update`
+  const escalation = await tx.escalation.findUnique({ where: { id } })
+  return escalation && revisionOf(escalation)
+}
+
+/** One escalation. Needs `runs:read`; throws `not_found`. */
+export async function getEscalation(ctx: Ctx, id: string): Promise<EscalationView> {
+  authorize(ctx, 'runs:read')
+  const db = reader(ctx)
+  const row = await db.escalation.findUnique({ where: { id }, select: escalationSelect })
+  if (!row) throw new DomainError('not_found', 'That escalation does not exist.')
+  return toEscalationView(row, await namesOf(db, [row.resolvedBy]))
 }

@@ -1,5 +1,7 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { revisionOf } from '#lib/core/revision.ts'
+import type { Tx } from '#lib/db/client.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import { coveredTasks } from './covered-tasks.ts'
 import { confirmableUntil, stopsRuns } from './rules.ts'
@@ -118,4 +120,19 @@ async function readOrders(
     stoppedRuns: count(order.id, 'stopped'),
     tasks: tasks.get(order.id) ?? { over: 0, open: 0, named: [] },
   }))
+}
+
+/** One order with its acknowledgements. Needs `stops:read`; throws `not_found`. */
+export async function getStop(ctx: Ctx, id: string): Promise<StopOrderView> {
+  authorize(ctx, 'stops:read')
+  const [order] = await readOrders(ctx, { where: { id } })
+  if (!order) throw new DomainError('not_found', 'That stop order does not exist.')
+  return order
+}
+
+/** An order and how far its release is, as a text that changes with it; null: there is none. With `lock` it is held until the transaction ends. */
+export async function stopOrderRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) await tx.$queryRaw`select 1 from "StopOrder" where "id" = ${id}::uuid for update`
+  const order = await tx.stopOrder.findUnique({ where: { id } })
+  return order && revisionOf(order)
 }

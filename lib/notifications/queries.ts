@@ -1,3 +1,3 @@
 export { listInbox } from './queries/inbox.ts'
 export { listNotificationDeliveries } from './queries/deliveries.ts'
-export { getNotificationSettings, listChannels } from './queries/settings.ts'
+export { channelRevision, getChannel, getNotificationSettings, listChannels } from './queries/settings.ts'

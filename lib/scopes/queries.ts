@@ -1,5 +1,5 @@
-export { listApprovalRules } from './queries/approval-policy.ts'
-export { listBreakGlass, listBreakGlassPage, whoMayReview } from './queries/break-glass.ts'
+export { getApprovalRule, listApprovalRules } from './queries/approval-policy.ts'
+export { getBreakGlass, listBreakGlass, listBreakGlassPage, whoMayReview } from './queries/break-glass.ts'
 export { firstGrants, getGrant, listGrantPage, listGrants } from './queries/grants.ts'
 export { whoIsAsked } from './queries/asked.ts'
 export { getScopeRequest, listScopeRequests } from './queries/requests.ts'

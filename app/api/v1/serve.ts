@@ -27,12 +27,15 @@ export function serve<T, P extends Schema, Q extends Schema, B extends Schema>(
   )
 }
 
-const named = z.object({ id: z.string() })
+/** What names a thing in a path; where there is only one of it, nothing does. */
+const named = z.object({ id: z.string().optional(), number: z.int().optional(), role: z.string().optional() })
 const past = z.object({ asOf: z.string() })
 
 /** What was, was: an entity tag of the past is none that a write can be compared with. */
 function revisable(read: Revisable['read'], { params, query }: { params: unknown; query: unknown }): Revisable | null {
-  return past.safeParse(query).success ? null : { read, id: named.parse(params).id }
+  if (past.safeParse(query).success) return null
+  const { id, role, number } = named.parse(params ?? {})
+  return { read, id: id ?? role ?? String(number ?? '') }
 }
 
 /** A YAML answer; `…/export` can be saved as it is. */

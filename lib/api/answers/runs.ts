@@ -40,7 +40,7 @@ export const runPage = answerOf<RunPage>()(
   z.strictObject({ items: z.array(runRow), total: count, nextCursor: text.nullable() }),
 )
 
-const escalation = answerOf<EscalationView>()(
+export const escalation = answerOf<EscalationView>()(
   z.strictObject({
     id: text,
     runId: text,

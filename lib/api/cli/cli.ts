@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { CliConfig } from '#lib/config/cli.ts'
 import { type Access, findAccess } from './access.ts'
 import { type Client, createClient } from './client.ts'
+import { UsageError } from './errors.ts'
 import { type Column, table } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -22,12 +23,11 @@ export type Cli = {
 }
 
 export type Setup = { config: CliConfig; terminal: Terminal }
+type Globals = { json?: boolean; url?: string; etag?: boolean; ifMatch?: string }
 
-export function createCli(
-  { config, terminal }: Setup,
-  globals: { json?: boolean; url?: string; ifMatch?: string },
-): Cli {
+export function createCli({ config, terminal }: Setup, globals: Globals): Cli {
   let access: Promise<Access> | undefined
+  let client: Client | undefined
   const cli: Cli = {
     config,
     terminal,
@@ -35,8 +35,17 @@ export function createCli(
     urlFlag: globals.url,
     access: () => (access ??= findAccess(config, globals.url)),
     client: async () =>
-      createClient({ ...(await cli.access()), ...(globals.ifMatch ? { ifMatch: globals.ifMatch } : {}) }),
+      (client ??= createClient({
+        ...(await cli.access()),
+        ...(globals.ifMatch ? { ifMatch: globals.ifMatch } : {}),
+        ...(globals.etag ? { readsOnly: true } : {}),
+      })),
     show(value, say) {
+      if (globals.etag) {
+        const tag = client?.etag() ?? null
+        if (tag === null) throw new UsageError('There is no version to compare here: leave --etag out.')
+        return terminal.out(tag)
+      }
       terminal.out(cli.json ? JSON.stringify(value, null, 2) : say())
     },
     table: (columns, rows) => table(columns, rows, terminal.width),
@@ -68,7 +77,7 @@ export function addVerb<O extends object>(parent: Command, setup: Setup, verb: V
       .slice(0, -2)
       .flat()
       .filter((arg): arg is string => typeof arg === 'string')
-    const all = command.optsWithGlobals<O & { json?: boolean; url?: string; ifMatch?: string }>()
+    const all = command.optsWithGlobals<O & Globals>()
     const code = await verb.run(createCli(setup, all), { args, options: all })
     if (typeof code === 'number') process.exitCode = code
   })

@@ -6,7 +6,7 @@ import { sendPersistently } from './retry.ts'
 
 export type Client = {
   url: string
-  /** The entity tag of the last answer; null: it had none. */
+  /** The entity tag of the last answer, if a write can be compared with it; null: it cannot. */
   etag(): string | null
   /** Calls an endpoint; throws `ApiRefusal` or `Unreachable`. */
   call<E extends Endpoint>(endpoint: E, request: RequestOf<E>, options?: { timeoutMs?: number }): Promise<AnswerOf<E>>
@@ -32,16 +32,19 @@ type Login = {
   token: string | null
   /** The entity tag that writes are made conditional on. */
   ifMatch?: string
+  /** Nothing is written: only what is read has a tag to print. */
+  readsOnly?: boolean
 }
 
 /** Speaks to one portal with one token; the token goes nowhere else. */
-export function createClient({ url, token, ifMatch }: Login): Client {
+export function createClient({ url, token, ifMatch, readsOnly }: Login): Client {
   let etag: string | null = null
   async function send(
     endpoint: Endpoint,
     sent: Sent,
     options: { signal: AbortSignal; headers?: Record<string, string>; path?: string },
   ): Promise<Response> {
+    if (readsOnly && endpoint.method !== 'GET') throw new UsageError('--etag is for what is shown, and this writes.')
     const { body } = sent
     const text = body === undefined ? null : typeof body === 'string' ? body : writeJson(body)
     const type = endpoint.textBody ? 'application/yaml' : 'application/json'
@@ -74,7 +77,7 @@ export function createClient({ url, token, ifMatch }: Login): Client {
     async call<E extends Endpoint>(endpoint: E, request: RequestOf<E>, options: { timeoutMs?: number } = {}) {
       const signal = AbortSignal.timeout(options.timeoutMs ?? timeoutMsDefault)
       const response = await send(endpoint, request, { signal })
-      etag = response.headers.get('etag')
+      etag = endpoint.method === 'GET' && endpoint.revision ? response.headers.get('etag') : null
       const text = await response.text().catch((error: unknown) => {
         throw new Unreachable(`The answer of ${url} broke off: ${reasonOf(error)}.`)
       })

@@ -51,6 +51,7 @@ export function createProgram(setup: Setup): Command {
     .version(manifest.version, '-V, --version', 'print the version')
     .option('--json', 'print the answer as JSON')
     .option('--url <address>', 'address of the portal')
+    .option('--etag', 'print only the tag that --if-match takes, of what is shown')
     .option('--if-match <tag>', 'write only if nobody has since this tag (agents show --etag)')
     .exitOverride()
     .showSuggestionAfterError()

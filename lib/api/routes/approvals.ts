@@ -64,6 +64,17 @@ export const listRules = endpoint({
   answer: json(pagedOf(holdRule)),
 })
 
+export const showRule = endpoint({
+  method: 'GET',
+  path: '/api/v1/hold-rules/{id}',
+  summary: 'One rule that holds calls, also one that was removed.',
+  permission: 'runs:read',
+  params: uuidId,
+  revision: 'holdRule',
+  answer: json(holdRule),
+  example: { params: exampleId },
+})
+
 export const createRule = endpoint({
   method: 'POST',
   path: '/api/v1/hold-rules',
@@ -91,6 +102,7 @@ export const removeRule = endpoint({
   permission: 'holds:manage',
   params: uuidId,
   body: removeHoldRuleInput.omit({ ruleId: true }),
+  revision: 'holdRule',
   answer: json(z.strictObject({ removed: z.boolean(), waits: z.boolean() })),
   example: { params: exampleId, body: { reason: 'The team decides by itself now.' } },
 })
@@ -104,6 +116,7 @@ export const openBypass = endpoint({
   params: uuidId,
   body: openHoldBypassInput.omit({ ruleId: true }),
   status: 201,
+  revision: 'holdRule',
   answer: json(z.strictObject({ bypassId: text, expiresAt: time })),
   example: { params: exampleId, body: { minutes: 60, reason: 'Everybody who decides is at the data centre.' } },
 })
@@ -117,12 +130,24 @@ export const listBypasses = endpoint({
   answer: json(pagedOf(holdBypass)),
 })
 
+export const showBypass = endpoint({
+  method: 'GET',
+  path: '/api/v1/hold-bypasses/{id}',
+  summary: 'One bypass, with how many calls it let through.',
+  permission: 'runs:read',
+  params: uuidId,
+  revision: 'holdBypass',
+  answer: json(holdBypass),
+  example: { params: exampleId },
+})
+
 export const endBypass = endpoint({
   method: 'POST',
   path: '/api/v1/hold-bypasses/{id}/end',
   summary: 'Ends a bypass: its rule holds calls again.',
   permission: 'holds:bypass',
   params: uuidId,
+  revision: 'holdBypass',
   answer: json(z.strictObject({ ended: z.boolean() })),
   example: { params: exampleId },
 })

@@ -16,6 +16,17 @@ export const list = endpoint({
   example: { query: { state: 'open' } },
 })
 
+export const show = endpoint({
+  method: 'GET',
+  path: '/api/v1/break-glass/{id}',
+  summary: 'One break-glass grant with its review, by the id of the grant.',
+  permission: 'agents:read',
+  params: uuidId,
+  revision: 'breakGlass',
+  answer: json(breakGlass),
+  example: { params: exampleId },
+})
+
 export const take = endpoint({
   method: 'POST',
   path: '/api/v1/agents/{id}/break-glass',
@@ -46,6 +57,7 @@ export const review = endpoint({
   permission: 'scopes:approve',
   params: uuidId,
   body: reviewBreakGlassInput.omit({ grantId: true }),
+  revision: 'breakGlass',
   answer: nothing,
   example: { params: exampleId, body: { verdict: 'justified', note: 'The double postings were real and reversed.' } },
 })

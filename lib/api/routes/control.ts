@@ -18,6 +18,17 @@ export const listStops = endpoint({
   example: { query: { open: 'true' } },
 })
 
+export const showStop = endpoint({
+  method: 'GET',
+  path: '/api/v1/kill/{id}',
+  summary: 'One stop order with its acknowledgements.',
+  permission: 'stops:read',
+  params: uuidId,
+  revision: 'stopOrder',
+  answer: json(stopOrder),
+  example: { params: exampleId },
+})
+
 export const orderStop = endpoint({
   method: 'POST',
   path: '/api/v1/kill',
@@ -38,6 +49,7 @@ export const releaseStop = endpoint({
   permission: 'stops:release',
   params: uuidId,
   body: releaseStopInput.pick({ reason: true }),
+  revision: 'stopOrder',
   answer: json(released),
   example: { params: exampleId, body: { reason: 'The ledger is fixed.' } },
 })

@@ -25,6 +25,17 @@ export const possible = endpoint({
   answer: json(pagedOf(reference)),
 })
 
+export const show = endpoint({
+  method: 'GET',
+  path: '/api/v1/delegations/{id}',
+  summary: 'One delegation: yours, or one in which you stand in.',
+  permission: 'delegations:own',
+  params: uuidId,
+  revision: 'delegation',
+  answer: json(delegation),
+  example: { params: exampleId },
+})
+
 export const create = endpoint({
   method: 'POST',
   path: '/api/v1/delegations',
@@ -42,6 +53,7 @@ export const revoke = endpoint({
   summary: 'Ends a delegation at once: yours, or one in which you stand in.',
   permission: 'delegations:own',
   params: uuidId,
+  revision: 'delegation',
   answer: json(z.strictObject({ revoked: z.boolean() })),
   example: { params: exampleId },
 })

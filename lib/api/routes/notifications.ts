@@ -66,6 +66,17 @@ export const listChannels = endpoint({
   answer: json(pagedOf(notificationChannel)),
 })
 
+export const showChannel = endpoint({
+  method: 'GET',
+  path: '/api/v1/notification-channels/{id}',
+  summary: 'One Slack channel: your own, or one that you may manage.',
+  permission: 'inbox:own',
+  params: uuidId,
+  revision: 'notificationChannel',
+  answer: json(notificationChannel),
+  example: { params: exampleId },
+})
+
 export const createChannel = endpoint({
   method: 'POST',
   path: '/api/v1/notification-channels',
@@ -93,6 +104,7 @@ export const updateChannel = endpoint({
   permission: 'inbox:own',
   params: uuidId,
   body: updateChannelInput.omit({ channelId: true }),
+  revision: 'notificationChannel',
   answer: nothing,
   example: { params: exampleId, body: { enabled: true } },
 })
@@ -103,6 +115,7 @@ export const deleteChannel = endpoint({
   summary: 'Ends a channel, with its delivery log.',
   permission: 'inbox:own',
   params: uuidId,
+  revision: 'notificationChannel',
   answer: nothing,
   example: { params: exampleId },
 })
@@ -113,6 +126,7 @@ export const testChannel = endpoint({
   summary: 'Sends a test to a channel, also to one that is switched off.',
   permission: 'inbox:own',
   params: uuidId,
+  revision: 'notificationChannel',
   answer: json(z.strictObject({ deliveryId: text })),
   example: { params: exampleId },
 })

@@ -1,10 +1,22 @@
 import { z } from 'zod'
 import { personMoveInput } from '#lib/auth/schema.ts'
 import { takeOverInput } from '#lib/lifecycle/schema.ts'
+import { personRow } from '../answers/account.ts'
 import { orphan } from '../answers/orphans.ts'
 import { pagedOf, pageQuery } from '../paging.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleAgent, exampleId, namedId, uuidId } from './params.ts'
+
+export const show = endpoint({
+  method: 'GET',
+  path: '/api/v1/people/{id}',
+  summary: 'One person with their roles and teams, and whether they can sign in.',
+  permission: 'agents:read',
+  params: uuidId,
+  revision: 'person',
+  answer: json(personRow),
+  example: { params: exampleId },
+})
 
 export const deactivate = endpoint({
   method: 'POST',
@@ -13,6 +25,7 @@ export const deactivate = endpoint({
   permission: 'people:manage',
   params: uuidId,
   body: personMoveInput.pick({ reason: true }),
+  revision: 'person',
   answer: nothing,
   example: { params: exampleId, body: { reason: 'Left the company.' } },
 })
@@ -24,6 +37,7 @@ export const reactivate = endpoint({
   permission: 'people:manage',
   params: uuidId,
   body: personMoveInput.pick({ reason: true }),
+  revision: 'person',
   answer: nothing,
   example: { params: exampleId, body: { reason: 'Back from leave.' } },
 })

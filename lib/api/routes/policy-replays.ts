@@ -22,6 +22,7 @@ export const start = endpoint({
   params: numbered,
   body: startReplayInput.omit({ number: true }),
   status: 201,
+  revision: 'policySet',
   answer: json(z.strictObject({ replayId: text })),
   example: { params: { number: '3' }, body: { since: '7d' } },
 })

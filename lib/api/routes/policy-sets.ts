@@ -43,6 +43,7 @@ export const show = endpoint({
     'One policy set: its text, its policies in plain words, how it differs from the set in force, and what may be done with it.',
   permission: 'agents:read',
   params: numbered,
+  revision: 'policySet',
   answer: json(policySet),
   example,
 })
@@ -78,6 +79,7 @@ export const edit = endpoint({
   params: numbered,
   body: draftPolicySetInput.omit({ number: true, basedOn: true }),
   bodyBytesMax: 1_000_000,
+  revision: 'policySet',
   answer: json(draftedPolicySet),
   example: { ...example, body: { text: exampleText, note: 'Nothing is changed at night.' } },
 })
@@ -89,6 +91,7 @@ export const startLogOnly = endpoint({
     'Lets a draft judge live calls beside the set in force: what it would have decided otherwise is recorded, nothing else.',
   permission: 'policies:manage',
   params: numbered,
+  revision: 'policySet',
   answer: json(changed),
   example,
 })
@@ -99,6 +102,7 @@ export const endLogOnly = endpoint({
   summary: 'Makes a set in log-only a draft again; what was recorded stays.',
   permission: 'policies:manage',
   params: numbered,
+  revision: 'policySet',
   answer: json(changed),
   example,
 })
@@ -122,6 +126,7 @@ export const enforce = endpoint({
   permission: 'policies:manage',
   params: numbered,
   body: enforcePolicySetInput.omit({ number: true }),
+  revision: 'policySet',
   answer: json(enforcedPolicySet),
   example: { ...example, body: { version: '0123456789abcdef', replaces: 2 } },
 })
@@ -133,6 +138,7 @@ export const rollBack = endpoint({
   permission: 'policies:manage',
   params: numbered,
   body: rollBackPolicySetInput.omit({ number: true }),
+  revision: 'policySet',
   answer: json(enforcedPolicySet),
   example: { ...example, body: { replaces: 3, reason: 'It refused too much.' } },
 })
@@ -144,6 +150,7 @@ export const discard = endpoint({
   permission: 'policies:manage',
   params: numbered,
   body: discardPolicySetInput.omit({ number: true }),
+  revision: 'policySet',
   answer: json(changed),
   example: { ...example, body: { version: '0123456789abcdef' } },
 })
@@ -153,6 +160,7 @@ export const showTerms = endpoint({
   path: '/api/v1/policy-trial-terms',
   summary: 'How long log-only has to last, and how many calls it has to judge, before a set counts as tried.',
   permission: 'agents:read',
+  revision: 'trialTerms',
   answer: json(trialTerms),
 })
 
@@ -162,6 +170,7 @@ export const setTerms = endpoint({
   summary: 'Changes how long log-only has to last, and how many calls it has to judge.',
   permission: 'policies:manage',
   body: setTrialTermsInput,
+  revision: 'trialTerms',
   answer: json(changed),
   example: { body: { logOnlyMinutes: 1440, logOnlyCalls: 100 } },
 })

@@ -125,6 +125,17 @@ export const listApprovalRules = endpoint({
   answer: json(pagedOf(approvalRule)),
 })
 
+export const showApprovalRule = endpoint({
+  method: 'GET',
+  path: '/api/v1/approval-rules/{id}',
+  summary: 'One rule of the approval policy that holds or waits for a second person.',
+  permission: 'requests:read',
+  params: uuidId,
+  revision: 'approvalRule',
+  answer: json(approvalRule),
+  example: { params: exampleId },
+})
+
 export const createApprovalRule = endpoint({
   method: 'POST',
   path: '/api/v1/approval-rules',
@@ -155,6 +166,7 @@ export const confirmApprovalRule = endpoint({
   summary: 'Lets a rule of the approval policy hold that somebody else has proposed.',
   permission: 'approvals:manage',
   params: uuidId,
+  revision: 'approvalRule',
   answer: nothing,
   example: { params: exampleId },
 })
@@ -167,6 +179,7 @@ export const removeApprovalRule = endpoint({
   permission: 'approvals:manage',
   params: uuidId,
   body: removeApprovalRuleInput.omit({ ruleId: true }),
+  revision: 'approvalRule',
   answer: json(z.strictObject({ removed: z.boolean(), waits: z.boolean() })),
   example: { params: exampleId, body: { reason: 'Finance is not asked any more.' } },
 })

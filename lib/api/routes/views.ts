@@ -9,6 +9,8 @@ import { exampleId, uuidId } from './params.ts'
 
 const view = { name: 'Writers in production', shared: true, state: { q: 'can:write env:production' } }
 
+const ofRole = z.strictObject({ role: z.enum(roles) })
+
 export const list = endpoint({
   method: 'GET',
   path: '/api/v1/agents/views',
@@ -63,13 +65,25 @@ export const remove = endpoint({
   example: { params: exampleId },
 })
 
+export const showDefault = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/views/defaults/{role}',
+  summary: 'Which shared view people of a role begin with; null: with all agents.',
+  permission: 'agents:read',
+  params: ofRole,
+  revision: 'viewDefault',
+  answer: json(z.strictObject({ role: text, viewId: text.nullable() })),
+  example: { params: { role: 'security' } },
+})
+
 export const setDefault = endpoint({
   method: 'PUT',
   path: '/api/v1/agents/views/defaults/{role}',
   summary: 'Says which shared view people of a role begin with, or that they begin with all agents.',
   permission: 'views:default',
-  params: z.strictObject({ role: z.enum(roles) }),
+  params: ofRole,
   body: setDefaultViewInput.omit({ role: true }),
+  revision: 'viewDefault',
   answer: nothing,
   example: { params: { role: 'security' }, body: { viewId: exampleId.id } },
 })

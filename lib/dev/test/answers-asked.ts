@@ -86,7 +86,9 @@ test('several agents at once, and saved views', async ({ ask, db, team }) => {
   await ask('GET /agents/views')
   await ask(`GET /agents/views/${viewId}`)
   await ask(`PUT /agents/views/${viewId}`, { ...view, name: 'Who writes' })
+  await ask('GET /agents/views/defaults/security')
   await ask('PUT /agents/views/defaults/security', { viewId })
+  expect(await ask('GET /agents/views/defaults/security')).toMatchObject({ viewId })
   expect(await ask(`GET /agents/views/${viewId}`)).toMatchObject({ name: 'Who writes', defaultFor: ['security'] })
   await ask(`DELETE /agents/views/${viewId}`)
 })
@@ -148,6 +150,7 @@ test('people who leave, and their agents', async ({ ask, db, team }) => {
   const { items } = await ask('GET /orphans')
   expect(items).toMatchObject([{ agent: { id }, person: { id: leaver.id }, because: 'admin' }])
   expect(await ask(`POST /agents/${id}/take-over`, { accountablePersonId: person })).toMatchObject({ resumed: false })
+  expect(await ask(`GET /people/${leaver.id}`)).toMatchObject({ active: false, teamIds: [team] })
   await ask(`POST /people/${leaver.id}/reactivate`, reason)
 })
 

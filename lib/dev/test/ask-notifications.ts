@@ -25,6 +25,7 @@ export async function askNotifications({ ask, db, team }: { ask: Ask; db: Db; te
   await ask(`PATCH /notification-channels/${channelId}`, { name: '#ours' })
   await ask(`POST /notification-channels/${channelId}/test`)
   await ask('GET /notification-channels')
+  await ask(`GET /notification-channels/${channelId}`)
   await ask(`DELETE /notification-channels/${channelId}`)
 
   const delegate = await makePerson(db, { roles: ['security'] })
@@ -32,6 +33,7 @@ export async function askNotifications({ ask, db, team }: { ask: Ask; db: Db; te
   const endsAt = new Date(Date.now() + 86_400_000).toISOString()
   const { delegationId } = await ask('POST /delegations', { delegateId: delegate.id, endsAt, reason: 'On leave.' })
   await ask('GET /delegations')
+  await ask(`GET /delegations/${delegationId}`)
   await ask(`POST /delegations/${delegationId}/revoke`)
   await ask('GET /delegations?state=all')
 }

@@ -82,8 +82,20 @@ export async function countWaitingCalls(ctx: Ctx): Promise<number> {
 /** The rules that hold calls, in the order they are asked; with `history` those that were removed, too. Needs `runs:read`. */
 export async function listHoldRules(ctx: Ctx, { history = false } = {}): Promise<HoldRuleView[]> {
   authorize(ctx, 'runs:read')
+  return await readHoldRules(ctx, history ? {} : { removedAt: null })
+}
+
+/** One of these rules, also one that was removed. Needs `runs:read`; throws `not_found`. */
+export async function getHoldRule(ctx: Ctx, id: string): Promise<HoldRuleView> {
+  authorize(ctx, 'runs:read')
+  const [rule] = await readHoldRules(ctx, { id })
+  if (!rule) throw new DomainError('not_found', 'There is no such rule.')
+  return rule
+}
+
+async function readHoldRules(ctx: Ctx, where: Prisma.HoldRuleWhereInput): Promise<HoldRuleView[]> {
   const rows = await reader(ctx).holdRule.findMany({
-    where: history ? {} : { removedAt: null },
+    where,
     orderBy: [{ position: 'asc' }, { createdAt: 'asc' }, { id: 'asc' }],
     take: 1000,
     omit: { removedById: true, takesPlaceOfId: true, positionBefore: true, movedAt: true },

@@ -1,4 +1,6 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import type { Prisma } from '#lib/db/generated/client.ts'
 import { personNames } from '#lib/registry/queries.ts'
 import { bypassCallsMax, type HoldBypassView } from '../schema/hold-bypasses.ts'
 
@@ -11,11 +13,27 @@ export async function listHoldBypasses(
   { counted = true }: { counted?: boolean } = {},
 ): Promise<HoldBypassView[]> {
   authorize(ctx, 'runs:read')
+  const where = state === 'all' ? {} : { endedAt: null, expiresAt: { gt: ctx.now } }
+  return await readBypasses(ctx, { where, limit: Math.min(limit, bypassesMax), counted })
+}
+
+/** One bypass with how many calls it let through. Needs `runs:read`; throws `not_found`. */
+export async function getHoldBypass(ctx: Ctx, id: string): Promise<HoldBypassView> {
+  authorize(ctx, 'runs:read')
+  const [bypass] = await readBypasses(ctx, { where: { id }, limit: 1, counted: true })
+  if (!bypass) throw new DomainError('not_found', 'There is no such bypass.')
+  return bypass
+}
+
+async function readBypasses(
+  ctx: Ctx,
+  { where, limit, counted }: { where: Prisma.HoldBypassWhereInput; limit: number; counted: boolean },
+): Promise<HoldBypassView[]> {
   const db = reader(ctx)
   const rows = await db.holdBypass.findMany({
-    where: state === 'all' ? {} : { endedAt: null, expiresAt: { gt: ctx.now } },
+    where,
     orderBy: [{ openedAt: 'desc' }, { id: 'desc' }],
-    take: Math.min(limit, bypassesMax),
+    take: limit,
     include: { rule: { select: { id: true, title: true } } },
   })
   const agentIds = rows.flatMap((row) => row.agentId ?? [])

@@ -6,9 +6,11 @@ import { isOutsideHost } from '#lib/core/guarded-lookup.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Tx } from '#lib/db/client.ts'
+import type { Prisma } from '#lib/db/generated/client.ts'
 import { authorizeForTeam } from '#lib/registry/rules.ts'
 import { checkAddress } from '#lib/webhooks/rules.ts'
 import { aboutChannel } from '../rows.ts'
+import { authorizeForChannel, authorizeForEveryTeam, channelNotFound } from '../rules/channel-access.ts'
 import { teamKinds } from '../schema/kinds.ts'
 import type { ChannelIdInput, CreateChannelInput, UpdateChannelInput } from '../schema/settings.ts'
 import { giveUpPending } from './give-up.ts'
@@ -38,7 +40,7 @@ export async function createChannel(
     // So that two at once count each other.
     await tx.$executeRaw`select pg_advisory_xact_lock(hashtext('notification channels'))`
     const teamId = input.owner === 'team' ? await teamOf(tx, ctx, input.teamId) : null
-    if (input.owner === 'organization') authorizeForAll(ctx)
+    if (input.owner === 'organization') authorizeForEveryTeam(ctx)
     const personId = input.owner === 'me' ? person.id : null
     if (personId) await replaceOwn(tx, ctx, personId)
     else if ((await tx.notificationChannel.count({ where: { personId: null } })) >= channelsMax) {
@@ -116,17 +118,14 @@ export async function testChannel(ctx: Ctx, input: ChannelIdInput): Promise<{ de
   })
 }
 
-type Channel = NonNullable<Awaited<ReturnType<Tx['notificationChannel']['findUnique']>>>
+type Channel = Prisma.NotificationChannelGetPayload<object>
 
 /** The channel, locked, if the actor may manage it; throws `not_found` for somebody else’s own, `forbidden` for another team’s. */
 async function lockChannel(tx: Tx, ctx: Ctx, id: string): Promise<Channel> {
   await tx.$queryRaw`select 1 from "NotificationChannel" where "id" = ${id}::uuid for update`
-  const channel = await tx.notificationChannel.findUnique({ where: { id } })
-  if (!channel || (channel.personId !== null && channel.personId !== ctx.actor.id)) {
-    throw new DomainError('not_found', 'There is no such channel.')
-  }
-  if (channel.personId === null && channel.teamId === null) authorizeForAll(ctx)
-  if (channel.teamId !== null) await teamOf(tx, ctx, channel.teamId)
+  const channel = await tx.notificationChannel.findUnique({ where: { id }, include: { team: true } })
+  if (!channel) throw channelNotFound()
+  authorizeForChannel(ctx, channel)
   return channel
 }
 
@@ -135,11 +134,6 @@ async function teamOf(tx: Tx, ctx: Ctx, id: string): Promise<string> {
   if (!team) throw new DomainError('not_found', `There is no team ${id}.`)
   authorizeForTeam(ctx, 'channels:manage', team)
   return team.id
-}
-
-function authorizeForAll(ctx: Ctx): void {
-  authorize(ctx, 'channels:manage')
-  authorize(ctx, 'agents:any_team')
 }
 
 async function replaceOwn(tx: Tx, ctx: Ctx, personId: string): Promise<void> {

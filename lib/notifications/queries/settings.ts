@@ -1,4 +1,8 @@
 import { authorize, can, type Ctx, reader, requirePerson } from '#lib/auth/ctx.ts'
+import { revisionOf } from '#lib/core/revision.ts'
+import type { Tx } from '#lib/db/client.ts'
+import type { Prisma } from '#lib/db/generated/client.ts'
+import { authorizeForChannel, channelNotFound } from '../rules/channel-access.ts'
 import { defaultDigestTime } from '../rules/digest-time.ts'
 import { type Channel, defaultMode, type Kind, kindFacts, kinds, type Mode, modesOf } from '../schema/kinds.ts'
 import { channels, type ChannelView, type NotificationSettingsView, type PreferenceView } from '../schema/settings.ts'
@@ -45,7 +49,24 @@ export async function listChannels(ctx: Ctx): Promise<ChannelView[]> {
   return await views(ctx, { personId: null, ...mine })
 }
 
-async function views(ctx: Ctx, where: { personId: string | null; teamId?: { in: string[] } }): Promise<ChannelView[]> {
+/** One channel that one may manage, or one’s own. Needs `inbox:own`, and `channels:manage` where it is a team’s or the organization’s; throws `not_found`. */
+export async function getChannel(ctx: Ctx, id: string): Promise<ChannelView> {
+  authorize(ctx, 'inbox:own')
+  const row = await reader(ctx).notificationChannel.findUnique({ where: { id }, include: { team: true } })
+  if (row) authorizeForChannel(ctx, row)
+  const [channel] = row ? await views(ctx, { id }) : []
+  if (!channel) throw channelNotFound()
+  return channel
+}
+
+/** A channel with its address, as a text that changes with it; null: there is none. With `lock` it is held until the transaction ends. */
+export async function channelRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) await tx.$queryRaw`select 1 from "NotificationChannel" where "id" = ${id}::uuid for update`
+  const channel = await tx.notificationChannel.findUnique({ where: { id } })
+  return channel && revisionOf(channel)
+}
+
+async function views(ctx: Ctx, where: Prisma.NotificationChannelWhereInput): Promise<ChannelView[]> {
   const db = reader(ctx)
   const rows = await db.notificationChannel.findMany({
     where,

@@ -2,6 +2,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, can, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { lockViewDefault } from '../queries/revisions.ts'
 import { queryOf } from '../query/of-list.ts'
 import {
   type DeleteViewInput,
@@ -58,6 +59,7 @@ export async function deleteView(ctx: Ctx, { id }: DeleteViewInput): Promise<voi
 export async function setDefaultView(ctx: Ctx, { role, viewId }: SetDefaultViewInput): Promise<void> {
   authorize(ctx, 'views:default')
   await inTx(ctx, async (tx, ctx) => {
+    await lockViewDefault(tx, role)
     const view = viewId === null ? null : await lockView(tx, viewId)
     if (view && !view.shared) {
       throw new DomainError('invalid', 'Share the view first: others cannot see it.', {

@@ -1,5 +1,7 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { rolesWith } from '#lib/auth/permissions.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import type { Prisma } from '#lib/db/generated/client.ts'
 import type { PersonListQuery, PersonRow, TeamRow } from '../schema.ts'
 
 /** Every team by name. Needs `agents:read`. */
@@ -38,21 +40,35 @@ export async function listPeople(ctx: Ctx, query: PersonListQuery = {}): Promise
       ...(contains ? { OR: [{ name: contains }, { email: contains }] } : {}),
     },
     orderBy: [{ name: 'asc' }, { id: 'asc' }],
-    select: {
-      id: true,
-      name: true,
-      email: true,
-      active: true,
-      demo: true,
-      roles: { select: { role: true }, orderBy: { role: 'asc' } },
-      memberships: { select: { teamId: true }, orderBy: { teamId: 'asc' } },
-    },
+    select: personSelect,
   })
-  return people.map(({ roles, memberships, ...person }) => ({
-    ...person,
-    roles: roles.map(({ role }) => role),
-    teamIds: memberships.map(({ teamId }) => teamId),
-  }))
+  return people.map(toPersonRow)
+}
+
+/** One person with their roles and teams. Needs `agents:read`; throws `not_found`. */
+export async function getPerson(ctx: Ctx, id: string): Promise<PersonRow> {
+  authorize(ctx, 'agents:read')
+  const person = await reader(ctx).person.findUnique({ where: { id }, select: personSelect })
+  if (!person) throw new DomainError('not_found', 'There is no such person.')
+  return toPersonRow(person)
+}
+
+const personSelect = {
+  id: true,
+  name: true,
+  email: true,
+  active: true,
+  demo: true,
+  roles: { select: { role: true }, orderBy: { role: 'asc' } },
+  memberships: { select: { teamId: true }, orderBy: { teamId: 'asc' } },
+} satisfies Prisma.PersonSelect
+
+function toPersonRow({
+  roles,
+  memberships,
+  ...person
+}: Prisma.PersonGetPayload<{ select: typeof personSelect }>): PersonRow {
+  return { ...person, roles: roles.map(({ role }) => role), teamIds: memberships.map(({ teamId }) => teamId) }
 }
 
 /** People who may manage MCP servers, by name: who can be asked about their tools. Needs `servers:manage`. */

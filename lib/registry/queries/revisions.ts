@@ -38,3 +38,14 @@ export async function viewRevision(tx: Tx, id: string, lock: boolean): Promise<s
   const view = await tx.catalogView.findUnique({ where: { id } })
   return view && revisionOf(view)
 }
+
+/** The same of the view that people of a role begin with; that there is none is an answer, too. */
+export async function viewDefaultRevision(tx: Tx, role: string, lock: boolean): Promise<string> {
+  if (lock) await lockViewDefault(tx, role)
+  return revisionOf(await tx.catalogDefault.findUnique({ where: { role } }))
+}
+
+/** Holds what people of a role begin with, also where it is nothing yet, until the transaction ends. */
+export async function lockViewDefault(tx: Tx, role: string): Promise<void> {
+  await tx.$executeRaw`select pg_advisory_xact_lock(hashtext(${`catalog default of ${role}`}))`
+}

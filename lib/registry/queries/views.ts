@@ -1,4 +1,5 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import type { Role } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { type CatalogViewRow, viewState } from '../schema/views.ts'
 
@@ -32,4 +33,11 @@ export async function listViews(ctx: Ctx): Promise<CatalogViewRow[]> {
     // What an older version saved is shown as far as it is understood.
     state: viewState.safeParse(state).data ?? viewState.parse({}),
   }))
+}
+
+/** Which shared view people of a role begin with; null: with all agents. Needs `agents:read`. */
+export async function getDefaultView(ctx: Ctx, role: Role): Promise<{ role: Role; viewId: string | null }> {
+  authorize(ctx, 'agents:read')
+  const found = await reader(ctx).catalogDefault.findUnique({ where: { role } })
+  return { role, viewId: found?.viewId ?? null }
 }

@@ -1,4 +1,5 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { askedEnd } from '#lib/core/second-person.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
@@ -57,6 +58,13 @@ export async function listApprovalRules(ctx: Ctx): Promise<ApprovalRuleView[]> {
     endAsked: null,
   }
   return [...made, last]
+}
+
+/** One rule that holds or waits for a second person. Needs `requests:read`; throws `not_found`. */
+export async function getApprovalRule(ctx: Ctx, id: string): Promise<ApprovalRuleView> {
+  const rule = (await listApprovalRules(ctx)).find((each) => each.id === id)
+  if (!rule) throw new DomainError('not_found', 'There is no such rule.')
+  return rule
 }
 
 function readRows(tx: Tx, where: Prisma.ApprovalRuleWhereInput = {}) {

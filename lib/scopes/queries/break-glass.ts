@@ -31,12 +31,32 @@ export async function listBreakGlass(
 ): Promise<BreakGlassView[]> {
   authorize(ctx, 'agents:read')
   const behind = query.cursor === undefined ? Prisma.empty : behindSql(await placeOf(ctx, query.cursor))
-  const inForce = Prisma.sql`(g."revokedAt" is null and g."expiresAt" > ${ctx.now})`
+  const inForce = inForceSql(ctx)
   const wanted = {
     all: Prisma.sql`true`,
     in_force: inForce,
     open: Prisma.sql`(r."reviewedAt" is null or ${inForce})`,
   }[query.state]
+  return await readBreakGlass(ctx, { where: Prisma.sql`${wanted} ${behind}`, inForce, counted, limit: query.limit })
+}
+
+/** One break-glass grant with its review and how often it was used. Needs `agents:read`; throws `not_found`. */
+export async function getBreakGlass(ctx: Ctx, grantId: string): Promise<BreakGlassView> {
+  authorize(ctx, 'agents:read')
+  const where = Prisma.sql`r."grantId" = ${grantId}::uuid`
+  const [found] = await readBreakGlass(ctx, { where, inForce: inForceSql(ctx), counted: true, limit: 1 })
+  if (!found) throw new DomainError('not_found', 'There is no such break-glass grant.')
+  return found
+}
+
+function inForceSql({ now }: Ctx): Prisma.Sql {
+  return Prisma.sql`(g."revokedAt" is null and g."expiresAt" > ${now})`
+}
+
+async function readBreakGlass(
+  ctx: Ctx,
+  { where, inForce, counted, limit }: { where: Prisma.Sql; inForce: Prisma.Sql; counted: boolean; limit: number },
+): Promise<BreakGlassView[]> {
   const rows = await reader(ctx).$queryRaw<Row[]>`
     select r.*, a."name" as "agentName", a."accountablePersonId", a."ownerTeamId", g."serverId", s."name" as "serverName",
       s."environment"::text as "environment", g."class"::text as "class", g."toolName", g."reason", g."expiresAt", g."revokedAt",
@@ -47,7 +67,7 @@ export async function listBreakGlass(
       ) end::int as "calls"
     from "BreakGlassReview" r join "Grant" g on g."id" = r."grantId"
     join "Agent" a on a."id" = r."agentId" join "McpServer" s on s."id" = g."serverId"
-    where ${wanted} ${behind} order by r."openedAt" desc, r."grantId" limit ${query.limit}`
+    where ${where} order by r."openedAt" desc, r."grantId" limit ${limit}`
   const people = await personNames(
     ctx,
     rows.flatMap((row) => [row.openedById, row.reviewedById]),

@@ -21,3 +21,19 @@ export async function grantRevision(tx: Tx, id: string, lock: boolean): Promise<
   const grant = await tx.grant.findUnique({ where: { id } })
   return grant && revisionOf(grant)
 }
+
+/** A break-glass grant by its id, with its review. */
+export async function breakGlassRevision(tx: Tx, grantId: string, lock: boolean): Promise<string | null> {
+  if (lock) {
+    await tx.$queryRaw`select 1 from "Agent" where "id" = (select "agentId" from "BreakGlassReview" where "grantId" = ${grantId}::uuid) for no key update`
+  }
+  const review = await tx.breakGlassReview.findUnique({ where: { grantId }, include: { grant: true } })
+  return review && revisionOf(review)
+}
+
+/** A rule of the approval policy, with who asked for its end. */
+export async function approvalRuleRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
+  if (lock) await tx.$queryRaw`select pg_advisory_xact_lock(hashtext('approval_rules'))::text`
+  const rule = await tx.approvalRule.findUnique({ where: { id } })
+  return rule && revisionOf(rule)
+}

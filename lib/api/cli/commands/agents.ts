@@ -48,7 +48,7 @@ query that begins with a minus. The options are the same qualifiers. A * marks s
     run: listVerb,
   })
   addAgentsFacets(agents, setup)
-  addVerb<{ etag?: boolean; asOf?: string }>(agents, setup, {
+  addVerb<{ asOf?: string }>(agents, setup, {
     name: 'show <id>',
     says: `Show everything the registry knows about an agent, with what it can reach now.
 With --etag only the tag that --if-match takes: a write with it is refused if somebody else has written in the meantime.`,
@@ -56,12 +56,10 @@ With --etag only the tag that --if-match takes: a write with it is refused if so
       'wheelhouse agents show invoice-reconciler-7',
       'wheelhouse agents suspend invoice-reconciler-7 --reason "Idle." --if-match "$(wheelhouse agents show invoice-reconciler-7 --etag)"',
     ],
-    options: (command) => command.option('--etag', 'print only its entity tag').option(...asOfOption),
-    run: async (cli, { args: [id = ''], options }) => {
-      const client = await cli.client()
-      const agent = await client.call(routes.agents.show, { params: { id }, query: { asOf: options.asOf } })
-      if (options.etag) cli.terminal.out(client.etag() ?? '')
-      else cli.show(agent, () => describeAgent(agent, cli))
+    options: (command) => command.option(...asOfOption),
+    run: async (cli, { args: [id = ''], options: { asOf } }) => {
+      const agent = await (await cli.client()).call(routes.agents.show, { params: { id }, query: { asOf } })
+      cli.show(agent, () => describeAgent(agent, cli))
     },
   })
   addVerb<{ asOf?: string }>(agents, setup, {

@@ -6,6 +6,7 @@ import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
 import type { Column } from '../table.ts'
 import { oneLine, plain, removalText } from '../text.ts'
+import { addShowVerb } from './show-one.ts'
 
 type RuleOptions = {
   number: string
@@ -94,6 +95,13 @@ export function addApprovalPolicyCommands(program: Command, setup: Setup): void 
           : `The rule holds for what is decided from now on. Rule ${made.ruleId}.`,
       )
     },
+  })
+  addShowVerb(policy, setup, {
+    name: 'show <rule>',
+    says: 'Show one rule.',
+    endpoint: routes.scopes.showApprovalRule,
+    request: (id) => ({ params: { id } }),
+    columns: columns,
   })
   addVerb(policy, setup, {
     name: 'confirm <rule>',

@@ -23,6 +23,7 @@ import { UsageError } from '../errors.ts'
 import { type Column, facts } from '../table.ts'
 import { count, minute, oneLine, plain, removalText, second } from '../text.ts'
 import { choice } from './choices.ts'
+import { addShowVerb } from './show-one.ts'
 
 export function addApprovalsCommands(program: Command, setup: Setup): void {
   const approvals = program
@@ -144,6 +145,13 @@ function addRuleVerbs(approvals: Command, setup: Setup): void {
       const made = await (await cli.client()).call(routes.approvals.createRule, { body })
       cli.show(made, () => `Rule ${made.ruleId} holds such calls from now on.`)
     },
+  })
+  addShowVerb(approvals, setup, {
+    name: 'show-rule <rule>',
+    says: 'Show one rule that holds calls.',
+    endpoint: routes.approvals.showRule,
+    request: (id) => ({ params: { id } }),
+    columns: ruleColumns,
   })
   addVerb<{ reason: string }>(approvals, setup, {
     name: 'remove-rule <rule>',

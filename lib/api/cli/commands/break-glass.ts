@@ -6,6 +6,7 @@ import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
 import type { Column } from '../table.ts'
 import { minute, oneLine } from '../text.ts'
+import { addShowVerb } from './show-one.ts'
 
 /** The verbs of emergencies: take, list, review. */
 export function addBreakGlassCommands(program: Command, setup: Setup): void {
@@ -51,6 +52,13 @@ A class covers those below it: ${toolClasses.join(' < ')}.`,
       const list = await (await cli.client()).all(routes.breakGlass.list, { query })
       cli.show(list, () => (list.items.length === 0 ? 'No glass is broken.' : cli.table(columns, list.items)))
     },
+  })
+  addShowVerb(glass, setup, {
+    name: 'show <grant>',
+    says: 'Show one break-glass grant with its review.',
+    endpoint: routes.breakGlass.show,
+    request: (id) => ({ params: { id } }),
+    columns: columns,
   })
   addVerb<{ note: string; unjustified?: boolean }>(glass, setup, {
     name: 'review <grant>',

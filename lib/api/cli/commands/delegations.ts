@@ -4,6 +4,7 @@ import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import type { Column } from '../table.ts'
 import { minute, oneLine, plain } from '../text.ts'
+import { addShowVerb } from './show-one.ts'
 
 /** The verbs of who stands in for whom. */
 export function addDelegationsCommands(program: Command, setup: Setup): void {
@@ -45,6 +46,13 @@ export function addDelegationsCommands(program: Command, setup: Setup): void {
       const made = await (await cli.client()).call(routes.delegations.create, { body })
       cli.show(made, () => `Delegation ${made.delegationId} ends on ${minute(body.endsAt)} UTC.`)
     },
+  })
+  addShowVerb(delegations, setup, {
+    name: 'show <id>',
+    says: 'Show one delegation.',
+    endpoint: routes.delegations.show,
+    request: (id) => ({ params: { id } }),
+    columns: columns,
   })
   addVerb(delegations, setup, {
     name: 'revoke <id>',

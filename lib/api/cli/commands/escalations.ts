@@ -5,6 +5,7 @@ import { addVerb, type Setup } from '../cli.ts'
 import { type Column, facts } from '../table.ts'
 import { count, minute, oneLine, plain } from '../text.ts'
 import { choice } from './choices.ts'
+import { addShowVerb } from './show-one.ts'
 
 /** What agents brought to people, and why something was refused. */
 export function addEscalationsCommands(program: Command, setup: Setup): void {
@@ -27,6 +28,13 @@ export function addEscalationsCommands(program: Command, setup: Setup): void {
           : `${cli.table(columns, list.items)}\n\n${cli.terminal.style('dim', count(list.total, 'escalation'))}`,
       )
     },
+  })
+  addShowVerb(escalations, setup, {
+    name: 'show <escalation>',
+    says: 'Show one escalation.',
+    endpoint: routes.escalations.show,
+    request: (id) => ({ params: { id } }),
+    columns: columns,
   })
   addVerb(escalations, setup, {
     name: 'resolve <escalation>',

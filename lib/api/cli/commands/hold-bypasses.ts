@@ -9,6 +9,7 @@ import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import type { Column } from '../table.ts'
 import { minute, oneLine, plain } from '../text.ts'
+import { addShowVerb } from './show-one.ts'
 
 /** The verbs of bypasses: open, list, end. */
 export function addBypassVerbs(approvals: Command, setup: Setup): void {
@@ -39,6 +40,13 @@ your own teams still wait, as do destructive ones on production.`,
       const list = await (await cli.client()).all(routes.approvals.listBypasses, { query })
       cli.show(list, () => (list.items.length === 0 ? 'No rule is bypassed.' : cli.table(columns, list.items)))
     },
+  })
+  addShowVerb(approvals, setup, {
+    name: 'show-bypass <bypass>',
+    says: 'Show one bypass.',
+    endpoint: routes.approvals.showBypass,
+    request: (id) => ({ params: { id } }),
+    columns: columns,
   })
   addVerb(approvals, setup, {
     name: 'end-bypass <bypass>',

@@ -6,6 +6,7 @@ import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
 import type { Column } from '../table.ts'
 import { minute, plain } from '../text.ts'
+import { addShowVerb } from './show-one.ts'
 
 /** The verbs of Slack channels: one’s own, a team’s, the organization’s. */
 export function addChannelVerbs(notifications: Command, setup: Setup): void {
@@ -60,6 +61,13 @@ Without --team or --organization it is your own, and takes the place of the one 
       },
     })
   }
+  addShowVerb(notifications, setup, {
+    name: 'show-channel <id>',
+    says: 'Show one channel.',
+    endpoint: routes.notifications.showChannel,
+    request: (id) => ({ params: { id } }),
+    columns: columns,
+  })
   addVerb(notifications, setup, {
     name: 'test-channel <id>',
     says: 'Send a test to a channel.',

@@ -19,6 +19,16 @@ export function addPeopleCommands(program: Command, setup: Setup): void {
       cli.show(list, () => (list.items.length === 0 ? 'Nobody matches.' : cli.table(personColumns, list.items)))
     },
   })
+  addVerb(people, setup, {
+    name: 'show <person>',
+    says: 'Show one person.\nThe person is an e-mail address or a name.',
+    run: async (cli, { args: [who = ''] }) => {
+      const client = await cli.client()
+      const id = await personWith(client, who, 'anybody')
+      const person = await client.call(routes.people.show, { params: { id } })
+      cli.show(person, () => cli.table(personColumns, [person]))
+    },
+  })
   for (const [name, said, says] of [
     [
       'deactivate',

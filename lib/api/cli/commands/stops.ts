@@ -38,6 +38,14 @@ orders in force are listed.`,
         .option('--database', 'straight to the database, without asking the portal'),
     run: (cli, { args, options }) => kill(cli, args, options),
   })
+  addVerb(program, setup, {
+    name: 'stop-order <order>',
+    says: 'Show one stop order, also one that has ended.',
+    run: async (cli, { args: [id = ''] }) => {
+      const order = await (await cli.client()).call(routes.control.showStop, { params: { id } })
+      cli.show(order, () => cli.table(orderColumns, [order]))
+    },
+  })
   addVerb<{ reason: string }>(program, setup, {
     name: 'resume <order|scope> [target]',
     says: `End a stop order; nothing restarts by itself. That of the whole organization two people end, within an hour.

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { roles } from '#lib/auth/permissions.ts'
+import { type Role, roles } from '#lib/auth/permissions.ts'
 import { agentSorts, type AgentListQuery } from '#lib/registry/schema.ts'
 import { catalogColumns, type CatalogColumn } from '#lib/registry/schema/columns.ts'
 import type { CatalogViewRow } from '#lib/registry/schema/views.ts'
@@ -95,17 +95,32 @@ export function addViewsCommands(program: Command, setup: Setup): void {
     },
   })
   addVerb(views, setup, {
+    name: 'default-of <role>',
+    says: 'Say which shared view people of a role begin with.',
+    run: async (cli, { args: [name = ''] }) => {
+      const role = roleNamed(name)
+      const client = await cli.client()
+      const found = await client.call(routes.views.showDefault, { params: { role } })
+      cli.show(found, () => found.viewId ?? 'All agents.')
+    },
+  })
+  addVerb(views, setup, {
     name: 'default <role> [view]',
     says: 'Say which shared view people of a role begin with; without one they begin with all agents.',
-    run: async (cli, { args: [role = '', name] }) => {
-      const wanted = roles.find((candidate) => candidate === role)
-      if (!wanted) throw new UsageError(`Use one of: ${roles.join(', ')}.`)
+    run: async (cli, { args: [given = '', name] }) => {
+      const role = roleNamed(given)
       const client = await cli.client()
       const viewId = name === undefined ? null : (await viewNamed(client, name)).id
-      await client.call(routes.views.setDefault, { params: { role: wanted }, body: { viewId } })
+      await client.call(routes.views.setDefault, { params: { role }, body: { viewId } })
       cli.show({ role, viewId }, () => `${role} begins with ${name === undefined ? 'all agents' : plain(name)}.`)
     },
   })
+}
+
+function roleNamed(given: string): Role {
+  const role = roles.find((candidate) => candidate === given)
+  if (!role) throw new UsageError(`Use one of: ${roles.join(', ')}.`)
+  return role
 }
 
 async function change(client: Client, name: string, to: { name?: string; shared?: boolean }): Promise<{ id: string }> {
