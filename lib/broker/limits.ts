@@ -27,6 +27,8 @@ export type Limits = {
   callDeadlineMs: number
   /** Until an agent has answered what a server asks it for, and the longest a call may take with progress. */
   askDeadlineMs: number
+  /** How long the state is good with which an agent goes on with a call that asked for input. */
+  stateMs: number
   /** Until a server that was told to cancel a task has said that it is over. */
   taskProofMs: number
   /** Until it is known under which id an agent knows a task that its server tells of. */
@@ -59,6 +61,7 @@ export const standardLimits: Limits = {
   circuitOpenMsMax: 60_000,
   callDeadlineMs: 60_000,
   askDeadlineMs: 600_000,
+  stateMs: 3_600_000,
   taskProofMs: 10_000,
   taskNameMs: 5000,
   streamMs: 600_000,

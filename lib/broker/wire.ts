@@ -37,7 +37,7 @@ export type Pointer = {
 export const refusedCode = -32010
 const invalidParamsCode = -32602
 /** What names something that is none for the caller. */
-const wrongParams: ReadonlySet<string> = new Set(['task_unknown', 'task_not_yours', 'answer_unknown'])
+const wrongParams: ReadonlySet<string> = new Set(['task_unknown', 'task_not_yours', 'answer_unknown', 'state_expired'])
 
 export const serverInfoKey = 'io.modelcontextprotocol/serverInfo'
 export const brokerInfo = { name: 'wheelhouse-broker', title: 'Wheelhouse', version: '1' } as const

@@ -144,6 +144,13 @@ export const variables = z.object({
   WHEELHOUSE_API_WRITES_PER_MINUTE: whole(300, 'Writes of one token at the REST API a minute; 0: no limit.'),
   WHEELHOUSE_AGENT_CALLS_PER_SECOND: whole(50, 'Tool calls of one agent a second that a broker takes; 0: no limit.'),
   WHEELHOUSE_SERVER_CALLS_PER_SECOND: whole(500, 'Tool calls to one MCP server a second; 0: no limit.'),
+  WHEELHOUSE_REQUEST_STATE_SECONDS: z.coerce
+    .number('Use a number of seconds.')
+    .int('Use a whole number of seconds.')
+    .min(60, 'Use at least 60.')
+    .max(86_400, 'Use at most 86400.')
+    .default(3600)
+    .describe('Seconds for which an agent may go on with a call that asked for input (requestState of 2026-07-28).'),
   WHEELHOUSE_RESULT_BYTES_MAX: whole(33_554_432, 'Bytes of an answer of an MCP server that a broker holds in memory.'),
   WHEELHOUSE_STREAM_BYTES_MAX: whole(
     268_435_456,

@@ -38,6 +38,7 @@ export async function readContinued(
     return unknown('A session answers what it is asked under the id it was asked with.')
   const state = requestState === undefined ? null : await openState(parts, request, call)
   if (requestState !== undefined && !state) return unknown('The requestState is not one of this call.')
+  if (state && state.until <= parts.now().getTime()) return err(expired(state))
   if (inputResponses === undefined) return ok(state)
   const answers = answersIn(inputResponses)
   if (!answers) return unknown(noAnswers)
@@ -82,6 +83,11 @@ export function withEdited(request: AgentRequest, edited: Readonly<Record<string
 function methodUnder(state: State | null, key: string, answer: unknown): string | undefined {
   if (!state) return methodOf(answer)
   return Object.hasOwn(state.asked, key) ? state.asked[key] : undefined
+}
+
+function expired({ until }: State): Denial {
+  const message = `The requestState was good until ${new Date(until).toISOString()}. Make the call again without requestState and inputResponses.`
+  return { rule: 'state_expired', message }
 }
 
 function unknown(message: string): Result<never, Denial> {

@@ -18,12 +18,13 @@ const stateContent = z.strictObject({
   suspended: z.string().optional(),
   edited: z.custom<Record<string, unknown>>((value) => typeof value === 'object' && value !== null).optional(),
   asked: z.record(z.string(), z.string()),
+  until: z.int(),
 })
 const asked = z.record(z.string(), z.looseObject({ method: z.string(), params: z.unknown().optional() }))
 
 /**
  * The state of a call that waits for answers: the server's own, or which call waits here; what an approver made of its arguments, if they
- * changed them; and what was asked for, the methods by their keys.
+ * changed them; what was asked for, the methods by their keys; and until when it is good, in milliseconds since 1970.
  */
 export type State = z.infer<typeof stateContent>
 
@@ -40,11 +41,12 @@ export async function openState(parts: PipelineParts, request: AgentRequest, cal
 export function sealState(
   parts: PipelineParts,
   request: AgentRequest,
-  { call, state }: { call: ToolCall; state: Omit<State, 'edited'> },
+  { call, state }: { call: ToolCall; state: Omit<State, 'edited' | 'until'> },
 ): Promise<string> {
   const { sent, params } = request
   const edited = sent ? { edited: params['arguments'] } : {}
-  return parts.conversations.sessions.seal(JSON.stringify({ ...state, ...edited }), contextOf(request, call))
+  const until = parts.now().getTime() + parts.limits.stateMs
+  return parts.conversations.sessions.seal(JSON.stringify({ ...state, ...edited, until }), contextOf(request, call))
 }
 
 /**

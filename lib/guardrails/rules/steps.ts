@@ -62,6 +62,7 @@ const steps: Record<NamedRule, StepId> = {
   credential_unavailable: 'delivery',
   answer_unknown: 'delivery',
   answer_deadline: 'delivery',
+  state_expired: 'delivery',
   task_unknown: 'delivery',
   task_not_yours: 'delivery',
   task_not_over: 'delivery',

@@ -22,6 +22,14 @@ export const protocolRules = {
     setBy: 'Platform',
     changedBy: { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' },
   },
+  state_expired: {
+    title: 'The state of a call has an end',
+    explanation:
+      'The call asked for something and waited for the answer with a state, which is good for a time that the settings say. That is over, so nobody goes on with what may not be true any more.',
+    remedy: 'Make the call again without requestState and inputResponses, and answer sooner.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
   answer_deadline: {
     title: 'Questions have a deadline',
     explanation: 'The MCP server asked the agent for something, and no answer came in time.',
