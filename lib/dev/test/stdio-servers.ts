@@ -14,10 +14,19 @@ export async function installStdioServer(home: string, serverId: string): Promis
 /** Registers it. */
 export async function makeStdioServer(
   db: Db,
-  server: { id: string; args: string[]; env?: string[]; boundary?: 'server' | 'team' | 'agent'; demo?: boolean },
+  server: {
+    id: string
+    args: string[]
+    env?: string[]
+    boundary?: 'server' | 'team' | 'agent'
+    demo?: boolean
+    callDeadlineSeconds?: number
+  },
 ): Promise<void> {
-  const { id, args, env = [], boundary = 'server', demo = true } = server
+  const { id, args, env = [], boundary = 'server', demo = true, callDeadlineSeconds = null } = server
   const rest = { name: id, description: '', environment: 'staging', sensitivity: 'internal' } as const
   const command = { command: 'node', args, env }
-  await db.mcpServer.create({ data: { id, url: '', transport: 'stdio', command, boundary, demo, ...rest } })
+  await db.mcpServer.create({
+    data: { id, url: '', transport: 'stdio', command, boundary, demo, callDeadlineSeconds, ...rest },
+  })
 }

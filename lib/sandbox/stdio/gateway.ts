@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { openTicket, type StdioTicket } from '#lib/core/stdio-ticket.ts'
 import type { Log } from '#lib/log/log.ts'
 import type { ClientSession } from './client-sessions.ts'
+import { Deadline } from './deadline.ts'
 import { Exchange, readBody } from './exchange.ts'
 import type { HostedProcess, Usable } from './hosted-process.ts'
 import type { StdioLimits } from './limits.ts'
@@ -28,9 +28,16 @@ type Parts = {
   find: (ticket: StdioTicket) => Promise<HostedProcess>
   /** Whether a process serves nobody, but says what its server offers. */
   isForListing: (ticket: StdioTicket) => boolean
+  deadlineOf: (ticket: StdioTicket) => number
   onAnswered: (outcome: 'answered' | 'failed' | 'cancelled') => void
 }
-type Place = { process: HostedProcess; usable: Usable; request: IncomingMessage; response: ServerResponse }
+type Place = {
+  process: HostedProcess
+  usable: Usable
+  request: IncomingMessage
+  response: ServerResponse
+  deadlineMs: number
+}
 
 const listing =
   /^(?:initialize|ping|server\/discover|(?:tools|prompts|resources|resources\/templates)\/list|subscriptions\/listen|notifications\/.+)$/
@@ -75,7 +82,8 @@ export class StdioGateway {
       }
       const leave = process.enter()
       response.once('close', leave)
-      const place = { process, usable: await process.use(), request, response }
+      const deadlineMs = this.#parts.deadlineOf(ticket)
+      const place = { process, usable: await process.use(), request, response, deadlineMs }
       if (message) await this.#post(place, message)
       else this.#rest(place, method)
     } catch (error) {
@@ -146,24 +154,21 @@ export class StdioGateway {
       throw new StdioFailure('process_busy', `it has ${limits.requestsMax} requests under way already`, 1000)
     }
     const isListening = message['method'] === 'subscriptions/listen'
+    const deadline = new Deadline(place.deadlineMs)
     const exchange = new Exchange(place.response)
     exchange.watchedBy(program.backlog)
     const caller = {
       ...who,
-      onMessage: (said: Message) => exchange.event(said),
+      onMessage: (said: Message) => {
+        if (kindOf(said) === 'request') deadline.extend(limits.askMs)
+        exchange.event(said)
+      },
       ...(isListening ? {} : { stream: () => (exchange.isClosed ? null : exchange.result(message['id'])) }),
     }
     const { reply, cancel } = program.multiplexer.call(message, caller)
     session?.running.set(message['id'], cancel)
     if (!session) place.response.once('close', () => cancel(new StdioFailure('process_unavailable', 'nobody waits')))
-    const done = new AbortController()
-    const late = new StdioFailure('process_deadline', `it did not answer within ${limits.requestMs} ms`)
-    if (!isListening) {
-      void sleep(limits.requestMs, null, { signal: done.signal }).then(
-        () => cancel(late),
-        () => {},
-      )
-    }
+    if (!isListening) deadline.begin(cancel)
     try {
       const whole = await reply
       if (whole) exchange.finish(whole)
@@ -172,9 +177,9 @@ export class StdioGateway {
       if (!(error instanceof StdioFailure)) throw error
       onAnswered(exchange.isClosed ? 'cancelled' : 'failed')
       exchange.finish(failureMessage(message['id'], error), error.rule === 'process_unavailable' ? 503 : 200)
-      if (error === late) await place.process.suspect(place.usable)
+      if (error === deadline.late) await place.process.suspect(place.usable)
     } finally {
-      done.abort()
+      deadline.end()
       session?.running.delete(message['id'])
     }
   }

@@ -98,6 +98,13 @@ export class StdioHost {
     return owner.key === 'server' && server?.boundary !== 'server'
   }
 
+  /** How long a server has for one request. */
+  deadlineOf({ serverId }: StdioTicket): number {
+    const { limits, watch } = this.#options
+    const own = watch.fresh()?.servers.get(serverId)?.callDeadlineSeconds ?? null
+    return own === null ? limits.requestMs : Math.max(limits.requestMs, own * 1000 + limits.marginMs)
+  }
+
   /** Ends what the view says must end; resolves when it is over, with what was ever ended for each order in force. */
   async enforce(view: StopView): Promise<Map<string, EndedProcess[]>> {
     for (const id of this.#stopped.keys()) if (!view.orders.some((order) => order.id === id)) this.#stopped.delete(id)

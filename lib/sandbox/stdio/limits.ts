@@ -24,7 +24,11 @@ export type StdioLimits = {
   /** Until a server has answered the first question, which the older ones do not know; and until it can be used. */
   probeMs: number
   startMs: number
+  /** For one request, unless its server is given longer; that, and how much longer than the broker waits for it, whose own deadline comes first. */
   requestMs: number
+  marginMs: number
+  /** Since a request came, when it asks its caller for something: longer than the broker waits for the answer. */
+  askMs: number
   /** After a request ran into its deadline: until the process has said that it is alive. */
   pingMs: number
   /** Between closing its input and ending it. */
@@ -60,6 +64,8 @@ export const standardLimits: StdioLimits = {
   probeMs: 3000,
   startMs: 30_000,
   requestMs: 90_000,
+  marginMs: 30_000,
+  askMs: 630_000,
   pingMs: 5000,
   stopMs: 2000,
   idleMs: 600_000,

@@ -69,6 +69,7 @@ export function createStdioService(options: {
     log,
     find: (ticket) => host.find(ticket),
     isForListing: (ticket) => host.isForListing(ticket),
+    deadlineOf: (ticket) => host.deadlineOf(ticket),
     onAnswered: metrics.answered,
   })
   return {

@@ -57,6 +57,15 @@ function makeServer(): McpServer {
     async () => text(await readFile('/workspace/slow', 'utf8').catch(() => 'none')),
   )
   server.registerTool(
+    'ask',
+    { description: 'asks for a name', inputSchema: z.object({}), ...readOnly },
+    async (_, ctx) => {
+      const requestedSchema = { type: 'object' as const, properties: { name: { type: 'string' as const } } }
+      const { content } = await ctx.mcpReq.elicitInput({ message: 'Who?', requestedSchema })
+      return text(`it is ${String(content?.['name'])}`)
+    },
+  )
+  server.registerTool(
     'big',
     { description: 'answers with many bytes', inputSchema: z.object({ bytes: z.number() }), ...readOnly },
     ({ bytes }) => text('x'.repeat(bytes)),

@@ -2,12 +2,17 @@
 import { spawn } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { McpServer } from '@modelcontextprotocol/server'
 import { serveStdio } from '@modelcontextprotocol/server/stdio'
 import { z } from 'zod'
 
 const deeds: Record<string, (detail: string) => Promise<string> | string> = {
   behave: () => 'fine',
+  wait: async (ms) => {
+    await sleep(Number(ms))
+    return 'waited'
+  },
   crash: () => process.exit(3),
   'crash-loudly'() {
     console.error(`giving up, token ${process.env['WILD_TOKEN']}`)

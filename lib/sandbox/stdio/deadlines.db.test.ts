@@ -1,0 +1,88 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { expect } from 'vitest'
+import { parseSandboxConfig } from '#lib/config/sandbox.ts'
+import { ownerFor, sealTicket, stdioPath } from '#lib/core/stdio-ticket.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { installStdioServer, makeStdioServer, stdioKey } from '#lib/dev/test/stdio-servers.ts'
+import { createLog } from '#lib/log/log.ts'
+import { createBwrapDriver } from '../bwrap/driver.ts'
+import { startSandboxService } from '../service.ts'
+
+const requestMs = 2000
+const longerMs = requestMs + 1500
+
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const home = await mkdtemp(join(tmpdir(), 'wheelhouse-deadlines-'))
+  const driver = createBwrapDriver({ folder: join(home, 'sandbox') })
+  const values = {
+    DATABASE_URL: databaseUrl,
+    WHEELHOUSE_ENVIRONMENT_KEY: 'k'.repeat(32),
+    WHEELHOUSE_STDIO_KEY: stdioKey,
+    // Nobody is there; this service serves no sessions.
+    WHEELHOUSE_CLAUDE_PORT: '1',
+  }
+  for (const id of ['usual', 'patient', 'asking']) await installStdioServer(home, id)
+  await makeStdioServer(db, { id: 'usual', args: ['wild.ts'] })
+  await makeStdioServer(db, { id: 'patient', args: ['wild.ts'], callDeadlineSeconds: 120 })
+  await makeStdioServer(db, { id: 'asking', args: ['steady.ts', 'legacy'] })
+  const service = await startSandboxService({
+    config: { ...parseSandboxConfig(values), home, port: 0 },
+    driver,
+    db,
+    log: createLog({ process: 'sandbox-test', level: 'silent' }),
+    stdioLimits: { requestMs, pingMs: 2000, stopMs: 500 },
+  })
+  const clients: Client[] = []
+  onCleanup(async () => {
+    for (const client of clients) await client.close().catch(() => {})
+    await service.abort()
+    await rm(home, { recursive: true, force: true })
+  })
+  return async (serverId: string, answer: () => Promise<object> = async () => ({})) => {
+    const owner = ownerFor('server', null)
+    const requestInit = {
+      headers: { authorization: `Bearer ${sealTicket(stdioKey, { serverId, owner, environment: {} })}` },
+    }
+    const options = {
+      versionNegotiation: { mode: 'auto' as const },
+      capabilities: { elicitation: { form: {} } },
+    }
+    const client = new Client({ name: 'test', version: '1' }, options)
+    client.setRequestHandler('elicitation/create', answer as never)
+    const address = new URL(`http://127.0.0.1:${service.port}${stdioPath(serverId, owner.key)}`)
+    await client.connect(new StreamableHTTPClientTransport(address, { requestInit }))
+    clients.push(client)
+    return client
+  }
+})
+
+const wait = (client: Client) =>
+  client.callTool({ name: 'do', arguments: { what: 'wait', detail: String(longerMs) } }).then(({ content }) => content)
+
+test('a server with a longer deadline of its own has it here, too; any other one has that of the service', async ({
+  world,
+}) => {
+  const [usual, patient] = [await world('usual'), await world('patient')]
+  const late = expect(wait(usual)).rejects.toMatchObject({ data: { 'wheelhouse/rule': 'process_deadline' } })
+  expect(await wait(patient)).toEqual([{ type: 'text', text: 'waited' }])
+  await late
+}, 60_000)
+
+test('a deadline is followed when it is changed', async ({ db, world }) => {
+  const usual = await world('usual')
+  await db.mcpServer.update({ where: { id: 'usual' }, data: { callDeadlineSeconds: 300 } })
+  await expect.poll(() => wait(usual).catch(() => 'late'), { timeout: 30_000 }).toMatchObject([{ text: 'waited' }])
+}, 60_000)
+
+test('while a server asks its caller for something it has as long as an answer may take', async ({ world }) => {
+  const asking = await world('asking', async () => {
+    await sleep(longerMs)
+    return { action: 'accept', content: { name: 'Ada' } }
+  })
+  const { content } = await asking.callTool({ name: 'ask', arguments: {} })
+  expect(content).toEqual([{ type: 'text', text: 'it is Ada' }])
+}, 60_000)
