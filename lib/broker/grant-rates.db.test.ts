@@ -98,7 +98,9 @@ test('a call goes under the grant that has one left; one without a rate counts n
 test('what cannot be counted does not go: a database that fails, and one that does not answer', async ({ db }) => {
   const once = held(await grant(db, { calls: 1, per: 'hour' }))
   const failing = broker({ $queryRaw: () => Promise.reject(new Error('gone')) } as unknown as Db)
-  expect(await failing.take(once)).toMatchObject({ rule: 'grant_rate' })
+  expect(await failing.take(once)).toMatchObject({ rule: 'rate_unavailable' })
   const silent = broker({ $queryRaw: () => new Promise(() => {}) } as unknown as Db, 20)
-  expect(await silent.take(once)).toMatchObject({ rule: 'grant_rate' })
+  expect(await silent.take(once)).toMatchObject({ rule: 'rate_unavailable' })
+  // It was not used up, so nothing is remembered of it.
+  expect(await broker(db).take(once)).toBeNull()
 })

@@ -73,6 +73,6 @@ export class GrantRates {
 }
 
 const notCounted: Denial = {
-  rule: 'grant_rate',
-  message: 'How often the grant was used cannot be read now, so the call does not go. Try again.',
+  rule: 'rate_unavailable',
+  message: 'The platform could not count the call under its grant, so it did not go. Send it again in a moment.',
 }

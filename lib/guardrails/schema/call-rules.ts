@@ -5,6 +5,7 @@ const grants: RuleKeeper = {
   how: 'Approve a scope request with wider conditions or another rate.',
 }
 const servers: RuleKeeper = { roles: ['security', 'platform_admin'], how: "Change it on the server's page." }
+const nobody: RuleKeeper = { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' }
 const budget: RuleKeeper = {
   roles: ['builder', 'team_lead', 'platform_admin'],
   how: 'Raise the monthly budget of the agent.',
@@ -25,6 +26,14 @@ export const callRules = {
     remedy: 'Wait as long as the refusal says (retryAfterMs), or request a scope with a higher rate.',
     setBy: 'Whoever asked for and approved the grant, with its rate',
     changedBy: grants,
+  },
+  rate_unavailable: {
+    title: 'The call cannot be counted now',
+    explanation:
+      'The grant says how often it may be used, and the platform could not count the call. So it is refused: the limit is not reached, the trouble is the platform’s own.',
+    remedy: 'Send the call again in a moment; it recovers by itself when the database answers.',
+    setBy: 'Platform',
+    changedBy: nobody,
   },
   result_marked: {
     title: 'Results that speak to the model are refused here',
