@@ -43,3 +43,27 @@ test('what the arguments of every allowed call were like is stored with its reco
   ])
   expect(JSON.stringify(profiles)).not.toContain('hunter2')
 })
+
+test('of a server with data of people no text is stored, from the moment that is said of it', async ({ db, world }) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'legacy', class: 'write' })
+  const client = await agentSession(db, world, { agent, serverId: 'legacy', era: 'legacy' })
+  const look = (word: string) => client.callTool({ name: 'look', arguments: { word } })
+  await look('before')
+  for (const dataClass of ['personal', 'health', 'credentials', 'financial']) {
+    await db.mcpServer.update({ where: { id: 'legacy' }, data: { dataClasses: [dataClass] } })
+    await world.broker.broker.keeper.refresh()
+    await look(dataClass)
+  }
+  await client.close()
+  const rows = await db.$queryRaw<{ facts: object }[]>`
+    select o."facts" from "AuditEvent" e join "ArgumentObservation" o on o."eventId" = e."id" where e."agentId" = ${agent.agentId} order by e."seq"`
+  const kept = (word: string) => ({ '/word': { values: [word] } })
+  expect(rows.map(({ facts }) => facts)).toEqual([
+    kept('before'),
+    { '/word': {} },
+    { '/word': {} },
+    { '/word': {} },
+    kept('financial'),
+  ])
+})

@@ -202,7 +202,7 @@ export async function carryOut(
       task: taskRecord(request, tool.name, end.reply),
       now: parts.now(),
     })
-    const row = observing(finished, { tool, given: call.arguments })
+    const row = observing(finished, { tool, given: call.arguments, isPrivate: server.isPrivate })
     const durable = await recorded(parts, row, { happened: true, telemetry })
     const labels = { server: tool.serverId, tool: tool.name, class: tool.class, decision: 'allow' } as const
     telemetry.called({ ...labels, outcome: durable ? end.outcome : 'audit_unavailable' })

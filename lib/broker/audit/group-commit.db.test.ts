@@ -57,7 +57,7 @@ dbTest('what arguments were like never keeps a record back, whatever is wrong wi
   const log = createLog({ process: 'broker', level: 'silent' })
   const audit = new GroupCommit({ databaseUrl, log, limits: { ...standardLimits, auditWaitMs } })
   await audit.start()
-  const call = (given: unknown) => observing(rowOf(), { tool: look, given })
+  const call = (given: unknown) => observing(rowOf(), { tool: look, given, isPrivate: false })
   const append = (row: Record<string, unknown>) => audit.append(row, { happened: true }).then(() => 'recorded', nameOf)
   const throwing = Object.defineProperty({}, 'a', {
     enumerable: true,

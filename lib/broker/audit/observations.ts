@@ -1,5 +1,6 @@
 import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import { isObservable, observeArguments } from '#lib/guardrails/rules/argument-observation.ts'
+import { withoutTexts } from '#lib/registry/rules/argument-profile.ts'
 import type { AuditRow } from './records.ts'
 
 // What the arguments of a call were like is stored with its row, in the same statement, until the worker has added it to a profile: never in the log itself,
@@ -9,11 +10,16 @@ const observation = Symbol('observation')
 
 type ObservingRow = AuditRow & { [observation]?: string }
 
-/** The row of a call, together with what its arguments were like. Methods of MCP have none. The call has happened: nothing that is wrong here may keep it from its record. */
-export function observing(row: AuditRow, { tool, given }: { tool: ToolFacts; given: unknown }): AuditRow {
+/** The row of a call, together with what its arguments were like; nothing of their texts where the server has data of people or credentials. Methods of MCP have none. The call has happened: nothing that is wrong here may keep it from its record. */
+export function observing(
+  row: AuditRow,
+  { tool, given, isPrivate }: { tool: ToolFacts; given: unknown; isPrivate: boolean },
+): AuditRow {
   if (tool.isMethod) return row
   try {
-    if (isObservable(given)) (row as ObservingRow)[observation] = JSON.stringify(observeArguments(given ?? {}))
+    if (!isObservable(given)) return row
+    const observed = observeArguments(given ?? {})
+    ;(row as ObservingRow)[observation] = JSON.stringify(isPrivate ? withoutTexts(observed) : observed)
   } catch {
     // The worker counts it as one of which nothing is known.
   }

@@ -6,6 +6,7 @@ import {
   toolFactPairs,
 } from '#lib/guardrails/queries/facts-sql.ts'
 import type { StopFacts } from '#lib/guardrails/rules/facts.ts'
+import { privateDataClasses } from '#lib/registry/rules/argument-profile.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import type { Sql } from './sql.ts'
 
@@ -16,6 +17,8 @@ export type ServerRow = ServerFactsRow & {
   url: string
   maskSecrets: boolean
   blockMarked: boolean
+  /** Whether it has data of people or credentials. */
+  isPrivate: boolean
   callsPerSecond: number | null
   callDeadlineSeconds: number | null
   resultBytesMax: number | null
@@ -37,7 +40,8 @@ export type CredentialRow = {
 
 export const serversSql: Sql<ServerRow> = {
   name: 'broker_servers',
-  text: `select ${serverFactColumns}, s."url", s."maskSecrets", s."blockMarked", s."callsPerSecond", s."callDeadlineSeconds", s."resultBytesMax", s."resultDepthMax",
+  text: `select ${serverFactColumns}, s."url", s."maskSecrets", s."blockMarked", s."dataClasses" && array[${privateDataClasses.map((name) => `'${name}'`).join(', ')}] as "isPrivate",
+      s."callsPerSecond", s."callDeadlineSeconds", s."resultBytesMax", s."resultDepthMax",
       case s."transport" when 'stdio' then json_build_object('boundary', s."boundary", 'command', s."command") end as "stdio",
       coalesce(t."tools", '[]') as "tools", coalesce(c."credentials", '[]') as "credentials"
     from "McpServer" s

@@ -39,6 +39,7 @@ export type BrokeredServer = Omit<ServerFacts, 'tools'> & {
   readonly url: string
   readonly maskSecrets: boolean
   readonly blockMarked: boolean
+  readonly isPrivate: boolean
   readonly callsPerSecond: number | null
   readonly callDeadlineSeconds: number | null
   readonly resultBytesMax: number | null

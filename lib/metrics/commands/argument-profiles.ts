@@ -1,6 +1,12 @@
 import { countedCallsSql } from '#lib/audit/queries/counted-calls.ts'
 import type { Tx } from '#lib/db/client.ts'
-import { addPaths, joinCounts, pathsOf } from '#lib/registry/rules/argument-profile.ts'
+import {
+  addPaths,
+  joinCounts,
+  pathsOf,
+  privateDataClasses,
+  withoutTexts,
+} from '#lib/registry/rules/argument-profile.ts'
 import type { ArgumentObservation, ArgumentProfile } from '#lib/registry/schema/argument-profile.ts'
 
 /** Audit events of which what arguments were like is read at once: as one text, which a database makes of so many bytes only, whatever is in it. */
@@ -60,7 +66,7 @@ async function broughtBetween(tx: Tx, { after, upTo }: { after: bigint; upTo: bi
       group by 1, 2, 3, 4
     )
     select json_agg(json_build_object('agentId', b."agentId", 'serverId', b."serverId", 'tool', b."tool", 'week', b."week", 'calls', b."calls", 'unknown', b."unknown",
-      'known', b."known", 'firstAt', b."firstAt", 'observations', b."observations", 'isPrivate', s."dataClasses" && array['personal', 'health', 'credentials']))::text as "brought"
+      'known', b."known", 'firstAt', b."firstAt", 'observations', b."observations", 'isPrivate', s."dataClasses" && ${[...privateDataClasses]}::text[]))::text as "brought"
     from brought b join "McpServer" s on s."id" = b."serverId"
     join "McpTool" t on t."serverId" = b."serverId" and t."name" = b."tool"`
   const brought = JSON.parse(read?.brought ?? '[]') as (Omit<Brought, 'firstAt'> & { firstAt: string })[]
@@ -90,16 +96,6 @@ async function addUp(sums: Map<string, Place & ArgumentProfile>, brought: readon
 
 function joined(sum: Place & ArgumentProfile, before: ArgumentProfile | undefined): Place & ArgumentProfile {
   return before ? { ...sum, ...joinCounts(before, sum), paths: addPaths(before.paths, sum.paths) } : sum
-}
-
-/** Where people's data or credentials are, a text that looks harmless may be one of them. */
-function withoutTexts(observation: ArgumentObservation): ArgumentObservation {
-  return Object.fromEntries(
-    Object.entries(observation).map(([pointer, { values }]) => [
-      pointer,
-      values?.every((value) => typeof value !== 'string') ? { values } : {},
-    ]),
-  )
 }
 
 async function storedProfiles(tx: Tx, places: readonly Place[]): Promise<Map<string, ArgumentProfile>> {

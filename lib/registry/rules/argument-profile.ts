@@ -1,5 +1,6 @@
 import type { ArgumentObservation, ArgumentProfile, PathProfile } from '../schema/argument-profile.ts'
 import type { ConditionValue } from '../schema/conditions.ts'
+import type { DataClass } from '../schema/words.ts'
 
 // A profile grows with every call and stays small: what two profiles have together does not depend on their order, and what was given up (too many values,
 // another type) stays given up.
@@ -8,6 +9,19 @@ import type { ConditionValue } from '../schema/conditions.ts'
 export const profiledValuesMax = 20
 /** The most arguments that are looked at. */
 export const profiledPathsMax = 24
+
+/** Data of people and credentials: where a server has it, a text that looks harmless may be one of them. */
+export const privateDataClasses = ['personal', 'health', 'credentials'] as const satisfies readonly DataClass[]
+
+/** What of a call may be kept where such data is. */
+export function withoutTexts(observation: ArgumentObservation): ArgumentObservation {
+  return Object.fromEntries(
+    Object.entries(observation).map(([pointer, { values }]) => [
+      pointer,
+      values?.every((value) => typeof value !== 'string') ? { values } : {},
+    ]),
+  )
+}
 
 /** What one call had. */
 export function pathsOf(observation: ArgumentObservation): ArgumentProfile['paths'] {
