@@ -6,7 +6,7 @@ import { applyExisting } from '../manifest/apply-existing.ts'
 import { applyNew } from '../manifest/apply-new.ts'
 import { Complaints } from '../manifest/complaints.ts'
 import { manifestTimeoutMs, type ParsedManifest, parseManifests } from '../manifest/parse.ts'
-import { joinSet, leftOver, lockSet, pruneAgent } from '../manifest/sets.ts'
+import { joinSet, lockSet, membersOf, pruneAgent, setProblem } from '../manifest/sets.ts'
 import type { ApplyManifestOptions, ManifestChange, ManifestPlan, ManifestProblem } from '../schema.ts'
 
 /**
@@ -71,9 +71,15 @@ async function applyAll(ctx: Ctx & { tx: Tx }, { manifests, options }: Given): P
   const { set, prune = false } = options
   if (set !== undefined) await lockSet(ctx, set)
   const ids = manifests.map(({ id }) => id)
-  const left = set === undefined ? [] : await leftOver(ctx, { set, ids })
+  const members = set === undefined ? [] : await membersOf(ctx, set)
+  const held = new Set(ids)
+  const left = members.filter((id) => !held.has(id))
   const known = await ctx.tx.agent.findMany({ where: { id: { in: ids } }, select: { id: true } })
   const existing = new Set(known.map(({ id }) => id))
+  const created = ids.length - existing.size
+  const tooLarge = set === undefined ? null : setProblem({ set, members, left, created, prune })
+  // Before anything is done: what is refused as a whole is not tried agent by agent.
+  if (tooLarge) return { applied: false, changes: [], problems: [tooLarge], digest: '' }
   const changes: ManifestChange[] = []
   const problems: ManifestProblem[] = []
   const turns: Turn[] = [

@@ -52,7 +52,7 @@ export function parseManifests(text: string): { manifests: ParsedManifest[]; pro
   if (filled.length === 0) return refused('The file holds no agent.')
   if (filled.length > manifestAgentsMax) {
     return refused(
-      `The file holds ${filled.length} agents. At most ${manifestAgentsMax} are applied together: split it at its --- lines and apply the parts one after the other.`,
+      `The file holds ${filled.length} agents. At most ${manifestAgentsMax} are applied together: split it at its --- lines and apply the parts one after the other; with a set, give each part a label of its own, because pruning retires what a part does not hold.`,
     )
   }
   const readers = filled.map((document) => new DocumentReader(document, lines))

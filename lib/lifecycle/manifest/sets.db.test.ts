@@ -4,6 +4,7 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeWorkshop } from '#lib/dev/test/lifecycle.ts'
 import { applyManifest, createAgent } from '../commands.ts'
+import { manifestAgentsMax } from './parse.ts'
 
 type Shop = Awaited<ReturnType<typeof makeWorkshop>>
 
@@ -116,3 +117,37 @@ dbTest(
     ])
   },
 )
+
+/** Puts so many live agents into a set, as applying its files did. */
+async function fillSet(db: Db, { shop, set, count }: { shop: Shop; set: string; count: number }): Promise<string[]> {
+  const ids = Array.from({ length: count }, (_, at) => `${set}-${String(at).padStart(3, '0')}`)
+  const agent = { purpose: 'x', tier: 'low' as const, status: 'active' as const, currentVersion: 1 }
+  await db.agent.createMany({
+    data: ids.map((id) => ({ id, name: id, ownerTeamId: shop.teamId, accountablePersonId: shop.lead.id, ...agent })),
+  })
+  await db.manifestSetAgent.createMany({ data: ids.map((agentId) => ({ agentId, set })) })
+  return ids
+}
+
+dbTest('a set is never larger than one file, so that pruning knows all that is wanted', async ({ db }) => {
+  const shop = await makeWorkshop(db)
+  const ctx = await applier(db, shop)
+  const full = await fillSet(db, { shop, set: 'full', count: manifestAgentsMax })
+  const joined = await applyManifest(ctx, text(shop, ['beyond']), { set: 'full' })
+  expect(joined).toMatchObject({ applied: false, changes: [], problems: [{ line: 1, id: null }] })
+  expect(joined.problems[0]?.message).toMatch(/would have 201 agents; it has at most 200.*a label of their own/)
+  expect(await statusOf(db, 'beyond')).toBeNull()
+  // What is retired makes room, and a label of its own takes the rest.
+  await db.agent.update({ where: { id: full[0]! }, data: { status: 'retired' } })
+  expect((await applyManifest(ctx, text(shop, ['beyond']), { set: 'full' })).applied).toBe(true)
+  expect((await applyManifest(ctx, text(shop, ['beyond-too']), { set: 'full-2' })).applied).toBe(true)
+})
+
+dbTest('a set that is larger than one file is not pruned: nothing of its other part is retired', async ({ db }) => {
+  const shop = await makeWorkshop(db)
+  const ctx = await applier(db, shop)
+  const ids = await fillSet(db, { shop, set: 'large', count: manifestAgentsMax + 1 })
+  const plan = await applyManifest(ctx, `id: ${ids[0]}\n`, { set: 'large', prune: true })
+  expect(plan).toMatchObject({ applied: false, problems: [{ message: expect.stringContaining('nothing') as string }] })
+  expect(await db.agent.count({ where: { id: { in: ids }, status: 'retired' } })).toBe(0)
+})

@@ -3,6 +3,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { retireAgent } from '../commands/moves.ts'
 import type { ManifestChange, ManifestProblem } from '../schema.ts'
+import { manifestAgentsMax } from './parse.ts'
 
 type InTx = Ctx & { tx: Tx }
 
@@ -11,14 +12,39 @@ export async function lockSet({ tx }: InTx, set: string): Promise<void> {
   await tx.$queryRaw`select pg_advisory_xact_lock(hashtextextended(${`manifest-set:${set}`}, 0))::text`
 }
 
-/** The agents that the set has created, that still live, and that its manifests do not hold any more. */
-export async function leftOver({ tx }: InTx, { set, ids }: { set: string; ids: readonly string[] }): Promise<string[]> {
+/** The agents that the set has created and that still live. */
+export async function membersOf({ tx }: InTx, set: string): Promise<string[]> {
   const rows = await tx.manifestSetAgent.findMany({
-    where: { set, agentId: { notIn: [...ids] }, agent: { status: { not: 'retired' } } },
+    where: { set, agent: { status: { not: 'retired' } } },
     orderBy: { agentId: 'asc' },
     select: { agentId: true },
   })
   return rows.map(({ agentId }) => agentId)
+}
+
+type SetPlan = { set: string; members: readonly string[]; left: readonly string[]; created: number; prune: boolean }
+
+/**
+ * A set is never larger than what one file may hold: of a larger one no file could say all that it still wants, and pruning would retire the
+ * rest for good.
+ */
+export function setProblem({ set, members, left, created, prune }: SetPlan): ManifestProblem | null {
+  const max = manifestAgentsMax
+  if (prune && left.length > 0 && members.length > max) {
+    return problemOfSet(
+      `The set ${set} has ${members.length} live agents and one file holds at most ${max}, so it cannot be known which of them are not wanted any more: nothing of it is pruned. Retire by name those that are not wanted.`,
+    )
+  }
+  const after = members.length - (prune ? left.length : 0) + created
+  if (created === 0 || after <= max) return null
+  const hint = left.length > 0 && !prune ? 'Prune what the set does not hold any more, or give' : 'Give'
+  return problemOfSet(
+    `The set ${set} would have ${after} agents; it has at most ${max}, so that one file can hold all of it. ${hint} these manifests a label of their own.`,
+  )
+}
+
+function problemOfSet(message: string): ManifestProblem {
+  return { line: 1, column: 1, id: null, message }
 }
 
 export async function joinSet(ctx: InTx, { set, agentId }: { set: string; agentId: string }): Promise<void> {
