@@ -53,7 +53,7 @@ export default async function HomePage() {
       listWaitingReviews(ctx),
       rulesForMe(ctx),
       listBreakGlass(ctx, { state: 'open', limit: shown }, { counted: false }),
-      can(ctx.actor, 'agents:take_over') ? listOrphans(ctx, { mine: true }) : [],
+      can(ctx.actor, 'agents:take_over') ? listOrphans(ctx, { mine: true, limit: shown }) : null,
     ])
   return (
     <>

@@ -9,7 +9,7 @@ import { can } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
 import { listHeldCalls, listHoldRules } from '#lib/guardrails/queries/held-calls.ts'
 import type { HeldCallView } from '#lib/guardrails/schema/held-calls.ts'
-import type { OrphanView } from '#lib/lifecycle/schema.ts'
+import type { OrphanList } from '#lib/lifecycle/schema.ts'
 import type { WaitingReview } from '#lib/lifecycle/schema/reviews.ts'
 import type { ToolReview } from '#lib/registry/schema.ts'
 import { listApprovalRules } from '#lib/scopes/queries.ts'
@@ -64,7 +64,8 @@ type Waiting = {
   tools: ToolReview[]
   rules: RuleToConfirm[]
   reviews: WaitingReview[]
-  orphans: OrphanView[]
+  /** null: the reader may not take any over. */
+  orphans: OrphanList | null
 }
 
 /** What somebody is asked to do, the most pressing first; kinds of which nothing waits are left out. */
@@ -181,14 +182,17 @@ export function WaitsForMe({ ctx, waiting }: { ctx: PageCtx; waiting: Waiting })
       </HomeList>,
     )
   }
-  if (orphans.length > 0) {
+  if (orphans && orphans.total > 0) {
     lists.push(
       <HomeList
         key="orphans"
         title="Agents nobody answers for"
-        more={{ href: hrefWith(paths.agents(), { q: 'orphaned:yes' }), label: `All ${formatCount(orphans.length)}` }}
+        more={{
+          href: hrefWith(paths.agents(), { q: 'orphaned:yes', ...ownTeams(ctx) }),
+          label: `All ${formatCount(orphans.total)}`,
+        }}
       >
-        {orphans.slice(0, shown).map(({ agent, owner, person, suspendAt, suspendedAt }) => (
+        {orphans.items.map(({ agent, owner, person, suspendAt, suspendedAt }) => (
           <HomeRow key={agent.id} href={paths.agent(agent.id)} title={agent.name}>
             <HomeNote>
               {person.name} of {owner.name} has left
@@ -221,4 +225,9 @@ export function WaitsForMe({ ctx, waiting }: { ctx: PageCtx; waiting: Waiting })
       )}
     </section>
   )
+}
+
+/** Narrows a list of agents to those the reader may act for: the list behind a figure is of the same agents. */
+function ownTeams({ actor }: PageCtx): { owner?: string } {
+  return can(actor, 'agents:any_team') ? {} : { owner: actor.teamIds.join(',') }
 }

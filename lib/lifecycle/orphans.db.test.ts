@@ -222,6 +222,51 @@ dbTest('leaving, returning and taking over need their permission, and the list t
   const agent = ctxFor(db, { kind: 'agent', id, name: id })
   await expect(listOrphans(agent)).rejects.toMatchObject(forbidden)
   const has = async (who: typeof lead) =>
-    (await listOrphans(ctxFor(db, who, now), { mine: true })).some((orphan) => orphan.agent.id === id)
+    (await listOrphans(ctxFor(db, who, now), { mine: true })).items.some((orphan) => orphan.agent.id === id)
   expect([await has(lead), await has(admin), await has(stranger)]).toEqual([true, true, false])
 })
+
+dbTest(
+  'the list is whole and counted: a page at a time, what still runs first, and ones own among many',
+  async ({ db }) => {
+    const { teamId, lead, leaver, id } = await makeTeamWithAgent(db)
+    const others = await makeTeamWithAgent(db)
+    const theirs = Array.from({ length: 7 }, (_, at) => `a-crowd-${at}`)
+    for (const other of theirs) {
+      await makeAgent(db, { id: other, ownerTeamId: others.teamId, accountablePersonId: others.leaver.id })
+    }
+    const ended = await makeAgent(db, { id: 'a-suspended', ownerTeamId: teamId, accountablePersonId: leaver.id })
+    await db.person.updateMany({ where: { id: { in: [leaver.id, others.leaver.id] } }, data: { active: false } })
+    const grace = (agentId: string, days: number, personId = others.leaver.id) => ({
+      ...{ agentId, personId, because: 'admin', since: now, suspendAt: after(days) },
+    })
+    await db.orphanedAgent.createMany({
+      data: [
+        ...theirs.slice(1).map((agentId, at) => ({ ...grace(agentId, 2 + (at % 2)) })),
+        { ...grace(ended.id, 1, leaver.id), suspendedAt: after(1) },
+      ],
+    })
+    const ctx = ctxFor(db, lead, now)
+    const whole = await listOrphans(ctx, { limit: 500 })
+    const expected = whole.items.map(({ agent }) => agent.id)
+    expect(whole.total).toBe(expected.length)
+    const running = whole.items.map(({ suspendedAt }) => suspendedAt === null)
+    expect(running).toEqual(running.toSorted((a, b) => Number(b) - Number(a)))
+    const walked: string[] = []
+    let cursor: string | undefined
+    do {
+      const page = await listOrphans(ctx, { limit: 2, ...(cursor ? { cursor } : {}) })
+      expect(page.total).toBe(whole.total)
+      walked.push(...page.items.map(({ agent }) => agent.id))
+      cursor = page.nextCursor ?? undefined
+    } while (cursor)
+    expect(walked).toEqual(expected)
+    // Their own are not lost behind those of others.
+    const mine = await listOrphans(ctx, { mine: true, limit: 2 })
+    expect([mine.items.map(({ agent }) => agent.id), mine.total, mine.nextCursor]).toEqual([[id, ended.id], 2, null])
+    for (const place of [['x'], [false, '0000-01-01T00:00:00.000Z', 'ab'], [false, 'infinity', 'a\0']]) {
+      const wrong = listOrphans(ctx, { cursor: Buffer.from(JSON.stringify(place)).toString('base64url') })
+      await expect(wrong).rejects.toMatchObject({ code: 'invalid', details: { field: 'cursor' } })
+    }
+  },
+)

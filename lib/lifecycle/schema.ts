@@ -160,6 +160,15 @@ export type OrphanView = {
   suspendedAt: string | null
 }
 
+export const orphanQuery = z.strictObject({
+  /** Only those of teams one may act for. */
+  mine: z.boolean().default(false),
+  limit: z.coerce.number().int().min(1).max(500).default(100),
+  cursor: z.string().max(300).optional(),
+})
+export type OrphanQuery = z.input<typeof orphanQuery>
+export type OrphanList = { items: OrphanView[]; total: number; nextCursor: string | null }
+
 /** What can be done with several agents at once. */
 const bulkMove = z.enum(['suspend', 'resume'])
 export type BulkMove = z.infer<typeof bulkMove>

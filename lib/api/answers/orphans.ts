@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import type { OrphanView } from '#lib/lifecycle/schema.ts'
+import type { OrphanList, OrphanView } from '#lib/lifecycle/schema.ts'
 import { agentStatuses, tiers } from '#lib/registry/schema/words.ts'
-import { answerOf, reference, text, time } from './words.ts'
+import { answerOf, count, reference, text, time } from './words.ts'
 
-export const orphan = answerOf<OrphanView>()(
+const orphan = answerOf<OrphanView>()(
   z.strictObject({
     agent: z.strictObject({ id: text, name: text, tier: z.enum(tiers), status: z.enum(agentStatuses) }),
     owner: reference,
@@ -14,3 +14,7 @@ export const orphan = answerOf<OrphanView>()(
     suspendedAt: time.nullable(),
   }),
 ).meta({ id: 'Orphan' })
+
+export const orphanList = answerOf<OrphanList>()(
+  z.strictObject({ items: z.array(orphan), total: count, nextCursor: text.nullable() }),
+)

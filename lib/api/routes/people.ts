@@ -1,11 +1,10 @@
 import { z } from 'zod'
 import { personMoveInput } from '#lib/auth/schema.ts'
-import { takeOverInput } from '#lib/lifecycle/schema.ts'
+import { orphanQuery, takeOverInput } from '#lib/lifecycle/schema.ts'
 import { personRow } from '../answers/account.ts'
-import { orphan } from '../answers/orphans.ts'
-import { pagedOf, pageQuery } from '../paging.ts'
+import { orphanList } from '../answers/orphans.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
-import { exampleAgent, exampleId, namedId, uuidId } from './params.ts'
+import { exampleAgent, exampleId, flag, namedId, uuidId } from './params.ts'
 
 export const show = endpoint({
   method: 'GET',
@@ -45,10 +44,11 @@ export const reactivate = endpoint({
 export const listOrphans = endpoint({
   method: 'GET',
   path: '/api/v1/orphans',
-  summary: 'Agents nobody who can sign in answers for, with the end of their grace.',
+  summary:
+    'Agents nobody who can sign in answers for, with the end of their grace; those that still run come first. `mine=true`: of teams one may act for.',
   permission: 'agents:read',
-  query: pageQuery,
-  answer: json(pagedOf(orphan)),
+  query: orphanQuery.extend({ mine: flag.default(false) }),
+  answer: json(orphanList),
 })
 
 export const takeOver = endpoint({

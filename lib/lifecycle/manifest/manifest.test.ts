@@ -129,7 +129,9 @@ describe('reading', () => {
   test('says how many agents a file may hold, and what to do with more', () => {
     const many = (count: number) => Array.from({ length: count }, (_, n) => `id: agent-${n}`).join('\n---\n')
     expect(problemsOf(many(manifestAgentsMax))).toEqual([])
-    expect(problemsOf(many(manifestAgentsMax + 1))[0]?.message).toMatch(/holds 201 agents. At most 200 .*split it at.* a label of its own/)
+    expect(problemsOf(many(manifestAgentsMax + 1))[0]?.message).toMatch(
+      /holds 201 agents. At most 200 .*split it at.* a label of its own/,
+    )
   })
 
   test('reads many documents, and ids that are words of other schemas', () => {

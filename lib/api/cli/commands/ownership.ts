@@ -53,11 +53,12 @@ export function addPeopleCommands(program: Command, setup: Setup): void {
 
 /** Agents nobody answers for, and who does from now on. */
 export function addOwnershipVerbs(agents: Command, setup: Setup): void {
-  addVerb(agents, setup, {
+  addVerb<{ mine?: boolean }>(agents, setup, {
     name: 'orphaned',
-    says: 'List the agents nobody who can sign in answers for, with the end of their grace.',
-    run: async (cli) => {
-      const list = await (await cli.client()).all(routes.people.listOrphans, {})
+    says: 'List the agents nobody who can sign in answers for, with the end of their grace; those that still run come first.',
+    options: (command) => command.option('--mine', 'only those of teams you may act for'),
+    run: async (cli, { options: { mine = false } }) => {
+      const list = await (await cli.client()).all(routes.people.listOrphans, { query: { mine: String(mine) } })
       cli.show(list, () =>
         list.items.length === 0
           ? 'Somebody answers for every agent.'
