@@ -3,6 +3,7 @@ import { mayActForTeam } from '#lib/registry/rules.ts'
 import { writeManifest } from './manifest/document.ts'
 import { manifestFieldsOf } from './manifest/of-agent.ts'
 import { moveProblem } from './rules.ts'
+import { resumeProblem } from './rules/orphans.ts'
 import type { BulkEligibility, BulkEligibilityInput } from './schema.ts'
 
 export { getReview, listReviews } from './queries/reviews.ts'
@@ -40,7 +41,13 @@ export async function bulkEligibility(ctx: Ctx, { agentIds, move }: BulkEligibil
   authorize(ctx, 'agents:read')
   const found = await reader(ctx).agent.findMany({
     where: { id: { in: agentIds } },
-    select: { id: true, status: true, ownerTeam: { select: { id: true, name: true } } },
+    select: {
+      id: true,
+      status: true,
+      ownerTeam: { select: { id: true, name: true } },
+      accountablePerson: { select: { active: true } },
+      orphaned: { select: { suspendAt: true } },
+    },
   })
   const byId = new Map(found.map((agent) => [agent.id, agent]))
   const answer: BulkEligibility = { move, eligible: [], refused: [] }
@@ -49,7 +56,13 @@ export async function bulkEligibility(ctx: Ctx, { agentIds, move }: BulkEligibil
     if (!can(ctx.actor, 'agents:suspend')) return 'You may not suspend or resume agents.'
     if (!mayActForTeam(ctx.actor, agent.ownerTeam.id))
       return `Only members of ${agent.ownerTeam.name} may do this to its agents.`
-    return moveProblem(agent.status, move)
+    const problem = moveProblem(agent.status, move)
+    if (problem !== null || move !== 'resume') return problem
+    const { orphaned, accountablePerson } = agent
+    return resumeProblem(
+      { suspendAt: orphaned?.suspendAt ?? null, accountableActive: accountablePerson.active },
+      ctx.now,
+    )
   }
   for (const agentId of new Set(agentIds)) {
     const message = problemOf(byId.get(agentId))

@@ -7,6 +7,7 @@ import { authorizeForTeam } from '#lib/registry/rules.ts'
 import { endAllScopes } from '#lib/scopes/commands.ts'
 import { stopOpenRuns } from '../open-runs.ts'
 import { moveProblem, type MoveName } from '../rules.ts'
+import { resumeProblem } from '../rules/orphans.ts'
 import type { MoveAgentInput, MoveRefusal } from '../schema.ts'
 
 /**
@@ -77,24 +78,18 @@ async function move(
     authorizeForTeam(ctx, permissionFor[name], agent.ownerTeam)
     const message = moveProblem(agent.status, name)
     if (message) return err({ rule: `lifecycle:${name}`, message, status: agent.status })
-    if (name === 'resume' && (await isOverdueOrphan(ctx, agent))) {
-      const message = 'Nobody answers for it: take it over, and it goes on.'
-      return err({ rule: 'lifecycle:orphaned', message, status: agent.status })
-    }
+    const orphaned = name === 'resume' ? await orphanProblem(ctx, agent) : null
+    if (orphaned) return err({ rule: 'lifecycle:orphaned', message: orphaned, status: agent.status })
     await write(ctx, agent)
     return ok(null)
   })
 }
 
-/** Resumed, it would be suspended again at once. */
-async function isOverdueOrphan(
-  { tx, now }: Ctx & { tx: Tx },
-  { id, accountablePersonId }: LockedAgent,
-): Promise<boolean> {
-  const orphan = await tx.orphanedAgent.findUnique({ where: { agentId: id }, select: { suspendAt: true } })
-  if (!orphan || orphan.suspendAt > now) return false
-  const person = await tx.person.findUnique({ where: { id: accountablePersonId }, select: { active: true } })
-  return !person?.active
+async function orphanProblem({ tx, now }: Ctx & { tx: Tx }, agent: LockedAgent): Promise<string | null> {
+  const orphan = await tx.orphanedAgent.findUnique({ where: { agentId: agent.id }, select: { suspendAt: true } })
+  if (!orphan) return null
+  const person = await tx.person.findUnique({ where: { id: agent.accountablePersonId }, select: { active: true } })
+  return resumeProblem({ suspendAt: orphan.suspendAt, accountableActive: person?.active ?? false }, now)
 }
 
 async function revokeCredentials(ctx: Ctx & { tx: Tx }, agent: LockedAgent): Promise<void> {

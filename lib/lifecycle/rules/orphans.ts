@@ -7,3 +7,12 @@ export type GraceDays = Record<Tier, number>
 export function graceEnd(tier: Tier, { since, graceDays }: { since: Date; graceDays: GraceDays }): Date {
   return new Date(since.getTime() + graceDays[tier] * 86_400_000)
 }
+
+/** Why an agent whose grace is over is not resumed; null when it is. Resumed, it would be suspended again at once. */
+export function resumeProblem(
+  { suspendAt, accountableActive }: { suspendAt: Date | null; accountableActive: boolean },
+  now: Date,
+): string | null {
+  if (suspendAt === null || suspendAt > now || accountableActive) return null
+  return 'Nobody answers for it: take it over, and it goes on.'
+}
