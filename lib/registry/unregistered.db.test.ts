@@ -23,7 +23,7 @@ function caller(subject: string, more: Partial<Sighting> = {}): Sighting {
   return { source: 'broker', key: `https://idp.test ${subject}`, name: subject, verified: false, detail, ...more }
 }
 
-function note(db: Db, sightings: Sighting[], at = now) {
+function note(db: Db, sightings: (Sighting & { listedAt?: Date; acted?: boolean })[], at = now) {
   return noteUnregistered({ ...ctxFor(db), now: at }, sightings)
 }
 
@@ -98,7 +98,7 @@ dbTest('who may: agents:read lists, discovery:manage decides and imports, only o
     code: 'forbidden',
   })
   await expect(noteUnregistered(builder, [])).rejects.toMatchObject({ code: 'forbidden' })
-  await expect(closeGone(builder, { present: new Set() })).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(closeGone(builder, { listedAt: now })).rejects.toMatchObject({ code: 'forbidden' })
   await expect(listUnregistered(nobody, unregisteredQuery.parse({}))).rejects.toMatchObject({ code: 'forbidden' })
   await expect(dismissUnregistered(await security(db), input)).rejects.toMatchObject({ code: 'not_found' })
   const adopted = inTx(builder, (_, ctx) =>
@@ -118,16 +118,73 @@ dbTest(
       verified: true,
       detail: { version: '1' },
     }
-    await note(db, [{ ...strange, key: `agent_${id}` }, strange])
+    const listing = (at: Date, ...all: Sighting[]) =>
+      note(
+        db,
+        all.map((one) => ({ ...one, listedAt: at })),
+        at,
+      )
+    await listing(now, { ...strange, key: `agent_${id}` }, strange)
     expect([await find(db, `agent_${id}`), (await find(db, 'agent_strange'))?.state]).toEqual([null, 'open'])
-    expect(await closeGone(ctxFor(db), { present: new Set(['agent_strange']) })).toBe(0)
-    expect(await closeGone(ctxFor(db), { present: new Set() })).toBe(1)
+    expect(await closeGone(ctxFor(db), { listedAt: now })).toBe(0)
+    expect(await closeGone(ctxFor(db), { listedAt: later(1) })).toBe(1)
     expect([(await find(db, 'agent_strange'))?.state, (await lastEvent(db))?.event]).toEqual([
       'gone',
       'unregistered.gone',
     ])
-    await note(db, [strange])
+    await listing(later(2), strange)
     expect((await find(db, 'agent_strange'))?.state).toBe('open')
+  },
+)
+
+dbTest(
+  'what no listing has held is not gone because none holds it, and one that is registered is closed',
+  async ({ db }) => {
+    await db.unregisteredAgent.deleteMany()
+    const ctx = await security(db)
+    const imported = 'key,claude_agent_id\nelsewhere,agent_elsewhere\nsoon,agent_soon\n'
+    await importFindings(ctx, { text: imported, format: 'csv' })
+    const vouched: Sighting = { source: 'claude', key: 'agent_theirs', name: 'x', verified: true, detail: {} }
+    await note(db, [vouched])
+    const told = (await lastEvent(db))?.seq
+    for (const hours of [1, 2]) expect(await closeGone(ctxFor(db), { listedAt: later(hours) })).toBe(0)
+    expect((await lastEvent(db))?.seq).toBe(told)
+    await makeAgent(db, { claude: { claudeAgentId: 'agent_soon', claudeVersion: 1 } })
+    expect(await closeGone(ctxFor(db), { listedAt: later(3) })).toBe(1)
+    expect([(await find(db, 'agent_soon'))?.state, (await find(db, 'agent_elsewhere'))?.state]).toEqual([
+      'gone',
+      'open',
+    ])
+    // One that was listed, went, and is seen elsewhere: it comes back once and waits.
+    await note(db, [{ ...vouched, listedAt: later(4) }], later(4))
+    expect(await closeGone(ctxFor(db), { listedAt: later(5) })).toBe(1)
+    await note(db, [{ ...vouched, acted: true }], later(6))
+    expect(await find(db, 'agent_theirs')).toMatchObject({ state: 'open' })
+    expect(await closeGone(ctxFor(db), { listedAt: later(7) })).toBe(0)
+  },
+)
+
+dbTest(
+  'what an import says of an agent at Claude stays beside what Claude says, in whichever order',
+  async ({ db }) => {
+    const at = (hours: number) => ({ listedAt: later(hours) })
+    const listed = { source: 'claude', key: 'agent_both', name: 'Poster', verified: true } as const
+    await note(db, [{ ...listed, detail: { version: '3', claims_to_be: 'x' }, ...at(1) }], later(1))
+    const csv = 'key,claude_agent_id,owner,note,seen_at\nbot-9,agent_both,marketing,ours,2026-11-01T08:00:00Z\n'
+    await importFindings(await security(db, later(2)), { text: csv, format: 'csv' })
+    const said = { imported_as: 'bot-9', owner: 'marketing', note: 'ours' }
+    expect(await find(db, 'agent_both')).toMatchObject({
+      name: 'Poster',
+      detail: { ...said, version: '3', claims_to_be: 'x' },
+      // Seen earlier, too, and last when it was listed.
+      firstSeenAt: new Date('2026-11-01T08:00:00Z'),
+      lastSeenAt: later(1),
+    })
+    await note(db, [{ ...listed, detail: { version: '4' }, ...at(3) }], later(3))
+    expect((await find(db, 'agent_both'))?.detail).toEqual({ ...said, version: '4' })
+    // The token endpoint knows no name.
+    await note(db, [{ ...listed, name: 'agent_both', detail: { issuer: 'https://claude.test' } }], later(4))
+    expect(await find(db, 'agent_both')).toMatchObject({ name: 'Poster', detail: { ...said, version: '4' } })
   },
 )
 

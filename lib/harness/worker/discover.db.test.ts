@@ -8,7 +8,7 @@ import { makeWorkshop } from '#lib/dev/test/lifecycle.ts'
 import { startStack } from '#lib/dev/test/stack.ts'
 import { adoptUnregistered } from '#lib/lifecycle/commands.ts'
 import { createLog } from '#lib/log/log.ts'
-import { dismissUnregistered } from '#lib/registry/commands.ts'
+import { dismissUnregistered, importFindings } from '#lib/registry/commands.ts'
 import { getAgentVersion } from '#lib/registry/queries.ts'
 import type { HarnessDeps } from './deps.ts'
 import { discoverAgents } from './discover.ts'
@@ -159,4 +159,52 @@ test('one that says it is a registered agent is found too, unless it is just bei
   const liar = await claude.createAgent(spec('Liar', { wheelhouse_agent: 'nobody-at-all' }))
   await discoverAgents(deps)
   expect(await find(db, liar.id)).toMatchObject({ state: 'open', detail: { claims_to_be: 'nobody-at-all' } })
+})
+
+test('an import of an agent that this Claude does not list waits for its decision, and what it says is kept', async ({
+  db,
+  claude,
+}) => {
+  const deps = depsOf(db, claude)
+  const here = await claude.createAgent(spec('Imported too'))
+  const csv = `key,claude_agent_id,owner\nhere,${here.id},marketing\nother,agent_of_another_workspace,sales\n`
+  await importFindings(ctxFor(db, await makePerson(db, { roles: ['security'] })), { text: csv, format: 'csv' })
+  await discoverAgents(deps)
+  await discoverAgents(deps)
+  expect(await find(db, here.id)).toMatchObject({
+    name: 'Imported too',
+    detail: { imported_as: 'here', owner: 'marketing', version: '1' },
+  })
+  expect((await find(db, 'agent_of_another_workspace'))?.state).toBe('open')
+  const events = await db.auditEvent.findMany({ where: { event: 'unregistered.gone' }, select: { detail: true } })
+  await claude.archiveAgent(here.id)
+  await discoverAgents(deps)
+  expect((await find(db, here.id))?.state).toBe('gone')
+  expect(await db.auditEvent.count({ where: { event: 'unregistered.gone' } })).toBe(events.length + 1)
+})
+
+test('however many are dismissed, each is asked for new sessions in turn', async ({ db, claude }) => {
+  const deps = depsOf(db, claude)
+  const dismissed = { source: 'claude', verified: true, detail: {}, state: 'dismissed', decidedAt: new Date() }
+  const seen = { firstSeenAt: new Date(), lastSeenAt: new Date(), listedAt: new Date() }
+  await db.unregisteredAgent.createMany({
+    data: Array.from({ length: 50 }, (_, at) => ({ ...dismissed, ...seen, key: `agent_dismissed_${at}`, name: 'x' })),
+  })
+  const agent = await claude.createAgent(spec('The last in turn'))
+  const environment = await claude.ensureEnvironment('wheelhouse')
+  await discoverAgents(deps)
+  const since = new Date(Date.now() - 60_000)
+  await db.unregisteredAgent.updateMany({ where: { key: agent.id }, data: { state: 'dismissed', decidedAt: since } })
+  await claude.createSession({
+    agent,
+    environmentId: environment.id,
+    vaultIds: [],
+    title: 'By hand',
+    metadata: {},
+    budgetMicros: 1_000_000n,
+    firstMessage: 'Go.',
+  })
+  // Those before it may have been asked already.
+  for (let turn = 0; turn < 2; turn += 1) await discoverAgents(deps)
+  expect((await find(db, agent.id))?.state).toBe('open')
 })

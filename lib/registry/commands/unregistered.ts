@@ -2,18 +2,24 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { ok, type Result, err } from '#lib/core/result.ts'
-import { type Found, type InTx, type Row, rowSelect, sightingsAtOnce, subjectOf, writeSightings } from '../sightings.ts'
-import type { CarriedPrompt, DismissUnregisteredInput, Sighting, UnregisteredState } from '../schema/unregistered.ts'
+import {
+  type Found,
+  type InTx,
+  type Row,
+  rowSelect,
+  type Seen,
+  sightingsAtOnce,
+  subjectOf,
+  writeSightings,
+} from '../sightings.ts'
+import type { CarriedPrompt, DismissUnregisteredInput, UnregisteredState } from '../schema/unregistered.ts'
 
 /**
  * Notes what was seen and is not registered: once for each source and key, counted, with the first and the last time. What is new or comes
  * back is told in the audit log, the rest is not. What callers only claim is kept apart up to a limit. Many are noted in several transactions,
  * so that nobody else who notes something waits long, and what was noted before a failure stays. For our own processes.
  */
-export async function noteUnregistered(
-  ctx: Ctx,
-  sightings: readonly (Sighting & { acted?: boolean })[],
-): Promise<Found> {
+export async function noteUnregistered(ctx: Ctx, sightings: readonly Seen[]): Promise<Found> {
   if (ctx.actor.kind !== 'system') throw new DomainError('forbidden', 'Only processes of the platform do this.')
   const found: Found = { added: 0, seenAgain: 0 }
   for (let from = 0; from < sightings.length; from += sightingsAtOnce) {
@@ -66,13 +72,18 @@ export async function closeAdopted(
   })
 }
 
-/** Closes the agents at Claude that wait for a decision and are there no more, or belong to a registered agent by now. For our own processes. */
-export async function closeGone(ctx: Ctx, input: { present: ReadonlySet<string> }): Promise<number> {
+/**
+ * Closes the agents at Claude that wait for a decision and that a whole listing, begun at `listedAt`, does not hold any more, or that belong to a
+ * registered agent by now. What no listing has held (an import, somebody else's Claude) is left: nobody can say that it is gone. For our own
+ * processes.
+ */
+export async function closeGone(ctx: Ctx, input: { listedAt: Date }): Promise<number> {
   if (ctx.actor.kind !== 'system') throw new DomainError('forbidden', 'Only processes of the platform do this.')
   return await inTx(ctx, async (tx, ctx) => {
     await tx.$queryRaw`select pg_advisory_xact_lock(hashtextextended('unregistered', 0))::text`
-    const open = await tx.unregisteredAgent.findMany({ where: { source: 'claude', state: 'open' }, select: rowSelect })
-    const gone = open.filter(({ key }) => !input.present.has(key))
+    const gone = await tx.$queryRaw<Pick<Row, 'id' | 'name'>[]>`
+      select u."id", u."name" from "UnregisteredAgent" u where u."source" = 'claude' and u."state" = 'open'
+        and (u."listedAt" < ${input.listedAt} or exists (select 1 from "ClaudeBinding" b where b."claudeAgentId" = u."key"))`
     await tx.unregisteredAgent.updateMany({
       where: { id: { in: gone.map(({ id }) => id) }, state: 'open' },
       data: { state: 'gone', decidedAt: ctx.now },

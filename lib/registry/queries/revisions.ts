@@ -28,7 +28,9 @@ export async function serverRevision(tx: Tx, id: string, lock: boolean): Promise
 /** The same of a finding; how often and when it was seen is not in it. */
 export async function unregisteredRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
   if (lock) await tx.$queryRaw`select 1 from "UnregisteredAgent" where "id" = ${id}::uuid for update`
-  const finding = await tx.unregisteredAgent.findUnique({ where: { id }, omit: { count: true, lastSeenAt: true } })
+  // That it was seen once more is no change.
+  const omit = { count: true, lastSeenAt: true, listedAt: true, sessionsLookedAt: true } as const
+  const finding = await tx.unregisteredAgent.findUnique({ where: { id }, omit })
   return finding && revisionOf(finding)
 }
 

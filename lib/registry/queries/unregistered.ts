@@ -13,6 +13,9 @@ import type {
   UnregisteredView,
 } from '../schema/unregistered.ts'
 
+/** How far the comparison with Claude is. */
+const notShown = { listedAt: true, sessionsLookedAt: true } as const
+
 /** What is not registered, last seen first, a page at a time. Needs `agents:read`; throws `invalid` for a cursor that is wrong. */
 export async function listUnregistered(ctx: Ctx, query: UnregisteredQuery): Promise<UnregisteredList> {
   authorize(ctx, 'agents:read')
@@ -21,7 +24,7 @@ export async function listUnregistered(ctx: Ctx, query: UnregisteredQuery): Prom
     where: { ...where, ...afterCursor(query.cursor) },
     orderBy: [{ lastSeenAt: 'desc' }, { id: 'desc' }],
     take: query.limit + 1,
-    omit: { definition: true },
+    omit: { ...notShown, definition: true },
   })
   const page = rows.slice(0, query.limit)
   const last = page.at(-1)
@@ -35,7 +38,9 @@ export async function listUnregistered(ctx: Ctx, query: UnregisteredQuery): Prom
 /** One finding with what it is made of, as far as Claude says it. Needs `agents:read`; throws `not_found`. */
 export async function getUnregistered(ctx: Ctx, id: string): Promise<UnregisteredView> {
   authorize(ctx, 'agents:read')
-  const row = z.uuid().safeParse(id).success ? await reader(ctx).unregisteredAgent.findUnique({ where: { id } }) : null
+  const row = z.uuid().safeParse(id).success
+    ? await reader(ctx).unregisteredAgent.findUnique({ where: { id }, omit: notShown })
+    : null
   if (!row) throw new DomainError('not_found', 'There is no such finding.')
   const { definition, ...rest } = row
   return { ...toRow(rest), definition: definition as FoundDefinition | null }
@@ -59,7 +64,9 @@ function afterCursor(cursor: string | undefined): Prisma.UnregisteredAgentWhereI
   return { OR: [{ lastSeenAt: { lt: new Date(at) } }, { lastSeenAt: new Date(at), id: { lt: id } }] }
 }
 
-function toRow(row: Prisma.UnregisteredAgentGetPayload<{ omit: { definition: true } }>): UnregisteredRow {
+function toRow(
+  row: Prisma.UnregisteredAgentGetPayload<{ omit: typeof notShown & { definition: true } }>,
+): UnregisteredRow {
   return {
     ...row,
     source: row.source as UnregisteredSource,

@@ -53,6 +53,9 @@ export type Sighting = {
   at?: Date
 }
 
+/** What a listing of the agents at Claude says of each, and nobody else. */
+export const listedDetails = ['version', 'claims_to_be'] as const
+
 export type UnregisteredRow = {
   id: string
   source: UnregisteredSource
