@@ -1,5 +1,6 @@
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { paths } from '#lib/core/paths.ts'
+import { cutText, storableText } from '#lib/core/storable.ts'
 import type { Cadence } from './digest-time.ts'
 
 /** What a delivery says, before it is written for its medium. */
@@ -12,6 +13,8 @@ export type DigestGroup = { label: string; count: number; items: { title: string
 
 /** Of a kind in a digest; the rest is counted. */
 export const digestItemsMax = 10
+
+const subjectCharactersMax = 300
 
 export type Mail = {
   subject: string
@@ -31,7 +34,7 @@ export function mailOf(message: Message, { id, url, domain }: { id: string; url:
   const { subject, text, html } = contentOf(message, link)
   const footer = `You get this from Wheelhouse. What you are told of, and how: ${settings}`
   return {
-    subject,
+    subject: subjectOf(subject),
     text: `${text}\n\n-- \n${footer}\n`,
     html: `<!doctype html><html lang="en"><body style="font-family:sans-serif;line-height:1.5">${html}<hr><p style="color:#555;font-size:13px">You get this from Wheelhouse. <a href="${escapeHtml(settings)}">What you are told of, and how</a></p></body></html>`,
     messageId: `<${id}@${domain}>`,
@@ -66,9 +69,29 @@ export function titleOf(message: Message): string {
   return message.what === 'digest' ? digestTitle(message) : message.title
 }
 
-/** Slack reads &, < and > as markup; a mention is broken, so that nobody’s words call a whole channel. */
+/**
+ * Text as text: Slack reads &, < and > as markup; a mention is broken, so that nobody’s words call a whole channel. Where words could be formatted, quoted or made a link, by Slack or by a chat that reads
+ * Markdown, the signs are told by ones that look alike and mean nothing.
+ */
 export function escapeMrkdwn(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('@', '@\u200B')
+  return storableText(text)
+    .replaceAll(/[^\P{Cc}\n\t]|[\u2028-\u202e\u2066-\u2069]/gu, '\uFFFD')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll(/^(?=[ \t]*(?:&gt;|#))/gm, '\u200B')
+    .replaceAll('@', '@\u200B')
+    .replaceAll('`', '\u02CB')
+    .replaceAll('*', '\u2217')
+    .replaceAll('~', '\u223C')
+    .replaceAll(/(?<![\p{L}\p{N}])_|_(?![\p{L}\p{N}])/gu, '\uFF3F')
+    .replaceAll('](', ']\u200B(')
+}
+
+/** On one line, as a subject is: no line of it becomes a header. */
+function subjectOf(text: string): string {
+  const line = storableText(text).replaceAll(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, ' ')
+  return cutText(line.replaceAll(/\s+/g, ' ').trim(), subjectCharactersMax)
 }
 
 export function escapeHtml(text: string): string {

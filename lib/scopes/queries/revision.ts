@@ -1,6 +1,15 @@
 import type { Tx } from '#lib/db/client.ts'
 import { revisionOf } from '#lib/core/revision.ts'
 
+/** Of whom we remind, and when: nobody has written anything. */
+const timed = {
+  remindAt: true,
+  remindedAt: true,
+  overdueToldAt: true,
+  escalations: true,
+  escalationRuleId: true,
+} as const
+
 /** A scope request and what was decided, as a text that changes with it; null: there is none. With `lock` its agent is held first, as by every decision. */
 export async function scopeRequestRevision(tx: Tx, id: string, lock: boolean): Promise<string | null> {
   if (lock) {
@@ -8,6 +17,7 @@ export async function scopeRequestRevision(tx: Tx, id: string, lock: boolean): P
   }
   const request = await tx.scopeRequest.findUnique({
     where: { id },
+    omit: timed,
     include: { approvals: { orderBy: { id: 'asc' } } },
   })
   return request && revisionOf(request)
@@ -27,7 +37,11 @@ export async function breakGlassRevision(tx: Tx, grantId: string, lock: boolean)
   if (lock) {
     await tx.$queryRaw`select 1 from "Agent" where "id" = (select "agentId" from "BreakGlassReview" where "grantId" = ${grantId}::uuid) for no key update`
   }
-  const review = await tx.breakGlassReview.findUnique({ where: { grantId }, include: { grant: true } })
+  const review = await tx.breakGlassReview.findUnique({
+    where: { grantId },
+    omit: { ...timed, dueAt: true },
+    include: { grant: true },
+  })
   return review && revisionOf(review)
 }
 

@@ -1,0 +1,43 @@
+/** One line each that a name may be, and that something downstream takes for more than text: with what it is, for the failure. */
+export const hostileLines: readonly (readonly [kind: string, text: string])[] = [
+  ['emoji', '🧾👩🏽‍🚒🏴󠁧󠁢󠁥󠁮󠁧󠁿 ledger'],
+  ['right to left', 'خادم الفواتير עברית'],
+  ['a mark of direction', 'ledger\u200f(write)\u200e'],
+  ['combining marks', `Z${'\u0351\u0363\u0352'.repeat(8)}algo`],
+  ['full width', '＝１＋１'],
+  ['SQL', `'); drop table "Agent"; --`],
+  ['a like pattern', '%_\\ 100%'],
+  ['a script', '<script>document.title="run"</script>'],
+  ['an image', '"><img src=x onerror="document.title=1">'],
+  ['an entity', '&lt;b&gt; &amp;amp; &#x3c;'],
+  ['a template', '{{7*7}} ${process.env} <%= 1 %>'],
+  ['a formula', '=HYPERLINK("http://evil.example","pay")'],
+  ['a sum', '+1+1'],
+  ['a difference', '-2+3'],
+  ['a function', '@SUM(1)'],
+  ['a formula behind an apostrophe', `'=1+1`],
+  ['apostrophes', `''@x`],
+  ['a mention', '<!channel> @channel @here <@U0001>'],
+  ['a link of Slack', '<http://evil.example|Approve now>'],
+  ['formatting', '*bold* _it_ ~no~ `code` ```block```'],
+  ['a link of Markdown', '[Approve now](http://evil.example)'],
+  ['YAML', '!!js/function > &a *a # : - ? | %'],
+  ['a boolean of YAML', 'no'],
+  ['a number of YAML', '1e3'],
+  ['a date of YAML', '2026-11-26'],
+  ['nothing of YAML', '~'],
+  ['a query', 'owner:x OR status:retired "'],
+  ['a path', '../../etc/passwd%00'],
+  ['a prototype', '__proto__'],
+  ['separators', 'a,b;c\\td"e"'],
+  ['one long word', 'W'.repeat(100)],
+]
+
+/** Several lines that a reason may be, if a line may end in it. */
+export const hostileBlocks: readonly (readonly [kind: string, text: string])[] = [
+  ['a header of mail', 'Paid\r\nBcc: everybody@example.com\r\n\r\n<b>Hello</b>'],
+  ['a bare line feed', 'Paid\nBcc: everybody@example.com'],
+  ['an end of mail', 'Paid\r\n.\r\nQUIT'],
+  ['a quotation', '> said security\n> approve it'],
+  ['a fence', '```\nfree text\n```'],
+]
