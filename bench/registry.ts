@@ -12,7 +12,7 @@ import { syncPolicySets } from '#lib/guardrails/commands.ts'
 import { ensureDatabase, startPostgres } from '#lib/dev/postgres/server.ts'
 import { seedLargeFleet } from '#lib/dev/seed/large/seed-large.ts'
 import { getAgent, listAgents, searchAgents } from '#lib/registry/queries.ts'
-import { type Case, cases } from './registry-cases.ts'
+import { barOf, type Case, cases } from './registry-cases.ts'
 import { printHistory } from './registry-history.ts'
 import { printPlans } from './registry-plans.ts'
 
@@ -73,7 +73,7 @@ async function benchDatabase(databaseUrl: string, own = false): Promise<Map<stri
     await syncPolicySets(ctx())
     const before = process.memoryUsage().rss
     const started = performance.now()
-    await listAgents(ctx())
+    const { total: size } = await listAgents(ctx())
     const mb = (process.memoryUsage().rss - before) / 1e6
     print(`index built in ${((performance.now() - started) / 1000).toFixed(1)} s, ${mb.toFixed(0)} MB`)
     if (values.explain) await printPlans(db, ctx())
@@ -91,13 +91,22 @@ async function benchDatabase(databaseUrl: string, own = false): Promise<Map<stri
           .join('')
           .padEnd(32),
       )
-      print(`${each.name.padEnd(36)} ${String(ofCase[0]!.total ?? '').padStart(7)}   ${shown.join('')}`)
+      const verdict = size >= 100_000 ? verdictOf(each, ofCase) : ''
+      print(`${each.name.padEnd(36)} ${String(ofCase[0]!.total ?? '').padStart(7)}   ${shown.join('')}${verdict}`)
     }
     await printHistory(db, ctx, { backdate: own })
     return timings
   } finally {
     await db.$disconnect()
   }
+}
+
+function verdictOf(each: Case, timings: readonly Timing[]): string {
+  const bar = barOf(each)
+  if (!bar) return ''
+  return timings.every(({ p95 }, at) => p95 <= bar.p95[at]!)
+    ? 'p95 within its bar'
+    : `p95 ABOVE ${bar.p95.join('/')} ms`
 }
 
 /** Each answer is also written as JSON, as the API writes it; what it is asked through (HTTP, sign-in) is left out. */
@@ -137,8 +146,10 @@ function printGrowth(table: ReadonlyMap<number, ReadonlyMap<string, Timing[]>>):
   const [from, to] = [table.get(10_000), table.get(100_000)]
   if (!from || !to) return
   print('\ngrowth from 10,000 to 100,000 agents (p50 at 1, p50 at 16)')
-  for (const { name } of cases) {
-    const growth = levels.map((_, at) => (to.get(name)![at]!.p50 / from.get(name)![at]!.p50).toFixed(1))
-    print(`${name.padEnd(36)} ${growth.map((times) => `${times}x`.padStart(7)).join('')}`)
+  for (const each of cases) {
+    const growth = levels.map((_, at) => to.get(each.name)![at]!.p50 / from.get(each.name)![at]!.p50)
+    const shown = growth.map((times) => `${times.toFixed(1)}x`.padStart(7)).join('')
+    const bar = barOf(each)?.growth ?? Number.POSITIVE_INFINITY
+    print(`${each.name.padEnd(36)} ${shown}${growth.some((times) => times > bar) ? `   ABOVE ${bar}x` : ''}`)
   }
 }

@@ -1,6 +1,7 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { measuredSince } from '../measured.ts'
+import { loadFigures, noFigures } from './figures.ts'
 import { FleetIndex } from './fleet-index.ts'
 import { loadAgents, loadAgentsById, loadFacts, poll } from './load.ts'
 import { pruneFleetChanges } from './prune.ts'
@@ -33,13 +34,10 @@ class LiveFleet {
 
   /** The index as of now. To be read before anything else is awaited. */
   async at(now: Date): Promise<FleetIndex> {
-    const since = measuredSince(now).toISOString()
-    const isOther = since !== this.#day || now.getTime() < this.#index.clock - clockMsMax
     await this.#refresh(now)
-    // A window of measurements that has moved, or a clock that was put back, changes what every agent's figures are.
-    if (isOther && (since !== this.#day || now.getTime() < this.#index.clock - clockMsMax)) {
-      await this.#exclusively(() => this.#reload(now))
-    }
+    // Who waited together goes on one after the other: the first one moves what the others find moved.
+    if (this.#isPutBack(now)) await this.#exclusively(async () => this.#isPutBack(now) && (await this.#reload(now)))
+    if (this.#isLaterDay(now)) await this.#exclusively(async () => this.#isLaterDay(now) && (await this.#moveDay(now)))
     this.#index.advance(now.getTime())
     return this.#index
   }
@@ -47,6 +45,23 @@ class LiveFleet {
   /** The index as of now, or as of a later time that somebody has asked at. */
   async latest(now: Date): Promise<FleetIndex> {
     return await this.at(new Date(Math.max(now.getTime(), this.#index.clock)))
+  }
+
+  #isPutBack(now: Date): boolean {
+    return now.getTime() < this.#index.clock - clockMsMax
+  }
+
+  /** Who asked just before midnight is answered by the window of the day that has begun: it does not go back for one question. */
+  #isLaterDay(now: Date): boolean {
+    return measuredSince(now).toISOString() > this.#day
+  }
+
+  /** The window of measurements has moved: every agent has other figures, and nothing else is new. */
+  async #moveDay(now: Date): Promise<void> {
+    const since = measuredSince(now)
+    const figures = await loadFigures(this.#db, { since })
+    this.#day = since.toISOString()
+    this.#index.setFigures(this.#day, ({ id }) => figures.get(id) ?? noFigures)
   }
 
   #refresh(now: Date): Promise<void> {
@@ -60,9 +75,11 @@ class LiveFleet {
     return this.#next
   }
 
-  async #exclusively(work: () => Promise<void>): Promise<void> {
+  async #exclusively(work: () => Promise<unknown>): Promise<void> {
     while (this.#current) await this.#current.catch(() => {})
-    const current = work().finally(() => (this.#current = null))
+    const current = work()
+      .then(() => {})
+      .finally(() => (this.#current = null))
     this.#current = current
     await current
   }

@@ -2,8 +2,8 @@ import { andInto, type Bitmap, emptyBitmap, forEachBit, setBit } from './bitmap.
 import { SlotSet } from './slot-set.ts'
 
 /**
- * Finds the slots whose text contains a word, by the tokens (runs of letters and digits) that contain it. A word that is one run is
- * answered by the tokens alone; for one with spaces or signs in it, the slots that have all of its runs are looked at.
+ * Finds the slots whose text contains a word, by the tokens (runs of letters and digits, and every other sign by itself) that contain it. A
+ * word that is one token is answered by the tokens alone; for one of several, the slots that have all of them are looked at.
  */
 export class TextIndex {
   #texts: string[] = []
@@ -34,26 +34,26 @@ export class TextIndex {
 
   /** The slots whose text contains the word, which is lower case. */
   find(word: string, words: number): Bitmap {
-    const runs = tokensOf(word)
+    const tokens = tokensOf(word)
     const found = emptyBitmap(words)
-    if (runs.size === 1 && runs.has(word)) return this.#addContaining(word, found)
+    if (tokens.size === 1 && tokens.has(word)) return this.#addContaining(word, found)
     const look = (slot: number): void => {
       if (this.#texts[slot]?.includes(word)) setBit(found, slot)
     }
-    if (runs.size === 0) this.#texts.forEach((_, slot) => look(slot))
-    else forEachBit(this.#havingAll([...runs], words), look)
+    if (tokens.size === 0) this.#texts.forEach((_, slot) => look(slot))
+    else forEachBit(this.#havingAll([...tokens], words), look)
     return found
   }
 
   #havingAll([first = '', ...rest]: readonly string[], words: number): Bitmap {
     const candidates = this.#addContaining(first, emptyBitmap(words))
-    for (const run of rest) andInto(candidates, this.#addContaining(run, emptyBitmap(words)))
+    for (const token of rest) andInto(candidates, this.#addContaining(token, emptyBitmap(words)))
     return candidates
   }
 
-  #addContaining(run: string, found: Bitmap): Bitmap {
-    for (const [token, slots] of this.#words) if (token.includes(run)) slots.addTo(found)
-    if (onlyDigits.test(run)) for (const [token, slots] of this.#numbers) if (token.includes(run)) slots.addTo(found)
+  #addContaining(part: string, found: Bitmap): Bitmap {
+    for (const [token, slots] of this.#words) if (token.includes(part)) slots.addTo(found)
+    if (onlyDigits.test(part)) for (const [token, slots] of this.#numbers) if (token.includes(part)) slots.addTo(found)
     return found
   }
 
@@ -84,5 +84,5 @@ export class TextIndex {
 const onlyDigits = /^\d+$/
 
 function tokensOf(text: string): Set<string> {
-  return new Set(text.match(/[\p{L}\p{N}]+/gu))
+  return new Set(text.match(/[\p{L}\p{N}]+|[^\p{L}\p{N}\s]/gu))
 }

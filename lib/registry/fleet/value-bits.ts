@@ -53,8 +53,8 @@ export class ValueBits {
   counts(attribute: Attribute, among: { found: Bitmap; size: number } | null): [value: string, count: number][] {
     const { bits, numbers, ofSlot, sizes } = this.#values.get(attribute)!
     if (!among) return [...numbers].map(([value, number]) => [value, sizes[number]!])
-    // A pass over what was found touches each slot once, a pass over the values each word of each bitmap.
-    if (bits.size * this.#words < 2 * (among.size + this.#words)) {
+    // A pass over what was found touches each slot once, a pass over the values each word of each bitmap, which takes a third of the time.
+    if (bits.size * this.#words < 3 * (among.size + this.#words)) {
       return [...bits].map(([value, bitmap]) => [value, countBoth(bitmap, among.found)])
     }
     const counted = new Uint32Array(sizes.length)

@@ -6,6 +6,8 @@ import { parseValue } from './values.ts'
 
 /** Deeper than anyone writes, and no stack to overflow. */
 const depthMax = 20
+/** More than anyone asks, and few enough that no question keeps the others waiting. */
+const partsMax = 40
 
 /**
  * Parses `can:write env:production -status:retired runs:<5 (owner:a or owner:b) "free text"`. Everything must hold; commas in a value
@@ -57,6 +59,7 @@ class Wrong extends Error {
 class Parser {
   readonly #text: string
   #at = 0
+  #parts = 0
 
   constructor(text: string) {
     this.#text = text
@@ -103,6 +106,9 @@ class Parser {
         if (accessKeys.has(item.key)) throw twice(item.key, at)
         accessKeys.add(item.key)
       }
+      if (items.some((other) => isSameWord(other, item))) continue
+      this.#parts += 1
+      if (this.#parts > partsMax) throw new Wrong(`A query may have ${partsMax} parts at most: leave some out.`, at)
       items.push(item)
     }
   }
@@ -159,6 +165,12 @@ class Parser {
   #skipSpace(): void {
     while (/\s/.test(this.#text.charAt(this.#at))) this.#at += 1
   }
+}
+
+/** Said again, a word asks for nothing more. */
+function isSameWord(one: QueryNode, other: QueryNode): boolean {
+  if (one.kind === 'not') return other.kind === 'not' && isSameWord(one.item, other.item)
+  return one.kind === 'word' && other.kind === 'word' && one.text === other.text
 }
 
 function twice(key: string, at: number): Wrong {

@@ -49,6 +49,16 @@ describe('the query language', () => {
     ])
   })
 
+  test('takes a word that is said again once, and no more parts than are answered at once', () => {
+    expect(parsed('invoice ! INVOICE -x "!" -x').items).toHaveLength(3)
+    const words = (count: number) => Array.from({ length: count }, (_, at) => `w${at}`).join(' ')
+    expect(parsed(words(40)).items).toHaveLength(40)
+    expect(refused(`${words(40)} (one too many)`)).toMatchObject({
+      column: 152,
+      message: expect.stringContaining('40 parts'),
+    })
+  })
+
   test('negates terms, words and groups, and reads alternatives', () => {
     expect(parsed('-status:retired -word -"a b"').items.map(({ kind }) => kind)).toEqual(['not', 'not', 'not'])
     expect(formatAgentQuery(parsed('-(server:erp can:write) (tier:high OR runs:>5 x)'))).toBe(
