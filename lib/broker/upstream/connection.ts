@@ -20,11 +20,16 @@ import {
 import { type TraceContext, traceparentOf } from '../telemetry/trace-context.ts'
 import { headerValue, paramHeaders } from './param-headers.ts'
 import { type SocketOptions, Sockets } from './sockets.ts'
-import { untilAborted } from '../until-aborted.ts'
+import { pause, untilAborted } from '../until-aborted.ts'
 
 const handshakeMs = 10_000
 const cancelMs = 2000
 const resumeMs = 1000
+/** What a server may say instead: no less, so that it is not asked without a pause, and no more than a call may take. */
+const resumeMsMin = 100
+const resumeMsMax = 30_000
+/** How often the rest of one reply is asked for over a connection that the server closes. */
+const dropsMax = 3
 
 /** A session at a server before 2026-07-28 that belongs to one session of one agent. */
 export type UpstreamSession = { readonly id: string; readonly version: string }
@@ -257,7 +262,12 @@ export class UpstreamConnection {
       // From 2026-07-28 on the closed connection is the cancellation; before, it has to be said.
       if (signal.aborted && handshake.era === 'legacy') this.#cancel(post, id)
       if (!(error instanceof CutOff) || !session || own?.cuts) throw error
-      return await this.#resume(session, { cut: error, post, id })
+      return await this.#resume(session, { cut: error, post, id }).catch((late: unknown) => {
+        if (signal.aborted) this.#cancel(post, id)
+        // It has begun there, so what refuses the rest of it must not have it sent again.
+        const isGone = late instanceof UpstreamFailure && late.kind === 'session_gone'
+        throw isGone ? new UpstreamFailure('unreachable', 'it has forgotten the session in which it was at work') : late
+      })
     }
   }
 
@@ -266,18 +276,18 @@ export class UpstreamConnection {
     session: UpstreamSession,
     { cut, post, id }: { cut: CutOff; post: Post; id: string | number },
   ): Promise<RpcReply> {
+    let drops = 0
     for (let last = cut; ;) {
-      await untilAborted(new Promise((resolve) => setTimeout(resolve, last.retryMs ?? resumeMs)), post.signal)
+      await pause(Math.min(Math.max(last.retryMs ?? resumeMs, resumeMsMin), resumeMsMax), post.signal)
       if (!this.#credential.current()) await this.#obtain(post.signal)
       const get = { ...this.#postOf(null, { signal: post.signal, session, lasting: true }), relay: post.relay }
       get.headers['accept'] = 'text/event-stream'
       get.headers['last-event-id'] = last.eventId
-      const response = await send(get, 'GET')
       try {
-        return withoutType(await readReply(response, get, id))
+        return withoutType(await readReply(await send(get, 'GET'), get, id))
       } catch (error) {
-        if (!(error instanceof CutOff)) throw error
-        last = error
+        if (error instanceof CutOff) last = error
+        else if (!(error instanceof UpstreamFailure) || error.kind !== 'dropped' || (drops += 1) > dropsMax) throw error
       }
     }
   }

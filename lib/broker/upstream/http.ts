@@ -145,6 +145,8 @@ async function readEvents(response: Incoming, post: Post, id: number | string): 
     }
   } catch (error) {
     if (open) response.destroy()
+    // The rest of it may still be had, as after a stream that the server ended.
+    if (last && error instanceof UpstreamFailure && error.kind === 'unreachable') throw new CutOff(last)
     throw error
   } finally {
     // A server ends the stream after its reply: the connection is used again.
