@@ -7,6 +7,7 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { startTcpProxy } from '#lib/dev/test/tcp-proxy.ts'
 import { listServerHealth } from '#lib/registry/queries.ts'
+import type { Tracer } from './telemetry/request-telemetry.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 const limits = { circuitFailures: 3, circuitOpenMs: 1500, callDeadlineMs: 400 }
@@ -49,7 +50,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
     await proxy.stop()
   })
   await until(async () => (await db.mcpTool.count()) === 5)
-  return { broker, upstream, proxy }
+  return { broker, upstream, proxy, databaseUrl }
 })
 
 test('a server that fails again and again is left alone, which is said, shown and recorded, and it comes back by itself', async ({
@@ -111,4 +112,44 @@ test('calls that the server lets run into their deadline open it, calls that the
   expect(refused._meta?.['wheelhouse/denial']).toMatchObject({ rule: 'upstream_unavailable' })
   await until(async () => (await client.callTool({ name: 'look', arguments: {} })).isError === undefined)
   await client.close()
+})
+
+test('a call that fails in the broker itself as the probe does not keep everybody else from the server', async ({
+  db,
+  world,
+}) => {
+  let fails = false
+  const tracer: Tracer = {
+    begin: () => ({
+      traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+      part(name) {
+        if (fails && name === 'audit') throw new Error('no span of that')
+      },
+      upstream: () => ({ context: null, end() {} }) as never,
+      end() {},
+    }),
+  }
+  const { databaseUrl } = world
+  const port = await freePort()
+  const traced = await startBroker({ db, databaseUrl, port, portalUrl, encryptionKey, limits, tracer })
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'write' })
+  const client = await agentSession(db, { broker: traced }, { agent })
+  const call = async () => client.callTool({ name: 'change', arguments: {} })
+  await until(async () => !(await call()).isError)
+  // Then nobody but this agent asks the server anything.
+  await traced.broker.discovery.stop()
+  await world.proxy.cut()
+  await until(async () => JSON.stringify(await call()).includes('so nothing is sent to it'))
+  await world.proxy.restore()
+  fails = true
+  await until(async () => {
+    await call().catch(() => null)
+    const metrics = await (await fetch(`${traced.url}/metrics`)).text()
+    return metrics.includes('wheelhouse_broker_upstream_state{server="modern"} 1')
+  })
+  fails = false
+  await until(async () => !(await call()).isError, 10_000)
+  await client.close()
+  await traced.stop()
 })

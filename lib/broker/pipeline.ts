@@ -33,6 +33,7 @@ import { emptyList, recordedArguments, resultFor } from './methods.ts'
 import { onlyAsTask, taskNotTranslated, withoutHint } from './tasks/offered.ts'
 import { handleIn, taskRecord } from './tasks/replies.ts'
 import { failureName } from './telemetry/failure-name.ts'
+import type { RequestTelemetry } from './telemetry/request-telemetry.ts'
 import { CutOff, UpstreamFailure } from './upstream/failure.ts'
 import type { BrokeredServer } from './view/view.ts'
 import {
@@ -156,6 +157,21 @@ function admit(parts: PipelineParts, call: ToolCall, allowed: Allowed): Denial |
 export async function carryOut(
   parts: PipelineParts,
   request: AgentRequest,
+  going: Pick<Going, 'call' | 'allowed'> & Partial<Going>,
+): Promise<Answer> {
+  const { call, allowed } = going
+  const circuit = parts.health.circuitOf(allowed.server as BrokeredServer)
+  try {
+    return await carriedOut(parts, request, going)
+  } finally {
+    // Whatever became of it: as a probe that tells nothing it would keep everybody else from the server.
+    circuit.released(call)
+  }
+}
+
+async function carriedOut(
+  parts: PipelineParts,
+  request: AgentRequest,
   { call, allowed, bypassed = null }: Pick<Going, 'call' | 'allowed'> & Partial<Going>,
 ): Promise<Answer> {
   const { agent, tool, grant } = allowed
@@ -182,10 +198,8 @@ export async function carryOut(
   let large: LargeReply | undefined
   let passed = false
   try {
-    if (changes && !(await recorded(parts, intendedRow(record, parts.now()), { happened: false, telemetry }))) {
-      parts.health.circuitOf(allowed.server as BrokeredServer).released(call)
+    if (changes && !(await recorded(parts, intendedRow(record, parts.now()), { happened: false, telemetry })))
       return refuse(parts, request, auditDenial)
-    }
     const sentAt = performance.now()
     // As it is now: its credential may have changed.
     const server = parts.view.servers.get(call.serverId) ?? (allowed.server as BrokeredServer)
@@ -228,23 +242,24 @@ async function forward(parts: PipelineParts, request: AgentRequest, turn: Omit<T
   const { server, tool, running } = turn
   const { signal } = running
   const { name, isMethod } = tool
-  const exchange = request.telemetry.upstream({
-    serverId: server.id,
-    url: server.url,
-    method: isMethod ? name : 'tools/call',
-    tool: isMethod ? null : name,
-  })
+  let exchange: ReturnType<RequestTelemetry['upstream']> | undefined
   try {
+    const { context, end } = (exchange = request.telemetry.upstream({
+      serverId: server.id,
+      url: server.url,
+      method: isMethod ? name : 'tools/call',
+      tool: isMethod ? null : name,
+    }))
     const reply = await parts.health.watch(parts.health.circuitOf(server), running, () => {
       signal.throwIfAborted()
-      return converse(parts, request, { ...turn, trace: exchange.context })
+      return converse(parts, request, { ...turn, trace: context })
     })
     const outcome = handleIn(request, reply) ? 'task' : outcomeOf(reply)
-    if (reply.ok) exchange.end?.({ error: outcome === 'tool_error' ? outcome : null })
-    else exchange.end?.({ error: String(reply.error.code), code: reply.error.code })
+    if (reply.ok) end?.({ error: outcome === 'tool_error' ? outcome : null })
+    else end?.({ error: String(reply.error.code), code: reply.error.code })
     return endGuarded(outcome, guardReply(server, reply))
   } catch (error) {
-    exchange.end?.({ error: failureName(error, signal) })
+    exchange?.end?.({ error: failureName(error, signal) })
     if (signal.reason instanceof CallEnded) return endOf(signal.reason)
     // A call that outlives its exchanges is ended for itself.
     if (error instanceof CallEnded) return endOf(error)

@@ -3,7 +3,7 @@ import { makeAgent, sessionToken, upstreamSecret } from '#lib/dev/test/broker.ts
 import { agentSession, brokerWorld, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { startOtlpReceiver } from '#lib/dev/test/otlp-receiver.ts'
-import { makeGrant } from '#lib/dev/test/registry.ts'
+import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { startBroker } from '../testing/start-broker.ts'
 import { startTracing } from './tracing.ts'
 
@@ -135,4 +135,21 @@ test('a trace its caller does not keep is not sent, and is still passed on', asy
   )
   expect(world.receiver.spans.filter((span) => span.traceId === other)).toEqual([])
   await client.close()
+})
+
+test('a call to a server without an address is traced as any other, and ends', async ({ db, world }) => {
+  const command = { command: 'node', args: [], env: [] }
+  await makeServer(db, { id: 'program', url: '', transport: 'stdio', command, tools: { turn: 'write' } })
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'program', class: 'write' })
+  const token = await sessionToken(db, world.broker.url, agent)
+  await world.broker.broker.keeper.refresh()
+  // This installation runs no programs, which is what the refusal says.
+  const { status, text } = await postCall(world, { token, serverId: 'program', body: callBody('turn') })
+  expect({ status, text }).toEqual({ status: 200, text: expect.stringContaining('upstream_unavailable') as string })
+  expect(await lastEvent(db, agent.agentId)).toMatchObject({ event: 'mcp.call_allowed', rule: 'upstream_unavailable' })
+  const exchange = () =>
+    world.receiver.spans.find((span) => span.kind === 3 && span.attributes['wheelhouse.server.id'] === 'program')
+  await until(() => exchange() !== undefined)
+  expect(exchange()!.attributes).not.toHaveProperty('server.address')
 })

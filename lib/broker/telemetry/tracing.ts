@@ -113,15 +113,20 @@ function requestAttributes(facts: RequestFacts): Attributes {
 }
 
 function upstreamAttributes({ method, tool, serverId, url }: UpstreamFacts): Attributes {
-  const { hostname, port, protocol } = new URL(url)
   return {
     'mcp.method.name': method,
     ...(tool === null ? {} : { 'gen_ai.tool.name': tool, 'gen_ai.operation.name': 'execute_tool' }),
     'wheelhouse.server.id': serverId,
-    'server.address': hostname,
-    'server.port': Number(port) || (protocol === 'https:' ? 443 : 80),
+    ...addressOf(url),
     ...overTcp,
   }
+}
+
+/** A program that the sandbox service runs has no address of its own. */
+function addressOf(url: string): Attributes {
+  if (!URL.canParse(url)) return {}
+  const { hostname, port, protocol } = new URL(url)
+  return { 'server.address': hostname, 'server.port': Number(port) || (protocol === 'https:' ? 443 : 80) }
 }
 
 function contextOf({ traceId, spanId, sampled, state }: TraceContext): Context {
