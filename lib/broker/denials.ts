@@ -1,3 +1,4 @@
+import { inexactNumber } from '#lib/core/exact-json.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { auditText } from './audit/records.ts'
 import type { Circuit } from './upstream/circuit.ts'
@@ -42,4 +43,13 @@ export function afterTheFact(changes: boolean): Denial {
 export function namesNoTool(name: string): Denial {
   const message = `${auditText(name)} names no tool of a registered server; here tools are named {server}__{tool}.`
   return { rule: 'tool_unknown', message }
+}
+
+/** Why a request is refused whose numbers the broker cannot hold: it would decide about others than it passes on. Null for any other. */
+export function inexactDenial(text: string): Denial | null {
+  const found = inexactNumber(text)
+  if (!found) return null
+  const { name, source } = found
+  const where = name === null ? '' : ` of ${auditText(name)}`
+  return { rule: 'number_inexact', message: `The number ${auditText(source, 40)}${where} cannot be held exactly.` }
 }

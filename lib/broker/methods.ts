@@ -69,6 +69,7 @@ export function messageFor(params: Record<string, unknown>, tool: ToolFacts): Om
     const { inputSchema } = (tool as BrokeredTool).definition
     return {
       repeatable,
+      exact: true,
       method: 'tools/call',
       params: params['name'] === tool.name ? params : { ...params, name: tool.name },
       tool: { name: tool.name, inputSchema },
@@ -78,6 +79,7 @@ export function messageFor(params: Record<string, unknown>, tool: ToolFacts): Om
   const name = key === null ? undefined : params[key]
   return {
     repeatable,
+    exact: true,
     method: tool.name,
     params,
     ...(typeof name === 'string' ? { tool: { name, inputSchema: null } } : {}),

@@ -1,3 +1,4 @@
+import { isExactNumber } from '#lib/core/exact-json.ts'
 import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
 import { type CallRecord, intendedRow } from '../audit/records.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
@@ -121,7 +122,7 @@ export class Talk {
     switch (message['method']) {
       case 'notifications/progress':
         if (this.#token === undefined || params['progressToken'] !== this.#upstreamToken) return null
-        if (this.#progress > 0 && Number(params['progress']) <= this.#progress) return null
+        if (this.#progress > 0 && !isBeyond(params['progress'], this.#progress)) return null
         return { ...message, params: { ...params, progressToken: this.#token } }
       case 'notifications/message':
         return this.#wantsLog(params['level']) ? message : null
@@ -137,6 +138,11 @@ export class Talk {
     if (this.#logLevel === undefined) return this.era === 'legacy'
     return levels.indexOf(String(level)) >= levels.indexOf(this.#logLevel)
   }
+}
+
+/** Progress that a double does not hold is beyond whatever was told. */
+function isBeyond(progress: unknown, told: number): boolean {
+  return isExactNumber(progress) || Number(progress) > told
 }
 
 const none: Envelope = {}

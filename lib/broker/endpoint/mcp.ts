@@ -4,6 +4,7 @@ import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable } from '../audit/group-commit.ts'
+import { inexactDenial } from '../denials.ts'
 import { sessionNotFound } from '../conversation/session-stream.ts'
 import { subscribe } from '../conversation/subscriptions.ts'
 import { Talk } from '../conversation/talk.ts'
@@ -25,7 +26,15 @@ import { authenticate, schemeOf } from './authenticate.ts'
 import { cancelledId } from './cancellations.ts'
 import { challenge, statusOf } from './challenge.ts'
 import { type Admitted, type Exchange, type McpEndpointParts, refused } from './exchange.ts'
-import { answerOther, answerRest, answerWithoutBody, isMessage, listenerOf, requestKey } from './other-exchanges.ts'
+import {
+  answerOther,
+  answerRest,
+  answerWithoutBody,
+  idOf,
+  isMessage,
+  listenerOf,
+  requestKey,
+} from './other-exchanges.ts'
 import { type BrokeredMethod, isBrokered, paramMismatch, readRequest } from './protocol.ts'
 import { sessionNamed } from './session-requests.ts'
 import { sessionHeader } from './sessions.ts'
@@ -66,6 +75,11 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   if (isDeeperThan(body, requestDepthMax)) {
     const message = `A request may be nested ${requestDepthMax} levels deep.`
     return send(response, refused(parts, 400, { rule: 'request_too_deep', message }))
+  }
+  const inexact = inexactDenial(text)
+  if (inexact) {
+    const { caller } = admitted
+    return send(response, await refuseCaller(parts, { status: 400, caller, serverId, denial: inexact, id: idOf(body) }))
   }
   // What is under way may still be cancelled, and answered.
   const isOver = isMessage(body) && (cancelledId(body) !== undefined || body['method'] === undefined)
@@ -219,9 +233,11 @@ async function refuseToken(
   return { ...answer, headers: { ...answer.headers, 'www-authenticate': words } }
 }
 
+type RefusedCaller = { status: number; caller: Caller; serverId: string | null; denial: Denial; id?: RpcId }
+
 async function refuseCaller(
   parts: McpEndpointParts,
-  { status, caller, serverId, denial }: { status: number; caller: Caller; serverId: string | null; denial: Denial },
+  { status, caller, serverId, denial, id = null }: RefusedCaller,
 ): Promise<Answer> {
   const { view } = parts.keeper
   const agent = view.agents.get(caller.agentId)
@@ -233,7 +249,7 @@ async function refuseCaller(
     if (!(error instanceof AuditUnavailable)) throw error
     return refused(parts, 503, { rule: 'audit_unavailable', message: 'The audit log cannot be written now.' })
   }
-  return refused(parts, status, denial, { agentId: caller.agentId, decisionId, explained })
+  return refused(parts, status, denial, { agentId: caller.agentId, decisionId, explained }, id)
 }
 
 function parseJson(text: string): unknown {

@@ -91,7 +91,9 @@ function isEnveloped({ params }: RpcMessage): boolean {
   return typeof meta === 'object' && meta !== null && metaKey.version in meta
 }
 
-function idOf({ id }: RpcMessage): RpcId {
+/** Of what claims to be a message. */
+export function idOf(body: unknown): RpcId {
+  const id = isMessage(body) ? body['id'] : null
   return typeof id === 'string' || typeof id === 'number' ? id : null
 }
 

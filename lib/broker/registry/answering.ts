@@ -6,6 +6,7 @@ import { newRequestId } from '#lib/core/ids.ts'
 import type { Db } from '#lib/db/client.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { Log } from '#lib/log/log.ts'
+import { inexactDenial } from '../denials.ts'
 import { isDeeperThan } from '../depth.ts'
 import { metadataPath, type ResourceAddresses } from '../endpoint/challenge.ts'
 import { RateLimits } from '../rate-limits.ts'
@@ -51,6 +52,8 @@ export class RegistryAnswers {
         message: `A request may be nested ${depthMax} levels deep.`,
       })
     }
+    const inexact = text === null ? null : inexactDenial(text)
+    if (inexact) return this.#refused(400, inexact)
     const refusal = refuseStream(body) ?? (await refuseUnseenTool(person, body))
     return refusal ? plain(refusal) : await this.#answerWithSdk(request, { person, body })
   }

@@ -53,6 +53,8 @@ export type UpstreamRequest = {
   own?: { session: UpstreamSession; id: string | number; cuts: boolean } | undefined
   /** Whether a result that is too large to hold may be handed over while it arrives. */
   streams?: boolean
+  /** Its reply is only passed on, so that numbers in it stay as they are written. */
+  exact?: boolean
   /** A stream that lasts: over connections of its own, silent as long as it likes. */
   lasting?: boolean
 }
@@ -178,7 +180,7 @@ export class UpstreamConnection {
     { lastEventId, relay, signal }: { lastEventId: string | null; relay: Relay; signal: AbortSignal },
   ): Promise<{ status: number; read: (() => Promise<void>) | null }> {
     if (!this.#credential.current()) await this.#obtain(signal)
-    const post = { ...this.#postOf(null, { signal, session, lasting: true }), relay }
+    const post = { ...this.#postOf(null, { signal, session, lasting: true, exact: true }), relay }
     post.headers['accept'] = 'text/event-stream'
     if (lastEventId !== null) post.headers['last-event-id'] = lastEventId
     const response = await send(post, 'GET')
@@ -247,7 +249,8 @@ export class UpstreamConnection {
     const id = own ? own.id : (this.#lastId += 1)
     const params = paramsFor(handshake, request.params, request.envelope ?? {}, request.trace)
     const session = own ? own.session : sessionOf(handshake)
-    const post = this.#postOf({ jsonrpc: '2.0', id, method, params }, { signal, session, lasting: request.lasting })
+    const { lasting, exact } = request
+    const post = this.#postOf({ jsonrpc: '2.0', id, method, params }, { signal, session, lasting, exact })
     this.#addHeaders(post.headers, request, handshake)
     post.relay = request.relay
     if (request.streams) post.streamFromBytes = this.#limits.streamFromBytes
@@ -280,7 +283,8 @@ export class UpstreamConnection {
     for (let last = cut; ;) {
       await pause(Math.min(Math.max(last.retryMs ?? resumeMs, resumeMsMin), resumeMsMax), post.signal)
       if (!this.#credential.current()) await this.#obtain(post.signal)
-      const get = { ...this.#postOf(null, { signal: post.signal, session, lasting: true }), relay: post.relay }
+      const { signal, exact } = post
+      const get = { ...this.#postOf(null, { signal, session, lasting: true, exact }), relay: post.relay }
       get.headers['accept'] = 'text/event-stream'
       get.headers['last-event-id'] = last.eventId
       try {
@@ -300,9 +304,9 @@ export class UpstreamConnection {
 
   #postOf(
     message: RpcMessage | null,
-    options: { signal: AbortSignal; session: UpstreamSession | null; lasting?: boolean | undefined },
+    options: Pick<Post, 'signal' | 'exact'> & { session: UpstreamSession | null; lasting?: boolean | undefined },
   ): Post {
-    const { signal, session, lasting } = options
+    const { signal, session, lasting, exact } = options
     const shown = this.#credential.current()
     // It lapsed since it was obtained: without it nothing is sent, nor a connection opened.
     if (!shown) throw new CredentialFailure('credential_unavailable', 'its credential has just ended')
@@ -328,6 +332,7 @@ export class UpstreamConnection {
       redact: shown.redact,
       prover: shown.prover,
       silenceMs: lasting ? 0 : undefined,
+      exact,
     }
   }
 

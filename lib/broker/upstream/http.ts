@@ -1,4 +1,5 @@
 import type { Pool } from 'undici'
+import { isExactNumber, parseExactly } from '#lib/core/exact-json.ts'
 import { isDeeperThan } from '../depth.ts'
 import { LargeReply } from '../large/large-reply.ts'
 import { type SseItem, SseSplitter } from '../large/sse-splitter.ts'
@@ -40,6 +41,8 @@ export type Post = {
   relay?: Relay | undefined
   /** How long the server may be silent; 0: as long as the signal lets it. */
   silenceMs?: number | undefined
+  /** What the server says is only passed on: numbers stay as they are written. */
+  exact?: boolean | undefined
 }
 
 /** Its content type; of a server that sends several the first. */
@@ -60,7 +63,7 @@ export async function readReply(response: Incoming, post: Post, id: number | str
   const isJson = type.startsWith('application/json')
   const read = await readText(response, post, { large: isJson && statusCode === 200 ? id : null })
   if (typeof read !== 'string') return read
-  const message = isJson ? parse(read) : null
+  const message = isJson ? parse(read, post) : null
   const reply = message && replyOf(message, statusCode === 200 ? id : null, statusCode)
   if (statusCode === 404 && post.headers['mcp-session-id']) {
     throw new UpstreamFailure('session_gone', 'it does not know the session')
@@ -132,7 +135,7 @@ async function readEvents(response: Incoming, post: Post, id: number | string): 
           open = false
           return await large(piecesOf({ splitter, first: items.slice(at), response, post }), post, id)
         }
-        const message = parse(post.redact(item.data))
+        const message = parse(post.redact(item.data), post)
         const reply = message && replyOf(message, id, 200)
         if (reply) return shallow(reply, post)
         if (item.id !== null) last = { id: item.id, retry: item.retry ?? last?.retry ?? null }
@@ -215,7 +218,7 @@ export async function readStream(response: Incoming, post: Post & { relay: Relay
       for (const item of splitter.push(bytes)) {
         if (item.kind === 'piece')
           throw new UpstreamFailure('too_large', `it sends a message of more than ${post.resultBytesMax} bytes`)
-        const message = parse(post.redact(item.data))
+        const message = parse(post.redact(item.data), post)
         if (isDeeperThan(message, post.resultDepthMax + 2)) continue
         const taken = post.relay.take(message, item)
         if (taken) await untilAborted(taken, post.signal)
@@ -273,12 +276,13 @@ async function discard(response: Incoming, failure: UpstreamFailure): Promise<ne
   throw failure
 }
 
-function parse(text: string): Record<string, unknown> | null {
+function parse(text: string, { exact }: Pick<Post, 'exact'>): Record<string, unknown> | null {
   try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null
+    const value: unknown = exact ? parseExactly(text) : JSON.parse(text)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
+    const message = value as Record<string, unknown>
+    // Nobody gives messages such ids, and whoever answers one has to give it back.
+    return exact && isExactNumber(message['id']) ? null : message
   } catch {
     return null
   }

@@ -1,3 +1,4 @@
+import { isExactNumber } from '#lib/core/exact-json.ts'
 import { type InjectionMark, injectionMarks, marksIn } from './injection.ts'
 import { isRandom, isSecretName, type SecretKind, secretsIn } from './secrets.ts'
 
@@ -27,7 +28,7 @@ export function guardResult(result: Record<string, unknown>, { mask }: { mask: b
 
 function walkValue(value: unknown, walk: Walk): unknown {
   if (typeof value === 'string') return walkText(value, walk)
-  if (typeof value !== 'object' || value === null) return value
+  if (typeof value !== 'object' || value === null || isExactNumber(value)) return value
   return Array.isArray(value) ? walkArray(value, walk) : walkObject(value as Record<string, unknown>, walk)
 }
 

@@ -33,6 +33,7 @@ const steps: Record<NamedRule, StepId> = {
   method_not_brokered: 'request',
   request_too_large: 'request',
   request_too_deep: 'request',
+  number_inexact: 'request',
   session_ended: 'request',
   session_unknown: 'request',
   token_missing: 'request',

@@ -5,7 +5,7 @@ const platform: RuleKeeper = {
   how: 'The platform team changes the code or the settings of the platform.',
 }
 
-/** The rules of sizes and depths; part of the one table in schema.ts. */
+/** The rules of sizes, depths and numbers; part of the one table in schema.ts. */
 export const limitRules = {
   request_too_large: {
     title: 'Requests are limited in size',
@@ -25,6 +25,14 @@ export const limitRules = {
     title: 'Requests are limited in depth',
     explanation: 'The request nests arrays and objects deeper than the broker takes.',
     remedy: 'Send flatter arguments.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
+  number_inexact: {
+    title: 'Numbers are passed on as they are, or not at all',
+    explanation:
+      'The request holds a number that cannot be held exactly, such as 9007199254740993 or 1e400: what was decided about it would be another number than the one that was sent.',
+    remedy: 'Send it as text where the tool takes text, or a number with fewer digits.',
     setBy: 'Platform',
     changedBy: platform,
   },
