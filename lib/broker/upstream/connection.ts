@@ -19,17 +19,12 @@ import {
 } from './http.ts'
 import { type TraceContext, traceparentOf } from '../telemetry/trace-context.ts'
 import { headerValue, paramHeaders } from './param-headers.ts'
+import { restOfReply } from './rest-of-reply.ts'
 import { type SocketOptions, Sockets } from './sockets.ts'
-import { pause, untilAborted } from '../until-aborted.ts'
+import { untilAborted } from '../until-aborted.ts'
 
 const handshakeMs = 10_000
 const cancelMs = 2000
-const resumeMs = 1000
-/** What a server may say instead: no less, so that it is not asked without a pause, and no more than a call may take. */
-const resumeMsMin = 100
-const resumeMsMax = 30_000
-/** How often the rest of one reply is asked for over a connection that the server closes. */
-const dropsMax = 3
 
 /** A session at a server before 2026-07-28 that belongs to one session of one agent. */
 export type UpstreamSession = { readonly id: string; readonly version: string }
@@ -265,35 +260,25 @@ export class UpstreamConnection {
       // From 2026-07-28 on the closed connection is the cancellation; before, it has to be said.
       if (signal.aborted && handshake.era === 'legacy') this.#cancel(post, id)
       if (!(error instanceof CutOff) || !session || own?.cuts) throw error
-      return await this.#resume(session, { cut: error, post, id }).catch((late: unknown) => {
+      try {
+        return await restOfReply(error, signal, (eventId) => this.#rest(session, { eventId, post, id }))
+      } catch (late) {
         if (signal.aborted) this.#cancel(post, id)
-        // It has begun there, so what refuses the rest of it must not have it sent again.
-        const isGone = late instanceof UpstreamFailure && late.kind === 'session_gone'
-        throw isGone ? new UpstreamFailure('unreachable', 'it has forgotten the session in which it was at work') : late
-      })
+        throw late
+      }
     }
   }
 
-  /** The server ended the stream before its reply and says where to go on: as often as it does, until the signal. */
-  async #resume(
+  async #rest(
     session: UpstreamSession,
-    { cut, post, id }: { cut: CutOff; post: Post; id: string | number },
+    { eventId, post, id }: { eventId: string; post: Post; id: string | number },
   ): Promise<RpcReply> {
-    let drops = 0
-    for (let last = cut; ;) {
-      await pause(Math.min(Math.max(last.retryMs ?? resumeMs, resumeMsMin), resumeMsMax), post.signal)
-      if (!this.#credential.current()) await this.#obtain(post.signal)
-      const { signal, exact } = post
-      const get = { ...this.#postOf(null, { signal, session, lasting: true, exact }), relay: post.relay }
-      get.headers['accept'] = 'text/event-stream'
-      get.headers['last-event-id'] = last.eventId
-      try {
-        return withoutType(await readReply(await send(get, 'GET'), get, id))
-      } catch (error) {
-        if (error instanceof CutOff) last = error
-        else if (!(error instanceof UpstreamFailure) || error.kind !== 'dropped' || (drops += 1) > dropsMax) throw error
-      }
-    }
+    const { signal, exact, relay } = post
+    if (!this.#credential.current()) await this.#obtain(signal)
+    const get = { ...this.#postOf(null, { signal, session, lasting: true, exact }), relay }
+    get.headers['accept'] = 'text/event-stream'
+    get.headers['last-event-id'] = eventId
+    return withoutType(await readReply(await send(get, 'GET'), get, id))
   }
 
   #cancel(post: Post, requestId: number | string): void {
