@@ -5,19 +5,18 @@
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { ok } from '#lib/core/result.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
-import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
 import { holdFor } from '#lib/guardrails/rules/holds.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
-import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import { observing } from './audit/observations.ts'
-import { type CallRecord, deniedRow, finishedRow, intendedRow } from './audit/records.ts'
+import { type CallRecord, finishedRow, intendedRow } from './audit/records.ts'
 import { denialOf, type End, endGuarded, endOf, failedHere, isStopped, outcomeOf } from './call-ends.ts'
 import { converse, type Turn } from './conversation/conversation.ts'
 import { deadlineOf } from './limits.ts'
 import { decideAnswers, isContinued, readContinued, withEdited } from './conversation/continued.ts'
 import { AskRefused } from './conversation/refusal.ts'
+import { deniedAnswer, deny, pointerOf, refuse } from './deny.ts'
 import { afterTheFact, auditDenial, circuitDenial, namesNoTool } from './denials.ts'
 import { guardReply, joinFindings } from './guards.ts'
 import { holdForPerson } from './holding/hold.ts'
@@ -29,23 +28,14 @@ import { resolveMerged } from './merged-names.ts'
 import { saidResult } from './merged-results.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import { countRated, type Going } from './rated-calls.ts'
-import { emptyList, recordedArguments, resultFor } from './methods.ts'
+import { recordedArguments } from './methods.ts'
 import { onlyAsTask, taskNotTranslated, withoutHint } from './tasks/offered.ts'
 import { handleIn, taskRecord } from './tasks/replies.ts'
 import { failureName } from './telemetry/failure-name.ts'
 import type { RequestTelemetry } from './telemetry/request-telemetry.ts'
 import { CutOff, UpstreamFailure } from './upstream/failure.ts'
 import type { BrokeredServer } from './view/view.ts'
-import {
-  type Answer,
-  cutAnswer,
-  deniedCallAnswer,
-  errorAnswer,
-  type Pointer,
-  refusedAnswer,
-  resultAnswer,
-  statusFor,
-} from './wire.ts'
+import { type Answer, cutAnswer, errorAnswer, refusedAnswer, resultAnswer, statusFor } from './wire.ts'
 
 const noArguments = {}
 
@@ -288,59 +278,6 @@ function answerOf(
     message: 'The call was cancelled by its caller.',
   }
   return deniedAnswer(request, denial, pointerOf(parts, request, about))
-}
-
-/** Puts a refusal on record and says it. */
-export async function deny(
-  parts: PipelineParts,
-  request: AgentRequest,
-  { call, denial }: { call: ToolCall; denial: Denial },
-): Promise<Answer> {
-  const tool = parts.view.servers.get(call.serverId)?.tools.get(call.tool)
-  const given = recordedArguments(request.params, call.isMethod === true)
-  const { telemetry } = request
-  const now = parts.now()
-  const explained = factsOfDenial(denial, call, parts.view, now)
-  const facts = { agent: request.agent, tool, arguments: given, explained, traceId: telemetry.traceId, now }
-  const row = deniedRow(call, denial, facts)
-  telemetry.called({
-    // What a caller makes up is no label.
-    server: parts.view.servers.has(call.serverId) ? call.serverId : '',
-    tool: tool || call.isMethod ? call.tool : '',
-    class: tool?.class ?? (call.isMethod ? 'read' : 'unknown'),
-    decision: 'deny',
-    outcome: denial.rule,
-  })
-  if (!(await recorded(parts, row, { happened: false, telemetry }))) return refuse(parts, request, auditDenial)
-  const about = { serverId: call.serverId, decisionId: String(row['id']), explained }
-  return deniedAnswer(request, denial, pointerOf(parts, request, about))
-}
-
-/** A tool's refusal is a result the model can read; a method's is an error, and what is not granted is not listed. */
-function deniedAnswer({ era, id, method }: AgentRequest, denial: Denial, pointer: Pointer): Answer {
-  if (!method) return deniedCallAnswer(era, id, denial, pointer)
-  const hidden = denial.rule.startsWith('grant_') || denial.rule.startsWith('policy_') ? emptyList(method) : null
-  return hidden ? resultAnswer(era, id, resultFor(era, method, hidden)) : refusedAnswer(200, id, denial, pointer)
-}
-
-export function refuse(parts: PipelineParts, request: AgentRequest, denial: Denial, status = 503): Answer {
-  request.telemetry.refused(denial.rule)
-  return refusedAnswer(status, request.id, denial, pointerOf(parts, request))
-}
-
-function pointerOf(
-  parts: PipelineParts,
-  request: AgentRequest,
-  about: { serverId?: string; decisionId?: string; explained?: ExplainedFacts } = {},
-): Pointer {
-  const serverId = about.serverId || request.serverId
-  return {
-    portalUrl: parts.portalUrl,
-    agentId: request.agent.id,
-    ...(serverId ? { serverId } : {}),
-    ...(about.decisionId ? { decisionId: about.decisionId } : {}),
-    ...(about.explained ? { explained: about.explained } : {}),
-  }
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

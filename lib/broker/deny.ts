@@ -1,0 +1,62 @@
+import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
+import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
+import { deniedRow } from './audit/records.ts'
+import { auditDenial } from './denials.ts'
+import { emptyList, recordedArguments, resultFor } from './methods.ts'
+import { type AgentRequest, type PipelineParts, recorded } from './pipeline-parts.ts'
+import { type Answer, deniedCallAnswer, type Pointer, refusedAnswer, resultAnswer } from './wire.ts'
+
+/** Puts a refusal on record and says it. */
+export async function deny(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { call, denial }: { call: ToolCall; denial: Denial },
+): Promise<Answer> {
+  const tool = parts.view.servers.get(call.serverId)?.tools.get(call.tool)
+  const given = recordedArguments(request.params, call.isMethod === true)
+  const { telemetry } = request
+  const now = parts.now()
+  const explained = factsOfDenial(denial, call, parts.view, now)
+  const facts = { agent: request.agent, tool, arguments: given, explained, traceId: telemetry.traceId, now }
+  const row = deniedRow(call, denial, facts)
+  telemetry.called({
+    // What a caller makes up is no label.
+    server: parts.view.servers.has(call.serverId) ? call.serverId : '',
+    tool: tool || call.isMethod ? call.tool : '',
+    class: tool?.class ?? (call.isMethod ? 'read' : 'unknown'),
+    decision: 'deny',
+    outcome: denial.rule,
+  })
+  if (!(await recorded(parts, row, { happened: false, telemetry }))) return refuse(parts, request, auditDenial)
+  const about = { serverId: call.serverId, decisionId: String(row['id']), explained }
+  return deniedAnswer(request, denial, pointerOf(parts, request, about))
+}
+
+/** A tool's refusal is a result the model can read; a method's is an error, and what is not granted is not listed. */
+export function deniedAnswer({ era, id, method }: AgentRequest, denial: Denial, pointer: Pointer): Answer {
+  if (!method) return deniedCallAnswer(era, id, denial, pointer)
+  const hidden = denial.rule.startsWith('grant_') || denial.rule.startsWith('policy_') ? emptyList(method) : null
+  return hidden ? resultAnswer(era, id, resultFor(era, method, hidden)) : refusedAnswer(200, id, denial, pointer)
+}
+
+export function refuse(parts: PipelineParts, request: AgentRequest, denial: Denial, status = 503): Answer {
+  request.telemetry.refused(denial.rule)
+  return refusedAnswer(status, request.id, denial, pointerOf(parts, request))
+}
+
+export function pointerOf(
+  parts: PipelineParts,
+  request: AgentRequest,
+  about: { serverId?: string; decisionId?: string; explained?: ExplainedFacts } = {},
+): Pointer {
+  const serverId = about.serverId || request.serverId
+  return {
+    portalUrl: parts.portalUrl,
+    agentId: request.agent.id,
+    ...(serverId ? { serverId } : {}),
+    ...(about.decisionId ? { decisionId: about.decisionId } : {}),
+    ...(about.explained ? { explained: about.explained } : {}),
+  }
+}
