@@ -1,7 +1,8 @@
 // npm run bench:least-privilege: from a million recorded calls to what each grant could be less. bench/README.md says how it is measured.
+import { cpuSeconds } from './cpu.ts'
 import { print } from './print.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
@@ -62,13 +63,15 @@ async function bench(db: Db): Promise<void> {
   print(
     `${counted?.calls} calls by ${agents} agents, of ${counted?.pairs} pairs of agent and tool, loaded in ${loaded.toFixed(1)} s`,
   )
+  const before = [cpuSeconds(process.pid), databaseCpu()] as const
   const added = await seconds(async () => {
     while ((await rollUpTraffic(ctx())).more);
   })
+  const [worker, database] = [cpuSeconds(process.pid) - before[0], databaseCpu() - before[1]]
   const rows = await db.agentToolDay.count()
   const profiles = await db.argumentProfile.count()
   print(
-    `added up to ${rows} rows of agent, tool and day and ${profiles} profiles of agent, tool and week in ${added.toFixed(1)} s (the worker does this all the time)`,
+    `added up to ${rows} rows of agent, tool and day and ${profiles} profiles of agent, tool and week in ${added.toFixed(1)} s (the worker does this all the time); of processors ${worker.toFixed(1)} s here and ${database.toFixed(1)} s in the database, at a load of ${loadavg()[0]!.toFixed(1)}`,
   )
   await db.$executeRaw`analyze`
   for (const days of [30, 90]) {
@@ -130,6 +133,10 @@ async function printPlan(db: Db): Promise<void> {
   const sql = usageSql({ agentIds: found.map(({ id }) => id), days: 30, now: new Date() })
   const rows = await db.$queryRaw<{ 'QUERY PLAN': string }[]>(Prisma.sql`explain (analyze, costs off) ${sql}`)
   print(`\n-- what 200 agents hold and called\n${rows.map((row) => row['QUERY PLAN']).join('\n')}`)
+}
+
+function databaseCpu(): number {
+  return cpuSeconds(postgres.process.pid!, { children: true })
 }
 
 async function seconds(work: () => Promise<unknown>): Promise<number> {

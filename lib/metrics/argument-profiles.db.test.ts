@@ -93,6 +93,25 @@ dbTest('more calls than are read at once are one profile', async ({ db }) => {
   expect(await db.argumentObservation.count()).toBe(0)
 })
 
+dbTest(
+  'no call is counted before what its arguments were like is known, whoever is about to add that up',
+  async ({ db }) => {
+    const { agentId, record, profiles } = await scene(db)
+    const counted = () => db.agentToolDay.aggregate({ where: { agentId }, _sum: { calls: true } })
+    await record({ facts: value('x') }, { facts: value('y') })
+    await db.$transaction(async (tx) => {
+      await tx.$queryRaw`select 1 from "TrafficCursor" where "id" = 2 for update`
+      expect(await rollUpTraffic(at(db))).toEqual({ more: false })
+      expect(await counted()).toMatchObject({ _sum: { calls: null } })
+    })
+    // A worker of a release before this one has counted both so far and keeps its one cursor only.
+    await db.$executeRaw`update "TrafficCursor" set "seq" = (select "seq" - 1 from "AuditHead") where "id" = 1`
+    await Promise.all([rollUpTraffic(at(db)), rollUpTraffic(at(db))])
+    expect(await counted()).toMatchObject({ _sum: { calls: 1 } })
+    expect(await profiles()).toMatchObject([{ calls: 1, known: 1 }])
+  },
+)
+
 dbTest('of servers with data about people or credentials no text is kept', async ({ db }) => {
   const { record, profiles } = await scene(db, ['personal'])
   await record({ facts: { ...value('Schmidt'), '/n': { values: [7] } } })

@@ -1,6 +1,6 @@
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { addToProfiles } from './argument-profiles.ts'
+import { addToProfiles } from '../argument-profiles.ts'
 import { durationBoundsMs } from '../rules/durations.ts'
 
 /** Audit events added up in one transaction: the more, the fewer rows are written twice. */
@@ -13,26 +13,33 @@ const daysKeptDays = 400
 
 /**
  * Adds up what the audit log has brought since the last time, by tool and hour and by agent, tool and day, and what arguments were like by agent, tool and week: each event once, however many workers ask and whenever they
- * end, because the sums and how far they go are written together. `more`: the log goes on. Needs `costs:manage`.
+ * end, because the sums and how far they go are written together. No call is counted before what its arguments were like. `more`: the log goes on. Needs `costs:manage`.
  */
 export async function rollUpTraffic(ctx: Ctx): Promise<{ more: boolean }> {
   authorize(ctx, 'costs:manage')
+  // Two parts of the log over two connections: what the last turn has read the arguments of is counted while those of the next are read.
+  const counting = addTraffic(ctx)
+  counting.catch(() => {})
+  const profiles = await addToProfiles(ctx, { timeoutMs })
+  const behind = await counting
+  if (profiles.more || behind.more) return { more: true }
+  return await addTraffic(ctx)
+}
+
+/** As far as arguments are added up. */
+async function addTraffic(ctx: Ctx): Promise<{ more: boolean }> {
   return await inTx(
     ctx,
     async (tx) => {
+      await tx.$queryRaw`select 1 from "TrafficCursor" where "id" = 1 for update`
       const [cursor] = await tx.$queryRaw<{ after: bigint; upTo: bigint; more: boolean }[]>`
-      select c."seq" as "after", least(h."seq", c."seq" + ${batchMax}) as "upTo",
-        h."seq" > c."seq" + ${batchMax} as "more"
-      from "TrafficCursor" c, "AuditHead" h where c."id" = 1 and h."id" = 1 for update of c skip locked`
-      if (!cursor || cursor.upTo === cursor.after) return { more: false }
+        select c."seq" as "after", least(p."seq", c."seq" + ${batchMax}) as "upTo", p."seq" > c."seq" + ${batchMax} as "more"
+        from "TrafficCursor" c, "TrafficCursor" p where c."id" = 1 and p."id" = 2`
+      if (!cursor || cursor.upTo <= cursor.after) return { more: false }
       await tx.$executeRaw`set local work_mem = '64MB'`
-      await addToProfiles(tx, {
-        ...cursor,
-        meanwhile: async () =>
-          await tx.$executeRaw`
-          with event as materialized (${eventsBetween(cursor.after, cursor.upTo)}), hours as (${addHours})
-          ${addDays}`,
-      })
+      await tx.$executeRaw`
+        with event as materialized (${eventsBetween(cursor.after, cursor.upTo)}), hours as (${addHours})
+        ${addDays}`
       await tx.$executeRaw`update "TrafficCursor" set "seq" = ${cursor.upTo} where "id" = 1`
       return { more: cursor.more }
     },

@@ -43,8 +43,8 @@ export async function argumentsPending(
     select e."tool", min(e."at") as "firstAt", (count(*) filter (where ${countedCallsSql}))::int as "calls",
       (count(*) filter (where ${countedCallsSql} and o."eventId" is null))::int as "unknown",
       json_agg(o."facts") filter (where o."eventId" is not null) as "observations"
-    from "TrafficCursor" c join "AuditEvent" e on e."seq" > c."seq" left join "ArgumentObservation" o on o."eventId" = e."id"
-    where c."id" = 1 and e."agentId" = ${agentId} and e."serverId" = ${serverId} and e."tool" = any(${[...tools]}) and e."event" = 'mcp.call_allowed'
+    from "AuditEvent" e left join "ArgumentObservation" o on o."eventId" = e."id"
+    where e."seq" > (select max("seq") from "TrafficCursor") and e."agentId" = ${agentId} and e."serverId" = ${serverId} and e."tool" = any(${[...tools]}) and e."event" = 'mcp.call_allowed'
     group by 1`
   return new Map(
     rows.map(({ tool, observations, ...counts }) => {

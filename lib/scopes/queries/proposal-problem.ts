@@ -60,8 +60,9 @@ async function fitsEveryCall(
   const { agentId, serverId } = about.grant
   const { days, conditions } = about.follow
   if (conditions.size === 0) return true
-  const known = await argumentsKnown(ctx, { agentIds: [agentId], days })
+  // In this order: what is added up in between is in both, and never in neither.
   const pending = await argumentsPending(ctx, { agentId, serverId, tools: [...conditions.keys()] })
+  const known = await argumentsKnown(ctx, { agentIds: [agentId], days })
   return [...conditions].every(([tool, wanted]) => {
     const since = pending.get(tool)
     const window = known.get(keyOf({ agentId, serverId, tool }))?.window ?? []
