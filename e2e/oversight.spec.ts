@@ -202,7 +202,7 @@ test('the approval policy asks two people; one sends a request back, its request
   await expectAccessible(page)
   await signInAs(page, 'Security')
   await page.goto('/')
-  await expect(page.getByRole('main')).toContainText('Rules to confirm')
+  await expect(page.getByRole('main')).toContainText('Changes to confirm')
   await page.goto('/requests/policy')
   await policy.getByRole('button', { name: 'Confirm removal' }).click()
   await page.getByRole('dialog').getByLabel('Reason').fill('The test is over.')

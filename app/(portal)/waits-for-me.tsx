@@ -11,6 +11,8 @@ import { listHeldCalls, listHoldRules } from '#lib/guardrails/queries/held-calls
 import type { HeldCallView } from '#lib/guardrails/schema/held-calls.ts'
 import type { OrphanList } from '#lib/lifecycle/schema.ts'
 import type { WaitingReview } from '#lib/lifecycle/schema/reviews.ts'
+import { listLoosenings } from '#lib/registry/queries.ts'
+import { looseningText } from '#lib/registry/schema/loosenings.ts'
 import type { ToolReview } from '#lib/registry/schema.ts'
 import { listApprovalRules } from '#lib/scopes/queries.ts'
 import type { BreakGlassView } from '#lib/scopes/schema/break-glass.ts'
@@ -28,11 +30,12 @@ export async function callsForMe(ctx: PageCtx): Promise<HeldCallView[]> {
   return items.filter(({ decidable }) => decidable.allowed)
 }
 
-/** Changes of rules that somebody else has asked for and the reader may confirm: they hold, or end, by a second person. */
+/** Changes of rules, and of facts of servers and tools, that somebody else has asked for and the reader may confirm: they count by a second person. */
 export async function rulesForMe(ctx: PageCtx): Promise<RuleToConfirm[]> {
-  const [approval, hold] = await Promise.all([
+  const [approval, hold, loosenings] = await Promise.all([
     can(ctx.actor, 'approvals:manage') ? listApprovalRules(ctx) : [],
     can(ctx.actor, 'holds:manage') ? listHoldRules(ctx) : [],
+    can(ctx.actor, 'servers:manage') ? listLoosenings(ctx) : [],
   ])
   const proposed = approval
     .filter(({ inForce, createdBy }) => !inForce && createdBy?.id !== ctx.actor.id)
@@ -52,7 +55,17 @@ export async function rulesForMe(ctx: PageCtx): Promise<RuleToConfirm[]> {
       ? [{ key: `end ${id}`, title, href, change: 'is to end', by: endAsked.by.name, at: endAsked.at }]
       : [],
   )
-  return [...proposed, ...ending]
+  const loosening = loosenings
+    .filter(({ proposedBy }) => proposedBy.id !== ctx.actor.id)
+    .map(({ id, server, proposedBy, proposedAt, ...one }) => ({
+      key: `loosening ${id}`,
+      title: `${server.name}: ${looseningText(one)}`,
+      href: paths.server(server.id),
+      change: 'is proposed',
+      by: proposedBy.name,
+      at: proposedAt,
+    }))
+  return [...proposed, ...ending, ...loosening]
 }
 
 type RuleToConfirm = { key: string; title: string; href: string; change: string; by: string; at: string | null }
@@ -127,7 +140,7 @@ export function WaitsForMe({ ctx, waiting }: { ctx: PageCtx; waiting: Waiting })
   }
   if (rules.length > 0) {
     lists.push(
-      <HomeList key="rules" title="Rules to confirm">
+      <HomeList key="rules" title="Changes to confirm">
         {rules.slice(0, shown).map(({ key, title, href, change, by, at }) => (
           <HomeRow key={key} href={href} title={title}>
             <HomeNote>

@@ -199,6 +199,14 @@ test('servers and tools', async ({ ask, db }) => {
   await ask('GET /servers')
   await ask(`POST /servers/${id}/approve`, { tools: [{ name: 'pay', definitionHash: 'hash-of-pay' }] })
   await ask(`POST /servers/${id}/classify`, { name: 'pay', class: 'destructive', ...reason })
+  expect(await ask(`POST /servers/${id}/classify`, { name: 'pay', class: 'read', ...reason })).toMatchObject({
+    waits: true,
+  })
+  expect(await ask('PATCH /servers/crm', { sensitivity: 'public' })).toMatchObject({ waits: true })
+  const { items } = (await ask('GET /servers/loosenings')) as unknown as { items: { id: string }[] }
+  await db.loosening.updateMany({ where: { id: items[0]!.id }, data: { proposedById: crypto.randomUUID() } })
+  await ask(`POST /servers/loosenings/${items[0]!.id}/confirm`)
+  await ask(`POST /servers/loosenings/${items[1]!.id}/withdraw`)
   await ask(`POST /servers/${id}/reject`, { name: 'pay', definitionHash: 'hash-of-pay', ...reason })
   await ask(`GET /servers/${id}/tools/pay`)
   await ask(`GET /servers/${id}`)

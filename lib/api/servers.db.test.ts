@@ -39,7 +39,7 @@ apiTest('servers are registered, switched off and imported, each with its refusa
     status: 201,
     body: { id: 'erp-api' },
   })
-  expect((await call('PATCH', '/erp-api', { status: 'disabled' })).status).toBe(204)
+  expect((await call('PATCH', '/erp-api', { status: 'disabled' })).body).toEqual({ waits: false })
   expect((await call('GET', '/erp-api')).body).toMatchObject({ status: 'disabled', approver: expect.anything() })
   const text = JSON.stringify({
     name: 'io.github.acme/notes',
@@ -73,10 +73,10 @@ apiTest('tools are decided about by the hash that was read', async ({ db, portal
     status: 409,
     body: { rule: 'registry:tool_changed' },
   })
-  expect((await call('POST', `/${id}/approve`, tools('hash-of-pay'))).body).toEqual({ approved: ['pay'] })
+  expect((await call('POST', `/${id}/approve`, tools('hash-of-pay'))).body).toEqual({ approved: ['pay'], waits: [] })
   expect(
-    (await call('POST', `/${id}/classify`, { name: 'pay', class: 'destructive', reason: 'It pays.' })).status,
-  ).toBe(204)
+    (await call('POST', `/${id}/classify`, { name: 'pay', class: 'destructive', reason: 'It pays.' })).body,
+  ).toEqual({ waits: false })
   expect(
     (await call('POST', `/${id}/reject`, { name: 'pay', definitionHash: 'hash-of-pay', reason: 'Not any more.' }))
       .status,
@@ -146,12 +146,22 @@ apiTest('the command line does the same', { timeout: 90_000 }, async ({ db, port
     code: 0,
     out: 'pay is approved.\n',
   })
-  expect(await run(['classify', id, 'pay', 'read', '--reason', 'It only looks.'])).toMatchObject({ code: 0 })
+  expect(await run(['classify', id, 'pay', 'read', '--reason', 'It only looks.'])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('pay stays as it is.'),
+  })
+  const open = await db.loosening.findFirstOrThrow({ where: { serverId: id } })
+  expect(await run(['loosenings'])).toMatchObject({ out: expect.stringContaining(open.id) })
+  expect(await run(['confirm', open.id])).toMatchObject({ err: expect.stringContaining('You proposed it') })
+  await db.loosening.update({ where: { id: open.id }, data: { proposedById: crypto.randomUUID() } })
+  expect(await run(['confirm', open.id])).toMatchObject({ code: 0 })
   expect(await run(['reject', id, 'pay', '--hash', 'hash-of-pay', '--reason', 'It pays twice.'])).toMatchObject({
     code: 0,
   })
   expect((await auditOf(db, id)).map(({ event }) => event)).toEqual([
     'tool.approved',
+    'server.loosening_proposed',
+    'server.loosening_confirmed',
     'tool.classified',
     'tool.rejected',
   ])

@@ -27,6 +27,14 @@ export type ServerCreated = {
   via: string
 }
 
+export type LooseningProposed = {
+  looseningId: string
+  what: string
+  before: string
+  after: string | null
+  reason: string | null
+}
+
 export type GrantCreated = {
   grantId: string
   class: string

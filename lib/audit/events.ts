@@ -16,6 +16,7 @@ import type {
   ScopeRequestCreated,
   ScopeRequestEscalated,
   ScopeRequestStepApproved,
+  LooseningProposed,
   ServerCreated,
   StandsInFor,
 } from './event-details.ts'
@@ -91,6 +92,10 @@ export type AuditEvents = {
   'agent.schedule_changed': { schedule: string | null; enabled: boolean }
   'server.created': ServerCreated
   'server.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
+  /** Lower facts of a server or of its tool, by which controls are chosen, wait for a second person. */
+  'server.loosening_proposed': LooseningProposed
+  'server.loosening_confirmed': { looseningId: string }
+  'server.loosening_ended': { looseningId: string; how: 'withdrawn' | 'replaced' }
   'server.credential_set': { kind: string; replaced: boolean; reason: string | null }
   'server.authorization_begun': { issuer: string; scope: string | null }
   'server.authorization_failed': { message: string }

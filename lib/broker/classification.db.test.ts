@@ -3,6 +3,7 @@ import { makeAgent } from '#lib/dev/test/broker.ts'
 import { agentSession, brokerWorld, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { confirmLoosenings } from '#lib/dev/test/two-people.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { classifyTool } from '#lib/registry/commands.ts'
 import { startBroker } from './testing/start-broker.ts'
@@ -31,6 +32,7 @@ dbTest(
     const refused = await client.callTool({ name: 'change', arguments: { word: 'too much' } })
     expect(refused._meta?.['wheelhouse/denial']).toMatchObject({ rule: 'grant_missing' })
     await classify(null)
+    await confirmLoosenings(security, 'modern')
     await until(async () => (await names()).includes('change'))
     expect((await client.callTool({ name: 'change', arguments: { word: 'again' } })).content).toMatchObject([
       { text: 'changed again' },

@@ -1,13 +1,23 @@
 /** What was asked for longer ago was of another situation: it is asked for anew. */
 const askedMs = 7 * 86_400_000
 
+/** Whether what somebody asked for still waits for a second person. */
+export function stillWaits(askedAt: Date, now: Date): boolean {
+  return now.getTime() - askedAt.getTime() < askedMs
+}
+
+/** Of what is asked for, what was so since then waits still. */
+export function waitsSince(now: Date): Date {
+  return new Date(now.getTime() - askedMs)
+}
+
 /** Whether somebody else has asked for the end of this, not long ago: then whoever asks now is the second of the two whom it takes. */
 export function endIsAsked(
   { endAskedById, endAskedAt }: { endAskedById: string | null; endAskedAt: Date | null },
   { by, now }: { by: string; now: Date },
 ): boolean {
   if (endAskedById === null || endAskedAt === null || endAskedById === by) return false
-  return now.getTime() - endAskedAt.getTime() < askedMs
+  return stillWaits(endAskedAt, now)
 }
 
 /** The end that is asked for and still counts, for whoever reads of it; null: none. */

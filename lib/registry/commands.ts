@@ -19,3 +19,4 @@ export {
   noteUnregistered,
 } from './commands/unregistered.ts'
 export { importFindings } from './commands/import-findings.ts'
+export { confirmLoosening, withdrawLoosening } from './commands/loosenings.ts'

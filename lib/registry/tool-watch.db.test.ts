@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { confirmLoosenings } from '#lib/dev/test/two-people.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { classText } from './schema/tool-words.ts'
@@ -51,7 +52,7 @@ dbTest('a new tool waits, by name, until somebody approves the definition that w
   expect(reviews).toMatchObject([{ tool: 'look', verdict: 'new', approver: { id: approver.id } }])
   const stale = { ...(await tool()), definitionHash: 'another' }
   await expect(approve(undefined, stale)).rejects.toMatchObject({ details: { rule: 'registry:tool_changed' } })
-  expect(await approve()).toEqual({ approved: ['look'] })
+  expect(await approve()).toEqual({ approved: ['look'], waits: [] })
   const approved = await tool()
   expect(approved).toMatchObject({ state: 'approved', approvedHash: approved.definitionHash })
   expect((await listToolReviews(ctx)).filter(({ server }) => server.id === id)).toEqual([])
@@ -189,6 +190,7 @@ dbTest('several are approved together or not at all, with the class the person s
   })
   expect((await tool('look')).state).toBe('quarantined')
   await approveTools(ctx, { ...lower, reason: 'It adds a line and changes none.' })
+  await confirmLoosenings(ctx, id)
   expect(await tool('look')).toMatchObject({ state: 'approved', class: 'read', classSource: 'annotations' })
   expect(await tool('write')).toMatchObject({ state: 'approved', class: 'write', classSource: 'platform' })
 })
@@ -220,8 +222,10 @@ dbTest(
     })
     const reason = 'Nothing it does can be seen afterwards.'
     await classifyTool(ctx, { serverId: id, name: 'look', class: 'read', reason })
+    const second = ctxFor(db, await makePerson(db, { roles: ['security'] }), ctx.now)
+    await confirmLoosenings(ctx, id, second)
     const lowered = await tool()
-    const by = { id: ctx.actor.id, name: ctx.actor.name }
+    const by = { id: second.actor.id, name: second.actor.name }
     expect(lowered).toMatchObject({
       class: 'read',
       declaredClass: 'destructive',
@@ -243,6 +247,7 @@ dbTest(
       tools: [{ name: 'look', definitionHash: (await tool()).definitionHash }],
       reason: 'It only looks.',
     })
+    await confirmLoosenings(ctx, id)
     expect(await tool()).toMatchObject({ class: 'read', classSource: 'annotations', lowered: false })
     const classified = await db.auditEvent.findMany({
       where: { serverId: id, event: 'tool.classified' },
@@ -251,6 +256,7 @@ dbTest(
     expect(classified.map(({ detail }) => detail)).toMatchObject([
       { before: 'destructive', after: 'read', declared: 'destructive', reason },
       { before: 'read', after: 'destructive', declared: 'destructive' },
+      { before: 'destructive', after: 'read', declared: 'read', reason: 'It only looks.' },
     ])
   },
 )
@@ -260,7 +266,8 @@ dbTest('a class is said to be of whoever gave it since the tool was last of anot
   await list([{ ...look, annotations: {} }], 'approved')
   const person = async (name: string) => ctxFor(db, await makePerson(db, { name, roles: ['security'] }), ctx.now)
   const [ada, cy, bob] = [await person('Ada'), await person('Cy'), await person('Bob')]
-  await classifyTool(ada, { serverId: id, name: 'look', class: 'write', reason: 'It marks entries as read.' })
+  await classifyTool(cy, { serverId: id, name: 'look', class: 'write', reason: 'It marks entries as read.' })
+  await confirmLoosenings(cy, id, ada)
   expect((await tool()).override?.by.name).toBe('Ada')
   await classifyTool(cy, { serverId: id, name: 'look', class: null, reason: 'The server knows best.' })
   expect((await tool()).override).toBe(null)
@@ -270,7 +277,8 @@ dbTest('a class is said to be of whoever gave it since the tool was last of anot
     tools: [{ name: 'look', definitionHash, class: 'write' as const }],
     reason: 'It writes.',
   }
-  await approveTools(bob, asWrite)
+  await approveTools(ada, asWrite)
+  await confirmLoosenings(ada, id, bob)
   expect(await tool()).toMatchObject({ class: 'write', override: { by: { name: 'Bob' } } })
   // Who approves it again with the class it has did not give it.
   await list([{ ...look, annotations: {}, description: 'Looks up more.' }])

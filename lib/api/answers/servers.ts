@@ -4,13 +4,25 @@ import type { ServerGuards } from '#lib/guardrails/schema/server-guards.ts'
 import { capabilityNames } from '#lib/registry/schema/capabilities.ts'
 import type { ServerHealthView } from '#lib/registry/schema/health.ts'
 import type { CredentialView } from '#lib/registry/schema/credentials.ts'
+import { loosenedFacts, type LooseningView } from '#lib/registry/schema/loosenings.ts'
 import { probeFindingNames, type ServerProbeView } from '#lib/registry/schema/probes.ts'
 import { processStates, type ServerProcesses } from '#lib/registry/schema/processes.ts'
 import type { ServerRow, ServerView } from '#lib/registry/schema/servers.ts'
 import { serverCommand, serverTransports } from '#lib/registry/schema/transport.ts'
 import { agentStatus, scopeChip } from './agents.ts'
 import { toolFinding, toolShape } from './tools.ts'
-import { answerOf, count, dataClass, environment, reference, sensitivity, text, time, toolClass } from './words.ts'
+import {
+  answerOf,
+  count,
+  dataClass,
+  environment,
+  person,
+  reference,
+  sensitivity,
+  text,
+  time,
+  toolClass,
+} from './words.ts'
 
 const credential = answerOf<CredentialView>()(
   z.strictObject({
@@ -38,6 +50,21 @@ const credential = answerOf<CredentialView>()(
     lastError: z.strictObject({ message: text, at: time }).nullable(),
   }),
 ).meta({ id: 'ServerCredential' })
+
+export const loosening = answerOf<LooseningView>()(
+  z.strictObject({
+    id: text,
+    server: reference,
+    tool: text.nullable(),
+    what: z.enum(loosenedFacts),
+    before: text,
+    after: text.nullable(),
+    reason: text.nullable(),
+    proposedBy: person,
+    proposedAt: time,
+    until: time,
+  }),
+).meta({ id: 'Loosening' })
 
 const serverShape = {
   id: text,
@@ -83,6 +110,7 @@ export const server = answerOf<ServerView>()(
         agents: count,
       }),
     ),
+    loosenings: z.array(loosening),
     createdAt: time,
     updatedAt: time,
   }),

@@ -10,7 +10,7 @@ import {
 import { setServerGuardsInput } from '#lib/guardrails/schema/server-guards.ts'
 import { setServerBoundaryInput } from '#lib/registry/schema/processes.ts'
 import { requestServerProbeInput } from '#lib/registry/schema/probes.ts'
-import { serverGuards, serverHealth, serverProbe } from '../answers/servers.ts'
+import { loosening, serverGuards, serverHealth, serverProbe } from '../answers/servers.ts'
 import { toolDetail, toolReview } from '../answers/tools.ts'
 import { text } from '../answers/words.ts'
 import { pageQuery, pagedOf } from '../paging.ts'
@@ -43,12 +43,13 @@ export const registerServer = endpoint({
 export const updateServer = endpoint({
   method: 'PATCH',
   path: '/api/v1/servers/{id}',
-  summary: 'Changes an MCP server, for instance its status: active or disabled.',
+  summary:
+    'Changes an MCP server, for instance its status; a lower environment or sensitivity, or a kind of data less, waits for a second person.',
   permission: 'servers:manage',
   params: namedId,
   body: updateServerInput.omit({ id: true }),
   revision: 'server',
-  answer: nothing,
+  answer: json(z.strictObject({ waits: z.boolean() })),
   example: { params, body: { status: 'disabled' } },
 })
 
@@ -94,6 +95,35 @@ export const listReviews = endpoint({
   answer: json(pagedOf(toolReview)),
 })
 
+export const listLoosenings = endpoint({
+  method: 'GET',
+  path: '/api/v1/servers/loosenings',
+  summary: 'What would loosen the facts of servers and tools and waits for a second person, the oldest first.',
+  permission: 'servers:read',
+  query: pageQuery,
+  answer: json(pagedOf(loosening)),
+})
+
+export const confirmLoosening = endpoint({
+  method: 'POST',
+  path: '/api/v1/servers/loosenings/{id}/confirm',
+  summary: 'Lets a lower fact of a server or tool count that somebody else has proposed.',
+  permission: 'servers:manage',
+  params: uuidId,
+  answer: nothing,
+  example: { params: exampleId },
+})
+
+export const withdrawLoosening = endpoint({
+  method: 'POST',
+  path: '/api/v1/servers/loosenings/{id}/withdraw',
+  summary: 'Ends what was proposed of a server or tool; what counts goes on counting.',
+  permission: 'servers:manage',
+  params: uuidId,
+  answer: nothing,
+  example: { params: exampleId },
+})
+
 export const showTool = endpoint({
   method: 'GET',
   path: '/api/v1/servers/{id}/tools/{tool}',
@@ -113,7 +143,7 @@ export const approveTools = endpoint({
   params: namedId,
   body: approveToolsInput.omit({ serverId: true }),
   revision: 'server',
-  answer: json(z.strictObject({ approved: z.array(text) })),
+  answer: json(z.strictObject({ approved: z.array(text), waits: z.array(text) })),
   example: { params, body: { tools: [{ name: 'get_purchase_order', definitionHash: hash }] } },
 })
 
@@ -132,12 +162,12 @@ export const rejectTool = endpoint({
 export const classifyTool = endpoint({
   method: 'POST',
   path: '/api/v1/servers/{id}/classify',
-  summary: 'Says which class a tool is, whatever its server says.',
+  summary: 'Says which class a tool is, whatever its server says; a lower one waits for a second person.',
   permission: 'servers:manage',
   params: namedId,
   body: classifyToolInput.omit({ serverId: true }),
   revision: 'server',
-  answer: nothing,
+  answer: json(z.strictObject({ waits: z.boolean() })),
   example: { params, body: { name: 'mark_read', class: 'write', reason: 'It changes the state of the message.' } },
 })
 

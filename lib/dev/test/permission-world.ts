@@ -102,6 +102,17 @@ async function makeThings(db: Db, { agentId, serverId }: { agentId: string; serv
   await db.unregisteredAgent.create({
     data: { id, source: 'import', key: 'k', name: 'K', verified: false, detail: {}, ...seen },
   })
+  await db.loosening.create({
+    data: {
+      id,
+      serverId,
+      what: 'environment',
+      before: 'production',
+      after: 'staging',
+      proposedById: id,
+      proposedAt: new Date(),
+    },
+  })
   await db.serverProbe.create({ data: { id, url: 'https://erp.example.com/mcp', requestedById: personId } })
   await db.notificationChannel.create({
     data: { id, teamId: team, name: '#finance', url: Buffer.of(1), host: 'h', ...by },
@@ -121,6 +132,7 @@ const things: Record<string, readonly string[]> = {
   Agent: ['id'],
   McpServer: ['id'],
   McpTool: ['serverId', 'name'],
+  Loosening: ['id'],
   Run: ['id'],
   Escalation: ['id'],
   ScopeRequest: ['id'],

@@ -1,6 +1,8 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { createHoldRule, removeHoldRule } from '#lib/guardrails/commands.ts'
 import type { CreateHoldRuleInput } from '#lib/guardrails/schema/held-calls.ts'
+import { confirmLoosening } from '#lib/registry/commands.ts'
+import { listLoosenings } from '#lib/registry/queries.ts'
 import { confirmApprovalRule, createApprovalRule, removeApprovalRule } from '#lib/scopes/commands.ts'
 import type { CreateApprovalRuleInput } from '#lib/scopes/schema/approval-policy.ts'
 import { ctxFor, makePerson } from './fleet.ts'
@@ -32,6 +34,14 @@ export async function replaceHoldRule(
   const made = await createHoldRule(ctx, input)
   await removeHoldRule(await second(ctx), { ruleId: input.replaces, reason: 'It is replaced.' })
   return made
+}
+
+/** Lets all count that is proposed of a server, by a second person. */
+export async function confirmLoosenings(ctx: Ctx, serverId: string, by?: Ctx): Promise<void> {
+  const confirming = by ?? (await second(ctx))
+  for (const { id } of await listLoosenings(confirming, { serverId })) {
+    await confirmLoosening(confirming, { looseningId: id })
+  }
 }
 
 async function second(ctx: Ctx): Promise<Ctx> {

@@ -139,6 +139,17 @@ export function by({ actor, detail }: { actor: { name: string }; detail: object 
 }
 
 /** A change of a rule that a second person confirms: to those who may. */
+/** A lower fact of a server or tool waits for a second person, or what became of it. */
+export function loosening(event: AuditView, said: { title: string; body: string }): Telling {
+  return {
+    kind: 'rule_change',
+    ...said,
+    path: paths.server(event.subject.id),
+    thread: `server:${event.subject.id}`,
+    audiences: [{ to: 'holders', of: 'servers:manage' }],
+  }
+}
+
 export function ruleChange(
   event: AuditView,
   change: { of: 'approvals:manage' | 'holds:manage'; what: string; reason: string | null },

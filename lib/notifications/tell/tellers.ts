@@ -2,6 +2,7 @@ import type { AuditEventName } from '#lib/audit/events.ts'
 import type { AuditView } from '#lib/audit/schema.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
+import { type LoosenedFact, looseningText } from '#lib/registry/schema/loosenings.ts'
 import { cutText } from '#lib/core/storable.ts'
 import {
   agentOf,
@@ -10,6 +11,7 @@ import {
   bypass,
   callDecided,
   decided,
+  loosening,
   minuteOf,
   ofAgent,
   oneLine,
@@ -202,6 +204,19 @@ const tellers: Tellers = {
     ruleChange(event, { of: 'approvals:manage', what: 'is to end', reason: event.detail.reason }),
   'hold_rule.end_asked': (event) =>
     ruleChange(event, { of: 'holds:manage', what: 'is to end', reason: event.detail.reason }),
+  'server.loosening_proposed': (event) => {
+    const { what, before, after, reason } = event.detail
+    const change = looseningText({ tool: event.tool, what: what as LoosenedFact, before, after })
+    return loosening(event, {
+      title: `${event.actor.name} asks for a second person: ${event.subject.name}, ${change}`,
+      body: reason ?? 'It loosens controls, so it counts when somebody else confirms it.',
+    })
+  },
+  'server.loosening_confirmed': (event) =>
+    loosening(event, {
+      title: `${event.actor.name} confirmed what was proposed of ${event.tool ?? event.subject.name}`,
+      body: 'Approval rules, hold rules and policies choose by it from now on.',
+    }),
   'agent.over_budget': (event) => ({
     ...ofAgent(event, 'budget', `${agentOf(event)} has reached its budget of ${event.detail.month}`),
     body: `Spent ${formatMicros(BigInt(event.detail.spentMicros))} of ${formatMicros(BigInt(event.detail.budgetMicros))}. It starts no more runs this month.`,

@@ -2,7 +2,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { expiryWarningMs } from '../schema/credentials.ts'
-import { subjectOf } from './servers.ts'
+import { subjectOf } from './server-lock.ts'
 
 /** Notes that a credential is in use. Only for our own processes; writes nothing if it was noted within the last minute. */
 export async function recordCredentialUse(ctx: Ctx, { credentialId }: { credentialId: string }): Promise<void> {

@@ -11,7 +11,7 @@ import type {
   RemoveServerCredentialInput,
   SetServerCredentialInput,
 } from '../schema/credentials.ts'
-import { lockServer, subjectOf } from './servers.ts'
+import { lockServer, subjectOf } from './server-lock.ts'
 
 /** Whose credential at which server. */
 type CredentialPlace = { serverId: string; teamId: string | null }

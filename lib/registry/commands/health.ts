@@ -1,7 +1,7 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import type { RecordServerHealthInput } from '../schema/health.ts'
-import { lockServer, subjectOf } from './servers.ts'
+import { lockServer, subjectOf } from './server-lock.ts'
 
 /**
  * Keeps how a broker finds a server. Needs `servers:manage`; throws `not_found`. The audit log tells when it becomes unavailable and

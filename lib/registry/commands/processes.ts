@@ -2,7 +2,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { RecordStdioProcessInput, SetServerBoundaryInput } from '../schema/processes.ts'
-import { lockServer, subjectOf } from './servers.ts'
+import { lockServer, subjectOf } from './server-lock.ts'
 
 /**
  * Keeps how a sandbox service finds a process of a server. Needs `servers:manage`; throws `not_found`. The audit log tells when one fails

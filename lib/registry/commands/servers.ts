@@ -4,10 +4,12 @@ import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
-import type { RegisterServerInput, UpdateServerInput } from '../schema.ts'
+import type { DataClass, RegisterServerInput, UpdateServerInput } from '../schema.ts'
 import { findingsToAcknowledge, isRefusedAddress } from '../rules/server-address.ts'
 import type { ProbeReport } from '../schema/probes.ts'
-import { serverNotFound } from '../queries/servers.ts'
+import { loosenedBy } from '../rules/loosenings.ts'
+import { proposeLoosening, replaceLoosenings } from './loosenings.ts'
+import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
 
 /**
  * Registers an MCP server; it has no tools until they are discovered and approved. Needs `servers:manage`; throws `conflict` when the id is
@@ -77,13 +79,15 @@ async function acceptedFindings(
 
 /**
  * Changes the fields given; nothing is written when none differs. Needs `servers:manage`; throws `not_found`, and `invalid` for an approver who may not approve. A server that a person
- * moves to another origin or program loses its credential, so that the secret is never shown to another, and is no demo server any more.
+ * moves to another origin or program loses its credential, so that the secret is never shown to another, and is no demo server any more. A lower environment or sensitivity, or a kind
+ * of data less, is what controls are chosen by: it is proposed only, and counts from when somebody else has confirmed it (`waits`).
  */
-export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<void> {
+export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<{ waits: boolean }> {
   authorize(ctx, 'servers:manage')
-  await inTx(ctx, async (tx, ctx) => {
+  return await inTx(ctx, async (tx, ctx) => {
     const server = await lockServer(tx, input.id)
-    const { id, acknowledged, ...fields } = input
+    const { id, acknowledged, ...wanted } = input
+    const { fields, waits } = await holdBack(tx, ctx, server, wanted)
     const wrong = server.transport === 'http' ? ('command' as const) : ('url' as const)
     if (fields[wrong] !== undefined) {
       const message = `${server.name} is a server over ${server.transport}: it has no ${wrong === 'url' ? 'address' : 'program'}.`
@@ -93,7 +97,7 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
     const changed = Object.entries(fields).filter(
       ([key, value]) => value !== undefined && !isDeepStrictEqual(value, server[key as keyof typeof fields]),
     )
-    if (changed.length === 0) return
+    if (changed.length === 0) return { waits }
     const after = Object.fromEntries(changed)
     const before = Object.fromEntries(changed.map(([key]) => [key, server[key as keyof typeof fields]]))
     const accepted =
@@ -112,7 +116,7 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
       },
     })
     recordAudit(tx, ctx, { event: 'server.updated', ...subjectOf(server), detail: { before, after } })
-    if (!moved) return
+    if (!moved) return { waits }
     const { count } = await tx.upstreamCredential.deleteMany({ where: { serverId: id } })
     if (count > 0) {
       recordAudit(tx, ctx, {
@@ -121,7 +125,36 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
         detail: { reason: movedByUrl ? 'The server moved to another origin.' : 'The server is another program.' },
       })
     }
+    return { waits }
   })
+}
+
+type Fields = Omit<UpdateServerInput, 'id' | 'acknowledged'>
+
+/** Proposes what of a change loosens the facts of a server, and leaves the rest to be done; what was proposed of a fact that changes otherwise ends. Our own processes loosen nothing that a person could not. */
+async function holdBack(
+  tx: Tx,
+  ctx: Ctx,
+  server: LockedServer,
+  wanted: Fields,
+): Promise<{ fields: Fields; waits: boolean }> {
+  if (ctx.actor.kind !== 'person') return { fields: wanted, waits: false }
+  const fields = { ...wanted }
+  const loosened = loosenedBy(server, wanted)
+  for (const one of loosened) await proposeLoosening(tx, ctx, server, { ...one, toolName: null, reason: null })
+  const lower = (what: string) => loosened.some((one) => one.what === what)
+  if (lower('environment')) delete fields.environment
+  else if (wanted.environment) await replaceLoosenings(tx, ctx, server, { what: 'environment', toolName: null })
+  if (lower('sensitivity')) delete fields.sensitivity
+  else if (wanted.sensitivity) await replaceLoosenings(tx, ctx, server, { what: 'sensitivity', toolName: null })
+  const { dataClasses } = wanted
+  if (dataClasses) {
+    const added = dataClasses.filter((kind) => !server.dataClasses.includes(kind))
+    if (lower('data_class')) fields.dataClasses = [...(server.dataClasses as DataClass[]), ...added]
+    for (const before of dataClasses)
+      await replaceLoosenings(tx, ctx, server, { what: 'data_class', toolName: null, before })
+  }
+  return { fields, waits: loosened.length > 0 }
 }
 
 /** Whoever is asked about tools must be able to decide about them. */
@@ -142,33 +175,4 @@ async function requireApprover(tx: Tx, personId: string): Promise<void> {
 
 function sameOrigin(a: string, b: string): boolean {
   return URL.canParse(a) && URL.canParse(b) && new URL(a).origin === new URL(b).origin
-}
-
-export type LockedServer = Awaited<ReturnType<typeof lockServer>>
-
-/** Locks a server's row until the transaction ends, so that its changes take turns. Throws `not_found`. */
-export async function lockServer(tx: Tx, id: string) {
-  await tx.$queryRaw`select 1 from "McpServer" where "id" = ${id} for update`
-  const server = await tx.mcpServer.findUnique({
-    where: { id },
-    select: {
-      id: true,
-      name: true,
-      description: true,
-      transport: true,
-      url: true,
-      command: true,
-      environment: true,
-      sensitivity: true,
-      dataClasses: true,
-      status: true,
-      approverId: true,
-    },
-  })
-  if (!server) throw serverNotFound(id)
-  return server
-}
-
-export function subjectOf(server: { id: string; name: string }) {
-  return { subject: { kind: 'server', id: server.id, name: server.name }, serverId: server.id }
 }

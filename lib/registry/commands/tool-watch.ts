@@ -6,7 +6,7 @@ import type { Tx } from '#lib/db/client.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import { type KnownTool, judgeListing, type ListingJudgement } from '../rules/tool-listing.ts'
 import type { RecordServerToolsInput } from '../schema.ts'
-import { type LockedServer, lockServer, subjectOf } from './servers.ts'
+import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
 
 type ListedTool = RecordServerToolsInput['tools'][number]
 type Round = { server: LockedServer; input: RecordServerToolsInput; otherTools: readonly string[] }

@@ -5,42 +5,67 @@ import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { classFromAnnotations, isLower } from '../rules.ts'
 import type { ApproveToolsInput, ClassifyToolInput, RejectToolInput, ToolClass } from '../schema.ts'
-import { type LockedServer, lockServer, subjectOf } from './servers.ts'
+import { proposeLoosening, replaceLoosenings } from './loosenings.ts'
+import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
+import { declaredClassOf, keyOf, recordDecision, setToolClass, strictestClass } from './tool-class.ts'
 
 /**
  * Says which class a tool is, whatever its server's annotations say, or that they count again; approving and discovery keep it, and brokers follow within a second. Needs
- * `servers:manage`, which no role of a team has; throws `not_found`.
+ * `servers:manage`, which no role of a team has; throws `not_found`. A class below what somebody or its server has said is proposed only: what was counts until somebody else has
+ * confirmed it (`waits`).
  */
-export async function classifyTool(ctx: Ctx, input: ClassifyToolInput): Promise<void> {
+export async function classifyTool(ctx: Ctx, input: ClassifyToolInput): Promise<{ waits: boolean }> {
   authorize(ctx, 'servers:manage')
-  await inTx(ctx, async (tx, ctx) => {
+  return await inTx(ctx, async (tx, ctx) => {
     const server = await lockServer(tx, input.serverId)
     const tool = await findTool(tx, input)
-    const declared = declaredClassOf(tool)
-    const [after, classSource] = input.class === null ? [declared, 'annotations'] : [input.class, 'platform']
-    if (tool.class === after && tool.classSource === classSource) return
-    await tx.mcpTool.update({ where: keyOf(tool), data: { class: after, classSource } })
     const { reason } = input
-    await recordDecision(tx, ctx, { tool, decision: 'classified', class: after, reason })
-    recordAudit(tx, ctx, {
-      event: 'tool.classified',
-      ...subjectOf(server),
-      tool: tool.name,
-      detail: { before: tool.class, after, declared, reason },
-    })
+    const [after, classSource] =
+      input.class === null ? ([declaredClassOf(tool), 'annotations'] as const) : ([input.class, 'platform'] as const)
+    const before = await strictestClass(tx, tool)
+    if (ctx.actor.kind === 'person' && isLower(after, before)) {
+      await proposeClass(tx, ctx, server, { tool, before, after, classSource, reason })
+      return { waits: true }
+    }
+    await replaceLoosenings(tx, ctx, server, { what: 'tool_class', toolName: tool.name })
+    if (tool.class === after && tool.classSource === classSource) return { waits: false }
+    await setToolClass(tx, ctx, server, { tool, class: after, classSource, reason })
+    return { waits: false }
   })
+}
+
+async function proposeClass(
+  tx: Tx,
+  ctx: Ctx,
+  server: LockedServer,
+  wanted: {
+    tool: FoundTool
+    before: ToolClass
+    after: ToolClass
+    classSource: 'annotations' | 'platform'
+    reason: string | null
+  },
+): Promise<void> {
+  const { tool, ...rest } = wanted
+  const { name: toolName, definitionHash } = tool
+  await proposeLoosening(tx, ctx, server, { what: 'tool_class', toolName, definitionHash, ...rest })
 }
 
 /**
  * Lets tools be called and their definitions be shown to agents: exactly those that were looked at, all or none. Needs `servers:manage`;
  * throws `not_found`, `conflict` when a definition changed since it was looked at or its server no longer lists it, and `invalid` when a
- * suspended one, or a lower class than its server declares, comes without a reason.
+ * suspended one, or a lower class than its server declares, comes without a reason. A class below what somebody or its server has said before is proposed, and the tool approved with the
+ * stricter one until somebody else has confirmed it (`waits`).
  */
-export async function approveTools(ctx: Ctx, input: ApproveToolsInput): Promise<{ approved: string[] }> {
+export async function approveTools(
+  ctx: Ctx,
+  input: ApproveToolsInput,
+): Promise<{ approved: string[]; waits: string[] }> {
   authorize(ctx, 'servers:manage')
   return await inTx(ctx, async (tx, ctx) => {
     const server = await lockServer(tx, input.serverId)
     const approved: string[] = []
+    const waits: string[] = []
     for (const { name, definitionHash, class: wanted } of input.tools) {
       const tool = await findTool(tx, { serverId: server.id, name })
       refuseIfChanged(tool, definitionHash, server)
@@ -48,12 +73,23 @@ export async function approveTools(ctx: Ctx, input: ApproveToolsInput): Promise<
         const message = `Say why ${name} is approved: it was suspended because it changed.`
         throw new DomainError('invalid', message, { field: 'reason', rule: 'registry:reason_needed' })
       }
-      const classAfter = wanted ?? classOf(tool)
+      const classWanted = wanted ?? classOf(tool)
       const declared = classFromAnnotations(annotationsOf(tool))
       const isPlatforms = wanted !== undefined && wanted !== declared
       if (isPlatforms && isLower(wanted, declared) && tool.class !== wanted && !input.reason) {
         const message = `Say why ${name} is ${wanted} only: its server declares ${declared}, or says nothing, which counts as that.`
         throw new DomainError('invalid', message, { field: 'reason', rule: 'registry:reason_needed' })
+      }
+      const strictest = await strictestClass(tx, tool)
+      const lowers = ctx.actor.kind === 'person' && isLower(classWanted, strictest)
+      const classAfter = lowers ? strictest : classWanted
+      if (lowers) {
+        waits.push(name)
+        const classSource = isPlatforms ? 'platform' : 'annotations'
+        const reason = input.reason ?? null
+        await proposeClass(tx, ctx, server, { tool, before: strictest, after: classWanted, classSource, reason })
+      } else if (wanted !== undefined) {
+        await replaceLoosenings(tx, ctx, server, { what: 'tool_class', toolName: name })
       }
       if (tool.state === 'approved' && tool.approvedHash === definitionHash && tool.class === classAfter) continue
       await tx.mcpTool.update({
@@ -66,7 +102,7 @@ export async function approveTools(ctx: Ctx, input: ApproveToolsInput): Promise<
           approvedDefinition: (tool.definition ?? undefined) as Prisma.InputJsonObject | undefined,
           rejectedHash: null,
           class: classAfter,
-          ...(isPlatforms ? { classSource: 'platform' } : {}),
+          ...(isPlatforms || lowers ? { classSource: classAfter === declared ? 'annotations' : 'platform' } : {}),
         },
       })
       await recordDecision(tx, ctx, { tool, decision: 'approved', class: classAfter, reason: input.reason ?? null })
@@ -79,7 +115,7 @@ export async function approveTools(ctx: Ctx, input: ApproveToolsInput): Promise<
       })
       approved.push(name)
     }
-    return { approved }
+    return { approved, waits }
   })
 }
 
@@ -136,29 +172,6 @@ function classOf(tool: FoundTool): ToolClass {
   return tool.classSource === 'platform' || tool.definition === null
     ? tool.class
     : classFromAnnotations(annotationsOf(tool))
-}
-
-/** Of the definition that agents are shown, or would be. */
-function declaredClassOf(tool: FoundTool): ToolClass {
-  const shown = (tool.approvedDefinition ?? {}) as { annotations?: Record<string, unknown> }
-  return classFromAnnotations(tool.approvedDefinition === null ? annotationsOf(tool) : (shown.annotations ?? {}))
-}
-
-async function recordDecision(
-  tx: Tx,
-  ctx: Ctx,
-  options: { tool: FoundTool; decision: string; class: ToolClass; reason: string | null },
-): Promise<void> {
-  const { tool, decision, class: toolClass, reason } = options
-  const { id: byId, name: byName } = ctx.actor
-  const { serverId, name: toolName, definitionHash } = tool
-  await tx.toolDecision.create({
-    data: { serverId, toolName, definitionHash, decision, class: toolClass, reason, byId, byName, decidedAt: ctx.now },
-  })
-}
-
-function keyOf({ serverId, name }: { serverId: string; name: string }) {
-  return { serverId_name: { serverId, name } }
 }
 
 async function findTool(tx: Tx, { serverId, name }: { serverId: string; name: string }) {

@@ -2,6 +2,7 @@ import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { type CredentialFields, credentialSelect, credentialView } from './credentials.ts'
+import { listLoosenings } from './loosenings.ts'
 import { personNames } from './people.ts'
 import { overridesOf, toolSelect, toolView } from './tools.ts'
 import { inForceSql } from '../in-force.ts'
@@ -48,6 +49,7 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
     toolList: server.tools.map((tool) => toolView(tool, overrides)),
     holders: holders.map(withoutLimited),
     besidesTools: capabilities.map((one) => ({ ...one, agents: agentsHolding(one, holders) })),
+    loosenings: await listLoosenings(ctx, { serverId: id }),
     createdAt: server.createdAt.toISOString(),
     updatedAt: server.updatedAt.toISOString(),
   }

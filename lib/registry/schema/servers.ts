@@ -3,6 +3,7 @@ import { serverSlug } from '#lib/core/slug.ts'
 import type { ScopeChip } from '../schema.ts'
 import type { Capability } from './capabilities.ts'
 import type { CredentialView } from './credentials.ts'
+import type { LooseningView } from './loosenings.ts'
 import {
   checkTransport,
   type ServerCommand,
@@ -119,6 +120,8 @@ export type ServerView = ServerRow & {
   })[]
   /** What can be granted besides its tools, and how many agents hold it now: by a grant that names it, or of the whole server where that covers it. */
   besidesTools: (Capability & { agents: number })[]
+  /** What would loosen its facts or those of its tools and waits for a second person. */
+  loosenings: LooseningView[]
   createdAt: string
   updatedAt: string
 }

@@ -6,10 +6,12 @@ import { DomainError } from '#lib/core/errors.ts'
 import {
   approveTools,
   classifyTool,
+  confirmLoosening,
   rejectTool,
   removeServerCredential,
   setServerCredential,
   updateServer,
+  withdrawLoosening,
 } from '#lib/registry/commands.ts'
 import {
   approveToolsInput,
@@ -19,6 +21,7 @@ import {
   setServerCredentialInput,
   updateServerInput,
 } from '#lib/registry/schema.ts'
+import { confirmLooseningInput, withdrawLooseningInput } from '#lib/registry/schema/loosenings.ts'
 import { beginAuthorization } from '#lib/upstreams/commands.ts'
 import { beginAuthorizationInput } from '#lib/upstreams/schema.ts'
 import { revokeGrant } from '#lib/scopes/commands.ts'
@@ -64,8 +67,19 @@ const setDataClassesInput = updateServerInput
   .extend({ serverId: updateServerInput.shape.id })
 
 export const setDataClasses = portalAction(setDataClassesInput, async (ctx, { serverId, dataClasses }) => {
-  await updateServer(ctx, { id: serverId, dataClasses })
+  const outcome = await updateServer(ctx, { id: serverId, dataClasses })
   revalidatePath(paths.server(serverId))
+  return outcome
+})
+
+export const confirm = portalAction(confirmLooseningInput, async (ctx, input) => {
+  await confirmLoosening(ctx, input)
+  revalidatePath(`${paths.servers()}/[id]`, 'layout')
+})
+
+export const withdraw = portalAction(withdrawLooseningInput, async (ctx, input) => {
+  await withdrawLoosening(ctx, input)
+  revalidatePath(`${paths.servers()}/[id]`, 'layout')
 })
 
 export const setCredential = portalAction(setServerCredentialInput, async (ctx, input) => {

@@ -34,8 +34,9 @@ export function BulkApproval({
   const classOf = (tool: ToolView) => classes[tool.name] ?? tool.class
   const lowered = selected.filter((tool) => isLower(classOf(tool), tool.declaredClass))
   const [reason, setReason] = useState('')
-  const { run, pending, failed } = useAction(approve, ({ approved }) => {
-    toast.success(`${plural(approved.length, 'tool')} approved.`)
+  const { run, pending, failed } = useAction(approve, ({ approved, waits }) => {
+    const wait = waits.length > 0 ? ` Lower classes wait for a second person: ${waits.join(', ')}.` : ''
+    toast.success(`${plural(approved.length, 'tool')} approved.${wait}`)
     setOpen(false)
   })
   return (
@@ -86,7 +87,7 @@ export function BulkApproval({
         {lowered.length > 0 && (
           <Field
             label="Reason"
-            hint={`Why lower than declared: ${lowered.map(({ name }) => name).join(', ')}.`}
+            hint={`Why lower than declared: ${lowered.map(({ name }) => name).join(', ')}. Until somebody else confirms it, what is declared counts.`}
             required
             className="mb-4"
             error={failed?.fields['reason']?.[0]}

@@ -17,7 +17,9 @@ export function DataClasses({
   dataClasses: readonly DataClass[]
   whyNot: string | null
 }) {
-  const { run, pending, failed } = useAction(setDataClasses, () => toast.success('The kinds of data are changed.'))
+  const { run, pending, failed } = useAction(setDataClasses, ({ waits }) =>
+    toast.success(waits ? 'Proposed: it is named until somebody else confirms it.' : 'The kinds of data are changed.'),
+  )
   if (whyNot !== null) {
     return (
       <span title={whyNot} className="flex flex-wrap gap-1">

@@ -27,6 +27,7 @@ import { whyNot } from '#lib/web/why-not.ts'
 import { Approver } from './approver.client.tsx'
 import { BesidesToolsCard } from './besides-tools-card.tsx'
 import { DataClasses } from './data-classes.client.tsx'
+import { Loosenings } from './loosenings.tsx'
 import { GuardsCard } from './guards-card.tsx'
 import { AuthorizationOutcome, Credentials } from './credentials.tsx'
 import { ProcessesCard } from './processes-card.tsx'
@@ -77,6 +78,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
           {server.approver && ` ${server.approver.name} is asked.`}
         </Notice>
       )}
+      <Loosenings loosenings={server.loosenings} personId={ctx.actor.id} whyNot={manageProblem} />
       {lowered.length > 0 && (
         <Notice kind="warn" className="mb-5" title={`${plural(lowered.length, 'tool')} classed lower than declared`}>
           {lowered.map(({ name }) => name).join(', ')}: somebody here said that less can happen than the server says, or

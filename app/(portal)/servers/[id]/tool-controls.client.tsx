@@ -57,17 +57,22 @@ export function ToolControls({ serverId, tool, whyNot }: Props) {
           input={{ serverId, name: tool.name, class: null }}
           whyNot={whyNot}
           size="sm"
-          said={`The class of ${tool.name} is what its server declares.`}
+          said={({ waits }) => (waits ? proposed(tool) : `The class of ${tool.name} is what its server declares.`)}
         />
       )}
     </div>
   )
 }
 
+function proposed({ class: now }: Tool): string {
+  return `Its lower class is proposed: until somebody else confirms it, it is ${now}.`
+}
+
 /** A suspended tool is approved with a reason, a new one at once. */
 function Approve({ serverId, tool, whyNot }: Props) {
-  const said = `${tool.name} is approved.`
-  const approving = useAction(approve, () => toast.success(said))
+  const said = ({ waits }: { waits: string[] }) =>
+    waits.length > 0 ? `${tool.name} is approved. ${proposed(tool)}` : `${tool.name} is approved.`
+  const approving = useAction(approve, (value) => toast.success(said(value)))
   const input = { serverId, tools: [{ name: tool.name, definitionHash: tool.definitionHash }] }
   const label = tool.state === 'approved' ? 'Show agents this one' : 'Approve'
   if (tool.verdict === 'suspended') {
@@ -125,14 +130,14 @@ function Classify({ serverId, tool, whyNot }: Props) {
             isLower(chosen, tool.declaredClass)
               ? ` Its server declares ${tool.declaredClass}: the page flags that it is classed lower.`
               : ''
-          }`}
+          }${isLower(chosen, tool.class) ? ` A lower class counts from when somebody else has confirmed it.` : ''}`}
           confirm={`Change to ${chosen}`}
           action={classify}
           input={{ serverId, name: tool.name, class: chosen }}
           whyNot={whyNot}
           variant="danger"
           size="sm"
-          said={`The class of ${tool.name} is changed to ${chosen}.`}
+          said={({ waits }) => (waits ? proposed(tool) : `The class of ${tool.name} is changed to ${chosen}.`)}
         />
       )}
     </>

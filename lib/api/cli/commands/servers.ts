@@ -1,3 +1,4 @@
+import { addLooseningVerbs, secondPerson } from './loosenings.ts'
 import { classText } from '#lib/registry/schema/tool-words.ts'
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
@@ -118,11 +119,12 @@ What guards it less is accepted by name with --accept; "servers probe" says what
   }
   addVerb(servers, setup, {
     name: 'kinds <id> [kinds...]',
-    says: `Set which kinds of data are behind an MCP server, of ${dataClasses.join(', ')}; without any, none is named.`,
+    says: `Set which kinds of data are behind an MCP server, of ${dataClasses.join(', ')}; without any, none is named. One less waits for a second person.`,
     run: async (cli, { args: [id = '', ...named] }) => {
       const body = { dataClasses: dataClassesOf(named) }
-      await (await cli.client()).call(routes.servers.updateServer, { params: { id }, body })
-      cli.show({ id, ...body }, () => `${id}: ${body.dataClasses.join(', ') || 'no kind of data is named'}.`)
+      const { waits } = await (await cli.client()).call(routes.servers.updateServer, { params: { id }, body })
+      const kinds = body.dataClasses.join(', ') || 'no kind of data is named'
+      cli.show({ id, ...body, waits }, () => `${id}: ${kinds}.${waits ? secondPerson : ''}`)
     },
   })
   addVerb(servers, setup, {
@@ -136,6 +138,7 @@ What guards it less is accepted by name with --accept; "servers probe" says what
     },
   })
   addToolVerbs(servers, setup)
+  addLooseningVerbs(servers, setup)
 }
 
 function addToolVerbs(servers: Command, setup: Setup): void {
@@ -175,7 +178,7 @@ function addToolVerbs(servers: Command, setup: Setup): void {
       }
       const body = { tools: [tool], ...(options.reason === undefined ? {} : { reason: options.reason }) }
       const outcome = await (await cli.client()).call(routes.servers.approveTools, { params: { id }, body })
-      cli.show(outcome, () => `${plain(name)} is approved.`)
+      cli.show(outcome, () => `${plain(name)} is approved.${outcome.waits.length > 0 ? secondPerson : ''}`)
     },
   })
   addVerb<{ hash: string; reason: string }>(servers, setup, {
@@ -201,9 +204,10 @@ function addToolVerbs(servers: Command, setup: Setup): void {
         throw new UsageError(`${toolClass} is no class; use ${toolClasses.join(', ')} or declared.`)
       }
       const body = { name, class: isDeclared ? null : (toolClass as ToolClass), reason: options.reason }
-      await (await cli.client()).call(routes.servers.classifyTool, { params: { id }, body })
-      cli.show({ server: id, tool: name, class: toolClass }, () =>
-        isDeclared ? `${plain(name)} is what its server declares.` : `${plain(name)} is ${toolClass}.`,
+      const { waits } = await (await cli.client()).call(routes.servers.classifyTool, { params: { id }, body })
+      const is = isDeclared ? `${plain(name)} is what its server declares.` : `${plain(name)} is ${toolClass}.`
+      cli.show({ server: id, tool: name, class: toolClass, waits }, () =>
+        waits ? `${plain(name)} stays as it is.${secondPerson}` : is,
       )
     },
   })

@@ -7,13 +7,14 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import { getTool } from '#lib/registry/queries.ts'
+import { getTool, listLoosenings } from '#lib/registry/queries.ts'
 import { classText } from '#lib/registry/schema/tool-words.ts'
 import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
 import type { ToolDetail, ToolHistoryEntry } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { whyNot } from '#lib/web/why-not.ts'
+import { Loosenings } from '../../loosenings.tsx'
 import { ToolControls } from '../../tool-controls.client.tsx'
 import { DefinitionDiff } from './definition-diff.tsx'
 
@@ -28,6 +29,8 @@ export default async function ToolPage({ params }: PageProps) {
   const ctx = await currentCtx()
   const { id, tool: name } = await params
   const tool = await orNotFound(getTool(ctx, { serverId: id, name: decodeURIComponent(name) }))
+  const loosenings = (await listLoosenings(ctx, { serverId: id })).filter((one) => one.tool === tool.name)
+  const manageProblem = whyNot(ctx.actor, 'servers:manage')
   return (
     <>
       <PageHeader
@@ -45,9 +48,10 @@ export default async function ToolPage({ params }: PageProps) {
         }
       />
       <Verdict tool={tool} />
+      <Loosenings loosenings={loosenings} personId={ctx.actor.id} whyNot={manageProblem} />
       <div className="grid grid-cols-1 gap-5">
         <Card title="Decision">
-          <ToolControls serverId={id} tool={tool} whyNot={whyNot(ctx.actor, 'servers:manage')} />
+          <ToolControls serverId={id} tool={tool} whyNot={manageProblem} />
           <Facts className="mt-4">
             <Fact label="Class">
               {classText(tool)} {tool.lowered && <Badge tone="warn">lowered</Badge>}
