@@ -7,6 +7,8 @@ import { sealContexts } from '#lib/core/seal-contexts.ts'
 import { createSecretBox } from '#lib/core/secret-box.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { retirementCandidates } from '#lib/metrics/queries.ts'
+import { grantProposals, grantUsage } from '#lib/scopes/queries.ts'
+import { grantProposalsQuery } from '#lib/scopes/schema/usage.ts'
 import { listTemplates } from '#lib/templates/queries.ts'
 import { seedDemo } from './seed-demo.ts'
 
@@ -86,6 +88,22 @@ dbTest('its traffic is the same by hour and by agent, and none lies ahead', asyn
   expect(hours._max.hour!.getTime()).toBeLessThanOrEqual(new Date('2026-11-22T10:00:00Z').getTime())
 })
 
+dbTest('its grants show every kind of proposal, and where there is too little to tell', async ({ db }) => {
+  const ctx = at(db, '2026-11-22T10:00:00Z')
+  const { items } = await grantProposals(ctx, grantProposalsQuery.parse({ limit: 500 }))
+  const kinds = new Set(items.map(({ proposal }) => proposal.because))
+  for (const kind of ['unused', 'narrower', 'arguments'] as const) expect(kinds).toContain(kind)
+  const conditions = items.flatMap(({ proposal }) => proposal.conditions.flatMap((each) => each.conditions))
+  const operators = new Set(conditions.flatMap((each) => Object.keys(each).filter((name) => name !== 'pointer')))
+  expect(operators).toEqual(new Set(['equals', 'in', 'prefix', 'range']))
+  expect(items.every(({ proposal }) => proposal.denials === 0)).toBe(true)
+
+  const usage = await grantUsage(ctx, { agentId: 'invoice-reconciler-benelux' })
+  const missing = usage.flatMap((row) => row.arguments.map((tool) => tool.missing))
+  expect(missing.length).toBeGreaterThan(0)
+  for (const each of missing) expect(each?.unknown).toBeGreaterThan(0)
+})
+
 dbTest(
   'a later seeding keeps what people changed, follows the port and the credential, and goes on with the history',
   async ({ db }) => {
@@ -104,6 +122,8 @@ dbTest(
     })
     expect(later).toMatchObject({ people: 0, agents: 0, runs: 0 })
     expect(later.days).toBeGreaterThan(250)
+    const unknown = await grantUsage(at(db, '2026-11-25T12:00:00Z'), { agentId: 'invoice-reconciler-cloud' })
+    expect(unknown.flatMap((row) => row.arguments.filter((tool) => tool.missing))).toEqual([])
     const days = await db.agentDay.findMany({
       where: { day: { gt: new Date('2026-11-22') } },
       select: { agentId: true },

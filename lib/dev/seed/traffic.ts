@@ -1,5 +1,6 @@
 import type { Tx } from '#lib/db/client.ts'
 import { durationBoundsMs } from '#lib/metrics/rules/durations.ts'
+import { insertArgumentProfiles } from './argument-profiles.ts'
 import type { PlannedAgent } from './fleet-plan.ts'
 import type { DayRow } from './history.ts'
 
@@ -35,6 +36,11 @@ const calledBy: Record<PlannedAgent['templateId'], { calls: readonly Share[]; re
   },
 }
 
+/** Agents that call besides what their template calls. */
+const alsoCalledBy: Record<string, readonly Share[]> = {
+  'release-notes-payments-api': [{ server: 'deploys', tool: 'record_deploy', share: 0.04 }],
+}
+
 /** Hours of a UTC day in which demo agents work, and how much. */
 const working = [0, 0, 0, 0, 0, 1, 3, 6, 9, 10, 9, 8, 6, 7, 9, 8, 6, 5, 4, 3, 2, 2, 1, 1] as const
 /** How long their calls took: shares of the buckets from the fastest on. */
@@ -65,6 +71,7 @@ export async function insertTraffic(
     select r."agentId", r."serverId", r."tool", r."day", r."calls", r."refused", r."errors", r."lastAt"
     from json_populate_recordset(null::"AgentToolDay", ${JSON.stringify(perAgent)}::json) r join "McpServer" s on s."id" = r."serverId"
     on conflict do nothing`
+  await insertArgumentProfiles(tx, perAgent, now)
   const hours = JSON.stringify([...hoursOf(perAgent, now)].map(withDurations))
   await tx.$executeRaw`
     insert into "ToolHour" ("serverId", "tool", "hour", "calls", "refused", "toolErrors", "msSum", "msBuckets")
@@ -81,12 +88,15 @@ function agentDay(agent: PlannedAgent, { day, toolCalls, deniedCalls }: DayRow, 
   const { calls, refused } = calledBy[agent.templateId]
   const end = new Date(Math.min(now.getTime(), day.getTime() + 22 * 3_600_000)).toISOString()
   const about = { agentId: agent.id, day: day.toISOString().slice(0, 10), lastAt: end }
-  const rows = calls.map(({ server, tool, share }) => {
+  const rows = [...calls, ...(alsoCalledBy[agent.id] ?? [])].map(({ server, tool, share }) => {
     const count = Math.round((toolCalls - deniedCalls) * share)
     return { ...about, serverId: server, tool, calls: count, refused: 0, errors: Math.round(count * errorShare) }
   })
   const denied = { ...about, serverId: refused.server, tool: refused.tool, calls: 0, refused: deniedCalls, errors: 0 }
-  return [...rows, denied].filter((row) => row.calls + row.refused > 0)
+  // A tool that some of them may call as well has one row for both.
+  const same = rows.find(({ serverId, tool }) => serverId === refused.server && tool === refused.tool)
+  if (same) same.refused = deniedCalls
+  return (same ? rows : [...rows, denied]).filter((row) => row.calls + row.refused > 0)
 }
 
 /** Days spread over the hours in which people work, and those of today over what has passed of them. */
