@@ -1,3 +1,5 @@
+import { ProposalText } from '#components/reviews/proposal-text.tsx'
+import { MissingArguments } from '#components/reviews/proposed-conditions.tsx'
 import { LimitsList } from '#components/scopes/limits-list.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { plural } from '#components/ui/count.ts'
@@ -45,7 +47,12 @@ function columnsOf(days: number, usage: ReadonlyMap<string, GrantUsage>): Column
         </>
       ),
     },
-    { id: 'used', header: `Used, ${days} days`, cell: (grant) => <Used usage={usage.get(grant.id)} /> },
+    {
+      id: 'used',
+      header: `Used, ${days} days`,
+      className: 'min-w-44',
+      cell: (grant) => <Used usage={usage.get(grant.id)} days={days} />,
+    },
     {
       id: 'until',
       header: 'Until',
@@ -55,9 +62,19 @@ function columnsOf(days: number, usage: ReadonlyMap<string, GrantUsage>): Column
   ]
 }
 
-function Used({ usage }: { usage: GrantUsage | undefined }) {
+function Used({ usage, days }: { usage: GrantUsage | undefined; days: number }) {
   if (!usage || usage.verdict === 'insufficient_data') {
     return <span className="text-muted-foreground">too soon to say</span>
   }
-  return usage.verdict === 'unused' ? <Badge tone="warn">not used</Badge> : <>{plural(usage.calls, 'call')}</>
+  return (
+    <>
+      {usage.verdict === 'unused' ? <Badge tone="warn">not used</Badge> : plural(usage.calls, 'call')}
+      {usage.proposal && usage.proposal.because !== 'unused' && (
+        <div className="mt-1">
+          <ProposalText proposal={usage.proposal} days={days} />
+        </div>
+      )}
+      <MissingArguments tools={usage.arguments} />
+    </>
+  )
 }
