@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type ArgumentCondition, argumentCondition, conditionText } from '../schema/conditions.ts'
-import { compileConditions, conditionProblem, firstUnmet } from './conditions.ts'
+import { compileConditions, conditionProblem, firstUnmet, mayHold } from './conditions.ts'
 
 const holds = (condition: ArgumentCondition, given: unknown) =>
   firstUnmet(compileConditions([condition]), given) === null
@@ -34,6 +34,44 @@ test('a path that begins alike and climbs out does not begin with the prefix', (
     '/reports/a\\..\\b',
   ]) {
     expect([path, holds(inside, { path })]).toEqual([path, false])
+  }
+})
+
+test('a rule that holds a call is not evaded by spelling a value otherwise', () => {
+  const may = (condition: ArgumentCondition, value: unknown) =>
+    mayHold(compileConditions([condition])[0]!, { v: value })
+  const pointer = '/v'
+  const cases: [ArgumentCondition, unknown[], unknown[]][] = [
+    [{ pointer, equals: false }, [false, 'false', 0, null, undefined, {}, []], [true]],
+    [{ pointer, equals: 5 }, [5, '5', true, null], [6]],
+    [{ pointer, in: ['a', 1] }, ['a', 1, true, null, { a: 1 }], ['b', 2]],
+    [{ pointer, equals: null }, [null, 'null', 0], []],
+    [
+      { pointer, prefix: '/prod/' },
+      [
+        '/prod/x',
+        '/./prod/x',
+        '//prod/x',
+        '/x/../prod/x',
+        '/%70/%2e%2e/x',
+        '/x%2fprod',
+        '\\prod\\x',
+        '/PROD/x',
+        '/x//y',
+        5,
+      ],
+      ['/staging/x', '/staging/', 'prod', '/staging/prod.d/x'],
+    ],
+    [
+      { pointer, prefix: 'https://erp.example/' },
+      ['https://erp.example/x', 'https://ERP.example/x', 'https://other.example//x'],
+      ['https://other.example/x/y/', 'http://erp.example/x'],
+    ],
+    [{ pointer, prefix: 'DE' }, ['DE1', 7], ['FR1', 'FR/1', '/./x']],
+  ]
+  for (const [condition, held, free] of cases) {
+    for (const value of held) expect([condition, value, may(condition, value)]).toEqual([condition, value, true])
+    for (const value of free) expect([condition, value, may(condition, value)]).toEqual([condition, value, false])
   }
 })
 

@@ -119,7 +119,20 @@ export function mayHold({ condition, steps, fits }: CompiledCondition, given: un
 function isComparable(condition: ArgumentCondition, value: unknown): boolean {
   if (value === undefined) return false
   if ('range' in condition) return typeof value === 'number'
-  if ('prefix' in condition) return typeof value === 'string' && !climbs(value)
+  if ('prefix' in condition) return typeof value === 'string' && isPlainPath(value, condition.prefix)
   if ('regex' in condition) return typeof value === 'string' && value.length <= matchedCharactersMax
-  return typeof value !== 'object' || value === null
+  // A server may take "false" for false and "5" for 5.
+  const named = 'equals' in condition ? [condition.equals] : condition.in
+  return named.some((each) => typeof each === typeof value && (each === null) === (value === null))
+}
+
+/** Whether a text can be told from what begins with a path: it is written as one way only, without steps that lead nowhere or back, other separators, other case or escapes. */
+function isPlainPath(value: string, prefix: string): boolean {
+  if (!/[\\/]/.test(prefix)) return !climbs(value)
+  if (/%(?:2e|2f|5c)/i.test(value)) return false
+  if (['/', '\\'].some((separator) => value.includes(separator) && !prefix.includes(separator))) return false
+  if (!value.startsWith(prefix) && value.toLowerCase().startsWith(prefix.toLowerCase())) return false
+  const steps = value.replace(/^[a-z][a-z\d+.-]*:\/\//i, '').split(/[\\/]/)
+  // The first is empty where the path begins at the root, the last where it ends in a separator.
+  return !steps.some((step, at) => step === '.' || step === '..' || (step === '' && at > 0 && at < steps.length - 1))
 }
