@@ -2,6 +2,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, can, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { ok, type Result } from '#lib/core/result.ts'
+import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent } from '#lib/registry/commands.ts'
 import { covers } from '#lib/registry/rules.ts'
 import { type ArgumentCondition, conditionsMax } from '#lib/registry/schema/conditions.ts'
@@ -69,7 +70,9 @@ export async function narrowGrant(
       const { conditions, rate } = limitsOf(grant)
       const limits = { conditions: joined(conditions, added.get(tool.name) ?? []), rate }
       const scope = { serverId, class: tool.class, toolName: tool.name, reason, expiresAt, ...limits }
-      grantIds.push(await writeGrant(tx, ctx, { agent, scope, via: 'narrowed', requestId }))
+      const id = await writeGrant(tx, ctx, { agent, scope, via: 'narrowed', requestId })
+      if (rate !== null) await carryUse(tx, { from: grant.id, to: id })
+      grantIds.push(id)
     }
     await endGrants(tx, ctx, { agent, grants: [grant], reason: input.reason })
     const conditional = [...added.keys()]
@@ -84,6 +87,16 @@ export async function narrowGrant(
     recordAudit(tx, ctx, { event: 'grant.narrowed', ...agentSubject(agent), serverId: grant.serverId, detail })
     return ok({ grantIds })
   })
+}
+
+/** What was used of a rate stays used: else narrowing would be a way to begin anew. The lock makes calls wait that are counted meanwhile, and then none goes under the old grant. */
+async function carryUse(tx: Tx, { from, to }: { from: string; to: string }): Promise<void> {
+  const none = { grantId: from, per: 'hour', parts: [], calls: [] }
+  await tx.grantUse.createMany({ data: [none], skipDuplicates: true })
+  await tx.$queryRaw`select 1 from "GrantUse" where "grantId" = ${from}::uuid for update`
+  await tx.$executeRaw`
+    insert into "GrantUse" ("grantId", "per", "parts", "calls")
+    select ${to}::uuid, "per", "parts", "calls" from "GrantUse" where "grantId" = ${from}::uuid`
 }
 
 /** By tool; throws `invalid` for one that is not kept and for a condition that cannot be evaluated. */
