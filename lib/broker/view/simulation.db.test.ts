@@ -4,7 +4,7 @@ import { expect, onTestFinished } from 'vitest'
 import type { z } from 'zod'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { ctxFor, makeAgent, makeTeam } from '#lib/dev/test/fleet.ts'
+import { ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { enforcePolicies, forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { callIn, simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
@@ -88,6 +88,7 @@ const plan = fc.record({
     { conditions: conditions[2]! },
   ),
   released: fc.boolean(),
+  bypass: fc.constantFrom(null, null, 'all', 'agent', 'own', 'over', 'ended', 'left'),
   startedBy: fc.constantFrom(null, ...runTriggers),
   simulatedModel: fc.boolean(),
   policies: fc.subarray(policyTexts, { maxLength: 2 }),
@@ -236,7 +237,8 @@ async function build(db: Db, plan: Plan) {
   }
   if (plan.hold) {
     const rule = { title: 'Waits', serverId, deciderRoles: ['security'], decideSeconds: 60, ...plan.hold }
-    await db.holdRule.create({ data: rule })
+    const { id: ruleId } = await db.holdRule.create({ data: rule })
+    if (plan.bypass) await openBypass(db, { how: plan.bypass, ruleId, agentId, teamId })
   }
   return {
     agentId,
@@ -244,7 +246,28 @@ async function build(db: Db, plan: Plan) {
     /** Stops and rules of one fleet must not reach the next. */
     async clear() {
       await db.stopOrder.deleteMany()
+      await db.holdBypass.deleteMany()
       await db.holdRule.deleteMany()
     },
   }
+}
+
+/** For all agents, this one, or all but this one, whose opener's team owns it; or one whose time is over, that was ended, or whose opener may open none any more. */
+async function openBypass(
+  db: Db,
+  { how, ruleId, agentId, teamId }: { how: string; ruleId: string; agentId: string; teamId: string },
+): Promise<void> {
+  const roles = how === 'left' ? (['finance'] as const) : (['security'] as const)
+  const opener = await makePerson(db, { roles: [...roles], teamIds: how === 'own' ? [teamId] : [] })
+  await db.holdBypass.create({
+    data: {
+      ruleId,
+      agentId: how === 'agent' ? agentId : null,
+      reason: 'All are away.',
+      openedById: opener.id,
+      openedAt: new Date(now.getTime() - 2 * hourMs),
+      expiresAt: new Date(now.getTime() + (how === 'over' ? -hourMs : hourMs)),
+      endedAt: how === 'ended' ? now : null,
+    },
+  })
 }

@@ -79,10 +79,19 @@ function serverThen(serverId: string, at: Date): Prisma.Sql {
   ])
 }
 
-/** A rule is never changed: it is made, takes the place of the one that it replaces when that one ends, and is removed. */
+/**
+ * A rule is never changed: it is made, takes the place of the one that it replaces when that one ends, and is removed. A bypass is opened and ends; while it had not, its opener might
+ * open one, for else it would have ended.
+ */
 function holdRulesThen(at: Date): Prisma.Sql {
   return Prisma.sql`with "HoldRule" as (
     select "then".* from "HoldRule" r cross join lateral jsonb_populate_record(null::"HoldRule", to_jsonb(r) - 'removedAt' ||
       case when r."movedAt" > ${at} then jsonb_build_object('position', r."positionBefore") else '{}' end) "then"
-    where r."createdAt" <= ${at} and (r."removedAt" is null or r."removedAt" > ${at})) `
+    where r."createdAt" <= ${at} and (r."removedAt" is null or r."removedAt" > ${at})
+  ), "HoldBypass" as (
+    select "then".* from "HoldBypass" b cross join lateral jsonb_populate_record(null::"HoldBypass", to_jsonb(b) - 'endedAt') "then"
+    where b."openedAt" <= ${at} and (b."endedAt" is null or b."endedAt" > ${at})
+  ), "Person" as (
+    select "then".* from "Person" p cross join lateral jsonb_populate_record(null::"Person", to_jsonb(p) || '{"active": true}') "then"
+  ), "PersonRole" as (select distinct "openedById" as "personId", 'security' as "role" from "HoldBypass") `
 }
