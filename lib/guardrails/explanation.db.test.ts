@@ -45,7 +45,10 @@ test('what was is decided as it was', async ({ db }) => {
   const granted = await instant(db)
   await db.holdRule.create({ data: { ...holdRule, createdAt: await instant(db) } })
   const held = await instant(db)
-  await db.stopOrder.create({ data: { scope: 'agent', targetId: agentId, reason: 'a test', orderedByName: 'Ada' } })
+  // By a clock that is ahead of the database's.
+  const orderedAt = new Date(Date.now() + 5000)
+  const stop = { scope: 'agent' as const, targetId: agentId, reason: 'a test', orderedByName: 'Ada' }
+  await db.stopOrder.create({ data: { ...stop, orderedAt } })
   const stopped = await instant(db)
   await db.overBudget.create({ data: { agentId, month: '2020-01', spentMicros: 2n, budgetMicros: 1n } })
   const at = (when: Date) => simulate(ctxFor(db, undefined, new Date()), { ...call, at: when.toISOString() })
