@@ -1,5 +1,5 @@
 import { authorize, type Ctx } from '#lib/auth/ctx.ts'
-import { type Bitmap, countBoth } from '../fleet/bitmap.ts'
+import { type Bitmap, countBits, countBoth } from '../fleet/bitmap.ts'
 import { evaluate } from '../fleet/evaluate.ts'
 import { facetOf } from '../fleet/facet-counts.ts'
 import type { FleetIndex } from '../fleet/fleet-index.ts'
@@ -17,7 +17,10 @@ import {
 
 const itemsMax = 12
 
-/** Keys and values that fit what is typed at the cursor; values with how many agents the query then finds. Needs `agents:read`. */
+/**
+ * Keys and values that fit what is typed at the cursor; values with how many agents the query then
+ * finds, as far as it is one by then. Needs `agents:read`.
+ */
 export async function completeAgentQuery(ctx: Ctx, input: CompleteQueryInput): Promise<QueryCompletion> {
   authorize(ctx, 'agents:read')
   const { q, at = q.length } = completeQueryInput.parse(input)
@@ -39,12 +42,17 @@ export async function completeAgentQuery(ctx: Ctx, input: CompleteQueryInput): P
   return {
     from,
     to,
-    items: values.slice(0, itemsMax).map((item) => ({
-      text: `${minus}${key}:${kept}${/[\s,"()\\]/.test(item.value) ? `"${item.value.replace(/["\\]/g, '\\$&')}"` : item.value}`,
-      label: item.value,
-      detail: item.label === item.value ? '' : item.label,
-      count: item.count,
-    })),
+    items: values.slice(0, itemsMax).map((item) => {
+      const text = `${minus}${key}:${kept}${/[\s,"()\\]/.test(item.value) ? `"${item.value.replace(/["\\]/g, '\\$&')}"` : item.value}`
+      // Counted is the query as it then stands: a minus, a comma or a group around it says something else than the value alone.
+      const completed = parseAgentQuery(`${q.slice(0, from)}${text}${q.slice(to)}`)
+      return {
+        text,
+        label: item.value,
+        detail: item.label === item.value ? '' : item.label,
+        count: completed.ok ? countBits(evaluate(index, completed.value, { now: ctx.now })) : null,
+      }
+    }),
   }
 }
 

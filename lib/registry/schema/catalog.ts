@@ -83,7 +83,7 @@ export type QueryCompletion = {
   /** What the completions replace: the token at the cursor. */
   from: number
   to: number
-  /** `text` is written in that place; `count` says how many agents the query then finds, null for a key. */
+  /** `text` is written in that place; `count` says how many agents the query then finds, null for a key and while it is no query yet. */
   items: { text: string; label: string; detail: string; count: number | null }[]
 }
 
