@@ -194,6 +194,7 @@ const queries: Record<string, string | Reason> = {
   listRuns: 'runs.list',
   listScopeRequests: 'scopes.list',
   listServerApprovers: 'account.listPeople',
+  listServerHolders: 'registry.listServerHolders',
   listServerHealth: 'servers.listHealth',
   listServers: 'registry.listServers',
   listStops: 'control.listStops',

@@ -55,6 +55,8 @@ export {
   importServerInput,
   type RegisterServerInput,
   registerServerInput,
+  type ServerHolder,
+  type ServerHolderList,
   type ServerRow,
   type ServerView,
   type UpdateServerInput,

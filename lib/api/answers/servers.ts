@@ -7,7 +7,7 @@ import type { CredentialView } from '#lib/registry/schema/credentials.ts'
 import { loosenedFacts, type LooseningView } from '#lib/registry/schema/loosenings.ts'
 import { probeFindingNames, type ServerProbeView } from '#lib/registry/schema/probes.ts'
 import { processStates, type ServerProcesses } from '#lib/registry/schema/processes.ts'
-import type { ServerRow, ServerView } from '#lib/registry/schema/servers.ts'
+import type { ServerHolderList, ServerRow, ServerView } from '#lib/registry/schema/servers.ts'
 import { serverCommand, serverTransports } from '#lib/registry/schema/transport.ts'
 import { agentStatus, scopeChip } from './agents.ts'
 import { toolFinding, toolShape } from './tools.ts'
@@ -85,19 +85,23 @@ const serverShape = {
 }
 export const serverRow = answerOf<ServerRow>()(z.strictObject(serverShape)).meta({ id: 'ServerRow' })
 
+const serverHolder = scopeChip.extend({
+  grantId: text,
+  agent: z.strictObject({ id: text, name: text, status: agentStatus }),
+  owner: reference,
+})
+export const serverHolders = answerOf<ServerHolderList>()(
+  z.strictObject({ items: z.array(serverHolder), total: count, nextCursor: text.nullable() }),
+)
+
 export const server = answerOf<ServerView>()(
   z.strictObject({
     ...serverShape,
     approver: reference.nullable(),
     accepted: z.array(z.strictObject({ finding: z.enum(probeFindingNames), byName: text, at: time })),
     toolList: z.array(z.strictObject(toolShape)),
-    holders: z.array(
-      scopeChip.extend({
-        grantId: text,
-        agent: z.strictObject({ id: text, name: text, status: agentStatus }),
-        owner: reference,
-      }),
-    ),
+    holders: z.array(serverHolder),
+    holdersTotal: count,
     besidesTools: z.array(
       z.strictObject({
         name: z.enum(capabilityNames),

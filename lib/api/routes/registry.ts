@@ -3,7 +3,7 @@ import { serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
 import { rotateKeysInput } from '#lib/keys/schema.ts'
 import { removeServerCredentialInput, serverCredentialBody } from '#lib/registry/schema.ts'
 import { sealingKeys } from '../answers/account.ts'
-import { server, serverProcesses, serverRow } from '../answers/servers.ts'
+import { server, serverHolders, serverProcesses, serverRow } from '../answers/servers.ts'
 import { template, templateRow } from '../answers/templates.ts'
 import { serverTraffic } from '../answers/traffic.ts'
 import { text } from '../answers/words.ts'
@@ -23,11 +23,22 @@ export const listServers = endpoint({
 export const showServer = endpoint({
   method: 'GET',
   path: '/api/v1/servers/{id}',
-  summary: 'One MCP server with its tools and who holds what on it.',
+  summary: 'One MCP server with its tools and the first 100 of those who hold something on it.',
   permission: 'servers:read',
   params: namedId,
   revision: 'server',
   answer: json(server),
+  example: { params: { id: 'invoices' } },
+})
+
+export const listServerHolders = endpoint({
+  method: 'GET',
+  path: '/api/v1/servers/{id}/holders',
+  summary: 'Who holds what on an MCP server: grants in force, the widest class first, then by agent.',
+  permission: 'servers:read',
+  params: namedId,
+  query: pageQuery,
+  answer: json(serverHolders),
   example: { params: { id: 'invoices' } },
 })
 

@@ -1,5 +1,5 @@
 import type { Tx } from '#lib/db/client.ts'
-import { serverNotFound } from '../queries/servers.ts'
+import { serverNotFound } from '../server-not-found.ts'
 
 export type LockedServer = Awaited<ReturnType<typeof lockServer>>
 

@@ -1,6 +1,6 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import type { ProcessState, ServerProcesses } from '../schema/processes.ts'
-import { serverNotFound } from './servers.ts'
+import { serverNotFound } from '../server-not-found.ts'
 
 /** A service tells every few seconds of what it runs. */
 const silentMs = 60_000

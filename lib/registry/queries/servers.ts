@@ -1,27 +1,23 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
-import { DomainError } from '#lib/core/errors.ts'
-import { Prisma } from '#lib/db/generated/client.ts'
+import type { Prisma } from '#lib/db/generated/client.ts'
 import { type CredentialFields, credentialSelect, credentialView } from './credentials.ts'
 import { listLoosenings } from './loosenings.ts'
 import { personNames } from './people.ts'
 import { overridesOf, toolSelect, toolView } from './tools.ts'
-import { inForceSql } from '../in-force.ts'
-import { capabilities, type Capability, grantName } from '../schema/capabilities.ts'
-import type { AgentStatus, ServerRow, ServerView, ToolClass, ToolView } from '../schema.ts'
+import { fleetOf } from '../fleet/live.ts'
+import { holderCounts, holderCountsOf, listServerHolders } from './server-holders.ts'
+import { serverNotFound } from '../server-not-found.ts'
+import type { ServerRow, ServerView, ToolClass, ToolView } from '../schema.ts'
 
 /** Every MCP server by id. Needs `servers:read`. */
 export async function listServers(ctx: Ctx): Promise<ServerRow[]> {
   authorize(ctx, 'servers:read')
   const servers = await reader(ctx).mcpServer.findMany({ orderBy: { id: 'asc' }, select: serverSelect })
-  const holders = await reader(ctx).$queryRaw<{ serverId: string; agents: bigint }[]>(
-    Prisma.sql`select g."serverId", count(distinct g."agentId") as agents
-      from "Grant" g join "McpServer" s on s."id" = g."serverId" where ${inForceSql(ctx.now)} group by 1`,
-  )
-  const counts = new Map(holders.map((row) => [row.serverId, Number(row.agents)]))
+  const counts = holderCounts(await fleetOf(ctx))
   return servers.map((server) => serverRow(server, counts.get(server.id) ?? 0))
 }
 
-/** One server with its tools and who holds what. Needs `servers:read`; throws `not_found`. */
+/** One server with its tools and the first of those who hold something there (`listServerHolders` goes on). Needs `servers:read`; throws `not_found`. */
 export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
   authorize(ctx, 'servers:read')
   const server = await reader(ctx).mcpServer.findUnique({
@@ -36,19 +32,22 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
     },
   })
   if (!server) throw serverNotFound(id)
-  const holders = await holdersOf(ctx, id)
+  const holders = await listServerHolders(ctx, { serverId: id })
   const overrides = await overridesOf(ctx, id)
+  const approver = await approverOf(ctx, server.approverId)
+  const { agents, besidesTools } = holderCountsOf(await fleetOf(ctx), id)
   return {
-    ...serverRow(server, new Set(holders.map(({ agent }) => agent.id)).size),
-    approver: await approverOf(ctx, server.approverId),
+    ...serverRow(server, agents),
+    approver,
     accepted: (server.acknowledged as ServerView['accepted']).map(({ finding, byName, at }) => ({
       finding,
       byName,
       at,
     })),
     toolList: server.tools.map((tool) => toolView(tool, overrides)),
-    holders: holders.map(withoutLimited),
-    besidesTools: capabilities.map((one) => ({ ...one, agents: agentsHolding(one, holders) })),
+    holders: holders.items,
+    holdersTotal: holders.total,
+    besidesTools,
     loosenings: await listLoosenings(ctx, { serverId: id }),
     createdAt: server.createdAt.toISOString(),
     updatedAt: server.updatedAt.toISOString(),
@@ -59,60 +58,6 @@ async function approverOf(ctx: Ctx, approverId: string | null): Promise<ServerVi
   if (approverId === null) return null
   const names = await personNames(ctx, [approverId])
   return { id: approverId, name: names.get(approverId)?.name ?? approverId }
-}
-
-export function serverNotFound(id: string): DomainError {
-  return new DomainError('not_found', `There is no MCP server ${JSON.stringify(id.slice(0, 100))} in the registry.`)
-}
-
-type Holder = ServerView['holders'][number] & { limited: boolean }
-
-function withoutLimited(holder: Holder): ServerView['holders'][number] {
-  const { limited: _, ...shown } = holder
-  return shown
-}
-
-/** Conditions are about arguments, so a grant with some opens nothing besides tools. */
-function agentsHolding(one: Capability, holders: readonly Holder[]): number {
-  const names = one.grantedBy === 'server' ? [null, grantName(one)] : [grantName(one)]
-  const holding = holders.filter(({ toolName, limited }) => !limited && names.includes(toolName))
-  return new Set(holding.map(({ agent }) => agent.id)).size
-}
-
-async function holdersOf(ctx: Ctx, serverId: string): Promise<Holder[]> {
-  const rows = await reader(ctx).$queryRaw<RawHolder[]>(
-    Prisma.sql`select g."id" as "grantId", g."serverId", s."environment"::text, g."class"::text, g."toolName", g."expiresAt", g."conditions" <> '[]' as "limited",
-        a."id" as "agentId", a."name" as "agentName", a."status"::text, t."id" as "ownerId", t."name" as "ownerName"
-      from "Grant" g join "McpServer" s on s."id" = g."serverId" join "Agent" a on a."id" = g."agentId" join "Team" t on t."id" = a."ownerTeamId"
-      where g."serverId" = ${serverId} and ${inForceSql(ctx.now)}
-      order by g."class" desc, a."id", g."toolName" nulls first`,
-  )
-  return rows.map((row) => ({
-    grantId: row.grantId,
-    serverId: row.serverId,
-    environment: row.environment,
-    class: row.class,
-    toolName: row.toolName,
-    expiresAt: row.expiresAt?.toISOString() ?? null,
-    agent: { id: row.agentId, name: row.agentName, status: row.status },
-    owner: { id: row.ownerId, name: row.ownerName },
-    limited: row.limited,
-  }))
-}
-
-type RawHolder = {
-  grantId: string
-  serverId: string
-  environment: ServerRow['environment']
-  class: ToolClass
-  toolName: string | null
-  expiresAt: Date | null
-  agentId: string
-  agentName: string
-  status: AgentStatus
-  ownerId: string
-  ownerName: string
-  limited: boolean
 }
 
 const serverSelect = {

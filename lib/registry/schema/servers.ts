@@ -106,18 +106,24 @@ export type ServerRow = {
   demo: boolean
 }
 
+/** A grant in force on a server, and who holds it. */
+export type ServerHolder = ScopeChip & {
+  grantId: string
+  agent: { id: string; name: string; status: AgentStatus }
+  owner: { id: string; name: string }
+}
+export type ServerHolderList = { items: ServerHolder[]; total: number; nextCursor: string | null }
+
 export type ServerView = ServerRow & {
   /** Who is asked when its tools change; null: everybody who manages servers. */
   approver: { id: string; name: string } | null
   /** What guards it less and was accepted by name when its address was given. */
   accepted: { finding: ProbeFindingKind; byName: string; at: string }[]
   toolList: ToolView[]
-  /** Who holds what: grants in force, by agent. */
-  holders: (ScopeChip & {
-    grantId: string
-    agent: { id: string; name: string; status: AgentStatus }
-    owner: { id: string; name: string }
-  })[]
+  /** Who holds what: the first of the grants in force, the widest class first, then by agent. */
+  holders: ServerHolder[]
+  /** How many there are. */
+  holdersTotal: number
   /** What can be granted besides its tools, and how many agents hold it now: by a grant that names it, or of the whole server where that covers it. */
   besidesTools: (Capability & { agents: number })[]
   /** What would loosen its facts or those of its tools and waits for a second person. */

@@ -1,6 +1,7 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { cache } from 'react'
+import { z } from 'zod'
 import { DataClassBadges, DemoBadge, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
@@ -10,19 +11,26 @@ import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
+import { Pager } from '#components/ui/pager.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import { getServer, listServerApprovers, listServerHealth, listTeams } from '#lib/registry/queries.ts'
+import {
+  getServer,
+  listServerApprovers,
+  listServerHealth,
+  listServerHolders,
+  listTeams,
+} from '#lib/registry/queries.ts'
 import { findingTitle, visibleText } from '#lib/registry/rules/tool-findings.ts'
 import { classText } from '#lib/registry/schema/tool-words.ts'
 import { probeFindingKinds } from '#lib/registry/schema/probes.ts'
-import type { ServerView, ToolView } from '#lib/registry/schema.ts'
+import type { ServerHolder, ServerView, ToolView } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
-import { parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { Approver } from './approver.client.tsx'
 import { BesidesToolsCard } from './besides-tools-card.tsx'
@@ -43,7 +51,8 @@ export async function generateMetadata({ params }: PageProps): Promise<Metadata>
   return { title: (await loadServer((await params).id)).name }
 }
 
-const pageQuery = serverTrafficQuery.pick({ hours: true })
+/** `holders`: where the page of who holds what begins. */
+const pageQuery = serverTrafficQuery.pick({ hours: true }).extend({ holders: z.string().max(100).optional() })
 
 export default async function ServerPage({ params, searchParams }: PageProps) {
   const ctx = await currentCtx()
@@ -54,7 +63,9 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
   )
   const lowered = server.toolList.filter((tool) => tool.lowered && tool.state !== 'removed')
   const manageProblem = whyNot(ctx.actor, 'servers:manage')
-  const { hours } = await parseSearch(pageQuery, searchParams)
+  const { hours, holders: cursor } = await parseSearch(pageQuery, searchParams)
+  const holders = await listServerHolders(ctx, { serverId: server.id, cursor })
+  const here = (at?: string) => `${hrefWith(paths.server(server.id), { hours, holders: at })}#holders`
   return (
     <>
       <PageHeader
@@ -152,16 +163,26 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
         </section>
         <BesidesToolsCard server={server} />
         <section>
-          <h2 className="mb-2 text-sm font-semibold">Who holds what</h2>
+          <h2 id="holders" className="mb-2 scroll-mt-20 text-sm font-semibold">
+            Who holds what
+          </h2>
           <DataTable
             caption={`Grants on ${server.name}`}
             columns={[...holderColumns, revokeColumn(server, whyNot(ctx.actor, 'grants:revoke'))]}
-            rows={server.holders}
+            rows={holders.items}
             rowKey={(holder) => holder.grantId}
             empty={
               <EmptyState title="No agent holds a grant here">Teams request scopes on their agent’s page.</EmptyState>
             }
           />
+          {(cursor !== undefined || holders.nextCursor !== null) && (
+            <Pager
+              total={holders.total}
+              noun="grant"
+              prevHref={cursor === undefined ? null : here()}
+              nextHref={holders.nextCursor && here(holders.nextCursor)}
+            />
+          )}
         </section>
       </div>
     </>
@@ -241,7 +262,7 @@ function Verdict({ tool }: { tool: ToolView }) {
   return null
 }
 
-const holderColumns: readonly Column<ServerView['holders'][number]>[] = [
+const holderColumns: readonly Column<ServerHolder>[] = [
   {
     id: 'agent',
     header: 'Agent',
@@ -261,7 +282,7 @@ const holderColumns: readonly Column<ServerView['holders'][number]>[] = [
   { id: 'until', header: 'Until', cell: (holder) => <Time value={holder.expiresAt} fallback="until revoked" /> },
 ]
 
-function revokeColumn(server: ServerView, problem: string | null): Column<ServerView['holders'][number]> {
+function revokeColumn(server: ServerView, problem: string | null): Column<ServerHolder> {
   return {
     id: 'revoke',
     header: <span className="sr-only">Revoke</span>,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { ServerTraffic } from '#lib/metrics/schema/traffic.ts'
-import type { ServerRow, ServerView, ToolView } from '#lib/registry/schema.ts'
+import type { ServerHolder, ServerRow, ServerView, ToolView } from '#lib/registry/schema.ts'
 import type { ServerProcesses, StdioProcessView } from '#lib/registry/schema/processes.ts'
 import type { TemplateRow } from '#lib/templates/schema.ts'
 import { routes } from '../../routes.ts'
@@ -26,10 +26,18 @@ export function addRegistryCommands(program: Command, setup: Setup): void {
   })
   addVerb(servers, setup, {
     name: 'show <id>',
-    says: 'Show an MCP server with its tools and who holds what on it.',
+    says: 'Show an MCP server with its tools and the first of those who hold something on it.',
     run: async (cli, { args: [id = ''] }) => {
       const server = await (await cli.client()).call(routes.registry.showServer, { params: { id } })
       cli.show(server, () => describe(server, cli))
+    },
+  })
+  addVerb(servers, setup, {
+    name: 'holders <id>',
+    says: 'List all who hold something on an MCP server: grants in force, the widest class first.',
+    run: async (cli, { args: [id = ''] }) => {
+      const list = await (await cli.client()).all(routes.registry.listServerHolders, { params: { id } })
+      cli.show(list, () => (list.items.length === 0 ? 'No agent reaches it.' : cli.table(holderColumns, list.items)))
     },
   })
   addVerb<{ hours: string }>(servers, setup, {
@@ -125,7 +133,7 @@ const besidesColumns: Column<ServerView['besidesTools'][number]>[] = [
   { title: 'WHAT', value: ({ title, says }) => `${title}: ${says}`, widthMin: 12, dispensable: 2 },
 ]
 
-const holderColumns: Column<ServerView['holders'][number]>[] = [
+const holderColumns: Column<ServerHolder>[] = [
   { title: 'AGENT', value: (holder) => holder.agent.id },
   { title: 'OWNER', value: (holder) => holder.owner.id, widthMin: 10 },
   { title: 'STATUS', value: (holder) => holder.agent.status },
@@ -181,7 +189,9 @@ function describe(server: ServerView, cli: Cli): string {
   const holders = server.holders.length === 0 ? 'No agent reaches it.' : cli.table(holderColumns, server.holders)
   const title = `${cli.terminal.style('bold', plain(server.name))} ${cli.terminal.style('dim', server.id)}`
   const besides = cli.table(besidesColumns, server.besidesTools)
-  return [`${title}\n${about}`, tools, besides, holders].join('\n\n')
+  const rest = server.holdersTotal - server.holders.length
+  const more = rest > 0 ? [cli.terminal.style('dim', `${rest} more: wheelhouse servers holders ${server.id}`)] : []
+  return [`${title}\n${about}`, tools, besides, holders, ...more].join('\n\n')
 }
 
 function credentialText({ kind, team, updatedAt }: ServerView['credentials'][number]): string {

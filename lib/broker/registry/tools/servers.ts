@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { getServer, listServers } from '#lib/registry/queries.ts'
+import { getServer, listServerHolders, listServers } from '#lib/registry/queries.ts'
 import { type ServerRow } from '#lib/registry/schema.ts'
 import { firstGrants } from '#lib/scopes/queries.ts'
 import { DomainError } from '#lib/core/errors.ts'
@@ -53,7 +53,8 @@ export const show = registryTool({
   }),
   async run(ctx, input) {
     const server = await getServer(ctx, input.serverId)
-    const holders = server.holders.slice(0, holdersMax).map((holder) => ({
+    const { items, total } = await listServerHolders(ctx, { serverId: input.serverId, limit: holdersMax })
+    const holders = items.map((holder) => ({
       agentId: holder.agent.id,
       owner: holder.owner.id,
       scope: scopeText(holder),
@@ -66,11 +67,11 @@ export const show = registryTool({
       description: tool.description.slice(0, 300),
     }))
     return {
-      structured: { ...summaryOf(server), toolList, holdersTotal: server.holders.length, holders },
+      structured: { ...summaryOf(server), toolList, holdersTotal: total, holders },
       text: [
         `${server.id}: ${line(server.name)} (${server.environment}, ${server.sensitivity}, ${server.status})`,
         ...toolList.map((tool) => `tool ${tool.name}: ${tool.class}, ${tool.state}`),
-        `${count(server.holders.length, 'grant')} in force:`,
+        `${count(total, 'grant')} in force:`,
         ...holders.map((holder) => `${holder.agentId} (${holder.owner}): ${holder.scope}`),
       ].join('\n'),
     }
