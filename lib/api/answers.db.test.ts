@@ -197,6 +197,7 @@ test('servers and tools', async ({ ask, db }) => {
   await makeGrant(db, { agentId: (await makeAgent(db)).id, serverId: id })
   await ask('GET /servers/reviews')
   await ask('GET /servers')
+  await ask(`GET /servers/${id}/holders`)
   await ask(`POST /servers/${id}/approve`, { tools: [{ name: 'pay', definitionHash: 'hash-of-pay' }] })
   await ask(`POST /servers/${id}/classify`, { name: 'pay', class: 'destructive', ...reason })
   expect(await ask(`POST /servers/${id}/classify`, { name: 'pay', class: 'read', ...reason })).toMatchObject({
