@@ -2,7 +2,9 @@ import { describe, expect } from 'vitest'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson, makeTeam, makeTemplate } from '#lib/dev/test/fleet.ts'
+import { makeActiveAgent } from '#lib/dev/test/lifecycle.ts'
 import { orderStop } from '#lib/killswitch/commands.ts'
+import { setSchedule } from '#lib/lifecycle/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import { resolveEscalation, retryProvisioning, startRun, stopRun } from './commands.ts'
 import { getRun, listEscalations, listRunEvents, listRuns } from './queries.ts'
@@ -233,6 +235,18 @@ describe('schedules', () => {
     expect((await auditOf(db, id)).map((row) => row.event)).toEqual(['run.requested', 'run.requested'])
     expect(await db.run.count({ where: { agentId: off.id } })).toBe(0)
   })
+})
+
+dbTest('a run by schedule says who last set the schedule', async ({ db }) => {
+  const now = new Date('2026-11-22T10:05:00Z')
+  const { id, builder } = await makeActiveAgent(db, now)
+  const lead = await makePerson(db, { roles: ['platform_admin'] })
+  const schedule = '*/10 * * * *'
+  await setSchedule(ctxFor(db, builder, now), { agentId: id, schedule: '0 6 * * *', enabled: true })
+  await setSchedule(ctxFor(db, lead, now), { agentId: id, schedule, enabled: true })
+  await runDueSchedules({ db } as HarnessDeps, new Date('2026-11-22T10:10:02Z'))
+  const run = await db.run.findFirstOrThrow({ where: { agentId: id, trigger: 'schedule' } })
+  expect(run).toMatchObject({ requestedById: null, scheduledById: lead.id })
 })
 
 describe('a schedule whose launch fails', () => {

@@ -40,6 +40,7 @@ export async function launch(ctx: Ctx & { tx: Tx }, wanted: Launch): Promise<Lau
     simulated: false,
     requestedById: ctx.actor.kind === 'person' ? ctx.actor.id : null,
     scheduledFor: wanted.scheduledFor ?? null,
+    scheduledById: wanted.scheduledFor ? await whoScheduled(tx, agentId) : null,
     createdAt: ctx.now,
   }
   const [run] = await tx.run.createManyAndReturn({
@@ -66,6 +67,14 @@ export async function launch(ctx: Ctx & { tx: Tx }, wanted: Launch): Promise<Lau
   })
   await enqueue(tx, jobs.startRun, { payload: { runId: run.id }, key: `start_run:${run.id}` })
   return ok({ runId: run.id })
+}
+
+/** Who last set when the agent starts by itself, or registered it so, as the audit log has it. */
+async function whoScheduled(tx: Tx, agentId: string): Promise<string | null> {
+  const [last] = await tx.$queryRaw<{ actorId: string }[]>`
+    select "actorId" from "AuditEvent" where "agentId" = ${agentId} and "event" in ('agent.schedule_changed', 'agent.created')
+      and "event" not like 'mcp.%' and "actorKind" = 'person' order by "seq" desc limit 1`
+  return last?.actorId ?? null
 }
 
 type LaunchAgent = { name: string; ownerTeamId: string; currentVersion: number }

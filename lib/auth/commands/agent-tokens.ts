@@ -94,6 +94,7 @@ export async function issueAgentCredential(
         clientId,
         secretHash: clientSecret && hashToken(clientSecret),
         ...(publicJwk ? { publicJwk } : {}),
+        issuedById: ctx.actor.kind === 'person' ? ctx.actor.id : null,
         createdAt: ctx.now,
       },
     })

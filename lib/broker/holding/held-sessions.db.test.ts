@@ -3,6 +3,7 @@ import { createTokenIssuer, issueAgentCredential } from '#lib/auth/commands/agen
 import type { Db } from '#lib/db/client.ts'
 import { makeAgent, portalUrl, secretBox } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
+import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { askForToken, systemCtx } from '#lib/dev/test/tokens.ts'
 import { decideIt, holdTest as test, waitingCall } from '../testing/hold-world.ts'
@@ -16,8 +17,8 @@ async function credentialed(db: Db, world: { broker: Broker }) {
   const { agentId } = await makeAgent(db)
   await makeGrant(db, { agentId, serverId: 'modern', class: 'write' })
   const issuer = createTokenIssuer({ url: portalUrl, brokerUrl: world.broker.url, secretBox })
-  const credential = async () => {
-    const { clientId, clientSecret } = await issueAgentCredential(systemCtx(db), { agentId })
+  const credential = async (ctx = systemCtx(db)) => {
+    const { clientId, clientSecret } = await issueAgentCredential(ctx, { agentId })
     return { client_id: clientId, client_secret: clientSecret! }
   }
   /** With a token of its own, as after a renewal. */
@@ -102,13 +103,15 @@ test('where there are no sessions the credential stands in for one, and stays th
   const { id } = await waitingCall(db, agent)
   await until(() => world.broker.broker.waitingCalls + world.second.broker.waitingCalls === 2)
   expect(await held()).toHaveLength(1)
-  const foreign = send(world.broker, await credential())
+  const issuer = await makePerson(db, { roles: ['platform_admin'] })
+  const foreign = send(world.broker, await credential(ctxFor(db, issuer)))
   await until(async () => (await held()).length === 2)
   await decideIt(db, world, id, { decision: 'approve' })
   const texts = (await Promise.all(answers)).map(textOf)
   expect(texts.filter((text) => text.includes('changed stateless'))).toHaveLength(1)
   const [, theirs] = await held()
-  expect(theirs).toMatchObject({ state: 'waiting' })
+  // Who issued it is behind what comes with it.
+  expect(theirs).toMatchObject({ state: 'waiting', startedById: issuer.id })
   await decideIt(db, world, theirs!.id, { decision: 'reject', note: 'Another credential.' })
   expect(textOf(await foreign)).toContain('Another credential.')
 })

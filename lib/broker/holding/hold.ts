@@ -57,7 +57,8 @@ export async function holdForPerson(parts: HoldParts, held: Held): Promise<HoldE
   let ticket: HeldTicket
   try {
     const exact = exactCall(parts.view, held, allowed.tool)
-    ticket = await holdCall(parts.ctx(), { source: 'broker', call: exact, class: allowed.tool.class, rule })
+    const credential = call.caller.credential ?? null
+    ticket = await holdCall(parts.ctx(), { source: 'broker', call: exact, class: allowed.tool.class, credential, rule })
   } catch (error) {
     parts.log.warn({ err: error, agentId: call.caller.agentId }, 'a call could not be held')
     return deny('hold_unavailable', 'It must wait for a person, and could not be put where people see it.')

@@ -17,6 +17,7 @@ export function heldMutations(
     agentVersion: [row.agentVersion + 1],
     runId: [crypto.randomUUID(), ...(row.runId === null ? [] : [null])],
     session: ['0'.repeat(64), ...(row.session === null ? [] : [null])],
+    startedById: [others.personId, ...(row.startedById === null ? [] : [null])],
     serverId: [others.serverId, null],
     tool: ['wipe'],
     class: (['read', 'write', 'destructive', null] as const).filter((value) => value !== row.class),

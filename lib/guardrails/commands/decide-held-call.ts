@@ -21,7 +21,7 @@ const releaseMs = 120_000
 
 /**
  * Approves a held call, approves it with other arguments, or rejects it with a reason the agent is given. Needs `calls:decide` and a role of its rule, with `forPersonId` in the place of somebody one stands in for, and nobody decides about an
- * agent they are accountable for or a run they started; throws `not_found`. Of two who decide at once one does, and the other is told. What is not any more what was held is cancelled, so that its caller may send it again. Edited arguments must fit the tool's schema; the broker decides about them anew.
+ * agent they are accountable for or a call they are behind; throws `not_found`. Of two who decide at once one does, and the other is told. What is not any more what was held is cancelled, so that its caller may send it again. Edited arguments must fit the tool's schema; the broker decides about them anew.
  */
 export async function decideHeldCall(
   ctx: Ctx,
@@ -105,7 +105,7 @@ async function factsOf(tx: Tx, ctx: Ctx, row: HeldCallRow) {
     excludedDeciders: row.excludedDeciders,
     decidedByName: decidedBy?.name ?? null,
     agent: { ...row.agent, past: await pastOwners(ctx, row.agentId) },
-    runRequestedById: run?.requestedById ?? null,
+    starterIds: [row.startedById, run?.requestedById ?? null],
   }
 }
 

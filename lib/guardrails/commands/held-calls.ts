@@ -14,6 +14,8 @@ export type HoldCallInput = {
   source: HeldCallSource
   call: ExactCall
   class: ToolClass | null
+  /** Of a call outside of runs: what its token was issued for, by the name of a credential. */
+  credential?: string | null
   rule: {
     id: string | null
     title: string
@@ -56,6 +58,7 @@ export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTick
           ...call,
           arguments: call.arguments as Prisma.InputJsonObject,
           inputResponses: (call.inputResponses as Prisma.InputJsonObject | null | undefined) ?? Prisma.DbNull,
+          startedById: await starterOf(tx, input),
           class: input.class,
           ruleId: rule.id,
           ruleTitle: rule.title,
@@ -80,6 +83,22 @@ export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTick
     recordAudit(tx, ctx, { event: 'call.held', ...aboutHeldCall(made), decision: 'hold', detail })
     return ticketOf(made)
   })
+}
+
+/** Which person is behind a call: who started its run or set the schedule that did, and outside of runs who issued the credential it came with. */
+async function starterOf(tx: Tx, { call, credential }: HoldCallInput): Promise<string | null> {
+  if (call.runId !== null) {
+    const run = await tx.run.findUnique({
+      where: { id: call.runId },
+      select: { requestedById: true, scheduledById: true },
+    })
+    return run?.requestedById ?? run?.scheduledById ?? null
+  }
+  if (!credential) return null
+  // The key that a token is bound to follows the name.
+  const [clientId = ''] = credential.split(' ')
+  const issued = await tx.agentCredential.findUnique({ where: { clientId }, select: { issuedById: true } })
+  return issued?.issuedById ?? null
 }
 
 /** Says that somebody still waits for these calls, and returns those that wait no more, which also what is not there does. One statement; only processes of the platform. */

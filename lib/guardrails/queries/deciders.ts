@@ -20,6 +20,7 @@ export async function whoMayDecide(
       excludedDeciders: true,
       class: true,
       runId: true,
+      startedById: true,
       agentId: true,
       agent: { select: { accountablePersonId: true, ownerTeam: { select: { id: true, name: true } } } },
     },
@@ -31,7 +32,7 @@ export async function whoMayDecide(
     agent: { ...row.agent, past: await pastOwners(ctx, row.agentId) },
     source: row.source as 'broker' | 'claude',
     decidedByName: null,
-    runRequestedById: run?.requestedById ?? null,
+    starterIds: [row.startedById, run?.requestedById ?? null],
   }
   return people.filter((person) => heldDecidability(person, call, ctx.now).ok)
 }

@@ -124,6 +124,7 @@ const viewSelect = {
   agentVersion: true,
   runId: true,
   session: true,
+  startedById: true,
   serverId: true,
   tool: true,
   class: true,
@@ -193,7 +194,7 @@ function toView(
     agent: { ...row.agent, past: known.past(row.agent.id) },
     source,
     decidedByName: decidedBy?.name ?? null,
-    runRequestedById: row.runId ? (known.startedBy.get(row.runId) ?? null) : null,
+    starterIds: [row.startedById, row.runId ? (known.startedBy.get(row.runId) ?? null) : null],
   }
   const decidable = heldDecidability(ctx.actor, call, ctx.now)
   const { id, name, ownerTeam } = row.agent

@@ -53,6 +53,7 @@ async function decidableBy({ actor, ...ctx }: Ctx): Promise<Prisma.HeldCallWhere
       can(actor, 'agents:any_team') ? {} : { agent: { ownerTeamId: own } },
       { OR: [{ agent: { ownerTeamId: { notIn: own.in } } }, { NOT: { excludedDeciders: { has: 'own_team' } } }] },
       { OR: [{ agent: { accountablePersonId: { not: actor.id } } }, reads('accountable')] },
+      { OR: [{ startedById: null }, { startedById: { not: actor.id } }, reads('starter')] },
       { OR: [{ runId: null }, { runId: { notIn: runs.map(({ id }) => id) } }, reads('starter')] },
     ],
   }

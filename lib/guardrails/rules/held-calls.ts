@@ -47,8 +47,8 @@ export type DecidableHeldCall = {
   /** Who has decided it, when somebody has. */
   decidedByName: string | null
   agent: { accountablePersonId: string; ownerTeam: { id: string; name: string }; past: PastOwners }
-  /** Who started the run the call belongs to. */
-  runRequestedById: string | null
+  /** Who is behind it: who started its run, set the schedule that did, or issued the credential it came with. */
+  starterIds: readonly (string | null)[]
 }
 
 /**
@@ -96,8 +96,10 @@ export function decideHeld(
     const message = 'You were accountable for this agent within the last 30 days, so somebody else decides.'
     return refuse('approvals:own_agent', message)
   }
-  if (excluded.includes('starter') && call.runRequestedById === actor.id) {
-    return refuse('approvals:own_run', 'You started this run, so somebody else decides.')
+  if (excluded.includes('starter') && call.starterIds.includes(actor.id)) {
+    const message =
+      'You started this run, set the schedule that did, or issued the credential it came with, so somebody else decides.'
+    return refuse('approvals:own_run', message)
   }
   if (move === 'edit' && call.source === 'claude') {
     return refuse('approvals:not_editable', 'Claude asks about this call and takes yes or no: approve or reject it.')
