@@ -27,3 +27,21 @@ function convert(value: unknown, level: number): unknown {
     Object.entries(value).map(([key, member]) => [storableText(key), convert(member, level + 1)]),
   )
 }
+
+const levelsReadMax = 100
+
+/** Where the first text is that PostgreSQL cannot store, or the first value too deep to look at; or null. */
+export function unstorable(
+  value: unknown,
+  path: readonly string[] = [],
+): { path: readonly string[]; message: string } | null {
+  const text = { path, message: 'Use text without NUL and without halves of characters.' }
+  if (typeof value === 'string') return storableText(value) === value ? null : text
+  if (typeof value !== 'object' || value === null) return null
+  if (path.length >= levelsReadMax) return { path: path.slice(0, 1), message: 'It is nested too deeply.' }
+  for (const [key, member] of Object.entries(value)) {
+    const found = storableText(key) === key ? unstorable(member, [...path, key]) : text
+    if (found) return found
+  }
+  return null
+}

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { DomainError, type ErrorCode } from '#lib/core/errors.ts'
-import { storableText } from '#lib/core/storable.ts'
+import { unstorable } from '#lib/core/storable.ts'
 import { isDatabaseUnavailable } from '#lib/db/unavailable.ts'
 import type { Log } from '#lib/log/log.ts'
 
@@ -38,21 +38,6 @@ export function parseInput<S extends z.ZodType>(schema: S, value: unknown): z.ou
   const parsed = schema.safeParse(value)
   if (!parsed.success) throw new InputError(fieldsOf(parsed.error))
   return parsed.data
-}
-
-const levelsMax = 100
-
-/** Where the first text is that PostgreSQL cannot store, or the first value too deep to look at; or null. */
-function unstorable(value: unknown, path: readonly string[] = []): { path: readonly string[]; message: string } | null {
-  const text = { path, message: 'Use text without NUL and without halves of characters.' }
-  if (typeof value === 'string') return storableText(value) === value ? null : text
-  if (typeof value !== 'object' || value === null) return null
-  if (path.length >= levelsMax) return { path: path.slice(0, 1), message: 'It is nested too deeply.' }
-  for (const [key, member] of Object.entries(value)) {
-    const found = storableText(key) === key ? unstorable(member, [...path, key]) : text
-    if (found) return found
-  }
-  return null
 }
 
 /** Reads an error. Unknown ones are logged with their stack and told without it. */

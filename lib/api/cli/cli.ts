@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { CliConfig } from '#lib/config/cli.ts'
 import { type Access, findAccess } from './access.ts'
 import { type Client, createClient } from './client.ts'
+import { checkValues } from './commands/numbers.ts'
 import { UsageError } from './errors.ts'
 import { type Column, table } from './table.ts'
 import type { Terminal } from './terminal.ts'
@@ -71,6 +72,7 @@ export function addVerb<O extends object>(parent: Command, setup: Setup, verb: V
   const description = [summary, more.join(' ')].filter(Boolean).join('\n\n')
   const command = parent.command(verb.name).summary(summary.replace(/\.$/, '')).description(description)
   verb.options?.(command)
+  checkValues(command)
   if (verb.examples) command.addHelpText('after', `\nExamples:\n${verb.examples.map((line) => `  ${line}\n`).join('')}`)
   command.action(async (...given: unknown[]) => {
     const args = given

@@ -29,6 +29,7 @@ export async function readManifests(
       line += 1
     }
     const content = file === '-' ? await terminal.readInput() : await readText(file)
+    refuseNul(content, file)
     // A mark of the byte order is no part of the text, and a file without a last line break still ends.
     const whole = content.replace(/^\uFEFF/, '').replace(/([^\n])$/, '$1\n')
     parts.push({ file, from: line })
@@ -62,11 +63,25 @@ function placeIn(parts: readonly { file: string; from: number }[], line: number)
 }
 
 async function readText(file: string): Promise<string> {
-  return await readFile(file, 'utf8').catch(unreadable(file))
+  const bytes = await readFile(file).catch(unreadable(file))
+  try {
+    // A byte that is no character would become another one: what is applied is what was written.
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    throw new Failed(`${file} is not UTF-8 text.`)
+  }
 }
 
 function unreadable(path: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
     throw new Failed(`${path} could not be read: ${error.code ?? error.message}`)
   }
+}
+
+/** No database can hold it, and a parser of YAML tells no place. */
+function refuseNul(content: string, file: string): void {
+  const at = content.indexOf('\0')
+  if (at < 0) return
+  const before = content.slice(0, at).split('\n')
+  throw new Failed(`${file}:${before.length}:${before.at(-1)!.length + 1}: There is a NUL here: it is no text.`)
 }

@@ -56,7 +56,10 @@ export function createProgram(setup: Setup): Command {
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp({ sortSubcommands: false, showGlobalOptions: true, subcommandTerm: (command) => command.name() })
-    .configureOutput({ ...(terminal.width === null ? {} : { getOutHelpWidth: () => terminal.width ?? 100 }) })
+    .configureOutput({
+      writeErr: (text) => terminal.err(plain(text.trimEnd())),
+      ...(terminal.width === null ? {} : { getOutHelpWidth: () => terminal.width ?? 100 }),
+    })
     .addHelpText('after', environment)
   addAgentsCommands(program, setup)
   addGitOpsCommands(program, setup)

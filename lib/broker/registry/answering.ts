@@ -13,7 +13,7 @@ import { RateLimits } from '../rate-limits.ts'
 import { type Answer, errorAnswer, refusedAnswer, refusedCode, type RpcId } from '../wire.ts'
 import { authenticatePerson } from './authenticate.ts'
 import { type AskedRequest, type GivenAnswer, registryPath } from './messages.ts'
-import { askOnRecord } from './record.ts'
+import { type Asker, askOnRecord } from './record.ts'
 import { registryServer } from './server.ts'
 import { registryTools } from './tools.ts'
 
@@ -31,9 +31,12 @@ export class RegistryAnswers {
 
   constructor(parts: Parts) {
     this.#parts = parts
-    this.#handler = createMcpHandler(({ authInfo }) => registryServer(authInfo?.extra?.['ctx'] as Ctx), {
-      onerror: (error) => parts.log.debug({ err: error }, 'a question to the registry failed'),
-    })
+    this.#handler = createMcpHandler(
+      ({ authInfo }) => registryServer({ ctx: authInfo?.extra?.['ctx'] as Ctx, log: parts.log }),
+      {
+        onerror: (error) => parts.log.debug({ err: error }, 'a question to the registry failed'),
+      },
+    )
   }
 
   async answer(request: AskedRequest): Promise<GivenAnswer> {
@@ -54,7 +57,8 @@ export class RegistryAnswers {
     }
     const inexact = text === null ? null : inexactDenial(text)
     if (inexact) return this.#refused(400, inexact)
-    const refusal = refuseStream(body) ?? (await refuseUnseenTool(person, body))
+    const asker = { ctx: person, log: this.#parts.log }
+    const refusal = refuseStream(body) ?? (await refuseUnseenTool(asker, body))
     return refusal ? plain(refusal) : await this.#answerWithSdk(request, { person, body })
   }
 
@@ -124,14 +128,14 @@ function refuseStream(body: unknown): Answer | null {
 }
 
 /** A tool that exists but is not this person's to ask is refused with its rule and on record, not as if it did not exist. */
-async function refuseUnseenTool(ctx: Ctx, body: unknown): Promise<Answer | null> {
+async function refuseUnseenTool(asker: Asker, body: unknown): Promise<Answer | null> {
   const { method, id, params } = (body ?? {}) as Call
   if (method !== 'tools/call') return null
   const tool = registryTools.find(({ name }) => name === params?.['name'])
-  if (!tool || can(ctx.actor, tool.permission)) return null
+  if (!tool || can(asker.ctx.actor, tool.permission)) return null
   const { name, permission } = tool
   try {
-    await askOnRecord(ctx, { tool: name, arguments: params?.['arguments'], permission }, () => Promise.resolve())
+    await askOnRecord(asker, { tool: name, arguments: params?.['arguments'], permission }, () => Promise.resolve())
     return null
   } catch (error) {
     if (!(error instanceof DomainError)) throw error

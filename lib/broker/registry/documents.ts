@@ -1,16 +1,17 @@
 import { type McpServer, ResourceTemplate } from '@modelcontextprotocol/server'
 import { z } from 'zod'
-import { can, type Ctx } from '#lib/auth/ctx.ts'
+import { can } from '#lib/auth/ctx.ts'
 import { exportManifest } from '#lib/lifecycle/queries.ts'
 import { listAgents } from '#lib/registry/queries.ts'
 import { queryHelp } from './query-help.ts'
-import { askOnRecord } from './record.ts'
+import { type Asker, askOnRecord } from './record.ts'
 
 const helpUri = 'wheelhouse://help/query'
 const completionsMax = 20
 
 /** Documents for whoever reads agents: each agent as YAML, and how to ask. The fleet is not listed: it is searched. */
-export function registerDocuments(server: McpServer, ctx: Ctx): void {
+export function registerDocuments(server: McpServer, asker: Asker): void {
+  const { ctx } = asker
   server.registerResource(
     'query-language',
     helpUri,
@@ -24,7 +25,7 @@ export function registerDocuments(server: McpServer, ctx: Ctx): void {
   if (!can(ctx.actor, 'agents:read')) return
   const template = new ResourceTemplate('wheelhouse://agents/{id}', {
     list: undefined,
-    complete: { id: async (typed) => idsLike(ctx, typed) },
+    complete: { id: async (typed) => idsLike(asker, typed) },
   })
   const mimeType = 'application/yaml'
   server.registerResource(
@@ -34,7 +35,7 @@ export function registerDocuments(server: McpServer, ctx: Ctx): void {
     async ({ href }, { id }) => {
       const agentId = String(id)
       const text = await askOnRecord(
-        ctx,
+        asker,
         { tool: 'resources/read', arguments: { uri: href }, agentId, permission: 'agents:read' },
         () => exportManifest(ctx, agentId),
       )
@@ -44,13 +45,13 @@ export function registerDocuments(server: McpServer, ctx: Ctx): void {
   registerPrompts(server)
 }
 
-async function idsLike(ctx: Ctx, typed: string): Promise<string[]> {
+async function idsLike(asker: Asker, typed: string): Promise<string[]> {
   const word = typed.replaceAll(/["\\]/g, '')
   const q = word === '' ? '' : `"${word.slice(0, 100)}"`
   return await askOnRecord(
-    ctx,
+    asker,
     { tool: 'completion/complete', arguments: { id: typed }, permission: 'agents:read' },
-    async () => (await listAgents(ctx, { q, limit: completionsMax })).items.map(({ id }) => id),
+    async () => (await listAgents(asker.ctx, { q, limit: completionsMax })).items.map(({ id }) => id),
   )
 }
 

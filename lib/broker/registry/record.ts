@@ -2,9 +2,13 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { canonicalJson, digestOf } from '#lib/core/canonical-json.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { unstorable } from '#lib/core/storable.ts'
+import type { Log } from '#lib/log/log.ts'
 import { auditText } from '../audit/records.ts'
 import type { RegistryTool } from './tool.ts'
 
+/** Who asks, and where it is written down when we fail. */
+export type Asker = { ctx: Ctx; log: Log }
 /** A question as the audit log has it: which tool (or method) and what about. */
 export type Question = { tool: string; arguments: unknown; agentId?: string | undefined }
 
@@ -13,7 +17,7 @@ export type Question = { tool: string; arguments: unknown; agentId?: string | un
  * want of a permission is recorded as such, with its rule.
  */
 export async function askOnRecord<T>(
-  ctx: Ctx,
+  { ctx, log }: Asker,
   question: Question & Pick<RegistryTool, 'permission'>,
   ask: () => Promise<T>,
 ): Promise<T> {
@@ -21,11 +25,15 @@ export async function askOnRecord<T>(
   let answer: () => T
   try {
     authorize(ctx, question.permission)
+    refuseOdd(question.arguments)
     const given = await ask()
     outcome = 'answered'
     answer = () => given
   } catch (error) {
-    if (!(error instanceof DomainError)) throw error
+    if (!(error instanceof DomainError)) {
+      log.error({ requestId: ctx.requestId, err: error }, 'a question to the registry failed')
+      throw new DomainError('unavailable', `Something went wrong on our side. It was written down (${ctx.requestId}).`)
+    }
     if (error.code === 'forbidden') {
       await recordRefusal(ctx, question, error)
       throw error
@@ -37,6 +45,13 @@ export async function askOnRecord<T>(
   }
   await write(ctx, question, (asked) => ({ event: 'registry.asked', detail: { ...asked, outcome } }))
   return answer()
+}
+
+/** What no database can hold is told as such, and not by the database. */
+function refuseOdd(given: unknown): void {
+  const odd = unstorable(given)
+  if (!odd) return
+  throw new DomainError('invalid', [odd.path.join('.'), odd.message].filter(Boolean).join(': '), { rule: 'api:text' })
 }
 
 async function recordRefusal(ctx: Ctx, question: Question, error: DomainError): Promise<void> {

@@ -1,3 +1,4 @@
+import { type Argument, type Command, InvalidArgumentError, type Option } from 'commander'
 import { UsageError } from '../errors.ts'
 
 /** A whole number above 0 that is to be a limit; `default`: null, no own one. Anything else is a usage error, so that no slip of the hand lifts a limit. */
@@ -6,4 +7,49 @@ export function ownLimit(name: string, text: string): number | null {
   const number = /^\d+$/.test(text) ? Number(text) : 0
   if (number > 0 && Number.isSafeInteger(number)) return number
   throw new UsageError(`${name} ${JSON.stringify(text)}: write a whole number from 1 on, or default.`)
+}
+
+/** What stands in the help for a whole number: `--limit <rows>`. `<n>` takes `default`, too. */
+const wholeNumbers: ReadonlySet<string> = new Set([
+  'rows',
+  'number',
+  'days',
+  'hours',
+  'minutes',
+  'seconds',
+  'events',
+  'percent',
+  'position',
+  'calls',
+  '0-23',
+  '1-7',
+])
+
+/** Whether a verb reads the value of an option or an argument as a whole number. */
+export function takesWholeNumber(given: Option | Argument): boolean {
+  const [, placeholder = given.name()] = 'flags' in given ? (/<([^>]*)>/.exec(given.flags) ?? [null, '']) : []
+  return wholeNumbers.has(placeholder)
+}
+
+/** Has every value of a verb looked at before it runs: a number is digits, and a name is not left empty, which would ask for everything. */
+export function checkValues(command: Command): void {
+  for (const option of command.options) {
+    if (option.parseArg || option.argChoices || !option.flags.includes('<')) continue
+    if (takesWholeNumber(option)) option.argParser(wholeNumber)
+    else if (!option.variadic && !/<(?:text|query|reason|why)>/.test(option.flags)) option.argParser(notEmpty)
+  }
+  for (const argument of command.registeredArguments) {
+    if (!argument.parseArg && argument.name() === 'number') argument.argParser(wholeNumber)
+  }
+}
+
+/** The text as it was given: the verb makes a number of it, or sends it. */
+function wholeNumber(text: string): string {
+  if (/^\d{1,10}$/.test(text)) return text
+  throw new InvalidArgumentError('Write a whole number in digits, such as 50.')
+}
+
+function notEmpty(text: string): string {
+  if (text.trim() !== '') return text
+  throw new InvalidArgumentError('Give it a value, or leave it out.')
 }

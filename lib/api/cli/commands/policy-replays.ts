@@ -12,6 +12,7 @@ import { exitCodes, UsageError } from '../errors.ts'
 import type { Column } from '../table.ts'
 import { minute, oneLine, plain } from '../text.ts'
 import { policySetNumber } from './policy-set-number.ts'
+import { readPolicies } from './policy-texts.ts'
 
 const lookMs = 500
 
@@ -106,8 +107,7 @@ async function start(
     throw new UsageError('Name a policy set by its number, or files with --file.')
   const client = await cli.client()
   if (file !== undefined) {
-    const { readPolicyFiles } = await import('#lib/guardrails/queries/policy-files.ts')
-    return await client.call(routes.policyReplays.startText, { body: { text: await readPolicyFiles(file), since } })
+    return await client.call(routes.policyReplays.startText, { body: { text: await readPolicies(file), since } })
   }
   const params = { number: policySetNumber(number ?? '') }
   return await client.call(routes.policyReplays.start, { params, body: { since } })

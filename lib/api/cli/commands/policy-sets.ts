@@ -14,6 +14,7 @@ import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { type Column, facts } from '../table.ts'
 import { addPolicyReplayVerbs } from './policy-replays.ts'
 import { policySetNumber } from './policy-set-number.ts'
+import { readPolicies } from './policy-texts.ts'
 import { addTrialTermsVerb } from './policy-trial-terms.ts'
 import { minute, oneLine } from '../text.ts'
 
@@ -66,8 +67,8 @@ It ends with 1 when they do not type-check.`,
     examples: ['wheelhouse policy-sets check -f policies/'],
     options: (command) => command.requiredOption('-f, --file <path>', 'a file, or a folder of .cedar files'),
     run: async (cli, { options: { file } }) => {
-      const { checkPoliciesOffline, readPolicyFiles } = await import('#lib/guardrails/queries/policy-files.ts')
-      const found = checkPoliciesOffline(await readPolicyFiles(file))
+      const { checkPoliciesOffline } = await import('#lib/guardrails/queries/policy-files.ts')
+      const found = checkPoliciesOffline(await readPolicies(file))
       cli.show(found, () => checkText(found))
       return found.problems.length > 0 ? 1 : 0
     },
@@ -82,8 +83,7 @@ It ends with 1 when they do not type-check.`,
         .requiredOption('--note <text>', 'what changes, and why')
         .option('--number <number>', 'the draft that is changed; left out: a new one'),
     run: async (cli, { options: { file, note, number } }) => {
-      const { readPolicyFiles } = await import('#lib/guardrails/queries/policy-files.ts')
-      const body = { text: await readPolicyFiles(file), note }
+      const body = { text: await readPolicies(file), note }
       const client = await cli.client()
       const done = number
         ? await client.call(routes.policySets.edit, { params: { number: policySetNumber(number) }, body })
