@@ -72,6 +72,23 @@ dbTest('a role begins with a shared view; only who may set that can', async ({ d
   expect((await listViews(lead))[0]?.defaultFor).toEqual([])
 })
 
+dbTest('two who save over one view: the second is told, and what the first has saved stays', async ({ db }) => {
+  const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }))
+  const other = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }))
+  const { id } = await saveView(admin, { name: 'Both', shared: true, state })
+  const { savedAt } = (await listViews(admin)).find((view) => view.id === id)!
+  const over = (ctx: typeof admin, q: string) =>
+    saveView(
+      { ...ctx, now: new Date(Date.parse(savedAt) + 1) },
+      { id, name: 'Both', shared: true, state: { ...state, q }, savedAt },
+    )
+  const outcomes = await Promise.allSettled([over(admin, 'tier:high'), over(other, 'tier:low')])
+  expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
+  expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({
+    reason: { code: 'conflict', details: { rule: 'registry:view_saved_since' } },
+  })
+})
+
 dbTest('two views of one name saved at once: one is, the other is told', async ({ db }) => {
   const ctx = ctxFor(db, await makePerson(db))
   const outcomes = await Promise.allSettled([1, 2].map(() => saveView(ctx, { name: 'Twice', state })))

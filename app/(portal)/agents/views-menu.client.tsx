@@ -12,8 +12,11 @@ import { toast } from '#components/ui/toast.client.ts'
 import { type Role, roleLabel, roles } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
 import type { CatalogViewRow, ViewState } from '#lib/registry/schema/views.ts'
-import { remove, save, setDefault } from './actions.ts'
+import { save, setDefault } from './actions.ts'
 
+const DeleteViewDialog = dynamic(async () => (await import('./delete-view.client.tsx')).DeleteViewDialog, {
+  ssr: false,
+})
 const SaveViewDialog = dynamic(async () => (await import('./save-view.client.tsx')).SaveViewDialog, { ssr: false })
 
 type Props = {
@@ -28,18 +31,15 @@ type Props = {
 /** Saved views: choosing, saving, reverting, deleting, and which one a role begins with. */
 export function ViewsMenu({ views, view, dirty, state, whyNot }: Props) {
   const [saving, setSaving] = useState(false)
+  const [deleting, setDeleting] = useState<CatalogViewRow | null>(null)
   const router = useRouter()
   const told = (text: string) => () => {
     toast.success(text)
     router.refresh()
   }
   const saveOver = useAction(save, told('View saved.'))
-  const drop = useAction(remove, () => {
-    toast.success('View deleted.')
-    router.push(`${paths.agents()}?q=`)
-  })
   const begin = useAction(setDefault, told('Set.'))
-  const failed = saveOver.failed ?? drop.failed ?? begin.failed
+  const failed = saveOver.failed ?? begin.failed
   return (
     <>
       {view && dirty && (
@@ -52,7 +52,9 @@ export function ViewsMenu({ views, view, dirty, state, whyNot }: Props) {
           {view.own && (
             <Button
               pending={saveOver.pending}
-              onClick={() => saveOver.run({ id: view.id, name: view.name, shared: view.shared, state })}
+              onClick={() =>
+                saveOver.run({ id: view.id, name: view.name, shared: view.shared, state, savedAt: view.savedAt })
+              }
             >
               Save
             </Button>
@@ -94,7 +96,7 @@ export function ViewsMenu({ views, view, dirty, state, whyNot }: Props) {
         <MenuItem disabled={whyNot.save !== null} onSelect={() => setSaving(true)}>
           Save as a new view…
         </MenuItem>
-        {view?.own && <MenuItem onSelect={() => drop.run({ id: view.id })}>Delete “{view.name}”</MenuItem>}
+        {view?.own && <MenuItem onSelect={() => setDeleting(view)}>Delete “{view.name}”…</MenuItem>}
         {view?.shared && whyNot.setDefault === null && (
           <>
             <MenuSeparator />
@@ -115,6 +117,16 @@ export function ViewsMenu({ views, view, dirty, state, whyNot }: Props) {
         <p role="alert" className="text-sm text-danger">
           {failed.message}
         </p>
+      )}
+      {deleting && (
+        <DeleteViewDialog
+          view={deleting}
+          onClose={() => setDeleting(null)}
+          onDeleted={() => {
+            toast.success('View deleted.')
+            router.push(`${paths.agents()}?q=`)
+          }}
+        />
       )}
       {saving && <SaveViewDialog state={state} whyNotShare={whyNot.share} onClose={() => setSaving(false)} />}
     </>

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { type CatalogViewRow, viewState } from '#lib/registry/schema/views.ts'
-import { answerOf, reference, text } from './words.ts'
+import { answerOf, reference, text, time } from './words.ts'
 
 export const catalogView = answerOf<CatalogViewRow>()(
   z.strictObject({
@@ -10,6 +10,7 @@ export const catalogView = answerOf<CatalogViewRow>()(
     owner: reference,
     own: z.boolean(),
     defaultFor: z.array(text),
+    savedAt: time,
     state: viewState,
   }),
 ).meta({ id: 'CatalogView' })

@@ -9,7 +9,7 @@ export type Client = {
   /** The entity tag of the last answer, if a write can be compared with it; null: it cannot. */
   etag(): string | null
   /** Calls an endpoint; throws `ApiRefusal` or `Unreachable`. */
-  call<E extends Endpoint>(endpoint: E, request: RequestOf<E>, options?: { timeoutMs?: number }): Promise<AnswerOf<E>>
+  call<E extends Endpoint>(endpoint: E, request: RequestOf<E>, options?: CallOptions): Promise<AnswerOf<E>>
   /** Every item of a list, however many pages it has; throws the same. */
   all<E extends Endpoint<{ items: unknown[] }>>(
     endpoint: E,
@@ -21,6 +21,12 @@ export type Client = {
     request: RequestOf<E>,
     options: { signal: AbortSignal; headers?: Record<string, string> },
   ): Promise<Response>
+}
+
+type CallOptions = {
+  timeoutMs?: number
+  /** The tag of what was read and is written back; a tag that was given for the whole command goes first. */
+  ifMatch?: string | null
 }
 
 type Sent = { params?: unknown; query?: unknown; body?: unknown }
@@ -74,9 +80,10 @@ export function createClient({ url, token, ifMatch, readsOnly }: Login): Client 
   return {
     url,
     etag: () => etag,
-    async call<E extends Endpoint>(endpoint: E, request: RequestOf<E>, options: { timeoutMs?: number } = {}) {
+    async call<E extends Endpoint>(endpoint: E, request: RequestOf<E>, options: CallOptions = {}) {
       const signal = AbortSignal.timeout(options.timeoutMs ?? timeoutMsDefault)
-      const response = await send(endpoint, request, { signal })
+      const headers: Record<string, string> = options.ifMatch && !ifMatch ? { 'if-match': options.ifMatch } : {}
+      const response = await send(endpoint, request, { signal, headers })
       etag = endpoint.method === 'GET' && endpoint.revision ? response.headers.get('etag') : null
       const text = await response.text().catch((error: unknown) => {
         throw new Unreachable(`The answer of ${url} broke off: ${reasonOf(error)}.`)

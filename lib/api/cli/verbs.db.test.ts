@@ -61,6 +61,15 @@ test('views are saved, renamed, shared, made the default of a role and deleted',
   expect(await wheelhouse(['views', 'default', 'security', 'Who writes'])).toMatchObject({ code: 1 })
   expect(await wheelhouse(['views', 'share', 'Who writes'])).toMatchObject(done('is shared'))
   expect(await wheelhouse(['views', 'default', 'security', 'Who writes'])).toMatchObject(done('begins with'))
+  // Saved over without options it stays shared, with its columns; what is given replaces.
+  expect(await wheelhouse(['views', 'save', 'Who writes', 'can:write', 'env:production'])).toMatchObject(
+    done('is saved'),
+  )
+  const kept = async () =>
+    JSON.parse((await wheelhouse(['views', 'show', 'Who writes', '--json'])).out) as Record<string, unknown>
+  expect(await kept()).toMatchObject({ shared: true, state: { columns: ['owner', 'tier'], order: 'asc' } })
+  await wheelhouse(['views', 'save', 'Who writes', '--sort', 'cost', '--desc'])
+  expect(await kept()).toMatchObject({ state: { q: 'can:write env:production', sort: 'cost', order: 'desc' } })
   expect(await wheelhouse(['views', 'list'])).toMatchObject(done('can:write env:production'))
   expect(await wheelhouse(['views', 'show', 'Who writes'])).toMatchObject(done('security'))
   expect(await wheelhouse(['views', 'default', 'security'])).toMatchObject(done('all agents'))
@@ -128,7 +137,7 @@ test('the catalog is written as comma-separated values', async ({ wheelhouse, db
   expect(text).toContain(`${id},"With, comma",${team}`)
   expect((await wheelhouse(['agents', 'csv', `owner:${team}`])).out.trim()).toBe(text.trim())
   const chosen = ['agents', 'csv', `owner:${team}`, '--columns', 'runs,agent,sponsor,owner']
-  expect((await wheelhouse(chosen)).out).toMatch(/^id,runs_30d,name,accountable,owner\r?\n/)
+  expect((await wheelhouse(chosen)).out).toMatch(/^id,runs_30d,name,accountable,accountable_active,owner\r?\n/)
   const unknown = await wheelhouse(['agents', 'csv', '--columns', 'agent,secrets'])
   expect(unknown).toMatchObject({ code: 1 })
   expect(unknown.err).toContain('columns')

@@ -7,6 +7,8 @@ import { endpoint, json, nothing } from '../endpoint.ts'
 import { pagedOf, pageQuery } from '../paging.ts'
 import { exampleId, uuidId } from './params.ts'
 
+/** What was saved meanwhile is compared by If-Match. */
+const viewBody = saveViewInput.omit({ id: true, savedAt: true })
 const view = { name: 'Writers in production', shared: true, state: { q: 'can:write env:production' } }
 
 const ofRole = z.strictObject({ role: z.enum(roles) })
@@ -36,7 +38,7 @@ export const create = endpoint({
   path: '/api/v1/agents/views',
   summary: 'Saves a query with its order and columns as a view, for yourself or shared.',
   permission: 'views:own',
-  body: saveViewInput.omit({ id: true }),
+  body: viewBody,
   status: 201,
   answer: json(z.strictObject({ id: text })),
   example: { body: view },
@@ -48,7 +50,7 @@ export const replace = endpoint({
   summary: 'Saves over a view of yours: another name, another query, shared or not.',
   permission: 'views:own',
   params: uuidId,
-  body: saveViewInput.omit({ id: true }),
+  body: viewBody,
   revision: 'view',
   answer: json(z.strictObject({ id: text })),
   example: { params: exampleId, body: view },

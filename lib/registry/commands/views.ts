@@ -17,16 +17,17 @@ const viewsMax = 100
 
 /**
  * Saves the catalog as it is seen as a new view, or over one of one's own. Needs `views:own`, to share it `views:share`. Throws `invalid`
- * for a query that cannot be read, `conflict` for a name one has used, `not_found` and `forbidden` for another's view.
+ * for a query that cannot be read, `conflict` for a name one has used and, with `savedAt`, for what was saved since, `not_found` and `forbidden` for another's view.
  */
 export async function saveView(ctx: Ctx, input: SaveViewInput): Promise<{ id: string }> {
   authorize(ctx, 'views:own')
   const person = requirePerson(ctx)
-  const { id, name, shared, state } = saveViewInput.parse(input)
+  const { id, name, shared, state, savedAt } = saveViewInput.parse(input)
   if (shared) authorize(ctx, 'views:share')
   queryOf({ q: state.q })
   return await inTx(ctx, async (tx, ctx) => {
     const before = id === undefined ? null : await lockOwnView(tx, ctx, id)
+    if (before && savedAt !== undefined) refuseSavedSince(before, savedAt)
     await refuseSameName(tx, { ownerId: before?.ownerId ?? person.id, name, id })
     const data = { name, shared, state, updatedAt: ctx.now }
     if (before?.shared && !shared) await refuseDefault(tx, before.id)
@@ -95,7 +96,7 @@ async function lockView(tx: Tx, id: string) {
   await tx.$queryRaw`select 1 from "CatalogView" where "id" = ${id}::uuid for update`
   const view = await tx.catalogView.findUnique({
     where: { id },
-    select: { id: true, name: true, shared: true, ownerId: true, state: true },
+    select: { id: true, name: true, shared: true, ownerId: true, state: true, updatedAt: true },
   })
   if (!view) throw viewNotFound()
   return view
@@ -114,6 +115,17 @@ async function refuseSameName(tx: Tx, view: { ownerId: string; name: string; id:
   if (view.id === undefined && others.length >= viewsMax) {
     throw new DomainError('conflict', `You have ${viewsMax} views. Delete one first.`, { rule: 'registry:views_max' })
   }
+}
+
+function refuseSavedSince({ updatedAt }: { updatedAt: Date }, savedAt: string): void {
+  if (updatedAt.toISOString() === savedAt) return
+  throw new DomainError(
+    'conflict',
+    'Somebody has saved this view since you opened it: revert, or save it as a new one.',
+    {
+      rule: 'registry:view_saved_since',
+    },
+  )
 }
 
 async function refuseDefault(tx: Tx, viewId: string): Promise<void> {

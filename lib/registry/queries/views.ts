@@ -21,13 +21,15 @@ export async function listViews(ctx: Ctx): Promise<CatalogViewRow[]> {
       name: true,
       shared: true,
       state: true,
+      updatedAt: true,
       owner: { select: { id: true, name: true } },
       defaults: { select: { role: true } },
     },
     orderBy: [{ name: 'asc' }, { id: 'asc' }],
   })
-  return views.map(({ defaults, state, ...view }) => ({
+  return views.map(({ defaults, state, updatedAt, ...view }) => ({
     ...view,
+    savedAt: updatedAt.toISOString(),
     own: view.owner.id === me,
     defaultFor: defaults.map(({ role }) => role).toSorted(),
     // What an older version saved is shown as far as it is understood.

@@ -3,6 +3,7 @@ import { roles } from '#lib/auth/permissions.ts'
 import { agentSorts } from './catalog.ts'
 import { catalogColumns, defaultColumns } from './columns.ts'
 import { oneLine } from './words.ts'
+import { timeText } from '#lib/core/instant.ts'
 
 /** What a view keeps: everything about the list but the page and the selection. */
 export const viewState = z.strictObject({
@@ -24,6 +25,8 @@ export const saveViewInput = z.strictObject({
   name: oneLine(60).min(1, 'Give the view a name.'),
   shared: z.boolean().default(false),
   state: viewState,
+  /** `savedAt` of what the change began with: what somebody else has saved since is not overwritten. */
+  savedAt: timeText({ precision: 3 }).optional(),
 })
 export type SaveViewInput = z.input<typeof saveViewInput>
 
@@ -43,5 +46,6 @@ export type CatalogViewRow = {
   own: boolean
   /** Roles that begin with it. */
   defaultFor: string[]
+  savedAt: string
   state: ViewState
 }

@@ -11,7 +11,7 @@ import type { Column } from '../table.ts'
 import { oneLine, plain } from '../text.ts'
 import { choice } from './choices.ts'
 
-type Save = { shared?: boolean; sort: string; desc?: boolean; columns?: string }
+type Save = { shared?: boolean; sort?: string; desc?: boolean; columns?: string }
 
 /** Saved views of the catalog: one is named by its id or its name. */
 export function addViewsCommands(program: Command, setup: Setup): void {
@@ -35,31 +35,31 @@ export function addViewsCommands(program: Command, setup: Setup): void {
   })
   addVerb<Save>(views, setup, {
     name: 'save <name> [query...]',
-    says: 'Save a query of the catalog as a view; one of yours with this name is saved over.',
+    says: `Save a query of the catalog as a view; one of yours with this name is saved over.
+Of one that is saved over, what is left out stays: its query, order, columns, and whether it is shared.`,
     examples: ['wheelhouse views save "Writers in production" can:write env:production --shared'],
     options: (command) =>
       command
         .option('--shared', 'everybody sees it')
-        .addOption(choice('--sort <by>', 'order of the list', agentSorts).default('id'))
+        .addOption(choice('--sort <by>', 'order of the list; a new view: id', agentSorts))
         .option('--desc', 'the other way round')
         .option('--columns <names>', `separated by commas: ${catalogColumns.join(', ')}`),
     run: async (cli, { args: [name = '', ...words], options }) => {
       const client = await cli.client()
-      const body = {
-        name,
-        shared: options.shared ?? false,
-        state: {
-          q: words.join(' '),
-          sort: options.sort as AgentListQuery['sort'],
-          order: options.desc ? ('desc' as const) : ('asc' as const),
-          ...(options.columns === undefined ? {} : { columns: columnsOf(options.columns) }),
-        },
-      }
       const { items } = await client.all(routes.views.list, {})
       const before = items.find((view) => view.own && view.name === name)
+      const asked = {
+        ...(words.length > 0 ? { q: words.join(' ') } : {}),
+        ...(options.sort === undefined ? {} : { sort: options.sort as AgentListQuery['sort'] }),
+        ...(options.desc ? { order: 'desc' as const } : options.sort === undefined ? {} : { order: 'asc' as const }),
+        ...(options.columns === undefined ? {} : { columns: columnsOf(options.columns) }),
+      }
       const saved = before
-        ? await client.call(routes.views.replace, { params: { id: before.id }, body })
-        : await client.call(routes.views.create, { body })
+        ? await change(client, before.id, (view) => ({
+            shared: options.shared ?? view.shared,
+            state: { ...view.state, ...asked },
+          }))
+        : await client.call(routes.views.create, { body: { name, shared: options.shared ?? false, state: asked } })
       cli.show(saved, () => `${plain(name)} is saved.`)
     },
   })
@@ -67,7 +67,8 @@ export function addViewsCommands(program: Command, setup: Setup): void {
     name: 'rename <view> <name>',
     says: 'Give a view another name.',
     run: async (cli, { args: [view = '', name = ''] }) => {
-      const saved = await change(await cli.client(), view, { name })
+      const client = await cli.client()
+      const saved = await change(client, (await viewNamed(client, view)).id, () => ({ name }))
       cli.show(saved, () => `${plain(view)} is called ${plain(name)} now.`)
     },
   })
@@ -79,7 +80,8 @@ export function addViewsCommands(program: Command, setup: Setup): void {
       name: `${verb} <view>`,
       says: shared ? 'Let everybody see a view.' : 'Keep a view for yourself.',
       run: async (cli, { args: [view = ''] }) => {
-        const saved = await change(await cli.client(), view, { shared })
+        const client = await cli.client()
+        const saved = await change(client, (await viewNamed(client, view)).id, () => ({ shared }))
         cli.show(saved, () => `${plain(view)} ${said}.`)
       },
     })
@@ -123,10 +125,14 @@ function roleNamed(given: string): Role {
   return role
 }
 
-async function change(client: Client, name: string, to: { name?: string; shared?: boolean }): Promise<{ id: string }> {
-  const view = await viewNamed(client, name)
-  const body = { name: view.name, shared: view.shared, state: view.state, ...to }
-  return await client.call(routes.views.replace, { params: { id: view.id }, body })
+type Changes = Partial<Pick<CatalogViewRow, 'name' | 'shared' | 'state'>>
+
+/** Writes back what was read with the changes; refused when somebody else has saved it meanwhile. */
+async function change(client: Client, id: string, to: (view: CatalogViewRow) => Changes): Promise<{ id: string }> {
+  const view = await client.call(routes.views.show, { params: { id } })
+  const ifMatch = client.etag()
+  const body = { name: view.name, shared: view.shared, state: view.state, ...to(view) }
+  return await client.call(routes.views.replace, { params: { id }, body }, { ifMatch })
 }
 
 async function viewNamed(client: Client, name: string): Promise<CatalogViewRow> {
