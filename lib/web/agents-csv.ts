@@ -36,7 +36,13 @@ const fields = {
   tier: ({ tier }) => tier,
   template: ({ template }) => template.id,
   template_version: ({ template }) => template.version,
+  accountable_active: ({ accountable }) => yesOrNo(accountable.active),
+  orphaned: ({ accountable, status }) => yesOrNo(!accountable.active && status !== 'retired'),
+  /** The newest version that is published, where the agent is behind it. */
+  template_newer: ({ template }) => (template.latest === template.version ? '' : (template.latest ?? '')),
   scopes: ({ scopes }) => scopes.map((scope) => `${scope.serverId}:${scope.toolName ?? scope.class}`).join(' '),
+  /** One for each scope, in the same order. */
+  scope_environments: ({ scopes }) => scopes.map(({ environment }) => environment).join(' '),
   runs_30d: ({ monthlyRuns }) => monthlyRuns,
   cost_30d_usd: ({ cost30dMicros }) => dollars(cost30dMicros),
   unpriced_requests: ({ unpricedRequests }) => unpricedRequests,
@@ -54,17 +60,17 @@ const allFields = Object.keys(fields) as Field[]
 const shownIn: Record<CatalogColumn, readonly Field[]> = {
   agent: ['id', 'name'],
   owner: ['owner', 'accountable'],
-  sponsor: ['accountable'],
-  status: ['status', 'tier'],
+  sponsor: ['accountable', 'accountable_active'],
+  status: ['status', 'tier', 'orphaned'],
   tier: ['tier'],
-  scopes: ['scopes'],
+  scopes: ['scopes', 'scope_environments'],
   runs: ['runs_30d'],
   cost: ['cost_30d_usd', 'unpriced_requests'],
   escalation: ['escalation_rate'],
-  active: ['last_run'],
+  active: ['last_run', 'registered'],
   reviewed: ['last_reviewed'],
   next_review: ['next_review'],
-  template: ['template', 'template_version'],
+  template: ['template', 'template_version', 'template_newer'],
   model: ['model'],
   created: ['registered'],
 }
@@ -72,6 +78,10 @@ const shownIn: Record<CatalogColumn, readonly Field[]> = {
 /** The id comes first whatever is shown: without it nobody could say whose row it is. */
 function fieldsOf(columns: readonly CatalogColumn[]): readonly Field[] {
   return [...new Set<Field>(['id', ...columns.flatMap((column) => shownIn[column])])]
+}
+
+function yesOrNo(is: boolean): 'yes' | 'no' {
+  return is ? 'yes' : 'no'
 }
 
 // Exact, with all six decimals: a table for adding up must not round.

@@ -89,7 +89,7 @@ const columnList: readonly (Column<AgentRow> & { id: CatalogColumn; header: stri
     header: 'Last run',
     sort: 'active',
     wide: true,
-    cell: (agent) => <Time value={agent.lastRunDay} fallback="never" />,
+    cell: (agent) => <LastRun agent={agent} />,
   },
   { id: 'model', header: 'Model', sort: 'model', wide: true, cell: (agent) => agent.model },
   {
@@ -146,6 +146,19 @@ function AgentName({ agent, href }: { agent: AgentRow; href: string }) {
       <code title={agent.id} className="block max-w-36 truncate text-xs text-muted-foreground 2xl:max-w-56">
         {agent.id}
       </code>
+    </>
+  )
+}
+
+/** The order is by the last run or, of one that never ran, by its registration: both are said. */
+function LastRun({ agent }: { agent: AgentRow }) {
+  if (agent.lastRunDay !== null) return <Time value={agent.lastRunDay} fallback="" />
+  return (
+    <>
+      never
+      <span className="block text-xs text-muted-foreground">
+        registered <Time value={agent.createdAt} fallback="" />
+      </span>
     </>
   )
 }

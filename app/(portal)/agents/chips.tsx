@@ -10,7 +10,9 @@ export function Chips({ query }: { query: CatalogState }) {
   return (
     <ul aria-label="Filters in force" className="mb-3 flex flex-wrap items-center gap-1.5">
       {items.map((item, at) => (
-        <li key={printNode(item)}>
+        // Two words may be equal.
+        // oxlint-disable-next-line react/no-array-index-key
+        <li key={`${printNode(item)} ${at}`}>
           <Link
             href={catalogHref(query, { q: formatAgentQuery({ kind: 'and', items: items.toSpliced(at, 1) }) })}
             scroll={false}

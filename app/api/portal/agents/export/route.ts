@@ -1,9 +1,9 @@
 import { z } from 'zod'
-import { authorize } from '#lib/auth/ctx.ts'
+import { authorize, type Ctx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { exportManifests } from '#lib/lifecycle/queries.ts'
 import { agentRows, catalogRows, matchingAgentIds } from '#lib/registry/queries.ts'
-import { agentListQuery } from '#lib/registry/schema.ts'
+import { agentListQuery, type AgentSort } from '#lib/registry/schema.ts'
 import { csvColumns } from '#lib/registry/schema/catalog.ts'
 import { agentsCsv } from '#lib/web/agents-csv.ts'
 import { apiRoute } from '#lib/web/route.ts'
@@ -24,7 +24,7 @@ export const GET = apiRoute({ query: exportQuery }, async (ctx, { query: { forma
     const message = 'YAML is there to be applied, so it is of the present; CSV can be of the past.'
     throw new DomainError('invalid', message, { field: 'asOf', rule: 'history:export' })
   }
-  const selected = ids?.split(',').filter(Boolean)
+  const selected = ids === undefined ? null : await inOrder(ctx, new Set(ids.split(',')), filter)
   const pieces =
     format === 'yaml'
       ? exportManifests(ctx, selected ?? (await matchingAgentIds(ctx, filter)))
@@ -37,3 +37,12 @@ export const GET = apiRoute({ query: exportQuery }, async (ctx, { query: { forma
     },
   })
 })
+
+/** What was selected in the order that is shown; also what does not match the filters any more. */
+async function inOrder(
+  ctx: Ctx,
+  selected: ReadonlySet<string>,
+  { sort, order }: { sort: AgentSort; order: 'asc' | 'desc' },
+): Promise<string[]> {
+  return (await matchingAgentIds(ctx, { sort, order })).filter((id) => selected.has(id))
+}
