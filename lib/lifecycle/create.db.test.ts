@@ -116,7 +116,10 @@ dbTest(
     const id = slugOf()
     const wish = { serverId: other, class: 'read' as const, toolName: 'look' }
     expect((await previewAgent(ctx, draft(id, { scopes: [wish] }))).problems).toMatchObject([{ field: 'scopes.0' }])
-    await createAgent(ctx, draft(id, { scopes: [{ ...wish, reason: 'to compare', days: 7 }] }))
+    await createAgent(ctx, draft(id, { scopes: [{ ...wish, reason: 'to compare', days: 7, ticket: 'FIN-7' }] }))
+    expect(await db.scopeRequest.findFirstOrThrow({ where: { agentId: id, reason: 'to compare' } })).toMatchObject({
+      ticket: 'FIN-7',
+    })
     const requested = (await listScopeRequests(ctx, { agentId: id })).items
     expect(requested.find(({ server }) => server.id === other)).toMatchObject({ toolName: 'look', days: 7 })
     const { rendered } = await getAgentVersion(ctx, { agentId: id, version: 1 })

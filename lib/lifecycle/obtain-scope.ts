@@ -11,7 +11,7 @@ export async function obtainScope(
   ctx: Ctx & { tx: Tx },
   { agentId, scope }: { agentId: string; scope: PlannedScope },
 ): Promise<void> {
-  const { serverId, class: toolClass, toolName, reason, days, until, conditions, rate } = scope
+  const { serverId, class: toolClass, toolName, reason, days, until, conditions, rate, ticket } = scope
   if (scope.preApproved) {
     const agent = await lockAgent(ctx.tx, agentId)
     const granted = {
@@ -35,6 +35,7 @@ export async function obtainScope(
     days,
     conditions,
     rate,
+    ticket,
   })
   if (!outcome.ok) {
     throw new DomainError('conflict', outcome.error.message, { field: 'scopes', rule: outcome.error.rule })

@@ -39,6 +39,8 @@ export const scopeWish = z.strictObject({
   /** An exact end instead of a number of days, as imports have it. */
   until: timeText().optional(),
   reason: oneLine(1000).default(''),
+  /** Where the need is written down: a number or a link. */
+  ticket: oneLine(300).optional(),
   conditions: argumentConditions.optional(),
   rate: callRate.nullable().optional(),
 })

@@ -127,8 +127,8 @@ export const kindFacts = {
     urgentFor: ['security', 'platform_admin'],
   },
   rule_change: {
-    label: 'Changes of rules that wait for me',
-    says: 'A rule about who approves or which calls are held changes when a second person confirms it.',
+    label: 'Changes of rules and of what they choose by',
+    says: 'A rule about who approves or which calls are held, or a fact of a server or tool, changes or waits for a second person.',
     needs: 'requests:read',
     ...waits,
   },

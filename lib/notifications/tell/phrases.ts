@@ -150,6 +150,21 @@ export function loosening(event: AuditView, said: { title: string; body: string 
   }
 }
 
+/** What became of a rule about who approves, or which calls are held: also whoever did not do it should know. */
+export function ruleChanged(
+  event: AuditView,
+  change: { of: 'approvals:manage' | 'holds:manage'; what: string; reason: string },
+): Telling {
+  return {
+    kind: 'rule_change',
+    title: `The rule “${event.subject.name}” ${change.what}`,
+    body: `${event.actor.name}: ${change.reason}`,
+    path: change.of === 'approvals:manage' ? paths.approvalPolicy() : paths.approvals('rules'),
+    thread: `rule:${event.subject.id}`,
+    audiences: [{ to: 'holders', of: change.of }],
+  }
+}
+
 export function ruleChange(
   event: AuditView,
   change: { of: 'approvals:manage' | 'holds:manage'; what: string; reason: string | null },

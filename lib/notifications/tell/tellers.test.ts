@@ -41,6 +41,43 @@ test('what waits for somebody and stops cannot be switched off in the inbox', ()
   expect(fixed).toEqual(expect.arrayContaining(['request_waits', 'call_waits', 'stop']))
 })
 
+test('what rules became, and what the approval policy granted by itself, is told', () => {
+  const subject = { kind: 'approval_rule', id: 'r', name: 'Reading at once' }
+  const ofRule = { ...event, agentId: null, subject }
+  const told = (name: string, detail: Record<string, unknown>) => tellingOf({ ...ofRule, event: name, detail })
+  expect(told('approval_rule.removed', { ruleId: 'r', reason: 'It is not needed.' })).toMatchObject({
+    kind: 'rule_change',
+    title: 'The rule “Reading at once” was removed',
+    body: 'Maya: It is not needed.',
+    audiences: [{ to: 'holders', of: 'approvals:manage' }],
+  })
+  for (const [name, of] of [
+    ['approval_rule.created', 'approvals:manage'],
+    ['approval_rule.confirmed', 'approvals:manage'],
+    ['hold_rule.created', 'holds:manage'],
+    ['hold_rule.removed', 'holds:manage'],
+  ] as const) {
+    expect(told(name, { ruleId: 'r', reason: 'so' })).toMatchObject({ audiences: [{ to: 'holders', of }] })
+  }
+  const detail = { requestId: 'q', approvalRule: 'Reading at once', class: 'read', expiresAt: null }
+  expect(tellingOf({ ...event, event: 'scope_request.auto_approved', detail })).toMatchObject({
+    kind: 'grant',
+    title: 'read on erp for Invoice poster was granted by the approval policy',
+    body: 'By the rule “Reading at once”, until revoked; nobody was asked.',
+    audiences: [{ to: 'owners', agentId: 'poster' }],
+  })
+})
+
+test('a lower fact of a server is told of to who may confirm it', () => {
+  const subject = { kind: 'server', id: 'erp', name: 'ERP' }
+  const detail = { looseningId: 'l', what: 'environment', before: 'production', after: 'staging', reason: null }
+  expect(tellingOf({ ...event, subject, event: 'server.loosening_proposed', detail })).toMatchObject({
+    title: 'Maya asks for a second person: ERP, environment staging instead of production',
+    path: '/servers/erp',
+    audiences: [{ to: 'holders', of: 'servers:manage' }],
+  })
+})
+
 test('the owners of an agent are told that its calls are limited, and that they are not any more', () => {
   const limited = { before: null, after: 1, reason: 'It asks in a loop.' }
   expect(tellingOf({ ...event, event: 'agent.calls_limited', detail: limited })).toMatchObject({

@@ -19,6 +19,7 @@ import {
   policy,
   request,
   ruleChange,
+  ruleChanged,
   runner,
   scopeOf,
   stop,
@@ -64,6 +65,12 @@ const tellers: Tellers = {
   'scope_request.approved': (event) => ({
     ...decided(event, `${scopeOf(event)} for ${agentOf(event)} was approved`),
     body: [`By ${by(event)}, ${untilOf(event.detail.expiresAt)}.`, event.detail.note ?? ''].join('\n').trim(),
+  }),
+  'scope_request.auto_approved': (event) => ({
+    ...ofAgent(event, 'grant', `${scopeOf(event)} for ${agentOf(event)} was granted by the approval policy`),
+    body: `By the rule “${event.detail.approvalRule}”, ${untilOf(event.detail.expiresAt)}; nobody was asked.`,
+    path: paths.agent(event.agentId ?? '', 'scopes'),
+    many: (count) => `${count} scopes of ${agentOf(event)} were granted by the approval policy`,
   }),
   'scope_request.rejected': (event) => ({
     ...decided(event, `${scopeOf(event)} for ${agentOf(event)} was rejected`),
@@ -200,6 +207,24 @@ const tellers: Tellers = {
     audiences: [{ to: 'takers', agentId: event.agentId ?? '' }],
   }),
   'approval_rule.proposed': (event) => ruleChange(event, { of: 'approvals:manage', what: 'is proposed', reason: null }),
+  'approval_rule.created': (event) =>
+    ruleChanged(event, {
+      of: 'approvals:manage',
+      what: 'holds',
+      reason: 'It asks for as much as before, or more.',
+    }),
+  'approval_rule.confirmed': (event) =>
+    ruleChanged(event, {
+      of: 'approvals:manage',
+      what: 'was confirmed and holds',
+      reason: 'The second of two people.',
+    }),
+  'approval_rule.removed': (event) =>
+    ruleChanged(event, { of: 'approvals:manage', what: 'was removed', reason: event.detail.reason }),
+  'hold_rule.created': (event) =>
+    ruleChanged(event, { of: 'holds:manage', what: 'was made', reason: 'Calls that it fits wait for a person.' }),
+  'hold_rule.removed': (event) =>
+    ruleChanged(event, { of: 'holds:manage', what: 'was removed', reason: event.detail.reason }),
   'approval_rule.end_asked': (event) =>
     ruleChange(event, { of: 'approvals:manage', what: 'is to end', reason: event.detail.reason }),
   'hold_rule.end_asked': (event) =>

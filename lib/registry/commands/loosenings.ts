@@ -4,7 +4,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import { stillWaits, waitsSince } from '#lib/core/second-person.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { Loosened } from '../rules/loosenings.ts'
-import type { ConfirmLooseningInput, LoosenedFact } from '../schema/loosenings.ts'
+import type { LooseningInput, LoosenedFact } from '../schema/loosenings.ts'
 import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
 import { setToolClass } from './tool-class.ts'
 
@@ -51,7 +51,7 @@ export async function replaceLoosenings(tx: Tx, ctx: Ctx, server: LockedServer, 
  * Lets a lower fact count that somebody else has proposed: a class of a tool, an environment, a sensitivity, or a kind of data less. Needs `servers:manage`; throws `not_found`,
  * `forbidden` for who proposed it, `conflict` when it waits no more or its tool changed since. Of two at once one does.
  */
-export async function confirmLoosening(ctx: Ctx, input: ConfirmLooseningInput): Promise<void> {
+export async function confirmLoosening(ctx: Ctx, input: LooseningInput): Promise<void> {
   authorize(ctx, 'servers:manage')
   const person = requirePerson(ctx)
   await inTx(ctx, async (tx, ctx) => {
@@ -75,7 +75,7 @@ export async function confirmLoosening(ctx: Ctx, input: ConfirmLooseningInput): 
 }
 
 /** Ends what was proposed; what counts goes on counting. Needs `servers:manage`; throws `not_found`, and `conflict` when it waits no more. */
-export async function withdrawLoosening(ctx: Ctx, input: ConfirmLooseningInput): Promise<void> {
+export async function withdrawLoosening(ctx: Ctx, input: LooseningInput): Promise<void> {
   authorize(ctx, 'servers:manage')
   requirePerson(ctx)
   await inTx(ctx, async (tx, ctx) => {

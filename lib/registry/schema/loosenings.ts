@@ -5,9 +5,8 @@ import type { PersonRef } from '../schema.ts'
 export const loosenedFacts = ['environment', 'sensitivity', 'data_class', 'tool_class'] as const
 export type LoosenedFact = (typeof loosenedFacts)[number]
 
-export const confirmLooseningInput = z.strictObject({ looseningId: z.uuid() })
-export type ConfirmLooseningInput = z.infer<typeof confirmLooseningInput>
-export const withdrawLooseningInput = confirmLooseningInput
+export const looseningInput = z.strictObject({ looseningId: z.uuid() })
+export type LooseningInput = z.infer<typeof looseningInput>
 
 /** What is proposed and waits for a second person; until then what was before counts. */
 export type LooseningView = {

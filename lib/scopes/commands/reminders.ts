@@ -82,18 +82,20 @@ async function tellOfRequests(
   })
 }
 
+/** What another grant covers is not noted as told, so that it is told of when that one is taken away before. */
 async function endingGrants(ctx: Ctx): Promise<number> {
   return await inTx(ctx, async (tx, ctx) => {
     const ending = await tx.$queryRaw<Ending[]>`
       update "Grant" g set "endingToldAt" = ${ctx.now} from "Agent" a
       where a."id" = g."agentId" and g."id" in (
-        select "id" from "Grant"
-        where "revokedAt" is null and "endingToldAt" is null and "via" <> 'break_glass' and "expiresAt" > ${ctx.now}
-          and "expiresAt" <= ${new Date(ctx.now.getTime() + warnDays * dayMs)}
-          and "expiresAt" - ${ctx.now}::timestamptz <= ("expiresAt" - "createdAt") / 2
-        order by "expiresAt" limit ${batchMax} for update skip locked)
+        select g."id" from "Grant" g
+        where g."revokedAt" is null and g."endingToldAt" is null and g."via" <> 'break_glass' and g."expiresAt" > ${ctx.now}
+          and g."expiresAt" <= ${new Date(ctx.now.getTime() + warnDays * dayMs)}
+          and g."expiresAt" - ${ctx.now}::timestamptz <= (g."expiresAt" - g."createdAt") / 2
+          and not ${coveredAfter(ctx.now)}
+        order by g."expiresAt" limit ${batchMax} for update skip locked)
       returning g."id", g."class"::text as "class", g."expiresAt", g."serverId", g."toolName", a."id" as "agentId", a."name" as "agentName",
-        a."ownerTeamId" as "teamId", ${coveredAfter(ctx.now)} as "covered"`
+        a."ownerTeamId" as "teamId", false as "covered"`
     return tellOf(tx, ctx, 'grant.ends_soon', ending)
   })
 }

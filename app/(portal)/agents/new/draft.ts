@@ -21,6 +21,7 @@ export type ScopeDraft = {
   /** Empty, or what is granted besides tools. */
   toolName: string
   reason: string
+  ticket: string
   days: string
 }
 
@@ -86,6 +87,7 @@ export function withTemplate(draft: Draft, manifest: TemplateManifest): Draft {
         class: scope.class,
         toolName: '',
         reason: scope.reason,
+        ticket: '',
         days: '',
       })),
   }
@@ -94,9 +96,12 @@ export function withTemplate(draft: Draft, manifest: TemplateManifest): Draft {
 /** The scopes with one more. */
 export function addScope(
   scopes: readonly ScopeDraft[],
-  scope: Omit<ScopeDraft, 'key' | 'days' | 'toolName'>,
+  scope: Omit<ScopeDraft, 'key' | 'days' | 'toolName' | 'ticket'>,
 ): ScopeDraft[] {
-  return [...scopes, { ...scope, toolName: '', days: '', key: Math.max(-1, ...scopes.map(({ key }) => key)) + 1 }]
+  return [
+    ...scopes,
+    { ...scope, toolName: '', ticket: '', days: '', key: Math.max(-1, ...scopes.map(({ key }) => key)) + 1 },
+  ]
 }
 
 export function draftId(draft: Draft): string {
@@ -122,6 +127,7 @@ export function inputOf(draft: Draft): CreateAgentDraft {
       toolName: scope.toolName || null,
       days: scope.days ? Number(scope.days) : null,
       reason: scope.reason,
+      ...(scope.ticket.trim() ? { ticket: scope.ticket.trim() } : {}),
     })),
     firstRun: draft.firstRun,
   }

@@ -104,6 +104,14 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
               >
                 <Trash2 aria-hidden />
               </Button>
+              <Field label="Ticket" error={problems[`scopes.${index}.ticket`]} className="sm:col-span-3">
+                <Input
+                  value={scope.ticket}
+                  placeholder="optional: a number or a link"
+                  onChange={(event) => set(index, { ticket: event.target.value })}
+                  maxLength={300}
+                />
+              </Field>
               {scope.toolName && (
                 <p className="text-[13px] text-muted-foreground sm:col-span-full">{capabilityHint(scope.toolName)}</p>
               )}

@@ -21,7 +21,7 @@ import {
   setServerCredentialInput,
   updateServerInput,
 } from '#lib/registry/schema.ts'
-import { confirmLooseningInput, withdrawLooseningInput } from '#lib/registry/schema/loosenings.ts'
+import { looseningInput } from '#lib/registry/schema/loosenings.ts'
 import { beginAuthorization } from '#lib/upstreams/commands.ts'
 import { beginAuthorizationInput } from '#lib/upstreams/schema.ts'
 import { revokeGrant } from '#lib/scopes/commands.ts'
@@ -72,12 +72,12 @@ export const setDataClasses = portalAction(setDataClassesInput, async (ctx, { se
   return outcome
 })
 
-export const confirm = portalAction(confirmLooseningInput, async (ctx, input) => {
+export const confirm = portalAction(looseningInput, async (ctx, input) => {
   await confirmLoosening(ctx, input)
   revalidatePath(`${paths.servers()}/[id]`, 'layout')
 })
 
-export const withdraw = portalAction(withdrawLooseningInput, async (ctx, input) => {
+export const withdraw = portalAction(looseningInput, async (ctx, input) => {
   await withdrawLoosening(ctx, input)
   revalidatePath(`${paths.servers()}/[id]`, 'layout')
 })

@@ -24,6 +24,7 @@ type Options = {
   budget?: string
   scope?: string[]
   reason?: string
+  ticket?: string
   param?: string[]
   promptFile?: string
   firstRun?: boolean
@@ -57,6 +58,7 @@ become requests.`,
         .option('--budget <dollars>', 'dollars a month; otherwise the default')
         .option('--scope <scopes...>', 'server:class or server:class:tool')
         .option('--reason <text>', 'why it needs the scopes that are not pre-approved')
+        .option('--ticket <text>', 'where that need is written down: a number or a link')
         .option('--param <pairs...>', 'parameter of the template, as name=value')
         .option('--prompt-file <file>', 'the team’s part of the prompt')
         .option('--first-run', 'start a run when it is ready')
@@ -115,7 +117,7 @@ async function draftOf(client: Client, id: string, options: Options): Promise<Dr
     },
     schedule: options.schedule ?? null,
     monthlyBudgetMicros: options.budget === undefined ? null : microsOf(options.budget),
-    scopes: (options.scope ?? []).map((text) => scopeOf(text, options.reason)),
+    scopes: (options.scope ?? []).map((text) => scopeOf(text, options)),
     firstRun: options.firstRun ?? false,
   }
 }
@@ -126,9 +128,10 @@ function nameFrom(id: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
-function scopeOf(text: string, reason = '') {
+function scopeOf(text: string, { reason = '', ticket }: { reason?: string; ticket?: string }) {
   const [serverId = '', toolClass = '', ...tool] = text.split(':')
-  const wish = scopeWish.safeParse({ serverId, class: toolClass, toolName: tool.join(':') || null, reason })
+  const named = { serverId, class: toolClass, toolName: tool.join(':') || null, reason }
+  const wish = scopeWish.safeParse({ ...named, ...(ticket === undefined ? {} : { ticket }) })
   if (wish.success && serverId) return wish.data
   const classes = toolClasses.join(', ')
   throw new UsageError(`--scope ${text}: write server:class or server:class:tool, with a class of ${classes}.`)
