@@ -8,6 +8,7 @@ import type { UpstreamConnection } from '../upstream/connection.ts'
 import { metaKey } from '../upstream/envelope.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
+import type { Filter } from './changes.ts'
 
 /** How much one may watch. */
 export const urisMax = 1000
@@ -44,7 +45,7 @@ export function openLasting(
     reads,
     toolsChanged,
     last,
-  }: { reads: ToolCall | null; toolsChanged: (stream: AgentStream) => void; last: RpcMessage | null },
+  }: { reads: readonly ToolCall[]; toolsChanged: (stream: AgentStream) => void; last: RpcMessage | null },
 ): Lasting | null {
   const { streams } = parts.conversations
   const { caller, serverId, response, accept, gone } = listener
@@ -82,14 +83,6 @@ export function mayRead(
   method: string,
 ): boolean {
   return decide({ caller, serverId, tool: method, isMethod: true }, parts.view, parts.now()).ok
-}
-
-/** What a stream may ask a server for, in the words of 2026-07-28. */
-export type Filter = {
-  toolsListChanged?: true
-  promptsListChanged?: true
-  resourcesListChanged?: true
-  resourceSubscriptions?: string[]
 }
 
 /** Listens at a server of 2026-07-28 until the signal; `begun` is called with what the server says it will tell. */

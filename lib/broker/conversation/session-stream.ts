@@ -12,6 +12,7 @@ import type { BrokeredServer } from '../view/view.ts'
 import { isTaskStatus, namedForAgent, namesTask } from '../tasks/messages.ts'
 import { type Answer, errorAnswer, refusedAnswer, refusedCode, type RpcError, type RpcId } from '../wire.ts'
 import { isAsk, permit } from './asks.ts'
+import { mayHear, methodToHear } from './changes.ts'
 import { type MarkedCall, markFor, readMark } from './event-marks.ts'
 import { afterDiscovery, type Lasting, type Listener, listenModern, mayRead, openLasting } from './listening.ts'
 import { answerForAgent, askInSession, cancellationFor } from './own-session.ts'
@@ -42,13 +43,9 @@ export async function openSessionStream(
   const tooOften = parts.rates.takeForAgent(listener.agent.id)
   if (tooOften) return refusedStream(parts, listener, { status: 429, id: null, denial: tooOften })
   const { caller } = listener
-  const method = 'resources/subscribe'
-  const reading =
-    server && mayRead(parts, listener, server.id, method)
-      ? ({ caller, serverId: server.id, tool: method, isMethod: true } as const)
-      : null
+  const hearings = server ? mayHear(parts, { caller, serverId: server.id }, everything([])).hearings : []
   const lasting = openLasting(parts, listener, {
-    reads: reading,
+    reads: hearings.map(({ call }) => call),
     toolsChanged: (stream) => void stream.send(change('tools')),
     last: null,
   })
@@ -92,7 +89,8 @@ type About = {
 async function listen(parts: PipelineParts, listener: Listener, about: About): Promise<Answer | null> {
   const { session, server, lasting } = about
   const connection = parts.upstreams.connectionTo(server, processCaller(listener.agent))
-  if (!session.upstream && !mayRead(parts, listener, server.id, 'resources/subscribe')) return null
+  const of = { caller: listener.caller, serverId: server.id }
+  if (!session.upstream && mayHear(parts, of, everything([])).hearings.length === 0) return null
   const notNow = streamDenial(parts.health, server)
   if (notNow) return refusedStream(parts, listener, { status: 503, id: null, denial: notNow })
   if (session.upstream) return await continueSession(parts, listener, { ...about, connection })
@@ -113,14 +111,8 @@ function listenForSession(
     const before = current
     current = new AbortController()
     const signal = AbortSignal.any([lasting.signal, current.signal])
-    const filter = {
-      toolsListChanged: true,
-      promptsListChanged: true,
-      resourcesListChanged: true,
-      resourceSubscriptions: [...session.watched],
-    } as const
     const told = async (message: RpcMessage): Promise<void> => {
-      if (!mayRead(parts, listener, server.id, 'resources/subscribe')) return
+      if (!mayRead(parts, listener, server.id, methodToHear(message['method']))) return
       await afterDiscovery(parts, server, message)
       const guarded = await about.told.guard(message)
       if (guarded) await lasting.stream.send(guarded)
@@ -128,7 +120,7 @@ function listenForSession(
     // The next one has begun before this one ends, so that nothing is missed in between.
     const begun = (): void => before.abort()
     listenModern(connection, {
-      filter: { ...filter, resourceSubscriptions: [...session.watched] },
+      filter: mayHear(parts, { caller: listener.caller, serverId: server.id }, everything(session.watched)).filter,
       signal,
       begun,
       told,
@@ -255,8 +247,7 @@ async function forAgent(
   }
   if (isTaskStatus(method)) return await told.guard(message)
   await afterDiscovery(parts, server, message)
-  const may =
-    method === 'notifications/tools/list_changed' || mayRead(parts, listener, server.id, 'resources/subscribe')
+  const may = method === 'notifications/tools/list_changed' || mayRead(parts, listener, server.id, methodToHear(method))
   const notice = method === 'notifications/cancelled' ? cancellationFor(parts, session, message) : message
   return may && notice ? await told.guard(notice) : null
 }
@@ -283,6 +274,12 @@ async function endOf(
   parts.metrics.called({ ...labels, decision: 'allow', outcome })
   if (!(await recorded(parts, row, { happened: true })) || denial) return null
   return guarded.reply.ok ? { ...message, result: guarded.reply.result } : { ...message, error: guarded.reply.error }
+}
+
+/** What a session is told of without asking for it, and what it watches. */
+function everything(watched: Iterable<string>) {
+  const lists = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true } as const
+  return { ...lists, resourceSubscriptions: [...watched] }
 }
 
 export function sessionNotFound(id: RpcId = null): Answer {

@@ -8,8 +8,8 @@ import type { BrokeredServer, BrokerView } from '../view/view.ts'
 export type OpenStream = {
   caller: Caller
   serverId: string | null
-  /** What lets it be told of a server; it ends when that is refused. Null: it is told of what the agent may call only. */
-  reads: ToolCall | null
+  /** What lets it be told of a server; it ends when any of that is refused. Empty: it is told of what the agent may call only. */
+  reads: readonly ToolCall[]
   /** Told when what the agent may call has changed. */
   toolsChanged: () => void
   /** Null: its time is over, or the broker stops. */
@@ -47,10 +47,9 @@ export class AgentStreams {
         stream.end(decision.error)
         continue
       }
-      const reading = stream.reads && decide(stream.reads, view, now)
-      // What is spent is spent: it refuses the next one.
-      if (reading && !reading.ok && reading.error.rule !== 'budget_exceeded') {
-        stream.end(reading.error)
+      const refusal = refusalOf(stream, view, now)
+      if (refusal) {
+        stream.end(refusal)
         continue
       }
       if (isSame(seen, stream, view)) continue
@@ -63,6 +62,15 @@ export class AgentStreams {
   endAll(denial: Denial | null): void {
     for (const stream of this.#open.keys()) stream.end(denial)
   }
+}
+
+function refusalOf({ reads }: OpenStream, view: BrokerView, now: Date): Denial | null {
+  for (const read of reads) {
+    const decision = decide(read, view, now)
+    // What is spent is spent: it refuses the next one.
+    if (!decision.ok && decision.error.rule !== 'budget_exceeded') return decision.error
+  }
+  return null
 }
 
 function look({ caller, serverId }: OpenStream, view: BrokerView, now: Date): Seen {

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { digestOf } from '#lib/core/canonical-json.ts'
-import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { auditDenial, streamDenial } from '../denials.ts'
 import { finishedRow } from '../audit/records.ts'
@@ -13,9 +12,9 @@ import { listenForTasks, taskIdsMax } from '../tasks/listening.ts'
 import { takesTasks } from '../tasks/offered.ts'
 import { missingCapability } from '../tasks/refusals.ts'
 import { type Answer, brokerInfo, errorAnswer, type RpcId, refusedAnswer, serverInfoKey } from '../wire.ts'
+import { type Filter, mayHear, methodToHear } from './changes.ts'
 import {
   afterDiscovery,
-  type Filter,
   type Lasting,
   listenInSession,
   type Listener,
@@ -28,6 +27,7 @@ import {
 import { ToldStream } from './told-stream.ts'
 
 const begunMs = 3000
+const nothing = { filter: {}, hearings: [] } as const
 const filterInput = z.object({
   toolsListChanged: z.boolean().optional(),
   promptsListChanged: z.boolean().optional(),
@@ -57,24 +57,19 @@ export async function subscribe(
   const server = serverId === null ? undefined : parts.view.servers.get(serverId)
   const { toolsListChanged, taskIds = [], ...rest } = parsed.data
   if (taskIds.length > 0 && !takesTasks(params)) return missingCapability(id)
-  const wanted: Filter = toolsListChanged ? { toolsListChanged } : {}
-  const call = { caller, serverId: serverId ?? '', tool: 'resources/subscribe', isMethod: true } as const
-  const decision = server ? decide(call, parts.view, parts.now()) : null
-  const notNow = server && decision?.ok ? streamDenial(parts.health, server) : null
-  if (notNow && (rest.promptsListChanged || rest.resourcesListChanged || rest.resourceSubscriptions?.length)) {
+  const heard = server ? mayHear(parts, { caller, serverId: server.id }, { toolsListChanged, ...rest }) : nothing
+  const wanted: Filter = { ...heard.filter, ...(toolsListChanged ? { toolsListChanged } : {}) }
+  const notNow = server && heard.hearings.length > 0 ? streamDenial(parts.health, server) : null
+  if (notNow && (wanted.promptsListChanged || wanted.resourcesListChanged || wanted.resourceSubscriptions)) {
     return refusedStream(parts, listener, { status: 503, id, denial: notNow })
   }
-  if (decision?.ok) {
-    const prompts = { ...call, tool: 'prompts/list' } as const
-    if (rest.promptsListChanged && decide(prompts, parts.view, parts.now()).ok) wanted.promptsListChanged = true
-    if (rest.resourcesListChanged) wanted.resourcesListChanged = true
-    if (rest.resourceSubscriptions?.length) wanted.resourceSubscriptions = rest.resourceSubscriptions
-    const { tool, judged } = decision.value
+  const rows = heard.hearings.map(({ allowed: { tool, judged } }) => {
     const record = { agent, caller, tool, judged, argumentsDigest: digestOf(wanted) }
-    const row = finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() })
-    if (!(await recorded(parts, row, { happened: false }))) {
-      return refusedAnswer(503, id, auditDenial, { portalUrl: parts.portalUrl, agentId: agent.id })
-    }
+    return finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() })
+  })
+  const durable = await Promise.all(rows.map((row) => recorded(parts, row, { happened: false })))
+  if (!durable.every(Boolean)) {
+    return refusedAnswer(503, id, auditDenial, { portalUrl: parts.portalUrl, agentId: agent.id })
   }
   const tag = (message: RpcMessage): RpcMessage => tagged(message, id)
   const last = {
@@ -89,14 +84,14 @@ export async function subscribe(
     if (isWanted(message, wanted)) await stream.send(tag(message))
   }
   const lasting = openLasting(parts, listener, {
-    reads: decision?.ok ? call : null,
+    reads: heard.hearings.map(({ call }) => call),
     toolsChanged: (stream) => void tell(stream, change('tools')),
     last,
   })
   if (!lasting) return tooMany(parts, listener, id)
   const told = (message: RpcMessage): Promise<void> => tell(lasting.stream, message)
   const honored = server
-    ? await listenAt(parts, { server, listener, wanted, lasting, told, readable: decision?.ok === true && !notNow })
+    ? await listenAt(parts, { server, listener, wanted, lasting, told, readable: heard.hearings.length > 0 && !notNow })
     : wanted
   const toldOfTask = async (message: RpcMessage): Promise<void> => {
     await acknowledged
@@ -133,7 +128,7 @@ async function listenAt(
   // That it listens was recorded before.
   const guards = new ToldStream(parts, listener, server).recorded()
   const told = async (message: RpcMessage): Promise<void> => {
-    if (!mayRead(parts, listener, server.id, 'resources/subscribe')) return
+    if (!mayRead(parts, listener, server.id, methodToHear(message['method']))) return
     await afterDiscovery(parts, server, message)
     const guarded = await guards.guard(message)
     if (guarded) await options.told(guarded)

@@ -1,4 +1,5 @@
 import { isExactNumber } from '#lib/core/exact-json.ts'
+import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
 import { type CallRecord, intendedRow } from '../audit/records.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
@@ -7,6 +8,7 @@ import type { HoldProgress } from '../holding/hold.ts'
 import type { AgentStream } from '../endpoint/agent-stream.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { type Envelope, metaKey } from '../upstream/envelope.ts'
+import { methodToHear } from './changes.ts'
 import type { EventMark, RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import type { Era } from '../wire.ts'
@@ -130,8 +132,16 @@ export class Talk {
         return message
       default:
         // Since 2026-07-28 changes are told on the streams that ask for them.
-        return this.era === 'legacy' && isChange(message['method']) ? message : null
+        return this.era === 'legacy' && isChange(message['method']) && this.#mayHear(message['method']) ? message : null
     }
+  }
+
+  /** Of what the agent may call the broker tells itself; of the rest of its server as it may look at it. */
+  #mayHear(notice: unknown): boolean {
+    if (!this.#call || !this.#parts || notice === 'notifications/tools/list_changed') return true
+    const { record, server } = this.#call
+    const call = { caller: record.caller, serverId: server.id, tool: methodToHear(notice), isMethod: true } as const
+    return decide(call, this.#parts.view, this.#parts.now()).ok
   }
 
   #wantsLog(level: unknown): boolean {

@@ -71,7 +71,10 @@ async function ownSession(
       const needed =
         told !== null ||
         keepsTasks(parts, of.caller, server.id) ||
-        (keeps && mayRead(parts, of, server.id, 'resources/subscribe'))
+        (keeps && mayRead(parts, of, server.id, 'resources/subscribe')) ||
+        // What changes of its lists it says in a session only.
+        (capabilities.prompts?.listChanged === true && mayRead(parts, of, server.id, 'prompts/list')) ||
+        (capabilities.resources?.listChanged === true && mayRead(parts, of, server.id, 'resources/list'))
       return needed ? await connection.openSession(told ?? {}, signal) : null
     })
   } catch {
