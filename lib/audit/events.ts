@@ -228,8 +228,8 @@ export type AuditEvents = {
     grantId?: string
     /** The rules that would have held it, and the bypasses that let it through. */
     bypassed?: BypassedHold
-    /** The task that the call began or that is asked for: a digest of its id, the tool it runs and how it is. */
-    task?: { id: string; tool: string; status: string | null }
+    /** The task that the call began or that is asked for: a digest of its id, the tool it runs, how it is, and requests to the server if they were several. */
+    task?: { id: string; tool: string; status: string | null; requests?: number }
     /** Of W3C trace context, when the call belongs to a trace. */
     traceId?: string
     /** Secrets in the result that were masked, by kind; never what they were. */

@@ -28,8 +28,8 @@ export type CallOutcome =
   | 'cut_off'
   | 'streamed'
 
-/** A task as it is recorded: a digest of its id, which is as good as its result. */
-export type TaskRecord = { id: string; tool: string; status: string | null }
+/** A task as it is recorded: a digest of its id, which is as good as its result; and how many requests to the server it took, if more than one. */
+export type TaskRecord = { id: string; tool: string; status: string | null; requests?: number }
 
 /** What a call is recorded with, from its decision to its end. */
 export type CallRecord = {

@@ -2,6 +2,7 @@ import type { Ctx } from '#lib/auth/ctx.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Log } from '#lib/log/log.ts'
 import { Sessions } from '../endpoint/sessions.ts'
+import { TaskWaits } from '../tasks/counted-requests.ts'
 import { TaskBook } from '../tasks/task-book.ts'
 import { TaskIds } from '../tasks/task-ids.ts'
 import { HandoverRows } from './handover-rows.ts'
@@ -22,6 +23,7 @@ export class Conversations {
   readonly suspended = new SuspendedCalls()
   readonly handovers: Handovers
   readonly streams = new AgentStreams()
+  readonly taskWaits = new TaskWaits()
 
   constructor(box: SecretBox, { ctx, log, askDeadlineMs }: { ctx: () => Ctx; log: Log; askDeadlineMs: number }) {
     this.settings = new SessionSettings({ ctx, log, onEnded: ({ name }) => this.sessions.end(name) })

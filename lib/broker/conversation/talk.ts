@@ -38,6 +38,8 @@ export class Talk {
   #parts: PipelineParts | null = null
   #call: ToldCall | null = null
   #recorded: Promise<boolean> | null = null
+  /** Requests that were sent to the server for this one, where it takes several. */
+  requests = 0
   /** What was found in what the server said before its answer. */
   findings: ResultFindings | null = null
 

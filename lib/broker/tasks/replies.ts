@@ -111,7 +111,7 @@ export function handleIn(
 
 /** What of a reply is recorded about a task; null when it is about none. */
 export function taskRecord(
-  request: Pick<AgentRequest, 'task' | 'params'>,
+  request: Pick<AgentRequest, 'task' | 'params'> & { talk?: { requests: number } },
   turnTool: string,
   reply: RpcReply | null,
 ): TaskRecord | null {
@@ -120,7 +120,9 @@ export function taskRecord(
   if (!task && !handle) return null
   const { status } = handle ?? (reply?.ok ? reply.result : {})
   const known = typeof status === 'string' ? status.slice(0, 40) : null
-  return { id: digestOf(task?.id ?? handle?.['taskId']), tool: task?.tool ?? turnTool, status: known }
+  const requests = request.talk?.requests ?? 1
+  const record = { id: digestOf(task?.id ?? handle?.['taskId']), tool: task?.tool ?? turnTool, status: known }
+  return requests > 1 ? { ...record, requests } : record
 }
 
 /** A server that works with tasks only refuses an agent that takes them, because it was not told so: what is missing is the grant. */

@@ -1,7 +1,7 @@
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { CallToolResultSchema, CreateTaskResultSchema, ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js'
-import { describe, expect } from 'vitest'
+import { describe, expect, onTestFinished } from 'vitest'
 import type { Db } from '#lib/db/client.ts'
 import { encryptionKey, makeAgent, portalUrl, sessionToken, type TestAgent } from '#lib/dev/test/broker.ts'
 import { agentSession, lastEvent, until } from '#lib/dev/test/broker-world.ts'
@@ -130,6 +130,52 @@ describe('an agent with a session at a server of 2026-07-28', () => {
     const task = await begin(connected, 'confirm_delete', { filename: 'a.txt' })
     const wait = failureOf(connected.tasks.getTaskResult(task.taskId, CallToolResultSchema))
     expect((await wait).rule).toBe('grant_missing')
+  })
+
+  test.for(['server', 'agent'] as const)(
+    'what is asked of the server while it waits counts at the rate of the %s, waits there, and is one record',
+    async (limited, { db, world }) => {
+      const { agent } = await grantedAgent(db, world)
+      const connected = await connect(db, world.brokers[0], agent)
+      const task = await begin(connected, 'slow_compute', { seconds: 4 })
+      const asked = () => world.modern.received.filter((method) => method === 'tasks/get').length
+      const before = asked()
+      const rate = { data: { callsPerSecond: 1 } }
+      const free = { data: { callsPerSecond: null } }
+      if (limited === 'server') await db.mcpServer.update({ where: { id: 'modern' }, ...rate })
+      else await db.agent.update({ where: { id: agent.agentId }, ...rate })
+      await world.broker.broker.keeper.refresh()
+      const startedAt = performance.now()
+      const { content } = await connected.tasks.getTaskResult(task.taskId, CallToolResultSchema)
+      const seconds = (performance.now() - startedAt) / 1000
+      if (limited === 'server') await db.mcpServer.update({ where: { id: 'modern' }, ...free })
+      else await db.agent.update({ where: { id: agent.agentId }, ...free })
+      await world.broker.broker.keeper.refresh()
+      expect(JSON.stringify(content)).toContain('computed')
+      const requests = asked() - before
+      // The server wants to be asked every 100 ms; four seconds' worth go at once.
+      expect(requests).toBeGreaterThan(1)
+      expect(requests).toBeLessThanOrEqual(4 + seconds + 1)
+      const where = { agentId: agent.agentId, tool: 'tasks/result' }
+      const rows = await db.auditEvent.findMany({ where })
+      expect(rows.map(({ event, detail }) => [event, (detail as { task: object }).task])).toEqual([
+        ['mcp.call_allowed', expect.objectContaining({ requests })],
+      ])
+    },
+  )
+
+  test('an agent waits for so many results at once, and no more', async ({ db, databaseUrl, world }) => {
+    const { agent } = await grantedAgent(db, world)
+    const limits = { agentStreamsMax: 2 }
+    const few = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey, limits })
+    onTestFinished(() => few.stop())
+    const connected = await connect(db, few, agent)
+    const tasks = [1, 2, 3].map(() => begin(connected, 'slow_compute', { seconds: 2 }))
+    const results = (await Promise.all(tasks)).map(({ taskId }) =>
+      failureOf(connected.tasks.getTaskResult(taskId, CallToolResultSchema)),
+    )
+    const rules = (await Promise.all(results)).map(({ rule }) => rule ?? 'none')
+    expect(rules.toSorted()).toEqual(['none', 'none', 'rate_limited'])
   })
 
   test('an error of the task is the error of the wait, and a failed job its result', async ({ db, world }) => {

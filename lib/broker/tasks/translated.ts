@@ -9,6 +9,7 @@ import { pause } from '../until-aborted.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcReply } from '../upstream/http.ts'
+import { countRequest } from './counted-requests.ts'
 import { relatedMeta } from './messages.ts'
 import { decideTask } from './offered.ts'
 import { noteOver, waitForTask, withTasks } from './replies.ts'
@@ -37,7 +38,9 @@ export function askTranslated(
 ): Promise<RpcReply> {
   switch (about.method) {
     case 'tasks/result':
-      return awaited(parts, request, about)
+      return parts.conversations.taskWaits.during(request.caller.agentId, parts.limits.agentStreamsMax, () =>
+        awaited(parts, request, about),
+      )
     case 'tasks/cancel':
       return cancelled(parts, request, about)
     default:
@@ -58,7 +61,7 @@ async function cancelled(parts: PipelineParts, request: AgentRequest, about: Abo
     const message = `The task is over already: it is ${String(before.result['status'])}.`
     return { ok: false, status: 200, error: { code: invalidParamsCode, message } }
   }
-  const acknowledged = await send(request, about, { method: 'tasks/cancel', more: {} })
+  const acknowledged = await send(parts, request, about, { method: 'tasks/cancel', more: {} })
   if (!acknowledged.ok) return acknowledged
   let reply = await look(parts, request, about)
   for (let looks = 1; looks < cancelLooks && reply.ok && !isOver(reply.result['status']); looks += 1) {
@@ -137,7 +140,7 @@ async function answer(
     } else inputResponses[key] = reply.result
     answered.add(key)
   }
-  const told = await send(request, about, { method: 'tasks/update', more: { inputResponses } })
+  const told = await send(parts, request, about, { method: 'tasks/update', more: { inputResponses } })
   if (!told.ok) throw new UpstreamFailure('malformed', `it refuses what its task asked for (${told.error.code})`)
   return true
 }
@@ -149,7 +152,7 @@ async function giveUp(
   about: About,
   { code, message }: { code: number; message: string },
 ): Promise<never> {
-  await send(request, about, { method: 'tasks/cancel', more: {} })
+  await send(parts, request, about, { method: 'tasks/cancel', more: {} })
   const words = `The agent answered what the task asks with the error ${code} (${message.slice(0, 200)}), so it was cancelled.`
   throw new AskRefused({ rule: 'answer_unknown', message: words })
 }
@@ -157,7 +160,7 @@ async function giveUp(
 /** Every look is decided about anew by whoever ends what is under way; what comes back is about this task. */
 async function look(parts: PipelineParts, request: AgentRequest, about: About): Promise<RpcReply> {
   const { task } = about
-  const reply = await send(request, about, { method: 'tasks/get', more: {} })
+  const reply = await send(parts, request, about, { method: 'tasks/get', more: {} })
   if (!reply.ok) return reply
   if (reply.result['taskId'] !== task.upstreamId)
     throw new UpstreamFailure('malformed', 'it answers about another task')
@@ -165,14 +168,16 @@ async function look(parts: PipelineParts, request: AgentRequest, about: About): 
   return reply
 }
 
-function send(
+async function send(
+  parts: PipelineParts,
   request: AgentRequest,
   { turn, connection, task }: About,
   { method, more }: { method: TaskMethod; more: Record<string, unknown> },
 ): Promise<RpcReply> {
   const { tool, trace, running } = turn
   const { talk } = request
-  return connection.request({
+  await countRequest(parts, request, { serverId: task.serverId, signal: running.signal })
+  return await connection.request({
     ...messageFor({ taskId: task.upstreamId, ...more }, { ...tool, name: method }),
     trace,
     signal: running.signal,
