@@ -26,7 +26,7 @@ import { TokenVerifier } from './endpoint/tokens.ts'
 import { GrantRates } from './grant-rates.ts'
 import { WaitingCalls } from './holding/waiting.ts'
 import { InFlight } from './in-flight.ts'
-import { type Limits, standardLimits } from './limits.ts'
+import { type Limits, simulatedLimits, standardLimits } from './limits.ts'
 import { BrokerMetrics } from './metrics.ts'
 import { RateLimits } from './rate-limits.ts'
 import { RegistryDoor } from './registry/door.ts'
@@ -148,9 +148,9 @@ export class Broker {
     this.#taskEnds = new TaskEnds({ ...ending, tasks, taskBook })
     this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, instance, log })
     this.#sdk = new SdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))
-    const asking = { databaseUrl, logLevel: config.logLevel, demoPeople: config.demo, brokerUrl, portalUrl }
+    const people = { demoPeople: config.demo, brokerUrl, portalUrl, limits: simulatedLimits(limits) }
     this.#registry = new RegistryDoor({
-      thread: new RegistryThread(asking, log),
+      thread: new RegistryThread({ databaseUrl, logLevel: config.logLevel, ...people }, log),
       addresses: { brokerUrl, portalUrl },
       strangers: this.#strangers,
       isDraining: () => this.#draining,

@@ -1,3 +1,5 @@
+import { type BrokerLimits, requestLimits } from '#lib/guardrails/rules/request-limits.ts'
+
 /** What a broker takes and how long it waits; tests make them smaller. */
 export type Limits = {
   /** Of a request's body. */
@@ -46,12 +48,10 @@ export type Limits = {
 }
 
 export const standardLimits: Limits = {
-  requestBytesMax: 4 * 1024 * 1024,
-  requestDepthMax: 64,
+  ...requestLimits,
   resultBytesMax: 32 * 1024 * 1024,
   streamFromBytes: 1024 * 1024,
   streamBytesMax: 256 * 1024 * 1024,
-  resultDepthMax: 64,
   agentCallsPerSecond: 50,
   serverCallsPerSecond: 500,
   listPageMax: 250,
@@ -59,7 +59,6 @@ export const standardLimits: Limits = {
   circuitFailures: 5,
   circuitOpenMs: 5000,
   circuitOpenMsMax: 60_000,
-  callDeadlineMs: 60_000,
   askDeadlineMs: 600_000,
   stateMs: 3_600_000,
   taskProofMs: 10_000,
@@ -69,6 +68,13 @@ export const standardLimits: Limits = {
   auditWaitMs: 5000,
   auditQueueMax: 10_000,
   viewAgeMsMax: 5000,
+}
+
+/** Those that a simulation knows. */
+export function simulatedLimits({ agentCallsPerSecond, serverCallsPerSecond, ...limits }: Limits): BrokerLimits {
+  const { requestBytesMax, requestDepthMax, resultBytesMax, streamBytesMax, resultDepthMax, callDeadlineMs } = limits
+  const known = { requestBytesMax, requestDepthMax, resultBytesMax, streamBytesMax, resultDepthMax, callDeadlineMs }
+  return { agent: agentCallsPerSecond, server: serverCallsPerSecond, ...known }
 }
 
 /** The longest a server may be given by its own limit. */

@@ -5,6 +5,7 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { ctxFor } from '#lib/dev/test/fleet.ts'
 import { simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
+import { simulatedLimits, standardLimits } from './limits.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
@@ -57,7 +58,7 @@ test('a simulation says of a rate what the broker says: how much is used, that i
   const agent = await makeAgent(db)
   const grant = await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', rateCalls: 2, ratePer: 'minute' })
   const call = { agentId: agent.agentId, serverId: 'modern', tool: 'look' }
-  const brokers = { agent: 50, server: 0 }
+  const brokers = simulatedLimits({ ...standardLimits, agentCallsPerSecond: 50, serverCallsPerSecond: 0 })
   const simulated = (at?: Date) =>
     simulate(ctxFor(db, undefined, new Date()), at ? { ...call, at: at.toISOString() } : call, brokers)
   const client = await agentSession(db, world, { agent })

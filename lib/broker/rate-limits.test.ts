@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isDeeperThan } from './depth.ts'
+import { isDeeperThan } from '#lib/guardrails/rules/request-limits.ts'
 import { RateLimits } from './rate-limits.ts'
 
 function world(agentCallsPerSecond = 2) {

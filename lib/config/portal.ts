@@ -41,8 +41,8 @@ export type PortalConfig = {
   trustProxy: boolean
   /** Requests of one token at the REST API a minute; 0: no limit. */
   apiPerMinute: { read: number; write: number }
-  /** What brokers that are set as this portal is allow each agent and server a second; 0: no limit. */
-  brokerRates: { agent: number; server: number }
+  /** What brokers that are set as this portal is allow each agent and server a second (0: no limit), and bytes of an answer that they hold or pass on. */
+  brokerLimits: { agent: number; server: number; resultBytesMax: number; streamBytesMax: number }
   logLevel: string
 }
 
@@ -79,6 +79,8 @@ const schema = variables
     WHEELHOUSE_API_WRITES_PER_MINUTE: true,
     WHEELHOUSE_AGENT_CALLS_PER_SECOND: true,
     WHEELHOUSE_SERVER_CALLS_PER_SECOND: true,
+    WHEELHOUSE_RESULT_BYTES_MAX: true,
+    WHEELHOUSE_STREAM_BYTES_MAX: true,
     WHEELHOUSE_LOG_LEVEL: true,
   })
   .required({ DATABASE_URL: true, WHEELHOUSE_AUTH_SECRET: true })
@@ -109,9 +111,11 @@ export function parsePortalConfig(env: Environment = process.env): PortalConfig 
       read: values.WHEELHOUSE_API_READS_PER_MINUTE,
       write: values.WHEELHOUSE_API_WRITES_PER_MINUTE,
     },
-    brokerRates: {
+    brokerLimits: {
       agent: values.WHEELHOUSE_AGENT_CALLS_PER_SECOND,
       server: values.WHEELHOUSE_SERVER_CALLS_PER_SECOND,
+      resultBytesMax: values.WHEELHOUSE_RESULT_BYTES_MAX,
+      streamBytesMax: values.WHEELHOUSE_STREAM_BYTES_MAX,
     },
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
   }

@@ -9,6 +9,7 @@ import { Time } from '#components/ui/time.client.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { isRole, roleLabel } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { limitsOfBrokers } from '#lib/guardrails/rules/request-limits.ts'
 import { simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
 import { rateNote } from '#lib/guardrails/rules/known-rates.ts'
 import { runTriggers, simulateInput, type SimulationView } from '#lib/guardrails/schema/explanation.ts'
@@ -134,7 +135,7 @@ async function outcomeOf(
       ...(at === undefined ? {} : { at }),
       ...(policySet === undefined ? {} : { policySet }),
     }
-    return { simulated: await simulate(ctx, call, portal().config.brokerRates) }
+    return { simulated: await simulate(ctx, call, limitsOfBrokers(portal().config.brokerLimits)) }
   } catch (error) {
     if (error instanceof DomainError && (error.code === 'invalid' || error.code === 'not_found')) {
       return { problem: error.message }

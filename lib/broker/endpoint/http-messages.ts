@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { requestTooLarge } from '#lib/guardrails/rules/request-limits.ts'
 import type { Answer } from '../wire.ts'
 
 export class BodyTooLarge extends Error {
@@ -13,7 +14,7 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<st
     // Not destroyed: the answer goes over the same connection.
     const refuse = (): void => {
       request.off('data', take).pause()
-      reject(new BodyTooLarge(`A request may be ${bytesMax} bytes long.`))
+      reject(new BodyTooLarge(requestTooLarge(bytesMax).message))
     }
     const take = (chunk: Buffer): void => {
       size += chunk.length

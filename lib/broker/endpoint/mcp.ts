@@ -2,13 +2,13 @@ import type { IncomingMessage } from 'node:http'
 import { decideCaller } from '#lib/guardrails/rules/decide.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
+import { requestTooDeep } from '#lib/guardrails/rules/request-limits.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable } from '../audit/group-commit.ts'
 import { inexactDenial } from '../denials.ts'
 import { sessionNotFound } from '../conversation/session-stream.ts'
 import { subscribe } from '../conversation/subscriptions.ts'
 import { Talk } from '../conversation/talk.ts'
-import { isDeeperThan } from '../depth.ts'
 import { listTools } from '../listing.ts'
 import { resolveMerged } from '../merged-names.ts'
 import { isSessionMethod } from '../methods.ts'
@@ -72,10 +72,8 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
     )
   }
   const { requestDepthMax } = parts.pipeline.limits
-  if (isDeeperThan(body, requestDepthMax)) {
-    const message = `A request may be nested ${requestDepthMax} levels deep.`
-    return send(response, refused(parts, 400, { rule: 'request_too_deep', message }))
-  }
+  const tooDeep = requestTooDeep(body, requestDepthMax)
+  if (tooDeep) return send(response, refused(parts, 400, tooDeep))
   const inexact = inexactDenial(text)
   if (inexact) {
     const { caller } = admitted

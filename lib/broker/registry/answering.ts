@@ -6,8 +6,8 @@ import { newRequestId } from '#lib/core/ids.ts'
 import type { Db } from '#lib/db/client.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { Log } from '#lib/log/log.ts'
+import { type BrokerLimits, isDeeperThan } from '#lib/guardrails/rules/request-limits.ts'
 import { inexactDenial } from '../denials.ts'
-import { isDeeperThan } from '../depth.ts'
 import { metadataPath, type ResourceAddresses } from '../endpoint/challenge.ts'
 import { RateLimits } from '../rate-limits.ts'
 import { type Answer, errorAnswer, refusedAnswer, refusedCode, type RpcId } from '../wire.ts'
@@ -21,7 +21,15 @@ const depthMax = 32
 /** People ask by way of a model: some questions at once, not hundreds. */
 const perSecond = 10
 
-type Parts = { db: Db; demoPeople: boolean; addresses: ResourceAddresses; now: () => Date; log: Log }
+type Parts = {
+  db: Db
+  demoPeople: boolean
+  addresses: ResourceAddresses
+  /** How much and how often this broker takes. */
+  limits: BrokerLimits
+  now: () => Date
+  log: Log
+}
 
 /** Who asks and what they may, and then the SDK's server with the tools that person may ask. */
 export class RegistryAnswers {
@@ -32,7 +40,7 @@ export class RegistryAnswers {
   constructor(parts: Parts) {
     this.#parts = parts
     this.#handler = createMcpHandler(
-      ({ authInfo }) => registryServer({ ctx: authInfo?.extra?.['ctx'] as Ctx, log: parts.log }),
+      ({ authInfo }) => registryServer({ ctx: authInfo?.extra?.['ctx'] as Ctx, log: parts.log }, parts.limits),
       {
         onerror: (error) => parts.log.debug({ err: error }, 'a question to the registry failed'),
       },

@@ -1,3 +1,4 @@
+import type { BrokerLimits } from '#lib/guardrails/rules/request-limits.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 
 export const registryPath = '/mcp/registry'
@@ -22,6 +23,7 @@ export type ThreadSettings = {
   demoPeople: boolean
   brokerUrl: string
   portalUrl: string
+  limits: BrokerLimits
 }
 
 export type ToThread = { id: number; request: AskedRequest } | 'close'

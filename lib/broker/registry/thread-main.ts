@@ -9,10 +9,11 @@ import type { FromThread, ThreadSettings, ToThread } from './messages.ts'
 
 const port = parentPort
 invariant(port, 'this is started as a thread')
-const { databaseUrl, logLevel, demoPeople, brokerUrl, portalUrl } = workerData as ThreadSettings
+const { databaseUrl, logLevel, demoPeople, brokerUrl, portalUrl, limits } = workerData as ThreadSettings
 const db = createDb(databaseUrl, { poolSize: 3 })
 const log = createLog({ process: 'broker', level: logLevel })
-const answers = new RegistryAnswers({ db, demoPeople, addresses: { brokerUrl, portalUrl }, now: () => new Date(), log })
+const addresses = { brokerUrl, portalUrl }
+const answers = new RegistryAnswers({ db, demoPeople, addresses, limits, now: () => new Date(), log })
 
 port.on('message', (message: ToThread) => {
   if (message === 'close') return void close()

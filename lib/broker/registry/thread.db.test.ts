@@ -4,13 +4,15 @@ import { startBrokerProcess } from '#lib/dev/test/broker-process.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makePerson } from '#lib/dev/test/fleet.ts'
 import { createLog } from '#lib/log/log.ts'
+import { simulatedLimits, standardLimits } from '../limits.ts'
 import { RegistryThread } from './thread.ts'
 
 const log = createLog({ process: 'broker', level: 'silent' })
 
 function threadAt(databaseUrl: string): RegistryThread {
+  const limits = simulatedLimits(standardLimits)
   const addresses = { brokerUrl: 'http://broker.test', portalUrl: 'http://portal.test' }
-  return new RegistryThread({ databaseUrl, logLevel: 'silent', demoPeople: true, ...addresses }, log)
+  return new RegistryThread({ databaseUrl, logLevel: 'silent', demoPeople: true, limits, ...addresses }, log)
 }
 
 function asked(token: string) {

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import type { Ctx } from '#lib/auth/ctx.ts'
+import type { BrokerLimits } from '#lib/guardrails/rules/request-limits.ts'
 import type { Permission } from '#lib/auth/permissions.ts'
 
 /** What a tool says: `structured` is its output schema's, `text` the same for clients that show no structured content. */
@@ -16,7 +17,11 @@ export type RegistryTool = {
   output: z.ZodObject
   /** The agent it is about, for the audit log. */
   agentOf: (input: Record<string, unknown>) => string | undefined
-  run: (ctx: Ctx, input: Record<string, unknown>) => Promise<{ structured: Record<string, unknown>; text: string }>
+  run: (
+    ctx: Ctx,
+    input: Record<string, unknown>,
+    brokers: BrokerLimits,
+  ) => Promise<{ structured: Record<string, unknown>; text: string }>
 }
 
 /** Keeps input and output of a tool to its schemas; the table of tools forgets them. */
@@ -25,13 +30,13 @@ export function registryTool<I extends z.ZodObject, O extends z.ZodObject>(
     input: I
     output: O
     agentOf?: (input: z.output<I>) => string | undefined
-    run: (ctx: Ctx, input: z.output<I>) => Promise<RegistryAnswer<O>>
+    run: (ctx: Ctx, input: z.output<I>, brokers: BrokerLimits) => Promise<RegistryAnswer<O>>
   },
 ): RegistryTool {
   const { agentOf, run, ...rest } = tool
   return {
     ...rest,
     agentOf: (input) => agentOf?.(input as z.output<I>),
-    run: (ctx, input) => run(ctx, input as z.output<I>),
+    run: (ctx, input, brokers) => run(ctx, input as z.output<I>, brokers),
   }
 }

@@ -1,6 +1,6 @@
 import type { Pool } from 'undici'
 import { isExactNumber, parseExactly } from '#lib/core/exact-json.ts'
-import { isDeeperThan } from '../depth.ts'
+import { isDeeperThan } from '#lib/guardrails/rules/request-limits.ts'
 import { LargeReply } from '../large/large-reply.ts'
 import { type SseItem, SseSplitter } from '../large/sse-splitter.ts'
 import type { RpcError } from '../wire.ts'

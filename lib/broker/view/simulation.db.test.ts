@@ -8,7 +8,8 @@ import { ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { enforcePolicies, forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { callIn, simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
-import { decide } from '#lib/guardrails/rules/decide.ts'
+import { decide, decideCaller } from '#lib/guardrails/rules/decide.ts'
+import type { PolicyView, ToolCall } from '#lib/guardrails/rules/facts.ts'
 import { judgedOf, situationOf } from '#lib/guardrails/rules/situation.ts'
 import { type ReplayedSet, replayedSet } from '#lib/guardrails/queries.ts'
 import { holdFor } from '#lib/guardrails/rules/holds.ts'
@@ -16,6 +17,8 @@ import { runTriggers } from '#lib/guardrails/schema/explanation.ts'
 import { agentStatuses, environments, sensitivities, tiers, toolClasses, toolStates } from '#lib/registry/schema.ts'
 import { createLog } from '#lib/log/log.ts'
 import { GrantRates } from '../grant-rates.ts'
+import { simulatedLimits, standardLimits } from '../limits.ts'
+import { RateLimits } from '../rate-limits.ts'
 import { loadAll } from './load.ts'
 import { BrokerView } from './view.ts'
 
@@ -36,7 +39,12 @@ const argumentsOf: Record<string, JsonValue>[] = [
   { amount: 50 },
   { amount: 500, account: 'DE1' },
   { lines: [{ kind: 'a' }, { kind: 'c' }] },
+  // One level more than is taken.
+  { deep: { of: { it: {} } } },
+  { amount: 50, note: 'x'.repeat(300) },
 ]
+/** Small ones, so that a request can be over them. */
+const limits = { ...standardLimits, requestBytesMax: 300, requestDepthMax: 5 }
 const active = ['active', 'active', 'active'] as const
 const approved = ['approved', 'approved'] as const
 const calm = [null, null, null, null, null, null] as const
@@ -118,17 +126,20 @@ dbTest(
         if (!plan.enforced) await enforcePolicies(db, [])
         const ctx = ctxFor(db, undefined, now)
         const rates = new GrantRates({ db, log, waitMs: 5000 })
+        const brokers = simulatedLimits(limits)
         for (const agent of [agentId, 'nobody']) {
           for (const server of [serverId, 'nowhere']) {
             for (const tool of [...toolNames, 'gone', 'method:resources/read', 'method:sampling/createMessage']) {
               for (const given of agent === 'nobody' || server === 'nowhere' ? [{}] : argumentsOf) {
                 const { startedBy, simulatedModel } = plan
                 const asked = { agentId: agent, serverId: server, tool, arguments: given, simulatedModel, startedBy }
-                const said = await simulate(ctx, { ...asked, ...(plan.enforced ? {} : { policySet: number }) })
+                const said = await simulate(ctx, { ...asked, ...(plan.enforced ? {} : { policySet: number }) }, brokers)
                 const broker = await atBroker({ view, rates }, asked)
                 expect(verdictOf(said)).toEqual(broker)
                 const again = replayedOf(view, asked, replayed)
-                if (again !== undefined) expect(again).toBe(broker.rule?.startsWith('policy_') ? broker.rule : null)
+                // What was refused before it was read, the policies were not asked about.
+                if (again !== undefined && !broker.rule?.startsWith('request_'))
+                  expect(again).toBe(broker.rule?.startsWith('policy_') ? broker.rule : null)
                 expect(said.steps.filter(({ outcome }) => outcome === 'refused' || outcome === 'held').length).toBe(
                   broker.outcome === 'allowed' ? 0 : 1,
                 )
@@ -153,11 +164,13 @@ dbTest(
         'tool_quarantined',
         'budget_exceeded',
         'grant_rate',
+        'request_too_deep',
+        'request_too_large',
       ]),
     )
     expect([...seen].some((rule) => rule.startsWith('policy_'))).toBe(true)
   },
-  240_000,
+  420_000,
 )
 
 /** What a broker decides, and counts. */
@@ -166,16 +179,42 @@ async function atBroker(
   asked: Parameters<typeof callIn>[1],
 ): Promise<Verdict> {
   const { call, view: withRun } = callIn(view, asked)
+  const unread = refusedUnread(call, withRun)
+  if (unread) return { outcome: 'refused', ...unread, hold: null }
   const decision = decide(call, withRun, now)
+  const tooOften = new RateLimits(limits, ownRates(view)).takeForAgent(call.caller.agentId)
   if (!decision.ok) {
     return { outcome: 'refused', rule: decision.error.rule, message: decision.error.message, hold: null }
   }
+  if (tooOften) return { outcome: 'refused', rule: tooOften.rule, message: tooOften.message, hold: null }
   const { rule: hold } = holdFor(call, decision.value, { view, now })
   const usedUp = hold ? null : await rates.take(decision.value)
   // When it goes again it says by its own clock.
   if (usedUp) return { outcome: 'refused', rule: usedUp.rule, message: usedUp.message.replace(waits, ''), hold: null }
   return { outcome: hold ? 'held' : 'allowed', rule: null, message: hold?.title ?? null, hold: hold?.id ?? null }
 }
+
+/** As the endpoint does it: who calls and which server is asked, then the body, then what it says. */
+function refusedUnread(call: ToolCall, view: PolicyView): { rule: string; message: string } | null {
+  if (call.isMethod || !decideCaller(call.caller, view).ok || !view.servers.has(call.serverId)) return null
+  const params = { name: call.tool, arguments: call.arguments }
+  const text = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })
+  if (Buffer.byteLength(text) > limits.requestBytesMax)
+    return { rule: 'request_too_large', message: `A request may be ${limits.requestBytesMax} bytes long.` }
+  if (levelsOf(JSON.parse(text)) > limits.requestDepthMax)
+    return { rule: 'request_too_deep', message: `A request may be nested ${limits.requestDepthMax} levels deep.` }
+  return null
+}
+
+function levelsOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0
+  return 1 + Math.max(0, ...Object.values(value).map(levelsOf))
+}
+
+const ownRates = (view: BrokerView) => ({
+  agent: (id: string) => view.agents.get(id)?.callsPerSecond,
+  server: (id: string) => view.servers.get(id)?.callsPerSecond,
+})
 
 /** What a replay decides again from what would be recorded of the decision; undefined: it is not the policies'. */
 function replayedOf(

@@ -69,7 +69,7 @@ export const toolFactPairs = `'name', "name", 'class', "class", 'state', "state"
 
 export const serverFactsSql: FactsSql<ServerFactsRow> = {
   name: 'server_facts',
-  text: `select ${serverFactColumns}, s."callsPerSecond", coalesce(t."tools", '[]') as "tools" from "McpServer" s
+  text: `select ${serverFactColumns}, s."callsPerSecond", s."callDeadlineSeconds", s."resultBytesMax", s."resultDepthMax", coalesce(t."tools", '[]') as "tools" from "McpServer" s
     left join lateral (select json_agg(json_build_object(${toolFactPairs}) order by "name") as "tools" from "McpTool" where "serverId" = s."id") t on true
     where $1::text[] is null or s."id" = any ($1)`,
 }

@@ -58,6 +58,10 @@ export type ServerFacts = {
   readonly demo: boolean
   /** Its own limit of calls a second from each broker. */
   readonly callsPerSecond?: number | null
+  /** And of how long it has, and of the size and depth of its answers. */
+  readonly callDeadlineSeconds?: number | null
+  readonly resultBytesMax?: number | null
+  readonly resultDepthMax?: number | null
   readonly tools: ReadonlyMap<string, ToolFacts>
 }
 

@@ -1,7 +1,8 @@
 import type { SimulatedRate } from '../schema/explanation.ts'
-import { type BrokerRates, burstSeconds } from './call-rates.ts'
+import { burstSeconds } from './call-rates.ts'
 import type { Allowed } from './decide.ts'
 import { grantUsedUp } from './grant-rate.ts'
+import type { BrokerLimits } from './request-limits.ts'
 import type { Denial } from '../schema.ts'
 
 /** What is known of the limits of a call that nobody makes. */
@@ -14,7 +15,7 @@ export type KnownRates = {
   readonly toCome: boolean
   readonly at: Date
   /** Null: not known here. */
-  readonly brokers: BrokerRates | null
+  readonly brokers: BrokerLimits | null
 }
 
 /** What refuses a call whose grants are all used up, as the broker finds it; null when one has a call left, or needs none, or when that cannot be known. */

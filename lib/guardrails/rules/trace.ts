@@ -1,4 +1,5 @@
 import type { BypassedHold } from '#lib/audit/events.ts'
+import { err, type Result } from '#lib/core/result.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { conditionText } from '#lib/registry/schema/conditions.ts'
 import type { Denial } from '../schema.ts'
@@ -12,12 +13,13 @@ import {
   stepTitles,
 } from '../schema/explanation.ts'
 import { isConditional } from './conditions.ts'
-import { type Allowed, decide } from './decide.ts'
+import { type Allowed, decide, decideCaller } from './decide.ts'
 import { factsOfDenial } from './denial-facts.ts'
-import type { PolicyView, ToolCall } from './facts.ts'
+import type { PolicyView, ServerFacts, ToolCall } from './facts.ts'
 import { rolesText } from './held-calls.ts'
 import { holdFor } from './holds.ts'
 import { isRateOpen, type KnownRates, rateNote, ratesOf, usedUp } from './known-rates.ts'
+import { argumentsDenial, type BrokerLimits } from './request-limits.ts'
 import { isCallStep, stepOf } from './steps.ts'
 
 export type Trace = {
@@ -31,7 +33,8 @@ export type Trace = {
 
 /** What is decided about a call, with every step of it: by the very function that decides at the broker, the one that holds, and what is known of its limits. */
 export function traceCall(call: ToolCall, view: PolicyView, now: Date, known: KnownRates): Trace {
-  const decision = decide(call, view, now)
+  const { brokers } = known
+  const decision = brokers ? decideWithin(call, { view, now, brokers }) : decide(call, view, now)
   if (!decision.ok) {
     const denial = decision.error
     const step = stepOf(denial.rule, factsOfDenial(denial, call, view, now))
@@ -41,14 +44,14 @@ export function traceCall(call: ToolCall, view: PolicyView, now: Date, known: Kn
       allowed: null,
       hold: null,
       rates: [],
-      steps: refusedSteps(step, denial.message, { call, view }),
+      steps: refusedSteps(step, denial.message, { call, view, brokers }),
     }
   }
   const allowed = decision.value
   const { rule: hold, bypassed } = holdFor(call, allowed, { view, now })
   const rates = ratesOf(allowed, known)
   const open = (['agent_rate', 'rates'] as const).filter((id) => isRateOpen(id, rates, known))
-  const about = { call, view, allowed, hold, bypassed, rates, open }
+  const about = { call, view, allowed, hold, bypassed, rates, open, brokers }
   // What is held is counted when it goes.
   const denial = hold ? null : usedUp(allowed, known)
   if (denial) {
@@ -56,6 +59,18 @@ export function traceCall(call: ToolCall, view: PolicyView, now: Date, known: Kn
   }
   const steps = stepsTo({ ...about, step: hold ? 'hold' : null, outcome: 'held' })
   return { outcome: hold ? 'held' : 'allowed', denial: null, allowed, hold, rates, steps }
+}
+
+/** As a broker does: who may not speak to it, and to a server that is none, is told so before the request is read. */
+function decideWithin(
+  call: ToolCall,
+  { view, now, brokers }: { view: PolicyView; now: Date; brokers: BrokerLimits },
+): Result<Allowed, Denial> {
+  const { tool, isMethod, arguments: given } = call
+  const reads =
+    given !== undefined && !isMethod && view.servers.has(call.serverId) && decideCaller(call.caller, view).ok
+  const tooMuch = reads ? argumentsDenial({ tool, given }, brokers) : null
+  return tooMuch ? err(tooMuch) : decide(call, view, now)
 }
 
 /** The steps up to the one that refused, and those that were not reached; none for what is no step of a call. */
@@ -92,6 +107,7 @@ type Passed = {
   hold: HoldRuleFacts | null
   bypassed: BypassedHold | null
   rates: readonly SimulatedRate[]
+  brokers: BrokerLimits | null
   /** Limits whose answer is not known. */
   open: readonly CallStepId[]
 }
@@ -116,10 +132,14 @@ function bypassNote({ rule, also = [] }: BypassedHold, { holdRules }: PolicyView
 }
 
 function noteOf(id: CallStepId, about: { call: ToolCall; view: PolicyView } & Partial<Passed>): string | null {
-  const { call, view, allowed, hold, bypassed, rates = [] } = about
+  const { call, view, allowed, hold, bypassed, brokers, rates = [] } = about
   const agent = view.agents.get(call.caller.agentId)
   const server = view.servers.get(call.serverId)
   switch (id) {
+    case 'request':
+      return brokers ? requestNote(brokers) : null
+    case 'delivery':
+      return brokers && server ? deliveryNote(brokers, server) : null
     case 'caller':
       return agent ? `${agent.name} is ${agent.status}, version ${agent.currentVersion}, tier ${agent.tier}.` : null
     case 'server':
@@ -159,6 +179,20 @@ function conditionsNote({ grant }: Allowed, call: ToolCall): string {
   if (!isConditional(grant)) return 'The grant has none.'
   if (call.arguments !== undefined) return 'They fit.'
   return `The arguments are not known; they must fit: ${grant.conditions!.map(conditionText).join('; ')}.`
+}
+
+function requestNote({ requestBytesMax, requestDepthMax }: BrokerLimits): string {
+  return `It may have ${requestBytesMax} bytes and be nested ${requestDepthMax} levels deep.`
+}
+
+/** The server’s own limits where it has some, and never more than brokers pass on. */
+function deliveryNote(brokers: BrokerLimits, server: ServerFacts): string {
+  const { callDeadlineSeconds: own, resultBytesMax, resultDepthMax } = server
+  const seconds = typeof own === 'number' ? own : brokers.callDeadlineMs / 1000
+  const bytes = Math.min(resultBytesMax ?? Number.POSITIVE_INFINITY, brokers.streamBytesMax)
+  const levels = Math.min(resultDepthMax ?? Number.POSITIVE_INFINITY, brokers.resultDepthMax)
+  const held = Math.min(bytes, brokers.resultBytesMax)
+  return `The server has ${seconds} s. Its answer may have ${bytes} bytes, ${held} of them in memory, and be nested ${levels} levels deep.`
 }
 
 function holdNote({ title, deciderRoles, decideSeconds, onTimeout }: HoldRuleFacts): string {

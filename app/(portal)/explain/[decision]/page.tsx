@@ -13,8 +13,10 @@ import { can } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { explainDecision } from '#lib/guardrails/queries/explanation/decision.ts'
+import { limitsOfBrokers } from '#lib/guardrails/rules/request-limits.ts'
 import { type DecisionExplanation, explainDecisionInput } from '#lib/guardrails/schema/explanation.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
+import { portal } from '#lib/web/db.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { hrefWith } from '#lib/web/search.ts'
 
@@ -24,8 +26,11 @@ export const metadata: Metadata = { title: 'Why it was decided so' }
 export default async function ExplainPage({ params }: { params: Promise<{ decision: string }> }) {
   const ctx = await currentCtx()
   const input = explainDecisionInput.safeParse({ id: (await params).decision })
+  const brokers = limitsOfBrokers(portal().config.brokerLimits)
   const missing = new DomainError('not_found', 'There is no such decision.')
-  const explained = await orNotFound(input.success ? explainDecision(ctx, input.data) : Promise.reject(missing))
+  const explained = await orNotFound(
+    input.success ? explainDecision(ctx, input.data, brokers) : Promise.reject(missing),
+  )
   const { about, rule } = explained
   const isCall = about.agent !== null && about.server !== null && about.tool !== null
   return (

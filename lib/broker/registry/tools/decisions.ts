@@ -41,8 +41,8 @@ export const explain = registryTool({
       })
       .nullable(),
   }),
-  async run(ctx, { id }) {
-    const explained = await explainDecision(ctx, { id })
+  async run(ctx, { id }, brokers) {
+    const explained = await explainDecision(ctx, { id }, brokers)
     const { at, now } = explained
     const structured = {
       ...shown(explained),
@@ -78,9 +78,9 @@ export const simulateCall = registryTool({
   }),
   output: explanation.extend({ at: z.string(), policyVersion: z.string(), grantId: z.string().nullable() }),
   agentOf: (input) => input.agentId,
-  async run(ctx, { arguments: given = null, startedBy = null, at: instant, ...call }) {
+  async run(ctx, { arguments: given = null, startedBy = null, at: instant, ...call }, brokers) {
     const at = instant === undefined ? {} : { at: instant }
-    const simulated = await simulate(ctx, { ...call, ...at, arguments: given, startedBy })
+    const simulated = await simulate(ctx, { ...call, ...at, arguments: given, startedBy }, brokers)
     const { policyVersion, grant } = simulated
     const structured = { ...shown(simulated), at: simulated.at, policyVersion, grantId: grant?.id ?? null }
     return { structured, text: [simulated.at, ...linesOf(structured)].join('\n') }

@@ -2,6 +2,7 @@ import { authorize, can, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { AuditEvent } from '#lib/db/generated/client.ts'
 import { methodPrefix } from '#lib/registry/schema.ts'
+import type { BrokerLimits } from '../../rules/request-limits.ts'
 import { isCallStep, stepOf } from '../../rules/steps.ts'
 import { passedSteps, refusedSteps } from '../../rules/trace.ts'
 import type { DecidedNow, DecisionExplanation, ExplainedFacts, Explanation, StepId } from '../../schema/explanation.ts'
@@ -15,9 +16,13 @@ type Event = Omit<AuditEvent, 'leafHash'>
 
 /**
  * Why something was decided as it was, from its audit event: what was true at that instant, who set the rule and who can change it; and of a call, whether
- * it would be decided otherwise now. Needs `runs:read` for what agents did, and `audit:read` for anything else but one's own refusals; throws `not_found`.
+ * it would be decided otherwise now, by brokers with these limits. Needs `runs:read` for what agents did, and `audit:read` for anything else but one's own refusals; throws `not_found`.
  */
-export async function explainDecision(ctx: Ctx, { id }: { id: string }): Promise<DecisionExplanation> {
+export async function explainDecision(
+  ctx: Ctx,
+  { id }: { id: string },
+  brokers: BrokerLimits | null = null,
+): Promise<DecisionExplanation> {
   authorize(ctx, 'runs:read')
   const event = await reader(ctx).auditEvent.findUnique({ where: { id }, omit: { leafHash: true } })
   if (!event || !isDecision(event))
@@ -45,7 +50,7 @@ export async function explainDecision(ctx: Ctx, { id }: { id: string }): Promise
     ...(end ? intendedWords : {}),
   }
   if (end?.next) explanation.next = [end.next, ...explanation.next]
-  return { ...explanation, now: await decidedNow(ctx, event, explanation) }
+  return { ...explanation, now: await decidedNow(ctx, event, { then: explanation, brokers }) }
 }
 
 function isDecision({ decision, rule, event }: Event): boolean {
@@ -131,7 +136,11 @@ async function aboutOf(ctx: Ctx, event: Event): Promise<Explanation['about']> {
   }
 }
 
-async function decidedNow(ctx: Ctx, event: Event, then: Explanation): Promise<DecidedNow | null> {
+async function decidedNow(
+  ctx: Ctx,
+  event: Event,
+  { then, brokers }: { then: Explanation; brokers: BrokerLimits | null },
+): Promise<DecidedNow | null> {
   const { agentId, serverId, tool } = event
   const isCall = event.event.startsWith('mcp.call_') || event.event.startsWith('call.')
   if (!isCall || agentId === null || serverId === null || tool === null) return null
@@ -141,14 +150,15 @@ async function decidedNow(ctx: Ctx, event: Event, then: Explanation): Promise<De
     event.runId === null
       ? null
       : await reader(ctx).run.findUnique({ where: { id: event.runId }, select: { simulated: true, trigger: true } })
-  const now = await simulate(ctx, {
+  const call = {
     agentId,
     serverId,
     tool: await toolIn(ctx, { serverId, tool }),
     arguments: await callArguments(ctx, event),
     simulatedModel: run?.simulated ?? false,
     startedBy: run?.trigger ?? null,
-  })
+  }
+  const now = await simulate(ctx, call, brokers)
   const differs = isDecidedOtherwise(then, now)
   const because = differs
     ? await changesSince(ctx, {

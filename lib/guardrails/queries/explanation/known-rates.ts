@@ -1,12 +1,12 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
-import type { BrokerRates } from '../../rules/call-rates.ts'
+import type { BrokerLimits } from '../../rules/request-limits.ts'
 import type { GrantFacts, PolicyView } from '../../rules/facts.ts'
 import { useOfRate } from '../../rules/grant-rate.ts'
 import type { KnownRates } from '../../rules/known-rates.ts'
 
 const periodMs = { minute: 60_000, hour: 3_600_000 } as const
 
-type Of = { agentId: string; serverId: string; at: Date; past: boolean; brokers: BrokerRates | null }
+type Of = { agentId: string; serverId: string; at: Date; past: boolean; brokers: BrokerLimits | null }
 
 /** How far the rates of an agent's grants on a server are used: as brokers count them; of what was, the calls on record. Nothing is counted. */
 export async function knownRates(ctx: Ctx, view: PolicyView, of: Of): Promise<KnownRates> {

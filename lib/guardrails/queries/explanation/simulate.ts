@@ -2,7 +2,7 @@ import { authorize, type Ctx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { methodPrefix } from '#lib/registry/schema.ts'
 import { instantOf } from '#lib/registry/queries/past.ts'
-import type { BrokerRates } from '../../rules/call-rates.ts'
+import type { BrokerLimits } from '../../rules/request-limits.ts'
 import type { Allowed } from '../../rules/decide.ts'
 import { factsOfDenial } from '../../rules/denial-facts.ts'
 import type { PolicyView, RunFacts, ToolCall } from '../../rules/facts.ts'
@@ -22,12 +22,12 @@ const simulatedRunId = 'simulated'
  * functions over the same facts. Nothing is called, counted or recorded. Needs `agents:read`; throws `invalid` for the
  * instant, `not_found` for a policy set.
  *
- * @param brokers what brokers allow agents and servers that have no limit of their own; null: that is not known here
+ * @param brokers how much and how often brokers take where nothing else is said; null: that is not known here
  */
 export async function simulate(
   ctx: Ctx,
   input: SimulateInput,
-  brokers: BrokerRates | null = null,
+  brokers: BrokerLimits | null = null,
 ): Promise<SimulationView> {
   authorize(ctx, 'agents:read')
   const asked = simulateInput.parse(input)

@@ -1,0 +1,58 @@
+import { isExactNumber } from '#lib/core/exact-json.ts'
+import type { Denial } from '../schema.ts'
+import type { BrokerRates } from './call-rates.ts'
+
+/** What brokers take, and how long they wait, where nothing else is said. */
+export const requestLimits = {
+  /** Of a request's body, and the levels of arrays and objects in it. */
+  requestBytesMax: 4 * 1024 * 1024,
+  requestDepthMax: 64,
+  resultDepthMax: 64,
+  /** Until a server has answered. */
+  callDeadlineMs: 60_000,
+} as const
+
+/** The limits of brokers as a simulation knows them. */
+export type BrokerLimits = BrokerRates & { readonly [K in keyof typeof requestLimits]: number } & {
+  /** Of an answer that is held in memory, and of one that is passed on while it arrives. */
+  readonly resultBytesMax: number
+  readonly streamBytesMax: number
+}
+
+/** Of brokers that are set as whoever asks is. */
+export function limitsOfBrokers(
+  settings: BrokerRates & Pick<BrokerLimits, 'resultBytesMax' | 'streamBytesMax'>,
+): BrokerLimits {
+  return { ...requestLimits, ...settings }
+}
+
+/** Whether a parsed JSON value is nested deeper than `levels`; looks no deeper than that itself. */
+export function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  if (levels === 0) return !isExactNumber(value)
+  for (const inner of Array.isArray(value) ? (value as unknown[]) : Object.values(value)) {
+    if (typeof inner === 'object' && inner !== null && isDeeperThan(inner, levels - 1)) return true
+  }
+  return false
+}
+
+export function requestTooLarge(bytesMax: number): Denial {
+  return { rule: 'request_too_large', message: `A request may be ${bytesMax} bytes long.` }
+}
+
+/** Why a request is refused for how deep it is; null when it is not. */
+export function requestTooDeep(body: unknown, levels: number): Denial | null {
+  if (!isDeeperThan(body, levels)) return null
+  return { rule: 'request_too_deep', message: `A request may be nested ${levels} levels deep.` }
+}
+
+/** Why a call with such arguments is refused before anything else is asked of it, however little is sent with them; null when it need not be. */
+export function argumentsDenial(
+  { tool, given }: { tool: string; given: Readonly<Record<string, unknown>> },
+  limits: Pick<BrokerLimits, 'requestBytesMax' | 'requestDepthMax'>,
+): Denial | null {
+  const body = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: tool, arguments: given } }
+  if (new TextEncoder().encode(JSON.stringify(body)).length > limits.requestBytesMax)
+    return requestTooLarge(limits.requestBytesMax)
+  return requestTooDeep(body, limits.requestDepthMax)
+}
