@@ -119,7 +119,8 @@ test('what is listened for is on record by what it is decided as', async ({ db, 
     params: { notifications: { promptsListChanged: true, resourceSubscriptions: [uri] } },
   })
   expect(JSON.stringify(heard[0])).not.toContain('resourcesListChanged')
-  const rows = await db.auditEvent.findMany({ where: { agentId, event: 'mcp.call_allowed' } })
-  expect(rows.map(({ tool }) => tool).toSorted()).toEqual(['prompts/list', 'resources/subscribe'])
+  const where = { agentId, event: 'mcp.call_allowed' }
+  const rows = await db.auditEvent.findMany({ where, orderBy: { tool: 'asc' } })
+  expect(rows.map(({ tool }) => tool)).toEqual(['prompts/list', 'resources/subscribe'])
   end()
 })

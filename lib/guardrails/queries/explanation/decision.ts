@@ -50,7 +50,7 @@ export async function explainDecision(
     ...(end ? intendedWords : {}),
   }
   if (end?.next) explanation.next = [end.next, ...explanation.next]
-  return { ...explanation, now: await decidedNow(ctx, event, { then: explanation, brokers }) }
+  return { ...explanation, now: await decidedNow(ctx, event, { before: explanation, brokers }) }
 }
 
 function isDecision({ decision, rule, event }: Event): boolean {
@@ -139,12 +139,12 @@ async function aboutOf(ctx: Ctx, event: Event): Promise<Explanation['about']> {
 async function decidedNow(
   ctx: Ctx,
   event: Event,
-  { then, brokers }: { then: Explanation; brokers: BrokerLimits | null },
+  { before, brokers }: { before: Explanation; brokers: BrokerLimits | null },
 ): Promise<DecidedNow | null> {
   const { agentId, serverId, tool } = event
   const isCall = event.event.startsWith('mcp.call_') || event.event.startsWith('call.')
   if (!isCall || agentId === null || serverId === null || tool === null) return null
-  if (then.step !== null && !isCallStep(then.step)) return null
+  if (before.step !== null && !isCallStep(before.step)) return null
   if (!can(ctx.actor, 'agents:read')) return null
   const run =
     event.runId === null
@@ -159,10 +159,10 @@ async function decidedNow(
     startedBy: run?.trigger ?? null,
   }
   const now = await simulate(ctx, call, brokers)
-  const differs = isDecidedOtherwise(then, now)
+  const differs = isDecidedOtherwise(before, now)
   const because = differs
     ? await changesSince(ctx, {
-        steps: [then.step, now.step],
+        steps: [before.step, now.step],
         agentId,
         teamId: event.teamId,
         serverId,
