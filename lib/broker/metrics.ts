@@ -1,14 +1,18 @@
-import type { Circuit } from './upstream/circuit.ts'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Latencies, type Latency } from './telemetry/latencies.ts'
+import type { Circuit } from './upstream/circuit.ts'
 
 export type LatencyPart = 'auth' | 'decide' | 'hold' | 'upstream' | 'audit' | 'total'
 /** What was called, and by an agent of which class (its tier). Only what the registry knows has a name here; the rest is `''`. */
 export type TargetLabels = { server: string; tool: string; agentClass: string }
 export type CallLabels = TargetLabels & { class: string; decision: 'allow' | 'deny'; outcome: string }
 
+type CountedLabels = Record<'server' | 'tool' | 'class' | 'agent_class' | 'decision' | 'outcome', string>
 type Series = {
   labels: TargetLabels
-  parts: Partial<Record<LatencyPart, { observe(seconds: number): void }>>
+  parts: Partial<Record<LatencyPart, Latency>>
+  /** By class, decision and outcome. */
+  calls: Map<string, { labels: CountedLabels; count: number }>
 }
 
 const seconds = [0.00025, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60]
@@ -18,12 +22,11 @@ const seriesMax = 1000
 /** What `/metrics` tells: calls by server, tool, classes and decision, and where their time went. */
 export class BrokerMetrics {
   readonly registry = new Registry()
-  readonly #calls: Counter<'server' | 'tool' | 'class' | 'agent_class' | 'decision' | 'outcome'>
   readonly #refused: Counter<'rule'>
-  readonly #latency: Histogram<'part' | 'server' | 'tool' | 'agent_class'>
+  readonly #latency: Latencies
   readonly #batches: Histogram
   readonly #decisions: Histogram<'end'>
-  /** Bound once: looking up labels costs more than counting. */
+  /** Counted here and given to the registry when it is read: looking up labels costs more than counting. */
   readonly #series = new Map<string, Series>()
 
   constructor(gauges: {
@@ -35,11 +38,16 @@ export class BrokerMetrics {
   }) {
     const registers = [this.registry]
     collectDefaultMetrics({ register: this.registry })
-    this.#calls = new Counter({
+    const calls = new Counter({
       name: 'wheelhouse_broker_calls_total',
       help: 'Tool calls by server, tool, its class, class of the agent, decision and outcome (for a refused call: its rule).',
       labelNames: ['server', 'tool', 'class', 'agent_class', 'decision', 'outcome'],
       registers,
+      collect: () => {
+        calls.reset()
+        for (const series of this.#series.values())
+          for (const { labels, count } of series.calls.values()) calls.inc(labels, count)
+      },
     })
     this.#refused = new Counter({
       name: 'wheelhouse_broker_callers_refused_total',
@@ -47,13 +55,12 @@ export class BrokerMetrics {
       labelNames: ['rule'],
       registers,
     })
-    this.#latency = new Histogram({
+    this.#latency = new Latencies({
       name: 'wheelhouse_broker_latency_seconds',
       help: 'Time of a request by part, from its arrival to its answer.',
-      labelNames: ['part', 'server', 'tool', 'agent_class'],
-      buckets: seconds,
-      registers,
+      bounds: seconds,
     })
+    this.registry.registerMetric(this.#latency.metric)
     this.#batches = new Histogram({
       name: 'wheelhouse_broker_audit_batch_rows',
       help: 'Audit rows committed together.',
@@ -103,8 +110,15 @@ export class BrokerMetrics {
   }
 
   called({ class: toolClass, decision, outcome, ...target }: CallLabels): void {
-    const { server, tool, agentClass } = this.#seriesOf(target).labels
-    this.#calls.inc({ server, tool, class: toolClass, agent_class: agentClass, decision, outcome })
+    const { labels, calls } = this.#seriesOf(target)
+    const key = `${toolClass} ${decision} ${outcome}`
+    const counted = calls.get(key)
+    if (counted) return void (counted.count += 1)
+    const { server, tool, agentClass } = labels
+    calls.set(key, {
+      labels: { server, tool, class: toolClass, agent_class: agentClass, decision, outcome },
+      count: 1,
+    })
   }
 
   refused(rule: string): void {
@@ -115,7 +129,7 @@ export class BrokerMetrics {
     const { labels, parts } = this.#seriesOf(target)
     const { server, tool, agentClass } = labels
     for (const part of Object.keys(milliseconds) as LatencyPart[]) {
-      parts[part] ??= this.#latency.labels({ part, server, tool, agent_class: agentClass })
+      parts[part] ??= this.#latency.series({ part, server, tool, agent_class: agentClass })
       parts[part].observe(milliseconds[part]! / 1000)
     }
   }
@@ -125,7 +139,7 @@ export class BrokerMetrics {
     const known = this.#series.get(key)
     if (known) return known
     if (this.#series.size >= seriesMax && tool !== 'other') return this.#seriesOf({ server, tool: 'other', agentClass })
-    const series: Series = { labels: { server, tool, agentClass }, parts: {} }
+    const series: Series = { labels: { server, tool, agentClass }, parts: {}, calls: new Map() }
     this.#series.set(key, series)
     return series
   }

@@ -43,8 +43,8 @@ export function appendStatement(
     name: 'audit_append_observed',
     text: `with observed as (
         insert into "ArgumentObservation" ("eventId", "facts")
-        select o."id", o."facts" from unnest($3::uuid[], $4::json[]) as o("id", "facts") on conflict do nothing
+        select o."id", o."facts" from json_to_recordset($3::json) as o("id" uuid, "facts" json) on conflict do nothing
       ) select audit_append($1::jsonb, $2)`,
-    values: [rows, nudge, observed.map(({ id }) => id), observed.map(({ facts }) => facts)],
+    values: [rows, nudge, `[${observed.map(({ id, facts }) => `{"id":"${id}","facts":${facts}}`).join(',')}]`],
   }
 }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 import type { AccessToken } from '#lib/auth/rules/access-token.ts'
 import { verifyDpopProof } from '#lib/auth/rules/dpop.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
@@ -44,15 +45,32 @@ export async function authenticate(
   return denial ? err({ denial, caller }) : ok(caller)
 }
 
-export function schemeOf(request: IncomingMessage): Scheme {
-  return /^DPoP /i.test(request.headers.authorization ?? '') ? 'DPoP' : 'Bearer'
+export function schemeOf({ headers }: IncomingMessage): Scheme {
+  return schemeIn(headers.authorization ?? '')
 }
 
-function presentedToken(request: IncomingMessage): Result<{ scheme: Scheme; token: string }, Denial> {
-  const { authorization = '' } = request.headers
+function schemeIn(authorization: string): Scheme {
+  return /^DPoP /i.test(authorization) ? 'DPoP' : 'Bearer'
+}
+
+type Presented = Result<{ scheme: Scheme; token: string }, Denial>
+
+/** What was presented last over each connection: mostly the same again, and then it need not be read again, nor hashed to be looked up. */
+const presentedOver = new WeakMap<Socket, { authorization: string; presented: Presented }>()
+
+function presentedToken({ headers, socket }: IncomingMessage): Presented {
+  const { authorization = '' } = headers
+  const last = presentedOver.get(socket)
+  if (last?.authorization === authorization) return last.presented
+  const presented = readToken(authorization)
+  presentedOver.set(socket, { authorization, presented })
+  return presented
+}
+
+function readToken(authorization: string): Presented {
   if (!/^(?:Bearer|DPoP)(?: |$)/i.test(authorization)) return denied('token_missing', 'No access token was sent.')
   const token = /^\w+ +([\w~+/.-]{1,4096}=*) *$/.exec(authorization)?.[1]
-  return token ? ok({ scheme: schemeOf(request), token }) : denied('token_invalid', 'The token is malformed.')
+  return token ? ok({ scheme: schemeIn(authorization), token }) : denied('token_invalid', 'The token is malformed.')
 }
 
 /** A bound token counts with the proof of its key only, and a proof with a bound token only. */

@@ -25,7 +25,10 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<st
     request.on('data', take)
     request.once('end', () => resolve((chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString('utf8')))
     request.once('error', reject)
-    request.once('close', () => reject(new Error('The request broke off.')))
+    // Of every request: an error costs its stack, so there is one only where it is needed.
+    request.once('close', () => {
+      if (!request.readableEnded) reject(new Error('The request broke off.'))
+    })
   })
 }
 

@@ -62,6 +62,8 @@ export class UpstreamConnection {
   readonly #sockets: Sockets
   #handshake: Promise<Handshake> | null = null
   #spoken: Handshake | null = null
+  /** The one that counts, when it is over. */
+  #done: Handshake | null = null
   /** Asked for a session, it gave none. */
   #isSessionless = false
   #lastId = 0
@@ -89,7 +91,7 @@ export class UpstreamConnection {
   async #request(request: UpstreamRequest): Promise<RpcReply> {
     // A session of one's own needs no handshake, but what is shown to the server all the same.
     if (request.own && !this.#credential.current()) await this.#obtain(request.signal)
-    const handshake = spokenIn(request) ?? (await this.ready(request.signal))
+    const handshake = spokenIn(request) ?? this.#shaken ?? (await this.ready(request.signal))
     try {
       return await this.#post(request, handshake)
     } catch (error) {
@@ -101,7 +103,7 @@ export class UpstreamConnection {
       // The server has forgotten the session, so it has not looked at the request: it is sent once more in a new one.
       if (request.own) throw error
       if (!(error instanceof UpstreamFailure) || error.kind !== 'session_gone') throw error
-      if (this.#handshake && (await this.#handshake) === handshake) this.#handshake = null
+      if (this.#handshake && (await this.#handshake) === handshake) this.#handshake = this.#done = null
       return await this.#post(request, await this.ready(request.signal))
     }
   }
@@ -210,6 +212,11 @@ export class UpstreamConnection {
     }
   }
 
+  /** The handshake, where there is nothing to wait for: it is done, and what is shown to the server is at hand. */
+  get #shaken(): Handshake | null {
+    return this.#done && this.#credential.current() ? this.#done : null
+  }
+
   /** One handshake for all who wait; a failed one is tried again by the next request. */
   async ready(signal: AbortSignal): Promise<Handshake> {
     if (!this.#credential.current()) await this.#obtain(signal)
@@ -222,7 +229,7 @@ export class UpstreamConnection {
         timeoutMs: handshakeMs,
       }).then(
         (shaken) => {
-          this.#spoken = shaken
+          this.#spoken = this.#done = shaken
           return shaken
         },
         (error: unknown) => {

@@ -26,6 +26,8 @@ export function paramsFor(
   { capabilities, logLevel, progressToken }: Envelope,
   trace: TraceContext | null | undefined,
 ): Record<string, unknown> {
+  const isBare = handshake.era === 'legacy' && progressToken === undefined && !trace
+  if (isBare && params['_meta'] === undefined) return params
   const { _meta, ...rest } = params
   const passed = Object.entries((_meta ?? {}) as Record<string, unknown>).filter(
     ([key]) => !key.startsWith('io.modelcontextprotocol/') && key !== 'progressToken',

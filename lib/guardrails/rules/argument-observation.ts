@@ -74,8 +74,22 @@ function pointersIn(given: unknown): Set<string> {
   return found
 }
 
+/** Names of arguments are few and come again with every call. */
+const plainNames = new Map<string, boolean>()
+const plainNamesMax = 2000
+
 /** A name that says what the value is, and is no value itself, as in a map from customers to amounts; and none of what is not kept. */
 function isPlainName(name: string): boolean {
+  let isPlain = plainNames.get(name)
+  if (isPlain !== undefined) return isPlain
+  isPlain = looksPlain(name)
+  if (name.length > 40) return isPlain
+  if (plainNames.size >= plainNamesMax) plainNames.clear()
+  plainNames.set(name, isPlain)
+  return isPlain
+}
+
+function looksPlain(name: string): boolean {
   return /^[A-Za-z_][\w.-]{0,39}$/.test(name) && !isRandom(name) && !isSecretName(name) && !isPrivateName(name)
 }
 
