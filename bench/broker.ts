@@ -19,13 +19,14 @@ const { values } = parseArgs({
     agents: { type: 'string', default: '1000' },
     'soak-rate': { type: 'string', default: '50' },
     only: { type: 'string' },
+    against: { type: 'string' },
   },
 })
 const seconds = Number(values.seconds)
 const rounds = Number(values.rounds)
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
-const world = await startWorld()
+const world = await startWorld({ against: values.against })
 try {
   if (values.soak) {
     await soak(world, {
@@ -40,7 +41,7 @@ try {
       for (const work of ['small', 'large', 'list'] as const) {
         for (const users of [1, 16, 64]) {
           if (values.only && !`${revision} ${work} ${users}`.includes(values.only)) continue
-          print(await compare(world, { revision, work, users, seconds, rounds }))
+          for (const line of await compare(world, { revision, work, users, seconds, rounds })) print(line)
         }
       }
     }

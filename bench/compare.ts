@@ -4,9 +4,10 @@ import { type Revision, type Target, target, type Work } from './targets.ts'
 import type { World } from './world.ts'
 
 export type Way = 'direct' | 'proxy' | 'broker'
+/** `other`: through the broker of another checkout. */
+type AnyWay = Way | 'other'
 type Round = Measured & { brokerCpu: number; postgresCpu: number }
 
-const ways: readonly Way[] = ['direct', 'proxy', 'broker']
 const columns = [
   'revision   work   users',
   'direct/s',
@@ -23,43 +24,61 @@ const columns = [
 
 export const heading = columns.join(' | ')
 
-/** One line: the same work straight to the upstream, through a bare proxy and through the broker, in rounds that take turns. */
+/** A line: the same work straight to the upstream, through a bare proxy and through the broker, in rounds that take turns. With another broker its line as well. */
 export async function compare(
   world: World,
   what: { revision: Revision; work: Work; users: number; seconds: number; rounds: number },
-): Promise<string> {
+): Promise<string[]> {
   const { revision, work, users, seconds, rounds } = what
   const targets = await targetsOf(world, { revision, work, users })
-  for (const way of ways) await closedLoop(targets[way], { users, seconds: 0.3 })
-  const taken: Record<Way, Round[]> = { direct: [], proxy: [], broker: [] }
+  const ways = Object.keys(targets) as AnyWay[]
+  for (const way of ways) await closedLoop(targets[way]!, { users, seconds: 0.3 })
+  const taken: Record<AnyWay, Round[]> = { direct: [], proxy: [], broker: [], other: [] }
   for (let round = 0; round < rounds; round += 1) {
     // Another one begins each time, so that none always follows the same.
     for (const way of [...ways.slice(round % ways.length), ...ways.slice(0, round % ways.length)]) {
-      taken[way].push(await measured(world, targets[way], { users, seconds }))
+      taken[way].push(await measured(world, { way, target: targets[way]! }, { users, seconds }))
     }
   }
-  const rate = (way: Way) => median(taken[way].map((round) => round.calls / round.seconds))
-  const ratio = (way: Way) =>
+  const name = `${revision} ${work.padEnd(6)} ${String(users).padStart(5)}`
+  const line = lineOf({ name, taken, way: 'broker', pid: world.pids.broker })
+  if (!world.other) return [line]
+  return [line, lineOf({ name: '… the other broker', taken, way: 'other', pid: world.other.pid })]
+}
+
+function lineOf({
+  name,
+  taken,
+  way: through,
+  pid,
+}: {
+  name: string
+  taken: Record<AnyWay, Round[]>
+  way: 'broker' | 'other'
+  pid: number
+}): string {
+  const rate = (way: AnyWay) => median(taken[way].map((round) => round.calls / round.seconds))
+  const ratio = (way: AnyWay) =>
     median(taken[way].map((round, at) => round.calls / round.seconds / rateOf(taken.direct[at]!)))
-  const time = (way: Way, share: number) =>
+  const time = (way: AnyWay, share: number) =>
     quantile(
       taken[way].flatMap((round) => round.times),
       share,
     )
   const sum = (key: 'brokerCpu' | 'postgresCpu' | 'calls') =>
-    taken.broker.reduce((total, round) => total + round[key], 0)
+    taken[through].reduce((total, round) => total + round[key], 0)
   const cells = [
-    `${revision} ${work.padEnd(6)} ${String(users).padStart(5)}`,
+    name,
     rate('direct').toFixed(0),
     rate('proxy').toFixed(0),
-    rate('broker').toFixed(0),
+    rate(through).toFixed(0),
     ratio('proxy').toFixed(2),
-    ratio('broker').toFixed(2),
-    `${(time('broker', 0.5) - time('direct', 0.5)).toFixed(2)} ms`,
-    `${(time('broker', 0.99) - time('direct', 0.99)).toFixed(1)} ms`,
+    ratio(through).toFixed(2),
+    `${(time(through, 0.5) - time('direct', 0.5)).toFixed(2)} ms`,
+    `${(time(through, 0.99) - time('direct', 0.99)).toFixed(1)} ms`,
     `${((sum('brokerCpu') * 1e6) / sum('calls')).toFixed(0)} µs`,
     `${((sum('postgresCpu') * 1e6) / sum('calls')).toFixed(0)} µs`,
-    `${residentMb(world.pids.broker).toFixed(0)} MiB`,
+    `${residentMb(pid).toFixed(0)} MiB`,
   ]
   return cells.map((cell, at) => cell.padStart(columns[at]!.length)).join(' | ')
 }
@@ -68,23 +87,32 @@ export async function compare(
 export async function targetsOf(
   world: World,
   { revision, work, users }: { revision: Revision; work: Work; users: number },
-): Promise<Record<Way, Target>> {
+): Promise<Record<Way, Target> & { other?: Target }> {
   const path = revision === '2026-07-28' ? '/mcp' : '/sessions'
   const server = revision === '2026-07-28' ? 'bench' : 'bench-sessions'
+  const { other } = world
   const of = (url: string, headers = {}) => target({ url, revision, work, users, headers })
   return {
     direct: await of(world.upstreamUrl + path),
     proxy: await of(world.proxyUrl + path),
     broker: await of(`${world.brokerUrl}/mcp/${server}`, { authorization: `Bearer ${await world.token()}` }),
+    ...(other
+      ? { other: await of(`${other.url}/mcp/${server}`, { authorization: `Bearer ${await other.token()}` }) }
+      : {}),
   }
 }
 
-async function measured({ pids }: World, what: Target, options: { users: number; seconds: number }): Promise<Round> {
-  const before = { broker: cpuSeconds(pids.broker), postgres: cpuSeconds(pids.postgres, { children: true }) }
+async function measured(
+  { pids, other }: World,
+  { way, target: what }: { way: AnyWay; target: Target },
+  options: { users: number; seconds: number },
+): Promise<Round> {
+  const pid = way === 'other' && other ? other.pid : pids.broker
+  const before = { broker: cpuSeconds(pid), postgres: cpuSeconds(pids.postgres, { children: true }) }
   const round = await closedLoop(what, options)
   return {
     ...round,
-    brokerCpu: cpuSeconds(pids.broker) - before.broker,
+    brokerCpu: cpuSeconds(pid) - before.broker,
     postgresCpu: cpuSeconds(pids.postgres, { children: true }) - before.postgres,
   }
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { brokerNodeArguments } from '#lib/config/broker.ts'
 import { createDb, type Db } from '#lib/db/client.ts'
@@ -13,10 +13,14 @@ import { encryptionKey, makeAgent, portalUrl, sessionToken, type TestAgent } fro
 
 export type BenchAgent = TestAgent & { token: string }
 
+export type OtherBroker = { url: string; pid: number; token(): Promise<string> }
+
 export type World = {
   upstreamUrl: string
   proxyUrl: string
   brokerUrl: string
+  /** The broker of another checkout, beside this one on the same database. */
+  other: OtherBroker | null
   /** A fresh token of the one agent that compares. */
   token(): Promise<string>
   /** So many more agents, of all tiers. */
@@ -29,8 +33,11 @@ export type World = {
 const tiers = ['low', 'medium', 'high'] as const
 const servers = { bench: '/mcp', 'bench-sessions': '/sessions' }
 
-/** A durable PostgreSQL (fsync on), a broker process, an upstream process, a bare proxy process, and agents that may read and write. */
-export async function startWorld(): Promise<World> {
+/**
+ * A durable PostgreSQL (fsync on), a broker process, an upstream process, a bare proxy process, and agents that may read and write.
+ * @param against the folder of another checkout, whose broker is started as well; it must get along with this one's database
+ */
+export async function startWorld({ against }: { against?: string | undefined } = {}): Promise<World> {
   const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-bench-'))
   const postgres = await startPostgres({
     folder,
@@ -53,11 +60,17 @@ export async function startWorld(): Promise<World> {
   const port = await freePort()
   const brokerUrl = `http://127.0.0.1:${port}`
   const broker = startBroker({ port, databaseUrl })
+  const other = against === undefined ? null : await startOther(against)
   await untilToolsKnown(db)
   return {
     upstreamUrl: upstream.url,
     proxyUrl: proxy.url,
     brokerUrl,
+    other: other && {
+      url: other.url,
+      pid: other.process.pid!,
+      token: () => sessionToken(db, other.url, agent),
+    },
     token: () => sessionToken(db, brokerUrl, agent),
     async agents(count) {
       const made: BenchAgent[] = []
@@ -74,11 +87,17 @@ export async function startWorld(): Promise<World> {
     pids: { broker: broker.pid!, postgres: postgres.process.pid! },
     async stop() {
       await db.$disconnect()
-      await Promise.all([broker, proxy.process, upstream.process].map(ended))
+      const started = [broker, proxy.process, upstream.process, ...(other ? [other.process] : [])]
+      await Promise.all(started.map(ended))
       await postgres.stop()
       await rm(postgres.folder, { recursive: true, force: true })
       await rm(folder, { recursive: true, force: true })
     },
+  }
+
+  async function startOther(checkout: string): Promise<{ url: string; process: ChildProcess }> {
+    const port = await freePort()
+    return { url: `http://127.0.0.1:${port}`, process: startBroker({ port, databaseUrl, checkout: resolve(checkout) }) }
   }
 }
 
@@ -109,8 +128,16 @@ const brokerArguments = [
   ...(process.env['BENCH_BROKER_ARGUMENTS'] ?? '').split(' ').filter(Boolean),
 ]
 
-function startBroker({ port, databaseUrl }: { port: number; databaseUrl: string }): ChildProcess {
-  return spawn(process.execPath, [...brokerArguments, join(import.meta.dirname, '../lib/broker/main.ts')], {
+function startBroker({
+  port,
+  databaseUrl,
+  checkout = join(import.meta.dirname, '..'),
+}: {
+  port: number
+  databaseUrl: string
+  checkout?: string
+}): ChildProcess {
+  return spawn(process.execPath, [...brokerArguments, join(checkout, 'lib/broker/main.ts')], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {
       NODE_ENV: 'production',

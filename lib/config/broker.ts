@@ -40,9 +40,10 @@ export const brokerVariables = variableNames(schema)
 
 /**
  * Arguments of Node for this process. Left alone, V8 lets the space for new objects grow to 128 MB and more under load; what a call allocates
- * dies young, so a smaller one costs no CPU time that could be measured.
+ * dies young, so a smaller one costs no CPU time that could be measured. And so little of it is alive that one thread collects it: others would have to be
+ * woken and waited for, and a busy machine has no core for them.
  */
-export const brokerNodeArguments: readonly string[] = ['--max-semi-space-size=16']
+export const brokerNodeArguments: readonly string[] = ['--max-semi-space-size=16', '--no-parallel-scavenge']
 
 export type BrokerConfig = ReturnType<typeof parseBrokerConfig>
 
