@@ -83,6 +83,19 @@ describe('conditions on arguments', () => {
     })
   })
 
+  dbTest('are held against calls of the week in which the days that are looked at begin as well', async ({ db }) => {
+    const { grant, called, usage } = await scene(db)
+    const one = await grant({ toolName: 'look' })
+    await called('look', { calls: 60 })
+    // The days begin on a Wednesday, these calls were on the day before.
+    await called('look', { calls: 7, day: daysAgo(29) })
+    expect((await usage({ days: 28 })).get(one)?.proposal).toMatchObject({
+      calls: 60,
+      denialsBefore: 0,
+      unknownBefore: 0,
+    })
+  })
+
   dbTest('are proposed for a grant whose tools are all needed, and not on what it limits already', async ({ db }) => {
     const { grant, called, usage } = await scene(db)
     const one = await grant({ toolName: 'look', conditions: [{ pointer: '/currency', in: ['EUR', 'USD'] }] })

@@ -60,14 +60,18 @@ function limited(
 ): GrantProposal {
   const sum = (of: (each: Narrower) => number) => narrower.reduce((total, each) => total + of(each), 0)
   const before = (tool: string) => grant.tools.find((each) => each.tool === tool)?.callsBefore ?? 0
+  const inWindow = (tool: string) => grant.tools.find((each) => each.tool === tool)?.calls ?? 0
   return {
     ...proposal,
     conditions: narrower.map(({ tool, conditions }) => ({ tool, conditions })),
     denials: proposal.denials + sum(({ evidence, conditions }) => callsDenied(conditions, evidence.window)),
     denialsBefore: proposal.denialsBefore + sum(({ evidence, conditions }) => callsDenied(conditions, evidence.before)),
-    unknownBefore: sum(({ tool, evidence }) =>
-      Math.max(0, before(tool) - evidence.before.reduce((total, { known }) => total + known, 0)),
-    ),
+    unknownBefore: sum(({ tool, evidence }) => {
+      const knownBefore = evidence.before.reduce((total, { known }) => total + known, 0)
+      // The first week that is looked at may have begun before the days that are: what it has of earlier calls met the conditions as well.
+      const ofThatWeek = evidence.window.reduce((total, each) => total + each.calls, 0) - inWindow(tool)
+      return Math.max(0, before(tool) - knownBefore - Math.max(0, ofThatWeek))
+    }),
   }
 }
 
