@@ -1,17 +1,17 @@
 import { plural } from '#components/ui/count.ts'
-import { conditionText } from '#lib/registry/schema/conditions.ts'
+import { expectation } from '#lib/registry/schema/conditions.ts'
 import type { GrantProposal, ToolArguments } from '#lib/scopes/schema/usage.ts'
 
 /** Under which conditions a proposal leaves its tools; nothing when there are none. */
 export function ProposedConditions({ proposal: { conditions, toolNames } }: { proposal: GrantProposal }) {
   if (conditions.length === 0) return null
   return (
-    <ul aria-label="Only when" className="my-1 max-w-md space-y-0.5 text-[13px] break-words">
+    <ul aria-label="Only when" className="my-1 max-w-md space-y-0.5 border-l-2 pl-2 text-[13px] break-words">
       {conditions.flatMap(({ tool, conditions: each }) =>
         each.map((condition) => (
           <li key={`${tool} ${condition.pointer}`}>
             {toolNames.length > 1 && `${tool}: `}
-            {conditionText(condition)}
+            <code className="text-xs">{condition.pointer}</code> {expectation(condition)}
           </li>
         )),
       )}

@@ -196,41 +196,44 @@ function Choice({
 }) {
   const scope = `${item.server.name}: ${scopeTitle(item)}`
   if (!item.decidable.allowed) {
+    if (item.decision) return <Decided item={item} decision={item.decision} />
     return (
-      <div className="text-[13px]">
-        {item.decision ? (
-          <>
-            <Badge tone={item.decision === 'keep' ? 'ok' : 'neutral'}>{said[item.decision]}</Badge>{' '}
-            {item.decidedBy?.name ?? (item.how === 'end' ? 'the campaign' : '')}
-            {item.decidedFor && `, for ${item.decidedFor.name}`} <Time value={item.decidedAt} />
-            {item.reason && <span className="block text-muted-foreground">{item.reason}</span>}
-          </>
-        ) : (
-          <span className="text-muted-foreground">
-            {item.how === 'gone' ? 'It ended before anybody answered.' : item.decidable.refusal.message}
-          </span>
-        )}
-      </div>
+      <p className="text-[13px] text-muted-foreground">
+        {item.how === 'gone' ? 'It ended before anybody answered.' : item.decidable.refusal.message}
+      </p>
     )
   }
   const narrows = item.evidence.proposal?.kind === 'narrow' && !item.since.neededByNow
   return (
-    <div>
+    <div className="space-y-2">
+      {item.decision && <Decided item={item} decision={item.decision} />}
       <Select
         aria-label={`Decision for ${item.agent.name}, ${scope}`}
         value={chosen ?? ''}
         onChange={(event) => onChoose((event.target.value || null) as ReviewDecision | null)}
       >
-        <option value="">{item.decision ? 'kept; leave it so' : 'not decided'}</option>
+        <option value="">{item.decision ? 'leave it so' : 'not decided'}</option>
         {!item.decision && <option value="keep">Keep</option>}
         {narrows && <option value="narrow">Narrow as proposed</option>}
         <option value="revoke">Revoke</option>
       </Select>
       {item.standsInFor.slice(0, 1).map(({ person, until }) => (
-        <p key={person.id} className="mt-1 text-[13px] text-muted-foreground">
+        <p key={person.id} className="text-[13px] text-muted-foreground">
           For {person.name}, who is away until <Time value={until} />
         </p>
       ))}
+    </div>
+  )
+}
+
+/** What came of it, by whom and why: also for whoever may still take away what was kept. */
+function Decided({ item, decision }: { item: ReviewItemView; decision: ReviewDecision }) {
+  return (
+    <div className="text-[13px]">
+      <Badge tone={decision === 'keep' ? 'ok' : 'neutral'}>{said[decision]}</Badge>{' '}
+      {item.decidedBy?.name ?? (item.how === 'end' ? 'the campaign' : '')}
+      {item.decidedFor && `, for ${item.decidedFor.name}`} <Time value={item.decidedAt} />
+      {item.reason && <span className="block text-muted-foreground">{item.reason}</span>}
     </div>
   )
 }

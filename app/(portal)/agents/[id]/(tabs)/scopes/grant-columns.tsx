@@ -23,7 +23,8 @@ export function usageColumn(usage: ReadonlyMap<string, GrantUsage>, narrowProble
   return {
     id: 'usage',
     header: `Used, ${usageDays} days`,
-    className: 'min-w-32',
+    // Conditions are read in lines of some length, where there are any.
+    className: [...usage.values()].some(({ proposal }) => proposal?.conditions.length) ? 'min-w-60' : 'min-w-32',
     cell: (grant) => {
       const row = usage.get(grant.id)
       if (!row || grant.state !== 'in_force') return '–'

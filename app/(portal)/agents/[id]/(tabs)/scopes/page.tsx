@@ -47,7 +47,7 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
     .filter(({ status }) => status === 'active')
     .map(({ id, name, environment, sensitivity }) => ({ id, name, environment, sensitivity }))
   return (
-    <div className="grid gap-4">
+    <div className="grid grid-cols-1 gap-4">
       <div className="flex flex-wrap items-center justify-between gap-2">
         <p className="max-w-3xl text-muted-foreground">
           What the agent may call through the broker, by server. A write grant includes read; a destructive one includes
@@ -91,7 +91,7 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
       )}
       <StaleSessions sessions={stale} />
       {requests.items.length > 0 && (
-        <ul aria-label="Waiting for a decision" className="grid gap-2">
+        <ul aria-label="Waiting for a decision" className="grid grid-cols-1 gap-2">
           {requests.items.map((request) => (
             <li
               key={request.id}
@@ -104,7 +104,7 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
                 toolName={request.toolName}
                 environment={request.server.environment}
               />
-              <span className="min-w-0 grow truncate">{request.reason}</span>
+              <span className="min-w-0 grow basis-60 break-words sm:truncate">{request.reason}</span>
               <Link href={paths.request(request.id)} className="underline underline-offset-2">
                 asked by {request.requestedBy.name} <Time value={request.createdAt} />
               </Link>
