@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
+import { expect } from '@playwright/test'
+
+const portal = process.env['WHEELHOUSE_URL'] ?? 'http://localhost:3000'
+const broker = `http://localhost:${process.env['WHEELHOUSE_BROKER_PORT'] ?? 7400}`
+
+type Credential = { clientId: string; clientSecret: string }
+
+/** What a team does whose agent runs elsewhere: asks the API for a credential of its registered agent. */
+export async function credentialOf(agentId: string): Promise<Credential> {
+  const home = process.env['WHEELHOUSE_HOME'] ?? '.wheelhouse'
+  const token = (await readFile(join(home, 'admin-token'), 'utf8')).trim()
+  const response = await fetch(`${portal}/api/v1/agents/${agentId}/credentials`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: '{}',
+  })
+  expect(response.status, await response.clone().text()).toBe(201)
+  return (await response.json()) as Credential
+}
+
+export function requestToken({ clientId, clientSecret }: Credential): Promise<Response> {
+  return fetch(`${portal}/api/oauth/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'client_credentials',
+      client_id: clientId,
+      client_secret: clientSecret,
+      resource: `${broker}/mcp`,
+    }),
+  })
+}
+
+export async function tokenOf(credential: Credential): Promise<string> {
+  const response = await requestToken(credential)
+  expect(response.status, await response.clone().text()).toBe(200)
+  return ((await response.json()) as { access_token: string }).access_token
+}
+
+/** Calls a tool of the invoices server as an agent would; a refusal of the connection or of the call is told as such. */
+export async function callTool(
+  token: string,
+  name: string,
+  args: Record<string, unknown>,
+): Promise<{ refused: boolean; text: string }> {
+  const client = new Client({ name: 'journey', version: '1.0.0' })
+  const transport = new StreamableHTTPClientTransport(new URL(`${broker}/mcp/invoices`), {
+    requestInit: { headers: { authorization: `Bearer ${token}` } },
+  })
+  try {
+    await client.connect(transport)
+    const result = await client.callTool({ name, arguments: args })
+    return { refused: result.isError === true, text: JSON.stringify(result) }
+  } catch (error) {
+    return { refused: true, text: `${String(error)} ${JSON.stringify(error)}` }
+  } finally {
+    await client.close().catch(() => {})
+  }
+}
