@@ -5,7 +5,7 @@ import { ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { getAgent, getAgentVersion, getCreationLog, listPeople, listTeams, personNames } from './queries.ts'
 import { agentFacets, getServer, listAgents, listServers } from './queries.ts'
-import type { AgentListInput } from './schema.ts'
+import { type AgentListInput, agentSorts } from './schema.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
 const day = (text: string) => new Date(`${text}T00:00:00Z`)
@@ -103,18 +103,7 @@ dbTest('paging visits every agent once in every sorting, forwards and back, whil
     const figures = { runs: index % 4, escalatedRuns: index % 2, costMicros: BigInt(index % 5) * 1_000_000n }
     await db.agentDay.create({ data: { agentId: id, day: day('2026-11-20'), ...figures } })
   }
-  for (const sort of [
-    'id',
-    'name',
-    'owner',
-    'status',
-    'tier',
-    'runs',
-    'cost',
-    'escalation',
-    'reviewed',
-    'created',
-  ] as const) {
+  for (const sort of agentSorts) {
     for (const order of ['asc', 'desc'] as const) {
       const query = { q: 'owner:paging page', sort, order }
       const whole = await idsOf(ctx, query)
@@ -140,6 +129,40 @@ dbTest('paging visits every agent once in every sorting, forwards and back, whil
   await makeAgent(db, { id: 'page-00-new', ownerTeamId: team })
   const second = await listAgents(ctx, { q: 'owner:paging', limit: 4, cursor: first.nextCursor! })
   expect(second.items[0]?.id).toBe('page-04')
+})
+
+dbTest('while what the list is sorted by changes, who keeps their place is seen once and in order', async ({ db }) => {
+  const ctx = ctxFor(db, undefined, now)
+  const team = await makeTeam(db, { id: 'moving' })
+  const runsOf = (at: number) => ({ runs: at * 10, escalatedRuns: 0, costMicros: 0n })
+  const ids = Array.from({ length: 12 }, (_, at) => `move-${String(at).padStart(2, '0')}`)
+  for (const [at, id] of ids.entries()) {
+    await makeAgent(db, { id, ownerTeamId: team })
+    await db.agentDay.create({ data: { agentId: id, day: day('2026-11-20'), ...runsOf(at + 1) } })
+  }
+  // Two that were seen move behind, two that were not move in front, one is retired, one is new.
+  const moves: [string, number][] = [
+    ['move-01', 500],
+    ['move-02', 75],
+    ['move-09', 5],
+    ['move-10', 15],
+  ]
+  const seen: string[] = []
+  let cursor: string | undefined
+  do {
+    const query = { q: 'owner:moving -status:retired', sort: 'runs', order: 'asc', limit: 4 } as const
+    const page = await listAgents(ctx, { ...query, ...(cursor ? { cursor } : {}) })
+    seen.push(...page.items.map(({ id }) => id))
+    if (cursor === undefined) {
+      for (const [agentId, runs] of moves) await db.agentDay.updateMany({ where: { agentId }, data: { runs } })
+      // The one that the next page begins behind goes as well.
+      await db.agent.update({ where: { id: 'move-03' }, data: { status: 'retired' } })
+      await makeAgent(db, { id: 'move-new', ownerTeamId: team })
+    }
+    cursor = page.nextCursor ?? undefined
+  } while (cursor)
+  const moved = new Set([...moves.map(([id]) => id), 'move-new'])
+  expect(seen.filter((id) => !moved.has(id))).toEqual(ids.filter((id) => !moved.has(id)))
 })
 
 dbTest('measured figures are of the last 30 UTC days and never typed in', async ({ db }) => {

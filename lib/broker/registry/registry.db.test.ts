@@ -80,6 +80,15 @@ describe.each(eras)('a client of the %s era', (era) => {
     expect(await ask('search_agents')).toMatchObject({ total: 0 })
     expect(await ask('search_agents', { asOf: before })).toMatchObject({ total: 1, agents: [{ id: writer }] })
     expect(await ask('count_agents', { asOf: before })).toMatchObject({ total: 1 })
+    expect(await ask('explain_match', { agentId: writer })).toMatchObject({ matches: false })
+    expect(await ask('explain_match', { agentId: writer, asOf: before })).toMatchObject({ matches: true })
+    const show = async (more = {}) =>
+      (await client.callTool({ name: 'get_agent', arguments: { agentId: writer, ...more } })).structuredContent
+    expect(await show()).toMatchObject({ access: [] })
+    expect(await show({ asOf: before })).toMatchObject({
+      id: writer,
+      access: [{ tools: expect.any(Array) as string[] }],
+    })
     const tomorrow = await client.callTool({
       name: 'search_agents',
       arguments: { query, asOf: '2999-01-01T00:00:00Z' },

@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { completeAgentQuery, explainAgentQuery, getAgent, listAgents, searchAgents } from '#lib/registry/queries.ts'
+import {
+  completeAgentQuery,
+  explainAgentQuery,
+  getAgent,
+  getAgentAsOf,
+  listAgents,
+  searchAgents,
+} from '#lib/registry/queries.ts'
 import { agentSorts, type AgentFacets, type ExplainedPart, facetKeys } from '#lib/registry/schema.ts'
 import { registryTool } from '../tool.ts'
 import {
@@ -112,13 +119,13 @@ export const explain = registryTool({
   name: 'explain_match',
   title: 'Explain why an agent matches',
   description:
-    'Says part by part why one agent does or does not match a query, e.g. why an agent that holds a write grant cannot write to production now.',
+    'Says part by part why one agent does or does not match a query, e.g. why an agent that holds a write grant cannot write to production now. With asOf, why it did or did not at that instant.',
   permission: 'agents:read',
-  input: z.strictObject({ agentId, query: query.unwrap().min(1) }),
+  input: z.strictObject({ agentId, query: query.unwrap().min(1), asOf }),
   output: z.object({ agentId: z.string(), query: z.string(), matches: z.boolean(), parts: z.array(explained) }),
   agentOf: (input) => input.agentId,
   async run(ctx, input) {
-    const answer = await explainAgentQuery(ctx, { agentId: input.agentId, q: input.query })
+    const answer = await explainAgentQuery(ctx, { agentId: input.agentId, q: input.query, asOf: input.asOf })
     const parts = answer.parts.flatMap((part) => flat(part, 0))
     const lines = parts.map(
       ({ depth, text, matches, because }) => `${'  '.repeat(depth)}${matches ? '+' : '-'} ${text}: ${line(because)}`,
@@ -149,9 +156,9 @@ export const show = registryTool({
   name: 'get_agent',
   title: 'Get an agent',
   description:
-    'Everything the registry knows about one agent: owner, purpose, status and why, tier, template, schedule, budget, measured use, and its effective access now (grants in force with the tools each reaches). For its full definition read the resource wheelhouse://agents/{id}.',
+    'Everything the registry knows about one agent: owner, purpose, status and why, tier, template, schedule, budget, measured use, and its effective access now (grants in force with the tools each reaches). For its full definition read the resource wheelhouse://agents/{id}. With asOf all of it is as it was at that instant.',
   permission: 'agents:read',
-  input: z.strictObject({ agentId }),
+  input: z.strictObject({ agentId, asOf }),
   output: agentSummary.extend({
     statusReason: z.string().nullable(),
     version: z.int(),
@@ -165,7 +172,8 @@ export const show = registryTool({
   }),
   agentOf: (input) => input.agentId,
   async run(ctx, input) {
-    const agent = await getAgent(ctx, input.agentId)
+    const { agentId: id, asOf: instant } = input
+    const agent = await (instant === undefined ? getAgent(ctx, id) : getAgentAsOf(ctx, { agentId: id, asOf: instant }))
     const grants = agent.access.map((grant) => ({
       grantId: grant.id,
       scope: scopeText(grant),
