@@ -36,7 +36,7 @@ export function PageHeader({
       <div className="flex flex-wrap items-start justify-between gap-x-6 gap-y-3 md:flex-nowrap">
         <div className="min-w-0">
           <div className="flex flex-wrap items-center gap-2">
-            <h1 className="text-xl font-semibold tracking-tight break-words">{title}</h1>
+            <h1 className="max-w-full overflow-x-clip text-xl font-semibold tracking-tight break-words">{title}</h1>
             {badges}
           </div>
           {description && <p className="mt-1 max-w-3xl text-sm text-muted-foreground">{description}</p>}
