@@ -122,11 +122,26 @@ test('a draft that judged no live call is thrown away, and a new one is made of 
   await expectAccessible(page)
 })
 
-test('what a set is tried by is set by who manages policies', async ({ page }) => {
+test('what a set is tried by is set by who manages policies; less than the default when somebody else confirms it', async ({
+  page,
+}) => {
   await signInAs(page, 'Security')
   await page.goto('/guardrails')
-  await page.getByLabel('Minutes in log-only').fill('45')
+  const minutes = page.getByLabel('Minutes in log-only')
+  await minutes.fill('45')
   await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await expect(page.getByText(/proposes 45 minutes and 1 judged call/)).toBeVisible()
+  await expectAccessible(page)
+  await page.getByRole('button', { name: 'Take back the proposed terms' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Take them back' }).click()
+  await expect(page.getByText(/proposes 45 minutes/)).toHaveCount(0)
+  await minutes.fill('45')
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  await expect(page.getByText(/proposes 45 minutes/)).toBeVisible()
+  await signInAs(page, 'Platform admin')
+  await page.goto('/guardrails')
+  await page.getByRole('button', { name: 'Confirm the proposed terms' }).click()
+  await page.getByRole('dialog').getByRole('button', { name: 'Let them hold' }).click()
   await expect(page.getByText(/^Set by /).last()).toBeVisible()
   await page.reload()
   await expect(page.getByLabel('Minutes in log-only')).toHaveValue('45')

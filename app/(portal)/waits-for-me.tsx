@@ -7,6 +7,7 @@ import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { can } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
+import { getTrialTerms } from '#lib/guardrails/queries.ts'
 import { listHeldCalls, listHoldRules } from '#lib/guardrails/queries/held-calls.ts'
 import type { HeldCallView } from '#lib/guardrails/schema/held-calls.ts'
 import type { OrphanList } from '#lib/lifecycle/schema.ts'
@@ -32,10 +33,11 @@ export async function callsForMe(ctx: PageCtx): Promise<HeldCallView[]> {
 
 /** Changes of rules, and of facts of servers and tools, that somebody else has asked for and the reader may confirm: they count by a second person. */
 export async function rulesForMe(ctx: PageCtx): Promise<RuleToConfirm[]> {
-  const [approval, hold, loosenings] = await Promise.all([
+  const [approval, hold, loosenings, terms] = await Promise.all([
     can(ctx.actor, 'approvals:manage') ? listApprovalRules(ctx) : [],
     can(ctx.actor, 'holds:manage') ? listHoldRules(ctx) : [],
     can(ctx.actor, 'servers:manage') ? listLoosenings(ctx) : [],
+    can(ctx.actor, 'policies:manage') ? getTrialTerms(ctx) : null,
   ])
   const proposed = approval
     .filter(({ inForce, createdBy }) => !inForce && createdBy?.id !== ctx.actor.id)
@@ -65,7 +67,21 @@ export async function rulesForMe(ctx: PageCtx): Promise<RuleToConfirm[]> {
       by: proposedBy.name,
       at: proposedAt,
     }))
-  return [...proposed, ...ending, ...loosening]
+  const lower = terms?.proposed
+  const lowered =
+    lower && lower.by.id !== ctx.actor.id
+      ? [
+          {
+            key: 'trial terms',
+            title: 'What a policy set is tried by',
+            href: paths.guardrails(),
+            change: 'is to be less',
+            by: lower.by.name,
+            at: lower.at,
+          },
+        ]
+      : []
+  return [...proposed, ...ending, ...loosening, ...lowered]
 }
 
 type RuleToConfirm = { key: string; title: string; href: string; change: string; by: string; at: string | null }

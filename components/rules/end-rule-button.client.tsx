@@ -1,5 +1,6 @@
 'use client'
 
+import { ConfirmButton } from '#components/ui/confirm-button.client.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import type { Result } from '#lib/core/result.ts'
 import type { EndAsked } from './end-asked-note.tsx'
@@ -9,6 +10,8 @@ type Action = (input: {
   reason: string
 }) => Promise<Result<{ removed: boolean; waits: boolean }, unknown>>
 
+type Withdraw = (input: { ruleId: string }) => Promise<Result<null, unknown>>
+
 /** Ends a rule that two people end: the first one asks for it, another one does it. */
 export function EndRuleButton({
   rule,
@@ -16,6 +19,7 @@ export function EndRuleButton({
   label = 'Remove',
   description,
   action,
+  withdraw,
   whyNot,
   second,
 }: {
@@ -26,6 +30,8 @@ export function EndRuleButton({
   /** What happens without the rule, in a sentence. */
   description: string
   action: Action
+  /** Takes back that one has asked for its end. */
+  withdraw?: Withdraw
   whyNot: string | null
   /** Whether it takes a second person: always, where it makes something easier, or never. */
   second: 'always' | 'if_easier' | 'never'
@@ -37,6 +43,22 @@ export function EndRuleButton({
     if_easier: 'Where that makes approval easier, it holds until somebody else removes it, too.',
     never: '',
   }[endAsked ? 'never' : second]
+  // Who asked for it waits for somebody else; what they can do meanwhile is to take it back.
+  if (own && withdraw) {
+    return (
+      <ConfirmButton
+        label="Take back"
+        object={`the end of “${title}”`}
+        title={`Let “${title}” go on`}
+        description="You asked for its end, and nobody else has confirmed it. It goes on as if you had not."
+        confirm="Take it back"
+        action={withdraw}
+        input={{ ruleId: id }}
+        whyNot={whyNot}
+        said="The rule goes on."
+      />
+    )
+  }
   return (
     <ReasonButton
       label={endAsked ? 'Confirm removal' : label}

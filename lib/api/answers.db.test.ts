@@ -77,6 +77,7 @@ test('scopes', async ({ ask, db }) => {
   await ask('GET /approval-rules')
   await ask(`GET /approval-rules/${ruleId}`)
   await ask(`POST /approval-rules/${ruleId}/remove`, reason)
+  await ask(`POST /approval-rules/${ruleId}/withdraw-removal`)
   const author = await makePerson(db, { roles: ['security'] })
   const easy = { title: 'Reading', classes: ['read'], steps: [], daysMax: 5, position: 1 }
   const { ruleId: proposed } = await ask('POST /approval-rules', easy)
@@ -169,6 +170,7 @@ test('held calls', async ({ ask, db, team }) => {
   await ask(`GET /hold-rules/${ruleId}`)
   await ask(`POST /hold-bypasses/${bypassId}/end`)
   await ask(`POST /hold-rules/${ruleId}/remove`, reason)
+  await ask(`POST /hold-rules/${ruleId}/withdraw-removal`)
   await ask('GET /hold-rules?history=true')
 })
 
@@ -223,6 +225,10 @@ test('the kill switch, the fleet and the audit log', async ({ ask, db, team }) =
   await ask(`GET /kill/${orderId}`)
   await ask(`POST /kill/${orderId}/release`, reason)
   await ask('GET /kill')
+  const { orderId: everything } = await ask('POST /kill', { scope: 'organization', ...reason })
+  await ask(`POST /kill/${everything}/release`, reason)
+  await ask(`POST /kill/${everything}/withdraw-release`)
+  await db.stopOrder.update({ where: { id: everything! }, data: { releasedAt: new Date(), releasedByName: 'Test' } })
   for (const path of ['/fleet', '/fleet/candidates', '/audit']) await ask(`GET ${path}`)
 })
 

@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '#lib/core/result.ts'
-import type { OrderRefusal, ReleaseRefusal } from '#lib/killswitch/schema.ts'
+import type { OrderRefusal, ReleaseRefusal, WithdrawalRefusal } from '#lib/killswitch/schema.ts'
 
 /** A refusal as the API tells it: its facts, a sentence for people and the rule. */
 type Told<E> = E & { message: string; rule: string }
@@ -24,6 +24,13 @@ export function notReleased(refusal: ReleaseRefusal) {
   }
   const { releasedBy, releasedAt } = refusal
   return { message: `${releasedBy} has released this order already, at ${releasedAt}.`, rule: 'stop:already_released' }
+}
+
+export function notWithdrawn(refusal: WithdrawalRefusal) {
+  if (refusal.reason === 'release_not_asked') {
+    return { message: 'Nobody asks to resume it, or not any more.', rule: 'stop:release_not_asked' }
+  }
+  return { message: `${refusal.askedBy} asked to resume it, and takes that back.`, rule: 'stop:not_your_wish' }
 }
 
 export function runNotOpen({ state }: { state: string }) {

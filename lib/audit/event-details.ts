@@ -186,3 +186,6 @@ export type CallEdited = {
   changed: string[]
   standsInFor?: StandsInFor
 }
+
+/** What log-only has to be before a set counts as tried. */
+export type TrialTerms = { logOnlyMinutes: number; logOnlyCalls: number }

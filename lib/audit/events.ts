@@ -19,6 +19,7 @@ import type {
   LooseningProposed,
   ServerCreated,
   StandsInFor,
+  TrialTerms,
 } from './event-details.ts'
 
 import type { CallOutcome, JudgedByPolicies } from './call-details.ts'
@@ -164,6 +165,8 @@ export type AuditEvents = {
   'approval_rule.proposed': ApprovalRuleCreated
   'approval_rule.confirmed': { ruleId: string }
   'approval_rule.end_asked': { ruleId: string; reason: string }
+  /** Who asked for its end has taken that back. */
+  'approval_rule.end_withdrawn': { ruleId: string }
   'approval_rule.removed': { ruleId: string; reason: string }
   /** Announced once, before a grant ends by itself. */
   'grant.ends_soon': { grantId: string; class: string; toolName: string | null; expiresAt: string }
@@ -281,10 +284,12 @@ export type AuditEvents = {
     emptyReplay?: string | null
   }
   'policy_set.discarded': { number: number; version: string; note: string }
-  'policy_trial_terms.changed': {
-    before: { logOnlyMinutes: number; logOnlyCalls: number }
-    after: { logOnlyMinutes: number; logOnlyCalls: number }
-  }
+  'policy_trial_terms.changed': { before: TrialTerms; after: TrialTerms }
+  /** Below the defaults: waits for a second person. */
+  'policy_trial_terms.proposed': { before: TrialTerms; after: TrialTerms }
+  'policy_trial_terms.confirmed': { before: TrialTerms; after: TrialTerms; proposedBy: string }
+  'policy_trial_terms.withdrawn': TrialTerms
+  'policy_trial_terms.refused': { action: string; reason: string }
   'policy_set.rolled_back': { number: number; version: string; superseded: number | null; reason: string }
   'policy_set.refused': { number: number; action: string; reason: string }
   // delegation while away
@@ -302,6 +307,7 @@ export type AuditEvents = {
   // held calls
   'hold_rule.created': HoldRuleCreated
   'hold_rule.end_asked': { ruleId: string; reason: string }
+  'hold_rule.end_withdrawn': { ruleId: string }
   'hold_rule.removed': { ruleId: string; reason: string }
   /** Announced as it happens: calls that the rule would hold go through until then. */
   'hold_bypass.opened': HoldBypassOpened
@@ -325,6 +331,7 @@ export type AuditEvents = {
   // stop
   'stop.ordered': { orderId: string; scope: string; reason: string }
   'stop.release_asked': { orderId: string; scope: string; reason: string; until: string }
+  'stop.release_withdrawn': { orderId: string; scope: string }
   'stop.release_refused': { orderId: string; scope: string; reason: string; askedAt: string; until: string }
   'stop.released': { orderId: string; scope: string; reason: string; askedBy?: string }
   'stop.acknowledged': { orderId: string; process: string; detail: Record<string, unknown> }

@@ -9,6 +9,7 @@ import {
   draftPolicySet,
   enforcePolicySet,
   rollBackPolicySet,
+  confirmTrialTerms,
   setTrialTerms,
   startLogOnly,
 } from '#lib/guardrails/commands.ts'
@@ -90,8 +91,17 @@ test('a set in log-only decides nothing, and its report says what it would have 
 
   const early = await enforcePolicySet({ ...admin, now: new Date() }, { number, version, replaces: 1 })
   expect(early).toMatchObject({ ok: false, error: { rule: 'policies:without_replay' } })
+  // It allows what the one in force refuses, so lower terms do not help it.
+  const third = ctxFor(db, await makePerson(db, { roles: ['security'] }))
   await setTrialTerms(admin, { logOnlyMinutes: 0, logOnlyCalls: 4 })
-  const enforced = await enforcePolicySet({ ...admin, now: new Date() }, { number, version, replaces: 1 })
+  expect(await confirmTrialTerms(third, { logOnlyMinutes: 0, logOnlyCalls: 4 })).toMatchObject({ ok: true })
+  const still = await enforcePolicySet({ ...admin, now: new Date() }, { number, version, replaces: 1 })
+  expect(still).toMatchObject({ ok: false, error: { rule: 'policies:without_replay' } })
+  const withoutReplay = 'What it would have decided otherwise was looked at call by call.'
+  const enforced = await enforcePolicySet(
+    { ...admin, now: new Date() },
+    { number, version, replaces: 1, withoutReplay },
+  )
   expect(enforced).toMatchObject({ ok: true })
   await until(() => view().policies.version === version && view().candidate === null)
   expect((await call('change')).isError).toBe(true)

@@ -29,3 +29,15 @@ export function askedEnd<P>(
   if (endAskedById === null || endAskedAt === null || !endIsAsked(row, { by: '', now })) return null
   return { by: person(endAskedById), at: endAskedAt.toISOString(), reason: endAskedReason ?? '' }
 }
+
+/** Nobody has asked for its end, or nobody does any more. */
+export const endNotAsked = { endAskedById: null, endAskedAt: null, endAskedReason: null } as const
+
+/** Whether whoever asked for the end of this may take that back: they themselves, while it still waits for a second person. */
+export function endWithdrawal(
+  row: { endAskedById: string | null; endAskedAt: Date | null },
+  { by, now }: { by: string; now: Date },
+): 'possible' | 'not_asked' | 'not_theirs' {
+  if (!endIsAsked(row, { by: '', now })) return 'not_asked'
+  return row.endAskedById === by ? 'possible' : 'not_theirs'
+}

@@ -1,4 +1,4 @@
-export { createHoldRule, removeHoldRule } from './commands/hold-rules.ts'
+export { createHoldRule, removeHoldRule, withdrawHoldRuleEnd } from './commands/hold-rules.ts'
 export { endHoldBypass, endHoldBypasses, openHoldBypass } from './commands/hold-bypasses.ts'
 export { decideHeldCall } from './commands/decide-held-call.ts'
 export {
@@ -20,6 +20,6 @@ export { keepAccessTable } from './commands/keep-access-table.ts'
 export { draftPolicySet } from './commands/policy-sets/draft.ts'
 export { enforcePolicySet, rollBackPolicySet } from './commands/policy-sets/enforce.ts'
 export { discardPolicySet } from './commands/policy-sets/discard.ts'
-export { setTrialTerms } from './commands/policy-sets/trial-terms.ts'
+export { confirmTrialTerms, setTrialTerms, withdrawTrialTerms } from './commands/policy-sets/trial-terms.ts'
 export { endLogOnly, startLogOnly } from './commands/policy-sets/log-only.ts'
 export { syncPolicySets } from './commands/policy-sets/sync.ts'

@@ -3,7 +3,7 @@ import type { Role } from '#lib/auth/permissions.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
-import { createHoldRule, removeHoldRule } from './commands.ts'
+import { createHoldRule, removeHoldRule, withdrawHoldRuleEnd } from './commands.ts'
 import { listHoldRules } from './queries/held-calls.ts'
 import { createHoldRuleInput } from './schema/held-calls.ts'
 
@@ -61,3 +61,37 @@ dbTest('rules are made and removed by who manages them, and never allow a change
     'hold_rule.removed',
   ])
 })
+
+dbTest(
+  'who asked for the end of a rule takes that back; nobody else does, and of two at once one has effect',
+  async ({ db }) => {
+    const person = async (role: Role) => ctxFor(db, await makePerson(db, { roles: [role] }), now)
+    const [author, mate] = [await person('security'), await person('platform_admin')]
+    const input = { title: 'Changes wait', serverId: await makeServer(db), class: 'write', deciderRoles: ['security'] }
+    const { ruleId } = await createHoldRule(author, createHoldRuleInput.parse(input))
+    const rule = async (outcome: ReturnType<typeof withdrawHoldRuleEnd>) => {
+      const done = await outcome
+      return done.ok ? null : done.error.rule
+    }
+    const removal = { ruleId, reason: 'It holds too much.' }
+    expect(await rule(withdrawHoldRuleEnd(author, { ruleId }))).toBe('approvals:end_not_asked')
+    await removeHoldRule(author, removal)
+    expect(await rule(withdrawHoldRuleEnd(mate, { ruleId }))).toBe('approvals:not_your_wish')
+    await expect(withdrawHoldRuleEnd(await person('team_lead'), { ruleId })).rejects.toMatchObject({
+      code: 'forbidden',
+    })
+    await expect(withdrawHoldRuleEnd(author, { ruleId: crypto.randomUUID() })).rejects.toMatchObject({
+      code: 'not_found',
+    })
+    // What was asked for longer than a week ago counts no more: there is nothing to take back.
+    const week = { ...author, now: new Date(now.getTime() + 7 * 86_400_000) }
+    expect(await rule(withdrawHoldRuleEnd(week, { ruleId }))).toBe('approvals:end_not_asked')
+    const twice = await Promise.all([1, 2].map(() => rule(withdrawHoldRuleEnd(author, { ruleId }))))
+    expect(twice.filter((each) => each === null)).toHaveLength(1)
+    expect((await auditOf(db, ruleId)).at(-1)).toMatchObject({ event: 'hold_rule.end_withdrawn', detail: { ruleId } })
+    expect((await listHoldRules(mate)).find(({ id }) => id === ruleId)).toMatchObject({ endAsked: null })
+    expect(await removeHoldRule(mate, removal)).toEqual({ removed: false, waits: true })
+    const [kept, ended] = await Promise.all([withdrawHoldRuleEnd(mate, { ruleId }), removeHoldRule(author, removal)])
+    expect(kept.ok).toBe(ended.waits)
+  },
+)

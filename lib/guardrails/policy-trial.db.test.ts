@@ -3,8 +3,9 @@ import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
-import { forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
+import { forbids } from '#lib/dev/test/policy-sets.ts'
 import { recordCalls, situationFor } from '#lib/dev/test/recorded-calls.ts'
+import { joinPolicies } from './cedar/split.ts'
 import {
   draftPolicySet,
   endLogOnly,
@@ -25,10 +26,12 @@ const test = dbTest.extend('people', { scope: 'file' }, async ({ db }) => {
 })
 
 async function drafted(db: Db, author: Ctx, id: string) {
-  const text = `${permitsGranted}\n\n${forbids(id, 'resource.class == "destructive"')}`
+  // It forbids what the one in force does, and more.
+  const inForce = await db.policySet.findFirstOrThrow({ where: { state: 'enforced' } })
+  const text = `${joinPolicies(inForce.policies)}\n${forbids(id, 'resource.class == "destructive"')}`
   const outcome = await draftPolicySet(author, { text, note: `Draft of ${id}.` })
   if (!outcome.ok) throw new Error(outcome.error.message)
-  const replaces = (await db.policySet.findFirstOrThrow({ where: { state: 'enforced' } })).number
+  const replaces = inForce.number
   return { ...outcome.value, input: { number: outcome.value.number, version: outcome.value.version, replaces } }
 }
 
@@ -41,19 +44,26 @@ test('the terms are data, with who set them; of two at once the last holds, and 
   db,
   people: { author, second },
 }) => {
-  expect(await getTrialTerms(author)).toEqual({ logOnlyMinutes: 60, logOnlyCalls: 1, setBy: null, setAt: null })
+  const loosening = { logOnlyMinutes: 60, logOnlyCalls: 20 }
+  expect(await getTrialTerms(author)).toEqual({
+    logOnlyMinutes: 60,
+    logOnlyCalls: 1,
+    setBy: null,
+    setAt: null,
+    loosening,
+    proposed: null,
+  })
   await expect(setTrialTerms(author, { logOnlyMinutes: 0, logOnlyCalls: 0 })).rejects.toThrow(/logOnlyCalls/)
   const done = await Promise.all([
-    setTrialTerms(author, { logOnlyMinutes: 5, logOnlyCalls: 7 }),
-    setTrialTerms(second, { logOnlyMinutes: 6, logOnlyCalls: 8 }),
+    setTrialTerms(author, { logOnlyMinutes: 65, logOnlyCalls: 7 }),
+    setTrialTerms(second, { logOnlyMinutes: 66, logOnlyCalls: 8 }),
   ])
-  expect(done).toEqual([{ changed: true }, { changed: true }])
+  const changed = { changed: true, waits: false }
+  expect(done).toEqual([changed, changed])
   const terms = await getTrialTerms(author)
   expect(
     await setTrialTerms(author, { logOnlyMinutes: terms.logOnlyMinutes, logOnlyCalls: terms.logOnlyCalls }),
-  ).toEqual({
-    changed: false,
-  })
+  ).toEqual({ changed: false, waits: false })
   const events = await auditOf(db, '1')
   const changes = events.filter(({ event }) => event === 'policy_trial_terms.changed')
   const [one, two] = changes.map(({ detail }) => detail as { before: object; after: object })
@@ -61,6 +71,8 @@ test('the terms are data, with who set them; of two at once the last holds, and 
   expect(one!.before).toEqual({ logOnlyMinutes: 60, logOnlyCalls: 1 })
   expect(two!.before).toEqual(one!.after)
   expect(two!.after).toEqual({ logOnlyMinutes: terms.logOnlyMinutes, logOnlyCalls: terms.logOnlyCalls })
+  // Not below the defaults, so one person is enough.
+  expect(await setTrialTerms(author, { logOnlyMinutes: 60, logOnlyCalls: 1 })).toEqual(changed)
 })
 
 // Before any call is on record.

@@ -1,5 +1,5 @@
 import { recordAudit } from '#lib/audit/commands.ts'
-import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
@@ -12,6 +12,8 @@ import {
   type Released,
   type ReleaseRefusal,
   type ReleaseStopInput,
+  type WithdrawalRefusal,
+  type WithdrawReleaseInput,
 } from './schema.ts'
 import { existingTargetName, keyOf, type Target, targetNames, toolOf } from './targets.ts'
 
@@ -86,6 +88,33 @@ export async function releaseStop(ctx: Ctx, input: ReleaseStopInput): Promise<Re
     const askedBy = needsTwo(scope) ? { askedBy: order.releaseAskedByName ?? '' } : {}
     recordAudit(tx, ctx, { event: 'stop.released', ...about, detail: { orderId, scope, reason, ...askedBy } })
     return ok({ orderId, state: 'released' })
+  })
+}
+
+/** Takes back that one has asked for the end of an order which two people end: it stays in force. Needs `stops:release`; throws `not_found`. Refused to anybody else, and when nobody asks or it has ended. */
+export async function withdrawRelease(
+  ctx: Ctx,
+  { orderId }: WithdrawReleaseInput,
+): Promise<Result<null, WithdrawalRefusal>> {
+  authorize(ctx, 'stops:release')
+  const person = requirePerson(ctx)
+  return inTx(ctx, async (tx, ctx) => {
+    await tx.$queryRaw`select 1 from "StopOrder" where "id" = ${orderId}::uuid for update`
+    const order = await tx.stopOrder.findUnique({ where: { id: orderId } })
+    if (!order) throw new DomainError('not_found', 'That stop order does not exist.')
+    const { scope, targetId, releasedAt, releaseAskedById, releaseAskedByName } = order
+    if (releasedAt || confirmableUntil(order, ctx.now) === null) return err({ reason: 'release_not_asked' })
+    if (releaseAskedById !== person.id) return err({ reason: 'not_your_wish', askedBy: releaseAskedByName ?? '' })
+    const nobody = { releaseAskedById: null, releaseAskedByName: null, releaseAskedAt: null, releaseAskedReason: null }
+    await tx.stopOrder.update({ where: { id: orderId }, data: nobody })
+    const names = await targetNames(tx, [order])
+    recordAudit(tx, ctx, {
+      event: 'stop.release_withdrawn',
+      subject: { kind: scope, id: targetId, name: names.get(keyOf(order)) ?? targetId },
+      ...auditColumns(order),
+      detail: { orderId, scope },
+    })
+    return ok(null)
   })
 }
 

@@ -3,7 +3,7 @@ import type { Db } from '#lib/db/client.ts'
 import type { RunState } from '#lib/db/generated/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
-import { acknowledgeStop, enforceStops, orderStop, releaseStop } from './commands.ts'
+import { acknowledgeStop, enforceStops, orderStop, releaseStop, withdrawRelease } from './commands.ts'
 import { blastRadius, listStops, openStops } from './queries.ts'
 import { secondPersonMs } from './rules.ts'
 
@@ -176,6 +176,35 @@ describe('two people end a stop of everything', () => {
     expect(await releaseStop(later, { orderId, reason: 'late' })).toMatchObject({ value: { state: 'waits' } })
     const [open] = await openStops(later)
     expect(open!.releaseAsked).toMatchObject({ by: { name: 'Sven' } })
+  })
+
+  dbTest('who asked takes that back, nobody else does, and it stays in force', async ({ db }) => {
+    const orderId = await stopAll(db)
+    const [olga, sven] = await people(db)
+    expect(await withdrawRelease(olga, { orderId })).toMatchObject({ error: { reason: 'release_not_asked' } })
+    await releaseStop(olga, { orderId, reason: 'all is well' })
+    expect(await withdrawRelease(sven, { orderId })).toMatchObject({
+      error: { reason: 'not_your_wish', askedBy: 'Olga' },
+    })
+    const builder = ctxFor(db, await makePerson(db, { roles: ['builder'] }))
+    await expect(withdrawRelease(builder, { orderId })).rejects.toMatchObject({ code: 'forbidden' })
+    const nothing = { orderId: crypto.randomUUID() }
+    await expect(withdrawRelease(olga, nothing)).rejects.toMatchObject({ code: 'not_found' })
+    expect(
+      (await Promise.all([1, 2].map(() => withdrawRelease(olga, { orderId })))).filter(({ ok }) => ok),
+    ).toHaveLength(1)
+    const [open] = await openStops(olga)
+    expect(open).toMatchObject({ id: orderId, releasedAt: null, releaseAsked: null })
+    const last = await db.auditEvent.findFirst({ where: { event: 'stop.release_withdrawn' }, orderBy: { seq: 'desc' } })
+    expect(last).toMatchObject({ actorName: 'Olga', detail: { orderId, scope: 'organization' } })
+    // Taking back and confirming at once: it ends, or goes on with the other one as the first who asks.
+    await releaseStop(olga, { orderId, reason: 'all is well' })
+    const [kept, released] = await Promise.all([
+      withdrawRelease(olga, { orderId }),
+      releaseStop(sven, { orderId, reason: 'seen' }),
+    ])
+    expect(released).toMatchObject({ ok: true, value: { state: kept.ok ? 'waits' : 'released' } })
+    if (kept.ok) await releaseStop(olga, { orderId, reason: 'all is well' })
   })
 
   dbTest('and no process does', async ({ db }) => {

@@ -22,6 +22,9 @@ export type OrderStopInput = z.input<typeof orderStopInput>
 export const releaseStopInput = z.strictObject({ orderId: z.uuid(), reason })
 export type ReleaseStopInput = z.infer<typeof releaseStopInput>
 
+export const withdrawReleaseInput = z.strictObject({ orderId: z.uuid() })
+export type WithdrawReleaseInput = z.infer<typeof withdrawReleaseInput>
+
 export const stopListQuery = z.strictObject({
   open: z.stringbool().optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
@@ -87,3 +90,4 @@ export type Released = { orderId: string; state: 'released' } | { orderId: strin
 export type ReleaseRefusal =
   | { reason: 'already_released'; releasedBy: string; releasedAt: string }
   | { reason: 'second_person_needed'; askedAt: string; until: string }
+export type WithdrawalRefusal = { reason: 'release_not_asked' } | { reason: 'not_your_wish'; askedBy: string }

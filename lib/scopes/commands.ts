@@ -1,4 +1,9 @@
-export { confirmApprovalRule, createApprovalRule, removeApprovalRule } from './commands/approval-policy.ts'
+export {
+  confirmApprovalRule,
+  createApprovalRule,
+  removeApprovalRule,
+  withdrawApprovalRuleEnd,
+} from './commands/approval-policy.ts'
 export { breakGlass, reviewBreakGlass } from './commands/break-glass.ts'
 export { decideScopeRequest } from './commands/decide-request.ts'
 export { endAllScopes, grantDirectly, revokeGrant } from './commands/grants.ts'

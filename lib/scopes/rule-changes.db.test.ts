@@ -11,6 +11,7 @@ import {
   decideScopeRequest,
   removeApprovalRule,
   requestScope,
+  withdrawApprovalRuleEnd,
 } from './commands.ts'
 import { getScopeRequest, listApprovalRules } from './queries.ts'
 import { requestScopeInput } from './schema.ts'
@@ -95,4 +96,46 @@ describe('what makes approval easier takes two people', () => {
     await expect(confirmApprovalRule(admin, { ruleId: proposed.ruleId })).rejects.toMatchObject({ code: 'not_found' })
     await endApprovalRule(admin, { ruleId, reason: 'The test is over.' })
   })
+
+  dbTest(
+    'who asked for the end of a rule takes that back; nobody else does, and of two at once one has effect',
+    async ({ db }) => {
+      const { ruleId, builder } = await scene(db)
+      const [author, mate] = [
+        ctxFor(db, await person(db, 'security'), now),
+        ctxFor(db, await person(db, 'security'), now),
+      ]
+      const rule = async (outcome: ReturnType<typeof withdrawApprovalRuleEnd>) => {
+        const done = await outcome
+        return done.ok ? null : done.error.rule
+      }
+      const removal = { ruleId, reason: 'It is slow.' }
+      expect(await rule(withdrawApprovalRuleEnd(author, { ruleId }))).toBe('scopes:end_not_asked')
+      await removeApprovalRule(author, removal)
+      expect(await rule(withdrawApprovalRuleEnd(mate, { ruleId }))).toBe('scopes:not_your_wish')
+      await expect(withdrawApprovalRuleEnd(ctxFor(db, builder, now), { ruleId })).rejects.toMatchObject({
+        code: 'forbidden',
+      })
+      const unknown = { ruleId: crypto.randomUUID() }
+      await expect(withdrawApprovalRuleEnd(author, unknown)).rejects.toMatchObject({ code: 'not_found' })
+      const twice = await Promise.all([1, 2].map(() => rule(withdrawApprovalRuleEnd(author, { ruleId }))))
+      expect(twice.filter((each) => each === null)).toHaveLength(1)
+      expect((await auditOf(db, ruleId)).at(-1)).toMatchObject({
+        event: 'approval_rule.end_withdrawn',
+        detail: { ruleId },
+      })
+      // Whoever asks now is the first of two again.
+      expect(await removeApprovalRule(mate, removal)).toEqual({ removed: false, waits: true })
+      expect((await listApprovalRules(author)).find(({ id }) => id === ruleId)).toMatchObject({
+        endAsked: { by: { id: mate.actor.id } },
+      })
+      // Taking back and confirming at once: it ends, or goes on with the other one as the first who asks.
+      const [kept, ended] = await Promise.all([
+        withdrawApprovalRuleEnd(mate, { ruleId }),
+        removeApprovalRule(author, removal),
+      ])
+      expect(kept.ok).toBe(ended.waits)
+      if (ended.waits) await removeApprovalRule(mate, removal)
+    },
+  )
 })

@@ -153,6 +153,8 @@ export const scopeRules = [
   'scopes:break_glass_unreviewed',
   'scopes:rule_holds',
   'scopes:own_rule',
+  'scopes:end_not_asked',
+  'scopes:not_your_wish',
 ] as const
 export type ScopeRule = (typeof scopeRules)[number]
 

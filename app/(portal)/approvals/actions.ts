@@ -8,8 +8,14 @@ import {
   endHoldBypass,
   openHoldBypass,
   removeHoldRule,
+  withdrawHoldRuleEnd,
 } from '#lib/guardrails/commands.ts'
-import { createHoldRuleInput, decideHeldCallInput, removeHoldRuleInput } from '#lib/guardrails/schema/held-calls.ts'
+import {
+  createHoldRuleInput,
+  decideHeldCallInput,
+  removeHoldRuleInput,
+  withdrawHoldRuleEndInput,
+} from '#lib/guardrails/schema/held-calls.ts'
 import { endHoldBypassInput, openHoldBypassInput } from '#lib/guardrails/schema/hold-bypasses.ts'
 import { portalAction } from '#lib/web/action.ts'
 
@@ -28,6 +34,12 @@ export const createRule = portalAction(createHoldRuleInput, async (ctx, input) =
 
 export const removeRule = portalAction(removeHoldRuleInput, async (ctx, input) => {
   const outcome = await removeHoldRule(ctx, input)
+  revalidatePath(paths.approvals(), 'layout')
+  return outcome
+})
+
+export const withdrawRemoval = portalAction(withdrawHoldRuleEndInput, async (ctx, input) => {
+  const outcome = await withdrawHoldRuleEnd(ctx, input)
   revalidatePath(paths.approvals(), 'layout')
   return outcome
 })

@@ -1,6 +1,7 @@
 'use server'
 
 import { revalidatePath } from 'next/cache'
+import { z } from 'zod'
 import { ok, type Result } from '#lib/core/result.ts'
 import { paths } from '#lib/core/paths.ts'
 import {
@@ -9,8 +10,10 @@ import {
   endLogOnly,
   enforcePolicySet,
   rollBackPolicySet,
+  confirmTrialTerms,
   setTrialTerms,
   startLogOnly,
+  withdrawTrialTerms,
 } from '#lib/guardrails/commands.ts'
 import { checkPolicyText } from '#lib/guardrails/queries.ts'
 import {
@@ -49,6 +52,12 @@ export const discard = portalAction(discardPolicySetInput, async (ctx, input) =>
 export const setTerms = portalAction(setTrialTermsInput, async (ctx, input) =>
   shown(ok(await setTrialTerms(ctx, input))),
 )
+
+export const confirmTerms = portalAction(setTrialTermsInput, async (ctx, input) =>
+  shown(await confirmTrialTerms(ctx, input)),
+)
+
+export const withdrawTerms = portalAction(z.strictObject({}), async (ctx) => shown(await withdrawTrialTerms(ctx)))
 
 // What is in use is on every page.
 function shown<T, E>(outcome: Result<T, E>): Result<T, E> {

@@ -103,7 +103,11 @@ export default async function GuardrailsPage({ searchParams }: { searchParams: S
           <Link href={hrefWith(paths.guardrails(), { state: query.state, cursor: sets.nextCursor })}>Older</Link>
         </Button>
       )}
-      <TrialTermsCard terms={terms} whyNot={whyNot(ctx.actor, 'policies:manage')} />
+      <TrialTermsCard
+        terms={terms}
+        personId={ctx.actor.kind === 'person' ? ctx.actor.id : null}
+        whyNot={whyNot(ctx.actor, 'policies:manage')}
+      />
     </>
   )
 }

@@ -12,17 +12,29 @@ import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import type { TrialTermsView } from '#lib/guardrails/schema/policy-trial.ts'
 import { setTerms } from './actions.ts'
+import { ProposedTermsNote } from './proposed-terms.client.tsx'
 
 /** What a set is tried by before it is enforced, and who said so. */
-export function TrialTermsCard({ terms, whyNot }: { terms: TrialTermsView; whyNot: string | null }) {
+export function TrialTermsCard({
+  terms,
+  personId,
+  whyNot,
+}: {
+  terms: TrialTermsView
+  /** Who is looking. */
+  personId: string | null
+  whyNot: string | null
+}) {
   const [minutes, setMinutes] = useState(String(terms.logOnlyMinutes))
   const [calls, setCalls] = useState(String(terms.logOnlyCalls))
-  const { run, pending, failed } = useAction(setTerms, () => toast.success('That holds from now on.'))
+  const { run, pending, failed } = useAction(setTerms, ({ waits }) =>
+    toast.success(waits ? 'Proposed. It holds when somebody else confirms it.' : 'That holds from now on.'),
+  )
   return (
     <Card
       className="mt-5 max-w-3xl"
       title="What a set is tried by"
-      description="Before a set is enforced, a replay of its text decided a recorded call again, or it was log-only for so long and judged so many calls. Whoever enforces one that was not tried says why."
+      description="Before a set is enforced, a replay of its text decided a recorded call again, or it was log-only for so long and judged so many calls. Whoever enforces one that was not tried says why. Less than the default holds when a second person has confirmed it."
     >
       <form
         className="flex flex-wrap items-end gap-3"
@@ -69,8 +81,11 @@ export function TrialTermsCard({ terms, whyNot }: { terms: TrialTermsView; whyNo
           <>
             Set by {terms.setBy} {terms.setAt && <Time value={terms.setAt} />}.
           </>
-        )}
+        )}{' '}
+        A set that may allow what the one in force refuses: {plural(terms.loosening.logOnlyMinutes, 'minute')} and{' '}
+        {plural(terms.loosening.logOnlyCalls, 'call')} at least.
       </p>
+      {terms.proposed && <ProposedTermsNote proposed={terms.proposed} personId={personId} whyNot={whyNot} />}
     </Card>
   )
 }

@@ -3,6 +3,7 @@ import { OctagonX } from 'lucide-react'
 import { StopButton } from '#components/stops/stop-button.client.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
+import { ConfirmButton } from '#components/ui/confirm-button.client.tsx'
 import { plural } from '#components/ui/count.ts'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
@@ -14,6 +15,7 @@ import { listStops, openStops } from '#lib/killswitch/queries.ts'
 import { needsTwo } from '#lib/killswitch/rules.ts'
 import type { StopOrderView } from '#lib/killswitch/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
+import { withdrawReleaseAction } from './actions.ts'
 import { ResumeButton, type ResumeStep } from './resume-button.client.tsx'
 
 export const metadata: Metadata = { title: 'Kill switch' }
@@ -102,13 +104,28 @@ function Order({ order, personId, whyNotRelease }: OrderProps) {
           )}
         </div>
         {!order.releasedAt && (
-          <ResumeButton
-            orderId={order.id}
-            name={order.scope === 'organization' ? 'the whole organization' : name}
-            typeToConfirm={order.scope === 'organization' ? 'resume everything' : `resume ${order.targetId}`}
-            resume={resumeStepOf(order)}
-            whyNot={whyNotRelease ?? whyNotAgain(order, personId)}
-          />
+          <span className="flex flex-wrap gap-2">
+            {order.releaseAsked?.until && order.releaseAsked.by.id === personId && (
+              <ConfirmButton
+                label="Take back"
+                object="that you asked to resume"
+                title="Let everything stay stopped"
+                description="You asked to resume, and nobody else has confirmed it. It stays stopped as if you had not."
+                confirm="Take it back"
+                action={withdrawReleaseAction}
+                input={{ orderId: order.id }}
+                whyNot={whyNotRelease}
+                said="It stays stopped."
+              />
+            )}
+            <ResumeButton
+              orderId={order.id}
+              name={order.scope === 'organization' ? 'the whole organization' : name}
+              typeToConfirm={order.scope === 'organization' ? 'resume everything' : `resume ${order.targetId}`}
+              resume={resumeStepOf(order)}
+              whyNot={whyNotRelease ?? whyNotAgain(order, personId)}
+            />
+          </span>
         )}
       </div>
       <OpenTasks tasks={order.tasks} />

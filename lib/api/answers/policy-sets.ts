@@ -10,7 +10,7 @@ import {
 import { type PolicyTrial, trialOutcomes, type TrialTermsView } from '#lib/guardrails/schema/policy-trial.ts'
 import { differenceKinds } from '#lib/guardrails/schema/replays.ts'
 import { trialKinds, type TrialReport, type TrialReports } from '#lib/guardrails/schema/trial-reports.ts'
-import { answerOf, count, text, time } from './words.ts'
+import { answerOf, count, reference, text, time } from './words.ts'
 
 const number = z.int().min(1)
 
@@ -64,6 +64,13 @@ export const trialTerms = answerOf<TrialTermsView>()(
     ...terms,
     setBy: text.nullable().meta({ description: 'null: nobody has, these are the defaults' }),
     setAt: time.nullable(),
+    loosening: z
+      .strictObject(terms)
+      .meta({ description: 'At least so for a set that may allow what the one in force refuses' }),
+    proposed: z
+      .strictObject({ ...terms, by: reference, at: time })
+      .nullable()
+      .meta({ description: 'Below the defaults: waits for a second person' }),
   }),
 ).meta({ id: 'PolicyTrialTerms' })
 
@@ -74,7 +81,8 @@ const trial = answerOf<PolicyTrial>()(
     logOnly: z
       .strictObject({ minutes: count, calls: count.meta({ description: 'Counted up to what the terms want' }) })
       .nullable(),
-    terms: z.strictObject(terms),
+    terms: z.strictObject(terms).meta({ description: 'What it is tried by' }),
+    loosens: z.boolean().meta({ description: 'It may allow what the set in force refuses' }),
     says: z.array(text).meta({ description: 'The same in sentences' }),
   }),
 )

@@ -12,7 +12,7 @@ import { holdForecast, holdInsight } from '../answers/hold-insight.ts'
 import { heldCall, heldCallList, holdBypass, holdRule } from '../answers/approvals.ts'
 import { text, time } from '../answers/words.ts'
 import { pageQuery, pagedOf } from '../paging.ts'
-import { endpoint, json } from '../endpoint.ts'
+import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleId, flag, uuidId } from './params.ts'
 
 const [approval, edit, rejection] = decideHeldCallInput.options
@@ -105,6 +105,16 @@ export const removeRule = endpoint({
   revision: 'holdRule',
   answer: json(z.strictObject({ removed: z.boolean(), waits: z.boolean() })),
   example: { params: exampleId, body: { reason: 'The team decides by itself now.' } },
+})
+
+export const withdrawRuleEnd = endpoint({
+  method: 'POST',
+  path: '/api/v1/hold-rules/{id}/withdraw-removal',
+  summary: 'Takes back that one has asked for the end of a rule.',
+  permission: 'holds:manage',
+  params: uuidId,
+  answer: nothing,
+  example: { params: exampleId },
 })
 
 export const openBypass = endpoint({

@@ -5,7 +5,7 @@ import { metricsRange, retirementQuery } from '#lib/metrics/schema.ts'
 import { auditEvent, stopReach, fleetFigures, released, retirementList, rule, stopOrder } from '../answers/control.ts'
 import { text } from '../answers/words.ts'
 import { pagedOf } from '../paging.ts'
-import { endpoint, json } from '../endpoint.ts'
+import { endpoint, json, nothing } from '../endpoint.ts'
 import { exampleId, uuidId } from './params.ts'
 
 export const listStops = endpoint({
@@ -52,6 +52,16 @@ export const releaseStop = endpoint({
   revision: 'stopOrder',
   answer: json(released),
   example: { params: exampleId, body: { reason: 'The ledger is fixed.' } },
+})
+
+export const withdrawRelease = endpoint({
+  method: 'POST',
+  path: '/api/v1/kill/{id}/withdraw-release',
+  summary: 'Takes back that one has asked to end the stop of the whole organization.',
+  permission: 'stops:release',
+  params: uuidId,
+  answer: nothing,
+  example: { params: exampleId },
 })
 
 export const blastRadius = endpoint({

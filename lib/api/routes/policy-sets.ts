@@ -18,7 +18,7 @@ import {
   trialTerms,
 } from '../answers/policy-sets.ts'
 import { pagedOf } from '../paging.ts'
-import { endpoint, json } from '../endpoint.ts'
+import { endpoint, json, nothing } from '../endpoint.ts'
 import { numberMax } from '#lib/core/count.ts'
 
 /** Sets are known by their numbers. */
@@ -167,10 +167,29 @@ export const showTerms = endpoint({
 export const setTerms = endpoint({
   method: 'PUT',
   path: '/api/v1/policy-trial-terms',
-  summary: 'Changes how long log-only has to last, and how many calls it has to judge.',
+  summary:
+    'Changes how long log-only has to last, and how many calls it has to judge; less than now and than the defaults waits for a second person.',
   permission: 'policies:manage',
   body: setTrialTermsInput,
   revision: 'trialTerms',
-  answer: json(changed),
+  answer: json(z.strictObject({ changed: z.boolean(), waits: z.boolean() })),
   example: { body: { logOnlyMinutes: 1440, logOnlyCalls: 100 } },
+})
+
+export const confirmTerms = endpoint({
+  method: 'POST',
+  path: '/api/v1/policy-trial-terms/confirm',
+  summary: 'Lets terms hold that somebody else has proposed: those that were read.',
+  permission: 'policies:manage',
+  body: setTrialTermsInput,
+  answer: nothing,
+  example: { body: { logOnlyMinutes: 15, logOnlyCalls: 1 } },
+})
+
+export const withdrawTerms = endpoint({
+  method: 'POST',
+  path: '/api/v1/policy-trial-terms/withdraw',
+  summary: 'Takes back terms that one has proposed oneself.',
+  permission: 'policies:manage',
+  answer: nothing,
 })

@@ -184,6 +184,16 @@ export const removeApprovalRule = endpoint({
   example: { params: exampleId, body: { reason: 'Finance is not asked any more.' } },
 })
 
+export const withdrawApprovalRuleEnd = endpoint({
+  method: 'POST',
+  path: '/api/v1/approval-rules/{id}/withdraw-removal',
+  summary: 'Takes back that one has asked for the end of a rule of the approval policy.',
+  permission: 'approvals:manage',
+  params: uuidId,
+  answer: nothing,
+  example: { params: exampleId },
+})
+
 export const listGrants = endpoint({
   method: 'GET',
   path: '/api/v1/grants',

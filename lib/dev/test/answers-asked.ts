@@ -167,7 +167,13 @@ test('policy sets', async ({ ask, db }) => {
   await db.policySet.update({ where: { number: Number(number) }, data: { authorIds: [] } })
   const { version, enforced } = (await ask(`GET ${path}`)) as unknown as PolicySetDetail
   await ask('GET /policy-trial-terms')
-  await ask('PUT /policy-trial-terms', { logOnlyMinutes: 30, logOnlyCalls: 2 })
+  const less = { logOnlyMinutes: 30, logOnlyCalls: 2 }
+  await ask('PUT /policy-trial-terms', less)
+  await ask('GET /policy-trial-terms')
+  await ask('POST /policy-trial-terms/withdraw')
+  await ask('PUT /policy-trial-terms', less)
+  await db.policyTrialProposal.updateMany({ data: { proposedById: crypto.randomUUID() } })
+  await ask('POST /policy-trial-terms/confirm', less)
   await ask('GET /policy-trial-terms')
   await ask(`POST ${path}/enforce`, { version, replaces: enforced!.number, withoutReplay: 'It is only a test of it.' })
   await ask(`POST /policy-sets/${enforced!.number}/roll-back`, { replaces: number, reason: 'It was only a test.' })

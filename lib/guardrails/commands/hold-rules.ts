@@ -2,12 +2,18 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { type Role, rolesWith } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
-import { endIsAsked } from '#lib/core/second-person.ts'
+import { err, ok, type Result } from '#lib/core/result.ts'
+import { endIsAsked, endNotAsked, endWithdrawal } from '#lib/core/second-person.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { serverNotFound } from '#lib/registry/queries.ts'
 import { conditionProblem } from '#lib/registry/rules/conditions.ts'
 import { endBypassesOf } from './hold-bypasses.ts'
-import type { CreateHoldRuleInput, RemoveHoldRuleInput } from '../schema/held-calls.ts'
+import type {
+  CreateHoldRuleInput,
+  HeldCallRefusal,
+  RemoveHoldRuleInput,
+  WithdrawHoldRuleEndInput,
+} from '../schema/held-calls.ts'
 
 /**
  * Makes a rule that holds calls, asked behind all others until a second person has confirmed the end of the one it replaces, whose place it takes then; brokers follow within a second. Needs `holds:manage`; throws `not_found` for an unknown server or rule,
@@ -77,6 +83,31 @@ export async function removeHoldRule(
     await endBypassesOf(tx, ctx, ruleId)
     recordAudit(tx, ctx, { event: 'hold_rule.removed', ...about })
     return { removed: true, waits: false }
+  })
+}
+
+/** Takes back that one has asked for the end of a rule, which goes on holding calls. Needs `holds:manage`; throws `not_found`. Refused to anybody else, and when nobody has asked or it has ended. */
+export async function withdrawHoldRuleEnd(
+  ctx: Ctx,
+  { ruleId }: WithdrawHoldRuleEndInput,
+): Promise<Result<null, HeldCallRefusal>> {
+  authorize(ctx, 'holds:manage')
+  const person = requirePerson(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    await tx.$queryRaw`select 1 from "HoldRule" where "id" = ${ruleId}::uuid for update`
+    const rule = await tx.holdRule.findUnique({ where: { id: ruleId } })
+    if (!rule) throw new DomainError('not_found', 'There is no such rule.')
+    const possible = rule.removedAt ? 'not_asked' : endWithdrawal(rule, { by: person.id, now: ctx.now })
+    if (possible === 'not_asked') {
+      return err({ rule: 'approvals:end_not_asked', message: 'Nobody asks for its end, or not any more.' })
+    }
+    if (possible === 'not_theirs') {
+      return err({ rule: 'approvals:not_your_wish', message: 'Only the person who asked for its end takes that back.' })
+    }
+    await tx.holdRule.update({ where: { id: ruleId }, data: endNotAsked })
+    const subject = { kind: 'hold_rule', id: ruleId, name: rule.title }
+    recordAudit(tx, ctx, { event: 'hold_rule.end_withdrawn', subject, detail: { ruleId } })
+    return ok(null)
   })
 }
 

@@ -1,34 +1,63 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { PolicySetSurroundings } from '../rules/policy-set-life.ts'
-import { trialOf, type TrialFacts } from '../rules/policy-trial.ts'
-import { type TrialTerms, trialTermsDefault, type TrialTermsView } from '../schema/policy-trial.ts'
+import { mayAllowMore } from '../rules/loosening.ts'
+import { termsFor, trialOf, type TrialFacts } from '../rules/policy-trial.ts'
+import {
+  looseningTermsMin,
+  type ProposedTerms,
+  type TrialTerms,
+  trialTermsDefault,
+  type TrialTermsView,
+} from '../schema/policy-trial.ts'
 import { firstSeqSince } from './first-seq.ts'
 
-type Tried = { number: number; version: string; logOnlyAt: Date | null; logOnlyEndedAt: Date | null }
+type Tried = {
+  number: number
+  version: string
+  policies: readonly string[]
+  logOnlyAt: Date | null
+  logOnlyEndedAt: Date | null
+}
 
 /** Which sets are in force and log-only, and how far this one was tried. */
 export async function surroundingsOf(tx: Tx, set: Tried, now: Date): Promise<PolicySetSurroundings> {
   const used = await tx.policySet.findMany({
     where: { state: { in: ['enforced', 'log_only'] } },
-    select: { number: true, state: true },
+    select: { number: true, state: true, policies: true },
   })
   const numberOf = (state: string) => used.find((each) => each.state === state)?.number ?? null
-  const terms = await termsOf(tx)
+  const inForce = used.find(({ state }) => state === 'enforced')?.policies ?? []
+  const loosens = mayAllowMore(set.policies, inForce)
+  const terms = termsFor({ terms: await termsOf(tx), loosens })
   const replay = await bestReplay(tx, set)
   const logOnly = await logOnlyOf(tx, { set, terms, now })
-  return { enforced: numberOf('enforced'), logOnly: numberOf('log_only'), trial: trialOf({ replay, logOnly, terms }) }
+  return {
+    enforced: numberOf('enforced'),
+    logOnly: numberOf('log_only'),
+    trial: trialOf({ replay, logOnly, terms, loosens }),
+  }
 }
 
 /** What has to be before a set counts as tried, and who set that. Callers authorize. */
 export async function trialTerms(ctx: Ctx): Promise<TrialTermsView> {
   const row = await reader(ctx).policyTrialTerms.findUnique({ where: { id: 1 } })
-  if (!row) return { ...trialTermsDefault, setBy: null, setAt: null }
+  const more = { loosening: looseningTermsMin, proposed: await proposedTerms(ctx) }
+  if (!row) return { ...trialTermsDefault, setBy: null, setAt: null, ...more }
   const { logOnlyMinutes, logOnlyCalls, changedByName, changedAt } = row
-  return { logOnlyMinutes, logOnlyCalls, setBy: changedByName, setAt: changedAt.toISOString() }
+  return { logOnlyMinutes, logOnlyCalls, setBy: changedByName, setAt: changedAt.toISOString(), ...more }
 }
 
-async function termsOf(tx: Tx): Promise<TrialTerms> {
+async function proposedTerms(ctx: Ctx): Promise<ProposedTerms | null> {
+  const row = await reader(ctx).policyTrialProposal.findUnique({ where: { id: 1 } })
+  if (!row) return null
+  const { logOnlyMinutes, logOnlyCalls, proposedById, proposedByName, proposedAt } = row
+  const by = { id: proposedById, name: proposedByName }
+  return { logOnlyMinutes, logOnlyCalls, by, at: proposedAt.toISOString() }
+}
+
+/** What has to be before a set counts as tried. For the module's own commands. */
+export async function termsOf(tx: Tx): Promise<TrialTerms> {
   const select = { logOnlyMinutes: true, logOnlyCalls: true } as const
   return (await tx.policyTrialTerms.findUnique({ where: { id: 1 }, select })) ?? trialTermsDefault
 }

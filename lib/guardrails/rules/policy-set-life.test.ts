@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { policySetActions, policySetStates } from '../schema/policy-sets.ts'
-import { type TrialFacts, trialOf } from './policy-trial.ts'
+import { easesTrial, termsFor, type TrialFacts, trialOf } from './policy-trial.ts'
 import { canMovePolicySet, decideEnforcing, decidePolicySetMove, type PolicySetFacts } from './policy-set-life.ts'
 
 const set = (change: Partial<PolicySetFacts> = {}): PolicySetFacts => ({
@@ -15,8 +15,8 @@ const set = (change: Partial<PolicySetFacts> = {}): PolicySetFacts => ({
 const terms = { logOnlyMinutes: 60, logOnlyCalls: 1 }
 const window = { from: '2026-11-01T00:00:00.000Z', to: '2026-11-01T01:00:00.000Z' }
 const replayed = (calls: number, judged: number) =>
-  trialOf({ replay: { calls, judged, ...window }, logOnly: null, terms })
-const untried = trialOf({ replay: null, logOnly: null, terms })
+  trialOf({ replay: { calls, judged, ...window }, logOnly: null, terms, loosens: false })
+const untried = trialOf({ replay: null, logOnly: null, terms, loosens: false })
 const around = { enforced: 2, logOnly: null, trial: replayed(10, 10), person: 'other' }
 
 test('which action leads where is one table', () => {
@@ -76,21 +76,57 @@ test('who is refused for want of a trial reads what was done, what counts, and w
     const decision = decideEnforcing(set(), input, { ...around, trial: trialOf(facts) })
     return decision.ok ? '' : decision.error.message
   }
-  const empty = refusal({ replay: { calls: 0, judged: 0, ...window }, logOnly: { minutes: 3, calls: 0 }, terms })
+  const empty = refusal({
+    replay: { calls: 0, judged: 0, ...window },
+    logOnly: { minutes: 3, calls: 0 },
+    terms,
+    loosens: false,
+  })
   expect(empty).toContain('no call is on record from 2026-11-01 00:00 to 2026-11-01 01:00 UTC')
   expect(empty).toContain(
     'It was log-only for 3 minutes and judged 0 calls; that counts from 60 minutes and 1 judged call.',
   )
   expect(empty).toContain('(emptyReplay)')
-  const none = refusal({ replay: { calls: 12, judged: 0, ...window }, logOnly: null, terms })
+  const none = refusal({ replay: { calls: 12, judged: 0, ...window }, logOnly: null, terms, loosens: false })
   expect(none).toContain('none of 12 recorded calls could be decided again')
   expect(none).toContain('(withoutReplay)')
 })
 
 test('log-only counts once it lasted as long and judged as many calls as the terms want, not one of the two', () => {
   const outcome = (minutes: number, calls: number) =>
-    trialOf({ replay: null, logOnly: { minutes, calls }, terms: { logOnlyMinutes: 60, logOnlyCalls: 5 } }).outcome
+    trialOf({
+      replay: null,
+      logOnly: { minutes, calls },
+      terms: { logOnlyMinutes: 60, logOnlyCalls: 5 },
+      loosens: false,
+    }).outcome
   expect([outcome(60, 5), outcome(59, 5), outcome(60, 4)]).toEqual(['tried', 'not_tried', 'not_tried'])
+})
+
+test('a set that may allow what the one in force refuses is tried by no less than its minimum, whatever the terms say', () => {
+  const low = { logOnlyMinutes: 1, logOnlyCalls: 1 }
+  expect(termsFor({ terms: low, loosens: false })).toEqual(low)
+  expect(termsFor({ terms: low, loosens: true })).toEqual({ logOnlyMinutes: 60, logOnlyCalls: 20 })
+  const high = { logOnlyMinutes: 90, logOnlyCalls: 500 }
+  expect(termsFor({ terms: high, loosens: true })).toEqual(high)
+  const { says } = trialOf({
+    replay: null,
+    logOnly: { minutes: 2, calls: 3 },
+    terms: termsFor({ terms: low, loosens: true }),
+    loosens: true,
+  })
+  expect(says.at(-1)).toBe(
+    'It was log-only for 2 minutes and judged 3 calls; that counts from 60 minutes and 20 judged calls, because it may allow what the set in force refuses.',
+  )
+})
+
+test('less than now and than the defaults takes a second person; more, or less above the defaults, does not', () => {
+  const at = (logOnlyMinutes: number, logOnlyCalls = 1) => ({ logOnlyMinutes, logOnlyCalls })
+  expect(easesTrial(at(59), at(60))).toBe(true)
+  expect(easesTrial(at(60), at(1440))).toBe(false)
+  expect(easesTrial(at(30), at(10))).toBe(false)
+  expect(easesTrial(at(61, 1), at(60, 500))).toBe(false)
+  expect(easesTrial(at(20, 900), at(30, 1))).toBe(true)
 })
 
 test('a draft is thrown away, and nothing that judged live calls', () => {

@@ -1,7 +1,15 @@
 import { plural } from '#lib/core/count.ts'
-import type { PolicyTrial, TrialOutcome, TrialTerms } from '../schema/policy-trial.ts'
+import { err, ok, type Result } from '#lib/core/result.ts'
+import type { PolicySetRefusal } from '../schema/policy-sets.ts'
+import {
+  looseningTermsMin,
+  type PolicyTrial,
+  type TrialOutcome,
+  type TrialTerms,
+  trialTermsDefault,
+} from '../schema/policy-trial.ts'
 
-export type TrialFacts = Pick<PolicyTrial, 'replay' | 'logOnly' | 'terms'>
+export type TrialFacts = Pick<PolicyTrial, 'replay' | 'logOnly' | 'terms' | 'loosens'>
 
 /** A replay counts when it decided a call again, log-only when it lasted and judged as the terms want; a window without calls has shown nothing, which is not the same as not having looked. */
 export function trialOf(facts: TrialFacts): PolicyTrial {
@@ -26,12 +34,67 @@ function replaySays({ replay }: TrialFacts): string {
   return `It was replayed, and none of ${plural(calls, 'recorded call')} could be decided again.`
 }
 
-function logOnlySays({ logOnly, terms }: TrialFacts): string {
+function logOnlySays({ logOnly, terms, loosens }: TrialFacts): string {
   if (!logOnly) return 'It was never log-only.'
   if (lasted(logOnly, terms)) return 'It was log-only for long enough.'
   const { minutes, calls } = logOnly
   const wanted = `${plural(terms.logOnlyMinutes, 'minute')} and ${plural(terms.logOnlyCalls, 'judged call')}`
-  return `It was log-only for ${plural(minutes, 'minute')} and judged ${plural(calls, 'call')}; that counts from ${wanted}.`
+  return `It was log-only for ${plural(minutes, 'minute')} and judged ${plural(calls, 'call')}; that counts from ${wanted}${loosens ? ', because it may allow what the set in force refuses' : ''}.`
+}
+
+/** What a set is tried by: one that may allow what the set in force refuses by no less than the minimum of those. */
+export function termsFor({ terms, loosens }: { terms: TrialTerms; loosens: boolean }): TrialTerms {
+  if (!loosens) return terms
+  return {
+    logOnlyMinutes: Math.max(terms.logOnlyMinutes, looseningTermsMin.logOnlyMinutes),
+    logOnlyCalls: Math.max(terms.logOnlyCalls, looseningTermsMin.logOnlyCalls),
+  }
+}
+
+/** Whether it makes trying easier than the defaults do: then it takes a second person. What raises one and lowers the other does, too. */
+export function easesTrial(after: TrialTerms, before: TrialTerms): boolean {
+  return (['logOnlyMinutes', 'logOnlyCalls'] as const).some(
+    (each) => after[each] < before[each] && after[each] < trialTermsDefault[each],
+  )
+}
+
+type Proposed = TrialTerms & { proposedById: string; proposedByName: string }
+
+/** Nobody confirms what they proposed, nor terms by which their own text is tried just now; and only what was read. */
+export function decideTermsConfirmation(
+  proposed: Proposed | null,
+  { person, read, triedAuthorIds }: { person: string; read: TrialTerms; triedAuthorIds: readonly string[] },
+): Result<Proposed, PolicySetRefusal> {
+  const same = proposed?.logOnlyMinutes === read.logOnlyMinutes && proposed.logOnlyCalls === read.logOnlyCalls
+  if (!proposed || !same) {
+    return refuse(
+      'policies:not_proposed',
+      'This is not proposed, or not any more: somebody decided or changed it in the meantime.',
+    )
+  }
+  if (proposed.proposedById === person) {
+    return refuse(
+      'policies:own_terms',
+      'You proposed these terms, and they make trying easier, so somebody else confirms them.',
+    )
+  }
+  if (triedAuthorIds.includes(person)) {
+    return refuse(
+      'policies:own_terms',
+      'You wrote the text that is log-only now, so somebody else says by what it is tried.',
+    )
+  }
+  return ok(proposed)
+}
+
+export function decideTermsWithdrawal(proposed: Proposed | null, person: string): Result<Proposed, PolicySetRefusal> {
+  if (!proposed) return refuse('policies:not_proposed', 'No terms are proposed, or not any more.')
+  if (proposed.proposedById === person) return ok(proposed)
+  return refuse('policies:not_yours', `${proposed.proposedByName} proposed these terms, and takes them back.`)
+}
+
+function refuse(rule: PolicySetRefusal['rule'], message: string): { ok: false; error: PolicySetRefusal } {
+  return err({ rule, message })
 }
 
 function minute(iso: string): string {

@@ -68,6 +68,9 @@ export const removeHoldRuleInput = z.strictObject({
 })
 export type RemoveHoldRuleInput = z.infer<typeof removeHoldRuleInput>
 
+export const withdrawHoldRuleEndInput = z.strictObject({ ruleId: z.uuid() })
+export type WithdrawHoldRuleEndInput = z.infer<typeof withdrawHoldRuleEndInput>
+
 const argumentsObject = z.record(z.string(), z.json())
 
 export const decideHeldCallInput = z.discriminatedUnion('decision', [
@@ -173,6 +176,8 @@ export const heldCallRules = [
   'approvals:not_editable',
   'approvals:arguments_invalid',
   'approvals:other_rule',
+  'approvals:end_not_asked',
+  'approvals:not_your_wish',
 ] as const
 export type HeldCallRule = (typeof heldCallRules)[number]
 

@@ -87,6 +87,9 @@ export const policySetRules = [
   'policies:replay_without_calls',
   'policies:kept',
   'policies:discarded',
+  'policies:not_proposed',
+  'policies:own_terms',
+  'policies:not_yours',
 ] as const
 export type PolicySetRule = (typeof policySetRules)[number]
 /** Why a set is not changed, and what to do. */

@@ -128,7 +128,7 @@ export const kindFacts = {
   },
   rule_change: {
     label: 'Changes of rules and of what they choose by',
-    says: 'A rule about who approves or which calls are held, or a fact of a server or tool, changes or waits for a second person.',
+    says: 'A rule about who approves, which calls are held or what policies are tried by, or a fact of a server or tool, changes or waits for a second person.',
     needs: 'requests:read',
     ...waits,
   },

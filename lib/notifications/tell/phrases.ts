@@ -138,6 +138,12 @@ export function by({ actor, detail }: { actor: { name: string }; detail: object 
   return standsInFor ? `${actor.name}, for ${standsInFor.name}` : actor.name
 }
 
+const ruleKinds = {
+  'approvals:manage': { path: paths.approvalPolicy(), easier: 'approval' },
+  'holds:manage': { path: paths.approvals('rules'), easier: 'calling' },
+  'policies:manage': { path: paths.guardrails(), easier: 'trying' },
+} as const
+
 /** A change of a rule that a second person confirms: to those who may. */
 /** A lower fact of a server or tool waits for a second person, or what became of it. */
 export function loosening(event: AuditView, said: { title: string; body: string }): Telling {
@@ -167,14 +173,14 @@ export function ruleChanged(
 
 export function ruleChange(
   event: AuditView,
-  change: { of: 'approvals:manage' | 'holds:manage'; what: string; reason: string | null },
+  change: { of: keyof typeof ruleKinds; what: string; reason: string | null },
 ): Telling {
-  const isApproval = change.of === 'approvals:manage'
+  const { path, easier } = ruleKinds[change.of]
   return {
     kind: 'rule_change',
-    title: `${event.actor.name} asks for a second person: the rule “${event.subject.name}” ${change.what}`,
-    body: change.reason ?? 'It makes approval easier, so it holds when somebody else confirms it.',
-    path: isApproval ? paths.approvalPolicy() : paths.approvals('rules'),
+    title: `${event.actor.name} asks for a second person: “${event.subject.name}” ${change.what}`,
+    body: change.reason ?? `It makes ${easier} easier, so it holds when somebody else confirms it.`,
+    path,
     thread: `rule:${event.subject.id}`,
     audiences: [{ to: 'holders', of: change.of }],
   }

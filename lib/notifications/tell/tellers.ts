@@ -242,6 +242,8 @@ const tellers: Tellers = {
       title: `${event.actor.name} confirmed what was proposed of ${event.tool ?? event.subject.name}`,
       body: 'Approval rules, hold rules and policies choose by it from now on.',
     }),
+  'policy_trial_terms.proposed': (event) =>
+    ruleChange(event, { of: 'policies:manage', what: 'is to be less', reason: null }),
   'agent.over_budget': (event) => ({
     ...ofAgent(event, 'budget', `${agentOf(event)} has reached its budget of ${event.detail.month}`),
     body: `Spent ${formatMicros(BigInt(event.detail.spentMicros))} of ${formatMicros(BigInt(event.detail.budgetMicros))}. It starts no more runs this month.`,

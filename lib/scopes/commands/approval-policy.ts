@@ -2,7 +2,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { ok, type Result } from '#lib/core/result.ts'
-import { endIsAsked } from '#lib/core/second-person.ts'
+import { endIsAsked, endNotAsked, endWithdrawal } from '#lib/core/second-person.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { readApprovalRules } from '../queries/approval-policy.ts'
@@ -124,6 +124,28 @@ export async function removeApprovalRule(
     await renewUnder(tx, ctx, without)
     recordAudit(tx, ctx, { event: 'approval_rule.removed', subject, detail: { ruleId, reason } })
     return { removed: true, waits: false }
+  })
+}
+
+/** Takes back that one has asked for the end of a rule, which goes on. Needs `approvals:manage`; throws `not_found`. Refused to anybody else, and when nobody has asked or it has ended. */
+export async function withdrawApprovalRuleEnd(
+  ctx: Ctx,
+  { ruleId }: ConfirmApprovalRuleInput,
+): Promise<Result<null, ScopeRefusal>> {
+  authorize(ctx, 'approvals:manage')
+  const person = requirePerson(ctx)
+  return await inTx(ctx, async (tx, ctx) => {
+    await lockRules(tx)
+    const rule = await tx.approvalRule.findUnique({ where: { id: ruleId } })
+    if (!rule) throw new DomainError('not_found', 'There is no such rule.')
+    const possible = rule.removedAt ? 'not_asked' : endWithdrawal(rule, { by: person.id, now: ctx.now })
+    if (possible === 'not_asked') return refuse('scopes:end_not_asked', 'Nobody asks for its end, or not any more.')
+    if (possible === 'not_theirs')
+      return refuse('scopes:not_your_wish', 'Only the person who asked for its end takes that back.')
+    await tx.approvalRule.update({ where: { id: ruleId }, data: endNotAsked })
+    const subject = { kind: 'approval_rule', id: ruleId, name: rule.title }
+    recordAudit(tx, ctx, { event: 'approval_rule.end_withdrawn', subject, detail: { ruleId } })
+    return ok(null)
   })
 }
 

@@ -1,3 +1,4 @@
+import { countedCallsSql } from '#lib/audit/queries/counted-calls.ts'
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { judgeGrants, type UsedGrant, type UsedTool } from '../rules/least-privilege.ts'
@@ -11,8 +12,9 @@ export async function usageOfAgents(
   ctx: Ctx,
   { agentIds, days, bar }: { agentIds: readonly string[]; days: number; bar?: ConditionBar },
 ): Promise<Map<string, GrantUsage[]>> {
-  const rows = await reader(ctx).$queryRaw<UsageRow[]>(usageSql({ agentIds, days, now: ctx.now }))
+  // Arguments first: of a call that comes in between nothing is known then, which nobody takes for less than it is.
   const known = await argumentsKnown(ctx, { agentIds, days })
+  const rows = await reader(ctx).$queryRaw<UsageRow[]>(usageSql({ agentIds, days, now: ctx.now }))
   const byAgent = Map.groupBy(rows, ({ agentId }) => agentId)
   return new Map(
     [...byAgent].map(([agentId, grants]) => {
@@ -28,6 +30,7 @@ export function usageSql(about: { agentIds: readonly string[]; days: number; now
   const { agentIds, days, now } = about
   const from = since(now, days)
   return Prisma.sql`
+    with pending as materialized (${pendingSql(Prisma.sql`e."agentId" = any(${agentIds})`)})
     select g."agentId", g."id" as "grantId", g."serverId", g."class"::text as "class", g."toolName", g."createdAt", g."expiresAt",
       g."rateCalls" is not null as "rated", g."rateCalls" is not null or g."conditions" <> '[]' as "limited",
       jsonb_path_query_array(g."conditions", '$[*].pointer') as "conditionPointers", g."via" = 'break_glass' as "breakGlass",
@@ -40,7 +43,7 @@ export function usageSql(about: { agentIds: readonly string[]; days: number; now
         select d."tool", t."class", coalesce(sum(d."calls") filter (where d."day" >= ${from}::date), 0)::int as "calls",
           coalesce(sum(d."calls") filter (where d."day" < ${from}::date and d."day" >= g."createdAt"::date), 0)::int as "before",
           max(d."lastAt") filter (where d."day" >= ${from}::date) as "lastAt"
-        from "AgentToolDay" d left join "McpTool" t on t."serverId" = d."serverId" and t."name" = d."tool"
+        from ${calledSql} d left join "McpTool" t on t."serverId" = d."serverId" and t."name" = d."tool"
         where d."agentId" = g."agentId" and d."serverId" = g."serverId" and ${coveredSql}
         group by 1, 2
       ) u
@@ -48,6 +51,19 @@ export function usageSql(about: { agentIds: readonly string[]; days: number; now
     where g."agentId" = any(${agentIds}) and ${heldSql(now)}
     order by g."agentId", g."serverId", g."class", g."toolName" nulls first, g."id"`
 }
+
+/** Calls that are on record and not added up yet, because the worker is some seconds behind, or down: by agent, server, tool and day, as it adds them up. */
+export function pendingSql(which: Prisma.Sql): Prisma.Sql {
+  return Prisma.sql`
+    select e."agentId", e."serverId", e."tool", (e."at" at time zone 'UTC')::date as "day", count(*)::int as "calls", max(e."at") as "lastAt"
+    from "TrafficCursor" c join "AuditEvent" e on e."seq" > c."seq"
+    where c."id" = 1 and ${countedCallsSql} and ${which} and e."serverId" is not null and e."tool" is not null group by 1, 2, 3, 4`
+}
+
+/** Every call, in a statement that has those as `pending`. */
+export const calledSql = Prisma.sql`(
+  select "agentId", "serverId", "tool", "day", "calls", "lastAt" from "AgentToolDay"
+  union all select "agentId", "serverId", "tool", "day", "calls", "lastAt" from pending)`
 
 /** Whether calls of a day `d` to a tool `t` are covered by a grant `g`; methods of MCP, which are no tools, by one of the whole server. */
 export const coveredSql = Prisma.sql`d."calls" > 0 and case when t."name" is null then g."toolName" is null and d."tool" <> ''
@@ -90,11 +106,13 @@ export async function grantCallsSince(
   if (asked.length === 0) return new Map()
   const ids = asked.map(({ grantId }) => grantId)
   const instants = asked.map((each) => each.since.toISOString())
+  const agents = Prisma.sql`e."agentId" in (select "agentId" from "Grant" where "id" = any(${ids}::uuid[]))`
   const rows = await reader(ctx).$queryRaw<{ grantId: string; tool: string; calls: number }[]>(Prisma.sql`
+    with pending as materialized (${pendingSql(agents)})
     select g."id" as "grantId", d."tool", sum(d."calls")::int as "calls"
     from unnest(${ids}::uuid[], ${instants}::timestamptz[]) as asked("id", "since")
     join "Grant" g on g."id" = asked."id"
-    join "AgentToolDay" d on d."agentId" = g."agentId" and d."serverId" = g."serverId" and d."day" >= asked."since"::date and d."lastAt" > asked."since"
+    join ${calledSql} d on d."agentId" = g."agentId" and d."serverId" = g."serverId" and d."day" >= asked."since"::date and d."lastAt" > asked."since"
     left join "McpTool" t on t."serverId" = d."serverId" and t."name" = d."tool"
     where ${coveredSql} group by 1, 2 order by 1, 3 desc, 2`)
   return new Map(

@@ -6,61 +6,65 @@ import type { ToolEvidence } from '../rules/condition-proposals.ts'
 
 const dayMs = 86_400_000
 
+/** Of calls of a tool that are not added up yet, so many are looked at; of the others the arguments count as not known. */
+const pendingMax = 2000
+
 /**
- * What is known of the arguments of what these agents called, by agent, server and tool: of the weeks in which one of the days that are looked at lies, and of those before. Callers
- * authorize.
+ * What is known of the arguments of what these agents called, by agent, server and tool: of the weeks in which one of the days that are looked at lies, and of those before; calls that
+ * are on record and not added up yet are among them. Callers authorize.
  */
 export async function argumentsKnown(
   ctx: Ctx,
   { agentIds, days }: { agentIds: readonly string[]; days: number },
 ): Promise<Map<string, ToolEvidence>> {
   const monday = mondayOf(new Date(ctx.now.getTime() - days * dayMs))
-  const rows = await reader(ctx).$queryRaw<ToolRow[]>`
-    select "agentId", "serverId", "tool", json_agg(json_build_object('week', "week", 'calls', "calls", 'unknown', "unknown", 'known', "known", 'firstAt', "firstAt", 'paths', "paths"))::text as "weeks"
-    from "ArgumentProfile" where "agentId" = any(${[...agentIds]}) group by 1, 2, 3`
+  // One statement, so that what is added up meanwhile is counted once.
+  const rows = await reader(ctx).$queryRaw<Row[]>`
+    select "agentId", "serverId", "tool", json_agg(json_build_object('week', "week", 'calls', "calls", 'unknown', "unknown", 'known', "known", 'firstAt', "firstAt", 'paths', "paths"))::text as "weeks",
+      null::boolean as "recent", null::int as "calls", null::int as "unknown", null::timestamptz as "firstAt", null::json as "observations"
+    from "ArgumentProfile" where "agentId" = any(${[...agentIds]}) group by 1, 2, 3
+    union all
+    select p."agentId", p."serverId", p."tool", null, p."at" >= ${monday}, (count(*) filter (where p."counted"))::int,
+      (count(*) filter (where (p."counted" and p."facts" is null) or p."place" > ${pendingMax}))::int, min(p."at"),
+      json_agg(p."facts") filter (where p."facts" is not null and p."place" <= ${pendingMax})
+    from (
+      select e."agentId", e."serverId", e."tool", e."at", o."facts", ${countedCallsSql} as "counted", row_number() over (partition by e."agentId", e."serverId", e."tool" order by e."seq") as "place"
+      from "AuditEvent" e left join "ArgumentObservation" o on o."eventId" = e."id"
+      where e."seq" > (select max("seq") from "TrafficCursor") and e."event" = 'mcp.call_allowed' and e."agentId" = any(${[...agentIds]}) and e."serverId" is not null and e."tool" is not null
+    ) p group by 1, 2, 3, 5`
+  const byTool = Map.groupBy(rows, keyOf)
   return new Map(
-    rows.map((row) => {
-      // Written by the worker only (lib/metrics).
-      const weeks = (JSON.parse(row.weeks) as WeekRow[]).map((each) => ({
-        ...each,
-        week: new Date(each.week),
-        firstAt: new Date(each.firstAt),
-      }))
-      const { window = [], before = [] } = Object.groupBy(weeks, ({ week }) => (week < monday ? 'before' : 'window'))
-      return [keyOf(row), { window, before }]
+    [...byTool].map(([key, parts]) => {
+      const all = parts.flatMap((row) => (row.weeks === null ? [pendingOf(row)] : weeksOf(row.weeks, monday)))
+      const { window = [], before = [] } = Object.groupBy(all, ({ recent }) => (recent ? 'window' : 'before'))
+      return [key, { window, before }]
     }),
   )
 }
 
-/**
- * The same of calls of an agent at a server that are on record and not added up yet, by tool: the worker is some seconds behind, or down. Callers authorize.
- */
-export async function argumentsPending(
-  ctx: Ctx,
-  { agentId, serverId, tools }: { agentId: string; serverId: string; tools: readonly string[] },
-): Promise<Map<string, ArgumentProfile>> {
-  const rows = await reader(ctx).$queryRaw<PendingRow[]>`
-    select e."tool", min(e."at") as "firstAt", (count(*) filter (where ${countedCallsSql}))::int as "calls",
-      (count(*) filter (where ${countedCallsSql} and o."eventId" is null))::int as "unknown",
-      json_agg(o."facts") filter (where o."eventId" is not null) as "observations"
-    from "AuditEvent" e left join "ArgumentObservation" o on o."eventId" = e."id"
-    where e."seq" > (select max("seq") from "TrafficCursor") and e."agentId" = ${agentId} and e."serverId" = ${serverId} and e."tool" = any(${[...tools]}) and e."event" = 'mcp.call_allowed'
-    group by 1`
-  return new Map(
-    rows.map(({ tool, observations, ...counts }) => {
-      const observed = observations ?? []
-      const paths = observed.map(pathsOf).reduce(addPaths, {})
-      return [tool, { ...counts, known: observed.length, paths }]
-    }),
-  )
-}
-
-type PendingRow = Pick<ArgumentProfile, 'calls' | 'unknown' | 'firstAt'> & {
-  tool: string
+type Part = ArgumentProfile & { week: Date; recent: boolean }
+type Pending = {
+  recent: boolean
+  calls: number
+  unknown: number
+  firstAt: Date
   observations: ArgumentObservation[] | null
 }
-type ToolRow = { agentId: string; serverId: string; tool: string; weeks: string }
+type Row = { agentId: string; serverId: string; tool: string } & ({ weeks: string } | ({ weeks: null } & Pending))
 type WeekRow = Omit<ArgumentProfile, 'firstAt'> & { week: string; firstAt: string }
+
+/** Written by the worker only (lib/metrics). */
+function weeksOf(weeks: string, monday: Date): Part[] {
+  return (JSON.parse(weeks) as WeekRow[]).map(({ week, firstAt, ...each }) => {
+    return { ...each, week: new Date(week), firstAt: new Date(firstAt), recent: new Date(week) >= monday }
+  })
+}
+
+function pendingOf({ recent, calls, unknown, firstAt, observations }: Pending): Part {
+  const observed = observations ?? []
+  const paths = observed.map(pathsOf).reduce(addPaths, {})
+  return { week: mondayOf(firstAt), recent, calls, unknown, firstAt, known: observed.length, paths }
+}
 
 export function keyOf({ agentId, serverId, tool }: { agentId: string; serverId: string; tool: string }): string {
   return JSON.stringify([agentId, serverId, tool])

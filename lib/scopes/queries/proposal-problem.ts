@@ -3,7 +3,7 @@ import type { Tx } from '#lib/db/client.ts'
 import type { ArgumentCondition } from '#lib/registry/schema/conditions.ts'
 import { callsDenied, callsUnknown } from '../rules/condition-proposals.ts'
 import { usageOfAgents } from './grant-calls.ts'
-import { argumentsKnown, argumentsPending, keyOf } from './known-arguments.ts'
+import { argumentsKnown, keyOf } from './known-arguments.ts'
 import { refuse } from '../rules.ts'
 import type { ScopeRefusal } from '../schema.ts'
 import type { GrantProposal } from '../schema/usage.ts'
@@ -60,13 +60,9 @@ async function fitsEveryCall(
   const { agentId, serverId } = about.grant
   const { days, conditions } = about.follow
   if (conditions.size === 0) return true
-  // In this order: what is added up in between is in both, and never in neither.
-  const pending = await argumentsPending(ctx, { agentId, serverId, tools: [...conditions.keys()] })
   const known = await argumentsKnown(ctx, { agentIds: [agentId], days })
   return [...conditions].every(([tool, wanted]) => {
-    const since = pending.get(tool)
     const window = known.get(keyOf({ agentId, serverId, tool }))?.window ?? []
-    if (since && (since.unknown > 0 || callsDenied(wanted, [since]) > 0)) return false
     const calls = about.used.find((each) => each.tool === tool)?.calls ?? 0
     return callsUnknown({ calls, window }) === 0 && callsDenied(wanted, window) === 0
   })

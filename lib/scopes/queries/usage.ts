@@ -4,7 +4,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { agentNotFound } from '#lib/registry/queries.ts'
 import { type AgentStatus, methodPrefix, type ToolClass } from '#lib/registry/schema.ts'
-import { coveredSql, heldSql, since, usageOfAgents } from './grant-calls.ts'
+import { calledSql, coveredSql, heldSql, pendingSql, since, usageOfAgents } from './grant-calls.ts'
 import {
   type GrantUsage,
   type GrantUsageQuery,
@@ -37,9 +37,10 @@ export async function unusedGrants(ctx: Ctx, query: UnusedGrantsQuery): Promise<
     throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
   }
   const rows = await reader(ctx).$queryRaw<UnusedRow[]>`
+    with pending as materialized (${pendingSql(Prisma.sql`e."agentId" is not null`)})
     select g."id" as "grantId", g."serverId", g."class"::text as "class", g."toolName", g."createdAt", g."expiresAt",
       a."id" as "agentId", a."name" as "agentName", a."status"::text as "status", o."id" as "ownerId", o."name" as "ownerName", (
-        select max(d."lastAt") from "AgentToolDay" d left join "McpTool" t on t."serverId" = d."serverId" and t."name" = d."tool"
+        select max(d."lastAt") from ${calledSql} d left join "McpTool" t on t."serverId" = d."serverId" and t."name" = d."tool"
         where d."agentId" = g."agentId" and d."serverId" = g."serverId" and ${coveredSql}
       ) as "lastUsedAt"
     from "Grant" g join "Agent" a on a."id" = g."agentId" join "Team" o on o."id" = a."ownerTeamId"
@@ -48,7 +49,7 @@ export async function unusedGrants(ctx: Ctx, query: UnusedGrantsQuery): Promise<
       and ${ownerTeamId === undefined ? Prisma.sql`true` : Prisma.sql`a."ownerTeamId" = ${ownerTeamId}`}
       and ${cursor === undefined ? Prisma.sql`true` : Prisma.sql`g."id" > ${cursor}::uuid`}
       and not exists (
-        select 1 from "AgentToolDay" d left join "McpTool" t on t."serverId" = d."serverId" and t."name" = d."tool"
+        select 1 from ${calledSql} d left join "McpTool" t on t."serverId" = d."serverId" and t."name" = d."tool"
         where d."agentId" = g."agentId" and d."day" >= ${since(ctx.now, days)}::date and d."serverId" = g."serverId" and ${coveredSql})
     order by g."id" limit ${limit + 1}`
   const items = rows.slice(0, limit).map(unusedOf)

@@ -19,7 +19,7 @@ import { parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { EndAskedNote } from '#components/rules/end-asked-note.tsx'
 import { EndRuleButton } from '#components/rules/end-rule-button.client.tsx'
-import { removeRule } from '../actions.ts'
+import { removeRule, withdrawRemoval } from '../actions.ts'
 import { BypassButton } from '../bypass-button.client.tsx'
 import { bypassColumns } from '../bypass-columns.tsx'
 import { excludedText } from '../excluded-text.ts'
@@ -176,6 +176,7 @@ function actionColumn(problems: {
           personId={problems.personId}
           description="Such calls go through without a person from then on; those that wait already still wait."
           action={removeRule}
+          withdraw={withdrawRemoval}
           whyNot={problems.manageProblem}
           second="always"
         />

@@ -2,7 +2,12 @@
 
 import { revalidatePath } from 'next/cache'
 import { paths } from '#lib/core/paths.ts'
-import { confirmApprovalRule, createApprovalRule, removeApprovalRule } from '#lib/scopes/commands.ts'
+import {
+  confirmApprovalRule,
+  createApprovalRule,
+  removeApprovalRule,
+  withdrawApprovalRuleEnd,
+} from '#lib/scopes/commands.ts'
 import {
   confirmApprovalRuleInput,
   createApprovalRuleInput,
@@ -24,6 +29,12 @@ export const removeRule = portalAction(removeApprovalRuleInput, async (ctx, inpu
 
 export const confirmRule = portalAction(confirmApprovalRuleInput, async (ctx, input) => {
   const outcome = await confirmApprovalRule(ctx, input)
+  revalidatePath(paths.approvalPolicy())
+  return outcome
+})
+
+export const withdrawRemoval = portalAction(confirmApprovalRuleInput, async (ctx, input) => {
+  const outcome = await withdrawApprovalRuleEnd(ctx, input)
   revalidatePath(paths.approvalPolicy())
   return outcome
 })

@@ -14,7 +14,7 @@ import { listApprovalRules } from '#lib/scopes/queries.ts'
 import type { ApprovalRuleView, Escalation } from '#lib/scopes/schema/approval-policy.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { whyNot } from '#lib/web/why-not.ts'
-import { confirmRule, removeRule } from './actions.ts'
+import { confirmRule, removeRule, withdrawRemoval } from './actions.ts'
 import { AddApprovalRule } from './add-approval-rule.client.tsx'
 
 export const metadata: Metadata = { title: 'Who approves' }
@@ -162,6 +162,7 @@ function actionColumn({
                 : 'It never held.'
             }
             action={removeRule}
+            withdraw={withdrawRemoval}
             whyNot={problem}
             second={inForce ? 'if_easier' : 'never'}
           />

@@ -122,6 +122,14 @@ export function addApprovalPolicyCommands(program: Command, setup: Setup): void 
       cli.show(done, () => removalText(id, done))
     },
   })
+  addVerb(policy, setup, {
+    name: 'keep <rule>',
+    says: 'Take back that you have asked for the end of a rule: it goes on.',
+    run: async (cli, { args: [id = ''] }) => {
+      await (await cli.client()).call(routes.scopes.withdrawApprovalRuleEnd, { params: { id } })
+      cli.show({ id }, () => `Rule ${plain(id)} goes on.`)
+    },
+  })
 }
 
 function escalationFrom({ passOn, passOnTeam, ...options }: RuleOptions) {

@@ -162,6 +162,14 @@ function addRuleVerbs(approvals: Command, setup: Setup): void {
       cli.show(done, () => removalText(id, done))
     },
   })
+  addVerb(approvals, setup, {
+    name: 'keep-rule <rule>',
+    says: 'Take back that you have asked for the end of a rule: it goes on holding calls.',
+    run: async (cli, { args: [id = ''] }) => {
+      await (await cli.client()).call(routes.approvals.withdrawRuleEnd, { params: { id } })
+      cli.show({ id }, () => `Rule ${plain(id)} goes on.`)
+    },
+  })
 }
 
 function ruleFrom(options: RuleOptions): CreateHoldRuleInput {

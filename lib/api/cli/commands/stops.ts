@@ -54,6 +54,14 @@ Name the order's id, or what it stops: agent <id>, server <id>, team <id>, tool 
     options: (command) => command.requiredOption('--reason <text>', 'why; the audit log keeps it'),
     run: (cli, { args, options }) => resume(cli, args, options.reason),
   })
+  addVerb(program, setup, {
+    name: 'keep-stopped <order>',
+    says: 'Take back that you have asked to end the stop of the whole organization: it stays in force.',
+    run: async (cli, { args: [id = ''] }) => {
+      await (await cli.client()).call(routes.control.withdrawRelease, { params: { id } })
+      cli.show({ id }, () => `Order ${plain(id)} stays in force.`)
+    },
+  })
 }
 
 async function kill(cli: Cli, args: string[], options: KillOptions): Promise<void> {
