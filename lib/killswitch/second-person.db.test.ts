@@ -108,3 +108,7 @@ describe('two people end a stop of everything', () => {
     await expect(releaseStop(ctxFor(db), { orderId, reason: 'by itself' })).rejects.toMatchObject({ code: 'forbidden' })
   })
 })
+
+dbTest.beforeEach(async ({ db }) => {
+  await db.stopOrder.updateMany({ where: { releasedAt: null }, data: { releasedAt: new Date() } })
+})
