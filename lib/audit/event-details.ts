@@ -189,3 +189,20 @@ export type CallEdited = {
 
 /** What log-only has to be before a set counts as tried. */
 export type TrialTerms = { logOnlyMinutes: number; logOnlyCalls: number }
+
+export type GrantNarrowed = {
+  grantId: string
+  class: string
+  toolNames: string[]
+  /** Tools of these that it keeps under conditions only; the new grants say which. */
+  conditional: string[]
+  grantIds: string[]
+  reason: string
+}
+
+export type ScopeRequestRevised = {
+  requestId: string
+  revision: number
+  before: Record<string, unknown>
+  after: Record<string, unknown>
+}

@@ -8,6 +8,7 @@ import type {
   DueChanged,
   GrantBreakGlass,
   GrantCreated,
+  GrantNarrowed,
   HoldBypassOpened,
   HoldRuleCreated,
   McpResultPassed,
@@ -15,6 +16,7 @@ import type {
   ScopeRequestApproved,
   ScopeRequestCreated,
   ScopeRequestEscalated,
+  ScopeRequestRevised,
   ScopeRequestStepApproved,
   LooseningProposed,
   ServerCreated,
@@ -125,15 +127,7 @@ export type AuditEvents = {
   'grant.break_glass_refused': { reason: string }
   'grant.break_glass_reviewed': { grantId: string; verdict: string; note: string }
   /** Grants of single tools took the place of one of a class; each has its own events as well. */
-  'grant.narrowed': {
-    grantId: string
-    class: string
-    toolNames: string[]
-    /** Tools of these that it keeps under conditions only; the new grants say which. */
-    conditional: string[]
-    grantIds: string[]
-    reason: string
-  }
+  'grant.narrowed': GrantNarrowed
   'grant.revoked': { grantId: string; class: string; reason: string }
   'scope_request.created': ScopeRequestCreated
   /** One of several people has approved; it still waits. */
@@ -141,12 +135,7 @@ export type AuditEvents = {
   /** The approval policy approved it, nobody else. */
   'scope_request.auto_approved': { requestId: string; approvalRule: string; class: string; expiresAt: string | null }
   'scope_request.changes_requested': { requestId: string; note: string; standsInFor?: StandsInFor }
-  'scope_request.revised': {
-    requestId: string
-    revision: number
-    before: Record<string, unknown>
-    after: Record<string, unknown>
-  }
+  'scope_request.revised': ScopeRequestRevised
   /** Announced once, when the time to decide is over. */
   'scope_request.overdue': { requestId: string; dueAt: string }
   /** Told once, before it is due. */

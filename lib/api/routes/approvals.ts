@@ -113,6 +113,7 @@ export const withdrawRuleEnd = endpoint({
   summary: 'Takes back that one has asked for the end of a rule.',
   permission: 'holds:manage',
   params: uuidId,
+  revision: 'holdRule',
   answer: nothing,
   example: { params: exampleId },
 })

@@ -60,6 +60,7 @@ export const withdrawRelease = endpoint({
   summary: 'Takes back that one has asked to end the stop of the whole organization.',
   permission: 'stops:release',
   params: uuidId,
+  revision: 'stopOrder',
   answer: nothing,
   example: { params: exampleId },
 })

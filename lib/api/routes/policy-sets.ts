@@ -182,6 +182,7 @@ export const confirmTerms = endpoint({
   summary: 'Lets terms hold that somebody else has proposed: those that were read.',
   permission: 'policies:manage',
   body: setTrialTermsInput,
+  revision: 'trialTerms',
   answer: nothing,
   example: { body: { logOnlyMinutes: 15, logOnlyCalls: 1 } },
 })
@@ -191,5 +192,6 @@ export const withdrawTerms = endpoint({
   path: '/api/v1/policy-trial-terms/withdraw',
   summary: 'Takes back terms that one has proposed oneself.',
   permission: 'policies:manage',
+  revision: 'trialTerms',
   answer: nothing,
 })

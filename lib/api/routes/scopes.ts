@@ -190,6 +190,7 @@ export const withdrawApprovalRuleEnd = endpoint({
   summary: 'Takes back that one has asked for the end of a rule of the approval policy.',
   permission: 'approvals:manage',
   params: uuidId,
+  revision: 'approvalRule',
   answer: nothing,
   example: { params: exampleId },
 })

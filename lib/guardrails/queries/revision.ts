@@ -44,5 +44,9 @@ export async function policySetRevision(tx: Tx, number: string, lock: boolean): 
 /** What a set is tried by; there is always one answer. */
 export async function trialTermsRevision(tx: Tx, _: string, lock: boolean): Promise<string> {
   if (lock) await lockPolicySets(tx)
-  return revisionOf(await tx.policyTrialTerms.findUnique({ where: { id: 1 } }))
+  const [terms, proposed] = [
+    await tx.policyTrialTerms.findUnique({ where: { id: 1 } }),
+    await tx.policyTrialProposal.findUnique({ where: { id: 1 } }),
+  ]
+  return revisionOf({ terms, proposed })
 }
