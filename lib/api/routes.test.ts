@@ -72,6 +72,10 @@ const withoutRevision: Record<string, readonly string[]> = {
     'POST /agents/bulk',
     'POST /unregistered/import',
   ],
+  'what was proposed is never changed, only ended, once': [
+    'POST /servers/loosenings/{id}/confirm',
+    'POST /servers/loosenings/{id}/withdraw',
+  ],
   'it only looks': ['POST /agents/bulk/eligible', 'POST /policy-sets/check', 'POST /simulate'],
   'it is one’s own alone, and names all that it changes': [
     'PATCH /inbox/{id}',

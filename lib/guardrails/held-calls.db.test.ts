@@ -14,7 +14,6 @@ import {
   remindOfHeldCalls,
   settleHeldCall,
 } from './commands.ts'
-import { whoMayDecide } from './queries/deciders.ts'
 import { countWaitingCalls, getHeldCall, listHeldCalls } from './queries/held-calls.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
 import { createHoldRuleInput } from './schema/held-calls.ts'
@@ -91,53 +90,6 @@ dbTest(
     expect(await getHeldCall(security, heldCallId)).toMatchObject({ state: 'waiting', decidable: { allowed: true } })
     expect(await ruleOf(security)).toBe('allowed')
     expect(await ruleOf(await person('security'))).toBe('approvals:already_decided')
-  },
-)
-
-dbTest(
-  'who is behind a call does not decide it: who set the schedule of its run, or issued its credential',
-  async ({ db }) => {
-    const { call, holdAs, person, agentId } = await world(db)
-    const [scheduler, issuer, other] = [await person('team_lead'), await person('team_lead'), await person('team_lead')]
-    const run = {
-      agentId,
-      agentVersion: 1,
-      trigger: 'schedule',
-      state: 'running',
-      input: '',
-      simulated: false,
-    } as const
-    const { id: runId } = await db.run.create({ data: { ...run, scheduledById: scheduler.actor.id } })
-    const clientId = `agent-${crypto.randomUUID()}`
-    await db.agentCredential.create({ data: { agentId, clientId, issuedById: issuer.actor.id } })
-    const ofRun = await holdAs({ runId })
-    const rule = {
-      id: null,
-      title: 'Changes wait',
-      deciderRoles: ['team_lead'],
-      excludedDeciders: [],
-      decideSeconds: 60,
-    }
-    const ofCredential = await holdCall(ctxFor(db, undefined, now), {
-      source: 'broker',
-      call,
-      class: 'write',
-      // With the key that its token is bound to.
-      credential: `${clientId} thumbprint`,
-      rule: { ...rule, onTimeout: 'deny' },
-    })
-    for (const [{ heldCallId }, behind] of [
-      [ofRun, scheduler],
-      [ofCredential, issuer],
-    ] as const) {
-      const approve = { heldCallId, decision: 'approve' } as const
-      const refused = { rule: 'approvals:own_run' }
-      expect(await decideHeldCall(behind, approve)).toMatchObject({ error: refused })
-      expect((await getHeldCall(behind, heldCallId)).decidable).toMatchObject({ allowed: false, refusal: refused })
-      const people = [behind.actor, other.actor] as Parameters<typeof whoMayDecide>[1]['people']
-      expect(await whoMayDecide(behind, { heldCallId, people })).toEqual([other.actor])
-      expect(await decideHeldCall(other, approve)).toMatchObject({ ok: true })
-    }
   },
 )
 

@@ -270,23 +270,6 @@ describe('remindOfScopes', () => {
     ])
   })
 
-  dbTest('warns of what another grant covered once that one is taken away', async ({ db }) => {
-    const { id: agentId } = await makeAgent(db)
-    const serverId = await makeServer(db)
-    const ends = await makeGrant(db, { agentId, serverId, createdAt: now, expiresAt: later(48) })
-    const covering = await makeGrant(db, { agentId, serverId })
-    const told = async () =>
-      (await auditOf(db, agentId))
-        .filter(({ event }) => event === 'grant.ends_soon')
-        .map(({ detail }) => (detail as { grantId: string }).grantId)
-    await remindOfScopes(ctxFor(db, undefined, later(24)))
-    expect(await told()).toEqual([])
-    await db.grant.update({ where: { id: covering }, data: { revokedAt: later(25) } })
-    await remindOfScopes(ctxFor(db, undefined, later(26)))
-    await remindOfScopes(ctxFor(db, undefined, later(27)))
-    expect(await told()).toEqual([ends])
-  })
-
   dbTest('tells once, and to the second, what nobody has decided in time', async ({ db }) => {
     const world = await scene(db, { classes: ['write'], dueHours: 8 })
     const overdue = async () =>

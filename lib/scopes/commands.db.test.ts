@@ -11,7 +11,6 @@ import {
   endAllScopes,
   grantDirectly,
   requestScope,
-  reviseScopeRequest,
   revokeGrant,
   withdrawScopeRequest,
 } from './commands.ts'
@@ -30,42 +29,6 @@ async function pendingRequest(db: Db, days: number | null = 30) {
   if (!outcome.ok) throw new Error(outcome.error.message)
   return { requestId: outcome.value.requestId, agentId, teamId, serverId, builder, input }
 }
-
-dbTest(
-  'nothing is asked, changed or approved for an agent that is retired or unknown; one that is suspended gets what holds when it goes on',
-  async ({ db }) => {
-    const { requestId, agentId, serverId, builder, input } = await pendingRequest(db)
-    const [ctx, approver] = [ctxFor(db, builder, now), ctxFor(db, await security(db), now)]
-    const elsewhere = requestScopeInput.parse({ ...input, serverId: await makeServer(db) })
-    const attempts = async () => {
-      const asked = await requestScope(ctx, elsewhere)
-      const revised = await reviseScopeRequest(ctx, { requestId, days: 7 })
-      const revision = revised.ok ? revised.value.revision : 1
-      const approved = await decideScopeRequest(approver, { requestId, revision, decision: 'approve' })
-      return [asked, revised, approved].map((outcome) => (outcome.ok ? 'done' : outcome.error.rule))
-    }
-    await db.agent.update({ where: { id: agentId }, data: { status: 'retired' } })
-    expect(await attempts()).toEqual(Array(3).fill('scopes:agent_retired'))
-    expect((await events(db, agentId)).filter((event) => event.endsWith(' scopes:agent_retired'))).toHaveLength(3)
-    expect(await decideScopeRequest(approver, { requestId, decision: 'reject', note: 'It is gone.' })).toMatchObject({
-      ok: true,
-    })
-    await db.scopeRequest.update({ where: { id: requestId }, data: { state: 'pending' } })
-    await db.agent.update({ where: { id: agentId }, data: { status: 'suspended' } })
-    expect(await attempts()).toEqual(['done', 'done', 'done'])
-    expect(await db.grant.count({ where: { agentId, serverId } })).toBe(1)
-    const unknown = requestScope(ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), now), {
-      ...input,
-      agentId: 'nobody',
-    })
-    await expect(unknown).rejects.toMatchObject({ code: 'not_found' })
-    const nothing = crypto.randomUUID()
-    await expect(reviseScopeRequest(ctx, { requestId: nothing, days: 7 })).rejects.toMatchObject({ code: 'not_found' })
-    await expect(decideScopeRequest(approver, { requestId: nothing, decision: 'approve' })).rejects.toMatchObject({
-      code: 'not_found',
-    })
-  },
-)
 
 const security = (db: Db) => makePerson(db, { roles: ['security'] })
 const events = async (db: Db, id: string) =>

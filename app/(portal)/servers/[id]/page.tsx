@@ -36,6 +36,7 @@ import { Approver } from './approver.client.tsx'
 import { BesidesToolsCard } from './besides-tools-card.tsx'
 import { DataClasses } from './data-classes.client.tsx'
 import { Loosenings } from './loosenings.tsx'
+import { Health } from './health.tsx'
 import { GuardsCard } from './guards-card.tsx'
 import { AuthorizationOutcome, Credentials } from './credentials.tsx'
 import { ProcessesCard } from './processes-card.tsx'
@@ -300,21 +301,4 @@ function revokeColumn(server: ServerView, problem: string | null): Column<Server
       />
     ),
   }
-}
-
-/** How the brokers find the server: one that has had no trouble reports nothing. */
-function Health({ brokers }: { brokers: Awaited<ReturnType<typeof listServerHealth>> }) {
-  const open = brokers.filter((broker) => broker.state === 'open')
-  if (open.length === 0) return <>No broker reports trouble.</>
-  return (
-    <ul className="space-y-1">
-      {open.map((broker) => (
-        <li key={broker.broker}>
-          <Badge tone="danger">left alone</Badge> since <Time value={broker.changedAt} /> after{' '}
-          {plural(broker.failures, 'failure')} in a row, tried again <Time value={broker.retryAt} />.
-          {broker.lastError && <span className="block text-[13px] text-muted-foreground">{broker.lastError}</span>}
-        </li>
-      ))}
-    </ul>
-  )
 }

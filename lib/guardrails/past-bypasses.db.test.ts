@@ -1,0 +1,53 @@
+import { expect } from 'vitest'
+import type { Db } from '#lib/db/client.ts'
+import { dbTest as test } from '#lib/dev/test/db-test.ts'
+import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
+import { enforcePolicies, permitsGranted } from '#lib/dev/test/policy-sets.ts'
+import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { simulate } from './queries/explanation/simulate.ts'
+
+const dayMs = 86_400_000
+
+/** Now by the clock of the records, with everything before it in the past. */
+async function instant(db: Db): Promise<Date> {
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  const [row] = await db.$queryRaw<{ now: Date }[]>`select date_trunc('milliseconds', clock_timestamp()) as "now"`
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  return row!.now
+}
+
+test('of the past the bypasses of then let calls through, whatever became of them or of whom opened them', async ({
+  db,
+}) => {
+  const [{ id: agentId }, serverId] = [await makeAgent(db), await makeServer(db)]
+  await enforcePolicies(db, [permitsGranted])
+  const ctx = ctxFor(db)
+  await makeGrant(db, { agentId, serverId })
+  const rule = await db.holdRule.create({
+    data: { title: 'Reads wait', serverId, deciderRoles: ['security'], decideSeconds: 60 },
+  })
+  const openedBy = await makePerson(db, { roles: ['on_call'] })
+  const before = await instant(db)
+  const openedAt = await instant(db)
+  const soon = new Date(openedAt.getTime() + dayMs)
+  const opened = { reason: 'All are away.', openedById: openedBy.id, openedAt, expiresAt: soon }
+  const { id } = await db.holdBypass.create({ data: { ruleId: rule.id, ...opened } })
+  const during = await instant(db)
+  await db.holdBypass.update({ where: { id }, data: { endedAt: await instant(db) } })
+  await db.personRole.deleteMany({ where: { personId: openedBy.id } })
+  await db.person.update({ where: { id: openedBy.id }, data: { active: false } })
+  const after = await instant(db)
+  // One of today does not reach back.
+  const security = await makePerson(db, { roles: ['security'] })
+  await db.holdBypass.create({
+    data: { ruleId: rule.id, ...opened, openedById: security.id, openedAt: await instant(db) },
+  })
+  const call = { agentId, serverId, tool: 'look', arguments: {} }
+  const outcomes = []
+  for (const when of [before, during, after]) {
+    const said = await simulate({ ...ctx, now: new Date() }, { ...call, at: when.toISOString() })
+    outcomes.push(said.outcome)
+  }
+  expect(outcomes).toEqual(['held', 'allowed', 'held'])
+  expect((await simulate({ ...ctx, now: new Date() }, call)).outcome).toBe('allowed')
+})
