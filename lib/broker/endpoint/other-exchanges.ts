@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto'
+import { err } from '#lib/core/result.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
 import type { Listener } from '../conversation/listening.ts'
 import { openSessionStream, sessionNotFound } from '../conversation/session-stream.ts'
 import { passedTo } from '../passing.ts'
 import { metaKey } from '../upstream/envelope.ts'
 import type { RpcMessage } from '../upstream/http.ts'
-import { errorAnswer, type RpcId } from '../wire.ts'
+import { type Answer, errorAnswer, type RpcId } from '../wire.ts'
 import { cancelledId, type RequestKey } from './cancellations.ts'
 import { type Admitted, type Exchange, type McpEndpointParts, refused } from './exchange.ts'
+import { greetFirst } from './greeting.ts'
 import { send, singleHeader } from './http-messages.ts'
 import { answerWithSdk } from './sdk.ts'
 import { takeAnswer } from './answers.ts'
@@ -26,8 +29,10 @@ export async function answerOther(
   if (body['method'] === 'initialize') {
     const tooOften = pipeline.rates.takeForAgent(exchange.caller.agentId)
     if (tooOften) return send(response, refused(parts, 429, tooOften, { agentId: exchange.caller.agentId }, idOf(body)))
-    const session = await beginSession(pipeline, exchange, body)
-    return answerRest(parts, exchange, { text, body, session })
+    const denial = await greetFirst(pipeline, exchange)
+    const session = denial ? err(denial) : await beginSession(pipeline, exchange, body)
+    if (!session.ok) return send(response, notNow(parts, exchange, { body, denial: session.error }))
+    return answerRest(parts, exchange, { text, body, session: session.value })
   }
   const session = await sessionNamed(pipeline, exchange, name)
   if (session === null) return send(response, sessionNotFound(idOf(body)))
@@ -109,6 +114,10 @@ export async function answerRest(
   { text, body, session = null }: { text: string | null; body: unknown; session?: AgentSession | null },
 ): Promise<void> {
   const { request, response, gone } = exchange
+  if (isMessage(body) && body['method'] === 'server/discover') {
+    const denial = await greetFirst(parts.pipeline, exchange)
+    if (denial) return send(response, notNow(parts, exchange, { body, denial }))
+  }
   const url = parts.addresses.brokerUrl + (request.url ?? '')
   const { method = 'GET', headers } = request
   const era = isMessage(body) && isEnveloped(body) ? 'modern' : 'legacy'
@@ -117,4 +126,14 @@ export async function answerRest(
     { url, method, headers, text, body, gone, session: session?.name ?? null },
     response,
   )
+}
+
+/** A handshake that cannot be had now can be had later. */
+function notNow(
+  parts: McpEndpointParts,
+  { caller, serverId }: Exchange & Admitted,
+  { body, denial }: { body: unknown; denial: Denial },
+): Answer {
+  const about = { agentId: caller.agentId, ...(serverId === null ? {} : { serverId }) }
+  return refused(parts, 503, denial, about, idOf(body))
 }

@@ -1,4 +1,5 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server'
+import { err, ok, type Result } from '#lib/core/result.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
@@ -7,12 +8,13 @@ import { askable } from '../conversation/asks.ts'
 import { mayRead } from '../conversation/listening.ts'
 import { sessionNotFound } from '../conversation/session-stream.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
-import { keepsTasks } from '../tasks/offered.ts'
+import { keepsTasks, mayUseTasks } from '../tasks/offered.ts'
 import type { UpstreamSession } from '../upstream/connection.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { type Answer, refusedAnswer } from '../wire.ts'
+import { reached } from './greeting.ts'
 import type { AgentSession, SessionOwner } from './sessions.ts'
 
 const beginMs = 10_000
@@ -40,47 +42,52 @@ export function sessionNamed(
 
 /**
  * Begins a session before 2026-07-28; null when the body does not ask for one. It gets one of its own at the server if the server keeps
- * something for a session that this agent may use: what it watches and how much is logged, its tasks, or what it can be asked for.
+ * something for a session that this agent may use: what it watches and how much is logged, its tasks, or what it can be asked for. Refused
+ * when that one cannot be had now: for the rest of its life the session would be without.
  */
-export async function beginSession(parts: PipelineParts, of: Of, body: unknown): Promise<AgentSession | null> {
-  if (!isInitializeRequest(body)) return null
+export async function beginSession(
+  parts: PipelineParts,
+  of: Of,
+  body: unknown,
+): Promise<Result<AgentSession | null, Denial>> {
+  if (!isInitializeRequest(body)) return ok(null)
   const { sampling, elicitation, roots } = body.params.capabilities as Record<string, unknown>
   const declared = Object.fromEntries(
     Object.entries({ sampling, elicitation, roots }).filter(([, value]) => typeof value === 'object' && value !== null),
   )
   const server = of.serverId === null ? undefined : parts.view.servers.get(of.serverId)
-  const upstream = server ? await ownSession(parts, of, { server, declared }) : null
-  return await parts.conversations.sessions.begin(ownerOf(parts, of), { upstream, capabilities: declared })
+  const upstream = server ? await ownSession(parts, of, { server, declared }) : ok(null)
+  if (!upstream.ok) return upstream
+  const about = { upstream: upstream.value, capabilities: declared }
+  return ok(await parts.conversations.sessions.begin(ownerOf(parts, of), about))
 }
 
 async function ownSession(
   parts: PipelineParts,
   of: Of,
   { server, declared }: { server: BrokeredServer; declared: Record<string, unknown> },
-): Promise<UpstreamSession | null> {
-  const circuit = parts.health.circuitOf(server)
-  const call = {}
-  if (circuit.admit(call) > 0) return null
+): Promise<Result<UpstreamSession | null, Denial>> {
+  const told = askable(parts, of, { serverId: server.id, declared })
+  const may = (method: string): boolean => mayRead(parts, of, server.id, method)
+  const mayHear = ['resources/subscribe', 'prompts/list', 'resources/list'].some(may)
+  // For whom nothing is kept there, the server is not even greeted.
+  if (!told && !mayHear && !mayUseTasks(parts, of.caller, server.id).ok) return ok(null)
+  let session: UpstreamSession | null = null
   const signal = AbortSignal.any([of.gone, AbortSignal.timeout(beginMs)])
-  try {
-    return await parts.health.watch(circuit, { call, signal }, async () => {
-      const connection = parts.upstreams.connectionTo(server, processCaller(of.agent))
-      const { capabilities } = await connection.ready(signal)
-      const told = askable(parts, of, { serverId: server.id, declared })
-      const keeps = capabilities.logging !== undefined || capabilities.resources?.subscribe === true
-      const needed =
-        told !== null ||
-        keepsTasks(parts, of.caller, server.id) ||
-        (keeps && mayRead(parts, of, server.id, 'resources/subscribe')) ||
-        // What changes of its lists it says in a session only.
-        (capabilities.prompts?.listChanged === true && mayRead(parts, of, server.id, 'prompts/list')) ||
-        (capabilities.resources?.listChanged === true && mayRead(parts, of, server.id, 'resources/list'))
-      return needed ? await connection.openSession(told ?? {}, signal) : null
-    })
-  } catch {
-    // Then each call says what is wrong with the server.
-    return null
-  }
+  const denial = await reached(parts, server, signal, async () => {
+    const connection = parts.upstreams.connectionTo(server, processCaller(of.agent))
+    const { logging, resources, prompts } = (await connection.ready(signal)).capabilities
+    const keeps = logging !== undefined || resources?.subscribe === true
+    const needed =
+      told !== null ||
+      keepsTasks(parts, of.caller, server.id) ||
+      (keeps && may('resources/subscribe')) ||
+      // What changes of its lists it says in a session only.
+      (prompts?.listChanged === true && may('prompts/list')) ||
+      (resources?.listChanged === true && may('resources/list'))
+    if (needed) session = await connection.openSession(told ?? {}, signal)
+  })
+  return denial ? err(denial) : ok(session)
 }
 
 /** What an agent says about its side of a session the server has a part in; a cancellation ends what runs at any replica. */
