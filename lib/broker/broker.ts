@@ -126,8 +126,9 @@ export class Broker {
       onError: (error) => log.warn({ err: error }, 'unknown callers could not be noted'),
     })
     // Connections of their own: what counts a call must not wait for a transaction that waits for the count, nor for a flood of proofs.
-    this.#counting = createDb(databaseUrl, { poolSize: 2 })
-    this.#claiming = createDb(databaseUrl, { poolSize: 2 })
+    const apart = { poolSize: 2, answerMs: limits.auditWaitMs }
+    this.#counting = createDb(databaseUrl, apart)
+    this.#claiming = createDb(databaseUrl, apart)
     this.#locks = createLocks({ databaseUrl, poolSize: 4, log })
     const { exclusively } = this.#locks
     const secretBox = options.keyring ?? createKeyring(config.keys, db)

@@ -11,7 +11,8 @@ import { Broker } from './broker.ts'
 
 const config = readConfig()
 const log = createLog({ process: 'broker', level: config.logLevel })
-const db = createDb(config.databaseUrl, { poolSize: 3 })
+// Nothing here takes as long: what does not answer by then is a database that has stopped.
+const db = createDb(config.databaseUrl, { poolSize: 3, answerMs: 15_000 })
 // Loaded only when it is used: without a collector tracing costs nothing, not even memory.
 const tracing = config.tracing
   ? (await import('./telemetry/tracing.ts')).startTracing({

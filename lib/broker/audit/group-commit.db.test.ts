@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { expect, vi } from 'vitest'
 import { auditRow } from '#lib/audit/commands.ts'
 import { systemActor } from '#lib/auth/ctx.ts'
@@ -123,4 +125,72 @@ async function hold(db: Db, take: (tx: Tx) => Promise<unknown>): Promise<{ relea
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+dbTest(
+  'rows that may be recorded are recorded once, also after a connection that answers nothing',
+  async ({ db, databaseUrl }) => {
+    const proxy = await startAskedProxy(databaseUrl)
+    const log = createLog({ process: 'broker', level: 'silent' })
+    const audit = new GroupCommit({ databaseUrl: proxy.databaseUrl, log, limits: { ...standardLimits, auditWaitMs } })
+    await audit.start()
+    await audit.append(rowOf(), { happened: true })
+    const row = rowOf()
+    proxy.breaksNext()
+    const outcome = audit.append(row, { happened: true }).then(() => 'recorded', nameOf)
+    await vi.waitFor(() => expect(proxy.leftUnanswered).toBe(1), { timeout: 5000, interval: 20 })
+    await vi.waitFor(async () => expect(await db.auditEvent.count({ where: { id: String(row['id']) } })).toBe(1), {
+      timeout: 10_000,
+      interval: 50,
+    })
+    // Nobody waited so long for it.
+    expect(await outcome).toBe('refused')
+    await vi.waitFor(() => expect(audit.available).toBe(true), { timeout: 5000 })
+    await audit.stop()
+    await proxy.stop()
+  },
+)
+
+/** Stands before a database: breaks the connection that appends next, and leaves unanswered, for ever, who asks on the one after it what was recorded. */
+async function startAskedProxy(databaseUrl: string) {
+  const target = new URL(databaseUrl)
+  const sockets = new Set<Socket>()
+  let breaks = false
+  const counts = { leftUnanswered: 0 }
+  const server = createServer((near) => {
+    const far = connect(Number(target.port), target.hostname)
+    let isLeft = false
+    for (const socket of [near, far]) {
+      sockets.add(socket)
+      socket.on('error', () => {}).on('close', () => sockets.delete(socket))
+    }
+    near.on('close', () => far.destroy())
+    near.on('data', (chunk) => {
+      if (breaks && chunk.includes('audit_append')) {
+        breaks = false
+        return void near.destroy()
+      }
+      if (counts.leftUnanswered === 0 && chunk.includes('any ($1::uuid[])')) {
+        counts.leftUnanswered = 1
+        isLeft = true
+      }
+      if (!isLeft) far.write(chunk)
+    })
+    far.on('data', (chunk) => void near.write(chunk))
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const through = new URL(databaseUrl)
+  through.port = String((server.address() as AddressInfo).port)
+  return {
+    databaseUrl: through.href,
+    get leftUnanswered() {
+      return counts.leftUnanswered
+    },
+    breaksNext: () => (breaks = true),
+    async stop() {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
 }

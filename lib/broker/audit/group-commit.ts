@@ -3,6 +3,7 @@ import type { AuditRow } from './records.ts'
 import type { Log } from '#lib/log/log.ts'
 import type { Limits } from '../limits.ts'
 import type { Situation } from '#lib/guardrails/rules/situation.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { appendStatement, observationOf } from './observations.ts'
 import { situationNamedBy, storeSituations } from './situations.ts'
 
@@ -217,10 +218,13 @@ export class GroupCommit {
     })
     await client.connect()
     if (this.#uncertain.length > 0) {
-      const recorded = await recordedIds(
-        client,
-        this.#uncertain.map((entry) => entry.id),
-      )
+      const ids = this.#uncertain.map((entry) => entry.id)
+      // A connection that answers nothing is no better than none: the next one is tried.
+      const late = AbortSignal.timeout(2 * this.#options.limits.auditWaitMs)
+      const recorded = await untilAborted(recordedIds(client, ids), late).catch((error: unknown) => {
+        void client.end().catch(() => {})
+        throw error
+      })
       for (const entry of this.#uncertain) if (recorded.has(entry.id)) settle(entry)
       this.#queue.unshift(...this.#uncertain.filter((entry) => !recorded.has(entry.id)))
       this.#uncertain = []

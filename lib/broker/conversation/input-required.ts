@@ -5,6 +5,7 @@ import { messageFor, recordedArguments } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
+import { untilAborted } from '../until-aborted.ts'
 import type { RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { type Ask, asksAtOnceMax, byAnswer, isAsk, permit } from './asks.ts'
@@ -81,7 +82,8 @@ export async function askedByResult(
     }
     if (talk.era === 'modern') {
       const upstream = typeof requestState === 'string' ? { upstream: requestState } : {}
-      const state = await sealState(parts, request, { call, state: { ...upstream, asked: methodsOf(asks) } })
+      const sealed = sealState(parts, request, { call, state: { ...upstream, asked: methodsOf(asks) } })
+      const state = await untilAborted(sealed, running.signal)
       // What was decided about and nothing else: a key may have been passed over.
       const told = reply.result['inputRequests'] === undefined ? {} : { inputRequests: Object.fromEntries(asks) }
       return { ok: true, result: { ...reply.result, ...told, requestState: state } }
@@ -103,6 +105,7 @@ export async function askedByResult(
     const { task: _, ...params } = request.params
     const next = await connection.request({
       ...messageFor({ ...params, inputResponses, requestState }, tool),
+      trace: turn.trace,
       signal: running.signal,
       envelope: { ...talk.envelope({ shared: true }), ...(capabilities ? { capabilities } : {}) },
       relay: talk,

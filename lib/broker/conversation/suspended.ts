@@ -3,6 +3,7 @@ import { CallEnded } from '../in-flight.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection, UpstreamSession } from '../upstream/connection.ts'
+import { untilAborted } from '../until-aborted.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcMessage, RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
@@ -31,7 +32,13 @@ export async function runInSession(
   const message = messageFor(request.params, turn.tool)
   if (!session) {
     const envelope = talk.envelope({ shared: true })
-    return await connection.request({ ...message, signal: turn.running.signal, envelope, relay: talk })
+    return await connection.request({
+      ...message,
+      trace: turn.trace,
+      signal: turn.running.signal,
+      envelope,
+      relay: talk,
+    })
   }
   const parted = { ...turn, connection, session }
   return talk.era === 'legacy' ? await askOverStream(parts, request, parted) : await suspend(parts, request, parted)
@@ -40,7 +47,7 @@ export async function runInSession(
 type Parted = Turn & { connection: UpstreamConnection; session: UpstreamSession }
 
 async function askOverStream(parts: PipelineParts, request: AgentRequest, parted: Parted): Promise<RpcReply> {
-  const { connection, session, running, tool } = parted
+  const { connection, session, running, tool, trace } = parted
   const { talk, caller } = request
   const { signal } = running
   const { askDeadlineMs } = parts.limits
@@ -72,14 +79,14 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
   try {
     const envelope = talk.envelope({ shared: false })
     const own = { session, id: 1, cuts: false }
-    return await connection.request({ ...messageFor(request.params, tool), signal, envelope, relay, own })
+    return await connection.request({ ...messageFor(request.params, tool), trace, signal, envelope, relay, own })
   } finally {
     endSession(connection, session)
   }
 }
 
 async function suspend(parts: PipelineParts, request: AgentRequest, parted: Parted): Promise<RpcReply> {
-  const { connection, session, call, tool, server } = parted
+  const { connection, session, call, tool, server, trace } = parted
   const { agent, talk } = request
   const { conversations, inFlight, limits } = parts
   if (conversations.suspended.countOf(agent.id) >= limits.agentStreamsMax) {
@@ -122,7 +129,7 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
   }
   const envelope = talk.envelope({ shared: false })
   const own = { session, id: 1, cuts: false }
-  const sent = connection.request({ ...messageFor(request.params, tool), signal, envelope, relay, own })
+  const sent = connection.request({ ...messageFor(request.params, tool), trace, signal, envelope, relay, own })
   conversations.suspended.add(suspended)
   conversations.handovers.watch()
   suspended.run(
@@ -174,7 +181,8 @@ async function askAgain(
   { id, turn, asks }: { id: string; turn: Turn; asks: readonly [string, Ask][] },
 ): Promise<RpcReply> {
   const state = { suspended: id, asked: methodsOf(asks) }
-  const requestState = await sealState(parts, request, { call: turn.call, state })
+  const sealed = sealState(parts, request, { call: turn.call, state })
+  const requestState = await untilAborted(sealed, turn.running.signal)
   return { ok: true, result: { resultType: 'input_required', inputRequests: Object.fromEntries(asks), requestState } }
 }
 

@@ -15,9 +15,11 @@ import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { type Answer, refusedAnswer } from '../wire.ts'
 import { reached } from './greeting.ts'
+import { untilAborted } from '../until-aborted.ts'
 import type { AgentSession, SessionOwner } from './sessions.ts'
 
 const beginMs = 10_000
+const sealMs = 5000
 const tellMs = 10_000
 export const accepted: Answer = { status: 202, body: '' }
 
@@ -59,7 +61,13 @@ export async function beginSession(
   const upstream = server ? await ownSession(parts, of, { server, declared }) : ok(null)
   if (!upstream.ok) return upstream
   const about = { upstream: upstream.value, capabilities: declared }
-  return ok(await parts.conversations.sessions.begin(ownerOf(parts, of), about))
+  const begun = parts.conversations.sessions.begin(ownerOf(parts, of), about)
+  try {
+    return ok(await untilAborted(begun, AbortSignal.any([of.gone, AbortSignal.timeout(sealMs)])))
+  } catch (error) {
+    parts.holding.log.warn({ err: error }, 'a session could not be begun')
+    return err({ rule: 'view_stale', message: 'The key that seals sessions could not be had in time.' })
+  }
 }
 
 async function ownSession(

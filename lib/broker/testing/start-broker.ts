@@ -17,8 +17,9 @@ export async function startBroker(options: {
   now?: () => Date
   tracer?: BrokerOptions['tracer']
   stdio?: BrokerOptions['config']['stdio']
+  keyring?: BrokerOptions['keyring']
 }): Promise<TestBroker> {
-  const { db, databaseUrl, port, portalUrl, encryptionKey, limits, now, tracer = null, stdio = null } = options
+  const { db, databaseUrl, port, portalUrl, encryptionKey, limits, now, tracer = null, stdio = null, keyring } = options
   const url = `http://127.0.0.1:${port}`
   const config = {
     databaseUrl,
@@ -42,6 +43,7 @@ export async function startBroker(options: {
     tracer,
     ...(limits ? { limits } : {}),
     ...(now ? { now } : {}),
+    ...(keyring ? { keyring } : {}),
   })
   await broker.start()
   return { broker, url, stop: () => broker.stop() }
