@@ -239,6 +239,8 @@ export type AuditEvents = {
     argumentsDigest: string | null
     class: string | null
     message: string
+    /** How many calls it is about, when they came too often to be recorded each; left out: one. */
+    count?: number
     traceId?: string
   } & JudgedByPolicies &
     ExplainedDenial

@@ -13,6 +13,7 @@ import { noteUnregistered } from '#lib/registry/commands.ts'
 import type { Log } from '#lib/log/log.ts'
 import { GroupCommit } from './audit/group-commit.ts'
 import { RefusedCallers } from './audit/refused-callers.ts'
+import { RefusedCalls } from './audit/refused-calls.ts'
 import { StrangerLog } from './audit/strangers.ts'
 import { UnknownCallers } from './audit/unknown-callers.ts'
 import { Conversations } from './conversation/conversations.ts'
@@ -62,6 +63,7 @@ export class Broker {
   readonly #audit: GroupCommit
   readonly #strangers: StrangerLog
   readonly #refusedCallers: RefusedCallers
+  readonly #refusedCalls: RefusedCalls
   readonly #unknownCallers: UnknownCallers
   readonly #upstreams: UpstreamPool
   readonly #counting: Db
@@ -120,6 +122,7 @@ export class Broker {
       now,
     })
     this.#refusedCallers = new RefusedCallers({ append: (row) => this.#audit.append(row, { happened: false }), now })
+    this.#refusedCalls = new RefusedCalls({ append: (row) => this.#audit.append(row, { happened: false }) })
     this.#unknownCallers = new UnknownCallers({
       write: (sightings) => noteUnregistered(ctx(), sightings),
       portalUrl,
@@ -161,6 +164,7 @@ export class Broker {
       pipeline: {
         view,
         audit: this.#audit,
+        refusedCalls: this.#refusedCalls,
         upstreams: this.#upstreams,
         health: this.#health,
         rates: new RateLimits(limits, {
@@ -243,6 +247,7 @@ export class Broker {
     clearInterval(idle)
     this.#strangers.flush()
     this.#refusedCallers.flush()
+    this.#refusedCalls.flush()
     await this.#unknownCallers.flush()
     await this.keeper.stop()
     await Promise.all([this.#stopWatch.settled(), this.#taskEnds.settled()])

@@ -2,7 +2,8 @@ import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
-import { deniedRow } from './audit/records.ts'
+import { AuditUnavailable } from './audit/group-commit.ts'
+import { type AuditRow, type DeniedFacts, deniedRow } from './audit/records.ts'
 import { auditDenial } from './denials.ts'
 import { emptyList, recordedArguments, resultFor } from './methods.ts'
 import { type AgentRequest, type PipelineParts, recorded } from './pipeline-parts.ts'
@@ -20,7 +21,6 @@ export async function deny(
   const now = parts.now()
   const explained = factsOfDenial(denial, call, parts.view, now)
   const facts = { agent: request.agent, tool, arguments: given, explained, traceId: telemetry.traceId, now }
-  const row = deniedRow(call, denial, facts)
   telemetry.called({
     // What a caller makes up is no label.
     server: parts.view.servers.has(call.serverId) ? call.serverId : '',
@@ -29,9 +29,51 @@ export async function deny(
     decision: 'deny',
     outcome: denial.rule,
   })
-  if (!(await recorded(parts, row, { happened: false, telemetry }))) return refuse(parts, request, auditDenial)
-  const about = { serverId: call.serverId, decisionId: String(row['id']), explained }
+  const decisionId = isInsisting(denial)
+    ? await counted(parts, request, { call, denial, facts })
+    : await onRecord(parts, request, deniedRow(call, denial, facts))
+  if (decisionId === null) return refuse(parts, request, auditDenial)
+  const about = { serverId: call.serverId, decisionId, explained }
   return deniedAnswer(request, denial, pointerOf(parts, request, about))
+}
+
+/** As `deny`, of a call that was not counted against the rate of its agent yet: whoever names what is not there is slowed like anybody else. */
+export async function denyCounted(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { call, denial }: { call: ToolCall; denial: Denial },
+): Promise<Answer> {
+  const tooOften = parts.rates.takeForAgent(call.caller.agentId)
+  return deny(parts, request, { call, denial: tooOften ?? denial })
+}
+
+async function onRecord(parts: PipelineParts, { telemetry }: AgentRequest, row: AuditRow): Promise<string | null> {
+  return (await recorded(parts, row, { happened: false, telemetry })) ? String(row['id']) : null
+}
+
+function isInsisting({ rule, facts }: Denial): boolean {
+  return rule === 'rate_limited' && facts?.['scope'] === 'agent'
+}
+
+type Refused = { call: ToolCall; denial: Denial; facts: DeniedFacts }
+
+/** With the others of the same second, when it is not the first. */
+async function counted(
+  parts: PipelineParts,
+  { telemetry }: AgentRequest,
+  { call, denial, facts }: Refused,
+): Promise<string | null> {
+  const startedAt = performance.now()
+  try {
+    return await parts.refusedCalls.note(call, deniedRow(call, denial, facts), (of, count) =>
+      deniedRow(of, denial, { ...facts, arguments: undefined, traceId: undefined, count, now: parts.now() }),
+    )
+  } catch (error) {
+    if (error instanceof AuditUnavailable) return null
+    throw error
+  } finally {
+    telemetry.took('audit', startedAt)
+  }
 }
 
 /** A tool's refusal is a result the model can read; a method's is an error, and what is not granted is not listed. */

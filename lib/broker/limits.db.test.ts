@@ -130,11 +130,36 @@ test('an agent that calls too often is told its usage and when to go on; another
     retryAfterMs: expect.any(Number) as number,
   })
   const rows = { agentId: busy.agentId, event: 'mcp.call_denied', rule: 'rate_limited' }
-  expect(await db.auditEvent.count({ where: rows })).toBe(refused.length)
+  const counted = async () => {
+    const events = await db.auditEvent.findMany({ where: rows })
+    return events.map(({ detail }) => (detail as { count?: number }).count ?? 1)
+  }
+  await until(async () => (await counted()).reduce((sum, count) => sum + count, 0) === refused.length)
+  // Each second of them is two rows at most.
+  const seconds = Math.ceil((performance.now() - startedAt) / 1000)
+  expect((await counted()).length).toBeLessThanOrEqual(2 * seconds + 2)
   const other = await agentSession(db, world, { agent: calm, serverId: 'busy' })
   expect((await other.callTool({ name: 'long', arguments: { count: 1 } })).isError).toBeUndefined()
   await until(async () => !(await call()).isError)
   await Promise.all([client.close(), other.close()])
+})
+
+test('whoever calls what is not granted, or not there, is slowed as whoever may call it, on record to the last call', async ({
+  db,
+  world,
+}) => {
+  const agent = await makeAgent(db)
+  const token = await sessionToken(db, world.broker.url, agent)
+  await world.broker.broker.keeper.refresh()
+  const ask = (serverId: string, tool: string) => postCall(world, { token, tool, serverId })
+  const asked = Array.from({ length: 20 }, (_, i) => [ask('modern', 'long'), ask('modern', `no-${i}`)]).flat()
+  const answers = (await Promise.all(asked)).map(({ text }) => /"rule":"(\w+)"/.exec(text)![1])
+  expect(new Set(answers)).toEqual(new Set(['grant_missing', 'tool_unknown', 'rate_limited']))
+  const recorded = async () => {
+    const events = await db.auditEvent.findMany({ where: { agentId: agent.agentId, event: 'mcp.call_denied' } })
+    return events.reduce((sum, { detail }) => sum + ((detail as { count?: number }).count ?? 1), 0)
+  }
+  await until(async () => (await recorded()) === asked.length)
 })
 
 test('many agents together call a server no more often than it may be called', async ({ db, world }) => {

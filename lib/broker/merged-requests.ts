@@ -3,7 +3,7 @@ import { auditText } from './audit/records.ts'
 import { auditDenial } from './denials.ts'
 import { mergedAddress, splitAddress, splitPrompt } from './merged-addresses.ts'
 import type { ReadMethod } from './methods.ts'
-import { deny, refuse } from './deny.ts'
+import { denyCounted, refuse } from './deny.ts'
 import { runCall } from './pipeline.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts } from './pipeline-parts.ts'
 import { type Answer, errorAnswer } from './wire.ts'
@@ -24,7 +24,7 @@ export async function readMerged(parts: PipelineParts, request: AgentRequest, me
   const asked = { ...request, method }
   if (!target || !parts.view.servers.has(target.serverId)) {
     const call = { caller, serverId: '', tool: method, isMethod: true } as const
-    return deny(parts, asked, { call, denial: namesNone(kind, name) })
+    return denyCounted(parts, asked, { call, denial: namesNone(kind, name) })
   }
   const { serverId, own } = target
   return runCall(parts, { ...asked, params: paramsFor(own) }, { caller, serverId, tool: method, isMethod: true })

@@ -1,5 +1,6 @@
 import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
 import { AuditUnavailable, type GroupCommit } from './audit/group-commit.ts'
+import type { RefusedCalls } from './audit/refused-calls.ts'
 import type { Conversations } from './conversation/conversations.ts'
 import type { State } from './conversation/input-required.ts'
 import type { Talk } from './conversation/talk.ts'
@@ -21,6 +22,7 @@ import type { Era, RpcId } from './wire.ts'
 export type PipelineParts = {
   view: BrokerView
   audit: GroupCommit
+  refusedCalls: RefusedCalls
   upstreams: UpstreamPool
   health: UpstreamHealth
   rates: RateLimits

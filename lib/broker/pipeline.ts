@@ -16,7 +16,7 @@ import { converse, type Turn } from './conversation/conversation.ts'
 import { deadlineOf } from './limits.ts'
 import { decideAnswers, isContinued, readContinued, withEdited } from './conversation/continued.ts'
 import { AskRefused } from './conversation/refusal.ts'
-import { deniedAnswer, deny, pointerOf, refuse } from './deny.ts'
+import { deniedAnswer, deny, denyCounted, pointerOf, refuse } from './deny.ts'
 import { afterTheFact, auditDenial, circuitDenial, namesNoTool } from './denials.ts'
 import { guardReply, joinFindings } from './guards.ts'
 import { holdForPerson } from './holding/hold.ts'
@@ -48,10 +48,11 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
   if (!parts.audit.available) return refuse(parts, request, auditDenial)
   const { caller, serverId } = request
   const target = serverId === null ? resolveMerged(parts.view.servers, name) : { serverId, tool: name }
-  if (!target) return deny(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
+  if (!target)
+    return denyCounted(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
   const tool = parts.view.servers.get(target.serverId)?.tools.get(target.tool)
   if (tool && onlyAsTask(tool, request))
-    return deny(parts, request, { call: { caller, ...target }, denial: taskNotTranslated(tool) })
+    return denyCounted(parts, request, { call: { caller, ...target }, denial: taskNotTranslated(tool) })
   return runCall(parts, withoutHint(parts, request, target.serverId), {
     caller,
     ...target,
@@ -62,12 +63,12 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
 /** Decides, and carries out what is allowed. */
 export async function runCall(parts: PipelineParts, request: AgentRequest, call: ToolCall): Promise<Answer> {
   const startedAt = performance.now()
-  const { caller } = call
+  // First: whoever asks too often costs no decision, and no record for each.
+  const tooOften = parts.rates.takeForAgent(call.caller.agentId)
+  if (tooOften) return deny(parts, request, { call, denial: tooOften })
   const decision = decide(call, parts.view, parts.now())
-  const tooOften = parts.rates.takeForAgent(caller.agentId)
   request.telemetry.took('decide', startedAt)
   if (!decision.ok) return deny(parts, request, { call, denial: decision.error })
-  if (tooOften) return deny(parts, request, { call, denial: tooOften })
   const continued = isContinued(request) ? await readContinued(parts, request, call) : null
   if (continued && !continued.ok) return deny(parts, request, { call, denial: continued.error })
   if (!continued) return goOn(parts, request, { call, allowed: decision.value })

@@ -151,19 +151,19 @@ export function noticeFoundRow(
   )
 }
 
-export function deniedRow(
-  call: ToolCall,
-  denial: Denial,
-  facts: {
-    agent: AgentFacts | undefined
-    tool: ToolFacts | undefined
-    arguments: unknown
-    /** What mattered; left out: what the denial says itself. */
-    explained?: ExplainedFacts
-    traceId?: string | undefined
-    now: Date
-  },
-): AuditRow {
+export type DeniedFacts = {
+  agent: AgentFacts | undefined
+  tool: ToolFacts | undefined
+  arguments: unknown
+  /** What mattered; left out: what the denial says itself. */
+  explained?: ExplainedFacts
+  traceId?: string | undefined
+  /** How many calls the row is about, when it is not one. */
+  count?: number
+  now: Date
+}
+
+export function deniedRow(call: ToolCall, denial: Denial, facts: DeniedFacts): AuditRow {
   const { agent, tool, now } = facts
   const name = auditText(call.tool)
   const judged = judgedOf(denial)
@@ -183,6 +183,7 @@ export function deniedRow(
         argumentsDigest: facts.arguments === undefined ? null : digestOf(facts.arguments),
         class: tool?.class ?? null,
         message: auditText(denial.message, 1000),
+        ...(facts.count === undefined ? {} : { count: facts.count }),
         ...explainedOf(denial, facts.explained),
         ...traceOf(facts),
         ...judgedDetail(judged, now),

@@ -19,7 +19,9 @@ export async function findDenial(tx: Tx, runId: string, callId: string): Promise
         and x."detail"->>'tool' = call."tool"
     )
     select a."serverId", a."tool", a."rule", coalesce(a."detail"->>'message', '') as "message", a."id" as "decisionId"
-    from "AuditEvent" a, call
+    from call, "AuditEvent" a
+    -- One row may stand for several that came too often.
+    cross join lateral generate_series(1, least(coalesce((a."detail"->>'count')::int, 1), 1000))
     where a."runId" = ${runId}::uuid and a."event" = 'mcp.call_denied' and a."serverId" = call."serverId" and a."tool" = call."tool"
       and a."rule" is not null
     order by a."seq" offset (select "count" from taken) limit 1`

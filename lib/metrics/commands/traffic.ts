@@ -68,6 +68,7 @@ function eventsBetween(after: bigint, upTo: bigint): Prisma.Sql {
       case when e."event" <> 'mcp.call_denied' or t."name" is not null then e."tool" else '' end as "tool",
       e."detail"->>'outcome' as "outcome", (e."detail"->>'ms')::bigint as "ms",
       e."event" = 'mcp.call_allowed' as "call",
+      case when e."event" = 'mcp.call_denied' then coalesce((e."detail"->>'count')::bigint, 1) end as "refused",
       e."event" = 'mcp.result_passed' or (e."event" = 'mcp.call_allowed' and e."detail"->>'outcome' <> 'streamed') as "ended"
     from "AuditEvent" e
     join "McpServer" s on s."id" = e."serverId"
@@ -88,7 +89,7 @@ const buckets = Prisma.join(
 const addHours = Prisma.sql`
   insert into "ToolHour" ("serverId", "tool", "hour", "calls", "refused", "held", "toolErrors", "serverErrors", "aborted", "msSum", "msBuckets")
   select "serverId", "tool", date_trunc('hour', "at", 'UTC'), count(*) filter (where "call"),
-    count(*) filter (where "event" = 'mcp.call_denied'), count(*) filter (where "event" = 'call.held'),
+    coalesce(sum("refused"), 0), count(*) filter (where "event" = 'call.held'),
     count(*) filter (where "outcome" = 'tool_error'), count(*) filter (where "outcome" = 'upstream_error'),
     count(*) filter (where "outcome" = 'aborted'), coalesce(sum("ms") filter (where "ended"), 0), array[${buckets}]
   from event group by 1, 2, 3 order by 1, 3, 2
@@ -103,7 +104,7 @@ const addHours = Prisma.sql`
 const addDays = Prisma.sql`
   insert into "AgentToolDay" ("agentId", "serverId", "tool", "day", "calls", "refused", "errors", "lastAt")
   select "agentId", "serverId", "tool", ("at" at time zone 'UTC')::date, count(*) filter (where "call"),
-    count(*) filter (where "event" = 'mcp.call_denied'), count(*) filter (where "outcome" in ('tool_error', 'upstream_error')), max("at")
+    coalesce(sum("refused"), 0), count(*) filter (where "outcome" in ('tool_error', 'upstream_error')), max("at")
   from event where "event" <> 'call.held' group by 1, 2, 3, 4 order by 1, 4, 2, 3
   on conflict ("agentId", "day", "serverId", "tool") do update set "calls" = "AgentToolDay"."calls" + excluded."calls",
     "refused" = "AgentToolDay"."refused" + excluded."refused", "errors" = "AgentToolDay"."errors" + excluded."errors",

@@ -15,17 +15,17 @@ export async function denialsOf(
   const since = new Date(ctx.now.getTime() - days * 86_400_000)
   const rows = await reader(ctx).$queryRaw<Refused[]>`
     with denied as (
-      select "runId", "tool", "at", coalesce("rule", 'unknown') as "rule" from "AuditEvent"
+      select "runId", "tool", "at", coalesce("rule", 'unknown') as "rule", coalesce(("detail"->>'count')::int, 1) as "calls" from "AuditEvent"
       where "agentId" = ${agentId} and "serverId" = ${serverId} and "event" = 'mcp.call_denied' and "at" > ${since}
     ), refused as (
-      select "tool", "at", "rule" from denied
+      select "tool", "at", "rule", "calls" from denied
       union all
-      select x."detail"->>'tool', x."createdAt", coalesce(x."detail"->>'rule', 'grant_missing') from "Escalation" x
+      select x."detail"->>'tool', x."createdAt", coalesce(x."detail"->>'rule', 'grant_missing'), 1 from "Escalation" x
       where x."agentId" = ${agentId} and x."kind" = 'refusal' and x."createdAt" > ${since}
         and x."detail"->>'serverId' = ${serverId}
         and not exists (select 1 from denied d where d."runId" = x."runId" and d."tool" = x."detail"->>'tool')
     )
-    select "rule", count(*)::int as "count", (count(*) filter (where "tool" = any(${tools})))::int as "exact",
+    select "rule", sum("calls")::int as "count", coalesce(sum("calls") filter (where "tool" = any(${tools})), 0)::int as "exact",
       max("at") filter (where "tool" = any(${tools})) as "lastAt"
     from refused group by 1 order by 3 desc, 1`
   const exact = rows.filter((row) => row.exact > 0)
