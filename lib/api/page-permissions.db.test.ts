@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { ReactNode } from 'react'
 import { expect, vi } from 'vitest'
 import { startTextReplay } from '#lib/guardrails/commands.ts'
 import { asBrowserOf } from '#lib/dev/test/browser-request.ts'
@@ -17,7 +16,7 @@ import { exampleAgent, exampleId } from './routes/params.ts'
 vi.mock('next/headers', async () => (await import('#lib/dev/test/browser-request.ts')).browserRequest)
 vi.mock('next/cache', () => ({ revalidatePath: () => {} }))
 
-type Page = (props: { params: Promise<object>; searchParams: Promise<object> }) => Promise<ReactNode>
+type Page = (props: { params: Promise<object>; searchParams: Promise<object> }) => Promise<unknown>
 
 /** Every page but the one that says of any other address that it names nothing. */
 const pages = sourceFiles(['app/(portal)']).flatMap(({ path }) =>

@@ -1,10 +1,8 @@
-import { isValidElement, type ReactNode } from 'react'
-
 /**
  * Every text that a page gives, also in what its own asynchronous parts give when they are asked. What the browser renders itself is not called: of that only what it is given to show is looked at, not
  * what its controls say when they are switched off.
  */
-export async function textsOf(page: ReactNode | Promise<ReactNode>): Promise<string[]> {
+export async function textsOf(page: unknown): Promise<string[]> {
   const texts: string[] = []
   await walk(await page, texts, new Set())
   return texts
@@ -18,13 +16,18 @@ async function walk(value: unknown, texts: string[], seen: Set<unknown>): Promis
     for (const each of value) await walk(each, texts, seen)
     return
   }
-  if (!isValidElement<Record<string, unknown>>(value)) return
+  if (!isElement(value)) return
   const { type, props } = value
   if (typeof type === 'function' && type.constructor.name === 'AsyncFunction') {
-    await walk(await (type as (given: object) => Promise<ReactNode>)(props), texts, seen)
+    await walk(await (type as (given: object) => Promise<unknown>)(props), texts, seen)
     return
   }
   for (const [name, prop] of Object.entries(props)) {
-    if (name === 'children' || isValidElement(prop)) await walk(prop, texts, seen)
+    if (name === 'children' || isElement(prop)) await walk(prop, texts, seen)
   }
+}
+
+/** What JSX makes. */
+function isElement(value: unknown): value is { type: unknown; props: Record<string, unknown> } {
+  return typeof value === 'object' && value !== null && '$$typeof' in value && 'type' in value && 'props' in value
 }
