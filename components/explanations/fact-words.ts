@@ -32,6 +32,7 @@ export const factWords: Record<string, string> = {
   retryAfterMs: 'Wait, ms',
   callsPerSecond: 'Calls a second',
   burst: 'At once',
+  atOnce: 'Calls under way at once',
   holdRule: 'Rule that holds it',
   heldCall: 'Held call',
   decideUntil: 'To be decided until',

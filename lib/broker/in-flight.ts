@@ -3,6 +3,7 @@ import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { PolicyView, StopFacts, ToolCall } from '#lib/guardrails/rules/facts.ts'
 import { stopFor } from '#lib/guardrails/rules/stops.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
+import { CallsAtOnce } from './calls-at-once.ts'
 
 /** Why a call was ended before its upstream answered; `denial` is null when the agent itself went away. */
 export class CallEnded extends Error {
@@ -21,21 +22,28 @@ export class Running {
   readonly teamId: string
   readonly controller = new AbortController()
   readonly #calls: Set<Running>
+  readonly #atOnce: CallsAtOnce
+  #heldBytes = 0
   readonly #gone: AbortSignal
   readonly #startedAt = performance.now()
   #timer: NodeJS.Timeout
   #longestMs: number
 
-  constructor(call: ToolCall, options: { teamId: string; deadlineMs: number; gone: AbortSignal; calls: Set<Running> }) {
+  constructor(
+    call: ToolCall,
+    options: { teamId: string; deadlineMs: number; gone: AbortSignal; calls: Set<Running>; atOnce: CallsAtOnce },
+  ) {
     this.call = call
     this.teamId = options.teamId
     this.#calls = options.calls
+    this.#atOnce = options.atOnce
     this.#gone = options.gone
     this.#longestMs = options.deadlineMs
     this.#timer = setTimeout(this.#late, options.deadlineMs)
     options.gone.addEventListener('abort', this.#leave, { once: true })
     if (options.gone.aborted) this.#leave()
     this.#calls.add(this)
+    this.#atOnce.begin(call)
   }
 
   get signal(): AbortSignal {
@@ -54,7 +62,16 @@ export class Running {
   end(): void {
     clearTimeout(this.#timer)
     this.#gone.removeEventListener('abort', this.#leave)
-    this.#calls.delete(this)
+    if (!this.#calls.delete(this)) return
+    this.#atOnce.end(this.call)
+    this.#atOnce.letGo(this.#heldBytes)
+  }
+
+  /** Whether so much more of its answer may be held in memory, until it is over. */
+  hold(bytes: number, max: number): boolean {
+    if (!this.#calls.has(this) || !this.#atOnce.hold(bytes, max)) return false
+    this.#heldBytes += bytes
+    return true
   }
 
   readonly #late = (): void => {
@@ -69,6 +86,7 @@ export class Running {
 /** The calls that are being carried out: each is decided again whenever the registry changes, and ended when it would now be refused. */
 export class InFlight {
   readonly #calls = new Set<Running>()
+  readonly atOnce = new CallsAtOnce()
 
   get size(): number {
     return this.#calls.size
@@ -76,7 +94,7 @@ export class InFlight {
 
   /** Begins a call that ends at its deadline, when the caller goes away, or when `recheck` says so. */
   begin(call: ToolCall, options: { teamId: string; deadlineMs: number; gone: AbortSignal }): Running {
-    return new Running(call, { ...options, calls: this.#calls })
+    return new Running(call, { ...options, calls: this.#calls, atOnce: this.atOnce })
   }
 
   /** Ends every call that would be refused now; returns what it ended. */

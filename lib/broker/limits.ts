@@ -16,6 +16,11 @@ export type Limits = {
   /** Calls of one agent, and calls to one server, that this broker takes; four seconds' worth at once. 0: no limit. */
   agentCallsPerSecond: number
   serverCallsPerSecond: number
+  /** Calls of one agent, and to one server, that are under way at this broker. 0: no limit. */
+  agentCallsAtOnce: number
+  serverCallsAtOnce: number
+  /** Of answers too large to be held without counting, all together. */
+  heldBytesMax: number
   /** Tools on one page of a list. */
   listPageMax: number
   /** Until one server of several has answered with its part of a list. */
@@ -54,6 +59,9 @@ export const standardLimits: Limits = {
   streamBytesMax: 256 * 1024 * 1024,
   agentCallsPerSecond: 50,
   serverCallsPerSecond: 500,
+  agentCallsAtOnce: 128,
+  serverCallsAtOnce: 1024,
+  heldBytesMax: 128 * 1024 * 1024,
   listPageMax: 250,
   listDeadlineMs: 10_000,
   circuitFailures: 5,

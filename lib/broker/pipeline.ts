@@ -141,7 +141,8 @@ export async function proceed(parts: PipelineParts, request: AgentRequest, admit
 /** Why an allowed call may not go now, though it may later. Last the circuit: whom it admits must go. */
 function admit(parts: PipelineParts, call: ToolCall, allowed: Allowed): Denial | null {
   const server = allowed.server as BrokeredServer
-  return parts.rates.takeForServer(server.id) ?? circuitDenial(parts.health, server, call)
+  const full = parts.inFlight.atOnce.denialFor(call, parts.limits)
+  return full ?? parts.rates.takeForServer(server.id) ?? circuitDenial(parts.health, server, call)
 }
 
 /** Sends what is allowed and admitted, and answers when its end is on record. */

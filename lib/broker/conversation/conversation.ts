@@ -49,6 +49,7 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
   // What is judged before it is passed on has to be there as a whole; what is not a tool's is small, or changed on its way.
   const streams = !server.blockMarked && !tool.isMethod
   const connection = parts.upstreams.connectionTo(server, processCaller(agent))
+  const hold = (bytes: number): boolean => running.hold(bytes, parts.limits.heldBytesMax)
   const own = session?.upstream
   if (own) {
     // The agent asked for the stream first, and what the server has to say over it may be about this call.
@@ -63,6 +64,7 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
         trace,
         signal,
         streams,
+        hold,
         envelope: talk.envelope({ shared: false }),
         relay,
         own: { session: own, id: request.id!, cuts: talk.stream.accepts && !isTask },
@@ -103,6 +105,7 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
       trace,
       signal,
       streams,
+      hold,
       envelope: { ...talk.envelope({ shared: true }), ...(told ? { capabilities: told } : {}) },
       relay: talk,
     })

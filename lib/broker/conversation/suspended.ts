@@ -1,5 +1,5 @@
 import { deadlineOf } from '../limits.ts'
-import { CallEnded } from '../in-flight.ts'
+import { CallEnded, type Running } from '../in-flight.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection, UpstreamSession } from '../upstream/connection.ts'
@@ -79,7 +79,15 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
   try {
     const envelope = talk.envelope({ shared: false })
     const own = { session, id: 1, cuts: false }
-    return await connection.request({ ...messageFor(request.params, tool), trace, signal, envelope, relay, own })
+    return await connection.request({
+      ...messageFor(request.params, tool),
+      trace,
+      signal,
+      hold: holding(parts, running),
+      envelope,
+      relay,
+      own,
+    })
   } finally {
     endSession(connection, session)
   }
@@ -129,7 +137,15 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
   }
   const envelope = talk.envelope({ shared: false })
   const own = { session, id: 1, cuts: false }
-  const sent = connection.request({ ...messageFor(request.params, tool), trace, signal, envelope, relay, own })
+  const sent = connection.request({
+    ...messageFor(request.params, tool),
+    trace,
+    signal,
+    hold: holding(parts, running),
+    envelope,
+    relay,
+    own,
+  })
   conversations.suspended.add(suspended)
   conversations.handovers.watch()
   suspended.run(
@@ -168,6 +184,10 @@ export async function resumeSuspended(
   if ('ended' in outcome) throw new CallEnded(outcome.ended)
   if ('failed' in outcome) throw new UpstreamFailure('unreachable', outcome.failed)
   return await askAgain(parts, request, { id, turn, asks: outcome.asks })
+}
+
+function holding({ limits }: PipelineParts, running: Running): (bytes: number) => boolean {
+  return (bytes) => running.hold(bytes, limits.heldBytesMax)
 }
 
 function asksOf({ asks }: SuspendedCall): [string, Ask][] {

@@ -71,6 +71,7 @@ async function carryOutMethod(
   const allowed = decision.value
   const denial =
     uninvited ??
+    parts.inFlight.atOnce.denialFor(call, parts.limits) ??
     parts.rates.takeForServer(serverId) ??
     circuitDenial(parts.health, allowed.server as BrokeredServer, call)
   if (denial) return denyTask(parts, request, { serverId, denial })

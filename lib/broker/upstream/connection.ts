@@ -48,6 +48,8 @@ export type UpstreamRequest = {
   own?: { session: UpstreamSession; id: string | number; cuts: boolean } | undefined
   /** Whether a result that is too large to hold may be handed over while it arrives. */
   streams?: boolean
+  /** As that of a `Post`. */
+  hold?: Post['hold']
   /** Its reply is only passed on, so that numbers in it stay as they are written. */
   exact?: boolean
   /** A stream that lasts: over connections of its own, silent as long as it likes. */
@@ -255,6 +257,7 @@ export class UpstreamConnection {
     const post = this.#postOf({ jsonrpc: '2.0', id, method, params }, { signal, session, lasting, exact })
     this.#addHeaders(post.headers, request, handshake)
     post.relay = request.relay
+    post.hold = request.hold
     if (request.streams) post.streamFromBytes = this.#limits.streamFromBytes
     if (own || request.envelope?.capabilities) post.silenceMs = 0
     const shown = this.#credential.current()
@@ -280,9 +283,9 @@ export class UpstreamConnection {
     session: UpstreamSession,
     { eventId, post, id }: { eventId: string; post: Post; id: string | number },
   ): Promise<RpcReply> {
-    const { signal, exact, relay } = post
+    const { signal, exact, relay, hold } = post
     if (!this.#credential.current()) await this.#obtain(signal)
-    const get = { ...this.#postOf(null, { signal, session, lasting: true, exact }), relay }
+    const get = { ...this.#postOf(null, { signal, session, lasting: true, exact }), relay, hold }
     get.headers['accept'] = 'text/event-stream'
     get.headers['last-event-id'] = eventId
     return withoutType(await readReply(await send(get, 'GET'), get, id))

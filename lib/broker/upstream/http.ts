@@ -41,9 +41,13 @@ export type Post = {
   relay?: Relay | undefined
   /** How long the server may be silent; 0: as long as the signal lets it. */
   silenceMs?: number | undefined
+  /** Asked before more of an answer is held than goes without counting; false: there is too much of answers already. */
+  hold?: ((bytes: number) => boolean) | undefined
   /** What the server says is only passed on: numbers stay as they are written. */
   exact?: boolean | undefined
 }
+
+const uncountedBytes = 1024 * 1024
 
 /** Its content type; of a server that sends several the first. */
 export function typeOf({ headers }: Pick<Incoming, 'headers'>): string {
@@ -145,6 +149,7 @@ async function readEvents(response: Incoming, post: Post, id: number | string): 
         if (taken) await untilAborted(taken, post.signal)
       }
       if (size > Math.max(post.resultBytesMax, post.streamBytesMax)) throw tooLarge(post)
+      if (post.streamFromBytes === 0) countHeld(post, { size, bytes: bytes.length })
     }
   } catch (error) {
     if (open) response.destroy()
@@ -200,6 +205,15 @@ async function large(pieces: AsyncGenerator<Buffer>, post: Post, id: number | st
   return { ok: true, result: {}, large: await LargeReply.open(pieces, { id, depthMax, bytesMax, redact }) }
 }
 
+/** Small answers are held as they come. Of large ones no more is held than this broker may hold of all together. */
+function countHeld(post: Post, { size, bytes }: { size: number; bytes: number }): void {
+  if (size <= uncountedBytes || !post.hold || post.hold(size - bytes < uncountedBytes ? size : bytes)) return
+  throw new UpstreamFailure(
+    'too_large',
+    `it answers with more than ${uncountedBytes} bytes while many such answers are under way`,
+  )
+}
+
 /** What may be in memory of one reply. */
 function heldMax({ streamFromBytes, resultBytesMax }: Post): number {
   return streamFromBytes > 0 ? Math.min(streamFromBytes, resultBytesMax) : resultBytesMax
@@ -248,6 +262,7 @@ async function readText(
       if (bytes === null) break
       size += bytes.length
       held.push(bytes)
+      countHeld(post, { size, bytes: bytes.length })
       if (size <= max) continue
       if (!streams) throw tooLarge(post)
       open = false

@@ -22,6 +22,7 @@ const steps: Record<NamedRule, StepId> = {
   budget_exceeded: 'budget',
   rate_limited: 'rates',
   grant_rate: 'rates',
+  calls_at_once: 'rates',
   rate_unavailable: 'rates',
   call_rejected: 'hold',
   call_hold_expired: 'hold',

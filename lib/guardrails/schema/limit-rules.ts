@@ -36,6 +36,13 @@ export const limitRules = {
     setBy: 'Platform',
     changedBy: platform,
   },
+  calls_at_once: {
+    title: 'Calls under way at once are limited',
+    explanation: 'As many calls of this agent, or to this server, are under way as a broker carries at once.',
+    remedy: 'Wait until one has ended, and make fewer at once.',
+    setBy: 'Platform',
+    changedBy: platform,
+  },
   result_too_deep: {
     title: 'Results are limited in depth',
     explanation: 'The answer of the MCP server nests arrays and objects deeper than the broker passes on.',
