@@ -3,7 +3,15 @@ import { anonymous, type Ctx } from '#lib/auth/ctx.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
-import { getAgent, getAgentVersion, getCreationLog, listPeople, listTeams, personNames } from './queries.ts'
+import {
+  explainAgentQuery,
+  getAgent,
+  getAgentVersion,
+  getCreationLog,
+  listPeople,
+  listTeams,
+  personNames,
+} from './queries.ts'
 import { agentFacets, getServer, listAgents, listServers } from './queries.ts'
 import { type AgentListInput, agentSorts } from './schema.ts'
 
@@ -163,6 +171,21 @@ dbTest('while what the list is sorted by changes, who keeps their place is seen 
   } while (cursor)
   const moved = new Set([...moves.map(([id]) => id), 'move-new'])
   expect(seen.filter((id) => !moved.has(id))).toEqual(ids.filter((id) => !moved.has(id)))
+})
+
+dbTest('a cost is compared to the millionth of a dollar', async ({ db }) => {
+  const ctx = ctxFor(db, undefined, now)
+  const { id: agentId } = await makeAgent(db)
+  await db.agentDay.create({ data: { agentId, day: day('2026-11-22'), runs: 1, costMicros: 8_200_000n } })
+  for (const [q, total] of [
+    ['cost:8.2', 1],
+    ['cost:<=8.2', 1],
+    ['cost:>8.2', 0],
+    ['cost:>=8.200001', 0],
+  ] as const) {
+    expect({ q, total: (await listAgents(ctx, { q })).total }).toEqual({ q, total })
+    expect(await explainAgentQuery(ctx, { agentId, q })).toMatchObject({ matches: total === 1 })
+  }
 })
 
 dbTest('measured figures are of the last 30 UTC days and never typed in', async ({ db }) => {

@@ -137,12 +137,13 @@ const sortOf: Record<RangeKey, AgentSort> = {
 function keyRange(key: RangeKey, value: QueryValue, now: number): Range<number> {
   if (value.is !== 'range') return { min: null, max: { at: 0, inclusive: false } }
   const { min, max } = value.range
-  const scaled = (bound: typeof min, factor: number) => bound && { ...bound, at: bound.at * factor }
+  // A dollar's fraction is no binary one: 8.2 times a million is a little less than what it says.
+  const micros = (bound: typeof min) => bound && { ...bound, at: Math.round(bound.at * 1_000_000) }
   switch (key) {
     case 'runs':
       return value.range
     case 'cost':
-      return { min: scaled(min, 1_000_000), max: scaled(max, 1_000_000) }
+      return { min: micros(min), max: micros(max) }
     case 'escalation':
       // Without a run there is no rate to compare.
       return { min: min ?? { at: 0, inclusive: true }, max }

@@ -162,7 +162,7 @@ function explainTerm(about: About, { key, values }: Term): { matches: boolean; b
         because: `it ran ${agent.runs} times in 30 days`,
       }
     case 'cost': {
-      const dollars = (bound: number) => bound * 1_000_000
+      const dollars = (bound: number) => Math.round(bound * 1_000_000)
       const matches = any((value) => value.is === 'range' && within(agent.cost, scaled(value.range, dollars)))
       return { matches, because: `it cost ${agent.cost / 1_000_000} dollars in 30 days` }
     }
