@@ -63,10 +63,6 @@ const withoutRevision: Record<string, readonly string[]> = {
   ],
   'it stops, and stopping waits for nothing': ['POST /kill'],
   'the next key follows whichever there is': ['POST /sealing-keys/rotate', 'POST /signing-keys'],
-  'what is proposed never changes, and is decided once': [
-    'POST /servers/loosenings/{id}/confirm',
-    'POST /servers/loosenings/{id}/withdraw',
-  ],
   'it is about several, each decided by its own state': [
     'POST /agents/apply',
     'POST /agents/bulk',

@@ -183,7 +183,8 @@ dbTest('a cost is compared to the millionth of a dollar', async ({ db }) => {
     ['cost:>8.2', 0],
     ['cost:>=8.200001', 0],
   ] as const) {
-    expect({ q, total: (await listAgents(ctx, { q })).total }).toEqual({ q, total })
+    const found = await listAgents(ctx, { q: `${q} ${agentId}` })
+    expect({ q, total: found.total }).toEqual({ q, total })
     expect(await explainAgentQuery(ctx, { agentId, q })).toMatchObject({ matches: total === 1 })
   }
 })
