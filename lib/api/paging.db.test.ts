@@ -121,6 +121,14 @@ async function threeOfEverything(db: Db, ask: Ask): Promise<Ids> {
   for (const serverId of ['erp', 'crm']) await makeGrant(db, { agentId, serverId })
   await makeGrant(db, { agentId, serverId: 'erp', toolName: 'pay', class: 'write' })
   const person = await makePerson(db)
+  const loosening = {
+    what: 'sensitivity',
+    before: 'internal',
+    after: 'public',
+    proposedById: person.id,
+    proposedAt: new Date(),
+  }
+  await db.loosening.createMany({ data: ['erp', 'crm', 'mail'].map((serverId) => ({ serverId, ...loosening })) })
   const post = async (path: string, body: unknown, id: string) => String((await ask(`/api/v1${path}`, body)).json[id])
   const reason = 'to be tested by somebody'
   const layer = (prompt: string) => ({ layer: { prompt, parameters: {} } })
