@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { inTx } from '#lib/auth/ctx.ts'
 import type { Role } from '#lib/auth/permissions.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
@@ -12,6 +13,8 @@ import { requestScopeInput } from '#lib/scopes/schema.ts'
 import { createHoldRule, decideHeldCall, holdCall, openHoldBypass } from './commands.ts'
 import { whoMayDecide } from './queries/deciders.ts'
 import { getHeldCall } from './queries/held-calls.ts'
+import { loadRegistryFacts } from './queries/policy-view.ts'
+import { holdFor } from './rules/holds.ts'
 import { createHoldRuleInput } from './schema/held-calls.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
@@ -136,4 +139,65 @@ dbTest('nobody bypasses a rule for agents that they gave away for a while', asyn
   expect(await db.holdBypass.findUniqueOrThrow({ where: { id: bypassId } })).toMatchObject({
     exceptAgentIds: expect.arrayContaining([agentId]),
   })
+})
+
+dbTest('nobody gives agents away to a bypass that they opened before', async ({ db }) => {
+  const { id: agentId, teamId, builder } = await makeActiveAgent(db, now)
+  const later = await makeActiveAgent(db, now)
+  const free = await makeActiveAgent(db, now)
+  const serverId = await makeServer(db)
+  const security = ctxFor(db, await makePerson(db, { roles: ['security'] }), now)
+  const input = { title: 'Changes wait', serverId, class: 'write', deciderRoles: ['security'] }
+  const { ruleId } = await createHoldRule(security, createHoldRuleInput.parse(input))
+  const opener = ctxFor(db, await makePerson(db, { roles: ['builder', 'on_call'], teamIds: [teamId] }), now)
+  const reason = 'Everybody who may decide is on the same plane.'
+  const opened = await openHoldBypass(opener, { ruleId, agentId: null, minutes: 480, reason })
+  if (!opened.ok) throw new Error(opened.error.message)
+  const passes = async (id: string) => {
+    const view = await loadRegistryFacts(security, { agentId: id, serverId, past: null })
+    const [agent, server] = [view.agents.get(id)!, view.servers.get(serverId)!]
+    const tool = { serverId, name: 'change', class: 'write', state: 'approved' } as const
+    return holdFor({ arguments: {} }, { agent, server, tool }, { view, now }).rule?.id !== ruleId
+  }
+  expect(await passes(agentId)).toBe(false)
+  await updateAgent(opener, { agentId, ownerTeamId: await makeTeam(db) })
+  expect(await passes(agentId)).toBe(false)
+  // Nor one that comes to their team only then, whoever gives it away.
+  const changeLater = async (ownerTeamId: string) =>
+    await updateAgent(ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), now), {
+      agentId: later.id,
+      ownerTeamId,
+    })
+  expect(await passes(later.id)).toBe(true)
+  await changeLater(teamId)
+  await changeLater(await makeTeam(db))
+  expect(await passes(later.id)).toBe(false)
+  // Nor one they become accountable for meanwhile.
+  const accountable = await makeActiveAgent(db, now)
+  for (const accountablePersonId of [opener.actor.id, builder.id]) {
+    await db.agent.update({ where: { id: accountable.id }, data: { accountablePersonId } })
+  }
+  expect(await passes(accountable.id)).toBe(false)
+  expect(await passes(free.id)).toBe(true)
+})
+
+dbTest('of a bypass and a gift at once neither lets the agent through', async ({ db }) => {
+  const { id: agentId, teamId } = await makeActiveAgent(db, now)
+  const security = ctxFor(db, await makePerson(db, { roles: ['security'] }), now)
+  const input = { title: 'Changes wait', serverId: await makeServer(db), class: 'write', deciderRoles: ['security'] }
+  const { ruleId } = await createHoldRule(security, createHoldRuleInput.parse(input))
+  const opener = ctxFor(db, await makePerson(db, { roles: ['builder', 'on_call'], teamIds: [teamId] }), now)
+  const reason = 'Everybody who may decide is on the same plane.'
+  const ownerTeamId = await makeTeam(db)
+  // The gift has begun when the bypass is opened, and ends after it has looked for its own.
+  let opening: ReturnType<typeof openHoldBypass> | undefined
+  await inTx(opener, async (tx, ctx) => {
+    await updateAgent({ ...ctx, tx }, { agentId, ownerTeamId })
+    opening = openHoldBypass(opener, { ruleId, agentId: null, minutes: 60, reason })
+    await new Promise((resolve) => setTimeout(resolve, 300))
+  })
+  const opened = await opening
+  if (!opened?.ok) throw new Error('It was not opened.')
+  const { exceptAgentIds } = await db.holdBypass.findUniqueOrThrow({ where: { id: opened.value.bypassId } })
+  expect(exceptAgentIds).toContain(agentId)
 })

@@ -93,7 +93,7 @@ const mayBypass = rolesWith('holds:bypass')
   .map((role) => `'${role}'`)
   .join(', ')
 
-/** Rules that hold calls, in the order they are asked. A bypass is good as long as its opener may open one, and not for agents that they answer for, now or when it was opened. */
+/** Rules that hold calls, in the order they are asked. A bypass is good as long as its opener may open one, and not for agents that they answer for, now, when it was opened or in between. */
 export const holdRulesSql: FactsSql<HoldRuleFacts> = {
   name: 'broker_hold_rules',
   text: `select "id", "title", "serverId", "toolName", "class"::text, "environment"::text, "conditions", "deciderRoles", "excludedDeciders", "decideSeconds", "onTimeout",
