@@ -1,9 +1,13 @@
 import { PrismaPg } from '@prisma/adapter-pg'
+import type pg from 'pg'
 import { PrismaClient, type Prisma } from './generated/client.ts'
+import { CleanPool } from './pool.ts'
 
 export type Db = PrismaClient
 /** A Prisma client inside a transaction: it cannot open a second one. */
 export type Tx = Prisma.TransactionClient
+
+const transactionMs = 30_000
 
 /**
  * A pooled client on one PostgreSQL; every process makes exactly one and disconnects it when it stops. With `answerMs` whatever is asked fails when
@@ -11,7 +15,18 @@ export type Tx = Prisma.TransactionClient
  */
 export function createDb(databaseUrl: string, options: { poolSize?: number; answerMs?: number } = {}): Db {
   const { poolSize = 8, answerMs } = options
-  const limits = answerMs === undefined ? {} : { connectionTimeoutMillis: answerMs, query_timeout: answerMs }
-  const adapter = new PrismaPg({ connectionString: databaseUrl, max: poolSize, ...limits })
-  return new PrismaClient({ adapter, transactionOptions: { maxWait: 10_000, timeout: 30_000 } })
+  const pool = new CleanPool({ connectionString: databaseUrl, max: poolSize, ...limitsFor(answerMs) })
+  const adapter = new PrismaPg(pool, { disposeExternalPool: true })
+  return new PrismaClient({ adapter, transactionOptions: { maxWait: 10_000, timeout: transactionMs } })
+}
+
+/** PostgreSQL gives up first where it can, so that what is reported as failed has failed there too, and holds no lock for whoever has gone. */
+function limitsFor(answerMs: number | undefined): pg.PoolConfig {
+  if (answerMs === undefined) return {}
+  return {
+    connectionTimeoutMillis: answerMs,
+    query_timeout: answerMs,
+    statement_timeout: Math.ceil(answerMs * 0.8),
+    idle_in_transaction_session_timeout: transactionMs,
+  }
 }
