@@ -52,3 +52,21 @@ test('nobody is answered before the first is durable, and nobody when it cannot 
   reject(new Error('not durable'))
   expect((await noted).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
 })
+
+test('a record that fails late takes nothing from what is counted in the next second', async () => {
+  const late = Promise.withResolvers<void>()
+  const rows: AuditRow[] = []
+  const { note, calls } = start((row) => {
+    rows.push(row)
+    return rows.length === 1 ? late.promise : Promise.resolve()
+  })
+  const failed = Promise.allSettled([note('look')])
+  calls.flush()
+  await note('look')
+  await note('look')
+  late.reject(new Error('not durable'))
+  expect(await failed).toMatchObject([{ status: 'rejected' }])
+  await note('look')
+  calls.flush()
+  expect(rows.map((row) => row['count'])).toEqual([1, 1, 2])
+})

@@ -46,12 +46,14 @@ export class RefusedCalls {
     const id = String(row['id'])
     const durable = this.#append(row)
     // What is recorded at once is not counted again at the end of the window.
-    this.#tallies.set(key, { call, id, durable, count: 0, rowOf })
+    const tally = { call, id, durable, count: 0, rowOf }
+    this.#tallies.set(key, tally)
     this.#timer ??= setTimeout(() => this.flush(), windowMs)
     try {
       await durable
     } catch (error) {
-      this.#tallies.delete(key)
+      // The window it belongs to may be over: what counts under its name now is another's.
+      if (this.#tallies.get(key) === tally) this.#tallies.delete(key)
       throw error
     }
     return id
