@@ -10,8 +10,10 @@ import {
   draftPolicySet,
   endLogOnly,
   enforcePolicySet,
+  runPolicyReplay,
   setTrialTerms,
   startLogOnly,
+  startPolicyReplay,
   withdrawTrialTerms,
 } from './commands.ts'
 import { getPolicySet, getTrialTerms } from './queries.ts'
@@ -104,6 +106,14 @@ test('a set that may allow more is tried by its minimum, whatever two people hav
   const drafted = await draftPolicySet(people.author, { text, note: 'It permits more.' })
   if (!drafted.ok) throw new Error(drafted.error.message)
   const { number, version } = drafted.value
+  // One call decided again shows as little of it as one in log-only.
+  await recordCalls(db, { facts: situationFor('old'), calls: 1, at: later(-5) })
+  const { replayId } = await startPolicyReplay(people.author, { number, since: '1h' })
+  await runPolicyReplay(ctxFor(db), { replayId })
+  expect((await getPolicySet(people.second, number)).trial).toMatchObject({
+    outcome: 'not_tried',
+    replay: { judged: 1 },
+  })
   await startLogOnly(people.author, { number })
   await recordCalls(db, { facts: situationFor('live'), calls: 19, at: later(5) })
   expect((await getPolicySet(people.second, number)).trial).toMatchObject({

@@ -120,6 +120,21 @@ test('a set that may allow what the one in force refuses is tried by no less tha
   )
 })
 
+test('one call decided again does not try a set that may allow more, as many as its minimum do', () => {
+  const trial = (judged: number, loosens: boolean) =>
+    trialOf({ replay: { calls: 50, judged, ...window }, logOnly: null, terms, loosens })
+  expect([trial(1, false).outcome, trial(1, true).outcome, trial(19, true).outcome, trial(20, true).outcome]).toEqual([
+    'tried',
+    'not_tried',
+    'not_tried',
+    'tried',
+  ])
+  expect(trial(19, true).says[0]).toBe(
+    'Recorded calls were replayed with this text: 19 were decided again; that counts from 20, because it may allow what the set in force refuses.',
+  )
+  expect(trial(20, true).says[0]).toBe('Recorded calls were replayed with this text: 20 were decided again.')
+})
+
 test('less than now and than the defaults takes a second person; more, or less above the defaults, does not', () => {
   const at = (logOnlyMinutes: number, logOnlyCalls = 1) => ({ logOnlyMinutes, logOnlyCalls })
   expect(easesTrial(at(59), at(60))).toBe(true)

@@ -11,25 +11,35 @@ import {
 
 export type TrialFacts = Pick<PolicyTrial, 'replay' | 'logOnly' | 'terms' | 'loosens'>
 
-/** A replay counts when it decided a call again, log-only when it lasted and judged as the terms want; a window without calls has shown nothing, which is not the same as not having looked. */
+/** A replay counts when it decided a call again, of a set that may allow more as many as the minimum of those; log-only when it lasted and judged as the terms want; a window without calls has shown nothing, which is not the same as not having looked. */
 export function trialOf(facts: TrialFacts): PolicyTrial {
   return { outcome: outcomeOf(facts), ...facts, says: [replaySays(facts), logOnlySays(facts)] }
 }
 
-function outcomeOf({ replay, logOnly, terms }: TrialFacts): TrialOutcome {
-  if (replay && replay.judged > 0) return 'tried'
+function outcomeOf({ replay, logOnly, terms, loosens }: TrialFacts): TrialOutcome {
+  if (replay && replay.judged >= judgedMin(loosens)) return 'tried'
   if (logOnly && lasted(logOnly, terms)) return 'tried'
   return replay?.calls === 0 ? 'no_calls' : 'not_tried'
+}
+
+function judgedMin(loosens: boolean): number {
+  return loosens ? looseningTermsMin.logOnlyCalls : 1
 }
 
 function lasted({ minutes, calls }: NonNullable<TrialFacts['logOnly']>, terms: TrialTerms): boolean {
   return minutes >= terms.logOnlyMinutes && calls >= terms.logOnlyCalls
 }
 
-function replaySays({ replay }: TrialFacts): string {
+function replaySays({ replay, loosens }: TrialFacts): string {
   if (!replay) return 'No recorded calls were replayed with this text.'
   const { calls, judged, from, to } = replay
-  if (judged > 0) return `Recorded calls were replayed with this text: ${plural(judged, 'was', 'were')} decided again.`
+  if (judged > 0) {
+    const wanted =
+      judged < judgedMin(loosens)
+        ? `; that counts from ${judgedMin(loosens)}, because it may allow what the set in force refuses`
+        : ''
+    return `Recorded calls were replayed with this text: ${plural(judged, 'was', 'were')} decided again${wanted}.`
+  }
   if (calls === 0) return `It was replayed, and no call is on record from ${minute(from)} to ${minute(to)} UTC.`
   return `It was replayed, and none of ${plural(calls, 'recorded call')} could be decided again.`
 }

@@ -3,7 +3,7 @@ import { z } from 'zod'
 /** How long log-only has to last, and how many calls it has to judge, before a set counts as tried. */
 export type TrialTerms = { logOnlyMinutes: number; logOnlyCalls: number }
 export const trialTermsDefault: TrialTerms = { logOnlyMinutes: 60, logOnlyCalls: 1 }
-/** A set that may allow what the one in force refuses is log-only for at least so long and judges so many calls, whatever the terms say. */
+/** A set that may allow what the one in force refuses is log-only for at least so long and judges so many calls, or a replay decides so many again, whatever the terms say. */
 export const looseningTermsMin: TrialTerms = { logOnlyMinutes: 60, logOnlyCalls: 20 }
 
 export const setTrialTermsInput = z.strictObject({
