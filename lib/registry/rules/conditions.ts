@@ -1,5 +1,6 @@
 import { RE2JS } from 're2js'
 import type { ArgumentCondition, ConditionValue } from '../schema/conditions.ts'
+import { climbs, isClearOf, isClearOfPrefix, isPathLike, isPlain } from './plain-paths.ts'
 
 /** Longer texts fit no regular expression: matching takes time in proportion to the text. */
 const matchedCharactersMax = 10_000
@@ -87,14 +88,9 @@ function compileFit(condition: ArgumentCondition): Fits {
 
 /** Of a path, `..` would lead out of what begins alike; so a value with such a step does not begin with the prefix. */
 function prefixFit(prefix: string): Fits {
-  const isPath = /[\\/]/.test(prefix)
+  const isPath = isPathLike(prefix)
   return (value) =>
     typeof value === 'string' && value.startsWith(prefix) && !(isPath && climbs(value.slice(prefix.length)))
-}
-
-function climbs(rest: string): boolean {
-  const plain = rest.replaceAll(/%2e/gi, '.').replaceAll(/%2f|%5c/gi, '/')
-  return plain.split(/[\\/]/).includes('..')
 }
 
 function regexFit(regex: string): Fits {
@@ -119,20 +115,20 @@ export function mayHold({ condition, steps, fits }: CompiledCondition, given: un
 function isComparable(condition: ArgumentCondition, value: unknown): boolean {
   if (value === undefined) return false
   if ('range' in condition) return typeof value === 'number'
-  if ('prefix' in condition) return typeof value === 'string' && isPlainPath(value, condition.prefix)
-  if ('regex' in condition) return typeof value === 'string' && value.length <= matchedCharactersMax
+  if ('prefix' in condition) return typeof value === 'string' && isClearOfBeginning(value, condition.prefix)
+  if ('regex' in condition) {
+    // What is written about paths is written about one spelling of them.
+    if (typeof value !== 'string' || value.length > matchedCharactersMax) return false
+    return !condition.regex.includes('/') || isPlain(value)
+  }
   // A server may take "false" for false and "5" for 5.
   const named = 'equals' in condition ? [condition.equals] : condition.in
-  return named.some((each) => typeof each === typeof value && (each === null) === (value === null))
+  if (!named.some((each) => typeof each === typeof value && (each === null) === (value === null))) return false
+  return named.every(
+    (each) => typeof each !== 'string' || typeof value !== 'string' || !isPathLike(each) || isClearOf(value, each),
+  )
 }
 
-/** Whether a text can be told from what begins with a path: it is written as one way only, without steps that lead nowhere or back, other separators, other case or escapes. */
-function isPlainPath(value: string, prefix: string): boolean {
-  if (!/[\\/]/.test(prefix)) return !climbs(value)
-  if (/%(?:2e|2f|5c)/i.test(value)) return false
-  if (['/', '\\'].some((separator) => value.includes(separator) && !prefix.includes(separator))) return false
-  if (!value.startsWith(prefix) && value.toLowerCase().startsWith(prefix.toLowerCase())) return false
-  const steps = value.replace(/^[a-z][a-z\d+.-]*:\/\//i, '').split(/[\\/]/)
-  // The first is empty where the path begins at the root, the last where it ends in a separator.
-  return !steps.some((step, at) => step === '.' || step === '..' || (step === '' && at > 0 && at < steps.length - 1))
+function isClearOfBeginning(value: string, prefix: string): boolean {
+  return isPathLike(prefix) ? isClearOfPrefix(value, prefix) : !climbs(value)
 }
