@@ -1,3 +1,4 @@
+import { parseExactly } from '#lib/core/exact-json.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { Talk } from './conversation/talk.ts'
@@ -110,7 +111,7 @@ async function partOf(
 }
 
 function readPart(serverId: string, method: ListMethod, { body }: Answer): Part {
-  const { result, error } = JSON.parse(body) as { result?: Record<string, unknown>; error?: RpcError }
+  const { result, error } = parseExactly(body) as { result?: Record<string, unknown>; error?: RpcError }
   const none: Part = { serverId, items: [], nextCursor: null, ttlMs: 0, error: null }
   if (error) return error.code === methodNotFoundCode ? none : { ...none, error }
   const items = result?.[listOf(method)]

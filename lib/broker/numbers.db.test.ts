@@ -28,6 +28,10 @@ async function startNumbers() {
       }
       return void response.writeHead(200, { 'content-type': 'application/json' }).end(reply(said))
     }
+    if (method === 'prompts/list') {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      return void response.end(reply(`{"prompts":[{"name":"count","_meta":${numbers}}]}`))
+    }
     const greeting = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 'numbers', version: '1' } }
     const tool = { inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } }
     const tools = ['json', 'events'].map((name) => ({ name, ...tool }))
@@ -62,6 +66,20 @@ test.for(['json', 'events'])('numbers of a server come to the agent to the digit
   const token = await sessionToken(db, world.broker.url, agent)
   const { text } = await postCall(world, { token, serverId: 'numbers', body: callOf(tool, '{}') })
   expect(text).toContain(numbers)
+})
+
+test('numbers of a merged list come to the agent to the digit', async ({ db, world }) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'numbers' })
+  const token = await sessionToken(db, world.broker.url, agent)
+  const body = '{"jsonrpc":"2.0","id":7,"method":"prompts/list","params":{}}'
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    authorization: `Bearer ${token}`,
+  }
+  const response = await fetch(`${world.broker.url}/mcp`, { method: 'POST', headers, body })
+  expect(await response.text()).toContain(numbers)
 })
 
 test.for([

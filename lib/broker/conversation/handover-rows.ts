@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Ctx } from '#lib/auth/ctx.ts'
+import { parseExactly } from '#lib/core/exact-json.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
@@ -95,6 +96,7 @@ export class HandoverRows {
   }
 
   async #open(id: string, sealed: Uint8Array): Promise<unknown> {
-    return JSON.parse(await this.#box.open(sealed, sealContexts.mcpHandover(id)))
+    // A reply is only passed on.
+    return parseExactly(await this.#box.open(sealed, sealContexts.mcpHandover(id)))
   }
 }
