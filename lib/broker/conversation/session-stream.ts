@@ -1,7 +1,7 @@
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import { finishedRow } from '../audit/records.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
-import { streamDenial } from '../denials.ts'
+import { afterTheFact, streamDenial } from '../denials.ts'
 import { guardReply } from '../guards.ts'
 import { CallEnded } from '../in-flight.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
@@ -10,7 +10,15 @@ import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { EventMark, RpcMessage, RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { isTaskStatus, namedForAgent, namesTask } from '../tasks/messages.ts'
-import { type Answer, errorAnswer, refusedAnswer, refusedCode, type RpcError, type RpcId } from '../wire.ts'
+import {
+  type Answer,
+  deniedCallAnswer,
+  errorAnswer,
+  refusedAnswer,
+  refusedCode,
+  type RpcError,
+  type RpcId,
+} from '../wire.ts'
 import { isAsk, permit } from './asks.ts'
 import { mayHear, methodToHear } from './changes.ts'
 import { type MarkedCall, markFor, readMark } from './event-marks.ts'
@@ -252,7 +260,7 @@ async function forAgent(
   return may && notice ? await told.guard(notice) : null
 }
 
-/** The end of a call whose stream was cut off, guarded and on the record before the agent has it; null when it stays here. */
+/** The end of a call whose stream was cut off, guarded and on the record before the agent has it, or why it stays here; null when it is none. */
 async function endOf(
   parts: PipelineParts,
   { agent, caller }: Listener,
@@ -272,7 +280,17 @@ async function endOf(
   const row = finishedRow(record, { outcome, ms: 0, denial, findings, now: parts.now() })
   const labels = { server: tool.serverId, tool: tool.name, agentClass: agent.tier, class: tool.class }
   parts.metrics.called({ ...labels, decision: 'allow', outcome })
-  if (!(await recorded(parts, row, { happened: true })) || denial) return null
+  const isRecorded = await recorded(parts, row, { happened: true })
+  const refusal = isRecorded ? denial : afterTheFact(tool.class !== 'read')
+  if (refusal) {
+    const pointer = { portalUrl: parts.portalUrl, agentId: agent.id, serverId: server.id }
+    const id = message['id'] as RpcId
+    const isReadable = isRecorded && !call.isMethod
+    const { body } = isReadable
+      ? deniedCallAnswer('legacy', id, refusal, { ...pointer, decisionId: String(row['id']) })
+      : refusedAnswer(200, id, refusal, pointer)
+    return JSON.parse(body) as RpcMessage
+  }
   return guarded.reply.ok ? { ...message, result: guarded.reply.result } : { ...message, error: guarded.reply.error }
 }
 

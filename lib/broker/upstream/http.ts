@@ -1,5 +1,5 @@
 import type { Pool } from 'undici'
-import { isExactNumber, parseExactly } from '#lib/core/exact-json.ts'
+import { parseExactly } from '#lib/core/exact-json.ts'
 import { isDeeperThan } from '#lib/guardrails/rules/request-limits.ts'
 import { LargeReply } from '../large/large-reply.ts'
 import { type SseItem, SseSplitter } from '../large/sse-splitter.ts'
@@ -296,8 +296,7 @@ function parse(text: string, { exact }: Pick<Post, 'exact'>): Record<string, unk
     const value: unknown = exact ? parseExactly(text) : JSON.parse(text)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
     const message = value as Record<string, unknown>
-    // Nobody gives messages such ids, and whoever answers one has to give it back.
-    return exact && isExactNumber(message['id']) ? null : message
+    return isNamed(message) ? message : null
   } catch {
     return null
   }
@@ -322,4 +321,10 @@ function shallow(reply: RpcReply, { resultDepthMax }: Post): RpcReply {
 function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code
   return typeof code === 'string' ? code : 'no reason given'
+}
+
+/** Nobody gives messages other ids or methods, and whoever answers a message has to give its id back as it is. */
+function isNamed({ id, method }: Record<string, unknown>): boolean {
+  const isId = id === undefined || id === null || typeof id === 'string' || typeof id === 'number'
+  return isId && (method === undefined || typeof method === 'string')
 }
