@@ -148,13 +148,13 @@ export class Talk {
 
   #wantsLog(level: unknown): boolean {
     if (this.#logLevel === undefined) return this.era === 'legacy'
-    return levels.indexOf(String(level)) >= levels.indexOf(this.#logLevel)
+    return typeof level === 'string' && levels.indexOf(level) >= levels.indexOf(this.#logLevel)
   }
 }
 
 /** Progress that a double does not hold is beyond whatever was told. */
 function isBeyond(progress: unknown, told: number): boolean {
-  return isExactNumber(progress) || Number(progress) > told
+  return isExactNumber(progress) || (typeof progress === 'number' && progress > told)
 }
 
 const none: Envelope = {}
