@@ -83,6 +83,29 @@ test('who proposed takes it back, nobody else does, and terms that change end wh
   await setTrialTerms(author, { logOnlyMinutes: 60, logOnlyCalls: 1 })
 })
 
+test('what was proposed a week ago is confirmed by nobody, and is proposed anew', async ({
+  db,
+  people: { author, second },
+}) => {
+  const week = 7 * 86_400_000
+  await setTrialTerms(author, low)
+  const then = { ...second, now: new Date(author.now.getTime() + week) }
+  const [{ proposed }, { proposed: lapsed }] = [
+    await getTrialTerms({ ...second, now: new Date(then.now.getTime() - 1) }),
+    await getTrialTerms(then),
+  ]
+  expect([proposed, lapsed]).toMatchObject([low, null])
+  expect(await confirmTrialTerms(then, low)).toMatchObject({ ok: false, error: { rule: 'policies:not_proposed' } })
+  expect((await told(db)).at(-1)).toMatchObject({
+    event: 'policy_trial_terms.refused',
+    rule: 'policies:not_proposed',
+  })
+  const before = await getTrialTerms(then)
+  expect(await setTrialTerms({ ...author, now: then.now }, low)).toEqual(waits)
+  expect(await confirmTrialTerms(then, low)).toMatchObject({ ok: true })
+  await setTrialTerms(author, { logOnlyMinutes: before.logOnlyMinutes, logOnlyCalls: before.logOnlyCalls })
+})
+
 test('who wrote what is log-only does not say by what it is tried', async ({
   db,
   people: { author, second, third },

@@ -1,4 +1,5 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { stillWaits } from '#lib/core/second-person.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { PolicySetSurroundings } from '../rules/policy-set-life.ts'
 import { mayAllowMore } from '../rules/loosening.ts'
@@ -50,7 +51,7 @@ export async function trialTerms(ctx: Ctx): Promise<TrialTermsView> {
 
 async function proposedTerms(ctx: Ctx): Promise<ProposedTerms | null> {
   const row = await reader(ctx).policyTrialProposal.findUnique({ where: { id: 1 } })
-  if (!row) return null
+  if (!row || !stillWaits(row.proposedAt, ctx.now)) return null
   const { logOnlyMinutes, logOnlyCalls, proposedById, proposedByName, proposedAt } = row
   const by = { id: proposedById, name: proposedByName }
   return { logOnlyMinutes, logOnlyCalls, by, at: proposedAt.toISOString() }

@@ -1,4 +1,5 @@
 import { plural } from '#lib/core/count.ts'
+import { stillWaits } from '#lib/core/second-person.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { PolicySetRefusal } from '../schema/policy-sets.ts'
 import {
@@ -68,18 +69,23 @@ export function easesTrial(after: TrialTerms, before: TrialTerms): boolean {
   )
 }
 
-type Proposed = TrialTerms & { proposedById: string; proposedByName: string }
+type Proposed = TrialTerms & { proposedById: string; proposedByName: string; proposedAt: Date }
 
-/** Nobody confirms what they proposed, nor terms by which their own text is tried just now; and only what was read. */
+/** Nobody confirms what they proposed, nor terms by which their own text is tried just now; and only what was read and still waits. */
 export function decideTermsConfirmation(
   proposed: Proposed | null,
-  { person, read, triedAuthorIds }: { person: string; read: TrialTerms; triedAuthorIds: readonly string[] },
+  {
+    person,
+    read,
+    triedAuthorIds,
+    now,
+  }: { person: string; read: TrialTerms; triedAuthorIds: readonly string[]; now: Date },
 ): Result<Proposed, PolicySetRefusal> {
   const same = proposed?.logOnlyMinutes === read.logOnlyMinutes && proposed.logOnlyCalls === read.logOnlyCalls
-  if (!proposed || !same) {
+  if (!proposed || !same || !stillWaits(proposed.proposedAt, now)) {
     return refuse(
       'policies:not_proposed',
-      'This is not proposed, or not any more: somebody decided or changed it in the meantime.',
+      'This is not proposed, or not any more: somebody decided or changed it in the meantime, or a week has passed.',
     )
   }
   if (proposed.proposedById === person) {

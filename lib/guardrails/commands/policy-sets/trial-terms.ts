@@ -39,7 +39,7 @@ export async function setTrialTerms(
 
 /**
  * Lets terms hold that somebody else has proposed. `input` are those that were read. Needs `policies:manage`. Refused, and recorded as refused, to who proposed them and to who wrote the text that is
- * log-only now, and when others are proposed, or none; of two at once one does.
+ * log-only now, and when others are proposed, or none in the last seven days; of two at once one does.
  */
 export async function confirmTrialTerms(ctx: Ctx, input: SetTrialTermsInput): Promise<Result<null, PolicySetRefusal>> {
   authorize(ctx, 'policies:manage')
@@ -53,6 +53,7 @@ export async function confirmTrialTerms(ctx: Ctx, input: SetTrialTermsInput): Pr
       person: person.id,
       read,
       triedAuthorIds: tried?.authorIds ?? [],
+      now: ctx.now,
     })
     if (!decision.ok) return refused(tx, ctx, 'confirm', decision)
     const before = await termsOf(tx)
