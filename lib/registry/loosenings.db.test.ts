@@ -196,3 +196,21 @@ dbTest('a proposal about a tool that changed since is confirmed by nobody', asyn
   expect(await tool()).toMatchObject({ class: 'destructive' })
   expect(await waiting()).toHaveLength(1)
 })
+
+dbTest('a proposal about a fact that changed since is confirmed by nobody, and changes nothing', async ({ db }) => {
+  const { id, one, other, waiting, server } = await world(db)
+  await updateServer(one, { id, environment: 'staging', sensitivity: 'internal', dataClasses: ['health'] })
+  // Raised or named no more by something that does not know what is proposed.
+  const now = { environment: 'development', sensitivity: 'confidential', dataClasses: ['health'] } as const
+  await db.mcpServer.update({ where: { id }, data: { ...now, dataClasses: [...now.dataClasses] } })
+  const open = await waiting()
+  expect(open).toHaveLength(3)
+  for (const { id: looseningId } of open) {
+    await expect(confirmLoosening(other, { looseningId })).rejects.toMatchObject({
+      code: 'conflict',
+      details: { rule: 'registry:server_changed' },
+    })
+  }
+  expect(await server()).toMatchObject(now)
+  expect(await waiting()).toHaveLength(3)
+})

@@ -49,7 +49,7 @@ export async function replaceLoosenings(tx: Tx, ctx: Ctx, server: LockedServer, 
 
 /**
  * Lets a lower fact count that somebody else has proposed: a class of a tool, an environment, a sensitivity, or a kind of data less. Needs `servers:manage`; throws `not_found`,
- * `forbidden` for who proposed it, `conflict` when it waits no more or its tool changed since. Of two at once one does.
+ * `forbidden` for who proposed it, `conflict` when it waits no more, or its tool or that fact of its server changed since. Of two at once one does.
  */
 export async function confirmLoosening(ctx: Ctx, input: LooseningInput): Promise<void> {
   authorize(ctx, 'servers:manage')
@@ -99,6 +99,11 @@ async function carryOut(tx: Tx, ctx: Ctx, server: LockedServer, row: Row): Promi
     const classed = { class: row.after as 'read', classSource: row.classSource as 'platform' }
     await setToolClass(tx, ctx, server, { tool, ...classed, reason: row.reason ?? '' })
     return
+  }
+  const asProposed = what === 'data_class' ? server.dataClasses.includes(row.before) : server[what] === row.before
+  if (!asProposed) {
+    const message = 'The server changed since it was proposed. Read what it is now, and propose it again.'
+    throw new DomainError('conflict', message, { rule: 'registry:server_changed' })
   }
   const [before, after] =
     what === 'data_class'
