@@ -81,7 +81,7 @@ function Item({ item: { id, kind, title, body, path, createdAt, readAt } }: { it
   return (
     <li className="flex items-start gap-3 px-4 py-3">
       <span aria-hidden className={cn('mt-2 size-2 shrink-0 rounded-full', unread ? 'bg-accent' : 'bg-transparent')} />
-      <div className="min-w-0 flex-1">
+      <div className="min-w-0 flex-1 wrap-anywhere">
         <OpenLink id={id} href={path} unread={unread}>
           {title}
         </OpenLink>

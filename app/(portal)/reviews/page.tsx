@@ -87,7 +87,7 @@ const columns: readonly Column<ReviewCampaignRow>[] = [
     wide: true,
     cell: ({ progress }) => `${progress.kept}, ${progress.narrowed}, ${progress.revoked}`,
   },
-  { id: 'due', header: 'Due', cell: ({ dueAt }) => <Time value={dueAt} /> },
+  { id: 'due', header: 'Due', cell: ({ dueAt, endedAt }) => (endedAt === null ? <Time value={dueAt} /> : '–') },
   {
     id: 'state',
     header: 'State',

@@ -93,18 +93,24 @@ function shared(days: number): Column<FleetProposal>[] {
       id: 'agent',
       header: 'Agent',
       className: 'min-w-40',
-      cell: ({ agent, owner }) => (
+      cell: ({ agent, owner, proposal, ...scope }) => (
         <>
           <Link href={paths.agent(agent.id, 'scopes')} className="font-medium text-accent hover:underline">
             {agent.name}
           </Link>
           <span className="block text-muted-foreground">{owner.name}</span>
+          {/* Where there is no room for columns of their own. */}
+          <div className="mt-1 space-y-1 md:hidden">
+            <ScopeBadge serverId={scope.serverId} toolClass={scope.class} toolName={scope.toolName} />
+            <ProposalText proposal={proposal} days={days} />
+          </div>
         </>
       ),
     },
     {
       id: 'scope',
       header: 'Scope',
+      wide: true,
       cell: ({ serverId, class: toolClass, toolName }) => (
         <ScopeBadge serverId={serverId} toolClass={toolClass} toolName={toolName} />
       ),
@@ -112,6 +118,7 @@ function shared(days: number): Column<FleetProposal>[] {
     {
       id: 'proposal',
       header: 'Proposal',
+      wide: true,
       className: 'min-w-56',
       cell: ({ proposal }) => <ProposalText proposal={proposal} days={days} />,
     },
