@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest'
-import { makeAgent, portalUrl, sessionToken, upstreamSecret } from '#lib/dev/test/broker.ts'
+import { freePort } from '#lib/dev/ports.ts'
+import { encryptionKey, makeAgent, portalUrl, sessionToken, upstreamSecret } from '#lib/dev/test/broker.ts'
 import { agentSession, brokerWorld, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor } from '#lib/dev/test/fleet.ts'
@@ -196,6 +197,22 @@ test("the server's credential reaches the server, and never an agent or the log"
   const rows = await db.auditEvent.findMany({ select: { detail: true, subjectName: true, rule: true } })
   expect(JSON.stringify(rows)).not.toContain(upstreamSecret)
   expect(await (await fetch(`${world.broker.url}/metrics`)).text()).not.toContain(upstreamSecret)
+})
+
+test('shows metrics to this machine or for a token, and not to whoever comes through a proxy', async ({
+  db,
+  databaseUrl,
+  world,
+}) => {
+  const status = async (url: string, headers: Record<string, string> = {}) =>
+    (await fetch(`${url}/metrics`, { headers })).status
+  expect(await status(world.broker.url)).toBe(200)
+  expect(await status(world.broker.url, { 'x-forwarded-for': '127.0.0.1' })).toBe(403)
+  const metricsToken = 'who-reads-the-metrics'
+  const other = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey, metricsToken })
+  expect(await status(other.url)).toBe(401)
+  expect(await status(other.url, { authorization: `Bearer ${metricsToken}`, 'x-forwarded-for': '10.0.0.1' })).toBe(200)
+  await other.stop()
 })
 
 test('says it is alive and ready, and counts calls by server, tool and class of agent, with where their time went', async ({

@@ -41,7 +41,10 @@ import { ViewKeeper } from './view/keeper.ts'
 import type { BrokerView } from './view/view.ts'
 
 export type BrokerOptions = {
-  config: Omit<BrokerConfig, 'limits' | 'tracing'> & { limits: Partial<BrokerConfig['limits']> }
+  config: Omit<BrokerConfig, 'limits' | 'tracing' | 'metricsToken'> & {
+    limits: Partial<BrokerConfig['limits']>
+    metricsToken?: string | null
+  }
   db: Db
   /** Made of the configuration if left out. */
   keyring?: Keyring
@@ -201,6 +204,7 @@ export class Broker {
       registry: this.#registry,
       cancellations,
       addresses: { brokerUrl, portalUrl },
+      metricsToken: config.metricsToken ?? null,
       isDraining: () => this.#draining,
       unready: () => [
         ...(this.#draining ? ['draining'] : []),

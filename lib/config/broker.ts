@@ -28,6 +28,7 @@ const schema = variables
     WHEELHOUSE_REQUEST_STATE_SECONDS: true,
     WHEELHOUSE_RESULT_BYTES_MAX: true,
     WHEELHOUSE_STREAM_BYTES_MAX: true,
+    WHEELHOUSE_METRICS_TOKEN: true,
     OTEL_EXPORTER_OTLP_ENDPOINT: true,
     OTEL_EXPORTER_OTLP_HEADERS: true,
     OTEL_TRACES_SAMPLER_ARG: true,
@@ -66,6 +67,8 @@ export function parseBrokerConfig(env: Environment = process.env) {
     allowLinkLocal: values.WHEELHOUSE_LINK_LOCAL_SERVERS,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
     graceMs: values.WHEELHOUSE_GRACE_MS,
+    /** Null: metrics for callers on this machine only. */
+    metricsToken: values.WHEELHOUSE_METRICS_TOKEN ?? null,
     /** Null: no spans. */
     tracing: values.OTEL_EXPORTER_OTLP_ENDPOINT
       ? {

@@ -156,6 +156,10 @@ export const variables = z.object({
     268_435_456,
     'Bytes of a result that a broker passes on while it arrives; results above 1 MiB are, unless marked answers of the server are refused.',
   ),
+  WHEELHOUSE_METRICS_TOKEN: secret(
+    16,
+    'Bearer token for the broker’s /metrics. Unset: only who asks from its own machine, not through a proxy, is answered. Secret.',
+  ),
   OTEL_EXPORTER_OTLP_ENDPOINT: httpUrl
     .optional()
     .describe(

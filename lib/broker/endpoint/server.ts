@@ -4,6 +4,7 @@ import type { Log } from '#lib/log/log.ts'
 import { errorAnswer } from '../wire.ts'
 import { metadataPath, resourceMetadata } from './challenge.ts'
 import { send } from './http-messages.ts'
+import { metricsRefusal } from './metrics-access.ts'
 import type { McpEndpointParts } from './exchange.ts'
 import { answerMcp } from './mcp.ts'
 import type { RegistryDoor } from '../registry/door.ts'
@@ -14,6 +15,8 @@ export type EndpointParts = McpEndpointParts & {
   /** Why the broker is not ready; empty when it is. */
   unready: () => string[]
   registry: RegistryDoor
+  /** What whoever reads the metrics shows; null: only callers on this machine may. */
+  metricsToken: string | null
 }
 
 /** The broker's HTTP server: MCP at `/mcp` and below, the metadata of protected resources, health, readiness and metrics. */
@@ -57,6 +60,8 @@ async function answer(parts: EndpointParts, request: IncomingMessage, response: 
     return json(response, reasons.length > 0 ? 503 : 200, { status: reasons.length > 0 ? 'unready' : 'ready', reasons })
   }
   if (path === '/metrics') {
+    const refused = metricsRefusal(request, parts.metricsToken)
+    if (refused) return send(response, refused)
     const { registry } = parts.pipeline.metrics
     response.writeHead(200, { 'content-type': registry.contentType }).end(await registry.metrics())
     return

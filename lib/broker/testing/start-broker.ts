@@ -18,6 +18,7 @@ export async function startBroker(options: {
   tracer?: BrokerOptions['tracer']
   stdio?: BrokerOptions['config']['stdio']
   keyring?: BrokerOptions['keyring']
+  metricsToken?: string
 }): Promise<TestBroker> {
   const { db, databaseUrl, port, portalUrl, encryptionKey, limits, now, tracer = null, stdio = null, keyring } = options
   const url = `http://127.0.0.1:${port}`
@@ -34,6 +35,7 @@ export async function startBroker(options: {
     logLevel: 'silent' as const,
     graceMs: 1000,
     limits: {},
+    metricsToken: options.metricsToken ?? null,
   }
   const log = createLog({ process: 'broker', level: 'silent' })
   const broker = new Broker({
