@@ -187,13 +187,17 @@ dbTest('approving does not lower a class alone, whatever the server declares by 
 dbTest('a proposal about a tool that changed since is confirmed by nobody', async ({ db }) => {
   const { id, one, other, waiting, tool } = await world(db)
   await classifyTool(one, { serverId: id, name: 'wipe', class: 'read', reason })
-  await db.mcpTool.updateMany({ where: { serverId: id, name: 'wipe' }, data: { definitionHash: 'another' } })
+  const { definitionHash } = await tool()
   const [open] = await waiting()
-  await expect(confirmLoosening(other, { looseningId: open!.id })).rejects.toMatchObject({
-    code: 'conflict',
-    details: { rule: 'registry:tool_changed' },
-  })
-  expect(await tool()).toMatchObject({ class: 'destructive' })
+  const changes = [{ definitionHash: 'another' }, { definitionHash, class: 'write' }] as const
+  for (const data of changes) {
+    await db.mcpTool.updateMany({ where: { serverId: id, name: 'wipe' }, data })
+    await expect(confirmLoosening(other, { looseningId: open!.id })).rejects.toMatchObject({
+      code: 'conflict',
+      details: { rule: 'registry:tool_changed' },
+    })
+  }
+  expect(await tool()).toMatchObject({ class: 'write' })
   expect(await waiting()).toHaveLength(1)
 })
 

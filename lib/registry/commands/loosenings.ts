@@ -92,7 +92,7 @@ async function carryOut(tx: Tx, ctx: Ctx, server: LockedServer, row: Row): Promi
     const tool = await tx.mcpTool.findUnique({
       where: { serverId_name: { serverId: server.id, name: row.toolName ?? '' } },
     })
-    if (!tool || tool.state === 'removed' || tool.definitionHash !== row.definitionHash) {
+    if (!tool || tool.state === 'removed' || tool.definitionHash !== row.definitionHash || tool.class !== row.before) {
       const message = `${row.toolName} changed since it was proposed. Read its definition, and propose it again.`
       throw new DomainError('conflict', message, { rule: 'registry:tool_changed' })
     }
