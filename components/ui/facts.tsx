@@ -15,7 +15,7 @@ export function Fact({ label, children }: { label: string; children: ReactNode }
   return (
     <>
       <dt className="text-muted-foreground">{label}</dt>
-      <dd className="min-w-0 break-words">{children}</dd>
+      <dd className="min-w-0 overflow-x-clip break-words [overflow-clip-margin:4px]">{children}</dd>
     </>
   )
 }
