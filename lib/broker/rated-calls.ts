@@ -19,9 +19,10 @@ export async function countRated(
   { call, allowed }: Going,
 ): Promise<Result<Going & { rule: HoldRuleFacts | null }, Denial>> {
   const usedUp = await parts.grantRates.take(allowed)
-  if (usedUp) return err(usedUp)
   const { view } = parts
   const now = parts.now()
   const anew = decide(call, view, now)
+  // Under a grant that has ended nothing is counted: then that is why, and not its rate.
+  if (usedUp && anew.ok) return err(usedUp)
   return anew.ok ? ok({ call, allowed: anew.value, ...holdFor(call, anew.value, { view, now }) }) : anew
 }
