@@ -167,6 +167,8 @@ export function pendingRequests(planned: readonly PlannedAgent[], today: Date): 
         days,
         requestedById: agent.accountablePersonId,
         createdAt: addDays(today, -daysAgo),
+        // That nobody decided in time was said a day later, not at the start of the demo.
+        ...(daysAgo > 0 ? { remindedAt: addDays(today, 1 - daysAgo), overdueToldAt: addDays(today, 1 - daysAgo) } : {}),
       },
     ]
   })
