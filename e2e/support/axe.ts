@@ -7,6 +7,11 @@ const wcag22aa = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']
 export async function expectAccessible(page: Page): Promise<void> {
   // A page that was just refreshed gets its title a moment later.
   await expect(page).toHaveTitle(/./)
+  // What fades in or out is judged when it has.
+  await page.evaluate(async () => {
+    const ends = document.getAnimations().filter((each) => each.effect?.getComputedTiming().endTime !== Infinity)
+    await Promise.all(ends.map((each) => each.finished.catch(() => {})))
+  })
   const { violations } = await new AxeBuilder({ page }).withTags(wcag22aa).analyze()
   const found = violations.flatMap(({ id, help, nodes }) =>
     nodes.map((node) => `${id}: ${help} at ${node.target.join(' ')}`),
