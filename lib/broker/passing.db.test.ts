@@ -8,6 +8,7 @@ import { encryptionKey, legacyHandler, listening, makeAgent, portalUrl } from '#
 import { agentSession, lastEvent, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { served } from './testing/served.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 function makeServer(): McpServer {
@@ -31,21 +32,11 @@ function makeServer(): McpServer {
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
   const handlers = { modern: toNodeHandler(createMcpHandler(makeServer)), legacy: legacyHandler(makeServer) }
-  const servers = Object.entries(handlers).map(([id, handle]) => ({
-    id,
-    http: createServer((request, response) => void handle(request, response)),
-  }))
-  for (const { id, http } of servers) {
-    const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
-    await db.mcpServer.create({ data: { id, name: id, url: `${await listening(http)}/mcp`, ...rest } })
-  }
+  const servers = await served(db, handlers)
   const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
   onCleanup(async () => {
     await broker.stop()
-    for (const { http } of servers) {
-      http.close()
-      http.closeAllConnections()
-    }
+    servers.stop()
   })
   await until(async () => (await db.mcpTool.count()) === 2)
   return { broker }

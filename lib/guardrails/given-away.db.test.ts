@@ -3,6 +3,7 @@ import { inTx } from '#lib/auth/ctx.ts'
 import type { Role } from '#lib/auth/permissions.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { exactCall } from '#lib/dev/test/exact-call.ts'
 import { auditOf, ctxFor, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeActiveAgent } from '#lib/dev/test/lifecycle.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
@@ -65,18 +66,9 @@ dbTest('nobody decides a scope by giving the agent away for a while', async ({ d
 
 dbTest('nobody decides a held call by giving the agent away for a while', async ({ db }) => {
   const { agentId, serverId, accountable, member, other } = await givenAway(db)
-  const call = {
-    agentId,
-    agentVersion: 1,
-    runId: null,
-    serverId,
-    tool: 'change',
-    definitionHash: 'h',
-    policyVersion: 'p',
-  }
   const held = await holdCall(ctxFor(db, undefined, now), {
     source: 'broker',
-    call: { ...call, arguments: {} },
+    call: exactCall({ agentId, serverId }),
     class: 'write',
     rule: {
       id: null,

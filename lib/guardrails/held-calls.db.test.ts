@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import type { Role } from '#lib/auth/permissions.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { exactCall } from '#lib/dev/test/exact-call.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import {
@@ -24,16 +25,7 @@ const later = (seconds: number) => new Date(now.getTime() + seconds * 1000)
 async function world(db: Db) {
   const { id: agentId, teamId } = await makeAgent(db)
   const serverId = await makeServer(db)
-  const call = {
-    agentId,
-    agentVersion: 1,
-    runId: null,
-    serverId,
-    tool: 'change',
-    definitionHash: 'h',
-    arguments: { amount: 5 },
-    policyVersion: 'p',
-  }
+  const call = exactCall({ agentId, serverId })
   const deciderRoles = ['team_lead', 'security']
   const rule = {
     id: null,

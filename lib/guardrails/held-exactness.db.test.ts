@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { exactCall } from '#lib/dev/test/exact-call.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { type HeldMutation, heldMutations } from '#lib/dev/test/held-mutations.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
@@ -37,17 +38,7 @@ async function world(db: Db, toolClass: 'read' | 'write' = 'write') {
   /** Another call each time, so that none is the same as one before. */
   const hold = async () => {
     amount += 1
-    const call: ExactCall = {
-      agentId,
-      agentVersion: 1,
-      runId: null,
-      serverId,
-      tool: 'change',
-      definitionHash: 'h',
-      arguments: { amount },
-      inputResponses: null,
-      policyVersion: 'p',
-    }
+    const call: ExactCall = { ...exactCall({ agentId, serverId }), arguments: { amount }, inputResponses: null }
     return { call, id: await again(call) }
   }
   const settle = async (heldCallId: string, call: ExactCall, at = later(1000)) => {

@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { systemActor } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest as test } from '#lib/dev/test/db-test.ts'
+import { exactCall } from '#lib/dev/test/exact-call.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { holdCall, remindOfHeldCalls } from '#lib/guardrails/commands.ts'
@@ -49,16 +50,7 @@ test('who may decide about a call that is held long is told once more before its
   const serverId = await makeServer(db)
   const security = await makePerson(db, { roles: ['security'] })
   const finance = await makePerson(db, { roles: ['finance'] })
-  const call = {
-    agentId,
-    agentVersion: 1,
-    runId: null,
-    serverId,
-    tool: 'change',
-    definitionHash: 'h',
-    arguments: { amount: 5 },
-    policyVersion: 'p',
-  }
+  const call = exactCall({ agentId, serverId })
   const rule = { id: null, title: 'Changes wait', deciderRoles: ['security'], excludedDeciders: [], decideSeconds: 900 }
   await holdCall(worker(db, now), { source: 'broker', call, class: 'write', rule: { ...rule, onTimeout: 'deny' } })
   for (const minutes of [12, 13, 14]) await remindOfHeldCalls(worker(db, later(minutes)))

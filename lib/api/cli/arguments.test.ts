@@ -4,24 +4,15 @@ import { parseCliConfig } from '#lib/config/cli.ts'
 import { sourceFiles } from '#lib/dev/source-files.ts'
 import { takesWholeNumber } from './commands/numbers.ts'
 import { createProgram, runProgram } from './program.ts'
-import type { Terminal } from './terminal.ts'
+import { recordedTerminal } from './testing/recorded-terminal.ts'
 
 /** Nobody listens there: what gets as far as asking ends with another code. */
 const config = parseCliConfig({ WHEELHOUSE_URL: 'http://127.0.0.1:1', WHEELHOUSE_TOKEN: 'wh_pat_none' })
 
-function silentTerminal(): Terminal & { said: string } {
-  const terminal = {
-    said: '',
-    out: (text: string) => void (terminal.said += text),
-    err: (text: string) => void (terminal.said += text),
-    width: 100,
-    interactive: false,
-    style: (_: string, text: string) => text,
-    ask: async () => '',
-    askSecretly: async () => '',
-    readInput: async () => '',
-  }
-  return terminal
+async function run(args: readonly string[]) {
+  const { terminal, said } = recordedTerminal({ width: 100 })
+  const code = await runProgram({ config, terminal }, args)
+  return { code, said: said.out + said.err }
 }
 
 type Leaf = { path: string[]; command: Command }
@@ -29,7 +20,7 @@ function leaves(command: Command, path: string[] = []): Leaf[] {
   if (command.commands.length === 0) return [{ path, command }]
   return command.commands.flatMap((child) => leaves(child, [...path, child.name()]))
 }
-const verbs = leaves(createProgram({ config, terminal: silentTerminal() }))
+const verbs = leaves(createProgram({ config, terminal: recordedTerminal().terminal }))
 
 const noNumbers = [
   '1e3',
@@ -55,10 +46,9 @@ test('an option that takes a number takes digits, and is named where it gets any
   const wrong: string[] = []
   for (const { path, option } of numbers) {
     for (const value of noNumbers) {
-      const terminal = silentTerminal()
-      const code = await runProgram({ config, terminal }, [...path, `${option.long}=${value}`])
-      const told = terminal.said.includes(option.long!) && /whole number|Allowed choices/.test(terminal.said)
-      if (code !== 2 || !told || terminal.said.includes('\u001b') || /\n\s+at /.test(terminal.said)) wrong.push(`${path.join(' ')} ${option.long}=${value}: ${code} ${terminal.said}`) // prettier-ignore
+      const { code, said } = await run([...path, `${option.long}=${value}`])
+      const told = said.includes(option.long!) && /whole number|Allowed choices/.test(said)
+      if (code !== 2 || !told || said.includes('\u001b') || /\n\s+at /.test(said)) wrong.push(`${path.join(' ')} ${option.long}=${value}: ${code} ${said}`) // prettier-ignore
     }
   }
   expect(wrong).toEqual([])
@@ -68,15 +58,9 @@ test('an argument that is a number is named where it is none', async () => {
   for (const { path } of verbs.filter(({ command }) => command.registeredArguments.at(-1)?.name() === 'number')) {
     const given = path[1] === 'version' ? ['invoice-reconciler-7'] : []
     for (const value of ['1e3', '0x10', '', '1.5']) {
-      const terminal = silentTerminal()
       const needed = ['--reason', 'why', '-f', 'x']
-      const code = await runProgram({ config, terminal }, [...path, ...given, value, ...needed])
-      expect([path, value, code, terminal.said]).toEqual([
-        path,
-        value,
-        2,
-        expect.stringMatching(/number|unknown option/),
-      ])
+      const { code, said } = await run([...path, ...given, value, ...needed])
+      expect([path, value, code, said]).toEqual([path, value, 2, expect.stringMatching(/number|unknown option/)])
     }
   }
 })
@@ -88,9 +72,9 @@ test('a name that is empty is refused: it would ask for everything', async () =>
     ['audit tail', '--actor'],
     ['agents list', '--owner'],
   ] as const) {
-    const terminal = silentTerminal()
-    expect(await runProgram({ config, terminal }, [...path.split(' '), `${option}=`])).toBe(2)
-    expect(terminal.said).toContain(option)
+    const { code, said } = await run([...path.split(' '), `${option}=`])
+    expect(code).toBe(2)
+    expect(said).toContain(option)
   }
 })
 

@@ -12,6 +12,7 @@ import { makePerson } from '#lib/dev/test/fleet.ts'
 import { hostileBlocks, hostileLines } from '#lib/dev/test/hostile-texts.ts'
 import { makeWorkshop } from '#lib/dev/test/lifecycle.ts'
 import { createProgram, runProgram } from './program.ts'
+import { recordedTerminal } from './testing/recorded-terminal.ts'
 
 const seed = Number(process.env['HOSTILE_SEED'] ?? 1)
 const numRuns = Number(process.env['HOSTILE_RUNS'] ?? 150)
@@ -31,17 +32,7 @@ const test = dbTest
     const token = await makeToken(db, { personId: person.id, permissions })
     const config = parseCliConfig({ WHEELHOUSE_URL: server.url, WHEELHOUSE_TOKEN: token, WHEELHOUSE_HOME: folder, XDG_CONFIG_HOME: folder }) // prettier-ignore
     return async (args: readonly string[]) => {
-      const said = { out: '', err: '' }
-      const terminal = {
-        out: (text: string) => void (said.out += `${text}\n`),
-        err: (text: string) => void (said.err += `${text}\n`),
-        width: 100,
-        interactive: false,
-        style: (_: string, text: string) => text,
-        ask: async () => '',
-        askSecretly: async () => '',
-        readInput: async () => '',
-      }
+      const { terminal, said } = recordedTerminal({ width: 100 })
       const code = await runProgram({ config, terminal }, args)
       process.exitCode = undefined
       return { code, ...said }

@@ -12,7 +12,7 @@ import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/
 import { forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
 import { runProgram } from './program.ts'
-import type { Terminal } from './terminal.ts'
+import { recordedTerminal } from './testing/recorded-terminal.ts'
 
 type Wheelhouse = (args: string[], input?: string) => Promise<{ code: number; out: string; err: string }>
 
@@ -31,21 +31,11 @@ const test = dbTest
     const token = await makeToken(db, { personId: person.id, permissions: allPermissions })
     const config = parseCliConfig({ WHEELHOUSE_URL: portal.url, WHEELHOUSE_TOKEN: token, HOME: tmpdir() })
     return async (args, input = '') => {
-      let [out, err] = ['', '']
-      const terminal: Terminal = {
-        out: (text) => void (out += `${text}\n`),
-        err: (text) => void (err += `${text}\n`),
-        width: null,
-        interactive: false,
-        style: (_, text) => text,
-        ask: async () => '',
-        askSecretly: async () => '',
-        readInput: async () => input,
-      }
+      const { terminal, said } = recordedTerminal({ input })
       process.exitCode = undefined
       const code = await runProgram({ config, terminal }, args)
       process.exitCode = undefined
-      return { code, out, err }
+      return { code, ...said }
     }
   })
 

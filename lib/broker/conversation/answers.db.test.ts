@@ -1,34 +1,20 @@
 import { expect } from 'vitest'
-import { freePort } from '#lib/dev/ports.ts'
-import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
+import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import type { Db } from '#lib/db/client.ts'
 import { modernCall, RawAgent } from '../testing/raw-agent.ts'
-import { startBroker } from '../testing/start-broker.ts'
-import { startLegacyTalkative, startModernTalkative } from '../testing/talkative-servers.ts'
+import type { TestBroker } from '../testing/start-broker.ts'
+import { talkativeWorld } from '../testing/talkative-world.ts'
 
 /** Two replicas in front of a server of each era. */
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
-  const servers = { legacy: await startLegacyTalkative(), modern: await startModernTalkative() }
-  const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
-  for (const [id, { url }] of Object.entries(servers)) {
-    await db.mcpServer.create({ data: { id, name: id, url, ...about } })
-  }
-  const start = async () => startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
-  const brokers = [await start(), await start()] as const
-  onCleanup(async () => {
-    for (const broker of brokers) {
-      broker.broker.abort()
-      await broker.stop()
-    }
-    for (const server of Object.values(servers)) server.stop()
-  })
-  await until(async () => (await db.mcpTool.count({ where: { state: 'approved' } })) === 6)
+  const { servers, brokers, stop } = await talkativeWorld({ db, databaseUrl }, [{}, {}])
+  onCleanup(stop)
   return { servers, brokers }
 })
-type World = { brokers: readonly [Awaited<ReturnType<typeof startBroker>>, Awaited<ReturnType<typeof startBroker>>] }
+type World = { brokers: readonly [TestBroker, TestBroker] }
 type Server = 'modern' | 'legacy'
 
 /** The same agent at both replicas. */

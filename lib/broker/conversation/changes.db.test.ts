@@ -1,30 +1,19 @@
 import { describe, expect } from 'vitest'
 import type { Db } from '#lib/db/client.ts'
-import { freePort } from '#lib/dev/ports.ts'
-import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
+import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { modernCall, RawAgent, type RawMessage } from '../testing/raw-agent.ts'
-import { startBroker } from '../testing/start-broker.ts'
-import { startLegacyTalkative, startModernTalkative } from '../testing/talkative-servers.ts'
+import type { TestBroker } from '../testing/start-broker.ts'
+import { talkativeWorld } from '../testing/talkative-world.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
-  const servers = { legacy: await startLegacyTalkative(), modern: await startModernTalkative() }
-  const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
-  for (const [id, { url }] of Object.entries(servers)) {
-    await db.mcpServer.create({ data: { id, name: id, url, ...about } })
-  }
-  const broker = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
-  onCleanup(async () => {
-    broker.broker.abort()
-    await broker.stop()
-    for (const server of Object.values(servers)) server.stop()
-  })
-  await until(async () => (await db.mcpTool.count({ where: { state: 'approved' } })) === 6)
-  return { servers, broker }
+  const { servers, brokers, stop } = await talkativeWorld({ db, databaseUrl }, [{}])
+  onCleanup(stop)
+  return { servers, broker: brokers[0] }
 })
-type World = { broker: Awaited<ReturnType<typeof startBroker>> }
+type World = { broker: TestBroker }
 type Era = 'modern' | 'legacy'
 
 const uri = 'doc://rules'

@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
-import { freePort } from '#lib/dev/ports.ts'
-import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
-import { lastEvent, until } from '#lib/dev/test/broker-world.ts'
+import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
+import { lastEvent } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { modernCall, RawAgent } from '../testing/raw-agent.ts'
-import { startBroker } from '../testing/start-broker.ts'
-import { startLegacyTalkative, startModernTalkative } from '../testing/talkative-servers.ts'
+import { talkativeWorld } from '../testing/talkative-world.ts'
 
 const stateMs = 300
 const answer = { action: 'accept', content: { name: 'Ada' } }
@@ -15,22 +13,9 @@ const answer = { action: 'accept', content: { name: 'Ada' } }
 dbTest(
   'the state of a call that asked for input ends, and whoever comes later is told to call again',
   async ({ db, databaseUrl }) => {
-    const servers = { legacy: await startLegacyTalkative(), modern: await startModernTalkative() }
-    const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
-    for (const [id, { url }] of Object.entries(servers)) {
-      await db.mcpServer.create({ data: { id, name: id, url, ...about } })
-    }
-    const start = async (limits = {}) =>
-      startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey, limits })
-    const [short, long] = [await start({ stateMs }), await start()]
-    onTestFinished(async () => {
-      for (const { broker, stop } of [short, long]) {
-        broker.abort()
-        await stop()
-      }
-      for (const server of Object.values(servers)) server.stop()
-    })
-    await until(async () => (await db.mcpTool.count({ where: { state: 'approved' } })) === 6)
+    const { servers, brokers, stop } = await talkativeWorld({ db, databaseUrl }, [{ stateMs }, {}])
+    onTestFinished(stop)
+    const [short, long] = brokers
     for (const serverId of ['modern', 'legacy'] as const) {
       const agent = await makeAgent(db)
       for (const toolName of [undefined, 'method:elicitation/create'])

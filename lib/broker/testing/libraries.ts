@@ -1,9 +1,9 @@
-import { createServer } from 'node:http'
 import { toNodeHandler } from '@modelcontextprotocol/node'
 import { completable, createMcpHandler, McpServer, ResourceTemplate, Server } from '@modelcontextprotocol/server'
 import { z } from 'zod'
-import { legacyHandler, listening } from '#lib/dev/test/broker.ts'
+import { legacyHandler } from '#lib/dev/test/broker.ts'
 import type { Db } from '#lib/db/client.ts'
+import { served } from './served.ts'
 
 /** A secret by its form, in a resource. */
 export const shelfKey = ['AKIA', 'ABCDEFGHIJKLMNOP'].join('')
@@ -13,28 +13,12 @@ export const shelfKey = ['AKIA', 'ABCDEFGHIJKLMNOP'].join('')
  * which it has.
  */
 export async function startLibraries(db: Db): Promise<{ stop(): void }> {
-  const handlers = {
+  return await served(db, {
     east: toNodeHandler(createMcpHandler(() => library('east'))),
     west: legacyHandler(() => library('west')),
     paged: toNodeHandler(createMcpHandler(paged)),
     silent: toNodeHandler(createMcpHandler(silent)),
-  }
-  const servers = Object.entries(handlers).map(([id, handle]) => ({
-    id,
-    http: createServer((request, response) => void handle(request, response)),
-  }))
-  for (const { id, http } of servers) {
-    const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
-    await db.mcpServer.create({ data: { id, name: id, url: `${await listening(http)}/mcp`, ...rest } })
-  }
-  return {
-    stop() {
-      for (const { http } of servers) {
-        http.close()
-        http.closeAllConnections()
-      }
-    },
-  }
+  })
 }
 
 function library(id: string): McpServer {
