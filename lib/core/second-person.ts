@@ -6,6 +6,11 @@ export function stillWaits(askedAt: Date, now: Date): boolean {
   return now.getTime() - askedAt.getTime() < askedMs
 }
 
+/** When it waits no more, unless a second person has come. */
+export function waitsUntil(askedAt: Date): Date {
+  return new Date(askedAt.getTime() + askedMs)
+}
+
 /** Of what is asked for, what was so since then waits still. */
 export function waitsSince(now: Date): Date {
   return new Date(now.getTime() - askedMs)

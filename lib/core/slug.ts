@@ -26,10 +26,10 @@ export const agentSlug = slug.refine((id) => !reservedAgentIds.includes(id), {
 })
 
 /** The registry itself answers at `/mcp/registry`; the database refuses a server of that id, too. */
-const reservedServerIds: ReadonlySet<string> = new Set(['new', 'import', 'probes', 'reviews', 'registry'])
+export const reservedServerIds: readonly string[] = ['new', 'import', 'probes', 'reviews', 'loosenings', 'registry']
 
 /** The id of an MCP server: a slug that no address of the portal, the API or the broker hides. */
-export const serverSlug = slug.refine((id) => !reservedServerIds.has(id), {
+export const serverSlug = slug.refine((id) => !reservedServerIds.includes(id), {
   error: ({ input }) => `"${String(input)}" is taken by an address of Wheelhouse. Choose another id.`,
 })
 

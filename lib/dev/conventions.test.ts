@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { permissions } from '#lib/auth/permissions.ts'
-import { reservedAgentIds } from '#lib/core/slug.ts'
+import { reservedAgentIds, reservedServerIds } from '#lib/core/slug.ts'
 import { readTemplates } from '#lib/templates/queries.ts'
 import { envExample } from './env-example.ts'
 import { codeLines, exportedFunctions, root, sourceFiles, type SourceFile } from './source-files.ts'
@@ -68,10 +68,14 @@ describe('what no linter can know', () => {
   })
 })
 
-test('every address beside an agent’s is reserved, so that no agent is hidden by it', () => {
-  const beside = files.flatMap(({ path }) => /^app\/.*\/agents\/([a-z-]+)\//.exec(path)?.[1] ?? [])
+test.each([
+  ['agents', reservedAgentIds],
+  ['servers', reservedServerIds],
+])('every address beside one of the %s is reserved, so that none is hidden by it', (of, reserved) => {
+  const address = new RegExp(`^app/.*/${of}/([a-z-]+)/`)
+  const beside = files.flatMap(({ path }) => address.exec(path)?.[1] ?? [])
   expect(beside).not.toEqual([])
-  expect(beside.filter((id) => !reservedAgentIds.includes(id))).toEqual([])
+  expect(beside.filter((id) => !reserved.includes(id))).toEqual([])
 })
 
 describe('how files look', () => {

@@ -14,8 +14,7 @@ import {
 } from '#lib/registry/schema.ts'
 import { timeText } from '#lib/core/instant.ts'
 
-/** Below a thousand million dollars, so that amounts fit everywhere. */
-/** Micro-dollars as the contract says them: digits, and no other spelling of a number. */
+/** Micro-dollars as the contract says them: digits, and no other spelling of a number; below a thousand million dollars, so that amounts fit everywhere. */
 const budgetMicros = z.preprocess(
   wholeNumber,
   z

@@ -184,6 +184,37 @@ dbTest('approving does not lower a class alone, whatever the server declares by 
   expect(await approveTools(one, asDeclared)).toEqual({ approved: ['look'], waits: [] })
 })
 
+dbTest(
+  'a class below what was decided before is confirmed as it was proposed, whatever the server declares by now',
+  async ({ db }) => {
+    const { one, other } = await world(db)
+    const id = await makeServer(db, { tools: {} })
+    const listed = (annotations: { readOnlyHint?: boolean }) =>
+      recordServerTools(one, {
+        serverId: id,
+        tools: [{ name: 'post', inputSchema: {}, annotations }],
+        newToolState: 'quarantined',
+        seenBy: 'test',
+      })
+    const tool = () => db.mcpTool.findUniqueOrThrow({ where: { serverId_name: { serverId: id, name: 'post' } } })
+    await listed({})
+    await approveTools(one, {
+      serverId: id,
+      tools: [{ name: 'post', definitionHash: (await tool()).definitionHash }],
+      reason,
+    })
+    await listed({ readOnlyHint: true })
+    expect(await tool()).toMatchObject({ class: 'read', state: 'quarantined' })
+    expect(await classifyTool(one, { serverId: id, name: 'post', class: 'write', reason })).toMatchObject({
+      waits: true,
+    })
+    const [open] = await listLoosenings(one, { serverId: id })
+    expect(open).toMatchObject({ before: 'destructive', after: 'write' })
+    await confirmLoosening(other, { looseningId: open!.id })
+    expect(await tool()).toMatchObject({ class: 'write', classSource: 'platform' })
+  },
+)
+
 dbTest('a proposal about a tool that changed since is confirmed by nobody', async ({ db }) => {
   const { id, one, other, waiting, tool } = await world(db)
   await classifyTool(one, { serverId: id, name: 'wipe', class: 'read', reason })

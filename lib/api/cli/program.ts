@@ -3,6 +3,7 @@ import type { Setup } from './cli.ts'
 import { addAccountCommands } from './commands/account.ts'
 import { addNotificationsCommands } from './commands/notifications.ts'
 import { addPeopleCommands } from './commands/ownership.ts'
+import { checkValues } from './commands/numbers.ts'
 import { addAgentsCommands } from './commands/agents.ts'
 import { addApprovalsCommands } from './commands/approvals.ts'
 import { addGitOpsCommands } from './commands/apply.ts'
@@ -52,7 +53,7 @@ export function createProgram(setup: Setup): Command {
     .option('--json', 'print the answer as JSON')
     .option('--url <address>', 'address of the portal')
     .option('--etag', 'print only the tag that --if-match takes, of what is shown')
-    .option('--if-match <tag>', 'write only if nobody has since this tag (agents show --etag)')
+    .option('--if-match <tag>', 'write only if nobody has since this tag (… show --etag)')
     .exitOverride()
     .showSuggestionAfterError()
     .configureHelp({ sortSubcommands: false, showGlobalOptions: true, subcommandTerm: (command) => command.name() })
@@ -61,6 +62,7 @@ export function createProgram(setup: Setup): Command {
       ...(terminal.width === null ? {} : { getOutHelpWidth: () => terminal.width ?? 100 }),
     })
     .addHelpText('after', environment)
+  checkValues(program)
   addAgentsCommands(program, setup)
   addGitOpsCommands(program, setup)
   addUnregisteredCommands(program, setup)

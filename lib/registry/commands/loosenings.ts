@@ -6,7 +6,7 @@ import type { Tx } from '#lib/db/client.ts'
 import type { Loosened } from '../rules/loosenings.ts'
 import type { LooseningInput, LoosenedFact } from '../schema/loosenings.ts'
 import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
-import { setToolClass } from './tool-class.ts'
+import { setToolClass, strictestClass } from './tool-class.ts'
 
 type Of = { what: LoosenedFact; toolName: string | null; before?: string }
 type Proposed = Loosened & {
@@ -92,7 +92,9 @@ async function carryOut(tx: Tx, ctx: Ctx, server: LockedServer, row: Row): Promi
     const tool = await tx.mcpTool.findUnique({
       where: { serverId_name: { serverId: server.id, name: row.toolName ?? '' } },
     })
-    if (!tool || tool.state === 'removed' || tool.definitionHash !== row.definitionHash || tool.class !== row.before) {
+    const isAsProposed = tool && tool.state !== 'removed' && tool.definitionHash === row.definitionHash
+    // As it was proposed about: what was decided before counts for it, too, and may be stricter than what the tool is now.
+    if (!isAsProposed || (await strictestClass(tx, tool)) !== row.before) {
       const message = `${row.toolName} changed since it was proposed. Read its definition, and propose it again.`
       throw new DomainError('conflict', message, { rule: 'registry:tool_changed' })
     }

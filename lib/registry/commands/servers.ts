@@ -143,10 +143,10 @@ async function holdBack(
   const loosened = loosenedBy(server, wanted)
   for (const one of loosened) await proposeLoosening(tx, ctx, server, { ...one, toolName: null, reason: null })
   const lower = (what: string) => loosened.some((one) => one.what === what)
-  if (lower('environment')) delete fields.environment
-  else if (wanted.environment) await replaceLoosenings(tx, ctx, server, { what: 'environment', toolName: null })
-  if (lower('sensitivity')) delete fields.sensitivity
-  else if (wanted.sensitivity) await replaceLoosenings(tx, ctx, server, { what: 'sensitivity', toolName: null })
+  for (const what of ['environment', 'sensitivity'] as const) {
+    if (lower(what)) delete fields[what]
+    else if (wanted[what]) await replaceLoosenings(tx, ctx, server, { what, toolName: null })
+  }
   const { dataClasses } = wanted
   if (dataClasses) {
     const added = dataClasses.filter((kind) => !server.dataClasses.includes(kind))

@@ -31,6 +31,12 @@ export function kindOf(grant: Omit<FleetGrant, 'expiresAt'>): string {
   return `${serverId} ${toolClass} ${flags}${toolName === null ? '' : ` ${toolName}`}`
 }
 
+/** What `kindOf` made a kind of; a tool's name may hold spaces. */
+export function partsOfKind(kind: string): Pick<FleetGrant, 'serverId' | 'conditional' | 'toolName'> {
+  const [serverId = '', , flags = '', ...rest] = kind.split(' ')
+  return { serverId, conditional: flags.includes('c'), toolName: rest.length === 0 ? null : rest.join(' ') }
+}
+
 /**
  * Effective access: a tool counts if its server is active, it is approved, the grant covers its class, no open stop order covers the
  * organization, the server or the tool, and no central guardrail forbids it to the group. Stops of teams and agents are the caller's.

@@ -64,16 +64,16 @@ function keysLike(typed: string, minus: string): QueryCompletion['items'] {
 
 type About = { query: AgentQuery; now: Date }
 
-/** The values of a key among the agents that the rest of the query finds; for ranges, examples that are worth asking. */
-function valuesOf(index: FleetIndex, key: QueryKey, about: About): FacetValue[] {
+type Value = Pick<FacetValue, 'value' | 'label'>
+
+/** The values of a key among the agents that the rest of the query finds, most frequent first; for ranges, examples that are worth asking. */
+function valuesOf(index: FleetIndex, key: QueryKey, about: About): Value[] {
   const found = evaluate(index, about.query, about)
   const facet = key === 'tool' ? key : facetKeys.find((name) => name === key)
   if (facet) return facetOf(index, facet, { ...about, found })
   if (key === 'sponsor') return sponsorValues(index, found)
   return (examples[specOf(key).kind] ?? []).concat(key === 'escalation' ? ['>0.1'] : []).flatMap((text) => {
-    const parsed = parseAgentQuery(`${key}:${text}`)
-    if (!parsed.ok) return []
-    return [{ value: text, label: text, count: countBoth(evaluate(index, parsed.value, about), found) }]
+    return parseAgentQuery(`${key}:${text}`).ok ? [{ value: text, label: text }] : []
   })
 }
 
@@ -83,21 +83,19 @@ const examples: Partial<Record<string, string[]>> = {
   date: ['never'],
 }
 
-function sponsorValues(index: FleetIndex, found: Bitmap): FacetValue[] {
+function sponsorValues(index: FleetIndex, found: Bitmap): Value[] {
   const counted = [...index.entries('person')].flatMap(([id, bitmap]) => {
     const person = index.facts.people.get(id)
     const count = countBoth(bitmap, found)
     return person && count > 0 ? [{ value: person.email.toLowerCase(), label: person.name, count }] : []
   })
-  const none = parseAgentQuery('sponsor:none')
-  const orphaned = none.ok ? countBoth(evaluate(index, none.value, { now: new Date(index.clock) }), found) : 0
   return [
-    { value: 'none', label: 'Nobody who can sign in', count: orphaned },
+    { value: 'none', label: 'Nobody who can sign in' },
     ...counted.toSorted((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1)),
   ]
 }
 
-function fits({ value, label }: FacetValue, typed: string): boolean {
+function fits({ value, label }: Value, typed: string): boolean {
   return value.toLowerCase().includes(typed) || label.toLowerCase().includes(typed)
 }
 

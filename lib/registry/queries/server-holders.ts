@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
+import { partsOfKind } from '../fleet/access.ts'
 import { type Bitmap, countBits, emptyBitmap, orInto } from '../fleet/bitmap.ts'
 import type { FleetServer } from '../fleet/facts.ts'
 import type { FleetIndex } from '../fleet/fleet-index.ts'
@@ -112,12 +113,10 @@ function countAgents(index: FleetIndex, kinds: readonly HeldKind[]): number {
 function heldKinds(index: FleetIndex): Map<string, HeldKind[]> {
   const found = new Map<string, HeldKind[]>()
   for (const [kind, agents] of index.entries('kind')) {
-    // As `kindOf` writes it: server, class, flags, and a tool's name, which may hold spaces.
-    const [serverId = '', , flags = '', ...rest] = kind.split(' ')
-    const toolName = rest.length === 0 ? null : rest.join(' ')
+    const { serverId, conditional, toolName } = partsOfKind(kind)
     const server = index.facts.servers.get(serverId)
     if (!server || !isInForce(server, toolName)) continue
-    const held = { toolName, conditional: flags.includes('c'), agents }
+    const held = { toolName, conditional, agents }
     const known = found.get(serverId)
     if (known) known.push(held)
     else found.set(serverId, [held])

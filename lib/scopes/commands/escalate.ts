@@ -1,6 +1,6 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
-import { type OverdueFacts, passOnOverdue } from './passing-on.ts'
+import { type OverdueFacts, passOnOverdue } from '../passing-on.ts'
 
 /** Passes on requests that are overdue still (`scope_request.escalated`). Returns how many. */
 export async function escalateRequests(ctx: Ctx): Promise<number> {

@@ -1,7 +1,7 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { type OverdueFacts, passOnOverdue } from './passing-on.ts'
+import { type OverdueFacts, passOnOverdue } from '../passing-on.ts'
 
 // The same of open reviews of break-glass as of requests that wait: a rule of the approval policy says how long, and to whom it is passed on.
 

@@ -1,4 +1,4 @@
-import { type Argument, type Command, InvalidArgumentError, type Option } from 'commander'
+import { type Command, InvalidArgumentError, type Option } from 'commander'
 import { UsageError } from '../errors.ts'
 
 /** A whole number above 0 that is to be a limit; `default`: null, no own one. Anything else is a usage error, so that no slip of the hand lifts a limit. */
@@ -25,13 +25,12 @@ const wholeNumbers: ReadonlySet<string> = new Set([
   '1-7',
 ])
 
-/** Whether a verb reads the value of an option or an argument as a whole number. */
-export function takesWholeNumber(given: Option | Argument): boolean {
-  const [, placeholder = given.name()] = 'flags' in given ? (/<([^>]*)>/.exec(given.flags) ?? [null, '']) : []
-  return wholeNumbers.has(placeholder)
+/** Whether a verb reads the value of an option as a whole number. */
+export function takesWholeNumber({ flags }: Option): boolean {
+  return wholeNumbers.has(/<([^>]*)>/.exec(flags)?.[1] ?? '')
 }
 
-/** Has every value of a verb looked at before it runs: a number is digits, and a name is not left empty, which would ask for everything. */
+/** Has every value of a verb, or those that every verb takes, looked at before it runs: a number is digits, and a name is not left empty, which would ask for everything. */
 export function checkValues(command: Command): void {
   for (const option of command.options) {
     if (option.parseArg || option.argChoices || !option.flags.includes('<')) continue

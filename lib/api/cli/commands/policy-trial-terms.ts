@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
+import { UsageError } from '../errors.ts'
 import { count, minute, oneLine } from '../text.ts'
 
 /** `policy-sets terms`: what log-only has to be before a set counts as tried. */
@@ -21,12 +22,15 @@ Less than now and than the defaults waits for a second person, who confirms it w
         .option('--withdraw', 'take back what you have proposed'),
     run: async (cli, { options: { minutes, calls, confirm, withdraw } }) => {
       const client = await cli.client()
-      const now = await client.call(routes.policySets.showTerms, {})
+      const named = minutes !== undefined || calls !== undefined
+      if (withdraw && (named || confirm)) throw new UsageError('Give --withdraw alone: it takes back what is proposed.')
+      if (confirm && !named) throw new UsageError('Name what you confirm: --minutes, --calls or both, as proposed.')
       if (withdraw) {
         await client.call(routes.policySets.withdrawTerms, {})
         return cli.show({ withdrawn: true }, () => 'They are not proposed any more.')
       }
-      if (minutes !== undefined || calls !== undefined) {
+      const now = await client.call(routes.policySets.showTerms, {})
+      if (named) {
         const body = {
           logOnlyMinutes: minutes === undefined ? now.logOnlyMinutes : Number(minutes),
           logOnlyCalls: calls === undefined ? now.logOnlyCalls : Number(calls),

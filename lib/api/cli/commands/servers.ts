@@ -124,7 +124,10 @@ What guards it less is accepted by name with --accept; "servers probe" says what
       const body = { dataClasses: dataClassesOf(named) }
       const { waits } = await (await cli.client()).call(routes.servers.updateServer, { params: { id }, body })
       const kinds = body.dataClasses.join(', ') || 'no kind of data is named'
-      cli.show({ id, ...body, waits }, () => `${id}: ${kinds}.${waits ? secondPerson : ''}`)
+      cli.show(
+        { id, ...body, waits },
+        () => `${id}: ${kinds}${waits ? ', as you ask' : ''}.${waits ? secondPerson : ''}`,
+      )
     },
   })
   addVerb(servers, setup, {

@@ -14,6 +14,7 @@ import { ApiRefusal, Failed, Unreachable, UsageError } from '../errors.ts'
 import { findDatabase } from '../local-database.ts'
 import { type Column } from '../table.ts'
 import { count, minute, oneLine, plain } from '../text.ts'
+import { addShowVerb } from './show-one.ts'
 
 /** Nobody waits longer for the portal in an emergency. */
 const orderTimeoutMs = 5000
@@ -38,13 +39,12 @@ orders in force are listed.`,
         .option('--database', 'straight to the database, without asking the portal'),
     run: (cli, { args, options }) => kill(cli, args, options),
   })
-  addVerb(program, setup, {
+  addShowVerb(program, setup, {
     name: 'stop-order <order>',
     says: 'Show one stop order, also one that has ended.',
-    run: async (cli, { args: [id = ''] }) => {
-      const order = await (await cli.client()).call(routes.control.showStop, { params: { id } })
-      cli.show(order, () => cli.table(orderColumns, [order]))
-    },
+    endpoint: routes.control.showStop,
+    request: (id) => ({ params: { id } }),
+    columns: orderColumns,
   })
   addVerb<{ reason: string }>(program, setup, {
     name: 'resume <order|scope> [target]',

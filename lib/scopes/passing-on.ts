@@ -1,7 +1,7 @@
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
-import { readApprovalRules } from '../queries/approval-policy.ts'
-import { type ApprovalFacts, type ApprovalRuleFacts, approvalRuleFor, escalationDue } from '../rules/approval-policy.ts'
+import { readApprovalRules } from './queries/approval-policy.ts'
+import { type ApprovalFacts, type ApprovalRuleFacts, approvalRuleFor, escalationDue } from './rules/approval-policy.ts'
 
 /** In one transaction. */
 const batchMax = 200
