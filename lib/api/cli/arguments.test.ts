@@ -67,6 +67,11 @@ test('an argument that is a number is named where it is none', async () => {
   }
 })
 
+test('an empty tag is refused: what was to be compared would be written whatever is there', async () => {
+  const { code, said } = await run(['--if-match=', 'agents', 'suspend', 'invoice-reconciler-7', '--reason', 'why'])
+  expect([code, said]).toEqual([2, expect.stringContaining('--if-match')])
+})
+
 test('a name that is empty is refused: it would ask for everything', async () => {
   for (const [path, option] of [
     ['runs list', '--agent'],
