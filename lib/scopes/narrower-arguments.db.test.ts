@@ -211,6 +211,28 @@ describe('following it', () => {
     expect(await narrowGrant(security, input)).toMatchObject({ ok: true })
   })
 
+  dbTest('is of no text of a server that has data about people by now, whoever adds up later', async ({ db }) => {
+    const { agentId, serverId, grant, usage } = await scene(db)
+    const one = await grant({ toolName: 'look' })
+    await db.trafficCursor.upsert({ where: { id: 1 }, create: { id: 1 }, update: {} })
+    await db.$executeRaw`update "TrafficCursor" set "seq" = (select "seq" from "AuditHead")`
+    // Of twenty days, as brokers wrote it down while the server was said to have no such data.
+    const facts = { '/name': { values: ['Schmidt'] }, '/cents': { values: [200] } }
+    for (let day = 20; day > 0; day -= 1) {
+      await db.$executeRaw`with ids as (select gen_random_uuid() as "id" from generate_series(1, 3)),
+        observed as (insert into "ArgumentObservation" select "id", ${JSON.stringify(facts)}::json from ids)
+        select audit_append(jsonb_agg(jsonb_build_object('id', "id", 'at', ${daysAgo(day)}::timestamptz, 'event', 'mcp.call_allowed', 'actorKind', 'agent', 'actorId', 'a', 'actorName', 'A',
+          'subjectKind', 'tool', 'subjectId', 't', 'subjectName', 't', 'agentId', ${agentId}::text, 'teamId', null, 'serverId', ${serverId}::text, 'tool', 'look', 'runId', null,
+          'decision', 'allow', 'rule', null, 'requestId', null, 'detail', jsonb_build_object('outcome', 'ok', 'ms', 1))), false) from ids`
+    }
+    const proposed = async () => JSON.stringify((await usage()).get(one)!.proposal)
+    expect(await proposed()).toContain('Schmidt')
+    await db.mcpServer.update({ where: { id: serverId }, data: { dataClasses: ['personal'] } })
+    const later = await proposed()
+    expect(later).toContain('/cents')
+    expect(later).not.toContain('Schmidt')
+  })
+
   dbTest('names what it keeps: no other tool, no condition that cannot be evaluated, not too many', async ({ db }) => {
     const { grant } = await scene(db)
     const one = await grant({ toolName: 'look' })

@@ -1,6 +1,6 @@
 import { countedCallsSql } from '#lib/audit/queries/counted-calls.ts'
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
-import { addPaths, pathsOf } from '#lib/registry/rules/argument-profile.ts'
+import { addPaths, pathsOf, privateDataClasses, withoutTexts } from '#lib/registry/rules/argument-profile.ts'
 import type { ArgumentObservation, ArgumentProfile } from '#lib/registry/schema/argument-profile.ts'
 import type { ToolEvidence } from '../rules/condition-proposals.ts'
 
@@ -21,15 +21,16 @@ export async function argumentsKnown(
   // One statement, so that what is added up meanwhile is counted once.
   const rows = await reader(ctx).$queryRaw<Row[]>`
     select "agentId", "serverId", "tool", json_agg(json_build_object('week', "week", 'calls', "calls", 'unknown', "unknown", 'known', "known", 'firstAt', "firstAt", 'paths', "paths"))::text as "weeks",
-      null::boolean as "recent", null::int as "calls", null::int as "unknown", null::timestamptz as "firstAt", null::json as "observations"
+      null::boolean as "recent", null::int as "calls", null::int as "unknown", null::timestamptz as "firstAt", null::json as "observations", null::boolean as "isPrivate"
     from "ArgumentProfile" where "agentId" = any(${[...agentIds]}) group by 1, 2, 3
     union all
     select p."agentId", p."serverId", p."tool", null, p."at" >= ${monday}, (count(*) filter (where p."counted"))::int,
       (count(*) filter (where (p."counted" and p."facts" is null) or p."place" > ${pendingMax}))::int, min(p."at"),
-      json_agg(p."facts") filter (where p."facts" is not null and p."place" <= ${pendingMax})
+      json_agg(p."facts") filter (where p."facts" is not null and p."place" <= ${pendingMax}), bool_or(p."isPrivate")
     from (
-      select e."agentId", e."serverId", e."tool", e."at", o."facts", ${countedCallsSql} as "counted", row_number() over (partition by e."agentId", e."serverId", e."tool" order by e."seq") as "place"
-      from "AuditEvent" e left join "ArgumentObservation" o on o."eventId" = e."id"
+      select e."agentId", e."serverId", e."tool", e."at", o."facts", ${countedCallsSql} as "counted", coalesce(s."dataClasses" && ${[...privateDataClasses]}::text[], true) as "isPrivate",
+        row_number() over (partition by e."agentId", e."serverId", e."tool" order by e."seq") as "place"
+      from "AuditEvent" e left join "ArgumentObservation" o on o."eventId" = e."id" left join "McpServer" s on s."id" = e."serverId"
       where e."seq" > (select max("seq") from "TrafficCursor") and e."event" = 'mcp.call_allowed' and e."agentId" = any(${[...agentIds]}) and e."serverId" is not null and e."tool" is not null
     ) p group by 1, 2, 3, 5`
   const byTool = Map.groupBy(rows, keyOf)
@@ -49,6 +50,7 @@ type Pending = {
   unknown: number
   firstAt: Date
   observations: ArgumentObservation[] | null
+  isPrivate: boolean
 }
 type Row = { agentId: string; serverId: string; tool: string } & ({ weeks: string } | ({ weeks: null } & Pending))
 type WeekRow = Omit<ArgumentProfile, 'firstAt'> & { week: string; firstAt: string }
@@ -60,9 +62,10 @@ function weeksOf(weeks: string, monday: Date): Part[] {
   })
 }
 
-function pendingOf({ recent, calls, unknown, firstAt, observations }: Pending): Part {
+/** As the worker adds them up: brokers may have written texts when the server was said to have no data of people or credentials. */
+function pendingOf({ recent, calls, unknown, firstAt, observations, isPrivate }: Pending): Part {
   const observed = observations ?? []
-  const paths = observed.map(pathsOf).reduce(addPaths, {})
+  const paths = observed.map((each) => pathsOf(isPrivate ? withoutTexts(each) : each)).reduce(addPaths, {})
   return { week: mondayOf(firstAt), recent, calls, unknown, firstAt, known: observed.length, paths }
 }
 
