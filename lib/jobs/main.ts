@@ -145,8 +145,9 @@ async function main(): Promise<void> {
     log,
     async work() {
       await endHeldCalls(ctx())
-      await remindOfHeldCalls(ctx())
       await endHoldBypasses(ctx())
+      // Last: a reminder that fails never keeps anything from ending.
+      await remindOfHeldCalls(ctx())
     },
   })
   const orphans = every(2_000, {
