@@ -100,6 +100,10 @@ test('what was proposed a week ago is confirmed by nobody, and is proposed anew'
     event: 'policy_trial_terms.refused',
     rule: 'policies:not_proposed',
   })
+  expect(await withdrawTrialTerms({ ...author, now: then.now })).toMatchObject({
+    ok: false,
+    error: { rule: 'policies:not_proposed' },
+  })
   const before = await getTrialTerms(then)
   expect(await setTrialTerms({ ...author, now: then.now }, low)).toEqual(waits)
   expect(await confirmTrialTerms(then, low)).toMatchObject({ ok: true })

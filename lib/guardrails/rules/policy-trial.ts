@@ -103,8 +103,12 @@ export function decideTermsConfirmation(
   return ok(proposed)
 }
 
-export function decideTermsWithdrawal(proposed: Proposed | null, person: string): Result<Proposed, PolicySetRefusal> {
-  if (!proposed) return refuse('policies:not_proposed', 'No terms are proposed, or not any more.')
+export function decideTermsWithdrawal(
+  proposed: Proposed | null,
+  { person, now }: { person: string; now: Date },
+): Result<Proposed, PolicySetRefusal> {
+  if (!proposed || !stillWaits(proposed.proposedAt, now))
+    return refuse('policies:not_proposed', 'No terms are proposed, or not any more.')
   if (proposed.proposedById === person) return ok(proposed)
   return refuse('policies:not_yours', `${proposed.proposedByName} proposed these terms, and takes them back.`)
 }

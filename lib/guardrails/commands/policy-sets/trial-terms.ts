@@ -64,14 +64,14 @@ export async function confirmTrialTerms(ctx: Ctx, input: SetTrialTermsInput): Pr
   })
 }
 
-/** Takes back terms that one has proposed oneself. Needs `policies:manage`. Refused, and recorded as refused, to anybody else, and when none are proposed. */
+/** Takes back terms that one has proposed oneself. Needs `policies:manage`. Refused, and recorded as refused, to anybody else, and when none are proposed, or none in the last seven days. */
 export async function withdrawTrialTerms(ctx: Ctx): Promise<Result<null, PolicySetRefusal>> {
   authorize(ctx, 'policies:manage')
   const person = requirePerson(ctx)
   return await inTx(ctx, async (tx, ctx) => {
     await lockPolicySets(tx)
     const proposed = await tx.policyTrialProposal.findUnique({ where: { id: 1 } })
-    const decision = decideTermsWithdrawal(proposed, person.id)
+    const decision = decideTermsWithdrawal(proposed, { person: person.id, now: ctx.now })
     if (!decision.ok) return refused(tx, ctx, 'withdraw', decision)
     await tx.policyTrialProposal.delete({ where: { id: 1 } })
     const { logOnlyMinutes, logOnlyCalls } = decision.value
