@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { systemActor } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
@@ -111,6 +112,29 @@ dbTest(
     expect(await profiles()).toMatchObject([{ calls: 1, known: 1 }])
   },
 )
+
+dbTest('what cannot be added up fails when the counting beside it has ended', async ({ db }) => {
+  const { agentId, record } = await scene(db)
+  await record({ facts: value('x') })
+  await rollUpTraffic(at(db))
+  await db.agentToolDay.deleteMany({ where: { agentId } })
+  await db.$executeRaw`update "TrafficCursor" set "seq" = (select "seq" - 1 from "AuditHead") where "id" = 1`
+  await record({ facts: value('y') })
+  await db.$executeRaw`alter table "ArgumentObservation" rename to "Gone"`
+  const ends: string[] = []
+  const failing = await db.$transaction(async (tx) => {
+    await tx.$queryRaw`select 1 from "TrafficCursor" where "id" = 1 for update`
+    const rolling = rollUpTraffic(at(db)).finally(() => ends.push('failed'))
+    rolling.catch(() => {})
+    await sleep(300)
+    ends.push('let go')
+    return { rolling }
+  })
+  await expect(failing.rolling).rejects.toThrow('ArgumentObservation')
+  await db.$executeRaw`alter table "Gone" rename to "ArgumentObservation"`
+  expect(ends).toEqual(['let go', 'failed'])
+  expect(await db.agentToolDay.findMany({ where: { agentId } })).toMatchObject([{ calls: 1 }])
+})
 
 dbTest('of servers with data about people or credentials no text is kept', async ({ db }) => {
   const { record, profiles } = await scene(db, ['personal'])
