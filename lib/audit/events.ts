@@ -157,6 +157,8 @@ export type AuditEvents = {
   /** Who asked for its end has taken that back. */
   'approval_rule.end_withdrawn': { ruleId: string }
   'approval_rule.removed': { ruleId: string; reason: string }
+  /** Of what takes a second person: confirming, or taking back that one has asked for its end. */
+  'approval_rule.refused': { ruleId: string; action: string; reason: string }
   /** Announced once, before a grant ends by itself. */
   'grant.ends_soon': { grantId: string; class: string; toolName: string | null; expiresAt: string }
   'scope_request.approved': ScopeRequestApproved
@@ -300,6 +302,7 @@ export type AuditEvents = {
   'hold_rule.end_asked': { ruleId: string; reason: string }
   'hold_rule.end_withdrawn': { ruleId: string }
   'hold_rule.removed': { ruleId: string; reason: string }
+  'hold_rule.refused': { ruleId: string; action: string; reason: string }
   /** Announced as it happens: calls that the rule would hold go through until then. */
   'hold_bypass.opened': HoldBypassOpened
   'hold_bypass.refused': { ruleId: string; reason: string }

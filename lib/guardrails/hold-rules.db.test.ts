@@ -88,7 +88,20 @@ dbTest(
     expect(await rule(withdrawHoldRuleEnd(week, { ruleId }))).toBe('approvals:end_not_asked')
     const twice = await Promise.all([1, 2].map(() => rule(withdrawHoldRuleEnd(author, { ruleId }))))
     expect(twice.filter((each) => each === null)).toHaveLength(1)
-    expect((await auditOf(db, ruleId)).at(-1)).toMatchObject({ event: 'hold_rule.end_withdrawn', detail: { ruleId } })
+    const events = await auditOf(db, ruleId)
+    expect(events.filter(({ event }) => event === 'hold_rule.end_withdrawn')).toMatchObject([{ detail: { ruleId } }])
+    // Also the one of two at once that had no effect.
+    const refused = await db.auditEvent.findMany({
+      where: { subjectId: ruleId, event: 'hold_rule.refused' },
+      orderBy: { seq: 'asc' },
+    })
+    const detail = { ruleId, action: 'withdraw_end' }
+    expect(refused).toMatchObject([
+      { rule: 'approvals:end_not_asked', decision: 'deny', detail },
+      { rule: 'approvals:not_your_wish', decision: 'deny', detail },
+      { rule: 'approvals:end_not_asked', decision: 'deny', detail },
+      { rule: 'approvals:end_not_asked', decision: 'deny', detail },
+    ])
     expect((await listHoldRules(mate)).find(({ id }) => id === ruleId)).toMatchObject({ endAsked: null })
     expect(await removeHoldRule(mate, removal)).toEqual({ removed: false, waits: true })
     const [kept, ended] = await Promise.all([withdrawHoldRuleEnd(mate, { ruleId }), removeHoldRule(author, removal)])

@@ -19,6 +19,8 @@ import { createApprovalRuleInput } from './schema/approval-policy.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
 const person = (db: Db, role: Role) => makePerson(db, { roles: [role] })
+const refusalsOf = (db: Db, id: string) =>
+  db.auditEvent.findMany({ where: { subjectId: id, event: 'approval_rule.refused' }, orderBy: { seq: 'asc' } })
 const eventsOf = async (db: Db, id: string) => (await auditOf(db, id)).map(({ event }) => event)
 
 /** A rule that asks two people, and a request that it fits. */
@@ -73,7 +75,18 @@ describe('what makes approval easier takes two people', () => {
     expect(both.filter(({ ok }) => ok)).toHaveLength(1)
     expect(both.find(({ ok }) => !ok)).toMatchObject({ error: { rule: 'scopes:rule_holds' } })
     expect((await getScopeRequest(author, requestId)).policy).toMatchObject({ title: 'One is enough' })
-    expect(await eventsOf(db, proposed.ruleId)).toEqual(['approval_rule.proposed', 'approval_rule.confirmed'])
+    const told = await auditOf(db, proposed.ruleId)
+    expect(told.map(({ event, rule }) => rule ?? event)).toEqual([
+      'approval_rule.proposed',
+      'scopes:own_rule',
+      'approval_rule.confirmed',
+      'scopes:rule_holds',
+    ])
+    const detail = { ruleId: proposed.ruleId, action: 'confirm' }
+    expect(await refusalsOf(db, proposed.ruleId)).toMatchObject([
+      { rule: 'scopes:own_rule', decision: 'deny', detail, actorId: author.actor.id },
+      { rule: 'scopes:rule_holds', decision: 'deny', detail },
+    ])
     // The other one holds nothing back any more, so one person may end it; the easier one again, too.
     expect(await removeApprovalRule(author, { ruleId, reason: 'It never fits.' })).toMatchObject({ removed: true })
     expect(await eventsOf(db, ruleId)).toEqual([
@@ -120,10 +133,17 @@ describe('what makes approval easier takes two people', () => {
       await expect(withdrawApprovalRuleEnd(author, unknown)).rejects.toMatchObject({ code: 'not_found' })
       const twice = await Promise.all([1, 2].map(() => rule(withdrawApprovalRuleEnd(author, { ruleId }))))
       expect(twice.filter((each) => each === null)).toHaveLength(1)
-      expect((await auditOf(db, ruleId)).at(-1)).toMatchObject({
-        event: 'approval_rule.end_withdrawn',
-        detail: { ruleId },
-      })
+      const told = await auditOf(db, ruleId)
+      expect(told.filter(({ event }) => event === 'approval_rule.end_withdrawn')).toMatchObject([
+        { detail: { ruleId } },
+      ])
+      // Also the one of two at once that had no effect.
+      const detail = { ruleId, action: 'withdraw_end' }
+      expect(await refusalsOf(db, ruleId)).toMatchObject([
+        { rule: 'scopes:end_not_asked', decision: 'deny', detail },
+        { rule: 'scopes:not_your_wish', decision: 'deny', detail },
+        { rule: 'scopes:end_not_asked', decision: 'deny', detail },
+      ])
       // Whoever asks now is the first of two again.
       expect(await removeApprovalRule(mate, removal)).toEqual({ removed: false, waits: true })
       expect((await listApprovalRules(author)).find(({ id }) => id === ruleId)).toMatchObject({

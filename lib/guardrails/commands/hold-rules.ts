@@ -86,7 +86,7 @@ export async function removeHoldRule(
   })
 }
 
-/** Takes back that one has asked for the end of a rule, which goes on holding calls. Needs `holds:manage`; throws `not_found`. Refused to anybody else, and when nobody has asked or it has ended. */
+/** Takes back that one has asked for the end of a rule, which goes on holding calls. Needs `holds:manage`; throws `not_found`. Refused, and recorded as refused, to anybody else, and when nobody has asked or it has ended. */
 export async function withdrawHoldRuleEnd(
   ctx: Ctx,
   { ruleId }: WithdrawHoldRuleEndInput,
@@ -98,18 +98,23 @@ export async function withdrawHoldRuleEnd(
     const rule = await tx.holdRule.findUnique({ where: { id: ruleId } })
     if (!rule) throw new DomainError('not_found', 'There is no such rule.')
     const possible = rule.removedAt ? 'not_asked' : endWithdrawal(rule, { by: person.id, now: ctx.now })
-    if (possible === 'not_asked') {
-      return err({ rule: 'approvals:end_not_asked', message: 'Nobody asks for its end, or not any more.' })
-    }
-    if (possible === 'not_theirs') {
-      return err({ rule: 'approvals:not_your_wish', message: 'Only the person who asked for its end takes that back.' })
+    const subject = { kind: 'hold_rule', id: ruleId, name: rule.title }
+    if (possible !== 'possible') {
+      const { rule, message } = endRefusals[possible]
+      const detail = { ruleId, action: 'withdraw_end', reason: message }
+      recordAudit(tx, ctx, { event: 'hold_rule.refused', subject, decision: 'deny', rule, detail })
+      return err({ rule, message })
     }
     await tx.holdRule.update({ where: { id: ruleId }, data: endNotAsked })
-    const subject = { kind: 'hold_rule', id: ruleId, name: rule.title }
     recordAudit(tx, ctx, { event: 'hold_rule.end_withdrawn', subject, detail: { ruleId } })
     return ok(null)
   })
 }
+
+const endRefusals = {
+  not_asked: { rule: 'approvals:end_not_asked', message: 'Nobody asks for its end, or not any more.' },
+  not_theirs: { rule: 'approvals:not_your_wish', message: 'Only the person who asked for its end takes that back.' },
+} as const
 
 /** Asks for the end of the rule that another one replaces. Until a second person has ended it, the new one is asked behind all others, so that nobody alone gets it before a stricter one. */
 async function askForEnd(ctx: Ctx, { ruleId, by }: { ruleId: string; by: string }): Promise<void> {

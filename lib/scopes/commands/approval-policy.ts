@@ -64,7 +64,7 @@ export async function createApprovalRule(
 }
 
 /**
- * Lets a rule hold that somebody else has proposed because it makes approval easier. Needs `approvals:manage`; throws `not_found`. Refused to who proposed it, and when it holds
+ * Lets a rule hold that somebody else has proposed because it makes approval easier. Needs `approvals:manage`; throws `not_found`. Refused, and recorded as refused, to who proposed it, and when it holds
  * already; of two at once one does.
  */
 export async function confirmApprovalRule(
@@ -77,11 +77,8 @@ export async function confirmApprovalRule(
     await lockRules(tx)
     const rule = await tx.approvalRule.findUnique({ where: { id: input.ruleId } })
     if (!rule || rule.removedAt) throw new DomainError('not_found', 'There is no such rule.')
-    if (rule.inForceAt) return refuse('scopes:rule_holds', 'It holds already.')
-    if (rule.createdById === person.id) {
-      const message = 'You proposed this rule, and it makes approval easier, so somebody else confirms it.'
-      return refuse('scopes:own_rule', message)
-    }
+    const refusal = rule.inForceAt ? holdsAlready : rule.createdById === person.id ? ownRule : null
+    if (refusal) return refused(tx, ctx, { rule, action: 'confirm' }, refusal)
     await tx.approvalRule.update({
       where: { id: rule.id },
       data: { inForceAt: ctx.now, confirmedById: person.id },
@@ -127,7 +124,7 @@ export async function removeApprovalRule(
   })
 }
 
-/** Takes back that one has asked for the end of a rule, which goes on. Needs `approvals:manage`; throws `not_found`. Refused to anybody else, and when nobody has asked or it has ended. */
+/** Takes back that one has asked for the end of a rule, which goes on. Needs `approvals:manage`; throws `not_found`. Refused, and recorded as refused, to anybody else, and when nobody has asked or it has ended. */
 export async function withdrawApprovalRuleEnd(
   ctx: Ctx,
   { ruleId }: ConfirmApprovalRuleInput,
@@ -139,14 +136,39 @@ export async function withdrawApprovalRuleEnd(
     const rule = await tx.approvalRule.findUnique({ where: { id: ruleId } })
     if (!rule) throw new DomainError('not_found', 'There is no such rule.')
     const possible = rule.removedAt ? 'not_asked' : endWithdrawal(rule, { by: person.id, now: ctx.now })
-    if (possible === 'not_asked') return refuse('scopes:end_not_asked', 'Nobody asks for its end, or not any more.')
-    if (possible === 'not_theirs')
-      return refuse('scopes:not_your_wish', 'Only the person who asked for its end takes that back.')
+    if (possible !== 'possible') return refused(tx, ctx, { rule, action: 'withdraw_end' }, endRefusals[possible])
     await tx.approvalRule.update({ where: { id: ruleId }, data: endNotAsked })
     const subject = { kind: 'approval_rule', id: ruleId, name: rule.title }
     recordAudit(tx, ctx, { event: 'approval_rule.end_withdrawn', subject, detail: { ruleId } })
     return ok(null)
   })
+}
+
+const holdsAlready = { rule: 'scopes:rule_holds', message: 'It holds already.' } as const
+const ownRule = {
+  rule: 'scopes:own_rule',
+  message: 'You proposed this rule, and it makes approval easier, so somebody else confirms it.',
+} as const
+const endRefusals = {
+  not_asked: { rule: 'scopes:end_not_asked', message: 'Nobody asks for its end, or not any more.' },
+  not_theirs: { rule: 'scopes:not_your_wish', message: 'Only the person who asked for its end takes that back.' },
+} as const
+
+/** On the record, too. */
+function refused(
+  tx: Tx,
+  ctx: Ctx,
+  of: { rule: { id: string; title: string }; action: 'confirm' | 'withdraw_end' },
+  { rule, message }: ScopeRefusal,
+): { ok: false; error: ScopeRefusal } {
+  recordAudit(tx, ctx, {
+    event: 'approval_rule.refused',
+    subject: { kind: 'approval_rule', id: of.rule.id, name: of.rule.title },
+    decision: 'deny',
+    rule,
+    detail: { ruleId: of.rule.id, action: of.action, reason: message },
+  })
+  return refuse(rule, message)
 }
 
 /** Changes take turns: each is judged by the rules that it changes. */
