@@ -22,6 +22,8 @@ export default defineConfig({
   reporter: process.env['PLAYWRIGHT_JSON_OUTPUT_FILE'] ? [['list'], ['json']] : [['list']],
   use: {
     baseURL: process.env['WHEELHOUSE_URL'] ?? 'http://localhost:3000',
+    // What fades (a toast, a dialog) is there or is not: its contrast half way says nothing.
+    reducedMotion: 'reduce',
     trace: 'retain-on-failure',
     screenshot: 'only-on-failure',
     launchOptions: {

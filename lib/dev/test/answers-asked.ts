@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { askTest as test } from './api-ask.ts'
 import type { PolicySetDetail } from '#lib/guardrails/schema/policy-sets.ts'
@@ -27,6 +28,8 @@ test('agents', async ({ ask, team }) => {
   await ask('POST /agents?dryRun=true', draft)
   await ask('POST /agents?dryRun=true', { ...draft, ownerTeamId: 'nobody', schedule: 'daily' })
   await ask('POST /agents', draft)
+  // The records have microseconds: an instant of the same millisecond would lie before them.
+  await setTimeout(3)
   const from = new Date().toISOString()
   await ask('PATCH /agents/answering', { monthlyBudgetMicros: '25000000' })
   await ask('PUT /agents/answering/schedule', { schedule: '0 7 * * *' })
