@@ -80,6 +80,24 @@ describe('opening a session', () => {
   })
 })
 
+test('a result that is passed on while it arrives is none that is held', async () => {
+  const server = await startServer(({ method, id }, response) => {
+    if (method !== 'tools/call') return false
+    answer(response, {
+      id,
+      result: { content: [{ type: 'text', text: 'x'.repeat(2 * standardLimits.streamFromBytes) }] },
+    })
+    return true
+  })
+  const connection = connect(server.url, noCredential)
+  const call = { method: 'tools/call', params: { name: 'long' }, signal, hold: () => false }
+  const reply = await connection.request({ ...call, streams: true })
+  if (!reply.ok) throw new Error(reply.error.message)
+  expect(reply.large).toBeDefined()
+  await reply.large?.close()
+  await expect(connection.request(call)).rejects.toMatchObject({ kind: 'too_large' })
+})
+
 function connect(url: string, credential: ConstructorParameters<typeof UpstreamConnection>[0]['credential']) {
   const connection = new UpstreamConnection({ url, credential, limits: standardLimits, allowLinkLocal: false })
   stops.push(() => connection.destroy())

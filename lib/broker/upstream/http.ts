@@ -262,7 +262,7 @@ async function readText(
       if (bytes === null) break
       size += bytes.length
       held.push(bytes)
-      countHeld(post, { size, bytes: bytes.length })
+      if (!streams) countHeld(post, { size, bytes: bytes.length })
       if (size <= max) continue
       if (!streams) throw tooLarge(post)
       open = false
