@@ -1,5 +1,5 @@
 import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
-import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
+import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
 import { AuditUnavailable } from './audit/group-commit.ts'
@@ -15,7 +15,7 @@ export async function deny(
   request: AgentRequest,
   { call, denial }: { call: ToolCall; denial: Denial },
 ): Promise<Answer> {
-  const tool = parts.view.servers.get(call.serverId)?.tools.get(call.tool)
+  const tool = toolOf(parts, call)
   const given = recordedArguments(request.params, call.isMethod === true)
   const { telemetry } = request
   const now = parts.now()
@@ -65,15 +65,21 @@ async function counted(
 ): Promise<string | null> {
   const startedAt = performance.now()
   try {
-    return await parts.refusedCalls.note(call, deniedRow(call, denial, facts), (of, count) =>
-      deniedRow(of, denial, { ...facts, arguments: undefined, traceId: undefined, count, now: parts.now() }),
-    )
+    return await parts.refusedCalls.note(call, deniedRow(call, denial, facts), (of, count) => {
+      const about = { ...facts, tool: toolOf(parts, of), arguments: undefined, traceId: undefined, count }
+      return deniedRow(of, denial, { ...about, now: parts.now() })
+    })
   } catch (error) {
     if (error instanceof AuditUnavailable) return null
     throw error
   } finally {
     telemetry.took('audit', startedAt)
   }
+}
+
+/** Undefined where it is none, as of several. */
+function toolOf({ view }: PipelineParts, { serverId, tool }: ToolCall): ToolFacts | undefined {
+  return view.servers.get(serverId)?.tools.get(tool)
 }
 
 /** A tool's refusal is a result the model can read; a method's is an error, and what is not granted is not listed. */

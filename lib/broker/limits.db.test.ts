@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { freePort } from '#lib/dev/ports.ts'
-import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
+import { encryptionKey, makeAgent, makeRun, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
 import { agentSession, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
@@ -160,6 +160,26 @@ test('whoever calls what is not granted, or not there, is slowed as whoever may 
     return events.reduce((sum, { detail }) => sum + ((detail as { count?: number }).count ?? 1), 0)
   }
   await until(async () => (await recorded()) === asked.length)
+})
+
+test('one row of what several tools were refused says nothing of the first of them', async ({ db, world }) => {
+  const agent = await makeAgent(db)
+  const runs = [agent.runId, ...(await Promise.all(Array.from({ length: 4 }, () => makeRun(db, agent.agentId))))]
+  const tokens = await Promise.all(runs.map((runId) => sessionToken(db, world.broker.url, { ...agent, runId })))
+  await world.broker.broker.keeper.refresh()
+  const where = { agentId: agent.agentId, event: 'mcp.call_denied', tool: 'several' }
+  const several = () => db.auditEvent.findFirst({ where })
+  // More kinds of calls at once than get rows of their own: all of tools that read.
+  await until(async () => {
+    const asked = tokens.flatMap((token) =>
+      ['modern', 'busy', 'shared'].flatMap((serverId) =>
+        ['long', 'deep', 'slow'].map((tool) => postCall(world, { token, tool, serverId })),
+      ),
+    )
+    await Promise.all(asked)
+    return (await several()) !== null
+  })
+  expect(await several()).toMatchObject({ rule: 'rate_limited', serverId: null, runId: null, detail: { class: null } })
 })
 
 test('many agents together call a server no more often than it may be called', async ({ db, world }) => {
