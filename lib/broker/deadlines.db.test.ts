@@ -7,15 +7,19 @@ import { makeGrant } from '#lib/dev/test/registry.ts'
 import type { Keyring } from '#lib/keys/commands.ts'
 import { modernCall, RawAgent } from './testing/raw-agent.ts'
 import { startBroker } from './testing/start-broker.ts'
-import { startModernTalkative } from './testing/talkative-servers.ts'
+import { startLegacyTalkative, startModernTalkative } from './testing/talkative-servers.ts'
 
 const limits = { callDeadlineMs: 4000 }
+const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
+const initialize = { id: 1, method: 'initialize', params }
 
 /** A broker whose key service, or the database that says which key is current, can stop answering. */
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
-  const server = await startModernTalkative()
+  const servers = { modern: await startModernTalkative(), legacy: await startLegacyTalkative() }
   const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
-  await db.mcpServer.create({ data: { id: 'talkative', name: 'Talkative', url: server.url, ...rest } })
+  for (const [id, { url }] of Object.entries(servers)) {
+    await db.mcpServer.create({ data: { id, name: id, url, ...rest } })
+  }
   const keys = { answer: true }
   const keyring: Keyring = {
     ...secretBox,
@@ -27,19 +31,21 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   const broker = await startBroker({ db, databaseUrl, port, portalUrl, encryptionKey, limits, keyring })
   onCleanup(async () => {
     await broker.stop()
-    server.stop()
+    for (const server of Object.values(servers)) server.stop()
   })
-  await until(async () => (await db.mcpTool.count({ where: { state: 'approved' } })) === 3)
+  await until(async () => (await db.mcpTool.count({ where: { state: 'approved' } })) === 6)
   const agent = await makeAgent(db)
-  for (const toolName of [null, 'method:elicitation/create'])
-    await makeGrant(db, { agentId: agent.agentId, serverId: 'talkative', toolName })
+  for (const serverId of ['modern', 'legacy'])
+    for (const toolName of [null, 'method:elicitation/create'])
+      await makeGrant(db, { agentId: agent.agentId, serverId, toolName })
   await broker.broker.keeper.refresh()
-  const raw = new RawAgent(`${broker.url}/mcp/talkative`, await sessionToken(db, broker.url, agent))
-  return { raw, keys }
+  const token = await sessionToken(db, broker.url, agent)
+  const rawAt = (serverId: keyof typeof servers) => new RawAgent(`${broker.url}/mcp/${serverId}`, token)
+  return { modern: rawAt('modern'), legacy: rawAt('legacy'), servers, keys }
 })
 
 test('a call that cannot be given its state ends at its deadline', async ({ world }) => {
-  const { raw, keys } = world
+  const { modern: raw, keys } = world
   const asking = modernCall('asking', { capabilities: { elicitation: {} } })
   expect((await raw.ask(asking)).last).toMatchObject({ result: { resultType: 'input_required' } })
   keys.answer = false
@@ -48,13 +54,27 @@ test('a call that cannot be given its state ends at its deadline', async ({ worl
   expect(JSON.stringify(last)).toContain('upstream_deadline')
 })
 
-test('a session that cannot be given its name is refused with the rule, and can be begun later', async ({ world }) => {
-  const { raw, keys } = world
-  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
-  const body = { id: 1, method: 'initialize', params }
+test.for(['modern', 'legacy'] as const)(
+  'a session that cannot be given its name is refused with the rule and can be begun later, at a %s server',
+  async (era, { world }) => {
+    const { [era]: raw, keys } = world
+    keys.answer = false
+    const refused = await raw.ask({ body: initialize })
+    keys.answer = true
+    expect(refused).toMatchObject({ status: 503, last: { id: 1, error: { data: { rule: 'session_unsealed' } } } })
+    expect(await raw.ask({ body: initialize })).toMatchObject({ status: 200, session: expect.any(String) as string })
+  },
+)
+
+test('a session that got no name is ended at the server that keeps it', async ({ world }) => {
+  const { legacy: raw, servers, keys } = world
+  const { heard } = servers.legacy
+  heard.length = 0
   keys.answer = false
-  const refused = await raw.ask({ body })
+  const { status } = await raw.ask({ body: initialize })
   keys.answer = true
-  expect(refused).toMatchObject({ status: 503, last: { id: 1, error: { data: { rule: 'view_stale' } } } })
-  expect(await raw.ask({ body })).toMatchObject({ status: 200, session: expect.any(String) as string })
+  expect(status).toBe(503)
+  await until(() => heard.includes('DELETE'))
+  expect(heard.filter((what) => what === 'initialize')).toHaveLength(1)
+  expect(heard.filter((what) => what === 'DELETE')).toHaveLength(1)
 })

@@ -66,7 +66,9 @@ export async function beginSession(
     return ok(await untilAborted(begun, AbortSignal.any([of.gone, AbortSignal.timeout(sealMs)])))
   } catch (error) {
     parts.holding.log.warn({ err: error }, 'a session could not be begun')
-    return err({ rule: 'view_stale', message: 'The key that seals sessions could not be had in time.' })
+    // Nobody has its name, so nobody else would end the one at the server.
+    if (server && upstream.value) void endUpstream(parts, of, { server, session: upstream.value }).catch(() => {})
+    return err({ rule: 'session_unsealed', message: 'The key that seals sessions could not be had in time.' })
   }
 }
 
@@ -159,15 +161,22 @@ export async function endSession(parts: PipelineParts, of: Of, session: AgentSes
   const server = of.serverId === null ? undefined : parts.view.servers.get(of.serverId)
   let status = 200
   if (session.upstream && server) {
-    const signal = AbortSignal.timeout(tellMs)
-    const connection = parts.upstreams.connectionTo(server, processCaller(of.agent))
-    status = await connection.endSession(session.upstream, signal).catch(() => 200)
+    status = await endUpstream(parts, of, { server, session: session.upstream }).catch(() => 200)
   }
   if (status === 405) return { status, body: '' }
   // First for all replicas: an agent that is told of a failure says it again.
   await parts.conversations.settings.end(session)
   parts.conversations.sessions.end(session.name)
   return { status: status >= 200 && status < 500 ? status : 200, body: '' }
+}
+
+async function endUpstream(
+  parts: PipelineParts,
+  { agent }: Of,
+  { server, session }: { server: BrokeredServer; session: UpstreamSession },
+): Promise<number> {
+  const connection = parts.upstreams.connectionTo(server, processCaller(agent))
+  return await connection.endSession(session, AbortSignal.timeout(tellMs))
 }
 
 function ownerOf(parts: PipelineParts, { caller, serverId }: Pick<Of, 'caller' | 'serverId'>): SessionOwner {

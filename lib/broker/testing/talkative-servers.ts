@@ -36,7 +36,7 @@ class Gate {
 export type Talkative = {
   url: string
   gate: Gate
-  /** What was heard, in its order: `GET`, calls by the name of their tool (and their note, where there is one), other requests by method, and answers as a whole. */
+  /** What was heard, in its order: `GET` and `DELETE`, calls by the name of their tool (and their note, where there is one), other requests by method, and answers as a whole. */
   heard: string[]
   /** How long a stream takes until it is open. */
   streamMs: number
@@ -83,7 +83,10 @@ export async function startLegacyTalkative(): Promise<Talkative> {
       response.on('close', () => streams.delete(response))
       return
     }
-    if (request.method !== 'POST') return void response.writeHead(200).end()
+    if (request.method !== 'POST') {
+      heard.push(request.method!)
+      return void response.writeHead(200).end()
+    }
     let text = ''
     for await (const chunk of request) text += String(chunk)
     const body = JSON.parse(text) as Rpc

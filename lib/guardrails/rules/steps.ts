@@ -37,6 +37,7 @@ const steps: Record<NamedRule, StepId> = {
   number_inexact: 'request',
   session_ended: 'request',
   session_unknown: 'request',
+  session_unsealed: 'request',
   token_missing: 'request',
   token_invalid: 'request',
   token_expired: 'request',

@@ -4,6 +4,7 @@ const platform: RuleKeeper = {
   roles: ['platform_admin'],
   how: 'The platform team changes the code or the settings of the platform.',
 }
+const nobody: RuleKeeper = { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' }
 
 /** The rules of sessions and of what servers ask; part of the one table in schema.ts. */
 export const protocolRules = {
@@ -14,13 +15,21 @@ export const protocolRules = {
     setBy: 'The MCP server',
     changedBy: platform,
   },
+  session_unsealed: {
+    title: 'A session begins when its name is sealed',
+    explanation:
+      'All that a session is stands sealed in its name, and the key to seal it with could not be had in time: the service that keeps the keys, or the database that says which one is current, did not answer.',
+    remedy: 'Begin the session again shortly; it recovers by itself when both answer.',
+    setBy: 'Platform',
+    changedBy: nobody,
+  },
   answer_unknown: {
     title: 'Only what was asked is answered',
     explanation:
       'Nothing of this id or key waits for an answer of this agent in this session or call: it was never asked, belongs to another call, is answered already, or nobody waits for it any more.',
     remedy: 'Answer each question once, in time, under the id or key it was asked with and with the state of its call.',
     setBy: 'Platform',
-    changedBy: { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' },
+    changedBy: nobody,
   },
   state_expired: {
     title: 'The state of a call has an end',
