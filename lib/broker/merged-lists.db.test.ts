@@ -181,6 +181,19 @@ test('a handshake offers only what is granted somewhere, and what needs a sessio
   await client.close()
 })
 
+test.for(['modern', 'legacy'] as const)(
+  'a handshake of the %s era offers also what is granted at a server that nobody could speak to yet',
+  async (era, { db, world }) => {
+    const url = `http://127.0.0.1:${await freePort()}/mcp`
+    const rest = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
+    const { id: serverId } = await db.mcpServer.create({ data: { id: `away-${era}`, name: 'Away', url, ...rest } })
+    const { client } = await merged(db, world, { grants: [{ serverId, toolName: 'method:prompts' }], era })
+    expect(Object.keys(client.getServerCapabilities() ?? {}).toSorted()).toEqual(['prompts', 'tools'])
+    await expect(client.listPrompts()).rejects.toMatchObject({ data: { rule: 'upstream_unavailable' } })
+    await client.close()
+  },
+)
+
 test('a list counts against the rate of the agent once, however many servers it is of', async ({ db, world }) => {
   const { agent } = await merged(db, world, { grants: whole('east', 'west') })
   await db.agent.update({ where: { id: agent.agentId }, data: { callsPerSecond: 1 } })
@@ -191,6 +204,15 @@ test('a list counts against the rate of the agent once, however many servers it 
   expect(lengths.length).toBeGreaterThanOrEqual(3)
   expect(lengths.length).toBeLessThan(30)
   expect(new Set(lengths)).toEqual(new Set([4]))
+  const refused = lists.flatMap((list) => (list.status === 'rejected' ? [list.reason as unknown] : []))
+  expect(refused[0]).toMatchObject({ data: { rule: 'rate_limited', scope: 'agent' } })
+  // Every one of them is on record, most of them counted together.
+  const where = { agentId: agent.agentId, event: 'mcp.call_denied', rule: 'rate_limited', tool: 'prompts/list' }
+  await until(async () => {
+    const rows = await db.auditEvent.findMany({ where })
+    const counts = rows.map(({ detail }) => (detail as { count?: number }).count ?? 1)
+    return counts.reduce((sum, count) => sum + count, 0) === refused.length
+  })
   await client.close()
 })
 

@@ -3,7 +3,7 @@ import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { Talk } from './conversation/talk.ts'
 import { auditDenial } from './denials.ts'
-import { mergedOf, offers } from './merged-offer.ts'
+import { mayOffer, mergedOf } from './merged-offer.ts'
 import { type ListMethod, listOf, resultFor } from './methods.ts'
 import { cursorFor, readCursor } from './paging.ts'
 import { deny, refuse } from './deny.ts'
@@ -36,11 +36,11 @@ export async function listMerged(parts: PipelineParts, request: AgentRequest, me
   if (!parts.audit.available) return refuse(parts, request, auditDenial)
   const { caller, agent, era, id } = request
   // One call of the agent however many servers it is asked of; at each of them it is a call as well.
+  const call = { caller, serverId: '', tool: method, isMethod: true } as const
   const tooOften = parts.rates.takeForAgent(caller.agentId)
-  if (tooOften) return refuse(parts, request, tooOften, 429)
+  if (tooOften) return deny(parts, { ...request, method }, { call, denial: tooOften })
   const servers = askedFor(parts, request, method)
   if (servers.length === 0) {
-    const call = { caller, serverId: '', tool: method, isMethod: true } as const
     const denial: Denial = { rule: 'grant_missing', message: `${agent.id} holds no grant that covers ${method}.` }
     return deny(parts, { ...request, method }, { call, denial })
   }
@@ -81,7 +81,7 @@ function askedFor(parts: PipelineParts, { caller, agent }: AgentRequest, method:
   const granted = mergedOf(parts, agent).filter(
     ({ id }) => decide({ caller, serverId: id, tool: method, isMethod: true }, parts.view, now).ok,
   )
-  const having = granted.filter((server) => offers(parts, server, method) !== false)
+  const having = granted.filter((server) => mayOffer(parts, server, method))
   return having.length > 0 ? having : granted
 }
 

@@ -21,13 +21,16 @@ export function mergedOf({ view }: Pick<PipelineParts, 'view'>, agent: AgentFact
     .filter((server) => server !== undefined)
 }
 
-/** Whether a server says that it has what the method is about; null when it was not spoken to yet. */
-export function offers(parts: PipelineParts, server: BrokeredServer, method: keyof typeof needed): boolean | null {
+/** Whether a server says that it has what the method is about; one that was not spoken to yet may have it. */
+export function mayOffer(parts: PipelineParts, server: BrokeredServer, method: keyof typeof needed): boolean {
   const capabilities = parts.upstreams.spokenTo(server)?.capabilities
-  return capabilities ? capabilities[needed[method]] !== undefined : null
+  return capabilities === undefined || capabilities[needed[method]] !== undefined
 }
 
-/** What the merged endpoint has besides tools: what some server says it has of which the agent may read it. Changes are told at the servers' own addresses. */
+/**
+ * What the merged endpoint has besides tools: what some server may have of which the agent may read it. An agent asks once, so what one is down with is not left out. Changes
+ * are told at the servers' own addresses.
+ */
 export function offeredMerged(parts: PipelineParts, caller: Caller): ServerCapabilities {
   const agent = parts.view.agents.get(caller.agentId)
   const servers = agent ? mergedOf(parts, agent) : []
@@ -35,7 +38,7 @@ export function offeredMerged(parts: PipelineParts, caller: Caller): ServerCapab
   const some = (method: ReadMethod & keyof typeof needed): boolean =>
     servers.some(
       (server) =>
-        offers(parts, server, method) === true &&
+        mayOffer(parts, server, method) &&
         decide({ caller, serverId: server.id, tool: method, isMethod: true }, parts.view, now).ok,
     )
   return {
