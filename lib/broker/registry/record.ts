@@ -30,21 +30,23 @@ export async function askOnRecord<T>(
     outcome = 'answered'
     answer = () => given
   } catch (error) {
-    if (!(error instanceof DomainError)) {
-      log.error({ requestId: ctx.requestId, err: error }, 'a question to the registry failed')
-      throw new DomainError('unavailable', `Something went wrong on our side. It was written down (${ctx.requestId}).`)
+    const failure = error instanceof DomainError ? error : failedHere({ ctx, log }, error)
+    if (failure.code === 'forbidden') {
+      await recordRefusal(ctx, question, failure)
+      throw failure
     }
-    if (error.code === 'forbidden') {
-      await recordRefusal(ctx, question, error)
-      throw error
-    }
-    outcome = error.code
+    outcome = failure.code
     answer = () => {
-      throw error
+      throw failure
     }
   }
   await write(ctx, question, (asked) => ({ event: 'registry.asked', detail: { ...asked, outcome } }))
   return answer()
+}
+
+function failedHere({ ctx, log }: Asker, error: unknown): DomainError {
+  log.error({ requestId: ctx.requestId, err: error }, 'a question to the registry failed')
+  return new DomainError('unavailable', `Something went wrong on our side. It was written down (${ctx.requestId}).`)
 }
 
 /** What no database can hold is told as such, and not by the database. */
