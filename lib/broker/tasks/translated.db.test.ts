@@ -175,7 +175,7 @@ describe('an agent with a session at a server of 2026-07-28', () => {
       failureOf(connected.tasks.getTaskResult(taskId, CallToolResultSchema)),
     )
     const rules = (await Promise.all(results)).map(({ rule }) => rule ?? 'none')
-    expect(rules.toSorted()).toEqual(['none', 'none', 'rate_limited'])
+    expect(rules.toSorted()).toEqual(['calls_at_once', 'none', 'none'])
   })
 
   test('an error of the task is the error of the wait, and a failed job its result', async ({ db, world }) => {
