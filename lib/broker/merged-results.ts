@@ -1,3 +1,4 @@
+import { isRecord } from '#lib/core/is-record.ts'
 import { mergedAddress, mergedPrompt } from './merged-addresses.ts'
 import { resultFor } from './methods.ts'
 import type { AgentRequest } from './pipeline-parts.ts'
@@ -30,9 +31,9 @@ export function mergedResult(serverId: string, method: string | undefined, resul
       return withEach(result, 'prompts', (each) => renamed(each, 'name', prompt))
     case 'prompts/get':
       return withEach(result, 'messages', (message) =>
-        isFields(message) && Array.isArray(message['content'])
+        isRecord(message) && Array.isArray(message['content'])
           ? withEach(message, 'content', content)
-          : isFields(message)
+          : isRecord(message)
             ? { ...message, content: content(message['content']) }
             : message,
       )
@@ -43,14 +44,14 @@ export function mergedResult(serverId: string, method: string | undefined, resul
 
 /** A part of what a tool or a prompt says: a link to a resource, or one that is embedded. */
 function mergedContent(part: unknown, address: (own: string) => string): unknown {
-  if (!isFields(part)) return part
+  if (!isRecord(part)) return part
   if (part['type'] === 'resource_link') return renamed(part, 'uri', address)
   if (part['type'] === 'resource') return withField(part, 'resource', (resource) => renamed(resource, 'uri', address))
   return part
 }
 
 function renamed<T>(item: T, key: string, name: (own: string) => string): T {
-  if (!isFields(item)) return item
+  if (!isRecord(item)) return item
   const own = item[key]
   return typeof own === 'string' ? { ...item, [key]: name(own) } : item
 }
@@ -62,9 +63,5 @@ function withEach(fields: Fields, key: string, change: (item: unknown) => unknow
 
 function withField(fields: Fields, key: string, change: (value: Fields) => Fields): Fields {
   const value = fields[key]
-  return isFields(value) ? { ...fields, [key]: change(value) } : fields
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+  return isRecord(value) ? { ...fields, [key]: change(value) } : fields
 }

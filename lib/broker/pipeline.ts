@@ -1,8 +1,10 @@
-// The way of a call. What may happen here and what may not: it reads memory only (the view of the registry, never the database), and
-// it waits for three things at most: the intent of a change to be durable, the upstream, and the record of the end to be durable. A call that a rule holds
-// waits before that for a person (holding/).
+// The way of a call. What may happen here and what may not: whether it is allowed is decided in memory (by the view of the registry), and
+// most calls wait for three things at most: the intent of a change to be durable, the upstream, and the record of the end to be durable. What waits for more, and why: a
+// call under a grant with a rate, to be counted at all brokers together; one that goes on or asks something back, for what is sealed or stands in rows; one that a rule
+// holds, for a person (holding/).
 // Nothing leaves before its record is durable, and whatever fails refuses.
 import { digestOf } from '#lib/core/canonical-json.ts'
+import { isRecord } from '#lib/core/is-record.ts'
 import { ok } from '#lib/core/result.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
@@ -127,9 +129,9 @@ async function waitForPerson(
 }
 
 /** Sends what is decided about, if it may go now. */
-export async function proceed(parts: PipelineParts, request: AgentRequest, admitted: Going): Promise<Answer> {
-  const { call } = admitted
-  const counted = admitted.allowed.grant.rate ? await countRated(parts, admitted) : ok({ ...admitted, rule: null })
+export async function proceed(parts: PipelineParts, request: AgentRequest, decided: Going): Promise<Answer> {
+  const { call } = decided
+  const counted = decided.allowed.grant.rate ? await countRated(parts, decided) : ok({ ...decided, rule: null })
   if (!counted.ok) return deny(parts, request, { call, denial: counted.error })
   const { rule, ...going } = counted.value
   if (rule) return waitForPerson(parts, request, { ...going, rule })
@@ -139,7 +141,7 @@ export async function proceed(parts: PipelineParts, request: AgentRequest, admit
 }
 
 /** Why an allowed call may not go now, though it may later. Last the circuit: whom it admits must go. */
-function admit(parts: PipelineParts, call: ToolCall, allowed: Allowed): Denial | null {
+export function admit(parts: PipelineParts, call: ToolCall, allowed: Allowed): Denial | null {
   const server = allowed.server as BrokeredServer
   const full = parts.inFlight.atOnce.denialFor(call, parts.limits)
   return full ?? parts.rates.takeForServer(server.id) ?? circuitDenial(parts.health, server, call)
@@ -280,8 +282,4 @@ function answerOf(
     message: 'The call was cancelled by its caller.',
   }
   return deniedAnswer(request, denial, pointerOf(parts, request, about))
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

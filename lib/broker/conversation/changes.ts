@@ -59,3 +59,17 @@ export function mayHear(
     heard.resourceSubscriptions = [...(resourceSubscriptions as readonly string[])]
   return { filter: heard, hearings: [...hearings.values()].filter((hearing) => hearing !== null) }
 }
+
+/** All that a session is told of, and what it watches: it names no filter of its own. */
+export function everything(watched: Iterable<string>) {
+  const lists = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true } as const
+  return { ...lists, resourceSubscriptions: [...watched] }
+}
+
+/** Whether a session may be told of anything by a server. */
+export function mayHearAny(
+  parts: Pick<PipelineParts, 'view' | 'now'>,
+  of: { caller: Caller; serverId: string },
+): boolean {
+  return mayHear(parts, of, everything([])).hearings.length > 0
+}

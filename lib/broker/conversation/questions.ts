@@ -1,3 +1,4 @@
+import { isRecord } from '#lib/core/is-record.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Log } from '#lib/log/log.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
@@ -106,12 +107,8 @@ export class Questions {
 
 /** Null: it is neither a result nor an error. */
 export function replyOf({ result, error }: RpcMessage): AgentReply | null {
-  if (isObject(result)) return { result }
-  if (result !== undefined || !isObject(error) || !Number.isSafeInteger(error['code'])) return null
+  if (isRecord(result)) return { result }
+  if (result !== undefined || !isRecord(error) || !Number.isSafeInteger(error['code'])) return null
   const { code, message } = error
   return { error: { code: code as number, message: typeof message === 'string' ? message : 'It failed.' } }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -20,7 +20,7 @@ import {
   type RpcId,
 } from '../wire.ts'
 import { isAsk, permit } from './asks.ts'
-import { mayHear, methodToHear } from './changes.ts'
+import { everything, mayHear, mayHearAny, methodToHear } from './changes.ts'
 import { type MarkedCall, markFor, readMark } from './event-marks.ts'
 import { afterDiscovery, type Lasting, type Listener, listenModern, mayRead, openLasting } from './listening.ts'
 import { answerForAgent, askInSession, cancellationFor } from './own-session.ts'
@@ -98,7 +98,7 @@ async function listen(parts: PipelineParts, listener: Listener, about: About): P
   const { session, server, lasting } = about
   const connection = parts.upstreams.connectionTo(server, processCaller(listener.agent))
   const of = { caller: listener.caller, serverId: server.id }
-  if (!session.upstream && mayHear(parts, of, everything([])).hearings.length === 0) return null
+  if (!session.upstream && !mayHearAny(parts, of)) return null
   const notNow = streamDenial(parts.health, server)
   if (notNow) return refusedStream(parts, listener, { status: 503, id: null, denial: notNow })
   if (session.upstream) return await continueSession(parts, listener, { ...about, connection })
@@ -295,11 +295,6 @@ async function endOf(
 }
 
 /** What a session is told of without asking for it, and what it watches. */
-function everything(watched: Iterable<string>) {
-  const lists = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true } as const
-  return { ...lists, resourceSubscriptions: [...watched] }
-}
-
 export function sessionNotFound(id: RpcId = null): Answer {
   return errorAnswer(404, id, { code: -32001, message: 'Session not found: begin a new one with initialize.' })
 }

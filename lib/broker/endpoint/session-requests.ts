@@ -5,6 +5,7 @@ import type { AgentFacts, Caller } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { askMethods, tasksMethod } from '#lib/registry/schema.ts'
 import { askable } from '../conversation/asks.ts'
+import { mayHearAny } from '../conversation/changes.ts'
 import { mayRead } from '../conversation/listening.ts'
 import { sessionNotFound } from '../conversation/session-stream.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
@@ -79,9 +80,9 @@ async function ownSession(
 ): Promise<Result<UpstreamSession | null, Denial>> {
   const told = askable(parts, of, { serverId: server.id, declared })
   const may = (method: string): boolean => mayRead(parts, of, server.id, method)
-  const mayHear = ['resources/subscribe', 'prompts/list', 'resources/list'].some(may)
+  const hears = mayHearAny(parts, { caller: of.caller, serverId: server.id })
   // For whom nothing is kept there, the server is not even greeted.
-  if (!told && !mayHear && !mayUseTasks(parts, of.caller, server.id).ok) return ok(null)
+  if (!told && !hears && !mayUseTasks(parts, of.caller, server.id).ok) return ok(null)
   let session: UpstreamSession | null = null
   const signal = AbortSignal.any([of.gone, AbortSignal.timeout(beginMs)])
   const denial = await reached(parts, server, signal, async () => {

@@ -6,7 +6,7 @@ import { newRequestId } from '#lib/core/ids.ts'
 import type { Db } from '#lib/db/client.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { Log } from '#lib/log/log.ts'
-import { type BrokerLimits, isDeeperThan } from '#lib/guardrails/rules/request-limits.ts'
+import { type BrokerLimits, requestTooDeep } from '#lib/guardrails/rules/request-limits.ts'
 import { inexactDenial } from '../denials.ts'
 import { metadataPath, type ResourceAddresses } from '../endpoint/challenge.ts'
 import { RateLimits } from '../rate-limits.ts'
@@ -57,12 +57,8 @@ export class RegistryAnswers {
     if (text !== null && body === undefined) {
       return plain(errorAnswer(400, null, { code: -32700, message: 'Parse error: the request body is not valid JSON' }))
     }
-    if (isDeeperThan(body, depthMax)) {
-      return this.#refused(400, {
-        rule: 'request_too_deep',
-        message: `A request may be nested ${depthMax} levels deep.`,
-      })
-    }
+    const tooDeep = requestTooDeep(body, depthMax)
+    if (tooDeep) return this.#refused(400, tooDeep)
     const inexact = text === null ? null : inexactDenial(text)
     if (inexact) return this.#refused(400, inexact)
     const asker = { ctx: person, log: this.#parts.log }

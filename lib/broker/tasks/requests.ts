@@ -4,11 +4,10 @@ import type { Result } from '#lib/core/result.ts'
 import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { answersIn, noAnswers } from '../conversation/continued.ts'
-import { auditDenial, circuitDenial } from '../denials.ts'
+import { auditDenial } from '../denials.ts'
 import { deny, refuse } from '../deny.ts'
-import { carryOut } from '../pipeline.ts'
+import { admit, carryOut } from '../pipeline.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts } from '../pipeline-parts.ts'
-import type { BrokeredServer } from '../view/view.ts'
 import { type Answer, errorAnswer } from '../wire.ts'
 import { decideTask, mayUseTasks, namesTasks } from './offered.ts'
 import { missingCapability, strangeTask, unknownTask } from './refusals.ts'
@@ -69,11 +68,7 @@ async function carryOutMethod(
   const { serverId } = call
   if (!decision.ok) return denyTask(parts, request, { serverId, denial: decision.error })
   const allowed = decision.value
-  const denial =
-    uninvited ??
-    parts.inFlight.atOnce.denialFor(call, parts.limits) ??
-    parts.rates.takeForServer(serverId) ??
-    circuitDenial(parts.health, allowed.server as BrokeredServer, call)
+  const denial = uninvited ?? admit(parts, call, allowed)
   if (denial) return denyTask(parts, request, { serverId, denial })
   return await carryOut(parts, request, { call, allowed: { ...allowed, tool: methodFacts(method, allowed.tool) } })
 }

@@ -1,3 +1,4 @@
+import { isRecord } from '#lib/core/is-record.ts'
 import { z } from 'zod'
 import { asksAtOnceMax, asksMax, permit } from '../conversation/asks.ts'
 import type { Turn } from '../conversation/conversation.ts'
@@ -188,8 +189,4 @@ async function send(
 
 function clamped(ms: number | undefined): number {
   return Math.min(Math.max(ms ?? pollMs.usual, pollMs.least), pollMs.most)
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -6,6 +6,7 @@ import { CredentialFailure, type UpstreamCredential } from './credential.ts'
 import { type Envelope, paramsFor } from './envelope.ts'
 import { shakeHands, type Handshake } from './handshake.ts'
 import { CutOff, UpstreamFailure, UpstreamRefusal } from './failure.ts'
+import type { Incoming } from './incoming.ts'
 import {
   postNotification,
   type Post,
@@ -178,13 +179,10 @@ export class UpstreamConnection {
     session: UpstreamSession,
     { lastEventId, relay, signal }: { lastEventId: string | null; relay: Relay; signal: AbortSignal },
   ): Promise<{ status: number; read: (() => Promise<void>) | null }> {
-    if (!this.#credential.current()) await this.#obtain(signal)
-    const post = { ...this.#postOf(null, { signal, session, lasting: true, exact: true }), relay }
-    post.headers['accept'] = 'text/event-stream'
-    if (lastEventId !== null) post.headers['last-event-id'] = lastEventId
-    const response = await send(post, 'GET')
+    const { post, response } = await this.#get(session, { lastEventId, signal, exact: true })
     const isStream = typeOf(response).startsWith('text/event-stream')
-    if (response.statusCode === 200 && isStream) return { status: 200, read: () => readStream(response, post) }
+    if (response.statusCode === 200 && isStream)
+      return { status: 200, read: () => readStream(response, { ...post, relay }) }
     await response.dump()
     return { status: response.statusCode, read: null }
   }
@@ -284,11 +282,20 @@ export class UpstreamConnection {
     { eventId, post, id }: { eventId: string; post: Post; id: string | number },
   ): Promise<RpcReply> {
     const { signal, exact, relay, hold } = post
+    const { post: get, response } = await this.#get(session, { lastEventId: eventId, signal, exact })
+    return withoutType(await readReply(response, { ...get, relay, hold }, id))
+  }
+
+  /** Asks for the events of a session, those after one of them if it is named. */
+  async #get(
+    session: UpstreamSession,
+    { lastEventId, signal, exact }: { lastEventId: string | null } & Pick<Post, 'signal' | 'exact'>,
+  ): Promise<{ post: Post; response: Incoming }> {
     if (!this.#credential.current()) await this.#obtain(signal)
-    const get = { ...this.#postOf(null, { signal, session, lasting: true, exact }), relay, hold }
-    get.headers['accept'] = 'text/event-stream'
-    get.headers['last-event-id'] = eventId
-    return withoutType(await readReply(await send(get, 'GET'), get, id))
+    const post = this.#postOf(null, { signal, session, lasting: true, exact })
+    post.headers['accept'] = 'text/event-stream'
+    if (lastEventId !== null) post.headers['last-event-id'] = lastEventId
+    return { post, response: await send(post, 'GET') }
   }
 
   #cancel(post: Post, requestId: number | string): void {

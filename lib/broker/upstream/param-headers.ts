@@ -1,3 +1,5 @@
+import { isRecord } from '#lib/core/is-record.ts'
+
 type Declaration = { header: string; path: readonly string[] }
 
 const declared = new WeakMap<object, readonly Declaration[]>()
@@ -105,8 +107,4 @@ function annotated(schema: object, path: readonly string[]): Annotated[] {
 /** A token of RFC 9110. */
 function isToken(header: unknown): header is string {
   return typeof header === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(header)
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

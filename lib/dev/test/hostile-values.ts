@@ -1,3 +1,4 @@
+import { isRecord } from '#lib/core/is-record.ts'
 import fc from 'fast-check'
 import { z } from 'zod'
 
@@ -56,15 +57,15 @@ export function withValue(value: unknown, place: Place, json: string): string {
     texts[Number(first)] = withValue(items[Number(first)], rest, json)
     return `[${texts.join(',')}]`
   }
-  const members = Object.entries(isObject(value) ? value : {}).filter(([key]) => key !== first)
-  const member = isObject(value) ? value[first] : undefined
+  const members = Object.entries(isRecord(value) ? value : {}).filter(([key]) => key !== first)
+  const member = isRecord(value) ? value[first] : undefined
   const texts = members.map(([key, other]) => `${JSON.stringify(key)}:${JSON.stringify(other)}`)
   return `{${[...texts, `${JSON.stringify(first)}:${withValue(member, rest, json)}`].join(',')}}`
 }
 
 function ofValue(value: unknown, place: Place): Place[] {
   if (Array.isArray(value)) return [place, ...value.slice(0, 1).flatMap((item) => ofValue(item, [...place, '0']))]
-  if (!isObject(value)) return [place]
+  if (!isRecord(value)) return [place]
   return [place, ...Object.entries(value).flatMap(([key, member]) => ofValue(member, [...place, key]))]
 }
 
@@ -76,7 +77,7 @@ function ofSchema(schema: JsonSchema, place: Place): Place[] {
   for (const [key, member] of Object.entries((schema['properties'] ?? {}) as Record<string, JsonSchema>)) {
     below.push(...ofSchema(member, [...place, key]))
   }
-  if (isObject(schema['items'])) below.push(...ofSchema(schema['items'], [...place, '0']))
+  if (isRecord(schema['items'])) below.push(...ofSchema(schema['items'], [...place, '0']))
   for (const kind of ['anyOf', 'oneOf', 'allOf']) {
     for (const one of (schema[kind] ?? []) as JsonSchema[]) below.push(...ofSchema(one, place))
   }
@@ -85,8 +86,4 @@ function ofSchema(schema: JsonSchema, place: Place): Place[] {
 
 function jsonSchemaOf(schema: z.ZodType): JsonSchema {
   return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as JsonSchema
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,3 +1,4 @@
+import { isRecord } from '#lib/core/is-record.ts'
 import { LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { slugify } from '#lib/core/slug.ts'
@@ -215,8 +216,4 @@ function oneLineOf(text: string): string {
 
 function at(line: number, column: number, field: string, message: string): ServerJsonError {
   return { line, column, field, message }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { isRecord, type Message } from './messages.ts'
+import { isRecord } from '#lib/core/is-record.ts'
+import type { Message } from './messages.ts'
 
 const sessionsMax = 1000
 

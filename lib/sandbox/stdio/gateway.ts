@@ -6,16 +6,8 @@ import { Deadline } from './deadline.ts'
 import { Exchange, readBody } from './exchange.ts'
 import type { HostedProcess, Usable } from './hosted-process.ts'
 import type { StdioLimits } from './limits.ts'
-import {
-  errorCode,
-  errorMessage,
-  failureMessage,
-  isRecord,
-  kindOf,
-  type Message,
-  metaOf,
-  StdioFailure,
-} from './messages.ts'
+import { isRecord } from '#lib/core/is-record.ts'
+import { errorCode, errorMessage, failureMessage, kindOf, type Message, metaOf, StdioFailure } from './messages.ts'
 import type { Caller } from './multiplexer.ts'
 import { modernVersion } from './opening.ts'
 

@@ -1,4 +1,5 @@
-import { isRecord, type Message, StdioFailure } from './messages.ts'
+import { isRecord } from '#lib/core/is-record.ts'
+import { type Message, StdioFailure } from './messages.ts'
 import type { StreamRedactor } from './redaction.ts'
 
 /**

@@ -1,3 +1,4 @@
+import { isRecord } from '#lib/core/is-record.ts'
 import { stdioRuleKey } from '#lib/core/stdio-ticket.ts'
 
 /** JSON-RPC 2.0 as it is on the wire. What comes from a server is data of a stranger: only what is checked here is relied on. */
@@ -36,10 +37,6 @@ export function kindOf(value: unknown): MessageKind | null {
   if (typeof method === 'string') return hasId ? 'request' : id === undefined ? 'notification' : null
   if (!hasId) return null
   return isRecord(value['result']) !== isRecord(value['error']) ? 'response' : null
-}
-
-export function isRecord(value: unknown): value is Message {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 export function metaOf(message: Message): Message {

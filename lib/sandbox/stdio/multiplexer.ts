@@ -1,6 +1,7 @@
 import { LargeResult, type LineSink, type ResultSink, resultIn } from './large-result.ts'
 import type { LongLine } from './lines.ts'
-import { errorCode, errorMessage, isRecord, kindOf, type Message, metaOf, StdioFailure, withMeta } from './messages.ts'
+import { isRecord } from '#lib/core/is-record.ts'
+import { errorCode, errorMessage, kindOf, type Message, metaOf, StdioFailure, withMeta } from './messages.ts'
 import type { StreamRedactor } from './redaction.ts'
 import type { Spool } from './spool.ts'
 

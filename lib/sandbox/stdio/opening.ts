@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isRecord, type Message, StdioFailure } from './messages.ts'
+import { isRecord } from '#lib/core/is-record.ts'
+import { type Message, StdioFailure } from './messages.ts'
 import type { Caller, Multiplexer } from './multiplexer.ts'
 
 /** How a server is spoken to: statelessly since 2026-07-28, or in the one session a process of an older one has. */
