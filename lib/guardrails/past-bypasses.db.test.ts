@@ -51,3 +51,36 @@ test('of the past the bypasses of then let calls through, whatever became of the
   expect(outcomes).toEqual(['held', 'allowed', 'held'])
   expect((await simulate({ ...ctx, now: new Date() }, call)).outcome).toBe('allowed')
 })
+
+test('of the past a bypass let calls of an agent through whose owner or team its opener became later', async ({
+  db,
+}) => {
+  const [{ id: agentId, teamId }, serverId] = [await makeAgent(db), await makeServer(db)]
+  const ctx = ctxFor(db)
+  await makeGrant(db, { agentId, serverId })
+  const rule = await db.holdRule.create({
+    data: { title: 'Reads wait', serverId, deciderRoles: ['security'], decideSeconds: 60 },
+  })
+  const openedBy = await makePerson(db, { roles: ['on_call'] })
+  const openedAt = await instant(db)
+  const opened = {
+    reason: 'All are away.',
+    openedById: openedBy.id,
+    openedAt,
+    expiresAt: new Date(openedAt.getTime() + dayMs),
+  }
+  const { id } = await db.holdBypass.create({ data: { ruleId: rule.id, ...opened } })
+  const during = await instant(db)
+  const at = async (when: Date) => {
+    const call = { agentId, serverId, tool: 'look', arguments: {}, at: when.toISOString() }
+    return (await simulate({ ...ctx, now: new Date() }, call)).outcome
+  }
+  expect(await at(during)).toBe('allowed')
+  // While it is open, being accountable counts from then on.
+  await db.agent.update({ where: { id: agentId }, data: { accountablePersonId: openedBy.id } })
+  const theirs = await instant(db)
+  expect([await at(during), await at(theirs)]).toEqual(['allowed', 'held'])
+  await db.holdBypass.update({ where: { id }, data: { endedAt: await instant(db) } })
+  await db.teamMember.create({ data: { personId: openedBy.id, teamId } })
+  expect([await at(during), await at(theirs)]).toEqual(['allowed', 'held'])
+})

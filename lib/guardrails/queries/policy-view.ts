@@ -34,7 +34,7 @@ export async function loadRegistryFacts(
     ask(ctx, agentsSql, [agentId], past && agentThen(agentId, past)),
     ask(ctx, serverFactsSql, [serverId], past && serverThen(serverId, past)),
     ask(ctx, stopsSql, undefined, past && asTheyWere(past, ['StopOrder'])),
-    ask(ctx, holdRulesSql, undefined, past && holdRulesThen(past)),
+    ask(ctx, holdRulesSql, undefined, past && holdRulesThen(agentId, past)),
   ])
   return {
     agents: new Map(agents.map((row) => [row.id, agentFactsOf(row)])),
@@ -58,10 +58,7 @@ async function ask<Row>(ctx: Ctx, { text }: FactsSql<Row>, keys: string[] | unde
 }
 
 function agentThen(agentId: string, at: Date): Prisma.Sql {
-  const tables = asTheyWere(at, [
-    { table: 'Agent', where: Prisma.sql`e."key" = ${agentId}` },
-    { table: 'Grant', where: Prisma.sql`e."parent" = ${agentId}` },
-  ])
+  const tables = asTheyWere(at, [thisAgent(agentId), { table: 'Grant', where: Prisma.sql`e."parent" = ${agentId}` }])
   // Which agents had spent their budget is told by what was recorded when they had.
   return Prisma.sql`${tables}, "OverBudget" as (
     select last."agentId", last."detail"->>'month' as "month", (last."detail"->>'spentMicros')::bigint as "spentMicros",
@@ -70,6 +67,10 @@ function agentThen(agentId: string, at: Date): Prisma.Sql {
       where e."agentId" = ${agentId} and e."event" in ('agent.over_budget', 'agent.within_budget') and e."at" <= ${at}
       order by e."seq" desc limit 1) last
     where last."event" = 'agent.over_budget') `
+}
+
+function thisAgent(agentId: string) {
+  return { table: 'Agent', where: Prisma.sql`e."key" = ${agentId}` } as const
 }
 
 function serverThen(serverId: string, at: Date): Prisma.Sql {
@@ -81,10 +82,11 @@ function serverThen(serverId: string, at: Date): Prisma.Sql {
 
 /**
  * A rule is never changed: it is made, takes the place of the one that it replaces when that one ends, and is removed. A bypass is opened and ends; while it had not, its opener might
- * open one, for else it would have ended.
+ * open one, for else it would have ended. It was not for agents of its opener of then, nor for what was written down: of memberships of teams there is no history, so those that its
+ * opener had when it was opened count, and an agent that was given away while it was open counts as theirs also before.
  */
-function holdRulesThen(at: Date): Prisma.Sql {
-  return Prisma.sql`with "HoldRule" as (
+function holdRulesThen(agentId: string, at: Date): Prisma.Sql {
+  return Prisma.sql`${asTheyWere(at, [thisAgent(agentId)])}, "HoldRule" as (
     select "then".* from "HoldRule" r cross join lateral jsonb_populate_record(null::"HoldRule", to_jsonb(r) - 'removedAt' ||
       case when r."movedAt" > ${at} then jsonb_build_object('position', r."positionBefore") else '{}' end) "then"
     where r."createdAt" <= ${at} and (r."removedAt" is null or r."removedAt" > ${at})
@@ -93,5 +95,6 @@ function holdRulesThen(at: Date): Prisma.Sql {
     where b."openedAt" <= ${at} and (b."endedAt" is null or b."endedAt" > ${at})
   ), "Person" as (
     select "then".* from "Person" p cross join lateral jsonb_populate_record(null::"Person", to_jsonb(p) || '{"active": true}') "then"
-  ), "PersonRole" as (select distinct "openedById" as "personId", 'security' as "role" from "HoldBypass") `
+  ), "PersonRole" as (select distinct "openedById" as "personId", 'security' as "role" from "HoldBypass"),
+  "TeamMember" as (select * from "TeamMember" where false) `
 }
