@@ -86,7 +86,7 @@ export const kindFacts = {
   },
   grant: {
     label: 'Grants that end',
-    says: 'A scope of my agents ends soon, or was revoked.',
+    says: 'A scope of my agents ends soon, has ended or was revoked, or the approval policy granted one.',
     needs: 'agents:read',
     ...news,
   },
@@ -128,7 +128,7 @@ export const kindFacts = {
   },
   rule_change: {
     label: 'Changes of rules and of what they choose by',
-    says: 'A rule about who approves, which calls are held or what policies are tried by, or a fact of a server or tool, changes or waits for a second person.',
+    says: 'A rule about who approves, which calls are held or what policies are tried by changes, or a fact of a server or tool is lowered; also what waits for a second person, and what was taken back.',
     needs: 'requests:read',
     ...waits,
   },

@@ -138,50 +138,40 @@ export function by({ actor, detail }: { actor: { name: string }; detail: object 
   return standsInFor ? `${actor.name}, for ${standsInFor.name}` : actor.name
 }
 
-const ruleKinds = {
-  'approvals:manage': { path: paths.approvalPolicy(), easier: 'approval' },
-  'holds:manage': { path: paths.approvals('rules'), easier: 'calling' },
-  'policies:manage': { path: paths.guardrails(), easier: 'trying' },
+/** Where whoever may confirm a change looks at it. */
+const rulePaths = {
+  'approvals:manage': paths.approvalPolicy(),
+  'holds:manage': paths.approvals('rules'),
+  'policies:manage': paths.guardrails(),
 } as const
 
-/** A change of a rule that a second person confirms: to those who may. */
-/** A lower fact of a server or tool waits for a second person, or what became of it. */
+type RuleChange = { of: keyof typeof rulePaths; what: string; reason: string }
+
+/** A change of a rule waits for a second person: to those who may confirm it. */
+export function ruleAsks(event: AuditView, { of, what, reason }: RuleChange): Telling {
+  const title = `${event.actor.name} asks for a second person: “${event.subject.name}” ${what}`
+  return ofRule(event, of, { title, body: reason })
+}
+
+/** What became of a rule about who approves, which calls are held or what policies are tried by: also whoever did not do it should know. */
+export function ruleChanged(event: AuditView, { of, what, reason }: RuleChange): Telling {
+  const title = `The rule “${event.subject.name}” ${what}`
+  return ofRule(event, of, { title, body: `${event.actor.name}: ${reason}` })
+}
+
+function ofRule(event: AuditView, of: RuleChange['of'], said: { title: string; body: string }): Telling {
+  const thread = `rule:${event.subject.id}`
+  return { kind: 'rule_change', ...said, path: rulePaths[of], thread, audiences: [{ to: 'holders', of }] }
+}
+
+/** A lower fact of a server or tool waits for a second person, or what became of it: to those who may confirm it, where they do. */
 export function loosening(event: AuditView, said: { title: string; body: string }): Telling {
+  const serverId = event.subject.id
   return {
     kind: 'rule_change',
     ...said,
-    path: paths.server(event.subject.id),
-    thread: `server:${event.subject.id}`,
+    path: event.tool === null ? paths.server(serverId) : paths.serverTool(serverId, event.tool),
+    thread: `server:${serverId}`,
     audiences: [{ to: 'holders', of: 'servers:manage' }],
-  }
-}
-
-/** What became of a rule about who approves, or which calls are held: also whoever did not do it should know. */
-export function ruleChanged(
-  event: AuditView,
-  change: { of: 'approvals:manage' | 'holds:manage'; what: string; reason: string },
-): Telling {
-  return {
-    kind: 'rule_change',
-    title: `The rule “${event.subject.name}” ${change.what}`,
-    body: `${event.actor.name}: ${change.reason}`,
-    path: change.of === 'approvals:manage' ? paths.approvalPolicy() : paths.approvals('rules'),
-    thread: `rule:${event.subject.id}`,
-    audiences: [{ to: 'holders', of: change.of }],
-  }
-}
-
-export function ruleChange(
-  event: AuditView,
-  change: { of: keyof typeof ruleKinds; what: string; reason: string | null },
-): Telling {
-  const { path, easier } = ruleKinds[change.of]
-  return {
-    kind: 'rule_change',
-    title: `${event.actor.name} asks for a second person: “${event.subject.name}” ${change.what}`,
-    body: change.reason ?? `It makes ${easier} easier, so it holds when somebody else confirms it.`,
-    path,
-    thread: `rule:${event.subject.id}`,
-    audiences: [{ to: 'holders', of: change.of }],
   }
 }

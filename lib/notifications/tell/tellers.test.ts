@@ -18,7 +18,7 @@ const event = {
   requestId: null,
 }
 
-test('people are told of events that exist, and every kind is told of by one', () => {
+test('people are told of events that exist, and of no call that goes through', () => {
   expect(toldEvents().filter((name) => !auditEventNames.includes(name))).toEqual([])
   expect(tellingOf({ ...event, event: 'mcp.call_allowed', detail: {} })).toBeNull()
 })
@@ -56,6 +56,8 @@ test('what rules became, and what the approval policy granted by itself, is told
     ['approval_rule.confirmed', 'approvals:manage'],
     ['hold_rule.created', 'holds:manage'],
     ['hold_rule.removed', 'holds:manage'],
+    ['approval_rule.end_withdrawn', 'approvals:manage'],
+    ['hold_rule.end_withdrawn', 'holds:manage'],
   ] as const) {
     expect(told(name, { ruleId: 'r', reason: 'so' })).toMatchObject({ audiences: [{ to: 'holders', of }] })
   }
@@ -68,7 +70,32 @@ test('what rules became, and what the approval policy granted by itself, is told
   })
 })
 
-test('a lower fact of a server is told of to who may confirm it', () => {
+test('what policies are tried by is told of to who sets it: what changed, what waits, and what does so no more', () => {
+  const subject = { kind: 'policy_trial_terms', id: '1', name: 'What a policy set is tried by' }
+  const before = { logOnlyMinutes: 60, logOnlyCalls: 1 }
+  const change = { before, after: { logOnlyMinutes: 30, logOnlyCalls: 2 } }
+  const told = (name: string, detail: Record<string, unknown>) =>
+    tellingOf({ ...event, agentId: null, subject, event: `policy_trial_terms.${name}`, detail })
+  expect(told('proposed', change)).toMatchObject({
+    title: 'Maya asks for a second person: “What a policy set is tried by” is to be less',
+    body: 'In log-only for 30 minutes and 2 calls instead of 60 minutes and 1 call. It is less than the defaults, so it holds when somebody else confirms it.',
+  })
+  const titles = [
+    told('changed', change),
+    told('confirmed', { ...change, proposedBy: 'Ada' }),
+    told('withdrawn', change.after),
+  ].map((telling) => {
+    expect(telling).toMatchObject({
+      kind: 'rule_change',
+      path: '/guardrails',
+      audiences: [{ to: 'holders', of: 'policies:manage' }],
+    })
+    return telling!.title.replace('The rule “What a policy set is tried by” ', '')
+  })
+  expect(titles).toEqual(['was changed', 'was confirmed and holds', 'stays as it is'])
+})
+
+test('a lower fact of a server or tool is told of to who may confirm it, where they do, and what became of it', () => {
   const subject = { kind: 'server', id: 'erp', name: 'ERP' }
   const detail = { looseningId: 'l', what: 'environment', before: 'production', after: 'staging', reason: null }
   expect(tellingOf({ ...event, subject, event: 'server.loosening_proposed', detail })).toMatchObject({
@@ -76,6 +103,23 @@ test('a lower fact of a server is told of to who may confirm it', () => {
     path: '/servers/erp',
     audiences: [{ to: 'holders', of: 'servers:manage' }],
   })
+  const ofTool = { ...event, subject, tool: 'post' }
+  const lower = { ...detail, what: 'tool_class', before: 'write', after: 'read', reason: 'It only looks.' }
+  expect(tellingOf({ ...ofTool, event: 'server.loosening_proposed', detail: lower })).toMatchObject({
+    title: 'Maya asks for a second person: ERP, post is read instead of write',
+    path: '/servers/erp/tools/post',
+  })
+  for (const [how, body] of [
+    ['withdrawn', 'Maya took it back.'],
+    ['replaced', 'Something else was said of it since.'],
+  ]) {
+    const ended = { looseningId: 'l', how }
+    expect(tellingOf({ ...ofTool, event: 'server.loosening_ended', detail: ended })).toMatchObject({
+      title: 'What was proposed of post waits for nobody any more',
+      body,
+      audiences: [{ to: 'holders', of: 'servers:manage' }],
+    })
+  }
 })
 
 test('the owners of an agent are told that its calls are limited, and that they are not any more', () => {

@@ -1,5 +1,7 @@
 import type { AuditEventName } from '#lib/audit/events.ts'
+import type { TrialTerms } from '#lib/audit/event-details.ts'
 import type { AuditView } from '#lib/audit/schema.ts'
+import { plural } from '#lib/core/count.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
 import { type LoosenedFact, looseningText } from '#lib/registry/schema/loosenings.ts'
@@ -18,7 +20,7 @@ import {
   owners,
   policy,
   request,
-  ruleChange,
+  ruleAsks,
   ruleChanged,
   runner,
   scopeOf,
@@ -206,7 +208,12 @@ const tellers: Tellers = {
     body: `Nobody answers for it, and its tier is ${event.detail.tier} now: it is suspended on ${minuteOf(event.detail.after)} unless somebody takes it over.`,
     audiences: [{ to: 'takers', agentId: event.agentId ?? '' }],
   }),
-  'approval_rule.proposed': (event) => ruleChange(event, { of: 'approvals:manage', what: 'is proposed', reason: null }),
+  'approval_rule.proposed': (event) =>
+    ruleAsks(event, {
+      of: 'approvals:manage',
+      what: 'is proposed',
+      reason: 'It makes approval easier, so it holds when somebody else confirms it.',
+    }),
   'approval_rule.created': (event) =>
     ruleChanged(event, {
       of: 'approvals:manage',
@@ -226,9 +233,11 @@ const tellers: Tellers = {
   'hold_rule.removed': (event) =>
     ruleChanged(event, { of: 'holds:manage', what: 'was removed', reason: event.detail.reason }),
   'approval_rule.end_asked': (event) =>
-    ruleChange(event, { of: 'approvals:manage', what: 'is to end', reason: event.detail.reason }),
+    ruleAsks(event, { of: 'approvals:manage', what: 'is to end', reason: event.detail.reason }),
+  'approval_rule.end_withdrawn': (event) => ruleChanged(event, { of: 'approvals:manage', ...goesOn }),
   'hold_rule.end_asked': (event) =>
-    ruleChange(event, { of: 'holds:manage', what: 'is to end', reason: event.detail.reason }),
+    ruleAsks(event, { of: 'holds:manage', what: 'is to end', reason: event.detail.reason }),
+  'hold_rule.end_withdrawn': (event) => ruleChanged(event, { of: 'holds:manage', ...goesOn }),
   'server.loosening_proposed': (event) => {
     const { what, before, after, reason } = event.detail
     const change = looseningText({ tool: event.tool, what: what as LoosenedFact, before, after })
@@ -242,8 +251,24 @@ const tellers: Tellers = {
       title: `${event.actor.name} confirmed what was proposed of ${event.tool ?? event.subject.name}`,
       body: 'Approval rules, hold rules and policies choose by it from now on.',
     }),
+  'server.loosening_ended': (event) =>
+    loosening(event, {
+      title: `What was proposed of ${event.tool ?? event.subject.name} waits for nobody any more`,
+      body:
+        event.detail.how === 'withdrawn' ? `${event.actor.name} took it back.` : 'Something else was said of it since.',
+    }),
   'policy_trial_terms.proposed': (event) =>
-    ruleChange(event, { of: 'policies:manage', what: 'is to be less', reason: null }),
+    ruleAsks(event, {
+      of: 'policies:manage',
+      what: 'is to be less',
+      reason: `${insteadOf(event.detail)} It is less than the defaults, so it holds when somebody else confirms it.`,
+    }),
+  'policy_trial_terms.changed': (event) =>
+    ruleChanged(event, { of: 'policies:manage', what: 'was changed', reason: insteadOf(event.detail) }),
+  'policy_trial_terms.confirmed': (event) =>
+    ruleChanged(event, { of: 'policies:manage', what: 'was confirmed and holds', reason: insteadOf(event.detail) }),
+  'policy_trial_terms.withdrawn': (event) =>
+    ruleChanged(event, { of: 'policies:manage', what: 'stays as it is', reason: 'Takes back what was proposed.' }),
   'agent.over_budget': (event) => ({
     ...ofAgent(event, 'budget', `${agentOf(event)} has reached its budget of ${event.detail.month}`),
     body: `Spent ${formatMicros(BigInt(event.detail.spentMicros))} of ${formatMicros(BigInt(event.detail.budgetMicros))}. It starts no more runs this month.`,
@@ -285,6 +310,16 @@ const tellers: Tellers = {
     thread: `webhook:${event.subject.id}`,
     audiences: [{ to: 'holders', of: 'webhooks:manage' }],
   }),
+}
+
+const goesOn = { what: 'goes on', reason: 'Asks for its end no more.' } as const
+
+function insteadOf({ before, after }: { before: TrialTerms; after: TrialTerms }): string {
+  return `In log-only for ${termsOf(after)} instead of ${termsOf(before)}.`
+}
+
+function termsOf({ logOnlyMinutes, logOnlyCalls }: TrialTerms): string {
+  return `${plural(logOnlyMinutes, 'minute')} and ${plural(logOnlyCalls, 'call')}`
 }
 
 function callRate(callsPerSecond: number | null): string {
