@@ -142,3 +142,8 @@ const roleLabels = {
 export function roleLabel(role: Role): string {
   return roleLabels[role]
 }
+
+/** Of roles as records have them: one that exists no more keeps its own name. */
+export function roleNames(roles: readonly string[]): string[] {
+  return roles.map((role) => (isRole(role) ? roleLabel(role) : role))
+}

@@ -1,4 +1,4 @@
-import { isRole, permissionsOf, roleLabel } from '#lib/auth/permissions.ts'
+import { permissionsOf, roleNames } from '#lib/auth/permissions.ts'
 import { ok, type Result } from '#lib/core/result.ts'
 import type { DelegationRefusal } from './schema.ts'
 
@@ -35,7 +35,7 @@ export function decideDelegation(
     )
   }
   if (!couldStandIn(person, delegate)) {
-    const needed = mine.map((role) => (isRole(role) ? roleLabel(role) : role)).join(', ')
+    const needed = roleNames(mine).join(', ')
     return refuse(
       'delegation:no_shared_role',
       `${delegate.name} could not decide the same: name somebody with one of ${needed}, of a team of yours where a role decides for its teams alone.`,

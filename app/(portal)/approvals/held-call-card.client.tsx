@@ -18,7 +18,7 @@ import { ScopeBadge } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
-import { isRole, roleLabel } from '#lib/auth/permissions.ts'
+import { roleNames } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
 import type { HeldCallView } from '#lib/guardrails/schema/held-calls.ts'
 import { decide } from './actions.ts'
@@ -72,7 +72,7 @@ export function HeldCallCard({
             {held.rule.title} · <Time value={held.createdAt} />
           </Fact>
           <Fact label="May decide">
-            {held.deciderRoles.map((role) => (isRole(role) ? roleLabel(role) : role)).join(', ')}
+            {roleNames(held.deciderRoles).join(', ')}
             {held.excludedDeciders.length > 0 && (
               <span className="block text-[13px] text-muted-foreground">
                 Not {held.excludedDeciders.map(excludedText).join(', nor ')}.

@@ -7,7 +7,7 @@ import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
-import { isRole, roleLabel } from '#lib/auth/permissions.ts'
+import { roleNames } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { limitsOfBrokers } from '#lib/guardrails/rules/request-limits.ts'
 import { simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
@@ -86,9 +86,7 @@ function Simulated({ simulated }: { simulated: SimulationView }) {
         <Card title="A person decides">
           <Facts>
             <Fact label="Held by">{hold.title}</Fact>
-            <Fact label="Who decides">
-              {hold.deciderRoles.map((role) => (isRole(role) ? roleLabel(role) : role)).join(', ')}
-            </Fact>
+            <Fact label="Who decides">{roleNames(hold.deciderRoles).join(', ')}</Fact>
             <Fact label="Within">{hold.decideSeconds.toLocaleString('en')} s</Fact>
             <Fact label="Otherwise">{hold.onTimeout === 'allow' ? 'it goes' : 'it is refused'}</Fact>
           </Facts>

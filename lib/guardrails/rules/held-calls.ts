@@ -1,6 +1,6 @@
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { type Actor, can } from '#lib/auth/ctx.ts'
-import { isRole, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
+import { roleLabel, roleNames, rolesWith } from '#lib/auth/permissions.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { mayActForTeam } from '#lib/registry/rules.ts'
 import type { PastOwners } from '#lib/registry/rules/past-owners.ts'
@@ -146,7 +146,7 @@ export function onTimeout(wanted: TimeoutAction, toolClass: ToolClass | null): T
 }
 
 export function rolesText(roles: readonly string[]): string {
-  return roles.map((role) => (isRole(role) ? roleLabel(role) : role)).join(', ')
+  return roleNames(roles).join(', ')
 }
 
 function refuse(rule: HeldCallRule, message: string): { ok: false; error: HeldCallRefusal } {

@@ -1,9 +1,11 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { roleNames } from '#lib/auth/permissions.ts'
 import type { AuditEventName, AuditEvents } from '#lib/audit/events.ts'
 import { plural } from '#lib/core/count.ts'
 import type { RequestMoment } from '../schema/context.ts'
 
-type Requests = Extract<AuditEventName, `scope_request.${string}`>
+/** What was refused changed nothing of the request. */
+type Requests = Exclude<Extract<AuditEventName, `scope_request.${string}`>, 'scope_request.refused'>
 type Row<N extends Requests = Requests> = {
   at: Date
   event: N
@@ -43,11 +45,10 @@ const words: { [N in Requests]: (detail: AuditEvents[N]) => string } = {
   'scope_request.approved': ({ note }) => `approved it${noted(note)}`,
   'scope_request.rejected': ({ note }) => `rejected it${noted(note)}`,
   'scope_request.withdrawn': () => 'took it back',
-  'scope_request.refused': () => '',
   'scope_request.reminded': ({ dueAt }) => `Those who are asked were reminded: due ${minute(dueAt)}`,
   'scope_request.overdue': ({ dueAt }) => `Nobody has decided in time: it was due ${minute(dueAt)}`,
   'scope_request.escalated': ({ step, of, roles, teamId }) =>
-    `Passed on to ${[...roles, ...(teamId === null ? [] : [`the team ${teamId}`])].join(' and ')} (${step} of ${plural(of, 'time')})`,
+    `Passed on to ${[...roleNames(roles), ...(teamId === null ? [] : [`the team ${teamId}`])].join(' and ')} (${step} of ${plural(of, 'time')})`,
   'scope_request.due_changed': ({ before, after, approvalRule }) =>
     `“${approvalRule}” holds now, so it is due ${minute(after)} instead of ${minute(before)}`,
 }

@@ -6,7 +6,7 @@ import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import { isRole, roleLabel } from '#lib/auth/permissions.ts'
+import { roleNames } from '#lib/auth/permissions.ts'
 import { forecastHoldRules } from '#lib/guardrails/queries/hold-forecast.ts'
 import { listHoldBypasses } from '#lib/guardrails/queries/hold-bypasses.ts'
 import { listHoldRules } from '#lib/guardrails/queries/held-calls.ts'
@@ -186,7 +186,7 @@ function actionColumn(problems: {
 }
 
 function rolesText(roles: readonly string[]): string {
-  return roles.map((role) => (isRole(role) ? roleLabel(role) : role)).join(', ')
+  return roleNames(roles).join(', ')
 }
 
 function timeText(seconds: number): string {

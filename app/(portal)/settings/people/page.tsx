@@ -9,7 +9,7 @@ import { FilterForm } from '#components/ui/filter-form.tsx'
 import { Input } from '#components/ui/input.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
-import { isRole, roleLabel } from '#lib/auth/permissions.ts'
+import { roleNames } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
 import { listPeople } from '#lib/registry/queries.ts'
 import type { PersonRow } from '#lib/registry/schema.ts'
@@ -83,7 +83,7 @@ const columns: readonly Column<PersonRow>[] = [
     id: 'roles',
     header: 'Roles',
     wide: true,
-    cell: (person) => person.roles.map((role) => (isRole(role) ? roleLabel(role) : role)).join(', ') || 'none',
+    cell: (person) => roleNames(person.roles).join(', ') || 'none',
   },
   { id: 'teams', header: 'Teams', wide: true, cell: (person) => person.teamIds.join(', ') || 'none' },
   {
