@@ -1,41 +1,22 @@
+import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { Prisma } from '#lib/db/generated/client.ts'
+import { aboutClocked, type Clocked, clockedId, type ClockedKind, openClocked } from './clocked.ts'
 import { readApprovalRules } from './queries/approval-policy.ts'
-import { type ApprovalFacts, type ApprovalRuleFacts, approvalRuleFor, escalationDue } from './rules/approval-policy.ts'
+import { type ApprovalRuleFacts, approvalRuleFor, escalationDue } from './rules/approval-policy.ts'
 
 /** In one transaction. */
 const batchMax = 200
 
-/** What is overdue, by the id of what waits. */
-export type OverdueFacts = ApprovalFacts & {
-  id: string
-  dueAt: Date
-  escalations: number
-  escalationRuleId: string | null
-  toolName: string | null
-  serverId: string
-  agentId: string
-  agentName: string
-  teamId: string
-}
-type Escalation = NonNullable<ApprovalRuleFacts['escalation']>
-type Kind<Row> = {
-  /** The next of those that are overdue, in order and locked, after this place. */
-  page: (tx: Tx, ctx: Ctx, from: { dueAt: Date; id: string; limit: number }) => Promise<Row[]>
-  /** Writes down that it is passed on by this rule, and to whom. */
-  pass: (
-    tx: Tx,
-    ctx: Ctx,
-    row: Row,
-    by: { ruleId: string | null; step: number; escalation: Escalation },
-  ) => Promise<void>
-}
+type Overdue = Clocked & { dueAt: Date }
+type Place = { dueAt: Date; id: string }
 
 /** Passes on what is overdue still, as the rule that holds says, one step at a time and each of them once, however many workers ask. Returns how many. */
-export async function passOnOverdue<Row extends OverdueFacts>(ctx: Ctx, kind: Kind<Row>): Promise<number> {
+export async function passOnOverdue(ctx: Ctx, kind: ClockedKind): Promise<number> {
   let escalated = 0
   // Those whose rule passes nothing on stay where they are: so page by page until the end.
-  for (let from: { dueAt: Date; id: string } = { dueAt: new Date(0), id: '00000000-0000-0000-0000-000000000000' }; ;) {
+  for (let from: Place = { dueAt: new Date(0), id: '00000000-0000-0000-0000-000000000000' }; ;) {
     const place = from
     const done = await inTx(ctx, (tx, ctx) => passOnSome(tx, ctx, kind, place))
     escalated += done.escalated
@@ -45,22 +26,53 @@ export async function passOnOverdue<Row extends OverdueFacts>(ctx: Ctx, kind: Ki
 }
 
 /** `last` is where the next batch begins; null: there is none. */
-async function passOnSome<Row extends OverdueFacts>(
+async function passOnSome(
   tx: Tx,
   ctx: Ctx,
-  { page, pass }: Kind<Row>,
-  from: { dueAt: Date; id: string },
-) {
+  kind: ClockedKind,
+  from: Place,
+): Promise<{ escalated: number; last: Place | null }> {
   const rules = await readApprovalRules(tx)
   if (!rules.some(({ escalation }) => escalation)) return { escalated: 0, last: null }
-  const rows = await page(tx, ctx, { ...from, limit: batchMax })
+  const rows = await overdueAfter(tx, ctx, kind, from)
   let escalated = 0
   for (const row of rows) {
     const rule = approvalRuleFor(rules, row)
     const step = escalationDue(rule, { ...row, now: ctx.now })
     if (step === null || !rule.escalation) continue
-    await pass(tx, ctx, row, { ruleId: rule.id, step, escalation: rule.escalation })
+    await passOn(tx, ctx, { kind, row, ruleId: rule.id, step, escalation: rule.escalation })
     escalated += 1
   }
   return { escalated, last: rows.length < batchMax ? null : rows.at(-1)! }
+}
+
+/** The next of those that are overdue, in order and locked, after this place. */
+async function overdueAfter(tx: Tx, { now }: Ctx, kind: ClockedKind, { dueAt, id }: Place): Promise<Overdue[]> {
+  const key = clockedId(kind)
+  const rest = Prisma.sql`and r."dueAt" <= ${now} and (r."dueAt", ${key}) > (${dueAt}, ${id}::uuid)
+    order by r."dueAt", ${key} limit ${batchMax} for update of r skip locked`
+  return (await openClocked(tx, kind, rest)) as Overdue[]
+}
+
+type PassingOn = {
+  kind: ClockedKind
+  row: Overdue
+  ruleId: string | null
+  step: number
+  escalation: NonNullable<ApprovalRuleFacts['escalation']>
+}
+
+async function passOn(tx: Tx, ctx: Ctx, { kind, row, ruleId, step, escalation }: PassingOn): Promise<void> {
+  const { roles, teamId, times, mayDecide } = escalation
+  const data = { escalations: step, escalationRuleId: ruleId }
+  const passed = { step, of: times, roles, teamId, dueAt: row.dueAt.toISOString() }
+  const about = aboutClocked(row)
+  if (kind === 'request') {
+    await tx.scopeRequest.update({ where: { id: row.id }, data })
+    const detail = { requestId: row.id, ...passed, mayDecide }
+    recordAudit(tx, ctx, { event: 'scope_request.escalated', ...about, detail })
+  } else {
+    await tx.breakGlassReview.update({ where: { grantId: row.id }, data })
+    recordAudit(tx, ctx, { event: 'break_glass_review.escalated', ...about, detail: { grantId: row.id, ...passed } })
+  }
 }

@@ -1,5 +1,6 @@
 import { describe, expect } from 'vitest'
 import type { z } from 'zod'
+import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Role } from '#lib/auth/permissions.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
@@ -15,7 +16,8 @@ import {
   reviseScopeRequest,
 } from './commands.ts'
 import { renewDueTimes } from './commands/due-times.ts'
-import { escalateReviews, overdueReviews, remindOfReviews } from './commands/review-reminders.ts'
+import { passOnOverdue } from './passing-on.ts'
+import { tellOfClocked } from './clocked.ts'
 import { getScopeRequest, listBreakGlass } from './queries.ts'
 import { requestScopeInput, reviseScopeRequestInput } from './schema.ts'
 import { createApprovalRuleInput } from './schema/approval-policy.ts'
@@ -88,6 +90,7 @@ describe('a request', () => {
         ['scope_request.overdue', null, later(8).toISOString()],
         ['scope_request.escalated', null, later(12).toISOString()],
       ])
+      expect(history.at(-1)!.says).toBe('Passed on to Platform admin (1 of 1 time)')
       await ended(world)
     },
   )
@@ -268,15 +271,15 @@ describe('the review of break-glass', () => {
     const escalation = { roles: ['platform_admin' as const], afterHours: 1, times: 1 }
     const world = await scene(db, { classes: ['write'], dueHours: 4, escalation })
     await glass(db, world)
-    const both = async (work: typeof remindOfReviews, at: Date) => {
+    const both = async (work: (ctx: Ctx) => Promise<number>, at: Date) => {
       const worker = ctxFor(db, undefined, at)
       const [one, two] = await Promise.all([work(worker), work(worker)])
       return one + two
     }
     await db.breakGlassReview.updateMany({ where: { agentId: { not: world.agentId } }, data: { reviewedAt: now } })
-    expect(await both(remindOfReviews, later(3))).toBe(1)
-    expect(await both(overdueReviews, later(4))).toBe(1)
-    expect(await both(escalateReviews, later(5))).toBe(1)
+    expect(await both((ctx) => tellOfClocked(ctx, 'review', 'reminded'), later(3))).toBe(1)
+    expect(await both((ctx) => tellOfClocked(ctx, 'review', 'overdue'), later(4))).toBe(1)
+    expect(await both((ctx) => passOnOverdue(ctx, 'review'), later(5))).toBe(1)
     await db.agent.update({ where: { id: world.agentId }, data: { tier: 'low' } })
     await db.approvalRule.updateMany({ where: { id: world.ruleId }, data: { tiers: ['high'] } })
     await db.scopeRequest.updateMany({ where: { state: 'pending' }, data: { state: 'withdrawn' } })

@@ -7,8 +7,8 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { approvalRuleInForce } from '#lib/dev/test/two-people.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
-import { escalateRequests } from './commands/escalate.ts'
 import { createApprovalRule, decideScopeRequest, remindOfScopes, requestScope } from './commands.ts'
+import { passOnOverdue } from './passing-on.ts'
 import { getScopeRequest, listWaitingRequests, whoIsAsked } from './queries.ts'
 import { requestScopeInput } from './schema.ts'
 import { createApprovalRuleInput } from './schema/approval-policy.ts'
@@ -156,7 +156,7 @@ describe('a request that is overdue still', () => {
     const serverId = await makeServer(db)
     await makeGrant(db, { agentId, serverId, createdAt: now, expiresAt: later(1) })
     await expect(remind(db, later(10))).rejects.toThrow('reminders failed')
-    await expect(escalateRequests(ctxFor(db, undefined, later(10)))).rejects.toThrow('refused')
+    await expect(passOnOverdue(ctxFor(db, undefined, later(10)), 'request')).rejects.toThrow('refused')
     await db.$executeRawUnsafe('drop function refuse_escalation cascade')
     const told = (await auditOf(db, agentId)).map(({ event }) => event)
     expect(told).toEqual(expect.arrayContaining(['scope_request.overdue', 'grant.ended']))

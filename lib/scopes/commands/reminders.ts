@@ -3,10 +3,10 @@ import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { methodPrefix } from '#lib/registry/schema.ts'
+import { aboutClocked, tellOfClocked } from '../clocked.ts'
+import { passOnOverdue } from '../passing-on.ts'
 import { coveredBesidesTools } from '../rules/besides-tools.ts'
 import { renewDueTimes } from './due-times.ts'
-import { escalateRequests } from './escalate.ts'
-import { escalateReviews, overdueReviews, remindOfReviews } from './review-reminders.ts'
 
 const dayMs = 86_400_000
 /** A grant that ends by itself is announced so long before; one that lasts shorter than twice that, when half of it is over. */
@@ -36,51 +36,16 @@ export async function remindOfScopes(ctx: Ctx): Promise<Reminded> {
 }
 
 /** By when each is due is looked at first, so that nobody is told of a time that holds no more. */
-const parts: readonly [keyof Reminded, (ctx: Ctx) => Promise<number>][] = [
+const parts: readonly Part[] = [
   ['renewed', renewDueTimes],
-  ['reminded', remindOfRequests],
-  ['overdue', overdueRequests],
-  ['escalated', escalateRequests],
-  ['reminded', remindOfReviews],
-  ['overdue', overdueReviews],
-  ['escalated', escalateReviews],
+  ...(['request', 'review'] as const).flatMap((kind): Part[] => [
+    ['reminded', (ctx) => tellOfClocked(ctx, kind, 'reminded')],
+    ['overdue', (ctx) => tellOfClocked(ctx, kind, 'overdue')],
+    ['escalated', (ctx) => passOnOverdue(ctx, kind)],
+  ]),
   ['ending', endingGrants],
   ['ended', endedGrants],
 ]
-
-async function remindOfRequests(ctx: Ctx): Promise<number> {
-  return await tellOfRequests(ctx, 'scope_request.reminded', {
-    mark: Prisma.sql`"remindedAt"`,
-    when: Prisma.sql`"remindAt" <= ${ctx.now} and "dueAt" > ${ctx.now}`,
-  })
-}
-
-async function overdueRequests(ctx: Ctx): Promise<number> {
-  return await tellOfRequests(ctx, 'scope_request.overdue', {
-    mark: Prisma.sql`"overdueToldAt"`,
-    when: Prisma.sql`"dueAt" <= ${ctx.now}`,
-  })
-}
-
-async function tellOfRequests(
-  ctx: Ctx,
-  event: 'scope_request.reminded' | 'scope_request.overdue',
-  { mark, when }: { mark: Prisma.Sql; when: Prisma.Sql },
-): Promise<number> {
-  return await inTx(ctx, async (tx, ctx) => {
-    const overdue = await tx.$queryRaw<Overdue[]>`
-      update "ScopeRequest" r set ${mark} = ${ctx.now} from "Agent" a
-      where a."id" = r."agentId" and r."id" in (
-        select "id" from "ScopeRequest" where "state" = 'pending' and ${mark} is null and ${when}
-        order by "dueAt" limit ${batchMax} for update skip locked)
-      returning r."id", r."dueAt", r."serverId", r."toolName", a."id" as "agentId", a."name" as "agentName", a."ownerTeamId" as "teamId"`
-    for (const row of overdue) {
-      const detail = { requestId: row.id, dueAt: row.dueAt.toISOString() }
-      recordAudit(tx, ctx, { event, ...about(row), detail })
-    }
-    return overdue.length
-  })
-}
 
 /** What another grant covers is not noted as told, so that it is told of when that one is taken away before. */
 async function endingGrants(ctx: Ctx): Promise<number> {
@@ -95,7 +60,7 @@ async function endingGrants(ctx: Ctx): Promise<number> {
           and not ${coveredAfter(ctx.now)}
         order by g."expiresAt" limit ${batchMax} for update skip locked)
       returning g."id", g."class"::text as "class", g."expiresAt", g."serverId", g."toolName", a."id" as "agentId", a."name" as "agentName",
-        a."ownerTeamId" as "teamId", false as "covered"`
+        a."ownerTeamId" as "teamId"`
     return tellOf(tx, ctx, 'grant.ends_soon', ending)
   })
 }
@@ -103,7 +68,7 @@ async function endingGrants(ctx: Ctx): Promise<number> {
 /** Those whose time was over in the last days and that were not told of; the row that notes it is written once. Break-glass has its own announcements. */
 async function endedGrants(ctx: Ctx): Promise<number> {
   return await inTx(ctx, async (tx, ctx) => {
-    const ended = await tx.$queryRaw<Ending[]>`
+    const ended = await tx.$queryRaw<(Ending & { covered: boolean })[]>`
       with told as (
         insert into "GrantEndTold" ("grantId", "at")
         select g."id", ${ctx.now} from "Grant" g
@@ -116,7 +81,8 @@ async function endedGrants(ctx: Ctx): Promise<number> {
       select g."id", g."class"::text as "class", g."expiresAt", g."serverId", g."toolName", a."id" as "agentId", a."name" as "agentName",
         a."ownerTeamId" as "teamId", ${coveredAfter(ctx.now)} as "covered"
       from told join "Grant" g on g."id" = told."grantId" join "Agent" a on a."id" = g."agentId"`
-    return tellOf(tx, ctx, 'grant.ended', ended)
+    const missed = ended.filter(({ covered }) => !covered)
+    return tellOf(tx, ctx, 'grant.ended', missed)
   })
 }
 
@@ -132,30 +98,25 @@ function coveredAfter(now: Date): Prisma.Sql {
       and (o."expiresAt" is null or (o."expiresAt" > g."expiresAt" and o."expiresAt" > ${now})))`
 }
 
-/** On the record, but for those that another grant covers. Returns how many. */
+/** On the record. Returns how many. */
 function tellOf(tx: Tx, ctx: Ctx, event: 'grant.ends_soon' | 'grant.ended', rows: readonly Ending[]): number {
-  const missed = rows.filter(({ covered }) => !covered)
-  for (const row of missed) {
+  for (const row of rows) {
     const { id, class: toolClass, toolName, expiresAt } = row
     const detail = { grantId: id, class: toolClass, toolName, expiresAt: expiresAt.toISOString() }
-    recordAudit(tx, ctx, { event, ...about(row), detail })
+    recordAudit(tx, ctx, { event, ...aboutClocked(row), detail })
   }
-  return missed.length
+  return rows.length
 }
 
+type Part = [keyof Reminded, (ctx: Ctx) => Promise<number>]
 type Reminded = { renewed: number; reminded: number; overdue: number; escalated: number; ending: number; ended: number }
-type Row = {
+type Ending = {
   id: string
+  class: string
+  expiresAt: Date
   serverId: string
   toolName: string | null
   agentId: string
   agentName: string
   teamId: string
-}
-type Overdue = Row & { dueAt: Date }
-type Ending = Row & { class: string; expiresAt: Date; covered: boolean }
-
-function about({ agentId, agentName, teamId, serverId, toolName }: Row) {
-  const subject = { kind: 'agent', id: agentId, name: agentName }
-  return { subject, agentId, teamId, serverId, ...(toolName ? { tool: toolName } : {}) }
 }
