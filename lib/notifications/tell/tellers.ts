@@ -1,10 +1,7 @@
 import type { AuditEventName } from '#lib/audit/events.ts'
-import type { TrialTerms } from '#lib/audit/event-details.ts'
 import type { AuditView } from '#lib/audit/schema.ts'
-import { plural } from '#lib/core/count.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
-import { type LoosenedFact, looseningText } from '#lib/registry/schema/loosenings.ts'
 import { cutText } from '#lib/core/storable.ts'
 import {
   agentOf,
@@ -13,15 +10,12 @@ import {
   bypass,
   callDecided,
   decided,
-  loosening,
   minuteOf,
   ofAgent,
   oneLine,
   owners,
   policy,
   request,
-  ruleAsks,
-  ruleChanged,
   runner,
   scopeOf,
   stop,
@@ -30,6 +24,7 @@ import {
   untilOf,
 } from './phrases.ts'
 import { reminderTellers } from './reminder-tellers.ts'
+import { ruleTellers } from './rule-tellers.ts'
 
 const titleMax = 200
 const bodyMax = 1000
@@ -49,6 +44,7 @@ export function tellingOf(event: AuditView): Telling | null {
 
 const tellers: Tellers = {
   ...reminderTellers,
+  ...ruleTellers,
   'scope_request.created': (event) => ({
     ...request(event, 'request_waits', `${event.actor.name} asks for ${scopeOf(event)} for ${agentOf(event)}`),
     body: `${event.detail.reason}\n${event.detail.days === null ? 'Until revoked' : `For ${event.detail.days} days`}.`,
@@ -208,67 +204,6 @@ const tellers: Tellers = {
     body: `Nobody answers for it, and its tier is ${event.detail.tier} now: it is suspended on ${minuteOf(event.detail.after)} unless somebody takes it over.`,
     audiences: [{ to: 'takers', agentId: event.agentId ?? '' }],
   }),
-  'approval_rule.proposed': (event) =>
-    ruleAsks(event, {
-      of: 'approvals:manage',
-      what: 'is proposed',
-      reason: 'It makes approval easier, so it holds when somebody else confirms it.',
-    }),
-  'approval_rule.created': (event) =>
-    ruleChanged(event, {
-      of: 'approvals:manage',
-      what: 'holds',
-      reason: 'It asks for as much as before, or more.',
-    }),
-  'approval_rule.confirmed': (event) =>
-    ruleChanged(event, {
-      of: 'approvals:manage',
-      what: 'was confirmed and holds',
-      reason: 'The second of two people.',
-    }),
-  'approval_rule.removed': (event) =>
-    ruleChanged(event, { of: 'approvals:manage', what: 'was removed', reason: event.detail.reason }),
-  'hold_rule.created': (event) =>
-    ruleChanged(event, { of: 'holds:manage', what: 'was made', reason: 'Calls that it fits wait for a person.' }),
-  'hold_rule.removed': (event) =>
-    ruleChanged(event, { of: 'holds:manage', what: 'was removed', reason: event.detail.reason }),
-  'approval_rule.end_asked': (event) =>
-    ruleAsks(event, { of: 'approvals:manage', what: 'is to end', reason: event.detail.reason }),
-  'approval_rule.end_withdrawn': (event) => ruleChanged(event, { of: 'approvals:manage', ...goesOn }),
-  'hold_rule.end_asked': (event) =>
-    ruleAsks(event, { of: 'holds:manage', what: 'is to end', reason: event.detail.reason }),
-  'hold_rule.end_withdrawn': (event) => ruleChanged(event, { of: 'holds:manage', ...goesOn }),
-  'server.loosening_proposed': (event) => {
-    const { what, before, after, reason } = event.detail
-    const change = looseningText({ tool: event.tool, what: what as LoosenedFact, before, after })
-    return loosening(event, {
-      title: `${event.actor.name} asks for a second person: ${event.subject.name}, ${change}`,
-      body: reason ?? 'It loosens controls, so it counts when somebody else confirms it.',
-    })
-  },
-  'server.loosening_confirmed': (event) =>
-    loosening(event, {
-      title: `${event.actor.name} confirmed what was proposed of ${event.tool ?? event.subject.name}`,
-      body: 'Approval rules, hold rules and policies choose by it from now on.',
-    }),
-  'server.loosening_ended': (event) =>
-    loosening(event, {
-      title: `What was proposed of ${event.tool ?? event.subject.name} waits for nobody any more`,
-      body:
-        event.detail.how === 'withdrawn' ? `${event.actor.name} took it back.` : 'Something else was said of it since.',
-    }),
-  'policy_trial_terms.proposed': (event) =>
-    ruleAsks(event, {
-      of: 'policies:manage',
-      what: 'is to be less',
-      reason: `${insteadOf(event.detail)} It is less than the defaults, so it holds when somebody else confirms it.`,
-    }),
-  'policy_trial_terms.changed': (event) =>
-    ruleChanged(event, { of: 'policies:manage', what: 'was changed', reason: insteadOf(event.detail) }),
-  'policy_trial_terms.confirmed': (event) =>
-    ruleChanged(event, { of: 'policies:manage', what: 'was confirmed and holds', reason: insteadOf(event.detail) }),
-  'policy_trial_terms.withdrawn': (event) =>
-    ruleChanged(event, { of: 'policies:manage', what: 'stays as it is', reason: 'Takes back what was proposed.' }),
   'agent.over_budget': (event) => ({
     ...ofAgent(event, 'budget', `${agentOf(event)} has reached its budget of ${event.detail.month}`),
     body: `Spent ${formatMicros(BigInt(event.detail.spentMicros))} of ${formatMicros(BigInt(event.detail.budgetMicros))}. It starts no more runs this month.`,
@@ -310,16 +245,6 @@ const tellers: Tellers = {
     thread: `webhook:${event.subject.id}`,
     audiences: [{ to: 'holders', of: 'webhooks:manage' }],
   }),
-}
-
-const goesOn = { what: 'goes on', reason: 'Asks for its end no more.' } as const
-
-function insteadOf({ before, after }: { before: TrialTerms; after: TrialTerms }): string {
-  return `In log-only for ${termsOf(after)} instead of ${termsOf(before)}.`
-}
-
-function termsOf({ logOnlyMinutes, logOnlyCalls }: TrialTerms): string {
-  return `${plural(logOnlyMinutes, 'minute')} and ${plural(logOnlyCalls, 'call')}`
 }
 
 function callRate(callsPerSecond: number | null): string {
