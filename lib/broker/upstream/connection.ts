@@ -18,8 +18,8 @@ import {
   send,
   typeOf,
 } from './http.ts'
-import { type TraceContext, traceparentOf } from '../telemetry/trace-context.ts'
-import { headerValue, paramHeaders } from './param-headers.ts'
+import type { TraceContext } from '../telemetry/trace-context.ts'
+import { addHeaders } from './request-headers.ts'
 import { restOfReply } from './rest-of-reply.ts'
 import { type SocketOptions, Sockets } from './sockets.ts'
 import { untilAborted } from '../until-aborted.ts'
@@ -253,7 +253,7 @@ export class UpstreamConnection {
     const session = own ? own.session : sessionOf(handshake)
     const { lasting, exact } = request
     const post = this.#postOf({ jsonrpc: '2.0', id, method, params }, { signal, session, lasting, exact })
-    this.#addHeaders(post.headers, request, handshake)
+    addHeaders(post.headers, request, handshake)
     post.relay = request.relay
     post.hold = request.hold
     if (request.streams) post.streamFromBytes = this.#limits.streamFromBytes
@@ -336,21 +336,6 @@ export class UpstreamConnection {
       silenceMs: lasting ? 0 : undefined,
       exact,
     }
-  }
-
-  #addHeaders(
-    headers: Record<string, string>,
-    { method, params, tool, trace }: UpstreamRequest,
-    handshake: Spoken,
-  ): void {
-    headers['mcp-protocol-version'] ??= handshake.version
-    if (trace) headers['traceparent'] = traceparentOf(trace)
-    if (trace?.state) headers['tracestate'] = trace.state
-    if (handshake.era === 'legacy') return
-    headers['mcp-method'] = method
-    if (!tool) return
-    headers['mcp-name'] = headerValue(tool.name)
-    Object.assign(headers, paramHeaders(tool.inputSchema, params['arguments']))
   }
 }
 
