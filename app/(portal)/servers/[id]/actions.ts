@@ -6,12 +6,12 @@ import { DomainError } from '#lib/core/errors.ts'
 import {
   approveTools,
   classifyTool,
-  confirmLoosening,
+  confirmLoosening as confirmLooseningNow,
   rejectTool,
   removeServerCredential,
   setServerCredential,
   updateServer,
-  withdrawLoosening,
+  withdrawLoosening as withdrawLooseningNow,
 } from '#lib/registry/commands.ts'
 import {
   approveToolsInput,
@@ -72,13 +72,13 @@ export const setDataClasses = portalAction(setDataClassesInput, async (ctx, { se
   return outcome
 })
 
-export const confirm = portalAction(looseningInput, async (ctx, input) => {
-  await confirmLoosening(ctx, input)
+export const confirmLoosening = portalAction(looseningInput, async (ctx, input) => {
+  await confirmLooseningNow(ctx, input)
   revalidatePath(`${paths.servers()}/[id]`, 'layout')
 })
 
-export const withdraw = portalAction(looseningInput, async (ctx, input) => {
-  await withdrawLoosening(ctx, input)
+export const withdrawLoosening = portalAction(looseningInput, async (ctx, input) => {
+  await withdrawLooseningNow(ctx, input)
   revalidatePath(`${paths.servers()}/[id]`, 'layout')
 })
 

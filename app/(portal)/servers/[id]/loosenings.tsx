@@ -3,7 +3,7 @@ import { ConfirmButton } from '#components/ui/confirm-button.client.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { looseningText, type LooseningView } from '#lib/registry/schema/loosenings.ts'
-import { confirm, withdraw } from './actions.ts'
+import { confirmLoosening, withdrawLoosening } from './actions.ts'
 
 /** What would loosen controls and waits for a second person, who confirms it here. */
 export function Loosenings({
@@ -29,8 +29,8 @@ export function Loosenings({
               <span className="font-medium">{capital(looseningText(one))}</span>
               {one.reason && `: ${one.reason}`}
               <span className="block text-[13px] text-muted-foreground">
-                {one.proposedBy.name}, <Time value={one.proposedAt} />; until <Time value={one.until} />{' '}
-                {one.before.replaceAll('_', ' ')} counts
+                {one.proposedBy.name}, <Time value={one.proposedAt} />. Meanwhile {one.before.replaceAll('_', ' ')}{' '}
+                counts; the proposal lapses <Time value={one.until} />.
               </span>
             </span>
             <span className="flex gap-2">
@@ -40,7 +40,7 @@ export function Loosenings({
                 title={`Let count: ${looseningText(one)}`}
                 description="Approval rules, hold rules and policies choose by it from then on; brokers follow within a second."
                 confirm="Let it count"
-                action={confirm}
+                action={confirmLoosening}
                 input={{ looseningId: one.id }}
                 whyNot={
                   whyNot ?? (one.proposedBy.id === personId ? 'You proposed it, so somebody else confirms it.' : null)
@@ -53,7 +53,7 @@ export function Loosenings({
                 title={`Withdraw: ${looseningText(one)}`}
                 description="What counts goes on counting."
                 confirm="Withdraw"
-                action={withdraw}
+                action={withdrawLoosening}
                 input={{ looseningId: one.id }}
                 whyNot={whyNot}
                 said="It is withdrawn."
