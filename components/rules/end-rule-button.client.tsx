@@ -31,7 +31,7 @@ export function EndRuleButton({
   description: string
   action: Action
   /** Takes back that one has asked for its end. */
-  withdraw?: Withdraw
+  withdraw: Withdraw
   whyNot: string | null
   /** Whether it takes a second person: always, where it makes something easier, or never. */
   second: 'always' | 'if_easier' | 'never'
@@ -44,7 +44,7 @@ export function EndRuleButton({
     never: '',
   }[endAsked ? 'never' : second]
   // Who asked for it waits for somebody else; what they can do meanwhile is to take it back.
-  if (own && withdraw) {
+  if (own) {
     return (
       <ConfirmButton
         label="Take back"
@@ -68,7 +68,7 @@ export function EndRuleButton({
       confirm={endAsked ? 'Confirm removal' : 'Remove'}
       action={action}
       input={{ ruleId: id }}
-      whyNot={whyNot ?? (own ? 'You asked for its end, so somebody else confirms it.' : null)}
+      whyNot={whyNot}
       said={saidOf}
     />
   )

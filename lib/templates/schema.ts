@@ -123,7 +123,7 @@ export function parameterProblem(definition: ParameterDefinition, value: Paramet
   return value > definition.maximum ? `must be at most ${definition.maximum}.` : null
 }
 
-/** `evals.yaml`: examples of what a run must have done; a team adds its own. */
+/** `evals.yaml`: examples of what a run must have done. */
 export const templateEvals = z.array(
   z.strictObject({
     id: slug,
