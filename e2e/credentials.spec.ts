@@ -62,7 +62,7 @@ test('an agent made without a first run leads to its creation log until it is ac
   await expect(page.getByRole('status').filter({ hasText: 'Created in' })).toBeVisible({ timeout: 60_000 })
   await expect(page.getByRole('link', { name: 'Watch the first run' })).toHaveCount(0)
 
-  await page.getByRole('link', { name: `Open ${name}` }).click()
+  await page.getByRole('link', { name: 'Open the agent' }).click()
   await expect(page.getByRole('heading', { level: 1, name })).toBeVisible()
   await expect(page.getByRole('link', { name: 'Open the creation log' })).toHaveCount(0)
   await page.getByRole('button', { name: 'Run now' }).click()

@@ -38,7 +38,7 @@ export function ViewsMenu({ views, view, dirty, state, whyNot }: Props) {
     router.refresh()
   }
   const saveOver = useAction(save, told('View saved.'))
-  const begin = useAction(setDefault, told('Set.'))
+  const begin = useAction(setDefault, told('What people begin with is changed.'))
   const failed = saveOver.failed ?? begin.failed
   return (
     <>
@@ -64,7 +64,15 @@ export function ViewsMenu({ views, view, dirty, state, whyNot }: Props) {
       <Menu
         trigger={
           <Button>
-            <Bookmark aria-hidden /> {view?.name ?? 'Views'}
+            <Bookmark aria-hidden />
+            {view ? (
+              <span className="max-w-52 truncate" title={view.name}>
+                <span className="sr-only">View </span>
+                {view.name}
+              </span>
+            ) : (
+              'Views'
+            )}
             {view && dirty && (
               <span className="size-2 rounded-full bg-warn" role="img" aria-label="Changed and not saved" />
             )}
@@ -94,13 +102,16 @@ export function ViewsMenu({ views, view, dirty, state, whyNot }: Props) {
         ))}
         <MenuSeparator />
         <MenuItem disabled={whyNot.save !== null} onSelect={() => setSaving(true)}>
-          Save as a new view…
+          <span>
+            Save as a new view…
+            {whyNot.save && <span className="block text-xs">{whyNot.save}</span>}
+          </span>
         </MenuItem>
         {view?.own && <MenuItem onSelect={() => setDeleting(view)}>Delete “{view.name}”…</MenuItem>}
         {view?.shared && whyNot.setDefault === null && (
           <>
             <MenuSeparator />
-            <MenuLabel>People begin with “{view.name}”</MenuLabel>
+            <MenuLabel>Roles that begin with “{view.name}”</MenuLabel>
             {roles.map((role: Role) => {
               const on = view.defaultFor.includes(role)
               return (

@@ -16,7 +16,7 @@ export function ProposedTermsNote({ proposed, personId, whyNot }: Props) {
   return (
     <Notice kind="warn" className="mt-3" title="Less waits for a second person">
       <p>
-        {by.name} proposes {words}, <Time value={at} />. The terms above hold until somebody else confirms it.
+        {by.name} proposes {words}, <Time value={at} />. The terms above hold until somebody else confirms these.
       </p>
       <div className="mt-2">
         {by.id === personId ? (
@@ -41,7 +41,7 @@ export function ProposedTermsNote({ proposed, personId, whyNot }: Props) {
             action={confirmTerms}
             input={{ logOnlyMinutes, logOnlyCalls }}
             whyNot={whyNot}
-            said="That holds from now on."
+            said="They hold from now on."
           />
         )}
       </div>

@@ -28,13 +28,13 @@ export function TrialTermsCard({
   const [minutes, setMinutes] = useState(String(terms.logOnlyMinutes))
   const [calls, setCalls] = useState(String(terms.logOnlyCalls))
   const { run, pending, failed } = useAction(setTerms, ({ waits }) =>
-    toast.success(waits ? 'Proposed. It holds when somebody else confirms it.' : 'That holds from now on.'),
+    toast.success(waits ? 'Proposed. They hold once somebody else confirms them.' : 'They hold from now on.'),
   )
   return (
     <Card
       className="mt-5 max-w-3xl"
       title="What a set is tried by"
-      description="Before a set is enforced, a replay of its text decided a recorded call again, or it was log-only for so long and judged so many calls. Whoever enforces one that was not tried says why. Less than the default holds when a second person has confirmed it."
+      description="Before a set is enforced, a replay of its text decided a recorded call again, or it was log-only for so long and judged so many calls. Whoever enforces one that was not tried says why. Less than now and than the default holds once a second person has confirmed it."
     >
       <form
         className="flex flex-wrap items-end gap-3"
@@ -76,14 +76,15 @@ export function TrialTermsCard({
       )}
       <p className="mt-2 text-[13px] text-muted-foreground">
         {terms.setBy === null ? (
-          `The default: ${plural(terms.logOnlyMinutes, 'minute')}, ${plural(terms.logOnlyCalls, 'call')}.`
+          `The default: ${plural(terms.logOnlyMinutes, 'minute')} and ${plural(terms.logOnlyCalls, 'judged call')}.`
         ) : (
           <>
             Set by {terms.setBy} {terms.setAt && <Time value={terms.setAt} />}.
           </>
         )}{' '}
-        A set that may allow what the one in force refuses: {plural(terms.loosening.logOnlyMinutes, 'minute')} and{' '}
-        {plural(terms.loosening.logOnlyCalls, 'call')} at least.
+        A set that may allow what the one in force refuses is tried by{' '}
+        {plural(terms.loosening.logOnlyMinutes, 'minute')} and {plural(terms.loosening.logOnlyCalls, 'judged call')} at
+        least.
       </p>
       {terms.proposed && <ProposedTermsNote proposed={terms.proposed} personId={personId} whyNot={whyNot} />}
     </Card>

@@ -86,7 +86,7 @@ const columns: readonly Column<ApprovalRuleView>[] = [
     cell: ({ dueHours, remindPercent, escalation }) => (
       <>
         {plural(dueHours, 'hour')}
-        <span className="block text-muted-foreground">reminded after {remindPercent} % of the time</span>
+        <span className="block text-muted-foreground">reminded after {remindPercent} % of that time</span>
         {escalation && <span className="block text-muted-foreground">{escalationText(escalation)}</span>}
       </>
     ),

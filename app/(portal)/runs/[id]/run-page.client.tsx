@@ -56,7 +56,7 @@ export function RunPage({ initial, stop, whyNotStop, whyNotResolve }: Props) {
             <ReasonButton
               label="Stop this run"
               icon={<OctagonX aria-hidden />}
-              title="Stop this run"
+              title={`Stop this run of ${run.agentName}`}
               said="Stop asked for; the log shows when it is proven."
               description="Its calls are refused at once and its session is interrupted. The agent may be started again."
               confirm="Stop run"

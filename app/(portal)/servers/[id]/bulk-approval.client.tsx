@@ -18,11 +18,11 @@ import { approve } from './actions.ts'
 
 /** New tools approved together, each by name with its class; suspended ones are decided one by one. */
 export function BulkApproval({
-  serverId,
+  server,
   tools,
   whyNot,
 }: {
-  serverId: string
+  server: { id: string; name: string }
   tools: ToolView[]
   whyNot: string | null
 }) {
@@ -47,7 +47,7 @@ export function BulkApproval({
       <Dialog
         open={open}
         onOpenChange={setOpen}
-        title="Approve new tools"
+        title={`Approve new tools of ${server.name}`}
         description="All that are ticked, or none: each with exactly the definition listed now. A tool without annotations counts as destructive."
       >
         <ul className="mb-4 divide-y">
@@ -108,7 +108,7 @@ export function BulkApproval({
             disabled={pending || selected.length === 0}
             onClick={() =>
               run({
-                serverId,
+                serverId: server.id,
                 tools: selected.map((tool) => ({
                   name: tool.name,
                   definitionHash: tool.definitionHash,

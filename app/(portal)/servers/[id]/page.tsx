@@ -148,7 +148,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
         <section>
           <div className="mb-2 flex flex-wrap items-center justify-between gap-2">
             <h2 className="text-sm font-semibold">Tools</h2>
-            {waiting.length > 0 && <BulkApproval serverId={server.id} tools={waiting} whyNot={manageProblem} />}
+            {waiting.length > 0 && <BulkApproval server={server} tools={waiting} whyNot={manageProblem} />}
           </div>
           <DataTable
             caption={`Tools of ${server.name}`}

@@ -51,8 +51,10 @@ export function ToolControls({ serverId, tool, whyNot }: Props) {
         <ReasonButton
           label={`Back to ${tool.declaredClass}`}
           title={`Let count what its server declares of ${tool.name}`}
-          description={`It is ${tool.declaredClass} then, and what its server declares later counts, too, once it is approved.`}
-          confirm="Let it count"
+          description={`It is ${tool.declaredClass} ${
+            isLower(tool.declaredClass, tool.class) ? 'once somebody else has confirmed it' : 'then'
+          }, and what its server declares later counts, too, once it is approved.`}
+          confirm={isLower(tool.declaredClass, tool.class) ? 'Propose it' : 'Let it count'}
           action={classify}
           input={{ serverId, name: tool.name, class: null }}
           whyNot={whyNot}
@@ -106,8 +108,11 @@ function Approve({ serverId, tool, whyNot }: Props) {
   )
 }
 
+/** A lower class is only proposed: it counts from when somebody else has confirmed it. */
 function Classify({ serverId, tool, whyNot }: Props) {
   const [chosen, setChosen] = useState(tool.class)
+  const lower = isLower(chosen, tool.class)
+  const label = lower ? `Propose ${chosen}` : `Change to ${chosen}`
   return (
     <>
       <Select
@@ -124,14 +129,18 @@ function Classify({ serverId, tool, whyNot }: Props) {
       </Select>
       {chosen !== tool.class && (
         <ReasonButton
-          label={`Change to ${chosen}`}
-          title={`Change the class of ${tool.name} to ${chosen}`}
-          description={`Every agent with ${chosen} on this server may call it from then on, whatever its server says of it.${
+          label={label}
+          title={
+            lower ? `Propose ${chosen} as the class of ${tool.name}` : `Change the class of ${tool.name} to ${chosen}`
+          }
+          description={`Every agent with ${chosen} on this server may call it ${
+            lower ? 'once somebody else has confirmed it' : 'from then on'
+          }, whatever its server says of it.${
             isLower(chosen, tool.declaredClass)
               ? ` Its server declares ${tool.declaredClass}: the page flags that it is classed lower.`
               : ''
-          }${isLower(chosen, tool.class) ? ` A lower class counts from when somebody else has confirmed it.` : ''}`}
-          confirm={`Change to ${chosen}`}
+          }`}
+          confirm={label}
           action={classify}
           input={{ serverId, name: tool.name, class: chosen }}
           whyNot={whyNot}

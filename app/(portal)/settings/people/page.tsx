@@ -115,7 +115,7 @@ function actionColumn(ctx: PageCtx): Column<PersonRow> {
           size="sm"
           title={`Deactivate ${person.name}`}
           description="They are signed out everywhere and their tokens end. Agents they are accountable for are orphaned: if nobody takes them over, they are suspended when the grace of their tier is over."
-          confirm={`Deactivate ${person.name}`}
+          confirm="Deactivate"
           action={deactivate}
           input={{ personId: person.id }}
           whyNot={person.id === ctx.actor.id ? 'Another platform admin does this to you.' : problem}
@@ -128,7 +128,7 @@ function actionColumn(ctx: PageCtx): Column<PersonRow> {
           variant="primary"
           title={`Reactivate ${person.name}`}
           description="They may sign in again. Tokens and sessions that were ended stay so."
-          confirm={`Reactivate ${person.name}`}
+          confirm="Reactivate"
           action={reactivate}
           input={{ personId: person.id }}
           whyNot={problem}

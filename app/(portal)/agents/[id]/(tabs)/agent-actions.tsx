@@ -26,7 +26,7 @@ export function AgentActions({ ctx, agent }: { ctx: PageCtx; agent: AgentView })
           icon={<Play aria-hidden />}
           title={`Resume ${agent.name}`}
           description="It may run and call its tools again, with the grants it holds."
-          confirm={`Resume ${agent.name}`}
+          confirm="Resume"
           variant="secondary"
           action={resume}
           input={input}
@@ -38,7 +38,7 @@ export function AgentActions({ ctx, agent }: { ctx: PageCtx; agent: AgentView })
           icon={<Pause aria-hidden />}
           title={`Suspend ${agent.name}`}
           description="Launches and tool calls are refused until somebody resumes it. Grants and schedule stay."
-          confirm={`Suspend ${agent.name}`}
+          confirm="Suspend"
           action={suspend}
           input={input}
           whyNot={moveProblem(agent.status, 'suspend') ?? whyNot(actor, 'agents:suspend')}
@@ -49,7 +49,7 @@ export function AgentActions({ ctx, agent }: { ctx: PageCtx; agent: AgentView })
         icon={<Archive aria-hidden />}
         title={`Retire ${agent.name}`}
         description={`For good: its credentials are refused, its ${agent.access.length} grants are revoked and its schedule is switched off. Its history stays.`}
-        confirm={`Retire ${agent.name}`}
+        confirm="Retire"
         action={retire}
         input={input}
         whyNot={moveProblem(agent.status, 'retire') ?? whyNot(actor, 'agents:retire')}

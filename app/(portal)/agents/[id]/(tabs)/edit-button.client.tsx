@@ -81,7 +81,7 @@ export function EditButton(props: Props) {
       <Dialog
         open={open}
         onOpenChange={change}
-        title="Edit the registry entry"
+        title={`Edit the registry entry of ${initial.name}`}
         description={whyOnlyTier ?? 'Every change is recorded with what was there before. Its id and template stay.'}
       >
         <form

@@ -34,10 +34,10 @@ const tones = {
 
 const pollMs = 700
 
-type Props = { initial: CreationLog; agentName: string; retry: typeof retryAction; whyNotRetry: string | null }
+type Props = { initial: CreationLog; retry: typeof retryAction; whyNotRetry: string | null }
 
 /** The live creation log: each step as the job writes it down. */
-export function CreationSteps({ initial, agentName, retry, whyNotRetry }: Props) {
+export function CreationSteps({ initial, retry, whyNotRetry }: Props) {
   const { data: log, refetch } = useQuery({
     queryKey: ['creation', initial.agentId],
     queryFn: () => readLog(initial.agentId),
@@ -98,7 +98,7 @@ export function CreationSteps({ initial, agentName, retry, whyNotRetry }: Props)
           </Button>
         )}
         <Button asChild>
-          <Link href={paths.agent(log.agentId)}>Open {agentName}</Link>
+          <Link href={paths.agent(log.agentId)}>Open the agent</Link>
         </Button>
         {failed && (
           <ActionButton

@@ -1,9 +1,9 @@
 import type { Metadata } from 'next'
 import { PageHeader } from '#components/ui/page-header.tsx'
-import { can } from '#lib/auth/ctx.ts'
 import { getAgent, getCreationLog } from '#lib/registry/queries.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
+import { whyNot } from '#lib/web/why-not.ts'
 import { retry } from './actions.ts'
 import { CreationSteps } from './creation-steps.client.tsx'
 
@@ -13,14 +13,13 @@ export default async function CreationPage({ params }: { params: Promise<{ id: s
   const ctx = await currentCtx()
   const { id } = await params
   const [agent, log] = await Promise.all([orNotFound(getAgent(ctx, id)), orNotFound(getCreationLog(ctx, id))])
-  const whyNotRetry = can(ctx.actor, 'agents:create') ? null : 'Your roles do not include creating agents.'
   return (
     <>
       <PageHeader
         title={`Creating ${agent.name}`}
         description="You can leave this page: creation goes on, and a step that fails is tried again."
       />
-      <CreationSteps initial={log} agentName={agent.name} retry={retry} whyNotRetry={whyNotRetry} />
+      <CreationSteps initial={log} retry={retry} whyNotRetry={whyNot(ctx.actor, 'agents:create')} />
     </>
   )
 }
