@@ -33,15 +33,15 @@ export function BypassBanner({
   if (!data || data.length === 0) return null
   return (
     <div role="status" className="border-b border-warn/40 bg-warn-soft text-warn">
-      <ul className="grid gap-1 px-3 py-2 sm:px-5">
+      <ul className="grid grid-cols-1 gap-1 px-3 py-2 sm:px-5">
         {data.map((bypass) => (
           <li key={bypass.id} className="flex flex-wrap items-center gap-x-2 gap-y-1">
             <FastForward className="size-4 shrink-0" aria-hidden />
-            <strong className="font-semibold">
+            <strong className="min-w-0 font-semibold">
               Not held now: {bypass.rule.title}
               {bypass.agent && ` (${bypass.agent.name})`}
             </strong>
-            <span>
+            <span className="min-w-0">
               bypassed by {bypass.openedBy.name}, ends <Time value={bypass.expiresAt} />: {bypass.reason}
             </span>
             <Link href={paths.approvals('rules')} className="rounded-sm underline underline-offset-2">
@@ -76,7 +76,11 @@ function EndNow({
       <ActionButton size="sm" pending={pending} whyNot={whyNot} onClick={() => run({ bypassId })}>
         End now
       </ActionButton>
-      {failed && <strong role="alert">It is not ended: {failed.message}</strong>}
+      {failed && (
+        <strong role="alert" className="min-w-0">
+          It is not ended: {failed.message}
+        </strong>
+      )}
     </>
   )
 }

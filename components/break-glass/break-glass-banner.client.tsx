@@ -19,14 +19,14 @@ export function BreakGlassBanner({ initial }: { initial: BreakGlassView[] | null
   if (!data || data.length === 0) return null
   return (
     <div role="status" className="border-b border-warn/40 bg-warn-soft text-warn">
-      <ul className="grid gap-1 px-3 py-2 sm:px-5">
+      <ul className="grid grid-cols-1 gap-1 px-3 py-2 sm:px-5">
         {data.map((glass) => (
           <li key={glass.grantId} className="flex flex-wrap items-center gap-x-2">
             <Siren className="size-4 shrink-0" aria-hidden />
-            <strong className="font-semibold">
+            <strong className="min-w-0 font-semibold">
               Break-glass: {glass.agent.name} may {glass.toolName ?? glass.class} on {glass.server.name}
             </strong>
-            <span>
+            <span className="min-w-0">
               ends <Time value={glass.expiresAt} />, taken by {glass.openedBy.name}: {glass.reason}
             </span>
             <Link href={paths.breakGlass()} className="rounded-sm underline underline-offset-2">

@@ -14,7 +14,7 @@ export function AgentPicker({ value, onChange }: { value: Picked | null; onChang
   const { data: hits = [], isFetching } = useQuery(agentSearchQuery(useDeferredValue(text)))
   const shown = value && !hits.some((hit) => hit.id === value.id) ? [value, ...hits] : hits
   return (
-    <fieldset className="grid gap-2">
+    <fieldset className="grid min-w-0 grid-cols-1 gap-2">
       <legend className="sr-only">Agent</legend>
       <label htmlFor={id} className="text-[0.8125rem] font-medium">
         Find the agent
@@ -26,7 +26,7 @@ export function AgentPicker({ value, onChange }: { value: Picked | null; onChang
         onChange={(event) => setText(event.target.value)}
         placeholder="Name, id or purpose"
       />
-      <div className="grid max-h-44 gap-0.5 overflow-y-auto rounded-md border p-1" aria-busy={isFetching}>
+      <div className="grid max-h-44 grid-cols-1 gap-0.5 overflow-y-auto rounded-md border p-1" aria-busy={isFetching}>
         {shown.map((hit) => (
           <label key={hit.id} className="flex items-center gap-2 rounded-sm px-2 py-1 has-checked:bg-muted">
             <input

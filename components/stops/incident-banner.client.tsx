@@ -18,20 +18,20 @@ export function IncidentBanner({ initial }: { initial: StopOrderView[] | null })
         role="status"
         className="flex items-center gap-2 border-b border-warn/40 bg-warn-soft px-3 py-2 text-warn sm:px-5"
       >
-        <TriangleAlert className="size-4 shrink-0" aria-hidden /> Whether anything is stopped could not be read:{' '}
-        {error.message}
+        <TriangleAlert className="size-4 shrink-0" aria-hidden />
+        <span className="min-w-0">Whether anything is stopped could not be read: {error.message}</span>
       </div>
     )
   }
   if (data.length === 0) return null
   return (
     <div role="alert" className="border-b border-danger/40 bg-danger-soft text-danger">
-      <ul className="grid gap-1 px-3 py-2 sm:px-5">
+      <ul className="grid grid-cols-1 gap-1 px-3 py-2 sm:px-5">
         {data.map((stop) => (
           <li key={stop.id} className="flex flex-wrap items-center gap-x-2">
             <OctagonX className="size-4 shrink-0" aria-hidden />
-            <strong className="font-semibold">{stoppedWords(stop)}</strong>
-            <span>
+            <strong className="min-w-0 font-semibold">{stoppedWords(stop)}</strong>
+            <span className="min-w-0">
               by {stop.orderedBy.name}, <Time value={stop.orderedAt} />: {stop.reason}
             </span>
             {stop.openRuns > 0 && (

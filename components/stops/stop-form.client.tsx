@@ -52,7 +52,7 @@ export function StopForm({
   }
 
   return (
-    <form onSubmit={submit} className="grid gap-4">
+    <form onSubmit={submit} className="grid grid-cols-1 gap-4">
       <fieldset className="grid gap-2">
         <legend className="mb-1.5 text-[0.8125rem] font-medium">What to stop</legend>
         <ScopeChoice
@@ -82,7 +82,15 @@ export function StopForm({
           {failed.message}
         </Notice>
       )}
-      <Button type="submit" variant="danger" size="lg" disabled={!ready} pending={pending}>
+      <Button
+        type="submit"
+        variant="danger"
+        size="lg"
+        disabled={!ready}
+        pending={pending}
+        // It names what is stopped, however long that name is.
+        className="h-auto min-h-11 py-2 whitespace-normal wrap-anywhere"
+      >
         <OctagonX aria-hidden /> {organization ? 'Stop every agent' : `Stop ${target.agent?.name ?? 'agent'}`}
       </Button>
     </form>

@@ -65,7 +65,7 @@ export function Menu({
             align={align}
             sideOffset={6}
             collisionPadding={8}
-            className="z-50 min-w-52 rounded-md border bg-raised p-1 shadow-lg animate-in fade-in-0 zoom-in-95"
+            className="z-50 max-w-[calc(100vw-1rem)] min-w-52 rounded-md border bg-raised p-1 wrap-anywhere shadow-lg animate-in fade-in-0 zoom-in-95"
           >
             {children}
           </parts.Content>

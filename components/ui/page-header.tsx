@@ -24,11 +24,11 @@ export function PageHeader({
           className="mb-1 flex flex-wrap items-center gap-1 text-[13px] text-muted-foreground"
         >
           {crumbs.map(({ href, label }) => (
-            <span key={href} className="flex items-center gap-1">
-              <Link href={href} className="rounded-sm hover:text-foreground hover:underline">
+            <span key={href} className="flex min-w-0 items-center gap-1">
+              <Link href={href} className="min-w-0 rounded-sm hover:text-foreground hover:underline">
                 {label}
               </Link>
-              <ChevronRight className="size-3.5" aria-hidden />
+              <ChevronRight className="size-3.5 shrink-0" aria-hidden />
             </span>
           ))}
         </nav>

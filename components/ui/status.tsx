@@ -61,10 +61,15 @@ export function ScopeBadge({
   environment?: string
 }) {
   return (
-    <Badge tone={classTones[toolClass] ?? 'neutral'} title={environment}>
-      {serverId && <span className="font-mono">{serverId}:</span>}
+    // It flows like a sentence, so that no box cuts off what it ends in; in a table, which scrolls, it stays on one line.
+    <Badge
+      tone={classTones[toolClass] ?? 'neutral'}
+      title={environment}
+      className="inline-block max-w-full whitespace-normal [td_&]:whitespace-nowrap"
+    >
+      {serverId && <span className="font-mono">{serverId}: </span>}
       {toolName ? `${scopeTitle({ class: toolClass, toolName })} (${toolClass})` : toolClass}
-      {environment === 'production' && <span className="font-normal">· prod</span>}
+      {environment === 'production' && <span className="font-normal"> · prod</span>}
     </Badge>
   )
 }

@@ -78,8 +78,8 @@ function Order({ order, personId, whyNotRelease }: OrderProps) {
       <div className="flex flex-wrap items-start justify-between gap-3">
         <div className="min-w-0">
           <h3 className="flex flex-wrap items-center gap-2 font-medium">
-            <OctagonX aria-hidden className="size-4 text-danger" />
-            {name}
+            <OctagonX aria-hidden className="size-4 shrink-0 text-danger" />
+            <span className="min-w-0">{name}</span>
             {order.openRuns > 0 && <Badge tone="warn">stopping: {plural(order.openRuns, 'run')} not yet proven</Badge>}
           </h3>
           <p className="mt-1 text-sm break-words">{order.reason}</p>

@@ -22,7 +22,7 @@ export function BeforeCard({ request }: { request: ScopeRequestView }) {
   })
   return (
     <Card id="before" title="Before">
-      <div className="grid gap-4 text-sm">
+      <div className="grid grid-cols-1 gap-4 text-sm">
         <div>
           <p>
             {denials.count === 0 ? (

@@ -14,7 +14,7 @@ import type { GrantUsage } from '#lib/scopes/schema/usage.ts'
 export function HeldCard({ request }: { request: ScopeRequestView }) {
   const { holds, context } = request
   return (
-    <section id="held">
+    <section id="held" className="min-w-0">
       <h2 className="mb-2 text-sm font-semibold">What the agent holds now</h2>
       {holds.length === 0 ? (
         <p className="text-sm text-muted-foreground">Nothing.</p>

@@ -6,7 +6,7 @@ import type { ScopeRequestView } from '#lib/scopes/schema.ts'
 export function HistoryCard({ request: { history } }: { request: ScopeRequestView }) {
   return (
     <Card id="history" title="So far">
-      <ol className="grid gap-2 text-sm">
+      <ol className="grid grid-cols-1 gap-2 text-sm">
         {history.map(({ at, by, says }) => (
           <li key={`${at} ${says}`} className="min-w-0 break-words">
             {by && <span className="font-medium">{by} </span>}

@@ -80,12 +80,12 @@ export default async function RequestPage({ params }: Props) {
           {request.decisionNote} It waits for {request.requestedBy.name}.
         </Notice>
       )}
-      <div className="grid items-start gap-5 xl:grid-cols-[minmax(0,1fr)_24rem]">
-        <div className="grid min-w-0 gap-5">
+      <div className="grid grid-cols-1 items-start gap-5 xl:grid-cols-[minmax(0,1fr)_24rem]">
+        <div className="grid min-w-0 grid-cols-1 gap-5">
           <WhatChanges request={request} />
           <SignalsCard request={request} />
         </div>
-        <div className="grid min-w-0 gap-5 xl:row-span-2">
+        <div className="grid min-w-0 grid-cols-1 gap-5 xl:row-span-2">
           <Card title="The request">
             <Facts>
               <Fact label="Reason">{request.reason}</Fact>
@@ -117,7 +117,7 @@ export default async function RequestPage({ params }: Props) {
           <PolicyCard request={request} now={ctx.now} />
           <HistoryCard request={request} />
         </div>
-        <div className="grid min-w-0 gap-5">
+        <div className="grid min-w-0 grid-cols-1 gap-5">
           <PeersCard request={request} />
           <BeforeCard request={request} />
           <HeldCard request={request} />

@@ -11,7 +11,7 @@ export function PeersCard({ request }: { request: ScopeRequestView }) {
   const { peers, context } = request
   const hold = peers.holding === 1 ? 'holds' : 'hold'
   return (
-    <section id="peers">
+    <section id="peers" className="min-w-0">
       <h2 className="text-sm font-semibold">Peers</h2>
       <p className="mb-2 text-[13px] text-muted-foreground">
         {peers.total === 0

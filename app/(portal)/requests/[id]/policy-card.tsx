@@ -49,7 +49,7 @@ export function PolicyCard({ request, now }: { request: ScopeRequestView; now: D
           Passed on {plural(request.escalations, 'time')} because it is overdue.
         </p>
       )}
-      <ol className="grid gap-2 text-sm">
+      <ol className="grid grid-cols-1 gap-2 text-sm">
         {policy.steps.map((step) => (
           <li key={step.number} className="flex items-start gap-2">
             {step.approved ? (

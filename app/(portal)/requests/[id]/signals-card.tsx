@@ -30,7 +30,7 @@ export function SignalsCard({ request }: { request: ScopeRequestView }) {
       {signals.length === 0 ? (
         <p className="text-sm text-muted-foreground">Nothing stands out, for it or against it.</p>
       ) : (
-        <ul className="grid gap-2 text-sm">
+        <ul className="grid grid-cols-1 gap-2 text-sm">
           {signals.map((signal) => {
             const { icon: Icon, className, says } = icons[signal.tone]
             const place = places[signal.about]

@@ -42,7 +42,7 @@ export function WhatChanges({ request }: { request: ScopeRequestView }) {
 function Tool({ tool }: { tool: ToolReach }) {
   const { tone, label } = looks[tool.change]
   return (
-    <li className="grid gap-1 px-3 py-2 text-sm">
+    <li className="grid grid-cols-1 gap-1 px-3 py-2 text-sm">
       <span className="flex flex-wrap items-center gap-2">
         <span className="font-mono text-[13px]">{tool.name}</span>
         <ScopeBadge toolClass={tool.class} />

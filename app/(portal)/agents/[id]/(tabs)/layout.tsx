@@ -43,11 +43,11 @@ export default async function AgentLayout({ params, children }: { params: Params
         actions={<AgentActions ctx={ctx} agent={agent} />}
       />
       <div className="-mt-2 mb-4 flex flex-wrap items-center gap-x-5 gap-y-1 text-[13px] text-muted-foreground">
-        <span className="flex items-center">
-          <code>{agent.id}</code>
+        <span className="flex min-w-0 items-center">
+          <code className="min-w-0 break-all">{agent.id}</code>
           <CopyButton text={agent.id} what="agent id" />
         </span>
-        <span>
+        <span className="min-w-0">
           Owner{' '}
           <Link
             href={hrefWith(paths.agents(), { owner: agent.owner.id })}

@@ -37,7 +37,7 @@ export default async function OverviewPage({ params, searchParams }: Props) {
   ])
   const { month } = metrics
   return (
-    <div className="grid gap-5">
+    <div className="grid grid-cols-1 gap-5">
       <dl className="grid grid-cols-2 gap-3 md:grid-cols-4">
         <Figure label="Runs, 30 days" value={formatCount(agent.monthlyRuns)} href={paths.agent(agent.id, 'runs')} />
         <Figure
@@ -56,8 +56,8 @@ export default async function OverviewPage({ params, searchParams }: Props) {
           note={`of ${formatMicros(BigInt(month.budgetMicros))}${month.budgetSource === 'default' ? ' (default budget)' : ''}`}
         />
       </dl>
-      <div className="grid gap-5 lg:grid-cols-2">
-        <div className="grid content-start gap-5">
+      <div className="grid grid-cols-1 gap-5 lg:grid-cols-2">
+        <div className="grid grid-cols-1 content-start gap-5">
           <Card
             title="Registry entry"
             actions={
@@ -75,7 +75,7 @@ export default async function OverviewPage({ params, searchParams }: Props) {
           </Card>
           <TimelineCard ctx={ctx} agentId={agent.id} />
         </div>
-        <div className="grid content-start gap-5">
+        <div className="grid grid-cols-1 content-start gap-5">
           <ScheduleCard
             key={`${agent.schedule}:${agent.scheduleEnabled}`}
             agentId={agent.id}

@@ -28,7 +28,7 @@ export async function TimelineCard({ ctx, agentId }: { ctx: Ctx; agentId: string
           Demo history has no audit events; everything real leaves one.
         </EmptyState>
       ) : (
-        <ol className="grid gap-3 border-l pl-4">
+        <ol className="grid grid-cols-1 gap-3 border-l pl-4">
           {entries.map((entry) => (
             <li key={entry.seq} className="relative text-[13px]">
               <span

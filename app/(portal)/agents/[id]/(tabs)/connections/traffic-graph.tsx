@@ -18,11 +18,11 @@ import { hrefWith } from '#lib/web/search.ts'
 export function TrafficGraph({ agent, traffic }: { agent: AgentView; traffic: AgentTraffic }) {
   const most = Math.max(...traffic.servers.flatMap(({ tools }) => tools.map(({ calls, refused }) => calls + refused)))
   return (
-    <ol className="grid gap-4" aria-label={`What ${agent.name} calls`}>
+    <ol className="grid grid-cols-1 gap-4" aria-label={`What ${agent.name} calls`}>
       {traffic.servers.map((row) => (
         <li
           key={row.server.id}
-          className="grid items-center gap-2 lg:grid-cols-[minmax(0,1fr)_auto_minmax(0,2fr)_auto_minmax(0,1fr)]"
+          className="grid grid-cols-1 items-center gap-2 lg:grid-cols-[minmax(0,1fr)_auto_minmax(0,2fr)_auto_minmax(0,1fr)]"
         >
           <Neighbours
             title="Write where it reads"
@@ -51,13 +51,13 @@ function Called({ row: { server, tools }, most }: { row: AgentServerTraffic; mos
   return (
     <Box>
       <h3 className="mb-2 flex flex-wrap items-center gap-2 text-sm font-medium">
-        <Server aria-hidden className="size-4 text-muted-foreground" />
-        <Link href={paths.server(server.id)} className="text-accent hover:underline">
+        <Server aria-hidden className="size-4 shrink-0 text-muted-foreground" />
+        <Link href={paths.server(server.id)} className="min-w-0 text-accent hover:underline">
           {server.name}
         </Link>
         <EnvironmentBadge environment={server.environment} />
       </h3>
-      <ul className="grid gap-2">
+      <ul className="grid grid-cols-1 gap-2">
         {tools.map((tool) => (
           <li key={tool.tool} className="text-[13px]">
             <span className="flex flex-wrap items-baseline justify-between gap-x-3">

@@ -34,7 +34,7 @@ export default async function AgentVersionsPage({ params, searchParams }: Props)
   const editProblem =
     agent.status === 'retired' ? 'A retired agent is not changed.' : whyNot(ctx.actor, 'agents:update', agent.owner)
   return (
-    <div className="grid gap-5">
+    <div className="grid grid-cols-1 gap-5">
       <RefreshWhile active={agent.versions.some((row) => row.version === agent.version && !row.claude)} />
       <DataTable
         caption={`Versions of ${agent.name}`}
@@ -42,7 +42,7 @@ export default async function AgentVersionsPage({ params, searchParams }: Props)
         rows={agent.versions}
         rowKey={(row) => String(row.version)}
       />
-      <div className="grid gap-5 lg:grid-cols-2">
+      <div className="grid grid-cols-1 gap-5 lg:grid-cols-2">
         <VersionCard version={version} current={version.version === agent.version} />
         <LogicForm
           key={agent.version}
@@ -119,7 +119,7 @@ function Origin({ origin: { source, key, claudeVersion, seenAt, definition } }: 
   return (
     <>
       <p className="mt-4 text-sm">
-        It goes on from what was found as <code>{key}</code> ({sourceWords[source]}
+        It goes on from what was found as <code className="break-all">{key}</code> ({sourceWords[source]}
         {claudeVersion !== null && `, version ${claudeVersion}`}) and last seen <Time value={seenAt} />.
       </p>
       {definition && (
