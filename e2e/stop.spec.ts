@@ -1,6 +1,8 @@
 import { expect, test } from '@playwright/test'
+import { adminApi, post } from './support/api.ts'
 import { expectAccessible } from './support/axe.ts'
 import { signInAs } from './support/sign-in.ts'
+import { expectNoSidewaysScroll } from './support/width.ts'
 
 test.use({ viewport: { width: 360, height: 740 } })
 
@@ -83,12 +85,21 @@ test('one person stops everything, two resume it', async ({ page }) => {
 })
 
 test('no page is wider than a phone', async ({ page }) => {
+  const api = await adminApi()
+  const { requestId } = await post<{ requestId: string }>(api, '/scope-requests', {
+    agentId: 'invoice-reconciler-freight',
+    serverId: 'deploys',
+    class: 'destructive',
+    reason: 'It rolls back what it has broken.',
+  })
   await signInAs(page, 'Platform admin')
   const pages = [
     '/',
     '/agents',
     '/agents/invoice-reconciler-freight',
     '/agents/invoice-reconciler-freight/versions',
+    '/agents/invoice-reconciler-freight/scopes',
+    '/agents/invoice-reconciler-freight/connections',
     '/templates',
     '/templates/invoice-reconciler',
     '/servers',
@@ -97,6 +108,7 @@ test('no page is wider than a phone', async ({ page }) => {
     '/runs',
     '/fleet',
     '/requests',
+    `/requests/${requestId}`,
     '/audit',
     '/kill',
     '/agents/new',
@@ -104,9 +116,8 @@ test('no page is wider than a phone', async ({ page }) => {
   for (const path of pages) {
     await page.goto(path)
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
-    const overflow = await page.evaluate(
-      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    )
-    expect(overflow, path).toBeLessThanOrEqual(0)
+    await expectNoSidewaysScroll(page, path)
   }
+  await post(api, `/scope-requests/${requestId}/withdraw`, {}, 204)
+  await api.dispose()
 })

@@ -1,18 +1,12 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { expect, test } from '@playwright/test'
+import { adminApi } from './support/api.ts'
 import { expectAccessible } from './support/axe.ts'
 import { signInAs } from './support/sign-in.ts'
 
-const home = process.env['WHEELHOUSE_HOME'] ?? '.wheelhouse'
-
 test('what an inventory reports is shown beside the catalog, dismissed with a reason, and adopted through the wizard', async ({
   page,
-  playwright,
-  baseURL,
 }) => {
-  const token = (await readFile(join(home, 'admin-token'), 'utf8')).trim()
-  const api = await playwright.request.newContext({ baseURL, extraHTTPHeaders: { authorization: `Bearer ${token}` } })
+  const api = await adminApi()
   const name = `Ledger bot ${Date.now()}`
   const csv = `key,name,note\n${name}-key,${name},runs with a shared key\nlab-${Date.now()},Lab trial,\n`
   const imported = await api.post('/api/v1/unregistered/import', {

@@ -1,24 +1,17 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { expect } from '@playwright/test'
+import { adminApi, portal, post } from './api.ts'
 
-const portal = process.env['WHEELHOUSE_URL'] ?? 'http://localhost:3000'
 const broker = `http://localhost:${process.env['WHEELHOUSE_BROKER_PORT'] ?? 7400}`
 
 type Credential = { clientId: string; clientSecret: string }
 
 /** What a team does whose agent runs elsewhere: asks the API for a credential of its registered agent. */
 export async function credentialOf(agentId: string): Promise<Credential> {
-  const home = process.env['WHEELHOUSE_HOME'] ?? '.wheelhouse'
-  const token = (await readFile(join(home, 'admin-token'), 'utf8')).trim()
-  const response = await fetch(`${portal}/api/v1/agents/${agentId}/credentials`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: '{}',
-  })
-  expect(response.status, await response.clone().text()).toBe(201)
-  return (await response.json()) as Credential
+  const api = await adminApi()
+  const credential = await post<Credential>(api, `/agents/${agentId}/credentials`, {})
+  await api.dispose()
+  return credential
 }
 
 export function requestToken({ clientId, clientSecret }: Credential): Promise<Response> {

@@ -103,6 +103,7 @@ const columns: readonly Column<ScopeRequestRow>[] = [
   {
     id: 'agent',
     header: 'For',
+    className: 'max-w-60 md:max-w-md',
     cell: (row) => (
       <>
         <Link href={paths.agent(row.agent.id)} className="font-medium text-accent hover:underline">

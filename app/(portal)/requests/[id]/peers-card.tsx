@@ -35,6 +35,7 @@ function columnsOf(days: number): Column<PeerUse>[] {
     {
       id: 'agent',
       header: 'Agent',
+      className: 'max-w-60 md:max-w-md',
       cell: ({ id, name }) => (
         <Link href={paths.agent(id, 'scopes')} className="font-medium text-accent hover:underline">
           {name}

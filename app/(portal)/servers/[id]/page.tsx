@@ -267,6 +267,7 @@ const holderColumns: readonly Column<ServerHolder>[] = [
   {
     id: 'agent',
     header: 'Agent',
+    className: 'max-w-60 md:max-w-md',
     cell: (holder) => (
       <Link href={paths.agent(holder.agent.id, 'scopes')} className="font-medium text-accent hover:underline">
         {holder.agent.name}
