@@ -20,8 +20,13 @@ export async function rollUpTraffic(ctx: Ctx): Promise<{ more: boolean }> {
   // Two parts of the log over two connections: what the last turn has read the arguments of is counted while those of the next are read.
   const counting = addTraffic(ctx)
   counting.catch(() => {})
-  // Nothing is under way any more when the other part has failed.
-  const profiles = await addToProfiles(ctx, { timeoutMs }).finally(() => counting)
+  let profiles: { more: boolean }
+  try {
+    profiles = await addToProfiles(ctx, { timeoutMs })
+  } finally {
+    // Nothing is under way any more when the other part has failed.
+    await counting
+  }
   const behind = await counting
   if (profiles.more || behind.more) return { more: true }
   return await addTraffic(ctx)
