@@ -138,6 +138,18 @@ export default {
       },
     },
     {
+      name: 'frame-is-light',
+      comment: 'Every page loads the frame, and must not load the words of all rules with it.',
+      severity: 'error',
+      from: {
+        path: '^(?:app/\\(portal\\)/layout\\.tsx|components/(?:shell|stops|inbox|break-glass)/|components/rules/central-rule-titles)',
+      },
+      to: {
+        path: '^(?:components/rules/rule-link\\.client\\.tsx|lib/guardrails/(?:rules/explain|schema)\\.ts)$',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'browser-code-stays-in-the-browser',
       comment: 'A client component loads schemas, rules and core; the rest of lib stays on the server.',
       severity: 'error',

@@ -1,22 +1,9 @@
 'use client'
 
 import Link from 'next/link'
-import { createContext, type ReactNode, useContext } from 'react'
 import { paths } from '#lib/core/paths.ts'
 import { explainRule } from '#lib/guardrails/rules/explain.ts'
-
-/** What policies of central sets are called, by id: their words are kept with their text. */
-const CentralRuleTitles = createContext<Readonly<Record<string, string>>>({})
-
-export function CentralRuleTitlesProvider({
-  titles,
-  children,
-}: {
-  titles: Record<string, string>
-  children: ReactNode
-}) {
-  return <CentralRuleTitles value={titles}>{children}</CentralRuleTitles>
-}
+import { useCentralRuleTitles } from './central-rule-titles.client.tsx'
 
 type Props = {
   id: string
@@ -31,7 +18,7 @@ type Props = {
 
 /** A rule that refused, held or stopped something: leads to what it says, who set it and who can change it. */
 export function RuleLink({ id, agentId, serverId, tool, decisionId, as = 'title' }: Props) {
-  const titles = useContext(CentralRuleTitles)
+  const titles = useCentralRuleTitles()
   const title = titles[id] ?? explainRule(id).title
   const about = { agent: agentId ?? undefined, server: serverId ?? undefined, tool: tool ?? undefined }
   return (

@@ -1,68 +1,23 @@
 import { spawn } from 'node:child_process'
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePorts } from './ports.ts'
+import { withOwnProduct } from './own-product.ts'
 import { root } from './source-files.ts'
 
 /**
- * Runs the browser journeys on a Wheelhouse of their own: a new data folder, free ports, demo data. Further arguments go to Playwright.
- * Resolves to Playwright's exit code; the results are in `resultsFile` as its JSON.
+ * Runs the browser journeys on a Wheelhouse of their own. Further arguments go to Playwright. Resolves to Playwright's exit code; the
+ * results are in `resultsFile` as its JSON.
  */
 export async function runBrowserSuite(options: { args: string[]; resultsFile: string }): Promise<number> {
-  const home = await mkdtemp(join(tmpdir(), 'wheelhouse-browser-'))
-  await chmod(home, 0o755)
-  const env = { ...process.env, ...(await ownEnvironment(home)) }
-  const product = spawn(process.execPath, [join(root, 'lib/dev/start.ts')], {
-    cwd: root,
-    env,
-    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
-  })
-  const ended = new Promise<void>((resolve) => product.once('close', () => resolve()))
-  try {
-    await untilReady(product)
-    const args = [join(root, 'node_modules/@playwright/test/cli.js'), 'test', ...options.args]
+  const args = [join(root, 'node_modules/@playwright/test/cli.js'), 'test', ...options.args]
+  return await withOwnProduct((env) => {
     const playwright = spawn(process.execPath, args, {
       cwd: root,
       env: { ...env, PLAYWRIGHT_JSON_OUTPUT_FILE: options.resultsFile },
       stdio: 'inherit',
     })
-    return await new Promise((resolve, reject) =>
+    return new Promise((resolve, reject) =>
       playwright.once('error', reject).once('close', (code) => resolve(code ?? 1)),
     )
-  } finally {
-    product.kill('SIGTERM')
-    await ended
-    if (process.env['WHEELHOUSE_KEEP'] === undefined) await rm(home, { recursive: true, force: true })
-  }
-}
-
-async function ownEnvironment(home: string): Promise<Record<string, string>> {
-  const names = ['PORTAL', 'BROKER', 'CLAUDE', 'MODEL', 'SANDBOX', 'WORKER', 'POSTGRES']
-  // The demo servers take six ports in a row.
-  const [demo, ...others] = await freePorts([6, ...names.map(() => 1)])
-  const ports = names.map((name, at) => [`WHEELHOUSE_${name}_PORT`, String(others[at])])
-  return {
-    ...Object.fromEntries(ports),
-    WHEELHOUSE_DEMO_PORT: String(demo),
-    WHEELHOUSE_HOME: home,
-    WHEELHOUSE_URL: `http://localhost:${others[0]}`,
-    WHEELHOUSE_DEMO: 'true',
-    DATABASE_URL: '',
-    WHEELHOUSE_BROKER_URL: '',
-    WHEELHOUSE_CLAUDE_URL: '',
-    ANTHROPIC_API_KEY: '',
-  }
-}
-
-function untilReady(product: ReturnType<typeof spawn>): Promise<void> {
-  let output = ''
-  return new Promise((resolve, reject) => {
-    product.stdout?.on('data', (chunk: Buffer) => {
-      output = (output + chunk.toString()).slice(-20_000)
-      if (/^wheelhouse ready /m.test(output)) resolve()
-    })
-    product.once('close', (code) => reject(new Error(`Wheelhouse did not start (code ${code}):\n${output}`)))
   })
 }
 
