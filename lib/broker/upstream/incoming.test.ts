@@ -94,10 +94,11 @@ test('a request that waits for a connection is given up at once, and never sent'
   const first = Incoming.of(pool, { path: '/', method: 'POST', body: 'a' }, new AbortController().signal)
   const giving = new AbortController()
   const second = Incoming.of(pool, { path: '/', method: 'POST', body: 'b' }, giving.signal)
-  const at = performance.now()
+  let answered = false
+  void first.then(() => (answered = true))
   giving.abort(new Error('no time'))
   await expect(second).rejects.toThrow('no time')
-  expect(performance.now() - at).toBeLessThan(200)
+  expect(answered).toBe(false)
   await (await first).dump()
   await sleep(50)
   expect(asked).toBe(1)
