@@ -5,6 +5,7 @@ import { holdRules } from './schema/hold-rules.ts'
 import { limitRules } from './schema/limit-rules.ts'
 import { protocolRules } from './schema/protocol-rules.ts'
 import { registryRules } from './schema/registry-rules.ts'
+import { nobody, platform, servers } from './schema/rule-keepers.ts'
 import { runRules } from './schema/run-rules.ts'
 import { taskRules } from './schema/task-rules.ts'
 import { tokenRules } from './schema/token-rules.ts'
@@ -25,11 +26,6 @@ export type Rule = {
   changedBy: RuleKeeper
 }
 
-const platform: RuleKeeper = {
-  roles: ['platform_admin'],
-  how: 'The platform team changes the code or the settings of the platform.',
-}
-const nobody: RuleKeeper = { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' }
 const stops: RuleKeeper = {
   roles: ['on_call', 'security', 'platform_admin'],
   how: 'Release the stop order on the kill page.',
@@ -39,7 +35,6 @@ const agentStatus: RuleKeeper = {
   how: 'Resume the agent on its page.',
 }
 const grants: RuleKeeper = { roles: ['security'], how: 'Approve a scope request for this agent.' }
-const servers: RuleKeeper = { roles: ['security', 'platform_admin'], how: "Change it on the server's page." }
 /** Who changes what the central policies say. */
 export const centralKeeper: RuleKeeper = {
   roles: ['security', 'platform_admin'],

@@ -1,11 +1,10 @@
 import type { Rule, RuleKeeper } from '../schema.ts'
+import { nobody, servers } from './rule-keepers.ts'
 
 const grants: RuleKeeper = {
   roles: ['security'],
   how: 'Approve a scope request with wider conditions or another rate.',
 }
-const servers: RuleKeeper = { roles: ['security', 'platform_admin'], how: "Change it on the server's page." }
-const nobody: RuleKeeper = { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' }
 const budget: RuleKeeper = {
   roles: ['builder', 'team_lead', 'platform_admin'],
   how: 'Raise the monthly budget of the agent.',

@@ -1,10 +1,10 @@
 import type { Rule, RuleKeeper } from '../schema.ts'
+import { nobody } from './rule-keepers.ts'
 
 const holds: RuleKeeper = {
   roles: ['security', 'platform_admin'],
   how: 'Change the rule that holds such calls on the page of approvals.',
 }
-const nobody: RuleKeeper = { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' }
 
 /** The rules of calls that wait for a person; part of the one table in schema.ts. */
 export const holdRules = {

@@ -1,9 +1,5 @@
-import type { Rule, RuleKeeper } from '../schema.ts'
-
-const platform: RuleKeeper = {
-  roles: ['platform_admin'],
-  how: 'The platform team changes the code or the settings of the platform.',
-}
+import type { Rule } from '../schema.ts'
+import { platform } from './rule-keepers.ts'
 
 /** The rules of sizes, depths and numbers; part of the one table in schema.ts. */
 export const limitRules = {

@@ -1,10 +1,6 @@
 import type { Rule, RuleKeeper } from '../schema.ts'
+import { nobody, platform } from './rule-keepers.ts'
 
-const platform: RuleKeeper = {
-  roles: ['platform_admin'],
-  how: 'The platform team changes the code or the settings of the platform.',
-}
-const nobody: RuleKeeper = { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' }
 const template: RuleKeeper = {
   roles: ['platform_admin'],
   how: 'Publish a version of the template with another limit.',

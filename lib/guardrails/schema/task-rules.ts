@@ -1,11 +1,5 @@
-import type { Rule, RuleKeeper } from '../schema.ts'
-
-const nobody: RuleKeeper = { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' }
-
-const platform: RuleKeeper = {
-  roles: ['platform_admin'],
-  how: 'The platform team changes the code or the settings of the platform.',
-}
+import type { Rule } from '../schema.ts'
+import { nobody, platform } from './rule-keepers.ts'
 
 /** The rules of tasks; part of the one table in schema.ts. */
 export const taskRules = {

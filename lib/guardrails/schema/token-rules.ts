@@ -1,10 +1,5 @@
-import type { Rule, RuleKeeper } from '../schema.ts'
-
-const platform: RuleKeeper = {
-  roles: ['platform_admin'],
-  how: 'The platform team changes the code or the settings of the platform.',
-}
-const nobody: RuleKeeper = { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' }
+import type { Rule } from '../schema.ts'
+import { nobody, platform } from './rule-keepers.ts'
 
 /** The rules of tokens, and of those who ask for them; part of the one table in schema.ts. */
 export const tokenRules = {

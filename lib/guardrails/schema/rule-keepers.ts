@@ -1,0 +1,10 @@
+import type { RuleKeeper } from '../schema.ts'
+
+// Who may lift or change rules of several kinds.
+
+export const platform: RuleKeeper = {
+  roles: ['platform_admin'],
+  how: 'The platform team changes the code or the settings of the platform.',
+}
+export const nobody: RuleKeeper = { roles: [], how: 'Nobody can lift it: it is how the platform fails closed.' }
+export const servers: RuleKeeper = { roles: ['security', 'platform_admin'], how: "Change it on the server's page." }
