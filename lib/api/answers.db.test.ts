@@ -6,6 +6,7 @@ import { askTest as test } from '#lib/dev/test/api-ask.ts'
 import { askNotifications } from '#lib/dev/test/ask-notifications.ts'
 import { recordAudit } from '#lib/audit/commands.ts'
 import { inTx } from '#lib/auth/ctx.ts'
+import { exactCall } from '#lib/dev/test/exact-call.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { enforcePolicies, forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
@@ -143,11 +144,10 @@ test('held calls', async ({ ask, db, team }) => {
   const { id: agentId } = await makeAgent(db, { ownerTeamId: team })
   const { ruleId } = await ask('POST /hold-rules', { title: 'Writes wait', class: 'write', deciderRoles: ['security'] })
   await ask('GET /hold-rules')
-  const call = { agentId, agentVersion: 1, runId: null, serverId: 'erp', tool: 'change', arguments: { amount: 5 } }
   const { heldCallId } = await holdCall(ctxFor(db), {
     source: 'broker',
     class: 'write',
-    call: { ...call, definitionHash: 'h', policyVersion: 'p' },
+    call: exactCall({ agentId, serverId: 'erp' }),
     rule: {
       id: ruleId!,
       title: 'Writes wait',

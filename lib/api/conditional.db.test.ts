@@ -6,6 +6,7 @@ import { permissions as allPermissions, roles } from '#lib/auth/permissions.ts'
 import type { Db } from '#lib/db/client.ts'
 import { allRoutes, makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { exactCall } from '#lib/dev/test/exact-call.ts'
 import { auditOf, ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
 import { startCli } from '#lib/dev/test/run-cli.ts'
@@ -123,11 +124,10 @@ test('every write that honours If-Match refuses one that is out of date, before 
   const other = await makePerson(db)
   const wish = { agentId, requestedById: other.id, serverId: 'erp', class: 'read', reason: 'Reads.' } as const
   const { id: requestId } = await db.scopeRequest.create({ data: wish })
-  const call = { agentId, agentVersion: 1, runId: null, serverId: 'erp', tool: 'pay', arguments: {} }
   const { heldCallId } = await holdCall(ctxFor(db), {
     source: 'broker',
     class: 'write',
-    call: { ...call, definitionHash: 'h', policyVersion: 'p' },
+    call: exactCall({ agentId, serverId: 'erp' }),
     rule: {
       id: null,
       title: 'Waits',

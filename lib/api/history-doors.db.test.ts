@@ -1,9 +1,9 @@
-import { setTimeout } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { permissions } from '#lib/auth/permissions.ts'
 import { makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
+import { instant } from '#lib/dev/test/instant.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { getGrant } from '#lib/scopes/queries.ts'
 
@@ -19,9 +19,7 @@ apiTest('agents, lists and grants of an instant, and their differences, over HTT
   const serverId = await makeServer(db)
   const { id } = await makeAgent(db, { name: 'Before' })
   const grantId = await makeGrant(db, { agentId: id, serverId, class: 'write' })
-  await setTimeout(3)
-  const asOf = new Date().toISOString()
-  await setTimeout(3)
+  const asOf = (await instant(db)).toISOString()
   await db.agent.update({ where: { id }, data: { name: 'After', status: 'suspended' } })
   await db.grant.update({ where: { id: grantId }, data: { revokedAt: new Date() } })
 

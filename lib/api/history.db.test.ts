@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import { listAuditEvents } from '#lib/audit/queries.ts'
@@ -9,6 +8,7 @@ import type { Db } from '#lib/db/client.ts'
 import { type Folded, foldAudit, foldedWriters, isFoldedInForce } from '#lib/dev/test/audit-fold.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
+import { instant } from '#lib/dev/test/instant.ts'
 import { makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
 import { orderStop, releaseStop } from '#lib/killswitch/commands.ts'
 import {
@@ -268,10 +268,7 @@ async function compare(world: World, { at, state }: { at: Date; state: Folded })
 }
 
 async function clockOf(db: Db): Promise<{ at: Date; seq: bigint }> {
-  // The time of a commit may be a millisecond after the clock.
-  await setTimeout(2)
-  const [row] = await db.$queryRaw<{ at: Date }[]>`select date_trunc('milliseconds', clock_timestamp()) as at`
-  return { at: row!.at, seq: await seqOf(db) }
+  return { at: await instant(db), seq: await seqOf(db) }
 }
 
 async function seqOf(db: Db): Promise<bigint> {

@@ -5,6 +5,7 @@ import { anonymous, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest as test } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
+import { instant } from '#lib/dev/test/instant.ts'
 import { enforcePolicies, forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { suspendAgent } from '#lib/lifecycle/commands.ts'
@@ -315,12 +316,4 @@ async function policySetEnforced(db: Db, policies: string[], ctx = later(db)) {
 /** A minute after everything on record. */
 function later(db: Db, who?: Ctx['actor']): Ctx {
   return ctxFor(db, who, new Date(Date.now() + 60_000))
-}
-
-/** Now by the clock of the records, with everything before it in the past. */
-async function instant(db: Db): Promise<Date> {
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  const [row] = await db.$queryRaw<{ now: Date }[]>`select date_trunc('milliseconds', clock_timestamp()) as "now"`
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  return row!.now
 }

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { exactCall } from '#lib/dev/test/exact-call.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { decideHeldCall, holdCall } from './commands.ts'
@@ -19,14 +20,7 @@ dbTest(
     let held = 0
     const hold = async (of: object, more: { runId?: string; class?: 'read' | null } = {}) => {
       held += 1
-      const call = {
-        agentId,
-        agentVersion: 1,
-        runId: more.runId ?? null,
-        serverId,
-        tool: 'change',
-        definitionHash: 'h',
-      }
+      const call = { ...exactCall({ agentId, serverId }), runId: more.runId ?? null, arguments: { held } }
       const rule = {
         id: null,
         title: 'Changes wait',
@@ -36,7 +30,7 @@ dbTest(
       } as const
       const { heldCallId } = await holdCall(ctxFor(db, undefined, new Date(now.getTime() + held)), {
         source: 'broker',
-        call: { ...call, arguments: { held }, policyVersion: 'p' },
+        call,
         class: more.class === undefined ? 'write' : more.class,
         rule: { ...rule, deciderRoles: ['team_lead'], ...of },
       })

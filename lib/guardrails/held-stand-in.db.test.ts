@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { createDelegation } from '#lib/delegation/commands.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { exactCall } from '#lib/dev/test/exact-call.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { decideHeldCall, holdCall, settleHeldCall } from './commands.ts'
@@ -12,17 +13,7 @@ dbTest(
   'who stands in decides about a held call only what both could, and the approval is still of that exact call',
   async ({ db }) => {
     const { id: agentId, teamId } = await makeAgent(db)
-    const call = {
-      agentId,
-      agentVersion: 1,
-      runId: null,
-      serverId: await makeServer(db),
-      tool: 'post',
-      definitionHash: 'h',
-      arguments: { amount: 5 },
-      inputResponses: null,
-      policyVersion: 'p',
-    }
+    const call = { ...exactCall({ agentId, serverId: await makeServer(db) }), inputResponses: null }
     const rule = {
       id: null,
       title: 'Posts wait',

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import type { Role } from '#lib/auth/permissions.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { exactCall } from '#lib/dev/test/exact-call.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { decideHeldCall, holdCall } from './commands.ts'
@@ -14,8 +15,7 @@ dbTest(
   async ({ db }) => {
     const { id: agentId, teamId } = await makeAgent(db)
     const serverId = await makeServer(db)
-    const of = { agentId, agentVersion: 1, runId: null, serverId, tool: 'change' }
-    const call = { ...of, definitionHash: 'h', arguments: { amount: 5 }, policyVersion: 'p' }
+    const call = exactCall({ agentId, serverId })
     const person = async (role: Role) => ctxFor(db, await makePerson(db, { roles: [role], teamIds: [teamId] }), now)
     const [scheduler, issuer, other] = [await person('team_lead'), await person('team_lead'), await person('team_lead')]
     const run = {

@@ -1,8 +1,7 @@
-import { setTimeout } from 'node:timers/promises'
 import { expect } from 'vitest'
-import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makeTeam } from '#lib/dev/test/fleet.ts'
+import { instant } from '#lib/dev/test/instant.ts'
 import { enforcePolicies, forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeGrant, makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
 import { diffAgents, explainAgentQuery, getMoment, listAgents, matchingAgentIds } from '#lib/registry/queries.ts'
@@ -22,7 +21,7 @@ dbTest('what was within reach at an instant follows the set of policies that was
   for (const policies of [[permitsGranted], noWrites, [permitsGranted]]) {
     const { version } = await enforcePolicies(db, policies)
     await keepAccessTable(ctx, { version, policies, schema: policySchema })
-    instants.push(await instant(db))
+    instants.push((await instant(db)).toISOString())
   }
   const [before, between, after] = instants as [string, string, string]
   const q = 'can:write server:erp'
@@ -50,7 +49,7 @@ dbTest('where the policies of an instant are not known, a question about reach i
   await makeTemplate(db)
   const { id } = await makeAgent(db, { ownerTeamId: team })
   const { number } = await enforcePolicies(db, noWrites, policySchema)
-  const asOf = await instant(db)
+  const asOf = (await instant(db)).toISOString()
   const ctx = ctxFor(db)
   await enforcePolicies(db, [permitsGranted])
   const unknown = { code: 'invalid', details: { rule: 'history:policies' } }
@@ -66,11 +65,3 @@ dbTest('where the policies of an instant are not known, a question about reach i
   // A fleet that is kept in memory is of what was known when it was made.
   expect(await db.$transaction((tx) => matchingAgentIds({ ...ctx, tx }, { q: 'can:write', asOf }))).toEqual([])
 })
-
-/** An instant between what was written before and what is written after. */
-async function instant(db: Db): Promise<string> {
-  await setTimeout(3)
-  const [row] = await db.$queryRaw<{ at: Date }[]>`select date_trunc('milliseconds', clock_timestamp()) as at`
-  await setTimeout(3)
-  return row!.at.toISOString()
-}

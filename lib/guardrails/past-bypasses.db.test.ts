@@ -1,20 +1,12 @@
 import { expect } from 'vitest'
-import type { Db } from '#lib/db/client.ts'
 import { dbTest as test } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
+import { instant } from '#lib/dev/test/instant.ts'
 import { enforcePolicies, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { simulate } from './queries/explanation/simulate.ts'
 
 const dayMs = 86_400_000
-
-/** Now by the clock of the records, with everything before it in the past. */
-async function instant(db: Db): Promise<Date> {
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  const [row] = await db.$queryRaw<{ now: Date }[]>`select date_trunc('milliseconds', clock_timestamp()) as "now"`
-  await new Promise((resolve) => setTimeout(resolve, 20))
-  return row!.now
-}
 
 test('of the past the bypasses of then let calls through, whatever became of them or of whom opened them', async ({
   db,

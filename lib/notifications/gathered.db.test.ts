@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { recordAudit } from '#lib/audit/commands.ts'
 import { inTx, systemActor } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
+import { exactCall } from '#lib/dev/test/exact-call.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { happen, header, mine, owner, start, test, work, worker } from '#lib/dev/test/notifications.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
@@ -30,11 +31,10 @@ const collect = async (db: Db, now = start) => {
 
 async function hold(db: Db, { agentId, serverId }: { agentId: string; serverId: string }, title = 'Posts wait') {
   const rule = { id: null, title, deciderRoles: ['team_lead' as const], excludedDeciders: [] }
-  const call = { agentId, agentVersion: 1, runId: null, serverId, tool: 'post', definitionHash: 'h' }
   await holdCall(ctxFor(db, systemActor('broker'), start), {
     source: 'broker',
     class: 'write',
-    call: { ...call, arguments: { n: crypto.randomUUID() }, inputResponses: null, policyVersion: 'p' },
+    call: { ...exactCall({ agentId, serverId }), arguments: { n: crypto.randomUUID() }, inputResponses: null },
     rule: { ...rule, decideSeconds: 600, onTimeout: 'deny' },
   })
 }
@@ -55,7 +55,7 @@ test('held calls of one rule and agent are one unread notice and one mail that w
   await hold(db, { agentId, serverId }, 'Another rule')
   await collect(db)
   const titles = async () => (await listInbox(ctx)).items.map(({ title }) => title).toSorted()
-  expect(await titles()).toEqual(['6 calls wait for a decision', 'A call of post waits for a decision'])
+  expect(await titles()).toEqual(['6 calls wait for a decision', 'A call of change waits for a decision'])
   await work(db, parts)
   expect(
     mine({ smtp, me })

@@ -4,6 +4,7 @@ import { type Ctx, inTx, systemActor } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { createDelegation } from '#lib/delegation/commands.ts'
 import { dbTest as test } from '#lib/dev/test/db-test.ts'
+import { exactCall } from '#lib/dev/test/exact-call.ts'
 import { ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { holdCall } from '#lib/guardrails/commands.ts'
@@ -104,17 +105,7 @@ test('a held call is told to those its rule lets decide, a stop to owners of wha
   const { heldCallId } = await holdCall(ctxFor(db, systemActor('broker'), now), {
     source: 'broker',
     class: 'write',
-    call: {
-      agentId,
-      agentVersion: 1,
-      runId: null,
-      serverId,
-      tool: 'post',
-      definitionHash: 'h',
-      arguments: { secret: 'hunter2' },
-      inputResponses: null,
-      policyVersion: 'p',
-    },
+    call: { ...exactCall({ agentId, serverId }), arguments: { secret: 'hunter2' }, inputResponses: null },
     rule: {
       id: null,
       title: 'Posts wait',

@@ -1,12 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { permissions } from '#lib/auth/permissions.ts'
 import { makeToken, openApiPortal } from '#lib/dev/test/api-portal.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
+import { instant } from '#lib/dev/test/instant.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { startCli } from '#lib/dev/test/run-cli.ts'
 
@@ -23,9 +23,7 @@ dbTest(
       const serverId = await makeServer(db)
       const { id } = await makeAgent(db, { name: 'Before' })
       const grantId = await makeGrant(db, { agentId: id, serverId, class: 'write' })
-      await setTimeout(3)
-      const then = new Date().toISOString()
-      await setTimeout(3)
+      const then = (await instant(db)).toISOString()
       await db.agent.update({ where: { id }, data: { name: 'After' } })
       await db.grant.update({ where: { id: grantId }, data: { revokedAt: new Date() } })
 

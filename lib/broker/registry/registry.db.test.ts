@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import type { Client } from '@modelcontextprotocol/client'
 import { describe, expect } from 'vitest'
 import { auditRow } from '#lib/audit/commands.ts'
@@ -12,6 +11,7 @@ import {
 } from '#lib/dev/test/broker.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeAgent, makeTeam } from '#lib/dev/test/fleet.ts'
+import { instant } from '#lib/dev/test/instant.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import type { Db } from '#lib/db/client.ts'
 import { personWithToken, post, registryPermissions } from '../testing/registry-client.ts'
@@ -72,8 +72,7 @@ describe.each(eras)('a client of the %s era', (era) => {
     const { token } = await personWithToken(db)
     const client = await connect(broker.url, token, era)
     const query = `can:write env:production owner:${team}`
-    const before = new Date().toISOString()
-    await setTimeout(3)
+    const before = (await instant(db)).toISOString()
     await db.grant.updateMany({ where: { agentId: writer }, data: { revokedAt: new Date() } })
     const ask = async (name: string, more = {}) =>
       (await client.callTool({ name, arguments: { query, ...more } })).structuredContent

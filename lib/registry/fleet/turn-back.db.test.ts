@@ -1,12 +1,11 @@
-import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
 import { expect } from 'vitest'
 import type { Ctx } from '#lib/auth/ctx.ts'
-import type { Db } from '#lib/db/client.ts'
 import { anyQuery } from '#lib/dev/test/any-query.ts'
 import { fleetChanges, fleetNames, fleetNow, fleetTeams, makeFleet } from '#lib/dev/test/changing-fleet.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent } from '#lib/dev/test/fleet.ts'
+import { instant } from '#lib/dev/test/instant.ts'
 import { agentFacets, getAgentAsOf, listAgents, matchingAgentIds } from '../queries.ts'
 import { formatAgentQuery } from '../query/print.ts'
 
@@ -32,14 +31,14 @@ dbTest(
       fc.nat(),
       fc.nat(clocks.length - 1),
       async (steps, query, back, clock) => {
-        instants.push(await instant(db))
+        instants.push((await instant(db)).toISOString())
         for (const { change, seed } of steps) {
           let drawn = 0
           const pick = (max: number): number => seed[drawn++ % seed.length]! % max
           // Beside the changes: somebody new.
           if (change === fleetChanges.length) await makeAgent(db, { ownerTeamId: fleetTeams[pick(3)]! })
           else await fleetChanges[change]!(db, pick)
-          instants.push(await instant(db))
+          instants.push((await instant(db)).toISOString())
         }
         // Each is asked about once: a fleet that is kept has the measurements of when it was read, which are no records.
         const [asOf] = instants.splice(back % instants.length, 1) as [string]
@@ -63,7 +62,7 @@ dbTest('the fleet of now stays as it is while one of an instant is made from it'
   await makeFleet(db)
   const ctx = ctxFor(new Proxy(db, {}))
   const { id } = await makeAgent(db, { name: 'Solitary heron', ownerTeamId: fleetTeams[0]! })
-  const asOf = await instant(db)
+  const asOf = (await instant(db)).toISOString()
   await db.agent.update({ where: { id }, data: { name: 'Solitary crane', status: 'suspended' } })
   const idsOf = (q: string, asOf?: string) => matchingAgentIds(ctx, { q, ...(asOf ? { asOf } : {}) })
   expect([await idsOf('heron', asOf), await idsOf('crane', asOf)]).toEqual([[id], []])
@@ -82,12 +81,4 @@ async function everythingOf(ctx: Ctx, asked: { q: string; asOf: string }) {
   const orders: string[][] = []
   for (const sort of sorts) orders.push(await matchingAgentIds(ctx, { ...asked, sort, order: 'desc' }))
   return { list: await listAgents(ctx, asked), facets: await agentFacets(ctx, asked), orders }
-}
-
-/** An instant between what was written before and what is written after. */
-async function instant(db: Db): Promise<string> {
-  await setTimeout(3)
-  const [row] = await db.$queryRaw<{ at: Date }[]>`select date_trunc('milliseconds', clock_timestamp()) as at`
-  await setTimeout(3)
-  return row!.at.toISOString()
 }

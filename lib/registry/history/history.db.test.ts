@@ -5,6 +5,7 @@ import { anonymous } from '#lib/auth/ctx.ts'
 import { createDb, type Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
+import { instant } from '#lib/dev/test/instant.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import {
   agentFacets,
@@ -17,14 +18,6 @@ import {
   listAgents,
 } from '../queries.ts'
 
-/** An instant between what was written before and what is written after. */
-async function instant(db: Db): Promise<string> {
-  await setTimeout(3)
-  const [row] = await db.$queryRaw<{ at: Date }[]>`select date_trunc('milliseconds', clock_timestamp()) as at`
-  await setTimeout(3)
-  return row!.at.toISOString()
-}
-
 const latest = async (db: Db) => (await db.historyHead.findUniqueOrThrow({ where: { id: 1 } })).at
 
 dbTest('what was committed later has a later time, however long ago it was begun', async ({ db, databaseUrl }) => {
@@ -35,15 +28,15 @@ dbTest('what was committed later has a later time, however long ago it was begun
   try {
     await slow.query('begin')
     await slow.query(`update "Agent" set "name" = 'slow' where "id" = $1`, [id])
-    const between = await instant(db)
+    const between = (await instant(db)).toISOString()
     await db.agent.update({ where: { id: other.id }, data: { name: 'quick' } })
-    const afterQuick = await instant(db)
+    const afterQuick = (await instant(db)).toISOString()
     expect((await getAgentAsOf(ctxFor(db), { agentId: id, asOf: afterQuick })).name).toBe('zero')
     await slow.query('commit')
     const nameAt = async (agentId: string, asOf: string) => (await getAgentAsOf(ctxFor(db), { agentId, asOf })).name
     expect(await nameAt(id, between)).toBe('zero')
     expect([await nameAt(id, afterQuick), await nameAt(other.id, afterQuick)]).toEqual(['zero', 'quick'])
-    expect(await nameAt(id, await instant(db))).toBe('slow')
+    expect(await nameAt(id, (await instant(db)).toISOString())).toBe('slow')
   } finally {
     await slow.end()
   }
@@ -58,7 +51,7 @@ dbTest('an answer about an instant waits for who is committing with an earlier t
     await client.query(`update "Agent" set "name" = 'after' where "id" = $1`, [id])
     // As at the commit: the time is given, and what was written is not to be seen yet.
     await client.query('set constraints all immediate')
-    const asOf = await instant(db)
+    const asOf = (await instant(db)).toISOString()
     let answered = false
     const answer = getAgentAsOf(ctxFor(db), { agentId: id, asOf }).then((agent) => {
       answered = true
@@ -83,14 +76,14 @@ dbTest('two transactions at once never share a time', async ({ db }) => {
 
 dbTest('whatever writes is kept, nothing that is not a change, and it stays as it is', async ({ db }) => {
   const { id } = await makeAgent(db, { name: 'one' })
-  const first = await instant(db)
+  const first = (await instant(db)).toISOString()
   await db.$executeRaw`update "Agent" set "name" = 'two' where "id" = ${id}`
-  const second = await instant(db)
+  const second = (await instant(db)).toISOString()
   await db.$transaction(async (tx) => {
     await tx.agent.update({ where: { id }, data: { name: 'within' } })
     await tx.agent.update({ where: { id }, data: { name: 'three' } })
   })
-  const third = await instant(db)
+  const third = (await instant(db)).toISOString()
   await expect(
     db.$transaction(async (tx) => {
       await tx.agent.update({ where: { id }, data: { name: 'undone' } })
@@ -99,7 +92,7 @@ dbTest('whatever writes is kept, nothing that is not a change, and it stays as i
   ).rejects.toThrow('undo')
   await db.agent.update({ where: { id }, data: { updatedAt: new Date() } })
   const names = []
-  for (const asOf of [first, second, third, await instant(db)]) {
+  for (const asOf of [first, second, third, (await instant(db)).toISOString()]) {
     names.push((await getAgentAsOf(ctxFor(db), { agentId: id, asOf })).name)
   }
   expect(names).toEqual(['one', 'two', 'three', 'three'])
@@ -142,7 +135,7 @@ dbTest(
     const teamId = await makeTeam(db)
     const { id } = await makeAgent(db, { ownerTeamId: teamId })
     const instants: string[] = []
-    for (let times = 0; times < 12; times += 1) instants.push(await instant(db))
+    for (let times = 0; times < 12; times += 1) instants.push((await instant(db)).toISOString())
     await db.agent.update({ where: { id }, data: { tier: 'high' } })
     const people = await Promise.all(Array.from({ length: 5 }, () => makePerson(db)))
     const [first] = people
@@ -204,7 +197,7 @@ dbTest('a wrong instant is refused with the field and when the records begin', a
 
 dbTest('the past needs the permission of the present', async ({ db }) => {
   const { id } = await makeAgent(db)
-  const asOf = await instant(db)
+  const asOf = (await instant(db)).toISOString()
   const nobody = ctxFor(db, { kind: 'agent', id, name: id })
   const asked = [
     (ctx: typeof nobody) => getAgentAsOf(ctx, { agentId: id, asOf }),
@@ -224,11 +217,11 @@ dbTest('the past needs the permission of the present', async ({ db }) => {
 dbTest('two states of an agent differ by field and by what it could reach', async ({ db }) => {
   const team = await makeTeam(db)
   const serverId = await makeServer(db)
-  const beforeAll = await instant(db)
+  const beforeAll = (await instant(db)).toISOString()
   const { id } = await makeAgent(db, { name: 'Old', ownerTeamId: team })
   const ends = await makeGrant(db, { agentId: id, serverId, class: 'write', expiresAt: new Date(Date.now() + 1500) })
   const stays = await makeGrant(db, { agentId: id, serverId, class: 'destructive' })
-  const from = await instant(db)
+  const from = (await instant(db)).toISOString()
   const leaver = await db.agent.findUniqueOrThrow({ where: { id }, select: { accountablePersonId: true } })
   await db.person.update({ where: { id: leaver.accountablePersonId }, data: { active: false } })
   await db.agent.update({ where: { id }, data: { name: 'New', status: 'suspended', statusReason: 'why' } })
@@ -264,12 +257,12 @@ dbTest('a list of the past answers queries, facets and explanations; two of them
   const make = async (name: string) => (await makeAgent(db, { id: `${name}-${team}`, name, ownerTeamId: team })).id
   const [stays, goes] = [await make('stays'), await make('goes')]
   for (const agentId of [stays, goes]) await makeGrant(db, { agentId, serverId, class: 'write' })
-  const from = await instant(db)
+  const from = (await instant(db)).toISOString()
   const comes = await make('comes')
   await makeGrant(db, { agentId: comes, serverId, class: 'write' })
   await db.grant.updateMany({ where: { agentId: goes }, data: { revokedAt: new Date() } })
   await db.agent.update({ where: { id: stays }, data: { tier: 'high' } })
-  const to = await instant(db)
+  const to = (await instant(db)).toISOString()
   await db.mcpServer.update({ where: { id: serverId }, data: { status: 'disabled' } })
   const q = `can:write env:production owner:${team}`
   const idsAt = async (asOf?: string) => {
