@@ -18,7 +18,7 @@ dbTest(
     const run = { agentId, agentVersion: 1, trigger: 'manual', state: 'running', input: '', simulated: false } as const
     const { id: runId } = await db.run.create({ data: { ...run, requestedById: lead.id } })
     let held = 0
-    const hold = async (of: object, more: { runId?: string; class?: 'read' | null } = {}) => {
+    const hold = async (of: object, more: { runId?: string; class?: 'read' | null; credential?: string } = {}) => {
       held += 1
       const call = { ...exactCall({ agentId, serverId }), runId: more.runId ?? null, arguments: { held } }
       const rule = {
@@ -31,6 +31,7 @@ dbTest(
       const { heldCallId } = await holdCall(ctxFor(db, undefined, new Date(now.getTime() + held)), {
         source: 'broker',
         call,
+        ...(more.credential ? { credential: more.credential } : {}),
         class: more.class === undefined ? 'write' : more.class,
         rule: { ...rule, deciderRoles: ['team_lead'], ...of },
       })
@@ -39,8 +40,17 @@ dbTest(
     const ofSecurity = [await hold({ deciderRoles: ['security'] }), await hold({ deciderRoles: ['security'] })]
     const notOwn = await hold({ excludedDeciders: ['own_team'] })
     const started = await hold({}, { runId, class: null })
-    const mine = [await hold({}), await hold({}, { class: null }), await hold({}, { runId, class: 'read' })]
-    const order = [...mine, ...ofSecurity, notOwn, started]
+    const clientId = `agent-${crypto.randomUUID()}`
+    await db.agentCredential.create({ data: { agentId, clientId, issuedById: lead.id } })
+    const issued = await hold({}, { credential: clientId })
+    expect(await db.heldCall.findUnique({ where: { id: issued } })).toMatchObject({ startedById: lead.id, runId: null })
+    const mine = [
+      await hold({}),
+      await hold({}, { class: null }),
+      await hold({}, { runId, class: 'read' }),
+      await hold({}, { credential: clientId, class: 'read' }),
+    ]
+    const order = [...mine, ...ofSecurity, notOwn, started, issued]
     const ctx = ctxFor(db, lead, new Date(now.getTime() + 1000))
     const list = (more: object = {}) => listHeldCalls(ctx, { state: 'waiting', first: 'decidable', agentId, ...more })
     const whole = await list()
@@ -62,6 +72,6 @@ dbTest(
     // Who decides nothing sees them as they came.
     const finance = ctxFor(db, await makePerson(db, { roles: ['finance'] }), ctx.now)
     const seen = await listHeldCalls(finance, { state: 'waiting', first: 'decidable', agentId })
-    expect(seen.items.map(({ id }) => id)).toEqual([...ofSecurity, notOwn, started, mine[0], mine[2]])
+    expect(seen.items.map(({ id }) => id)).toEqual([...ofSecurity, notOwn, started, issued, mine[0], mine[2], mine[3]])
   },
 )

@@ -13,7 +13,7 @@ import {
   updateChannel,
 } from './commands.ts'
 import { claimNotificationDeliveries, deliverNotification } from './commands/deliver.ts'
-import { getNotificationSettings, listChannels, listNotificationDeliveries } from './queries.ts'
+import { getChannel, getNotificationSettings, listChannels, listNotificationDeliveries } from './queries.ts'
 import { retryDelaysMs } from './rules/attempts.ts'
 import { createChannelInput } from './schema/settings.ts'
 
@@ -126,6 +126,12 @@ test('Slack is written to in its markup; who says when to come back is heeded, a
   expect(JSON.stringify([events, slack, log])).not.toContain('s3cret')
   const stored = await db.notificationChannel.findUniqueOrThrow({ where: { id: channelId } })
   expect(Buffer.from(stored.url).toString()).not.toContain('s3cret')
+
+  // One's own is there for nobody else, whoever they are.
+  const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), start)
+  await expect(getChannel(admin, channelId)).rejects.toMatchObject({ code: 'not_found' })
+  await expect(getChannel(ctx, crypto.randomUUID())).rejects.toMatchObject({ code: 'not_found' })
+  expect(await getChannel(ctx, channelId)).toMatchObject({ id: channelId, enabled: false })
 
   await updateChannel(ctx, { channelId, enabled: true, url: `${receiver.url}/other` }, means)
   const again = createChannelInput.parse({ owner: 'me', url: receiver.url })

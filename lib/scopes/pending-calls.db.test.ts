@@ -75,17 +75,47 @@ describe('calls that are on record and not added up yet', () => {
     },
   )
 
-  dbTest(
-    'while calls come and proposals are followed at once, no call on record is of a grant that was gone before',
-    async ({ db }) => {
-      const { agentId, grant, security, recorded } = await scene(db)
-      const grants = await Promise.all([1, 2, 3, 4].map(() => grant({ toolName: 'look' })))
-      const follow = (grantId: string) => revokeGrant(security, { grantId, reason: 'As proposed.', proposedOver: 30 })
-      // The first call is on record before anybody follows: all are needed as one covers the others, so one at least stays.
+  dbTest('are counted once by whoever asks while they are added up', async ({ db }) => {
+    const { agentId, serverId, grant, recorded, usageOf } = await scene(db)
+    const one = await grant({ toolName: 'look' })
+    const row = { agentId, serverId, tool: 'look', day: now, lastAt: now }
+    await db.agentToolDay.create({ data: { ...row, calls: 0 } })
+    // As the worker does, in one transaction.
+    const addUp = () =>
+      db.$transaction([
+        db.agentToolDay.updateMany({ where: { agentId }, data: { calls: { increment: 1 } } }),
+        db.$executeRaw`update "TrafficCursor" set "seq" = (select "seq" from "AuditHead")`,
+      ])
+    for (let calls = 1; calls <= 15; calls += 1) {
       await recorded('look')
-      const outcomes = await Promise.all([recorded('look'), ...grants.map(follow), recorded('look')])
-      expect(outcomes).toHaveLength(6)
-      expect(await db.grant.count({ where: { agentId, revokedAt: null } })).toBeGreaterThanOrEqual(1)
+      const seen = await Promise.all([usageOf(one), usageOf(one), addUp(), usageOf(one), usageOf(one)])
+      expect(seen.map((usage) => (Array.isArray(usage) ? calls : usage.calls))).toEqual(Array(5).fill(calls))
+    }
+  })
+
+  dbTest(
+    'are of a grant that stays: nobody revokes one for another that somebody takes away at once',
+    async ({ db }) => {
+      const outcomes: string[] = []
+      for (let times = 0; times < 8; times += 1) {
+        const { agentId, grant, security, recorded } = await scene(db)
+        const narrow = await grant({ toolName: 'look' })
+        const wide = await grant()
+        await recorded('look')
+        const both = [
+          () => revokeGrant(security, { grantId: wide, reason: 'The other one is enough.', proposedOver: 30 }),
+          () => revokeGrant(security, { grantId: narrow, reason: 'It goes.' }),
+        ]
+        await Promise.all((times % 2 === 0 ? both : both.toReversed()).map((revoke) => revoke()))
+        const revoked = (await auditOf(db, agentId)).filter(({ event }) => event === 'grant.revoked')
+        const order = revoked.map(({ detail }) =>
+          (detail as { grantId: string }).grantId === wide ? 'wide' : 'narrow',
+        )
+        outcomes.push(order.join(', '))
+        // As proposed while the narrow one was there, or not at all.
+        expect([['wide', 'narrow'], ['narrow']]).toContainEqual(order)
+      }
+      expect(outcomes).toHaveLength(8)
     },
   )
 

@@ -3,7 +3,7 @@ import { type Actor, can } from '#lib/auth/ctx.ts'
 import { roleLabel, roleNames, rolesWith } from '#lib/auth/permissions.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { mayActForTeam } from '#lib/registry/rules.ts'
-import type { PastOwners } from '#lib/registry/rules/past-owners.ts'
+import { lately, type PastOwners } from '#lib/registry/rules/past-owners.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
 import {
   type ExactCall,
@@ -89,11 +89,11 @@ export function decideHeld(
   }
   const { past } = call.agent
   if (excluded.includes('own_team') && past.ownerTeamIds.some((teamId) => actor.teamIds.includes(teamId))) {
-    const message = 'Your team owned this agent within the last 30 days, and its rule wants somebody else.'
+    const message = `Your team owned this agent ${lately}, and its rule wants somebody else.`
     return refuse('approvals:team_excluded', message)
   }
   if (excluded.includes('accountable') && past.accountablePersonIds.includes(actor.id)) {
-    const message = 'You were accountable for this agent within the last 30 days, so somebody else decides.'
+    const message = `You were accountable for this agent ${lately}, so somebody else decides.`
     return refuse('approvals:own_agent', message)
   }
   if (excluded.includes('starter') && call.starterIds.includes(actor.id)) {

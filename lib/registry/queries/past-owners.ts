@@ -1,14 +1,11 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { noPastOwners, type PastOwners } from '../rules/past-owners.ts'
-
-/** So long whoever an agent belonged to still counts as one whom it belongs to. */
-const pastOwnersDays = 30
+import { noPastOwners, type PastOwners, pastOwnersDays } from '../rules/past-owners.ts'
 
 /** Changes of whom it belongs to; the index by agent of what is not the broker's needs the second condition in these words. */
 const changes = Prisma.sql`"event" in ('agent.updated', 'agent.taken_over') and "event" not like 'mcp.%'`
 
-/** Whom an agent belonged to in the last 30 days before it was given to others, as the audit log has it. Callers authorize. */
+/** Whom an agent belonged to in the last days (`pastOwnersDays`) before it was given to others, as the audit log has it. Callers authorize. */
 export async function pastOwners(ctx: Ctx, agentId: string): Promise<PastOwners> {
   return (await pastOwnersOf(ctx, [agentId]))(agentId)
 }
@@ -28,7 +25,7 @@ export async function pastOwnersOf(ctx: Ctx, agentIds: readonly string[]): Promi
   }
 }
 
-/** The agents that somebody was accountable for, or that one of their teams owned, in the last 30 days before they were given to others. Callers authorize. */
+/** The agents that somebody was accountable for, or that one of their teams owned, in those days before they were given to others. Callers authorize. */
 export async function agentsOnceOf(ctx: Ctx, person: { id: string; teamIds: readonly string[] }): Promise<string[]> {
   const rows = await reader(ctx).$queryRaw<{ agentId: string }[]>`
     select distinct "agentId" from "AuditEvent" where ${changes} and "at" >= ${since(ctx)} and "agentId" is not null

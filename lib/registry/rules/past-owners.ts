@@ -1,3 +1,8 @@
+/** So long whoever an agent belonged to still counts as one whom it belongs to. */
+export const pastOwnersDays = 30
+/** For the texts of refusals. */
+export const lately = `within the last ${pastOwnersDays} days`
+
 /** Whom an agent belonged to a while ago and does not belong to any more, or does again. */
 export type PastOwners = { ownerTeamIds: readonly string[]; accountablePersonIds: readonly string[] }
 
@@ -16,8 +21,8 @@ export function ownAs(
   }
   if (person.teamIds.includes(agent.ownerTeamId)) return { by: 'team', words: 'Your team owns this agent' }
   if (agent.past.accountablePersonIds.includes(person.id)) {
-    return { by: 'accountable', words: 'You were accountable for this agent within the last 30 days' }
+    return { by: 'accountable', words: `You were accountable for this agent ${lately}` }
   }
   if (!agent.past.ownerTeamIds.some((teamId) => person.teamIds.includes(teamId))) return null
-  return { by: 'team', words: 'Your team owned this agent within the last 30 days' }
+  return { by: 'team', words: `Your team owned this agent ${lately}` }
 }

@@ -1,6 +1,7 @@
 import type { Actor } from '#lib/auth/ctx.ts'
 import type { Result } from '#lib/core/result.ts'
 import { sharedRoles } from '#lib/delegation/rules.ts'
+import { lately } from '#lib/registry/rules/past-owners.ts'
 import { type DecidableRequest, decideScope, deciderOf, refuse } from '../rules.ts'
 import type { ScopeRefusal } from '../schema.ts'
 
@@ -41,9 +42,9 @@ function whyOf({ rule, message }: ScopeRefusal): string {
     case 'scopes:own_request':
       return 'they asked for it.'
     case 'scopes:own_agent':
-      return 'they are accountable for the agent, or were within the last 30 days.'
+      return `they are accountable for the agent, or were ${lately}.`
     case 'scopes:own_team':
-      return 'their team owns the agent, or did within the last 30 days.'
+      return `their team owns the agent, or did ${lately}.`
     case 'scopes:approved_already':
       return 'they have approved another step.'
     default:
