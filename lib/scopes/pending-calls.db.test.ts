@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect } from 'vitest'
+import { inTx } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
@@ -96,26 +98,23 @@ describe('calls that are on record and not added up yet', () => {
   dbTest(
     'are of a grant that stays: nobody revokes one for another that somebody takes away at once',
     async ({ db }) => {
-      const outcomes: string[] = []
-      for (let times = 0; times < 8; times += 1) {
-        const { agentId, grant, security, recorded } = await scene(db)
-        const narrow = await grant({ toolName: 'look' })
-        const wide = await grant()
-        await recorded('look')
-        const both = [
-          () => revokeGrant(security, { grantId: wide, reason: 'The other one is enough.', proposedOver: 30 }),
-          () => revokeGrant(security, { grantId: narrow, reason: 'It goes.' }),
-        ]
-        await Promise.all((times % 2 === 0 ? both : both.toReversed()).map((revoke) => revoke()))
-        const revoked = (await auditOf(db, agentId)).filter(({ event }) => event === 'grant.revoked')
-        const order = revoked.map(({ detail }) =>
-          (detail as { grantId: string }).grantId === wide ? 'wide' : 'narrow',
-        )
-        outcomes.push(order.join(', '))
-        // As proposed while the narrow one was there, or not at all.
-        expect([['wide', 'narrow'], ['narrow']]).toContainEqual(order)
-      }
-      expect(outcomes).toHaveLength(8)
+      const { agentId, serverId, grant, security, recorded, usageOf } = await scene(db)
+      const narrow = await grant({ toolName: 'look' })
+      const wide = await grant()
+      const row = { agentId, serverId, tool: 'look', day: daysAgo(3), lastAt: daysAgo(3) }
+      await db.agentToolDay.create({ data: { ...row, calls: 40 } })
+      await recorded('look')
+      expect((await usageOf(wide)).proposal).toMatchObject({ kind: 'revoke', because: 'covered', coveredBy: [narrow] })
+      const asProposed = { grantId: wide, reason: 'The other one is enough.', proposedOver: 30 }
+      const following = await inTx(security, async (_tx, ctx) => {
+        expect(await revokeGrant(ctx, { grantId: narrow, reason: 'It goes.' })).toMatchObject({ ok: true })
+        // It is asked for before the other one is known to be gone.
+        const asked = revokeGrant(security, asProposed)
+        await sleep(300)
+        return { asked }
+      })
+      expect(await following.asked).toMatchObject(notProposed)
+      expect(await db.grant.findMany({ where: { agentId, revokedAt: null } })).toMatchObject([{ id: wide }])
     },
   )
 

@@ -56,7 +56,7 @@ export async function createApprovalRule(
     const { position, steps, daysMax, dueHours, remindPercent, escalation } = input
     recordAudit(tx, ctx, {
       event: waits ? 'approval_rule.proposed' : 'approval_rule.created',
-      subject: { kind: 'approval_rule', id: rule.id, name: input.title },
+      subject: subjectOf({ id: rule.id, title: input.title }),
       detail: { ruleId: rule.id, position, steps, daysMax, dueHours, remindPercent, escalation },
     })
     return { ruleId: rule.id, waits }
@@ -86,7 +86,7 @@ export async function confirmApprovalRule(
     await renewUnder(tx, ctx, await readApprovalRules(tx))
     recordAudit(tx, ctx, {
       event: 'approval_rule.confirmed',
-      subject: { kind: 'approval_rule', id: rule.id, name: rule.title },
+      subject: subjectOf(rule),
       detail: { ruleId: rule.id },
     })
     return ok(null)
@@ -109,7 +109,7 @@ export async function removeApprovalRule(
     const rule = await tx.approvalRule.findUnique({ where: { id: ruleId } })
     if (!rule) throw new DomainError('not_found', 'There is no such rule.')
     if (rule.removedAt) return { removed: false, waits: false }
-    const subject = { kind: 'approval_rule', id: ruleId, name: rule.title }
+    const subject = subjectOf(rule)
     const without = rules.filter(({ id }) => id !== ruleId)
     if (easierUnder(without, rules) !== null && !endIsAsked(rule, { by: person.id, now: ctx.now })) {
       const asked = { endAskedById: person.id, endAskedAt: ctx.now, endAskedReason: reason }
@@ -138,7 +138,7 @@ export async function withdrawApprovalRuleEnd(
     const possible = rule.removedAt ? 'not_asked' : endWithdrawal(rule, { by: person.id, now: ctx.now })
     if (possible !== 'possible') return refused(tx, ctx, { rule, action: 'withdraw_end' }, endRefusals[possible])
     await tx.approvalRule.update({ where: { id: ruleId }, data: endNotAsked })
-    const subject = { kind: 'approval_rule', id: ruleId, name: rule.title }
+    const subject = subjectOf(rule)
     recordAudit(tx, ctx, { event: 'approval_rule.end_withdrawn', subject, detail: { ruleId } })
     return ok(null)
   })
@@ -163,12 +163,16 @@ function refused(
 ): { ok: false; error: ScopeRefusal } {
   recordAudit(tx, ctx, {
     event: 'approval_rule.refused',
-    subject: { kind: 'approval_rule', id: of.rule.id, name: of.rule.title },
+    subject: subjectOf(of.rule),
     decision: 'deny',
     rule,
     detail: { ruleId: of.rule.id, action: of.action, reason: message },
   })
   return refuse(rule, message)
+}
+
+function subjectOf({ id, title }: { id: string; title: string }) {
+  return { kind: 'approval_rule', id, name: title }
 }
 
 /** Changes take turns: each is judged by the rules that it changes. */
