@@ -4,6 +4,7 @@ import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { TokenFacts } from './agent-token-rules.ts'
 import type { Ctx } from './ctx.ts'
+import { unknownDriver } from './rules/access-token.ts'
 import { noteSigned, signingKey } from './signing-keys.ts'
 import type { TrustedIssuers } from './trusted-issuers.ts'
 
@@ -37,6 +38,8 @@ export type TokenClaims = {
   audiences: readonly string[]
   /** Thumbprint of the key it is bound to (RFC 9449). */
   jkt?: string | undefined
+  /** Whom its client acts for. */
+  drivenBy?: { readonly personId: string | null } | undefined
   /** The token it comes from and ends with. */
   origin?: string | undefined
   /** Never lives longer than what it was issued for. */
@@ -45,7 +48,7 @@ export type TokenClaims = {
 
 /** Signs an access token in the profile of RFC 9068. Whether the agent may have it was decided before. */
 export async function signToken(ctx: Ctx, issuer: TokenIssuer, claims: TokenClaims): Promise<IssuedToken> {
-  const { agentId, version, runId, clientId, audiences, jkt, origin, expiresBefore } = claims
+  const { agentId, version, runId, clientId, audiences, jkt, drivenBy, origin, expiresBefore } = claims
   const { kid, privateKey } = await signingKey(ctx, issuer.secretBox)
   const issuedAt = Math.floor(ctx.now.getTime() / 1000)
   const latest = expiresBefore ? Math.floor(expiresBefore.getTime() / 1000) : Number.POSITIVE_INFINITY
@@ -58,6 +61,7 @@ export async function signToken(ctx: Ctx, issuer: TokenIssuer, claims: TokenClai
     agent_version: version,
     ...(runId ? { run: runId } : {}),
     ...(jkt ? { cnf: { jkt } } : {}),
+    ...(drivenBy ? { driven_by: drivenBy.personId ?? unknownDriver } : {}),
     ...(origin ? { origin } : {}),
     jti: randomUUID(),
     iat: issuedAt,

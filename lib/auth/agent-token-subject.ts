@@ -31,6 +31,7 @@ export type TokenSubject = {
   /** The key that what was presented is bound to: the proof must be of it. */
   jkt?: string | null
   onBehalfOf?: { issuer: string; subject: string }
+  drivenBy?: { readonly personId: string | null } | undefined
 }
 
 /** What was presented besides the client's own proof, verified as far as the database is not needed. */
@@ -107,6 +108,10 @@ async function ofIdentityAssertion(
   if (!(await claimOnce(ctx, { by: issuer, jti, until: expiresAt }))) {
     return refused('invalid_grant', 'assertion_replayed', 'An assertion with this jti was used before.')
   }
+  const driver = await ctx.tx.person.findUnique({
+    where: { subject: storableText(`${issuer}|${subject}`) },
+    select: { id: true },
+  })
   return ok({
     agentId: client.agentId,
     clientId: client.clientId,
@@ -114,6 +119,7 @@ async function ofIdentityAssertion(
     audiences: resources ?? undefined,
     jkt,
     onBehalfOf: { issuer, subject },
+    drivenBy: { personId: driver?.id ?? null },
   })
 }
 
@@ -147,13 +153,14 @@ async function ofAccessToken(ctx: InTx, token: AccessToken): Promise<Result<Toke
   if (await isRevoked(ctx, token)) {
     return refused('invalid_request', 'token_revoked', 'The token, or the credential it was issued for, was revoked.')
   }
-  const { agentId, clientId, version, runId, audiences, origin, jkt } = token
+  const { agentId, clientId, version, runId, audiences, origin, jkt, drivenBy } = token
   return ok({
     agentId,
     clientId,
     audiences,
     origin,
     jkt,
+    drivenBy,
     expiresBefore: new Date((token.expires - clockToleranceSeconds) * 1000),
     ...(runId === null ? { version } : { session: { version, runId } }),
   })

@@ -9,7 +9,7 @@ import { instant } from '#lib/dev/test/instant.ts'
 import { enforcePolicies, forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { suspendAgent } from '#lib/lifecycle/commands.ts'
-import { createHoldRule, holdCall, openHoldBypass } from './commands.ts'
+import { createHoldRule, holdCall } from './commands.ts'
 import { updateServer } from '#lib/registry/commands.ts'
 import { explainDecision } from './queries/explanation/decision.ts'
 import { simulate } from './queries/explanation/simulate.ts'
@@ -205,32 +205,6 @@ test('a call that a set of policies would refuse now was turned by the set that 
       { event: 'policy_set.rolled_back', text: expect.stringMatching(/^Policy set \d+ was put in force again/) },
     ],
   })
-})
-
-test('a bypass is named where it turned a decision, and only that of a rule for the call', async ({ db }) => {
-  const { agentId, serverId, ctx } = await fleet(db)
-  await makeGrant(db, { agentId, serverId })
-  const security = ctxFor(db, await makePerson(db, { roles: ['security'] }))
-  const rule = { title: 'Reads wait', serverId, deciderRoles: ['security' as const] }
-  const { ruleId } = await createHoldRule(security, createHoldRuleInput.parse(rule))
-  const elsewhere = { ...rule, serverId: await makeServer(db) }
-  const other = await createHoldRule(security, createHoldRuleInput.parse(elsewhere))
-  const id = await record(db, {
-    event: 'call.held',
-    decision: 'hold',
-    subject: { kind: 'tool', id: `${serverId}/look`, name: 'look' },
-    agentId,
-    serverId,
-    tool: 'look',
-    detail: { heldCallId: crypto.randomUUID(), digest: 'd', ruleTitle: 'Reads wait', expiresAt: '' },
-  })
-  const onCall = later(db, await makePerson(db, { roles: ['on_call'] }))
-  const opened = { agentId: null, minutes: 30, reason: 'The queue of reads is full.' }
-  await openHoldBypass(onCall, { ruleId: other.ruleId, ...opened })
-  const bypass = await openHoldBypass(onCall, { ruleId, ...opened })
-  expect(bypass.ok).toBe(true)
-  const { now } = await explainDecision({ ...ctx, now: new Date(onCall.now.getTime() + 1000) }, { id })
-  expect(now).toMatchObject({ outcome: 'allowed', differs: true, because: [{ event: 'hold_bypass.opened' }] })
 })
 
 test('an intended call is not said to have been delivered: it leads to its end, or says that there is none', async ({

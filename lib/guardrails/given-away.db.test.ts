@@ -149,7 +149,8 @@ dbTest('nobody gives agents away to a bypass that they opened before', async ({ 
     const view = await loadRegistryFacts(security, { agentId: id, serverId, past: null })
     const [agent, server] = [view.agents.get(id)!, view.servers.get(serverId)!]
     const tool = { serverId, name: 'change', class: 'write', state: 'approved' } as const
-    return holdFor({ arguments: {} }, { agent, server, tool }, { view, now }).rule?.id !== ruleId
+    const about = { agent, server, tool, run: { startedById: security.actor.id } }
+    return holdFor({ arguments: {}, caller: {} }, about, { view, now }).rule?.id !== ruleId
   }
   expect(await passes(agentId)).toBe(false)
   await updateAgent(opener, { agentId, ownerTeamId: await makeTeam(db) })

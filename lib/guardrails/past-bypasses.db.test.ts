@@ -30,18 +30,31 @@ test('of the past the bypasses of then let calls through, whatever became of the
   await db.person.update({ where: { id: openedBy.id }, data: { active: false } })
   const after = await instant(db)
   // One of today does not reach back.
+  const replaced = await makePerson(db, { roles: ['security'] })
   const security = await makePerson(db, { roles: ['security'] })
   await db.holdBypass.create({
-    data: { ruleId: rule.id, ...opened, openedById: security.id, openedAt: await instant(db) },
+    data: { ruleId: rule.id, ...opened, openedById: replaced.id, openedAt: await instant(db) },
   })
-  const call = { agentId, serverId, tool: 'look', arguments: {} }
+  const call = { agentId, serverId, tool: 'look', arguments: {}, behindId: security.id }
   const outcomes = []
   for (const when of [before, during, after]) {
     const said = await simulate({ ...ctx, now: new Date() }, { ...call, at: when.toISOString() })
     outcomes.push(said.outcome)
   }
   expect(outcomes).toEqual(['held', 'allowed', 'held'])
-  expect((await simulate({ ...ctx, now: new Date() }, call)).outcome).toBe('allowed')
+  const today = async (behindId: string | null) => await simulate({ ...ctx, now: new Date() }, { ...call, behindId })
+  expect((await today(security.id)).outcome).toBe('allowed')
+  // Not what its opener is behind; and who is behind a call that nobody makes is not known unless somebody says so.
+  for (const [behindId, behind] of [
+    [replaced.id, 'own_call'],
+    [null, 'not_known'],
+  ] as const) {
+    const said = await today(behindId)
+    expect(said).toMatchObject({ outcome: 'held', facts: { holdRule: rule.id, behind } })
+    const note = said.steps.find(({ id }) => id === 'hold')?.note ?? ''
+    expect(note).toContain('It is bypassed, but not for calls that whoever opened the bypass is behind')
+    expect(note.includes('not known')).toBe(behindId === null)
+  }
 })
 
 test('of the past a bypass let calls of an agent through whose owner or team its opener became later', async ({
@@ -62,9 +75,10 @@ test('of the past a bypass let calls of an agent through whose owner or team its
     expiresAt: new Date(openedAt.getTime() + dayMs),
   }
   const { id } = await db.holdBypass.create({ data: { ruleId: rule.id, ...opened } })
+  const behind = await makePerson(db)
   const during = await instant(db)
   const at = async (when: Date) => {
-    const call = { agentId, serverId, tool: 'look', arguments: {}, at: when.toISOString() }
+    const call = { agentId, serverId, tool: 'look', arguments: {}, behindId: behind.id, at: when.toISOString() }
     return (await simulate({ ...ctx, now: new Date() }, call)).outcome
   }
   expect(await at(during)).toBe('allowed')

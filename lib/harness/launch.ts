@@ -40,7 +40,7 @@ export async function launch(ctx: Ctx & { tx: Tx }, wanted: Launch): Promise<Lau
     simulated: false,
     requestedById: ctx.actor.kind === 'person' ? ctx.actor.id : null,
     scheduledFor: wanted.scheduledFor ?? null,
-    scheduledById: wanted.scheduledFor ? await whoScheduled(tx, agentId) : null,
+    scheduledById: ctx.actor.kind === 'person' ? null : await whoSetOff(tx, wanted),
     createdAt: ctx.now,
   }
   const [run] = await tx.run.createManyAndReturn({
@@ -69,10 +69,12 @@ export async function launch(ctx: Ctx & { tx: Tx }, wanted: Launch): Promise<Lau
   return ok({ runId: run.id })
 }
 
-/** Who last set when the agent starts by itself, or registered it so, as the audit log has it. */
-async function whoScheduled(tx: Tx, agentId: string): Promise<string | null> {
+/** Who set off what a process of ours launches, as the audit log has it: who last set when the agent starts by itself, or registered it so; of a first run whoever registered it. */
+async function whoSetOff(tx: Tx, { agentId, trigger }: Launch): Promise<string | null> {
+  if (trigger !== 'schedule' && trigger !== 'first_run') return null
+  const events = trigger === 'schedule' ? ['agent.schedule_changed', 'agent.created'] : ['agent.created']
   const [last] = await tx.$queryRaw<{ actorId: string }[]>`
-    select "actorId" from "AuditEvent" where "agentId" = ${agentId} and "event" in ('agent.schedule_changed', 'agent.created')
+    select "actorId" from "AuditEvent" where "agentId" = ${agentId} and "event" = any (${events})
       and "event" not like 'mcp.%' and "actorKind" = 'person' order by "seq" desc limit 1`
   return last?.actorId ?? null
 }

@@ -6,10 +6,11 @@ import { Fact, Facts } from '#components/ui/facts.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Time } from '#components/ui/time.client.tsx'
-import type { Ctx } from '#lib/auth/ctx.ts'
+import { can, type Ctx } from '#lib/auth/ctx.ts'
 import { roleNames } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { limitsOfBrokers } from '#lib/guardrails/rules/request-limits.ts'
+import { listHoldBypasses } from '#lib/guardrails/queries/hold-bypasses.ts'
 import { simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
 import { rateNote } from '#lib/guardrails/rules/known-rates.ts'
 import { runTriggers, simulateInput, type SimulationView } from '#lib/guardrails/schema/explanation.ts'
@@ -28,6 +29,7 @@ const pageQuery = z.strictObject({
   args: z.string().max(20_000).optional(),
   at: z.string().max(40).optional(),
   run: z.enum(runTriggers).optional(),
+  behind: z.uuid().optional(),
   scripted: z.literal('1').optional(),
   policySet: z.coerce.number().int().min(1).optional(),
 })
@@ -50,7 +52,12 @@ export default async function SimulatePage({ searchParams }: { searchParams: Sea
       />
       <div className="grid items-start gap-5 xl:grid-cols-[26rem_minmax(0,1fr)]">
         <Card title="The call">
-          <SimulateForm draft={draft} servers={servers.map(({ id, name }) => ({ id, name }))} tools={tools} />
+          <SimulateForm
+            draft={draft}
+            servers={servers.map(({ id, name }) => ({ id, name }))}
+            tools={tools}
+            people={await possiblyBehind(ctx)}
+          />
         </Card>
         <div className="grid min-w-0 gap-5" aria-live="polite">
           {outcome === null && (
@@ -112,6 +119,15 @@ function Simulated({ simulated }: { simulated: SimulationView }) {
   )
 }
 
+/** Whom it makes a difference for: whoever bypasses a rule now, and, as somebody else, whoever asks. */
+async function possiblyBehind(ctx: Ctx): Promise<{ id: string; name: string }[]> {
+  const { actor } = ctx
+  const openers = can(actor, 'runs:read') ? await listHoldBypasses(ctx, {}, { counted: false }) : []
+  const people = new Map(openers.map(({ openedBy }) => [openedBy.id, openedBy.name]))
+  if (actor.kind === 'person') people.set(actor.id, actor.name)
+  return [...people].map(([id, name]) => ({ id, name }))
+}
+
 const basisLabels = { counted: 'Used', recorded: 'On record', assumed: 'Assumed' } as const
 
 async function outcomeOf(
@@ -129,6 +145,7 @@ async function outcomeOf(
       tool,
       arguments: given,
       startedBy: run ?? null,
+      behindId: draft.behind ?? null,
       simulatedModel: draft.scripted === '1',
       ...(at === undefined ? {} : { at }),
       ...(policySet === undefined ? {} : { policySet }),

@@ -12,6 +12,7 @@ export type SimulateDraft = {
   args?: string | undefined
   at?: string | undefined
   run?: (typeof runTriggers)[number] | undefined
+  behind?: string | undefined
   scripted?: '1' | undefined
   policySet?: number | undefined
 }
@@ -21,11 +22,15 @@ export function SimulateForm({
   draft,
   servers,
   tools,
+  people,
 }: {
   draft: SimulateDraft
   servers: readonly { id: string; name: string }[]
   tools: readonly string[]
+  people: readonly { id: string; name: string }[]
 }) {
+  const { behind } = draft
+  const named = behind && !people.some(({ id }) => id === behind) ? [...people, { id: behind, name: behind }] : people
   return (
     <form action={paths.simulate()} method="get" aria-label="The call" className="grid gap-4">
       <Field label="Agent" hint="Its id." required>
@@ -72,6 +77,19 @@ export function SimulateForm({
           {runTriggers.map((trigger) => (
             <option key={trigger} value={trigger}>
               {triggerWords[trigger]}
+            </option>
+          ))}
+        </Select>
+      </Field>
+      <Field
+        label="Who is behind it"
+        hint="Whoever started that run or issued the credential. A bypass lets nothing through that its opener is behind."
+      >
+        <Select name="behind" defaultValue={behind ?? ''}>
+          <option value="">it is not known</option>
+          {named.map(({ id, name }) => (
+            <option key={id} value={id}>
+              {name}
             </option>
           ))}
         </Select>

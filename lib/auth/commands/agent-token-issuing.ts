@@ -86,6 +86,7 @@ async function issueTo(
     clientId,
     audiences: audiences.value,
     jkt: proof.value?.jkt,
+    drivenBy: subject.drivenBy,
     origin: subject.origin,
     expiresBefore: subject.expiresBefore,
   })

@@ -71,6 +71,30 @@ test('an assertion of the provider about a subject that is given the agent is a 
   expect(narrowed.ok).toBe(true)
 })
 
+test('the token says for whom its client acts, and goes on saying so when it is exchanged', async ({ db, world }) => {
+  const subject = `${world.idp.url}|cleo`
+  const driver = await db.person.create({ data: { email: 'cleo@example.test', name: 'Cleo', subject } })
+  const tokenFor = async (sub: string) => {
+    const issued = await ask(db, world, await assertionOf(world, { sub }))
+    return issued.ok ? issued.value.token : ''
+  }
+  const token = await tokenFor('cleo')
+  expect(decodeJwt(token)).toMatchObject({ driven_by: driver.id })
+  // Who never signed in here is somebody all the same.
+  expect(decodeJwt(await tokenFor('ada'))).toMatchObject({ driven_by: 'unknown' })
+  const form = {
+    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+    subject_token: token,
+    subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+  }
+  const exchanged = await askForToken(systemCtx(db, now), world.issuer, { form })
+  expect(exchanged.ok && decodeJwt(exchanged.value.token)).toMatchObject({ driven_by: driver.id })
+  // With its own credential alone a client acts for nobody.
+  const { assertion: _, ...own } = { ...world.form, grant_type: 'client_credentials', assertion: '' }
+  const plain = await askForToken(systemCtx(db, now), world.issuer, { form: own })
+  expect(plain.ok && decodeJwt(plain.value.token)).not.toHaveProperty('driven_by')
+})
+
 test('whatever does not fit is refused with the error that OAuth has for it, and audited', async ({ db, world }) => {
   const other = await startIssuer()
   const { privateKey } = await generateKeyPair('ES256')

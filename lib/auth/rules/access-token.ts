@@ -8,6 +8,9 @@ export const clockToleranceSeconds = 5
 /** A retired key verifies, and stays published, until the last token it signed has expired (15 minutes), with a minute for clocks. */
 export const verifiesAfterRetirementMs = 16 * 60_000
 
+/** What a token says of whom its client acts for when they never signed in here. */
+export const unknownDriver = 'unknown'
+
 /** An access token of this platform, verified. */
 export type AccessToken = {
   readonly agentId: string
@@ -21,6 +24,8 @@ export type AccessToken = {
   readonly audiences: readonly string[]
   /** Thumbprint of the key it is bound to (RFC 9449); null: a bearer token. */
   readonly jkt: string | null
+  /** Whom its client acts for, when an identity provider said so: a person here, or somebody who never signed in (null). */
+  readonly drivenBy?: { readonly personId: string | null }
   /** Seconds since 1970, with the tolerance. */
   readonly notBefore: number
   readonly expires: number
@@ -79,7 +84,7 @@ export function isFor(token: AccessToken, where: { broker: string; resource: str
 }
 
 function readClaims(payload: JWTPayload, kid: string): AccessToken | null {
-  const { sub, agent_version: version, run, client_id: clientId, jti, origin = jti, cnf } = payload
+  const { sub, agent_version: version, run, client_id: clientId, jti, origin = jti, cnf, driven_by: driver } = payload
   const audiences = [payload.aud ?? []].flat()
   const jkt = cnf === undefined ? null : jktOf(cnf)
   if (typeof sub !== 'string' || typeof version !== 'number' || !Number.isInteger(version)) return null
@@ -87,9 +92,12 @@ function readClaims(payload: JWTPayload, kid: string): AccessToken | null {
   if (typeof clientId !== 'string' || typeof jti !== 'string' || typeof origin !== 'string') return null
   // A confirmation this platform does not know is not one it may leave unconfirmed.
   if (jkt !== null && typeof jkt !== 'string') return null
+  if (driver !== undefined && typeof driver !== 'string') return null
   const notBefore = payload.nbf! - clockToleranceSeconds
   const expires = payload.exp! + clockToleranceSeconds
-  return { agentId: sub, version, runId: run ?? null, clientId, jti, origin, audiences, jkt, notBefore, expires, kid }
+  const drivenBy = driver === undefined ? {} : { drivenBy: { personId: driver === unknownDriver ? null : driver } }
+  const token = { agentId: sub, version, runId: run ?? null, clientId, jti, origin, audiences, jkt }
+  return { ...token, ...drivenBy, notBefore, expires, kid }
 }
 
 function jktOf(confirmation: unknown): unknown {

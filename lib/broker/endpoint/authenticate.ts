@@ -38,8 +38,8 @@ export async function authenticate(
     verified = await tokens.verify(token, now())
   }
   if (!verified.ok) return err({ denial: verified.error, caller: null })
-  const { agentId, version, runId, revocableAs, credential } = verified.value
-  const caller = { agentId, version, runId, revocableAs, credential }
+  const { agentId, version, runId, revocableAs, credential, drivenBy } = verified.value
+  const caller = { agentId, version, runId, revocableAs, credential, ...(drivenBy ? { drivenBy } : {}) }
   const presented = { scheme, token, resource, verified: verified.value }
   const denial = tokens.refuse(verified.value, resource) ?? (await refuseBinding(parts, request, presented))
   return denial ? err({ denial, caller }) : ok(caller)

@@ -27,8 +27,9 @@ dbTest(
     const ruleFor = (more: object) =>
       createHoldRule(ctxFor(db, security), createHoldRuleInput.parse({ ...held, ...more }))
     const { ruleId } = await ruleFor({ title: 'Changes wait' })
-    const { agentId, ...rest } = await makeAgent(db)
-    const own = await makeAgent(db)
+    const startedById = (await makePerson(db)).id
+    const { agentId, ...rest } = await makeAgent(db, { startedById })
+    const own = await makeAgent(db, { startedById })
     for (const id of [agentId, own.agentId]) {
       await makeGrant(db, { agentId: id, serverId: 'modern', class: 'destructive', via: 'break_glass' })
     }

@@ -58,7 +58,8 @@ export async function holdForPerson(parts: HoldParts, held: Held): Promise<HoldE
   try {
     const exact = exactCall(parts.view, held, allowed.tool)
     const credential = call.caller.credential ?? null
-    ticket = await holdCall(parts.ctx(), { source: 'broker', call: exact, class: allowed.tool.class, credential, rule })
+    const behind = { credential, drivenById: call.caller.drivenBy?.personId ?? null }
+    ticket = await holdCall(parts.ctx(), { source: 'broker', call: exact, class: allowed.tool.class, ...behind, rule })
   } catch (error) {
     parts.log.warn({ err: error, agentId: call.caller.agentId }, 'a call could not be held')
     return deny('hold_unavailable', 'It must wait for a person, and could not be put where people see it.')

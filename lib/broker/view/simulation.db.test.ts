@@ -98,6 +98,8 @@ const plan = fc.record({
   released: fc.boolean(),
   bypass: fc.constantFrom(null, null, 'all', 'agent', 'own', 'over', 'ended', 'left'),
   startedBy: fc.constantFrom(null, ...runTriggers),
+  /** Who is behind the call: whoever opened the bypass, somebody else, or it is not known. */
+  behind: fc.constantFrom('opener', 'other', 'other', 'unknown'),
   simulatedModel: fc.boolean(),
   policies: fc.subarray(policyTexts, { maxLength: 2 }),
   /** Otherwise another set is, and it is asked for by its number. */
@@ -119,7 +121,7 @@ dbTest(
     const seen = new Set<string>()
     await fc.assert(
       fc.asyncProperty(plan, async (plan) => {
-        const { agentId, serverId, clear } = await build(db, plan)
+        const { agentId, serverId, behindId, clear } = await build(db, plan)
         const { number } = await enforcePolicies(db, [permitsGranted, ...plan.policies])
         await loadAll(client, view)
         const replayed = await replayedSetOf(db, number)
@@ -132,7 +134,8 @@ dbTest(
             for (const tool of [...toolNames, 'gone', 'method:resources/read', 'method:sampling/createMessage']) {
               for (const given of agent === 'nobody' || server === 'nowhere' ? [{}] : argumentsOf) {
                 const { startedBy, simulatedModel } = plan
-                const asked = { agentId: agent, serverId: server, tool, arguments: given, simulatedModel, startedBy }
+                const of = { agentId: agent, serverId: server, tool, arguments: given }
+                const asked = { ...of, simulatedModel, startedBy, behindId }
                 const said = await simulate(ctx, { ...asked, ...(plan.enforced ? {} : { policySet: number }) }, brokers)
                 const broker = await atBroker({ view, rates }, asked)
                 expect(verdictOf(said)).toEqual(broker)
@@ -274,14 +277,17 @@ async function build(db: Db, plan: Plan) {
     const month = plan.overBudget === 'this' ? now.toISOString().slice(0, 7) : '2020-01'
     await db.overBudget.create({ data: { agentId, month, spentMicros: 2n, budgetMicros: 1n } })
   }
+  let openerId: string | null = null
   if (plan.hold) {
     const rule = { title: 'Waits', serverId, deciderRoles: ['security'], decideSeconds: 60, ...plan.hold }
     const { id: ruleId } = await db.holdRule.create({ data: rule })
-    if (plan.bypass) await openBypass(db, { how: plan.bypass, ruleId, agentId, teamId })
+    if (plan.bypass) openerId = await openBypass(db, { how: plan.bypass, ruleId, agentId, teamId })
   }
+  const behindId = plan.behind === 'unknown' ? null : plan.behind === 'opener' ? openerId : crypto.randomUUID()
   return {
     agentId,
     serverId,
+    behindId,
     /** Stops and rules of one fleet must not reach the next. */
     async clear() {
       await db.stopOrder.deleteMany()
@@ -295,7 +301,7 @@ async function build(db: Db, plan: Plan) {
 async function openBypass(
   db: Db,
   { how, ruleId, agentId, teamId }: { how: string; ruleId: string; agentId: string; teamId: string },
-): Promise<void> {
+): Promise<string> {
   const roles = how === 'left' ? (['finance'] as const) : (['security'] as const)
   const opener = await makePerson(db, { roles: [...roles], teamIds: how === 'own' ? [teamId] : [] })
   await db.holdBypass.create({
@@ -309,4 +315,5 @@ async function openBypass(
       endedAt: how === 'ended' ? now : null,
     },
   })
+  return opener.id
 }

@@ -123,7 +123,10 @@ export async function listening(http: HttpServer): Promise<string> {
 export type TestAgent = { agentId: string; teamId: string; runId: string }
 
 /** An active agent of its own team with an open run of version 1. */
-export async function makeAgent(db: Db, options: { tier?: 'low' | 'medium' | 'high' } = {}): Promise<TestAgent> {
+export async function makeAgent(
+  db: Db,
+  options: { tier?: 'low' | 'medium' | 'high'; startedById?: string } = {},
+): Promise<TestAgent> {
   const id = randomUUID().slice(0, 8)
   const teamId = `team-${id}`
   const agentId = `agent-${id}`
@@ -141,12 +144,12 @@ export async function makeAgent(db: Db, options: { tier?: 'low' | 'medium' | 'hi
       currentVersion: 1,
     },
   })
-  return { agentId, teamId, runId: await makeRun(db, agentId) }
+  return { agentId, teamId, runId: await makeRun(db, agentId, options.startedById) }
 }
 
-export async function makeRun(db: Db, agentId: string): Promise<string> {
+export async function makeRun(db: Db, agentId: string, requestedById: string | null = null): Promise<string> {
   const run = await db.run.create({
-    data: { agentId, agentVersion: 1, trigger: 'manual', state: 'running', input: '', simulated: false },
+    data: { agentId, agentVersion: 1, trigger: 'manual', state: 'running', input: '', simulated: false, requestedById },
   })
   return run.id
 }

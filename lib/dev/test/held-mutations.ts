@@ -18,6 +18,7 @@ export function heldMutations(
     runId: [crypto.randomUUID(), ...(row.runId === null ? [] : [null])],
     session: ['0'.repeat(64), ...(row.session === null ? [] : [null])],
     startedById: [others.personId, ...(row.startedById === null ? [] : [null])],
+    drivenById: [others.personId, ...(row.drivenById === null ? [] : [null])],
     serverId: [others.serverId, null],
     tool: ['wipe'],
     class: (['read', 'write', 'destructive', null] as const).filter((value) => value !== row.class),

@@ -105,7 +105,7 @@ async function factsOf(tx: Tx, ctx: Ctx, row: HeldCallRow) {
     excludedDeciders: row.excludedDeciders,
     decidedByName: decidedBy?.name ?? null,
     agent: { ...row.agent, past: await pastOwners(ctx, row.agentId) },
-    starterIds: [row.startedById, run?.requestedById ?? null],
+    starterIds: [row.startedById, row.drivenById, run?.requestedById ?? null],
   }
 }
 
@@ -139,7 +139,11 @@ async function checkRule(
   const [agent, server] = [view.agents.get(agentId), view.servers.get(serverId)]
   const tool = server?.tools.get(row.tool)
   if (!agent || !server || !tool) return ok(null)
-  const other = otherHoldOf({ arguments: given }, { agent, server, tool }, { view, now: ctx.now }, row)
+  // Who is behind it was noted when it was held.
+  const { startedById, drivenById } = row
+  const caller = drivenById ? { drivenBy: { personId: drivenById } } : {}
+  const about = { agent, server, tool, run: { startedById } }
+  const other = otherHoldOf({ arguments: given, caller }, about, { view, now: ctx.now }, row)
   if (!other) return ok(null)
   const message = `With these arguments it is held by another rule (${other.title}), by which decide: ${rolesText(other.deciderRoles)}. Leave them as they are, or reject it and say what to ask for.`
   return err({ rule: 'approvals:other_rule', message })

@@ -16,6 +16,8 @@ export type HoldCallInput = {
   class: ToolClass | null
   /** Of a call outside of runs: what its token was issued for, by the name of a credential. */
   credential?: string | null
+  /** Whom its client acts for, when an identity provider says so and they have signed in here. */
+  drivenById?: string | null
   rule: {
     id: string | null
     title: string
@@ -59,6 +61,7 @@ export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTick
           arguments: call.arguments as Prisma.InputJsonObject,
           inputResponses: (call.inputResponses as Prisma.InputJsonObject | null | undefined) ?? Prisma.DbNull,
           startedById: await starterOf(tx, input),
+          drivenById: input.drivenById ?? null,
           class: input.class,
           ruleId: rule.id,
           ruleTitle: rule.title,

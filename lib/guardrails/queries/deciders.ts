@@ -21,6 +21,7 @@ export async function whoMayDecide(
       class: true,
       runId: true,
       startedById: true,
+      drivenById: true,
       agentId: true,
       agent: { select: { accountablePersonId: true, ownerTeam: { select: { id: true, name: true } } } },
     },
@@ -32,7 +33,7 @@ export async function whoMayDecide(
     agent: { ...row.agent, past: await pastOwners(ctx, row.agentId) },
     source: row.source as 'broker' | 'claude',
     decidedByName: null,
-    starterIds: [row.startedById, run?.requestedById ?? null],
+    starterIds: [row.startedById, row.drivenById, run?.requestedById ?? null],
   }
   return people.filter((person) => heldDecidability(person, call, ctx.now).ok)
 }

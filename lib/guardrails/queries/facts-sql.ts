@@ -22,11 +22,14 @@ export type GrantRow = {
   rate: CallRate | null
 }
 
+/** With a credential a token comes, and with it whoever issued it is behind the calls: of those that count. */
+const credentialIssuers = `(select coalesce(json_object_agg("clientId", "issuedById"), '{}') from "AgentCredential" where "agentId" = a."id" and "revokedAt" is null)`
+
 /** Grants that expired long ago are left out: then the refusal says `grant_missing`. */
 export const agentsSql: FactsSql<AgentRow> = {
   name: 'broker_agents',
   text: `select a."id", a."name", a."ownerTeamId" as "teamId", a."tier"::text, a."status"::text, a."statusReason", a."currentVersion", a."callsPerSecond", v."templateId",
-      coalesce(g."grants", '[]') as "grants",
+      coalesce(g."grants", '[]') as "grants", ${credentialIssuers} as "credentialIssuers",
       case when o."agentId" is not null then json_build_object('month', o."month", 'spentMicros', o."spentMicros"::text,
         'budgetMicros', o."budgetMicros"::text) end as "overBudget"
     from "Agent" a
@@ -85,7 +88,8 @@ export function toolFactsOf<Tool extends Omit<ToolFacts, 'serverId'>>(
 /** Runs that may still call: one that is being stopped may not. Which model answers is known when a run begins; until then it counts as simulated. */
 export const runsSql: FactsSql<RunFacts> = {
   name: 'broker_runs',
-  text: `select "id", "agentId", "agentVersion", "simulated" or "state" = 'queued' as "simulated", "trigger"::text from "Run"
+  text: `select "id", "agentId", "agentVersion", "simulated" or "state" = 'queued' as "simulated", "trigger"::text,
+      coalesce("requestedById", "scheduledById") as "startedById" from "Run"
     where "state" in ('queued', 'running') and ($1::text[] is null or "id" = any ($1::uuid[]))`,
 }
 
@@ -93,11 +97,11 @@ const mayBypass = rolesWith('holds:bypass')
   .map((role) => `'${role}'`)
   .join(', ')
 
-/** Rules that hold calls, in the order they are asked. A bypass is good as long as its opener may open one, and not for agents that they answer for, now, when it was opened or in between. */
+/** Rules that hold calls, in the order they are asked. A bypass is good as long as its opener may open one, and not for agents that they answer for, now, when it was opened or in between, nor for calls that they are behind. */
 export const holdRulesSql: FactsSql<HoldRuleFacts> = {
   name: 'broker_hold_rules',
   text: `select "id", "title", "serverId", "toolName", "class"::text, "environment"::text, "conditions", "deciderRoles", "excludedDeciders", "decideSeconds", "onTimeout",
-      coalesce((select json_agg(json_build_object('id', b."id", 'agentId', b."agentId", 'expiresAt', b."expiresAt",
+      coalesce((select json_agg(json_build_object('id', b."id", 'agentId', b."agentId", 'expiresAt', b."expiresAt", 'openedById', b."openedById",
           'exceptTeamIds', b."exceptTeamIds" || array(select m."teamId" from "TeamMember" m where m."personId" = b."openedById"),
           'exceptAgentIds', b."exceptAgentIds" || array(select a."id" from "Agent" a where a."accountablePersonId" = b."openedById"))
           order by b."openedAt", b."id")

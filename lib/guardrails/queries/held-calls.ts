@@ -125,6 +125,7 @@ const viewSelect = {
   runId: true,
   session: true,
   startedById: true,
+  drivenById: true,
   serverId: true,
   tool: true,
   class: true,
@@ -194,7 +195,7 @@ function toView(
     agent: { ...row.agent, past: known.past(row.agent.id) },
     source,
     decidedByName: decidedBy?.name ?? null,
-    starterIds: [row.startedById, row.runId ? (known.startedBy.get(row.runId) ?? null) : null],
+    starterIds: [row.startedById, row.drivenById, row.runId ? (known.startedBy.get(row.runId) ?? null) : null],
   }
   const decidable = heldDecidability(ctx.actor, call, ctx.now)
   const { id, name, ownerTeam } = row.agent

@@ -54,6 +54,7 @@ async function decidableBy({ actor, ...ctx }: Ctx): Promise<Prisma.HeldCallWhere
       { OR: [{ agent: { ownerTeamId: { notIn: own.in } } }, { NOT: { excludedDeciders: { has: 'own_team' } } }] },
       { OR: [{ agent: { accountablePersonId: { not: actor.id } } }, reads('accountable')] },
       { OR: [{ startedById: null }, { startedById: { not: actor.id } }, reads('starter')] },
+      { OR: [{ drivenById: null }, { drivenById: { not: actor.id } }, reads('starter')] },
       { OR: [{ runId: null }, { runId: { notIn: runs.map(({ id }) => id) } }, reads('starter')] },
     ],
   }

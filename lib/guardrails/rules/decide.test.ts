@@ -67,14 +67,14 @@ const server = (tools: ToolFacts[] = [tool()], change: Partial<ServerFacts> = {}
   ...change,
 })
 
-const run = (change: Partial<RunFacts> = {}): RunFacts => ({
-  id: runId,
+const openRun = {
   agentId: 'reconciler',
   agentVersion: 2,
   simulated: false,
   trigger: 'manual',
-  ...change,
-})
+  startedById: null,
+} as const
+const run = (change: Partial<RunFacts> = {}): RunFacts => ({ id: runId, ...openRun, ...change })
 
 type Parts = { agent?: AgentFacts | null; server?: ServerFacts | null; run?: RunFacts | null; stops?: StopFacts[] }
 const view = (parts: Parts = {}): PolicyView => {

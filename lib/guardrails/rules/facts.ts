@@ -29,6 +29,8 @@ export type AgentFacts = {
   /** The template of its current version. */
   readonly templateId?: string | null
   readonly grants: readonly GrantFacts[]
+  /** Who issued each of its credentials that count, by the name of the client; null: not known. */
+  readonly credentialIssuers?: Readonly<Record<string, string | null>>
   /** Its own limit of calls a second at each broker. */
   readonly callsPerSecond?: number | null
   /** Set while the agent has spent its budget of a month (YYYY-MM, UTC). */
@@ -75,6 +77,8 @@ export type RunFacts = {
   readonly simulated: boolean
   /** How it was started. */
   readonly trigger: RunTrigger
+  /** Who asked for it or set it off to come; null: not known. */
+  readonly startedById: string | null
 }
 
 export type StopFacts = {
@@ -111,7 +115,13 @@ export type Caller = {
   readonly revocableAs?: readonly string[]
   /** The credential its token was issued for, with the key that is bound to; left out: there is no token. */
   readonly credential?: string
+  /** Whom the client acts for, when an identity provider says so; left out: nobody. */
+  readonly drivenBy?: Driver
 }
+
+/** A person for whom a client acts; null: somebody who never signed in here. */
+export type Driver = { readonly personId: string | null }
+
 export type ToolCall = {
   readonly caller: Caller
   readonly serverId: string

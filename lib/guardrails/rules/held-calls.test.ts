@@ -60,8 +60,10 @@ const emptyView = {
 }
 const isHeld = (change: object, given: Record<string, unknown> = {}) => {
   const view = { ...emptyView, holdRules: [{ ...rule, ...change }] }
-  const call = { caller: { agentId: 'a', version: 1, runId: null }, serverId: 'erp', tool: 'pay', arguments: given }
-  return holdFor(call, { agent, server, tool }, { view, now: new Date(0) }).rule !== null
+  return (
+    holdFor({ caller: {}, arguments: given }, { agent, server, tool, run: null }, { view, now: new Date(0) }).rule !==
+    null
+  )
 }
 
 test('a rule holds by server, tool, class and above, environment and arguments', () => {
@@ -101,26 +103,66 @@ test('a regular expression takes time in proportion to the text, whatever it is'
   expect(isHeld(nested, { text: 'a'.repeat(9000) })).toBe(true)
 })
 
+const bypassBy = (openedById: string) => ({
+  id: `of ${openedById}`,
+  openedById,
+  agentId: null,
+  expiresAt: new Date(1).toISOString(),
+  exceptTeamIds: [],
+  exceptAgentIds: [],
+})
+
+test('a bypass lets nothing through that its opener is behind, nor what nobody knows of who is', () => {
+  const bypasses = [bypassBy('ada'), bypassBy('ben')]
+  const decide = (caller: object, run: { startedById: string | null } | null, count = 1) => {
+    const holdRules: HoldRuleFacts[] = [{ ...rule, bypasses: bypasses.slice(0, count) }]
+    const issued = { ...agent, credentialIssuers: { client: 'ada', other: 'ben', ours: null } }
+    const about = { agent: issued, server, tool, run }
+    const decided = holdFor({ caller, arguments: {} }, about, { view: { ...emptyView, holdRules }, now: new Date(0) })
+    return decided.aside?.why ?? decided.bypassed?.bypass ?? 'held'
+  }
+  const run = (startedById: string | null) => ({ startedById })
+  expect([decide({}, run('ben')), decide({}, run('ada')), decide({}, run(null))]).toEqual([
+    'of ada',
+    'own_call',
+    'not_known',
+  ])
+  // Outside of runs whoever issued the credential is, whatever key its token is bound to.
+  const credential = (name: string, more = {}) => decide({ credential: name, ...more }, null)
+  expect(
+    ['client', 'client thumbprint', 'other', 'ours', 'gone', 'constructor'].map((name) => credential(name)),
+  ).toEqual(['own_call', 'own_call', 'of ada', 'not_known', 'not_known', 'not_known'])
+  expect(decide({}, null)).toBe('not_known')
+  // In a run its credential says nothing.
+  expect(decide({ credential: 'client' }, run('ben'))).toBe('of ada')
+  // And besides it whoever the client acts for.
+  const acts = (personId: string | null) => credential('other', { drivenBy: { personId } })
+  expect([acts('eve'), acts('ada'), acts(null)]).toEqual(['of ada', 'own_call', 'not_known'])
+  // What one person may not let through alone another one's bypass does.
+  expect([decide({}, run('ada'), 2), decide({}, run(null), 2)]).toEqual(['of ben', 'not_known'])
+})
+
 test('of rules that are bypassed all that a call needed are on record', () => {
-  const bypass = { agentId: null, expiresAt: new Date(1).toISOString(), exceptTeamIds: [], exceptAgentIds: [] }
+  const bypass = bypassBy('opener')
   const rules = ['one', 'two', 'three'].map((id): HoldRuleFacts => ({
     ...rule,
     id,
     bypasses: [{ ...bypass, id: `of ${id}` }],
   }))
   const decide = (holdRules: readonly HoldRuleFacts[]) => {
-    const call = { caller: { agentId: 'a', version: 1, runId: null }, serverId: 'erp', tool: 'pay', arguments: {} }
-    return holdFor(call, { agent, server, tool }, { view: { ...emptyView, holdRules }, now: new Date(0) })
+    const about = { agent, server, tool, run: { startedById: 'starter' } }
+    return holdFor({ caller: {}, arguments: {} }, about, { view: { ...emptyView, holdRules }, now: new Date(0) })
   }
   expect(decide(rules.slice(0, 1)).bypassed).toEqual({ rule: 'one', bypass: 'of one' })
   const also = [
     { rule: 'two', bypass: 'of two' },
     { rule: 'three', bypass: 'of three' },
   ]
-  expect(decide(rules)).toEqual({ rule: null, bypassed: { rule: 'one', bypass: 'of one', also } })
+  expect(decide(rules)).toEqual({ rule: null, aside: null, bypassed: { rule: 'one', bypass: 'of one', also } })
   const held = { ...rule, id: 'four' }
   expect(decide([...rules.slice(0, 2), held, rules[2]!])).toEqual({
     rule: held,
+    aside: null,
     bypassed: { rule: 'one', bypass: 'of one', also: also.slice(0, 1) },
   })
 })

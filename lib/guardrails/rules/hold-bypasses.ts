@@ -2,18 +2,35 @@ import type { Actor } from '#lib/auth/ctx.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { type Ownership, ownAs } from '#lib/registry/rules/past-owners.ts'
 import type { Environment, ToolClass } from '#lib/registry/schema.ts'
+import { behindCall, type CallOrigin } from './behind.ts'
 import type { HoldBypassFacts, HoldBypassRefusal, HoldBypassRule } from '../schema/hold-bypasses.ts'
 import type { HoldRuleFacts } from '../schema/held-calls.ts'
 import type { AgentFacts, ServerFacts, ToolFacts } from './facts.ts'
 
-/** What lets a call through that a rule would hold; never a destructive one on production, nor one of an agent that its opener answers for. */
+/** What a bypass is asked about: a call of an agent, and who is behind it. */
+export type BypassedCall = { server: ServerFacts; tool: ToolFacts; agent: AgentFacts } & CallOrigin
+
+/** Why a bypass that is in force lets a call wait all the same: whoever opened it is behind the call, or it is not known who is. */
+export type BypassAside = { bypass: HoldBypassFacts; why: 'own_call' | 'not_known' }
+
+/**
+ * What lets a call through that a rule would hold; never a destructive one on production, nor one of an agent that its opener answers for, nor one that its opener is
+ * behind. Where it is not known who is, nothing lets it through.
+ */
 export function bypassOf(
   { bypasses }: HoldRuleFacts,
-  { agent, server, tool }: { agent: AgentFacts; server: ServerFacts; tool: ToolFacts },
+  call: BypassedCall,
   now: Date,
-): HoldBypassFacts | null {
-  if (!bypasses || bypasses.length === 0 || isNeverBypassed(tool.class, server.environment)) return null
-  return bypasses.find((bypass) => isInForce(bypass, now) && isFor(bypass, agent)) ?? null
+): { through: HoldBypassFacts | null; aside: BypassAside | null } {
+  const inForce = isNeverBypassed(call.tool.class, call.server.environment)
+    ? []
+    : (bypasses ?? []).filter((bypass) => isInForce(bypass, now) && isFor(bypass, call.agent))
+  const [first] = inForce
+  if (!first) return { through: null, aside: null }
+  const behind = behindCall(call)
+  if (behind.includes(null)) return { through: null, aside: { bypass: first, why: 'not_known' } }
+  const through = inForce.find(({ openedById }) => !behind.includes(openedById)) ?? null
+  return { through, aside: through ? null : { bypass: first, why: 'own_call' } }
 }
 
 function isInForce({ expiresAt }: HoldBypassFacts, now: Date): boolean {

@@ -3,7 +3,8 @@ import { covers } from '#lib/registry/rules.ts'
 import type { HoldRuleFacts } from '../schema/held-calls.ts'
 import type { BypassedHold } from '#lib/audit/events.ts'
 import { excludedFrom } from './held-calls.ts'
-import { bypassOf } from './hold-bypasses.ts'
+import type { CallOrigin } from './behind.ts'
+import { type BypassAside, bypassOf } from './hold-bypasses.ts'
 import type { AgentFacts, PolicyView, ServerFacts, ToolCall, ToolFacts } from './facts.ts'
 
 type Candidate = { readonly rule: HoldRuleFacts; readonly conditions: readonly CompiledCondition[] }
@@ -11,17 +12,21 @@ type Candidate = { readonly rule: HoldRuleFacts; readonly conditions: readonly C
 const none: readonly Candidate[] = []
 const candidates = new WeakMap<readonly HoldRuleFacts[], WeakMap<ToolFacts, readonly Candidate[]>>()
 
-/** The rule that holds a call, and those asked before it that would have held it and are bypassed; null: none. */
-export type HoldDecision = { rule: HoldRuleFacts | null; bypassed: BypassedHold | null }
-const goesOn: HoldDecision = { rule: null, bypassed: null }
+/** The rule that holds a call, and those asked before it that would have held it and are bypassed; null: none. `aside`: why a bypass of the rule that holds lets it wait all the same. */
+export type HoldDecision = { rule: HoldRuleFacts | null; bypassed: BypassedHold | null; aside: BypassAside | null }
+const goesOn: HoldDecision = { rule: null, bypassed: null, aside: null }
+
+/** What a call is, for the rules that hold it, besides who sends it with which arguments. */
+export type HoldAbout = { agent: AgentFacts; server: ServerFacts; tool: ToolFacts; run: CallOrigin['run'] }
+export type HeldOrNot = Pick<ToolCall, 'arguments'> & { caller: CallOrigin['caller'] }
 
 /**
- * Whether a call waits for a person. The first rule of their order wins, a bypass lets through what its own rule holds and no other. Which rules can concern a tool is worked
+ * Whether a call waits for a person. The first rule of their order wins, a bypass lets through what its own rule holds and no other, and no call that its opener is behind. Which rules can concern a tool is worked
  * out once; without rules it is one comparison.
  */
 export function holdFor(
-  call: Pick<ToolCall, 'arguments'>,
-  about: { agent: AgentFacts; server: ServerFacts; tool: ToolFacts },
+  call: HeldOrNot,
+  about: HoldAbout,
   { view, now }: { view: Pick<PolicyView, 'holdRules'>; now: Date },
 ): HoldDecision {
   const { server, tool } = about
@@ -30,11 +35,11 @@ export function holdFor(
   const passed: BypassedRule[] = []
   for (const { rule, conditions } of candidatesFor(holdRules, server, tool)) {
     if (!conditions.every((condition) => mayHold(condition, call.arguments))) continue
-    const bypass = bypassOf(rule, about, now)
-    if (!bypass) return { rule, bypassed: allOf(passed) }
-    passed.push({ rule: rule.id, bypass: bypass.id })
+    const { through, aside } = bypassOf(rule, { ...about, caller: call.caller }, now)
+    if (!through) return { rule, bypassed: allOf(passed), aside }
+    passed.push({ rule: rule.id, bypass: through.id })
   }
-  return passed.length > 0 ? { rule: null, bypassed: allOf(passed) } : goesOn
+  return passed.length > 0 ? { ...goesOn, bypassed: allOf(passed) } : goesOn
 }
 
 /**
@@ -42,8 +47,8 @@ export function holdFor(
  * everybody may decide who could decide before, nobody else has to.
  */
 export function otherHoldOf(
-  edited: Pick<ToolCall, 'arguments'>,
-  about: { agent: AgentFacts; server: ServerFacts; tool: ToolFacts },
+  edited: HeldOrNot,
+  about: HoldAbout,
   at: { view: Pick<PolicyView, 'holdRules'>; now: Date },
   held: { deciderRoles: readonly string[]; excludedDeciders: readonly string[] },
 ): HoldRuleFacts | null {

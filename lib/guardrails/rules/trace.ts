@@ -17,6 +17,7 @@ import { type Allowed, decide, decideCaller } from './decide.ts'
 import { factsOfDenial } from './denial-facts.ts'
 import type { PolicyView, ServerFacts, ToolCall } from './facts.ts'
 import { rolesText } from './held-calls.ts'
+import type { BypassAside } from './hold-bypasses.ts'
 import { holdFor } from './holds.ts'
 import { isRateOpen, type KnownRates, rateNote, ratesOf, usedUp } from './known-rates.ts'
 import { argumentsDenial, type BrokerLimits } from './request-limits.ts'
@@ -27,6 +28,8 @@ export type Trace = {
   denial: Denial | null
   allowed: Allowed | null
   hold: HoldRuleFacts | null
+  /** Why it is held though the rule is bypassed. */
+  aside: BypassAside | null
   rates: SimulatedRate[]
   steps: ExplainedStep[]
 }
@@ -43,22 +46,31 @@ export function traceCall(call: ToolCall, view: PolicyView, now: Date, known: Kn
       denial,
       allowed: null,
       hold: null,
+      aside: null,
       rates: [],
       steps: refusedSteps(step, denial.message, { call, view, brokers }),
     }
   }
   const allowed = decision.value
-  const { rule: hold, bypassed } = holdFor(call, allowed, { view, now })
+  const { rule: hold, bypassed, aside } = holdFor(call, allowed, { view, now })
   const rates = ratesOf(allowed, known)
   const open = (['agent_rate', 'rates'] as const).filter((id) => isRateOpen(id, rates, known))
-  const about = { call, view, allowed, hold, bypassed, rates, open, brokers }
+  const about = { call, view, allowed, hold, bypassed, aside, rates, open, brokers }
   // What is held is counted when it goes.
   const denial = hold ? null : usedUp(allowed, known)
   if (denial) {
-    return { outcome: 'refused', denial, allowed, hold, rates, steps: refusedSteps('rates', denial.message, about) }
+    return {
+      outcome: 'refused',
+      denial,
+      allowed,
+      hold,
+      aside,
+      rates,
+      steps: refusedSteps('rates', denial.message, about),
+    }
   }
   const steps = stepsTo({ ...about, step: hold ? 'hold' : null, outcome: 'held' })
-  return { outcome: hold ? 'held' : 'allowed', denial: null, allowed, hold, rates, steps }
+  return { outcome: hold ? 'held' : 'allowed', denial: null, allowed, hold, aside, rates, steps }
 }
 
 /** As a broker does: who may not speak to it, and to a server that is none, is told so before the request is read. */
@@ -106,6 +118,7 @@ type Passed = {
   allowed: Allowed
   hold: HoldRuleFacts | null
   bypassed: BypassedHold | null
+  aside: BypassAside | null
   rates: readonly SimulatedRate[]
   brokers: BrokerLimits | null
   /** Limits whose answer is not known. */
@@ -132,7 +145,7 @@ function bypassNote({ rule, also = [] }: BypassedHold, { holdRules }: PolicyView
 }
 
 function noteOf(id: CallStepId, about: { call: ToolCall; view: PolicyView } & Partial<Passed>): string | null {
-  const { call, view, allowed, hold, bypassed, brokers, rates = [] } = about
+  const { call, view, allowed, hold, bypassed, aside, brokers, rates = [] } = about
   const agent = view.agents.get(call.caller.agentId)
   const server = view.servers.get(call.serverId)
   switch (id) {
@@ -159,7 +172,7 @@ function noteOf(id: CallStepId, about: { call: ToolCall; view: PolicyView } & Pa
         ? `${formatMicros(BigInt(agent.overBudget.spentMicros))} were spent in ${agent.overBudget.month}.`
         : null
     case 'hold':
-      return hold ? holdNote(hold) : bypassed ? bypassNote(bypassed, view) : null
+      return hold ? holdNote(hold, aside) : bypassed ? bypassNote(bypassed, view) : null
     case 'agent_rate':
     case 'rates':
       return rates.flatMap((rate) => (rate.step === id ? [rateNote(rate)] : [])).join(' ') || null
@@ -195,7 +208,17 @@ function deliveryNote(brokers: BrokerLimits, server: ServerFacts): string {
   return `The server has ${seconds} s. Its answer may have ${bytes} bytes, ${held} of them in memory, and be nested ${levels} levels deep.`
 }
 
-function holdNote({ title, deciderRoles, decideSeconds, onTimeout }: HoldRuleFacts): string {
+function holdNote(
+  { title, deciderRoles, decideSeconds, onTimeout }: HoldRuleFacts,
+  aside: BypassAside | null | undefined,
+): string {
+  const bypassed = aside ? ` ${asideText[aside.why]}` : ''
   const otherwise = onTimeout === 'allow' ? 'then it goes' : 'then it is refused'
-  return `${title}. It is decided by: ${rolesText(deciderRoles)}, within ${decideSeconds} s; ${otherwise}.`
+  return `${title}. It is decided by: ${rolesText(deciderRoles)}, within ${decideSeconds} s; ${otherwise}.${bypassed}`
 }
+
+const asideText = {
+  own_call: 'It is bypassed, but not for calls that whoever opened the bypass is behind.',
+  not_known:
+    'It is bypassed, but not for calls that whoever opened the bypass is behind, and who is behind this one is not known.',
+} as const

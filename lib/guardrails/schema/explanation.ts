@@ -154,6 +154,8 @@ export const simulateInput = z.strictObject({
   at: z.string().max(40).optional(),
   /** How the run was started that the call is made in; null: it is made with the agent's own credentials, outside of runs. */
   startedBy: z.enum(runTriggers).nullable().default(null),
+  /** Who is behind the call: who started that run, or issued the credential it comes with. Null: not known, and then no bypass of a hold rule lets it through. */
+  behindId: z.uuid().nullable().default(null),
   /** Whether the scripted model answers that run. */
   simulatedModel: z.boolean().default(false),
   /** Judged by this set of central policies instead of the one that is enforced. */

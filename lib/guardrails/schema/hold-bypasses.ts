@@ -29,6 +29,8 @@ export type HoldBypassFacts = {
   /** null: every agent */
   readonly agentId: string | null
   readonly expiresAt: string
+  /** Whose own calls it does not let through. */
+  readonly openedById: string
   readonly exceptTeamIds: readonly string[]
   readonly exceptAgentIds: readonly string[]
 }

@@ -41,6 +41,10 @@ A method stands in the place of a tool as method:resources/read.`,
         .option('--any-args', 'whatever the arguments are')
         .option('--at <instant>', 'then instead of now: 2026-11-25T10:00:00Z, or a day for its beginning in UTC')
         .addOption(choice('--started-by <trigger>', 'in a run that was started so', runTriggers))
+        .option(
+          '--behind <person>',
+          'by its id, who started that run or issued the credential; otherwise that is not known',
+        )
         .option('--simulated-model', 'in a run that the scripted model answers')
         .option('--policy-set <number>', 'judged by this set of central policies, enforced or not'),
     run: async (cli, { args: [agentId = '', target = ''], options }) => {
@@ -54,6 +58,7 @@ A method stands in the place of a tool as method:resources/read.`,
         arguments: options.anyArgs ? null : argumentsOf(options.args ?? '{}'),
         simulatedModel: options.simulatedModel ?? false,
         startedBy: options.startedBy ?? null,
+        behindId: options.behind ?? null,
         ...(options.at === undefined ? {} : { at: options.at }),
         ...(options.policySet === undefined ? {} : { policySet: Number(options.policySet) }),
       }
@@ -68,6 +73,7 @@ type SimulateOptions = {
   anyArgs?: boolean
   at?: string
   startedBy?: (typeof runTriggers)[number]
+  behind?: string
   simulatedModel?: boolean
   policySet?: string
 }

@@ -75,6 +75,12 @@ export const simulateCall = registryTool({
     arguments: z.record(z.string(), z.json()).optional().describe('Left out: whatever they are.'),
     at: z.string().max(40).optional().describe('An instant (ISO 8601); left out: now.'),
     startedBy: z.enum(runTriggers).optional().describe('How the run was started that it is made in; left out: no run.'),
+    behindId: z
+      .uuid()
+      .optional()
+      .describe(
+        'The person who started that run, or issued the credential; left out: not known, and then no bypass of a hold rule lets it through.',
+      ),
   }),
   output: explanation.extend({ at: z.string(), policyVersion: z.string(), grantId: z.string().nullable() }),
   agentOf: (input) => input.agentId,

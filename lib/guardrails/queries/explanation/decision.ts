@@ -149,7 +149,10 @@ async function decidedNow(
   const run =
     event.runId === null
       ? null
-      : await reader(ctx).run.findUnique({ where: { id: event.runId }, select: { simulated: true, trigger: true } })
+      : await reader(ctx).run.findUnique({
+          where: { id: event.runId },
+          select: { simulated: true, trigger: true, requestedById: true, scheduledById: true },
+        })
   const call = {
     agentId,
     serverId,
@@ -157,6 +160,7 @@ async function decidedNow(
     arguments: await callArguments(ctx, event),
     simulatedModel: run?.simulated ?? false,
     startedBy: run?.trigger ?? null,
+    behindId: run ? (run.requestedById ?? run.scheduledById) : await behindHeld(ctx, event),
   }
   const now = await simulate(ctx, call, brokers)
   const differs = isDecidedOtherwise(before, now)
@@ -172,6 +176,15 @@ async function decidedNow(
     : []
   const { title, message, outcome, rule } = now
   return { at: now.at, outcome, rule, title, message, differs, because }
+}
+
+/** Who issued the credential that a call came with is noted when it is held; with whom its client acts for besides it is two, so nobody is named. */
+async function behindHeld(ctx: Ctx, { detail }: Event): Promise<string | null> {
+  const id = text((detail as Record<string, unknown>)['heldCallId'])
+  if (id === null) return null
+  const select = { startedById: true, drivenById: true } as const
+  const held = await reader(ctx).heldCall.findUnique({ where: { id }, select })
+  return held?.drivenById === null ? held.startedById : null
 }
 
 /** A method is recorded under its name alone. */

@@ -14,8 +14,8 @@ import { loadPolicyView } from '../policy-view.ts'
 import { knownRates } from './known-rates.ts'
 import { wordsFor } from './words.ts'
 
-/** The run that a call is simulated in. */
-const simulatedRunId = 'simulated'
+/** The run that a call is simulated in, or the credential it comes with. */
+const simulatedId = 'simulated'
 
 /**
  * What the broker would decide about a call, step by step: now, at an instant to come, or at one that was, as far as the records go. It is decided by the same
@@ -39,7 +39,12 @@ export async function simulate(
   const { denial, allowed, hold } = trace
   const facts = denial
     ? factsOfDenial(denial, call, view, at)
-    : { grant: allowed?.grant.id ?? null, policyVersion: view.policies.version, ...(hold ? { holdRule: hold.id } : {}) }
+    : {
+        grant: allowed?.grant.id ?? null,
+        policyVersion: view.policies.version,
+        ...(hold ? { holdRule: hold.id } : {}),
+        ...(trace.aside ? { bypass: trace.aside.bypass.id, behind: trace.aside.why } : {}),
+      }
   const about = aboutOf(view, asked)
   const rule = denial?.rule ?? null
   return {
@@ -81,29 +86,34 @@ async function whenOf(ctx: Ctx, text: string | undefined): Promise<{ at: Date; p
 
 type Asked = Pick<
   ReturnType<typeof simulateInput.parse>,
-  'agentId' | 'serverId' | 'tool' | 'arguments' | 'simulatedModel' | 'startedBy'
+  'agentId' | 'serverId' | 'tool' | 'arguments' | 'simulatedModel' | 'startedBy' | 'behindId'
 >
 
 /** The call as the broker would have it, of the agent's current version. */
 export function callIn(view: PolicyView, asked: Asked): { call: ToolCall; view: PolicyView } {
-  const version = view.agents.get(asked.agentId)?.currentVersion ?? 1
+  const agent = view.agents.get(asked.agentId)
+  const version = agent?.currentVersion ?? 1
   const inRun = asked.simulatedModel || asked.startedBy !== null
   const run: RunFacts = {
-    id: simulatedRunId,
+    id: simulatedId,
     agentId: asked.agentId,
     agentVersion: version,
     simulated: asked.simulatedModel,
     trigger: asked.startedBy ?? 'manual',
+    startedById: asked.behindId,
   }
   const isMethod = asked.tool.startsWith(methodPrefix)
   const call: ToolCall = {
-    caller: { agentId: asked.agentId, version, runId: inRun ? run.id : null },
+    caller: { agentId: asked.agentId, version, runId: inRun ? run.id : null, credential: simulatedId },
     serverId: asked.serverId,
     tool: isMethod ? asked.tool.slice(methodPrefix.length) : asked.tool,
     ...(isMethod ? { isMethod: true as const } : {}),
     ...(asked.arguments === null ? {} : { arguments: asked.arguments }),
   }
-  return { call, view: inRun ? { ...view, runs: new Map([[run.id, run]]) } : view }
+  if (inRun) return { call, view: { ...view, runs: new Map([[run.id, run]]) } }
+  if (!agent || asked.behindId === null) return { call, view }
+  const issued = { ...agent, credentialIssuers: { [simulatedId]: asked.behindId } }
+  return { call, view: { ...view, agents: new Map([...view.agents, [agent.id, issued]]) } }
 }
 
 function aboutOf(view: PolicyView, { agentId, serverId, tool }: Asked): SimulationView['about'] {

@@ -1,0 +1,90 @@
+import { expect } from 'vitest'
+import { signToken } from '#lib/auth/agent-token-issue.ts'
+import { createTokenIssuer, issueAgentCredential } from '#lib/auth/commands/agent-tokens.ts'
+import { makeAgent, makeRun, portalUrl, secretBox, sessionToken } from '#lib/dev/test/broker.ts'
+import { brokerWorld, postCall, until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import { createHoldRule, decideHeldCall, openHoldBypass } from '#lib/guardrails/commands.ts'
+import { createHoldRuleInput } from '#lib/guardrails/schema/held-calls.ts'
+import { openHoldBypassInput } from '#lib/guardrails/schema/hold-bypasses.ts'
+import { waitingCall } from '../testing/hold-world.ts'
+import { startBroker } from '../testing/start-broker.ts'
+
+dbTest('one person does not let through alone what they are behind', async ({ db, databaseUrl, onTestFinished }) => {
+  const world = await brokerWorld({ db, databaseUrl, startBroker })
+  onTestFinished(() => world.stop())
+  const { keeper } = world.broker.broker
+  const one = await makePerson(db, { roles: ['on_call', 'platform_admin'] })
+  const other = await makePerson(db, { roles: ['security', 'platform_admin'] })
+  const third = await makePerson(db, { roles: ['security'] })
+  const ruleInput = { title: 'Changes wait', class: 'write', deciderRoles: ['security', 'on_call'] }
+  const { ruleId } = await createHoldRule(ctxFor(db, other), createHoldRuleInput.parse(ruleInput))
+  const agent = await makeAgent(db, { startedById: one.id })
+  const { agentId } = agent
+  await makeGrant(db, { agentId, serverId: 'modern', class: 'write' })
+  const runBy = async (startedById: string | null) =>
+    await sessionToken(db, world.broker.url, { ...agent, runId: await makeRun(db, agentId, startedById) })
+  const issuedBy = async (person: typeof one, drivenBy?: { personId: string | null }) => {
+    const { clientId } = await issueAgentCredential(ctxFor(db, person), { agentId })
+    const issuer = createTokenIssuer({ url: portalUrl, brokerUrl: world.broker.url, secretBox })
+    const claims = { agentId, version: 1, clientId, audiences: [issuer.audience], drivenBy }
+    return (await signToken(ctxFor(db, person), issuer, claims)).token
+  }
+  const tokens = {
+    theirRun: await sessionToken(db, world.broker.url, agent),
+    theirCredential: await issuedBy(one),
+    theyDrive: await issuedBy(other, { personId: one.id }),
+    nobodyKnownDrives: await issuedBy(other, { personId: null }),
+    nobodyKnownStarted: await runBy(null),
+    otherRun: await runBy(other.id),
+    otherCredential: await issuedBy(other),
+  }
+  const reason = 'The queue must be empty before the auditors come.'
+  const bypassed = (count: number) => keeper.view.holdRules.some(({ bypasses = [] }) => bypasses.length === count)
+  const open = (person: typeof one) =>
+    openHoldBypass(
+      ctxFor(db, person),
+      openHoldBypassInput.parse({ ruleId, agentId: person === one ? null : agentId, reason }),
+    )
+  const call = async (token: string, word: string) => {
+    const params = { name: 'change', arguments: { word } }
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })
+    return (await postCall(world, { token, body, serverId: 'modern' })).text
+  }
+  const waits = async (token: string, word: string) => {
+    const answer = call(token, word)
+    const { id, startedById, drivenById } = await waitingCall(db, agent)
+    // Nor does their own approval.
+    const approve = { heldCallId: id, decision: 'approve' } as const
+    const outcome = await decideHeldCall(ctxFor(db, one), approve)
+    if ([startedById, drivenById].includes(one.id))
+      expect(outcome).toMatchObject({ error: { rule: 'approvals:own_run' } })
+    else expect(outcome).toMatchObject({ ok: true })
+    if (!outcome.ok) await decideHeldCall(ctxFor(db, third), { heldCallId: id, decision: 'reject', note: 'Not now.' })
+    return (await answer).includes('call_rejected') ? 'refused' : 'approved'
+  }
+  expect(await open(one)).toMatchObject({ ok: true })
+  await until(() => bypassed(1))
+  await keeper.refresh()
+  expect(await waits(tokens.theirRun, 'own run')).toBe('refused')
+  expect(await waits(tokens.theirCredential, 'own credential')).toBe('refused')
+  expect(await waits(tokens.theyDrive, 'driven')).toBe('refused')
+  expect(await call(tokens.otherRun, 'by another')).toContain('changed by another')
+  expect(await call(tokens.otherCredential, 'issued by another')).toContain('changed issued by another')
+  // One that is issued while the broker runs is known to it, too.
+  const known = () => Object.keys(keeper.view.agents.get(agentId)?.credentialIssuers ?? {}).length
+  const before = known()
+  const late = await issuedBy(other)
+  await until(() => known() === before + 1)
+  expect(await call(late, 'issued later')).toContain('changed issued later')
+  // Where nobody knows who is behind it, a person decides.
+  expect(await waits(tokens.nobodyKnownStarted, 'started by nobody')).toBe('approved')
+  expect(await waits(tokens.nobodyKnownDrives, 'driven by nobody')).toBe('approved')
+  // With a second person's bypass it takes two.
+  expect(await open(other)).toMatchObject({ ok: true })
+  await until(() => bypassed(2))
+  expect(await call(tokens.theirRun, 'two people')).toContain('changed two people')
+  expect(await call(tokens.otherRun, 'two people')).toContain('changed two people')
+})

@@ -1,0 +1,24 @@
+import type { AgentFacts, Caller, RunFacts } from './facts.ts'
+
+/** What says who is behind a call. */
+export type CallOrigin = {
+  caller: Pick<Caller, 'credential' | 'drivenBy'>
+  agent: Pick<AgentFacts, 'credentialIssuers'>
+  run: Pick<RunFacts, 'startedById'> | null
+}
+
+/**
+ * Who is behind a call: who started its run or set the schedule that did, outside of runs who issued the credential it comes with, and besides whom its client acts for. null
+ * among them: somebody is, and it is not known who.
+ */
+export function behindCall({ caller, agent, run }: CallOrigin): readonly (string | null)[] {
+  const starter = run ? run.startedById : issuerOf(caller, agent)
+  return caller.drivenBy ? [starter, caller.drivenBy.personId] : [starter]
+}
+
+function issuerOf({ credential }: CallOrigin['caller'], { credentialIssuers }: CallOrigin['agent']): string | null {
+  if (credential === undefined || credentialIssuers === undefined) return null
+  // The key that a token is bound to follows the name.
+  const [clientId = ''] = credential.split(' ')
+  return Object.hasOwn(credentialIssuers, clientId) ? (credentialIssuers[clientId] ?? null) : null
+}
