@@ -189,6 +189,8 @@ test('servers and tools', async ({ ask, db }) => {
   await ask('PUT /servers/local/boundary', { boundary: 'team' })
   await ask('GET /servers/crm/guards')
   await ask('PATCH /servers/crm/guards', { blockMarked: true, callsPerSecond: 5, resultBytesMax: null })
+  await ask('GET /servers/crm/prices')
+  await ask('PUT /servers/crm/prices', { listUnitPriceMicros: '10000' })
   const failing = { serverId: 'crm', broker: 'b', state: 'open', failures: 5, lastError: 'no', changedAt: new Date() }
   await db.serverHealth.create({ data: failing })
   await ask('GET /servers/crm/health')

@@ -128,6 +128,7 @@ const queries: Record<string, string | Reason> = {
   agentTraffic: 'agents.connections',
   blastRadius: 'control.blastRadius',
   centralRuleTitles: 'control.explainRule',
+  callPrices: 'servers.showPrices',
   checkPolicyText: 'policySets.check',
   bulkEligibility: 'agents.eligible',
   catalogRows: 'agents.csv',

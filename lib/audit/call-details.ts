@@ -20,3 +20,6 @@ export type CallOutcome =
   | 'task'
   | 'cut_off'
   | 'streamed'
+
+/** What a call of a tool with a price costs, in micro-dollars as text: the price of one call as it was then, and what is billed of it. Names as in FOCUS. */
+export type CallCost = { listUnitPriceMicros: string; billedCostMicros: string }

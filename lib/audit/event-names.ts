@@ -179,6 +179,7 @@ const named = {
   'call.settled': true,
   'agent.over_budget': true,
   'agent.within_budget': true,
+  'call_price.changed': true,
   'price.added': true,
   'stop.ordered': true,
   'stop.release_asked': true,

@@ -24,7 +24,7 @@ import type {
   TrialTerms,
 } from './event-details.ts'
 
-import type { CallOutcome, JudgedByPolicies } from './call-details.ts'
+import type { CallCost, CallOutcome, JudgedByPolicies } from './call-details.ts'
 
 /**
  * The typed catalogue of audit events: name → detail. Adding an event is adding a key; recording one without its detail does not compile.
@@ -230,7 +230,8 @@ export type AuditEvents = {
     masked?: Record<string, number>
     /** Marks of prompt injection in the result. */
     marks?: string[]
-  } & JudgedByPolicies
+  } & JudgedByPolicies &
+    Partial<CallCost>
   /** The end of a result that was passed on while it arrived. */
   'mcp.result_passed': McpResultPassed
   /** A stream that no call began; `resumes`: the tool whose call's stream was cut off and goes on in it. */
@@ -321,6 +322,8 @@ export type AuditEvents = {
   // metrics
   'agent.over_budget': { month: string; spentMicros: string; budgetMicros: string }
   'agent.within_budget': { month: string; spentMicros: string; budgetMicros: string }
+  /** What a call of a tool, or of a server's tools without a price of their own, costs in micro-dollars. */
+  'call_price.changed': { before: string | null; after: string | null }
   'price.added': { model: string; effectiveFrom: string; maxPromptTokens: number | null }
   // stop
   'stop.ordered': { orderId: string; scope: string; reason: string }

@@ -21,6 +21,8 @@ export class Running {
   readonly call: ToolCall
   readonly teamId: string
   readonly controller = new AbortController()
+  /** It has left for its server: from then on it may be carried out. */
+  sent = false
   readonly #calls: Set<Running>
   readonly #atOnce: CallsAtOnce
   #heldBytes = 0

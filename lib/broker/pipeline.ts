@@ -12,6 +12,7 @@ import { holdFor } from '#lib/guardrails/rules/holds.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import { observing } from './audit/observations.ts'
+import { callCost } from './audit/call-cost.ts'
 import { type CallRecord, finishedRow, intendedRow } from './audit/records.ts'
 import { denialOf, type End, endGuarded, endOf, failedHere, isStopped, outcomeOf } from './call-ends.ts'
 import { converse, type Turn } from './conversation/conversation.ts'
@@ -208,6 +209,7 @@ async function carriedOut(
       denial: end.denial,
       findings: joinFindings(end.findings ?? null, request.talk.findings),
       task: taskRecord(request, tool.name, end.reply),
+      cost: callCost(tool, { ...end, sent: running.sent }),
       now: parts.now(),
     })
     const row = observing(finished, { tool, given: call.arguments, isPrivate: server.isPrivate })

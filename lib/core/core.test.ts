@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalJson, digestOf } from './canonical-json.ts'
-import { formatMicros } from './money.ts'
+import { exactDollars, formatMicros, parseDollars } from './money.ts'
 import { encrypt } from './envelope.ts'
 import { KeyUnavailable, localKeyWrapper } from './key-wrapper.ts'
 import {
@@ -47,6 +47,14 @@ describe('money', () => {
     [1_234_567_890_000n, '$1,234,567.89'],
     [-2_500_000n, '-$2.50'],
   ])('%s micro-dollars read %s', (micros, text) => expect(formatMicros(micros)).toBe(text))
+
+  test('what is typed in is read and shown digit by digit', () => {
+    for (const text of ['0.01', '0.000001', '0.125', '2.50', '9999.00', '0.00']) {
+      expect(exactDollars(parseDollars(text)!)).toBe(text)
+    }
+    expect(parseDollars(' 3 ')).toBe(3_000_000n)
+    expect(['1e3', '-1', '', '0.0000001', '.5', '1,5'].map(parseDollars)).toEqual(Array(6).fill(null))
+  })
 })
 
 describe('secret box', () => {

@@ -60,7 +60,7 @@ export type LaunchRefusal = {
   stopOrderId?: string
 }
 
-/** A run in lists. `costMicros` is micro-dollars, null when a part of it is not priced. */
+/** A run in lists. `costMicros` is micro-dollars of model usage and of calls of tools, null when a part of the usage is not priced. */
 export type RunRow = {
   id: string
   agentId: string
@@ -81,6 +81,8 @@ export type RunRow = {
   stopReason: string | null
   summary: string | null
   costMicros: string | null
+  /** What of it calls of tools cost, as far as they are added up: within seconds. */
+  callCostMicros: string
   turns: number
   toolCalls: number
   deniedCalls: number

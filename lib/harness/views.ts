@@ -23,6 +23,7 @@ export const runRowSelect = {
   toolCalls: true,
   deniedCalls: true,
   escalationCount: true,
+  callCost: { select: { costMicros: true } },
   agent: { select: { name: true } },
 } satisfies Prisma.RunSelect
 type RunRecord = Prisma.RunGetPayload<{ select: typeof runRowSelect }>
@@ -52,6 +53,7 @@ export async function namesOf(db: Tx, ids: readonly (string | null)[]): Promise<
 }
 
 export function toRunRow(row: RunRecord, nameOf: (id: string) => string): RunRow {
+  const callCost = row.callCost?.costMicros ?? 0n
   return {
     id: row.id,
     agentId: row.agentId,
@@ -68,7 +70,8 @@ export function toRunRow(row: RunRecord, nameOf: (id: string) => string): RunRow
     endedAt: row.endedAt?.toISOString() ?? null,
     stopReason: row.stopReason,
     summary: row.summary,
-    costMicros: row.costMicros?.toString() ?? null,
+    costMicros: row.costMicros === null ? null : (row.costMicros + callCost).toString(),
+    callCostMicros: callCost.toString(),
     turns: row.turns,
     toolCalls: row.toolCalls,
     deniedCalls: row.deniedCalls,

@@ -162,7 +162,8 @@ async function main(): Promise<void> {
     what: 'adding up calls',
     log,
     async work() {
-      const { more } = await rollUpTraffic(ctx())
+      const { more, cost } = await rollUpTraffic(ctx())
+      if (cost) budgets.nudge()
       if (more) traffic.nudge()
     },
   })

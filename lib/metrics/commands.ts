@@ -2,10 +2,12 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { callCostOfRun } from './call-costs.ts'
 import { dollarsToMicros, listPrices, listPriceSource } from './list-prices.ts'
-import { costOf, priceFor, promptTokensOf, utcDay } from './rules.ts'
+import { costOf, isoDay, priceFor, promptTokensOf, utcDay } from './rules.ts'
 import { type AddPriceInput, addPriceInput, type Usage } from './schema.ts'
 
+export { setCallPrice } from './commands/call-prices.ts'
 export { forgetTraffic, rollUpTraffic } from './commands/traffic.ts'
 export { refreshOverBudget } from './over-budget.ts'
 
@@ -96,8 +98,8 @@ export async function recordUsage(
   return { recorded: true, costMicros }
 }
 
-/** Adds an ended run to its agent's day, in the transaction that ends it. The caller calls it once a run. */
-export async function countRunEnd(tx: Tx, runId: string): Promise<void> {
+/** Adds an ended run to its agent's day, in the transaction that ends it, and says what its calls cost. The caller calls it once a run. */
+export async function countRunEnd(tx: Tx, runId: string): Promise<{ callCostMicros: bigint }> {
   const run = await tx.run.findUniqueOrThrow({
     where: { id: runId },
     select: {
@@ -119,11 +121,12 @@ export async function countRunEnd(tx: Tx, runId: string): Promise<void> {
     toolCalls: run.toolCalls,
     deniedCalls: run.deniedCalls,
   })
+  return { callCostMicros: await callCostOfRun(tx, runId) }
 }
 
 /**
- * Recomputes whole UTC days from runs and usage: repairs a roll-up and changes nothing when it is right. Days of demo agents stay,
- * because their history has no runs behind it. Returns how many rows were wrong. Needs `costs:manage`.
+ * Recomputes whole UTC days from runs, usage and what calls cost: repairs a roll-up and changes nothing when it is right. What calls cost stays where it is not known
+ * by tool any more. Days of demo agents stay, because their history has no runs behind it. Returns how many rows were wrong. Needs `costs:manage`.
  */
 export async function rollUpDays(ctx: Ctx, range: { from: Date; to: Date }): Promise<number> {
   authorize(ctx, 'costs:manage')
@@ -147,23 +150,29 @@ export async function rollUpDays(ctx: Ctx, range: { from: Date; to: Date }): Pro
           count(*) filter (where "costMicros" is null)::int as "unpricedRequests"
         from "UsageRecord" where "at" >= ${from} and "at" < ${to}::timestamptz + interval '1 day'
         group by 1, 2
+      ), called as (
+        select "agentId", "day" as day, sum("costMicros")::bigint as "callCostMicros" from "AgentToolDay"
+        where "day" between ${isoDay(from)}::date and ${isoDay(to)}::date and "costMicros" > 0 group by 1, 2
       ), measured as (
         select "agentId", day, coalesce(runs, 0) as runs, coalesce(succeeded, 0) as succeeded, coalesce(failed, 0) as failed,
           coalesce("escalatedRuns", 0) as "escalatedRuns", coalesce(escalations, 0) as escalations, coalesce("toolCalls", 0) as "toolCalls",
           coalesce("deniedCalls", 0) as "deniedCalls", coalesce("inputTokens", 0) as "inputTokens",
-          coalesce("outputTokens", 0) as "outputTokens", coalesce("costMicros", 0) as "costMicros",
-          coalesce("unpricedRequests", 0) as "unpricedRequests"
-        from ended full join used using ("agentId", day)
+          coalesce("outputTokens", 0) as "outputTokens", coalesce("costMicros", 0) as "usageCostMicros",
+          "callCostMicros", coalesce("unpricedRequests", 0) as "unpricedRequests"
+        from ended full join used using ("agentId", day) full join called using ("agentId", day)
         where "agentId" in (select "id" from "Agent" where not "demo")
       )
       insert into "AgentDay" ("agentId", "day", "runs", "succeeded", "failed", "escalatedRuns", "escalations", "toolCalls",
-        "deniedCalls", "inputTokens", "outputTokens", "costMicros", "unpricedRequests")
-      select * from measured
+        "deniedCalls", "inputTokens", "outputTokens", "costMicros", "callCostMicros", "unpricedRequests")
+      select m."agentId", m.day, m.runs, m.succeeded, m.failed, m."escalatedRuns", m.escalations, m."toolCalls", m."deniedCalls",
+        m."inputTokens", m."outputTokens", m."usageCostMicros" + c.micros, c.micros, m."unpricedRequests"
+      from measured m left join "AgentDay" d on d."agentId" = m."agentId" and d."day" = m.day
+      cross join lateral (select coalesce(m."callCostMicros", d."callCostMicros", 0) as micros) c
       on conflict ("agentId", "day") do update set "runs" = excluded."runs", "succeeded" = excluded."succeeded",
         "failed" = excluded."failed", "escalatedRuns" = excluded."escalatedRuns", "escalations" = excluded."escalations",
         "toolCalls" = excluded."toolCalls", "deniedCalls" = excluded."deniedCalls", "inputTokens" = excluded."inputTokens",
         "outputTokens" = excluded."outputTokens", "costMicros" = excluded."costMicros",
-        "unpricedRequests" = excluded."unpricedRequests"
+        "callCostMicros" = excluded."callCostMicros", "unpricedRequests" = excluded."unpricedRequests"
       where "AgentDay" is distinct from excluded`
   })
 }

@@ -13,6 +13,7 @@ export type Sums = {
   toolCalls: number
   deniedCalls: number
   costMicros: bigint
+  callCostMicros: bigint
   unpricedRequests: number
 }
 
@@ -21,7 +22,8 @@ export const daySums = Prisma.sql`
   coalesce(sum(d."runs"), 0)::int as "runs", coalesce(sum(d."succeeded"), 0)::int as "succeeded",
   coalesce(sum(d."failed"), 0)::int as "failed", coalesce(sum(d."escalatedRuns"), 0)::int as "escalatedRuns",
   coalesce(sum(d."toolCalls"), 0)::int as "toolCalls", coalesce(sum(d."deniedCalls"), 0)::int as "deniedCalls",
-  coalesce(sum(d."costMicros"), 0)::bigint as "costMicros", coalesce(sum(d."unpricedRequests"), 0)::int as "unpricedRequests"`
+  coalesce(sum(d."costMicros"), 0)::bigint as "costMicros", coalesce(sum(d."callCostMicros"), 0)::bigint as "callCostMicros",
+  coalesce(sum(d."unpricedRequests"), 0)::int as "unpricedRequests"`
 
 /** One point for every day of the range, also where nothing ran; for one agent or for all. */
 export async function dailySeries(db: Tx, range: DayRange, agentId?: string): Promise<DayPoint[]> {
@@ -57,6 +59,7 @@ export function toTotals(sums: Sums): Totals {
     toolCalls: sums.toolCalls,
     deniedCalls: sums.deniedCalls,
     costMicros: sums.costMicros.toString(),
+    callCostMicros: sums.callCostMicros.toString(),
     unpricedRequests: sums.unpricedRequests,
   }
 }

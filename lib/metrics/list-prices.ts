@@ -1,3 +1,5 @@
+import { parseDollars } from '#lib/core/money.ts'
+
 type ListPrice = {
   model: string
   from: string
@@ -34,9 +36,9 @@ export const listPrices: readonly ListPrice[] = [
 
 /** `12.5` dollars as 12500000 micro-dollars, digit by digit. */
 export function dollarsToMicros(dollars: string): bigint {
-  const match = /^(\d+)(?:\.(\d{1,6}))?$/.exec(dollars)
-  if (!match) throw new Error(`not an amount in dollars: ${dollars}`)
-  return BigInt(match[1] ?? '0') * 1_000_000n + BigInt((match[2] ?? '').padEnd(6, '0'))
+  const micros = parseDollars(dollars)
+  if (micros === null) throw new Error(`not an amount in dollars: ${dollars}`)
+  return micros
 }
 
 function priced(model: string, from: string, amounts: [string, string, string, string, string]): ListPrice {

@@ -1,12 +1,13 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { defaultMonthlyBudgetMicros } from '#lib/harness/rules.ts'
-import { isoDay } from './rules.ts'
+import { uncountedCallCosts } from './call-costs.ts'
+import { isoDay, utcMonth } from './rules.ts'
 
 type Spent = { agentId: string; name: string; teamId: string; spentMicros: bigint; budgetMicros: bigint; over: boolean }
 
 /**
- * Notes which agents have spent their budget of this month, and which have not any more because it was raised or the month is over; brokers refuse by it a moment later. Looks at
+ * Notes which agents have spent their budget of this month, calls that are not added up yet included, and which have not any more because it was raised or the month is over; brokers refuse by it a moment later. Looks at
  * agents that used something since yesterday, that were changed in the last minutes, or that are noted. Needs `costs:manage`. Returns how many notes changed.
  */
 export async function refreshOverBudget(ctx: Ctx): Promise<number> {
@@ -20,15 +21,17 @@ export async function refreshOverBudget(ctx: Ctx): Promise<number> {
     const yesterday = isoDay(new Date(ctx.now.getTime() - 86_400_000))
     const changedSince = new Date(ctx.now.getTime() - 5 * 60_000)
     const rows = await tx.$queryRaw<Spent[]>`
-      with looked_at as (
+      with uncounted as (${uncountedCallCosts(utcMonth(ctx.now))}), looked_at as (
         select distinct d."agentId" as "id" from "AgentDay" d where d."day" >= ${yesterday}::date
         union select "id" from "Agent" where "updatedAt" > ${changedSince}
         union select unnest(${noted.map(({ agentId }) => agentId)}::text[])
+        union select "agentId" from uncounted
       ), spent as (
         select a."id" as "agentId", a."name", a."ownerTeamId" as "teamId",
           coalesce(a."monthlyBudgetMicros", ${defaultMonthlyBudgetMicros}::bigint) as "budgetMicros",
           coalesce((select sum(d."costMicros") from "AgentDay" d
-            where d."agentId" = a."id" and d."day" >= ${`${month}-01`}::date), 0)::bigint as "spentMicros"
+            where d."agentId" = a."id" and d."day" >= ${`${month}-01`}::date), 0)::bigint
+            + coalesce((select u."costMicros" from uncounted u where u."agentId" = a."id"), 0) as "spentMicros"
         from "Agent" a join looked_at using ("id")
       )
       select *, "spentMicros" >= "budgetMicros" as "over" from spent order by "agentId"`

@@ -21,6 +21,7 @@ import {
 } from './schema.ts'
 
 export { agentTraffic } from './queries/agent-traffic.ts'
+export { callPrices } from './queries/call-prices.ts'
 export { serverTraffic } from './queries/traffic.ts'
 
 /** The fleet over the last days, from the roll-ups: a series without gaps, totals, the range before, coverage. Needs `fleet:read`. */

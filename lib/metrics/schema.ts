@@ -20,6 +20,8 @@ export type DayPoint = {
   toolCalls: number
   deniedCalls: number
   costMicros: string
+  /** What of it calls of tools cost, each at its price then. */
+  callCostMicros: string
   /** Model requests without a price; their cost is not in `costMicros`. */
   unpricedRequests: number
 }

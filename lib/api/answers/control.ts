@@ -110,6 +110,7 @@ const totalsShape = {
   toolCalls: count,
   deniedCalls: count,
   costMicros: micros,
+  callCostMicros: micros,
   unpricedRequests: count,
 }
 const totals = z.strictObject(totalsShape).meta({ id: 'Totals' })

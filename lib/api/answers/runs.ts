@@ -29,6 +29,7 @@ const runShape = {
   stopReason: text.nullable(),
   summary: text.nullable(),
   costMicros: micros.nullable(),
+  callCostMicros: micros,
   turns: count,
   toolCalls: count,
   deniedCalls: count,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { AgentTraffic, ServerTraffic } from '#lib/metrics/schema/traffic.ts'
-import { answerOf, count, day, environment, text, time, toolClass } from './words.ts'
+import { answerOf, count, day, environment, micros, text, time, toolClass } from './words.ts'
 
 const sums = {
   calls: count,
@@ -11,6 +11,7 @@ const sums = {
   aborted: count,
   p50Ms: z.number().nullable(),
   p95Ms: z.number().nullable(),
+  costMicros: micros,
 }
 
 export const serverTraffic = answerOf<ServerTraffic>()(
@@ -51,6 +52,7 @@ export const agentTraffic = answerOf<AgentTraffic>()(
             refused: count,
             errors: count,
             lastAt: time,
+            costMicros: micros,
           }),
         ),
         feeds: neighbours,

@@ -49,6 +49,19 @@ export function money(micros: string | null): string {
   return micros === null ? '–' : formatMicros(BigInt(micros))
 }
 
+/** A cost, and what of it calls of tools make up, if some. */
+export function costText({
+  costMicros,
+  callCostMicros,
+}: {
+  costMicros: string | null
+  callCostMicros: string
+}): string {
+  return callCostMicros === '0'
+    ? money(costMicros)
+    : `${money(costMicros)}, of that calls of tools ${money(callCostMicros)}`
+}
+
 export function percent(rate: number | null): string {
   return rate === null ? '–' : `${(rate * 100).toFixed(1)} %`
 }

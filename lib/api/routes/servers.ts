@@ -7,10 +7,12 @@ import {
   rejectToolInput,
   updateServerInput,
 } from '#lib/registry/schema.ts'
+import { setCallPriceInput } from '#lib/metrics/schema/call-prices.ts'
 import { setServerGuardsInput } from '#lib/guardrails/schema/server-guards.ts'
 import { setServerBoundaryInput } from '#lib/registry/schema/processes.ts'
 import { requestServerProbeInput } from '#lib/registry/schema/probes.ts'
 import { loosening, serverGuards, serverHealth, serverProbe } from '../answers/servers.ts'
+import { callPrices } from '../answers/call-prices.ts'
 import { toolDetail, toolReview } from '../answers/tools.ts'
 import { text } from '../answers/words.ts'
 import { pageQuery, pagedOf } from '../paging.ts'
@@ -194,6 +196,29 @@ export const setGuards = endpoint({
   revision: 'server',
   answer: json(serverGuards),
   example: { params, body: { blockMarked: true, callsPerSecond: 20 } },
+})
+
+export const showPrices = endpoint({
+  method: 'GET',
+  path: '/api/v1/servers/{id}/prices',
+  summary: 'What a call of each tool of a server costs, and whose price that is.',
+  permission: 'servers:read',
+  params: namedId,
+  revision: 'server',
+  answer: json(callPrices),
+  example: { params },
+})
+
+export const setPrice = endpoint({
+  method: 'PUT',
+  path: '/api/v1/servers/{id}/prices',
+  summary: 'Sets what a call of a tool costs, or of every tool without a price of its own; earlier calls keep theirs.',
+  permission: 'costs:manage',
+  params: namedId,
+  body: setCallPriceInput.omit({ serverId: true }),
+  revision: 'server',
+  answer: nothing,
+  example: { params, body: { tool: 'get_purchase_order', listUnitPriceMicros: '10000' } },
 })
 
 export const setBoundary = endpoint({

@@ -1,4 +1,5 @@
 import { auditRow } from '#lib/audit/commands.ts'
+import type { CallCost } from '#lib/audit/call-details.ts'
 import type { AuditEvents, BypassedHold } from '#lib/audit/events.ts'
 import { anonymous, systemActor } from '#lib/auth/ctx.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
@@ -59,6 +60,7 @@ export function finishedRow(
     denial: Denial | null
     findings: ResultFindings | null
     task?: TaskRecord | null
+    cost?: CallCost | null
     now: Date
   },
 ): AuditRow {
@@ -70,6 +72,7 @@ export function finishedRow(
     ms: Math.round(end.ms),
     grantId: grantFor(record.judged.question.grants).id,
     ...(end.task ? { task: end.task } : {}),
+    ...end.cost,
     ...traceOf(record),
     ...bypassedOf(record),
     ...foundOf(end.findings),

@@ -36,6 +36,7 @@ export async function runInSession(
       ...message,
       trace: turn.trace,
       signal: turn.running.signal,
+      running: turn.running,
       envelope,
       relay: talk,
     })
@@ -83,6 +84,7 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
       ...messageFor(request.params, tool),
       trace,
       signal,
+      running,
       hold: holding(parts, running),
       envelope,
       relay,
@@ -141,6 +143,7 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
     ...messageFor(request.params, tool),
     trace,
     signal,
+    running: parted.running,
     hold: holding(parts, running),
     envelope,
     relay,
@@ -167,6 +170,8 @@ export async function resumeSuspended(
 ): Promise<RpcReply> {
   const { conversations } = parts
   const { signal } = turn.running
+  // By the request that began it.
+  turn.running.sent = true
   const answers = (request.params['inputResponses'] ?? {}) as Record<string, unknown>
   const suspended = conversations.suspended.find(id, request.agent.id)
   if (suspended) {

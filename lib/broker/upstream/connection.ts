@@ -42,6 +42,8 @@ export type UpstreamRequest = {
   /** Whether it only reads, so that it does no harm to send it twice. */
   repeatable?: boolean
   signal: AbortSignal
+  /** What is to know that it has left, if something is. */
+  running?: { sent: boolean }
   /** The agent's part of the envelope; absent for a request that wants nothing but its reply. */
   envelope?: Envelope
   relay?: Relay | undefined
@@ -247,11 +249,10 @@ export class UpstreamConnection {
   }
 
   async #post(request: UpstreamRequest, handshake: Spoken): Promise<RpcReply> {
-    const { own, signal, method } = request
+    const { own, signal, method, running, lasting, exact } = request
     const id = own ? own.id : (this.#lastId += 1)
     const params = paramsFor(handshake, request.params, request.envelope ?? {}, request.trace)
     const session = own ? own.session : sessionOf(handshake)
-    const { lasting, exact } = request
     const post = this.#postOf({ jsonrpc: '2.0', id, method, params }, { signal, session, lasting, exact })
     addHeaders(post.headers, request, handshake)
     post.relay = request.relay
@@ -259,6 +260,7 @@ export class UpstreamConnection {
     if (request.streams) post.streamFromBytes = this.#limits.streamFromBytes
     if (own || request.envelope?.capabilities) post.silenceMs = 0
     const shown = this.#credential.current()
+    if (running) running.sent = true
     try {
       const reply = await readReply(await send(post), post, id)
       if (reply.ok && reply.large) reply.large.isLegacy = handshake.era === 'legacy'

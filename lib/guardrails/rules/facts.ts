@@ -49,6 +49,8 @@ export type ToolFacts = {
    * server asks the agent, and tasks (`namedMethods`), only by a grant that names it; none by a grant of a tool.
    */
   readonly isMethod?: true
+  /** What a call of it costs, in micro-dollars: its own price, or that of its server. No decision asks for it. */
+  readonly listUnitPriceMicros?: string | null
 }
 
 export type ServerFacts = {

@@ -20,7 +20,8 @@ export type MeteredRequest = {
 /** What the harness tells the module above it, in its own transaction; the worker process hands it in. */
 export type Meter = {
   recordUsage(tx: Tx, usage: MeteredRequest): Promise<{ recorded: boolean; costMicros: bigint | null }>
-  countRunEnd(tx: Tx, runId: string): Promise<void>
+  /** Says what its calls cost, those included that are not added up yet. */
+  countRunEnd(tx: Tx, runId: string): Promise<{ callCostMicros: bigint }>
 }
 
 /** Everything the harness's jobs and followers work with. */

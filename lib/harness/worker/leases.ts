@@ -1,5 +1,5 @@
 import type { Db } from '#lib/db/client.ts'
-import type { RunState } from '#lib/db/generated/client.ts'
+import { Prisma, type RunState } from '#lib/db/generated/client.ts'
 
 /** How long a worker may follow a run without renewing; after that another one may take it over. By the database's clock. */
 export const leaseSeconds = 10
@@ -19,6 +19,9 @@ export type LeasedRun = {
   agentStatus: string
 }
 
+/** What a run has cost: the model, and calls of tools. */
+const costSoFar = Prisma.sql`r."costMicros" + coalesce((select c."costMicros" from "RunCallCost" c where c."runId" = r."id"), 0)`
+
 /** Takes open runs that have a session and that nobody follows; of two workers that ask at once each run goes to one. */
 export async function takeLeases(db: Db, holder: string, count: number): Promise<LeasedRun[]> {
   if (count <= 0) return []
@@ -30,7 +33,7 @@ export async function takeLeases(db: Db, holder: string, count: number): Promise
         and not "demo" and ("followedUntil" is null or "followedUntil" < now())
       order by "createdAt" limit ${count} for update skip locked)
     returning r."id", r."agentId", r."agentVersion", r."claudeSessionId", r."claudeVaultId", r."claudeCredentialIds",
-      r."tokenExpiresAt", r."state", r."startedAt", r."turns", r."costMicros", a."status"::text as "agentStatus"`
+      r."tokenExpiresAt", r."state", r."startedAt", r."turns", ${costSoFar} as "costMicros", a."status"::text as "agentStatus"`
 }
 
 /** Renews the leases the holder still has and says how the runs are; one that is missing has ended or was taken over. */
@@ -42,7 +45,7 @@ export async function renewLeases(db: Db, holder: string, ids: readonly string[]
     where a."id" = r."agentId" and r."id" = any(${[...ids]}::uuid[]) and r."followedBy" = ${holder}
       and r."state" in ('running', 'stopping')
     returning r."id", r."agentId", r."agentVersion", r."claudeSessionId", r."claudeVaultId", r."claudeCredentialIds",
-      r."tokenExpiresAt", r."state", r."startedAt", r."turns", r."costMicros", a."status"::text as "agentStatus"`
+      r."tokenExpiresAt", r."state", r."startedAt", r."turns", ${costSoFar} as "costMicros", a."status"::text as "agentStatus"`
 }
 
 /** Gives a run back, so that another worker need not wait for the lease to run out. */

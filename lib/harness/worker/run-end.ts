@@ -46,14 +46,14 @@ export async function endRun(
       key: 'end',
     },
   ])
-  await meter.countRunEnd(tx, run.id)
+  const { callCostMicros } = await meter.countRunEnd(tx, run.id)
   recordAudit(tx, ctx, {
     event: 'run.ended',
     subject: { kind: 'run', id: run.id, name: ended.agent.name },
     detail: {
       state: end.state,
       stopReason: end.stopReason,
-      costMicros: ended.costMicros?.toString() ?? null,
+      costMicros: ended.costMicros === null ? null : (ended.costMicros + callCostMicros).toString(),
       toolCalls: ended.toolCalls,
     },
     agentId: run.agentId,

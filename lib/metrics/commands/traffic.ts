@@ -1,6 +1,7 @@
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { addToProfiles } from '../argument-profiles.ts'
+import { addCallCosts, type CallCostSum, callCostExpression } from '../call-costs.ts'
 import { durationBoundsMs } from '../rules/durations.ts'
 
 /** Audit events added up in one transaction: the more, the fewer rows are written twice. */
@@ -13,9 +14,10 @@ const daysKeptDays = 400
 
 /**
  * Adds up what the audit log has brought since the last time, by tool and hour and by agent, tool and day, and what arguments were like by agent, tool and week: each event once, however many workers ask and whenever they
- * end, because the sums and how far they go are written together. No call is counted before what its arguments were like. `more`: the log goes on. Needs `costs:manage`.
+ * end, because the sums and how far they go are written together. What calls cost is added to their runs and agents in the same turn. No call is counted before what its
+ * arguments were like. `more`: the log goes on; `cost`: some of it did. Needs `costs:manage`.
  */
-export async function rollUpTraffic(ctx: Ctx): Promise<{ more: boolean }> {
+export async function rollUpTraffic(ctx: Ctx): Promise<RolledUp> {
   authorize(ctx, 'costs:manage')
   // Two parts of the log over two connections: what the last turn has read the arguments of is counted while those of the next are read.
   const counting = addTraffic(ctx)
@@ -28,12 +30,15 @@ export async function rollUpTraffic(ctx: Ctx): Promise<{ more: boolean }> {
     await counting
   }
   const behind = await counting
-  if (profiles.more || behind.more) return { more: true }
-  return await addTraffic(ctx)
+  if (profiles.more || behind.more) return { more: true, cost: behind.cost }
+  const { more, cost } = await addTraffic(ctx)
+  return { more, cost: behind.cost || cost }
 }
 
+type RolledUp = { more: boolean; cost: boolean }
+
 /** As far as arguments are added up. */
-async function addTraffic(ctx: Ctx): Promise<{ more: boolean }> {
+async function addTraffic(ctx: Ctx): Promise<RolledUp> {
   return await inTx(
     ctx,
     async (tx) => {
@@ -41,13 +46,15 @@ async function addTraffic(ctx: Ctx): Promise<{ more: boolean }> {
       const [cursor] = await tx.$queryRaw<{ after: bigint; upTo: bigint; more: boolean }[]>`
         select c."seq" as "after", least(p."seq", c."seq" + ${batchMax}) as "upTo", p."seq" > c."seq" + ${batchMax} as "more"
         from "TrafficCursor" c, "TrafficCursor" p where c."id" = 1 and p."id" = 2`
-      if (!cursor || cursor.upTo <= cursor.after) return { more: false }
+      if (!cursor || cursor.upTo <= cursor.after) return { more: false, cost: false }
       await tx.$executeRaw`set local work_mem = '64MB'`
-      await tx.$executeRaw`
-        with event as materialized (${eventsBetween(cursor.after, cursor.upTo)}), hours as (${addHours})
-        ${addDays}`
+      const costs = await tx.$queryRaw<CallCostSum[]>`
+        with event as materialized (${eventsBetween(cursor.after, cursor.upTo)}), hours as (${addHours}), days as (${addDays})
+        select "agentId", "runId"::text as "runId", ("at" at time zone 'UTC')::date::text as "day", sum("cost")::bigint as "costMicros"
+        from event where "cost" > 0 group by 1, 2, 3`
+      await addCallCosts(tx, costs)
       await tx.$executeRaw`update "TrafficCursor" set "seq" = ${cursor.upTo} where "id" = 1`
-      return { more: cursor.more }
+      return { more: cursor.more, cost: costs.length > 0 }
     },
     { timeoutMs },
   )
@@ -65,24 +72,28 @@ export async function forgetTraffic(ctx: Ctx): Promise<number> {
 
 /**
  * Calls in the log. A name that a server does not have is counted without it, or a caller could fill the table with names of its own; one that was allowed is known.
- * What a server asked in between, and a part that went on in another request, is no call of its own. A result that was passed on while it arrived has its end,
- * and so its duration, in a row of its own.
+ * What a server asked in between, and a part that went on in another request, is no call of its own, though what is billed of it counts. A result that was passed on
+ * while it arrived has its end, and so its duration, in a row of its own.
  */
 function eventsBetween(after: bigint, upTo: bigint): Prisma.Sql {
   return Prisma.sql`
-    select e."agentId", e."serverId", e."at", e."event",
-      case when e."event" <> 'mcp.call_denied' or t."name" is not null then e."tool" else '' end as "tool",
-      e."detail"->>'outcome' as "outcome", (e."detail"->>'ms')::bigint as "ms",
-      e."event" = 'mcp.call_allowed' as "call",
-      case when e."event" = 'mcp.call_denied' then coalesce((e."detail"->>'count')::bigint, 1) end as "refused",
-      e."event" = 'mcp.result_passed' or (e."event" = 'mcp.call_allowed' and e."detail"->>'outcome' <> 'streamed') as "ended"
-    from "AuditEvent" e
-    join "McpServer" s on s."id" = e."serverId"
-    left join "McpTool" t on t."serverId" = e."serverId" and t."name" = e."tool"
-    where e."seq" > ${after} and e."seq" <= ${upTo} and e."tool" is not null and e."agentId" is not null and (
-      e."event" in ('mcp.call_denied', 'mcp.result_passed', 'call.held')
-      or (e."event" = 'mcp.call_allowed' and e."detail"->>'outcome' in ('ok', 'tool_error', 'upstream_error', 'aborted', 'streamed')))`
+    select e.*, e."event" = 'mcp.call_allowed' and e."outcome" in (${callOutcomes}) as "call",
+      e."event" = 'mcp.result_passed' or (e."event" = 'mcp.call_allowed' and e."outcome" in (${callOutcomes}) and e."outcome" <> 'streamed') as "ended"
+    from (
+      select e."agentId", e."serverId", e."runId", e."at", e."event",
+        case when e."event" <> 'mcp.call_denied' or t."name" is not null then e."tool" else '' end as "tool",
+        e."detail"->>'outcome' as "outcome", (e."detail"->>'ms')::bigint as "ms", ${callCostExpression} as "cost",
+        case when e."event" = 'mcp.call_denied' then coalesce((e."detail"->>'count')::bigint, 1) end as "refused"
+      from "AuditEvent" e
+      join "McpServer" s on s."id" = e."serverId"
+      left join "McpTool" t on t."serverId" = e."serverId" and t."name" = e."tool"
+      where e."seq" > ${after} and e."seq" <= ${upTo} and e."tool" is not null and e."agentId" is not null and (
+        e."event" in ('mcp.call_denied', 'mcp.result_passed', 'call.held')
+        or (e."event" = 'mcp.call_allowed' and (e."detail"->>'outcome' in (${callOutcomes}) or ${callCostExpression} > 0)))
+    ) e`
 }
+
+const callOutcomes = Prisma.raw("'ok', 'tool_error', 'upstream_error', 'aborted', 'streamed'")
 
 const buckets = Prisma.join(
   [0, ...durationBoundsMs].map((from, index) => {
@@ -93,25 +104,25 @@ const buckets = Prisma.join(
 )
 
 const addHours = Prisma.sql`
-  insert into "ToolHour" ("serverId", "tool", "hour", "calls", "refused", "held", "toolErrors", "serverErrors", "aborted", "msSum", "msBuckets")
+  insert into "ToolHour" ("serverId", "tool", "hour", "calls", "refused", "held", "toolErrors", "serverErrors", "aborted", "msSum", "msBuckets", "costMicros")
   select "serverId", "tool", date_trunc('hour', "at", 'UTC'), count(*) filter (where "call"),
     coalesce(sum("refused"), 0), count(*) filter (where "event" = 'call.held'),
     count(*) filter (where "outcome" = 'tool_error'), count(*) filter (where "outcome" = 'upstream_error'),
-    count(*) filter (where "outcome" = 'aborted'), coalesce(sum("ms") filter (where "ended"), 0), array[${buckets}]
+    count(*) filter (where "outcome" = 'aborted'), coalesce(sum("ms") filter (where "ended"), 0), array[${buckets}], coalesce(sum("cost"), 0)
   from event group by 1, 2, 3 order by 1, 3, 2
   on conflict ("serverId", "hour", "tool") do update set "calls" = "ToolHour"."calls" + excluded."calls",
     "refused" = "ToolHour"."refused" + excluded."refused", "held" = "ToolHour"."held" + excluded."held",
     "toolErrors" = "ToolHour"."toolErrors" + excluded."toolErrors",
     "serverErrors" = "ToolHour"."serverErrors" + excluded."serverErrors", "aborted" = "ToolHour"."aborted" + excluded."aborted",
-    "msSum" = "ToolHour"."msSum" + excluded."msSum",
+    "msSum" = "ToolHour"."msSum" + excluded."msSum", "costMicros" = "ToolHour"."costMicros" + excluded."costMicros",
     "msBuckets" = (select array_agg(coalesce(b."before", 0) + b."more" order by b."position")
       from unnest("ToolHour"."msBuckets", excluded."msBuckets") with ordinality as b("before", "more", "position"))`
 
 const addDays = Prisma.sql`
-  insert into "AgentToolDay" ("agentId", "serverId", "tool", "day", "calls", "refused", "errors", "lastAt")
+  insert into "AgentToolDay" ("agentId", "serverId", "tool", "day", "calls", "refused", "errors", "lastAt", "costMicros")
   select "agentId", "serverId", "tool", ("at" at time zone 'UTC')::date, count(*) filter (where "call"),
-    coalesce(sum("refused"), 0), count(*) filter (where "outcome" in ('tool_error', 'upstream_error')), max("at")
+    coalesce(sum("refused"), 0), count(*) filter (where "outcome" in ('tool_error', 'upstream_error')), max("at"), coalesce(sum("cost"), 0)
   from event where "event" <> 'call.held' group by 1, 2, 3, 4 order by 1, 4, 2, 3
   on conflict ("agentId", "day", "serverId", "tool") do update set "calls" = "AgentToolDay"."calls" + excluded."calls",
     "refused" = "AgentToolDay"."refused" + excluded."refused", "errors" = "AgentToolDay"."errors" + excluded."errors",
-    "lastAt" = greatest("AgentToolDay"."lastAt", excluded."lastAt")`
+    "lastAt" = greatest("AgentToolDay"."lastAt", excluded."lastAt"), "costMicros" = "AgentToolDay"."costMicros" + excluded."costMicros"`

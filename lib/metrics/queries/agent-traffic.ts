@@ -27,8 +27,9 @@ export async function agentTraffic(ctx: Ctx, { agentId, days }: AgentTrafficQuer
   const servers: AgentServerTraffic[] = []
   for (const rows of Map.groupBy(called, (row) => row.serverId).values()) {
     const { serverId, serverName, environment } = rows[0]!
-    const tools = rows.map(({ tool, class: toolClass, calls, refused, errors, lastAt }) => {
-      return { tool, class: toolClass, calls, refused, errors, lastAt: lastAt.toISOString() }
+    const tools = rows.map(({ tool, class: toolClass, calls, refused, errors, costMicros, lastAt }) => {
+      const counts = { calls, refused, errors, costMicros: costMicros.toString() }
+      return { tool, class: toolClass, ...counts, lastAt: lastAt.toISOString() }
     })
     const about = { agentId, serverId, range }
     servers.push({
@@ -61,6 +62,7 @@ type CalledRow = {
   calls: number
   refused: number
   errors: number
+  costMicros: bigint
   lastAt: Date
 }
 
@@ -68,7 +70,7 @@ function calledBy(db: Tx, agentId: string, range: DayRange): Promise<CalledRow[]
   return db.$queryRaw<CalledRow[]>`
     with called as (
       select "serverId", "tool", sum("calls")::int as "calls", sum("refused")::int as "refused", sum("errors")::int as "errors",
-        max("lastAt") as "lastAt"
+        sum("costMicros")::bigint as "costMicros", max("lastAt") as "lastAt"
       from "AgentToolDay" where "agentId" = ${agentId} and "day" between ${isoDay(range.from)}::date and ${isoDay(range.to)}::date
       group by 1, 2
     )

@@ -12,7 +12,7 @@ const hourMs = 3_600_000
 /** Above this a point is a day. */
 const hoursByHourMax = 48
 
-type Row = Omit<TrafficSums, 'p50Ms' | 'p95Ms'> & { buckets: number[] }
+type Row = Omit<TrafficSums, 'p50Ms' | 'p95Ms' | 'costMicros'> & { costMicros: bigint; buckets: number[] }
 
 /** What went through the broker to a server: a series without gaps, totals, the time before, tools. Needs `servers:read`; throws `not_found`. */
 export async function serverTraffic(ctx: Ctx, query: ServerTrafficQuery): Promise<ServerTraffic> {
@@ -83,9 +83,14 @@ function within({ serverId, from, to }: Range): Prisma.Sql {
 const sums = Prisma.sql`
   coalesce(sum(h."calls"), 0)::int as "calls", coalesce(sum(h."refused"), 0)::int as "refused", coalesce(sum(h."held"), 0)::int as "held",
   coalesce(sum(h."toolErrors"), 0)::int as "toolErrors", coalesce(sum(h."serverErrors"), 0)::int as "serverErrors",
-  coalesce(sum(h."aborted"), 0)::int as "aborted",
+  coalesce(sum(h."aborted"), 0)::int as "aborted", coalesce(sum(h."costMicros"), 0)::bigint as "costMicros",
   array[${Prisma.join([...durationBoundsMs.keys(), durationBoundsMs.length].map((index) => Prisma.sql`coalesce(sum(h."msBuckets"[${Prisma.raw(String(index + 1))}]), 0)::int`))}] as "buckets"`
 
-function sumsOf({ buckets, ...counts }: Row): TrafficSums {
-  return { ...counts, p50Ms: durationQuantile(buckets, 0.5), p95Ms: durationQuantile(buckets, 0.95) }
+function sumsOf({ buckets, costMicros, ...counts }: Row): TrafficSums {
+  return {
+    ...counts,
+    costMicros: costMicros.toString(),
+    p50Ms: durationQuantile(buckets, 0.5),
+    p95Ms: durationQuantile(buckets, 0.95),
+  }
 }

@@ -26,6 +26,8 @@ export type TrafficSums = {
   /** Median and 95th percentile of how long calls took, as near as buckets tell; null without a call. */
   p50Ms: number | null
   p95Ms: number | null
+  /** What the calls cost, each at its price then, in micro-dollars. */
+  costMicros: string
 }
 
 /** One hour or one UTC day, which begins at `at`. */
@@ -63,6 +65,8 @@ export type CalledTool = {
   refused: number
   errors: number
   lastAt: string
+  /** What the calls cost, each at its price then, in micro-dollars. */
+  costMicros: string
 }
 
 /** Another agent that meets this one at a server, with its calls there. */

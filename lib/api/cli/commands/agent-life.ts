@@ -1,12 +1,13 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
+import { parseDollars } from '#lib/core/money.ts'
 import { catalogColumns } from '#lib/registry/schema/columns.ts'
 import { agentSorts, type AgentListQuery, tiers } from '#lib/registry/schema.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import { Failed, UsageError } from '../errors.ts'
 import { facts } from '../table.ts'
-import { count, minute, money, oneLine, percent, plain } from '../text.ts'
+import { costText, count, minute, money, oneLine, percent, plain } from '../text.ts'
 import { choice } from './choices.ts'
 import { ownLimit } from './numbers.ts'
 import { personWith } from './people.ts'
@@ -168,7 +169,7 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
       cli.show(found, () =>
         facts([
           ['Runs', `${count(totals.runs, 'run')}, ${totals.failed} failed`],
-          ['Cost', money(totals.costMicros)],
+          ['Cost', costText(totals)],
           ['Escalated', percent(totals.escalationRate)],
           ['Denied calls', String(totals.deniedCalls)],
           ['This month', `${money(month.spentMicros)} of ${money(month.budgetMicros)}`],
@@ -209,9 +210,9 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
 
 function microsOf(dollars: string): string | null {
   if (dollars === 'none') return null
-  const found = /^(\d{1,9})(?:\.(\d{1,6}))?$/.exec(dollars)
-  if (!found) throw new UsageError('Write a budget as 250 or 99.50, or none.')
-  return String(BigInt(found[1]!) * 1_000_000n + BigInt((found[2] ?? '').padEnd(6, '0')))
+  const micros = parseDollars(dollars)
+  if (micros === null) throw new UsageError('Write a budget as 250 or 99.50, or none.')
+  return micros.toString()
 }
 
 /** A value is a number or true or false when it reads as one, as YAML has it. */

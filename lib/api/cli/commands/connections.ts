@@ -4,7 +4,7 @@ import type { SimilarAgent } from '#lib/registry/schema/similar.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import type { Column } from '../table.ts'
-import { minute, plain } from '../text.ts'
+import { minute, money, plain } from '../text.ts'
 
 /** The verbs about what an agent calls and which agents are like it. */
 export function addConnectionVerbs(agents: Command, setup: Setup): void {
@@ -51,6 +51,7 @@ const calledColumns: Column<AgentServerTraffic & { tool: CalledTool }>[] = [
   { title: 'CALLS', value: ({ tool }) => String(tool.calls), align: 'right' },
   { title: 'ERRORS', value: ({ tool }) => String(tool.errors), align: 'right' },
   { title: 'REFUSED', value: ({ tool }) => String(tool.refused), align: 'right' },
+  { title: 'COST', value: ({ tool }) => money(tool.costMicros), align: 'right', dispensable: 3 },
   { title: 'LAST (UTC)', value: ({ tool }) => minute(tool.lastAt), dispensable: 1 },
   { title: 'FED BY', value: ({ feeds }) => String(feeds.total), align: 'right', dispensable: 2 },
   { title: 'FEEDS', value: ({ fed }) => String(fed.total), align: 'right', dispensable: 2 },

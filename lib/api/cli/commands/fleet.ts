@@ -34,6 +34,7 @@ function summaryText(summary: FleetSummary): string {
       `${totals.runs.toLocaleString('en-US')} (${previous.runs.toLocaleString('en-US')} before), ${summary.openRuns} open now`,
     ],
     ['Cost', `${priced(totals.costMicros, totals.unpricedRequests)} (${money(previous.costMicros)} before)`],
+    ['Of that calls', totals.callCostMicros === '0' ? null : money(totals.callCostMicros)],
     [
       'Escalated',
       `${percent(totals.escalationRate)} (${percent(previous.escalationRate)} before), ${summary.openEscalations} open`,

@@ -6,7 +6,7 @@ import type { TemplateRow } from '#lib/templates/schema.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { type Column, facts } from '../table.ts'
-import { day, minute, oneLine, plain } from '../text.ts'
+import { day, minute, money, oneLine, plain } from '../text.ts'
 import { scopeText } from './agent-table.ts'
 import { countedText } from './connections.ts'
 import { addServerSettingVerbs } from './server-settings.ts'
@@ -116,6 +116,7 @@ const trafficColumns: Column<ServerTraffic['tools'][number]>[] = [
   { title: 'P50 MS', value: ({ p50Ms }) => (p50Ms === null ? '-' : p50Ms.toFixed(0)), align: 'right', dispensable: 2 },
   { title: 'P95 MS', value: ({ p95Ms }) => (p95Ms === null ? '-' : p95Ms.toFixed(0)), align: 'right' },
   { title: 'AGENTS', value: ({ agents }) => String(agents), align: 'right' },
+  { title: 'COST', value: ({ costMicros }) => money(costMicros), align: 'right', dispensable: 3 },
 ]
 
 const toolColumns: Column<ToolView>[] = [

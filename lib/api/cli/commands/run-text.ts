@@ -2,7 +2,7 @@ import { assertNever } from '#lib/core/errors.ts'
 import type { RunEventView, RunRow, RunView } from '#lib/harness/schema.ts'
 import type { Cli } from '../cli.ts'
 import { type Column, facts } from '../table.ts'
-import { count, minute, money, oneLine, plain, second } from '../text.ts'
+import { costText, count, minute, money, oneLine, plain, second } from '../text.ts'
 
 export const runColumns: Column<RunRow>[] = [
   { title: 'ID', value: (run) => run.id },
@@ -30,7 +30,7 @@ export function describeRun(run: RunView, cli: Cli): string {
       'Tokens',
       `${(tokens.input + tokens.cacheRead + tokens.cacheWrite).toLocaleString('en-US')} in, ${tokens.output.toLocaleString('en-US')} out`,
     ],
-    ['Cost', money(run.costMicros)],
+    ['Cost', costText(run)],
     ['Error', run.error === null ? null : oneLine(run.error)],
     ['Demo', run.demo ? 'yes: it never ran' : null],
   ])

@@ -5,6 +5,7 @@ import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
 import { minute, oneLine, plain } from '../text.ts'
+import { addCallPriceVerbs } from './call-prices.ts'
 import { choice } from './choices.ts'
 import { ownLimit } from './numbers.ts'
 
@@ -57,6 +58,7 @@ export function addServerSettingVerbs(servers: Command, setup: Setup): void {
       cli.show(guards, () => limitNames.map((name) => `${name}  ${guards[name] ?? 'default'}`).join('\n'))
     },
   })
+  addCallPriceVerbs(servers, setup)
   addVerb(servers, setup, {
     name: 'boundary <id> <boundary>',
     says: `Say how the processes of a server over stdio are divided: ${processBoundaries.join(', ')}.`,

@@ -15,6 +15,7 @@ const totals = z.object({
   toolCalls: z.int(),
   deniedCalls: z.int(),
   costUsd: z.number(),
+  callCostUsd: z.number().describe('What of the cost calls of tools with a price make up.'),
 })
 
 const coverage = z.object({ count: z.int(), total: z.int() })
@@ -71,7 +72,7 @@ export const figures = registryTool({
   },
 })
 
-function totalsOf({ costMicros, ...sums }: Totals): z.input<typeof totals> {
+function totalsOf({ costMicros, callCostMicros, ...sums }: Totals): z.input<typeof totals> {
   const { runs, succeeded, failed, escalatedRuns, escalationRate, toolCalls, deniedCalls } = sums
   return {
     runs,
@@ -82,6 +83,7 @@ function totalsOf({ costMicros, ...sums }: Totals): z.input<typeof totals> {
     toolCalls,
     deniedCalls,
     costUsd: dollars(costMicros),
+    callCostUsd: dollars(callCostMicros),
   }
 }
 
