@@ -206,3 +206,6 @@ export type ScopeRequestRevised = {
   before: Record<string, unknown>
   after: Record<string, unknown>
 }
+
+type OwnLimits = Record<string, number | null>
+export type AgentLimitsChanged = { before: OwnLimits; after: OwnLimits; reason: string }

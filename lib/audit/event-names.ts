@@ -33,6 +33,7 @@ const named = {
   'agent.credentials_revoked': true,
   'agent.activated': true,
   'agent.calls_limited': true,
+  'agent.limits_changed': true,
   'agent.suspended': true,
   'agent.orphaned': true,
   'agent.orphan_grace_changed': true,

@@ -1,5 +1,6 @@
 import type {
   AgentCreated,
+  AgentLimitsChanged,
   ApprovalRuleCreated,
   BreakGlassReviewEscalated,
   CallApproved,
@@ -24,7 +25,7 @@ import type {
   TrialTerms,
 } from './event-details.ts'
 
-import type { CallCost, CallOutcome, JudgedByPolicies } from './call-details.ts'
+import type { CallOutcome, EndOfCall, JudgedByPolicies } from './call-details.ts'
 
 /**
  * The typed catalogue of audit events: name → detail. Adding an event is adding a key; recording one without its detail does not compile.
@@ -70,6 +71,8 @@ export type AuditEvents = {
   'agent.activated': Record<string, never>
   /** Calls a second at each broker; null: as any other. */
   'agent.calls_limited': { before: number | null; after: number | null; reason: string }
+  /** Limits of its own that changed; null: none. */
+  'agent.limits_changed': AgentLimitsChanged
   'agent.suspended': { reason: string }
   'agent.orphaned': { personId: string; because: string; since: string; suspendAt: string }
   'agent.orphan_grace_changed': { tier: string; before: string; after: string }
@@ -230,8 +233,7 @@ export type AuditEvents = {
     masked?: Record<string, number>
     /** Marks of prompt injection in the result. */
     marks?: string[]
-  } & JudgedByPolicies &
-    Partial<CallCost>
+  } & EndOfCall
   /** The end of a result that was passed on while it arrived. */
   'mcp.result_passed': McpResultPassed
   /** A stream that no call began; `resumes`: the tool whose call's stream was cut off and goes on in it. */

@@ -1,9 +1,12 @@
 import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
+import { limitFacts, limitWords } from '#lib/guardrails/rules/own-limits.ts'
 import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
 import type { CallOutcome } from './audit/records.ts'
+import type { Turn } from './conversation/conversation.ts'
 import type { Guarded } from './guards.ts'
 import { CallEnded } from './in-flight.ts'
+import { ownerOfLimit } from './limits.ts'
 import type { PipelineParts } from './pipeline-parts.ts'
 import { CredentialFailure } from './upstream/credential.ts'
 import type { UpstreamFailure } from './upstream/failure.ts'
@@ -29,12 +32,31 @@ export function outcomeOf(reply: RpcReply): CallOutcome {
   return reply.result['isError'] === true ? 'tool_error' : 'ok'
 }
 
-export function denialOf(error: UpstreamFailure, tool: ToolFacts): Denial {
+export function denialOf(
+  parts: PipelineParts,
+  turn: Pick<Turn, 'server' | 'agent' | 'tool'>,
+  error: UpstreamFailure,
+): Denial {
+  const { tool } = turn
   if (error.kind === 'session_gone') {
     return { rule: 'session_ended', message: `The session at ${tool.serverId} has ended.` }
   }
-  const message = `The server ${tool.serverId} did not carry out ${tool.name}: ${error.message}.`
-  return { rule: error instanceof CredentialFailure ? error.rule : ruleOf(error), message }
+  const binding = bindingOf(parts, turn, error)
+  const whose = binding ? limitWords[binding.limitOf] : ''
+  const message = `The server ${tool.serverId} did not carry out ${tool.name}: ${error.message}${whose}.`
+  const rule = error instanceof CredentialFailure ? error.rule : ruleOf(error)
+  return { rule, message, ...(binding ? { facts: binding } : {}) }
+}
+
+/** The limit that an answer was over, and whose it is; null for any other failure. */
+function bindingOf(
+  { limits }: PipelineParts,
+  { server, agent }: Pick<Turn, 'server' | 'agent'>,
+  { kind, limit }: UpstreamFailure,
+): ReturnType<typeof limitFacts> | null {
+  if (limit === null) return null
+  const name = kind === 'too_deep' ? 'resultDepthMax' : 'resultBytesMax'
+  return limitFacts(name, { limit, limitOf: ownerOfLimit(limits, { name, limit, server, agent }) })
 }
 
 /** It may have been sent, so it is on the record like any other end. */

@@ -1,5 +1,6 @@
 import { err } from '#lib/core/result.ts'
 import { decide } from '#lib/guardrails/rules/decide.ts'
+import { type BindingLimit, limitFacts, limitWords } from '#lib/guardrails/rules/own-limits.ts'
 import type { PolicyView, StopFacts, ToolCall } from '#lib/guardrails/rules/facts.ts'
 import { stopFor } from '#lib/guardrails/rules/stops.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
@@ -29,19 +30,19 @@ export class Running {
   readonly #gone: AbortSignal
   readonly #startedAt = performance.now()
   #timer: NodeJS.Timeout
-  #longestMs: number
+  #deadline: BindingLimit
 
   constructor(
     call: ToolCall,
-    options: { teamId: string; deadlineMs: number; gone: AbortSignal; calls: Set<Running>; atOnce: CallsAtOnce },
+    options: { teamId: string; deadline: BindingLimit; gone: AbortSignal; calls: Set<Running>; atOnce: CallsAtOnce },
   ) {
     this.call = call
     this.teamId = options.teamId
     this.#calls = options.calls
     this.#atOnce = options.atOnce
     this.#gone = options.gone
-    this.#longestMs = options.deadlineMs
-    this.#timer = setTimeout(this.#late, options.deadlineMs)
+    this.#deadline = options.deadline
+    this.#timer = setTimeout(this.#late, options.deadline.limit)
     options.gone.addEventListener('abort', this.#leave, { once: true })
     if (options.gone.aborted) this.#leave()
     this.#calls.add(this)
@@ -56,7 +57,8 @@ export class Running {
   extend(ms: number, { longestMs, late }: { longestMs: number; late?: Denial }): void {
     if (this.controller.signal.aborted) return
     const left = Math.min(ms, longestMs - (performance.now() - this.#startedAt))
-    this.#longestMs = longestMs
+    // What it has from now on is what it had at first, or the rest of the longest that any call has.
+    if (left < ms || ms !== this.#deadline.limit) this.#deadline = { limit: longestMs, limitOf: 'platform' }
     clearTimeout(this.#timer)
     this.#timer = setTimeout(late ? () => this.controller.abort(new CallEnded(late)) : this.#late, Math.max(left, 0))
   }
@@ -78,8 +80,10 @@ export class Running {
 
   readonly #late = (): void => {
     const { serverId } = this.call
-    const message = `${serverId} did not answer within ${this.#longestMs} ms.`
-    this.controller.abort(new CallEnded({ rule: 'upstream_deadline', message }))
+    const { limit, limitOf } = this.#deadline
+    const message = `${serverId} did not answer within ${limit} ms${limitWords[limitOf]}.`
+    const facts = limitFacts('callDeadlineSeconds', { limit: limit / 1000, limitOf })
+    this.controller.abort(new CallEnded({ rule: 'upstream_deadline', message, facts }))
   }
 
   readonly #leave = (): void => this.controller.abort(new CallEnded(null))
@@ -95,7 +99,7 @@ export class InFlight {
   }
 
   /** Begins a call that ends at its deadline, when the caller goes away, or when `recheck` says so. */
-  begin(call: ToolCall, options: { teamId: string; deadlineMs: number; gone: AbortSignal }): Running {
+  begin(call: ToolCall, options: { teamId: string; deadline: BindingLimit; gone: AbortSignal }): Running {
     return new Running(call, { ...options, calls: this.#calls, atOnce: this.atOnce })
   }
 

@@ -1,3 +1,4 @@
+import { bindingDeadline, type BindingLimit, type LimitOwner } from '#lib/guardrails/rules/own-limits.ts'
 import { type BrokerLimits, requestLimits } from '#lib/guardrails/rules/request-limits.ts'
 
 /** What a broker takes and how long it waits; tests make them smaller. */
@@ -85,36 +86,60 @@ export function simulatedLimits({ agentCallsPerSecond, serverCallsPerSecond, ...
   return { agent: agentCallsPerSecond, server: serverCallsPerSecond, ...known }
 }
 
-/** The longest a server may be given by its own limit. */
-export const callDeadlineMsMax = 600_000
+type OfCall = { readonly server: OwnTimes; readonly agent: OwnTimes }
+type OwnTimes = { readonly callDeadlineSeconds?: number | null }
 
-/** How long a server has for a call: as long as it is given, else as long as any other. */
-export function deadlineOf(
-  { callDeadlineMs }: Pick<Limits, 'callDeadlineMs'>,
-  { callDeadlineSeconds }: { readonly callDeadlineSeconds: number | null },
-): number {
-  return callDeadlineSeconds === null ? callDeadlineMs : Math.min(callDeadlineSeconds * 1000, callDeadlineMsMax)
+/** How long a server has for a call, in milliseconds, and whose limit that is. */
+export function deadlineOf(limits: Pick<Limits, 'callDeadlineMs'>, { server, agent }: OfCall): BindingLimit {
+  return bindingDeadline(limits, { server: server.callDeadlineSeconds, agent: agent.callDeadlineSeconds })
 }
 
-type OwnLimits = { readonly resultBytesMax: number | null; readonly resultDepthMax: number | null }
+type OwnLimits = { readonly resultBytesMax?: number | null; readonly resultDepthMax?: number | null }
 const remembered = new WeakMap<OwnLimits, Limits>()
+/** By server, and then by agent: of both there is a new object when one of their limits changes. */
+const ofCalls = new WeakMap<OwnLimits, WeakMap<OwnLimits, Limits>>()
+
+/** The limits of results that an agent is given of one server: the lowest of the agent's, the server's and the broker's. */
+export function limitsFor(limits: Limits, { server, agent }: OfResult): Limits {
+  const ofServer = limitsOf(limits, server)
+  if (typeof agent.resultBytesMax !== 'number' && typeof agent.resultDepthMax !== 'number') return ofServer
+  let ofAgents = ofCalls.get(server)
+  if (!ofAgents) ofCalls.set(server, (ofAgents = new WeakMap<OwnLimits, Limits>()))
+  let narrowed = ofAgents.get(agent)
+  if (!narrowed) ofAgents.set(agent, (narrowed = narrow(ofServer, agent)))
+  return narrowed
+}
+
+/** Whose limit a result is over that is longer, or deeper, than so much. */
+export function ownerOfLimit(
+  limits: Limits,
+  { name, limit, server, agent }: OfResult & { name: 'resultBytesMax' | 'resultDepthMax'; limit: number },
+): LimitOwner {
+  const { resultBytesMax, streamBytesMax, resultDepthMax } = limits
+  const ofPlatform = name === 'resultDepthMax' ? [resultDepthMax] : [resultBytesMax, streamBytesMax]
+  if (ofPlatform.includes(limit)) return 'platform'
+  return limit === server[name] ? 'server' : limit === agent[name] ? 'agent' : 'platform'
+}
+
+type OfResult = { readonly server: OwnLimits; readonly agent: OwnLimits }
 
 /** The limits of results of one server: its own where they are lower than the broker's. */
 export function limitsOf(limits: Limits, own: OwnLimits): Limits {
-  if (own.resultBytesMax === null && own.resultDepthMax === null) return limits
+  if (typeof own.resultBytesMax !== 'number' && typeof own.resultDepthMax !== 'number') return limits
   let narrowed = remembered.get(own)
-  if (!narrowed) {
-    const { resultBytesMax, resultDepthMax, streamBytesMax } = limits
-    const bytes = own.resultBytesMax ?? Number.POSITIVE_INFINITY
-    narrowed = {
-      ...limits,
-      resultBytesMax: Math.min(resultBytesMax, bytes),
-      // What is too large then is refused as a whole, and not begun.
-      streamFromBytes: bytes <= limits.streamFromBytes ? 0 : limits.streamFromBytes,
-      streamBytesMax: Math.min(streamBytesMax, bytes),
-      resultDepthMax: Math.min(resultDepthMax, own.resultDepthMax ?? resultDepthMax),
-    }
-    remembered.set(own, narrowed)
-  }
+  if (!narrowed) remembered.set(own, (narrowed = narrow(limits, own)))
   return narrowed
+}
+
+function narrow(limits: Limits, own: OwnLimits): Limits {
+  const { resultBytesMax, resultDepthMax, streamFromBytes, streamBytesMax } = limits
+  const bytes = own.resultBytesMax ?? Number.POSITIVE_INFINITY
+  return {
+    ...limits,
+    resultBytesMax: Math.min(resultBytesMax, bytes),
+    // What is too large then is refused as a whole, and not begun.
+    streamFromBytes: bytes <= streamFromBytes ? 0 : streamFromBytes,
+    streamBytesMax: Math.min(streamBytesMax, bytes),
+    resultDepthMax: Math.min(resultDepthMax, own.resultDepthMax ?? resultDepthMax),
+  }
 }

@@ -182,12 +182,11 @@ async function carriedOut(
   }
   const changes = tool.class !== 'read'
   // In flight before its intent is recorded, so that a stop that comes in between still finds it.
+  const deadline = deadlineOf(parts.limits, allowed)
+  const { deadlineMs = deadline.limit } = request
   const running = parts.inFlight.begin(call, {
     teamId: agent.teamId,
-    deadlineMs: Math.min(
-      deadlineOf(parts.limits, allowed.server as BrokeredServer),
-      request.deadlineMs ?? Number.POSITIVE_INFINITY,
-    ),
+    deadline: deadlineMs < deadline.limit ? { limit: deadlineMs, limitOf: 'platform' } : deadline,
     gone: request.gone,
   })
   let large: LargeReply | undefined
@@ -261,7 +260,7 @@ async function forward(parts: PipelineParts, request: AgentRequest, turn: Omit<T
     if (error instanceof CallEnded) return endOf(error)
     if (error instanceof AskRefused) return { outcome: 'aborted', reply: null, denial: error.denial }
     if (error instanceof CutOff && request.talk.session) return { outcome: 'cut_off', reply: null, denial: null }
-    const denial = error instanceof UpstreamFailure ? denialOf(error, tool) : failedHere(parts, { error, tool })
+    const denial = error instanceof UpstreamFailure ? denialOf(parts, turn, error) : failedHere(parts, { error, tool })
     if (denial.rule === 'session_ended') parts.conversations.sessions.end(request.talk.session?.name ?? '')
     return { outcome: 'upstream_error', reply: null, denial }
   }

@@ -1,4 +1,5 @@
 import { burstSeconds } from '#lib/guardrails/rules/call-rates.ts'
+import { limitFacts } from '#lib/guardrails/rules/own-limits.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { Limits } from './limits.ts'
 
@@ -38,21 +39,22 @@ export class RateLimits {
 
   /** Counts a call of an agent, whatever becomes of it; what refuses it, or null. */
   takeForAgent(agentId: string): Denial | null {
-    return this.#take(this.#agents, agentId, {
-      scope: 'agent',
-      rate: this.#own.agent?.(agentId) ?? this.#limits.agentCallsPerSecond,
-    })
+    const own = this.#own.agent?.(agentId)
+    return this.#take(this.#agents, agentId, { scope: 'agent', own, others: this.#limits.agentCallsPerSecond })
   }
 
   /** Counts a call that is about to be sent to a server; what refuses it, or null. */
   takeForServer(serverId: string): Denial | null {
-    return this.#take(this.#servers, serverId, {
-      scope: 'server',
-      rate: this.#own.server?.(serverId) ?? this.#limits.serverCallsPerSecond,
-    })
+    const own = this.#own.server?.(serverId)
+    return this.#take(this.#servers, serverId, { scope: 'server', own, others: this.#limits.serverCallsPerSecond })
   }
 
-  #take(buckets: Map<string, Bucket>, id: string, { scope, rate }: { scope: string; rate: number }): Denial | null {
+  #take(
+    buckets: Map<string, Bucket>,
+    id: string,
+    { scope, own, others }: { scope: 'agent' | 'server'; own: ReturnType<RateOf>; others: number },
+  ): Denial | null {
+    const rate = own ?? others
     if (rate === 0) return null
     const now = this.#now()
     this.#sweep(now)
@@ -71,7 +73,14 @@ export class RateLimits {
     return {
       rule: 'rate_limited',
       message: `The ${scope} ${id} may ${scope === 'agent' ? 'call' : 'be called'} ${rate} times a second (${burst} at once); ${used} of ${burst} are used. Try again in ${retryAfterMs} ms.`,
-      facts: { scope, callsPerSecond: rate, burst, used, retryAfterMs },
+      facts: {
+        scope,
+        callsPerSecond: rate,
+        burst,
+        used,
+        retryAfterMs,
+        ...limitFacts('callsPerSecond', { limit: rate, limitOf: typeof own === 'number' ? scope : 'platform' }),
+      },
     }
   }
 

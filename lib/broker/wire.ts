@@ -1,8 +1,9 @@
 import { paths } from '#lib/core/paths.ts'
 import { explainRule } from '#lib/guardrails/rules/explain.ts'
+import { withLimitOwner } from '#lib/guardrails/rules/own-limits.ts'
 import { stepOf } from '#lib/guardrails/rules/steps.ts'
 import { usageOf } from '#lib/guardrails/rules/usage.ts'
-import type { Denial } from '#lib/guardrails/schema.ts'
+import type { Denial, RuleWords } from '#lib/guardrails/schema.ts'
 import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
 
 // The broker's one mapping of refusals to the wire.
@@ -93,14 +94,14 @@ function inEra(era: Era, result: Record<string, unknown>): Record<string, unknow
 }
 
 function textOf(denial: Denial, pointer: Pointer): string {
-  const { title, remedy } = denial.words ?? explainRule(denial.rule)
+  const { title, remedy } = wordsOf(denial)
   const decision = pointer.decisionId ? ` Decision ${pointer.decisionId}.` : ''
   return `Refused by the rule ${denial.rule} (${title}). ${denial.message} ${remedy}${decision} See ${linkOf(denial, pointer)}`
 }
 
 function dataOf(denial: Denial, pointer: Pointer): Record<string, unknown> {
   const { rule, facts = {} } = denial
-  const { title, remedy, setBy, changedBy } = denial.words ?? explainRule(rule)
+  const { title, remedy, setBy, changedBy } = wordsOf(denial)
   const known = pointer.explained ?? facts
   return {
     rule,
@@ -115,6 +116,10 @@ function dataOf(denial: Denial, pointer: Pointer): Record<string, unknown> {
     link: linkOf(denial, pointer),
     ...facts,
   }
+}
+
+function wordsOf({ rule, words, facts }: Denial): RuleWords {
+  return words ?? withLimitOwner(rule, explainRule(rule), facts)
 }
 
 /** The page that explains the decision, else that of its rule: both lead on to where this agent's people can change it. */

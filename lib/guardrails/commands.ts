@@ -16,6 +16,7 @@ export { cancelPolicyReplay, forgetPolicyReplays, runPolicyReplay } from './comm
 export { startPolicyReplay, startTextReplay } from './commands/start-replay.ts'
 export { setServerGuards } from './commands/server-guards.ts'
 export { limitAgentCalls } from './commands/call-rates.ts'
+export { setAgentLimits } from './commands/agent-limits.ts'
 export { keepAccessTable } from './commands/keep-access-table.ts'
 export { draftPolicySet } from './commands/policy-sets/draft.ts'
 export { enforcePolicySet, rollBackPolicySet } from './commands/policy-sets/enforce.ts'

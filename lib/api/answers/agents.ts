@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { AgentLimits } from '#lib/guardrails/schema/agent-limits.ts'
 import type { AgentCallRate } from '#lib/guardrails/schema/call-rates.ts'
 import type { AgentPreview, BulkEligibility, BulkOutcome, ManifestPlan } from '#lib/lifecycle/schema.ts'
 import {
@@ -219,3 +220,14 @@ export const bulkOutcome = answerOf<BulkOutcome>()(z.strictObject({ moved: z.arr
 export const agentCallRate = answerOf<AgentCallRate>()(z.strictObject({ callsPerSecond: z.number().nullable() })).meta({
   id: 'AgentCallRate',
 })
+
+const ownLimit = z.int().nullable()
+export const agentLimits = answerOf<AgentLimits>()(
+  z.strictObject({
+    requestBytesMax: ownLimit,
+    requestDepthMax: ownLimit,
+    callDeadlineSeconds: ownLimit,
+    resultBytesMax: ownLimit,
+    resultDepthMax: ownLimit,
+  }),
+).meta({ id: 'AgentLimits' })

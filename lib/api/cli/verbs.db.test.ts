@@ -253,6 +253,17 @@ test('what is no number lifts no limit: it is a usage error, and nothing is sent
   expect(await own()).toBe(2)
   expect(await wheelhouse(['agents', 'call-rate', id, 'default', ...why])).toMatchObject(done('any other'))
   expect(await own()).toBeNull()
+  const limits = ['agents', 'limits', id]
+  expect(await wheelhouse([...limits, '--result-bytes-max', '5000', ...why])).toMatchObject(
+    done('resultBytesMax  5000'),
+  )
+  expect(await wheelhouse([...limits, '--result-bytes-max', '5k', ...why])).toMatchObject({ code: 2, out: '' })
+  expect(await wheelhouse([...limits, '--result-bytes-max', '4000'])).toMatchObject({ code: 2, out: '' })
+  expect(await wheelhouse([...limits, '--request-bytes-max', '1000', ...why])).toMatchObject({ code: 1, out: '' })
+  expect(await wheelhouse(limits)).toMatchObject(done('resultBytesMax  5000'))
+  expect(await wheelhouse([...limits, '--result-bytes-max', 'default', ...why])).toMatchObject(
+    done('resultBytesMax  default'),
+  )
   // Nor anywhere else: what JSON has no number for is not sent as null.
   const days = ['token', 'create', 'ci', '--permission', 'agents:read', '--days', 'a week']
   expect(await wheelhouse(days)).toMatchObject({

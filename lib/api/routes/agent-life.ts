@@ -7,9 +7,10 @@ import {
   moveAgentsInput,
   setScheduleInput,
 } from '#lib/lifecycle/schema.ts'
+import { setAgentLimitsInput } from '#lib/guardrails/schema/agent-limits.ts'
 import { limitAgentCallsInput } from '#lib/guardrails/schema/call-rates.ts'
 import { agentCredential } from '../answers/account.ts'
-import { agentCallRate, bulkEligibility, bulkOutcome, creationLog } from '../answers/agents.ts'
+import { agentCallRate, agentLimits, bulkEligibility, bulkOutcome, creationLog } from '../answers/agents.ts'
 import { text, time } from '../answers/words.ts'
 import { pagedOf, pageQuery } from '../paging.ts'
 import { endpoint, json, nothing } from '../endpoint.ts'
@@ -72,6 +73,30 @@ export const limitCalls = endpoint({
   revision: 'agent',
   answer: json(agentCallRate),
   example: { params: exampleAgent, body: { callsPerSecond: 2, reason: 'It asks the ERP in a loop.' } },
+})
+
+export const limits = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/limits',
+  summary: 'What an agent has of its own of the limits of its requests, of time and of results; null: nothing.',
+  permission: 'agents:read',
+  params: namedId,
+  revision: 'agent',
+  answer: json(agentLimits),
+  example: { params: exampleAgent },
+})
+
+export const setLimits = endpoint({
+  method: 'PATCH',
+  path: '/api/v1/agents/{id}/limits',
+  summary:
+    'Sets limits of an agent’s own: of its requests, of how long a server has for its calls, and of results. The lowest of agent, server and broker counts.',
+  permission: 'agents:suspend',
+  params: namedId,
+  body: setAgentLimitsInput.omit({ agentId: true }),
+  revision: 'agent',
+  answer: json(agentLimits),
+  example: { params: exampleAgent, body: { resultBytesMax: 1_000_000, reason: 'It reads whole tables.' } },
 })
 
 export const resume = endpoint({

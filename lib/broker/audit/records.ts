@@ -73,6 +73,8 @@ export function finishedRow(
     grantId: grantFor(record.judged.question.grants).id,
     ...(end.task ? { task: end.task } : {}),
     ...end.cost,
+    ...(end.denial ? { message: auditText(end.denial.message, 1000) } : {}),
+    ...(end.denial?.facts ? { facts: { ...end.denial.facts } } : {}),
     ...traceOf(record),
     ...bypassedOf(record),
     ...foundOf(end.findings),

@@ -1,6 +1,7 @@
 import type { AgentFacts, GrantFacts, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { CallRecord } from '../audit/records.ts'
 import type { Running } from '../in-flight.ts'
+import { limitsFor } from '../limits.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { aboutTask, isOfTask, takesTask, waitForTask, withTasks } from '../tasks/replies.ts'
@@ -50,6 +51,7 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
   const streams = !server.blockMarked && !tool.isMethod
   const connection = parts.upstreams.connectionTo(server, processCaller(agent))
   const hold = (bytes: number): boolean => running.hold(bytes, parts.limits.heldBytesMax)
+  const limits = limitsFor(parts.limits, turn)
   const own = session?.upstream
   if (own) {
     // The agent asked for the stream first, and what the server has to say over it may be about this call.
@@ -65,6 +67,7 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
         signal,
         running,
         streams,
+        limits,
         hold,
         envelope: talk.envelope({ shared: false }),
         relay,
@@ -107,6 +110,7 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
       signal,
       running,
       streams,
+      limits,
       hold,
       envelope: { ...talk.envelope({ shared: true }), ...(told ? { capabilities: told } : {}) },
       relay: talk,

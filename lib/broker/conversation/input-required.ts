@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
+import { limitsFor } from '../limits.ts'
 import { messageFor, recordedArguments } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
@@ -107,6 +108,7 @@ export async function askedByResult(
       ...messageFor({ ...params, inputResponses, requestState }, tool),
       trace: turn.trace,
       signal: running.signal,
+      limits: limitsFor(parts.limits, turn),
       envelope: { ...talk.envelope({ shared: true }), ...(capabilities ? { capabilities } : {}) },
       relay: talk,
     })

@@ -91,7 +91,7 @@ export class OwnSessionRelay implements Relay {
   #extend(): void {
     const { limits } = this.#parts
     const longestMs = limits.askDeadlineMs
-    this.#turn.running.extend(deadlineOf(limits, this.#turn.server), { longestMs })
+    this.#turn.running.extend(deadlineOf(limits, this.#turn).limit, { longestMs })
   }
 
   #marked(mark: EventMark): EventMark {

@@ -4,6 +4,7 @@ import type { AgentSession } from '../endpoint/sessions.ts'
 import { afterTheFact, streamDenial } from '../denials.ts'
 import { guardReply } from '../guards.ts'
 import { CallEnded } from '../in-flight.ts'
+import { limitsFor } from '../limits.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
@@ -171,9 +172,8 @@ async function continueSession(
     }
     allowed = decision.value
   }
-  const running =
-    asked &&
-    parts.inFlight.begin(asked, { teamId: agent.teamId, deadlineMs: parts.limits.askDeadlineMs, gone: lasting.signal })
+  const deadline = { limit: parts.limits.askDeadlineMs, limitOf: 'platform' } as const
+  const running = asked && parts.inFlight.begin(asked, { teamId: agent.teamId, deadline, gone: lasting.signal })
   running?.signal.addEventListener('abort', () => {
     const { reason } = running.signal
     lasting.end(reason instanceof CallEnded ? reason.denial : null)
@@ -198,6 +198,7 @@ async function continueSession(
         lastEventId: eventId,
         relay: { take },
         signal: lasting.signal,
+        limits: limitsFor(parts.limits, { server, agent }),
       })
       if (read) {
         reading = true

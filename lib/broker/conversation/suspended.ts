@@ -1,4 +1,4 @@
-import { deadlineOf } from '../limits.ts'
+import { deadlineOf, limitsFor } from '../limits.ts'
 import { CallEnded, type Running } from '../in-flight.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
@@ -37,6 +37,7 @@ export async function runInSession(
       trace: turn.trace,
       signal: turn.running.signal,
       running: turn.running,
+      limits: limitsFor(parts.limits, turn),
       envelope,
       relay: talk,
     })
@@ -85,6 +86,7 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
       trace,
       signal,
       running,
+      limits: limitsFor(parts.limits, parted),
       hold: holding(parts, running),
       envelope,
       relay,
@@ -105,7 +107,8 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
     return { ok: false, status: 200, error: { code: refusedCode, message } }
   }
   // A call of its own, since it outlives this exchange: stops, deadlines and changed grants end it as they end any other.
-  const running = inFlight.begin(call, { teamId: agent.teamId, deadlineMs: deadlineOf(limits, server), gone: never })
+  const deadline = deadlineOf(limits, parted)
+  const running = inFlight.begin(call, { teamId: agent.teamId, deadline, gone: never })
   const { signal } = running
   const suspended = new SuspendedCall({
     agentId: agent.id,
@@ -144,6 +147,7 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
     trace,
     signal,
     running: parted.running,
+    limits: limitsFor(parts.limits, parted),
     hold: holding(parts, running),
     envelope,
     relay,

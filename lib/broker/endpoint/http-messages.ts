@@ -14,7 +14,7 @@ export function readBody(request: IncomingMessage, bytesMax: number): Promise<st
     // Not destroyed: the answer goes over the same connection.
     const refuse = (): void => {
       request.off('data', take).pause()
-      reject(new BodyTooLarge(requestTooLarge(bytesMax).message))
+      reject(new BodyTooLarge(requestTooLarge({ requestBytesMax: bytesMax }).message))
     }
     const take = (chunk: Buffer): void => {
       size += chunk.length

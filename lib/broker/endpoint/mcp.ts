@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http'
 import { decideCaller } from '#lib/guardrails/rules/decide.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
-import { requestTooDeep } from '#lib/guardrails/rules/request-limits.ts'
+import { requestLimitsFor } from '#lib/guardrails/rules/own-limits.ts'
+import { requestTooDeep, requestTooLarge } from '#lib/guardrails/rules/request-limits.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { AuditUnavailable } from '../audit/group-commit.ts'
 import { inexactDenial } from '../denials.ts'
@@ -54,12 +55,13 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   if (!/^application\/json\s*(;|$)/i.test(request.headers['content-type'] ?? '')) {
     return send(response, errorAnswer(415, null, { code: -32000, message: 'Send application/json.' }))
   }
+  const limits = requestLimitsFor(parts.pipeline.limits, admitted.agent)
   let text: string
   try {
-    text = await readBody(request, parts.pipeline.limits.requestBytesMax)
+    text = await readBody(request, limits.requestBytesMax)
   } catch (error) {
     if (!(error instanceof BodyTooLarge)) throw error
-    return send(response, refused(parts, 413, { rule: 'request_too_large', message: error.message }))
+    return send(response, await refuseRequest(parts, rest, { status: 413, denial: requestTooLarge(limits) }))
   }
   // The body may have been long in coming.
   const turned = turnedAway(parts, request, { serverId, caller: admitted.caller })
@@ -71,14 +73,8 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
       errorAnswer(400, null, { code: -32700, message: 'Parse error: the request body is not valid JSON' }),
     )
   }
-  const { requestDepthMax } = parts.pipeline.limits
-  const tooDeep = requestTooDeep(body, requestDepthMax)
-  if (tooDeep) return send(response, refused(parts, 400, tooDeep))
-  const inexact = inexactDenial(text)
-  if (inexact) {
-    const { caller } = admitted
-    return send(response, await refuseCaller(parts, { status: 400, caller, serverId, denial: inexact, id: idOf(body) }))
-  }
+  const unfit = requestTooDeep(body, limits) ?? inexactDenial(text)
+  if (unfit) return send(response, await refuseRequest(parts, rest, { status: 400, denial: unfit, body }))
   // What is under way may still be cancelled, and answered.
   const isOver = isMessage(body) && (cancelledId(body) !== undefined || body['method'] === undefined)
   if (parts.isDraining() && !isOver) return send(response, drainingAnswer(parts))
@@ -229,6 +225,15 @@ async function refuseToken(
   if (answer.status !== status) return answer
   const words = challenge(parts.addresses, { path, denial, scheme: schemeOf(request) })
   return { ...answer, headers: { ...answer.headers, 'www-authenticate': words } }
+}
+
+/** On record like any other refusal: a limit may be the agent's own. */
+function refuseRequest(
+  parts: McpEndpointParts,
+  { caller, serverId }: Pick<Exchange, 'serverId'> & Admitted,
+  { status, denial, body }: { status: number; denial: Denial; body?: unknown },
+): Promise<Answer> {
+  return refuseCaller(parts, { status, caller, serverId, denial, id: body === undefined ? null : idOf(body) })
 }
 
 type RefusedCaller = { status: number; caller: Caller; serverId: string | null; denial: Denial; id?: RpcId }

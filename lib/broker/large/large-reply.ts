@@ -73,21 +73,23 @@ export class LargeReply {
     if (next.done) return null
     this.#bytes += next.value.length
     const { bytesMax } = this.#options
-    if (this.#bytes > bytesMax) throw await this.#failed('too_large', `it answers with more than ${bytesMax} bytes`)
+    if (this.#bytes > bytesMax)
+      throw await this.#failed('too_large', `it answers with more than ${bytesMax} bytes`, bytesMax)
     try {
       const parts = this.#scanner.push(next.value)
       const id = this.#scanner.member('id')
       if (id === undefined || id === this.#options.id) return parts
     } catch (error) {
       if (!(error instanceof ScanError)) throw error
-      const kind = error.tooDeep ? 'too_deep' : 'malformed'
-      throw await this.#failed(kind, error.tooDeep ? 'its answer is nested too deep' : 'its answer is no MCP message')
+      if (!error.tooDeep) throw await this.#failed('malformed', 'its answer is no MCP message')
+      const { depthMax } = this.#options
+      throw await this.#failed('too_deep', `its answer is nested deeper than ${depthMax} levels`, depthMax)
     }
     throw await this.#failed('malformed', 'it answers to another request')
   }
 
-  async #failed(kind: UpstreamFailure['kind'], message: string): Promise<UpstreamFailure> {
+  async #failed(kind: UpstreamFailure['kind'], message: string, limit?: number): Promise<UpstreamFailure> {
     await this.close()
-    return new UpstreamFailure(kind, message)
+    return new UpstreamFailure(kind, message, limit)
   }
 }

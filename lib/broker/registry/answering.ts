@@ -57,7 +57,7 @@ export class RegistryAnswers {
     if (text !== null && body === undefined) {
       return plain(errorAnswer(400, null, { code: -32700, message: 'Parse error: the request body is not valid JSON' }))
     }
-    const tooDeep = requestTooDeep(body, depthMax)
+    const tooDeep = requestTooDeep(body, { requestDepthMax: depthMax })
     if (tooDeep) return this.#refused(400, tooDeep)
     const inexact = text === null ? null : inexactDenial(text)
     if (inexact) return this.#refused(400, inexact)

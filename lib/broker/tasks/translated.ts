@@ -4,6 +4,7 @@ import { asksAtOnceMax, asksMax, permit } from '../conversation/asks.ts'
 import type { Turn } from '../conversation/conversation.ts'
 import { AskRefused, asksTooMuch, takesNone } from '../conversation/refusal.ts'
 import { inSession } from '../conversation/in-session.ts'
+import { limitsFor } from '../limits.ts'
 import { messageFor } from '../methods.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts } from '../pipeline-parts.ts'
 import { pause } from '../until-aborted.ts'
@@ -182,6 +183,7 @@ async function send(
     ...messageFor({ taskId: task.upstreamId, ...more }, { ...tool, name: method }),
     trace,
     signal: running.signal,
+    limits: limitsFor(parts.limits, turn),
     envelope: { ...talk.envelope({ shared: true }), capabilities: withTasks(null) },
     relay: talk,
   })

@@ -31,6 +31,7 @@ const cancelMs = 2000
 export type UpstreamSession = { readonly id: string; readonly version: string }
 
 type Spoken = Pick<Handshake, 'era' | 'version' | 'sessionId'>
+type PostOptions = Pick<Post, 'signal' | 'exact'> & { limits?: Limits | undefined }
 
 export type UpstreamRequest = {
   method: string
@@ -51,6 +52,8 @@ export type UpstreamRequest = {
   own?: { session: UpstreamSession; id: string | number; cuts: boolean } | undefined
   /** Whether a result that is too large to hold may be handed over while it arrives. */
   streams?: boolean
+  /** Of whoever asks, where they are not the server's. */
+  limits?: Limits | undefined
   /** As that of a `Post`. */
   hold?: Post['hold']
   /** Its reply is only passed on, so that numbers in it stay as they are written. */
@@ -179,9 +182,9 @@ export class UpstreamConnection {
    */
   async openStream(
     session: UpstreamSession,
-    { lastEventId, relay, signal }: { lastEventId: string | null; relay: Relay; signal: AbortSignal },
+    { relay, ...options }: { lastEventId: string | null; relay: Relay; signal: AbortSignal; limits?: Limits },
   ): Promise<{ status: number; read: (() => Promise<void>) | null }> {
-    const { post, response } = await this.#get(session, { lastEventId, signal, exact: true })
+    const { post, response } = await this.#get(session, { ...options, exact: true })
     const isStream = typeOf(response).startsWith('text/event-stream')
     if (response.statusCode === 200 && isStream)
       return { status: 200, read: () => readStream(response, { ...post, relay }) }
@@ -249,15 +252,15 @@ export class UpstreamConnection {
   }
 
   async #post(request: UpstreamRequest, handshake: Spoken): Promise<RpcReply> {
-    const { own, signal, method, running, lasting, exact } = request
+    const { own, signal, method, running, lasting, exact, limits = this.#limits } = request
     const id = own ? own.id : (this.#lastId += 1)
     const params = paramsFor(handshake, request.params, request.envelope ?? {}, request.trace)
     const session = own ? own.session : sessionOf(handshake)
-    const post = this.#postOf({ jsonrpc: '2.0', id, method, params }, { signal, session, lasting, exact })
+    const post = this.#postOf({ jsonrpc: '2.0', id, method, params }, { signal, session, lasting, exact, limits })
     addHeaders(post.headers, request, handshake)
     post.relay = request.relay
     post.hold = request.hold
-    if (request.streams) post.streamFromBytes = this.#limits.streamFromBytes
+    if (request.streams) post.streamFromBytes = limits.streamFromBytes
     if (own || request.envelope?.capabilities) post.silenceMs = 0
     const shown = this.#credential.current()
     if (running) running.sent = true
@@ -271,7 +274,7 @@ export class UpstreamConnection {
       if (signal.aborted && handshake.era === 'legacy') this.#cancel(post, id)
       if (!(error instanceof CutOff) || !session || own?.cuts) throw error
       try {
-        return await restOfReply(error, signal, (eventId) => this.#rest(session, { eventId, post, id }))
+        return await restOfReply(error, signal, (eventId) => this.#rest(session, { eventId, post, id, limits }))
       } catch (late) {
         if (signal.aborted) this.#cancel(post, id)
         throw late
@@ -281,20 +284,20 @@ export class UpstreamConnection {
 
   async #rest(
     session: UpstreamSession,
-    { eventId, post, id }: { eventId: string; post: Post; id: string | number },
+    { eventId, post, id, limits }: { eventId: string; post: Post; id: string | number; limits: Limits },
   ): Promise<RpcReply> {
     const { signal, exact, relay, hold } = post
-    const { post: get, response } = await this.#get(session, { lastEventId: eventId, signal, exact })
+    const { post: get, response } = await this.#get(session, { lastEventId: eventId, signal, exact, limits })
     return withoutType(await readReply(response, { ...get, relay, hold }, id))
   }
 
   /** Asks for the events of a session, those after one of them if it is named. */
   async #get(
     session: UpstreamSession,
-    { lastEventId, signal, exact }: { lastEventId: string | null } & Pick<Post, 'signal' | 'exact'>,
+    { lastEventId, ...options }: { lastEventId: string | null } & PostOptions,
   ): Promise<{ post: Post; response: Incoming }> {
-    if (!this.#credential.current()) await this.#obtain(signal)
-    const post = this.#postOf(null, { signal, session, lasting: true, exact })
+    if (!this.#credential.current()) await this.#obtain(options.signal)
+    const post = this.#postOf(null, { ...options, session, lasting: true })
     post.headers['accept'] = 'text/event-stream'
     if (lastEventId !== null) post.headers['last-event-id'] = lastEventId
     return { post, response: await send(post, 'GET') }
@@ -308,9 +311,9 @@ export class UpstreamConnection {
 
   #postOf(
     message: RpcMessage | null,
-    options: Pick<Post, 'signal' | 'exact'> & { session: UpstreamSession | null; lasting?: boolean | undefined },
+    options: PostOptions & { session: UpstreamSession | null; lasting?: boolean | undefined },
   ): Post {
-    const { signal, session, lasting, exact } = options
+    const { signal, session, lasting, exact, limits = this.#limits } = options
     const shown = this.#credential.current()
     // It lapsed since it was obtained: without it nothing is sent, nor a connection opened.
     if (!shown) throw new CredentialFailure('credential_unavailable', 'its credential has just ended')
@@ -329,10 +332,10 @@ export class UpstreamConnection {
       headers,
       body: message ? JSON.stringify(message) : '',
       signal,
-      resultBytesMax: this.#limits.resultBytesMax,
+      resultBytesMax: limits.resultBytesMax,
       streamFromBytes: 0,
-      streamBytesMax: this.#limits.streamBytesMax,
-      resultDepthMax: this.#limits.resultDepthMax,
+      streamBytesMax: limits.streamBytesMax,
+      resultDepthMax: limits.resultDepthMax,
       redact: shown.redact,
       prover: shown.prover,
       silenceMs: lasting ? 0 : undefined,

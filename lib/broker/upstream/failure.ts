@@ -5,9 +5,13 @@ export class UpstreamFailure extends Error {
   override readonly name: string = 'UpstreamFailure'
   readonly kind: 'unreachable' | 'dropped' | 'refused' | 'session_gone' | 'malformed' | 'too_large' | 'too_deep'
 
-  constructor(kind: UpstreamFailure['kind'], message: string) {
+  /** Of bytes or levels, what the answer was over; null when it was not a limit of answers. */
+  readonly limit: number | null
+
+  constructor(kind: UpstreamFailure['kind'], message: string, limit: number | null = null) {
     super(message)
     this.kind = kind
+    this.limit = limit
   }
 }
 

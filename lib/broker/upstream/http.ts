@@ -221,7 +221,7 @@ function heldMax({ streamFromBytes, resultBytesMax }: Post): number {
 
 function tooLarge({ streamFromBytes, streamBytesMax, resultBytesMax }: Post): UpstreamFailure {
   const max = streamFromBytes > 0 ? Math.max(streamBytesMax, resultBytesMax) : resultBytesMax
-  return new UpstreamFailure('too_large', `it answers with more than ${max} bytes`)
+  return new UpstreamFailure('too_large', `it answers with more than ${max} bytes`, max)
 }
 
 /** Hands every event of a stream to the relay until it ends. A message may be as large as a held result, a stream as long as it likes. */
@@ -315,7 +315,7 @@ function replyOf(message: RpcMessage, id: number | string | null, status: number
 
 function shallow(reply: RpcReply, { resultDepthMax }: Post): RpcReply {
   if (!isDeeperThan(reply.ok ? reply.result : reply.error.data, resultDepthMax)) return reply
-  throw new UpstreamFailure('too_deep', `its answer is nested deeper than ${resultDepthMax} levels`)
+  throw new UpstreamFailure('too_deep', `its answer is nested deeper than ${resultDepthMax} levels`, resultDepthMax)
 }
 
 function codeOf(error: unknown): string {

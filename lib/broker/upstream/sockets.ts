@@ -1,7 +1,8 @@
 import { Pool } from 'undici'
 import { isRefusedHost } from '#lib/core/address-kind.ts'
 import { guardedLookup } from '#lib/core/guarded-lookup.ts'
-import { callDeadlineMsMax, type Limits } from '../limits.ts'
+import { callDeadlineMsMax } from '#lib/guardrails/rules/own-limits.ts'
+import type { Limits } from '../limits.ts'
 import type { UpstreamCredential } from './credential.ts'
 import { UpstreamFailure } from './failure.ts'
 

@@ -102,9 +102,18 @@ const plan = fc.record({
   behind: fc.constantFrom('opener', 'other', 'other', 'unknown'),
   simulatedModel: fc.boolean(),
   policies: fc.subarray(policyTexts, { maxLength: 2 }),
+  /** Of what it sends. */
+  ownLimits: fc.constantFrom<AgentOwn[]>(
+    {},
+    {},
+    { requestBytesMax: 110 },
+    { requestDepthMax: 3 },
+    { requestDepthMax: 99 },
+  ),
   /** Otherwise another set is, and it is asked for by its number. */
   enforced: fc.boolean(),
 })
+type AgentOwn = { requestBytesMax?: number; requestDepthMax?: number }
 type Plan = typeof plan extends fc.Arbitrary<infer Value> ? Value : never
 
 /** What was decided, without words. */
@@ -202,10 +211,17 @@ function refusedUnread(call: ToolCall, view: PolicyView): { rule: string; messag
   if (call.isMethod || !decideCaller(call.caller, view).ok || !view.servers.has(call.serverId)) return null
   const params = { name: call.tool, arguments: call.arguments }
   const text = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })
-  if (Buffer.byteLength(text) > limits.requestBytesMax)
-    return { rule: 'request_too_large', message: `A request may be ${limits.requestBytesMax} bytes long.` }
-  if (levelsOf(JSON.parse(text)) > limits.requestDepthMax)
-    return { rule: 'request_too_deep', message: `A request may be nested ${limits.requestDepthMax} levels deep.` }
+  const { requestBytesMax, requestDepthMax } = view.agents.get(call.caller.agentId) ?? {}
+  const bytes = Math.min(limits.requestBytesMax, requestBytesMax ?? Infinity)
+  const levels = Math.min(limits.requestDepthMax, requestDepthMax ?? Infinity)
+  const who = (isOwn: boolean) => (isOwn ? 'A request of this agent' : 'A request')
+  if (Buffer.byteLength(text) > bytes)
+    return { rule: 'request_too_large', message: `${who(bytes === requestBytesMax)} may be ${bytes} bytes long.` }
+  if (levelsOf(JSON.parse(text)) > levels)
+    return {
+      rule: 'request_too_deep',
+      message: `${who(levels === requestDepthMax)} may be nested ${levels} levels deep.`,
+    }
   return null
 }
 
@@ -246,6 +262,7 @@ function verdictOf({ outcome, rule, message, hold }: Awaited<ReturnType<typeof s
 async function build(db: Db, plan: Plan) {
   const teamId = await makeTeam(db)
   const { id: agentId } = await makeAgent(db, { ownerTeamId: teamId, tier: plan.tier, status: plan.status })
+  await db.agent.update({ where: { id: agentId }, data: plan.ownLimits })
   const serverId = await makeServer(db, {
     ...plan.server,
     tools: Object.fromEntries(toolNames.map((name, at) => [name, plan.tools[at]!])),

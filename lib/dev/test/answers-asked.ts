@@ -71,6 +71,8 @@ test('the state of an agent', async ({ ask, db, team }) => {
   const { id } = await makeAgent(db, { ownerTeamId: team })
   await ask(`PUT /agents/${id}/call-rate`, { callsPerSecond: 5, ...reason })
   await ask(`GET /agents/${id}/call-rate`)
+  await ask(`PATCH /agents/${id}/limits`, { resultBytesMax: 5000, callDeadlineSeconds: null, ...reason })
+  await ask(`GET /agents/${id}/limits`)
   for (const move of ['suspend', 'resume', 'retire']) await ask(`POST /agents/${id}/${move}`, reason)
   const failed = await makeAgent(db, { ownerTeamId: team, status: 'provisioning' })
   await db.creationStep.create({

@@ -1,6 +1,7 @@
 import { rolesWith } from '#lib/auth/permissions.ts'
 import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
 import type { AgentFacts, RunFacts, StopFacts, ToolFacts } from '../rules/facts.ts'
+import { agentLimitNames } from '../schema/agent-limits.ts'
 import type { HoldRuleFacts } from '../schema/held-calls.ts'
 
 // The facts that calls are decided by, as SQL: a broker keeps them all in memory, a simulation asks for those of one agent and one server. `$1` is null for
@@ -24,11 +25,12 @@ export type GrantRow = {
 
 /** With a credential a token comes, and with it whoever issued it is behind the calls: of those that count. */
 const credentialIssuers = `(select coalesce(json_object_agg("clientId", "issuedById"), '{}') from "AgentCredential" where "agentId" = a."id" and "revokedAt" is null)`
+const agentLimitColumns = agentLimitNames.map((name) => `a."${name}"`).join(', ')
 
 /** Grants that expired long ago are left out: then the refusal says `grant_missing`. */
 export const agentsSql: FactsSql<AgentRow> = {
   name: 'broker_agents',
-  text: `select a."id", a."name", a."ownerTeamId" as "teamId", a."tier"::text, a."status"::text, a."statusReason", a."currentVersion", a."callsPerSecond", v."templateId",
+  text: `select a."id", a."name", a."ownerTeamId" as "teamId", a."tier"::text, a."status"::text, a."statusReason", a."currentVersion", a."callsPerSecond", ${agentLimitColumns}, v."templateId",
       coalesce(g."grants", '[]') as "grants", ${credentialIssuers} as "credentialIssuers",
       case when o."agentId" is not null then json_build_object('month', o."month", 'spentMicros', o."spentMicros"::text,
         'budgetMicros', o."budgetMicros"::text) end as "overBudget"

@@ -1,5 +1,6 @@
 import type { AgentStatus, Environment, Sensitivity, Tier, ToolClass, ToolState } from '#lib/registry/schema.ts'
 import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
+import type { AgentLimits } from '../schema/agent-limits.ts'
 import type { HoldRuleFacts } from '../schema/held-calls.ts'
 import type { PolicySet } from './policy-set.ts'
 
@@ -18,7 +19,7 @@ export type GrantFacts = {
 }
 
 /** Facts are immutable: a change makes a new object, so whatever was concluded from one can be remembered with it. */
-export type AgentFacts = {
+export type AgentFacts = Partial<Readonly<AgentLimits>> & {
   readonly id: string
   readonly name: string
   readonly teamId: string

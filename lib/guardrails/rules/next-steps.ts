@@ -1,6 +1,6 @@
 import { paths } from '#lib/core/paths.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
-import type { NextStep } from '../schema/explanation.ts'
+import type { ExplainedFacts, NextStep } from '../schema/explanation.ts'
 
 type Named = { id: string; name: string } | null
 
@@ -13,11 +13,14 @@ export type RefusedAbout = {
 }
 
 /** The pages where a refusal can be resolved, the nearest first. */
-export function nextSteps(rule: string, about: RefusedAbout): NextStep[] {
+export function nextSteps(rule: string, about: RefusedAbout, { limitOf }: ExplainedFacts = {}): NextStep[] {
   const { agent, server, tool, runId } = about
   if (rule === 'killed' || rule.startsWith('stop:')) return [{ link: paths.kill(), label: 'See what is stopped' }]
   if (rule === 'agent_unknown') return [{ link: paths.newAgent(), label: 'Register an agent' }]
   const steps: NextStep[] = []
+  if (agent && limitOf === 'agent')
+    steps.push({ link: paths.agent(agent.id, 'scopes'), label: `Limits of ${agent.name}` })
+  if (server && limitOf === 'server') steps.push({ link: paths.server(server.id), label: `Limits of ${server.name}` })
   if (agent && rule.startsWith('grant_')) steps.push(scopeRequest(agent, about))
   if (agent && rule.startsWith('policy_')) {
     steps.push({ link: paths.agent(agent.id, 'scopes'), label: `Scopes of ${agent.name}` })
@@ -30,7 +33,8 @@ export function nextSteps(rule: string, about: RefusedAbout): NextStep[] {
     steps.push({ link: paths.approvals(), label: 'Held calls and their rules' })
   if (server && rule.startsWith('tool_') && tool && rule !== 'tool_unknown')
     steps.push({ link: paths.serverTool(server.id, tool), label: `Review ${tool}` })
-  if (server && isOfServer(rule)) steps.push({ link: paths.server(server.id), label: `Tools of ${server.name}` })
+  if (server && limitOf === undefined && isOfServer(rule))
+    steps.push({ link: paths.server(server.id), label: `Tools of ${server.name}` })
   if (runId) steps.push({ link: paths.run(runId), label: 'The run' })
   if (agent && steps.every(({ link }) => !link.startsWith(paths.agent(agent.id))))
     steps.push({ link: paths.agent(agent.id), label: `Open ${agent.name}` })

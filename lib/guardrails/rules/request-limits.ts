@@ -1,6 +1,7 @@
 import { isExactNumber } from '#lib/core/exact-json.ts'
 import type { Denial } from '../schema.ts'
 import type { BrokerRates } from './call-rates.ts'
+import { limitFacts, type LimitOwner } from './own-limits.ts'
 
 /** What brokers take, and how long they wait, where nothing else is said. */
 export const requestLimits = {
@@ -36,23 +37,46 @@ export function isDeeperThan(value: unknown, levels: number): boolean {
   return false
 }
 
-export function requestTooLarge(bytesMax: number): Denial {
-  return { rule: 'request_too_large', message: `A request may be ${bytesMax} bytes long.` }
+/** What whoever sends a request may send in it; with whose limit it is, where it is not the platform's. */
+export type RequestLimits = Pick<BrokerLimits, 'requestBytesMax' | 'requestDepthMax'> & {
+  readonly bytesOf?: LimitOwner
+  readonly depthOf?: LimitOwner
+}
+
+export function requestTooLarge({ requestBytesMax: limit, bytesOf: limitOf = 'platform' }: RequestSize): Denial {
+  return {
+    rule: 'request_too_large',
+    message: `${sender(limitOf)} may be ${limit} bytes long.`,
+    facts: limitFacts('requestBytesMax', { limit, limitOf }),
+  }
 }
 
 /** Why a request is refused for how deep it is; null when it is not. */
-export function requestTooDeep(body: unknown, levels: number): Denial | null {
-  if (!isDeeperThan(body, levels)) return null
-  return { rule: 'request_too_deep', message: `A request may be nested ${levels} levels deep.` }
+export function requestTooDeep(
+  body: unknown,
+  { requestDepthMax: limit, depthOf: limitOf = 'platform' }: RequestDepth,
+): Denial | null {
+  if (!isDeeperThan(body, limit)) return null
+  return {
+    rule: 'request_too_deep',
+    message: `${sender(limitOf)} may be nested ${limit} levels deep.`,
+    facts: limitFacts('requestDepthMax', { limit, limitOf }),
+  }
+}
+
+type RequestSize = Pick<RequestLimits, 'requestBytesMax' | 'bytesOf'>
+type RequestDepth = Pick<RequestLimits, 'requestDepthMax' | 'depthOf'>
+
+function sender(limitOf: LimitOwner): string {
+  return limitOf === 'agent' ? 'A request of this agent' : 'A request'
 }
 
 /** Why a call with such arguments is refused before anything else is asked of it, however little is sent with them; null when it need not be. */
 export function argumentsDenial(
   { tool, given }: { tool: string; given: Readonly<Record<string, unknown>> },
-  limits: Pick<BrokerLimits, 'requestBytesMax' | 'requestDepthMax'>,
+  limits: RequestLimits,
 ): Denial | null {
   const body = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: tool, arguments: given } }
-  if (new TextEncoder().encode(JSON.stringify(body)).length > limits.requestBytesMax)
-    return requestTooLarge(limits.requestBytesMax)
-  return requestTooDeep(body, limits.requestDepthMax)
+  if (new TextEncoder().encode(JSON.stringify(body)).length > limits.requestBytesMax) return requestTooLarge(limits)
+  return requestTooDeep(body, limits)
 }

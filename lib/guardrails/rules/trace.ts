@@ -15,11 +15,12 @@ import {
 import { isConditional } from './conditions.ts'
 import { type Allowed, decide, decideCaller } from './decide.ts'
 import { factsOfDenial } from './denial-facts.ts'
-import type { PolicyView, ServerFacts, ToolCall } from './facts.ts'
+import type { AgentFacts, PolicyView, ServerFacts, ToolCall } from './facts.ts'
 import { rolesText } from './held-calls.ts'
 import type { BypassAside } from './hold-bypasses.ts'
 import { holdFor } from './holds.ts'
 import { isRateOpen, type KnownRates, rateNote, ratesOf, usedUp } from './known-rates.ts'
+import { bindingDeadline, bindingLimit, requestLimitsFor } from './own-limits.ts'
 import { argumentsDenial, type BrokerLimits } from './request-limits.ts'
 import { isCallStep, stepOf } from './steps.ts'
 
@@ -81,7 +82,8 @@ function decideWithin(
   const { tool, isMethod, arguments: given } = call
   const reads =
     given !== undefined && !isMethod && view.servers.has(call.serverId) && decideCaller(call.caller, view).ok
-  const tooMuch = reads ? argumentsDenial({ tool, given }, brokers) : null
+  const limits = requestLimitsFor(brokers, view.agents.get(call.caller.agentId))
+  const tooMuch = reads ? argumentsDenial({ tool, given }, limits) : null
   return tooMuch ? err(tooMuch) : decide(call, view, now)
 }
 
@@ -150,9 +152,9 @@ function noteOf(id: CallStepId, about: { call: ToolCall; view: PolicyView } & Pa
   const server = view.servers.get(call.serverId)
   switch (id) {
     case 'request':
-      return brokers ? requestNote(brokers) : null
+      return brokers ? requestNote(brokers, agent) : null
     case 'delivery':
-      return brokers && server ? deliveryNote(brokers, server) : null
+      return brokers && server ? deliveryNote(brokers, { server, agent }) : null
     case 'caller':
       return agent ? `${agent.name} is ${agent.status}, version ${agent.currentVersion}, tier ${agent.tier}.` : null
     case 'server':
@@ -194,19 +196,30 @@ function conditionsNote({ grant }: Allowed, call: ToolCall): string {
   return `The arguments are not known; they must fit: ${grant.conditions!.map(conditionText).join('; ')}.`
 }
 
-function requestNote({ requestBytesMax, requestDepthMax }: BrokerLimits): string {
-  return `It may have ${requestBytesMax} bytes and be nested ${requestDepthMax} levels deep.`
+function requestNote(brokers: BrokerLimits, agent: AgentFacts | undefined): string {
+  const { requestBytesMax, requestDepthMax, bytesOf, depthOf } = requestLimitsFor(brokers, agent)
+  const [bytes, depth] = [owned[bytesOf ?? 'platform'], owned[depthOf ?? 'platform']]
+  return `It may have ${requestBytesMax} bytes${bytes} and be nested ${requestDepthMax} levels deep${depth}.`
 }
 
-/** The server’s own limits where it has some, and never more than brokers pass on. */
-function deliveryNote(brokers: BrokerLimits, server: ServerFacts): string {
-  const { callDeadlineSeconds: own, resultBytesMax, resultDepthMax } = server
-  const seconds = typeof own === 'number' ? own : brokers.callDeadlineMs / 1000
-  const bytes = Math.min(resultBytesMax ?? Number.POSITIVE_INFINITY, brokers.streamBytesMax)
-  const levels = Math.min(resultDepthMax ?? Number.POSITIVE_INFINITY, brokers.resultDepthMax)
-  const held = Math.min(bytes, brokers.resultBytesMax)
-  return `The server has ${seconds} s. Its answer may have ${bytes} bytes, ${held} of them in memory, and be nested ${levels} levels deep.`
+/** The agent’s and the server’s own limits where they have some, and never more than brokers pass on. */
+function deliveryNote(
+  brokers: BrokerLimits,
+  { server, agent }: { server: ServerFacts; agent: AgentFacts | undefined },
+): string {
+  const of = (name: 'callDeadlineSeconds' | 'resultBytesMax' | 'resultDepthMax') => ({
+    server: server[name],
+    agent: agent?.[name],
+  })
+  const deadline = bindingDeadline(brokers, of('callDeadlineSeconds'))
+  const bytes = bindingLimit(brokers.streamBytesMax, of('resultBytesMax'))
+  const held = Math.min(bytes.limit, brokers.resultBytesMax)
+  const depth = bindingLimit(brokers.resultDepthMax, of('resultDepthMax'))
+  return `The server has ${deadline.limit / 1000} s${owned[deadline.limitOf]}. Its answer may have ${bytes.limit} bytes${owned[bytes.limitOf]}, ${held} of them in memory, and be nested ${depth.limit} levels deep${owned[depth.limitOf]}.`
 }
+
+/** Whose limit it is, where it is not that of the brokers’ settings. */
+const owned = { agent: ' (its own limit)', server: ' (the server’s own limit)', platform: '' } as const
 
 function holdNote(
   { title, deciderRoles, decideSeconds, onTimeout }: HoldRuleFacts,

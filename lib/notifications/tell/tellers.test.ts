@@ -136,3 +136,17 @@ test('the owners of an agent are told that its calls are limited, and that they 
     'Maya: It was mended.\nThe limit on its calls is taken back.',
   )
 })
+
+test('the owners of an agent are told which of its limits changed, and why', () => {
+  const detail = {
+    before: { resultBytesMax: null, callDeadlineSeconds: 10 },
+    after: { resultBytesMax: 1_000_000, callDeadlineSeconds: null },
+    reason: 'It reads whole tables.',
+  }
+  expect(tellingOf({ ...event, event: 'agent.limits_changed', detail })).toMatchObject({
+    title: 'Invoice poster has other limits',
+    body: 'Maya: It reads whole tables.\nNow bytes of a result: 1,000,000 at most; seconds to answer a call: as for any agent.',
+    path: '/agents/poster/scopes',
+    audiences: [{ to: 'owners', agentId: 'poster' }],
+  })
+})

@@ -3,6 +3,7 @@ import type { AuditView } from '#lib/audit/schema.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
 import { cutText } from '#lib/core/storable.ts'
+import { callRate, ownLimits } from './limit-texts.ts'
 import {
   agentOf,
   agentState,
@@ -185,6 +186,11 @@ const tellers: Tellers = {
     body: `${event.actor.name}: ${event.detail.reason}\n${callRate(event.detail.after)}.`,
     path: paths.agent(event.agentId ?? '', 'scopes'),
   }),
+  'agent.limits_changed': (event) => ({
+    ...agentState(event, 'has other limits', null),
+    body: `${event.actor.name}: ${event.detail.reason}\n${ownLimits(event.detail.after)}.`,
+    path: paths.agent(event.agentId ?? '', 'scopes'),
+  }),
   'agent.resumed': (event) => agentState(event, 'goes on', event.detail.reason),
   'agent.retired': (event) => agentState(event, 'was retired', event.detail.reason),
   'agent.taken_over': (event) => ({
@@ -245,9 +251,4 @@ const tellers: Tellers = {
     thread: `webhook:${event.subject.id}`,
     audiences: [{ to: 'holders', of: 'webhooks:manage' }],
   }),
-}
-
-function callRate(callsPerSecond: number | null): string {
-  if (callsPerSecond === null) return 'The limit on its calls is taken back'
-  return `At most ${callsPerSecond} ${callsPerSecond === 1 ? 'call' : 'calls'} a second at each broker`
 }

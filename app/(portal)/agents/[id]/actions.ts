@@ -5,7 +5,8 @@ import { z } from 'zod'
 import { issueAgentCredential, revokeAgentCredentials } from '#lib/auth/commands/agent-tokens.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
-import { limitAgentCalls } from '#lib/guardrails/commands.ts'
+import { limitAgentCalls, setAgentLimits } from '#lib/guardrails/commands.ts'
+import { setAgentLimitsInput } from '#lib/guardrails/schema/agent-limits.ts'
 import { limitAgentCallsInput } from '#lib/guardrails/schema/call-rates.ts'
 import { startRun } from '#lib/harness/commands.ts'
 import { startRunInput } from '#lib/harness/schema.ts'
@@ -57,6 +58,9 @@ export const update = portalAction(updateAgentInput.extend(seen), async (ctx, { 
 )
 export const limitCalls = portalAction(limitAgentCallsInput.extend(seen), async (ctx, { revision, ...input }) =>
   shown(await limitAgentCalls(asSeen(ctx, { ...input, revision }), input), input),
+)
+export const setLimits = portalAction(setAgentLimitsInput.extend(seen), async (ctx, { revision, ...input }) =>
+  shown(await setAgentLimits(asSeen(ctx, { ...input, revision }), input), input),
 )
 export const schedule = portalAction(setScheduleInput.extend(seen), async (ctx, input) =>
   shown(await setSchedule(asSeen(ctx, input), input), input),

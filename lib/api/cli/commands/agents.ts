@@ -11,6 +11,7 @@ import { type AgentFilter, agentFilters, filterOf } from './agent-filters.ts'
 import { addAgentsFacets } from './agent-facets.ts'
 import { addAgentBulkVerbs } from './agent-bulk.ts'
 import { addAgentLifeVerbs } from './agent-life.ts'
+import { addAgentLimitVerbs } from './agent-limits.ts'
 import { addAgentsCreate } from './agents-create.ts'
 import { applyVerb } from './apply.ts'
 import { describeAgent } from './agent-text.ts'
@@ -96,6 +97,7 @@ The file can be applied again. Without measured figures it is fit for a reposito
   })
   addMoves(agents, setup)
   addAgentLifeVerbs(agents, setup)
+  addAgentLimitVerbs(agents, setup)
   addAgentBulkVerbs(agents, setup)
 }
 

@@ -9,6 +9,22 @@ export function ownLimit(name: string, text: string): number | null {
   throw new UsageError(`${name} ${JSON.stringify(text)}: write a whole number from 1 on, or default.`)
 }
 
+/** Those of the limits that are given as options, by their names. */
+export function ownLimits<Name extends string>(
+  names: readonly Name[],
+  options: Readonly<Partial<Record<Name, string>>>,
+): Partial<Record<Name, number | null>> {
+  const given = names.flatMap((name) => {
+    const text = options[name]
+    return text === undefined ? [] : [[name, ownLimit(optionOf(name), text)] as const]
+  })
+  return Object.fromEntries(given) as Partial<Record<Name, number | null>>
+}
+
+function optionOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}
+
 /** What stands in the help for a whole number: `--limit <rows>`. `<n>` takes `default`, too. */
 const wholeNumbers: ReadonlySet<string> = new Set([
   'rows',

@@ -7,7 +7,7 @@ import { UsageError } from '../errors.ts'
 import { minute, oneLine, plain } from '../text.ts'
 import { addCallPriceVerbs } from './call-prices.ts'
 import { choice } from './choices.ts'
-import { ownLimit } from './numbers.ts'
+import { ownLimits } from './numbers.ts'
 
 const limitNames = ['callsPerSecond', 'callDeadlineSeconds', 'resultBytesMax', 'resultDepthMax'] as const
 
@@ -48,11 +48,10 @@ export function addServerSettingVerbs(servers: Command, setup: Setup): void {
         .option('--result-bytes-max <n>', 'of a result; never more than of any other')
         .option('--result-depth-max <n>', 'levels in a result; never more than of any other'),
     run: async (cli, { args: [id = ''], options }) => {
-      const given = limitNames.filter((name) => options[name] !== undefined)
-      const body = Object.fromEntries(given.map((name) => [name, ownLimit(optionOf(name), options[name] ?? '')]))
+      const body = ownLimits(limitNames, options)
       const client = await cli.client()
       const guards =
-        given.length === 0
+        Object.keys(body).length === 0
           ? await client.call(routes.servers.showGuards, { params: { id } })
           : await client.call(routes.servers.setGuards, { params: { id }, body })
       cli.show(guards, () => limitNames.map((name) => `${name}  ${guards[name] ?? 'default'}`).join('\n'))
@@ -131,8 +130,4 @@ For basic it is user:password. Certificates and OAuth clients are set on the pag
       cli.show({ id, removed: true }, () => `The credential of ${plain(id)} is gone.`)
     },
   })
-}
-
-function optionOf(name: string): string {
-  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }

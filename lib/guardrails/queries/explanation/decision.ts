@@ -80,6 +80,7 @@ async function factsOf(ctx: Ctx, { event, detail }: Event): Promise<ExplainedFac
       grant: text(known['grantId']),
       policyVersion: text(known['policyVersion']),
       result: text(known['outcome']),
+      ...(known['facts'] as ExplainedFacts | undefined),
     }
   }
   if (event.startsWith('call.')) {

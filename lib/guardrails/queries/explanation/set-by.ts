@@ -1,5 +1,6 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
+import { withLimitOwner } from '../../rules/own-limits.ts'
 import type { ExplainedFacts, SetBy } from '../../schema/explanation.ts'
 import { explainStoredRule } from '../stored-rules.ts'
 
@@ -18,7 +19,7 @@ export async function setByOf(ctx: Ctx, decided: Decided): Promise<SetBy> {
   const { rule, facts } = decided
   const text =
     rule !== null
-      ? (await explainStoredRule(ctx, rule)).setBy
+      ? withLimitOwner(rule, await explainStoredRule(ctx, rule), facts).setBy
       : facts['holdRule']
         ? 'Whoever made the rule that holds such calls'
         : 'Whoever gave the grant, with its terms'
@@ -40,6 +41,7 @@ async function whoSet(ctx: Ctx, decided: Decided): Promise<Who | null> {
   if (rule === 'killed' || rule.startsWith('stop:')) return await whoStopped(ctx, decided)
   if (rule === 'call_rejected') return await whoRejected(ctx, decided)
   if (rule.startsWith('grant_')) return await whoGranted(ctx, decided)
+  if (facts['limitOf'] === 'agent' || facts['limitOf'] === 'server') return await whoLimited(ctx, decided)
   switch (rule) {
     case 'agent_not_active':
       return await lastEvent(ctx, decided, {
@@ -88,6 +90,21 @@ async function whoGranted(ctx: Ctx, { facts, agentId, at }: Decided): Promise<Wh
   if (typeof grant !== 'string' || agentId === null) return null
   const where = Prisma.sql`"agentId" = ${agentId} and "detail"->>'grantId' = ${grant}`
   return await lastEvent(ctx, { at }, { events: ['grant.created', 'grant.break_glass'], where })
+}
+
+/** Who gave the agent, or the server, the limit that refused. */
+async function whoLimited(ctx: Ctx, { facts, agentId, serverId, at }: Decided): Promise<Who | null> {
+  const { limitOf, limitName } = facts
+  if (typeof limitName !== 'string') return null
+  const changed = Prisma.sql`"detail"->'before'->${limitName} is distinct from "detail"->'after'->${limitName}`
+  if (limitOf === 'server') {
+    const where = Prisma.sql`"serverId" = ${serverId} and ${changed}`
+    return await lastEvent(ctx, { at }, { events: ['server.updated'], where })
+  }
+  const ofAgent = Prisma.sql`"agentId" = ${agentId}`
+  return limitName === 'callsPerSecond'
+    ? await lastEvent(ctx, { at }, { events: ['agent.calls_limited'], where: ofAgent })
+    : await lastEvent(ctx, { at }, { events: ['agent.limits_changed'], where: Prisma.sql`${ofAgent} and ${changed}` })
 }
 
 async function whoRejected(ctx: Ctx, { agentId, tool, at }: Decided): Promise<Who | null> {

@@ -4,6 +4,7 @@ import type { DecidedNow, StepId } from '../../schema/explanation.ts'
 
 /** What can turn each step's answer, as the audit log names it. */
 const turns: Partial<Record<StepId, readonly string[]>> = {
+  request: ['agent.limits_changed'],
   stop: ['stop.ordered', 'stop.released'],
   target_stop: ['stop.ordered', 'stop.released'],
   caller: [
@@ -102,6 +103,7 @@ const words: Record<string, string> = {
   'agent.retired': 'The agent was retired',
   'agent.version_created': 'Another version of the agent became current',
   'agent.updated': 'The agent was changed',
+  'agent.limits_changed': 'The limits of the agent were changed',
   'agent.over_budget': 'The agent went over its budget',
   'agent.within_budget': 'The agent was within its budget again',
   'server.created': 'The server was registered',

@@ -1,5 +1,6 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { nextSteps } from '../../rules/next-steps.ts'
+import { withLimitOwner } from '../../rules/own-limits.ts'
 import { usageOf } from '../../rules/usage.ts'
 import type { ExplainedFacts, Explanation } from '../../schema/explanation.ts'
 import { explainStoredRule } from '../stored-rules.ts'
@@ -28,7 +29,7 @@ export async function wordsFor(ctx: Ctx, { about, outcome, rule, facts, at }: De
     const words = { ...(outcome === 'held' ? held : allowed), setBy: await setByOf(ctx, decided), next }
     return { ...words, usage: null, changedBy: null, remedy: null }
   }
-  const entry = await explainStoredRule(ctx, rule)
+  const entry = withLimitOwner(rule, await explainStoredRule(ctx, rule), facts)
   const { policyVersion } = facts
   const version = typeof policyVersion === 'string' ? policyVersion : null
   const [setBy, changedBy, policy] = await Promise.all([
@@ -44,6 +45,6 @@ export async function wordsFor(ctx: Ctx, { about, outcome, rule, facts, at }: De
     setBy: policy ? { ...setBy, ...policy.setBy } : setBy,
     changedBy,
     remedy,
-    next: nextSteps(rule, about),
+    next: nextSteps(rule, about, facts),
   }
 }

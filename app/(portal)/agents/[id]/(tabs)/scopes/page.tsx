@@ -8,6 +8,7 @@ import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
+import { getAgentLimits } from '#lib/guardrails/queries/agent-limits.ts'
 import { getAgentCallRate } from '#lib/guardrails/queries/call-rates.ts'
 import { getServer, listServers } from '#lib/registry/queries.ts'
 import { toolClasses } from '#lib/registry/schema.ts'
@@ -18,8 +19,8 @@ import { hrefWith } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { loadAgent } from '../../load-agent.ts'
 import { BreakGlassButton } from './break-glass-button.client.tsx'
-import { CallRateButton } from './call-rate-button.client.tsx'
 import { CredentialsCard } from './credentials-card.tsx'
+import { LimitsCard } from './limits-card.tsx'
 import { StaleSessions } from './stale-sessions.tsx'
 import { RequestScopeButton, type WantedScope } from './request-scope-button.client.tsx'
 import { columns, revokeColumn, usageColumn, usageDays } from './grant-columns.tsx'
@@ -32,13 +33,14 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
   const { ctx, agent, revision } = await loadAgent((await params).id)
   const query = await searchParams
   const history = query['history'] === '1'
-  const [grants, requests, servers, usage, stale, { callsPerSecond }] = await Promise.all([
+  const [grants, requests, servers, usage, stale, { callsPerSecond }, limits] = await Promise.all([
     listGrants(ctx, { agentId: agent.id, history }),
     listScopeRequests(ctx, { agentId: agent.id, state: 'pending' }),
     listServers(ctx),
     grantUsage(ctx, { agentId: agent.id, days: usageDays }),
     staleToolsets(ctx, agent.id),
     getAgentCallRate(ctx, agent.id),
+    getAgentLimits(ctx, agent.id),
   ])
   const here = paths.agent(agent.id, 'scopes')
   // Giving up what one's own agent does not need is for its team as well.
@@ -62,13 +64,6 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
           <Button asChild size="sm">
             <Link href={paths.simulate({ agent: agent.id })}>Simulate a call</Link>
           </Button>
-          <CallRateButton
-            agentId={agent.id}
-            agentName={agent.name}
-            callsPerSecond={callsPerSecond}
-            revision={revision}
-            whyNot={agent.status === 'retired' ? retiredText : whyNot(ctx.actor, 'agents:suspend', agent.owner)}
-          />
           <BreakGlassButton
             agentId={agent.id}
             agentName={agent.name}
@@ -125,6 +120,17 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
           <EmptyState title="It can reach nothing">
             Without a grant the broker refuses every call. Request a scope to change that.
           </EmptyState>
+        }
+      />
+      <LimitsCard
+        agent={agent}
+        limits={limits}
+        callsPerSecond={callsPerSecond}
+        revision={revision}
+        whyNot={
+          agent.status === 'retired'
+            ? 'A retired agent stays as it is.'
+            : whyNot(ctx.actor, 'agents:suspend', agent.owner)
         }
       />
       <CredentialsCard ctx={ctx} agent={agent} />
