@@ -185,3 +185,27 @@ test('templates and servers say what an agent inherits and who holds what', asyn
   ).toBeVisible()
   await expectAccessible(page)
 })
+
+test('an agent is given limits of its own and told whose they are where its calls are explained; who may not does not', async ({
+  page,
+}) => {
+  await signInAs(page, 'On-call')
+  await page.goto('/agents/ticket-triager-orders/scopes')
+  await page.getByRole('button', { name: 'Change limits' }).click()
+  const dialog = page.getByRole('dialog', { name: /^Limits of / })
+  await dialog.getByLabel('Bytes of a result').fill('50000')
+  await dialog.getByLabel('Seconds to answer a call').fill('20')
+  await dialog.getByLabel(/^Reason/).fill('It reads whole mailboxes.')
+  await expectAccessible(page)
+  await dialog.getByRole('button', { name: 'Save limits' }).click()
+  await expect(page.getByRole('main').getByText('50,000 bytes')).toBeVisible()
+  await expect(page.getByRole('main').getByText('20 s', { exact: true })).toBeVisible()
+  await expectAccessible(page)
+  await page.goto('/simulate?agent=ticket-triager-orders&server=tickets&tool=get_ticket')
+  await expect(page.getByText(/Its answer may have 50000 bytes \(its own limit\)/)).toBeVisible()
+
+  await signInAs(page, 'Builder')
+  await page.goto('/agents/ticket-triager-orders/scopes')
+  const mayNot = page.getByRole('button', { name: /^Change limits/ })
+  await expect(mayNot).toHaveAttribute('aria-disabled', 'true')
+})
