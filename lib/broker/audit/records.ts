@@ -309,14 +309,11 @@ function explainedOf({ rule, facts }: Denial, explained: ExplainedFacts = facts 
   return { step: stepOf(rule, explained), facts: Object.fromEntries(texts) as ExplainedFacts }
 }
 
-function subjectOf({ agent, caller, tool }: CallRecord) {
+function subjectOf({ tool, ...of }: CallRecord) {
   return {
+    ...serverOf(of, tool.serverId),
     subject: { kind: 'tool', id: `${tool.serverId}/${tool.name}`, name: tool.name },
-    agentId: agent.id,
-    teamId: agent.teamId,
-    serverId: tool.serverId,
     tool: tool.name,
-    ...(caller.runId ? { runId: caller.runId } : {}),
   }
 }
 
