@@ -4,11 +4,13 @@ import type { Db } from '#lib/db/client.ts'
 import { makeAgent, secretBox } from '#lib/dev/test/broker.ts'
 import { dbTest as test } from '#lib/dev/test/db-test.ts'
 import { createLog } from '#lib/log/log.ts'
+import type { Turn } from '../conversation/conversation.ts'
 import { Conversations } from '../conversation/conversations.ts'
 import { standardLimits } from '../limits.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { namedForAgent } from './messages.ts'
+import { beginTask } from './replies.ts'
 
 const relatedKey = 'io.modelcontextprotocol/related-task'
 const server = { id: 'sessions', url: 'http://127.0.0.1:1/mcp' } as BrokeredServer
@@ -41,6 +43,28 @@ test('word of a task holds nothing up when it is not known in time whose it is: 
     { timeout: 30_000 },
   )
   expect(await namedForAgent(parts, about, progress(task.upstreamId))).toEqual(progress(task.id))
+})
+
+test('word of a task that begins reaches its agent also before the task is noted', async ({ db }) => {
+  const { parts, caller } = await world(db)
+  const call = { caller, serverId: server.id, tool: 'compute' }
+  const running = { signal: new AbortController().signal }
+  const turn = { call, server, running, grant: { id: '' } } as Turn
+  const { told, beginning } = await db.$transaction(
+    async (tx) => {
+      // Nothing is noted until this is over.
+      await tx.$executeRaw`lock table "BrokeredTask" in access exclusive mode`
+      const beginning = beginTask(parts, turn, { upstreamId: 'just-begun', ttlMs: 60_000, session: null })
+      return { told: await namedForAgent(parts, { caller, server }, progress('just-begun')), beginning }
+    },
+    { timeout: 30_000 },
+  )
+  const task = await beginning
+  expect(told).toEqual(progress(task.id))
+  expect(await namedForAgent(parts, { caller, server }, progress('just-begun'))).toEqual(progress(task.id))
+  const other = await makeAgent(db)
+  const others = { caller: { ...caller, agentId: other.agentId, runId: other.runId }, server }
+  expect(await namedForAgent(parts, others, progress('just-begun'))).toMatchObject({ params: { _meta: {} } })
 })
 
 /** An agent with a task at the server, and as much of a broker as names it. */

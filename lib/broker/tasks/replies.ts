@@ -83,8 +83,7 @@ export async function aboutTask(
     if (typeof taskId !== 'string' || taskId === '' || taskId.length > upstreamIdMax) {
       throw new UpstreamFailure('malformed', 'it begins a task without an id that can be used')
     }
-    const begun = await parts.conversations.tasks.give(originOf(turn), taskId)
-    await noteTask(parts, turn, { task: begun, ttlMs: reply.result['ttlMs'], session: null })
+    const begun = await beginTask(parts, turn, { upstreamId: taskId, ttlMs: reply.result['ttlMs'], session: null })
     const shown = await show(begun)
     if (request.talk.era === 'modern' || !shown.ok) return shown
     return { ok: true, result: createdTask(shown.result, begun.id) }
@@ -173,8 +172,27 @@ async function demand(
   task.asked.set(key, ask.method)
 }
 
-/** Puts a task among those that go on. Its agent is answered all the same: what cannot be noted can be asked for, and a stop refuses what is asked. */
-export async function noteTask(
+/** Gives a task the id under which its agent knows it, and puts it among those that go on. */
+export async function beginTask(
+  parts: PipelineParts,
+  turn: Turn,
+  { upstreamId, ttlMs, session }: { upstreamId: string; ttlMs: unknown; session: UpstreamSession | null },
+): Promise<BrokeredTask> {
+  const { tasks, taskBook } = parts.conversations
+  const origin = originOf(turn)
+  const naming = tasks.give(origin, upstreamId)
+  const noted = taskBook.begin(origin, upstreamId, naming)
+  try {
+    const task = await naming
+    await noteTask(parts, turn, { task, ttlMs, session })
+    return task
+  } finally {
+    noted()
+  }
+}
+
+/** Its agent is answered all the same: what cannot be noted can be asked for, and a stop refuses what is asked. */
+async function noteTask(
   parts: PipelineParts,
   { call, running, server }: Turn,
   { task, ttlMs, session }: { task: BrokeredTask; ttlMs: unknown; session: UpstreamSession | null },
@@ -194,11 +212,7 @@ export function noteOver(parts: PipelineParts, task: BrokeredTask): void {
 }
 
 /** What is said of a task that a call has begun. */
-export function originOf({
-  server,
-  call,
-  grant,
-}: Turn): Parameters<PipelineParts['conversations']['tasks']['give']>[0] {
+function originOf({ server, call, grant }: Turn): Parameters<PipelineParts['conversations']['tasks']['give']>[0] {
   const { agentId, runId } = call.caller
   return { agentId, runId, serverId: server.id, url: server.url, tool: call.tool, grantId: grant.id }
 }

@@ -6,7 +6,7 @@ import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcReply } from '../upstream/http.ts'
 import { relatedTo } from './messages.ts'
 import { decideTask } from './offered.ts'
-import { noteOver, noteTask, originOf } from './replies.ts'
+import { beginTask, noteOver } from './replies.ts'
 import { isOver } from './task-book.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { upstreamIdMax } from './task-ids.ts'
@@ -54,9 +54,8 @@ async function begun(
   const parsed = created.safeParse(reply.result)
   if (!parsed.success) throw new UpstreamFailure('malformed', 'it begins a task without an id that can be used')
   const { taskId, ttl } = parsed.data.task
-  const given = await parts.conversations.tasks.give(originOf(turn), taskId)
   const session = request.talk.session?.upstream ?? null
-  await noteTask(parts, turn, { task: given, ttlMs: ttl, session })
+  const given = await beginTask(parts, turn, { upstreamId: taskId, ttlMs: ttl, session })
   const result = { ...reply.result, task: { ...parsed.data.task, taskId: given.id } }
   return { ok: true, result: relatedTo(result, given.id) }
 }

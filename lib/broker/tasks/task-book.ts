@@ -40,11 +40,29 @@ export function isOver(status: unknown): boolean {
 export class TaskBook {
   readonly #ctx: () => Ctx
   readonly #box: SecretBox
+  /** By key, the ids of those that begin at this replica and are not noted yet. */
+  readonly #begun = new Map<string, Promise<string | null>>()
   #reached = ''
 
   constructor(ctx: () => Ctx, box: SecretBox) {
     this.#ctx = ctx
     this.#box = box
+  }
+
+  /**
+   * Until the function it returns is called, its owner is told of the task under the id it is being given, though it is not noted: a server may say something of a task as soon as it has begun
+   * it.
+   */
+  begin(owner: TaskOwner, upstreamId: string, naming: Promise<Pick<BrokeredTask, 'id'>>): () => void {
+    const key = keyOf(owner, upstreamId)
+    const name = naming.then(
+      ({ id }) => id,
+      () => null,
+    )
+    this.#begun.set(key, name)
+    return () => {
+      if (this.#begun.get(key) === name) this.#begun.delete(key)
+    }
   }
 
   /** `ttlMs`: how long the server keeps it; anything but a number is for ever. */
@@ -83,10 +101,19 @@ export class TaskBook {
 
   /** The ids of those that are the owner's, by the server's. */
   async names(owner: TaskOwner, upstreamIds: readonly string[]): Promise<ReadonlyMap<string, string>> {
-    const keys = new Map(upstreamIds.map((id) => [keyOf(owner, id), id]))
+    const names = new Map<string, string>()
+    const keys = new Map<string, string>()
+    for (const upstreamId of upstreamIds) {
+      const key = keyOf(owner, upstreamId)
+      const name = await this.#begun.get(key)
+      if (name) names.set(upstreamId, name)
+      else keys.set(key, upstreamId)
+    }
+    if (keys.size === 0) return names
     const select = { key: true, taskId: true }
     const rows = await this.#ctx().db.brokeredTask.findMany({ where: { key: { in: [...keys.keys()] } }, select })
-    return new Map(rows.map(({ key, taskId }) => [keys.get(key)!, taskId]))
+    for (const { key, taskId } of rows) names.set(keys.get(key)!, taskId)
+    return names
   }
 
   /**
