@@ -19,4 +19,5 @@ export {
   noteUnregistered,
 } from './commands/unregistered.ts'
 export { importFindings } from './commands/import-findings.ts'
+export { holdBackSettings } from './commands/loosened-settings.ts'
 export { confirmLoosening, withdrawLoosening } from './commands/loosenings.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { processBoundaries } from '#lib/core/process-boundary.ts'
-import type { ServerGuards } from '#lib/guardrails/schema/server-guards.ts'
+import type { ServerGuards, ServerGuardsSet } from '#lib/guardrails/schema/server-guards.ts'
 import { capabilityNames } from '#lib/registry/schema/capabilities.ts'
 import type { ServerHealthView } from '#lib/registry/schema/health.ts'
 import type { CredentialView } from '#lib/registry/schema/credentials.ts'
@@ -168,16 +168,18 @@ export const serverProbe = answerOf<ServerProbeView>()(
   }),
 ).meta({ id: 'ServerProbe' })
 
-export const serverGuards = answerOf<ServerGuards>()(
-  z.strictObject({
-    maskSecrets: z.boolean(),
-    blockMarked: z.boolean(),
-    callsPerSecond: z.number().nullable(),
-    callDeadlineSeconds: z.number().nullable(),
-    resultBytesMax: z.number().nullable(),
-    resultDepthMax: z.number().nullable(),
-  }),
-).meta({ id: 'ServerGuards' })
+const guards = z.strictObject({
+  maskSecrets: z.boolean(),
+  blockMarked: z.boolean(),
+  callsPerSecond: z.number().nullable(),
+  callDeadlineSeconds: z.number().nullable(),
+  resultBytesMax: z.number().nullable(),
+  resultDepthMax: z.number().nullable(),
+})
+export const serverGuards = answerOf<ServerGuards>()(guards).meta({ id: 'ServerGuards' })
+export const serverGuardsSet = answerOf<ServerGuardsSet>()(guards.extend({ waits: z.boolean() })).meta({
+  id: 'ServerGuardsSet',
+})
 
 export const serverHealth = answerOf<ServerHealthView>()(
   z.strictObject({

@@ -11,7 +11,7 @@ import { setCallPriceInput } from '#lib/metrics/schema/call-prices.ts'
 import { setServerGuardsInput } from '#lib/guardrails/schema/server-guards.ts'
 import { setServerBoundaryInput } from '#lib/registry/schema/processes.ts'
 import { requestServerProbeInput } from '#lib/registry/schema/probes.ts'
-import { loosening, serverGuards, serverHealth, serverProbe } from '../answers/servers.ts'
+import { loosening, serverGuards, serverGuardsSet, serverHealth, serverProbe } from '../answers/servers.ts'
 import { callPrices } from '../answers/call-prices.ts'
 import { toolDetail, toolReview } from '../answers/tools.ts'
 import { text } from '../answers/words.ts'
@@ -100,7 +100,8 @@ export const listReviews = endpoint({
 export const listLoosenings = endpoint({
   method: 'GET',
   path: '/api/v1/servers/loosenings',
-  summary: 'What would loosen the facts of servers and tools and waits for a second person, the oldest first.',
+  summary:
+    'What would loosen the facts, guards or boundaries of servers and tools and waits for a second person, the oldest first.',
   permission: 'servers:read',
   query: pageQuery,
   answer: json(pagedOf(loosening)),
@@ -109,7 +110,8 @@ export const listLoosenings = endpoint({
 export const confirmLoosening = endpoint({
   method: 'POST',
   path: '/api/v1/servers/loosenings/{id}/confirm',
-  summary: 'Lets a lower fact of a server or tool count that somebody else has proposed.',
+  summary:
+    'Lets a lower fact of a server or tool, or a looser guard or boundary, count that somebody else has proposed.',
   permission: 'servers:manage',
   params: uuidId,
   answer: nothing,
@@ -189,12 +191,12 @@ export const setGuards = endpoint({
   method: 'PATCH',
   path: '/api/v1/servers/{id}/guards',
   summary:
-    'Changes what the broker does with the results of a server, and its limits: of calls a second, time, size and depth.',
+    'Changes what the broker does with the results of a server, and its limits (calls a second, time, size, depth); what guards less waits for a second person.',
   permission: 'servers:manage',
   params: namedId,
   body: setServerGuardsInput.omit({ serverId: true }),
   revision: 'server',
-  answer: json(serverGuards),
+  answer: json(serverGuardsSet),
   example: { params, body: { blockMarked: true, callsPerSecond: 20 } },
 })
 
@@ -224,12 +226,13 @@ export const setPrice = endpoint({
 export const setBoundary = endpoint({
   method: 'PUT',
   path: '/api/v1/servers/{id}/boundary',
-  summary: 'Says whether the processes of a server over stdio are divided by agent, by team or not.',
+  summary:
+    'Says whether the processes of a server over stdio are divided by agent, by team or not; one that more may share waits for a second person.',
   permission: 'servers:manage',
   params: namedId,
   body: setServerBoundaryInput.omit({ serverId: true }),
   revision: 'server',
-  answer: nothing,
+  answer: json(z.strictObject({ waits: z.boolean() })),
   example: { params, body: { boundary: 'team' } },
 })
 

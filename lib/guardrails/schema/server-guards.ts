@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 const own = (most: number) => z.int().min(1).max(most).nullable()
 
-/** What the broker does with a server's results, and how much it asks of the server. Of the limits null is the broker's own. */
+/** What the broker does with a server's results, and how much it asks of the server. Of the limits null is the broker's own. What guards less waits for a second person. */
 export const setServerGuardsInput = z.strictObject({
   serverId: z.string().max(100),
   /** Secrets in results are masked. */
@@ -27,3 +27,5 @@ export type ServerLimits = {
   resultDepthMax: number | null
 }
 export type ServerGuards = { maskSecrets: boolean; blockMarked: boolean } & ServerLimits
+/** What counts after a change; `waits`: what would guard less was proposed, and counts when somebody else confirms it. */
+export type ServerGuardsSet = ServerGuards & { waits: boolean }

@@ -4,7 +4,8 @@ import { DomainError } from '#lib/core/errors.ts'
 import { stillWaits, waitsSince } from '#lib/core/second-person.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { Loosened } from '../rules/loosenings.ts'
-import type { LooseningInput, LoosenedFact } from '../schema/loosenings.ts'
+import { columnOf, type GuardingSettings, textOf, valueOf } from '../rules/loosened-settings.ts'
+import { isSetting, type LooseningInput, type LoosenedFact, type LoosenedSetting } from '../schema/loosenings.ts'
 import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
 import { setToolClass, strictestClass } from './tool-class.ts'
 
@@ -48,7 +49,7 @@ export async function replaceLoosenings(tx: Tx, ctx: Ctx, server: LockedServer, 
 }
 
 /**
- * Lets a lower fact count that somebody else has proposed: a class of a tool, an environment, a sensitivity, or a kind of data less. Needs `servers:manage`; throws `not_found`,
+ * Lets a lower fact count that somebody else has proposed: a class of a tool, an environment, a sensitivity, a kind of data less, or a looser guard or boundary. Needs `servers:manage`; throws `not_found`,
  * `forbidden` for who proposed it, `conflict` when it waits no more, or its tool or that fact of its server changed since. Of two at once one does.
  */
 export async function confirmLoosening(ctx: Ctx, input: LooseningInput): Promise<void> {
@@ -102,17 +103,34 @@ async function carryOut(tx: Tx, ctx: Ctx, server: LockedServer, row: Row): Promi
     await setToolClass(tx, ctx, server, { tool, ...classed, reason: row.reason ?? '' })
     return
   }
+  if (isSetting(what)) return await carryOutSetting(tx, ctx, server, { ...row, what })
   const asProposed = what === 'data_class' ? server.dataClasses.includes(row.before) : server[what] === row.before
-  if (!asProposed) {
-    const message = 'The server changed since it was proposed. Read what it is now, and propose it again.'
-    throw new DomainError('conflict', message, { rule: 'registry:server_changed' })
-  }
+  if (!asProposed) throw serverChanged()
   const [before, after] =
     what === 'data_class'
       ? [{ dataClasses: server.dataClasses }, { dataClasses: server.dataClasses.filter((kind) => kind !== row.before) }]
       : [{ [what]: row.before }, { [what]: row.after }]
   await tx.mcpServer.update({ where: { id: server.id }, data: { ...after, updatedAt: ctx.now } })
   recordAudit(tx, ctx, { event: 'server.updated', ...subjectOf(server), detail: { before, after } })
+}
+
+async function carryOutSetting(
+  tx: Tx,
+  ctx: Ctx,
+  server: LockedServer,
+  { what, ...row }: Omit<Row, 'what'> & { what: LoosenedSetting },
+): Promise<void> {
+  const column = columnOf(what)
+  const before = { [column]: server[column] }
+  if (textOf((server as GuardingSettings)[column]) !== row.before) throw serverChanged()
+  const after = { [column]: valueOf(what, row.after ?? '') }
+  await tx.mcpServer.update({ where: { id: server.id }, data: { ...after, updatedAt: ctx.now } })
+  recordAudit(tx, ctx, { event: 'server.updated', ...subjectOf(server), detail: { before, after } })
+}
+
+function serverChanged(): DomainError {
+  const message = 'The server changed since it was proposed. Read what it is now, and propose it again.'
+  return new DomainError('conflict', message, { rule: 'registry:server_changed' })
 }
 
 /** Locks the server, then reads what was proposed of it: the order everybody keeps. */

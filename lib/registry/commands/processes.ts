@@ -2,6 +2,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { RecordStdioProcessInput, SetServerBoundaryInput } from '../schema/processes.ts'
+import { holdBackSettings } from './loosened-settings.ts'
 import { lockServer, subjectOf } from './server-lock.ts'
 
 /**
@@ -40,20 +41,25 @@ export async function forgetStdioProcesses(ctx: Ctx, { instance }: { instance: s
   })
 }
 
-/** Says who may share a process of a server over stdio with whom. Needs `servers:manage`; throws `not_found`, and `invalid` for another transport. */
-export async function setServerBoundary(ctx: Ctx, input: SetServerBoundaryInput): Promise<void> {
+/**
+ * Says who may share a process of a server over stdio with whom. A process that more may share is proposed only, and is theirs from when somebody else has confirmed it (`waits`). Needs
+ * `servers:manage`; throws `not_found`, and `invalid` for another transport.
+ */
+export async function setServerBoundary(ctx: Ctx, input: SetServerBoundaryInput): Promise<{ waits: boolean }> {
   authorize(ctx, 'servers:manage')
-  await inTx(ctx, async (tx, ctx) => {
+  return await inTx(ctx, async (tx, ctx) => {
     const server = await lockServer(tx, input.serverId)
     if (server.transport !== 'stdio') {
       const message = `${server.name} is not a server over stdio: the platform runs no process of it.`
       throw new DomainError('invalid', message, { field: 'boundary', rule: 'registry:no_process' })
     }
-    const { boundary } = input
-    const { id } = server
-    const before = await tx.mcpServer.findUniqueOrThrow({ where: { id }, select: { boundary: true } })
-    if (before.boundary === boundary) return
-    await tx.mcpServer.update({ where: { id }, data: { boundary, updatedAt: ctx.now } })
+    const { serverId, boundary: wanted } = input
+    const { settings, waits } = await holdBackSettings(tx, ctx, { serverId, wanted: { boundary: wanted } })
+    const { boundary = server.boundary } = settings
+    if (server.boundary === boundary) return { waits }
+    await tx.mcpServer.update({ where: { id: serverId }, data: { boundary, updatedAt: ctx.now } })
+    const before = { boundary: server.boundary }
     recordAudit(tx, ctx, { event: 'server.updated', ...subjectOf(server), detail: { before, after: { boundary } } })
+    return { waits }
   })
 }

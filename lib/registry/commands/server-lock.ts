@@ -20,6 +20,11 @@ export async function lockServer(tx: Tx, id: string) {
       dataClasses: true,
       status: true,
       approverId: true,
+      maskSecrets: true,
+      blockMarked: true,
+      resultBytesMax: true,
+      resultDepthMax: true,
+      boundary: true,
     },
   })
   if (!server) throw serverNotFound(id)

@@ -2,7 +2,7 @@ import { type Environment, environments, sensitivities, type Sensitivity } from 
 import type { LoosenedFact } from '../schema/loosenings.ts'
 
 type Facts = { environment: Environment; sensitivity: Sensitivity; dataClasses: readonly string[] }
-export type Loosened = { what: LoosenedFact; before: string; after: string | null }
+export type Loosened<What extends LoosenedFact = LoosenedFact> = { what: What; before: string; after: string | null }
 
 /** What of a change of a server loosens the facts that controls are chosen by, one by one: a lower environment, a lower sensitivity, a kind of data that is not named any more. */
 export function loosenedBy(before: Facts, after: Partial<Facts>): Loosened[] {

@@ -1,9 +1,18 @@
 import { z } from 'zod'
+import { assertNever } from '#lib/core/errors.ts'
 import type { PersonRef } from '../schema.ts'
 
-/** The facts by which controls are chosen, and of which a lower one waits for a second person. */
-export const loosenedFacts = ['environment', 'sensitivity', 'data_class', 'tool_class'] as const
+/** The settings of a server that guard what it answers or keep its processes apart, and of which a looser one waits for a second person. */
+export const loosenedSettings = ['mask_secrets', 'block_marked', 'result_bytes', 'result_depth', 'boundary'] as const
+export type LoosenedSetting = (typeof loosenedSettings)[number]
+
+/** And the facts by which controls are chosen, of which a lower one does. */
+export const loosenedFacts = ['environment', 'sensitivity', 'data_class', 'tool_class', ...loosenedSettings] as const
 export type LoosenedFact = (typeof loosenedFacts)[number]
+
+export function isSetting(what: LoosenedFact): what is LoosenedSetting {
+  return loosenedSettings.some((each) => each === what)
+}
 
 export const looseningInput = z.strictObject({ looseningId: z.uuid() })
 export type LooseningInput = z.infer<typeof looseningInput>
@@ -25,14 +34,48 @@ export type LooseningView = {
   until: string
 }
 
+type Change = Pick<LooseningView, 'tool' | 'what' | 'before' | 'after'>
+
 /** In words: what would be of what, for lists and buttons. */
-export function looseningText({
-  tool,
-  what,
-  before,
-  after,
-}: Pick<LooseningView, 'tool' | 'what' | 'before' | 'after'>): string {
-  if (what === 'data_class') return `no ${before.replaceAll('_', ' ')} data`
-  if (what === 'tool_class') return `${tool ?? 'a tool'} is ${after} instead of ${before}`
-  return `${what} ${after} instead of ${before}`
+export function looseningText({ tool, what, before, after }: Change): string {
+  switch (what) {
+    case 'data_class':
+      return `no ${before.replaceAll('_', ' ')} data`
+    case 'tool_class':
+      return `${tool ?? 'a tool'} is ${after} instead of ${before}`
+    case 'mask_secrets':
+      return 'secrets in its results are not masked'
+    case 'block_marked':
+      return 'marked answers are passed on'
+    case 'result_bytes':
+      return `results of ${sizeText(after, 'bytes')} instead of ${sizeText(before, 'bytes')}`
+    case 'result_depth':
+      return `results of ${sizeText(after, 'levels')} instead of ${sizeText(before, 'levels')}`
+    case 'boundary':
+      return `a process for each ${after} instead of each ${before}`
+    case 'environment':
+    case 'sensitivity':
+      return `${what} ${after} instead of ${before}`
+    default:
+      return assertNever(what)
+  }
 }
+
+/** In words: what counts until somebody else confirms it. */
+export function countingText({ what, before }: Pick<Change, 'what' | 'before'>): string {
+  if (what === 'mask_secrets') return 'secrets are masked'
+  if (what === 'block_marked') return 'marked answers are refused'
+  if (what === 'result_bytes') return `${sizeText(before, 'bytes')} count`
+  if (what === 'result_depth') return `${sizeText(before, 'levels')} count`
+  if (what === 'boundary') return `each ${before} has a process of its own`
+  return `${before.replaceAll('_', ' ')} counts`
+}
+
+function sizeText(text: string | null, unit: 'bytes' | 'levels'): string {
+  return text === null || text === unlimitedHere
+    ? `as many ${unit} as of any server`
+    : `${Number(text).toLocaleString('en')} ${unit}`
+}
+
+/** How a proposal says that a size has no limit of the server's own. */
+export const unlimitedHere = 'default'

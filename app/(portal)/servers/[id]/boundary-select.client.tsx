@@ -24,7 +24,13 @@ export function BoundarySelect({
   whyNot: string | null
 }) {
   const id = useId()
-  const { run, pending, failed } = useAction(setBoundary, () => toast.success('The processes are divided anew.'))
+  const { run, pending, failed } = useAction(setBoundary, ({ waits }) =>
+    toast.success(
+      waits
+        ? 'Proposed: processes stay divided as they are until somebody else confirms it.'
+        : 'The processes are divided anew.',
+    ),
+  )
   return (
     <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
       <label htmlFor={id} className="text-sm font-medium">

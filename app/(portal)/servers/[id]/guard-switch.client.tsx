@@ -22,7 +22,13 @@ export function GuardSwitch({
   on: boolean
   whyNot: string | null
 }) {
-  const { run, pending, failed } = useAction(setGuards, () => toast.success(`${label}: ${on ? 'off' : 'on'}.`))
+  const { run, pending, failed } = useAction(setGuards, ({ waits }) =>
+    toast.success(
+      waits
+        ? `${label}: off is proposed, and counts when somebody else confirms it.`
+        : `${label}: ${on ? 'off' : 'on'}.`,
+    ),
+  )
   return (
     <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
       <div className="min-w-0">

@@ -45,8 +45,12 @@ export function LimitsButton({
 }) {
   const [open, setOpen] = useState(false)
   const [draft, setDraft] = useState<Draft>({})
-  const { run, pending, failed, clear } = useAction(setLimits, () => {
-    toast.success('The limits are changed.')
+  const { run, pending, failed, clear } = useAction(setLimits, ({ waits }) => {
+    toast.success(
+      waits
+        ? 'Larger or deeper results are proposed: they count when somebody else confirms it.'
+        : 'The limits are changed.',
+    )
     setOpen(false)
   })
   const change = (next: boolean) => {
@@ -64,7 +68,7 @@ export function LimitsButton({
         open={open}
         onOpenChange={change}
         title="Limits of this server"
-        description="An empty field is as for any other server. Brokers follow within a second."
+        description="An empty field is as for any other server. Brokers follow within a second; a larger or deeper result waits for a second person."
       >
         <form
           className="grid gap-4"

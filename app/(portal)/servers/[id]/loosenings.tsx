@@ -2,7 +2,7 @@ import { plural } from '#components/ui/count.ts'
 import { ConfirmButton } from '#components/ui/confirm-button.client.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { Time } from '#components/ui/time.client.tsx'
-import { looseningText, type LooseningView } from '#lib/registry/schema/loosenings.ts'
+import { countingText, isSetting, looseningText, type LooseningView } from '#lib/registry/schema/loosenings.ts'
 import { confirmLoosening, withdrawLoosening } from './actions.ts'
 
 /** What would loosen controls and waits for a second person, who confirms it here. */
@@ -29,8 +29,8 @@ export function Loosenings({
               <span className="font-medium">{capital(looseningText(one))}</span>
               {one.reason && `: ${one.reason}`}
               <span className="block text-[13px] text-muted-foreground">
-                {one.proposedBy.name}, <Time value={one.proposedAt} />. Meanwhile {one.before.replaceAll('_', ' ')}{' '}
-                counts; the proposal lapses <Time value={one.until} />.
+                {one.proposedBy.name}, <Time value={one.proposedAt} />. Meanwhile {countingText(one)}; the proposal
+                lapses <Time value={one.until} />.
               </span>
             </span>
             <span className="flex gap-2">
@@ -38,7 +38,11 @@ export function Loosenings({
                 label="Confirm"
                 object={looseningText(one)}
                 title={`Let count: ${looseningText(one)}`}
-                description="Approval rules, hold rules and policies choose by it from then on; brokers follow within a second."
+                description={
+                  isSetting(one.what)
+                    ? 'It guards less from then on; brokers and sandboxes follow within a second.'
+                    : 'Approval rules, hold rules and policies choose by it from then on; brokers follow within a second.'
+                }
                 confirm="Let it count"
                 action={confirmLoosening}
                 input={{ looseningId: one.id }}

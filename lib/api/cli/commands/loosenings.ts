@@ -11,7 +11,7 @@ export const secondPerson =
 export function addLooseningVerbs(servers: Command, setup: Setup): void {
   addVerb(servers, setup, {
     name: 'loosenings',
-    says: 'List what would loosen the facts of servers and tools and waits for a second person.',
+    says: 'List what would loosen the facts, guards or boundaries of servers and tools and waits for a second person.',
     run: async (cli) => {
       const list = await (await cli.client()).all(routes.servers.listLoosenings, {})
       const lines = list.items.map(
@@ -23,7 +23,7 @@ export function addLooseningVerbs(servers: Command, setup: Setup): void {
   })
   addVerb(servers, setup, {
     name: 'confirm <loosening>',
-    says: 'Let a lower fact of a server or tool count that somebody else has proposed.',
+    says: 'Let a lower fact of a server or tool, or a looser guard or boundary, count that somebody else has proposed.',
     run: async (cli, { args: [id = ''] }) => {
       await (await cli.client()).call(routes.servers.confirmLoosening, { params: { id } })
       cli.show({ id }, () => 'It counts now.')

@@ -11,6 +11,8 @@ import { ownLimits } from './numbers.ts'
 
 const limitNames = ['callsPerSecond', 'callDeadlineSeconds', 'resultBytesMax', 'resultDepthMax'] as const
 
+const lessWaits = ' What guards less is proposed: it counts when somebody else confirms it (servers loosenings).'
+
 type Guards = { maskSecrets?: string; blockMarked?: string }
 type Credential = { kind: string; headerName?: string; team?: string; reason?: string; expires?: string }
 
@@ -18,7 +20,7 @@ type Credential = { kind: string; headerName?: string; team?: string; reason?: s
 export function addServerSettingVerbs(servers: Command, setup: Setup): void {
   addVerb<Guards>(servers, setup, {
     name: 'guards <id>',
-    says: 'Show or change what the broker does with the results of a server.',
+    says: `Show or change what the broker does with the results of a server.${lessWaits}`,
     options: (command) =>
       command
         .addOption(choice('--mask-secrets <on|off>', 'secrets in results are masked', ['on', 'off']))
@@ -34,12 +36,16 @@ export function addServerSettingVerbs(servers: Command, setup: Setup): void {
         ? await client.call(routes.servers.setGuards, { params: { id }, body })
         : await client.call(routes.servers.showGuards, { params: { id } })
       const word = (on: boolean) => (on ? 'on' : 'off')
-      cli.show(guards, () => `mask secrets: ${word(guards.maskSecrets)}\nblock marked: ${word(guards.blockMarked)}`)
+      cli.show(
+        guards,
+        () =>
+          `mask secrets: ${word(guards.maskSecrets)}\nblock marked: ${word(guards.blockMarked)}${waitingText(guards)}`,
+      )
     },
   })
   addVerb<Record<keyof ServerLimits, string | undefined>>(servers, setup, {
     name: 'limits <id>',
-    says: 'Show or set how much the broker asks of an MCP server and takes from it; "default" is as of any other.',
+    says: `Show or set how much the broker asks of an MCP server and takes from it; "default" is as of any other.${lessWaits}`,
     examples: ['wheelhouse servers limits erp --calls-per-second 20 --call-deadline-seconds 120'],
     options: (command) =>
       command
@@ -54,18 +60,26 @@ export function addServerSettingVerbs(servers: Command, setup: Setup): void {
         Object.keys(body).length === 0
           ? await client.call(routes.servers.showGuards, { params: { id } })
           : await client.call(routes.servers.setGuards, { params: { id }, body })
-      cli.show(guards, () => limitNames.map((name) => `${name}  ${guards[name] ?? 'default'}`).join('\n'))
+      cli.show(
+        guards,
+        () => limitNames.map((name) => `${name}  ${guards[name] ?? 'default'}`).join('\n') + waitingText(guards),
+      )
     },
   })
   addCallPriceVerbs(servers, setup)
   addVerb(servers, setup, {
     name: 'boundary <id> <boundary>',
-    says: `Say how the processes of a server over stdio are divided: ${processBoundaries.join(', ')}.`,
+    says: `Say how the processes of a server over stdio are divided: ${processBoundaries.join(', ')}.${lessWaits}`,
     run: async (cli, { args: [id = '', wanted = ''] }) => {
       const boundary = processBoundaries.find((candidate) => candidate === wanted)
       if (!boundary) throw new UsageError(`Use one of: ${processBoundaries.join(', ')}.`)
-      await (await cli.client()).call(routes.servers.setBoundary, { params: { id }, body: { boundary } })
-      cli.show({ id, boundary }, () => `${plain(id)} has a process of its own for each ${boundary}.`)
+      const client = await cli.client()
+      const { waits } = await client.call(routes.servers.setBoundary, { params: { id }, body: { boundary } })
+      cli.show({ id, boundary, waits }, () =>
+        waits
+          ? `It is proposed that ${plain(id)} has a process of its own for each ${boundary}: it counts when somebody else confirms it.`
+          : `${plain(id)} has a process of its own for each ${boundary}.`,
+      )
     },
   })
   addVerb(servers, setup, {
@@ -130,4 +144,9 @@ For basic it is user:password. Certificates and OAuth clients are set on the pag
       cli.show({ id, removed: true }, () => `The credential of ${plain(id)} is gone.`)
     },
   })
+}
+
+function waitingText(guards: object): string {
+  const waits = 'waits' in guards && guards.waits === true
+  return waits ? '\nWhat guards less is proposed: it counts when somebody else confirms it (servers loosenings).' : ''
 }
