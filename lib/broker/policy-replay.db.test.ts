@@ -105,10 +105,9 @@ async function enforced(db: Db, world: World, policies: string[]) {
 
 async function agentWith(
   db: Db,
-  { tier, run = {} }: { tier: 'low' | 'medium' | 'high'; run?: { simulated?: boolean; trigger?: 'schedule' } },
+  facts: { tier: 'low' | 'medium' | 'high'; run?: { simulated?: boolean; trigger?: 'schedule' } },
 ): Promise<TestAgent> {
-  const agent = await makeAgent(db, { tier })
-  await db.run.update({ where: { id: agent.runId }, data: run })
+  const agent = await makeAgent(db, facts)
   await makeGrant(db, { agentId: agent.agentId, serverId: 'modern', class: 'destructive' })
   return agent
 }

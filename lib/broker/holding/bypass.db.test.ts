@@ -27,9 +27,9 @@ dbTest(
     const ruleFor = (more: object) =>
       createHoldRule(ctxFor(db, security), createHoldRuleInput.parse({ ...held, ...more }))
     const { ruleId } = await ruleFor({ title: 'Changes wait' })
-    const startedById = (await makePerson(db)).id
-    const { agentId, ...rest } = await makeAgent(db, { startedById })
-    const own = await makeAgent(db, { startedById })
+    const run = { requestedById: (await makePerson(db)).id }
+    const { agentId, ...rest } = await makeAgent(db, { run })
+    const own = await makeAgent(db, { run })
     for (const id of [agentId, own.agentId]) {
       await makeGrant(db, { agentId: id, serverId: 'modern', class: 'destructive', via: 'break_glass' })
     }

@@ -21,11 +21,11 @@ dbTest('one person does not let through alone what they are behind', async ({ db
   const third = await makePerson(db, { roles: ['security'] })
   const ruleInput = { title: 'Changes wait', class: 'write', deciderRoles: ['security', 'on_call'] }
   const { ruleId } = await createHoldRule(ctxFor(db, other), createHoldRuleInput.parse(ruleInput))
-  const agent = await makeAgent(db, { startedById: one.id })
+  const agent = await makeAgent(db, { run: { requestedById: one.id } })
   const { agentId } = agent
   await makeGrant(db, { agentId, serverId: 'modern', class: 'write' })
-  const runBy = async (startedById: string | null) =>
-    await sessionToken(db, world.broker.url, { ...agent, runId: await makeRun(db, agentId, startedById) })
+  const runBy = async (requestedById: string | null) =>
+    await sessionToken(db, world.broker.url, { ...agent, runId: await makeRun(db, agentId, { requestedById }) })
   const issuedBy = async (person: typeof one, drivenBy?: { personId: string | null }) => {
     const { clientId } = await issueAgentCredential(ctxFor(db, person), { agentId })
     const issuer = createTokenIssuer({ url: portalUrl, brokerUrl: world.broker.url, secretBox })

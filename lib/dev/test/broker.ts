@@ -125,7 +125,7 @@ export type TestAgent = { agentId: string; teamId: string; runId: string }
 /** An active agent of its own team with an open run of version 1. */
 export async function makeAgent(
   db: Db,
-  options: { tier?: 'low' | 'medium' | 'high'; startedById?: string } = {},
+  options: { tier?: 'low' | 'medium' | 'high'; run?: RunFacts } = {},
 ): Promise<TestAgent> {
   const id = randomUUID().slice(0, 8)
   const teamId = `team-${id}`
@@ -144,12 +144,15 @@ export async function makeAgent(
       currentVersion: 1,
     },
   })
-  return { agentId, teamId, runId: await makeRun(db, agentId, options.startedById) }
+  return { agentId, teamId, runId: await makeRun(db, agentId, options.run) }
 }
 
-export async function makeRun(db: Db, agentId: string, requestedById: string | null = null): Promise<string> {
+/** What brokers read once, for it never changes while a run is open. */
+type RunFacts = { simulated?: boolean; trigger?: 'manual' | 'schedule'; requestedById?: string | null }
+
+export async function makeRun(db: Db, agentId: string, facts: RunFacts = {}): Promise<string> {
   const run = await db.run.create({
-    data: { agentId, agentVersion: 1, trigger: 'manual', state: 'running', input: '', simulated: false, requestedById },
+    data: { agentId, agentVersion: 1, trigger: 'manual', state: 'running', input: '', simulated: false, ...facts },
   })
   return run.id
 }
