@@ -6,10 +6,10 @@ import { freePorts } from './ports.ts'
 import { root } from './source-files.ts'
 
 /**
- * Runs `use` beside a Wheelhouse of its own: a new data folder, free ports, demo data. `env` is the environment that it runs in (`WHEELHOUSE_URL`: its portal). It is stopped and its folder removed afterwards
+ * Runs `work` beside a Wheelhouse of its own: a new data folder, free ports, demo data. `env` is the environment that it runs in (`WHEELHOUSE_URL`: its portal). It is stopped and its folder removed afterwards
  * (`WHEELHOUSE_KEEP` keeps the folder). Throws with the end of its output if it does not start.
  */
-export async function withOwnProduct<Result>(use: (env: NodeJS.ProcessEnv) => Promise<Result>): Promise<Result> {
+export async function withOwnProduct<Result>(work: (env: NodeJS.ProcessEnv) => Promise<Result>): Promise<Result> {
   const home = await mkdtemp(join(tmpdir(), 'wheelhouse-own-'))
   await chmod(home, 0o755)
   const env = { ...process.env, ...(await ownEnvironment(home)) }
@@ -21,7 +21,7 @@ export async function withOwnProduct<Result>(use: (env: NodeJS.ProcessEnv) => Pr
   const ended = new Promise<void>((resolve) => product.once('close', () => resolve()))
   try {
     await untilReady(product)
-    return await use(env)
+    return await work(env)
   } finally {
     product.kill('SIGTERM')
     await ended
