@@ -64,7 +64,7 @@ const columns: readonly Column<BreakGlassView>[] = [
   {
     id: 'agent',
     header: 'Agent',
-    className: 'max-w-60 min-w-40 md:max-w-md',
+    className: 'max-w-60 min-w-40 md:max-w-xs',
     cell: ({ agent, inForce }) => (
       <>
         <Link href={paths.agent(agent.id, 'scopes')} className="font-medium text-accent hover:underline">
@@ -89,7 +89,7 @@ const columns: readonly Column<BreakGlassView>[] = [
       <ScopeBadge serverId={server.id} toolClass={toolClass} toolName={toolName} environment={server.environment} />
     ),
   },
-  { id: 'reason', header: 'Reason', className: 'max-w-60 min-w-56 md:max-w-md', cell: ({ reason }) => reason },
+  { id: 'reason', header: 'Reason', className: 'max-w-60 min-w-56 md:max-w-xs', cell: ({ reason }) => reason },
   {
     id: 'taken',
     header: 'Taken',
