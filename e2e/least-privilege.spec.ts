@@ -92,6 +92,8 @@ test('a condition that every call met is proposed, what it denies is seen before
   await expect(dialog).toContainText('under the conditions that are named')
   await dialog.getByLabel('Reason').fill('Its calls never left them.')
   await dialog.getByRole('button', { name: 'Narrow', exact: true }).click()
+  // While a dialog is open nothing behind it has a role: that it is gone says nothing yet.
+  await expect(dialog).toBeHidden()
   await expect(row).toHaveCount(0)
   await page.goto('/agents/invoice-reconciler-cloud/scopes')
   await expect(page.getByRole('table', { name: /^Scopes of/ })).toContainText('/currency is "EUR"')

@@ -127,6 +127,8 @@ test('somebody names who stands in and ends it; who stands in decides under thei
   await expectAccessible(page)
   await row.getByRole('button', { name: /^End/ }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'End it' }).click()
+  // While a dialog is open nothing behind it has a role: that it is gone says nothing yet.
+  await expect(page.getByRole('dialog')).toBeHidden()
   await expect(row).toHaveCount(0)
 
   await askFor(page, 'release-notes-billing')

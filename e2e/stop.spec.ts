@@ -38,6 +38,8 @@ test('on-call stops an agent from a phone in two steps; every page says so until
     .getByRole('dialog')
     .getByRole('button', { name: /^Resume|^Release/ })
     .click()
+  // While a dialog is open nothing behind it has a role: that it is gone says nothing yet.
+  await expect(page.getByRole('dialog')).toBeHidden()
   await expect(banner).toHaveCount(0)
 })
 

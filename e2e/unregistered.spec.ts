@@ -31,6 +31,8 @@ test('what an inventory reports is shown beside the catalog, dismissed with a re
   await expectAccessible(page)
   await page.getByRole('dialog').getByLabel('Reason').fill('A trial in the lab.')
   await page.getByRole('dialog').getByRole('button', { name: 'Dismiss finding' }).click()
+  // While a dialog is open nothing behind it has a role: that it is gone says nothing yet.
+  await expect(page.getByRole('dialog')).toBeHidden()
   await expect(trial).toHaveCount(0)
   await page.getByLabel('State').selectOption('dismissed')
   await page.getByRole('button', { name: 'Apply' }).click()

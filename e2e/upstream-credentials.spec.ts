@@ -37,6 +37,8 @@ test('security sets a team’s own credential, sees all of it but the secret, an
   await row.getByRole('button', { name: 'Remove' }).click()
   await page.getByRole('dialog').getByLabel('Reason (required)').fill('The account is closed.')
   await page.getByRole('dialog').getByRole('button', { name: 'Remove credential' }).click()
+  // While a dialog is open nothing behind it has a role: that it is gone says nothing yet.
+  await expect(page.getByRole('dialog')).toBeHidden()
   await expect(row).toHaveCount(0)
 })
 
