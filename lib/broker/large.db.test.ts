@@ -12,12 +12,19 @@ import { startBrokerProcess } from '#lib/dev/test/broker-process.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { mergedAddress } from './merged-addresses.ts'
 
 const megabyte = 1024 * 1024
 const line = 'the quick brown fox jumps over the lazy dog, again and again and again. '
 
 type Shape = 'json' | 'events'
-type Asked = { shape: Shape; megabytes: number; end?: 'cut' | 'other_id' | 'too_deep' | 'asks'; say?: string }
+type Asked = {
+  what?: 'resource'
+  shape: Shape
+  megabytes: number
+  end?: 'cut' | 'other_id' | 'too_deep' | 'asks'
+  say?: string
+}
 
 /** A server whose tool `large` answers with as many megabytes as it is asked for, written while they are made. */
 async function startLargeServer() {
@@ -31,7 +38,8 @@ async function startLargeServer() {
     }),
   )
   const http = createServer((request, response) => {
-    if (request.headers['mcp-method'] === 'tools/call') void answerLarge(request, response)
+    const { 'mcp-method': method } = request.headers
+    if (method === 'tools/call' || method === 'resources/read') void answerLarge(request, response)
     else void handle(request, response)
   })
   return { http, url: `${await listening(http)}/mcp` }
@@ -40,17 +48,18 @@ async function startLargeServer() {
 async function answerLarge(request: IncomingMessage, response: ServerResponse): Promise<void> {
   let body = ''
   for await (const chunk of request) body += String(chunk)
-  const { id, params } = JSON.parse(body) as { id: number; params: { arguments: Asked } }
-  const { shape, megabytes, end, say = '' } = params.arguments
+  const { id, params } = JSON.parse(body) as { id: number; params: { arguments?: Asked; uri: string } }
+  const { what, shape, megabytes, end, say = '' } = params.arguments ?? askedAt(params.uri)
   const asEvents = shape === 'events'
   response.writeHead(200, { 'content-type': asEvents ? 'text/event-stream' : 'application/json' })
   const write = async (text: string) => {
     if (!response.write(text)) await writable(response)
   }
   const replyId = end === 'other_id' ? id + 1 : id
-  await write(
-    `${asEvents ? 'event: message\ndata: ' : ''}{"result":{"resultType":"complete","content":[{"type":"text","text":"${say}`,
-  )
+  const begins = what
+    ? `"ttlMs":900000,"cacheScope":"public","contents":[{"uri":"${params.uri}","text":"${say}`
+    : `"content":[{"type":"text","text":"${say}`
+  await write(`${asEvents ? 'event: message\ndata: ' : ''}{"result":{"resultType":"complete",${begins}`)
   const block = line.repeat(1000)
   for (let sent = 0; sent < megabytes * megabyte && !response.destroyed; sent += block.length) await write(block)
   if (end === 'cut') return void response.destroy()
@@ -58,6 +67,15 @@ async function answerLarge(request: IncomingMessage, response: ServerResponse): 
   const tail = end === 'too_deep' || end === 'asks' ? tails[end] : ''
   await write(`${say}"}]${tail}},"jsonrpc":"2.0","id":${replyId}}${asEvents ? '\n\n' : ''}`)
   response.end()
+}
+
+/** An address says by itself what is asked for. */
+function addressOf(asked: Asked): string {
+  return `large:${encodeURIComponent(JSON.stringify(asked))}`
+}
+
+function askedAt(uri: string): Asked {
+  return JSON.parse(decodeURIComponent(uri.slice('large:'.length))) as Asked
 }
 
 async function writable(response: ServerResponse): Promise<void> {
@@ -104,26 +122,29 @@ type Read = { status: number; type: string; bytes: number; digest: string; head:
 async function read(
   { broker, token }: { broker: { url: string }; token: string },
   asked: Asked,
-  options: { serverId?: string; accept?: string; onChunk?: () => Promise<void> } = {},
+  options: { serverId?: string | null; accept?: string; onChunk?: () => Promise<void> } = {},
 ): Promise<Read> {
   const envelope = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
     'io.modelcontextprotocol/clientCapabilities': {},
   }
-  const params = { name: 'large', arguments: asked, _meta: envelope }
-  const call = httpRequest(`${broker.url}/mcp/${options.serverId ?? 'large'}`, {
+  const { serverId = 'large' } = options
+  const uri = serverId === null ? mergedAddress('large', addressOf(asked)) : addressOf(asked)
+  const named = asked.what ? { uri } : { name: 'large', arguments: asked }
+  const method = asked.what ? 'resources/read' : 'tools/call'
+  const call = httpRequest(`${broker.url}/mcp${serverId === null ? '' : `/${serverId}`}`, {
     method: 'POST',
     headers: {
       authorization: `Bearer ${token}`,
       'content-type': 'application/json',
       accept: options.accept ?? 'application/json, text/event-stream',
       'mcp-protocol-version': '2026-07-28',
-      'mcp-method': 'tools/call',
-      'mcp-name': 'large',
+      'mcp-method': method,
+      'mcp-name': asked.what ? uri : 'large',
     },
   })
-  call.end(JSON.stringify({ jsonrpc: '2.0', id: 'mine', method: 'tools/call', params }))
+  call.end(JSON.stringify({ jsonrpc: '2.0', id: 'mine', method, params: { ...named, _meta: envelope } }))
   const [response] = (await once(call, 'response')) as [IncomingMessage]
   const hash = createHash('sha256')
   let [bytes, head, tail] = [0, '', '']
@@ -167,6 +188,44 @@ test.for(['json', 'events'] as const)(
     expect((rows[0]!.detail as { bytes: number }).bytes).toBeGreaterThan(100 * megabyte)
   },
 )
+
+test.for([
+  ['json', 'large'],
+  ['events', null],
+] as const)(
+  'a resource of 100 MB as %s passes whole as well, at the address it was asked for, kept by nobody longer than the broker says',
+  { timeout: 120_000 },
+  async ([shape, serverId], { db, world }) => {
+    const asked = { what: 'resource', shape, megabytes: 100 } as const
+    const ask = () => measure(() => read(world, asked, { serverId }), world.broker.pid)
+    const { answer, most } = await ask()
+    expect(answer).toMatchObject({ status: 200, whole: true })
+    expect(answer.bytes).toBeGreaterThan(100 * megabyte)
+    const own = addressOf(asked)
+    const uri = serverId === null ? mergedAddress('large', own) : own
+    const begins = `{"jsonrpc":"2.0","id":"mine","result":{"resultType":"complete","contents":[{"uri":${JSON.stringify(uri)},"text":"`
+    expect(answer.head).toContain(begins.slice(0, 200))
+    expect(answer.tail).toMatch(/again and again\. "\}\],"ttlMs":300000,"cacheScope":"private"\}\}$/)
+    let least = most
+    for (let times = 0; times < 2 && least - world.resident > 32; times += 1) {
+      least = Math.min(least, (await ask()).most)
+    }
+    expect(least - world.resident).toBeLessThanOrEqual(32)
+    const rows = await db.auditEvent.findMany({ where: { agentId: world.agentId }, orderBy: { seq: 'desc' }, take: 2 })
+    expect(rows.map(({ event, tool, detail }) => [event, tool, (detail as { outcome: string }).outcome])).toEqual([
+      ['mcp.result_passed', 'resources/read', 'ok'],
+      ['mcp.call_allowed', 'resources/read', 'streamed'],
+    ])
+  },
+)
+
+test('secrets in a large resource are masked as they are in a result', async ({ world }) => {
+  const key = `ghp_${'a1B2c3D4e5F6'.repeat(3)}`
+  const answer = await read(world, { what: 'resource', shape: 'json', megabytes: 2, say: `token ${key} ` })
+  expect(answer.whole).toBe(true)
+  expect(answer.head + answer.tail).not.toContain(key)
+  expect(answer.tail).toContain('[masked: github_token]')
+})
 
 test('secrets in a large result are masked on its way, and counted', async ({ db, world }) => {
   const key = `ghp_${'a1B2c3D4e5F6'.repeat(3)}`

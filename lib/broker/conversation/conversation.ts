@@ -47,8 +47,8 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
   const { talk } = request
   const { session } = talk
   const { signal } = running
-  // What is judged before it is passed on has to be there as a whole; what is not a tool's is small, or changed on its way.
-  const streams = !server.blockMarked && !tool.isMethod
+  // What is judged before it is passed on has to be there as a whole; what is neither a tool's nor a resource is small, or changed as a whole.
+  const streams = !server.blockMarked && (!tool.isMethod || tool.name === 'resources/read')
   const connection = parts.upstreams.connectionTo(server, processCaller(agent))
   const hold = (bytes: number): boolean => running.hold(bytes, parts.limits.heldBytesMax)
   const limits = limitsFor(parts.limits, turn)

@@ -7,6 +7,7 @@ import { UpstreamFailure } from '../upstream/failure.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import type { Answer, StreamedBody } from '../wire.ts'
 import type { LargeReply } from './large-reply.ts'
+import { membersFor } from './resource-members.ts'
 import { StreamGuard } from './stream-guard.ts'
 
 type Passing = {
@@ -37,6 +38,7 @@ async function passed(
     const taken = text === '' ? undefined : write(text)
     if (taken) await untilAborted(taken, signal)
   }
+  const members = membersFor(request, server.id)
   const guard = new StreamGuard({ mask: server.maskSecrets, redact: large.redact })
   const end = (outcome: 'ok' | 'tool_error' | 'aborted' | 'upstream_error', reason: string | null): AuditRow => {
     const { bytes } = large
@@ -48,7 +50,7 @@ async function passed(
     await say(`{"jsonrpc":"2.0","id":${JSON.stringify(request.id)},"result":`)
     let begins = request.era === 'modern' && large.isLegacy
     for await (const bytes of large.result()) {
-      let text = guard.push(bytes)
+      let text = guard.push(members?.push(bytes) ?? bytes)
       if (begins && text !== '') {
         // From 2026-07-28 on a result names its type; a later member of that name would win.
         text = text.replace('{', '{"resultType":"complete",')
