@@ -1,5 +1,5 @@
-import type { TrialTerms } from '#lib/audit/event-details.ts'
 import { plural } from '#lib/core/count.ts'
+import type { TrialTerms } from '#lib/guardrails/schema/policy-trial.ts'
 import { type LoosenedFact, looseningText } from '#lib/registry/schema/loosenings.ts'
 import { loosening, ruleAsks, ruleChanged, type Tellers } from './phrases.ts'
 
