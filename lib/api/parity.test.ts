@@ -89,6 +89,7 @@ const actions: Record<string, string | Reason> = {
   'app/(portal)/servers/[id]/actions.ts withdrawLoosening': 'servers.withdrawLoosening',
   'app/(portal)/servers/[id]/guards-actions.ts setGuards': 'servers.setGuards',
   'app/(portal)/servers/[id]/guards-actions.ts setLimits': 'servers.setGuards',
+  'app/(portal)/servers/[id]/price-actions.ts setPrice': 'servers.setPrice',
   'app/(portal)/servers/[id]/process-actions.ts setBoundary': 'servers.setBoundary',
   'app/(portal)/servers/new/actions.ts probe': 'servers.probeServer',
   'app/(portal)/servers/new/actions.ts readProbe': 'servers.showProbe',
@@ -123,6 +124,7 @@ const actions: Record<string, string | Reason> = {
 const queries: Record<string, string | Reason> = {
   agentMetrics: 'agents.metrics',
   agentRevision: { not: 'what an ETag says' },
+  serverRevision: { not: 'what an ETag says' },
   guardsRevision: { not: 'what an ETag says' },
   agentRows: 'agents.csv',
   agentTimeline: 'agents.timeline',

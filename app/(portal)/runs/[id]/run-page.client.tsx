@@ -19,6 +19,7 @@ import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { formatDuration } from '#components/ui/time.ts'
+import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
 import { explainRule } from '#lib/guardrails/rules/explain.ts'
 import { openRunStates, type RunEventView, type RunView } from '#lib/harness/schema.ts'
@@ -93,7 +94,11 @@ export function RunPage({ initial, stop, whyNotStop, whyNotResolve }: Props) {
       )}
       {isOpen && <HeldNotice runId={run.id} />}
       <dl className="mb-5 grid grid-cols-2 gap-3 sm:grid-cols-3 xl:grid-cols-6">
-        <Figure label="Cost" value={<Money micros={run.costMicros} />} note={run.model ?? 'no model yet'} />
+        <Figure
+          label="Cost"
+          value={<Money micros={run.costMicros} />}
+          note={`${run.model ?? 'no model yet'}${run.callCostMicros === '0' ? '' : `; calls of tools ${formatMicros(BigInt(run.callCostMicros))}`}`}
+        />
         <Figure
           label="Tokens"
           value={(run.tokens.input + run.tokens.output).toLocaleString('en')}

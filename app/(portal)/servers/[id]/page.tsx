@@ -39,6 +39,7 @@ import { Loosenings } from './loosenings.tsx'
 import { Health } from './health.tsx'
 import { GuardsCard } from './guards-card.tsx'
 import { AuthorizationOutcome, Credentials } from './credentials.tsx'
+import { PricesCard } from './prices-card.tsx'
 import { ProcessesCard } from './processes-card.tsx'
 import { TrafficCard } from './traffic-card.tsx'
 import { BulkApproval } from './bulk-approval.client.tsx'
@@ -139,6 +140,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
         <TrafficCard ctx={ctx} server={server} hours={hours} />
         <ProcessesCard ctx={ctx} serverId={server.id} />
         <GuardsCard ctx={ctx} serverId={server.id} />
+        <PricesCard ctx={ctx} serverId={server.id} />
         <Credentials
           server={server}
           teams={(await listTeams(ctx)).map(({ id, name }) => ({ id, name }))}

@@ -5,10 +5,12 @@ import { Card, Figure } from '#components/ui/card.tsx'
 import { formatCount } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
+import { Money } from '#components/ui/money.tsx'
 import { percent } from '#components/ui/percent.ts'
 import { RangeLinks } from '#components/ui/range-links.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
+import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
 import { serverTraffic } from '#lib/metrics/queries.ts'
 import type { ServerTraffic, TrafficPoint, TrafficSums } from '#lib/metrics/schema/traffic.ts'
@@ -37,7 +39,11 @@ export async function TrafficCard({ ctx, server: { id: serverId, demo }, hours }
       }
     >
       <dl className="mb-5 grid grid-cols-2 gap-3 md:grid-cols-4">
-        <Figure label="Calls" value={formatCount(totals.calls)} note={before} />
+        <Figure
+          label="Calls"
+          value={formatCount(totals.calls)}
+          note={totals.costMicros === '0' ? before : `${before}; they cost ${formatMicros(BigInt(totals.costMicros))}`}
+        />
         <Figure
           label="Errors"
           value={percent(errorRate(totals))}
@@ -105,6 +111,7 @@ const columns: readonly Column<ToolRow>[] = [
   { id: 'held', header: 'Held', numeric: true, wide: true, cell: ({ held }) => formatCount(held) },
   { id: 'p50', header: 'Median', numeric: true, wide: true, cell: ({ p50Ms }) => inMs(p50Ms) },
   { id: 'p95', header: '95 of 100', numeric: true, wide: true, cell: ({ p95Ms }) => inMs(p95Ms) },
+  { id: 'cost', header: 'Cost', numeric: true, wide: true, cell: ({ costMicros }) => <Money micros={costMicros} /> },
   { id: 'agents', header: 'Agents', numeric: true, cell: ({ agents }) => formatCount(agents) },
 ]
 

@@ -27,7 +27,8 @@ export default async function AgentCostPage({ params, searchParams }: Props) {
     <div className="grid gap-5">
       <div className="flex flex-wrap items-center justify-between gap-2">
         <p className="text-[13px] text-muted-foreground">
-          From {from} to {to} (UTC; the last day is unfinished). Model usage at list prices, measured.
+          From {from} to {to} (UTC; the last day is unfinished). Model usage at list prices and calls of tools at the
+          price each had, measured.
         </p>
         <RangeLinks
           ranges={ranges}
@@ -55,7 +56,11 @@ export default async function AgentCostPage({ params, searchParams }: Props) {
         <Figure
           label="Tool calls"
           value={formatCount(totals.toolCalls)}
-          note={`${formatCount(totals.deniedCalls)} denied`}
+          note={
+            totals.callCostMicros === '0'
+              ? `${formatCount(totals.deniedCalls)} denied`
+              : `${formatCount(totals.deniedCalls)} denied; calls cost ${formatMicros(BigInt(totals.callCostMicros))}`
+          }
         />
       </dl>
       <Card title="By day">

@@ -15,6 +15,7 @@ import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { Loosenings } from '../../loosenings.tsx'
+import { ToolPrice } from '../../prices-card.tsx'
 import { ToolControls } from '../../tool-controls.client.tsx'
 import { DefinitionDiff } from './definition-diff.tsx'
 
@@ -67,6 +68,9 @@ export default async function ToolPage({ params }: PageProps) {
               ) : (
                 <code className="break-all">{tool.approvedHash}</code>
               )}
+            </Fact>
+            <Fact label="A call costs">
+              <ToolPrice ctx={ctx} serverId={id} name={tool.name} />
             </Fact>
             <Fact label="Last seen">
               <Time value={tool.lastSeenAt} />
