@@ -69,7 +69,7 @@ export default async function ToolPage({ params }: PageProps) {
                 <code className="break-all">{tool.approvedHash}</code>
               )}
             </Fact>
-            <Fact label="A call costs">
+            <Fact label="Price">
               <ToolPrice ctx={ctx} serverId={id} name={tool.name} />
             </Fact>
             <Fact label="Last seen">
