@@ -336,6 +336,8 @@ export type AuditEvents = {
   'stop.acknowledged': { orderId: string; process: string; detail: Record<string, unknown> }
 }
 
+export type { CallCost }
+
 /** The step of deciding that refused, and the facts that mattered. */
 type ExplainedDenial = { step?: string | null; facts?: Record<string, string | number | boolean | null> }
 

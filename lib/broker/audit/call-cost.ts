@@ -1,4 +1,4 @@
-import type { CallCost } from '#lib/audit/call-details.ts'
+import type { CallCost } from '#lib/audit/events.ts'
 import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { CallOutcome } from './records.ts'

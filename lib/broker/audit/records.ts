@@ -1,6 +1,5 @@
 import { auditRow } from '#lib/audit/commands.ts'
-import type { CallCost } from '#lib/audit/call-details.ts'
-import type { AuditEvents, BypassedHold } from '#lib/audit/events.ts'
+import type { AuditEvents, BypassedHold, CallCost } from '#lib/audit/events.ts'
 import { anonymous, systemActor } from '#lib/auth/ctx.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { AgentFacts, Caller, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
