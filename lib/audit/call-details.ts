@@ -22,7 +22,7 @@ export type CallOutcome =
   | 'streamed'
 
 /** What a call of a tool with a price costs, in micro-dollars as text: the price of one call as it was then, and what is billed of it. Names as in FOCUS. */
-export type CallCost = { listUnitPriceMicros: string; billedCostMicros: string }
+type CallCost = { listUnitPriceMicros: string; billedCostMicros: string }
 
 /** With why a call that was made was told as a refusal, when it was, and what mattered. */
 export type EndOfCall = JudgedByPolicies &

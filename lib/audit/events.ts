@@ -336,8 +336,6 @@ export type AuditEvents = {
   'stop.acknowledged': { orderId: string; process: string; detail: Record<string, unknown> }
 }
 
-export type { CallCost } from './call-details.ts'
-
 /** The step of deciding that refused, and the facts that mattered. */
 type ExplainedDenial = { step?: string | null; facts?: Record<string, string | number | boolean | null> }
 

@@ -1,7 +1,6 @@
-import type { CallCost } from '#lib/audit/events.ts'
 import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
-import type { CallOutcome } from './records.ts'
+import type { CallCost, CallOutcome } from './records.ts'
 
 /**
  * What a call that ended costs, by the price it was decided with; null: its tool has none. A call that the server failed (it was not reached, it answered with an

@@ -1,5 +1,5 @@
 import { auditRow } from '#lib/audit/commands.ts'
-import type { AuditEvents, BypassedHold, CallCost } from '#lib/audit/events.ts'
+import type { AuditEvents, BypassedHold } from '#lib/audit/events.ts'
 import { anonymous, systemActor } from '#lib/auth/ctx.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { AgentFacts, Caller, ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
@@ -30,6 +30,9 @@ export type CallOutcome =
 
 /** A task as it is recorded: a digest of its id, which is as good as its result; and how many requests to the server it took, if more than one. */
 export type TaskRecord = { id: string; tool: string; status: string | null; requests?: number }
+
+/** What a call of a tool with a price costs. */
+export type CallCost = Required<Pick<AuditEvents['mcp.call_allowed'], 'listUnitPriceMicros' | 'billedCostMicros'>>
 
 /** What a call is recorded with, from its decision to its end. */
 export type CallRecord = {
