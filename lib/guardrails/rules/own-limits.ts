@@ -73,7 +73,10 @@ const keepers = {
   },
   server: {
     setBy: 'Whoever set this limit of the server',
-    changedBy: { roles: rolesWith('servers:manage'), how: 'Change the limits of the server on its page.' },
+    changedBy: {
+      roles: rolesWith('servers:manage'),
+      how: 'Change the limits of the server on its page; larger or deeper results take a second person.',
+    },
   },
 } as const satisfies Record<Exclude<LimitOwner, 'platform'>, Pick<Rule, 'setBy' | 'changedBy'>>
 
