@@ -123,6 +123,7 @@ const rows: Record<string, Row> = {
   enterpriseToken: part,
   personToken: part,
   workloadToken: part,
+  holdBackSettings: part,
   collectWebhookDeliveries: job,
   createSender: made,
   createWebhookDispatcher: made,
