@@ -41,7 +41,7 @@ export function BypassBanner({
               Not held now: {bypass.rule.title}
               {bypass.agent && ` (${bypass.agent.name})`}
             </strong>
-            <span className="min-w-0">
+            <span className="line-clamp-3 min-w-0">
               bypassed by {bypass.openedBy.name}, ends <Time value={bypass.expiresAt} />: {bypass.reason}
             </span>
             <Link href={paths.approvals('rules')} className="rounded-sm underline underline-offset-2">

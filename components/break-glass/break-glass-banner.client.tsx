@@ -26,7 +26,7 @@ export function BreakGlassBanner({ initial }: { initial: BreakGlassView[] | null
             <strong className="min-w-0 font-semibold">
               Break-glass: {glass.agent.name} may {glass.toolName ?? glass.class} on {glass.server.name}
             </strong>
-            <span className="min-w-0">
+            <span className="line-clamp-3 min-w-0">
               ends <Time value={glass.expiresAt} />, taken by {glass.openedBy.name}: {glass.reason}
             </span>
             <Link href={paths.breakGlass()} className="rounded-sm underline underline-offset-2">

@@ -31,7 +31,7 @@ export function IncidentBanner({ initial }: { initial: StopOrderView[] | null })
           <li key={stop.id} className="flex flex-wrap items-center gap-x-2">
             <OctagonX className="size-4 shrink-0" aria-hidden />
             <strong className="min-w-0 font-semibold">{stoppedWords(stop)}</strong>
-            <span className="min-w-0">
+            <span className="line-clamp-3 min-w-0">
               by {stop.orderedBy.name}, <Time value={stop.orderedAt} />: {stop.reason}
             </span>
             {stop.openRuns > 0 && (
