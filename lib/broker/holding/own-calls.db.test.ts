@@ -1,11 +1,12 @@
 import { expect } from 'vitest'
-import { signToken } from '#lib/auth/agent-token-issue.ts'
 import { createTokenIssuer, issueAgentCredential } from '#lib/auth/commands/agent-tokens.ts'
 import { makeAgent, makeRun, portalUrl, secretBox, sessionToken } from '#lib/dev/test/broker.ts'
 import { brokerWorld, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { askForToken, systemCtx } from '#lib/dev/test/tokens.ts'
+import { idJagClaims, startIssuer } from '#lib/dev/test/trusted-issuer.ts'
 import { createHoldRule, decideHeldCall, openHoldBypass } from '#lib/guardrails/commands.ts'
 import { createHoldRuleInput } from '#lib/guardrails/schema/held-calls.ts'
 import { openHoldBypassInput } from '#lib/guardrails/schema/hold-bypasses.ts'
@@ -26,17 +27,33 @@ dbTest('one person does not let through alone what they are behind', async ({ db
   await makeGrant(db, { agentId, serverId: 'modern', class: 'write' })
   const runBy = async (requestedById: string | null) =>
     await sessionToken(db, world.broker.url, { ...agent, runId: await makeRun(db, agentId, { requestedById }) })
-  const issuedBy = async (person: typeof one, drivenBy?: { personId: string | null }) => {
-    const { clientId } = await issueAgentCredential(ctxFor(db, person), { agentId })
-    const issuer = createTokenIssuer({ url: portalUrl, brokerUrl: world.broker.url, secretBox })
-    const claims = { agentId, version: 1, clientId, audiences: [issuer.audience], drivenBy }
-    return (await signToken(ctxFor(db, person), issuer, claims)).token
+  const idp = await startIssuer()
+  onTestFinished(() => idp.stop())
+  await db.person.update({ where: { id: one.id }, data: { subject: `${idp.url}|one` } })
+  const agents = ['one', 'a stranger'].map((subject) => ({ agent: agentId, subject }))
+  const issuer = createTokenIssuer({
+    url: portalUrl,
+    brokerUrl: world.broker.url,
+    secretBox,
+    trustedIssuers: [{ use: 'identity-assertions', issuer: idp.url, jwks: idp.jwks, agents }],
+  })
+  const issuedBy = async (person: typeof one, { drivenBy }: { drivenBy?: 'one' | 'a stranger' } = {}) => {
+    const { clientId, clientSecret } = await issueAgentCredential(ctxFor(db, person), { agentId })
+    const form: Record<string, string> = { client_id: clientId, client_secret: clientSecret! }
+    if (drivenBy) {
+      const claims = idJagClaims({ audience: portalUrl, subject: drivenBy, clientId, now: new Date() })
+      form['assertion'] = await idp.sign(claims, { typ: 'oauth-id-jag+jwt' })
+      form['grant_type'] = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
+    }
+    const issued = await askForToken(systemCtx(db), issuer, { form })
+    if (!issued.ok) throw new Error(issued.error.message)
+    return issued.value.token
   }
   const tokens = {
     theirRun: await sessionToken(db, world.broker.url, agent),
     theirCredential: await issuedBy(one),
-    theyDrive: await issuedBy(other, { personId: one.id }),
-    nobodyKnownDrives: await issuedBy(other, { personId: null }),
+    theyDrive: await issuedBy(other, { drivenBy: 'one' }),
+    nobodyKnownDrives: await issuedBy(other, { drivenBy: 'a stranger' }),
     nobodyKnownStarted: await runBy(null),
     otherRun: await runBy(other.id),
     otherCredential: await issuedBy(other),
