@@ -109,3 +109,17 @@ test.for([
     expect(world.server.heard.length).toBe(before)
   },
 )
+
+test('names of arguments come to the server as they were sent, whatever the engine has read before', async ({
+  db,
+  world,
+}) => {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId: 'numbers' })
+  const token = await sessionToken(db, world.broker.url, agent)
+  // From now on the engine takes this name for others (lib/core/parse-json.ts).
+  JSON.parse(String.raw`{"h":[],"\\":0}`)
+  const given = String.raw`{"h":1,"\"":2}`
+  await postCall(world, { token, serverId: 'numbers', body: callOf('json', given) })
+  expect(world.server.heard.at(-1)).toContain(given)
+})

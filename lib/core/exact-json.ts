@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { endOfString, parseJson } from './parse-json.ts'
 
 // JavaScript reads 9007199254740993 as 9007199254740992, and 1e400 as no number at all. What is only passed on must not be changed on its way.
 
@@ -13,7 +14,7 @@ const digitsMax = 400
 /** Stands for a number while the text around it is parsed; nobody else knows it. */
 const marker = `${randomUUID()}:`
 
-/** As `JSON.parse`, but what a double would change is kept as it is written, and written so again. */
+/** As `parseJson`, but what a double would change is kept as it is written, and written so again. */
 export function parseExactly(text: string): unknown {
   const parts: string[] = []
   let from = 0
@@ -21,7 +22,7 @@ export function parseExactly(text: string): unknown {
     parts.push(text.slice(from, start), `"${marker}${text.slice(start, end)}"`)
     from = end
   }
-  return from === 0 ? JSON.parse(text) : withNumbers(JSON.parse(parts.join('') + text.slice(from)))
+  return from === 0 ? parseJson(text) : withNumbers(parseJson(parts.join('') + text.slice(from)))
 }
 
 /** Whether `parseExactly` kept a number so. */
@@ -56,15 +57,6 @@ function* inexact(text: string): Generator<{ start: number; end: number }> {
     if (isChanged(text, start, end)) yield { start, end }
     next.lastIndex = end
   }
-}
-
-function endOfString(text: string, start: number): number {
-  for (let at = text.indexOf('"', start + 1); at !== -1; at = text.indexOf('"', at + 1)) {
-    let slashes = 0
-    while (text[at - 1 - slashes] === '\\') slashes += 1
-    if (slashes % 2 === 0) return at + 1
-  }
-  return text.length
 }
 
 function startOfNumber(text: string, within: number): number {

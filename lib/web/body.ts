@@ -1,5 +1,6 @@
 import { DomainError } from '#lib/core/errors.ts'
 import { jsonFault } from '#lib/core/json-fault.ts'
+import { parseJson } from '#lib/core/parse-json.ts'
 
 /** Reads a body of at most `bytesMax` bytes as UTF-8 text, whatever its declared length says. */
 export async function readText(request: Request, bytesMax: number): Promise<string> {
@@ -27,7 +28,7 @@ export async function readJson(request: Request, bytesMax: number): Promise<unkn
   }
   const text = await readText(request, bytesMax)
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     const fault = jsonFault(text)
     const { line, column, message } = fault ?? { line: 1, column: 1, message: 'It is nested too deeply.' }

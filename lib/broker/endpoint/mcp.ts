@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { parseJson } from '#lib/core/parse-json.ts'
 import { decideCaller } from '#lib/guardrails/rules/decide.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
@@ -66,7 +67,7 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   // The body may have been long in coming.
   const turned = turnedAway(parts, request, { serverId, caller: admitted.caller })
   if (turned) return send(response, await turned)
-  const body = parseJson(text)
+  const body = bodyOf(text)
   if (body === undefined) {
     return send(
       response,
@@ -255,9 +256,9 @@ async function refuseCaller(
   return refused(parts, status, denial, { agentId: caller.agentId, decisionId, explained }, id)
 }
 
-function parseJson(text: string): unknown {
+function bodyOf(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }

@@ -1,3 +1,5 @@
+import { parseJson } from '#lib/core/parse-json.ts'
+
 /** The message is not JSON, or not a reply as MCP says; `tooDeep`: it is nested deeper than it may be. */
 export class ScanError extends Error {
   override readonly name = 'ScanError'
@@ -224,7 +226,7 @@ export class ResultScanner {
     const text = Buffer.concat(this.#kept).toString('utf8')
     this.#dropKept()
     try {
-      return JSON.parse(text) as unknown
+      return parseJson(text)
     } catch {
       throw new ScanError('It is no JSON.')
     }

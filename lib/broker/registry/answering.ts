@@ -2,6 +2,7 @@ import { createMcpHandler, type McpHttpHandler } from '@modelcontextprotocol/ser
 import { can, type Ctx } from '#lib/auth/ctx.ts'
 import { appPermissions } from '#lib/auth/rules/app-request.ts'
 import { DomainError } from '#lib/core/errors.ts'
+import { parseJson } from '#lib/core/parse-json.ts'
 import { newRequestId } from '#lib/core/ids.ts'
 import type { Db } from '#lib/db/client.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
@@ -116,7 +117,7 @@ function plain({ status, headers = {}, body }: Answer): GivenAnswer {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch {
     return undefined
   }

@@ -1,5 +1,6 @@
 import type { Pool } from 'undici'
 import { parseExactly } from '#lib/core/exact-json.ts'
+import { parseJson } from '#lib/core/parse-json.ts'
 import { isDeeperThan } from '#lib/guardrails/rules/request-limits.ts'
 import { LargeReply } from '../large/large-reply.ts'
 import { type SseItem, SseSplitter } from '../large/sse-splitter.ts'
@@ -293,7 +294,7 @@ async function discard(response: Incoming, failure: UpstreamFailure): Promise<ne
 
 function parse(text: string, { exact }: Pick<Post, 'exact'>): Record<string, unknown> | null {
   try {
-    const value: unknown = exact ? parseExactly(text) : JSON.parse(text)
+    const value: unknown = exact ? parseExactly(text) : parseJson(text)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
     const message = value as Record<string, unknown>
     return isNamed(message) ? message : null
