@@ -73,7 +73,6 @@ describe('reachedLimit', () => {
     [run, 30, 'run_deadline'],
     [{ ...run, turns: 20 }, 1, 'run_turns'],
     [{ ...run, costMicros: 2_000_000n }, 1, 'run_budget'],
-    [{ ...run, costMicros: null }, 1, null],
   ] as const)('%o after %i minutes: %s', (run, minutes, rule) => {
     expect(reachedLimit(run, limits, at(minutes))).toBe(rule)
   })

@@ -67,9 +67,9 @@ function missingGrants(facts: LaunchFacts): { serverId: string; class: ToolClass
 export type RunLimits = { turnsMax: number; deadlineMinutes: number; runBudgetMicros: number }
 export type LimitRule = 'run_deadline' | 'run_turns' | 'run_budget'
 
-/** The limit a running run has reached, if any. A cost that is not priced cannot be compared; Claude's own session budget still holds. */
+/** The limit a running run has reached, if any. Usage that is not priced cannot be compared; Claude's own session budget still holds. */
 export function reachedLimit(
-  run: { startedAt: Date; turns: number; costMicros: bigint | null },
+  run: { startedAt: Date; turns: number; costMicros: bigint },
   limits: Partial<RunLimits>,
   now: Date,
 ): LimitRule | null {
@@ -77,8 +77,7 @@ export function reachedLimit(
   if (deadlineMinutes !== undefined && now.getTime() - run.startedAt.getTime() >= deadlineMinutes * 60_000)
     return 'run_deadline'
   if (turnsMax !== undefined && run.turns >= turnsMax) return 'run_turns'
-  if (runBudgetMicros !== undefined && run.costMicros !== null && run.costMicros >= BigInt(runBudgetMicros))
-    return 'run_budget'
+  if (runBudgetMicros !== undefined && run.costMicros >= BigInt(runBudgetMicros)) return 'run_budget'
   return null
 }
 

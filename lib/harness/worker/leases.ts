@@ -15,12 +15,13 @@ export type LeasedRun = {
   state: RunState
   startedAt: Date
   turns: number
-  costMicros: bigint | null
+  /** As far as it is known. */
+  costMicros: bigint
   agentStatus: string
 }
 
-/** What a run has cost: the model, and calls of tools. */
-const costSoFar = Prisma.sql`r."costMicros" + coalesce((select c."costMicros" from "RunCallCost" c where c."runId" = r."id"), 0)`
+/** What a run has cost: the model, where its usage has a price, and calls of tools. */
+const costSoFar = Prisma.sql`coalesce(r."costMicros", 0) + coalesce((select c."costMicros" from "RunCallCost" c where c."runId" = r."id"), 0)`
 
 /** Takes open runs that have a session and that nobody follows; of two workers that ask at once each run goes to one. */
 export async function takeLeases(db: Db, holder: string, count: number): Promise<LeasedRun[]> {
