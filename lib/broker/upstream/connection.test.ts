@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
+import { createServer as createNetServer, type Socket } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { afterEach, describe, expect, test } from 'vitest'
 import { listening } from '#lib/dev/test/broker.ts'
@@ -97,6 +99,56 @@ test('a result that is passed on while it arrives is none that is held', async (
   await reply.large?.close()
   await expect(connection.request(call)).rejects.toMatchObject({ kind: 'too_large' })
 })
+
+describe('what is said to have left', () => {
+  const request = { method: 'ping', params: {}, own: { session, id: 7, cuts: false } } as const
+
+  test('is a request that its server could look at, and none that it refused for its credential', async () => {
+    const running = { sent: false }
+    const server = await startServer()
+    await connect(server.url, noCredential).request({ ...request, signal, running })
+    expect(running.sent).toBe(true)
+    const refusing = await startServer((_, response) => {
+      response.writeHead(401).end()
+      return true
+    })
+    const refused = { sent: false }
+    await expect(connect(refusing.url, noCredential).request({ ...request, signal, running: refused })).rejects.toThrow(
+      'asks for a credential',
+    )
+    expect([refusing.seen.length, refused.sent]).toEqual([1, false])
+    // What left before for the same call is still so.
+    await connect(refusing.url, noCredential)
+      .request({ ...request, signal, running })
+      .catch(() => {})
+    expect(running.sent).toBe(true)
+  })
+
+  test('is nothing that was given up before it had a connection', async () => {
+    // Speaks no TLS, so that no connection to it is ever ready.
+    const silent = createSilent()
+    const connected = once(silent, 'connection')
+    const url = (await listening(silent)).replace('http:', 'https:')
+    const running = { sent: false }
+    const giving = new AbortController()
+    const asked = connect(url, noCredential).request({ ...request, signal: giving.signal, running })
+    await connected
+    giving.abort(new Error('no time'))
+    await expect(asked).rejects.toThrow('no time')
+    expect(running.sent).toBe(false)
+  })
+})
+
+/** Takes connections and says nothing. */
+function createSilent() {
+  const sockets = new Set<Socket>()
+  const server = createNetServer((socket) => void sockets.add(socket.on('error', () => {})))
+  stops.push(async () => {
+    for (const socket of sockets) socket.destroy()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  return server
+}
 
 function connect(url: string, credential: ConstructorParameters<typeof UpstreamConnection>[0]['credential']) {
   const connection = new UpstreamConnection({ url, credential, limits: standardLimits, allowLinkLocal: false })

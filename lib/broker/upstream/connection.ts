@@ -263,13 +263,18 @@ export class UpstreamConnection {
     if (request.streams) post.streamFromBytes = limits.streamFromBytes
     if (own || request.envelope?.capabilities) post.silenceMs = 0
     const shown = this.#credential.current()
-    if (running) running.sent = true
+    const left = running?.sent ?? false
+    if (running) post.leaves = () => (running.sent = true)
     try {
       const reply = await readReply(await send(post), post, id)
       if (reply.ok && reply.large) reply.large.isLegacy = handshake.era === 'legacy'
       return handshake.era === 'legacy' ? withoutType(reply) : reply
     } catch (error) {
-      if (error instanceof UpstreamRefusal) error.shown = shown
+      if (error instanceof UpstreamRefusal) {
+        error.shown = shown
+        // It has not looked at the request.
+        if (running) running.sent = left
+      }
       // From 2026-07-28 on the closed connection is the cancellation; before, it has to be said.
       if (signal.aborted && handshake.era === 'legacy') this.#cancel(post, id)
       if (!(error instanceof CutOff) || !session || own?.cuts) throw error
@@ -306,7 +311,7 @@ export class UpstreamConnection {
   #cancel(post: Post, requestId: number | string): void {
     const params = { requestId, reason: 'The broker has ended the call.' }
     const body = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params })
-    postNotification({ ...post, body, signal: AbortSignal.timeout(cancelMs) }).catch(() => {})
+    postNotification({ ...post, body, leaves: undefined, signal: AbortSignal.timeout(cancelMs) }).catch(() => {})
   }
 
   #postOf(

@@ -46,6 +46,8 @@ export type Post = {
   hold?: ((bytes: number) => boolean) | undefined
   /** What the server says is only passed on: numbers stay as they are written. */
   exact?: boolean | undefined
+  /** Told when it has a connection and is written to it. */
+  leaves?: (() => void) | undefined
 }
 
 const uncountedBytes = 1024 * 1024
@@ -101,14 +103,14 @@ async function sendProven(post: Post, method: 'POST' | 'GET' | 'DELETE', prover:
 }
 
 async function sendOnce(
-  { pool, path, body, signal, silenceMs }: Post,
+  { pool, path, body, signal, silenceMs, leaves }: Post,
   method: 'POST' | 'GET' | 'DELETE',
   headers: Record<string, string>,
 ): Promise<Incoming> {
   try {
     const timeouts = silenceMs === undefined ? {} : { bodyTimeout: silenceMs, headersTimeout: silenceMs }
     const options = { path, method, headers, body: method === 'POST' ? body : null, ...timeouts }
-    return await Incoming.of(pool, options, signal)
+    return await Incoming.of(pool, options, signal, leaves)
   } catch (error) {
     signal.throwIfAborted()
     const code = codeOf(error)

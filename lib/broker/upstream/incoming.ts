@@ -16,6 +16,7 @@ export class Incoming implements Dispatcher.DispatchHandler {
   statusCode = 0
   headers: IncomingHttpHeaders = {}
   readonly #signal: AbortSignal
+  readonly #leaves: (() => void) | undefined
   readonly #head = Promise.withResolvers<this>()
   #controller: Dispatcher.DispatchController | null = null
   #waiting: Buffer[] = []
@@ -27,14 +28,20 @@ export class Incoming implements Dispatcher.DispatchHandler {
   #rest: number | null = null
   #restTimer: NodeJS.Timeout | undefined
 
-  private constructor(signal: AbortSignal) {
+  private constructor(signal: AbortSignal, leaves?: () => void) {
     this.#signal = signal
+    this.#leaves = leaves
     signal.addEventListener('abort', this.#abort)
   }
 
-  /** Sends a request; resolves with the head of its answer. Rejects with the signal's reason at once, also while the request waits for a connection. */
-  static of(dispatcher: Dispatcher, options: Dispatcher.DispatchOptions, signal: AbortSignal): Promise<Incoming> {
-    const incoming = new Incoming(signal)
+  /** Sends a request; resolves with the head of its answer. Rejects with the signal's reason at once, also while the request waits for a connection; `leaves` is told when it has one. */
+  static of(
+    dispatcher: Dispatcher,
+    options: Dispatcher.DispatchOptions,
+    signal: AbortSignal,
+    leaves?: () => void,
+  ): Promise<Incoming> {
+    const incoming = new Incoming(signal, leaves)
     if (signal.aborted) incoming.#fail(signal.reason)
     else {
       try {
@@ -93,6 +100,7 @@ export class Incoming implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#failure) controller.abort(errorOf(this.#failure.error))
+    else this.#leaves?.()
   }
 
   onResponseStart(_: Dispatcher.DispatchController, statusCode: number, headers: IncomingHttpHeaders): void {

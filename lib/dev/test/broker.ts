@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type Server as HttpServer, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { Server as NetServer } from 'node:net'
 import { once } from 'node:events'
 import { NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
@@ -112,7 +113,7 @@ export function legacyHandler(
   }
 }
 
-export async function listening(http: HttpServer): Promise<string> {
+export async function listening(http: NetServer): Promise<string> {
   http.listen(0, '127.0.0.1')
   await once(http, 'listening')
   const address = http.address()
