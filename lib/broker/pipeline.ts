@@ -258,7 +258,7 @@ async function forward(parts: PipelineParts, request: AgentRequest, turn: Omit<T
     if (signal.reason instanceof CallEnded) return endOf(signal.reason)
     // A call that outlives its exchanges is ended for itself.
     if (error instanceof CallEnded) return endOf(error)
-    if (error instanceof AskRefused) return { outcome: 'aborted', reply: null, denial: error.denial }
+    if (error instanceof AskRefused) return { outcome: error.outcome, reply: null, denial: error.denial }
     if (error instanceof CutOff && request.talk.session) return { outcome: 'cut_off', reply: null, denial: null }
     const denial = error instanceof UpstreamFailure ? denialOf(parts, turn, error) : failedHere(parts, { error, tool })
     if (denial.rule === 'session_ended') parts.conversations.sessions.end(request.talk.session?.name ?? '')

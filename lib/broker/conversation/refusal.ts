@@ -5,10 +5,13 @@ import { asksAtOnceMax } from './asks.ts'
 export class AskRefused extends Error {
   override readonly name = 'AskRefused'
   readonly denial: Denial
+  /** `upstream_error`: the server itself had answered with an error, and carried out nothing. */
+  readonly outcome: 'aborted' | 'upstream_error'
 
-  constructor(denial: Denial) {
+  constructor(denial: Denial, outcome: AskRefused['outcome'] = 'aborted') {
     super(denial.message)
     this.denial = denial
+    this.outcome = outcome
   }
 }
 

@@ -134,7 +134,7 @@ function notGranted(
   const { requiredCapabilities } = (reply.error.data ?? {}) as { requiredCapabilities?: Record<string, unknown> }
   const decision = mayUseTasks(parts, caller, turn.server.id)
   if (decision.ok || !namesTasks(requiredCapabilities)) return reply
-  throw new AskRefused(decision.error)
+  throw new AskRefused(decision.error, 'upstream_error')
 }
 
 /** A task as its agent is shown it. Throws when it asks for what the agent may not be asked. */

@@ -73,10 +73,10 @@ async function carryOutMethod(
   return await carryOut(parts, request, { call, allowed: { ...allowed, tool: methodFacts(method, allowed.tool) } })
 }
 
-/** To look changes nothing; to answer or to cancel does what the tool does. */
+/** To look changes nothing; to answer or to cancel does what the tool does. It costs nothing: the call that began the task did. */
 function methodFacts(name: TaskMethod, tool: ToolFacts): ToolFacts {
   const changes = name === 'tasks/update' || name === 'tasks/cancel'
-  return { ...tool, name, class: changes ? tool.class : 'read', isMethod: true }
+  return { ...tool, name, class: changes ? tool.class : 'read', isMethod: true, listUnitPriceMicros: null }
 }
 
 /** An answer to what the agent was not asked, or may not be asked any more; what was asked at another replica counts for all it may be. */
