@@ -17,6 +17,13 @@ export type AgentCreated = {
   nextReviewAt: string
 }
 
+export type AgentVersionCreated = {
+  version: number
+  templateId: string
+  templateVersion: string
+  digest: string
+}
+
 export type ServerCreated = {
   url: string
   command?: object

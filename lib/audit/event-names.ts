@@ -28,6 +28,7 @@ const named = {
   'agent.imported': true,
   'agent.updated': true,
   'agent.version_created': true,
+  'agent.creation_retried': true,
   'agent.provisioned': true,
   'agent.credentials_issued': true,
   'agent.credentials_revoked': true,

@@ -1,6 +1,7 @@
 import type {
   AgentCreated,
   AgentLimitsChanged,
+  AgentVersionCreated,
   ApprovalRuleCreated,
   BreakGlassReviewEscalated,
   CallApproved,
@@ -59,12 +60,8 @@ export type AuditEvents = {
   'agent.created': AgentCreated
   'agent.imported': { source: string; lastReviewedAt?: string; nextReviewAt?: string }
   'agent.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
-  'agent.version_created': {
-    version: number
-    templateId: string
-    templateVersion: string
-    digest: string
-  }
+  'agent.version_created': AgentVersionCreated
+  'agent.creation_retried': { steps: string[] }
   'agent.provisioned': { version: number; claudeAgentId: string; claudeVersion: number }
   'agent.credentials_issued': { clientId: string }
   'agent.credentials_revoked': { clientIds: string[] }

@@ -98,21 +98,34 @@ export async function retryProvisioning(
   return inTx(ctx, async (tx, ctx) => {
     const agent = await tx.agent.findUnique({
       where: { id: agentId },
-      select: { currentVersion: true, ownerTeam: { select: { id: true, name: true } } },
+      select: { name: true, currentVersion: true, ownerTeam: { select: { id: true, name: true } } },
     })
     if (!agent) throw new DomainError('not_found', `There is no agent ${agentId}.`)
     if (ctx.actor.kind === 'person') authorizeForTeam(ctx, 'agents:create', agent.ownerTeam)
-    const failed = await tx.creationStep.updateMany({
+    const failed = await tx.creationStep.updateManyAndReturn({
       where: { agentId, state: 'failed' },
       data: { state: 'pending', detail: 'Trying again.' },
+      select: { step: true },
     })
-    if (failed.count === 0) return err({ reason: 'nothing_failed' })
+    if (failed.length === 0) return err({ reason: 'nothing_failed' })
     const firstRun = await tx.creationStep.findUnique({
       where: { agentId_step: { agentId, step: 'first_run' } },
       select: { state: true },
     })
+    recordAudit(tx, ctx, {
+      event: 'agent.creation_retried',
+      subject: { kind: 'agent', id: agentId, name: agent.name },
+      detail: { steps: failed.map(({ step }) => step) },
+      agentId,
+      teamId: agent.ownerTeam.id,
+    })
     await enqueue(tx, jobs.provisionAgent, {
-      payload: { agentId, version: agent.currentVersion, firstRun: firstRun !== null && firstRun.state !== 'done' },
+      payload: {
+        agentId,
+        version: agent.currentVersion,
+        firstRun: firstRun !== null && firstRun.state !== 'done',
+        setOffById: ctx.actor.kind === 'person' ? ctx.actor.id : null,
+      },
       key: `provision_again:${agentId}`,
     })
     return ok({ agentId })

@@ -249,16 +249,6 @@ dbTest('a run by schedule says who last set the schedule', async ({ db }) => {
   expect(run).toMatchObject({ requestedById: null, scheduledById: lead.id })
 })
 
-dbTest('behind a first run that a process of ours starts is whoever registered the agent', async ({ db }) => {
-  const now = new Date('2026-11-22T10:05:00Z')
-  const { id, builder } = await makeActiveAgent(db, now)
-  const other = await makePerson(db, { roles: ['platform_admin'] })
-  await setSchedule(ctxFor(db, other, now), { agentId: id, schedule: '0 6 * * *', enabled: true })
-  await startRun(ctxFor(db, undefined, now), { agentId: id, trigger: 'first_run' })
-  const run = await db.run.findFirstOrThrow({ where: { agentId: id } })
-  expect(run).toMatchObject({ requestedById: null, scheduledById: builder.id })
-})
-
 describe('a schedule whose launch fails', () => {
   dbTest('does not keep the schedules of other agents from starting', async ({ db }) => {
     const templateId = `broken-${crypto.randomUUID().slice(0, 8)}`

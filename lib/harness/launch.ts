@@ -15,6 +15,8 @@ export type Launch = {
   input?: string | undefined
   /** The due time of a schedule; a second launch for the same one does nothing. */
   scheduledFor?: Date
+  /** Who is behind a first run that a process of ours launches; left out: it is not known who. */
+  setOffById?: string | null | undefined
 }
 
 export type LaunchOutcome = Result<{ runId: string }, LaunchRefusal> | 'already_launched'
@@ -69,12 +71,12 @@ export async function launch(ctx: Ctx & { tx: Tx }, wanted: Launch): Promise<Lau
   return ok({ runId: run.id })
 }
 
-/** Who set off what a process of ours launches, as the audit log has it: who last set when the agent starts by itself, or registered it so; of a first run whoever registered it. */
-async function whoSetOff(tx: Tx, { agentId, trigger }: Launch): Promise<string | null> {
-  if (trigger !== 'schedule' && trigger !== 'first_run') return null
-  const events = trigger === 'schedule' ? ['agent.schedule_changed', 'agent.created'] : ['agent.created']
+/** Who set off what a process of ours launches: of a first run as its job says, of a schedule as the audit log has it, who last set when the agent starts by itself, or registered it so. */
+async function whoSetOff(tx: Tx, { agentId, trigger, setOffById }: Launch): Promise<string | null> {
+  if (trigger === 'first_run') return setOffById ?? null
+  if (trigger !== 'schedule') return null
   const [last] = await tx.$queryRaw<{ actorId: string }[]>`
-    select "actorId" from "AuditEvent" where "agentId" = ${agentId} and "event" = any (${events})
+    select "actorId" from "AuditEvent" where "agentId" = ${agentId} and "event" in ('agent.schedule_changed', 'agent.created')
       and "event" not like 'mcp.%' and "actorKind" = 'person' order by "seq" desc limit 1`
   return last?.actorId ?? null
 }

@@ -17,7 +17,13 @@ export const jobs = {
   /** Creates what a new or changed agent version needs at Claude, step by step; resumes where it stopped. */
   provisionAgent: job(
     'provision_agent',
-    z.strictObject({ agentId: z.string(), version: z.int().positive(), firstRun: z.boolean() }),
+    z.strictObject({
+      agentId: z.string(),
+      version: z.int().positive(),
+      firstRun: z.boolean(),
+      /** Who is behind the first run: who registered the agent, or had its creation tried again. null, or left out: it is not known who. */
+      setOffById: z.uuid().nullish(),
+    }),
     8,
   ),
   /** Creates the session of a queued run and sends its first message. */

@@ -2,16 +2,16 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { issueAgentCredential } from '#lib/auth/commands/agent-tokens.ts'
 import { inTx } from '#lib/auth/ctx.ts'
 import type { ClaudeAgentRef, ClaudeAgentSpec } from '#lib/claude/schema.ts'
-import { DomainError } from '#lib/core/errors.ts'
+import { DomainError, invariant } from '#lib/core/errors.ts'
 import type { Attempt } from '#lib/jobs/contracts.ts'
 import { activateAgent, recordCreationStep } from '#lib/lifecycle/commands.ts'
 import type { CreationStepName } from '#lib/registry/schema.ts'
 import { toClaudeAgent } from '#lib/templates/rules.ts'
 import type { RenderedAgent } from '#lib/templates/schema.ts'
-import { startRun } from '../commands.ts'
+import { launch } from '../launch.ts'
 import { environmentName, type HarnessDeps, marks, workerCtx } from './deps.ts'
 
-type Wanted = { agentId: string; version: number; firstRun: boolean }
+type Wanted = { agentId: string; version: number; firstRun: boolean; setOffById?: string | null | undefined }
 type Agent = {
   id: string
   name: string
@@ -207,13 +207,14 @@ const activate: Step = async (deps, { agentId }) => {
 
 const firstRun: Step = async (deps, wanted) => {
   if (!wanted.firstRun) return 'Not asked for'
-  const { agentId } = wanted
+  const { agentId, setOffById } = wanted
   const started = await deps.db.run.findFirst({
     where: { agentId, trigger: 'first_run', state: { not: 'refused' } },
     select: { id: true },
   })
   if (started) return `Run ${started.id}`
-  const outcome = await startRun(workerCtx(deps), { agentId, trigger: 'first_run' })
+  const outcome = await inTx(workerCtx(deps), (_tx, ctx) => launch(ctx, { agentId, trigger: 'first_run', setOffById }))
+  invariant(outcome !== 'already_launched', 'a launch without a due time is always a new one')
   if (outcome.ok) return `Run ${outcome.value.runId}`
   throw new DomainError('conflict', outcome.error.message, { rule: outcome.error.rule })
 }

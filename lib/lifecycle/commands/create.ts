@@ -90,7 +90,7 @@ export async function createAgent(
     for (const scope of plan.scopes) await obtainScope(ctx, { agentId: input.id, scope })
     await writeCreationLog(tx, { input, plan, now: ctx.now })
     await enqueue(tx, jobs.provisionAgent, {
-      payload: { agentId: input.id, version: 1, firstRun: input.firstRun },
+      payload: { agentId: input.id, version: 1, firstRun: input.firstRun, setOffById: personOf(ctx) },
       key: `provision:${input.id}:1`,
     })
     return { agentId: input.id, version: 1 }
