@@ -14,6 +14,9 @@ test('finance says what a call costs, of a server and of one tool, and who manag
   await dialog.getByLabel('Dollars a call').fill('one cent')
   await dialog.getByRole('button', { name: 'Save price' }).click()
   await expect(dialog.getByText('Give an amount in dollars')).toBeVisible()
+  await dialog.getByLabel('Dollars a call').fill('20000')
+  await dialog.getByRole('button', { name: 'Save price' }).click()
+  await expect(dialog.getByText('A call costs 10,000 dollars at most.')).toBeVisible()
   await expectAccessible(page)
   await dialog.getByLabel('Dollars a call').fill('0.002')
   await dialog.getByRole('button', { name: 'Save price' }).click()
@@ -45,4 +48,13 @@ test('finance says what a call costs, of a server and of one tool, and who manag
   await dialog.getByRole('button', { name: 'Save price' }).click()
   await expect(dialog).toHaveCount(0)
   await expect(page.getByRole('definition').filter({ hasText: '$0.002 a call' })).toHaveCount(0)
+
+  await page
+    .getByRole('table', { name: /^Tools of/ })
+    .getByRole('link', { name: 'workdays_between', exact: true })
+    .click()
+  await page.getByRole('button', { name: 'Change price' }).click()
+  await dialog.getByLabel('Dollars a call').fill('')
+  await dialog.getByRole('button', { name: 'Save price' }).click()
+  await expect(dialog).toHaveCount(0)
 })
