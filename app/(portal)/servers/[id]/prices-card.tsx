@@ -18,7 +18,7 @@ export async function PricesCard({ ctx, serverId }: { ctx: Ctx; serverId: string
   return (
     <Card
       title="Prices"
-      description="What a call costs is in its record, counts within seconds in the budget of its agent and in every figure of cost. A call that is refused, or that the server does not carry out, costs nothing."
+      description="What a call costs is in its record, counts within seconds in the budget of its agent and in every figure of cost. Nothing is billed for a call that is refused, does not reach its server or is answered with an error of the protocol. An error of the tool is billed, and so is a call that was sent and given up by deadline, size or caller."
     >
       <div className="flex flex-wrap items-start justify-between gap-x-4 gap-y-2">
         <Facts>

@@ -42,7 +42,7 @@ export async function TrafficCard({ ctx, server: { id: serverId, demo }, hours }
         <Figure
           label="Calls"
           value={formatCount(totals.calls)}
-          note={totals.costMicros === '0' ? before : `${before}; they cost ${formatMicros(BigInt(totals.costMicros))}`}
+          note={totals.costMicros === '0' ? before : `cost ${formatMicros(BigInt(totals.costMicros))}; ${before}`}
         />
         <Figure
           label="Errors"
@@ -57,7 +57,7 @@ export async function TrafficCard({ ctx, server: { id: serverId, demo }, hours }
         />
         <Figure label="Duration, median" value={inMs(totals.p50Ms)} note={`95 of 100 within ${inMs(totals.p95Ms)}`} />
       </dl>
-      {totals.calls + totals.refused === 0 ? (
+      {totals.calls + totals.refused === 0 && totals.costMicros === '0' ? (
         <EmptyState title="Nobody called it in this time">Calls show up here within seconds.</EmptyState>
       ) : (
         <>
