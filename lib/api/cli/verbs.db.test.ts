@@ -144,6 +144,8 @@ test('servers are guarded, divided and given credentials', async ({ wheelhouse, 
   expect(await wheelhouse(['servers', 'boundary', 'local', 'planet'])).toMatchObject({ code: 2 })
   expect(await wheelhouse(['servers', 'set-price', 'erp', '--call', '0.000250'])).toMatchObject(done('$0.00025 a call'))
   expect(await wheelhouse(['servers', 'set-price', 'erp', '--call', '1e-2'])).toMatchObject({ code: 2 })
+  const much = await wheelhouse(['servers', 'set-price', 'erp', '--call', '20000'])
+  expect(much).toMatchObject({ code: 2, err: expect.stringContaining('10,000 dollars') as string })
   expect(await wheelhouse(['servers', 'set-price', 'erp'])).toMatchObject({ code: 2 })
   expect(await wheelhouse(['servers', 'set-price', 'erp', '--none'])).toMatchObject(done('nothing a call'))
   expect(await wheelhouse(['servers', 'prices', 'erp'])).toMatchObject(done('nothing a call'))

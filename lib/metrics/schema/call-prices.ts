@@ -1,9 +1,12 @@
 import { z } from 'zod'
+import { callPriceMicrosMax } from '../rules/call-prices.ts'
 
-/** At most 10,000 dollars: nothing that one call costs, so that a slip of the hand does not use up every budget. */
 const price = z
   .string()
-  .regex(/^(0|[1-9]\d{0,9}|10000000000)$/, 'Write whole micro-dollars, at most 10000000000: 10000 is one cent.')
+  .regex(
+    /^(0|[1-9]\d{0,9}|10000000000)$/,
+    `Write whole micro-dollars, at most ${callPriceMicrosMax}, which are 10,000 dollars: 10000 is one cent.`,
+  )
 
 /** What a call costs from now on; calls that were recorded before keep their price. */
 export const setCallPriceInput = z.strictObject({

@@ -8,7 +8,8 @@ import { FormFooter } from '#components/ui/form-footer.client.tsx'
 import { Input } from '#components/ui/input.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
-import { exactDollars, parseDollars } from '#lib/core/money.ts'
+import { exactDollars } from '#lib/core/money.ts'
+import { parseCallPrice } from '#lib/metrics/rules/call-prices.ts'
 import { setPrice } from './price-actions.ts'
 
 type Props = {
@@ -27,7 +28,7 @@ export function PriceButton({ serverId, tool, listUnitPriceMicros, revision, why
   const shown = listUnitPriceMicros === null ? '' : exactDollars(BigInt(listUnitPriceMicros))
   const [open, setOpen] = useState(false)
   const [draft, setDraft] = useState(shown)
-  const [wrong, setWrong] = useState(false)
+  const [wrong, setWrong] = useState<string | null>(null)
   const { run, pending, failed, clear } = useAction(setPrice, () => {
     toast.success('Brokers follow within a second.')
     setOpen(false)
@@ -35,12 +36,10 @@ export function PriceButton({ serverId, tool, listUnitPriceMicros, revision, why
   const change = (next: boolean) => {
     setOpen(next)
     setDraft(shown)
-    setWrong(false)
+    setWrong(null)
     clear()
   }
-  const error = wrong
-    ? 'Give an amount in dollars, such as 0.01, with six decimals at most.'
-    : failed?.fields['listUnitPriceMicros']?.[0]
+  const error = wrong ?? failed?.fields['listUnitPriceMicros']?.[0]
   return (
     <>
       <ActionButton size="sm" whyNot={whyNot} onClick={() => change(true)}>
@@ -56,10 +55,10 @@ export function PriceButton({ serverId, tool, listUnitPriceMicros, revision, why
           className="grid gap-4"
           onSubmit={(event) => {
             event.preventDefault()
-            const micros = draft.trim() === '' ? null : parseDollars(draft)
-            setWrong(draft.trim() !== '' && micros === null)
-            if (draft.trim() !== '' && micros === null) return
-            run({ serverId, tool, revision, listUnitPriceMicros: micros?.toString() ?? null })
+            const price = draft.trim() === '' ? null : parseCallPrice(draft)
+            setWrong(price && !price.ok ? price.error : null)
+            if (price && !price.ok) return
+            run({ serverId, tool, revision, listUnitPriceMicros: price?.value.toString() ?? null })
           }}
         >
           <Field

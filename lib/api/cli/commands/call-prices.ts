@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { exactDollars, parseDollars } from '#lib/core/money.ts'
+import { exactDollars } from '#lib/core/money.ts'
+import { parseCallPrice } from '#lib/metrics/rules/call-prices.ts'
 import type { CallPrices } from '#lib/metrics/schema/call-prices.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
@@ -41,9 +42,9 @@ Calls that were made before keep their price.`,
 }
 
 function microsOf(dollars: string): string {
-  const micros = parseDollars(dollars)
-  if (micros === null) throw new UsageError('Write a price as 0.01 or 2.50, in dollars, with six decimals at most.')
-  return micros.toString()
+  const price = parseCallPrice(dollars)
+  if (!price.ok) throw new UsageError(price.error)
+  return price.value.toString()
 }
 
 function describe({ tools, listUnitPriceMicros }: CallPrices, cli: Cli): string {
