@@ -102,3 +102,13 @@ test('a random value is a secret just when the name before it is one, however it
     },
   )
 })
+
+test('a key behind the escape of a line break is none in the middle of a word', () => {
+  const key = ['AKIA', 'ABCDEFGHIJKLMNOP'].join('')
+  for (const before of ['', ' ', '\n', String.raw`\n`, String.raw`x\t`, String.raw`\u000a`]) {
+    expect(secretsIn(before + key)).toEqual([
+      { kind: 'aws_access_key', start: before.length, end: before.length + key.length },
+    ])
+  }
+  for (const before of ['n', '_', '0', String.raw`\x`, 'u000a']) expect(secretsIn(before + key)).toBeNull()
+})

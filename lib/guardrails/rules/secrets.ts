@@ -204,8 +204,12 @@ function isNameCode(code: number): boolean {
   return isWordCode(code) || code === 45 || code === 46
 }
 
+const escapeBefore = /\\(?:[bfnrt]|u[\dA-Fa-f]{4})$/
+
 function isWordBefore(text: string, start: number): boolean {
-  return start > 0 && isNameCode(text.charCodeAt(start - 1))
+  if (start === 0 || !isNameCode(text.charCodeAt(start - 1))) return false
+  // Of a line break in JSON within a text only the letter stands here.
+  return !escapeBefore.test(text.slice(Math.max(0, start - 6), start))
 }
 
 function isWordCode(code: number): boolean {
