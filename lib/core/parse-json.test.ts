@@ -41,9 +41,22 @@ test('everything is read as it was written', () => {
 test('of a name that stands twice the last one counts, and __proto__ is a name', () => {
   expect(parseJson(String.raw`{"a":1,"\u0061":2}`)).toEqual({ a: 2 })
   expect(parseJson(String.raw`{"\u0061":2,"a":1}`)).toEqual({ a: 1 })
+  expect(parseJson(String.raw`{"a":1,"\u0061":2,"a":3}`)).toEqual({ a: 3 })
+  expect(parseJson(String.raw`{"\u0031":"x","1":"y"}`)).toEqual({ 1: 'y' })
   const odd = parseJson(String.raw`{"__proto__":{"x":1},"\u005f_proto__":{"y":2},"\n":0}`) as object
   expect(Object.keys(odd)).toEqual(['__proto__', '\n'])
   expect(Object.getPrototypeOf(odd)).toBe(Object.prototype)
+})
+
+test('depth and size cost what they do without escapes', () => {
+  const deep = `${'{"\\n":['.repeat(50_000)}1${']}'.repeat(50_000)}`
+  let value = parseJson(deep)
+  let depth = 0
+  for (; typeof value === 'object'; depth += 1) value = (value as Record<string, unknown[]>)['\n']![0]
+  expect(depth).toBe(50_000)
+  // Each text is looked at once: looked at again for each it would be a minute.
+  const long = `[${'"",'.repeat(2_000_000)}{"\\n":1}]`
+  expect((parseJson(long) as unknown[]).at(-1)).toEqual({ '\n': 1 })
 })
 
 test('what is no JSON is refused', () => {

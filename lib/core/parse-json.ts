@@ -15,13 +15,17 @@ export function parseJson(text: string): unknown {
   const names: string[] = []
   const parts: string[] = []
   let from = 0
-  for (const { start, end } of escapedNames(text)) {
+  let escaped = false
+  for (const { start, end } of namesIn(text)) {
+    const source = text.slice(start, end)
+    escaped ||= source.includes('\\')
+    // All of them, so that they stay in their order: of a name that stands twice the last one counts.
     parts.push(text.slice(from, start), `"${marker}${names.length}"`)
     // A value is read rightly.
-    names.push(JSON.parse(text.slice(start, end)))
+    names.push(JSON.parse(source))
     from = end
   }
-  return from === 0 ? JSON.parse(text) : withNames(JSON.parse(parts.join('') + text.slice(from)), names)
+  return escaped ? withNames(JSON.parse(parts.join('') + text.slice(from)), names) : JSON.parse(text)
 }
 
 /** Where the text that begins with the quote at `start` ends: after its closing quote. */
@@ -34,30 +38,40 @@ export function endOfString(text: string, start: number): number {
   return text.length
 }
 
-function* escapedNames(text: string): Generator<{ start: number; end: number }> {
+/** Once over the text: each quote leads to the next one. */
+function* namesIn(text: string): Generator<{ start: number; end: number }> {
   for (let start = text.indexOf('"'); start !== -1;) {
     const end = endOfString(text, start)
-    const slash = text.indexOf('\\', start)
-    if (slash === -1) return
     colon.lastIndex = end
-    if (slash < end && colon.test(text)) yield { start, end }
+    if (colon.test(text)) yield { start, end }
     start = text.indexOf('"', end)
   }
 }
 
-function withNames(value: unknown, names: readonly string[]): unknown {
-  if (Array.isArray(value)) return value.map((item) => withNames(item, names))
-  if (typeof value !== 'object' || value === null) return value
-  const named = {}
-  for (const [key, member] of Object.entries(value)) {
-    const name = key.startsWith(marker) ? names[Number(key.slice(marker.length))]! : key
-    // As JSON.parse does it: `__proto__` is a name like any other.
-    Object.defineProperty(named, name, {
-      value: withNames(member, names),
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    })
+/** Without recursion, so that depth costs nothing. */
+function withNames(parsed: unknown, names: readonly string[]): unknown {
+  const whole = { value: parsed }
+  const left: (() => void)[] = []
+  const place = (value: unknown, put: (value: unknown) => void): void => {
+    if (Array.isArray(value)) {
+      put(value)
+      left.push(() => value.forEach((item: unknown, at) => place(item, (made) => (value[at] = made))))
+    } else if (typeof value === 'object' && value !== null) {
+      const named = {}
+      put(named)
+      left.push(() => {
+        for (const [key, member] of Object.entries(value)) {
+          place(member, (made) => define(named, names[Number(key.slice(marker.length))]!, made))
+        }
+      })
+    } else put(value)
   }
-  return named
+  place(parsed, (made) => (whole.value = made))
+  for (let next = left.pop(); next; next = left.pop()) next()
+  return whole.value
+}
+
+/** As JSON.parse does it: `__proto__` is a name like any other. */
+function define(named: object, name: string, value: unknown): void {
+  Object.defineProperty(named, name, { value, writable: true, enumerable: true, configurable: true })
 }

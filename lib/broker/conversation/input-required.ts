@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseJson } from '#lib/core/parse-json.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
 import { limitsFor } from '../limits.ts'
@@ -35,7 +36,7 @@ export async function openState(parts: PipelineParts, request: AgentRequest, cal
   const { requestState } = request.params
   if (typeof requestState !== 'string') return null
   const text = await parts.conversations.sessions.unseal(requestState, contextOf(request, call))
-  const parsed = stateContent.safeParse(text === null ? null : JSON.parse(text))
+  const parsed = stateContent.safeParse(text === null ? null : parseJson(text))
   return parsed.success ? parsed.data : null
 }
 

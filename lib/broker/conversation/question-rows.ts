@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import { parseJson } from '#lib/core/parse-json.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
@@ -85,7 +86,7 @@ export class QuestionRows {
   /** One that cannot be read is an error to whoever waits for it, and to nobody else. Null: it may be read later. */
   async #read(id: string, answer: Uint8Array): Promise<AgentReply | null> {
     try {
-      const parsed = reply.safeParse(JSON.parse(await this.#box.open(answer, sealContexts.mcpAnswer(id))))
+      const parsed = reply.safeParse(parseJson(await this.#box.open(answer, sealContexts.mcpAnswer(id))))
       return parsed.success ? parsed.data : unreadable
     } catch (error) {
       if (error instanceof KeyUnavailable) return null

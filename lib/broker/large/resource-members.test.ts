@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { canonicalJson } from '#lib/core/canonical-json.ts'
+import { parseJson } from '#lib/core/parse-json.ts'
 import { saidResult } from '../merged-results.ts'
 import type { AgentRequest } from '../pipeline-parts.ts'
 import { membersFor } from './resource-members.ts'
@@ -14,10 +15,8 @@ function pass(text: string, size: number, request: Parameters<typeof membersFor>
 }
 
 const word = fc.oneof(fc.string(), fc.constantFrom('uri', 'contents', 'ttlMs', '"', '\\', '\\"', ',{}[]:', 'Grüße 🙂'))
-/** A name that is one escaped character `JSON.parse` of V8 13.6 now and then reads as another one, which is not what is tested here. */
-const name = word.filter((text) => text.length > 1)
 const content = fc.record(
-  { uri: word, mimeType: word, text: word, _meta: fc.dictionary(name, fc.json({ maxDepth: 1 })), uris: fc.array(word) },
+  { uri: word, mimeType: word, text: word, _meta: fc.dictionary(word, fc.json({ maxDepth: 1 })), uris: fc.array(word) },
   { requiredKeys: [] },
 )
 const result = fc
@@ -29,7 +28,7 @@ const result = fc
       resultType: fc.constant('complete'),
       uri: word,
       nested: fc.record({ ttlMs: fc.integer(), contents: fc.array(content, { maxLength: 1 }) }),
-      _meta: fc.dictionary(name, word),
+      _meta: fc.dictionary(word, word),
     },
     { requiredKeys: ['contents'] },
   )
@@ -52,9 +51,9 @@ test(
           const held = saidResult(request as AgentRequest, 'files', fields)
           if (era === 'legacy') delete held['resultType']
           const out = pass(JSON.stringify(fields, null, spaces), size, request)
-          expect(canonicalJson(JSON.parse(out))).toBe(canonicalJson(held))
+          expect(canonicalJson(parseJson(out))).toBe(canonicalJson(held))
           // No name stands there twice: whoever reads the first of two would read another result.
-          if (spaces === 0) expect(JSON.stringify(JSON.parse(out))).toHaveLength(out.length)
+          if (spaces === 0) expect(JSON.stringify(parseJson(out))).toHaveLength(out.length)
         },
       ),
       { numRuns: 400 },

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { parseJson } from '#lib/core/parse-json.ts'
 import { openTicket, type StdioTicket } from '#lib/core/stdio-ticket.ts'
 import type { Log } from '#lib/log/log.ts'
 import type { ClientSession } from './client-sessions.ts'
@@ -222,7 +223,7 @@ function refuseVersion(response: ServerResponse, message: Message, supported: st
 
 function parse(text: string): Message | null {
   try {
-    const value: unknown = JSON.parse(text)
+    const value: unknown = parseJson(text)
     return isRecord(value) ? value : null
   } catch {
     return null

@@ -1,5 +1,6 @@
 import { LargeResult, type LineSink, type ResultSink, resultIn } from './large-result.ts'
 import type { LongLine } from './lines.ts'
+import { parseJson } from '#lib/core/parse-json.ts'
 import { isRecord } from '#lib/core/is-record.ts'
 import { errorCode, errorMessage, kindOf, type Message, metaOf, StdioFailure, withMeta } from './messages.ts'
 import type { StreamRedactor } from './redaction.ts'
@@ -286,7 +287,7 @@ export class Multiplexer {
 
 function parse(line: string): Message | null {
   try {
-    const value: unknown = JSON.parse(line)
+    const value: unknown = parseJson(line)
     return isRecord(value) ? value : null
   } catch {
     return null
