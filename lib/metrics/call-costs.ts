@@ -9,14 +9,26 @@ export const callCostExpression = Prisma.sql`(e."detail"->>'billedCostMicros')::
 
 /**
  * What calls cost, by agent, that were recorded since `from` and are not added up yet: what is decided by the money spent counts them too. With the sums in one
- * statement each call is in one of the two.
+ * statement each call is in one of the two. Without a price there is nothing to look for, and the log is not read.
  */
 export function uncountedCallCosts(from: Date): Prisma.Sql {
   return Prisma.sql`
     select e."agentId", sum(${callCostExpression})::bigint as "costMicros" from "AuditEvent" e
     where e."event" = 'mcp.call_allowed' and e."seq" > (select c."seq" from "TrafficCursor" c where c."id" = 1)
       and e."at" >= ${from} and ${callCostExpression} > 0
+      and (${somethingHasPrice} or ${priceChangedSince(new Date(from.getTime() - lastCallsMs))})
     group by 1`
+}
+
+/** So long after the end of a price calls may still end that were decided with it, held ones too. */
+const lastCallsMs = 7 * 86_400_000
+
+const somethingHasPrice = Prisma.sql`(exists (select 1 from "McpServer" s where s."listUnitPriceMicros" > 0)
+  or exists (select 1 from "McpTool" t where t."listUnitPriceMicros" > 0))`
+
+/** One that was there and is not any more is on record. */
+function priceChangedSince(at: Date): Prisma.Sql {
+  return Prisma.sql`exists (select 1 from "AuditEvent" p where p."event" = 'call_price.changed' and p."at" >= ${at})`
 }
 
 /** What the calls of a run have cost, whether they are added up or not. */

@@ -95,9 +95,29 @@ dbTest('prices are set by who manages costs, for what there is, and in whole mic
   expect(await db.auditEvent.count({ where: { event: 'call_price.changed', serverId } })).toBe(0)
 })
 
+dbTest('a call that is not added up counts in the budget of its agent also when its price is gone', async ({ db }) => {
+  const serverId = await makeServer(db)
+  const { id: agentId } = await makeAgent(db, { monthlyBudgetMicros: 1_000_000n })
+  // So that no price is left.
+  await db.mcpServer.updateMany({ data: { listUnitPriceMicros: null } })
+  await db.mcpTool.updateMany({ data: { listUnitPriceMicros: null } })
+  const price = { serverId, tool: 'look', listUnitPriceMicros: '1000000' }
+  await setCallPrice(await finance(db), price)
+  await called(db, { agentId, serverId, micros: '1000000' })
+  await setCallPrice(await finance(db), { ...price, listUnitPriceMicros: null })
+  expect(await refreshOverBudget(system(db))).toBe(1)
+  expect(await db.overBudget.findUnique({ where: { agentId } })).toMatchObject({ spentMicros: 1_000_000n })
+  expect(await refreshOverBudget(system(db))).toBe(0)
+  await db.agent.update({ where: { id: agentId }, data: { monthlyBudgetMicros: 2_000_000n } })
+  expect(await refreshOverBudget(system(db))).toBe(1)
+  expect(await db.overBudget.findUnique({ where: { agentId } })).toBeNull()
+  expect(await refreshOverBudget(system(db))).toBe(0)
+})
+
 dbTest('what calls cost is in every sum once, whatever has been added up and however often', async ({ db }) => {
   const { id: agentId } = await makeAgent(db, { monthlyBudgetMicros: 1_000_000n })
   const serverId = await makeServer(db)
+  await setCallPrice(await finance(db), { serverId, tool: 'look', listUnitPriceMicros: '1' })
   const { id: runId } = await db.run.create({
     data: { agentId, agentVersion: 1, trigger: 'manual', state: 'succeeded', input: '', simulated: true, endedAt: now },
   })
