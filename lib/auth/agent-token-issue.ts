@@ -4,7 +4,7 @@ import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { TokenFacts } from './agent-token-rules.ts'
 import type { Ctx } from './ctx.ts'
-import { unknownDriver } from './rules/access-token.ts'
+import { type TokenDriver, unknownDriver } from './rules/access-token.ts'
 import { noteSigned, signingKey } from './signing-keys.ts'
 import type { TrustedIssuers } from './trusted-issuers.ts'
 
@@ -39,7 +39,7 @@ export type TokenClaims = {
   /** Thumbprint of the key it is bound to (RFC 9449). */
   jkt?: string | undefined
   /** Whom its client acts for. */
-  drivenBy?: { readonly personId: string | null } | undefined
+  drivenBy?: TokenDriver | undefined
   /** The token it comes from and ends with. */
   origin?: string | undefined
   /** Never lives longer than what it was issued for. */
@@ -62,6 +62,7 @@ export async function signToken(ctx: Ctx, issuer: TokenIssuer, claims: TokenClai
     ...(runId ? { run: runId } : {}),
     ...(jkt ? { cnf: { jkt } } : {}),
     ...(drivenBy ? { driven_by: drivenBy.personId ?? unknownDriver } : {}),
+    ...(drivenBy?.subject ? { driven_by_subject: drivenBy.subject } : {}),
     ...(origin ? { origin } : {}),
     jti: randomUUID(),
     iat: issuedAt,

@@ -7,7 +7,7 @@ import type { TokenIssuer } from './agent-token-issue.ts'
 import type { TokenEndpointError, TokenGrant } from './agent-token-request.ts'
 import type { TokenRefusal } from './agent-token-rules.ts'
 import type { Ctx } from './ctx.ts'
-import { type AccessToken, clockToleranceSeconds, verifyAccessToken } from './rules/access-token.ts'
+import { type AccessToken, type TokenDriver, clockToleranceSeconds, verifyAccessToken } from './rules/access-token.ts'
 import { publishedKeys } from './signing-keys.ts'
 import {
   agentOf,
@@ -31,7 +31,7 @@ export type TokenSubject = {
   /** The key that what was presented is bound to: the proof must be of it. */
   jkt?: string | null
   onBehalfOf?: { issuer: string; subject: string }
-  drivenBy?: { readonly personId: string | null } | undefined
+  drivenBy?: TokenDriver | undefined
 }
 
 /** What was presented besides the client's own proof, verified as far as the database is not needed. */
@@ -108,10 +108,8 @@ async function ofIdentityAssertion(
   if (!(await claimOnce(ctx, { by: issuer, jti, until: expiresAt }))) {
     return refused('invalid_grant', 'assertion_replayed', 'An assertion with this jti was used before.')
   }
-  const driver = await ctx.tx.person.findUnique({
-    where: { subject: storableText(`${issuer}|${subject}`) },
-    select: { id: true },
-  })
+  const name = storableText(`${issuer}|${subject}`)
+  const driver = await ctx.tx.person.findUnique({ where: { subject: name }, select: { id: true } })
   return ok({
     agentId: client.agentId,
     clientId: client.clientId,
@@ -119,7 +117,7 @@ async function ofIdentityAssertion(
     audiences: resources ?? undefined,
     jkt,
     onBehalfOf: { issuer, subject },
-    drivenBy: { personId: driver?.id ?? null },
+    drivenBy: driver ? { personId: driver.id } : { personId: null, subject: name },
   })
 }
 

@@ -81,7 +81,8 @@ test('the token says for whom its client acts, and goes on saying so when it is 
   const token = await tokenFor('cleo')
   expect(decodeJwt(token)).toMatchObject({ driven_by: driver.id })
   // Who never signed in here is somebody all the same.
-  expect(decodeJwt(await tokenFor('ada'))).toMatchObject({ driven_by: 'unknown' })
+  const unknown = { driven_by: 'unknown', driven_by_subject: `${world.idp.url}|ada` }
+  expect(decodeJwt(await tokenFor('ada'))).toMatchObject(unknown)
   const form = {
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
     subject_token: token,

@@ -24,13 +24,16 @@ export type AccessToken = {
   readonly audiences: readonly string[]
   /** Thumbprint of the key it is bound to (RFC 9449); null: a bearer token. */
   readonly jkt: string | null
-  /** Whom its client acts for, when an identity provider said so: a person here, or somebody who never signed in (null). */
-  readonly drivenBy?: { readonly personId: string | null }
+  /** Whom its client acts for, when an identity provider said so. */
+  readonly drivenBy?: TokenDriver
   /** Seconds since 1970, with the tolerance. */
   readonly notBefore: number
   readonly expires: number
   readonly kid: string
 }
+
+/** A person here, or somebody who never signed in (null), by the name under which they would: the issuer and its subject. Older tokens leave that out. */
+export type TokenDriver = { readonly personId: string | null; readonly subject?: string }
 
 export type TokenFault = {
   rule:
@@ -84,7 +87,7 @@ export function isFor(token: AccessToken, where: { broker: string; resource: str
 }
 
 function readClaims(payload: JWTPayload, kid: string): AccessToken | null {
-  const { sub, agent_version: version, run, client_id: clientId, jti, origin = jti, cnf, driven_by: driver } = payload
+  const { sub, agent_version: version, run, client_id: clientId, jti, origin = jti, cnf } = payload
   const audiences = [payload.aud ?? []].flat()
   const jkt = cnf === undefined ? null : jktOf(cnf)
   if (typeof sub !== 'string' || typeof version !== 'number' || !Number.isInteger(version)) return null
@@ -92,12 +95,20 @@ function readClaims(payload: JWTPayload, kid: string): AccessToken | null {
   if (typeof clientId !== 'string' || typeof jti !== 'string' || typeof origin !== 'string') return null
   // A confirmation this platform does not know is not one it may leave unconfirmed.
   if (jkt !== null && typeof jkt !== 'string') return null
-  if (driver !== undefined && typeof driver !== 'string') return null
+  const drivenBy = driverOf(payload)
+  if (drivenBy === null) return null
   const notBefore = payload.nbf! - clockToleranceSeconds
   const expires = payload.exp! + clockToleranceSeconds
-  const drivenBy = driver === undefined ? {} : { drivenBy: { personId: driver === unknownDriver ? null : driver } }
   const token = { agentId: sub, version, runId: run ?? null, clientId, jti, origin, audiences, jkt }
   return { ...token, ...drivenBy, notBefore, expires, kid }
+}
+
+/** null: its claims are not as we write them. */
+function driverOf({ driven_by: driver, driven_by_subject: subject }: JWTPayload): { drivenBy?: TokenDriver } | null {
+  if (driver === undefined) return {}
+  if (typeof driver !== 'string' || (subject !== undefined && typeof subject !== 'string')) return null
+  if (driver !== unknownDriver) return { drivenBy: { personId: driver } }
+  return { drivenBy: { personId: null, ...(subject === undefined ? {} : { subject }) } }
 }
 
 function jktOf(confirmation: unknown): unknown {

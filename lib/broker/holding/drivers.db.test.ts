@@ -8,6 +8,8 @@ import { makeGrant } from '#lib/dev/test/registry.ts'
 import { askForToken, systemCtx } from '#lib/dev/test/tokens.ts'
 import { idJagClaims, startIssuer } from '#lib/dev/test/trusted-issuer.ts'
 import { decideHeldCall } from '#lib/guardrails/commands.ts'
+import { whoMayDecide } from '#lib/guardrails/queries/deciders.ts'
+import { getHeldCall, listHeldCalls } from '#lib/guardrails/queries/held-calls.ts'
 import { holdTest as test } from '../testing/hold-world.ts'
 import { modernCall, RawAgent } from '../testing/raw-agent.ts'
 
@@ -37,6 +39,40 @@ test('the same call that a client sends for two people is two, and neither lets 
   expect(await decide(ben, first, 'reject')).toMatchObject({ ok: true })
   expect(await adas).toContain('Once is enough.')
 })
+
+test('who had never signed in here when their call was held does not decide about it once they have', async ({
+  db,
+  world,
+  onTestFinished,
+}) => {
+  const { idp, send, held } = await driven(db, world.broker, onTestFinished)
+  const answer = send('ada')
+  await until(async () => (await held()).length === 1)
+  // Another one whom nobody knows, with the same credential.
+  const bens = send('ben')
+  await until(async () => (await held()).length === 2)
+  const [first, second] = await held()
+  expect(first).toMatchObject({ drivenById: null, drivenBySubject: `${idp.url}|ada` })
+  const ada = await makePerson(db, { roles: ['security'] })
+  const approve = { heldCallId: first!.id, decision: 'approve' } as const
+  const byThem = ctxFor(db, ada)
+  const people = [ada, world.security].map((each) => ctxFor(db, each).actor) as Deciders
+  expect(await whoMayDecide(byThem, { heldCallId: first!.id, people })).toHaveLength(2)
+  await signedIn(db, ada.id, `${idp.url}|ada`)
+  const refused = { rule: 'approvals:own_run' }
+  expect(await decideHeldCall(byThem, approve)).toMatchObject({ error: refused })
+  expect((await getHeldCall(byThem, first!.id)).decidable).toMatchObject({ allowed: false, refusal: refused })
+  expect(await whoMayDecide(byThem, { heldCallId: first!.id, people })).toMatchObject([{ id: world.security.id }])
+  const page = { state: 'waiting', first: 'decidable', limit: 50 } as const
+  const inOrder = (await listHeldCalls(byThem, page)).items.map(({ id }) => id)
+  expect(inOrder.indexOf(second!.id)).toBeLessThan(inOrder.indexOf(first!.id))
+  expect(await decideHeldCall(byThem, { ...approve, heldCallId: second!.id })).toMatchObject({ ok: true })
+  expect(await bens).toContain('changed driven')
+  expect(await decideHeldCall(ctxFor(db, world.security), approve)).toMatchObject({ ok: true })
+  expect(await answer).toContain('changed driven')
+})
+
+type Deciders = Parameters<typeof whoMayDecide>[1]['people']
 
 async function driven(db: Db, broker: { url: string }, onTestFinished: (end: () => Promise<void>) => void) {
   const { agentId } = await makeAgent(db)

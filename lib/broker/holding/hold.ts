@@ -57,8 +57,8 @@ export async function holdForPerson(parts: HoldParts, held: Held): Promise<HoldE
   let ticket: HeldTicket
   try {
     const exact = exactCall(parts.view, held, allowed.tool)
-    const credential = call.caller.credential ?? null
-    const behind = { credential, drivenById: call.caller.drivenBy?.personId ?? null }
+    const { credential = null, drivenBy = null } = call.caller
+    const behind = { credential, drivenBy }
     ticket = await holdCall(parts.ctx(), { source: 'broker', call: exact, class: allowed.tool.class, ...behind, rule })
   } catch (error) {
     parts.log.warn({ err: error, agentId: call.caller.agentId }, 'a call could not be held')

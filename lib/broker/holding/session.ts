@@ -11,6 +11,6 @@ export function sessionOf({ caller, talk }: Pick<AgentRequest, 'caller' | 'talk'
   if (caller.runId !== null) return null
   const { session } = talk
   const { credential = null, drivenBy } = caller
-  const driven = drivenBy ? { drivenBy: drivenBy.personId } : {}
+  const driven = drivenBy ? { drivenBy: drivenBy.personId ?? { subject: drivenBy.subject ?? null } } : {}
   return digestOf(session ? { session: session.name, ...driven } : { credential, ...driven })
 }

@@ -19,6 +19,7 @@ export function heldMutations(
     session: ['0'.repeat(64), ...(row.session === null ? [] : [null])],
     startedById: [others.personId, ...(row.startedById === null ? [] : [null])],
     drivenById: [others.personId, ...(row.drivenById === null ? [] : [null])],
+    drivenBySubject: ['https://other.example|ada', ...(row.drivenBySubject === null ? [] : [null])],
     serverId: [others.serverId, null],
     tool: ['wipe'],
     class: (['read', 'write', 'destructive', null] as const).filter((value) => value !== row.class),

@@ -11,6 +11,8 @@ import { pastOwners } from '#lib/registry/queries.ts'
 import { loadRegistryFacts } from '../queries/policy-view.ts'
 import { decideHeld, rolesText, stateAfter } from '../rules/held-calls.ts'
 import { decideHeldInPlaceOf } from '../rules/held-stand-in.ts'
+import { driverIdOf } from '../queries/drivers.ts'
+import { driverOf } from '../rules/drivers.ts'
 import { isAsHeld } from '../rules/held-seals.ts'
 import { otherHoldOf } from '../rules/holds.ts'
 import type { DecideHeldCallInput, HeldCallRefusal, HeldCallState } from '../schema/held-calls.ts'
@@ -95,6 +97,7 @@ async function factsOf(tx: Tx, ctx: Ctx, row: HeldCallRow) {
   const decidedBy = row.decidedById
     ? await tx.person.findUnique({ where: { id: row.decidedById }, select: { name: true } })
     : null
+  const driverId = await driverIdOf(tx, row)
   const run = row.runId ? await tx.run.findUnique({ where: { id: row.runId }, select: { requestedById: true } }) : null
   return {
     state: row.state,
@@ -105,7 +108,7 @@ async function factsOf(tx: Tx, ctx: Ctx, row: HeldCallRow) {
     excludedDeciders: row.excludedDeciders,
     decidedByName: decidedBy?.name ?? null,
     agent: { ...row.agent, past: await pastOwners(ctx, row.agentId) },
-    starterIds: [row.startedById, row.drivenById, run?.requestedById ?? null],
+    starterIds: [row.startedById, driverId, run?.requestedById ?? null],
   }
 }
 
@@ -140,9 +143,9 @@ async function checkRule(
   const tool = server?.tools.get(row.tool)
   if (!agent || !server || !tool) return ok(null)
   // Who is behind it was noted when it was held.
-  const { startedById, drivenById } = row
-  const caller = drivenById ? { drivenBy: { personId: drivenById } } : {}
-  const about = { agent, server, tool, run: { startedById } }
+  const drivenBy = driverOf(row)
+  const caller = drivenBy ? { drivenBy } : {}
+  const about = { agent, server, tool, run: { startedById: row.startedById } }
   const other = otherHoldOf({ arguments: given, caller }, about, { view, now: ctx.now }, row)
   if (!other) return ok(null)
   const message = `With these arguments it is held by another rule (${other.title}), by which decide: ${rolesText(other.deciderRoles)}. Leave them as they are, or reject it and say what to ask for.`

@@ -4,6 +4,8 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
+import { driverColumns } from '../rules/drivers.ts'
+import type { Driver } from '../rules/facts.ts'
 import { digestOfCall, onTimeout } from '../rules/held-calls.ts'
 import { type HeldColumns, isAsDecided, isAsHeld, sealOfDecision, sealOfHold } from '../rules/held-seals.ts'
 import type { ExactCall, HeldCallSource, HeldCallState, TimeoutAction } from '../schema/held-calls.ts'
@@ -16,8 +18,8 @@ export type HoldCallInput = {
   class: ToolClass | null
   /** Of a call outside of runs: what its token was issued for, by the name of a credential. */
   credential?: string | null
-  /** Whom its client acts for, when an identity provider says so and they have signed in here. */
-  drivenById?: string | null
+  /** Whom its client acts for, when an identity provider says so. */
+  drivenBy?: Driver | null
   rule: {
     id: string | null
     title: string
@@ -61,7 +63,7 @@ export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTick
           arguments: call.arguments as Prisma.InputJsonObject,
           inputResponses: (call.inputResponses as Prisma.InputJsonObject | null | undefined) ?? Prisma.DbNull,
           startedById: await starterOf(tx, input),
-          drivenById: input.drivenById ?? null,
+          ...driverColumns(input.drivenBy ?? null),
           class: input.class,
           ruleId: rule.id,
           ruleTitle: rule.title,

@@ -1,5 +1,6 @@
 import { type Actor, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { pastOwners } from '#lib/registry/queries.ts'
+import { driverIdOf } from './drivers.ts'
 import { heldDecidability } from '../rules/held-calls.ts'
 
 type Person = Extract<Actor, { kind: 'person' }>
@@ -22,6 +23,7 @@ export async function whoMayDecide(
       runId: true,
       startedById: true,
       drivenById: true,
+      drivenBySubject: true,
       agentId: true,
       agent: { select: { accountablePersonId: true, ownerTeam: { select: { id: true, name: true } } } },
     },
@@ -33,7 +35,7 @@ export async function whoMayDecide(
     agent: { ...row.agent, past: await pastOwners(ctx, row.agentId) },
     source: row.source as 'broker' | 'claude',
     decidedByName: null,
-    starterIds: [row.startedById, row.drivenById, run?.requestedById ?? null],
+    starterIds: [row.startedById, await driverIdOf(db, row), run?.requestedById ?? null],
   }
   return people.filter((person) => heldDecidability(person, call, ctx.now).ok)
 }

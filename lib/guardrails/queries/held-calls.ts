@@ -7,6 +7,8 @@ import { pastOwnersOf, personNames } from '#lib/registry/queries.ts'
 import type { PastOwners } from '#lib/registry/rules/past-owners.ts'
 import type { PersonRef } from '#lib/registry/schema.ts'
 import type { ArgumentCondition } from '#lib/registry/schema/conditions.ts'
+import { driverIdsOf } from './drivers.ts'
+import type { HeldDriver } from '../rules/drivers.ts'
 import { decidableFirst } from './held-order.ts'
 import { excludedFrom, type DecidableHeldCall, heldDecidability } from '../rules/held-calls.ts'
 import { decideHeldInPlaceOf } from '../rules/held-stand-in.ts'
@@ -126,6 +128,7 @@ const viewSelect = {
   session: true,
   startedById: true,
   drivenById: true,
+  drivenBySubject: true,
   serverId: true,
   tool: true,
   class: true,
@@ -173,8 +176,9 @@ async function toViews(ctx: Ctx, rows: readonly Row[]): Promise<HeldCallView[]> 
     ctx,
     rows.map(({ agent }) => agent.id),
   )
+  const driverId = await driverIdsOf(db, rows)
   const absences = ctx.actor.kind === 'person' ? await standsInFor(ctx, ctx.actor.id) : []
-  return rows.map((row) => toView(ctx, row, { servers, startedBy, people, absences, past }))
+  return rows.map((row) => toView(ctx, row, { servers, startedBy, people, absences, past, driverId }))
 }
 
 function toView(
@@ -186,6 +190,7 @@ function toView(
     people: ReadonlyMap<string, PersonRef>
     absences: Awaited<ReturnType<typeof standsInFor>>
     past: (agentId: string) => PastOwners
+    driverId: (row: HeldDriver) => string | null
   },
 ): HeldCallView {
   const decidedBy = row.decidedById ? (known.people.get(row.decidedById) ?? null) : null
@@ -195,7 +200,7 @@ function toView(
     agent: { ...row.agent, past: known.past(row.agent.id) },
     source,
     decidedByName: decidedBy?.name ?? null,
-    starterIds: [row.startedById, row.drivenById, row.runId ? (known.startedBy.get(row.runId) ?? null) : null],
+    starterIds: [row.startedById, known.driverId(row), row.runId ? (known.startedBy.get(row.runId) ?? null) : null],
   }
   const decidable = heldDecidability(ctx.actor, call, ctx.now)
   const { id, name, ownerTeam } = row.agent

@@ -42,6 +42,7 @@ async function decidableBy({ actor, ...ctx }: Ctx): Promise<Prisma.HeldCallWhere
     where: { requestedById: actor.id, state: { in: ['queued', 'running'] } },
     select: { id: true },
   })
+  const me = await reader({ actor, ...ctx }).person.findUnique({ where: { id: actor.id }, select: { subject: true } })
   const own = { in: [...actor.teamIds] }
   const reads = (excluded: string): Prisma.HeldCallWhereInput => ({
     class: 'read',
@@ -55,6 +56,7 @@ async function decidableBy({ actor, ...ctx }: Ctx): Promise<Prisma.HeldCallWhere
       { OR: [{ agent: { accountablePersonId: { not: actor.id } } }, reads('accountable')] },
       { OR: [{ startedById: null }, { startedById: { not: actor.id } }, reads('starter')] },
       { OR: [{ drivenById: null }, { drivenById: { not: actor.id } }, reads('starter')] },
+      { OR: [{ drivenBySubject: null }, { drivenBySubject: { not: me?.subject ?? '' } }, reads('starter')] },
       { OR: [{ runId: null }, { runId: { notIn: runs.map(({ id }) => id) } }, reads('starter')] },
     ],
   }

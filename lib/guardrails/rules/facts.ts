@@ -122,8 +122,8 @@ export type Caller = {
   readonly drivenBy?: Driver
 }
 
-/** A person for whom a client acts; null: somebody who never signed in here. */
-export type Driver = { readonly personId: string | null }
+/** A person for whom a client acts; null: somebody who never signed in here, by the subject under which they would. */
+export type Driver = { readonly personId: string | null; readonly subject?: string }
 
 export type ToolCall = {
   readonly caller: Caller

@@ -2,6 +2,7 @@ import { authorize, can, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { AuditEvent } from '#lib/db/generated/client.ts'
 import { methodPrefix } from '#lib/registry/schema.ts'
+import { driverOf } from '../../rules/drivers.ts'
 import type { BrokerLimits } from '../../rules/request-limits.ts'
 import { isCallStep, stepOf } from '../../rules/steps.ts'
 import { passedSteps, refusedSteps } from '../../rules/trace.ts'
@@ -183,9 +184,9 @@ async function decidedNow(
 async function behindHeld(ctx: Ctx, { detail }: Event): Promise<string | null> {
   const id = text((detail as Record<string, unknown>)['heldCallId'])
   if (id === null) return null
-  const select = { startedById: true, drivenById: true } as const
+  const select = { startedById: true, drivenById: true, drivenBySubject: true } as const
   const held = await reader(ctx).heldCall.findUnique({ where: { id }, select })
-  return held?.drivenById === null ? held.startedById : null
+  return held !== null && driverOf(held) === null ? held.startedById : null
 }
 
 /** A method is recorded under its name alone. */
