@@ -97,7 +97,7 @@ export type AuditEvents = {
   'server.updated': { before: Record<string, unknown>; after: Record<string, unknown> }
   /** Lower facts of a server or of its tool, by which controls are chosen, wait for a second person. */
   'server.loosening_proposed': LooseningProposed
-  'server.loosening_confirmed': { looseningId: string }
+  'server.loosening_confirmed': { looseningId: string; what?: string }
   'server.loosening_ended': { looseningId: string; how: 'withdrawn' | 'replaced' }
   'server.credential_set': { kind: string; replaced: boolean; reason: string | null }
   'server.authorization_begun': { issuer: string; scope: string | null }

@@ -1,6 +1,6 @@
 import { plural } from '#lib/core/count.ts'
 import type { TrialTerms } from '#lib/guardrails/schema/policy-trial.ts'
-import { type LoosenedFact, looseningText } from '#lib/registry/schema/loosenings.ts'
+import { isSetting, type LoosenedFact, looseningText } from '#lib/registry/schema/loosenings.ts'
 import { loosening, ruleAsks, ruleChanged, type Tellers } from './phrases.ts'
 
 /** What people are told because controls change: rules, what policies are tried by, and facts of servers and tools by which controls are chosen. */
@@ -46,7 +46,9 @@ export const ruleTellers: Tellers = {
   'server.loosening_confirmed': (event) =>
     loosening(event, {
       title: `${event.actor.name} confirmed what was proposed of ${event.tool ?? event.subject.name}`,
-      body: 'Approval rules, hold rules and policies choose by it from now on.',
+      body: choosesControls(event.detail.what)
+        ? 'Approval rules, hold rules and policies choose by it from now on.'
+        : 'It counts from now on.',
     }),
   'server.loosening_ended': (event) =>
     loosening(event, {
@@ -66,6 +68,11 @@ export const ruleTellers: Tellers = {
     ruleChanged(event, { of: 'policies:manage', what: 'was confirmed and holds', reason: insteadOf(event.detail) }),
   'policy_trial_terms.withdrawn': (event) =>
     ruleChanged(event, { of: 'policies:manage', what: 'stays as it is', reason: 'Takes back what was proposed.' }),
+}
+
+/** Not what guards the answers of a server or keeps its processes apart; older events do not say what it is. */
+function choosesControls(what: string | undefined): boolean {
+  return what !== undefined && !isSetting(what as LoosenedFact)
 }
 
 const goesOn = { what: 'goes on', reason: 'Asks for its end no more.' } as const

@@ -122,6 +122,19 @@ test('a lower fact of a server or tool is told of to who may confirm it, where t
   }
 })
 
+test('a confirmed loosening is told as what it is: a fact that controls are chosen by, or a guard', () => {
+  const told = (what?: string) => {
+    const detail = { looseningId: 'l', ...(what ? { what } : {}) }
+    const subject = { kind: 'server', id: 'erp', name: 'ERP' }
+    return tellingOf({ ...event, subject, event: 'server.loosening_confirmed', detail })
+  }
+  expect(told('environment')).toMatchObject({
+    title: 'Maya confirmed what was proposed of ERP',
+    body: 'Approval rules, hold rules and policies choose by it from now on.',
+  })
+  for (const what of ['mask_secrets', 'boundary', undefined]) expect(told(what)?.body).toBe('It counts from now on.')
+})
+
 test('the owners of an agent are told that its calls are limited, and that they are not any more', () => {
   const limited = { before: null, after: 1, reason: 'It asks in a loop.' }
   expect(tellingOf({ ...event, event: 'agent.calls_limited', detail: limited })).toMatchObject({

@@ -69,7 +69,7 @@ export async function confirmLoosening(ctx: Ctx, input: LooseningInput): Promise
       event: 'server.loosening_confirmed',
       ...subjectOf(server),
       ...(row.toolName ? { tool: row.toolName } : {}),
-      detail: { looseningId: row.id },
+      detail: { looseningId: row.id, what: row.what },
     })
     await carryOut(tx, ctx, server, row)
   })
