@@ -90,7 +90,7 @@ export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTick
   })
 }
 
-/** Which person is behind a call: who started its run or set the schedule that did, and outside of runs who issued the credential it came with. */
+/** Which person is behind a call, besides whom its client acts for: who started its run or set off what a process of ours started, and outside of runs who issued the credential it came with. */
 async function starterOf(tx: Tx, { call, credential }: HoldCallInput): Promise<string | null> {
   if (call.runId !== null) {
     const run = await tx.run.findUnique({

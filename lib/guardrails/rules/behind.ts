@@ -8,7 +8,7 @@ export type CallOrigin = {
 }
 
 /**
- * Who is behind a call: who started its run or set the schedule that did, outside of runs who issued the credential it comes with, and besides whom its client acts for. null
+ * Who is behind a call: who started its run or set off what a process of ours started (its schedule, its first run), outside of runs who issued the credential it comes with, and besides whom its client acts for. null
  * among them: somebody is, and it is not known who.
  */
 export function behindCall({ caller, agent, run }: CallOrigin): readonly (string | null)[] {

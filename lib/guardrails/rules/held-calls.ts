@@ -47,7 +47,7 @@ export type DecidableHeldCall = {
   /** Who has decided it, when somebody has. */
   decidedByName: string | null
   agent: { accountablePersonId: string; ownerTeam: { id: string; name: string }; past: PastOwners }
-  /** Who is behind it: who started its run, set the schedule that did, or issued the credential it came with. */
+  /** Who is behind it: who started its run, set the schedule that did, registered the agent whose first run it is or had that tried again, issued the credential it came with, or whom its client acts for. */
   starterIds: readonly (string | null)[]
 }
 
@@ -98,7 +98,7 @@ export function decideHeld(
   }
   if (excluded.includes('starter') && call.starterIds.includes(actor.id)) {
     const message =
-      'You started this run, set the schedule that did, or issued the credential it came with, so somebody else decides.'
+      'You are behind this call (you started its run, set its schedule, registered the agent whose first run it is or had that tried again, issued the credential, or its client acts for you), so somebody else decides.'
     return refuse('approvals:own_run', message)
   }
   if (move === 'edit' && call.source === 'claude') {
