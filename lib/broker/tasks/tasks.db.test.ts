@@ -98,36 +98,6 @@ test('a call goes on as a task whose result is fetched later, and each step is o
   expect(JSON.stringify(begun!.detail)).not.toContain(taskId)
 })
 
-test('a task costs its price once, however often its agent looks, and what its server refuses costs nothing', async ({
-  db,
-  world,
-}) => {
-  await db.mcpServer.update({ where: { id: 'second' }, data: { listUnitPriceMicros: 7000n } })
-  const costsOf = async ({ agentId }: TestAgent) => {
-    const where = { agentId, event: 'mcp.call_allowed' }
-    const rows = await db.auditEvent.findMany({ where, orderBy: { seq: 'asc' } })
-    return rows.map(({ tool, detail }) => [tool, (detail as { billedCostMicros?: string }).billedCostMicros])
-  }
-  const { agent } = await grantedAgent(db, world, { serverIds: ['second'] })
-  const { session, ask } = await connect(db, world.brokers[0], agent, '/mcp/second')
-  const execution = await session.callTool('slow_compute', { seconds: 0.2 })
-  await execution.settle()
-  const { taskId } = execution.handle!
-  await ask('tasks/get', { taskId })
-  await ask('tasks/cancel', { taskId })
-  const [begun, ...about] = await costsOf(agent)
-  expect(begun).toEqual(['slow_compute', '7000'])
-  expect(about.length).toBeGreaterThan(1)
-  expect(about.filter(([, cost]) => cost !== undefined)).toEqual([])
-
-  const { agent: untasked } = await grantedAgent(db, world, { serverIds: ['second'], names: [] })
-  const other = await connect(db, world.brokers[0], untasked, '/mcp/second')
-  const refused = await other.ask('tools/call', { name: 'failing_job', arguments: {} })
-  expect(refused.result?.['_meta']).toMatchObject({ 'wheelhouse/denial': { rule: 'grant_missing' } })
-  expect(await costsOf(untasked)).toEqual([['failing_job', '0']])
-  await db.mcpServer.update({ where: { id: 'second' }, data: { listUnitPriceMicros: null } })
-})
-
 describe('tasks are offered to whom they are granted', () => {
   test('without the grant the server is not told, and the refusal names the rule', async ({ db, world }) => {
     const { agent } = await grantedAgent(db, world, { names: ['elicitation/create'] })
