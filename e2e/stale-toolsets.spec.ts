@@ -5,13 +5,33 @@ import { signInAs } from './support/sign-in.ts'
 
 const title = `Reading invoices waits ${Date.now()}`
 const agentId = 'invoice-reconciler-industrial'
+const over = { reason: 'The journey is over.' }
+let ruleId: string | null = null
+
+// It holds the calls of every agent, so it ends however the journey does: one person asks, another confirms.
+test.afterEach(async ({ page }) => {
+  if (ruleId === null) return
+  const api = await adminApi()
+  const end = `/hold-rules/${ruleId}/remove`
+  await post(api, end, over, 200)
+  await api.dispose()
+  await signInAs(page, 'Security')
+  const confirmed = await page.evaluate(
+    async ({ path, body }) => {
+      const headers = { 'content-type': 'application/json' }
+      return await (await fetch(path, { method: 'POST', headers, body })).text()
+    },
+    { path: `/api/v1${end}`, body: JSON.stringify(over) },
+  )
+  expect(JSON.parse(confirmed)).toMatchObject({ removed: true })
+})
 
 test('a session that is open when a grant is revoked is named, with what it still lists and what comes of its calls', async ({
   page,
 }) => {
   const api = await adminApi()
   const rule = { title, serverId: 'invoices', toolName: 'list_invoices', class: 'read', deciderRoles: ['security'] }
-  const { ruleId } = await post<{ ruleId: string }>(api, '/hold-rules', rule)
+  ruleId = (await post<{ ruleId: string }>(api, '/hold-rules', rule)).ruleId
   // The run stays open as long as nobody decides about its first call.
   const { runId } = await post<{ runId: string }>(api, '/runs', { agentId })
   const waiting = async () =>
@@ -42,13 +62,5 @@ test('a session that is open when a grant is revoked is named, with what it stil
   await page.goto(`/runs/${runId}`)
   await expect(main.getByText('grant_missing').first()).toBeVisible({ timeout: 60_000 })
   await expectAccessible(page)
-
-  await post(api, `/hold-rules/${ruleId}/remove`, { reason: 'The journey is over.' }, 200)
-  await page.goto('/approvals/rules')
-  const row = page.getByRole('table', { name: 'Rules that hold calls' }).getByRole('row', { name: new RegExp(title) })
-  await row.getByRole('button', { name: 'Confirm removal' }).click()
-  await page.getByRole('dialog').getByLabel('Reason').fill('The journey is over.')
-  await page.getByRole('dialog').getByRole('button', { name: 'Confirm removal' }).click()
-  await expect(row).toBeHidden()
   await api.dispose()
 })
