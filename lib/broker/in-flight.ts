@@ -54,11 +54,11 @@ export class Running {
   }
 
   /** From now on it may take so long again, but never longer than `longestMs` in all. Whose deadline it is then, the denial says. */
-  extend(ms: number, { longestMs, late }: { longestMs: number; late?: Denial }): void {
-    if (this.controller.signal.aborted) return
-    const left = Math.min(ms, longestMs - (performance.now() - this.#startedAt))
-    // What it has from now on is what it had at first, or the rest of the longest that any call has.
-    if (left < ms || ms !== this.#deadline.limit) this.#deadline = { limit: longestMs, limitOf: 'platform' }
+  extend(given: BindingLimit, { longestMs, late }: { longestMs: number; late?: Denial }): void {
+    if (this.controller.signal.aborted || !this.#calls.has(this)) return
+    const rest = longestMs - (performance.now() - this.#startedAt)
+    const left = Math.min(given.limit, rest)
+    this.#deadline = rest < given.limit ? { limit: longestMs, limitOf: 'platform' } : given
     clearTimeout(this.#timer)
     this.#timer = setTimeout(late ? () => this.controller.abort(new CallEnded(late)) : this.#late, Math.max(left, 0))
   }

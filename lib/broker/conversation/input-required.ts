@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { parseJson } from '#lib/core/parse-json.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
-import { limitsFor } from '../limits.ts'
+import { deadlineOf, limitsFor } from '../limits.ts'
 import { messageFor, recordedArguments } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
@@ -10,10 +10,11 @@ import { UpstreamFailure } from '../upstream/failure.ts'
 import { untilAborted } from '../until-aborted.ts'
 import type { RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
+import { AnswerTime } from './answer-time.ts'
 import { type Ask, asksAtOnceMax, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
 import { inSession } from './in-session.ts'
-import { AskRefused, asksTooMuch, takesNone, unanswered } from './refusal.ts'
+import { AskRefused, asksTooMuch, takesNone } from './refusal.ts'
 
 const roundsMax = 8
 const stateContent = z.strictObject({
@@ -69,7 +70,10 @@ export async function askedByResult(
   const { turn, connection, capabilities } = options
   const { talk, caller } = request
   const { running, tool, server, call } = turn
-  const { askDeadlineMs } = parts.limits
+  const time = new AnswerTime(running, {
+    askMs: parts.limits.askDeadlineMs,
+    deadline: deadlineOf(parts.limits, turn),
+  })
   let { reply } = options
   for (let round = 0; round < roundsMax; round += 1) {
     const { inputRequests = {}, requestState } = reply.result
@@ -91,18 +95,20 @@ export async function askedByResult(
       return { ok: true, result: { ...reply.result, ...told, requestState: state } }
     }
     if ((!talk.stream.accepts || !talk.session) && asks.length > 0) throw new AskRefused(takesNone(server.id))
-    const late = asks[0] && unanswered(asks[0][1].method, askDeadlineMs)
-    running.extend(askDeadlineMs, { longestMs: askDeadlineMs, ...(late ? { late } : {}) })
     const inputResponses: Record<string, unknown> = {}
     for (const [key, ask] of asks) {
-      const answer = await parts.conversations.questions.ask(caller, talk, {
+      time.asked(ask.method)
+      const asking = parts.conversations.questions.ask(caller, talk, {
         ask: inSession(ask),
         where: { serverId: server.id, tool: tool.name },
         signal: running.signal,
       })
+      const answer = await asking.finally(() => time.answered())
       if ('error' in answer) return { ok: false, status: 200, error: answer.error }
       inputResponses[key] = answer.result
     }
+    // It goes on by itself.
+    if (asks.length === 0) time.progressed()
     // That it wants a task an agent with a session says in a way of its own.
     const { task: _, ...params } = request.params
     const next = await connection.request({

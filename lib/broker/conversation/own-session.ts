@@ -10,11 +10,12 @@ import type { UpstreamConnection } from '../upstream/connection.ts'
 import type { EventMark, Relay, RpcMessage } from '../upstream/http.ts'
 import { refusedCode } from '../wire.ts'
 import type { Asked } from './ask-ids.ts'
+import { AnswerTime } from './answer-time.ts'
 import { AskCount, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
 import { markFor } from './event-marks.ts'
 import type { AskedWhere } from './questions.ts'
-import { askedTooMuch, takesNone, unanswered } from './refusal.ts'
+import { askedTooMuch, takesNone } from './refusal.ts'
 
 /**
  * Carries a call between an agent and a server that both have sessions, one of the one for one of the other: messages keep their ids, so
@@ -27,6 +28,7 @@ export class OwnSessionRelay implements Relay {
   /** What was asked in this call. */
   readonly #asked: string[] = []
   readonly #count = new AskCount()
+  readonly #time: AnswerTime
   #digest: string | undefined
 
   constructor(
@@ -37,6 +39,10 @@ export class OwnSessionRelay implements Relay {
     this.#parts = parts
     this.#request = request
     this.#turn = turn
+    this.#time = new AnswerTime(turn.running, {
+      askMs: parts.limits.askDeadlineMs,
+      deadline: deadlineOf(parts.limits, turn),
+    })
   }
 
   async take(given: RpcMessage | null, mark: EventMark): Promise<void> {
@@ -54,7 +60,7 @@ export class OwnSessionRelay implements Relay {
     const notice =
       message &&
       (talk.noticeOf(message) ?? (isStatus ? message : cancellationFor(this.#parts, this.#turn.session, message)))
-    if (notice?.['method'] === 'notifications/progress') this.#extend()
+    if (notice?.['method'] === 'notifications/progress') this.#time.progressed()
     if (message === null) await talk.stream.send(null, this.#marked(mark))
     else if (notice) await talk.tell(notice, this.#marked(mark))
   }
@@ -67,7 +73,6 @@ export class OwnSessionRelay implements Relay {
   async #ask(message: RpcMessage, mark: EventMark): Promise<void> {
     const { talk } = this.#request
     const { running, server, session, connection, tool } = this.#turn
-    const { askDeadlineMs } = this.#parts.limits
     const ask = { method: String(message['method']), params: message['params'] }
     if (!this.#count.takes(ask.method)) return running.controller.abort(new CallEnded(askedTooMuch(server.id)))
     const permitted = await permit(this.#parts, this.#request, { server, ask, occasion: talk })
@@ -77,7 +82,7 @@ export class OwnSessionRelay implements Relay {
       await connection.tell({ id: message['id'], error }, { session: session.upstream!, signal: running.signal })
       return
     }
-    running.extend(askDeadlineMs, { longestMs: askDeadlineMs, late: unanswered(ask.method, askDeadlineMs) })
+    this.#time.asked(ask.method)
     const { questionId, askId } = await askInSession(this.#parts, this.#request, {
       session,
       upstreamId: message['id'],
@@ -85,13 +90,8 @@ export class OwnSessionRelay implements Relay {
       method: ask.method,
     })
     this.#asked.push(questionId)
+    this.#parts.conversations.questions.watch(questionId, () => this.#time.answered(), running.signal)
     await talk.stream.send({ jsonrpc: '2.0', id: askId, ...permitted.value }, this.#marked(mark))
-  }
-
-  #extend(): void {
-    const { limits } = this.#parts
-    const longestMs = limits.askDeadlineMs
-    this.#turn.running.extend(deadlineOf(limits, this.#turn).limit, { longestMs })
   }
 
   #marked(mark: EventMark): EventMark {

@@ -71,7 +71,12 @@ export class QuestionRows {
     const sealed = new Uint8Array(await this.#box.seal(JSON.stringify(answer), sealContexts.mcpAnswer(id)))
     const { db } = this.#ctx()
     await db.$executeRaw`update "McpQuestion" set "answer" = ${sealed} where "id" = ${id}::uuid`
-    await db.$executeRaw`select pg_notify('wheelhouse_talk', ${`answer:${id}`})`
+    await this.tell(id)
+  }
+
+  /** Whichever replica waits for it learns that it is answered. */
+  async tell(id: string): Promise<void> {
+    await this.#ctx().db.$executeRaw`select pg_notify('wheelhouse_talk', ${`answer:${id}`})`
   }
 
   async answers(ids: readonly string[]): Promise<{ id: string; reply: AgentReply }[]> {

@@ -23,6 +23,8 @@ export class Questions {
   readonly #log: Log
   readonly #ms: number
   readonly #waiting = new Map<string, (reply: AgentReply) => void>()
+  /** Of those that are only noted. */
+  readonly #noted = new Map<string, () => void>()
   #timer: NodeJS.Timeout | undefined
 
   constructor({ rows, log, askDeadlineMs }: { rows: QuestionRows; log: Log; askDeadlineMs: number }) {
@@ -82,13 +84,36 @@ export class Questions {
     else await this.rows.answer(questionId, reply)
   }
 
+  /** Calls this once when one that is only noted is answered, at whichever replica, or forgotten here; not once whoever waits is gone. */
+  watch(questionId: string, over: () => void, gone: AbortSignal): void {
+    this.#noted.set(questionId, over)
+    gone.addEventListener('abort', () => this.#noted.delete(questionId), { once: true })
+  }
+
+  /** One that is only noted has its answer. */
+  answered(questionId: string): void {
+    if (this.#over(questionId)) return
+    this.rows.tell(questionId).catch((error: unknown) => {
+      this.#log.warn({ err: error }, 'the replica with a call could not be told that its question is answered')
+    })
+  }
+
+  #over(questionId: string): boolean {
+    const over = this.#noted.get(questionId)
+    this.#noted.delete(questionId)
+    over?.()
+    return over !== undefined
+  }
+
   /** Another replica has an answer; without an id, maybe. */
   nudge(questionId: string): void {
+    this.#over(questionId)
     if (questionId === '' || this.#waiting.has(questionId)) void this.look()
   }
 
   /** Nobody waits for them: an answer counts no more. */
   forget(questionIds: readonly string[]): void {
+    for (const questionId of questionIds) this.#over(questionId)
     this.rows.close(questionIds).catch((error: unknown) => {
       this.#log.warn({ err: error }, 'a question could not be forgotten; it ends by itself')
     })

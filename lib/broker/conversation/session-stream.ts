@@ -1,4 +1,5 @@
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
+import { bindingLimit } from '#lib/guardrails/rules/own-limits.ts'
 import { finishedRow } from '../audit/records.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
 import { afterTheFact, streamDenial } from '../denials.ts'
@@ -20,6 +21,7 @@ import {
   type RpcError,
   type RpcId,
 } from '../wire.ts'
+import { AnswerTime } from './answer-time.ts'
 import { isAsk, permit } from './asks.ts'
 import { everything, mayHear, mayHearAny, methodToHear } from './changes.ts'
 import { type MarkedCall, markFor, readMark } from './event-marks.ts'
@@ -172,12 +174,16 @@ async function continueSession(
     }
     allowed = decision.value
   }
-  const deadline = { limit: parts.limits.askDeadlineMs, limitOf: 'platform' } as const
+  // How long the call had already nobody here knows: what is left is no more than its agent may wait.
+  const askMs = parts.limits.askDeadlineMs
+  const { callDeadlineSeconds: seconds } = agent
+  const deadline = bindingLimit(askMs, { agent: typeof seconds === 'number' ? seconds * 1000 : null })
   const running = asked && parts.inFlight.begin(asked, { teamId: agent.teamId, deadline, gone: lasting.signal })
   running?.signal.addEventListener('abort', () => {
     const { reason } = running.signal
     lasting.end(reason instanceof CallEnded ? reason.denial : null)
   })
+  const time = running && new AnswerTime(running, { askMs, deadline })
   const take = async (given: RpcMessage | null, mark: EventMark): Promise<void> => {
     const message = given && namesTask(given) ? await namedForAgent(parts, { caller, server }, given) : given
     if (given && !message) return
@@ -188,7 +194,7 @@ async function continueSession(
       if (ended) await lasting.stream.send(ended, marked)
       return lasting.end(null)
     }
-    const told = await forAgent(parts, listener, { ...about, message })
+    const told = await forAgent(parts, listener, { ...about, message, time: time ?? null })
     if (told) await lasting.stream.send(told, marked)
   }
   let reading = false
@@ -229,9 +235,9 @@ async function continueSession(
 async function forAgent(
   parts: PipelineParts,
   listener: Listener,
-  about: About & { connection: UpstreamConnection; message: RpcMessage },
+  about: About & { connection: UpstreamConnection; message: RpcMessage; time: AnswerTime | null },
 ): Promise<RpcMessage | null> {
-  const { message, server, session, connection, lasting, told } = about
+  const { time, message, server, session, connection, lasting, told } = about
   const method = String(message['method'])
   if (message['id'] !== undefined) {
     if (!isAsk(method)) {
@@ -246,7 +252,14 @@ async function forAgent(
     const permitted = await permit(parts, listener, { server, ask, occasion: told })
     if (permitted.ok) {
       const where = { serverId: server.id, tool: about.call?.tool ?? null }
-      const { askId } = await askInSession(parts, listener, { session, upstreamId: message['id'], where, method })
+      time?.asked(method)
+      const { questionId, askId } = await askInSession(parts, listener, {
+        session,
+        upstreamId: message['id'],
+        where,
+        method,
+      })
+      if (time) parts.conversations.questions.watch(questionId, () => time.answered(), lasting.signal)
       return { jsonrpc: '2.0', id: askId, ...permitted.value }
     }
     const { message: text, rule } = permitted.error

@@ -14,14 +14,17 @@ export class SuspendedCall {
   /** Passes the agent's answer on to the server. */
   readonly tell: (message: RpcMessage) => Promise<unknown>
   readonly abort: (reason: unknown) => void
+  /** Called with each answer. */
+  readonly #answered: () => void
   #reply: Promise<RpcReply> | null = null
   #asked = Promise.withResolvers<void>()
 
-  constructor(options: Pick<SuspendedCall, 'agentId' | 'tell' | 'abort'> & { talk: Talk }) {
+  constructor(options: Pick<SuspendedCall, 'agentId' | 'tell' | 'abort'> & { talk: Talk; answered: () => void }) {
     this.agentId = options.agentId
     this.talk = options.talk
     this.tell = options.tell
     this.abort = options.abort
+    this.#answered = options.answered
   }
 
   run(reply: Promise<RpcReply>): void {
@@ -41,6 +44,7 @@ export class SuspendedCall {
       const result = answers[key]
       if (typeof result !== 'object' || result === null) continue
       this.asks.delete(key)
+      this.#answered()
       await this.tell({ id, result })
     }
     return await this.next(signal)

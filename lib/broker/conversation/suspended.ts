@@ -8,10 +8,11 @@ import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcMessage, RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { refusedCode } from '../wire.ts'
+import { AnswerTime } from './answer-time.ts'
 import { type Ask, AskCount, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
 import { methodsOf, sealState } from './input-required.ts'
-import { askedTooMuch, unanswered } from './refusal.ts'
+import { askedTooMuch } from './refusal.ts'
 import { SuspendedCall } from './suspended-calls.ts'
 
 const never = new AbortController().signal
@@ -52,7 +53,10 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
   const { connection, session, running, tool, trace } = parted
   const { talk, caller } = request
   const { signal } = running
-  const { askDeadlineMs } = parts.limits
+  const time = new AnswerTime(running, {
+    askMs: parts.limits.askDeadlineMs,
+    deadline: deadlineOf(parts.limits, parted),
+  })
   const count = new AskCount()
   let open = 0
   const answer = async (message: RpcMessage): Promise<void> => {
@@ -60,9 +64,10 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
     if (!count.takes(ask.method, open)) return running.controller.abort(new CallEnded(askedTooMuch(parted.server.id)))
     const { refused, told } = await askedOf(parts, request, { server: parted.server, ask })
     if (refused) return void (await connection.tell({ id: message['id'], ...refused }, { session, signal }))
-    running.extend(askDeadlineMs, { longestMs: askDeadlineMs, late: unanswered(ask.method, askDeadlineMs) })
+    time.asked(ask.method)
     const where = { serverId: parted.server.id, tool: tool.name }
-    const reply = await parts.conversations.questions.ask(caller, talk, { ask: told, where, signal })
+    const asking = parts.conversations.questions.ask(caller, talk, { ask: told, where, signal })
+    const reply = await asking.finally(() => time.answered())
     await connection.tell({ id: message['id'], ...reply }, { session, signal })
   }
   const circuit = parts.health.circuitOf(parted.server)
@@ -110,11 +115,13 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
   const deadline = deadlineOf(limits, parted)
   const running = inFlight.begin(call, { teamId: agent.teamId, deadline, gone: never })
   const { signal } = running
+  const time = new AnswerTime(running, { askMs: limits.askDeadlineMs, deadline })
   const suspended = new SuspendedCall({
     agentId: agent.id,
     talk,
     tell: (message) => connection.tell(message, { session, signal }),
     abort: (reason) => running.controller.abort(reason),
+    answered: () => time.answered(),
   })
   const count = new AskCount()
   let deciding = 0
@@ -125,8 +132,7 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
     }
     const { refused, told } = await askedOf(parts, request, { server, ask: asked })
     if (refused) return void (await suspended.tell({ id: message['id'], ...refused }))
-    const { askDeadlineMs } = limits
-    running.extend(askDeadlineMs, { longestMs: askDeadlineMs, late: unanswered(asked.method, askDeadlineMs) })
+    time.asked(asked.method)
     suspended.ask(message['id'], told)
   }
   const relay = {

@@ -50,7 +50,10 @@ export async function takeAnswer(
     rows.giveBack(questionId, claimedAt)
     return refused(parts, of, notNow)
   }
-  if (upstreamId !== null) return await passOn(parts, of, { session, message: { id: upstreamId, ...content } })
+  if (upstreamId !== null) {
+    questions.answered(questionId)
+    return await passOn(parts, of, { session, message: { id: upstreamId, ...content } })
+  }
   try {
     await questions.deliver(questionId, reply)
   } catch (error) {

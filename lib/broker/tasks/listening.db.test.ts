@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { expect } from 'vitest'
 import type { Db } from '#lib/db/client.ts'
 import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
@@ -64,6 +65,22 @@ test('word of a task is decided about, guarded and on record before it is told',
     masked: { github_token: 1 },
     task: { tool: 'confirm_delete', status: 'completed' },
   })
+})
+
+test('word of a task is as long as its agent is given results', async ({ db, world }) => {
+  const { agent, begin, listen, ask, settled } = await connect(db, world)
+  const { taskId } = await begin('confirm_delete', { filename: 'x'.repeat(3000) })
+  const waiting = await settled(taskId, 'input_required')
+  await db.agent.update({ where: { id: agent.agentId }, data: { resultBytesMax: 2000 } })
+  await world.broker.broker.keeper.refresh()
+  const told: RpcNotice[] = []
+  const stop = listen([taskId], (message) => told.push(message))
+  await until(() => told.length > 0)
+  const inputResponses = { [Object.keys(waiting['inputRequests'] as object)[0]!]: { action: 'accept', content: {} } }
+  await ask('tasks/update', { taskId, inputResponses })
+  await setTimeout(1000)
+  stop()
+  expect(statuses(told)).not.toContain('completed')
 })
 
 test('what a task asks comes with the word of it, and is answered', async ({ db, world }) => {

@@ -4,6 +4,7 @@ import type { Lasting, Listener } from '../conversation/listening.ts'
 import { AskRefused } from '../conversation/refusal.ts'
 import { streamDenial } from '../denials.ts'
 import { guardMessage } from '../guards.ts'
+import { limitsFor } from '../limits.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import { processCaller } from '../upstream/pool.ts'
@@ -58,6 +59,7 @@ export async function listenForTasks(
     envelope: { capabilities: withTasks(null) },
     signal,
     lasting: true,
+    limits: limitsFor(parts.limits, { server, agent: listener.agent }),
     relay: {
       async take(message) {
         const params = (message?.['params'] ?? {}) as Record<string, unknown>

@@ -47,7 +47,7 @@ export function isOfTask({ task, params }: AgentRequest): boolean {
 export function waitForTask({ limits }: PipelineParts, running: Running): void {
   const ms = limits.askDeadlineMs
   const message = `The task has not come to its end within ${ms} ms.`
-  running.extend(ms, { longestMs: ms, late: { rule: 'task_not_over', message } })
+  running.extend({ limit: ms, limitOf: 'platform' }, { longestMs: ms, late: { rule: 'task_not_over', message } })
 }
 
 /** What the server is told that the agent can do, with tasks. */

@@ -69,6 +69,7 @@ export async function startLegacyTalkative(): Promise<Talkative> {
     const { promise, resolve } = Promise.withResolvers<Rpc>()
     waiting.set(askId, resolve)
     const requestedSchema = { type: 'object', properties: {} }
+    if (params?.arguments?.['slow']) response.write('id: e1\n')
     response.write(event({ id: askId, method: 'elicitation/create', params: { message: leak, requestedSchema } }))
     const { result: said, error } = await promise
     if (params?.arguments?.['slow']) await gate.opened
@@ -133,13 +134,13 @@ export async function startModernTalkative(): Promise<Talkative> {
       { capabilities: { tools: {}, logging: {}, prompts: lists, resources: { subscribe: true, ...lists } } },
     )
     const words = (text: string) => ({ content: [{ type: 'text' as const, text }] })
-    const add = (name: string, handle: (ctx: ServerContext) => unknown) =>
+    const add = (name: string, handle: (ctx: ServerContext, note?: string) => unknown) =>
       server.registerTool(
         name,
         { inputSchema: z.object({ note: z.string().optional() }), annotations: readOnly },
         ({ note }, ctx) => {
           heard.push(note === undefined ? name : `${name} ${note}`)
-          return handle(ctx) as ReturnType<typeof words>
+          return handle(ctx, note) as ReturnType<typeof words>
         },
       )
     add('plain', () => words('plain'))
@@ -149,8 +150,9 @@ export async function startModernTalkative(): Promise<Talkative> {
       await opened
       return words('leaked')
     })
-    add('asking', ({ mcpReq }) => {
+    add('asking', async ({ mcpReq }, note) => {
       const answer = mcpReq.inputResponses?.['name']
+      if (answer && note === 'slow') await gate.opened
       if (answer) return words(JSON.stringify(answer))
       const properties = { name: { type: 'string' as const } }
       const name = inputRequired.elicit({ message: leak, requestedSchema: { type: 'object', properties } })
