@@ -136,6 +136,8 @@ export type McpResultPassed = {
   ms: number
   /** Why it is not whole. */
   reason?: string
+  /** Of the limit that it was over. */
+  facts?: Record<string, string | number | boolean | null>
   traceId?: string
   masked?: Partial<Record<string, number>>
   marks?: string[]

@@ -1,12 +1,11 @@
 import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
-import { limitFacts, limitWords } from '#lib/guardrails/rules/own-limits.ts'
+import { bindingLimit, limitFacts, limitWords } from '#lib/guardrails/rules/own-limits.ts'
 import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
 import type { CallOutcome } from './audit/records.ts'
 import type { Turn } from './conversation/conversation.ts'
 import type { Guarded } from './guards.ts'
 import { CallEnded } from './in-flight.ts'
-import { ownerOfLimit } from './limits.ts'
 import type { PipelineParts } from './pipeline-parts.ts'
 import { CredentialFailure } from './upstream/credential.ts'
 import type { UpstreamFailure } from './upstream/failure.ts'
@@ -52,11 +51,15 @@ export function denialOf(
 function bindingOf(
   { limits }: PipelineParts,
   { server, agent }: Pick<Turn, 'server' | 'agent'>,
-  { kind, limit }: UpstreamFailure,
+  { kind, limit, streamed }: UpstreamFailure,
 ): ReturnType<typeof limitFacts> | null {
   if (limit === null) return null
   const name = kind === 'too_deep' ? 'resultDepthMax' : 'resultBytesMax'
-  return limitFacts(name, { limit, limitOf: ownerOfLimit(limits, { name, limit, server, agent }) })
+  const { resultBytesMax, streamBytesMax, resultDepthMax } = limits
+  const ofBytes = streamed ? Math.max(streamBytesMax, resultBytesMax) : resultBytesMax
+  const platform = kind === 'too_deep' ? resultDepthMax : ofBytes
+  const { limitOf } = bindingLimit(platform, { server: server[name], agent: agent[name] })
+  return limitFacts(name, { limit, limitOf })
 }
 
 /** It may have been sent, so it is on the record like any other end. */

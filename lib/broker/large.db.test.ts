@@ -245,6 +245,9 @@ test.for(['cut', 'other_id', 'too_deep', 'asks'] as const)(
     expect(answer.whole).toBe(false)
     const row = await db.auditEvent.findFirst({ where: { event: 'mcp.result_passed' }, orderBy: { seq: 'desc' } })
     expect(row?.detail).toMatchObject({ outcome: 'upstream_error', reason: expect.any(String) })
+    const facts = { limitName: 'resultDepthMax', limit: 64, limitOf: 'platform' }
+    if (end === 'too_deep') expect(row).toMatchObject({ rule: 'result_too_deep', detail: { facts } })
+    else expect(row?.rule).toBeNull()
   },
 )
 

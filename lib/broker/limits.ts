@@ -1,4 +1,4 @@
-import { bindingDeadline, type BindingLimit, type LimitOwner } from '#lib/guardrails/rules/own-limits.ts'
+import { bindingDeadline, type BindingLimit } from '#lib/guardrails/rules/own-limits.ts'
 import { type BrokerLimits, requestLimits } from '#lib/guardrails/rules/request-limits.ts'
 
 /** What a broker takes and how long it waits; tests make them smaller. */
@@ -110,17 +110,6 @@ export function limitsFor(limits: Limits, { server, agent }: OfResult): Limits {
   return narrowed
 }
 
-/** Whose limit a result is over that is longer, or deeper, than so much. */
-export function ownerOfLimit(
-  limits: Limits,
-  { name, limit, server, agent }: OfResult & { name: 'resultBytesMax' | 'resultDepthMax'; limit: number },
-): LimitOwner {
-  const { resultBytesMax, streamBytesMax, resultDepthMax } = limits
-  const ofPlatform = name === 'resultDepthMax' ? [resultDepthMax] : [resultBytesMax, streamBytesMax]
-  if (ofPlatform.includes(limit)) return 'platform'
-  return limit === server[name] ? 'server' : limit === agent[name] ? 'agent' : 'platform'
-}
-
 type OfResult = { readonly server: OwnLimits; readonly agent: OwnLimits }
 
 /** The limits of results of one server: its own where they are lower than the broker's. */
@@ -137,7 +126,7 @@ function narrow(limits: Limits, own: OwnLimits): Limits {
   return {
     ...limits,
     resultBytesMax: Math.min(resultBytesMax, bytes),
-    // What is too large then is refused as a whole, and not begun.
+    // So little is held, and refused as a whole. Of more, what says how long it is, is refused so; the rest is broken off where it is too long.
     streamFromBytes: bytes <= streamFromBytes ? 0 : streamFromBytes,
     streamBytesMax: Math.min(streamBytesMax, bytes),
     resultDepthMax: Math.min(resultDepthMax, own.resultDepthMax ?? resultDepthMax),

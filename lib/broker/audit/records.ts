@@ -104,6 +104,7 @@ export function passedOnRow(
     ms: number
     /** Why it is not whole. */
     reason: string | null
+    denial: Denial | null
     findings: ResultFindings | null
     now: Date
   },
@@ -114,12 +115,18 @@ export function passedOnRow(
     bytes: end.bytes,
     ms: Math.round(end.ms),
     ...(end.reason === null ? {} : { reason: auditText(end.reason, 1000) }),
+    ...(end.denial?.facts ? { facts: { ...end.denial.facts } } : {}),
     ...traceOf(record),
     ...foundOf(end.findings),
   }
   return auditRow(
     { actor: actorOf(record.agent), now: end.now },
-    { event: 'mcp.result_passed', ...subjectOf(record), detail },
+    {
+      event: 'mcp.result_passed',
+      ...subjectOf(record),
+      ...(end.denial ? { rule: end.denial.rule } : {}),
+      detail,
+    },
   )
 }
 

@@ -90,6 +90,6 @@ export class LargeReply {
 
   async #failed(kind: UpstreamFailure['kind'], message: string, limit?: number): Promise<UpstreamFailure> {
     await this.close()
-    return new UpstreamFailure(kind, message, limit)
+    return new UpstreamFailure(kind, message, limit, true)
   }
 }

@@ -1,5 +1,7 @@
 import type { AuditRow, CallRecord } from '../audit/records.ts'
 import { passedOnRow } from '../audit/records.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+import { denialOf } from '../call-ends.ts'
 import { CallEnded, type Running } from '../in-flight.ts'
 import { type AgentRequest, type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { untilAborted } from '../until-aborted.ts'
@@ -40,11 +42,14 @@ async function passed(
   }
   const members = membersFor(request, server.id)
   const guard = new StreamGuard({ mask: server.maskSecrets, redact: large.redact })
-  const end = (outcome: 'ok' | 'tool_error' | 'aborted' | 'upstream_error', reason: string | null): AuditRow => {
+  const end = (
+    outcome: 'ok' | 'tool_error' | 'aborted' | 'upstream_error',
+    about: { reason: string | null; denial: Denial | null },
+  ): AuditRow => {
     const { bytes } = large
     const { findings } = guard
     const ms = performance.now() - startedAt
-    return passedOnRow(record, { outcome, bytes, ms, reason, findings, now: parts.now() })
+    return passedOnRow(record, { outcome, bytes, ms, ...about, findings, now: parts.now() })
   }
   try {
     await say(`{"jsonrpc":"2.0","id":${JSON.stringify(request.id)},"result":`)
@@ -59,7 +64,7 @@ async function passed(
       await say(text)
     }
     await say(guard.end())
-    const row = end(large.isError ? 'tool_error' : 'ok', null)
+    const row = end(large.isError ? 'tool_error' : 'ok', { reason: null, denial: null })
     if (!(await recorded(parts, row, { happened: true, telemetry: request.telemetry }))) {
       throw new UpstreamFailure('refused', 'the end of its answer could not be recorded')
     }
@@ -67,7 +72,11 @@ async function passed(
   } catch (error) {
     const ended = running.signal.reason instanceof CallEnded ? running.signal.reason : error
     const reason = ended instanceof Error ? ended.message : String(ended)
-    await recorded(parts, end(ended instanceof CallEnded ? 'aborted' : 'upstream_error', reason), { happened: true })
+    const failed = ended instanceof UpstreamFailure && ended.limit !== null
+    const { agent, tool } = record
+    const denial = failed ? denialOf(parts, { server, agent, tool }, ended) : null
+    const about = { reason, denial: ended instanceof CallEnded ? ended.denial : denial }
+    await recorded(parts, end(ended instanceof CallEnded ? 'aborted' : 'upstream_error', about), { happened: true })
     throw error
   } finally {
     await large.close()

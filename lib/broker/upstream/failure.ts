@@ -7,11 +7,14 @@ export class UpstreamFailure extends Error {
 
   /** Of bytes or levels, what the answer was over; null when it was not a limit of answers. */
   readonly limit: number | null
+  /** Whether that was the limit of answers that are passed on while they arrive. */
+  readonly streamed: boolean
 
-  constructor(kind: UpstreamFailure['kind'], message: string, limit: number | null = null) {
+  constructor(kind: UpstreamFailure['kind'], message: string, limit: number | null = null, streamed = false) {
     super(message)
     this.kind = kind
     this.limit = limit
+    this.streamed = streamed
   }
 }
 

@@ -224,7 +224,7 @@ function heldMax({ streamFromBytes, resultBytesMax }: Post): number {
 
 function tooLarge({ streamFromBytes, streamBytesMax, resultBytesMax }: Post): UpstreamFailure {
   const max = streamFromBytes > 0 ? Math.max(streamBytesMax, resultBytesMax) : resultBytesMax
-  return new UpstreamFailure('too_large', `it answers with more than ${max} bytes`, max)
+  return new UpstreamFailure('too_large', `it answers with more than ${max} bytes`, max, streamFromBytes > 0)
 }
 
 /** Hands every event of a stream to the relay until it ends. A message may be as large as a held result, a stream as long as it likes. */

@@ -17,7 +17,7 @@ const fields = [
   {
     name: 'resultBytesMax',
     label: 'Bytes of a result',
-    hint: 'What is longer stays at the broker.',
+    hint: 'What is longer is refused; above 1 MiB it may break off midway.',
     min: 1,
     max: 268_435_456,
   },
