@@ -3,10 +3,12 @@ import type { Db } from '#lib/db/client.ts'
 import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
 import { brokerWorld, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { exactCall } from '#lib/dev/test/exact-call.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
-import { createHoldRule, decideHeldCall } from '#lib/guardrails/commands.ts'
+import { createHoldRule, decideHeldCall, holdCall, openHoldBypass } from '#lib/guardrails/commands.ts'
 import { createHoldRuleInput } from '#lib/guardrails/schema/held-calls.ts'
+import { openHoldBypassInput } from '#lib/guardrails/schema/hold-bypasses.ts'
 import { waitingCall } from '../testing/hold-world.ts'
 import { startBroker } from '../testing/start-broker.ts'
 
@@ -26,7 +28,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   await rule('small', ['on_call'])
   await rule('big', ['security'])
   await rule('tiny', ['on_call', 'security'])
-  return { ...world, onCall, rule }
+  return { ...world, security, onCall, rule }
 })
 
 /** An agent that sends a change, once more if its caller comes back. */
@@ -74,4 +76,30 @@ test('nor past one that was made between the edit and the call', async ({ db, wo
   expect(text).toContain('held_call_altered')
   expect(text).toContain('The huge ones')
   expect(world.upstreams.modern.calls).not.toContainEqual({ tool: 'change', arguments: { word: 'huge 2' } })
+})
+
+test('nor past one that is bypassed, when it is not known whom its client acts for', async ({ db, world }) => {
+  const { agent } = await sender(db, world, 'small 3')
+  const { id: ruleId } = await db.holdRule.findFirstOrThrow({ where: { title: 'The big ones' } })
+  const bypass = openHoldBypassInput.parse({ ruleId, agentId: agent.agentId, reason: 'The queue must be empty.' })
+  expect(await openHoldBypass(ctxFor(db, world.security), bypass)).toMatchObject({ ok: true })
+  const { id: issuedById } = await makePerson(db)
+  const clientId = `agent-${crypto.randomUUID()}`
+  await db.agentCredential.create({ data: { agentId: agent.agentId, clientId, issuedById } })
+  const editOf = async (drivenBy: { personId: null } | null) => {
+    const call = exactCall({ agentId: agent.agentId, serverId: 'modern' })
+    const rule = { id: null, title: 'The small ones', deciderRoles: ['on_call'], excludedDeciders: [] }
+    const { heldCallId } = await holdCall(ctxFor(db), {
+      source: 'broker',
+      call: { ...call, arguments: { word: `small 3 ${drivenBy ? 'driven' : ''}` } },
+      class: 'write',
+      credential: clientId,
+      drivenBy,
+      rule: { ...rule, decideSeconds: 60, onTimeout: 'deny' },
+    })
+    const edit = { heldCallId, decision: 'edit', arguments: { word: 'big 3' } } as const
+    return await decideHeldCall(ctxFor(db, world.onCall), edit)
+  }
+  expect(await editOf({ personId: null })).toMatchObject({ error: { rule: 'approvals:other_rule' } })
+  expect(await editOf(null)).toMatchObject({ ok: true })
 })
