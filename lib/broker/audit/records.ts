@@ -82,16 +82,8 @@ export function finishedRow(
     ...foundOf(end.findings),
     ...judgedDetail(record.judged, end.now),
   }
-  const row = auditRow(
-    { actor: actorOf(record.agent), now: end.now },
-    {
-      event: 'mcp.call_allowed',
-      ...subjectOf(record),
-      decision: 'allow',
-      ...(end.denial ? { rule: end.denial.rule } : {}),
-      detail,
-    },
-  )
+  const about = { ...subjectOf(record), decision: 'allow', ...ruleOf(end.denial), detail } as const
+  const row = auditRow({ actor: actorOf(record.agent), now: end.now }, { event: 'mcp.call_allowed', ...about })
   return naming(row, record.judged)
 }
 
@@ -119,15 +111,12 @@ export function passedOnRow(
     ...traceOf(record),
     ...foundOf(end.findings),
   }
-  return auditRow(
-    { actor: actorOf(record.agent), now: end.now },
-    {
-      event: 'mcp.result_passed',
-      ...subjectOf(record),
-      ...(end.denial ? { rule: end.denial.rule } : {}),
-      detail,
-    },
-  )
+  const about = { event: 'mcp.result_passed', ...subjectOf(record), ...ruleOf(end.denial), detail } as const
+  return auditRow({ actor: actorOf(record.agent), now: end.now }, about)
+}
+
+function ruleOf(denial: Denial | null) {
+  return denial ? { rule: denial.rule } : {}
 }
 
 /** How many secrets of a kind were masked and which marks were seen; nothing when there was nothing. */
