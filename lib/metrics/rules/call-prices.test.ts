@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { setCallPriceInput } from '../schema/call-prices.ts'
-import { callPriceMicrosMax, parseCallPrice } from './call-prices.ts'
+import { callPriceMicrosMax, setCallPriceInput } from '../schema/call-prices.ts'
+import { parseCallPrice } from './call-prices.ts'
 
 test('a price that is typed in is in dollars, and so is what is wrong with it', () => {
   expect(parseCallPrice('0.0025')).toEqual({ ok: true, value: 2500n })

@@ -1,8 +1,6 @@
 import { parseDollars } from '#lib/core/money.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
-
-/** At most 10,000 dollars: nothing that one call costs, so that a slip of the hand does not use up every budget. */
-export const callPriceMicrosMax = 10_000_000_000n
+import { callPriceMicrosMax } from '../schema/call-prices.ts'
 
 /** The price of a call as a person types it, in dollars; else what is wrong with it, in dollars as well. */
 export function parseCallPrice(dollars: string): Result<bigint, string> {

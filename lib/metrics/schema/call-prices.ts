@@ -1,5 +1,7 @@
 import { z } from 'zod'
-import { callPriceMicrosMax } from '../rules/call-prices.ts'
+
+/** At most 10,000 dollars: nothing that one call costs, so that a slip of the hand does not use up every budget. */
+export const callPriceMicrosMax = 10_000_000_000n
 
 const price = z
   .string()
