@@ -149,6 +149,26 @@ describe('migrate', () => {
     await expect(run()).rejects.toThrow(/0001_a makes an index concurrently, so it must be one statement/)
   })
 
+  dbTest('lets others at what it has locked while it waits for a table, and goes on when that is free', async () => {
+    await write('0001_a', 'create table a (id int); create table b (id int);')
+    await run()
+    await write('0002_b', 'alter table a add c int; alter table b add c int;')
+    const worker = new pg.Client({ connectionString: database.databaseUrl })
+    await worker.connect()
+    try {
+      await worker.query('begin; select * from b;')
+      const migrated = run()
+      const waits = `select 1 from pg_locks where relation = 'b'::regclass and not granted`
+      await waitFor(waits)
+      // Behind what waits for the worker, who does not end before this is answered.
+      await client.query('select * from a')
+      await worker.query('commit')
+      expect(await migrated).toEqual(['0002_b'])
+    } finally {
+      await worker.end()
+    }
+  })
+
   async function waitFor(query: string): Promise<void> {
     await expect.poll(async () => (await client.query(query)).rowCount, { timeout: 5000 }).toBe(1)
   }

@@ -11,11 +11,13 @@ import {
 
 /** The key of Prisma's own migration lock, so that `prisma migrate deploy` and this runner exclude each other. */
 const prismaLockKey = 72_707_369
+/** SQLSTATE of a `lock_timeout`. */
+const lockNotAvailable = '55P03'
 
 /**
  * Brings a database up to the migrations on disk and returns the names it applied. Each migration is one transaction together with
  * its row in `_prisma_migrations`, so a failure leaves no trace; two runners at once take turns; `prisma migrate deploy` finds the
- * same table it would have written. Only an index that is made concurrently (see `concurrentIndexOf`) is made in no transaction; when that
+ * same table it would have written. What waits for a table for long lets others pass and tries again, for ten minutes. Only an index that is made concurrently (see `concurrentIndexOf`) is made in no transaction; when that
  * fails or is cut off, the next run makes it anew. Throws when history was edited (see `pendingMigrations`) or a statement fails.
  */
 export async function migrate(options: { databaseUrl: string; folder?: string }): Promise<string[]> {
@@ -50,9 +52,29 @@ async function lock(client: pg.Client): Promise<void> {
   }
 }
 
+/** How long a migration waits for a table that somebody works with, and for how long it tries again; beyond that it fails. */
+const lockMs = 2_000
+const triesMs = 600_000
+
+/** Gives way to whoever holds a table for long: while it waits, everybody else waits behind it, also for what it has locked already. */
 async function apply(client: pg.Client, migration: Migration): Promise<void> {
+  const until = performance.now() + triesMs
+  for (;;) {
+    try {
+      return await applyOnce(client, migration)
+    } catch (error) {
+      const busy = (error as Error).cause
+      if (!(busy instanceof pg.DatabaseError) || busy.code !== lockNotAvailable || performance.now() > until)
+        throw error
+      await setTimeout(lockMs / 2)
+    }
+  }
+}
+
+async function applyOnce(client: pg.Client, migration: Migration): Promise<void> {
   await client.query('begin')
   try {
+    await client.query(`set local lock_timeout = ${lockMs}`)
     const startedAt = await clockOf(client)
     await client.query(migration.sql)
     await record(client, migration, startedAt)

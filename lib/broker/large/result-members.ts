@@ -1,13 +1,6 @@
 import { UpstreamFailure } from '../upstream/failure.ts'
+import { byte, JsonStrings } from './json-strings.ts'
 
-const quote = 0x22
-const backslash = 0x5c
-const comma = 0x2c
-const colon = 0x3a
-const openObject = 0x7b
-const closeObject = 0x7d
-const openArray = 0x5b
-const closeArray = 0x5d
 /** Of a key, a value that is withheld, or an address. */
 const takenBytesMax = 64 * 1024
 
@@ -35,8 +28,7 @@ export class ResultMembers {
   #mode: Mode = 'pass'
   #taken: Buffer[] = []
   #takenBytes = 0
-  #inString = false
-  #escaped = false
+  readonly #strings = new JsonStrings()
   /** In an object, before its colon. */
   #atKey = false
   #member = ''
@@ -59,9 +51,9 @@ export class ResultMembers {
       this.#mode = next
     }
     for (let at = 0; at < chunk.length;) {
-      if (this.#inString) {
-        at = this.#throughString(chunk, at)
-        if (!this.#inString && this.#mode === 'take') this.#endTaken(at, cut, out)
+      if (this.#strings.inside) {
+        at = this.#strings.through(chunk, at)
+        if (!this.#strings.inside && this.#mode === 'take') this.#endTaken(at, cut, out)
       } else {
         this.#step(chunk[at]!, at, cut, out)
         at += 1
@@ -74,32 +66,32 @@ export class ResultMembers {
   #step(code: number, at: number, cut: Cut, out: Buffer[]): void {
     const depth = this.#open.length
     switch (code) {
-      case quote:
-        this.#inString = true
+      case byte.quote:
+        this.#strings.inside = true
         if (this.#atKey ? depth === 1 || this.#isContent : this.#isAddress) cut(at, 'take')
         return
-      case colon:
+      case byte.colon:
         this.#atKey = false
         if (depth === 1 && this.#rules.withheld.has(this.#member)) cut(at + 1, 'take')
         return
-      case comma:
+      case byte.comma:
         this.#key = ''
         this.#atKey = this.#open.at(-1)!
         if (depth === 1) this.#endMember(at, cut, 'drop')
         return
-      case openObject:
-      case openArray:
+      case byte.openObject:
+      case byte.openArray:
         // No scalar, so it is not looked at.
         if (depth === 1 && this.#mode === 'take') {
           cut(at, 'drop')
           this.#takeText()
         }
         if (depth === 0) cut(at + 1, 'drop')
-        this.#open.push(code === openObject)
-        this.#atKey = code === openObject
+        this.#open.push(code === byte.openObject)
+        this.#atKey = code === byte.openObject
         return
-      case closeObject:
-      case closeArray:
+      case byte.closeObject:
+      case byte.closeArray:
         this.#atKey = false
         this.#key = ''
         if (depth === 1) this.#endResult(at, cut, out)
@@ -150,25 +142,6 @@ export class ResultMembers {
     const added = Object.entries(this.#rules.added(this.#withheld))
     const texts = added.map(([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`)
     if (texts.length > 0) out.push(Buffer.from(`${this.#passedAny ? ',' : ''}${texts.join(',')}`))
-  }
-
-  /** Moves past the string that `at` is within: to its end, or to that of the chunk. */
-  #throughString(chunk: Buffer, at: number): number {
-    if (this.#escaped) {
-      this.#escaped = false
-      return at + 1
-    }
-    const end = chunk.indexOf(quote, at)
-    const until = end === -1 ? chunk.length : end
-    let slashes = 0
-    while (until - 1 - slashes >= at && chunk[until - 1 - slashes] === backslash) slashes += 1
-    const escapes = slashes % 2 === 1
-    if (end === -1) {
-      this.#escaped = escapes
-      return chunk.length
-    }
-    if (!escapes) this.#inString = false
-    return end + 1
   }
 
   #take(part: Buffer): void {

@@ -1,4 +1,5 @@
 import { parseJson } from '#lib/core/parse-json.ts'
+import { byte, JsonStrings } from './json-strings.ts'
 
 /** The message is not JSON, or not a reply as MCP says; `tooDeep`: it is nested deeper than it may be. */
 export class ScanError extends Error {
@@ -11,9 +12,6 @@ export class ScanError extends Error {
   }
 }
 
-const byte = { quote: 0x22, backslash: 0x5c, comma: 0x2c, colon: 0x3a, openObject: 0x7b, closeObject: 0x7d } as const
-const openArray = 0x5b
-const closeArray = 0x5d
 const space = 0x20
 /** Of a key or a value that is kept, and of all that stands beside the result in the message (id, error …); the result itself has no bound here. */
 const keptBytesMax = 64 * 1024
@@ -36,8 +34,7 @@ export class ResultScanner {
   readonly #depthMax: number
   /** The open containers, outermost first: whether each is an object. The message itself is the first. */
   readonly #open: boolean[] = []
-  #inString = false
-  #escaped = false
+  readonly #strings = new JsonStrings()
   /** In an object, before its colon. */
   #atKey = false
   #segment = skipped
@@ -95,9 +92,9 @@ export class ResultScanner {
     }
     let at = 0
     while (at < chunk.length) {
-      if (this.#inString) {
-        at = this.#throughString(chunk, at)
-        if (!this.#inString && this.#atKey) this.#endKey(at, cut)
+      if (this.#strings.inside) {
+        at = this.#strings.through(chunk, at)
+        if (!this.#strings.inside && this.#atKey) this.#endKey(at, cut)
         continue
       }
       const code = chunk[at]!
@@ -116,7 +113,7 @@ export class ResultScanner {
     }
     switch (code) {
       case byte.quote:
-        this.#inString = true
+        this.#strings.inside = true
         if (this.#atKey && depth === 1) cut(at, kept)
         else if (this.#atKey && this.#isTopOfResult()) cut(at, passedAndKept)
         return
@@ -132,11 +129,11 @@ export class ResultScanner {
         this.#atKey = this.#open.at(-1)!
         return
       case byte.openObject:
-      case openArray:
+      case byte.openArray:
         this.#openContainer(code === byte.openObject, at, cut)
         return
       case byte.closeObject:
-      case closeArray:
+      case byte.closeArray:
         this.#endValue(at, cut)
         if (this.#open.pop() !== (code === byte.closeObject)) throw new ScanError('Its brackets do not match.')
         this.#atKey = false
@@ -190,26 +187,6 @@ export class ResultScanner {
       if (this.#resultMember !== null) this.#resultMembers.set(this.#resultMember, this.#takeKept())
       this.#resultMember = null
     }
-  }
-
-  /** Moves past the string that `at` is within: to its end, or to that of the chunk. */
-  #throughString(chunk: Buffer, at: number): number {
-    if (this.#escaped) {
-      this.#escaped = false
-      return at + 1
-    }
-    const end = chunk.indexOf(byte.quote, at)
-    const until = end === -1 ? chunk.length : end
-    // A quote after an odd number of backslashes is escaped; whatever stands before `at` was dealt with.
-    let slashes = 0
-    while (until - 1 - slashes >= at && chunk[until - 1 - slashes] === byte.backslash) slashes += 1
-    const escapes = slashes % 2 === 1
-    if (end === -1) {
-      this.#escaped = escapes
-      return chunk.length
-    }
-    if (!escapes) this.#inString = false
-    return end + 1
   }
 
   #keep(part: Buffer): void {

@@ -100,6 +100,30 @@ test('a result that is passed on while it arrives is none that is held', async (
   await expect(connection.request(call)).rejects.toMatchObject({ kind: 'too_large' })
 })
 
+test('of a late answer that is nested too deeply its asker hears so, and of anything else nothing', async () => {
+  const deep = JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`) as unknown
+  const server = await startServer(({ method }, response) => {
+    if (method !== 'GET') return false
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    const said = [
+      { method: 'notifications/message', params: { data: deep } },
+      { id: 7, result: { content: [], structuredContent: { deep } } },
+      { id: 8, result: { content: [] } },
+    ]
+    response.end(said.map((message) => `data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`).join(''))
+    return true
+  })
+  const heard: unknown[] = []
+  const relay = { take: (message: unknown) => void heard.push(message) }
+  const { read } = await connect(server.url, noCredential).openStream(session, { lastEventId: '1', relay, signal })
+  await read?.()
+  expect(heard).toMatchObject([
+    { id: 7, error: { code: -32603, message: expect.stringContaining('nested deeper than') as string } },
+    { id: 8, result: { content: [] } },
+  ])
+  expect(heard[0]).not.toHaveProperty('result')
+})
+
 describe('what is said to have left', () => {
   const request = { method: 'ping', params: {}, own: { session, id: 7, cuts: false } } as const
 

@@ -235,8 +235,8 @@ export async function readStream(response: Incoming, post: Post & { relay: Relay
       for (const item of splitter.push(bytes)) {
         if (item.kind === 'piece')
           throw new UpstreamFailure('too_large', `it sends a message of more than ${post.resultBytesMax} bytes`)
-        const message = parse(post.redact(item.data), post)
-        if (isDeeperThan(message, post.resultDepthMax + 2)) continue
+        const message = boundedIn(parse(post.redact(item.data), post), post)
+        if (message === undefined) continue
         const taken = post.relay.take(message, item)
         if (taken) await untilAborted(taken, post.signal)
       }
@@ -314,6 +314,15 @@ function replyOf(message: RpcMessage, id: number | string | null, status: number
   const { code, message: text, data } = error as Partial<RpcError>
   if (typeof code !== 'number' || typeof text !== 'string') return null
   return { ok: false, status, error: { code, message: text, ...(data === undefined ? {} : { data }) } }
+}
+
+/** Of a reply that is nested too deeply its asker hears so; whatever else is, nobody looks at. */
+function boundedIn(message: RpcMessage | null, { resultDepthMax }: Post): RpcMessage | null | undefined {
+  if (!message || !isDeeperThan(message, resultDepthMax + 2)) return message
+  const { jsonrpc, id, method } = message
+  if (id === undefined || method !== undefined) return undefined
+  const error = { code: -32603, message: `The server's answer is nested deeper than ${resultDepthMax} levels.` }
+  return { jsonrpc, id, error }
 }
 
 function shallow(reply: RpcReply, { resultDepthMax }: Post): RpcReply {

@@ -1,11 +1,10 @@
 'use client'
 
 import { useState } from 'react'
+import { changedLimits, type LimitDraft, type LimitField, LimitFields } from '#components/limits/limit-fields.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
-import { Field } from '#components/ui/field.tsx'
 import { FormFooter } from '#components/ui/form-footer.client.tsx'
-import { Input } from '#components/ui/input.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import type { ServerLimits } from '#lib/guardrails/schema/server-guards.ts'
@@ -26,9 +25,7 @@ const fields = [
     max: 268_435_456,
   },
   { name: 'resultDepthMax', label: 'Levels in a result', hint: 'Arrays and objects in each other.', max: 64 },
-] as const satisfies { name: keyof ServerLimits; label: string; hint: string; max: number }[]
-
-type Draft = Partial<Record<keyof ServerLimits, string>>
+] as const satisfies LimitField<keyof ServerLimits>[]
 
 /** How much the broker asks of this server and takes from it. */
 export function LimitsButton({
@@ -44,7 +41,7 @@ export function LimitsButton({
   whyNot: string | null
 }) {
   const [open, setOpen] = useState(false)
-  const [draft, setDraft] = useState<Draft>({})
+  const [draft, setDraft] = useState<LimitDraft<keyof ServerLimits>>({})
   const { run, pending, failed, clear } = useAction(setLimits, ({ waits }) => {
     toast.success(
       waits
@@ -58,7 +55,6 @@ export function LimitsButton({
     setDraft({})
     clear()
   }
-  const textOf = (name: keyof ServerLimits) => draft[name] ?? textIn(limits, name)
   return (
     <>
       <ActionButton size="sm" whyNot={whyNot} onClick={() => change(true)}>
@@ -74,23 +70,16 @@ export function LimitsButton({
           className="grid gap-4"
           onSubmit={(event) => {
             event.preventDefault()
-            run({ serverId, revision, ...changedLimits(draft, limits) })
+            run({ serverId, revision, ...changedLimits<keyof ServerLimits>(fields, { draft, limits }) })
           }}
         >
-          <div className="grid gap-4 sm:grid-cols-2">
-            {fields.map(({ name, label, hint, max }) => (
-              <Field key={name} label={label} hint={hint} error={failed?.fields[name]?.[0]}>
-                <Input
-                  type="number"
-                  min={1}
-                  max={max}
-                  placeholder="Default"
-                  value={textOf(name)}
-                  onChange={(event) => setDraft({ ...draft, [name]: event.target.value })}
-                />
-              </Field>
-            ))}
-          </div>
+          <LimitFields<keyof ServerLimits>
+            fields={fields}
+            limits={limits}
+            draft={draft}
+            onChange={setDraft}
+            problems={failed?.fields}
+          />
           <FormFooter failed={failed} onCancel={() => change(false)} pending={pending}>
             Save limits
           </FormFooter>
@@ -98,14 +87,4 @@ export function LimitsButton({
       </Dialog>
     </>
   )
-}
-
-/** What was typed and differs from what holds; an emptied field is null. */
-function changedLimits(draft: Draft, limits: ServerLimits): Partial<ServerLimits> {
-  const changed = fields.filter(({ name }) => (draft[name] ?? textIn(limits, name)) !== textIn(limits, name))
-  return Object.fromEntries(changed.map(({ name }) => [name, draft[name] ? Number(draft[name]) : null]))
-}
-
-function textIn(limits: ServerLimits, name: keyof ServerLimits): string {
-  return limits[name]?.toString() ?? ''
 }

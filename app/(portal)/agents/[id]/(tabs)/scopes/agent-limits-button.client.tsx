@@ -1,11 +1,12 @@
 'use client'
 
 import { useState } from 'react'
+import { changedLimits, type LimitDraft, type LimitField, LimitFields } from '#components/limits/limit-fields.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { FormFooter } from '#components/ui/form-footer.client.tsx'
-import { Input, Textarea } from '#components/ui/input.tsx'
+import { Textarea } from '#components/ui/input.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import type { AgentLimitName, AgentLimits } from '#lib/guardrails/schema/agent-limits.ts'
@@ -23,9 +24,7 @@ const fields = [
   },
   { name: 'resultDepthMax', label: 'Levels in a result', hint: 'Arrays and objects in each other.', min: 1, max: 64 },
   { name: 'callDeadlineSeconds', label: 'Seconds to answer a call', hint: 'Then the call is ended.', min: 1, max: 600 },
-] as const satisfies { name: AgentLimitName; label: string; hint: string; min: number; max: number }[]
-
-type Draft = Partial<Record<AgentLimitName, string>>
+] as const satisfies LimitField<AgentLimitName>[]
 
 /** How much brokers take of this agent and give it. */
 export function AgentLimitsButton({
@@ -43,7 +42,7 @@ export function AgentLimitsButton({
   whyNot: string | null
 }) {
   const [open, setOpen] = useState(false)
-  const [draft, setDraft] = useState<Draft>({})
+  const [draft, setDraft] = useState<LimitDraft<AgentLimitName>>({})
   const [reason, setReason] = useState('')
   const { run, pending, failed, clear } = useAction(setLimits, () => {
     toast.success('Brokers follow within a second.')
@@ -70,23 +69,16 @@ export function AgentLimitsButton({
           className="grid gap-4"
           onSubmit={(event) => {
             event.preventDefault()
-            run({ agentId, revision, reason, ...changedLimits(draft, limits) })
+            run({ agentId, revision, reason, ...changedLimits<AgentLimitName>(fields, { draft, limits }) })
           }}
         >
-          <div className="grid gap-4 sm:grid-cols-2">
-            {fields.map(({ name, label, hint, min, max }) => (
-              <Field key={name} label={label} hint={hint} error={failed?.fields[name]?.[0]}>
-                <Input
-                  type="number"
-                  min={min}
-                  max={max}
-                  placeholder="Default"
-                  value={draft[name] ?? textIn(limits, name)}
-                  onChange={(event) => setDraft({ ...draft, [name]: event.target.value })}
-                />
-              </Field>
-            ))}
-          </div>
+          <LimitFields<AgentLimitName>
+            fields={fields}
+            limits={limits}
+            draft={draft}
+            onChange={setDraft}
+            problems={failed?.fields}
+          />
           <Field
             label="Reason"
             hint="The owner and the audit log keep it."
@@ -102,14 +94,4 @@ export function AgentLimitsButton({
       </Dialog>
     </>
   )
-}
-
-/** What was typed and differs from what holds; an emptied field is null. */
-function changedLimits(draft: Draft, limits: AgentLimits): Partial<AgentLimits> {
-  const changed = fields.filter(({ name }) => (draft[name] ?? textIn(limits, name)) !== textIn(limits, name))
-  return Object.fromEntries(changed.map(({ name }) => [name, draft[name] ? Number(draft[name]) : null]))
-}
-
-function textIn(limits: AgentLimits, name: AgentLimitName): string {
-  return limits[name]?.toString() ?? ''
 }
