@@ -14,7 +14,10 @@ import {
 /** Names that values are drawn from, so that queries find something; none: any text. */
 export type Names = Partial<Record<QueryKey | 'word' | 'version', readonly string[]>>
 
-/** Any query in the shape the parser gives: access keys once in a sequence, nothing empty, no group around nothing. */
+/**
+ * Any query in the shape the parser gives: access keys and words once in a sequence, nothing empty, no group around nothing, and no
+ * more than 3 + 9 + 27 parts, where the parser refuses the 41st.
+ */
 export function anyQuery(names: Names = {}): fc.Arbitrary<AgentQuery> {
   const leaf = fc.oneof({ weight: 4, arbitrary: anyTerm(names) }, { weight: 1, arbitrary: anyWord(names) })
   const node: fc.Arbitrary<QueryNode> = fc.letrec<{ node: QueryNode; positive: QueryNode }>((tie) => ({
@@ -31,18 +34,25 @@ export function anyQuery(names: Names = {}): fc.Arbitrary<AgentQuery> {
       { weight: 1, arbitrary: tie('positive').map((item) => ({ kind: 'not' as const, item })) },
     ),
   })).node
-  return fc.array(node, { maxLength: 4 }).map((items) => ({ kind: 'and', items: onceEach(items) }))
+  return fc.array(node, { maxLength: 3 }).map((items) => ({ kind: 'and', items: onceEach(items) }))
 }
 
-/** Beside each other an access key may stand once. */
+/** Beside each other an access key may stand once, and so may a word, negated or not. */
 function onceEach(items: QueryNode[]): QueryNode[] {
   const seen = new Set<string>()
   return items.filter((item) => {
-    if (item.kind !== 'term' || !isAccessKey(item.key)) return true
-    if (seen.has(item.key)) return false
-    seen.add(item.key)
+    const identity = onceIdentity(item)
+    if (identity === null) return true
+    if (seen.has(identity)) return false
+    seen.add(identity)
     return true
   })
+}
+
+function onceIdentity(item: QueryNode): string | null {
+  if (item.kind === 'term' && isAccessKey(item.key)) return item.key
+  const said = item.kind === 'not' ? item.item : item
+  return said.kind === 'word' ? JSON.stringify(item) : null
 }
 
 function anyTerm(names: Names): fc.Arbitrary<Term> {
