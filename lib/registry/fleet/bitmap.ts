@@ -9,6 +9,11 @@ export function setBit(bitmap: Bitmap, slot: number): void {
   bitmap[slot >>> 5]! |= 1 << (slot & 31)
 }
 
+/** By position and not by iterator, which takes three times as long. */
+export function setBits(bitmap: Bitmap, slots: Uint32Array): void {
+  for (let at = 0; at < slots.length; at += 1) setBit(bitmap, slots[at]!)
+}
+
 export function clearBit(bitmap: Bitmap, slot: number): void {
   bitmap[slot >>> 5]! &= ~(1 << (slot & 31))
 }

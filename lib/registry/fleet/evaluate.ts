@@ -4,7 +4,7 @@ import { dayNumber, inRange } from '../query/values.ts'
 import { compareVersions } from '../rules.ts'
 import type { AgentSort } from '../schema.ts'
 import type { AccessTest } from './access.ts'
-import { andInto, andNotInto, type Bitmap, emptyBitmap, orInto, setBit } from './bitmap.ts'
+import { andInto, andNotInto, type Bitmap, emptyBitmap, orInto, setBits } from './bitmap.ts'
 import { driftOf } from './drift.ts'
 import type { FleetFacts } from './facts.ts'
 import type { FleetIndex } from './fleet-index.ts'
@@ -42,6 +42,7 @@ export function textOfValue(value: QueryValue): string {
   return value.is === 'text' ? value.text : ''
 }
 
+/** Maybe shared: not to be changed by the caller. */
 function evaluateNode(index: FleetIndex, node: QueryNode, now: number): Bitmap {
   switch (node.kind) {
     case 'and': {
@@ -60,7 +61,7 @@ function evaluateNode(index: FleetIndex, node: QueryNode, now: number): Bitmap {
     case 'word':
       return index.find(node.text)
     case 'term': {
-      if (isAccessKey(node.key)) return index.access({ [node.key]: node.values.map(textOfValue) }).found.slice()
+      if (isAccessKey(node.key)) return index.access({ [node.key]: node.values.map(textOfValue) }).found
       const found = emptyBitmap(index.words)
       for (const value of node.values) addValue(found, { index, key: node.key, value, now })
       return found
@@ -116,8 +117,7 @@ function addValue(found: Bitmap, about: About): void {
     case 'idle':
     case 'reviewed': {
       const range = keyRange(key, value, now)
-      for (const slot of index.order(sortOf[key]).between(range.min, range.max)) setBit(found, slot)
-      return
+      return setBits(found, index.order(sortOf[key]).between(range.min, range.max))
     }
     default:
       return
@@ -180,7 +180,7 @@ export function overdueSlots(index: FleetIndex, now: number): Bitmap {
   if (known && known.changes === index.changes && now >= known.from && now <= known.until) return known.late
   const order = index.order('next_review')
   const late = emptyBitmap(index.words)
-  for (const slot of order.between({ at: 0, inclusive: true }, { at: now, inclusive: false })) setBit(late, slot)
+  setBits(late, order.between({ at: 0, inclusive: true }, { at: now, inclusive: false }))
   const retired = index.bits('status', 'retired')
   if (retired) andNotInto(late, retired)
   const [next] = order.between({ at: now, inclusive: true }, null)

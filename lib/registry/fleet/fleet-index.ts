@@ -195,8 +195,9 @@ export class FleetIndex {
     return this.#orders.of(sort, { slots: this.slotOf.values(), facts: this.#facts, clock: this.#clock })
   }
 
+  /** The agents whose text contains the word. Shared: not to be changed by the caller. */
   find(word: string): Bitmap {
-    return andInto(this.#text.find(word, this.words), this.#all)
+    return this.#text.find(word, this.words)
   }
 
   /** The agents whose effective access passes the test. Shared: not to be changed by the caller. */
@@ -286,7 +287,7 @@ export class FleetIndex {
     const slot = this.#free.pop() ?? this.slotOf.size
     this.slotOf.set(id, slot)
     if (slot >>> 5 < this.words) return slot
-    const words = Math.ceil(this.words * 1.5)
+    const words = Math.ceil(this.words * 1.125)
     this.#all = grown(this.#all, words)
     this.#values.grow(words)
     this.#access.clear()

@@ -17,13 +17,24 @@ test('a word is found in the texts that contain it, whatever signs it is made of
       (texts, later, word) => {
         const index = new TextIndex()
         texts.forEach((text, slot) => index.put(slot, text))
+        expect(slotsWith(index, word)).toEqual(slotsOf(texts, word))
+        const copy = index.copy()
         later.forEach((text, slot) => slot < texts.length && index.put(slot, text))
         const now = texts.map((text, slot) => later[slot] ?? text)
-        const found: number[] = []
-        forEachBit(index.find(word, 2), (slot) => found.push(slot))
-        expect(found).toEqual(now.flatMap((text, slot) => (text.includes(word) ? [slot] : [])))
+        expect(slotsWith(index, word)).toEqual(slotsOf(now, word))
+        expect(slotsWith(copy, word)).toEqual(slotsOf(texts, word))
       },
     ),
     { numRuns: 1000 },
   )
 })
+
+function slotsWith(index: TextIndex, word: string): number[] {
+  const found: number[] = []
+  forEachBit(index.find(word, 2), (slot) => found.push(slot))
+  return found
+}
+
+function slotsOf(texts: readonly string[], word: string): number[] {
+  return texts.flatMap((text, slot) => (text.includes(word) ? [slot] : []))
+}
