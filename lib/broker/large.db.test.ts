@@ -1,89 +1,16 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage, request as httpRequest, type ServerResponse } from 'node:http'
-import { toNodeHandler } from '@modelcontextprotocol/node'
-import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
+import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { expect } from 'vitest'
-import { z } from 'zod'
 import { freePort } from '#lib/dev/ports.ts'
-import { listening, makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
+import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
 import { startBrokerProcess } from '#lib/dev/test/broker-process.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { mergedAddress } from './merged-addresses.ts'
-
-const megabyte = 1024 * 1024
-const line = 'the quick brown fox jumps over the lazy dog, again and again and again. '
-
-type Shape = 'json' | 'events'
-type Asked = {
-  what?: 'resource'
-  shape: Shape
-  megabytes: number
-  end?: 'cut' | 'other_id' | 'too_deep' | 'asks'
-  say?: string
-}
-
-/** A server whose tool `large` answers with as many megabytes as it is asked for, written while they are made. */
-async function startLargeServer() {
-  const handle = toNodeHandler(
-    createMcpHandler(() => {
-      const server = new McpServer({ name: 'large', version: '1' })
-      const inputSchema = z.looseObject({})
-      const annotations = { readOnlyHint: true }
-      server.registerTool('large', { inputSchema, annotations }, () => ({ content: [] }))
-      return server
-    }),
-  )
-  const http = createServer((request, response) => {
-    const { 'mcp-method': method } = request.headers
-    if (method === 'tools/call' || method === 'resources/read') void answerLarge(request, response)
-    else void handle(request, response)
-  })
-  return { http, url: `${await listening(http)}/mcp` }
-}
-
-async function answerLarge(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  let body = ''
-  for await (const chunk of request) body += String(chunk)
-  const { id, params } = JSON.parse(body) as { id: number; params: { arguments?: Asked; uri: string } }
-  const { what, shape, megabytes, end, say = '' } = params.arguments ?? askedAt(params.uri)
-  const asEvents = shape === 'events'
-  response.writeHead(200, { 'content-type': asEvents ? 'text/event-stream' : 'application/json' })
-  const write = async (text: string) => {
-    if (!response.write(text)) await writable(response)
-  }
-  const replyId = end === 'other_id' ? id + 1 : id
-  const begins = what
-    ? `"ttlMs":900000,"cacheScope":"public","contents":[{"uri":"${params.uri}","text":"${say}`
-    : `"content":[{"type":"text","text":"${say}`
-  await write(`${asEvents ? 'event: message\ndata: ' : ''}{"result":{"resultType":"complete",${begins}`)
-  const block = line.repeat(1000)
-  for (let sent = 0; sent < megabytes * megabyte && !response.destroyed; sent += block.length) await write(block)
-  if (end === 'cut') return void response.destroy()
-  const tails = { too_deep: `,"deep":${'['.repeat(100)}${']'.repeat(100)}`, asks: ',"resultType":"input_required"' }
-  const tail = end === 'too_deep' || end === 'asks' ? tails[end] : ''
-  await write(`${say}"}]${tail}},"jsonrpc":"2.0","id":${replyId}}${asEvents ? '\n\n' : ''}`)
-  response.end()
-}
-
-/** An address says by itself what is asked for. */
-function addressOf(asked: Asked): string {
-  return `large:${encodeURIComponent(JSON.stringify(asked))}`
-}
-
-function askedAt(uri: string): Asked {
-  return JSON.parse(decodeURIComponent(uri.slice('large:'.length))) as Asked
-}
-
-async function writable(response: ServerResponse): Promise<void> {
-  const done = new AbortController()
-  const { signal } = done
-  await Promise.race([once(response, 'drain', { signal }), once(response, 'close', { signal })])
-  done.abort()
-}
+import { addressOf, type Asked, megabyte, startLargeServer } from './testing/large-server.ts'
+import { measure } from './testing/resident.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
   const { http, url } = await startLargeServer()
@@ -300,20 +227,3 @@ test('where marked answers are refused nothing is passed on before it is judged:
   expect(answer.whole).toBe(true)
   expect(answer.head + answer.tail).toContain('result_too_large')
 })
-
-async function residentMegabytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)![1]) / 1024
-}
-
-/** Does the work and looks at how large the process becomes meanwhile. */
-async function measure<T>(work: () => Promise<T>, pid: number): Promise<{ answer: T; most: number }> {
-  const state = { done: false }
-  const working = work().finally(() => (state.done = true))
-  let most = 0
-  while (!state.done) {
-    most = Math.max(most, await residentMegabytes(pid))
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
-  return { answer: await working, most }
-}

@@ -2,6 +2,7 @@ import type { AgentFacts, GrantFacts, ToolCall, ToolFacts } from '#lib/guardrail
 import type { CallRecord } from '../audit/records.ts'
 import type { Running } from '../in-flight.ts'
 import { limitsFor } from '../limits.ts'
+import { mayStream } from '../large/may-stream.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { aboutTask, isOfTask, takesTask, waitForTask, withTasks } from '../tasks/replies.ts'
@@ -47,8 +48,7 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
   const { talk } = request
   const { session } = talk
   const { signal } = running
-  // What is judged before it is passed on has to be there as a whole; what is neither a tool's nor a resource is small, or changed as a whole.
-  const streams = !server.blockMarked && (!tool.isMethod || tool.name === 'resources/read')
+  const streams = mayStream(turn)
   const connection = parts.upstreams.connectionTo(server, processCaller(agent))
   const hold = (bytes: number): boolean => running.hold(bytes, parts.limits.heldBytesMax)
   const limits = limitsFor(parts.limits, turn)

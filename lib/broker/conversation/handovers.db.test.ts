@@ -18,7 +18,8 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   for (const [id, { url }] of Object.entries({ talkative, fixture })) {
     await db.mcpServer.create({ data: { id, name: id, url, ...about } })
   }
-  const start = async () => startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
+  const limits = { streamFromBytes: 4096 }
+  const start = async () => startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey, limits })
   const brokers: readonly [TestBroker, TestBroker] = [await start(), await start()]
   onCleanup(async () => {
     for (const broker of brokers) {
@@ -83,6 +84,17 @@ test('a call that waits at one replica goes on with an answer at the other, ques
   // And it is over everywhere.
   const late = await there.ask(modernCall(name, { capabilities, more: goingOn(second, { color: 'red' }) }))
   expect(late.last.error?.code).toBe(-32602)
+})
+
+test('a result that would be passed on while it arrives is handed over as a whole', async ({ db, world }) => {
+  const { agentId, here, there } = await reader(db, world, 'talkative')
+  const asked = (await here.ask(modernCall('asking', { capabilities }))).last
+  const name = 'Lin and Ken '.repeat(1000)
+  const { last } = await there.ask(modernCall('asking', { capabilities, more: goingOn(asked, { name }) }))
+  expect(JSON.stringify(last.result)).toContain(name)
+  const outcomes = await db.auditEvent.findMany({ where: { agentId, tool: 'asking' }, orderBy: { seq: 'asc' } })
+  expect(outcomes.map(({ event }) => event)).toEqual(['mcp.call_allowed', 'mcp.call_allowed'])
+  await until(() => world.talkative.heard.includes('DELETE'))
 })
 
 test('an agent that leaves the other replica ends its call at the server', async ({ db, world }) => {

@@ -111,7 +111,8 @@ export class Handovers {
     try {
       const suspended = this.#suspended.find(callId, agentId)
       // What is told from now on has no exchange to go to.
-      const reply = suspended ? await suspended.goOn(answers, controller.signal) : null
+      const came = suspended ? await suspended.goOn(answers, controller.signal) : null
+      const reply = came && (await suspended!.whole(came))
       const asks = suspended ? [...suspended.asks].map(([key, { ask }]) => [key, ask] as [string, typeof ask]) : []
       await this.#rows.finish(id, reply ? { reply } : suspended ? { asks } : { failed: 'it has ended' })
     } catch (error) {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parseJson } from '#lib/core/parse-json.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
+import { mayStream } from '../large/may-stream.ts'
 import { deadlineOf, limitsFor } from '../limits.ts'
 import { messageFor, recordedArguments } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
@@ -115,7 +116,9 @@ export async function askedByResult(
       ...messageFor({ ...params, inputResponses, requestState }, tool),
       trace: turn.trace,
       signal: running.signal,
+      streams: mayStream(turn),
       limits: limitsFor(parts.limits, turn),
+      hold: (bytes) => running.hold(bytes, parts.limits.heldBytesMax),
       envelope: { ...talk.envelope({ shared: true }), ...(capabilities ? { capabilities } : {}) },
       relay: talk,
     })

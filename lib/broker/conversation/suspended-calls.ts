@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { LargeReply } from '../large/large-reply.ts'
 import type { RpcMessage, RpcReply } from '../upstream/http.ts'
 import type { Ask } from './asks.ts'
 import type { Talk } from './talk.ts'
@@ -14,23 +15,42 @@ export class SuspendedCall {
   /** Passes the agent's answer on to the server. */
   readonly tell: (message: RpcMessage) => Promise<unknown>
   readonly abort: (reason: unknown) => void
+  /** Its reply as another replica can be given it. */
+  readonly whole: (reply: RpcReply) => Promise<RpcReply>
   /** Called with each answer. */
   readonly #answered: () => void
+  /** Exchanges that wait for it now. */
+  #waiting = 0
+  #large: LargeReply | null = null
   #reply: Promise<RpcReply> | null = null
   #asked = Promise.withResolvers<void>()
 
-  constructor(options: Pick<SuspendedCall, 'agentId' | 'tell' | 'abort'> & { talk: Talk; answered: () => void }) {
+  constructor(
+    options: Pick<SuspendedCall, 'agentId' | 'tell' | 'abort' | 'whole'> & { talk: Talk; answered: () => void },
+  ) {
     this.agentId = options.agentId
     this.talk = options.talk
     this.tell = options.tell
     this.abort = options.abort
+    this.whole = options.whole
     this.#answered = options.answered
   }
 
   run(reply: Promise<RpcReply>): void {
     this.#reply = reply
     // Whoever waits learns of it; between two exchanges nobody does.
-    reply.catch(() => {})
+    reply.then(
+      (came) => {
+        this.#large = came.ok ? (came.large ?? null) : null
+        if (this.#waiting === 0) this.#dismiss()
+      },
+      () => {},
+    )
+  }
+
+  /** Nobody reads the reply. */
+  #dismiss(): void {
+    void this.#large?.close().catch(() => {})
   }
 
   ask(id: unknown, ask: Ask): void {
@@ -54,13 +74,18 @@ export class SuspendedCall {
   async next(signal: AbortSignal): Promise<RpcReply | null> {
     const onAbort = (): void => this.abort(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
+    this.#waiting += 1
+    let reply: RpcReply | null = null
     try {
       if (signal.aborted) onAbort()
       if (this.asks.size > 0) return null
       this.#asked = Promise.withResolvers()
-      return await Promise.race([this.#reply!, this.#asked.promise.then(() => null)])
+      reply = await Promise.race([this.#reply!, this.#asked.promise.then(() => null)])
+      return reply
     } finally {
       signal.removeEventListener('abort', onAbort)
+      this.#waiting -= 1
+      if (!reply && this.#waiting === 0) this.#dismiss()
     }
   }
 }

@@ -8,6 +8,8 @@ import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcMessage, RpcReply } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { refusedCode } from '../wire.ts'
+import { mayStream } from '../large/may-stream.ts'
+import { wholeReply } from '../large/whole-reply.ts'
 import { AnswerTime } from './answer-time.ts'
 import { type Ask, AskCount, byAnswer, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
@@ -38,7 +40,9 @@ export async function runInSession(
       trace: turn.trace,
       signal: turn.running.signal,
       running: turn.running,
+      streams: mayStream(turn),
       limits: limitsFor(parts.limits, turn),
+      hold: holding(parts, turn.running),
       envelope,
       relay: talk,
     })
@@ -83,22 +87,25 @@ async function askOverStream(parts: PipelineParts, request: AgentRequest, parted
       if (notice) return talk.tell(notice)
     },
   }
+  let reply: RpcReply | null = null
   try {
     const envelope = talk.envelope({ shared: false })
     const own = { session, id: 1, cuts: false }
-    return await connection.request({
+    reply = await connection.request({
       ...messageFor(request.params, tool),
       trace,
       signal,
       running,
+      streams: mayStream(parted),
       limits: limitsFor(parts.limits, parted),
       hold: holding(parts, running),
       envelope,
       relay,
       own,
     })
+    return reply
   } finally {
-    endSession(connection, session)
+    whenOver(reply, () => endSession(connection, session))
   }
 }
 
@@ -115,12 +122,14 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
   const deadline = deadlineOf(limits, parted)
   const running = inFlight.begin(call, { teamId: agent.teamId, deadline, gone: never })
   const { signal } = running
+  const hold = holding(parts, running)
   const time = new AnswerTime(running, { askMs: limits.askDeadlineMs, deadline })
   const suspended = new SuspendedCall({
     agentId: agent.id,
     talk,
     tell: (message) => connection.tell(message, { session, signal }),
     abort: (reason) => running.controller.abort(reason),
+    whole: (reply) => wholeReply(reply, { bytesMax: limits.resultBytesMax, hold }),
     answered: () => time.answered(),
   })
   const count = new AskCount()
@@ -153,21 +162,24 @@ async function suspend(parts: PipelineParts, request: AgentRequest, parted: Part
     trace,
     signal,
     running: parted.running,
+    streams: mayStream(parted),
     limits: limitsFor(parts.limits, parted),
-    hold: holding(parts, running),
+    hold,
     envelope,
     relay,
     own,
   })
   conversations.suspended.add(suspended)
   conversations.handovers.watch()
-  suspended.run(
-    sent.finally(() => {
-      conversations.suspended.delete(suspended.id)
+  const over = (reply: RpcReply | null): void => {
+    conversations.suspended.delete(suspended.id)
+    whenOver(reply, () => {
       running.end()
       endSession(connection, session)
-    }),
-  )
+    })
+  }
+  sent.then(over, () => over(null))
+  suspended.run(sent)
   const reply = await suspended.next(parted.running.signal)
   return reply ?? (await askAgain(parts, request, { id: suspended.id, turn: parted, asks: asksOf(suspended) }))
 }
@@ -234,6 +246,12 @@ async function askedOf(
   if (permitted.ok) return { refused: null, told: permitted.value }
   const { message, rule } = permitted.error
   return { refused: { error: { code: refusedCode, message, data: { rule } } }, told: null }
+}
+
+/** The reply has been read, or there is none. */
+function whenOver(reply: RpcReply | null, end: () => void): void {
+  if (reply?.ok && reply.large) reply.large.onClose = end
+  else end()
 }
 
 function endSession(connection: UpstreamConnection, session: UpstreamSession): void {

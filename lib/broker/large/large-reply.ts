@@ -19,6 +19,8 @@ export class LargeReply {
   #bytes = 0
   /** Whether the server speaks a revision before 2026-07-28, whose results say no type. */
   isLegacy = false
+  /** Done when it is closed, once: what it comes out of lasts as long. */
+  onClose: (() => void) | null = null
 
   private constructor(pieces: AsyncGenerator<Buffer>, options: Options) {
     this.redact = options.redact
@@ -63,9 +65,12 @@ export class LargeReply {
       throw new UpstreamFailure('malformed', 'it asks for something in an answer that is too large to look at')
   }
 
-  /** Lets go of the connection, whatever is still to come. */
+  /** Lets go of the connection, whatever is still to come, and of what was kept for it. */
   async close(): Promise<void> {
     await this.#pieces.return(undefined)
+    const { onClose } = this
+    this.onClose = null
+    onClose?.()
   }
 
   async #next(): Promise<Buffer[] | null> {

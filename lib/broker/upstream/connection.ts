@@ -291,9 +291,11 @@ export class UpstreamConnection {
     session: UpstreamSession,
     { eventId, post, id, limits }: { eventId: string; post: Post; id: string | number; limits: Limits },
   ): Promise<RpcReply> {
-    const { signal, exact, relay, hold } = post
+    const { signal, exact, relay, hold, streamFromBytes } = post
     const { post: get, response } = await this.#get(session, { lastEventId: eventId, signal, exact, limits })
-    return withoutType(await readReply(response, { ...get, relay, hold }, id))
+    const reply = await readReply(response, { ...get, relay, hold, streamFromBytes }, id)
+    if (reply.ok && reply.large) reply.large.isLegacy = true
+    return withoutType(reply)
   }
 
   /** Asks for the events of a session, those after one of them if it is named. */
