@@ -6,6 +6,8 @@ export const breakGlass = answerOf<BreakGlassView>()(
   z.strictObject({
     grantId: text,
     agent: reference,
+    owner: reference,
+    accountable: person,
     server: z.strictObject({ id: text, name: text, environment }),
     class: toolClass,
     toolName: text.nullable(),

@@ -89,6 +89,7 @@ const serverHolder = scopeChip.extend({
   grantId: text,
   agent: z.strictObject({ id: text, name: text, status: agentStatus }),
   owner: reference,
+  accountable: reference,
 })
 export const serverHolders = answerOf<ServerHolderList>()(
   z.strictObject({ items: z.array(serverHolder), total: count, nextCursor: text.nullable() }),

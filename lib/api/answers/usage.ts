@@ -48,6 +48,7 @@ const unusedGrantShape = {
   grantId: text,
   agent: z.strictObject({ id: text, name: text, status: agentStatus }),
   owner: reference,
+  accountable: reference,
   serverId: text,
   class: toolClass,
   toolName: text.nullable(),

@@ -56,8 +56,10 @@ async function readHolders(
 ): Promise<ServerHolder[]> {
   const rows = await reader(ctx).$queryRaw<RawHolder[]>(
     Prisma.sql`select g."id" as "grantId", g."serverId", s."environment"::text, g."class"::text, g."toolName", g."expiresAt",
-        a."id" as "agentId", a."name" as "agentName", a."status"::text, t."id" as "ownerId", t."name" as "ownerName"
+        a."id" as "agentId", a."name" as "agentName", a."status"::text, t."id" as "ownerId", t."name" as "ownerName",
+        p."id" as "accountableId", p."name" as "accountableName"
       from "Grant" g join "McpServer" s on s."id" = g."serverId" join "Agent" a on a."id" = g."agentId" join "Team" t on t."id" = a."ownerTeamId"
+        join "Person" p on p."id" = a."accountablePersonId"
       where g."serverId" = ${serverId} and ${inForceSql(ctx.now)} and ${after} order by ${place} limit ${limit}`,
   )
   return rows.map((row) => ({
@@ -69,6 +71,7 @@ async function readHolders(
     expiresAt: row.expiresAt?.toISOString() ?? null,
     agent: { id: row.agentId, name: row.agentName, status: row.status },
     owner: { id: row.ownerId, name: row.ownerName },
+    accountable: { id: row.accountableId, name: row.accountableName },
   }))
 }
 
@@ -84,6 +87,8 @@ type RawHolder = {
   status: AgentStatus
   ownerId: string
   ownerName: string
+  accountableId: string
+  accountableName: string
 }
 
 type HeldKind = { toolName: string | null; conditional: boolean; agents: Bitmap }

@@ -111,6 +111,7 @@ export type ServerHolder = ScopeChip & {
   grantId: string
   agent: { id: string; name: string; status: AgentStatus }
   owner: { id: string; name: string }
+  accountable: { id: string; name: string }
 }
 export type ServerHolderList = { items: ServerHolder[]; total: number; nextCursor: string | null }
 

@@ -1,12 +1,12 @@
 import { recordAudit } from '#lib/audit/commands.ts'
-import { type Actor, authorize, can, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { authorize, can, type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { ok, type Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
-import { mayActForTeam } from '#lib/registry/rules.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
 import { type ArgumentCondition, type CallRate, limitTexts } from '#lib/registry/schema/conditions.ts'
+import { mayTakeBack } from '../rules/give-up.ts'
 import { checkConditions, limitColumns } from '../rules/limits.ts'
 import { refuse } from '../rules.ts'
 import { proposalProblem } from '../queries/proposal-problem.ts'
@@ -32,7 +32,7 @@ export async function revokeGrant(ctx: Ctx, input: RevokeGrantInput): Promise<Re
     const found = await tx.grant.findUnique({ where: { id: input.grantId }, select: { agentId: true } })
     if (!found) throw new DomainError('not_found', 'There is no such grant.')
     const agent = await lockAgent(tx, found.agentId)
-    if (!mayGiveUp(ctx.actor, agent)) authorize(ctx, 'grants:revoke')
+    if (!mayTakeBack(ctx.actor, ownersOf(agent))) authorize(ctx, 'grants:revoke')
     const grant = await tx.grant.findUniqueOrThrow({ where: { id: input.grantId }, select: grantFields })
     if (grant.revokedAt) return refuse('scopes:already_revoked', 'Someone has revoked this grant already.')
     if (input.proposedOver !== undefined) {
@@ -45,9 +45,9 @@ export async function revokeGrant(ctx: Ctx, input: RevokeGrantInput): Promise<Re
   })
 }
 
-/** What their own agent does not need, its team and whoever is accountable for it may give up. */
-export function mayGiveUp(actor: Actor, agent: LockedAgent): boolean {
-  return mayActForTeam(actor, agent.ownerTeam.id) || (actor.kind === 'person' && actor.id === agent.accountablePersonId)
+/** Who may give up what an agent holds, as `mayTakeBack` asks. */
+export function ownersOf({ ownerTeam, accountablePersonId }: LockedAgent) {
+  return { ownerTeamId: ownerTeam.id, accountablePersonId }
 }
 
 /** Gives an agent a scope without asking, because its template's policy pre-approves it or an import says so. For lifecycle, inside its transaction. */

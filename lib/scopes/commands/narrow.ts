@@ -6,12 +6,13 @@ import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent } from '#lib/registry/commands.ts'
 import { covers } from '#lib/registry/rules.ts'
 import { type ArgumentCondition, conditionsMax } from '#lib/registry/schema/conditions.ts'
+import { mayTakeBack } from '../rules/give-up.ts'
 import { checkConditions, limitsOf } from '../rules/limits.ts'
 import { refuse } from '../rules.ts'
 import type { ScopeRefusal } from '../schema.ts'
 import type { NarrowGrantInput } from '../schema/usage.ts'
 import { proposalProblem } from '../queries/proposal-problem.ts'
-import { endGrants, mayGiveUp, writeGrant } from './grants.ts'
+import { endGrants, ownersOf, writeGrant } from './grants.ts'
 
 /**
  * Puts grants of single tools in the place of one of a whole class, or of one of a tool that has fewer conditions, for as long and within the same limits and those that are added: nothing
@@ -26,7 +27,7 @@ export async function narrowGrant(
     const found = await tx.grant.findUnique({ where: { id: input.grantId }, select: { agentId: true } })
     if (!found) throw new DomainError('not_found', 'There is no such grant.')
     const agent = await lockAgent(tx, found.agentId)
-    if (!mayGiveUp(ctx.actor, agent)) authorize(ctx, 'grants:revoke')
+    if (!mayTakeBack(ctx.actor, ownersOf(agent))) authorize(ctx, 'grants:revoke')
     const grant = await tx.grant.findUniqueOrThrow({
       where: { id: input.grantId },
       include: { server: { select: { tools: { where: { name: { in: input.toolNames } } } } } },

@@ -58,7 +58,7 @@ async function readBreakGlass(
   { where, inForce, counted, limit }: { where: Prisma.Sql; inForce: Prisma.Sql; counted: boolean; limit: number },
 ): Promise<BreakGlassView[]> {
   const rows = await reader(ctx).$queryRaw<Row[]>`
-    select r.*, a."name" as "agentName", a."accountablePersonId", a."ownerTeamId", g."serverId", s."name" as "serverName",
+    select r.*, a."name" as "agentName", a."accountablePersonId", a."ownerTeamId", t."name" as "ownerName", g."serverId", s."name" as "serverName",
       s."environment"::text as "environment", g."class"::text as "class", g."toolName", g."reason", g."expiresAt", g."revokedAt",
       ${inForce} as "inForce", case when ${!counted} then 0 else (
         select count(*) from "AuditEvent" e
@@ -67,10 +67,11 @@ async function readBreakGlass(
       ) end::int as "calls"
     from "BreakGlassReview" r join "Grant" g on g."id" = r."grantId"
     join "Agent" a on a."id" = r."agentId" join "McpServer" s on s."id" = g."serverId"
+    join "Team" t on t."id" = a."ownerTeamId"
     where ${where} order by r."openedAt" desc, r."grantId" limit ${limit}`
   const people = await personNames(
     ctx,
-    rows.flatMap((row) => [row.openedById, row.reviewedById]),
+    rows.flatMap((row) => [row.openedById, row.reviewedById, row.accountablePersonId]),
   )
   const past = await pastOwnersOf(
     ctx,
@@ -119,6 +120,7 @@ type Row = {
   agentName: string
   accountablePersonId: string
   ownerTeamId: string
+  ownerName: string
   serverId: string
   serverName: string
   environment: Environment
@@ -146,6 +148,8 @@ function viewOf(ctx: Ctx, row: Row & Pick<Ownership, 'past'>, people: Map<string
   return {
     grantId: row.grantId,
     agent: { id: row.agentId, name: row.agentName },
+    owner: { id: row.ownerTeamId, name: row.ownerName },
+    accountable: personOf(row.accountablePersonId),
     server: { id: row.serverId, name: row.serverName, environment: row.environment },
     class: row.class,
     toolName: row.toolName,

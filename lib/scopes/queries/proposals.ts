@@ -46,7 +46,15 @@ function placeOf(cursor: string): Place {
   throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
 }
 
-type FoundAgent = { id: string; name: string; status: AgentStatus; ownerId: string; ownerName: string }
+type FoundAgent = {
+  id: string
+  name: string
+  status: AgentStatus
+  ownerId: string
+  ownerName: string
+  accountableId: string
+  accountableName: string
+}
 
 async function agentsFrom(
   ctx: Ctx,
@@ -59,8 +67,9 @@ async function agentsFrom(
         ? Prisma.sql`a."id" > ${from.agentId}`
         : Prisma.sql`a."id" >= ${from.agentId}`
   return await reader(ctx).$queryRaw<FoundAgent[]>(Prisma.sql`
-    select a."id", a."name", a."status"::text as "status", t."id" as "ownerId", t."name" as "ownerName"
-    from "Agent" a join "Team" t on t."id" = a."ownerTeamId"
+    select a."id", a."name", a."status"::text as "status", t."id" as "ownerId", t."name" as "ownerName",
+      p."id" as "accountableId", p."name" as "accountableName"
+    from "Agent" a join "Team" t on t."id" = a."ownerTeamId" join "Person" p on p."id" = a."accountablePersonId"
     where a."status" <> 'retired' and ${behind} and ${ownerTeamId === undefined ? Prisma.sql`true` : Prisma.sql`a."ownerTeamId" = ${ownerTeamId}`}
       and exists (select 1 from "Grant" g where g."agentId" = a."id" and ${heldSql(ctx.now)})
     order by a."id" limit ${batch}`)
@@ -88,6 +97,7 @@ async function withNames(
         grantId,
         agent: { id: agent.id, name: agent.name, status: agent.status },
         owner: { id: agent.ownerId, name: agent.ownerName },
+        accountable: { id: agent.accountableId, name: agent.accountableName },
         serverId,
         class: toolClass,
         toolName,

@@ -39,11 +39,13 @@ export async function unusedGrants(ctx: Ctx, query: UnusedGrantsQuery): Promise<
   const rows = await reader(ctx).$queryRaw<UnusedRow[]>`
     with pending as materialized (${pendingSql(Prisma.sql`e."agentId" is not null`)})
     select g."id" as "grantId", g."serverId", g."class"::text as "class", g."toolName", g."createdAt", g."expiresAt",
-      a."id" as "agentId", a."name" as "agentName", a."status"::text as "status", o."id" as "ownerId", o."name" as "ownerName", (
+      a."id" as "agentId", a."name" as "agentName", a."status"::text as "status", o."id" as "ownerId", o."name" as "ownerName",
+      p."id" as "accountableId", p."name" as "accountableName", (
         select max(d."lastAt") from ${calledSql} d left join "McpTool" t on t."serverId" = d."serverId" and t."name" = d."tool"
         where d."agentId" = g."agentId" and d."serverId" = g."serverId" and ${coveredSql}
       ) as "lastUsedAt"
     from "Grant" g join "Agent" a on a."id" = g."agentId" join "Team" o on o."id" = a."ownerTeamId"
+      join "Person" p on p."id" = a."accountablePersonId"
     where ${heldSql(ctx.now)} and a."status" <> 'retired' and g."createdAt" <= ${new Date(ctx.now.getTime() - days * dayMs)}
       and (g."toolName" is null or g."toolName" not like ${`${methodPrefix}%`})
       and ${ownerTeamId === undefined ? Prisma.sql`true` : Prisma.sql`a."ownerTeamId" = ${ownerTeamId}`}
@@ -68,6 +70,8 @@ type UnusedRow = {
   status: AgentStatus
   ownerId: string
   ownerName: string
+  accountableId: string
+  accountableName: string
   lastUsedAt: Date | null
 }
 
@@ -76,6 +80,7 @@ function unusedOf(row: UnusedRow): UnusedGrant {
     grantId: row.grantId,
     agent: { id: row.agentId, name: row.agentName, status: row.status },
     owner: { id: row.ownerId, name: row.ownerName },
+    accountable: { id: row.accountableId, name: row.accountableName },
     serverId: row.serverId,
     class: row.class,
     toolName: row.toolName,

@@ -42,6 +42,8 @@ export type BreakGlassListQuery = z.infer<typeof breakGlassListQuery>
 export type BreakGlassView = {
   grantId: string
   agent: { id: string; name: string }
+  owner: { id: string; name: string }
+  accountable: PersonRef
   server: { id: string; name: string; environment: Environment }
   class: ToolClass
   toolName: string | null

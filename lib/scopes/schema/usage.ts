@@ -109,6 +109,7 @@ export type UnusedGrant = {
   grantId: string
   agent: { id: string; name: string; status: AgentStatus }
   owner: { id: string; name: string }
+  accountable: { id: string; name: string }
   serverId: string
   class: ToolClass
   toolName: string | null

@@ -10,12 +10,13 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import type { Actor } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
 import { listBreakGlassPage } from '#lib/scopes/queries.ts'
 import { breakGlassListQuery, type BreakGlassView } from '#lib/scopes/schema/break-glass.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
-import { whyNot } from '#lib/web/why-not.ts'
+import { whyNotTakeBack } from '#lib/web/why-not.ts'
 import { revokeEmergency } from './actions.ts'
 import { ReviewBreakGlass } from './review-break-glass.client.tsx'
 
@@ -42,7 +43,7 @@ export default async function BreakGlassPage({ searchParams }: { searchParams: S
       />
       <DataTable
         caption="Break-glass grants"
-        columns={[...columns, actionColumn(whyNot(ctx.actor, 'grants:revoke'))]}
+        columns={[...columns, actionColumn(ctx.actor)]}
         rows={items}
         rowKey={({ grantId }) => grantId}
         empty={
@@ -136,11 +137,11 @@ const columns: readonly Column<BreakGlassView>[] = [
   },
 ]
 
-function actionColumn(whyNotRevoke: string | null): Column<BreakGlassView> {
+function actionColumn(actor: Actor): Column<BreakGlassView> {
   return {
     id: 'action',
     header: <span className="sr-only">Action</span>,
-    cell: ({ grantId, agent, server, inForce, review, reviewable }) => (
+    cell: ({ grantId, agent, owner, accountable, server, inForce, review, reviewable }) => (
       <span className="flex flex-wrap gap-2">
         {inForce && (
           <ReasonButton
@@ -151,7 +152,7 @@ function actionColumn(whyNotRevoke: string | null): Column<BreakGlassView> {
             confirm="Revoke"
             action={revokeEmergency}
             input={{ grantId }}
-            whyNot={whyNotRevoke}
+            whyNot={whyNotTakeBack(actor, { owner, accountable })}
             said="The grant is revoked."
           />
         )}

@@ -11,7 +11,7 @@ import { grantProposals } from '#lib/scopes/queries.ts'
 import { grantProposalsQuery } from '#lib/scopes/schema/usage.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
-import { whyNot } from '#lib/web/why-not.ts'
+import { whyNot, whyNotTakeBack } from '#lib/web/why-not.ts'
 import { Proposals } from './proposals.client.tsx'
 
 export const metadata: Metadata = { title: 'Grants that could be less' }
@@ -62,7 +62,10 @@ export default async function UnusedGrantsPage({ searchParams }: { searchParams:
         key={list.items.map(({ grantId }) => grantId).join()}
         items={list.items}
         days={days}
-        whyNot={{ change: whyNot(ctx.actor, 'grants:revoke'), review: whyNot(ctx.actor, 'reviews:manage') }}
+        whyNot={{
+          change: Object.fromEntries(list.items.map((row) => [row.grantId, whyNotTakeBack(ctx.actor, row)])),
+          review: whyNot(ctx.actor, 'reviews:manage'),
+        }}
       />
       {list.nextCursor && (
         <Button asChild size="sm" className="mt-3">

@@ -24,7 +24,8 @@ export function Proposals({
 }: {
   items: readonly FleetProposal[]
   days: number
-  whyNot: { change: string | null; review: string | null }
+  /** `change` by grant: of whose agent it is decides. */
+  whyNot: { change: Readonly<Record<string, string | null>>; review: string | null }
 }) {
   const [chosen, setChosen] = useState<readonly string[]>([])
   const columns = [choosing(items, { chosen, onChange: setChosen }), ...shared(days), acting(days, whyNot.change)]
@@ -79,11 +80,11 @@ function choosing(
   }
 }
 
-function acting(days: number, whyNot: string | null): Column<FleetProposal> {
+function acting(days: number, whyNot: Readonly<Record<string, string | null>>): Column<FleetProposal> {
   return {
     id: 'act',
     header: <span className="sr-only">Action</span>,
-    cell: (row) => <Act row={row} days={days} whyNot={whyNot} />,
+    cell: (row) => <Act row={row} days={days} whyNot={whyNot[row.grantId] ?? null} />,
   }
 }
 

@@ -15,6 +15,7 @@ import { Pager } from '#components/ui/pager.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import type { Actor } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
 import {
   getServer,
@@ -31,7 +32,7 @@ import { currentCtx } from '#lib/web/ctx.ts'
 import { serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
-import { whyNot } from '#lib/web/why-not.ts'
+import { whyNot, whyNotTakeBack } from '#lib/web/why-not.ts'
 import { Approver } from './approver.client.tsx'
 import { BesidesToolsCard } from './besides-tools-card.tsx'
 import { DataClasses } from './data-classes.client.tsx'
@@ -171,7 +172,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
           </h2>
           <DataTable
             caption={`Grants on ${server.name}`}
-            columns={[...holderColumns, revokeColumn(server, whyNot(ctx.actor, 'grants:revoke'))]}
+            columns={[...holderColumns, revokeColumn(server, ctx.actor)]}
             rows={holders.items}
             rowKey={(holder) => holder.grantId}
             empty={
@@ -286,7 +287,7 @@ const holderColumns: readonly Column<ServerHolder>[] = [
   { id: 'until', header: 'Until', cell: (holder) => <Time value={holder.expiresAt} fallback="until revoked" /> },
 ]
 
-function revokeColumn(server: ServerView, problem: string | null): Column<ServerHolder> {
+function revokeColumn(server: ServerView, actor: Actor): Column<ServerHolder> {
   return {
     id: 'revoke',
     header: <span className="sr-only">Revoke</span>,
@@ -298,7 +299,7 @@ function revokeColumn(server: ServerView, problem: string | null): Column<Server
         confirm="Revoke"
         action={revoke}
         input={{ grantId: holder.grantId }}
-        whyNot={problem}
+        whyNot={whyNotTakeBack(actor, holder)}
         size="sm"
         said="The grant is revoked."
       />

@@ -16,7 +16,7 @@ import { capabilityOf } from '#lib/registry/schema/capabilities.ts'
 import { grantUsage, listGrants, listScopeRequests, staleToolsets } from '#lib/scopes/queries.ts'
 import type { SearchParams } from '#lib/web/search.ts'
 import { hrefWith } from '#lib/web/search.ts'
-import { whyNot } from '#lib/web/why-not.ts'
+import { whyNot, whyNotTakeBack } from '#lib/web/why-not.ts'
 import { loadAgent } from '../../load-agent.ts'
 import { BreakGlassButton } from './break-glass-button.client.tsx'
 import { CredentialsCard } from './credentials-card.tsx'
@@ -44,7 +44,7 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
   ])
   const here = paths.agent(agent.id, 'scopes')
   // Giving up what one's own agent does not need is for its team as well.
-  const narrowProblem = whyNot(ctx.actor, 'grants:revoke') && whyNot(ctx.actor, 'scopes:request', agent.owner)
+  const takeBackProblem = whyNotTakeBack(ctx.actor, agent)
   const choices = servers
     .filter(({ status }) => status === 'active')
     .map(({ id, name, environment, sensitivity }) => ({ id, name, environment, sensitivity }))
@@ -111,8 +111,8 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
         caption={`Scopes of ${agent.name}`}
         columns={[
           ...columns,
-          usageColumn(new Map(usage.map((row) => [row.grantId, row])), narrowProblem),
-          revokeColumn(whyNot(ctx.actor, 'grants:revoke')),
+          usageColumn(new Map(usage.map((row) => [row.grantId, row])), takeBackProblem),
+          revokeColumn(takeBackProblem),
         ]}
         rows={grants}
         rowKey={(grant) => grant.id}
