@@ -112,12 +112,48 @@ dbTest('it ends by itself to the second, with its rule, and is told once', async
   expect(ended.toSorted((a, b) => a - b)).toEqual([0, 1])
   const [row] = await list(at(0), 'all')
   expect(row).toMatchObject({ inForce: false, endedAt: later(1).toISOString(), endedBy: null })
-  expect(await open(at(0))).toMatchObject({ ok: true })
+  // It had lasted a minute of the eight hours.
+  expect(await open(at(0), { minutes: 480 })).toMatchObject({ error: { rule: 'approvals:bypass_used_up' } })
+  expect(await open(at(0), { minutes: 479 })).toMatchObject({ ok: true })
   await endHoldRule(at(1), { ruleId, reason: 'No longer wanted.' })
   const ends = (await auditOf(db, ruleId)).filter(({ event }) => event === 'hold_bypass.ended')
   expect(ends).toMatchObject([{ detail: { how: 'time' } }, { detail: { how: 'rule_removed' } }])
   await expect(open(at(2))).rejects.toMatchObject({ code: 'not_found' })
   await expect(endHoldBypass(security, { bypassId: crypto.randomUUID() })).rejects.toMatchObject({ code: 'not_found' })
+})
+
+dbTest('one person bypasses a rule for eight hours within a day, and then it takes another one', async ({ db }) => {
+  const { person, open, ruleId } = await world(db)
+  const [security, onCall] = [await person('security'), await person('on_call')]
+  const at = (ctx: typeof security, minutes: number) => ({ ...ctx, now: later(minutes) })
+  const used = { ok: false, error: { rule: 'approvals:bypass_used_up' } }
+  expect(await open(security, { minutes: 420 })).toMatchObject({ ok: true })
+  // To the second at which it ends, for one agent as for all.
+  const { id: agentId } = await makeAgent(db)
+  expect(await open(at(security, 420), { minutes: 61, agentId })).toMatchObject(used)
+  expect(await open(at(security, 420), { minutes: 61 })).toMatchObject({
+    error: { message: expect.stringContaining('so 60 are left') },
+  })
+  expect((await auditOf(db, ruleId)).filter(({ event }) => event === 'hold_bypass.refused')).toHaveLength(2)
+  const both = await Promise.all([1, 2].map(() => open(at(security, 420), { minutes: 60 })))
+  expect(both.filter(({ ok }) => ok)).toHaveLength(1)
+  expect(await open(at(security, 480), { minutes: 1 })).toMatchObject(used)
+  expect(await open(at(onCall, 480), { minutes: 480 })).toMatchObject({ ok: true })
+  expect(await open(at(security, 960), { minutes: 1 })).toMatchObject(used)
+  expect(await open(at(security, 24 * 60), { minutes: 480 })).toMatchObject({ ok: true })
+})
+
+dbTest('what counts is how long it was open, and agents bypassed at the same time count once', async ({ db }) => {
+  const { person, open } = await world(db)
+  const security = await person('security')
+  const at = (minutes: number) => ({ ...security, now: later(minutes) })
+  for (const agent of [await makeAgent(db), await makeAgent(db)]) {
+    const opened = await open(security, { minutes: 480, agentId: agent.id })
+    if (!opened.ok) throw new Error('It was not opened.')
+    await endHoldBypass(at(30), { bypassId: opened.value.bypassId })
+  }
+  expect(await open(at(60), { minutes: 451 })).toMatchObject({ error: { rule: 'approvals:bypass_used_up' } })
+  expect(await open(at(60), { minutes: 450 })).toMatchObject({ ok: true })
 })
 
 dbTest(

@@ -5,11 +5,11 @@ import { DomainError } from '#lib/core/errors.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { agentsOnceOf, pastOwners } from '#lib/registry/queries.ts'
-import { type Bypassable, decideBypass } from '../rules/hold-bypasses.ts'
+import { type Bypassable, decideBypass, type OpenedBypass } from '../rules/hold-bypasses.ts'
 import type { EndHoldBypassInput, HoldBypassRefusal, OpenHoldBypassInput } from '../schema/hold-bypasses.ts'
 
 /**
- * Lets calls through that a rule would hold, for eight hours at most; brokers follow within a second. It is announced, shown on every page while it holds, recorded with each call
+ * Lets calls through that a rule would hold, for eight hours at most, and for no more in all of one person within a day; brokers follow within a second. It is announced, shown on every page while it holds, recorded with each call
  * it lets through, and never for agents that are or were a while ago the opener's or of their teams, nor for what is destructive on production. Needs `holds:bypass`; throws `not_found`. Refusals are recorded; of
  * two at once for the same, one is opened.
  */
@@ -37,7 +37,8 @@ export async function openHoldBypass(
       select: { id: true },
     })
     const bypassable = { rule: { ...rule, ...(await placeOf(tx, rule)) }, agent, inForce: inForce !== null }
-    const decision = decideBypass(bypassable, person)
+    const own = await ownBypasses(tx, ctx, { ruleId, personId: person.id })
+    const decision = decideBypass(bypassable, person, { minutes, now: ctx.now, own })
     if (!decision.ok) {
       const refusal = decision.error
       const detail = { ruleId, reason: refusal.rule }
@@ -136,6 +137,20 @@ async function findAgent(tx: Tx, ctx: Ctx, id: string) {
   })
   if (!agent) throw new DomainError('not_found', `No agent ${id} is registered.`)
   return { ...agent, past: await pastOwners(ctx, id) }
+}
+
+/** What somebody had bypassed of a rule within the day before the longest that they can open now. */
+async function ownBypasses(
+  tx: Tx,
+  ctx: Ctx,
+  { ruleId, personId }: { ruleId: string; personId: string },
+): Promise<OpenedBypass[]> {
+  const openedAt = { gt: new Date(ctx.now.getTime() - 2 * 24 * 3_600_000) }
+  const rows = await tx.holdBypass.findMany({
+    where: { ruleId, openedById: personId, openedAt },
+    select: { openedAt: true, expiresAt: true, endedAt: true },
+  })
+  return rows.map(({ openedAt, expiresAt, endedAt }) => ({ openedAt, endsAt: endedAt ?? expiresAt }))
 }
 
 /**

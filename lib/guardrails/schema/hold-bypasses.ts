@@ -3,6 +3,7 @@ import type { PersonRef } from '#lib/registry/schema.ts'
 import { manyLines } from '#lib/registry/schema/words.ts'
 
 export const bypassMinutesDefault = 60
+/** Also what one person may have a rule bypassed in all within a day. */
 export const bypassMinutesMax = 480
 /** Of the calls that a bypass let through so many are counted. */
 export const bypassCallsMax = 1000
@@ -66,5 +67,6 @@ export const holdBypassRules = [
   'approvals:bypass_own_agent',
   'approvals:bypass_destructive',
   'approvals:bypass_in_force',
+  'approvals:bypass_used_up',
 ] as const
 export type HoldBypassRule = (typeof holdBypassRules)[number]
