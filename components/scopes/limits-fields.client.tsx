@@ -79,6 +79,7 @@ export function LimitsFields({
       <legend className="text-sm font-medium">Only when</legend>
       <p className="text-[13px] text-muted-foreground">
         What the arguments must be, each by its pointer: /amount, or /lines/*/account for every item. All must hold.
+        Quote what begins or ends with a space.
       </p>
       {draft.conditions.map((condition, at) => (
         <div key={condition.key} className="grid grid-cols-[minmax(0,1fr)_auto] gap-2 sm:grid-cols-[1fr_9rem_1fr_auto]">

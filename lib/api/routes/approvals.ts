@@ -122,7 +122,7 @@ export const openBypass = endpoint({
   method: 'POST',
   path: '/api/v1/hold-rules/{id}/bypass',
   summary:
-    'Lets calls through that a rule would hold, for eight hours at most; announced, and recorded with each of them.',
+    'Lets calls through that a rule would hold, for eight hours at most, and no more in all of one person within a day; announced, and recorded with each of them.',
   permission: 'holds:bypass',
   params: uuidId,
   body: openHoldBypassInput.omit({ ruleId: true }),

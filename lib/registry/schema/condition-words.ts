@@ -14,11 +14,11 @@ export type WrittenCondition = { pointer: string; word: ConditionWord; value: st
 
 /**
  * A condition as it was written: `/currency is EUR`, `/currency in EUR, USD`, `/path begins /reports/`, `/amount between 0..100` (or `..100`, `0..`), `/id matches INV-[0-9]+`.
- * Values are JSON where they read as JSON (`10`, `true`, `"10"`), else text.
+ * Values are JSON where they read as JSON (`10`, `true`, `"10"`), else text; what begins or ends with a space is quoted (`/title begins "Team "`), and so is a pointer with a space.
  */
 export function readCondition({ pointer, word, value }: WrittenCondition): Result<ArgumentCondition, string> {
   const text = value.trim()
-  const draft = { pointer: pointer.trim(), ...draftOf(word, text) }
+  const draft = { pointer: textOf(pointer.trim()), ...draftOf(word, text) }
   const parsed = argumentCondition.safeParse(draft)
   if (parsed.success) return ok(parsed.data)
   const issues = parsed.error.issues.flatMap((issue) =>
@@ -32,7 +32,7 @@ export function readCondition({ pointer, word, value }: WrittenCondition): Resul
 
 /** `/amount between 0..100` as one text, as the command line has it. */
 export function readConditionLine(line: string): Result<ArgumentCondition, string> {
-  const match = /^\s*(\/\S*)\s+(\S+)\s+(.*)$/.exec(line)
+  const match = /^\s*(\/\S*|"(?:[^"\\]|\\.)*")\s+(\S+)\s+(.*)$/s.exec(line)
   const word = conditionWords.find((known) => known === match?.[2])
   if (!match || !word) return err(`Write a condition as: /argument ${conditionWords.join('|')} value.`)
   return readCondition({ pointer: match[1]!, word, value: match[3]! })
@@ -40,11 +40,11 @@ export function readConditionLine(line: string): Result<ArgumentCondition, strin
 
 /** The other way round, for a form that begins with what is there. */
 export function writeCondition(condition: ArgumentCondition): WrittenCondition {
-  const { pointer } = condition
+  const pointer = /\s/.test(condition.pointer) ? JSON.stringify(condition.pointer) : condition.pointer
   if ('equals' in condition) return { pointer, word: 'is', value: scalarText(condition.equals) }
   if ('in' in condition) return { pointer, word: 'in', value: JSON.stringify(condition.in) }
-  if ('prefix' in condition) return { pointer, word: 'begins', value: condition.prefix }
-  if ('regex' in condition) return { pointer, word: 'matches', value: condition.regex }
+  if ('prefix' in condition) return { pointer, word: 'begins', value: quotedText(condition.prefix) }
+  if ('regex' in condition) return { pointer, word: 'matches', value: quotedText(condition.regex) }
   return { pointer, word: 'between', value: `${condition.range.min ?? ''}..${condition.range.max ?? ''}` }
 }
 
@@ -62,9 +62,9 @@ function draftOf(word: ConditionWord, text: string): Record<string, unknown> {
     case 'in':
       return { in: text.startsWith('[') ? jsonOf(text) : text.split(',').map((part) => scalarOf(part.trim())) }
     case 'begins':
-      return { prefix: text }
+      return { prefix: textOf(text) }
     case 'matches':
-      return { regex: text }
+      return { regex: textOf(text) }
     case 'between': {
       const [min, max, rest] = text.split('..').map((part) => part.trim())
       if (max === undefined || rest !== undefined) return { range: null }
@@ -84,6 +84,16 @@ function scalarOf(text: string): ConditionValue {
 function scalarText(value: ConditionValue): string {
   if (typeof value !== 'string') return JSON.stringify(value)
   return value.trim() === value && scalarOf(value) === value ? value : JSON.stringify(value)
+}
+
+/** Text in quotes is what JSON says it is; any other is itself. */
+function textOf(text: string): string {
+  const value = text.startsWith('"') ? jsonOf(text) : undefined
+  return typeof value === 'string' ? value : text
+}
+
+function quotedText(value: string): string {
+  return textOf(value.trim()) === value ? value : JSON.stringify(value)
 }
 
 function jsonOf(text: string): unknown {
