@@ -103,6 +103,16 @@ dbTest(
   },
 )
 
+dbTest('a record of several refused calls counts as so many', async ({ db }) => {
+  const { number } = await enforcePolicies(db, [permitsGranted])
+  const before = (await replayed(db, number)).report.figures!
+  const facts = situationFor(`often-${crypto.randomUUID().slice(0, 8)}`)
+  await recordCalls(db, { facts, rule: 'rate_limited', unnamed: true })
+  await recordCalls(db, { facts, rule: 'rate_limited', count: 40, unnamed: true })
+  const { figures } = (await replayed(db, number)).report
+  expect(figures).toMatchObject({ calls: before.calls + 41, untouched: before.untouched + 41 })
+})
+
 /** The database, until something that differs was written. */
 function failingOnceFound(db: Db, replayId: string): Db {
   const updateMany = async (...args: unknown[]) => {

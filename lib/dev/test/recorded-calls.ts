@@ -23,6 +23,8 @@ type Recorded = {
   at?: Date
   /** What refused it; left out: it was allowed. */
   rule?: string
+  /** How many refused calls each row is about, as beyond the rate of an agent; left out: one, and the row says nothing of it. */
+  count?: number
   version?: string
   /** As a release before situations recorded it. */
   unnamed?: boolean
@@ -30,7 +32,7 @@ type Recorded = {
 
 /** Puts calls on record as a broker does: what the policies were asked, then the rows that name it. */
 export async function recordCalls(db: Db, recorded: Recorded): Promise<void> {
-  const { facts, calls = 1, at = new Date(), rule, version = 'then', unnamed = false } = recorded
+  const { facts, calls = 1, at = new Date(), rule, count, version = 'then', unnamed = false } = recorded
   const { agent, server, tool } = facts
   const digest = digestOf(facts)
   if (!unnamed) await db.policySituation.createMany({ data: [{ digest, facts }], skipDuplicates: true })
@@ -56,7 +58,13 @@ export async function recordCalls(db: Db, recorded: Recorded): Promise<void> {
           ...common,
           decision: 'deny',
           rule,
-          detail: { argumentsDigest: '', class: tool.class, message: '', ...named },
+          detail: {
+            argumentsDigest: '',
+            class: tool.class,
+            message: '',
+            ...(count === undefined ? {} : { count }),
+            ...named,
+          },
         }),
   )
   await db.$queryRaw`select audit_append(${JSON.stringify(rows)}::jsonb)`

@@ -43,7 +43,7 @@ export async function putAside(
       select e."detail"->>'situation' as "situation", d."decision",
         case when d."decision" = 'deny' then e."rule" end as "rule", e."detail"->>'policyVersion' as "version",
         ${timed ? hourOfWeek : Prisma.sql`null::int`} as "hour", min(e."seq") as "firstSeq",
-        sum(case when e."event" = 'mcp.caller_refused' then (e."detail"->>'count')::int else 1 end)::int as "calls",
+        sum(coalesce((e."detail"->>'count')::int, 1))::int as "calls",
         max(e."at") as "lastAt"
       from "AuditEvent" e
       cross join lateral (select case
