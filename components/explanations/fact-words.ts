@@ -39,5 +39,8 @@ export const factWords: Record<string, string> = {
   holdRule: 'Rule that holds it',
   heldCall: 'Held call',
   decideUntil: 'To be decided until',
+  decideSeconds: 'To be decided within, seconds',
+  deciders: 'Decided by',
+  onTimeout: 'If nobody decides',
   result: 'Result',
 }

@@ -179,6 +179,15 @@ export type HoldBypassOpened = {
   exceptAgentIds: string[]
 }
 
+/** `class`: of the tool; left out by releases that did not record it. */
+export type CallHeld = {
+  heldCallId: string
+  digest: string
+  ruleTitle: string
+  expiresAt: string
+  class?: string | null
+}
+
 export type CallApproved = {
   heldCallId: string
   digest: string

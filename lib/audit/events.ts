@@ -6,6 +6,7 @@ import type {
   BreakGlassReviewEscalated,
   CallApproved,
   CallEdited,
+  CallHeld,
   DelegationCreated,
   DueChanged,
   GrantBreakGlass,
@@ -307,7 +308,7 @@ export type AuditEvents = {
   'hold_bypass.opened': HoldBypassOpened
   'hold_bypass.refused': { ruleId: string; reason: string }
   'hold_bypass.ended': { bypassId: string; ruleId: string; how: 'person' | 'time' | 'rule_removed' | 'opener_left' }
-  'call.held': { heldCallId: string; digest: string; ruleTitle: string; expiresAt: string }
+  'call.held': CallHeld & ExplainedDenial
   /** Told once, before its time is over. */
   'call.reminded': { heldCallId: string; digest: string; ruleTitle: string; expiresAt: string }
   'call.approved': CallApproved
@@ -333,7 +334,7 @@ export type AuditEvents = {
   'stop.acknowledged': { orderId: string; process: string; detail: Record<string, unknown> }
 }
 
-/** The step of deciding that refused, and the facts that mattered. */
+/** The step of deciding that refused or held, and the facts that mattered. */
 type ExplainedDenial = { step?: string | null; facts?: Record<string, string | number | boolean | null> }
 
 /** A rule that would have held a call, and what let the call through; `also`: the other ones that it needed. */

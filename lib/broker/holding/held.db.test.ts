@@ -42,7 +42,12 @@ test('a rejected call is refused with the reason, an edited one is carried out a
   const rejected = change('rejected')
   await decideIt(db, world, (await waitingCall(db, agent)).id, { decision: 'reject', note: 'Ask finance first.' })
   const refused = await rejected
-  expect(denialOf(refused)).toMatchObject({ rule: 'call_rejected' })
+  const { id: heldCall, ruleId: holdRule } = await db.heldCall.findFirstOrThrow({ where: { agentId: agent.agentId } })
+  expect(denialOf(refused)).toMatchObject({ rule: 'call_rejected', facts: { heldCall, holdRule } })
+  const denied = await db.auditEvent.findFirstOrThrow({
+    where: { agentId: agent.agentId, event: 'mcp.call_denied', rule: 'call_rejected' },
+  })
+  expect(denied.detail).toMatchObject({ step: 'hold', facts: { heldCall, holdRule } })
   expect(refused.content[0]?.text).toContain('Ask finance first.')
   const edited = change('too much')
   const { id } = await waitingCall(db, agent)
@@ -219,7 +224,9 @@ test('when nobody decides in time a call is refused; only reading may be allowed
   await endHeldCalls(after(11))
   expect((await look).content).toEqual([{ type: 'text', text: 'looked at late' }])
   await endHeldCalls(after(901))
-  expect(denialOf(await changed)).toMatchObject({ rule: 'call_hold_expired' })
+  const held = await db.heldCall.findFirstOrThrow({ where: { agentId: agent.agentId, tool: 'change' } })
+  const facts = { heldCall: held.id, holdRule: held.ruleId }
+  expect(denialOf(await changed)).toMatchObject({ rule: 'call_hold_expired', facts })
   await endHoldRule(security, { ruleId, reason: 'The test is over.' })
   await client.close()
 })

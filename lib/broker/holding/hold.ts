@@ -62,7 +62,8 @@ export async function holdForPerson(parts: HoldParts, held: Held): Promise<HoldE
     ticket = await holdCall(parts.ctx(), { source: 'broker', call: exact, class: allowed.tool.class, ...behind, rule })
   } catch (error) {
     parts.log.warn({ err: error, agentId: call.caller.agentId }, 'a call could not be held')
-    return deny('hold_unavailable', 'It must wait for a person, and could not be put where people see it.')
+    const message = 'It must wait for a person, and could not be put where people see it.'
+    return deny('hold_unavailable', message, { holdRule: rule.id })
   }
   const stopTelling = tellProgress(ticket, held)
   try {
@@ -110,15 +111,17 @@ async function release(parts: HoldParts, { ticket, held }: { ticket: HeldTicket;
     parts.log.warn({ err: error, heldCallId: ticket.heldCallId }, 'a held call could not be released')
     return deny('hold_unavailable', `What was decided about ${ticket.heldCallId} could not be read.`)
   }
+  const { heldCallId } = ticket
+  const facts = { heldCall: heldCallId, holdRule: held.rule.id }
   switch (settled.end) {
     case 'rejected':
-      return deny('call_rejected', `${settled.by} rejected it: ${settled.note}`)
+      return deny('call_rejected', `${settled.by} rejected it: ${settled.note}`, facts)
     case 'expired':
-      return deny('call_hold_expired', `It was held because of: ${held.rule.title}. ${whoDecides(held.rule)}`)
+      return deny('call_hold_expired', `It was held because of: ${held.rule.title}. ${whoDecides(held.rule)}`, facts)
     case 'cancelled':
-      return deny('call_hold_cancelled', `The held call ${ticket.heldCallId} was withdrawn.`)
+      return deny('call_hold_cancelled', `The held call ${heldCallId} was withdrawn.`, facts)
     case 'altered':
-      return deny('held_call_altered', `What was decided about ${ticket.heldCallId} is not for this call, or was used.`)
+      return deny('held_call_altered', `What was decided about ${heldCallId} is not for this call, or was used.`, facts)
     case 'kept':
       return last?.end === 'deny' ? stillGood(ticket, last.denial) : last!
     case 'released':
@@ -144,7 +147,7 @@ async function releaseAs(
   const other = edited ? otherHoldOf(call, decision.value, at, held.rule) : null
   if (other) {
     const message = `What it was changed into is held by another rule (${other.title}). ${whoDecides(other)}`
-    return { end: deny('held_call_altered', message), passing: false }
+    return { end: deny('held_call_altered', message, { holdRule: other.id }), passing: false }
   }
   const denial = await held.admit(call, decision.value)
   if (denial) return { end: { end: 'deny', denial }, passing: true }
@@ -209,6 +212,6 @@ function exactCall(view: BrokerView, { call: exact, session, continues }: Held, 
   }
 }
 
-function deny(rule: Denial['rule'], message: string): HoldEnd {
-  return { end: 'deny', denial: { rule, message } }
+function deny(rule: Denial['rule'], message: string, facts?: Denial['facts']): HoldEnd {
+  return { end: 'deny', denial: { rule, message, ...(facts ? { facts } : {}) } }
 }

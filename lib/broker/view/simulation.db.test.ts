@@ -155,7 +155,7 @@ dbTest(
                 expect(said.steps.filter(({ outcome }) => outcome === 'refused' || outcome === 'held').length).toBe(
                   broker.outcome === 'allowed' ? 0 : 1,
                 )
-                seen.add(broker.rule ?? broker.outcome)
+                seen.add(broker.outcome === 'refused' ? broker.rule! : broker.outcome)
               }
             }
           }
@@ -203,7 +203,8 @@ async function atBroker(
   const usedUp = hold ? null : await rates.take(decision.value)
   // When it goes again it says by its own clock.
   if (usedUp) return { outcome: 'refused', rule: usedUp.rule, message: usedUp.message.replace(waits, ''), hold: null }
-  return { outcome: hold ? 'held' : 'allowed', rule: null, message: hold?.title ?? null, hold: hold?.id ?? null }
+  if (hold) return { outcome: 'held', rule: `hold:${hold.id}`, message: hold.title, hold: hold.id }
+  return { outcome: 'allowed', rule: null, message: null, hold: null }
 }
 
 /** As the endpoint does it: who calls and which server is asked, then the body, then what it says. */

@@ -7,6 +7,7 @@ import type { ToolClass } from '#lib/registry/schema.ts'
 import { driverColumns } from '../rules/drivers.ts'
 import type { Driver } from '../rules/facts.ts'
 import { digestOfCall, onTimeout } from '../rules/held-calls.ts'
+import { holdFacts, holdRuleId } from '../rules/hold-words.ts'
 import { type HeldColumns, isAsDecided, isAsHeld, sealOfDecision, sealOfHold } from '../rules/held-seals.ts'
 import type { ExactCall, HeldCallSource, HeldCallState, TimeoutAction } from '../schema/held-calls.ts'
 
@@ -84,10 +85,19 @@ export async function holdCall(ctx: Ctx, input: HoldCallInput): Promise<HeldTick
       return ticketOf(found)
     }
     await tx.heldCall.update({ where: { id: made.id }, data: { hold: sealOfHold(columnsOf(made)) } })
-    const detail = { heldCallId: made.id, digest, ruleTitle: rule.title, expiresAt: expiresAt.toISOString() }
-    recordAudit(tx, ctx, { event: 'call.held', ...aboutHeldCall(made), decision: 'hold', detail })
+    recordHeld(tx, ctx, made)
     return ticketOf(made)
   })
+}
+
+function recordHeld(tx: Tx, ctx: Ctx, made: HeldCallRow): void {
+  const { id, digest, ruleId, ruleTitle, expiresAt, deciderRoles } = made
+  const waits = { heldCallId: id, expiresAt }
+  const facts = holdFacts({ ruleId, deciderRoles, onTimeout: made.onTimeout as TimeoutAction, waits })
+  const terms = { heldCallId: id, digest, ruleTitle, expiresAt: expiresAt.toISOString() }
+  const detail = { ...terms, class: made.class, step: 'hold', facts }
+  const rule = holdRuleId(ruleId)
+  recordAudit(tx, ctx, { event: 'call.held', ...aboutHeldCall(made), decision: 'hold', rule, detail })
 }
 
 /** Which person is behind a call, besides whom its client acts for: who started its run or set off what a process of ours started, and outside of runs who issued the credential it came with. */

@@ -1,12 +1,14 @@
 import { isPermission, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { centralKeeper, type Rule, rules } from '../schema.ts'
+import { holdRuleEntry, isHoldRule } from './hold-words.ts'
 
 /**
  * The entry of a rule id as it appears in refusals, audit rows and run logs. `permission:<name>` is explained from the roles, `stop:<scope>:<target>` as the kill
- * switch; what a central policy says is kept with its text (`explainStoredRule` looks there), so here it gets the words of its id; an id nobody knows (of a later or earlier release) still gets an honest entry, so a page never has to handle its absence.
+ * switch; what a central policy or a rule that holds calls says is kept with it (`explainStoredRule` looks there), so here these get general words; an id nobody knows (of a later or earlier release) still gets an honest entry, so a page never has to handle its absence.
  */
 export function explainRule(id: string): Rule {
   if (isRuleId(id)) return { id, ...rules[id] }
+  if (isHoldRule(id)) return holdRuleEntry(id, null)
   if (id.startsWith('stop:')) return { id, ...rules.killed }
   const permission = id.startsWith('permission:') ? id.slice('permission:'.length) : ''
   if (isPermission(permission)) {

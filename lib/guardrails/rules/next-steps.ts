@@ -1,6 +1,7 @@
 import { paths } from '#lib/core/paths.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
 import type { ExplainedFacts, NextStep } from '../schema/explanation.ts'
+import { isHoldRule } from './hold-words.ts'
 
 type Named = { id: string; name: string } | null
 
@@ -13,7 +14,7 @@ export type RefusedAbout = {
 }
 
 /** The pages where a refusal can be resolved, the nearest first. */
-export function nextSteps(rule: string, about: RefusedAbout, { limitOf }: ExplainedFacts = {}): NextStep[] {
+export function nextSteps(rule: string, about: RefusedAbout, { limitOf, heldCall }: ExplainedFacts = {}): NextStep[] {
   const { agent, server, tool, runId } = about
   if (rule === 'killed' || rule.startsWith('stop:')) return [{ link: paths.kill(), label: 'See what is stopped' }]
   if (rule === 'agent_unknown') return [{ link: paths.newAgent(), label: 'Register an agent' }]
@@ -29,8 +30,7 @@ export function nextSteps(rule: string, about: RefusedAbout, { limitOf }: Explai
     steps.push({ link: paths.agent(agent.id, 'cost'), label: `Cost of ${agent.name}` })
   if (agent && rule === 'version_not_bound')
     steps.push({ link: paths.agentCreation(agent.id), label: `Creation of ${agent.name}` })
-  if (rule.startsWith('call_') || rule.startsWith('hold_') || rule === 'held_call_altered')
-    steps.push({ link: paths.approvals(), label: 'Held calls and their rules' })
+  if (isOfHold(rule)) steps.push(...holdSteps(heldCall))
   if (server && rule.startsWith('tool_') && tool && rule !== 'tool_unknown')
     steps.push({ link: paths.serverTool(server.id, tool), label: `Review ${tool}` })
   if (server && limitOf === undefined && isOfServer(rule))
@@ -39,6 +39,18 @@ export function nextSteps(rule: string, about: RefusedAbout, { limitOf }: Explai
   if (agent && steps.every(({ link }) => !link.startsWith(paths.agent(agent.id))))
     steps.push({ link: paths.agent(agent.id), label: `Open ${agent.name}` })
   return steps
+}
+
+function isOfHold(rule: string): boolean {
+  return isHoldRule(rule) || rule.startsWith('call_') || rule.startsWith('hold_') || rule === 'held_call_altered'
+}
+
+function holdSteps(heldCall: ExplainedFacts[string] | undefined): NextStep[] {
+  if (typeof heldCall !== 'string') return [{ link: paths.approvals(), label: 'Held calls and their rules' }]
+  return [
+    { link: paths.approval(heldCall), label: 'The held call' },
+    { link: paths.approvals('rules'), label: 'Rules that hold calls' },
+  ]
 }
 
 function scopeRequest(agent: NonNullable<Named>, { server, tool, class: toolClass }: RefusedAbout): NextStep {

@@ -1,5 +1,6 @@
 import type { RuleId } from '../schema.ts'
 import { type CallStepId, callSteps, type ExplainedFacts, type StepId } from '../schema/explanation.ts'
+import { isHoldRule } from './hold-words.ts'
 
 type NamedRule = Exclude<RuleId, `policy_${string}`>
 
@@ -84,6 +85,7 @@ const steps: Record<NamedRule, StepId> = {
 /** The step at which a rule refused, null for a rule that no release of this kind knows. What it refused tells apart a rule that is asked twice. */
 export function stepOf(rule: string, facts: ExplainedFacts = {}): StepId | null {
   if (rule.startsWith('policy_')) return 'policy'
+  if (isHoldRule(rule)) return 'hold'
   if (rule === 'killed' && (facts['scope'] === 'server' || facts['scope'] === 'tool')) return 'target_stop'
   if (rule === 'rate_limited' && facts['scope'] === 'agent') return 'agent_rate'
   if (rule.startsWith('permission:')) return 'person'

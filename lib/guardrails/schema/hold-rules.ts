@@ -1,9 +1,10 @@
 import type { Rule, RuleKeeper } from '../schema.ts'
 import { nobody } from './rule-keepers.ts'
 
-const holds: RuleKeeper = {
+/** Who changes a rule that holds calls. */
+export const holdKeeper: RuleKeeper = {
   roles: ['security', 'platform_admin'],
-  how: 'Change the rule that holds such calls on the page of approvals.',
+  how: 'Change the rule that holds such calls on the page of approvals; its end takes two people.',
 }
 
 /** The rules of calls that wait for a person; part of the one table in schema.ts. */
@@ -13,14 +14,14 @@ export const holdRules = {
     explanation: 'The call was held for a person, who looked at it and rejected it with a reason.',
     remedy: 'Do not try the same again: go on without it, or do what the reason asks for.',
     setBy: 'Whoever rejected it',
-    changedBy: holds,
+    changedBy: holdKeeper,
   },
   call_hold_expired: {
     title: 'Nobody decided in time',
     explanation: 'The call was held for a person, and nobody decided about it within the time its rule gives.',
     remedy: 'Ask the people who may decide, then send the call again.',
     setBy: 'Whoever made the rule that holds such calls, with its time',
-    changedBy: holds,
+    changedBy: holdKeeper,
   },
   call_hold_cancelled: {
     title: 'The held call was withdrawn',

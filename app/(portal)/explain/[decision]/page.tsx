@@ -80,7 +80,7 @@ export default async function ExplainPage({ params }: { params: Promise<{ decisi
               {rule !== null && can(ctx.actor, 'audit:read') && (
                 <Fact label="More like it">
                   <Link href={hrefWith(paths.audit(), { rule })} className="underline underline-offset-2">
-                    Everything that this rule refused
+                    Everything that this rule refused or held
                   </Link>
                 </Fact>
               )}

@@ -62,7 +62,7 @@ export default async function RulePage({ params, searchParams }: Props) {
           {can(ctx.actor, 'audit:read') && (
             <Fact label="Decisions">
               <Link href={hrefWith(paths.audit(), { rule: rule.id })} className="underline underline-offset-2">
-                Everything that it refused, each with its explanation
+                Everything that it refused or held, each with its explanation
               </Link>
             </Fact>
           )}

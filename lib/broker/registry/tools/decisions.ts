@@ -10,7 +10,7 @@ const factsMax = 30
 
 const explanation = z.object({
   outcome: z.enum(['allowed', 'refused', 'held']),
-  rule: z.string().nullable().describe('What refused it.'),
+  rule: z.string().nullable().describe('What refused or held it.'),
   title: z.string(),
   meaning: z.string(),
   message: z.string().nullable().describe('What was said about this very case.'),

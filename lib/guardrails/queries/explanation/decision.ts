@@ -3,10 +3,12 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { AuditEvent } from '#lib/db/generated/client.ts'
 import { methodPrefix } from '#lib/registry/schema.ts'
 import { driverOf } from '../../rules/drivers.ts'
+import { holdFacts, holdRuleId } from '../../rules/hold-words.ts'
 import type { BrokerLimits } from '../../rules/request-limits.ts'
 import { isCallStep, stepOf } from '../../rules/steps.ts'
 import { passedSteps, refusedSteps } from '../../rules/trace.ts'
 import type { DecidedNow, DecisionExplanation, ExplainedFacts, Explanation, StepId } from '../../schema/explanation.ts'
+import type { TimeoutAction } from '../../schema/held-calls.ts'
 import { callArguments } from './call-arguments.ts'
 import { endOf, intendedWords } from './intended.ts'
 import { changesSince } from './since.ts'
@@ -32,7 +34,8 @@ export async function explainDecision(
   const about = await aboutOf(ctx, event)
   const facts = await factsOf(ctx, event)
   const outcome = outcomeOf(event)
-  const step = stepIn(event, facts)
+  const rule = ruleOf(event, facts)
+  const step = stepIn({ ...event, rule }, facts)
   const end = event.event === 'mcp.call_intended' ? await endOf(ctx, event) : null
   const message = end ? end.message : messageOf(event)
   const explanation: Explanation = {
@@ -41,13 +44,13 @@ export async function explainDecision(
     event: event.event,
     at: event.at.toISOString(),
     outcome,
-    rule: event.rule,
+    rule,
     message,
     about,
     step,
     steps: stepsOf(event, { step, outcome, message }),
     facts,
-    ...(await wordsFor(ctx, { about, outcome, rule: event.rule, facts, at: event.at })),
+    ...(await wordsFor(ctx, { about, outcome, rule, facts, at: event.at })),
     ...(end ? intendedWords : {}),
   }
   if (end?.next) explanation.next = [end.next, ...explanation.next]
@@ -73,6 +76,12 @@ function outcomeOf({ decision, rule, event }: Event): Explanation['outcome'] {
   return decision === 'deny' || rule !== null ? 'refused' : 'allowed'
 }
 
+/** What held a call is named by its facts alone in what a release of before recorded. */
+function ruleOf({ event, rule }: Event, { holdRule }: ExplainedFacts): string | null {
+  if (rule !== null || event !== 'call.held') return rule
+  return holdRuleId(typeof holdRule === 'string' ? holdRule : null)
+}
+
 /** What the event says mattered; of a call that was let through, what it was let through by. */
 async function factsOf(ctx: Ctx, { event, detail }: Event): Promise<ExplainedFacts> {
   const known = detail as Record<string, unknown>
@@ -86,9 +95,11 @@ async function factsOf(ctx: Ctx, { event, detail }: Event): Promise<ExplainedFac
   }
   if (event.startsWith('call.')) {
     const id = text(known['heldCallId'])
-    const held =
-      id && (await reader(ctx).heldCall.findUnique({ where: { id }, select: { ruleId: true, expiresAt: true } }))
-    return held ? { heldCall: id, holdRule: held.ruleId, decideUntil: held.expiresAt.toISOString() } : {}
+    const select = { id: true, ruleId: true, deciderRoles: true, onTimeout: true, expiresAt: true } as const
+    const held = id === null ? null : await reader(ctx).heldCall.findUnique({ where: { id }, select })
+    const waits = held && { heldCallId: held.id, expiresAt: held.expiresAt }
+    const found = waits && holdFacts({ ...held, onTimeout: held.onTimeout as TimeoutAction, waits })
+    return { ...found, ...(known['facts'] as ExplainedFacts | undefined) }
   }
   const { facts } = known
   return typeof facts === 'object' && facts !== null ? (facts as ExplainedFacts) : {}
@@ -105,8 +116,8 @@ function messageOf({ detail }: Event): string | null {
 }
 
 function stepIn(event: Event, facts: ExplainedFacts): StepId | null {
-  if (event.rule !== null) return stepOf(event.rule, facts) ?? (event.actorKind === 'person' ? 'person' : null)
-  return event.event === 'call.held' ? 'hold' : null
+  if (event.rule === null) return null
+  return stepOf(event.rule, facts) ?? (event.actorKind === 'person' ? 'person' : null)
 }
 
 function stepsOf(

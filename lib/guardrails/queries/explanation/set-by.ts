@@ -1,11 +1,12 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
+import { isHoldRule } from '../../rules/hold-words.ts'
 import { withLimitOwner } from '../../rules/own-limits.ts'
 import type { ExplainedFacts, SetBy } from '../../schema/explanation.ts'
 import { explainStoredRule } from '../stored-rules.ts'
 
 export type Decided = {
-  /** Null: it was let through, or held. */
+  /** Null: it was let through. */
   rule: string | null
   facts: ExplainedFacts
   agentId: string | null
@@ -20,9 +21,7 @@ export async function setByOf(ctx: Ctx, decided: Decided): Promise<SetBy> {
   const text =
     rule !== null
       ? withLimitOwner(rule, await explainStoredRule(ctx, rule), facts).setBy
-      : facts['holdRule']
-        ? 'Whoever made the rule that holds such calls'
-        : 'Whoever gave the grant, with its terms'
+      : 'Whoever gave the grant, with its terms'
   const who = await whoSet(ctx, decided)
   return { text, by: who?.by ?? null, at: who?.at.toISOString() ?? null, reason: who?.reason ?? null }
 }
@@ -31,14 +30,11 @@ type Who = { by: SetBy['by']; at: Date; reason: string | null }
 
 async function whoSet(ctx: Ctx, decided: Decided): Promise<Who | null> {
   const { rule, agentId, serverId, tool, facts } = decided
-  if (rule === null && facts['holdRule']) {
-    const where = Prisma.sql`"detail"->>'ruleId' = ${facts['holdRule']}`
-    return await lastEvent(ctx, decided, { events: ['hold_rule.created'], where })
-  }
   if (rule === null) return await whoGranted(ctx, decided)
   const ofServer = Prisma.sql`"serverId" = ${serverId}`
   const ofTool = Prisma.sql`${ofServer} and "tool" = ${tool}`
   if (rule === 'killed' || rule.startsWith('stop:')) return await whoStopped(ctx, decided)
+  if (isHoldRule(rule) || rule === 'call_hold_expired') return await whoHeld(ctx, decided)
   if (rule === 'call_rejected') return await whoRejected(ctx, decided)
   if (rule.startsWith('grant_')) return await whoGranted(ctx, decided)
   if (facts['limitOf'] === 'agent' || facts['limitOf'] === 'server') return await whoLimited(ctx, decided)
@@ -107,10 +103,21 @@ async function whoLimited(ctx: Ctx, { facts, agentId, serverId, at }: Decided): 
     : await lastEvent(ctx, { at }, { events: ['agent.limits_changed'], where: Prisma.sql`${ofAgent} and ${changed}` })
 }
 
-async function whoRejected(ctx: Ctx, { agentId, tool, at }: Decided): Promise<Who | null> {
+/** Who made the rule that held the call. */
+async function whoHeld(ctx: Ctx, { facts, at }: Decided): Promise<Who | null> {
+  const { holdRule } = facts
+  if (typeof holdRule !== 'string') return null
+  const where = Prisma.sql`"detail"->>'ruleId' = ${holdRule}`
+  return await lastEvent(ctx, { at }, { events: ['hold_rule.created'], where })
+}
+
+/** Of a release that did not say which call it was, the last one. */
+async function whoRejected(ctx: Ctx, { facts, agentId, tool, at }: Decided): Promise<Who | null> {
   if (agentId === null || tool === null) return null
+  const { heldCall } = facts
   const call = await reader(ctx).heldCall.findFirst({
-    where: { agentId, tool, state: 'rejected', decidedAt: { lte: at } },
+    where:
+      typeof heldCall === 'string' ? { id: heldCall } : { agentId, tool, state: 'rejected', decidedAt: { lte: at } },
     orderBy: { decidedAt: 'desc' },
     select: { decidedById: true, decidedAt: true, note: true },
   })

@@ -5,6 +5,7 @@ import { instantOf } from '#lib/registry/queries/past.ts'
 import type { BrokerLimits } from '../../rules/request-limits.ts'
 import type { Allowed } from '../../rules/decide.ts'
 import { factsOfDenial } from '../../rules/denial-facts.ts'
+import { holdFacts, holdRuleId } from '../../rules/hold-words.ts'
 import type { PolicyView, RunFacts, ToolCall } from '../../rules/facts.ts'
 import { stepOf } from '../../rules/steps.ts'
 import { traceCall } from '../../rules/trace.ts'
@@ -42,11 +43,11 @@ export async function simulate(
     : {
         grant: allowed?.grant.id ?? null,
         policyVersion: view.policies.version,
-        ...(hold ? { holdRule: hold.id } : {}),
+        ...(hold ? holdFacts({ ...hold, ruleId: hold.id, waits: hold }) : {}),
         ...(trace.aside ? { bypass: trace.aside.bypass.id, behind: trace.aside.why } : {}),
       }
   const about = aboutOf(view, asked)
-  const rule = denial?.rule ?? null
+  const rule = denial?.rule ?? (hold ? holdRuleId(hold.id) : null)
   return {
     decision: null,
     seq: null,
@@ -56,7 +57,7 @@ export async function simulate(
     rule,
     message: denial?.message ?? (hold ? hold.title : null),
     about,
-    step: rule === null ? (hold ? 'hold' : null) : stepOf(rule, facts),
+    step: rule === null ? null : stepOf(rule, facts),
     steps: trace.steps,
     facts,
     ...(await wordsFor(ctx, { about, outcome: trace.outcome, rule, facts, at })),

@@ -1,7 +1,9 @@
-import type { Ctx } from '#lib/auth/ctx.ts'
+import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { holdRemedy } from '../../rules/hold-words.ts'
 import { nextSteps } from '../../rules/next-steps.ts'
 import { withLimitOwner } from '../../rules/own-limits.ts'
 import { usageOf } from '../../rules/usage.ts'
+import type { HeldCallState } from '../../schema/held-calls.ts'
 import type { ExplainedFacts, Explanation } from '../../schema/explanation.ts'
 import { explainStoredRule } from '../stored-rules.ts'
 import { keepersOf } from './keepers.ts'
@@ -15,18 +17,13 @@ const allowed = {
   title: 'Allowed',
   meaning: 'Every step was passed: a grant covers it, the central policies permit it, and no limit was reached.',
 }
-const held = {
-  title: 'Held for a person',
-  meaning: 'A rule holds such calls until somebody decides about this one.',
-}
 
 /** What there is to say of a decision beside its facts: what its rule means, who set it, who can change it, and where to go from here. Callers authorize. */
 export async function wordsFor(ctx: Ctx, { about, outcome, rule, facts, at }: Decided): Promise<Words> {
   const agentId = about.agent?.id ?? null
   const decided = { rule, facts, agentId, serverId: about.server?.id ?? null, tool: about.tool, at }
   if (rule === null) {
-    const next = nextSteps(outcome === 'held' ? 'hold_rule' : 'allowed', about)
-    const words = { ...(outcome === 'held' ? held : allowed), setBy: await setByOf(ctx, decided), next }
+    const words = { ...allowed, setBy: await setByOf(ctx, decided), next: nextSteps('allowed', about) }
     return { ...words, usage: null, changedBy: null, remedy: null }
   }
   const entry = withLimitOwner(rule, await explainStoredRule(ctx, rule), facts)
@@ -44,7 +41,14 @@ export async function wordsFor(ctx: Ctx, { about, outcome, rule, facts, at }: De
     usage: usageOf(rule, facts, at),
     setBy: policy ? { ...setBy, ...policy.setBy } : setBy,
     changedBy,
-    remedy,
+    remedy: outcome === 'held' ? (holdRemedy(facts, await stateOf(ctx, facts)) ?? remedy) : remedy,
     next: nextSteps(rule, about, facts),
   }
+}
+
+/** What became of the call that was held; null: none was. */
+async function stateOf(ctx: Ctx, { heldCall }: ExplainedFacts): Promise<HeldCallState | null> {
+  if (typeof heldCall !== 'string') return null
+  const held = await reader(ctx).heldCall.findUnique({ where: { id: heldCall }, select: { state: true } })
+  return held?.state ?? null
 }
