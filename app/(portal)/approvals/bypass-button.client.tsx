@@ -53,7 +53,11 @@ export function BypassButton({ ruleId, title, whyNot }: { ruleId: string; title:
           }}
         >
           <div className="grid gap-4 sm:grid-cols-2">
-            <Field label="Minutes" hint={`At most ${bypassMinutesMax}, and no more of yours in all within a day.`} error={error('minutes')}>
+            <Field
+              label="Minutes"
+              hint={`At most ${bypassMinutesMax}, and no more of yours in all within a day.`}
+              error={error('minutes')}
+            >
               <Input
                 type="number"
                 min={1}
