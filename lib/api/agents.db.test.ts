@@ -155,6 +155,22 @@ describe('an agent', () => {
   })
 })
 
+describe('a table', () => {
+  apiTest('is of the agents named, in that order, or of a query', async ({ portal, lead }) => {
+    const get = (search: string) => portal.fetch(`/api/v1/agents/csv?columns=agent&${search}`, { token: lead.token })
+    const idsOf = (text: string) => text.split('\r\n').map((line) => line.split(',')[0])
+    const named = await (await get('ids=api-made-2,api-made-1,api-made-2')).text()
+    expect(idsOf(named)).toEqual(['id', 'api-made-2', 'api-made-1', ''])
+    for (const filter of ['can=write', 'q=invoice', 'asOf=2026-11-01']) {
+      expect(await (await get(`ids=api-made-1&${filter}`)).json()).toMatchObject({ status: 422, rule: 'api:ids' })
+    }
+    expect(await (await get('ids=api-made-1,nobody')).json()).toMatchObject({
+      status: 404,
+      detail: 'There is no agent nobody.',
+    })
+  })
+})
+
 describe('YAML', () => {
   apiTest('goes out and comes back without a change', async ({ db, portal, lead }) => {
     const get = (path: string) => portal.fetch(path, { token: lead.token })

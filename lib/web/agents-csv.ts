@@ -31,6 +31,7 @@ const fields = {
   id: ({ id }) => id,
   name: ({ name }) => name,
   owner: ({ owner }) => owner.id,
+  owner_name: ({ owner }) => owner.name,
   accountable: ({ accountable }) => accountable.name,
   status: ({ status }) => status,
   tier: ({ tier }) => tier,
@@ -59,7 +60,7 @@ const allFields = Object.keys(fields) as Field[]
 /** What each column of the catalog shows. */
 const shownIn: Record<CatalogColumn, readonly Field[]> = {
   agent: ['id', 'name'],
-  owner: ['owner', 'accountable'],
+  owner: ['owner', 'owner_name', 'accountable'],
   sponsor: ['accountable', 'accountable_active'],
   status: ['status', 'tier', 'orphaned'],
   tier: ['tier'],

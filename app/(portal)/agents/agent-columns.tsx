@@ -7,22 +7,20 @@ import { Money, Rate } from '#components/ui/money.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import type { CatalogColumn } from '#lib/registry/schema/columns.ts'
+import { type CatalogColumn, catalogColumns } from '#lib/registry/schema/columns.ts'
 import type { AgentRow } from '#lib/registry/schema.ts'
 import { SelectAgent, SelectPage } from './selection.client.tsx'
 
 const scopesShown = 3
 
-const columnList: readonly (Column<AgentRow> & { id: CatalogColumn; header: string })[] = [
-  {
-    id: 'agent',
+const columnsById: Readonly<Record<CatalogColumn, Omit<Column<AgentRow>, 'id'> & { header: string }>> = {
+  agent: {
     header: 'Agent',
     sort: 'name',
     className: 'min-w-36 2xl:min-w-44',
     cell: (agent) => <AgentName agent={agent} href={paths.agent(agent.id)} />,
   },
-  {
-    id: 'owner',
+  owner: {
     header: 'Owner',
     sort: 'owner',
     wide: true,
@@ -33,8 +31,7 @@ const columnList: readonly (Column<AgentRow> & { id: CatalogColumn; header: stri
       </>
     ),
   },
-  {
-    id: 'status',
+  status: {
     header: 'Status',
     sort: 'status',
     cell: (agent) => (
@@ -46,83 +43,75 @@ const columnList: readonly (Column<AgentRow> & { id: CatalogColumn; header: stri
       </span>
     ),
   },
-  {
-    id: 'sponsor',
+  sponsor: {
     header: 'Accountable',
     sort: 'sponsor',
     wide: true,
     cell: (agent) => (agent.accountable.active ? agent.accountable.name : `${agent.accountable.name} (left)`),
   },
-  { id: 'tier', header: 'Risk tier', sort: 'tier', cell: (agent) => <TierBadge tier={agent.tier} /> },
-  { id: 'scopes', header: 'Scopes', sort: 'scopes', wide: true, cell: (agent) => <Scopes agent={agent} /> },
-  { id: 'runs', header: 'Runs 30 d', sort: 'runs', numeric: true, cell: (agent) => formatCount(agent.monthlyRuns) },
-  {
-    id: 'cost',
+  tier: { header: 'Risk tier', sort: 'tier', cell: (agent) => <TierBadge tier={agent.tier} /> },
+  scopes: { header: 'Scopes', sort: 'scopes', wide: true, cell: (agent) => <Scopes agent={agent} /> },
+  runs: { header: 'Runs 30 d', sort: 'runs', numeric: true, cell: (agent) => formatCount(agent.monthlyRuns) },
+  cost: {
     header: 'Cost 30 d',
     sort: 'cost',
     numeric: true,
     cell: (agent) => <Money micros={agent.cost30dMicros} unpriced={agent.unpricedRequests} />,
   },
-  {
-    id: 'escalation',
+  escalation: {
     header: 'Escalation',
     sort: 'escalation',
     numeric: true,
     cell: (agent) => <Rate value={agent.escalationRate} />,
   },
-  {
-    id: 'reviewed',
+  reviewed: {
     header: 'Last review',
     sort: 'reviewed',
     wide: 'very',
     cell: (agent) => <Time value={agent.lastReviewedAt} fallback="never" />,
   },
-  {
-    id: 'next_review',
+  next_review: {
     header: 'Next review',
     sort: 'next_review',
     wide: true,
     cell: (agent) => <Time value={agent.nextReviewAt} fallback="none" />,
   },
-  {
-    id: 'active',
+  active: {
     header: 'Last run',
     sort: 'active',
     wide: true,
     cell: (agent) => <LastRun agent={agent} />,
   },
-  { id: 'model', header: 'Model', sort: 'model', wide: true, cell: (agent) => agent.model },
-  {
-    id: 'created',
+  model: { header: 'Model', sort: 'model', wide: true, cell: (agent) => agent.model },
+  created: {
     header: 'Registered',
     sort: 'created',
     wide: true,
     cell: (agent) => <Time value={agent.createdAt} fallback="" />,
   },
-  {
-    id: 'template',
+  template: {
     header: 'Template',
     sort: 'template',
     wide: 'very',
     cell: (agent) => <TemplateVersion agent={agent} />,
   },
-]
+}
 
-export const columnLabels = Object.fromEntries(columnList.map(({ id, header }) => [id, header])) as Record<
+export const columnLabels = Object.fromEntries(catalogColumns.map((id) => [id, columnsById[id].header])) as Record<
   CatalogColumn,
   string
 >
 
-/** The columns chosen, in their fixed order, behind the box that selects an agent; in the past there is nothing to select one for. */
+/** The columns chosen, in the order given, behind the box that selects an agent; in the past there is nothing to select one for. */
 export function agentColumns(
   chosen: readonly CatalogColumn[],
   options: { widths: Readonly<Record<string, number>>; ids: readonly string[] | null; asOf?: string | undefined },
 ): Column<AgentRow>[] {
   const { widths, ids, asOf } = options
-  const shown = columnList
-    .map((column) => (column.id === 'agent' && asOf !== undefined ? { ...column, cell: pastAgentCell(asOf) } : column))
-    .filter(({ id }) => chosen.includes(id))
-    .map((column) => ({ ...column, width: widths[column.id] }))
+  const shown = chosen.map((id): Column<AgentRow> => {
+    const column = { id, ...columnsById[id], width: widths[id] }
+    return id === 'agent' && asOf !== undefined ? { ...column, cell: pastAgentCell(asOf) } : column
+  })
   if (ids === null) return shown
   const select: Column<AgentRow> = {
     id: 'select',

@@ -5,21 +5,21 @@ import { createProgram } from '#lib/api/cli/program.ts'
 import { processTerminal } from '#lib/api/cli/terminal.ts'
 import { routes } from '#lib/api/routes.ts'
 import { parseCliConfig } from '#lib/config/cli.ts'
-import type { AgentListQuery } from '#lib/registry/schema.ts'
 import { catalogApiPath, catalogCommand } from './as-command.ts'
+import type { CatalogAsked } from './catalog-query.ts'
 
-const views: Partial<AgentListQuery>[] = [
+const views: CatalogAsked[] = [
   {},
   { q: 'can:write env:production' },
   { q: `it's a "test" $(rm -rf /) \\ *` },
   { q: '-dash' },
-  { can: 'write', env: 'production,staging', status: 'active,suspended', tier: 'high' },
-  { owner: 'finance-platform', server: 'erp', template: 'invoice-reconciler', q: 'freight' },
+  { q: 'can:write env:production,staging -status:active,suspended', sort: 'cost', order: 'desc' },
+  { q: 'owner:finance-platform freight', sort: 'next_review', asOf: '2026-11-01T10:00:00Z' },
 ]
 
 describe('what the catalog shows as a command', () => {
   test.each(views)('is what the command line takes, and means the same: %j', async (view) => {
-    expect(await readByProgram(wordsOf(catalogCommand(view)))).toEqual({ q: '', ...view })
+    expect(await readByProgram(wordsOf(catalogCommand(view)))).toEqual({ q: '', sort: 'id', order: 'asc', ...view })
   })
 
   test.each(views)('is what the API takes, and means the same: %j', (view) => {
@@ -45,8 +45,8 @@ async function readByProgram([program, ...args]: string[]): Promise<Record<strin
     given = { ...options, q: words.join(' ') }
   })
   await root.parseAsync(args, { from: 'user' })
-  const { sort: _sort, limit: _limit, ...filters } = given
-  return filters
+  const { desc, limit: _limit, ...rest } = given
+  return { ...rest, order: desc === true ? 'desc' : 'asc' }
 }
 
 function named(parent: Command, name: string): Command {

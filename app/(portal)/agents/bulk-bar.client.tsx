@@ -7,6 +7,7 @@ import { plural } from '#components/ui/count.ts'
 import { useAction } from '#components/ui/use-action.client.ts'
 import type { BulkEligibility, BulkMove } from '#lib/lifecycle/schema.ts'
 import type { CatalogColumn } from '#lib/registry/schema/columns.ts'
+import type { AgentSort } from '#lib/registry/schema.ts'
 import { hrefWith } from '#lib/web/search.ts'
 import { bulkEligible } from './actions.ts'
 import { useSelection } from './selection.client.tsx'
@@ -15,8 +16,16 @@ const BulkDialog = dynamic(async () => (await import('./bulk-dialog.client.tsx')
 /** What an address may hold. */
 const exportMax = 200
 
-/** What can be done with the selected agents; which of them it can be done with is asked first. */
-export function BulkBar({ columns }: { columns: readonly CatalogColumn[] }) {
+/** What can be done with the selected agents; which of them it can be done with is asked first. Exported are they in the order of the list. */
+export function BulkBar({
+  columns,
+  sort,
+  order,
+}: {
+  columns: readonly CatalogColumn[]
+  sort: AgentSort
+  order: 'asc' | 'desc'
+}) {
   const { ids, clear } = useSelection()
   const [asked, setAsked] = useState<{ move: BulkMove; found: BulkEligibility } | null>(null)
   const selected = [...ids]
@@ -47,6 +56,8 @@ export function BulkBar({ columns }: { columns: readonly CatalogColumn[] }) {
             <a
               href={hrefWith('/api/portal/agents/export', {
                 ids: selected.join(','),
+                sort,
+                order,
                 format,
                 ...(format === 'csv' ? { columns: columns.join() } : {}),
               })}

@@ -1,6 +1,7 @@
+import { DomainError } from '#lib/core/errors.ts'
 import { paths } from '#lib/core/paths.ts'
 import { formatAgentQuery, queryOf, toggleValue } from '#lib/registry/rules.ts'
-import { type AgentListQuery, agentListQuery, type FacetKey } from '#lib/registry/schema.ts'
+import { type AgentListQuery, agentListQuery, type FacetKey, queryLengthMax } from '#lib/registry/schema.ts'
 import { type CatalogColumn, defaultColumns } from '#lib/registry/schema/columns.ts'
 import { z } from 'zod'
 
@@ -21,12 +22,15 @@ export type CatalogState = AgentListQuery & {
   hasDefault: boolean
 }
 
-const listKeys = new Set(['sort', 'order', 'limit', 'cursor', 'columns', 'density', 'view', 'hasDefault'])
-
 /** The query as the page shows it: filters given beside the search text become part of it. Throws `invalid`. */
 export function asOneQuery(query: AgentListQuery): AgentListQuery {
   const { sort, order, limit, cursor, asOf } = query
-  return { q: formatAgentQuery(queryOf(query)), sort, order, limit, cursor, asOf }
+  const q = formatAgentQuery(queryOf(query))
+  if (q.length > queryLengthMax) {
+    const message = `The search and the filters beside it are longer together than ${queryLengthMax.toLocaleString('en')} characters.`
+    throw new DomainError('invalid', message, { field: 'q', rule: 'registry:query' })
+  }
+  return { q, sort, order, limit, cursor, asOf }
 }
 
 /** The catalog with a changed state; the cursor belongs to the old one and is dropped unless given, defaults stay out of the address. */
@@ -59,9 +63,14 @@ export function toggleHref(state: CatalogState, key: FacetKey, value: string): s
   return catalogHref(state, { q: formatAgentQuery(toggleValue(queryOf(state), key, value)) })
 }
 
-/** What narrows the list, without order, paging and looks. */
-export function filtersOf(query: AgentListQuery): Partial<AgentListQuery> {
-  return Object.fromEntries(
-    Object.entries(query).filter(([key, value]) => !listKeys.has(key) && value !== undefined && value !== ''),
-  )
+/** Which agents are listed, in which order: what an export or a program has to ask for to get the same. Defaults are left out. */
+export type CatalogAsked = Partial<Pick<AgentListQuery, 'q' | 'sort' | 'order' | 'asOf'>>
+
+export function askedOf({ q, sort, order, asOf }: CatalogState): CatalogAsked {
+  return {
+    ...(q === '' ? {} : { q }),
+    ...(sort === 'id' ? {} : { sort }),
+    ...(order === 'asc' ? {} : { order }),
+    ...(asOf === undefined ? {} : { asOf }),
+  }
 }

@@ -7,22 +7,16 @@ import { Button } from '#components/ui/button.tsx'
 import { Menu, MenuItem, MenuLabel, MenuSeparator } from '#components/ui/menu.client.tsx'
 import { toast } from '#components/ui/toast.client.ts'
 import type { CatalogColumn } from '#lib/registry/schema/columns.ts'
-import type { AgentListQuery } from '#lib/registry/schema.ts'
 import { hrefWith } from '#lib/web/search.ts'
 import { catalogApiPath, catalogCommand } from './as-command.ts'
+import type { CatalogAsked } from './catalog-query.ts'
 
 const AsCommandDialog = dynamic(async () => (await import('#components/shell/as-command.client.tsx')).AsCommandDialog, {
   ssr: false,
 })
 
-/** What one can do with the list as it is filtered now: export it, pass it on, get it by program. */
-export function CatalogTools({
-  query,
-  columns,
-}: {
-  query: Partial<AgentListQuery>
-  columns: readonly CatalogColumn[]
-}) {
+/** What one can do with the list as it is filtered and ordered now: export it, pass it on, get it by program. */
+export function CatalogTools({ query, columns }: { query: CatalogAsked; columns: readonly CatalogColumn[] }) {
   const [asCommand, setAsCommand] = useState(false)
   const exportHref = (format: 'csv' | 'yaml') =>
     hrefWith('/api/portal/agents/export', {
@@ -43,7 +37,7 @@ export function CatalogTools({
           </Button>
         }
       >
-        <MenuLabel>The agents as filtered now</MenuLabel>
+        <MenuLabel>The agents as filtered and ordered now</MenuLabel>
         <MenuItem asChild>
           <a href={exportHref('csv')} download>
             <Sheet aria-hidden /> CSV table

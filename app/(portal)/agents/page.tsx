@@ -1,5 +1,6 @@
 import { Plus } from 'lucide-react'
 import type { Metadata } from 'next'
+import { cookies } from 'next/headers'
 import Link from 'next/link'
 import { AsOfForm } from '#components/history/as-of-form.tsx'
 import { PastBanner } from '#components/history/past-banner.tsx'
@@ -11,6 +12,7 @@ import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { paths } from '#lib/core/paths.ts'
@@ -23,13 +25,15 @@ import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { agentColumns, columnLabels } from './agent-columns.tsx'
 import { BulkBar } from './bulk-bar.client.tsx'
-import { catalogHref, filtersOf } from './catalog-query.ts'
-import { type Resolved, resolveState } from './catalog-state.ts'
+import { askedOf, catalogHref } from './catalog-query.ts'
+import { besidesText, type Resolved, resolveState, textOf } from './catalog-state.ts'
 import { CatalogTools } from './catalog-tools.client.tsx'
 import { Chips } from './chips.tsx'
 import { ColumnResizer } from './column-resizer.client.tsx'
 import { ColumnsMenu } from './columns-menu.client.tsx'
 import { Facets } from './facets.tsx'
+import { layoutCookie } from './layout-cookie.ts'
+import { type Layout, parseLayout } from './parse-layout.ts'
 import { SearchBox } from './search-box.client.tsx'
 import { SelectionProvider } from './selection.client.tsx'
 import { ViewsMenu } from './views-menu.client.tsx'
@@ -40,9 +44,10 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
   const ctx = await currentCtx()
   const views = await listViews(ctx)
   const unregistered = await countUnregistered(ctx)
-  const found = await find(ctx, { searchParams, views })
+  const layout = parseLayout((await cookies()).get(layoutCookie)?.value)
+  const found = await find(ctx, { searchParams, views, layout })
   if ('problem' in found) return <Unreadable ctx={ctx} {...found} />
-  const { state, view, dirty, layout, list, facets, moment } = found
+  const { state, view, dirty, list, facets, moment } = found
   const { q, sort, order, columns, density, asOf } = state
   return (
     <SelectionProvider>
@@ -70,7 +75,7 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
               labels={columnLabels}
               href={catalogHref(state, {})}
             />
-            <CatalogTools query={filtersOf({ q, sort, order, limit: 50, asOf })} columns={columns} />
+            <CatalogTools query={askedOf(state)} columns={columns} />
             {!moment && <NewAgent whyNot={whyNot(ctx.actor, 'agents:create')} />}
           </>
         }
@@ -90,7 +95,7 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
               {hint.message}
             </Notice>
           ))}
-          {!moment && <BulkBar columns={columns} />}
+          {!moment && <BulkBar columns={columns} sort={sort} order={order} />}
           <DataTable
             caption="Agents"
             columns={agentColumns(columns, {
@@ -144,42 +149,64 @@ const everyAgent = `${paths.agents()}?q=`
 
 const description = 'Every agent of the organization: who owns it, what it may touch, what it costs.'
 
-type Found =
-  | (Resolved & { list: AgentList; facets: AgentFacets; moment: MomentView | null })
-  | { problem: string; q: string }
+type Found = (Resolved & { list: AgentList; facets: AgentFacets; moment: MomentView | null }) | Unread
+
+/** `along`: what the address says beside the text of the search. */
+type Unread = { problem: string; q: string; along: Record<string, string>; moment: MomentView | null }
 
 async function find(
   ctx: Ctx,
-  { searchParams, views }: { searchParams: SearchParams; views: CatalogViewRow[] },
+  { searchParams, ...about }: { searchParams: SearchParams; views: CatalogViewRow[]; layout: Layout },
 ): Promise<Found> {
   try {
-    const resolved = await resolveState(searchParams, { views, actor: ctx.actor })
+    const resolved = await resolveState(searchParams, { ...about, actor: ctx.actor })
     const { q, sort, order, limit, cursor, asOf } = resolved.state
     const moment = asOf === undefined ? null : await getMoment(ctx, { field: 'asOf', value: asOf })
     return { ...resolved, ...(await searchAgents(ctx, { q, sort, order, limit, cursor, asOf })), moment }
   } catch (error) {
-    if (!(error instanceof DomainError) || error.code !== 'invalid') throw error
-    const { column } = error.details
-    const place = typeof column === 'number' ? ` (at character ${column})` : ''
-    return { problem: `${error.message}${place}`, q: String((await searchParams)['q'] ?? '') }
+    const problem = problemIn(error)
+    if (problem === null) throw error
+    const along = await besidesText(searchParams)
+    return { problem, q: textOf((await searchParams)['q']), along, moment: await momentIn(ctx, along) }
   }
 }
 
-function Unreadable({ ctx, problem, q }: { ctx: Ctx; problem: string; q: string }) {
+function problemIn(error: unknown): string | null {
+  if (!(error instanceof DomainError) || error.code !== 'invalid') return null
+  const { column } = error.details
+  return typeof column === 'number' ? `${error.message} (at character ${column})` : error.message
+}
+
+/** Null also for an instant that cannot be read; the problem says so then, or does once the text is corrected. */
+async function momentIn(ctx: Ctx, { asOf }: Record<string, string>): Promise<MomentView | null> {
+  if (asOf === undefined) return null
+  return await getMoment(ctx, { field: 'asOf', value: asOf }).catch((error: unknown) => {
+    if (problemIn(error) === null) throw error
+    return null
+  })
+}
+
+function Unreadable({ ctx, problem, q, along, moment }: Unread & { ctx: Ctx }) {
+  const { asOf, ...besidesTime } = along
   return (
     <>
       <PageHeader
         title="Agents"
         description={description}
-        actions={<NewAgent whyNot={whyNot(ctx.actor, 'agents:create')} />}
+        actions={asOf === undefined && <NewAgent whyNot={whyNot(ctx.actor, 'agents:create')} />}
       />
-      <SearchBox key={q} initial={q} hidden={{}} />
-      <Notice kind="warn" title="The search could not be read" className="mt-3">
-        {problem}{' '}
-        <Link href={everyAgent} className="underline">
-          Clear the search
-        </Link>
-      </Notice>
+      {moment && <PastBanner moment={moment} nowHref={hrefWith(paths.agents(), { ...besidesTime, q })} />}
+      <SearchBox key={q} initial={q} hidden={along} />
+      {/* Clearing the text leaves the past only with an instant that is none. */}
+      <UnreadableSearch
+        problem={problem}
+        clearHref={moment && asOf ? `${everyAgent}&asOf=${encodeURIComponent(asOf)}` : everyAgent}
+      />
+      {asOf !== undefined && (
+        <div className="mt-4">
+          <AsOfForm action={paths.agents()} asOf={asOf} hidden={{ ...besidesTime, q }} />
+        </div>
+      )}
     </>
   )
 }

@@ -6,18 +6,21 @@ import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { listHeldCalls } from '#lib/guardrails/queries/held-calls.ts'
 import { type HeldCallView, waitingCallsInput } from '#lib/guardrails/schema/held-calls.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { readSearch, type SearchParams } from '#lib/web/search.ts'
 import { WaitingList } from './waiting-list.client.tsx'
 
 export const metadata: Metadata = { title: 'Approvals' }
 
 export default async function ApprovalsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const asked = await parseSearch(waitingCallsInput, searchParams)
+  const search = await readSearch(waitingCallsInput, searchParams)
+  if (!search.ok) return <UnreadableSearch problem={search.error} clearHref={paths.approvals()} />
+  const asked = search.value
   const [waiting, decided] = await Promise.all([
     listHeldCalls(ctx, { ...asked, state: 'waiting', first: 'decidable' }),
     listHeldCalls(ctx, { id: asked.id, state: 'decided', limit: 20 }),

@@ -8,13 +8,14 @@ import { FilterForm } from '#components/ui/filter-form.tsx'
 import { Input, Select } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { listAuditEvents } from '#lib/audit/queries.ts'
 import { auditQuery } from '#lib/audit/schema.ts'
 import { can } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
 import { LiveTail } from './live-tail.client.tsx'
 
 export const metadata: Metadata = { title: 'Audit log' }
@@ -36,7 +37,9 @@ export default async function AuditPage({ searchParams }: { searchParams: Search
       </>
     )
   }
-  const query = await parseSearch(auditQuery, searchParams)
+  const search = await readSearch(auditQuery, searchParams)
+  if (!search.ok) return <UnreadableSearch title={about.title} problem={search.error} clearHref={paths.audit()} />
+  const query = search.value
   const events = await listAuditEvents(ctx, query)
   const last = events.at(-1)
   return (

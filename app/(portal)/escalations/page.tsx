@@ -10,18 +10,21 @@ import { Input, Select } from '#components/ui/input.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { listEscalations } from '#lib/harness/queries.ts'
 import { escalationKinds, escalationListQuery, type EscalationView } from '#lib/harness/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 
 export const metadata: Metadata = { title: 'Escalations' }
 
 export default async function EscalationsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const query = await parseSearch(escalationListQuery, searchParams)
+  const search = await readSearch(escalationListQuery, searchParams)
+  if (!search.ok) return <UnreadableSearch title="Escalations" problem={search.error} clearHref={paths.escalations()} />
+  const query = search.value
   const escalations = await listEscalations(ctx, query)
   // The command asks for the team too; a list over all teams cannot know it beforehand.
   const whyNotResolve = whyNot(ctx.actor, 'escalations:resolve')

@@ -11,6 +11,7 @@ import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { getPolicySet, getTrialTerms, listPolicySets, policySetsInUse } from '#lib/guardrails/queries.ts'
 import {
@@ -19,7 +20,7 @@ import {
   type PolicySetSummary,
 } from '#lib/guardrails/schema/policy-sets.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { TrialTermsCard } from './trial-terms.client.tsx'
 
@@ -28,7 +29,9 @@ export const metadata: Metadata = { title: 'Guardrails' }
 /** What any agent is permitted to do, whoever owns it: the policies in force in plain words, and every set there was. */
 export default async function GuardrailsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const query = await parseSearch(policySetListQuery, searchParams)
+  const search = await readSearch(policySetListQuery, searchParams)
+  if (!search.ok) return <UnreadableSearch title="Guardrails" problem={search.error} clearHref={paths.guardrails()} />
+  const query = search.value
   const sets = await listPolicySets(ctx, { ...query, limit: 25 })
   const { enforced: inForce, logOnly } = await policySetsInUse(ctx)
   const enforced = inForce === null ? null : await getPolicySet(ctx, inForce)

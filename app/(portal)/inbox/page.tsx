@@ -9,12 +9,13 @@ import { Select } from '#components/ui/input.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { listInbox } from '#lib/notifications/queries.ts'
 import { inboxQuery, type NotificationView } from '#lib/notifications/schema.ts'
 import { kindFacts, kinds } from '#lib/notifications/schema/kinds.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
 import { MarkAllButton } from './mark-all-button.client.tsx'
 import { MarkButton } from './mark-button.client.tsx'
 import { OpenLink } from './open-link.client.tsx'
@@ -23,7 +24,9 @@ export const metadata: Metadata = { title: 'Inbox' }
 
 export default async function InboxPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const query = await parseSearch(inboxQuery, searchParams)
+  const search = await readSearch(inboxQuery, searchParams)
+  if (!search.ok) return <UnreadableSearch title="Inbox" problem={search.error} clearHref={paths.inbox()} />
+  const query = search.value
   const { items, unread, total, nextCursor } = await listInbox(ctx, query)
   const { state, kind, cursor } = query
   const newest = items[0]

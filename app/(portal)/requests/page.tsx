@@ -9,17 +9,20 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { listScopeRequests } from '#lib/scopes/queries.ts'
 import { scopeRequestListQuery, type ScopeRequestRow, scopeRequestStates } from '#lib/scopes/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
 
 export const metadata: Metadata = { title: 'Scope requests' }
 
 export default async function RequestsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const query = await parseSearch(scopeRequestListQuery, searchParams)
+  const search = await readSearch(scopeRequestListQuery, searchParams)
+  if (!search.ok) return <UnreadableSearch title="Scope requests" problem={search.error} clearHref={paths.requests()} />
+  const query = search.value
   const requests = await listScopeRequests(ctx, query)
   return (
     <>

@@ -7,19 +7,22 @@ import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { listReviews } from '#lib/lifecycle/queries.ts'
 import { type ReviewCampaignRow, reviewListQuery } from '#lib/lifecycle/schema/reviews.ts'
 import { listViews } from '#lib/registry/queries.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 
 export const metadata: Metadata = { title: 'Scope reviews' }
 
 export default async function ReviewsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const query = await parseSearch(reviewListQuery, searchParams)
+  const search = await readSearch(reviewListQuery, searchParams)
+  if (!search.ok) return <UnreadableSearch title="Scope reviews" problem={search.error} clearHref={paths.reviews()} />
+  const query = search.value
   const [list, views] = await Promise.all([listReviews(ctx, query), listViews(ctx)])
   const viewNames = [...new Set(views.map(({ name }) => name))]
   return (

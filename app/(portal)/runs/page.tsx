@@ -6,17 +6,20 @@ import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Input, Select } from '#components/ui/input.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { listRuns } from '#lib/harness/queries.ts'
 import { runListQuery, runStates, runTriggers } from '#lib/harness/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
 
 export const metadata: Metadata = { title: 'Runs' }
 
 export default async function RunsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const query = await parseSearch(runListQuery, searchParams)
+  const search = await readSearch(runListQuery, searchParams)
+  if (!search.ok) return <UnreadableSearch title="Runs" problem={search.error} clearHref={paths.runs()} />
+  const query = search.value
   const runs = await listRuns(ctx, query)
   return (
     <>

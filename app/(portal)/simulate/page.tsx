@@ -17,7 +17,7 @@ import { runTriggers, simulateInput, type SimulationView } from '#lib/guardrails
 import { getServer, listServers } from '#lib/registry/queries.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { portal } from '#lib/web/db.ts'
-import { parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { parseSearch, readSearch, type SearchParams } from '#lib/web/search.ts'
 import { type SimulateDraft, SimulateForm } from './simulate-form.tsx'
 
 export const metadata: Metadata = { title: 'Simulate a call' }
@@ -37,13 +37,15 @@ const pageQuery = z.strictObject({
 /** What the broker would decide about a call, step by step. Nothing is called, counted or recorded. */
 export default async function SimulatePage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const draft = await parseSearch(pageQuery, searchParams)
+  const asked = await readSearch(pageQuery, searchParams)
+  // The form keeps what is understood; nothing is decided about a call of which a part is not.
+  const draft = asked.ok ? asked.value : await parseSearch(pageQuery, searchParams)
   const [servers, server] = await Promise.all([
     listServers(ctx),
     draft.server === undefined ? null : getServer(ctx, draft.server).catch(() => null),
   ])
   const tools = server?.toolList.map(({ name }) => name) ?? []
-  const outcome = await outcomeOf(ctx, draft)
+  const outcome = asked.ok ? await outcomeOf(ctx, draft) : { problem: asked.error }
   return (
     <>
       <PageHeader

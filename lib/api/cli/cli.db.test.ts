@@ -191,6 +191,19 @@ describe('YAML', () => {
     },
   )
 
+  cliTest('comes in the order asked for, and a table as it is named', async ({ db, wheelhouse }) => {
+    const made = [await makeAgent(db, { name: 'Export B' }), await makeAgent(db, { name: 'Export A' })]
+    const names = async (...order: string[]) => {
+      const { out } = await wheelhouse(['agents', 'export', '--query', 'Export', ...order])
+      return [...out.matchAll(/^id: (.+)$/gm)].map(([, id]) => made.findIndex((agent) => agent.id === id))
+    }
+    expect(await names('--sort', 'name')).toEqual([1, 0])
+    expect(await names('--sort', 'name', '--desc')).toEqual([0, 1])
+    const ids = made.map(({ id }) => id)
+    const table = await wheelhouse(['agents', 'csv', '--ids', ids.join(','), '--columns', 'agent'])
+    expect(table.out.split(/\r?\n/).map((line) => line.split(',')[0])).toEqual(['id', ...ids, ''])
+  })
+
   cliTest('a wrong file is refused with file, line and column', async ({ wheelhouse, home }) => {
     const file = join(home, 'wrong.yaml')
     await writeFile(file, 'id: some-agent\npurpose: x\nguardrails: none\n')

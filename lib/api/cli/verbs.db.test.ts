@@ -60,6 +60,8 @@ test('views are saved, renamed, shared, made the default of a role and deleted',
   expect(await kept()).toMatchObject({ shared: true, state: { columns: ['owner', 'tier'], order: 'asc' } })
   await wheelhouse(['views', 'save', 'Who writes', '--sort', 'cost', '--desc'])
   expect(await kept()).toMatchObject({ state: { q: 'can:write env:production', sort: 'cost', order: 'desc' } })
+  await wheelhouse(['views', 'save', 'Who writes', '--density', 'compact'])
+  expect(await kept()).toMatchObject({ state: { sort: 'cost', columns: ['owner', 'tier'], density: 'compact' } })
   expect(await wheelhouse(['views', 'list'])).toMatchObject(done('can:write env:production'))
   expect(await wheelhouse(['views', 'show', 'Who writes'])).toMatchObject(done('security'))
   expect(await wheelhouse(['views', 'default', 'security'])).toMatchObject(done('all agents'))
@@ -127,7 +129,9 @@ test('the catalog is written as comma-separated values', async ({ wheelhouse, db
   expect(text).toContain(`${id},"With, comma",${team}`)
   expect((await wheelhouse(['agents', 'csv', `owner:${team}`])).out.trim()).toBe(text.trim())
   const chosen = ['agents', 'csv', `owner:${team}`, '--columns', 'runs,agent,sponsor,owner']
-  expect((await wheelhouse(chosen)).out).toMatch(/^id,runs_30d,name,accountable,accountable_active,owner\r?\n/)
+  expect((await wheelhouse(chosen)).out).toMatch(
+    /^id,runs_30d,name,accountable,accountable_active,owner,owner_name\r?\n/,
+  )
   const unknown = await wheelhouse(['agents', 'csv', '--columns', 'agent,secrets'])
   expect(unknown).toMatchObject({ code: 1 })
   expect(unknown.err).toContain('columns')

@@ -31,6 +31,8 @@ const applyQuery = dryRun.extend({
 })
 /** `measured=false` leaves out what is measured and reviewed, for files kept in a repository. */
 const measured = flag.default(true)
+/** Ids separated by commas, instead of a query; in that order. */
+const ids = z.string().max(20_000).optional()
 
 export const list = endpoint({
   method: 'GET',
@@ -115,8 +117,7 @@ export const exportMany = endpoint({
   summary: 'Agents as YAML documents, by ids or by query; applying the file again changes nothing.',
   permission: 'agents:read',
   query: agentListQuery.omit({ cursor: true, limit: true, asOf: true }).extend({
-    /** Ids separated by commas, instead of a query. */
-    ids: z.string().max(20_000).optional(),
+    ids,
     measured,
   }),
   answer: yaml,
@@ -126,9 +127,10 @@ export const exportMany = endpoint({
 export const csv = endpoint({
   method: 'GET',
   path: '/api/v1/agents/csv',
-  summary: 'The catalog as a table of comma-separated values: every agent that matches, in the order asked for.',
+  summary:
+    'The catalog as a table of comma-separated values: agents by ids, or all that match, in the order asked for.',
   permission: 'agents:read',
-  query: agentListQuery.omit({ cursor: true, limit: true }).extend({ columns: csvColumns.optional() }),
+  query: agentListQuery.omit({ cursor: true, limit: true }).extend({ ids, columns: csvColumns.optional() }),
   answer: csvAnswer,
   example: { query: { can: 'write', env: 'production' } },
 })

@@ -21,12 +21,15 @@ export const agentSorts = [
 ] as const
 export type AgentSort = (typeof agentSorts)[number]
 
+/** So long may the text of a query be. */
+export const queryLengthMax = 1000
+
 /**
  * What page, REST and CLI ask the catalog with. `q` is the query language (`can:write env:production owner:x text`, see README.md); the
  * other filters are the same qualifiers spelled out and narrow further. Values separated by commas mean any of them.
  */
 export const agentListQuery = z.strictObject({
-  q: z.string().max(1000).default(''),
+  q: z.string().max(queryLengthMax).default(''),
   can: z.string().max(100).optional(),
   env: z.string().max(100).optional(),
   data: z.string().max(200).optional(),
@@ -74,7 +77,7 @@ export type QueryHint = { key: string; value: string; message: string; suggestio
 
 /** `at` is the cursor's place in the text, in UTF-16 units from 0; left out: the end. */
 export const completeQueryInput = z.strictObject({
-  q: z.string().max(1000).default(''),
+  q: z.string().max(queryLengthMax).default(''),
   at: z.coerce.number().int().min(0).max(1000).optional(),
 })
 export type CompleteQueryInput = z.input<typeof completeQueryInput>

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { roles } from '#lib/auth/permissions.ts'
-import { agentSorts } from './catalog.ts'
+import { agentSorts, queryLengthMax } from './catalog.ts'
 import { catalogColumns, defaultColumns } from './columns.ts'
 import { oneLine } from './words.ts'
 import { timeText } from '#lib/core/instant.ts'
 
 /** What a view keeps: everything about the list but the page and the selection. */
 export const viewState = z.strictObject({
-  q: z.string().max(1000).default(''),
+  q: z.string().max(queryLengthMax).default(''),
   sort: z.enum(agentSorts).default('id'),
   order: z.enum(['asc', 'desc']).default('asc'),
   /** The agent itself is always shown. */

@@ -1,5 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
+import type { z } from 'zod'
 import { instantExample } from '#components/history/as-of-form.tsx'
 import { valueText } from '#components/history/value-text.ts'
 import { formatCount } from '#components/ui/count.ts'
@@ -14,19 +15,21 @@ import type { Ctx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { paths } from '#lib/core/paths.ts'
 import { diffAgents } from '#lib/registry/queries.ts'
-import type { AgentListDiff, FieldChange } from '#lib/registry/schema/history.ts'
+import { agentDiffQuery, type AgentListDiff, type FieldChange } from '#lib/registry/schema/history.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, parseSearch, readSearch, type SearchParams } from '#lib/web/search.ts'
 
 export const metadata: Metadata = { title: 'What has changed' }
+
+const pageQuery = agentDiffQuery.partial({ from: true })
 
 /** How the answer to a query differs between two instants. */
 export default async function AgentsDiffPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const asked = await searchParams
-  const text = (key: string) => [asked[key]].flat()[0] || undefined
-  const [q, from, to] = [text('q') ?? '', text('from'), text('to')]
-  const found = from === undefined ? null : await read(ctx, { q, from, to })
+  const search = await readSearch(pageQuery, searchParams)
+  const asked = search.ok ? search.value : await parseSearch(pageQuery, searchParams)
+  const { q, from, to } = asked
+  const found = search.ok ? await read(ctx, asked) : { problem: search.error }
   return (
     <>
       <PageHeader
@@ -118,10 +121,11 @@ const columns: readonly Column<Row>[] = [
 
 async function read(
   ctx: Ctx,
-  asked: { q: string; from: string; to: string | undefined },
-): Promise<{ diff: AgentListDiff } | { problem: string }> {
+  { from, ...asked }: z.infer<typeof pageQuery>,
+): Promise<{ diff: AgentListDiff } | { problem: string } | null> {
+  if (from === undefined) return null
   try {
-    return { diff: await diffAgents(ctx, asked) }
+    return { diff: await diffAgents(ctx, { ...asked, from }) }
   } catch (error) {
     if (!(error instanceof DomainError) || error.code !== 'invalid') throw error
     return { problem: error.message }

@@ -5,12 +5,13 @@ import { FilterForm } from '#components/ui/filter-form.tsx'
 import { Select } from '#components/ui/input.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { can } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
 import { listUnregistered } from '#lib/registry/queries.ts'
 import { unregisteredQuery, unregisteredSources, unregisteredStates } from '#lib/registry/schema/unregistered.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { sourceWords, unregisteredColumns } from './columns.tsx'
 
@@ -18,7 +19,10 @@ export const metadata: Metadata = { title: 'Unregistered' }
 
 export default async function UnregisteredPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const query = await parseSearch(unregisteredQuery, searchParams)
+  const search = await readSearch(unregisteredQuery, searchParams)
+  if (!search.ok)
+    return <UnreadableSearch title="Unregistered" problem={search.error} clearHref={paths.unregistered()} />
+  const query = search.value
   const list = await listUnregistered(ctx, query)
   const may = { adopt: can(ctx.actor, 'agents:create'), whyNotDismiss: whyNot(ctx.actor, 'discovery:manage') }
   const filters = { state: query.state, source: query.source }

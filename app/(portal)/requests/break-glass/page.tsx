@@ -10,12 +10,13 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import type { Actor } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
 import { listBreakGlassPage } from '#lib/scopes/queries.ts'
 import { breakGlassListQuery, type BreakGlassView } from '#lib/scopes/schema/break-glass.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNotTakeBack } from '#lib/web/why-not.ts'
 import { revokeEmergency } from './actions.ts'
 import { ReviewBreakGlass } from './review-break-glass.client.tsx'
@@ -24,7 +25,9 @@ export const metadata: Metadata = { title: 'Break-glass' }
 
 export default async function BreakGlassPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const query = await parseSearch(breakGlassListQuery, searchParams)
+  const search = await readSearch(breakGlassListQuery, searchParams)
+  if (!search.ok) return <UnreadableSearch title="Break-glass" problem={search.error} clearHref={paths.breakGlass()} />
+  const query = search.value
   const { items, nextCursor } = await listBreakGlassPage(ctx, query)
   const history = query.state === 'all'
   return (

@@ -5,12 +5,13 @@ import { FilterForm } from '#components/ui/filter-form.tsx'
 import { Select } from '#components/ui/input.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { RangeLinks } from '#components/ui/range-links.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { listTeams } from '#lib/registry/queries.ts'
 import { grantProposals } from '#lib/scopes/queries.ts'
 import { grantProposalsQuery } from '#lib/scopes/schema/usage.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot, whyNotTakeBack } from '#lib/web/why-not.ts'
 import { Proposals } from './proposals.client.tsx'
 
@@ -20,7 +21,12 @@ const ranges = [30, 60, 90, 180] as const
 
 export default async function UnusedGrantsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const query = await parseSearch(grantProposalsQuery, searchParams)
+  const search = await readSearch(grantProposalsQuery, searchParams)
+  if (!search.ok)
+    return (
+      <UnreadableSearch title="Grants that could be less" problem={search.error} clearHref={paths.unusedGrants()} />
+    )
+  const query = search.value
   const [list, teams] = await Promise.all([grantProposals(ctx, query), listTeams(ctx)])
   const { days, ownerTeamId, kind, conditionCalls, conditionDays } = query
   const here = (changes: Partial<typeof query>) =>

@@ -11,12 +11,13 @@ import { plural } from '#components/ui/count.ts'
 import { Fact, Facts } from '#components/ui/facts.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { getReview } from '#lib/lifecycle/queries.ts'
 import { type ReviewCampaignView, type ReviewDecision, reviewShowQuery } from '#lib/lifecycle/schema/reviews.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { end } from './actions.ts'
 import { ReviewItems } from './review-items.client.tsx'
@@ -36,7 +37,9 @@ export default async function ReviewPage({ params, searchParams }: Props) {
   const ctx = await currentCtx()
   const { id } = await params
   if (!z.uuid().safeParse(id).success) notFound()
-  const query = await parseSearch(reviewShowQuery, searchParams)
+  const search = await readSearch(reviewShowQuery, searchParams)
+  if (!search.ok) return <UnreadableSearch title="Scope review" problem={search.error} clearHref={paths.review(id)} />
+  const query = search.value
   const campaign = await orNotFound(getReview(ctx, { campaignId: id, ...query }))
   const endProblem = whyNot(ctx.actor, 'reviews:manage')
   return (

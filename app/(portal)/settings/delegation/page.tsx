@@ -9,11 +9,12 @@ import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { listDelegations, listPossibleDelegates } from '#lib/delegation/queries.ts'
 import { delegationListQuery, type DelegationView } from '#lib/delegation/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
 import { endDelegation } from './actions.ts'
 import { DelegateForm } from './delegate-form.client.tsx'
 
@@ -21,7 +22,10 @@ export const metadata: Metadata = { title: 'While I am away' }
 
 export default async function DelegationPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const { state } = await parseSearch(delegationListQuery, searchParams)
+  const search = await readSearch(delegationListQuery, searchParams)
+  if (!search.ok)
+    return <UnreadableSearch title="While I am away" problem={search.error} clearHref={paths.delegation()} />
+  const { state } = search.value
   const [delegations, possible] = await Promise.all([listDelegations(ctx, { state }), listPossibleDelegates(ctx)])
   const history = state === 'all'
   return (

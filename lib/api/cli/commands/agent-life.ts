@@ -177,35 +177,41 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
       )
     },
   })
-  addVerb<{ output?: string; sort: string; desc?: boolean; asOf?: string; columns?: string }>(agents, setup, {
-    name: 'csv [query...]',
-    says: 'Print the agents that match as comma-separated values, in the order asked for.',
-    options: (command) =>
-      command
-        .addOption(choice('--sort <by>', 'order of the list', agentSorts).default('id'))
-        .option('--desc', 'the other way round')
-        .option('--as-of <instant>', 'as it was then')
-        .option(
-          '--columns <list>',
-          `what to show, separated by commas: ${catalogColumns.join(', ')}; everything if left out`,
-        )
-        .option('-o, --output <file>', 'write to this file'),
-    run: async (cli, { args, options }) => {
-      const query = {
-        ...(options.columns === undefined ? {} : { columns: options.columns }),
-        q: args.join(' '),
-        sort: options.sort as AgentListQuery['sort'],
-        order: options.desc ? ('desc' as const) : ('asc' as const),
-        ...(options.asOf === undefined ? {} : { asOf: options.asOf }),
-      }
-      const text = await (await cli.client()).call(routes.agents.csv, { query })
-      if (options.output === undefined) return cli.terminal.out(text.replace(/\r?\n$/, ''))
-      await writeFile(options.output, text).catch((error: unknown) => {
-        throw new Failed(`${options.output} could not be written: ${String(error)}`)
-      })
-      cli.terminal.err(`Written to ${options.output}.`)
+  addVerb<{ output?: string; sort: string; desc?: boolean; asOf?: string; columns?: string; ids?: string }>(
+    agents,
+    setup,
+    {
+      name: 'csv [query...]',
+      says: 'Print the agents that match as comma-separated values, in the order asked for; or those named, as they are named.',
+      options: (command) =>
+        command
+          .addOption(choice('--sort <by>', 'order of the list', agentSorts).default('id'))
+          .option('--desc', 'the other way round')
+          .option('--as-of <instant>', 'as it was then')
+          .option('--ids <list>', 'these agents, separated by commas, instead of a query')
+          .option(
+            '--columns <list>',
+            `what to show, separated by commas: ${catalogColumns.join(', ')}; everything if left out`,
+          )
+          .option('-o, --output <file>', 'write to this file'),
+      run: async (cli, { args, options }) => {
+        const query = {
+          ...(options.columns === undefined ? {} : { columns: options.columns }),
+          ...(options.ids === undefined ? {} : { ids: options.ids }),
+          q: args.join(' '),
+          sort: options.sort as AgentListQuery['sort'],
+          order: options.desc ? ('desc' as const) : ('asc' as const),
+          ...(options.asOf === undefined ? {} : { asOf: options.asOf }),
+        }
+        const text = await (await cli.client()).call(routes.agents.csv, { query })
+        if (options.output === undefined) return cli.terminal.out(text.replace(/\r?\n$/, ''))
+        await writeFile(options.output, text).catch((error: unknown) => {
+          throw new Failed(`${options.output} could not be written: ${String(error)}`)
+        })
+        cli.terminal.err(`Written to ${options.output}.`)
+      },
     },
-  })
+  )
 }
 
 function microsOf(dollars: string): string | null {

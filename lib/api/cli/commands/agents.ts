@@ -21,7 +21,9 @@ import { addHistoryVerbs, asOfOption } from './history.ts'
 import { addOwnershipVerbs } from './ownership.ts'
 import { choice } from './choices.ts'
 
-type ListOptions = { sort: string; desc?: boolean; limit: string; all?: boolean; asOf?: string }
+type Order = { sort: string; desc?: boolean }
+type ExportOptions = AgentFilter & Order & { output?: string; measured: boolean; query?: string }
+type ListOptions = Order & { limit: string; all?: boolean; asOf?: string }
 
 export function addAgentsCommands(program: Command, setup: Setup): void {
   const agents = program
@@ -40,9 +42,7 @@ query that begins with a minus. The options are the same qualifiers. A * marks s
       "wheelhouse agents list 'runs:0 idle:>30d -status:retired (tier:high or can:destructive)'",
     ],
     options: (command) =>
-      agentFilters(command)
-        .addOption(choice('--sort <by>', 'order of the list', agentSorts).default('id'))
-        .option('--desc', 'the other way round')
+      ordered(agentFilters(command))
         .option('--limit <rows>', 'how many at most', '50')
         .option('--all', 'every agent that matches')
         .option(...asOfOption),
@@ -80,16 +80,16 @@ With --etag only the tag that --if-match takes: a write with it is refused if so
   addOwnershipVerbs(agents, setup)
   addAgentsCreate(agents, setup)
   addVerb(agents, setup, applyVerb)
-  addVerb<AgentFilter & { output?: string; measured: boolean; query?: string }>(agents, setup, {
+  addVerb<ExportOptions>(agents, setup, {
     name: 'export [ids...]',
-    says: `Print agents as YAML: those named, those that match, or all.
+    says: `Print agents as YAML: those named, as they are named, or those that match, or all, in the order asked for.
 The file can be applied again. Without measured figures it is fit for a repository.`,
     examples: [
       'wheelhouse agents export invoice-reconciler-7',
       'wheelhouse agents export --can write --env production -o writers.yaml',
     ],
     options: (command) =>
-      agentFilters(command)
+      ordered(agentFilters(command))
         .option('-q, --query <query>', 'a query, as agents list takes it')
         .option('--no-measured', 'leave out what is measured and reviewed')
         .option('-o, --output <file>', 'write to this file'),
@@ -128,6 +128,16 @@ function addMoves(agents: Command, setup: Setup): void {
   }
 }
 
+function ordered(command: Command): Command {
+  return command
+    .addOption(choice('--sort <by>', 'order of the list', agentSorts).default('id'))
+    .option('--desc', 'the other way round')
+}
+
+function orderOf({ sort, desc }: Order) {
+  return { sort: sort as AgentListQuery['sort'], order: desc ? ('desc' as const) : ('asc' as const) }
+}
+
 async function listVerb(
   cli: Cli,
   { args, options }: { args: string[]; options: AgentFilter & ListOptions },
@@ -138,8 +148,7 @@ async function listVerb(
     ...filterOf(options),
     q: args.join(' '),
     asOf: options.asOf,
-    sort: options.sort as AgentListQuery['sort'],
-    order: options.desc ? ('desc' as const) : ('asc' as const),
+    ...orderOf(options),
   }
   const limit = Math.min(200, wanted)
   const list = await client.call(routes.agents.list, { query: { ...query, limit } })
@@ -159,15 +168,15 @@ async function listVerb(
   })
 }
 
-async function exportVerb(
-  cli: Cli,
-  {
-    args: ids,
-    options,
-  }: { args: string[]; options: AgentFilter & { output?: string; measured: boolean; query?: string } },
-): Promise<void> {
+async function exportVerb(cli: Cli, { args: ids, options }: { args: string[]; options: ExportOptions }): Promise<void> {
   const chosen = ids.length > 0 ? { ids: ids.join(',') } : {}
-  const query = { ...filterOf(options), q: options.query, ...chosen, measured: String(options.measured) }
+  const query = {
+    ...filterOf(options),
+    ...orderOf(options),
+    q: options.query,
+    ...chosen,
+    measured: String(options.measured),
+  }
   const text = await (await cli.client()).call(routes.agents.exportMany, { query })
   if (options.output === undefined) return cli.terminal.out(text.replace(/\n$/, ''))
   await writeFile(options.output, text).catch((error: unknown) => {

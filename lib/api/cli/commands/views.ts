@@ -11,7 +11,9 @@ import type { Column } from '../table.ts'
 import { oneLine, plain } from '../text.ts'
 import { choice } from './choices.ts'
 
-type Save = { shared?: boolean; sort?: string; desc?: boolean; columns?: string }
+const densities = ['normal', 'compact'] as const
+type Density = (typeof densities)[number]
+type Save = { shared?: boolean; sort?: string; desc?: boolean; columns?: string; density?: string }
 
 /** Saved views of the catalog: one is named by its id or its name. */
 export function addViewsCommands(program: Command, setup: Setup): void {
@@ -36,14 +38,15 @@ export function addViewsCommands(program: Command, setup: Setup): void {
   addVerb<Save>(views, setup, {
     name: 'save <name> [query...]',
     says: `Save a query of the catalog as a view; one of yours with this name is saved over.
-Of one that is saved over, what is left out stays: its query, order, columns, and whether it is shared.`,
+Of one that is saved over, what is left out stays: its query, order, columns, density, and whether it is shared.`,
     examples: ['wheelhouse views save "Writers in production" can:write env:production --shared'],
     options: (command) =>
       command
         .option('--shared', 'everybody sees it')
         .addOption(choice('--sort <by>', 'order of the list; a new view: id', agentSorts))
         .option('--desc', 'the other way round')
-        .option('--columns <names>', `separated by commas: ${catalogColumns.join(', ')}`),
+        .option('--columns <names>', `separated by commas: ${catalogColumns.join(', ')}`)
+        .addOption(choice('--density <density>', 'height of the rows; a new view: normal', densities)),
     run: async (cli, { args: [name = '', ...words], options }) => {
       const client = await cli.client()
       const { items } = await client.all(routes.views.list, {})
@@ -53,6 +56,7 @@ Of one that is saved over, what is left out stays: its query, order, columns, an
         ...(options.sort === undefined ? {} : { sort: options.sort as AgentListQuery['sort'] }),
         ...(options.desc ? { order: 'desc' as const } : options.sort === undefined ? {} : { order: 'asc' as const }),
         ...(options.columns === undefined ? {} : { columns: columnsOf(options.columns) }),
+        ...(options.density === undefined ? {} : { density: options.density as Density }),
       }
       const saved = before
         ? await change(client, before.id, (view) => ({

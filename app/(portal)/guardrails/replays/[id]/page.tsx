@@ -5,12 +5,13 @@ import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { getPolicyReplay, listReplayedCalls } from '#lib/guardrails/queries.ts'
 import { type PolicyReplayReport, replayCallsQuery } from '#lib/guardrails/schema/replays.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
-import { parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { readSearch, type SearchParams } from '#lib/web/search.ts'
 import { CallsCard } from './calls-card.tsx'
 import { DifferenceTables } from './difference-tables.tsx'
 
@@ -23,7 +24,9 @@ export default async function ReplayPage({ params, searchParams }: Props) {
   const ctx = await currentCtx()
   const { id } = await params
   const report = await orNotFound(getPolicyReplay(ctx, id))
-  const query = await parseSearch(replayCallsQuery, searchParams)
+  const search = await readSearch(replayCallsQuery, searchParams)
+  if (!search.ok) return <UnreadableSearch title="Replay" problem={search.error} clearHref={paths.policyReplay(id)} />
+  const query = search.value
   const { number } = report.set
   const differs = report.byAgent.length > 0
   const calls = differs ? await listReplayedCalls(ctx, { replayId: id, ...query, limit: 50 }) : null

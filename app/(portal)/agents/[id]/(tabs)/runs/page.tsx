@@ -3,10 +3,11 @@ import { agentRunColumns } from '#components/runs/run-columns.tsx'
 import { DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Pager } from '#components/ui/pager.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { listRuns } from '#lib/harness/queries.ts'
 import { runListQuery } from '#lib/harness/schema.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
 import { loadAgent } from '../../load-agent.ts'
 
 export const metadata: Metadata = { title: 'Runs' }
@@ -15,7 +16,9 @@ type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 
 export default async function AgentRunsPage({ params, searchParams }: Props) {
   const { ctx, agent } = await loadAgent((await params).id)
-  const query = await parseSearch(runListQuery.omit({ agent: true }), searchParams)
+  const search = await readSearch(runListQuery.omit({ agent: true }), searchParams)
+  if (!search.ok) return <UnreadableSearch problem={search.error} clearHref={paths.agent(agent.id, 'runs')} />
+  const query = search.value
   const runs = await listRuns(ctx, { ...query, agent: agent.id })
   const here = paths.agent(agent.id, 'runs')
   return (
@@ -30,8 +33,8 @@ export default async function AgentRunsPage({ params, searchParams }: Props) {
       <Pager
         total={runs.total}
         noun="run"
-        prevHref={query.cursor ? here : null}
-        nextHref={runs.nextCursor ? hrefWith(here, { cursor: runs.nextCursor }) : null}
+        prevHref={query.cursor ? hrefWith(here, { ...query, cursor: undefined }) : null}
+        nextHref={runs.nextCursor ? hrefWith(here, { ...query, cursor: runs.nextCursor }) : null}
       />
     </>
   )
