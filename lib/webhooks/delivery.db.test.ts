@@ -96,6 +96,41 @@ test('410, and five days without a success, switch an endpoint off on the record
   expect((await auditOf(db, webhookId)).map(({ event }) => event)).toContain('webhook.tested')
 })
 
+test('what was given up weeks ago says nothing about the next: one failure then is tried again', async ({
+  db,
+  receiver,
+  sender,
+}) => {
+  const { ctx, webhookId, deliveryId } = await tell(db, receiver.url)
+  let now = start
+  for (const delay of [0, ...retryDelaysMs]) {
+    receiver.answers.push({ status: 500 })
+    now = new Date(now.getTime() + delay)
+    await work({ ...ctx, now }, { secretBox, sender })
+  }
+  expect(await db.webhookDelivery.findUnique({ where: { id: deliveryId } })).toMatchObject({ state: 'failed' })
+  expect(await getWebhook(ctx, webhookId)).toMatchObject({ enabled: true, failingSince: start.toISOString() })
+
+  const later = new Date(now.getTime() + 30 * 86_400_000)
+  await happen(db, 'weeks later')
+  while ((await collectWebhookDeliveries({ ...ctx, now: later })) > 0);
+  receiver.answers.push({ status: 502 })
+  await work({ ...ctx, now: later }, { secretBox, sender })
+  expect(await getWebhook(ctx, webhookId)).toMatchObject({ enabled: true, failingSince: later.toISOString() })
+  expect(await db.webhookDelivery.findFirst({ where: { endpointId: webhookId, state: 'pending' } })).toMatchObject({
+    attempts: 1,
+    nextAttemptAt: new Date(later.getTime() + retryDelaysMs[0]!),
+  })
+
+  // What is being tried without a pause switches it off as before, also when another event comes in between.
+  const fifth = new Date(later.getTime() + failingMsMax + 1)
+  await happen(db, 'in between')
+  while ((await collectWebhookDeliveries({ ...ctx, now: fifth })) > 0);
+  receiver.answers.push({ status: 502 }, { status: 502 })
+  await work({ ...ctx, now: fifth }, { secretBox, sender })
+  expect(await getWebhook(ctx, webhookId)).toMatchObject({ enabled: false })
+})
+
 test('whoever takes a delivery and ends, or cannot sign it, leaves it to the next after a minute', async ({
   db,
   receiver,

@@ -23,7 +23,7 @@ export const retryDelaysMs: readonly number[] = [
 
 /** A receiver that asks to wait longer is not waited for. */
 const retryAfterMsMax = 24 * hour
-/** An endpoint that has failed this long without one success is switched off. */
+/** An endpoint that has been tried this long without one success is switched off. */
 export const failingMsMax = 5 * 24 * hour
 
 /** Calls of agents and questions of people come by the thousand: `*` leaves them out, whoever wants them names them. */

@@ -3,6 +3,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
+import type { Tx } from '#lib/db/client.ts'
 import { giveUpPending, subjectOf } from '../rows.ts'
 import { failingMsMax, retryAfterMs, type Settled, settle } from '../rules.ts'
 import type { Sender, Sent } from '../send.ts'
@@ -42,7 +43,7 @@ export async function claimWebhookDeliveries(
 }
 
 /**
- * Makes one attempt at a delivery that was taken and settles what follows: delivered, another attempt later, or given up; an endpoint that wants no more (410) or has failed for five days is
+ * Makes one attempt at a delivery that was taken and settles what follows: delivered, another attempt later, or given up; an endpoint that wants no more (410) or has failed all that was tried over five days is
  * switched off, on the record. Rejects when it could not be tried or settled; then it is due again.
  */
 export async function deliverWebhook(ctx: Ctx, input: { id: string }, means: WebhookSending): Promise<void> {
@@ -107,8 +108,8 @@ async function settleAttempt(
         data: { state: settled.state, attempts, nextAttemptAt, settledAt: nextAttemptAt ? null : ctx.now },
       })
     }
-    const reason = whySwitchedOff(endpoint, settled, ctx.now)
-    const failingSince = settled.state === 'delivered' ? null : (endpoint.failingSince ?? ctx.now)
+    const failingSince = settled.state === 'delivered' ? null : await failingFrom(tx, { delivery, now: ctx.now })
+    const reason = whySwitchedOff({ enabled: endpoint.enabled, failingSince }, settled, ctx.now)
     await tx.webhookEndpoint.update({
       where: { id: endpoint.id },
       data: { failingSince, ...(reason ? { enabled: false, disabledReason: reason } : {}) },
@@ -117,6 +118,23 @@ async function settleAttempt(
     await giveUpPending(tx, { webhookId: endpoint.id, now: ctx.now })
     recordAudit(tx, ctx, { event: 'webhook.disabled', ...subjectOf(endpoint), detail: { reason } })
   })
+}
+
+type Failing = {
+  delivery: { id: string; endpointId: string; attempts: number; endpoint: { failingSince: Date | null } }
+  now: Date
+}
+
+/**
+ * Since when nothing but failures has come of what was tried. Days on which nothing was tried prove nothing against a receiver: after what
+ * failed before was given up, the next failure begins anew.
+ */
+async function failingFrom(tx: Tx, { delivery, now }: Failing): Promise<Date> {
+  const { failingSince } = delivery.endpoint
+  if (failingSince === null || delivery.attempts > 0) return failingSince ?? now
+  const { id, endpointId } = delivery
+  const tried = { endpointId, id: { not: id }, state: 'pending', attempts: { gt: 0 } }
+  return (await tx.webhookDelivery.findFirst({ where: tried, select: { id: true } })) ? failingSince : now
 }
 
 function whySwitchedOff(
