@@ -9,6 +9,15 @@ export type ResultFindings = {
 }
 export type GuardedResult = { result: Record<string, unknown>; findings: ResultFindings | null }
 
+/**
+ * Where an object stands. MCP has pictures and sound in what is called `content`, alone or in a list; what a server shapes itself may look like one, and is none.
+ */
+type Place = 'in_content' | 'elsewhere' | 'own_shape'
+const ownShapes = new Set(['structuredContent', '_meta', 'input', 'arguments'])
+/** Longer than every secret that consists of the characters of base64 alone. */
+const mediaLengthMin = 64
+const base64 = /^[A-Za-z0-9+/]*={0,2}$/
+
 type Walk = { mask: boolean; masked: ResultFindings['masked']; marks: Set<InjectionMark> }
 
 /**
@@ -17,7 +26,7 @@ type Walk = { mask: boolean; masked: ResultFindings['masked']; marks: Set<Inject
  */
 export function guardResult(result: Record<string, unknown>, { mask }: { mask: boolean }): GuardedResult {
   const walk: Walk = { mask, masked: {}, marks: new Set() }
-  const guarded = walkObject(result, walk)
+  const guarded = walkObject(result, walk, 'elsewhere')
   const clean = walk.marks.size === 0 && Object.keys(walk.masked).length === 0
   if (clean) return { result, findings: null }
   return {
@@ -26,32 +35,43 @@ export function guardResult(result: Record<string, unknown>, { mask }: { mask: b
   }
 }
 
-function walkValue(value: unknown, walk: Walk): unknown {
+function walkValue(value: unknown, walk: Walk, place: Place): unknown {
   if (typeof value === 'string') return walkText(value, walk)
   if (typeof value !== 'object' || value === null || isExactNumber(value)) return value
-  return Array.isArray(value) ? walkArray(value, walk) : walkObject(value as Record<string, unknown>, walk)
+  return Array.isArray(value)
+    ? walkArray(value, walk, place)
+    : walkObject(value as Record<string, unknown>, walk, place)
 }
 
-function walkArray(values: readonly unknown[], walk: Walk): readonly unknown[] {
+function walkArray(values: readonly unknown[], walk: Walk, place: Place): readonly unknown[] {
   let copy: unknown[] | null = null
   for (let at = 0; at < values.length; at += 1) {
-    const guarded = walkValue(values[at], walk)
+    const guarded = walkValue(values[at], walk, place)
     if (guarded !== values[at]) (copy ??= [...values])[at] = guarded
   }
   return copy ?? values
 }
 
-function walkObject(object: Record<string, unknown>, walk: Walk): Record<string, unknown> {
+function walkObject(object: Record<string, unknown>, walk: Walk, place: Place): Record<string, unknown> {
   let copy: Record<string, unknown> | null = null
-  // Pictures and sound are no text.
-  const isMedia = object['type'] === 'image' || object['type'] === 'audio'
+  const mayBeMedia = place === 'in_content' && (object['type'] === 'image' || object['type'] === 'audio')
   for (const key of Object.keys(object)) {
     const value = object[key]
-    if (isMedia && key === 'data') continue
-    const guarded = named(key, value, walk) ?? walkValue(value, walk)
+    if (mayBeMedia && key === 'data' && isMedia(value)) continue
+    const guarded = named(key, value, walk) ?? walkValue(value, walk, placeOf(key, place))
     if (guarded !== value) (copy ??= { ...object })[key] = guarded
   }
   return copy ?? object
+}
+
+function placeOf(key: string, within: Place): Place {
+  if (within === 'own_shape' || ownShapes.has(key)) return 'own_shape'
+  return key === 'content' ? 'in_content' : 'elsewhere'
+}
+
+/** Pictures and sound are no text, and as base64 they hold none. */
+function isMedia(value: unknown): boolean {
+  return typeof value === 'string' && value.length >= mediaLengthMin && value.length % 4 === 0 && base64.test(value)
 }
 
 /** A random value under a telling name. */
