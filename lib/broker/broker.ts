@@ -25,6 +25,7 @@ import { trackConnections } from './endpoint/connections.ts'
 import { createEndpoint } from './endpoint/server.ts'
 import { TokenVerifier } from './endpoint/tokens.ts'
 import { GrantRates } from './grant-rates.ts'
+import { HeldAtOnce } from './holding/held-at-once.ts'
 import { WaitingCalls } from './holding/waiting.ts'
 import { InFlight } from './in-flight.ts'
 import { type Limits, simulatedLimits, standardLimits } from './limits.ts'
@@ -176,7 +177,16 @@ export class Broker {
         }),
         grantRates: new GrantRates({ db: this.#counting, log, waitMs: limits.auditWaitMs }),
         inFlight: this.#inFlight,
-        holding: { view, waiting: this.#waiting, ctx, now, instance, viewAgeMsMax: limits.viewAgeMsMax, log },
+        holding: {
+          view,
+          waiting: this.#waiting,
+          atOnce: new HeldAtOnce(limits),
+          ctx,
+          now,
+          instance,
+          viewAgeMsMax: limits.viewAgeMsMax,
+          log,
+        },
         metrics,
         tracer: options.tracer ?? null,
         conversations: this.conversations,

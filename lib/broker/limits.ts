@@ -20,6 +20,11 @@ export type Limits = {
   /** Calls of one agent, and to one server, that are under way at this broker. 0: no limit. */
   agentCallsAtOnce: number
   serverCallsAtOnce: number
+  /** Calls of one agent that wait for a person, at all brokers, and their bytes together. */
+  agentWaitingMax: number
+  agentWaitingBytesMax: number
+  /** Bytes of all calls that wait at this broker. */
+  waitingBytesMax: number
   /** Of answers too large to be held without counting, all together. */
   heldBytesMax: number
   /** Tools on one page of a list. */
@@ -62,6 +67,10 @@ export const standardLimits: Limits = {
   serverCallsPerSecond: 500,
   agentCallsAtOnce: 128,
   serverCallsAtOnce: 1024,
+  // What is parsed is many times as long in memory.
+  agentWaitingMax: 128,
+  agentWaitingBytesMax: 8 * 1024 * 1024,
+  waitingBytesMax: 64 * 1024 * 1024,
   heldBytesMax: 128 * 1024 * 1024,
   listPageMax: 250,
   listDeadlineMs: 10_000,

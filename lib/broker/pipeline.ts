@@ -111,6 +111,7 @@ async function waitForPerson(
     ...held,
     session: sessionOf(request),
     continues,
+    bytes: Buffer.byteLength(JSON.stringify(sent)),
     cancelled,
     left,
     onProgress: talk.onProgress,

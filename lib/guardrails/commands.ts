@@ -11,6 +11,7 @@ export {
   type Settled,
   settleHeldCall,
 } from './commands/held-calls.ts'
+export { holdCallWithin, type WaitingFull } from './commands/hold-call-within.ts'
 export { remindOfHeldCalls } from './commands/held-call-reminders.ts'
 export { cancelPolicyReplay, forgetPolicyReplays, runPolicyReplay } from './commands/policy-replays.ts'
 export { startPolicyReplay, startTextReplay } from './commands/start-replay.ts'

@@ -1,6 +1,6 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
-import { holdCall, type HeldTicket, type Kept, type Settled, settleHeldCall } from '#lib/guardrails/commands.ts'
+import { holdCallWithin, type HeldTicket, type Kept, type Settled, settleHeldCall } from '#lib/guardrails/commands.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import { rolesText } from '#lib/guardrails/rules/held-calls.ts'
@@ -9,11 +9,13 @@ import type { Denial } from '#lib/guardrails/schema.ts'
 import type { ExactCall, HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import type { Log } from '#lib/log/log.ts'
 import type { BrokeredTool, BrokerView } from '../view/view.ts'
+import type { HeldAtOnce } from './held-at-once.ts'
 import type { WaitingCalls } from './waiting.ts'
 
 export type HoldParts = {
   view: BrokerView
   waiting: WaitingCalls
+  atOnce: HeldAtOnce
   ctx: () => Ctx
   now: () => Date
   instance: string
@@ -32,6 +34,8 @@ export type Held = {
   session: string | null
   /** What it answers and goes on from, when it is no new call: an approval is for that, too. */
   continues: { requestState: unknown; inputResponses: Record<string, unknown> | null } | null
+  /** Of all that its request says. */
+  bytes: number
   cancelled: AbortSignal
   /** Aborted when the connection of the caller is gone, who may come back with the same call. */
   left: AbortSignal
@@ -53,13 +57,27 @@ const progressMs = 5000
 
 /** Holds a call until a person decides. An approval releases it once, if it is still the same call and would be allowed without the hold. */
 export async function holdForPerson(parts: HoldParts, held: Held): Promise<HoldEnd> {
+  const { agentId } = held.call.caller
+  const full = parts.atOnce.begin(agentId, held.bytes)
+  if (full) return { end: 'deny', denial: full }
+  try {
+    return await heldForPerson(parts, held)
+  } finally {
+    parts.atOnce.end(agentId, held.bytes)
+  }
+}
+
+async function heldForPerson(parts: HoldParts, held: Held): Promise<HoldEnd> {
   const { call, allowed, rule } = held
   let ticket: HeldTicket
   try {
     const exact = exactCall(parts.view, held, allowed.tool)
     const { credential = null, drivenBy = null } = call.caller
     const behind = { credential, drivenBy }
-    ticket = await holdCall(parts.ctx(), { source: 'broker', call: exact, class: allowed.tool.class, ...behind, rule })
+    const input = { source: 'broker', call: exact, class: allowed.tool.class, ...behind, rule } as const
+    const made = await holdCallWithin(parts.ctx(), input, { ...parts.atOnce.ofRows, bytes: held.bytes })
+    if (!made.ok) return { end: 'deny', denial: parts.atOnce.full(call.caller.agentId, made.error) }
+    ticket = made.value
   } catch (error) {
     parts.log.warn({ err: error, agentId: call.caller.agentId }, 'a call could not be held')
     const message = 'It must wait for a person, and could not be put where people see it.'

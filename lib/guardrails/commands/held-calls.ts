@@ -310,6 +310,6 @@ function ticketOf({ id, state, digest, createdAt, expiresAt }: HeldCallRow): Hel
 }
 
 /** No person and no agent: what these do is done for what a person decides elsewhere. */
-function requireSystem(ctx: Ctx): void {
+export function requireSystem(ctx: Ctx): void {
   if (ctx.actor.kind !== 'system') throw new DomainError('forbidden', 'Only processes of the platform do this.')
 }

@@ -34,7 +34,8 @@ export const limitRules = {
   },
   calls_at_once: {
     title: 'Calls under way at once are limited',
-    explanation: 'As many calls of this agent, or to this server, are under way as a broker carries at once.',
+    explanation:
+      'As many calls of this agent, or to this server, are under way as a broker carries at once, or as many of the agent wait for people.',
     remedy: 'Wait until one has ended, and make fewer at once.',
     setBy: 'Platform',
     changedBy: platform,
