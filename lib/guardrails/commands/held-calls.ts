@@ -9,6 +9,7 @@ import type { Driver } from '../rules/facts.ts'
 import { digestOfCall, onTimeout } from '../rules/held-calls.ts'
 import { holdFacts, holdRuleId } from '../rules/hold-words.ts'
 import { type HeldColumns, isAsDecided, isAsHeld, sealOfDecision, sealOfHold } from '../rules/held-seals.ts'
+import { requireSystem } from '../system-only.ts'
 import type { ExactCall, HeldCallSource, HeldCallState, TimeoutAction } from '../schema/held-calls.ts'
 
 // What processes of the platform do about held calls; what people do is in decide-held-call.ts. The row is the truth: whoever waits looks at it.
@@ -307,9 +308,4 @@ export function aboutHeldCall(row: HeldCallRow) {
 
 function ticketOf({ id, state, digest, createdAt, expiresAt }: HeldCallRow): HeldTicket {
   return { heldCallId: id, state, digest, createdAt, expiresAt }
-}
-
-/** No person and no agent: what these do is done for what a person decides elsewhere. */
-export function requireSystem(ctx: Ctx): void {
-  if (ctx.actor.kind !== 'system') throw new DomainError('forbidden', 'Only processes of the platform do this.')
 }

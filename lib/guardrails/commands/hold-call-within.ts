@@ -2,7 +2,8 @@ import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { digestOfCall } from '../rules/held-calls.ts'
 import { decideSecondsMax } from '../schema/held-calls.ts'
-import { holdCall, type HoldCallInput, type HeldTicket, requireSystem } from './held-calls.ts'
+import { requireSystem } from '../system-only.ts'
+import { holdCall, type HoldCallInput, type HeldTicket } from './held-calls.ts'
 
 /** What the calls of one agent that wait may be together, at all brokers; and how long this one is. */
 export type WaitingLimits = { callsMax: number; bytesMax: number; bytes: number }
