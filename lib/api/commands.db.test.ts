@@ -105,6 +105,7 @@ const rows: Record<string, Row> = {
   recordCredentialUse: 'platform',
   recordServerHealth: { needs: 'servers:manage' },
   recordServerTools: { needs: 'servers:manage' },
+  recordToolsUnlisted: { needs: 'servers:manage' },
   recordStdioProcess: { needs: 'servers:manage' },
   runServerProbe: { needs: 'servers:manage' },
   warnOfExpiry: 'platform',

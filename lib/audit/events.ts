@@ -110,6 +110,11 @@ export type AuditEvents = {
   'server.process_failing': { owner: string; instance: string; restarts: number; lastError: string | null }
   'server.process_running': { owner: string; instance: string }
   'server.credential_removed': { reason: string }
+  /** For some minutes nobody has been able to list its tools: changes go unseen. */
+  'server.tools_unlisted': { reason: string; since: string; approverId: string | null }
+  'server.tools_listed': Record<string, never>
+  /** Something that it lists is no tool, and is not watched; its name may be cut. */
+  'tool.left_out': { reason: string; approverId: string | null }
   'tool.discovered': { class: string; definitionHash: string; state: string; verdict: string }
   'tool.suspended': {
     definitionHash: string

@@ -1,7 +1,8 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Log } from '#lib/log/log.ts'
-import { recordServerTools } from '#lib/registry/commands.ts'
-import { recordServerToolsInput } from '#lib/registry/schema.ts'
+import { recordServerTools, recordToolsUnlisted } from '#lib/registry/commands.ts'
+import { readListedTools } from '#lib/registry/rules/listed-tools.ts'
+import { UpstreamFailure } from './upstream/failure.ts'
 import type { UpstreamHealth } from './upstream/health.ts'
 import { hasSoundHeaders } from './upstream/param-headers.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
@@ -34,6 +35,7 @@ export class Discovery {
   #running: Promise<void> = Promise.resolve()
   readonly #dueAt = new Map<string, number>()
   readonly #looking = new Map<string, { now: Promise<unknown>; next?: Promise<unknown> }>()
+  readonly #problems = new Map<string, { problem: string; keptAt: number }>()
   readonly #stopping = new AbortController()
 
   constructor(parts: DiscoveryParts) {
@@ -77,16 +79,32 @@ export class Discovery {
     )
   }
 
-  /** Rejects when the server does not answer or lists what is no tool. */
+  /** Rejects when the server does not answer or lists nothing that could be recorded, and keeps why. What is no tool is left out. */
   async discover(server: BrokeredServer): Promise<{ added: string[]; changed: string[]; removed: string[] }> {
-    const tools = (await this.#listTools(server)).filter(isUsable)
-    // Parsed for its shape; recorded as the server says it, since agents are shown that.
-    recordServerToolsInput.shape.tools.parse(tools)
-    return recordServerTools(this.#parts.ctx(), {
-      serverId: server.id,
-      tools: tools as Parameters<typeof recordServerTools>[1]['tools'],
-      newToolState: server.demo ? 'approved' : 'quarantined',
-      seenBy: `broker ${this.#parts.instance}`,
+    try {
+      const found = await recordServerTools(this.#parts.ctx(), {
+        serverId: server.id,
+        ...readListedTools(await this.#listTools(server), whyUnusable),
+        newToolState: server.demo ? 'approved' : 'quarantined',
+        seenBy: `broker ${this.#parts.instance}`,
+      })
+      this.#problems.delete(server.id)
+      return found
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) await this.#keepProblem(server.id, wordsOf(error))
+      throw error
+    }
+  }
+
+  /** Written when it is another than before, and once a minute while it lasts. */
+  async #keepProblem(serverId: string, problem: string): Promise<void> {
+    const now = performance.now()
+    const before = this.#problems.get(serverId)
+    if (before?.problem === problem && now - before.keptAt < everyMs) return
+    this.#problems.set(serverId, { problem, keptAt: now })
+    await recordToolsUnlisted(this.#parts.ctx(), { serverId, problem }).catch(() => {
+      // Without the database, or of a server that is gone: the next round tries again.
+      this.#problems.delete(serverId)
     })
   }
 
@@ -120,20 +138,32 @@ export class Discovery {
       const params = cursor === undefined ? {} : { cursor }
       // The probe of an open circuit, when its time has come: a server comes back without a call that has to try.
       const call = {}
-      if (circuit.admit(call) > 0) throw new Error('tools/list: nothing is sent to it for a while')
+      if (circuit.admit(call) > 0) throw new Unlisted('after failures in a row nothing is sent to it for a while')
       const send = () => upstreams.connectionTo(server, null).request({ method: 'tools/list', params, signal })
       const reply = await health.watch(circuit, { call, signal }, send)
-      if (!reply.ok) throw new Error(`tools/list: ${reply.error.message}`)
-      if (!Array.isArray(reply.result['tools'])) throw new Error('tools/list: no tools in the result')
+      if (!reply.ok) throw new Unlisted(`it answers tools/list with the error ${reply.error.code}`)
+      if (!Array.isArray(reply.result['tools'])) throw new Unlisted('its answer to tools/list holds no list of tools')
       tools.push(...(reply.result['tools'] as unknown[]))
       cursor = reply.result['nextCursor']
       if (cursor === undefined || cursor === null) return tools
     }
-    throw new Error(`tools/list: more than ${pagesMax} pages`)
+    throw new Unlisted(`it lists its tools on more than ${pagesMax} pages`)
   }
 }
 
+/** Why tools could not be listed, in words without anything the server said. */
+class Unlisted extends Error {}
+
+function wordsOf(error: unknown): string {
+  if (error instanceof Unlisted || error instanceof UpstreamFailure) return error.message
+  if (error instanceof DOMException && error.name === 'TimeoutError')
+    return `it did not list them within ${listMs / 1000} s`
+  return 'what it lists could not be kept'
+}
+
 /** MCP has clients leave out a tool whose declared headers cannot be sent. */
-function isUsable(tool: unknown): boolean {
-  return hasSoundHeaders((tool as { inputSchema?: unknown } | null)?.inputSchema)
+function whyUnusable({ inputSchema }: { inputSchema: unknown }): string | null {
+  return hasSoundHeaders(inputSchema)
+    ? null
+    : 'The headers it declares for its arguments (x-mcp-header) cannot be sent.'
 }

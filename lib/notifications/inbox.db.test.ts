@@ -230,3 +230,25 @@ test('what a tool was suspended for is told to the approver of its server, or wh
   await tellAll(db)
   expect(await titles(db, other)).toEqual(['post_invoice of ERP changed and was suspended'])
 })
+
+test('that the watch of a server’s tools leaves one out, or cannot list them, is told to its approver', async ({
+  db,
+}) => {
+  const approver = await makePerson(db, { roles: ['security'] })
+  const erp = { subject: { kind: 'server', id: 'erp', name: 'ERP' }, serverId: 'erp' }
+  const reason = 'Its inputSchema is no object.'
+  const since = '2026-11-25T10:00:00.000Z'
+  await happen(ctxFor(db), [
+    { event: 'tool.left_out', ...erp, tool: 'bare', detail: { reason, approverId: approver.id } },
+    {
+      event: 'server.tools_unlisted',
+      ...erp,
+      detail: { reason: 'it does not answer', since, approverId: approver.id },
+    },
+  ])
+  await tellAll(db)
+  expect((await titles(db, approver)).toSorted()).toEqual([
+    'ERP lists something that is no tool',
+    'The tools of ERP cannot be listed',
+  ])
+})

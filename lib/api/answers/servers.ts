@@ -101,6 +101,14 @@ export const server = answerOf<ServerView>()(
     approver: reference.nullable(),
     accepted: z.array(z.strictObject({ finding: z.enum(probeFindingNames), byName: text, at: time })),
     toolList: z.array(z.strictObject(toolShape)),
+    listing: z
+      .strictObject({
+        listedAt: time.nullable(),
+        problem: z.strictObject({ message: text, since: time }).nullable(),
+        leftOut: z.array(z.strictObject({ name: text, reason: text })),
+        leftOutTotal: count,
+      })
+      .nullable(),
     holders: z.array(serverHolder),
     holdersTotal: count,
     besidesTools: z.array(

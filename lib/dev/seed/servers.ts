@@ -3,7 +3,8 @@ import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { recordServerTools, registerServer, setServerCredential, updateServer } from '#lib/registry/commands.ts'
-import { type RecordServerToolsInput, recordServerToolsInput } from '#lib/registry/schema.ts'
+import { z } from 'zod'
+import { type ListedTool, listedTool } from '#lib/registry/schema.ts'
 import { type DemoServerEntry, demoServerEntries } from '../demo/catalog.ts'
 import { listDemoTools } from '../demo/list-tools.ts'
 
@@ -53,9 +54,9 @@ async function seedServer(
     await setServerCredential(ctx, { input, secretBox: options.secretBox })
   }
   // Parsed for its shape, recorded as listed: what the broker finds later must be the same definition, or it would be quarantined as changed.
-  const input = { serverId: id, tools: options.tools, newToolState: 'approved' as const, seenBy: 'demo data' }
-  recordServerToolsInput.parse(input)
-  await recordServerTools(ctx, input as RecordServerToolsInput)
+  z.array(listedTool).parse(options.tools)
+  const tools = options.tools as ListedTool[]
+  await recordServerTools(ctx, { serverId: id, tools, newToolState: 'approved', seenBy: 'demo data' })
 }
 
 /** An address to connect to, for one to listen on. */

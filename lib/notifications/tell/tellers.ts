@@ -226,6 +226,23 @@ const tellers: Tellers = {
     audiences: [{ to: 'approver', personId: event.detail.approverId }],
     many: (count) => `${count} tools of ${event.subject.name} changed and were suspended`,
   }),
+  'tool.left_out': (event) => ({
+    kind: 'tool',
+    title: `${event.subject.name} lists something that is no tool`,
+    body: `${event.tool ?? '(no name)'}: ${event.detail.reason} It is left out: not watched, shown to nobody, never called.`,
+    path: paths.server(event.subject.id),
+    thread: `server:${event.subject.id}`,
+    audiences: [{ to: 'approver', personId: event.detail.approverId }],
+    many: (count) => `${event.subject.name} lists ${count} things that are no tools`,
+  }),
+  'server.tools_unlisted': (event) => ({
+    kind: 'tool',
+    title: `The tools of ${event.subject.name} cannot be listed`,
+    body: `Since ${minuteOf(event.detail.since)}: ${event.detail.reason}. Until it lists them again its changes go unseen.`,
+    path: paths.server(event.subject.id),
+    thread: `server:${event.subject.id}`,
+    audiences: [{ to: 'approver', personId: event.detail.approverId }],
+  }),
   'unregistered.found': (event) => ({
     kind: 'unregistered',
     title: `An unregistered agent was found: ${event.subject.name}`,

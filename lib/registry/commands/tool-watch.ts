@@ -5,10 +5,10 @@ import { storable } from '#lib/core/storable.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import { type KnownTool, judgeListing, type ListingJudgement } from '../rules/tool-listing.ts'
-import type { RecordServerToolsInput } from '../schema.ts'
+import type { ListedTool, RecordServerToolsInput } from '../schema.ts'
 import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
+import { writeListing } from './tool-listing.ts'
 
-type ListedTool = RecordServerToolsInput['tools'][number]
 type Round = { server: LockedServer; input: RecordServerToolsInput; otherTools: readonly string[] }
 
 /**
@@ -40,6 +40,7 @@ export async function recordServerTools(
     for (const name of gone) await recordRemoval(tx, ctx, { server, input, name })
     const seen = [...listed.keys()].filter((name) => !differs.some(({ tool }) => tool.name === name))
     await tx.mcpTool.updateMany({ where: { serverId: server.id, name: { in: seen } }, data: { lastSeenAt: ctx.now } })
+    await writeListing(tx, ctx, { server, leftOut: input.leftOut ?? [] })
     const names = differs.map(({ tool }) => tool.name)
     return {
       added: names.filter((name) => !known.has(name)),

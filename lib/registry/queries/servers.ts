@@ -1,5 +1,5 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
-import type { Prisma } from '#lib/db/generated/client.ts'
+import type { Prisma, ToolListing } from '#lib/db/generated/client.ts'
 import { type CredentialFields, credentialSelect, credentialView } from './credentials.ts'
 import { listLoosenings } from './loosenings.ts'
 import { personNames } from './people.ts'
@@ -8,6 +8,7 @@ import { fleetOf } from '../fleet/live.ts'
 import { holderCounts, holderCountsOf, listServerHolders } from './server-holders.ts'
 import { serverNotFound } from '../server-not-found.ts'
 import type { ServerRow, ServerView, ToolClass, ToolView } from '../schema.ts'
+import type { ToolListingView } from '../schema/tools.ts'
 
 /** Every MCP server by id. Needs `servers:read`. */
 export async function listServers(ctx: Ctx): Promise<ServerRow[]> {
@@ -28,6 +29,7 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
       updatedAt: true,
       approverId: true,
       acknowledged: true,
+      listing: true,
       tools: { orderBy: { name: 'asc' }, select: toolSelect },
     },
   })
@@ -45,12 +47,23 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
       at,
     })),
     toolList: server.tools.map((tool) => toolView(tool, overrides)),
+    listing: server.listing && listingView(server.listing),
     holders: holders.items,
     holdersTotal: holders.total,
     besidesTools,
     loosenings: await listLoosenings(ctx, { serverId: id }),
     createdAt: server.createdAt.toISOString(),
     updatedAt: server.updatedAt.toISOString(),
+  }
+}
+
+function listingView(row: ToolListing): ToolListingView {
+  const { problem, problemSince } = row
+  return {
+    listedAt: row.listedAt?.toISOString() ?? null,
+    problem: problem && problemSince ? { message: problem, since: problemSince.toISOString() } : null,
+    leftOut: row.leftOut as ToolListingView['leftOut'],
+    leftOutTotal: row.leftOutTotal,
   }
 }
 

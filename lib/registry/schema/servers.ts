@@ -12,7 +12,7 @@ import {
   serverTransports,
 } from './transport.ts'
 import { type ProbeFindingKind, probeFindingNames } from './probes.ts'
-import type { ToolView } from './tools.ts'
+import type { ToolListingView, ToolView } from './tools.ts'
 import {
   type AgentStatus,
   type DataClass,
@@ -121,6 +121,8 @@ export type ServerView = ServerRow & {
   /** What guards it less and was accepted by name when its address was given. */
   accepted: { finding: ProbeFindingKind; byName: string; at: string }[]
   toolList: ToolView[]
+  /** How the last look at them ended; null: no broker has looked yet. */
+  listing: ToolListingView | null
   /** Who holds what: the first of the grants in force, the widest class first, then by agent. */
   holders: ServerHolder[]
   /** How many there are. */

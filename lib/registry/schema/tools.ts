@@ -31,24 +31,41 @@ export type ApproveToolsInput = z.infer<typeof approveToolsInput>
 export const rejectToolInput = z.strictObject({ serverId: z.string(), name: z.string(), definitionHash, reason })
 export type RejectToolInput = z.infer<typeof rejectToolInput>
 
-/** What a server lists (MCP `tools/list`), to be compared with what is known. */
-export const recordServerToolsInput = z.strictObject({
-  serverId: z.string(),
-  tools: z.array(
-    z.object({
-      name: z.string().min(1).max(200),
-      title: z.string().optional(),
-      description: z.string().optional(),
-      inputSchema: z.record(z.string(), z.unknown()),
-      annotations: z.record(z.string(), z.unknown()).optional(),
-    }),
-  ),
-  /** What a tool never seen before starts as. */
-  newToolState: z.enum(['approved', 'quarantined']),
-  /** Which process asked the server. */
-  seenBy: z.string(),
+/** A tool as a server lists it (MCP `tools/list`); what else it says of it is kept as it is. */
+export const listedTool = z.object({
+  name: z.string('It has no name.').min(1, 'It has no name.').max(200, 'Its name has more than 200 characters.'),
+  title: z.string('Its title is no text.').optional(),
+  description: z.string('Its description is no text.').optional(),
+  inputSchema: z.record(z.string(), z.unknown(), 'Its inputSchema is no object.'),
+  annotations: z.record(z.string(), z.unknown(), 'Its annotations are no object.').optional(),
 })
-export type RecordServerToolsInput = z.infer<typeof recordServerToolsInput>
+export type ListedTool = z.infer<typeof listedTool>
+
+/** What a server lists, to be compared with what is known. */
+export type RecordServerToolsInput = {
+  serverId: string
+  tools: ListedTool[]
+  /** What it lists besides that is no tool. */
+  leftOut?: LeftOutTool[]
+  /** What a tool never seen before starts as. */
+  newToolState: 'approved' | 'quarantined'
+  /** Which process asked the server. */
+  seenBy: string
+}
+
+/** Something that a server lists and that is no tool; its name is cut. */
+export type LeftOutTool = { name: string; reason: string }
+
+/** How the last look at the tools of a server ended; times are ISO 8601. */
+export type ToolListingView = {
+  /** When they were last listed; null: never. */
+  listedAt: string | null
+  /** Why they cannot be listed now; null: they can. */
+  problem: { message: string; since: string } | null
+  /** The first of what it lists that is no tool: not watched, shown to nobody, never called. */
+  leftOut: LeftOutTool[]
+  leftOutTotal: number
+}
 
 export type ToolView = {
   name: string

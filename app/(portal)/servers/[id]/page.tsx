@@ -12,10 +12,8 @@ import { Fact, Facts } from '#components/ui/facts.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
-import { ReasonButton } from '#components/ui/reason-button.client.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
-import type { Actor } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
 import {
   getServer,
@@ -27,24 +25,25 @@ import {
 import { findingTitle, visibleText } from '#lib/registry/rules/tool-findings.ts'
 import { classText } from '#lib/registry/schema/tool-words.ts'
 import { probeFindingKinds } from '#lib/registry/schema/probes.ts'
-import type { ServerHolder, ServerView, ToolView } from '#lib/registry/schema.ts'
+import type { ToolView } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
-import { whyNot, whyNotTakeBack } from '#lib/web/why-not.ts'
+import { whyNot } from '#lib/web/why-not.ts'
 import { Approver } from './approver.client.tsx'
 import { BesidesToolsCard } from './besides-tools-card.tsx'
 import { DataClasses } from './data-classes.client.tsx'
 import { Loosenings } from './loosenings.tsx'
 import { Health } from './health.tsx'
+import { LeftOutTools, Listed } from './listing.tsx'
+import { holderColumnsOf } from './holder-columns.tsx'
 import { GuardsCard } from './guards-card.tsx'
 import { AuthorizationOutcome, Credentials } from './credentials.tsx'
 import { PricesCard } from './prices-card.tsx'
 import { ProcessesCard } from './processes-card.tsx'
 import { TrafficCard } from './traffic-card.tsx'
 import { BulkApproval } from './bulk-approval.client.tsx'
-import { revoke } from './actions.ts'
 
 type PageProps = { params: Promise<{ id: string }>; searchParams: SearchParams }
 
@@ -116,6 +115,9 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
             <Fact label="Health">
               <Health brokers={health} />
             </Fact>
+            <Fact label="Tools listed">
+              <Listed listing={server.listing} />
+            </Fact>
             <Fact label="Asked about its tools">
               <Approver
                 serverId={server.id}
@@ -153,6 +155,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
             <h2 className="text-sm font-semibold">Tools</h2>
             {waiting.length > 0 && <BulkApproval server={server} tools={waiting} whyNot={manageProblem} />}
           </div>
+          <LeftOutTools listing={server.listing} />
           <DataTable
             caption={`Tools of ${server.name}`}
             columns={toolColumnsOf(server.id)}
@@ -160,7 +163,9 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
             rowKey={(tool) => tool.name}
             empty={
               <EmptyState title="No tools are known">
-                The broker lists them when it first reaches the server.
+                {server.listing?.problem
+                  ? `They cannot be listed: ${server.listing.problem.message}.`
+                  : 'The broker lists them when it first reaches the server.'}
               </EmptyState>
             }
           />
@@ -172,7 +177,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
           </h2>
           <DataTable
             caption={`Grants on ${server.name}`}
-            columns={[...holderColumns, revokeColumn(server, ctx.actor)]}
+            columns={holderColumnsOf(server, ctx.actor)}
             rows={holders.items}
             rowKey={(holder) => holder.grantId}
             empty={
@@ -264,45 +269,4 @@ function Verdict({ tool }: { tool: ToolView }) {
   if (tool.verdict === 'wording') return <Badge>other wording</Badge>
   if (tool.verdict === 'narrower') return <Badge tone="warn">takes less</Badge>
   return null
-}
-
-const holderColumns: readonly Column<ServerHolder>[] = [
-  {
-    id: 'agent',
-    header: 'Agent',
-    className: 'max-w-60 md:max-w-md',
-    cell: (holder) => (
-      <Link href={paths.agent(holder.agent.id, 'scopes')} className="font-medium text-accent hover:underline">
-        {holder.agent.name}
-      </Link>
-    ),
-  },
-  { id: 'owner', header: 'Owner', cell: (holder) => holder.owner.name },
-  { id: 'status', header: 'Status', wide: true, cell: (holder) => <Status state={holder.agent.status} /> },
-  {
-    id: 'scope',
-    header: 'Scope',
-    cell: (holder) => <ScopeBadge toolClass={holder.class} toolName={holder.toolName} />,
-  },
-  { id: 'until', header: 'Until', cell: (holder) => <Time value={holder.expiresAt} fallback="until revoked" /> },
-]
-
-function revokeColumn(server: ServerView, actor: Actor): Column<ServerHolder> {
-  return {
-    id: 'revoke',
-    header: <span className="sr-only">Revoke</span>,
-    cell: (holder) => (
-      <ReasonButton
-        label="Revoke"
-        title={`Revoke ${holder.class} on ${server.name}`}
-        description={`${holder.agent.name} loses it at once, calls under way included.`}
-        confirm="Revoke"
-        action={revoke}
-        input={{ grantId: holder.grantId }}
-        whyNot={whyNotTakeBack(actor, holder)}
-        size="sm"
-        said="The grant is revoked."
-      />
-    ),
-  }
 }

@@ -184,6 +184,7 @@ function describe(server: ServerView, cli: Cli): string {
     ['Data', [server.sensitivity, ...server.dataClasses].join(', ')],
     ['Status', server.status],
     ['Credential', credentials.length === 0 ? 'none' : credentials.map(credentialText).join('; ')],
+    ['Tools listed', listedText(server.listing)],
     ['Demo', server.demo ? 'yes' : null],
   ])
   const tools = server.toolList.length === 0 ? 'It has no tools yet.' : cli.table(toolColumns, server.toolList)
@@ -193,6 +194,19 @@ function describe(server: ServerView, cli: Cli): string {
   const rest = server.holdersTotal - server.holders.length
   const more = rest > 0 ? [cli.terminal.style('dim', `${rest} more: wheelhouse servers holders ${server.id}`)] : []
   return [`${title}\n${about}`, tools, besides, holders, ...more].join('\n\n')
+}
+
+/** When its tools were last listed, why they are not now, and what is left out. */
+function listedText(listing: ServerView['listing']): string {
+  if (!listing) return 'never'
+  const { listedAt, problem, leftOut, leftOutTotal } = listing
+  const more = leftOutTotal - leftOut.length
+  return [
+    listedAt ? `${minute(listedAt)} UTC` : 'never',
+    ...(problem ? [`not since ${minute(problem.since)} UTC: ${oneLine(problem.message)}`] : []),
+    ...leftOut.map(({ name, reason }) => `left out: ${oneLine(name)}, ${oneLine(reason)}`),
+    ...(more > 0 ? [`left out besides: ${more}`] : []),
+  ].join('; ')
 }
 
 function credentialText({ kind, team, updatedAt }: ServerView['credentials'][number]): string {

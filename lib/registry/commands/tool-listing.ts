@@ -1,0 +1,61 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import type { Tx } from '#lib/db/client.ts'
+import type { LeftOutTool } from '../schema/tools.ts'
+import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
+
+/** So many are kept by name; how many there are is counted. */
+const leftOutMax = 50
+/** A server that is away for a moment is nobody's business: its health tells of that. */
+const patienceMs = 5 * 60_000
+
+/**
+ * Keeps that the tools of a server could not be listed, and why, in our own words. Once it has lasted for some minutes the audit log and
+ * whoever is asked about its tools are told, once. For our own processes and `servers:manage`; throws `not_found`.
+ */
+export async function recordToolsUnlisted(ctx: Ctx, input: { serverId: string; problem: string }): Promise<void> {
+  authorize(ctx, 'servers:manage')
+  await inTx(ctx, async (tx, ctx) => {
+    const server = await lockServer(tx, input.serverId)
+    const key = { serverId: server.id }
+    const before = await tx.toolListing.findUnique({ where: key })
+    const problemSince = before?.problemSince ?? ctx.now
+    const isDue = !before?.reportedAt && ctx.now.getTime() - problemSince.getTime() >= patienceMs
+    const data = { problem: input.problem, problemSince, ...(isDue && { reportedAt: ctx.now }) }
+    await tx.toolListing.upsert({ where: key, create: { ...key, ...data }, update: data })
+    if (!isDue) return
+    const detail = { reason: input.problem, since: problemSince.toISOString(), approverId: server.approverId }
+    recordAudit(tx, ctx, { event: 'server.tools_unlisted', ...subjectOf(server), detail })
+  })
+}
+
+/** Keeps in the open transaction that the tools were listed, and tells of what is left out and was not the last time. */
+export async function writeListing(
+  tx: Tx,
+  ctx: Ctx,
+  { server, leftOut }: { server: LockedServer; leftOut: readonly LeftOutTool[] },
+): Promise<void> {
+  const key = { serverId: server.id }
+  const before = await tx.toolListing.findUnique({ where: key })
+  const known = new Set(((before?.leftOut ?? []) as LeftOutTool[]).map(keyOf))
+  const distinct = [...new Map(leftOut.map((one) => [keyOf(one), one])).values()].slice(0, leftOutMax)
+  const data = {
+    listedAt: ctx.now,
+    problem: null,
+    problemSince: null,
+    reportedAt: null,
+    leftOut: distinct,
+    leftOutTotal: leftOut.length,
+  }
+  await tx.toolListing.upsert({ where: key, create: { ...key, ...data }, update: data })
+  for (const one of distinct.filter((one) => !known.has(keyOf(one)))) {
+    const { name, reason } = one
+    const detail = { reason, approverId: server.approverId }
+    recordAudit(tx, ctx, { event: 'tool.left_out', ...subjectOf(server), tool: name, detail })
+  }
+  if (before?.reportedAt) recordAudit(tx, ctx, { event: 'server.tools_listed', ...subjectOf(server), detail: {} })
+}
+
+function keyOf({ name, reason }: LeftOutTool): string {
+  return JSON.stringify([name, reason])
+}

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { readListedTools } from './listed-tools.ts'
+
+const tool = { name: 'look', inputSchema: { type: 'object' }, annotations: { readOnlyHint: true }, vendor: { kept: 1 } }
+
+test('each that is no tool is left out with why, and what the others say is kept whole', () => {
+  const nested = (levels: number): unknown => (levels === 0 ? 1 : { a: nested(levels - 1) })
+  const odd = [
+    ['word', 'It is no object.'],
+    [null, 'It is no object.'],
+    [[tool], 'It is no object.'],
+    [{ inputSchema: {} }, 'It has no name.'],
+    [{ ...tool, name: '' }, 'It has no name.'],
+    [{ ...tool, name: 'n'.repeat(201) }, 'Its name has more than 200 characters.'],
+    [{ ...tool, name: 'a\0' }, 'Its name has characters that cannot be kept.'],
+    [{ ...tool, name: 'a', title: null }, 'Its title is no text.'],
+    [{ ...tool, name: 'a', description: 5 }, 'Its description is no text.'],
+    [{ name: 'a' }, 'Its inputSchema is no object.'],
+    [{ ...tool, name: 'a', inputSchema: [] }, 'Its inputSchema is no object.'],
+    [{ ...tool, name: 'a', annotations: 'none' }, 'Its annotations are no object.'],
+    [{ ...tool, name: 'a', inputSchema: nested(200) }, 'It is nested more than 200 levels deep.'],
+  ] as const
+  const { tools, leftOut } = readListedTools([...odd.map(([item]) => item), tool])
+  expect(tools).toEqual([tool])
+  expect(leftOut.map(({ reason }) => reason)).toEqual(odd.map(([, reason]) => reason))
+  expect(readListedTools([{ ...tool, inputSchema: nested(199) }]).leftOut).toEqual([])
+})
+
+test('a name is cut where it is too long, and is text that can be kept', () => {
+  const names = readListedTools([
+    { name: `${'n'.repeat(198)}😀${'n'.repeat(1000)}` },
+    { name: 'half\ud800' },
+    { name: 7 },
+    {},
+  ]).leftOut.map(({ name }) => name)
+  expect(names).toEqual([`${'n'.repeat(198)}\ufffd…`, 'half\ufffd', '(no name)', '(no name)'])
+})
+
+test('of two with one name the first counts, and one that a client refuses does not', () => {
+  const other = { ...tool, annotations: { destructiveHint: true } }
+  const refuse = ({ name }: { name: string }) => (name === 'unsound' ? 'It cannot be sent.' : null)
+  expect(readListedTools([{ ...tool, name: 'unsound' }, tool, other], refuse)).toEqual({
+    tools: [tool],
+    leftOut: [
+      { name: 'unsound', reason: 'It cannot be sent.' },
+      { name: 'look', reason: 'It is listed more than once: the first one counts.' },
+    ],
+  })
+})

@@ -1,0 +1,51 @@
+import { isRecord } from '#lib/core/is-record.ts'
+import { cutText, storableText } from '#lib/core/storable.ts'
+import { type LeftOutTool, type ListedTool, listedTool } from '../schema/tools.ts'
+
+export type ListedTools = { tools: ListedTool[]; leftOut: LeftOutTool[] }
+
+const nameMax = 200
+/** As deep as a definition is kept, and no deeper than it can be digested. */
+const levelsMax = 200
+const repeated = 'It is listed more than once: the first one counts.'
+
+/**
+ * Takes what a server lists apart: the tools, each as the server says it, and what is none, each with why. One that is none hides none of
+ * the others. `refuse` says why a client leaves a tool out; null: it does not.
+ */
+export function readListedTools(
+  listed: readonly unknown[],
+  refuse: (tool: ListedTool) => string | null = () => null,
+): ListedTools {
+  const tools = new Map<string, ListedTool>()
+  const leftOut: LeftOutTool[] = []
+  for (const item of listed) {
+    const reason = whyNone(item) ?? refuse(item as ListedTool)
+    const tool = item as ListedTool
+    if (reason !== null) leftOut.push({ name: shownName(item), reason })
+    else if (tools.has(tool.name)) leftOut.push({ name: tool.name, reason: repeated })
+    else tools.set(tool.name, tool)
+  }
+  return { tools: [...tools.values()], leftOut }
+}
+
+function whyNone(item: unknown): string | null {
+  if (!isRecord(item)) return 'It is no object.'
+  const { name } = item
+  if (typeof name === 'string' && storableText(name) !== name) return 'Its name has characters that cannot be kept.'
+  const parsed = listedTool.safeParse(item)
+  if (!parsed.success) return parsed.error.issues[0]!.message
+  return isDeeper(item, levelsMax) ? `It is nested more than ${levelsMax} levels deep.` : null
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1))
+}
+
+/** As far as it can be kept and shown. */
+function shownName(item: unknown): string {
+  const name = isRecord(item) ? item['name'] : undefined
+  if (typeof name !== 'string' || name === '') return '(no name)'
+  return name.length > nameMax ? `${cutText(name, nameMax - 1)}…` : storableText(name)
+}
