@@ -3,6 +3,9 @@
 /** In whose place somebody decided. */
 export type StandsInFor = { id: string; name: string }
 
+/** `reason`: the id of the rule; `message`: what was said, which releases of before did not record. */
+export type RefusedToPerson = { reason: string; message?: string }
+
 export type AgentCreated = {
   templateId: string
   templateVersion: string

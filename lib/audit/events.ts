@@ -16,6 +16,7 @@ import type {
   HoldRuleCreated,
   McpResultPassed,
   McpTaskEnded,
+  RefusedToPerson,
   ScopeRequestApproved,
   ScopeRequestCreated,
   ScopeRequestEscalated,
@@ -130,7 +131,7 @@ export type AuditEvents = {
   'grant.created': GrantCreated
   /** Announced as it happens: webhooks can be told of it by this name. */
   'grant.break_glass': GrantBreakGlass
-  'grant.break_glass_refused': { reason: string }
+  'grant.break_glass_refused': RefusedToPerson
   'grant.break_glass_reviewed': { grantId: string; verdict: string; note: string }
   /** Grants of single tools took the place of one of a class; each has its own events as well. */
   'grant.narrowed': GrantNarrowed
@@ -192,7 +193,7 @@ export type AuditEvents = {
     toolNames: string[]
     standsInFor?: StandsInFor
   }
-  'review.refused': { campaignId: string; grantId: string; reason: string }
+  'review.refused': { campaignId: string; grantId: string } & RefusedToPerson
   'review.ended': {
     campaignId: string
     kept: number
@@ -202,7 +203,7 @@ export type AuditEvents = {
     early: boolean
   }
   'scope_request.withdrawn': { requestId: string }
-  'scope_request.refused': { requestId: string | null; reason: string }
+  'scope_request.refused': { requestId: string | null } & RefusedToPerson
   // harness
   'run.requested': { trigger: string; version: number }
   'run.refused': { trigger: string; reason: string }
@@ -293,7 +294,7 @@ export type AuditEvents = {
   'policy_set.refused': { number: number; action: string; reason: string }
   // delegation while away
   'delegation.created': DelegationCreated
-  'delegation.refused': { delegateId: string; reason: string }
+  'delegation.refused': { delegateId: string } & RefusedToPerson
   'delegation.revoked': { delegationId: string; personId: string; delegateId: string }
   // notifications
   'notification_channel.created': { host: string; kinds: string[]; personal: boolean }
@@ -311,7 +312,7 @@ export type AuditEvents = {
   'hold_rule.refused': { ruleId: string; action: string; reason: string }
   /** Announced as it happens: calls that the rule would hold go through until then. */
   'hold_bypass.opened': HoldBypassOpened
-  'hold_bypass.refused': { ruleId: string; reason: string }
+  'hold_bypass.refused': { ruleId: string } & RefusedToPerson
   'hold_bypass.ended': { bypassId: string; ruleId: string; how: 'person' | 'time' | 'rule_removed' | 'opener_left' }
   'call.held': CallHeld & ExplainedDenial
   /** Told once, before its time is over. */
@@ -319,7 +320,7 @@ export type AuditEvents = {
   'call.approved': CallApproved
   'call.edited': CallEdited
   'call.rejected': { heldCallId: string; digest: string; note: string; standsInFor?: StandsInFor }
-  'call.decision_refused': { heldCallId: string; reason: string }
+  'call.decision_refused': { heldCallId: string } & RefusedToPerson
   'call.expired': { heldCallId: string; digest: string; outcome: string }
   'call.cancelled': { heldCallId: string; digest: string; reason: string }
   /** Told to its caller: released to the server, or not; `unclaimed`: its caller never came for it. Written once for a held call. */

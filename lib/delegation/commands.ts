@@ -41,8 +41,8 @@ export async function createDelegation(
     const decision = decideDelegation(wanted, { known, now: ctx.now })
     const subject = { kind: 'person', id: person.id, name: person.name }
     if (!decision.ok) {
-      const { rule } = decision.error
-      const detail = { delegateId: delegate.id, reason: rule }
+      const { rule, message } = decision.error
+      const detail = { delegateId: delegate.id, reason: rule, message }
       recordAudit(tx, ctx, { event: 'delegation.refused', subject, rule, detail })
       return decision
     }

@@ -71,8 +71,8 @@ dbTest('nobody bypasses for the agents they answer for, nor what destroys on pro
   await db.agent.update({ where: { id: agentId }, data: { accountablePersonId: security.actor.id } })
   expect(await ruleOf(open(security, { agentId }))).toBe('approvals:bypass_own_agent')
   expect((await auditOf(db, ruleId)).filter(({ event }) => event === 'hold_bypass.refused')).toMatchObject([
-    { rule: 'approvals:bypass_own_team' },
-    { rule: 'approvals:bypass_own_agent' },
+    { rule: 'approvals:bypass_own_team', detail: { message: expect.stringMatching(/^Your team /) } },
+    { rule: 'approvals:bypass_own_agent', detail: { message: expect.stringMatching(/^You are accountable /) } },
   ])
   for (const rule of [
     { class: 'destructive', environment: 'production', serverId: null },

@@ -45,8 +45,8 @@ export async function decideHeldCall(
     const allowed = held.ok ? asHeld(row) : held
     const decision = allowed.ok && input.decision === 'edit' ? await checkEdit(ctx, tx, row, input.arguments) : allowed
     if (!decision.ok) {
-      const { rule } = decision.error
-      const detail = { heldCallId: row.id, reason: rule }
+      const { rule, message } = decision.error
+      const detail = { heldCallId: row.id, reason: rule, message }
       recordAudit(tx, ctx, { event: 'call.decision_refused', ...about, rule, detail })
       if (rule === 'approvals:altered') await cancelAltered(tx, ctx, row)
       return decision

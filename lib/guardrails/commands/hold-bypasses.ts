@@ -41,7 +41,7 @@ export async function openHoldBypass(
     const decision = decideBypass(bypassable, person, { minutes, now: ctx.now, own })
     if (!decision.ok) {
       const refusal = decision.error
-      const detail = { ruleId, reason: refusal.rule }
+      const detail = { ruleId, reason: refusal.rule, message: refusal.message }
       recordAudit(tx, ctx, { event: 'hold_bypass.refused', ...about, rule: refusal.rule, detail })
       return err(refusal)
     }

@@ -1,5 +1,6 @@
 import { isPermission, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { centralKeeper, type Rule, rules } from '../schema.ts'
+import { personRules } from '../schema/person-rules.ts'
 import { holdRuleEntry, isHoldRule } from './hold-words.ts'
 
 /**
@@ -8,6 +9,7 @@ import { holdRuleEntry, isHoldRule } from './hold-words.ts'
  */
 export function explainRule(id: string): Rule {
   if (isRuleId(id)) return { id, ...rules[id] }
+  if (isPersonRule(id)) return { id, ...personRules[id]! }
   if (isHoldRule(id)) return holdRuleEntry(id, null)
   if (id.startsWith('stop:')) return { id, ...rules.killed }
   const permission = id.startsWith('permission:') ? id.slice('permission:'.length) : ''
@@ -40,6 +42,11 @@ export function explainRule(id: string): Rule {
     setBy: 'Unknown',
     changedBy: { roles: ['platform_admin'], how: 'Ask the platform team.' },
   }
+}
+
+/** Whether it refuses people what they decide about others. */
+export function isPersonRule(id: string): boolean {
+  return Object.hasOwn(personRules, id)
 }
 
 export function isRuleId(id: string): id is keyof typeof rules {

@@ -1,8 +1,8 @@
+import { roleNames } from '#lib/auth/permissions.ts'
 import type { Rule } from '../schema.ts'
 import type { HeldCallState, TimeoutAction } from '../schema/held-calls.ts'
 import { holdKeeper } from '../schema/hold-rules.ts'
 import type { ExplainedFacts } from '../schema/explanation.ts'
-import { rolesText } from './held-calls.ts'
 
 // Rules that hold calls, as rules of the platform: each is explained under an id of its own.
 
@@ -49,7 +49,7 @@ export function holdRuleEntry(id: string, terms: HoldRuleTerms | null): Rule {
     return { ...general, title: 'The template asks before this tool', setBy: 'The template', changedBy }
   }
   if (!terms) return general
-  const who = rolesText(terms.deciderRoles)
+  const who = namesOf(terms.deciderRoles)
   return {
     ...general,
     title: terms.title,
@@ -72,7 +72,7 @@ export function holdFacts(hold: {
       ? { heldCall: waits.heldCallId, decideUntil: waits.expiresAt.toISOString() }
       : { decideSeconds: waits.decideSeconds }),
     ...(ruleId === null ? {} : { holdRule: ruleId }),
-    deciders: rolesText(deciderRoles),
+    deciders: namesOf(deciderRoles),
     onTimeout,
   }
 }
@@ -92,4 +92,9 @@ export function holdRemedy(facts: ExplainedFacts, state: HeldCallState | null): 
   if (typeof deciders !== 'string') return null
   const time = typeof decideUntil === 'string' ? `until ${decideUntil}` : `within ${Number(decideSeconds)} seconds`
   return `It is decided by ${deciders} ${time}; if nobody does, it ${onTimeout === 'allow' ? 'goes' : 'is refused'}.`
+}
+
+// Browsers load this file: no import that needs Node.
+function namesOf(roles: readonly string[]): string {
+  return roleNames(roles).join(', ')
 }

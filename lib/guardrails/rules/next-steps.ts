@@ -1,6 +1,7 @@
 import { paths } from '#lib/core/paths.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
 import type { ExplainedFacts, NextStep } from '../schema/explanation.ts'
+import { isPersonRule } from './explain.ts'
 import { isHoldRule } from './hold-words.ts'
 
 type Named = { id: string; name: string } | null
@@ -18,7 +19,7 @@ export function nextSteps(rule: string, about: RefusedAbout, { limitOf, heldCall
   const { agent, server, tool, runId } = about
   if (rule === 'killed' || rule.startsWith('stop:')) return [{ link: paths.kill(), label: 'See what is stopped' }]
   if (rule === 'agent_unknown') return [{ link: paths.newAgent(), label: 'Register an agent' }]
-  const steps: NextStep[] = []
+  const steps: NextStep[] = isPersonRule(rule) ? placeOf(rule) : []
   if (agent && limitOf === 'agent')
     steps.push({ link: paths.agent(agent.id, 'scopes'), label: `Limits of ${agent.name}` })
   if (server && limitOf === 'server') steps.push({ link: paths.server(server.id), label: `Limits of ${server.name}` })
@@ -39,6 +40,27 @@ export function nextSteps(rule: string, about: RefusedAbout, { limitOf, heldCall
   if (agent && steps.every(({ link }) => !link.startsWith(paths.agent(agent.id))))
     steps.push({ link: paths.agent(agent.id), label: `Open ${agent.name}` })
   return steps
+}
+
+/** Where people decide what the rule refused. */
+function placeOf(rule: string): NextStep[] {
+  const [family] = rule.split(':')
+  switch (family) {
+    case 'scopes':
+      return [{ link: paths.requests(), label: 'Requests' }]
+    case 'approvals':
+      return [{ link: paths.approvals(), label: 'Held calls and their rules' }]
+    case 'policies':
+      return [{ link: paths.guardrails(), label: 'Central policies' }]
+    case 'delegation':
+      return [{ link: paths.delegation(), label: 'Who stands in' }]
+    case 'reviews':
+      return [{ link: paths.reviews(), label: 'Access reviews' }]
+    case 'stops':
+      return [{ link: paths.kill(), label: 'See what is stopped' }]
+    default:
+      return []
+  }
 }
 
 function isOfHold(rule: string): boolean {

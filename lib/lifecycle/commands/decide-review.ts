@@ -56,8 +56,8 @@ async function decideOne(ctx: TxCtx, wish: Wish, absences: Absences): Promise<Re
   const reviewable = { ...item, evidence, agent: { ...agent, ownerTeamId: agent.ownerTeam.id } }
   const absent = absences.find(({ person }) => person.id === wish.forPersonId)?.person ?? null
   const refuse = (refusal: ReviewRefusal) => {
-    const { rule } = refusal
-    const detail = { campaignId: wish.campaignId, grantId: item.grantId, reason: rule }
+    const { rule, message } = refusal
+    const detail = { campaignId: wish.campaignId, grantId: item.grantId, reason: rule, message }
     recordAudit(ctx.tx, ctx, { event: 'review.refused', ...aboutItem(item, agent), rule, detail })
     return refusal
   }

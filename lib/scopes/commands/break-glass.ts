@@ -39,8 +39,8 @@ export async function breakGlass(
       ? decideRenewal(await unreviewed(tx, input), { ...input, personId: person.id, now: ctx.now })
       : target
     if (!checked.ok) {
-      const { rule } = checked.error
-      recordAudit(tx, ctx, { event: 'grant.break_glass_refused', ...about, rule, detail: { reason: rule } })
+      const { rule, message } = checked.error
+      recordAudit(tx, ctx, { event: 'grant.break_glass_refused', ...about, rule, detail: { reason: rule, message } })
       return checked
     }
     const { serverId, class: toolClass, toolName, reason, incident } = input
@@ -87,8 +87,8 @@ export async function reviewBreakGlass(ctx: Ctx, input: ReviewBreakGlassInput): 
       ...(found.grant.toolName ? { tool: found.grant.toolName } : {}),
     }
     if (!decision.ok) {
-      const { rule } = decision.error
-      recordAudit(tx, ctx, { event: 'grant.break_glass_refused', ...about, rule, detail: { reason: rule } })
+      const { rule, message } = decision.error
+      recordAudit(tx, ctx, { event: 'grant.break_glass_refused', ...about, rule, detail: { reason: rule, message } })
       return decision
     }
     const { grantId, verdict, note } = input

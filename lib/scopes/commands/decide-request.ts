@@ -56,7 +56,7 @@ export async function decideScopeRequest(
           : absent
     if (!decision.ok) {
       const refusal = decision.error
-      const detail = { requestId: request.id, reason: refusal.rule }
+      const detail = { requestId: request.id, reason: refusal.rule, message: refusal.message }
       recordAudit(tx, ctx, { event: 'scope_request.refused', ...about, rule: refusal.rule, detail })
       return decision
     }

@@ -37,12 +37,12 @@ export async function requestScope(
     }
     const checked = await checkRequest(tx, { input, limits, agent, now: ctx.now })
     if (!checked.ok) {
-      const { rule } = checked.error
+      const { rule, message } = checked.error
       recordAudit(tx, ctx, {
         event: 'scope_request.refused',
         ...about,
         rule,
-        detail: { requestId: null, reason: rule },
+        detail: { requestId: null, reason: rule, message },
       })
       return checked
     }
@@ -89,8 +89,8 @@ export async function withdrawScopeRequest(
     const about = aboutRequest(request, agent)
     const refusal = withdrawal(request, person.id)
     if (!refusal.ok) {
-      const { rule } = refusal.error
-      const detail = { requestId: request.id, reason: rule }
+      const { rule, message } = refusal.error
+      const detail = { requestId: request.id, reason: rule, message }
       recordAudit(tx, ctx, { event: 'scope_request.refused', ...about, rule, detail })
       return refusal
     }

@@ -44,8 +44,8 @@ export async function reviseScopeRequest(
           ? refuse('scopes:already_decided', `It was ${request.state} in the meantime.`)
           : await checkRequest(tx, { input: wanted, limits, agent, now: ctx.now, except: request.id })
     if (!checked.ok) {
-      const { rule } = checked.error
-      const detail = { requestId: request.id, reason: rule }
+      const { rule, message } = checked.error
+      const detail = { requestId: request.id, reason: rule, message }
       recordAudit(tx, ctx, { event: 'scope_request.refused', ...aboutRequest(request, agent), rule, detail })
       return checked
     }
