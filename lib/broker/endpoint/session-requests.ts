@@ -45,8 +45,8 @@ export function sessionNamed(
 
 /**
  * Begins a session before 2026-07-28; null when the body does not ask for one. It gets one of its own at the server if the server keeps
- * something for a session that this agent may use: what it watches and how much is logged, its tasks, or what it can be asked for. Refused
- * when that one cannot be had now: for the rest of its life the session would be without.
+ * something for a session that this agent may use: what it watches and how much is logged, its tasks, what it can be asked for, or the events of
+ * its calls. Refused when that one cannot be had now: for the rest of its life the session would be without.
  */
 export async function beginSession(
   parts: PipelineParts,
@@ -81,8 +81,11 @@ async function ownSession(
   const told = askable(parts, of, { serverId: server.id, declared })
   const may = (method: string): boolean => mayRead(parts, of, server.id, method)
   const hears = mayHearAny(parts, { caller: of.caller, serverId: server.id })
+  // Answers whose connection is lost are there in a session of its own only; a server that keeps none agents share one at.
+  const resumes = parts.upstreams.keepsEvents(server) && mayCallAny(parts, of.caller, server)
+  const maySay = told !== null || hears || mayUseTasks(parts, of.caller, server.id).ok
   // For whom nothing is kept there, the server is not even greeted.
-  if (!told && !hears && !mayUseTasks(parts, of.caller, server.id).ok) return ok(null)
+  if (!maySay && !resumes) return ok(null)
   let session: UpstreamSession | null = null
   const signal = AbortSignal.any([of.gone, AbortSignal.timeout(beginMs)])
   const denial = await reached(parts, server, signal, async () => {
@@ -91,6 +94,7 @@ async function ownSession(
     const keeps = logging !== undefined || resources?.subscribe === true
     const needed =
       told !== null ||
+      resumes ||
       keepsTasks(parts, of.caller, server.id) ||
       (keeps && may('resources/subscribe')) ||
       // What changes of its lists it says in a session only.
@@ -98,7 +102,14 @@ async function ownSession(
       (resources?.listChanged === true && may('resources/list'))
     if (needed) session = await connection.openSession(told ?? {}, signal)
   })
+  // Without one an answer may be lost, and nothing else.
+  if (denial && !maySay) return ok(null)
   return denial ? err(denial) : ok(session)
+}
+
+function mayCallAny(parts: PipelineParts, caller: Caller, { id: serverId, tools }: BrokeredServer): boolean {
+  const now = parts.now()
+  return [...tools.keys()].some((tool) => decide({ caller, serverId, tool }, parts.view, now).ok)
 }
 
 /** What an agent says about its side of a session the server has a part in; a cancellation ends what runs at any replica. */
@@ -114,7 +125,9 @@ export async function takeNotice(
   if (tooOften) return refused(parts, of, { status: 429, denial: tooOften })
   // What the session is for must still be allowed.
   const decision = decideAny(parts, of, [...askMethods, 'resources/subscribe', tasksMethod])
-  if (decision && !decision.ok) return refused(parts, of, { status: 403, denial: decision.error })
+  const server = of.serverId === null ? undefined : parts.view.servers.get(of.serverId)
+  if (decision && !decision.ok && !(server && mayCallAny(parts, of.caller, server)))
+    return refused(parts, of, { status: 403, denial: decision.error })
   return await passOn(parts, of, { session, message: { method, ...(params === undefined ? {} : { params }) } })
 }
 

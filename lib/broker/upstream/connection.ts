@@ -74,6 +74,7 @@ export class UpstreamConnection {
   #done: Handshake | null = null
   /** Asked for a session, it gave none. */
   #isSessionless = false
+  #keepsEvents = false
   #lastId = 0
   #active = 0
   #onIdle: (() => void) | null = null
@@ -124,6 +125,11 @@ export class UpstreamConnection {
   /** What the server said of itself; null before the first handshake. */
   get spoken(): Pick<Handshake, 'era' | 'capabilities'> | null {
     return this.#spoken
+  }
+
+  /** Whether it was seen to give events of a reply's stream an id: after one, the rest of the stream can be had within its session. */
+  get keepsEvents(): boolean {
+    return this.#keepsEvents
   }
 
   /**
@@ -260,6 +266,7 @@ export class UpstreamConnection {
     addHeaders(post.headers, request, handshake)
     post.relay = request.relay
     post.hold = request.hold
+    if (handshake.era === 'legacy') post.marked = this.#marked
     if (request.streams) post.streamFromBytes = limits.streamFromBytes
     if (own || request.envelope?.capabilities) post.silenceMs = 0
     const shown = this.#credential.current()
@@ -308,6 +315,10 @@ export class UpstreamConnection {
     post.headers['accept'] = 'text/event-stream'
     if (lastEventId !== null) post.headers['last-event-id'] = lastEventId
     return { post, response: await send(post, 'GET') }
+  }
+
+  readonly #marked = (): void => {
+    this.#keepsEvents = true
   }
 
   #cancel(post: Post, requestId: number | string): void {

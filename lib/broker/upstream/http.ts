@@ -48,6 +48,8 @@ export type Post = {
   exact?: boolean | undefined
   /** Told when it has a connection and is written to it. */
   leaves?: (() => void) | undefined
+  /** Told when an event of its reply's stream has an id. */
+  marked?: (() => void) | undefined
 }
 
 const uncountedBytes = 1024 * 1024
@@ -142,6 +144,7 @@ async function readEvents(response: Incoming, post: Post, id: number | string): 
           open = false
           return await large(piecesOf({ splitter, first: items.slice(at), response, post }), post, id)
         }
+        if (item.id !== null) post.marked?.()
         const message = parse(post.redact(item.data), post)
         const reply = message && replyOf(message, id, 200)
         if (reply) return shallow(reply, post)

@@ -91,6 +91,15 @@ export class UpstreamPool {
     }
   }
 
+  /** Whether the rest of a stream can be had at the server, as far as is known. */
+  keepsEvents(server: BrokeredServer): boolean {
+    try {
+      return this.connectionTo(server, null).keepsEvents
+    } catch {
+      return false
+    }
+  }
+
   /** Lets go of what no server or credential needs any more, with the secrets in it; calls that are under way end over it. */
   prune(servers: ReadonlyMap<string, BrokeredServer>): void {
     const needed = new Map<string, { url: string; row: BrokeredCredential | null }>()

@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node'
+import { McpServer } from '@modelcontextprotocol/server'
+import { expect } from 'vitest'
+import { freePort } from '#lib/dev/ports.ts'
+import { encryptionKey, listening, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
+import { until } from '#lib/dev/test/broker-world.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { makeGrant } from '#lib/dev/test/registry.ts'
+import type { Db } from '#lib/db/client.ts'
+import { memoryOfEvents } from '../testing/event-store.ts'
+import { RawAgent } from '../testing/raw-agent.ts'
+import { startBroker, type TestBroker } from '../testing/start-broker.ts'
+
+/** A server with sessions that has tools and nothing else; `keeps`: it keeps the events of its streams. */
+async function startToolServer({ keeps }: { keeps: boolean }) {
+  const sessions = new Map<string, NodeStreamableHTTPServerTransport>()
+  const waiting: (() => void)[] = []
+  const state = { cancelled: 0 }
+  const make = () => {
+    const server = new McpServer({ name: 'tools', version: '1' })
+    const annotations = { readOnlyHint: true }
+    const content = [{ type: 'text' as const, text: 'done' }]
+    server.registerTool('plain', { annotations }, () => ({ content }))
+    server.registerTool('slow', { annotations }, async (ctx) => {
+      ctx.mcpReq.signal.addEventListener('abort', () => (state.cancelled += 1))
+      await new Promise<void>((resolve) => waiting.push(resolve))
+      return { content }
+    })
+    return server
+  }
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const id = request.headers['mcp-session-id']
+    const known = typeof id === 'string' ? sessions.get(id) : undefined
+    if (id !== undefined && !known) return void response.writeHead(404).end()
+    const transport =
+      known ??
+      new NodeStreamableHTTPServerTransport({
+        sessionIdGenerator: () => randomUUID(),
+        ...(keeps ? { eventStore: memoryOfEvents(), retryInterval: 50 } : {}),
+        onsessioninitialized: (name) => void sessions.set(name, transport),
+        onsessionclosed: (name) => void sessions.delete(name),
+      })
+    if (!known) await make().connect(transport)
+    await transport.handleRequest(request, response)
+  }
+  const http = createServer((request, response) => void handle(request, response))
+  return {
+    url: `${await listening(http)}/mcp`,
+    sessions,
+    waiting,
+    state,
+    finish: () => waiting.splice(0).forEach((resolve) => resolve()),
+    stop() {
+      http.close()
+      http.closeAllConnections()
+    },
+  }
+}
+
+const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
+  const servers = { keeping: await startToolServer({ keeps: true }), plain: await startToolServer({ keeps: false }) }
+  const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
+  for (const [id, { url }] of Object.entries(servers)) {
+    await db.mcpServer.create({ data: { id, name: id, url, ...about } })
+  }
+  const start = async () => startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
+  const brokers: readonly [TestBroker, TestBroker] = [await start(), await start()]
+  onCleanup(async () => {
+    for (const { broker, stop } of brokers) {
+      broker.abort()
+      await stop()
+    }
+    for (const server of Object.values(servers)) server.stop()
+  })
+  // Both have looked at both.
+  for (const { broker } of brokers) await broker.discovery.discoverDue()
+  await until(async () => (await db.mcpTool.count({ where: { state: 'approved' } })) === 4)
+  return { servers, brokers }
+})
+type World = { brokers: readonly TestBroker[] }
+
+/** An agent that may call tools, and nothing else. */
+async function caller(db: Db, { brokers }: World, serverId: string) {
+  const agent = await makeAgent(db)
+  await makeGrant(db, { agentId: agent.agentId, serverId, class: 'read' })
+  const at = async ({ url, broker }: TestBroker) => {
+    await broker.keeper.refresh()
+    const token = await sessionToken(db, url, agent)
+    return { raw: new RawAgent(`${url}/mcp/${serverId}`, token), url: `${url}/mcp/${serverId}`, token }
+  }
+  return { ...agent, here: await at(brokers[0]!), there: await at(brokers[1]!) }
+}
+
+type At = Awaited<ReturnType<typeof caller>>['here']
+const slow = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'slow', arguments: {} } }
+
+/** Calls, and loses the connection as soon as it knows where to go on. */
+async function lose({ url, token }: At, session: Record<string, string>): Promise<string> {
+  const losing = new AbortController()
+  const headers = { ...session, 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { ...headers, authorization: `Bearer ${token}` },
+    body: JSON.stringify(slow),
+    signal: losing.signal,
+  })
+  let text = ''
+  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk
+    const id = /^id: (.+)$/m.exec(text)?.[1]
+    if (!id) continue
+    losing.abort()
+    return id
+  }
+  throw new Error(`no event had an id: ${text}`)
+}
+
+test('an agent that may call tools only gets the answer whose connection it lost, at whichever replica it comes back', async ({
+  db,
+  world,
+}) => {
+  const { waiting, finish } = world.servers.keeping
+  const { agentId, here, there } = await caller(db, world, 'keeping')
+  for (const back of [here, there]) {
+    const session = await here.raw.begin()
+    const eventId = await lose(here, session)
+    await until(() => waiting.length === 1)
+    const headers = { ...session, 'last-event-id': eventId }
+    const answer = back.raw.ask({ method: 'GET', headers })
+    finish()
+    expect((await answer).last).toMatchObject({ id: 7, result: { content: [{ text: 'done' }] } })
+  }
+  const resumed = await db.auditEvent.count({ where: { agentId, event: 'mcp.stream_opened', tool: null } })
+  expect(resumed).toBeGreaterThan(0)
+})
+
+test('what it lost it can still cancel', async ({ db, world }) => {
+  const { waiting, state, finish } = world.servers.keeping
+  const { here, there } = await caller(db, world, 'keeping')
+  const session = await here.raw.begin()
+  await lose(here, session)
+  await until(() => waiting.length === 1)
+  const cancelled = { method: 'notifications/cancelled', params: { requestId: 7 } }
+  const before = state.cancelled
+  expect((await there.raw.send({ body: cancelled, headers: session })).status).toBe(202)
+  await until(() => state.cancelled > before)
+  finish()
+})
+
+test('at a server that keeps no events agents share its session, as before', async ({ db, world }) => {
+  const { sessions } = world.servers.plain
+  const { here } = await caller(db, world, 'plain')
+  const before = sessions.size
+  const headers = await here.raw.begin()
+  const call = { id: 2, method: 'tools/call', params: { name: 'plain', arguments: {} } }
+  expect(JSON.stringify((await here.raw.ask({ body: call, headers })).last)).toContain('done')
+  expect(sessions.size).toBe(before)
+})
