@@ -1,5 +1,6 @@
 import { exactTime } from '#components/ui/time.ts'
 import { formatMicros } from '#lib/core/money.ts'
+import { unreachedTexts } from '#lib/registry/schema/reach-text.ts'
 
 /** A field's value in words. */
 export function valueText(value: unknown, field = ''): string {
@@ -10,6 +11,7 @@ export function valueText(value: unknown, field = ''): string {
   if (typeof value === 'string') return instant.test(value) ? exactTime(new Date(value)) : value
   if (typeof value === 'boolean') return value ? 'yes' : 'no'
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.join(', ') || '–'
+  if (field === 'unreached' && Array.isArray(value)) return unreachedTexts(value).join('; ')
   if (JSON.stringify(value) === '{}') return 'none'
   return JSON.stringify(value)
 }

@@ -2,7 +2,7 @@ import { expect } from 'vitest'
 import { anonymous, type Ctx } from '#lib/auth/ctx.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
-import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { besidesTools, makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import {
   explainAgentQuery,
   getAgent,
@@ -54,7 +54,13 @@ dbTest('who can write to production: class and environment must be of the same g
   ])
   expect(await idsOf(ctx, { q: 'can:read server:prod-erp w-split' })).toEqual(['w-split'])
   expect((await getAgent(ctx, 'w-one-tool')).access).toMatchObject([{ serverId: production, tools: ['change'] }])
-  expect((await getAgent(ctx, 'w-destroyer')).access[0]?.tools).toEqual(['change', 'look', 'wipe'])
+  // As the catalog: the guardrails of the release let nothing be destroyed in production without break-glass.
+  expect((await getAgent(ctx, 'w-destroyer')).access).toMatchObject([
+    {
+      tools: ['change', 'look', ...besidesTools],
+      unreached: [{ why: expect.stringMatching(/^the guardrail \w+ forbids it$/), tools: ['wipe'] }],
+    },
+  ])
   expect((await getAgent(ctx, 'w-expired')).access).toEqual([])
   expect((await getServer(ctx, production)).holders.map(({ agent }) => agent.id)).toEqual([...expected, 'w-split'])
   expect((await listServers(ctx)).find(({ id }) => id === production)).toMatchObject({

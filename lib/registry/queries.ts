@@ -1,4 +1,5 @@
-export { accessOf, grantLimitsSql, reachedToolsSql } from './queries/access.ts'
+export { accessOf, grantLimitsSql } from './queries/access.ts'
+export { reachOfGrants } from './queries/reach.ts'
 export { agentRows } from './queries/agent-rows.ts'
 export { agentNotFound, getAgent, getAgentVersion, listAgentVersions } from './queries/agents.ts'
 export { agentFacets, catalogRows, listAgents, matchingAgentIds, searchAgents } from './queries/catalog.ts'

@@ -160,8 +160,14 @@ export type AccessGrant = {
   requestId: string | null
   createdAt: string
   expiresAt: string | null
-  /** Names of the approved tools this grant reaches now. */
+} & GrantReach
+
+/** What a grant really reaches; nothing if it is not in force. */
+export type GrantReach = {
+  /** Names of tools, and of what it opens besides tools. */
   tools: string[]
+  /** What it covers on paper and does not reach, by the reason. */
+  unreached: { why: string; tools: string[] }[]
 }
 
 /** Everything the registry knows about an agent. */
@@ -173,7 +179,7 @@ export type AgentView = AgentRow & {
   createdBy: PersonRef | null
   updatedAt: string
   guardrails: typeof inheritedGuardrails
-  /** Effective access, computed: grants in force on active servers. */
+  /** Effective access, computed: grants in force on active servers, with what each really reaches. */
   access: AccessGrant[]
   /** The team's own layer of the current version. */
   layer: AgentLayer

@@ -3,7 +3,7 @@ import { inTx } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
-import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { besidesTools, makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import { lockAgent } from '#lib/registry/commands.ts'
 import { getAgent } from '#lib/registry/queries.ts'
 import {
@@ -54,7 +54,7 @@ dbTest('a request that is approved gives a grant for as long as was asked, or sh
       via: 'request',
       requestId,
       expiresAt: '2026-11-29T10:00:00.000Z',
-      tools: ['change', 'look'],
+      tools: ['change', 'look', ...besidesTools],
     },
   ])
   expect(await events(db, agentId)).toEqual(['scope_request.created', 'grant.created', 'scope_request.approved'])

@@ -1,6 +1,6 @@
 export { getApprovalRule, listApprovalRules } from './queries/approval-policy.ts'
 export { getBreakGlass, listBreakGlass, listBreakGlassPage, whoMayReview } from './queries/break-glass.ts'
-export { firstGrants, getGrant, listGrantPage, listGrants } from './queries/grants.ts'
+export { firstGrants, getGrant, heldGrants, listGrantPage, listGrants } from './queries/grants.ts'
 export { whoIsAsked } from './queries/asked.ts'
 export { getScopeRequest, listScopeRequests } from './queries/requests.ts'
 export { grantCallsSince, usageOfAgents } from './queries/grant-calls.ts'

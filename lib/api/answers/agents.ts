@@ -97,6 +97,7 @@ const grantShape = {
   createdAt: time,
   expiresAt: time.nullable(),
   tools: z.array(text),
+  unreached: z.array(z.strictObject({ why: text, tools: z.array(text) })),
 }
 export const accessGrantShape = grantShape
 export const accessGrant = answerOf<AccessGrant>()(z.strictObject(grantShape)).meta({ id: 'AccessGrant' })

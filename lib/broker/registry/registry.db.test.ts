@@ -12,7 +12,7 @@ import {
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeAgent, makeTeam } from '#lib/dev/test/fleet.ts'
 import { instant } from '#lib/dev/test/instant.ts'
-import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { besidesTools, makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import type { Db } from '#lib/db/client.ts'
 import { personWithToken, post, registryPermissions } from '../testing/registry-client.ts'
 import { startBroker } from '../testing/start-broker.ts'
@@ -88,6 +88,11 @@ describe.each(eras)('a client of the %s era', (era) => {
       id: writer,
       access: [{ tools: expect.any(Array) as string[] }],
     })
+    const grants = async (more = {}) =>
+      (await client.callTool({ name: 'list_grants', arguments: { agentId: writer, ...more } })).structuredContent
+    expect(await grants()).toMatchObject({ total: 0 })
+    expect(await grants({ history: true })).toMatchObject({ total: 1, grants: [{ state: 'revoked' }] })
+    expect(await grants({ asOf: before })).toMatchObject({ total: 1, grants: [{ state: 'in_force', revokedAt: null }] })
     const tomorrow = await client.callTool({
       name: 'search_agents',
       arguments: { query, asOf: '2999-01-01T00:00:00Z' },
@@ -163,7 +168,7 @@ test('every tool answers as its output schema says', async ({ db, broker }) => {
   expect(await ask('explain_match', { agentId: reader, query: 'can:write' })).toMatchObject({ matches: false })
   expect(await ask('get_agent', { agentId: writer })).toMatchObject({
     id: writer,
-    access: [{ scope: `${erp}:write [production]`, tools: ['change', 'look'] }],
+    access: [{ scope: `${erp}:write [production]`, tools: ['change', 'look', ...besidesTools], unreached: [] }],
   })
   expect(await ask('list_servers')).toMatchObject({ servers: expect.arrayContaining([expect.anything()]) as unknown })
   expect(await ask('get_server', { serverId: erp })).toMatchObject({ id: erp, agents: 2, holdersTotal: 2 })

@@ -26,7 +26,7 @@ export const fleetNames = {
   tool: ['look', 'change', 'wipe', 'erp/change'],
   template: ['reconciler', 'triage', 'unknown'],
   version: ['1', '1.2.0', '2.0'],
-  model: ['opus', 'sonnet', 'claude'],
+  model: ['opus', 'sonnet', 'claude', 'claude-sonnet-5', 'claude-sonnet-5-5'],
   sponsor: ['none', 'ada', 'bob'],
   word: ['agent', 'invoice', 'a', 'äß', '7', 'ice re', 'zz'],
 }
@@ -102,7 +102,7 @@ export const fleetChanges: readonly Change[] = [
     await db.agentVersion.create({
       data: {
         agentId: id, version, templateId: ['reconciler', 'triage'][pick(2)]!, templateVersion: versions[pick(3)]!, layer: {},
-        rendered: { model: ['claude-opus-5', 'claude-sonnet-5'][pick(2)]! }, digest: crypto.randomUUID(),
+        rendered: { model: ['claude-opus-5', 'claude-sonnet-5', 'claude-sonnet-5-5'][pick(3)]! }, digest: crypto.randomUUID(),
       },
     }) // prettier-ignore
     await db.agent.update({ where: { id }, data: { currentVersion: version } })

@@ -1,6 +1,7 @@
 import type { Db } from '#lib/db/client.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import type { ToolClass, ToolState } from '#lib/registry/schema.ts'
+import { capabilities, grantName } from '#lib/registry/schema/capabilities.ts'
 import type { TemplateManifest } from '#lib/templates/schema.ts'
 
 type ServerOptions = Partial<Omit<Prisma.McpServerCreateInput, 'tools'>> & {
@@ -36,6 +37,9 @@ export async function makeServer(db: Db, options: ServerOptions = {}): Promise<s
   })
   return id
 }
+
+/** What a grant on a whole server opens besides tools. */
+export const besidesTools = capabilities.filter(({ grantedBy }) => grantedBy === 'server').map(grantName)
 
 /** A grant in force, of class read unless told otherwise. */
 export async function makeGrant(

@@ -2,7 +2,7 @@ import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { covers } from '#lib/registry/rules.ts'
 import { revokeGrant } from '#lib/scopes/commands.ts'
-import { listGrants } from '#lib/scopes/queries.ts'
+import { heldGrants } from '#lib/scopes/queries.ts'
 import { limitsOf } from '#lib/scopes/rules/limits.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { obtainScope } from '../obtain-scope.ts'
@@ -42,7 +42,7 @@ export async function applyScopes(
   },
 ): Promise<string[]> {
   const { agentId, complaints } = wanted
-  const held = await listGrants(ctx, { agentId })
+  const held = await heldGrants(ctx, agentId)
   const heldKeys = new Set(held.map((grant) => scopeKey({ ...grant, until: grant.expiresAt })))
   const wantedKeys = new Set(wanted.scopes.map(scopeKey))
   const missing = wanted.scopes.filter((scope) => !heldKeys.has(scopeKey(scope)))

@@ -15,8 +15,8 @@ export type Reached = {
   serverName: string
   name: string
 }
-/** Why a tool that a grant covers does not count. */
-export type Unreached = { serverId: string; name: string; why: string }
+/** A tool that a grant covers and that does not count, with why. */
+export type Unreached = Reached & { why: string }
 
 /** Agents that the guardrails treat alike at a server; a name that is empty stands for all that they do not name there. */
 export type AgentGroup = { tier: Tier; team: string; template: string; agent: string }
@@ -62,24 +62,33 @@ export function reachOf(
   ]
   for (const tool of candidates) {
     const why = blocked ?? whyToolIsShut(tool, { ...about, server, breakGlass: grant.breakGlass })
-    const place = { serverId: server.id, name: tool.name }
-    if (why !== null) reach.unreached.push({ ...place, why })
-    else
-      reach.reached.push({
-        ...place,
-        class: tool.class,
-        environment: server.environment,
-        dataClasses: server.dataClasses,
-        serverName: server.name.toLowerCase(),
-      })
+    if (why === null) reach.reached.push(placed(tool, server))
+    else reach.unreached.push({ ...placed(tool, server), why })
   }
   if (grant.toolName !== null && candidates.length === 0) {
-    const why = server.tools.some(({ name }) => name === grant.toolName)
-      ? 'the grant’s class does not cover it'
-      : 'the server has no such tool'
-    reach.unreached.push({ serverId: server.id, name: grant.toolName, why })
+    const tool = server.tools.find(({ name }) => name === grant.toolName)
+    const why = tool ? 'the grant’s class does not cover it' : 'the server has no such tool'
+    reach.unreached.push({ ...placed(tool ?? { name: grant.toolName, class: grant.class }, server), why })
   }
   return reach
+}
+
+function placed({ name, class: of }: { name: string; class: ToolClass }, server: FleetServer): Reached {
+  const { id, name: serverName, environment, dataClasses } = server
+  return { serverId: id, serverName: serverName.toLowerCase(), name, class: of, environment, dataClasses }
+}
+
+const stoppedWords: Record<string, string> = {
+  agent: 'the agent',
+  team: 'its team',
+  server: 'the server',
+  tool: 'the tool',
+  organization: 'the organization',
+}
+
+/** `a stop order for its team is in force: somebody leaks`. */
+export function stopText({ scope, reason }: FleetStop): string {
+  return `a stop order for ${stoppedWords[scope] ?? scope} is in force: ${reason}`
 }
 
 export function satisfies(tool: Reached, test: AccessTest): boolean {
@@ -105,7 +114,7 @@ function whyServerIsShut(server: FleetServer, stops: readonly FleetStop[]): stri
   const stop = stops.find(
     ({ scope, targetId }) => scope === 'organization' || (scope === 'server' && targetId === server.id),
   )
-  return stop ? `a stop order is in force: ${stop.reason}` : null
+  return stop ? stopText(stop) : null
 }
 
 function whyToolIsShut(
@@ -130,7 +139,8 @@ function whyIdIsShut(
   about: Parameters<typeof whyToolIsShut>[1],
 ): string | null {
   const stop = about.stops.find(({ scope, targetId }) => scope === 'tool' && targetId === target)
-  if (stop) return `a stop order is in force: ${stop.reason}`
+  if (stop) return stopText(stop)
+  if (!about.facts.guardrails.known) return 'it is not known what the central policies keep out of reach'
   const { id, environment, sensitivity, demo } = about.server
   const rule = about.facts.guardrails.whyNot({
     ...about.group,

@@ -84,7 +84,7 @@ function addValue(found: Bitmap, about: About): void {
         matches: (id) => id === text || index.facts.teams.get(id)?.name.toLowerCase() === text,
       })
     case 'model':
-      return addBits(found, index, { dimension: 'model', matches: (model) => model.toLowerCase().includes(text) })
+      return addBits(found, index, { dimension: 'model', matches: modelTest(index, text) })
     case 'sponsor':
       return addBits(found, index, {
         dimension: 'person',
@@ -197,6 +197,12 @@ function addBits(
   by: { dimension: Dimension; matches: (value: string) => boolean },
 ): void {
   for (const [value, bitmap] of index.entries(by.dimension)) if (by.matches(value)) orInto(found, bitmap)
+}
+
+/** The whole name of a model that an agent runs on means that one alone, else whatever contains the text. */
+export function modelTest(index: FleetIndex, text: string): (model: string) => boolean {
+  const isWhole = index.counts('model', null).some(([model, size]) => size > 0 && model.toLowerCase() === text)
+  return (model) => (isWhole ? model.toLowerCase() === text : model.toLowerCase().includes(text))
 }
 
 /** `none`: the accountable person cannot sign in any more. */

@@ -2,16 +2,16 @@ import type { AgentQuery, QueryNode, QueryValue, Range, Term } from '../query/as
 import { isAccessKey } from '../query/keys.ts'
 import { printNode } from '../query/print.ts'
 import { dayNumber, inRange, isoDayOf } from '../query/values.ts'
-import { capabilityOf } from '../schema/capabilities.ts'
 import type { ExplainedPart } from '../schema/catalog.ts'
-import { type AccessTest, kindOf, satisfies } from './access.ts'
 import { driftOf } from './drift.ts'
-import { accessTestOf, isSponsor, isVersion, matchesDrift, textOfValue } from './evaluate.ts'
+import { accessTestOf, isSponsor, isVersion, matchesDrift, modelTest, textOfValue } from './evaluate.ts'
+import { type EndedGrant, explainAccess } from './explain-access.ts'
 import type { FleetAgent } from './facts.ts'
 import { type FleetIndex, textOf } from './fleet-index.ts'
 import { escalationOf, lastActiveDay } from './sort-keys.ts'
 
-type About = { index: FleetIndex; agent: FleetAgent; now: number }
+/** `ended`: its grants that are over. */
+type About = { index: FleetIndex; agent: FleetAgent; ended: readonly EndedGrant[]; now: number }
 
 /** Why an agent does or does not match, part by part. It looks at the one agent alone, not at the bitmaps that find many. */
 export function explainQuery(about: About, query: AgentQuery): { matches: boolean; parts: ExplainedPart[] } {
@@ -25,7 +25,7 @@ function explainItems(about: About, items: readonly QueryNode[]): ExplainedPart[
     .filter((item) => !others.includes(item))
     .map(printNode)
     .join(' ')
-  return [...(test ? [explainAccess(about, test, text)] : []), ...others.map((item) => explainNode(about, item))]
+  return [...(test ? [explainAccess(about, { test, text })] : []), ...others.map((item) => explainNode(about, item))]
 }
 
 function explainNode(about: About, node: QueryNode): ExplainedPart {
@@ -58,41 +58,10 @@ function explainNode(about: About, node: QueryNode): ExplainedPart {
       return { text, matches, because: matches ? 'one alternative matches' : 'no alternative matches', parts }
     }
     case 'term':
-      if (isAccessKey(node.key)) return explainAccess(about, { [node.key]: node.values.map(textOfValue) }, text)
+      if (isAccessKey(node.key))
+        return explainAccess(about, { test: { [node.key]: node.values.map(textOfValue) }, text })
       return { text, ...explainTerm(about, node) }
   }
-}
-
-/** Names shown of what a grant reaches. */
-const toolsShown = 4
-
-function explainAccess({ index, agent }: About, test: AccessTest, text: string): ExplainedPart {
-  if (index.isStopped(agent))
-    return { text, matches: false, because: 'a stop order for the agent, its team or the organization is in force' }
-  const inForce = agent.grants.filter(({ expiresAt }) => expiresAt === null || expiresAt > index.clock)
-  const reaches = inForce.map((grant) => index.reachFor(kindOf(grant), agent))
-  const passing = [
-    ...new Set(reaches.flatMap(({ reached }) => reached.filter((tool) => satisfies(tool, test)).map(placeOf))),
-  ]
-  if (passing.length > 0) {
-    const more = passing.length > toolsShown ? ` and ${passing.length - toolsShown} more` : ''
-    return { text, matches: true, because: `it reaches ${passing.slice(0, toolsShown).join(', ')}${more}` }
-  }
-  const shut = [
-    ...new Set(reaches.flatMap(({ unreached }) => unreached.map((tool) => `${placeOf(tool)}: ${tool.why}`))),
-  ]
-  const expired = agent.grants.length - inForce.length
-  const reasons = [
-    inForce.length === 0 ? 'it holds no grant in force' : 'no tool that its grants reach passes',
-    ...(expired > 0 ? [`${expired} of its grants expired`] : []),
-    ...shut.slice(0, toolsShown),
-  ]
-  return { text, matches: false, because: reasons.join('; ') }
-}
-
-function placeOf({ serverId, name }: { serverId: string; name: string }): string {
-  const besides = capabilityOf(name)
-  return besides ? `${serverId}: ${besides.title.toLowerCase()}` : `${serverId}/${name}`
 }
 
 function explainTerm(about: About, { key, values }: Term): { matches: boolean; because: string } {
@@ -111,7 +80,7 @@ function explainTerm(about: About, { key, values }: Term): { matches: boolean; b
     }
     case 'model':
       return {
-        matches: any((value) => agent.model.toLowerCase().includes(textOfValue(value))),
+        matches: any((value) => modelTest(index, textOfValue(value))(agent.model)),
         because: `it runs on ${agent.model}`,
       }
     case 'sponsor': {

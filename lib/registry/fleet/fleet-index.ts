@@ -213,24 +213,25 @@ export class FleetIndex {
     return known
   }
 
-  /** What a kind of grant that somebody holds reaches for an agent. */
-  reachFor(kind: string, agent: FleetAgent): Reach {
-    const names = this.#facts.guardrails.namesFor(this.#sample.get(kind)!.serverId)
-    return this.#reachOf(kind, groupOf(agent, names))
+  /** What a grant reaches for an agent, if it is in force and nobody has stopped the agent. */
+  reachFor(grant: Omit<FleetGrant, 'expiresAt'>, agent: FleetAgent): Reach {
+    const names = this.#facts.guardrails.namesFor(grant.serverId)
+    return this.#reachOf(kindOf(grant), { grant, group: groupOf(agent, names) })
   }
 
-  #reachOf(kind: string, group: Group): Reach {
+  #reachOf(kind: string, { grant, group }: { grant: Omit<FleetGrant, 'expiresAt'>; group: Group }): Reach {
     const identity = `${group.key} ${kind}`
     let reach = this.#reach.get(identity)
     if (!reach) {
-      reach = reachOf(this.#sample.get(kind)!, { group, facts: this.#facts, stops: this.#stops })
+      reach = reachOf(grant, { group, facts: this.#facts, stops: this.#stops })
       this.#reach.set(identity, reach)
     }
     return reach
   }
 
-  isStopped(agent: FleetAgent): boolean {
-    return this.#stops.some(
+  /** The open stop order because of which an agent reaches nothing at all. */
+  stopOf(agent: FleetAgent): FleetStop | undefined {
+    return this.#stops.find(
       ({ scope, targetId }) =>
         scope === 'organization' ||
         (scope === 'agent' && targetId === agent.id) ||
@@ -264,9 +265,10 @@ export class FleetIndex {
     if (!resolved) {
       resolved = { everybody: [], byGroup: new Map() }
       for (const kind of this.entries('kind').keys()) {
-        const groups = groupsFor(this, this.#facts.guardrails.namesFor(this.#sample.get(kind)!.serverId))
+        const grant = this.#sample.get(kind)!
+        const groups = groupsFor(this, this.#facts.guardrails.namesFor(grant.serverId))
         const passing = groups.filter((group) =>
-          this.#reachOf(kind, group).reached.some((tool) => satisfies(tool, test)),
+          this.#reachOf(kind, { grant, group }).reached.some((tool) => satisfies(tool, test)),
         )
         if (passing.length === groups.length) resolved.everybody.push(kind)
         else for (const group of passing) addTo(resolved.byGroup, group, kind)

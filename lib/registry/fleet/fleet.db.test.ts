@@ -91,6 +91,9 @@ dbTest(
           .toSorted(),
       })
       expect({ q, kept: await everythingOf(ctx, q) }).toEqual({ q, kept: await everythingOf(await rebuilt(db), q) })
+      // One name may be the beginning of another.
+      for (const { value, count } of (await agentFacets(ctx)).model)
+        expect({ value, count }).toEqual({ value, count: (await listAgents(ctx, { q: `model:${value}` })).total })
     })
     await fc.assert(property, { numRuns: 80 })
     // A row of the list says what the agent's own page says.
@@ -101,6 +104,39 @@ dbTest(
   },
   120_000,
 )
+
+dbTest('the whole name of a model finds that one alone, a part of it every model that contains it', async ({ db }) => {
+  await makeFleet(db)
+  const ids = ['model-short', 'model-long', 'model-longer']
+  for (const [at, model] of ['claude-small-9', 'claude-small-9-5', 'claude-small-9-5-x'].entries()) {
+    const agentId = ids[at]!
+    await makeAgent(db, { id: agentId, ownerTeamId: fleetTeams[0]!, templateId: 'reconciler' })
+    const of = { templateId: 'reconciler', templateVersion: '1.0.0', layer: {}, digest: crypto.randomUUID() }
+    await db.agentVersion.create({ data: { agentId, version: 2, ...of, rendered: { model } } })
+    await db.agent.update({ where: { id: agentId }, data: { currentVersion: 2 } })
+  }
+  const ctx = ctxFor(db)
+  const [short, long, longer] = ids
+  for (const [q, found] of [
+    ['model:claude-small-9', [short]],
+    ['model:Claude-Small-9-5', [long]],
+    ['model:claude-small', [long, longer, short]],
+    ['model:small-9-5', [long, longer]],
+    ['model:claude-small-9,claude-small-9-5-x', [longer, short]],
+  ] as const) {
+    expect({ q, found: await matchingAgentIds(ctx, { q }) }).toEqual({ q, found })
+    for (const agentId of ids) {
+      const { matches } = await explainAgentQuery(ctx, { agentId, q })
+      expect({ q, agentId, matches }).toEqual({ q, agentId, matches: found.some((id) => id === agentId) })
+    }
+  }
+  const facet = (await agentFacets(ctx, { q: 'model:claude-small' })).model
+  expect(facet.filter(({ value }) => value.startsWith('claude-small'))).toMatchObject([
+    { value: 'claude-small-9', count: 1 },
+    { value: 'claude-small-9-5', count: 1 },
+    { value: 'claude-small-9-5-x', count: 1 },
+  ])
+})
 
 dbTest('sorting by scopes goes by the scopes that are shown, whatever else was granted', async ({ db }) => {
   const [shown, hidden, soon] = ['sorted-shown', 'sorted-hidden', 'sorted-soon']

@@ -13,7 +13,8 @@ export function answering(index: FleetIndex, { query, at }: { query: AgentQuery;
   throw new DomainError('invalid', message, { rule: 'history:policies' })
 }
 
-function asksAboutReach(node: QueryNode): boolean {
+/** Whether `can:`, `env:`, `data:`, `server:` or `tool:` is anywhere in it. */
+export function asksAboutReach(node: QueryNode): boolean {
   if (node.kind === 'and' || node.kind === 'or') return node.items.some(asksAboutReach)
   if (node.kind === 'not') return asksAboutReach(node.item)
   return node.kind === 'term' && isAccessKey(node.key)

@@ -10,6 +10,7 @@ import { migrationsFolder, readMigrations } from '#lib/db/migrations.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { fillDatabase } from '#lib/dev/test/fill-database.ts'
 import { ctxFor } from '#lib/dev/test/fleet.ts'
+import { besidesTools } from '#lib/dev/test/registry.ts'
 import { cloneTemplate } from '#lib/dev/test/template-database.ts'
 import { getAgentAsOf, listAgentMoments, listAgents } from '../queries.ts'
 
@@ -59,7 +60,16 @@ dbTest('the records of an installation that was there before begin with what it 
       accountable: { name: 'Ada', active: true },
       model: 'claude-sonnet-5-5',
       template: { id: 't', version: '1.0.0', latest: '1.0.0' },
-      access: [{ serverId: 'erp', tools: ['change'] }],
+      access: [
+        {
+          serverId: 'erp',
+          tools: [],
+          // No policies were kept then.
+          unreached: [
+            { why: 'it is not known what the central policies keep out of reach', tools: ['change', ...besidesTools] },
+          ],
+        },
+      ],
     })
     expect((await listAgents(ctxFor(db), { q: 'status:active', asOf })).items.map(({ name }) => name)).toEqual([
       'Veteran',

@@ -49,6 +49,7 @@ const grantFields: [string, (grant: AccessGrant) => unknown][] = [
   ['rate', (grant) => grant.rate],
   ['expires', (grant) => grant.expiresAt],
   ['tools', (grant) => grant.tools],
+  ['unreached', (grant) => grant.unreached],
 ]
 
 /** Pure: what differs between two states of an entry; a state that is missing has no value of any field. */

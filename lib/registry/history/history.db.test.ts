@@ -6,7 +6,7 @@ import { createDb, type Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { instant } from '#lib/dev/test/instant.ts'
-import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { besidesTools, makeGrant, makeServer } from '#lib/dev/test/registry.ts'
 import {
   agentFacets,
   diffAgent,
@@ -241,7 +241,14 @@ dbTest('two states of an agent differ by field and by what it could reach', asyn
   expect(change(added)).toMatchObject({ change: 'added', toolName: 'look' })
   expect(change(stays)).toMatchObject({
     change: 'changed',
-    fields: [{ field: 'tools', before: ['change', 'look', 'wipe'], after: ['change', 'look'] }],
+    fields: [
+      {
+        field: 'tools',
+        before: ['change', 'look', 'wipe', ...besidesTools],
+        after: ['change', 'look', ...besidesTools],
+      },
+      { field: 'unreached', before: [], after: [{ why: 'the tool is quarantined', tools: ['wipe'] }] },
+    ],
   })
   expect(await diffAgent(ctxFor(db), { agentId: id, from: beforeAll, to: from })).toMatchObject({
     presence: 'appeared',

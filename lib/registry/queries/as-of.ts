@@ -1,6 +1,6 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { loadAgentsById, loadFacts } from '../fleet/load.ts'
+import { loadAgentsById, loadFacts, loadPastStops } from '../fleet/load.ts'
 import { rowOf } from '../fleet/row.ts'
 import { asTheyWere, instantOf, momentOf, momentView } from '../history/past.ts'
 import { measuredSince } from '../measured.ts'
@@ -9,6 +9,7 @@ import type { MomentView } from '../schema/history.ts'
 import { accessOf } from './access.ts'
 import { agentNotFound, listAgentVersions } from './agents.ts'
 import { personNames } from './people.ts'
+import { fleetWith } from './reach.ts'
 
 /** What the records say about an instant that somebody wrote in `field`. Needs `agents:read`; throws `invalid`. */
 export async function getMoment(ctx: Ctx, asked: { field: string; value: string }): Promise<MomentView> {
@@ -34,8 +35,9 @@ export async function agentAt(ctx: Ctx, { agentId, at }: { agentId: string; at: 
   const about = { since: measuredSince(at), now: at, past: true }
   const [agent] = await loadAgentsById(db, [agentId], about)
   if (!agent) return null
-  const [facts, entry, versions] = await Promise.all([
+  const [facts, stops, entry, versions] = await Promise.all([
     loadFacts(db, at),
+    loadPastStops(db, at),
     entryAt(ctx, { agentId, at }),
     listAgentVersions(ctx, agentId),
   ])
@@ -53,7 +55,7 @@ export async function agentAt(ctx: Ctx, { agentId, at }: { agentId: string; at: 
     createdBy: entry.createdById ? (people.get(entry.createdById) ?? null) : null,
     updatedAt: entry.updatedAt.toISOString(),
     guardrails: inheritedGuardrails,
-    access: await accessOf(ctx, agentId, at),
+    access: await accessOf(ctx, agentId, { past: at, index: fleetWith({ agents: [agent], facts, stops, at }) }),
     layer: (layer?.layer ?? { prompt: '', parameters: {} }) as AgentLayer,
     // A version is made current by the transaction that makes it.
     versions: versions

@@ -27,7 +27,7 @@ export const queryKeys = {
   cost: { kind: 'number', says: 'cost in 30 days, in dollars' },
   escalation: { kind: 'number', says: 'share of runs with an escalation, 0 to 1' },
   idle: { kind: 'days', says: 'days since its last run, or since it was registered' },
-  model: { kind: 'name', says: 'runs on a model whose name contains this' },
+  model: { kind: 'name', says: 'runs on this model, or on one whose name contains this' },
   orphaned: { kind: 'choice', values: ['yes', 'no'], says: 'nobody who can sign in answers for it' },
   sponsor: { kind: 'name', says: 'this person is accountable for it; none: nobody who can sign in' },
 } as const satisfies Record<string, KeySpec>

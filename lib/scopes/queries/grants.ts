@@ -2,20 +2,26 @@ import { z } from 'zod'
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { asTheyWere, grantLimitsSql, instantOf, reachedToolsSql } from '#lib/registry/queries.ts'
-import type { AccessGrant, AgentStatus } from '#lib/registry/schema.ts'
+import { asTheyWere, grantLimitsSql, instantOf, reachOfGrants } from '#lib/registry/queries.ts'
+import type { AccessGrant, AgentStatus, GrantReach } from '#lib/registry/schema.ts'
 import { type GrantListInput, grantListQuery, type GrantView } from '../schema.ts'
 
 /**
- * Grants of an agent or on a server: those that are neither expired nor revoked, or with `history` all of them; with `asOf` as they were
- * then. Needs `agents:read`; throws `invalid` for the instant. Effective access (`accessOf`) also leaves out disabled servers and
- * quarantined tools.
+ * Grants of an agent or on a server, each with what it really reaches: those that are neither expired nor revoked, or with `history` all of them; with `asOf` as they were
+ * then. Needs `agents:read`; throws `invalid` for the instant. Effective access (`accessOf`) leaves out those on disabled servers and those of a quarantined tool.
  */
 export async function listGrants(ctx: Ctx, input: GrantListInput): Promise<GrantView[]> {
   authorize(ctx, 'agents:read')
   const query = grantListQuery.parse(input)
   const past = query.asOf === undefined ? null : await instantOf(ctx, { field: 'asOf', value: query.asOf })
-  return await readGrants(ctx, { query, past })
+  return await withReach(ctx, { rows: await readGrants(ctx, { query, past }), past })
+}
+
+/** Grants of an agent that are neither expired nor revoked, on paper: what each reaches is not looked at. Needs `agents:read`. */
+export async function heldGrants(ctx: Ctx, agentId: string): Promise<GrantRow[]> {
+  authorize(ctx, 'agents:read')
+  const rows = await readGrants(ctx, { query: { agentId, history: false }, past: null })
+  return rows.map((row) => rowOf(row, ctx.now))
 }
 
 /**
@@ -34,7 +40,7 @@ export async function listGrantPage(
     throw new DomainError('invalid', 'This page link is damaged. Start from the first page.', { field: 'cursor' })
   }
   const found = await readGrants(ctx, { query: { ...query, after: cursor }, past, limit: limit + 1 })
-  const items = found.slice(0, limit)
+  const items = await withReach(ctx, { rows: found.slice(0, limit), past })
   return { items, nextCursor: found.length > limit ? (items.at(-1)?.id ?? null) : null }
 }
 
@@ -47,7 +53,8 @@ async function exists(ctx: Ctx, id: string): Promise<boolean> {
 export async function getGrant(ctx: Ctx, input: { grantId: string; asOf?: string | undefined }): Promise<GrantView> {
   authorize(ctx, 'agents:read')
   const past = input.asOf === undefined ? null : await instantOf(ctx, { field: 'asOf', value: input.asOf })
-  const [grant] = await readGrants(ctx, { query: { grantId: input.grantId, history: true }, past })
+  const rows = await readGrants(ctx, { query: { grantId: input.grantId, history: true }, past })
+  const [grant] = await withReach(ctx, { rows, past })
   if (grant) return grant
   throw new DomainError(
     'not_found',
@@ -56,13 +63,13 @@ export async function getGrant(ctx: Ctx, input: { grantId: string; asOf?: string
 }
 
 /**
- * How many grants there are and the first of them, in the same order; nothing else is read. Needs `agents:read`; throws `invalid` for the
+ * How many grants there are and the first of them on paper, in the same order; nothing else is read. Needs `agents:read`; throws `invalid` for the
  * instant.
  */
 export async function firstGrants(
   ctx: Ctx,
   input: GrantListInput & { limit: number },
-): Promise<{ items: GrantView[]; total: number }> {
+): Promise<{ items: GrantRow[]; total: number }> {
   authorize(ctx, 'agents:read')
   const { limit, ...rest } = input
   const query = grantListQuery.parse(rest)
@@ -70,7 +77,8 @@ export async function firstGrants(
   const [counted] = await reader(ctx).$queryRaw<{ total: number }[]>(
     Prisma.sql`${grantsAsTheyWere(past, query)}select count(*)::int as "total" from "Grant" g where ${whereOf(query, past ?? ctx.now)}`,
   )
-  return { items: await readGrants(ctx, { query, past, limit }), total: counted?.total ?? 0 }
+  const rows = await readGrants(ctx, { query, past, limit })
+  return { items: rows.map((row) => rowOf(row, past ?? ctx.now)), total: counted?.total ?? 0 }
 }
 
 type Which = {
@@ -88,28 +96,36 @@ const place = Prisma.sql`g."agentId", g."serverId", g."class", coalesce(g."toolN
 async function readGrants(
   ctx: Ctx,
   { query, past, limit = 5000 }: { query: Which; past: Date | null; limit?: number },
-): Promise<GrantView[]> {
-  const now = past ?? ctx.now
-  const rows = await reader(ctx).$queryRaw<RawGrant[]>(
+): Promise<RawGrant[]> {
+  return await reader(ctx).$queryRaw<RawGrant[]>(
     Prisma.sql`${grantsAsTheyWere(past, query)}select g."id", g."serverId", s."name" as "serverName", s."environment"::text, s."sensitivity"::text, g."class"::text, g."toolName",
-        ${grantLimitsSql}, g."reason", g."via", g."requestId", g."createdAt", g."expiresAt", g."revokedAt", ${reachedToolsSql} as tools,
+        ${grantLimitsSql}, g."reason", g."via", g."requestId", g."createdAt", g."expiresAt", g."revokedAt",
         a."id" as "agentId", a."name" as "agentName", a."status"::text, t."id" as "ownerId", t."name" as "ownerName"
       from "Grant" g join "McpServer" s on s."id" = g."serverId" join "Agent" a on a."id" = g."agentId" join "Team" t on t."id" = a."ownerTeamId"
-      where ${whereOf(query, now)} order by ${place} limit ${limit}`,
+      where ${whereOf(query, past ?? ctx.now)} order by ${place} limit ${limit}`,
   )
-  return rows.map((row) => {
-    const { agentId, agentName, status, ownerId, ownerName, createdAt, expiresAt, revokedAt, ...grant } = row
-    const expired = expiresAt !== null && expiresAt <= now
-    return {
-      ...grant,
-      createdAt: createdAt.toISOString(),
-      expiresAt: expiresAt?.toISOString() ?? null,
-      revokedAt: revokedAt?.toISOString() ?? null,
-      state: revokedAt ? 'revoked' : expired ? 'expired' : 'in_force',
-      agent: { id: agentId, name: agentName, status },
-      owner: { id: ownerId, name: ownerName },
-    }
-  })
+}
+
+async function withReach(
+  ctx: Ctx,
+  { rows, past }: { rows: readonly RawGrant[]; past: Date | null },
+): Promise<GrantView[]> {
+  const reaches = await reachOfGrants(ctx, { grants: rows, past })
+  return rows.map((row, at) => ({ ...rowOf(row, past ?? ctx.now), ...reaches[at]! }))
+}
+
+function rowOf(row: RawGrant, now: Date): GrantRow {
+  const { agentId, agentName, status, ownerId, ownerName, createdAt, expiresAt, revokedAt, ...grant } = row
+  const expired = expiresAt !== null && expiresAt <= now
+  return {
+    ...grant,
+    createdAt: createdAt.toISOString(),
+    expiresAt: expiresAt?.toISOString() ?? null,
+    revokedAt: revokedAt?.toISOString() ?? null,
+    state: revokedAt ? 'revoked' : expired ? 'expired' : 'in_force',
+    agent: { id: agentId, name: agentName, status },
+    owner: { id: ownerId, name: ownerName },
+  }
 }
 
 function whereOf(query: Which, now: Date): Prisma.Sql {
@@ -132,16 +148,17 @@ function grantsAsTheyWere(past: Date | null, { grantId, agentId }: Which): Prism
     which ? { table: 'Grant', where: which } : 'Grant',
     { table: 'Agent', where: Prisma.sql`e."key" in (select "agentId" from "Grant")` },
     'McpServer',
-    'McpTool',
     'Team',
   ])
 }
 
-type RawGrant = Omit<AccessGrant, 'createdAt' | 'expiresAt'> & {
+/** A grant on paper, with whom it belongs to. */
+type GrantRow = Omit<GrantView, keyof GrantReach>
+
+type RawGrant = Omit<AccessGrant, 'createdAt' | 'expiresAt' | keyof GrantReach> & {
   createdAt: Date
   expiresAt: Date | null
   revokedAt: Date | null
-  tools: string[]
   agentId: string
   agentName: string
   status: AgentStatus

@@ -1,7 +1,7 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { covers } from '#lib/registry/rules.ts'
 import type { AccessGrant } from '#lib/registry/schema.ts'
-import { capabilityOf, grantName } from '#lib/registry/schema/capabilities.ts'
+import { capabilityOf, grantName, isBesidesTools } from '#lib/registry/schema/capabilities.ts'
 import { limitsOf } from '../rules/limits.ts'
 import { blastRadiusText, reachOf, termDifferences } from '../rules/reach.ts'
 import { signalsOf } from '../rules/signals.ts'
@@ -109,7 +109,11 @@ async function coveredTools(ctx: Ctx, row: ScopeRequestRow) {
 
 function elsewhereOf(holds: readonly AccessGrant[], serverId: string): RequestContext['elsewhere'] {
   const others = holds.filter((grant) => grant.serverId !== serverId)
-  const tools = new Set(others.flatMap((grant) => grant.tools.map((tool) => `${grant.serverId}/${tool}`)))
+  const tools = new Set(
+    others.flatMap((grant) =>
+      grant.tools.filter((tool) => !isBesidesTools(tool)).map((tool) => `${grant.serverId}/${tool}`),
+    ),
+  )
   return { servers: new Set(others.map((grant) => grant.serverId)).size, tools: tools.size }
 }
 

@@ -20,7 +20,7 @@ function holding(grant: Partial<AccessGrant>): AccessGrant {
   const about = { serverId: 'erp', serverName: 'ERP', environment: 'production', sensitivity: 'restricted' } as const
   const rest = { reason: '', via: 'request', requestId: null, createdAt: '2026-11-01T00:00:00.000Z', id: 'g' }
   const scope = { class: 'read', toolName: null, conditions: [], rate: null, expiresAt: null, tools: ['look'] } as const
-  return { ...about, ...rest, ...scope, conditions: [], tools: ['look'], ...grant }
+  return { ...about, ...rest, ...scope, conditions: [], tools: ['look'], unreached: [], ...grant }
 }
 const changes = (grants: AccessGrant[], wanted = wide) =>
   reachOf(tools, { holds: grants, terms: wanted, expiresAt }).map(({ name, change }) => `${name} ${change}`)

@@ -1,6 +1,7 @@
 import type { AccessGrant, ToolClass } from '#lib/registry/schema.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
-import { capabilityOf } from '#lib/registry/schema/capabilities.ts'
+import { covers } from '#lib/registry/rules.ts'
+import { capabilityOf, isBesidesTools } from '#lib/registry/schema/capabilities.ts'
 import { plural } from '#lib/core/count.ts'
 import { grantCovers } from '../rules.ts'
 import type { ScopeTerms } from '../schema.ts'
@@ -16,7 +17,8 @@ export function reachOf(
   const after = freedom(terms, expiresAt?.toISOString() ?? null)
   return tools.map(({ name, class: toolClass, description }) => {
     const tool = { name, class: toolClass, description }
-    const covering = holds.filter((grant) => grant.tools.includes(tool.name) || coversBesides(grant, tool.name))
+    // On paper: a stop ends, and a policy that forbids the call forbids it with the scope as well.
+    const covering = holds.filter((grant) => isOf(grant, tool) || coversBesides(grant, tool.name))
     const before = covering.map((grant) => freedom(grant, grant.expiresAt))
     return { ...tool, change: changeOf(tool, { covering, terms, expiresAt }), before, after }
   })
@@ -35,6 +37,11 @@ function changeOf(
   }))
   if (held.some((grant) => grantCovers(grant, wanted))) return 'none'
   return held.some((grant) => grantCovers({ ...grant, expiresAt: null }, wanted)) ? 'longer' : 'freer'
+}
+
+function isOf(grant: AccessGrant, tool: Tool): boolean {
+  if (grant.toolName !== null) return grant.toolName === tool.name && covers(grant.class, tool.class)
+  return !isBesidesTools(tool.name) && covers(grant.class, tool.class)
 }
 
 /** A grant of the whole server without conditions opens what the server offers besides tools. */

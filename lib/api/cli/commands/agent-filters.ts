@@ -33,7 +33,7 @@ export function agentFilters(command: Command): Command {
     .option('--tool <names>', 'reaches this tool')
     .option('--drift <kinds>', 'behind its template: any, none, major, minor, patch')
     .option('--overdue <yes|no>', 'its next review is past')
-    .option('--model <names>', 'runs on a model whose name contains this')
+    .option('--model <names>', 'runs on this model, or on one whose name contains this')
     .option('--sponsor <people>', 'this person is accountable; none: nobody who can sign in')
     .option('--orphaned <yes|no>', 'nobody who can sign in answers for it')
 }

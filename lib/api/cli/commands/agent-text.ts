@@ -1,4 +1,5 @@
 import type { AccessGrant, AgentView } from '#lib/registry/schema.ts'
+import { reachedText, unreachedTexts } from '#lib/registry/schema/reach-text.ts'
 import type { Cli } from '../cli.ts'
 import { type Column, facts } from '../table.ts'
 import { count, day, minute, money, oneLine, percent, plain } from '../text.ts'
@@ -35,14 +36,18 @@ export function describeAgent(agent: AgentView, cli: Cli): string {
     ['Demo', agent.demo ? 'yes: its history is made up' : null],
   ])
   const access = agent.access.length === 0 ? 'It can reach nothing.' : cli.table(accessColumns, agent.access)
-  return `${style('bold', plain(agent.name))} ${style('dim', agent.id)}\n${about}\n\n${access}`
+  const shut = agent.access.flatMap((grant) =>
+    unreachedTexts(grant.unreached).map((text) => oneLine(`${scopeText(grant)}: ${text}`)),
+  )
+  const why = shut.length === 0 ? '' : `\n\nNot reached:\n${shut.map((text) => `  ${text}`).join('\n')}`
+  return `${style('bold', plain(agent.name))} ${style('dim', agent.id)}\n${about}\n\n${access}${why}`
 }
 
 const accessColumns: Column<AccessGrant>[] = [
   { title: 'SCOPE', value: (grant) => scopeText(grant) },
   { title: 'ENVIRONMENT', value: (grant) => grant.environment },
   { title: 'UNTIL', value: (grant) => (grant.expiresAt === null ? 'no end' : minute(grant.expiresAt)) },
-  { title: 'TOOLS', value: (grant) => grant.tools.join(' '), widthMin: 12 },
+  { title: 'TOOLS', value: (grant) => reachedText(grant.tools) || 'none', widthMin: 12 },
   { title: 'GRANT', value: (grant) => grant.id, dispensable: 1 },
 ]
 

@@ -1,6 +1,8 @@
+import { reachedText, unreachedTexts } from '#lib/registry/schema/reach-text.ts'
 import type { GrantView, ScopeRequestRow } from '#lib/scopes/schema.ts'
+import type { Cli } from '../cli.ts'
 import type { Column } from '../table.ts'
-import { minute } from '../text.ts'
+import { minute, oneLine } from '../text.ts'
 import { scopeText } from './agent-table.ts'
 
 export const requestColumns: Column<ScopeRequestRow>[] = [
@@ -14,7 +16,7 @@ export const requestColumns: Column<ScopeRequestRow>[] = [
   { title: 'ASKED (UTC)', value: (row) => minute(row.createdAt), dispensable: 1 },
 ]
 
-export const grantColumns: Column<GrantView>[] = [
+const grantColumns: Column<GrantView>[] = [
   { title: 'ID', value: (grant) => grant.id },
   { title: 'AGENT', value: (grant) => grant.agent.id },
   { title: 'SCOPE', value: scopeText, widthMin: 12 },
@@ -26,4 +28,13 @@ export const grantColumns: Column<GrantView>[] = [
     dispensable: 1,
   },
   { title: 'VIA', value: (grant) => grant.via, dispensable: 3 },
+  { title: 'REACHES', value: (grant) => reachedText(grant.tools) || 'nothing', widthMin: 12, dispensable: 4 },
 ]
+
+/** Grants with why some of what they cover is not reached. */
+export function grantsText(grants: readonly GrantView[], cli: Cli): string {
+  const shut = grants.flatMap(({ id, unreached }) =>
+    unreachedTexts(unreached).map((text) => `  ${oneLine(`${id} ${text}`)}`),
+  )
+  return [cli.table(grantColumns, grants), ...(shut.length > 0 ? ['', 'Not reached:', ...shut] : [])].join('\n')
+}

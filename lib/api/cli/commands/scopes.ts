@@ -11,7 +11,7 @@ import { choice } from './choices.ts'
 import { describeRequest } from './scope-request-text.ts'
 import { addUsageVerbs } from './usage.ts'
 import { asOfOption } from './history.ts'
-import { grantColumns, requestColumns } from './scope-columns.ts'
+import { grantsText, requestColumns } from './scope-columns.ts'
 import { addWaitingVerb } from './scopes-waiting.ts'
 
 export function addScopesCommands(program: Command, setup: Setup): void {
@@ -53,7 +53,7 @@ export function addScopesCommands(program: Command, setup: Setup): void {
     options: (command) => command.option(...asOfOption),
     run: async (cli, { args: [id = ''], options: { asOf } }) => {
       const found = await (await cli.client()).call(routes.scopes.showGrant, { params: { id }, query: { asOf } })
-      cli.show(found, () => cli.table(grantColumns, [found]))
+      cli.show(found, () => grantsText([found], cli))
     },
   })
   addVerb<{ agent?: string; server?: string; history?: boolean; asOf?: string }>(scopes, setup, {
@@ -68,7 +68,7 @@ export function addScopesCommands(program: Command, setup: Setup): void {
     run: async (cli, { options: { agent, server, history, asOf } }) => {
       const query = { agentId: agent, serverId: server, asOf, ...(history ? { history: 'true' } : {}) }
       const list = await (await cli.client()).all(routes.scopes.listGrants, { query })
-      cli.show(list, () => (list.items.length === 0 ? 'There is no such grant.' : cli.table(grantColumns, list.items)))
+      cli.show(list, () => (list.items.length === 0 ? 'There is no such grant.' : grantsText(list.items, cli)))
     },
   })
   addVerb<RequestOptions>(scopes, setup, {

@@ -7,6 +7,7 @@ import {
   listAgents,
   searchAgents,
 } from '#lib/registry/queries.ts'
+import { reachedText, unreachedTexts } from '#lib/registry/schema/reach-text.ts'
 import { agentSorts, type AgentFacets, type ExplainedPart, facetKeys } from '#lib/registry/schema.ts'
 import { registryTool } from '../tool.ts'
 import {
@@ -145,7 +146,14 @@ function flat({ text, matches, because, parts = [] }: ExplainedPart, depth: numb
 const access = z.object({
   grantId: z.string(),
   scope: z.string(),
-  tools: z.array(z.string()).describe('Approved tools this grant reaches now.'),
+  tools: z
+    .array(z.string())
+    .describe('Tools this grant really reaches, and with method: before it what it opens besides tools.'),
+  unreached: z
+    .array(z.object({ why: z.string(), tools: z.array(z.string()) }))
+    .describe(
+      'What it covers on paper and does not reach, by the reason: a stop order, a central policy, a quarantine.',
+    ),
   conditions: z.int().describe('How many conditions on arguments narrow it.'),
   expiresAt: z.string().nullable(),
   reason: z.string(),
@@ -156,7 +164,7 @@ export const show = registryTool({
   name: 'get_agent',
   title: 'Get an agent',
   description:
-    'Everything the registry knows about one agent: owner, purpose, status and why, tier, template, schedule, budget, measured use, and its effective access now (grants in force with the tools each reaches). For its full definition read the resource wheelhouse://agents/{id}. With asOf all of it is as it was at that instant.',
+    'Everything the registry knows about one agent: owner, purpose, status and why, tier, template, schedule, budget, measured use, and its effective access now (grants in force with what each really reaches, and why it does not reach the rest). For its full definition read the resource wheelhouse://agents/{id}. With asOf all of it is as it was at that instant.',
   permission: 'agents:read',
   input: z.strictObject({ agentId, asOf }),
   output: agentSummary.extend({
@@ -178,6 +186,7 @@ export const show = registryTool({
       grantId: grant.id,
       scope: scopeText(grant),
       tools: grant.tools,
+      unreached: grant.unreached,
       conditions: grant.conditions.length,
       expiresAt: grant.expiresAt,
       reason: grant.reason,
@@ -203,10 +212,10 @@ export const show = registryTool({
         `owner ${agent.owner.id}, accountable ${summary.accountable}${summary.accountableActive ? '' : ' (cannot sign in any more)'}`,
         `${agent.status}${agent.statusReason ? ` (${line(agent.statusReason)})` : ''}, tier ${agent.tier}, ${summary.template}, ${agent.model}`,
         `${count(agent.monthlyRuns, 'run')} and $${summary.costUsd30d.toFixed(2)} in 30 days, escalation rate ${agent.escalationRate ?? 'none'}`,
-        ...grants.map(
-          ({ scope, tools, expiresAt }) =>
-            `${scope}: ${tools.join(', ') || 'no tool now'}${expiresAt ? `, until ${expiresAt}` : ''}`,
-        ),
+        ...grants.flatMap(({ scope, tools, unreached, expiresAt }) => [
+          `${scope}: ${reachedText(tools) || 'nothing'}${expiresAt ? `, until ${expiresAt}` : ''}`,
+          ...unreachedTexts(unreached).map((text) => `  not reached: ${line(text)}`),
+        ]),
         ...(grants.length === 0 ? ['It can reach nothing.'] : []),
       ].join('\n'),
     }

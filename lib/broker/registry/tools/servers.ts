@@ -4,7 +4,7 @@ import { type ServerRow } from '#lib/registry/schema.ts'
 import { firstGrants } from '#lib/scopes/queries.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { registryTool } from '../tool.ts'
-import { agentId, count, line, pageLimit, scopeText, serverId } from '../words.ts'
+import { agentId, asOf, count, line, pageLimit, scopeText, serverId } from '../words.ts'
 
 const holdersMax = 200
 
@@ -87,12 +87,13 @@ export const grants = registryTool({
   name: 'list_grants',
   title: 'List grants',
   description:
-    'Grants of one agent or on one server, with why, through what (template, request, import) and until when each was given; with history also expired and revoked ones. A grant is a permission on paper: what an agent really reaches now is in get_agent and search_agents.',
+    'Grants of one agent or on one server, with why, through what (template, request, import) and until when each was given; with history also expired and revoked ones, with asOf as they were at that instant. A grant is a permission on paper: what an agent really reaches is in get_agent and search_agents.',
   permission: 'agents:read',
   input: z.strictObject({
     agentId: agentId.optional(),
     serverId: serverId.optional(),
     history: z.boolean().default(false).describe('Also those that have expired or were revoked.'),
+    asOf,
     limit: pageLimit(50, 500),
   }),
   output: z.object({

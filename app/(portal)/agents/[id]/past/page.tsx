@@ -4,6 +4,7 @@ import { DemoBadge, EnvironmentBadge, isOrphaned, OrphanBadge, TierBadge } from 
 import { AsOfForm } from '#components/history/as-of-form.tsx'
 import { PastBanner } from '#components/history/past-banner.tsx'
 import { LimitsList } from '#components/scopes/limits-list.tsx'
+import { ReachList } from '#components/scopes/reach-list.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { formatCount } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
@@ -178,7 +179,7 @@ const columns: readonly Column<AccessGrant>[] = [
       </>
     ),
   },
-  { id: 'tools', header: 'Tools', wide: true, cell: (grant) => grant.tools.join(', ') || 'none' },
+  { id: 'tools', header: 'Reached', wide: true, cell: (grant) => <ReachList reach={grant} isPast /> },
   { id: 'until', header: 'Until', cell: (grant) => <Time value={grant.expiresAt} fallback="no end" /> },
   { id: 'reason', header: 'Reason', wide: true, cell: (grant) => grant.reason },
 ]

@@ -2,6 +2,7 @@ import { Siren } from 'lucide-react'
 import Link from 'next/link'
 import { EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
 import { LimitsList } from '#components/scopes/limits-list.tsx'
+import { ReachList } from '#components/scopes/reach-list.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { plural } from '#components/ui/count.ts'
 import { type Column } from '#components/ui/data-table.tsx'
@@ -101,14 +102,7 @@ export const columns: readonly Column<GrantView>[] = [
     id: 'tools',
     header: 'Reaches now',
     wide: true,
-    cell: (grant) =>
-      grant.tools.length > 0 ? (
-        <span className="block max-w-md font-mono text-xs break-words text-muted-foreground">
-          {grant.tools.join(', ')}
-        </span>
-      ) : (
-        <span className="text-muted-foreground">no approved tool</span>
-      ),
+    cell: (grant) => <ReachList reach={grant} />,
   },
   {
     id: 'why',
