@@ -101,6 +101,7 @@ async function makeSubjects(db: Parameters<typeof enforcePolicies>[0]): Promise<
   await db.reviewCampaign.createMany({ data: [{ id: exampleId.id, ...campaign }], skipDuplicates: true })
   const agents = [
     '',
+    '/activity',
     '/audit',
     '/connections',
     '/cost',

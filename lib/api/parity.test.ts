@@ -226,6 +226,7 @@ const queries: Record<string, string | Reason> = {
   serverTraffic: 'registry.showServerTraffic',
   simulate: 'decisions.simulate',
   similarAgents: 'agents.similar',
+  templateDrift: 'agents.drift',
   trialReports: 'policySets.reports',
 }
 

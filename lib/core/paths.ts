@@ -19,6 +19,8 @@ export const paths = {
       class: wanted.class,
       tool: wanted.tool,
     }),
+  /** Everything that happened to an agent but its calls. */
+  agentActivity: (id: string) => `/agents/${encodeURIComponent(id)}/activity`,
   agentCreation: (id: string) => `/agents/${encodeURIComponent(id)}/creation`,
   templates: () => '/templates',
   template: (id: string) => `/templates/${encodeURIComponent(id)}`,

@@ -6,6 +6,7 @@ import { moveProblem } from './rules.ts'
 import { resumeProblem } from './rules/orphans.ts'
 import type { BulkEligibility, BulkEligibilityInput } from './schema.ts'
 
+export { templateDrift } from './queries/drift.ts'
 export { getReview, listReviews } from './queries/reviews.ts'
 export { listWaitingReviews } from './queries/waiting-reviews.ts'
 

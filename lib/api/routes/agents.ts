@@ -9,6 +9,7 @@ import { asOfQuery } from '#lib/registry/schema/history.ts'
 import { metricsRange } from '#lib/metrics/schema.ts'
 import { agentListQuery, completeQueryInput } from '#lib/registry/schema.ts'
 import { agent, agentList, agentPreview, agentVersion, agentVersionRow, manifestPlan } from '../answers/agents.ts'
+import { templateDrift } from '../answers/drift.ts'
 import { agentFacets, queryCompletion, queryExplanation } from '../answers/catalog.ts'
 import { agentMetrics, timelineEntry } from '../answers/control.ts'
 import { similarAgent } from '../answers/similar.ts'
@@ -181,6 +182,16 @@ export const versions = endpoint({
   params: namedId,
   query: pageQuery,
   answer: json(pagedOf(agentVersionRow)),
+  example: { params: exampleAgent },
+})
+
+export const drift = endpoint({
+  method: 'GET',
+  path: '/api/v1/agents/{id}/drift',
+  summary: 'How far an agent is behind its template, what was published since, and what moving to it would change.',
+  permission: 'agents:read',
+  params: namedId,
+  answer: json(templateDrift),
   example: { params: exampleAgent },
 })
 

@@ -43,6 +43,7 @@ test('agents', async ({ ask, team }) => {
     '/metrics',
     '/connections',
     '/similar',
+    '/drift',
     '/history',
     '/versions',
     '/versions/1',

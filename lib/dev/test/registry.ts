@@ -50,10 +50,16 @@ export async function makeGrant(
   return row.id
 }
 
-/** A published template version with one string parameter `currency`; `scopes` is its scoping policy. */
+/** A published template version with one string parameter, `currency` unless told otherwise; `scopes` is its scoping policy. */
 export async function makeTemplate(
   db: Db,
-  options: { id?: string; version?: string; scopes?: TemplateManifest['scopes'] } = {},
+  options: {
+    id?: string
+    version?: string
+    scopes?: TemplateManifest['scopes']
+    changelog?: string
+    parameter?: string
+  } = {},
 ): Promise<{ id: string; version: string }> {
   const id = options.id ?? `template-${crypto.randomUUID().slice(0, 8)}`
   const version = options.version ?? '1.0.0'
@@ -65,7 +71,13 @@ export async function makeTemplate(
     description: 'For tests',
     model: { tier: 'standard', id: 'claude-sonnet-5-5' },
     parameters: {
-      currency: { type: 'string', title: 'Currency', description: 'ISO 4217', default: 'EUR', maxLength: 3 },
+      [options.parameter ?? 'currency']: {
+        type: 'string',
+        title: 'Currency',
+        description: 'ISO 4217',
+        default: 'EUR',
+        maxLength: 3,
+      },
     },
     sandbox: {
       tools: ['bash'],
@@ -84,7 +96,15 @@ export async function makeTemplate(
   })
   const prompt = `You are ${id} ${version}. Currency {{currency}}.\n{{team_layer}}`
   await db.templateVersion.create({
-    data: { templateId: id, version, manifest, prompt, changelog: '', evals: [], digest: crypto.randomUUID() },
+    data: {
+      templateId: id,
+      version,
+      manifest,
+      prompt,
+      changelog: options.changelog ?? '',
+      evals: [],
+      digest: crypto.randomUUID(),
+    },
   })
   return { id, version }
 }

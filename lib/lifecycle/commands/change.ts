@@ -14,6 +14,7 @@ import type { DecideScopeRequestInput, DecisionOutcome, RequestScopeInput, Scope
 import type { BreakGlassInput } from '#lib/scopes/schema/break-glass.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { renderAgentVersion } from '#lib/templates/rules.ts'
+import { heldServers } from '../held-servers.ts'
 import { personOf } from '../obtain-scope.ts'
 import { nextReview, scheduleProblem } from '../rules.ts'
 import type { ChangeAgentLogicInput, MarkReviewedInput, SetScheduleInput } from '../schema.ts'
@@ -144,7 +145,7 @@ async function addHeldServers(ctx: Ctx & { tx: Tx }, agent: LockedAgent): Promis
   const current = await currentVersion(ctx.tx, agent)
   const { mcpServers = [] } = current.rendered as { mcpServers?: { name: string }[] }
   const known = new Set(mcpServers.map(({ name }) => name))
-  const held = await heldServers(ctx, agent.id)
+  const held = await heldServers(ctx.tx, { agentId: agent.id, now: ctx.now })
   if (held.every((server) => known.has(server))) return agent.currentVersion
   return await writeVersion(ctx, { agent, layer: current.layer as AgentLayer })
 }
@@ -158,7 +159,11 @@ async function writeVersion(
   const current = await currentVersion(tx, agent)
   const version = change.templateVersion ?? current.templateVersion
   const template = await getTemplate(ctx, { id: current.templateId, version })
-  const { rendered, digest } = renderAgentVersion({ template, layer, servers: await heldServers(ctx, agent.id) })
+  const { rendered, digest } = renderAgentVersion({
+    template,
+    layer,
+    servers: await heldServers(ctx.tx, { agentId: agent.id, now: ctx.now }),
+  })
   const sameLayer = canonicalJson(layer) === canonicalJson(current.layer)
   if (sameLayer && version === current.templateVersion && digest === current.digest) return agent.currentVersion
   const next = agent.currentVersion + 1
@@ -192,17 +197,6 @@ async function currentVersion(tx: Tx, agent: LockedAgent) {
     where: { agentId_version: { agentId: agent.id, version: agent.currentVersion } },
     select: { templateId: true, templateVersion: true, layer: true, rendered: true, digest: true },
   })
-}
-
-/** Servers that the agent holds or has asked for a scope on: it must know them to use what it is granted. */
-async function heldServers(ctx: Ctx & { tx: Tx }, agentId: string): Promise<string[]> {
-  const inForce = { revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: ctx.now } }] }
-  const grants = await ctx.tx.grant.findMany({ where: { agentId, ...inForce }, select: { serverId: true } })
-  const requests = await ctx.tx.scopeRequest.findMany({
-    where: { agentId, state: 'pending' },
-    select: { serverId: true },
-  })
-  return [...new Set([...grants, ...requests].map(({ serverId }) => serverId))].toSorted()
 }
 
 export function refuseRetired(agent: LockedAgent): void {

@@ -7,6 +7,7 @@ import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import { Failed, UsageError } from '../errors.ts'
 import { facts } from '../table.ts'
+import { driftText } from './drift-text.ts'
 import { costText, count, minute, money, oneLine, percent, plain } from '../text.ts'
 import { choice } from './choices.ts'
 import { ownLimit } from './numbers.ts'
@@ -124,6 +125,14 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
     },
   })
   addVerb(agents, setup, {
+    name: 'drift <id>',
+    says: 'Say how far an agent is behind its template, what was published since, and what moving to it would change.',
+    run: async (cli, { args: [id = ''] }) => {
+      const drift = await (await cli.client()).call(routes.agents.drift, { params: { id } })
+      cli.show(drift, () => driftText(drift))
+    },
+  })
+  addVerb(agents, setup, {
     name: 'version <id> <number>',
     says: 'Show one version: your layer, and what was rendered from it and the template.',
     run: async (cli, { args: [id = '', number = ''] }) => {
@@ -140,12 +149,18 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
       cli.show(retried, () => `The creation of ${plain(id)} goes on.`)
     },
   })
-  addVerb<{ limit: string }>(agents, setup, {
+  addVerb<{ limit: string; all?: boolean }>(agents, setup, {
     name: 'timeline <id>',
     says: 'Show what happened to an agent, newest first: everything on record but its calls.',
-    options: (command) => command.option('--limit <rows>', 'how many at most', '20'),
-    run: async (cli, { args: [id = ''], options: { limit } }) => {
-      const list = await (await cli.client()).call(routes.agents.timeline, { params: { id }, query: { limit } })
+    options: (command) =>
+      command
+        .option('--limit <rows>', 'how many at most, up to 100', '20')
+        .option('--all', 'everything since its registration'),
+    run: async (cli, { args: [id = ''], options: { limit, all } }) => {
+      const client = await cli.client()
+      const list = all
+        ? await client.all(routes.agents.timeline, { params: { id }, query: { limit: 100 } })
+        : await client.call(routes.agents.timeline, { params: { id }, query: { limit } })
       cli.show(list, () =>
         cli.table(
           [

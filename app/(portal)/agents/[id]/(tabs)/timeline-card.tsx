@@ -1,12 +1,9 @@
 import Link from 'next/link'
-import { RuleLink } from '#components/rules/rule-link.client.tsx'
 import { Card } from '#components/ui/card.tsx'
-import { EmptyState } from '#components/ui/empty-state.tsx'
-import { Time } from '#components/ui/time.client.tsx'
 import { agentTimeline } from '#lib/audit/queries.ts'
-import type { TimelineEntry } from '#lib/audit/schema.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
+import { TimelineList } from './timeline-list.tsx'
 
 const shown = 12
 
@@ -18,51 +15,12 @@ export async function TimelineCard({ ctx, agentId }: { ctx: Ctx; agentId: string
       title="Activity"
       description="What happened to it, newest first, without its calls."
       actions={
-        <Link href={paths.agent(agentId, 'audit')} className="text-[13px] text-accent hover:underline">
+        <Link href={paths.agentActivity(agentId)} className="text-[13px] text-accent hover:underline">
           All of it
         </Link>
       }
     >
-      {entries.length === 0 ? (
-        <EmptyState title="Nothing recorded yet">
-          Demo history has no audit events; everything real leaves one.
-        </EmptyState>
-      ) : (
-        <ol className="grid grid-cols-1 gap-3 border-l pl-4">
-          {entries.map((entry) => (
-            <li key={entry.seq} className="relative text-[13px]">
-              <span
-                aria-hidden
-                className={`absolute top-1.5 -left-[1.28rem] size-2 rounded-full ${entry.decision === 'deny' ? 'bg-danger' : entry.decision === 'hold' ? 'bg-held' : 'bg-accent'}`}
-              />
-              <p>
-                <strong className="font-medium">{wordsOf(entry.event)}</strong>
-                {entry.subject.kind !== 'agent' && <> · {entry.subject.name}</>}
-                {entry.rule && (
-                  <>
-                    {' '}
-                    <RuleLink as="id" id={entry.rule} decisionId={entry.id} />
-                  </>
-                )}
-              </p>
-              {entry.reason && <p className="line-clamp-2 text-muted-foreground">{entry.reason}</p>}
-              <p className="text-muted-foreground">
-                <Time value={entry.at} />, {whoOf(entry)}
-              </p>
-            </li>
-          ))}
-        </ol>
-      )}
+      <TimelineList entries={entries} />
     </Card>
   )
-}
-
-/** `scope.request_approved` becomes *Scope request approved*. */
-function wordsOf(event: string): string {
-  const words = event.replaceAll(/[._]/g, ' ')
-  return words.charAt(0).toUpperCase() + words.slice(1)
-}
-
-function whoOf({ actor }: TimelineEntry): string {
-  return actor.kind === 'system' ? `by the ${actor.name}` : `by ${actor.name}`
 }

@@ -19,7 +19,15 @@ type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 export default async function AgentAuditPage({ params, searchParams }: Props) {
   const { ctx, agent } = await loadAgent((await params).id)
   const refused = whyNot(ctx.actor, 'audit:read')
-  if (refused) return <Notice title="The audit log is not for every role">{refused}</Notice>
+  if (refused)
+    return (
+      <Notice title="The audit log is not for every role">
+        {refused}{' '}
+        <Link href={paths.agentActivity(agent.id)} className="underline underline-offset-2">
+          What happened to it, without its calls
+        </Link>
+      </Notice>
+    )
   const { before } = await parseSearch(auditQuery.pick({ before: true }), searchParams)
   const query = auditQuery.parse({ agent: agent.id, before })
   const events = await listAuditEvents(ctx, query)

@@ -19,14 +19,16 @@ type Props = {
   revision: string
   current: { version: number; templateVersion: string; layer: AgentLayer }
   template: { name: string; newest: string; parameters: Record<string, ParameterDefinition> }
+  /** Begins with the move to the newest version of the template chosen. */
+  move: boolean
   whyNot: string | null
 }
 
 /** The team's own layer, to be saved as the next version. Somebody else's version made meanwhile is not overwritten. */
-export function LogicForm({ agentId, revision, current, template, whyNot }: Props) {
+export function LogicForm({ agentId, revision, current, template, move, whyNot }: Props) {
   const [prompt, setPrompt] = useState(current.layer.prompt)
   const [parameters, setParameters] = useState(current.layer.parameters)
-  const [update, setUpdate] = useState(false)
+  const [update, setUpdate] = useState(move)
   const { run, pending, failed } = useAction(changeLogic, ({ version }) => toast.success(`Version ${version} is made.`))
   const behind = template.newest !== current.templateVersion
   const error = (field: string) => failed?.fields[field]?.[0]
@@ -37,7 +39,8 @@ export function LogicForm({ agentId, revision, current, template, whyNot }: Prop
       description="Change what is yours: the instructions and the parameters. Guardrails are inherited."
     >
       <form
-        className="grid gap-4"
+        id="new-version"
+        className="grid scroll-mt-16 gap-4"
         onSubmit={(event) => {
           event.preventDefault()
           run({

@@ -8,6 +8,7 @@ import { Fact, Facts } from '#components/ui/facts.tsx'
 import { RefreshWhile } from '#components/ui/refresh-while.client.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
+import { templateDrift } from '#lib/lifecycle/queries.ts'
 import { getAgentVersion } from '#lib/registry/queries.ts'
 import type { AgentVersionRow, AgentVersionView } from '#lib/registry/schema.ts'
 import type { VersionOrigin } from '#lib/registry/schema/unregistered.ts'
@@ -18,6 +19,7 @@ import { orNotFound } from '#lib/web/not-found.ts'
 import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { loadAgent } from '../../load-agent.ts'
+import { DriftCard } from './drift-card.tsx'
 import { LogicForm } from './logic-form.client.tsx'
 
 export const metadata: Metadata = { title: 'Versions' }
@@ -26,16 +28,24 @@ type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 
 export default async function AgentVersionsPage({ params, searchParams }: Props) {
   const { ctx, agent, revision } = await loadAgent((await params).id)
-  const shown = Number((await searchParams)['version'] ?? agent.version)
-  const [version, template] = await Promise.all([
+  const asked = await searchParams
+  const shown = Number(asked['version'] ?? agent.version)
+  const move = asked['move'] === 'newest'
+  const [version, template, drift] = await Promise.all([
     orNotFound(getAgentVersion(ctx, { agentId: agent.id, version: Number.isInteger(shown) ? shown : agent.version })),
     getTemplate(ctx, { id: agent.template.id }),
+    templateDrift(ctx, agent.id),
   ])
+  const here = paths.agent(agent.id, 'versions')
   const editProblem =
     agent.status === 'retired' ? 'A retired agent is not changed.' : whyNot(ctx.actor, 'agents:update', agent.owner)
   return (
     <div className="grid grid-cols-1 gap-5">
       <RefreshWhile active={agent.versions.some((row) => row.version === agent.version && !row.claude)} />
+      <DriftCard
+        drift={drift}
+        moveHref={agent.status === 'retired' ? null : `${hrefWith(here, { move: 'newest' })}#new-version`}
+      />
       <DataTable
         caption={`Versions of ${agent.name}`}
         columns={columns(agent.id, agent.version)}
@@ -45,7 +55,8 @@ export default async function AgentVersionsPage({ params, searchParams }: Props)
       <div className="grid grid-cols-1 gap-5 lg:grid-cols-2">
         <VersionCard version={version} current={version.version === agent.version} />
         <LogicForm
-          key={agent.version}
+          key={`${agent.version} ${move}`}
+          move={move}
           agentId={agent.id}
           revision={revision}
           current={{ version: agent.version, templateVersion: agent.template.version, layer: agent.layer }}
