@@ -1,5 +1,11 @@
 export { agentSubject, lockAgent, type LockedAgent } from './commands/agent-lock.ts'
-export { recordCredentialTrouble, recordCredentialUse, warnOfExpiry } from './commands/credential-use.ts'
+export {
+  recordCredentialExpiry,
+  recordCredentialTrouble,
+  recordCredentialUse,
+  recordCredentialWorks,
+  warnOfExpiry,
+} from './commands/credential-use.ts'
 export { putCredential, removeServerCredential, setServerCredential } from './commands/credentials.ts'
 export { registerServer, updateServer } from './commands/servers.ts'
 export { recordServerHealth } from './commands/health.ts'

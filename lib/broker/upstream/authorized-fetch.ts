@@ -1,6 +1,6 @@
 import type { FetchLike } from '@modelcontextprotocol/client'
 import { type Dispatcher, fetch as undiciFetch, type RequestInit as UndiciRequestInit } from 'undici'
-import { CredentialFailure, type UpstreamCredential } from './credential.ts'
+import { CredentialFailure, refusedText, type UpstreamCredential } from './credential.ts'
 
 /**
  * How often a request is sent again because something else can be shown: a new token and a step-up of scopes are one each, and a server
@@ -42,9 +42,14 @@ export function authorizedFetch(
         await response.body?.cancel()
         continue
       }
-      if ((response.status !== 401 && response.status !== 403) || refusals === refusalsMax) return response
-      const challenge = { status: response.status, wwwAuthenticate: response.headers.get('www-authenticate') }
-      if (!(await credential.refused(shown, challenge))) return response
+      const { status } = response
+      if (status !== 401 && status !== 403) return response
+      const challenge = { status, wwwAuthenticate: response.headers.get('www-authenticate') }
+      const isEnough = refusals === refusalsMax
+      if (isEnough || !(await credential.refused(shown, challenge))) {
+        if (status === 401 || isEnough) await credential.report?.trouble(refusedText(status))
+        return response
+      }
       await response.body?.cancel()
     }
   }

@@ -2,7 +2,7 @@ import { LATEST_PROTOCOL_VERSION } from '@modelcontextprotocol/client'
 import type { Limits } from '../limits.ts'
 import { brokerInfo } from '../wire.ts'
 import { authorizedFetch, refusalsMax } from './authorized-fetch.ts'
-import { CredentialFailure, type UpstreamCredential } from './credential.ts'
+import { CredentialFailure, refusedText, type UpstreamCredential } from './credential.ts'
 import { type Envelope, paramsFor } from './envelope.ts'
 import { shakeHands, type Handshake } from './handshake.ts'
 import { CutOff, UpstreamFailure, UpstreamRefusal } from './failure.ts'
@@ -212,7 +212,12 @@ export class UpstreamConnection {
   async #showAnother(request: UpstreamRequest, first: UpstreamRefusal): Promise<RpcReply> {
     for (let refusal = first, tries = 1; ; tries += 1) {
       const { shown, challenge } = refusal
-      if (tries > refusalsMax || !shown || !(await this.#credential.refused(shown, challenge))) throw refusal
+      const isEnough = tries > refusalsMax
+      if (isEnough || !shown || !(await this.#credential.refused(shown, challenge))) {
+        const { status } = challenge
+        if (status === 401 || isEnough) await this.#credential.report?.trouble(refusedText(status))
+        throw refusal
+      }
       try {
         if (request.own && !this.#credential.current()) await this.#obtain(request.signal)
         return await this.#post(request, spokenIn(request) ?? (await this.ready(request.signal)))
@@ -274,6 +279,7 @@ export class UpstreamConnection {
     if (running) post.leaves = () => (running.sent = true)
     try {
       const reply = await readReply(await send(post), post, id)
+      this.#credential.report?.works()
       if (reply.ok && reply.large) reply.large.isLegacy = handshake.era === 'legacy'
       return handshake.era === 'legacy' ? withoutType(reply) : reply
     } catch (error) {

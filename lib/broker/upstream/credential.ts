@@ -5,6 +5,7 @@ import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Challenge, UpstreamToken } from '#lib/upstreams/commands.ts'
 import type { RuleId } from '#lib/guardrails/schema.ts'
 import type { BrokeredCredential } from '../view/view.ts'
+import type { CredentialReport } from './credential-report.ts'
 import { UpstreamFailure } from './failure.ts'
 import { type Prover, proverFor } from './proof.ts'
 import { createRedact, type Redact, redactNothing } from './redaction.ts'
@@ -32,6 +33,8 @@ export class CredentialFailure extends UpstreamFailure {
 
 /** What the broker shows one server for one team, however it is obtained. */
 export interface UpstreamCredential {
+  /** Where how it fares is told; left out: of what nothing is told. */
+  readonly report?: CredentialReport
   /** What to show now; null when it has to be obtained first (`obtain`). Asked for with every request, so it costs nothing. */
   current(): Shown | null
   /** Rejects with `CredentialFailure`. Many callers share one attempt. */
@@ -48,13 +51,15 @@ const openedForMs = 5 * 60_000
 
 /** A credential that is shown as it was set. */
 export class StaticCredential implements UpstreamCredential {
+  readonly report?: CredentialReport
   readonly #open: () => Promise<Shown>
   #shown: Shown | null = null
   #opening: Promise<Shown> | null = null
   #openAgainAt = 0
 
-  constructor(open: () => Promise<Shown>) {
+  constructor(open: () => Promise<Shown>, report?: CredentialReport) {
     this.#open = open
+    if (report) this.report = report
   }
 
   current(): Shown | null {
@@ -71,9 +76,11 @@ export class StaticCredential implements UpstreamCredential {
           this.#openAgainAt = performance.now() + openedForMs
           return this.#shown
         },
-        (error: unknown) => {
+        async (error: unknown) => {
           this.#shown = null
-          throw openFailure(error)
+          const failure = openFailure(error)
+          await this.report?.trouble(sentence(failure.message))
+          throw failure
         },
       )
       .finally(() => {
@@ -84,8 +91,18 @@ export class StaticCredential implements UpstreamCredential {
 
   async refused(_: Shown, { status }: Challenge): Promise<boolean> {
     if (status !== 401) return false
+    await this.report?.trouble(refusedText(status))
     throw new CredentialFailure('credential_refused', "it refuses the broker's credential (401)")
   }
+}
+
+/** As the page of credentials says it. */
+export function refusedText(status: number): string {
+  return `The server refuses it (${status}).`
+}
+
+function sentence(words: string): string {
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`
 }
 
 const bare: Shown = { headers: {}, redact: redactNothing, tls: null }
@@ -115,11 +132,14 @@ export const missingCredential: UpstreamCredential = {
 }
 
 /** Opens what is shown as it is: bearer, basic, header and client certificate. */
-export function staticCredential(serverId: string, row: BrokeredCredential, secretBox: SecretBox): UpstreamCredential {
+export function staticCredential(
+  row: BrokeredCredential,
+  { serverId, secretBox, report }: { serverId: string; secretBox: SecretBox; report: CredentialReport },
+): UpstreamCredential {
   return new StaticCredential(async () => {
     const secret = await secretBox.open(row.ciphertext, sealContexts.upstreamCredential(serverId, row.teamId))
     return shownOf(row, secret)
-  })
+  }, report)
 }
 
 export function bearerShown(token: string): Shown {

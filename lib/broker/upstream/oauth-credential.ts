@@ -1,6 +1,7 @@
 import { extractWWWAuthenticateParams } from '@modelcontextprotocol/client'
 import { DomainError } from '#lib/core/errors.ts'
 import { type Challenge, challengeResponse, UpstreamAuthProblem, type UpstreamToken } from '#lib/upstreams/commands.ts'
+import type { CredentialReport } from './credential-report.ts'
 import { CredentialFailure, openFailure, type Shown, tokenShown, type UpstreamCredential } from './credential.ts'
 
 /** A new token is asked for so long before the present one ends, while that one still goes, */
@@ -24,17 +25,21 @@ export type OAuthParts = {
   /** Whether the platform itself may ask for more scopes than were granted; else a person has to. */
   mayWiden: boolean
   /** Told in the platform's own words, before anybody is refused for it: whoever looks then finds why, and what was wanted. */
-  onTrouble(message: string, wantedScope: string | null): Promise<void>
+  report: CredentialReport
+  /** Its tokens are in the memory of this process alone, so it says when they end. */
+  tellsExpiry?: boolean
 }
 
 /** A credential that is a token of an authorization server: obtained when first needed, replaced before it ends and when it is refused. */
 export class OAuthCredential implements UpstreamCredential {
+  readonly report: CredentialReport
   readonly #parts: OAuthParts
   #held: { shown: Shown; token: UpstreamToken } | null = null
   #obtaining: Promise<Shown> | null = null
 
   constructor(parts: OAuthParts) {
     this.#parts = parts
+    this.report = parts.report
   }
 
   current(): Shown | null {
@@ -64,7 +69,7 @@ export class OAuthCredential implements UpstreamCredential {
     const { scope: heldScope = null, dpopKey: heldKey } = this.#held?.token ?? {}
     if (challenge.status === 403 && !this.#parts.mayWiden) {
       const message = `The server asks for more scopes${scope ? `: ${scope.slice(0, 200)}` : ''}.`
-      await this.#parts.onTrouble(message, scope ?? null)
+      await this.report.trouble(message, scope ?? null)
       throw new CredentialFailure('credential_scope', 'it asks for scopes that its credential does not have')
     }
     const refused = shown.headers['authorization']?.replace(/^(?:Bearer|DPoP) /, '') ?? null
@@ -79,11 +84,12 @@ export class OAuthCredential implements UpstreamCredential {
       .then(async (token) => {
         const same = this.#held?.token.accessToken === token.accessToken ? this.#held.shown : null
         this.#held = { shown: same ?? (await tokenShown(this.#parts.url, token)), token }
+        if (this.#parts.tellsExpiry) void this.report.renewed(token.expiresAt)
         return this.#held.shown
       })
       .catch(async (error: unknown) => {
         const failure = failureOf(error)
-        await this.#parts.onTrouble(error instanceof DomainError ? error.message : failure.message, null)
+        await this.report.trouble(error instanceof DomainError ? error.message : failure.message)
         throw failure
       })
       .finally(() => {

@@ -3,7 +3,7 @@ import { sealContexts } from '#lib/core/seal-contexts.ts'
 import { sealedBody, type SecretBox } from '#lib/core/secret-box.ts'
 import type { Locks } from '#lib/db/locks.ts'
 import type { Log } from '#lib/log/log.ts'
-import { recordCredentialTrouble, recordCredentialUse } from '#lib/registry/commands.ts'
+import { recordCredentialUse } from '#lib/registry/commands.ts'
 import { clientCredentialsToken, enterpriseToken, personToken, workloadToken } from '#lib/upstreams/commands.ts'
 import { type Limits, limitsOf } from '../limits.ts'
 import type { BrokeredCredential, BrokeredServer } from '../view/view.ts'
@@ -16,6 +16,7 @@ import {
   staticCredential,
   type UpstreamCredential,
 } from './credential.ts'
+import { CredentialReport } from './credential-report.ts'
 import { OAuthCredential } from './oauth-credential.ts'
 import { type ProcessCaller, type ProcessSecret, type StdioAccess, StdioUpstreams } from './stdio.ts'
 
@@ -123,18 +124,16 @@ export class UpstreamPool {
   }
 
   #open(server: BrokeredServer, row: BrokeredCredential): UpstreamCredential {
-    const { secretBox, ctx, exclusively, log } = this.#parts
+    const { secretBox, ctx, exclusively } = this.#parts
     const { id: credentialId, kind, settings } = row
-    const onTrouble = (message: string, wantedScope: string | null): Promise<void> =>
-      recordCredentialTrouble(ctx(), { credentialId, message, wantedScope }).catch((error: unknown) =>
-        log.warn({ err: error, server: server.id }, 'the trouble of a credential could not be recorded'),
-      )
+    const report = this.#reportOf(row)
     switch (kind) {
       case 'oauth_client':
         return new OAuthCredential({
           url: server.url,
           mayWiden: true,
-          onTrouble,
+          report,
+          tellsExpiry: true,
           async token({ challenge, heldScope, heldKey }) {
             const context = sealContexts.upstreamCredential(server.id, row.teamId)
             const secret = await secretBox.open(row.ciphertext, context)
@@ -148,7 +147,7 @@ export class UpstreamPool {
           url: server.url,
           // What it gets the identity provider decides, or the authorization server that trusts the workload.
           mayWiden: true,
-          onTrouble,
+          report,
           token: ({ refused, challenge, heldScope }) =>
             obtain(
               ctx(),
@@ -161,12 +160,17 @@ export class UpstreamPool {
         return new OAuthCredential({
           url: server.url,
           mayWiden: false,
-          onTrouble,
+          report,
           token: ({ refused }) => personToken(ctx(), { secretBox, exclusively }, { credentialId, refused }),
         })
       default:
-        return staticCredential(server.id, row, secretBox)
+        return staticCredential(row, { serverId: server.id, secretBox, report })
     }
+  }
+
+  #reportOf({ id: credentialId }: BrokeredCredential): CredentialReport {
+    const { ctx, log } = this.#parts
+    return new CredentialReport({ credentialId, ctx, log })
   }
 
   #processSecret(server: BrokeredServer, row: BrokeredCredential | null | undefined): ProcessSecret {
@@ -174,7 +178,8 @@ export class UpstreamPool {
     if (row === undefined) throw new CredentialFailure('credential_missing', missingText)
     const context = sealContexts.upstreamCredential(server.id, row.teamId)
     const open = (): Promise<string> => this.#parts.secretBox.open(row.ciphertext, context)
-    return { version: sealedBody(row.ciphertext), open, ofTeam: row.teamId !== null }
+    const report = (): CredentialReport => this.#reportOf(row)
+    return { version: sealedBody(row.ciphertext), open, ofTeam: row.teamId !== null, report }
   }
 
   #noteUse(held: Held, { id }: BrokeredCredential): void {

@@ -3,6 +3,7 @@ import { sealedBody } from '#lib/core/secret-box.ts'
 import type { Limits } from '../limits.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { UpstreamConnection, type UpstreamRequest } from './connection.ts'
+import type { CredentialReport } from './credential-report.ts'
 import { StaticCredential } from './credential.ts'
 import { UpstreamFailure } from './failure.ts'
 import type { RpcReply } from './http.ts'
@@ -15,7 +16,12 @@ export type StdioAccess = { url: string; key: string } | null
 export type ProcessCaller = { teamId: string; agentId: string } | null
 
 /** What the process is given of the server's credential; `version` changes with it. */
-export type ProcessSecret = { version: Uint8Array; open: () => Promise<string>; ofTeam: boolean } | null
+export type ProcessSecret = {
+  version: Uint8Array
+  open: () => Promise<string>
+  ofTeam: boolean
+  report: () => CredentialReport
+} | null
 
 type Held = { serverId: string; command: string; version: Uint8Array | null; connection: StdioConnection }
 
@@ -46,9 +52,10 @@ export class StdioUpstreams {
     const version = secret?.version ?? null
     if (held?.command === command && isSame(held.version, version)) return held.connection
     void held?.connection.close().catch(() => {})
-    const connection = this.#connect(server.id, owner, async () =>
-      secret ? processEnvironment(stdio.command.env, await secret.open()) : {},
-    )
+    const connection = this.#connect(server.id, owner, {
+      open: async () => (secret ? processEnvironment(stdio.command.env, await secret.open()) : {}),
+      report: secret?.report(),
+    })
     this.#held.delete(key)
     this.#held.set(key, { serverId: server.id, command, version, connection })
     this.#forgetOldest()
@@ -71,14 +78,18 @@ export class StdioUpstreams {
     this.#held.clear()
   }
 
-  #connect(serverId: string, owner: ProcessOwner, open: () => Promise<Record<string, string>>): StdioConnection {
+  #connect(
+    serverId: string,
+    owner: ProcessOwner,
+    { open, report }: { open: () => Promise<Record<string, string>>; report: CredentialReport | undefined },
+  ): StdioConnection {
     const { url, key } = this.#access!
     const credential = new StaticCredential(async () => {
       const environment = await open()
       const ticket = sealTicket(key, { serverId, owner, environment })
       const redact = createRedact([ticket, ...Object.values(environment)])
       return { headers: { authorization: `Bearer ${ticket}` }, redact, tls: null }
-    })
+    }, report)
     return new StdioConnection({ url: url + stdioPath(serverId, owner.key), credential, limits: this.#limits })
   }
 

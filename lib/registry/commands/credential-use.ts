@@ -23,6 +23,26 @@ export async function recordCredentialTrouble(
     "wantedScope" = coalesce(${wantedScope}, "wantedScope") where "id" = ${credentialId}::uuid`
 }
 
+/** Notes that a credential works again: what went wrong until `before` is over. Only for our own processes. */
+export async function recordCredentialWorks(
+  ctx: Ctx,
+  { credentialId, before }: { credentialId: string; before: Date },
+): Promise<void> {
+  onlyPlatform(ctx)
+  await ctx.db.$executeRaw`update "UpstreamCredential" set "lastError" = null, "lastErrorAt" = null
+    where "id" = ${credentialId}::uuid and "lastErrorAt" <= ${before}`
+}
+
+/** Notes when the token ends that was obtained with a credential and is kept nowhere else. Only for our own processes. */
+export async function recordCredentialExpiry(
+  ctx: Ctx,
+  { credentialId, expiresAt }: { credentialId: string; expiresAt: number | null },
+): Promise<void> {
+  onlyPlatform(ctx)
+  const at = expiresAt === null ? null : new Date(expiresAt)
+  await ctx.db.$executeRaw`update "UpstreamCredential" set "tokensExpireAt" = ${at} where "id" = ${credentialId}::uuid`
+}
+
 /** Tells once of every credential that ends within two weeks. Only for our own processes. */
 export async function warnOfExpiry(ctx: Ctx): Promise<number> {
   onlyPlatform(ctx)
