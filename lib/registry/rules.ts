@@ -62,6 +62,5 @@ function numbersOf(version: string): number[] {
 export type { AgentQuery, QueryNode, QueryValue, Range, Term } from './query/ast.ts'
 export { isAccessKey, type QueryKey, queryKeys, specOf } from './query/keys.ts'
 export { askedValues, toggleValue } from './query/edit.ts'
-export { driftOf } from './fleet/drift.ts'
 export { filterKeys, queryOf } from './query/of-list.ts'
 export { formatAgentQuery, printNode, textQuery } from './query/print.ts'
