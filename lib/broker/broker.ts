@@ -154,7 +154,15 @@ export class Broker {
     const { tasks, taskBook } = this.conversations
     const ending = { view, now, limits, upstreams: this.#upstreams, audit: this.#audit, log }
     this.#taskEnds = new TaskEnds({ ...ending, tasks, taskBook })
-    this.discovery = new Discovery({ view, upstreams: this.#upstreams, health: this.#health, ctx, instance, log })
+    this.discovery = new Discovery({
+      view,
+      upstreams: this.#upstreams,
+      health: this.#health,
+      limits,
+      ctx,
+      instance,
+      log,
+    })
     this.#sdk = new SdkEndpoint((error) => log.debug({ err: error }, 'a request was refused by the protocol'))
     const people = { demoPeople: config.demo, brokerUrl, portalUrl, limits: simulatedLimits(limits) }
     this.#registry = new RegistryDoor({

@@ -1,7 +1,11 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Log } from '#lib/log/log.ts'
-import { recordServerTools, recordToolsUnlisted } from '#lib/registry/commands.ts'
 import { readListedTools } from '#lib/registry/rules/listed-tools.ts'
+import { recordServerTools } from '#lib/registry/commands.ts'
+import { recordServerTools, recordToolsUnlisted } from '#lib/registry/commands.ts'
+import { recordServerToolsInput } from '#lib/registry/schema.ts'
+import { type Limits, limitsOf } from './limits.ts'
+import { type ToolListReading, ToolLists } from './tool-lists.ts'
 import { UpstreamFailure } from './upstream/failure.ts'
 import type { UpstreamHealth } from './upstream/health.ts'
 import { hasSoundHeaders } from './upstream/param-headers.ts'
@@ -12,6 +16,7 @@ type DiscoveryParts = {
   view: BrokerView
   upstreams: UpstreamPool
   health: UpstreamHealth
+  limits: Limits
   ctx: () => Ctx
   instance: string
   log: Log
@@ -37,9 +42,11 @@ export class Discovery {
   readonly #looking = new Map<string, { now: Promise<unknown>; next?: Promise<unknown> }>()
   readonly #problems = new Map<string, { problem: string; keptAt: number }>()
   readonly #stopping = new AbortController()
+  readonly #lists: ToolLists
 
   constructor(parts: DiscoveryParts) {
     this.#parts = parts
+    this.#lists = new ToolLists(parts.limits)
   }
 
   start(): void {
@@ -129,7 +136,19 @@ export class Discovery {
   }
 
   async #listTools(server: BrokeredServer): Promise<unknown[]> {
+    const reading = this.#lists.begin()
+    try {
+      return await this.#readTools(server, reading)
+    } catch (error) {
+      throw error instanceof UpstreamFailure && error.limit === reading.left ? reading.tooLong() : error
+    } finally {
+      reading.end()
+    }
+  }
+
+  async #readTools(server: BrokeredServer, reading: ToolListReading): Promise<unknown[]> {
     const { upstreams, health } = this.#parts
+    const own = limitsOf(this.#parts.limits, server)
     const circuit = health.circuitOf(server)
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(listMs)])
     const tools: unknown[] = []
@@ -139,10 +158,13 @@ export class Discovery {
       // The probe of an open circuit, when its time has come: a server comes back without a call that has to try.
       const call = {}
       if (circuit.admit(call) > 0) throw new Unlisted('after failures in a row nothing is sent to it for a while')
-      const send = () => upstreams.connectionTo(server, null).request({ method: 'tools/list', params, signal })
+      const limits = { ...own, resultBytesMax: Math.min(own.resultBytesMax, reading.left) }
+      const asked = { method: 'tools/list', params, signal, limits, hold: reading.hold }
+      const send = () => upstreams.connectionTo(server, null).request(asked)
       const reply = await health.watch(circuit, { call, signal }, send)
       if (!reply.ok) throw new Unlisted(`it answers tools/list with the error ${reply.error.code}`)
       if (!Array.isArray(reply.result['tools'])) throw new Unlisted('its answer to tools/list holds no list of tools')
+      reading.take(reply.result)
       tools.push(...(reply.result['tools'] as unknown[]))
       cursor = reply.result['nextCursor']
       if (cursor === undefined || cursor === null) return tools

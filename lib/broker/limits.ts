@@ -27,6 +27,9 @@ export type Limits = {
   waitingBytesMax: number
   /** Of answers too large to be held without counting, all together. */
   heldBytesMax: number
+  /** Of the list of tools of one server while the broker reads it, and of all such lists together. */
+  toolListBytesMax: number
+  toolListsBytesMax: number
   /** Tools on one page of a list. */
   listPageMax: number
   /** Until one server of several has answered with its part of a list. */
@@ -72,6 +75,8 @@ export const standardLimits: Limits = {
   agentWaitingBytesMax: 8 * 1024 * 1024,
   waitingBytesMax: 64 * 1024 * 1024,
   heldBytesMax: 128 * 1024 * 1024,
+  toolListBytesMax: 16 * 1024 * 1024,
+  toolListsBytesMax: 64 * 1024 * 1024,
   listPageMax: 250,
   listDeadlineMs: 10_000,
   circuitFailures: 5,

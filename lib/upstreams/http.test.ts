@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
 import { listening } from '#lib/dev/test/broker.ts'
 import { oauthFetch } from './http.ts'
+import { authProblem } from './problem.ts'
 
 const stops: (() => Promise<unknown>)[] = []
 afterEach(async () => {
@@ -48,3 +49,26 @@ test.each(['http://169.254.169.254/latest', 'http://[fd00:ec2::254]/latest', 'ht
     await expect(oauthFetch(server.url)).rejects.toThrow('link-local')
   },
 )
+
+test('what is answered without end is read to a limit, and its connection let go', async () => {
+  let closed = false
+  const http = createServer((_, response) => {
+    response.once('close', () => (closed = true))
+    response.writeHead(200, { 'content-type': 'application/json' })
+    const pour = () => {
+      while (!response.destroyed && response.write(' '.repeat(65_536)));
+    }
+    response.on('drain', pour)
+    pour()
+  })
+  stops.push(async () => {
+    http.closeAllConnections()
+    await new Promise((resolve) => http.close(resolve))
+  })
+  const url = await listening(http)
+  const error: unknown = await oauthFetch(url)
+    .then((response) => response.json())
+    .catch((error: unknown) => error)
+  expect(authProblem(error).message).toContain('longer than anybody reads (1 MiB)')
+  await expect.poll(() => closed).toBe(true)
+})

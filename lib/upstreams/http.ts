@@ -1,15 +1,18 @@
 import type { FetchLike } from '@modelcontextprotocol/client'
 import { Agent, fetch as fetchWith, type RequestInit as RequestOptions } from 'undici'
+import { boundedResponse } from '#lib/core/bounded-response.ts'
 import { guardedLookup, refuseHost } from '#lib/core/guarded-lookup.ts'
 
 const timeoutMs = 10_000
+/** Metadata and tokens are a few thousand; and the server says who is asked. */
+const bytesMax = 1024 * 1024
 
 const redirectsMax = 3
 /** Where to ask is what servers say: never link-local or metadata addresses, also where MCP servers may have such. */
 const agent = new Agent({ connect: { timeout: 5000, lookup: guardedLookup() } })
 
 /**
- * How authorization servers and metadata are asked: with a deadline for the whole exchange. What is posted may hold a secret and follows no
+ * How authorization servers and metadata are asked: with a deadline for the whole exchange and a bound for what is answered. What is posted may hold a secret and follows no
  * redirect. Of an error only its code goes on: its other words may repeat what was sent, and the SDK writes them where anybody reads.
  */
 export const oauthFetch: FetchLike = async (url, init) => {
@@ -20,7 +23,7 @@ export const oauthFetch: FetchLike = async (url, init) => {
   for (let redirects = 0; ; redirects += 1) {
     refuseHost(at)
     const options = { ...init, signal, redirect: isRead ? 'manual' : 'error', dispatcher: agent } as RequestOptions
-    const response = (await fetchWith(at, options)) as unknown as Response
+    const response = boundedResponse((await fetchWith(at, options)) as unknown as Response, bytesMax)
     const next = isRead ? redirectOf(response, at) : null
     if (!next || redirects === redirectsMax) return response.ok || isRead ? response : await codeOnly(response)
     await response.body?.cancel()

@@ -29,6 +29,7 @@ const explanations: Record<string, string> = {
   InsecureTokenEndpointError: 'The token endpoint is not https.',
   RegistrationRejectedError: 'The authorization server does not register this client.',
   RefusedAddress: 'It names a link-local or metadata address, which is never called.',
+  ResponseTooLong: 'Its metadata or an answer of the authorization server is longer than anybody reads (1 MiB).',
   TypeError: 'The authorization server could not be reached.',
   TimeoutError: 'The authorization server did not answer in time.',
   DOMException: 'The authorization server did not answer in time.',

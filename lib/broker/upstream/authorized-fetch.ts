@@ -1,26 +1,36 @@
 import type { FetchLike } from '@modelcontextprotocol/client'
 import { type Dispatcher, fetch as undiciFetch, type RequestInit as UndiciRequestInit } from 'undici'
+import { boundedResponse } from '#lib/core/bounded-response.ts'
 import { CredentialFailure, refusedText, type UpstreamCredential } from './credential.ts'
+import { UpstreamFailure } from './failure.ts'
 
 /**
  * How often a request is sent again because something else can be shown: a new token and a step-up of scopes are one each, and a server
  * that never has enough is not followed.
  */
 export const refusalsMax = 3
+/** A server has no more to say of itself. */
+const greetingBytesMax = 4 * 1024 * 1024
 
 /**
- * A fetch that shows the credential, and shows what came of it when the server refuses. `failure` is what the credential is to blame for:
- * whoever calls fetch may hide it.
+ * A fetch that shows the credential, shows what came of it when the server refuses, and reads no answer without end. `failure` is what the credential or the length of
+ * an answer is to blame for: whoever calls fetch may hide it.
  */
 export function authorizedFetch(
   credential: UpstreamCredential,
   dispatcher: () => Dispatcher,
-): { fetch: FetchLike; failure: CredentialFailure | null } {
+): { fetch: FetchLike; failure: UpstreamFailure | null } {
+  const tooLong = new UpstreamFailure(
+    'too_large',
+    `it greets with more than ${greetingBytesMax} bytes (rule result_too_large)`,
+  )
   const authorized = {
-    failure: null as CredentialFailure | null,
+    failure: null as UpstreamFailure | null,
     fetch: async (url: string | URL, init?: RequestInit): Promise<Response> => {
       try {
-        return await send(url, init)
+        return boundedResponse(await send(url, init), greetingBytesMax, () => {
+          authorized.failure = tooLong
+        })
       } catch (error) {
         if (error instanceof CredentialFailure) authorized.failure = error
         throw error
