@@ -1,7 +1,8 @@
+import { once } from 'node:events'
 import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import { afterEach, expect, test } from 'vitest'
-import { listening } from '#lib/dev/test/broker.ts'
 import { boundedResponse } from './bounded-response.ts'
 
 const stops: (() => Promise<unknown>)[] = []
@@ -30,7 +31,8 @@ async function startServer() {
     http.closeAllConnections()
     await new Promise((resolve) => http.close(resolve))
   })
-  return { url: await listening(http), closed: () => closed }
+  await once(http.listen(0, '127.0.0.1'), 'listening')
+  return { url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`, closed: () => closed }
 }
 
 test('what is within its bound passes as it is', async () => {
