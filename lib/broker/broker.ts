@@ -7,7 +7,6 @@ import type { BrokerConfig } from '#lib/config/broker.ts'
 import { claimProof } from '#lib/auth/commands/proofs.ts'
 import { createDb, type Db } from '#lib/db/client.ts'
 import { createLocks, type Locks } from '#lib/db/locks.ts'
-import type { PolicySet } from '#lib/guardrails/rules/policy-set.ts'
 import { createKeyring, type Keyring } from '#lib/keys/commands.ts'
 import { noteUnregistered } from '#lib/registry/commands.ts'
 import type { Log } from '#lib/log/log.ts'
@@ -30,6 +29,7 @@ import { WaitingCalls } from './holding/waiting.ts'
 import { InFlight } from './in-flight.ts'
 import { type Limits, simulatedLimits, standardLimits } from './limits.ts'
 import { BrokerMetrics } from './metrics.ts'
+import { PolicyNotes } from './policy-notes.ts'
 import { RateLimits } from './rate-limits.ts'
 import { RegistryDoor } from './registry/door.ts'
 import { RegistryThread } from './registry/thread.ts'
@@ -84,13 +84,13 @@ export class Broker {
   readonly #server: Server
   readonly #connections: ReturnType<typeof trackConnections>
   #draining = false
-  #policyVersion: string | null = null
+  readonly #policyNotes: PolicyNotes
   #reloadedAt = performance.now()
-  readonly #problems = new Map<string, string | null>()
 
   constructor(options: BrokerOptions) {
     this.#options = options
     const { config, db, log } = options
+    this.#policyNotes = new PolicyNotes(log)
     const now = options.now ?? (() => new Date())
     const limits = { ...standardLimits, ...config.limits, ...options.limits }
     const ctx = (): Ctx => ({ db, actor: systemActor('broker'), now: now() })
@@ -280,15 +280,9 @@ export class Broker {
     await Promise.all([this.#counting.$disconnect(), this.#claiming.$disconnect()])
   }
 
-  /** Once, until it is over. */
-  #noteProblem(what: string, problem: string | null): void {
-    if (problem !== null && this.#problems.get(what) !== problem) this.#options.log.error({ problem }, what)
-    this.#problems.set(what, problem)
-  }
-
   #reloaded(view: BrokerView): void {
     const now = this.#options.now?.() ?? new Date()
-    this.#tellOfPolicies(view.policies)
+    this.#policyNotes.note(view)
     // Revocations are read for some minutes only: whoever waited out a longer gap must come back, with a token that counts.
     if (performance.now() - this.#reloadedAt > revocationsReadMs) this.#waiting.letGo()
     this.#reloadedAt = performance.now()
@@ -307,18 +301,6 @@ export class Broker {
       }
     }
     void this.#taskEnds.recheck()
-    const { policies, candidate } = view
-    this.#noteProblem('the central policies cannot judge: every call is refused', policies.problem)
-    this.#noteProblem('the policy set in log-only cannot judge: it has no verdict', candidate?.problem ?? null)
-  }
-
-  /** Once for each set: why it refuses everything, or that another one judges now. */
-  #tellOfPolicies({ version, problem }: PolicySet): void {
-    if (version === this.#policyVersion) return
-    this.#policyVersion = version
-    const { log } = this.#options
-    if (problem === null) log.info({ policyVersion: version }, 'these central policies judge from now on')
-    else log.error({ policyVersion: version, problem }, 'every call is refused: the central policies cannot judge')
   }
 
   /** Ends what is under way; each call is still answered and recorded. */
