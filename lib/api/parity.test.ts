@@ -140,6 +140,7 @@ const queries: Record<string, string | Reason> = {
   diffAgent: 'history.diffAgent',
   diffAgents: 'history.diffAgents',
   explainStoredRule: 'control.explainRule',
+  explainAgentQuery: 'agents.explain',
   explainDecision: 'decisions.explain',
   exportManifest: 'agents.exportOne',
   exportManifests: 'agents.exportMany',

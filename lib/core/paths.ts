@@ -3,6 +3,8 @@ export const paths = {
   home: () => '/',
   agents: () => '/agents',
   agentsDiff: () => '/agents/diff',
+  /** Why an agent is in the list of a search, or not. */
+  explainAgent: (about: { agent?: string; q?: string; asOf?: string } = {}) => withQuery('/agents/explain', about),
   newAgent: () => '/agents/new',
   unregistered: () => '/agents/unregistered',
   /** The wizard for something that was found unregistered. */

@@ -16,6 +16,7 @@ export const reservedAgentIds: readonly string[] = [
   'bulk',
   'views',
   'diff',
+  'explain',
   'unregistered',
   'csv',
 ]

@@ -2,6 +2,7 @@ import { Plus } from 'lucide-react'
 import type { Metadata } from 'next'
 import { cookies } from 'next/headers'
 import Link from 'next/link'
+import { WhyForm } from '#components/agents/why-form.tsx'
 import { AsOfForm } from '#components/history/as-of-form.tsx'
 import { PastBanner } from '#components/history/past-banner.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
@@ -121,6 +122,7 @@ export default async function AgentsPage({ searchParams }: { searchParams: Searc
             nextHref={list.nextCursor && catalogHref(state, { cursor: list.nextCursor })}
           />
           <div className="mt-4 flex flex-wrap items-center justify-between gap-3">
+            <WhyForm q={q} asOf={asOf} />
             <AsOfForm
               action={paths.agents()}
               asOf={asOf}

@@ -1,5 +1,6 @@
 import Link from 'next/link'
 import { redirect } from 'next/navigation'
+import { WhyForm } from '#components/agents/why-form.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Card, Figure } from '#components/ui/card.tsx'
@@ -74,6 +75,9 @@ export default async function OverviewPage({ params, searchParams }: Props) {
             <RegistryFacts agent={agent} />
           </Card>
           <TimelineCard ctx={ctx} agentId={agent.id} />
+          <Card title="Why is it in a list, or not?">
+            <WhyForm agent={agent.id} />
+          </Card>
         </div>
         <div className="grid grid-cols-1 content-start gap-5">
           <ScheduleCard
