@@ -127,7 +127,7 @@ function usageText({ used, limit, unit, per, freeAt }: LimitUsage): ReactNode {
     unit === 'micro-dollars' ? formatMicros(BigInt(Math.round(value))) : value.toLocaleString('en')
   return (
     <>
-      {amount(used)} of {amount(limit)} a {per}
+      {amount(used)} of {amount(limit)} {unit !== 'micro-dollars' && unit} {per === null ? 'at once' : `a ${per}`}
       {freeAt && (
         <>
           ; free again <Time value={freeAt} />

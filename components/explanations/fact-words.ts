@@ -42,5 +42,12 @@ export const factWords: Record<string, string> = {
   decideSeconds: 'To be decided within, seconds',
   deciders: 'Decided by',
   onTimeout: 'If nobody decides',
+  turns: 'Turns',
+  turnsMax: 'Turns allowed',
+  minutes: 'Minutes',
+  deadlineMinutes: 'Minutes allowed',
+  costMicros: 'Cost of the run',
+  runBudgetMicros: 'Ceiling of the run',
+  unit: 'Counted in',
   result: 'Result',
 }

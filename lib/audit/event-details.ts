@@ -3,6 +3,13 @@
 /** In whose place somebody decided. */
 export type StandsInFor = { id: string; name: string }
 
+export type RunEnded = {
+  state: string
+  stopReason: string | null
+  costMicros: string | null
+  toolCalls: number
+}
+
 /** `reason`: the id of the rule; `message`: what was said, which releases of before did not record. */
 export type RefusedToPerson = { reason: string; message?: string }
 

@@ -17,6 +17,7 @@ import type {
   McpResultPassed,
   McpTaskEnded,
   RefusedToPerson,
+  RunEnded,
   ScopeRequestApproved,
   ScopeRequestCreated,
   ScopeRequestEscalated,
@@ -206,15 +207,10 @@ export type AuditEvents = {
   'scope_request.refused': { requestId: string | null } & RefusedToPerson
   // harness
   'run.requested': { trigger: string; version: number }
-  'run.refused': { trigger: string; reason: string }
+  'run.refused': { trigger: string; reason: string } & ExplainedDenial
   'run.started': { claudeSessionId: string; simulated: boolean }
-  'run.ended': {
-    state: string
-    stopReason: string | null
-    costMicros: string | null
-    toolCalls: number
-  }
-  'run.stop_requested': { reason: string }
+  'run.ended': RunEnded & ExplainedDenial
+  'run.stop_requested': { reason: string } & ExplainedDenial
   'run.escalated': { kind: string; title: string }
   'escalation.resolved': { escalationId: string }
   // broker

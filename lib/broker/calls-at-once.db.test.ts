@@ -65,10 +65,10 @@ test('an agent has so many calls under way and no more, a server is asked so man
   expect([await one.call('long'), await third.call('long')]).toEqual(['calls_at_once', 'calls_at_once'])
   expect(await lastEvent(db, one.agentId, 'mcp.call_denied')).toMatchObject({
     rule: 'calls_at_once',
-    detail: { facts: { scope: 'agent', atOnce: 2 } },
+    detail: { facts: { scope: 'agent', used: 2, atOnce: 2 } },
   })
   expect(await lastEvent(db, third.agentId, 'mcp.call_denied')).toMatchObject({
-    detail: { facts: { scope: 'server', atOnce: 3 } },
+    detail: { facts: { scope: 'server', used: 3, atOnce: 3 } },
   })
   expect(await Promise.all(slow)).toEqual(['answered', 'answered', 'answered'])
   expect([await one.call('long'), await third.call('long')]).toEqual(['answered', 'answered'])

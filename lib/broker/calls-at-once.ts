@@ -23,10 +23,12 @@ export class CallsAtOnce {
     { caller: { agentId }, serverId }: ToolCall,
     { agentCallsAtOnce, serverCallsAtOnce }: Pick<Limits, 'agentCallsAtOnce' | 'serverCallsAtOnce'>,
   ): Denial | null {
-    if (agentCallsAtOnce > 0 && (this.#agents.get(agentId) ?? 0) >= agentCallsAtOnce)
-      return atOnce('agent', `The agent ${agentId} has`, agentCallsAtOnce)
-    if (serverCallsAtOnce > 0 && (this.#servers.get(serverId) ?? 0) >= serverCallsAtOnce)
-      return atOnce('server', `The server ${serverId} has`, serverCallsAtOnce)
+    const ofAgent = this.#agents.get(agentId) ?? 0
+    const ofServer = this.#servers.get(serverId) ?? 0
+    if (agentCallsAtOnce > 0 && ofAgent >= agentCallsAtOnce)
+      return atOnce(`The agent ${agentId} has`, { scope: 'agent', used: ofAgent, atOnce: agentCallsAtOnce })
+    if (serverCallsAtOnce > 0 && ofServer >= serverCallsAtOnce)
+      return atOnce(`The server ${serverId} has`, { scope: 'server', used: ofServer, atOnce: serverCallsAtOnce })
     return null
   }
 
@@ -42,9 +44,9 @@ export class CallsAtOnce {
   }
 }
 
-function atOnce(scope: 'agent' | 'server', who: string, limit: number): Denial {
-  const message = `${who} ${limit} calls under way at this broker, which is as many as may be. Try again when one has ended.`
-  return { rule: 'calls_at_once', message, facts: { scope, atOnce: limit } }
+function atOnce(who: string, facts: { scope: 'agent' | 'server'; used: number; atOnce: number }): Denial {
+  const message = `${who} ${facts.atOnce} calls under way at this broker, which is as many as may be. Try again when one has ended.`
+  return { rule: 'calls_at_once', message, facts }
 }
 
 function add(counts: Map<string, number>, id: string, change: 1 | -1): void {

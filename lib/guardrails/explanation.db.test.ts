@@ -8,17 +8,12 @@ import { ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { instant } from '#lib/dev/test/instant.ts'
 import { enforcePolicies, forbids, permitsGranted } from '#lib/dev/test/policy-sets.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
-import { delegationRules } from '#lib/delegation/schema.ts'
-import { reviewRules } from '#lib/lifecycle/schema/reviews.ts'
-import { scopeRules } from '#lib/scopes/schema.ts'
 import { suspendAgent } from '#lib/lifecycle/commands.ts'
 import { createHoldRule, holdCall } from './commands.ts'
 import { updateServer } from '#lib/registry/commands.ts'
 import { explainDecision } from './queries/explanation/decision.ts'
 import { simulate } from './queries/explanation/simulate.ts'
-import { createHoldRuleInput, heldCallRules } from './schema/held-calls.ts'
-import { holdBypassRules } from './schema/hold-bypasses.ts'
-import { policySetRules } from './schema/policy-sets.ts'
+import { createHoldRuleInput } from './schema/held-calls.ts'
 import { explainRule } from './rules/explain.ts'
 import { rules } from './schema.ts'
 
@@ -248,39 +243,6 @@ test('every rule of the table is explained in full', async ({ db }) => {
     expect({ rule, next: explained.next.length > 0 }).toEqual({ rule, next: true })
   }
 })
-
-/** Every list of rules that refuse people, so that a new id without words fails. */
-const ofPeople = [
-  ...scopeRules,
-  ...heldCallRules,
-  ...holdBypassRules,
-  ...policySetRules,
-  ...delegationRules,
-  ...reviewRules,
-  'stops:second_person',
-]
-
-test('every rule that refuses people is explained in full, with what was said', async ({ db }) => {
-  const { agentId } = await fleet(db)
-  const person = ctxFor(db, await makePerson(db))
-  const subject = { kind: 'agent', id: agentId, name: agentId }
-  for (const rule of ofPeople) {
-    const detail = { requestId: null, reason: rule, message: 'It is refused to you.' }
-    const id = await record(db, { event: 'scope_request.refused', subject, agentId, rule, detail }, person)
-    const explained = await explainDecision(person, { id })
-    expect(explained).toMatchObject({ rule, step: 'person', message: 'It is refused to you.', usage: null })
-    const { title, meaning, remedy, setBy, changedBy, next } = explained
-    expect({ rule, title }).not.toEqual({ rule, title: rule })
-    expect({ rule, setBy: setBy?.text }).not.toEqual({ rule, setBy: 'Unknown' })
-    for (const text of [meaning, remedy, changedBy?.how]) expect({ rule, text }).toEqual({ rule, text: sentence })
-    expect({ rule, title, setBy: setBy?.text }).toEqual({ rule, title: said, setBy: said })
-    // Where it was decided, before the agent.
-    expect({ rule, next: next[0]?.link }).not.toEqual({ rule, next: `/agents/${agentId}` })
-  }
-})
-
-const said = expect.stringMatching(/\S/) as string
-const sentence = expect.stringMatching(/\.\)?$/) as string
 
 async function fleet(db: Db) {
   const { id: agentId, teamId } = await makeAgent(db, { tier: 'high' })

@@ -39,11 +39,11 @@ describe('startRun', () => {
   })
 
   const needy = async (db: Db) => makeTemplate(db, { scopes: [{ server: 'erp', class: 'read', required: true }] })
-  const breakages: [string, (db: Db) => Promise<string>][] = [
-    ['agent_not_active', async (db) => (await makeAgent(db, { status: 'suspended' })).id],
+  const breakages: [string, (db: Db) => Promise<string>, object?][] = [
+    ['agent_not_active', async (db) => (await makeAgent(db, { status: 'suspended' })).id, { status: 'suspended' }],
     ['version_not_bound', async (db) => (await makeAgent(db, { claude: null })).id],
     ['grant_missing', async (db) => (await makeAgent(db, { templateId: await needy(db) })).id],
-    ['budget_exhausted', async (db) => (await makeAgent(db, { monthlyBudgetMicros: 0n })).id],
+    ['budget_exhausted', async (db) => (await makeAgent(db, { monthlyBudgetMicros: 0n })).id, { budgetMicros: '0' }],
     [
       'budget_exhausted',
       async (db) => {
@@ -51,6 +51,7 @@ describe('startRun', () => {
         await db.agentDay.create({ data: { agentId: id, day: new Date(), costMicros: 5_000n } })
         return id
       },
+      { month: expect.stringMatching(/^\d{4}-\d\d$/), spentMicros: '5000', budgetMicros: '5000' },
     ],
     [
       'killed',
@@ -59,16 +60,18 @@ describe('startRun', () => {
         await orderStop(ctxFor(db), { scope: 'agent', targetId: id, reason })
         return id
       },
+      { scope: 'agent', stop: expect.any(String) },
     ],
   ]
-  for (const [rule, make] of breakages) {
+  for (const [rule, make, facts = {}] of breakages) {
     dbTest(`is refused by ${rule}: a run row with the rule, an audit event, no job`, async ({ db }) => {
       const id = await make(db)
       const outcome = await startRun(ctxFor(db), { agentId: id })
       expect(outcome).toMatchObject({ ok: false, error: { rule } })
       const runId = outcome.ok ? '' : (outcome.error.runId ?? '')
       expect(await getRun(ctxFor(db), runId)).toMatchObject({ state: 'refused', rule, error: expect.any(String) })
-      expect((await auditOf(db, id)).at(-1)).toMatchObject({ event: 'run.refused', rule })
+      const refused = { event: 'run.refused', rule, detail: { step: 'launch', facts } }
+      expect((await auditOf(db, id)).at(-1)).toMatchObject(refused)
       expect(await jobsOf(db, runId)).toEqual([])
     })
   }

@@ -5,6 +5,7 @@ import type { Tx } from '#lib/db/client.ts'
 import { enqueue, jobs } from '#lib/jobs/contracts.ts'
 import { findStop } from '#lib/killswitch/rules.ts'
 import type { TemplateManifest } from '#lib/templates/schema.ts'
+import { factsOfLaunch } from './limit-facts.ts'
 import { decideLaunch, defaultMonthlyBudgetMicros, type LaunchFacts } from './rules.ts'
 import type { LaunchRefusal, RunTrigger } from './schema.ts'
 
@@ -30,7 +31,7 @@ export async function launch(ctx: Ctx & { tx: Tx }, wanted: Launch): Promise<Lau
   if (!agent) {
     const refusal = decision.ok ? null : decision.error
     if (!refusal) throw new Error('invariant: an unknown agent is refused')
-    auditRefusal(ctx, { wanted, refusal, name: agentId })
+    auditRefusal(ctx, { wanted, refusal, facts, name: agentId })
     return err(refusal)
   }
   const row = {
@@ -56,7 +57,8 @@ export async function launch(ctx: Ctx & { tx: Tx }, wanted: Launch): Promise<Lau
   })
   if (!run) return 'already_launched'
   if (!decision.ok) {
-    auditRefusal(ctx, { wanted, refusal: decision.error, name: agent.name, teamId: agent.ownerTeamId, runId: run.id })
+    const refused = { wanted, refusal: decision.error, facts, name: agent.name }
+    auditRefusal(ctx, { ...refused, teamId: agent.ownerTeamId, runId: run.id })
     return err({ ...decision.error, runId: run.id })
   }
   recordAudit(tx, ctx, {
@@ -146,13 +148,21 @@ export async function spentThisMonth(tx: Tx, agentId: string, now: Date): Promis
 
 function auditRefusal(
   ctx: Ctx & { tx: Tx },
-  refused: { wanted: Launch; refusal: LaunchRefusal; name: string; teamId?: string; runId?: string },
+  refused: {
+    wanted: Launch
+    refusal: LaunchRefusal
+    facts: LaunchFacts
+    name: string
+    teamId?: string
+    runId?: string
+  },
 ): void {
   const { wanted, refusal, name, teamId, runId } = refused
+  const facts = factsOfLaunch(refusal.rule, refused.facts, ctx.now)
   recordAudit(ctx.tx, ctx, {
     event: 'run.refused',
     subject: { kind: 'agent', id: wanted.agentId, name },
-    detail: { trigger: wanted.trigger, reason: refusal.message },
+    detail: { trigger: wanted.trigger, reason: refusal.message, step: 'launch', facts },
     agentId: wanted.agentId,
     decision: 'deny',
     rule: refusal.rule,

@@ -65,7 +65,12 @@ function missingGrants(facts: LaunchFacts): { serverId: string; class: ToolClass
 }
 
 export type RunLimits = { turnsMax: number; deadlineMinutes: number; runBudgetMicros: number }
-export type LimitRule = 'run_deadline' | 'run_turns' | 'run_budget'
+const limitRules = ['run_deadline', 'run_turns', 'run_budget'] as const
+export type LimitRule = (typeof limitRules)[number]
+
+export function isLimit(rule: string | null): rule is LimitRule {
+  return (limitRules as readonly (string | null)[]).includes(rule)
+}
 
 /** The limit a running run has reached, if any. Usage that is not priced cannot be compared; Claude's own session budget still holds. */
 export function reachedLimit(

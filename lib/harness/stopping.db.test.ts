@@ -1,6 +1,7 @@
 import { decideHeldCall } from '#lib/guardrails/commands.ts'
 import { describe, expect } from 'vitest'
 import { ctxFor, testRendered, makePerson } from '#lib/dev/test/fleet.ts'
+import { explainDecision } from '#lib/guardrails/queries/explanation/decision.ts'
 import { orderStop, releaseStop } from '#lib/killswitch/commands.ts'
 import { openStops } from '#lib/killswitch/queries.ts'
 import { startRun, stopRun } from './commands.ts'
@@ -72,6 +73,13 @@ describe('stopping', { timeout: 180_000 }, () => {
     const run = await finished(db, runId)
     expect(run).toMatchObject({ state: 'failed', stopReason: 'turns', rule: 'run_turns' })
     expect(run.turns).toBeGreaterThanOrEqual(3)
+    const events = await db.auditEvent.findMany({ where: { runId, rule: 'run_turns' }, orderBy: { seq: 'asc' } })
+    expect(events.map(({ event }) => event)).toEqual(['run.stop_requested', 'run.ended'])
+    for (const { id } of events) {
+      const { usage } = await explainDecision(ctxFor(db), { id })
+      expect(usage).toMatchObject({ limit: 3, unit: 'turns', per: 'run' })
+      expect(usage!.used).toBeGreaterThanOrEqual(3)
+    }
   })
 
   workerTest('the ceiling of one run holds at Claude, even between two looks of ours', async ({ db, stack }) => {
@@ -87,6 +95,9 @@ describe('stopping', { timeout: 180_000 }, () => {
       rule: 'run_budget',
       costMicros: '60000',
     })
+    const { id } = await db.auditEvent.findFirstOrThrow({ where: { runId, event: 'run.ended' } })
+    const usage = { used: 60_000, limit: 60_000, unit: 'micro-dollars', per: 'run', freeAt: null }
+    expect((await explainDecision(ctxFor(db), { id })).usage).toEqual(usage)
   })
 
   workerTest('a suspended agent loses its running run', async ({ db, stack }) => {

@@ -2,6 +2,7 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { enqueue, jobs } from '#lib/jobs/contracts.ts'
+import type { RecordedFacts } from './limit-facts.ts'
 import { appendLog } from './worker/run-log.ts'
 
 /**
@@ -10,7 +11,7 @@ import { appendLog } from './worker/run-log.ts'
  */
 export async function askToStop(
   ctx: Ctx & { tx: Tx },
-  stop: { runId: string; rule: string; reason: string },
+  stop: { runId: string; rule: string; reason: string; facts?: RecordedFacts },
 ): Promise<boolean> {
   const { tx } = ctx
   const [run] = await tx.run.updateManyAndReturn({
@@ -22,7 +23,7 @@ export async function askToStop(
   recordAudit(tx, ctx, {
     event: 'run.stop_requested',
     subject: { kind: 'run', id: run.id, name: run.agent.name },
-    detail: { reason: stop.reason },
+    detail: { reason: stop.reason, ...(stop.facts ? { facts: stop.facts } : {}) },
     agentId: run.agentId,
     teamId: run.agent.ownerTeamId,
     runId: run.id,

@@ -3,6 +3,8 @@ import { roles } from '#lib/auth/permissions.ts'
 import {
   callSteps,
   type DecisionExplanation,
+  limitPeriods,
+  limitUnits,
   otherSteps,
   rateBases,
   type SimulationView,
@@ -38,8 +40,8 @@ const explanationShape = {
     .strictObject({
       used: z.number(),
       limit: z.number(),
-      unit: z.enum(['micro-dollars', 'calls']),
-      per: z.enum(['month', 'hour', 'minute', 'second']),
+      unit: z.enum(limitUnits),
+      per: z.enum(limitPeriods).nullable(),
       freeAt: time.nullable(),
     })
     .nullable(),

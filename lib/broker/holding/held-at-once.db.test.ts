@@ -107,7 +107,7 @@ test('calls that wait are so long together and no longer: those of an agent, and
   )
   expect(await other.change('c'.repeat(160_000))).toMatch(/calls_at_once.*of the 300000 bytes they may hold/)
   expect(await lastEvent(db, other.agentId, 'mcp.call_denied')).toMatchObject({
-    detail: { facts: { scope: 'broker', limit: 300_000 } },
+    detail: { facts: { scope: 'broker', limit: 300_000, unit: 'bytes' } },
   })
   await one.rejectAll()
   expect(await held).toContain('call_rejected')

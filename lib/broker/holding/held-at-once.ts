@@ -32,7 +32,7 @@ export class HeldAtOnce {
     if (this.#bytes + bytes > waitingBytesMax) {
       const used = this.#bytes
       const message = `Calls that wait for people hold ${used} of the ${waitingBytesMax} bytes they may hold at this broker; this one has ${bytes}. Try again when some are decided.`
-      return { rule: 'calls_at_once', message, facts: { scope: 'broker', used, limit: waitingBytesMax } }
+      return { rule: 'calls_at_once', message, facts: { scope: 'broker', used, limit: waitingBytesMax, unit: 'bytes' } }
     }
     this.#agents.set(agentId, { calls: waiting.calls + 1, bytes: waiting.bytes + bytes })
     this.#bytes += bytes
@@ -53,6 +53,6 @@ export class HeldAtOnce {
       of === 'calls'
         ? `The agent ${agentId} has ${used} calls that wait for people, and ${limit} may wait. Try again when some are decided.`
         : `The calls of the agent ${agentId} that wait for people have ${used} bytes, and may have ${limit} together with this one. Try again when some are decided.`
-    return { rule: 'calls_at_once', message, facts: { scope: 'agent', used, limit } }
+    return { rule: 'calls_at_once', message, facts: { scope: 'agent', used, limit, unit: of } }
   }
 }

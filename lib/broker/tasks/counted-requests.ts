@@ -38,7 +38,7 @@ export class TaskWaits {
     const before = this.#waits.get(agentId) ?? 0
     if (before >= max) {
       const message = `${agentId} waits for the results of ${max} tasks already. Ask again when one of them is there.`
-      throw new AskRefused({ rule: 'calls_at_once', message, facts: { scope: 'agent', atOnce: max } })
+      throw new AskRefused({ rule: 'calls_at_once', message, facts: { scope: 'agent', used: before, atOnce: max } })
     }
     this.#waits.set(agentId, before + 1)
     try {

@@ -54,12 +54,15 @@ export type ExplainedStep = { id: StepId; title: string; outcome: StepOutcome; n
 /** A number, a word, or nothing; never a secret, and of arguments only what may be said back. */
 export type ExplainedFacts = Record<string, string | number | boolean | null>
 
-/** How far a limit is used. `freeAt`: when it is free again; null: not by itself. */
+export const limitUnits = ['micro-dollars', 'calls', 'turns', 'minutes', 'bytes'] as const
+export const limitPeriods = ['month', 'hour', 'minute', 'second', 'run'] as const
+
+/** How far a limit is used. `per`: in which time, or of a run; null: at once. `freeAt`: when it is free again; null: not by a time that is known. */
 export type LimitUsage = {
   used: number
   limit: number
-  unit: 'micro-dollars' | 'calls'
-  per: 'month' | 'hour' | 'minute' | 'second'
+  unit: (typeof limitUnits)[number]
+  per: (typeof limitPeriods)[number] | null
   freeAt: string | null
 }
 

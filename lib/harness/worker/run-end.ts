@@ -2,8 +2,11 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { enqueue, jobs } from '#lib/jobs/contracts.ts'
+import { factsOfLimit, type RecordedFacts } from '../limit-facts.ts'
+import { isLimit } from '../rules.ts'
 import type { Meter } from './deps.ts'
 import { appendLog, isOpen, type LockedRun } from './run-log.ts'
+import { limitsOfRun } from './run-limits.ts'
 
 export type RunEnd = {
   state: 'succeeded' | 'failed' | 'stopped'
@@ -36,7 +39,13 @@ export async function endRun(
       followedUntil: null,
       ...(end.error === undefined ? {} : { error: end.error }),
     },
-    select: { costMicros: true, toolCalls: true, agent: { select: { name: true, ownerTeamId: true } } },
+    select: {
+      startedAt: true,
+      turns: true,
+      costMicros: true,
+      toolCalls: true,
+      agent: { select: { name: true, ownerTeamId: true } },
+    },
   })
   await appendLog(tx, run.id, [
     {
@@ -47,14 +56,17 @@ export async function endRun(
     },
   ])
   const { callCostMicros } = await meter.countRunEnd(tx, run.id)
+  const costMicros = (ended.costMicros ?? 0n) + callCostMicros
+  const facts = isLimit(rule) ? await limitFacts(ctx, run, { ...ended, rule, costMicros }) : undefined
   recordAudit(tx, ctx, {
     event: 'run.ended',
     subject: { kind: 'run', id: run.id, name: ended.agent.name },
     detail: {
       state: end.state,
       stopReason: end.stopReason,
-      costMicros: ended.costMicros === null ? null : (ended.costMicros + callCostMicros).toString(),
+      costMicros: ended.costMicros === null ? null : costMicros.toString(),
       toolCalls: ended.toolCalls,
+      ...(facts ? { facts } : {}),
     },
     agentId: run.agentId,
     teamId: ended.agent.ownerTeamId,
@@ -63,4 +75,13 @@ export async function endRun(
   })
   await enqueue(tx, jobs.closeRun, { payload: { runId: run.id }, key: `close_run:${run.id}` })
   return true
+}
+
+async function limitFacts(
+  { tx, now }: Ctx & { tx: Tx },
+  run: LockedRun,
+  ended: { rule: string; startedAt: Date | null; turns: number; costMicros: bigint },
+): Promise<RecordedFacts> {
+  const limits = await limitsOfRun(tx, { ...run, costMicros: ended.costMicros }, now)
+  return factsOfLimit(ended.rule, { ...ended, startedAt: ended.startedAt ?? now }, limits, now)
 }

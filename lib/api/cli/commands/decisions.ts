@@ -125,7 +125,9 @@ function factsText(known: Explanation['facts']): string {
 function usageText({ used, limit, unit, per, freeAt }: LimitUsage): string {
   const amount = (number: number) =>
     unit === 'micro-dollars' ? formatMicros(BigInt(Math.round(number))) : String(number)
-  return `${amount(used)} of ${amount(limit)} a ${per}${freeAt === null ? '' : `, free again at ${freeAt}`}`
+  const of = unit === 'micro-dollars' ? '' : ` ${unit}`
+  const time = per === null ? 'at once' : `a ${per}`
+  return `${amount(used)} of ${amount(limit)}${of} ${time}${freeAt === null ? '' : `, free again at ${freeAt}`}`
 }
 
 function setByText({ text, by, at, reason }: NonNullable<Explanation['setBy']>): string {
