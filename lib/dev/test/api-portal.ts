@@ -21,12 +21,10 @@ export const allRoutes: readonly Endpoint[] = Object.values(routes)
 type Handlers = Partial<Record<string, RouteHandler>>
 type Mounted = { pattern: RegExp; names: string[]; path: string; handlers: Handlers; weight: number }
 
-/** The route files below app/api/v1 with what they export, found as Next finds them. */
-export async function mountedRoutes(): Promise<Mounted[]> {
+/** The route files of the REST API, or those that the pages ask, with what they export, found as Next finds them. */
+export async function mountedRoutes(folder: 'app/api/v1' | 'app/api/portal' = 'app/api/v1'): Promise<Mounted[]> {
   // The catch-all is what answers when there is no endpoint; the document about the endpoints is none of them.
-  const files = sourceFiles(['app/api/v1']).filter(({ path }) =>
-    /^(?!.*(?:\[\.\.\.|openapi\.json)).*\/route\.ts$/.test(path),
-  )
+  const files = sourceFiles([folder]).filter(({ path }) => /^(?!.*(?:\[\.\.\.|openapi\.json)).*\/route\.ts$/.test(path))
   return await Promise.all(
     files.map(async ({ path: file }) => {
       const segments = file.slice('app'.length, -'/route.ts'.length).split('/')
@@ -43,7 +41,7 @@ export async function mountedRoutes(): Promise<Mounted[]> {
 }
 
 /**
- * The portal's REST API on a test database, in this process: `fetch` calls the real route handlers, and throws when an answer is not what its contract says. `listen` serves them over HTTP for
+ * The portal's REST API, and what its pages ask, on a test database, in this process: `fetch` calls the real route handlers, and throws when an answer is not what its contract says. `listen` serves them over HTTP for
  * programs that run on their own.
  */
 export async function openApiPortal(database: { db: Db; databaseUrl: string }, env: Record<string, string> = {}) {
@@ -60,7 +58,8 @@ export async function openApiPortal(database: { db: Db; databaseUrl: string }, e
   const log = createLog({ process: 'portal', level: 'silent' })
   const keyring = createKeyring(config.keys, database.db)
   Object.assign(globalThis, { wheelhousePortal: { config, log, db: database.db, keyring } })
-  const mounted = (await mountedRoutes()).toSorted((a, b) => a.weight - b.weight)
+  const all = [...(await mountedRoutes()), ...(await mountedRoutes('app/api/portal'))]
+  const mounted = all.toSorted((a, b) => a.weight - b.weight)
 
   async function dispatch(request: Request): Promise<Response> {
     const url = new URL(request.url)
