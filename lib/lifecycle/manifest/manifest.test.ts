@@ -130,7 +130,7 @@ describe('reading', () => {
     const many = (count: number) => Array.from({ length: count }, (_, n) => `id: agent-${n}`).join('\n---\n')
     expect(problemsOf(many(manifestAgentsMax))).toEqual([])
     expect(problemsOf(many(manifestAgentsMax + 1))[0]?.message).toMatch(
-      /holds 201 agents. At most 200 .*split it at.* a label of its own/,
+      /holds 1001 agents. At most 1000 .*split it at.* a label of its own/,
     )
   })
 

@@ -34,11 +34,11 @@ export type ParsedManifest = {
 /** The largest file, in characters. */
 export const manifestCharactersMax = 2_000_000
 /**
- * The most agents one file may hold, and how long its one transaction may last: an agent was measured at 30 to 90 ms, and at 200 ms with
- * every core busy, so a full file takes 40 s then.
+ * The most agents one text may hold, and how long its one transaction may last: a new agent was measured at 30 to 90 ms, and at 150 ms with
+ * every core busy, so a full text takes two and a half minutes then (40 s if nothing changes). Clients of HTTP wait five for an answer.
  */
-export const manifestAgentsMax = 200
-export const manifestTimeoutMs = 120_000
+export const manifestAgentsMax = 1000
+export const manifestTimeoutMs = 280_000
 
 /** Reads one or many documents, strictly: every problem with its line, and nothing is guessed. */
 export function parseManifests(text: string): { manifests: ParsedManifest[]; problems: ManifestProblem[] } {

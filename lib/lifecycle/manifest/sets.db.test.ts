@@ -135,7 +135,7 @@ dbTest('a set is never larger than one file, so that pruning knows all that is w
   const full = await fillSet(db, { shop, set: 'full', count: manifestAgentsMax })
   const joined = await applyManifest(ctx, text(shop, ['beyond']), { set: 'full' })
   expect(joined).toMatchObject({ applied: false, changes: [], problems: [{ line: 1, id: null }] })
-  expect(joined.problems[0]?.message).toMatch(/would have 201 agents; it has at most 200.*a label of their own/)
+  expect(joined.problems[0]?.message).toMatch(/would have 1001 agents; it has at most 1000.*a label of their own/)
   expect(await statusOf(db, 'beyond')).toBeNull()
   // What is retired makes room, and a label of its own takes the rest.
   await db.agent.update({ where: { id: full[0]! }, data: { status: 'retired' } })

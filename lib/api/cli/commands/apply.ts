@@ -9,6 +9,9 @@ import { count, oneLine } from '../text.ts'
 
 type Options = { file: string[]; set?: string; prune?: boolean; dryRun?: boolean; yes?: boolean }
 
+/** A full text takes minutes where every core is busy; the portal gives up a little earlier than this. */
+const applyTimeoutMs = 290_000
+
 /** The same verb as `wheelhouse apply` and `wheelhouse agents apply`. */
 export const applyVerb: Verb<Options> = {
   name: 'apply',
@@ -94,7 +97,9 @@ async function send(
     ...(plan === undefined ? {} : { plan }),
   }
   try {
-    return await (await cli.client()).call(routes.agents.apply, { query, body: manifests.text })
+    return await (
+      await cli.client()
+    ).call(routes.agents.apply, { query, body: manifests.text }, { timeoutMs: applyTimeoutMs })
   } catch (error) {
     if (!(error instanceof ApiRefusal) || !error.problem.problems) throw error
     // Editors understand `file:line:column: message`.
