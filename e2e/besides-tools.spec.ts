@@ -14,7 +14,7 @@ test('what a server may ask an agent is requested in plain words, approved, and 
   await expect(wish).toContainText('the server may have the agent’s model answer a prompt')
   await expect(wish).toContainText('Class read, risk high')
   // It has no arguments, so there is nothing to say about them.
-  await expect(wish.getByLabel('Only this tool')).toHaveCount(0)
+  await expect(wish.getByLabel('Only these tools')).toHaveCount(0)
   await wish.getByLabel('Reason').fill('The deploys server lets the agent word what changed.')
   await expectAccessible(page)
   await wish.getByRole('button', { name: 'Send request' }).click()

@@ -28,7 +28,7 @@ test('what would be decided is asked before it is called, and the scope that is 
   const dialog = page.getByRole('dialog', { name: /^Request a scope for/ })
   await expect(dialog.getByLabel(/^MCP server/)).toHaveValue('invoices')
   await expect(dialog.getByLabel(/^Class/)).toHaveValue('read')
-  await expect(dialog.getByLabel(/^Only this tool/)).toHaveValue('get_invoice')
+  await expect(dialog.getByLabel(/^Only these tools/)).toHaveValue('get_invoice')
   await expectAccessible(page)
   await dialog.getByLabel(/^Reason/).fill('It has to quote invoices in the notes.')
   await dialog.getByRole('button', { name: 'Send request' }).click()

@@ -146,7 +146,7 @@ export function WaitsForMe({ ctx, waiting }: { ctx: PageCtx; waiting: Waiting })
             <ScopeBadge
               serverId={request.server.id}
               toolClass={request.class}
-              toolName={request.toolName}
+              toolNames={request.toolNames}
               environment={request.server.environment}
             />
           </HomeRow>

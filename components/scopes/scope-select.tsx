@@ -3,7 +3,7 @@ import { Select } from '#components/ui/input.tsx'
 import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
 import { capabilities, type Capability, capabilityOf, grantName } from '#lib/registry/schema/capabilities.ts'
 
-/** What is asked for: a class of tools, or with `method:` in the place of a tool something besides them. */
+/** What is asked for: a class of tools, or with `method:` in the place of a tool something besides them; `toolName` may be several, a name a line. */
 export type ScopeChoice = { class: ToolClass; toolName: string }
 
 const groups = [

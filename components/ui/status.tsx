@@ -1,6 +1,6 @@
 import { Ban, CircleCheck, CircleDashed, CircleX, Clock, Loader, OctagonX, Pause, Archive } from 'lucide-react'
 import type { ComponentType } from 'react'
-import { scopeTitle } from '#lib/registry/schema/capabilities.ts'
+import { scopesTitle } from '#lib/registry/schema/capabilities.ts'
 import { Badge, type Tone } from './badge.tsx'
 
 type Look = { tone: Tone; icon: ComponentType<{ 'aria-hidden'?: boolean }>; label: string }
@@ -53,11 +53,14 @@ export function ScopeBadge({
   serverId,
   toolClass,
   toolName,
+  toolNames = toolName ? [toolName] : [],
   environment,
 }: {
   serverId?: string
   toolClass: string
   toolName?: string | null
+  /** Where it may name several. */
+  toolNames?: readonly string[]
   environment?: string
 }) {
   return (
@@ -68,7 +71,7 @@ export function ScopeBadge({
       className="inline-block max-w-full whitespace-normal [td_&]:whitespace-nowrap"
     >
       {serverId && <span className="font-mono">{serverId}: </span>}
-      {toolName ? `${scopeTitle({ class: toolClass, toolName })} (${toolClass})` : toolClass}
+      {toolNames.length > 0 ? `${scopesTitle({ class: toolClass, toolNames })} (${toolClass})` : toolClass}
       {environment === 'production' && <span className="font-normal"> · prod</span>}
     </Badge>
   )

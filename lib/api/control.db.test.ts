@@ -89,7 +89,7 @@ describe('scopes', () => {
     expect(own).toMatchObject({ status: 403, body: { rule: 'permission:scopes:approve' } })
     expect((await security.post(`${path}/decide`, { decision: 'reject' })).status).toBe(422)
     const approved = await security.post(`${path}/decide`, { decision: 'approve', days: 7 })
-    expect(approved.body).toMatchObject({ grantId: expect.any(String), expiresAt: expect.any(String) })
+    expect(approved.body).toMatchObject({ grantIds: [expect.any(String)], expiresAt: expect.any(String) })
     const late = await security.post(`${path}/decide`, { decision: 'reject', note: 'too late' })
     expect(late).toMatchObject({ status: 409, body: { rule: 'scopes:already_decided' } })
 

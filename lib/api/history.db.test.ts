@@ -164,7 +164,7 @@ async function commandOf(world: World, { kind, agent, a, b }: Step): Promise<unk
         agentId,
         serverId: servers[a % 2]!,
         class: b % 2 ? 'read' : 'write',
-        toolName: a % 3 ? null : b % 2 ? 'look' : 'change',
+        toolNames: a % 3 ? [] : [b % 2 ? 'look' : 'change'],
         days: b % 3 ? 1 : null,
         reason,
         ...(a % 4 ? {} : { conditions: [{ pointer: '/amount', range: { max: b } }], rate: { calls: 5, per: 'hour' } }),

@@ -78,7 +78,8 @@ export type GrantBreakGlass = {
 export type ScopeRequestCreated = {
   requestId: string
   class: string
-  toolName: string | null
+  /** Empty: every tool of the class. Until one could name several, `toolName`. */
+  toolNames: string[]
   days: number | null
   reason: string
   limits: string[]
@@ -129,7 +130,7 @@ export type ScopeRequestApproved = {
   requestId: string
   class: string
   /** What was granted of what was asked for. */
-  toolName?: string | null
+  toolNames: string[]
   expiresAt: string | null
   note: string | null
   limits: string[]

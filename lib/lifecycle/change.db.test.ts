@@ -9,6 +9,7 @@ import { approvalRuleInForce, endApprovalRule } from '#lib/dev/test/two-people.t
 import { getAgent, getAgentVersion } from '#lib/registry/queries.ts'
 import { decideScopeRequest, requestScope } from '#lib/scopes/commands.ts'
 import { listScopeRequests } from '#lib/scopes/queries.ts'
+import { requestScopeInput } from '#lib/scopes/schema.ts'
 import { createApprovalRuleInput } from '#lib/scopes/schema/approval-policy.ts'
 import {
   activateAgent,
@@ -72,7 +73,7 @@ dbTest('a scope on a new server brings a version that knows the server, once', a
     agentId: id,
     serverId: other,
     class: 'read',
-    toolName: null,
+    toolNames: [],
     days: null,
     reason: 'to compare',
   })
@@ -112,10 +113,10 @@ dbTest('a scope that the approval policy grants at once brings such a version, t
   const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), now)
   const rule = createApprovalRuleInput.parse({ title: 'Reading', classes: ['read'], steps: [], daysMax: 30 })
   const { ruleId } = await approvalRuleInForce(admin, rule)
-  const wanted = { agentId: id, serverId: other, class: 'read', toolName: null, days: 7, reason: 'to compare' } as const
+  const wanted = requestScopeInput.parse({ agentId: id, serverId: other, class: 'read', days: 7, reason: 'to compare' })
   expect(await askForScope(ctxFor(db, builder, now), wanted)).toMatchObject({
     ok: true,
-    value: { grantId: expect.any(String) },
+    value: { grantIds: [expect.any(String)] },
   })
   const { rendered } = await getAgentVersion(admin, { agentId: id, version: 2 })
   expect(rendered['mcpServers']).toContainEqual({ name: other, path: `/mcp/${other}` })

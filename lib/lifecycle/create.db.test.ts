@@ -114,14 +114,14 @@ dbTest(
     const other = await makeServer(db)
     const ctx = ctxFor(db, builder, now)
     const id = slugOf()
-    const wish = { serverId: other, class: 'read' as const, toolName: 'look' }
+    const wish = { serverId: other, class: 'read' as const, toolNames: ['look'] }
     expect((await previewAgent(ctx, draft(id, { scopes: [wish] }))).problems).toMatchObject([{ field: 'scopes.0' }])
     await createAgent(ctx, draft(id, { scopes: [{ ...wish, reason: 'to compare', days: 7, ticket: 'FIN-7' }] }))
     expect(await db.scopeRequest.findFirstOrThrow({ where: { agentId: id, reason: 'to compare' } })).toMatchObject({
       ticket: 'FIN-7',
     })
     const requested = (await listScopeRequests(ctx, { agentId: id })).items
-    expect(requested.find(({ server }) => server.id === other)).toMatchObject({ toolName: 'look', days: 7 })
+    expect(requested.find(({ server }) => server.id === other)).toMatchObject({ toolNames: ['look'], days: 7 })
     const { rendered } = await getAgentVersion(ctx, { agentId: id, version: 1 })
     expect(rendered['mcpServers']).toContainEqual({ name: other, path: `/mcp/${other}` })
   },

@@ -7,6 +7,8 @@ import { capabilityOf, isBesidesTools } from '#lib/registry/schema/capabilities.
 import { limitKey } from '#lib/registry/schema/conditions.ts'
 import { wasTakenAway } from '#lib/scopes/queries.ts'
 import { besidesToolsProblem, besidesToolsLimit, wholeServerCovers } from '#lib/scopes/rules/besides-tools.ts'
+import type { ScopeLimits } from '#lib/scopes/rules/limits.ts'
+import { partsOf } from '#lib/scopes/rules/named-tools.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { checkParameters, renderAgentVersion } from '#lib/templates/rules.ts'
 import type { RenderedAgent, TemplateManifest, TemplateView } from '#lib/templates/schema.ts'
@@ -69,7 +71,7 @@ export async function planScopes(
     (scope) =>
       scope.required &&
       !wishes.some(
-        (wish) => wish.serverId === scope.server && wish.toolName === null && covers(wish.class, scope.class),
+        (wish) => wish.serverId === scope.server && wish.toolNames.length === 0 && covers(wish.class, scope.class),
       ),
   )
   const all: ScopeWish[] = [
@@ -77,7 +79,7 @@ export async function planScopes(
     ...required.map(({ server, class: toolClass, reason }) => ({
       serverId: server,
       class: toolClass,
-      toolName: null,
+      toolNames: [],
       days: null,
       reason,
     })),
@@ -104,28 +106,29 @@ export async function planScopes(
     if (message) problems.push({ field, message })
     if (!server) continue
     const takenAway = agentId !== undefined && (await wasTakenAway(ctx, { ...wish, agentId }))
-    const preApproved = policy?.approval === 'auto' && wholeServerCovers(wish.toolName) && !takenAway
+    const preApproved = policy?.approval === 'auto' && partsOf(wish.toolNames).every(wholeServerCovers) && !takenAway
     scopes.push({
       ...wish,
       reason: wish.reason || (policy?.reason ?? ''),
       serverName: server.name,
       environment: server.environment,
-      tools: capabilityOf(wish.toolName)
-        ? [wish.toolName!]
-        : server.tools.filter((tool) => reaches(wish, tool)).map(({ name }) => name),
+      tools: [
+        ...server.tools.filter((tool) => reaches(wish, tool)).map(({ name }) => name),
+        ...wish.toolNames.filter((name) => capabilityOf(name)),
+      ],
       preApproved,
       because: preApproved
         ? `The template pre-approves ${policy.class} on ${server.name}.`
-        : whyAsked({ policy, toolName: wish.toolName, takenAway }),
+        : whyAsked({ policy, toolNames: wish.toolNames, takenAway }),
     })
   }
   return { scopes, problems }
 }
 
-function whyAsked(facts: { policy: unknown; toolName: string | null; takenAway: boolean }): string {
+function whyAsked(facts: { policy: unknown; toolNames: readonly string[]; takenAway: boolean }): string {
   if (facts.takenAway) return 'It was taken away before, so a person decides, whatever the template pre-approves.'
   if (!facts.policy) return 'It is beyond the scoping policy of the template, so a person decides.'
-  if (wholeServerCovers(facts.toolName)) return 'The template asks for it, and a person decides.'
+  if (partsOf(facts.toolNames).every(wholeServerCovers)) return 'The template asks for it, and a person decides.'
   return 'What a server may ask an agent for is decided by a person, whatever the template pre-approves.'
 }
 
@@ -145,20 +148,29 @@ function wishProblem(facts: {
   if (!server) return `There is no MCP server ${JSON.stringify(wish.serverId)} in the registry.`
   if (server.status === 'disabled') return `${server.name} is disabled: nothing is granted on it.`
   const limits = { conditions: wish.conditions ?? [], rate: wish.rate ?? null }
-  const key = `${wish.serverId} ${wish.class} ${wish.toolName ?? ''} ${limitKey(limits)}`
-  if (seen.has(key)) return `${wish.class} on ${server.name} is listed twice.`
-  seen.add(key)
-  if (isBesidesTools(wish.toolName)) {
-    const problem = besidesToolsProblem(wish) ?? besidesToolsLimit(wish.toolName, limits)?.message
+  for (const toolName of partsOf(wish.toolNames)) {
+    // A tool has one class, whatever class it is asked for with.
+    const key = `${wish.serverId} ${toolName ?? wish.class} ${limitKey(limits)}`
+    if (seen.has(key)) return `${toolName ?? wish.class} on ${server.name} is listed twice.`
+    seen.add(key)
+    const problem = toolName === null ? null : nameProblem(toolName, { wish, server, limits })
     if (problem) return problem
-  } else if (wish.toolName !== null) {
-    const tool = server.tools.find(({ name, state }) => name === wish.toolName && state !== 'removed')
-    if (!tool) return `${server.name} has no tool ${JSON.stringify(wish.toolName)}.`
-    if (!covers(wish.class, tool.class)) return `${tool.name} is a ${tool.class} tool: ask for ${tool.class}.`
   }
   const problem = limits.conditions.map(conditionProblem).find((found) => found !== null)
   if (problem) return problem
   return facts.hasReason ? null : `Say in a sentence what it needs ${wish.class} on ${server.name} for.`
+}
+
+function nameProblem(
+  toolName: string,
+  { wish, server, limits }: { wish: ScopeWish; server: KnownServer; limits: ScopeLimits },
+): string | null {
+  if (isBesidesTools(toolName)) {
+    return besidesToolsProblem({ class: wish.class, toolName }) ?? besidesToolsLimit(toolName, limits)?.message ?? null
+  }
+  const tool = server.tools.find(({ name, state }) => name === toolName && state !== 'removed')
+  if (!tool) return `${server.name} has no tool ${JSON.stringify(toolName)}.`
+  return covers(wish.class, tool.class) ? null : `${tool.name} is a ${tool.class} tool: ask for ${tool.class}.`
 }
 
 function policyFor(manifest: TemplateManifest, wish: ScopeWish) {
@@ -167,7 +179,7 @@ function policyFor(manifest: TemplateManifest, wish: ScopeWish) {
 }
 
 function reaches(wish: ScopeWish, tool: { name: string; class: ToolClass; state: string }): boolean {
-  const named = wish.toolName === null || wish.toolName === tool.name
+  const named = wish.toolNames.length === 0 || wish.toolNames.includes(tool.name)
   return tool.state === 'approved' && named && covers(wish.class, tool.class)
 }
 

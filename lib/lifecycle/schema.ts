@@ -13,6 +13,7 @@ import {
   toolClasses,
 } from '#lib/registry/schema.ts'
 import { timeText } from '#lib/core/instant.ts'
+import { requestScopeInput } from '#lib/scopes/schema.ts'
 
 /** Micro-dollars as the contract says them: digits, and no other spelling of a number; below a thousand million dollars, so that amounts fit everywhere. */
 const budgetMicros = z.preprocess(
@@ -32,7 +33,7 @@ function wholeNumber(given: unknown): unknown {
 export const scopeWish = z.strictObject({
   serverId: z.string().max(100),
   class: z.enum(toolClasses),
-  toolName: z.string().min(1).max(200).nullable().default(null),
+  toolNames: requestScopeInput.shape.toolNames,
   /** null: until revoked. */
   days: z.int().min(1).max(365).nullable().default(null),
   /** An exact end instead of a number of days, as imports have it. */
@@ -106,7 +107,8 @@ export type PreviewScope = {
   serverName: string
   environment: Environment
   class: ToolClass
-  toolName: string | null
+  /** Empty: every tool of the class. */
+  toolNames: string[]
   days: number | null
   /** Names of the approved tools it reaches. */
   tools: string[]

@@ -53,7 +53,7 @@ describe('two people', () => {
     await expect(decide(security, 21)).rejects.toMatchObject({ code: 'invalid', details: { field: 'days' } })
     expect(await decide(security, 10)).toMatchObject({
       ok: true,
-      value: { grantId: null, waitsFor: [['finance', 'platform_admin']] },
+      value: { grantIds: [], waitsFor: [['finance', 'platform_admin']] },
     })
     expect(await db.grant.count({ where: { agentId } })).toBe(0)
     expect(await decide(security)).toMatchObject({ error: { rule: 'scopes:approved_already' } })
@@ -88,7 +88,7 @@ describe('two people', () => {
         decideScopeRequest(ctxFor(db, who, now), { requestId: world.requestId, decision: 'approve' }),
       ),
     )
-    expect(outcomes.filter((outcome) => outcome.ok && outcome.value.grantId !== null)).toHaveLength(1)
+    expect(outcomes.filter((outcome) => outcome.ok && outcome.value.grantIds.length > 0)).toHaveLength(1)
     expect(outcomes.filter(({ ok }) => !ok)).toHaveLength(1)
     expect(await db.grant.count({ where: { agentId: world.agentId } })).toBe(1)
     expect(await db.scopeApproval.count({ where: { requestId: world.requestId } })).toBe(2)
@@ -102,7 +102,7 @@ describe('two people', () => {
       requestId: world.requestId,
       decision: 'approve',
     })
-    expect(first).toMatchObject({ ok: true, value: { grantId: null } })
+    expect(first).toMatchObject({ ok: true, value: { grantIds: [] } })
     await ended(db, world)
     // What holds now asks anew: an approval is of the rule under which it was given.
     const view = await getScopeRequest(ctxFor(db, security, now), world.requestId)
@@ -167,8 +167,8 @@ describe('changes', () => {
 describe('approval by the policy', () => {
   dbTest('is for what a rule says, is recorded as such, and ends by itself', async ({ db }) => {
     const world = await scene(db, { classes: ['write'], steps: [], daysMax: 5 }, null)
-    expect(world.grantId).not.toBeNull()
-    const grant = await db.grant.findUniqueOrThrow({ where: { id: world.grantId! } })
+    expect(world.grantIds).toHaveLength(1)
+    const grant = await db.grant.findUniqueOrThrow({ where: { id: world.grantIds[0]! } })
     expect(grant).toMatchObject({ via: 'request', requestId: world.requestId, expiresAt: later(120) })
     expect(await auditOf(db, world.agentId)).toMatchObject([
       { event: 'scope_request.created' },
@@ -184,16 +184,16 @@ describe('approval by the policy', () => {
       decisionNote: 'Approved by the policy “For a test”.',
     })
     // Nobody gives it to themselves by writing a rule.
-    const wide = { ...world.wanted, toolName: 'look' }
-    expect(await requestScope(ctxFor(db, world.admin, now), wide)).toMatchObject({ ok: true, value: { grantId: null } })
+    const wide = { ...world.wanted, toolNames: ['look'] }
+    expect(await requestScope(ctxFor(db, world.admin, now), wide)).toMatchObject({ ok: true, value: { grantIds: [] } })
     // What is destructive asks a person all the same.
     const asked = await requestScope(ctxFor(db, world.builder, now), { ...world.wanted, class: 'destructive' })
-    expect(asked).toMatchObject({ ok: true, value: { grantId: null } })
+    expect(asked).toMatchObject({ ok: true, value: { grantIds: [] } })
     // Nor does it give back what was taken away.
     const security = ctxFor(db, await person(db, 'security'), now)
-    await revokeGrant(security, { grantId: world.grantId!, reason: 'It wrote what it should not.' })
+    await revokeGrant(security, { grantId: world.grantIds[0]!, reason: 'It wrote what it should not.' })
     const back = await requestScope(ctxFor(db, world.builder, now), world.wanted)
-    expect(back).toMatchObject({ ok: true, value: { grantId: null } })
+    expect(back).toMatchObject({ ok: true, value: { grantIds: [] } })
     await ended(db, world)
   })
 

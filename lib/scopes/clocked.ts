@@ -33,6 +33,8 @@ const kinds = {
     id: Prisma.sql`r."id"`,
     open: Prisma.sql`r."state" = 'pending'`,
     of: Prisma.sql`r`,
+    // Where several are named it is about none of them alone.
+    tool: Prisma.sql`case when cardinality(r."toolNames") = 1 then r."toolNames"[1] end`,
     askedAt: Prisma.sql`coalesce(r."askedAt", r."createdAt")`,
     join: Prisma.empty,
   },
@@ -42,6 +44,7 @@ const kinds = {
     id: Prisma.sql`r."grantId"`,
     open: Prisma.sql`r."reviewedAt" is null`,
     of: Prisma.sql`g`,
+    tool: Prisma.sql`g."toolName"`,
     askedAt: Prisma.sql`r."openedAt"`,
     join: Prisma.sql`join "Grant" g on g."id" = r."grantId"`,
   },
@@ -54,9 +57,9 @@ export function clockedId(kind: ClockedKind): Prisma.Sql {
 
 /** Those of a kind that are open, with `rest`: more conditions on `r`, an order, a limit, a lock. */
 export async function openClocked(tx: Tx, kind: ClockedKind, rest: Prisma.Sql): Promise<Clocked[]> {
-  const { table, id, open, of, askedAt, join } = kinds[kind]
+  const { table, id, open, of, tool, askedAt, join } = kinds[kind]
   return await tx.$queryRaw`
-    select ${id} as "id", ${askedAt} as "askedAt", ${clockSql}, ${of}."serverId", ${of}."toolName", ${of}."class"::text as "class", ${factsSql}
+    select ${id} as "id", ${askedAt} as "askedAt", ${clockSql}, ${of}."serverId", ${tool} as "toolName", ${of}."class"::text as "class", ${factsSql}
     from ${table} r ${join} join "Agent" a on a."id" = r."agentId" join "McpServer" s on s."id" = ${of}."serverId"
     where ${open} ${rest}`
 }
@@ -67,7 +70,7 @@ const marks = { reminded: Prisma.sql`"remindedAt"`, overdue: Prisma.sql`"overdue
 
 /** Reminds of what is due soon, or announces what nobody has decided in time: of each once. Returns how many. */
 export async function tellOfClocked(ctx: Ctx, kind: ClockedKind, what: keyof typeof marks): Promise<number> {
-  const { table, key, id, open, of, join } = kinds[kind]
+  const { table, key, id, open, of, tool, join } = kinds[kind]
   const mark = marks[what]
   return await inTx(ctx, async (tx, ctx) => {
     const when =
@@ -80,7 +83,7 @@ export async function tellOfClocked(ctx: Ctx, kind: ClockedKind, what: keyof typ
           select ${id} from ${table} r where ${open} and r.${mark} is null and ${when}
           order by r."dueAt" limit ${batchMax} for update skip locked)
         returning t.*)
-      select ${id} as "id", r."dueAt", ${of}."serverId", ${of}."toolName", ${concernedSql}
+      select ${id} as "id", r."dueAt", ${of}."serverId", ${tool} as "toolName", ${concernedSql}
       from told r ${join} join "Agent" a on a."id" = r."agentId"`
     for (const row of rows) {
       const dueAt = row.dueAt.toISOString()

@@ -110,7 +110,7 @@ dbTest('a rejection keeps its reason, and needs one', async ({ db }) => {
   const ctx = ctxFor(db, await security(db), now)
   expect(decideScopeRequestInput.safeParse({ requestId, decision: 'reject', note: ' ' }).success).toBe(false)
   expect(await decideScopeRequest(ctx, { requestId, decision: 'reject', note: 'read is enough' })).toMatchObject({
-    value: { grantId: null },
+    value: { grantIds: [] },
   })
   expect(await events(db, agentId)).toContain('scope_request.rejected')
   expect(await getScopeRequest(ctx, requestId)).toMatchObject({
@@ -129,15 +129,15 @@ dbTest('the same scope is asked for once, whoever asks at once; what is held is 
   expect(outcomes.filter(({ ok }) => ok)).toHaveLength(1)
   await makeGrant(db, { agentId, serverId, class: 'destructive' })
   expect(await requestScope(ctx, { ...input, class: 'read' })).toMatchObject({ error: { rule: 'scopes:already_held' } })
-  expect(await requestScope(ctx, { ...input, toolName: 'none' })).toMatchObject({
+  expect(await requestScope(ctx, { ...input, toolNames: ['none'] })).toMatchObject({
     error: { rule: 'scopes:tool_unknown' },
   })
-  expect(await requestScope(ctx, { ...input, toolName: 'wipe' })).toMatchObject({
+  expect(await requestScope(ctx, { ...input, toolNames: ['wipe'] })).toMatchObject({
     error: { rule: 'scopes:tool_unknown' },
   })
   // What the server may ask the agent is held by a grant that names it only.
-  const asks = { ...input, class: 'read' as const, toolName: 'method:sampling/createMessage' }
-  expect(await requestScope(ctx, { ...asks, toolName: 'method:tasks/get' })).toMatchObject({
+  const asks = { ...input, class: 'read' as const, toolNames: ['method:sampling/createMessage'] }
+  expect(await requestScope(ctx, { ...asks, toolNames: ['method:tasks/get'] })).toMatchObject({
     error: { rule: 'scopes:tool_unknown' },
   })
   // It has no arguments, and happens within calls: limits that would hold nothing are not taken.
@@ -147,10 +147,10 @@ dbTest('the same scope is asked for once, whoever asks at once; what is held is 
   await expect(requestScope(ctx, { ...asks, rate })).rejects.toMatchObject({ details: { field: 'rate' } })
   expect(await requestScope(ctx, asks)).toMatchObject({ ok: true })
   // What it offers besides tools is part of the whole server.
-  expect(await requestScope(ctx, { ...asks, toolName: 'method:resources' })).toMatchObject({
+  expect(await requestScope(ctx, { ...asks, toolNames: ['method:resources'] })).toMatchObject({
     error: { rule: 'scopes:already_held' },
   })
-  expect(await requestScope(ctx, { ...asks, class: 'write', toolName: 'method:resources' })).toMatchObject({
+  expect(await requestScope(ctx, { ...asks, class: 'write', toolNames: ['method:resources'] })).toMatchObject({
     error: { rule: 'scopes:tool_unknown' },
   })
   await db.mcpServer.update({ where: { id: serverId }, data: { status: 'disabled' } })
@@ -230,7 +230,7 @@ dbTest('the queue is oldest first and pages without losing one', async ({ db }) 
   const { agentId, serverId, builder, requestId } = await pendingRequest(db)
   for (const [index, scope] of (['read', 'destructive'] as const).entries()) {
     const ctx = ctxFor(db, builder, new Date(now.getTime() + index + 1))
-    await requestScope(ctx, { agentId, serverId, class: scope, toolName: null, days: null, reason: 'for the queue' })
+    await requestScope(ctx, { agentId, serverId, class: scope, toolNames: [], days: null, reason: 'for the queue' })
   }
   const ctx = ctxFor(db, await security(db), now)
   const first = await listScopeRequests(ctx, { state: 'pending', agentId, limit: 2 })

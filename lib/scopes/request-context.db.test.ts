@@ -86,8 +86,8 @@ describe('the approver’s context', () => {
   })
 
   dbTest('counts refusals of exactly these tools, and tells earlier requests with how they ended', async ({ db }) => {
-    const { agentId, serverId, security, ask, show } = await scene(db, { class: 'read', toolName: 'look' })
-    const earlier = await ask({ class: 'write', toolName: null })
+    const { agentId, serverId, security, ask, show } = await scene(db, { class: 'read', toolNames: ['look'] })
+    const earlier = await ask({ class: 'write', toolNames: [] })
     await decideScopeRequest(security, { requestId: earlier, decision: 'reject', note: 'Too much at once.' })
     const refusal = async (tool: string, at: Date, rule: string) => {
       const who = { actorKind: 'agent', actorId: agentId, actorName: agentId, subjectKind: 'agent', subjectId: agentId }
@@ -165,21 +165,21 @@ describe('narrowing', () => {
       const requestId = await ask()
       const approve = (more: object) =>
         decideScopeRequest(security, decideScopeRequestInput.parse({ requestId, decision: 'approve', ...more }))
-      await expect(approve({ class: 'read', toolName: 'change' })).rejects.toMatchObject({
-        details: { field: 'toolName', rule: 'scopes:wider_than_asked' },
+      await expect(approve({ class: 'read', toolNames: ['change'] })).rejects.toMatchObject({
+        details: { field: 'toolNames', rule: 'scopes:wider_than_asked' },
       })
-      await expect(approve({ toolName: 'nothing' })).rejects.toMatchObject({ details: { field: 'toolName' } })
-      expect(await approve({ toolName: 'change', days: 7 })).toMatchObject({ ok: true })
+      await expect(approve({ toolNames: ['nothing'] })).rejects.toMatchObject({ details: { field: 'toolNames' } })
+      expect(await approve({ toolNames: ['change'], days: 7 })).toMatchObject({ ok: true })
       const grant = await db.grant.findFirstOrThrow({ where: { requestId } })
       // One tool takes the class that it needs, not the one that was asked for.
       expect(grant).toMatchObject({ class: 'write', toolName: 'change' })
       expect((await show(requestId)).context.granted?.differences).toEqual([
         { field: 'class', asked: 'destructive', granted: 'write' },
-        { field: 'tool', asked: 'every tool of the class', granted: 'change' },
+        { field: 'tools', asked: 'every tool of the class', granted: 'change' },
         { field: 'days', asked: '30 days', granted: '7 days' },
       ])
       const approved = (await auditOf(db, agentId)).find(({ event }) => event === 'scope_request.approved')
-      expect(approved?.detail).toMatchObject({ class: 'write', toolName: 'change' })
+      expect(approved?.detail).toMatchObject({ class: 'write', toolNames: ['change'] })
     },
   )
 
@@ -189,8 +189,8 @@ describe('narrowing', () => {
     const approve = (requestId: string, more: object) =>
       decideScopeRequest(security, decideScopeRequestInput.parse({ requestId, decision: 'approve', ...more }))
     await expect(approve(wide, { class: 'destructive' })).rejects.toMatchObject({ details: { field: 'class' } })
-    const one = await ask({ toolName: 'change' })
-    await expect(approve(one, { toolName: 'look' })).rejects.toMatchObject({ details: { field: 'toolName' } })
+    const one = await ask({ toolNames: ['change'] })
+    await expect(approve(one, { toolNames: ['look'] })).rejects.toMatchObject({ details: { field: 'toolNames' } })
     await expect(approve(one, { class: 'read' })).rejects.toMatchObject({ details: { field: 'class' } })
     const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), now)
     const steps = [['security'], ['platform_admin']]
@@ -200,8 +200,8 @@ describe('narrowing', () => {
       steps,
     })
     const { ruleId } = await createApprovalRule(admin, rule)
-    expect(await approve(wide, { class: 'read' })).toMatchObject({ ok: true, value: { grantId: null } })
-    expect((await show(wide)).policy).toMatchObject({ title: rule.title, left: { class: 'read', toolName: null } })
+    expect(await approve(wide, { class: 'read' })).toMatchObject({ ok: true, value: { grantIds: [] } })
+    expect((await show(wide)).policy).toMatchObject({ title: rule.title, left: { class: 'read', toolNames: [] } })
     const decision = { requestId: wide, decision: 'approve' as const }
     await expect(decideScopeRequest(admin, { ...decision, class: 'write' })).rejects.toMatchObject({ code: 'invalid' })
     expect(await decideScopeRequest(admin, decision)).toMatchObject({ ok: true })

@@ -66,7 +66,7 @@ describe('what makes approval easier takes two people', () => {
     )
     // Both rules hold as before: one approval is not enough.
     const one = await decideScopeRequest(author, { requestId, decision: 'approve' })
-    expect(one).toMatchObject({ ok: true, value: { grantId: null } })
+    expect(one).toMatchObject({ ok: true, value: { grantIds: [] } })
     // A second person confirms; of two at once one does.
     const third = ctxFor(db, await person(db, 'platform_admin'), now)
     const builder = ctxFor(db, world.builder, now)

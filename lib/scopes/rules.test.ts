@@ -96,14 +96,14 @@ describe('the approval policy', () => {
     const sensitive = { ...defaultApprovalRule, id: 'data', dataClasses: ['health', 'personal'] }
     expect(approvalRuleFor([sensitive], facts)).toBe(sensitive)
     expect(approvalRuleFor([sensitive], { ...facts, dataClasses: ['financial'] })).toBe(defaultApprovalRule)
-    const asked = { ...facts, class: 'read', toolName: null, requesterId: 'asker', takenAway: false } as const
+    const asked = { ...facts, class: 'read', toolNames: [], requesterId: 'asker', takenAway: false } as const
     expect(approvesAtOnce(reading, asked)).toBe(true)
     // A rule of data that says more than it may is not followed.
     expect(approvesAtOnce({ ...reading, classes: [] }, { ...asked, class: 'destructive' })).toBe(false)
     expect(approvesAtOnce({ ...defaultApprovalRule, steps: [] }, asked)).toBe(false)
-    expect(approvesAtOnce(reading, { ...asked, toolName: 'method:sampling/createMessage' })).toBe(false)
-    expect(approvesAtOnce(reading, { ...asked, toolName: 'method:unknown' })).toBe(false)
-    expect(approvesAtOnce(reading, { ...asked, toolName: 'method:resources' })).toBe(true)
+    expect(approvesAtOnce(reading, { ...asked, toolNames: ['method:sampling/createMessage'] })).toBe(false)
+    expect(approvesAtOnce(reading, { ...asked, toolNames: ['method:unknown'] })).toBe(false)
+    expect(approvesAtOnce(reading, { ...asked, toolNames: ['method:resources'] })).toBe(true)
     expect(approvesAtOnce({ ...reading, createdById: 'asker' }, asked)).toBe(false)
     expect(approvesAtOnce(reading, { ...asked, takenAway: true })).toBe(false)
   })

@@ -17,6 +17,15 @@ import type { RequestContext, RequestMoment } from './schema/context.ts'
 import type { ApprovalStep } from './schema/approval-policy.ts'
 import { type ArgumentCondition, argumentConditions, type CallRate, callRate } from '#lib/registry/schema/conditions.ts'
 
+/** So many tools one request may name. */
+export const namedToolsMax = 20
+
+/** Only these tools, or with `method:` before a name what the server may ask the agent for. */
+const toolNames = z
+  .array(z.string().min(1).max(200))
+  .max(namedToolsMax, `Name at most ${namedToolsMax} tools, or ask for the class.`)
+  .refine((names) => new Set(names).size === names.length, 'Name each tool once.')
+
 /** The longest a person may grant a scope for at once. */
 export const grantDaysMax = 365
 
@@ -29,8 +38,8 @@ export const requestScopeInput = z.strictObject({
   agentId: z.string().max(100),
   serverId: z.string().max(100),
   class: z.enum(toolClasses),
-  /** Only this tool, or with `method:` before it what the server may ask the agent for; null: every tool of the class and of the classes below it. */
-  toolName: z.string().min(1).max(200).nullable().default(null),
+  /** Empty: every tool of the class and of the classes below it. */
+  toolNames: toolNames.default([]),
   /** null: until revoked. */
   days: days.nullable().default(null),
   /** What the arguments of a call must be; all of them hold. */
@@ -45,12 +54,15 @@ export type RequestScopeInput = z.infer<typeof requestScopeInput>
 
 /** What of a request its requester may change until it is decided; what is left out stays. */
 export const reviseScopeRequestInput = requestScopeInput
-  .pick({ class: true, toolName: true, days: true, conditions: true, rate: true, reason: true, ticket: true })
+  .pick({ class: true, days: true, conditions: true, rate: true, reason: true })
   .partial()
   .extend({
     requestId: z.uuid(),
-    toolName: z.string().min(1).max(200).nullable().optional(),
+    /** Empty: every tool of the class. */
+    toolNames: toolNames.optional(),
     days: days.nullable().optional(),
+    /** null: none. */
+    ticket: oneLine(300).nullable().optional(),
   })
 export type ReviseScopeRequestInput = z.infer<typeof reviseScopeRequestInput>
 
@@ -67,8 +79,8 @@ export const decideScopeRequestInput = z.discriminatedUnion('decision', [
     days: days.nullable().optional(),
     /** Left out: as was asked for; otherwise a class below. */
     class: z.enum(toolClasses).optional(),
-    /** Left out: as was asked for; otherwise one tool of a class that was asked for as a whole. */
-    toolName: z.string().min(1).max(200).optional(),
+    /** Left out: as was asked for; otherwise some of the tools that were asked for, by name or as a class. */
+    toolNames: toolNames.min(1, 'Name the tools, or leave it out.').optional(),
     /** Left out: as was asked for. An approver may add conditions, and leave none of those out that were asked for. */
     conditions: argumentConditions.optional(),
     /** Left out: as was asked for. */
@@ -164,7 +176,8 @@ export type ScopeRequestRow = {
   agent: { id: string; name: string; owner: { id: string; name: string }; tier: Tier; status: AgentStatus }
   server: { id: string; name: string; environment: Environment; sensitivity: Sensitivity; dataClasses: DataClass[] }
   class: ToolClass
-  toolName: string | null
+  /** Only these tools; empty: every tool of the class. */
+  toolNames: string[]
   reason: string
   /** Asked for; null: until revoked. */
   days: number | null
@@ -214,9 +227,9 @@ export type ScopeRequestView = ScopeRequestRow & {
   history: RequestMoment[]
 }
 
-/** What came of a decision. */
+/** What came of a decision: a grant of the class, or one of each tool that is named; none yet: it is not granted. */
 export type DecisionOutcome = {
-  grantId: string | null
+  grantIds: string[]
   expiresAt: string | null
   /** Roles of the people who are still asked; empty when it is decided or waits for its requester. */
   waitsFor: string[][]
@@ -225,7 +238,8 @@ export type DecisionOutcome = {
 /** What is reached, for how long and within which limits. */
 export type ScopeTerms = {
   class: ToolClass
-  toolName: string | null
+  /** Only these tools; empty: every tool of the class. */
+  toolNames: string[]
   days: number | null
   conditions: ArgumentCondition[]
   rate: CallRate | null

@@ -97,7 +97,7 @@ const columns: readonly Column<ScopeRequestRow>[] = [
         <ScopeBadge
           serverId={row.server.id}
           toolClass={row.class}
-          toolName={row.toolName}
+          toolNames={row.toolNames}
           environment={row.server.environment}
         />
       </Link>

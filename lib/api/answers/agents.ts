@@ -157,7 +157,7 @@ const previewScope = z.strictObject({
   serverName: text,
   environment,
   class: toolClass,
-  toolName: text.nullable(),
+  toolNames: z.array(text),
   days: z.int().nullable(),
   tools: z.array(text),
   because: text,

@@ -49,7 +49,7 @@ export const requestContext = answerOf<RequestContext>()(
         z.strictObject({
           id: text,
           class: toolClass,
-          toolName: text.nullable(),
+          toolNames: z.array(text),
           state: z.enum(scopeRequestStates),
           requestedBy: text,
           createdAt: time,
@@ -80,10 +80,10 @@ export const requestContext = answerOf<RequestContext>()(
     openEscalations: count,
     granted: z
       .strictObject({
-        grantId: text,
+        grantIds: z.array(text),
         differences: z.array(
           z.strictObject({
-            field: z.enum(['class', 'tool', 'days', 'conditions', 'rate']),
+            field: z.enum(['class', 'tools', 'days', 'conditions', 'rate']),
             asked: text,
             granted: text,
           }),

@@ -33,7 +33,7 @@ const requestShape = {
   agent: z.strictObject({ id: text, name: text, owner: reference, tier, status: agentStatus }),
   server: z.strictObject({ id: text, name: text, environment, sensitivity, dataClasses: z.array(dataClass) }),
   class: toolClass,
-  toolName: text.nullable(),
+  toolNames: z.array(text),
   reason: text,
   days: z.int().nullable(),
   conditions: argumentConditions,
@@ -88,7 +88,7 @@ export const scopeRequest = answerOf<ScopeRequestView>()(
       ),
       left: z.strictObject({
         class: toolClass,
-        toolName: text.nullable(),
+        toolNames: z.array(text),
         days: z.int().nullable(),
         conditions: argumentConditions,
         rate: callRate.nullable(),
@@ -101,7 +101,7 @@ export const scopeRequest = answerOf<ScopeRequestView>()(
 ).meta({ id: 'ScopeRequest' })
 
 export const scopeDecision = answerOf<DecisionOutcome>()(
-  z.strictObject({ grantId: text.nullable(), expiresAt: time.nullable(), waitsFor: z.array(z.array(text)) }),
+  z.strictObject({ grantIds: z.array(text), expiresAt: time.nullable(), waitsFor: z.array(z.array(text)) }),
 )
 
 export const approvalRule = answerOf<ApprovalRuleView>()(

@@ -50,7 +50,7 @@ export const request = endpoint({
   permission: 'scopes:request',
   body: requestScopeInput,
   status: 201,
-  answer: json(z.strictObject({ requestId: text, grantId: text.nullable() })),
+  answer: json(z.strictObject({ requestId: text, grantIds: z.array(text) })),
   example: {
     body: {
       agentId: 'invoice-reconciler-7',

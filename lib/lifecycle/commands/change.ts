@@ -59,11 +59,11 @@ export async function refreshAgentServers(ctx: Ctx, { agentId }: { agentId: stri
 export async function askForScope(
   ctx: Ctx,
   input: RequestScopeInput,
-): Promise<Result<{ requestId: string; grantId: string | null }, ScopeRefusal>> {
+): Promise<Result<{ requestId: string; grantIds: string[] }, ScopeRefusal>> {
   authorize(ctx, 'scopes:request')
   return await inTx(ctx, async (tx, ctx) => {
     const outcome = await requestScope(ctx, input)
-    if (outcome.ok && outcome.value.grantId !== null) await addHeldServers(ctx, await lockAgent(tx, input.agentId))
+    if (outcome.ok && outcome.value.grantIds.length > 0) await addHeldServers(ctx, await lockAgent(tx, input.agentId))
     return outcome
   })
 }
@@ -79,7 +79,7 @@ export async function decideScope(
   if (!can(ctx.actor, 'scopes:countersign')) authorize(ctx, 'scopes:approve')
   return await inTx(ctx, async (tx, ctx) => {
     const outcome = await decideScopeRequest(ctx, input)
-    if (!outcome.ok || outcome.value.grantId === null) return outcome
+    if (!outcome.ok || outcome.value.grantIds.length === 0) return outcome
     const { agentId } = await tx.scopeRequest.findUniqueOrThrow({
       where: { id: input.requestId },
       select: { agentId: true },

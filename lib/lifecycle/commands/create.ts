@@ -198,6 +198,6 @@ function previewOf(
 }
 
 function previewScope(scope: PlannedScope): PreviewScope {
-  const { serverId, serverName, environment, class: toolClass, toolName, days, tools, because } = scope
-  return { serverId, serverName, environment, class: toolClass, toolName, days, tools, because }
+  const { serverId, serverName, environment, class: toolClass, toolNames, days, tools, because } = scope
+  return { serverId, serverName, environment, class: toolClass, toolNames, days, tools, because }
 }

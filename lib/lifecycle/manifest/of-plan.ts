@@ -1,4 +1,5 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { partsOf } from '#lib/scopes/rules/named-tools.ts'
 import type { AgentPlan } from '../plan.ts'
 import type { CreateAgentInput } from '../schema.ts'
 import { writeManifest } from './document.ts'
@@ -24,14 +25,11 @@ export async function manifestOfPlan(
       template: `${plan.template.id}@${plan.template.version}`,
       parameters: input.layer.parameters,
       prompt: input.layer.prompt,
-      scopes: plan.scopes.map(({ serverId, class: toolClass, toolName, conditions, rate }) => ({
-        serverId,
-        class: toolClass,
-        toolName,
-        until: null,
-        conditions: conditions ?? [],
-        rate: rate ?? null,
-      })),
+      scopes: plan.scopes.flatMap(({ serverId, class: toolClass, toolNames, conditions = [], rate = null }) =>
+        partsOf(toolNames).map((toolName) => {
+          return { serverId, class: toolClass, toolName, until: null, conditions, rate }
+        }),
+      ),
       schedule: input.schedule,
       scheduleEnabled: true,
       monthlyBudgetMicros: input.monthlyBudgetMicros,

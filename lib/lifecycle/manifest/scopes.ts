@@ -4,6 +4,7 @@ import { covers } from '#lib/registry/rules.ts'
 import { revokeGrant } from '#lib/scopes/commands.ts'
 import { heldGrants } from '#lib/scopes/queries.ts'
 import { limitsOf } from '#lib/scopes/rules/limits.ts'
+import { partsOf } from '#lib/scopes/rules/named-tools.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { obtainScope } from '../obtain-scope.ts'
 import { planScopes } from '../plan.ts'
@@ -19,7 +20,7 @@ export function wishesOf(scopes: readonly ManifestScope[], now?: Date): ScopeWis
   return unique.map(({ serverId, class: toolClass, toolName, until, conditions, rate }) => ({
     serverId,
     class: toolClass,
-    toolName,
+    toolNames: toolName === null ? [] : [toolName],
     days: until && now ? Math.max(1, Math.ceil((Date.parse(until) - now.getTime()) / dayMs)) : null,
     ...(until ? { until } : {}),
     conditions: [...conditions],
@@ -48,7 +49,7 @@ export async function applyScopes(
   const missing = wanted.scopes.filter((scope) => !heldKeys.has(scopeKey(scope)))
   const changes: string[] = []
   for (const wish of await notAskedYet(ctx, { agentId, missing })) {
-    const said = `${wish.class} on ${wish.serverId}${wish.toolName ? ` (${wish.toolName})` : ''}`
+    const said = `${wish.class} on ${wish.serverId}${wish.toolNames.length > 0 ? ` (${wish.toolNames.join(', ')})` : ''}`
     const done = await complaints.catching(async () => {
       const { manifest } = await getTemplate(ctx, wanted.template)
       const planned = await planScopes(ctx, { manifest, wishes: [wish], agentId })
@@ -77,12 +78,15 @@ async function notAskedYet(
 ): Promise<ScopeWish[]> {
   const pending = await ctx.tx.scopeRequest.findMany({
     where: { agentId, state: 'pending' },
-    select: { serverId: true, class: true, toolName: true, conditions: true, rateCalls: true, ratePer: true },
+    select: { serverId: true, class: true, toolNames: true, conditions: true, rateCalls: true, ratePer: true },
   })
   const keyOf = (scope: Omit<ManifestScope, 'until'>) => scopeKey({ ...scope, until: null })
-  const asked = new Set(pending.map((request) => keyOf({ ...request, ...limitsOf(request) })))
+  const keysOf = ({ toolNames, ...scope }: Omit<ManifestScope, 'until' | 'toolName'> & { toolNames: string[] }) =>
+    partsOf(toolNames).map((toolName) => keyOf({ ...scope, toolName }))
+  const asked = new Set(pending.flatMap((request) => keysOf({ ...request, ...limitsOf(request) })))
   return wishesOf(missing, ctx.now).filter(
-    ({ conditions = [], rate = null, ...wish }) => !asked.has(keyOf({ ...wish, conditions, rate })),
+    ({ conditions = [], rate = null, ...wish }) =>
+      !keysOf({ ...wish, conditions, rate }).every((key) => asked.has(key)),
   )
 }
 

@@ -127,3 +127,14 @@ export function grantName({ name }: Pick<Capability, 'name'>): string {
 export function scopeTitle({ class: toolClass, toolName }: { class: string; toolName: string | null }): string {
   return capabilityOf(toolName)?.title ?? toolName ?? toolClass
 }
+
+/** The same of what names several: so many of them, and how many others. */
+export function scopesTitle(
+  { class: toolClass, toolNames }: { class: string; toolNames: readonly string[] },
+  shown = 3,
+): string {
+  if (toolNames.length === 0) return toolClass
+  const titles = toolNames.slice(0, shown).map((toolName) => scopeTitle({ class: toolClass, toolName }))
+  const others = toolNames.length - titles.length
+  return `${titles.join(', ')}${others > 0 ? ` and ${others} more` : ''}`
+}

@@ -10,6 +10,7 @@ import type { ApprovalFacts } from '../rules/approval-policy.ts'
 import { limitsOf, type ScopeLimits } from '../rules/limits.ts'
 import { expiryOf, grantable, grantCovers, refuse } from '../rules.ts'
 import { besidesToolsProblem, checkBesidesToolsLimits } from '../rules/besides-tools.ts'
+import { classOf, partsOf } from '../rules/named-tools.ts'
 import type { ScopeRefusal } from '../schema.ts'
 
 /** What is asked for, in part. */
@@ -17,12 +18,12 @@ type WantedRequest = {
   agentId: string
   serverId: string
   class: ToolClass
-  toolName: string | null
+  toolNames: readonly string[]
   days: number | null
 }
 
 /**
- * Whether it can be asked for: the agent and the server are there, the tool is one of the class, and it is neither held nor asked for already. Returns what the approval
+ * Whether it can be asked for: the agent and the server are there, each tool that is named is one of the class, and none of it is held or asked for already: one that is refused refuses all, by its name. Returns what the approval
  * policy is asked about. `except`: the request itself, when it is one that is changed.
  */
 export async function checkRequest(
@@ -43,44 +44,59 @@ export async function checkRequest(
       environment: true,
       sensitivity: true,
       dataClasses: true,
-      tools: { where: { name: input.toolName ?? '', state: { not: 'removed' } }, select: { class: true } },
+      tools: {
+        where: { name: { in: [...input.toolNames] }, state: { not: 'removed' } },
+        select: { name: true, class: true },
+      },
     },
   })
   if (!server) throw serverNotFound(input.serverId)
   const possible = grantable({ agent, server })
   if (!possible.ok) return possible
-  if (isBesidesTools(input.toolName)) {
-    const problem = besidesToolsProblem(input)
-    if (problem) return refuse('scopes:tool_unknown', problem)
-    checkBesidesToolsLimits(input.toolName, limits)
-  } else if (input.toolName !== null) {
-    const tool = server.tools[0]
-    if (!tool) return refuse('scopes:tool_unknown', `${server.name} has no tool ${input.toolName}.`)
+  for (const toolName of input.toolNames) {
+    if (isBesidesTools(toolName)) {
+      const problem = besidesToolsProblem({ class: input.class, toolName })
+      if (problem) return refuse('scopes:tool_unknown', `${toolName}: ${problem}`)
+      checkBesidesToolsLimits(toolName, limits)
+      continue
+    }
+    const tool = server.tools.find(({ name }) => name === toolName)
+    if (!tool) return refuse('scopes:tool_unknown', `${server.name} has no tool ${toolName}.`)
     if (!covers(input.class, tool.class)) {
-      const message = `${input.toolName} is a ${tool.class} tool: ask for ${tool.class}.`
-      return refuse('scopes:tool_unknown', message)
+      return refuse('scopes:tool_unknown', `${toolName} is a ${tool.class} tool: ask for ${tool.class}.`)
     }
   }
-  const { agentId, serverId, toolName } = input
+  const { agentId, serverId } = input
   const grants = await tx.grant.findMany({
     where: { agentId, serverId, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
     select: { class: true, toolName: true, expiresAt: true, conditions: true, rateCalls: true, ratePer: true },
   })
-  const wanted = { class: input.class, toolName, expiresAt: expiryOf(input.days, now), ...limits }
-  if (grants.some((grant) => grantCovers({ ...grant, ...limitsOf(grant) }, wanted)))
-    return refuse('scopes:already_held', 'The agent holds this scope already.')
+  const expiresAt = expiryOf(input.days, now)
+  for (const toolName of partsOf(input.toolNames)) {
+    const needed = classOf(toolName, { asked: input.class, tools: server.tools })
+    const wanted = { class: needed, toolName, expiresAt, ...limits }
+    if (grants.some((grant) => grantCovers({ ...grant, ...limitsOf(grant) }, wanted))) {
+      const which = input.toolNames.length > 1 ? `${toolName}: the` : 'The'
+      return refuse('scopes:already_held', `${which} agent holds this scope already.`)
+    }
+  }
   const pending = await tx.scopeRequest.findMany({
     where: {
       agentId,
       serverId,
-      class: input.class,
-      toolName,
+      ...(input.toolNames.length > 0
+        ? { toolNames: { hasSome: [...input.toolNames] } }
+        : { class: input.class, toolNames: { isEmpty: true } }),
       state: { in: ['pending', 'changes_requested'] },
       ...(except === undefined ? {} : { id: { not: except } }),
     },
-    select: { conditions: true, rateCalls: true, ratePer: true },
+    select: { toolNames: true, conditions: true, rateCalls: true, ratePer: true },
   })
-  return pending.some((request) => limitKey(limitsOf(request)) === limitKey(limits))
-    ? refuse('scopes:already_pending', 'The same scope is asked for already and waits.')
-    : ok({ environment: server.environment, sensitivity: server.sensitivity, dataClasses: server.dataClasses })
+  const same = pending.find((request) => limitKey(limitsOf(request)) === limitKey(limits))
+  if (same) {
+    const name = input.toolNames.length > 1 && same.toolNames.find((each) => input.toolNames.includes(each))
+    const which = name ? `${name}: the` : 'The'
+    return refuse('scopes:already_pending', `${which} same scope is asked for already and waits.`)
+  }
+  return ok({ environment: server.environment, sensitivity: server.sensitivity, dataClasses: server.dataClasses })
 }

@@ -5,10 +5,12 @@ import type { Tx } from '#lib/db/client.ts'
 import { standsInFor } from '#lib/delegation/queries.ts'
 import type { LockedAgent } from '#lib/registry/commands.ts'
 import { pastOwners } from '#lib/registry/queries.ts'
+import type { ToolClass } from '#lib/registry/schema.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
 import { readApprovalRules } from '../queries/approval-policy.ts'
 import { type ApprovalRuleFacts, approvalRuleFor, escalated, stepsOf } from '../rules/approval-policy.ts'
 import { limitColumns, type ScopeLimits } from '../rules/limits.ts'
+import { classOf, partsOf } from '../rules/named-tools.ts'
 import { cappedTerms, narrowedTerms, termsLeft } from '../rules/terms.ts'
 import { decideInPlaceOf } from '../rules/stand-in.ts'
 import { decideScope, deciderOf, expiryOf, refuse } from '../rules.ts'
@@ -78,31 +80,32 @@ export async function decideScopeRequest(
         const detail = { requestId: request.id, note, ...inPlaceOf }
         recordAudit(tx, ctx, { event: 'scope_request.changes_requested', ...about, detail })
       }
-      return ok({ grantId: null, expiresAt: null, waitsFor: [] })
+      return ok({ grantIds: [], expiresAt: null, waitsFor: [] })
     }
-    const tool = await namedTool(tx, { serverId: request.serverId, name: input.toolName })
-    const terms = narrowedTerms(termsLeft(request, { approvals, rule }), { ...input, tool })
+    const left = termsLeft(request, { approvals, rule })
+    const tools = await namedTools(tx, { serverId: request.serverId, names: input.toolNames ?? left.toolNames })
+    const terms = narrowedTerms(left, { ...input, tools })
     const note = input.note ?? null
     const step = decision.value ?? 0
-    const { days, class: toolClass, toolName, ...limits } = terms
+    const { days, class: toolClass, toolNames, ...limits } = terms
     const { id: requestId, revision } = request
     const by = { personId: person.id, forPersonId: decidedForId }
     const approval = { requestId, revision, ruleId: rule.id, step, ...by, at: ctx.now, note }
-    await tx.scopeApproval.create({ data: { ...approval, days, class: toolClass, toolName, ...limitColumns(limits) } })
+    await tx.scopeApproval.create({ data: { ...approval, days, class: toolClass, toolNames, ...limitColumns(limits) } })
     const steps = stepsOf(rule)
     const missing = steps.filter((_, index) => index !== step && !approvals.some((given) => given.step === index))
     if (missing.length > 0) {
       const detail = { requestId, step: step + 1, of: steps.length, approvalRule: rule.title, note, ...inPlaceOf }
       recordAudit(tx, ctx, { event: 'scope_request.step_approved', ...about, detail })
-      return ok({ grantId: null, expiresAt: null, waitsFor: missing.map((roles) => [...roles]) })
+      return ok({ grantIds: [], expiresAt: null, waitsFor: missing.map((roles) => [...roles]) })
     }
     const decided = { decidedById: person.id, decidedForId, decidedAt: ctx.now, decisionNote: note }
     await tx.scopeRequest.update({ where: { id: request.id }, data: { ...decided, state: 'approved' } })
-    const granted = await grantTerms(tx, ctx, { request, agent, terms })
+    const granted = await grantTerms(tx, ctx, { request, agent, terms, tools })
     const detail = {
       requestId,
       class: toolClass,
-      toolName,
+      toolNames,
       expiresAt: granted.expiresAt,
       note,
       limits: limitTexts(limits),
@@ -139,43 +142,52 @@ export async function approveByPolicy(
     limits: ScopeLimits
     rule: ApprovalRuleFacts
   },
-): Promise<string> {
+): Promise<string[]> {
   const { requestId, agent, input, limits, rule } = wanted
   const note = `Approved by the policy “${rule.title}”.`
   await tx.scopeRequest.update({
     where: { id: requestId },
     data: { state: 'approved', decidedAt: ctx.now, decisionNote: note },
   })
-  const { days, class: toolClass, toolName } = input
-  const asked = { days, class: toolClass, toolName, conditions: [...limits.conditions], rate: limits.rate }
+  const { days, class: toolClass, toolNames } = input
+  const asked = { days, class: toolClass, toolNames, conditions: [...limits.conditions], rate: limits.rate }
   const terms = cappedTerms(asked, rule)
   const request = { ...input, id: requestId }
-  const { grantId, expiresAt } = await grantTerms(tx, ctx, { request, agent, terms })
+  const tools = await namedTools(tx, { serverId: input.serverId, names: toolNames })
+  const { grantIds, expiresAt } = await grantTerms(tx, ctx, { request, agent, terms, tools })
   const detail = { requestId, approvalRule: rule.title, class: input.class, expiresAt }
   recordAudit(tx, ctx, { event: 'scope_request.auto_approved', ...aboutRequest(request, agent), detail })
-  return grantId
+  return grantIds
 }
 
+/** One grant of the class, or one of each tool that is named, with the class that it needs. */
 async function grantTerms(
   tx: Tx,
   ctx: Ctx,
-  { request, agent, terms }: { request: Granted; agent: LockedAgent; terms: ScopeTerms },
-): Promise<{ grantId: string; expiresAt: string | null }> {
-  const { days, class: toolClass, toolName, ...limits } = terms
+  { request, agent, terms, tools }: { request: Granted; agent: LockedAgent; terms: ScopeTerms; tools: NamedTool[] },
+): Promise<{ grantIds: string[]; expiresAt: string | null }> {
+  const { days, class: asked, toolNames, ...limits } = terms
   const expiresAt = expiryOf(days, ctx.now)
   const { id, serverId, reason } = request
-  const scope = { serverId, class: toolClass, toolName, reason, expiresAt, ...limits }
-  const grantId = await writeGrant(tx, ctx, { agent, scope, via: 'request', requestId: id })
-  return { grantId, expiresAt: expiresAt?.toISOString() ?? null }
+  const grantIds: string[] = []
+  for (const toolName of partsOf(toolNames)) {
+    const scope = { serverId, class: classOf(toolName, { asked, tools }), toolName, reason, expiresAt, ...limits }
+    grantIds.push(await writeGrant(tx, ctx, { agent, scope, via: 'request', requestId: id }))
+  }
+  return { grantIds, expiresAt: expiresAt?.toISOString() ?? null }
 }
 
 type Granted = Pick<RequestScopeInput, 'serverId' | 'reason'> & { id: string }
 
-/** The tool that an approver names, as the server has it. */
-async function namedTool(tx: Tx, { serverId, name }: { serverId: string; name: string | undefined }) {
-  if (name === undefined) return null
-  return await tx.mcpTool.findFirst({
-    where: { serverId, name, state: { not: 'removed' } },
+type NamedTool = { name: string; class: ToolClass }
+
+/** Tools that are named, as the server has them. */
+async function namedTools(
+  tx: Tx,
+  { serverId, names }: { serverId: string; names: readonly string[] },
+): Promise<NamedTool[]> {
+  return await tx.mcpTool.findMany({
+    where: { serverId, name: { in: [...names] }, state: { not: 'removed' } },
     select: { name: true, class: true },
   })
 }

@@ -2,6 +2,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { limitsOf } from '../rules/limits.ts'
+import { oneTool } from '../rules/named-tools.ts'
 
 /** Locks the agent, then reads the request: the order everybody keeps. Throws `not_found`. */
 export async function lockRequest(tx: Tx, id: string) {
@@ -14,7 +15,7 @@ export async function lockRequest(tx: Tx, id: string) {
       id: true,
       serverId: true,
       class: true,
-      toolName: true,
+      toolNames: true,
       conditions: true,
       rateCalls: true,
       ratePer: true,
@@ -44,7 +45,7 @@ export async function lockRequest(tx: Tx, id: string) {
   }
 }
 
-export function aboutRequest(request: { serverId: string; toolName: string | null }, agent: LockedAgent) {
-  const tool = request.toolName ? { tool: request.toolName } : {}
-  return { ...agentSubject(agent), serverId: request.serverId, ...tool }
+export function aboutRequest(request: { serverId: string; toolNames: readonly string[] }, agent: LockedAgent) {
+  const tool = oneTool(request.toolNames)
+  return { ...agentSubject(agent), serverId: request.serverId, ...(tool === null ? {} : { tool }) }
 }

@@ -1,7 +1,7 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { ok, type Result } from '#lib/core/result.ts'
-import { agentSubject, lockAgent } from '#lib/registry/commands.ts'
+import { lockAgent } from '#lib/registry/commands.ts'
 import { authorizeForTeam } from '#lib/registry/rules.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
 import { readApprovalRules } from '../queries/approval-policy.ts'
@@ -17,12 +17,12 @@ import { aboutRequest, lockRequest } from './lock-request.ts'
 
 /**
  * Asks for a scope. Needs `scopes:request` and, unless the role reaches every team, membership of the owner team; throws `not_found`.
- * Refused, and recorded as refused, when it is held or asked for already. `grantId`: when the approval policy approves it at once.
+ * Refused, and recorded as refused, when it is held or asked for already. `grantIds`: when the approval policy approves it at once.
  */
 export async function requestScope(
   ctx: Ctx,
   input: RequestScopeInput,
-): Promise<Result<{ requestId: string; grantId: string | null }, ScopeRefusal>> {
+): Promise<Result<{ requestId: string; grantIds: string[] }, ScopeRefusal>> {
   authorize(ctx, 'scopes:request')
   const person = requirePerson(ctx)
   const limits = { conditions: input.conditions ?? [], rate: input.rate ?? null }
@@ -30,11 +30,7 @@ export async function requestScope(
   return await inTx(ctx, async (tx, ctx) => {
     const agent = await lockAgent(tx, input.agentId)
     authorizeForTeam(ctx, 'scopes:request', agent.ownerTeam)
-    const about = {
-      ...agentSubject(agent),
-      serverId: input.serverId,
-      ...(input.toolName ? { tool: input.toolName } : {}),
-    }
+    const about = aboutRequest(input, agent)
     const checked = await checkRequest(tx, { input, limits, agent, now: ctx.now })
     if (!checked.ok) {
       const { rule, message } = checked.error
@@ -46,7 +42,7 @@ export async function requestScope(
       })
       return checked
     }
-    const { agentId, serverId, toolName, days, reason } = input
+    const { agentId, serverId, toolNames, days, reason } = input
     const facts = { ...checked.value, class: input.class, tier: agent.tier }
     const rule = approvalRuleFor(await readApprovalRules(tx), facts)
     const row = await tx.scopeRequest.create({
@@ -54,7 +50,7 @@ export async function requestScope(
         agentId,
         serverId,
         class: input.class,
-        toolName,
+        toolNames,
         days,
         ...limitColumns(limits),
         reason,
@@ -67,13 +63,13 @@ export async function requestScope(
       },
       select: { id: true },
     })
-    const detail = { requestId: row.id, class: input.class, toolName, days, reason, limits: limitTexts(limits) }
+    const detail = { requestId: row.id, class: input.class, toolNames, days, reason, limits: limitTexts(limits) }
     recordAudit(tx, ctx, { event: 'scope_request.created', ...about, detail })
     const takenAway = await wasTakenAway(ctx, input)
-    const granted = approvesAtOnce(rule, { ...facts, toolName, requesterId: person.id, takenAway })
+    const grantIds = approvesAtOnce(rule, { ...facts, toolNames, requesterId: person.id, takenAway })
       ? await approveByPolicy(tx, ctx, { requestId: row.id, agent, input, limits, rule })
-      : null
-    return ok({ requestId: row.id, grantId: granted })
+      : []
+    return ok({ requestId: row.id, grantIds })
   })
 }
 

@@ -34,7 +34,7 @@ export async function reviseScopeRequest(
       agentId: agent.id,
       serverId: request.serverId,
       class: input.class ?? request.class,
-      toolName: input.toolName === undefined ? request.toolName : input.toolName,
+      toolNames: input.toolNames ?? request.toolNames,
       days: input.days === undefined ? request.days : input.days,
     }
     const checked =
@@ -52,14 +52,14 @@ export async function reviseScopeRequest(
     const facts = { ...server, class: wanted.class, tier: agent.tier }
     const rule = approvalRuleFor(await readApprovalRules(tx), facts)
     const revision = request.revision + 1
-    const { class: toolClass, toolName, days } = wanted
+    const { class: toolClass, toolNames, days } = wanted
     const reason = input.reason ?? request.reason
-    const ticket = input.ticket ?? request.ticket
+    const ticket = input.ticket === undefined ? request.ticket : input.ticket
     await tx.scopeRequest.update({
       where: { id: request.id },
       data: {
         class: toolClass,
-        toolName,
+        toolNames,
         days,
         ...limitColumns(limits),
         reason,
@@ -76,7 +76,7 @@ export async function reviseScopeRequest(
       },
     })
     const before = wordsOf(request)
-    const after = wordsOf({ class: toolClass, toolName, days, reason, ticket, ...limits })
+    const after = wordsOf({ class: toolClass, toolNames, days, reason, ticket, ...limits })
     const detail = { requestId: request.id, revision, before, after }
     recordAudit(tx, ctx, { event: 'scope_request.revised', ...aboutRequest(wanted, agent), detail })
     return ok({ revision })
@@ -85,13 +85,13 @@ export async function reviseScopeRequest(
 
 function wordsOf(request: {
   class: string
-  toolName: string | null
+  toolNames: string[]
   days: number | null
   reason: string
   ticket: string | null
   conditions: Parameters<typeof limitTexts>[0]['conditions']
   rate: Parameters<typeof limitTexts>[0]['rate']
 }): Record<string, unknown> {
-  const { class: toolClass, toolName, days, reason, ticket } = request
-  return { class: toolClass, toolName, days, reason, ticket, limits: limitTexts(request) }
+  const { class: toolClass, toolNames, days, reason, ticket } = request
+  return { class: toolClass, toolNames, days, reason, ticket, limits: limitTexts(request) }
 }

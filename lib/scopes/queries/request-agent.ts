@@ -54,7 +54,9 @@ export async function earlierOf(ctx: Ctx, row: ScopeRequestRow): Promise<Request
     serverId: row.server.id,
     id: { not: row.id },
     createdAt: { lte: new Date(row.createdAt) },
-    ...(row.toolName === null ? {} : { OR: [{ toolName: null }, { toolName: row.toolName }] }),
+    ...(row.toolNames.length === 0
+      ? {}
+      : { OR: [{ toolNames: { isEmpty: true } }, { toolNames: { hasSome: row.toolNames } }] }),
   }
   const db = reader(ctx)
   const [found, total] = await Promise.all([
@@ -66,11 +68,11 @@ export async function earlierOf(ctx: Ctx, row: ScopeRequestRow): Promise<Request
     found.flatMap(({ requestedById, decidedById }) => [requestedById, decidedById]),
   )
   const items = found.map((each): EarlierRequest => {
-    const { id, class: toolClass, toolName, state, decisionNote } = each
+    const { id, class: toolClass, toolNames, state, decisionNote } = each
     return {
       id,
       class: toolClass,
-      toolName,
+      toolNames,
       state,
       requestedBy: people.get(each.requestedById)?.name ?? 'unknown',
       createdAt: each.createdAt.toISOString(),

@@ -1,6 +1,6 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { covers } from '#lib/registry/rules.ts'
-import type { AccessGrant } from '#lib/registry/schema.ts'
+import { type AccessGrant, toolClasses } from '#lib/registry/schema.ts'
 import { capabilityOf, grantName, isBesidesTools } from '#lib/registry/schema/capabilities.ts'
 import { limitsOf } from '../rules/limits.ts'
 import { blastRadiusText, reachOf, termDifferences } from '../rules/reach.ts'
@@ -35,7 +35,7 @@ export async function contextOf(
   const [denials, { peers, use }, earlier, firsts, stops, trend, usage, agent, openEscalations, granted] =
     await Promise.all([
       denialsOf(ctx, { agentId, serverId: row.server.id, tools: names, days: contextDays }),
-      peersOf(ctx, row, { tools: names, since }),
+      peersOf(ctx, row, { tools: covered, since }),
       earlierOf(ctx, row),
       firstsOf(ctx, row, { dataClasses }),
       stopsOf(ctx, { row, tools: names }),
@@ -87,24 +87,18 @@ export async function contextOf(
 
 /** Tools of the server that the scope is about, also such as wait for their review; the worst class first. */
 async function coveredTools(ctx: Ctx, row: ScopeRequestRow) {
-  const besides = capabilityOf(row.toolName)
-  if (besides) {
-    const { says, riskSays } = besides
-    return [
-      {
-        name: grantName(besides),
-        class: 'read' as const,
-        description: `${says} ${riskSays}`,
-        state: 'approved' as const,
-      },
-    ]
-  }
+  const besides = row.toolNames.flatMap((name) => {
+    const one = capabilityOf(name)
+    const known = { class: 'read' as const, state: 'approved' as const }
+    return one ? [{ ...known, name: grantName(one), description: `${one.says} ${one.riskSays}` }] : []
+  })
+  const named = row.toolNames.length === 0 ? {} : { name: { in: row.toolNames } }
   const tools = await reader(ctx).mcpTool.findMany({
-    where: { serverId: row.server.id, state: { not: 'removed' }, name: row.toolName ?? undefined },
+    where: { serverId: row.server.id, state: { not: 'removed' }, ...named },
     orderBy: [{ class: 'desc' }, { name: 'asc' }],
     select: { name: true, class: true, description: true, state: true },
   })
-  return tools.filter((tool) => covers(row.class, tool.class))
+  return [...tools.filter((tool) => covers(row.class, tool.class)), ...besides]
 }
 
 function elsewhereOf(holds: readonly AccessGrant[], serverId: string): RequestContext['elsewhere'] {
@@ -117,15 +111,20 @@ function elsewhereOf(holds: readonly AccessGrant[], serverId: string): RequestCo
   return { servers: new Set(others.map((grant) => grant.serverId)).size, tools: tools.size }
 }
 
-/** The grant that came of it, which differs from what was asked for where an approver or the policy left less. */
+/** The grants that came of it, one of each tool that was named, which differ from what was asked for where an approver or the policy left less. */
 async function grantedOf(ctx: Ctx, row: ScopeRequestRow): Promise<RequestContext['granted']> {
-  const grant = await reader(ctx).grant.findFirst({
+  const grants = await reader(ctx).grant.findMany({
     where: { requestId: row.id, via: 'request' },
     orderBy: { createdAt: 'asc' },
   })
+  const [grant] = grants
   if (!grant) return null
-  const { class: toolClass, toolName, createdAt, expiresAt } = grant
+  const { createdAt, expiresAt } = grant
   const days = expiresAt === null ? null : Math.round((expiresAt.getTime() - createdAt.getTime()) / 86_400_000)
-  const granted = { class: toolClass, toolName, days, ...limitsOf(grant) }
-  return { grantId: grant.id, differences: termDifferences(row, granted) }
+  const toolNames = grants.flatMap(({ toolName }) => toolName ?? [])
+  // Of each tool that is named the grant has the class that it needs.
+  const same = row.toolNames.length === toolNames.length && toolNames.length > 0
+  const widest = toolClasses.findLast((each) => grants.some((one) => one.class === each)) ?? grant.class
+  const granted = { class: same ? row.class : widest, toolNames, days, ...limitsOf(grant) }
+  return { grantIds: grants.map(({ id }) => id), differences: termDifferences(row, granted) }
 }

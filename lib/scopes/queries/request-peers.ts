@@ -2,8 +2,10 @@ import { type Ctx, reader } from '#lib/auth/ctx.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { grantLimitsSql, inForceSql } from '#lib/registry/queries.ts'
 import { classesCovering } from '#lib/registry/rules.ts'
+import type { ToolClass } from '#lib/registry/schema.ts'
 import { type ArgumentCondition, type CallRate, limitTexts } from '#lib/registry/schema/conditions.ts'
 import { wholeServerCovers } from '../rules/besides-tools.ts'
+import { classOf } from '../rules/named-tools.ts'
 import type { ScopeRequestRow, ScopeRequestView } from '../schema.ts'
 import type { PeerUse } from '../schema/context.ts'
 
@@ -13,7 +15,7 @@ const shownMax = 10
 export async function peersOf(
   ctx: Ctx,
   row: ScopeRequestRow,
-  { tools, since }: { tools: readonly string[]; since: string },
+  { tools, since }: { tools: readonly { name: string; class: ToolClass }[]; since: string },
 ): Promise<{ peers: ScopeRequestView['peers']; use: { using: number; items: PeerUse[] } }> {
   const found = await reader(ctx).$queryRaw<PeerRow[]>(
     Prisma.sql`select mine."templateId", a."id", a."name", held.*, coalesce(used."calls", 0)::int as "calls", used."lastAt"
@@ -24,14 +26,13 @@ export async function peersOf(
       left join lateral (
         select true as "holds", ${grantLimitsSql}, g."expiresAt" from "Grant" g join "McpServer" s on s."id" = g."serverId"
         where g."agentId" = a."id" and g."serverId" = ${row.server.id} and ${inForceSql(ctx.now)}
-          and g."class" = any(${classesCovering(row.class)}::text[]::"ToolClass"[])
-          and (g."toolName" is null and ${wholeServerCovers(row.toolName)} or g."toolName" = ${row.toolName}::text)
+          and ${holdsSql(ctx, { row, tools })}
         -- The freest of them is the one that counts.
         order by g."conditions" = '[]' desc, g."rateCalls" is null desc, g."expiresAt" desc nulls first limit 1
       ) held on true
       left join lateral (
         select sum(d."calls") as "calls", max(d."lastAt") filter (where d."calls" > 0) as "lastAt" from "AgentToolDay" d
-        where d."agentId" = a."id" and d."day" >= ${since}::date and d."serverId" = ${row.server.id} and d."tool" = any(${tools})
+        where d."agentId" = a."id" and d."day" >= ${since}::date and d."serverId" = ${row.server.id} and d."tool" = any(${tools.map(({ name }) => name)})
       ) used on held."holds"
       where self."id" = ${row.agent.id} order by coalesce(used."calls", 0) desc, a."id"`,
   )
@@ -53,6 +54,25 @@ export async function peersOf(
     },
     use: { using: items.filter(({ calls }) => calls > 0).length, items: items.slice(0, shownMax) },
   }
+}
+
+/** Of a class one grant of it, or of what is named every tool by some grant that has the class it needs. `g`: a grant of agent `a` on the server. */
+function holdsSql(
+  ctx: Ctx,
+  { row, tools }: { row: ScopeRequestRow; tools: readonly { name: string; class: ToolClass }[] },
+): Prisma.Sql {
+  const { toolNames } = row
+  if (toolNames.length === 0) {
+    return Prisma.sql`g."class" = any(${classesCovering(row.class)}::text[]::"ToolClass"[]) and g."toolName" is null`
+  }
+  const classes = toolNames.map((name) => classOf(name, { asked: row.class, tools }))
+  const named = Prisma.sql`unnest(${toolNames}::text[], ${classes}::text[]::"ToolClass"[]) n("name", "class")`
+  const whole = toolNames.filter(wholeServerCovers)
+  const covers = Prisma.sql`g."class" >= n."class" and (g."toolName" = n."name" or g."toolName" is null and n."name" = any(${whole}))`
+  return Prisma.sql`exists (select 1 from ${named} where ${covers}) and not exists (
+    select 1 from ${named} where not exists (
+      select 1 from "Grant" g join "McpServer" s on s."id" = g."serverId"
+      where g."agentId" = a."id" and g."serverId" = ${row.server.id} and ${inForceSql(ctx.now)} and ${covers}))`
 }
 
 async function templateOf(ctx: Ctx, agentId: string): Promise<string> {

@@ -1,10 +1,11 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { partsOf } from '../rules/named-tools.ts'
 import { givesBack } from '../rules/taken-away.ts'
 
 /** Whether a grant that gave part of this was revoked or narrowed, by whomever: then a person decides. Callers authorize, and hold the agent's lock when they act on it. */
 export async function wasTakenAway(
   ctx: Ctx,
-  wanted: { agentId: string; serverId: string; toolName: string | null },
+  wanted: { agentId: string; serverId: string; toolNames: readonly string[] },
 ): Promise<boolean> {
   const { agentId, serverId } = wanted
   const ended = await reader(ctx).grant.findMany({
@@ -12,5 +13,5 @@ export async function wasTakenAway(
     select: { toolName: true },
     distinct: ['toolName'],
   })
-  return ended.some((grant) => givesBack(wanted, grant))
+  return partsOf(wanted.toolNames).some((toolName) => ended.some((grant) => givesBack({ toolName }, grant)))
 }

@@ -4,6 +4,7 @@ import { err, ok, type Result } from '#lib/core/result.ts'
 import type { ScopeRefusal } from '../schema.ts'
 import { type ApproverRole, type Escalation, remindPercentDefault } from '../schema/approval-policy.ts'
 import { wholeServerCovers } from './besides-tools.ts'
+import { partsOf } from './named-tools.ts'
 
 /** What a rule is asked about. */
 export type ApprovalFacts = {
@@ -104,14 +105,14 @@ export function approvesAtOnce(
   rule: ApprovalRuleFacts,
   {
     class: toolClass,
-    toolName,
+    toolNames,
     requesterId,
     takenAway,
-  }: ApprovalFacts & { toolName: string | null; requesterId: string; takenAway: boolean },
+  }: ApprovalFacts & { toolNames: readonly string[]; requesterId: string; takenAway: boolean },
 ): boolean {
   if (takenAway) return false
   if (rule.id === null || rule.steps.length > 0 || rule.createdById === requesterId) return false
-  return toolClass !== 'destructive' && wholeServerCovers(toolName)
+  return toolClass !== 'destructive' && partsOf(toolNames).every(wholeServerCovers)
 }
 
 /** By whom, and in whose place. */

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { AccessGrant } from '#lib/registry/schema.ts'
+import type { ScopeTerms } from '../schema.ts'
 import { blastRadiusText, reachOf, termDifferences } from './reach.ts'
 
-const terms = { class: 'write', toolName: null, days: 30, conditions: [], rate: null } as const
+const terms: ScopeTerms = { class: 'write', toolNames: [], days: 30, conditions: [], rate: null }
 const wide = { ...terms, conditions: [] }
 const expiresAt = new Date('2026-12-22T10:00:00Z')
 const tools = [
@@ -68,9 +69,9 @@ describe('the blast radius in words', () => {
 
 test('what was granted is compared with what was asked, in words', () => {
   expect(termDifferences(wide, wide)).toEqual([])
-  expect(termDifferences({ ...wide, days: null }, { ...wide, class: 'read', toolName: 'look', days: 1 })).toEqual([
+  expect(termDifferences({ ...wide, days: null }, { ...wide, class: 'read', toolNames: ['look'], days: 1 })).toEqual([
     { field: 'class', asked: 'write', granted: 'read' },
-    { field: 'tool', asked: 'every tool of the class', granted: 'look' },
+    { field: 'tools', asked: 'every tool of the class', granted: 'look' },
     { field: 'days', asked: 'until revoked', granted: '1 day' },
   ])
 })

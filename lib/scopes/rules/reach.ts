@@ -60,21 +60,30 @@ const verbs: Record<ToolClass, string> = { read: 'read', write: 'change', destru
 
 /** What would newly be reached, in a sentence: what could be done, to which data, where. */
 export function blastRadiusText(
-  tools: readonly ToolReach[],
-  about: {
-    agent: string
-    server: { name: string; environment: string; sensitivity: string; dataClasses: readonly string[] }
-  },
+  reached: readonly ToolReach[],
+  { agent, server }: { agent: string; server: Server },
 ): string {
-  const { server, agent } = about
-  const changed = tools.filter(({ change }) => change !== 'none')
+  const changed = reached.filter(({ change }) => change !== 'none')
   if (changed.length === 0) return `${agent} can call all of this already: nothing changes.`
   const kinds = server.dataClasses.length === 0 ? '' : ` (${server.dataClasses.map(words).join(', ')})`
-  const besides = capabilityOf(changed[0]?.name ?? null)
-  if (besides) {
-    const how = changed[0]?.change === 'longer' ? 'For longer than now: ' : ''
-    return `${how}${besides.says} That is for ${agent} at ${server.name}, in ${server.environment}, over ${server.sensitivity} data${kinds}. Risk: ${besides.risk}. ${besides.riskSays}`
-  }
+  const besides = changed.flatMap(({ name, change }) => {
+    const one = capabilityOf(name)
+    if (!one) return []
+    const how = change === 'longer' ? 'For longer than now: ' : ''
+    return [
+      `${how}${one.says} That is for ${agent} at ${server.name}, in ${server.environment}, over ${server.sensitivity} data${kinds}. Risk: ${one.risk}. ${one.riskSays}`,
+    ]
+  })
+  const tools = changed.filter(({ name }) => !capabilityOf(name))
+  return [...(tools.length > 0 ? [toolsText(tools, { agent, server, kinds })] : []), ...besides].join(' ')
+}
+
+type Server = { name: string; environment: string; sensitivity: string; dataClasses: readonly string[] }
+
+function toolsText(
+  changed: readonly ToolReach[],
+  { agent, server, kinds }: { agent: string; server: Server; kinds: string },
+): string {
   const data = `${server.sensitivity} data${kinds} on ${server.name}, in ${server.environment}`
   const fresh = changed.filter(({ change }) => change === 'new')
   if (fresh.length === 0) {
@@ -94,13 +103,13 @@ export function words(text: string): string {
 export function termDifferences(asked: ScopeTerms, granted: ScopeTerms): TermDifference[] {
   const texts = (terms: ScopeTerms) => ({
     class: terms.class,
-    tool: terms.toolName ?? 'every tool of the class',
+    tools: terms.toolNames.toSorted().join(', ') || 'every tool of the class',
     days: terms.days === null ? 'until revoked' : plural(terms.days, 'day'),
     conditions: limitTexts({ conditions: terms.conditions, rate: null }).join(', ') || 'any arguments',
     rate: limitTexts({ conditions: [], rate: terms.rate }).join('') || 'no rate',
   })
   const [before, after] = [texts(asked), texts(granted)]
-  return (['class', 'tool', 'days', 'conditions', 'rate'] as const)
+  return (['class', 'tools', 'days', 'conditions', 'rate'] as const)
     .filter((field) => before[field] !== after[field])
     .map((field) => ({ field, asked: before[field], granted: after[field] }))
 }

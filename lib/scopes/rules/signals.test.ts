@@ -18,7 +18,7 @@ const quiet: Facts = {
   prompt: { version: 1, currentVersion: 1, text: '', changes: null },
   stops: [],
   openEscalations: 0,
-  terms: { class: 'read', toolName: null, days: 30, conditions: [], rate: null },
+  terms: { class: 'read', toolNames: [], days: 30, conditions: [], rate: null },
   peerTotal: 0,
   peerHolding: 0,
 }
@@ -48,7 +48,7 @@ test('the most urgent comes first', () => {
 })
 
 test('what may change something is asked for with an end and with limits, or that is said', () => {
-  const terms = { class: 'write', toolName: null, days: null, conditions: [], rate: null } as const
+  const terms = { class: 'write' as const, toolNames: [], days: null, conditions: [], rate: null }
   expect(texts({ terms: { ...terms, conditions: [] } })).toEqual([
     'warn: It is asked for without an end.',
     'neutral: It is asked for with any arguments.',

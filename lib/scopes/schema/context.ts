@@ -72,7 +72,7 @@ export type TrendSums = {
 export type EarlierRequest = {
   id: string
   class: ToolClass
-  toolName: string | null
+  toolNames: string[]
   state: ScopeRequestState
   requestedBy: string
   createdAt: string
@@ -86,7 +86,7 @@ export type RequestMoment = { at: string; event: string; by: string | null; says
 
 /** What differs between what was asked for and what was granted, in words. */
 export type TermDifference = {
-  field: 'class' | 'tool' | 'days' | 'conditions' | 'rate'
+  field: 'class' | 'tools' | 'days' | 'conditions' | 'rate'
   asked: string
   granted: string
 }
@@ -116,5 +116,5 @@ export type RequestContext = {
   stops: { target: string; reason: string; by: string; at: string }[]
   openEscalations: number
   /** What came of it; null: nothing was granted. `differences` are empty when it is what was asked for. */
-  granted: { grantId: string; differences: TermDifference[] } | null
+  granted: { grantIds: string[]; differences: TermDifference[] } | null
 }

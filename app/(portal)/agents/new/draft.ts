@@ -1,5 +1,8 @@
 import { slugify } from '#lib/core/slug.ts'
 import { createAgentInput, type CreateAgentDraft, type ScopeWish } from '#lib/lifecycle/schema.ts'
+import { capabilityOf } from '#lib/registry/schema/capabilities.ts'
+import { type LimitsDraft, limitsDraft, readLimits } from '#components/scopes/limits-fields.client.tsx'
+import { readToolNames } from '#components/scopes/tool-names-field.tsx'
 import type { ServerRow, TeamRow, Tier, ToolClass } from '#lib/registry/schema.ts'
 import type { ParameterValue, TemplateManifest } from '#lib/templates/schema.ts'
 
@@ -18,8 +21,9 @@ export type ScopeDraft = {
   key: number
   serverId: string
   class: ToolClass
-  /** Empty, or what is granted besides tools. */
+  /** Names of tools, one a line, or what is granted besides tools; empty: every tool of the class. */
   toolName: string
+  limits: LimitsDraft
   reason: string
   ticket: string
   days: string
@@ -86,6 +90,7 @@ export function withTemplate(draft: Draft, manifest: TemplateManifest): Draft {
         serverId: scope.server,
         class: scope.class,
         toolName: '',
+        limits: limitsDraft(),
         reason: scope.reason,
         ticket: '',
         days: '',
@@ -96,12 +101,10 @@ export function withTemplate(draft: Draft, manifest: TemplateManifest): Draft {
 /** The scopes with one more. */
 export function addScope(
   scopes: readonly ScopeDraft[],
-  scope: Omit<ScopeDraft, 'key' | 'days' | 'toolName' | 'ticket'>,
+  scope: Pick<ScopeDraft, 'serverId' | 'class' | 'reason'>,
 ): ScopeDraft[] {
-  return [
-    ...scopes,
-    { ...scope, toolName: '', ticket: '', days: '', key: Math.max(-1, ...scopes.map(({ key }) => key)) + 1 },
-  ]
+  const key = Math.max(-1, ...scopes.map((each) => each.key)) + 1
+  return [...scopes, { ...scope, toolName: '', limits: limitsDraft(), ticket: '', days: '', key }]
 }
 
 export function draftId(draft: Draft): string {
@@ -121,16 +124,28 @@ export function inputOf(draft: Draft): CreateAgentDraft {
     layer: { prompt: draft.prompt, parameters: draft.parameters },
     schedule: draft.schedule.trim() || null,
     monthlyBudgetMicros: draft.budget.trim() ? String(Math.round(Number(draft.budget) * 1e6)) : null,
-    scopes: draft.scopes.map((scope): ScopeWish => ({
-      serverId: scope.serverId,
-      class: scope.class,
-      toolName: scope.toolName || null,
-      days: scope.days ? Number(scope.days) : null,
-      reason: scope.reason,
-      ...(scope.ticket.trim() ? { ticket: scope.ticket.trim() } : {}),
-    })),
+    scopes: draft.scopes.map(wishOf),
     firstRun: draft.firstRun,
   }
+}
+
+function wishOf(scope: ScopeDraft): ScopeWish {
+  const limits = readLimits(limitsOf(scope))
+  return {
+    serverId: scope.serverId,
+    class: scope.class,
+    toolNames: readToolNames(scope.toolName),
+    days: scope.days ? Number(scope.days) : null,
+    reason: scope.reason,
+    ...(scope.ticket.trim() ? { ticket: scope.ticket.trim() } : {}),
+    // What cannot be read keeps the step from being left.
+    ...(limits.problem === null ? { conditions: limits.conditions, rate: limits.rate } : {}),
+  }
+}
+
+/** What is no tool has no arguments and no rate of its own. */
+function limitsOf({ toolName, limits }: ScopeDraft): LimitsDraft {
+  return capabilityOf(toolName) ? limitsDraft() : limits
 }
 
 const stepByField: Record<string, StepKey> = {
@@ -157,6 +172,8 @@ export function problemsOf(draft: Draft, step: StepKey): Record<string, string> 
   for (const [index, scope] of draft.scopes.entries()) {
     if (scope.reason.trim().length < 5)
       problems[`scopes.${index}.reason`] ??= 'Say in a sentence what the agent needs it for.'
+    const { problem } = readLimits(limitsOf(scope))
+    if (problem !== null) problems[`scopes.${index}.limits`] ??= problem
   }
   return Object.fromEntries(Object.entries(problems).filter(([field]) => stepOfField(field) === step))
 }

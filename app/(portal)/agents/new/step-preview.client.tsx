@@ -128,11 +128,11 @@ function Scopes({ scopes, none }: { scopes: readonly PreviewScope[]; none: strin
   return (
     <ul className="space-y-3">
       {scopes.map((scope) => (
-        <li key={`${scope.serverId}:${scope.class}:${scope.toolName}`} className="space-y-1 text-sm">
+        <li key={`${scope.serverId}:${scope.class}:${scope.toolNames.join()}`} className="space-y-1 text-sm">
           <ScopeBadge
             serverId={scope.serverId}
             toolClass={scope.class}
-            toolName={scope.toolName}
+            toolNames={scope.toolNames}
             environment={scope.environment}
           />
           <p className="text-muted-foreground">{scope.because}</p>

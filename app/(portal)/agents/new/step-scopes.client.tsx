@@ -2,12 +2,15 @@
 
 import { Plus, Trash2 } from 'lucide-react'
 import { capabilityHint, ScopeSelect } from '#components/scopes/scope-select.tsx'
+import { LimitsFields } from '#components/scopes/limits-fields.client.tsx'
+import { ToolNamesField } from '#components/scopes/tool-names-field.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { Checkbox, Input, Select } from '#components/ui/input.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
 import type { TemplateScope } from '#lib/templates/schema.ts'
+import { capabilityOf } from '#lib/registry/schema/capabilities.ts'
 import { addScope, type ScopeDraft } from './draft.ts'
 import type { StepProps } from './wizard.client.tsx'
 
@@ -16,7 +19,10 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
   const manifest = choices.templates.find(({ id }) => id === draft.templateId)?.manifest
   const offered = manifest?.scopes ?? []
   const isOffered = (scope: ScopeDraft) =>
-    scope.toolName === '' && offered.some((other) => other.server === scope.serverId && other.class === scope.class)
+    scope.toolName === '' &&
+    scope.limits.rate === '' &&
+    scope.limits.conditions.length === 0 &&
+    offered.some((other) => other.server === scope.serverId && other.class === scope.class)
   const set = (index: number, part: Partial<ScopeDraft>) =>
     change({ scopes: draft.scopes.map((scope, at) => (at === index ? { ...scope, ...part } : scope)) })
   const toggle = (scope: TemplateScope, on: boolean) =>
@@ -112,8 +118,10 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
                   maxLength={300}
                 />
               </Field>
-              {scope.toolName && (
+              {capabilityOf(scope.toolName) ? (
                 <p className="text-[13px] text-muted-foreground sm:col-span-full">{capabilityHint(scope.toolName)}</p>
+              ) : (
+                <Less scope={scope} onChange={(part) => set(index, part)} problems={problems} at={index} />
               )}
             </div>
           ),
@@ -130,5 +138,36 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
         </Button>
       </fieldset>
     </div>
+  )
+}
+
+/** Less than all tools of the class with any arguments. */
+function Less({
+  scope,
+  onChange,
+  problems,
+  at,
+}: {
+  scope: ScopeDraft
+  onChange: (part: Partial<ScopeDraft>) => void
+  problems: StepProps['problems']
+  at: number
+}) {
+  const of = (field: string) =>
+    Object.entries(problems).find(([name]) => `${name}.`.startsWith(`scopes.${at}.${field}.`))?.[1]
+  const limits = of('limits') ?? of('conditions') ?? of('rate')
+  const isSet = scope.toolName !== '' || scope.limits.rate !== '' || scope.limits.conditions.length > 0
+  return (
+    <details className="sm:col-span-full" open={isSet || undefined}>
+      <summary className="text-sm font-medium">Only some tools, arguments or calls</summary>
+      <div className="mt-3 grid gap-4 sm:grid-cols-2">
+        <ToolNamesField
+          value={scope.toolName}
+          onChange={(toolName) => onChange({ toolName })}
+          error={of('toolNames')}
+        />
+        <LimitsFields draft={scope.limits} onChange={(next) => onChange({ limits: next })} error={limits} />
+      </div>
+    </details>
   )
 }

@@ -12,7 +12,9 @@ const link = 'text-accent underline underline-offset-2'
 
 /** What was refused of exactly this, and what was asked and decided before. */
 export function BeforeCard({ request }: { request: ScopeRequestView }) {
-  const { agent, server, toolName, context, denials30d } = request
+  const { agent, server, toolNames, context, denials30d } = request
+  // The log is asked about one tool or about all of the server.
+  const toolName = toolNames.length === 1 ? toolNames[0]! : null
   const { denials, earlier, days } = context
   const log = hrefWith(paths.audit(), {
     agent: agent.id,
@@ -58,7 +60,7 @@ export function BeforeCard({ request }: { request: ScopeRequestView }) {
               <li key={each.id} className="flex flex-wrap items-center gap-x-2 gap-y-1 px-3 py-2">
                 <Status state={each.state} />
                 <Link href={paths.request(each.id)} className="hover:underline">
-                  <ScopeBadge toolClass={each.class} toolName={each.toolName} />
+                  <ScopeBadge toolClass={each.class} toolNames={each.toolNames} />
                 </Link>
                 <span className="text-[13px] text-muted-foreground">
                   {each.requestedBy} <Time value={each.createdAt} />

@@ -6,7 +6,7 @@ import type { TermDifference } from '#lib/scopes/schema/context.ts'
 
 const words: Record<TermDifference['field'], string> = {
   class: 'Class',
-  tool: 'Tool',
+  tools: 'Tools',
   days: 'For',
   conditions: 'Only when',
   rate: 'Rate',

@@ -5,7 +5,7 @@ import { InPlaceOf } from '#components/delegation/in-place-of.client.tsx'
 import { limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Field } from '#components/ui/field.tsx'
-import { Input, Select, Textarea } from '#components/ui/input.tsx'
+import { Checkbox, Input, Select, Textarea } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
@@ -19,7 +19,7 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
   const [absent, setAbsent] = useState('')
   const [draft, setDraft] = useState(limitsDraft(request.policy.left))
   const { left } = request.policy
-  const [reach, setReach] = useState<Reach>({ class: left.class, toolName: '' })
+  const [reach, setReach] = useState<Reach>({ class: left.class, toolNames: left.toolNames })
   const limits = readLimits(draft)
   const [pressed, setPressed] = useState<Decision | null>(null)
   const { run, pending, failed } = useAction(decide)
@@ -29,7 +29,8 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
   }
   // The one that was pressed shows that it works; the others wait with it.
   const button = (decision: Decision) => ({ pending: pending && pressed === decision, disabled: pending, whyNot })
-  const narrowProblem = ['conditions', 'rate', 'class', 'toolName'].flatMap((field) => failed?.fields[field] ?? [])[0]
+  const noneLeft = left.toolNames.length > 0 && reach.toolNames.length === 0 ? 'Leave one of them, or reject it.' : null
+  const narrowProblem = ['conditions', 'rate', 'class', 'toolNames'].flatMap((field) => failed?.fields[field] ?? [])[0]
   // What is decided is what the page shows, not what it was changed to since.
   const about = {
     requestId: request.id,
@@ -53,14 +54,12 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
           <details open={narrowProblem !== undefined || left.conditions.length > 0 || left.rate !== null}>
             <summary className="text-sm font-medium">Grant less than was asked for</summary>
             <div className="mt-3 grid gap-4">
-              {left.toolName === null && (
-                <NarrowFields
-                  request={request}
-                  reach={reach}
-                  onChange={setReach}
-                  error={failed?.fields['class']?.[0] ?? failed?.fields['toolName']?.[0]}
-                />
-              )}
+              <NarrowFields
+                request={request}
+                reach={reach}
+                onChange={setReach}
+                error={noneLeft ?? failed?.fields['class']?.[0] ?? failed?.fields['toolNames']?.[0]}
+              />
               <LimitsFields
                 draft={draft}
                 onChange={setDraft}
@@ -89,6 +88,7 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
           {...button('approve')}
           onClick={() =>
             limits.problem === null &&
+            noneLeft === null &&
             submit({
               ...about,
               decision: 'approve',
@@ -96,7 +96,7 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
               ...(limits.rate ? { rate: limits.rate } : {}),
               days: days === '' ? null : Number(days),
               class: reach.class,
-              ...(reach.toolName ? { toolName: reach.toolName } : {}),
+              ...(reach.toolNames.length > 0 ? { toolNames: reach.toolNames } : {}),
               ...(note.trim() ? { note } : {}),
             })
           }
@@ -122,9 +122,9 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
 }
 
 type Decision = Parameters<typeof decideAction>[0]['decision']
-type Reach = { class: ToolClass; toolName: string }
+type Reach = { class: ToolClass; toolNames: string[] }
 
-/** Less than was asked for: a class below, or one of its tools. */
+/** Less than was asked for: a class below, or some of its tools; of tools that were named, some of these. */
 function NarrowFields({
   request,
   reach,
@@ -136,29 +136,56 @@ function NarrowFields({
   onChange: (reach: Reach) => void
   error: string | undefined
 }) {
-  const classes = toolClasses.slice(0, toolClasses.indexOf(request.policy.left.class) + 1)
-  const within = (toolClass: ToolClass) => toolClasses.slice(0, toolClasses.indexOf(toolClass) + 1)
-  const tools = request.context.tools.filter((tool) => within(reach.class).includes(tool.class))
+  const { left } = request.policy
+  const classes = upTo(left.class)
+  const offered = request.context.tools.filter(({ name, class: toolClass }) =>
+    left.toolNames.length > 0 ? left.toolNames.includes(name) : upTo(reach.class).includes(toolClass),
+  )
+  const toggle = (name: string, on: boolean) =>
+    onChange({ ...reach, toolNames: on ? [...reach.toolNames, name] : reach.toolNames.filter((one) => one !== name) })
   return (
-    <div className="grid gap-3 sm:grid-cols-2">
-      <Field label="Class" error={error}>
-        <Select
-          value={reach.class}
-          onChange={(event) => onChange({ class: event.target.value as ToolClass, toolName: '' })}
-        >
-          {classes.map((toolClass) => (
-            <option key={toolClass}>{toolClass}</option>
-          ))}
-        </Select>
-      </Field>
-      <Field label="Only this tool">
-        <Select value={reach.toolName} onChange={(event) => onChange({ ...reach, toolName: event.target.value })}>
-          <option value="">every tool of the class</option>
-          {tools.map(({ name }) => (
-            <option key={name}>{name}</option>
-          ))}
-        </Select>
-      </Field>
+    <div className="grid gap-3">
+      {left.toolNames.length === 0 && (
+        <Field label="Class" error={error}>
+          <Select
+            value={reach.class}
+            onChange={(event) => onChange({ class: event.target.value as ToolClass, toolNames: [] })}
+          >
+            {classes.map((toolClass) => (
+              <option key={toolClass}>{toolClass}</option>
+            ))}
+          </Select>
+        </Field>
+      )}
+      {(offered.length > 1 || left.toolNames.length === 0) && (
+        <fieldset className="min-w-0">
+          <legend className="text-sm font-medium">Only these tools</legend>
+          <p className="text-[13px] text-muted-foreground">
+            {left.toolNames.length === 0 ? 'None chosen: every tool of the class.' : 'Those that were asked for.'} Each
+            becomes a grant of its own.
+          </p>
+          <div className="mt-2 grid max-h-60 gap-1.5 overflow-y-auto">
+            {offered.map(({ name, class: toolClass }) => (
+              <label key={name} className="flex items-start gap-2 text-sm">
+                <Checkbox
+                  className="mt-0.5"
+                  checked={reach.toolNames.includes(name)}
+                  onChange={(event) => toggle(name, event.target.checked)}
+                />
+                <span className="min-w-0">
+                  <span className="font-mono break-all">{name}</span>{' '}
+                  <span className="text-muted-foreground">{toolClass}</span>
+                </span>
+              </label>
+            ))}
+          </div>
+          {left.toolNames.length > 0 && error && <p className="mt-1 text-[13px] text-danger">{error}</p>}
+        </fieldset>
+      )}
     </div>
   )
+}
+
+function upTo(toolClass: ToolClass): readonly ToolClass[] {
+  return toolClasses.slice(0, toolClasses.indexOf(toolClass) + 1)
 }

@@ -12,7 +12,7 @@ import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
-import { scopeTitle } from '#lib/registry/schema/capabilities.ts'
+import { scopesTitle } from '#lib/registry/schema/capabilities.ts'
 import { paths } from '#lib/core/paths.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
 import { getScopeRequest } from '#lib/scopes/queries.ts'
@@ -42,7 +42,7 @@ const loadRequest = cache(async (id: string) => {
 
 export async function generateMetadata({ params }: Props): Promise<Metadata> {
   const request = await loadRequest((await params).id)
-  return { title: `${request.server.name}: ${scopeTitle(request)} for ${request.agent.name}` }
+  return { title: `${request.server.name}: ${scopesTitle(request)} for ${request.agent.name}` }
 }
 
 export default async function RequestPage({ params }: Props) {
@@ -54,7 +54,7 @@ export default async function RequestPage({ params }: Props) {
     <>
       <PageHeader
         crumbs={[{ href: paths.requests(), label: 'Scope requests' }]}
-        title={`${request.server.name}: ${scopeTitle(request)}`}
+        title={`${request.server.name}: ${scopesTitle(request)}`}
         badges={<Status state={request.state} />}
         description={
           <>

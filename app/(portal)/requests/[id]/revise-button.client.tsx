@@ -3,6 +3,7 @@
 import { useState } from 'react'
 import { limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { capabilityHint, ScopeSelect } from '#components/scopes/scope-select.tsx'
+import { readToolNames, ToolNamesField } from '#components/scopes/tool-names-field.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
@@ -18,7 +19,7 @@ export function ReviseButton({ request, revise }: { request: ScopeRequestView; r
   const [open, setOpen] = useState(false)
   const [draft, setDraft] = useState({
     class: request.class,
-    toolName: request.toolName ?? '',
+    toolName: request.toolNames.join('\n'),
     days: request.days?.toString() ?? '',
     reason: request.reason,
     ticket: request.ticket ?? '',
@@ -53,10 +54,10 @@ export function ReviseButton({ request, revise }: { request: ScopeRequestView; r
             run({
               requestId: request.id,
               class: draft.class,
-              toolName: draft.toolName.trim() || null,
+              toolNames: readToolNames(draft.toolName),
               days: draft.days ? Number(draft.days) : null,
               reason: draft.reason,
-              ...(draft.ticket.trim() ? { ticket: draft.ticket } : {}),
+              ticket: draft.ticket.trim() || null,
               conditions: limits.conditions,
               rate: limits.rate,
             })
@@ -66,14 +67,11 @@ export function ReviseButton({ request, revise }: { request: ScopeRequestView; r
             <ScopeSelect value={draft} onChange={set} />
           </Field>
           {besides === null && (
-            <Field label="Only this tool" hint="Its name; empty for every tool of the class." error={error('toolName')}>
-              <Input
-                value={draft.toolName}
-                onChange={(event) => set({ toolName: event.target.value })}
-                className="font-mono"
-                autoComplete="off"
-              />
-            </Field>
+            <ToolNamesField
+              value={draft.toolName}
+              onChange={(toolName) => set({ toolName })}
+              error={error('toolNames')}
+            />
           )}
           {besides === null && (
             <LimitsFields

@@ -25,6 +25,16 @@ export function scopeList(scopes: readonly ScopeChip[]): string {
   return scopes.map((scope) => `${scopeText(scope)}${scope.environment === 'production' ? '*' : ''}`).join(' ') || '–'
 }
 
+/** The same of a request, which may name several tools. */
+export function requestScopeText(
+  request: Omit<Parameters<typeof scopeText>[0], 'serverId' | 'toolName'> & {
+    server: { id: string }
+    toolNames: readonly string[]
+  },
+): string {
+  return scopeText({ ...request, serverId: request.server.id, toolName: request.toolNames.join(',') || null })
+}
+
 export function scopeText(scope: {
   serverId: string
   class: string

@@ -9,7 +9,7 @@ import type { Client } from '../client.ts'
 import { exitCodes, Failed, UsageError } from '../errors.ts'
 import { facts } from '../table.ts'
 import { oneLine, plain } from '../text.ts'
-import { scopeText } from './agent-table.ts'
+import { requestScopeText } from './agent-table.ts'
 import { choice } from './choices.ts'
 import { personWith } from './people.ts'
 
@@ -56,7 +56,7 @@ become requests.`,
         .addOption(choice('--tier <tier>', 'risk tier', tiers).default('low'))
         .option('--schedule <cron>', 'five cron fields in UTC; otherwise it is started by hand')
         .option('--budget <dollars>', 'dollars a month; otherwise the default')
-        .option('--scope <scopes...>', 'server:class or server:class:tool')
+        .option('--scope <scopes...>', 'server:class or server:class:tool,tool')
         .option('--reason <text>', 'why it needs the scopes that are not pre-approved')
         .option('--ticket <text>', 'where that need is written down: a number or a link')
         .option('--param <pairs...>', 'parameter of the template, as name=value')
@@ -130,11 +130,11 @@ function nameFrom(id: string): string {
 
 function scopeOf(text: string, { reason = '', ticket }: { reason?: string; ticket?: string }) {
   const [serverId = '', toolClass = '', ...tool] = text.split(':')
-  const named = { serverId, class: toolClass, toolName: tool.join(':') || null, reason }
+  const named = { serverId, class: toolClass, toolNames: tool.length > 0 ? tool.join(':').split(',') : [], reason }
   const wish = scopeWish.safeParse({ ...named, ...(ticket === undefined ? {} : { ticket }) })
   if (wish.success && serverId) return wish.data
   const classes = toolClasses.join(', ')
-  throw new UsageError(`--scope ${text}: write server:class or server:class:tool, with a class of ${classes}.`)
+  throw new UsageError(`--scope ${text}: write server:class or server:class:tool,tool, with a class of ${classes}.`)
 }
 
 /** Numbers and true or false as such; the template says what it takes. */
@@ -190,7 +190,9 @@ function creationEnd(log: CreationLog): string {
 
 function previewText(preview: AgentPreview): string {
   const scopes = (list: AgentPreview['grants']) =>
-    list.map((scope) => `${scopeText(scope)}: ${oneLine(scope.because)}`).join('\n')
+    list
+      .map((scope) => `${requestScopeText({ ...scope, server: { id: scope.serverId } })}: ${oneLine(scope.because)}`)
+      .join('\n')
   const { version, schedule } = preview
   const parts = facts([
     ['Agent', `${preview.agent.id}, ${oneLine(preview.agent.name)}`],

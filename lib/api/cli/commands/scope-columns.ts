@@ -3,12 +3,12 @@ import type { GrantView, ScopeRequestRow } from '#lib/scopes/schema.ts'
 import type { Cli } from '../cli.ts'
 import type { Column } from '../table.ts'
 import { minute, oneLine } from '../text.ts'
-import { scopeText } from './agent-table.ts'
+import { requestScopeText, scopeText } from './agent-table.ts'
 
 export const requestColumns: Column<ScopeRequestRow>[] = [
   { title: 'ID', value: (row) => row.id },
   { title: 'AGENT', value: (row) => row.agent.id },
-  { title: 'SCOPE', value: (row) => scopeText({ ...row, serverId: row.server.id }), widthMin: 12 },
+  { title: 'SCOPE', value: requestScopeText, widthMin: 12 },
   { title: 'ENVIRONMENT', value: (row) => row.server.environment, dispensable: 2 },
   { title: 'DAYS', value: (row) => (row.days === null ? 'open' : String(row.days)), align: 'right', dispensable: 3 },
   { title: 'STATE', value: (row) => row.state.replace('_', ' ') },

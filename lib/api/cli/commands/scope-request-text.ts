@@ -3,7 +3,7 @@ import type { TrendSums } from '#lib/scopes/schema/context.ts'
 import { formatMicros } from '#lib/core/money.ts'
 import { facts } from '../table.ts'
 import { count, day, minute, oneLine } from '../text.ts'
-import { scopeText } from './agent-table.ts'
+import { requestScopeText, scopeText } from './agent-table.ts'
 
 const marks = { danger: '!!', warn: '! ', neutral: '- ', ok: '+ ' }
 
@@ -20,7 +20,7 @@ export function describeRequest(request: ScopeRequestView): string {
     ],
     [
       'Scope',
-      `${scopeText({ ...request, serverId: server.id })} on ${server.environment}, ${[server.sensitivity, ...server.dataClasses].join(', ')} data`,
+      `${requestScopeText(request)} on ${server.environment}, ${[server.sensitivity, ...server.dataClasses].join(', ')} data`,
     ],
     ['For', request.days === null ? 'until it is revoked' : count(request.days, 'day')],
     ['Reason', oneLine(request.reason)],

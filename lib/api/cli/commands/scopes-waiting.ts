@@ -4,7 +4,7 @@ import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import type { Column } from '../table.ts'
 import { minute, oneLine } from '../text.ts'
-import { scopeText } from './agent-table.ts'
+import { requestScopeText } from './agent-table.ts'
 
 export function addWaitingVerb(scopes: Command, setup: Setup): void {
   addVerb(scopes, setup, {
@@ -20,7 +20,7 @@ export function addWaitingVerb(scopes: Command, setup: Setup): void {
 const columns: Column<WaitingRequest>[] = [
   { title: 'ID', value: ({ id }) => id },
   { title: 'AGENT', value: ({ agent }) => agent.id },
-  { title: 'SCOPE', value: (row) => scopeText({ ...row, serverId: row.server.id }), widthMin: 12 },
+  { title: 'SCOPE', value: requestScopeText, widthMin: 12 },
   { title: 'ASKED BY', value: ({ requestedBy }) => oneLine(requestedBy.name), widthMin: 8, dispensable: 2 },
   { title: 'DUE (UTC)', value: ({ dueAt }) => (dueAt === null ? '' : minute(dueAt)), dispensable: 1 },
   { title: 'FOR', value: ({ standIns }) => standIns.map(({ person }) => oneLine(person.name)).join(', ') },

@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
-import { readConditionLine, readRate } from '#lib/registry/schema/condition-words.ts'
 import type { ArgumentCondition, CallRate } from '#lib/registry/schema/conditions.ts'
 import { type ScopeRequestListQuery, scopeRequestStates } from '#lib/scopes/schema.ts'
 import { routes } from '../../routes.ts'
@@ -9,6 +8,8 @@ import { UsageError } from '../errors.ts'
 import { count, minute, plain } from '../text.ts'
 import { choice } from './choices.ts'
 import { describeRequest } from './scope-request-text.ts'
+import { collect, limitsFrom, whereHelp } from './scope-limits.ts'
+import { addReviseVerb } from './scopes-revise.ts'
 import { addUsageVerbs } from './usage.ts'
 import { asOfOption } from './history.ts'
 import { grantsText, requestColumns } from './scope-columns.ts'
@@ -83,7 +84,9 @@ A class covers those below it: ${toolClasses.join(' < ')}.`,
         .requiredOption('--reason <text>', 'what the agent needs it for')
         .option(
           '--tool <name>',
-          'only this tool, or what is granted besides tools, such as method:sampling/createMessage',
+          'only this tool, or what is granted besides tools, such as method:sampling/createMessage (may be repeated)',
+          collect,
+          [],
         )
         .option('--days <days>', 'for so many days; otherwise until revoked')
         .option('--ticket <text>', 'where the need is written down')
@@ -99,7 +102,7 @@ With --class, --tool, --where and --rate it is narrowed: conditions that were as
       revised(command)
         .option('--days <days>', 'for so many days')
         .addOption(choice('--class <class>', 'a class below the one that was asked for', toolClasses))
-        .option('--tool <name>', 'only this tool of it')
+        .option('--tool <name>', 'only this tool of it (may be repeated)', collect, [])
         .option('--note <text>', 'a word to the requester')
         .option('--where <condition>', whereHelp, collect, [])
         .option('--rate <rate>', 'at most so often: 10/minute or 100/hour'),
@@ -112,7 +115,7 @@ With --class, --tool, --where and --rate it is narrowed: conditions that were as
         ...seen({ ...(revision ? { revision } : {}), ...(absent ? { for: absent } : {}) }),
         ...(days ? { days: Number(days) } : {}),
         ...(toolClass === undefined ? {} : { class: toolClass as ToolClass }),
-        ...(tool === undefined ? {} : { toolName: tool }),
+        ...(tool.length === 0 ? {} : { toolNames: tool }),
         ...(note ? { note } : {}),
         ...limitsFrom(limits),
       }),
@@ -157,35 +160,6 @@ With --class, --tool, --where and --rate it is narrowed: conditions that were as
   })
 }
 
-function addReviseVerb(scopes: Command, setup: Setup): void {
-  addVerb<Partial<RequestOptions> & { class?: string; where: string[] }>(scopes, setup, {
-    name: 'revise <request>',
-    says: 'Change a request of your own until it is decided; approvals given so far count no more.',
-    options: (command) =>
-      command
-        .addOption(choice('--class <class>', 'of this class', toolClasses))
-        .option('--reason <text>', 'what the agent needs it for')
-        .option('--tool <name>', 'only this tool')
-        .option('--days <days>', 'for so many days')
-        .option('--ticket <text>', 'where the need is written down')
-        .option('--where <condition>', whereHelp, collect, [])
-        .option('--rate <rate>', 'at most so often: 10/minute or 100/hour'),
-    run: async (cli, { args: [id = ''], options }) => {
-      const { class: toolClass, tool, days, reason, ticket } = options
-      const body = {
-        ...(toolClass === undefined ? {} : { class: toolClass as ToolClass }),
-        ...(tool === undefined ? {} : { toolName: tool }),
-        ...(days === undefined ? {} : { days: Number(days) }),
-        ...(reason === undefined ? {} : { reason }),
-        ...(ticket === undefined ? {} : { ticket }),
-        ...limitsFrom(options),
-      }
-      const done = await (await cli.client()).call(routes.scopes.revise, { params: { id }, body })
-      cli.show(done, () => `Request ${plain(id)} is changed, for the ${done.revision - 1}. time. It waits again.`)
-    },
-  })
-}
-
 async function request(cli: Cli, { args, options }: { args: string[]; options: RequestOptions }): Promise<void> {
   const [agentId = '', serverId = '', toolClass = ''] = args
   if (!isToolClass(toolClass)) throw new UsageError(`The class is one of: ${toolClasses.join(', ')}.`)
@@ -194,23 +168,23 @@ async function request(cli: Cli, { args, options }: { args: string[]; options: R
     serverId,
     class: toolClass,
     reason: options.reason,
-    toolName: options.tool ?? null,
+    toolNames: options.tool,
     days: options.days ? Number(options.days) : null,
     ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
     ...limitsFrom(options),
   }
   const made = await (await cli.client()).call(routes.scopes.request, { body })
   cli.show(made, () =>
-    made.grantId === null
+    made.grantIds.length === 0
       ? `Asked for. Request ${made.requestId} waits for approval.`
-      : `Granted at once, as the approval policy says. Grant ${made.grantId}.`,
+      : `Granted at once, as the approval policy says. ${grantsText(made.grantIds)}`,
   )
 }
 
 type ApproveOptions = {
   days?: string
   class?: string
-  tool?: string
+  tool: string[]
   note?: string
   revision?: string
   for?: string
@@ -220,31 +194,11 @@ type ApproveOptions = {
 
 type RequestOptions = {
   reason: string
-  tool?: string
+  tool: string[]
   days?: string
   ticket?: string
   where: string[]
   rate?: string
-}
-
-const whereHelp = 'only when: /amount between 0..100, /currency is EUR, /path begins /reports/ (may be repeated)'
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value]
-}
-
-function limitsFrom({ where, rate }: { where: string[]; rate?: string }): {
-  conditions?: ArgumentCondition[]
-  rate?: CallRate
-} {
-  const conditions = where.map((line) => {
-    const read = readConditionLine(line)
-    if (!read.ok) throw new UsageError(`${JSON.stringify(line)}: ${read.error}`)
-    return read.value
-  })
-  const read = rate === undefined ? null : readRate(rate)
-  if (read && !read.ok) throw new UsageError(read.error)
-  return { ...(conditions.length > 0 ? { conditions } : {}), ...(read?.ok ? { rate: read.value } : {}) }
 }
 
 /** Once a request was changed, a decision names what was read. */
@@ -268,7 +222,7 @@ type Decision = { revision?: number; forPersonId?: string } & (
       decision: 'approve'
       days?: number
       class?: ToolClass
-      toolName?: string
+      toolNames?: string[]
       note?: string
       conditions?: ArgumentCondition[]
       rate?: CallRate
@@ -286,8 +240,12 @@ async function decide(cli: Cli, id: string, body: Decision): Promise<void> {
       return `Your approval is noted. It still waits for ${roles}.`
     }
     const until = done.expiresAt === null ? 'until it is revoked' : `until ${minute(done.expiresAt)} UTC`
-    return `Approved ${until}. Grant ${done.grantId}.`
+    return `Approved ${until}. ${grantsText(done.grantIds)}`
   })
+}
+
+function grantsText(ids: readonly string[]): string {
+  return ids.length === 1 ? `Grant ${ids[0]}.` : `Grants ${ids.join(', ')}.`
 }
 
 function isToolClass(text: string): text is ToolClass {

@@ -96,7 +96,7 @@ export default async function AgentScopesPage({ params, searchParams }: Props) {
               <ScopeBadge
                 serverId={request.server.id}
                 toolClass={request.class}
-                toolName={request.toolName}
+                toolNames={request.toolNames}
                 environment={request.server.environment}
               />
               <span className="min-w-0 grow basis-60 break-words sm:truncate">{request.reason}</span>

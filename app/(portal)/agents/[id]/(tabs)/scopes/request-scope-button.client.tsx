@@ -4,6 +4,7 @@ import { ShieldQuestion } from 'lucide-react'
 import { useState } from 'react'
 import { type LimitsDraft, limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { capabilityHint, ScopeSelect } from '#components/scopes/scope-select.tsx'
+import { readToolNames, ToolNamesField } from '#components/scopes/tool-names-field.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
@@ -18,6 +19,7 @@ type ServerChoice = { id: string; name: string; environment: string; sensitivity
 type Draft = {
   serverId: string
   class: ToolClass
+  /** A name a line, or what is granted besides tools. */
   toolName: string
   days: string
   reason: string
@@ -54,9 +56,9 @@ export function RequestScopeButton({
   const [open, setOpen] = useState(wanted !== null && whyNot === null)
   const [draft, setDraft] = useState<Draft>({ ...empty, ...wanted })
   const set = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes })
-  const { run, pending, failed, clear } = useAction(requestScope, ({ grantId }) => {
+  const { run, pending, failed, clear } = useAction(requestScope, ({ grantIds }) => {
     toast.success(
-      grantId === null
+      grantIds.length === 0
         ? 'Requested. The agent can use it once it is approved.'
         : 'Granted at once, as the approval policy says.',
     )
@@ -90,7 +92,7 @@ export function RequestScopeButton({
               agentId,
               serverId: draft.serverId,
               class: draft.class,
-              toolName: draft.toolName.trim() || null,
+              toolNames: readToolNames(draft.toolName),
               days: draft.days ? Number(draft.days) : null,
               reason: draft.reason,
               ...(draft.ticket.trim() ? { ticket: draft.ticket } : {}),
@@ -119,18 +121,11 @@ export function RequestScopeButton({
             <ScopeSelect value={draft} onChange={set} />
           </Field>
           {besides === null && (
-            <Field
-              label="Only this tool"
-              hint="Its name; empty for every tool of the class."
-              error={errors('toolName')}
-            >
-              <Input
-                value={draft.toolName}
-                onChange={(event) => set({ toolName: event.target.value })}
-                className="font-mono"
-                autoComplete="off"
-              />
-            </Field>
+            <ToolNamesField
+              value={draft.toolName}
+              onChange={(toolName) => set({ toolName })}
+              error={errors('toolNames')}
+            />
           )}
           {besides === null && (
             <LimitsFields

@@ -1,0 +1,149 @@
+import { describe, expect } from 'vitest'
+import type { Db } from '#lib/db/client.ts'
+import { dbTest } from '#lib/dev/test/db-test.ts'
+import { auditOf, ctxFor, makeAgent, makePerson, makeTemplate } from '#lib/dev/test/fleet.ts'
+import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { decideScopeRequest, requestScope, reviseScopeRequest } from './commands.ts'
+import { getScopeRequest } from './queries.ts'
+import { decideScopeRequestInput, requestScopeInput, reviseScopeRequestInput } from './schema.ts'
+
+const now = new Date('2026-11-22T10:00:00Z')
+
+async function scene(db: Db) {
+  const templateId = await makeTemplate(db)
+  const { id: agentId, teamId } = await makeAgent(db, { templateId })
+  const serverId = await makeServer(db, { tools: { look: 'read', find: 'read', change: 'write', wipe: 'destructive' } })
+  const builder = ctxFor(db, await makePerson(db, { roles: ['builder'], teamIds: [teamId] }), now)
+  const security = ctxFor(db, await makePerson(db, { roles: ['security'] }), now)
+  const ask = (more: object) =>
+    requestScope(
+      builder,
+      requestScopeInput.parse({ agentId, serverId, class: 'write', days: 30, reason: 'to post corrections', ...more }),
+    )
+  const asked = async (more: object) => {
+    const outcome = await ask(more)
+    if (!outcome.ok) throw new Error(outcome.error.message)
+    return outcome.value.requestId
+  }
+  const revise = (requestId: string, more: object) =>
+    reviseScopeRequest(builder, reviseScopeRequestInput.parse({ requestId, ...more }))
+  const approve = (requestId: string, more: object = {}) =>
+    decideScopeRequest(security, decideScopeRequestInput.parse({ requestId, decision: 'approve', ...more }))
+  const held = async () =>
+    (await db.grant.findMany({ where: { agentId, revokedAt: null }, orderBy: { toolName: 'asc' } })).map(
+      ({ toolName, class: toolClass }) => `${toolName} ${toolClass}`,
+    )
+  const show = (id: string) => getScopeRequest(security, id)
+  return { templateId, agentId, serverId, ask, asked, revise, approve, held, show }
+}
+
+describe('a request of several tools', () => {
+  dbTest('is one decision, and a grant of each tool with the class that it needs', async ({ db }) => {
+    const { agentId, asked, approve, held, show } = await scene(db)
+    const requestId = await asked({ toolNames: ['change', 'look'] })
+    const before = await show(requestId)
+    expect(before.context.tools.map(({ name, change }) => `${name} ${change}`)).toEqual(['change new', 'look new'])
+    expect(before.context.blastRadius).toContain('1 write tool and 1 read tool')
+    const outcome = await approve(requestId)
+    expect(outcome).toMatchObject({ ok: true, value: { grantIds: [expect.any(String), expect.any(String)] } })
+    expect(await held()).toEqual(['change write', 'look read'])
+    expect((await show(requestId)).context.granted?.differences).toEqual([])
+    const events = await auditOf(db, agentId)
+    expect(events.map(({ event }) => event)).toEqual([
+      'scope_request.created',
+      'grant.created',
+      'grant.created',
+      'scope_request.approved',
+    ])
+    expect(events[0]!.detail).toMatchObject({ class: 'write', toolNames: ['change', 'look'] })
+    expect(events.at(-1)!.detail).toMatchObject({ toolNames: ['change', 'look'] })
+  })
+
+  dbTest('is refused as a whole for one of them, by its name', async ({ db }) => {
+    const { agentId, serverId, ask, asked, held } = await scene(db)
+    const refused = (rule: string, text: string) => ({
+      ok: false,
+      error: { rule: `scopes:${rule}`, message: expect.stringContaining(text) },
+    })
+    expect(await ask({ toolNames: ['look', 'none'] })).toMatchObject(refused('tool_unknown', 'has no tool none'))
+    expect(await ask({ toolNames: ['look', 'wipe'] })).toMatchObject(refused('tool_unknown', 'wipe is a destructive'))
+    await makeGrant(db, { agentId, serverId, toolName: 'find' })
+    expect(await ask({ toolNames: ['change', 'find'] })).toMatchObject(refused('already_held', 'find: the agent holds'))
+    await asked({ toolNames: ['change'] })
+    expect(await ask({ toolNames: ['look', 'change'] })).toMatchObject(refused('already_pending', 'change: the same'))
+    expect(await ask({ toolNames: ['look'] })).toMatchObject({ ok: true })
+    expect(() => requestScopeInput.parse({ toolNames: ['look', 'look'] })).toThrow(/each tool once/)
+    expect(await held()).toEqual(['find read'])
+  })
+
+  dbTest('may be approved for some of them, and for no others', async ({ db }) => {
+    const { asked, approve, held, show } = await scene(db)
+    const requestId = await asked({ toolNames: ['change', 'look', 'find'] })
+    await expect(approve(requestId, { toolNames: ['look', 'wipe'] })).rejects.toMatchObject({
+      message: 'It was asked for change, look, find; grant of these.',
+      details: { field: 'toolNames', rule: 'scopes:wider_than_asked' },
+    })
+    expect(await approve(requestId, { toolNames: ['look', 'find'] })).toMatchObject({ ok: true })
+    expect(await held()).toEqual(['find read', 'look read'])
+    expect((await show(requestId)).context.granted?.differences).toEqual([
+      { field: 'class', asked: 'write', granted: 'read' },
+      { field: 'tools', asked: 'change, find, look', granted: 'find, look' },
+    ])
+  })
+
+  dbTest(
+    'what was asked for as a class may be left as some of its tools, with its rate over all of them',
+    async ({ db }) => {
+      const { asked, approve, held } = await scene(db)
+      const requestId = await asked({ rate: { calls: 10, per: 'minute' } })
+      const two = { toolNames: ['change', 'look'] }
+      await expect(approve(requestId, two)).rejects.toMatchObject({ details: { field: 'rate' } })
+      expect(await approve(requestId, { ...two, rate: { calls: 5, per: 'minute' } })).toMatchObject({ ok: true })
+      expect(await held()).toEqual(['change write', 'look read'])
+    },
+  )
+
+  dbTest('a tool of another class than it had gives no more than was asked for', async ({ db }) => {
+    const { serverId, asked, approve, held } = await scene(db)
+    const requestId = await asked({ toolNames: ['change', 'look'] })
+    const changed = { serverId, name: 'change' }
+    await db.mcpTool.update({ where: { serverId_name: changed }, data: { class: 'destructive' } })
+    await approve(requestId)
+    expect(await held()).toEqual(['change write', 'look read'])
+  })
+
+  dbTest('is held by a peer that holds each of them, however it does', async ({ db }) => {
+    const { templateId, serverId, asked, show } = await scene(db)
+    const peer = async (...grants: object[]) => {
+      const { id } = await makeAgent(db, { templateId })
+      for (const grant of grants) await makeGrant(db, { agentId: id, serverId, ...grant })
+      return id
+    }
+    const each = await peer({ toolName: 'look' }, { toolName: 'change', class: 'write' })
+    const whole = await peer({ class: 'write' })
+    await peer({ toolName: 'look' })
+    await peer({ class: 'read' })
+    const { peers } = await show(await asked({ toolNames: ['change', 'look'] }))
+    expect(peers).toMatchObject({ total: 4, holding: 2 })
+    expect(new Set(peers.examples.map(({ id }) => id))).toEqual(new Set([each, whole]))
+  })
+})
+
+dbTest('everything that is asked for can be taken off again until it is decided', async ({ db }) => {
+  const { agentId, asked, revise, show } = await scene(db)
+  const requestId = await asked({
+    toolNames: ['change'],
+    ticket: 'FIN-7',
+    conditions: [{ pointer: '/amount', range: { max: 10 } }],
+    rate: { calls: 5, per: 'hour' },
+  })
+  expect(await revise(requestId, { days: 7 })).toMatchObject({ ok: true })
+  expect(await show(requestId)).toMatchObject({ ticket: 'FIN-7', toolNames: ['change'], rate: { calls: 5 } })
+  const none = { toolNames: [], ticket: null, conditions: [], rate: null, days: null }
+  expect(await revise(requestId, none)).toEqual({ ok: true, value: { revision: 3 } })
+  expect(await show(requestId)).toMatchObject(none)
+  expect((await auditOf(db, agentId)).at(-1)).toMatchObject({
+    event: 'scope_request.revised',
+    detail: { before: { ticket: 'FIN-7', toolNames: ['change'] }, after: { ticket: null, toolNames: [] } },
+  })
+})

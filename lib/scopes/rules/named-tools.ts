@@ -1,0 +1,23 @@
+import { covers } from '#lib/registry/rules.ts'
+import type { ToolClass } from '#lib/registry/schema.ts'
+import { isBesidesTools } from '#lib/registry/schema/capabilities.ts'
+
+/** What is granted one by one: each tool that is named, or the class as a whole (null). */
+export function partsOf(toolNames: readonly string[]): (string | null)[] {
+  return toolNames.length === 0 ? [null] : [...toolNames]
+}
+
+/** The tool that an event is about: where several are named it is about none of them alone. */
+export function oneTool(toolNames: readonly string[]): string | null {
+  return toolNames.length === 1 ? toolNames[0]! : null
+}
+
+/** The class that one part needs: a tool its own, what is no tool read; never more than was asked for, also when a tool is another than it was. */
+export function classOf(
+  name: string | null,
+  { asked, tools }: { asked: ToolClass; tools: readonly { name: string; class: ToolClass }[] },
+): ToolClass {
+  if (isBesidesTools(name)) return 'read'
+  const tool = tools.find((each) => each.name === name)
+  return tool && covers(asked, tool.class) ? tool.class : asked
+}
