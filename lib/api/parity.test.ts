@@ -228,6 +228,7 @@ const queries: Record<string, string | Reason> = {
   simulate: 'decisions.simulate',
   similarAgents: 'agents.similar',
   templateDrift: 'agents.drift',
+  readingPolicy: 'agents.create',
   trialReports: 'policySets.reports',
 }
 

@@ -1,14 +1,16 @@
 import { type Ctx, reader } from '#lib/auth/ctx.ts'
+import { plural } from '#lib/core/count.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { covers, mayActForTeam } from '#lib/registry/rules.ts'
-import type { Environment, ToolClass } from '#lib/registry/schema.ts'
+import type { Environment, Tier, ToolClass } from '#lib/registry/schema.ts'
 import { conditionProblem } from '#lib/registry/rules/conditions.ts'
 import { capabilityOf, isBesidesTools } from '#lib/registry/schema/capabilities.ts'
 import { limitKey } from '#lib/registry/schema/conditions.ts'
-import { wasTakenAway } from '#lib/scopes/queries.ts'
+import { readApprovalRules, wasTakenAway } from '#lib/scopes/queries.ts'
 import { besidesToolsProblem, besidesToolsLimit, wholeServerCovers } from '#lib/scopes/rules/besides-tools.ts'
 import type { ScopeLimits } from '#lib/scopes/rules/limits.ts'
 import { partsOf } from '#lib/scopes/rules/named-tools.ts'
+import { cappedEnd, preApprovalOf } from '#lib/scopes/rules/pre-approval.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { checkParameters, renderAgentVersion } from '#lib/templates/rules.ts'
 import type { RenderedAgent, TemplateManifest, TemplateView } from '#lib/templates/schema.ts'
@@ -43,7 +45,7 @@ export async function planAgent(ctx: Ctx, input: CreateAgentInput): Promise<Agen
   const template = await findTemplate(ctx, input, problems)
   if (!template) return { problems, template: null, rendered: null, digest: null, scopes: [] }
 
-  const planned = await planScopes(ctx, { manifest: template.manifest, wishes: input.scopes })
+  const planned = await planScopes(ctx, { manifest: template.manifest, wishes: input.scopes, tier: input.tier })
   problems.push(...planned.problems)
   const parameterProblems = checkParameters(template.manifest, input.layer.parameters)
   problems.push(...parameterProblems.map(({ field, message }) => ({ field: `layer.${field}`, message })))
@@ -60,12 +62,17 @@ export async function planAgent(ctx: Ctx, input: CreateAgentInput): Promise<Agen
 }
 
 /**
- * Judges wishes against the scoping policy and the registry; what the template requires is added when it is missing. Of an agent that is there already, what was taken away from it
+ * Judges wishes against the scoping policy, the approval policy and the registry: a template pre-approves nothing for which a rule asks a person. What the template requires is added when it is missing. Of an agent that is there already, what was taken away from it
  * is pre-approved no more.
  */
 export async function planScopes(
   ctx: Ctx,
-  { manifest, wishes, agentId }: { manifest: TemplateManifest; wishes: readonly ScopeWish[]; agentId?: string },
+  {
+    manifest,
+    wishes,
+    tier,
+    agentId,
+  }: { manifest: TemplateManifest; wishes: readonly ScopeWish[]; tier: Tier; agentId?: string },
 ): Promise<{ scopes: PlannedScope[]; problems: Problem[] }> {
   const required = manifest.scopes.filter(
     (scope) =>
@@ -90,10 +97,13 @@ export async function planScopes(
       id: true,
       name: true,
       environment: true,
+      sensitivity: true,
+      dataClasses: true,
       status: true,
       tools: { select: { name: true, class: true, state: true }, orderBy: { name: 'asc' } },
     },
   })
+  const rules = await readApprovalRules(reader(ctx))
   const byId = new Map(servers.map((server) => [server.id, server]))
   const problems: Problem[] = []
   const scopes: PlannedScope[] = []
@@ -106,9 +116,13 @@ export async function planScopes(
     if (message) problems.push({ field, message })
     if (!server) continue
     const takenAway = agentId !== undefined && (await wasTakenAway(ctx, { ...wish, agentId }))
-    const preApproved = policy?.approval === 'auto' && partsOf(wish.toolNames).every(wholeServerCovers) && !takenAway
+    const offered = policy?.approval === 'auto' && partsOf(wish.toolNames).every(wholeServerCovers) && !takenAway
+    const left = preApprovalOf(rules, { ...server, ...wish, tier, requesterId: ctx.actor.id })
+    const preApproved = offered && left.asks === null
+    const { daysMax, rule } = left.asks === null ? left : { daysMax: null, rule: null }
+    const atMost = daysMax === null ? '' : `, for ${plural(daysMax, 'day')} at most by “${rule}”`
     scopes.push({
-      ...wish,
+      ...(preApproved ? cappedEnd(wish, { daysMax, now: ctx.now }) : wish),
       reason: wish.reason || (policy?.reason ?? ''),
       serverName: server.name,
       environment: server.environment,
@@ -118,8 +132,10 @@ export async function planScopes(
       ],
       preApproved,
       because: preApproved
-        ? `The template pre-approves ${policy.class} on ${server.name}.`
-        : whyAsked({ policy, toolNames: wish.toolNames, takenAway }),
+        ? `The template pre-approves ${policy.class} on ${server.name}${atMost}.`
+        : offered && left.asks !== null
+          ? `The template pre-approves it, but the approval policy asks a person: “${left.asks}”.`
+          : whyAsked({ policy, toolNames: wish.toolNames, takenAway }),
     })
   }
   return { scopes, problems }

@@ -1,4 +1,4 @@
-export { getApprovalRule, listApprovalRules } from './queries/approval-policy.ts'
+export { getApprovalRule, listApprovalRules, readApprovalRules } from './queries/approval-policy.ts'
 export { getBreakGlass, listBreakGlass, listBreakGlassPage, whoMayReview } from './queries/break-glass.ts'
 export { firstGrants, getGrant, heldGrants, listGrantPage, listGrants } from './queries/grants.ts'
 export { whoIsAsked } from './queries/asked.ts'

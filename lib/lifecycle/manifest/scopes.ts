@@ -7,7 +7,7 @@ import { limitsOf } from '#lib/scopes/rules/limits.ts'
 import { partsOf } from '#lib/scopes/rules/named-tools.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { obtainScope } from '../obtain-scope.ts'
-import { planScopes } from '../plan.ts'
+import { type PlannedScope, planScopes } from '../plan.ts'
 import type { ScopeWish } from '../schema.ts'
 import type { Complaints } from './complaints.ts'
 import { type ManifestScope, scopeKey } from './document.ts'
@@ -47,16 +47,24 @@ export async function applyScopes(
   const heldKeys = new Set(held.map((grant) => scopeKey({ ...grant, until: grant.expiresAt })))
   const wantedKeys = new Set(wanted.scopes.map(scopeKey))
   const missing = wanted.scopes.filter((scope) => !heldKeys.has(scopeKey(scope)))
+  const { tier } = await ctx.tx.agent.findUniqueOrThrow({ where: { id: agentId }, select: { tier: true } })
+  // What the approval policy grants for a time only is not granted again while it is held.
+  const heldAtAll = new Set(held.map((grant) => scopeKey({ ...grant, until: null })))
+  const holdsForAWhile = (scope: PlannedScope, { toolNames, conditions = [], rate = null, ...wish }: ScopeWish) =>
+    scope.days !== wish.days &&
+    partsOf(toolNames).every((toolName) =>
+      heldAtAll.has(scopeKey({ ...wish, toolName, conditions, rate, until: null })),
+    )
   const changes: string[] = []
   for (const wish of await notAskedYet(ctx, { agentId, missing })) {
     const said = `${wish.class} on ${wish.serverId}${wish.toolNames.length > 0 ? ` (${wish.toolNames.join(', ')})` : ''}`
     const done = await complaints.catching(async () => {
       const { manifest } = await getTemplate(ctx, wanted.template)
-      const planned = await planScopes(ctx, { manifest, wishes: [wish], agentId })
+      const planned = await planScopes(ctx, { manifest, wishes: [wish], tier, agentId })
       const problem = planned.problems.find(({ field }) => field === 'scopes.0')
       if (problem) return complaints.add('scopes', problem.message)
       const [scope] = planned.scopes
-      if (!scope) return
+      if (!scope || (scope.preApproved && holdsForAWhile(scope, wish))) return
       await obtainScope(ctx, { agentId, scope })
       changes.push(scope.preApproved ? `grant ${said}` : `request ${said}`)
     }, 'scopes')

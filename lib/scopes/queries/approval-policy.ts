@@ -7,7 +7,7 @@ import { personNames } from '#lib/registry/queries.ts'
 import { type ApprovalRuleFacts, defaultApprovalRule } from '../rules/approval-policy.ts'
 import type { ApprovalRuleView, ApproverRole, Escalation } from '../schema/approval-policy.ts'
 
-/** The rules that hold now, in the order in which they are asked. For the module's own commands. */
+/** The rules that hold now, in the order in which they are asked. Callers authorize. */
 export async function readApprovalRules(tx: Tx): Promise<(ApprovalRuleFacts & { position: number })[]> {
   const rows = await readRows(tx, { inForceAt: { not: null } })
   return rows.map(({ steps, escalation, ...row }) => ({

@@ -12,7 +12,10 @@ export type Choices = {
   /** Teams the person may create agents for. */
   teams: Pick<TeamRow, 'id' | 'name' | 'costCenter'>[]
   people: { id: string; name: string; email: string; teamIds: string[] }[]
-  servers: Pick<ServerRow, 'id' | 'name' | 'environment' | 'sensitivity'>[]
+  /** `readingAsks`: by the agent's tier the rule of the approval policy that asks a person for reading there, whatever a template pre-approves. */
+  servers: (Pick<ServerRow, 'id' | 'name' | 'environment' | 'sensitivity'> & {
+    readingAsks: Record<Tier, string | null>
+  })[]
   personId: string
 }
 

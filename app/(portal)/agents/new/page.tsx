@@ -12,6 +12,7 @@ import { paths } from '#lib/core/paths.ts'
 import { carriedPrompt } from '#lib/lifecycle/rules/carried-prompt.ts'
 import { getUnregistered, listPeople, listServers, listTeams } from '#lib/registry/queries.ts'
 import type { UnregisteredView } from '#lib/registry/schema/unregistered.ts'
+import { readingPolicy } from '#lib/lifecycle/queries/reading-policy.ts'
 import { getTemplate, listTemplates } from '#lib/templates/queries.ts'
 import { currentCtx, type PageCtx } from '#lib/web/ctx.ts'
 import type { Choices } from './draft.ts'
@@ -111,11 +112,12 @@ function Adopting({ found: { name, key, source, state, detail, definition } }: {
 }
 
 async function readChoices(ctx: PageCtx): Promise<Choices> {
-  const [rows, teams, people, servers] = await Promise.all([
+  const [rows, teams, people, servers, readingAsks] = await Promise.all([
     listTemplates(ctx),
     listTeams(ctx),
     listPeople(ctx, { active: true }),
     listServers(ctx),
+    readingPolicy(ctx),
   ])
   const templates = await Promise.all(
     rows.map(async (row) => {
@@ -130,7 +132,13 @@ async function readChoices(ctx: PageCtx): Promise<Choices> {
     people: people.map(({ id, name, email, teamIds }) => ({ id, name, email, teamIds })),
     servers: servers
       .filter((server) => server.status === 'active')
-      .map(({ id, name, environment, sensitivity }) => ({ id, name, environment, sensitivity })),
+      .map(({ id, name, environment, sensitivity, dataClasses }) => ({
+        id,
+        name,
+        environment,
+        sensitivity,
+        readingAsks: readingAsks({ environment, sensitivity, dataClasses }),
+      })),
     personId: ctx.actor.id,
   }
 }

@@ -33,6 +33,8 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
             (other) => !isOffered(other) || other.serverId !== scope.server || other.class !== scope.class,
           ),
     })
+  const asks = ({ server }: TemplateScope) =>
+    choices.servers.find(({ id }) => id === server)?.readingAsks[draft.tier] ?? null
   const environment = (serverId: string) => choices.servers.find((server) => server.id === serverId)?.environment
 
   return (
@@ -55,13 +57,18 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
               <span className="flex flex-wrap items-center gap-2">
                 <ScopeBadge serverId={scope.server} toolClass={scope.class} environment={environment(scope.server)} />
                 {scope.required && <Badge tone="outline">needed</Badge>}
-                {scope.approval === 'auto' ? (
+                {scope.approval === 'auto' && asks(scope) === null ? (
                   <Badge tone="ok">pre-approved</Badge>
                 ) : (
                   <Badge tone="held">needs approval</Badge>
                 )}
               </span>
               <span className="block text-muted-foreground">{scope.reason}</span>
+              {scope.approval === 'auto' && asks(scope) !== null && (
+                <span className="block text-muted-foreground">
+                  The template pre-approves it, but the approval policy asks a person: “{asks(scope)}”.
+                </span>
+              )}
             </span>
           </label>
         ))}
