@@ -198,6 +198,7 @@ const queries: Record<string, string | Reason> = {
   listOrphans: 'people.listOrphans',
   listPolicyReplays: 'policyReplays.list',
   listReplayedCalls: 'policyReplays.calls',
+  listLogOnlyCalls: 'policySets.logOnlyCalls',
   listPeople: 'account.listPeople',
   listPolicySets: 'policySets.list',
   listPossibleDelegates: 'delegations.possible',

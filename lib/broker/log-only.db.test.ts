@@ -13,7 +13,7 @@ import {
   setTrialTerms,
   startLogOnly,
 } from '#lib/guardrails/commands.ts'
-import { trialReports } from '#lib/guardrails/queries.ts'
+import { listLogOnlyCalls, trialReports } from '#lib/guardrails/queries.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
@@ -89,6 +89,17 @@ test('a set in log-only decides nothing, and its report says what it would have 
     },
   ])
 
+  // Each of them can be opened, as those of a replay can.
+  const listed = async (kind: 'blocked' | 'permitted') =>
+    (await listLogOnlyCalls(security, { number, kind, agent: agent.agentId })).items
+  expect(await listed('blocked')).toMatchObject([
+    { id: changed!.id, tool: 'change', decision: 'allow', rule: 'policy_no_changes' },
+    { tool: 'change' },
+  ])
+  expect(await listed('permitted')).toMatchObject([
+    { id: wiped!.id, decision: 'deny', rule: 'policy_destructive_on_production' },
+  ])
+
   const early = await enforcePolicySet({ ...admin, now: new Date() }, { number, version, replaces: 1 })
   expect(early).toMatchObject({ ok: false, error: { rule: 'policies:without_replay' } })
   // It allows what the one in force refuses, so lower terms do not help it.
@@ -114,6 +125,8 @@ test('a set in log-only decides nothing, and its report says what it would have 
 test('who may not read the audit log reads no report', async ({ db, world }) => {
   const builder = ctxFor(db, await makePerson(db, { roles: ['builder'] }))
   await expect(trialReports(builder, 1)).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(listLogOnlyCalls(builder, { number: 1 })).rejects.toMatchObject({ code: 'forbidden' })
+  await expect(listLogOnlyCalls(world.security, { number: 999 })).rejects.toMatchObject({ code: 'not_found' })
   expect(await trialReports(world.security, 1)).toMatchObject({ replay: null, logOnly: null })
   await expect(trialReports(world.security, 999)).rejects.toMatchObject({ code: 'not_found' })
 })

@@ -64,6 +64,7 @@ export const paths = {
   auditOf: (filter: Record<string, string>) => withQuery('/audit', filter),
   guardrails: () => '/guardrails',
   policySet: (number: number) => `/guardrails/${number}`,
+  policySetCalls: (number: number) => `/guardrails/${number}/calls`,
   /** What recorded calls would have been under a set. */
   policyReplay: (id: string) => `/guardrails/replays/${encodeURIComponent(id)}`,
   /** A new draft; it begins with the text of this set, else of the one in force. */

@@ -7,7 +7,9 @@ import {
   policySetListQuery,
   rollBackPolicySetInput,
 } from '#lib/guardrails/schema/policy-sets.ts'
+import { replayCallsQuery } from '#lib/guardrails/schema/replays.ts'
 import { setTrialTermsInput } from '#lib/guardrails/schema/policy-trial.ts'
+import { replayedCalls } from '../answers/policy-replays.ts'
 import {
   draftedPolicySet,
   enforcedPolicySet,
@@ -116,6 +118,18 @@ export const reports = endpoint({
   params: numbered,
   answer: json(trialReports),
   example,
+})
+
+export const logOnlyCalls = endpoint({
+  method: 'GET',
+  path: '/api/v1/policy-sets/{number}/log-only-calls',
+  summary:
+    'The live calls that the set would have blocked, or allowed, while it was log-only with its text of now, the newest first.',
+  permission: 'audit:read',
+  params: numbered,
+  query: replayCallsQuery,
+  answer: json(replayedCalls),
+  example: { ...example, query: { kind: 'blocked', agent: 'invoice-reconciler-7' } },
 })
 
 export const enforce = endpoint({

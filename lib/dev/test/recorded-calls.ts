@@ -1,6 +1,7 @@
 import { auditRow } from '#lib/audit/commands.ts'
 import { digestOf } from '#lib/core/canonical-json.ts'
 import type { Db } from '#lib/db/client.ts'
+import type { CandidateVerdict } from '#lib/guardrails/rules/candidate.ts'
 import type { SituationFacts } from '#lib/guardrails/schema/situations.ts'
 
 /** A situation of an agent of the low tier that reads from a server in production; what is given is different. */
@@ -26,17 +27,19 @@ type Recorded = {
   /** How many refused calls each row is about, as beyond the rate of an agent; left out: one, and the row says nothing of it. */
   count?: number
   version?: string
+  /** What a set in log-only would have decided otherwise. */
+  candidate?: CandidateVerdict
   /** As a release before situations recorded it. */
   unnamed?: boolean
 }
 
 /** Puts calls on record as a broker does: what the policies were asked, then the rows that name it. */
 export async function recordCalls(db: Db, recorded: Recorded): Promise<void> {
-  const { facts, calls = 1, at = new Date(), rule, count, version = 'then', unnamed = false } = recorded
+  const { facts, calls = 1, at = new Date(), rule, count, version = 'then', candidate, unnamed = false } = recorded
   const { agent, server, tool } = facts
   const digest = digestOf(facts)
   if (!unnamed) await db.policySituation.createMany({ data: [{ digest, facts }], skipDuplicates: true })
-  const named = unnamed ? {} : { situation: digest, policyVersion: version }
+  const named = unnamed ? {} : { situation: digest, policyVersion: version, ...(candidate ? { candidate } : {}) }
   const common = {
     subject: { kind: 'tool', id: `${server.id}/${tool.name}`, name: tool.name },
     agentId: agent.id,

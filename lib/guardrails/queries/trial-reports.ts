@@ -71,7 +71,7 @@ async function ofLogOnly(ctx: Ctx, set: Set): Promise<TrialReport | null> {
   const rows = await db.$queryRaw<Row[]>`
     select case when e."detail"->'candidate'->>'rule' is null then 'permitted' else 'blocked' end as "kind", e."agentId", max(a."name") as "agentName",
       e."serverId", e."tool", coalesce(e."detail"->'candidate'->>'rule', e."rule") as "rule",
-      case when e."event" = 'mcp.call_denied' then e."rule" end as "refusedBy", count(*)::int as "calls", max(e."at") as "lastAt",
+      case when e."detail"->'candidate'->>'rule' is null then e."rule" end as "refusedBy", count(*)::int as "calls", max(e."at") as "lastAt",
       (array_agg(e."id" order by e."seq" desc))[1]::text as "lastDecision"
     from "AuditEvent" e left join "Agent" a on a."id" = e."agentId"
     where ${differing} and not e."detail"->'candidate' ? 'unread'

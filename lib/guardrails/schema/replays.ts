@@ -104,7 +104,7 @@ export const replayListQuery = z.strictObject({
 export type ReplayListQuery = z.input<typeof replayListQuery>
 export type PolicyReplayList = { items: PolicyReplayView[]; nextCursor: string | null }
 
-/** The calls of a difference: of one agent, tool or policy, or all. */
+/** The calls of a difference, of a replay or of log-only: of one agent, tool or policy, or all. */
 export const replayCallsQuery = z.strictObject({
   kind: z.enum(differenceKinds).default('blocked'),
   agent: z.string().max(100).optional(),

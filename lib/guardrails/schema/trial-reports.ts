@@ -9,7 +9,7 @@ export type TrialReport = {
   to: string
   /** It is still log-only: the figures grow. */
   running: boolean
-  /** Where every call of it is listed; null for log-only. */
+  /** Where every call of it is listed; null for log-only, whose calls are listed with the set. */
   replayId: string | null
   /** Calls that the policies decided. */
   calls: number
@@ -32,7 +32,7 @@ export type TrialRow = {
   tool: string
   /** The policy that would refuse them, or did. */
   rule: string
-  /** What refused them then; null: they were allowed. */
+  /** What refused them then, where it would permit them. */
   refusedBy: string | null
   calls: number
   /** The last of them, to be opened; null when it is too far back to be looked for here. */

@@ -9,7 +9,7 @@ import type { TrialReport, TrialReports, TrialRow } from '#lib/guardrails/schema
 import { hrefWith } from '#lib/web/search.ts'
 
 /** What a set would have decided otherwise: by its replay and in log-only next to each other, and each difference with its last call. */
-export function TrialReportsCard({ reports: { replay, logOnly } }: { reports: TrialReports }) {
+export function TrialReportsCard({ reports: { number: set, replay, logOnly } }: { reports: TrialReports }) {
   if (!replay && !logOnly) return null
   const columns: Column<Figure>[] = [
     { id: 'what', header: 'With this text', cell: ({ what }) => what },
@@ -22,8 +22,8 @@ export function TrialReportsCard({ reports: { replay, logOnly } }: { reports: Tr
         <DataTable caption="Replay and log-only" columns={columns} rows={figures} rowKey={({ what }) => what} />
       </Card>
       <div className="grid items-start gap-5 xl:grid-cols-2">
-        {replay && <Differences report={replay} title="Replayed calls it decides otherwise" />}
-        {logOnly && <Differences report={logOnly} title="Live calls it would have decided otherwise" />}
+        {replay && <Differences set={set} report={replay} title="Replayed calls it decides otherwise" />}
+        {logOnly && <Differences set={set} report={logOnly} title="Live calls it would have decided otherwise" />}
       </div>
     </div>
   )
@@ -49,14 +49,15 @@ const figures: readonly Figure[] = [
   { what: 'Agents allowed', of: ({ permitted }) => number(permitted.agents) },
 ]
 
-function Differences({ report, title }: { report: TrialReport; title: string }) {
+function Differences({ set, report, title }: { set: number; report: TrialReport; title: string }) {
   const { replayId, rows } = report
+  const callsPath = replayId === null ? paths.policySetCalls(set) : paths.policyReplay(replayId)
   return (
     <Card flush title={title} description={rows.length === 100 ? 'The hundred with most calls.' : undefined}>
       <DataTable
         caption={title}
         columns={differenceColumns}
-        rows={rows.map((row) => ({ ...row, replayId }))}
+        rows={rows.map((row) => ({ ...row, callsPath }))}
         rowKey={({ kind, agentId, rule, refusedBy, serverId, tool }) =>
           [kind, agentId, rule, refusedBy, serverId, tool].join(' ')
         }
@@ -66,7 +67,7 @@ function Differences({ report, title }: { report: TrialReport; title: string }) 
   )
 }
 
-const differenceColumns: readonly Column<TrialRow & { replayId: string | null }>[] = [
+const differenceColumns: readonly Column<TrialRow & { callsPath: string }>[] = [
   {
     id: 'agent',
     header: 'Agent and tool',
@@ -95,17 +96,14 @@ const differenceColumns: readonly Column<TrialRow & { replayId: string | null }>
     id: 'calls',
     header: 'Calls',
     numeric: true,
-    cell: ({ calls, replayId, kind, agentId, serverId, tool, rule }) =>
-      replayId === null ? (
-        number(calls)
-      ) : (
-        <Link
-          href={`${hrefWith(paths.policyReplay(replayId), { kind, agent: agentId, server: serverId, tool, rule })}#calls`}
-          className="text-accent underline"
-        >
-          {number(calls)}
-        </Link>
-      ),
+    cell: ({ calls, callsPath, kind, agentId, serverId, tool, rule }) => (
+      <Link
+        href={`${hrefWith(callsPath, { kind, agent: agentId, server: serverId, tool, rule })}#calls`}
+        className="text-accent underline"
+      >
+        {number(calls)}
+      </Link>
+    ),
   },
   {
     id: 'last',

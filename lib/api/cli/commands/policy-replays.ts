@@ -5,6 +5,7 @@ import type {
   PolicyReplayReport,
   PolicyReplayView,
   ReplayedCall,
+  ReplayedCalls,
 } from '#lib/guardrails/schema/replays.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
@@ -17,7 +18,7 @@ import { readPolicies } from './policy-texts.ts'
 const lookMs = 500
 
 type ReplayOptions = { file?: string; since: string; wait?: boolean; failIfBlocking?: boolean }
-type CallsOptions = { permitted?: boolean; agent?: string; server?: string; tool?: string; rule?: string; limit?: string } // prettier-ignore
+type CallsOptions = { permitted?: boolean; agent?: string; server?: string; tool?: string; rule?: string; limit?: string; cursor?: string } // prettier-ignore
 
 /** The verbs of `policy-sets` about replays: what recorded calls would have been under a set. */
 export function addPolicyReplayVerbs(sets: Command, setup: Setup): void {
@@ -74,19 +75,20 @@ With --fail-if-blocking it waits and ends with 1 when any call that was allowed 
   addVerb<CallsOptions>(sets, setup, {
     name: 'replayed-calls <replay>',
     says: 'List the recorded calls that the set would have blocked, the newest first. `wheelhouse explain <call>` explains one.',
-    options: (command) =>
-      command
-        .option('--permitted', 'those that were refused and that it would have allowed')
-        .option('--agent <id>', 'only of this agent')
-        .option('--server <id>', 'only of this server')
-        .option('--tool <name>', 'only of this tool')
-        .option('--rule <id>', 'only by this policy')
-        .option('--limit <number>', 'so many at most', '100'),
-    run: async (cli, { args: [id = ''], options: { permitted, agent, server, tool, rule, limit } }) => {
-      const kind = permitted ? ('permitted' as const) : ('blocked' as const)
-      const query = { kind, agent, server, tool, rule, limit }
-      const list = await (await cli.client()).call(routes.policyReplays.calls, { params: { id }, query })
-      cli.show(list, () => (list.items.length === 0 ? 'There is no such call.' : cli.table(callColumns, list.items)))
+    options: callsOptions,
+    run: async (cli, { args: [id = ''], options }) => {
+      const query = callsQuery(options)
+      showCalls(cli, await (await cli.client()).call(routes.policyReplays.calls, { params: { id }, query }))
+    },
+  })
+  addVerb<CallsOptions>(sets, setup, {
+    name: 'log-only-calls <number>',
+    says: 'List the live calls that the set would have blocked while it was log-only, the newest first. `wheelhouse explain <call>` explains one.',
+    options: callsOptions,
+    run: async (cli, { args: [number = ''], options }) => {
+      const params = { number: policySetNumber(number) }
+      const query = callsQuery(options)
+      showCalls(cli, await (await cli.client()).call(routes.policySets.logOnlyCalls, { params, query }))
     },
   })
   addVerb(sets, setup, {
@@ -97,6 +99,28 @@ With --fail-if-blocking it waits and ends with 1 when any call that was allowed 
       cli.show({ id, state: 'cancelled' }, () => 'It is cancelled.')
     },
   })
+}
+
+function callsOptions(command: Command): Command {
+  return command
+    .option('--permitted', 'those that were refused and that it would have allowed')
+    .option('--agent <id>', 'only of this agent')
+    .option('--server <id>', 'only of this server')
+    .option('--tool <name>', 'only of this tool')
+    .option('--rule <id>', 'only by this policy')
+    .option('--limit <number>', 'so many at most', '100')
+    .option('--cursor <cursor>', 'those before the page that ended with it')
+}
+
+function callsQuery({ permitted, agent, server, tool, rule, limit, cursor }: CallsOptions) {
+  return { kind: permitted ? ('permitted' as const) : ('blocked' as const), agent, server, tool, rule, limit, cursor }
+}
+
+function showCalls(cli: Cli, list: ReplayedCalls): void {
+  const more = list.nextCursor === null ? '' : `\n\nThere are more: --cursor ${list.nextCursor}`
+  cli.show(list, () =>
+    list.items.length === 0 ? 'There is no such call.' : `${cli.table(callColumns, list.items)}${more}`,
+  )
 }
 
 async function start(

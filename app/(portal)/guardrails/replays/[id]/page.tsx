@@ -1,5 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
+import { DifferingCalls } from '#components/guardrails/differing-calls.tsx'
 import { ReplayOutcome } from '#components/guardrails/replay-outcome.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
@@ -12,7 +13,6 @@ import { type PolicyReplayReport, replayCallsQuery } from '#lib/guardrails/schem
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { readSearch, type SearchParams } from '#lib/web/search.ts'
-import { CallsCard } from './calls-card.tsx'
 import { DifferenceTables } from './difference-tables.tsx'
 
 export const metadata: Metadata = { title: 'Replay' }
@@ -47,7 +47,15 @@ export default async function ReplayPage({ params, searchParams }: Props) {
           <Against report={report} />
         </Card>
         {differs && <DifferenceTables report={report} />}
-        {calls && <CallsCard report={report} calls={calls} query={query} />}
+        {calls && (
+          <DifferingCalls
+            caption="Recorded calls it decides otherwise"
+            path={paths.policyReplay(report.id)}
+            titles={new Map(report.byPolicy.map(({ rule, title }) => [rule, title]))}
+            calls={calls}
+            query={query}
+          />
+        )}
       </div>
     </>
   )

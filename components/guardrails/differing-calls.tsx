@@ -6,32 +6,30 @@ import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { paths } from '#lib/core/paths.ts'
-import type {
-  PolicyReplayReport,
-  ReplayedCall,
-  replayCallsQuery,
-  ReplayedCalls,
-} from '#lib/guardrails/schema/replays.ts'
+import type { ReplayedCall, replayCallsQuery, ReplayedCalls } from '#lib/guardrails/schema/replays.ts'
 import { hrefWith } from '#lib/web/search.ts'
 
 type Query = z.output<typeof replayCallsQuery>
 
-/** The calls of a difference, newest first, each explained behind its link. */
-export function CallsCard({
-  report,
+/** The calls of a difference, recorded or live, newest first, each explained behind its link. */
+export function DifferingCalls({
+  caption,
+  path,
+  titles,
   calls,
   query,
 }: {
-  report: PolicyReplayReport
+  caption: string
+  /** The page that they are on. */
+  path: string
+  /** What policies are called, by their ids. */
+  titles: ReadonlyMap<string, string>
   calls: ReplayedCalls
   query: Query
 }) {
-  const { id: replayId, byPolicy } = report
-  const titles = new Map(byPolicy.map((policy) => [policy.rule, policy.title]))
   const { kind, agent, server, tool, rule } = query
   const filter = { agent, server, tool, rule }
-  const here = (changes: Partial<Query>) =>
-    `${hrefWith(paths.policyReplay(replayId), { kind, ...filter, ...changes })}#calls`
+  const here = (changes: Partial<Query>) => `${hrefWith(path, { kind, ...filter, ...changes })}#calls`
   const only = [agent, server && tool ? `${server}/${tool}` : (server ?? tool), rule].filter((each) => each)
   return (
     <Card
@@ -43,7 +41,7 @@ export function CallsCard({
         <>
           {only.length > 0 && (
             <Button asChild size="sm">
-              <Link href={hrefWith(paths.policyReplay(replayId), { kind })} scroll={false}>
+              <Link href={hrefWith(path, { kind })} scroll={false}>
                 All of them
               </Link>
             </Button>
@@ -57,7 +55,7 @@ export function CallsCard({
       }
     >
       <DataTable
-        caption="Recorded calls it decides otherwise"
+        caption={caption}
         columns={columns}
         rows={calls.items.map((call) => ({ ...call, title: titles.get(call.rule) ?? call.rule }))}
         rowKey={({ id }) => id}
