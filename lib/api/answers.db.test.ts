@@ -50,7 +50,10 @@ test('scopes', async ({ ask, db }) => {
   await ask('GET /scope-requests')
   await ask('GET /scope-requests/waiting')
   await ask(`GET /scope-requests/${id}`)
-  const { grantId } = await ask(`POST /scope-requests/${id}/decide`, { decision: 'approve', days: 7 })
+  expect(await ask(`POST /scope-requests/${id}/decide`, { decision: 'approve', days: 7 })).toMatchObject({
+    grantIds: [expect.any(String)],
+  })
+  const { id: grantId } = await db.grant.findFirstOrThrow({ where: { requestId: id } })
   await ask(`GET /grants?agentId=${agentId}`)
   await ask(`GET /grants/${grantId}`)
   await ask(`POST /grants/${grantId}/revoke`, reason)
@@ -138,6 +141,12 @@ test('replays of policy sets', async ({ ask, db }) => {
   await ask('POST /replays', { text: permitsGranted, since: '1h' })
   const { replayId: second } = await ask(`POST /policy-sets/${number}/replays`, {})
   await ask(`POST /replays/${second}/cancel`)
+  const { version } = await db.policySet.findUniqueOrThrow({ where: { number }, select: { version: true } })
+  await db.policySet.update({ where: { number }, data: { logOnlyAt: new Date(Date.now() - 60_000) } })
+  await recordCalls(db, { facts: situationFor(agentId), candidate: { version, rule: 'policy_none' } })
+  expect(await ask(`GET /policy-sets/${number}/log-only-calls?agent=${agentId}`)).toMatchObject({
+    items: [{ agentId, rule: 'policy_none' }],
+  })
 })
 
 test('held calls', async ({ ask, db, team }) => {

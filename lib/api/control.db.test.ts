@@ -95,7 +95,7 @@ describe('scopes', () => {
 
     const { body: grants } = await builder.get(`/grants?agentId=${agentId}`)
     expect(grants).toMatchObject({ items: [{ class: 'write', state: 'in_force', tools: ['change', 'look'] }] })
-    const revoke = `/grants/${String(approved.body['grantId'])}/revoke`
+    const revoke = `/grants/${String((approved.body['grantIds'] as string[])[0])}/revoke`
     expect((await security.post(revoke, { reason: 'not used' })).status).toBe(204)
     expect(await security.post(revoke, { reason: 'again' })).toMatchObject({ body: { rule: 'scopes:already_revoked' } })
     expect((await builder.get(`/grants?agentId=${agentId}`)).body).toMatchObject({ items: [] })

@@ -115,6 +115,7 @@ async function makeSubjects(db: Parameters<typeof enforcePolicies>[0]): Promise<
   return {
     ...Object.fromEntries(agents.map((tab) => [`/agents/[id]${tab}`, exampleAgent])),
     '/guardrails/[number]': { number: String(number) },
+    '/guardrails/[number]/calls': { number: String(number) },
     '/guardrails/replays/[id]': { id: replay },
     '/requests/[id]': exampleId,
     '/reviews/[id]': exampleId,
