@@ -17,7 +17,7 @@ test('the wizard asks for some tools within limits; the request is changed, narr
   await page.getByRole('button', { name: 'Add a scope' }).click()
   await page.getByLabel('Server', { exact: true }).selectOption('invoices')
   await page.getByLabel('Reason').fill('It quotes single invoices.')
-  await page.getByLabel('Ticket').fill('FIN-77')
+  await page.getByRole('textbox', { name: 'Ticket' }).fill('FIN-77')
   await page.getByText('Only some tools, arguments or calls').click()
   await page.getByLabel('Only these tools').fill('list_invoices\nget_invoice')
   await page.getByRole('textbox', { name: 'At most' }).fill('often')

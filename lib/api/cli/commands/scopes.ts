@@ -177,7 +177,7 @@ async function request(cli: Cli, { args, options }: { args: string[]; options: R
   cli.show(made, () =>
     made.grantIds.length === 0
       ? `Asked for. Request ${made.requestId} waits for approval.`
-      : `Granted at once, as the approval policy says. ${grantsText(made.grantIds)}`,
+      : `Granted at once, as the approval policy says. ${grantIdsText(made.grantIds)}`,
   )
 }
 
@@ -240,11 +240,11 @@ async function decide(cli: Cli, id: string, body: Decision): Promise<void> {
       return `Your approval is noted. It still waits for ${roles}.`
     }
     const until = done.expiresAt === null ? 'until it is revoked' : `until ${minute(done.expiresAt)} UTC`
-    return `Approved ${until}. ${grantsText(done.grantIds)}`
+    return `Approved ${until}. ${grantIdsText(done.grantIds)}`
   })
 }
 
-function grantsText(ids: readonly string[]): string {
+function grantIdsText(ids: readonly string[]): string {
   return ids.length === 1 ? `Grant ${ids[0]}.` : `Grants ${ids.join(', ')}.`
 }
 
