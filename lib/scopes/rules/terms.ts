@@ -86,8 +86,8 @@ function narrowedReach(left: Reach, wanted: Partial<Reach> & { tools: readonly T
     const found = isBesidesTools(name) ? named : tools.some((tool) => tool.name === name && covers(asked, tool.class))
     if (!found) throw wider('toolNames', `${name} is no ${asked} tool of this server.`)
   }
-  const needed = toolNames.map((name) => classOf(name, { asked, tools }))
-  return { class: toolClasses.findLast((each) => needed.includes(each)) ?? asked, toolNames }
+  const needed = new Set(toolNames.map((name) => classOf(name, { asked, tools })))
+  return { class: toolClasses.findLast((each) => needed.has(each)) ?? asked, toolNames }
 }
 
 function sameNames(one: readonly string[], other: readonly string[]): boolean {
