@@ -1,5 +1,6 @@
 // npm run bench:least-privilege: from a million recorded calls to what each grant could be less. bench/README.md says how it is measured.
 import { cpuSeconds } from './cpu.ts'
+import { holdTo } from './bar.ts'
 import { print } from './print.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { loadavg, tmpdir } from 'node:os'
@@ -26,6 +27,7 @@ const { values } = parseArgs({
   },
 })
 const [calls, agents] = [Number(values.calls), Number(values.agents)]
+const barSeconds = 30
 
 const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-bench-'))
 const postgres = await startPostgres({
@@ -91,6 +93,7 @@ async function bench(db: Db): Promise<void> {
     print(
       `${days} days: ${found.revoke} to revoke, ${found.narrow} to narrow, ${found.conditions} conditions, ${found.denials} calls denied, in ${took.toFixed(2)} s; with adding up ${(took + added).toFixed(1)} s`,
     )
+    holdTo(barSeconds, { what: `${days} days with adding up`, seconds: took + added, calls })
   }
   if (values.explain) await printPlan(db)
 }

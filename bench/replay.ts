@@ -13,12 +13,15 @@ import { rangeInLog, type RecordedRange } from '#lib/guardrails/replay/recorded-
 import { replayCalls } from '#lib/guardrails/replay/replay-calls.ts'
 import { replayedSet } from '#lib/guardrails/replay/replayed-set.ts'
 import { replaySays } from '#lib/guardrails/rules/replay-words.ts'
+import { holdTo } from './bar.ts'
 import { print } from './print.ts'
 import { fillLog, madeSituations } from './replay-log.ts'
 
 const { values } = parseArgs({
   options: { calls: { type: 'string', default: '1000000' }, situations: { type: 'string', default: '5000' } },
 })
+
+const barSeconds = 60
 
 const words = '@title("t") @explanation("e") @remedy("r")'
 const changes = {
@@ -94,9 +97,11 @@ async function replayOnce(
     },
   })
   const { user, system } = process.cpuUsage(cpu)
+  const took = (performance.now() - started) / 1000
   print(
-    `\n${name}: ${seconds(started)} s, of which ${(read / 1000).toFixed(1)} s read the log; cpu ${((user + system) / 1e6).toFixed(1)} s; at most ${(rssMax / 2 ** 20).toFixed(0)} MiB resident, ${(rssBefore / 2 ** 20).toFixed(0)} before`,
+    `\n${name}: ${took.toFixed(1)} s, of which ${(read / 1000).toFixed(1)} s read the log; cpu ${((user + system) / 1e6).toFixed(1)} s; at most ${(rssMax / 2 ** 20).toFixed(0)} MiB resident, ${(rssBefore / 2 ** 20).toFixed(0)} before`,
   )
+  holdTo(barSeconds, { what: name, seconds: took, calls: Number(values.calls) })
   for (const sentence of replaySays({ ...figures, leftOut: kept.leftOut })) print(`  ${sentence}`)
   if (figures.unreproduced > 0) throw new Error('The unchanged policies do not reproduce what was recorded.')
 }
