@@ -19,6 +19,7 @@ import { Conversations } from './conversation/conversations.ts'
 import { Discovery } from './discovery.ts'
 import { Cancellations } from './endpoint/cancellations.ts'
 import { SeenProofs } from './endpoint/proofs.ts'
+import { RequestBodies } from './endpoint/request-bodies.ts'
 import { SdkEndpoint } from './endpoint/sdk.ts'
 import { trackConnections } from './endpoint/connections.ts'
 import { createEndpoint } from './endpoint/server.ts'
@@ -76,6 +77,7 @@ export class Broker {
   readonly #health: UpstreamHealth
   readonly #inFlight = new InFlight()
   readonly #waiting: WaitingCalls
+  readonly #bodies: RequestBodies
   readonly #stopWatch: StopWatch
   readonly #taskEnds: TaskEnds
   readonly conversations: Conversations
@@ -99,6 +101,7 @@ export class Broker {
 
     this.#stopWatch = new StopWatch({ inFlight: this.#inFlight, ctx, instance, log })
     this.#waiting = new WaitingCalls({ ctx, log })
+    this.#bodies = new RequestBodies(limits)
     const cancellations = new Cancellations((digest) => {
       db.$executeRaw`select pg_notify('wheelhouse_cancel', ${digest})`.catch((error: unknown) => {
         log.warn({ err: error }, 'a cancellation could not be told to the other replicas')
@@ -221,6 +224,7 @@ export class Broker {
       sdk: this.#sdk,
       registry: this.#registry,
       cancellations,
+      bodies: this.#bodies,
       addresses: { brokerUrl, portalUrl },
       metricsToken: config.metricsToken ?? null,
       isDraining: () => this.#draining,
@@ -238,6 +242,11 @@ export class Broker {
   /** How many calls wait here for a person. */
   get waitingCalls(): number {
     return this.#waiting.size
+  }
+
+  /** Bytes of requests under way here that did not come at once. */
+  get requestBytes(): number {
+    return this.#bodies.bytes
   }
 
   async start(): Promise<void> {

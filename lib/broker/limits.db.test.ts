@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
 import { freePort } from '#lib/dev/ports.ts'
 import { encryptionKey, makeAgent, makeRun, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
@@ -82,6 +83,43 @@ test('to open streams counts as calling, in both revisions', async ({ db, world 
   const { session } = await open(token, post({ method: 'initialize', params: begun }))
   const headers = { 'mcp-session-id': session ?? '', 'mcp-protocol-version': '2025-11-25' }
   expect(await untilRefused(token, { method: 'GET', headers })).toMatchObject(refusal)
+})
+
+test('what is no call counts as one: what the protocol answers, and made-up names of sessions, which cost a key service one each', async ({
+  db,
+  world,
+}) => {
+  const untilRefused = async (init: () => RequestInit & { headers?: Record<string, string> }) => {
+    const agent = await makeAgent(db)
+    await world.broker.broker.keeper.refresh()
+    const authorization = `Bearer ${await sessionToken(db, world.broker.url, agent)}`
+    const accept = 'application/json, text/event-stream'
+    const statuses = new Set<number>()
+    // Eight at once, and two more each second.
+    for (let i = 0; i < 60; i += 1) {
+      const { headers, ...rest } = init()
+      const all = { authorization, accept, 'content-type': 'application/json', ...headers }
+      const response = await fetch(`${world.broker.url}/mcp/modern`, { ...rest, headers: all })
+      const text = await response.text()
+      if (response.status === 429) return { before: [...statuses], text }
+      statuses.add(response.status)
+    }
+    return null
+  }
+  const post = (body: object, headers: Record<string, string> = {}) => ({
+    method: 'POST',
+    headers,
+    body: JSON.stringify({ jsonrpc: '2.0', ...body }),
+  })
+  const madeUp = () => ({ 'mcp-session-id': randomBytes(200).toString('base64url') })
+  const text = expect.stringContaining('may call 2 times a second') as string
+  const call = { id: 1, method: 'tools/call', params: { name: 'long', arguments: {} } }
+  expect(await untilRefused(() => post({ id: 1, method: 'ping' }))).toEqual({ before: [200], text })
+  expect(await untilRefused(() => post({ id: 1, method: 'no/such/method' }))).toMatchObject({ text })
+  expect(await untilRefused(() => ({ method: 'PUT' }))).toMatchObject({ text })
+  expect(await untilRefused(() => post(call, madeUp()))).toEqual({ before: [404], text })
+  expect(await untilRefused(() => post({ id: 1, method: 'ping' }, madeUp()))).toEqual({ before: [404], text })
+  expect(await untilRefused(() => ({ method: 'GET', headers: madeUp() }))).toEqual({ before: [404], text })
 })
 
 test('results that are too large or too deep stay here, by their rules, and the server counts as healthy', async ({

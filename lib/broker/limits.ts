@@ -7,6 +7,9 @@ export type Limits = {
   requestBytesMax: number
   /** Levels of arrays and objects in it. */
   requestDepthMax: number
+  /** Of the requests of one agent under way at this broker that did not come at once, and of those of all. */
+  agentRequestBytesMax: number
+  requestsBytesMax: number
   /** Of an upstream's answer that is held in memory. */
   resultBytesMax: number
   /** A longer result is passed on while it arrives, where nothing has to be judged before. */
@@ -63,6 +66,8 @@ export type Limits = {
 
 export const standardLimits: Limits = {
   ...requestLimits,
+  agentRequestBytesMax: 32 * 1024 * 1024,
+  requestsBytesMax: 256 * 1024 * 1024,
   resultBytesMax: 32 * 1024 * 1024,
   streamFromBytes: 1024 * 1024,
   streamBytesMax: 256 * 1024 * 1024,

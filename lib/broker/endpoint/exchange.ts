@@ -10,6 +10,7 @@ import { type Answer, type Pointer, type RpcId, refusedAnswer } from '../wire.ts
 import type { Authentication } from './authenticate.ts'
 import type { Cancellations } from './cancellations.ts'
 import type { ResourceAddresses } from './challenge.ts'
+import type { RequestBodies } from './request-bodies.ts'
 import type { SdkEndpoint } from './sdk.ts'
 
 export type McpEndpointParts = {
@@ -21,6 +22,7 @@ export type McpEndpointParts = {
   unknownCallers: UnknownCallers
   sdk: SdkEndpoint
   cancellations: Cancellations
+  bodies: RequestBodies
   addresses: ResourceAddresses
   isDraining: () => boolean
 }
@@ -43,4 +45,9 @@ export function refused(
 ): Answer {
   parts.pipeline.metrics.refused(denial.rule)
   return refusedAnswer(status, id, denial, { portalUrl: parts.pipeline.portalUrl, ...pointer })
+}
+
+/** What is no call, of an agent that asks too often. */
+export function tooOften(parts: McpEndpointParts, { caller }: Admitted, denial: Denial, id: RpcId = null): Answer {
+  return refused(parts, 429, denial, { agentId: caller.agentId }, id)
 }

@@ -23,11 +23,11 @@ import { isTaskMethod } from '../tasks/task-methods.ts'
 import { RequestTelemetry } from '../telemetry/request-telemetry.ts'
 import { type Answer, errorAnswer, type RpcId } from '../wire.ts'
 import { AgentStream } from './agent-stream.ts'
-import { BodyTooLarge, readBody, send, singleHeader } from './http-messages.ts'
+import { BodyRefused, BodyTooLarge, readBody, send, singleHeader } from './http-messages.ts'
 import { authenticate, schemeOf } from './authenticate.ts'
 import { cancelledId } from './cancellations.ts'
 import { challenge, statusOf } from './challenge.ts'
-import { type Admitted, type Exchange, type McpEndpointParts, refused } from './exchange.ts'
+import { type Admitted, type Exchange, type McpEndpointParts, refused, tooOften } from './exchange.ts'
 import {
   answerOther,
   answerRest,
@@ -38,7 +38,8 @@ import {
   requestKey,
 } from './other-exchanges.ts'
 import { type BrokeredMethod, isBrokered, paramMismatch, readRequest } from './protocol.ts'
-import { sessionNamed } from './session-requests.ts'
+import type { BodyRefusal } from './request-bodies.ts'
+import { sessionNamed, TooManyNames } from './session-requests.ts'
 import { sessionHeader } from './sessions.ts'
 
 /** `/mcp/{server}`, and `/mcp` for all an agent is granted (server null): who calls, whether they may speak at all, what they say, and then the way of a call. */
@@ -59,8 +60,9 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   const limits = requestLimitsFor(parts.pipeline.limits, admitted.agent)
   let text: string
   try {
-    text = await readBody(request, limits.requestBytesMax)
+    text = await readBody(request, limits.requestBytesMax, request.complete ? undefined : holdBody(parts, rest))
   } catch (error) {
+    if (error instanceof BodyRefused) return send(response, await refuseRequest(parts, rest, error.refusal))
     if (!(error instanceof BodyTooLarge)) throw error
     return send(response, await refuseRequest(parts, rest, { status: 413, denial: requestTooLarge(limits) }))
   }
@@ -90,6 +92,7 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   const named = era === 'legacy' ? sessionNamed(parts.pipeline, rest, singleHeader(request, sessionHeader)) : undefined
   const session = named instanceof Promise ? await named : named
   if (session === null) return send(response, sessionNotFound(id))
+  if (session instanceof TooManyNames) return send(response, tooOften(parts, rest, session.denial, id))
   // What is no method here the SDK says as it says it of any other: those of sessions since 2026-07-28, those of tasks where there are none.
   const isNone = isTaskMethod(method)
     ? !servesTasks(parts.pipeline, { ...rest, era }, { method, session })
@@ -145,6 +148,17 @@ function answerBrokered(parts: PipelineParts, request: AgentRequest, method: Ans
   if (method === 'tools/call') return callTool(parts, request)
   if (isTaskMethod(method)) return answerTask(parts, request, method)
   return method === 'tools/list' ? listTools(parts, request) : readMethod(parts, request, method)
+}
+
+/** Counts what comes of a body after its head, until the exchange is over. */
+function holdBody({ bodies }: McpEndpointParts, { response, caller: { agentId } }: Exchange & Admitted) {
+  let held = 0
+  response.once('close', () => bodies.letGo(agentId, held))
+  return (bytes: number): BodyRefusal | null => {
+    const refusal = bodies.hold(agentId, bytes)
+    if (!refusal) held += bytes
+    return refusal
+  }
 }
 
 /** Arguments that headers mirror have to be in both, and the same. */

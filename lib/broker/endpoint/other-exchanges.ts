@@ -8,12 +8,12 @@ import { metaKey } from '../upstream/envelope.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import { type Answer, errorAnswer, type RpcId } from '../wire.ts'
 import { cancelledId, type RequestKey } from './cancellations.ts'
-import { type Admitted, type Exchange, type McpEndpointParts, refused } from './exchange.ts'
+import { type Admitted, type Exchange, type McpEndpointParts, refused, tooOften } from './exchange.ts'
 import { greetFirst } from './greeting.ts'
 import { send, singleHeader } from './http-messages.ts'
 import { answerWithSdk } from './sdk.ts'
 import { takeAnswer } from './answers.ts'
-import { beginSession, endSession, sessionNamed, takeNotice } from './session-requests.ts'
+import { beginSession, endSession, sessionNamed, takeNotice, TooManyNames } from './session-requests.ts'
 import { type AgentSession, sessionHeader } from './sessions.ts'
 
 /** What is no request to a server: sessions that begin and what is said within them, and all that the SDK answers. */
@@ -27,15 +27,16 @@ export async function answerOther(
   if (!isMessage(body) || isEnveloped(body)) return answerRest(parts, exchange, { text, body })
   const name = singleHeader(request, sessionHeader)
   if (body['method'] === 'initialize') {
-    const tooOften = pipeline.rates.takeForAgent(exchange.caller.agentId)
-    if (tooOften) return send(response, refused(parts, 429, tooOften, { agentId: exchange.caller.agentId }, idOf(body)))
+    const asksTooOften = pipeline.rates.takeForAgent(exchange.caller.agentId)
+    if (asksTooOften) return send(response, tooOften(parts, exchange, asksTooOften, idOf(body)))
     const denial = await greetFirst(pipeline, exchange)
     const session = denial ? err(denial) : await beginSession(pipeline, exchange, body)
     if (!session.ok) return send(response, notNow(parts, exchange, { body, denial: session.error }))
-    return answerRest(parts, exchange, { text, body, session: session.value })
+    return answerCounted(parts, exchange, { text, body, session: session.value })
   }
   const session = await sessionNamed(pipeline, exchange, name)
   if (session === null) return send(response, sessionNotFound(idOf(body)))
+  if (session instanceof TooManyNames) return send(response, tooOften(parts, exchange, session.denial, idOf(body)))
   if (body['method'] === undefined && body['id'] !== undefined) {
     return send(response, await takeAnswer(pipeline, exchange, { session, body }))
   }
@@ -72,6 +73,7 @@ export async function answerWithoutBody(parts: McpEndpointParts, exchange: Excha
   if (name === undefined || !isOfSession) return answerRest(parts, exchange, { text: null, body: undefined })
   const session = await sessionNamed(parts.pipeline, exchange, name)
   if (!session) return send(response, sessionNotFound())
+  if (session instanceof TooManyNames) return send(response, tooOften(parts, exchange, session.denial))
   if (request.method === 'DELETE') return send(response, await endSession(parts.pipeline, exchange, session))
   const listener = listenerOf(exchange)
   if (!listener.accept?.includes('text/event-stream')) {
@@ -108,10 +110,21 @@ export function requestKey({ request }: Exchange, { caller }: Admitted, id: RpcI
   return { agentId: caller.agentId, runId: caller.runId, session, id }
 }
 
+/** All that the SDK answers. It counts as a call: whoever asks what is none is slowed like anybody else. */
 export async function answerRest(
   parts: McpEndpointParts,
   exchange: Exchange & Admitted,
-  { text, body, session = null }: { text: string | null; body: unknown; session?: AgentSession | null },
+  { text, body }: { text: string | null; body: unknown },
+): Promise<void> {
+  const denial = parts.pipeline.rates.takeForAgent(exchange.caller.agentId)
+  if (denial) return send(exchange.response, tooOften(parts, exchange, denial, idOf(body)))
+  return answerCounted(parts, exchange, { text, body, session: null })
+}
+
+async function answerCounted(
+  parts: McpEndpointParts,
+  exchange: Exchange & Admitted,
+  { text, body, session }: { text: string | null; body: unknown; session: AgentSession | null },
 ): Promise<void> {
   const { request, response, gone } = exchange
   if (isMessage(body) && body['method'] === 'server/discover') {

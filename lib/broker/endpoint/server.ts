@@ -19,6 +19,8 @@ export type EndpointParts = McpEndpointParts & {
   metricsToken: string | null
 }
 
+const connectionsMax = 16_384
+
 /** The broker's HTTP server: MCP at `/mcp` and below, the metadata of protected resources, health, readiness and metrics. */
 export function createEndpoint(parts: EndpointParts): Server {
   const server = createServer((request, response) => {
@@ -31,6 +33,8 @@ export function createEndpoint(parts: EndpointParts): Server {
     })
   })
   server.headersTimeout = 10_000
+  // Each costs memory before anybody knows whose it is; whoever comes then finds another replica.
+  server.maxConnections = connectionsMax
   server.requestTimeout = 60_000
   server.keepAliveTimeout = 65_000
   return server

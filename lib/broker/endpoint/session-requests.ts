@@ -27,20 +27,31 @@ export const accepted: Answer = { status: 202, body: '' }
 /** Whose exchange it is, and about which server. */
 export type Of = { caller: Caller; agent: AgentFacts; serverId: string | null; gone: AbortSignal }
 
+/** Of an agent that names more sessions this replica has not met than it may make calls. */
+export class TooManyNames {
+  readonly denial: Denial
+
+  constructor(denial: Denial) {
+    this.denial = denial
+  }
+}
+
 /**
  * The session a header names; undefined when there is no header, null when it names none that this caller has here. Waits only for one
- * that this replica meets for the first time.
+ * that this replica meets for the first time; that counts as a call, since it may cost a key service one.
  */
 export function sessionNamed(
   parts: PipelineParts,
   of: Of,
   name: string | undefined,
-): AgentSession | null | undefined | Promise<AgentSession | null> {
+): AgentSession | TooManyNames | null | undefined | Promise<AgentSession | null> {
   if (name === undefined) return undefined
   const { sessions } = parts.conversations
   const owner = ownerOf(parts, of)
   const known = sessions.known(name, owner)
-  return known === undefined ? sessions.find(name, owner) : known
+  if (known !== undefined) return known
+  const tooOften = parts.rates.takeForAgent(of.caller.agentId)
+  return tooOften ? new TooManyNames(tooOften) : sessions.find(name, owner)
 }
 
 /**
