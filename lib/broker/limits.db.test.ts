@@ -89,7 +89,7 @@ test('what is no call counts as one: what the protocol answers, and made-up name
   db,
   world,
 }) => {
-  const untilRefused = async (init: () => RequestInit & { headers?: Record<string, string> }) => {
+  const untilRefused = async (init: () => { method: string; headers?: Record<string, string>; body?: string }) => {
     const agent = await makeAgent(db)
     await world.broker.broker.keeper.refresh()
     const authorization = `Bearer ${await sessionToken(db, world.broker.url, agent)}`
