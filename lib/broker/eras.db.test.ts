@@ -7,6 +7,8 @@ import { makeGrant } from '#lib/dev/test/registry.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import type { Db } from '#lib/db/client.ts'
 import { askMethods, methodPrefix } from '#lib/registry/schema.ts'
+import { mergedAddress } from './merged-addresses.ts'
+import { mergedName } from './merged-names.ts'
 import { startFixture } from './testing/fixture/server.ts'
 import { startBroker } from './testing/start-broker.ts'
 
@@ -38,8 +40,8 @@ async function grantedAgent(db: Db, world: World, options: { serverId: string; a
 }
 
 /** A client that answers whatever it is asked. */
-async function connect(db: Db, world: World, options: { agent: TestAgent; serverId: string; era: Era }) {
-  const { agent, serverId, era } = options
+async function connect(db: Db, world: World, options: { agent: TestAgent; path: string; era: Era }) {
+  const { agent, path, era } = options
   const mode = era === 'modern' ? { pin: '2026-07-28' } : 'legacy'
   const capabilities = { elicitation: {}, sampling: {}, roots: {} }
   const client = new Client({ name: 'test-agent', version: '1' }, { versionNegotiation: { mode }, capabilities })
@@ -58,23 +60,25 @@ async function connect(db: Db, world: World, options: { agent: TestAgent; server
   })
   const token = await sessionToken(db, world.broker.url, agent)
   const requestInit = { headers: { authorization: `Bearer ${token}` } }
-  await client.connect(
-    new StreamableHTTPClientTransport(new URL(`${world.broker.url}/mcp/${serverId}`), { requestInit }),
-  )
+  await client.connect(new StreamableHTTPClientTransport(new URL(world.broker.url + path), { requestInit }))
   return { client, asked }
 }
 
 const pairs = (['modern', 'legacy'] as const).flatMap((era) =>
-  (['modern', 'legacy'] as const).map((serverId) => [era, serverId] as const),
+  (['modern', 'legacy'] as const).flatMap((serverId) =>
+    [`/mcp/${serverId}`, '/mcp'].map((path) => [era, serverId, path] as const),
+  ),
 )
 
-describe.each(pairs)('an agent of the %s era, a server of the %s era', (era, serverId) => {
+describe.each(pairs)('an agent of the %s era, a server of the %s era, at %s', (era, serverId, path) => {
+  const named = (tool: string): string => (path === '/mcp' ? mergedName(serverId, tool) : tool)
+
   test('progress comes under the name the agent gave, before the answer', async ({ db, world }) => {
     const agent = await grantedAgent(db, world, { serverId })
-    const { client } = await connect(db, world, { agent, serverId, era })
+    const { client } = await connect(db, world, { agent, path, era })
     const seen: number[] = []
     const onprogress = ({ progress }: { progress: number }): void => void seen.push(progress)
-    const answer = await client.callTool({ name: 'test_tool_with_progress' }, { onprogress })
+    const answer = await client.callTool({ name: named('test_tool_with_progress') }, { onprogress })
     expect(answer.content).toEqual([{ type: 'text', text: 'done' }])
     expect(seen).toEqual([0, 50, 100])
     await client.close()
@@ -85,8 +89,8 @@ describe.each(pairs)('an agent of the %s era, a server of the %s era', (era, ser
     world,
   }) => {
     const agent = await grantedAgent(db, world, { serverId })
-    const { client, asked } = await connect(db, world, { agent, serverId, era })
-    const call = async (name: string) => JSON.stringify((await client.callTool({ name })).content)
+    const { client, asked } = await connect(db, world, { agent, path, era })
+    const call = async (name: string) => JSON.stringify((await client.callTool({ name: named(name) })).content)
     expect(await call('test_input_required_result_elicitation')).toContain('Hello, Ada!')
     expect(await call('test_input_required_result_sampling')).toContain('Paris')
     expect(await call('test_input_required_result_list_roots')).toContain('file:///work')
@@ -115,9 +119,9 @@ describe.each(pairs)('an agent of the %s era, a server of the %s era', (era, ser
 
   test('a grant of the whole server does not let the agent be asked', async ({ db, world }) => {
     const agent = await grantedAgent(db, world, { serverId, asked: false })
-    const { client, asked } = await connect(db, world, { agent, serverId, era })
+    const { client, asked } = await connect(db, world, { agent, path, era })
     const answer = await client
-      .callTool({ name: 'test_input_required_result_sampling' })
+      .callTool({ name: named('test_input_required_result_sampling') })
       .catch((error: unknown) => error)
     expect(JSON.stringify(answer)).not.toContain('Paris')
     expect(asked).toEqual([])
@@ -126,13 +130,14 @@ describe.each(pairs)('an agent of the %s era, a server of the %s era', (era, ser
 
   test('what is watched is told, in the words of the era', async ({ db, world }) => {
     const agent = await grantedAgent(db, world, { serverId })
-    const { client } = await connect(db, world, { agent, serverId, era })
+    const { client } = await connect(db, world, { agent, path, era })
     const told: string[] = []
     client.setNotificationHandler('notifications/resources/updated', ({ params }) => void told.push(params.uri))
-    const uri = 'test://watched-resource'
+    const own = 'test://watched-resource'
+    const uri = path === '/mcp' ? mergedAddress(serverId, own) : own
     const listening = era === 'modern' ? await client.listen({ resourceSubscriptions: [uri] }) : null
     if (!listening) await client.subscribeResource({ uri })
-    const again = setInterval(() => void world.servers[serverId].updated(uri), 100)
+    const again = setInterval(() => void world.servers[serverId].updated(own), 100)
     await until(() => told.length > 0)
     clearInterval(again)
     expect(told[0]).toBe(uri)
@@ -142,7 +147,7 @@ describe.each(pairs)('an agent of the %s era, a server of the %s era', (era, ser
 
   test('an order to stop ends the streams of the agent', async ({ db, world }) => {
     const agent = await grantedAgent(db, world, { serverId })
-    const { client } = await connect(db, world, { agent, serverId, era })
+    const { client } = await connect(db, world, { agent, path, era })
     if (era === 'modern') await client.listen({ toolsListChanged: true })
     const { streams } = world.broker.broker.conversations
     await until(() => streams.countOf(agent.agentId) === 1)

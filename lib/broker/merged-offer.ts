@@ -11,6 +11,7 @@ const needed = {
   'resources/templates/list': 'resources',
   'prompts/list': 'prompts',
   'completion/complete': 'completions',
+  'logging/setLevel': 'logging',
 } as const
 
 /** The servers of the merged endpoint: those the agent holds a grant for, by id. */
@@ -27,10 +28,7 @@ export function mayOffer(parts: PipelineParts, server: BrokeredServer, method: k
   return capabilities === undefined || capabilities[needed[method]] !== undefined
 }
 
-/**
- * What the merged endpoint has besides tools: what some server may have of which the agent may read it. An agent asks once, so what one is down with is not left out. Changes
- * are told at the servers' own addresses.
- */
+/** What the merged endpoint has besides tools: what some server may have of which the agent may read it. An agent asks once, so what one is down with is not left out. */
 export function offeredMerged(parts: PipelineParts, caller: Caller): ServerCapabilities {
   const agent = parts.view.agents.get(caller.agentId)
   const servers = agent ? mergedOf(parts, agent) : []
@@ -41,9 +39,26 @@ export function offeredMerged(parts: PipelineParts, caller: Caller): ServerCapab
         mayOffer(parts, server, method) &&
         decide({ caller, serverId: server.id, tool: method, isMethod: true }, parts.view, now).ok,
     )
+  const tells = (list: 'resources' | 'prompts', flag: 'subscribe' | 'listChanged'): Record<string, true> =>
+    servers.some((server) => mayTell(parts, server, { caller, list, flag })) ? { [flag]: true } : {}
   return {
-    ...(some('resources/list') ? { resources: {} } : {}),
-    ...(some('prompts/list') ? { prompts: {} } : {}),
+    ...(some('resources/list')
+      ? { resources: { ...tells('resources', 'subscribe'), ...tells('resources', 'listChanged') } }
+      : {}),
+    ...(some('prompts/list') ? { prompts: tells('prompts', 'listChanged') } : {}),
     ...(some('completion/complete') ? { completions: {} } : {}),
+    ...(some('logging/setLevel') ? { logging: {} } : {}),
   }
+}
+
+function mayTell(
+  parts: PipelineParts,
+  server: BrokeredServer,
+  { caller, list, flag }: { caller: Caller; list: 'resources' | 'prompts'; flag: 'subscribe' | 'listChanged' },
+): boolean {
+  const capabilities = parts.upstreams.spokenTo(server)?.capabilities
+  const says: Readonly<Record<string, unknown>> | undefined = capabilities?.[list]
+  if (capabilities && says?.[flag] !== true) return false
+  const tool = flag === 'subscribe' ? 'resources/subscribe' : `${list}/list`
+  return decide({ caller, serverId: server.id, tool, isMethod: true }, parts.view, parts.now()).ok
 }

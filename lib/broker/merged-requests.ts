@@ -1,12 +1,36 @@
+import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { auditText } from './audit/records.ts'
 import { auditDenial } from './denials.ts'
 import { mergedAddress, splitAddress, splitPrompt } from './merged-addresses.ts'
 import type { ReadMethod } from './methods.ts'
-import { denyCounted, refuse } from './deny.ts'
-import { runCall } from './pipeline.ts'
+import { deny, denyCounted, refuse } from './deny.ts'
+import { mayOffer, mergedOf } from './merged-offer.ts'
+import { proceed, runCall } from './pipeline.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts } from './pipeline-parts.ts'
 import { type Answer, errorAnswer } from './wire.ts'
+
+/** How much the servers of the merged endpoint are to log: decided about and recorded at each that may have the method, and kept by the broker for all of them. */
+export async function setLevelMerged(parts: PipelineParts, request: AgentRequest): Promise<Answer> {
+  if (!parts.audit.available) return refuse(parts, request, auditDenial)
+  const { caller, agent } = request
+  const method = 'logging/setLevel'
+  const asked = { ...request, method } as const
+  const tooOften = parts.rates.takeForAgent(caller.agentId)
+  const none: Denial = { rule: 'grant_missing', message: `${agent.id} holds no grant that covers ${method}.` }
+  const answers: Answer[] = []
+  for (const server of tooOften ? [] : mergedOf(parts, agent)) {
+    const call = { caller, serverId: server.id, tool: method, isMethod: true } as const
+    const decision = decide(call, parts.view, parts.now())
+    if (!decision.ok || !mayOffer(parts, server, method)) continue
+    answers.push(await proceed(parts, asked, { call, allowed: decision.value, bypassed: null }))
+  }
+  // It is kept as soon as one of them takes it.
+  const answer = answers.find(({ body }) => 'result' in (JSON.parse(body) as object)) ?? answers[0]
+  if (answer) return answer
+  const call = { caller, serverId: '', tool: method, isMethod: true } as const
+  return deny(parts, asked, { call, denial: tooOften ?? none })
+}
 
 type Params = Record<string, unknown>
 /** What a request names, and what it says to the server that this is of. */
@@ -32,6 +56,8 @@ export async function readMerged(parts: PipelineParts, request: AgentRequest, me
 
 const needs: Partial<Record<ReadMethod, string>> = {
   'resources/read': 'the uri of a resource',
+  'resources/subscribe': 'the uri of a resource',
+  'resources/unsubscribe': 'the uri of a resource',
   'prompts/get': 'the name of a prompt',
   'completion/complete': 'a ref: of type ref/prompt with a name, or of type ref/resource with a uri',
 }
@@ -40,6 +66,8 @@ function namedIn(method: ReadMethod, params: Params): Named | null {
   const { uri, name, ref } = params
   switch (method) {
     case 'resources/read':
+    case 'resources/subscribe':
+    case 'resources/unsubscribe':
       return typeof uri === 'string'
         ? { name: uri, kind: 'address', paramsFor: (own) => ({ ...params, uri: own }) }
         : null

@@ -2,6 +2,7 @@ import { isRecord } from '#lib/core/is-record.ts'
 import { mergedAddress, mergedPrompt } from './merged-addresses.ts'
 import { resultFor } from './methods.ts'
 import type { AgentRequest } from './pipeline-parts.ts'
+import type { RpcMessage } from './upstream/http.ts'
 
 type Fields = Record<string, unknown>
 
@@ -40,6 +41,13 @@ export function mergedResult(serverId: string, method: string | undefined, resul
     default:
       return result
   }
+}
+
+/** A notification as it is said on the merged endpoint: what was updated has the address it has there. */
+export function mergedNotice(serverId: string, message: RpcMessage): RpcMessage {
+  const params = message['params'] as { uri?: unknown } | undefined
+  if (message['method'] !== 'notifications/resources/updated' || typeof params?.uri !== 'string') return message
+  return { ...message, params: { ...params, uri: mergedAddress(serverId, params.uri) } }
 }
 
 /** A part of what a tool or a prompt says: a link to a resource, or one that is embedded. */

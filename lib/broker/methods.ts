@@ -46,11 +46,6 @@ const sessionMethods: ReadonlySet<string> = new Set([
   'resources/unsubscribe',
 ])
 
-/** Whether the merged endpoint has the method: sessions and what is watched in them are of one server. */
-export function isMergedMethod(method: unknown): method is ReadMethod {
-  return isReadMethod(method) && !isSessionMethod(method)
-}
-
 export function isSessionMethod(method: string): boolean {
   return sessionMethods.has(method)
 }

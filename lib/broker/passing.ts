@@ -3,7 +3,7 @@ import { decide } from '#lib/guardrails/rules/decide.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
 import { listMerged } from './merged-lists.ts'
 import { offeredMerged } from './merged-offer.ts'
-import { readMerged } from './merged-requests.ts'
+import { readMerged, setLevelMerged } from './merged-requests.ts'
 import { isListMethod, type ReadMethod } from './methods.ts'
 import { refuse } from './deny.ts'
 import { runCall } from './pipeline.ts'
@@ -16,6 +16,7 @@ import type { Answer, Era } from './wire.ts'
 export async function readMethod(parts: PipelineParts, request: AgentRequest, method: ReadMethod): Promise<Answer> {
   const { caller, serverId } = request
   if (serverId === null) {
+    if (method === 'logging/setLevel') return setLevelMerged(parts, request)
     return isListMethod(method) ? listMerged(parts, request, method) : readMerged(parts, request, method)
   }
   if (!parts.audit.available) return refuse(parts, request, auditDenial)

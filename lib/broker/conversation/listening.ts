@@ -124,7 +124,7 @@ export async function listenInSession(
 ): Promise<void> {
   const { uris, signal, begun, told } = options
   const session = await connection.openSession({}, signal)
-  if (!session) return begun()
+  if (!session) return
   try {
     const relay = { take: (message: RpcMessage | null) => (message ? told(message) : undefined) }
     const { read } = await connection.openStream(session, { lastEventId: null, relay, signal })
@@ -136,8 +136,9 @@ export async function listenInSession(
         own: { session, id: index + 1, cuts: false },
       })
     }
+    if (!read) return
     begun()
-    await read?.()
+    await read()
   } finally {
     connection.endSession(session, AbortSignal.timeout(2000)).catch(() => {})
   }

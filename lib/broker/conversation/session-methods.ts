@@ -1,4 +1,5 @@
 import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import { mergedAddress } from '../merged-addresses.ts'
 import { isSessionMethod } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
@@ -9,8 +10,8 @@ import { isLogLevel } from './talk.ts'
 import type { RpcReply } from '../upstream/http.ts'
 
 /**
- * What an agent says about its session, for a server that knows none: how much is logged goes with each request from now on, what is
- * watched is listened for by the session's stream. Null for any other method.
+ * What an agent says about its session, for a server that knows none and on the merged endpoint, where no server knows it: how much is logged goes with each request from now on,
+ * what is watched is listened for by the session's stream. Null for any other method.
  */
 export async function answerLocally(
   parts: PipelineParts,
@@ -18,12 +19,15 @@ export async function answerLocally(
   { connection, method, signal }: { connection: UpstreamConnection; method: ToolFacts; signal: AbortSignal },
 ): Promise<RpcReply | null> {
   if (method.isMethod !== true || !isSessionMethod(method.name)) return null
-  const { session } = request.talk
-  const { era } = await connection.ready(signal)
-  if (!session || era === 'legacy')
-    return failed(-32600, `${method.name} needs a session that was begun with initialize.`)
+  const { talk, serverId } = request
+  const { session } = talk
+  const isKept = serverId === null || (await connection.ready(signal)).era === 'modern'
+  if (!session || !isKept) return failed(-32600, `${method.name} needs a session that was begun with initialize.`)
   try {
-    return await untilAborted(keep(parts, session, { method: method.name, params: request.params }), signal)
+    const { uri, ...rest } = request.params
+    const named = typeof uri === 'string' && serverId === null ? mergedAddress(method.serverId, uri) : uri
+    const params = { ...rest, uri: named }
+    return await untilAborted(keep(parts, session, { method: method.name, params }), signal)
   } catch (error) {
     signal.throwIfAborted()
     parts.holding.log.warn({ err: error }, 'what an agent said about its session could not be kept')

@@ -27,6 +27,9 @@ import { everything, mayHear, mayHearAny, methodToHear } from './changes.ts'
 import { type MarkedCall, markFor, readMark } from './event-marks.ts'
 import { afterDiscovery, type Lasting, type Listener, listenModern, mayRead, openLasting } from './listening.ts'
 import { answerForAgent, askInSession, cancellationFor } from './own-session.ts'
+import { guardedAt } from './listening-at.ts'
+import { listenForMerged } from './merged-stream.ts'
+import { serversOf } from './servers-of.ts'
 import { change, refusedStream, tooMany } from './subscriptions.ts'
 import { askedTooMuch } from './refusal.ts'
 import { ToldStream } from './told-stream.ts'
@@ -54,7 +57,8 @@ export async function openSessionStream(
   const tooOften = parts.rates.takeForAgent(listener.agent.id)
   if (tooOften) return refusedStream(parts, listener, { status: 429, id: null, denial: tooOften })
   const { caller } = listener
-  const hearings = server ? mayHear(parts, { caller, serverId: server.id }, everything([])).hearings : []
+  const servers = serversOf(parts, listener)
+  const hearings = servers.flatMap((each) => mayHear(parts, { caller, serverId: each.id }, everything([])).hearings)
   const lasting = openLasting(parts, listener, {
     reads: hearings.map(({ call }) => call),
     toolsChanged: (stream) => void stream.send(change('tools')),
@@ -65,6 +69,7 @@ export async function openSessionStream(
     const about = { session, eventId: mark?.eventId ?? null, call: mark?.about ?? null }
     const answer = server ? await listenFirst(parts, listener, { server, lasting, ...about }) : null
     if (answer) return answer
+    if (serverId === null) listenForMerged(parts, listener, { session, lasting, servers })
     lasting.stream.open()
     await lasting.closed
     return null
@@ -123,9 +128,7 @@ function listenForSession(
     current = new AbortController()
     const signal = AbortSignal.any([lasting.signal, current.signal])
     const told = async (message: RpcMessage): Promise<void> => {
-      if (!mayRead(parts, listener, server.id, methodToHear(message['method']))) return
-      await afterDiscovery(parts, server, message)
-      const guarded = await about.told.guard(message)
+      const guarded = await guardedAt(parts, listener, { server, guards: about.told, message })
       if (guarded) await lasting.stream.send(guarded)
     }
     // The next one has begun before this one ends, so that nothing is missed in between.

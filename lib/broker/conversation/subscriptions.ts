@@ -6,28 +6,17 @@ import { finishedRow } from '../audit/records.ts'
 import type { AgentStream } from '../endpoint/agent-stream.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { metaKey } from '../upstream/envelope.ts'
-import { processCaller } from '../upstream/pool.ts'
 import type { RpcMessage } from '../upstream/http.ts'
-import { listenForTasks, taskIdsMax } from '../tasks/listening.ts'
+import { listenForTasksOf, taskIdsMax } from '../tasks/listening.ts'
 import { takesTasks } from '../tasks/offered.ts'
 import { missingCapability } from '../tasks/refusals.ts'
 import { type Answer, brokerInfo, errorAnswer, type RpcId, refusedAnswer, serverInfoKey } from '../wire.ts'
-import { type Filter, mayHear, methodToHear } from './changes.ts'
-import {
-  afterDiscovery,
-  type Lasting,
-  listenInSession,
-  type Listener,
-  listenModern,
-  mayRead,
-  openLasting,
-  uriLengthMax,
-  urisMax,
-} from './listening.ts'
-import { ToldStream } from './told-stream.ts'
+import type { BrokeredServer } from '../view/view.ts'
+import { type Filter, type Hearing, mayHear } from './changes.ts'
+import { asFilter, inAgentsWords, listenAt, ofServer } from './listening-at.ts'
+import { type Listener, openLasting, uriLengthMax, urisMax } from './listening.ts'
+import { serversOf } from './servers-of.ts'
 
-const begunMs = 3000
-const nothing = { filter: {}, hearings: [] } as const
 const filterInput = z.object({
   toolsListChanged: z.boolean().optional(),
   promptsListChanged: z.boolean().optional(),
@@ -37,9 +26,11 @@ const filterInput = z.object({
   taskIds: z.array(z.string()).max(taskIdsMax).optional(),
 })
 
+type Heard = { server: BrokeredServer; filter: Filter; hearings: Hearing[] }
+
 /**
  * `subscriptions/listen` of 2026-07-28: tells an agent what changes of what it may read. The tools are the broker's own to tell of; the rest
- * is listened for at the server. Null when the stream was the answer.
+ * is listened for at the server, on the merged endpoint at every server that tells something of it. Null when the stream was the answer.
  */
 export async function subscribe(
   parts: PipelineParts,
@@ -54,17 +45,23 @@ export async function subscribe(
   }
   const tooOften = parts.rates.takeForAgent(agent.id)
   if (tooOften) return refusedStream(parts, listener, { status: 429, id, denial: tooOften })
-  const server = serverId === null ? undefined : parts.view.servers.get(serverId)
-  const { toolsListChanged, taskIds = [], ...rest } = parsed.data
+  const { taskIds = [], ...given } = parsed.data
   if (taskIds.length > 0 && !takesTasks(params)) return missingCapability(id)
-  const heard = server ? mayHear(parts, { caller, serverId: server.id }, { toolsListChanged, ...rest }) : nothing
-  const wanted: Filter = { ...heard.filter, ...(toolsListChanged ? { toolsListChanged } : {}) }
-  const notNow = server && heard.hearings.length > 0 ? streamDenial(parts.health, server) : null
+  const tools: Filter = given.toolsListChanged ? { toolsListChanged: true } : {}
+  const heard: Heard[] = serversOf(parts, listener).map((server) => ({
+    server,
+    ...mayHear(parts, { caller, serverId: server.id }, ofServer(given, { serverId, server })),
+  }))
+  const words = heard.map(({ server, filter }) => inAgentsWords(filter, { serverId, server }))
+  const wanted = { ...asFilter(words), ...tools }
+  const only = serverId === null ? undefined : heard[0]
+  const notNow = only && only.hearings.length > 0 ? streamDenial(parts.health, only.server) : null
   if (notNow && (wanted.promptsListChanged || wanted.resourcesListChanged || wanted.resourceSubscriptions)) {
     return refusedStream(parts, listener, { status: 503, id, denial: notNow })
   }
-  const rows = heard.hearings.map(({ allowed: { tool, judged } }) => {
-    const record = { agent, caller, tool, judged, argumentsDigest: digestOf(wanted) }
+  const hearings = heard.flatMap((each) => each.hearings.map((hearing) => ({ ...hearing, filter: each.filter })))
+  const rows = hearings.map(({ allowed: { tool, judged }, filter }) => {
+    const record = { agent, caller, tool, judged, argumentsDigest: digestOf({ ...filter, ...tools }) }
     return finishedRow(record, { outcome: 'ok', ms: 0, denial: null, findings: null, now: parts.now() })
   })
   const durable = await Promise.all(rows.map((row) => recorded(parts, row, { happened: false })))
@@ -84,21 +81,27 @@ export async function subscribe(
     if (isWanted(message, wanted)) await stream.send(tag(message))
   }
   const lasting = openLasting(parts, listener, {
-    reads: heard.hearings.map(({ call }) => call),
+    reads: hearings.map(({ call }) => call),
     toolsChanged: (stream) => void tell(stream, change('tools')),
     last,
   })
   if (!lasting) return tooMany(parts, listener, id)
   const told = (message: RpcMessage): Promise<void> => tell(lasting.stream, message)
-  const honored = server
-    ? await listenAt(parts, { server, listener, wanted, lasting, told, readable: heard.hearings.length > 0 && !notNow })
-    : wanted
+  const listening = heard.map(async ({ server, filter, hearings: found }) => {
+    const readable = found.length > 0 && streamDenial(parts.health, server) === null
+    const at = { ...filter, ...tools }
+    return inAgentsWords(await listenAt(parts, { server, listener, wanted: at, lasting, told, readable }), {
+      serverId,
+      server,
+    })
+  })
+  const honored: Filter & { taskIds?: string[] } = { ...tools, ...asFilter(await Promise.all(listening)) }
   const toldOfTask = async (message: RpcMessage): Promise<void> => {
     await acknowledged
     await lasting.stream.send(tag(message))
   }
-  const about = { taskIds, lasting, told: toldOfTask }
-  if (server) Object.assign(honored, await listenForTasks(parts, listener, { server, ...about }))
+  const servers = heard.map(({ server }) => server)
+  Object.assign(honored, await listenForTasksOf(parts, listener, { servers, taskIds, lasting, told: toldOfTask }))
   await lasting.stream.send(
     tag({ jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params: { notifications: honored } }),
   )
@@ -106,61 +109,6 @@ export async function subscribe(
   if (Object.keys(honored).length === 0) lasting.end(null)
   await lasting.closed
   return null
-}
-
-/** Begins to listen at the server, as far as it can tell something; resolves with what the agent will be told of. */
-async function listenAt(
-  parts: PipelineParts,
-  options: {
-    server: NonNullable<ReturnType<PipelineParts['view']['servers']['get']>>
-    listener: Listener
-    wanted: Filter
-    lasting: Lasting
-    told: (message: RpcMessage) => Promise<void>
-    readable: boolean
-  },
-): Promise<Filter> {
-  const { server, listener, wanted, lasting, readable } = options
-  const { signal, end } = lasting
-  const own: Filter = wanted.toolsListChanged ? { toolsListChanged: true } : {}
-  const { promise, resolve } = Promise.withResolvers<Filter>()
-  const late = setTimeout(() => resolve(own), begunMs)
-  // That it listens was recorded before.
-  const guards = new ToldStream(parts, listener, server).recorded()
-  const told = async (message: RpcMessage): Promise<void> => {
-    if (!mayRead(parts, listener, server.id, methodToHear(message['method']))) return
-    await afterDiscovery(parts, server, message)
-    const guarded = await guards.guard(message)
-    if (guarded) await options.told(guarded)
-  }
-  const listen = async (): Promise<void> => {
-    const connection = parts.upstreams.connectionTo(server, processCaller(listener.agent))
-    const { era, capabilities } = await connection.ready(signal)
-    if (era === 'modern') {
-      const begun = (honored: Filter): void => resolve({ ...honored, ...own })
-      return await listenModern(connection, { filter: wanted, signal, begun, told })
-    }
-    const honored: Filter = { ...own }
-    if (wanted.promptsListChanged && capabilities.prompts?.listChanged) honored.promptsListChanged = true
-    if (wanted.resourcesListChanged && capabilities.resources?.listChanged) honored.resourcesListChanged = true
-    if (wanted.resourceSubscriptions && capabilities.resources?.subscribe)
-      honored.resourceSubscriptions = wanted.resourceSubscriptions
-    const uris = honored.resourceSubscriptions ?? []
-    await listenInSession(connection, { uris, signal, begun: () => resolve(honored), told })
-  }
-  // Whoever may read nothing is told of tools only, which the registry knows.
-  if (!readable || Object.keys(wanted).length === 0) resolve(own)
-  else {
-    const over = (): void => {
-      resolve(own)
-      // The server tells nothing any more: the agent listens again, when that is not all there was to tell.
-      if (Object.keys(wanted).length > Object.keys(own).length) end(null)
-    }
-    listen().then(over, over)
-  }
-  const honored = await promise
-  clearTimeout(late)
-  return honored
 }
 
 function isWanted({ method, params }: RpcMessage, wanted: Filter): boolean {

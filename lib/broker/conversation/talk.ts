@@ -8,6 +8,7 @@ import type { HoldProgress } from '../holding/hold.ts'
 import type { AgentStream } from '../endpoint/agent-stream.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
 import { type Envelope, metaKey } from '../upstream/envelope.ts'
+import { mergedNotice } from '../merged-results.ts'
 import { methodToHear } from './changes.ts'
 import type { EventMark, RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
@@ -32,6 +33,8 @@ export class Talk {
   readonly capabilities: Readonly<Record<string, unknown>> | undefined
   readonly #token: string | number | undefined
   readonly #logLevel: string | undefined
+  /** Whether it is at the merged endpoint. */
+  readonly #merged: boolean
   /** What was told of waiting; the server's own progress is told when it has come further. */
   #progress = 0
   #upstreamToken: string | number | undefined
@@ -43,10 +46,15 @@ export class Talk {
   /** What was found in what the server said before its answer. */
   findings: ResultFindings | null = null
 
-  constructor(era: Era, params: Record<string, unknown>, { stream, session }: Pick<Talk, 'stream' | 'session'>) {
+  constructor(
+    era: Era,
+    params: Record<string, unknown>,
+    { stream, session, merged = false }: Pick<Talk, 'stream' | 'session'> & { merged?: boolean },
+  ) {
     this.era = era
     this.stream = stream
     this.session = session
+    this.#merged = merged
     const meta = params['_meta'] as Record<string, unknown> | undefined
     const token = meta?.['progressToken']
     this.#token = typeof token === 'string' || typeof token === 'number' ? token : undefined
@@ -134,7 +142,8 @@ export class Talk {
         return message
       default:
         // Since 2026-07-28 changes are told on the streams that ask for them.
-        return this.era === 'legacy' && isChange(message['method']) && this.#mayHear(message['method']) ? message : null
+        if (this.era !== 'legacy' || !isChange(message['method']) || !this.#mayHear(message['method'])) return null
+        return this.#merged && this.#call ? mergedNotice(this.#call.server.id, message) : message
     }
   }
 
@@ -148,8 +157,18 @@ export class Talk {
 
   #wantsLog(level: unknown): boolean {
     if (this.#logLevel === undefined) return this.era === 'legacy'
-    return typeof level === 'string' && levels.indexOf(level) >= levels.indexOf(this.#logLevel)
+    return isAtLeast(level, this.#logLevel)
   }
+}
+
+function isAtLeast(level: unknown, wanted: string): boolean {
+  return typeof level === 'string' && levels.indexOf(level) >= levels.indexOf(wanted)
+}
+
+/** Whether it is a message of a log that is less than is wanted. */
+export function isBelow({ method, params }: RpcMessage, wanted: string | undefined): boolean {
+  if (method !== 'notifications/message' || wanted === undefined) return false
+  return !isAtLeast((params as { level?: unknown } | undefined)?.level, wanted)
 }
 
 /** Progress that a double does not hold is beyond whatever was told. */

@@ -81,7 +81,7 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   // What is under way may still be cancelled, and answered.
   const isOver = isMessage(body) && (cancelledId(body) !== undefined || body['method'] === undefined)
   if (parts.isDraining() && !isOver) return send(response, drainingAnswer(parts))
-  if (!isBrokered(body, { merged: serverId === null })) return await answerOther(parts, rest, { text, body })
+  if (!isBrokered(body)) return await answerOther(parts, rest, { text, body })
   const rpc = readRequest(body, {
     version: singleHeader(request, 'mcp-protocol-version'),
     method: singleHeader(request, 'mcp-method'),
@@ -125,7 +125,7 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
     headers,
   })
   const stream = new AgentStream(response, request.headers.accept, era)
-  const talk = new Talk(era, params, { stream, session: session ?? null })
+  const talk = new Talk(era, params, { stream, session: session ?? null, merged: serverId === null })
   try {
     const signals = { gone: cancellable.gone, left: gone }
     const agentRequest = { ...admitted, era, id, params, serverId, talk, ...signals, telemetry }

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { classifyInboundRequest, SUPPORTED_PROTOCOL_VERSIONS } from '@modelcontextprotocol/server'
 import { err, ok, type Result } from '#lib/core/result.ts'
-import { isMergedMethod, isReadMethod, mirroredParam, type ReadMethod } from '../methods.ts'
+import { isReadMethod, mirroredParam, type ReadMethod } from '../methods.ts'
 import { isTaskMethod, type TaskMethod } from '../tasks/task-methods.ts'
 import { decodeHeaderValue, paramDisagreement } from '../upstream/param-headers.ts'
 import { type Answer, type Era, errorAnswer, type RpcId } from '../wire.ts'
@@ -17,16 +17,15 @@ const modernVersions: readonly string[] = [modernVersion]
 const plainRequests = new PlainRequests()
 const code = { invalidRequest: -32600, headerMismatch: -32020, unsupportedVersion: -32022 } as const
 
-/** Whether a body is a request the broker answers itself; everything else is the SDK's to answer. The merged endpoint has nothing that is a session's at one server. */
+/** Whether a body is a request the broker answers itself; everything else is the SDK's to answer. */
 export function isBrokered(
   body: unknown,
-  { merged }: { merged: boolean },
 ): body is { id: string | number; method: BrokeredMethod; params?: Record<string, unknown> } {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return false
   const { method, id } = body as { method?: unknown; id?: unknown }
   if (typeof id !== 'string' && typeof id !== 'number') return false
   if (method === 'tools/call' || method === 'tools/list' || method === 'subscriptions/listen') return true
-  return isTaskMethod(method) || (merged ? isMergedMethod(method) : isReadMethod(method))
+  return isTaskMethod(method) || isReadMethod(method)
 }
 
 /**

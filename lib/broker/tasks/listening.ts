@@ -26,11 +26,32 @@ type About = {
   told: (message: RpcMessage) => Promise<void>
 }
 
+/** At each server for its own tasks: which one a task is of is in its id. What is no task is one of the first, which refuses it. */
+export async function listenForTasksOf(
+  parts: PipelineParts,
+  listener: Listener,
+  { servers, taskIds, ...about }: Omit<About, 'server'> & { servers: readonly BrokeredServer[] },
+): Promise<{ taskIds?: string[] }> {
+  const [first] = servers
+  if (!first || taskIds.length === 0) return {}
+  const ofServer = new Map<BrokeredServer, string[]>()
+  for (const id of taskIds) {
+    const task = servers.length > 1 ? await parts.conversations.tasks.read(id) : null
+    const server = servers.find((each) => each.id === task?.serverId) ?? first
+    ofServer.set(server, [...(ofServer.get(server) ?? []), id])
+  }
+  const listening = [...ofServer].map(([server, ids]) =>
+    listenForTasks(parts, listener, { server, taskIds: ids, ...about }),
+  )
+  const honored = (await Promise.all(listening)).flatMap((each) => each.taskIds ?? [])
+  return honored.length > 0 ? { taskIds: honored } : {}
+}
+
 /**
  * Listens at a server of 2026-07-28 for how tasks are. What it tells is what the agent would be answered if it looked: decided about, guarded, and on record before it is told.
  * Resolves with those it will tell of: a task of somebody else's is refused, on record, and left out.
  */
-export async function listenForTasks(
+async function listenForTasks(
   parts: PipelineParts,
   listener: Listener,
   { server, taskIds, lasting, told }: About,

@@ -1,0 +1,105 @@
+import type { AgentSession } from '../endpoint/sessions.ts'
+import { streamDenial } from '../denials.ts'
+import type { PipelineParts } from '../pipeline-parts.ts'
+import { pause } from '../until-aborted.ts'
+import { processCaller } from '../upstream/pool.ts'
+import type { RpcMessage } from '../upstream/http.ts'
+import type { BrokeredServer } from '../view/view.ts'
+import { everything, type Filter, mayHear } from './changes.ts'
+import type { Lasting, Listener } from './listening.ts'
+import { guardedAt, listenTo, ownAddresses } from './listening-at.ts'
+import { isBelow } from './talk.ts'
+import { ToldStream } from './told-stream.ts'
+
+/** Until a server is listened to again that ended what it told, or could not be had: longer each time. */
+const againMs = 1000
+const againMsMax = 60_000
+
+type About = { session: AgentSession; lasting: Lasting }
+
+/**
+ * The stream of a session on the merged endpoint: what each of its servers tells, with the addresses of that endpoint. A server that tells nothing for a while ends nothing of what
+ * the others tell: it is listened to again.
+ */
+export function listenForMerged(
+  parts: PipelineParts,
+  listener: Listener,
+  { servers, ...about }: About & { servers: readonly BrokeredServer[] },
+): void {
+  const begins = servers.map((server) => atServer(parts, listener, { server, ...about }))
+  const beginAll = (): void => begins.forEach((begin) => begin())
+  const { session, lasting } = about
+  session.onWatch = beginAll
+  beginAll()
+  lasting.signal.addEventListener('abort', () => {
+    if (session.onWatch === beginAll) session.onWatch = null
+  })
+}
+
+/** Begins to listen at one of them, anew when what is watched there has changed. */
+function atServer(
+  parts: PipelineParts,
+  listener: Listener,
+  { server, session, lasting }: About & { server: BrokeredServer },
+): () => void {
+  const guards = new ToldStream(parts, listener, server)
+  let opened = false
+  let running: AbortController[] = []
+  let listened = '{}'
+  return () => {
+    const watched = ownAddresses(session.watched, server.id)
+    const { filter } = mayHear(parts, { caller: listener.caller, serverId: server.id }, everything(watched))
+    const wanted = JSON.stringify(filter)
+    if (wanted === listened) return
+    listened = wanted
+    const earlier = running
+    const current = new AbortController()
+    // What comes next has begun before what was ends, so that nothing is missed in between.
+    const begun = (): void => {
+      for (const each of earlier.splice(0)) each.abort()
+    }
+    if (Object.keys(filter).length === 0) return begun()
+    running = [...earlier, current]
+    if (!opened) void guards.open({ resumes: null, end: lasting.end })
+    opened = true
+    const told = async (message: RpcMessage): Promise<void> => {
+      if (isBelow(message, session.logLevel)) return
+      const guarded = await guardedAt(parts, listener, { server, guards, message })
+      if (guarded) await lasting.stream.send(guarded)
+    }
+    const signal = AbortSignal.any([lasting.signal, current.signal])
+    keepListening(parts, listener, { server, filter, signal, begun, told }).catch(() => {})
+  }
+}
+
+/** Until the signal. What tells nothing at all is not asked again. */
+async function keepListening(
+  parts: PipelineParts,
+  listener: Listener,
+  options: {
+    server: BrokeredServer
+    filter: Filter
+    signal: AbortSignal
+    begun: () => void
+    told: (message: RpcMessage) => Promise<void>
+  },
+): Promise<void> {
+  const { server, signal } = options
+  for (let waitMs = againMs; ; waitMs = Math.min(waitMs * 2, againMsMax)) {
+    let isBegun = false
+    const begun = (): void => {
+      isBegun = true
+      waitMs = againMs
+      options.begun()
+    }
+    try {
+      if (!streamDenial(parts.health, server)) {
+        await listenTo(parts.upstreams.connectionTo(server, processCaller(listener.agent)), { ...options, begun })
+        if (!isBegun) return options.begun()
+      }
+    } catch {
+      signal.throwIfAborted()
+    }
+    await pause(waitMs, signal)
+  }
+}
