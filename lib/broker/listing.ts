@@ -66,6 +66,7 @@ export async function listTools(parts: PipelineParts, request: AgentRequest): Pr
     return asTasks ? { ...definition, execution: { taskSupport: 'optional' } } : definition
   })
   const result = { tools, ...(nextCursor === null ? {} : { nextCursor }) }
+  // To be kept by nobody: grants and stops hold within a second, the list is made of the registry in memory, and only who listens is told that it changed.
   return resultAnswer(era, request.id, era === 'modern' ? { ...result, ttlMs: 0, cacheScope: 'private' } : result)
 }
 
