@@ -53,6 +53,7 @@ const rows: Record<string, Row> = {
   endHeldCalls: 'platform',
   endHoldBypasses: { needs: 'holds:bypass' },
   holdCall: 'platform',
+  holdCallWithin: 'platform',
   keepAccessTable: job,
   lookAtHeldCalls: 'platform',
   remindOfHeldCalls: 'platform',

@@ -20,9 +20,10 @@ const openMs = (decideSecondsMax + 3600) * 1000
 export async function holdCallWithin(
   ctx: Ctx,
   input: HoldCallInput,
-  { callsMax, bytesMax, bytes }: WaitingLimits,
+  limits: WaitingLimits,
 ): Promise<Result<HeldTicket, WaitingFull>> {
   requireSystem(ctx)
+  const { callsMax, bytesMax, bytes } = limits
   const { agentId } = input.call
   const digest = digestOfCall(input.call)
   return await inTx(ctx, async (tx, ctx) => {
