@@ -106,7 +106,7 @@ export type AuditEvents = {
   'server.authorization_begun': { issuer: string; scope: string | null }
   'server.authorization_failed': { message: string }
   'server.credential_expiring': { kind: string; expiresAt: string }
-  'server.probed': { url: string; withCredential: boolean }
+  'server.probed': { url: string; command?: object; withCredential: boolean }
   'server.unavailable': { broker: string; failures: number; lastError: string | null }
   'server.available': { broker: string }
   'server.process_failing': { owner: string; instance: string; restarts: number; lastError: string | null }

@@ -1,4 +1,4 @@
-import { brokerUrl, checkClaudeKey, claudeAccess, portalUrl, webhookPrivateHosts } from './addresses.ts'
+import { brokerUrl, checkClaudeKey, claudeAccess, portalUrl, sandboxUrl, webhookPrivateHosts } from './addresses.ts'
 import { checkKeys, keySources } from './keys.ts'
 import { checkMail, smtpSettings } from './mail.ts'
 import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
@@ -26,6 +26,9 @@ const schema = variables
     VAULT_TOKEN: true,
     VAULT_NAMESPACE: true,
     WHEELHOUSE_LINK_LOCAL_SERVERS: true,
+    WHEELHOUSE_STDIO_KEY: true,
+    WHEELHOUSE_SANDBOX_URL: true,
+    WHEELHOUSE_SANDBOX_PORT: true,
     WHEELHOUSE_LOG_LEVEL: true,
     WHEELHOUSE_GRACE_MS: true,
     WHEELHOUSE_ORPHAN_GRACE_DAYS: true,
@@ -52,6 +55,8 @@ export function parseWorkerConfig(env: Environment = process.env) {
     webhookPrivateHosts: webhookPrivateHosts(values),
     smtp: smtpSettings(values),
     keys: keySources(values),
+    /** Where programs are started to be looked at, and the key that opens them; null: nowhere. */
+    programs: values.WHEELHOUSE_STDIO_KEY ? { url: sandboxUrl(values), key: values.WHEELHOUSE_STDIO_KEY } : null,
     allowLinkLocal: values.WHEELHOUSE_LINK_LOCAL_SERVERS,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
     graceMs: values.WHEELHOUSE_GRACE_MS,

@@ -26,6 +26,9 @@ export function ownerFor(boundary: ProcessBoundary, caller: { teamId: string; ag
     : { key: `agent:${agentId}`, teamId, agentId }
 }
 
+/** Of a program that is started once to be looked at; what its ticket names as the server is the probe. */
+export const probeOwner: ProcessOwner = { key: 'probe', teamId: null, agentId: null }
+
 /** Says in an error which rule of the platform ended a request, so that the broker tells it from what the server says. */
 export const stdioRuleKey = 'wheelhouse/rule'
 

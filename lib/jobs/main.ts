@@ -42,6 +42,7 @@ import {
   runServerProbe,
   warnOfExpiry,
 } from '#lib/registry/commands.ts'
+import { clientCredentialsToken } from '#lib/upstreams/commands.ts'
 import {
   collectNotifications,
   createMailer,
@@ -221,7 +222,9 @@ async function main(): Promise<void> {
         await rewrapSealed(ctx(), { keyring })
       },
       async probeServer({ probeId }, { last }) {
-        await runServerProbe(ctx(), { probeId, last, secretBox: keyring, allowLinkLocal: config.allowLinkLocal })
+        const { allowLinkLocal, programs } = config
+        const parts = { secretBox: keyring, allowLinkLocal, programs, clientToken: clientCredentialsToken }
+        await runServerProbe(ctx(), { probeId, last, ...parts })
       },
       async rollUpDays() {
         const now = new Date()

@@ -22,6 +22,7 @@ import { getServer, getServerProbe, listServerApprovers } from './queries.ts'
 import { importServerInput, registerServerInput, setServerCredentialInput } from './schema.ts'
 
 const secretBox = createSecretBox(randomBytes(32).toString('base64'))
+const clientToken = () => Promise.reject(new Error('none'))
 const serverInput = (id: string) =>
   registerServerInput.parse({
     id,
@@ -244,7 +245,14 @@ dbTest('only those who manage servers or teams change them, and a refusal change
     () => registerServer(ctx, serverInput('mine')),
     () => importServer(ctx, importServerInput.parse({ text: '{}', environment: 'staging', sensitivity: 'public' })),
     () => requestServerProbe(ctx, { input: { url: 'https://a.example' }, secretBox }),
-    () => runServerProbe(ctx, { probeId: crypto.randomUUID(), secretBox, allowLinkLocal: false }),
+    () =>
+      runServerProbe(ctx, {
+        probeId: crypto.randomUUID(),
+        secretBox,
+        allowLinkLocal: false,
+        programs: null,
+        clientToken,
+      }),
     () => getServerProbe(ctx, crypto.randomUUID()),
     () => updateServer(ctx, { id, status: 'disabled' }),
     () => setServerCredential(ctx, { input: { serverId: id, kind: 'bearer', secret: 'x' }, secretBox }),

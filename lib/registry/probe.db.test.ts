@@ -14,13 +14,15 @@ import { getServerProbe } from './queries.ts'
 import type { RequestServerProbeInput } from './schema/probes.ts'
 
 const secretBox = createSecretBox(randomBytes(32).toString('base64'))
+const clientToken = () => Promise.reject(new Error('No OAuth client is tried here.'))
+const parts = { programs: null, clientToken }
 
 async function probe(db: Ctx['db'], input: RequestServerProbeInput, allowLinkLocal = false) {
   const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
   const { probeId } = await requestServerProbe(ctx, { input, secretBox })
   expect((await getServerProbe(ctx, probeId)).report).toBeNull()
   const worker = { db, actor: systemActor('worker'), now: new Date() }
-  await runServerProbe(worker, { probeId, secretBox, allowLinkLocal })
+  await runServerProbe(worker, { probeId, secretBox, allowLinkLocal, ...parts })
   const { report } = await getServerProbe(ctx, probeId)
   return { report: report!, kinds: report!.findings.map(({ kind }) => kind).toSorted(), probeId }
 }
@@ -162,7 +164,7 @@ dbTest('a probe that fails for good keeps no credential, and none is kept for lo
     (await db.serverProbe.findUniqueOrThrow({ where: { id: probeId } })).ciphertext !== null
   for (const last of [false, true]) {
     await expect(
-      runServerProbe(worker, { ...failed, last, secretBox: wrongKey, allowLinkLocal: false }),
+      runServerProbe(worker, { ...failed, last, secretBox: wrongKey, allowLinkLocal: false, ...parts }),
     ).rejects.toThrow()
     expect(await sealed(failed)).toBe(!last)
   }

@@ -152,6 +152,7 @@ export const serverProbe = answerOf<ServerProbeView>()(
   z.strictObject({
     id: text,
     url: text,
+    command: serverCommand.nullable(),
     createdAt: time,
     finishedAt: time.nullable(),
     report: z
@@ -172,6 +173,7 @@ export const serverProbe = answerOf<ServerProbeView>()(
           }),
         ),
         findings: z.array(z.strictObject({ kind: z.enum(probeFindingNames), note: text })),
+        stderr: z.array(text).optional(),
       })
       .nullable(),
   }),

@@ -1,3 +1,4 @@
+import { processEnvironment } from '#lib/core/process-environment.ts'
 import { ownerFor, type ProcessOwner, sealTicket, stdioPath, stdioRuleKey } from '#lib/core/stdio-ticket.ts'
 import { sealedBody } from '#lib/core/secret-box.ts'
 import type { Limits } from '../limits.ts'
@@ -53,7 +54,7 @@ export class StdioUpstreams {
     if (held?.command === command && isSame(held.version, version)) return held.connection
     void held?.connection.close().catch(() => {})
     const connection = this.#connect(server.id, owner, {
-      open: async () => (secret ? processEnvironment(stdio.command.env, await secret.open()) : {}),
+      open: async () => (secret ? environmentOf(stdio.command.env, await secret.open()) : {}),
       report: secret?.report(),
     })
     this.#held.delete(key)
@@ -143,26 +144,11 @@ class StdioConnection extends UpstreamConnection {
   }
 }
 
-/**
- * The variables of a process out of the one secret that is kept: with one variable its value, with several a JSON object of them. Throws
- * when it is neither, without a word of what it was.
- */
-export function processEnvironment(names: readonly string[], secret: string): Record<string, string> {
-  if (names.length === 0) return {}
-  const values = parsed(secret)
-  if (values) return Object.fromEntries(Object.entries(values).filter(([name]) => names.includes(name)))
-  if (names.length === 1) return { [names[0]!]: secret }
+/** Throws when the secret is none for these variables, without a word of what it was. */
+function environmentOf(names: readonly string[], secret: string): Record<string, string> {
+  const environment = processEnvironment(names, secret)
+  if (environment) return environment
   throw new UpstreamFailure('refused', `its credential must be a JSON object with the values of ${names.join(', ')}`)
-}
-
-function parsed(secret: string): Record<string, string> | null {
-  try {
-    const value: unknown = JSON.parse(secret)
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) return null
-    return Object.values(value).every((each) => typeof each === 'string') ? (value as Record<string, string>) : null
-  } catch {
-    return null
-  }
 }
 
 function failureOf({ message, data }: { message: string; data?: unknown }): UpstreamFailure | null {

@@ -6,41 +6,66 @@ import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import { storable } from '#lib/core/storable.ts'
 import { enqueue, jobs } from '#lib/jobs/contracts.ts'
-import { type ProbeCredential, probeServer } from '../probe/probe-server.ts'
-import type { RequestServerProbeInput } from '../schema/probes.ts'
+import { processEnvironment } from '#lib/core/process-environment.ts'
+import { credentialMaterial } from '../credential-material.ts'
+import { type ClientToken, credentialOf, secretsOf, withoutSecrets } from '../probe/credential.ts'
+import { probeProgram, type ProgramAccess } from '../probe/probe-program.ts'
+import { probeServer } from '../probe/probe-server.ts'
+import type { CredentialSettings } from '../schema/credentials.ts'
+import type { ProbeReport, RequestServerProbeInput } from '../schema/probes.ts'
+import { serverCommand } from '../schema/transport.ts'
 
-/** Asks the worker to look at an address; the credential, if any, is sealed, tried once and forgotten. Needs `servers:manage`. */
+/** Asks the worker to look at an address or a program; the credential, if any, is sealed, tried once and forgotten. Needs `servers:manage`; throws `invalid` for one that is none. */
 export async function requestServerProbe(
   ctx: Ctx,
   { input, secretBox }: { input: RequestServerProbeInput; secretBox: SecretBox },
 ): Promise<{ probeId: string }> {
   authorize(ctx, 'servers:manage')
   const id = randomUUID()
-  const { url, credential } = input
+  const { url = '', credential } = input
+  const command = input.command && serverCommand.parse(input.command)
+  if (command && credential?.kind === 'bearer' && !processEnvironment(command.env, credential.secret)) {
+    const message = `Give a JSON object with the values of ${command.env.join(', ')}.`
+    throw new DomainError('invalid', message, { field: 'credential.secret' })
+  }
+  const material = credential && credentialMaterial({ ...credential, serverId: id }, ctx.now)
   // Before the transaction: the key may be kept elsewhere.
-  const ciphertext = credential && (await secretBox.seal(credential.secret, sealContexts.serverProbe(id)))
+  const ciphertext = material && (await secretBox.seal(material.secret, sealContexts.serverProbe(id)))
   return await inTx(ctx, async (tx, ctx) => {
     await tx.serverProbe.create({
       data: {
         id,
         url,
-        ...(credential && {
-          credentialKind: credential.kind,
-          headerName: credential.headerName ?? null,
-          ciphertext: ciphertext ?? null,
-        }),
+        ...(command && { command, folder: input.id ?? null }),
+        ...(credential &&
+          material && {
+            credentialKind: credential.kind,
+            headerName: material.headerName,
+            credentialSettings: material.settings,
+            ciphertext: ciphertext ?? null,
+          }),
         requestedById: ctx.actor.id,
         createdAt: ctx.now,
       },
     })
     await enqueue(tx, jobs.probeServer, { payload: { probeId: id } })
+    const name = command ? command.command : new URL(url).host
     recordAudit(tx, ctx, {
       event: 'server.probed',
-      subject: { kind: 'server_probe', id, name: new URL(url).host },
-      detail: { url, withCredential: credential !== undefined },
+      subject: { kind: 'server_probe', id, name },
+      detail: { url, ...(command && { command }), withCredential: credential !== undefined },
     })
     return { probeId: id }
   })
+}
+
+type ProbeParts = {
+  secretBox: SecretBox
+  allowLinkLocal: boolean
+  /** Where programs are started. */
+  programs: ProgramAccess
+  /** Obtains the token of an OAuth client. */
+  clientToken: ClientToken
 }
 
 /**
@@ -49,7 +74,7 @@ export async function requestServerProbe(
  */
 export async function runServerProbe(
   ctx: Ctx,
-  options: { probeId: string; secretBox: SecretBox; allowLinkLocal: boolean; last?: boolean },
+  options: ProbeParts & { probeId: string; last?: boolean },
 ): Promise<void> {
   authorize(ctx, 'servers:manage')
   try {
@@ -62,50 +87,44 @@ export async function runServerProbe(
   }
 }
 
-async function tryProbe(
-  ctx: Ctx,
-  { probeId, secretBox, allowLinkLocal }: { probeId: string; secretBox: SecretBox; allowLinkLocal: boolean },
-): Promise<void> {
+async function tryProbe(ctx: Ctx, { probeId, ...parts }: ProbeParts & { probeId: string }): Promise<void> {
   const probe = await ctx.db.serverProbe.findUnique({ where: { id: probeId } })
   if (!probe) throw new DomainError('not_found', 'There is no such probe.')
   if (probe.finishedAt) return
-  const secret = probe.ciphertext && (await secretBox.open(probe.ciphertext, sealContexts.serverProbe(probeId)))
-  const credential = secret === null ? null : credentialOf(probe, secret)
-  const report = await probeServer({ url: probe.url, credential, allowLinkLocal })
+  const secret = probe.ciphertext && (await parts.secretBox.open(probe.ciphertext, sealContexts.serverProbe(probeId)))
+  const report = probe.command ? await ofProgram(probe, secret, parts) : await ofAddress(probe, secret, parts)
   await ctx.db.serverProbe.updateMany({
     where: { id: probeId, finishedAt: null },
     data: {
-      report: withoutSecret(storable(report), secretsOf(probe, secret)),
+      report: withoutSecrets(storable(report), secretsOf(probe, secret)),
       ciphertext: null,
       finishedAt: ctx.now,
     },
   })
 }
 
-function credentialOf(
-  probe: { credentialKind: string | null; headerName: string | null },
-  secret: string,
-): ProbeCredential {
-  if (probe.credentialKind === 'header') return { header: (probe.headerName ?? '').toLowerCase(), value: secret }
-  const value =
-    probe.credentialKind === 'basic' ? `Basic ${Buffer.from(secret).toString('base64')}` : `Bearer ${secret}`
-  return { header: 'authorization', value }
+type Probe = NonNullable<Awaited<ReturnType<Ctx['db']['serverProbe']['findUnique']>>>
+
+async function ofProgram(
+  probe: Probe,
+  secret: string | null,
+  { programs }: Pick<ProbeParts, 'programs'>,
+): Promise<ProbeReport> {
+  const command = serverCommand.parse(probe.command)
+  const environment = secret === null ? {} : (processEnvironment(command.env, secret) ?? {})
+  return await probeProgram({ probeId: probe.id, command, environment, access: programs })
 }
 
-/** The secret in every form in which the server gets to know it. */
-function secretsOf({ credentialKind }: { credentialKind: string | null }, secret: string | null): string[] {
-  if (secret === null) return []
-  if (credentialKind !== 'basic') return [secret]
-  return [secret, Buffer.from(secret).toString('base64'), secret.slice(secret.indexOf(':') + 1)]
-}
-
-/** A server may say back what it was sent. */
-function withoutSecret(report: object, secrets: readonly string[]): object {
-  const text = secrets
-    .filter(({ length }) => length >= 4)
-    .reduce(
-      (text, secret) => text.replaceAll(JSON.stringify(secret).slice(1, -1), '[redacted]'),
-      JSON.stringify(report),
-    )
-  return JSON.parse(text) as object
+async function ofAddress(
+  probe: Probe,
+  secret: string | null,
+  { allowLinkLocal, clientToken }: ProbeParts,
+): Promise<ProbeReport> {
+  const { url, headerName, credentialKind } = probe
+  const settings = probe.credentialSettings as CredentialSettings
+  const credential =
+    secret === null || credentialKind === null
+      ? null
+      : credentialOf({ url, kind: credentialKind, headerName, settings, secret, clientToken })
+  return await probeServer({ url, credential, allowLinkLocal })
 }

@@ -5,10 +5,9 @@ import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { DataClass, RegisterServerInput, UpdateServerInput } from '../schema.ts'
-import { findingsToAcknowledge, isRefusedAddress } from '../rules/server-address.ts'
-import type { ProbeReport } from '../schema/probes.ts'
 import { loosenedBy } from '../rules/loosenings.ts'
 import { proposeLoosening, replaceLoosenings } from './loosenings.ts'
+import { acceptedFindings } from './accepted-findings.ts'
 import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
 
 /**
@@ -45,38 +44,6 @@ export async function registerServer(ctx: Ctx, input: RegisterServerInput, via =
   })
 }
 
-/** What a person accepts, with who and when; our own processes register what they started themselves. */
-async function acceptedFindings(
-  tx: Tx,
-  ctx: Ctx,
-  { url, acknowledged }: { url?: string | undefined; acknowledged: readonly string[] },
-) {
-  if (ctx.actor.kind !== 'person' || url === undefined) return []
-  const probe = await tx.serverProbe.findFirst({
-    where: { url, finishedAt: { not: null } },
-    orderBy: { createdAt: 'desc' },
-    select: { report: true },
-  })
-  const report = (probe?.report ?? null) as ProbeReport | null
-  if (isRefusedAddress(url, report)) {
-    const message = 'This is a link-local or metadata address: the broker never calls one.'
-    throw new DomainError('invalid', message, { field: 'url', rule: 'registry:address_refused' })
-  }
-  const open = findingsToAcknowledge(url, report).filter(({ kind }) => !acknowledged.includes(kind))
-  if (open.length > 0) {
-    const names = open.map(({ kind }) => kind)
-    const message = `Accept by name what guards this server less: ${names.join(', ')}.`
-    throw new DomainError('invalid', message, { field: 'acknowledged', rule: 'registry:finding_open', findings: names })
-  }
-  const { id: byId, name: byName } = ctx.actor
-  return findingsToAcknowledge(url, report).map(({ kind }) => ({
-    finding: kind,
-    byId,
-    byName,
-    at: ctx.now.toISOString(),
-  }))
-}
-
 /**
  * Changes the fields given; nothing is written when none differs. Needs `servers:manage`; throws `not_found`, and `invalid` for an approver who may not approve. A server that a person
  * moves to another origin or program loses its credential, so that the secret is never shown to another, and is no demo server any more. A lower environment or sensitivity, or a kind
@@ -100,10 +67,11 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
     if (changed.length === 0) return { waits }
     const after = Object.fromEntries(changed)
     const before = Object.fromEntries(changed.map(([key]) => [key, server[key as keyof typeof fields]]))
-    const accepted =
-      'url' in after && fields.url !== undefined
-        ? await acceptedFindings(tx, ctx, { url: fields.url, acknowledged: acknowledged ?? [] })
-        : null
+    const isElsewhere = 'url' in after || 'command' in after
+    const { url, command } = fields
+    const accepted = isElsewhere
+      ? await acceptedFindings(tx, ctx, { url, command, acknowledged: acknowledged ?? [] })
+      : null
     const movedByUrl = fields.url !== undefined && !sameOrigin(fields.url, server.url)
     const moved = ctx.actor.kind !== 'system' && (movedByUrl || 'command' in after)
     await tx.mcpServer.update({

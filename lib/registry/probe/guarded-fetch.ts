@@ -12,17 +12,21 @@ export type GuardedFetch = {
 const connectMs = 5000
 const responseBytesMax = 4 * 1024 * 1024
 
+/** What is shown at the connection, and whose certificate is taken there. */
+export type ClientTls = { cert?: string; key?: string; ca?: string }
+
 /** A fetch that connects to no link-local or metadata address and follows no redirect. */
-export function guardedFetch(options: { allowLinkLocal: boolean }): GuardedFetch {
+export function guardedFetch(options: { allowLinkLocal: boolean; tls?: ClientTls | undefined }): GuardedFetch {
   const resolved = new Map<string, AddressKind>()
   const onResolved = (address: string, kind: AddressKind): void => void resolved.set(address, kind)
-  const lookup = guardedLookup({ ...options, onResolved })
-  const agent = new Agent({ connect: { timeout: connectMs, lookup }, maxResponseSize: responseBytesMax })
+  const { allowLinkLocal, tls = {} } = options
+  const lookup = guardedLookup({ allowLinkLocal, onResolved })
+  const agent = new Agent({ connect: { timeout: connectMs, lookup, ...tls }, maxResponseSize: responseBytesMax })
   return {
     resolved,
     async fetch(url, init) {
       const { hostname } = new URL(url)
-      if (!options.allowLinkLocal) refuseHost(url)
+      if (!allowLinkLocal) refuseHost(url)
       const literal = addressKind(hostname)
       if (literal) resolved.set(hostname.replace(/^\[|\]$/g, ''), literal)
       const response = await fetchWith(url, { ...(init as object), redirect: 'manual', dispatcher: agent })

@@ -1,19 +1,25 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { cutText } from '#lib/core/storable.ts'
-import { classFromAnnotations } from '../rules.ts'
 import { addressFindings } from '../rules/server-address.ts'
-import { inspectTool, type ToolDefinition } from '../rules/tool-change.ts'
-import type { ProbedTool, ProbeFinding, ProbeReport } from '../schema/probes.ts'
+import type { ProbeFinding, ProbeReport } from '../schema/probes.ts'
 import { RefusedAddress } from '#lib/core/guarded-lookup.ts'
-import { type GuardedFetch, guardedFetch } from './guarded-fetch.ts'
+import { type ClientTls, type GuardedFetch, guardedFetch } from './guarded-fetch.ts'
+import { add, addTools, protocolOf } from './probed-tools.ts'
 
-export type ProbeCredential = { header: string; value: string }
+type Challenge = { status: number; wwwAuthenticate: string | null }
+
+/** What is shown once. Rejects with words that are safe to show. */
+export type ProbeCredential = {
+  /** As the report calls it. */
+  name: string
+  /** The headers to send, given what the server answered to a request without them. */
+  headers: (challenge: Challenge | null) => Promise<Readonly<Record<string, string>>>
+  tls?: ClientTls
+}
 
 const deadlineMs = 20_000
 /** For everything together, so that no server keeps the worker: shorter than the page waits for a report. */
 const wholeMs = 30_000
-const toolsMax = 500
-const pagesMax = 50
 
 /** Asks an address what it is: where it leads, how it is guarded, which protocol it speaks and what it offers. Never rejects for what it finds. */
 export async function probeServer(options: {
@@ -24,7 +30,10 @@ export async function probeServer(options: {
   withinMs?: number
 }): Promise<ProbeReport> {
   const { url, credential } = options
-  const guarded = guardedFetch(options)
+  const { allowLinkLocal } = options
+  const ca = credential?.tls?.ca
+  const guarded = guardedFetch({ allowLinkLocal, tls: ca === undefined ? undefined : { ca } })
+  const shown = credential?.tls ? guardedFetch({ allowLinkLocal, tls: credential.tls }) : guarded
   const over = AbortSignal.timeout(options.withinMs ?? wholeMs)
   const report: ProbeReport = {
     host: new URL(url).host,
@@ -37,12 +46,19 @@ export async function probeServer(options: {
     findings: addressFindings(url).filter(({ kind }) => kind !== 'refused_address' || !options.allowLinkLocal),
   }
   try {
-    await askWithout(report, { url, guarded, over })
-    if (credential || report.challenge === null) await askForTools(report, { url, credential, guarded, over })
+    const challenge = await askWithout(report, { url, guarded, over }).catch((error: unknown) => {
+      if (!credential?.tls || !wantsCertificate(error)) throw error
+      report.reachable = true
+      report.challenge = 'a client certificate'
+      add(report, { kind: 'needs_credential', note: report.challenge })
+      return null
+    })
+    if (credential || report.challenge === null)
+      await askForTools(report, { url, credential, guarded: shown, over, challenge })
   } catch (error) {
     add(report, failureOf(error, report))
   } finally {
-    await guarded.close().catch(() => {})
+    for (const one of new Set([guarded, shown])) await one.close().catch(() => {})
   }
   report.addresses = [...guarded.resolved.keys()]
   for (const kind of guarded.resolved.values()) {
@@ -56,7 +72,7 @@ export async function probeServer(options: {
 type Parts = { url: string; guarded: GuardedFetch; over: AbortSignal }
 
 /** A request as a stranger sends it: who gets an answer needs no credential. */
-async function askWithout(report: ProbeReport, { url, guarded, over }: Parts): Promise<void> {
+async function askWithout(report: ProbeReport, { url, guarded, over }: Parts): Promise<Challenge | null> {
   const params = {
     protocolVersion: '2025-11-25',
     capabilities: {},
@@ -73,22 +89,42 @@ async function askWithout(report: ProbeReport, { url, guarded, over }: Parts): P
   const { status } = response
   if (status === 401 || status === 403) {
     report.reachable = true
-    report.challenge = cutText(response.headers.get('www-authenticate') ?? `status ${status}`, 500)
+    const wwwAuthenticate = response.headers.get('www-authenticate')
+    report.challenge = cutText(wwwAuthenticate ?? `status ${status}`, 500)
     add(report, { kind: 'needs_credential', note: report.challenge })
-  } else if (status >= 300 && status < 400) {
+    return { status, wwwAuthenticate }
+  }
+  if (status >= 300 && status < 400) {
     add(report, { kind: 'redirects', note: cutText(response.headers.get('location') ?? `status ${status}`, 300) })
     throw new Error('it redirects')
   }
+  return null
+}
+
+/** A server that takes nobody without a certificate ends the connection. */
+function wantsCertificate(error: unknown): boolean {
+  const code = codeOf(error)
+  return code !== null && /SSL|ECONNRESET|EPIPE|UND_ERR_SOCKET/.test(code)
 }
 
 async function askForTools(
   report: ProbeReport,
-  { url, credential, guarded, over }: Parts & { credential: ProbeCredential | null },
+  {
+    url,
+    credential,
+    guarded,
+    over,
+    challenge,
+  }: Parts & { credential: ProbeCredential | null; challenge: Challenge | null },
 ): Promise<void> {
+  const headers = await credential?.headers(challenge).catch((error: unknown) => {
+    add(report, { kind: 'credential_refused', note: cutText(error instanceof Error ? error.message : '', 300) })
+    return null
+  })
+  if (headers === null) return
   const client = new Client({ name: 'wheelhouse-probe', version: '1' }, { versionNegotiation: { mode: 'auto' } })
-  const headers = credential ? { [credential.header]: credential.value } : {}
   const transport = new StreamableHTTPClientTransport(new URL(url), {
-    requestInit: { headers },
+    requestInit: { headers: headers ?? {} },
     fetch: (target, init) =>
       guarded.fetch(target, {
         ...init,
@@ -97,20 +133,11 @@ async function askForTools(
   })
   try {
     await client.connect(transport, { timeout: deadlineMs, signal: over })
-    const server = client.getServerVersion()
     report.reachable = true
-    report.protocol = {
-      era: client.getProtocolEra() === 'modern' ? 'modern' : 'legacy',
-      version: client.getNegotiatedProtocolVersion() ?? 'unknown',
-      server: cutText(`${server?.name ?? 'unnamed'} ${server?.version ?? ''}`.trim(), 200),
-    }
+    report.protocol = protocolOf(client)
     if (report.challenge === null) add(report, { kind: 'no_authentication', note: 'it answered without a credential' })
-    if (credential) add(report, { kind: 'credential_works', note: `sent as ${credential.header}` })
-    report.tools = await toolsOf(client, over)
-    const unannotated = report.tools.filter(({ annotated }) => !annotated)
-    if (unannotated.length > 0) add(report, { kind: 'unannotated_tools', note: namesOf(unannotated) })
-    const marked = report.tools.filter(({ findings }) => findings.length > 0)
-    if (marked.length > 0) add(report, { kind: 'marked_tools', note: namesOf(marked) })
+    if (credential) add(report, { kind: 'credential_works', note: `sent as ${credential.name}` })
+    await addTools(report, client, { signal: over, timeout: deadlineMs })
   } catch (error) {
     if (!credential || report.protocol) throw error
     add(report, { kind: 'credential_refused', note: wordsOf(error) })
@@ -119,56 +146,25 @@ async function askForTools(
   }
 }
 
-/** What it lists, as far as a server with tools for people would go on. */
-async function toolsOf(client: Client, over: AbortSignal): Promise<ProbedTool[]> {
-  if (!client.getServerCapabilities()?.tools) return []
-  const tools: ToolDefinition[] = []
-  const cursors = new Set<string>()
-  let cursor: string | undefined
-  for (let pages = 0; pages < pagesMax && tools.length < toolsMax; pages += 1) {
-    const page = await client.request(
-      { method: 'tools/list', params: cursor === undefined ? {} : { cursor } },
-      { timeout: deadlineMs, signal: over },
-    )
-    tools.push(...(page.tools as ToolDefinition[]))
-    cursor = page.nextCursor
-    if (cursor === undefined || cursors.has(cursor)) break
-    cursors.add(cursor)
-  }
-  const names = tools.map(({ name }) => name)
-  return tools.slice(0, toolsMax).map((tool) => {
-    const annotations = (tool['annotations'] ?? {}) as Record<string, unknown>
-    const annotated = 'readOnlyHint' in annotations || 'destructiveHint' in annotations
-    return {
-      name: cutText(tool.name, 200),
-      description: cutText(typeof tool['description'] === 'string' ? tool['description'] : '', 500),
-      class: classFromAnnotations(annotations),
-      annotated,
-      findings: inspectTool(tool, { otherTools: names.filter((name) => name !== tool.name) }).slice(0, 20),
-    }
-  })
+function failureOf(error: unknown, report: ProbeReport): ProbeFinding {
+  const causes = causesOf(error)
+  if (causes.some((cause) => cause instanceof RefusedAddress)) return { kind: 'refused_address', note: report.host }
+  const code = codeOf(error)
+  if (code !== null && /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) report.tls = 'failed'
+  return { kind: 'unreachable', note: code ?? wordsOf(error) }
 }
 
-function failureOf(error: unknown, report: ProbeReport): ProbeFinding {
-  const causes = [error, (error as Error).cause, ((error as Error).cause as Error | undefined)?.cause]
-  if (causes.some((cause) => cause instanceof RefusedAddress)) return { kind: 'refused_address', note: report.host }
-  const code = causes
-    .map((cause) => (cause as { code?: unknown } | undefined)?.code)
-    .find((code) => typeof code === 'string')
-  if (typeof code === 'string' && /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) report.tls = 'failed'
-  return { kind: 'unreachable', note: typeof code === 'string' ? code : wordsOf(error) }
+function causesOf(error: unknown): unknown[] {
+  return [error, (error as Error).cause, ((error as Error).cause as Error | undefined)?.cause]
+}
+
+function codeOf(error: unknown): string | null {
+  const codes = causesOf(error).map((cause) => (cause as { code?: unknown } | undefined)?.code)
+  return codes.find((code) => typeof code === 'string') ?? null
 }
 
 /** Of our own and the runtime's words only: what a server says in an error is not shown. */
 function wordsOf(error: unknown): string {
   if (error instanceof Error && error.message === 'it redirects') return 'it redirects'
   return error instanceof Error ? error.name : 'no reason given'
-}
-
-function add(report: ProbeReport, finding: ProbeFinding): void {
-  if (!report.findings.some(({ kind }) => kind === finding.kind)) report.findings.push(finding)
-}
-
-function namesOf(tools: readonly ProbedTool[]): string {
-  return cutText(tools.map(({ name }) => name).join(', '), 300)
 }

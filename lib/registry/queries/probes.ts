@@ -7,12 +7,13 @@ export async function getServerProbe(ctx: Ctx, id: string): Promise<ServerProbeV
   authorize(ctx, 'servers:manage')
   const probe = await reader(ctx).serverProbe.findUnique({
     where: { id },
-    select: { id: true, url: true, createdAt: true, finishedAt: true, report: true },
+    select: { id: true, url: true, command: true, createdAt: true, finishedAt: true, report: true },
   })
   if (!probe) throw new DomainError('not_found', 'There is no such probe.')
   return {
     id: probe.id,
     url: probe.url,
+    command: probe.command as ServerProbeView['command'],
     createdAt: probe.createdAt.toISOString(),
     finishedAt: probe.finishedAt?.toISOString() ?? null,
     report: probe.report as ProbeReport | null,

@@ -18,8 +18,13 @@ export function addressFindings(url: string): ProbeFinding[] {
 /** What has to be accepted by name before a server is registered at an address, given the last probe of it. */
 export function findingsToAcknowledge(url: string, report: ProbeReport | null): ProbeFinding[] {
   const probed = report ? report.findings : [{ kind: 'not_probed' as const, note: new URL(url).hostname }]
-  const all = [...addressFindings(url), ...probed].filter(({ kind }) => probeFindingKinds[kind].relaxed)
-  return all.filter(({ kind }, index) => all.findIndex((other) => other.kind === kind) === index)
+  return relaxedOf([...addressFindings(url), ...probed])
+}
+
+/** Those that guard less, each kind once. */
+export function relaxedOf(findings: readonly ProbeFinding[]): ProbeFinding[] {
+  const relaxed = findings.filter(({ kind }) => probeFindingKinds[kind].relaxed)
+  return relaxed.filter(({ kind }, index) => relaxed.findIndex((other) => other.kind === kind) === index)
 }
 
 /** What a form offers to accept: the same, and what a refusal names that the form could not know, such as another person's probe. */
@@ -27,10 +32,18 @@ export function openFindings(
   url: string,
   { report, refusal }: { report: ProbeReport | null; refusal: Readonly<Record<string, unknown>> },
 ): ProbeFinding[] {
-  const offered = findingsToAcknowledge(url, report)
+  return withRefused(findingsToAcknowledge(url, report), refusal, new URL(url).hostname)
+}
+
+/** Adds what a refusal names besides. */
+export function withRefused(
+  offered: readonly ProbeFinding[],
+  refusal: Readonly<Record<string, unknown>>,
+  note: string,
+): ProbeFinding[] {
   const named = Array.isArray(refusal['findings']) ? (refusal['findings'] as unknown[]) : []
   const others = probeFindingNames.filter((kind) => named.includes(kind) && !offered.some((one) => one.kind === kind))
-  return [...offered, ...others.map((kind) => ({ kind, note: new URL(url).hostname }))]
+  return [...offered, ...others.map((kind) => ({ kind, note }))]
 }
 
 /** Whether an address is never called: the probe says it of a name, the address of itself unless the probe was allowed there. */

@@ -47,8 +47,11 @@ export const serverCredentialBody = credentialInput({})
 export const setServerCredentialInput = credentialInput({ serverId: z.string() })
 export type SetServerCredentialInput = z.input<typeof setServerCredentialInput>
 
-function credentialInput<More extends z.ZodRawShape>(more: More) {
-  const shape = { ...common, ...more }
+/** What can be tried at a server before anything of it is stored. */
+export const probeCredential = z.discriminatedUnion('kind', tried({}))
+
+/** The kinds that need nobody else to be shown. */
+function tried<Shape extends z.ZodRawShape>(shape: Shape) {
   const bearer = z.strictObject({ ...shape, kind: z.literal('bearer'), secret: secretLine })
   const basic = z.strictObject({
     ...shape,
@@ -82,6 +85,12 @@ function credentialInput<More extends z.ZodRawShape>(more: More) {
       issuer: issuerUrl.optional(),
     })
     .superRefine((input, context) => checkClientSecret(input as ClientSecretFields, context))
+  return [bearer, basic, header, mtls, oauthClient] as const
+}
+
+function credentialInput<More extends z.ZodRawShape>(more: More) {
+  const shape = { ...common, ...more }
+  const [bearer, basic, header, mtls, oauthClient] = tried(shape)
   const enterprise = z
     .strictObject({
       ...shape,

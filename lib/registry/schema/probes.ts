@@ -1,10 +1,23 @@
 import { z } from 'zod'
 import type { ToolFinding } from '../rules/tool-findings.ts'
+import { serverSlug } from '#lib/core/slug.ts'
+import { probeCredential } from './credentials.ts'
+import { type ServerCommand, serverCommand } from './transport.ts'
 import type { ToolClass } from './words.ts'
 
 /** What a probe or an address shows. A relaxed one makes the server less guarded: who registers it accepts it by name. */
 export const probeFindingKinds = {
-  not_probed: { relaxed: true, title: 'Not probed', says: 'Nobody has looked at this address yet.' },
+  not_probed: { relaxed: true, title: 'Not probed', says: 'Nobody has looked at it yet.' },
+  fetches_package: {
+    relaxed: true,
+    title: 'Fetches its package',
+    says: 'It fetches a package from a registry when it starts, and a process in the sandbox has no network. Put the package into the server’s folder and register the program that is there.',
+  },
+  does_not_start: {
+    relaxed: true,
+    title: 'Does not start',
+    says: 'It was started in the sandbox and did not answer as an MCP server does.',
+  },
   unreachable: { relaxed: true, title: 'Not reachable', says: 'It did not answer as an MCP server does.' },
   plain_http: { relaxed: true, title: 'Plain HTTP', says: 'Credential, arguments and results travel unencrypted.' },
   loopback_address: { relaxed: true, title: 'Loopback address', says: 'It means another machine for every broker.' },
@@ -58,37 +71,37 @@ export type ProbeReport = {
   protocol: { era: 'modern' | 'legacy'; version: string; server: string } | null
   tools: ProbedTool[]
   findings: ProbeFinding[]
+  /** Of a program that was started: the last it said on its standard error, masked. */
+  stderr?: string[]
 }
 
-const secret = z
-  .string()
-  .min(1)
-  .max(8000)
-  .regex(/^[^\r\n]*$/, 'A credential is one line.')
+const probedUrl = z.url({ protocol: /^https?$/, error: 'Use an http or https address.' }).max(500)
 
-export const requestServerProbeInput = z.strictObject({
-  url: z.url({ protocol: /^https?$/, error: 'Use an http or https address.' }).max(500),
-  /** Tried once and then forgotten. */
-  credential: z
-    .strictObject({
-      kind: z.enum(['bearer', 'basic', 'header']),
-      headerName: z
-        .string()
-        .regex(/^[A-Za-z0-9-]{1,100}$/, 'Use letters, digits and hyphens.')
-        .optional(),
-      secret,
-    })
-    .refine((input) => (input.kind === 'header') === (input.headerName !== undefined), {
-      path: ['headerName'],
-      error: "A header name belongs to the kind 'header', and only to it.",
-    })
-    .optional(),
-})
-export type RequestServerProbeInput = z.infer<typeof requestServerProbeInput>
+/** An address or a program to look at before it is registered. */
+export const requestServerProbeInput = z
+  .strictObject({
+    url: probedUrl.optional(),
+    /** Started once in the sandbox. */
+    command: serverCommand.optional(),
+    /** For a program: the id the server is to have, whose folder of programs it is started in. */
+    id: serverSlug.optional(),
+    /** Tried once and then forgotten. For a program its secret is what its variables are set to. */
+    credential: probeCredential.optional(),
+  })
+  .superRefine(({ url, command, id, credential }, context) => {
+    const say = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message })
+    if ((url === undefined) === (command === undefined)) say('url', 'Name either an address or a program.')
+    if (command === undefined && id !== undefined) say('id', 'Only a program has a folder.')
+    if (command !== undefined && credential !== undefined && credential.kind !== 'bearer')
+      say('credential', "For a program, give the value of its variables as the kind 'bearer'.")
+  })
+export type RequestServerProbeInput = z.input<typeof requestServerProbeInput>
 
 export type ServerProbeView = {
   id: string
+  /** Empty for a program. */
   url: string
+  command: ServerCommand | null
   createdAt: string
   finishedAt: string | null
   report: ProbeReport | null

@@ -22,6 +22,8 @@ type Parts = {
   /** Whether a process serves nobody, but says what its server offers. */
   isForListing: (ticket: StdioTicket) => boolean
   deadlineOf: (ticket: StdioTicket) => number
+  /** Told with a failure; null: to nobody. */
+  lastWordsOf: (ticket: StdioTicket) => readonly string[] | null
   onAnswered: (outcome: 'answered' | 'failed' | 'cancelled') => void
 }
 type Place = {
@@ -84,7 +86,7 @@ export class StdioGateway {
       if (!failure) this.#parts.log.error({ err: error, server: ticket.serverId }, 'a request to a server failed')
       const said = failure ?? new StdioFailure('process_unavailable', 'the sandbox service failed')
       this.#parts.onAnswered('failed')
-      new Exchange(response).finish(failureMessage(id, said), 503)
+      new Exchange(response).finish(failureMessage(id, said, this.#parts.lastWordsOf(ticket)), 503)
     }
   }
 

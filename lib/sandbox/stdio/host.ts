@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { join } from 'node:path'
-import type { StdioTicket } from '#lib/core/stdio-ticket.ts'
+import { probeOwner, type StdioTicket } from '#lib/core/stdio-ticket.ts'
 import { findStop, stopRule } from '#lib/killswitch/rules.ts'
 import type { Log } from '#lib/log/log.ts'
 import type { KillReport, SandboxDriver } from '../driver.ts'
@@ -95,7 +95,14 @@ export class StdioHost {
   /** Where processes are divided, the server's own one is nobody's: it only says what there is. */
   isForListing({ serverId, owner }: StdioTicket): boolean {
     const server = this.#options.watch.fresh()?.servers.get(serverId)
+    if (owner.key === probeOwner.key) return true
     return owner.key === 'server' && server?.boundary !== 'server'
+  }
+
+  /** What the process of a program that is only looked at said last on its standard error; null: it is a server's. */
+  lastWordsOf({ serverId, owner }: StdioTicket): string[] | null {
+    if (owner.key !== probeOwner.key) return null
+    return this.#hosted.get(keyOf(serverId, owner.key))?.process.facts.stderr ?? []
   }
 
   /** How long a server has for one request. */
@@ -159,8 +166,9 @@ export class StdioHost {
 
   async #specOf(ticket: StdioTicket, server: RegisteredServer): Promise<ProgramSpec> {
     const { command, args, env } = server.command!
-    const folder = join(this.#options.programsFolder, ticket.serverId)
-    const hasFolder = (await stat(folder).catch(() => null))?.isDirectory() === true
+    const folderId = server.probe ? server.probe.folder : ticket.serverId
+    const folder = join(this.#options.programsFolder, folderId ?? '')
+    const hasFolder = folderId !== null && (await stat(folder).catch(() => null))?.isDirectory() === true
     const given = Object.entries(ticket.environment).filter(([name]) => env.includes(name))
     return {
       command: { command, args },
@@ -190,6 +198,7 @@ export class StdioHost {
 
 function isHosted(server: RegisteredServer | undefined, owner: Owner): boolean {
   if (!server) return false
+  if (owner.key === probeOwner.key || server.probe) return owner.key === probeOwner.key && server.probe !== null
   // The server's own process lists the tools, however the others are divided; dividing them more than is asked for is never wrong.
   if (owner.key === 'server' || server.boundary === 'server') return true
   return owner.agentId !== null || (server.boundary === 'team' && owner.teamId !== null)

@@ -54,8 +54,8 @@ export function errorMessage(id: unknown, error: { code: number; message: string
   return { jsonrpc: '2.0', id: id ?? null, error }
 }
 
-export function failureMessage(id: unknown, failure: StdioFailure): Message {
+export function failureMessage(id: unknown, failure: StdioFailure, stderr: readonly string[] | null = null): Message {
   const { rule, message, retryAfterMs } = failure
-  const data = { [stdioRuleKey]: rule, ...(retryAfterMs === null ? {} : { retryAfterMs }) }
+  const data = { [stdioRuleKey]: rule, ...(retryAfterMs === null ? {} : { retryAfterMs }), ...(stderr && { stderr }) }
   return errorMessage(id, { code: errorCode.internal, message, data })
 }

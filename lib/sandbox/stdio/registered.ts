@@ -9,18 +9,36 @@ export type RegisteredServer = {
   boundary: 'server' | 'team' | 'agent'
   /** How long the broker waits for it; null: as long as for any server. */
   callDeadlineSeconds: number | null
+  /** A program that is only looked at before it is registered, in the folder of the id it is to have; null: a server. */
+  probe: { folder: string | null } | null
 }
 
-/** The servers whose programs may run now. */
+/** A probe that has not ended by then has been given up. */
+const probeMs = 5 * 60_000
+
+/** The servers whose programs may run now, and the programs that a probe starts once. */
 export async function findRegisteredServers(db: Db): Promise<ReadonlyMap<string, RegisteredServer>> {
-  const rows = await db.mcpServer.findMany({
-    where: { transport: 'stdio', status: 'active' },
-    select: { id: true, command: true, boundary: true, callDeadlineSeconds: true },
-  })
+  const [rows, probes] = await Promise.all([
+    db.mcpServer.findMany({
+      where: { transport: 'stdio', status: 'active' },
+      select: { id: true, command: true, boundary: true, callDeadlineSeconds: true },
+    }),
+    db.serverProbe.findMany({
+      where: { url: '', finishedAt: null, createdAt: { gt: new Date(Date.now() - probeMs) } },
+      select: { id: true, command: true, folder: true },
+    }),
+  ])
+  const servers = rows.map((row) => ({ ...row, probe: null }))
+  const probed = probes.map(({ folder, ...row }) => ({
+    ...row,
+    boundary: 'server' as const,
+    callDeadlineSeconds: null,
+    probe: { folder },
+  }))
   return new Map(
-    rows.map(({ id, command, boundary, callDeadlineSeconds }) => [
-      id,
-      { id, boundary, callDeadlineSeconds, command: serverCommand.safeParse(command).data ?? null },
+    [...servers, ...probed].map((row) => [
+      row.id,
+      { ...row, command: serverCommand.safeParse(row.command).data ?? null },
     ]),
   )
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { SandboxConfig } from '#lib/config/sandbox.ts'
+import { probeOwner } from '#lib/core/stdio-ticket.ts'
 import type { Db } from '#lib/db/client.ts'
 import type { Log } from '#lib/log/log.ts'
 import type { Probe, SandboxDriver } from '../driver.ts'
@@ -39,7 +40,12 @@ export function createStdioService(options: {
   const limits = { ...standardLimits, ...options.limits }
   const problem = stdioProblem(config, probe)
   const metrics = createStdioMetrics(options.metrics.registry, () => host.facts.map(({ state }) => state))
-  const status = new ProcessStatus({ db, instance, log, processes: () => host.processes })
+  const status = new ProcessStatus({
+    db,
+    instance,
+    log,
+    processes: () => host.processes.filter(({ owner }) => owner !== probeOwner.key),
+  })
   const host: StdioHost = new StdioHost({
     driver,
     limits,
@@ -49,7 +55,8 @@ export function createStdioService(options: {
     problem,
     log,
     onState: (facts) => {
-      status.changed(facts)
+      // Who looks at a program before it is registered hears of it from its probe.
+      if (facts.owner !== probeOwner.key) status.changed(facts)
       const { serverId, owner, state, restarts, lastError, stderr } = facts
       const isFailure = state === 'backing_off' || state === 'crash_loop'
       const about = { server: serverId, owner, state, restarts }
@@ -69,6 +76,7 @@ export function createStdioService(options: {
     log,
     find: (ticket) => host.find(ticket),
     isForListing: (ticket) => host.isForListing(ticket),
+    lastWordsOf: (ticket) => host.lastWordsOf(ticket),
     deadlineOf: (ticket) => host.deadlineOf(ticket),
     onAnswered: metrics.answered,
   })

@@ -1,0 +1,84 @@
+import type { CredentialSettings } from '../schema/credentials.ts'
+import type { ProbeCredential } from './probe-server.ts'
+
+/** As `clientCredentialsToken` of the module of upstreams, which is above this one. */
+export type ClientToken = (options: {
+  serverUrl: string
+  settings: CredentialSettings
+  secret: string
+  challenge: { status: number; wwwAuthenticate: string | null } | null
+  heldScope: null
+}) => Promise<{ accessToken: string; dpopKey?: object }>
+
+type Given = {
+  url: string
+  kind: string
+  headerName: string | null
+  settings: CredentialSettings
+  /** As it is sealed for a server. */
+  secret: string
+  clientToken: ClientToken
+}
+
+/** What a probe shows, as the broker would. */
+export function credentialOf({ url, kind, headerName, settings, secret, clientToken }: Given): ProbeCredential {
+  switch (kind) {
+    case 'bearer':
+      return sent('authorization', `Bearer ${secret}`)
+    case 'basic':
+      return sent('authorization', `Basic ${Buffer.from(secret).toString('base64')}`)
+    case 'header':
+      return sent((headerName ?? '').toLowerCase(), secret)
+    case 'mtls': {
+      const { certificate, privateKey, ca } = JSON.parse(secret) as Record<string, string>
+      const tls = { cert: certificate!, key: privateKey!, ...(ca === undefined ? {} : { ca }) }
+      return { name: 'client certificate', headers: async () => ({}), tls }
+    }
+    case 'oauth_client':
+      return {
+        name: 'a token of its authorization server',
+        async headers(challenge) {
+          const token = await clientToken({ serverUrl: url, settings, secret, challenge, heldScope: null })
+          if (token.dpopKey) throw new Error('Its tokens are bound to a key (DPoP), which a probe does not prove.')
+          return { authorization: `Bearer ${token.accessToken}` }
+        },
+      }
+    default:
+      throw new Error('A credential of this kind is not tried.')
+  }
+}
+
+function sent(name: string, value: string): ProbeCredential {
+  return { name, headers: async () => ({ [name]: value }) }
+}
+
+/** The secret in every form in which the server gets to know it. */
+export function secretsOf({ credentialKind }: { credentialKind: string | null }, secret: string | null): string[] {
+  if (secret === null) return []
+  const parts = valuesOf(secret)
+  if (credentialKind !== 'basic') return [secret, ...parts]
+  return [secret, Buffer.from(secret).toString('base64'), secret.slice(secret.indexOf(':') + 1)]
+}
+
+/** Of a secret of several parts, such as that of an OAuth client or several variables. */
+function valuesOf(secret: string): string[] {
+  try {
+    const value: unknown = JSON.parse(secret)
+    if (typeof value !== 'object' || value === null) return []
+    return Object.values(value).filter((each) => typeof each === 'string' && each !== '')
+  } catch {
+    return []
+  }
+}
+
+/** A server may say back what it was sent. */
+export function withoutSecrets<T>(report: T, secrets: readonly string[]): T {
+  const long = secrets.filter(({ length }) => length >= 4)
+  const redact = (value: unknown): unknown => {
+    if (typeof value === 'string') return long.reduce((text, secret) => text.replaceAll(secret, '[redacted]'), value)
+    if (typeof value !== 'object' || value === null) return value
+    if (Array.isArray(value)) return value.map(redact)
+    return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, redact(member)]))
+  }
+  return redact(report) as T
+}
