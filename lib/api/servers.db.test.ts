@@ -124,7 +124,10 @@ apiTest('the command line does the same', { timeout: 90_000 }, async ({ db, port
   const refused = await run(['register', 'cli-files', '--address', 'http://10.0.0.9/mcp', ...where])
   expect(refused).toMatchObject({ code: 1, err: expect.stringContaining('plain_http') })
   const command = ['--', 'npx', '-y', '@acme/files@1.0.0']
-  expect(await run(['register', 'cli-files', ...where, ...command])).toMatchObject({
+  const unseen = await run(['register', 'cli-files', ...where, ...command])
+  expect(unseen).toMatchObject({ code: 1, err: expect.stringContaining('fetches_package') })
+  const accept = ['--accept', 'fetches_package', '--accept', 'not_probed']
+  expect(await run(['register', 'cli-files', ...where, ...accept, ...command])).toMatchObject({
     code: 0,
     out: expect.stringContaining('is registered'),
   })
@@ -135,7 +138,7 @@ apiTest('the command line does the same', { timeout: 90_000 }, async ({ db, port
     version: '1.0.0',
     packages: [{ registryType: 'npm', identifier: 'cli-notes', version: '1.0.0', transport: { type: 'stdio' } }],
   }
-  expect(await run(['import', '-', ...where], JSON.stringify(file))).toMatchObject({
+  expect(await run(['import', '-', ...where, ...accept], JSON.stringify(file))).toMatchObject({
     code: 0,
     out: expect.stringContaining('cli-notes is registered'),
   })

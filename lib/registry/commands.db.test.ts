@@ -153,7 +153,9 @@ dbTest('a server is an address or a program, never both, and keeps its kind', as
   await setServerCredential(ctx, { input: { serverId: 'program', kind: 'bearer', secret: 'kept' }, secretBox })
   await updateServer(ctx, { id: 'program', command: { ...command } })
   expect((await getServer(ctx, 'program')).credentials).toHaveLength(1)
-  await updateServer(ctx, { id: 'program', command: { ...command, args: [] } })
+  const other = { id: 'program', command: { ...command, args: [] } }
+  await expect(updateServer(ctx, other)).rejects.toMatchObject({ details: { findings: ['not_probed'] } })
+  await updateServer(ctx, { ...other, acknowledged: ['not_probed'] })
   expect((await getServer(ctx, 'program')).credentials).toEqual([])
   const events = (await auditOf(db, 'program')).map(({ event }) => event)
   expect(events).toEqual(['server.created', 'server.credential_set', 'server.updated', 'server.credential_removed'])
@@ -222,9 +224,14 @@ dbTest('a server.json is registered as it says, or refused with line and field',
     remotes: [{ type: 'streamable-http', url: 'https://ledger.acme.example/mcp' }],
     packages: [{ registryType: 'npm', identifier: '@acme/ledger', version: '2.0.1', transport: { type: 'stdio' } }],
   }
-  const place = { environment: 'staging', sensitivity: 'internal', acknowledged: ['not_probed'] } as const
+  const acknowledged = ['not_probed', 'fetches_package'] as const
+  const place = { environment: 'staging', sensitivity: 'internal', acknowledged: [...acknowledged] } as const
   const run = (text: string, option = 0, id?: string) =>
     importServer(ctx, importServerInput.parse({ text, option, ...(id ? { id } : {}), ...place }))
+  const unseen = importServerInput.parse({ text: JSON.stringify(file), option: 1, ...place, acknowledged: [] })
+  await expect(importServer(ctx, unseen)).rejects.toMatchObject({
+    details: { rule: 'registry:finding_open', findings: ['fetches_package', 'not_probed'] },
+  })
   expect(await run(JSON.stringify(file))).toEqual({ id: 'ledger-tools', credentialHeader: null })
   await run(JSON.stringify(file), 1, 'ledger-program')
   expect(await getServer(ctx, 'ledger-program')).toMatchObject({

@@ -49,6 +49,19 @@ export type SetServerCredentialInput = z.input<typeof setServerCredentialInput>
 
 /** What can be tried at a server before anything of it is stored. */
 export const probeCredential = z.discriminatedUnion('kind', tried({}))
+export type ProbeCredential = z.input<typeof probeCredential>
+
+export const triedKinds = [
+  'bearer',
+  'basic',
+  'header',
+  'mtls',
+  'oauth_client',
+] as const satisfies readonly ProbeCredential['kind'][]
+
+export function isTriedKind(kind: string): kind is (typeof triedKinds)[number] {
+  return triedKinds.some((one) => one === kind)
+}
 
 /** The kinds that need nobody else to be shown. */
 function tried<Shape extends z.ZodRawShape>(shape: Shape) {

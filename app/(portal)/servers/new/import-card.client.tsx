@@ -5,7 +5,9 @@ import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { Textarea } from '#components/ui/input.tsx'
+import { commandFindings } from '#lib/registry/rules/server-command.ts'
 import { readServerJson, type ServerJson, type ServerJsonOption } from '#lib/registry/rules/server-json.ts'
+import { probeFindingKinds } from '#lib/registry/schema/probes.ts'
 
 type Props = { onTake: (proposal: ServerJson['proposal'], option: ServerJsonOption) => void }
 
@@ -64,6 +66,12 @@ export function ImportCard({ onTake }: Props) {
                   </code>
                 )}
                 {option.credentialHeader && <p>Needs a credential in the header {option.credentialHeader}.</p>}
+                {option.transport === 'stdio' &&
+                  commandFindings(option.command).map(({ kind }) => (
+                    <p key={kind} className="text-warn">
+                      {probeFindingKinds[kind].title}: {probeFindingKinds[kind].says}
+                    </p>
+                  ))}
                 {option.problems.map((problem) => (
                   <p key={problem} className="text-warn">
                     {problem}

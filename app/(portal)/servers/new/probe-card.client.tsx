@@ -13,92 +13,114 @@ import { ScopeBadge } from '#components/ui/status.tsx'
 import { wordsOf } from '#components/ui/use-action.client.ts'
 import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
 import { probeFindingKinds, type ProbeReport } from '#lib/registry/schema/probes.ts'
+import type { ServerCommand } from '#lib/registry/schema/transport.ts'
+import type { Draft } from '#components/servers/credential-fields.client.tsx'
 import { probe, readProbe } from './actions.ts'
+import { CredentialToTry, triedCredential } from './credential-to-try.client.tsx'
 
 const everyMs = 700
 const triesMax = 60
 
-type Props = { url: string | null; report: ProbeReport | null; onReport: (report: ProbeReport) => void }
+/** What is looked at: an address, or a program and the id of the server it is to be. */
+export type ProbeTarget = { url: string } | { command: ServerCommand; id?: string }
 
-/** Lets the worker look at the address, and shows what it found. */
-export function ProbeCard({ url, report, onReport }: Props) {
-  const [secret, setSecret] = useState('')
-  const [state, setState] = useState<{ looking: boolean; problem: string | null }>({ looking: false, problem: null })
+type Props = { target: ProbeTarget | null; report: ProbeReport | null; onReport: (report: ProbeReport) => void }
+type State = { looking: boolean; problem: string | null; fields: Readonly<Record<string, readonly string[]>> }
+
+/** Lets the worker look at the address or the program, and shows what it found. */
+export function ProbeCard({ target, report, onReport }: Props) {
+  const [draft, setDraft] = useState<Draft | null>(null)
+  const [values, setValues] = useState('')
+  const [state, setState] = useState<State>({ looking: false, problem: null, fields: {} })
+  const program = target !== null && 'command' in target ? target.command : null
   async function look(): Promise<void> {
-    if (!url || state.looking) return
-    setState({ looking: true, problem: null })
-    const problem = await lookAt({ url, secret, onReport }).catch(() => 'The server could not be reached.')
-    setState({ looking: false, problem })
+    if (!target || state.looking) return
+    setState({ looking: true, problem: null, fields: {} })
+    const secret = program && values ? { credential: { kind: 'bearer' as const, secret: values } } : {}
+    const tried = program ? secret : triedCredential(draft)
+    const failed = await lookAt({ input: { ...target, ...tried }, onReport }).catch(() => unreached)
+    setState({ looking: false, problem: failed?.message ?? null, fields: failed?.fields ?? {} })
   }
   return (
     <Card
       title="Probe"
-      description="The worker looks at the address: where it leads, how it is guarded, what it offers."
+      description={
+        program
+          ? 'The program is started once in the sandbox: whether it starts, what it speaks, what it offers.'
+          : 'The worker looks at the address: where it leads, how it is guarded, what it offers.'
+      }
     >
       <div className="space-y-4">
-        <Field
-          label="Bearer token to try"
-          hint="Tried once and forgotten; the server’s page sets the one that is used."
-        >
-          <Input
-            type="password"
-            autoComplete="off"
-            value={secret}
-            onChange={(event) => setSecret(event.target.value)}
-          />
-        </Field>
+        {!program && <CredentialToTry draft={draft} change={setDraft} errorOf={(field) => state.fields[field]?.[0]} />}
+        {program && program.env.length > 0 && (
+          <Field
+            label={program.env.length === 1 ? `Value of ${program.env[0]}` : 'Values of its variables'}
+            hint={`${program.env.length === 1 ? '' : 'A JSON object. '}Given to it once and forgotten; the server’s page sets what is used.`}
+          >
+            <Input
+              type="password"
+              autoComplete="off"
+              value={values}
+              onChange={(event) => setValues(event.target.value)}
+            />
+          </Field>
+        )}
         <ActionButton
-          whyNot={url ? null : 'Type an http or https address first.'}
+          whyNot={target ? null : 'Type an http or https address, or a program, first.'}
           pending={state.looking}
           onClick={() => void look()}
         >
           <Radar aria-hidden /> Probe
         </ActionButton>
         {state.problem && <Notice kind="danger">{state.problem}</Notice>}
-        {report && <Report report={report} />}
+        {report && <Report report={report} isProgram={program !== null} />}
       </div>
     </Card>
   )
 }
 
-async function lookAt({
-  url,
-  secret,
-  onReport,
-}: {
-  url: string
-  secret: string
+type Failed = { message: string; fields?: State['fields'] }
+const unreached: Failed = { message: 'The server could not be reached.' }
+
+async function lookAt(options: {
+  input: Parameters<typeof probe>[0]
   onReport: Props['onReport']
-}): Promise<string | null> {
-  const asked = await probe({ url, ...(secret ? { credential: { kind: 'bearer' as const, secret } } : {}) })
-  if (!asked.ok) return wordsOf(asked.error).message
+}): Promise<Failed | null> {
+  const asked = await probe(options.input)
+  if (!asked.ok) return wordsOf(asked.error)
   for (let tries = 0; tries < triesMax; tries += 1) {
     const read = await readProbe({ probeId: asked.value.probeId })
-    if (!read.ok) return wordsOf(read.error).message
+    if (!read.ok) return wordsOf(read.error)
     if (read.value.report) {
-      onReport(read.value.report)
+      options.onReport(read.value.report)
       return null
     }
     await new Promise((resolve) => setTimeout(resolve, everyMs))
   }
-  return 'The worker has not looked at it yet. Is it running?'
+  return { message: 'The worker has not looked at it yet. Is it running?' }
 }
 
-function Report({ report }: { report: ProbeReport }) {
+function Report({ report, isProgram }: { report: ProbeReport; isProgram: boolean }) {
   return (
     <div role="status" className="space-y-4">
       <Facts>
-        <Fact label="Reachable">{report.reachable ? 'yes' : 'no'}</Fact>
-        <Fact label="Addresses">
-          <span className="break-all">{report.addresses.join(', ') || 'none'}</span>
-        </Fact>
-        <Fact label="TLS">{report.tls}</Fact>
+        <Fact label={isProgram ? 'Starts' : 'Reachable'}>{report.reachable ? 'yes' : 'no'}</Fact>
+        {!isProgram && (
+          <>
+            <Fact label="Addresses">
+              <span className="break-all">{report.addresses.join(', ') || 'none'}</span>
+            </Fact>
+            <Fact label="TLS">{report.tls}</Fact>
+          </>
+        )}
         <Fact label="Protocol">
           {report.protocol ? `${report.protocol.version}, ${report.protocol.server}` : 'unknown'}
         </Fact>
-        <Fact label="Asks for">
-          <span className="break-all">{report.challenge ?? 'nothing'}</span>
-        </Fact>
+        {!isProgram && (
+          <Fact label="Asks for">
+            <span className="break-all">{report.challenge ?? 'nothing'}</span>
+          </Fact>
+        )}
       </Facts>
       <ul className="space-y-1 text-sm">
         {report.findings.map(({ kind, note }) => (
@@ -110,6 +132,17 @@ function Report({ report }: { report: ProbeReport }) {
           </li>
         ))}
       </ul>
+      {report.stderr && report.stderr.length > 0 && (
+        <div>
+          <p className="mb-1 text-sm font-medium">Last of its standard error</p>
+          <pre
+            className="max-h-60 overflow-auto rounded-md border bg-muted p-2 text-xs whitespace-pre-wrap break-all"
+            tabIndex={0}
+          >
+            {report.stderr.join('\n')}
+          </pre>
+        </div>
+      )}
       {report.tools.length > 0 && (
         <ul aria-label="Tools it offers" className="divide-y rounded-md border text-sm">
           {report.tools.map((tool) => (

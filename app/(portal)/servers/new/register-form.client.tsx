@@ -11,6 +11,7 @@ import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
 import { paths } from '#lib/core/paths.ts'
 import { openFindings } from '#lib/registry/rules/server-address.ts'
+import { openCommandFindings } from '#lib/registry/rules/server-command.ts'
 import type { ServerJsonOption } from '#lib/registry/rules/server-json.ts'
 import {
   type DataClass,
@@ -21,9 +22,10 @@ import {
   type Sensitivity,
 } from '#lib/registry/schema.ts'
 import { probeFindingKinds, type ProbeFindingKind, type ProbeReport } from '#lib/registry/schema/probes.ts'
+import type { ServerCommand } from '#lib/registry/schema/transport.ts'
 import { register } from './actions.ts'
 import { ImportCard } from './import-card.client.tsx'
-import { ProbeCard } from './probe-card.client.tsx'
+import { ProbeCard, type ProbeTarget } from './probe-card.client.tsx'
 
 type Draft = {
   id: string
@@ -56,23 +58,24 @@ const empty: Draft = {
 export function RegisterForm() {
   const router = useRouter()
   const [draft, setDraft] = useState(empty)
-  const [probed, setProbed] = useState<{ url: string; report: ProbeReport } | null>(null)
+  const [probed, setProbed] = useState<{ target: string; report: ProbeReport } | null>(null)
   const [accepted, setAccepted] = useState<ReadonlySet<ProbeFindingKind>>(new Set())
   const { run, pending, failed, clear } = useAction(register, ({ id }) => {
     toast.success(`${draft.name} is registered. Its tools wait for their review.`)
     router.push(paths.server(id))
   })
+  const target = targetOf(draft)
   const set = (change: Partial<Draft>) => {
-    setDraft({ ...draft, ...change })
-    if (change.url === undefined || change.url === draft.url) return
-    // What was refused and accepted was of another address.
+    const next = { ...draft, ...change }
+    setDraft(next)
+    if (keyOf(targetOf(next)) === keyOf(target)) return
+    // What was refused and accepted was of another address or program.
     clear()
     setAccepted(new Set())
   }
   const isHttp = draft.transport === 'http'
-  const isAddress = isHttp && URL.canParse(draft.url) && /^https?:/.test(draft.url)
-  const report = probed?.url === draft.url ? probed.report : null
-  const open = isAddress ? openFindings(draft.url, { report, refusal: failed?.details ?? {} }) : []
+  const report = target && probed?.target === keyOf(target) ? probed.report : null
+  const open = target ? openOf(target, { report, refusal: failed?.details ?? {} }) : []
   const error = (field: string) => {
     const [message] = failed?.fields[field] ?? []
     return message === undefined ? {} : { error: message }
@@ -202,17 +205,43 @@ export function RegisterForm() {
         </Button>
       </form>
       <div className="grid min-w-0 gap-5">
-        {isHttp && (
-          <ProbeCard
-            url={isAddress ? draft.url : null}
-            report={report}
-            onReport={(report) => setProbed({ url: draft.url, report })}
-          />
-        )}
+        <ProbeCard
+          key={draft.transport}
+          target={target}
+          report={report}
+          onReport={(report) => setProbed({ target: keyOf(target), report })}
+        />
         <ImportCard onTake={(proposal, option) => set({ ...proposal, ...whereOf(option) })} />
       </div>
     </div>
   )
+}
+
+/** What is registered, if that is clear already. */
+function targetOf(draft: Draft): ProbeTarget | null {
+  if (draft.transport === 'http') {
+    const isAddress = URL.canParse(draft.url) && /^https?:/.test(draft.url)
+    return isAddress ? { url: draft.url } : null
+  }
+  const command = commandOf(draft)
+  return command.command === '' ? null : { command, ...(draft.id === '' ? {} : { id: draft.id }) }
+}
+
+/** Where it is of does not change what was found of a program. */
+function keyOf(target: ProbeTarget | null): string {
+  return JSON.stringify(target && ('url' in target ? target.url : target.command))
+}
+
+function openOf(target: ProbeTarget, known: Parameters<typeof openFindings>[1]) {
+  return 'url' in target ? openFindings(target.url, known) : openCommandFindings(target.command, known)
+}
+
+function commandOf(draft: Draft): ServerCommand {
+  return {
+    command: draft.program.trim(),
+    args: draft.args.split('\n').filter((line) => line !== ''),
+    env: draft.env.split(/\s+/).filter(Boolean),
+  }
 }
 
 function inputOf(draft: Draft, acknowledged: ProbeFindingKind[]) {
@@ -220,14 +249,7 @@ function inputOf(draft: Draft, acknowledged: ProbeFindingKind[]) {
   const where =
     draft.transport === 'http'
       ? { transport: 'http' as const, url: draft.url }
-      : {
-          transport: 'stdio' as const,
-          command: {
-            command: draft.program.trim(),
-            args: draft.args.split('\n').filter((line) => line !== ''),
-            env: draft.env.split(/\s+/).filter(Boolean),
-          },
-        }
+      : { transport: 'stdio' as const, command: commandOf(draft) }
   return { id, name, description, environment, sensitivity, dataClasses: kinds, ...where, acknowledged }
 }
 

@@ -27,6 +27,7 @@ import { facts } from '../table.ts'
 import { minute, oneLine, plain } from '../text.ts'
 import { choice } from './choices.ts'
 import { personWith } from './people.ts'
+import { addProbeVerb } from './server-probe.ts'
 
 type Placed = { environment: string; data: string; kind: string[]; accept: string[] }
 
@@ -38,7 +39,7 @@ export function addServerCommands(servers: Command, setup: Setup): void {
 What guards it less is accepted by name with --accept; "servers probe" says what there is.`,
     examples: [
       'wheelhouse servers register erp --address https://erp.example.com/mcp --environment production --data confidential',
-      'wheelhouse servers register files --environment staging --data internal -- npx -y @acme/files@1.2.0',
+      'wheelhouse servers register files --environment staging --data internal --accept not_probed -- node server.mjs',
     ],
     options: (command) =>
       placed(command)
@@ -90,20 +91,7 @@ What guards it less is accepted by name with --accept; "servers probe" says what
       cli.show(made, () => `${made.id} is registered.${needs} Its tools wait for their review.`)
     },
   })
-  addVerb(servers, setup, {
-    name: 'probe <url>',
-    says: 'Look at an address before registering it: where it leads, how it is guarded, what it offers.',
-    run: async (cli, { args: [url = ''] }) => {
-      const client = await cli.client()
-      const { probeId } = await client.call(routes.servers.probeServer, { body: { url } })
-      for (let tries = 0; tries < 60; tries += 1) {
-        const probe = await client.call(routes.servers.showProbe, { params: { id: probeId } })
-        if (probe.report) return cli.show(probe, () => describeProbe(probe.report!))
-        await new Promise((resolve) => setTimeout(resolve, 500))
-      }
-      throw new UsageError('The worker has not looked at it within half a minute. Is it running?')
-    },
-  })
+  addProbeVerb(servers, setup)
   for (const [verb, status, says] of [
     ['enable', 'active', 'Let agents reach an MCP server again.'],
     ['disable', 'disabled', 'Keep every agent from an MCP server; grants on it stay.'],
@@ -247,25 +235,6 @@ function accepted(names: readonly string[]): ProbeFindingKind[] {
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value]
-}
-
-function describeProbe(report: ProbeReport): string {
-  const about = facts([
-    ['Host', plain(report.host)],
-    ['Addresses', report.addresses.join(', ') || 'none'],
-    ['TLS', report.tls],
-    ['Protocol', report.protocol && `${report.protocol.version} (${plain(report.protocol.server)})`],
-    ['Asks for', report.challenge && oneLine(report.challenge)],
-  ])
-  const findings = report.findings.map(({ kind, note }) => {
-    const { title, relaxed } = probeFindingKinds[kind]
-    return `${relaxed ? `${title} (accept as ${kind})` : title}: ${oneLine(note)}`
-  })
-  const tools = report.tools.map(
-    (tool) =>
-      `${plain(tool.name)}  ${tool.class}${tool.annotated ? '' : ' (not annotated)'}${tool.findings.map(({ kind }) => `; ${findingTitle(kind)}`).join('')}`,
-  )
-  return [about, findings.join('\n') || 'Nothing to accept.', tools.join('\n') || 'No tools were found.'].join('\n\n')
 }
 
 function describeTool(tool: ToolDetail, cli: Cli): string {

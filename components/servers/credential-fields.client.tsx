@@ -118,7 +118,13 @@ export function credentialInput(serverId: string, draft: Draft): Converted {
   }
 }
 
-type Props = { draft: Draft; change: (part: Partial<Draft>) => void; errorOf: (field: string) => string | undefined }
+type Props = {
+  draft: Draft
+  change: (part: Partial<Draft>) => void
+  errorOf: (field: string) => string | undefined
+  /** It is shown once and not kept: when it ends is nobody's business. */
+  isTried?: boolean
+}
 
 /** The fields of the kind that is chosen. */
 export function CredentialFields(props: Props) {
@@ -266,7 +272,17 @@ function Secrets({
 
 type TextProps = Props & { name: TextName; label: string; required?: boolean }
 
-function Text({ draft, change, errorOf, name, label, required, type = 'text' }: TextProps & { type?: string }) {
+function Text({
+  draft,
+  change,
+  errorOf,
+  isTried,
+  name,
+  label,
+  required,
+  type = 'text',
+}: TextProps & { type?: string }) {
+  if (isTried && name === 'expires') return null
   return (
     <Field label={label} required={required ?? false} error={errorOf(name === 'expires' ? 'expiresAt' : name) ?? ''}>
       <Input
