@@ -1,6 +1,6 @@
 import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import { isOfEra, isTaskMethod, type TaskMethod } from './tasks/task-methods.ts'
-import type { UpstreamRequest } from './upstream/connection.ts'
+import type { UpstreamRequest } from './upstream/request.ts'
 import type { BrokeredTool } from './view/view.ts'
 import type { Era } from './wire.ts'
 

@@ -5,7 +5,7 @@ import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { SessionSettings } from '../conversation/session-settings.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
-import type { UpstreamSession } from '../upstream/connection.ts'
+import type { UpstreamSession } from '../upstream/request.ts'
 
 /** Names a session before 2026-07-28. */
 export const sessionHeader = 'mcp-session-id'

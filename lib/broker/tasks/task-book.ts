@@ -4,7 +4,7 @@ import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
-import type { UpstreamSession } from '../upstream/connection.ts'
+import type { UpstreamSession } from '../upstream/request.ts'
 import type { BrokeredTask, TaskOrigin } from './task-ids.ts'
 
 /** Whose tasks, and at which server. */
