@@ -43,9 +43,10 @@ import { ViewKeeper } from './view/keeper.ts'
 import type { BrokerView } from './view/view.ts'
 
 export type BrokerOptions = {
-  config: Omit<BrokerConfig, 'limits' | 'tracing' | 'metricsToken'> & {
+  config: Omit<BrokerConfig, 'limits' | 'tracing' | 'metricsToken' | 'metricSeriesMax'> & {
     limits: Partial<BrokerConfig['limits']>
     metricsToken?: string | null
+    metricSeriesMax?: number
   }
   db: Db
   /** Made of the configuration if left out. */
@@ -117,6 +118,7 @@ export class Broker {
     })
     this.#health = new UpstreamHealth({ limits, ctx, instance, log })
     const metrics = new BrokerMetrics({
+      seriesMax: config.metricSeriesMax ?? 10_000,
       upstreams: () => this.#health.all(),
       inFlight: () => this.#inFlight.size,
       held: () => this.#waiting.size,

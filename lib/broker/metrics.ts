@@ -16,9 +16,6 @@ type Series = {
 }
 
 const seconds = [0.00025, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60]
-/** Tools by server and class of agents that are told apart; later ones are counted together, so that renamed tools cannot fill the memory. */
-const seriesMax = 1000
-
 /** What `/metrics` tells: calls by server, tool, classes and decision, and where their time went. */
 export class BrokerMetrics {
   readonly registry = new Registry()
@@ -29,13 +26,20 @@ export class BrokerMetrics {
   /** Counted here and given to the registry when it is read: looking up labels costs more than counting. */
   readonly #series = new Map<string, Series>()
 
+  readonly #seriesMax: number
+  /** Those that are counted together, as far as they are known by name: as many again. */
+  readonly #folded = new Set<string>()
+
   constructor(gauges: {
+    /** Tools by server and class of agents that are told apart; later ones are counted together, so that renamed tools cannot fill the memory. */
+    seriesMax: number
     inFlight: () => number
     held: () => number
     viewAgeSeconds: () => number
     auditWaiting: () => number
     upstreams: () => { serverId: string; circuit: Circuit }[]
   }) {
+    this.#seriesMax = gauges.seriesMax
     const registers = [this.registry]
     collectDefaultMetrics({ register: this.registry })
     const calls = new Counter({
@@ -76,6 +80,11 @@ export class BrokerMetrics {
     })
     gauge('wheelhouse_broker_calls_in_flight', 'Calls at an upstream now.', gauges.inFlight)
     gauge('wheelhouse_broker_held_calls_waiting', 'Calls that wait here for a person now.', gauges.held)
+    gauge(
+      'wheelhouse_broker_metric_series_folded',
+      'Tools by server and class of agents that are counted as tool "other", at most as many as are told apart.',
+      () => this.#folded.size,
+    )
     gauge('wheelhouse_broker_view_age_seconds', 'Age of the view of the registry.', gauges.viewAgeSeconds)
     gauge('wheelhouse_broker_audit_waiting', 'Audit rows not durable yet.', gauges.auditWaiting)
 
@@ -138,7 +147,10 @@ export class BrokerMetrics {
     const key = `${server} ${tool} ${agentClass}`
     const known = this.#series.get(key)
     if (known) return known
-    if (this.#series.size >= seriesMax && tool !== 'other') return this.#seriesOf({ server, tool: 'other', agentClass })
+    if (this.#series.size >= this.#seriesMax && tool !== 'other') {
+      if (this.#folded.size < this.#seriesMax) this.#folded.add(key)
+      return this.#seriesOf({ server, tool: 'other', agentClass })
+    }
     const series: Series = { labels: { server, tool, agentClass }, parts: {}, calls: new Map() }
     this.#series.set(key, series)
     return series

@@ -29,6 +29,7 @@ const schema = variables
     WHEELHOUSE_RESULT_BYTES_MAX: true,
     WHEELHOUSE_STREAM_BYTES_MAX: true,
     WHEELHOUSE_METRICS_TOKEN: true,
+    WHEELHOUSE_METRICS_SERIES: true,
     OTEL_EXPORTER_OTLP_ENDPOINT: true,
     OTEL_EXPORTER_OTLP_HEADERS: true,
     OTEL_TRACES_SAMPLER_ARG: true,
@@ -67,6 +68,8 @@ export function parseBrokerConfig(env: Environment = process.env) {
     allowLinkLocal: values.WHEELHOUSE_LINK_LOCAL_SERVERS,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
     graceMs: values.WHEELHOUSE_GRACE_MS,
+    /** Told apart in the metrics; the rest is counted together. */
+    metricSeriesMax: values.WHEELHOUSE_METRICS_SERIES,
     /** Null: metrics for callers on this machine only. */
     metricsToken: values.WHEELHOUSE_METRICS_TOKEN ?? null,
     /** Null: no spans. */

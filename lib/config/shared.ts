@@ -151,6 +151,15 @@ export const variables = z.object({
     .max(86_400, 'Use at most 86400.')
     .default(3600)
     .describe('Seconds for which an agent may go on with a call that asked for input (requestState of 2026-07-28).'),
+  WHEELHOUSE_METRICS_SERIES: z.coerce
+    .number('Use a number of series.')
+    .int('Use a whole number of series.')
+    .min(100, 'Use at least 100.')
+    .max(1_000_000, 'Use at most 1000000.')
+    .default(10_000)
+    .describe(
+      'Tools by server and class of agents that the metrics of a broker tell apart; later ones are counted as tool “other”.',
+    ),
   WHEELHOUSE_RESULT_BYTES_MAX: whole(33_554_432, 'Bytes of an answer of an MCP server that a broker holds in memory.'),
   WHEELHOUSE_STREAM_BYTES_MAX: whole(
     268_435_456,

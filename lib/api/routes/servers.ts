@@ -70,7 +70,8 @@ export const importServer = endpoint({
 export const probeServer = endpoint({
   method: 'POST',
   path: '/api/v1/servers/probes',
-  summary: 'Asks the worker to look at an address: reachability, TLS, authentication, protocol, tools.',
+  summary:
+    'Asks the worker to look at an address (TLS, authentication, protocol, tools) or to start a program once in the sandbox.',
   permission: 'servers:manage',
   body: requestServerProbeInput,
   status: 201,

@@ -11,7 +11,7 @@ export type ProgramAccess = { url: string; key: string } | null
 
 const requestMs = 15_000
 /** For everything together: shorter than the page waits for a report. */
-const wholeMs = 30_000
+const wholeMs = 25_000
 /** One that ends over a question of the newer revision is asked as an older one the next time. */
 const triesMax = 3
 
@@ -80,7 +80,7 @@ async function lastWords(
   headers: Record<string, string>,
 ): Promise<{ reason: string | null; stderr: string[] }> {
   try {
-    const response = await fetch(url, { headers, signal: AbortSignal.timeout(5000) })
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(3000) })
     if (response.status !== 503) {
       await response.body?.cancel()
       return { reason: null, stderr: [] }

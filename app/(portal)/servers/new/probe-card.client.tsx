@@ -19,7 +19,7 @@ import { probe, readProbe } from './actions.ts'
 import { CredentialToTry, triedCredential } from './credential-to-try.client.tsx'
 
 const everyMs = 700
-const triesMax = 60
+const triesMax = 80
 
 /** What is looked at: an address, or a program and the id of the server it is to be. */
 export type ProbeTarget = { url: string } | { command: ServerCommand; id?: string }

@@ -11,7 +11,7 @@ import { oneLine, plain } from '../text.ts'
 type Options = { id?: string; env: string[]; credential?: string }
 
 const everyMs = 500
-const triesMax = 80
+const triesMax = 100
 
 export function addProbeVerb(servers: Command, setup: Setup): void {
   addVerb<Options>(servers, setup, {
