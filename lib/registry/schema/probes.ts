@@ -90,7 +90,8 @@ export const requestServerProbeInput = z
   })
   .superRefine(({ url, command, id, credential }, context) => {
     const say = (field: string, message: string) => context.addIssue({ code: 'custom', path: [field], message })
-    if ((url === undefined) === (command === undefined)) say('url', 'Name either an address or a program.')
+    if (url === undefined && command === undefined) say('url', 'Name an address or a program.')
+    if (url !== undefined && command !== undefined) say('command', 'Name an address or a program, not both.')
     if (command === undefined && id !== undefined) say('id', 'Only a program has a folder.')
     if (command !== undefined && credential !== undefined && credential.kind !== 'bearer')
       say('credential', "For a program, give the value of its variables as the kind 'bearer'.")

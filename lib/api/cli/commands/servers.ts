@@ -14,12 +14,7 @@ import {
   type ToolDetail,
 } from '#lib/registry/schema.ts'
 import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
-import {
-  probeFindingKinds,
-  type ProbeFindingKind,
-  probeFindingNames,
-  type ProbeReport,
-} from '#lib/registry/schema/probes.ts'
+import { type ProbeFindingKind, probeFindingNames } from '#lib/registry/schema/probes.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
