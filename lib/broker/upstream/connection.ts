@@ -20,6 +20,7 @@ import {
 } from './http.ts'
 import type { UpstreamRequest, UpstreamSession } from './request.ts'
 import { addHeaders } from './request-headers.ts'
+import { legacyReply } from './legacy-reply.ts'
 import { restOfReply } from './rest-of-reply.ts'
 import { type SocketOptions, Sockets } from './sockets.ts'
 import { untilAborted } from '../until-aborted.ts'
@@ -248,8 +249,7 @@ export class UpstreamConnection {
     try {
       const reply = await readReply(await send(post), post, id)
       this.#credential.report?.works()
-      if (reply.ok && reply.large) reply.large.isLegacy = handshake.era === 'legacy'
-      return handshake.era === 'legacy' ? withoutType(reply) : reply
+      return handshake.era === 'legacy' ? legacyReply(reply) : reply
     } catch (error) {
       if (error instanceof UpstreamRefusal) {
         error.shown = shown
@@ -274,9 +274,7 @@ export class UpstreamConnection {
   ): Promise<RpcReply> {
     const { signal, exact, relay, hold, streamFromBytes } = post
     const { post: get, response } = await this.#get(session, { lastEventId: eventId, signal, exact, limits })
-    const reply = await readReply(response, { ...get, relay, hold, streamFromBytes }, id)
-    if (reply.ok && reply.large) reply.large.isLegacy = true
-    return withoutType(reply)
+    return legacyReply(await readReply(response, { ...get, relay, hold, streamFromBytes }, id))
   }
 
   /** Asks for the events of a session, those after one of them if it is named. */
@@ -343,12 +341,6 @@ function spokenIn({ own }: UpstreamRequest): Spoken | null {
 
 function sessionOf({ sessionId, version }: Spoken): UpstreamSession | null {
   return sessionId === null ? null : { id: sessionId, version }
-}
-
-/** Before 2026-07-28 a result has no type: what a server says there must not pass for one, which an agent would act on. */
-function withoutType(reply: RpcReply): RpcReply {
-  if (reply.ok && reply.result['resultType'] !== undefined) delete reply.result['resultType']
-  return reply
 }
 
 function nameOf(error: unknown): string {
