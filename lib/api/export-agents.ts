@@ -4,7 +4,6 @@ import { DomainError } from '#lib/core/errors.ts'
 import { exportManifests } from '#lib/lifecycle/queries.ts'
 import { agentRows, catalogRows, matchingAgentIds } from '#lib/registry/queries.ts'
 import type { AgentRow } from '#lib/registry/schema.ts'
-import { agentsCsv } from '#lib/web/agents-csv.ts'
 import type { csv, exportMany } from './routes/agents.ts'
 
 type ExportQuery = z.output<NonNullable<typeof exportMany.query>>
@@ -18,12 +17,11 @@ export async function exportAgents(ctx: Ctx, query: ExportQuery): Promise<AsyncG
   return exportManifests(ctx, ids, { measured })
 }
 
-/** The same agents as a table. Needs `agents:read`; throws `not_found`, and `invalid` for ids together with a filter. */
-export async function exportAgentsCsv(ctx: Ctx, query: CsvQuery): Promise<Generator<string>> {
+/** The rows of the same agents for a table. Needs `agents:read`; throws `not_found`, and `invalid` for ids together with a filter. */
+export async function exportedRows(ctx: Ctx, query: Omit<CsvQuery, 'columns'>): Promise<Iterable<AgentRow>> {
   authorize(ctx, 'agents:read')
-  const { ids, columns, ...filter } = query
-  const rows = ids === undefined ? await catalogRows(ctx, filter) : await rowsOf(ctx, idsOf(ids, filter))
-  return agentsCsv(rows, columns)
+  const { ids, ...filter } = query
+  return ids === undefined ? await catalogRows(ctx, filter) : await rowsOf(ctx, idsOf(ids, filter))
 }
 
 async function rowsOf(ctx: Ctx, ids: readonly string[]): Promise<AgentRow[]> {
