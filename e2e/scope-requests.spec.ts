@@ -39,7 +39,7 @@ test('the wizard asks for some tools within limits; the request is changed, narr
   await expect(page.getByRole('heading', { level: 1 })).toHaveText('Invoices: list_invoices, get_invoice')
   const main = page.getByRole('main')
   await expect(main).toContainText('FIN-77')
-  await page.getByRole('button', { name: 'Change' }).click()
+  await page.getByRole('button', { name: 'Change', exact: true }).click()
   const dialog = page.getByRole('dialog')
   await expect(dialog.getByLabel('Only these tools')).toHaveValue('list_invoices\nget_invoice')
   await dialog.getByLabel('Ticket').clear()
