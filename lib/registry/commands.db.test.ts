@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { expect } from 'vitest'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import { createSecretBox } from '#lib/core/secret-box.ts'
@@ -174,6 +174,28 @@ dbTest('a server is an address or a program, never both, and keeps its kind', as
     /mcp_server_transport/,
   )
 })
+
+dbTest(
+  'a probe of a program counts for the server whose folder it was started in, and for no other',
+  async ({ db }) => {
+    const person = await makePerson(db, { roles: ['security'] })
+    const ctx = ctxFor(db, person)
+    const { url: _url, ...rest } = serverInput('probed')
+    const command = { command: 'node', args: ['server.mjs'], env: [] }
+    const register = (id: string) =>
+      registerServer(ctx, registerServerInput.parse({ ...rest, id, transport: 'stdio', command, acknowledged: [] }))
+    for (const folder of ['probed', null]) {
+      const report = { reachable: true, findings: [] }
+      const ended = { report, createdAt: ctx.now, finishedAt: ctx.now, requestedById: person.id }
+      await db.serverProbe.create({ data: { id: randomUUID(), url: '', command, folder, ...ended } })
+    }
+    await register('probed')
+    const refused = { details: { rule: 'registry:finding_open', findings: ['not_probed'] } }
+    await expect(register('other')).rejects.toMatchObject(refused)
+    await makeServer(db, { id: 'moves', transport: 'stdio', url: '', command: { ...command, args: ['other.mjs'] } })
+    await expect(updateServer(ctx, { id: 'moves', command })).rejects.toMatchObject(refused)
+  },
+)
 
 dbTest('what guards a server less is accepted by name, and some addresses never are', async ({ db }) => {
   const ada = await makePerson(db, { roles: ['security'], name: 'Ada' })

@@ -6,21 +6,22 @@ import { commandFindingsToAcknowledge } from '../rules/server-command.ts'
 import type { ProbeFindingKind, ProbeReport } from '../schema/probes.ts'
 import type { ServerCommand } from '../schema/transport.ts'
 
-type Where = { url?: string | undefined; command?: ServerCommand | undefined }
+type Where = { id: string; url?: string | undefined; command?: ServerCommand | undefined }
 type Accepted = { finding: ProbeFindingKind; byId: string; byName: string; at: string }
 
 /**
- * What a person accepts of an address or a program, with who and when; our own processes register what they started themselves. Throws
- * `invalid` for an address that is never called, or when something that guards it less is not accepted by name.
+ * What a person accepts of an address or a program, with who and when; our own processes register what they started themselves. Which program
+ * a command starts is decided by the folder of the server's `id`: a probe counts for that one alone. Throws `invalid` for an address that is
+ * never called, or when something that guards it less is not accepted by name.
  */
 export async function acceptedFindings(
   tx: Tx,
   ctx: Ctx,
-  { url, command, acknowledged }: Where & { acknowledged: readonly string[] },
+  { id, url, command, acknowledged }: Where & { acknowledged: readonly string[] },
 ): Promise<Accepted[]> {
   if (ctx.actor.kind !== 'person' || (url === undefined && command === undefined)) return []
   const found = command
-    ? commandFindingsToAcknowledge(command, await reportOf(tx, { url: '', command: { equals: command } }))
+    ? commandFindingsToAcknowledge(command, await reportOf(tx, { url: '', command: { equals: command }, folder: id }))
     : await findingsOfAddress(tx, url!)
   const open = found.filter(({ kind }) => !acknowledged.includes(kind))
   if (open.length > 0) {
@@ -44,7 +45,7 @@ async function findingsOfAddress(tx: Tx, url: string) {
 /** Of the last probe that has ended. */
 async function reportOf(
   tx: Tx,
-  where: { url: string; command?: { equals: ServerCommand } },
+  where: { url: string; command?: { equals: ServerCommand }; folder?: string },
 ): Promise<ProbeReport | null> {
   const probe = await tx.serverProbe.findFirst({
     where: { ...where, finishedAt: { not: null } },

@@ -70,7 +70,7 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
     const isElsewhere = 'url' in after || 'command' in after
     const { url, command } = fields
     const accepted = isElsewhere
-      ? await acceptedFindings(tx, ctx, { url, command, acknowledged: acknowledged ?? [] })
+      ? await acceptedFindings(tx, ctx, { id, url, command, acknowledged: acknowledged ?? [] })
       : null
     const movedByUrl = fields.url !== undefined && !sameOrigin(fields.url, server.url)
     const moved = ctx.actor.kind !== 'system' && (movedByUrl || 'command' in after)

@@ -227,9 +227,9 @@ function targetOf(draft: Draft): ProbeTarget | null {
   return command.command === '' ? null : { command, ...(draft.id === '' ? {} : { id: draft.id }) }
 }
 
-/** Where it is of does not change what was found of a program. */
+/** A program is another one in the folder of another server. */
 function keyOf(target: ProbeTarget | null): string {
-  return JSON.stringify(target && ('url' in target ? target.url : target.command))
+  return JSON.stringify(target)
 }
 
 function openOf(target: ProbeTarget, known: Parameters<typeof openFindings>[1]) {

@@ -24,7 +24,10 @@ whether a program starts in the sandbox; what it speaks and offers.`,
     ],
     options: (command) =>
       command
-        .option('--id <id>', 'for a program: the id it is to have, whose folder of programs it is started in')
+        .option(
+          '--id <id>',
+          'for a program: the id it is to have, whose folder of programs it is started in; it is looked at for that id alone',
+        )
         .option('--env <name>', 'for a program: a variable that it needs', (one, all: string[]) => [...all, one], [])
         .option(
           '--credential <file>',
