@@ -118,7 +118,7 @@ export class Broker {
     })
     this.#health = new UpstreamHealth({ limits, ctx, instance, log })
     const metrics = new BrokerMetrics({
-      seriesMax: config.metricSeriesMax ?? 10_000,
+      seriesMax: config.metricSeriesMax ?? 1000,
       upstreams: () => this.#health.all(),
       inFlight: () => this.#inFlight.size,
       held: () => this.#waiting.size,

@@ -43,6 +43,10 @@ describe('a wrong environment', () => {
     expect(problem(() => parsePortalConfig(leaks))).not.toMatch(/sekrit/)
   })
 
+  test('unset, no more series of metrics are told apart than a scrape bears', () => {
+    expect(parseBrokerConfig(portal).metricSeriesMax).toBe(1000)
+  })
+
   test('an empty value counts as unset', () => {
     expect(parseBrokerConfig({ ...portal, WHEELHOUSE_BROKER_PORT: '', WHEELHOUSE_BROKER_URL: '' }).port).toBe(7400)
   })
