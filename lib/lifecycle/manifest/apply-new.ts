@@ -10,6 +10,7 @@ import type { ManifestChange } from '../schema.ts'
 import { keyNames, shown } from './differences.ts'
 import type { ParsedManifest } from './parse.ts'
 import { type Complaints, personByEmail } from './complaints.ts'
+import { withNeededClasses } from './needed-classes.ts'
 import { wishesOf } from './scopes.ts'
 
 /** Creates the agent of a manifest whose id is free. What is left out gets its default; what is wrong is a complaint. */
@@ -50,7 +51,7 @@ export async function applyNew(
       layer: { prompt: fields.prompt ?? '', parameters: fields.parameters ?? {} },
       schedule,
       monthlyBudgetMicros: fields.monthlyBudgetMicros ?? null,
-      scopes: wishesOf(fields.scopes ?? []),
+      scopes: wishesOf(await withNeededClasses(ctx, fields.scopes ?? [])),
     })
     if (fields.scheduleEnabled === false) await setSchedule(ctx, { agentId: id, schedule, enabled: false })
   })

@@ -7,7 +7,7 @@ import { auditOf, ctxFor, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
 import { getAgent } from '#lib/registry/queries.ts'
 import { decideScopeRequest, narrowGrant, revokeGrant } from '#lib/scopes/commands.ts'
-import { applyManifest, createAgent, refuseManifestProblems } from '../commands.ts'
+import { applyManifest, createAgent, previewAgent, refuseManifestProblems } from '../commands.ts'
 import { exportManifest, exportManifests } from '../queries.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
@@ -176,6 +176,65 @@ dbTest('scopes follow the manifest without going around approval', async ({ db }
   })
   expect(await held()).toEqual([])
 })
+
+dbTest(
+  'a file that names a tool with a wider class than it needs is satisfied by the grant of that tool',
+  async ({ db }) => {
+    const at = await world(db)
+    const { ctx, serverId } = at
+    const security = ctxFor(db, await makePerson(db, { roles: ['security'] }), now)
+    const none = { changes: [{ action: 'none', changes: [] }] }
+    const approve = async (agentId: string) => {
+      const waiting = await db.scopeRequest.findMany({ where: { agentId, state: 'pending' } })
+      for (const { id: requestId, revision } of waiting) {
+        const decided = await decideScopeRequest(security, { requestId, revision, decision: 'approve' })
+        if (!decided.ok) throw new Error(decided.error.message)
+      }
+      return waiting.length
+    }
+    const grants = async (agentId: string) =>
+      (await getAgent(ctx, agentId)).access.map((grant) => `${grant.class} ${grant.toolName}`).toSorted()
+
+    // As the wizard asks: one request for both tools, with the class of the wider one.
+    const id = slugOf()
+    const draft = {
+      id,
+      name: 'Another agent',
+      purpose: 'to be made twice',
+      ownerTeamId: at.teamId,
+      accountablePersonId: at.builder.id,
+      tier: 'low' as const,
+      templateId: at.template.id,
+      scopes: [{ serverId, class: 'write' as const, toolNames: ['change', 'look'], reason: 'to mend what it sees' }],
+    }
+    const { yaml } = await previewAgent(ctx, draft)
+    expect(yaml).toContain('{class: read, tool: look}')
+    await createAgent(ctx, draft)
+    await db.agent.update({ where: { id }, data: { status: 'active' } })
+    const wide = `id: ${id}\nmcp_scopes:\n  ${serverId}: [read, {class: write, tool: look}, {class: write, tool: change}]\n`
+    for (const text of [yaml, wide]) expect(await applied(ctx, text)).toMatchObject(none)
+    expect(await approve(id)).toBe(1)
+    expect(await grants(id)).toEqual(['read look', 'read null', 'write change'])
+    const before = await sequence(db)
+    for (const text of [yaml, yaml, wide, wide]) expect(await applied(ctx, text)).toMatchObject(none)
+    expect(await sequence(db)).toBe(before)
+
+    // A tool that came to need more than its grant gives is asked for.
+    await db.mcpTool.updateMany({ where: { serverId, name: 'look' }, data: { class: 'write' } })
+    expect(await applied(ctx, wide)).toMatchObject({ changes: [{ changes: [`request write on ${serverId} (look)`] }] })
+    await db.mcpTool.updateMany({ where: { serverId, name: 'look' }, data: { class: 'read' } })
+
+    // A new agent from such a file asks for what the tool needs.
+    const made = slugOf()
+    const file = newAgent(at, made, `mcp_scopes:\n  ${serverId}: [read, {class: destructive, tool: change}]\n`)
+    await applied(ctx, file)
+    await db.agent.update({ where: { id: made }, data: { status: 'active' } })
+    expect(await db.scopeRequest.findMany({ where: { agentId: made } })).toMatchObject([{ class: 'write' }])
+    expect(await approve(made)).toBe(1)
+    expect(await grants(made)).toEqual(['read null', 'write change'])
+    expect(await applied(ctx, file)).toMatchObject(none)
+  },
+)
 
 dbTest('what was taken away does not come back by a file, whatever the template pre-approves', async ({ db }) => {
   const { ctx, id, serverId } = await world(db)

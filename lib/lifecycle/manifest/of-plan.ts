@@ -3,6 +3,7 @@ import { partsOf } from '#lib/scopes/rules/named-tools.ts'
 import type { AgentPlan } from '../plan.ts'
 import type { CreateAgentInput } from '../schema.ts'
 import { writeManifest } from './document.ts'
+import { withNeededClasses } from './needed-classes.ts'
 
 /** The manifest an agent will have once it is created and its requests are approved; '' while its version cannot be made. */
 export async function manifestOfPlan(
@@ -14,6 +15,9 @@ export async function manifestOfPlan(
     where: { id: input.accountablePersonId },
     select: { email: true },
   })
+  const scopes = plan.scopes.flatMap(({ serverId, class: toolClass, toolNames, conditions = [], rate = null }) =>
+    partsOf(toolNames).map((toolName) => ({ serverId, class: toolClass, toolName, until: null, conditions, rate })),
+  )
   return writeManifest(
     {
       id: input.id,
@@ -25,11 +29,7 @@ export async function manifestOfPlan(
       template: `${plan.template.id}@${plan.template.version}`,
       parameters: input.layer.parameters,
       prompt: input.layer.prompt,
-      scopes: plan.scopes.flatMap(({ serverId, class: toolClass, toolNames, conditions = [], rate = null }) =>
-        partsOf(toolNames).map((toolName) => {
-          return { serverId, class: toolClass, toolName, until: null, conditions, rate }
-        }),
-      ),
+      scopes: await withNeededClasses(ctx, scopes),
       schedule: input.schedule,
       scheduleEnabled: true,
       monthlyBudgetMicros: input.monthlyBudgetMicros,

@@ -11,6 +11,7 @@ import { type PlannedScope, planScopes } from '../plan.ts'
 import type { ScopeWish } from '../schema.ts'
 import type { Complaints } from './complaints.ts'
 import { type ManifestScope, scopeKey } from './document.ts'
+import { withNeededClasses } from './needed-classes.ts'
 
 const dayMs = 86_400_000
 
@@ -43,10 +44,11 @@ export async function applyScopes(
   },
 ): Promise<string[]> {
   const { agentId, complaints } = wanted
-  const held = await heldGrants(ctx, agentId)
+  const held = await withNeededClasses(ctx, await heldGrants(ctx, agentId))
+  const scopes = await withNeededClasses(ctx, wanted.scopes)
   const heldKeys = new Set(held.map((grant) => scopeKey({ ...grant, until: grant.expiresAt })))
-  const wantedKeys = new Set(wanted.scopes.map(scopeKey))
-  const missing = wanted.scopes.filter((scope) => !heldKeys.has(scopeKey(scope)))
+  const wantedKeys = new Set(scopes.map(scopeKey))
+  const missing = scopes.filter((scope) => !heldKeys.has(scopeKey(scope)))
   const { tier } = await ctx.tx.agent.findUniqueOrThrow({ where: { id: agentId }, select: { tier: true } })
   // What the approval policy grants for a time only is not granted again while it is held.
   const heldAtAll = new Set(held.map((grant) => scopeKey({ ...grant, until: null })))
@@ -91,7 +93,10 @@ async function notAskedYet(
   const keyOf = (scope: Omit<ManifestScope, 'until'>) => scopeKey({ ...scope, until: null })
   const keysOf = ({ toolNames, ...scope }: Omit<ManifestScope, 'until' | 'toolName'> & { toolNames: string[] }) =>
     partsOf(toolNames).map((toolName) => keyOf({ ...scope, toolName }))
-  const asked = new Set(pending.flatMap((request) => keysOf({ ...request, ...limitsOf(request) })))
+  const parts = pending.flatMap(({ toolNames, ...request }) =>
+    partsOf(toolNames).map((toolName) => ({ ...request, ...limitsOf(request), toolName })),
+  )
+  const asked = new Set((await withNeededClasses(ctx, parts)).map(keyOf))
   return wishesOf(missing, ctx.now).filter(
     ({ conditions = [], rate = null, ...wish }) =>
       !keysOf({ ...wish, conditions, rate }).every((key) => asked.has(key)),
