@@ -6,6 +6,7 @@ import { makeWorkshop } from '#lib/dev/test/lifecycle.ts'
 import { makeServer, makeTemplate } from '#lib/dev/test/registry.ts'
 import { approvalRuleInForce, endApprovalRule } from '#lib/dev/test/two-people.ts'
 import { getAgent } from '#lib/registry/queries.ts'
+import { removeApprovalRule } from '#lib/scopes/commands.ts'
 import { listScopeRequests } from '#lib/scopes/queries.ts'
 import { createApprovalRuleInput } from '#lib/scopes/schema/approval-policy.ts'
 import { applyManifest, createAgent, previewAgent, refuseManifestProblems } from './commands.ts'
@@ -27,7 +28,7 @@ async function scene(db: Db, rule: object) {
   const id = slugOf()
   const input = draft(id, { templateId: template.id })
   const end = () => endApprovalRule(admin, { ruleId, reason: 'The test is over.' })
-  return { serverId, builder: ctxFor(db, builder, now), lead: ctxFor(db, lead, now), id, input, end }
+  return { serverId, admin, ruleId, builder: ctxFor(db, builder, now), lead: ctxFor(db, lead, now), id, input, end }
 }
 
 dbTest(
@@ -55,6 +56,23 @@ dbTest(
     })
   },
 )
+
+dbTest('nobody alone ends a rule that asks people for what a template pre-approves', async ({ db }) => {
+  const { serverId, admin, ruleId, builder, id, input, end } = await scene(db, {
+    classes: ['read'],
+    steps: [['security']],
+  })
+  const reason = 'Reading is harmless.'
+  for (let again = 0; again < 2; again += 1) {
+    expect(await removeApprovalRule(admin, { ruleId, reason })).toEqual({ removed: false, waits: true })
+  }
+  expect((await auditOf(db, ruleId)).at(-1)).toMatchObject({ event: 'approval_rule.end_asked' })
+  expect(await previewAgent(builder, input)).toMatchObject({ grants: [], requests: [{ serverId }] })
+  await createAgent(builder, input)
+  expect((await getAgent(builder, id)).access).toEqual([])
+  await end()
+  expect(await db.approvalRule.findUniqueOrThrow({ where: { id: ruleId } })).toMatchObject({ removedAt: now })
+})
 
 dbTest(
   'what the policy approves by itself is granted for as long as its rule says, and is not granted twice',

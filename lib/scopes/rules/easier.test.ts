@@ -31,6 +31,16 @@ describe('what makes approval easier', () => {
     expect(easier([rule({ ...two, escalation: { ...escalation, mayDecide: false } })])).toBe(false)
   })
 
+  test('is that no rule fits where one did, for reading: templates pre-approve it then', () => {
+    const reading = rule({ sensitivities: ['restricted'], classes: ['read'] })
+    expect(easierUnder([], [reading])).toMatchObject({ class: 'read', sensitivity: 'restricted' })
+    const inProduction = rule({ ...reading, environments: ['production'] })
+    expect(easierUnder([inProduction], [reading])).toMatchObject({ class: 'read', environment: 'development' })
+    expect(easierUnder([rule({ ...reading, classes: [] })], [reading])).toBeNull()
+    const writing = rule({ ...reading, classes: ['write', 'destructive'] })
+    expect(easierUnder([], [writing])).toBeNull()
+  })
+
   test('is not what asks the same or more', () => {
     const none = (after: ApprovalRuleFacts[], before: ApprovalRuleFacts[] = [two]) =>
       expect(easierUnder(after, before)).toBeNull()

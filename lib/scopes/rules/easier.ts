@@ -17,6 +17,8 @@ export function easierUnder(
 
 function isEasier(after: ApprovalRuleFacts, before: ApprovalRuleFacts, facts: ApprovalFacts): boolean {
   if (after === before) return false
+  // Where no rule fits, templates pre-approve reading: nobody is asked, and for as long as they say.
+  if (after.id === null && before.id !== null && facts.class === 'read') return true
   if (before.daysMax !== null && (after.daysMax === null || after.daysMax > before.daysMax)) return true
   const { class: toolClass } = facts
   return situations(after, before).some(([then, now]) => {
@@ -35,14 +37,21 @@ function situations(after: ApprovalRuleFacts, before: ApprovalRuleFacts): [Situa
     [false, false],
     ...(before.createdById !== null && before.createdById !== after.createdById ? [[true, false]] : []),
   ]
-  // As it holds at first, as it holds when it was passed on, and in the time in which the one passes on what the other does not yet.
-  const passedOn = [[false, false], [true, true], ...(passesOnEarlier(after, before) ? [[true, false]] : [])]
   return atOnce.flatMap(([then = false, now = false]) =>
-    passedOn.map(([thenPassed = false, nowPassed = false]): [Situation, Situation] => [
+    passings(after, before).map(([thenPassed, nowPassed]): [Situation, Situation] => [
       { atOnce: then, passedOn: thenPassed },
       { atOnce: now, passedOn: nowPassed },
     ]),
   )
+}
+
+/** Whether the one and the other were passed on: as they hold at first, when they were, and in the time in which the one passes on what the other does not yet. */
+export function passings(after: ApprovalRuleFacts, before: ApprovalRuleFacts): [boolean, boolean][] {
+  return [
+    [false, false],
+    [true, true],
+    ...(passesOnEarlier(after, before) ? [[true, false] as [boolean, boolean]] : []),
+  ]
 }
 
 /** What waits keeps the time that it was given until that is computed anew, so less time after that is earlier, too. */
@@ -54,7 +63,7 @@ function passesOnEarlier(after: ApprovalRuleFacts, before: ApprovalRuleFacts): b
 }
 
 /** For each person who is asked, what makes one such: a role, or a team that it was passed on to. */
-function asked(rule: ApprovalRuleFacts, toolClass: ToolClass, { atOnce, passedOn }: Situation): string[][] {
+export function asked(rule: ApprovalRuleFacts, toolClass: ToolClass, { atOnce, passedOn }: Situation): string[][] {
   if (atOnce && rule.id !== null && rule.steps.length === 0 && toolClass !== 'destructive') return []
   const next = passedOn && rule.escalation?.mayDecide ? rule.escalation : null
   const more = next ? [...next.roles, ...(next.teamId === null ? [] : [`team ${next.teamId}`])] : []
@@ -62,7 +71,7 @@ function asked(rule: ApprovalRuleFacts, toolClass: ToolClass, { atOnce, passedOn
 }
 
 /** Whether whoever satisfies the one satisfies the other too: each person of the other is one of the first, by another step. */
-function demandsAll(steps: readonly string[][], others: readonly string[][]): boolean {
+export function demandsAll(steps: readonly string[][], others: readonly string[][]): boolean {
   const [other, ...rest] = others
   if (!other) return true
   return steps.some(
