@@ -41,10 +41,10 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   })
   const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
   const programs = { url, key: stdioKey }
-  const request = async (args: string[], { program = 'node', env = [] as string[] } = {}) => {
+  const request = async (args: string[], { id = 'tried', program = 'node', env = [] as string[] } = {}) => {
     const command = { command: program, args, env }
     const credential = env.length > 0 ? { credential: { kind: 'bearer' as const, secret } } : {}
-    const input = { command, id: 'tried', ...credential }
+    const input = { command, id, ...credential }
     return { command, ...(await requestServerProbe(ctx, { input, secretBox })) }
   }
   const probe = async (...given: Parameters<typeof request>) => {
@@ -90,7 +90,7 @@ test('a program that fetches its package cannot, and is registered only by who a
   world,
 }) => {
   const { ctx, probe } = world
-  const { kinds, command } = await probe(['-y', '@acme/files@1.2.0'], { program: 'npx' })
+  const { kinds, command } = await probe(['-y', '@acme/files@1.2.0'], { id: 'fetching', program: 'npx' })
   expect(kinds).toEqual(['does_not_start', 'fetches_package'])
   const place = { environment: 'staging', sensitivity: 'internal', transport: 'stdio', command } as const
   const register = (id: string, acknowledged: string[]) =>
