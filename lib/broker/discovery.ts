@@ -1,6 +1,6 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
 import type { Log } from '#lib/log/log.ts'
-import { readListedTools } from '#lib/registry/rules/listed-tools.ts'
+import { listedMax, readListedTools } from '#lib/registry/rules/listed-tools.ts'
 import { recordServerTools, recordToolsUnlisted } from '#lib/registry/commands.ts'
 import { type Limits, limitsOf } from './limits.ts'
 import { type ToolListReading, ToolLists } from './tool-lists.ts'
@@ -27,6 +27,8 @@ const listMs = 15_000
 /** A server that speaks of changes all the time is not asked more often. */
 const againMs = 100
 const pagesMax = 100
+/** Why nothing is sent while a circuit is open, where no failure is known that opened it. */
+const resting = 'after failures in a row nothing is sent to it for a while'
 
 /**
  * Looks every minute at what each upstream offers: new tools wait for review (those of demo servers, which ship with the product, are
@@ -155,15 +157,17 @@ export class Discovery {
       const params = cursor === undefined ? {} : { cursor }
       // The probe of an open circuit, when its time has come: a server comes back without a call that has to try.
       const call = {}
-      if (circuit.admit(call) > 0) throw new Unlisted('after failures in a row nothing is sent to it for a while')
+      if (circuit.admit(call) > 0) throw new Unlisted(circuit.lastError?.message ?? resting)
       const limits = { ...own, resultBytesMax: Math.min(own.resultBytesMax, reading.left) }
       const asked = { method: 'tools/list', params, signal, limits, hold: reading.hold }
       const send = () => upstreams.connectionTo(server, null).request(asked)
       const reply = await health.watch(circuit, { call, signal }, send)
       if (!reply.ok) throw new Unlisted(`it answers tools/list with the error ${reply.error.code}`)
-      if (!Array.isArray(reply.result['tools'])) throw new Unlisted('its answer to tools/list holds no list of tools')
+      const listed = reply.result['tools']
+      if (!Array.isArray(listed)) throw new Unlisted('its answer to tools/list holds no list of tools')
+      if (tools.length + listed.length > listedMax) throw new Unlisted(`it lists more than ${listedMax} tools`)
       reading.take(reply.result)
-      tools.push(...(reply.result['tools'] as unknown[]))
+      tools.push(...(listed as unknown[]))
       cursor = reply.result['nextCursor']
       if (cursor === undefined || cursor === null) return tools
     }

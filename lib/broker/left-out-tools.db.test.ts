@@ -19,8 +19,9 @@ const destructive = { ...look, annotations: { readOnlyHint: false, destructiveHi
 
 /** A server that lists what the test wants, and a broker that looks at it when it is told to. */
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
-  const says: { answer: object } = { answer: { tools: [look, post] } }
-  const raw = await startRawMcp({ answer: () => says.answer })
+  const says: { answer: object | null } = { answer: { tools: [look, post] } }
+  const answer = () => says.answer ?? Promise.reject(new Error('It hangs up.'))
+  const raw = await startRawMcp({ answer })
   const started = await startBroker({ db, databaseUrl, port: await freePort(), portalUrl, encryptionKey })
   onCleanup(async () => {
     await started.stop()
@@ -31,12 +32,12 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
     // Disabled: the broker looks at it only when the test says so.
     const id = await makeServer(db, { url: raw.url, tools: {}, demo: true, status: 'disabled' })
     await started.broker.keeper.refresh()
-    const lists = async (answer: object) => {
+    const lists = async (answer: object | null) => {
       says.answer = answer
       const { broker } = started
       return await broker.discovery.discover(broker.keeper.view.servers.get(id)!)
     }
-    await lists(says.answer)
+    await lists({ tools: [look, post] })
     const tool = (name: string) => db.mcpTool.findFirst({ where: { serverId: id, name } })
     const leftOut = () =>
       db.auditEvent.findMany({ where: { serverId: id, event: 'tool.left_out' }, orderBy: { seq: 'asc' } })
@@ -109,4 +110,26 @@ test('a server whose tools cannot be listed says since when and why', async ({ w
   expect((await shown()).listing?.problem).toEqual(listing?.problem)
   await lists({ tools: [look, post] })
   expect((await shown()).listing).toMatchObject({ problem: null })
+})
+
+test('a list of too many entries is refused as a whole, and one of as many as may be is counted', async ({ world }) => {
+  const { lists, tool, shown } = await world.server()
+  await lists({ tools: Array.from({ length: 10_000 }, () => 0) })
+  expect((await shown()).listing).toMatchObject({ leftOutTotal: 10_000, leftOut: [{ reason: 'It is no object.' }] })
+  await lists({ tools: [look] })
+  await expect(lists({ tools: Array.from({ length: 10_001 }, () => 0) })).rejects.toThrow('more than 10000 tools')
+  // Page by page as well.
+  await expect(lists({ tools: Array.from({ length: 101 }, () => 0), nextCursor: 'on' })).rejects.toThrow(
+    'more than 10000 tools',
+  )
+  expect((await shown()).listing).toMatchObject({ leftOutTotal: 0, problem: { message: expect.any(String) } })
+  expect(await tool('look')).toMatchObject({ state: 'approved' })
+})
+
+test('while nothing is sent to a server after failures, why it failed goes on being said', async ({ world }) => {
+  const { lists, shown } = await world.server()
+  await expect(lists(null)).rejects.toThrow()
+  const { message } = (await shown()).listing!.problem!
+  for (let time = 0; time < 6; time += 1) await expect(lists(null)).rejects.toThrow(message)
+  expect((await shown()).listing?.problem).toMatchObject({ message })
 })

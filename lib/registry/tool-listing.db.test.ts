@@ -5,6 +5,7 @@ import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { recordServerTools, recordToolsUnlisted } from './commands.ts'
 import { getServer } from './queries.ts'
+import { readListedTools } from './rules/listed-tools.ts'
 
 const look = { name: 'look', inputSchema: { type: 'object' }, annotations: { readOnlyHint: true } }
 const began = Date.parse('2026-11-25T10:00:00Z')
@@ -15,11 +16,10 @@ async function world(db: Ctx['db']) {
   const at = (minutes: number) => ({ db, actor: systemActor('broker'), now: new Date(began + minutes * 60_000) })
   const fails = (minutes: number, problem = 'it does not answer') =>
     recordToolsUnlisted(at(minutes), { serverId: id, problem })
-  const lists = (minutes: number, leftOut: { name: string; reason: string }[] = []) =>
+  const lists = (minutes: number, others: object[] = []) =>
     recordServerTools(at(minutes), {
       serverId: id,
-      tools: [look],
-      leftOut,
+      ...readListedTools([look, ...others]),
       newToolState: 'quarantined',
       seenBy: 'broker',
     })
@@ -53,11 +53,10 @@ dbTest('a list that fails for minutes is told of once, and again when it is back
 
 dbTest('what is left out is told of once, by two brokers at once too, and the first fifty are kept', async ({ db }) => {
   const { lists, events, listing } = await world(db)
-  const odd = (count: number) =>
-    Array.from({ length: count }, (_, index) => ({ name: `tool ${index}`, reason: 'It is no object.' }))
+  const odd = (count: number) => Array.from({ length: count }, (_, index) => ({ name: `tool ${index}` }))
   await Promise.all([lists(0, odd(2)), lists(0, odd(2))])
   expect(await events()).toMatchObject([
-    { event: 'tool.left_out', detail: { reason: 'It is no object.' } },
+    { event: 'tool.left_out', detail: { reason: 'Its inputSchema is no object.' } },
     { event: 'tool.left_out' },
   ])
   await lists(1, odd(70))

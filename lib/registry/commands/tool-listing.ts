@@ -4,8 +4,6 @@ import type { Tx } from '#lib/db/client.ts'
 import type { LeftOutTool } from '../schema/tools.ts'
 import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
 
-/** So many are kept by name; how many there are is counted. */
-const leftOutMax = 50
 /** A server that is away for a moment is nobody's business: its health tells of that. */
 const patienceMs = 5 * 60_000
 
@@ -33,22 +31,21 @@ export async function recordToolsUnlisted(ctx: Ctx, input: { serverId: string; p
 export async function writeListing(
   tx: Tx,
   ctx: Ctx,
-  { server, leftOut }: { server: LockedServer; leftOut: readonly LeftOutTool[] },
+  { server, leftOut, leftOutTotal }: { server: LockedServer; leftOut: LeftOutTool[]; leftOutTotal: number },
 ): Promise<void> {
   const key = { serverId: server.id }
   const before = await tx.toolListing.findUnique({ where: key })
   const known = new Set(((before?.leftOut ?? []) as LeftOutTool[]).map(keyOf))
-  const distinct = [...new Map(leftOut.map((one) => [keyOf(one), one])).values()].slice(0, leftOutMax)
   const data = {
     listedAt: ctx.now,
     problem: null,
     problemSince: null,
     reportedAt: null,
-    leftOut: distinct,
-    leftOutTotal: leftOut.length,
+    leftOut,
+    leftOutTotal,
   }
   await tx.toolListing.upsert({ where: key, create: { ...key, ...data }, update: data })
-  for (const one of distinct.filter((one) => !known.has(keyOf(one)))) {
+  for (const one of leftOut.filter((one) => !known.has(keyOf(one)))) {
     const { name, reason } = one
     const detail = { reason, approverId: server.approverId }
     recordAudit(tx, ctx, { event: 'tool.left_out', ...subjectOf(server), tool: name, detail })

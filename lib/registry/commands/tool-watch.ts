@@ -40,7 +40,7 @@ export async function recordServerTools(
     for (const name of gone) await recordRemoval(tx, ctx, { server, input, name })
     const seen = [...listed.keys()].filter((name) => !differs.some(({ tool }) => tool.name === name))
     await tx.mcpTool.updateMany({ where: { serverId: server.id, name: { in: seen } }, data: { lastSeenAt: ctx.now } })
-    await writeListing(tx, ctx, { server, leftOut: input.leftOut ?? [] })
+    await writeListing(tx, ctx, { server, leftOut: input.leftOut ?? [], leftOutTotal: input.leftOutTotal ?? 0 })
     const names = differs.map(({ tool }) => tool.name)
     return {
       added: names.filter((name) => !known.has(name)),

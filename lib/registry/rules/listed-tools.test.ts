@@ -20,9 +20,13 @@ test('each that is no tool is left out with why, and what the others say is kept
     [{ ...tool, name: 'a', annotations: 'none' }, 'Its annotations are no object.'],
     [{ ...tool, name: 'a', inputSchema: nested(200) }, 'It is nested more than 200 levels deep.'],
   ] as const
-  const { tools, leftOut } = readListedTools([...odd.map(([item]) => item), tool])
+  for (const [item, reason] of odd) {
+    expect(readListedTools([item, tool])).toMatchObject({ tools: [tool], leftOut: [{ reason }], leftOutTotal: 1 })
+  }
+  const { tools, leftOut, leftOutTotal } = readListedTools([...odd.map(([item]) => item), tool])
   expect(tools).toEqual([tool])
-  expect(leftOut.map(({ reason }) => reason)).toEqual(odd.map(([, reason]) => reason))
+  expect(new Set(leftOut.map(({ reason }) => reason))).toEqual(new Set(odd.map(([, reason]) => reason)))
+  expect(leftOutTotal).toBe(odd.length)
   expect(readListedTools([{ ...tool, inputSchema: nested(199) }]).leftOut).toEqual([])
 })
 
@@ -33,7 +37,7 @@ test('a name is cut where it is too long, and is text that can be kept', () => {
     { name: 7 },
     {},
   ]).leftOut.map(({ name }) => name)
-  expect(names).toEqual([`${'n'.repeat(198)}\ufffd…`, 'half\ufffd', '(no name)', '(no name)'])
+  expect(names).toEqual([`${'n'.repeat(198)}\ufffd…`, 'half\ufffd', '(no name)'])
 })
 
 test('of two with one name the first counts, and one that a client refuses does not', () => {
@@ -41,9 +45,17 @@ test('of two with one name the first counts, and one that a client refuses does 
   const refuse = ({ name }: { name: string }) => (name === 'unsound' ? 'It cannot be sent.' : null)
   expect(readListedTools([{ ...tool, name: 'unsound' }, tool, other], refuse)).toEqual({
     tools: [tool],
+    leftOutTotal: 2,
     leftOut: [
       { name: 'unsound', reason: 'It cannot be sent.' },
       { name: 'look', reason: 'It is listed more than once: the first one counts.' },
     ],
   })
+})
+
+test('the first fifty that are no tools are kept, each once, and all are counted', () => {
+  const bare = Array.from({ length: 60 }, (_, index) => ({ name: `bare ${index}` }))
+  const { leftOut, leftOutTotal } = readListedTools([0, 0, ...bare, tool, bare[0], 0])
+  expect(leftOut.map(({ name }) => name)).toEqual(['(no name)', ...bare.slice(0, 49).map(({ name }) => name)])
+  expect(leftOutTotal).toBe(64)
 })

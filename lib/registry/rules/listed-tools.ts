@@ -2,7 +2,13 @@ import { isRecord } from '#lib/core/is-record.ts'
 import { cutText, storableText } from '#lib/core/storable.ts'
 import { type LeftOutTool, type ListedTool, listedTool } from '../schema/tools.ts'
 
-export type ListedTools = { tools: ListedTool[]; leftOut: LeftOutTool[] }
+/** `leftOut`: the first of what is no tool, each once; `leftOutTotal`: how many entries are none. */
+export type ListedTools = { tools: ListedTool[]; leftOut: LeftOutTool[]; leftOutTotal: number }
+
+/** A list of more entries is refused as a whole: taking each apart would cost everybody else their time. */
+export const listedMax = 10_000
+/** So many are kept by name; how many there are is counted. */
+const leftOutMax = 50
 
 const nameMax = 200
 /** As deep as a definition is kept, and no deeper than it can be digested. */
@@ -18,15 +24,20 @@ export function readListedTools(
   refuse: (tool: ListedTool) => string | null = () => null,
 ): ListedTools {
   const tools = new Map<string, ListedTool>()
-  const leftOut: LeftOutTool[] = []
+  const leftOut = new Map<string, LeftOutTool>()
+  let leftOutTotal = 0
+  const leaveOut = (one: LeftOutTool): void => {
+    leftOutTotal += 1
+    if (leftOut.size < leftOutMax) leftOut.set(JSON.stringify([one.name, one.reason]), one)
+  }
   for (const item of listed) {
     const reason = whyNone(item) ?? refuse(item as ListedTool)
     const tool = item as ListedTool
-    if (reason !== null) leftOut.push({ name: shownName(item), reason })
-    else if (tools.has(tool.name)) leftOut.push({ name: tool.name, reason: repeated })
+    if (reason !== null) leaveOut({ name: shownName(item), reason })
+    else if (tools.has(tool.name)) leaveOut({ name: tool.name, reason: repeated })
     else tools.set(tool.name, tool)
   }
-  return { tools: [...tools.values()], leftOut }
+  return { tools: [...tools.values()], leftOut: [...leftOut.values()], leftOutTotal }
 }
 
 function whyNone(item: unknown): string | null {

@@ -45,8 +45,9 @@ export type ListedTool = z.infer<typeof listedTool>
 export type RecordServerToolsInput = {
   serverId: string
   tools: ListedTool[]
-  /** What it lists besides that is no tool. */
+  /** The first of what it lists besides that is no tool, each once, and how many entries are none. */
   leftOut?: LeftOutTool[]
+  leftOutTotal?: number
   /** What a tool never seen before starts as. */
   newToolState: 'approved' | 'quarantined'
   /** Which process asked the server. */
