@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { parseDollars } from '#lib/core/money.ts'
 import { catalogColumns } from '#lib/registry/schema/columns.ts'
@@ -8,6 +8,7 @@ import { addVerb, type Setup } from '../cli.ts'
 import { Failed, UsageError } from '../errors.ts'
 import { facts } from '../table.ts'
 import { driftText } from './drift-text.ts'
+import { textFrom } from '../text-file.ts'
 import { costText, count, minute, money, oneLine, percent, plain } from '../text.ts'
 import { choice } from './choices.ts'
 import { ownLimit } from './numbers.ts'
@@ -95,8 +96,7 @@ export function addAgentLifeVerbs(agents: Command, setup: Setup): void {
       const client = await cli.client()
       const agent = await client.call(routes.agents.show, { params: { id } })
       const file = options.promptFile
-      const prompt =
-        file === undefined ? agent.layer.prompt : file === '-' ? await cli.terminal.readInput() : await textOf(file)
+      const prompt = file === undefined ? agent.layer.prompt : await textFrom(cli.terminal, file)
       const body = {
         layer: { prompt, parameters: { ...agent.layer.parameters, ...parametersOf(options.set ?? []) } },
         expectedVersion: agent.version,
@@ -247,10 +247,4 @@ function parametersOf(pairs: readonly string[]): Record<string, string | number 
       return [pair.slice(0, at), value === 'true' ? true : value === 'false' ? false : number]
     }),
   )
-}
-
-async function textOf(file: string): Promise<string> {
-  return await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Failed(`${file} could not be read: ${error.code ?? error.message}`)
-  })
 }

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { type AgentPreview, type CreateAgentDraft, scopeWish } from '#lib/lifecycle/schema.ts'
@@ -7,6 +6,7 @@ import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import type { Client } from '../client.ts'
 import { exitCodes, Failed, UsageError } from '../errors.ts'
+import { textOfFile } from '../text-file.ts'
 import { facts } from '../table.ts'
 import { oneLine, plain } from '../text.ts'
 import { requestScopeText } from './agent-table.ts'
@@ -112,7 +112,7 @@ async function draftOf(client: Client, id: string, options: Options): Promise<Dr
     ...(templateVersion ? { templateVersion } : {}),
     layer: {
       // Of what is adopted the prompt goes on, unless there is another one.
-      ...(options.promptFile === undefined ? {} : { prompt: await readPrompt(options.promptFile) }),
+      ...(options.promptFile === undefined ? {} : { prompt: await textOfFile(options.promptFile) }),
       parameters: Object.fromEntries((options.param ?? []).map(parameterOf)),
     },
     schedule: options.schedule ?? null,
@@ -151,12 +151,6 @@ function microsOf(dollars: string): string {
   const match = /^(\d{1,9})(?:\.(\d{1,6}))?$/.exec(dollars)
   if (!match) throw new UsageError(`--budget ${dollars}: write dollars, such as 25 or 12.50.`)
   return String(BigInt(match[1] ?? '0') * 1_000_000n + BigInt((match[2] ?? '').padEnd(6, '0')))
-}
-
-async function readPrompt(file: string): Promise<string> {
-  return await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Failed(`${file} could not be read: ${error.code ?? error.message}`)
-  })
 }
 
 const creationMsMax = 5 * 60_000

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
 import { probeFindingKinds, type ProbeReport, requestServerProbeInput } from '#lib/registry/schema/probes.ts'
@@ -6,6 +5,7 @@ import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
 import { facts } from '../table.ts'
+import { textFrom } from '../text-file.ts'
 import { oneLine, plain } from '../text.ts'
 
 type Options = { id?: string; env: string[]; credential?: string }
@@ -59,7 +59,7 @@ whether a program starts in the sandbox; what it speaks and offers.`,
 
 /** Nothing of it is in a refusal. */
 async function credentialIn(cli: Cli, file: string) {
-  const text = file === '-' ? await cli.terminal.readInput() : await readFile(file, 'utf8')
+  const text = await textFrom(cli.terminal, file)
   try {
     return requestServerProbeInput.shape.credential.unwrap().parse(JSON.parse(text))
   } catch {

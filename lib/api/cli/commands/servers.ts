@@ -1,6 +1,5 @@
 import { addLooseningVerbs, secondPerson } from './loosenings.ts'
 import { classText } from '#lib/registry/schema/tool-words.ts'
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import {
   type DataClass,
@@ -19,6 +18,7 @@ import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
 import { facts } from '../table.ts'
+import { textFrom } from '../text-file.ts'
 import { minute, oneLine, plain } from '../text.ts'
 import { choice } from './choices.ts'
 import { personWith } from './people.ts'
@@ -72,7 +72,7 @@ What guards it less is accepted by name with --accept; "servers probe" says what
         .option('--option <number>', 'which of the ways it names, from 0: remotes first', '0')
         .option('--id <id>', 'its id here; otherwise made of its name'),
     run: async (cli, { args: [file = ''], options }) => {
-      const text = file === '-' ? await cli.terminal.readInput() : await readFile(file, 'utf8')
+      const text = await textFrom(cli.terminal, file)
       const place = placeOf(options)
       const body = {
         text,

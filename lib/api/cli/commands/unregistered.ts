@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import {
   type UnregisteredRow,
@@ -8,8 +7,9 @@ import {
 } from '#lib/registry/schema/unregistered.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
-import { ApiRefusal, exitCodes, Failed } from '../errors.ts'
+import { ApiRefusal, exitCodes } from '../errors.ts'
 import type { Column } from '../table.ts'
+import { textFrom } from '../text-file.ts'
 import { count, minute, oneLine, plain } from '../text.ts'
 import { choice } from './choices.ts'
 
@@ -73,7 +73,7 @@ any problem, nothing of it; problems come with their line.`,
 }
 
 async function importVerb(cli: Cli, { options: { file } }: { options: { file: string } }): Promise<number> {
-  const body = file === '-' ? await cli.terminal.readInput() : await readText(file)
+  const body = await textFrom(cli.terminal, file)
   const format = /\.json$/i.test(file) ? ('json' as const) : ('csv' as const)
   try {
     const outcome = await (await cli.client()).call(routes.unregistered.importMany, { query: { format }, body })
@@ -100,12 +100,6 @@ function foundText({ name, source, key, state, lastSeenAt, definition }: Unregis
   lines.push(`MCP servers: ${list(mcpServers.map((server) => `${server.name} (${server.url})`))}`)
   lines.push(`Skills: ${list(skills)}`, '', ...system.split('\n').map(plain))
   return lines.join('\n')
-}
-
-async function readText(file: string): Promise<string> {
-  return await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Failed(`${file} could not be read: ${error.code ?? error.message}`)
-  })
 }
 
 const columns: Column<UnregisteredRow>[] = [
