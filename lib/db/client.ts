@@ -8,6 +8,8 @@ export type Db = PrismaClient
 export type Tx = Prisma.TransactionClient
 
 const transactionMs = 30_000
+/** What waits for a lock gives up before its transaction does, which would leave the connection waiting for somebody who has gone. */
+const lockMs = 25_000
 
 /**
  * A pooled client on one PostgreSQL; every process makes exactly one and disconnects it when it stops. With `answerMs` whatever is asked fails when
@@ -15,7 +17,8 @@ const transactionMs = 30_000
  */
 export function createDb(databaseUrl: string, options: { poolSize?: number; answerMs?: number } = {}): Db {
   const { poolSize = 8, answerMs } = options
-  const pool = new CleanPool({ connectionString: databaseUrl, max: poolSize, ...limitsFor(answerMs) })
+  const limits = { lock_timeout: lockMs, ...limitsFor(answerMs) }
+  const pool = new CleanPool({ connectionString: databaseUrl, max: poolSize, ...limits })
   const adapter = new PrismaPg(pool, { disposeExternalPool: true })
   return new PrismaClient({ adapter, transactionOptions: { maxWait: 10_000, timeout: transactionMs } })
 }

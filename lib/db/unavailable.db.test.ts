@@ -34,3 +34,19 @@ dbTest('a connection that the server ends counts as unavailable', async ({ datab
   expect(isDatabaseUnavailable(ended)).toBe(true)
   await db.$disconnect()
 })
+
+dbTest('who waits too long for what another transaction holds counts as unavailable', async ({ db }) => {
+  await db.team.upsert({ where: { id: 'held' }, create: { id: 'held', name: 'held' }, update: {} })
+  const late = await db.$transaction(async (tx) => {
+    await tx.$queryRaw`select 1 from "Team" where "id" = 'held' for update`
+    return await failureOf(() =>
+      db.$transaction(async (other) => {
+        await other.$executeRaw`set local lock_timeout = 50`
+        await other.$queryRaw`select 1 from "Team" where "id" = 'held' for update`
+      }),
+    )
+  })
+  expect(isDatabaseUnavailable(late)).toBe(true)
+  const [{ lock_timeout: limit }] = await db.$queryRaw<[{ lock_timeout: string }]>`show lock_timeout`
+  expect(limit).toBe('25s')
+})

@@ -123,6 +123,23 @@ describe('enforcement', () => {
     await expect(enforceStops(ctxFor(db, await makePerson(db)))).rejects.toMatchObject({ code: 'forbidden' })
   })
 
+  dbTest(
+    'an order waits for nobody who holds a run: it is in force at once, and the run is marked afterwards',
+    async ({ db }) => {
+      const { id } = await makeAgent(db)
+      const [held, free] = [await makeRun(db, id, 'running'), await makeRun(db, id, 'running')]
+      const orderId = await db.$transaction(async (tx) => {
+        await tx.$queryRaw`select 1 from "Run" where "id" = ${held}::uuid for update`
+        const order = await orderStop(ctxFor(db), { scope: 'agent', targetId: id, reason })
+        expect(order).toMatchObject({ ok: true, value: { runs: 1 } })
+        expect(await statesOf(db, [held, free])).toEqual(['running', 'stopping'])
+        return order.ok && order.value.orderId
+      })
+      expect(await enforceStops(ctxFor(db))).toContainEqual({ orderId, runs: 1 })
+      expect(await statesOf(db, [held])).toEqual(['stopping'])
+    },
+  )
+
   dbTest('a process acknowledges once, with an audit event', async ({ db }) => {
     const { id } = await makeAgent(db)
     const order = await orderStop(ctxFor(db), { scope: 'agent', targetId: id, reason })

@@ -9,8 +9,8 @@ import { count, oneLine } from '../text.ts'
 
 type Options = { file: string[]; set?: string; prune?: boolean; dryRun?: boolean; yes?: boolean }
 
-/** A full text takes minutes where every core is busy; the portal gives up a little earlier than this. */
-const applyTimeoutMs = 290_000
+/** A full text takes two minutes at most; the portal gives up earlier than this, its wait for a connection included. */
+const applyTimeoutMs = 150_000
 
 /** The same verb as `wheelhouse apply` and `wheelhouse agents apply`. */
 export const applyVerb: Verb<Options> = {
