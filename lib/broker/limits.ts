@@ -56,6 +56,8 @@ export type Limits = {
   streamMs: number
   /** Such streams of one agent, and its calls that wait for an answer of it, at once. */
   agentStreamsMax: number
+  /** Servers that such streams of one agent at the merged endpoint listen to at once: each costs a connection, and at a server with sessions a session. */
+  agentListenersMax: number
   /** Until an audit record is durable. */
   auditWaitMs: number
   /** Audit records that may wait to be durable at once. */
@@ -93,6 +95,7 @@ export const standardLimits: Limits = {
   taskNameMs: 5000,
   streamMs: 600_000,
   agentStreamsMax: 64,
+  agentListenersMax: 256,
   auditWaitMs: 5000,
   auditQueueMax: 10_000,
   viewAgeMsMax: 5000,

@@ -11,6 +11,7 @@ import { QuestionRows } from './question-rows.ts'
 import { Questions } from './questions.ts'
 import { SessionSettings } from './session-settings.ts'
 import { AgentStreams } from './streams.ts'
+import { UpstreamListeners } from './upstream-listeners.ts'
 import { SuspendedCalls } from './suspended-calls.ts'
 
 /** What a broker knows of exchanges that are longer than one request. */
@@ -23,6 +24,7 @@ export class Conversations {
   readonly suspended = new SuspendedCalls()
   readonly handovers: Handovers
   readonly streams = new AgentStreams()
+  readonly listeners = new UpstreamListeners()
   readonly taskWaits = new TaskWaits()
 
   constructor(box: SecretBox, { ctx, log, askDeadlineMs }: { ctx: () => Ctx; log: Log; askDeadlineMs: number }) {

@@ -20,20 +20,25 @@ export type ListenTo = {
   told: (message: RpcMessage) => Promise<void>
 }
 
-/** Listens at a server of either era, until the signal or until the server ends it. */
+/**
+ * Listens at a server of either era, until the signal or until the server ends it. False when it tells nothing, now or later; rejects when it
+ * does not now.
+ */
 export async function listenTo(
   connection: UpstreamConnection,
   { filter, signal, begun, told }: ListenTo,
-): Promise<void> {
+): Promise<boolean> {
   const { era, capabilities } = await connection.ready(signal)
   if (era === 'modern') return await listenModern(connection, { filter, signal, begun, told })
-  const { prompts, resources } = capabilities
+  const { prompts, resources, logging } = capabilities
   const honored: Filter = {}
   if (filter.promptsListChanged && prompts?.listChanged) honored.promptsListChanged = true
   if (filter.resourcesListChanged && resources?.listChanged) honored.resourcesListChanged = true
   if (filter.resourceSubscriptions && resources?.subscribe) honored.resourceSubscriptions = filter.resourceSubscriptions
   const uris = honored.resourceSubscriptions ?? []
-  await listenInSession(connection, { uris, signal, begun: () => begun(honored), told })
+  // Whoever has nothing to tell costs no session.
+  if (Object.keys(honored).length === 0 && !logging) return false
+  return await listenInSession(connection, { uris, signal, begun: () => begun(honored), told })
 }
 
 /** Begins to listen at the server, as far as it can tell something; resolves with what the agent will be told of. */
@@ -53,6 +58,10 @@ export async function listenAt(
   const own: Filter = wanted.toolsListChanged ? { toolsListChanged: true } : {}
   // Whoever may read nothing is told of tools only, which the registry knows.
   if (!readable || Object.keys(wanted).length === 0) return own
+  const isMerged = listener.serverId === null
+  const { listeners } = parts.conversations
+  const release = isMerged ? listeners.take(listener.agent.id, parts.limits.agentListenersMax) : () => {}
+  if (!release) return own
   const { promise, resolve } = Promise.withResolvers<Filter>()
   const late = setTimeout(() => resolve(own), begunMs)
   let isBegun = false
@@ -67,13 +76,14 @@ export async function listenAt(
     if (guarded) await options.told(guarded)
   }
   const over = (): void => {
+    release()
     resolve(own)
     // Of several servers one that tells nothing is left out.
-    if (!isBegun && listener.serverId === null) return
+    if (!isBegun && isMerged) return
     // The server tells nothing any more: the agent listens again, when that is not all there was to tell.
     if (Object.keys(wanted).length > Object.keys(own).length) end(null)
   }
-  const listen = async (): Promise<void> =>
+  const listen = async (): Promise<boolean> =>
     listenTo(parts.upstreams.connectionTo(server, processCaller(listener.agent)), {
       filter: wanted,
       signal,

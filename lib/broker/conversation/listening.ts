@@ -6,6 +6,7 @@ import { AgentStream } from '../endpoint/agent-stream.ts'
 import type { PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import { metaKey } from '../upstream/envelope.ts'
+import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import type { Filter } from './changes.ts'
@@ -13,6 +14,7 @@ import type { Filter } from './changes.ts'
 /** How much one may watch. */
 export const urisMax = 1000
 export const uriLengthMax = 2000
+const methodNotFound = -32601
 
 /** Who listens, to what, and until when. */
 export type Listener = {
@@ -85,7 +87,9 @@ export function mayRead(
   return decide({ caller, serverId, tool: method, isMethod: true }, parts.view, parts.now()).ok
 }
 
-/** Listens at a server of 2026-07-28 until the signal; `begun` is called with what the server says it will tell. */
+/**
+ * Listens at a server of 2026-07-28 until the signal; `begun` is called with what the server says it will tell. False when that is nothing, or it does not know the method.
+ */
 export async function listenModern(
   connection: UpstreamConnection,
   options: {
@@ -94,9 +98,10 @@ export async function listenModern(
     begun: (honored: Filter) => void
     told: (message: RpcMessage) => Promise<void>
   },
-): Promise<void> {
+): Promise<boolean> {
   const { filter, signal, begun, told } = options
-  await connection.request({
+  let honored: Filter | null = null
+  const reply = await connection.request({
     method: 'subscriptions/listen',
     params: { notifications: filter },
     signal,
@@ -105,14 +110,18 @@ export async function listenModern(
       async take(message) {
         if (!message) return
         if (message['method'] === 'notifications/subscriptions/acknowledged') {
-          begun((message['params'] as { notifications?: Filter } | undefined)?.notifications ?? {})
+          honored = (message['params'] as { notifications?: Filter } | undefined)?.notifications ?? {}
+          begun(honored)
         } else await told(withoutSubscription(message))
       },
     },
   })
+  if (reply.ok) return honored !== null && Object.keys(honored).length > 0
+  if (reply.error.code === methodNotFound) return false
+  throw new UpstreamFailure('refused', `it does not let itself be listened to now (${reply.error.code})`)
 }
 
-/** Listens at a server with sessions in one opened for it; what is watched is subscribed to in it. */
+/** Listens at a server with sessions in one opened for it; what is watched is subscribed to in it. False when it keeps no sessions, or has no streams. */
 export async function listenInSession(
   connection: UpstreamConnection,
   options: {
@@ -121,13 +130,18 @@ export async function listenInSession(
     begun: () => void
     told: (message: RpcMessage) => Promise<void>
   },
-): Promise<void> {
+): Promise<boolean> {
   const { uris, signal, begun, told } = options
   const session = await connection.openSession({}, signal)
-  if (!session) return
+  if (!session) {
+    if (connection.isSessionless) return false
+    throw new UpstreamFailure('refused', 'it begins no session now')
+  }
   try {
     const relay = { take: (message: RpcMessage | null) => (message ? told(message) : undefined) }
-    const { read } = await connection.openStream(session, { lastEventId: null, relay, signal })
+    const { status, read } = await connection.openStream(session, { lastEventId: null, relay, signal })
+    if (status === 405) return false
+    if (!read) throw new UpstreamFailure('refused', `it gives no stream now (${status})`)
     for (const [index, uri] of uris.entries()) {
       await connection.request({
         method: 'resources/subscribe',
@@ -136,9 +150,9 @@ export async function listenInSession(
         own: { session, id: index + 1, cuts: false },
       })
     }
-    if (!read) return
     begun()
     await read()
+    return true
   } finally {
     connection.endSession(session, AbortSignal.timeout(2000)).catch(() => {})
   }

@@ -1,11 +1,11 @@
-import { describe, expect } from 'vitest'
+import { describe, expect, onTestFinished } from 'vitest'
 import type { Db } from '#lib/db/client.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
-import { modernCall, RawAgent, type RawMessage } from '../testing/raw-agent.ts'
+import { modernCall, noticesIn, RawAgent, type RawMessage } from '../testing/raw-agent.ts'
 import type { TestBroker } from '../testing/start-broker.ts'
 import { talkativeWorld } from '../testing/talkative-world.ts'
 
@@ -155,9 +155,10 @@ test('the server of an acknowledgement is the one that will tell: one that is do
     await until(() => heard.length > 0)
     end()
     const { notifications } = heard[0]!.params as { notifications: { resourceSubscriptions?: string[] } }
+    expect(notifications.resourceSubscriptions ?? []).not.toContain(uris[2])
+    if (notifications.resourceSubscriptions?.length !== 2) return false
     expect(notifications).toMatchObject({ promptsListChanged: true, resourcesListChanged: true })
-    expect(notifications.resourceSubscriptions).not.toContain(uris[2])
-    return notifications.resourceSubscriptions?.length === 2
+    return true
   })
 })
 
@@ -195,12 +196,10 @@ test('how much is logged holds at every server of the merged endpoint', async ({
   const headers = await raw.begin()
   const { legacy, modern } = world.servers
   const opening = setInterval(() => [legacy, modern].forEach(({ gate }) => gate.open()), 10)
+  onTestFinished(() => clearInterval(opening))
   const notices = async (serverId: string): Promise<number> => {
     const params = { name: `${serverId}__leaky`, arguments: {} }
-    const { messages } = await raw.send({ body: { id: 3, method: 'tools/call', params }, headers })
-    let count = -1
-    for await (const _ of messages) count += 1
-    return count
+    return noticesIn(await raw.send({ body: { id: 3, method: 'tools/call', params }, headers }))
   }
   const say = (level: string) => raw.ask({ body: { id: 2, method: 'logging/setLevel', params: { level } }, headers })
   for (const serverId of ['legacy', 'modern']) expect(await notices(serverId)).toBe(1)
@@ -208,7 +207,6 @@ test('how much is logged holds at every server of the merged endpoint', async ({
   for (const serverId of ['legacy', 'modern']) expect(await notices(serverId)).toBe(0)
   expect((await say('debug')).last.result).toEqual({})
   for (const serverId of ['legacy', 'modern']) expect(await notices(serverId)).toBe(1)
-  clearInterval(opening)
   const where = { agentId, tool: 'logging/setLevel', event: 'mcp.call_allowed' }
   const rows = await db.auditEvent.findMany({ where })
   expect(new Set(rows.map(({ serverId }) => serverId))).toEqual(new Set(['legacy', 'modern']))

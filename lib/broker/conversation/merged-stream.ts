@@ -72,7 +72,7 @@ function atServer(
   }
 }
 
-/** Until the signal. What tells nothing at all is not asked again. */
+/** Until the signal. What tells nothing at all is not asked again, what does not now is: as when it is down. */
 async function keepListening(
   parts: PipelineParts,
   listener: Listener,
@@ -85,21 +85,26 @@ async function keepListening(
   },
 ): Promise<void> {
   const { server, signal } = options
+  const { agent } = listener
   for (let waitMs = againMs; ; waitMs = Math.min(waitMs * 2, againMsMax)) {
-    let isBegun = false
     const begun = (): void => {
-      isBegun = true
       waitMs = againMs
       options.begun()
     }
+    const release = parts.conversations.listeners.take(agent.id, parts.limits.agentListenersMax)
+    // Where no more may begin, what was ends first.
+    if (!release) options.begun()
     try {
-      if (!streamDenial(parts.health, server)) {
-        await listenTo(parts.upstreams.connectionTo(server, processCaller(listener.agent)), { ...options, begun })
-        if (!isBegun) return options.begun()
+      if (release && !streamDenial(parts.health, server)) {
+        const tells = await listenTo(parts.upstreams.connectionTo(server, processCaller(agent)), { ...options, begun })
+        if (!tells) return options.begun()
       }
     } catch {
       signal.throwIfAborted()
+    } finally {
+      release?.()
     }
-    await pause(waitMs, signal)
+    // All who lost a server at once do not come back at once.
+    await pause(waitMs * (0.5 + Math.random()), signal)
   }
 }

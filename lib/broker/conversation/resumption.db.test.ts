@@ -74,9 +74,15 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
     }
     for (const server of Object.values(servers)) server.stop()
   })
-  // Both have looked at both.
-  for (const { broker } of brokers) await broker.discovery.discoverDue()
-  await until(async () => (await db.mcpTool.count({ where: { state: 'approved' } })) === 4)
+  // Both have looked at both, and know by that whether a server keeps events.
+  for (const { broker } of brokers) {
+    const { discovery, keeper } = broker
+    for (const id of Object.keys(servers)) {
+      await until(() => keeper.view.servers.has(id))
+      await discovery.discover(keeper.view.servers.get(id)!)
+    }
+    await until(() => [...keeper.view.servers.values()].every(({ tools }) => tools.size === 2))
+  }
   return { servers, brokers }
 })
 type World = { brokers: readonly TestBroker[] }

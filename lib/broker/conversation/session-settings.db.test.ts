@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { freePort } from '#lib/dev/ports.ts'
 import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import type { Db } from '#lib/db/client.ts'
-import { RawAgent } from '../testing/raw-agent.ts'
+import { noticesIn, RawAgent } from '../testing/raw-agent.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
 import { startModernTalkative } from '../testing/talkative-servers.ts'
 
@@ -43,12 +43,10 @@ test('how much is logged, said to one replica, holds at every other one, and at 
   const { here, there, at } = await reader(db, world)
   const headers = await here.begin()
   const opening = setInterval(() => world.server.gate.open(), 10)
+  onTestFinished(() => clearInterval(opening))
   const notices = async (raw: RawAgent): Promise<number> => {
     const params = { name: 'leaky', arguments: {} }
-    const { messages } = await raw.send({ body: { id: 3, method: 'tools/call', params }, headers })
-    let count = -1
-    for await (const _ of messages) count += 1
-    return count
+    return noticesIn(await raw.send({ body: { id: 3, method: 'tools/call', params }, headers }))
   }
   const say = (raw: RawAgent, level: string) =>
     raw.ask({ body: { id: 2, method: 'logging/setLevel', params: { level } }, headers })
@@ -64,7 +62,6 @@ test('how much is logged, said to one replica, holds at every other one, and at 
   const later = await world.start()
   expect(await notices(await at(later))).toBe(0)
   await later.stop()
-  clearInterval(opening)
 })
 
 test('what is watched through one replica is told over the stream at the other', async ({ db, world }) => {
@@ -74,6 +71,10 @@ test('what is watched through one replica is told over the stream at the other',
   const { messages } = await there.send({ method: 'GET', headers, signal: ending.signal })
   const uris = ['doc://rules', 'doc://more']
   const again = setInterval(() => uris.forEach((uri) => void world.server.tell({ params: { uri } })), 50)
+  onTestFinished(() => {
+    clearInterval(again)
+    ending.abort()
+  })
   const watch = (method: string, uri: string) =>
     here.ask({ body: { id: 2, method: `resources/${method}`, params: { uri } }, headers })
   const next = async () => (await messages.next()).value?.params?.['uri']
@@ -87,8 +88,6 @@ test('what is watched through one replica is told over the stream at the other',
   for (const uri of ['doc://\0', 'x'.repeat(2001)]) {
     expect((await watch('subscribe', uri)).last.error?.code).toBe(-32602)
   }
-  clearInterval(again)
-  ending.abort()
 })
 
 test('a session that is deleted at one replica is over at the other', async ({ db, world }) => {

@@ -61,6 +61,19 @@ export function modernCall(name: string, { capabilities = {}, meta = {}, more = 
   return { body, headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': name } }
 }
 
+/** How many messages came before the result of a call; throws when there was none. */
+export async function noticesIn({ status, messages }: Awaited<ReturnType<RawAgent['send']>>): Promise<number> {
+  let count = 0
+  let last: RawMessage = {}
+  for await (const message of messages) {
+    last = message
+    count += 1
+  }
+  const isError = last.result === undefined || last.result['isError'] === true
+  if (isError) throw new Error(`The call had no result (${status}): ${JSON.stringify(last)}`)
+  return count - 1
+}
+
 async function* messagesOf(response: Response): AsyncGenerator<RawMessage, undefined> {
   let held = ''
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream') ?? false

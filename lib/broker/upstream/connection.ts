@@ -101,6 +101,11 @@ export class UpstreamConnection {
     return this.#keepsEvents
   }
 
+  /** Whether it was asked for a session and is known to keep none. */
+  get isSessionless(): boolean {
+    return this.#isSessionless
+  }
+
   /**
    * Opens a session that is nobody else's, with what its client can be asked for; null when the server keeps none. A server of both eras is
    * spoken to in that of the sessions then.
