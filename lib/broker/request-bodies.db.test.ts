@@ -24,19 +24,23 @@ async function caller(db: Db, { broker }: { broker: TestBroker }) {
   await broker.broker.keeper.refresh()
   const token = await sessionToken(db, broker.url, agent)
   const { hostname, port } = new URL(broker.url)
-  const begin = async (kibibytes: number) => {
+  const say = (kibibytes: number) => {
     const filler = 'x'.repeat(kibibytes * kibibyte)
     const params = { name: 'look', arguments: {}, _meta: { filler } }
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })
+    const head =
+      `POST /mcp/modern HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${token}\r\n` +
+      `content-type: application/json\r\naccept: application/json, text/event-stream\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\n\r\n`
+    return { head, body }
+  }
+  const begin = async (kibibytes: number) => {
+    const { head, body } = say(kibibytes)
     const socket: Socket = connect({ host: hostname, port: Number(port) })
     let answer = ''
     socket.on('error', () => {})
     socket.on('data', (chunk: Buffer) => (answer += chunk.toString()))
-    socket.write(
-      `POST /mcp/modern HTTP/1.1\r\nhost: ${hostname}:${port}\r\nauthorization: Bearer ${token}\r\n` +
-        `content-type: application/json\r\naccept: application/json, text/event-stream\r\n` +
-        `content-length: ${Buffer.byteLength(body)}\r\n\r\n`,
-    )
+    socket.write(head)
     await new Promise((resolve) => socket.write(body.slice(0, -1), resolve))
     const answered = async () => {
       await until(() => answer.includes('"jsonrpc"') || socket.destroyed)
@@ -57,7 +61,25 @@ async function caller(db: Db, { broker }: { broker: TestBroker }) {
     })
     return last
   }
-  return { ...agent, begin, until: untilAnswered }
+  /** Reads nothing before all is said; what was answered by the time the connection is closed. */
+  const sayAll = async (kibibytes: number) => {
+    const { head, body } = say(kibibytes)
+    const socket = connect({ host: hostname, port: Number(port) }).pause()
+    let answer = ''
+    let isSaid = false
+    socket.on('error', () => {})
+    socket.on('data', (chunk: Buffer) => (answer += chunk.toString()))
+    socket.write(head + body, () => (isSaid = true))
+    try {
+      await until(() => isSaid, 20_000)
+      socket.resume()
+      await until(() => socket.closed, 20_000)
+      return answer
+    } finally {
+      socket.destroy()
+    }
+  }
+  return { ...agent, begin, sayAll, until: untilAnswered }
 }
 
 test('bodies that are still arriving are so long together and no longer, of an agent and in all, and count no more when they are answered or broken off', async ({
@@ -84,3 +106,18 @@ test('bodies that are still arriving are so long together and no longer, of an a
   await until(() => world.broker.broker.requestBytes === 0)
   for (const agent of [one, other, third]) await agent.until(390, ' 200 ')
 })
+
+test.for([
+  { kibibytes: 2000, status: 429, rule: 'calls_at_once' },
+  { kibibytes: 6000, status: 413, rule: 'request_too_large' },
+])(
+  'who says all of $kibibytes KiB before it reads is told $status, and the connection is closed',
+  async ({ kibibytes, status, rule }, { db, world }) => {
+    const { sayAll } = await caller(db, world)
+    const answer = await sayAll(kibibytes)
+    expect(answer).toContain(` ${status} `)
+    expect(answer).toMatch(/^connection: close\r$/im)
+    expect(answer).toContain(`"rule":"${rule}"`)
+    await until(() => world.broker.broker.requestBytes === 0)
+  },
+)

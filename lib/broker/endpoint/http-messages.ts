@@ -20,6 +20,7 @@ export class BodyRefused extends Error {
 
 /** What a piece takes besides what it holds: a body may come byte by byte. */
 const chunkBytes = 256
+const unreadMs = 5000
 type Hold = (bytes: number) => BodyRefusal | null
 
 /** Reads a body of at most `bytesMax` bytes, whatever its declared length says; each part of it is told to `hold` first. Listens instead of iterating, which costs less. */
@@ -27,7 +28,7 @@ export function readBody(request: IncomingMessage, bytesMax: number, hold?: Hold
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
-    // Not destroyed: the answer goes over the same connection.
+    // Not destroyed: the answer goes over the same connection (`sendUnread`).
     const refuse = (refusal?: BodyRefusal | null): void => {
       request.off('data', take).pause()
       chunks.length = 0
@@ -58,13 +59,42 @@ export function singleHeader(request: IncomingMessage, name: string): string | u
   return Array.isArray(value) ? value[0] : value
 }
 
-export function send(response: ServerResponse, { status, body, headers }: Answer): void {
-  if (response.destroyed || response.headersSent) return
+export function send(response: ServerResponse, answer: Answer): void {
+  if (begin(response, answer)) response.end(answer.body)
+}
+
+/**
+ * Answers a request whose body was not read to its end, and closes the connection. Whoever says all before it reads would never see the answer of a connection that is closed at
+ * once: what still comes is thrown away until then, as much as a body may be and for a while.
+ */
+export function sendUnread(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { bytesMax, ...answer }: Answer & { bytesMax: number },
+): void {
+  if (!begin(response, { ...answer, headers: { ...answer.headers, connection: 'close' } })) return
+  response.write(answer.body)
+  let left = bytesMax
+  const end = (): void => {
+    clearTimeout(timer)
+    request.off('data', drop)
+    response.end()
+  }
+  const drop = (chunk: Buffer): void => {
+    left -= chunk.length
+    if (left < 0) end()
+  }
+  const timer = setTimeout(end, unreadMs)
+  request.on('data', drop).once('end', end).once('close', end).resume()
+}
+
+function begin(response: ServerResponse, { status, body, headers }: Answer): boolean {
+  if (response.destroyed || response.headersSent) return false
   response.writeHead(status, {
     ...(body === '' ? {} : { 'content-type': 'application/json' }),
     'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     ...headers,
   })
-  response.end(body)
+  return true
 }

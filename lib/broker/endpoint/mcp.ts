@@ -23,7 +23,7 @@ import { isTaskMethod } from '../tasks/task-methods.ts'
 import { RequestTelemetry } from '../telemetry/request-telemetry.ts'
 import { type Answer, errorAnswer, type RpcId } from '../wire.ts'
 import { AgentStream } from './agent-stream.ts'
-import { BodyRefused, BodyTooLarge, readBody, send, singleHeader } from './http-messages.ts'
+import { BodyRefused, BodyTooLarge, readBody, send, sendUnread, singleHeader } from './http-messages.ts'
 import { authenticate, schemeOf } from './authenticate.ts'
 import { cancelledId } from './cancellations.ts'
 import { challenge, statusOf } from './challenge.ts'
@@ -62,9 +62,11 @@ export async function answerMcp(parts: McpEndpointParts, exchange: Exchange): Pr
   try {
     text = await readBody(request, limits.requestBytesMax, request.complete ? undefined : holdBody(parts, rest))
   } catch (error) {
-    if (error instanceof BodyRefused) return send(response, await refuseRequest(parts, rest, error.refusal))
-    if (!(error instanceof BodyTooLarge)) throw error
-    return send(response, await refuseRequest(parts, rest, { status: 413, denial: requestTooLarge(limits) }))
+    const isTooLarge = error instanceof BodyTooLarge
+    if (!isTooLarge && !(error instanceof BodyRefused)) throw error
+    const refusal = isTooLarge ? { status: 413, denial: requestTooLarge(limits) } : error.refusal
+    const answer = await refuseRequest(parts, rest, refusal)
+    return sendUnread(request, response, { ...answer, bytesMax: limits.requestBytesMax })
   }
   // The body may have been long in coming.
   const turned = turnedAway(parts, request, { serverId, caller: admitted.caller })

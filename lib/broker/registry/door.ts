@@ -4,7 +4,7 @@ import { paths } from '#lib/core/paths.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import type { StrangerLog } from '../audit/strangers.ts'
 import type { ResourceAddresses } from '../endpoint/challenge.ts'
-import { BodyTooLarge, readBody, send } from '../endpoint/http-messages.ts'
+import { BodyTooLarge, readBody, send, sendUnread } from '../endpoint/http-messages.ts'
 import { RateLimits } from '../rate-limits.ts'
 import { type Answer, errorAnswer, refusedAnswer } from '../wire.ts'
 import { registryPath } from './messages.ts'
@@ -37,7 +37,8 @@ export class RegistryDoor {
     const refusal = this.#refuse(address)
     if (refusal) return send(response, refusal)
     const text = await this.#read(request)
-    if (typeof text === 'object' && text !== null) return send(response, text)
+    if (typeof text === 'object' && text !== null)
+      return sendUnread(request, response, { ...text, bytesMax: bodyBytesMax })
     const { method = 'GET', url = '' } = request
     const { brokerUrl } = this.#parts.addresses
     const answer = await this.#parts.thread.ask({ url: brokerUrl + url, method, headers: headersOf(request), text })
