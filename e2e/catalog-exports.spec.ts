@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { expect, type Page, test } from '@playwright/test'
+import { expect, type Locator, type Page, test } from '@playwright/test'
 import { signInAs } from './support/sign-in.ts'
 
 test.beforeEach(({ page }) => signInAs(page, 'Security'))
@@ -15,8 +15,7 @@ test('an export is what the screen shows, in its order: by cost, dearest first',
     const entries = await exported(page, 'YAML registry entries')
     expect([...entries.matchAll(/^id: (.+)$/gm)].map(([, id]) => id)).toEqual(table)
   }).toPass()
-  await page.getByRole('button', { name: 'Export' }).click()
-  await page.getByRole('menuitem', { name: 'As CLI or API' }).click()
+  await (await exportItem(page, 'As CLI or API')).click()
   const dialog = page.getByRole('dialog', { name: 'As CLI or API' })
   await expect(dialog).toContainText('wheelhouse agents list --sort cost --desc')
   await expect(dialog).toContainText('/api/v1/agents?sort=cost&order=desc')
@@ -46,12 +45,25 @@ async function shownIds(page: Page): Promise<string[]> {
   return ids
 }
 
-async function exported(page: Page, what: string): Promise<string> {
+/** An entry of the menu of exports, which is open then. */
+async function exportItem(page: Page, what: string): Promise<Locator> {
   const item = page.getByRole('menuitem', { name: what })
-  if (!(await item.isVisible())) await page.getByRole('button', { name: 'Export' }).click()
-  const download = page.waitForEvent('download')
-  await item.click()
-  return await readFile(await (await download).path(), 'utf8')
+  // A click before the page lives opens nothing.
+  await expect(async () => {
+    if (!(await item.isVisible())) await page.getByRole('button', { name: 'Export' }).click({ timeout: 5000 })
+    await expect(item).toBeVisible({ timeout: 1000 })
+  }).toPass()
+  return item
+}
+
+async function exported(page: Page, what: string): Promise<string> {
+  const item = await exportItem(page, what)
+  const [download] = await Promise.all([
+    page.waitForEvent('download', { timeout: 15_000 }),
+    item.click({ timeout: 5000 }),
+  ])
+  await expect(item).toBeHidden()
+  return await readFile(await download.path(), 'utf8')
 }
 
 function idsOfCsv(text: string): string[] {

@@ -4,7 +4,7 @@ import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { recordAudit } from './commands.ts'
 import { agentTimeline, listAuditEvents } from './queries.ts'
-import { auditQuery } from './schema.ts'
+import { auditQuery, timelineQuery } from './schema.ts'
 
 function ctxFor(db: Db): Ctx {
   return { db, actor: systemActor('test'), now: new Date('2026-11-22T10:00:00Z') }
@@ -82,6 +82,26 @@ dbTest('the log is read newest first, a tail oldest first, and only with audit:r
   }
   await expect(listAuditEvents(builder, auditQuery.parse({}))).rejects.toMatchObject({ code: 'forbidden' })
 })
+
+dbTest(
+  'a sequence number that the database cannot hold is refused, the largest one that it can is not',
+  async ({ db }) => {
+    const ctx = ctxFor(db)
+    await record(ctx, 'known')
+    const largest = '9223372036854775807'
+    const beyond = '9223372036854775808'
+    expect((await listAuditEvents(ctx, auditQuery.parse({ before: largest })))[0]?.subject.id).toBe('known')
+    expect(await listAuditEvents(ctx, auditQuery.parse({ after: largest }))).toEqual([])
+    expect(await agentTimeline(ctx, timelineQuery.parse({ agentId: 'nobody', before: largest }))).toEqual([])
+    for (const field of ['before', 'after']) {
+      expect(auditQuery.safeParse({ [field]: beyond }).error?.issues).toMatchObject([
+        { code: 'too_big', path: [field] },
+      ])
+    }
+    const { error } = timelineQuery.safeParse({ agentId: 'nobody', before: beyond })
+    expect(error?.issues).toMatchObject([{ code: 'too_big', path: ['before'] }])
+  },
+)
 
 dbTest(
   'an agent’s timeline has what happened to it and not its calls, and is read through an index of its own',

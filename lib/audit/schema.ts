@@ -1,5 +1,8 @@
 import { z } from 'zod'
 
+/** The largest sequence number that the database can hold. */
+const seqMax = 9_223_372_036_854_775_807n
+
 /** Filters of the audit log: page, REST and CLI alike. `before` is a sequence number: rows older than it. */
 export const auditQuery = z.strictObject({
   agent: z.string().max(100).optional(),
@@ -10,8 +13,8 @@ export const auditQuery = z.strictObject({
   run: z.uuid().optional(),
   decision: z.enum(['allow', 'deny', 'hold']).optional(),
   rule: z.string().max(100).optional(),
-  before: z.coerce.bigint().positive().optional(),
-  after: z.coerce.bigint().nonnegative().optional(),
+  before: z.coerce.bigint().positive().max(seqMax).optional(),
+  after: z.coerce.bigint().nonnegative().max(seqMax).optional(),
   limit: z.coerce.number().int().min(1).max(500).default(100),
 })
 export type AuditQuery = z.infer<typeof auditQuery>
@@ -37,7 +40,7 @@ export type AuditView = {
 /** `before` is a sequence number: entries older than it. */
 export const timelineQuery = z.strictObject({
   agentId: z.string().min(1).max(100),
-  before: z.coerce.bigint().positive().optional(),
+  before: z.coerce.bigint().positive().max(seqMax).optional(),
   limit: z.coerce.number().int().min(1).max(100).default(20),
 })
 export type TimelineQuery = z.infer<typeof timelineQuery>
