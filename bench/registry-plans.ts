@@ -11,10 +11,10 @@ import { matchingAgentIds } from '#lib/registry/queries.ts'
 
 /** The plans of every statement that answering a question sends; of those about an instant, with a twentieth of a second between it and now. */
 export async function printPlans(db: Db, ctx: Ctx): Promise<void> {
-  const { xmin } = await poll(db, null)
+  const { snapshot } = await poll(db, null)
   const ids = (await matchingAgentIds(ctx)).slice(0, 20)
   const about = { since: measuredSince(ctx.now), now: ctx.now }
-  await printPlan(db, 'before each answer: what has changed, and the open stop orders', pollSql(xmin))
+  await printPlan(db, 'before each answer: what has changed, and the open stop orders', pollSql(snapshot))
   await printPlan(db, 'when 20 agents have changed', byIdSql(ids, { ...about, withFigures: true }))
   await printPlan(db, 'when servers, teams or policies have changed: the enforced set', accessTableSql())
   const at = new Date()

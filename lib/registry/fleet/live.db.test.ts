@@ -1,7 +1,9 @@
 import { expect, vi } from 'vitest'
+import type { Tx } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makeAgent, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeTemplate } from '#lib/dev/test/registry.ts'
+import { FleetIndex } from './fleet-index.ts'
 import { fleetOf } from './live.ts'
 
 const dayMs = 86_400_000
@@ -34,3 +36,44 @@ dbTest('at midnight the figures move on once for all who ask, and not back for w
   expect(await runsAt(dayMs + 2000)).toBe(3)
   expect(await runsAt(dayMs - 120_000)).toBe(8)
 })
+
+dbTest(
+  'what ended while a long transaction is open is read once, and what the transaction changed when it ends',
+  async ({ db }) => {
+    await makeTemplate(db)
+    const teamId = await makeTeam(db)
+    const [first, second] = [await makeAgent(db, { ownerTeamId: teamId }), await makeAgent(db, { ownerTeamId: teamId })]
+    const now = new Date()
+    const at = async () => await fleetOf(ctxFor(db, undefined, now))
+    const purposes = async () => {
+      const index = await at()
+      return [first, second].map(({ id }) => index.agent(index.slotOf.get(id)!).purpose)
+    }
+    const describe = async (tx: Tx, id: string, purpose: string) =>
+      await tx.agent.update({ where: { id }, data: { purpose } })
+    await at()
+    const put = vi.spyOn(FleetIndex.prototype, 'put')
+    const setFacts = vi.spyOn(FleetIndex.prototype, 'setFacts')
+    const aLongOne = async (open: Tx) => {
+      await describe(open, first.id, 'of the long one')
+      await describe(db, second.id, 'of a short one')
+      await makeTeam(db)
+      expect((await purposes())[1]).toBe('of a short one')
+      expect(put).toHaveBeenCalledOnce()
+      expect(setFacts).toHaveBeenCalledOnce()
+      await at()
+      expect(put).toHaveBeenCalledOnce()
+      expect(setFacts).toHaveBeenCalledOnce()
+      // Begun after the long one and ended before it.
+      await describe(db, second.id, 'of a later one')
+      expect((await purposes())[1]).toBe('of a later one')
+      expect(put).toHaveBeenCalledTimes(2)
+    }
+    await db.$transaction(aLongOne, { timeout: 60_000 })
+    expect(await purposes()).toEqual(['of the long one', 'of a later one'])
+    expect(put).toHaveBeenCalledTimes(3)
+    await at()
+    expect(put).toHaveBeenCalledTimes(3)
+    expect(setFacts).toHaveBeenCalledOnce()
+  },
+)

@@ -21,7 +21,7 @@ const clockMsMax = 60_000
 class LiveFleet {
   readonly #db: Tx
   #index = new FleetIndex()
-  #xmin: string | null = null
+  #snapshot: string | null = null
   #askedAt = 0
   #prunedAt = 0
   #day = ''
@@ -85,8 +85,8 @@ class LiveFleet {
   }
 
   async #catchUp(now: Date): Promise<void> {
-    if (this.#xmin === null || performance.now() - this.#askedAt > idleMsMax) return await this.#reload(now)
-    const { xmin, changes, stops } = await poll(this.#db, this.#xmin)
+    if (this.#snapshot === null || performance.now() - this.#askedAt > idleMsMax) return await this.#reload(now)
+    const { snapshot, changes, stops } = await poll(this.#db, this.#snapshot)
     const ids = changes.filter(({ kind }) => kind === 'agent').map(({ key }) => key)
     if (changes.some(({ kind }) => kind === 'everything')) return await this.#reload(now)
     const facts = changes.some(({ kind }) => kind === 'facts') ? await loadFacts(this.#db) : null
@@ -99,13 +99,13 @@ class LiveFleet {
     const found = new Set(agents.map(({ id }) => id))
     for (const agent of agents) index.put(agent)
     for (const id of ids) if (!found.has(id)) index.remove(id)
-    this.#xmin = xmin
+    this.#snapshot = snapshot
     this.#askedAt = performance.now()
     await this.#prune()
   }
 
   async #reload(now: Date): Promise<void> {
-    const { xmin, stops } = await poll(this.#db, null)
+    const { snapshot, stops } = await poll(this.#db, null)
     const index = new FleetIndex()
     const since = measuredSince(now)
     index.measuredFrom = since.toISOString()
@@ -114,7 +114,7 @@ class LiveFleet {
     index.setStops(stops)
     for await (const agents of loadAgents(this.#db, { since, now })) for (const agent of agents) index.put(agent)
     this.#index = index
-    this.#xmin = xmin
+    this.#snapshot = snapshot
     this.#day = since.toISOString()
     this.#askedAt = performance.now()
   }

@@ -12,21 +12,25 @@ const batchSize = 5000
 
 export type Change = { kind: string; key: string }
 export type Poll = {
-  /** Every transaction before this one has ended: what it noted is seen. */
-  xmin: string
+  /** Which transactions had ended: what they noted is in this answer or was before. */
+  snapshot: string
   changes: Change[]
   stops: FleetStop[]
 }
 
-/** One round trip: the open stop orders, and what changed since the snapshot whose xmin is given; none: nothing but the xmin. */
-export async function poll(db: Tx, xmin: string | null): Promise<Poll> {
-  const [row] = await db.$queryRaw<Poll[]>(pollSql(xmin))
+/** One round trip: the open stop orders, and what has changed since a snapshot; without one no changes. */
+export async function poll(db: Tx, since: string | null): Promise<Poll> {
+  const [row] = await db.$queryRaw<Poll[]>(pollSql(since))
   return row!
 }
 
-export function pollSql(xmin: string | null): Prisma.Sql {
-  return Prisma.sql`select pg_snapshot_xmin(pg_current_snapshot())::text as xmin,
-    coalesce((select json_agg(c) from (select distinct "kind", "key" from "FleetChange" where "xid" >= ${xmin}::text::bigint) c), '[]') as changes,
+/** Besides its xmin (for the index) the whole snapshot is asked: else a long transaction would have all that ended after its begin told each time. */
+export function pollSql(since: string | null): Prisma.Sql {
+  const snapshot = Prisma.sql`${since}::text::pg_snapshot`
+  return Prisma.sql`select pg_current_snapshot()::text as snapshot,
+    coalesce((select json_agg(c) from (select distinct "kind", "key" from "FleetChange"
+      where "xid" >= pg_snapshot_xmin(${snapshot})::text::bigint
+        and not pg_visible_in_snapshot("xid"::text::xid8, ${snapshot})) c), '[]') as changes,
     ${stopsSql} as stops`
 }
 
