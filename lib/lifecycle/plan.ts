@@ -11,6 +11,7 @@ import { besidesToolsProblem, besidesToolsLimit, wholeServerCovers } from '#lib/
 import type { ScopeLimits } from '#lib/scopes/rules/limits.ts'
 import { partsOf } from '#lib/scopes/rules/named-tools.ts'
 import { cappedEnd, preApprovalOf } from '#lib/scopes/rules/pre-approval.ts'
+import { requestPolicy } from '#lib/scopes/rules/request-policy.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { checkParameters, renderAgentVersion } from '#lib/templates/rules.ts'
 import type { RenderedAgent, TemplateManifest, TemplateView } from '#lib/templates/schema.ts'
@@ -119,6 +120,9 @@ export async function planScopes(
     const offered = policy?.approval === 'auto' && partsOf(wish.toolNames).every(wholeServerCovers) && !takenAway
     const left = preApprovalOf(rules, { ...server, ...wish, tier, requesterId: ctx.actor.id })
     const preApproved = offered && left.asks === null
+    const facts = { ...server, ...wish, tier, requesterId: ctx.actor.id }
+    const { apart } = preApproved ? {} : requestPolicy(rules, facts).rule
+    if (apart !== undefined && !message) problems.push({ field, message: apart })
     const { daysMax, rule } = left.asks === null ? left : { daysMax: null, rule: null }
     const atMost = daysMax === null ? '' : `, for ${plural(daysMax, 'day')} at most by “${rule}”`
     scopes.push({

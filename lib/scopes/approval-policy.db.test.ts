@@ -166,7 +166,7 @@ describe('changes', () => {
 
 describe('approval by the policy', () => {
   dbTest('is for what a rule says, is recorded as such, and ends by itself', async ({ db }) => {
-    const world = await scene(db, { classes: ['write'], steps: [], daysMax: 5 }, null)
+    const world = await scene(db, { classes: ['read', 'write'], steps: [], daysMax: 5 }, null)
     expect(world.grantIds).toHaveLength(1)
     const grant = await db.grant.findUniqueOrThrow({ where: { id: world.grantIds[0]! } })
     expect(grant).toMatchObject({ via: 'request', requestId: world.requestId, expiresAt: later(120) })

@@ -2,7 +2,9 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import type { ApprovalFacts } from './rules/approval-policy.ts'
+import { type ApprovalFacts, type ApprovalRuleFacts, approvalRuleFor } from './rules/approval-policy.ts'
+import { requestPolicy } from './rules/request-policy.ts'
+import { toolsNamedIn } from './queries/named-tools.ts'
 
 // Scope requests and reviews of break-glass that are open have the same clock: a rule of the approval policy says how long, and to whom they are passed on.
 
@@ -18,6 +20,9 @@ export type Clocked = ApprovalFacts & {
   overdueToldAt: Date | null
   escalations: number
   escalationRuleId: string | null
+  /** Of a request that names tools: these; otherwise none. */
+  toolNames: string[]
+  requesterId: string
 } & Concerned
 type Concerned = { serverId: string; toolName: string | null; agentId: string; agentName: string; teamId: string }
 
@@ -35,6 +40,7 @@ const kinds = {
     of: Prisma.sql`r`,
     // Where several are named it is about none of them alone.
     tool: Prisma.sql`case when cardinality(r."toolNames") = 1 then r."toolNames"[1] end`,
+    asked: Prisma.sql`r."toolNames", r."requestedById" as "requesterId"`,
     askedAt: Prisma.sql`coalesce(r."askedAt", r."createdAt")`,
     join: Prisma.empty,
   },
@@ -45,6 +51,7 @@ const kinds = {
     open: Prisma.sql`r."reviewedAt" is null`,
     of: Prisma.sql`g`,
     tool: Prisma.sql`g."toolName"`,
+    asked: Prisma.sql`'{}'::text[] as "toolNames", '' as "requesterId"`,
     askedAt: Prisma.sql`r."openedAt"`,
     join: Prisma.sql`join "Grant" g on g."id" = r."grantId"`,
   },
@@ -57,11 +64,21 @@ export function clockedId(kind: ClockedKind): Prisma.Sql {
 
 /** Those of a kind that are open, with `rest`: more conditions on `r`, an order, a limit, a lock. */
 export async function openClocked(tx: Tx, kind: ClockedKind, rest: Prisma.Sql): Promise<Clocked[]> {
-  const { table, id, open, of, tool, askedAt, join } = kinds[kind]
+  const { table, id, open, of, tool, asked, askedAt, join } = kinds[kind]
   return await tx.$queryRaw`
-    select ${id} as "id", ${askedAt} as "askedAt", ${clockSql}, ${of}."serverId", ${tool} as "toolName", ${of}."class"::text as "class", ${factsSql}
+    select ${id} as "id", ${askedAt} as "askedAt", ${clockSql}, ${of}."serverId", ${tool} as "toolName", ${asked}, ${of}."class"::text as "class", ${factsSql}
     from ${table} r ${join} join "Agent" a on a."id" = r."agentId" join "McpServer" s on s."id" = ${of}."serverId"
     where ${open} ${rest}`
+}
+
+/** The rule that each of these is decided or reviewed by. */
+export async function rulesOfClocked(
+  tx: Tx,
+  { kind, rows, rules }: { kind: ClockedKind; rows: readonly Clocked[]; rules: readonly ApprovalRuleFacts[] },
+): Promise<(row: Clocked) => ApprovalRuleFacts> {
+  if (kind === 'review') return (row) => approvalRuleFor(rules, row)
+  const toolsOf = await toolsNamedIn(tx, rows)
+  return (row) => requestPolicy(rules, { ...row, tools: toolsOf(row) }).rule
 }
 
 /** Told in one transaction. */

@@ -3,9 +3,11 @@ import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson, makeTemplate } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
+import { approvalRuleInForce, endApprovalRule } from '#lib/dev/test/two-people.ts'
 import { decideScopeRequest, requestScope, reviseScopeRequest } from './commands.ts'
 import { getScopeRequest } from './queries.ts'
 import { decideScopeRequestInput, requestScopeInput, reviseScopeRequestInput } from './schema.ts'
+import { createApprovalRuleInput } from './schema/approval-policy.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
 
@@ -112,6 +114,25 @@ describe('a request of several tools', () => {
     expect(await held()).toEqual(['change write', 'look read'])
   })
 
+  dbTest(
+    'a tool that is gone meanwhile is granted to nobody: it refuses the whole, and may be left out',
+    async ({ db }) => {
+      const { serverId, asked, approve, held } = await scene(db)
+      const requestId = await asked({ class: 'destructive', toolNames: ['wipe', 'look'] })
+      await db.mcpTool.update({ where: { serverId_name: { serverId, name: 'look' } }, data: { state: 'removed' } })
+      for (const more of [{}, { toolNames: ['look', 'wipe'] }]) {
+        await expect(approve(requestId, more)).rejects.toMatchObject({
+          code: 'conflict',
+          message: 'look is no tool of this server any more: leave it out.',
+          details: { field: 'toolNames', rule: 'scopes:tool_unknown' },
+        })
+      }
+      expect(await held()).toEqual([])
+      expect(await approve(requestId, { toolNames: ['wipe'] })).toMatchObject({ ok: true })
+      expect(await held()).toEqual(['wipe destructive'])
+    },
+  )
+
   dbTest('is held by a peer that holds each of them, however it does', async ({ db }) => {
     const { templateId, serverId, asked, show } = await scene(db)
     const peer = async (...grants: object[]) => {
@@ -127,6 +148,60 @@ describe('a request of several tools', () => {
     expect(peers).toMatchObject({ total: 4, holding: 2 })
     expect(new Set(peers.examples.map(({ id }) => id))).toEqual(new Set([each, whole]))
   })
+})
+
+dbTest('nothing is had more easily by a wider class, or beside another tool, than alone', async ({ db }) => {
+  const { agentId, serverId, ask, asked, revise, approve, held, show } = await scene(db)
+  const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), now)
+  const policy = async (rule: object) =>
+    (await approvalRuleInForce(admin, createApprovalRuleInput.parse({ position: 5, ...rule }))).ruleId
+  const two = { title: 'Reading', classes: ['read'], steps: [['security'], ['platform_admin']] }
+  const rules = [await policy(two), await policy({ title: 'Writing', classes: ['write'], steps: [], daysMax: 30 })]
+  const end = async () => {
+    for (const ruleId of rules.splice(0)) await endApprovalRule(admin, { ruleId, reason: 'The test is over.' })
+  }
+  // As a tool of its own, beside one that is granted at once, and with the whole class.
+  const one = await asked({ toolNames: ['look'] })
+  const mixed = await asked({ toolNames: ['change', 'find'] })
+  const whole = await asked({})
+  expect(await held()).toEqual([])
+  for (const id of [one, mixed, whole]) {
+    expect((await show(id)).policy).toMatchObject({ ruleId: rules[0], daysMax: id === one ? null : 30 })
+    expect(await approve(id)).toMatchObject({ ok: true, value: { grantIds: [], waitsFor: [['platform_admin']] } })
+  }
+  expect(await revise(one, { toolNames: ['wipe'], class: 'destructive' })).toMatchObject({ ok: true })
+  expect(await ask({ toolNames: ['change'] })).toMatchObject({ error: { rule: 'scopes:already_pending' } })
+  await revise(mixed, { toolNames: ['find'] })
+  expect(await ask({ toolNames: ['change'] })).toMatchObject({ ok: true, value: { grantIds: [expect.any(String)] } })
+  expect(await held()).toEqual(['change write'])
+  // What other people are asked for meanwhile is not approved as one any more, but may be rejected.
+  rules.push(await policy({ title: 'Money', position: 1, classes: ['write'], steps: [['finance']] }))
+  expect((await show(whole)).decidable).toMatchObject({ allowed: false, refusal: { rule: 'scopes:asked_apart' } })
+  expect(await approve(whole)).toMatchObject({ ok: false, error: { rule: 'scopes:asked_apart' } })
+  const apart = { ok: false, error: { rule: 'scopes:asked_apart', message: expect.stringContaining('look: for read') } }
+  await db.grant.deleteMany({ where: { agentId, serverId } })
+  expect(await ask({ toolNames: ['change', 'look'] })).toMatchObject(apart)
+  expect(await revise(mixed, { toolNames: ['change', 'look'] })).toMatchObject(apart)
+  expect((await auditOf(db, agentId)).at(-1)).toMatchObject({
+    event: 'scope_request.refused',
+    rule: 'scopes:asked_apart',
+  })
+  await end()
+})
+
+dbTest('a tool of another class than when it was approved is decided by the rule of that one', async ({ db }) => {
+  const { serverId, asked, approve, held, show } = await scene(db)
+  const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), now)
+  const steps = [['security'], ['platform_admin']]
+  const two = createApprovalRuleInput.parse({ title: 'Reading', position: 1, classes: ['read'], steps })
+  const { ruleId } = await approvalRuleInForce(admin, two)
+  const requestId = await asked({ toolNames: ['change'] })
+  expect((await show(requestId)).policy.ruleId).toBeNull()
+  await db.mcpTool.update({ where: { serverId_name: { serverId, name: 'change' } }, data: { class: 'read' } })
+  expect((await show(requestId)).policy.ruleId).toBe(ruleId)
+  expect(await approve(requestId)).toMatchObject({ ok: true, value: { grantIds: [] } })
+  expect(await held()).toEqual([])
+  await endApprovalRule(admin, { ruleId, reason: 'The test is over.' })
 })
 
 dbTest('everything that is asked for can be taken off again until it is decided', async ({ db }) => {

@@ -2,9 +2,9 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { aboutClocked, type Clocked, clockedId, type ClockedKind, openClocked } from './clocked.ts'
+import { aboutClocked, type Clocked, clockedId, type ClockedKind, openClocked, rulesOfClocked } from './clocked.ts'
 import { readApprovalRules } from './queries/approval-policy.ts'
-import { type ApprovalRuleFacts, approvalRuleFor, escalationDue } from './rules/approval-policy.ts'
+import { type ApprovalRuleFacts, escalationDue } from './rules/approval-policy.ts'
 
 /** In one transaction. */
 const batchMax = 200
@@ -35,9 +35,10 @@ async function passOnSome(
   const rules = await readApprovalRules(tx)
   if (!rules.some(({ escalation }) => escalation)) return { escalated: 0, last: null }
   const rows = await overdueAfter(tx, ctx, kind, from)
+  const ruleOf = await rulesOfClocked(tx, { kind, rows, rules })
   let escalated = 0
   for (const row of rows) {
-    const rule = approvalRuleFor(rules, row)
+    const rule = ruleOf(row)
     const step = escalationDue(rule, { ...row, now: ctx.now })
     if (step === null || !rule.escalation) continue
     await passOn(tx, ctx, { kind, row, ruleId: rule.id, step, escalation: rule.escalation })

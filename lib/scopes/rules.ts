@@ -5,9 +5,10 @@ import { covers } from '#lib/registry/rules.ts'
 import { type Ownership, ownAs } from '#lib/registry/rules/past-owners.ts'
 import type { AgentStatus, ToolClass } from '#lib/registry/schema.ts'
 import { limitKey } from '#lib/registry/schema/conditions.ts'
-import { type ApprovalRuleFacts, type GivenApproval, stepFor } from './rules/approval-policy.ts'
+import { type GivenApproval, stepFor } from './rules/approval-policy.ts'
 import { wholeServerCovers } from './rules/besides-tools.ts'
 import type { ScopeLimits } from './rules/limits.ts'
+import type { RequestRule } from './rules/request-policy.ts'
 import type { ScopeRefusal, ScopeRequestState, ScopeRule } from './schema.ts'
 
 export type DecidableRequest = {
@@ -18,7 +19,7 @@ export type DecidableRequest = {
   agent: Ownership & { status: AgentStatus }
   server: { name: string; status: 'active' | 'disabled' }
   /** Who is asked, by the approval policy as it is now, and who has approved this revision. */
-  rule: ApprovalRuleFacts & { alsoTeamId?: string }
+  rule: RequestRule & { alsoTeamId?: string }
   given: readonly GivenApproval[]
   /** Grows with each change of what is asked for. */
   revision: number
@@ -55,6 +56,8 @@ export function decideScope(
   const own = ownAs(decider, request.agent)
   if (own) return refuse(ownRule[own.by], `${own.words}, so somebody else decides.`)
   if (decision !== 'approve' && decider.anyStep) return ok(null)
+  const { apart } = request.rule
+  if (decision === 'approve' && apart !== undefined) return refuse('scopes:asked_apart', apart)
   const step = stepFor(request.rule, request.given, decider)
   if (!step.ok || decision !== 'approve') return step
   const possible = grantable(request)

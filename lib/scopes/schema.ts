@@ -152,6 +152,7 @@ export const scopeRules = [
   'scopes:own_agent',
   'scopes:own_team',
   'scopes:not_asked',
+  'scopes:asked_apart',
   'scopes:approved_already',
   'scopes:not_standing_in',
   'scopes:not_pending',

@@ -6,11 +6,12 @@ import { covers } from '#lib/registry/rules.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
 import { isBesidesTools } from '#lib/registry/schema/capabilities.ts'
 import { limitKey } from '#lib/registry/schema/conditions.ts'
-import type { ApprovalFacts } from '../rules/approval-policy.ts'
+import { readApprovalRules } from '../queries/approval-policy.ts'
 import { limitsOf, type ScopeLimits } from '../rules/limits.ts'
 import { expiryOf, grantable, grantCovers, refuse } from '../rules.ts'
 import { besidesToolsProblem, checkBesidesToolsLimits } from '../rules/besides-tools.ts'
 import { classOf, partsOf } from '../rules/named-tools.ts'
+import { requestPolicy } from '../rules/request-policy.ts'
 import type { ScopeRefusal } from '../schema.ts'
 
 /** What is asked for, in part. */
@@ -23,8 +24,8 @@ type WantedRequest = {
 }
 
 /**
- * Whether it can be asked for: the agent and the server are there, each tool that is named is one of the class, and none of it is held or asked for already: one that is refused refuses all, by its name. Returns what the approval
- * policy is asked about. `except`: the request itself, when it is one that is changed.
+ * Whether it can be asked for: the agent and the server are there, each tool that is named is one of the class, and none of it is held or asked for already: one that is refused refuses all, by its name; and whether
+ * somebody can approve all of it. Returns what the approval policy says. `except`: the request itself, when it is one that is changed.
  */
 export async function checkRequest(
   tx: Tx,
@@ -33,9 +34,17 @@ export async function checkRequest(
     limits,
     agent,
     now,
+    requesterId,
     except,
-  }: { input: WantedRequest; limits: ScopeLimits; agent: LockedAgent; now: Date; except?: string },
-): Promise<Result<Pick<ApprovalFacts, 'environment' | 'sensitivity' | 'dataClasses'>, ScopeRefusal>> {
+  }: {
+    input: WantedRequest
+    limits: ScopeLimits
+    agent: LockedAgent
+    now: Date
+    requesterId: string
+    except?: string
+  },
+): Promise<Result<ReturnType<typeof requestPolicy>, ScopeRefusal>> {
   const server = await tx.mcpServer.findUnique({
     where: { id: input.serverId },
     select: {
@@ -98,5 +107,6 @@ export async function checkRequest(
     const which = name ? `${name}: the` : 'The'
     return refuse('scopes:already_pending', `${which} same scope is asked for already and waits.`)
   }
-  return ok({ environment: server.environment, sensitivity: server.sensitivity, dataClasses: server.dataClasses })
+  const policy = requestPolicy(await readApprovalRules(tx), { ...server, ...input, tier: agent.tier, requesterId })
+  return policy.rule.apart === undefined ? ok(policy) : refuse('scopes:asked_apart', policy.rule.apart)
 }

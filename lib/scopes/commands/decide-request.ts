@@ -5,12 +5,12 @@ import type { Tx } from '#lib/db/client.ts'
 import { standsInFor } from '#lib/delegation/queries.ts'
 import type { LockedAgent } from '#lib/registry/commands.ts'
 import { pastOwners } from '#lib/registry/queries.ts'
-import type { ToolClass } from '#lib/registry/schema.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
 import { readApprovalRules } from '../queries/approval-policy.ts'
-import { type ApprovalRuleFacts, approvalRuleFor, escalated, stepsOf } from '../rules/approval-policy.ts'
+import { type ApprovalRuleFacts, escalated, stepsOf } from '../rules/approval-policy.ts'
 import { limitColumns, type ScopeLimits } from '../rules/limits.ts'
-import { classOf, partsOf } from '../rules/named-tools.ts'
+import { checkNamesKnown, classOf, partsOf } from '../rules/named-tools.ts'
+import { requestPolicy } from '../rules/request-policy.ts'
 import { cappedTerms, narrowedTerms, termsLeft } from '../rules/terms.ts'
 import { decideInPlaceOf } from '../rules/stand-in.ts'
 import { decideScope, deciderOf, expiryOf, refuse } from '../rules.ts'
@@ -21,6 +21,7 @@ import type {
   ScopeRefusal,
   ScopeTerms,
 } from '../schema.ts'
+import { type NamedTool, namedTools } from '../queries/named-tools.ts'
 import { writeGrant } from './grants.ts'
 import { aboutRequest, lockRequest } from './lock-request.ts'
 
@@ -38,8 +39,11 @@ export async function decideScopeRequest(
   return await inTx(ctx, async (tx, ctx) => {
     const { request, approvals: all, agent, server } = await lockRequest(tx, input.requestId)
     const about = aboutRequest(request, agent)
-    const facts = { ...server, class: request.class, tier: agent.tier }
-    const rule = escalated(approvalRuleFor(await readApprovalRules(tx), facts), request)
+    const { serverId, requestedById: requesterId } = request
+    const asked = { ...request, ...server, tier: agent.tier, requesterId }
+    const narrowedTo = input.decision === 'approve' ? (input.toolNames ?? []) : []
+    const tools = await namedTools(tx, { serverId, names: [...request.toolNames, ...narrowedTo] })
+    const rule = escalated(requestPolicy(await readApprovalRules(tx), { ...asked, tools }).rule, request)
     const approvals = all.filter(({ ruleId }) => ruleId === rule.id)
     const decidable = {
       ...request,
@@ -83,7 +87,6 @@ export async function decideScopeRequest(
       return ok({ grantIds: [], expiresAt: null, waitsFor: [] })
     }
     const left = termsLeft(request, { approvals, rule })
-    const tools = await namedTools(tx, { serverId: request.serverId, names: input.toolNames ?? left.toolNames })
     const terms = narrowedTerms(left, { ...input, tools })
     const note = input.note ?? null
     const step = decision.value ?? 0
@@ -167,6 +170,7 @@ async function grantTerms(
   { request, agent, terms, tools }: { request: Granted; agent: LockedAgent; terms: ScopeTerms; tools: NamedTool[] },
 ): Promise<{ grantIds: string[]; expiresAt: string | null }> {
   const { days, class: asked, toolNames, ...limits } = terms
+  checkNamesKnown(toolNames, tools)
   const expiresAt = expiryOf(days, ctx.now)
   const { id, serverId, reason } = request
   const grantIds: string[] = []
@@ -178,16 +182,3 @@ async function grantTerms(
 }
 
 type Granted = Pick<RequestScopeInput, 'serverId' | 'reason'> & { id: string }
-
-type NamedTool = { name: string; class: ToolClass }
-
-/** Tools that are named, as the server has them. */
-async function namedTools(
-  tx: Tx,
-  { serverId, names }: { serverId: string; names: readonly string[] },
-): Promise<NamedTool[]> {
-  return await tx.mcpTool.findMany({
-    where: { serverId, name: { in: [...names] }, state: { not: 'removed' } },
-    select: { name: true, class: true },
-  })
-}

@@ -2,9 +2,9 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { aboutClocked, type Clocked, clockedId, type ClockedKind, openClocked } from '../clocked.ts'
+import { aboutClocked, type Clocked, clockedId, type ClockedKind, openClocked, rulesOfClocked } from '../clocked.ts'
 import { readApprovalRules } from '../queries/approval-policy.ts'
-import { type ApprovalRuleFacts, approvalRuleFor } from '../rules/approval-policy.ts'
+import type { ApprovalRuleFacts } from '../rules/approval-policy.ts'
 import { clockOf, toldBy } from '../rules/clock.ts'
 
 /** Read at once. */
@@ -30,7 +30,8 @@ export async function renewUnder(tx: Tx, ctx: Ctx, rules: readonly ApprovalRuleF
       const key = clockedId(kind)
       const rest = Prisma.sql`and ${key} > ${after}::uuid order by ${key} limit ${batchMax}`
       const page = await openClocked(tx, kind, rest)
-      for (const row of page) if (await renew(tx, ctx, { kind, row, rules })) changed += 1
+      const ruleOf = await rulesOfClocked(tx, { kind, rows: page, rules })
+      for (const row of page) if (await renew(tx, ctx, { kind, row, rule: ruleOf(row) })) changed += 1
       if (page.length < batchMax) break
       after = page.at(-1)!.id
     }
@@ -41,9 +42,8 @@ export async function renewUnder(tx: Tx, ctx: Ctx, rules: readonly ApprovalRuleF
 async function renew(
   tx: Tx,
   ctx: Ctx,
-  { kind, row, rules }: { kind: ClockedKind; row: Clocked; rules: readonly ApprovalRuleFacts[] },
+  { kind, row, rule }: { kind: ClockedKind; row: Clocked; rule: ApprovalRuleFacts },
 ): Promise<boolean> {
-  const rule = approvalRuleFor(rules, row)
   const clock = clockOf(rule, row.askedAt)
   const { dueAt: before, remindAt } = row
   if (before?.getTime() === clock.dueAt.getTime() && remindAt?.getTime() === clock.remindAt.getTime()) return false

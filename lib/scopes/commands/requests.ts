@@ -4,9 +4,7 @@ import { ok, type Result } from '#lib/core/result.ts'
 import { lockAgent } from '#lib/registry/commands.ts'
 import { authorizeForTeam } from '#lib/registry/rules.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
-import { readApprovalRules } from '../queries/approval-policy.ts'
 import { wasTakenAway } from '../queries/taken-away.ts'
-import { approvalRuleFor, approvesAtOnce } from '../rules/approval-policy.ts'
 import { checkConditions, limitColumns } from '../rules/limits.ts'
 import { clockOf } from '../rules/clock.ts'
 import { refuse } from '../rules.ts'
@@ -31,7 +29,7 @@ export async function requestScope(
     const agent = await lockAgent(tx, input.agentId)
     authorizeForTeam(ctx, 'scopes:request', agent.ownerTeam)
     const about = aboutRequest(input, agent)
-    const checked = await checkRequest(tx, { input, limits, agent, now: ctx.now })
+    const checked = await checkRequest(tx, { input, limits, agent, now: ctx.now, requesterId: person.id })
     if (!checked.ok) {
       const { rule, message } = checked.error
       recordAudit(tx, ctx, {
@@ -43,8 +41,7 @@ export async function requestScope(
       return checked
     }
     const { agentId, serverId, toolNames, days, reason } = input
-    const facts = { ...checked.value, class: input.class, tier: agent.tier }
-    const rule = approvalRuleFor(await readApprovalRules(tx), facts)
+    const { rule, atOnce } = checked.value
     const row = await tx.scopeRequest.create({
       data: {
         agentId,
@@ -66,9 +63,8 @@ export async function requestScope(
     const detail = { requestId: row.id, class: input.class, toolNames, days, reason, limits: limitTexts(limits) }
     recordAudit(tx, ctx, { event: 'scope_request.created', ...about, detail })
     const takenAway = await wasTakenAway(ctx, input)
-    const grantIds = approvesAtOnce(rule, { ...facts, toolNames, requesterId: person.id, takenAway })
-      ? await approveByPolicy(tx, ctx, { requestId: row.id, agent, input, limits, rule })
-      : []
+    const grantIds =
+      atOnce && !takenAway ? await approveByPolicy(tx, ctx, { requestId: row.id, agent, input, limits, rule }) : []
     return ok({ requestId: row.id, grantIds })
   })
 }

@@ -3,8 +3,6 @@ import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { ok, type Result } from '#lib/core/result.ts'
 import { authorizeForTeam } from '#lib/registry/rules.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
-import { readApprovalRules } from '../queries/approval-policy.ts'
-import { approvalRuleFor } from '../rules/approval-policy.ts'
 import { checkConditions, limitColumns } from '../rules/limits.ts'
 import { clockOf } from '../rules/clock.ts'
 import { refuse } from '../rules.ts'
@@ -23,7 +21,7 @@ export async function reviseScopeRequest(
   authorize(ctx, 'scopes:request')
   const person = requirePerson(ctx)
   return await inTx(ctx, async (tx, ctx) => {
-    const { request, agent, server } = await lockRequest(tx, input.requestId)
+    const { request, agent } = await lockRequest(tx, input.requestId)
     authorizeForTeam(ctx, 'scopes:request', agent.ownerTeam)
     const limits = {
       conditions: input.conditions ?? request.conditions,
@@ -42,15 +40,21 @@ export async function reviseScopeRequest(
         ? refuse('scopes:not_your_request', 'Only the person who asked may change it.')
         : request.state !== 'pending' && request.state !== 'changes_requested'
           ? refuse('scopes:already_decided', `It was ${request.state} in the meantime.`)
-          : await checkRequest(tx, { input: wanted, limits, agent, now: ctx.now, except: request.id })
+          : await checkRequest(tx, {
+              input: wanted,
+              limits,
+              agent,
+              now: ctx.now,
+              requesterId: person.id,
+              except: request.id,
+            })
     if (!checked.ok) {
       const { rule, message } = checked.error
       const detail = { requestId: request.id, reason: rule, message }
       recordAudit(tx, ctx, { event: 'scope_request.refused', ...aboutRequest(request, agent), rule, detail })
       return checked
     }
-    const facts = { ...server, class: wanted.class, tier: agent.tier }
-    const rule = approvalRuleFor(await readApprovalRules(tx), facts)
+    const { rule } = checked.value
     const revision = request.revision + 1
     const { class: toolClass, toolNames, days } = wanted
     const reason = input.reason ?? request.reason

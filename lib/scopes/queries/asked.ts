@@ -1,8 +1,10 @@
 import { type Actor, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { pastOwnersOf } from '#lib/registry/queries.ts'
-import { approvalRuleFor, escalated } from '../rules/approval-policy.ts'
+import { escalated } from '../rules/approval-policy.ts'
+import { requestPolicy } from '../rules/request-policy.ts'
 import { type DecidableRequest, decideScope, deciderOf } from '../rules.ts'
 import { readApprovalRules } from './approval-policy.ts'
+import { toolsNamedIn } from './named-tools.ts'
 
 type Person = Extract<Actor, { kind: 'person' }>
 
@@ -39,7 +41,9 @@ export async function decidableRequests(
       select: {
         id: true,
         state: true,
+        serverId: true,
         class: true,
+        toolNames: true,
         revision: true,
         escalations: true,
         escalationRuleId: true,
@@ -58,9 +62,11 @@ export async function decidableRequests(
     ctx,
     requests.map(({ agent }) => agent.id),
   )
+  const toolsOf = await toolsNamedIn(db, requests)
   return requests.map((found) => {
-    const facts = { ...found.server, class: found.class, tier: found.agent.tier }
-    const rule = escalated(approvalRuleFor(rules, facts), found)
+    const { server, class: toolClass, toolNames, requestedById: requesterId } = found
+    const facts = { ...server, class: toolClass, toolNames, requesterId, tier: found.agent.tier, tools: toolsOf(found) }
+    const rule = escalated(requestPolicy(rules, facts).rule, found)
     const given = approvals.filter(
       ({ requestId, revision, ruleId }) => requestId === found.id && revision === found.revision && ruleId === rule.id,
     )

@@ -6,10 +6,12 @@ import type { Prisma } from '#lib/db/generated/client.ts'
 import { accessOf, pastOwners, personNames } from '#lib/registry/queries.ts'
 import type { DataClass } from '#lib/registry/schema.ts'
 import { limitsOf } from '../rules/limits.ts'
-import { approvalRuleFor, escalated, openSteps, stepsOf } from '../rules/approval-policy.ts'
+import { escalated, openSteps, stepsOf } from '../rules/approval-policy.ts'
+import { requestPolicy } from '../rules/request-policy.ts'
 import { termsLeft } from '../rules/terms.ts'
 import { decidability } from '../rules.ts'
 import { readApprovalRules } from './approval-policy.ts'
+import { namedTools } from './named-tools.ts'
 import { contextOf } from './request-context.ts'
 import { historyOf } from './request-history.ts'
 import { standInsFor } from './stand-ins.ts'
@@ -100,8 +102,10 @@ export async function getScopeRequest(ctx: Ctx, id: string): Promise<ScopeReques
 
 /** The rule of the approval policy that holds for a request now, and how far it has come. */
 async function policyOf(ctx: Ctx, found: RequestFields) {
-  const facts = { ...found.server, class: found.class, tier: found.agent.tier }
-  const rule = escalated(approvalRuleFor(await readApprovalRules(reader(ctx)), facts), found)
+  const { server, class: toolClass, toolNames, requestedById: requesterId } = found
+  const tools = await namedTools(reader(ctx), { serverId: found.serverId, names: toolNames })
+  const facts = { ...server, class: toolClass, toolNames, requesterId, tier: found.agent.tier, tools }
+  const rule = escalated(requestPolicy(await readApprovalRules(reader(ctx)), facts).rule, found)
   const given = await reader(ctx).scopeApproval.findMany({
     where: { requestId: found.id, revision: found.revision, ruleId: rule.id },
     orderBy: { at: 'asc' },

@@ -1,3 +1,4 @@
+import { DomainError } from '#lib/core/errors.ts'
 import { covers } from '#lib/registry/rules.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
 import { isBesidesTools } from '#lib/registry/schema/capabilities.ts'
@@ -20,4 +21,14 @@ export function classOf(
   if (isBesidesTools(name)) return 'read'
   const tool = tools.find((each) => each.name === name)
   return tool && covers(asked, tool.class) ? tool.class : asked
+}
+
+/** Throws `conflict`, by its name, for one that is no tool of the server (any more): a grant of it would hold for whatever came back under that name. */
+export function checkNamesKnown(names: readonly string[], tools: readonly { name: string }[]): void {
+  const gone = names.find((name) => !isBesidesTools(name) && !tools.some((tool) => tool.name === name))
+  if (gone === undefined) return
+  throw new DomainError('conflict', `${gone} is no tool of this server any more: leave it out.`, {
+    field: 'toolNames',
+    rule: 'scopes:tool_unknown',
+  })
 }

@@ -8,7 +8,7 @@ import type { ScopeTerms } from '../schema.ts'
 import type { ApprovalRuleFacts } from './approval-policy.ts'
 import { checkBesidesToolsLimits } from './besides-tools.ts'
 import { checkConditions, limitsOf, type ScopeLimits } from './limits.ts'
-import { classOf } from './named-tools.ts'
+import { checkNamesKnown, classOf } from './named-tools.ts'
 
 type Approved = {
   days: number | null
@@ -75,6 +75,7 @@ function narrowedReach(left: Reach, wanted: Partial<Reach> & { tools: readonly T
   const named = left.toolNames.length > 0
   const toolNames = wanted.toolNames ?? left.toolNames
   if (toolNames.length === 0 || sameNames(toolNames, left.toolNames)) {
+    checkNamesKnown(toolNames, wanted.tools)
     if (!named || asked === left.class) return { class: asked, toolNames }
     throw wider('class', `Tools that are named need the class they have: ${left.class}.`)
   }

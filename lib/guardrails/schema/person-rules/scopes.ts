@@ -48,6 +48,13 @@ export const scopeRuleWords = {
     remedy: 'Read what was decided; ask anew if something else is wanted.',
     ...overtaken,
   },
+  'scopes:asked_apart': {
+    title: 'What different people are asked for is asked for apart',
+    explanation:
+      'Rules of the approval policy ask different people about parts of what is asked for, and none of them asks for all of these.',
+    remedy: 'Ask for the tools by name, with one request for each class.',
+    ...overtaken,
+  },
   'scopes:own_request': {
     title: 'Nobody decides what they asked for',
     explanation: 'Whoever asks for a scope does not approve, narrow or reject it.',
