@@ -115,8 +115,8 @@ export type AuditEvents = {
   /** For some minutes nobody has been able to list its tools: changes go unseen. */
   'server.tools_unlisted': { reason: string; since: string; approverId: string | null }
   'server.tools_listed': Record<string, never>
-  /** Something that it lists is no tool, and is not watched; its name may be cut. */
-  'tool.left_out': { reason: string; approverId: string | null }
+  /** So many entries of its list are no tools, and are not watched; `first`: of those not told of before, with names that may be cut. */
+  'tool.left_out': { count: number; first: { name: string; reason: string }[]; approverId: string | null }
   'tool.discovered': { class: string; definitionHash: string; state: string; verdict: string }
   'tool.suspended': {
     definitionHash: string

@@ -239,7 +239,11 @@ test('that the watch of a server’s tools leaves one out, or cannot list them, 
   const reason = 'Its inputSchema is no object.'
   const since = '2026-11-25T10:00:00.000Z'
   await happen(ctxFor(db), [
-    { event: 'tool.left_out', ...erp, tool: 'bare', detail: { reason, approverId: approver.id } },
+    {
+      event: 'tool.left_out',
+      ...erp,
+      detail: { count: 7, first: [{ name: 'bare', reason }], approverId: approver.id },
+    },
     {
       event: 'server.tools_unlisted',
       ...erp,
@@ -248,7 +252,7 @@ test('that the watch of a server’s tools leaves one out, or cannot list them, 
   ])
   await tellAll(db)
   expect((await titles(db, approver)).toSorted()).toEqual([
-    'ERP lists something that is no tool',
+    'ERP lists 7 things that are no tools',
     'The tools of ERP cannot be listed',
   ])
 })

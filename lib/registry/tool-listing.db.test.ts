@@ -52,18 +52,39 @@ dbTest('a list that fails for minutes is told of once, and again when it is back
 })
 
 dbTest('what is left out is told of once, by two brokers at once too, and the first fifty are kept', async ({ db }) => {
-  const { lists, events, listing } = await world(db)
-  const odd = (count: number) => Array.from({ length: count }, (_, index) => ({ name: `tool ${index}` }))
+  const { approver, lists, events, listing } = await world(db)
+  const odd = (count: number, from = 0) =>
+    Array.from({ length: count }, (_, index) => ({ name: `tool ${from + index}` }))
   await Promise.all([lists(0, odd(2)), lists(0, odd(2))])
+  const reason = 'Its inputSchema is no object.'
+  const first = [0, 1].map((index) => ({ name: `tool ${index}`, reason }))
   expect(await events()).toMatchObject([
-    { event: 'tool.left_out', detail: { reason: 'Its inputSchema is no object.' } },
-    { event: 'tool.left_out' },
+    { event: 'tool.left_out', detail: { count: 2, first, approverId: approver.id } },
   ])
   await lists(1, odd(70))
-  await lists(2, odd(70))
-  expect(await events()).toHaveLength(50)
+  await lists(61, odd(70))
+  await lists(122, odd(70))
+  expect((await events()).map(({ detail }) => detail)).toMatchObject([
+    { count: 2 },
+    { count: 70, first: [{ name: 'tool 2' }, {}, {}, {}, { name: 'tool 6' }] },
+  ])
   const { leftOut, leftOutTotal } = (await listing())!
   expect([leftOut.length, leftOutTotal]).toEqual([50, 70])
+})
+
+dbTest('a list that changes all the time is told of once an hour, and what is still wrong then', async ({ db }) => {
+  const { lists, events } = await world(db)
+  for (let minute = 0; minute < 60; minute += 5) await lists(minute, [{ name: `tool ${minute}` }])
+  expect(await events()).toHaveLength(1)
+  await lists(60, [{ name: 'tool 55' }])
+  expect(await events()).toMatchObject([
+    { detail: { count: 1, first: [{ name: 'tool 0' }] } },
+    { detail: { count: 1, first: [{ name: 'tool 55' }] } },
+  ])
+  // It was well in between: that it is wrong again is news.
+  await lists(61)
+  await lists(125, [{ name: 'tool 55' }])
+  expect(await events()).toHaveLength(3)
 })
 
 dbTest('only who may manage servers says how a list fares', async ({ db }) => {

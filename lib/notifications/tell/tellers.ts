@@ -228,12 +228,18 @@ const tellers: Tellers = {
   }),
   'tool.left_out': (event) => ({
     kind: 'tool',
-    title: `${event.subject.name} lists something that is no tool`,
-    body: `${event.tool ?? '(no name)'}: ${event.detail.reason} It is left out: not watched, shown to nobody, never called.`,
+    title:
+      event.detail.count === 1
+        ? `${event.subject.name} lists something that is no tool`
+        : `${event.subject.name} lists ${event.detail.count} things that are no tools`,
+    body: [
+      ...event.detail.first.map(({ name, reason }) => `${name}: ${reason}`),
+      'What is no tool is left out: not watched, shown to nobody, never called.',
+    ].join('\n'),
     path: paths.server(event.subject.id),
     thread: `server:${event.subject.id}`,
     audiences: [{ to: 'approver', personId: event.detail.approverId }],
-    many: (count) => `${event.subject.name} lists ${count} things that are no tools`,
+    many: (count) => `${event.subject.name} listed things that are no tools, ${count} times`,
   }),
   'server.tools_unlisted': (event) => ({
     kind: 'tool',

@@ -6,6 +6,9 @@ import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
 
 /** A server that is away for a moment is nobody's business: its health tells of that. */
 const patienceMs = 5 * 60_000
+/** Whoever is asked about a server is told so often at most of what it lists that is no tool, however often that changes. */
+const tellEveryMs = 60 * 60_000
+const namesMax = 5
 
 /**
  * Keeps that the tools of a server could not be listed, and why, in our own words. Once it has lasted for some minutes the audit log and
@@ -27,7 +30,10 @@ export async function recordToolsUnlisted(ctx: Ctx, input: { serverId: string; p
   })
 }
 
-/** Keeps in the open transaction that the tools were listed, and tells of what is left out and was not the last time. */
+/**
+ * Keeps in the open transaction that the tools were listed, and tells of what is left out and was not told of since it last was right: in one
+ * event, and once an hour at most.
+ */
 export async function writeListing(
   tx: Tx,
   ctx: Ctx,
@@ -35,7 +41,10 @@ export async function writeListing(
 ): Promise<void> {
   const key = { serverId: server.id }
   const before = await tx.toolListing.findUnique({ where: key })
-  const known = new Set(((before?.leftOut ?? []) as LeftOutTool[]).map(keyOf))
+  const toldKeys = new Set(((before?.leftOutTold ?? []) as LeftOutTool[]).map(keyOf))
+  const news = leftOut.filter((one) => !toldKeys.has(keyOf(one)))
+  const toldAt = before?.leftOutToldAt?.getTime() ?? -Infinity
+  const isDue = news.length > 0 && ctx.now.getTime() - toldAt >= tellEveryMs
   const data = {
     listedAt: ctx.now,
     problem: null,
@@ -43,12 +52,13 @@ export async function writeListing(
     reportedAt: null,
     leftOut,
     leftOutTotal,
+    leftOutTold: isDue ? leftOut : leftOut.filter((one) => toldKeys.has(keyOf(one))),
+    ...(isDue && { leftOutToldAt: ctx.now }),
   }
   await tx.toolListing.upsert({ where: key, create: { ...key, ...data }, update: data })
-  for (const one of leftOut.filter((one) => !known.has(keyOf(one)))) {
-    const { name, reason } = one
-    const detail = { reason, approverId: server.approverId }
-    recordAudit(tx, ctx, { event: 'tool.left_out', ...subjectOf(server), tool: name, detail })
+  if (isDue) {
+    const detail = { count: leftOutTotal, first: news.slice(0, namesMax), approverId: server.approverId }
+    recordAudit(tx, ctx, { event: 'tool.left_out', ...subjectOf(server), detail })
   }
   if (before?.reportedAt) recordAudit(tx, ctx, { event: 'server.tools_listed', ...subjectOf(server), detail: {} })
 }
