@@ -12,6 +12,7 @@ type Waiting = { calls: number; bytes: number }
 export class HeldAtOnce {
   readonly #limits: WaitingLimits
   readonly #agents = new Map<string, Waiting>()
+  readonly #lastTurns = new Map<string, Promise<unknown>>()
   #bytes = 0
 
   constructor(limits: WaitingLimits) {
@@ -37,6 +38,18 @@ export class HeldAtOnce {
     this.#agents.set(agentId, { calls: waiting.calls + 1, bytes: waiting.bytes + bytes })
     this.#bytes += bytes
     return null
+  }
+
+  /** One after the other of each agent: what waits here takes no connection to the database, where a burst of one agent would keep those of all. */
+  async inTurn<T>(agentId: string, work: () => Promise<T>): Promise<T> {
+    const turn = (this.#lastTurns.get(agentId) ?? Promise.resolve()).then(work)
+    const over = turn.catch(() => {})
+    this.#lastTurns.set(agentId, over)
+    try {
+      return await turn
+    } finally {
+      if (this.#lastTurns.get(agentId) === over) this.#lastTurns.delete(agentId)
+    }
   }
 
   end(agentId: string, bytes: number): void {

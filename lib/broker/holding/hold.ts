@@ -75,7 +75,8 @@ async function heldForPerson(parts: HoldParts, held: Held): Promise<HoldEnd> {
     const { credential = null, drivenBy = null } = call.caller
     const behind = { credential, drivenBy }
     const input = { source: 'broker', call: exact, class: allowed.tool.class, ...behind, rule } as const
-    const made = await holdCallWithin(parts.ctx(), input, { ...parts.atOnce.ofRows, bytes: held.bytes })
+    const limits = { ...parts.atOnce.ofRows, bytes: held.bytes }
+    const made = await parts.atOnce.inTurn(call.caller.agentId, () => holdCallWithin(parts.ctx(), input, limits))
     if (!made.ok) return { end: 'deny', denial: parts.atOnce.full(call.caller.agentId, made.error) }
     ticket = made.value
   } catch (error) {
