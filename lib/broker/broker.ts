@@ -43,10 +43,11 @@ import { ViewKeeper } from './view/keeper.ts'
 import type { BrokerView } from './view/view.ts'
 
 export type BrokerOptions = {
-  config: Omit<BrokerConfig, 'limits' | 'tracing' | 'metricsToken' | 'metricSeriesMax'> & {
+  config: Omit<BrokerConfig, 'limits' | 'tracing' | 'metricsToken' | 'metricSeriesMax' | 'connectionsMax'> & {
     limits: Partial<BrokerConfig['limits']>
     metricsToken?: string | null
     metricSeriesMax?: number
+    connectionsMax?: number
   }
   db: Db
   /** Made of the configuration if left out. */
@@ -229,6 +230,7 @@ export class Broker {
       bodies: this.#bodies,
       addresses: { brokerUrl, portalUrl },
       metricsToken: config.metricsToken ?? null,
+      connectionsMax: config.connectionsMax ?? 16_384,
       isDraining: () => this.#draining,
       unready: () => [
         ...(this.#draining ? ['draining'] : []),

@@ -3,6 +3,12 @@ import { BrokerMetrics, type CallLabels } from './metrics.ts'
 
 const gauges = { inFlight: () => 0, held: () => 0, viewAgeSeconds: () => 0, auditWaiting: () => 0, upstreams: () => [] }
 
+test('dropped connections are counted', async () => {
+  const metrics = new BrokerMetrics({ ...gauges, seriesMax: 3 })
+  metrics.connectionDropped()
+  expect(await metrics.registry.metrics()).toMatch(/^wheelhouse_broker_connections_dropped_total 1$/m)
+})
+
 test('tools beyond the setting are counted together, and how many these are is told', async () => {
   const metrics = new BrokerMetrics({ ...gauges, seriesMax: 3 })
   const call = (tool: string): CallLabels => ({

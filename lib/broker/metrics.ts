@@ -20,6 +20,7 @@ const seconds = [0.00025, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1,
 export class BrokerMetrics {
   readonly registry = new Registry()
   readonly #refused: Counter<'rule'>
+  readonly #dropped: Counter
   readonly #latency: Latencies
   readonly #batches: Histogram
   readonly #decisions: Histogram<'end'>
@@ -57,6 +58,11 @@ export class BrokerMetrics {
       name: 'wheelhouse_broker_callers_refused_total',
       help: 'Requests refused before a tool was looked at, by rule.',
       labelNames: ['rule'],
+      registers,
+    })
+    this.#dropped = new Counter({
+      name: 'wheelhouse_broker_connections_dropped_total',
+      help: 'Connections dropped because as many were open as may be.',
       registers,
     })
     this.#latency = new Latencies({
@@ -132,6 +138,10 @@ export class BrokerMetrics {
 
   refused(rule: string): void {
     this.#refused.inc({ rule })
+  }
+
+  connectionDropped(): void {
+    this.#dropped.inc()
   }
 
   took(target: TargetLabels, milliseconds: Partial<Record<LatencyPart, number>>): void {

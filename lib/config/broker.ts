@@ -30,6 +30,7 @@ const schema = variables
     WHEELHOUSE_STREAM_BYTES_MAX: true,
     WHEELHOUSE_METRICS_TOKEN: true,
     WHEELHOUSE_METRICS_SERIES: true,
+    WHEELHOUSE_BROKER_CONNECTIONS: true,
     OTEL_EXPORTER_OTLP_ENDPOINT: true,
     OTEL_EXPORTER_OTLP_HEADERS: true,
     OTEL_TRACES_SAMPLER_ARG: true,
@@ -70,6 +71,8 @@ export function parseBrokerConfig(env: Environment = process.env) {
     graceMs: values.WHEELHOUSE_GRACE_MS,
     /** Told apart in the metrics; the rest is counted together. */
     metricSeriesMax: values.WHEELHOUSE_METRICS_SERIES,
+    /** Open at once; more are dropped. */
+    connectionsMax: values.WHEELHOUSE_BROKER_CONNECTIONS,
     /** Null: metrics for callers on this machine only. */
     metricsToken: values.WHEELHOUSE_METRICS_TOKEN ?? null,
     /** Null: no spans. */

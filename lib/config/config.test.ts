@@ -43,6 +43,14 @@ describe('a wrong environment', () => {
     expect(problem(() => parsePortalConfig(leaks))).not.toMatch(/sekrit/)
   })
 
+  test('a broker takes as many connections at once as is set, or 16,384', () => {
+    expect(parseBrokerConfig(portal).connectionsMax).toBe(16_384)
+    const set = (WHEELHOUSE_BROKER_CONNECTIONS: string) =>
+      parseBrokerConfig({ ...portal, WHEELHOUSE_BROKER_CONNECTIONS })
+    expect(set('100').connectionsMax).toBe(100)
+    expect(problem(() => set('0'))).toContain('WHEELHOUSE_BROKER_CONNECTIONS')
+  })
+
   test('unset, no more series of metrics are told apart than a scrape bears', () => {
     expect(parseBrokerConfig(portal).metricSeriesMax).toBe(1000)
   })

@@ -151,6 +151,15 @@ export const variables = z.object({
     .max(86_400, 'Use at most 86400.')
     .default(3600)
     .describe('Seconds for which an agent may go on with a call that asked for input (requestState of 2026-07-28).'),
+  WHEELHOUSE_BROKER_CONNECTIONS: z.coerce
+    .number('Use a number of connections.')
+    .int('Use a whole number of connections.')
+    .min(16, 'Use at least 16.')
+    .max(1_000_000, 'Use at most 1000000.')
+    .default(16_384)
+    .describe(
+      'Connections open at a broker at once; more are dropped, and counted as wheelhouse_broker_connections_dropped_total.',
+    ),
   WHEELHOUSE_METRICS_SERIES: z.coerce
     .number('Use a number of series.')
     .int('Use a whole number of series.')

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { DomainError } from '#lib/core/errors.ts'
 import type { Log } from '#lib/log/log.ts'
 import { errorAnswer } from '../wire.ts'
+import { limitConnections } from './connection-limit.ts'
 import { metadataPath, resourceMetadata } from './challenge.ts'
 import { send } from './http-messages.ts'
 import { metricsRefusal } from './metrics-access.ts'
@@ -17,9 +18,9 @@ export type EndpointParts = McpEndpointParts & {
   registry: RegistryDoor
   /** What whoever reads the metrics shows; null: only callers on this machine may. */
   metricsToken: string | null
+  /** That are open at once. */
+  connectionsMax: number
 }
-
-const connectionsMax = 16_384
 
 /** The broker's HTTP server: MCP at `/mcp` and below, the metadata of protected resources, health, readiness and metrics. */
 export function createEndpoint(parts: EndpointParts): Server {
@@ -33,8 +34,8 @@ export function createEndpoint(parts: EndpointParts): Server {
     })
   })
   server.headersTimeout = 10_000
-  // Each costs memory before anybody knows whose it is; whoever comes then finds another replica.
-  server.maxConnections = connectionsMax
+  const { connectionsMax, log } = parts
+  limitConnections(server, { connectionsMax, log, onDropped: () => parts.pipeline.metrics.connectionDropped() })
   server.requestTimeout = 60_000
   server.keepAliveTimeout = 65_000
   return server
