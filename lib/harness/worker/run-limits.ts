@@ -3,7 +3,10 @@ import type { RenderedAgent } from '#lib/templates/schema.ts'
 import { spentThisMonth } from '../launch.ts'
 import { defaultMonthlyBudgetMicros, type RunLimits } from '../rules.ts'
 
-/** The limits of a run that ends. Its ceiling of cost was at most what was left of the month's budget, of which its own cost is a part by now. */
+/**
+ * The limits of a run that ends. Its ceiling of cost was the template's, or what was left of the month's budget when it started; what is
+ * left now says which only while that is still more than the template's. Else the ceiling is not among them.
+ */
 export async function limitsOfRun(
   tx: Tx,
   run: { agentId: string; agentVersion: number; costMicros: bigint },
@@ -15,8 +18,10 @@ export async function limitsOfRun(
   })
   const select = { monthlyBudgetMicros: true } as const
   const agent = await tx.agent.findUniqueOrThrow({ where: { id: run.agentId }, select })
-  const { limits } = rendered as RenderedAgent
+  const { runBudgetMicros, ...others } = (rendered as RenderedAgent).limits
   const budget = agent.monthlyBudgetMicros ?? defaultMonthlyBudgetMicros
   const left = budget - (await spentThisMonth(tx, run.agentId, now)) + run.costMicros
-  return { ...limits, runBudgetMicros: Math.min(limits.runBudgetMicros, Number(left)) }
+  const own = BigInt(runBudgetMicros)
+  // What cost less ended at a lower one, also where the budget was raised since or the month has changed.
+  return left >= own && run.costMicros >= own ? { ...others, runBudgetMicros } : others
 }
