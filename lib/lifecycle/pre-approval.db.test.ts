@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import type { Db } from '#lib/db/client.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
@@ -27,8 +27,11 @@ async function scene(db: Db, rule: object) {
   const { ruleId } = await approvalRuleInForce(admin, policy)
   const id = slugOf()
   const input = draft(id, { templateId: template.id })
-  const end = () => endApprovalRule(admin, { ruleId, reason: 'The test is over.' })
-  return { serverId, admin, ruleId, builder: ctxFor(db, builder, now), lead: ctxFor(db, lead, now), id, input, end }
+  let ended: Promise<unknown> | null = null
+  const end = () => (ended ??= endApprovalRule(admin, { ruleId, reason: 'The test is over.' }))
+  // However it ends: the rule would judge what the next test asks for.
+  onTestFinished(async () => void (await end()))
+  return { serverId, admin, builder: ctxFor(db, builder, now), lead: ctxFor(db, lead, now), id, input, end, ruleId }
 }
 
 dbTest(
@@ -77,7 +80,7 @@ dbTest('nobody alone ends a rule that asks people for what a template pre-approv
 dbTest(
   'what the policy approves by itself is granted for as long as its rule says, and is not granted twice',
   async ({ db }) => {
-    const { serverId, lead, id, input, end } = await scene(db, { classes: ['read'], steps: [], daysMax: 14 })
+    const { serverId, lead, id, input } = await scene(db, { classes: ['read'], steps: [], daysMax: 14 })
     const [planned] = (await previewAgent(lead, input)).grants
     expect(planned).toMatchObject({ serverId, days: 14 })
     expect(planned?.because).toContain('for 14 days at most by “Restricted data”')
@@ -91,6 +94,5 @@ dbTest(
     expect((await getAgent(lead, id)).access).toMatchObject(ends)
     expect(await db.grant.count({ where: { agentId: id } })).toBe(1)
     expect(await db.scopeRequest.count({ where: { agentId: id } })).toBe(0)
-    await end()
   },
 )

@@ -129,7 +129,7 @@ dbTest(
       const [asOf] = instants.splice(back % instants.length, 1)
       await compare(ctx, asOf)
     })
-    await fc.assert(property, { numRuns: 12 })
+    await fc.assert(property, { numRuns: 8, endOnFailure: true })
   },
   240_000,
 )
