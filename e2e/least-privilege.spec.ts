@@ -1,5 +1,6 @@
 import { expect, test } from '@playwright/test'
 import { callTool, credentialOf, tokenOf } from './support/agent-calls.ts'
+import { adminApi } from './support/api.ts'
 import { expectAccessible } from './support/axe.ts'
 import { signInAs } from './support/sign-in.ts'
 
@@ -149,8 +150,16 @@ test('a campaign over a saved view asks those who answer for its agents, and the
 })
 
 test('the team that owns an agent gives up what it does not need, and nothing of others', async ({ page }) => {
+  // No other journey needs it, and nothing starts it: its grants stay unused until they are given up here.
+  const api = await adminApi()
+  const moved = await api.patch('/api/v1/agents/invoice-reconciler-top-50', {
+    data: { ownerTeamId: 'finance-platform' },
+  })
+  expect(moved.status(), await moved.text()).toBe(200)
+  await api.dispose()
+
   await signInAs(page, 'Builder')
-  await page.goto('/agents/invoice-reconciler-industrial/scopes')
+  await page.goto('/agents/invoice-reconciler-top-50/scopes')
   const scopes = page.getByRole('table', { name: /^Scopes of/ })
   await expect(scopes).toContainText('not used')
   await scopes.getByRole('button', { name: 'Revoke' }).first().click()
@@ -159,18 +168,18 @@ test('the team that owns an agent gives up what it does not need, and nothing of
   await expectAccessible(page)
   await dialog.getByRole('button', { name: 'Revoke', exact: true }).click()
   await expect(dialog).toBeHidden()
-  await page.goto('/agents/invoice-reconciler-industrial/scopes?history=1')
+  await page.goto('/agents/invoice-reconciler-top-50/scopes?history=1')
   await expect(scopes).toContainText('revoked')
 
   await page.goto('/requests/unused?ownerTeamId=finance-platform&kind=revoke')
   const proposals = page.getByRole('table', { name: 'Grants that could be less' })
-  const rows = proposals.getByRole('row').filter({ has: page.getByRole('button', { name: 'Revoke' }) })
-  const before = await rows.count()
-  await rows.first().getByRole('button', { name: 'Revoke' }).click()
+  const own = proposals.getByRole('row').filter({ hasText: 'Invoice reconciler: top 50' })
+  await expect(own).toHaveCount(1)
+  await own.getByRole('button', { name: 'Revoke' }).click()
   await dialog.getByLabel('Reason').fill('No call needed it.')
   await dialog.getByRole('button', { name: 'Revoke', exact: true }).click()
   await expect(dialog).toBeHidden()
-  await expect(rows).toHaveCount(before - 1)
+  await expect(own).toHaveCount(0)
 
   await page.goto('/requests/unused?ownerTeamId=treasury')
   const others = proposals.getByRole('button', { name: /^(Revoke|Narrow)/ })
