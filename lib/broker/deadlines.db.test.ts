@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { encryptionKey, makeAgent, portalUrl, secretBox, sessionToken } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
@@ -20,10 +21,12 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   for (const [id, { url }] of Object.entries(servers)) {
     await db.mcpServer.create({ data: { id, name: id, url, ...rest } })
   }
-  const keys = { answer: true }
+  const keys = { answer: true, opens: true }
   const keyring: Keyring = {
     ...secretBox,
     seal: (content, context) => (keys.answer ? secretBox.seal(content, context) : new Promise(() => {})),
+    open: (sealed, context) =>
+      keys.opens ? secretBox.open(sealed, context) : Promise.reject(new KeyUnavailable('The key service is away.')),
     keyIds: [],
     only: () => keyring,
   }
@@ -41,7 +44,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   await broker.broker.keeper.refresh()
   const token = await sessionToken(db, broker.url, agent)
   const rawAt = (serverId: keyof typeof servers) => new RawAgent(`${broker.url}/mcp/${serverId}`, token)
-  return { modern: rawAt('modern'), legacy: rawAt('legacy'), servers, keys }
+  return { modern: rawAt('modern'), legacy: rawAt('legacy'), servers, keys, agent, broker }
 })
 
 test('a call that cannot be given its state ends at its deadline', async ({ world }) => {
@@ -77,4 +80,19 @@ test('a session that got no name is ended at the server that keeps it', async ({
   await until(() => heard.includes('DELETE'))
   expect(heard.filter((what) => what === 'initialize')).toHaveLength(1)
   expect(heard.filter((what) => what === 'DELETE')).toHaveLength(1)
+})
+
+test('what asks for a task whose id cannot be opened now is answered so, and leaves nothing open', async ({
+  world,
+}) => {
+  const { modern: raw, keys, agent, broker } = world
+  const method = 'subscriptions/listen'
+  const notifications = { toolsListChanged: true, taskIds: ['ab'.repeat(60)] }
+  const capabilities = { extensions: { 'io.modelcontextprotocol/tasks': {} } }
+  const { body } = modernCall('', { capabilities, more: { notifications } })
+  const headers = { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method }
+  keys.opens = false
+  const { status } = await raw.ask({ body: { ...body, method }, headers }).finally(() => (keys.opens = true))
+  expect(status).toBe(503)
+  expect(broker.broker.conversations.streams.countOf(agent.agentId)).toBe(0)
 })

@@ -86,29 +86,34 @@ export async function subscribe(
     last,
   })
   if (!lasting) return tooMany(parts, listener, id)
-  const told = (message: RpcMessage): Promise<void> => tell(lasting.stream, message)
-  const listening = heard.map(async ({ server, filter, hearings: found }) => {
-    const readable = found.length > 0 && streamDenial(parts.health, server) === null
-    const at = { ...filter, ...tools }
-    return inAgentsWords(await listenAt(parts, { server, listener, wanted: at, lasting, told, readable }), {
-      serverId,
-      server,
+  try {
+    const told = (message: RpcMessage): Promise<void> => tell(lasting.stream, message)
+    const listening = heard.map(async ({ server, filter, hearings: found }) => {
+      const readable = found.length > 0 && streamDenial(parts.health, server) === null
+      const at = { ...filter, ...tools }
+      return inAgentsWords(await listenAt(parts, { server, listener, wanted: at, lasting, told, readable }), {
+        serverId,
+        server,
+      })
     })
-  })
-  const honored: Filter & { taskIds?: string[] } = { ...tools, ...asFilter(await Promise.all(listening)) }
-  const toldOfTask = async (message: RpcMessage): Promise<void> => {
-    await acknowledged
-    await lasting.stream.send(tag(message))
+    const honored: Filter & { taskIds?: string[] } = { ...tools, ...asFilter(await Promise.all(listening)) }
+    const toldOfTask = async (message: RpcMessage): Promise<void> => {
+      await acknowledged
+      await lasting.stream.send(tag(message))
+    }
+    const servers = heard.map(({ server }) => server)
+    Object.assign(honored, await listenForTasksOf(parts, listener, { servers, taskIds, lasting, told: toldOfTask }))
+    await lasting.stream.send(
+      tag({ jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params: { notifications: honored } }),
+    )
+    acknowledge()
+    if (Object.keys(honored).length === 0) lasting.end(null)
+    await lasting.closed
+    return null
+  } finally {
+    // When something of it could not be had, nobody hears what the servers tell.
+    lasting.release()
   }
-  const servers = heard.map(({ server }) => server)
-  Object.assign(honored, await listenForTasksOf(parts, listener, { servers, taskIds, lasting, told: toldOfTask }))
-  await lasting.stream.send(
-    tag({ jsonrpc: '2.0', method: 'notifications/subscriptions/acknowledged', params: { notifications: honored } }),
-  )
-  acknowledge()
-  if (Object.keys(honored).length === 0) lasting.end(null)
-  await lasting.closed
-  return null
 }
 
 function isWanted({ method, params }: RpcMessage, wanted: Filter): boolean {
