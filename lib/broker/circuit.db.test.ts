@@ -1,4 +1,5 @@
-import { expect } from 'vitest'
+import { setTimeout } from 'node:timers/promises'
+import { expect, onTestFinished } from 'vitest'
 import { systemActor } from '#lib/auth/ctx.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { encryptionKey, makeAgent, portalUrl, sessionToken, startUpstream } from '#lib/dev/test/broker.ts'
@@ -8,6 +9,7 @@ import { makeGrant } from '#lib/dev/test/registry.ts'
 import { startTcpProxy } from '#lib/dev/test/tcp-proxy.ts'
 import { listServerHealth } from '#lib/registry/queries.ts'
 import type { Tracer } from './telemetry/request-telemetry.ts'
+import { RawAgent } from './testing/raw-agent.ts'
 import { startBroker } from './testing/start-broker.ts'
 
 const limits = { circuitFailures: 3, circuitOpenMs: 1500, callDeadlineMs: 400 }
@@ -152,4 +154,38 @@ test('a call that fails in the broker itself as the probe does not keep everybod
   await until(async () => !(await call()).isError, 10_000)
   await client.close()
   await traced.stop()
+})
+
+test('what an agent says about its session at the merged endpoint is kept while the server is down, and closes no circuit', async ({
+  db,
+  world,
+}) => {
+  const agent = await makeAgent(db)
+  const { agentId } = agent
+  await makeGrant(db, { agentId, serverId: 'modern', class: 'write' })
+  await makeGrant(db, { agentId, serverId: 'modern', toolName: 'method:resources/subscribe' })
+  await world.broker.broker.keeper.refresh()
+  const raw = new RawAgent(`${world.broker.url}/mcp`, await sessionToken(db, world.broker.url, agent))
+  const headers = await raw.begin()
+  const ask = async (method: string, params: object) =>
+    (await raw.ask({ body: { id: 2, method, params }, headers })).last
+  const call = () => ask('tools/call', { name: 'modern__change', arguments: {} })
+  const state = async () => {
+    const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
+    return /upstream_state\{server="modern"\} (\d)/.exec(metrics)?.[1]
+  }
+  await world.proxy.cut()
+  onTestFinished(() => world.proxy.restore())
+  await until(async () => {
+    await call()
+    return (await state()) === '2'
+  })
+  const before = await db.auditEvent.count({ where: { event: 'server.available' } })
+  // Long enough for a probe to be due.
+  for (const end = Date.now() + 2 * limits.circuitOpenMs; Date.now() < end;) {
+    expect((await ask('resources/subscribe', { uri: 'wheelhouse:modern:doc://rules' })).result).toEqual({})
+    await setTimeout(50)
+  }
+  expect(await db.auditEvent.count({ where: { event: 'server.available' } })).toBe(before)
+  expect(await state()).not.toBe('0')
 })

@@ -15,7 +15,7 @@ export async function setLevelMerged(parts: PipelineParts, request: AgentRequest
   if (!parts.audit.available) return refuse(parts, request, auditDenial)
   const { caller, agent } = request
   const method = 'logging/setLevel'
-  const asked = { ...request, method } as const
+  const asked: AgentRequest = { ...request, method, once: { kept: null } }
   const tooOften = parts.rates.takeForAgent(caller.agentId)
   const none: Denial = { rule: 'grant_missing', message: `${agent.id} holds no grant that covers ${method}.` }
   const answers: Answer[] = []

@@ -15,6 +15,7 @@ import type { BrokeredTask } from './tasks/task-ids.ts'
 import type { TaskMethod } from './tasks/task-methods.ts'
 import type { RequestTelemetry, Tracer } from './telemetry/request-telemetry.ts'
 import type { UpstreamHealth } from './upstream/health.ts'
+import type { RpcReply } from './upstream/http.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
 import type { BrokeredServer, BrokerView } from './view/view.ts'
 import type { Era, RpcId } from './wire.ts'
@@ -57,6 +58,8 @@ export type AgentRequest = {
   deadlineMs?: number
   /** What task the request is about. */
   task?: BrokeredTask
+  /** What it says about its session is of several servers: it is kept with the first and answered to all. */
+  once?: { kept: Promise<RpcReply> | null }
   /** The exchange with the agent until its answer. */
   talk: Talk
   /** What it goes on from, when it does. */

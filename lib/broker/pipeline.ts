@@ -19,6 +19,7 @@ import { converse, type Turn } from './conversation/conversation.ts'
 import { deadlineOf } from './limits.ts'
 import { decideAnswers, isContinued, readContinued, withEdited } from './conversation/continued.ts'
 import { AskRefused } from './conversation/refusal.ts'
+import { isKeptHere } from './conversation/session-methods.ts'
 import { deniedAnswer, deny, denyCounted, pointerOf, refuse } from './deny.ts'
 import { afterTheFact, auditDenial, circuitDenial, namesNoTool } from './denials.ts'
 import { guardReply, joinFindings } from './guards.ts'
@@ -37,6 +38,7 @@ import { handleIn, taskRecord } from './tasks/replies.ts'
 import { failureName } from './telemetry/failure-name.ts'
 import type { RequestTelemetry } from './telemetry/request-telemetry.ts'
 import { CutOff, UpstreamFailure } from './upstream/failure.ts'
+import type { RpcReply } from './upstream/http.ts'
 import type { BrokeredServer } from './view/view.ts'
 import { type Answer, cutAnswer, errorAnswer, refusedAnswer, resultAnswer, statusFor } from './wire.ts'
 
@@ -117,7 +119,7 @@ async function waitForPerson(
     onProgress: talk.onProgress,
     admit: async (call, allowed) => {
       if (!parts.audit.available) return auditDenial
-      return (await parts.grantRates.take(allowed)) ?? admit(parts, call, allowed)
+      return (await parts.grantRates.take(allowed)) ?? admit(parts, request, { call, allowed })
     },
     decideAnswers: () => decideAnswers(parts, request, held.call.serverId),
     dismiss: (call, { server }) => parts.health.circuitOf(server as BrokeredServer).released(call),
@@ -137,16 +139,21 @@ export async function proceed(parts: PipelineParts, request: AgentRequest, decid
   if (!counted.ok) return deny(parts, request, { call, denial: counted.error })
   const { rule, ...going } = counted.value
   if (rule) return waitForPerson(parts, request, { ...going, rule })
-  const denial = admit(parts, call, going.allowed)
+  const denial = admit(parts, request, going)
   if (denial) return deny(parts, request, { call, denial })
   return carryOut(parts, request, going)
 }
 
 /** Why an allowed call may not go now, though it may later. Last the circuit: whom it admits must go. */
-export function admit(parts: PipelineParts, call: ToolCall, allowed: Allowed): Denial | null {
+export function admit(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { call, allowed }: Pick<Going, 'call' | 'allowed'>,
+): Denial | null {
   const server = allowed.server as BrokeredServer
   const full = parts.inFlight.atOnce.denialFor(call, parts.limits)
-  return full ?? parts.rates.takeForServer(server.id) ?? circuitDenial(parts.health, server, call)
+  const denial = full ?? parts.rates.takeForServer(server.id)
+  return denial ?? (isKeptHere(request, call) ? null : circuitDenial(parts.health, server, call))
 }
 
 /** Sends what is allowed and admitted, and answers when its end is on record. */
@@ -246,10 +253,14 @@ async function forward(parts: PipelineParts, request: AgentRequest, turn: Omit<T
       method: isMethod ? name : 'tools/call',
       tool: isMethod ? null : name,
     }))
-    const reply = await parts.health.watch(parts.health.circuitOf(server), running, () => {
+    const send = async (): Promise<RpcReply> => {
       signal.throwIfAborted()
-      return converse(parts, request, { ...turn, trace: context })
-    })
+      return await converse(parts, request, { ...turn, trace: context })
+    }
+    const { health } = parts
+    const reply = isKeptHere(request, turn.call)
+      ? await send()
+      : await health.watch(health.circuitOf(server), running, send)
     const outcome = handleIn(request, reply) ? 'task' : outcomeOf(reply)
     if (reply.ok) end?.({ error: outcome === 'tool_error' ? outcome : null })
     else end?.({ error: String(reply.error.code), code: reply.error.code })

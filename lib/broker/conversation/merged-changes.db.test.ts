@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished } from 'vitest'
+import { describe, expect, onTestFinished, vi } from 'vitest'
 import type { Db } from '#lib/db/client.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
@@ -202,11 +202,14 @@ test('how much is logged holds at every server of the merged endpoint', async ({
     return noticesIn(await raw.send({ body: { id: 3, method: 'tools/call', params }, headers }))
   }
   const say = (level: string) => raw.ask({ body: { id: 2, method: 'logging/setLevel', params: { level } }, headers })
+  const kept = vi.spyOn(world.broker.broker.conversations.settings, 'setLogLevel')
+  onTestFinished(() => kept.mockRestore())
   for (const serverId of ['legacy', 'modern']) expect(await notices(serverId)).toBe(1)
   expect((await say('emergency')).last.result).toEqual({})
   for (const serverId of ['legacy', 'modern']) expect(await notices(serverId)).toBe(0)
   expect((await say('debug')).last.result).toEqual({})
   for (const serverId of ['legacy', 'modern']) expect(await notices(serverId)).toBe(1)
+  expect(kept).toHaveBeenCalledTimes(2)
   const where = { agentId, tool: 'logging/setLevel', event: 'mcp.call_allowed' }
   const rows = await db.auditEvent.findMany({ where })
   expect(new Set(rows.map(({ serverId }) => serverId))).toEqual(new Set(['legacy', 'modern']))

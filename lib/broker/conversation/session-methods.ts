@@ -1,4 +1,4 @@
-import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import { mergedAddress } from '../merged-addresses.ts'
 import { isSessionMethod } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
@@ -8,6 +8,11 @@ import { untilAborted } from '../until-aborted.ts'
 import { uriLengthMax, urisMax } from './listening.ts'
 import { isLogLevel } from './talk.ts'
 import type { RpcReply } from '../upstream/http.ts'
+
+/** Whether a call is answered here whatever it says: then it tells nothing of its server, and may be made while that is down. */
+export function isKeptHere({ serverId }: Pick<AgentRequest, 'serverId'>, { isMethod, tool }: ToolCall): boolean {
+  return serverId === null && isMethod === true && isSessionMethod(tool)
+}
 
 /**
  * What an agent says about its session, for a server that knows none and on the merged endpoint, where no server knows it: how much is logged goes with each request from now on,
@@ -19,7 +24,7 @@ export async function answerLocally(
   { connection, method, signal }: { connection: UpstreamConnection; method: ToolFacts; signal: AbortSignal },
 ): Promise<RpcReply | null> {
   if (method.isMethod !== true || !isSessionMethod(method.name)) return null
-  const { talk, serverId } = request
+  const { talk, serverId, once } = request
   const { session } = talk
   const isKept = serverId === null || (await connection.ready(signal)).era === 'modern'
   if (!session || !isKept) return failed(-32600, `${method.name} needs a session that was begun with initialize.`)
@@ -27,7 +32,9 @@ export async function answerLocally(
     const { uri, ...rest } = request.params
     const named = typeof uri === 'string' && serverId === null ? mergedAddress(method.serverId, uri) : uri
     const params = { ...rest, uri: named }
-    return await untilAborted(keep(parts, session, { method: method.name, params }), signal)
+    const keeping = once?.kept ?? keep(parts, session, { method: method.name, params })
+    if (once) once.kept = keeping
+    return await untilAborted(keeping, signal)
   } catch (error) {
     signal.throwIfAborted()
     parts.holding.log.warn({ err: error }, 'what an agent said about its session could not be kept')

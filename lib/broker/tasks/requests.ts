@@ -68,7 +68,7 @@ async function carryOutMethod(
   const { serverId } = call
   if (!decision.ok) return denyTask(parts, request, { serverId, denial: decision.error })
   const allowed = decision.value
-  const denial = uninvited ?? admit(parts, call, allowed)
+  const denial = uninvited ?? admit(parts, request, { call, allowed })
   if (denial) return denyTask(parts, request, { serverId, denial })
   return await carryOut(parts, request, { call, allowed: { ...allowed, tool: methodFacts(method, allowed.tool) } })
 }
