@@ -14,12 +14,15 @@ type Query = z.output<typeof replayCallsQuery>
 /** The calls of a difference, recorded or live, newest first, each explained behind its link. */
 export function DifferingCalls({
   caption,
+  emptyHint,
   path,
   titles,
   calls,
   query,
 }: {
   caption: string
+  /** What is to be done where there is none. */
+  emptyHint: string
   /** The page that they are on. */
   path: string
   /** What policies are called, by their ids. */
@@ -59,7 +62,7 @@ export function DifferingCalls({
         columns={columns}
         rows={calls.items.map((call) => ({ ...call, title: titles.get(call.rule) ?? call.rule }))}
         rowKey={({ id }) => id}
-        empty={<EmptyState title="There is no such call">Choose a number above.</EmptyState>}
+        empty={<EmptyState title="There is no such call">{emptyHint}</EmptyState>}
       />
       {calls.nextCursor && (
         <div className="p-3">

@@ -119,6 +119,9 @@ function inWords(matches: boolean, asOf: string | undefined): string {
   return matches ? 'is in the list' : 'is not in the list'
 }
 
+/** Besides what is asked wrongly: too many instants are asked about just now. */
+const saidHere: ReadonlySet<string> = new Set(['invalid', 'not_found', 'rate_limited', 'unavailable'])
+
 type Found = { explained: QueryExplanation } | { problem: string; isUnknown?: boolean } | null
 
 async function answerTo(ctx: Ctx, { agent, q = '', asOf }: Asked): Promise<Found> {
@@ -126,7 +129,7 @@ async function answerTo(ctx: Ctx, { agent, q = '', asOf }: Asked): Promise<Found
   try {
     return { explained: await explainAgentQuery(ctx, { agentId: agent, q, asOf }) }
   } catch (error) {
-    if (!(error instanceof DomainError) || !['invalid', 'not_found'].includes(error.code)) throw error
+    if (!(error instanceof DomainError) || !saidHere.has(error.code)) throw error
     const { column } = error.details
     const place = typeof column === 'number' ? ` (at character ${column})` : ''
     return { problem: `${error.message}${place}`, isUnknown: error.code === 'not_found' }

@@ -1,6 +1,7 @@
 'use client'
 
 import { Plus, Trash2 } from 'lucide-react'
+import { useState } from 'react'
 import { capabilityHint, ScopeSelect } from '#components/scopes/scope-select.tsx'
 import { LimitsFields } from '#components/scopes/limits-fields.client.tsx'
 import { ToolNamesField } from '#components/scopes/tool-names-field.tsx'
@@ -164,8 +165,10 @@ function Less({
     Object.entries(problems).find(([name]) => `${name}.`.startsWith(`scopes.${at}.${field}.`))?.[1]
   const limits = of('limits') ?? of('conditions') ?? of('rate')
   const isSet = scope.toolName !== '' || scope.limits.rate !== '' || scope.limits.conditions.length > 0
+  // What is set is shown at first; whoever empties a field goes on typing in it.
+  const [open, setOpen] = useState(isSet)
   return (
-    <details className="sm:col-span-full" open={isSet || undefined}>
+    <details className="sm:col-span-full" open={open} onToggle={({ currentTarget }) => setOpen(currentTarget.open)}>
       <summary className="text-sm font-medium">Only some tools, arguments or calls</summary>
       <div className="mt-3 grid gap-4 sm:grid-cols-2">
         <ToolNamesField

@@ -40,6 +40,7 @@ export default async function LogOnlyCallsPage({ params, searchParams }: Props) 
       />
       <DifferingCalls
         caption="Live calls it would have decided otherwise"
+        emptyHint="While the set was log-only, no call that is asked for here would have been decided otherwise."
         path={paths.policySetCalls(number)}
         titles={new Map(set.rules.map(({ id, title }) => [id, title]))}
         calls={calls}

@@ -50,6 +50,7 @@ export default async function ReplayPage({ params, searchParams }: Props) {
         {calls && (
           <DifferingCalls
             caption="Recorded calls it decides otherwise"
+            emptyHint="Choose a number above."
             path={paths.policyReplay(report.id)}
             titles={new Map(report.byPolicy.map(({ rule, title }) => [rule, title]))}
             calls={calls}
