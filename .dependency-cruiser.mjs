@@ -145,7 +145,19 @@ export default {
         path: '^(?:app/\\(portal\\)/layout\\.tsx|components/(?:shell|stops|inbox|break-glass)/|components/rules/central-rule-titles)',
       },
       to: {
-        path: '^(?:components/rules/rule-link\\.client\\.tsx|lib/guardrails/(?:rules/explain|schema)\\.ts)$',
+        path: '^(?:components/rules/(?:known-)?rule-link\\.tsx|lib/guardrails/(?:rules/explain|schema)\\.ts)$',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
+      name: 'rule-words-stay-on-the-server',
+      comment:
+        'What the pages of agents and the link to a rule load takes the words of all rules only when they are shown.',
+      severity: 'error',
+      from: { path: '^app/\\(portal\\)/agents/.+\\.client\\.tsx?$|^components/rules/.+\\.client\\.tsx$' },
+      to: {
+        path: '^(?:components/rules/(?:known-)?rule-link\\.tsx|lib/guardrails/rules/explain\\.ts)$',
+        dynamic: false,
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -1,5 +1,5 @@
 import Link from 'next/link'
-import { RuleLink } from '#components/rules/rule-link.client.tsx'
+import { RuleLink } from '#components/rules/rule-link.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import type { Column } from '#components/ui/data-table.tsx'
 import { Time } from '#components/ui/time.client.tsx'

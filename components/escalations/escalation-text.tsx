@@ -1,4 +1,4 @@
-import { RuleLink } from '#components/rules/rule-link.client.tsx'
+import { RuleLink } from '#components/rules/rule-link.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import type { EscalationView } from '#lib/harness/schema.ts'
 import { escalationWords } from './escalation-words.ts'

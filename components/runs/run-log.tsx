@@ -14,7 +14,7 @@ import {
 import Link from 'next/link'
 import type { ComponentType, ReactNode } from 'react'
 import { escalationWords } from '#components/escalations/escalation-words.ts'
-import { RuleLink } from '#components/rules/rule-link.client.tsx'
+import { RuleLink } from '#components/rules/rule-link.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { cn } from '#components/ui/cn.ts'
 import { Money } from '#components/ui/money.tsx'

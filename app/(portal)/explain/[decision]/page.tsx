@@ -1,7 +1,7 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
 import { DecisionCard, OutcomeBadge, PrecedenceCard } from '#components/explanations/explanation-cards.tsx'
-import { RuleLink } from '#components/rules/rule-link.client.tsx'
+import { RuleLink } from '#components/rules/rule-link.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { CopyButton } from '#components/ui/copy-button.client.tsx'

@@ -1,5 +1,5 @@
 import Link from 'next/link'
-import { RuleLink } from '#components/rules/rule-link.client.tsx'
+import { RuleLink } from '#components/rules/rule-link.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { plural } from '#components/ui/count.ts'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'

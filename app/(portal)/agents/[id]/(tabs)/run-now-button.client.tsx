@@ -1,9 +1,9 @@
 'use client'
 
 import { PlayCircle } from 'lucide-react'
+import dynamic from 'next/dynamic'
 import { useRouter } from 'next/navigation'
 import { useState } from 'react'
-import { RuleLink } from '#components/rules/rule-link.client.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
@@ -12,8 +12,12 @@ import { Textarea } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { paths } from '#lib/core/paths.ts'
-import { isRuleId } from '#lib/guardrails/rules/explain.ts'
 import { runNow } from '../actions.ts'
+
+/** Loaded when a rule has refused: with it come the words of all rules. */
+const KnownRuleLink = dynamic(async () => (await import('#components/rules/known-rule-link.tsx')).KnownRuleLink, {
+  ssr: false,
+})
 
 export function RunNowButton({ agentId, name, whyNot }: { agentId: string; name: string; whyNot: string | null }) {
   const router = useRouter()
@@ -52,7 +56,7 @@ export function RunNowButton({ agentId, name, whyNot }: { agentId: string; name:
           {failed && (
             <Notice
               kind="danger"
-              title={failed.rule && isRuleId(failed.rule) && <RuleLink id={failed.rule} agentId={agentId} />}
+              title={failed.rule && <KnownRuleLink id={failed.rule} agentId={agentId} />}
               requestId={failed.requestId}
             >
               {failed.message}

@@ -1,4 +1,4 @@
-import { RuleLink } from '#components/rules/rule-link.client.tsx'
+import { RuleLink } from '#components/rules/rule-link.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import type { TimelineEntry } from '#lib/audit/schema.ts'

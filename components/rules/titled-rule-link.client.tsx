@@ -2,10 +2,9 @@
 
 import Link from 'next/link'
 import { paths } from '#lib/core/paths.ts'
-import { explainRule } from '#lib/guardrails/rules/explain.ts'
 import { useCentralRuleTitles } from './central-rule-titles.client.tsx'
 
-type Props = {
+export type RuleLinkProps = {
   id: string
   agentId?: string | null | undefined
   serverId?: string | null | undefined
@@ -16,10 +15,17 @@ type Props = {
   as?: 'id' | 'title'
 }
 
-/** A rule that refused, held or stopped something: leads to what it says, who set it and who can change it. */
-export function RuleLink({ id, agentId, serverId, tool, decisionId, as = 'title' }: Props) {
-  const titles = useCentralRuleTitles()
-  const title = titles[id] ?? explainRule(id).title
+/** The link itself; `title`: for rules that are no policies of the enforced set. */
+export function TitledRuleLink({
+  id,
+  title: ownTitle,
+  agentId,
+  serverId,
+  tool,
+  decisionId,
+  as = 'title',
+}: RuleLinkProps & { title: string }) {
+  const title = useCentralRuleTitles()[id] ?? ownTitle
   const about = { agent: agentId ?? undefined, server: serverId ?? undefined, tool: tool ?? undefined }
   return (
     <Link
