@@ -132,7 +132,7 @@ describe('the answer', () => {
     const same = await wheelhouse(['agents', 'list', '--can', 'write', '--env', 'production', '--json'])
     expect(JSON.parse(same.out)).toMatchObject({ total: 1, items: [{ id: writer.id }] })
     const shown = await wheelhouse(['agents', 'show', writer.id])
-    expect(shown.out).toMatch(new RegExp(`${serverId}:write +production +no end +change, look, besides tools`))
+    expect(shown.out).toMatch(new RegExp(`${serverId}:write +production +no end +change, look; besides tools`))
   })
 
   cliTest(

@@ -5,7 +5,7 @@ import { capabilityOf } from './capabilities.ts'
 export function reachedText(names: readonly string[]): string {
   const besides = names.flatMap((name) => capabilityOf(name)?.title.toLowerCase() ?? [])
   const tools = names.filter((name) => !capabilityOf(name))
-  return [...tools, ...(besides.length > 0 ? [`besides tools ${besides.join(', ')}`] : [])].join(', ')
+  return [tools.join(', '), besides.length > 0 ? `besides tools: ${besides.join(', ')}` : ''].filter(Boolean).join('; ')
 }
 
 /** `wipe: the guardrail policy_x forbids it`, for each reason. */

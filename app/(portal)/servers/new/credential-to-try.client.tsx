@@ -23,7 +23,7 @@ export function CredentialToTry({ draft, change, errorOf }: Props) {
     <>
       <Field
         label="Credential to try"
-        hint="Shown once and forgotten; the server’s page sets the one that is used, of any kind."
+        hint="Tried once and forgotten; the server’s page sets the one that is used, of any kind."
       >
         <Select
           value={draft?.kind ?? ''}
