@@ -124,7 +124,7 @@ function Report({ report, isProgram }: { report: ProbeReport; isProgram: boolean
       </Facts>
       <ul className="space-y-1 text-sm">
         {report.findings.map(({ kind, note }) => (
-          <li key={kind} className="min-w-0 break-words">
+          <li key={kind} className="min-w-0 wrap-anywhere">
             <Badge tone={probeFindingKinds[kind].relaxed || kind === 'refused_address' ? 'warn' : 'neutral'}>
               {probeFindingKinds[kind].title}
             </Badge>{' '}

@@ -81,7 +81,7 @@ export function RegisterForm() {
     return message === undefined ? {} : { error: message }
   }
   return (
-    <div className="grid items-start gap-5 xl:grid-cols-2">
+    <div className="grid grid-cols-1 items-start gap-5 xl:grid-cols-2">
       <form
         className="space-y-5"
         onSubmit={(event) => {
@@ -90,7 +90,7 @@ export function RegisterForm() {
         }}
       >
         <Card title="Server">
-          <div className="grid gap-4 sm:grid-cols-2">
+          <div className="grid grid-cols-1 gap-4 sm:grid-cols-2">
             <Field label="Name" required {...error('name')}>
               <Input value={draft.name} onChange={(event) => set({ name: event.target.value })} />
             </Field>
@@ -204,7 +204,7 @@ export function RegisterForm() {
           Register
         </Button>
       </form>
-      <div className="grid min-w-0 gap-5">
+      <div className="grid min-w-0 grid-cols-1 gap-5">
         <ProbeCard
           key={draft.transport}
           target={target}
