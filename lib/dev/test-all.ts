@@ -1,21 +1,36 @@
 import { spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { z } from 'zod'
 import { runBrowserSuite } from './browser-suite.ts'
 import { checks, runChecks } from './checks.ts'
 import { root } from './source-files.ts'
 
-// npm test: the checks, every vitest test, the browser journeys; the last line adds them up.
+// npm test: the checks, every vitest test, the browser journeys; what failed is said again at the end, where a
+// reader of a long log finds it, and the last line adds them up.
+const linesOfFailure = 20
+
 type Count = { suite: string; passed: number; failed: number }
 
-const vitestReport = z.object({ numPassedTests: z.number(), numFailedTests: z.number(), success: z.boolean() })
+const vitestReport = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  testResults: z.array(
+    z.object({
+      name: z.string(),
+      assertionResults: z.array(
+        z.object({ status: z.string(), fullName: z.string(), failureMessages: z.array(z.string()).nullish() }),
+      ),
+    }),
+  ),
+})
 const playwrightReport = z.object({
   stats: z.object({ expected: z.number(), unexpected: z.number(), flaky: z.number() }),
   errors: z.array(z.unknown()),
 })
 
+const failures: { file: string; fullName: string; messages: string[] }[] = []
 const folder = await mkdtemp(join(tmpdir(), 'wheelhouse-results-'))
 const counts: Count[] = []
 try {
@@ -29,6 +44,10 @@ try {
   await rm(folder, { recursive: true, force: true })
 }
 
+for (const { file, fullName, messages } of failures) {
+  console.log(`\nFailed: ${file} › ${fullName}`)
+  for (const message of messages) console.log(message.split('\n').slice(0, linesOfFailure).join('\n'))
+}
 console.log('')
 for (const { suite, passed, failed } of counts) {
   console.log(
@@ -53,7 +72,12 @@ async function vitestSuite(): Promise<Count> {
   const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
   const report = vitestReport.safeParse(await readJson(file))
   if (!report.success) return { suite: 'tests', passed: 0, failed: 1 }
-  const { numPassedTests, numFailedTests } = report.data
+  const { numPassedTests, numFailedTests, testResults } = report.data
+  for (const { name, assertionResults } of testResults) {
+    for (const { status, fullName, failureMessages } of assertionResults) {
+      if (status === 'failed') failures.push({ file: relative(root, name), fullName, messages: failureMessages ?? [] })
+    }
+  }
   // A file that cannot be loaded, or an error outside of tests, fails the run without a failed test.
   return { suite: 'tests', passed: numPassedTests, failed: code === 0 ? 0 : Math.max(numFailedTests, 1) }
 }
