@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-const shared = { setupFiles: ['lib/dev/test/setup.ts'] }
+// A second, the default, is too short to wait for something on a busy machine.
+const shared = { setupFiles: ['lib/dev/test/setup.ts'], expect: { poll: { timeout: 15_000 } } }
 const excluded = ['node_modules/**', '.next/**', 'e2e/**']
 
 export default defineConfig({

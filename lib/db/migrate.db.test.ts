@@ -170,7 +170,7 @@ describe('migrate', () => {
   })
 
   async function waitFor(query: string): Promise<void> {
-    await expect.poll(async () => (await client.query(query)).rowCount, { timeout: 5000 }).toBe(1)
+    await expect.poll(async () => (await client.query(query)).rowCount, { timeout: 15_000 }).toBe(1)
   }
 })
 

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { expect, vi } from 'vitest'
+import { expect } from 'vitest'
 import { inTx } from '#lib/auth/ctx.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import { createSecretBox } from '#lib/core/secret-box.ts'
@@ -179,11 +179,12 @@ dbTest('of two who look at once for credentials that end, one tells', async ({ d
     const first = await warnOfExpiry(ctx)
     const second = warnOfExpiry(platform)
     // It has read what the first has not committed yet, and waits for the row.
-    await vi.waitFor(async () => {
+    const waiting = async () => {
       const [row] = await db.$queryRaw<{ waiting: number }[]>`select count(*)::int as waiting from pg_stat_activity
         where datname = current_database() and wait_event_type = 'Lock'`
-      expect(row?.waiting).toBe(1)
-    })
+      return row?.waiting
+    }
+    await expect.poll(waiting).toBe(1)
     return { first, second }
   })
   expect([first, await second]).toEqual([1, 0])

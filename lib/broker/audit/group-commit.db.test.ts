@@ -36,7 +36,7 @@ dbTest(
     const outcomes = await Promise.all(rest)
     expect(outcomes).toHaveLength(3)
     // It may have given up its connection as well; then it is back in a moment.
-    await vi.waitFor(async () => expect(await append(rowOf())).toBe('recorded'), { timeout: 5000, interval: 50 })
+    await vi.waitFor(async () => expect(await append(rowOf())).toBe('recorded'), { timeout: 15_000, interval: 50 })
     expect(audit.waiting).toBe(0)
     await audit.stop()
   },
@@ -82,7 +82,7 @@ dbTest('what arguments were like never keeps a record back, whatever is wrong wi
   const waiting = call({ a: 'w' })
   expect(await append(waiting)).toBe('refused')
   const isRecorded = () => db.auditEvent.count({ where: { id: String(waiting['id']) } })
-  await vi.waitFor(async () => expect(await isRecorded()).toBe(1), { timeout: 5000, interval: 50 })
+  await vi.waitFor(async () => expect(await isRecorded()).toBe(1), { timeout: 15_000, interval: 50 })
   held.release()
   await audit.stop()
 })
@@ -138,14 +138,14 @@ dbTest(
     const row = rowOf()
     proxy.breaksNext()
     const outcome = audit.append(row, { happened: true }).then(() => 'recorded', nameOf)
-    await vi.waitFor(() => expect(proxy.leftUnanswered).toBe(1), { timeout: 5000, interval: 20 })
+    await vi.waitFor(() => expect(proxy.leftUnanswered).toBe(1), { timeout: 15_000, interval: 20 })
     await vi.waitFor(async () => expect(await db.auditEvent.count({ where: { id: String(row['id']) } })).toBe(1), {
       timeout: 10_000,
       interval: 50,
     })
     // Nobody waited so long for it.
     expect(await outcome).toBe('refused')
-    await vi.waitFor(() => expect(audit.available).toBe(true), { timeout: 5000 })
+    await vi.waitFor(() => expect(audit.available).toBe(true), { timeout: 15_000 })
     await audit.stop()
     await proxy.stop()
   },
