@@ -55,7 +55,8 @@ describe('the shell of a session', () => {
     const began = Date.now()
     const outcome = await shell.run(stubborn, { timeoutMs: 500 })
     expect(outcome).toMatchObject({ ended: 'timeout', code: null, output: 'started' })
-    expect(Date.now() - began).toBeLessThan(2500)
+    // About half a second when idle; the machine of a test may be very busy.
+    expect(Date.now() - began).toBeLessThan(15_000)
     expect((await shell.run('ps -e -o comm= | sort | uniq -c', { timeoutMs })).output).not.toMatch(/sleep/)
   })
 

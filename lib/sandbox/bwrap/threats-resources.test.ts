@@ -100,7 +100,7 @@ describe('the end of a session', () => {
     expect(report.processes).toBeGreaterThanOrEqual(12)
     expect(report).toMatchObject({ survivors: [] })
     // Milliseconds when idle; the machine of a test may be very busy.
-    expect(report.ms).toBeLessThan(3000)
+    expect(report.ms).toBeLessThan(15_000)
   })
 
   test('is survived by the workspace, not by scratch or processes', async () => {
