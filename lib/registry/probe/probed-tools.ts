@@ -1,6 +1,7 @@
 import type { Client } from '@modelcontextprotocol/client'
 import { cutText } from '#lib/core/storable.ts'
 import { classFromAnnotations } from '../rules.ts'
+import { ToolNames } from '../rules/other-tools.ts'
 import { inspectTool, type ToolDefinition } from '../rules/tool-change.ts'
 import type { ProbedTool, ProbeFinding, ProbeReport } from '../schema/probes.ts'
 
@@ -46,7 +47,7 @@ async function toolsOf(client: Client, options: Options): Promise<ProbedTool[]> 
     if (cursor === undefined || cursors.has(cursor)) break
     cursors.add(cursor)
   }
-  const names = tools.map(({ name }) => name)
+  const names = new ToolNames(tools.map(({ name }) => name))
   return tools.slice(0, toolsMax).map((tool) => {
     const annotations = (tool['annotations'] ?? {}) as Record<string, unknown>
     const annotated = 'readOnlyHint' in annotations || 'destructiveHint' in annotations
@@ -55,7 +56,7 @@ async function toolsOf(client: Client, options: Options): Promise<ProbedTool[]> 
       description: cutText(typeof tool['description'] === 'string' ? tool['description'] : '', 500),
       class: classFromAnnotations(annotations),
       annotated,
-      findings: inspectTool(tool, { otherTools: names.filter((name) => name !== tool.name) }).slice(0, 20),
+      findings: inspectTool(tool, { otherTools: names.except(tool.name) }).slice(0, 20),
     }
   })
 }

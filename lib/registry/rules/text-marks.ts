@@ -1,3 +1,4 @@
+import type { OtherTools } from './other-tools.ts'
 import { mixedWords, plainText } from './text-normal.ts'
 import { directives, secrecies, secretRequests } from './text-patterns.ts'
 import { type FindingKind, hiddenCharacter } from './tool-findings.ts'
@@ -7,7 +8,7 @@ export type TextMark = { kind: FindingKind; what: string }
 
 export type TextWorld = {
   /** Names of other tools that the same agents may see. */
-  otherTools: readonly string[]
+  otherTools: OtherTools
 }
 
 /** Every mark of a text that a server wrote. What is marked is not proven to be bad; what is not marked is not proven to be good. */
@@ -104,7 +105,7 @@ function encodedIn(text: string): TextMark[] {
 }
 
 function otherToolsIn(text: string, { otherTools }: TextWorld): TextMark[] {
-  const found = otherTools.filter((name) => mentions(text, name))
+  const found = otherTools.mentionedIn(text)
   const called = [
     ...text.matchAll(
       /(?<![\w-])(?:[a-z0-9]+(?:[_-][a-z0-9]+)+|[a-z]+(?:[A-Z][a-z0-9]+)+)(?=[`'"”)]*\s+(?:tool|function)\b)/gu,
@@ -112,14 +113,4 @@ function otherToolsIn(text: string, { otherTools }: TextWorld): TextMark[] {
   ]
   const named = called.map((match) => match[0]).filter((name) => !found.includes(name))
   return [...found, ...named].map((what) => ({ kind: 'other_tool', what }))
-}
-
-/** A name of one plain word is a mention only where it is set apart or called a tool: `search` is also a word. */
-function mentions(text: string, name: string): boolean {
-  const quoted = name.replaceAll(/[.*+?^${}()|[\]\\]/gu, '\\$&')
-  const isWord = /^[\p{L}]+$/u.test(name) && !/[a-z][A-Z]/u.test(name)
-  const pattern = isWord
-    ? `[\`'"“‘(]${quoted}[\`'"”’)(]|\\b${quoted}\\(|\\b${quoted}\\s+(?:tool|function)\\b`
-    : `(?<![\\w-])${quoted}(?![\\w-])`
-  return new RegExp(pattern, 'iu').test(text)
 }

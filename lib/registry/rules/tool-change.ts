@@ -3,7 +3,7 @@ import { classFromAnnotations } from '../rules.ts'
 import { toolClasses } from '../schema/words.ts'
 import { diffSchemas } from './schema-diff.ts'
 import { marksOf, type TextMark, type TextWorld } from './text-marks.ts'
-import { languagesOf, scriptsOf, skeleton } from './text-normal.ts'
+import { languagesOf, scriptsOf } from './text-normal.ts'
 import { textsOf, type ToolText } from './tool-texts.ts'
 import { finding, type ToolFinding } from './tool-findings.ts'
 
@@ -126,10 +126,8 @@ function diffTexts(before: ToolDefinition, after: ToolDefinition, world: TextWor
 function confusions(definition: ToolDefinition, world: TextWorld): ToolFinding[] {
   const titles = [definition['title'], recordOf(definition['annotations'])['title']]
   const own = [definition.name, ...titles.filter((title) => typeof title === 'string')]
-  return world.otherTools.flatMap((other) =>
-    own
-      .filter((name) => name !== other && skeleton(name) !== '' && skeleton(name) === skeleton(other))
-      .map((name) => finding('confusable', '/title', `${name} reads like ${other}`)),
+  return own.flatMap((name) =>
+    world.otherTools.readingLike(name).map((other) => finding('confusable', '/title', `${name} reads like ${other}`)),
   )
 }
 

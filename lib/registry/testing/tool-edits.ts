@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
+import { ToolNames } from '../rules/other-tools.ts'
 import { classifyToolChange, type ToolDefinition, type ToolVerdict } from '../rules/tool-change.ts'
 import type { ToolFinding } from '../rules/tool-findings.ts'
 
@@ -43,13 +44,17 @@ export function readToolEdits(half: 'tuning' | 'held-out'): ToolEdit[] {
     const after = structuredClone(before)
     for (const [path, value] of Object.entries(set)) put(after, path, value)
     for (const path of remove) put(after, path, undefined)
-    const others = otherTools.filter((other) => other !== before.name)
-    return { id, note, before, after, otherTools: others, expect, malicious }
+    return { id, note, before, after, otherTools, expect, malicious }
   })
 }
 
 export function judge(edit: ToolEdit): JudgedEdit {
-  return { ...edit, ...classifyToolChange(edit.before, edit.after, { otherTools: edit.otherTools }) }
+  return {
+    ...edit,
+    ...classifyToolChange(edit.before, edit.after, {
+      otherTools: new ToolNames(edit.otherTools).except(edit.before.name),
+    }),
+  }
 }
 
 /** How well `suspended` is told, and how far the classes agree. */
