@@ -6,6 +6,9 @@ export function readToolNames(text: string): string[] {
   return [...new Set(text.split('\n').map((line) => line.trim()))].filter((line) => line !== '')
 }
 
+/** In the place of a class, where tools are named. */
+export const classOfTools = 'Of tools that are named it is what they need, whatever is chosen here.'
+
 /** Which tools of the class are meant, by name. */
 export function ToolNamesField({
   value,

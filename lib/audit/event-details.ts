@@ -78,6 +78,8 @@ export type GrantBreakGlass = {
 export type ScopeRequestCreated = {
   requestId: string
   class: string
+  /** When it was written with a wider class than its tools need. */
+  askedClass?: string
   /** Empty: every tool of the class. Until one could name several, `toolName`. */
   toolNames: string[]
   days: number | null
@@ -232,6 +234,8 @@ export type GrantNarrowed = {
 export type ScopeRequestRevised = {
   requestId: string
   revision: number
+  /** When it was written with a wider class than its tools need. */
+  askedClass?: string
   before: Record<string, unknown>
   after: Record<string, unknown>
 }

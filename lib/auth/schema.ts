@@ -34,11 +34,16 @@ export const oidcIdentity = z.object({
 })
 export type OidcIdentity = z.infer<typeof oidcIdentity>
 
+export const signInRefusals = [
+  'deactivated',
+  'no_groups',
+  'email_not_verified',
+  'email_taken',
+  'unknown_persona',
+  'personas_off',
+] as const
 /** Why somebody was not let in. */
-export type SignInRefusal = {
-  reason: 'deactivated' | 'no_groups' | 'email_not_verified' | 'email_taken' | 'unknown_persona' | 'personas_off'
-  message: string
-}
+export type SignInRefusal = { reason: (typeof signInRefusals)[number]; message: string }
 
 export type SignedIn = { sessionId: string; personId: string }
 

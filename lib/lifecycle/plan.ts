@@ -9,17 +9,17 @@ import { limitKey } from '#lib/registry/schema/conditions.ts'
 import { readApprovalRules, wasTakenAway } from '#lib/scopes/queries.ts'
 import { besidesToolsProblem, besidesToolsLimit, wholeServerCovers } from '#lib/scopes/rules/besides-tools.ts'
 import type { ScopeLimits } from '#lib/scopes/rules/limits.ts'
-import { partsOf } from '#lib/scopes/rules/named-tools.ts'
+import { classNeeded, partsOf } from '#lib/scopes/rules/named-tools.ts'
 import { cappedEnd, preApprovalOf } from '#lib/scopes/rules/pre-approval.ts'
 import { requestPolicy } from '#lib/scopes/rules/request-policy.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { checkParameters, renderAgentVersion } from '#lib/templates/rules.ts'
 import type { RenderedAgent, TemplateManifest, TemplateView } from '#lib/templates/schema.ts'
 import { scheduleProblem } from './rules.ts'
-import type { CreateAgentInput, Problem, ScopeWish } from './schema.ts'
+import type { ClassedWish, CreateAgentInput, Problem, ScopeWish } from './schema.ts'
 
 /** A wished scope, judged: granted at once because the template's policy pre-approves it, or to be asked for. */
-export type PlannedScope = ScopeWish & {
+export type PlannedScope = ClassedWish & {
   serverName: string
   environment: Environment
   tools: string[]
@@ -79,7 +79,11 @@ export async function planScopes(
     (scope) =>
       scope.required &&
       !wishes.some(
-        (wish) => wish.serverId === scope.server && wish.toolNames.length === 0 && covers(wish.class, scope.class),
+        (wish) =>
+          wish.serverId === scope.server &&
+          wish.toolNames.length === 0 &&
+          wish.class !== undefined &&
+          covers(wish.class, scope.class),
       ),
   )
   const all: ScopeWish[] = [
@@ -109,11 +113,21 @@ export async function planScopes(
   const problems: Problem[] = []
   const scopes: PlannedScope[] = []
   const seen = new Set<string>()
-  for (const [index, wish] of all.entries()) {
+  for (const [index, asked] of all.entries()) {
     const field = index < wishes.length ? `scopes.${index}` : 'scopes'
-    const server = byId.get(wish.serverId)
+    const server = byId.get(asked.serverId)
+    const wish = {
+      ...asked,
+      class: classNeeded({ ...asked, class: asked.class ?? 'destructive' }, server?.tools ?? []),
+    }
     const policy = policyFor(manifest, wish)
-    const message = wishProblem({ wish, server, seen, hasReason: wish.reason !== '' || policy !== undefined })
+    const message = wishProblem({
+      wish,
+      asked: asked.class,
+      server,
+      seen,
+      hasReason: wish.reason !== '' || policy !== undefined,
+    })
     if (message) problems.push({ field, message })
     if (!server) continue
     const takenAway = agentId !== undefined && (await wasTakenAway(ctx, { ...wish, agentId }))
@@ -159,7 +173,8 @@ type KnownServer = {
 }
 
 function wishProblem(facts: {
-  wish: ScopeWish
+  wish: ClassedWish
+  asked: ToolClass | undefined
   server: KnownServer | undefined
   seen: Set<string>
   hasReason: boolean
@@ -173,7 +188,7 @@ function wishProblem(facts: {
     const key = `${wish.serverId} ${toolName ?? wish.class} ${limitKey(limits)}`
     if (seen.has(key)) return `${toolName ?? wish.class} on ${server.name} is listed twice.`
     seen.add(key)
-    const problem = toolName === null ? null : nameProblem(toolName, { wish, server, limits })
+    const problem = toolName === null ? null : nameProblem(toolName, { asked: facts.asked, server, limits })
     if (problem) return problem
   }
   const problem = limits.conditions.map(conditionProblem).find((found) => found !== null)
@@ -183,22 +198,24 @@ function wishProblem(facts: {
 
 function nameProblem(
   toolName: string,
-  { wish, server, limits }: { wish: ScopeWish; server: KnownServer; limits: ScopeLimits },
+  { asked, server, limits }: { asked: ToolClass | undefined; server: KnownServer; limits: ScopeLimits },
 ): string | null {
   if (isBesidesTools(toolName)) {
-    return besidesToolsProblem({ class: wish.class, toolName }) ?? besidesToolsLimit(toolName, limits)?.message ?? null
+    return besidesToolsProblem(toolName) ?? besidesToolsLimit(toolName, limits)?.message ?? null
   }
   const tool = server.tools.find(({ name, state }) => name === toolName && state !== 'removed')
   if (!tool) return `${server.name} has no tool ${JSON.stringify(toolName)}.`
-  return covers(wish.class, tool.class) ? null : `${tool.name} is a ${tool.class} tool: ask for ${tool.class}.`
+  return asked === undefined || covers(asked, tool.class)
+    ? null
+    : `${tool.name} is a ${tool.class} tool: ask for ${tool.class}.`
 }
 
-function policyFor(manifest: TemplateManifest, wish: ScopeWish) {
+function policyFor(manifest: TemplateManifest, wish: ClassedWish) {
   const covering = manifest.scopes.filter((scope) => scope.server === wish.serverId && covers(scope.class, wish.class))
   return covering.find(({ approval }) => approval === 'auto') ?? covering[0]
 }
 
-function reaches(wish: ScopeWish, tool: { name: string; class: ToolClass; state: string }): boolean {
+function reaches(wish: ClassedWish, tool: { name: string; class: ToolClass; state: string }): boolean {
   const named = wish.toolNames.length === 0 || wish.toolNames.includes(tool.name)
   return tool.state === 'approved' && named && covers(wish.class, tool.class)
 }

@@ -13,7 +13,7 @@ import {
   toolClasses,
 } from '#lib/registry/schema.ts'
 import { timeText } from '#lib/core/instant.ts'
-import { requestScopeInput } from '#lib/scopes/schema.ts'
+import { classOrTools, requestScopeInput, saysClassOrTools } from '#lib/scopes/schema.ts'
 
 /** Micro-dollars as the contract says them: digits, and no other spelling of a number; below a thousand million dollars, so that amounts fit everywhere. */
 const budgetMicros = z.preprocess(
@@ -30,21 +30,26 @@ function wholeNumber(given: unknown): unknown {
 }
 
 /** A scope asked for while creating an agent: pre-approved by the template's scoping policy it becomes a grant, else a request. */
-export const scopeWish = z.strictObject({
-  serverId: z.string().max(100),
-  class: z.enum(toolClasses),
-  toolNames: requestScopeInput.shape.toolNames,
-  /** null: until revoked. */
-  days: z.int().min(1).max(365).nullable().default(null),
-  /** An exact end instead of a number of days, as imports have it. */
-  until: timeText().optional(),
-  reason: oneLine(1000).default(''),
-  /** Where the need is written down: a number or a link. */
-  ticket: oneLine(300).optional(),
-  conditions: argumentConditions.optional(),
-  rate: callRate.nullable().optional(),
-})
+export const scopeWish = z
+  .strictObject({
+    serverId: z.string().max(100),
+    /** Of tools that are named it is the widest that one of them needs. */
+    class: z.enum(toolClasses).optional(),
+    toolNames: requestScopeInput.shape.toolNames,
+    /** null: until revoked. */
+    days: z.int().min(1).max(365).nullable().default(null),
+    /** An exact end instead of a number of days, as imports have it. */
+    until: timeText().optional(),
+    reason: oneLine(1000).default(''),
+    /** Where the need is written down: a number or a link. */
+    ticket: oneLine(300).optional(),
+    conditions: argumentConditions.optional(),
+    rate: callRate.nullable().optional(),
+  })
+  .refine(saysClassOrTools, classOrTools)
 export type ScopeWish = z.infer<typeof scopeWish>
+/** With the class that it needs. */
+export type ClassedWish = ScopeWish & { class: ToolClass }
 
 export const createAgentInput = z.strictObject({
   id: agentSlug,

@@ -151,7 +151,7 @@ dbTest('the same scope is asked for once, whoever asks at once; what is held is 
     error: { rule: 'scopes:already_held' },
   })
   expect(await requestScope(ctx, { ...asks, class: 'write', toolNames: ['method:resources'] })).toMatchObject({
-    error: { rule: 'scopes:tool_unknown' },
+    error: { rule: 'scopes:already_held' },
   })
   await db.mcpServer.update({ where: { id: serverId }, data: { status: 'disabled' } })
   expect(await requestScope(ctx, input)).toMatchObject({ error: { rule: 'scopes:server_disabled' } })

@@ -189,6 +189,66 @@ dbTest('nothing is had more easily by a wider class, or beside another tool, tha
   await end()
 })
 
+dbTest(
+  'tools that are named are asked for in no wider class than they need, and who decides sees it',
+  async ({ db }) => {
+    const { agentId, ask, revise, approve, held, show } = await scene(db)
+    const wide = await ask({ class: 'destructive', toolNames: ['look', 'find'] })
+    const says = 'look, find need read, so that is asked for instead of destructive.'
+    expect(wide).toMatchObject({ ok: true, value: { class: 'read', says } })
+    const { requestId } = wide.ok ? wide.value : { requestId: '' }
+    expect(await show(requestId)).toMatchObject({
+      class: 'read',
+      context: { blastRadius: expect.not.stringContaining('delete') },
+      history: [{ says: 'asked for it as destructive; its tools need read only' }],
+    })
+    expect((await auditOf(db, agentId)).at(-1)).toMatchObject({ detail: { class: 'read', askedClass: 'destructive' } })
+    // The class may be left out, also of a change; then it is what the tools need.
+    expect(await revise(requestId, { toolNames: ['look', 'change'] })).toMatchObject({
+      ok: true,
+      value: { class: 'write', says: null },
+    })
+    expect(await revise(requestId, { class: 'destructive' })).toMatchObject({ value: { class: 'write' } })
+    expect((await show(requestId)).history.at(-1)?.says).toContain('as destructive; its tools need write only')
+    expect(await approve(requestId, { revision: 3 })).toMatchObject({ ok: true })
+    expect(await held()).toEqual(['change write', 'look read'])
+    expect(await ask({ class: undefined, toolNames: ['wipe'] })).toMatchObject({
+      value: { class: 'destructive', says: null },
+    })
+    expect(await ask({ class: undefined, toolNames: ['method:tasks', 'find'] })).toMatchObject({
+      value: { class: 'read' },
+    })
+    expect(() => requestScopeInput.parse({ agentId, serverId: 's', reason: 'to see' })).toThrow(/Say which class/)
+  },
+)
+
+dbTest('a class that covers what no rule fits is decided by one of security, too', async ({ db }) => {
+  const { serverId, agentId, asked, approve, held, show } = await scene(db)
+  const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), now)
+  const finance = ctxFor(db, await makePerson(db, { roles: ['finance'] }), now)
+  const money = createApprovalRuleInput.parse({ title: 'Money', position: 1, classes: ['write'], steps: [['finance']] })
+  const { ruleId } = await approvalRuleInForce(admin, money)
+  const whole = await asked({})
+  expect((await show(whole)).policy).toMatchObject({
+    ruleId,
+    says: expect.stringContaining('read, where no rule fits and one of security is asked'),
+    steps: [{ roles: ['finance'] }, { roles: ['security'] }],
+  })
+  const byFinance = (requestId: string) =>
+    decideScopeRequest(finance, decideScopeRequestInput.parse({ requestId, decision: 'approve' }))
+  expect(await byFinance(whole)).toMatchObject({ ok: true, value: { grantIds: [], waitsFor: [['security']] } })
+  expect(await byFinance(whole)).toMatchObject({ ok: false, error: { rule: 'scopes:approved_already' } })
+  expect(await held()).toEqual([])
+  expect(await approve(whole)).toMatchObject({ ok: true, value: { waitsFor: [] } })
+  expect(await held()).toEqual(['null write'])
+  await db.grant.deleteMany({ where: { agentId, serverId } })
+  // By its name alone it is the rule of what it is.
+  const one = await asked({ toolNames: ['change'] })
+  expect((await show(one)).policy).toMatchObject({ ruleId, says: null, steps: [{ roles: ['finance'] }] })
+  expect(await byFinance(one)).toMatchObject({ ok: true, value: { waitsFor: [] } })
+  await endApprovalRule(admin, { ruleId, reason: 'The test is over.' })
+})
+
 dbTest('a tool of another class than when it was approved is decided by the rule of that one', async ({ db }) => {
   const { serverId, asked, approve, held, show } = await scene(db)
   const admin = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }), now)
@@ -215,7 +275,7 @@ dbTest('everything that is asked for can be taken off again until it is decided'
   expect(await revise(requestId, { days: 7 })).toMatchObject({ ok: true })
   expect(await show(requestId)).toMatchObject({ ticket: 'FIN-7', toolNames: ['change'], rate: { calls: 5 } })
   const none = { toolNames: [], ticket: null, conditions: [], rate: null, days: null }
-  expect(await revise(requestId, none)).toEqual({ ok: true, value: { revision: 3 } })
+  expect(await revise(requestId, none)).toEqual({ ok: true, value: { revision: 3, class: 'write', says: null } })
   expect(await show(requestId)).toMatchObject(none)
   expect((await auditOf(db, agentId)).at(-1)).toMatchObject({
     event: 'scope_request.revised',

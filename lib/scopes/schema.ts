@@ -34,10 +34,11 @@ const days = z
   .min(1, 'Grant it for at least one day.')
   .max(grantDaysMax, `Grant it for at most ${grantDaysMax} days.`)
 
-export const requestScopeInput = z.strictObject({
+const wantedScope = z.strictObject({
   agentId: z.string().max(100),
   serverId: z.string().max(100),
-  class: z.enum(toolClasses),
+  /** Of tools that are named it is the widest that one of them needs: it may be left out, and a wider one is narrowed to that. */
+  class: z.enum(toolClasses).optional(),
   /** Empty: every tool of the class and of the classes below it. */
   toolNames: toolNames.default([]),
   /** null: until revoked. */
@@ -50,10 +51,18 @@ export const requestScopeInput = z.strictObject({
   /** Where the need is written down: a number or a link. */
   ticket: oneLine(300).optional(),
 })
+
+/** Whether a scope says which class it is for, or which tools. */
+export function saysClassOrTools(scope: { class?: ToolClass | undefined; toolNames: readonly string[] }): boolean {
+  return scope.class !== undefined || scope.toolNames.length > 0
+}
+export const classOrTools = { error: 'Say which class, or name the tools.', path: ['class'] }
+
+export const requestScopeInput = wantedScope.refine(saysClassOrTools, classOrTools)
 export type RequestScopeInput = z.infer<typeof requestScopeInput>
 
 /** What of a request its requester may change until it is decided; what is left out stays. */
-export const reviseScopeRequestInput = requestScopeInput
+export const reviseScopeRequestInput = wantedScope
   .pick({ class: true, days: true, conditions: true, rate: true, reason: true })
   .partial()
   .extend({
@@ -218,8 +227,15 @@ export type ScopeRequestView = ScopeRequestRow & {
   denials30d: number
   /** Everything else that an approver is shown. */
   context: RequestContext
-  /** The rule of the approval policy that holds for it, with its steps; what is approved so far is left of what was asked. */
-  policy: { title: string; ruleId: string | null; daysMax: number | null; steps: ApprovalStep[]; left: ScopeTerms }
+  /** The rule of the approval policy that holds for it, with its steps; what is approved so far is left of what was asked. `says`: why it is that one, where rules differ for what it reaches. */
+  policy: {
+    title: string
+    ruleId: string | null
+    daysMax: number | null
+    says: string | null
+    steps: ApprovalStep[]
+    left: ScopeTerms
+  }
   /** Whether the person reading may decide, and why not. */
   decidable: { allowed: true } | { allowed: false; refusal: { rule: string; message: string } }
   /** In whose place the person reading may decide it. */
@@ -227,6 +243,9 @@ export type ScopeRequestView = ScopeRequestRow & {
   /** What happened to it, oldest first. */
   history: RequestMoment[]
 }
+
+/** What a request is for: of tools that are named the class that they need. `says`: that it is narrower than what was written. */
+export type AskedClass = { class: ToolClass; says: string | null }
 
 /** What came of a decision: a grant of the class, or one of each tool that is named; none yet: it is not granted. */
 export type DecisionOutcome = {

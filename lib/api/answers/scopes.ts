@@ -66,6 +66,8 @@ export const waitingRequestList = answerOf<WaitingRequestList>()(
   }),
 )
 
+export const askedClass = { class: toolClass, says: text.nullable() }
+
 export const scopeRequest = answerOf<ScopeRequestView>()(
   z.strictObject({
     ...requestShape,
@@ -78,6 +80,7 @@ export const scopeRequest = answerOf<ScopeRequestView>()(
       title: text,
       ruleId: text.nullable(),
       daysMax: z.int().nullable(),
+      says: text.nullable(),
       steps: z.array(
         z.strictObject({
           number: count,

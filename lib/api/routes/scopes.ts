@@ -11,6 +11,7 @@ import { createApprovalRuleInput, removeApprovalRuleInput } from '#lib/scopes/sc
 import { asOfQuery } from '#lib/registry/schema/history.ts'
 import {
   approvalRule,
+  askedClass,
   grant,
   scopeDecision,
   scopeRequest,
@@ -46,11 +47,11 @@ export const waiting = endpoint({
 export const request = endpoint({
   method: 'POST',
   path: '/api/v1/scope-requests',
-  summary: 'Asks for a scope for an agent.',
+  summary: 'Asks for a scope for an agent; of tools that are named for no wider class than they need (says).',
   permission: 'scopes:request',
   body: requestScopeInput,
   status: 201,
-  answer: json(z.strictObject({ requestId: text, grantIds: z.array(text) })),
+  answer: json(z.strictObject({ requestId: text, grantIds: z.array(text), ...askedClass })),
   example: {
     body: {
       agentId: 'invoice-reconciler-7',
@@ -101,7 +102,7 @@ export const revise = endpoint({
   params: uuidId,
   revision: 'scopeRequest',
   body: reviseScopeRequestInput.omit({ requestId: true }),
-  answer: json(z.strictObject({ revision: count })),
+  answer: json(z.strictObject({ revision: count, ...askedClass })),
   example: { params: exampleId, body: { class: 'read', days: 7 } },
 })
 

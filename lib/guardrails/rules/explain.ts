@@ -1,5 +1,6 @@
 import { isPermission, roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { centralKeeper, type Rule, rules } from '../schema.ts'
+import { otherRules } from '../schema/other-rules.ts'
 import { personRules } from '../schema/person-rules.ts'
 import { holdRuleEntry, isHoldRule } from './hold-words.ts'
 
@@ -10,6 +11,7 @@ import { holdRuleEntry, isHoldRule } from './hold-words.ts'
 export function explainRule(id: string): Rule {
   if (isRuleId(id)) return { id, ...rules[id] }
   if (isPersonRule(id)) return { id, ...personRules[id]! }
+  if (Object.hasOwn(otherRules, id)) return { id, ...otherRules[id]! }
   if (isHoldRule(id)) return holdRuleEntry(id, null)
   if (id.startsWith('stop:')) return { id, ...rules.killed }
   const permission = id.startsWith('permission:') ? id.slice('permission:'.length) : ''

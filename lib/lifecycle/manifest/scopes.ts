@@ -8,7 +8,7 @@ import { partsOf } from '#lib/scopes/rules/named-tools.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { obtainScope } from '../obtain-scope.ts'
 import { type PlannedScope, planScopes } from '../plan.ts'
-import type { ScopeWish } from '../schema.ts'
+import type { ClassedWish } from '../schema.ts'
 import type { Complaints } from './complaints.ts'
 import { type ManifestScope, scopeKey } from './document.ts'
 import { withNeededClasses } from './needed-classes.ts'
@@ -16,7 +16,7 @@ import { withNeededClasses } from './needed-classes.ts'
 const dayMs = 86_400_000
 
 /** Scopes of a manifest as wishes; a reason comes from the template's policy, or says where the wish is from. */
-export function wishesOf(scopes: readonly ManifestScope[], now?: Date): ScopeWish[] {
+export function wishesOf(scopes: readonly ManifestScope[], now?: Date): ClassedWish[] {
   const unique = [...new Map(scopes.map((scope) => [scopeKey(scope), scope])).values()]
   return unique.map(({ serverId, class: toolClass, toolName, until, conditions, rate }) => ({
     serverId,
@@ -52,7 +52,7 @@ export async function applyScopes(
   const { tier } = await ctx.tx.agent.findUniqueOrThrow({ where: { id: agentId }, select: { tier: true } })
   // What the approval policy grants for a time only is not granted again while it is held.
   const heldAtAll = new Set(held.map((grant) => scopeKey({ ...grant, until: null })))
-  const holdsForAWhile = (scope: PlannedScope, { toolNames, conditions = [], rate = null, ...wish }: ScopeWish) =>
+  const holdsForAWhile = (scope: PlannedScope, { toolNames, conditions = [], rate = null, ...wish }: ClassedWish) =>
     scope.days !== wish.days &&
     partsOf(toolNames).every((toolName) =>
       heldAtAll.has(scopeKey({ ...wish, toolName, conditions, rate, until: null })),
@@ -85,7 +85,7 @@ export async function applyScopes(
 async function notAskedYet(
   ctx: Ctx & { tx: Tx },
   { agentId, missing }: { agentId: string; missing: ManifestScope[] },
-): Promise<ScopeWish[]> {
+): Promise<ClassedWish[]> {
   const pending = await ctx.tx.scopeRequest.findMany({
     where: { agentId, state: 'pending' },
     select: { serverId: true, class: true, toolNames: true, conditions: true, rateCalls: true, ratePer: true },

@@ -6,6 +6,7 @@ import type { Tx } from '#lib/db/client.ts'
 import { agentSubject, lockAgent, type LockedAgent } from '#lib/registry/commands.ts'
 import { pastOwners, serverNotFound } from '#lib/registry/queries.ts'
 import { covers } from '#lib/registry/rules.ts'
+import type { ToolClass } from '#lib/registry/schema.ts'
 import { decideBreakGlassReview, decideRenewal, type UnreviewedBreakGlass } from '../rules/break-glass.ts'
 import { approvalRuleFor } from '../rules/approval-policy.ts'
 import { type Clock, clockOf } from '../rules/clock.ts'
@@ -17,7 +18,7 @@ import { writeGrant } from './grants.ts'
 
 /**
  * Gives an agent a scope at once and without a second person, for four hours at most: for whoever is on call, in an emergency. It is announced (`grant.break_glass`), marked
- * wherever it shows, opens a review that somebody else closes, and alone lets central policies pass that forbid all but break-glass. Needs `grants:break_glass`; throws
+ * wherever it shows, of one tool for the class that it has, opens a review that somebody else closes, and alone lets central policies pass that forbid all but break-glass. Needs `grants:break_glass`; throws
  * `not_found`. Refused, and recorded as refused, for a retired agent, on a disabled server, for a tool it does not have, and while an earlier one of
  * this waits for its review.
  */
@@ -35,22 +36,23 @@ export async function breakGlass(
       ...(input.toolName ? { tool: input.toolName } : {}),
     }
     const target = await checkTarget(tx, input, agent)
+    const wanted = target.ok ? { ...input, class: target.value } : input
     const checked = target.ok
-      ? decideRenewal(await unreviewed(tx, input), { ...input, personId: person.id, now: ctx.now })
+      ? decideRenewal(await unreviewed(tx, input), { ...wanted, personId: person.id, now: ctx.now })
       : target
     if (!checked.ok) {
       const { rule, message } = checked.error
       recordAudit(tx, ctx, { event: 'grant.break_glass_refused', ...about, rule, detail: { reason: rule, message } })
       return checked
     }
-    const { serverId, class: toolClass, toolName, reason, incident } = input
+    const { serverId, class: toolClass, toolName, reason, incident } = wanted
     const expiresAt = new Date(ctx.now.getTime() + input.minutes * 60_000)
     const scope = { serverId, class: toolClass, toolName, reason, expiresAt }
     const grantId = await writeGrant(tx, ctx, { agent, scope, via: 'break_glass', requestId: null })
     const opened = {
       openedById: person.id,
       openedAt: ctx.now,
-      ...(await reviewClock(tx, { input, agent, now: ctx.now })),
+      ...(await reviewClock(tx, { input: wanted, agent, now: ctx.now })),
     }
     await tx.breakGlassReview.create({ data: { grantId, agentId: agent.id, ...opened } })
     const until = expiresAt.toISOString()
@@ -101,7 +103,12 @@ export async function reviewBreakGlass(ctx: Ctx, input: ReviewBreakGlassInput): 
   })
 }
 
-async function checkTarget(tx: Tx, input: BreakGlassInput, agent: LockedAgent): Promise<Result<null, ScopeRefusal>> {
+/** Whether it can be taken there; returns the class that it needs: of a tool its own, whatever wider one was named. */
+async function checkTarget(
+  tx: Tx,
+  input: BreakGlassInput,
+  agent: LockedAgent,
+): Promise<Result<ToolClass, ScopeRefusal>> {
   const server = await tx.mcpServer.findUnique({
     where: { id: input.serverId },
     select: {
@@ -112,10 +119,11 @@ async function checkTarget(tx: Tx, input: BreakGlassInput, agent: LockedAgent): 
   })
   if (!server) throw serverNotFound(input.serverId)
   const possible = grantable({ agent, server })
-  if (!possible.ok || input.toolName === null) return possible
+  if (!possible.ok) return possible
+  if (input.toolName === null) return ok(input.class)
   const [tool] = server.tools
   if (!tool) return refuse('scopes:tool_unknown', `${server.name} has no tool ${input.toolName}.`)
-  if (covers(input.class, tool.class)) return ok(null)
+  if (covers(input.class, tool.class)) return ok(tool.class)
   return refuse('scopes:tool_unknown', `${input.toolName} is a ${tool.class} tool: take ${tool.class}.`)
 }
 

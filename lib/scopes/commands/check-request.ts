@@ -10,22 +10,25 @@ import { readApprovalRules } from '../queries/approval-policy.ts'
 import { limitsOf, type ScopeLimits } from '../rules/limits.ts'
 import { expiryOf, grantable, grantCovers, refuse } from '../rules.ts'
 import { besidesToolsProblem, checkBesidesToolsLimits } from '../rules/besides-tools.ts'
-import { classOf, partsOf } from '../rules/named-tools.ts'
+import { classNeeded, classOf, narrowedClass, partsOf } from '../rules/named-tools.ts'
 import { requestPolicy } from '../rules/request-policy.ts'
-import type { ScopeRefusal } from '../schema.ts'
+import type { AskedClass, ScopeRefusal } from '../schema.ts'
 
 /** What is asked for, in part. */
 type WantedRequest = {
   agentId: string
   serverId: string
-  class: ToolClass
+  /** Left out: what the tools need that are named. */
+  class?: ToolClass | undefined
   toolNames: readonly string[]
   days: number | null
 }
 
+type Checked = ReturnType<typeof requestPolicy> & AskedClass
+
 /**
  * Whether it can be asked for: the agent and the server are there, each tool that is named is one of the class, and none of it is held or asked for already: one that is refused refuses all, by its name; and whether
- * somebody can approve all of it. Returns what the approval policy says. `except`: the request itself, when it is one that is changed.
+ * somebody can approve all of it. Returns what the approval policy says, and the class: of tools that are named no wider one than they need. `except`: the request itself, when it is one that is changed.
  */
 export async function checkRequest(
   tx: Tx,
@@ -44,7 +47,7 @@ export async function checkRequest(
     requesterId: string
     except?: string
   },
-): Promise<Result<ReturnType<typeof requestPolicy>, ScopeRefusal>> {
+): Promise<Result<Checked, ScopeRefusal>> {
   const server = await tx.mcpServer.findUnique({
     where: { id: input.serverId },
     select: {
@@ -64,25 +67,27 @@ export async function checkRequest(
   if (!possible.ok) return possible
   for (const toolName of input.toolNames) {
     if (isBesidesTools(toolName)) {
-      const problem = besidesToolsProblem({ class: input.class, toolName })
+      const problem = besidesToolsProblem(toolName)
       if (problem) return refuse('scopes:tool_unknown', `${toolName}: ${problem}`)
       checkBesidesToolsLimits(toolName, limits)
       continue
     }
     const tool = server.tools.find(({ name }) => name === toolName)
     if (!tool) return refuse('scopes:tool_unknown', `${server.name} has no tool ${toolName}.`)
-    if (!covers(input.class, tool.class)) {
+    if (input.class !== undefined && !covers(input.class, tool.class)) {
       return refuse('scopes:tool_unknown', `${toolName} is a ${tool.class} tool: ask for ${tool.class}.`)
     }
   }
-  const { agentId, serverId } = input
+  const { agentId, serverId, toolNames } = input
+  const { tools } = server
+  const toolClass = classNeeded({ class: input.class ?? 'destructive', toolNames }, tools)
   const grants = await tx.grant.findMany({
     where: { agentId, serverId, revokedAt: null, OR: [{ expiresAt: null }, { expiresAt: { gt: now } }] },
     select: { class: true, toolName: true, expiresAt: true, conditions: true, rateCalls: true, ratePer: true },
   })
   const expiresAt = expiryOf(input.days, now)
   for (const toolName of partsOf(input.toolNames)) {
-    const needed = classOf(toolName, { asked: input.class, tools: server.tools })
+    const needed = classOf(toolName, { asked: toolClass, tools })
     const wanted = { class: needed, toolName, expiresAt, ...limits }
     if (grants.some((grant) => grantCovers({ ...grant, ...limitsOf(grant) }, wanted))) {
       const which = input.toolNames.length > 1 ? `${toolName}: the` : 'The'
@@ -95,7 +100,7 @@ export async function checkRequest(
       serverId,
       ...(input.toolNames.length > 0
         ? { toolNames: { hasSome: [...input.toolNames] } }
-        : { class: input.class, toolNames: { isEmpty: true } }),
+        : { class: toolClass, toolNames: { isEmpty: true } }),
       state: { in: ['pending', 'changes_requested'] },
       ...(except === undefined ? {} : { id: { not: except } }),
     },
@@ -107,6 +112,9 @@ export async function checkRequest(
     const which = name ? `${name}: the` : 'The'
     return refuse('scopes:already_pending', `${which} same scope is asked for already and waits.`)
   }
-  const policy = requestPolicy(await readApprovalRules(tx), { ...server, ...input, tier: agent.tier, requesterId })
-  return policy.rule.apart === undefined ? ok(policy) : refuse('scopes:asked_apart', policy.rule.apart)
+  const facts = { ...server, class: toolClass, toolNames, tier: agent.tier, requesterId }
+  const policy = requestPolicy(await readApprovalRules(tx), facts)
+  if (policy.rule.apart !== undefined) return refuse('scopes:asked_apart', policy.rule.apart)
+  const says = narrowedClass({ asked: input.class, needed: toolClass, toolNames })
+  return ok({ ...policy, class: toolClass, says })
 }

@@ -4,6 +4,7 @@ import { ok, type Result } from '#lib/core/result.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { standsInFor } from '#lib/delegation/queries.ts'
 import type { LockedAgent } from '#lib/registry/commands.ts'
+import type { ToolClass } from '#lib/registry/schema.ts'
 import { pastOwners } from '#lib/registry/queries.ts'
 import { limitTexts } from '#lib/registry/schema/conditions.ts'
 import { readApprovalRules } from '../queries/approval-policy.ts'
@@ -141,7 +142,7 @@ export async function approveByPolicy(
   wanted: {
     requestId: string
     agent: LockedAgent
-    input: RequestScopeInput
+    input: RequestScopeInput & { class: ToolClass }
     limits: ScopeLimits
     rule: ApprovalRuleFacts
   },

@@ -8,19 +8,19 @@ import { wasTakenAway } from '../queries/taken-away.ts'
 import { checkConditions, limitColumns } from '../rules/limits.ts'
 import { clockOf } from '../rules/clock.ts'
 import { refuse } from '../rules.ts'
-import type { RequestScopeInput, ScopeRefusal, WithdrawScopeRequestInput } from '../schema.ts'
+import type { AskedClass, RequestScopeInput, ScopeRefusal, WithdrawScopeRequestInput } from '../schema.ts'
 import { checkRequest } from './check-request.ts'
 import { approveByPolicy } from './decide-request.ts'
 import { aboutRequest, lockRequest } from './lock-request.ts'
 
 /**
  * Asks for a scope. Needs `scopes:request` and, unless the role reaches every team, membership of the owner team; throws `not_found`.
- * Refused, and recorded as refused, when it is held or asked for already. `grantIds`: when the approval policy approves it at once.
+ * Of tools that are named no wider class is asked for than they need (`says`). Refused, and recorded as refused, when it is held or asked for already. `grantIds`: when the approval policy approves it at once.
  */
 export async function requestScope(
   ctx: Ctx,
   input: RequestScopeInput,
-): Promise<Result<{ requestId: string; grantIds: string[] }, ScopeRefusal>> {
+): Promise<Result<AskedClass & { requestId: string; grantIds: string[] }, ScopeRefusal>> {
   authorize(ctx, 'scopes:request')
   const person = requirePerson(ctx)
   const limits = { conditions: input.conditions ?? [], rate: input.rate ?? null }
@@ -41,12 +41,13 @@ export async function requestScope(
       return checked
     }
     const { agentId, serverId, toolNames, days, reason } = input
-    const { rule, atOnce } = checked.value
+    const { rule, atOnce, class: toolClass, says } = checked.value
+    const asked = { ...input, class: toolClass }
     const row = await tx.scopeRequest.create({
       data: {
         agentId,
         serverId,
-        class: input.class,
+        class: toolClass,
         toolNames,
         days,
         ...limitColumns(limits),
@@ -60,12 +61,15 @@ export async function requestScope(
       },
       select: { id: true },
     })
-    const detail = { requestId: row.id, class: input.class, toolNames, days, reason, limits: limitTexts(limits) }
-    recordAudit(tx, ctx, { event: 'scope_request.created', ...about, detail })
-    const takenAway = await wasTakenAway(ctx, input)
+    const detail = { requestId: row.id, class: toolClass, toolNames, days, reason, limits: limitTexts(limits) }
+    const wider = says === null || input.class === undefined ? {} : { askedClass: input.class }
+    recordAudit(tx, ctx, { event: 'scope_request.created', ...about, detail: { ...detail, ...wider } })
+    const takenAway = await wasTakenAway(ctx, asked)
     const grantIds =
-      atOnce && !takenAway ? await approveByPolicy(tx, ctx, { requestId: row.id, agent, input, limits, rule }) : []
-    return ok({ requestId: row.id, grantIds })
+      atOnce && !takenAway
+        ? await approveByPolicy(tx, ctx, { requestId: row.id, agent, input: asked, limits, rule })
+        : []
+    return ok({ requestId: row.id, grantIds, class: toolClass, says })
   })
 }
 

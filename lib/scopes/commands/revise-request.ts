@@ -6,7 +6,7 @@ import { limitTexts } from '#lib/registry/schema/conditions.ts'
 import { checkConditions, limitColumns } from '../rules/limits.ts'
 import { clockOf } from '../rules/clock.ts'
 import { refuse } from '../rules.ts'
-import type { ReviseScopeRequestInput, ScopeRefusal } from '../schema.ts'
+import type { AskedClass, ReviseScopeRequestInput, ScopeRefusal } from '../schema.ts'
 import { checkRequest } from './check-request.ts'
 import { aboutRequest, lockRequest } from './lock-request.ts'
 
@@ -17,7 +17,7 @@ import { aboutRequest, lockRequest } from './lock-request.ts'
 export async function reviseScopeRequest(
   ctx: Ctx,
   input: ReviseScopeRequestInput,
-): Promise<Result<{ revision: number }, ScopeRefusal>> {
+): Promise<Result<AskedClass & { revision: number }, ScopeRefusal>> {
   authorize(ctx, 'scopes:request')
   const person = requirePerson(ctx)
   return await inTx(ctx, async (tx, ctx) => {
@@ -28,11 +28,12 @@ export async function reviseScopeRequest(
       rate: input.rate === undefined ? request.rate : input.rate,
     }
     checkConditions(limits.conditions)
+    const toolNames = input.toolNames ?? request.toolNames
     const wanted = {
       agentId: agent.id,
       serverId: request.serverId,
-      class: input.class ?? request.class,
-      toolNames: input.toolNames ?? request.toolNames,
+      class: input.class ?? (toolNames.length > 0 ? undefined : request.class),
+      toolNames,
       days: input.days === undefined ? request.days : input.days,
     }
     const checked =
@@ -54,9 +55,9 @@ export async function reviseScopeRequest(
       recordAudit(tx, ctx, { event: 'scope_request.refused', ...aboutRequest(request, agent), rule, detail })
       return checked
     }
-    const { rule } = checked.value
+    const { rule, class: toolClass, says } = checked.value
     const revision = request.revision + 1
-    const { class: toolClass, toolNames, days } = wanted
+    const { days } = wanted
     const reason = input.reason ?? request.reason
     const ticket = input.ticket === undefined ? request.ticket : input.ticket
     await tx.scopeRequest.update({
@@ -81,9 +82,10 @@ export async function reviseScopeRequest(
     })
     const before = wordsOf(request)
     const after = wordsOf({ class: toolClass, toolNames, days, reason, ticket, ...limits })
-    const detail = { requestId: request.id, revision, before, after }
+    const wider = says === null || input.class === undefined ? {} : { askedClass: input.class }
+    const detail = { requestId: request.id, revision, ...wider, before, after }
     recordAudit(tx, ctx, { event: 'scope_request.revised', ...aboutRequest(wanted, agent), detail })
-    return ok({ revision })
+    return ok({ revision, class: toolClass, says })
   })
 }
 

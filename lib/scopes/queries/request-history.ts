@@ -37,8 +37,10 @@ function saysOf(row: Row): string {
 }
 
 const words: { [N in Requests]: (detail: AuditEvents[N]) => string } = {
-  'scope_request.created': () => 'asked for it',
-  'scope_request.revised': ({ revision }) => `changed what is asked for: revision ${revision}`,
+  'scope_request.created': ({ askedClass, class: needed }) =>
+    askedClass === undefined ? 'asked for it' : `asked for it as ${askedClass}; its tools need ${needed} only`,
+  'scope_request.revised': ({ revision, askedClass, after }) =>
+    `changed what is asked for: revision ${revision}${askedClass === undefined ? '' : `, as ${askedClass}; its tools need ${String(after['class'])} only`}`,
   'scope_request.step_approved': ({ step, of, note }) => `approved step ${step} of ${of}${noted(note)}`,
   'scope_request.auto_approved': ({ approvalRule }) => `Granted at once by “${approvalRule}”`,
   'scope_request.changes_requested': ({ note }) => `asked for changes${noted(note)}`,

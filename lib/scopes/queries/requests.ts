@@ -134,7 +134,8 @@ async function policyOf(ctx: Ctx, found: RequestFields) {
     }
   })
   const left = termsLeft({ ...found, ...limitsOf(found) }, { approvals: given, rule })
-  return { rule, given, policy: { title: rule.title, ruleId: rule.id, daysMax: rule.daysMax, steps, left } }
+  const { title, id: ruleId, daysMax, says = null } = rule
+  return { rule, given, policy: { title, ruleId, daysMax, says, steps, left } }
 }
 
 const requestSelect = {

@@ -31,6 +31,8 @@ export type ApprovalRuleFacts = {
   dueHours: number
   remindPercent: number
   escalation: Escalation | null
+  /** Asked for as well, because another rule holds for a part of the request; whoever this rule passes on to decides none of these. */
+  besides?: readonly (readonly ApproverRole[])[]
 }
 
 /** What holds where no rule fits: one person of security, within a day. */
@@ -75,13 +77,13 @@ export function escalationsUnder(rule: ApprovalRuleFacts, counted: CountedEscala
 }
 
 /** The rule as it holds for a request that was passed on: whoever it was passed on to may decide in the place of those who are asked, if the rule says so. */
-export function escalated(
-  rule: ApprovalRuleFacts,
+export function escalated<Rule extends ApprovalRuleFacts>(
+  rule: Rule,
   counted: CountedEscalations,
-): ApprovalRuleFacts & { alsoTeamId?: string } {
+): Rule & { alsoTeamId?: string } {
   const next = rule.escalation
   if (escalationsUnder(rule, counted) === 0 || !next?.mayDecide) return rule
-  const steps = stepsOf(rule).map((roles) => [...new Set([...roles, ...next.roles])])
+  const steps = ownSteps(rule).map((roles) => [...new Set([...roles, ...next.roles])])
   return { ...rule, steps, ...(next.teamId === null ? {} : { alsoTeamId: next.teamId }) }
 }
 
@@ -126,6 +128,10 @@ export function openSteps(rule: ApprovalRuleFacts, given: readonly GivenApproval
 
 /** A rule without steps asks nobody, so what it may not approve by itself is asked of security. */
 export function stepsOf(rule: ApprovalRuleFacts): readonly (readonly ApproverRole[])[] {
+  return [...ownSteps(rule), ...(rule.besides ?? [])]
+}
+
+function ownSteps(rule: ApprovalRuleFacts): readonly (readonly ApproverRole[])[] {
   return rule.steps.length > 0 ? rule.steps : defaultApprovalRule.steps
 }
 
@@ -143,7 +149,7 @@ export function stepFor(
   const { alsoTeamId } = rule
   const ofTeam = alsoTeamId !== undefined && person.roles.length > 0 && (person.teamIds?.includes(alsoTeamId) ?? false)
   const step = openSteps(rule, given).find(
-    (index) => ofTeam || steps[index]!.some((role) => person.roles.includes(role)),
+    (index) => (ofTeam && index < ownSteps(rule).length) || steps[index]!.some((role) => person.roles.includes(role)),
   )
   if (step !== undefined) return ok(step)
   const asked = openSteps(rule, given).map((index) => steps[index]!.map(roleLabel).join(' or '))

@@ -1,12 +1,12 @@
 import { DomainError } from '#lib/core/errors.ts'
-import { methodPrefix, type ToolClass } from '#lib/registry/schema.ts'
+import { methodPrefix } from '#lib/registry/schema.ts'
 import { capabilities, capabilityOf, grantName } from '#lib/registry/schema/capabilities.ts'
 import type { ScopeLimits } from './limits.ts'
 
 /** Why what is asked for besides tools cannot be granted by that name; null: it can. */
-export function besidesToolsProblem(wanted: { class: ToolClass; toolName: string | null }): string | null {
-  if (capabilityOf(wanted.toolName) && wanted.class === 'read') return null
-  return `Besides tools, ask for class read and one of ${capabilities.map(grantName).join(', ')}.`
+export function besidesToolsProblem(toolName: string): string | null {
+  if (capabilityOf(toolName)) return null
+  return `Besides tools, ask for one of ${capabilities.map(grantName).join(', ')}.`
 }
 
 /**

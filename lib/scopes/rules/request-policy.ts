@@ -1,8 +1,15 @@
 import { covers } from '#lib/registry/rules.ts'
 import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
-import { type ApprovalFacts, type ApprovalRuleFacts, approvalRuleFor, approvesAtOnce } from './approval-policy.ts'
+import {
+  type ApprovalFacts,
+  type ApprovalRuleFacts,
+  approvalRuleFor,
+  approvesAtOnce,
+  defaultApprovalRule,
+} from './approval-policy.ts'
 import { asked, demandsAll, passings } from './easier.ts'
 import { classOf } from './named-tools.ts'
+import { policyWords } from './request-policy-words.ts'
 
 /** What is asked for, as the approval policy goes by it. `tools`: of the server, as they are now, of those that are named. */
 export type PolicyFacts = ApprovalFacts & {
@@ -11,32 +18,35 @@ export type PolicyFacts = ApprovalFacts & {
   tools: readonly { name: string; class: ToolClass }[]
 }
 
-/** `apart`: why nobody can approve it as one, because rules ask different people about its parts. */
-export type RequestRule = ApprovalRuleFacts & { apart?: string }
+/** `apart`: why nobody can approve it as one, because rules ask different people about its parts. `says`: why it is this rule, where the parts have different ones. */
+export type RequestRule = ApprovalRuleFacts & { apart?: string; says?: string }
 
-/** A class that is reached, by which tools, and what the policy says of that alone. `freely`: it asks for nobody that another rule does not. */
-type Part = { class: ToolClass; toolNames: string[]; rule: ApprovalRuleFacts; atOnce: boolean; freely: boolean }
+/** A class that is reached, by which tools (none: as a class), and what the policy says of that alone. */
+export type PolicyPart = { class: ToolClass; toolNames: string[]; rule: ApprovalRuleFacts; atOnce: boolean }
 
 /**
  * The rule that a request is decided by, and whether all of it is approved at once. Of tools that are named it is the strictest rule of the classes that they have, otherwise of the class and each one that it covers, for no more days than
- * any of these says: so nothing is had more easily beside something else, or as part of a wider class, than alone. Where no rule fits a class that is covered, a person decides, and whoever decides about the wider class will do.
+ * any of these says: so nothing is had more easily beside something else, or as part of a wider class, than alone. What no rule fits is decided by one of security, who is asked besides the others where the strictest rule does not ask for one already.
  */
 export function requestPolicy(
   rules: readonly ApprovalRuleFacts[],
   request: PolicyFacts,
 ): { rule: RequestRule; atOnce: boolean } {
-  const parts = reachedBy(request).map(({ class: toolClass, toolNames }): Part => {
+  const parts = reachedBy(request).map(({ class: toolClass, toolNames }): PolicyPart => {
     const facts = { ...request, class: toolClass, toolNames, takenAway: false }
     const rule = approvalRuleFor(rules, facts)
-    const atOnce = approvesAtOnce(rule, facts)
-    const covered = request.toolNames.length === 0 && toolClass !== request.class
-    return { class: toolClass, toolNames, rule, atOnce, freely: atOnce || (covered && rule.id === null) }
+    return { class: toolClass, toolNames, rule, atOnce: approvesAtOnce(rule, facts) }
   })
   const days = parts.flatMap(({ rule }) => (rule.daysMax === null ? [] : [rule.daysMax]))
   const daysMax = days.length === 0 ? null : Math.min(...days)
-  const strictest = parts.find((part) => parts.every((other) => part === other || asksAsMuch(part, other)))
-  if (strictest) return { rule: { ...strictest.rule, daysMax }, atOnce: parts.every(({ atOnce }) => atOnce) }
-  const [widest, ...rest] = parts as [Part, ...Part[]]
+  const found = strictestOf(parts) ?? withSecurity(parts)
+  if (found) {
+    const says = policyWords(parts, { rule: found, daysMax })
+    const rule = { ...found, daysMax, ...(says === null ? {} : { says }) }
+    return { rule, atOnce: parts.every(({ atOnce }) => atOnce) }
+  }
+  const written = parts.filter(({ rule }) => rule.id !== null)
+  const [widest, ...rest] = written as [PolicyPart, ...PolicyPart[]]
   const other = rest.find((part) => !asksAsMuch(widest, part)) ?? widest
   const apart =
     request.toolNames.length === 0
@@ -57,13 +67,29 @@ function reachedBy({ class: wanted, toolNames, tools }: PolicyFacts): { class: T
     .filter((part) => part.toolNames.length > 0)
 }
 
+function strictestOf(parts: readonly PolicyPart[]): ApprovalRuleFacts | null {
+  return parts.find((part) => parts.every((other) => part === other || asksAsMuch(part, other)))?.rule ?? null
+}
+
+/** The strictest rule that somebody wrote, and one of security for what no rule fits: besides its people, or as one of them, whom nobody then decides in the place of. */
+function withSecurity(parts: readonly PolicyPart[]): ApprovalRuleFacts | null {
+  const written = parts.filter(({ rule }) => rule.id !== null)
+  const strictest = strictestOf(written)
+  if (!strictest || written.length === parts.length) return null
+  const kept = strictest.escalation && { ...strictest.escalation, mayDecide: false }
+  const alone = { ...strictest, escalation: kept }
+  if (strictestOf(parts.map((part) => (part.rule === strictest ? { ...part, rule: alone } : part))) === alone)
+    return alone
+  return { ...strictest, besides: defaultApprovalRule.steps }
+}
+
 /** Whether whoever approves the one could approve the other too, also when they were passed on. */
-function asksAsMuch(part: Part, other: Part): boolean {
+function asksAsMuch(part: PolicyPart, other: PolicyPart): boolean {
   return passings(part.rule, other.rule).every(([passedOn, otherPassedOn]) =>
     demandsAll(people(part, passedOn), people(other, otherPassedOn)),
   )
 }
 
-function people({ rule, class: toolClass, freely }: Part, passedOn: boolean): string[][] {
-  return freely ? [] : asked(rule, toolClass, { atOnce: false, passedOn })
+function people({ rule, class: toolClass, atOnce }: PolicyPart, passedOn: boolean): string[][] {
+  return atOnce ? [] : asked(rule, toolClass, { atOnce: false, passedOn })
 }

@@ -1,6 +1,6 @@
 import { DomainError } from '#lib/core/errors.ts'
 import { covers } from '#lib/registry/rules.ts'
-import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
+import type { ToolClass } from '#lib/registry/schema.ts'
 import { isBesidesTools } from '#lib/registry/schema/capabilities.ts'
 import { type CallRate, rateText } from '#lib/registry/schema/conditions.ts'
 import { widerThanAsked } from '../rules.ts'
@@ -8,7 +8,7 @@ import type { ScopeTerms } from '../schema.ts'
 import type { ApprovalRuleFacts } from './approval-policy.ts'
 import { checkBesidesToolsLimits } from './besides-tools.ts'
 import { checkConditions, limitsOf, type ScopeLimits } from './limits.ts'
-import { checkNamesKnown, classOf } from './named-tools.ts'
+import { checkNamesKnown, classNeeded } from './named-tools.ts'
 
 type Approved = {
   days: number | null
@@ -87,8 +87,7 @@ function narrowedReach(left: Reach, wanted: Partial<Reach> & { tools: readonly T
     const found = isBesidesTools(name) ? named : tools.some((tool) => tool.name === name && covers(asked, tool.class))
     if (!found) throw wider('toolNames', `${name} is no ${asked} tool of this server.`)
   }
-  const needed = new Set(toolNames.map((name) => classOf(name, { asked, tools })))
-  return { class: toolClasses.findLast((each) => needed.has(each)) ?? asked, toolNames }
+  return { class: classNeeded({ class: asked, toolNames }, tools), toolNames }
 }
 
 function sameNames(one: readonly string[], other: readonly string[]): boolean {

@@ -134,10 +134,11 @@ export function inputOf(draft: Draft): CreateAgentDraft {
 
 function wishOf(scope: ScopeDraft): ScopeWish {
   const limits = readLimits(limitsOf(scope))
+  const toolNames = readToolNames(scope.toolName)
   return {
     serverId: scope.serverId,
-    class: scope.class,
-    toolNames: readToolNames(scope.toolName),
+    ...(toolNames.length > 0 ? {} : { class: scope.class }),
+    toolNames,
     days: scope.days ? Number(scope.days) : null,
     reason: scope.reason,
     ...(scope.ticket.trim() ? { ticket: scope.ticket.trim() } : {}),

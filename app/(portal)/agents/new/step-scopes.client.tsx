@@ -4,7 +4,7 @@ import { Plus, Trash2 } from 'lucide-react'
 import { useState } from 'react'
 import { capabilityHint, ScopeSelect } from '#components/scopes/scope-select.tsx'
 import { LimitsFields } from '#components/scopes/limits-fields.client.tsx'
-import { ToolNamesField } from '#components/scopes/tool-names-field.tsx'
+import { classOfTools, readToolNames, ToolNamesField } from '#components/scopes/tool-names-field.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Field } from '#components/ui/field.tsx'
@@ -91,7 +91,7 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
                   ))}
                 </Select>
               </Field>
-              <Field label="Class">
+              <Field label="Class" hint={readToolNames(scope.toolName).length > 0 ? classOfTools : undefined}>
                 <ScopeSelect value={scope} onChange={(choice) => set(index, choice)} />
               </Field>
               <Field label="Reason" error={problems[`scopes.${index}.reason`]}>

@@ -34,6 +34,7 @@ export function PolicyCard({ request, now }: { request: ScopeRequestView; now: D
         )
       }
     >
+      {policy.says && <p className="mb-3 text-[13px] text-muted-foreground">{policy.says}</p>}
       {request.standIns.map(({ person, until }) => (
         <p key={person.id} className="mb-3 text-[13px] text-muted-foreground">
           You stand in for {person.name}, who is away until <Time value={until} />

@@ -3,7 +3,7 @@
 import { useState } from 'react'
 import { limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { capabilityHint, ScopeSelect } from '#components/scopes/scope-select.tsx'
-import { readToolNames, ToolNamesField } from '#components/scopes/tool-names-field.tsx'
+import { classOfTools, readToolNames, ToolNamesField } from '#components/scopes/tool-names-field.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
@@ -28,8 +28,9 @@ export function ReviseButton({ request, revise }: { request: ScopeRequestView; r
   const besides = capabilityHint(draft.toolName)
   const limits = readLimits(besides === null ? limitsText : limitsDraft())
   const set = (changes: Partial<typeof draft>) => setDraft({ ...draft, ...changes })
-  const { run, pending, failed, clear } = useAction(revise, () => {
-    toast.success('Changed. It waits for its approvers again.')
+  const names = readToolNames(draft.toolName)
+  const { run, pending, failed, clear } = useAction(revise, ({ says }) => {
+    toast.success(`Changed. It waits for its approvers again.${says === null ? '' : ` ${says}`}`)
     setOpen(false)
   })
   const change = (next: boolean) => {
@@ -53,8 +54,8 @@ export function ReviseButton({ request, revise }: { request: ScopeRequestView; r
             if (limits.problem !== null) return
             run({
               requestId: request.id,
-              class: draft.class,
-              toolNames: readToolNames(draft.toolName),
+              class: names.length > 0 ? undefined : draft.class,
+              toolNames: names,
               days: draft.days ? Number(draft.days) : null,
               reason: draft.reason,
               ticket: draft.ticket.trim() || null,
@@ -63,7 +64,7 @@ export function ReviseButton({ request, revise }: { request: ScopeRequestView; r
             })
           }}
         >
-          <Field label="Class" hint={besides ?? undefined} error={error('class')}>
+          <Field label="Class" hint={besides ?? (names.length > 0 ? classOfTools : undefined)} error={error('class')}>
             <ScopeSelect value={draft} onChange={set} />
           </Field>
           {besides === null && (

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { type AgentPreview, type CreateAgentDraft, scopeWish } from '#lib/lifecycle/schema.ts'
-import { type CreationLog, type Tier, tiers, toolClasses } from '#lib/registry/schema.ts'
+import type { AgentPreview, CreateAgentDraft } from '#lib/lifecycle/schema.ts'
+import { type CreationLog, type Tier, tiers } from '#lib/registry/schema.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import type { Client } from '../client.ts'
@@ -12,6 +12,7 @@ import { oneLine, plain } from '../text.ts'
 import { requestScopeText } from './agent-table.ts'
 import { choice } from './choices.ts'
 import { personWith } from './people.ts'
+import { readScope } from './scope-words.ts'
 
 type Options = {
   template: string
@@ -44,7 +45,7 @@ You are its accountable person, and your team its owner, unless you say otherwis
 become requests.`,
     examples: [
       `wheelhouse agents create invoice-reconciler-8 --template invoice-reconciler \\
-      --purpose "match invoices to POs" --scope invoices:read erp:read --first-run`,
+      --purpose "match invoices to POs" --scope invoices:read "erp write --tool post_correction --days 30 --rate 10/hour" --first-run`,
     ],
     options: (command) =>
       command
@@ -56,7 +57,10 @@ become requests.`,
         .addOption(choice('--tier <tier>', 'risk tier', tiers).default('low'))
         .option('--schedule <cron>', 'five cron fields in UTC; otherwise it is started by hand')
         .option('--budget <dollars>', 'dollars a month; otherwise the default')
-        .option('--scope <scopes...>', 'server:class or server:class:tool,tool')
+        .option(
+          '--scope <scopes...>',
+          'server:class, server:class:tool,tool, or in quotes what `scopes request` takes behind the agent',
+        )
         .option('--reason <text>', 'why it needs the scopes that are not pre-approved')
         .option('--ticket <text>', 'where that need is written down: a number or a link')
         .option('--param <pairs...>', 'parameter of the template, as name=value')
@@ -128,13 +132,9 @@ function nameFrom(id: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
+/** What a scope does not say itself is said of all of them. */
 function scopeOf(text: string, { reason = '', ticket }: { reason?: string; ticket?: string }) {
-  const [serverId = '', toolClass = '', ...tool] = text.split(':')
-  const named = { serverId, class: toolClass, toolNames: tool.length > 0 ? tool.join(':').split(',') : [], reason }
-  const wish = scopeWish.safeParse({ ...named, ...(ticket === undefined ? {} : { ticket }) })
-  if (wish.success && serverId) return wish.data
-  const classes = toolClasses.join(', ')
-  throw new UsageError(`--scope ${text}: write server:class or server:class:tool,tool, with a class of ${classes}.`)
+  return { reason, ...(ticket === undefined ? {} : { ticket }), ...readScope(text) }
 }
 
 /** Numbers and true or false as such; the template says what it takes. */

@@ -58,6 +58,7 @@ export function describeRequest(request: ScopeRequestView): string {
       'Granted',
       granted?.differences.map((each) => `${each.field} ${each.granted} instead of ${each.asked}`).join(', ') || null,
     ],
+    ['Decided by', request.policy.says === null ? null : oneLine(request.policy.says)],
     ['Due', dueText(request)],
     ['You', decidable.allowed ? 'may decide it' : `may not decide it: ${oneLine(decidable.refusal.message)}`],
   ])

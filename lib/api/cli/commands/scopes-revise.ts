@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { type ToolClass, toolClasses } from '#lib/registry/schema.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
-import { plain } from '../text.ts'
+import { oneLine, plain } from '../text.ts'
 import { choice } from './choices.ts'
 import { collect, limitsFrom, whereHelp } from './scope-limits.ts'
 
@@ -50,7 +50,11 @@ What is left out stays as it is; --no-… takes it off.`,
         ...(rate === false ? { rate: null } : {}),
       }
       const done = await (await cli.client()).call(routes.scopes.revise, { params: { id }, body })
-      cli.show(done, () => `Request ${plain(id)} is changed, for the ${done.revision - 1}. time. It waits again.`)
+      const said = done.says === null ? '' : `\n${oneLine(done.says)}`
+      cli.show(
+        done,
+        () => `Request ${plain(id)} is changed, for the ${done.revision - 1}. time. It waits again.${said}`,
+      )
     },
   })
 }

@@ -4,11 +4,11 @@ import type { ArgumentCondition, CallRate } from '#lib/registry/schema/condition
 import { type ScopeRequestListQuery, scopeRequestStates } from '#lib/scopes/schema.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
-import { UsageError } from '../errors.ts'
-import { count, minute, plain } from '../text.ts'
+import { count, minute, oneLine, plain } from '../text.ts'
 import { choice } from './choices.ts'
 import { describeRequest } from './scope-request-text.ts'
 import { collect, limitsFrom, whereHelp } from './scope-limits.ts'
+import { type ScopeOptions, scopeOptions, wantedScope } from './scope-words.ts'
 import { addReviseVerb } from './scopes-revise.ts'
 import { addUsageVerbs } from './usage.ts'
 import { asOfOption } from './history.ts'
@@ -73,25 +73,14 @@ export function addScopesCommands(program: Command, setup: Setup): void {
     },
   })
   addVerb<RequestOptions>(scopes, setup, {
-    name: 'request <agent> <server> <class>',
+    name: 'request <agent> <server> [class]',
     says: `Ask for a scope for an agent.
-A class covers those below it: ${toolClasses.join(' < ')}.`,
+A class covers those below it: ${toolClasses.join(' < ')}. With --tool it may be left out: no wider one is asked for than the tools need.`,
     examples: [
       'wheelhouse scopes request invoice-reconciler-7 erp write --days 30 --reason "Post confirmed corrections."',
+      'wheelhouse scopes request invoice-reconciler-7 erp --tool post_correction --rate 10/hour --reason "Post confirmed corrections."',
     ],
-    options: (command) =>
-      command
-        .requiredOption('--reason <text>', 'what the agent needs it for')
-        .option(
-          '--tool <name>',
-          'only this tool, or what is granted besides tools, such as method:sampling/createMessage (may be repeated)',
-          collect,
-          [],
-        )
-        .option('--days <days>', 'for so many days; otherwise until revoked')
-        .option('--ticket <text>', 'where the need is written down')
-        .option('--where <condition>', whereHelp, collect, [])
-        .option('--rate <rate>', 'at most so often: 10/minute or 100/hour'),
+    options: (command) => scopeOptions(command.requiredOption('--reason <text>', 'what the agent needs it for')),
     run: request,
   })
   addVerb<ApproveOptions>(scopes, setup, {
@@ -161,23 +150,16 @@ With --class, --tool, --where and --rate it is narrowed: conditions that were as
 }
 
 async function request(cli: Cli, { args, options }: { args: string[]; options: RequestOptions }): Promise<void> {
-  const [agentId = '', serverId = '', toolClass = ''] = args
-  if (!isToolClass(toolClass)) throw new UsageError(`The class is one of: ${toolClasses.join(', ')}.`)
-  const body = {
-    agentId,
-    serverId,
-    class: toolClass,
-    reason: options.reason,
-    toolNames: options.tool,
-    days: options.days ? Number(options.days) : null,
-    ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
-    ...limitsFrom(options),
-  }
+  const [agentId = '', serverId = '', toolClass] = args
+  const body = { agentId, serverId, ...wantedScope(toolClass, options), reason: options.reason }
   const made = await (await cli.client()).call(routes.scopes.request, { body })
   cli.show(made, () =>
-    made.grantIds.length === 0
-      ? `Asked for. Request ${made.requestId} waits for approval.`
-      : `Granted at once, as the approval policy says. ${grantIdsText(made.grantIds)}`,
+    [
+      made.grantIds.length === 0
+        ? `Asked for. Request ${made.requestId} waits for approval.`
+        : `Granted at once, as the approval policy says. ${grantIdsText(made.grantIds)}`,
+      ...(made.says === null ? [] : [oneLine(made.says)]),
+    ].join('\n'),
   )
 }
 
@@ -192,14 +174,7 @@ type ApproveOptions = {
   rate?: string
 }
 
-type RequestOptions = {
-  reason: string
-  tool: string[]
-  days?: string
-  ticket?: string
-  where: string[]
-  rate?: string
-}
+type RequestOptions = ScopeOptions & { reason: string }
 
 /** Once a request was changed, a decision names what was read. */
 function revised(command: Command): Command {
@@ -246,8 +221,4 @@ async function decide(cli: Cli, id: string, body: Decision): Promise<void> {
 
 function grantIdsText(ids: readonly string[]): string {
   return ids.length === 1 ? `Grant ${ids[0]}.` : `Grants ${ids.join(', ')}.`
-}
-
-function isToolClass(text: string): text is ToolClass {
-  return (toolClasses as readonly string[]).includes(text)
 }

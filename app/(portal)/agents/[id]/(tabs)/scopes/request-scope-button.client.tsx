@@ -4,7 +4,7 @@ import { ShieldQuestion } from 'lucide-react'
 import { useState } from 'react'
 import { type LimitsDraft, limitsDraft, LimitsFields, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { capabilityHint, ScopeSelect } from '#components/scopes/scope-select.tsx'
-import { readToolNames, ToolNamesField } from '#components/scopes/tool-names-field.tsx'
+import { classOfTools, readToolNames, ToolNamesField } from '#components/scopes/tool-names-field.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Dialog } from '#components/ui/dialog.client.tsx'
 import { Field } from '#components/ui/field.tsx'
@@ -56,6 +56,7 @@ export function RequestScopeButton({
   const [open, setOpen] = useState(wanted !== null && whyNot === null)
   const [draft, setDraft] = useState<Draft>({ ...empty, ...wanted })
   const set = (changes: Partial<Draft>) => setDraft({ ...draft, ...changes })
+  const names = readToolNames(draft.toolName)
   const { run, pending, failed, clear } = useAction(requestScope, ({ grantIds }) => {
     toast.success(
       grantIds.length === 0
@@ -91,8 +92,8 @@ export function RequestScopeButton({
             run({
               agentId,
               serverId: draft.serverId,
-              class: draft.class,
-              toolNames: readToolNames(draft.toolName),
+              class: names.length > 0 ? undefined : draft.class,
+              toolNames: names,
               days: draft.days ? Number(draft.days) : null,
               reason: draft.reason,
               ...(draft.ticket.trim() ? { ticket: draft.ticket } : {}),
@@ -115,7 +116,7 @@ export function RequestScopeButton({
           </Field>
           <Field
             label="Class"
-            hint={besides ?? 'Write includes read; destructive includes both.'}
+            hint={besides ?? (names.length > 0 ? classOfTools : 'Write includes read; destructive includes both.')}
             error={errors('class')}
           >
             <ScopeSelect value={draft} onChange={set} />
