@@ -9,15 +9,18 @@ import { listLoosenings } from '#lib/registry/queries.ts'
 import { countingText, loosenedFacts, looseningText, type LooseningView } from '#lib/registry/schema/loosenings.ts'
 import { setServerGuards } from './commands.ts'
 import { getServerGuards } from './queries/server-guards.ts'
+import { limitsOfBrokers } from './rules/request-limits.ts'
 
 const now = new Date('2026-11-22T10:00:00Z')
+const brokers = limitsOfBrokers({ agent: 50, server: 500, resultBytesMax: 1_000_000, streamBytesMax: 1_000_000 })
 
 /** Of those of one moment nobody says which came first. */
 const order = ({ what }: LooseningView) => loosenedFacts.indexOf(what)
 
 async function world(db: Db, stdio = false) {
   const serverId = await makeServer(db)
-  const strict = { maskSecrets: true, blockMarked: true, resultBytesMax: 4096, resultDepthMax: 8 }
+  const pace = { callsPerSecond: 20, callDeadlineSeconds: 30 }
+  const strict = { maskSecrets: true, blockMarked: true, resultBytesMax: 4096, resultDepthMax: 8, ...pace }
   const program = {
     transport: 'stdio',
     url: '',
@@ -36,20 +39,24 @@ async function world(db: Db, stdio = false) {
 
 dbTest('guards are loosened by two people and tightened by one', async ({ db }) => {
   const { serverId, strict, one, other, waiting, guards, events } = await world(db)
-  const loose = { maskSecrets: false, blockMarked: false, resultBytesMax: 9000, resultDepthMax: null }
+  const faster = { callsPerSecond: 40, callDeadlineSeconds: null }
+  const loose = { maskSecrets: false, blockMarked: false, resultBytesMax: 9000, resultDepthMax: null, ...faster }
   // What does not loosen anything counts at once.
-  expect(await setServerGuards(one, { serverId, ...loose, callsPerSecond: 20 })).toMatchObject({
-    ...strict,
-    callsPerSecond: 20,
-    waits: true,
-  })
-  expect(await guards()).toMatchObject({ ...strict, callsPerSecond: 20 })
+  const slower = { ...strict, callDeadlineSeconds: 20 }
+  expect(await setServerGuards(one, { serverId, callDeadlineSeconds: 20 })).toMatchObject({ ...slower, waits: false })
+  expect(await setServerGuards(one, { serverId, ...loose })).toMatchObject({ ...slower, waits: true })
+  expect(await guards()).toMatchObject(slower)
   const open = await waiting()
   expect(open.map((each) => [looseningText(each), countingText(each)])).toEqual([
     ['secrets in its results are not masked', 'secrets are masked'],
     ['marked answers are passed on', 'marked answers are refused'],
     ['results of 9,000 bytes instead of 4,096 bytes', '4,096 bytes count'],
     ['results of as many levels as of any server instead of 8 levels', '8 levels count'],
+    ['40 calls a second instead of 20 calls a second', '20 calls a second count'],
+    [
+      'as many seconds to answer a call as any server has instead of 20 seconds to answer a call',
+      '20 seconds to answer a call count',
+    ],
   ])
   // The same again is not proposed twice.
   await setServerGuards(one, { serverId, ...loose })
@@ -60,17 +67,17 @@ dbTest('guards are loosened by two people and tightened by one', async ({ db }) 
       details: { rule: 'registry:own_proposal' },
     })
   }
-  expect(await guards()).toMatchObject(strict)
+  expect(await guards()).toMatchObject(slower)
   for (const { id: looseningId } of open) await confirmLoosening(other, { looseningId })
-  expect(await guards()).toMatchObject({ ...loose, callsPerSecond: 20 })
+  expect(await guards()).toMatchObject(loose)
   expect(await waiting()).toEqual([])
   expect(await events()).toEqual([
-    ...Array<string>(4).fill('server.loosening_proposed'),
     'server.updated',
-    ...Array.from({ length: 4 }, () => ['server.loosening_confirmed', 'server.updated']).flat(),
+    ...Array<string>(6).fill('server.loosening_proposed'),
+    ...Array.from({ length: 6 }, () => ['server.loosening_confirmed', 'server.updated']).flat(),
   ])
   // And back by one.
-  expect(await setServerGuards(one, { serverId, ...strict })).toMatchObject({ ...strict, waits: false })
+  expect(await setServerGuards(one, { serverId, ...strict }, brokers)).toMatchObject({ ...strict, waits: false })
   expect(await guards()).toMatchObject(strict)
 })
 

@@ -3,9 +3,14 @@ import { unchangedSince } from '#lib/web/conditional.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makeAgent, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
+import { confirmLoosening } from '#lib/registry/commands.ts'
+import { listLoosenings } from '#lib/registry/queries.ts'
 import { limitAgentCalls, setServerGuards } from './commands.ts'
 import { getAgentCallRate } from './queries/call-rates.ts'
 import { getServerGuards, guardsRevision } from './queries/server-guards.ts'
+import { limitsOfBrokers } from './rules/request-limits.ts'
+
+const brokers = limitsOfBrokers({ agent: 50, server: 500, resultBytesMax: 1_000_000, streamBytesMax: 1_000_000 })
 
 dbTest(
   'the guards of a server are switched by who manages servers, and each change is recorded once',
@@ -30,19 +35,22 @@ dbTest(
 dbTest('limits of a server are set one by one, and taken back by null', async ({ db }) => {
   const serverId = await makeServer(db)
   const security = ctxFor(db, await makePerson(db, { roles: ['security'] }))
-  await setServerGuards(security, { serverId, callsPerSecond: 20, resultBytesMax: 4096 })
-  await setServerGuards(security, { serverId, callsPerSecond: null, callDeadlineSeconds: 120 })
+  await setServerGuards(security, { serverId, callsPerSecond: 900, resultBytesMax: 4096 }, brokers)
+  const [fast] = await listLoosenings(security, { serverId })
+  const other = ctxFor(db, await makePerson(db, { roles: ['platform_admin'] }))
+  await confirmLoosening(other, { looseningId: fast!.id })
+  await setServerGuards(security, { serverId, callsPerSecond: null, callDeadlineSeconds: 30 }, brokers)
   expect(await getServerGuards(security, serverId)).toEqual({
     maskSecrets: true,
     blockMarked: false,
     callsPerSecond: null,
-    callDeadlineSeconds: 120,
+    callDeadlineSeconds: 30,
     resultBytesMax: 4096,
     resultDepthMax: null,
   })
   expect((await auditOf(db, serverId)).at(-1)).toMatchObject({
     event: 'server.updated',
-    detail: { before: { callsPerSecond: 20 }, after: { callsPerSecond: null, callDeadlineSeconds: 120 } },
+    detail: { before: { callsPerSecond: 900 }, after: { callsPerSecond: null, callDeadlineSeconds: 30 } },
   })
 })
 
@@ -80,8 +88,8 @@ dbTest('of two who change the limits that both have seen, one does, and the othe
   const seen = (await guardsRevision(db, serverId, false))!
   const asSeen = () => unchangedSince(security, { read: guardsRevision, id: serverId }, seen)
   const outcomes = await Promise.allSettled([
-    setServerGuards(asSeen(), { serverId, callsPerSecond: 5 }),
-    setServerGuards(asSeen(), { serverId, callsPerSecond: 500 }),
+    setServerGuards(asSeen(), { serverId, callsPerSecond: 5 }, brokers),
+    setServerGuards(asSeen(), { serverId, callsPerSecond: 400 }, brokers),
   ])
   expect(outcomes.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected'])
   expect(outcomes.find(({ status }) => status === 'rejected')).toMatchObject({

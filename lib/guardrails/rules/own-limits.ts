@@ -75,7 +75,7 @@ const keepers = {
     setBy: 'Whoever set this limit of the server',
     changedBy: {
       roles: rolesWith('servers:manage'),
-      how: 'Change the limits of the server on its page; larger or deeper results take a second person.',
+      how: 'Change the limits of the server on its page; a looser one takes a second person.',
     },
   },
 } as const satisfies Record<Exclude<LimitOwner, 'platform'>, Pick<Rule, 'setBy' | 'changedBy'>>

@@ -24,6 +24,8 @@ export async function lockServer(tx: Tx, id: string) {
       blockMarked: true,
       resultBytesMax: true,
       resultDepthMax: true,
+      callsPerSecond: true,
+      callDeadlineSeconds: true,
       boundary: true,
     },
   })

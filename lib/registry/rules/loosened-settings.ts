@@ -2,14 +2,19 @@ import { type ProcessBoundary, processBoundaries } from '#lib/core/process-bound
 import { type LoosenedSetting, loosenedSettings, unlimitedHere } from '../schema/loosenings.ts'
 import type { Loosened } from './loosenings.ts'
 
-/** What guards the answers of a server, and who may share a process of it. Of the sizes null is the broker's own, which no server may have more than. */
+/** What guards the answers of a server, how much is asked of it, and who may share a process of it. Of the sizes null is the broker's own, which no server may have more than; of the pace it is what holds for any server. */
 export type GuardingSettings = {
   maskSecrets: boolean
   blockMarked: boolean
   resultBytesMax: number | null
   resultDepthMax: number | null
+  callsPerSecond: number | null
+  callDeadlineSeconds: number | null
   boundary: ProcessBoundary
 }
+/** The pace of a server that has none of its own; 0 calls a second: without a limit. */
+export type StandardPace = { callsPerSecond: number; callDeadlineSeconds: number }
+
 type Column = keyof GuardingSettings
 type Value = GuardingSettings[Column]
 
@@ -18,6 +23,8 @@ const columns = {
   block_marked: 'blockMarked',
   result_bytes: 'resultBytesMax',
   result_depth: 'resultDepthMax',
+  calls_per_second: 'callsPerSecond',
+  call_deadline: 'callDeadlineSeconds',
   boundary: 'boundary',
 } as const satisfies Record<LoosenedSetting, Column>
 
@@ -25,13 +32,18 @@ export function columnOf(setting: LoosenedSetting): Column {
   return columns[setting]
 }
 
-/** What of a change of a server's settings loosens them, one by one. */
+/** What of a change of a server's settings loosens them, one by one. Where the pace of any server is not known, going from it or back to it counts as looser. */
 export function looserSettings(
   before: GuardingSettings,
   wanted: Partial<GuardingSettings>,
+  standard: StandardPace | null,
 ): Loosened<LoosenedSetting>[] {
   return namedIn(wanted)
-    .filter((what) => isLooser(before[columns[what]], wanted[columns[what]] as Value))
+    .filter((what) => {
+      const [now, next] = [before[columns[what]], wanted[columns[what]] as Value]
+      if (what !== 'calls_per_second' && what !== 'call_deadline') return isLooser(now, next)
+      return isFaster(now as Pace, next as Pace, standard?.[columns[what]])
+    })
     .map((what) => ({ what, before: textOf(before[columns[what]]), after: textOf(wanted[columns[what]] as Value) }))
 }
 
@@ -57,6 +69,15 @@ function isLooser(before: Value, after: Value): boolean {
   if (typeof before === 'boolean') return before && after === false
   if (typeof before === 'string') return boundaryOrder(after) < boundaryOrder(before)
   return before !== null && (after === null || Number(after) > before)
+}
+
+type Pace = number | null
+
+function isFaster(before: Pace, after: Pace, standard: number | undefined): boolean {
+  if (before === after) return false
+  const effective = (pace: Pace) => (pace ?? standard) || Infinity
+  if (standard === undefined && (before === null || after === null)) return true
+  return effective(after) > effective(before)
 }
 
 /** From shared by everybody to one's own. */

@@ -2,8 +2,16 @@ import { z } from 'zod'
 import { assertNever } from '#lib/core/errors.ts'
 import type { PersonRef } from '../schema.ts'
 
-/** The settings of a server that guard what it answers or keep its processes apart, and of which a looser one waits for a second person. */
-export const loosenedSettings = ['mask_secrets', 'block_marked', 'result_bytes', 'result_depth', 'boundary'] as const
+/** The settings of a server that guard what it answers, how much is asked of it, or keep its processes apart, and of which a looser one waits for a second person. */
+export const loosenedSettings = [
+  'mask_secrets',
+  'block_marked',
+  'result_bytes',
+  'result_depth',
+  'calls_per_second',
+  'call_deadline',
+  'boundary',
+] as const
 export type LoosenedSetting = (typeof loosenedSettings)[number]
 
 /** And the facts by which controls are chosen, of which a lower one does. */
@@ -51,6 +59,10 @@ export function looseningText({ tool, what, before, after }: Change): string {
       return `results of ${sizeText(after, 'bytes')} instead of ${sizeText(before, 'bytes')}`
     case 'result_depth':
       return `results of ${sizeText(after, 'levels')} instead of ${sizeText(before, 'levels')}`
+    case 'calls_per_second':
+      return `${paceText(after, 'calls a second')} instead of ${paceText(before, 'calls a second')}`
+    case 'call_deadline':
+      return `${paceText(after, 'seconds to answer a call')} instead of ${paceText(before, 'seconds to answer a call')}`
     case 'boundary':
       return `a process for each ${after} instead of each ${before}`
     case 'environment':
@@ -67,6 +79,8 @@ export function countingText({ what, before }: Pick<Change, 'what' | 'before'>):
   if (what === 'block_marked') return 'marked answers are refused'
   if (what === 'result_bytes') return `${sizeText(before, 'bytes')} count`
   if (what === 'result_depth') return `${sizeText(before, 'levels')} count`
+  if (what === 'calls_per_second') return `${paceText(before, 'calls a second')} count`
+  if (what === 'call_deadline') return `${paceText(before, 'seconds to answer a call')} count`
   if (what === 'boundary') return `each ${before} has a process of its own`
   return `${before.replaceAll('_', ' ')} counts`
 }
@@ -77,5 +91,11 @@ function sizeText(text: string | null, unit: 'bytes' | 'levels'): string {
     : `${Number(text).toLocaleString('en')} ${unit}`
 }
 
-/** How a proposal says that a size has no limit of the server's own. */
+function paceText(text: string | null, unit: string): string {
+  return text === null || text === unlimitedHere
+    ? `as many ${unit} as any server has`
+    : `${Number(text).toLocaleString('en')} ${unit}`
+}
+
+/** How a proposal says that the server has no limit of its own of something. */
 export const unlimitedHere = 'default'

@@ -45,7 +45,7 @@ export function LimitsButton({
   const { run, pending, failed, clear } = useAction(setLimits, ({ waits }) => {
     toast.success(
       waits
-        ? 'Larger or deeper results are proposed: they count when somebody else confirms it.'
+        ? 'What is looser is proposed: it counts when somebody else confirms it. The rest is changed.'
         : 'The limits are changed.',
     )
     setOpen(false)
@@ -64,7 +64,7 @@ export function LimitsButton({
         open={open}
         onOpenChange={change}
         title="Limits of this server"
-        description="An empty field is as for any other server. Brokers follow within a second; a larger or deeper result waits for a second person."
+        description="An empty field is as for any other server. Brokers follow within a second; what is looser (more calls, more time, larger or deeper results) waits for a second person."
       >
         <form
           className="grid gap-4"
