@@ -11,7 +11,7 @@ import { holdRuleEntry, isHoldRule } from './hold-words.ts'
 export function explainRule(id: string): Rule {
   if (isRuleId(id)) return { id, ...rules[id] }
   if (isPersonRule(id)) return { id, ...personRules[id]! }
-  if (Object.hasOwn(otherRules, id)) return { id, ...otherRules[id]! }
+  if (isRequestRule(id)) return { id, ...otherRules[id]! }
   if (isHoldRule(id)) return holdRuleEntry(id, null)
   if (id.startsWith('stop:')) return { id, ...rules.killed }
   const permission = id.startsWith('permission:') ? id.slice('permission:'.length) : ''
@@ -49,6 +49,11 @@ export function explainRule(id: string): Rule {
 /** Whether it refuses people what they decide about others. */
 export function isPersonRule(id: string): boolean {
   return Object.hasOwn(personRules, id)
+}
+
+/** Whether it refuses what people and apps send, as such. */
+export function isRequestRule(id: string): boolean {
+  return Object.hasOwn(otherRules, id)
 }
 
 export function isRuleId(id: string): id is keyof typeof rules {

@@ -1,6 +1,6 @@
 import type { RuleId } from '../schema.ts'
 import { type CallStepId, callSteps, type ExplainedFacts, type StepId } from '../schema/explanation.ts'
-import { isPersonRule } from './explain.ts'
+import { isPersonRule, isRequestRule } from './explain.ts'
 import { isHoldRule } from './hold-words.ts'
 
 type NamedRule = Exclude<RuleId, `policy_${string}`>
@@ -89,7 +89,7 @@ export function stepOf(rule: string, facts: ExplainedFacts = {}): StepId | null 
   if (isHoldRule(rule)) return 'hold'
   if (rule === 'killed' && (facts['scope'] === 'server' || facts['scope'] === 'tool')) return 'target_stop'
   if (rule === 'rate_limited' && facts['scope'] === 'agent') return 'agent_rate'
-  if (rule.startsWith('permission:') || isPersonRule(rule)) return 'person'
+  if (rule.startsWith('permission:') || isPersonRule(rule) || isRequestRule(rule)) return 'person'
   return Object.hasOwn(steps, rule) ? steps[rule as NamedRule] : null
 }
 

@@ -29,8 +29,8 @@ export function ReviseButton({ request, revise }: { request: ScopeRequestView; r
   const limits = readLimits(besides === null ? limitsText : limitsDraft())
   const set = (changes: Partial<typeof draft>) => setDraft({ ...draft, ...changes })
   const names = readToolNames(draft.toolName)
-  const { run, pending, failed, clear } = useAction(revise, ({ says }) => {
-    toast.success(`Changed. It waits for its approvers again.${says === null ? '' : ` ${says}`}`)
+  const { run, pending, failed, clear } = useAction(revise, () => {
+    toast.success('Changed. It waits for its approvers again.')
     setOpen(false)
   })
   const change = (next: boolean) => {
