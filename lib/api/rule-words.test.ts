@@ -42,8 +42,9 @@ test('every rule id that the product can say has its words, and who can change i
   const known = [...ids, ...behind].map((id) => explainRule(id))
   expect(known.filter(({ setBy }) => setBy === 'Unknown').map(({ id }) => id)).toEqual([])
   for (const { id, title, explanation, remedy, changedBy } of known) {
-    for (const words of [title, explanation, remedy, changedBy.how]) expect(words, id).toMatch(/\S/)
-    expect(title, id).not.toBe(id)
+    for (const words of [title, explanation, remedy, changedBy.how])
+      expect({ id, words }).toEqual({ id, words: expect.stringMatching(/\S/) })
+    expect({ id, title }).not.toEqual({ id, title: id })
   }
 })
 
