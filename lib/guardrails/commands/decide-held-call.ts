@@ -1,4 +1,3 @@
-import { AjvJsonSchemaValidator } from '@modelcontextprotocol/server/validators/ajv'
 import { recordAudit } from '#lib/audit/commands.ts'
 import { authorize, type Ctx, inTx, requirePerson } from '#lib/auth/ctx.ts'
 import { canonicalJson } from '#lib/core/canonical-json.ts'
@@ -9,6 +8,7 @@ import { standsInFor } from '#lib/delegation/queries.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
 import { pastOwners } from '#lib/registry/queries.ts'
 import { loadRegistryFacts } from '../queries/policy-view.ts'
+import { argumentsProblem } from '../rules/arguments-fit.ts'
 import { decideHeld, rolesText, stateAfter } from '../rules/held-calls.ts'
 import { decideHeldInPlaceOf } from '../rules/held-stand-in.ts'
 import { driverIdOf } from '../queries/drivers.ts'
@@ -161,20 +161,10 @@ async function checkArguments(
     where: { serverId_name: { serverId: row.serverId ?? '', name: row.tool } },
     select: { inputSchema: true },
   })
-  const problem = tool ? schemaProblem(tool.inputSchema, given) : 'the tool is not in the registry any more'
+  const problem = tool ? argumentsProblem(tool.inputSchema, given) : 'the tool is not in the registry any more'
   if (problem === null) return ok(null)
   const message = `These arguments do not fit ${row.tool}: ${problem}.`
   return err({ rule: 'approvals:arguments_invalid', message })
-}
-
-function schemaProblem(schema: unknown, given: Record<string, unknown>): string | null {
-  try {
-    const validate = new AjvJsonSchemaValidator().getValidator(schema as Record<string, unknown>)
-    const outcome = validate(given)
-    return outcome.valid ? null : outcome.errorMessage
-  } catch {
-    return 'the input schema of the tool cannot be read, so nobody knows what fits'
-  }
 }
 
 function changedKeys(before: Record<string, unknown>, after: Record<string, unknown>): string[] {
