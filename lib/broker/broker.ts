@@ -124,6 +124,7 @@ export class Broker {
       inFlight: () => this.#inFlight.size,
       held: () => this.#waiting.size,
       viewAgeSeconds: () => this.keeper.ageMs() / 1000,
+      viewReads: () => this.keeper.reads,
       auditWaiting: () => this.#audit.waiting,
     })
     this.#audit = new GroupCommit({ databaseUrl, log, limits, onBatch: (rows) => metrics.batch(rows) })

@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest'
 import { BrokerMetrics, type CallLabels } from './metrics.ts'
 
-const gauges = { inFlight: () => 0, held: () => 0, viewAgeSeconds: () => 0, auditWaiting: () => 0, upstreams: () => [] }
+const gauges = {
+  inFlight: () => 0,
+  held: () => 0,
+  viewAgeSeconds: () => 0,
+  viewReads: () => ({ whole: 1, changes: 60, rows: 12 }),
+  auditWaiting: () => 0,
+  upstreams: () => [],
+}
 
 test('dropped connections are counted', async () => {
   const metrics = new BrokerMetrics({ ...gauges, seriesMax: 3 })

@@ -37,6 +37,7 @@ export class BrokerMetrics {
     inFlight: () => number
     held: () => number
     viewAgeSeconds: () => number
+    viewReads: () => { whole: number; changes: number; rows: number }
     auditWaiting: () => number
     upstreams: () => { serverId: string; circuit: Circuit }[]
   }) {
@@ -92,6 +93,27 @@ export class BrokerMetrics {
       () => this.#folded.size,
     )
     gauge('wheelhouse_broker_view_age_seconds', 'Age of the view of the registry.', gauges.viewAgeSeconds)
+    const reads = new Counter({
+      name: 'wheelhouse_broker_view_reads_total',
+      help: 'Times the registry was read: as a whole, or what changed.',
+      labelNames: ['extent'],
+      registers,
+      collect: () => {
+        reads.reset()
+        const { whole, changes } = gauges.viewReads()
+        reads.inc({ extent: 'whole' }, whole)
+        reads.inc({ extent: 'changes' }, changes)
+      },
+    })
+    const rowsRead = new Counter({
+      name: 'wheelhouse_broker_view_rows_read_total',
+      help: 'Rows of the registry that were read.',
+      registers,
+      collect: () => {
+        rowsRead.reset()
+        rowsRead.inc(gauges.viewReads().rows)
+      },
+    })
     gauge('wheelhouse_broker_audit_waiting', 'Audit rows not durable yet.', gauges.auditWaiting)
 
     const state = new Gauge({

@@ -2,6 +2,8 @@ import pg from 'pg'
 import { listen, type Listener } from '#lib/db/listen.ts'
 import type { Log } from '#lib/log/log.ts'
 import { loadAll, loadChanges, pruneChanges } from './load.ts'
+import { historySql, type Position } from './notes.ts'
+import { run } from './sql.ts'
 import { BrokerView } from './view.ts'
 
 const pollMs = 1000
@@ -10,8 +12,9 @@ const pruneMs = 10 * 60_000
 const nudgeMs = 50
 const askMs = 100
 const queryTimeoutMs = 3000
-/** Whoever read nothing for longer reads everything: what changed is noted for an hour (`pruneChangesSql`). */
+/** Whoever read nothing for longer reads everything: notes are kept until their transactions have been over for an hour. */
 const changesReadMs = 30 * 60_000
+const notedMs = 60 * 60_000
 
 type KeeperOptions = {
   databaseUrl: string
@@ -27,14 +30,21 @@ type KeeperOptions = {
 
 /**
  * Keeps the view in step with the registry: LISTEN for a nudge, a poll every second as the guarantee, and on demand when a call names
- * something the view does not have yet. When the database does not answer, the view grows old and says so; it recovers by itself.
+ * something the view does not have yet. When the database does not answer, the view grows old and says so; it recovers by itself, and
+ * reads what it missed. It reads everything where nothing says what that is: after half an hour, or from a database with another history.
  */
 export class ViewKeeper {
   readonly view = new BrokerView()
   readonly #options: KeeperOptions
+  /** How often it looked, and how many rows of the registry it has read. */
+  readonly reads = { whole: 0, changes: 0, rows: 0 }
   #client: pg.Client | null = null
-  /** Null: everything has to be read, because there is no connection or nothing was read over it yet. */
-  #xmin: string | null = null
+  /** Up to where changes were read, of the history that it is a position in. Null: everything has to be read. */
+  #position: Position | null = null
+  #history: string | null = null
+  /** The oldest transaction that was open at an earlier time, by the monotonic clock. */
+  #oldest = ''
+  #earlier: { at: number; oldest: string }[] = []
   /** By the clock on the wall, which goes on while the machine sleeps. */
   #readAt = 0
   #current: Promise<void> | null = null
@@ -101,11 +111,15 @@ export class ViewKeeper {
     if (this.#stopped) return
     const startedAt = performance.now()
     try {
-      const client = (this.#client ??= await this.#connect())
+      const client = this.#client ?? (await this.#connect())
       const readAt = Date.now()
-      if (readAt - this.#readAt > changesReadMs) this.#xmin = null
-      this.#xmin =
-        this.#xmin === null ? await loadAll(client, this.view) : await loadChanges(client, this.view, this.#xmin)
+      if (readAt - this.#readAt > changesReadMs) this.#position = null
+      const since = this.#position
+      const reading = await (since ? loadChanges(client, this.view, since) : loadAll(client, this.view))
+      this.#position = reading.position
+      this.#oldest = reading.oldest
+      this.reads[reading.extent] += 1
+      this.reads.rows += reading.rows
       this.view.loadedAt = startedAt
       this.#readAt = readAt
       this.#options.onReload(this.view)
@@ -124,14 +138,20 @@ export class ViewKeeper {
     })
     client.on('error', () => {})
     await client.connect()
+    this.#client = client
+    const [row] = await run(client, historySql)
+    // The database may be another one, or an older state of it: then no position in it is known.
+    if (row!.history !== this.#history) {
+      this.#position = null
+      this.#earlier = []
+      this.#history = row!.history
+    }
     return client
   }
 
-  /** After a lost connection everything is read anew: the database may be another one, or an older state of it. */
   async #drop(): Promise<void> {
     const client = this.#client
     this.#client = null
-    this.#xmin = null
     await client?.end().catch(() => {})
   }
 
@@ -173,6 +193,10 @@ export class ViewKeeper {
 
   async #prune(): Promise<void> {
     await this.refresh()
-    if (this.#client) await pruneChanges(this.#client).catch(() => {})
+    const at = performance.now()
+    const known = this.#earlier.findLastIndex((each) => at - each.at >= notedMs)
+    const before = this.#earlier[known]?.oldest ?? '0'
+    this.#earlier = [...this.#earlier.slice(Math.max(known, 0)), { at, oldest: this.#oldest }]
+    if (this.#client) await pruneChanges(this.#client, before).catch(() => {})
   }
 }

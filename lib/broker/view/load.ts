@@ -1,19 +1,23 @@
 import type pg from 'pg'
 import { agentsSql, holdRulesSql, runsSql } from '#lib/guardrails/queries/facts-sql.ts'
-import { keysSql, policySetsSql, pollSql, pruneChangesSql, revocationsSql, serversSql } from './rows.ts'
+import { afterEverything, notesMax, pollSql, type PollRow, type Position, pruneSql } from './notes.ts'
+import { keysSql, policySetsSql, revocationsSql, serversSql } from './rows.ts'
 import { run } from './sql.ts'
 import type { BrokerView } from './view.ts'
 
 /** All agents of a fleet of 100,000 take 7 to 15 s on two busy cores: to read everything is no poll that says whether the database lives. */
 const readAllMs = 60_000
+const readSomeMs = 3000
+/** Several times what the same fleet takes. */
+const readOneMs = 1
 
-/** No transaction is as young: asks for no changes. */
-const afterEverything = '9223372036854775807'
+/** What was read, how much of the registry that was, and up to where. */
+export type Reading = { extent: 'whole' | 'changes'; rows: number; position: Position; oldest: string }
 
-/** Reads everything in one snapshot and replaces the view with it; returns the xmin to ask from next time. */
-export async function loadAll(client: pg.ClientBase, view: BrokerView): Promise<string> {
+/** Reads everything in one snapshot and replaces the view with it. */
+export async function loadAll(client: pg.ClientBase, view: BrokerView): Promise<Reading> {
   return inSnapshot(client, async () => {
-    const [poll] = await run(client, pollSql, [afterEverything])
+    const poll = await pollFrom(client, afterEverything)
     const agents = await run(client, agentsSql, [null], readAllMs)
     const servers = await run(client, serversSql, [null], readAllMs)
     const runs = await run(client, runsSql, [null], readAllMs)
@@ -28,47 +32,64 @@ export async function loadAll(client: pg.ClientBase, view: BrokerView): Promise<
     view.putKeys(keys)
     view.putRevocations(revocations)
     view.holdRules = holdRules
-    view.stops = poll!.stops
+    view.stops = poll.stops
     await view.putPolicySets(policySets)
-    return poll!.xmin
+    return readingOf('whole', poll, [agents, servers, runs, keys, revocations, holdRules, policySets])
   })
 }
 
-/** Asks what changed since `xmin` and reloads that; usually one round trip. Returns the xmin to ask from next time. */
-export async function loadChanges(client: pg.ClientBase, view: BrokerView, xmin: string): Promise<string> {
-  const [poll] = await run(client, pollSql, [xmin])
-  if (poll!.changes.length === 0) {
-    view.stops = poll!.stops
-    return poll!.xmin
+/** Asks what changed since a position and reads that, usually in one round trip; everything when that is more than notes are read of, or the position is ahead of the database. */
+export async function loadChanges(client: pg.ClientBase, view: BrokerView, since: Position): Promise<Reading> {
+  const first = await pollFrom(client, since)
+  if (first.notes > notesMax || BigInt(first.next) < BigInt(since.next)) return loadAll(client, view)
+  if (first.changes.length === 0) {
+    view.stops = first.stops
+    return readingOf('changes', first, [])
   }
-  return inSnapshot(client, async () => {
-    const [poll] = await run(client, pollSql, [xmin])
-    const keys = (kind: string) => poll!.changes.filter((change) => change.kind === kind).map((change) => change.key)
+  const read = await inSnapshot(client, async () => {
+    const poll = await pollFrom(client, since)
+    if (poll.notes > notesMax) return null
+    const keys = (kind: string) => poll.changes.filter((change) => change.kind === kind).map((change) => change.key)
     const [agentIds, serverIds, runIds, kids] = [keys('agent'), keys('server'), keys('run'), keys('key')]
-    const agents = agentIds.length > 0 ? await run(client, agentsSql, [agentIds]) : []
-    const servers = serverIds.length > 0 ? await run(client, serversSql, [serverIds]) : []
-    const runs = runIds.length > 0 ? await run(client, runsSql, [runIds]) : []
+    const ms = readSomeMs + readOneMs * poll.changes.length
+    const agents = agentIds.length > 0 ? await run(client, agentsSql, [agentIds], ms) : []
+    const servers = serverIds.length > 0 ? await run(client, serversSql, [serverIds], ms) : []
+    const runs = runIds.length > 0 ? await run(client, runsSql, [runIds], ms) : []
     const holdRules = keys('hold').length > 0 ? await run(client, holdRulesSql) : null
     const signingKeys = kids.length > 0 ? await run(client, keysSql) : null
     const revocations = keys('revocation').length > 0 ? await run(client, revocationsSql) : null
     const policySets = keys('policy_set').length > 0 ? await run(client, policySetsSql) : null
-    for (const id of agentIds) view.agents.delete(id)
-    for (const id of serverIds) view.servers.delete(id)
-    for (const id of runIds) view.runs.delete(id)
+    view.forget({ agentIds, serverIds, runIds })
     view.putAgents(agents)
     view.putServers(servers)
     view.putRuns(runs)
     if (signingKeys) view.putKeys(signingKeys)
     if (revocations) view.putRevocations(revocations)
     if (holdRules) view.holdRules = holdRules
-    view.stops = poll!.stops
+    view.stops = poll.stops
     if (policySets) await view.putPolicySets(policySets)
-    return poll!.xmin
+    return readingOf('changes', poll, [agents, servers, runs, signingKeys, revocations, holdRules, policySets])
   })
+  return read ?? loadAll(client, view)
 }
 
-export async function pruneChanges(client: pg.ClientBase): Promise<void> {
-  await client.query(pruneChangesSql)
+/** @param before of whom the notes may go: every broker has read them, or reads everything. */
+export async function pruneChanges(client: pg.ClientBase, before: string): Promise<void> {
+  await client.query(pruneSql, [before])
+}
+
+async function pollFrom(client: pg.ClientBase, { next, open }: Position): Promise<PollRow> {
+  const [poll] = await run(client, pollSql, [next, open])
+  return poll!
+}
+
+function readingOf(
+  extent: Reading['extent'],
+  { next, open, oldest }: PollRow,
+  read: readonly (readonly unknown[] | null)[],
+): Reading {
+  const rows = read.reduce((sum, each) => sum + (each?.length ?? 0), 0)
+  return { extent, rows, position: { next, open }, oldest }
 }
 
 async function inSnapshot<T>(client: pg.ClientBase, work: () => Promise<T>): Promise<T> {

@@ -1,11 +1,5 @@
 import type { ProcessBoundary } from '#lib/core/process-boundary.ts'
-import {
-  openStopsExpression,
-  serverFactColumns,
-  type ServerFactsRow,
-  toolFactPairs,
-} from '#lib/guardrails/queries/facts-sql.ts'
-import type { StopFacts } from '#lib/guardrails/rules/facts.ts'
+import { serverFactColumns, type ServerFactsRow, toolFactPairs } from '#lib/guardrails/queries/facts-sql.ts'
 import { privateDataClasses } from '#lib/registry/rules/argument-profile.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import type { Sql } from './sql.ts'
@@ -85,21 +79,3 @@ export const revocationsSql: Sql<RevocationRow> = {
   text: `select 'client:' || "clientId" as "name" from "AgentCredential" where "revokedAt" > now() - interval '20 minutes'
     union all select 'token:' || "jti" from "RevokedToken" where "expiresAt" > now() - interval '5 minutes'`,
 }
-
-export type PollRow = {
-  /** Every transaction before this one has ended: what it noted was seen with this snapshot. */
-  xmin: string
-  changes: { kind: string; key: string }[]
-  stops: StopFacts[]
-}
-
-/** One round trip a second: the open stop orders, and what changed since the snapshot whose xmin is `$1`. */
-export const pollSql: Sql<PollRow> = {
-  name: 'broker_poll',
-  text: `select pg_snapshot_xmin(pg_current_snapshot())::text as "xmin",
-      coalesce((select json_agg(c) from (select distinct "kind", "key" from "PolicyChange" where "xid" >= $1::bigint) c), '[]') as "changes",
-      ${openStopsExpression} as "stops"`,
-}
-
-/** Brokers that were away longer reload everything. */
-export const pruneChangesSql = `delete from "PolicyChange" where "at" < now() - interval '1 hour'`

@@ -125,6 +125,12 @@ export class BrokerView implements PolicyView {
     await Promise.race([opening, sleep(openingMs, undefined, { ref: false })])
   }
 
+  forget({ agentIds, serverIds, runIds }: Record<'agentIds' | 'serverIds' | 'runIds', readonly string[]>): void {
+    for (const id of agentIds) this.agents.delete(id)
+    for (const id of serverIds) this.servers.delete(id)
+    for (const id of runIds) this.runs.delete(id)
+  }
+
   clear(): void {
     this.agents.clear()
     this.servers.clear()
