@@ -86,14 +86,12 @@ export function visibleTools(
     serverId,
     now,
   }: { caller: Caller; agent: AgentFacts | undefined; serverId: string | null; now: Date },
-): { servers: BrokeredServer[]; tools: string[] } {
-  if (!agent) return { servers: [], tools: [] }
-  const servers = serversOf({ view }, agent, serverId)
-  const tools = servers
+): string[] {
+  if (!agent) return []
+  return serversOf({ view }, agent, serverId)
     .flatMap(toolsOf)
     .filter(({ serverId, tool }) => decide({ caller, serverId, tool: tool.name }, view, now).ok)
     .map(({ key, tool }) => key + digestOf(tool.definition))
-  return { servers, tools }
 }
 
 const sorted = new WeakMap<BrokeredServer, readonly Listed[]>()

@@ -32,7 +32,7 @@ export async function loadAll(client: pg.ClientBase, view: BrokerView): Promise<
     view.putKeys(keys)
     view.putRevocations(revocations)
     view.holdRules = holdRules
-    view.stops = poll.stops
+    view.putStops(poll.stops)
     await view.putPolicySets(policySets)
     return readingOf('whole', poll, [agents, servers, runs, keys, revocations, holdRules, policySets])
   })
@@ -43,7 +43,7 @@ export async function loadChanges(client: pg.ClientBase, view: BrokerView, since
   const first = await pollFrom(client, since)
   if (first.notes > notesMax || BigInt(first.next) < BigInt(since.next)) return loadAll(client, view)
   if (first.changes.length === 0) {
-    view.stops = first.stops
+    view.putStops(first.stops)
     return readingOf('changes', first, [])
   }
   const read = await inSnapshot(client, async () => {
@@ -66,7 +66,7 @@ export async function loadChanges(client: pg.ClientBase, view: BrokerView, since
     if (signingKeys) view.putKeys(signingKeys)
     if (revocations) view.putRevocations(revocations)
     if (holdRules) view.holdRules = holdRules
-    view.stops = poll.stops
+    view.putStops(poll.stops)
     if (policySets) await view.putPolicySets(policySets)
     return readingOf('changes', poll, [agents, servers, runs, signingKeys, revocations, holdRules, policySets])
   })

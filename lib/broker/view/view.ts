@@ -61,7 +61,10 @@ export class BrokerView implements PolicyView {
   readonly keys = new Map<string, VerifyingKey>()
   /** Tokens and clients whose tokens count no more, as the verifier of tokens names them. */
   readonly revoked = new Set<string>()
+  /** The same array as long as the orders are the same. */
   stops: readonly StopFacts[] = []
+  /** Another number means that servers may have changed. */
+  serversTurn = 0
   holdRules: readonly HoldRuleFacts[] = []
   policies: PolicySet = refusingPolicySet('none', 'no policy set is enforced.')
   /** Judges in log-only: what it would have decided is recorded. */
@@ -75,6 +78,7 @@ export class BrokerView implements PolicyView {
   }
 
   putServers(rows: readonly ServerRow[]): void {
+    if (rows.length > 0) this.serversTurn += 1
     for (const { credentials, tools, ...server } of rows) {
       this.servers.set(server.id, {
         ...server,
@@ -104,6 +108,11 @@ export class BrokerView implements PolicyView {
     for (const { name } of rows) this.revoked.add(name)
   }
 
+  putStops(stops: readonly StopFacts[]): void {
+    const before = this.stops
+    if (stops.length !== before.length || stops.some(({ id }, index) => id !== before[index]!.id)) this.stops = stops
+  }
+
   /**
    * Follows what is enforced and log-only. Parsed anew only where another version is used: one that was only logged is ready, and remembers what it decided. Large sets take seconds:
    * that long those before go on, and the rest of the registry, above all stops, is not kept waiting.
@@ -126,12 +135,14 @@ export class BrokerView implements PolicyView {
   }
 
   forget({ agentIds, serverIds, runIds }: Record<'agentIds' | 'serverIds' | 'runIds', readonly string[]>): void {
+    if (serverIds.length > 0) this.serversTurn += 1
     for (const id of agentIds) this.agents.delete(id)
     for (const id of serverIds) this.servers.delete(id)
     for (const id of runIds) this.runs.delete(id)
   }
 
   clear(): void {
+    this.serversTurn += 1
     this.agents.clear()
     this.servers.clear()
     this.runs.clear()

@@ -64,6 +64,7 @@ function* readySteps(
   const remembered = new WeakMap<PolicyQuestion['agent'], WeakMap<PolicyQuestion['tool'], Map<string, RuleId | null>>>()
   return {
     version,
+    timed: dependence.hour || dependence.weekday,
     get problem() {
       return cedarProblem()
     },

@@ -49,6 +49,8 @@ export type PolicySet = {
   readonly problem: string | null
   /** It could not be opened, for a reason that is not in its text: to be opened anew by who asks next. */
   readonly failed?: true
+  /** Whether what it decides follows the hour or the day; left out: it may. */
+  readonly timed?: boolean
   judge(question: PolicyQuestion): RuleId | null
   /** What the set says about a policy of its own. */
   wordsOf(ruleId: string): RuleWords | null

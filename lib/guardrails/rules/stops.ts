@@ -8,6 +8,15 @@ export function stopFor(stops: readonly StopFacts[], target: StopTarget): StopFa
   return stops.find((order) => covers(order, target))
 }
 
+/** Whether it may forbid something of an agent at these servers. */
+export function mayConcern(
+  order: StopFacts,
+  { serverIds, ...agent }: { agentId: string; teamId: string | null; serverIds: readonly string[] },
+): boolean {
+  if (order.scope === 'tool') return serverIds.some((id) => order.targetId.startsWith(`${id}/`))
+  return covers(order, agent) || serverIds.some((serverId) => covers(order, { ...agent, serverId }))
+}
+
 function covers(order: StopFacts, target: StopTarget): boolean {
   switch (order.scope) {
     case 'agent':
