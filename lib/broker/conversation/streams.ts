@@ -85,13 +85,15 @@ export class AgentStreams {
       this.#due.delete(stream)
       this.#decide(stream, view, now)
       if (this.#due.size > 0 && performance.now() - startedAt > turnMs) {
-        this.#rest ??= setImmediate(() => {
-          this.#rest = undefined
-          this.#decideDue(view, now)
-        })
+        if (!this.#rest) this.#rest = setImmediate(() => this.#goOn(view, now))
         return
       }
     }
+  }
+
+  #goOn(view: BrokerView, now: Date): void {
+    this.#rest = undefined
+    this.#decideDue(view, now)
   }
 
   /** One stream that cannot be decided about ends, and keeps no other one from it. */

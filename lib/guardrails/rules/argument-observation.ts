@@ -42,8 +42,8 @@ export function isObservable(given: unknown): boolean {
 export function observeArguments(given: unknown): ArgumentObservation {
   const observation: ArgumentObservation = {}
   let room = roomMax
-  for (const pointer of pointersIn(given)) {
-    const values = valuesAt(given, stepsOf(pointer))
+  for (const [pointer, value] of pointersIn(given)) {
+    const values = value === undefined ? valuesAt(given, stepsOf(pointer)) : [value]
     // What is missing somewhere, or is no single value everywhere, no condition holds for.
     if (values.length === 0 || !values.every(isScalar)) continue
     const kept = observed([...new Set(values)])
@@ -54,21 +54,23 @@ export function observeArguments(given: unknown): ArgumentObservation {
   return observation
 }
 
-function pointersIn(given: unknown): Set<string> {
-  const found = new Set<string>()
+/** With the one value where there is no more: below an array there may be. */
+function pointersIn(given: unknown): Map<string, unknown> {
+  const found = new Map<string, unknown>()
   let looked = 0
-  const look = (value: unknown, pointer: string, depth: number): void => {
+  const look = (value: unknown, pointer: string, depth: number, single = true): void => {
     if (found.size >= profiledPathsMax || looked >= membersMax) return
     if (Array.isArray(value)) {
-      if (depth < depthMax && value.length <= itemsMax) for (const item of value) look(item, `${pointer}/*`, depth + 1)
+      if (depth < depthMax && value.length <= itemsMax)
+        for (const item of value) look(item, `${pointer}/*`, depth + 1, false)
     } else if (typeof value === 'object' && value !== null) {
       if (depth >= depthMax) return
       for (const [name, member] of Object.entries(value)) {
         looked += 1
         if (looked >= membersMax) return
-        if (isPlainName(name)) look(member, `${pointer}/${name}`, depth + 1)
+        if (isPlainName(name)) look(member, `${pointer}/${name}`, depth + 1, single)
       }
-    } else if (pointer !== '' && pointer.length <= 200) found.add(pointer)
+    } else if (pointer !== '' && pointer.length <= 200) found.set(pointer, single ? value : undefined)
   }
   look(given, '', 0)
   return found
