@@ -14,7 +14,7 @@ export function canonicalJson(value: unknown): string {
   if (value instanceof Date) return JSON.stringify(value)
   if (typeof value === 'object') {
     let members = ''
-    for (const key of Object.keys(value).sort()) {
+    for (const key of Object.keys(value).toSorted()) {
       const member = (value as Record<string, unknown>)[key]
       if (member !== undefined) members += `${members && ','}${JSON.stringify(key)}:${canonicalJson(member)}`
     }
