@@ -80,6 +80,9 @@ test('without its database the broker refuses, reaches no server, and recovers b
   await world.proxy.restore()
   await until(async () => (await call(world, token, 'change')).status === 200)
   expect((await fetch(`${world.broker.url}/readyz`)).status).toBe(200)
+  // What it missed, not everything.
+  const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
+  expect(metrics).toContain('wheelhouse_broker_view_reads_total{extent="whole"} 1\n')
 })
 
 test('when commits hang, a change is not forwarded, a read is not answered, and it recovers', async ({ db, world }) => {
