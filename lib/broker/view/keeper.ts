@@ -193,10 +193,11 @@ export class ViewKeeper {
 
   async #prune(): Promise<void> {
     await this.refresh()
+    if (!this.#client) return
     const at = performance.now()
     const known = this.#earlier.findLastIndex((each) => at - each.at >= notedMs)
     const before = this.#earlier[known]?.oldest ?? '0'
     this.#earlier = [...this.#earlier.slice(Math.max(known, 0)), { at, oldest: this.#oldest }]
-    if (this.#client) await pruneChanges(this.#client, before).catch(() => {})
+    await pruneChanges(this.#client, before).catch(() => {})
   }
 }
