@@ -39,6 +39,7 @@ export async function printHistory(db: Db, ctx: () => Ctx, { backdate }: { backd
     // Which policies were in force then, nobody has written down: nothing is asked about reach.
     const about = { q: 'status:active', asOf: then }
     await printTime(`first question about an instant ${days} days ago`, () => listAgents(ctx(), about))
+    await printTime('the first by runs about that instant', () => listAgents(ctx(), { ...about, sort: 'runs' }))
   }
 }
 

@@ -5,7 +5,7 @@ import type { Db } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { daysAfterSql, figuresSql } from '#lib/registry/fleet/figures.ts'
 import { accessTableSql, byIdSql, poll, pollSql } from '#lib/registry/fleet/load.ts'
-import { changedSql } from '#lib/registry/history/past.ts'
+import { otherwiseSql } from '#lib/registry/history/past.ts'
 import { measuredSince } from '#lib/registry/measured.ts'
 import { matchingAgentIds } from '#lib/registry/queries.ts'
 
@@ -20,7 +20,7 @@ export async function printPlans(db: Db, ctx: Ctx): Promise<void> {
   const at = new Date()
   await setTimeout(50)
   await db.agent.update({ where: { id: ids[0]! }, data: { purpose: 'changed for its plan' } })
-  await printPlan(db, 'about an instant: who has changed since', changedSql({ at, clock: new Date() }))
+  await printPlan(db, 'about an instant: who has changed since', otherwiseSql({ at, clock: new Date() }))
   await printPlan(db, 'about an instant: whether days were measured since', daysAfterSql(at))
   await printPlan(
     db,
@@ -29,7 +29,7 @@ export async function printPlans(db: Db, ctx: Ctx): Promise<void> {
   )
   await printPlan(
     db,
-    'about an instant of another day, once for it: the figures of 30 days',
+    'about an instant of another day, when figures are asked for: those of 30 days',
     figuresSql({ since: about.since, until: at, windowOnly: true }),
   )
 }

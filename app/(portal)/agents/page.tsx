@@ -15,12 +15,12 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
 import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
-import { DomainError } from '#lib/core/errors.ts'
 import { paths } from '#lib/core/paths.ts'
 import { countUnregistered, getMoment, listViews, searchAgents } from '#lib/registry/queries.ts'
 import type { AgentFacets, AgentList, AgentListQuery, AgentRow } from '#lib/registry/schema.ts'
 import type { MomentView } from '#lib/registry/schema/history.ts'
 import type { CatalogViewRow } from '#lib/registry/schema/views.ts'
+import { type Unanswered, unanswered } from '#lib/web/asked-again.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
@@ -154,7 +154,7 @@ const description = 'Every agent of the organization: who owns it, what it may t
 type Found = (Resolved & { list: AgentList; facets: AgentFacets; moment: MomentView | null }) | Unread
 
 /** `along`: what the address says beside the text of the search. */
-type Unread = { problem: string; q: string; along: Record<string, string>; moment: MomentView | null }
+type Unread = Unanswered & { q: string; along: Record<string, string>; moment: MomentView | null }
 
 async function find(
   ctx: Ctx,
@@ -166,29 +166,22 @@ async function find(
     const moment = asOf === undefined ? null : await getMoment(ctx, { field: 'asOf', value: asOf })
     return { ...resolved, ...(await searchAgents(ctx, { q, sort, order, limit, cursor, asOf })), moment }
   } catch (error) {
-    const problem = problemIn(error)
-    if (problem === null) throw error
+    const found = unanswered(error)
     const along = await besidesText(searchParams)
-    return { problem, q: textOf((await searchParams)['q']), along, moment: await momentIn(ctx, along) }
+    return { ...found, q: textOf((await searchParams)['q']), along, moment: await momentIn(ctx, along) }
   }
-}
-
-function problemIn(error: unknown): string | null {
-  if (!(error instanceof DomainError) || error.code !== 'invalid') return null
-  const { column } = error.details
-  return typeof column === 'number' ? `${error.message} (at character ${column})` : error.message
 }
 
 /** Null also for an instant that cannot be read; the problem says so then, or does once the text is corrected. */
 async function momentIn(ctx: Ctx, { asOf }: Record<string, string>): Promise<MomentView | null> {
   if (asOf === undefined) return null
   return await getMoment(ctx, { field: 'asOf', value: asOf }).catch((error: unknown) => {
-    if (problemIn(error) === null) throw error
+    unanswered(error)
     return null
   })
 }
 
-function Unreadable({ ctx, problem, q, along, moment }: Unread & { ctx: Ctx }) {
+function Unreadable({ ctx, problem, code, q, along, moment }: Unread & { ctx: Ctx }) {
   const { asOf, ...besidesTime } = along
   return (
     <>
@@ -199,11 +192,20 @@ function Unreadable({ ctx, problem, q, along, moment }: Unread & { ctx: Ctx }) {
       />
       {moment && <PastBanner moment={moment} nowHref={hrefWith(paths.agents(), { ...besidesTime, q })} />}
       <SearchBox key={q} initial={q} hidden={along} />
-      {/* Clearing the text leaves the past only with an instant that is none. */}
-      <UnreadableSearch
-        problem={problem}
-        clearHref={moment && asOf ? `${everyAgent}&asOf=${encodeURIComponent(asOf)}` : everyAgent}
-      />
+      {code === 'rate_limited' || code === 'unavailable' ? (
+        <Notice kind="warn" title="There is no answer just now" className="mt-3">
+          {problem}{' '}
+          <Link href={hrefWith(paths.agents(), { ...along, q })} className="underline underline-offset-2">
+            Ask again
+          </Link>
+        </Notice>
+      ) : (
+        // Clearing the text leaves the past only with an instant that is none.
+        <UnreadableSearch
+          problem={problem}
+          clearHref={moment && asOf ? `${everyAgent}&asOf=${encodeURIComponent(asOf)}` : everyAgent}
+        />
+      )}
       {asOf !== undefined && (
         <div className="mt-4">
           <AsOfForm action={paths.agents()} asOf={asOf} hidden={{ ...besidesTime, q }} />

@@ -8,13 +8,13 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { can, type Ctx } from '#lib/auth/ctx.ts'
 import { roleNames } from '#lib/auth/permissions.ts'
-import { DomainError } from '#lib/core/errors.ts'
 import { limitsOfBrokers } from '#lib/guardrails/rules/request-limits.ts'
 import { listHoldBypasses } from '#lib/guardrails/queries/hold-bypasses.ts'
 import { simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
 import { rateNote } from '#lib/guardrails/rules/known-rates.ts'
 import { runTriggers, simulateInput, type SimulationView } from '#lib/guardrails/schema/explanation.ts'
 import { getServer, listServers } from '#lib/registry/queries.ts'
+import { unanswered } from '#lib/web/asked-again.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { portal } from '#lib/web/db.ts'
 import { parseSearch, readSearch, type SearchParams } from '#lib/web/search.ts'
@@ -154,10 +154,7 @@ async function outcomeOf(
     }
     return { simulated: await simulate(ctx, call, limitsOfBrokers(portal().config.brokerLimits)) }
   } catch (error) {
-    if (error instanceof DomainError && (error.code === 'invalid' || error.code === 'not_found')) {
-      return { problem: error.message }
-    }
-    throw error
+    return unanswered(error)
   }
 }
 

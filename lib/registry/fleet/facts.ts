@@ -1,5 +1,5 @@
 import type { AgentStatus, Environment, Sensitivity, Tier, ToolClass, ToolState } from '../schema.ts'
-import type { Guardrails } from '../rules/guardrails.ts'
+import { Guardrails } from '../rules/guardrails.ts'
 
 /** A grant that is not revoked. */
 export type FleetGrant = {
@@ -68,4 +68,12 @@ export type FleetFacts = {
   templates: Map<string, { name: string; latest: string | null }>
   /** What the enforced policies keep out of reach. */
   guardrails: Guardrails
+}
+
+export const noFacts: FleetFacts = {
+  teams: new Map(),
+  servers: new Map(),
+  people: new Map(),
+  templates: new Map(),
+  guardrails: new Guardrails(null),
 }

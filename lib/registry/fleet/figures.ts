@@ -8,8 +8,8 @@ export function figuresOf({ runs, escalatedRuns, cost, unpriced, lastRunDay }: F
   return { runs, escalatedRuns, cost, unpriced, lastRunDay }
 }
 
-/** UTC days, both counted: figures are sums from `since` on; nothing later than `until` is read, nor with `windowOnly` anything earlier. */
-type Days = { since: Date; until?: Date; windowOnly?: boolean }
+/** UTC days, both counted: figures are sums from `since` on; nothing later than `until` is read, nor with `windowOnly` anything earlier. `ids`: of these agents alone. */
+type Days = { since: Date; until?: Date; windowOnly?: boolean; ids?: readonly string[] }
 
 /** The figures of every agent that has any, in one pass over the days: for a whole fleet far less work than a look for each agent. */
 export async function loadFigures(db: Tx, days: Days): Promise<Map<string, FleetFigures>> {
@@ -31,10 +31,11 @@ type Figures = [
   lastRunDay: number | null,
 ]
 
-export function figuresSql({ since, until, windowOnly }: Days): Prisma.Sql {
+export function figuresSql({ since, until, windowOnly, ids }: Days): Prisma.Sql {
   const inWindow = Prisma.sql`d."day" >= ${dayOf(since)}::text::date`
   const read = [
     ...(windowOnly ? [inWindow] : []),
+    ...(ids ? [Prisma.sql`d."agentId" = any(${ids})`] : []),
     ...(until ? [Prisma.sql`d."day" <= ${dayOf(until)}::text::date`] : []),
   ]
   const where = read.length > 0 ? Prisma.sql`where ${Prisma.join(read, ' and ')}` : Prisma.empty

@@ -1,33 +1,34 @@
+import { invariant } from '#lib/core/errors.ts'
 import type { AgentSort } from '../schema.ts'
 import { type AccessTest, kindOf, type Reach, reachOf, satisfies } from './access.ts'
 import { andInto, andNotInto, type Bitmap, clearBit, countBits, emptyBitmap, grown, orInto, setBit } from './bitmap.ts'
 import { Expiries } from './expiries.ts'
-import type { FleetAgent, FleetFacts, FleetFigures, FleetGrant, FleetStop } from './facts.ts'
-import { type Group, groupBits, groupOf, groupsFor, isSameGroup } from './groups.ts'
-import { Guardrails } from '../rules/guardrails.ts'
+import {
+  type FleetAgent,
+  type FleetFacts,
+  type FleetFigures,
+  type FleetGrant,
+  type FleetStop,
+  noFacts,
+} from './facts.ts'
+import { addTo, type Group, groupBits, groupOf, groupsFor, isSameGroup } from './groups.ts'
 import type { Order } from './order.ts'
 import { Orders } from './orders.ts'
 import { dependsOnFacts, dependsOnFigures } from './sort-keys.ts'
 import { TextIndex } from './text-index.ts'
-import { type Attribute, attributes, type Dimension, ValueBits } from './value-bits.ts'
+import { type Attribute, attributes, type Dimension, ValueBits, valueOf } from './value-bits.ts'
 
 /** Bits of a bitmap that is not to grow soon. */
 const wordsMin = 32
-
-const noFacts: FleetFacts = {
-  teams: new Map(),
-  servers: new Map(),
-  people: new Map(),
-  templates: new Map(),
-  guardrails: new Guardrails(null),
-}
 
 /**
  * The whole fleet, indexed for the catalog: each agent has a slot, each value a bitmap of slots, each sorting an order. It holds what the
  * tables say and nothing of its own, so it can be built anew at any time; `put` and `remove` keep it equal to that.
  */
 export class FleetIndex {
-  slotOf = new Map<string, number>()
+  slotOf: ReadonlyMap<string, number> = new Map()
+  /** The slots of ids belong to a copy as well. */
+  #sharesSlots = false
   #agents: (FleetAgent | undefined)[] = []
   #free: number[] = []
   #values = new ValueBits(wordsMin)
@@ -50,6 +51,8 @@ export class FleetIndex {
   changes = 0
   /** The first UTC day that the figures count. */
   measuredFrom = ''
+  /** Without figures no question about them is answered: what agents have are those of another time. */
+  hasFigures = true
 
   get size(): number {
     return this.slotOf.size
@@ -98,6 +101,19 @@ export class FleetIndex {
     }
   }
 
+  /** Gives an agent more grants, of which `added` are new, where nothing else about it is other and the clock stands still. */
+  addGrants(slot: number, { grants, added }: { grants: FleetGrant[]; added: readonly FleetGrant[] }): void {
+    this.changes += 1
+    this.#agents[slot] = { ...this.#agents[slot]!, grants }
+    this.#orders.drop(['scopes'])
+    for (const grant of added) {
+      const [kind, held] = [kindOf(grant), this.#kinds[slot] ?? []]
+      if (held.includes(kind)) continue
+      this.#kinds[slot] = [...held, kind]
+      this.#hold(slot, { kind, grant })
+    }
+  }
+
   remove(id: string): void {
     const slot = this.slotOf.get(id)
     if (slot === undefined) return
@@ -110,7 +126,7 @@ export class FleetIndex {
     this.#text.put(slot, '')
     clearBit(this.#all, slot)
     this.#agents[slot] = undefined
-    this.slotOf.delete(id)
+    this.#ownSlots().delete(id)
     this.#free.push(slot)
     this.#access.clear()
   }
@@ -149,7 +165,8 @@ export class FleetIndex {
    */
   copy(clock: number): FleetIndex {
     const copy = new FleetIndex()
-    copy.slotOf = new Map(this.slotOf)
+    copy.slotOf = this.slotOf
+    copy.#sharesSlots = this.#sharesSlots = true
     copy.#agents = this.#agents.slice()
     copy.#free = this.#free.slice()
     copy.#values = this.#values.copy()
@@ -163,6 +180,7 @@ export class FleetIndex {
     copy.#clock = clock
     copy.changes = this.changes
     copy.measuredFrom = this.measuredFrom
+    copy.hasFigures = this.hasFigures
     return copy
   }
 
@@ -173,7 +191,13 @@ export class FleetIndex {
       this.#agents[slot] = { ...agent, ...figuresOf(agent) }
     }
     this.measuredFrom = measuredFrom
+    this.hasFigures = true
     this.changes += 1
+    this.#orders.drop(dependsOnFigures)
+  }
+
+  forgetFigures(): void {
+    this.hasFigures = false
     this.#orders.drop(dependsOnFigures)
   }
 
@@ -192,6 +216,7 @@ export class FleetIndex {
   }
 
   order(sort: AgentSort): Order {
+    invariant(this.hasFigures || !dependsOnFigures.includes(sort), `There are no figures to sort by ${sort}.`)
     return this.#orders.of(sort, { slots: this.slotOf.values(), facts: this.#facts, clock: this.#clock })
   }
 
@@ -287,13 +312,19 @@ export class FleetIndex {
 
   #take(id: string): number {
     const slot = this.#free.pop() ?? this.slotOf.size
-    this.slotOf.set(id, slot)
+    this.#ownSlots().set(id, slot)
     if (slot >>> 5 < this.words) return slot
     const words = Math.ceil(this.words * 1.125)
     this.#all = grown(this.#all, words)
     this.#values.grow(words)
     this.#access.clear()
     return slot
+  }
+
+  #ownSlots(): Map<string, number> {
+    if (this.#sharesSlots) this.slotOf = new Map(this.slotOf)
+    this.#sharesSlots = false
+    return this.slotOf as Map<string, number>
   }
 
   #holdKinds(slot: number, agent: FleetAgent): void {
@@ -303,15 +334,17 @@ export class FleetIndex {
     for (const { expiresAt } of grants) if (expiresAt !== null) this.#expiries.add(expiresAt, agent.id)
     if (before.length === after.length && before.every((kind) => after.includes(kind))) return
     for (const kind of before) if (!after.includes(kind)) this.#values.move('kind', slot, { from: kind })
-    for (const grant of grants) {
-      const kind = kindOf(grant)
-      // A kind never seen before is in no resolved test yet.
-      if (!this.#sample.has(kind)) this.#resolved.clear()
-      this.#sample.set(kind, grant)
-      this.#values.move('kind', slot, { to: kind })
-    }
+    for (const grant of grants) this.#hold(slot, { kind: kindOf(grant), grant })
     this.#kinds[slot] = after
     this.#access.clear()
+  }
+
+  #hold(slot: number, { kind, grant }: { kind: string; grant: FleetGrant }): void {
+    // A kind never seen before is in no resolved test yet.
+    if (!this.#sample.has(kind)) this.#resolved.clear()
+    if (this.#access.size > 0) this.#access.clear()
+    this.#sample.set(kind, grant)
+    this.#values.move('kind', slot, { to: kind })
   }
 
   #expire(id: string): void {
@@ -320,31 +353,6 @@ export class FleetIndex {
     if (!agent) return
     const grants = agent.grants.filter(({ expiresAt }) => expiresAt === null || expiresAt > this.#clock)
     this.put({ ...agent, grants })
-  }
-}
-
-function addTo(byGroup: Map<string, { group: Group; kinds: string[] }>, group: Group, kind: string): void {
-  const known = byGroup.get(group.key)
-  if (known) known.kinds.push(kind)
-  else byGroup.set(group.key, { group, kinds: [kind] })
-}
-
-function valueOf(agent: FleetAgent, dimension: Attribute): string {
-  switch (dimension) {
-    case 'status':
-      return agent.status
-    case 'tier':
-      return agent.tier
-    case 'owner':
-      return agent.ownerTeamId
-    case 'template':
-      return agent.templateId
-    case 'version':
-      return `${agent.templateId}@${agent.templateVersion}`
-    case 'model':
-      return agent.model
-    case 'person':
-      return agent.personId
   }
 }
 

@@ -74,3 +74,10 @@ function grouped(group: AgentGroup, names: Names): Group {
   const others = [team === '' ? names.team : [], template === '' ? names.template : [], agent === '' ? names.agent : []]
   return { ...group, names, key: JSON.stringify([tier, team, template, agent, ...others]) }
 }
+
+/** Notes a kind of grant under a group. */
+export function addTo(byGroup: Map<string, { group: Group; kinds: string[] }>, group: Group, kind: string): void {
+  const known = byGroup.get(group.key)
+  if (known) known.kinds.push(kind)
+  else byGroup.set(group.key, { group, kinds: [kind] })
+}

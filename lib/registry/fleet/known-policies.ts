@@ -1,6 +1,6 @@
 import { DomainError } from '#lib/core/errors.ts'
-import type { AgentQuery, QueryNode } from '../query/ast.ts'
-import { isAccessKey } from '../query/keys.ts'
+import { asksAboutReach } from '../query/asked-keys.ts'
+import type { AgentQuery } from '../query/ast.ts'
 import type { FleetIndex } from './fleet-index.ts'
 
 /**
@@ -11,11 +11,4 @@ export function answering(index: FleetIndex, { query, at }: { query: AgentQuery;
   if (index.facts.guardrails.known || !query.items.some(asksAboutReach)) return index
   const message = `It is not known which central policies were enforced at ${at.toISOString()}, or what they kept out of reach: leave out can:, env:, data:, server: and tool:, or ask about another instant.`
   throw new DomainError('invalid', message, { rule: 'history:policies' })
-}
-
-/** Whether `can:`, `env:`, `data:`, `server:` or `tool:` is anywhere in it. */
-export function asksAboutReach(node: QueryNode): boolean {
-  if (node.kind === 'and' || node.kind === 'or') return node.items.some(asksAboutReach)
-  if (node.kind === 'not') return asksAboutReach(node.item)
-  return node.kind === 'term' && isAccessKey(node.key)
 }

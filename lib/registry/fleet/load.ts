@@ -160,7 +160,7 @@ function agentsSql({ since, now, past, withFigures }: Since & { withFigures: boo
   // A table as it was has no index, so its grants are grouped once instead of looked up for each agent.
   const grants = Prisma.sql`select g."agentId", json_agg(json_build_object('serverId', g."serverId", 'class', g."class",
       'toolName', g."toolName", 'breakGlass', g."via" = 'break_glass', 'conditional', g."conditions" <> '[]', 'expiresAt', ${ms('g."expiresAt"')})
-      order by g."serverId", g."class", g."toolName" nulls first, g."id") as grants
+      order by g."serverId" collate "C", g."class", g."toolName" collate "C" nulls first, g."id") as grants
     from "Grant" g where g."revokedAt" is null and (g."expiresAt" is null or g."expiresAt" > ${now})`
   return Prisma.sql`select coalesce(json_agg(json_build_object(
       'id', a."id", 'name', a."name", 'purpose', a."purpose", 'ownerTeamId', a."ownerTeamId", 'personId', a."accountablePersonId",

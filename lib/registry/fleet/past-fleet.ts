@@ -5,7 +5,7 @@ import { measuredSince } from '../measured.ts'
 import { FleetIndex } from './fleet-index.ts'
 import { latestFleetOf } from './live.ts'
 import { loadFacts, loadPastAgents, loadPastStops } from './load.ts'
-import { turnedBack } from './turn-back.ts'
+import { measureAt, turnedBack } from './turn-back.ts'
 
 /** A page, its facets and its next page ask about the same instant; agents of all instants that are kept, one instant at least. */
 const keptAgentsMax = 250_000
@@ -14,7 +14,8 @@ const keptMs = 10 * 60_000
 /** Fleets that are being read or wait for it, of everybody and of one person: more would wait too long, and keep others from theirs. */
 const waitingMax = { all: 8, person: 2 }
 
-type Kept = { index: Promise<FleetIndex>; agents: number; usedAt: number }
+/** `measured`: when it has been given its figures; null: nobody has asked for them. */
+type Kept = { index: Promise<FleetIndex>; measured: Promise<void> | null; agents: number; usedAt: number }
 
 /** Fleets as they were, by instant. What was is never changed, so one that is kept needs no look at the database. */
 class PastFleets {
@@ -23,34 +24,48 @@ class PastFleets {
   /** Who has asked for those that are not read yet. */
   readonly #waiting: string[] = []
 
-  async at(ctx: Ctx, at: Date): Promise<FleetIndex> {
+  async at(ctx: Ctx, { at, figures }: PastQuestion): Promise<FleetIndex> {
     const time = at.getTime()
     const kept = this.#kept.get(time) ?? this.#build(ctx, at)
     // The least recently used one stands first.
     this.#kept.delete(time)
     this.#kept.set(time, kept)
     kept.usedAt = performance.now()
-    return await kept.index
+    const index = await kept.index
+    if (figures && !index.hasFigures) await (kept.measured ??= this.#measure(ctx, { index, at, kept }))
+    return index
+  }
+
+  #build(ctx: Ctx, at: Date): Kept {
+    const index = this.#inTurn(ctx, () => pastOf(ctx, at))
+    const kept: Kept = { index, measured: null, agents: 0, usedAt: performance.now() }
+    index.then(
+      ({ size }) => {
+        kept.agents = size
+        this.#evict()
+      },
+      () => this.#kept.delete(at.getTime()),
+    )
+    setTimeout(() => this.#expire(at.getTime()), keptMs).unref()
+    return kept
+  }
+
+  async #measure(ctx: Ctx, { index, at, kept }: { index: FleetIndex; at: Date; kept: Kept }): Promise<void> {
+    try {
+      await this.#inTurn(ctx, () => measureAt(reader(ctx), index, at))
+    } finally {
+      kept.measured = null
+    }
   }
 
   /** One at a time: a large fleet takes memory and the database's time. */
-  #build(ctx: Ctx, at: Date): Kept {
+  #inTurn<T>(ctx: Ctx, work: () => Promise<T>): Promise<T> {
     const by = `${ctx.actor.kind} ${ctx.actor.id}`
     this.#refuseMany(by)
     this.#waiting.push(by)
-    const index = this.#building.then(() => pastOf(ctx, at))
-    const kept: Kept = { index, agents: 0, usedAt: performance.now() }
-    this.#building = index
-      .finally(() => this.#waiting.splice(this.#waiting.indexOf(by), 1))
-      .then(
-        ({ size }) => {
-          kept.agents = size
-          this.#evict()
-        },
-        () => this.#kept.delete(at.getTime()),
-      )
-    setTimeout(() => this.#expire(at.getTime()), keptMs).unref()
-    return kept
+    const done = this.#building.then(work).finally(() => this.#waiting.splice(this.#waiting.indexOf(by), 1))
+    this.#building = done.catch(() => {})
+    return done
   }
 
   #refuseMany(by: string): void {
@@ -85,16 +100,20 @@ class PastFleets {
 // One a database and process, as the fleet of now.
 const holder = globalThis as typeof globalThis & { wheelhousePastFleets?: WeakMap<object, PastFleets> }
 
+/** `at`: an instant that `instantOf` has accepted. `figures`: whether the answer depends on those of every agent. */
+export type PastQuestion = { at: Date; figures: boolean }
+
 /**
- * The fleet as it was at an instant that `instantOf` has accepted: the same index over the same queries, asked about tables as they were.
- * Throws `rate_limited` or `unavailable` when this person or everybody together asks about too many instants at once.
+ * The fleet as it was at an instant: the same index over the same queries, asked about tables as they were. Where nobody has asked about the
+ * figures of another day it has none. Throws `rate_limited` or `unavailable` when this person or everybody together asks about too many
+ * instants at once.
  */
-export async function pastFleetOf(ctx: Ctx, at: Date): Promise<FleetIndex> {
-  if (ctx.tx) return await readPast(ctx.tx, at)
+export async function pastFleetOf(ctx: Ctx, question: PastQuestion): Promise<FleetIndex> {
+  if (ctx.tx) return await readPast(ctx.tx, question.at)
   const all = (holder.wheelhousePastFleets ??= new WeakMap())
   let fleets = all.get(ctx.db)
   if (!fleets) all.set(ctx.db, (fleets = new PastFleets()))
-  return await fleets.at(ctx, at)
+  return await fleets.at(ctx, question)
 }
 
 async function pastOf(ctx: Ctx, at: Date): Promise<FleetIndex> {

@@ -15,12 +15,15 @@ export class TextIndex {
   #numbers = new Map<string, SlotSet>()
   /** Sets that were made under another one belong to a copy as well: they are not changed but replaced. */
   #owner = {}
+  /** Texts and maps belong to a copy as well. */
+  #isShared = false
   /** What words were found in, until a text changes. */
   readonly #found = new Map<string, Bitmap>()
 
   put(slot: number, text: string): void {
     const before = this.#texts[slot]
     if (before === text) return
+    this.#own()
     this.#texts[slot] = text
     this.#found.clear()
     const [had, has] = [tokensOf(before ?? ''), tokensOf(text)]
@@ -28,12 +31,13 @@ export class TextIndex {
     for (const token of has) if (!had.has(token)) this.#add(token, slot)
   }
 
-  /** Shares the sets until one of both changes them. */
+  /** Shares everything until one of both changes it. */
   copy(): TextIndex {
     const copy = new TextIndex()
-    copy.#texts = this.#texts.slice()
-    copy.#words = new Map(this.#words)
-    copy.#numbers = new Map(this.#numbers)
+    copy.#texts = this.#texts
+    copy.#words = this.#words
+    copy.#numbers = this.#numbers
+    copy.#isShared = this.#isShared = true
     this.#owner = {}
     return copy
   }
@@ -46,6 +50,15 @@ export class TextIndex {
     if (this.#found.size >= foundMax) this.#found.clear()
     this.#found.set(word, found)
     return found
+  }
+
+  /** There are as many numbers as agents, so this is left until a text changes. */
+  #own(): void {
+    if (!this.#isShared) return
+    this.#texts = this.#texts.slice()
+    this.#words = new Map(this.#words)
+    this.#numbers = new Map(this.#numbers)
+    this.#isShared = false
   }
 
   #look(word: string, words: number): Bitmap {

@@ -1,4 +1,5 @@
 import fc from 'fast-check'
+import pg from 'pg'
 import { expect } from 'vitest'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { anyQuery } from '#lib/dev/test/any-query.ts'
@@ -76,9 +77,37 @@ dbTest('the fleet of now stays as it is while one of an instant is made from it'
   ])
 })
 
+dbTest(
+  'an instant of another day is answered without the measurements of anybody who is not shown',
+  async ({ db, databaseUrl }) => {
+    await makeFleet(db)
+    const ctx = ctxFor(new Proxy(db, {}), undefined, new Date(Date.now() + 40 * dayMs))
+    const { id } = await makeAgent(db, { name: 'Solitary egret', ownerTeamId: fleetTeams[0]! })
+    const asOf = (await instant(db)).toISOString()
+    await db.agentDay.create({ data: { agentId: id, day: new Date(asOf.slice(0, 10)), runs: 7 } })
+    await listAgents(ctx)
+    const other = new pg.Client({ connectionString: databaseUrl })
+    await other.connect()
+    try {
+      await other.query('begin')
+      await other.query('lock table "AgentDay" in access exclusive mode')
+      expect(await matchingAgentIds(ctx, { q: 'egret', asOf })).toEqual([id])
+      await other.query('commit')
+    } finally {
+      await other.end()
+    }
+    const shown = { items: [{ id, monthlyRuns: 7 }] }
+    expect(await listAgents(ctx, { q: 'egret', asOf })).toMatchObject(shown)
+    expect(await listAgents(ctx, { q: 'egret runs:>5', asOf })).toMatchObject(shown)
+    expect(await listAgents(ctx, { q: 'egret runs:<5', asOf })).toMatchObject({ items: [] })
+  },
+)
+
 /** Everything the catalog says about a query and an instant. */
 async function everythingOf(ctx: Ctx, asked: { q: string; asOf: string }) {
+  // Before anybody asks about the figures of all, and after.
+  const list = await listAgents(ctx, asked)
   const orders: string[][] = []
   for (const sort of sorts) orders.push(await matchingAgentIds(ctx, { ...asked, sort, order: 'desc' }))
-  return { list: await listAgents(ctx, asked), facets: await agentFacets(ctx, asked), orders }
+  return { list, again: await listAgents(ctx, asked), facets: await agentFacets(ctx, asked), orders }
 }

@@ -1,3 +1,4 @@
+import type { FleetAgent } from './facts.ts'
 import { type Bitmap, clearBit, countBoth, emptyBitmap, grown, setBit } from './bitmap.ts'
 
 /** What agents are found by at once: one bitmap for each value that occurs. `version` is `template@version`, `kind` a kind of grant in force. */
@@ -94,4 +95,24 @@ function countBy(found: Bitmap, by: { ofSlot: Uint32Array; values: number }): Ui
       for (let rest = bits; rest !== 0; rest &= rest - 1) counted[ofSlot[first + 31 - Math.clz32(rest & -rest)]!]! += 1
   }
   return counted
+}
+
+/** Which value of an attribute an agent has. */
+export function valueOf(agent: FleetAgent, dimension: Attribute): string {
+  switch (dimension) {
+    case 'status':
+      return agent.status
+    case 'tier':
+      return agent.tier
+    case 'owner':
+      return agent.ownerTeamId
+    case 'template':
+      return agent.templateId
+    case 'version':
+      return `${agent.templateId}@${agent.templateVersion}`
+    case 'model':
+      return agent.model
+    case 'person':
+      return agent.personId
+  }
 }

@@ -3,6 +3,7 @@ import { DomainError } from '#lib/core/errors.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { accessTableFormat } from '../schema/access-table.ts'
+import type { ToolClass } from '../schema.ts'
 import type { MomentView } from '../schema/history.ts'
 
 /** The tables whose history is kept (migration 0024). */
@@ -126,21 +127,40 @@ export async function agentsEver(db: Tx): Promise<string[]> {
   return row!.ids
 }
 
-/**
- * The agents that may have been otherwise at an instant than they are now: their entry or a grant has changed since, or a grant ends in
- * between. `clock`: until when grants have been told to be over.
- */
-export async function changedSince(db: Tx, { at, clock }: { at: Date; clock: Date }): Promise<string[]> {
-  const [row] = await db.$queryRaw<{ ids: string[] }[]>(changedSql({ at, clock }))
-  return row!.ids
+/** What may have been otherwise at an instant than it is now. */
+export type Otherwise = {
+  /** The agents whose entry or a grant of which has changed since. */
+  changed: string[]
+  /** Of the others, the grants that end in between: nothing else about them has changed. */
+  ending: EndingGrant[]
+}
+export type EndingGrant = [
+  agentId: string,
+  serverId: string,
+  of: ToolClass,
+  toolName: string | null,
+  breakGlass: boolean,
+  conditional: boolean,
+  expiresAt: number,
+]
+
+/** `clock`: until when grants have been told to be over. */
+export async function otherwiseAt(db: Tx, { at, clock }: { at: Date; clock: Date }): Promise<Otherwise> {
+  const [row] = await db.$queryRaw<Otherwise[]>(otherwiseSql({ at, clock }))
+  return row!
 }
 
-export function changedSql({ at, clock }: { at: Date; clock: Date }): Prisma.Sql {
+/** One statement, so that no grant changes between the two questions. */
+export function otherwiseSql({ at, clock }: { at: Date; clock: Date }): Prisma.Sql {
   const [from, to] = at < clock ? [at, clock] : [clock, at]
-  return Prisma.sql`select coalesce(json_agg(c."id"), '[]') as ids from (
-    select e."parent" as "id" from "HistoryMoment" m join "HistoryEntry" e on e."momentId" = m."id"
-      where m."at" > ${at} and e."kind" in ('Agent', 'Grant')
-    union select g."agentId" from "Grant" g where g."expiresAt" > ${from} and g."expiresAt" <= ${to}) c`
+  return Prisma.sql`with changed as materialized (
+      select distinct e."parent" as "id" from "HistoryMoment" m join "HistoryEntry" e on e."momentId" = m."id"
+      where m."at" > ${at} and e."kind" in ('Agent', 'Grant'))
+    select coalesce((select json_agg(c."id") from changed c), '[]') as "changed",
+      coalesce((select json_agg(json_build_array(g."agentId", g."serverId", g."class", g."toolName", g."via" = 'break_glass',
+          g."conditions" <> '[]', (extract(epoch from g."expiresAt") * 1000)::bigint))
+        from "Grant" g where g."expiresAt" > ${from} and g."expiresAt" <= ${to} and g."revokedAt" is null
+          and not exists (select 1 from changed c where c."id" = g."agentId")), '[]') as "ending"`
 }
 
 async function clockOf(db: Tx): Promise<Date> {

@@ -11,6 +11,7 @@ import { pastFleetOf } from '../fleet/past-fleet.ts'
 import { rowOf } from '../fleet/row.ts'
 import { entryChanges, grantChanges, rowChanges } from '../history/diff.ts'
 import { momentOf, momentView } from '../history/past.ts'
+import { asksAboutFigures } from '../query/asked-keys.ts'
 import { queryOf } from '../query/of-list.ts'
 import type { AgentRow } from '../schema.ts'
 import type { AgentDiff, AgentDiffInput, AgentListDiff, AgentMoment, DiffQuery } from '../schema/history.ts'
@@ -55,8 +56,9 @@ export async function diffAgents(ctx: Ctx, input: AgentDiffInput): Promise<Agent
   const query = queryOf(asked)
   const from = await momentOf(ctx, { field: 'from', value: asked.from })
   const until = asked.to === undefined ? null : await momentOf(ctx, { field: 'to', value: asked.to })
+  const figures = asksAboutFigures(query)
   const found = (index: FleetIndex, at: Date) => ({ index, at, bits: evaluate(index, query, { now: at }) })
-  const then = async (at: Date) => found(answering(await pastFleetOf(ctx, at), { query, at }), at)
+  const then = async (at: Date) => found(answering(await pastFleetOf(ctx, { at, figures }), { query, at }), at)
   const before = await then(from.at)
   const to = until ?? (await momentOf(ctx, { field: 'to', value: null }))
   // The fleet of now is at hand. It changes with the next question, so nothing is awaited from here on.

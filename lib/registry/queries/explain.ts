@@ -3,10 +3,11 @@ import { DomainError } from '#lib/core/errors.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
 import { explainQuery } from '../fleet/explain.ts'
 import type { EndedGrant } from '../fleet/explain-access.ts'
-import { answering, asksAboutReach } from '../fleet/known-policies.ts'
+import { answering } from '../fleet/known-policies.ts'
 import { fleetOf } from '../fleet/live.ts'
 import { pastFleetOf } from '../fleet/past-fleet.ts'
 import { asTheyWere, instantOf } from '../history/past.ts'
+import { asksAboutFigures, asksAboutReach } from '../query/asked-keys.ts'
 import { queryOf } from '../query/of-list.ts'
 import { formatAgentQuery } from '../query/print.ts'
 import type { QueryExplanation } from '../schema.ts'
@@ -22,7 +23,8 @@ export async function explainAgentQuery(
   const at = input.asOf === undefined ? null : await instantOf(ctx, { field: 'asOf', value: input.asOf })
   // Before the fleet is asked: it changes with the next question.
   const ended = query.items.some(asksAboutReach) ? await endedGrants(ctx, { agentId: input.agentId, past: at }) : []
-  const index = at ? answering(await pastFleetOf(ctx, at), { query, at }) : await fleetOf(ctx)
+  const figures = asksAboutFigures(query)
+  const index = at ? answering(await pastFleetOf(ctx, { at, figures }), { query, at }) : await fleetOf(ctx)
   const slot = index.slotOf.get(input.agentId)
   if (slot === undefined) throw new DomainError('not_found', `There is no agent ${JSON.stringify(input.agentId)}.`)
   const agent = index.agent(slot)

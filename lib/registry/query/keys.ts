@@ -2,8 +2,8 @@ import { agentStatuses, dataClasses, environments, tiers, toolClasses } from '..
 
 const drifts = ['any', 'none', 'major', 'minor', 'patch'] as const
 
-/** What a key's values are. `access` keys side by side describe one and the same tool that the agent reaches. */
-export type KeySpec = { says: string; access?: true } & (
+/** What a key's values are. `access` keys side by side describe one and the same tool that the agent reaches; `measured` ones are about the figures of 30 days. */
+export type KeySpec = { says: string; access?: true; measured?: true } & (
   | { kind: 'choice'; values: readonly string[] }
   | { kind: 'name' | 'template' }
   | { kind: 'number' | 'days' | 'date' }
@@ -23,10 +23,10 @@ export const queryKeys = {
   drift: { kind: 'choice', values: drifts, says: 'is behind the newest version of its template' },
   reviewed: { kind: 'date', says: 'was last reviewed then, or never' },
   overdue: { kind: 'choice', values: ['yes', 'no'], says: 'its next review is past' },
-  runs: { kind: 'number', says: 'runs in 30 days' },
-  cost: { kind: 'number', says: 'cost in 30 days, in dollars' },
-  escalation: { kind: 'number', says: 'share of runs with an escalation, 0 to 1' },
-  idle: { kind: 'days', says: 'days since its last run, or since it was registered' },
+  runs: { kind: 'number', measured: true, says: 'runs in 30 days' },
+  cost: { kind: 'number', measured: true, says: 'cost in 30 days, in dollars' },
+  escalation: { kind: 'number', measured: true, says: 'share of runs with an escalation, 0 to 1' },
+  idle: { kind: 'days', measured: true, says: 'days since its last run, or since it was registered' },
   model: { kind: 'name', says: 'runs on this model, or on one whose name contains this' },
   orphaned: { kind: 'choice', values: ['yes', 'no'], says: 'nobody who can sign in answers for it' },
   sponsor: { kind: 'name', says: 'this person is accountable for it; none: nobody who can sign in' },

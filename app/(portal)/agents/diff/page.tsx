@@ -12,10 +12,10 @@ import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { exactTime } from '#components/ui/time.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
-import { DomainError } from '#lib/core/errors.ts'
 import { paths } from '#lib/core/paths.ts'
 import { diffAgents } from '#lib/registry/queries.ts'
 import { agentDiffQuery, type AgentListDiff, type FieldChange } from '#lib/registry/schema/history.ts'
+import { type Unanswered, unanswered } from '#lib/web/asked-again.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith, parseSearch, readSearch, type SearchParams } from '#lib/web/search.ts'
 
@@ -122,12 +122,11 @@ const columns: readonly Column<Row>[] = [
 async function read(
   ctx: Ctx,
   { from, ...asked }: z.infer<typeof pageQuery>,
-): Promise<{ diff: AgentListDiff } | { problem: string } | null> {
+): Promise<{ diff: AgentListDiff } | Unanswered | null> {
   if (from === undefined) return null
   try {
     return { diff: await diffAgents(ctx, { ...asked, from }) }
   } catch (error) {
-    if (!(error instanceof DomainError) || error.code !== 'invalid') throw error
-    return { problem: error.message }
+    return unanswered(error)
   }
 }

@@ -10,11 +10,11 @@ import { Input } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
-import { DomainError } from '#lib/core/errors.ts'
 import { paths } from '#lib/core/paths.ts'
 import { explainAgentQuery } from '#lib/registry/queries.ts'
 import { queryLengthMax, type QueryExplanation } from '#lib/registry/schema.ts'
 import { asOfQuery } from '#lib/registry/schema/history.ts'
+import { type Unanswered, unanswered } from '#lib/web/asked-again.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith, parseSearch, readSearch, type SearchParams } from '#lib/web/search.ts'
 
@@ -32,7 +32,7 @@ export default async function ExplainAgentPage({ searchParams }: { searchParams:
   const read = await readSearch(pageQuery, searchParams)
   const asked = read.ok ? read.value : await parseSearch(pageQuery, searchParams)
   const { agent, q, asOf } = asked
-  const found = read.ok ? await answerTo(ctx, asked) : { problem: read.error }
+  const found = read.ok ? await answerTo(ctx, asked) : { problem: read.error, code: 'invalid' as const }
   return (
     <>
       <PageHeader
@@ -70,7 +70,7 @@ export default async function ExplainAgentPage({ searchParams }: { searchParams:
         {found && 'problem' in found && (
           <Notice kind="warn" title="It cannot be explained">
             {found.problem}{' '}
-            {found.isUnknown && (
+            {found.code === 'not_found' && (
               <Link
                 href={hrefWith(paths.agents(), { q: JSON.stringify(agent) })}
                 className="underline underline-offset-2"
@@ -119,19 +119,13 @@ function inWords(matches: boolean, asOf: string | undefined): string {
   return matches ? 'is in the list' : 'is not in the list'
 }
 
-/** Besides what is asked wrongly: too many instants are asked about just now. */
-const saidHere: ReadonlySet<string> = new Set(['invalid', 'not_found', 'rate_limited', 'unavailable'])
-
-type Found = { explained: QueryExplanation } | { problem: string; isUnknown?: boolean } | null
+type Found = { explained: QueryExplanation } | Unanswered | null
 
 async function answerTo(ctx: Ctx, { agent, q = '', asOf }: Asked): Promise<Found> {
   if (!agent) return null
   try {
     return { explained: await explainAgentQuery(ctx, { agentId: agent, q, asOf }) }
   } catch (error) {
-    if (!(error instanceof DomainError) || !saidHere.has(error.code)) throw error
-    const { column } = error.details
-    const place = typeof column === 'number' ? ` (at character ${column})` : ''
-    return { problem: `${error.message}${place}`, isUnknown: error.code === 'not_found' }
+    return unanswered(error)
   }
 }

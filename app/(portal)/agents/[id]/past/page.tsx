@@ -16,11 +16,11 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { formatMicros } from '#lib/core/money.ts'
-import { DomainError } from '#lib/core/errors.ts'
 import { paths } from '#lib/core/paths.ts'
 import { getAgentAsOf, getMoment } from '#lib/registry/queries.ts'
 import type { AccessGrant, AgentView } from '#lib/registry/schema.ts'
 import type { MomentView } from '#lib/registry/schema/history.ts'
+import { type Unanswered, unanswered } from '#lib/web/asked-again.ts'
 import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { loadAgent } from '../load-agent.ts'
 
@@ -112,13 +112,12 @@ export default async function PastAgentPage({ params, searchParams }: Props) {
 async function read(
   ctx: Parameters<typeof getAgentAsOf>[0],
   asked: { agentId: string; asOf: string },
-): Promise<{ agent: AgentView; moment: MomentView } | { problem: string }> {
+): Promise<{ agent: AgentView; moment: MomentView } | Unanswered> {
   try {
     const moment = await getMoment(ctx, { field: 'asOf', value: asked.asOf })
     return { moment, agent: await getAgentAsOf(ctx, asked) }
   } catch (error) {
-    if (!(error instanceof DomainError) || (error.code !== 'invalid' && error.code !== 'not_found')) throw error
-    return { problem: error.message }
+    return unanswered(error)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
+import { z } from 'zod'
 import { AsOfForm, instantExample } from '#components/history/as-of-form.tsx'
 import { FieldChanges, GrantChanges } from '#components/history/changes-table.tsx'
 import { Card } from '#components/ui/card.tsx'
@@ -10,22 +11,25 @@ import { Notice } from '#components/ui/notice.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { exactTime } from '#components/ui/time.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
-import { DomainError } from '#lib/core/errors.ts'
+import { timeText } from '#lib/core/instant.ts'
 import { paths } from '#lib/core/paths.ts'
 import { diffAgent, listAgentMoments } from '#lib/registry/queries.ts'
 import type { AgentDiff, AgentMoment } from '#lib/registry/schema/history.ts'
-import { hrefWith, type SearchParams } from '#lib/web/search.ts'
+import { type Unanswered, unanswered } from '#lib/web/asked-again.ts'
+import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { loadAgent } from '../../load-agent.ts'
 
 export const metadata: Metadata = { title: 'History' }
 
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 
+const placeQuery = z.object({ before: timeText().optional() })
+
 /** When an agent changed, and what is different between two instants: the last change, unless the address says others. */
 export default async function AgentHistoryPage({ params, searchParams }: Props) {
   const { ctx, agent } = await loadAgent((await params).id)
   const asked = await searchParams
-  const older = asked['before'] ? String(asked['before']) : undefined
+  const { before: older } = await parseSearch(placeQuery, searchParams)
   const { items: moments, nextCursor } = await listAgentMoments(ctx, { agentId: agent.id, cursor: older })
   const from = asked['from'] ? String(asked['from']) : before(moments[0])
   const to = asked['to'] ? String(asked['to']) : undefined
@@ -124,12 +128,11 @@ function Difference({ diff }: { diff: AgentDiff }) {
 async function read(
   ctx: Ctx,
   asked: { agentId: string; from: string; to: string | undefined },
-): Promise<{ diff: AgentDiff } | { problem: string }> {
+): Promise<{ diff: AgentDiff } | Unanswered> {
   try {
     return { diff: await diffAgent(ctx, asked) }
   } catch (error) {
-    if (!(error instanceof DomainError) || (error.code !== 'invalid' && error.code !== 'not_found')) throw error
-    return { problem: error.message }
+    return unanswered(error)
   }
 }
 
