@@ -6,7 +6,6 @@ import { type Limits, limitsOf } from './limits.ts'
 import { type ToolListReading, ToolLists } from './tool-lists.ts'
 import { UpstreamFailure } from './upstream/failure.ts'
 import type { UpstreamHealth } from './upstream/health.ts'
-import { hasSoundHeaders } from './upstream/param-headers.ts'
 import type { UpstreamPool } from './upstream/pool.ts'
 import type { BrokeredServer, BrokerView } from './view/view.ts'
 
@@ -91,7 +90,7 @@ export class Discovery {
     try {
       const found = await recordServerTools(this.#parts.ctx(), {
         serverId: server.id,
-        ...readListedTools(await this.#listTools(server), whyUnusable),
+        ...readListedTools(await this.#listTools(server)),
         newToolState: server.demo ? 'approved' : 'quarantined',
         seenBy: `broker ${this.#parts.instance}`,
       })
@@ -183,11 +182,4 @@ function wordsOf(error: unknown): string {
   if (error instanceof DOMException && error.name === 'TimeoutError')
     return `it did not list them within ${listMs / 1000} s`
   return 'what it lists could not be kept'
-}
-
-/** MCP has clients leave out a tool whose declared headers cannot be sent. */
-function whyUnusable({ inputSchema }: { inputSchema: unknown }): string | null {
-  return hasSoundHeaders(inputSchema)
-    ? null
-    : 'The headers it declares for its arguments (x-mcp-header) cannot be sent.'
 }

@@ -42,7 +42,7 @@ import {
   runServerProbe,
   warnOfExpiry,
 } from '#lib/registry/commands.ts'
-import { clientCredentialsToken } from '#lib/upstreams/commands.ts'
+import { provenClientToken } from '#lib/upstreams/commands.ts'
 import {
   collectNotifications,
   createMailer,
@@ -223,7 +223,7 @@ async function main(): Promise<void> {
       },
       async probeServer({ probeId }, { last }) {
         const { allowLinkLocal, programs } = config
-        const parts = { secretBox: keyring, allowLinkLocal, programs, clientToken: clientCredentialsToken }
+        const parts = { secretBox: keyring, allowLinkLocal, programs, clientToken: provenClientToken }
         await runServerProbe(ctx(), { probeId, last, ...parts })
       },
       async rollUpDays() {

@@ -132,12 +132,16 @@ dbTest('what is no MCP server, and what is not there, is told apart from one', a
     (_, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Hello</h1>'),
     async (url) => {
       const { kinds, report } = await probe(db, { url })
-      expect(kinds).toContain('unreachable')
+      expect(kinds).toContain('not_mcp')
+      expect(report.findings).toContainEqual({ kind: 'not_mcp', note: 'status 200, text/html' })
       expect(report.protocol).toBeNull()
     },
   )
   const gone = await probe(db, { url: `http://127.0.0.1:${await freePort()}/mcp` })
-  expect(gone.report.findings).toContainEqual({ kind: 'unreachable', note: 'ECONNREFUSED' })
+  expect(gone.report.findings).toContainEqual({
+    kind: 'unreachable',
+    note: 'ECONNREFUSED: nothing listens at this port',
+  })
 })
 
 dbTest('a credential that a server says back is shown in none of its forms', async ({ db }) => {

@@ -1,6 +1,6 @@
 export { beginAuthorization, completeAuthorization } from './commands/authorize.ts'
 export { clientCredentialsToken, type Challenge, type UpstreamToken } from './client-credentials.ts'
-export { dpopSession } from './dpop.ts'
+export { proverFor, type Prover, provenClientToken } from './proof.ts'
 export { enterpriseToken } from './enterprise.ts'
 export { workloadToken } from './workload.ts'
 export { clientMetadataOf, type PortalClient } from './authorization.ts'

@@ -51,6 +51,8 @@ const credential = answerOf<CredentialView>()(
   }),
 ).meta({ id: 'ServerCredential' })
 
+const leftOutTool = z.strictObject({ name: text, reason: text })
+
 export const loosening = answerOf<LooseningView>()(
   z.strictObject({
     id: text,
@@ -105,7 +107,7 @@ export const server = answerOf<ServerView>()(
       .strictObject({
         listedAt: time.nullable(),
         problem: z.strictObject({ message: text, since: time }).nullable(),
-        leftOut: z.array(z.strictObject({ name: text, reason: text })),
+        leftOut: z.array(leftOutTool),
         leftOutTotal: count,
       })
       .nullable(),
@@ -172,6 +174,8 @@ export const serverProbe = answerOf<ServerProbeView>()(
             findings: z.array(toolFinding),
           }),
         ),
+        leftOut: z.array(leftOutTool).optional(),
+        leftOutTotal: count.optional(),
         findings: z.array(z.strictObject({ kind: z.enum(probeFindingNames), note: text })),
         stderr: z.array(text).optional(),
       })

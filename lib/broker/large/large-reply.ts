@@ -1,5 +1,5 @@
 import { UpstreamFailure } from '../upstream/failure.ts'
-import type { Redact } from '../upstream/redaction.ts'
+import type { Redact } from '#lib/core/redaction.ts'
 import { ResultScanner, ScanError } from './result-scanner.ts'
 
 type Options = { id: number | string; depthMax: number; bytesMax: number; redact: Redact }

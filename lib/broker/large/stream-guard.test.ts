@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { guardResult } from '#lib/guardrails/rules/guard-result.ts'
-import { createRedact, redactNothing } from '../upstream/redaction.ts'
+import { createRedact, redactNothing } from '#lib/core/redaction.ts'
 import { StreamGuard } from './stream-guard.ts'
 
 const filler = 'All is well here, nothing to see. '

@@ -1,7 +1,7 @@
 import { type InjectionMark, injectionMarks, marksIn } from '#lib/guardrails/rules/injection.ts'
 import { secretsIn } from '#lib/guardrails/rules/secrets.ts'
 import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
-import type { Redact } from '../upstream/redaction.ts'
+import type { Redact } from '#lib/core/redaction.ts'
 import { unescaped } from './unescaped.ts'
 
 /** The longest secret that is looked for (a JWT) fits twice, as does a credential in any form; of a private key only its ends matter. */

@@ -13,7 +13,7 @@ import { beginAuthorization, completeAuthorization } from '#lib/upstreams/comman
 import { authorizationAnswer, beginAuthorizationInput } from '#lib/upstreams/schema.ts'
 import { standardLimits } from '../limits.ts'
 import { CredentialFailure } from '../upstream/credential.ts'
-import { hasSoundHeaders } from '../upstream/param-headers.ts'
+import { hasSoundHeaders } from '#lib/registry/rules/sound-headers.ts'
 import { UpstreamPool } from '../upstream/pool.ts'
 import { serversSql, type ServerRow } from '../view/rows.ts'
 import { type BrokeredServer, BrokerView } from '../view/view.ts'

@@ -8,7 +8,7 @@ import { until } from '#lib/dev/test/broker-world.ts'
 import { standardLimits } from '../limits.ts'
 import { UpstreamConnection } from './connection.ts'
 import { CredentialFailure, missingCredential, noCredential, StaticCredential } from './credential.ts'
-import { createRedact } from './redaction.ts'
+import { createRedact } from '#lib/core/redaction.ts'
 
 const stops: (() => Promise<unknown>)[] = []
 afterEach(async () => {

@@ -2,13 +2,12 @@ import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { SecretBox } from '#lib/core/secret-box.ts'
-import type { Challenge, UpstreamToken } from '#lib/upstreams/commands.ts'
+import { type Challenge, type Prover, proverFor, type UpstreamToken } from '#lib/upstreams/commands.ts'
 import type { RuleId } from '#lib/guardrails/schema.ts'
 import type { BrokeredCredential } from '../view/view.ts'
 import type { CredentialReport } from './credential-report.ts'
 import { UpstreamFailure } from './failure.ts'
-import { type Prover, proverFor } from './proof.ts'
-import { createRedact, type Redact, redactNothing } from './redaction.ts'
+import { createRedact, type Redact, redactNothing } from '#lib/core/redaction.ts'
 
 export type ClientTls = { cert: string; key: string; ca?: string }
 

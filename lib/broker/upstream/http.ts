@@ -8,8 +8,8 @@ import type { RpcError } from '../wire.ts'
 import { untilAborted } from '../until-aborted.ts'
 import { CutOff, UpstreamFailure, UpstreamRefusal } from './failure.ts'
 import { Incoming } from './incoming.ts'
-import type { Prover } from './proof.ts'
-import type { Redact } from './redaction.ts'
+import type { Prover } from '#lib/upstreams/commands.ts'
+import type { Redact } from '#lib/core/redaction.ts'
 
 /** `status`: of the HTTP exchange that brought an error. `large`: the result is too large to hold and is still to be read; `result` is empty then. */
 export type RpcReply =

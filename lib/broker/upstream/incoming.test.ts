@@ -7,7 +7,7 @@ import { listening } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { Incoming } from './incoming.ts'
 import { readReply } from './http.ts'
-import { redactNothing } from './redaction.ts'
+import { redactNothing } from '#lib/core/redaction.ts'
 
 const stops: (() => Promise<unknown>)[] = []
 afterEach(async () => {

@@ -1,4 +1,5 @@
 import { isRecord } from '#lib/core/is-record.ts'
+import { declaredHeaders, isToken } from '#lib/registry/rules/sound-headers.ts'
 
 type Declaration = { header: string; path: readonly string[] }
 
@@ -72,39 +73,5 @@ export function decodeHeaderValue(value: string): string | null {
 }
 
 function findDeclarations(schema: object, path: readonly string[]): Declaration[] {
-  return annotated(schema, path).flatMap(({ header, path }) => (isToken(header) ? [{ header, path }] : []))
-}
-
-/**
- * Whether a tool may be used as far as its `x-mcp-header` declarations go: each names a header of its own, whatever its case, for a string,
- * an integer or a boolean. MCP 2026-07-28 has clients leave out a tool that breaks this, and only that tool.
- */
-export function hasSoundHeaders(inputSchema: unknown): boolean {
-  const all = isRecord(inputSchema) ? annotated(inputSchema, []) : []
-  const names = all.map(({ header }) => String(header).toLowerCase())
-  return (
-    all.every(({ header, type }) => isToken(header) && typeof type === 'string' && primitive.has(type)) &&
-    new Set(names).size === names.length
-  )
-}
-
-const primitive = new Set(['string', 'integer', 'boolean'])
-
-type Annotated = { header: unknown; type: unknown; path: readonly string[] }
-
-function annotated(schema: object, path: readonly string[]): Annotated[] {
-  const properties = (schema as { properties?: unknown }).properties
-  if (!isRecord(properties)) return []
-  return Object.entries(properties).flatMap(([key, property]) => {
-    if (!isRecord(property)) return []
-    const here = [...path, key]
-    const own =
-      'x-mcp-header' in property ? [{ header: property['x-mcp-header'], type: property['type'], path: here }] : []
-    return [...own, ...annotated(property, here)]
-  })
-}
-
-/** A token of RFC 9110. */
-function isToken(header: unknown): header is string {
-  return typeof header === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(header)
+  return declaredHeaders(schema, path).flatMap(({ header, path }) => (isToken(header) ? [{ header, path }] : []))
 }

@@ -9,7 +9,7 @@ import type { CredentialReport } from './credential-report.ts'
 import { StaticCredential } from './credential.ts'
 import { UpstreamFailure } from './failure.ts'
 import type { RpcReply } from './http.ts'
-import { createRedact } from './redaction.ts'
+import { createRedact } from '#lib/core/redaction.ts'
 
 /** Where the sandbox service is, and the key that only it and the broker have; null: this installation runs no servers over stdio. */
 export type StdioAccess = { url: string; key: string } | null

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { SseSplitter } from '../large/sse-splitter.ts'
-import { decodeHeaderValue, hasSoundHeaders, headerValue, paramHeaders } from './param-headers.ts'
-import { createRedact } from './redaction.ts'
+import { hasSoundHeaders } from '#lib/registry/rules/sound-headers.ts'
+import { decodeHeaderValue, headerValue, paramHeaders } from './param-headers.ts'
+import { createRedact } from '#lib/core/redaction.ts'
 
 test('events are read whole, however the stream is cut', () => {
   const stream = Buffer.from(

@@ -41,6 +41,8 @@ export async function startProtectedServer(
   options: {
     clients?: Client[]
     tool?: (name: string, authorization: string) => string
+    /** What it says its tool is. */
+    says?: (authorization: string) => string
     /** Tokens have to be bound to a key (RFC 9449), `nonce`: with proofs that hold what it gave. */
     proof?: 'any' | 'nonce'
   } = {},
@@ -156,7 +158,13 @@ function resourceServer(
     state,
     proof,
     tool = (text) => text,
-  }: { state: State; proof?: Proof; tool?: (name: string, authorization: string) => string },
+    says = () => 'says it back',
+  }: {
+    state: State
+    proof?: Proof
+    tool?: (name: string, authorization: string) => string
+    says?: (authorization: string) => string
+  },
 ): Server {
   const metadata = new URL('/.well-known/oauth-protected-resource/mcp', state.url)
   return createServer((request, response) => {
@@ -186,7 +194,9 @@ function resourceServer(
       if ([...state.needs].some((scope) => !held.has(scope)))
         return response.writeHead(403, { 'www-authenticate': `${challenge}, error="insufficient_scope"` }).end()
       state.tokens.push(text)
-      return toNodeHandler(createMcpHandler(() => echoServer((word) => tool(word, authorization))))(request, response)
+      return toNodeHandler(
+        createMcpHandler(() => echoServer((word) => tool(word, authorization), says(authorization))),
+      )(request, response)
     })()
   })
 }
@@ -209,12 +219,12 @@ async function checkProof(
   }
 }
 
-function echoServer(answer: (word: string) => string): McpServer {
+function echoServer(answer: (word: string) => string, description: string): McpServer {
   const server = new McpServer({ name: 'protected', version: '1' })
   server.registerTool(
     'echo',
     {
-      description: 'says it back',
+      description,
       inputSchema: z.object({ word: z.string().optional() }),
       annotations: { readOnlyHint: true },
     },

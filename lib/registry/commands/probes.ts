@@ -92,11 +92,14 @@ async function tryProbe(ctx: Ctx, { probeId, ...parts }: ProbeParts & { probeId:
   if (!probe) throw new DomainError('not_found', 'There is no such probe.')
   if (probe.finishedAt) return
   const secret = probe.ciphertext && (await parts.secretBox.open(probe.ciphertext, sealContexts.serverProbe(probeId)))
-  const report = probe.command ? await ofProgram(probe, secret, parts) : await ofAddress(probe, secret, parts)
+  const known = secretsOf(probe, secret)
+  const report = probe.command
+    ? await ofProgram(probe, secret, parts)
+    : await ofAddress(probe, secret, { ...parts, known })
   await ctx.db.serverProbe.updateMany({
     where: { id: probeId, finishedAt: null },
     data: {
-      report: withoutSecrets(storable(report), secretsOf(probe, secret)),
+      report: withoutSecrets(storable(report), known),
       ciphertext: null,
       finishedAt: ctx.now,
     },
@@ -118,13 +121,13 @@ async function ofProgram(
 async function ofAddress(
   probe: Probe,
   secret: string | null,
-  { allowLinkLocal, clientToken }: ProbeParts,
+  { allowLinkLocal, clientToken, known }: ProbeParts & { known: string[] },
 ): Promise<ProbeReport> {
   const { url, headerName, credentialKind } = probe
   const settings = probe.credentialSettings as CredentialSettings
   const credential =
     secret === null || credentialKind === null
       ? null
-      : credentialOf({ url, kind: credentialKind, headerName, settings, secret, clientToken })
+      : credentialOf({ url, kind: credentialKind, headerName, settings, secret, clientToken, known })
   return await probeServer({ url, credential, allowLinkLocal })
 }

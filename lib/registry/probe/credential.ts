@@ -1,14 +1,16 @@
 import type { CredentialSettings } from '../schema/credentials.ts'
+import { createRedact } from '#lib/core/redaction.ts'
+import type { Prover } from './ask.ts'
 import type { ProbeCredential } from './probe-server.ts'
 
-/** As `clientCredentialsToken` of the module of upstreams, which is above this one. */
+/** As `provenClientToken` of the module of upstreams, which is above this one. */
 export type ClientToken = (options: {
   serverUrl: string
   settings: CredentialSettings
   secret: string
   challenge: { status: number; wwwAuthenticate: string | null } | null
   heldScope: null
-}) => Promise<{ accessToken: string; dpopKey?: object }>
+}) => Promise<{ accessToken: string; prover: Prover | null }>
 
 type Given = {
   url: string
@@ -18,10 +20,12 @@ type Given = {
   /** As it is sealed for a server. */
   secret: string
   clientToken: ClientToken
+  /** Gets what becomes of the secret on the way and is secret as well. */
+  known: string[]
 }
 
 /** What a probe shows, as the broker would. */
-export function credentialOf({ url, kind, headerName, settings, secret, clientToken }: Given): ProbeCredential {
+export function credentialOf({ url, kind, headerName, settings, secret, clientToken, known }: Given): ProbeCredential {
   switch (kind) {
     case 'bearer':
       return sent('authorization', `Bearer ${secret}`)
@@ -32,15 +36,16 @@ export function credentialOf({ url, kind, headerName, settings, secret, clientTo
     case 'mtls': {
       const { certificate, privateKey, ca } = JSON.parse(secret) as Record<string, string>
       const tls = { cert: certificate!, key: privateKey!, ...(ca === undefined ? {} : { ca }) }
-      return { name: 'client certificate', headers: async () => ({}), tls }
+      return { name: 'client certificate', shown: async () => ({ headers: {} }), tls }
     }
     case 'oauth_client':
       return {
         name: 'a token of its authorization server',
-        async headers(challenge) {
-          const token = await clientToken({ serverUrl: url, settings, secret, challenge, heldScope: null })
-          if (token.dpopKey) throw new Error('Its tokens are bound to a key (DPoP), which a probe does not prove.')
-          return { authorization: `Bearer ${token.accessToken}` }
+        async shown(challenge) {
+          const wanted = { serverUrl: url, settings, secret, challenge, heldScope: null }
+          const { accessToken, prover } = await clientToken(wanted)
+          known.push(accessToken)
+          return { headers: { authorization: `${prover ? 'DPoP' : 'Bearer'} ${accessToken}` }, prover }
         },
       }
     default:
@@ -49,7 +54,7 @@ export function credentialOf({ url, kind, headerName, settings, secret, clientTo
 }
 
 function sent(name: string, value: string): ProbeCredential {
-  return { name, headers: async () => ({ [name]: value }) }
+  return { name, shown: async () => ({ headers: { [name]: value } }) }
 }
 
 /** The secret in every form in which the server gets to know it. */
@@ -73,9 +78,9 @@ function valuesOf(secret: string): string[] {
 
 /** A server may say back what it was sent. */
 export function withoutSecrets<T>(report: T, secrets: readonly string[]): T {
-  const long = secrets.filter(({ length }) => length >= 4)
+  const redactText = createRedact(secrets.filter(({ length }) => length >= 4))
   const redact = (value: unknown): unknown => {
-    if (typeof value === 'string') return long.reduce((text, secret) => text.replaceAll(secret, '[redacted]'), value)
+    if (typeof value === 'string') return redactText(value)
     if (typeof value !== 'object' || value === null) return value
     if (Array.isArray(value)) return value.map(redact)
     return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, redact(member)]))

@@ -9,8 +9,8 @@ export type GuardedFetch = {
   close(): Promise<void>
 }
 
-const connectMs = 5000
-const responseBytesMax = 4 * 1024 * 1024
+export const connectMs = 5000
+export const responseBytesMax = 4 * 1024 * 1024
 
 /** What is shown at the connection, and whose certificate is taken there. */
 export type ClientTls = { cert?: string; key?: string; ca?: string }

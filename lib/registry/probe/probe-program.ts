@@ -4,7 +4,8 @@ import { probeOwner, sealTicket, stdioPath } from '#lib/core/stdio-ticket.ts'
 import { commandFindings } from '../rules/server-command.ts'
 import type { ProbeReport } from '../schema/probes.ts'
 import type { ServerCommand } from '../schema/transport.ts'
-import { add, addTools, protocolOf } from './probed-tools.ts'
+import { listingProblem } from './probe-failure.ts'
+import { add, addTools, listTools, protocolOf } from './probed-tools.ts'
 
 /** Where the sandbox service is, and the key that opens it; null: this installation runs no programs. */
 export type ProgramAccess = { url: string; key: string } | null
@@ -55,13 +56,19 @@ async function ask(report: ProbeReport, { url, ticket, over }: Place): Promise<v
   const client = new Client({ name: 'wheelhouse-probe', version: '1' }, { versionNegotiation: { mode: 'auto' } })
   const limits = { timeout: requestMs, signal: over }
   try {
-    await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }), limits)
+    const transport = new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } })
+    await client.connect(transport, limits)
     report.protocol = protocolOf(client)
-    await addTools(report, client, limits)
+    addTools(report, await listTools(client, transport, limits))
     report.reachable = true
   } catch (error) {
     const { reason, stderr } = await lastWords(url, headers)
     report.findings = report.findings.filter(({ kind }) => kind !== 'does_not_start')
+    if (report.protocol && reason === null) {
+      // It runs, and goes on running.
+      report.reachable = true
+      return add(report, { kind: 'tools_not_listed', note: listingProblem(error) })
+    }
     add(report, {
       kind: 'does_not_start',
       note: cutText(reason ?? (error instanceof Error ? error.name : 'no reason'), 300),

@@ -1,10 +1,11 @@
-import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { cutText } from '#lib/core/storable.ts'
 import { addressFindings } from '../rules/server-address.ts'
-import type { ProbeFinding, ProbeReport } from '../schema/probes.ts'
-import { RefusedAddress } from '#lib/core/guarded-lookup.ts'
+import type { ProbeReport } from '../schema/probes.ts'
+import { ask, type Outcome, type Shown } from './ask.ts'
 import { type ClientTls, type GuardedFetch, guardedFetch } from './guarded-fetch.ts'
-import { add, addTools, protocolOf } from './probed-tools.ts'
+import { speaksOlderTransport } from './older-transport.ts'
+import { codeOf, failureOf, inWords, isRedirect, wantsCertificate } from './probe-failure.ts'
+import { add, addTools } from './probed-tools.ts'
 
 type Challenge = { status: number; wwwAuthenticate: string | null }
 
@@ -12,29 +13,29 @@ type Challenge = { status: number; wwwAuthenticate: string | null }
 export type ProbeCredential = {
   /** As the report calls it. */
   name: string
-  /** The headers to send, given what the server answered to a request without them. */
-  headers: (challenge: Challenge | null) => Promise<Readonly<Record<string, string>>>
+  /** What to show, given what the server answered to a request without it. */
+  shown: (challenge: Challenge | null) => Promise<Shown>
   tls?: ClientTls
 }
 
-const deadlineMs = 20_000
 /** For everything together, so that no server keeps the worker: shorter than the page waits for a report. */
 const wholeMs = 30_000
 
-/** Asks an address what it is: where it leads, how it is guarded, which protocol it speaks and what it offers. Never rejects for what it finds. */
-export async function probeServer(options: {
+type Options = {
   url: string
   credential: ProbeCredential | null
   allowLinkLocal: boolean
   /** Until it ends, whatever the server does. */
   withinMs?: number
-}): Promise<ProbeReport> {
-  const { url, credential } = options
-  const { allowLinkLocal } = options
+}
+type Probing = { url: string; guarded: GuardedFetch; over: AbortSignal }
+
+/** Asks an address what it is: where it leads, how it is guarded, which protocol it speaks and what it offers. Never rejects for what it finds. */
+export async function probeServer({ url, credential, allowLinkLocal, withinMs }: Options): Promise<ProbeReport> {
   const ca = credential?.tls?.ca
   const guarded = guardedFetch({ allowLinkLocal, tls: ca === undefined ? undefined : { ca } })
-  const shown = credential?.tls ? guardedFetch({ allowLinkLocal, tls: credential.tls }) : guarded
-  const over = AbortSignal.timeout(options.withinMs ?? wholeMs)
+  const withTls = credential?.tls ? guardedFetch({ allowLinkLocal, tls: credential.tls }) : guarded
+  const over = AbortSignal.timeout(withinMs ?? wholeMs)
   const report: ProbeReport = {
     host: new URL(url).host,
     addresses: [],
@@ -43,128 +44,89 @@ export async function probeServer(options: {
     challenge: null,
     protocol: null,
     tools: [],
-    findings: addressFindings(url).filter(({ kind }) => kind !== 'refused_address' || !options.allowLinkLocal),
+    findings: addressFindings(url).filter(({ kind }) => kind !== 'refused_address' || !allowLinkLocal),
   }
   try {
-    const challenge = await askWithout(report, { url, guarded, over }).catch((error: unknown) => {
-      if (!credential?.tls || !wantsCertificate(error)) throw error
-      report.reachable = true
-      report.challenge = 'a client certificate'
-      add(report, { kind: 'needs_credential', note: report.challenge })
-      return null
-    })
-    if (credential || report.challenge === null)
-      await askForTools(report, { url, credential, guarded: shown, over, challenge })
-  } catch (error) {
-    add(report, failureOf(error, report))
+    // As a stranger asks: who gets an answer needs no credential.
+    const bare = await ask({ url, guarded, over, shown: null, ...(credential && { pagesMax: 1 }) })
+    const guard = guardOf(bare, credential)
+    noteGuard(report, { bare, guard })
+    if (credential && isWorthTrying(bare, guard))
+      await tryCredential(report, { url, guarded: withTls, over }, { credential, bare, guard })
+    else if (guard === null) await noteOutcome(report, { url, guarded, over }, bare)
   } finally {
-    for (const one of new Set([guarded, shown])) await one.close().catch(() => {})
+    for (const one of new Set([guarded, withTls])) await one.close().catch(() => {})
   }
-  report.addresses = [...guarded.resolved.keys()]
-  for (const kind of guarded.resolved.values()) {
-    if (kind === 'loopback') add(report, { kind: 'loopback_address', note: report.addresses.join(', ') })
-    if (kind === 'private' || kind === 'reserved')
-      add(report, { kind: 'private_address', note: report.addresses.join(', ') })
-  }
+  addAddresses(report, new Map([...guarded.resolved, ...withTls.resolved]))
   return report
 }
 
-type Parts = { url: string; guarded: GuardedFetch; over: AbortSignal }
-
-/** A request as a stranger sends it: who gets an answer needs no credential. */
-async function askWithout(report: ProbeReport, { url, guarded, over }: Parts): Promise<Challenge | null> {
-  const params = {
-    protocolVersion: '2025-11-25',
-    capabilities: {},
-    clientInfo: { name: 'wheelhouse-probe', version: '1' },
-  }
-  const response = await guarded.fetch(url, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }),
-    signal: AbortSignal.any([over, AbortSignal.timeout(deadlineMs)]),
-  })
-  await response.body?.cancel().catch(() => {})
-  if (report.tls === 'unknown') report.tls = 'verified'
-  const { status } = response
-  if (status === 401 || status === 403) {
-    report.reachable = true
-    const wwwAuthenticate = response.headers.get('www-authenticate')
-    report.challenge = cutText(wwwAuthenticate ?? `status ${status}`, 500)
-    add(report, { kind: 'needs_credential', note: report.challenge })
-    return { status, wwwAuthenticate }
-  }
-  if (status >= 300 && status < 400) {
-    add(report, { kind: 'redirects', note: cutText(response.headers.get('location') ?? `status ${status}`, 300) })
-    throw new Error('it redirects')
-  }
-  return null
+/** What a server wants to be shown, as it says it; null: nothing that it says. */
+function guardOf({ answer, problem }: Outcome, credential: ProbeCredential | null): string | null {
+  if (problem === null) return null
+  if (answer?.status === 401 || answer?.status === 403)
+    return cutText(answer.wwwAuthenticate ?? `status ${answer.status}`, 500)
+  return wantsCertificate(problem, credential?.tls !== undefined) ? 'a client certificate' : null
 }
 
-/** A server that takes nobody without a certificate ends the connection. */
-function wantsCertificate(error: unknown): boolean {
-  const code = codeOf(error)
-  return code !== null && /SSL|ECONNRESET|EPIPE|UND_ERR_SOCKET/.test(code)
+function noteGuard(report: ProbeReport, { bare, guard }: { bare: Outcome; guard: string | null }): void {
+  if (bare.answer && report.tls === 'unknown') report.tls = 'verified'
+  report.reachable = bare.protocol !== null || guard !== null
+  report.protocol = bare.protocol
+  report.challenge = guard
+  if (guard !== null) add(report, { kind: 'needs_credential', note: guard })
+  else if (bare.protocol) add(report, { kind: 'no_authentication', note: 'it answered without a credential' })
 }
 
-async function askForTools(
+/** Some answer a stranger in another way than by asking for a credential. What did not get through, or leads elsewhere, is the same with one. */
+function isWorthTrying({ answer, protocol }: Outcome, guard: string | null): boolean {
+  return guard !== null || protocol !== null || (answer !== null && !isRedirect(answer))
+}
+
+async function tryCredential(
   report: ProbeReport,
-  {
-    url,
-    credential,
-    guarded,
-    over,
-    challenge,
-  }: Parts & { credential: ProbeCredential | null; challenge: Challenge | null },
+  probing: Probing,
+  { credential, bare, guard }: { credential: ProbeCredential; bare: Outcome; guard: string | null },
 ): Promise<void> {
-  const headers = await credential?.headers(challenge).catch((error: unknown) => {
-    add(report, { kind: 'credential_refused', note: cutText(error instanceof Error ? error.message : '', 300) })
+  const refused = (note: string) => add(report, { kind: 'credential_refused', note: cutText(note, 300) })
+  const shown = await credential.shown(bare.answer).catch((error: unknown) => {
+    refused(error instanceof Error ? error.message : 'it could not be shown')
     return null
   })
-  if (headers === null) return
-  const client = new Client({ name: 'wheelhouse-probe', version: '1' }, { versionNegotiation: { mode: 'auto' } })
-  const transport = new StreamableHTTPClientTransport(new URL(url), {
-    requestInit: { headers: headers ?? {} },
-    fetch: (target, init) =>
-      guarded.fetch(target, {
-        ...init,
-        signal: AbortSignal.any([over, AbortSignal.timeout(deadlineMs), ...(init?.signal ? [init.signal] : [])]),
-      }),
-  })
-  try {
-    await client.connect(transport, { timeout: deadlineMs, signal: over })
-    report.reachable = true
-    report.protocol = protocolOf(client)
-    if (report.challenge === null) add(report, { kind: 'no_authentication', note: 'it answered without a credential' })
-    if (credential) add(report, { kind: 'credential_works', note: `sent as ${credential.name}` })
-    await addTools(report, client, { signal: over, timeout: deadlineMs })
-  } catch (error) {
-    if (!credential || report.protocol) throw error
-    add(report, { kind: 'credential_refused', note: wordsOf(error) })
-  } finally {
-    await client.close().catch(() => {})
+  if (!shown) return
+  const outcome = await ask({ ...probing, shown })
+  const { answer, protocol, problem } = outcome
+  if (answer && report.tls === 'unknown') report.tls = 'verified'
+  if (problem !== null && (answer?.status === 401 || answer?.status === 403)) return refused(inWords(answer))
+  if (!protocol && guard === 'a client certificate') return refused(codeOf(problem) ?? 'the connection ended')
+  if (protocol) {
+    if (guard === null && !bare.protocol && bare.answer) {
+      report.challenge = inWords(bare.answer)
+      add(report, { kind: 'needs_credential', note: report.challenge })
+    }
+    add(report, { kind: 'credential_works', note: `sent as ${credential.name}` })
   }
+  await noteOutcome(report, probing, outcome)
 }
 
-function failureOf(error: unknown, report: ProbeReport): ProbeFinding {
-  const causes = causesOf(error)
-  if (causes.some((cause) => cause instanceof RefusedAddress)) return { kind: 'refused_address', note: report.host }
-  const code = codeOf(error)
-  if (code !== null && /CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO_/.test(code)) report.tls = 'failed'
-  return { kind: 'unreachable', note: code ?? wordsOf(error) }
+async function noteOutcome(report: ProbeReport, { url, guarded, over }: Probing, outcome: Outcome): Promise<void> {
+  if (outcome.protocol) {
+    report.reachable = true
+    report.protocol = outcome.protocol
+  }
+  if (outcome.listed) addTools(report, outcome.listed)
+  if (outcome.problem === null) return
+  const failure = failureOf(outcome, url)
+  if (failure.kind === 'untrusted_certificate') report.tls = 'failed'
+  const isOlder = failure.kind === 'not_mcp' && (await speaksOlderTransport(url, { guarded, over }))
+  add(report, isOlder ? { kind: 'older_transport', note: failure.note } : failure)
 }
 
-function causesOf(error: unknown): unknown[] {
-  return [error, (error as Error).cause, ((error as Error).cause as Error | undefined)?.cause]
-}
-
-function codeOf(error: unknown): string | null {
-  const codes = causesOf(error).map((cause) => (cause as { code?: unknown } | undefined)?.code)
-  return codes.find((code) => typeof code === 'string') ?? null
-}
-
-/** Of our own and the runtime's words only: what a server says in an error is not shown. */
-function wordsOf(error: unknown): string {
-  if (error instanceof Error && error.message === 'it redirects') return 'it redirects'
-  return error instanceof Error ? error.name : 'no reason given'
+function addAddresses(report: ProbeReport, resolved: GuardedFetch['resolved']): void {
+  report.addresses = [...resolved.keys()]
+  const note = report.addresses.join(', ')
+  for (const kind of resolved.values()) {
+    if (kind === 'loopback') add(report, { kind: 'loopback_address', note })
+    if (kind === 'private' || kind === 'reserved') add(report, { kind: 'private_address', note })
+  }
 }

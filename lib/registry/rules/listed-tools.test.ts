@@ -42,12 +42,12 @@ test('a name is cut where it is too long, and is text that can be kept', () => {
 
 test('of two with one name the first counts, and one that a client refuses does not', () => {
   const other = { ...tool, annotations: { destructiveHint: true } }
-  const refuse = ({ name }: { name: string }) => (name === 'unsound' ? 'It cannot be sent.' : null)
-  expect(readListedTools([{ ...tool, name: 'unsound' }, tool, other], refuse)).toEqual({
+  const inputSchema = { type: 'object', properties: { id: { type: 'object', 'x-mcp-header': 'Id' } } }
+  expect(readListedTools([{ ...tool, name: 'unsound', inputSchema }, tool, other])).toEqual({
     tools: [tool],
     leftOutTotal: 2,
     leftOut: [
-      { name: 'unsound', reason: 'It cannot be sent.' },
+      { name: 'unsound', reason: 'The headers it declares for its arguments (x-mcp-header) cannot be sent.' },
       { name: 'look', reason: 'It is listed more than once: the first one counts.' },
     ],
   })

@@ -1,5 +1,6 @@
 import { isRecord } from '#lib/core/is-record.ts'
 import { cutText, storableText } from '#lib/core/storable.ts'
+import { hasSoundHeaders } from './sound-headers.ts'
 import { type LeftOutTool, type ListedTool, listedTool } from '../schema/tools.ts'
 
 /** `leftOut`: the first of what is no tool, each once; `leftOutTotal`: how many entries are none. */
@@ -13,16 +14,14 @@ const leftOutMax = 50
 const nameMax = 200
 /** As deep as a definition is kept, and no deeper than it can be digested. */
 const levelsMax = 200
+const unsound = 'The headers it declares for its arguments (x-mcp-header) cannot be sent.'
 const repeated = 'It is listed more than once: the first one counts.'
 
 /**
  * Takes what a server lists apart: the tools, each as the server says it, and what is none, each with why. One that is none hides none of
- * the others. `refuse` says why a client leaves a tool out; null: it does not.
+ * the others.
  */
-export function readListedTools(
-  listed: readonly unknown[],
-  refuse: (tool: ListedTool) => string | null = () => null,
-): ListedTools {
+export function readListedTools(listed: readonly unknown[]): ListedTools {
   const tools = new Map<string, ListedTool>()
   const leftOut = new Map<string, LeftOutTool>()
   let leftOutTotal = 0
@@ -31,7 +30,7 @@ export function readListedTools(
     if (leftOut.size < leftOutMax) leftOut.set(JSON.stringify([one.name, one.reason]), one)
   }
   for (const item of listed) {
-    const reason = whyNone(item) ?? refuse(item as ListedTool)
+    const reason = whyNone(item)
     const tool = item as ListedTool
     if (reason !== null) leaveOut({ name: shownName(item), reason })
     else if (tools.has(tool.name)) leaveOut({ name: tool.name, reason: repeated })
@@ -46,7 +45,9 @@ function whyNone(item: unknown): string | null {
   if (typeof name === 'string' && storableText(name) !== name) return 'Its name has characters that cannot be kept.'
   const parsed = listedTool.safeParse(item)
   if (!parsed.success) return parsed.error.issues[0]!.message
-  return isDeeper(item, levelsMax) ? `It is nested more than ${levelsMax} levels deep.` : null
+  if (isDeeper(item, levelsMax)) return `It is nested more than ${levelsMax} levels deep.`
+  // MCP has clients leave out a tool whose declared headers cannot be sent.
+  return hasSoundHeaders(parsed.data.inputSchema) ? null : unsound
 }
 
 function isDeeper(value: unknown, levels: number): boolean {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { ToolFinding } from '../rules/tool-findings.ts'
 import { serverSlug } from '#lib/core/slug.ts'
 import { probeCredential } from './credentials.ts'
+import type { LeftOutTool } from './tools.ts'
 import { type ServerCommand, serverCommand } from './transport.ts'
 import type { ToolClass } from './words.ts'
 
@@ -18,7 +19,36 @@ export const probeFindingKinds = {
     title: 'Does not start',
     says: 'It was started in the sandbox and did not answer as an MCP server does.',
   },
-  unreachable: { relaxed: true, title: 'Not reachable', says: 'It did not answer as an MCP server does.' },
+  unreachable: {
+    relaxed: true,
+    title: 'Not reachable',
+    says: 'Nothing came back. Check the host and the port, and that the network lets the worker and every broker through.',
+  },
+  untrusted_certificate: {
+    relaxed: true,
+    title: 'Untrusted certificate',
+    says: 'Calls to it fail. Have it show a certificate for this name that the system trusts, or name who issued it: NODE_EXTRA_CA_CERTS of the worker and every broker, or with a client certificate.',
+  },
+  slow: {
+    relaxed: true,
+    title: 'No answer in time',
+    says: 'Calls to it would wait as well. Look at its load and at what is in front of it, then probe it again.',
+  },
+  not_mcp: {
+    relaxed: true,
+    title: 'No MCP server',
+    says: 'Something answers there, but not as MCP says. Check the path, such as /mcp, and that nothing in front of it answers in its place.',
+  },
+  older_transport: {
+    relaxed: true,
+    title: 'Older transport',
+    says: 'It speaks HTTP with SSE of 2024-11-05, which brokers do not. Ask for its Streamable HTTP address, often /mcp beside /sse.',
+  },
+  tools_not_listed: {
+    relaxed: true,
+    title: 'Tools not listed',
+    says: 'It greets, but does not list its tools, so no agent would get any. See its own log for tools/list.',
+  },
   plain_http: { relaxed: true, title: 'Plain HTTP', says: 'Credential, arguments and results travel unencrypted.' },
   loopback_address: { relaxed: true, title: 'Loopback address', says: 'It means another machine for every broker.' },
   private_address: { relaxed: true, title: 'Private address', says: 'The broker reaches into a private network.' },
@@ -26,20 +56,34 @@ export const probeFindingKinds = {
   redirects: {
     relaxed: true,
     title: 'Redirects',
-    says: 'It answers with a redirect, which the broker does not follow.',
+    says: 'Brokers follow no redirect. Register the address it leads to, if that is the server you mean.',
   },
   credential_refused: {
     relaxed: true,
     title: 'Credential refused',
-    says: 'It does not take the credential that was tried.',
+    says: 'It does not take the credential that was tried. Check its kind, that it has not ended, and which scopes it has.',
   },
   refused_address: {
     relaxed: false,
     title: 'Refused address',
     says: 'A link-local or metadata address is never called.',
   },
-  needs_credential: { relaxed: false, title: 'Needs a credential', says: 'It asks for authentication.' },
+  needs_credential: {
+    relaxed: false,
+    title: 'Needs a credential',
+    says: 'Set one on its page once it is registered, or try one here: Bearer with resource_metadata means OAuth.',
+  },
   credential_works: { relaxed: false, title: 'Credential works', says: 'It takes the credential that was tried.' },
+  left_out_tools: {
+    relaxed: false,
+    title: 'Entries left out',
+    says: 'What it lists there is no tool: nobody is shown it, and nobody may call it. Its developers have to mend that.',
+  },
+  tools_not_looked_at: {
+    relaxed: false,
+    title: 'Tools not looked at',
+    says: 'A probe looks at so many; brokers look at more of them once it is registered, each of which waits for its review.',
+  },
   unannotated_tools: { relaxed: false, title: 'Tools without annotations', says: 'They count as destructive.' },
   marked_tools: {
     relaxed: false,
@@ -70,6 +114,9 @@ export type ProbeReport = {
   challenge: string | null
   protocol: { era: 'modern' | 'legacy'; version: string; server: string } | null
   tools: ProbedTool[]
+  /** The first of what it lists that is no tool, and how many entries are none; left out: none is. */
+  leftOut?: LeftOutTool[]
+  leftOutTotal?: number
   findings: ProbeFinding[]
   /** Of a program that was started: the last it said on its standard error, masked. */
   stderr?: string[]

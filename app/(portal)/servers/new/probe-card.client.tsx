@@ -11,7 +11,7 @@ import { Input } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
 import { wordsOf } from '#components/ui/use-action.client.ts'
-import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
+import { findingTitle, visibleText } from '#lib/registry/rules/tool-findings.ts'
 import { probeFindingKinds, type ProbeReport } from '#lib/registry/schema/probes.ts'
 import type { ServerCommand } from '#lib/registry/schema/transport.ts'
 import type { Draft } from '#components/servers/credential-fields.client.tsx'
@@ -100,6 +100,21 @@ async function lookAt(options: {
   return { message: 'The worker has not looked at it yet. Is it running?' }
 }
 
+/** What it lists that is no tool, each with why. */
+function LeftOut({ report: { leftOut = [], leftOutTotal = 0 } }: { report: ProbeReport }) {
+  const more = leftOutTotal - leftOut.length
+  return (
+    <ul aria-label="Entries left out" className="mt-1 space-y-0.5 text-[13px]">
+      {leftOut.map(({ name, reason }) => (
+        <li key={`${name} ${reason}`}>
+          <code className="break-all">{visibleText(name)}</code>: {reason}
+        </li>
+      ))}
+      {more > 0 && <li>and {more} more</li>}
+    </ul>
+  )
+}
+
 function Report({ report, isProgram }: { report: ProbeReport; isProgram: boolean }) {
   return (
     <div role="status" className="space-y-4">
@@ -122,13 +137,15 @@ function Report({ report, isProgram }: { report: ProbeReport; isProgram: boolean
           </Fact>
         )}
       </Facts>
-      <ul className="space-y-1 text-sm">
+      <ul className="space-y-2 text-sm">
         {report.findings.map(({ kind, note }) => (
           <li key={kind} className="min-w-0 wrap-anywhere">
             <Badge tone={probeFindingKinds[kind].relaxed || kind === 'refused_address' ? 'warn' : 'neutral'}>
               {probeFindingKinds[kind].title}
             </Badge>{' '}
             <span className="text-muted-foreground">{note}</span>
+            <span className="block text-[13px] text-muted-foreground">{probeFindingKinds[kind].says}</span>
+            {kind === 'left_out_tools' && <LeftOut report={report} />}
           </li>
         ))}
       </ul>

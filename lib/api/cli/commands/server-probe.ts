@@ -77,9 +77,11 @@ function describeProbe(report: ProbeReport): string {
     ['Asks for', report.challenge && oneLine(report.challenge)],
   ])
   const findings = report.findings.map(({ kind, note }) => {
-    const { title, relaxed } = probeFindingKinds[kind]
-    return `${relaxed ? `${title} (accept as ${kind})` : title}: ${oneLine(note)}`
+    const { title, relaxed, says } = probeFindingKinds[kind]
+    return `${relaxed ? `${title} (accept as ${kind})` : title}: ${oneLine(note)}\n  ${says}`
   })
+  const leftOut = (report.leftOut ?? []).map(({ name, reason }) => `  ${oneLine(name)}: ${oneLine(reason)}`)
+  const leftOutWords = leftOut.length > 0 ? [`Left out, ${report.leftOutTotal} in all:\n${leftOut.join('\n')}`] : []
   const tools = report.tools.map(
     (tool) =>
       `${plain(tool.name)}  ${tool.class}${tool.annotated ? '' : ' (not annotated)'}${tool.findings.map(({ kind }) => `; ${findingTitle(kind)}`).join('')}`,
@@ -88,5 +90,5 @@ function describeProbe(report: ProbeReport): string {
     ? [`Standard error:\n${report.stderr.map((line) => `  ${plain(line)}`).join('\n')}`]
     : []
   const offers = tools.join('\n') || 'No tools were found.'
-  return [about, findings.join('\n') || 'Nothing to accept.', ...said, offers].join('\n\n')
+  return [about, findings.join('\n') || 'Nothing to accept.', ...said, ...leftOutWords, offers].join('\n\n')
 }

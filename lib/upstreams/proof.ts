@@ -1,5 +1,7 @@
 import { isDpopNonceChallenge } from '@modelcontextprotocol/client'
-import { challengeResponse, dpopSession, type UpstreamToken } from '#lib/upstreams/commands.ts'
+import { clientCredentialsToken, type UpstreamToken } from './client-credentials.ts'
+import { dpopSession } from './dpop.ts'
+import { challengeResponse } from './http.ts'
 
 /** Proves with each request that the token it shows is the broker's own (RFC 9449). */
 export type Prover = {
@@ -21,4 +23,12 @@ export async function proverFor(url: string, { accessToken, dpopKey }: UpstreamT
       return status === 401 && isDpopNonceChallenge(challengeResponse(status, wwwAuthenticate))
     },
   }
+}
+
+/** A token by client credentials, with what proves it where it is bound to a key. Throws `UpstreamAuthProblem`. */
+export async function provenClientToken(
+  options: Parameters<typeof clientCredentialsToken>[0],
+): Promise<{ accessToken: string; prover: Prover | null }> {
+  const token = await clientCredentialsToken(options)
+  return { accessToken: token.accessToken, prover: await proverFor(options.serverUrl, token) }
 }
