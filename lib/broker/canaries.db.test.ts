@@ -1,22 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { Writable } from 'node:stream'
 import { json } from 'node:stream/consumers'
 import { expect } from 'vitest'
 import { createSecretBox } from '#lib/core/secret-box.ts'
-import type { Db } from '#lib/db/client.ts'
-import { freePort } from '#lib/dev/ports.ts'
-import { encryptionKey, listening, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
+import { encryptionKey, listening, makeAgent, sessionToken } from '#lib/dev/test/broker.ts'
 import { postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { makeGrant, makeServer } from '#lib/dev/test/registry.ts'
-import { createKeyring } from '#lib/keys/commands.ts'
-import { createLog } from '#lib/log/log.ts'
 import { setServerCredential } from '#lib/registry/commands.ts'
-import { getServer, listServers } from '#lib/registry/queries.ts'
 import type { SetServerCredentialInput } from '#lib/registry/schema.ts'
-import { Broker } from './broker.ts'
+import { everyRow, expectNowhere, startWatched, viewsOf } from './testing/canary-watch.ts'
 
 const canary = () => `canary/${randomBytes(9).toString('base64')}"q`
 const bearer = canary()
@@ -121,88 +115,36 @@ dbTest(
         secretBox,
       })
     }
-    const lines: string[] = []
-    const destination = new Writable({
-      write(chunk: Buffer, _, done) {
-        lines.push(chunk.toString())
-        done()
-      },
-    })
-    const broker = await startLogged({ db, databaseUrl, destination })
+    const watched = await startWatched({ db, databaseUrl })
+    const { broker, url: brokerUrl } = watched
     const answers: string[] = []
     try {
       await until(async () => (await db.mcpTool.count()) === ways.length * 3)
       await broker.keeper.refresh()
-      const token = await sessionToken(db, broker.url, agent)
+      const token = await sessionToken(db, brokerUrl, agent)
       await broker.keeper.refresh()
       for (const serverId of Object.keys(credentials)) {
         for (const tool of ways) {
-          const { text, headers } = await postCall({ broker }, { token, tool, serverId })
+          const { text, headers } = await postCall({ broker: watched }, { token, tool, serverId })
           answers.push(text, JSON.stringify([...headers]))
         }
       }
-      answers.push(
-        await (await fetch(`${broker.url}/metrics`)).text(),
-        await (await fetch(`${broker.url}/readyz`)).text(),
-      )
+      answers.push(...(await watched.metrics()))
     } finally {
-      await broker.stop()
+      await watched.stop()
       http.closeAllConnections()
       await new Promise((resolve) => http.close(resolve))
     }
     expect(answers.filter((text) => text.includes('[redacted]')).length).toBeGreaterThanOrEqual(18)
-    const rows = await db.$queryRaw<{ row: string }[]>`select to_jsonb(e)::text as row from "AuditEvent" e
-    union all select to_jsonb(t)::text from "McpTool" t union all select to_jsonb(h)::text from "ServerHealth" h
-    union all select to_jsonb(c)::text from "UpstreamCredential" c`
-    const reader = ctxFor(db, person)
-    const views = [
-      await listServers(reader),
-      ...(await Promise.all(Object.keys(credentials).map((id) => getServer(reader, id)))),
-    ]
     const places = {
       answers,
-      records: rows.map(({ row }) => row),
-      logs: lines,
-      views: views.map((view) => JSON.stringify(view)),
+      records: await everyRow(db),
+      logs: watched.lines,
+      spans: watched.spans,
+      views: await viewsOf(db, Object.keys(credentials)),
     }
     expect(places.records.length).toBeGreaterThan(ways.length * 3)
-    expect(lines.length).toBeGreaterThan(0)
-    for (const [place, texts] of Object.entries(places)) {
-      for (const [name, secret] of Object.entries(planted)) {
-        const forms = [
-          secret,
-          JSON.stringify(secret).slice(1, -1),
-          encodeURIComponent(secret),
-          Buffer.from(secret).toString('base64').slice(0, -4),
-          Buffer.from(secret).toString('hex'),
-        ]
-        const found = texts.filter((text) =>
-          forms.some((form) => text.includes(form) || text.includes(JSON.stringify(form).slice(1, -1))),
-        )
-        expect([place, name, found]).toEqual([place, name, []])
-      }
-    }
+    for (const texts of [places.logs, places.spans]) expect(texts.length).toBeGreaterThan(0)
+    expectNowhere(places, planted)
   },
 )
-
-async function startLogged({ db, databaseUrl, destination }: { db: Db; databaseUrl: string; destination: Writable }) {
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}`
-  const keys = [{ driver: 'environment' as const, key: encryptionKey }]
-  const common = {
-    databaseUrl,
-    host: '127.0.0.1',
-    port,
-    brokerUrl: url,
-    url: portalUrl,
-    keys,
-    stdio: null,
-    demo: true,
-    allowLinkLocal: false,
-  }
-  const config = { ...common, logLevel: 'trace' as const, graceMs: 1000, limits: {} }
-  const log = createLog({ process: 'broker', level: 'trace', destination })
-  const broker = new Broker({ config, db, log, keyring: createKeyring(keys, db) })
-  await broker.start()
-  return Object.assign(broker, { url })
-}

@@ -48,7 +48,7 @@ for (const proof of [undefined, 'any', 'nonce'] as const) {
     const client = { ...registered, client_id: 'wheelhouse', client_secret: clientSecret }
     // Its tools say back what it was sent.
     const says = (authorization: string) => `It was sent ${authorization}`
-    const upstream = await protectedServer({ clients: [client as never], says, ...(proof && { proof }) })
+    const upstream = await protectedServer({ clients: [client], says, ...(proof && { proof }) })
     const bare = await probe(db, upstream.url)
     expect(bare.noteOf['needs_credential']).toContain('resource_metadata')
     expect(bare.noteOf).not.toHaveProperty('no_authentication')
@@ -68,7 +68,7 @@ dbTest(
     const pem = await exportPKCS8(privateKey)
     const upstream = await protectedServer({
       clients: [
-        { ...registered, client_id: 'wheelhouse', client_secret: clientSecret } as never,
+        { ...registered, client_id: 'wheelhouse', client_secret: clientSecret },
         {
           ...registered,
           client_id: 'by-key',

@@ -28,7 +28,9 @@ export const redactNothing: Redact = (text) => text
 
 function formsOf(secret: string): string[] {
   const quoted = JSON.stringify(secret).slice(1, -1)
-  const plain = [secret, quoted, quoted.replaceAll('/', String.raw`\/`)]
+  // A text may hold JSON itself.
+  const twice = JSON.stringify(quoted).slice(1, -1)
+  const plain = [secret, quoted, quoted.replaceAll('/', String.raw`\/`), twice]
   if (secret.length < encodedLengthMin) return plain
   const url = encodeURIComponent(secret)
   const bytes = Buffer.from(secret)

@@ -11,6 +11,7 @@ import type { CredentialSettings } from '#lib/registry/schema.ts'
 import { asksForProof, type DpopKey, dpopSession, newDpopKey } from './dpop.ts'
 import { challengeResponse, oauthFetch } from './http.ts'
 import { authProblem, UpstreamAuthProblem } from './problem.ts'
+import { notingFetch } from './shown-secrets.ts'
 
 /** A token to show a server. */
 export type UpstreamToken = {
@@ -19,6 +20,8 @@ export type UpstreamToken = {
   scope: string | null
   /** What it is bound to; left out: nothing. */
   dpopKey?: DpopKey
+  /** What authorization servers were sent for it: nobody else may get to know it. */
+  secrets?: string[]
 }
 /** What a server said when it refused. */
 export type Challenge = { status: number; wwwAuthenticate: string | null }
@@ -47,6 +50,7 @@ export async function clientCredentialsToken(options: {
   const asked = computeScopeUnion(heldScope ?? settings.scope, params.scope)
   const provider = providerOf(settings, JSON.parse(options.secret) as ClientSecret)
   const session = key && (await dpopSession(key))
+  const { fetchFn, secrets } = notingFetch()
   if (session) provider.dpop = () => session
   try {
     await preferIssuer(provider, {
@@ -56,7 +60,7 @@ export async function clientCredentialsToken(options: {
     })
     await auth(provider, {
       serverUrl,
-      fetchFn: oauthFetch,
+      fetchFn,
       ...(params.resourceMetadataUrl ? { resourceMetadataUrl: params.resourceMetadataUrl } : {}),
       ...(asked ? { scope: asked } : {}),
     })
@@ -65,7 +69,7 @@ export async function clientCredentialsToken(options: {
   }
   const { result } = provider
   if (!result) throw new UpstreamAuthProblem('The authorization server gave no token.', null)
-  return tokenOf(result, { askedScope: asked, key })
+  return { ...tokenOf(result, { askedScope: asked, key }), secrets: [...secrets] }
 }
 
 /** When a token ends, by the clock of this process. It is bound to the key where the authorization server says so. */

@@ -3,6 +3,7 @@ import {
   computeScopeUnion,
   CrossAppAccessProvider,
   extractWWWAuthenticateParams,
+  type FetchLike,
   refreshAuthorization,
   requestJwtAuthorizationGrant,
 } from '@modelcontextprotocol/client'
@@ -14,6 +15,7 @@ import { type Challenge, tokenOf, type UpstreamToken } from './client-credential
 import { asksForProof, dpopSession, newDpopKey } from './dpop.ts'
 import { challengeResponse, oauthFetch } from './http.ts'
 import { authProblem, UpstreamAuthProblem } from './problem.ts'
+import { notingFetch } from './shown-secrets.ts'
 import { isUsable, readSealed, type SealedTokens, storeTokens, type TokenParts } from './tokens.ts'
 
 /** What is sealed of such a credential: the identity that the identity provider knows, and what the clients at both sides authenticate with. */
@@ -53,10 +55,11 @@ async function renew(ctx: Ctx, { secretBox }: TokenParts, wanted: Wanted & Held)
     return storeTokens(ctx, { credentialId, setAt, sealed, expiresAt: next.expiresAt })
   }
   try {
-    const { idToken, refreshToken, tokenEndpoint } = await identityOf(wanted)
+    const { fetchFn, secrets } = notingFetch()
+    const { idToken, refreshToken, tokenEndpoint } = await identityOf(wanted, fetchFn)
     // The one before may be good for one use: what follows may fail, this must not be lost.
     if (refreshToken !== tokens.refreshToken) await keep({ ...tokens, expiresAt: 0, refreshToken })
-    const token = await redeem(wanted, { idToken, tokenEndpoint })
+    const token = { ...(await redeem(wanted, { idToken, tokenEndpoint, fetchFn })), secrets: [...secrets] }
     await keep({ ...token, refreshToken })
     return token
   } catch (error) {
@@ -78,7 +81,7 @@ async function providerMetadata(issuer: string): Promise<z.output<typeof metadat
 type Identity = { idToken: string; refreshToken: string | null; tokenEndpoint: string }
 
 /** The identity as the identity provider says it now. */
-async function identityOf({ settings, secret, tokens }: Wanted & Held): Promise<Identity> {
+async function identityOf({ settings, secret, tokens }: Wanted & Held, fetchFn: FetchLike): Promise<Identity> {
   const { idpIssuer = '', idpClientId = '' } = settings
   const metadata = await providerMetadata(idpIssuer)
   const tokenEndpoint = metadata.token_endpoint
@@ -89,7 +92,7 @@ async function identityOf({ settings, secret, tokens }: Wanted & Held): Promise<
     metadata: { authorization_endpoint: '', response_types_supported: [], ...metadata },
     clientInformation: { client_id: idpClientId, ...(idpClientSecret ? { client_secret: idpClientSecret } : {}) },
     refreshToken,
-    fetchFn: oauthFetch,
+    fetchFn,
   })
   if (!refreshed.id_token) throw new UpstreamAuthProblem('The identity provider gave no ID token.', null)
   return { idToken: refreshed.id_token, refreshToken: refreshed.refresh_token ?? refreshToken, tokenEndpoint }
@@ -97,7 +100,7 @@ async function identityOf({ settings, secret, tokens }: Wanted & Held): Promise<
 
 async function redeem(
   { serverUrl, settings, secret, challenge, heldScope, tokens }: Wanted & Held,
-  { idToken, tokenEndpoint }: Pick<Identity, 'idToken' | 'tokenEndpoint'>,
+  { idToken, tokenEndpoint, fetchFn }: Pick<Identity, 'idToken' | 'tokenEndpoint'> & { fetchFn: FetchLike },
 ): Promise<UpstreamToken> {
   const { resourceMetadataUrl, scope } = challenge
     ? extractWWWAuthenticateParams(challengeResponse(challenge.status, challenge.wwwAuthenticate))
@@ -118,7 +121,7 @@ async function redeem(
         resource: resourceUrl,
         idToken,
         clientId: settings.idpClientId ?? '',
-        fetchFn: oauthFetch,
+        fetchFn,
         ...(idpClientSecret ? { clientSecret: idpClientSecret } : {}),
         ...(wantedScope ? { scope: wantedScope } : {}),
       })
@@ -127,7 +130,7 @@ async function redeem(
   })
   await auth(session ? Object.assign(provider, { dpop: () => session }) : provider, {
     serverUrl,
-    fetchFn: oauthFetch,
+    fetchFn,
     ...(resourceMetadataUrl ? { resourceMetadataUrl } : {}),
     ...(asked ? { scope: asked } : {}),
   })

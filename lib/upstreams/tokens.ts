@@ -10,8 +10,8 @@ import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Locks } from '#lib/db/locks.ts'
 import { type UpstreamToken, tokenOf } from './client-credentials.ts'
 import { dpopSession } from './dpop.ts'
-import { oauthFetch } from './http.ts'
 import { authProblem, UpstreamAuthProblem } from './problem.ts'
+import { notingFetch } from './shown-secrets.ts'
 
 /** What is sealed of an authorization by a person, besides its tokens. */
 export type AuthorizedClient = {
@@ -40,15 +40,23 @@ export async function personToken(
   { credentialId, refused }: { credentialId: string; refused: string | null },
 ): Promise<UpstreamToken> {
   const held = await readTokens(ctx, parts, credentialId)
-  if (isUsable(held.tokens, refused)) return held.tokens
+  if (isUsable(held.tokens, refused)) return withSecrets(held)
   return await parts.exclusively(`upstream-tokens:${credentialId}`, async () => {
     const now = await readTokens(ctx, parts, credentialId)
-    if (isUsable(now.tokens, refused)) return now.tokens
-    return await refresh(ctx, parts, { credentialId, ...now })
+    if (isUsable(now.tokens, refused)) return withSecrets(now)
+    return withSecrets({ ...now, tokens: await refresh(ctx, parts, { credentialId, ...now }) })
   })
 }
 
 type Held = { setAt: Date; tokens: SealedTokens; client: AuthorizedClient }
+
+/** The refresh token and the client's secret are known to the authorization server from the beginning. */
+function withSecrets({ tokens, client: { client } }: Pick<Held, 'tokens' | 'client'>): UpstreamToken {
+  const { refreshToken, ...token } = tokens
+  const clientSecret = 'client_secret' in client ? client.client_secret : undefined
+  const known = [refreshToken, clientSecret].filter((secret) => typeof secret === 'string')
+  return { ...token, secrets: [...(token.secrets ?? []), ...known] }
+}
 
 async function readTokens(ctx: Ctx, { secretBox }: TokenParts, credentialId: string): Promise<Held> {
   const row = await ctx.db.upstreamCredential.findUnique({
@@ -68,17 +76,18 @@ async function refresh(
   ctx: Ctx,
   { secretBox }: TokenParts,
   { credentialId, setAt, tokens, client }: Held & { credentialId: string },
-): Promise<UpstreamToken> {
+): Promise<SealedTokens> {
   const { refreshToken } = tokens
   if (refreshToken === null)
     throw new UpstreamAuthProblem('The token has ended and there is no refresh token: authorize it again.', null)
   // The refresh token may be good for one use: nothing must stand in the way of storing the next one.
   const sealer = await secretBox.sealer()
+  const { fetchFn, secrets } = notingFetch()
   const refreshed = await refreshAuthorization(client.metadata.issuer, {
     metadata: client.metadata,
     clientInformation: client.client,
     refreshToken,
-    fetchFn: oauthFetch,
+    fetchFn,
     ...(tokens.dpopKey ? { dpop: await dpopSession(tokens.dpopKey) } : {}),
     ...(client.resource === undefined ? {} : { resource: client.resource }),
   }).catch((error: unknown) => {
@@ -87,6 +96,7 @@ async function refresh(
   const next: SealedTokens = {
     ...tokenOf(refreshed, { askedScope: tokens.scope ?? undefined, key: tokens.dpopKey }),
     refreshToken: refreshed.refresh_token ?? refreshToken,
+    secrets: [...secrets],
   }
   const sealed = sealer(JSON.stringify(next), sealContexts.upstreamTokens(credentialId))
   await storeTokens(ctx, { credentialId, setAt, sealed, expiresAt: next.expiresAt })

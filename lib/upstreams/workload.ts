@@ -3,6 +3,7 @@ import {
   auth,
   computeScopeUnion,
   extractWWWAuthenticateParams,
+  type FetchLike,
   type OAuthClientProvider,
   type StoredOAuthTokens,
 } from '@modelcontextprotocol/client'
@@ -13,8 +14,9 @@ import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import { type Challenge, preferIssuer, tokenOf, type UpstreamToken } from './client-credentials.ts'
 import { asksForProof, type DpopKey, dpopSession, newDpopKey } from './dpop.ts'
-import { challengeResponse, oauthFetch } from './http.ts'
+import { challengeResponse } from './http.ts'
 import { authProblem, UpstreamAuthProblem } from './problem.ts'
+import { notingFetch } from './shown-secrets.ts'
 import { isUsable, readSealed, storeTokens, type TokenParts } from './tokens.ts'
 
 const grantType = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
@@ -79,18 +81,20 @@ async function exchange(
     ...(asked ? { scope: asked } : {}),
   })
   if (!provider.result) throw new UpstreamAuthProblem('The authorization server gave no token.', null)
-  return tokenOf(provider.result, { askedScope: asked, key })
+  return { ...tokenOf(provider.result, { askedScope: asked, key }), secrets: [...provider.secrets] }
 }
 
-type Provider = OAuthClientProvider & { result: StoredOAuthTokens | null; fetchFn: typeof oauthFetch }
+type Provider = OAuthClientProvider & { result: StoredOAuthTokens | null; fetchFn: FetchLike; secrets: Set<string> }
 
 function providerOf(settings: CredentialSettings, secret: WorkloadSecret): Provider {
   const { clientId = '', issuer = '' } = settings
   let refusal: UpstreamAuthProblem | null = null
+  const noting = notingFetch()
   const provider: Provider = {
     result: null,
+    secrets: noting.secrets,
     async fetchFn(url, init) {
-      const response = await oauthFetch(url, init)
+      const response = await noting.fetchFn(url, init)
       if (init?.method === 'POST' && !response.ok) refusal = await refusalIn(response.clone())
       return response
     },

@@ -145,13 +145,34 @@ export function bearerShown(token: string): Shown {
   return { headers: { authorization: `Bearer ${token}` }, redact: createRedact([token]), tls: null }
 }
 
-/** A token of an authorization server as the server at this address is shown it. */
-export async function tokenShown(url: string, token: UpstreamToken): Promise<Shown> {
+/**
+ * A token of an authorization server as the server at this address is shown it. Nothing comes back of what the authorization server knows
+ * either, nor of the token before, which may still be good.
+ */
+export async function tokenShown(url: string, token: UpstreamToken, before: UpstreamToken | null): Promise<Shown> {
+  const secrets = [token, ...(before ? [before] : [])].flatMap((one) => [
+    one.accessToken,
+    one.dpopKey?.d ?? '',
+    ...(one.secrets ?? []),
+  ])
+  const { accessToken } = token
   const prover = await proverFor(url, token)
-  if (!prover) return bearerShown(token.accessToken)
-  const { accessToken, dpopKey } = token
-  const redact = createRedact([accessToken, dpopKey?.d ?? ''])
+  if (!prover) return { headers: { authorization: `Bearer ${accessToken}` }, redact: createRedact(secrets), tls: null }
+  // Encoded, a proof is known by its header, which is the same in all of them.
+  const [header = ''] = (await prover.proof('POST')).split('.')
+  const redactSecrets = createRedact([...secrets, header])
+  const redact: Redact = (text) => redactSecrets(withoutProofs(text))
   return { headers: { authorization: `DPoP ${accessToken}` }, redact, tls: null, prover }
+}
+
+/** Each request has a proof of its own, so they are known by what they say they are. */
+function withoutProofs(text: string): string {
+  if (!text.includes('eyJ')) return text
+  return text.replace(/(eyJ[\w-]+)\.[\w-]+\.[\w-]+/g, (jwt, header: string) => (isProof(header) ? '[redacted]' : jwt))
+}
+
+function isProof(header: string): boolean {
+  return Buffer.from(header, 'base64url').toString().includes('"dpop+jwt"')
 }
 
 function shownOf({ kind, headerName }: BrokeredCredential, secret: string): Shown {

@@ -35,6 +35,7 @@ export class OAuthCredential implements UpstreamCredential {
   readonly report: CredentialReport
   readonly #parts: OAuthParts
   #held: { shown: Shown; token: UpstreamToken } | null = null
+  #before: UpstreamToken | null = null
   #obtaining: Promise<Shown> | null = null
 
   constructor(parts: OAuthParts) {
@@ -83,7 +84,8 @@ export class OAuthCredential implements UpstreamCredential {
       .token(request)
       .then(async (token) => {
         const same = this.#held?.token.accessToken === token.accessToken ? this.#held.shown : null
-        this.#held = { shown: same ?? (await tokenShown(this.#parts.url, token)), token }
+        this.#held = { shown: same ?? (await tokenShown(this.#parts.url, token, this.#before)), token }
+        this.#before = token
         if (this.#parts.tellsExpiry) void this.report.renewed(token.expiresAt)
         return this.#held.shown
       })

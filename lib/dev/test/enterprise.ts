@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import { generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import { listening } from './broker.ts'
 import { guardWith, sendJson } from './guarded-server.ts'
+import { secretsIn } from './secrets-in.ts'
 
 export type Enterprise = {
   /** Of the MCP server. */
@@ -20,6 +21,10 @@ export type Enterprise = {
   idToken(seconds?: number): Promise<string>
   /** A refresh token of the identity provider, good for one use. */
   refreshToken(): string
+  /** What was sent to token endpoints and came from there that is secret. */
+  secrets: Set<string>
+  /** What its one tool says. */
+  says: () => string
   stop(): Promise<void>
 }
 
@@ -58,6 +63,8 @@ export async function startEnterprise(): Promise<Enterprise> {
       good.add(token)
       return token
     },
+    secrets: new Set(),
+    says: () => 'by the identity provider',
     async stop() {
       for (const server of [idp, authorizationServer, mcp]) {
         server!.close()
@@ -109,6 +116,7 @@ export async function startEnterprise(): Promise<Enterprise> {
       const answered = await answer(form, request.headers.authorization ?? '').catch(() => 'invalid_grant')
       if (typeof answered === 'string') return sendJson(response, 400, { error: answered })
       world.granted.push(String(form.get('grant_type')).split(':').at(-1)!)
+      for (const secret of secretsIn(Object.fromEntries(form), answered)) world.secrets.add(secret)
       sendJson(response, 200, answered)
     }
     return (request: IncomingMessage, response: ServerResponse) => void respond(request, response)
@@ -123,7 +131,7 @@ export async function startEnterprise(): Promise<Enterprise> {
     token_endpoint_auth_methods_supported: ['client_secret_basic'],
   }
   authorizationServer!.on('request', tokenEndpoint(redeem, ofServer))
-  guardWith(mcp!, { origin: origin!, issuer: issuer!, issued, says: 'by the identity provider' })
+  guardWith(mcp!, { origin: origin!, issuer: issuer!, issued, says: () => world.says() })
   return world
 }
 

@@ -6,10 +6,10 @@ import { z } from 'zod'
 /** Lets an HTTP server be an MCP server that takes tokens of one authorization server (RFC 9728), and whose one tool says something. */
 export function guardWith(
   mcp: Server,
-  of: { origin: string; issuer: string; issued: ReadonlySet<string>; says: string },
+  of: { origin: string; issuer: string; issued: ReadonlySet<string>; says: () => string },
 ): void {
   const { origin, issuer, issued, says } = of
-  const handle = toNodeHandler(createMcpHandler(() => echoServer(says)))
+  const handle = toNodeHandler(createMcpHandler(() => echoServer(says())))
   mcp.on('request', (request: IncomingMessage, response: ServerResponse) => {
     if (request.url?.startsWith('/.well-known')) {
       return sendJson(response, 200, { resource: `${origin}/mcp`, authorization_servers: [issuer] })

@@ -7,6 +7,7 @@ import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose'
 import { type Configuration, type default as OidcProvider, Provider } from 'oidc-provider'
 import { z } from 'zod'
 import { freePort } from '#lib/dev/ports.ts'
+import { secretsIn } from './secrets-in.ts'
 
 export type ProtectedServer = {
   /** Of the MCP server. */
@@ -20,6 +21,8 @@ export type ProtectedServer = {
   refused: string[]
   /** Ids of the proofs that calls came with. */
   proofs: string[]
+  /** What its authorization server and it were sent and gave that is secret, proofs too. */
+  secrets: Set<string>
   /** Scopes that a call needs; changed while it runs. */
   needs: Set<string>
   /** How long tokens of the next requests go, in seconds. */
@@ -56,11 +59,15 @@ export async function startProtectedServer(
     granted: [] as string[],
     refused: [] as string[],
     proofs: [] as string[],
+    secrets: new Set<string>(),
     needs: new Set(['mcp:call']),
     accessTokenSeconds: 3600,
   }
   const provider = quietly(() => new Provider(issuer, configurationOf({ ...options, state })))
-  provider.on('grant.success', (ctx) => state.granted.push(String(ctx.oidc.params?.['grant_type'])))
+  provider.on('grant.success', (ctx) => {
+    state.granted.push(String(ctx.oidc.params?.['grant_type']))
+    for (const secret of secretsIn(ctx.oidc.params, ctx.body)) state.secrets.add(secret)
+  })
   provider.on('grant.error', (_, error) => state.refused.push(error.message))
   const answer = provider.callback()
   const servers = [
@@ -92,7 +99,7 @@ export async function startProtectedServer(
 }
 
 type Proof = 'any' | 'nonce' | undefined
-type State = Pick<ProtectedServer, 'url' | 'issuer' | 'tokens' | 'proofs' | 'needs' | 'accessTokenSeconds'>
+type State = Pick<ProtectedServer, 'url' | 'issuer' | 'tokens' | 'proofs' | 'secrets' | 'needs' | 'accessTokenSeconds'>
 
 function configurationOf({
   clients = [],
@@ -186,6 +193,7 @@ function resourceServer(
       if (proof && (!proven || state.proofs.includes(proven.jti)))
         return response.writeHead(401, { 'www-authenticate': `${challenge}, error="invalid_dpop_proof"` }).end()
       if (proven) state.proofs.push(proven.jti)
+      if (proven) state.secrets.add(String(request.headers['dpop']))
       if (proof === 'nonce' && proven?.nonce !== resourceNonce) {
         const headers = { 'www-authenticate': `${challenge}, error="use_dpop_nonce"`, 'dpop-nonce': resourceNonce }
         return response.writeHead(401, headers).end()

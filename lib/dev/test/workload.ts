@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers'
 import { exportPKCS8, generateKeyPair, jwtVerify, SignJWT } from 'jose'
 import { listening } from './broker.ts'
 import { guardWith, sendJson } from './guarded-server.ts'
+import { secretsIn } from './secrets-in.ts'
 
 export type WorkloadWorld = {
   /** Of the MCP server. */
@@ -20,6 +21,10 @@ export type WorkloadWorld = {
   tokenSeconds: number
   revokeAll(): void
   assertion(seconds?: number): Promise<string>
+  /** What was sent to token endpoints and came from there that is secret. */
+  secrets: Set<string>
+  /** What its one tool says. */
+  says: () => string
   stop(): Promise<void>
 }
 
@@ -51,6 +56,8 @@ export async function startWorkloadWorld(): Promise<WorkloadWorld> {
         .setJti(randomUUID())
         .setExpirationTime(Math.floor(Date.now() / 1000) + seconds)
         .sign(keys.privateKey),
+    secrets: new Set(),
+    says: () => 'to a workload',
     async stop() {
       for (const server of [authorizationServer, mcp]) {
         server.close()
@@ -86,9 +93,10 @@ export async function startWorkloadWorld(): Promise<WorkloadWorld> {
       world.asked.push(String(form.get('grant_type')).split(':').at(-1)!)
       const answered = await redeem(form).catch(() => 'invalid_grant')
       if (typeof answered === 'string') return sendJson(response, 400, { error: answered })
+      for (const secret of secretsIn(Object.fromEntries(form), answered)) world.secrets.add(secret)
       sendJson(response, 200, answered)
     })()
   })
-  guardWith(mcp, { origin, issuer, issued, says: 'to a workload' })
+  guardWith(mcp, { origin, issuer, issued, says: () => world.says() })
   return world
 }

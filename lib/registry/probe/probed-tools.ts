@@ -59,7 +59,7 @@ export async function listTools(
 function takeLists(transport: StreamableHTTPClientTransport): unknown[] {
   const lists: unknown[] = []
   const deliver = transport.onmessage
-  transport.onmessage = (message: JSONRPCMessage) => {
+  const onmessage = (message: JSONRPCMessage): void => {
     const result = 'result' in message ? message.result : null
     if (!isRecord(result) || !('tools' in result)) return deliver?.(message)
     lists.push(result['tools'])
@@ -67,6 +67,7 @@ function takeLists(transport: StreamableHTTPClientTransport): unknown[] {
     const isLast = nextCursor === undefined || nextCursor === null
     deliver?.({ ...message, result: { ...rest, ...(isLast ? {} : { nextCursor }), tools: [] } })
   }
+  Object.assign(transport, { onmessage })
   return lists
 }
 

@@ -101,8 +101,9 @@ async function lookAt(options: {
 }
 
 /** What it lists that is no tool, each with why. */
-function LeftOut({ report: { leftOut = [], leftOutTotal = 0 } }: { report: ProbeReport }) {
-  const more = leftOutTotal - leftOut.length
+function LeftOut({ report }: { report: ProbeReport }) {
+  const leftOut = report.leftOut ?? []
+  const more = (report.leftOutTotal ?? 0) - leftOut.length
   return (
     <ul aria-label="Entries left out" className="mt-1 space-y-0.5 text-[13px]">
       {leftOut.map(({ name, reason }) => (

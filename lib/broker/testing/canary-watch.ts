@@ -1,0 +1,114 @@
+import { Writable } from 'node:stream'
+import { expect, vi } from 'vitest'
+import type { Db } from '#lib/db/client.ts'
+import { freePort } from '#lib/dev/ports.ts'
+import { encryptionKey, portalUrl } from '#lib/dev/test/broker.ts'
+import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { startOtlpReceiver } from '#lib/dev/test/otlp-receiver.ts'
+import { createKeyring } from '#lib/keys/commands.ts'
+import { createLog } from '#lib/log/log.ts'
+import { getServer, getTool, listServers } from '#lib/registry/queries.ts'
+import { Broker } from '../broker.ts'
+import { startTracing } from '../telemetry/tracing.ts'
+
+/** A broker of whose log, spans and metrics every word is kept. */
+export async function startWatched({ db, databaseUrl }: { db: Db; databaseUrl: string }) {
+  const lines: string[] = []
+  const destination = new Writable({
+    write(chunk: Buffer, _, done) {
+      lines.push(chunk.toString())
+      done()
+    },
+  })
+  // Libraries write there.
+  const consoles = (['log', 'info', 'warn', 'error', 'debug'] as const).map((name) =>
+    vi.spyOn(console, name).mockImplementation((...words: unknown[]) => void lines.push(words.map(String).join(' '))),
+  )
+  const receiver = await startOtlpReceiver()
+  const tracing = startTracing({ endpoint: receiver.url, headers: {}, share: 1, instance: 'test:1' })
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const keys = [{ driver: 'environment' as const, key: encryptionKey }]
+  const config = {
+    databaseUrl,
+    host: '127.0.0.1',
+    port,
+    brokerUrl: url,
+    url: portalUrl,
+    keys,
+    stdio: null,
+    demo: true,
+    allowLinkLocal: false,
+    logLevel: 'trace' as const,
+    graceMs: 1000,
+    limits: {},
+  }
+  const log = createLog({ process: 'broker', level: 'trace', destination })
+  const broker = new Broker({ config, db, log, tracer: tracing, keyring: createKeyring(keys, db) })
+  await broker.start()
+  let stopped = false
+  const served = async (path: string) => await (await fetch(url + path)).text()
+  return {
+    broker,
+    url,
+    lines,
+    spans: receiver.bodies,
+    /** What it serves to whoever operates it. */
+    metrics: async () => [await served('/metrics'), await served('/readyz')],
+    async stop() {
+      if (stopped) return
+      stopped = true
+      await broker.stop()
+      await tracing.stop()
+      await receiver.stop()
+      for (const one of consoles) one.mockRestore()
+    },
+  }
+}
+
+/** Every row of every table, as text. */
+export async function everyRow(db: Db): Promise<string[]> {
+  const tables = await db.$queryRaw<{ name: string }[]>`
+    select format('%I.%I', table_schema, table_name) as name from information_schema.tables
+    where table_type = 'BASE TABLE' and table_schema not in ('pg_catalog', 'information_schema')`
+  const rows: string[] = []
+  for (const { name } of tables) {
+    const found = await db.$queryRawUnsafe<{ row: string }[]>(`select to_jsonb(t)::text as row from ${name} t`)
+    rows.push(...found.map(({ row }) => row))
+  }
+  return rows
+}
+
+/** What pages and API show of servers. */
+export async function viewsOf(db: Db, serverIds: readonly string[]): Promise<string[]> {
+  const reader = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+  const views: unknown[] = [await listServers(reader)]
+  for (const id of serverIds) {
+    const server = await getServer(reader, id)
+    views.push(server)
+    for (const { name } of server.toolList) views.push(await getTool(reader, { serverId: id, name }))
+  }
+  return views.map((view) => JSON.stringify(view))
+}
+
+/** None of the secrets stands in any place, in none of the forms a text may have it in. */
+export function expectNowhere(places: Readonly<Record<string, string[]>>, secrets: Readonly<Record<string, string>>) {
+  for (const [place, texts] of Object.entries(places)) {
+    for (const [name, secret] of Object.entries(secrets)) {
+      const forms = [
+        secret,
+        quoted(secret),
+        quoted(quoted(secret)),
+        encodeURIComponent(secret),
+        Buffer.from(secret).toString('base64').replace(/=+$/, '').slice(0, -4),
+        Buffer.from(secret).toString('hex'),
+      ]
+      const found = texts.filter((text) => forms.some((form) => text.includes(form) || text.includes(quoted(form))))
+      expect([place, name, found.map((text) => text.slice(0, 2000))]).toEqual([place, name, []])
+    }
+  }
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text).slice(1, -1)
+}
