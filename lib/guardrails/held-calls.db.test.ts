@@ -55,6 +55,25 @@ dbTest('the same call is held once, also by two at once, and recorded once', asy
   expect(await db.auditEvent.count({ where: { agentId, event: 'call.held' } })).toBe(1)
 })
 
+dbTest('who decides is told what the tool does, where, and what the agent is for', async ({ db }) => {
+  const { hold, serverId, call, agentId, person } = await world(db)
+  const { heldCallId } = await hold()
+  const security = await person('security')
+  await db.mcpServer.update({
+    where: { id: serverId },
+    data: { sensitivity: 'restricted', dataClasses: ['financial'] },
+  })
+  await db.mcpTool.updateMany({ where: { serverId, name: call.tool }, data: { description: 'Posts a correction.' } })
+  const { purpose } = await db.agent.findUniqueOrThrow({ where: { id: agentId } })
+  expect(await getHeldCall(security, heldCallId)).toMatchObject({
+    description: 'Posts a correction.',
+    server: { sensitivity: 'restricted', dataClasses: ['financial'] },
+    agent: { purpose },
+  })
+  await db.mcpTool.deleteMany({ where: { serverId, name: call.tool } })
+  expect(await getHeldCall(security, heldCallId)).toMatchObject({ description: null })
+})
+
 dbTest(
   'who may decide: a role of the rule, in the team, not accountable, who has not started the run',
   async ({ db }) => {

@@ -2,6 +2,7 @@
 
 import Link from 'next/link'
 import { useState } from 'react'
+import { DataClassBadges, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
 import { Countdown } from '#components/approvals/countdown.client.tsx'
 import { HeldAnswers } from '#components/approvals/held-answers.tsx'
 import { JsonBlock, JsonDiff } from '#components/approvals/json-block.tsx'
@@ -62,11 +63,27 @@ export function HeldCallCard({
     >
       <div className="space-y-4">
         <Facts>
+          {held.description && (
+            <Fact label="What it does">
+              {held.description}
+              <span className="block text-[13px] text-muted-foreground">As its server says.</span>
+            </Fact>
+          )}
+          {held.server && (
+            <Fact label="Where">
+              <span className="flex flex-wrap gap-1">
+                <EnvironmentBadge environment={held.server.environment} />
+                <SensitivityBadge sensitivity={held.server.sensitivity} />
+                <DataClassBadges dataClasses={held.server.dataClasses} />
+              </span>
+            </Fact>
+          )}
           <Fact label="Agent">
             <Link href={paths.agent(held.agent.id)} className="text-accent underline underline-offset-2">
               {held.agent.name}
             </Link>{' '}
             of {held.agent.owner.name}
+            <span className="block text-[13px] text-muted-foreground">{held.agent.purpose}</span>
           </Fact>
           <Fact label="Held">
             {held.rule.title} · <Time value={held.createdAt} />

@@ -5,7 +5,7 @@ import { standsInFor } from '#lib/delegation/queries.ts'
 import { askedEnd } from '#lib/core/second-person.ts'
 import { pastOwnersOf, personNames } from '#lib/registry/queries.ts'
 import type { PastOwners } from '#lib/registry/rules/past-owners.ts'
-import type { PersonRef } from '#lib/registry/schema.ts'
+import type { DataClass, PersonRef } from '#lib/registry/schema.ts'
 import type { ArgumentCondition } from '#lib/registry/schema/conditions.ts'
 import { driverIdsOf } from './drivers.ts'
 import type { HeldDriver } from '../rules/drivers.ts'
@@ -152,6 +152,7 @@ const viewSelect = {
     select: {
       id: true,
       name: true,
+      purpose: true,
       accountablePersonId: true,
       ownerTeam: { select: { id: true, name: true } },
     },
@@ -164,7 +165,11 @@ async function toViews(ctx: Ctx, rows: readonly Row[]): Promise<HeldCallView[]> 
   const ids = <K extends 'serverId' | 'runId'>(key: K) => [...new Set(rows.flatMap((row) => row[key] ?? []))]
   const servers = await db.mcpServer.findMany({
     where: { id: { in: ids('serverId') } },
-    select: { id: true, name: true, environment: true },
+    select: { id: true, name: true, environment: true, sensitivity: true, dataClasses: true },
+  })
+  const described = await db.mcpTool.findMany({
+    where: { serverId: { in: ids('serverId') }, name: { in: [...new Set(rows.map(({ tool }) => tool))] } },
+    select: { serverId: true, name: true, description: true },
   })
   const runs = await db.run.findMany({ where: { id: { in: ids('runId') } }, select: { id: true, requestedById: true } })
   const people = await personNames(
@@ -178,14 +183,15 @@ async function toViews(ctx: Ctx, rows: readonly Row[]): Promise<HeldCallView[]> 
   )
   const driverId = await driverIdsOf(db, rows)
   const absences = ctx.actor.kind === 'person' ? await standsInFor(ctx, ctx.actor.id) : []
-  return rows.map((row) => toView(ctx, row, { servers, startedBy, people, absences, past, driverId }))
+  return rows.map((row) => toView(ctx, row, { servers, described, startedBy, people, absences, past, driverId }))
 }
 
 function toView(
   ctx: Ctx,
   row: Row,
   known: {
-    servers: readonly NonNullable<HeldCallView['server']>[]
+    servers: readonly (Omit<NonNullable<HeldCallView['server']>, 'dataClasses'> & { dataClasses: string[] })[]
+    described: readonly { serverId: string; name: string; description: string }[]
     startedBy: ReadonlyMap<string, string | null>
     people: ReadonlyMap<string, PersonRef>
     absences: Awaited<ReturnType<typeof standsInFor>>
@@ -203,16 +209,20 @@ function toView(
     starterIds: [row.startedById, known.driverId(row), row.runId ? (known.startedBy.get(row.runId) ?? null) : null],
   }
   const decidable = heldDecidability(ctx.actor, call, ctx.now)
-  const { id, name, ownerTeam } = row.agent
+  const { id, name, purpose, ownerTeam } = row.agent
+  const server = known.servers.find((each) => each.id === row.serverId)
+  const tool = known.described.find((each) => each.serverId === row.serverId && each.name === row.tool)
   return {
     id: row.id,
     source,
     state: row.state,
-    agent: { id, name, version: row.agentVersion, owner: ownerTeam },
+    agent: { id, name, purpose, version: row.agentVersion, owner: ownerTeam },
     runId: row.runId,
     session: row.session,
-    server: known.servers.find((server) => server.id === row.serverId) ?? null,
+    // As the platform said it, in its words.
+    server: server ? { ...server, dataClasses: server.dataClasses as DataClass[] } : null,
     tool: row.tool,
+    description: tool?.description || null,
     class: row.class,
     arguments: row.arguments as Record<string, unknown>,
     inputResponses: row.inputResponses as Record<string, unknown> | null,

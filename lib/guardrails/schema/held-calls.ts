@@ -2,10 +2,12 @@ import { z } from 'zod'
 import { forPersonId, type StandIn } from '#lib/delegation/schema.ts'
 import type { Role } from '#lib/auth/permissions.ts'
 import {
+  type DataClass,
   type Environment,
   environments,
   oneLine,
   type PersonRef,
+  type Sensitivity,
   type ToolClass,
   toolClasses,
 } from '#lib/registry/schema.ts'
@@ -185,12 +187,21 @@ export type HeldCallView = {
   id: string
   source: HeldCallSource
   state: HeldCallState
-  agent: { id: string; name: string; version: number; owner: { id: string; name: string } }
+  /** `purpose`: what it is for, as the registry says. */
+  agent: { id: string; name: string; purpose: string; version: number; owner: { id: string; name: string } }
   runId: string | null
   /** Outside of a run: a digest that names the session it came from, or what stands in for one. */
   session: string | null
-  server: { id: string; name: string; environment: Environment } | null
+  server: {
+    id: string
+    name: string
+    environment: Environment
+    sensitivity: Sensitivity
+    dataClasses: DataClass[]
+  } | null
   tool: string
+  /** What the tool does, in the words of its server; null: nothing is known of it. */
+  description: string | null
   class: ToolClass | null
   arguments: Record<string, unknown>
   /** What the agent answers to what the call asked it for, by key; null for a call that goes on from nothing. */

@@ -253,9 +253,17 @@ function describeHeld(held: HeldCallView): string {
   const about = facts([
     ['Held call', `${held.id}, ${held.state}`],
     ['Agent', `${oneLine(held.agent.name)} (${held.agent.id}) version ${held.agent.version}`],
+    ['Which is for', oneLine(held.agent.purpose)],
     ['Run', held.runId],
     ['Session', held.session],
     ['Call', `${callText(held)}${held.class ? ` (${held.class})` : ''}`],
+    ['It does', held.description === null ? null : oneLine(held.description)],
+    [
+      'Where',
+      held.server
+        ? `${held.server.environment}, ${[held.server.sensitivity, ...held.server.dataClasses].join(', ')} data`
+        : null,
+    ],
     ['Rule', oneLine(held.rule.title)],
     ['Decides', held.deciderRoles.join(', ')],
     ['Until', `${minute(held.expiresAt)} UTC, then ${held.onTimeout}`],
