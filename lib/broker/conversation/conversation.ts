@@ -5,22 +5,20 @@ import { limitsFor } from '../limits.ts'
 import { mayStream } from '../large/may-stream.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
-import { aboutTask, isOfTask, takesTask, waitForTask, withTasks } from '../tasks/replies.ts'
-import { aboutSessionTask } from '../tasks/session-tasks.ts'
+import { aboutTask, takesTask, withTasks } from '../tasks/replies.ts'
 import { isTaskMethod } from '../tasks/task-methods.ts'
 import { askTranslated } from '../tasks/translated.ts'
 import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { RpcReply } from '../upstream/http.ts'
-import { CutOff } from '../upstream/failure.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { askable } from './asks.ts'
 import { askedByResult } from './input-required.ts'
-import { OwnSessionRelay } from './own-session.ts'
+import { callInOwnSession } from './own-call.ts'
+import { sessionAt } from './session-at.ts'
 import { resumeSuspended, runInSession } from './suspended.ts'
 import { answerLocally } from './session-methods.ts'
 import { givenWhatIsAsked, unprovenIn, withoutAnswers } from './unproven.ts'
-import { untilAborted } from '../until-aborted.ts'
 
 export type Turn = {
   server: BrokeredServer
@@ -46,42 +44,15 @@ export type Turn = {
 export async function converse(parts: PipelineParts, request: AgentRequest, turn: Turn): Promise<RpcReply> {
   const { server, agent, tool, running, trace } = turn
   const { talk } = request
-  const { session } = talk
   const { signal } = running
   const streams = mayStream(turn)
   const connection = parts.upstreams.connectionTo(server, processCaller(agent))
   const hold = (bytes: number): boolean => running.hold(bytes, parts.limits.heldBytesMax)
   const limits = limitsFor(parts.limits, turn)
+  const pending = sessionAt(parts, request, { turn, connection })
+  const session = pending instanceof Promise ? await pending : pending
   const own = session?.upstream
-  if (own) {
-    // The agent asked for the stream first, and what the server has to say over it may be about this call.
-    if (session.opening) await untilAborted(session.opening, signal)
-    const relay = new OwnSessionRelay(parts, request, { ...turn, session, connection })
-    if (tool.isMethod && tool.name === 'tasks/result') waitForTask(parts, running)
-    const isTask = isOfTask(request)
-    let isOver = !isTask
-    try {
-      const reply = await connection.request({
-        ...messageFor(request.params, tool),
-        trace,
-        signal,
-        running,
-        streams,
-        limits,
-        hold,
-        envelope: talk.envelope({ shared: false }),
-        relay,
-        own: { session: own, id: request.id!, cuts: talk.stream.accepts && !isTask },
-      })
-      return await aboutSessionTask(parts, request, { turn, reply })
-    } catch (error) {
-      if (error instanceof CutOff) isOver = false
-      throw error
-    } finally {
-      // What goes on in another stream, or in the background, still waits for what it asked.
-      if (isOver) relay.end()
-    }
-  }
+  if (session && own) return await callInOwnSession(parts, request, { turn, connection, session, own })
   const { state } = request
   if (state?.suspended !== undefined) return await resumeSuspended(parts, request, { turn, id: state.suspended })
   const unproven = unprovenIn(request)

@@ -7,8 +7,10 @@ import { TaskBook } from '../tasks/task-book.ts'
 import { TaskIds } from '../tasks/task-ids.ts'
 import { HandoverRows } from './handover-rows.ts'
 import { Handovers } from './handovers.ts'
+import { HeldStreams } from './held-streams.ts'
 import { QuestionRows } from './question-rows.ts'
 import { Questions } from './questions.ts'
+import { ServerSessions } from './server-sessions.ts'
 import { SessionSettings } from './session-settings.ts'
 import { AgentStreams } from './streams.ts'
 import { UpstreamListeners } from './upstream-listeners.ts'
@@ -18,18 +20,22 @@ import { SuspendedCalls } from './suspended-calls.ts'
 export class Conversations {
   readonly settings: SessionSettings
   readonly sessions: Sessions
+  readonly serverSessions: ServerSessions
   readonly tasks: TaskIds
   readonly taskBook: TaskBook
   readonly questions: Questions
   readonly suspended = new SuspendedCalls()
   readonly handovers: Handovers
   readonly streams = new AgentStreams()
+  readonly heldStreams: HeldStreams
   readonly listeners = new UpstreamListeners()
   readonly taskWaits = new TaskWaits()
 
   constructor(box: SecretBox, { ctx, log, askDeadlineMs }: { ctx: () => Ctx; log: Log; askDeadlineMs: number }) {
     this.settings = new SessionSettings({ ctx, log, onEnded: ({ name }) => this.sessions.end(name) })
     this.sessions = new Sessions(box, this.settings)
+    this.serverSessions = new ServerSessions(ctx)
+    this.heldStreams = new HeldStreams(ctx)
     this.tasks = new TaskIds(box)
     this.taskBook = new TaskBook(ctx, box)
     const handed = { rows: new HandoverRows({ ctx, box }), suspended: this.suspended }
@@ -43,6 +49,7 @@ export class Conversations {
     if (kind === '' || kind === 'answer') this.questions.nudge(id)
     if (kind === '' || kind === 'call' || kind === 'handed') this.handovers.nudge(kind, id)
     if (kind === '' || kind === 'session') this.settings.nudge(id)
+    if (kind === 'stream') this.heldStreams.nudge(id)
   }
 
   stop(): void {

@@ -7,18 +7,36 @@ import type { EventMark } from '../upstream/http.ts'
 export type MarkedCall = { tool: string; isMethod: boolean; argumentsDigest: string } | null
 
 const context = 'mcp-event'
-const content = z.tuple([z.string(), z.tuple([z.string(), z.boolean(), z.string()]).nullable()])
+const content = z.tuple([
+  z.string(),
+  z.tuple([z.string(), z.boolean(), z.string()]).nullable(),
+  z.string().nullable().optional(),
+])
 
-/** The mark of a server's event as the agent gets it: what resumes after it is decided and recorded as the call it belongs to. */
-export function markFor(session: AgentSession, mark: EventMark, about: MarkedCall): EventMark {
+/**
+ * The mark of a server's event as the agent gets it: what resumes after it is decided and recorded as the call it belongs to. `serverId`: whose event it is, at the merged address; null at
+ * the server's own.
+ */
+export function markFor(
+  session: AgentSession,
+  mark: EventMark,
+  { call: about, serverId }: { call: MarkedCall; serverId: string | null },
+): EventMark {
   if (mark.id === null) return mark
   const call = about && [about.tool, about.isMethod, about.argumentsDigest]
-  const sealed = encrypt(Buffer.from(JSON.stringify([mark.id, call])), session.key, context)
+  const sealed = encrypt(
+    Buffer.from(JSON.stringify(serverId === null ? [mark.id, call] : [mark.id, call, serverId])),
+    session.key,
+    context,
+  )
   return { id: Buffer.from(sealed).toString('base64url'), retry: mark.retry }
 }
 
 /** The server's own id of an event of this session; null for anything else. */
-export function readMark(session: AgentSession, id: string): { eventId: string; about: MarkedCall } | null {
+export function readMark(
+  session: AgentSession,
+  id: string,
+): { eventId: string; about: MarkedCall; serverId: string | null } | null {
   let text: string
   try {
     text = decrypt(Buffer.from(id, 'base64url'), session.key, context).toString('utf8')
@@ -27,6 +45,6 @@ export function readMark(session: AgentSession, id: string): { eventId: string; 
   }
   const parsed = content.safeParse(JSON.parse(text))
   if (!parsed.success) return null
-  const [eventId, call] = parsed.data
-  return { eventId, about: call && { tool: call[0], isMethod: call[1], argumentsDigest: call[2] } }
+  const [eventId, call, serverId = null] = parsed.data
+  return { eventId, serverId, about: call && { tool: call[0], isMethod: call[1], argumentsDigest: call[2] } }
 }

@@ -1,7 +1,5 @@
 import { deadlineOf } from '../limits.ts'
-import { digestOf } from '#lib/core/canonical-json.ts'
 import { CallEnded } from '../in-flight.ts'
-import { recordedArguments } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
 import { isTaskStatus, namedForAgent, namesTask } from '../tasks/messages.ts'
@@ -13,7 +11,7 @@ import type { Asked } from './ask-ids.ts'
 import { AnswerTime } from './answer-time.ts'
 import { AskCount, isAsk, permit } from './asks.ts'
 import type { Turn } from './conversation.ts'
-import { markFor } from './event-marks.ts'
+import { type MarkedCall, markFor } from './event-marks.ts'
 import type { AskedWhere } from './questions.ts'
 import { askedTooMuch, takesNone } from './refusal.ts'
 
@@ -29,7 +27,6 @@ export class OwnSessionRelay implements Relay {
   readonly #asked: string[] = []
   readonly #count = new AskCount()
   readonly #time: AnswerTime
-  #digest: string | undefined
 
   constructor(
     parts: PipelineParts,
@@ -99,10 +96,14 @@ export class OwnSessionRelay implements Relay {
     // Whoever lost the stream of a task asks for the task again.
     if (isOfTask(this.#request)) return { id: null, retry: null }
     const { tool, session } = this.#turn
-    this.#digest ??= digestOf(recordedArguments(this.#request.params, tool.isMethod === true) ?? {})
-    const about = { tool: tool.name, isMethod: tool.isMethod === true, argumentsDigest: this.#digest }
-    return markFor(session, mark, about)
+    const serverId = this.#request.serverId === null ? tool.serverId : null
+    return markFor(session, mark, { call: markedCall(this.#turn), serverId })
   }
+}
+
+/** A call as the marks of its events name it. */
+export function markedCall({ tool, record }: Turn): NonNullable<MarkedCall> {
+  return { tool: tool.name, isMethod: tool.isMethod === true, argumentsDigest: record.argumentsDigest }
 }
 
 /** What a server may ask a client that no agent has to answer: the broker says that it is there, and that it does not know the rest. */

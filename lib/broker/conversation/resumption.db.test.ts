@@ -1,63 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node'
-import { McpServer } from '@modelcontextprotocol/server'
 import { expect } from 'vitest'
 import { freePort } from '#lib/dev/ports.ts'
-import { encryptionKey, listening, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
+import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import type { Db } from '#lib/db/client.ts'
-import { memoryOfEvents } from '../testing/event-store.ts'
 import { RawAgent } from '../testing/raw-agent.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
-
-/** A server with sessions that has tools and nothing else; `keeps`: it keeps the events of its streams. */
-async function startToolServer({ keeps }: { keeps: boolean }) {
-  const sessions = new Map<string, NodeStreamableHTTPServerTransport>()
-  const waiting: (() => void)[] = []
-  const state = { cancelled: 0 }
-  const make = () => {
-    const server = new McpServer({ name: 'tools', version: '1' })
-    const annotations = { readOnlyHint: true }
-    const content = [{ type: 'text' as const, text: 'done' }]
-    server.registerTool('plain', { annotations }, () => ({ content }))
-    server.registerTool('slow', { annotations }, async (ctx) => {
-      ctx.mcpReq.signal.addEventListener('abort', () => (state.cancelled += 1))
-      await new Promise<void>((resolve) => waiting.push(resolve))
-      return { content }
-    })
-    return server
-  }
-  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const id = request.headers['mcp-session-id']
-    const known = typeof id === 'string' ? sessions.get(id) : undefined
-    if (id !== undefined && !known) return void response.writeHead(404).end()
-    const transport =
-      known ??
-      new NodeStreamableHTTPServerTransport({
-        sessionIdGenerator: () => randomUUID(),
-        ...(keeps ? { eventStore: memoryOfEvents(), retryInterval: 50 } : {}),
-        onsessioninitialized: (name) => void sessions.set(name, transport),
-        onsessionclosed: (name) => void sessions.delete(name),
-      })
-    if (!known) await make().connect(transport)
-    await transport.handleRequest(request, response)
-  }
-  const http = createServer((request, response) => void handle(request, response))
-  return {
-    url: `${await listening(http)}/mcp`,
-    sessions,
-    waiting,
-    state,
-    finish: () => waiting.splice(0).forEach((resolve) => resolve()),
-    stop() {
-      http.close()
-      http.closeAllConnections()
-    },
-  }
-}
+import { startToolServer } from '../testing/tool-server.ts'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
   const servers = { keeping: await startToolServer({ keeps: true }), plain: await startToolServer({ keeps: false }) }
@@ -81,7 +31,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
       await until(() => keeper.view.servers.has(id))
       await discovery.discover(keeper.view.servers.get(id)!)
     }
-    await until(() => [...keeper.view.servers.values()].every(({ tools }) => tools.size === 2))
+    await until(() => [...keeper.view.servers.values()].every(({ tools }) => tools.size === 4))
   }
   return { servers, brokers }
 })
@@ -94,34 +44,12 @@ async function caller(db: Db, { brokers }: World, serverId: string) {
   const at = async ({ url, broker }: TestBroker) => {
     await broker.keeper.refresh()
     const token = await sessionToken(db, url, agent)
-    return { raw: new RawAgent(`${url}/mcp/${serverId}`, token), url: `${url}/mcp/${serverId}`, token }
+    return { raw: new RawAgent(`${url}/mcp/${serverId}`, token) }
   }
   return { ...agent, here: await at(brokers[0]!), there: await at(brokers[1]!) }
 }
 
-type At = Awaited<ReturnType<typeof caller>>['here']
-const slow = { jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'slow', arguments: {} } }
-
-/** Calls, and loses the connection as soon as it knows where to go on. */
-async function lose({ url, token }: At, session: Record<string, string>): Promise<string> {
-  const losing = new AbortController()
-  const headers = { ...session, 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
-  const response = await fetch(url, {
-    method: 'POST',
-    headers: { ...headers, authorization: `Bearer ${token}` },
-    body: JSON.stringify(slow),
-    signal: losing.signal,
-  })
-  let text = ''
-  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
-    text += chunk
-    const id = /^id: (.+)$/m.exec(text)?.[1]
-    if (!id) continue
-    losing.abort()
-    return id
-  }
-  throw new Error(`no event had an id: ${text}`)
-}
+const slow = { id: 7, method: 'tools/call', params: { name: 'slow', arguments: {} } }
 
 test('an agent that may call tools only gets the answer whose connection it lost, at whichever replica it comes back', async ({
   db,
@@ -131,7 +59,7 @@ test('an agent that may call tools only gets the answer whose connection it lost
   const { agentId, here, there } = await caller(db, world, 'keeping')
   for (const back of [here, there]) {
     const session = await here.raw.begin()
-    const eventId = await lose(here, session)
+    const eventId = await here.raw.lose({ body: slow, headers: session })
     await until(() => waiting.length === 1)
     const headers = { ...session, 'last-event-id': eventId }
     const answer = back.raw.ask({ method: 'GET', headers })
@@ -142,11 +70,30 @@ test('an agent that may call tools only gets the answer whose connection it lost
   expect(resumed).toBeGreaterThan(0)
 })
 
+test('it has the rest of the stream while the call goes on, though a replica still reads it', async ({ db, world }) => {
+  const { waiting, finish } = world.servers.keeping
+  const { here, there } = await caller(db, world, 'keeping')
+  for (const back of [here, there]) {
+    const session = await here.raw.begin()
+    const eventId = await here.raw.lose({ body: slow, headers: session })
+    await until(() => waiting.length === 1)
+    const { status, messages } = await back.raw.send({
+      method: 'GET',
+      headers: { ...session, 'last-event-id': eventId },
+    })
+    expect(status).toBe(200)
+    finish()
+    let last: unknown
+    for await (const message of messages) last = message
+    expect(last).toMatchObject({ id: 7, result: { content: [{ text: 'done' }] } })
+  }
+})
+
 test('what it lost it can still cancel', async ({ db, world }) => {
   const { waiting, state, finish } = world.servers.keeping
   const { here, there } = await caller(db, world, 'keeping')
   const session = await here.raw.begin()
-  await lose(here, session)
+  await here.raw.lose({ body: slow, headers: session })
   await until(() => waiting.length === 1)
   const cancelled = { method: 'notifications/cancelled', params: { requestId: 7 } }
   const before = state.cancelled

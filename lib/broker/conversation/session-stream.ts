@@ -1,26 +1,17 @@
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import { bindingLimit } from '#lib/guardrails/rules/own-limits.ts'
-import { finishedRow } from '../audit/records.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
-import { afterTheFact, streamDenial } from '../denials.ts'
-import { guardReply } from '../guards.ts'
+import { streamDenial } from '../denials.ts'
 import { CallEnded } from '../in-flight.ts'
 import { limitsFor } from '../limits.ts'
-import { type PipelineParts, recorded } from '../pipeline-parts.ts'
+import type { PipelineParts } from '../pipeline-parts.ts'
+import { pause } from '../until-aborted.ts'
 import { processCaller } from '../upstream/pool.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
-import type { EventMark, RpcMessage, RpcReply } from '../upstream/http.ts'
+import type { EventMark, RpcMessage } from '../upstream/http.ts'
 import type { BrokeredServer } from '../view/view.ts'
 import { isTaskStatus, namedForAgent, namesTask } from '../tasks/messages.ts'
-import {
-  type Answer,
-  deniedCallAnswer,
-  errorAnswer,
-  refusedAnswer,
-  refusedCode,
-  type RpcError,
-  type RpcId,
-} from '../wire.ts'
+import { type Answer, errorAnswer, refusedAnswer, refusedCode, type RpcId } from '../wire.ts'
 import { AnswerTime } from './answer-time.ts'
 import { isAsk, permit } from './asks.ts'
 import { everything, mayHear, mayHearAny, methodToHear } from './changes.ts'
@@ -28,16 +19,24 @@ import { type MarkedCall, markFor, readMark } from './event-marks.ts'
 import { afterDiscovery, type Lasting, type Listener, listenModern, mayRead, openLasting } from './listening.ts'
 import { answerForAgent, askInSession, cancellationFor } from './own-session.ts'
 import { guardedAt } from './listening-at.ts'
+import { mergedNotice } from '../merged-results.ts'
 import { listenForMerged } from './merged-stream.ts'
+import { endOfRest } from './rest-of-call.ts'
 import { serversOf } from './servers-of.ts'
 import { change, refusedStream, tooMany } from './subscriptions.ts'
 import { askedTooMuch } from './refusal.ts'
 import { ToldStream } from './told-stream.ts'
 
 const busyTries = 5
+/** Of the rest of a call's stream, which another replica may have to let go of first. */
+const restTries = 50
 const busyMs = 100
 /** How long calls wait for the stream before them: a server may say nothing of it before there is something to tell. */
 const openingMs = 500
+const noSuchEvent = errorAnswer(400, null, {
+  code: -32000,
+  message: 'Bad Request: no event of this session has that id.',
+})
 
 /**
  * The stream of a session before 2026-07-28 that no call began: changes of what the agent may call, what its server tells, and after
@@ -49,15 +48,17 @@ export async function openSessionStream(
   { session, lastEventId }: { session: AgentSession; lastEventId: string | undefined },
 ): Promise<Answer | null> {
   const { serverId } = listener
-  const server = serverId === null ? undefined : parts.view.servers.get(serverId)
   const mark = lastEventId === undefined ? null : readMark(session, lastEventId)
-  if (lastEventId !== undefined && !mark) {
-    return errorAnswer(400, null, { code: -32000, message: 'Bad Request: no event of this session has that id.' })
-  }
+  if (lastEventId !== undefined && !mark) return noSuchEvent
   const tooOften = parts.rates.takeForAgent(listener.agent.id)
   if (tooOften) return refusedStream(parts, listener, { status: 429, id: null, denial: tooOften })
   const { caller } = listener
-  const servers = serversOf(parts, listener)
+  const server = parts.view.servers.get(serverId ?? mark?.serverId ?? '')
+  // At the merged address the rest of a call's stream is of its server alone, in the session with that.
+  const isRest = serverId === null && mark !== null
+  const part = isRest ? server && (await parts.conversations.serverSessions.find(session, server)) : session
+  if (!part) return noSuchEvent
+  const servers = server ? [server] : serversOf(parts, listener)
   const hearings = servers.flatMap((each) => mayHear(parts, { caller, serverId: each.id }, everything([])).hearings)
   const lasting = openLasting(parts, listener, {
     reads: hearings.map(({ call }) => call),
@@ -66,10 +67,10 @@ export async function openSessionStream(
   })
   if (!lasting) return tooMany(parts, listener, null)
   try {
-    const about = { session, eventId: mark?.eventId ?? null, call: mark?.about ?? null }
+    const about = { session: part, eventId: mark?.eventId ?? null, call: mark?.about ?? null }
     const answer = server ? await listenFirst(parts, listener, { server, lasting, ...about }) : null
     if (answer) return answer
-    if (serverId === null) listenForMerged(parts, listener, { session, lasting, servers })
+    if (!server) listenForMerged(parts, listener, { session, lasting, servers })
     lasting.stream.open()
     await lasting.closed
     return null
@@ -190,10 +191,10 @@ async function continueSession(
   const take = async (given: RpcMessage | null, mark: EventMark): Promise<void> => {
     const message = given && namesTask(given) ? await namedForAgent(parts, { caller, server }, given) : given
     if (given && !message) return
-    const marked = markFor(session, mark, call)
+    const marked = markFor(session, mark, { call, serverId: listener.serverId === null ? server.id : null })
     if (message === null) return await lasting.stream.send(null, marked)
     if (message['method'] === undefined) {
-      const ended = allowed && call && (await endOf(parts, listener, { server, allowed, call, message }))
+      const ended = allowed && call && (await endOfRest(parts, listener, { server, allowed, call, message }))
       if (ended) await lasting.stream.send(ended, marked)
       return lasting.end(null)
     }
@@ -216,13 +217,12 @@ async function continueSession(
           .finally(() => (running?.end(), lasting.end(null)))
         return null
       }
-      if (status === 404) {
-        parts.conversations.sessions.end(session.name)
-        return sessionNotFound()
-      }
+      if (status === 404) return await sessionGone(parts, listener, about)
       // The server's side of the stream before this one is not closed yet.
-      if (status === 409 && attempt < busyTries) await new Promise((resolve) => setTimeout(resolve, busyMs))
-      else if (status === 405 && eventId === null) return null
+      if (status === 409 && attempt < (call ? restTries : busyTries)) {
+        if (call && attempt === 1) await parts.conversations.heldStreams.letGo(session, call)
+        await pause(busyMs, lasting.signal)
+      } else if (status === 405 && eventId === null) return null
       else
         return errorAnswer(status === 409 ? 409 : 502, null, {
           code: -32000,
@@ -232,6 +232,22 @@ async function continueSession(
   } finally {
     if (!reading) running?.end()
   }
+}
+
+/** The server knows the session no more. That of an agent at the merged address goes on without it: only the event is lost. */
+async function sessionGone(
+  parts: PipelineParts,
+  { serverId, caller }: Listener,
+  { session, server }: Pick<About, 'session' | 'server'>,
+): Promise<Answer> {
+  const { sessions, serverSessions } = parts.conversations
+  if (serverId !== null) {
+    sessions.end(session.name)
+    return sessionNotFound()
+  }
+  const whole = await sessions.find(session.name, { caller, serverId, url: '' })
+  if (whole) await serverSessions.forget(whole, server, session)
+  return noSuchEvent
 }
 
 /** What of a server's messages outside of a call reaches the agent, guarded; what does not, and waits for an answer, is answered for it. */
@@ -274,44 +290,10 @@ async function forAgent(
   await afterDiscovery(parts, server, message)
   const may = method === 'notifications/tools/list_changed' || mayRead(parts, listener, server.id, methodToHear(method))
   const notice = method === 'notifications/cancelled' ? cancellationFor(parts, session, message) : message
-  return may && notice ? await told.guard(notice) : null
+  const guarded = may && notice ? await told.guard(notice) : null
+  return guarded && listener.serverId === null ? mergedNotice(server.id, guarded) : guarded
 }
 
-/** The end of a call whose stream was cut off, guarded and on the record before the agent has it, or why it stays here; null when it is none. */
-async function endOf(
-  parts: PipelineParts,
-  { agent, caller }: Listener,
-  about: { server: BrokeredServer; allowed: Allowed; call: NonNullable<MarkedCall>; message: RpcMessage },
-): Promise<RpcMessage | null> {
-  const { server, call, message } = about
-  const { tool, judged } = about.allowed
-  const { result, error } = message as { result?: Record<string, unknown>; error?: RpcError }
-  if (!result && !error) return null
-  // A server with sessions knows no types of results.
-  if (result) delete result['resultType']
-  const reply: RpcReply = result ? { ok: true, result } : { ok: false, status: 200, error: error! }
-  const guarded = guardReply(server, reply)
-  const outcome = !reply.ok ? 'upstream_error' : reply.result['isError'] === true ? 'tool_error' : 'ok'
-  const { denial, findings } = guarded
-  const record = { agent, caller, tool, judged, argumentsDigest: call.argumentsDigest }
-  const row = finishedRow(record, { outcome, ms: 0, denial, findings, now: parts.now() })
-  const labels = { server: tool.serverId, tool: tool.name, agentClass: agent.tier, class: tool.class }
-  parts.metrics.called({ ...labels, decision: 'allow', outcome })
-  const isRecorded = await recorded(parts, row, { happened: true })
-  const refusal = isRecorded ? denial : afterTheFact(tool.class !== 'read')
-  if (refusal) {
-    const pointer = { portalUrl: parts.portalUrl, agentId: agent.id, serverId: server.id }
-    const id = message['id'] as RpcId
-    const isReadable = isRecorded && !call.isMethod
-    const { body } = isReadable
-      ? deniedCallAnswer('legacy', id, refusal, { ...pointer, decisionId: String(row['id']) })
-      : refusedAnswer(200, id, refusal, pointer)
-    return JSON.parse(body) as RpcMessage
-  }
-  return guarded.reply.ok ? { ...message, result: guarded.reply.result } : { ...message, error: guarded.reply.error }
-}
-
-/** What a session is told of without asking for it, and what it watches. */
 export function sessionNotFound(id: RpcId = null): Answer {
   return errorAnswer(404, id, { code: -32001, message: 'Session not found: begin a new one with initialize.' })
 }

@@ -52,7 +52,7 @@ export async function takeAnswer(
   }
   if (upstreamId !== null) {
     questions.answered(questionId)
-    return await passOn(parts, of, { session, message: { id: upstreamId, ...content } })
+    return await passOn(parts, of, { session, serverId, message: { id: upstreamId, ...content } })
   }
   try {
     await questions.deliver(questionId, reply)

@@ -123,34 +123,55 @@ function mayCallAny(parts: PipelineParts, caller: Caller, { id: serverId, tools 
   return [...tools.keys()].some((tool) => decide({ caller, serverId, tool }, parts.view, now).ok)
 }
 
-/** What an agent says about its side of a session the server has a part in; a cancellation ends what runs at any replica. */
+/** What an agent says about its side of a session that servers have a part in; a cancellation ends what runs at any replica. */
 export async function takeNotice(
   parts: PipelineParts,
   of: Of,
   { session, body }: { session: AgentSession | undefined; body: RpcMessage },
 ): Promise<Answer> {
   const { method, params } = body
-  const passed = ['notifications/cancelled', 'notifications/roots/list_changed', 'notifications/progress']
-  if (!passed.includes(String(method))) return accepted
+  if (!session || !passedNotices.has(method)) return accepted
   const tooOften = parts.rates.takeForAgent(of.caller.agentId)
   if (tooOften) return refused(parts, of, { status: 429, denial: tooOften })
-  // What the session is for must still be allowed.
-  const decision = decideAny(parts, of, [...askMethods, 'resources/subscribe', tasksMethod])
-  const server = of.serverId === null ? undefined : parts.view.servers.get(of.serverId)
-  if (decision && !decision.ok && !(server && mayCallAny(parts, of.caller, server)))
-    return refused(parts, of, { status: 403, denial: decision.error })
-  return await passOn(parts, of, { session, message: { method, ...(params === undefined ? {} : { params }) } })
+  const message = { method, ...(params === undefined ? {} : { params }) }
+  if (of.serverId === null) return await tellAll(parts, of, { session, message })
+  const denial = denialToSay(parts, of, of.serverId)
+  if (denial) return refused(parts, of, { status: 403, denial })
+  return await passOn(parts, of, { session, serverId: of.serverId, message })
 }
 
-/** Whether one of these may be done at the server now: the first that may, else why not; null without a server. */
-function decideAny(parts: PipelineParts, of: Of, methods: readonly string[]): ReturnType<typeof decide> | null {
-  if (of.serverId === null) return null
-  let last: ReturnType<typeof decide> | null = null
-  for (const tool of methods) {
-    last = decide({ caller: of.caller, serverId: of.serverId, tool, isMethod: true }, parts.view, parts.now())
-    if (last.ok) return last
+const passedNotices: ReadonlySet<unknown> = new Set([
+  'notifications/cancelled',
+  'notifications/roots/list_changed',
+  'notifications/progress',
+])
+
+/**
+ * At the merged address a message does not say which server it is for. Under the id of a request only one of them knows something, and what changed of the agent's roots is for all; whose
+ * progress is told nobody can say.
+ */
+async function tellAll(
+  parts: PipelineParts,
+  of: Of,
+  { session, message }: { session: AgentSession; message: RpcMessage },
+): Promise<Answer> {
+  if (message['method'] === 'notifications/progress') return accepted
+  const all = await parts.conversations.serverSessions.all(session, parts.view.servers)
+  const told = all.filter(({ server }) => denialToSay(parts, of, server.id) === null)
+  await Promise.all(told.map(({ server: { id } }) => passOn(parts, of, { session, serverId: id, message })))
+  return accepted
+}
+
+/** Why nothing is said to the server any more: what the session is for must still be allowed. */
+function denialToSay(parts: PipelineParts, of: Of, serverId: string): Denial | null {
+  const server = parts.view.servers.get(serverId)
+  let denial: Denial | null = null
+  for (const tool of [...askMethods, 'resources/subscribe', tasksMethod]) {
+    const decision = decide({ caller: of.caller, serverId, tool, isMethod: true }, parts.view, parts.now())
+    if (decision.ok) return null
+    denial = decision.error
   }
-  return last
+  return server && mayCallAny(parts, of.caller, server) ? null : denial
 }
 
 export function refused(parts: PipelineParts, of: Of, { status, denial }: { status: number; denial: Denial }): Answer {
@@ -159,21 +180,28 @@ export function refused(parts: PipelineParts, of: Of, { status, denial }: { stat
   return refusedAnswer(status, null, denial, of.serverId === null ? pointer : { ...pointer, serverId: of.serverId })
 }
 
-/** Says something to the server in the session it has a part in. */
+/** Says something to a server in the session it has a part in. */
 export async function passOn(
   parts: PipelineParts,
   of: Of,
-  { session, message }: { session: AgentSession | undefined; message: RpcMessage },
+  { session, serverId, message }: { session: AgentSession; serverId: string; message: RpcMessage },
 ): Promise<Answer> {
-  const server = of.serverId === null ? undefined : parts.view.servers.get(of.serverId)
-  if (!session?.upstream || !server?.enabled) return accepted
+  const server = parts.view.servers.get(serverId)
+  if (!server?.enabled) return accepted
+  const { sessions, serverSessions } = parts.conversations
   try {
+    const part = of.serverId === null ? await serverSessions.find(session, server) : session
+    if (!part?.upstream) return accepted
     const signal = AbortSignal.timeout(tellMs)
     const status = await parts.upstreams
       .connectionTo(server, processCaller(of.agent))
-      .tell(message, { session: session.upstream, signal })
+      .tell(message, { session: part.upstream, signal })
     if (status !== 404) return accepted
-    parts.conversations.sessions.end(session.name)
+    if (of.serverId === null) {
+      await serverSessions.forget(session, server, part)
+      return accepted
+    }
+    sessions.end(session.name)
     return sessionNotFound()
   } catch {
     // What was said is lost, as on any connection: whoever waits for it has a deadline.
@@ -181,8 +209,9 @@ export async function passOn(
   }
 }
 
-/** Ends a session, here and at the server. */
+/** Ends a session, here and at the servers that have a part in it. */
 export async function endSession(parts: PipelineParts, of: Of, session: AgentSession): Promise<Answer> {
+  const { sessions, serverSessions, settings } = parts.conversations
   const server = of.serverId === null ? undefined : parts.view.servers.get(of.serverId)
   let status = 200
   if (session.upstream && server) {
@@ -190,8 +219,15 @@ export async function endSession(parts: PipelineParts, of: Of, session: AgentSes
   }
   if (status === 405) return { status, body: '' }
   // First for all replicas: an agent that is told of a failure says it again.
-  await parts.conversations.settings.end(session)
-  parts.conversations.sessions.end(session.name)
+  await settings.end(session)
+  if (of.serverId === null) {
+    const all = await serverSessions.all(session, parts.view.servers)
+    await serverSessions.forgetAll(session)
+    for (const each of all) {
+      void endUpstream(parts, of, { server: each.server, session: each.part.upstream! }).catch(() => {})
+    }
+  }
+  sessions.end(session.name)
   return { status: status >= 200 && status < 500 ? status : 200, body: '' }
 }
 

@@ -26,6 +26,8 @@ export class AgentSession {
   watched: ReadonlySet<string> = new Set<string>()
   /** What its server asked over this replica, by the server's id: what the agent and the broker know it under. */
   readonly asked = new Map<unknown, { questionId: string; askId: string }>()
+  /** Of one at the merged address: the same session with its part at a server, by what its row is known under. */
+  readonly parts = new Map<string, Promise<AgentSession | null>>()
   /** Set while its stream is being opened at the server. */
   opening: Promise<void> | null = null
   /** Called when that changes: the session's stream listens for something else then. */

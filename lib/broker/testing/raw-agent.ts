@@ -42,6 +42,31 @@ export class RawAgent {
     return { status, session, last }
   }
 
+  /** Sends a request and loses the connection as soon as it knows where to go on: the id of the last event it had. */
+  async lose({ body, headers = {} }: Sent & { body: object }): Promise<string> {
+    const losing = new AbortController()
+    const response = await fetch(this.#url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        authorization: `Bearer ${this.#token}`,
+        ...headers,
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', ...body }),
+      signal: losing.signal,
+    })
+    let text = ''
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      text += chunk
+      const id = /^id: (.+)$/m.exec(text)?.[1]
+      if (!id) continue
+      losing.abort()
+      return id
+    }
+    throw new Error(`no event had an id: ${text}`)
+  }
+
   /** Begins a session of 2025-11-25. */
   async begin(capabilities: object = {}): Promise<Record<string, string>> {
     const params = { protocolVersion: '2025-11-25', capabilities, clientInfo: { name: 'test', version: '1' } }

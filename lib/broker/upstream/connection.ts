@@ -245,6 +245,7 @@ export class UpstreamConnection {
     addHeaders(post.headers, request, handshake)
     post.relay = request.relay
     post.hold = request.hold
+    post.cut = own?.cut
     if (handshake.era === 'legacy') post.marked = this.#marked
     if (request.streams) post.streamFromBytes = limits.streamFromBytes
     if (own || request.envelope?.capabilities) post.silenceMs = 0

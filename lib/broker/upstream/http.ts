@@ -48,6 +48,8 @@ export type Post = {
   exact?: boolean | undefined
   /** Told when it has a connection and is written to it. */
   leaves?: (() => void) | undefined
+  /** Lets go of its reply's stream, after an event with an id: the rest can be had. */
+  cut?: AbortSignal | undefined
   /** Told when an event of its reply's stream has an id. */
   marked?: (() => void) | undefined
 }
@@ -132,6 +134,10 @@ async function readEvents(response: Incoming, post: Post, id: number | string): 
   let last = null as { id: string; retry: number | null } | null
   // Handed over with the rest of the stream, or left here.
   let open = true
+  const onCut = (): void => {
+    if (open && last) response.destroy()
+  }
+  post.cut?.addEventListener('abort', onCut)
   try {
     for (let chunk = nextOf(response, post); ; chunk = nextOf(response, post)) {
       const bytes = chunk instanceof Promise ? await chunk : chunk
@@ -163,6 +169,7 @@ async function readEvents(response: Incoming, post: Post, id: number | string): 
     if (last && error instanceof UpstreamFailure && error.kind === 'unreachable') throw new CutOff(last)
     throw error
   } finally {
+    post.cut?.removeEventListener('abort', onCut)
     // A server ends the stream after its reply: the connection is used again.
     if (open) response.leave()
   }

@@ -22,8 +22,8 @@ export type UpstreamRequest = {
   /** The agent's part of the envelope; absent for a request that wants nothing but its reply. */
   envelope?: Envelope
   relay?: Relay | undefined
-  /** In this session and under this id: then nothing is sent again in another one. `cuts`: whoever asked resumes a stream that is cut off. */
-  own?: { session: UpstreamSession; id: string | number; cuts: boolean } | undefined
+  /** In this session and under this id: then nothing is sent again in another one. `cuts`: whoever asked resumes a stream that is cut off; `cut`: at once. */
+  own?: { session: UpstreamSession; id: string | number; cuts: boolean; cut?: AbortSignal } | undefined
   /** Whether a result that is too large to hold may be handed over while it arrives. */
   streams?: boolean
   /** Of whoever asks, where they are not the server's. */

@@ -1,0 +1,48 @@
+import type { Ctx } from '#lib/auth/ctx.ts'
+import { digestOf } from '#lib/core/canonical-json.ts'
+import type { AgentSession } from '../endpoint/sessions.ts'
+import type { MarkedCall } from './event-marks.ts'
+
+/**
+ * The streams of calls that this replica reads in sessions of agents' own. A server gives a stream to one reader only: when an agent that has lost its connection asks for the rest,
+ * whichever replica still reads it lets go of it.
+ */
+export class HeldStreams {
+  readonly #ctx: () => Ctx
+  readonly #held = new Map<string, Set<AbortController>>()
+
+  constructor(ctx: () => Ctx) {
+    this.#ctx = ctx
+  }
+
+  /** Aborted when the stream is to be let go. Call `release` when it is over. */
+  hold(session: AgentSession, call: NonNullable<MarkedCall>): { cut: AbortSignal; release: () => void } {
+    const key = keyOf(session, call)
+    const held = new AbortController()
+    const all = this.#held.get(key) ?? new Set()
+    this.#held.set(key, all.add(held))
+    const release = (): void => {
+      all.delete(held)
+      if (all.size === 0 && this.#held.get(key) === all) this.#held.delete(key)
+    }
+    return { cut: held.signal, release }
+  }
+
+  /** Here, or at another replica as soon as it is told. */
+  async letGo(session: AgentSession, call: NonNullable<MarkedCall>): Promise<void> {
+    const key = keyOf(session, call)
+    if (this.nudge(key)) return
+    await this.#ctx().db.$executeRaw`select pg_notify('wheelhouse_talk', ${`stream:${key}`})`
+  }
+
+  /** Whether any was held here. */
+  nudge(key: string): boolean {
+    const held = this.#held.get(key)
+    for (const each of held ?? []) each.abort()
+    return held !== undefined
+  }
+}
+
+function keyOf({ name, upstream }: AgentSession, { tool, isMethod, argumentsDigest }: NonNullable<MarkedCall>): string {
+  return digestOf([name, upstream?.id ?? '', tool, isMethod, argumentsDigest])
+}

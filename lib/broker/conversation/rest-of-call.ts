@@ -1,0 +1,49 @@
+import type { Allowed } from '#lib/guardrails/rules/decide.ts'
+import { finishedRow } from '../audit/records.ts'
+import { afterTheFact } from '../denials.ts'
+import { guardReply } from '../guards.ts'
+import { mergedResult } from '../merged-results.ts'
+import { type PipelineParts, recorded } from '../pipeline-parts.ts'
+import type { RpcMessage, RpcReply } from '../upstream/http.ts'
+import type { BrokeredServer } from '../view/view.ts'
+import { deniedCallAnswer, refusedAnswer, type RpcError, type RpcId } from '../wire.ts'
+import type { MarkedCall } from './event-marks.ts'
+import type { Listener } from './listening.ts'
+
+/** The end of a call whose stream was cut off, guarded and on the record before the agent has it, or why it stays here; null when it is none. */
+export async function endOfRest(
+  parts: PipelineParts,
+  listener: Listener,
+  about: { server: BrokeredServer; allowed: Allowed; call: NonNullable<MarkedCall>; message: RpcMessage },
+): Promise<RpcMessage | null> {
+  const { server, call, message } = about
+  const { agent, caller } = listener
+  const { tool, judged } = about.allowed
+  const { result, error } = message as { result?: Record<string, unknown>; error?: RpcError }
+  if (!result && !error) return null
+  // A server with sessions knows no types of results.
+  if (result) delete result['resultType']
+  const reply: RpcReply = result ? { ok: true, result } : { ok: false, status: 200, error: error! }
+  const guarded = guardReply(server, reply)
+  const outcome = !reply.ok ? 'upstream_error' : reply.result['isError'] === true ? 'tool_error' : 'ok'
+  const { denial, findings } = guarded
+  const record = { agent, caller, tool, judged, argumentsDigest: call.argumentsDigest }
+  const row = finishedRow(record, { outcome, ms: 0, denial, findings, now: parts.now() })
+  const labels = { server: tool.serverId, tool: tool.name, agentClass: agent.tier, class: tool.class }
+  parts.metrics.called({ ...labels, decision: 'allow', outcome })
+  const isRecorded = await recorded(parts, row, { happened: true })
+  const refusal = isRecorded ? denial : afterTheFact(tool.class !== 'read')
+  if (refusal) {
+    const pointer = { portalUrl: parts.portalUrl, agentId: agent.id, serverId: server.id }
+    const id = message['id'] as RpcId
+    const isReadable = isRecorded && !call.isMethod
+    const { body } = isReadable
+      ? deniedCallAnswer('legacy', id, refusal, { ...pointer, decisionId: String(row['id']) })
+      : refusedAnswer(200, id, refusal, pointer)
+    return JSON.parse(body) as RpcMessage
+  }
+  if (!guarded.reply.ok) return { ...message, error: guarded.reply.error }
+  const method = call.isMethod ? call.tool : undefined
+  const said = listener.serverId === null ? mergedResult(server.id, method, guarded.reply.result) : guarded.reply.result
+  return { ...message, result: said }
+}

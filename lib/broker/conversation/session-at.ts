@@ -1,0 +1,46 @@
+import type { AgentSession } from '../endpoint/sessions.ts'
+import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
+import type { UpstreamConnection } from '../upstream/connection.ts'
+import { askable } from './asks.ts'
+import type { Turn } from './conversation.ts'
+import { isKeptHere } from './session-methods.ts'
+import { untilAborted } from '../until-aborted.ts'
+
+const endMs = 2000
+type At = { turn: Turn; connection: UpstreamConnection }
+
+/**
+ * The session that a request is made in, with its part at the server. At a server's own address that was settled as the session began. At the merged address it begins with the
+ * first request for which the server keeps something: the events of its stream. Null: it goes over the connection all share.
+ */
+export function sessionAt(
+  parts: PipelineParts,
+  request: AgentRequest,
+  at: At,
+): AgentSession | null | Promise<AgentSession | null> {
+  const { session } = request.talk
+  if (!session || request.serverId !== null || isKeptHere(request, at.turn.call)) return session
+  return parts.upstreams.keepsEvents(at.turn.server) ? partAt(parts, request, { ...at, session }) : session
+}
+
+async function partAt(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { turn, connection, session }: At & { session: AgentSession },
+): Promise<AgentSession> {
+  const { server, running } = turn
+  const { signal } = running
+  const capabilities = askable(parts, request, { serverId: server.id, declared: session.capabilities })
+  const finding = parts.conversations.serverSessions.findOrOpen(session, server, {
+    open: () => connection.openSession(capabilities ?? {}, AbortSignal.timeout(parts.limits.callDeadlineMs)),
+    close: (begun) => void connection.endSession(begun, AbortSignal.timeout(endMs)).catch(() => {}),
+  })
+  try {
+    return (await untilAborted(finding, signal)) ?? session
+  } catch (error) {
+    signal.throwIfAborted()
+    // Without one an answer may be lost with its connection, and nothing else.
+    parts.holding.log.warn({ err: error, serverId: server.id }, 'a session at a server could not be begun')
+    return session
+  }
+}

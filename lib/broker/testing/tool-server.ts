@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node'
+import { McpServer } from '@modelcontextprotocol/server'
+import { listening } from '#lib/dev/test/broker.ts'
+import { memoryOfEvents } from './event-store.ts'
+
+/** A server with sessions that has tools and nothing else; `keeps`: it keeps the events of its streams. Some of its calls wait until they are let go on. */
+export async function startToolServer({ keeps }: { keeps: boolean }) {
+  const sessions = new Map<string, NodeStreamableHTTPServerTransport>()
+  const waiting: (() => void)[] = []
+  const state = { cancelled: 0 }
+  const make = () => {
+    const server = new McpServer({ name: 'tools', version: '1' })
+    const annotations = { readOnlyHint: true }
+    const content = [{ type: 'text' as const, text: 'done' }]
+    const link = { type: 'resource_link' as const, uri: 'file:///done', name: 'done' }
+    server.registerTool('plain', { annotations }, () => ({ content }))
+    server.registerTool('slow', { annotations }, async (ctx) => {
+      ctx.mcpReq.signal.addEventListener('abort', () => (state.cancelled += 1))
+      await new Promise<void>((resolve) => waiting.push(resolve))
+      return { content }
+    })
+    server.registerTool('linked', { annotations }, async () => {
+      await new Promise<void>((resolve) => waiting.push(resolve))
+      return { content: [...content, link] }
+    })
+    server.registerTool('confirm', { annotations }, async (ctx) => {
+      await new Promise<void>((resolve) => waiting.push(resolve))
+      const requestedSchema = { type: 'object' as const, properties: {} }
+      const options = { relatedRequestId: ctx.mcpReq.id }
+      const { action } = await ctx.mcpReq.elicitInput({ mode: 'form', message: 'Really?', requestedSchema }, options)
+      return { content: [{ type: 'text', text: action }] }
+    })
+    return server
+  }
+  const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const id = request.headers['mcp-session-id']
+    const known = typeof id === 'string' ? sessions.get(id) : undefined
+    if (id !== undefined && !known) return void response.writeHead(404).end()
+    const transport =
+      known ??
+      new NodeStreamableHTTPServerTransport({
+        sessionIdGenerator: () => randomUUID(),
+        ...(keeps ? { eventStore: memoryOfEvents(), retryInterval: 50 } : {}),
+        onsessioninitialized: (name) => void sessions.set(name, transport),
+        onsessionclosed: (name) => void sessions.delete(name),
+      })
+    if (!known) await make().connect(transport)
+    await transport.handleRequest(request, response)
+  }
+  const http = createServer((request, response) => void handle(request, response))
+  return {
+    url: `${await listening(http)}/mcp`,
+    sessions,
+    waiting,
+    state,
+    finish: () => waiting.splice(0).forEach((resolve) => resolve()),
+    stop() {
+      http.close()
+      http.closeAllConnections()
+    },
+  }
+}
