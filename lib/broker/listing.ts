@@ -9,7 +9,7 @@ import { refuse } from './deny.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import type { BrokeredServer, BrokeredTool, BrokerView } from './view/view.ts'
 import { auditDenial } from './denials.ts'
-import { isTranslated, onlyAsTask } from './tasks/offered.ts'
+import { isTranslated, mayHaveTasks, onlyAsTask } from './tasks/offered.ts'
 import { type Answer, type Era, errorAnswer, resultAnswer } from './wire.ts'
 
 type Listed = { key: string; serverId: string; tool: BrokeredTool }
@@ -33,7 +33,8 @@ export async function listTools(parts: PipelineParts, request: AgentRequest): Pr
   const known = serversOf(parts, agent, serverId).flatMap(toolsOf)
   const callable = known.filter(
     ({ serverId: id, tool }) =>
-      decide({ caller, serverId: id, tool: tool.name }, parts.view, now).ok && !onlyAsTask(tool, { era, serverId }),
+      decide({ caller, serverId: id, tool: tool.name }, parts.view, now).ok &&
+      !onlyAsTask(parts, tool, { caller, era, serverId }),
   )
   request.telemetry.took('decide', startedAt)
   const { items, nextCursor } = pageOf(callable, { cursor, sizeMax: parts.limits.listPageMax })
@@ -60,10 +61,14 @@ export async function listTools(parts: PipelineParts, request: AgentRequest): Pr
   const durable = await Promise.all(rows.map((row) => recorded(parts, row, { happened: false })))
   request.telemetry.took('audit', recordedAt)
   if (durable.includes(false)) return refuse(parts, request, auditDenial)
-  const asTasks = serverId !== null && isTranslated(parts, { caller, serverId, era })
   const tools = items.map((item) => {
     const definition = definitionFor(era, item, serverId === null)
-    return asTasks ? { ...definition, execution: { taskSupport: 'optional' } } : definition
+    if (isTranslated(parts, { caller, serverId: item.serverId, era })) {
+      return { ...definition, execution: { taskSupport: 'optional' } }
+    }
+    // What is offered there of tasks is of some servers only.
+    const isOther = era === 'legacy' && serverId === null && !mayHaveTasks(parts, caller, item.serverId)
+    return isOther ? withoutExecution(definition) : definition
   })
   const result = { tools, ...(nextCursor === null ? {} : { nextCursor }) }
   // To be kept by nobody: grants and stops hold within a second, the list is made of the registry in memory, and only who listens is told that it changed.
@@ -114,7 +119,11 @@ function definitionFor(era: Era, { serverId, tool }: Listed, merged: boolean): R
   const definition: Record<string, unknown> = merged
     ? { ...tool.definition, name: mergedName(serverId, tool.name) }
     : tool.definition
-  if (era === 'legacy' || !('execution' in definition)) return definition
+  return era === 'legacy' ? definition : withoutExecution(definition)
+}
+
+function withoutExecution(definition: Record<string, unknown>): Record<string, unknown> {
+  if (!('execution' in definition)) return definition
   const { execution: _, ...rest } = definition
   return rest
 }

@@ -19,6 +19,7 @@ export function mergedResult(serverId: string, method: string | undefined, resul
   const content = (part: unknown): unknown => mergedContent(part, address)
   switch (method) {
     case undefined:
+    case 'tasks/result':
       return withEach(result, 'content', content)
     case 'tasks/get':
       return withField(result, 'result', (done) => withEach(done, 'content', content))

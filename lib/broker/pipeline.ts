@@ -56,7 +56,7 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
   if (!target)
     return denyCounted(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
   const tool = parts.view.servers.get(target.serverId)?.tools.get(target.tool)
-  if (tool && onlyAsTask(tool, request))
+  if (tool && onlyAsTask(parts, tool, { ...request, era: request.talk.era }))
     return denyCounted(parts, request, { call: { caller, ...target }, denial: taskNotTranslated(tool) })
   return runCall(parts, withoutHint(parts, request, target.serverId), {
     caller,

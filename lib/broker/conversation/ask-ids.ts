@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { decrypt, encrypt } from '#lib/core/envelope.ts'
 import { askMethods } from '#lib/registry/schema.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
+import type { UpstreamSession } from '../upstream/request.ts'
 
 /** What an agent with a session is asked. */
 export type Asked = {
@@ -12,6 +13,8 @@ export type Asked = {
   method: (typeof askMethods)[number]
   /** The call it is asked in; null for what no call began. */
   tool: string | null
+  /** The session at the server that it is asked in, at the merged address; elsewhere the agent's own says so. */
+  session?: UpstreamSession | undefined
 }
 
 const context = 'mcp-ask'
@@ -21,11 +24,14 @@ const content = z.tuple([
   z.union([z.string(), z.number()]).nullable(),
   z.enum(askMethods),
   z.string().nullable(),
+  z.tuple([z.string(), z.string()]).optional(),
 ])
 
 /** The id under which the agent is asked. It says what is asked and in which call, for this session only, so any replica knows what an answer is to. */
-export function askIdFor(session: AgentSession, { questionId, serverId, upstreamId, method, tool }: Asked): string {
-  const text = JSON.stringify([questionId, serverId, upstreamId, method, tool])
+export function askIdFor(session: AgentSession, asked: Asked): string {
+  const { questionId, serverId, upstreamId, method, tool } = asked
+  const within = asked.session ? [[asked.session.id, asked.session.version]] : []
+  const text = JSON.stringify([questionId, serverId, upstreamId, method, tool, ...within])
   return Buffer.from(encrypt(Buffer.from(text), session.key, context)).toString('base64url')
 }
 
@@ -40,6 +46,13 @@ export function readAskId(session: AgentSession, id: unknown): Asked | null {
   }
   const parsed = content.safeParse(JSON.parse(text))
   if (!parsed.success) return null
-  const [questionId, serverId, upstreamId, method, tool] = parsed.data
-  return { questionId, serverId, upstreamId, method, tool }
+  const [questionId, serverId, upstreamId, method, tool, within] = parsed.data
+  return {
+    questionId,
+    serverId,
+    upstreamId,
+    method,
+    tool,
+    session: within && { id: within[0], version: within[1] },
+  }
 }

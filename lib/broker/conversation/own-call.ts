@@ -3,6 +3,7 @@ import { limitsFor } from '../limits.ts'
 import { mayStream } from '../large/may-stream.ts'
 import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
+import { sessionlessTask } from '../tasks/refusals.ts'
 import { isOfTask, waitForTask } from '../tasks/replies.ts'
 import { aboutSessionTask } from '../tasks/session-tasks.ts'
 import { untilAborted } from '../until-aborted.ts'
@@ -12,6 +13,7 @@ import type { RpcReply } from '../upstream/http.ts'
 import type { UpstreamSession } from '../upstream/request.ts'
 import type { Turn } from './conversation.ts'
 import { markedCall, OwnSessionRelay } from './own-session.ts'
+import { AskRefused } from './refusal.ts'
 import { sessionAt } from './session-at.ts'
 
 type At = { turn: Turn; connection: UpstreamConnection; session: AgentSession; own: UpstreamSession }
@@ -23,6 +25,7 @@ export async function callInOwnSession(parts: PipelineParts, request: AgentReque
     return await callOnce(parts, request, at)
   } catch (error) {
     if (!isGone(error)) throw error
+    if (request.task) throw new AskRefused(sessionlessTask, 'upstream_error')
     // The server has forgotten the session, so it has not looked at the request. That of the agent has others: it goes on with a new one here.
     await parts.conversations.serverSessions.forget(request.talk.session!, at.turn.server, at.session)
     const session = await sessionAt(parts, request, at)
@@ -62,7 +65,7 @@ async function callOnce(
       relay,
       own: { session: own, id: request.id!, cuts, ...(cuts ? { cut } : {}) },
     })
-    return await aboutSessionTask(parts, request, { turn, reply })
+    return await aboutSessionTask(parts, request, { turn, reply, own })
   } catch (error) {
     if (error instanceof CutOff) isOver = false
     throw error

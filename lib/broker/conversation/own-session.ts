@@ -83,7 +83,7 @@ export class OwnSessionRelay implements Relay {
     const { questionId, askId } = await askInSession(this.#parts, this.#request, {
       session,
       upstreamId: message['id'],
-      where: { serverId: server.id, tool: tool.name },
+      where: { serverId: server.id, tool: tool.name, session: sessionAsked(this.#request.serverId, session) },
       method: ask.method,
     })
     this.#asked.push(questionId)
@@ -99,6 +99,11 @@ export class OwnSessionRelay implements Relay {
     const serverId = this.#request.serverId === null ? tool.serverId : null
     return markFor(session, mark, { call: markedCall(this.#turn), serverId })
   }
+}
+
+/** The session in which something is asked, as far as the agent's own does not say it. */
+export function sessionAsked(serverId: string | null, { upstream }: AgentSession): AskedWhere['session'] {
+  return serverId === null ? (upstream ?? undefined) : undefined
 }
 
 /** A call as the marks of its events name it. */

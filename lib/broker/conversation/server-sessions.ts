@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { decrypt, encrypt } from '#lib/core/envelope.ts'
-import { AgentSession } from '../endpoint/sessions.ts'
+import { type AgentSession, partOf } from '../endpoint/sessions.ts'
 import type { UpstreamSession } from '../upstream/request.ts'
 import type { BrokeredServer } from '../view/view.ts'
 
@@ -114,10 +114,7 @@ export class ServerSessions {
     key: string,
     finding: Promise<UpstreamSession | null>,
   ): Promise<AgentSession | null> {
-    const { name, capabilities } = session
-    const part = finding.then((upstream) =>
-      upstream ? new AgentSession(name, { upstream, capabilities, key: session.key }) : null,
-    )
+    const part = finding.then((upstream) => upstream && partOf(session, upstream))
     session.parts.set(key, part)
     // What is not there, or could not be had, is looked for again by whoever needs it next.
     const drop = (): void => {

@@ -1,4 +1,6 @@
-import type { AgentSession } from '../endpoint/sessions.ts'
+import { hasSessionTasks } from '../tasks/offered.ts'
+import { UpstreamFailure } from '../upstream/failure.ts'
+import { type AgentSession, partOf } from '../endpoint/sessions.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import type { UpstreamConnection } from '../upstream/connection.ts'
 import { askable } from './asks.ts'
@@ -11,7 +13,7 @@ type At = { turn: Turn; connection: UpstreamConnection }
 
 /**
  * The session that a request is made in, with its part at the server. At a server's own address that was settled as the session began. At the merged address it begins with the
- * first request for which the server keeps something: the events of its stream. Null: it goes over the connection all share.
+ * first request for which the server keeps something: the events of its stream, or a task. Null: it goes over the connection all share.
  */
 export function sessionAt(
   parts: PipelineParts,
@@ -20,13 +22,18 @@ export function sessionAt(
 ): AgentSession | null | Promise<AgentSession | null> {
   const { session } = request.talk
   if (!session || request.serverId !== null || isKeptHere(request, at.turn.call)) return session
-  return parts.upstreams.keepsEvents(at.turn.server) ? partAt(parts, request, { ...at, session }) : session
+  const { task } = request
+  // Another session of the same agent may have begun it.
+  if (task) return task.session ? partOf(session, task.session) : session
+  const isTask = request.params['task'] !== undefined && hasSessionTasks(parts, at.turn.server.id)
+  const keeps = isTask || parts.upstreams.keepsEvents(at.turn.server)
+  return keeps ? partAt(parts, request, { ...at, session, isTask }) : session
 }
 
 async function partAt(
   parts: PipelineParts,
   request: AgentRequest,
-  { turn, connection, session }: At & { session: AgentSession },
+  { turn, connection, session, isTask }: At & { session: AgentSession; isTask: boolean },
 ): Promise<AgentSession> {
   const { server, running } = turn
   const { signal } = running
@@ -36,9 +43,15 @@ async function partAt(
     close: (begun) => void connection.endSession(begun, AbortSignal.timeout(endMs)).catch(() => {}),
   })
   try {
-    return (await untilAborted(finding, signal)) ?? session
+    const part = await untilAborted(finding, signal)
+    if (!part && isTask) throw new UpstreamFailure('refused', 'it begins no session, which its tasks need')
+    return part ?? session
   } catch (error) {
     signal.throwIfAborted()
+    if (isTask)
+      throw error instanceof UpstreamFailure
+        ? error
+        : new UpstreamFailure('unreachable', 'no session for a task could be kept')
     // Without one an answer may be lost with its connection, and nothing else.
     parts.holding.log.warn({ err: error, serverId: server.id }, 'a session at a server could not be begun')
     return session

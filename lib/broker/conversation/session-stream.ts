@@ -17,7 +17,7 @@ import { isAsk, permit } from './asks.ts'
 import { everything, mayHear, mayHearAny, methodToHear } from './changes.ts'
 import { type MarkedCall, markFor, readMark } from './event-marks.ts'
 import { afterDiscovery, type Lasting, type Listener, listenModern, mayRead, openLasting } from './listening.ts'
-import { answerForAgent, askInSession, cancellationFor } from './own-session.ts'
+import { answerForAgent, askInSession, cancellationFor, sessionAsked } from './own-session.ts'
 import { guardedAt } from './listening-at.ts'
 import { mergedNotice } from '../merged-results.ts'
 import { listenForMerged } from './merged-stream.ts'
@@ -270,7 +270,8 @@ async function forAgent(
     const ask = { method, params: message['params'] }
     const permitted = await permit(parts, listener, { server, ask, occasion: told })
     if (permitted.ok) {
-      const where = { serverId: server.id, tool: about.call?.tool ?? null }
+      const asked = sessionAsked(listener.serverId, session)
+      const where = { serverId: server.id, tool: about.call?.tool ?? null, session: asked }
       time?.asked(method)
       const { questionId, askId } = await askInSession(parts, listener, {
         session,

@@ -11,7 +11,7 @@ import { namedForServer } from '../tasks/messages.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import { type Answer, refusedAnswer } from '../wire.ts'
 import { accepted, type Of, passOn, refused } from './session-requests.ts'
-import type { AgentSession } from './sessions.ts'
+import { type AgentSession, partOf } from './sessions.ts'
 
 /**
  * An agent's answer to what it was asked, to whoever waits for it: the server in the session they share, or a call here or at another
@@ -31,7 +31,7 @@ export async function takeAnswer(
   const asked = session ? readAskId(session, id) : null
   const isHere = of.serverId === null || asked?.serverId === of.serverId
   if (!session || !asked || !isHere) return await unknown(parts, of, { tool: 'response', content })
-  const { questionId, serverId, method, upstreamId } = asked
+  const { questionId, serverId, method, upstreamId, session: within } = asked
   const call = { caller, serverId, tool: method, isMethod: true } as const
   const decision = decide(call, parts.view, parts.now())
   if (!decision.ok) return await refuse(parts, of, { status: 403, call, content, denial: decision.error })
@@ -52,7 +52,8 @@ export async function takeAnswer(
   }
   if (upstreamId !== null) {
     questions.answered(questionId)
-    return await passOn(parts, of, { session, serverId, message: { id: upstreamId, ...content } })
+    const part = within && partOf(session, within)
+    return await passOn(parts, of, { session, part, serverId, message: { id: upstreamId, ...content } })
   }
   try {
     await questions.deliver(questionId, reply)

@@ -158,7 +158,7 @@ async function tellAll(
   if (message['method'] === 'notifications/progress') return accepted
   const all = await parts.conversations.serverSessions.all(session, parts.view.servers)
   const told = all.filter(({ server }) => denialToSay(parts, of, server.id) === null)
-  await Promise.all(told.map(({ server: { id } }) => passOn(parts, of, { session, serverId: id, message })))
+  await Promise.all(told.map(({ server: { id }, part }) => passOn(parts, of, { session, part, serverId: id, message })))
   return accepted
 }
 
@@ -184,13 +184,18 @@ export function refused(parts: PipelineParts, of: Of, { status, denial }: { stat
 export async function passOn(
   parts: PipelineParts,
   of: Of,
-  { session, serverId, message }: { session: AgentSession; serverId: string; message: RpcMessage },
+  {
+    session,
+    serverId,
+    message,
+    ...known
+  }: { session: AgentSession; serverId: string; message: RpcMessage; part?: AgentSession | undefined },
 ): Promise<Answer> {
   const server = parts.view.servers.get(serverId)
   if (!server?.enabled) return accepted
   const { sessions, serverSessions } = parts.conversations
   try {
-    const part = of.serverId === null ? await serverSessions.find(session, server) : session
+    const part = known.part ?? (of.serverId === null ? await serverSessions.find(session, server) : session)
     if (!part?.upstream) return accepted
     const signal = AbortSignal.timeout(tellMs)
     const status = await parts.upstreams

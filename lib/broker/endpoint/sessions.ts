@@ -68,6 +68,11 @@ export class AgentSession {
   }
 }
 
+/** A session at the merged address with its part at a server. */
+export function partOf({ name, capabilities, key }: AgentSession, upstream: UpstreamSession): AgentSession {
+  return new AgentSession(name, { upstream, capabilities, key })
+}
+
 /** Whose session it is and with which server: what a sealed name is bound to. */
 export type SessionOwner = { caller: Caller; serverId: string | null; url: string }
 

@@ -54,7 +54,7 @@ test('word of a task that begins reaches its agent also before the task is noted
     async (tx) => {
       // Nothing is noted until this is over.
       await tx.$executeRaw`lock table "BrokeredTask" in access exclusive mode`
-      const beginning = beginTask(parts, turn, { upstreamId: 'just-begun', ttlMs: 60_000, session: null })
+      const beginning = beginTask(parts, turn, { upstreamId: 'just-begun', ttlMs: 60_000, session: null, named: false })
       return { told: await namedForAgent(parts, { caller, server }, progress('just-begun')), beginning }
     },
     { timeout: 30_000 },
@@ -77,7 +77,7 @@ async function world(db: Db) {
   const parts = { conversations, limits, holding: { log } } as PipelineParts
   const caller = { agentId, version: 1, runId }
   const origin = { agentId, runId, serverId: server.id, url: server.url, tool: 'compute', grantId: '' }
-  const task = await conversations.tasks.give(origin, 'at-the-server')
+  const task = await conversations.tasks.give(origin, { upstreamId: 'at-the-server', session: null })
   await conversations.taskBook.note(task, { caller, ttlMs: 60_000, session: null })
   return { parts, caller, task }
 }

@@ -26,15 +26,30 @@ export function namesTasks(capabilities: Declared): boolean {
 /**
  * What a handshake says of tasks: they are offered where the server has them, to whom is granted them. Those of a server of 2026-07-28 are translated for an agent with a session, but for
  * the list, which is not there. The other way round there is nothing to translate to: in 2025-11-25 the client says what becomes a task, within a session that an agent of 2026-07-28
- * does not have. At the merged address only those of 2026-07-28 are, which need no session.
+ * does not have. At the merged address they are offered when some server has them; which tool can be a task its definition says.
  */
 export function tasksOffered(parts: PipelineParts, { caller, serverId, era }: Offer): Partial<ServerCapabilities> {
-  const has = (id: string): boolean => serverHasTasks(parts, id, era) === true && mayUseTasks(parts, caller, id).ok
+  const servers = serversFor(parts, caller, serverId)
   if (era === 'modern') {
-    return serversFor(parts, caller, serverId).some(has) ? { extensions: { [tasksExtension]: {} } } : {}
+    const has = (id: string) => serverHasTasks(parts, id, era) === true && mayUseTasks(parts, caller, id).ok
+    return servers.some(has) ? { extensions: { [tasksExtension]: {} } } : {}
   }
-  if (serverId !== null && isTranslated(parts, { caller, serverId, era })) return { tasks: translatedTasks }
-  return serverId !== null && has(serverId) ? { tasks: sessionTasksOf(parts, serverId) ?? {} } : {}
+  if (serverId === null) {
+    return servers.some((id) => mayHaveTasks(parts, caller, id)) ? { tasks: translatedTasks } : {}
+  }
+  if (isTranslated(parts, { caller, serverId, era })) return { tasks: translatedTasks }
+  return mayHaveTasks(parts, caller, serverId) ? { tasks: sessionTasksOf(parts, serverId) ?? {} } : {}
+}
+
+/** Whether an agent with a session may have tasks of this server, whichever it has. */
+export function mayHaveTasks(parts: PipelineParts, caller: Caller, serverId: string): boolean {
+  const has = serverHasTasks(parts, serverId, 'modern') === true || hasSessionTasks(parts, serverId)
+  return has && mayUseTasks(parts, caller, serverId).ok
+}
+
+/** Whether the server is known to have the tasks of 2025-11-25. */
+export function hasSessionTasks(parts: PipelineParts, serverId: string): boolean {
+  return serverHasTasks(parts, serverId, 'legacy') === true
 }
 
 /** What is left of tasks between a server of 2026-07-28 and a session. */
@@ -50,10 +65,11 @@ export function isTranslated(
   )
 }
 
-/** Whether a tool can be called as a task of 2025-11-25 only, which needs an agent with a session at the server's own address. */
-export function onlyAsTask(tool: BrokeredTool, { era, serverId }: Pick<Offer, 'era' | 'serverId'>): boolean {
+/** Whether a tool can be called as a task of 2025-11-25 only, and this agent can have none here. */
+export function onlyAsTask(parts: PipelineParts, tool: BrokeredTool, { caller, era, serverId }: Offer): boolean {
   const { execution } = tool.definition as { execution?: { taskSupport?: unknown } }
-  return execution?.taskSupport === 'required' && (era === 'modern' || serverId === null)
+  if (execution?.taskSupport !== 'required') return false
+  return era === 'modern' || (serverId === null && !mayHaveTasks(parts, caller, tool.serverId))
 }
 
 /** Why such a call is refused. */
@@ -78,7 +94,8 @@ export function servesTasks(
   if (era === 'modern')
     return serversFor(parts, caller, serverId).some((id) => serverHasTasks(parts, id, era) !== false)
   if (serverId !== null && serverHasTasks(parts, serverId, 'modern') === true) return method !== 'tasks/list'
-  if (serverId === null || !session?.upstream || serverHasTasks(parts, serverId, era) === false) return false
+  if (serverId === null) return method !== 'tasks/list' && !!session && mayHaveTasksAny(parts, caller)
+  if (!session?.upstream || serverHasTasks(parts, serverId, era) === false) return false
   const tasks = sessionTasksOf(parts, serverId)
   if (!tasks || (method !== 'tasks/list' && method !== 'tasks/cancel')) return true
   return tasks[method === 'tasks/list' ? 'list' : 'cancel'] !== undefined
@@ -94,9 +111,12 @@ export function withoutHint(parts: PipelineParts, request: AgentRequest, serverI
   const { params, talk, caller } = request
   if (params['task'] === undefined) return request
   if (isTranslated(parts, { caller, serverId, era: talk.era })) return request
-  const own = talk.era === 'legacy' ? talk.session?.upstream : null
-  if (own && serverHasTasks(parts, serverId, 'legacy') !== false && mayUseTasks(parts, caller, serverId).ok)
-    return request
+  const { session } = talk
+  // At the merged address it begins with the task.
+  const own = talk.era === 'legacy' && (request.serverId === null ? session : session?.upstream)
+  const isKnown =
+    request.serverId === null ? hasSessionTasks(parts, serverId) : serverHasTasks(parts, serverId, 'legacy') !== false
+  if (own && isKnown && mayUseTasks(parts, caller, serverId).ok) return request
   const { task: _, ...rest } = params
   return { ...request, params: rest }
 }
@@ -138,6 +158,12 @@ function sessionTasksOf(parts: PipelineParts, serverId: string): ServerCapabilit
   if (!tasks) return null
   const { list, cancel } = tasks
   return { ...(list ? { list: {} } : {}), ...(cancel ? { cancel: {} } : {}), requests: { tools: { call: {} } } }
+}
+
+function mayHaveTasksAny(parts: PipelineParts, caller: Caller): boolean {
+  return serversFor(parts, caller, null).some((id) => {
+    return serverHasTasks(parts, id, 'modern') !== false || serverHasTasks(parts, id, 'legacy') !== false
+  })
 }
 
 function spokenTo({ view, upstreams }: PipelineParts, serverId: string) {

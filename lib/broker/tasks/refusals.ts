@@ -5,6 +5,12 @@ import { type Answer, errorAnswer, type RpcId } from '../wire.ts'
 import { type BrokeredTask, isOf } from './task-ids.ts'
 import { missingCapabilityCode, tasksExtension } from './task-methods.ts'
 
+/** Of a task whose session at its server is over: the server knows it no more. */
+export const sessionlessTask: Denial = {
+  rule: 'task_unknown',
+  message: 'The server has forgotten the session of the task.',
+}
+
 export const unknownTask: Denial = { rule: 'task_unknown', message: 'There is no such task.' }
 
 /** Why a task is none for this caller at this address, whatever they are granted; null when it is one of theirs. */

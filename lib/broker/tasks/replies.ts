@@ -83,7 +83,12 @@ export async function aboutTask(
     if (typeof taskId !== 'string' || taskId === '' || taskId.length > upstreamIdMax) {
       throw new UpstreamFailure('malformed', 'it begins a task without an id that can be used')
     }
-    const begun = await beginTask(parts, turn, { upstreamId: taskId, ttlMs: reply.result['ttlMs'], session: null })
+    const begun = await beginTask(parts, turn, {
+      upstreamId: taskId,
+      ttlMs: reply.result['ttlMs'],
+      session: null,
+      named: false,
+    })
     const shown = await show(begun)
     if (request.talk.era === 'modern' || !shown.ok) return shown
     return { ok: true, result: createdTask(shown.result, begun.id) }
@@ -172,15 +177,16 @@ async function demand(
   task.asked.set(key, ask.method)
 }
 
-/** Gives a task the id under which its agent knows it, and puts it among those that go on. */
+/** Gives a task the id under which its agent knows it, and puts it among those that go on. `named`: its session at the server is in the id, as nothing else of its agent says it. */
 export async function beginTask(
   parts: PipelineParts,
   turn: Turn,
-  { upstreamId, ttlMs, session }: { upstreamId: string; ttlMs: unknown; session: UpstreamSession | null },
+  about: { upstreamId: string; ttlMs: unknown; session: UpstreamSession | null; named: boolean },
 ): Promise<BrokeredTask> {
+  const { upstreamId, ttlMs, session, named } = about
   const { tasks, taskBook } = parts.conversations
   const origin = originOf(turn)
-  const naming = tasks.give(origin, upstreamId)
+  const naming = tasks.give(origin, { upstreamId, session: named ? session : null })
   const noted = taskBook.begin(origin, upstreamId, naming)
   try {
     const task = await naming

@@ -235,15 +235,4 @@ describe('tasks are not offered', () => {
     expect(called.content).toEqual([{ type: 'text', text: 'at once' }])
     expect(await ruleOf(tasks.listTasks())).toEqual([-32010, 'grant_missing'])
   })
-
-  test('in sessions at the merged address', async ({ db, world }) => {
-    const { agent } = await grantedAgent(db, world)
-    const { client } = await connect(db, world.brokers[0], agent, { path: '/mcp' })
-    expect(client.getServerCapabilities()).not.toHaveProperty('tasks')
-    expect(client.getServerCapabilities()).not.toHaveProperty('extensions')
-    const params = { name: 'sessions__compute', arguments: { ms: 0, say: 'at once' }, task: { ttl: 60_000 } }
-    const called = await client.request({ method: 'tools/call', params }, CallToolResultSchema)
-    expect(called.content).toHaveLength(1)
-    expect(await ruleOf(client.experimental.tasks.getTask('any'))).toEqual([-32601, undefined])
-  })
 })

@@ -4,6 +4,7 @@ import type { Turn } from '../conversation/conversation.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { UpstreamFailure } from '../upstream/failure.ts'
 import type { RpcReply } from '../upstream/http.ts'
+import type { UpstreamSession } from '../upstream/request.ts'
 import { relatedTo } from './messages.ts'
 import { decideTask } from './offered.ts'
 import { beginTask, noteOver } from './replies.ts'
@@ -24,12 +25,12 @@ const list = z.looseObject({ tasks: z.array(task) })
 export async function aboutSessionTask(
   parts: PipelineParts,
   request: AgentRequest,
-  { turn, reply }: { turn: Turn; reply: RpcReply },
+  { turn, reply, own }: { turn: Turn; reply: RpcReply; own: UpstreamSession },
 ): Promise<RpcReply> {
   if (!reply.ok) return reply
   const { name, isMethod } = turn.tool
   if (isMethod && name === 'tasks/list') return await ofThisAgent(parts, request, { turn, reply })
-  if (!request.task) return await begun(parts, request, { turn, reply })
+  if (!request.task) return await begun(parts, request, { turn, reply, own })
   const decision = decideTask(parts, request.caller, request.task)
   if (!decision.ok) throw new AskRefused(decision.error)
   const { result } = reply
@@ -48,14 +49,14 @@ export async function aboutSessionTask(
 async function begun(
   parts: PipelineParts,
   request: AgentRequest,
-  { turn, reply }: { turn: Turn; reply: RpcReply & { ok: true } },
+  { turn, reply, own }: { turn: Turn; reply: RpcReply & { ok: true }; own: UpstreamSession },
 ): Promise<RpcReply> {
   if (request.params['task'] === undefined || !('task' in reply.result)) return reply
   const parsed = created.safeParse(reply.result)
   if (!parsed.success) throw new UpstreamFailure('malformed', 'it begins a task without an id that can be used')
   const { taskId, ttl } = parsed.data.task
-  const session = request.talk.session?.upstream ?? null
-  const given = await beginTask(parts, turn, { upstreamId: taskId, ttlMs: ttl, session })
+  const named = request.serverId === null
+  const given = await beginTask(parts, turn, { upstreamId: taskId, ttlMs: ttl, session: own, named })
   const result = { ...reply.result, task: { ...parsed.data.task, taskId: given.id } }
   return { ok: true, result: relatedTo(result, given.id) }
 }

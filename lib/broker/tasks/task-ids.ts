@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { SecretBox } from '#lib/core/secret-box.ts'
 import { KeyUnavailable } from '#lib/core/key-wrapper.ts'
 import type { Caller } from '#lib/guardrails/rules/facts.ts'
+import type { UpstreamSession } from '../upstream/request.ts'
 
 /** Of whom and of what a task is: that is what its id says. */
 export type TaskOrigin = {
@@ -19,11 +20,22 @@ export type TaskOrigin = {
 export type BrokeredTask = TaskOrigin & {
   readonly id: string
   readonly upstreamId: string
+  /** Its session at the server, where its agent has none that says so. */
+  readonly session: UpstreamSession | null
   /** What it asked over this replica: the method by the key of the question. */
   readonly asked: Map<string, string>
 }
 
-const content = z.tuple([z.string(), z.string(), z.string().nullable(), z.string(), z.string(), z.string(), z.string()])
+const content = z.tuple([
+  z.string(),
+  z.string(),
+  z.string().nullable(),
+  z.string(),
+  z.string(),
+  z.string(),
+  z.string(),
+  z.tuple([z.string(), z.string()]).optional(),
+])
 const context = 'mcp-task'
 const rememberedMax = 20_000
 const hex = /^(?:[0-9a-f]{2}){40,4000}$/
@@ -43,12 +55,16 @@ export class TaskIds {
     this.#box = box
   }
 
-  async give(origin: TaskOrigin, upstreamId: string): Promise<BrokeredTask> {
+  async give(
+    origin: TaskOrigin,
+    { upstreamId, session }: Pick<BrokeredTask, 'upstreamId' | 'session'>,
+  ): Promise<BrokeredTask> {
     const { agentId, runId, serverId, url, tool, grantId } = origin
-    const text = JSON.stringify([upstreamId, agentId, runId, serverId, url, tool, grantId])
+    const within = session ? [[session.id, session.version]] : []
+    const text = JSON.stringify([upstreamId, agentId, runId, serverId, url, tool, grantId, ...within])
     // In hexadecimal nothing looks like a secret that would be masked.
     const id = Buffer.from(await this.#box.seal(text, context)).toString('hex')
-    return this.#remember({ ...origin, id, upstreamId, asked: new Map() })
+    return this.#remember({ ...origin, id, upstreamId, session, asked: new Map() })
   }
 
   /** Null for what no broker gave out. */
@@ -58,8 +74,9 @@ export class TaskIds {
     if (!hex.test(id)) return null
     const parsed = content.safeParse(JSON.parse((await this.#open(id)) ?? 'null'))
     if (!parsed.success) return null
-    const [upstreamId, agentId, runId, serverId, url, tool, grantId] = parsed.data
-    return this.#remember({ id, upstreamId, agentId, runId, serverId, url, tool, grantId, asked: new Map() })
+    const [upstreamId, agentId, runId, serverId, url, tool, grantId, within] = parsed.data
+    const session = within ? { id: within[0], version: within[1] } : null
+    return this.#remember({ id, upstreamId, session, agentId, runId, serverId, url, tool, grantId, asked: new Map() })
   }
 
   async #open(id: string): Promise<string | null> {

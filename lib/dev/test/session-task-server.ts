@@ -6,7 +6,10 @@ import {
   InMemoryTaskMessageQueue,
   InMemoryTaskStore,
 } from '@modelcontextprotocol/sdk/experimental/tasks/stores/in-memory.js'
-import type { CreateTaskRequestHandlerExtra } from '@modelcontextprotocol/sdk/experimental/tasks/interfaces.js'
+import type {
+  CreateTaskRequestHandlerExtra,
+  TaskRequestHandlerExtra,
+} from '@modelcontextprotocol/sdk/experimental/tasks/interfaces.js'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import { z } from 'zod'
@@ -37,6 +40,8 @@ export type SessionTaskServer = {
   url: string
   store: InMemoryTaskStore
   sessions(): number
+  /** It knows no session any more. */
+  forget(): void
   /** The methods of what it was sent, in their order. */
   heard: string[]
   /** Says something over the stream of every session, whoever it is about. */
@@ -46,9 +51,9 @@ export type SessionTaskServer = {
 
 const text = (words: string) => ({ content: [{ type: 'text' as const, text: words }] })
 
-/** A server of 2025-11-25 with tasks, made with the SDK of that time: `compute` may be called as a task, `confirm` has to be and asks. */
-export async function startSessionTaskServer(): Promise<SessionTaskServer> {
-  const store = new SharedTaskStore()
+/** A server of 2025-11-25 with tasks, made with the SDK of that time: `compute` may be called as a task, `confirm` has to be and asks. `bound`: a task is known in the session it was begun in only. */
+export async function startSessionTaskServer({ bound = false } = {}): Promise<SessionTaskServer> {
+  const store = bound ? new InMemoryTaskStore() : new SharedTaskStore()
   const heard: string[] = []
   const sessions = new Map<string, StreamableHTTPServerTransport>()
   const http = createServer((request, response) => void handle(request, response))
@@ -81,6 +86,7 @@ export async function startSessionTaskServer(): Promise<SessionTaskServer> {
     url: `http://127.0.0.1:${port}/mcp`,
     store,
     sessions: () => sessions.size,
+    forget: () => sessions.clear(),
     heard,
     async tellAll(method, params) {
       for (const transport of sessions.values()) await transport.send({ jsonrpc: '2.0', method, params })
@@ -116,8 +122,9 @@ function makeServer(store: InMemoryTaskStore): McpServer {
     return { task }
   }
   const look = {
-    getTask: async (_: unknown, extra: { taskId: string }) => (await store.getTask(extra.taskId))!,
-    getTaskResult: async (_: unknown, extra: { taskId: string }) => (await store.getTaskResult(extra.taskId)) as never,
+    getTask: async (_: unknown, extra: TaskRequestHandlerExtra) => await extra.taskStore.getTask(extra.taskId),
+    getTaskResult: async (_: unknown, extra: TaskRequestHandlerExtra) =>
+      (await extra.taskStore.getTaskResult(extra.taskId)) as never,
   }
   server.experimental.tasks.registerToolTask(
     'compute',
