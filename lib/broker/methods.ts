@@ -66,7 +66,7 @@ export function messageFor(params: Record<string, unknown>, tool: ToolFacts): Om
       repeatable,
       exact: true,
       method: 'tools/call',
-      params: params['name'] === tool.name ? params : { ...params, name: tool.name },
+      params: callParams(params, tool.name),
       tool: { name: tool.name, inputSchema },
     }
   }
@@ -80,6 +80,18 @@ export function messageFor(params: Record<string, unknown>, tool: ToolFacts): Om
     ...(typeof name === 'string' ? { tool: { name, inputSchema: null } } : {}),
   }
 }
+
+/**
+ * What a call says: its tool, and what a rule, an approval and the record of it speak of, or the protocol. Anything else of its request
+ * could make it another call at the server than the one that was looked at.
+ */
+function callParams(given: Record<string, unknown>, name: string): Record<string, unknown> {
+  const params: Record<string, unknown> = { name }
+  for (const member of callMembers) if (given[member] !== undefined) params[member] = given[member]
+  return params
+}
+
+const callMembers = ['arguments', 'task', 'requestState', 'inputResponses', '_meta'] as const
 
 /** What of a request is recorded (as a digest): the arguments of a tool, or all parameters of a method. */
 export function recordedArguments(params: Record<string, unknown>, isMethod: boolean): unknown {

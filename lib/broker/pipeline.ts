@@ -74,17 +74,26 @@ export async function runCall(parts: PipelineParts, request: AgentRequest, call:
   const decision = decide(call, parts.view, parts.now())
   request.telemetry.took('decide', startedAt)
   if (!decision.ok) return deny(parts, request, { call, denial: decision.error })
-  const continued = isContinued(request) ? await readContinued(parts, request, call) : null
-  if (continued && !continued.ok) return deny(parts, request, { call, denial: continued.error })
-  if (!continued) return goOn(parts, request, { call, allowed: decision.value })
+  return isContinued(request)
+    ? continueCall(parts, request, call)
+    : goOn(parts, request, { call, allowed: decision.value })
+}
+
+/**
+ * Goes on with a call. What it goes on from takes a while to be read and recorded, in which the call may have been stopped or revoked, or what it
+ * answers may: so all of it is decided anew, and an edited call as its approver made it.
+ */
+async function continueCall(parts: PipelineParts, request: AgentRequest, call: ToolCall): Promise<Answer> {
+  const continued = await readContinued(parts, request, call)
+  if (!continued.ok) return deny(parts, request, { call, denial: continued.error })
   const asked = { ...request, state: continued.value }
   const edited = continued.value?.edited
-  if (!edited) return goOn(parts, asked, { call, allowed: decision.value })
-  // An approver changed it, and so it goes on.
-  const changed = { ...call, arguments: edited }
-  const anew = decide(changed, parts.view, parts.now())
-  if (!anew.ok) return deny(parts, asked, { call: changed, denial: anew.error })
-  return goOn(parts, withEdited(asked, edited), { call: changed, allowed: anew.value })
+  const made = edited ? { ...call, arguments: edited } : call
+  const anew = decide(made, parts.view, parts.now())
+  if (!anew.ok) return deny(parts, asked, { call: made, denial: anew.error })
+  const denial = decideAnswers(parts, asked, call.serverId)
+  if (denial) return deny(parts, asked, { call: made, denial })
+  return goOn(parts, edited ? withEdited(asked, edited) : asked, { call: made, allowed: anew.value })
 }
 
 function goOn(
@@ -108,7 +117,9 @@ async function waitForPerson(
   const requestState = sent['requestState'] ?? null
   // They are answers by key: that has been read.
   const inputResponses = (sent['inputResponses'] ?? null) as Record<string, unknown> | null
-  const continues = requestState === null && inputResponses === null ? null : { requestState, inputResponses }
+  const { task } = sent
+  const isPlain = requestState === null && inputResponses === null && task === undefined
+  const continues = isPlain ? null : { requestState, inputResponses, ...(task === undefined ? {} : { task }) }
   const end = await holdForPerson(parts.holding, {
     ...held,
     session: sessionOf(request),

@@ -50,6 +50,12 @@ export async function takeAnswer(
     rows.giveBack(questionId, claimedAt)
     return refused(parts, of, notNow)
   }
+  // While it was claimed and recorded it may have been stopped or revoked.
+  const anew = decide(call, parts.view, parts.now())
+  if (!anew.ok) {
+    rows.giveBack(questionId, claimedAt)
+    return await refuse(parts, of, { status: 403, call, content, denial: anew.error })
+  }
   if (upstreamId !== null) {
     questions.answered(questionId)
     const part = within && partOf(session, within)

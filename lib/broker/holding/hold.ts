@@ -32,8 +32,8 @@ export type Held = {
   rule: HoldRuleFacts
   /** What it comes from, when that is no run: an approval is for that alone. */
   session: string | null
-  /** What it answers and goes on from, when it is no new call: an approval is for that, too. */
-  continues: { requestState: unknown; inputResponses: Record<string, unknown> | null } | null
+  /** What it says beside its arguments, if anything: what it answers, goes on from, and is to become. An approval is for that, too. */
+  continues: { requestState: unknown; inputResponses: Record<string, unknown> | null; task?: unknown } | null
   /** Of all that its request says. */
   bytes: number
   cancelled: AbortSignal

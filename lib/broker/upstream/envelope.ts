@@ -1,4 +1,4 @@
-import { type TraceContext, traceparentOf } from '../telemetry/trace-context.ts'
+import { readTraceContext, type TraceContext, traceparentOf } from '../telemetry/trace-context.ts'
 import { brokerInfo } from '../wire.ts'
 import type { Handshake } from './handshake.ts'
 
@@ -19,7 +19,10 @@ export type Envelope = {
   progressToken?: string | number | undefined
 }
 
-/** The agent's own envelope stays here: towards the upstream the client is the broker. */
+/**
+ * The agent's own envelope stays here: towards the upstream the client is the broker. Of what else it says beside its request only the trace it
+ * belongs to goes on: no rule and nobody who approves a call sees the rest, and a server could go by it.
+ */
 export function paramsFor(
   handshake: Pick<Handshake, 'era' | 'version'>,
   params: Record<string, unknown>,
@@ -29,10 +32,7 @@ export function paramsFor(
   const isBare = handshake.era === 'legacy' && progressToken === undefined && !trace
   if (isBare && params['_meta'] === undefined) return params
   const { _meta, ...rest } = params
-  const passed = Object.entries((_meta ?? {}) as Record<string, unknown>).filter(
-    ([key]) => !key.startsWith('io.modelcontextprotocol/') && key !== 'progressToken',
-  )
-  const meta: Record<string, unknown> = Object.fromEntries(passed)
+  const meta: Record<string, unknown> = {}
   if (handshake.era === 'modern') {
     meta[metaKey.version] = handshake.version
     meta[metaKey.client] = brokerInfo
@@ -40,10 +40,10 @@ export function paramsFor(
     if (logLevel !== undefined) meta[metaKey.logLevel] = logLevel
   }
   if (progressToken !== undefined) meta['progressToken'] = progressToken
-  if (trace) {
-    meta['traceparent'] = traceparentOf(trace)
-    if (trace.state === null) delete meta['tracestate']
-    else meta['tracestate'] = trace.state
+  const passed = trace ?? readTraceContext(_meta, {})
+  if (passed) {
+    meta['traceparent'] = traceparentOf(passed)
+    if (passed.state !== null) meta['tracestate'] = passed.state
   }
   return Object.keys(meta).length > 0 ? { ...rest, _meta: meta } : rest
 }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 
 type Answer = (method: string, params: Record<string, unknown>, request: IncomingMessage) => object | Promise<object>
 
-/** A server of the older era that says what no library would let it say: `answer` makes the result of each request but the first. */
+/** A server of the older era that says what no library would let it say: `answer` makes the result of each list and call. */
 export async function startRawMcp(options: { answer: Answer; nameOf?: (request: IncomingMessage) => string }) {
   const http = createServer((request, response) => {
     void (async () => {
@@ -31,7 +31,8 @@ async function outcomeOf(
     const serverInfo = { name: nameOf?.(request) ?? 'raw', version: '1' }
     return { result: { protocolVersion, capabilities: { tools: {} }, serverInfo } }
   }
-  if (method !== 'tools/list') return { error: { code: -32_601, message: 'Method not found' } }
+  if (method !== 'tools/list' && method !== 'tools/call')
+    return { error: { code: -32_601, message: 'Method not found' } }
   return { result: await answer(method, params, request) }
 }
 
