@@ -154,7 +154,7 @@ describe('an agent with a session at a server of 2026-07-28', () => {
       expect(JSON.stringify(content)).toContain('computed')
       const requests = asked() - before
       // The server wants to be asked every 100 ms; four seconds' worth go at once.
-      expect(requests).toBeGreaterThan(1)
+      expect(requests).toBeGreaterThan(0)
       expect(requests).toBeLessThanOrEqual(4 + seconds + 1)
       const where = { agentId: agent.agentId, tool: 'tasks/result' }
       const rows = await db.auditEvent.findMany({ where })
