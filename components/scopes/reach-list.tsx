@@ -21,3 +21,13 @@ export function ReachList({ reach, isPast = false }: { reach: GrantReach; isPast
     </div>
   )
 }
+
+/** The same below the scope itself, where the screen has no room for a column of its own. */
+export function ReachOnPhone({ reach, isPast = false }: { reach: GrantReach; isPast?: boolean }) {
+  return (
+    <div className="mt-2 md:hidden">
+      <span className="text-xs text-muted-foreground">{isPast ? 'Reached' : 'Reaches now'}</span>
+      <ReachList reach={reach} isPast={isPast} />
+    </div>
+  )
+}

@@ -1,11 +1,13 @@
 import { z } from 'zod'
 import type { AgentDiff, AgentListDiff, AgentMoment } from '#lib/registry/schema/history.ts'
+import { toolClasses } from '#lib/registry/schema.ts'
 import { answerOf, count, reference, text, time } from './words.ts'
 
 const policySet = z.strictObject({ number: count, known: z.boolean() }).nullable()
 const moment = z.strictObject({ at: time, began: time, auditSeq: text, policySet })
 const field = z.strictObject({ field: text, before: z.unknown(), after: z.unknown() })
 const fields = z.array(field)
+const reachPart = z.strictObject({ serverId: text, class: z.enum(toolClasses) })
 
 export const agentDiff = answerOf<AgentDiff>()(
   z.strictObject({
@@ -36,7 +38,8 @@ export const agentListDiff = answerOf<AgentListDiff>()(
     appeared: z.array(reference),
     left: z.array(reference),
     changed: z.array(reference.extend({ fields })),
-    more: z.strictObject({ appeared: count, left: count, changed: count }),
+    reach: z.array(reference.extend({ gained: z.array(reachPart), lost: z.array(reachPart) })).nullable(),
+    more: z.strictObject({ appeared: count, left: count, changed: count, reach: count }),
   }),
 ).meta({ id: 'AgentListDiff' })
 

@@ -34,7 +34,9 @@ dbTest(
       const diff = await run('agents', 'diff', id, '--from', then)
       expect(diff.out).toContain('name: "Before" → "After"')
       expect(diff.out).toContain(`- grant ${serverId} write`)
-      expect((await run('agents', 'diff', '-q', 'can:write', '--from', then)).out).toContain(`- ${id}`)
+      const list = await run('agents', 'diff', '-q', 'can:write', '--from', then)
+      expect(list.out).toContain(`- ${id}`)
+      expect(list.out).toContain(`  ${id}: lost ${serverId} read, ${serverId} write`)
       expect(JSON.parse((await run('agents', 'history', id, '--json')).out)).toMatchObject({ items: { length: 4 } })
       await db.person.update({
         where: { id: (await db.agent.findUniqueOrThrow({ where: { id } })).accountablePersonId },
@@ -58,4 +60,5 @@ dbTest(
       await rm(home, { recursive: true, force: true })
     }
   },
+  180_000,
 )

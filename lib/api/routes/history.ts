@@ -7,7 +7,8 @@ import { exampleAgent, namedId } from './params.ts'
 export const diffAgents = endpoint({
   method: 'GET',
   path: '/api/v1/agents/diff',
-  summary: 'How the answer to a query differs between two instants: which agents came, went and changed.',
+  summary:
+    'How the answer to a query differs between two instants: which agents came, went and changed, and who gained or lost reach to which server and class.',
   permission: 'agents:read',
   query: agentDiffQuery,
   answer: json(agentListDiff),

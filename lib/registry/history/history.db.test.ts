@@ -288,6 +288,29 @@ dbTest('a list of the past answers queries, facets and explanations; two of them
     appeared: [{ id: comes }],
     left: [{ id: goes }],
     changed: [{ id: stays, fields: [{ field: 'tier', before: 'low', after: 'high' }] }],
-    more: { appeared: 0, left: 0, changed: 0 },
+    reach: [
+      {
+        id: comes,
+        gained: [
+          { serverId, class: 'read' },
+          { serverId, class: 'write' },
+        ],
+        lost: [],
+      },
+      {
+        id: goes,
+        gained: [],
+        lost: [
+          { serverId, class: 'read' },
+          { serverId, class: 'write' },
+        ],
+      },
+    ],
+    more: { appeared: 0, left: 0, changed: 0, reach: 0 },
   })
+  // Nothing about a grant has changed since, and what it reaches has.
+  const since = await diffAgents(ctxFor(db), { q: `owner:${team}`, from: to })
+  expect(since.reach).toMatchObject(
+    [comes, stays].map((id) => ({ id, gained: [], lost: [{ class: 'read' }, { class: 'write' }] })),
+  )
 })

@@ -2,7 +2,7 @@ import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { timeText } from '#lib/core/instant.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { countBits, hasBit } from '../fleet/bitmap.ts'
+import { type Bitmap, countBits, hasBit } from '../fleet/bitmap.ts'
 import { evaluate } from '../fleet/evaluate.ts'
 import type { FleetIndex } from '../fleet/fleet-index.ts'
 import { answering } from '../fleet/known-policies.ts'
@@ -10,11 +10,19 @@ import { fleetOf } from '../fleet/live.ts'
 import { pastFleetOf } from '../fleet/past-fleet.ts'
 import { rowOf } from '../fleet/row.ts'
 import { entryChanges, grantChanges, rowChanges } from '../history/diff.ts'
+import { reachOfAgents, reachParts } from '../history/reach-diff.ts'
 import { momentOf, momentView } from '../history/past.ts'
 import { asksAboutFigures } from '../query/asked-keys.ts'
 import { queryOf } from '../query/of-list.ts'
 import type { AgentRow } from '../schema.ts'
-import type { AgentDiff, AgentDiffInput, AgentListDiff, AgentMoment, DiffQuery } from '../schema/history.ts'
+import type {
+  AgentDiff,
+  AgentDiffInput,
+  AgentListDiff,
+  AgentMoment,
+  DiffQuery,
+  ReachChange,
+} from '../schema/history.ts'
 import { agentDiffQuery } from '../schema/history.ts'
 import { agentAt } from './as-of.ts'
 import { agentNotFound } from './agents.ts'
@@ -47,7 +55,7 @@ export async function diffAgent(ctx: Ctx, { agentId, ...query }: DiffQuery & { a
 }
 
 /**
- * How the answer to a query differs between two instants: what came, what went, and what is different of the rest. Needs `agents:read`;
+ * How the answer to a query differs between two instants: what came, what went, what is different of the rest, and who gained or lost reach. Needs `agents:read`;
  * throws `invalid` for a query or an instant.
  */
 export async function diffAgents(ctx: Ctx, input: AgentDiffInput): Promise<AgentListDiff> {
@@ -63,6 +71,7 @@ export async function diffAgents(ctx: Ctx, input: AgentDiffInput): Promise<Agent
   const to = until ?? (await momentOf(ctx, { field: 'to', value: null }))
   // The fleet of now is at hand. It changes with the next question, so nothing is awaited from here on.
   const after = until ? await then(until.at) : found(await fleetOf(ctx), ctx.now)
+  const isReachKnown = before.index.facts.guardrails.known && after.index.facts.guardrails.known
   const diff: AgentListDiff = {
     from: momentView(from),
     to: momentView(to),
@@ -70,7 +79,8 @@ export async function diffAgents(ctx: Ctx, input: AgentDiffInput): Promise<Agent
     appeared: [],
     left: [],
     changed: [],
-    more: { appeared: 0, left: 0, changed: 0 },
+    reach: isReachKnown ? [] : null,
+    more: { appeared: 0, left: 0, changed: 0, reach: 0 },
   }
   const tell = (kind: 'appeared' | 'left' | 'changed', agent: AgentListDiff['changed'][number]) => {
     if (diff[kind].length >= toldMax) diff.more[kind] += 1
@@ -92,7 +102,31 @@ export async function diffAgents(ctx: Ctx, input: AgentDiffInput): Promise<Agent
     const left = hasBit(before.bits, slot) && (later === undefined || !hasBit(after.bits, later))
     if (left) tell('left', { id, name: before.index.agent(slot).name, fields: [] })
   }
+  for (const change of isReachKnown ? reachChanges(before, after) : []) {
+    if (diff.reach!.length < toldMax) diff.reach!.push(change)
+    else diff.more.reach += 1
+  }
   return diff
+}
+
+type Found = { index: FleetIndex; at: Date; bits: Bitmap }
+
+/** Those that match at either instant and reach something else, by their ids. */
+function reachChanges(before: Found, after: Found): ReachChange[] {
+  const [earlier, later] = [reachOfAgents(before.index), reachOfAgents(after.index)]
+  const ids = new Set([...matching(before), ...matching(after)])
+  return [...ids].toSorted().flatMap((id) => {
+    const [was, is] = [before.index.slotOf.get(id), after.index.slotOf.get(id)]
+    const [had, has] = [earlier(was), later(is)]
+    const change = { gained: reachParts(has, had), lost: reachParts(had, has) }
+    if (change.gained.length + change.lost.length === 0) return []
+    const { name } = is === undefined ? before.index.agent(was!) : after.index.agent(is)
+    return [{ id, name, ...change }]
+  })
+}
+
+function matching({ index, bits }: Found): string[] {
+  return [...index.slotOf].filter(([, slot]) => hasBit(bits, slot)).map(([id]) => id)
 }
 
 /**

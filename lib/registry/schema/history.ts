@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { agentListQuery } from './catalog.ts'
+import type { ToolClass } from './words.ts'
 
 /** An instant in ISO 8601, or a UTC day for its beginning. Checked against the records where it is used, so that a refusal can say when they begin. */
 export const instantText = z.string().max(50)
@@ -58,6 +59,11 @@ export type AgentDiff = {
 
 export type AgentRef = { id: string; name: string }
 
+/** Tools of a class on a server. */
+export type ReachPart = { serverId: string; class: ToolClass }
+/** What an agent reached at one instant only. */
+export type ReachChange = AgentRef & { gained: ReachPart[]; lost: ReachPart[] }
+
 /** How the answer to a query differs between two instants. */
 export type AgentListDiff = {
   from: MomentView
@@ -70,7 +76,13 @@ export type AgentListDiff = {
   /** Matches at both, and its row says something else. */
   changed: (AgentRef & { fields: FieldChange[] })[]
   /** So many of each are not shown. */
-  more: { appeared: number; left: number; changed: number }
+  /**
+   * Who of those that match at either gained or lost reach, whatever the reason: effective access, by server and class of tool. Null: at one of the instants it is not known what the
+   * central policies kept out of reach.
+   */
+  reach: ReachChange[] | null
+  /** So many of each are not shown. */
+  more: { appeared: number; left: number; changed: number; reach: number }
 }
 
 /** An instant at which an agent's entry or one of its grants changed. */

@@ -10,11 +10,19 @@ import { FilterForm } from '#components/ui/filter-form.tsx'
 import { Input } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
+import { ScopeBadge } from '#components/ui/status.tsx'
 import { exactTime } from '#components/ui/time.ts'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { paths } from '#lib/core/paths.ts'
 import { diffAgents } from '#lib/registry/queries.ts'
-import { agentDiffQuery, type AgentListDiff, type FieldChange } from '#lib/registry/schema/history.ts'
+import {
+  agentDiffQuery,
+  type AgentListDiff,
+  type AgentRef,
+  type FieldChange,
+  type ReachChange,
+  type ReachPart,
+} from '#lib/registry/schema/history.ts'
 import { type Unanswered, unanswered } from '#lib/web/asked-again.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { hrefWith, parseSearch, readSearch, type SearchParams } from '#lib/web/search.ts'
@@ -35,7 +43,7 @@ export default async function AgentsDiffPage({ searchParams }: { searchParams: S
       <PageHeader
         crumbs={[{ href: hrefWith(paths.agents(), { q }), label: 'Agents' }]}
         title="What has changed"
-        description="Which agents came, went or changed among those that match, between two instants."
+        description="Which agents came, went or changed among those that match, and who gained or lost reach, between two instants."
       />
       <FilterForm action={paths.agentsDiff()} label="Two instants and a query">
         <Input
@@ -89,23 +97,38 @@ function Difference({ diff }: { diff: AgentListDiff }) {
         }
       />
       {more > 0 && <p className="mt-2 text-[13px] text-muted-foreground">{formatCount(more)} more are not shown.</p>}
+      <h2 className="mt-6 mb-2 text-sm font-semibold">Who gained or lost reach</h2>
+      <Reach changes={diff.reach} more={diff.more.reach} />
+    </>
+  )
+}
+
+function Reach({ changes, more }: { changes: readonly ReachChange[] | null; more: number }) {
+  if (!changes) {
+    return (
+      <Notice kind="warn" title="What was within reach is not known">
+        Which central policies were enforced at one of the instants, or what they kept out of reach, is not on record.
+      </Notice>
+    )
+  }
+  return (
+    <>
+      <DataTable
+        caption="Agents that gained or lost reach"
+        columns={reachColumns}
+        rows={changes}
+        rowKey={(row) => row.id}
+        empty={
+          <EmptyState title="Nobody gained or lost reach">Every agent that matches reaches what it did.</EmptyState>
+        }
+      />
+      {more > 0 && <p className="mt-2 text-[13px] text-muted-foreground">{formatCount(more)} more are not shown.</p>}
     </>
   )
 }
 
 const columns: readonly Column<Row>[] = [
-  {
-    id: 'agent',
-    header: 'Agent',
-    cell: ({ id, name }) => (
-      <>
-        <Link prefetch={false} href={paths.agent(id)} className="font-medium text-accent hover:underline">
-          {name}
-        </Link>
-        <code className="block text-xs text-muted-foreground">{id}</code>
-      </>
-    ),
-  },
+  { id: 'agent', header: 'Agent', cell: (row) => <AgentName {...row} /> },
   { id: 'change', header: 'Change', cell: ({ change }) => change },
   {
     id: 'fields',
@@ -118,6 +141,34 @@ const columns: readonly Column<Row>[] = [
       )),
   },
 ]
+
+const reachColumns: readonly Column<ReachChange>[] = [
+  { id: 'agent', header: 'Agent', cell: (row) => <AgentName {...row} /> },
+  { id: 'gained', header: 'Gained', cell: ({ gained }) => <Parts parts={gained} /> },
+  { id: 'lost', header: 'Lost', cell: ({ lost }) => <Parts parts={lost} /> },
+]
+
+function AgentName({ id, name }: AgentRef) {
+  return (
+    <>
+      <Link prefetch={false} href={paths.agent(id)} className="font-medium text-accent hover:underline">
+        {name}
+      </Link>
+      <code className="block text-xs text-muted-foreground">{id}</code>
+    </>
+  )
+}
+
+function Parts({ parts }: { parts: readonly ReachPart[] }) {
+  if (parts.length === 0) return <span className="text-muted-foreground">nothing</span>
+  return (
+    <span className="flex flex-wrap gap-1">
+      {parts.map(({ serverId, class: of }) => (
+        <ScopeBadge key={`${serverId} ${of}`} serverId={serverId} toolClass={of} />
+      ))}
+    </span>
+  )
+}
 
 async function read(
   ctx: Ctx,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { AgentDiff, AgentListDiff, AgentMoment, FieldChange } from '#lib/registry/schema/history.ts'
+import type { AgentDiff, AgentListDiff, AgentMoment, FieldChange, ReachPart } from '#lib/registry/schema/history.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
@@ -16,7 +16,7 @@ export const asOfOption = [
 export function addHistoryVerbs(agents: Command, setup: Setup): void {
   addVerb<{ from: string; to?: string; query?: string }>(agents, setup, {
     name: 'diff [id]',
-    says: `Say what is different between two instants: of an agent field by field and grant by grant, or of the list that matches a query.`,
+    says: `Say what is different between two instants: of an agent field by field and grant by grant, or of the list that matches a query, with who gained or lost reach.`,
     examples: [
       'wheelhouse agents diff invoice-reconciler-7 --from 2026-11-01',
       'wheelhouse agents diff -q "can:write env:production" --from 2026-11-01 --to 2026-11-25T10:00:00Z',
@@ -86,12 +86,24 @@ function listDiffText(diff: AgentListDiff): string {
     ...diff.changed.flatMap(({ id, fields }) => [`~ ${id}`, ...fields.map((field) => `    ${fieldText(field)}`)]),
   ]
   const more = diff.more.appeared + diff.more.left + diff.more.changed
+  const reach = diff.reach?.flatMap(({ id, gained, lost }) => [`  ${id}: ${reachText({ gained, lost })}`]) ?? [
+    '  not known: which central policies were enforced at one of the instants, or what they kept out of reach, is not on record',
+  ]
   return [
     `${diff.from.at} to ${diff.to.at}: ${diff.total.from} matched, then ${diff.total.to}`,
     ...lines,
     ...(lines.length ? [] : ['Nothing is different.']),
     ...(more > 0 ? [`${count(more, 'agent')} more are not shown.`] : []),
+    ...(reach.length > 0 ? ['Reach:', ...reach] : ['Nobody gained or lost reach.']),
+    ...(diff.more.reach > 0 ? [`${count(diff.more.reach, 'agent')} more gained or lost reach.`] : []),
   ].join('\n')
+}
+
+function reachText({ gained, lost }: { gained: ReachPart[]; lost: ReachPart[] }): string {
+  const named = (parts: ReachPart[]): string => parts.map(({ serverId, class: of }) => `${serverId} ${of}`).join(', ')
+  return [gained.length > 0 && `gained ${named(gained)}`, lost.length > 0 && `lost ${named(lost)}`]
+    .filter(Boolean)
+    .join('; ')
 }
 
 function fieldText({ field, before, after }: FieldChange): string {

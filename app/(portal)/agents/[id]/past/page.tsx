@@ -4,7 +4,7 @@ import { DemoBadge, EnvironmentBadge, isOrphaned, OrphanBadge, TierBadge } from 
 import { AsOfForm } from '#components/history/as-of-form.tsx'
 import { PastBanner } from '#components/history/past-banner.tsx'
 import { LimitsList } from '#components/scopes/limits-list.tsx'
-import { ReachList } from '#components/scopes/reach-list.tsx'
+import { ReachList, ReachOnPhone } from '#components/scopes/reach-list.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { formatCount } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
@@ -175,6 +175,7 @@ const columns: readonly Column<AccessGrant>[] = [
       <>
         <ScopeBadge toolClass={grant.class} toolName={grant.toolName} />
         <LimitsList conditions={grant.conditions} rate={grant.rate} />
+        <ReachOnPhone reach={grant} isPast />
       </>
     ),
   },

@@ -2,7 +2,7 @@ import { Siren } from 'lucide-react'
 import Link from 'next/link'
 import { EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
 import { LimitsList } from '#components/scopes/limits-list.tsx'
-import { ReachList } from '#components/scopes/reach-list.tsx'
+import { ReachList, ReachOnPhone } from '#components/scopes/reach-list.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { plural } from '#components/ui/count.ts'
 import { type Column } from '#components/ui/data-table.tsx'
@@ -95,6 +95,7 @@ export const columns: readonly Column<GrantView>[] = [
       <>
         <ScopeBadge toolClass={grant.class} toolName={grant.toolName} />
         <LimitsList conditions={grant.conditions} rate={grant.rate} />
+        <ReachOnPhone reach={grant} />
       </>
     ),
   },
