@@ -1,7 +1,9 @@
 import type { Ctx } from '#lib/auth/ctx.ts'
+import { unhurried } from '#lib/core/gently.ts'
 import type { Log } from '#lib/log/log.ts'
-import { listedMax, readListedTools } from '#lib/registry/rules/listed-tools.ts'
+import { listedMax, readingListedTools } from '#lib/registry/rules/listed-tools.ts'
 import { recordServerTools, recordToolsUnlisted } from '#lib/registry/commands.ts'
+import { DiscoveryTurns } from './discovery-turns.ts'
 import { type Limits, limitsOf } from './limits.ts'
 import { type ToolListReading, ToolLists } from './tool-lists.ts'
 import { UpstreamFailure } from './upstream/failure.ts'
@@ -19,11 +21,12 @@ type DiscoveryParts = {
   log: Log
 }
 
-const everyMs = 60_000
-/** A server that did not answer, and one that is new, is asked again this soon. */
-const retryMs = 3000
+/** So often it is looked who is due. */
+const roundMs = 3000
+/** So often a problem that lasts is written again. */
+const keptMs = 60_000
 const listMs = 15_000
-/** A server that speaks of changes all the time is not asked more often. */
+/** A server that speaks of changes all the time is not asked more often, and left alone as long as looking took. */
 const againMs = 100
 const pagesMax = 100
 /** Why nothing is sent while a circuit is open, where no failure is known that opened it. */
@@ -36,8 +39,8 @@ const resting = 'after failures in a row nothing is sent to it for a while'
 export class Discovery {
   readonly #parts: DiscoveryParts
   #timer: NodeJS.Timeout | undefined
-  #running: Promise<void> = Promise.resolve()
-  readonly #dueAt = new Map<string, number>()
+  readonly #running = new Set<Promise<void>>()
+  readonly #turns = new DiscoveryTurns()
   readonly #looking = new Map<string, { now: Promise<unknown>; next?: Promise<unknown> }>()
   readonly #problems = new Map<string, { problem: string; keptAt: number }>()
   readonly #stopping = new AbortController()
@@ -50,39 +53,37 @@ export class Discovery {
 
   start(): void {
     const round = (): void => {
-      this.#running = this.#running.then(() => this.discoverDue())
+      const running = this.discoverDue().finally(() => this.#running.delete(running))
+      this.#running.add(running)
     }
     round()
-    this.#timer = setInterval(round, retryMs)
+    this.#timer = setInterval(round, roundMs)
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     this.#stopping.abort()
-    await this.#running
+    await Promise.all(this.#running)
   }
 
-  /** Asks every server whose minute is over; one that fails is due again soon, and does not hold up the others. */
+  /** Asks every server whose minute is over; one that fails or takes long does not hold up the others. */
   async discoverDue(): Promise<void> {
-    const now = performance.now()
     const due = [...this.#parts.view.servers.values()].filter(
-      (server) => server.enabled && (this.#dueAt.get(server.id) ?? 0) <= now,
+      (server) => server.enabled && this.#turns.take(server.id, performance.now()),
     )
-    await Promise.all(
-      due.map(async (server) => {
-        this.#dueAt.set(server.id, now + everyMs)
-        try {
-          await this.discover(server)
-        } catch (error) {
-          this.#dueAt.set(server.id, performance.now() + retryMs)
-          if (this.#stopping.signal.aborted) return
-          this.#parts.log.info(
-            { server: server.id, reason: String(error) },
-            'the tools of a server could not be listed',
-          )
-        }
-      }),
-    )
+    await Promise.all(due.map((server) => this.#takeTurn(server)))
+  }
+
+  async #takeTurn(server: BrokeredServer): Promise<void> {
+    try {
+      await this.discover(server)
+      this.#turns.listed(server.id, performance.now())
+    } catch (error) {
+      const end = hasNotListed(error) ? 'unanswered' : 'failed'
+      this.#turns[end](server.id, performance.now())
+      if (this.#stopping.signal.aborted) return
+      this.#parts.log.info({ server: server.id, reason: String(error) }, 'the tools of a server could not be listed')
+    }
   }
 
   /** Rejects when the server does not answer or lists nothing that could be recorded, and keeps why. What is no tool is left out. */
@@ -90,7 +91,7 @@ export class Discovery {
     try {
       const found = await recordServerTools(this.#parts.ctx(), {
         serverId: server.id,
-        ...readListedTools(await this.#listTools(server)),
+        ...(await unhurried(readingListedTools(await this.#listTools(server)))),
         newToolState: server.demo ? 'approved' : 'quarantined',
         seenBy: `broker ${this.#parts.instance}`,
       })
@@ -106,7 +107,7 @@ export class Discovery {
   async #keepProblem(serverId: string, problem: string): Promise<void> {
     const now = performance.now()
     const before = this.#problems.get(serverId)
-    if (before?.problem === problem && now - before.keptAt < everyMs) return
+    if (before?.problem === problem && now - before.keptAt < keptMs) return
     this.#problems.set(serverId, { problem, keptAt: now })
     await recordToolsUnlisted(this.#parts.ctx(), { serverId, problem }).catch(() => {
       // Without the database, or of a server that is gone: the next round tries again.
@@ -123,9 +124,11 @@ export class Discovery {
   }
 
   #look(server: BrokeredServer): Promise<unknown> {
+    const began = performance.now()
     const looked = this.discover(server).catch(() => {})
+    const pause = () => Math.max(againMs, performance.now() - began)
     const entry: { now: Promise<unknown>; next?: Promise<unknown> } = {
-      now: looked.then(() => new Promise((resolve) => setTimeout(resolve, againMs))),
+      now: looked.then(() => new Promise((resolve) => setTimeout(resolve, pause()))),
     }
     this.#looking.set(server.id, entry)
     void entry.now.then(() => {
@@ -163,19 +166,27 @@ export class Discovery {
       const reply = await health.watch(circuit, { call, signal }, send)
       if (!reply.ok) throw new Unlisted(`it answers tools/list with the error ${reply.error.code}`)
       const listed = reply.result['tools']
-      if (!Array.isArray(listed)) throw new Unlisted('its answer to tools/list holds no list of tools')
-      if (tools.length + listed.length > listedMax) throw new Unlisted(`it lists more than ${listedMax} tools`)
+      if (!Array.isArray(listed)) throw new Unusable('its answer to tools/list holds no list of tools')
+      if (tools.length + listed.length > listedMax) throw new Unusable(`it lists more than ${listedMax} tools`)
       reading.take(reply.result)
       tools.push(...(listed as unknown[]))
       cursor = reply.result['nextCursor']
       if (cursor === undefined || cursor === null) return tools
     }
-    throw new Unlisted(`it lists its tools on more than ${pagesMax} pages`)
+    throw new Unusable(`it lists its tools on more than ${pagesMax} pages`)
   }
 }
 
 /** Why tools could not be listed, in words without anything the server said. */
 class Unlisted extends Error {}
+
+/** It has listed something that is of no use. */
+class Unusable extends Unlisted {}
+
+function hasNotListed(error: unknown): boolean {
+  if (error instanceof UpstreamFailure) return error.kind !== 'too_large' && error.kind !== 'too_deep'
+  return error instanceof Unlisted && !(error instanceof Unusable)
+}
 
 function wordsOf(error: unknown): string {
   if (error instanceof Unlisted || error instanceof UpstreamFailure) return error.message

@@ -25,5 +25,10 @@ export function canonicalJson(value: unknown): string {
 
 /** SHA-256 of the canonical form, as lower-case hex: the same value gives the same digest whatever its key order. */
 export function digestOf(value: unknown): string {
-  return hash('sha256', canonicalJson(value))
+  return digestOfText(canonicalJson(value))
+}
+
+/** SHA-256 of a text, as lower-case hex. */
+export function digestOfText(text: string): string {
+  return hash('sha256', text)
 }

@@ -1,7 +1,7 @@
 import cedar, { type DetailedError, type PolicyJson, type ValidationError } from '@cedar-policy/cedar-wasm/nodejs'
 import type { PolicyProblem, PolicyWords } from '../schema/policy-sets.ts'
 import { withCedar } from './engine.ts'
-import { finished } from './gently.ts'
+import { finished } from '#lib/core/gently.ts'
 import { tooDeep } from './limits.ts'
 import { Places } from './places.ts'
 import { type Piece, splitPolicies } from './split.ts'

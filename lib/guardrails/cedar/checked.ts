@@ -1,6 +1,6 @@
 import { digestOf } from '#lib/core/canonical-json.ts'
 import { type CheckedPolicies, checkSteps } from './check.ts'
-import { unhurried } from './gently.ts'
+import { unhurried } from '#lib/core/gently.ts'
 import { checkInThread } from './try-policies.ts'
 
 /** So many are remembered: the sets in use and those that are looked at. */

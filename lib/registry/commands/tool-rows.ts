@@ -1,6 +1,8 @@
 import { storable } from '#lib/core/storable.ts'
 import type { Tx } from '#lib/db/client.ts'
 import type { KnownTool, ListingJudgement } from '../rules/tool-listing.ts'
+import type { ToolVerdict } from '../rules/tool-change.ts'
+import type { ToolFinding } from '../rules/tool-findings.ts'
 import type { ListedTool } from '../schema.ts'
 
 /** A tool as it is listed, what was known of it, and what becomes of it. */
@@ -106,11 +108,17 @@ export async function writeListings(
     from listed order by "position"`
 }
 
-/** Keeps that tools are gone: their definitions and approvals stay. */
-export async function writeRemovals(
+/** Keeps another state of tools that say nothing new: their definitions and approvals stay. */
+export async function writeState(
   tx: Tx,
-  { serverId, seenBy, at, names }: Place & { names: readonly string[] },
+  options: Place & {
+    names: readonly string[]
+    state: 'removed' | 'quarantined'
+    verdict: ToolVerdict | 'removed'
+    findings: readonly ToolFinding[]
+  },
 ): Promise<void> {
+  const { serverId, seenBy, at, names, state, verdict, findings } = options
   if (names.length === 0) return
   await tx.$executeRaw`
     with known as materialized (
@@ -120,13 +128,16 @@ export async function writeRemovals(
           || case when "title" is null then '{}' else jsonb_build_object('title', "title") end) as "definition"
       from "McpTool" where "serverId" = ${serverId} and "name" = any(${[...names]}::text[])
     ), kept as (
-      update "McpTool" t set "state" = 'removed', "approvedHash" = k."approvedHash",
+      update "McpTool" t set "state" = ${state}::"ToolState", "approvedHash" = k."approvedHash",
+        "verdict" = case when ${state} = 'removed' then t."verdict" else ${verdict} end,
+        "findings" = case when ${state} = 'removed' then t."findings" else ${JSON.stringify(findings)}::jsonb end,
         "approvedDefinition" = case when k."approvedHash" is not null then coalesce(k."approvedDefinition", k."definition") end
       from known k where t."serverId" = ${serverId} and t."name" = k."name"
     )
-    insert into "ToolRevision" ("serverId", "toolName", "definitionHash", "definition", "comparedHash", "verdict", "class", "state",
-      "seenBy", "seenAt")
-    select ${serverId}, "name", "definitionHash", "definition", "approvedHash", 'removed', "class", 'removed', ${seenBy}, ${at}::timestamptz
+    insert into "ToolRevision" ("serverId", "toolName", "definitionHash", "definition", "comparedHash", "verdict", "findings", "class",
+      "state", "seenBy", "seenAt")
+    select ${serverId}, "name", "definitionHash", "definition", "approvedHash", ${verdict}, ${JSON.stringify(findings)}::jsonb, "class",
+      ${state}::"ToolState", ${seenBy}, ${at}::timestamptz
     from known order by "name" collate "C"`
 }
 

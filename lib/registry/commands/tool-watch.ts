@@ -1,132 +1,147 @@
-import { setImmediate as pause } from 'node:timers/promises'
-import { recordAudit } from '#lib/audit/commands.ts'
-import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
-import { digestOf } from '#lib/core/canonical-json.ts'
-import { storable } from '#lib/core/storable.ts'
+import { authorize, type Ctx, inTx, reader } from '#lib/auth/ctx.ts'
+import { unhurried } from '#lib/core/gently.ts'
 import type { Tx } from '#lib/db/client.ts'
+import { leftOutMax } from '../rules/listed-tools.ts'
 import { ToolNames } from '../rules/other-tools.ts'
 import { judgeListing } from '../rules/tool-listing.ts'
-import type { ListedTool, RecordServerToolsInput } from '../schema.ts'
-import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
+import { type Listed, type RoundPlan, batchesOf, digesting, isKept, planOf } from '../rules/tool-round.ts'
+import type { RecordServerToolsInput } from '../schema.ts'
+import { lockServer } from './server-lock.ts'
 import { writeListing } from './tool-listing.ts'
-import {
-  type JudgedTool,
-  knownTool,
-  readTools,
-  type ToolRow,
-  writeListings,
-  writeRemovals,
-  writeSeen,
-} from './tool-rows.ts'
+import { type JudgedTool, knownTool, readTools, type ToolRow, writeListings, writeSeen } from './tool-rows.ts'
+import { recordJudgement, recordRemovals, suspendUnrecorded } from './tool-round.ts'
 
-type Change = { tool: ListedTool; hash: string; row: ToolRow | undefined }
-
-/** Judging takes its time, and calls go through the same process. */
-const inOneGoMs = 10
+type Round = Pick<RecordServerToolsInput, 'serverId' | 'newToolState' | 'seenBy'> & { names: ToolNames }
 
 /**
  * Compares what a server lists with what is known and was approved, and keeps every definition it sees. A new tool starts in
  * `newToolState`. One that changed stays approved if only its wording changed or it takes less; otherwise it is suspended and its approver is
  * asked. Agents go on seeing what was approved. One that is gone keeps its history, and its approval for exactly that definition.
- * However many tools there are, the database is asked as often. For our own processes and `servers:manage`; throws `not_found`.
+ *
+ * What agents may call now is looked at first, and what cannot be kept of that is suspended; of what is new so much is taken on at once, the rest is
+ * left out by name. Everything is judged before the server's row is locked, and written in short transactions, unless the caller has one open:
+ * whoever decides about the server waits for none of the judging. For our own processes and `servers:manage`; throws `not_found`.
  */
 export async function recordServerTools(
   ctx: Ctx,
   input: RecordServerToolsInput,
 ): Promise<{ added: string[]; changed: string[]; removed: string[] }> {
   authorize(ctx, 'servers:manage')
-  return await inTx(ctx, async (tx, ctx) => {
-    const server = await lockServer(tx, input.serverId)
-    const { differs, seen, gone } = await compare(tx, input)
-    const rows = await readTools(tx, { serverId: server.id, names: [...differs.keys(), ...gone] })
-    const changes = [...differs].map(([name, listed]) => ({ ...listed, row: rows.get(name) }))
-    const place = { serverId: server.id, seenBy: input.seenBy, at: ctx.now }
-    const listings = await judgeAll(tx, changes, input.newToolState)
-    await writeListings(tx, { ...place, listings })
-    for (const listing of listings) recordJudgement(tx, ctx, { server, listing })
-    await writeRemovals(tx, { ...place, names: gone })
-    for (const name of gone) recordRemoval(tx, ctx, { server, row: rows.get(name)! })
-    await writeSeen(tx, { ...place, names: seen })
-    await writeListing(tx, ctx, { server, leftOut: input.leftOut ?? [], leftOutTotal: input.leftOutTotal ?? 0 })
-    return {
-      added: changes.filter(({ row }) => !row).map(({ tool }) => tool.name),
-      changed: changes.filter(({ row }) => row).map(({ tool }) => tool.name),
-      removed: gone,
-    }
-  })
-}
-
-/** What is listed for the first time, again or otherwise than before, what is listed as before, and what is listed no more. */
-async function compare(tx: Tx, { serverId, tools }: RecordServerToolsInput) {
-  const rows = await tx.mcpTool.findMany({
-    where: { serverId },
-    select: { name: true, definitionHash: true, state: true },
-  })
-  const known = new Map(rows.map((row) => [row.name, row]))
-  const listed = new Map(tools.map((tool) => [tool.name, { tool, hash: digestOf(tool) }]))
-  const isSame = (name: string, hash: string) => {
-    const before = known.get(name)
-    return before !== undefined && before.state !== 'removed' && before.definitionHash === hash
+  const { serverId, seenBy } = input
+  const { listed, leftOut } = await unhurried(digesting(input.tools))
+  const known = await knownTools(ctx, serverId)
+  const plan = planOf({ listed, known, now: ctx.now })
+  const round = { ...input, names: await toolNames(ctx, plan) }
+  const problems: unknown[] = []
+  const attempt = async (work: () => Promise<void>, otherwise?: () => Promise<void>): Promise<void> => {
+    await work().catch(async (error: unknown) => {
+      problems.push(error)
+      await otherwise?.().catch((another: unknown) => problems.push(another))
+    })
   }
+  for (const batch of batchesOf(plan.shown)) {
+    const names = batch.map(({ tool }) => tool.name)
+    await attempt(
+      () => recordBatch(ctx, round, batch),
+      () => suspendUnrecorded(ctx, { serverId, seenBy, names }),
+    )
+  }
+  if (plan.gone.length > 0) await attempt(() => recordRemovals(ctx, { serverId, seenBy, names: plan.gone }))
+  for (const batch of batchesOf(plan.others)) await attempt(() => recordBatch(ctx, round, batch))
+  if (problems.length > 0) throw problems[0]
+  const left = [...(input.leftOut ?? []), ...leftOut, ...plan.leftOut]
+  const leftOutTotal = (input.leftOutTotal ?? input.leftOut?.length ?? 0) + leftOut.length + plan.leftOut.length
+  await inTx(ctx, async (tx, ctx) => {
+    const server = await lockServer(tx, serverId)
+    await writeSeen(tx, { serverId, at: ctx.now, names: plan.seen })
+    await writeListing(tx, ctx, { server, leftOut: left.slice(0, leftOutMax), leftOutTotal })
+  })
+  const names = [...plan.shown, ...plan.others].map(({ tool }) => tool.name)
   return {
-    differs: new Map([...listed].filter(([name, { hash }]) => !isSame(name, hash))),
-    seen: [...listed].filter(([name, { hash }]) => isSame(name, hash)).map(([name]) => name),
-    gone: rows.filter((row) => row.state !== 'removed' && !listed.has(row.name)).map(({ name }) => name),
+    added: names.filter((name) => !known.has(name)),
+    changed: names.filter((name) => known.has(name)),
+    removed: plan.gone,
   }
 }
 
-async function judgeAll(
-  tx: Tx,
-  changes: readonly Change[],
-  newToolState: RecordServerToolsInput['newToolState'],
-): Promise<JudgedTool[]> {
-  if (changes.length === 0) return []
-  const names = new ToolNames(await everyToolName(tx))
+async function knownTools(ctx: Ctx, serverId: string) {
+  const rows = await reader(ctx).mcpTool.findMany({
+    where: { serverId },
+    select: { name: true, definitionHash: true, state: true, approvedHash: true, firstSeenAt: true },
+  })
+  return new Map(rows.map((row) => [row.name, row]))
+}
+
+/** Those that agents are shown come first, so that no server can list so many that these are not looked for. */
+async function toolNames(ctx: Ctx, { shown, others }: RoundPlan): Promise<ToolNames> {
+  if (shown.length + others.length === 0) return new ToolNames([])
+  const rows = await reader(ctx).$queryRaw<{ name: string }[]>`
+    select "name" from "McpTool" where "state" <> 'removed' group by "name"
+    order by bool_or("state" = 'approved' or "approvedHash" is not null) desc, "name" limit ${namesMax}`
+  return await unhurried(ToolNames.making(rows.map(({ name }) => name)))
+}
+
+/** More than a large organization approves. */
+const namesMax = 5000
+
+/** Judges tools, then keeps what became of them; one that somebody decided about meanwhile is judged again. */
+async function recordBatch(ctx: Ctx, round: Round, batch: readonly Listed[]): Promise<void> {
+  const { serverId, seenBy } = round
+  const names = batch.map(({ tool }) => tool.name)
+  const rows = await readTools(reader(ctx), { serverId, names })
+  const judged = await unhurried(judging(batch, rows, round))
+  const stale = await inTx(ctx, async (tx, ctx) => {
+    const server = await lockServer(tx, serverId)
+    const now = await basesOf(tx, { serverId, names })
+    // Another broker may have kept the same.
+    const open = judged.filter(({ tool, hash }) => !isKept(now.get(tool.name), hash))
+    const listings = open.filter(({ tool: { name } }) => baseOf(now.get(name)) === baseOf(rows.get(name)))
+    await writeListings(tx, { serverId, seenBy, at: ctx.now, listings })
+    for (const listing of listings) recordJudgement(tx, ctx, { server, listing })
+    const written = new Set(listings.map(({ tool }) => tool.name))
+    return new Set(open.map(({ tool }) => tool.name).filter((name) => !written.has(name)))
+  })
+  const again = batch.filter(({ tool }) => stale.has(tool.name))
+  if (again.length > 0) await recordBatch(ctx, round, again)
+}
+
+function* judging(
+  batch: readonly Listed[],
+  rows: ReadonlyMap<string, ToolRow>,
+  { names, newToolState }: Round,
+): Generator<void, JudgedTool[]> {
   const judged: JudgedTool[] = []
-  let since = performance.now()
-  for (const { tool, hash, row } of changes) {
-    if (performance.now() - since > inOneGoMs) {
-      await pause()
-      since = performance.now()
-    }
+  for (const listed of batch) {
+    const row = rows.get(listed.tool.name)
     const known = row ? knownTool(row) : null
-    const world = { otherTools: names.except(tool.name) }
-    judged.push({ tool, hash, known, ...judgeListing({ known, tool, hash, newToolState, world }) })
+    const world = { otherTools: names.except(listed.tool.name) }
+    judged.push({ ...listed, known, ...(yield* judgeListing({ ...listed, known, newToolState, world })) })
+    yield
   }
   return judged
 }
 
-function recordJudgement(tx: Tx, ctx: Ctx, { server, listing }: { server: LockedServer; listing: JudgedTool }): void {
-  const { tool, hash, known, verdict, state, class: toolClass } = listing
-  recordAudit(tx, ctx, {
-    event: 'tool.discovered',
-    ...subjectOf(server),
-    tool: tool.name,
-    detail: { class: toolClass, definitionHash: hash, state, verdict },
-  })
-  if (state !== 'quarantined' || !known?.approved) return
-  const findings = storable(listing.findings.map(({ kind, path, note }) => ({ kind, path, note })))
-  recordAudit(tx, ctx, {
-    event: 'tool.suspended',
-    ...subjectOf(server),
-    tool: tool.name,
-    detail: { definitionHash: hash, approvedHash: known.approved.hash, approverId: server.approverId, findings },
-  })
-}
+type Base = Pick<ToolRow, 'state' | 'definitionHash' | 'approvedHash' | 'rejectedHash' | 'class' | 'classSource'>
 
-function recordRemoval(tx: Tx, ctx: Ctx, { server, row }: { server: LockedServer; row: ToolRow }): void {
-  const detail = { class: row.class, definitionHash: row.definitionHash, state: 'removed', verdict: 'removed' } as const
-  recordAudit(tx, ctx, { event: 'tool.discovered', ...subjectOf(server), tool: row.name, detail })
-}
-
-/** Names that a text may point to: of this server and of all others, since an agent may see both. */
-async function everyToolName(tx: Tx): Promise<string[]> {
+async function basesOf(tx: Tx, { serverId, names }: { serverId: string; names: string[] }): Promise<Map<string, Base>> {
   const rows = await tx.mcpTool.findMany({
-    where: { state: { not: 'removed' } },
-    distinct: ['name'],
-    select: { name: true },
-    orderBy: { name: 'asc' },
-    take: 5000,
+    where: { serverId, name: { in: names } },
+    select: {
+      name: true,
+      state: true,
+      definitionHash: true,
+      approvedHash: true,
+      rejectedHash: true,
+      class: true,
+      classSource: true,
+    },
   })
-  return rows.map(({ name }) => name)
+  return new Map(rows.map((row) => [row.name, row]))
+}
+
+/** What a tool was judged by. */
+function baseOf(row: Base | undefined): string {
+  if (!row) return ''
+  const { state, definitionHash, approvedHash, rejectedHash, class: toolClass, classSource } = row
+  return JSON.stringify([state, definitionHash, approvedHash, rejectedHash, toolClass, classSource])
 }

@@ -5,6 +5,7 @@ const tool = { name: 'look', inputSchema: { type: 'object' }, annotations: { rea
 
 test('each that is no tool is left out with why, and what the others say is kept whole', () => {
   const nested = (levels: number): unknown => (levels === 0 ? 1 : { a: nested(levels - 1) })
+  const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, index) => [`p${index}`, {}]))
   const odd = [
     ['word', 'It is no object.'],
     [null, 'It is no object.'],
@@ -19,6 +20,11 @@ test('each that is no tool is left out with why, and what the others say is kept
     [{ ...tool, name: 'a', inputSchema: [] }, 'Its inputSchema is no object.'],
     [{ ...tool, name: 'a', annotations: 'none' }, 'Its annotations are no object.'],
     [{ ...tool, name: 'a', inputSchema: nested(200) }, 'It is nested more than 200 levels deep.'],
+    [JSON.parse('{"name":"a","inputSchema":{"maximum":1e400}}'), 'It has a number that is too large to be kept.'],
+    [{ ...tool, name: 'a', inputSchema: { properties: many(60_000) } }, 'It has more than 5000 values.'],
+    [{ ...tool, name: 'a', inputSchema: { enum: Array(5000).fill(0) } }, 'It has more than 5000 values.'],
+    [{ ...tool, name: 'a', description: 'a'.repeat(100_001) }, 'It is longer than 100000 characters.'],
+    [{ ...tool, name: 'a', inputSchema: { ['a'.repeat(100_001)]: 0 } }, 'It is longer than 100000 characters.'],
   ] as const
   for (const [item, reason] of odd) {
     expect(readListedTools([item, tool])).toMatchObject({ tools: [tool], leftOut: [{ reason }], leftOutTotal: 1 })
@@ -27,7 +33,8 @@ test('each that is no tool is left out with why, and what the others say is kept
   expect(tools).toEqual([tool])
   expect(new Set(leftOut.map(({ reason }) => reason))).toEqual(new Set(odd.map(([, reason]) => reason)))
   expect(leftOutTotal).toBe(odd.length)
-  expect(readListedTools([{ ...tool, inputSchema: nested(199) }]).leftOut).toEqual([])
+  const long = { ...tool, description: 'a'.repeat(99_900), inputSchema: { enum: Array(4990).fill(0) } }
+  for (const one of [{ ...tool, inputSchema: nested(199) }, long]) expect(readListedTools([one]).leftOut).toEqual([])
 })
 
 test('a name is cut where it is too long, and is text that can be kept', () => {

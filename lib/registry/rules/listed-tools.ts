@@ -1,3 +1,4 @@
+import { finished } from '#lib/core/gently.ts'
 import { isRecord } from '#lib/core/is-record.ts'
 import { cutText, storableText } from '#lib/core/storable.ts'
 import { hasSoundHeaders } from './sound-headers.ts'
@@ -9,12 +10,15 @@ export type ListedTools = { tools: ListedTool[]; leftOut: LeftOutTool[]; leftOut
 /** A list of more entries is refused as a whole: taking each apart would cost everybody else their time. */
 export const listedMax = 10_000
 /** So many are kept by name; how many there are is counted. */
-const leftOutMax = 50
+export const leftOutMax = 50
 
 const nameMax = 200
 /** As deep as a definition is kept, and no deeper than it can be digested. */
 const levelsMax = 200
 const unsound = 'The headers it declares for its arguments (x-mcp-header) cannot be sent.'
+/** More than any real tool has; each takes time to be judged, and calls go through the same process. */
+const valuesMax = 5000
+const charactersMax = 100_000
 const repeated = 'It is listed more than once: the first one counts.'
 
 /**
@@ -22,6 +26,11 @@ const repeated = 'It is listed more than once: the first one counts.'
  * the others.
  */
 export function readListedTools(listed: readonly unknown[]): ListedTools {
+  return finished(readingListedTools(listed))
+}
+
+/** The same, entry by entry: a long list takes its time. */
+export function* readingListedTools(listed: readonly unknown[]): Generator<void, ListedTools> {
   const tools = new Map<string, ListedTool>()
   const leftOut = new Map<string, LeftOutTool>()
   let leftOutTotal = 0
@@ -30,6 +39,7 @@ export function readListedTools(listed: readonly unknown[]): ListedTools {
     if (leftOut.size < leftOutMax) leftOut.set(JSON.stringify([one.name, one.reason]), one)
   }
   for (const item of listed) {
+    yield
     const reason = whyNone(item)
     const tool = item as ListedTool
     if (reason !== null) leaveOut({ name: shownName(item), reason })
@@ -43,16 +53,36 @@ function whyNone(item: unknown): string | null {
   if (!isRecord(item)) return 'It is no object.'
   const { name } = item
   if (typeof name === 'string' && storableText(name) !== name) return 'Its name has characters that cannot be kept.'
+  const unkept = whyNotKept(item)
+  if (unkept !== null) return unkept
   const parsed = listedTool.safeParse(item)
   if (!parsed.success) return parsed.error.issues[0]!.message
-  if (isDeeper(item, levelsMax)) return `It is nested more than ${levelsMax} levels deep.`
   // MCP has clients leave out a tool whose declared headers cannot be sent.
   return hasSoundHeaders(parsed.data.inputSchema) ? null : unsound
 }
 
-function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  return levels === 0 || Object.values(value).some((member) => isDeeper(member, levels - 1))
+/** Looks at no more of it than may be. */
+function whyNotKept(item: object): string | null {
+  let values = 0
+  let characters = 0
+  const look = (value: unknown, levels: number): string | null => {
+    values += 1
+    if (values > valuesMax) return `It has more than ${valuesMax} values.`
+    if (typeof value === 'number')
+      return Number.isFinite(value) ? null : 'It has a number that is too large to be kept.'
+    if (typeof value === 'string') characters += value.length
+    if (characters > charactersMax) return `It is longer than ${charactersMax} characters.`
+    if (typeof value !== 'object' || value === null) return null
+    if (levels === 0) return `It is nested more than ${levelsMax} levels deep.`
+    const isList = Array.isArray(value)
+    for (const key in value) {
+      if (!isList) characters += key.length
+      const reason = look((value as Record<string, unknown>)[key], levels - 1)
+      if (reason !== null) return reason
+    }
+    return null
+  }
+  return look(item, levelsMax)
 }
 
 /** As far as it can be kept and shown. */

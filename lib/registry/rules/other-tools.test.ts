@@ -68,3 +68,13 @@ test('of many names that read alike a tool is told the first', () => {
   expect(told.readingLike(alike[512]!)).toHaveLength(20)
   expect(new ToolNames(['list_invoices', 'search']).except('x').readingLike('Iist_lnvoices')).toEqual(['list_invoices'])
 })
+
+test('names are made ready one by one, so that something else can be done in between', () => {
+  const names = Array.from({ length: 100 }, (_, index) => `get_entry_${index}`)
+  let steps = 0
+  const making = ToolNames.making(names)
+  let step = making.next()
+  for (; !step.done; step = making.next()) steps += 1
+  expect(steps).toBe(100)
+  expect(step.value.except('x').mentionedIn('Call get_entry_42.')).toEqual(['get_entry_42'])
+})

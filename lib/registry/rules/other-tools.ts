@@ -18,19 +18,23 @@ type Node = { next: Map<string, Node>; ends: number[] }
  * text takes does not grow with the number of names.
  */
 export class ToolNames {
-  readonly #names: readonly string[]
+  readonly #names: string[] = []
   readonly #root: Node = newNode()
   readonly #patterns = new Map<number, RegExp>()
   readonly #alike = new Map<string, string[]>()
 
   constructor(names: readonly string[]) {
-    this.#names = names
-    for (const [index, name] of names.entries()) {
-      let node = this.#root
-      for (const character of folded(name)) node = below(node, character)
-      node.ends.push(index)
-      this.#addAlike(name)
+    for (const name of names) this.#add(name)
+  }
+
+  /** The same, name by name: many take their time. */
+  static *making(names: readonly string[]): Generator<void, ToolNames> {
+    const made = new ToolNames([])
+    for (const name of names) {
+      made.#add(name)
+      yield
     }
+    return made
   }
 
   /** All of them but one: a tool's own name in its text says nothing. */
@@ -42,6 +46,14 @@ export class ToolNames {
         return alike.filter((other) => other !== name && other !== self).slice(0, alikeMax)
       },
     }
+  }
+
+  #add(name: string): void {
+    let node = this.#root
+    for (const character of folded(name)) node = below(node, character)
+    node.ends.push(this.#names.length)
+    this.#names.push(name)
+    this.#addAlike(name)
   }
 
   #addAlike(name: string): void {

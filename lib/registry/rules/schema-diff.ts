@@ -111,8 +111,9 @@ function diffRequired(before: Schema, after: Schema, path: string): ToolFinding[
     Object.hasOwn(asSchema(schema['properties'] ?? {}) ?? {}, String(name))
   // A property that is gone is reported as that.
   const isGone = (name: unknown) => declares(before, name) && !declares(after, name)
-  const loosened = left.filter((name) => !right.includes(name) && !isGone(name))
-  const demanded = right.filter((name) => !left.includes(name))
+  const [was, is] = [new Set(left), new Set(right)]
+  const loosened = left.filter((name) => !is.has(name) && !isGone(name))
+  const demanded = right.filter((name) => !was.has(name))
   const at = `${path}/required`
   return [
     ...(loosened.length > 0 ? [finding('schema_wider', at, `no longer required: ${loosened.join(', ')}`)] : []),

@@ -10,7 +10,7 @@ const maps = new Set(['properties', 'patternProperties', '$defs', 'definitions',
 /** Keywords whose value is data. */
 const data = new Set(['enum', 'const', 'default', 'examples', 'example', 'required'])
 /** More parts than any real tool has; references within references would multiply without end. */
-const partsMax = 20_000
+const partsMax = 10_000
 
 export type Dereferenced = {
   schema: unknown

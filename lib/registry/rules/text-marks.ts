@@ -50,8 +50,10 @@ function addressesIn(text: string): string[] {
   const found = addresses.flatMap((pattern) =>
     [...open.matchAll(pattern)].map((match) => match[0].replace(/[.,;:!?]+$/u, '')),
   )
+  const all = [...new Set(found)]
+  const together = all.join('\n')
   // A host within an address that is found as a whole is not found twice.
-  return [...new Set(found)].filter((one) => !found.some((other) => other !== one && other.includes(one)))
+  return all.filter((one) => together.indexOf(one) === together.lastIndexOf(one))
 }
 
 function hiddenIn(text: string): TextMark[] {

@@ -4,7 +4,8 @@ import { type JudgedEdit, judge, readToolEdits, scoreOf } from '../testing/tool-
 import { diffSchemas } from './schema-diff.ts'
 import { ToolNames } from './other-tools.ts'
 import { marksOf } from './text-marks.ts'
-import { classifyToolChange, inspectTool } from './tool-change.ts'
+import { classifyingToolChange, classifyToolChange, inspectingTool, inspectTool } from './tool-change.ts'
+import { finding, foremost } from './tool-findings.ts'
 
 const world = (...names: string[]) => ({ otherTools: new ToolNames(names).except('look') })
 const judged = (half: 'tuning' | 'held-out') => readToolEdits(half).map(judge)
@@ -175,6 +176,36 @@ describe('texts', () => {
       // Twenty times the text, and nowhere near its square of time.
       expect([part, timeOf(20_000) < 100 * Math.max(timeOf(1000), 5)]).toEqual([part, true])
     }
+  })
+
+  test('a long definition is judged text by text, so that something else can be done in between', () => {
+    const properties = Object.fromEntries(
+      Array.from({ length: 100 }, (_, at) => [`part_${at}`, { description: 'It.' }]),
+    )
+    const long = { ...before, inputSchema: { properties } }
+    const stepsOf = (steps: Generator) => {
+      let count = 0
+      while (!steps.next().done) count += 1
+      return count
+    }
+    // A name and a text of each, and its own description; of the one before it, that and its type.
+    expect(stepsOf(inspectingTool(long, world()))).toBe(201)
+    expect(stepsOf(classifyingToolChange(before, long, world()))).toBe(203)
+  })
+
+  test('of many findings those that suspend are kept', () => {
+    const many = Array.from({ length: 300 }, (_, at) => finding('schema_narrower', `/${at}`, 'less'))
+    const kept = foremost([...many, finding('schema_wider', '/last', 'more')])
+    expect([kept.length, kept[0]?.path, kept[1]?.path]).toEqual([200, '/last', '/0'])
+    expect(foremost(many.slice(0, 200))).toEqual(many.slice(0, 200))
+  })
+
+  test('an address within another one is not marked twice, and the others are', () => {
+    const marked = (text: string) => marksOf(text, world()).map(({ what }) => what)
+    expect(marked('See https://a.example/x?to=b.example and b.example, c.example.').toSorted()).toEqual([
+      'c.example',
+      'https://a.example/x?to=b.example',
+    ])
   })
 
   test('a new tool whose name reads like another is pointed out', () => {

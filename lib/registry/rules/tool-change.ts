@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { finished } from '#lib/core/gently.ts'
 import { classFromAnnotations } from '../rules.ts'
 import { toolClasses } from '../schema/words.ts'
 import { diffSchemas } from './schema-diff.ts'
@@ -21,13 +22,22 @@ const newCharactersMax = 600
  * definition that was approved, so that many small steps count as the one they make. Everything it does not understand suspends.
  */
 export function classifyToolChange(before: ToolDefinition, after: ToolDefinition, world: TextWorld): ToolChange {
+  return finished(classifyingToolChange(before, after, world))
+}
+
+/** The same, part by part: a long definition takes its time. */
+export function* classifyingToolChange(
+  before: ToolDefinition,
+  after: ToolDefinition,
+  world: TextWorld,
+): Generator<void, ToolChange> {
   if (isDeepStrictEqual(before, after)) return { verdict: 'unchanged', findings: [] }
   const findings = [
     ...diffSchemas(before['inputSchema'], after['inputSchema'], '/inputSchema'),
     ...diffOutputs(before['outputSchema'], after['outputSchema']),
     ...diffAnnotations(recordOf(before['annotations']), recordOf(after['annotations'])),
     ...diffOtherParts(before, after),
-    ...diffTexts(before, after, world),
+    ...(yield* diffTexts(before, after, world)),
   ]
   const verdict = verdictOf(findings)
   if (findings.length > 0) return { verdict, findings }
@@ -36,9 +46,19 @@ export function classifyToolChange(before: ToolDefinition, after: ToolDefinition
 
 /** What a reviewer of a definition never seen before has to notice. */
 export function inspectTool(definition: ToolDefinition, world: TextWorld): ToolFinding[] {
+  return finished(inspectingTool(definition, world))
+}
+
+/** The same, text by text: a long definition takes its time. */
+export function* inspectingTool(definition: ToolDefinition, world: TextWorld): Generator<void, ToolFinding[]> {
   const { texts, complete } = textsOf(definition)
+  const marked: ToolFinding[] = []
+  for (const { path, text } of texts) {
+    marked.push(...marksOf(text, world).map((mark) => finding(mark.kind, path, mark.what)))
+    yield
+  }
   return unique([
-    ...texts.flatMap(({ path, text }) => marksOf(text, world).map((mark) => finding(mark.kind, path, mark.what))),
+    ...marked,
     ...confusions(definition, world),
     ...(complete ? [] : [finding('much_text', '', 'more text than is looked at')]),
   ])
@@ -94,21 +114,22 @@ function diffOtherParts(before: ToolDefinition, after: ToolDefinition): ToolFind
 }
 
 /** Marks that the approved texts do not have, wherever they stood. */
-function diffTexts(before: ToolDefinition, after: ToolDefinition, world: TextWorld): ToolFinding[] {
+function* diffTexts(before: ToolDefinition, after: ToolDefinition, world: TextWorld): Generator<void, ToolFinding[]> {
   const [left, right] = [textsOf(before), textsOf(after)]
   const known = new Map<string, number>()
   for (const { text } of left.texts) {
     for (const mark of marksOf(text, world)) known.set(keyOf(mark), (known.get(keyOf(mark)) ?? 0) + 1)
+    yield
   }
-  const found = right.texts.flatMap(({ path, text }) =>
-    marksOf(text, world)
-      .filter((mark) => {
-        const left = known.get(keyOf(mark)) ?? 0
-        known.set(keyOf(mark), left - 1)
-        return left <= 0
-      })
-      .map((mark) => finding(mark.kind, path, mark.what)),
-  )
+  const found: ToolFinding[] = []
+  for (const { path, text } of right.texts) {
+    for (const mark of marksOf(text, world)) {
+      const left = known.get(keyOf(mark)) ?? 0
+      known.set(keyOf(mark), left - 1)
+      if (left <= 0) found.push(finding(mark.kind, path, mark.what))
+    }
+    yield
+  }
   const [was, is] = [joined(left.texts), joined(right.texts)]
   const scripts = [...scriptsOf(is)].filter((script) => !scriptsOf(was).has(script))
   const languages = [...languagesOf(is)].filter((language) => !languagesOf(was).has(language))

@@ -23,6 +23,7 @@ const kinds = {
   much_text: { weight: 'suspends', title: 'Much new text' },
   confusable: { weight: 'suspends', title: 'Reads like another tool' },
   other_part: { weight: 'suspends', title: 'Another part of the definition changed' },
+  unjudged: { weight: 'suspends', title: 'Could not be judged' },
   wording: { weight: 'recorded', title: 'Wording' },
 } as const satisfies Record<string, { weight: FindingWeight; title: string }>
 
@@ -39,6 +40,7 @@ export type ToolFinding = {
 }
 
 const noteMax = 240
+const findingsMax = 200
 
 export function finding(kind: FindingKind, path: string, note: string): ToolFinding {
   const visible = visibleText(note)
@@ -48,6 +50,13 @@ export function finding(kind: FindingKind, path: string, note: string): ToolFind
     path,
     note: visible.length > noteMax ? `${visible.slice(0, noteMax)}…` : visible,
   }
+}
+
+/** As many as somebody looks at, those that suspend first. */
+export function foremost(findings: readonly ToolFinding[]): ToolFinding[] {
+  if (findings.length <= findingsMax) return [...findings]
+  const suspends = ({ weight }: ToolFinding) => Number(weight === 'suspends')
+  return findings.toSorted((a, b) => suspends(b) - suspends(a)).slice(0, findingsMax)
 }
 
 /** The finding in a few words. */
