@@ -96,8 +96,8 @@ export function credentialInput(serverId: string, draft: Draft): Converted {
         clientId,
         method,
         ...(method === 'private_key_jwt' ? { privateKey } : { clientSecret }),
+        issuer: draft.issuer,
         ...given('scope'),
-        ...given('issuer'),
       }
     case 'oauth_enterprise': {
       const { idpIssuer, idpClientId, issuer } = draft
@@ -112,8 +112,8 @@ export function credentialInput(serverId: string, draft: Draft): Converted {
       return { ...common, kind, clientId, issuer: draft.issuer, ...signed, ...given('scope') }
     }
     case 'oauth_person': {
-      const authorize = { serverId, teamId, ...given('clientId'), ...given('clientSecret'), ...given('scope') }
-      return { kind, authorize: { ...authorize, ...given('reason') } }
+      const client = { ...given('clientId'), ...given('clientSecret'), ...given('issuer') }
+      return { kind, authorize: { serverId, teamId, ...client, ...given('scope'), ...given('reason') } }
     }
   }
 }
@@ -174,6 +174,12 @@ export function CredentialFields(props: Props) {
           </p>
           <Text {...props} name="clientId" label="Client id, if there is one" />
           <Text {...props} name="clientSecret" label="Client secret, if there is one" type="password" />
+          <Text
+            {...props}
+            name="issuer"
+            label="Authorization server, if you know it"
+            hint="Its issuer: you are sent to no other. Needed with a client secret, and where it has an address inside and the MCP server has not."
+          />
           <Text {...props} name="scope" label="Scopes, besides those the server asks for" />
         </>
       )
@@ -198,9 +204,22 @@ function OAuthClientFields(props: Props) {
         <Text {...props} name="clientSecret" label="Client secret" type="password" required />
       )}
       <Text {...props} name="scope" label="Scopes, besides those the server asks for" />
-      <Text {...props} name="issuer" label="Authorization server, if only one may get it" />
+      <Issuer {...props} />
       <Text {...props} name="expires" label="Ends on, if that is known" type="date" />
     </>
+  )
+}
+
+/** Who alone gets the secret: nothing that the MCP server says fills it in. */
+function Issuer(props: Props) {
+  return (
+    <Text
+      {...props}
+      name="issuer"
+      label="Authorization server"
+      hint="Its issuer, as whoever gave you the client says it: nobody else is sent the secret. A probe of the address shows which one the MCP server names; compare them."
+      required
+    />
   )
 }
 
@@ -270,7 +289,7 @@ function Secrets({
   )
 }
 
-type TextProps = Props & { name: TextName; label: string; required?: boolean }
+type TextProps = Props & { name: TextName; label: string; hint?: string; required?: boolean }
 
 function Text({
   draft,
@@ -279,12 +298,18 @@ function Text({
   isTried,
   name,
   label,
+  hint,
   required,
   type = 'text',
 }: TextProps & { type?: string }) {
   if (isTried && name === 'expires') return null
   return (
-    <Field label={label} required={required ?? false} error={errorOf(name === 'expires' ? 'expiresAt' : name) ?? ''}>
+    <Field
+      label={label}
+      {...(hint ? { hint } : {})}
+      required={required ?? false}
+      error={errorOf(name === 'expires' ? 'expiresAt' : name) ?? ''}
+    >
       <Input
         type={type}
         value={draft[name]}

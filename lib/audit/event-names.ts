@@ -59,6 +59,7 @@ const named = {
   'server.loosening_confirmed': true,
   'server.loosening_ended': true,
   'server.credential_set': true,
+  'server.credential_issuer_kept': true,
   'server.authorization_begun': true,
   'server.authorization_failed': true,
   'server.credential_expiring': true,

@@ -103,6 +103,8 @@ export type AuditEvents = {
   'server.loosening_confirmed': { looseningId: string; what?: string }
   'server.loosening_ended': { looseningId: string; how: 'withdrawn' | 'replaced' }
   'server.credential_set': { kind: string; replaced: boolean; reason: string | null }
+  /** A client that was set without its authorization server is for the one that its server named first. */
+  'server.credential_issuer_kept': { issuer: string }
   'server.authorization_begun': { issuer: string; scope: string | null }
   'server.authorization_failed': { message: string }
   'server.credential_expiring': { kind: string; expiresAt: string }

@@ -104,7 +104,13 @@ dbTest(
       bearer: { kind: 'bearer', secret: bearer },
       basic: { kind: 'basic', secret: `ada:${password}` },
       header: { kind: 'header', headerName: 'X-Api-Key', secret: header },
-      client: { kind: 'oauth_client', clientId: 'app', method: 'client_secret_post', clientSecret },
+      client: {
+        kind: 'oauth_client',
+        clientId: 'app',
+        method: 'client_secret_post',
+        clientSecret,
+        issuer: new URL('/', url).href,
+      },
     } as Record<string, Omit<SetServerCredentialInput, 'serverId'>>
     const agent = await makeAgent(db)
     for (const [id, credential] of Object.entries(credentials)) {

@@ -88,6 +88,7 @@ dbTest(
       clientId: client.client_id,
       method: 'client_secret_basic',
       clientSecret: client.client_secret,
+      issuer: upstream.issuer,
     })
     const at = await broker(db, databaseUrl)
     expect((await call(db, at, { serverId, agent })).rule).toBeUndefined()

@@ -74,8 +74,9 @@ describe('an OAuth client', () => {
     redirect_uris: [],
     response_types: [],
   } as const
-  const credential = (serverId: string): SetServerCredentialInput => ({
+  const credential = (serverId: string, issuer: string): SetServerCredentialInput => ({
     serverId,
+    issuer,
     kind: 'oauth_client',
     clientId: client.client_id,
     method: 'client_secret_basic',
@@ -88,7 +89,7 @@ describe('an OAuth client', () => {
     async ({ db, databaseUrl }) => {
       const upstream = await protectedServer({ clients })
       const { serverId, agent } = await registered(db, upstream.url)
-      await set(db, credential(serverId))
+      await set(db, credential(serverId, upstream.issuer))
       const at = await broker(db, databaseUrl)
       const answers = await Promise.all([1, 2, 3, 4].map(() => call(db, at, { serverId, agent })))
       expect(answers.map(({ status, rule }) => [status, rule])).toEqual(
@@ -113,15 +114,18 @@ describe('an OAuth client', () => {
   dbTest('that is refused says so with its rule, and the page says why', async ({ db, databaseUrl }) => {
     const upstream = await protectedServer({ clients })
     const { serverId, agent } = await registered(db, upstream.url)
-    await set(db, credential(serverId))
+    await set(db, credential(serverId, upstream.issuer))
     const at = await broker(db, databaseUrl)
     expect((await call(db, at, { serverId, agent })).rule).toBeUndefined()
-    await set(db, { ...credential(serverId), clientSecret: 'wrong-canary-secret' } as SetServerCredentialInput)
+    await set(db, {
+      ...credential(serverId, upstream.issuer),
+      clientSecret: 'wrong-canary-secret',
+    } as SetServerCredentialInput)
     for (let round = 0; round < 7; round += 1)
       expect((await call(db, at, { serverId, agent })).rule).toBe('credential_refused')
     await until(async () => (await stateOf(db, serverId)).lastError !== null)
     expect((await stateOf(db, serverId)).lastError).toBe('The authorization server answered invalid_client.')
-    await set(db, credential(serverId))
+    await set(db, credential(serverId, upstream.issuer))
     expect((await call(db, at, { serverId, agent })).rule).toBeUndefined()
   })
 })

@@ -62,7 +62,9 @@ describe.each(['any', 'nonce'] as const)('a server that wants proof of possessio
     const upstream = await protectedServer({ proof, clients: [client] })
     const { serverId, agent } = await registered(db, upstream.url)
     const { client_id: clientId, client_secret: clientSecret } = client
-    await set(db, { serverId, kind: 'oauth_client', clientId, clientSecret, method: 'client_secret_basic' } as never)
+    const { issuer } = upstream
+    const own = { clientId, clientSecret, issuer, method: 'client_secret_basic' as const }
+    await set(db, { serverId, kind: 'oauth_client', ...own })
     const at = await broker(db, databaseUrl)
     expect((await call(db, at, { serverId, agent })).status).toBe(200)
     expect((await call(db, at, { serverId, agent })).text).not.toContain('isError')

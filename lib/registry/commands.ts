@@ -1,5 +1,6 @@
 export { agentSubject, lockAgent, type LockedAgent } from './commands/agent-lock.ts'
 export {
+  keepCredentialIssuer,
   recordCredentialExpiry,
   recordCredentialTrouble,
   recordCredentialUse,

@@ -29,7 +29,7 @@ export function credentialMaterial(input: SetServerCredentialInput, now: Date): 
       return {
         secret: JSON.stringify({ clientSecret, privateKey, algorithm }),
         headerName: null,
-        settings: { clientId, method, ...(scope ? { scope } : {}), ...(issuer ? { issuer } : {}) },
+        settings: { clientId, method, issuer, ...(scope ? { scope } : {}) },
         expiresAt,
       }
     }

@@ -8,6 +8,7 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson, makeTeam } from '#lib/dev/test/fleet.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import {
+  keepCredentialIssuer,
   recordCredentialTrouble,
   recordCredentialUse,
   removeServerCredential,
@@ -26,16 +27,17 @@ dbTest('every kind is sealed for its place, and shown without its secret', async
   const serverId = await makeServer(db)
   const teamId = await makeTeam(db)
   const { certificate, privateKey } = await (await testAuthority()).issue('CN=wheelhouse')
+  const known = { clientId: 'app', issuer: 'https://login.example.com' }
   const inputs: SetServerCredentialInput[] = [
     { serverId, kind: 'bearer', secret: 'canary-bearer', reason: 'first' },
     { serverId, kind: 'basic', secret: 'ada:canary-password' },
     { serverId, kind: 'header', headerName: 'X-Api-Key', secret: 'canary-header' },
     { serverId, kind: 'mtls', certificate, privateKey },
-    { serverId, kind: 'oauth_client', clientId: 'app', method: 'client_secret_post', clientSecret: 'canary-client' },
+    { serverId, kind: 'oauth_client', method: 'client_secret_post', clientSecret: 'canary-client', ...known },
     {
       serverId,
       kind: 'oauth_client',
-      clientId: 'app',
+      ...known,
       method: 'private_key_jwt',
       privateKey: String(rsa),
       scope: 'a b',
@@ -54,7 +56,7 @@ dbTest('every kind is sealed for its place, and shown without its secret', async
   }
   expect(opened.join()).toMatch(/canary-bearer.*ada:canary-password.*canary-header.*PRIVATE KEY.*canary-client.*RS256/)
   expect((await getServer(ctx, serverId)).credentials[0]).toMatchObject({
-    settings: { clientId: 'app', method: 'private_key_jwt', scope: 'a b' },
+    settings: { ...known, method: 'private_key_jwt', scope: 'a b' },
   })
   expect((await auditOf(db, serverId)).map(({ detail }) => detail)).toMatchObject([
     { kind: 'bearer', replaced: false, reason: 'first' },
@@ -104,6 +106,11 @@ dbTest('what is no key, no certificate, or of another pair is refused with its f
   expect(fits({ kind: 'bearer', secret: 'x', headerName: 'y' })).toBe(false)
   expect(fits({ kind: 'oauth_client', clientId: 'a', method: 'private_key_jwt', clientSecret: 'b' })).toBe(false)
   expect(fits({ kind: 'oauth_person' })).toBe(false)
+  const client = { serverId, kind: 'oauth_client', clientId: 'a', method: 'client_secret_basic', clientSecret: 'b' }
+  for (const issuer of [undefined, '', 'login.example.com']) {
+    const issues = setServerCredentialInput.safeParse({ ...client, issuer }).error?.issues
+    expect(issues).toMatchObject([{ path: ['issuer'], message: expect.stringContaining('Name the authorization') }])
+  }
 })
 
 dbTest('a credential is removed with its reason, and only where it is', async ({ db }) => {
@@ -190,4 +197,32 @@ dbTest('of two who look at once for credentials that end, one tells', async ({ d
   expect([first, await second]).toEqual([1, 0])
   const events = (await auditOf(db, serverId)).map(({ event }) => event)
   expect(events.filter((event) => event === 'server.credential_expiring')).toHaveLength(1)
+})
+
+dbTest('of two who name the authorization server of an old client at once, one is kept for both', async ({ db }) => {
+  const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+  const serverId = await makeServer(db)
+  const client = { kind: 'oauth_client' as const, clientId: 'app', method: 'client_secret_post' as const }
+  const input = { serverId, ...client, clientSecret: 'x', issuer: 'https://confirmed.example.com' }
+  await setServerCredential(ctx, { input, secretBox })
+  const { id: credentialId } = await db.upstreamCredential.findFirstOrThrow({ where: { serverId } })
+  const keep = (issuer: string) => keepCredentialIssuer(ctxFor(db), { credentialId, issuer })
+  expect(await keep('https://other.example.com')).toBe('https://confirmed.example.com')
+  const settings = { clientId: 'app', method: 'client_secret_post' }
+  await db.upstreamCredential.update({ where: { id: credentialId }, data: { settings } })
+  await expect(keep('not an issuer')).rejects.toMatchObject({ code: 'invalid' })
+  const kept = new Set(await Promise.all(['https://one.example.com', 'https://two.example.com'].map(keep)))
+  expect(kept.size).toBe(1)
+  const events = (await auditOf(db, serverId)).filter(({ event }) => event === 'server.credential_issuer_kept')
+  expect(events).toMatchObject([{ detail: { issuer: [...kept][0] } }])
+  expect((await getServer(ctx, serverId)).credentials[0]?.settings).toEqual({
+    ...settings,
+    issuer: [...kept][0],
+    issuerFrom: 'server',
+  })
+  await expect(keepCredentialIssuer(ctx, { credentialId, issuer: 'https://x.example.com' })).rejects.toMatchObject({
+    code: 'forbidden',
+  })
+  await setServerCredential(ctx, { input: { serverId, kind: 'bearer', secret: 'x' }, secretBox })
+  await expect(keep('https://one.example.com')).rejects.toMatchObject({ code: 'not_found' })
 })

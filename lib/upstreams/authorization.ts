@@ -5,6 +5,7 @@ import type {
   StoredOAuthClientInformation,
   StoredOAuthTokens,
 } from '@modelcontextprotocol/client'
+import { isSameIssuer, otherIssuer } from './problem.ts'
 
 /** Where the portal is, as authorization servers are told. */
 export type PortalClient = {
@@ -17,6 +18,8 @@ export type PortalClient = {
 export type AuthorizationState = {
   /** Where the client came from: given by a person, or registered by the portal. */
   client: StoredOAuthClientInformation | null
+  /** The authorization server that the person named; null: the one the server names. */
+  issuer: string | null
   discovery: OAuthDiscoveryState | null
   verifier: string | null
   resource: string | null
@@ -60,7 +63,10 @@ export function authorizationProvider(options: {
     ...(portal.clientMetadataUrl === null ? {} : { clientMetadataUrl: portal.clientMetadataUrl }),
     clientMetadata: metadata,
     state: () => stateText,
-    clientInformation: () => state.client ?? undefined,
+    clientInformation: (asked) => {
+      if (state.issuer && asked && !isSameIssuer(state.issuer, asked.issuer)) throw otherIssuer()
+      return state.client ?? undefined
+    },
     saveClientInformation: (client) => void (state.client = client),
     // Tokens of before are of no use here: a person is asked anew.
     tokens: () => undefined,

@@ -29,8 +29,9 @@ export type Challenge = { status: number; wwwAuthenticate: string | null }
 type ClientSecret = { clientSecret?: string; privateKey?: string; algorithm?: string }
 
 /**
- * A token by client credentials (RFC 6749 §4.4) from the authorization server that the MCP server names, for that server only (RFC 8707).
- * Scopes: what the challenge asks for besides those already held, else those set, else those of the metadata. Throws `UpstreamAuthProblem`.
+ * A token by client credentials (RFC 6749 §4.4), for this server only (RFC 8707). The MCP server names its authorization server, but only the one that the credential is for is
+ * sent anything: no secret, and nothing signed with the key. Scopes: what the challenge asks for besides those already held, else those set, else those of the metadata. Throws
+ * `UpstreamAuthProblem`.
  */
 export async function clientCredentialsToken(options: {
   serverUrl: string
@@ -41,6 +42,8 @@ export async function clientCredentialsToken(options: {
   heldScope: string | null
   /** What the token before was bound to. */
   heldKey?: DpopKey | undefined
+  /** For a credential that does not say whom it is for: keeps the one that is named, unless one is kept, and answers with that. Left out: it is for nobody. */
+  keptIssuer?: (named: string) => Promise<string>
 }): Promise<UpstreamToken> {
   const { serverUrl, settings, challenge, heldScope } = options
   const key = options.heldKey ?? (asksForProof(challenge?.wwwAuthenticate ?? null) ? await newDpopKey() : undefined)
@@ -48,7 +51,7 @@ export async function clientCredentialsToken(options: {
     ? extractWWWAuthenticateParams(challengeResponse(challenge.status, challenge.wwwAuthenticate))
     : {}
   const asked = computeScopeUnion(heldScope ?? settings.scope, params.scope)
-  const provider = providerOf(settings, JSON.parse(options.secret) as ClientSecret)
+  const provider = providerOf(settings, JSON.parse(options.secret) as ClientSecret, options.keptIssuer ?? forNobody)
   const session = key && (await dpopSession(key))
   const { fetchFn, secrets } = notingFetch()
   if (session) provider.dpop = () => session
@@ -87,7 +90,15 @@ export function tokenOf(
 
 type Provider = OAuthClientProvider & { result: StoredOAuthTokens | null }
 
-function providerOf(settings: CredentialSettings, secret: ClientSecret): Provider {
+async function forNobody(): Promise<never> {
+  throw new UpstreamAuthProblem('It does not say which authorization server may get it.', null)
+}
+
+function providerOf(
+  settings: CredentialSettings,
+  secret: ClientSecret,
+  keptIssuer: (named: string) => Promise<string>,
+): Provider {
   const clientId = settings.clientId ?? ''
   const method = settings.method ?? 'client_secret_basic'
   const provider: Provider = {
@@ -100,11 +111,12 @@ function providerOf(settings: CredentialSettings, secret: ClientSecret): Provide
       token_endpoint_auth_method: method,
       ...(settings.scope ? { scope: settings.scope } : {}),
     },
-    clientInformation: () => ({
+    // The SDK compares its issuer with the one it would send this to.
+    clientInformation: async (asked) => ({
       client_id: clientId,
       token_endpoint_auth_method: method,
       ...(secret.clientSecret === undefined ? {} : { client_secret: secret.clientSecret }),
-      ...(settings.issuer ? { issuer: settings.issuer } : {}),
+      issuer: settings.issuer ?? (await keptIssuer(asked?.issuer ?? '')),
     }),
     tokens: () => undefined,
     saveTokens: (tokens) => void (provider.result = tokens),

@@ -17,15 +17,28 @@ export class UpstreamAuthProblem extends DomainError {
  */
 export function authProblem(error: unknown): UpstreamAuthProblem {
   if (error instanceof UpstreamAuthProblem) return error
+  if (error instanceof DomainError) return new UpstreamAuthProblem(error.message, null)
   const code = error instanceof OAuthError ? error.code : ''
   if (/^[a-z_]{3,60}$/.test(code)) return new UpstreamAuthProblem(`The authorization server answered ${code}.`, code)
   const name = error instanceof Error ? error.constructor.name : 'unknown'
   return new UpstreamAuthProblem(explanations[name] ?? `It could not be authorized (${name}).`, null)
 }
 
+/** With or without the slash at its end, as many write it. */
+export function isSameIssuer(one: string, other: string): boolean {
+  return one.replace(/\/$/, '') === other.replace(/\/$/, '')
+}
+
+const anotherIssuer =
+  'The server names another authorization server than the one this client is for, and that one got nothing of it. If it is right, set the credential again with it.'
+
+export function otherIssuer(): UpstreamAuthProblem {
+  return new UpstreamAuthProblem(anotherIssuer, null)
+}
+
 const explanations: Record<string, string> = {
   IssuerMismatchError: 'The metadata or the answer of the authorization server names another issuer.',
-  AuthorizationServerMismatchError: 'The client belongs to another authorization server than the one the server names.',
+  AuthorizationServerMismatchError: anotherIssuer,
   InsecureTokenEndpointError: 'The token endpoint is not https.',
   RegistrationRejectedError: 'The authorization server does not register this client.',
   RefusedAddress: 'It names a link-local or metadata address, which is never called.',

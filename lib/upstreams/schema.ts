@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { slug } from '#lib/core/slug.ts'
-import { scopeText } from '#lib/registry/schema/credentials.ts'
+import { authorizationServer, scopeText } from '#lib/registry/schema/credentials.ts'
 
 const line = z
   .string()
@@ -16,12 +16,18 @@ export const beginAuthorizationInput = z
     teamId: slug.nullable().default(null),
     clientId: line.max(500).optional(),
     clientSecret: line.optional(),
+    /** The authorization server that the client is known to. */
+    issuer: authorizationServer.optional(),
     scope: scopeText.optional(),
     reason: z.string().trim().max(500, 'Use at most 500 characters.').optional(),
   })
   .refine((input) => !input.clientSecret || input.clientId, {
     path: ['clientId'],
     error: 'A client secret needs its client id.',
+  })
+  .refine((input) => !input.clientSecret || input.issuer, {
+    path: ['issuer'],
+    error: 'Name the authorization server that may get the client secret: the MCP server is not to choose it.',
   })
 export type BeginAuthorizationInput = z.output<typeof beginAuthorizationInput>
 

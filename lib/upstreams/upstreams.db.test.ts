@@ -121,6 +121,21 @@ describe('a person authorizes', () => {
   })
 })
 
+dbTest('the secret of a client goes to the authorization server that the person named, or nowhere', async ({ db }) => {
+  const upstream = await started()
+  const serverId = await makeServer(db, { url: upstream.url })
+  const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+  const client = { serverId, clientId: 'given', clientSecret: 'canary-secret' }
+  expect(beginAuthorizationInput.safeParse(client).error?.issues).toMatchObject([{ path: ['issuer'] }])
+  const begin = (issuer: string) => {
+    const input = beginAuthorizationInput.parse({ ...client, issuer })
+    return beginAuthorization(ctx, { input, secretBox, portal, sessionId: 'session' })
+  }
+  await expect(begin('http://localhost:1')).rejects.toThrow(/another authorization server/)
+  expect(await db.upstreamAuthorization.count()).toBe(0)
+  expect((await begin(`${upstream.issuer}/`)).authorizationUrl).toContain('client_id=given')
+})
+
 describe('refreshing', () => {
   const log = createLog({ process: 'test', level: 'silent' })
 
@@ -245,7 +260,7 @@ describe('client credentials', () => {
     const ask = (options: object = {}) =>
       clientCredentialsToken({
         serverUrl: upstream.url,
-        settings: { clientId, method },
+        settings: { clientId, method, issuer: upstream.issuer },
         secret: JSON.stringify(secret),
         challenge: null,
         heldScope: null,
@@ -260,10 +275,13 @@ describe('client credentials', () => {
     // Known to one authorization server only: no other gets to see its secret.
     const elsewhere = { clientId, method, issuer: 'http://localhost:1' }
     await expect(ask({ settings: elsewhere })).rejects.toThrow(/another authorization server/)
+    const asked = upstream.granted.length + upstream.refused.length
+    await expect(ask({ settings: { clientId, method } })).rejects.toThrow(/does not say which authorization server/)
+    expect(upstream.granted.length + upstream.refused.length).toBe(asked)
     await expect(
       ask({
         secret: JSON.stringify({ clientSecret: 'wrong' }),
-        settings: { clientId: 'basic', method: 'client_secret_basic' },
+        settings: { clientId: 'basic', method: 'client_secret_basic', issuer: upstream.issuer },
       }),
     ).rejects.toThrow(/invalid_client/)
   })

@@ -34,6 +34,7 @@ const credential = answerOf<CredentialView>()(
       method: text.optional(),
       scope: text.optional(),
       issuer: text.optional(),
+      issuerFrom: z.literal('server').optional(),
       subject: text.optional(),
       idpIssuer: text.optional(),
       idpClientId: text.optional(),
@@ -164,6 +165,7 @@ export const serverProbe = answerOf<ServerProbeView>()(
         tls: z.enum(['verified', 'none', 'failed', 'unknown']),
         reachable: z.boolean(),
         challenge: text.nullable(),
+        authorizationServer: text.optional(),
         protocol: z.strictObject({ era: z.enum(['modern', 'legacy']), version: text, server: text }).nullable(),
         tools: z.array(
           z.strictObject({

@@ -67,7 +67,8 @@ export const showServerProcesses = endpoint({
 export const setServerCredential = endpoint({
   method: 'PUT',
   path: '/api/v1/servers/{id}/credential',
-  summary: 'Sets or replaces what the broker shows a server, for all or for one team; it is never shown again.',
+  summary:
+    'Sets or replaces what the broker shows a server, for all or for one team; it is never shown again. An OAuth client names the authorization server (`issuer`) that alone gets its secret.',
   permission: 'servers:manage',
   params: namedId,
   body: serverCredentialBody,

@@ -96,10 +96,11 @@ async function callTools({ upstreams, context }: Run, server: BrokeredServer): P
 }
 
 /** The administrator's part: to the authorization server and back. */
-async function authorize(ctx: Ctx, { serverId, context }: Run): Promise<void> {
+async function authorize(ctx: Ctx, { serverId, url, context }: Run): Promise<void> {
   const clientId = typeof context['client_id'] === 'string' ? context['client_id'] : undefined
   const clientSecret = typeof context['client_secret'] === 'string' ? context['client_secret'] : undefined
-  const input = beginAuthorizationInput.parse({ serverId, clientId, clientSecret })
+  const issuer = clientSecret === undefined ? undefined : await knownIssuer(url)
+  const input = beginAuthorizationInput.parse({ serverId, clientId, clientSecret, issuer })
   const parts = { secretBox, portal, sessionId: 'conformance' }
   const { authorizationUrl } = await beginAuthorization(ctx, { input, ...parts })
   const response = await fetch(authorizationUrl, { redirect: 'manual' })
@@ -129,7 +130,7 @@ async function setClientCredential(ctx: Ctx, { serverId, url, scenario, context 
     return
   }
   if (typeof clientId !== 'string' || !scenario.startsWith('auth/client-credentials')) return
-  const common = { serverId, kind: 'oauth_client' as const, clientId }
+  const common = { serverId, kind: 'oauth_client' as const, clientId, issuer: await knownIssuer(url) }
   const input =
     typeof privateKey === 'string'
       ? { ...common, method: 'private_key_jwt' as const, privateKey }

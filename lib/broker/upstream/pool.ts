@@ -3,7 +3,7 @@ import { sealContexts } from '#lib/core/seal-contexts.ts'
 import { sealedBody, type SecretBox } from '#lib/core/secret-box.ts'
 import type { Locks } from '#lib/db/locks.ts'
 import type { Log } from '#lib/log/log.ts'
-import { recordCredentialUse } from '#lib/registry/commands.ts'
+import { keepCredentialIssuer, recordCredentialUse } from '#lib/registry/commands.ts'
 import { clientCredentialsToken, enterpriseToken, personToken, workloadToken } from '#lib/upstreams/commands.ts'
 import { type Limits, limitsOf } from '../limits.ts'
 import type { BrokeredCredential, BrokeredServer } from '../view/view.ts'
@@ -137,7 +137,9 @@ export class UpstreamPool {
           async token({ challenge, heldScope, heldKey }) {
             const context = sealContexts.upstreamCredential(server.id, row.teamId)
             const secret = await secretBox.open(row.ciphertext, context)
-            return clientCredentialsToken({ serverUrl: server.url, settings, secret, challenge, heldScope, heldKey })
+            const keptIssuer = (issuer: string) => keepCredentialIssuer(ctx(), { credentialId, issuer })
+            const asked = { serverUrl: server.url, settings, secret, challenge, heldScope, heldKey, keptIssuer }
+            return await clientCredentialsToken(asked)
           },
         })
       case 'oauth_enterprise':

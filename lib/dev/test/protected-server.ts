@@ -13,6 +13,8 @@ export type ProtectedServer = {
   /** Of the MCP server. */
   url: string
   issuer: string
+  /** The authorization server that the MCP server names; changed while it runs. */
+  names: string
   /** The access tokens calls came with, in their order. */
   tokens: string[]
   /** Grant types of the token requests that were answered with a token. */
@@ -55,6 +57,7 @@ export async function startProtectedServer(
   const state = {
     url,
     issuer,
+    names: issuer,
     tokens: [] as string[],
     granted: [] as string[],
     refused: [] as string[],
@@ -83,6 +86,7 @@ export async function startProtectedServer(
   return Object.assign(state, {
     async revoke(token: string) {
       await (await provider.AccessToken.find(token))?.destroy()
+      await (await provider.ClientCredentials.find(token))?.destroy()
     },
     authorize: browse,
     async stop() {
@@ -99,7 +103,10 @@ export async function startProtectedServer(
 }
 
 type Proof = 'any' | 'nonce' | undefined
-type State = Pick<ProtectedServer, 'url' | 'issuer' | 'tokens' | 'proofs' | 'secrets' | 'needs' | 'accessTokenSeconds'>
+type State = Pick<
+  ProtectedServer,
+  'url' | 'issuer' | 'names' | 'tokens' | 'proofs' | 'secrets' | 'needs' | 'accessTokenSeconds'
+>
 
 function configurationOf({
   clients = [],
@@ -180,7 +187,7 @@ function resourceServer(
         response.writeHead(200, { 'content-type': 'application/json' })
         const scopes_supported = ['mcp:call']
         return response.end(
-          JSON.stringify({ resource: state.url, authorization_servers: [state.issuer], scopes_supported }),
+          JSON.stringify({ resource: state.url, authorization_servers: [state.names], scopes_supported }),
         )
       }
       const { authorization = '' } = request.headers

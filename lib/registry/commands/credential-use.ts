@@ -1,7 +1,7 @@
 import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
-import { expiryWarningMs } from '../schema/credentials.ts'
+import { type CredentialSettings, expiryWarningMs, authorizationServer } from '../schema/credentials.ts'
 import { subjectOf } from './server-lock.ts'
 
 /** Notes that a credential is in use. Only for our own processes; writes nothing if it was noted within the last minute. */
@@ -31,6 +31,38 @@ export async function recordCredentialWorks(
   onlyPlatform(ctx)
   await ctx.db.$executeRaw`update "UpstreamCredential" set "lastError" = null, "lastErrorAt" = null
     where "id" = ${credentialId}::uuid and "lastErrorAt" <= ${before}`
+}
+
+/**
+ * For an OAuth client that was set without its authorization server: keeps the one that its server names, unless one is kept already, and answers with the one that is kept. Who asks
+ * at the same time gets the same answer. Only for our own processes; throws `not_found` and `invalid`.
+ */
+export async function keepCredentialIssuer(
+  ctx: Ctx,
+  { credentialId, issuer }: { credentialId: string; issuer: string },
+): Promise<string> {
+  onlyPlatform(ctx)
+  if (!authorizationServer.safeParse(issuer).success)
+    throw new DomainError('invalid', 'What its server names is no issuer.')
+  return inTx(ctx, async (tx, ctx) => {
+    const kept = JSON.stringify({ issuer, issuerFrom: 'server' })
+    const written = await tx.$executeRaw`update "UpstreamCredential" set "settings" = "settings" || ${kept}::jsonb
+      where "id" = ${credentialId}::uuid and "kind" = 'oauth_client' and "settings"->>'issuer' is null`
+    const row = await tx.upstreamCredential.findFirst({
+      where: { id: credentialId, kind: 'oauth_client' },
+      select: { settings: true, teamId: true, server: { select: { id: true, name: true } } },
+    })
+    if (!row) throw new DomainError('not_found', 'The credential was replaced or removed meanwhile.')
+    if (written > 0) {
+      recordAudit(tx, ctx, {
+        event: 'server.credential_issuer_kept',
+        ...subjectOf(row.server),
+        ...(row.teamId === null ? {} : { teamId: row.teamId }),
+        detail: { issuer },
+      })
+    }
+    return (row.settings as CredentialSettings).issuer ?? ''
+  })
 }
 
 /** Notes when the token ends that was obtained with a credential and is kept nowhere else. Only for our own processes. */

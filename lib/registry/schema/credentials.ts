@@ -31,7 +31,14 @@ export const scopeText = z
   .trim()
   .max(2000, 'Use at most 2000 characters.')
   .regex(/^[\x21\x23-\x5B\x5D-\x7E ]*$/, 'Scopes are separated by spaces (RFC 6749).')
-const issuerUrl = z.url({ protocol: /^https?$/, error: 'Use an http or https address.' })
+const issuerUrl = z.url({ protocol: /^https?$/, error: 'Use an http or https address.' }).max(2000)
+/** The authorization server that may get what is sealed. */
+export const authorizationServer = z
+  .url({
+    protocol: /^https?$/,
+    error: 'Name the authorization server that may get it: its issuer, an http or https address.',
+  })
+  .max(2000, 'Use at most 2000 characters.')
 
 /** Whose it is and why it is set; the same for every kind. */
 const common = {
@@ -94,8 +101,8 @@ function tried<Shape extends z.ZodRawShape>(shape: Shape) {
       clientSecret: secretLine.optional(),
       privateKey: pem('The private key').optional(),
       scope: scopeText.optional(),
-      /** The one authorization server the client is known to; without it the one the MCP server names. */
-      issuer: issuerUrl.optional(),
+      /** The authorization server that the client is known to: the MCP server is not to choose who gets its secret. */
+      issuer: authorizationServer,
     })
     .superRefine((input, context) => checkClientSecret(input as ClientSecretFields, context))
   return [bearer, basic, header, mtls, oauthClient] as const
@@ -120,7 +127,7 @@ function credentialInput<More extends z.ZodRawShape>(more: More) {
       refreshToken: secretLine.optional(),
       scope: scopeText.optional(),
       /** The authorization server that may get all this: the MCP server is not to choose it. */
-      issuer: issuerUrl,
+      issuer: authorizationServer,
     })
     .superRefine((input, context) => checkIdentity(input as IdentityFields, context))
   const workload = z
@@ -138,7 +145,7 @@ function credentialInput<More extends z.ZodRawShape>(more: More) {
       subject: secretLine.max(500).optional(),
       scope: scopeText.optional(),
       /** The authorization server that may get it: the MCP server is not to choose it. */
-      issuer: issuerUrl,
+      issuer: authorizationServer,
     })
     .superRefine((input, context) => checkWorkload(input as WorkloadFields, context))
   return z.discriminatedUnion('kind', [bearer, basic, header, mtls, oauthClient, enterprise, workload])
@@ -197,6 +204,8 @@ export type CredentialSettings = {
   method?: string
   scope?: string
   issuer?: string
+  /** Its server named the issuer, and nobody has confirmed it: of a client that was set without one. */
+  issuerFrom?: 'server'
   subject?: string
   idpIssuer?: string
   idpClientId?: string

@@ -112,6 +112,8 @@ export type ProbeReport = {
   reachable: boolean
   /** What it answered to a request without a credential. */
   challenge: string | null
+  /** The issuer that it names as its authorization server (RFC 9728): what it says of itself, to compare with what one knows. */
+  authorizationServer?: string
   protocol: { era: 'modern' | 'legacy'; version: string; server: string } | null
   tools: ProbedTool[]
   /** The first of what it lists that is no tool, and how many entries are none; left out: none is. */

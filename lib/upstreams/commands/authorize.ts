@@ -39,6 +39,7 @@ export async function beginAuthorization(
   const state: AuthorizationState = {
     // One that was registered for less cannot ask for more: then the portal registers anew.
     client: input.clientId || reaches(client, scope) ? client : null,
+    issuer: input.issuer ?? null,
     discovery: null,
     verifier: null,
     resource: null,

@@ -16,6 +16,7 @@ type Props = { server: ServerView; teams: readonly Team[]; whyNot: string | null
 /** What the broker shows the server, for all and for single teams: everything about it but the secret. */
 export function Credentials({ server, teams, whyNot, now }: Props) {
   const ending = server.credentials.filter((credential) => endsSoon(credential, now))
+  const unconfirmed = server.credentials.filter(isUnconfirmed)
   return (
     <section>
       <div className="mb-2 flex flex-wrap items-center justify-between gap-2">
@@ -28,6 +29,19 @@ export function Credentials({ server, teams, whyNot, now }: Props) {
             <p key={credential.team?.id ?? ''}>
               The credential of {whose(credential)} ends <Time value={credential.expiresAt} />. Calls over it are
               refused from then on.
+            </p>
+          ))}
+        </Notice>
+      )}
+      {unconfirmed.length > 0 && (
+        <Notice kind="warn" className="mb-3" title={`${plural(unconfirmed.length, 'credential')} to confirm`}>
+          {unconfirmed.map((credential) => (
+            <p key={credential.team?.id ?? ''} className="break-words">
+              The OAuth client of {whose(credential)} was set without its authorization server.{' '}
+              {credential.settings.issuer
+                ? `The MCP server named ${credential.settings.issuer} first; no other gets its secret.`
+                : 'The one that the MCP server names with the next call gets its secret, and no other after that.'}{' '}
+              Set it again with the one that it is for.
             </p>
           ))}
         </Notice>
@@ -166,6 +180,11 @@ function details({ settings }: CredentialView): string[] {
     scope && `scopes ${scope}`,
     subject,
   ].filter((detail): detail is string => !!detail)
+}
+
+/** Nobody has said which authorization server may get its secret. */
+function isUnconfirmed({ kind, settings }: CredentialView): boolean {
+  return kind === 'oauth_client' && (settings.issuer === undefined || settings.issuerFrom === 'server')
 }
 
 function endsSoon({ expiresAt }: CredentialView, now: Date): boolean {

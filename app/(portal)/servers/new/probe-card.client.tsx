@@ -137,6 +137,14 @@ function Report({ report, isProgram }: { report: ProbeReport; isProgram: boolean
             <span className="break-all">{report.challenge ?? 'nothing'}</span>
           </Fact>
         )}
+        {report.authorizationServer && (
+          <Fact label="Names as its authorization server">
+            <span className="break-all">{report.authorizationServer}</span>
+            <span className="block text-[13px] text-muted-foreground">
+              Its own word: compare it with what whoever gave you the client says.
+            </span>
+          </Fact>
+        )}
       </Facts>
       <ul className="space-y-2 text-sm">
         {report.findings.map(({ kind, note }) => (

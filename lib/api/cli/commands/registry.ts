@@ -209,6 +209,9 @@ function listedText(listing: ServerView['listing']): string {
   ].join('; ')
 }
 
-function credentialText({ kind, team, updatedAt }: ServerView['credentials'][number]): string {
-  return `${kind}${team ? ` of ${oneLine(team.name)}` : ''}, set ${minute(updatedAt)} UTC`
+function credentialText({ kind, team, updatedAt, settings, lastError }: ServerView['credentials'][number]): string {
+  const { issuer, issuerFrom } = settings
+  const at = issuer ? `, for ${oneLine(issuer)}${issuerFrom ? ' as the server named it, not confirmed' : ''}` : ''
+  const trouble = lastError ? `; ${oneLine(lastError.message)}` : ''
+  return `${kind}${team ? ` of ${oneLine(team.name)}` : ''}${at}, set ${minute(updatedAt)} UTC${trouble}`
 }

@@ -75,6 +75,7 @@ function describeProbe(report: ProbeReport): string {
     ['Starts', report.host === '' ? (report.reachable ? 'yes' : 'no') : null],
     ['Protocol', report.protocol && `${report.protocol.version} (${plain(report.protocol.server)})`],
     ['Asks for', report.challenge && oneLine(report.challenge)],
+    ['Names as its authorization server', report.authorizationServer ? oneLine(report.authorizationServer) : null],
   ])
   const findings = report.findings.map(({ kind, note }) => {
     const { title, relaxed, says } = probeFindingKinds[kind]
