@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { guardedLookup } from './guarded-lookup.ts'
+import { guardedLookup, isInsideHost } from './guarded-lookup.ts'
 
 const lookUp = (hostname: string, options: Parameters<typeof guardedLookup>[0], all: boolean) =>
   new Promise((resolve, reject) => {
@@ -14,4 +14,19 @@ test('what resolves to a link-local address is not connected to, unless that is 
   expect(await lookUp('169.254.169.254', { allowLinkLocal: true }, false)).toBe('169.254.169.254')
   expect(await lookUp('127.0.0.1', {}, true)).toEqual([{ address: '127.0.0.1', family: 4 }])
   expect(await lookUp('10.0.0.1', {}, false)).toBe('10.0.0.1')
+})
+
+test('a host is inside with every address it has, and not if it ever had one outside', async () => {
+  const at = (...addresses: string[]) => Promise.resolve(addresses.map((address) => ({ address })))
+  expect(await isInsideHost('erp.test', () => at('10.0.0.1', 'fd12::1'))).toBe(true)
+  expect(await isInsideHost('mixed.test', () => at('10.0.0.1', '8.8.8.8'))).toBe(false)
+  expect(await isInsideHost('nowhere.test', () => Promise.reject(new Error('ENOTFOUND')))).toBe(false)
+  expect(await isInsideHost('moving.test', () => at('8.8.8.8'))).toBe(false)
+  expect(await isInsideHost('moving.test', () => at('127.0.0.1'))).toBe(false)
+  expect(await Promise.all(['localhost', '127.0.0.1', '[::1]', '8.8.8.8'].map((host) => isInsideHost(host)))).toEqual([
+    true,
+    true,
+    true,
+    false,
+  ])
 })

@@ -1,11 +1,30 @@
 import { lookup as resolve } from 'node:dns'
+import { lookup as resolveSoon } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
+import { setTimeout as after } from 'node:timers/promises'
 import { type AddressKind, addressKind, isPublicAddress, isRefusedHost } from './address-kind.ts'
 
 /** The address is one that is never called. */
 export class RefusedAddress extends Error {
   override readonly name = 'RefusedAddress'
   readonly code = 'LINK_LOCAL_ADDRESS'
+}
+
+/** The address is inside, and nobody here has named it. A `TypeError`, as all are that end a request before it begins. */
+export class InsideAddress extends TypeError {
+  override readonly name = 'InsideAddress'
+}
+
+/**
+ * Names that were found at an address outside: whoever can move such a name inside gains nothing by it while this process lives.
+ */
+const outsideNames = new Set<string>()
+const outsideNamesMax = 10_000
+
+function noteOutside(hostname: string, addresses: readonly { address: string }[]): void {
+  if (outsideNames.has(hostname) || !addresses.some(({ address }) => isPublicAddress(address))) return
+  if (outsideNames.size >= outsideNamesMax) outsideNames.delete(outsideNames.values().next().value!)
+  outsideNames.add(hostname)
 }
 
 /**
@@ -19,6 +38,7 @@ export function guardedLookup(
   return (hostname, settings, done) => {
     resolve(hostname, { ...settings, all: true }, (error, addresses) => {
       if (error) return done(error, '')
+      noteOutside(hostname, addresses)
       for (const { address } of addresses) onResolved?.(address, addressKind(address) ?? 'reserved')
       if (!allowLinkLocal && addresses.some(({ address }) => addressKind(address) === 'link_local')) {
         return done(new RefusedAddress('link-local'), '')
@@ -42,11 +62,12 @@ export function outsideLookup(privateHosts: readonly string[]): LookupFunction {
   return (hostname, settings, done) => {
     resolve(hostname, { ...settings, all: true }, (error, addresses) => {
       if (error) return done(error, '', 0)
+      noteOutside(hostname, addresses)
       const usable = privateHosts.includes(hostname)
         ? addresses
         : addresses.filter(({ address }) => isPublicAddress(address))
       const [first] = usable
-      if (!first) return done(new Error(`${hostname} is an address inside`), '', 0)
+      if (!first) return done(new InsideAddress(`${hostname} is an address inside`), '', 0)
       if (settings.all) return (done as unknown as (none: null, all: typeof usable) => void)(null, usable)
       done(null, first.address, first.family)
     })
@@ -57,4 +78,19 @@ export function outsideLookup(privateHosts: readonly string[]): LookupFunction {
 export function isOutsideHost(hostname: string, privateHosts: readonly string[]): boolean {
   const literal = hostname.replace(/^\[|\]$/g, '')
   return isIP(literal) === 0 || privateHosts.includes(hostname) || isPublicAddress(literal)
+}
+
+const insideMs = 5000
+
+/** Whether a host is inside, with every address it has, and was never seen outside. One that cannot be resolved counts as outside. */
+export async function isInsideHost(
+  hostname: string,
+  resolveAll: (hostname: string) => Promise<readonly { address: string }[]> = (name) =>
+    resolveSoon(name, { all: true }),
+): Promise<boolean> {
+  const literal = hostname.replace(/^\[|\]$/g, '')
+  if (isIP(literal) !== 0) return !isPublicAddress(literal)
+  const addresses = await Promise.race([resolveAll(hostname).catch(() => []), after(insideMs, [], { ref: false })])
+  noteOutside(hostname, addresses)
+  return addresses.length > 0 && !outsideNames.has(hostname)
 }

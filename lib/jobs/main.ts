@@ -42,7 +42,7 @@ import {
   runServerProbe,
   warnOfExpiry,
 } from '#lib/registry/commands.ts'
-import { provenClientToken } from '#lib/upstreams/commands.ts'
+import { namedIssuer, provenClientToken } from '#lib/upstreams/commands.ts'
 import {
   collectNotifications,
   createMailer,
@@ -223,8 +223,8 @@ async function main(): Promise<void> {
       },
       async probeServer({ probeId }, { last }) {
         const { allowLinkLocal, programs } = config
-        const parts = { secretBox: keyring, allowLinkLocal, programs, clientToken: provenClientToken }
-        await runServerProbe(ctx(), { probeId, last, ...parts })
+        const asking = { clientToken: provenClientToken, namedIssuer }
+        await runServerProbe(ctx(), { probeId, last, secretBox: keyring, allowLinkLocal, programs, ...asking })
       },
       async rollUpDays() {
         const now = new Date()

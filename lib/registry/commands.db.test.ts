@@ -281,6 +281,7 @@ dbTest('only those who manage servers or teams change them, and a refusal change
         allowLinkLocal: false,
         programs: null,
         clientToken,
+        namedIssuer: clientToken,
       }),
     () => getServerProbe(ctx, crypto.randomUUID()),
     () => updateServer(ctx, { id, status: 'disabled' }),

@@ -15,7 +15,8 @@ import type { RequestServerProbeInput } from './schema/probes.ts'
 
 const secretBox = createSecretBox(randomBytes(32).toString('base64'))
 const clientToken = () => Promise.reject(new Error('No OAuth client is tried here.'))
-const parts = { programs: null, clientToken }
+const namedIssuer = () => Promise.resolve(null)
+const parts = { programs: null, clientToken, namedIssuer }
 
 async function probe(db: Ctx['db'], input: RequestServerProbeInput, allowLinkLocal = false) {
   const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))

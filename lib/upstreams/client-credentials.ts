@@ -4,12 +4,13 @@ import {
   createPrivateKeyJwtAuth,
   discoverOAuthProtectedResourceMetadata,
   extractWWWAuthenticateParams,
+  type FetchLike,
   type OAuthClientProvider,
   type StoredOAuthTokens,
 } from '@modelcontextprotocol/client'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import { asksForProof, type DpopKey, dpopSession, newDpopKey } from './dpop.ts'
-import { challengeResponse, oauthFetch } from './http.ts'
+import { challengeResponse, oauthFetchFor } from './http.ts'
 import { authProblem, UpstreamAuthProblem } from './problem.ts'
 import { notingFetch } from './shown-secrets.ts'
 
@@ -53,11 +54,13 @@ export async function clientCredentialsToken(options: {
   const asked = computeScopeUnion(heldScope ?? settings.scope, params.scope)
   const provider = providerOf(settings, JSON.parse(options.secret) as ClientSecret, options.keptIssuer ?? forNobody)
   const session = key && (await dpopSession(key))
-  const { fetchFn, secrets } = notingFetch()
   if (session) provider.dpop = () => session
+  const issuer = settings.issuerFrom ? undefined : settings.issuer
+  const { fetchFn, secrets } = notingFetch(oauthFetchFor({ serverUrl, issuer }))
   try {
     await preferIssuer(provider, {
       serverUrl,
+      fetchFn,
       issuer: settings.issuer,
       resourceMetadataUrl: params.resourceMetadataUrl,
     })
@@ -153,14 +156,14 @@ function basicAuth(
 /** A server without metadata of its own (RFC 9728) cannot name its authorization server: then the one that was set is asked. */
 export async function preferIssuer(
   provider: OAuthClientProvider,
-  options: { serverUrl: string; issuer: string | undefined; resourceMetadataUrl: URL | undefined },
+  options: { serverUrl: string; fetchFn: FetchLike; issuer: string | undefined; resourceMetadataUrl: URL | undefined },
 ): Promise<void> {
-  const { serverUrl, issuer, resourceMetadataUrl } = options
+  const { serverUrl, fetchFn, issuer, resourceMetadataUrl } = options
   if (!issuer) return
   const metadata = await discoverOAuthProtectedResourceMetadata(
     serverUrl,
     resourceMetadataUrl ? { resourceMetadataUrl } : {},
-    oauthFetch,
+    fetchFn,
   ).catch(() => null)
   if (!metadata) provider.discoveryState = () => ({ authorizationServerUrl: issuer })
 }

@@ -13,7 +13,7 @@ import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import { type Challenge, tokenOf, type UpstreamToken } from './client-credentials.ts'
 import { asksForProof, dpopSession, newDpopKey } from './dpop.ts'
-import { challengeResponse, oauthFetch } from './http.ts'
+import { challengeResponse, oauthFetch, oauthFetchFor } from './http.ts'
 import { authProblem, UpstreamAuthProblem } from './problem.ts'
 import { notingFetch } from './shown-secrets.ts'
 import { isUsable, readSealed, type SealedTokens, storeTokens, type TokenParts } from './tokens.ts'
@@ -55,11 +55,12 @@ async function renew(ctx: Ctx, { secretBox }: TokenParts, wanted: Wanted & Held)
     return storeTokens(ctx, { credentialId, setAt, sealed, expiresAt: next.expiresAt })
   }
   try {
-    const { fetchFn, secrets } = notingFetch()
+    // A person named the identity provider, wherever it is; what the MCP server names is another matter.
+    const { fetchFn, secrets } = notingFetch(oauthFetch)
     const { idToken, refreshToken, tokenEndpoint } = await identityOf(wanted, fetchFn)
     // The one before may be good for one use: what follows may fail, this must not be lost.
     if (refreshToken !== tokens.refreshToken) await keep({ ...tokens, expiresAt: 0, refreshToken })
-    const token = { ...(await redeem(wanted, { idToken, tokenEndpoint, fetchFn })), secrets: [...secrets] }
+    const token = { ...(await redeem(wanted, { idToken, tokenEndpoint, fetchFn, secrets })), secrets: [...secrets] }
     await keep({ ...token, refreshToken })
     return token
   } catch (error) {
@@ -100,7 +101,12 @@ async function identityOf({ settings, secret, tokens }: Wanted & Held, fetchFn: 
 
 async function redeem(
   { serverUrl, settings, secret, challenge, heldScope, tokens }: Wanted & Held,
-  { idToken, tokenEndpoint, fetchFn }: Pick<Identity, 'idToken' | 'tokenEndpoint'> & { fetchFn: FetchLike },
+  {
+    idToken,
+    tokenEndpoint,
+    fetchFn,
+    secrets,
+  }: Pick<Identity, 'idToken' | 'tokenEndpoint'> & ReturnType<typeof notingFetch>,
 ): Promise<UpstreamToken> {
   const { resourceMetadataUrl, scope } = challenge
     ? extractWWWAuthenticateParams(challengeResponse(challenge.status, challenge.wwwAuthenticate))
@@ -109,6 +115,7 @@ async function redeem(
   const key = tokens.dpopKey ?? (asksForProof(challenge?.wwwAuthenticate ?? null) ? await newDpopKey() : undefined)
   const session = key && (await dpopSession(key))
   const { idpClientSecret, clientSecret } = secret
+  const { fetchFn: serverFetch } = notingFetch(oauthFetchFor({ serverUrl, issuer: settings.issuer }), secrets)
   const provider = new CrossAppAccessProvider({
     clientId: settings.clientId ?? '',
     clientSecret,
@@ -130,7 +137,7 @@ async function redeem(
   })
   await auth(session ? Object.assign(provider, { dpop: () => session }) : provider, {
     serverUrl,
-    fetchFn,
+    fetchFn: serverFetch,
     ...(resourceMetadataUrl ? { resourceMetadataUrl } : {}),
     ...(asked ? { scope: asked } : {}),
   })

@@ -42,6 +42,8 @@ const explanations: Record<string, string> = {
   InsecureTokenEndpointError: 'The token endpoint is not https.',
   RegistrationRejectedError: 'The authorization server does not register this client.',
   RefusedAddress: 'It names a link-local or metadata address, which is never called.',
+  InsideAddress:
+    'The server has an address outside and names one inside for its authorization, which is not asked on its word. If its authorization server is there, set the credential with that server named.',
   ResponseTooLong: 'Its metadata or an answer of the authorization server is longer than anybody reads (1 MiB).',
   TypeError: 'The authorization server could not be reached.',
   TimeoutError: 'The authorization server did not answer in time.',

@@ -1,5 +1,4 @@
 import type { FetchLike } from '@modelcontextprotocol/client'
-import { oauthFetch } from './http.ts'
 
 const secretParts = [
   'access_token',
@@ -12,21 +11,20 @@ const secretParts = [
 ]
 
 /**
- * Asks authorization servers as `oauthFetch` does, and notes what is secret in what they are sent and what they answer: whoever runs the MCP
+ * Asks authorization servers as `ask` does, and notes what is secret in what they are sent and what they answer: whoever runs the MCP
  * server may know it from there, and may say it back.
  */
-export function notingFetch(): { fetchFn: FetchLike; secrets: Set<string> } {
-  const secrets = new Set<string>()
+export function notingFetch(ask: FetchLike, secrets = new Set<string>()): { fetchFn: FetchLike; secrets: Set<string> } {
   const note = (value: unknown): void => {
     if (typeof value === 'string' && value !== '') secrets.add(value)
   }
   const fetchFn: FetchLike = async (url, init) => {
-    if (init?.method !== 'POST') return await oauthFetch(url, init)
+    if (init?.method !== 'POST') return await ask(url, init)
     const { body } = init
     const sent = new URLSearchParams(body instanceof URLSearchParams ? body : typeof body === 'string' ? body : '')
     for (const part of secretParts) note(sent.get(part))
     for (const value of passwordsIn(new Headers(init.headers).get('authorization'))) note(value)
-    const response = await oauthFetch(url, init)
+    const response = await ask(url, init)
     const answered: unknown = await response
       .clone()
       .json()

@@ -10,6 +10,7 @@ import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Locks } from '#lib/db/locks.ts'
 import { type UpstreamToken, tokenOf } from './client-credentials.ts'
 import { dpopSession } from './dpop.ts'
+import { oauthFetchFor } from './http.ts'
 import { authProblem, UpstreamAuthProblem } from './problem.ts'
 import { notingFetch } from './shown-secrets.ts'
 
@@ -17,6 +18,8 @@ import { notingFetch } from './shown-secrets.ts'
 export type AuthorizedClient = {
   client: StoredOAuthClientInformation
   metadata: AuthorizationServerMetadata
+  /** The authorization server, if a person named it. */
+  issuer?: string
   /** RFC 8707; absent when the server has no metadata of its own. */
   resource?: string
 }
@@ -48,7 +51,7 @@ export async function personToken(
   })
 }
 
-type Held = { setAt: Date; tokens: SealedTokens; client: AuthorizedClient }
+type Held = { serverUrl: string; setAt: Date; tokens: SealedTokens; client: AuthorizedClient }
 
 /** The refresh token and the client's secret are known to the authorization server from the beginning. */
 function withSecrets({ tokens, client: { client } }: Pick<Held, 'tokens' | 'client'>): UpstreamToken {
@@ -61,11 +64,19 @@ function withSecrets({ tokens, client: { client } }: Pick<Held, 'tokens' | 'clie
 async function readTokens(ctx: Ctx, { secretBox }: TokenParts, credentialId: string): Promise<Held> {
   const row = await ctx.db.upstreamCredential.findUnique({
     where: { id: credentialId },
-    select: { serverId: true, teamId: true, ciphertext: true, tokens: true, updatedAt: true },
+    select: {
+      serverId: true,
+      server: { select: { url: true } },
+      teamId: true,
+      ciphertext: true,
+      tokens: true,
+      updatedAt: true,
+    },
   })
   if (!row?.tokens) throw new UpstreamAuthProblem('Nobody has authorized it.', null)
   const context = sealContexts.upstreamCredential(row.serverId, row.teamId)
   return {
+    serverUrl: row.server.url,
     setAt: row.updatedAt,
     tokens: JSON.parse(await secretBox.open(row.tokens, sealContexts.upstreamTokens(credentialId))) as SealedTokens,
     client: JSON.parse(await secretBox.open(row.ciphertext, context)) as AuthorizedClient,
@@ -75,14 +86,14 @@ async function readTokens(ctx: Ctx, { secretBox }: TokenParts, credentialId: str
 async function refresh(
   ctx: Ctx,
   { secretBox }: TokenParts,
-  { credentialId, setAt, tokens, client }: Held & { credentialId: string },
+  { credentialId, serverUrl, setAt, tokens, client }: Held & { credentialId: string },
 ): Promise<SealedTokens> {
   const { refreshToken } = tokens
   if (refreshToken === null)
     throw new UpstreamAuthProblem('The token has ended and there is no refresh token: authorize it again.', null)
   // The refresh token may be good for one use: nothing must stand in the way of storing the next one.
   const sealer = await secretBox.sealer()
-  const { fetchFn, secrets } = notingFetch()
+  const { fetchFn, secrets } = notingFetch(oauthFetchFor({ serverUrl, issuer: client.issuer }))
   const refreshed = await refreshAuthorization(client.metadata.issuer, {
     metadata: client.metadata,
     clientInformation: client.client,

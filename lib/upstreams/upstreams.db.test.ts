@@ -1,6 +1,6 @@
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
 import { afterEach, describe, expect } from 'vitest'
-import type { Ctx } from '#lib/auth/ctx.ts'
+import { type Ctx, systemActor } from '#lib/auth/ctx.ts'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import { createSecretBox } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
@@ -10,9 +10,15 @@ import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { type ProtectedServer, startProtectedServer } from '#lib/dev/test/protected-server.ts'
 import { makeServer } from '#lib/dev/test/registry.ts'
 import { createLog } from '#lib/log/log.ts'
-import { putCredential } from '#lib/registry/commands.ts'
-import { getServer } from '#lib/registry/queries.ts'
-import { beginAuthorization, clientCredentialsToken, completeAuthorization, personToken } from './commands.ts'
+import { putCredential, requestServerProbe, runServerProbe } from '#lib/registry/commands.ts'
+import { getServer, getServerProbe } from '#lib/registry/queries.ts'
+import {
+  beginAuthorization,
+  clientCredentialsToken,
+  completeAuthorization,
+  namedIssuer,
+  personToken,
+} from './commands.ts'
 import { type AuthorizationAnswer, beginAuthorizationInput } from './schema.ts'
 import type { SealedTokens } from './tokens.ts'
 
@@ -134,6 +140,22 @@ dbTest('the secret of a client goes to the authorization server that the person 
   await expect(begin('http://localhost:1')).rejects.toThrow(/another authorization server/)
   expect(await db.upstreamAuthorization.count()).toBe(0)
   expect((await begin(`${upstream.issuer}/`)).authorizationUrl).toContain('client_id=given')
+})
+
+dbTest('a probe says which authorization server a server names, and sends it nothing', async ({ db }) => {
+  const upstream = await started()
+  const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
+  const asking = { clientToken: clientCredentialsToken, namedIssuer }
+  const worker = { ...ctx, actor: systemActor('worker') }
+  const named = async () => {
+    const { probeId } = await requestServerProbe(ctx, { input: { url: upstream.url }, secretBox })
+    await runServerProbe(worker, { probeId, secretBox, allowLinkLocal: false, programs: null, ...asking })
+    return (await getServerProbe(ctx, probeId)).report?.authorizationServer
+  }
+  expect(await named()).toBe(upstream.issuer)
+  expect([upstream.granted, upstream.refused]).toEqual([[], []])
+  upstream.names = 'http://localhost:1'
+  expect(await named()).toBeUndefined()
 })
 
 describe('refreshing', () => {

@@ -14,7 +14,7 @@ import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import { type Challenge, preferIssuer, tokenOf, type UpstreamToken } from './client-credentials.ts'
 import { asksForProof, type DpopKey, dpopSession, newDpopKey } from './dpop.ts'
-import { challengeResponse } from './http.ts'
+import { challengeResponse, oauthFetchFor } from './http.ts'
 import { authProblem, UpstreamAuthProblem } from './problem.ts'
 import { notingFetch } from './shown-secrets.ts'
 import { isUsable, readSealed, storeTokens, type TokenParts } from './tokens.ts'
@@ -68,12 +68,12 @@ async function exchange(
     : {}
   const asked = computeScopeUnion(heldScope ?? settings.scope, scope)
   const key = heldKey ?? (asksForProof(challenge?.wwwAuthenticate ?? null) ? await newDpopKey() : undefined)
-  const provider = providerOf(settings, secret)
+  const provider = providerOf(settings, { secret, fetchFn: oauthFetchFor({ serverUrl, issuer: settings.issuer }) })
   if (key) {
     const session = await dpopSession(key)
     provider.dpop = () => session
   }
-  await preferIssuer(provider, { serverUrl, issuer: settings.issuer, resourceMetadataUrl })
+  await preferIssuer(provider, { serverUrl, fetchFn: provider.fetchFn, issuer: settings.issuer, resourceMetadataUrl })
   await auth(provider, {
     serverUrl,
     fetchFn: provider.fetchFn,
@@ -86,10 +86,13 @@ async function exchange(
 
 type Provider = OAuthClientProvider & { result: StoredOAuthTokens | null; fetchFn: FetchLike; secrets: Set<string> }
 
-function providerOf(settings: CredentialSettings, secret: WorkloadSecret): Provider {
+function providerOf(
+  settings: CredentialSettings,
+  { secret, fetchFn }: { secret: WorkloadSecret; fetchFn: FetchLike },
+): Provider {
   const { clientId = '', issuer = '' } = settings
   let refusal: UpstreamAuthProblem | null = null
-  const noting = notingFetch()
+  const noting = notingFetch(fetchFn)
   const provider: Provider = {
     result: null,
     secrets: noting.secrets,

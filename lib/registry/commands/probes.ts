@@ -66,6 +66,8 @@ type ProbeParts = {
   programs: ProgramAccess
   /** Obtains the token of an OAuth client. */
   clientToken: ClientToken
+  /** Whom it names as its authorization server. */
+  namedIssuer: (options: { serverUrl: string; wwwAuthenticate: string }) => Promise<string | null>
 }
 
 /**
@@ -121,7 +123,7 @@ async function ofProgram(
 async function ofAddress(
   probe: Probe,
   secret: string | null,
-  { allowLinkLocal, clientToken, known }: ProbeParts & { known: string[] },
+  { allowLinkLocal, clientToken, namedIssuer, known }: ProbeParts & { known: string[] },
 ): Promise<ProbeReport> {
   const { url, headerName, credentialKind } = probe
   const settings = probe.credentialSettings as CredentialSettings
@@ -129,5 +131,8 @@ async function ofAddress(
     secret === null || credentialKind === null
       ? null
       : credentialOf({ url, kind: credentialKind, headerName, settings, secret, clientToken, known })
-  return await probeServer({ url, credential, allowLinkLocal })
+  const report = await probeServer({ url, credential, allowLinkLocal })
+  const { challenge } = report
+  const named = challenge === null ? null : await namedIssuer({ serverUrl: url, wwwAuthenticate: challenge })
+  return named === null ? report : { ...report, authorizationServer: named }
 }

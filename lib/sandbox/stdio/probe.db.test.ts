@@ -20,7 +20,8 @@ import { startSandboxService } from '../service.ts'
 import { leftovers } from '../testing/test-driver.ts'
 
 const secretBox = createSecretBox(encryptionKey)
-const clientToken = () => Promise.reject(new Error('No OAuth client is tried here.'))
+const nobody = () => Promise.reject(new Error('No OAuth client is tried here.'))
+const asking = { clientToken: nobody, namedIssuer: nobody }
 const secret = 'canary-of-a-tried-program'
 
 const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl }, { onCleanup }) => {
@@ -50,7 +51,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   const probe = async (...given: Parameters<typeof request>) => {
     const { command, probeId } = await request(...given)
     const worker = { db, actor: systemActor('worker'), now: new Date() }
-    await runServerProbe(worker, { probeId, secretBox, allowLinkLocal: false, programs, clientToken })
+    await runServerProbe(worker, { probeId, secretBox, allowLinkLocal: false, programs, ...asking })
     const { report } = await getServerProbe(ctx, probeId)
     return { command, probeId, report: report!, kinds: report!.findings.map(({ kind }) => kind).toSorted() }
   }

@@ -9,7 +9,7 @@ import { type AuthorizationState, authorizationProvider, type PortalClient } fro
 import { readChallenge } from '../challenge.ts'
 import { tokenOf } from '../client-credentials.ts'
 import { dpopSession, newDpopKey } from '../dpop.ts'
-import { oauthFetch } from '../http.ts'
+import { oauthFetchFor } from '../http.ts'
 import { authProblem, UpstreamAuthProblem } from '../problem.ts'
 import type { AuthorizationAnswer, BeginAuthorizationInput } from '../schema.ts'
 import type { AuthorizedClient, SealedTokens } from '../tokens.ts'
@@ -30,7 +30,7 @@ export async function beginAuthorization(
   authorize(ctx, 'servers:manage')
   const person = requirePerson(ctx)
   const { serverId, teamId } = input
-  const { url, wantedScope, client } = await knownOf(ctx, parts.secretBox, input)
+  const { url, wantedScope, client, issuer: known } = await knownOf(ctx, parts.secretBox, input)
   const challenge = await readChallenge(url)
   const scope = computeScopeUnion(
     computeScopeUnion(input.scope, challenge.scope ?? undefined),
@@ -39,7 +39,7 @@ export async function beginAuthorization(
   const state: AuthorizationState = {
     // One that was registered for less cannot ask for more: then the portal registers anew.
     client: input.clientId || reaches(client, scope) ? client : null,
-    issuer: input.issuer ?? null,
+    issuer: input.issuer ?? known,
     discovery: null,
     verifier: null,
     resource: null,
@@ -135,6 +135,7 @@ async function redeem(
   const authorized: AuthorizedClient = {
     client: state.client,
     metadata,
+    ...(state.issuer ? { issuer: state.issuer } : {}),
     ...(state.resource === null ? {} : { resource: state.resource }),
   }
   const place = { serverId, teamId }
@@ -176,7 +177,7 @@ async function run(
   try {
     await auth(provider, {
       ...rest,
-      fetchFn: oauthFetch,
+      fetchFn: oauthFetchFor({ serverUrl: rest.serverUrl, issuer: state.issuer ?? undefined }),
       ...(state.scope === null ? {} : { scope: state.scope }),
       ...(state.resourceMetadataUrl === null ? {} : { resourceMetadataUrl: new URL(state.resourceMetadataUrl) }),
     })
@@ -195,7 +196,7 @@ async function knownOf(
   ctx: Ctx,
   secretBox: SecretBox,
   { serverId, teamId, clientId, clientSecret }: BeginAuthorizationInput,
-): Promise<{ url: string; wantedScope: string | null; client: AuthorizationState['client'] }> {
+): Promise<{ url: string; wantedScope: string | null } & Pick<AuthorizationState, 'client' | 'issuer'>> {
   const server = await ctx.db.mcpServer.findUnique({ where: { id: serverId }, select: { url: true } })
   if (!server?.url)
     throw new DomainError('not_found', `There is no server ${JSON.stringify(serverId)} with an address.`)
@@ -209,11 +210,12 @@ async function knownOf(
     : null
   if (clientId) {
     const client = { client_id: clientId, ...(clientSecret ? { client_secret: clientSecret } : {}) }
-    return { url: server.url, wantedScope, client }
+    return { url: server.url, wantedScope, client, issuer: null }
   }
-  if (!row) return { url: server.url, wantedScope, client: null }
+  if (!row) return { url: server.url, wantedScope, client: null, issuer: null }
   const opened = await secretBox.open(row.ciphertext, sealContexts.upstreamCredential(serverId, teamId))
-  return { url: server.url, wantedScope, client: (JSON.parse(opened) as AuthorizedClient).client }
+  const { client, issuer = null } = JSON.parse(opened) as AuthorizedClient
+  return { url: server.url, wantedScope, client, issuer }
 }
 
 /** What this person began in this session, taken so that nobody can use it again. */
