@@ -121,20 +121,21 @@ async function ofIdentityAssertion(
   })
 }
 
-/** The session is that of an open run, and agent and version at Claude are those the run was started with. */
+/** The session is that of an open run at the server of this issuer, and agent and version at Claude are those the run was started with. */
 async function ofClaudeSession(ctx: InTx, session: ClaudeSession): Promise<Result<TokenSubject, TokenEndpointError>> {
   const run = await ctx.tx.run.findUnique({
     where: { claudeSessionId: storableText(session.session) },
-    select: { id: true, agentId: true, agentVersion: true },
+    select: { id: true, agentId: true, agentVersion: true, claudeServer: true },
   })
   const binding =
-    run &&
+    run?.claudeServer === session.server &&
     (await ctx.tx.claudeBinding.findUnique({
       where: { agentId_version: { agentId: run.agentId, version: run.agentVersion } },
       select: { claudeAgentId: true, claudeVersion: true },
     }))
   if (!binding || binding.claudeAgentId !== session.agent || binding.claudeVersion !== session.version) {
-    const message = 'The token names no session of a run, or not the agent and version it was started with.'
+    const message =
+      'The token names no session of a run at the server of its issuer, or not the agent and version it was started with.'
     return refused('invalid_request', 'session_unknown', message)
   }
   return ok({

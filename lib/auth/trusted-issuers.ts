@@ -1,6 +1,7 @@
 import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose'
 import { z } from 'zod'
 import type { TrustedIssuerSettings } from '#lib/config/trusted-issuers.ts'
+import { claudeServerOf } from '#lib/core/claude-server.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import type { TokenRefusal } from './agent-token-rules.ts'
 import { JwksSource, JwksUnavailable } from './jwks-source.ts'
@@ -23,6 +24,8 @@ export type IdentityAssertion = {
 /** A session at a self-hosted Claude server, by its ids there. */
 export type ClaudeSession = {
   issuer: string
+  /** The Claude server that the issuer vouches for. */
+  server: string
   agent: string
   version: number
   session: string
@@ -126,6 +129,7 @@ export async function verifyClaudeSession(
   if (!bound.ok) return bound
   return ok({
     issuer: settings.issuer,
+    server: claudeServerOf(settings.server ?? settings.issuer),
     agent,
     version,
     session,

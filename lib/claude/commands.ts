@@ -1,5 +1,6 @@
 import type { Anthropic } from '@anthropic-ai/sdk'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { claudeServerOf } from '#lib/core/claude-server.ts'
 import { DomainError } from '#lib/core/errors.ts'
 import { createClient } from './port/client.ts'
 import { withDomainErrors } from './port/errors.ts'
@@ -63,7 +64,12 @@ export type ClaudeCommands = {
 /** How long the creation of an environment may take to show in the list. */
 const settleMs = 1_000
 
-export type ClaudePort = ClaudeQueries & ClaudeCommands & { readonly capabilities: ClaudeCapabilities }
+export type ClaudePort = ClaudeQueries &
+  ClaudeCommands & {
+    readonly capabilities: ClaudeCapabilities
+    /** Which server speaks. */
+    readonly server: string
+  }
 
 /** The one way from our processes to Claude Managed Agents, whichever server speaks it. Make one per process: it holds the rate limiter. */
 export function createClaudePort(options: ClaudePortOptions): ClaudePort {
@@ -75,7 +81,8 @@ export function createClaudePort(options: ClaudePortOptions): ClaudePort {
     timeoutMs: options.timeoutMs ?? 30_000,
   })
   const capabilities = { budgets: true, simulatedModel: false, ...options.capabilities }
-  return { ...createClaudeQueries(client), ...createCommands(client, capabilities), capabilities }
+  const server = claudeServerOf(options.baseUrl)
+  return { ...createClaudeQueries(client), ...createCommands(client, capabilities), capabilities, server }
 }
 
 function createCommands(client: Anthropic, capabilities: ClaudeCapabilities): ClaudeCommands {

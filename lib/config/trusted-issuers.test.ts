@@ -40,6 +40,7 @@ test('everything that is wrong with it is named, and nothing is trusted by mista
     [idp('agents: [{ agent: a, subject: s, role: admin }]'), /role/],
     [idp('agents: [{ agent: a, subject: s }]').replace('keys.json', '"http://idp.test/keys"'), /plain http/],
     [idp('agents: [{ agent: a, subject: s }]').replace('"https://idp.test"', 'idp'), /iss claim/],
+    ['[{ use: claude-sessions, issuer: "https://c.test", jwks: keys.json, server: c.test }]', /address of the Claude/],
     ['[{ use: anything, issuer: "https://idp.test", jwks: keys.json }]', /use/],
     ['- use: claude-sessions\n  issuer: [', /WHEELHOUSE_TRUSTED_ISSUERS/],
     ['just text', /WHEELHOUSE_TRUSTED_ISSUERS/],

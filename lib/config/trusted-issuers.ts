@@ -45,6 +45,8 @@ const claudeSessions = z.strictObject({
   use: z.literal('claude-sessions'),
   issuer: issuerUrl,
   jwks,
+  /** The server whose sessions it vouches for, as the worker reaches it (WHEELHOUSE_CLAUDE_URL). Default: the issuer. */
+  server: z.url({ protocol: /^https?$/, error: 'Use the http or https address of the Claude server.' }).optional(),
   /** The aud claim. Default: the broker's address with /mcp. */
   audience: z.string().min(1).optional(),
   /** The typ header, if the server sets one of its own. */

@@ -15,18 +15,27 @@ const seconds = now.getTime() / 1000
 const endpoint = 'http://localhost:3000/api/oauth/token'
 const tokenType = (name: string) => `urn:ietf:params:oauth:token-type:${name}`
 
-type World = { claude: TestIssuer; issuer: TokenIssuer }
+/** Where the other of two Claude servers is, which is not where its issuer is. */
+const otherServer = 'https://claude.other.test/api'
+
+type World = { claude: TestIssuer; other: TestIssuer; issuer: TokenIssuer }
 const test = dbTest.extend('world', { scope: 'file' }, async ({}, { onCleanup }): Promise<World> => {
-  const claude = await startIssuer()
-  onCleanup(() => claude.stop())
+  const [claude, other] = [await startIssuer(), await startIssuer()]
+  onCleanup(async () => void (await Promise.all([claude.stop(), other.stop()])))
   const claims = { agent: 'agent_id', version: 'agent_version', session: 'session_id' }
   const issuer = createTokenIssuer({
     url: 'http://localhost:3000',
     brokerUrl: 'http://localhost:7400',
     secretBox: createSecretBox(randomBytes(32).toString('base64')),
-    trustedIssuers: [{ use: 'claude-sessions', issuer: claude.url, jwks: claude.jwks, claims }],
+    trustedIssuers: [claude, other].map(({ url, jwks }) => ({
+      use: 'claude-sessions' as const,
+      issuer: url,
+      jwks,
+      claims,
+      ...(url === claude.url ? {} : { server: `${otherServer}/` }),
+    })),
   })
-  return { claude, issuer }
+  return { claude, other, issuer }
 })
 
 function exchange(
@@ -134,7 +143,7 @@ test('what is no token of ours, of a version that is gone, or asks for something
 })
 
 /** A run as the harness starts it at a self-hosted Claude server. */
-async function sessionAtClaude(db: Db) {
+async function sessionAtClaude(db: Db, claudeServer: string | null) {
   const { agentId } = await makeAgent(db)
   const runId = await makeRun(db, agentId)
   const ids = { agent: `agent_${agentId}`, version: 4, session: `sesn_${runId}` }
@@ -143,7 +152,7 @@ async function sessionAtClaude(db: Db) {
   await db.claudeBinding.create({
     data: { agentId, version: 1, claudeAgentId: ids.agent, claudeVersion: ids.version },
   })
-  await db.run.update({ where: { id: runId }, data: { claudeSessionId: ids.session } })
+  await db.run.update({ where: { id: runId }, data: { claudeSessionId: ids.session, claudeServer } })
   const claims = {
     aud: 'http://localhost:7400/mcp',
     agent_id: ids.agent,
@@ -159,8 +168,8 @@ test('a session at a self-hosted Claude server gets the token of its run, and on
   db,
   world,
 }) => {
-  const { agentId, runId, claims } = await sessionAtClaude(db)
-  const other = await sessionAtClaude(db)
+  const { agentId, runId, claims } = await sessionAtClaude(db, world.claude.url)
+  const other = await sessionAtClaude(db, world.claude.url)
   const ask = async (changes: Record<string, unknown> = {}, header = {}) =>
     exchange(db, world, await world.claude.sign({ ...claims, ...changes }, header), { type: 'jwt' })
   const issued = claimsOf(await ask())
@@ -194,4 +203,19 @@ test('a session at a self-hosted Claude server gets the token of its run, and on
   expect(await ask()).toMatchObject({ ok: false, error: { rule: 'run_not_open' } })
   const refused = { event: 'agent.token_refused', agentId, rule: 'run_not_open' }
   expect(await db.auditEvent.count({ where: refused })).toBe(1)
+})
+
+test('of two Claude servers each vouches for the sessions of its own runs, and neither for one of nobody knows where', async ({
+  db,
+  world,
+}) => {
+  const servers = { claude: world.claude.url, other: otherServer, nowhere: null }
+  for (const [at, server] of Object.entries(servers)) {
+    const { claims } = await sessionAtClaude(db, server)
+    for (const name of ['claude', 'other'] as const) {
+      const outcome = await exchange(db, world, await world[name].sign(claims), { type: 'jwt' })
+      const refused = { ok: false, error: { error: 'invalid_request', rule: 'session_unknown' } }
+      expect({ at, name, outcome }).toMatchObject({ outcome: name === at ? { ok: true } : refused })
+    }
+  }
 })

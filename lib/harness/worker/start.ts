@@ -115,6 +115,7 @@ async function markRunning(
         startedAt: ctx.now,
         simulated: deps.simulated,
         claudeSessionId: started.claudeSessionId,
+        claudeServer: deps.claude.server,
         claudeCredentialIds: started.credentialIds,
         tokenExpiresAt: started.tokenExpiresAt,
       },
