@@ -11,12 +11,8 @@ import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
 import { type CredentialKind, credentialKinds } from '#lib/registry/schema.ts'
 import { authorizeServer, setCredential } from './actions.ts'
-import {
-  CredentialFields,
-  credentialInput,
-  type Draft,
-  emptyDraft,
-} from '#components/servers/credential-fields.client.tsx'
+import { credentialInput, type Draft, emptyDraft } from '#components/servers/credential-draft.ts'
+import { CredentialFields } from '#components/servers/credential-fields.client.tsx'
 
 type Team = { id: string; name: string }
 

@@ -1,11 +1,7 @@
 'use client'
 
-import {
-  CredentialFields,
-  credentialInput,
-  type Draft,
-  emptyDraft,
-} from '#components/servers/credential-fields.client.tsx'
+import { credentialInput, type Draft, emptyDraft } from '#components/servers/credential-draft.ts'
+import { CredentialFields } from '#components/servers/credential-fields.client.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { Select } from '#components/ui/input.tsx'
 import { credentialKinds, isTriedKind, type ProbeCredential, triedKinds } from '#lib/registry/schema/credentials.ts'

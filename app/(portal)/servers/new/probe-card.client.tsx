@@ -14,7 +14,7 @@ import { wordsOf } from '#components/ui/use-action.client.ts'
 import { findingTitle, visibleText } from '#lib/registry/rules/tool-findings.ts'
 import { probeFindingKinds, type ProbeReport } from '#lib/registry/schema/probes.ts'
 import type { ServerCommand } from '#lib/registry/schema/transport.ts'
-import type { Draft } from '#components/servers/credential-fields.client.tsx'
+import type { Draft } from '#components/servers/credential-draft.ts'
 import { probe, readProbe } from './actions.ts'
 import { CredentialToTry, triedCredential } from './credential-to-try.client.tsx'
 
