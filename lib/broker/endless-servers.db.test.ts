@@ -118,7 +118,7 @@ const lists: Record<string, Way> = {
     const page = Number(body.params?.cursor ?? 0)
     reply(response, body, { tools: [tool(`page-${page}`, 30_000)], nextCursor: String(page + 1) })
   },
-  whole: (response, body) => reply(response, body, { tools: [tool('short', 100_000)] }),
+  whole: (response, body) => reply(response, body, { tools: [tool('short', 90_000)] }),
 }
 
 dbTest(

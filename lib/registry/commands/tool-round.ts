@@ -1,5 +1,5 @@
 import { recordAudit } from '#lib/audit/commands.ts'
-import { type Ctx, inTx } from '#lib/auth/ctx.ts'
+import type { Ctx } from '#lib/auth/ctx.ts'
 import { storable } from '#lib/core/storable.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { finding } from '../rules/tool-findings.ts'
@@ -30,42 +30,38 @@ export function recordJudgement(
   })
 }
 
-/** Keeps that tools are listed no more. */
-export async function recordRemovals(ctx: Ctx, { serverId, seenBy, names }: Named): Promise<void> {
-  await inTx(ctx, async (tx, ctx) => {
-    const server = await lockServer(tx, serverId)
-    const rows = [...(await readTools(tx, { serverId, names })).values()].filter(({ state }) => state !== 'removed')
-    const gone = rows.map(({ name }) => name)
-    await writeState(tx, {
-      serverId,
-      seenBy,
-      at: ctx.now,
-      names: gone,
-      state: 'removed',
-      verdict: 'removed',
-      findings: [],
-    })
-    for (const { name, class: toolClass, definitionHash } of rows) {
-      const detail = { class: toolClass, definitionHash, state: 'removed', verdict: 'removed' } as const
-      recordAudit(tx, ctx, { event: 'tool.discovered', ...subjectOf(server), tool: name, detail })
-    }
+/** Keeps in the open transaction that tools are listed no more. */
+export async function recordRemovals(tx: Tx, ctx: Ctx, { serverId, seenBy, names }: Named): Promise<void> {
+  const server = await lockServer(tx, serverId)
+  const rows = [...(await readTools(tx, { serverId, names })).values()].filter(({ state }) => state !== 'removed')
+  const gone = rows.map(({ name }) => name)
+  await writeState(tx, {
+    serverId,
+    seenBy,
+    at: ctx.now,
+    names: gone,
+    state: 'removed',
+    verdict: 'removed',
+    findings: [],
   })
+  for (const { name, class: toolClass, definitionHash } of rows) {
+    const detail = { class: toolClass, definitionHash, state: 'removed', verdict: 'removed' } as const
+    recordAudit(tx, ctx, { event: 'tool.discovered', ...subjectOf(server), tool: name, detail })
+  }
 }
 
-/** Suspends tools of which something new could not be kept, until a later round can: what they are now nobody has judged. */
-export async function suspendUnrecorded(ctx: Ctx, { serverId, seenBy, names }: Named): Promise<void> {
-  await inTx(ctx, async (tx, ctx) => {
-    const server = await lockServer(tx, serverId)
-    const rows = [...(await readTools(tx, { serverId, names })).values()].filter(({ state }) => state === 'approved')
-    const open = rows.map(({ name }) => name)
-    const findings = [finding('unjudged', '', 'What its server lists now could not be kept.')]
-    const change = { state: 'quarantined', verdict: 'suspended', findings } as const
-    await writeState(tx, { serverId, seenBy, at: ctx.now, names: open, ...change })
-    for (const { name, definitionHash, approvedHash } of rows) {
-      const approved = { approvedHash: approvedHash ?? definitionHash, approverId: server.approverId }
-      const found = findings.map(({ kind, path, note }) => ({ kind, path, note }))
-      const detail = { definitionHash, ...approved, findings: found }
-      recordAudit(tx, ctx, { event: 'tool.suspended', ...subjectOf(server), tool: name, detail })
-    }
-  })
+/** Suspends in the open transaction tools of which something new could not be kept, until a later round can: what they are now nobody has judged. */
+export async function suspendUnrecorded(tx: Tx, ctx: Ctx, { serverId, seenBy, names }: Named): Promise<void> {
+  const server = await lockServer(tx, serverId)
+  const rows = [...(await readTools(tx, { serverId, names })).values()].filter(({ state }) => state === 'approved')
+  const open = rows.map(({ name }) => name)
+  const findings = [finding('unjudged', '', 'What its server lists now could not be kept.')]
+  const change = { state: 'quarantined', verdict: 'suspended', findings } as const
+  await writeState(tx, { serverId, seenBy, at: ctx.now, names: open, ...change })
+  for (const { name, definitionHash, approvedHash } of rows) {
+    const approved = { approvedHash: approvedHash ?? definitionHash, approverId: server.approverId }
+    const found = findings.map(({ kind, path, note }) => ({ kind, path, note }))
+    const detail = { definitionHash, ...approved, findings: found }
+    recordAudit(tx, ctx, { event: 'tool.suspended', ...subjectOf(server), tool: name, detail })
+  }
 }

@@ -43,10 +43,11 @@ export async function recordServerTools(
     const names = batch.map(({ tool }) => tool.name)
     await attempt(
       () => recordBatch(ctx, round, batch),
-      () => suspendUnrecorded(ctx, { serverId, seenBy, names }),
+      () => inTx(ctx, (tx, ctx) => suspendUnrecorded(tx, ctx, { serverId, seenBy, names })),
     )
   }
-  if (plan.gone.length > 0) await attempt(() => recordRemovals(ctx, { serverId, seenBy, names: plan.gone }))
+  if (plan.gone.length > 0)
+    await attempt(() => inTx(ctx, (tx, ctx) => recordRemovals(tx, ctx, { serverId, seenBy, names: plan.gone })))
   for (const batch of batchesOf(plan.others)) await attempt(() => recordBatch(ctx, round, batch))
   if (problems.length > 0) throw problems[0]
   const left = [...(input.leftOut ?? []), ...leftOut, ...plan.leftOut]

@@ -24,13 +24,14 @@ export function Listed({ listing }: Props) {
   )
 }
 
-/** What the server lists that is no tool. */
+/** What the server lists that is no tool, or too much to be taken on. */
 export function LeftOutTools({ listing }: Props) {
   if (!listing || listing.leftOutTotal === 0) return null
   const more = listing.leftOutTotal - listing.leftOut.length
   return (
     <Notice kind="warn" className="mb-3" title={`${plural(listing.leftOutTotal, 'entry', 'entries')} left out`}>
-      What the server lists there is no tool: it is not watched, shown to nobody, and never called.
+      What the server lists there is no tool, or more than is taken on: it is not watched, shown to nobody, and never
+      called.
       <ul className="mt-1 space-y-0.5">
         {listing.leftOut.map(({ name, reason }) => (
           <li key={`${name} ${reason}`} className="break-words">
