@@ -13,7 +13,7 @@ import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { requestServerProbe, runServerProbe } from '#lib/registry/commands.ts'
 import { getServerProbe } from '#lib/registry/queries.ts'
 import type { RequestServerProbeInput } from '#lib/registry/schema/probes.ts'
-import { provenClientToken } from '#lib/upstreams/commands.ts'
+import { namedIssuer, provenClientToken } from '#lib/upstreams/commands.ts'
 import { echo, protectedServer, secretBox, stopAll, stops } from './testing/credential-world.ts'
 
 afterEach(stopAll)
@@ -25,7 +25,7 @@ async function probe(db: Db, url: string, credential?: Credential) {
   const input = { url, ...(credential && { credential }) }
   const { probeId } = await requestServerProbe(ctx, { input, secretBox })
   const worker = { db, actor: systemActor('worker'), now: new Date() }
-  const parts = { programs: null, clientToken: provenClientToken, allowLinkLocal: false }
+  const parts = { programs: null, clientToken: provenClientToken, namedIssuer, allowLinkLocal: false }
   await runServerProbe(worker, { probeId, secretBox, ...parts })
   const row = await db.serverProbe.findUniqueOrThrow({ where: { id: probeId } })
   expect(row.ciphertext).toBeNull()
@@ -52,7 +52,7 @@ for (const proof of [undefined, 'any', 'nonce'] as const) {
     const bare = await probe(db, upstream.url)
     expect(bare.noteOf['needs_credential']).toContain('resource_metadata')
     expect(bare.noteOf).not.toHaveProperty('no_authentication')
-    const { report, noteOf, kept } = await probe(db, upstream.url, bySecret)
+    const { report, noteOf, kept } = await probe(db, upstream.url, { ...bySecret, issuer: upstream.issuer })
     expect(noteOf).toMatchObject({ credential_works: 'sent as a token of its authorization server' })
     expect(noteOf).not.toHaveProperty('credential_refused')
     expect(report.tools).toMatchObject([{ name: 'echo', class: 'read', description: expect.stringContaining('[redacted]') }]) // prettier-ignore
@@ -78,11 +78,12 @@ dbTest(
         } as never,
       ],
     })
+    const { issuer } = upstream
     const byKey = { kind: 'oauth_client', clientId: 'by-key', method: 'private_key_jwt', privateKey: pem } as const
-    const { noteOf, kept } = await probe(db, upstream.url, byKey)
+    const { noteOf, kept } = await probe(db, upstream.url, { ...byKey, issuer })
     expect(noteOf).toHaveProperty('credential_works')
     expect(kept).not.toContain(pem.split('\n')[1])
-    const wrong = await probe(db, upstream.url, { ...bySecret, clientSecret: 'another-secret-altogether' })
+    const wrong = await probe(db, upstream.url, { ...bySecret, issuer, clientSecret: 'another-secret-altogether' })
     expect(wrong.noteOf['credential_refused']).toBe('The authorization server answered invalid_client.')
     expect(wrong.report.tools).toEqual([])
     expect(wrong.kept).not.toContain('another-secret-altogether')
