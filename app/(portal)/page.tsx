@@ -17,11 +17,11 @@ import { listEscalations } from '#lib/harness/queries.ts'
 import { listOrphans, listWaitingReviews } from '#lib/lifecycle/queries.ts'
 import { fleetSummary } from '#lib/metrics/queries.ts'
 import { listAgents, listToolReviews } from '#lib/registry/queries.ts'
-import { listBreakGlass, listScopeRequests, listWaitingRequests } from '#lib/scopes/queries.ts'
+import { listScopeRequests, listWaitingRequests } from '#lib/scopes/queries.ts'
 import { currentCtx, type PageCtx } from '#lib/web/ctx.ts'
 import { hrefWith } from '#lib/web/search.ts'
 import { HomeList, HomeNote, HomeRow } from './home-list.tsx'
-import { callsForMe, rulesForMe, WaitsForMe } from './waits-for-me.tsx'
+import { callsForMe, glassesForMe, rulesForMe, WaitsForMe } from './waits-for-me.tsx'
 
 export const metadata: Metadata = { title: 'Home' }
 
@@ -52,7 +52,7 @@ export default async function HomePage() {
       can(ctx.actor, 'servers:manage') ? listToolReviews(ctx) : [],
       listWaitingReviews(ctx),
       rulesForMe(ctx),
-      listBreakGlass(ctx, { state: 'open', limit: shown }, { counted: false }),
+      glassesForMe(ctx),
       can(ctx.actor, 'agents:take_over') ? listOrphans(ctx, { mine: true, limit: shown }) : null,
     ])
   return (

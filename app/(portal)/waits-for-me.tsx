@@ -15,7 +15,7 @@ import type { WaitingReview } from '#lib/lifecycle/schema/reviews.ts'
 import { listLoosenings } from '#lib/registry/queries.ts'
 import { looseningText } from '#lib/registry/schema/loosenings.ts'
 import type { ToolReview } from '#lib/registry/schema.ts'
-import { listApprovalRules } from '#lib/scopes/queries.ts'
+import { listApprovalRules, listBreakGlass } from '#lib/scopes/queries.ts'
 import type { BreakGlassView } from '#lib/scopes/schema/break-glass.ts'
 import type { WaitingRequestList } from '#lib/scopes/schema/waiting.ts'
 import type { PageCtx } from '#lib/web/ctx.ts'
@@ -29,6 +29,12 @@ export async function callsForMe(ctx: PageCtx): Promise<HeldCallView[]> {
   if (!can(ctx.actor, 'calls:decide')) return []
   const { items } = await listHeldCalls(ctx, { state: 'waiting', first: 'decidable', limit: shown })
   return items.filter(({ decidable }) => decidable.allowed)
+}
+
+/** Break-glass grants that the reader may review now, the newest first. */
+export async function glassesForMe(ctx: PageCtx): Promise<BreakGlassView[]> {
+  const open = await listBreakGlass(ctx, { state: 'open', limit: 200 }, { counted: false })
+  return open.filter(({ reviewable }) => reviewable.allowed).slice(0, shown)
 }
 
 /** Changes of rules, and of facts of servers and tools, that somebody else has asked for and the reader may confirm: they count by a second person. */
@@ -140,7 +146,7 @@ export function WaitsForMe({ ctx, waiting }: { ctx: PageCtx; waiting: Waiting })
           <HomeRow key={request.id} href={paths.request(request.id)} title={request.agent.name}>
             <HomeNote>
               {request.requestedBy.name}, <Time value={request.createdAt} />
-              {request.standIns.map(({ person }) => `, for ${person.name}`)}
+              {request.standIns.map(({ person }) => `; you may decide in place of ${person.name}`)}
               {request.escalations > 0 && ', passed on'}
             </HomeNote>
             <ScopeBadge

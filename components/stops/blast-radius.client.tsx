@@ -20,8 +20,17 @@ export function BlastRadius({ target }: { target: { scope: StopScope; targetId: 
   return (
     <div className="rounded-md border bg-surface px-3 py-2.5">
       <p className="font-medium">
-        Stops {plural(data.agents.total, 'agent')}, {plural(data.openRuns.total, 'open run')} and{' '}
-        {plural(data.schedules.total, 'schedule')}.
+        {data.stopsRuns ? (
+          <>
+            Stops {plural(data.agents.total, 'agent')}, {plural(data.openRuns.total, 'open run')} and{' '}
+            {plural(data.schedules.total, 'schedule')}.
+          </>
+        ) : (
+          <>
+            Refuses there every call of {plural(data.agents.total, 'agent')}, of which{' '}
+            {plural(data.openRuns.total, 'run is', 'runs are')} open and go on without.
+          </>
+        )}
       </p>
       {data.openRuns.total > 0 && (
         <p className="mt-1 text-[0.8125rem] text-muted-foreground">

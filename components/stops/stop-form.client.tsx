@@ -17,7 +17,12 @@ import { organizationTarget } from '#lib/killswitch/schema/target.ts'
 import { openStopsQuery } from './queries.ts'
 import { BlastRadius } from './blast-radius.client.tsx'
 
-export type StopTarget = { scope: 'organization' } | { scope: 'agent'; agent: { id: string; name: string } | null }
+/** `team`: the agent's, which can be stopped from the same place. A tool's id is `server/tool`. */
+export type StopTarget =
+  | { scope: 'organization' }
+  | { scope: 'agent'; agent: { id: string; name: string } | null; team?: { id: string; name: string } }
+  | NamedTarget
+type NamedTarget = { scope: 'team' | 'server' | 'tool'; id: string; name: string }
 
 const confirmation = 'stop everything'
 
@@ -42,7 +47,8 @@ export function StopForm({
     router.refresh()
   })
   const organization = target.scope === 'organization'
-  const targetId = organization ? organizationTarget : target.agent?.id
+  const targetId = targetIdOf(target)
+  const named = namedIn(initial)
   const ready =
     Boolean(targetId) && reason.trim().length >= 3 && (!organization || typed.trim().toLowerCase() === confirmation)
 
@@ -55,8 +61,13 @@ export function StopForm({
     <form onSubmit={submit} className="grid grid-cols-1 gap-4">
       <fieldset className="grid gap-2">
         <legend className="mb-1.5 text-[0.8125rem] font-medium">What to stop</legend>
+        {named && (
+          <ScopeChoice checked={target.scope === named.scope} onSelect={() => setTarget(named)}>
+            {wordsFor(named)}
+          </ScopeChoice>
+        )}
         <ScopeChoice
-          checked={!organization}
+          checked={target.scope === 'agent'}
           onSelect={() => setTarget({ scope: 'agent', agent: initialAgent(initial) })}
         >
           One agent
@@ -91,7 +102,7 @@ export function StopForm({
         // It names what is stopped, however long that name is.
         className="h-auto min-h-11 py-2 whitespace-normal wrap-anywhere"
       >
-        <OctagonX aria-hidden /> {organization ? 'Stop every agent' : `Stop ${target.agent?.name ?? 'agent'}`}
+        <OctagonX aria-hidden /> {orderWords(target)}
       </Button>
     </form>
   )
@@ -108,4 +119,27 @@ function ScopeChoice({ checked, onSelect, children }: { checked: boolean; onSele
 
 function initialAgent(target: StopTarget) {
   return target.scope === 'agent' ? target.agent : null
+}
+
+function targetIdOf(target: StopTarget): string | undefined {
+  if (target.scope === 'organization') return organizationTarget
+  return target.scope === 'agent' ? target.agent?.id : target.id
+}
+
+/** What the dialog was opened for or from, when that is no agent. */
+function namedIn(initial: StopTarget): NamedTarget | null {
+  if (initial.scope === 'organization') return null
+  if (initial.scope !== 'agent') return initial
+  return initial.team ? { scope: 'team', ...initial.team } : null
+}
+
+function wordsFor({ scope, name }: NamedTarget): string {
+  return { team: `Every agent of ${name}`, server: `Every call to ${name}`, tool: `Every call of ${name}` }[scope]
+}
+
+function orderWords(target: StopTarget): string {
+  if (target.scope === 'organization') return 'Stop every agent'
+  if (target.scope === 'agent') return `Stop ${target.agent?.name ?? 'agent'}`
+  const words = wordsFor(target)
+  return `Stop ${words.charAt(0).toLowerCase()}${words.slice(1)}`
 }

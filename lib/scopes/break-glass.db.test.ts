@@ -217,17 +217,21 @@ dbTest('its calls are counted where they are shown, and the log is not read wher
   const { input, at, agent, serverId } = await scene(db)
   const taken = await breakGlass(at(), input)
   if (!taken.ok) throw new Error(taken.error.message)
-  await inTx(at(new Date(now.getTime() + 60_000)), async (tx, ctx) => {
-    recordAudit(tx, ctx, {
-      event: 'mcp.call_allowed',
-      subject: { kind: 'tool', id: `${serverId}/wipe`, name: 'wipe' },
-      agentId: agent.id,
-      serverId,
-      tool: 'wipe',
-      decision: 'allow',
-      detail: { argumentsDigest: 'x', class: 'destructive', outcome: 'ok', ms: 1 },
+  const call = (grantId: string) =>
+    inTx(at(new Date(now.getTime() + 60_000)), async (tx, ctx) => {
+      recordAudit(tx, ctx, {
+        event: 'mcp.call_allowed',
+        subject: { kind: 'tool', id: `${serverId}/wipe`, name: 'wipe' },
+        agentId: agent.id,
+        serverId,
+        tool: 'wipe',
+        decision: 'allow',
+        detail: { argumentsDigest: 'x', class: 'destructive', outcome: 'ok', ms: 1, grantId },
+      })
     })
-  })
+  await call(taken.value.grantId)
+  // What went under another grant it did not carry.
+  await call(crypto.randomUUID())
   const calls = async (options?: { counted?: boolean }) =>
     (await listBreakGlass(at(), { state: 'open', limit: 200 }, options)).find(
       ({ grantId }) => grantId === taken.value.grantId,

@@ -3,6 +3,7 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import Link from 'next/link'
 import { useRouter } from 'next/navigation'
+import { useState } from 'react'
 import { waitingCallsQuery } from '#components/approvals/queries.ts'
 import { skewOf } from '#components/approvals/time-left.ts'
 import { Button } from '#components/ui/button.tsx'
@@ -10,7 +11,7 @@ import { plural } from '#components/ui/count.ts'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { paths } from '#lib/core/paths.ts'
-import type { HeldCallList, WaitingCallsInput } from '#lib/guardrails/schema/held-calls.ts'
+import type { HeldCallList, HeldCallView, WaitingCallsInput } from '#lib/guardrails/schema/held-calls.ts'
 import { HeldCallCard } from './held-call-card.client.tsx'
 
 /** What waits now, what one may decide first, kept current while one looks; with `asked.id` that call alone, with a cursor what comes behind it. */
@@ -23,7 +24,12 @@ export function WaitingList({ initial, asked }: { initial: HeldCallList; asked: 
     // Asked again at once: only an answer that was asked for from here says how wrong the clock here is.
     initialDataUpdatedAt: 0,
   })
-  const onDecided = () => {
+  // What was on the screen stays where it was: nobody presses a button under which another call has moved.
+  const [shown, setShown] = useState({ of: data, cards: data.items.map((held) => ({ held, isGone: false })) })
+  if (shown.of !== data) setShown({ of: data, cards: merged(shown.cards, data.items) })
+  const leave = (id: string) => setShown((now) => ({ ...now, cards: now.cards.filter(({ held }) => held.id !== id) }))
+  const onDecided = (id: string) => {
+    leave(id)
     void queries.invalidateQueries({ queryKey: ['approvals', 'waiting'] })
     router.refresh()
   }
@@ -34,15 +40,53 @@ export function WaitingList({ initial, asked }: { initial: HeldCallList; asked: 
         {plural(data.waiting, 'call waits', 'calls wait')} for a person.
       </p>
       {isError && <Notice kind="warn">What waits now could not be read; this may be out of date.</Notice>}
-      {data.items.length === 0 ? (
+      {shown.cards.length === 0 ? (
         <EmptyState title={asked.id ? 'This call does not wait any more' : 'No call waits for a person'}>
           Calls appear here when a rule holds them, or when a template asks before a tool.
         </EmptyState>
       ) : (
-        data.items.map((held) => <HeldCallCard key={held.id} held={held} skewMs={data.skewMs} onDecided={onDecided} />)
+        shown.cards.map(({ held, isGone }) =>
+          isGone ? (
+            <GoneCard key={held.id} held={held} onClose={() => leave(held.id)} />
+          ) : (
+            <HeldCallCard key={held.id} held={held} skewMs={data.skewMs} onDecided={() => onDecided(held.id)} />
+          ),
+        )
       )}
       <Pages isPart={asked.id !== undefined || asked.cursor !== undefined} next={data.nextCursor} />
     </div>
+  )
+}
+
+type Shown = { held: HeldCallView; isGone: boolean }
+
+/** The cards as they stood, each as it is now, and what came since behind them. */
+function merged(cards: readonly Shown[], items: readonly HeldCallView[]): Shown[] {
+  const now = new Map(items.map((held) => [held.id, held]))
+  const before = new Set(cards.map(({ held }) => held.id))
+  return [
+    ...cards.map(({ held }) => ({ held: now.get(held.id) ?? held, isGone: !now.has(held.id) })),
+    ...items.filter(({ id }) => !before.has(id)).map((held) => ({ held, isGone: false })),
+  ]
+}
+
+/** In the place of a call that ended while somebody looked at it, perhaps with an edit begun. */
+function GoneCard({ held, onClose }: { held: HeldCallView; onClose: () => void }) {
+  return (
+    <Notice
+      kind="warn"
+      title={`${held.server ? `${held.server.id}/` : ''}${held.tool} of ${held.agent.name} does not wait any more`}
+    >
+      <p>Someone else decided this in the meantime, its time is over, or its agent went away.</p>
+      <div className="mt-2 flex flex-wrap gap-2">
+        <Button asChild size="sm">
+          <Link href={paths.approval(held.id)}>See what became of it</Link>
+        </Button>
+        <Button size="sm" onClick={onClose}>
+          Close
+        </Button>
+      </div>
+    </Notice>
   )
 }
 

@@ -107,7 +107,11 @@ function CodeArea({ text, wrong, onChange, area, gutter, ...props }: CodeAreaPro
   const lines = text.split('\n').length
   return (
     <div className="flex overflow-hidden rounded-md border border-input bg-raised font-mono text-xs">
-      <div ref={gutter} aria-hidden className="h-120 overflow-hidden border-r bg-surface py-2 text-right select-none">
+      <div
+        ref={gutter}
+        aria-hidden
+        className="h-120 shrink-0 overflow-hidden border-r bg-surface py-2 text-right whitespace-nowrap select-none"
+      >
         {Array.from({ length: lines }, (_, at) => (
           <div
             key={at}

@@ -28,7 +28,7 @@ export default async function RequestsPage({ searchParams }: { searchParams: Sea
     <>
       <PageHeader
         title="Scope requests"
-        description="What agents ask to be allowed. The oldest open one comes first; nobody decides on their own."
+        description={`What agents ask to be allowed. ${query.state === 'pending' ? 'The oldest' : 'The newest'} comes first; nobody decides on their own.`}
         actions={
           <>
             <Button asChild size="sm">

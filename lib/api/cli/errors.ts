@@ -5,6 +5,8 @@ export type Problem = {
   detail?: string
   requestId?: string
   rule?: string
+  /** Where a query cannot be read: its character, from 1 on. */
+  column?: number
   /** Messages by field. */
   errors?: Record<string, string[]>
   /** What is wrong with a draft, or with a manifest's lines. */
@@ -44,7 +46,7 @@ export class Failed extends Error {
 
 /** A problem as lines for people: what, which fields, which rule, and the id under which the server wrote it down. */
 export function problemLines({ message, status, problem }: ApiRefusal): string[] {
-  const { errors = {}, problems = [], rule, requestId } = problem
+  const { errors = {}, problems = [], rule, requestId, column } = problem
   const fields = Object.entries(errors)
     .filter(([, messages]) => !(messages.length === 1 && messages[0] === message))
     .flatMap(([field, messages]) => messages.map((text) => `  ${field || 'input'}: ${text}`))
@@ -56,6 +58,7 @@ export function problemLines({ message, status, problem }: ApiRefusal): string[]
   return [
     message,
     ...[...new Set([...fields, ...lines])],
+    ...(column === undefined ? [] : [`  at character ${column}`]),
     ...(rule ? [`  rule: ${rule}`] : []),
     ...(requestId ? [`  request: ${requestId}`] : []),
     ...(status === 401 ? ['  Sign in with: wheelhouse login'] : []),

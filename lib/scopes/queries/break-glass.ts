@@ -63,7 +63,7 @@ async function readBreakGlass(
       ${inForce} as "inForce", case when ${!counted} then 0 else (
         select count(*) from "AuditEvent" e
         where e."agentId" = r."agentId" and e."at" >= r."openedAt" and e."at" <= least(g."expiresAt", coalesce(g."revokedAt", g."expiresAt"))
-          and e."event" = 'mcp.call_allowed' and e."serverId" = g."serverId" and (g."toolName" is null or e."tool" = g."toolName")
+          and e."event" = 'mcp.call_allowed' and e."detail"->>'grantId' = r."grantId"::text
       ) end::int as "calls"
     from "BreakGlassReview" r join "Grant" g on g."id" = r."grantId"
     join "Agent" a on a."id" = r."agentId" join "McpServer" s on s."id" = g."serverId"

@@ -22,6 +22,8 @@ export type Choices = {
 /** `key` tells rows apart while they are edited. */
 export type ScopeDraft = {
   key: number
+  /** By the person, beside those of the template. */
+  added: boolean
   serverId: string
   class: ToolClass
   /** Names of tools, one a line, or what is granted besides tools; empty: every tool of the class. */
@@ -77,7 +79,7 @@ export function emptyDraft(choices: Choices): Draft {
   }
 }
 
-/** Picking a template brings its defaults: parameters and the scopes it cannot do without. */
+/** Picking a template brings its defaults: parameters and the scopes it cannot do without. What the person added stays. */
 export function withTemplate(draft: Draft, manifest: TemplateManifest): Draft {
   if (draft.templateId === manifest.id) return draft
   return {
@@ -88,23 +90,18 @@ export function withTemplate(draft: Draft, manifest: TemplateManifest): Draft {
     ),
     scopes: manifest.scopes
       .filter((scope) => scope.required)
-      .map((scope, key) => ({
-        key,
-        serverId: scope.server,
-        class: scope.class,
-        toolName: '',
-        limits: limitsDraft(),
-        reason: scope.reason,
-        ticket: '',
-        days: '',
-      })),
+      .reduce<ScopeDraft[]>(
+        (scopes, { server, class: toolClass, reason }) =>
+          addScope(scopes, { serverId: server, class: toolClass, reason, added: false }),
+        draft.scopes.filter(({ added }) => added),
+      ),
   }
 }
 
 /** The scopes with one more. */
 export function addScope(
   scopes: readonly ScopeDraft[],
-  scope: Pick<ScopeDraft, 'serverId' | 'class' | 'reason'>,
+  scope: Pick<ScopeDraft, 'serverId' | 'class' | 'reason' | 'added'>,
 ): ScopeDraft[] {
   const key = Math.max(-1, ...scopes.map((each) => each.key)) + 1
   return [...scopes, { ...scope, toolName: '', limits: limitsDraft(), ticket: '', days: '', key }]

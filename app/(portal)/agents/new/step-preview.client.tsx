@@ -1,7 +1,6 @@
 'use client'
 
-import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Checkbox } from '#components/ui/input.tsx'
@@ -14,11 +13,16 @@ import type { AgentPreview, PreviewScope } from '#lib/lifecycle/schema.ts'
 import { create, preview as previewAction } from './actions.ts'
 import { type Draft, inputOf, type StepKey, stepOfField, steps } from './draft.ts'
 
-type Props = { draft: Draft; adopts: string | null; go: (step: StepKey) => void; onCreated: () => void }
+type Props = {
+  draft: Draft
+  change: (part: Partial<Draft>) => void
+  adopts: string | null
+  go: (step: StepKey) => void
+  onCreated: () => void
+}
 
 /** Everything that will be created, computed by the server, before anything is. */
-export function PreviewStep({ draft, adopts, go, onCreated }: Props) {
-  const [firstRun, setFirstRun] = useState(draft.firstRun)
+export function PreviewStep({ draft, change, adopts, go, onCreated }: Props) {
   const creating = useAction(create, onCreated)
   const input = inputOf(draft)
   // Asked anew whenever the step is entered: the world may have changed meanwhile.
@@ -26,6 +30,7 @@ export function PreviewStep({ draft, adopts, go, onCreated }: Props) {
     queryKey: ['agent-preview', input],
     queryFn: () => readPreview(input),
     gcTime: 0,
+    placeholderData: keepPreviousData,
     retry: false,
     refetchOnWindowFocus: false,
   })
@@ -98,7 +103,7 @@ export function PreviewStep({ draft, adopts, go, onCreated }: Props) {
           ))}
         </ol>
         <label className="mt-4 flex items-center gap-2 text-sm">
-          <Checkbox checked={firstRun} onChange={(event) => setFirstRun(event.target.checked)} />
+          <Checkbox checked={draft.firstRun} onChange={(event) => change({ firstRun: event.target.checked })} />
           Start a first run when it is ready
         </label>
       </Card>
@@ -115,7 +120,7 @@ export function PreviewStep({ draft, adopts, go, onCreated }: Props) {
         variant="primary"
         pending={creating.pending}
         disabled={preview.problems.length > 0 || creating.pending}
-        onClick={() => creating.run({ ...input, firstRun, ...(adopts === null ? {} : { unregisteredId: adopts }) })}
+        onClick={() => creating.run({ ...input, ...(adopts === null ? {} : { unregisteredId: adopts }) })}
       >
         Create {preview.agent.name}
       </Button>

@@ -20,6 +20,7 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
   const manifest = choices.templates.find(({ id }) => id === draft.templateId)?.manifest
   const offered = manifest?.scopes ?? []
   const isOffered = (scope: ScopeDraft) =>
+    !scope.added &&
     scope.toolName === '' &&
     scope.limits.rate === '' &&
     scope.limits.conditions.length === 0 &&
@@ -29,7 +30,7 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
   const toggle = (scope: TemplateScope, on: boolean) =>
     change({
       scopes: on
-        ? addScope(draft.scopes, { serverId: scope.server, class: scope.class, reason: scope.reason })
+        ? addScope(draft.scopes, { serverId: scope.server, class: scope.class, reason: scope.reason, added: false })
         : draft.scopes.filter(
             (other) => !isOffered(other) || other.serverId !== scope.server || other.class !== scope.class,
           ),
@@ -50,7 +51,9 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
             <Checkbox
               className="mt-0.5"
               aria-label={`${scope.server}: ${scope.class}`}
-              checked={draft.scopes.some((other) => other.serverId === scope.server && other.class === scope.class)}
+              checked={draft.scopes.some(
+                (other) => isOffered(other) && other.serverId === scope.server && other.class === scope.class,
+              )}
               disabled={scope.required}
               onChange={(event) => toggle(scope, event.target.checked)}
             />
@@ -137,7 +140,12 @@ export function ScopesStep({ choices, draft, change, problems }: StepProps) {
         <Button
           onClick={() =>
             change({
-              scopes: addScope(draft.scopes, { serverId: choices.servers[0]?.id ?? '', class: 'read', reason: '' }),
+              scopes: addScope(draft.scopes, {
+                serverId: choices.servers[0]?.id ?? '',
+                class: 'read',
+                reason: '',
+                added: true,
+              }),
             })
           }
         >

@@ -87,6 +87,7 @@ export function Wizard({
         {step === 'preview' && (
           <PreviewStep
             draft={draft}
+            change={props.change}
             adopts={adopts?.id ?? null}
             go={go}
             onCreated={() => {

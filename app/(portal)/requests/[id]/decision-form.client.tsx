@@ -22,6 +22,8 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
   const [reach, setReach] = useState<Reach>({ class: left.class, toolNames: left.toolNames })
   const limits = readLimits(draft)
   const [pressed, setPressed] = useState<Decision | null>(null)
+  // What it is narrowed to already is shown at first; whoever looks elsewhere may close it.
+  const [narrowing, setNarrowing] = useState(left.conditions.length > 0 || left.rate !== null)
   const { run, pending, failed } = useAction(decide)
   const submit = (input: Parameters<typeof decide>[0]) => {
     setPressed(input.decision)
@@ -37,6 +39,19 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
     revision: request.revision,
     ...(absent === '' ? {} : { forPersonId: absent }),
   }
+  const approve = () => {
+    if (limits.problem !== null || noneLeft !== null) return setNarrowing(true)
+    submit({
+      ...about,
+      decision: 'approve',
+      conditions: limits.conditions,
+      ...(limits.rate ? { rate: limits.rate } : {}),
+      days: days === '' ? null : Number(days),
+      class: reach.class,
+      ...(reach.toolNames.length > 0 ? { toolNames: reach.toolNames } : {}),
+      ...(note.trim() ? { note } : {}),
+    })
+  }
   const whyNot = request.decidable.allowed ? null : request.decidable.refusal.message
   return (
     <div className="space-y-4">
@@ -51,7 +66,10 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
               maxLength={String(grantDaysMax).length}
             />
           </Field>
-          <details open={narrowProblem !== undefined || left.conditions.length > 0 || left.rate !== null}>
+          <details
+            open={narrowing || narrowProblem !== undefined}
+            onToggle={({ currentTarget }) => setNarrowing(currentTarget.open)}
+          >
             <summary className="text-sm font-medium">Grant less than was asked for</summary>
             <div className="mt-3 grid gap-4">
               <NarrowFields
@@ -83,24 +101,7 @@ export function DecisionForm({ request, decide }: { request: ScopeRequestView; d
         </Notice>
       )}
       <div className="flex flex-wrap gap-2">
-        <ActionButton
-          variant="primary"
-          {...button('approve')}
-          onClick={() =>
-            limits.problem === null &&
-            noneLeft === null &&
-            submit({
-              ...about,
-              decision: 'approve',
-              conditions: limits.conditions,
-              ...(limits.rate ? { rate: limits.rate } : {}),
-              days: days === '' ? null : Number(days),
-              class: reach.class,
-              ...(reach.toolNames.length > 0 ? { toolNames: reach.toolNames } : {}),
-              ...(note.trim() ? { note } : {}),
-            })
-          }
-        >
+        <ActionButton variant="primary" {...button('approve')} onClick={approve}>
           Approve
         </ActionButton>
         <ActionButton

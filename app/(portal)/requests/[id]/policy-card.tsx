@@ -37,7 +37,7 @@ export function PolicyCard({ request, now }: { request: ScopeRequestView; now: D
       {policy.says && <p className="mb-3 text-[13px] text-muted-foreground">{policy.says}</p>}
       {request.standIns.map(({ person, until }) => (
         <p key={person.id} className="mb-3 text-[13px] text-muted-foreground">
-          You stand in for {person.name}, who is away until <Time value={until} />
+          You stand in for {person.name}, who is away; that ends <Time value={until} />
         </p>
       ))}
       {state === 'pending' && remindedAt && (

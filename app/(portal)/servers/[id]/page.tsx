@@ -10,6 +10,7 @@ import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
 import { Notice } from '#components/ui/notice.tsx'
+import { StopButton } from '#components/stops/stop-button.client.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
@@ -83,6 +84,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
             {server.demo && <DemoBadge />}
           </>
         }
+        actions={<StopButton label="Stop server" target={{ scope: 'server', id: server.id, name: server.name }} />}
       />
       <AuthorizationOutcome outcome={(await searchParams).authorized} />
       {server.tools.quarantined > 0 && (

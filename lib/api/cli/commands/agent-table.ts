@@ -14,7 +14,7 @@ export const agentColumns: Column<AgentRow>[] = [
     widthMin: 12,
     dispensable: 4,
   },
-  { title: 'SCOPES', value: (agent) => scopeList(agent.scopes), widthMin: 16, dispensable: 5 },
+  { title: 'SCOPES (*: PRODUCTION)', value: (agent) => scopeList(agent.scopes), widthMin: 16, dispensable: 5 },
   { title: 'RUNS/30D', value: (agent) => String(agent.monthlyRuns), align: 'right', dispensable: 2 },
   { title: 'COST/30D', value: costOf, align: 'right', dispensable: 1 },
   { title: 'ESCALATED', value: (agent) => percent(agent.escalationRate), align: 'right', dispensable: 2 },

@@ -56,7 +56,7 @@ export function AgentActions({ ctx, agent }: { ctx: PageCtx; agent: AgentView })
       />
       <StopButton
         label="Stop agent"
-        target={{ scope: 'agent', agent: { id: agent.id, name: agent.name } }}
+        target={{ scope: 'agent', agent: { id: agent.id, name: agent.name }, team: agent.owner }}
         {...(agent.status === 'retired' ? { whyNot: 'A retired agent does not run.' } : {})}
       />
     </>

@@ -3,6 +3,7 @@ import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
 import { Notice } from '#components/ui/notice.tsx'
+import { StopButton } from '#components/stops/stop-button.client.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
@@ -46,6 +47,12 @@ export default async function ToolPage({ params }: PageProps) {
             <ScopeBadge toolClass={tool.class} />
             {tool.rejected && <Badge tone="danger">rejected</Badge>}
           </>
+        }
+        actions={
+          <StopButton
+            label="Stop tool"
+            target={{ scope: 'tool', id: `${id}/${tool.name}`, name: `${tool.server.name}: ${tool.name}` }}
+          />
         }
       />
       <Verdict tool={tool} />
