@@ -1,4 +1,4 @@
-import { expect, test } from '@playwright/test'
+import { expect, type Locator, test } from '@playwright/test'
 import { adminApi, post } from './support/api.ts'
 import { expectAccessible } from './support/axe.ts'
 import { signInAs } from './support/sign-in.ts'
@@ -22,26 +22,47 @@ test('on-call stops an agent from a phone in two steps; every page says so until
   await expect(banner).toBeVisible()
   await expectAccessible(page)
 
+  await resumeFrom(banner, 'The supplier file was wrong, not the agent.')
+})
+
+test('on-call stops what one server serves from its page, and an agent’s team from the agent’s', async ({ page }) => {
+  await signInAs(page, 'On-call')
+  await page.goto('/agents/invoice-reconciler-services')
+  await page.getByRole('main').getByRole('button', { name: 'Stop agent' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Stop agents' })
+  await dialog.getByRole('radio', { name: /^Every agent of / }).check()
+  await expect(dialog.getByText(/^Stops \d+ agents/)).toBeVisible()
+  await expect(dialog.getByRole('button', { name: /^Stop every agent of / })).toBeVisible()
+
+  await page.goto('/servers/deploys')
+  await page.getByRole('button', { name: 'Stop server' }).click()
+  await expect(dialog.getByRole('radio', { name: 'Every call to Deploys' })).toBeChecked()
+  await expect(dialog.getByText(/^Refuses there every call of \d+ agents?/)).toBeVisible()
+  await expectAccessible(page)
+  await dialog.getByLabel('Reason').fill('It rolls back the wrong service.')
+  await dialog.getByRole('button', { name: 'Stop every call to Deploys' }).click()
+  const banner = page.getByRole('alert').filter({ hasText: 'It rolls back the wrong service.' })
+  await expect(banner).toBeVisible()
+  await resumeFrom(banner, 'Its routing is mended.')
+})
+
+async function resumeFrom(banner: Locator, reason: string): Promise<void> {
+  const page = banner.page()
   await banner.getByRole('link', { name: 'Details and resume' }).click()
   await expect(page.getByRole('heading', { level: 1, name: 'Kill switch' })).toBeVisible()
   await page
     .getByRole('button', { name: /^Resume|^Release/ })
     .first()
     .click()
-  await page
-    .getByRole('dialog')
-    .getByLabel(/Reason/)
-    .fill('The supplier file was wrong, not the agent.')
-  const typed = page.getByRole('dialog').getByLabel(/^Type/)
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel(/Reason/).fill(reason)
+  const typed = dialog.getByLabel(/^Type/)
   if (await typed.count()) await typed.fill((await typed.getAttribute('placeholder')) ?? '')
-  await page
-    .getByRole('dialog')
-    .getByRole('button', { name: /^Resume|^Release/ })
-    .click()
+  await dialog.getByRole('button', { name: /^Resume|^Release/ }).click()
   // While a dialog is open nothing behind it has a role: that it is gone says nothing yet.
-  await expect(page.getByRole('dialog')).toBeHidden()
+  await expect(dialog).toBeHidden()
   await expect(banner).toHaveCount(0)
-})
+}
 
 test('stopping the whole organization takes typing it out', async ({ page }) => {
   await signInAs(page, 'On-call')

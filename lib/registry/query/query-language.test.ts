@@ -75,6 +75,8 @@ describe('the query language', () => {
   test('names the column of what is wrong, and what was probably meant', () => {
     expect(refused('invoice stats:active')).toMatchObject({ column: 9, suggestion: 'status' })
     expect(refused('can:wriet')).toMatchObject({ column: 5, suggestion: 'write' })
+    expect(refused('cna:write')).toMatchObject({ column: 1, suggestion: 'can' })
+    expect(refused('env:prod')).toMatchObject({ column: 5, suggestion: 'production' })
     expect(refused('status:active,retird')).toMatchObject({ column: 15, suggestion: 'retired' })
     expect(refused('status:active owner:')).toMatchObject({ column: 21 })
     expect(refused('x "never closed')).toMatchObject({ column: 3 })

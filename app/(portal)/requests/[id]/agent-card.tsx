@@ -1,5 +1,5 @@
 import { Card } from '#components/ui/card.tsx'
-import { plural } from '#components/ui/count.ts'
+import { formatCount, plural } from '#components/ui/count.ts'
 import { Fact, Facts } from '#components/ui/facts.tsx'
 import { Money, Rate } from '#components/ui/money.tsx'
 import { Time } from '#components/ui/time.client.tsx'
@@ -31,7 +31,8 @@ export function AgentCard({ request }: { request: ScopeRequestView }) {
           {openEscalations > 0 && `, ${plural(openEscalations, 'escalation')} open`}
         </Fact>
         <Fact label="Refused calls">
-          {trend.now.deniedCalls} of {trend.now.toolCalls} <Before>{trend.before.deniedCalls}</Before>
+          {formatCount(trend.now.deniedCalls)} of {formatCount(trend.now.toolCalls)}{' '}
+          <Before>{formatCount(trend.before.deniedCalls)}</Before>
         </Fact>
         <Fact label="Last review">
           <Time value={review.lastAt} fallback="never" />
