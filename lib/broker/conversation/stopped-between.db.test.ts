@@ -12,7 +12,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   // Long enough for what happens meanwhile on any machine.
   const { servers, brokers, stop } = await talkativeWorld({ db, databaseUrl }, [{ auditWaitMs: 40_000 }])
   onCleanup(stop)
-  return { servers, broker: brokers[0]! }
+  return { servers, broker: brokers[0] }
 })
 
 /** An agent that may be asked, and its grants: for the server's tools, and for what it asks. */
