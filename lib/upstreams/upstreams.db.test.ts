@@ -18,6 +18,7 @@ import {
   completeAuthorization,
   namedIssuer,
   personToken,
+  provenClientToken,
 } from './commands.ts'
 import { type AuthorizationAnswer, beginAuthorizationInput } from './schema.ts'
 import type { SealedTokens } from './tokens.ts'
@@ -145,7 +146,7 @@ dbTest('the secret of a client goes to the authorization server that the person 
 dbTest('a probe says which authorization server a server names, and sends it nothing', async ({ db }) => {
   const upstream = await started()
   const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
-  const asking = { clientToken: clientCredentialsToken, namedIssuer }
+  const asking = { clientToken: provenClientToken, namedIssuer }
   const worker = { ...ctx, actor: systemActor('worker') }
   const named = async () => {
     const { probeId } = await requestServerProbe(ctx, { input: { url: upstream.url }, secretBox })
