@@ -149,7 +149,7 @@ dbTest('nobody gives agents away to a bypass that they opened before', async ({ 
     const view = await loadRegistryFacts(security, { agentId: id, serverId, past: null })
     const [agent, server] = [view.agents.get(id)!, view.servers.get(serverId)!]
     const tool = { serverId, name: 'change', class: 'write', state: 'approved' } as const
-    const about = { agent, server, tool, run: { startedById: security.actor.id } }
+    const about = { agent, server, tool, run: { startedById: security.actor.id, writerIds: [] } }
     return holdFor({ arguments: {}, caller: {} }, about, { view, now }).rule?.id !== ruleId
   }
   expect(await passes(agentId)).toBe(false)

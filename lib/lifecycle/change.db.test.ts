@@ -89,6 +89,12 @@ dbTest('a scope on a new server brings a version that knows the server, once', a
   expect(await provisionJobs(db, id)).toHaveLength(2)
   const { rendered } = await getAgentVersion(worker, { agentId: id, version: 2 })
   expect(rendered['mcpServers']).toContainEqual({ name: other, path: `/mcp/${other}` })
+  const versions = await db.agentVersion.findMany({ where: { agentId: id }, orderBy: { version: 'asc' } })
+  // Who approved it made the version, and wrote none of it.
+  expect(versions.map(({ createdById }) => createdById)).toEqual([builder.id, security.actor.id])
+  for (const { promptById, parametersById, templateById } of versions) {
+    expect([promptById, parametersById, templateById]).toEqual([builder.id, builder.id, builder.id])
+  }
 })
 
 dbTest('break-glass on a server that the version does not know brings such a version, too', async ({ db }) => {

@@ -3,7 +3,7 @@ import { createTokenIssuer, issueAgentCredential } from '#lib/auth/commands/agen
 import { makeAgent, makeRun, portalUrl, secretBox, sessionToken } from '#lib/dev/test/broker.ts'
 import { brokerWorld, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
+import { ctxFor, makePerson, makeTemplate } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { askForToken, systemCtx } from '#lib/dev/test/tokens.ts'
 import { idJagClaims, startIssuer } from '#lib/dev/test/trusted-issuer.ts'
@@ -49,7 +49,14 @@ dbTest('one person does not let through alone what they are behind', async ({ db
     if (!issued.ok) throw new Error(issued.error.message)
     return issued.value.token
   }
+  const templateId = await makeTemplate(db)
+  const written = { templateId, templateVersion: '1.0.0', layer: { prompt: 'Change it.', parameters: {} } }
+  await db.agentVersion.create({
+    data: { agentId, version: 2, ...written, rendered: {}, digest: 'two', createdById: one.id },
+  })
+  const ofTheirVersion = await makeRun(db, agentId, { requestedById: other.id, agentVersion: 2 })
   const tokens = {
+    theirVersion: await sessionToken(db, world.broker.url, { ...agent, runId: ofTheirVersion }, 2),
     theirRun: await sessionToken(db, world.broker.url, agent),
     theirCredential: await issuedBy(one),
     theyDrive: await issuedBy(other, { drivenBy: 'one' }),
@@ -72,12 +79,13 @@ dbTest('one person does not let through alone what they are behind', async ({ db
   }
   const waits = async (token: string, word: string) => {
     const answer = call(token, word)
-    const { id, startedById, drivenById } = await waitingCall(db, agent)
+    const { id, startedById, drivenById, agentVersion } = await waitingCall(db, agent)
     // Nor does their own approval.
     const approve = { heldCallId: id, decision: 'approve' } as const
     const outcome = await decideHeldCall(ctxFor(db, one), approve)
     if ([startedById, drivenById].includes(one.id))
       expect(outcome).toMatchObject({ error: { rule: 'approvals:own_run' } })
+    else if (agentVersion === 2) expect(outcome).toMatchObject({ error: { rule: 'approvals:own_version' } })
     else expect(outcome).toMatchObject({ ok: true })
     if (!outcome.ok) await decideHeldCall(ctxFor(db, third), { heldCallId: id, decision: 'reject', note: 'Not now.' })
     return (await answer).includes('call_rejected') ? 'refused' : 'approved'
@@ -88,6 +96,7 @@ dbTest('one person does not let through alone what they are behind', async ({ db
   expect(await waits(tokens.theirRun, 'own run')).toBe('refused')
   expect(await waits(tokens.theirCredential, 'own credential')).toBe('refused')
   expect(await waits(tokens.theyDrive, 'driven')).toBe('refused')
+  expect(await waits(tokens.theirVersion, 'own version')).toBe('refused')
   expect(await call(tokens.otherRun, 'by another')).toContain('changed by another')
   expect(await call(tokens.otherCredential, 'issued by another')).toContain('changed issued by another')
   // One that is issued while the broker runs is known to it, too.

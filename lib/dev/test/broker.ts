@@ -159,10 +159,10 @@ export async function makeRun(db: Db, agentId: string, facts: RunFacts = {}): Pr
 }
 
 /** The token of the agent's session, as the harness gets it. */
-export async function sessionToken(db: Db, brokerUrl: string, agent: TestAgent): Promise<string> {
+export async function sessionToken(db: Db, brokerUrl: string, agent: TestAgent, version = 1): Promise<string> {
   const issuer = createTokenIssuer({ url: portalUrl, brokerUrl, secretBox })
   const ctx = { db, actor: systemActor('test'), now: new Date() }
-  const minted = await mintSessionToken(ctx, { issuer, agentId: agent.agentId, version: 1, runId: agent.runId })
+  const minted = await mintSessionToken(ctx, { issuer, agentId: agent.agentId, version, runId: agent.runId })
   if (!minted.ok) throw new Error(minted.error.message)
   return minted.value.token
 }

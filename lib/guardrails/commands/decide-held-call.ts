@@ -12,6 +12,7 @@ import { argumentsProblem } from '../rules/arguments-fit.ts'
 import { decideHeld, rolesText, stateAfter } from '../rules/held-calls.ts'
 import { decideHeldInPlaceOf } from '../rules/held-stand-in.ts'
 import { driverIdOf } from '../queries/drivers.ts'
+import { writersOf } from '../queries/writers.ts'
 import { driverOf } from '../rules/drivers.ts'
 import { isAsHeld } from '../rules/held-seals.ts'
 import { otherHoldOf } from '../rules/holds.ts'
@@ -23,7 +24,7 @@ const releaseMs = 120_000
 
 /**
  * Approves a held call, approves it with other arguments, or rejects it with a reason the agent is given. Needs `calls:decide` and a role of its rule, with `forPersonId` in the place of somebody one stands in for, and nobody decides about an
- * agent they are accountable for or a call they are behind; throws `not_found`. Of two who decide at once one does, and the other is told. What is not any more what was held is cancelled, so that its caller may send it again. Edited arguments must fit the tool's schema; the broker decides about them anew.
+ * agent they are accountable for, a call they are behind or one of a version they wrote; throws `not_found`. Of two who decide at once one does, and the other is told. What is not any more what was held is cancelled, so that its caller may send it again. Edited arguments must fit the tool's schema; the broker decides about them anew.
  */
 export async function decideHeldCall(
   ctx: Ctx,
@@ -109,6 +110,7 @@ async function factsOf(tx: Tx, ctx: Ctx, row: HeldCallRow) {
     decidedByName: decidedBy?.name ?? null,
     agent: { ...row.agent, past: await pastOwners(ctx, row.agentId) },
     starterIds: [row.startedById, driverId, run?.requestedById ?? null],
+    writerIds: await writersOf(tx, row),
   }
 }
 
@@ -145,7 +147,12 @@ async function checkRule(
   // Who is behind it was noted when it was held.
   const drivenBy = driverOf(row)
   const caller = drivenBy ? { drivenBy } : {}
-  const about = { agent, server, tool, run: { startedById: row.startedById } }
+  const about = {
+    agent,
+    server,
+    tool,
+    run: { startedById: row.startedById, writerIds: await writersOf(ctx.tx ?? ctx.db, row) },
+  }
   const other = otherHoldOf({ arguments: given, caller }, about, { view, now: ctx.now }, row)
   if (!other) return ok(null)
   const message = `With these arguments it is held by another rule (${other.title}), by which decide: ${rolesText(other.deciderRoles)}. Leave them as they are, or reject it and say what to ask for.`

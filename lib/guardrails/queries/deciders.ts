@@ -1,6 +1,7 @@
 import { type Actor, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { pastOwners } from '#lib/registry/queries.ts'
 import { driverIdOf } from './drivers.ts'
+import { writersOf } from './writers.ts'
 import { heldDecidability } from '../rules/held-calls.ts'
 
 type Person = Extract<Actor, { kind: 'person' }>
@@ -25,6 +26,7 @@ export async function whoMayDecide(
       drivenById: true,
       drivenBySubject: true,
       agentId: true,
+      agentVersion: true,
       agent: { select: { accountablePersonId: true, ownerTeam: { select: { id: true, name: true } } } },
     },
   })
@@ -36,6 +38,7 @@ export async function whoMayDecide(
     source: row.source as 'broker' | 'claude',
     decidedByName: null,
     starterIds: [row.startedById, await driverIdOf(db, row), run?.requestedById ?? null],
+    writerIds: await writersOf(db, row),
   }
   return people.filter((person) => heldDecidability(person, call, ctx.now).ok)
 }

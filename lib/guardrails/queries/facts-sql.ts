@@ -25,13 +25,15 @@ export type GrantRow = {
 
 /** With a credential a token comes, and with it whoever issued it is behind the calls: of those that count. */
 const credentialIssuers = `(select coalesce(json_object_agg("clientId", "issuedById"), '{}') from "AgentCredential" where "agentId" = a."id" and "revokedAt" is null)`
+/** Who wrote the version `v`. */
+const writerIds = `array_remove(array[v."promptById", v."parametersById", v."templateById"]::text[], null)`
 const agentLimitColumns = agentLimitNames.map((name) => `a."${name}"`).join(', ')
 
 /** Grants that expired long ago are left out: then the refusal says `grant_missing`. */
 export const agentsSql: FactsSql<AgentRow> = {
   name: 'broker_agents',
   text: `select a."id", a."name", a."ownerTeamId" as "teamId", a."tier"::text, a."status"::text, a."statusReason", a."currentVersion", a."callsPerSecond", ${agentLimitColumns}, v."templateId",
-      coalesce(g."grants", '[]') as "grants", ${credentialIssuers} as "credentialIssuers",
+      coalesce(g."grants", '[]') as "grants", ${credentialIssuers} as "credentialIssuers", ${writerIds} as "writerIds",
       case when o."agentId" is not null then json_build_object('month', o."month", 'spentMicros', o."spentMicros"::text,
         'budgetMicros', o."budgetMicros"::text) end as "overBudget"
     from "Agent" a
@@ -90,9 +92,10 @@ export function toolFactsOf<Tool extends Omit<ToolFacts, 'serverId'>>(
 /** Runs that may still call: one that is being stopped may not. Which model answers is known when a run begins; until then it counts as simulated. */
 export const runsSql: FactsSql<RunFacts> = {
   name: 'broker_runs',
-  text: `select "id", "agentId", "agentVersion", "simulated" or "state" = 'queued' as "simulated", "trigger"::text,
-      coalesce("requestedById", "scheduledById") as "startedById" from "Run"
-    where "state" in ('queued', 'running') and ($1::text[] is null or "id" = any ($1::uuid[]))`,
+  text: `select r."id", r."agentId", r."agentVersion", r."simulated" or r."state" = 'queued' as "simulated", r."trigger"::text,
+      coalesce(r."requestedById", r."scheduledById") as "startedById", ${writerIds} as "writerIds"
+    from "Run" r left join "AgentVersion" v on v."agentId" = r."agentId" and v."version" = r."agentVersion"
+    where r."state" in ('queued', 'running') and ($1::text[] is null or r."id" = any ($1::uuid[]))`,
 }
 
 const mayBypass = rolesWith('holds:bypass')

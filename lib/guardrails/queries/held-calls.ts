@@ -8,6 +8,7 @@ import type { PastOwners } from '#lib/registry/rules/past-owners.ts'
 import type { DataClass, PersonRef } from '#lib/registry/schema.ts'
 import type { ArgumentCondition } from '#lib/registry/schema/conditions.ts'
 import { driverIdsOf } from './drivers.ts'
+import { writersOfMany } from './writers.ts'
 import type { HeldDriver } from '../rules/drivers.ts'
 import { decidableFirst } from './held-order.ts'
 import { excludedFrom, type DecidableHeldCall, heldDecidability } from '../rules/held-calls.ts'
@@ -123,6 +124,7 @@ const viewSelect = {
   id: true,
   source: true,
   state: true,
+  agentId: true,
   agentVersion: true,
   runId: true,
   session: true,
@@ -182,8 +184,11 @@ async function toViews(ctx: Ctx, rows: readonly Row[]): Promise<HeldCallView[]> 
     rows.map(({ agent }) => agent.id),
   )
   const driverId = await driverIdsOf(db, rows)
+  const writerIds = await writersOfMany(db, rows)
   const absences = ctx.actor.kind === 'person' ? await standsInFor(ctx, ctx.actor.id) : []
-  return rows.map((row) => toView(ctx, row, { servers, described, startedBy, people, absences, past, driverId }))
+  return rows.map((row) =>
+    toView(ctx, row, { servers, described, startedBy, people, absences, past, driverId, writerIds }),
+  )
 }
 
 function toView(
@@ -197,6 +202,7 @@ function toView(
     absences: Awaited<ReturnType<typeof standsInFor>>
     past: (agentId: string) => PastOwners
     driverId: (row: HeldDriver) => string | null
+    writerIds: Awaited<ReturnType<typeof writersOfMany>>
   },
 ): HeldCallView {
   const decidedBy = row.decidedById ? (known.people.get(row.decidedById) ?? null) : null
@@ -207,6 +213,7 @@ function toView(
     source,
     decidedByName: decidedBy?.name ?? null,
     starterIds: [row.startedById, known.driverId(row), row.runId ? (known.startedBy.get(row.runId) ?? null) : null],
+    writerIds: known.writerIds(row),
   }
   const decidable = heldDecidability(ctx.actor, call, ctx.now)
   const { id, name, purpose, ownerTeam } = row.agent

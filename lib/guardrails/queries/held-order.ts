@@ -1,5 +1,6 @@
 import { can, type Ctx, reader } from '#lib/auth/ctx.ts'
 import type { Prisma } from '#lib/db/generated/client.ts'
+import { waitingVersionsBy } from './writers.ts'
 
 const decidableMax = 2000
 
@@ -43,6 +44,7 @@ async function decidableBy({ actor, ...ctx }: Ctx): Promise<Prisma.HeldCallWhere
     select: { id: true },
   })
   const me = await reader({ actor, ...ctx }).person.findUnique({ where: { id: actor.id }, select: { subject: true } })
+  const written = await waitingVersionsBy(reader({ actor, ...ctx }), actor.id)
   const own = { in: [...actor.teamIds] }
   const reads = (excluded: string): Prisma.HeldCallWhereInput => ({
     class: 'read',
@@ -58,6 +60,7 @@ async function decidableBy({ actor, ...ctx }: Ctx): Promise<Prisma.HeldCallWhere
       { OR: [{ drivenById: null }, { drivenById: { not: actor.id } }, reads('starter')] },
       { OR: [{ drivenBySubject: null }, { drivenBySubject: { not: me?.subject ?? '' } }, reads('starter')] },
       { OR: [{ runId: null }, { runId: { notIn: runs.map(({ id }) => id) } }, reads('starter')] },
+      written.length === 0 ? {} : { OR: [{ NOT: { OR: written } }, reads('starter')] },
     ],
   }
 }

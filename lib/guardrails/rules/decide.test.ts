@@ -67,13 +67,8 @@ const server = (tools: ToolFacts[] = [tool()], change: Partial<ServerFacts> = {}
   ...change,
 })
 
-const openRun = {
-  agentId: 'reconciler',
-  agentVersion: 2,
-  simulated: false,
-  trigger: 'manual',
-  startedById: null,
-} as const
+const started = { trigger: 'manual', startedById: null, writerIds: [] } as const
+const openRun = { agentId: 'reconciler', agentVersion: 2, simulated: false, ...started } as const
 const run = (change: Partial<RunFacts> = {}): RunFacts => ({ id: runId, ...openRun, ...change })
 
 type Parts = { agent?: AgentFacts | null; server?: ServerFacts | null; run?: RunFacts | null; stops?: StopFacts[] }

@@ -32,6 +32,8 @@ export type AgentFacts = Partial<Readonly<AgentLimits>> & {
   readonly grants: readonly GrantFacts[]
   /** Who issued each of its credentials that count, by the name of the client; null: not known. */
   readonly credentialIssuers?: Readonly<Record<string, string | null>>
+  /** Who wrote its current version: whoever last changed its prompt, parameters or template; left out: not known. */
+  readonly writerIds?: readonly string[]
   /** Its own limit of calls a second at each broker. */
   readonly callsPerSecond?: number | null
   /** Set while the agent has spent its budget of a month (YYYY-MM, UTC). */
@@ -82,6 +84,8 @@ export type RunFacts = {
   readonly trigger: RunTrigger
   /** Who asked for it or set it off to come; null: not known. */
   readonly startedById: string | null
+  /** Who wrote the version that runs. */
+  readonly writerIds: readonly string[]
 }
 
 export type StopFacts = {

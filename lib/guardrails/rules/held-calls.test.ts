@@ -114,14 +114,14 @@ const bypassBy = (openedById: string) => ({
 
 test('a bypass lets nothing through that its opener is behind, nor what nobody knows of who is', () => {
   const bypasses = [bypassBy('ada'), bypassBy('ben')]
-  const decide = (caller: object, run: { startedById: string | null } | null, count = 1) => {
+  const run = (startedById: string | null, writerIds = ['eve']) => ({ startedById, writerIds })
+  const decide = (caller: object, run: { startedById: string | null; writerIds: string[] } | null, count = 1) => {
     const holdRules: HoldRuleFacts[] = [{ ...rule, bypasses: bypasses.slice(0, count) }]
-    const issued = { ...agent, credentialIssuers: { client: 'ada', other: 'ben', ours: null } }
+    const issued = { ...agent, writerIds: ['eve'], credentialIssuers: { client: 'ada', other: 'ben', ours: null } }
     const about = { agent: issued, server, tool, run }
     const decided = holdFor({ caller, arguments: {} }, about, { view: { ...emptyView, holdRules }, now: new Date(0) })
     return decided.aside?.why ?? decided.bypassed?.bypass ?? 'held'
   }
-  const run = (startedById: string | null) => ({ startedById })
   expect([decide({}, run('ben')), decide({}, run('ada')), decide({}, run(null))]).toEqual([
     'of ada',
     'own_call',
@@ -135,6 +135,9 @@ test('a bypass lets nothing through that its opener is behind, nor what nobody k
   expect(decide({}, null)).toBe('not_known')
   // In a run its credential says nothing.
   expect(decide({ credential: 'client' }, run('ben'))).toBe('of ada')
+  // Whoever wrote the version that runs is, too: their prompt acts, whoever started it.
+  expect([decide({}, run('eve', ['ada'])), decide({}, run('eve', ['ben', 'ada']), 2)]).toEqual(['own_call', 'own_call'])
+  expect(decide({}, run('eve', ['ben', 'eve']))).toBe('of ada')
   // And besides it whoever the client acts for.
   const acts = (personId: string | null) => credential('other', { drivenBy: { personId } })
   expect([acts('eve'), acts('ada'), acts(null)]).toEqual(['of ada', 'own_call', 'not_known'])
@@ -150,7 +153,7 @@ test('of rules that are bypassed all that a call needed are on record', () => {
     bypasses: [{ ...bypass, id: `of ${id}` }],
   }))
   const decide = (holdRules: readonly HoldRuleFacts[]) => {
-    const about = { agent, server, tool, run: { startedById: 'starter' } }
+    const about = { agent, server, tool, run: { startedById: 'starter', writerIds: [] } }
     return holdFor({ caller: {}, arguments: {} }, about, { view: { ...emptyView, holdRules }, now: new Date(0) })
   }
   expect(decide(rules.slice(0, 1)).bypassed).toEqual({ rule: 'one', bypass: 'of one' })

@@ -49,6 +49,8 @@ export type DecidableHeldCall = {
   agent: { accountablePersonId: string; ownerTeam: { id: string; name: string }; past: PastOwners }
   /** Who is behind it: who started its run, set the schedule that did, registered the agent whose first run it is or had that tried again, issued the credential it came with, or whom its client acts for. */
   starterIds: readonly (string | null)[]
+  /** Who wrote the version that runs: what it asks an agent to do is theirs, whoever started it. */
+  writerIds: readonly string[]
 }
 
 /**
@@ -100,6 +102,11 @@ export function decideHeld(
     const message =
       'You are behind this call (you started its run, set its schedule, registered the agent whose first run it is or had that tried again, issued the credential, or its client acts for you), so somebody else decides.'
     return refuse('approvals:own_run', message)
+  }
+  if (excluded.includes('starter') && call.writerIds.includes(actor.id)) {
+    const message =
+      'You wrote the version that runs (you last changed its prompt, its parameters or its template), so somebody else decides.'
+    return refuse('approvals:own_version', message)
   }
   if (move === 'edit' && call.source === 'claude') {
     return refuse('approvals:not_editable', 'Claude asks about this call and takes yes or no: approve or reject it.')

@@ -231,7 +231,7 @@ function holdNote(
 }
 
 const asideText = {
-  own_call: 'It is bypassed, but not for calls that whoever opened the bypass is behind.',
+  own_call: 'It is bypassed, but not for calls that whoever opened the bypass is behind, or whose version they wrote.',
   not_known:
     'It is bypassed, but not for calls that whoever opened the bypass is behind, and who is behind this one is not known.',
 } as const

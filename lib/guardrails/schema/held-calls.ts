@@ -26,7 +26,7 @@ export const deciderRoles = [
 export const timeoutActions = ['deny', 'allow'] as const
 export type TimeoutAction = (typeof timeoutActions)[number]
 
-/** Who does not decide, whatever their role: who started the run, who is accountable for the agent, whose team owns it. */
+/** Who does not decide, whatever their role: who started the run or wrote the version that runs, who is accountable for the agent, whose team owns it. */
 export const excludedDeciders = ['starter', 'accountable', 'own_team'] as const
 export type ExcludedDecider = (typeof excludedDeciders)[number]
 
@@ -47,7 +47,7 @@ export const createHoldRuleInput = z
     conditions: argumentConditions.default([]),
     /** Who may decide: a person with one of these roles. */
     deciderRoles: z.array(z.enum(deciderRoles)).min(1, 'Name at least one role that decides.').max(deciderRoles.length),
-    /** Who does not, all the same. What changes something is never decided by who started the run or is accountable for the agent. */
+    /** Who does not, all the same. What changes something is never decided by who started the run, wrote the version that runs or is accountable for the agent. */
     excludedDeciders: z
       .array(z.enum(excludedDeciders))
       .max(excludedDeciders.length)
@@ -169,6 +169,7 @@ export const heldCallRules = [
   'approvals:already_decided',
   'approvals:own_agent',
   'approvals:own_run',
+  'approvals:own_version',
   'approvals:team_excluded',
   'approvals:altered',
   'approvals:role',

@@ -102,6 +102,7 @@ export function callIn(view: PolicyView, asked: Asked): { call: ToolCall; view: 
     simulated: asked.simulatedModel,
     trigger: asked.startedBy ?? 'manual',
     startedById: asked.behindId,
+    writerIds: agent?.writerIds ?? [],
   }
   const isMethod = asked.tool.startsWith(methodPrefix)
   const call: ToolCall = {

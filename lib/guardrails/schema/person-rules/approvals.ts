@@ -25,6 +25,13 @@ export const approvalRuleWords: Record<HeldCallRule | HoldBypassRule, RuleWords>
     remedy: 'Leave it to somebody else who may decide.',
     ...fourEyes,
   },
+  'approvals:own_version': {
+    title: 'Nobody decides about a call of a version they wrote',
+    explanation:
+      'Whoever last changed the prompt, the parameters or the template of the version that runs does not decide about its calls, whoever started it.',
+    remedy: 'Leave it to somebody else who may decide.',
+    ...fourEyes,
+  },
   'approvals:team_excluded': {
     title: 'Somebody of another team decides',
     explanation:
