@@ -149,7 +149,12 @@ export async function makeAgent(
 }
 
 /** What brokers read once, for it never changes while a run is open. */
-type RunFacts = { simulated?: boolean; trigger?: 'manual' | 'schedule'; requestedById?: string | null }
+type RunFacts = {
+  agentVersion?: number
+  simulated?: boolean
+  trigger?: 'manual' | 'schedule'
+  requestedById?: string | null
+}
 
 export async function makeRun(db: Db, agentId: string, facts: RunFacts = {}): Promise<string> {
   const run = await db.run.create({
