@@ -35,6 +35,7 @@ import { RateLimits } from './rate-limits.ts'
 import { RegistryDoor } from './registry/door.ts'
 import { RegistryThread } from './registry/thread.ts'
 import { StopWatch } from './stop-watch.ts'
+import { decideTask } from './tasks/offered.ts'
 import { TaskEnds } from './tasks/task-ends.ts'
 import type { Tracer } from './telemetry/request-telemetry.ts'
 import { UpstreamHealth } from './upstream/health.ts'
@@ -305,6 +306,10 @@ export class Broker {
       () => this.#stopWatch.enforce(view),
       () => this.#waiting.recheck(view, now),
       () => this.conversations.streams.recheck(view, now),
+      () =>
+        this.conversations.taskListeners.recheck(
+          (caller, task) => decideTask({ view, now: () => now }, caller, task).ok,
+        ),
       () => this.#upstreams.prune(view.servers),
     ]
     for (const consume of consumers) {

@@ -9,7 +9,7 @@ import { refuse } from './deny.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import type { BrokeredServer, BrokeredTool, BrokerView } from './view/view.ts'
 import { auditDenial } from './denials.ts'
-import { isTranslated, mayHaveTasks, onlyAsTask } from './tasks/offered.ts'
+import { isTranslated, mayHaveTasks, onlyAsTask, takesAny } from './tasks/offered.ts'
 import { type Answer, type Era, errorAnswer, resultAnswer } from './wire.ts'
 
 type Listed = { key: string; serverId: string; tool: BrokeredTool }
@@ -24,7 +24,8 @@ export async function listTools(parts: PipelineParts, request: AgentRequest): Pr
     const message = 'The cursor is not one of this server.'
     return errorAnswer(200, request.id, { code: invalidParamsCode, message })
   }
-  const { caller, agent, serverId, era } = request
+  const { caller, agent, serverId, era, talk } = request
+  const takes = takesAny(talk)
   // A list writes a row for each server it tells of, so it counts as a call.
   const tooOften = parts.rates.takeForAgent(caller.agentId)
   if (tooOften) return refuse(parts, request, tooOften, 429)
@@ -34,7 +35,7 @@ export async function listTools(parts: PipelineParts, request: AgentRequest): Pr
   const callable = known.filter(
     ({ serverId: id, tool }) =>
       decide({ caller, serverId: id, tool: tool.name }, parts.view, now).ok &&
-      !onlyAsTask(parts, tool, { caller, era, serverId }),
+      !onlyAsTask(parts, tool, { caller, era, serverId, takes }),
   )
   request.telemetry.took('decide', startedAt)
   const { items, nextCursor } = pageOf(callable, { cursor, sizeMax: parts.limits.listPageMax })

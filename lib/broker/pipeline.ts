@@ -33,13 +33,14 @@ import { saidResult } from './merged-results.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts, recorded } from './pipeline-parts.ts'
 import { countRated, type Going } from './rated-calls.ts'
 import { recordedArguments } from './methods.ts'
-import { onlyAsTask, taskNotTranslated, withoutHint } from './tasks/offered.ts'
+import { hasSessionTasks, mayUseTasks, onlyAsTask, takesAny, taskNotTranslated, withoutHint } from './tasks/offered.ts'
+import { missingCapability } from './tasks/refusals.ts'
 import { handleIn, taskRecord } from './tasks/replies.ts'
 import { failureName } from './telemetry/failure-name.ts'
 import type { RequestTelemetry } from './telemetry/request-telemetry.ts'
 import { CutOff, UpstreamFailure } from './upstream/failure.ts'
 import type { RpcReply } from './upstream/http.ts'
-import type { BrokeredServer } from './view/view.ts'
+import type { BrokeredServer, BrokeredTool } from './view/view.ts'
 import { type Answer, cutAnswer, errorAnswer, refusedAnswer, resultAnswer, statusFor } from './wire.ts'
 
 const noArguments = {}
@@ -56,13 +57,27 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
   if (!target)
     return denyCounted(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
   const tool = parts.view.servers.get(target.serverId)?.tools.get(target.tool)
-  if (tool && onlyAsTask(parts, tool, { ...request, era: request.talk.era }))
-    return denyCounted(parts, request, { call: { caller, ...target }, denial: taskNotTranslated(tool) })
+  if (tool) {
+    const refused = await refusedAsCall(parts, request, tool)
+    if (refused) return refused
+  }
   return runCall(parts, withoutHint(parts, request, target.serverId), {
     caller,
     ...target,
     arguments: given ?? noArguments,
   })
+}
+
+/** The answer to the call of a tool that is only a task, where it can be none: of an agent that could have one the client has not said that it takes it. */
+async function refusedAsCall(parts: PipelineParts, request: AgentRequest, tool: BrokeredTool): Promise<Answer | null> {
+  const { caller, talk } = request
+  const about = { caller, era: talk.era, serverId: request.serverId }
+  if (!onlyAsTask(parts, tool, { ...about, takes: takesAny(talk) })) return null
+  if (!onlyAsTask(parts, tool, { ...about, takes: true })) return missingCapability(request.id)
+  const { serverId, name } = tool
+  const may = mayUseTasks(parts, caller, serverId)
+  const denial = may.ok || !hasSessionTasks(parts, serverId) ? taskNotTranslated(tool) : may.error
+  return denyCounted(parts, request, { call: { caller, serverId, tool: name }, denial })
 }
 
 /** Decides, and carries out what is allowed. */

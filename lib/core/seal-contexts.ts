@@ -12,5 +12,6 @@ export const sealContexts = {
   embeddedCredential: (id: string) => `emb-credential:${id}`,
   mcpAnswer: (questionId: string) => `mcp-answer:${questionId}`,
   mcpTaskSession: (key: string) => `mcp-task-session:${key}`,
+  mcpTaskAsk: (id: string) => `mcp-task-ask:${id}`,
   mcpHandover: (id: string) => `mcp-handover:${id}`,
 }

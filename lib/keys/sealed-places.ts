@@ -77,6 +77,12 @@ export const sealedPlaces: readonly SealedPlace[] = [
     idColumn: 'key',
     contextOf: ({ id }) => sealContexts.mcpTaskSession(id),
   },
+  {
+    table: 'McpTaskAsk',
+    column: 'ask',
+    idColumn: 'id',
+    contextOf: ({ id }) => sealContexts.mcpTaskAsk(id),
+  },
   ...['answers', 'outcome'].map((column) => ({
     table: 'McpHandover',
     column,

@@ -7,6 +7,8 @@ import { messageFor } from '../methods.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { aboutTask, takesTask, withTasks } from '../tasks/replies.ts'
 import { isTaskMethod } from '../tasks/task-methods.ts'
+import { becomesTask } from '../tasks/offered.ts'
+import { askWithoutSession, callAsTask } from '../tasks/task-without-session.ts'
 import { askTranslated } from '../tasks/translated.ts'
 import type { TraceContext } from '../telemetry/trace-context.ts'
 import type { RpcReply } from '../upstream/http.ts'
@@ -63,13 +65,19 @@ export async function converse(parts: PipelineParts, request: AgentRequest, turn
       : request.params
   const local = await answerLocally(parts, request, { connection, method: tool, signal })
   if (local) return local
+  const { task, method } = request
+  if (talk.era === 'modern' && task?.session && isTaskMethod(method))
+    return await askWithoutSession(parts, request, { turn, connection, task, session: task.session, method })
+  if (becomesTask(parts, request, tool)) {
+    const called = await callAsTask(parts, { ...request, params }, { turn, connection })
+    if (called) return called
+  }
   const capabilities = askable(parts, request, { serverId: server.id, declared: talk.capabilities })
   if (capabilities) {
     const { era } = await connection.ready(signal)
     if (era === 'legacy') return await runInSession(parts, { ...request, params }, { turn, connection, capabilities })
   }
   const taken = takesTask(parts, request, turn)
-  const { task, method } = request
   if (talk.era === 'legacy' && task && isTaskMethod(method))
     return await askTranslated(parts, request, { turn, connection, task, method })
   const told = taken ? withTasks(capabilities) : capabilities

@@ -3,8 +3,10 @@ import type { SecretBox } from '#lib/core/secret-box.ts'
 import type { Log } from '#lib/log/log.ts'
 import { Sessions } from '../endpoint/sessions.ts'
 import { TaskWaits } from '../tasks/counted-requests.ts'
+import { TaskAsks } from '../tasks/task-asks.ts'
 import { TaskBook } from '../tasks/task-book.ts'
 import { TaskIds } from '../tasks/task-ids.ts'
+import { TaskListeners } from '../tasks/task-listeners.ts'
 import { HandoverRows } from './handover-rows.ts'
 import { Handovers } from './handovers.ts'
 import { HeldStreams } from './held-streams.ts'
@@ -23,6 +25,8 @@ export class Conversations {
   readonly serverSessions: ServerSessions
   readonly tasks: TaskIds
   readonly taskBook: TaskBook
+  readonly taskAsks: TaskAsks
+  readonly taskListeners = new TaskListeners()
   readonly questions: Questions
   readonly suspended = new SuspendedCalls()
   readonly handovers: Handovers
@@ -38,6 +42,7 @@ export class Conversations {
     this.heldStreams = new HeldStreams(ctx)
     this.tasks = new TaskIds(box)
     this.taskBook = new TaskBook(ctx, box)
+    this.taskAsks = new TaskAsks(ctx, box)
     const handed = { rows: new HandoverRows({ ctx, box }), suspended: this.suspended }
     this.handovers = new Handovers({ ...handed, log, longestMs: askDeadlineMs })
     this.questions = new Questions({ rows: new QuestionRows({ ctx, box, log }), log, askDeadlineMs })
@@ -55,5 +60,6 @@ export class Conversations {
   stop(): void {
     this.settings.stop()
     this.handovers.stop()
+    this.taskListeners.stop()
   }
 }

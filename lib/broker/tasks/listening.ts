@@ -59,6 +59,8 @@ async function listenForTasks(
   const tasks = new Map<string, BrokeredTask>()
   for (const id of taskIds) {
     const task = await ownTask(parts, listener, id)
+    // A server of 2025-11-25 lets nobody listen for that: whoever wants to know looks.
+    if (task?.session) continue
     if (task) tasks.set(task.upstreamId, task)
     // Whoever names what is none of theirs names no more of it than they may call: the rest is left out.
     else if (parts.rates.takeForAgent(listener.agent.id)) break

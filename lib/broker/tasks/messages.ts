@@ -84,7 +84,9 @@ export function relatedMeta(content: Content, taskId: string): Content {
   return { ...content, _meta: { ...meta, [relatedKey]: { taskId } } }
 }
 
-function withoutRelated(content: Content): Content {
+/** Without the id by which its server knows a task. */
+export function withoutRelated(content: Content): Content {
+  if (relatedIn(content) === undefined) return content
   const { [relatedKey]: _, ...meta } = content['_meta'] as Content
   return { ...content, _meta: meta }
 }

@@ -2,10 +2,11 @@ import type { ServerCapabilities } from '@modelcontextprotocol/server'
 import { err, type Result } from '#lib/core/result.ts'
 import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import { isConditional } from '#lib/guardrails/rules/conditions.ts'
-import type { Caller } from '#lib/guardrails/rules/facts.ts'
+import type { Caller, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { tasksMethod } from '#lib/registry/schema.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
+import type { Talk } from '../conversation/talk.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
 import { metaKey } from '../upstream/envelope.ts'
 import type { BrokeredTool } from '../view/view.ts'
@@ -25,14 +26,13 @@ export function namesTasks(capabilities: Declared): boolean {
 
 /**
  * What a handshake says of tasks: they are offered where the server has them, to whom is granted them. Those of a server of 2026-07-28 are translated for an agent with a session, but for
- * the list, which is not there. The other way round there is nothing to translate to: in 2025-11-25 the client says what becomes a task, within a session that an agent of 2026-07-28
- * does not have. At the merged address they are offered when some server has them; which tool can be a task its definition says.
+ * the list, which is not there. Of those of a server of 2025-11-25 an agent of 2026-07-28 has what the broker makes of its calls (task-without-session.ts). At the merged address they are offered when some server has them; which tool can be a task its definition says.
  */
 export function tasksOffered(parts: PipelineParts, { caller, serverId, era }: Offer): Partial<ServerCapabilities> {
   const servers = serversFor(parts, caller, serverId)
   if (era === 'modern') {
-    const has = (id: string) => serverHasTasks(parts, id, era) === true && mayUseTasks(parts, caller, id).ok
-    return servers.some(has) ? { extensions: { [tasksExtension]: {} } } : {}
+    const has = servers.some((id) => mayHaveTasks(parts, caller, id))
+    return has ? { extensions: { [tasksExtension]: {} } } : {}
   }
   if (serverId === null) {
     return servers.some((id) => mayHaveTasks(parts, caller, id)) ? { tasks: translatedTasks } : {}
@@ -41,7 +41,7 @@ export function tasksOffered(parts: PipelineParts, { caller, serverId, era }: Of
   return mayHaveTasks(parts, caller, serverId) ? { tasks: sessionTasksOf(parts, serverId) ?? {} } : {}
 }
 
-/** Whether an agent with a session may have tasks of this server, whichever it has. */
+/** Whether an agent may have tasks of this server, whichever it has. */
 export function mayHaveTasks(parts: PipelineParts, caller: Caller, serverId: string): boolean {
   const has = serverHasTasks(parts, serverId, 'modern') === true || hasSessionTasks(parts, serverId)
   return has && mayUseTasks(parts, caller, serverId).ok
@@ -66,15 +66,35 @@ export function isTranslated(
 }
 
 /** Whether a tool can be called as a task of 2025-11-25 only, and this agent can have none here. */
-export function onlyAsTask(parts: PipelineParts, tool: BrokeredTool, { caller, era, serverId }: Offer): boolean {
-  const { execution } = tool.definition as { execution?: { taskSupport?: unknown } }
-  if (execution?.taskSupport !== 'required') return false
-  return era === 'modern' || (serverId === null && !mayHaveTasks(parts, caller, tool.serverId))
+export function onlyAsTask(
+  parts: PipelineParts,
+  tool: BrokeredTool,
+  { caller, era, serverId, takes }: Offer & { takes: boolean },
+): boolean {
+  if (taskSupportOf(tool) !== 'required' || (era === 'legacy' && serverId !== null)) return false
+  return !(takes && mayHaveTasks(parts, caller, tool.serverId))
+}
+
+function taskSupportOf({ definition }: BrokeredTool): unknown {
+  return (definition as { execution?: { taskSupport?: unknown } }).execution?.taskSupport
+}
+
+/** Whether a call of an agent of 2026-07-28 is made a task at its server of 2025-11-25: the agent takes tasks and may have them, and the tool can be one. */
+export function becomesTask(parts: PipelineParts, { talk, caller, task }: AgentRequest, tool: ToolFacts): boolean {
+  if (talk.era === 'legacy' || task || tool.isMethod || !namesTasks(talk.capabilities)) return false
+  const support = taskSupportOf(tool as BrokeredTool)
+  if (support !== 'optional' && support !== 'required') return false
+  return hasSessionTasks(parts, tool.serverId) && mayUseTasks(parts, caller, tool.serverId).ok
+}
+
+/** Whether a client can be given a task: one with a session asks for it, one of 2026-07-28 says so with each request. */
+export function takesAny({ era, capabilities }: Pick<Talk, 'era' | 'capabilities'>): boolean {
+  return era === 'legacy' || namesTasks(capabilities)
 }
 
 /** Why such a call is refused. */
 export function taskNotTranslated({ serverId, name }: BrokeredTool): Denial {
-  const message = `${serverId}/${name} runs only as a task of 2025-11-25: its client asks for one, in a session at the server, and an agent of 2026-07-28 or at the merged address has none.`
+  const message = `${serverId}/${name} runs only as a task of 2025-11-25, in a session that its server keeps, and none can be had of it here.`
   return { rule: 'task_not_translated', message }
 }
 
@@ -91,10 +111,9 @@ export function servesTasks(
   { method, session }: { method: TaskMethod; session: AgentSession | null | undefined },
 ): boolean {
   if (!isOfEra(method, era)) return false
-  if (era === 'modern')
-    return serversFor(parts, caller, serverId).some((id) => serverHasTasks(parts, id, era) !== false)
+  if (era === 'modern') return mayHaveTasksAny(parts, caller, serverId)
   if (serverId !== null && serverHasTasks(parts, serverId, 'modern') === true) return method !== 'tasks/list'
-  if (serverId === null) return method !== 'tasks/list' && !!session && mayHaveTasksAny(parts, caller)
+  if (serverId === null) return method !== 'tasks/list' && !!session && mayHaveTasksAny(parts, caller, null)
   if (!session?.upstream || serverHasTasks(parts, serverId, era) === false) return false
   const tasks = sessionTasksOf(parts, serverId)
   if (!tasks || (method !== 'tasks/list' && method !== 'tasks/cancel')) return true
@@ -160,8 +179,8 @@ function sessionTasksOf(parts: PipelineParts, serverId: string): ServerCapabilit
   return { ...(list ? { list: {} } : {}), ...(cancel ? { cancel: {} } : {}), requests: { tools: { call: {} } } }
 }
 
-function mayHaveTasksAny(parts: PipelineParts, caller: Caller): boolean {
-  return serversFor(parts, caller, null).some((id) => {
+function mayHaveTasksAny(parts: PipelineParts, caller: Caller, serverId: string | null): boolean {
+  return serversFor(parts, caller, serverId).some((id) => {
     return serverHasTasks(parts, id, 'modern') !== false || serverHasTasks(parts, id, 'legacy') !== false
   })
 }

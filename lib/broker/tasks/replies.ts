@@ -177,20 +177,20 @@ async function demand(
   task.asked.set(key, ask.method)
 }
 
-/** Gives a task the id under which its agent knows it, and puts it among those that go on. `named`: its session at the server is in the id, as nothing else of its agent says it. */
+/** Gives a task the id under which its agent knows it, and puts it among those that go on. `named`: its session at the server is in the id, as nothing else of its agent says it; `owned`: and nobody else's, so it ends with the task. */
 export async function beginTask(
   parts: PipelineParts,
   turn: Turn,
-  about: { upstreamId: string; ttlMs: unknown; session: UpstreamSession | null; named: boolean },
+  about: { upstreamId: string; ttlMs: unknown; session: UpstreamSession | null; named: boolean; owned?: boolean },
 ): Promise<BrokeredTask> {
-  const { upstreamId, ttlMs, session, named } = about
+  const { upstreamId, ttlMs, session, named, owned = false } = about
   const { tasks, taskBook } = parts.conversations
   const origin = originOf(turn)
   const naming = tasks.give(origin, { upstreamId, session: named ? session : null })
   const noted = taskBook.begin(origin, upstreamId, naming)
   try {
     const task = await naming
-    await noteTask(parts, turn, { task, ttlMs, session })
+    await noteTask(parts, turn, { task, ttlMs, session, owned })
     return task
   } finally {
     noted()
@@ -201,10 +201,10 @@ export async function beginTask(
 async function noteTask(
   parts: PipelineParts,
   { call, running, server }: Turn,
-  { task, ttlMs, session }: { task: BrokeredTask; ttlMs: unknown; session: UpstreamSession | null },
+  { task, ...about }: { task: BrokeredTask; ttlMs: unknown; session: UpstreamSession | null; owned: boolean },
 ): Promise<void> {
   const signal = AbortSignal.any([running.signal, AbortSignal.timeout(noteMs)])
-  const noted = parts.conversations.taskBook.note(task, { caller: call.caller, ttlMs, session })
+  const noted = parts.conversations.taskBook.note(task, { caller: call.caller, ...about })
   await untilAborted(noted, signal).catch((error: unknown) => {
     parts.holding.log.warn({ err: error, serverId: server.id }, 'a task that goes on could not be noted')
   })

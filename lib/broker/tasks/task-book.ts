@@ -21,11 +21,14 @@ export type OpenTask = Pick<TaskOrigin, 'serverId' | 'tool' | 'grantId'> & {
 
 /** A server may keep a task for ever; its name is kept so long. */
 const keptMsMax = 30 * 86_400_000
+/** How long a task that is over can be looked at, where its session is its own. */
+export const keptOverMs = 600_000
 /** A task that was cancelled and is not over is taken up again after so long, each time after twice as long. */
 const againSeconds = { first: 15, longest: 600 }
 /** Tasks of whoever is stopped that are looked at in one go, and all others: those come round, some each time. */
 const urgentMax = 1000
 const roundMax = 500
+const endedAtOnce = 50
 const overStates: ReadonlySet<unknown> = new Set(['completed', 'failed', 'cancelled'])
 
 /** Whether a task of this status does nothing any more. */
@@ -68,12 +71,19 @@ export class TaskBook {
   /** `ttlMs`: how long the server keeps it; anything but a number is for ever. */
   async note(
     task: BrokeredTask,
-    { caller, ttlMs, session }: { caller: Caller; ttlMs: unknown; session: UpstreamSession | null },
+    {
+      caller,
+      ttlMs,
+      session,
+      owned = false,
+    }: { caller: Caller; ttlMs: unknown; session: UpstreamSession | null; owned?: boolean },
   ): Promise<void> {
     const { db, now } = this.#ctx()
     const keptMs = typeof ttlMs === 'number' && ttlMs >= 0 ? Math.min(ttlMs, keptMsMax) : keptMsMax
     const key = keyOf(task, task.upstreamId)
-    await db.brokeredTask.deleteMany({ where: { expiresAt: { lt: now } } })
+    // A session that nobody else would end is ended first.
+    const rest = [{ ownsSession: false }, { session: null }]
+    await db.brokeredTask.deleteMany({ where: { expiresAt: { lt: now }, OR: rest } })
     const { id: taskId, agentId, runId, serverId, tool, grantId } = task
     const data = {
       taskId,
@@ -85,6 +95,7 @@ export class TaskBook {
       agentVersion: caller.version,
       revocableAs: [...(caller.revocableAs ?? [])],
       session: session && (await this.#box.seal(JSON.stringify(session), sealContexts.mcpTaskSession(key))),
+      ownsSession: owned,
       expiresAt: new Date(now.getTime() + keptMs),
     }
     await db.brokeredTask.upsert({ where: { key }, create: { key, ...data }, update: data })
@@ -153,6 +164,25 @@ export class TaskBook {
     const row = await this.#ctx().db.brokeredTask.findUnique({ where: { key }, select: { session: true } })
     if (!row?.session) return null
     return JSON.parse(await this.#box.open(row.session, sealContexts.mcpTaskSession(key))) as UpstreamSession
+  }
+
+  /** The sessions of tasks that nobody looks at any more, each to one broker: which ends it. */
+  async leftSessions(): Promise<{ serverId: string; agentId: string; session: UpstreamSession }[]> {
+    const { db, now } = this.#ctx()
+    const rows = await db.$queryRaw<{ key: string; serverId: string; agentId: string; session: Uint8Array }[]>`
+      with left as (
+        select "key", "serverId", "agentId", "session" from "BrokeredTask"
+        where "ownsSession" and "session" is not null
+          and ("expiresAt" < ${now} or "overAt" < ${new Date(now.getTime() - keptOverMs)})
+        limit ${endedAtOnce} for update skip locked)
+      update "BrokeredTask" t set "session" = null from left
+      where t."key" = left."key" returning left."key", left."serverId", left."agentId", left."session"`
+    return await Promise.all(
+      rows.map(async ({ key, session, ...row }) => {
+        const text = await this.#box.open(session, sealContexts.mcpTaskSession(key))
+        return { ...row, session: JSON.parse(text) as UpstreamSession }
+      }),
+    )
   }
 
   async #select(condition: Prisma.Sql, limit: number): Promise<OpenTask[]> {

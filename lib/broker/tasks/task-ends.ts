@@ -61,6 +61,7 @@ export class TaskEnds {
         const ending = this.#end({ ...open, tries }, task, denial).finally(() => this.#under.delete(ending))
         this.#under.add(ending)
       }
+      await this.#endSessions()
     } catch (error) {
       log.warn({ err: error }, 'the tasks that go on could not be looked at')
     } finally {
@@ -71,6 +72,29 @@ export class TaskEnds {
   /** Resolves when nothing is being cancelled here any more. */
   async settled(): Promise<void> {
     await Promise.all(this.#under)
+  }
+
+  /** Of tasks that nobody looks at any more. */
+  async #endSessions(): Promise<void> {
+    const { view, upstreams, taskBook, limits } = this.#parts
+    for (const { serverId, agentId, session } of await taskBook.leftSessions()) {
+      const server = view.servers.get(serverId)
+      const teamId = view.agents.get(agentId)?.teamId
+      if (!server) continue
+      const connection = upstreams.connectionTo(
+        server,
+        teamId === undefined ? null : processCaller({ id: agentId, teamId }),
+      )
+      const ending = connection
+        .endSession(session, AbortSignal.timeout(limits.taskProofMs))
+        .then(
+          () => {},
+          // It ends there by itself.
+          () => {},
+        )
+        .finally(() => this.#under.delete(ending))
+      this.#under.add(ending)
+    }
   }
 
   #denialOf(open: OpenTask): Denial | null {

@@ -40,6 +40,8 @@ export type SessionTaskServer = {
   url: string
   store: InMemoryTaskStore
   sessions(): number
+  /** Its own ids of the tasks it began, in their order. */
+  began: string[]
   /** It knows no session any more. */
   forget(): void
   /** The methods of what it was sent, in their order. */
@@ -55,6 +57,7 @@ const text = (words: string) => ({ content: [{ type: 'text' as const, text: word
 export async function startSessionTaskServer({ bound = false } = {}): Promise<SessionTaskServer> {
   const store = bound ? new InMemoryTaskStore() : new SharedTaskStore()
   const heard: string[] = []
+  const began: string[] = []
   const sessions = new Map<string, StreamableHTTPServerTransport>()
   const http = createServer((request, response) => void handle(request, response))
 
@@ -68,7 +71,7 @@ export async function startSessionTaskServer({ bound = false } = {}): Promise<Se
         onsessioninitialized: (sessionId) => void sessions.set(sessionId, transport!),
         onsessionclosed: (sessionId) => void sessions.delete(sessionId),
       })
-      await makeServer(store).connect(transport)
+      await makeServer(store, began).connect(transport)
       const { onmessage } = transport
       const hear: typeof onmessage = (message, extra) => {
         if ('method' in message) heard.push(message.method)
@@ -86,6 +89,7 @@ export async function startSessionTaskServer({ bound = false } = {}): Promise<Se
     url: `http://127.0.0.1:${port}/mcp`,
     store,
     sessions: () => sessions.size,
+    began,
     forget: () => sessions.clear(),
     heard,
     async tellAll(method, params) {
@@ -101,7 +105,7 @@ export async function startSessionTaskServer({ bound = false } = {}): Promise<Se
   }
 }
 
-function makeServer(store: InMemoryTaskStore): McpServer {
+function makeServer(store: InMemoryTaskStore, began: string[]): McpServer {
   const server = new McpServer(
     { name: 'session-tasks', version: '1' },
     {
@@ -112,6 +116,7 @@ function makeServer(store: InMemoryTaskStore): McpServer {
   )
   const begin = async (extra: CreateTaskRequestHandlerExtra, work: (taskId: string) => Promise<string>) => {
     const task = await extra.taskStore.createTask({ ttl: 60_000, pollInterval: 50 })
+    began.push(task.taskId)
     void work(task.taskId).then(
       (words) => extra.taskStore.storeTaskResult(task.taskId, 'completed', text(words)).catch(() => {}),
       (error: unknown) => {
