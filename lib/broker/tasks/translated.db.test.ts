@@ -224,7 +224,7 @@ describe('an agent with a session at a server of 2026-07-28', () => {
   })
 })
 
-test('a tool that is only a task of 2025-11-25 is not listed for an agent of 2026-07-28, and refused by name', async ({
+test('a tool that is only a task of 2025-11-25 is not listed for an agent of 2026-07-28 without tasks, and refused by what is missing', async ({
   db,
   world,
 }) => {
@@ -239,8 +239,8 @@ test('a tool that is only a task of 2025-11-25 is not listed for an agent of 202
   expect(names).toContain('compute')
   expect(names).not.toContain('confirm')
   const refused = await client.callTool({ name: 'confirm', arguments: {} })
-  expect(refused).toMatchObject({ isError: true, _meta: { 'wheelhouse/denial': { rule: 'task_not_translated' } } })
-  expect(await lastEvent(db, agent.agentId)).toMatchObject({ event: 'mcp.call_denied', rule: 'task_not_translated' })
+  expect(refused).toMatchObject({ isError: true, _meta: { 'wheelhouse/denial': { rule: 'grant_missing' } } })
+  expect(await lastEvent(db, agent.agentId)).toMatchObject({ event: 'mcp.call_denied', rule: 'grant_missing' })
   const session = await agentSession(db, world, { agent, serverId: 'sessions', era: 'legacy' })
   expect((await session.listTools()).tools.map(({ name }) => name)).toContain('confirm')
 })

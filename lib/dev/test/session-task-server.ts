@@ -40,6 +40,8 @@ export type SessionTaskServer = {
   url: string
   store: InMemoryTaskStore
   sessions(): number
+  /** Their ids. */
+  sessionIds(): string[]
   /** Its own ids of the tasks it began, in their order. */
   began: string[]
   /** It knows no session any more. */
@@ -89,6 +91,7 @@ export async function startSessionTaskServer({ bound = false } = {}): Promise<Se
     url: `http://127.0.0.1:${port}/mcp`,
     store,
     sessions: () => sessions.size,
+    sessionIds: () => [...sessions.keys()],
     began,
     forget: () => sessions.clear(),
     heard,

@@ -20,9 +20,8 @@ export const taskRules = {
   task_not_translated: {
     title: 'Not every task can be carried over between revisions of MCP',
     explanation:
-      'The tool runs as a task of 2025-11-25 only. There the client asks for the task within a session; an agent of 2026-07-28, where the server decides, and the merged address have none.',
-    remedy:
-      'Call it with a client of 2025-11-25 at the address of its server, or ask for the server to speak 2026-07-28.',
+      'The tool runs as a task of 2025-11-25 only, within a session. Its server keeps none, or has not said yet that it has tasks.',
+    remedy: 'Call it again in a moment; if it stays so, ask for the server to keep sessions or to speak 2026-07-28.',
     setBy: 'Platform',
     changedBy: nobody,
   },
