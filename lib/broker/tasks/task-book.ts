@@ -170,13 +170,13 @@ export class TaskBook {
   async leftSessions(): Promise<{ serverId: string; agentId: string; session: UpstreamSession }[]> {
     const { db, now } = this.#ctx()
     const rows = await db.$queryRaw<{ key: string; serverId: string; agentId: string; session: Uint8Array }[]>`
-      with left as (
+      with ended as (
         select "key", "serverId", "agentId", "session" from "BrokeredTask"
         where "ownsSession" and "session" is not null
           and ("expiresAt" < ${now} or "overAt" < ${new Date(now.getTime() - keptOverMs)})
         limit ${endedAtOnce} for update skip locked)
-      update "BrokeredTask" t set "session" = null from left
-      where t."key" = left."key" returning left."key", left."serverId", left."agentId", left."session"`
+      update "BrokeredTask" t set "session" = null from ended
+      where t."key" = ended."key" returning ended."key", ended."serverId", ended."agentId", ended."session"`
     return await Promise.all(
       rows.map(async ({ key, session, ...row }) => {
         const text = await this.#box.open(session, sealContexts.mcpTaskSession(key))
