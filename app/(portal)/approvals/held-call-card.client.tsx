@@ -5,7 +5,8 @@ import { useState } from 'react'
 import { DataClassBadges, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
 import { Countdown } from '#components/approvals/countdown.client.tsx'
 import { HeldAnswers } from '#components/approvals/held-answers.tsx'
-import { JsonBlock, JsonDiff } from '#components/approvals/json-block.tsx'
+import { HeldValues } from '#components/approvals/held-values.tsx'
+import { JsonDiff } from '#components/approvals/json-block.tsx'
 import { jsonText } from '#components/approvals/json-text.ts'
 import { InPlaceOf } from '#components/delegation/in-place-of.client.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
@@ -43,7 +44,7 @@ export function HeldCallCard({
   // Who stands in for whom can end while one looks: then it is one's own place again.
   const absent = held.standIns.some(({ person }) => person.id === chosen) ? chosen : ''
   const about = { heldCallId: held.id, ...(absent === '' ? {} : { forPersonId: absent }) }
-  const [text, setText] = useState(() => jsonText(held.arguments))
+  const [text, setText] = useState(() => jsonText(held.arguments ?? {}))
   const { run, pending, failed } = useAction(decide, ({ state }) => {
     toast.success(`${held.tool}: ${state}.`)
     onDecided()
@@ -130,11 +131,11 @@ export function HeldCallCard({
               />
             </Field>
             {edited.ok && <JsonDiff before={held.arguments} after={edited.value} />}
+            {held.inputResponses && <HeldAnswers answers={held.inputResponses} call={call} />}
           </>
         ) : (
-          <JsonBlock value={held.arguments} label={`Arguments of ${call}`} />
+          <HeldValues held={held} call={call} />
         )}
-        {held.inputResponses && <HeldAnswers answers={held.inputResponses} call={call} />}
         <InPlaceOf standIns={held.standIns} value={absent} onChange={setChosen} />
         {mode === 'reject' && (
           <Field

@@ -1,7 +1,6 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
-import { HeldAnswers } from '#components/approvals/held-answers.tsx'
-import { JsonBlock, JsonDiff } from '#components/approvals/json-block.tsx'
+import { HeldValues } from '#components/approvals/held-values.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
@@ -54,12 +53,7 @@ const decidedColumns: readonly Column<HeldCallView>[] = [
           <span className="font-mono break-all">{held.server ? `${held.server.id}/${held.tool}` : held.tool}</span>{' '}
           {held.class && <ScopeBadge toolClass={held.class} environment={held.server?.environment} />}
         </summary>
-        {held.editedArguments ? (
-          <JsonDiff before={held.arguments} after={held.editedArguments} />
-        ) : (
-          <JsonBlock value={held.arguments} label={`Arguments of ${held.tool}`} />
-        )}
-        {held.inputResponses && <HeldAnswers answers={held.inputResponses} call={held.tool} />}
+        <HeldValues held={held} call={held.tool} />
       </details>
     ),
   },

@@ -41,9 +41,17 @@ export const heldCall = answerOf<HeldCallView>()(
     tool: text,
     description: text.nullable(),
     class: toolClass.nullable(),
-    arguments: facts,
+    arguments: facts.nullable(),
     inputResponses: facts.nullable(),
     editedArguments: facts.nullable(),
+    withheld: z
+      .strictObject({
+        argumentNames: z.array(text),
+        inputResponseNames: z.array(text).nullable(),
+        editedArgumentNames: z.array(text).nullable(),
+        message: text,
+      })
+      .nullable(),
     rule: z.strictObject({ id: text.nullable(), title: text }),
     deciderRoles: z.array(text),
     excludedDeciders: z.array(z.enum(excludedDeciders)),

@@ -30,7 +30,8 @@ export const list = endpoint({
 export const show = endpoint({
   method: 'GET',
   path: '/api/v1/approvals/{id}',
-  summary: 'One held call: its exact arguments and what the agent answers with it, who may decide and until when.',
+  summary:
+    'One held call: its exact arguments and what the agent answers with it (only names for who could not decide, is not of the owner team and has no audit:read), who may decide and until when.',
   permission: 'runs:read',
   params: uuidId,
   revision: 'heldCall',

@@ -12,6 +12,7 @@ import { writersOfMany } from './writers.ts'
 import type { HeldDriver } from '../rules/drivers.ts'
 import { decidableFirst } from './held-order.ts'
 import { excludedFrom, type DecidableHeldCall, heldDecidability } from '../rules/held-calls.ts'
+import { heldValues } from '../rules/held-values.ts'
 import { decideHeldInPlaceOf } from '../rules/held-stand-in.ts'
 import {
   type ExcludedDecider,
@@ -231,9 +232,11 @@ function toView(
     tool: row.tool,
     description: tool?.description || null,
     class: row.class,
-    arguments: row.arguments as Record<string, unknown>,
-    inputResponses: row.inputResponses as Record<string, unknown> | null,
-    editedArguments: row.editedArguments as Record<string, unknown> | null,
+    ...heldValues(ctx.actor, row, {
+      arguments: row.arguments as Record<string, unknown>,
+      inputResponses: row.inputResponses as Record<string, unknown> | null,
+      editedArguments: row.editedArguments as Record<string, unknown> | null,
+    }),
     rule: { id: row.ruleId, title: row.ruleTitle },
     deciderRoles: row.deciderRoles,
     excludedDeciders: excludedFrom(row.excludedDeciders, row.class),

@@ -204,11 +204,19 @@ export type HeldCallView = {
   /** What the tool does, in the words of its server; null: nothing is known of it. */
   description: string | null
   class: ToolClass | null
-  arguments: Record<string, unknown>
+  /** null: the person reading does not see it (`withheld`). */
+  arguments: Record<string, unknown> | null
   /** What the agent answers to what the call asked it for, by key; null for a call that goes on from nothing. */
   inputResponses: Record<string, unknown> | null
   /** What an approver made of them; null when they stayed as they were. */
   editedArguments: Record<string, unknown> | null
+  /** Instead of the three before, for those who do not see values: their names, and who sees more; null: they are shown. */
+  withheld: {
+    argumentNames: string[]
+    inputResponseNames: string[] | null
+    editedArgumentNames: string[] | null
+    message: string
+  } | null
   /** Why it is held. */
   rule: { id: string | null; title: string }
   deciderRoles: string[]

@@ -52,7 +52,7 @@ export function addApprovalsCommands(program: Command, setup: Setup): void {
   })
   addVerb(approvals, setup, {
     name: 'show <held-call>',
-    says: 'Show a held call: its exact arguments and what the agent answers with it, who may decide and until when.',
+    says: 'Show a held call: its exact arguments and what the agent answers with it (names only for those who do not see values), who may decide and until when.',
     run: async (cli, { args: [id = ''] }) => {
       const held = await (await cli.client()).call(routes.approvals.show, { params: { id } })
       cli.show(held, () => describeHeld(held))
@@ -272,6 +272,11 @@ function describeHeld(held: HeldCallView): string {
     ['Note', held.note ? oneLine(held.note) : null],
     ['You', held.decidable.allowed ? 'may decide' : oneLine(held.decidable.refusal.message)],
   ])
+  if (held.withheld) {
+    const { argumentNames, inputResponseNames, message } = held.withheld
+    const answers = inputResponseNames ? `\nAnswers of the agent: ${oneLine(inputResponseNames.join(', '))}` : ''
+    return `${about}\n\nArguments: ${oneLine(argumentNames.join(', ')) || 'none'}${answers}\n${oneLine(message)}`
+  }
   const edited = held.editedArguments ? `\n\nReleased with:\n${jsonText(held.editedArguments)}` : ''
   const answers = held.inputResponses ? `\n\nAnswers of the agent:\n${jsonText(held.inputResponses)}` : ''
   return `${about}\n\nArguments:\n${jsonText(held.arguments)}${answers}${edited}`
