@@ -40,6 +40,8 @@ const rows: Record<string, Row> = {
   forgetIdempotentRequests: job,
   forgetUnwritten: job,
   keepAnswer: part,
+  keepCredentialIssuer: 'platform',
+  namedIssuer: { not: 'reads what a server names, and writes nothing' },
   writeUnderClaim: part,
   deactivateUnseen: 'platform',
   countUses: part,

@@ -76,7 +76,7 @@ describe('a run', { timeout: 180_000 }, () => {
       await eventually(async () => {
         const row = await db.run.findUniqueOrThrow({ where: { id: run.id } })
         expect([row.claudeVaultId, row.tokenExpiresAt, row.followedBy]).toEqual([null, null, null])
-        expect(row.claudeServer).toBe(port(stack).server)
+        expect(row.claudeServer).toBe(stack.gate.url)
         const session = await port(stack).getSession(row.claudeSessionId!)
         expect([session.status, session.archivedAt === null]).toEqual(['terminated', false])
       })

@@ -5,7 +5,8 @@ export type Problem = {
   detail?: string
   requestId?: string
   rule?: string
-  /** Where a query cannot be read: its character, from 1 on. */
+  /** Where what was sent cannot be read; without a line in a query, by its characters from 1 on. */
+  line?: number
   column?: number
   /** Messages by field. */
   errors?: Record<string, string[]>
@@ -46,7 +47,7 @@ export class Failed extends Error {
 
 /** A problem as lines for people: what, which fields, which rule, and the id under which the server wrote it down. */
 export function problemLines({ message, status, problem }: ApiRefusal): string[] {
-  const { errors = {}, problems = [], rule, requestId, column } = problem
+  const { errors = {}, problems = [], rule, requestId, line: inLine, column } = problem
   const fields = Object.entries(errors)
     .filter(([, messages]) => !(messages.length === 1 && messages[0] === message))
     .flatMap(([field, messages]) => messages.map((text) => `  ${field || 'input'}: ${text}`))
@@ -58,7 +59,7 @@ export function problemLines({ message, status, problem }: ApiRefusal): string[]
   return [
     message,
     ...[...new Set([...fields, ...lines])],
-    ...(column === undefined ? [] : [`  at character ${column}`]),
+    ...(column === undefined || inLine !== undefined || problems.length > 0 ? [] : [`  at character ${column}`]),
     ...(rule ? [`  rule: ${rule}`] : []),
     ...(requestId ? [`  request: ${requestId}`] : []),
     ...(status === 401 ? ['  Sign in with: wheelhouse login'] : []),

@@ -147,14 +147,10 @@ export function bearerShown(token: string): Shown {
 
 /**
  * A token of an authorization server as the server at this address is shown it. Nothing comes back of what the authorization server knows
- * either, nor of the token before, which may still be good.
+ * either, nor of the tokens before, which may still be good.
  */
-export async function tokenShown(url: string, token: UpstreamToken, before: UpstreamToken | null): Promise<Shown> {
-  const secrets = [token, ...(before ? [before] : [])].flatMap((one) => [
-    one.accessToken,
-    one.dpopKey?.d ?? '',
-    ...(one.secrets ?? []),
-  ])
+export async function tokenShown(url: string, token: UpstreamToken, before: readonly UpstreamToken[]): Promise<Shown> {
+  const secrets = [token, ...before].flatMap((one) => [one.accessToken, one.dpopKey?.d ?? '', ...(one.secrets ?? [])])
   const { accessToken } = token
   const prover = await proverFor(url, token)
   if (!prover) return { headers: { authorization: `Bearer ${accessToken}` }, redact: createRedact(secrets), tls: null }

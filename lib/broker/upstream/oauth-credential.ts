@@ -8,6 +8,8 @@ import { CredentialFailure, openFailure, type Shown, tokenShown, type UpstreamCr
 const earlyMs = 60_000
 /** and it is not shown any more when it ends sooner than this. */
 const marginMs = 10_000
+/** Of so many tokens before, what was secret comes back to nobody. */
+const beforeMax = 4
 
 export type TokenRequest = {
   /** The token the server refused; null when one is needed because none is there or it ends. */
@@ -35,7 +37,7 @@ export class OAuthCredential implements UpstreamCredential {
   readonly report: CredentialReport
   readonly #parts: OAuthParts
   #held: { shown: Shown; token: UpstreamToken } | null = null
-  #before: UpstreamToken | null = null
+  #before: readonly UpstreamToken[] = []
   #obtaining: Promise<Shown> | null = null
 
   constructor(parts: OAuthParts) {
@@ -85,7 +87,7 @@ export class OAuthCredential implements UpstreamCredential {
       .then(async (token) => {
         const same = this.#held?.token.accessToken === token.accessToken ? this.#held.shown : null
         this.#held = { shown: same ?? (await tokenShown(this.#parts.url, token, this.#before)), token }
-        this.#before = token
+        this.#before = [...this.#before, token].slice(-beforeMax)
         if (this.#parts.tellsExpiry) void this.report.renewed(token.expiresAt)
         return this.#held.shown
       })
