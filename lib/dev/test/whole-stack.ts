@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSecretBox } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
-import { freePort } from '#lib/dev/ports.ts'
+import { freePort, freePorts } from '#lib/dev/ports.ts'
 import { seedServers } from '#lib/dev/seed/servers.ts'
 import { seedPriceBook } from '#lib/metrics/commands.ts'
 import { syncTemplates } from '#lib/templates/commands.ts'
@@ -70,6 +70,7 @@ export async function startWholeStack(options: { db: Db; databaseUrl: string }):
 
 /** The demo servers take six ports in a row. */
 async function freePortFor(name: string): Promise<number> {
-  const port = await freePort()
-  return name === 'WHEELHOUSE_DEMO_PORT' ? 20_000 + (port % 10_000) : port
+  if (name !== 'WHEELHOUSE_DEMO_PORT') return await freePort()
+  const [first = 0] = await freePorts([6])
+  return first
 }
