@@ -17,6 +17,7 @@ import { StrangerLog } from './audit/strangers.ts'
 import { UnknownCallers } from './audit/unknown-callers.ts'
 import { Conversations } from './conversation/conversations.ts'
 import { Discovery } from './discovery.ts'
+import { eachForItself } from './each-for-itself.ts'
 import { Cancellations } from './endpoint/cancellations.ts'
 import { SeenProofs } from './endpoint/proofs.ts'
 import { RequestBodies } from './endpoint/request-bodies.ts'
@@ -301,8 +302,7 @@ export class Broker {
     // Revocations are read for some minutes only: whoever waited out a longer gap must come back, with a token that counts.
     if (performance.now() - this.#reloadedAt > revocationsReadMs) this.#waiting.letGo()
     this.#reloadedAt = performance.now()
-    // Each for itself: what one of them cannot do keeps no other from stopping what is to be stopped.
-    const consumers = [
+    eachForItself(this.#options.log, [
       () => this.#stopWatch.enforce(view),
       () => this.#waiting.recheck(view, now),
       () => this.conversations.streams.recheck(view, now),
@@ -311,14 +311,7 @@ export class Broker {
           (caller, task) => decideTask({ view, now: () => now }, caller, task).ok,
         ),
       () => this.#upstreams.prune(view.servers),
-    ]
-    for (const consume of consumers) {
-      try {
-        consume()
-      } catch (error) {
-        this.#options.log.error({ err: error }, 'what the registry brought could not be carried out as a whole')
-      }
-    }
+    ])
     void this.#taskEnds.recheck()
   }
 
