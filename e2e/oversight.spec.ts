@@ -156,7 +156,7 @@ test('the approval policy asks two people; one sends a request back, its request
   await wish.getByLabel('Reason').fill('It records what it has described.')
   await wish.getByRole('button', { name: 'Send request' }).click()
   await page.getByRole('link', { name: /^asked by/ }).click()
-  await expect(page.getByText('Writing on the deploys')).toBeVisible()
+  await expect(page.getByRole('link', { name: 'Writing on the deploys' })).toBeVisible()
   const request = page.url()
 
   await signInAs(page, 'Security')
