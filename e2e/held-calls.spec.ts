@@ -52,10 +52,17 @@ test('a held call is looked at, edited and approved on a phone whose clock is wr
   await waiting.getByRole('textbox', { name: /^Arguments/ }).fill('{ "limit": 7 }')
   await expect(waiting.getByRole('region', { name: 'Changes to the arguments' })).toContainText('+   "limit": 7')
   await expectAccessible(page)
+  const elsewhere = await page.context().newPage()
+  await elsewhere.goto('/approvals')
+  await expect(elsewhere.getByRole('button', { name: 'Edit and approve' }).first()).toBeVisible()
   await waiting.getByRole('button', { name: 'Approve as edited' }).click()
   const decided = page.getByRole('table', { name: 'Held calls that were decided' })
   const edited = decided.getByRole('row', { name: /^approved as edited/ }).filter({ hasText: 'invoices/list_invoices' })
   await expect(edited.first()).toBeVisible()
+  // Whoever else looked at it is told, in its place.
+  await expect(elsewhere.getByText(/list_invoices of .* does not wait any more/).first()).toBeVisible()
+  await expectAccessible(elsewhere)
+  await elsewhere.close()
 
   await page.setViewportSize({ width: 1280, height: 900 })
   await signInAs(page, 'On-call')

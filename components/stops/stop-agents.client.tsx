@@ -21,7 +21,7 @@ export function StopAgents({
       open
       onOpenChange={onClose}
       title="Stop agents"
-      description="Launches and tool calls are refused at once; open runs are interrupted. Nothing restarts by itself."
+      description="What is stopped is refused at once, and open runs of stopped agents are interrupted. Nothing restarts by itself."
     >
       <StopForm
         initial={initial}

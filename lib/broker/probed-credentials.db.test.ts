@@ -1,12 +1,9 @@
-import { once } from 'node:events'
-import { createServer as createTlsServer } from 'node:https'
 import { toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler } from '@modelcontextprotocol/server'
 import { exportJWK, exportPKCS8, generateKeyPair } from 'jose'
 import { afterEach, expect } from 'vitest'
 import { systemActor } from '#lib/auth/ctx.ts'
 import type { Db } from '#lib/db/client.ts'
-import { listening } from '#lib/dev/test/broker.ts'
 import { testAuthority } from '#lib/dev/test/certificates.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
@@ -14,7 +11,7 @@ import { requestServerProbe, runServerProbe } from '#lib/registry/commands.ts'
 import { getServerProbe } from '#lib/registry/queries.ts'
 import type { RequestServerProbeInput } from '#lib/registry/schema/probes.ts'
 import { namedIssuer, provenClientToken } from '#lib/upstreams/commands.ts'
-import { echo, protectedServer, secretBox, stopAll, stops } from './testing/credential-world.ts'
+import { echo, protectedServer, secretBox, servedOverTls, stopAll } from './testing/credential-world.ts'
 
 afterEach(stopAll)
 
@@ -96,14 +93,7 @@ dbTest('a client certificate is tried at a server that takes nobody without one'
   const { ca } = authority
   const handle = toNodeHandler(createMcpHandler(() => echo(() => 'over tls')))
   const tls = { cert: own.certificate, key: own.privateKey, ca, requestCert: true, rejectUnauthorized: true }
-  const server = createTlsServer(tls, (request, response) => void handle(request, response))
-  const url = `${(await listening(server)).replace('http:', 'https:')}/mcp`
-  stops.push(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  })
+  const url = await servedOverTls(tls, (request, response) => void handle(request, response))
   const issued = await authority.issue('CN=wheelhouse')
   const { report, noteOf, kept } = await probe(db, url, { kind: 'mtls', ...issued, ca })
   expect(report).toMatchObject({ reachable: true, tls: 'verified', challenge: 'a client certificate' })

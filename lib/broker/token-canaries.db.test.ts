@@ -1,12 +1,9 @@
-import { once } from 'node:events'
-import { createServer as createTlsServer } from 'node:https'
 import { toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler } from '@modelcontextprotocol/server'
 import { exportJWK, exportPKCS8, generateKeyPair } from 'jose'
 import { afterEach, expect } from 'vitest'
 import { sealContexts } from '#lib/core/seal-contexts.ts'
 import type { Db } from '#lib/db/client.ts'
-import { listening } from '#lib/dev/test/broker.ts'
 import { testAuthority } from '#lib/dev/test/certificates.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { enterpriseClient, idpClient, startEnterprise } from '#lib/dev/test/enterprise.ts'
@@ -21,6 +18,7 @@ import {
   protectedServer,
   registered,
   secretBox,
+  servedOverTls,
   set,
   stateOf,
   stopAll,
@@ -159,14 +157,7 @@ async function ofCertificate(db: Db): Promise<World> {
     requestCert: true,
     rejectUnauthorized: true,
   }
-  const server = createTlsServer(tls, (request, response) => void handle(request, response))
-  const url = `${(await listening(server)).replace('http:', 'https:')}/mcp`
-  stops.push(async () => {
-    const closed = once(server, 'close')
-    server.close()
-    server.closeAllConnections()
-    await closed
-  })
+  const url = await servedOverTls(tls, (request, response) => void handle(request, response))
   const { serverId, agent } = await registered(db, url)
   const issued = await authority.issue('CN=wheelhouse')
   await set(db, { serverId, kind: 'mtls', ...issued, ca: authority.ca })

@@ -1,9 +1,6 @@
-import { createServer as createTlsServer } from 'node:https'
-import { once } from 'node:events'
 import { toNodeHandler } from '@modelcontextprotocol/node'
 import { createMcpHandler } from '@modelcontextprotocol/server'
 import { afterEach, describe, expect } from 'vitest'
-import { listening } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { testAuthority } from '#lib/dev/test/certificates.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
@@ -15,10 +12,10 @@ import {
   echo,
   protectedServer,
   registered,
+  servedOverTls,
   set,
   stateOf,
   stopAll,
-  stops,
 } from './testing/credential-world.ts'
 
 afterEach(stopAll)
@@ -38,17 +35,10 @@ describe('a client certificate', () => {
         requestCert: true,
         rejectUnauthorized: true,
       }
-      const server = createTlsServer(tls, (request, response) => {
+      const url = await servedOverTls(tls, (request, response) => {
         const socket = request.socket as unknown as { getPeerCertificate(): { subject?: { CN?: string } } }
         clients.push(socket.getPeerCertificate().subject?.CN ?? 'nobody')
         void handle(request, response)
-      })
-      const url = `${(await listening(server)).replace('http:', 'https:')}/mcp`
-      stops.push(async () => {
-        const closed = once(server, 'close')
-        server.close()
-        server.closeAllConnections()
-        await closed
       })
       const { serverId, agent } = await registered(db, url)
       const at = await broker(db, databaseUrl)

@@ -25,9 +25,10 @@ export function WaitingList({ initial, asked }: { initial: HeldCallList; asked: 
     initialDataUpdatedAt: 0,
   })
   // What was on the screen stays where it was: nobody presses a button under which another call has moved.
-  const [shown, setShown] = useState({ of: data, cards: data.items.map((held) => ({ held, isGone: false })) })
-  if (shown.of !== data) setShown({ of: data, cards: merged(shown.cards, data.items) })
-  const leave = (id: string) => setShown((now) => ({ ...now, cards: now.cards.filter(({ held }) => held.id !== id) }))
+  const [shown, setShown] = useState<Shown>({ of: data, cards: cardsOf(data.items), left: [] })
+  if (shown.of !== data) setShown(merged(shown, data))
+  const leave = (id: string) =>
+    setShown((now) => ({ ...now, cards: now.cards.filter(({ held }) => held.id !== id), left: [...now.left, id] }))
   const onDecided = (id: string) => {
     leave(id)
     void queries.invalidateQueries({ queryKey: ['approvals', 'waiting'] })
@@ -58,16 +59,23 @@ export function WaitingList({ initial, asked }: { initial: HeldCallList; asked: 
   )
 }
 
-type Shown = { held: HeldCallView; isGone: boolean }
+type Card = { held: HeldCallView; isGone: boolean }
+/** `left`: what the reader has decided or closed, which an answer that was asked for before may still bring. */
+type Shown = { of: HeldCallList; cards: readonly Card[]; left: readonly string[] }
 
-/** The cards as they stood, each as it is now, and what came since behind them. */
-function merged(cards: readonly Shown[], items: readonly HeldCallView[]): Shown[] {
+function cardsOf(items: readonly HeldCallView[]): Card[] {
+  return items.map((held) => ({ held, isGone: false }))
+}
+
+/** The cards as they stood, each as it is now, and what came since behind them. Of a part of the list nobody knows what is gone and what is elsewhere. */
+function merged({ cards, left }: Shown, data: HeldCallList): Shown {
+  const items = data.items.filter(({ id }) => !left.includes(id))
   const now = new Map(items.map((held) => [held.id, held]))
   const before = new Set(cards.map(({ held }) => held.id))
-  return [
-    ...cards.map(({ held }) => ({ held: now.get(held.id) ?? held, isGone: !now.has(held.id) })),
-    ...items.filter(({ id }) => !before.has(id)).map((held) => ({ held, isGone: false })),
-  ]
+  const kept = cards
+    .map(({ held }) => ({ held: now.get(held.id) ?? held, isGone: !now.has(held.id) }))
+    .filter(({ isGone }) => !isGone || data.nextCursor === null)
+  return { of: data, cards: [...kept, ...cardsOf(items.filter(({ id }) => !before.has(id)))], left }
 }
 
 /** In the place of a call that ended while somebody looked at it, perhaps with an edit begun. */

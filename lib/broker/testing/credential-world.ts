@@ -1,9 +1,12 @@
+import { once } from 'node:events'
+import type { RequestListener } from 'node:http'
+import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import { McpServer } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import { createSecretBox } from '#lib/core/secret-box.ts'
 import type { Db } from '#lib/db/client.ts'
 import { freePort } from '#lib/dev/ports.ts'
-import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
+import { encryptionKey, listening, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
 import { postCall, until } from '#lib/dev/test/broker-world.ts'
 import { ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { type ProtectedServer, startProtectedServer } from '#lib/dev/test/protected-server.ts'
@@ -20,6 +23,19 @@ export const stops: (() => Promise<unknown>)[] = []
 /** Ends everything that was started, the last first. */
 export async function stopAll(): Promise<void> {
   for (const stop of stops.splice(0).toReversed()) await stop()
+}
+
+/** The address at which requests are answered over TLS, until everything is stopped. */
+export async function servedOverTls(tls: ServerOptions, answer: RequestListener): Promise<string> {
+  const server = createTlsServer(tls, answer)
+  const url = `${(await listening(server)).replace('http:', 'https:')}/mcp`
+  stops.push(async () => {
+    const closed = once(server, 'close')
+    server.close()
+    server.closeAllConnections()
+    await closed
+  })
+  return url
 }
 
 export async function broker(db: Db, databaseUrl: string, key = encryptionKey): Promise<TestBroker> {
