@@ -100,18 +100,20 @@ async function bench(db: Db): Promise<void> {
 
 /** Calls as the broker records them: of a third of the tools that each grant covers, over ninety days. */
 async function loadCalls(db: Db): Promise<void> {
+  await db.$executeRaw`analyze`
   await db.$executeRaw`
-    with used as (
-      select g."agentId", a."name", a."ownerTeamId", g."serverId", t."name" as "tool", row_number() over () as "at", count(*) over () as "pairs"
+    with used as materialized (
+      select g."agentId", a."name", a."ownerTeamId", g."serverId", t."name" as "tool", row_number() over () as "at"
       from "Grant" g join "Agent" a on a."id" = g."agentId"
       join "McpTool" t on t."serverId" = g."serverId" and t."class" <= g."class" and (g."toolName" is null or g."toolName" = t."name")
       where g."revokedAt" is null and hashtext(g."id"::text || t."name") % 3 = 0
-    ), head as (select "seq" from "AuditHead" where "id" = 1)
+    ), head as (select "seq" from "AuditHead" where "id" = 1), total as materialized (select count(*) as "pairs" from used),
+    call as materialized (select n, 1 + (n::bigint * 7919) % "pairs" as "at" from total, generate_series(1, ${calls}::int) n)
     insert into "AuditEvent" ("seq", "id", "at", "event", "actorKind", "actorId", "actorName", "subjectKind", "subjectId", "subjectName",
       "agentId", "teamId", "serverId", "tool", "decision", "detail")
-    select h."seq" + n, gen_random_uuid(), now() - interval '90 days' * (1 - n::float / ${calls}), 'mcp.call_allowed', 'agent', u."agentId", u."name",
+    select h."seq" + c.n, gen_random_uuid(), now() - interval '90 days' * (1 - c.n::float / ${calls}), 'mcp.call_allowed', 'agent', u."agentId", u."name",
       'tool', u."tool", u."tool", u."agentId", u."ownerTeamId", u."serverId", u."tool", 'allow', '{"outcome": "ok", "ms": 12}'
-    from head h, generate_series(1, ${calls}::int) n join used u on u."at" = 1 + (n::bigint * 7919) % u."pairs"`
+    from head h, call c join used u using ("at")`
   const shapes = Array.from({ length: 1000 }, (_, at) => JSON.stringify(observeArguments(argumentsOf(at))))
   await db.$executeRaw`
     insert into "ArgumentObservation" ("eventId", "facts")
