@@ -12,10 +12,13 @@ export function recordAudit<N extends AuditEventName>(tx: Tx, who: Who, entry: A
 }
 
 /** The row of an entry, for writers that append in bulk over `pg` (the broker's group commit): `select audit_append($1::jsonb)` with an array of these. */
-export function auditRow<N extends AuditEventName>(who: Who, entry: AuditEntry<N>): AuditRow {
+export function auditRow<N extends AuditEventName>(
+  who: Who & { id?: string | undefined },
+  entry: AuditEntry<N>,
+): AuditRow {
   const { subject, ...rest } = entry
   return {
-    id: timeOrderedId(who.now),
+    id: who.id ?? auditRowId(who.now),
     at: who.now.toISOString(),
     actorKind: who.actor.kind,
     actorId: who.actor.id,
@@ -29,7 +32,7 @@ export function auditRow<N extends AuditEventName>(who: Who, entry: AuditEntry<N
 }
 
 /** UUID version 7 (RFC 9562): ids of the same time lie together in the index, so that a new row touches few of its pages. */
-function timeOrderedId(now: Date): string {
+export function auditRowId(now: Date): string {
   const time = now.getTime().toString(16).padStart(12, '0')
   return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`
 }

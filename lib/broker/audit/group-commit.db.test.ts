@@ -55,6 +55,21 @@ dbTest('rows of one moment are one commit, in their order', async ({ db, databas
   await audit.stop()
 })
 
+dbTest(
+  'the end of a call that two brokers saw is one row, and keeps no other row back',
+  async ({ db, databaseUrl }) => {
+    const log = createLog({ process: 'broker', level: 'silent' })
+    const brokers = [0, 1].map(() => new GroupCommit({ databaseUrl, log, limits: standardLimits }))
+    await Promise.all(brokers.map((audit) => audit.start()))
+    const [end, ...others] = [rowOf(), rowOf(), rowOf()]
+    const rows = brokers.flatMap((audit, at) => [end, others[at]!].map((row) => audit.append(row, { happened: true })))
+    await Promise.all(rows)
+    const ids = [end, ...others].map(({ id }) => String(id))
+    expect(await db.auditEvent.count({ where: { id: { in: ids } } })).toBe(3)
+    await Promise.all(brokers.map((audit) => audit.stop()))
+  },
+)
+
 dbTest('what arguments were like never keeps a record back, whatever is wrong with it', async ({ db, databaseUrl }) => {
   const log = createLog({ process: 'broker', level: 'silent' })
   const audit = new GroupCommit({ databaseUrl, log, limits: { ...standardLimits, auditWaitMs } })

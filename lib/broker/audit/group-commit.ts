@@ -158,6 +158,8 @@ export class GroupCommit {
       return this.#oneByOne(entries.length)
     }
     if (isDataError(error)) {
+      // Two brokers brought the same call to its end: it is on record, once.
+      if (isRecordedAlready(error)) return settle(entries[0]!)
       this.#options.log.error({ auditRow: entries[0]?.json }, 'the database refuses an audit row')
       for (const entry of entries) settle(entry, new AuditUnavailable('The audit record is not acceptable.'))
       return
@@ -282,6 +284,10 @@ async function recordedIds(client: pg.Client, ids: readonly string[]): Promise<S
 /** SQLSTATE classes 22 (data exception) and 23 (integrity constraint): the statement is at fault, not the connection. */
 function isDataError(error: unknown): boolean {
   return error instanceof pg.DatabaseError && /^2[23]/.test(error.code ?? '')
+}
+
+function isRecordedAlready(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.constraint === 'AuditEvent_id_key'
 }
 
 function settle(entry: Entry, error?: Error): void {

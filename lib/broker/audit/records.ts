@@ -46,6 +46,8 @@ export type CallRecord = {
   bypassed?: BypassedHold | null
   /** The trace the call belongs to. */
   traceId?: string | undefined
+  /** The row of its end, where that may be written by more than one broker. */
+  endId?: string
 }
 
 export function intendedRow(record: CallRecord, now: Date): AuditRow {
@@ -83,8 +85,14 @@ export function finishedRow(
     ...judgedDetail(record.judged, end.now),
   }
   const about = { ...subjectOf(record), decision: 'allow', ...ruleOf(end.denial), detail } as const
-  const row = auditRow({ actor: actorOf(record.agent), now: end.now }, { event: 'mcp.call_allowed', ...about })
+  const who = { actor: actorOf(record.agent), now: end.now, id: isPart(end.outcome) ? undefined : record.endId }
+  const row = auditRow(who, { event: 'mcp.call_allowed', ...about })
   return naming(row, record.judged)
+}
+
+/** The call itself goes on. */
+function isPart(outcome: CallOutcome): boolean {
+  return outcome === 'cut_off' || outcome === 'asked' || outcome === 'input_required'
 }
 
 /** How a result ended that was passed on while it arrived. */

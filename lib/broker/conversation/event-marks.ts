@@ -3,13 +3,13 @@ import { decrypt, encrypt } from '#lib/core/envelope.ts'
 import type { AgentSession } from '../endpoint/sessions.ts'
 import type { EventMark } from '../upstream/http.ts'
 
-/** The call an event belongs to; null for one of the stream that no call began. */
-export type MarkedCall = { tool: string; isMethod: boolean; argumentsDigest: string } | null
+/** The call an event belongs to; null for one of the stream that no call began. `endId`: the record of its end, whichever broker writes it. */
+export type MarkedCall = { tool: string; isMethod: boolean; argumentsDigest: string; endId: string } | null
 
 const context = 'mcp-event'
 const content = z.tuple([
   z.string(),
-  z.tuple([z.string(), z.boolean(), z.string()]).nullable(),
+  z.tuple([z.string(), z.boolean(), z.string(), z.uuid()]).nullable(),
   z.string().nullable().optional(),
 ])
 
@@ -23,7 +23,7 @@ export function markFor(
   { call: about, serverId }: { call: MarkedCall; serverId: string | null },
 ): EventMark {
   if (mark.id === null) return mark
-  const call = about && [about.tool, about.isMethod, about.argumentsDigest]
+  const call = about && [about.tool, about.isMethod, about.argumentsDigest, about.endId]
   const sealed = encrypt(
     Buffer.from(JSON.stringify(serverId === null ? [mark.id, call] : [mark.id, call, serverId])),
     session.key,
@@ -46,5 +46,6 @@ export function readMark(
   const parsed = content.safeParse(JSON.parse(text))
   if (!parsed.success) return null
   const [eventId, call, serverId = null] = parsed.data
-  return { eventId, serverId, about: call && { tool: call[0], isMethod: call[1], argumentsDigest: call[2] } }
+  const about = call && { tool: call[0], isMethod: call[1], argumentsDigest: call[2], endId: call[3] }
+  return { eventId, serverId, about }
 }

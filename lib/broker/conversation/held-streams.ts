@@ -43,6 +43,6 @@ export class HeldStreams {
   }
 }
 
-function keyOf({ name, upstream }: AgentSession, { tool, isMethod, argumentsDigest }: NonNullable<MarkedCall>): string {
-  return digestOf([name, upstream?.id ?? '', tool, isMethod, argumentsDigest])
+function keyOf({ name, upstream }: AgentSession, { endId }: NonNullable<MarkedCall>): string {
+  return digestOf([name, upstream?.id ?? '', endId])
 }

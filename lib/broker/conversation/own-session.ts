@@ -1,3 +1,4 @@
+import { auditRowId } from '#lib/audit/commands.ts'
 import { deadlineOf } from '../limits.ts'
 import { CallEnded } from '../in-flight.ts'
 import type { AgentRequest, PipelineParts } from '../pipeline-parts.ts'
@@ -97,7 +98,7 @@ export class OwnSessionRelay implements Relay {
     if (isOfTask(this.#request)) return { id: null, retry: null }
     const { tool, session } = this.#turn
     const serverId = this.#request.serverId === null ? tool.serverId : null
-    return markFor(session, mark, { call: markedCall(this.#turn), serverId })
+    return markFor(session, mark, { call: markedCall(this.#turn, this.#parts.now()), serverId })
   }
 }
 
@@ -107,8 +108,9 @@ export function sessionAsked(serverId: string | null, { upstream }: AgentSession
 }
 
 /** A call as the marks of its events name it. */
-export function markedCall({ tool, record }: Turn): NonNullable<MarkedCall> {
-  return { tool: tool.name, isMethod: tool.isMethod === true, argumentsDigest: record.argumentsDigest }
+export function markedCall({ tool, record }: Turn, now: Date): NonNullable<MarkedCall> {
+  const endId = (record.endId ??= auditRowId(now))
+  return { tool: tool.name, isMethod: tool.isMethod === true, argumentsDigest: record.argumentsDigest, endId }
 }
 
 /** What a server may ask a client that no agent has to answer: the broker says that it is there, and that it does not know the rest. */

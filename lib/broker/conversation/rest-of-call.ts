@@ -1,5 +1,6 @@
 import type { Allowed } from '#lib/guardrails/rules/decide.ts'
-import { finishedRow } from '../audit/records.ts'
+import type { Denial } from '#lib/guardrails/schema.ts'
+import { type CallOutcome, finishedRow, noticeFoundRow } from '../audit/records.ts'
 import { afterTheFact } from '../denials.ts'
 import { guardReply } from '../guards.ts'
 import { mergedResult } from '../merged-results.ts'
@@ -10,7 +11,10 @@ import { deniedCallAnswer, refusedAnswer, type RpcError, type RpcId } from '../w
 import type { MarkedCall } from './event-marks.ts'
 import type { Listener } from './listening.ts'
 
-/** The end of a call whose stream was cut off, guarded and on the record before the agent has it, or why it stays here; null when it is none. */
+/**
+ * The end of a call whose stream was cut off, guarded and on the record before the agent has it, or why it stays here; null when it is none. It is recorded once: when a broker that read the stream before, or an
+ * agent that came back before, has brought it to its end, that record stands.
+ */
 export async function endOfRest(
   parts: PipelineParts,
   listener: Listener,
@@ -27,18 +31,23 @@ export async function endOfRest(
   const guarded = guardReply(server, reply)
   const outcome = !reply.ok ? 'upstream_error' : reply.result['isError'] === true ? 'tool_error' : 'ok'
   const { denial, findings } = guarded
-  const record = { agent, caller, tool, judged, argumentsDigest: call.argumentsDigest }
-  const row = finishedRow(record, { outcome, ms: 0, denial, findings, now: parts.now() })
+  const { argumentsDigest, endId } = call
+  const end = await recordedEnd(parts, endId)
+  const record = { agent, caller, tool, judged, argumentsDigest, endId }
+  const row = end ? null : finishedRow(record, { outcome, ms: 0, denial, findings, now: parts.now() })
   const labels = { server: tool.serverId, tool: tool.name, agentClass: agent.tier, class: tool.class }
-  parts.metrics.called({ ...labels, decision: 'allow', outcome })
-  const isRecorded = await recorded(parts, row, { happened: true })
-  const refusal = isRecorded ? denial : afterTheFact(tool.class !== 'read')
+  if (row) parts.metrics.called({ ...labels, decision: 'allow', outcome })
+  const found = { serverId: server.id, method: call.isMethod ? tool.name : 'tools/call', refused: marked(denial) }
+  const again = findings && noticeFoundRow({ agent, caller }, { ...found, findings, now: parts.now() })
+  const more = row ?? again
+  const isRecorded = !more || (await recorded(parts, more, { happened: true }))
+  const refusal = isRecorded ? (end?.denial ?? denial) : afterTheFact(tool.class !== 'read')
   if (refusal) {
     const pointer = { portalUrl: parts.portalUrl, agentId: agent.id, serverId: server.id }
     const id = message['id'] as RpcId
     const isReadable = isRecorded && !call.isMethod
     const { body } = isReadable
-      ? deniedCallAnswer('legacy', id, refusal, { ...pointer, decisionId: String(row['id']) })
+      ? deniedCallAnswer('legacy', id, refusal, { ...pointer, decisionId: endId })
       : refusedAnswer(200, id, refusal, pointer)
     return JSON.parse(body) as RpcMessage
   }
@@ -46,4 +55,20 @@ export async function endOfRest(
   const method = call.isMethod ? call.tool : undefined
   const said = listener.serverId === null ? mergedResult(server.id, method, guarded.reply.result) : guarded.reply.result
   return { ...message, result: said }
+}
+
+/** What the record says of the end of a call, when there is one: what a rule ended is not answered after that. */
+async function recordedEnd(parts: PipelineParts, id: string): Promise<{ denial: Denial | null } | null> {
+  const row = await parts.holding
+    .ctx()
+    .db.auditEvent.findUnique({ where: { id }, select: { rule: true, detail: true } })
+  if (!row) return null
+  const { outcome, message } = row.detail as { outcome: CallOutcome; message?: string }
+  if (row.rule === null && outcome !== 'aborted') return { denial: null }
+  const rule = (row.rule ?? 'upstream_unavailable') as Denial['rule']
+  return { denial: { rule, message: message ?? 'The call was cancelled by its caller.' } }
+}
+
+function marked(denial: Denial | null): 'result_marked' | null {
+  return denial?.rule === 'result_marked' ? 'result_marked' : null
 }

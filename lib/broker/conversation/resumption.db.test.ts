@@ -3,7 +3,10 @@ import { freePort } from '#lib/dev/ports.ts'
 import { encryptionKey, makeAgent, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
 import { until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { rollUpTraffic } from '#lib/metrics/commands.ts'
+import { agentTraffic } from '#lib/metrics/queries.ts'
 import type { Db } from '#lib/db/client.ts'
 import { RawAgent } from '../testing/raw-agent.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
@@ -49,6 +52,17 @@ async function caller(db: Db, { brokers }: World, serverId: string) {
   return { ...agent, here: await at(brokers[0]!), there: await at(brokers[1]!) }
 }
 
+async function endsOf(db: Db, agentId: string) {
+  return await db.auditEvent.findMany({
+    where: { agentId, event: 'mcp.call_allowed', tool: 'slow' },
+    select: { rule: true, detail: true },
+  })
+}
+
+function outcomeIn(detail: unknown): string {
+  return (detail as { outcome: string }).outcome
+}
+
 const slow = { id: 7, method: 'tools/call', params: { name: 'slow', arguments: {} } }
 
 test('an agent that may call tools only gets the answer whose connection it lost, at whichever replica it comes back', async ({
@@ -68,6 +82,67 @@ test('an agent that may call tools only gets the answer whose connection it lost
   }
   const resumed = await db.auditEvent.count({ where: { agentId, event: 'mcp.stream_opened', tool: null } })
   expect(resumed).toBeGreaterThan(0)
+})
+
+test('a call whose answer came while its agent was away is one call on record, however often it comes back for it', async ({
+  db,
+  world,
+}) => {
+  const { waiting, finish } = world.servers.keeping
+  const { agentId, here, there } = await caller(db, world, 'keeping')
+  const session = await here.raw.begin()
+  const eventId = await here.raw.lose({ body: slow, headers: session })
+  await until(() => waiting.length === 1)
+  finish()
+  await until(async () => (await endsOf(db, agentId)).length === 1)
+  for (const back of [here, there, here]) {
+    const { last } = await back.raw.ask({ method: 'GET', headers: { ...session, 'last-event-id': eventId } })
+    expect(last).toMatchObject({ id: 7, result: { content: [{ text: 'done' }] } })
+  }
+  expect(await endsOf(db, agentId)).toMatchObject([{ detail: { outcome: 'ok' } }])
+  const ctx = ctxFor(db)
+  await rollUpTraffic(ctx)
+  const [seen] = (await agentTraffic(ctx, { agentId, days: 1 })).servers
+  expect(seen).toMatchObject({ server: { id: 'keeping' }, tools: [{ tool: 'slow', calls: 1 }] })
+})
+
+test('the same call made twice at once is two on record, and only the lost one is let go', async ({ db, world }) => {
+  const { waiting, finish } = world.servers.keeping
+  const { agentId, here, there } = await caller(db, world, 'keeping')
+  const session = await here.raw.begin()
+  const kept = here.raw.ask({ body: { ...slow, id: 8 }, headers: session })
+  await until(() => waiting.length === 1)
+  const eventId = await here.raw.lose({ body: slow, headers: session })
+  await until(() => waiting.length === 2)
+  const { messages } = await there.raw.send({ method: 'GET', headers: { ...session, 'last-event-id': eventId } })
+  finish()
+  expect((await kept).last).toMatchObject({ id: 8, result: { content: [{ text: 'done' }] } })
+  let last: unknown
+  for await (const message of messages) last = message
+  expect(last).toMatchObject({ id: 7, result: { content: [{ text: 'done' }] } })
+  const ends = (await endsOf(db, agentId)).filter(({ detail }) => outcomeIn(detail) !== 'cut_off')
+  expect(ends.map(({ detail }) => outcomeIn(detail))).toEqual(['ok', 'ok'])
+})
+
+test('an answer that comes after a call was ended by a rule stays away', async ({ db, world }) => {
+  const { waiting, state, finish } = world.servers.keeping
+  state.deaf = true
+  const { agentId, here, there } = await caller(db, world, 'keeping')
+  const session = await here.raw.begin()
+  const eventId = await here.raw.lose({ body: slow, headers: session })
+  await until(() => waiting.length === 1)
+  await db.agent.update({ where: { id: agentId }, data: { status: 'suspended' } })
+  await until(async () => (await endsOf(db, agentId)).length === 1)
+  await db.agent.update({ where: { id: agentId }, data: { status: 'active' } })
+  for (const { broker } of world.brokers) await broker.keeper.refresh()
+  finish()
+  const { last } = await there.raw.ask({ method: 'GET', headers: { ...session, 'last-event-id': eventId } })
+  const [end, ...more] = await endsOf(db, agentId)
+  expect(end).toMatchObject({ rule: 'agent_not_active', detail: { outcome: 'aborted' } })
+  expect(more).toEqual([])
+  expect(last).toMatchObject({ id: 7, result: { isError: true } })
+  expect(JSON.stringify(last)).toContain('agent_not_active')
+  state.deaf = false
 })
 
 test('it has the rest of the stream while the call goes on, though a replica still reads it', async ({ db, world }) => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { NodeStreamableHTTPServerTransport } from '@modelcontextprotocol/node'
 import { McpServer } from '@modelcontextprotocol/server'
 import { listening } from '#lib/dev/test/broker.ts'
@@ -9,7 +10,8 @@ import { memoryOfEvents } from './event-store.ts'
 export async function startToolServer({ keeps }: { keeps: boolean }) {
   const sessions = new Map<string, NodeStreamableHTTPServerTransport>()
   const waiting: (() => void)[] = []
-  const state = { cancelled: 0 }
+  /** `deaf`: it goes on with what is cancelled. */
+  const state = { cancelled: 0, deaf: false }
   const make = () => {
     const server = new McpServer({ name: 'tools', version: '1' })
     const annotations = { readOnlyHint: true }
@@ -47,7 +49,10 @@ export async function startToolServer({ keeps }: { keeps: boolean }) {
         onsessionclosed: (name) => void sessions.delete(name),
       })
     if (!known) await make().connect(transport)
-    await transport.handleRequest(request, response)
+    if (!state.deaf || request.method !== 'POST') return await transport.handleRequest(request, response)
+    const body = JSON.parse(await text(request)) as { method?: string }
+    if (body.method === 'notifications/cancelled') return void response.writeHead(202).end()
+    await transport.handleRequest(request, response, body)
   }
   const http = createServer((request, response) => void handle(request, response))
   return {
