@@ -16,7 +16,9 @@ export async function importServer(
   authorize(ctx, 'servers:manage')
   const read = readServerJson(input.text)
   if (!read.ok) {
-    const errors = read.errors.map(({ line, column, field, message }) => `${line}:${column} ${field} ${message}`)
+    const errors = read.errors.map(
+      ({ line, column, field, message }) => `Line ${line}, column ${column}${field && `, ${field}`}: ${message}`,
+    )
     throw new DomainError('invalid', `This is no server.json. ${errors.join(' ')}`, {
       field: 'text',
       rule: 'registry:server_json',

@@ -108,3 +108,22 @@ test('every error names its line and its field', () => {
   }
   expect(errors(JSON.stringify({ ...base, packages: [positional] }))).toEqual([[1, 'packages.0.packageArguments.0']])
 })
+
+test('what is no JSON is told in its own words: where it breaks, and what is missing there', () => {
+  const said = (text: string) => {
+    const outcome = readServerJson(text)
+    return outcome.ok ? [] : outcome.errors.map(({ line, column, message }) => [line, column, message])
+  }
+  expect(said('{ "name": "a/b", }')).toEqual([[1, 18, 'A name in double quotes is missing.']])
+  expect(said('{\n  "name": "a/b"\n  "version": "1.0.0"\n}')).toEqual([[3, 3, 'A comma or } is missing.']])
+  expect(said('{ "name": "a/b"')).toEqual([[1, 16, 'It ends too early.']])
+  expect(said("{ 'name': 1 }")).toEqual([[1, 3, 'A name in double quotes is missing.']])
+  expect(said('name: io.a/b')).toEqual([[1, 1, 'A value is missing.']])
+  expect(said('{\n"name": "io.a/b",\n"name": "io.a/c"\n}')).toEqual([[3, 1, 'This name is given twice: keep one.']])
+  expect(said(JSON.stringify({ ...base, version: 7 }))).toEqual([[1, expect.any(Number), 'Give text.']])
+})
+
+test('a file that begins with a byte order mark is read', () => {
+  const remotes = [{ type: 'streamable-http', url: 'https://mcp.acme.example/mcp' }]
+  expect(readServerJson(`\uFEFF${JSON.stringify({ ...base, remotes })}`)).toMatchObject({ ok: true })
+})

@@ -1,5 +1,7 @@
+import '#lib/core/input-words.ts'
 import { isRecord } from '#lib/core/is-record.ts'
-import { LineCounter, parseDocument } from 'yaml'
+import { type JsonFault, jsonFault } from '#lib/core/json-fault.ts'
+import { type Document, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { slugify } from '#lib/core/slug.ts'
 import { serverCommand, type ServerCommand } from '../schema/transport.ts'
@@ -86,20 +88,10 @@ export function readServerJson(
   text: string,
 ): { ok: true; value: ServerJson } | { ok: false; errors: ServerJsonError[] } {
   if (text.length > bytesMax) return { ok: false, errors: [at(1, 1, '', `Use at most ${bytesMax} characters.`)] }
-  const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, schema: 'json', strict: true, uniqueKeys: true })
-  const place = (offset: number | undefined) => lines.linePos(offset ?? 0)
-  if (document.errors.length > 0) {
-    return {
-      ok: false,
-      errors: document.errors.map(({ pos, message }) => {
-        const { line, col } = place(pos[0])
-        return at(line, col, '', message.split('\n')[0]!.replace(/ at line \d+.*$/, ''))
-      }),
-    }
-  }
+  const json = readJson(text)
+  if (!json.ok) return json
+  const { document, place, value: raw } = json
   // Answers of the registry wrap the file.
-  const raw: unknown = document.toJS({ maxAliasCount: 0 })
   const isWrapped = isRecord(raw) && !('name' in raw) && isRecord(raw['server'])
   const parsed = schema.safeParse(isWrapped ? raw['server'] : raw)
   if (!parsed.success) {
@@ -126,6 +118,33 @@ export function readServerJson(
   const short = name.split('/')[1]!
   const proposal = { id: slugify(short), name: (title ?? short).slice(0, 100), description: oneLineOf(description) }
   return { ok: true, value: { name, version, proposal, options } }
+}
+
+type Place = (offset: number | undefined) => { line: number; col: number }
+type Read = { ok: true; value: unknown; document: Document; place: Place }
+
+/** JSON is YAML, so the reader of YAML tells where things stand; what is no JSON is told in the words of JSON. */
+function readJson(given: string): Read | { ok: false; errors: ServerJsonError[] } {
+  const text = given.replace(/^\uFEFF/, '')
+  const tooDeep = { line: 1, column: 1, message: 'It is nested too deeply.' }
+  const refused = ({ line, column, message }: JsonFault) => ({
+    ok: false as const,
+    errors: [at(line, column, '', message)],
+  })
+  try {
+    const value: unknown = JSON.parse(text)
+    const lines = new LineCounter()
+    const document = parseDocument(text, { lineCounter: lines, schema: 'json', prettyErrors: false, uniqueKeys: true })
+    const place = (offset: number | undefined) => lines.linePos(offset ?? 0)
+    const twice = document.errors.find(({ code }) => code === 'DUPLICATE_KEY')
+    if (!twice) return { ok: true, value, document, place }
+    const { line, col } = place(twice.pos[0])
+    return refused({ line, column: col, message: 'This name is given twice: keep one.' })
+  } catch (error) {
+    if (error instanceof SyntaxError) return refused(jsonFault(text) ?? tooDeep)
+    if (error instanceof RangeError) return refused(tooDeep)
+    throw error
+  }
 }
 
 function remoteOption({ type, url, headers = [] }: Remote): ServerJsonOption {
@@ -195,7 +214,7 @@ function wordsOf(argument: Argument, problems: string[]): string[] {
 }
 
 /** Where the deepest part of the path that exists begins. */
-function offsetOf(document: ReturnType<typeof parseDocument>, path: readonly (string | number)[]): number | undefined {
+function offsetOf(document: Document, path: readonly (string | number)[]): number | undefined {
   for (let length = path.length; length >= 0; length -= 1) {
     const node = document.getIn(path.slice(0, length), true) as { range?: [number, number, number] } | undefined
     if (node?.range) return node.range[0]
