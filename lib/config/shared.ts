@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import '#lib/core/input-words.ts'
 import { is32Bytes, keyVariables } from './keys.ts'
 import { mailVariables } from './mail.ts'
 

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import '#lib/core/input-words.ts'
 import { DomainError, type ErrorCode } from '#lib/core/errors.ts'
 import { unstorable } from '#lib/core/storable.ts'
 import { isDatabaseUnavailable } from '#lib/db/unavailable.ts'
@@ -23,7 +24,7 @@ class InputError extends Error {
   readonly fields: Record<string, string[]>
 
   constructor(fields: Record<string, string[]>) {
-    super('Some values are not valid.')
+    super(inOneSentence(fields))
     this.fields = fields
   }
 }
@@ -67,11 +68,25 @@ export function failureOf(error: unknown, requestId: string, log: Log): Failure 
   return { code: 'internal', message: 'Something went wrong on our side. It was written down.', requestId }
 }
 
+const fieldsSaid = 5
+
+/** `limit: give a whole number from 1 to 500.`, for whoever sees only the message. */
+function inOneSentence(fields: Record<string, string[]>): string {
+  const said = Object.entries(fields).map(([field, [message = '']]) =>
+    field ? `${field}: ${message.replace(/^[A-Z](?=[a-z ])/, (first) => first.toLowerCase())}` : message,
+  )
+  const more = said.length - fieldsSaid
+  return [...said.slice(0, fieldsSaid), ...(more > 0 ? [`And ${more} more.`] : [])].join(' ')
+}
+
 function fieldsOf(error: z.ZodError): Record<string, string[]> {
-  const fields: Record<string, string[]> = {}
+  const fields = new Map<string, string[]>()
   for (const issue of error.issues) {
-    const key = issue.path.map(String).join('.')
-    ;(fields[key] ??= []).push(issue.message)
+    const path = issue.path.map(String)
+    const paths = issue.code === 'unrecognized_keys' ? issue.keys.map((key) => [...path, key]) : [path]
+    for (const key of paths.map((parts) => parts.join('.'))) {
+      fields.set(key, [...(fields.get(key) ?? []), issue.message])
+    }
   }
-  return fields
+  return Object.fromEntries(fields)
 }

@@ -10,15 +10,15 @@ test('a search of 1,000 characters is read, one of 1,001 is refused and never le
   expect(await read({ q: 'x'.repeat(1000) })).toMatchObject({ ok: true, value: { q: 'x'.repeat(1000) } })
   expect(await read({ q: 'x'.repeat(1001), status: 'active' })).toEqual({
     ok: false,
-    error: '“q” cannot be read. It is longer than 1,000 characters.',
+    error: '“q” cannot be read. Write at most 1,000 characters, not 1,001.',
   })
 })
 
 test.each([
   [{ q: 'a\0b' }, '“q” cannot be read. Use text without NUL'],
-  [{ owner: ['a', 'b'] }, '“owner” cannot be read. It is one string, given once.'],
-  [{ order: 'up' }, '“order” cannot be read. It is one of asc, desc.'],
-  [{ limit: 'many' }, '“limit” cannot be read. It is one number, given once.'],
+  [{ owner: ['a', 'b'] }, '“owner” cannot be read. Give text, once.'],
+  [{ order: 'up' }, '“order” cannot be read. Choose one of asc, desc.'],
+  [{ limit: 'many' }, '“limit” cannot be read. Give a whole number from 1 to'],
 ])('says what cannot be read: %j', async (params, said) => {
   const outcome = await read(params)
   expect(outcome).toMatchObject({ ok: false, error: expect.stringContaining(said) })

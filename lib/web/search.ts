@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import '#lib/core/input-words.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
 import { storableText, unstorable } from '#lib/core/storable.ts'
 
@@ -20,7 +21,7 @@ export async function readSearch<S extends z.ZodType>(
   if (odd) return err(sentence(odd.path[0], odd.message))
   const read = schema.safeParse(given)
   if (read.success) return ok(read.data)
-  return err([...new Set(read.error.issues.map((issue) => sentence(issue.path[0], wordsOf(issue))))].join(' '))
+  return err([...new Set(read.error.issues.map((issue) => sentence(issue.path[0], issue.message)))].join(' '))
 }
 
 /**
@@ -55,15 +56,7 @@ function namesUnknownTo(schema: z.ZodType, given: Record<string, unknown>): read
   return issues.flatMap((issue) => (issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : []))
 }
 
-function wordsOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'too_big' && issue.origin === 'string') {
-    return `It is longer than ${issue.maximum.toLocaleString('en')} characters.`
-  }
-  if (issue.code === 'invalid_value') return `It is one of ${issue.values.map(String).join(', ')}.`
-  if (issue.code === 'invalid_type') return `It is one ${issue.expected}, given once.`
-  return /[.!?]$/.test(issue.message) ? issue.message : `${issue.message}.`
-}
-
 function sentence(name: PropertyKey | undefined, words: string): string {
-  return name === undefined ? words : `“${String(name)}” cannot be read. ${words}`
+  const ended = /[.!?]$/.test(words) ? words : `${words}.`
+  return name === undefined ? ended : `“${String(name)}” cannot be read. ${ended}`
 }

@@ -48,9 +48,10 @@ export class Failed extends Error {
 /** A problem as lines for people: what, which fields, which rule, and the id under which the server wrote it down. */
 export function problemLines({ message, status, problem }: ApiRefusal): string[] {
   const { errors = {}, problems = [], rule, requestId, line: inLine, column } = problem
-  const fields = Object.entries(errors)
-    .filter(([, messages]) => !(messages.length === 1 && messages[0] === message))
-    .flatMap(([field, messages]) => messages.map((text) => `  ${field || 'input'}: ${text}`))
+  const isSaid = (text: string) => message.toLowerCase().includes(text.toLowerCase())
+  const fields = Object.entries(errors).flatMap(([field, messages]) =>
+    messages.filter((text) => !isSaid(text)).map((text) => `  ${field || 'input'}: ${text}`),
+  )
   const lines = problems.map(({ line, column, id, field, message: text }) =>
     line === undefined
       ? `  ${field ?? 'input'}: ${text}`

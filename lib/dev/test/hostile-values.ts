@@ -23,13 +23,13 @@ const hostile: Record<string, readonly string[]> = {
 
 export type Hostile = { kind: string; json: string }
 
-const known: readonly Hostile[] = Object.entries(hostile).flatMap(([kind, values]) =>
+export const knownHostile: readonly Hostile[] = Object.entries(hostile).flatMap(([kind, values]) =>
   values.map((json) => ({ kind, json })),
 )
 
 /** Anything that may stand in the place of one value of a body. */
 export const anyHostile: fc.Arbitrary<Hostile> = fc.oneof(
-  { weight: 6, arbitrary: fc.constantFrom(...known) },
+  { weight: 6, arbitrary: fc.constantFrom(...knownHostile) },
   { weight: 1, arbitrary: fc.string({ unit: 'binary' }).map((text) => ({ kind: 'any text', json: JSON.stringify(text) })) },
   { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 3 }).map((value) => ({ kind: 'any value', json: JSON.stringify(value) })) },
 ) // prettier-ignore

@@ -5,7 +5,7 @@ import { manyLines, type ToolClass, toolClasses, type ToolState } from './words.
 
 const reason = manyLines(1000).trim().min(3, 'Say why, in a few words.')
 /** The hash the person has seen: a definition that changed meanwhile is not decided by accident. */
-const definitionHash = z.string().regex(/^.{1,100}$/)
+const definitionHash = z.string().regex(/^.{1,100}$/, 'Give the definition hash that the tool is shown with.')
 
 export const classifyToolInput = z.strictObject({
   serverId: z.string(),

@@ -1,3 +1,4 @@
+import '#lib/core/input-words.ts'
 import { slugify } from '#lib/core/slug.ts'
 import { createAgentInput, type CreateAgentDraft, type ScopeWish } from '#lib/lifecycle/schema.ts'
 import { capabilityOf } from '#lib/registry/schema/capabilities.ts'
