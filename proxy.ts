@@ -1,5 +1,6 @@
 import { type NextRequest, NextResponse } from 'next/server'
 import { newRequestId } from '#lib/core/ids.ts'
+import { methodRefusal } from '#lib/web/allowed-methods.ts'
 import { apiPolicy, pagePolicy } from '#lib/web/csp.ts'
 import { requestHeader } from '#lib/web/request-headers.ts'
 
@@ -11,6 +12,7 @@ export function proxy(request: NextRequest): NextResponse {
   const isApi = /^\/(?:api|\.well-known)\//.test(request.nextUrl.pathname)
   const policy = isApi ? apiPolicy : pagePolicy({ nonce, secure, development: process.env.NODE_ENV === 'development' })
 
+  const refusal = methodRefusal({ method: request.method, path: request.nextUrl.pathname, requestId })
   const headers = new Headers(request.headers)
   headers.set(requestHeader.id, requestId)
   headers.set(requestHeader.path, request.nextUrl.pathname + request.nextUrl.search)
@@ -19,7 +21,7 @@ export function proxy(request: NextRequest): NextResponse {
     // Next reads the nonce for its own scripts from here.
     headers.set('content-security-policy', policy)
   }
-  const response = NextResponse.next({ request: { headers } })
+  const response = refusal ? new NextResponse(refusal.body, refusal) : NextResponse.next({ request: { headers } })
   response.headers.set('content-security-policy', policy)
   response.headers.set(requestHeader.id, requestId)
   if (secure) response.headers.set('strict-transport-security', 'max-age=31536000; includeSubDomains')

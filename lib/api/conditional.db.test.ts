@@ -52,6 +52,12 @@ test('a read carries a strong entity tag that is the same until the answer chang
     etag: first,
     text: '',
   })
+  const head = await ask(path, { method: 'HEAD' })
+  expect({ status: head.status, etag: etagOf(head), text: await head.text() }).toEqual({
+    status: 200,
+    etag: first,
+    text: '',
+  })
   await db.agentDay.create({ data: { agentId: id, day: new Date(), runs: 3 } })
   const measured = await ask(path, { headers: { 'if-none-match': first } })
   expect(measured.status).toBe(200)

@@ -7,7 +7,7 @@ import type { Log } from '#lib/log/log.ts'
 
 /** What any edge of the portal tells about an error: the one reading of it, which action.ts and route.ts put into their own form. */
 export type Failure = {
-  code: ErrorCode | 'internal'
+  code: ErrorCode | 'method_not_allowed' | 'internal'
   /** Shown as it is. */
   message: string
   requestId: string

@@ -13,6 +13,7 @@ import type { Db } from '#lib/db/client.ts'
 import type { Log } from '#lib/log/log.ts'
 import { alsoHolding } from './conditional.ts'
 import { toJson } from './problem.ts'
+import { isRead } from './request-headers.ts'
 
 type Means<C> = {
   ctx: C
@@ -34,7 +35,7 @@ export async function onceOnly<C extends Ctx>(
   respond: (ctx: C) => Promise<Response>,
 ): Promise<Response> {
   const key = keyOf(request)
-  if (key === null || request.method === 'GET' || ctx.actor.kind !== 'person') return await respond(ctx)
+  if (key === null || isRead(request) || ctx.actor.kind !== 'person') return await respond(ctx)
   const begun = await beginIdempotent(ctx, { caller: callerOf(ctx), key, fingerprint: fingerprintOf(request, input) })
   if ('answer' in begun) return replay(begun.answer)
   const { claim } = begun

@@ -11,8 +11,11 @@ const titles = {
   precondition_failed: 'Changed since it was read',
   rate_limited: 'Too many requests',
   unavailable: 'Not available now',
+  method_not_allowed: 'No such method here',
   internal: 'Internal error',
 } as const satisfies Record<Failure['code'], string>
+
+const statuses = { ...httpStatus, method_not_allowed: 405, internal: 500 } as const
 
 /** The one error body of the HTTP API (RFC 9457). */
 export type Problem = {
@@ -28,7 +31,7 @@ export type Problem = {
 }
 
 export function problemResponse(failure: Failure, instance: string): Response {
-  const status = failure.code === 'internal' ? 500 : httpStatus[failure.code]
+  const status = statuses[failure.code]
   const body: Problem = {
     ...failure.details,
     type: `urn:wheelhouse:problem:${failure.code}`,

@@ -4,3 +4,8 @@ export const requestHeader = {
   nonce: 'x-nonce',
   path: 'x-wheelhouse-path',
 } as const
+
+/** A HEAD is the GET without its body. */
+export function isRead({ method }: Request): boolean {
+  return method === 'GET' || method === 'HEAD'
+}

@@ -7,6 +7,7 @@ import { openSessionCookie, sessionCookieName } from './cookie.ts'
 import { portal } from './db.ts'
 import { isSameOrigin, isSameOriginRead } from './origin.ts'
 import { badTokenLimit } from './attempt-limits.ts'
+import { isRead } from './request-headers.ts'
 
 /**
  * Who calls the API: a personal access token as bearer, else the browser session, and that only for requests of our own pages.
@@ -25,8 +26,7 @@ export async function routeActor(request: Request, now: Date): Promise<Actor> {
   }
   const sessionId = await openSessionCookie(config, cookieValue(request, sessionCookieName(config.url)))
   if (!sessionId) return anonymous
-  const reads = request.method === 'GET' || request.method === 'HEAD'
-  const own = reads ? isSameOriginRead(request) : isSameOrigin({ headers: request.headers, url: config.url })
+  const own = isRead(request) ? isSameOriginRead(request) : isSameOrigin({ headers: request.headers, url: config.url })
   if (!own)
     throw new DomainError('forbidden', 'A browser session works only from the portal itself.', { rule: 'same-origin' })
   return (await actorForSession(db, { sessionId, ...ask })) ?? anonymous

@@ -70,6 +70,28 @@ describe('who calls', () => {
     expect(await response.json()).toEqual({ actor: 'Pat', amount: '12' })
   })
 
+  routeTest('a HEAD asks as the GET does, of a stream too, and leaves nothing running', async ({ db }) => {
+    const headers = await tokenFor(db, ['agents:read'])
+    const head = await call(whoAmI, { method: 'HEAD', headers })
+    expect([head.status, head.headers.get('content-type'), await head.text()]).toEqual([200, 'application/json', ''])
+    expect((await call(whoAmI, { method: 'HEAD' })).status).toBe(401)
+    let ended = false
+    const stream = sseRoute({}, async function* () {
+      try {
+        yield { data: 1 }
+        yield { data: 2 }
+      } finally {
+        ended = true
+      }
+    })
+    const told = await call(stream, { method: 'HEAD', headers })
+    expect([told.headers.get('content-type'), await told.text(), ended]).toEqual([
+      'text/event-stream; charset=utf-8',
+      '',
+      true,
+    ])
+  })
+
   routeTest('a bad token is refused even beside a good session', async ({ db }) => {
     const headers = { ...(await cookieFor(db)), authorization: `Bearer wh_pat_${'x'.repeat(43)}` }
     expect((await call(whoAmI, { headers })).status).toBe(401)

@@ -12,7 +12,7 @@ import { portal } from './db.ts'
 import { failureOf, parseInput } from './failure.ts'
 import { onceOnly } from './idempotency.ts'
 import { problemResponse } from './problem.ts'
-import { requestHeader } from './request-headers.ts'
+import { isRead, requestHeader } from './request-headers.ts'
 import { routeActor } from './route-auth.ts'
 
 type Parsed<S extends z.ZodType | undefined> = S extends z.ZodType ? z.output<S> : undefined
@@ -85,8 +85,14 @@ export function apiRoute<
       },
       'request',
     )
-    return response
+    return request.method === 'HEAD' ? await withoutBody(response) : response
   }
+}
+
+/** Of a HEAD nobody reads the body; what would have made it is let go. */
+async function withoutBody(response: Response): Promise<Response> {
+  await response.body?.cancel()
+  return new Response(null, { status: response.status, headers: response.headers })
 }
 
 async function answer<P, Q, B>(
@@ -95,7 +101,7 @@ async function answer<P, Q, B>(
   handler: (ctx: RouteCtx, input: RouteInput<P, Q, B>) => Promise<unknown>,
 ): Promise<Response> {
   const target = contract.revisionOf?.(input) ?? null
-  if (request.method === 'GET') {
+  if (isRead(request)) {
     // Read before the answer: when somebody writes in between, the tag is of what was there before, and a write with it is refused.
     const revision = target && (await target.read(ctx.db, target.id, false))
     return readAnswer(request, {
@@ -129,7 +135,7 @@ export async function readRequest<
       'Sign in, or send a personal access token as "Authorization: Bearer wh_pat_…".',
     )
   }
-  const policy = request.method === 'GET' ? 'read' : 'write'
+  const policy = isRead(request) ? 'read' : 'write'
   const limit = portal().config.apiPerMinute[policy]
   if (contract.limited && limit > 0) {
     const use = await countRequest(portal().db, { actor, policy, limit, now })

@@ -44,7 +44,12 @@ export function sseRoute<P extends z.ZodType | undefined = undefined, Q extends 
       ]()
       // The first event is awaited before the status is sent, so that a refusal still has one.
       const first = await iterator.next()
-      const body = streamOf({ iterator, first, signal, requestId, end: () => ended.abort() })
+      const isHead = request.method === 'HEAD'
+      if (isHead) {
+        ended.abort()
+        await iterator.return?.()
+      }
+      const body = isHead ? null : streamOf({ iterator, first, signal, requestId, end: () => ended.abort() })
       return new Response(body, {
         headers: {
           'content-type': 'text/event-stream; charset=utf-8',

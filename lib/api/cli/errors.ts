@@ -49,16 +49,19 @@ export class Failed extends Error {
 export function problemLines({ message, status, problem }: ApiRefusal): string[] {
   const { errors = {}, problems = [], rule, requestId, line: inLine, column } = problem
   const isSaid = (text: string) => message.toLowerCase().includes(text.toLowerCase())
-  const fields = Object.entries(errors).flatMap(([field, messages]) =>
-    messages.filter((text) => !isSaid(text)).map((text) => `  ${field || 'input'}: ${text}`),
-  )
+  const said = Object.entries(errors).flatMap(([field, messages]) => messages.map((text) => ({ field, text })))
+  // What is said of one field stands in the message; of several, each has its line.
+  const isList = said.length > 1 && said.some(({ text }) => isSaid(text))
+  const fields = said
+    .filter(({ text }) => isList || !isSaid(text))
+    .map(({ field, text }) => `  ${field || 'input'}: ${text}`)
   const lines = problems.map(({ line, column, id, field, message: text }) =>
     line === undefined
       ? `  ${field ?? 'input'}: ${text}`
       : `  line ${line}:${column ?? 1}${id ? ` (${id})` : ''}: ${text}`,
   )
   return [
-    message,
+    isList ? 'Some values are not valid.' : message,
     ...[...new Set([...fields, ...lines])],
     ...(column === undefined || inLine !== undefined || problems.length > 0 ? [] : [`  at character ${column}`]),
     ...(rule ? [`  rule: ${rule}`] : []),

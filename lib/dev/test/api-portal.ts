@@ -65,7 +65,8 @@ export async function openApiPortal(database: { db: Db; databaseUrl: string }, e
     const url = new URL(request.url)
     const found = mounted.find(({ pattern }) => pattern.test(url.pathname))
     if (!found) return new Response('not found', { status: 404 })
-    const handler = found.handlers[request.method]
+    // Next answers a HEAD with what answers the GET.
+    const handler = found.handlers[request.method === 'HEAD' ? 'GET' : request.method]
     if (!handler) return new Response(null, { status: 405 })
     const values = found.pattern.exec(url.pathname)?.slice(1) ?? []
     const params = Object.fromEntries(found.names.map((name, at) => [name, decodeURIComponent(values[at] ?? '')]))
