@@ -14,6 +14,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '3' },
+    'warm-up': { type: 'string', default: '8' },
     rate: { type: 'string', default: '200' },
     soak: { type: 'string' },
     agents: { type: 'string', default: '1000' },
@@ -38,10 +39,12 @@ try {
   } else {
     print(heading)
     for (const revision of ['2026-07-28', '2025-11-25'] as const) {
+      let warmUp = Number(values['warm-up'])
       for (const work of ['small', 'large', 'list'] as const) {
         for (const users of [1, 16, 64]) {
           if (values.only && !`${revision} ${work} ${users}`.includes(values.only)) continue
-          for (const line of await compare(world, { revision, work, users, seconds, rounds })) print(line)
+          for (const line of await compare(world, { revision, work, users, warmUp, seconds, rounds })) print(line)
+          warmUp = Math.min(warmUp, 0.3)
         }
       }
     }

@@ -27,12 +27,12 @@ export const heading = columns.join(' | ')
 /** A line: the same work straight to the upstream, through a bare proxy and through the broker, in rounds that take turns. With another broker its line as well. */
 export async function compare(
   world: World,
-  what: { revision: Revision; work: Work; users: number; seconds: number; rounds: number },
+  what: { revision: Revision; work: Work; users: number; warmUp: number; seconds: number; rounds: number },
 ): Promise<string[]> {
-  const { revision, work, users, seconds, rounds } = what
+  const { revision, work, users, warmUp, seconds, rounds } = what
   const targets = await targetsOf(world, { revision, work, users })
   const ways = Object.keys(targets) as AnyWay[]
-  for (const way of ways) await closedLoop(targets[way]!, { users, seconds: 0.3 })
+  for (const way of ways) await closedLoop(targets[way]!, { users, seconds: warmUp })
   const taken: Record<AnyWay, Round[]> = { direct: [], proxy: [], broker: [], other: [] }
   for (let round = 0; round < rounds; round += 1) {
     // Another one begins each time, so that none always follows the same.
