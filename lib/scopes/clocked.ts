@@ -2,8 +2,8 @@ import { recordAudit } from '#lib/audit/commands.ts'
 import { type Ctx, inTx } from '#lib/auth/ctx.ts'
 import type { Tx } from '#lib/db/client.ts'
 import { Prisma } from '#lib/db/generated/client.ts'
-import { type ApprovalFacts, type ApprovalRuleFacts, approvalRuleFor } from './rules/approval-policy.ts'
-import { requestPolicy } from './rules/request-policy.ts'
+import type { ApprovalFacts, ApprovalRuleFacts } from './rules/approval-policy.ts'
+import { requestPolicy, reviewRule } from './rules/request-policy.ts'
 import { toolsNamedIn } from './queries/named-tools.ts'
 
 // Scope requests and reviews of break-glass that are open have the same clock: a rule of the approval policy says how long, and to whom they are passed on.
@@ -76,7 +76,7 @@ export async function rulesOfClocked(
   tx: Tx,
   { kind, rows, rules }: { kind: ClockedKind; rows: readonly Clocked[]; rules: readonly ApprovalRuleFacts[] },
 ): Promise<(row: Clocked) => ApprovalRuleFacts> {
-  if (kind === 'review') return (row) => approvalRuleFor(rules, row)
+  if (kind === 'review') return (row) => reviewRule(rules, row)
   const toolsOf = await toolsNamedIn(tx, rows)
   return (row) => requestPolicy(rules, { ...row, tools: toolsOf(row) }).rule
 }

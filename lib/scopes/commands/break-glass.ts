@@ -8,8 +8,8 @@ import { pastOwners, serverNotFound } from '#lib/registry/queries.ts'
 import { covers } from '#lib/registry/rules.ts'
 import type { ToolClass } from '#lib/registry/schema.ts'
 import { decideBreakGlassReview, decideRenewal, type UnreviewedBreakGlass } from '../rules/break-glass.ts'
-import { approvalRuleFor } from '../rules/approval-policy.ts'
 import { type Clock, clockOf } from '../rules/clock.ts'
+import { reviewRule } from '../rules/request-policy.ts'
 import { readApprovalRules } from '../queries/approval-policy.ts'
 import { grantable, refuse } from '../rules.ts'
 import type { ScopeRefusal } from '../schema.ts'
@@ -134,8 +134,8 @@ async function reviewClock(
 ): Promise<Clock> {
   const select = { environment: true, sensitivity: true, dataClasses: true } as const
   const server = await tx.mcpServer.findUniqueOrThrow({ where: { id: input.serverId }, select })
-  const facts = { ...server, class: input.class, tier: agent.tier }
-  return clockOf(approvalRuleFor(await readApprovalRules(tx), facts), now)
+  const facts = { ...server, class: input.class, toolName: input.toolName, tier: agent.tier }
+  return clockOf(reviewRule(await readApprovalRules(tx), facts), now)
 }
 
 /** What was taken on this server for this agent, which is locked, and nobody has reviewed. */

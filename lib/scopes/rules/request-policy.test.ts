@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type ApprovalRuleFacts, defaultApprovalRule, escalated, stepFor, stepsOf } from './approval-policy.ts'
-import { type PolicyFacts, requestPolicy } from './request-policy.ts'
+import { type PolicyFacts, requestPolicy, reviewRule } from './request-policy.ts'
 
 const rule = (changes: Partial<ApprovalRuleFacts>): ApprovalRuleFacts => ({
   ...defaultApprovalRule,
@@ -55,6 +55,13 @@ describe('the rule of a request', () => {
     }
     const destructive = asked({ class: 'destructive' })
     expect(requestPolicy([reading], destructive).rule.id).toBe(reading.id)
+  })
+
+  test('is the one whose times a review of break-glass has: of a class with what it covers, of a tool alone', () => {
+    const rules = [rule({ ...reading, dueHours: 2 }), freely({ dueHours: 48 })]
+    const { toolNames: _, requesterId: __, tools: ___, ...taken } = asked({})
+    expect(reviewRule(rules, { ...taken, toolName: null })).toMatchObject({ dueHours: 2 })
+    expect(reviewRule(rules, { ...taken, toolName: 'change' })).toMatchObject({ dueHours: 48 })
   })
 
   test('asks for one of security where no rule fits a part of it, as that part alone does', () => {

@@ -55,6 +55,15 @@ export function requestPolicy(
   return { rule: { ...widest.rule, daysMax, apart }, atOnce: false }
 }
 
+/** The rule whose times a review of break-glass has: that of a request of the like, so a wide class is not reviewed later than what it covers would be decided. */
+export function reviewRule(
+  rules: readonly ApprovalRuleFacts[],
+  taken: ApprovalFacts & { toolName: string | null },
+): ApprovalRuleFacts {
+  const toolNames = taken.toolName === null ? [] : [taken.toolName]
+  return requestPolicy(rules, { ...taken, toolNames, tools: [], requesterId: '' }).rule
+}
+
 /** The classes that it reaches, the widest first. */
 function reachedBy({ class: wanted, toolNames, tools }: PolicyFacts): { class: ToolClass; toolNames: string[] }[] {
   const classes = toolClasses.filter((each) => covers(wanted, each)).toReversed()
