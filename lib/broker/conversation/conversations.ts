@@ -7,6 +7,7 @@ import { TaskAsks } from '../tasks/task-asks.ts'
 import { TaskBook } from '../tasks/task-book.ts'
 import { TaskIds } from '../tasks/task-ids.ts'
 import { TaskListeners } from '../tasks/task-listeners.ts'
+import { TaskWatches } from '../tasks/task-watches.ts'
 import { HandoverRows } from './handover-rows.ts'
 import { Handovers } from './handovers.ts'
 import { HeldStreams } from './held-streams.ts'
@@ -27,6 +28,7 @@ export class Conversations {
   readonly taskBook: TaskBook
   readonly taskAsks: TaskAsks
   readonly taskListeners = new TaskListeners()
+  readonly taskWatches = new TaskWatches()
   readonly questions: Questions
   readonly suspended = new SuspendedCalls()
   readonly handovers: Handovers

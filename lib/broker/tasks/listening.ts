@@ -13,6 +13,8 @@ import { decideTask } from './offered.ts'
 import { strangeTask, unknownTask } from './refusals.ts'
 import { shownTask, taskRecord, withTasks } from './replies.ts'
 import type { BrokeredTask } from './task-ids.ts'
+import { looksAt } from './task-looks.ts'
+import type { Hearing } from './task-watches.ts'
 
 /** How many tasks one stream may be about. */
 export const taskIdsMax = 100
@@ -48,7 +50,7 @@ export async function listenForTasksOf(
 }
 
 /**
- * Listens at a server of 2026-07-28 for how tasks are. What it tells is what the agent would be answered if it looked: decided about, guarded, and on record before it is told.
+ * Listens for how tasks are: at a server of 2026-07-28, or by looking at those of one before. What is told is what the agent would be answered if it looked: decided about, guarded, and on record before it is told.
  * Resolves with those it will tell of: a task of somebody else's is refused, on record, and left out.
  */
 async function listenForTasks(
@@ -57,16 +59,29 @@ async function listenForTasks(
   { server, taskIds, lasting, told }: About,
 ): Promise<{ taskIds?: string[] }> {
   const tasks = new Map<string, BrokeredTask>()
+  const sessionTasks: BrokeredTask[] = []
   for (const id of taskIds) {
     const task = await ownTask(parts, listener, id)
-    // A server of 2025-11-25 lets nobody listen for that: whoever wants to know looks.
-    if (task?.session) continue
-    if (task) tasks.set(task.upstreamId, task)
+    if (task?.session) sessionTasks.push(task)
+    else if (task) tasks.set(task.upstreamId, task)
     // Whoever names what is none of theirs names no more of it than they may call: the rest is left out.
     else if (parts.rates.takeForAgent(listener.agent.id)) break
   }
+  if (streamDenial(parts.health, server)) return {}
+  const about = { server, lasting, told }
+  const watched = sessionTasks.filter((task) => watch(parts, listener, { ...about, task })).map(({ id }) => id)
+  const ids = [...watched, ...(tasks.size > 0 ? await listenAtServer(parts, listener, { ...about, tasks }) : [])]
+  return ids.length > 0 ? { taskIds: ids } : {}
+}
+
+type AboutTasks = Omit<About, 'taskIds'> & { tasks: ReadonlyMap<string, BrokeredTask> }
+
+async function listenAtServer(
+  parts: PipelineParts,
+  listener: Listener,
+  { server, tasks, lasting, told }: AboutTasks,
+): Promise<readonly string[]> {
   const connection = parts.upstreams.connectionTo(server, processCaller(listener.agent))
-  if (tasks.size === 0 || streamDenial(parts.health, server)) return {}
   const { promise: begun, resolve } = Promise.withResolvers<readonly string[]>()
   let honored: readonly string[] | null = null
   // What it says first holds: later nobody is told of more.
@@ -101,9 +116,30 @@ async function listenForTasks(
     if (honored?.length) lasting.end(null)
   }
   listening.then(over, over)
-  const ids = [...(await begun)]
+  const ids = await begun
   clearTimeout(late)
-  return ids.length > 0 ? { taskIds: ids } : {}
+  return ids
+}
+
+/** A server of 2025-11-25 lets nobody listen for that, so this replica looks. False: the agent has as many that are looked at as it may. */
+function watch(
+  parts: PipelineParts,
+  listener: Listener,
+  { server, task, lasting, told }: Omit<About, 'taskIds'> & { task: BrokeredTask },
+): boolean {
+  const hearing: Hearing = {
+    caller: listener.caller,
+    signal: lasting.signal,
+    async told(params) {
+      const shown = await shownNow(parts, listener, { server, task, params })
+      if (shown) await told(shown)
+    },
+    ended: ({ isOver }) => {
+      if (!isOver) lasting.end(null)
+    },
+  }
+  const { taskWatches } = parts.conversations
+  return taskWatches.add(task, hearing, { max: parts.limits.agentStreamsMax, look: looksAt(parts, task) })
 }
 
 async function ownTask(parts: PipelineParts, listener: Listener, id: string): Promise<BrokeredTask | null> {

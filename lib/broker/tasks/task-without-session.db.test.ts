@@ -7,7 +7,7 @@ import { lastEvent, type RpcBody, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
 import { startSessionTaskServer } from '#lib/dev/test/session-task-server.ts'
-import { connectTaskClient } from '#lib/dev/test/task-client.ts'
+import { connectTaskClient, type RpcNotice } from '#lib/dev/test/task-client.ts'
 import { freePort } from '#lib/dev/ports.ts'
 import { methodPrefix } from '#lib/registry/schema.ts'
 import { startBroker, type TestBroker } from '../testing/start-broker.ts'
@@ -116,6 +116,64 @@ test.for(addresses)(
     expect(questions.length).toBeGreaterThan(1)
   },
 )
+
+const told = (heard: RpcNotice[]) => heard.filter(({ method }) => method === 'notifications/tasks')
+const lastStatus = (heard: RpcNotice[]) => told(heard).at(-1)?.params['status']
+
+test.for(addresses)(
+  'whoever listens for a task is told how it is, once on record for each change, and it is looked at once (%s)',
+  async (path, { db, world }) => {
+    const { agent } = await grantedAgent(db, world)
+    const here = await connect(db, world.brokers[0].url, agent, path)
+    const { taskId } = await here.begin(named(path, 'confirm'))
+    const heard: [RpcNotice[], RpcNotice[]] = [[], []]
+    const stops = heard.map((each) => here.listen([taskId], (message) => each.push(message)))
+    await until(() => heard.every((each) => lastStatus(each) === 'input_required'))
+    expect(heard[0][0]!.params).toMatchObject({ notifications: { taskIds: [taskId] } })
+    expect(world.brokers[0].broker.conversations.taskWatches.size).toBe(1)
+    const asks = told(heard[0]).at(-1)!.params['inputRequests'] as Record<string, unknown>
+    const inputResponses = { [Object.keys(asks)[0]!]: accept() }
+    await here.ask('tasks/update', { taskId, inputResponses })
+    await until(() => heard.every((each) => lastStatus(each) === 'completed'))
+    for (const each of heard) expect(textOf(told(each).at(-1)!.params)).toContain('accept')
+    // Of a task that is over there is no more to tell.
+    await until(() => world.brokers[0].broker.conversations.taskWatches.size === 0)
+    for (const stop of stops) stop()
+    const [own] = world.server.began.slice(-1)
+    expect(JSON.stringify(heard)).not.toContain(own)
+    const where = { agentId: agent.agentId, event: 'mcp.call_allowed', tool: 'notifications/tasks' }
+    const recorded = () => db.auditEvent.findMany({ where, orderBy: { seq: 'asc' } })
+    await until(async () => (await recorded()).length === told(heard[0]).length + told(heard[1]).length)
+    const rows = await recorded()
+    expect(rows.at(-1)!.detail).toMatchObject({ task: { tool: 'confirm', status: 'completed' } })
+  },
+)
+
+test('listening for a task ends with the grant, and nobody looks at it any more', async ({ db, world }) => {
+  const { agent, grants } = await grantedAgent(db, world)
+  const here = await connect(db, world.brokers[0].url, agent, '/mcp/sessions')
+  const { taskId } = await here.begin('compute', { ms: 60_000, say: '' })
+  const heard: RpcNotice[] = []
+  here.listen([taskId], (message) => heard.push(message))
+  await until(() => lastStatus(heard) === 'working')
+  await db.grant.update({ where: { id: grants.tools }, data: { revokedAt: new Date() } })
+  const { taskWatches } = world.brokers[0].broker.conversations
+  await until(() => taskWatches.size === 0)
+  expect(told(heard)).toHaveLength(1)
+})
+
+test('a task that is somebody else’s is not looked at for whoever listens for it', async ({ db, world }) => {
+  const here = await connect(db, world.brokers[0].url, (await grantedAgent(db, world)).agent, '/mcp/sessions')
+  const { taskId } = await here.begin('compute', { ms: 60_000, say: '' })
+  const { agent } = await grantedAgent(db, world)
+  const other = await connect(db, world.brokers[0].url, agent, '/mcp/sessions')
+  const heard: RpcNotice[] = []
+  other.listen([taskId], (message) => heard.push(message))
+  await until(() => heard.length > 0)
+  expect(heard[0]!.params).toMatchObject({ notifications: {} })
+  expect(world.brokers[0].broker.conversations.taskWatches.size).toBe(0)
+  expect(await lastEvent(db, agent.agentId, 'mcp.call_denied')).toMatchObject({ rule: 'task_not_yours' })
+})
 
 test('what its agent may not be asked the server hears, and goes on', async ({ db, world }) => {
   const { agent } = await grantedAgent(db, world, ['tasks'])

@@ -29,13 +29,15 @@ const keptMs = 86_400_000
 /** How long a look waits for what the task asks. */
 const askedMs = 2000
 const endMs = 2000
-type About = { turn: Turn; connection: UpstreamConnection; task: BrokeredTask; session: UpstreamSession }
+type Looking = Pick<Turn, 'server' | 'agent' | 'tool' | 'running' | 'trace'>
+type Who = Pick<AgentRequest, 'agent' | 'caller'>
+type About = { turn: Looking; connection: UpstreamConnection; task: BrokeredTask; session: UpstreamSession }
 
 /** Calls a tool as a task; null when the server keeps no sessions. What it answers at once is an answer like any other. */
 export async function callAsTask(
   parts: PipelineParts,
   request: AgentRequest,
-  { turn, connection }: Omit<About, 'task' | 'session'>,
+  { turn, connection }: { turn: Turn; connection: UpstreamConnection },
 ): Promise<RpcReply | null> {
   const { server, running, tool, trace } = turn
   const { signal } = running
@@ -97,11 +99,12 @@ function answered(parts: PipelineParts, request: AgentRequest, about: About & { 
     case 'tasks/cancel':
       return cancelled(parts, about)
     default:
-      return looked(parts, request, about)
+      return lookAt(parts, request, about)
   }
 }
 
-async function looked(parts: PipelineParts, request: AgentRequest, about: About): Promise<RpcReply> {
+/** How the task is now, with its result or what it asks. */
+export async function lookAt(parts: PipelineParts, request: Who, about: About): Promise<RpcReply> {
   const { task, turn } = about
   const reply = await send(parts, about, 'tasks/get')
   if (!reply.ok) return reply
@@ -129,7 +132,7 @@ async function looked(parts: PipelineParts, request: AgentRequest, about: About)
 }
 
 /** What the task asks and nobody has answered; before that is known, the look waits for a moment. */
-async function askedNow(parts: PipelineParts, request: AgentRequest, about: About): Promise<Record<string, Ask>> {
+async function askedNow(parts: PipelineParts, request: Who, about: About): Promise<Record<string, Ask>> {
   const { taskAsks, taskListeners } = parts.conversations
   const { task, turn } = about
   const { signal } = turn.running
@@ -146,7 +149,7 @@ async function askedNow(parts: PipelineParts, request: AgentRequest, about: Abou
 
 async function listen(
   parts: PipelineParts,
-  request: AgentRequest,
+  request: Who,
   about: About & { signal: AbortSignal; asked: () => void },
 ): Promise<unknown> {
   const { turn, connection, task, session, signal } = about
