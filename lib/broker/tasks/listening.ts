@@ -5,6 +5,7 @@ import { AskRefused } from '../conversation/refusal.ts'
 import { streamDenial } from '../denials.ts'
 import { guardMessage } from '../guards.ts'
 import { limitsFor } from '../limits.ts'
+import { mergedResult } from '../merged-results.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
 import type { RpcMessage } from '../upstream/http.ts'
 import { processCaller } from '../upstream/pool.ts'
@@ -170,7 +171,9 @@ async function shownNow(
     throw error
   })
   if (!content) return null
-  const { message, findings } = guardMessage(server, { method, params: content })
+  // Its result is in the words of the address.
+  const said = listener.serverId === null ? mergedResult(server.id, 'tasks/get', content) : content
+  const { message, findings } = guardMessage(server, { method, params: said })
   const tool = { ...decision.value.tool, name: method, class: 'read', isMethod: true } as const
   const { judged } = decision.value
   const record = { agent, caller, tool, judged, argumentsDigest: digestOf({ taskId: task.upstreamId }) }

@@ -97,16 +97,17 @@ const resultOf = ({ tasks }: Connected, taskId: string) => tasks.getTaskResult(t
 
 test('tasks are offered there, and which tool can be one says its list', async ({ db, world }) => {
   const { agent } = await grantedAgent(db, world)
-  const { client, tools, tasks } = await connect(db, world.brokers[0].url, agent)
-  expect(client.getServerCapabilities()?.tasks).toEqual({ cancel: {}, requests: { tools: { call: {} } } })
+  const { client, tools } = await connect(db, world.brokers[0].url, agent)
+  const all = { list: {}, cancel: {}, requests: { tools: { call: {} } } }
+  expect(client.getServerCapabilities()?.tasks).toEqual(all)
   const supportOf = (of: typeof tools, name: string) => of.find((tool) => tool.name === name)?.execution?.taskSupport
   expect(supportOf(tools, 'sessions__compute')).toBe('optional')
   expect(supportOf(tools, 'sessions__confirm')).toBe('required')
   expect(supportOf(tools, 'modern__slow_compute')).toBe('optional')
-  expect((await failureOf(tasks.listTasks()))[0]).toBe(-32601)
   const without = await grantedAgent(db, world, [])
   const other = await connect(db, world.brokers[0].url, without.agent)
   expect(other.client.getServerCapabilities()?.tasks).toBeUndefined()
+  expect(await failureOf(other.tasks.listTasks())).toEqual([-32010, 'grant_missing'])
   expect(other.tools.filter(({ execution }) => execution !== undefined)).toEqual([])
   expect(other.tools.map(({ name }) => name)).not.toContain('sessions__confirm')
 })
@@ -162,6 +163,67 @@ test.for(serverIds)('a wait ends when the grant of its server does (%s)', async 
   await db.grant.update({ where: { id: tools[serverId]! }, data: { revokedAt: new Date() } })
   expect(await waiting).toEqual([-32010, 'grant_missing'])
   expect(await failureOf(here.tasks.getTask(task.taskId))).toEqual([-32010, 'grant_missing'])
+})
+
+const idsOf = (tasks: readonly Task[]) => tasks.map(({ taskId }) => taskId)
+
+test('a list has one’s own tasks of all servers in the order they began, page by page at every replica', async ({
+  db,
+  world,
+}) => {
+  const { agent, tools } = await grantedAgent(db, world)
+  const here = await connect(db, world.brokers[0].url, agent)
+  const there = await connect(db, world.brokers[1].url, agent, here.transport.sessionId)
+  const theirs = await connect(db, world.brokers[0].url, (await grantedAgent(db, world)).agent)
+  await begin(theirs, slow.modern(60_000))
+  const begun: string[] = []
+  for (let at = 0; at < 18; at += 1) {
+    const of = at % 2 === 0 ? slow.sessions : slow.modern
+    begun.push((await begin(here, of(60_000))).taskId)
+  }
+  const first = await here.tasks.listTasks()
+  const rest = await there.tasks.listTasks(first.nextCursor)
+  expect(first.tasks.map(({ status }) => status)).toEqual(Array(16).fill('working'))
+  expect([...idsOf(first.tasks), ...idsOf(rest.tasks)]).toEqual(begun)
+  expect(rest.nextCursor).toBeUndefined()
+  // A cursor says nothing to whoever reads it, and is of no use elsewhere.
+  const key = (await db.brokeredTask.findFirstOrThrow({ where: { taskId: begun[15]! } })).key
+  expect(Buffer.from(first.nextCursor!, 'base64url').toString()).not.toContain(key.slice(0, 8))
+  expect(await failureOf(theirs.tasks.listTasks(first.nextCursor))).toEqual([-32602, undefined])
+  expect(await failureOf(here.tasks.listTasks('no cursor'))).toEqual([-32602, undefined])
+  const where = { agentId: agent.agentId, event: 'mcp.call_allowed', tool: 'tasks/list' }
+  const rows = await db.auditEvent.findMany({ where, orderBy: { seq: 'asc' } })
+  expect(new Set(rows.map(({ serverId }) => serverId))).toEqual(new Set(serverIds))
+  // What may not be asked for any more is not listed.
+  await db.grant.update({ where: { id: tools['sessions']! }, data: { revokedAt: new Date() } })
+  for (const { broker } of world.brokers) await broker.keeper.refresh()
+  const modern = begun.filter((_, at) => at % 2 === 1)
+  const left = await here.tasks.listTasks()
+  const more = await here.tasks.listTasks(left.nextCursor)
+  expect([...idsOf(left.tasks), ...idsOf(more.tasks)]).toEqual(modern)
+})
+
+test('a list leaves out whose server does not answer, and says so', async ({ db, world }) => {
+  const gone = await startSessionTaskServer()
+  const about = { description: '', environment: 'staging', sensitivity: 'internal', demo: true } as const
+  await db.mcpServer.create({ data: { id: 'gone', name: 'Gone', url: gone.url, ...about } })
+  const { broker, url } = world.brokers[0]
+  await until(() => broker.keeper.view.servers.has('gone'))
+  await broker.discovery.discover(broker.keeper.view.servers.get('gone')!)
+  await until(() => broker.keeper.view.servers.get('gone')!.tools.size > 0)
+  const { agent } = await grantedAgent(db, world)
+  const { agentId } = agent
+  await makeGrant(db, { agentId, serverId: 'gone', class: 'read' })
+  await makeGrant(db, { agentId, serverId: 'gone', toolName: `${methodPrefix}tasks` })
+  await broker.keeper.refresh()
+  const here = await connect(db, url, agent)
+  await begin(here, { name: 'gone__compute', arguments: { ms: 60_000, say: '' } })
+  const kept = await begin(here, slow.sessions(60_000))
+  await gone.stop()
+  const listed = await here.tasks.listTasks()
+  expect(idsOf(listed.tasks)).toEqual([kept.taskId])
+  expect(listed._meta).toMatchObject({ 'wheelhouse/omitted': [{ serverId: 'gone' }] })
+  await db.mcpServer.update({ where: { id: 'gone' }, data: { status: 'disabled' } })
 })
 
 test('a task of a server that has forgotten its session is unknown, and the next one begins', async ({ db, world }) => {

@@ -25,8 +25,8 @@ export function namesTasks(capabilities: Declared): boolean {
 }
 
 /**
- * What a handshake says of tasks: they are offered where the server has them, to whom is granted them. Those of a server of 2026-07-28 are translated for an agent with a session, but for
- * the list, which is not there. Of those of a server of 2025-11-25 an agent of 2026-07-28 has what the broker makes of its calls (task-without-session.ts). At the merged address they are offered when some server has them; which tool can be a task its definition says.
+ * What a handshake says of tasks: they are offered where the server has them, to whom is granted them. Those of a server of 2026-07-28 are translated for an agent with a session; their
+ * list is the broker's, as the server has none. Of those of a server of 2025-11-25 an agent of 2026-07-28 has what the broker makes of its calls (task-without-session.ts). At the merged address they are offered when some server has them; which tool can be a task its definition says.
  */
 export function tasksOffered(parts: PipelineParts, { caller, serverId, era }: Offer): Partial<ServerCapabilities> {
   const servers = serversFor(parts, caller, serverId)
@@ -52,8 +52,8 @@ export function hasSessionTasks(parts: PipelineParts, serverId: string): boolean
   return serverHasTasks(parts, serverId, 'legacy') === true
 }
 
-/** What is left of tasks between a server of 2026-07-28 and a session. */
-const translatedTasks = { cancel: {}, requests: { tools: { call: {} } } }
+/** What a session has of tasks that are not its server's own: their list is the broker's. */
+const translatedTasks = { list: {}, cancel: {}, requests: { tools: { call: {} } } }
 
 /** Whether an agent with a session may have tasks of this server, which are those of 2026-07-28. */
 export function isTranslated(
@@ -112,12 +112,23 @@ export function servesTasks(
 ): boolean {
   if (!isOfEra(method, era)) return false
   if (era === 'modern') return mayHaveTasksAny(parts, caller, serverId)
-  if (serverId !== null && serverHasTasks(parts, serverId, 'modern') === true) return method !== 'tasks/list'
-  if (serverId === null) return method !== 'tasks/list' && !!session && mayHaveTasksAny(parts, caller, null)
+  if (serverId !== null && serverHasTasks(parts, serverId, 'modern') === true)
+    return method !== 'tasks/list' || !!session
+  if (serverId === null) return !!session && mayHaveTasksAny(parts, caller, null)
   if (!session?.upstream || serverHasTasks(parts, serverId, era) === false) return false
   const tasks = sessionTasksOf(parts, serverId)
   if (!tasks || (method !== 'tasks/list' && method !== 'tasks/cancel')) return true
   return tasks[method === 'tasks/list' ? 'list' : 'cancel'] !== undefined
+}
+
+/** Whether the list of tasks is the server's: at its own address, of one that has tasks of 2025-11-25. */
+export function isServersOwn(parts: PipelineParts, { serverId }: Pick<AgentRequest, 'serverId'>): boolean {
+  return serverId !== null && serverHasTasks(parts, serverId, 'modern') !== true
+}
+
+/** Servers at this address of whose tasks an agent may have some. */
+export function taskServersOf(parts: PipelineParts, { caller, serverId }: Pick<AgentRequest, 'caller' | 'serverId'>) {
+  return serversFor(parts, caller, serverId).filter((id) => mayHaveTasks(parts, caller, id))
 }
 
 /** Whether a session is for tasks as well, so that it needs one of its own at the server. */

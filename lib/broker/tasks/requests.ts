@@ -9,9 +9,10 @@ import { deny, refuse } from '../deny.ts'
 import { admit, carryOut } from '../pipeline.ts'
 import { type AgentRequest, invalidParamsCode, type PipelineParts } from '../pipeline-parts.ts'
 import { type Answer, errorAnswer } from '../wire.ts'
-import { decideTask, mayUseTasks, namesTasks } from './offered.ts'
+import { decideTask, isServersOwn, mayUseTasks, namesTasks } from './offered.ts'
 import { missingCapability, strangeTask, unknownTask } from './refusals.ts'
 import type { BrokeredTask } from './task-ids.ts'
+import { listOwnTasks } from './task-list.ts'
 import type { TaskMethod } from './task-methods.ts'
 
 /** The methods of tasks: about a task of this agent and run, decided about as its tool is, and recorded like a call. */
@@ -20,7 +21,9 @@ export async function answerTask(parts: PipelineParts, request: AgentRequest, me
   if (!parts.audit.available) return refuse(parts, request, auditDenial)
   if (talk.era === 'modern' && !namesTasks(talk.capabilities)) return missingCapability(id)
   const asked: AgentRequest = { ...request, method }
-  if (method === 'tasks/list') return await listTasks(parts, asked)
+  if (method === 'tasks/list') {
+    return isServersOwn(parts, asked) ? await listTasks(parts, asked) : await listOwnTasks(parts, asked, look)
+  }
   const { taskId } = params
   if (typeof taskId !== 'string') {
     return errorAnswer(200, id, { code: invalidParamsCode, message: `${method} needs the taskId of a task.` })
@@ -41,6 +44,15 @@ export async function answerTask(parts: PipelineParts, request: AgentRequest, me
     { method, call: { caller: request.caller, serverId, tool }, decision: decideTask(parts, request.caller, task) },
     uninvited,
   )
+}
+
+/** A look at one of those that are listed, as if its agent had asked for it. */
+function look(parts: PipelineParts, request: AgentRequest, task: BrokeredTask): Promise<Answer> {
+  const { serverId, tool, upstreamId: taskId } = task
+  const call = { caller: request.caller, serverId, tool }
+  const asked: AgentRequest = { ...request, method: 'tasks/get', task, params: { taskId } }
+  const decision = decideTask(parts, request.caller, task)
+  return carryOutMethod(parts, asked, { method: 'tasks/get', call, decision }, null)
 }
 
 /** Which tasks the server has is no matter of one tool: it needs the grant of tasks. */

@@ -19,6 +19,9 @@ export type OpenTask = Pick<TaskOrigin, 'serverId' | 'tool' | 'grantId'> & {
   runStopped: boolean
 }
 
+/** Where a task is among those of its agent. */
+export type TaskPlace = { begunAt: number; key: string }
+
 /** A server may keep a task for ever; its name is kept so long. */
 const keptMsMax = 30 * 86_400_000
 /** How long a task that is over can be looked at, where its session is its own. */
@@ -125,6 +128,31 @@ export class TaskBook {
     const rows = await this.#ctx().db.brokeredTask.findMany({ where: { key: { in: [...keys.keys()] } }, select })
     for (const { key, taskId } of rows) names.set(keys.get(key)!, taskId)
     return names
+  }
+
+  /** Those of an agent in a run in the order they began, after a place in it; of one server, or of all. What its server may have forgotten is not among them. */
+  async page(
+    { agentId, runId }: Pick<TaskOrigin, 'agentId' | 'runId'>,
+    { serverId, after, max }: { serverId: string | null; after: TaskPlace | null; max: number },
+  ): Promise<(TaskPlace & { taskId: string })[]> {
+    const { db, now } = this.#ctx()
+    const later = after && [
+      { begunAt: { gt: new Date(after.begunAt) } },
+      { begunAt: new Date(after.begunAt), key: { gt: after.key } },
+    ]
+    const rows = await db.brokeredTask.findMany({
+      where: {
+        agentId,
+        runId,
+        expiresAt: { gt: now },
+        ...(serverId === null ? {} : { serverId }),
+        ...(later ? { OR: later } : {}),
+      },
+      orderBy: [{ begunAt: 'asc' }, { key: 'asc' }],
+      take: max,
+      select: { key: true, taskId: true, begunAt: true },
+    })
+    return rows.map(({ begunAt, ...row }) => ({ ...row, begunAt: begunAt.getTime() }))
   }
 
   /**

@@ -149,6 +149,20 @@ test.for(addresses)(
   },
 )
 
+test.for([
+  ['/mcp/sessions', 'file:///done'],
+  ['/mcp', 'wheelhouse:sessions:file:///done'],
+] as const)('word of a task is in the words of the address (%s)', async ([path, uri], { db, world }) => {
+  const { agent } = await grantedAgent(db, world)
+  const here = await connect(db, world.brokers[0].url, agent, path)
+  const { taskId } = await here.begin(named(path, 'compute'), { ms: 0, say: 'link' })
+  const heard: RpcNotice[] = []
+  const stop = here.listen([taskId], (message) => heard.push(message))
+  await until(() => lastStatus(heard) === 'completed')
+  stop()
+  expect(told(heard).at(-1)!.params['result']).toMatchObject({ content: [{ type: 'resource_link', uri }] })
+})
+
 test('listening for a task ends with the grant, and nobody looks at it any more', async ({ db, world }) => {
   const { agent, grants } = await grantedAgent(db, world)
   const here = await connect(db, world.brokers[0].url, agent, '/mcp/sessions')

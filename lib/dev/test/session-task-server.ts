@@ -53,7 +53,9 @@ export type SessionTaskServer = {
   stop(): Promise<void>
 }
 
-const text = (words: string) => ({ content: [{ type: 'text' as const, text: words }] })
+const link = { type: 'resource_link' as const, uri: 'file:///done', name: 'done' }
+/** What is said to be `link` is one. */
+const text = (words: string) => ({ content: [words === 'link' ? link : { type: 'text' as const, text: words }] })
 
 /** A server of 2025-11-25 with tasks, made with the SDK of that time: `compute` may be called as a task, `confirm` has to be and asks. `bound`: a task is known in the session it was begun in only. */
 export async function startSessionTaskServer({ bound = false } = {}): Promise<SessionTaskServer> {
