@@ -15,7 +15,7 @@ import { StepsList } from './steps-list.tsx'
 
 /** How something was decided, as a word. */
 export function OutcomeBadge({ outcome }: { outcome: Explanation['outcome'] }) {
-  const tones = { allowed: 'ok', refused: 'danger', held: 'held' } as const
+  const tones = { allowed: 'ok', refused: 'danger', held: 'held', ended: 'danger' } as const
   return <Badge tone={tones[outcome]}>{outcome}</Badge>
 }
 

@@ -1,5 +1,6 @@
 /** What the facts of decisions are called on pages; a fact without a name of its own stands under its key. */
 export const factWords: Record<string, string> = {
+  sent: 'Had been sent to its server',
   stop: 'Stop order',
   scope: 'Of',
   target: 'Stopped',

@@ -1,4 +1,4 @@
-import { Ban, CircleCheck, CircleDashed, CircleHelp, Hand, type LucideIcon } from 'lucide-react'
+import { Ban, CircleCheck, CircleDashed, CircleHelp, Hand, type LucideIcon, Unplug } from 'lucide-react'
 import { cn } from '#components/ui/cn.ts'
 import type { ExplainedStep, StepOutcome } from '#lib/guardrails/schema/explanation.ts'
 
@@ -13,7 +13,14 @@ export function StepsList({ steps }: { steps: readonly ExplainedStep[] }) {
           <li key={id} className="grid grid-cols-[1.25rem_minmax(0,1fr)_auto] items-start gap-x-3 px-4 py-2 text-sm">
             <Icon aria-hidden className={cn('mt-0.5 size-4', tone)} />
             <div className="min-w-0">
-              <p className={cn(over && 'text-muted-foreground', outcome === 'refused' && 'font-medium')}>{title}</p>
+              <p
+                className={cn(
+                  over && 'text-muted-foreground',
+                  (outcome === 'refused' || outcome === 'broken_off') && 'font-medium',
+                )}
+              >
+                {title}
+              </p>
               {note && <p className="mt-0.5 text-[13px] break-words text-muted-foreground">{note}</p>}
             </div>
             <span className={cn('text-xs', tone)}>{word}</span>
@@ -27,6 +34,7 @@ export function StepsList({ steps }: { steps: readonly ExplainedStep[] }) {
 const looks: Record<StepOutcome, { icon: LucideIcon; tone: string; word: string }> = {
   passed: { icon: CircleCheck, tone: 'text-ok', word: 'passed' },
   refused: { icon: Ban, tone: 'text-danger', word: 'refused' },
+  broken_off: { icon: Unplug, tone: 'text-danger', word: 'broken off' },
   held: { icon: Hand, tone: 'text-held', word: 'held' },
   not_reached: { icon: CircleDashed, tone: 'text-muted-foreground', word: 'not reached' },
   unknown: { icon: CircleHelp, tone: 'text-muted-foreground', word: 'at the broker' },

@@ -149,7 +149,8 @@ export type McpResultPassed = {
   ms: number
   /** Why it is not whole. */
   reason?: string
-  /** Of the limit that it was over. */
+  /** Of what ended it: the step at which its rule decides, and the facts that mattered. */
+  step?: string | null
   facts?: Record<string, string | number | boolean | null>
   traceId?: string
   masked?: Partial<Record<string, number>>

@@ -99,7 +99,23 @@ describe.each(pairs)('an agent of the %s era, a server of the %s era', (era, ser
     expect(Date.now() - orderedAt).toBeLessThan(10_000)
     await until(() => upstream.cancelled > cancelled)
     const row = await lastEvent(db, agent.agentId, 'mcp.call_allowed')
-    expect(row).toMatchObject({ rule: 'killed', detail: { outcome: 'aborted' } })
+    expect(row).toMatchObject({
+      rule: 'killed',
+      detail: { outcome: 'aborted', sent: true, step: 'stop', facts: { stop: order.id, orderedBy: 'Ola' } },
+    })
+    // It was let through and had left: nobody is told that it was refused before that.
+    const explained = await explainDecision(ctxFor(db), { id: row!.id })
+    expect(explained).toMatchObject({
+      outcome: 'ended',
+      rule: 'killed',
+      setBy: { by: { name: 'Ola' }, reason: 'odd calls' },
+    })
+    expect(explained.steps.slice(0, -1).every(({ outcome }) => outcome === 'passed')).toBe(true)
+    expect(explained.steps.at(-1)).toMatchObject({
+      id: 'delivery',
+      outcome: 'broken_off',
+      note: expect.stringContaining('may have carried it out'),
+    })
     await until(async () => (await db.stopAck.count({ where: { orderId: order.id } })) === 1)
     const ack = await db.stopAck.findFirstOrThrow({ where: { orderId: order.id } })
     expect(ack).toMatchObject({ process: 'broker', detail: { callsAborted: 1 } })

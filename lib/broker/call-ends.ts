@@ -1,7 +1,9 @@
-import type { ToolFacts } from '#lib/guardrails/rules/facts.ts'
+import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
+import type { ToolCall, ToolFacts } from '#lib/guardrails/rules/facts.ts'
 import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
 import { bindingLimit, limitFacts, limitWords } from '#lib/guardrails/rules/own-limits.ts'
 import type { Denial, RuleId } from '#lib/guardrails/schema.ts'
+import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
 import type { CallOutcome } from './audit/records.ts'
 import type { Turn } from './conversation/conversation.ts'
 import type { Guarded } from './guards.ts'
@@ -72,6 +74,15 @@ export function failedHere(parts: PipelineParts, { error, tool }: { error: unkno
 function ruleOf({ kind }: UpstreamFailure): RuleId {
   if (kind === 'too_large') return 'result_too_large'
   return kind === 'too_deep' ? 'result_too_deep' : 'upstream_unavailable'
+}
+
+/** What mattered to what ended it; undefined where nothing did. */
+export function explainedEnd(
+  { view, now }: PipelineParts,
+  { denial }: End,
+  call: ToolCall,
+): ExplainedFacts | undefined {
+  return denial ? factsOfDenial(denial, call, view, now()) : undefined
 }
 
 export function endOf(ended: CallEnded): End {

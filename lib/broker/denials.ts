@@ -42,7 +42,8 @@ export function afterTheFact(changes: boolean): Denial {
 
 export function namesNoTool(name: string): Denial {
   const message = `${auditText(name)} names no tool of a registered server; here tools are named {server}__{tool}.`
-  return { rule: 'tool_unknown', message }
+  // The step that asks for the server, which it names none of.
+  return { rule: 'tool_unknown', message, facts: { server: '' } }
 }
 
 /** Why a request is refused whose numbers the broker cannot hold: it would decide about others than it passes on. Null for any other. */

@@ -4,7 +4,9 @@ import { freePort } from '#lib/dev/ports.ts'
 import { encryptionKey, makeAgent, makeRun, portalUrl, sessionToken } from '#lib/dev/test/broker.ts'
 import { agentSession, lastEvent, postCall, until } from '#lib/dev/test/broker-world.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
+import { ctxFor } from '#lib/dev/test/fleet.ts'
 import { makeGrant } from '#lib/dev/test/registry.ts'
+import { explainDecision } from '#lib/guardrails/queries/explanation/decision.ts'
 import { startSizedServer } from './testing/sized-server.ts'
 import { startBroker } from './testing/start-broker.ts'
 
@@ -198,6 +200,13 @@ test('whoever calls what is not granted, or not there, is slowed as whoever may 
     return events.reduce((sum, { detail }) => sum + ((detail as { count?: number }).count ?? 1), 0)
   }
   await until(async () => (await recorded()) === asked.length)
+  // It was refused before anything else was asked, and nobody is told that a grant covers it.
+  const { id } = await db.auditEvent.findFirstOrThrow({ where: { agentId: agent.agentId, rule: 'rate_limited' } })
+  const { step, steps } = await explainDecision(ctxFor(db), { id })
+  expect(step).toBe('agent_rate')
+  const at = steps.findIndex((each) => each.id === 'agent_rate')
+  expect(steps.slice(0, at).map((each) => each.id)).toEqual(['request', 'stop', 'caller'])
+  expect(steps.slice(at + 1).every(({ outcome }) => outcome === 'not_reached')).toBe(true)
 })
 
 test('one row of what several tools were refused says nothing of the first of them', async ({ db, world }) => {

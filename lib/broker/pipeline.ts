@@ -10,11 +10,12 @@ import { type Allowed, decide } from '#lib/guardrails/rules/decide.ts'
 import type { ToolCall } from '#lib/guardrails/rules/facts.ts'
 import { holdFor } from '#lib/guardrails/rules/holds.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
+import type { ExplainedFacts } from '#lib/guardrails/schema/explanation.ts'
 import type { HoldRuleFacts } from '#lib/guardrails/schema/held-calls.ts'
 import { observing } from './audit/observations.ts'
 import { callCost } from './audit/call-cost.ts'
 import { type CallRecord, finishedRow, intendedRow } from './audit/records.ts'
-import { denialOf, type End, endGuarded, endOf, failedHere, isStopped, outcomeOf } from './call-ends.ts'
+import { denialOf, type End, endGuarded, endOf, explainedEnd, failedHere, isStopped, outcomeOf } from './call-ends.ts'
 import { converse, type Turn } from './conversation/conversation.ts'
 import { deadlineOf } from './limits.ts'
 import { decideAnswers, isContinued, readContinued, withEdited } from './conversation/continued.ts'
@@ -56,28 +57,31 @@ export async function callTool(parts: PipelineParts, request: AgentRequest): Pro
   const target = serverId === null ? resolveMerged(parts.view.servers, name) : { serverId, tool: name }
   if (!target)
     return denyCounted(parts, request, { call: { caller, serverId: '', tool: name }, denial: namesNoTool(name) })
+  const call: ToolCall = { caller, ...target, arguments: given ?? noArguments }
   const tool = parts.view.servers.get(target.serverId)?.tools.get(target.tool)
   if (tool) {
-    const refused = await refusedAsCall(parts, request, tool)
+    const refused = await refusedAsCall(parts, request, { call, tool })
     if (refused) return refused
   }
-  return runCall(parts, withoutHint(parts, request, target.serverId), {
-    caller,
-    ...target,
-    arguments: given ?? noArguments,
-  })
+  return runCall(parts, withoutHint(parts, request, target.serverId), call)
 }
 
 /** The answer to the call of a tool that is only a task, where it can be none: of an agent that could have one the client has not said that it takes it. */
-async function refusedAsCall(parts: PipelineParts, request: AgentRequest, tool: BrokeredTool): Promise<Answer | null> {
+async function refusedAsCall(
+  parts: PipelineParts,
+  request: AgentRequest,
+  { call, tool }: { call: ToolCall; tool: BrokeredTool },
+): Promise<Answer | null> {
   const { caller, talk } = request
   const about = { caller, era: talk.era, serverId: request.serverId }
   if (!onlyAsTask(parts, tool, { ...about, takes: takesAny(talk) })) return null
+  // What may not be called at all is refused as such.
+  const decision = decide(call, parts.view, parts.now())
+  if (!decision.ok) return denyCounted(parts, request, { call, denial: decision.error })
   if (!onlyAsTask(parts, tool, { ...about, takes: true })) return missingCapability(request.id)
-  const { serverId, name } = tool
-  const may = mayUseTasks(parts, caller, serverId)
-  const denial = may.ok || !hasSessionTasks(parts, serverId) ? taskNotTranslated(tool) : may.error
-  return denyCounted(parts, request, { call: { caller, serverId, tool: name }, denial })
+  const may = mayUseTasks(parts, caller, tool.serverId)
+  const denial = may.ok || !hasSessionTasks(parts, tool.serverId) ? taskNotTranslated(tool) : may.error
+  return denyCounted(parts, request, { call, denial })
 }
 
 /** Decides, and carries out what is allowed. */
@@ -236,10 +240,13 @@ async function carriedOut(
     let end = await forward(parts, request, turn)
     large = end.reply?.ok ? end.reply.large : undefined
     telemetry.took('upstream', sentAt)
+    let explained = explainedEnd(parts, end, call)
     const finished = finishedRow(record, {
       outcome: end.outcome,
       ms: performance.now() - sentAt,
       denial: end.denial,
+      explained,
+      sent: running.sent,
       findings: joinFindings(end.findings ?? null, request.talk.findings),
       task: taskRecord(request, tool.name, end.reply),
       cost: callCost(tool, { ...end, sent: running.sent }),
@@ -252,14 +259,17 @@ async function carriedOut(
     // Stopped while its record was being written: then the answer stays here as well.
     const stopped = isStopped(running.signal)
     if (!durable) return refuse(parts, request, afterTheFact(changes), changes ? 200 : 503)
-    if (stopped) end = endOf(running.signal.reason as CallEnded)
-    else if (large) {
+    if (stopped) {
+      end = endOf(running.signal.reason as CallEnded)
+      explained = explainedEnd(parts, end, call)
+    } else if (large) {
       const passing = large
       large = undefined
       passed = true
       return passOn(parts, request, { large: passing, record, server, running })
     }
-    return answerOf(parts, request, end, { serverId: call.serverId, decisionId: String(row['id']) })
+    const about = { serverId: call.serverId, decisionId: String(row['id']), ...(explained ? { explained } : {}) }
+    return answerOf(parts, request, end, about)
   } finally {
     // A result that is passed on is under way until its end; one that is not is let go.
     if (large) await large.close()
@@ -308,7 +318,7 @@ function answerOf(
   parts: PipelineParts,
   request: AgentRequest,
   end: End,
-  about: { serverId: string; decisionId: string },
+  about: { serverId: string; decisionId: string; explained?: ExplainedFacts },
 ): Answer {
   const { era, id } = request
   if (end.reply?.ok) return resultAnswer(era, id, saidResult(request, about.serverId, end.reply.result))

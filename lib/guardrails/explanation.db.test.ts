@@ -225,8 +225,50 @@ test('an intended call is not said to have been delivered: it leads to its end, 
   expect((await explainDecision(ctx, { id })).message).toBe(open.message)
   const ended = await record(db, { ...about, ...allowed, detail: end })
   const closed = await explainDecision(ctx, { id })
-  expect(closed.message).toBe('It ended: refused by upstream_unavailable.')
+  expect(closed.message).toBe('It ended: broken off by upstream_unavailable. It may have been carried out.')
   expect(closed.next[0]).toEqual({ label: 'How it ended', link: `/explain/${ended}` })
+})
+
+test('a call that was ended at its server was let through: its steps say so, and whether it had been sent', async ({
+  db,
+}) => {
+  const { agentId, serverId, ctx } = await fleet(db)
+  const { decision: _, rule: __, ...about } = denial(agentId, serverId, '')
+  const ended = async (detail: object, rule?: string) => {
+    const end = { argumentsDigest: 'd', class: 'write', outcome: 'aborted', ms: 1, ...detail } as const
+    const event = {
+      ...about,
+      event: 'mcp.call_allowed',
+      decision: 'allow',
+      ...(rule ? { rule } : {}),
+      detail: end,
+    } as const
+    const explained = await explainDecision(ctx, { id: await record(db, event) })
+    const passed = explained.steps.slice(0, -1).every(({ outcome }) => outcome === 'passed')
+    const { outcome, note } = explained.steps.at(-1)!
+    return { said: explained.outcome, title: explained.title, passed, outcome, note }
+  }
+  expect(await ended({ sent: true, message: 'Stopped.' }, 'killed')).toMatchObject({
+    said: 'ended',
+    passed: true,
+    outcome: 'broken_off',
+    note: 'Stopped. It had been sent to its server, which may have carried it out.',
+  })
+  expect(await ended({ sent: false, message: 'Gone.' }, 'grant_missing')).toMatchObject({
+    said: 'ended',
+    note: 'Gone. It had not been sent to its server.',
+  })
+  expect(await ended({ sent: true })).toMatchObject({
+    said: 'ended',
+    title: 'Ended by its caller',
+    outcome: 'broken_off',
+  })
+  expect(await ended({ outcome: 'task' })).toMatchObject({
+    said: 'allowed',
+    outcome: 'unknown',
+    note: 'It goes on as a task.',
+  })
+  expect(await ended({ outcome: 'ok' })).toMatchObject({ said: 'allowed', passed: true, outcome: 'passed', note: null })
 })
 
 test('every rule of the table is explained in full', async ({ db }) => {

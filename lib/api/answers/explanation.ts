@@ -3,6 +3,7 @@ import { roles } from '#lib/auth/permissions.ts'
 import {
   callSteps,
   type DecisionExplanation,
+  explainedOutcomes,
   limitPeriods,
   limitUnits,
   otherSteps,
@@ -12,7 +13,7 @@ import {
 } from '#lib/guardrails/schema/explanation.ts'
 import { answerOf, count, reference, text, time } from './words.ts'
 
-const outcome = z.enum(['allowed', 'refused', 'held'])
+const outcome = z.enum(explainedOutcomes)
 const step = z.enum([...callSteps, ...otherSteps])
 
 const explanationShape = {

@@ -62,6 +62,10 @@ export function finishedRow(
     outcome: CallOutcome
     ms: number
     denial: Denial | null
+    /** What mattered to the denial; left out: what it says itself. */
+    explained?: ExplainedFacts | undefined
+    /** Whether it had left for its server, where that is known. */
+    sent?: boolean
     findings: ResultFindings | null
     task?: TaskRecord | null
     cost?: CallCost | null
@@ -77,8 +81,8 @@ export function finishedRow(
     grantId: grantFor(record.judged.question.grants).id,
     ...(end.task ? { task: end.task } : {}),
     ...end.cost,
-    ...(end.denial ? { message: auditText(end.denial.message, 1000) } : {}),
-    ...(end.denial?.facts ? { facts: { ...end.denial.facts } } : {}),
+    ...(end.denial ? { message: auditText(end.denial.message, 1000), ...explainedOf(end.denial, end.explained) } : {}),
+    ...(end.sent !== undefined && (end.denial || end.outcome === 'aborted') ? { sent: end.sent } : {}),
     ...traceOf(record),
     ...bypassedOf(record),
     ...foundOf(end.findings),
@@ -105,6 +109,7 @@ export function passedOnRow(
     /** Why it is not whole. */
     reason: string | null
     denial: Denial | null
+    explained?: ExplainedFacts | undefined
     findings: ResultFindings | null
     now: Date
   },
@@ -115,7 +120,7 @@ export function passedOnRow(
     bytes: end.bytes,
     ms: Math.round(end.ms),
     ...(end.reason === null ? {} : { reason: auditText(end.reason, 1000) }),
-    ...(end.denial?.facts ? { facts: { ...end.denial.facts } } : {}),
+    ...(end.denial ? explainedOf(end.denial, end.explained) : {}),
     ...traceOf(record),
     ...foundOf(end.findings),
   }

@@ -1,5 +1,6 @@
 import type { AuditRow, CallRecord } from '../audit/records.ts'
 import { passedOnRow } from '../audit/records.ts'
+import { factsOfDenial } from '#lib/guardrails/rules/denial-facts.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
 import { denialOf } from '../call-ends.ts'
 import { CallEnded, type Running } from '../in-flight.ts'
@@ -49,7 +50,9 @@ async function passed(
     const { bytes } = large
     const { findings } = guard
     const ms = performance.now() - startedAt
-    return passedOnRow(record, { outcome, bytes, ms, ...about, findings, now: parts.now() })
+    const now = parts.now()
+    const explained = about.denial ? factsOfDenial(about.denial, running.call, parts.view, now) : undefined
+    return passedOnRow(record, { outcome, bytes, ms, ...about, explained, findings, now })
   }
   try {
     await say(`{"jsonrpc":"2.0","id":${JSON.stringify(request.id)},"result":`)

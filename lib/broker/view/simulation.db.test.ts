@@ -193,12 +193,12 @@ async function atBroker(
   const { call, view: withRun } = callIn(view, asked)
   const unread = refusedUnread(call, withRun)
   if (unread) return { outcome: 'refused', ...unread, hold: null }
-  const decision = decide(call, withRun, now)
   const tooOften = new RateLimits(limits, ownRates(view)).takeForAgent(call.caller.agentId)
+  if (tooOften) return { outcome: 'refused', rule: tooOften.rule, message: tooOften.message, hold: null }
+  const decision = decide(call, withRun, now)
   if (!decision.ok) {
     return { outcome: 'refused', rule: decision.error.rule, message: decision.error.message, hold: null }
   }
-  if (tooOften) return { outcome: 'refused', rule: tooOften.rule, message: tooOften.message, hold: null }
   const { rule: hold } = holdFor(call, decision.value, { view, now })
   const usedUp = hold ? null : await rates.take(decision.value)
   // When it goes again it says by its own clock.

@@ -1,6 +1,7 @@
 import type { SimulatedRate } from '../schema/explanation.ts'
 import { burstSeconds } from './call-rates.ts'
 import type { Allowed } from './decide.ts'
+import type { AgentFacts } from './facts.ts'
 import { grantUsedUp } from './grant-rate.ts'
 import type { BrokerLimits } from './request-limits.ts'
 import type { Denial } from '../schema.ts'
@@ -26,11 +27,16 @@ export function usedUp({ grant, grants }: Pick<Allowed, 'grant' | 'grants'>, { u
   return grantUsedUp(grant, Math.ceil(Math.min(...waits.map(Number))))
 }
 
+/** The limit of the agent, which counts every call of it, also one that is refused then. */
+export function agentRateOf(agent: AgentFacts, { brokers }: KnownRates): SimulatedRate[] {
+  return perSecond('agent_rate', agent, brokers?.agent)
+}
+
 /** The limits that count the call, with what was counted of each or is assumed. */
 export function ratesOf(allowed: Allowed, known: KnownRates): SimulatedRate[] {
   const { agent, server, grant, grants } = allowed
   return [
-    ...perSecond('agent_rate', agent, known.brokers?.agent),
+    ...agentRateOf(agent, known),
     ...(grant.rate ? grants.map((each) => ofGrant(each, known)) : []),
     ...perSecond('rates', server, known.brokers?.server),
   ]

@@ -5,7 +5,7 @@ import { isHoldRule } from './hold-words.ts'
 
 type NamedRule = Exclude<RuleId, `policy_${string}`>
 
-/** At which step each rule refuses; those of the central policies all at one. Two rules are asked at two steps: see `stepOf`. */
+/** At which step each rule refuses; those of the central policies all at one. Some rules are asked at two steps: see `stepOf`. */
 const steps: Record<NamedRule, StepId> = {
   killed: 'stop',
   agent_unknown: 'caller',
@@ -88,6 +88,7 @@ export function stepOf(rule: string, facts: ExplainedFacts = {}): StepId | null 
   if (rule.startsWith('policy_')) return 'policy'
   if (isHoldRule(rule)) return 'hold'
   if (rule === 'killed' && (facts['scope'] === 'server' || facts['scope'] === 'tool')) return 'target_stop'
+  if (rule === 'tool_unknown' && facts['server'] === '') return 'server'
   if (rule === 'rate_limited' && facts['scope'] === 'agent') return 'agent_rate'
   if (rule.startsWith('permission:') || isPersonRule(rule) || isRequestRule(rule)) return 'person'
   return Object.hasOwn(steps, rule) ? steps[rule as NamedRule] : null

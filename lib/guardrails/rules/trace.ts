@@ -19,7 +19,7 @@ import type { AgentFacts, PolicyView, ServerFacts, ToolCall } from './facts.ts'
 import { rolesText } from './held-calls.ts'
 import type { BypassAside } from './hold-bypasses.ts'
 import { holdFor } from './holds.ts'
-import { isRateOpen, type KnownRates, rateNote, ratesOf, usedUp } from './known-rates.ts'
+import { agentRateOf, isRateOpen, type KnownRates, rateNote, ratesOf, usedUp } from './known-rates.ts'
 import { bindingDeadline, bindingLimit, requestLimitsFor } from './own-limits.ts'
 import { argumentsDenial, type BrokerLimits } from './request-limits.ts'
 import { isCallStep, stepOf } from './steps.ts'
@@ -42,6 +42,9 @@ export function traceCall(call: ToolCall, view: PolicyView, now: Date, known: Kn
   if (!decision.ok) {
     const denial = decision.error
     const step = stepOf(denial.rule, factsOfDenial(denial, call, view, now))
+    const agent = view.agents.get(call.caller.agentId)
+    const rates = agent ? agentRateOf(agent, known) : []
+    const open = isRateOpen('agent_rate', rates, known) ? (['agent_rate'] as const) : []
     return {
       outcome: 'refused',
       denial,
@@ -49,7 +52,7 @@ export function traceCall(call: ToolCall, view: PolicyView, now: Date, known: Kn
       hold: null,
       aside: null,
       rates: [],
-      steps: refusedSteps(step, denial.message, { call, view, brokers }),
+      steps: refusedSteps(step, denial.message, { call, view, brokers, rates, open }),
     }
   }
   const allowed = decision.value
@@ -104,13 +107,16 @@ export function refusedSteps(
   })
 }
 
-/** The steps of a call that was let through: to its end, to the rule that held it, or to where it was about to be sent. */
-export function passedSteps({ to, note }: { to: 'end' | 'hold' | 'delivery'; note: string | null }): ExplainedStep[] {
-  const at = to === 'end' ? callSteps.length : callSteps.indexOf(to)
+/** The steps of a call that was let through, to the one that says what became of it: the rule that held it, or its delivery. */
+export function passedSteps(last: {
+  to: 'hold' | 'delivery'
+  outcome: StepOutcome
+  note: string | null
+}): ExplainedStep[] {
+  const at = callSteps.indexOf(last.to)
   return callSteps.map((id, index) => {
-    const last = to === 'hold' ? 'held' : 'unknown'
-    const outcome = index < at ? 'passed' : index === at ? last : 'not_reached'
-    return { id, title: stepTitles[id], outcome, note: index === at ? note : null }
+    const outcome = index < at ? 'passed' : index === at ? last.outcome : 'not_reached'
+    return { id, title: stepTitles[id], outcome, note: index === at ? last.note : null }
   })
 }
 

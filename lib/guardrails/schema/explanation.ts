@@ -8,6 +8,7 @@ export const callSteps = [
   'request',
   'stop',
   'caller',
+  'agent_rate',
   'target_stop',
   'server',
   'tool',
@@ -15,7 +16,6 @@ export const callSteps = [
   'conditions',
   'policy',
   'budget',
-  'agent_rate',
   'hold',
   'rates',
   'delivery',
@@ -30,6 +30,7 @@ export const stepTitles = {
   request: 'The broker takes the request: its token, its size, the broker itself',
   stop: 'No stop order for the agent, its team or the organization',
   caller: 'The agent is active, and its run and version are current',
+  agent_rate: 'The agent calls no more often than it may',
   target_stop: 'No stop order for the server or the tool',
   server: 'The server is registered and enabled',
   tool: 'The tool is known and approved',
@@ -37,7 +38,6 @@ export const stepTitles = {
   conditions: 'The arguments fit the conditions of a grant',
   policy: 'The central policies permit it',
   budget: 'The agent is within its budget of the month',
-  agent_rate: 'The agent calls no more often than it may',
   hold: 'No rule holds it for a person',
   rates: 'The grant and the server have a call left',
   delivery: 'The server answers, and the answer may pass',
@@ -46,13 +46,19 @@ export const stepTitles = {
   person: 'The person may do it',
 } as const satisfies Record<StepId, string>
 
-/** `unknown`: it was asked, or will be, and its answer cannot be known from here. */
-export const stepOutcomes = ['passed', 'refused', 'held', 'not_reached', 'unknown'] as const
+/** `unknown`: it was asked, or will be, and its answer cannot be known from here. `broken_off`: it had begun, so what it does may have been done. */
+export const stepOutcomes = ['passed', 'refused', 'held', 'broken_off', 'not_reached', 'unknown'] as const
 export type StepOutcome = (typeof stepOutcomes)[number]
 export type ExplainedStep = { id: StepId; title: string; outcome: StepOutcome; note: string | null }
 
 /** A number, a word, or nothing; never a secret, and of arguments only what may be said back. */
 export type ExplainedFacts = Record<string, string | number | boolean | null>
+
+/**
+ * How a decision came out. `ended`: the call was let through, and then a rule, its server or its caller ended it; one that had been sent (the fact `sent`) may have been
+ * carried out.
+ */
+export const explainedOutcomes = ['allowed', 'refused', 'held', 'ended'] as const
 
 export const limitUnits = ['micro-dollars', 'calls', 'turns', 'minutes', 'bytes'] as const
 export const limitPeriods = ['month', 'hour', 'minute', 'second', 'run'] as const
@@ -88,7 +94,7 @@ export type Explanation = {
   seq: string | null
   event: string | null
   at: string
-  outcome: 'allowed' | 'refused' | 'held'
+  outcome: (typeof explainedOutcomes)[number]
   rule: string | null
   title: string
   /** What the rule means in general. */
@@ -196,6 +202,6 @@ export type SimulationView = Explanation & {
     decideSeconds: number
     onTimeout: string
   } | null
-  /** The limits that count the call; none when it is refused before. */
+  /** The limits that count the call; none when it is refused before, though that of its agent counts those as well. */
   rates: SimulatedRate[]
 }

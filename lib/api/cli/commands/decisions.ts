@@ -88,7 +88,7 @@ function argumentsOf(text: string): z.infer<typeof argumentsObject> {
   }
 }
 
-const marks = { passed: '✓', refused: '✗', held: '⏸', not_reached: '·', unknown: '?' } as const
+const marks = { passed: '✓', refused: '✗', held: '⏸', broken_off: '✂', not_reached: '·', unknown: '?' } as const
 
 function explanationText(explained: Explanation): string {
   const { about, steps, rule, setBy, changedBy, usage } = explained

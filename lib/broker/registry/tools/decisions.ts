@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { explainDecision } from '#lib/guardrails/queries/explanation/decision.ts'
 import { simulate } from '#lib/guardrails/queries/explanation/simulate.ts'
-import { type Explanation, runTriggers } from '#lib/guardrails/schema/explanation.ts'
+import { explainedOutcomes, type Explanation, runTriggers } from '#lib/guardrails/schema/explanation.ts'
 import { registryTool } from '../tool.ts'
 import { agentId, line, serverId } from '../words.ts'
 
@@ -9,7 +9,7 @@ const textMax = 500
 const factsMax = 30
 
 const explanation = z.object({
-  outcome: z.enum(['allowed', 'refused', 'held']),
+  outcome: z.enum(explainedOutcomes),
   rule: z.string().nullable().describe('What refused or held it.'),
   title: z.string(),
   meaning: z.string(),

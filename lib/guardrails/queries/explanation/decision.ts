@@ -10,6 +10,7 @@ import { passedSteps, refusedSteps } from '../../rules/trace.ts'
 import type { DecidedNow, DecisionExplanation, ExplainedFacts, Explanation, StepId } from '../../schema/explanation.ts'
 import type { TimeoutAction } from '../../schema/held-calls.ts'
 import { callArguments } from './call-arguments.ts'
+import { deliveryOf, endedByCaller, isEnd, isEnded } from './ended.ts'
 import { endOf, intendedWords } from './intended.ts'
 import { changesSince } from './since.ts'
 import { simulate } from './simulate.ts'
@@ -48,10 +49,10 @@ export async function explainDecision(
     message,
     about,
     step,
-    steps: stepsOf(event, { step, outcome, message }),
+    steps: stepsOf(event, { step, outcome, message, facts }),
     facts,
     ...(await wordsFor(ctx, { about, outcome, rule, facts, at: event.at })),
-    ...(end ? intendedWords : {}),
+    ...(end ? intendedWords : outcome === 'ended' && rule === null ? endedByCaller : {}),
   }
   if (end?.next) explanation.next = [end.next, ...explanation.next]
   return { ...explanation, now: await decidedNow(ctx, event, { before: explanation, brokers }) }
@@ -70,9 +71,10 @@ function isOwn(ctx: Ctx, { actorKind, actorId }: Event): boolean {
   return actorKind === 'person' && ctx.actor.kind === 'person' && ctx.actor.id === actorId
 }
 
-function outcomeOf({ decision, rule, event }: Event): Explanation['outcome'] {
+function outcomeOf(of: Event): Explanation['outcome'] {
+  const { decision, rule, event } = of
   if (event === 'call.held' || decision === 'hold') return 'held'
-  // What was allowed and could not be delivered was told as a refusal.
+  if (isEnded(of)) return 'ended'
   return decision === 'deny' || rule !== null ? 'refused' : 'allowed'
 }
 
@@ -90,6 +92,7 @@ async function factsOf(ctx: Ctx, { event, detail }: Event): Promise<ExplainedFac
       grant: text(known['grantId']),
       policyVersion: text(known['policyVersion']),
       result: text(known['outcome']),
+      ...(typeof known['sent'] === 'boolean' ? { sent: known['sent'] } : {}),
       ...(known['facts'] as ExplainedFacts | undefined),
     }
   }
@@ -122,12 +125,14 @@ function stepIn(event: Event, facts: ExplainedFacts): StepId | null {
 
 function stepsOf(
   { event }: Event,
-  { step, outcome, message }: { step: StepId | null; outcome: Explanation['outcome']; message: string | null },
+  of: Pick<Explanation, 'step' | 'outcome' | 'message' | 'facts'>,
 ): Explanation['steps'] {
   if (!event.startsWith('mcp.') && !event.startsWith('call.')) return []
-  if (outcome === 'refused') return refusedSteps(step, message)
-  if (event === 'mcp.call_intended') return passedSteps({ to: 'delivery', note: message })
-  return passedSteps({ to: outcome === 'held' ? 'hold' : 'end', note: message })
+  const { step, outcome, message: note } = of
+  if (outcome === 'refused') return refusedSteps(step, note)
+  if (outcome === 'held') return passedSteps({ to: 'hold', outcome, note })
+  if (isEnd(event)) return passedSteps({ to: 'delivery', ...deliveryOf(of) })
+  return passedSteps({ to: 'delivery', outcome: 'unknown', note })
 }
 
 async function aboutOf(ctx: Ctx, event: Event): Promise<Explanation['about']> {
@@ -207,7 +212,9 @@ async function toolIn(ctx: Ctx, { serverId, tool }: { serverId: string; tool: st
   return isTool > 0 ? tool : methodPrefix + tool
 }
 
-/** What only the broker that had the call knew, or was found on the way to the server and back, is not asked by a simulation. */
+/** What only the broker that had the call knew, or was found on the way to the server and back, is not asked by a simulation. What ended a call there would refuse it now. */
 function isDecidedOtherwise(then: Explanation, now: Pick<Explanation, 'outcome' | 'rule'>): boolean {
-  return then.outcome !== now.outcome || (then.outcome === 'refused' && then.rule !== now.rule)
+  const atServer = then.step === null || then.step === 'delivery'
+  const outcome = then.outcome === 'ended' ? (atServer ? 'allowed' : 'refused') : then.outcome
+  return outcome !== now.outcome || (outcome === 'refused' && then.rule !== now.rule)
 }
