@@ -1,6 +1,7 @@
 import { expect, test } from '@playwright/test'
 import { adminApi, post } from './support/api.ts'
 import { expectAccessible } from './support/axe.ts'
+import { chooseAgent } from './support/choose-agent.ts'
 import { signInAs } from './support/sign-in.ts'
 
 const agent = 'ticket-triager-orders'
@@ -10,7 +11,7 @@ test('whoever misses an agent in the list asks why, and finds what its grants do
   await page.goto('/agents?q=can:destructive')
   await expect(page.getByRole('table', { name: 'Agents' })).not.toContainText(agent)
   const form = page.getByRole('form', { name: 'Why an agent is in the list, or not' })
-  await form.getByLabel('Why is an agent here, or not?').fill(agent)
+  await chooseAgent(page, { in: form, agent })
   await form.getByRole('button', { name: 'Explain' }).click()
   await expect(page).toHaveURL(/\/agents\/explain\?q=can%3Adestructive&agent=ticket-triager-orders/)
   await expect(page.getByRole('heading', { level: 2 })).toContainText('is not in the list')

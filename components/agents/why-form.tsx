@@ -1,3 +1,4 @@
+import { AgentField } from '#components/shell/agent-field.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Input } from '#components/ui/input.tsx'
 import { paths } from '#lib/core/paths.ts'
@@ -17,15 +18,17 @@ export function WhyForm({ agent, q, asOf }: { agent?: string; q?: string; asOf?:
         <input type="hidden" name="agent" value={agent} />
       )}
       {asOf !== undefined && <input type="hidden" name="asOf" value={asOf} />}
-      <label className="flex flex-wrap items-center gap-2 text-[13px] text-muted-foreground">
-        {agent === undefined ? 'Why is an agent here, or not?' : 'The search'}
-        <Input
-          name={agent === undefined ? 'agent' : 'q'}
-          placeholder={agent === undefined ? 'agent id' : 'can:write env:production'}
-          required
-          className="h-8 w-52"
-        />
-      </label>
+      {agent === undefined ? (
+        <>
+          <span className="text-[13px] text-muted-foreground">Why is an agent here, or not?</span>
+          <AgentField name="agent" none="Choose an agent" className="h-8 w-52" />
+        </>
+      ) : (
+        <label className="flex flex-wrap items-center gap-2 text-[13px] text-muted-foreground">
+          The search
+          <Input name="q" placeholder="can:write env:production" required className="h-8 w-52" />
+        </label>
+      )}
       <Button type="submit" size="sm">
         Explain
       </Button>

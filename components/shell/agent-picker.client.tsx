@@ -8,7 +8,16 @@ import { agentSearchQuery } from './agent-search.ts'
 type Picked = { id: string; name: string }
 
 /** Finds an agent by typing a part of its name; the results are plain radio buttons, so keyboard and phone need no tricks. */
-export function AgentPicker({ value, onChange }: { value: Picked | null; onChange: (agent: Picked | null) => void }) {
+export function AgentPicker({
+  value,
+  onChange,
+  onEnter,
+}: {
+  value: Picked | null
+  onChange: (agent: Picked | null) => void
+  /** Ends the choice, where the picker stands alone. */
+  onEnter?: () => void
+}) {
   const id = useId()
   const [text, setText] = useState('')
   const { data: hits = [], isFetching } = useQuery(agentSearchQuery(useDeferredValue(text)))
@@ -24,6 +33,7 @@ export function AgentPicker({ value, onChange }: { value: Picked | null; onChang
         type="search"
         value={text}
         onChange={(event) => setText(event.target.value)}
+        onKeyDown={(event) => event.key === 'Enter' && onEnter?.()}
         placeholder="Name, id or purpose"
       />
       <div className="grid max-h-44 grid-cols-1 gap-0.5 overflow-y-auto rounded-md border p-1" aria-busy={isFetching}>
@@ -34,6 +44,7 @@ export function AgentPicker({ value, onChange }: { value: Picked | null; onChang
               name={`${id}-agent`}
               checked={value?.id === hit.id}
               onChange={() => onChange({ id: hit.id, name: hit.name })}
+              onKeyDown={(event) => event.key === 'Enter' && onEnter?.()}
               className="size-4 accent-accent"
             />
             <span className="min-w-0 truncate">

@@ -64,7 +64,7 @@ export default async function SimulatePage({ searchParams }: { searchParams: Sea
         <div className="grid min-w-0 gap-5" aria-live="polite">
           {outcome === null && (
             <Notice title="Say which call">
-              Name an agent, a server and a tool, and what the broker would do shows here.
+              Choose an agent, a server and a tool, and what the broker would do shows here.
             </Notice>
           )}
           {outcome && 'problem' in outcome && (

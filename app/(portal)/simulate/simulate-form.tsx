@@ -1,3 +1,4 @@
+import { AgentField } from '#components/shell/agent-field.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { Checkbox, Input, Select, Textarea } from '#components/ui/input.tsx'
@@ -33,8 +34,8 @@ export function SimulateForm({
   const named = behind && !people.some(({ id }) => id === behind) ? [...people, { id: behind, name: behind }] : people
   return (
     <form action={paths.simulate()} method="get" aria-label="The call" className="grid gap-4">
-      <Field label="Agent" hint="Its id." required>
-        <Input name="agent" defaultValue={draft.agent} autoComplete="off" className="font-mono" required />
+      <Field label="Agent" required>
+        <AgentField name="agent" defaultId={draft.agent} none="Choose an agent" />
       </Field>
       <Field label="MCP server" required>
         <Select name="server" defaultValue={draft.server ?? ''} required>

@@ -3,6 +3,7 @@ import Link from 'next/link'
 import { z } from 'zod'
 import { ExplainedParts } from '#components/agents/explained-parts.tsx'
 import { instantExample } from '#components/history/as-of-form.tsx'
+import { AgentField } from '#components/shell/agent-field.client.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { FilterForm } from '#components/ui/filter-form.tsx'
@@ -41,14 +42,7 @@ export default async function ExplainAgentPage({ searchParams }: { searchParams:
         description="What each part of a search asks of one agent, and what the agent has."
       />
       <FilterForm action={paths.explainAgent()} label="An agent and a search">
-        <Input
-          name="agent"
-          defaultValue={agent}
-          placeholder="invoice-reconciler-7"
-          aria-label="Agent id"
-          required
-          className="sm:w-60"
-        />
+        <AgentField name="agent" defaultId={agent} none="Choose an agent" className="sm:w-60" />
         <Input
           name="q"
           defaultValue={q}
@@ -63,9 +57,7 @@ export default async function ExplainAgentPage({ searchParams }: { searchParams:
       </FilterForm>
       <div className="max-w-4xl" aria-live="polite">
         {found === null && (
-          <Notice title="Say which agent">
-            Name an agent by its id and what is searched for, and the reasons show here.
-          </Notice>
+          <Notice title="Say which agent">Choose an agent and what is searched for, and the reasons show here.</Notice>
         )}
         {found && 'problem' in found && (
           <Notice kind="warn" title="It cannot be explained">
