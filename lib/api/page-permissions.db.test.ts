@@ -1,30 +1,17 @@
 import { join } from 'node:path'
 import { expect, vi } from 'vitest'
-import { startTextReplay } from '#lib/guardrails/commands.ts'
 import { asBrowserOf } from '#lib/dev/test/browser-request.ts'
 import { openApiPortal } from '#lib/dev/test/api-portal.ts'
 import { dbTest } from '#lib/dev/test/db-test.ts'
-import { ctxFor } from '#lib/dev/test/fleet.ts'
+import { makeSubjects, type Page, pages, type Subjects } from '#lib/dev/test/pages.ts'
 import { textsOf } from '#lib/dev/test/page-tree.ts'
 import { measureRoles, type PermissionRow, permissionTable, writtenTable } from '#lib/dev/test/permission-table.ts'
 import { permissionWorld } from '#lib/dev/test/permission-world.ts'
-import { enforcePolicies, permitsGranted } from '#lib/dev/test/policy-sets.ts'
-import { root, sourceFiles } from '#lib/dev/source-files.ts'
-import { exampleAgent, exampleId } from './routes/params.ts'
+import { root } from '#lib/dev/source-files.ts'
 
 // What Next gives to a page: the request's headers and cookies.
 vi.mock('next/headers', async () => (await import('#lib/dev/test/browser-request.ts')).browserRequest)
 vi.mock('next/cache', () => ({ revalidatePath: () => {} }))
-
-type Page = (props: { params: Promise<object>; searchParams: Promise<object> }) => Promise<unknown>
-
-/** Every page but the one that says of any other address that it names nothing. */
-const pages = sourceFiles(['app/(portal)']).flatMap(({ path }) =>
-  path.endsWith('/page.tsx') && !path.includes('[...missing]') ? [{ path, address: addressOf(path) }] : [],
-)
-
-/** What stands for the dynamic segments of each address that has any: something that exists. */
-type Subjects = Record<string, Record<string, string>>
 
 /** How a page says to whole roles that what it is about is not for them; a control that is switched off says so in its own place. */
 const refusing = /^Your roles do not include |^It comes with: /
@@ -90,51 +77,4 @@ async function seenOf(show: Page, params: object): Promise<string> {
     if (to === undefined) throw error
     return to === '/sign-in' ? to : 'shown'
   }
-}
-
-async function makeSubjects(db: Parameters<typeof enforcePolicies>[0]): Promise<Subjects> {
-  const set = await db.policySet.findFirst({ select: { number: true } })
-  const { number } = set ?? (await enforcePolicies(db, [permitsGranted]))
-  const known = await db.policyReplay.findFirst({ select: { id: true } })
-  const replay = known?.id ?? (await startTextReplay(ctxFor(db), { text: permitsGranted, since: '1h' })).replayId
-  const campaign = { title: 'Autumn', days: 90, atEnd: 'keep', startedById: exampleId.id, dueAt: new Date() } as const
-  await db.reviewCampaign.createMany({ data: [{ id: exampleId.id, ...campaign }], skipDuplicates: true })
-  const agents = [
-    '',
-    '/activity',
-    '/audit',
-    '/connections',
-    '/cost',
-    '/history',
-    '/runs',
-    '/scopes',
-    '/versions',
-    '/creation',
-    '/past',
-  ]
-  return {
-    ...Object.fromEntries(agents.map((tab) => [`/agents/[id]${tab}`, exampleAgent])),
-    '/guardrails/[number]': { number: String(number) },
-    '/guardrails/[number]/calls': { number: String(number) },
-    '/guardrails/replays/[id]': { id: replay },
-    '/requests/[id]': exampleId,
-    '/reviews/[id]': exampleId,
-    '/rules/[id]': { id: 'grant_missing' },
-    '/runs/[id]': exampleId,
-    '/servers/[id]': { id: 'erp' },
-    '/servers/[id]/tools/[tool]': { id: 'erp', tool: 'get_purchase_order' },
-    '/settings/api/[operation]': { operation: 'agents.show' },
-    '/settings/webhooks/[id]': exampleId,
-    '/templates/[id]': { id: 'invoice-reconciler' },
-  }
-}
-
-/** As people have it in the browser: `app/(portal)/agents/[id]/(tabs)/cost/page.tsx` is `/agents/[id]/cost`. */
-function addressOf(path: string): string {
-  return (
-    path
-      .replace('app', '')
-      .replaceAll(/\/\([^)]*\)/g, '')
-      .replace(/\/page\.tsx$/, '') || '/'
-  )
 }

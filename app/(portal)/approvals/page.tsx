@@ -3,6 +3,7 @@ import Link from 'next/link'
 import { HeldValues } from '#components/approvals/held-values.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
@@ -10,23 +11,24 @@ import { paths } from '#lib/core/paths.ts'
 import { listHeldCalls } from '#lib/guardrails/queries/held-calls.ts'
 import { type HeldCallView, waitingCallsInput } from '#lib/guardrails/schema/held-calls.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { readSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import type { SearchParams } from '#lib/web/search.ts'
 import { WaitingList } from './waiting-list.client.tsx'
 
 export const metadata: Metadata = { title: 'Approvals' }
 
 export default async function ApprovalsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const search = await readSearch(waitingCallsInput, searchParams)
+  const search = await readListPage(waitingCallsInput, searchParams, {
+    list: (asked) => listHeldCalls(ctx, { ...asked, state: 'waiting', first: 'decidable' }),
+  })
   if (!search.ok) return <UnreadableSearch problem={search.error} clearHref={paths.approvals()} />
-  const asked = search.value
-  const [waiting, decided] = await Promise.all([
-    listHeldCalls(ctx, { ...asked, state: 'waiting', first: 'decidable' }),
-    listHeldCalls(ctx, { id: asked.id, state: 'decided', limit: 20 }),
-  ])
+  const { query: asked, list: waiting, lost } = search.value
+  const decided = await listHeldCalls(ctx, { id: asked.id, state: 'decided', limit: 20 })
   return (
     <div className="grid grid-cols-1 gap-6">
       <section aria-label="Waiting">
+        <LostPlace lost={lost} />
         <WaitingList key={JSON.stringify(asked)} initial={waiting} asked={asked} />
       </section>
       <section>

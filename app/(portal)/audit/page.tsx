@@ -6,6 +6,7 @@ import { DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { FilterForm } from '#components/ui/filter-form.tsx'
 import { Input, Select } from '#components/ui/input.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
@@ -15,7 +16,8 @@ import { can } from '#lib/auth/ctx.ts'
 import { roleLabel, rolesWith } from '#lib/auth/permissions.ts'
 import { paths } from '#lib/core/paths.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { LiveTail } from './live-tail.client.tsx'
 
 export const metadata: Metadata = { title: 'Audit log' }
@@ -37,10 +39,12 @@ export default async function AuditPage({ searchParams }: { searchParams: Search
       </>
     )
   }
-  const search = await readSearch(auditQuery, searchParams)
+  const search = await readListPage(auditQuery, searchParams, {
+    list: (query) => listAuditEvents(ctx, query),
+    place: 'before',
+  })
   if (!search.ok) return <UnreadableSearch title={about.title} problem={search.error} clearHref={paths.audit()} />
-  const query = search.value
-  const events = await listAuditEvents(ctx, query)
+  const { query, list: events, lost } = search.value
   const last = events.at(-1)
   return (
     <>
@@ -89,6 +93,7 @@ export default async function AuditPage({ searchParams }: { searchParams: Search
           className="w-full sm:w-48"
         />
       </FilterForm>
+      <LostPlace lost={lost} />
       <DataTable
         caption="Audit events"
         columns={auditColumns}

@@ -7,6 +7,7 @@ import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { FilterForm } from '#components/ui/filter-form.tsx'
 import { Input, Select } from '#components/ui/input.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
 import { Time } from '#components/ui/time.client.tsx'
@@ -15,17 +16,17 @@ import { paths } from '#lib/core/paths.ts'
 import { listEscalations } from '#lib/harness/queries.ts'
 import { escalationKinds, escalationListQuery, type EscalationView } from '#lib/harness/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 
 export const metadata: Metadata = { title: 'Escalations' }
 
 export default async function EscalationsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const search = await readSearch(escalationListQuery, searchParams)
+  const search = await readListPage(escalationListQuery, searchParams, { list: (query) => listEscalations(ctx, query) })
   if (!search.ok) return <UnreadableSearch title="Escalations" problem={search.error} clearHref={paths.escalations()} />
-  const query = search.value
-  const escalations = await listEscalations(ctx, query)
+  const { query, list: escalations, lost } = search.value
   // The command asks for the team too; a list over all teams cannot know it beforehand.
   const whyNotResolve = whyNot(ctx.actor, 'escalations:resolve')
   return (
@@ -61,6 +62,7 @@ export default async function EscalationsPage({ searchParams }: { searchParams: 
           ))}
         </Select>
       </FilterForm>
+      <LostPlace lost={lost} />
       <DataTable
         caption="Escalations"
         columns={[...columns, resolveColumn(whyNotResolve)]}

@@ -3,6 +3,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { PolicyList } from '#components/guardrails/policy-list.tsx'
 import { PolicySetState } from '#components/guardrails/policy-set-state.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
@@ -20,7 +21,8 @@ import {
   type PolicySetSummary,
 } from '#lib/guardrails/schema/policy-sets.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { TrialTermsCard } from './trial-terms.client.tsx'
 
@@ -29,10 +31,11 @@ export const metadata: Metadata = { title: 'Guardrails' }
 /** What any agent is permitted to do, whoever owns it: the policies in force in plain words, and every set there was. */
 export default async function GuardrailsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const search = await readSearch(policySetListQuery, searchParams)
+  const search = await readListPage(policySetListQuery, searchParams, {
+    list: (query) => listPolicySets(ctx, { ...query, limit: 25 }),
+  })
   if (!search.ok) return <UnreadableSearch title="Guardrails" problem={search.error} clearHref={paths.guardrails()} />
-  const query = search.value
-  const sets = await listPolicySets(ctx, { ...query, limit: 25 })
+  const { query, list: sets, lost } = search.value
   const { enforced: inForce, logOnly } = await policySetsInUse(ctx)
   const enforced = inForce === null ? null : await getPolicySet(ctx, inForce)
   const terms = await getTrialTerms(ctx)
@@ -94,6 +97,7 @@ export default async function GuardrailsPage({ searchParams }: { searchParams: S
           {query.state === 'discarded' ? 'Every other set' : 'Drafts thrown away'}
         </Link>
       </div>
+      <LostPlace lost={lost} />
       <DataTable
         caption="Policy sets"
         columns={columns}

@@ -2,6 +2,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { Button } from '#components/ui/button.tsx'
 import { cn } from '#components/ui/cn.ts'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { formatCount } from '#components/ui/count.ts'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { FilterForm } from '#components/ui/filter-form.tsx'
@@ -15,7 +16,8 @@ import { listInbox } from '#lib/notifications/queries.ts'
 import { inboxQuery, type NotificationView } from '#lib/notifications/schema.ts'
 import { kindFacts, kinds } from '#lib/notifications/schema/kinds.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { MarkAllButton } from './mark-all-button.client.tsx'
 import { MarkButton } from './mark-button.client.tsx'
 import { OpenLink } from './open-link.client.tsx'
@@ -24,10 +26,13 @@ export const metadata: Metadata = { title: 'Inbox' }
 
 export default async function InboxPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const search = await readSearch(inboxQuery, searchParams)
+  const search = await readListPage(inboxQuery, searchParams, { list: (query) => listInbox(ctx, query) })
   if (!search.ok) return <UnreadableSearch title="Inbox" problem={search.error} clearHref={paths.inbox()} />
-  const query = search.value
-  const { items, unread, total, nextCursor } = await listInbox(ctx, query)
+  const {
+    query,
+    list: { items, unread, total, nextCursor },
+    lost,
+  } = search.value
   const { state, kind, cursor } = query
   const newest = items[0]
   return (
@@ -58,6 +63,7 @@ export default async function InboxPage({ searchParams }: { searchParams: Search
           ))}
         </Select>
       </FilterForm>
+      <LostPlace lost={lost} />
       {items.length === 0 ? (
         <EmptyState title={state === 'unread' ? 'Nothing is unread' : 'You have been told of nothing'}>
           Requests that wait for you, decisions on yours, and what happens to agents of your teams come here.

@@ -1,10 +1,12 @@
 import type { Metadata } from 'next'
 import Link from 'next/link'
+import { AgentField } from '#components/shell/agent-field.client.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { FilterForm } from '#components/ui/filter-form.tsx'
 import { Input, Select } from '#components/ui/input.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
@@ -14,16 +16,18 @@ import { paths } from '#lib/core/paths.ts'
 import { listScopeRequests } from '#lib/scopes/queries.ts'
 import { scopeRequestListQuery, type ScopeRequestRow, scopeRequestStates } from '#lib/scopes/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 
 export const metadata: Metadata = { title: 'Scope requests' }
 
 export default async function RequestsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const search = await readSearch(scopeRequestListQuery, searchParams)
+  const search = await readListPage(scopeRequestListQuery, searchParams, {
+    list: (query) => listScopeRequests(ctx, query),
+  })
   if (!search.ok) return <UnreadableSearch title="Scope requests" problem={search.error} clearHref={paths.requests()} />
-  const query = search.value
-  const requests = await listScopeRequests(ctx, query)
+  const { query, list: requests, lost } = search.value
   return (
     <>
       <PageHeader
@@ -52,13 +56,7 @@ export default async function RequestsPage({ searchParams }: { searchParams: Sea
             </option>
           ))}
         </Select>
-        <Input
-          name="agentId"
-          defaultValue={query.agentId}
-          placeholder="Agent id"
-          aria-label="Agent id"
-          className="w-full sm:w-52"
-        />
+        <AgentField name="agentId" defaultId={query.agentId} className="sm:w-52" />
         <Input
           name="serverId"
           defaultValue={query.serverId}
@@ -67,6 +65,7 @@ export default async function RequestsPage({ searchParams }: { searchParams: Sea
           className="w-full sm:w-40"
         />
       </FilterForm>
+      <LostPlace lost={lost} />
       <DataTable
         caption="Scope requests"
         columns={columns}

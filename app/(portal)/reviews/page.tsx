@@ -5,6 +5,7 @@ import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
@@ -13,17 +14,18 @@ import { listReviews } from '#lib/lifecycle/queries.ts'
 import { type ReviewCampaignRow, reviewListQuery } from '#lib/lifecycle/schema/reviews.ts'
 import { listViews } from '#lib/registry/queries.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 
 export const metadata: Metadata = { title: 'Scope reviews' }
 
 export default async function ReviewsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const search = await readSearch(reviewListQuery, searchParams)
+  const search = await readListPage(reviewListQuery, searchParams, { list: (query) => listReviews(ctx, query) })
   if (!search.ok) return <UnreadableSearch title="Scope reviews" problem={search.error} clearHref={paths.reviews()} />
-  const query = search.value
-  const [list, views] = await Promise.all([listReviews(ctx, query), listViews(ctx)])
+  const { query, list, lost } = search.value
+  const views = await listViews(ctx)
   const viewNames = [...new Set(views.map(({ name }) => name))]
   return (
     <>
@@ -32,6 +34,7 @@ export default async function ReviewsPage({ searchParams }: { searchParams: Sear
         description="Campaigns that ask whoever answers for an agent whether its grants are still needed, by a date."
         actions={<StartReview views={viewNames} whyNot={whyNot(ctx.actor, 'reviews:manage')} />}
       />
+      <LostPlace lost={lost} />
       <DataTable
         caption="Campaigns"
         columns={columns}

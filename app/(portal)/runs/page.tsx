@@ -4,6 +4,7 @@ import { FilterForm } from '#components/ui/filter-form.tsx'
 import { DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Input, Select } from '#components/ui/input.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
 import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
@@ -11,16 +12,16 @@ import { paths } from '#lib/core/paths.ts'
 import { listRuns } from '#lib/harness/queries.ts'
 import { runListQuery, runStates, runTriggers } from '#lib/harness/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 
 export const metadata: Metadata = { title: 'Runs' }
 
 export default async function RunsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const search = await readSearch(runListQuery, searchParams)
+  const search = await readListPage(runListQuery, searchParams, { list: (query) => listRuns(ctx, query) })
   if (!search.ok) return <UnreadableSearch title="Runs" problem={search.error} clearHref={paths.runs()} />
-  const query = search.value
-  const runs = await listRuns(ctx, query)
+  const { query, list: runs, lost } = search.value
   return (
     <>
       <PageHeader title="Runs" description="Every run of every agent, newest first." />
@@ -47,6 +48,7 @@ export default async function RunsPage({ searchParams }: { searchParams: SearchP
           ))}
         </Select>
       </FilterForm>
+      <LostPlace lost={lost} />
       <DataTable
         caption="Runs"
         columns={runColumns}

@@ -4,26 +4,34 @@
  */
 export async function textsOf(page: unknown): Promise<string[]> {
   const texts: string[] = []
-  await walk(await page, texts, new Set())
+  await walk(await page, (part) => typeof part === 'string' && texts.push(part), new Set())
   return texts
 }
 
-async function walk(value: unknown, texts: string[], seen: Set<unknown>): Promise<void> {
-  if (typeof value === 'string') texts.push(value)
+/** What every such part of a page is given. */
+export async function propsOf(page: unknown, component: unknown): Promise<Record<string, unknown>[]> {
+  const found: Record<string, unknown>[] = []
+  await walk(await page, (part) => isElement(part) && part.type === component && found.push(part.props), new Set())
+  return found
+}
+
+async function walk(value: unknown, visit: (part: unknown) => void, seen: Set<unknown>): Promise<void> {
+  if (typeof value === 'string') visit(value)
   if (typeof value !== 'object' || value === null || seen.has(value)) return
   seen.add(value)
   if (Array.isArray(value)) {
-    for (const each of value) await walk(each, texts, seen)
+    for (const each of value) await walk(each, visit, seen)
     return
   }
   if (!isElement(value)) return
+  visit(value)
   const { type, props } = value
   if (typeof type === 'function' && type.constructor.name === 'AsyncFunction') {
-    await walk(await (type as (given: object) => Promise<unknown>)(props), texts, seen)
+    await walk(await (type as (given: object) => Promise<unknown>)(props), visit, seen)
     return
   }
   for (const [name, prop] of Object.entries(props)) {
-    if (name === 'children' || isElement(prop)) await walk(prop, texts, seen)
+    if (name === 'children' || isElement(prop)) await walk(prop, visit, seen)
   }
 }
 

@@ -3,6 +3,7 @@ import { DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { FilterForm } from '#components/ui/filter-form.tsx'
 import { Select } from '#components/ui/input.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
 import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
@@ -11,7 +12,8 @@ import { paths } from '#lib/core/paths.ts'
 import { listUnregistered } from '#lib/registry/queries.ts'
 import { unregisteredQuery, unregisteredSources, unregisteredStates } from '#lib/registry/schema/unregistered.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { sourceWords, unregisteredColumns } from './columns.tsx'
 
@@ -19,11 +21,10 @@ export const metadata: Metadata = { title: 'Unregistered' }
 
 export default async function UnregisteredPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const search = await readSearch(unregisteredQuery, searchParams)
+  const search = await readListPage(unregisteredQuery, searchParams, { list: (query) => listUnregistered(ctx, query) })
   if (!search.ok)
     return <UnreadableSearch title="Unregistered" problem={search.error} clearHref={paths.unregistered()} />
-  const query = search.value
-  const list = await listUnregistered(ctx, query)
+  const { query, list: list, lost } = search.value
   const may = { adopt: can(ctx.actor, 'agents:create'), whyNotDismiss: whyNot(ctx.actor, 'discovery:manage') }
   const filters = { state: query.state, source: query.source }
   return (
@@ -55,6 +56,7 @@ export default async function UnregisteredPage({ searchParams }: { searchParams:
           ))}
         </Select>
       </FilterForm>
+      <LostPlace lost={lost} />
       <DataTable
         caption="What is not registered"
         columns={unregisteredColumns(may)}

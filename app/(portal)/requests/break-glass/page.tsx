@@ -3,6 +3,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { formatCount, plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
@@ -16,7 +17,8 @@ import { paths } from '#lib/core/paths.ts'
 import { listBreakGlassPage } from '#lib/scopes/queries.ts'
 import { breakGlassListQuery, type BreakGlassView } from '#lib/scopes/schema/break-glass.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNotTakeBack } from '#lib/web/why-not.ts'
 import { revokeEmergency } from './actions.ts'
 import { ReviewBreakGlass } from './review-break-glass.client.tsx'
@@ -25,10 +27,15 @@ export const metadata: Metadata = { title: 'Break-glass' }
 
 export default async function BreakGlassPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const search = await readSearch(breakGlassListQuery, searchParams)
+  const search = await readListPage(breakGlassListQuery, searchParams, {
+    list: (query) => listBreakGlassPage(ctx, query),
+  })
   if (!search.ok) return <UnreadableSearch title="Break-glass" problem={search.error} clearHref={paths.breakGlass()} />
-  const query = search.value
-  const { items, nextCursor } = await listBreakGlassPage(ctx, query)
+  const {
+    query,
+    list: { items, nextCursor },
+    lost,
+  } = search.value
   const history = query.state === 'all'
   return (
     <>
@@ -44,6 +51,7 @@ export default async function BreakGlassPage({ searchParams }: { searchParams: S
           </Button>
         }
       />
+      <LostPlace lost={lost} />
       <DataTable
         caption="Break-glass grants"
         columns={[...columns, actionColumn(ctx.actor)]}

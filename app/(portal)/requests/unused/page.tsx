@@ -3,6 +3,7 @@ import Link from 'next/link'
 import { Button } from '#components/ui/button.tsx'
 import { FilterForm } from '#components/ui/filter-form.tsx'
 import { Select } from '#components/ui/input.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { RangeLinks } from '#components/ui/range-links.tsx'
 import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
@@ -11,7 +12,8 @@ import { listTeams } from '#lib/registry/queries.ts'
 import { grantProposals } from '#lib/scopes/queries.ts'
 import { grantProposalsQuery } from '#lib/scopes/schema/usage.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
-import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot, whyNotTakeBack } from '#lib/web/why-not.ts'
 import { Proposals } from './proposals.client.tsx'
 
@@ -21,13 +23,15 @@ const ranges = [30, 60, 90, 180] as const
 
 export default async function UnusedGrantsPage({ searchParams }: { searchParams: SearchParams }) {
   const ctx = await currentCtx()
-  const search = await readSearch(grantProposalsQuery, searchParams)
+  const search = await readListPage(grantProposalsQuery, searchParams, {
+    list: (query) => grantProposals(ctx, query),
+  })
   if (!search.ok)
     return (
       <UnreadableSearch title="Grants that could be less" problem={search.error} clearHref={paths.unusedGrants()} />
     )
-  const query = search.value
-  const [list, teams] = await Promise.all([grantProposals(ctx, query), listTeams(ctx)])
+  const { query, list, lost } = search.value
+  const teams = await listTeams(ctx)
   const { days, ownerTeamId, kind, conditionCalls, conditionDays } = query
   const here = (changes: Partial<typeof query>) =>
     hrefWith(paths.unusedGrants(), { days, ownerTeamId, kind, conditionCalls, conditionDays, ...changes })
@@ -64,6 +68,7 @@ export default async function UnusedGrantsPage({ searchParams }: { searchParams:
           <option value="narrow">Only to narrow</option>
         </Select>
       </FilterForm>
+      <LostPlace lost={lost} />
       <Proposals
         key={list.items.map(({ grantId }) => grantId).join()}
         items={list.items}

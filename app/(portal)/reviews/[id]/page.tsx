@@ -2,6 +2,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { notFound } from 'next/navigation'
 import { z } from 'zod'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
@@ -17,7 +18,8 @@ import { getReview } from '#lib/lifecycle/queries.ts'
 import { type ReviewCampaignView, type ReviewDecision, reviewShowQuery } from '#lib/lifecycle/schema/reviews.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
-import { hrefWith, readSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { end } from './actions.ts'
 import { ReviewItems } from './review-items.client.tsx'
@@ -37,10 +39,11 @@ export default async function ReviewPage({ params, searchParams }: Props) {
   const ctx = await currentCtx()
   const { id } = await params
   if (!z.uuid().safeParse(id).success) notFound()
-  const search = await readSearch(reviewShowQuery, searchParams)
+  const search = await readListPage(reviewShowQuery, searchParams, {
+    list: (query) => orNotFound(getReview(ctx, { campaignId: id, ...query })),
+  })
   if (!search.ok) return <UnreadableSearch title="Scope review" problem={search.error} clearHref={paths.review(id)} />
-  const query = search.value
-  const campaign = await orNotFound(getReview(ctx, { campaignId: id, ...query }))
+  const { query, list: campaign, lost } = search.value
   const endProblem = whyNot(ctx.actor, 'reviews:manage')
   return (
     <>
@@ -86,6 +89,7 @@ export default async function ReviewPage({ params, searchParams }: Props) {
         ))}
       </nav>
       {/* Another page is another choice; what was refused on this one stays to be read. */}
+      <LostPlace lost={lost} />
       <ReviewItems key={`${query.show} ${query.cursor ?? ''}`} campaign={campaign} />
       {campaign.nextCursor && (
         <Button asChild size="sm" className="mt-3">

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { DataClassBadges, DemoBadge, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { plural } from '#components/ui/count.ts'
 import { type Column, DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
@@ -15,6 +16,7 @@ import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import {
   getServer,
@@ -30,6 +32,7 @@ import type { ToolView } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
+import { readListPage } from '#lib/web/list-page.ts'
 import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { Approver } from './approver.client.tsx'
@@ -54,8 +57,8 @@ export async function generateMetadata({ params }: PageProps): Promise<Metadata>
   return { title: (await loadServer((await params).id)).name }
 }
 
-/** `holders`: where the page of who holds what begins. */
-const pageQuery = serverTrafficQuery.pick({ hours: true }).extend({ holders: z.string().max(100).optional() })
+/** Where the page of who holds what begins. */
+const holdersQuery = z.strictObject({ holders: z.string().max(100).optional() })
 
 export default async function ServerPage({ params, searchParams }: PageProps) {
   const ctx = await currentCtx()
@@ -66,8 +69,15 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
   )
   const lowered = server.toolList.filter((tool) => tool.lowered && tool.state !== 'removed')
   const manageProblem = whyNot(ctx.actor, 'servers:manage')
-  const { hours, holders: cursor } = await parseSearch(pageQuery, searchParams)
-  const holders = await listServerHolders(ctx, { serverId: server.id, cursor })
+  const { hours } = await parseSearch(serverTrafficQuery.pick({ hours: true }), searchParams)
+  const search = await readListPage(holdersQuery, searchParams, {
+    list: (query) => listServerHolders(ctx, { serverId: server.id, cursor: query.holders }),
+    place: 'holders',
+  })
+  if (!search.ok)
+    return <UnreadableSearch title={server.name} problem={search.error} clearHref={paths.server(server.id)} />
+  const { query, list: holders, lost } = search.value
+  const cursor = query.holders
   const here = (at?: string) => `${hrefWith(paths.server(server.id), { hours, holders: at })}#holders`
   return (
     <>
@@ -177,6 +187,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
           <h2 id="holders" className="mb-2 scroll-mt-20 text-sm font-semibold">
             Who holds what
           </h2>
+          <LostPlace lost={lost} />
           <DataTable
             caption={`Grants on ${server.name}`}
             columns={holderColumnsOf(server, ctx.actor)}

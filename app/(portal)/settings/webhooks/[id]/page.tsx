@@ -4,12 +4,15 @@ import { z } from 'zod'
 import { Card } from '#components/ui/card.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { RefreshWhile } from '#components/ui/refresh-while.client.tsx'
 import { Time } from '#components/ui/time.client.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
+import { readListPage } from '#lib/web/list-page.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { getWebhook, listWebhookDeliveries } from '#lib/webhooks/queries.ts'
@@ -36,8 +39,12 @@ export default async function WebhookPage({ params, searchParams }: Props) {
     )
   }
   const webhook = await orNotFound(getWebhook(ctx, id))
-  const query = deliveryListQuery.safeParse(await searchParams)
-  const page = await listWebhookDeliveries(ctx, id, query.data ?? deliveryListQuery.parse({}))
+  const search = await readListPage(deliveryListQuery, searchParams, {
+    list: (query) => listWebhookDeliveries(ctx, id, query),
+    place: 'before',
+  })
+  if (!search.ok) return <UnreadableSearch title="Webhook" problem={search.error} clearHref={paths.webhook(id)} />
+  const { query, list: page, lost } = search.value
   const waits = page.items.some(
     ({ nextAttemptAt }) => nextAttemptAt && Date.parse(nextAttemptAt) < ctx.now.getTime() + 60_000,
   )
@@ -79,7 +86,8 @@ export default async function WebhookPage({ params, searchParams }: Props) {
           </Fact>
         </Facts>
       </Card>
-      <DeliveryLog webhookId={id} page={page} state={query.data?.state} />
+      <LostPlace lost={lost} />
+      <DeliveryLog webhookId={id} page={page} state={query.state} />
     </>
   )
 }

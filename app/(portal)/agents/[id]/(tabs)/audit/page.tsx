@@ -4,11 +4,14 @@ import { auditColumns } from '#components/audit/audit-columns.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { Notice } from '#components/ui/notice.tsx'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { listAuditEvents } from '#lib/audit/queries.ts'
 import { auditQuery } from '#lib/audit/schema.ts'
 import { paths } from '#lib/core/paths.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { whyNot } from '#lib/web/why-not.ts'
 import { loadAgent } from '../../load-agent.ts'
 
@@ -28,12 +31,16 @@ export default async function AgentAuditPage({ params, searchParams }: Props) {
         </Link>
       </Notice>
     )
-  const { before } = await parseSearch(auditQuery.pick({ before: true }), searchParams)
-  const query = auditQuery.parse({ agent: agent.id, before })
-  const events = await listAuditEvents(ctx, query)
+  const search = await readListPage(auditQuery.pick({ before: true, limit: true }), searchParams, {
+    list: (query) => listAuditEvents(ctx, { ...query, agent: agent.id }),
+    place: 'before',
+  })
+  if (!search.ok) return <UnreadableSearch problem={search.error} clearHref={paths.agent(agent.id, 'audit')} />
+  const { query, list: events, lost } = search.value
   const last = events.at(-1)
   return (
     <>
+      <LostPlace lost={lost} />
       <DataTable
         caption={`Audit events of ${agent.name}`}
         columns={auditColumns}

@@ -7,33 +7,41 @@ import { Card } from '#components/ui/card.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { FilterForm } from '#components/ui/filter-form.tsx'
 import { Input } from '#components/ui/input.tsx'
+import { LostPlace } from '#components/ui/lost-place.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { exactTime } from '#components/ui/time.ts'
+import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import type { Ctx } from '#lib/auth/ctx.ts'
 import { timeText } from '#lib/core/instant.ts'
 import { paths } from '#lib/core/paths.ts'
 import { diffAgent, listAgentMoments } from '#lib/registry/queries.ts'
 import type { AgentDiff, AgentMoment } from '#lib/registry/schema/history.ts'
 import { type Unanswered, unanswered } from '#lib/web/asked-again.ts'
-import { hrefWith, parseSearch, type SearchParams } from '#lib/web/search.ts'
+import { readListPage } from '#lib/web/list-page.ts'
+import { hrefWith, type SearchParams } from '#lib/web/search.ts'
 import { loadAgent } from '../../load-agent.ts'
 
 export const metadata: Metadata = { title: 'History' }
 
 type Props = { params: Promise<{ id: string }>; searchParams: SearchParams }
 
-const placeQuery = z.object({ before: timeText().optional() })
+const placeQuery = z.strictObject({ before: timeText().optional() })
 
 /** When an agent changed, and what is different between two instants: the last change, unless the address says others. */
 export default async function AgentHistoryPage({ params, searchParams }: Props) {
   const { ctx, agent } = await loadAgent((await params).id)
   const asked = await searchParams
-  const { before: older } = await parseSearch(placeQuery, searchParams)
-  const { items: moments, nextCursor } = await listAgentMoments(ctx, { agentId: agent.id, cursor: older })
+  const here = paths.agent(agent.id, 'history')
+  const search = await readListPage(placeQuery, searchParams, {
+    list: (query) => listAgentMoments(ctx, { agentId: agent.id, cursor: query.before }),
+    place: 'before',
+  })
+  if (!search.ok) return <UnreadableSearch problem={search.error} clearHref={here} />
+  const { list, lost } = search.value
+  const { items: moments, nextCursor } = list
   const from = asked['from'] ? String(asked['from']) : before(moments[0])
   const to = asked['to'] ? String(asked['to']) : undefined
-  const here = paths.agent(agent.id, 'history')
   const found = from === undefined ? null : await read(ctx, { agentId: agent.id, from, to })
   return (
     <div className="grid gap-5 lg:grid-cols-[minmax(0,1fr)_18rem]">
@@ -59,6 +67,7 @@ export default async function AgentHistoryPage({ params, searchParams }: Props) 
         <Card title="As of an instant">
           <AsOfForm action={paths.agentPast(agent.id)} />
         </Card>
+        <LostPlace lost={lost} />
         <Card title="Changes" description="Of the entry and its grants, the newest first." flush>
           <ol className="divide-y">
             {moments.map((moment, at) => (
