@@ -1,11 +1,13 @@
 import '#lib/core/input-words.ts'
+import { z } from 'zod'
 import { slugify } from '#lib/core/slug.ts'
 import { createAgentInput, type CreateAgentDraft, type ScopeWish } from '#lib/lifecycle/schema.ts'
 import { capabilityOf } from '#lib/registry/schema/capabilities.ts'
 import { type LimitsDraft, limitsDraft, readLimits } from '#components/scopes/limits-fields.client.tsx'
 import { readToolNames } from '#components/scopes/tool-names-field.tsx'
-import type { ServerRow, TeamRow, Tier, ToolClass } from '#lib/registry/schema.ts'
-import type { ParameterValue, TemplateManifest } from '#lib/templates/schema.ts'
+import { conditionWords } from '#lib/registry/schema/condition-words.ts'
+import { type ServerRow, type TeamRow, type Tier, tiers, toolClasses } from '#lib/registry/schema.ts'
+import type { TemplateManifest } from '#lib/templates/schema.ts'
 
 /** What the wizard offers, read once on the server. */
 export type Choices = {
@@ -20,38 +22,45 @@ export type Choices = {
   personId: string
 }
 
-/** `key` tells rows apart while they are edited. */
-export type ScopeDraft = {
-  key: number
+const scopeDraft = z.strictObject({
+  /** Tells rows apart while they are edited. */
+  key: z.int(),
   /** By the person, beside those of the template. */
-  added: boolean
-  serverId: string
-  class: ToolClass
+  added: z.boolean(),
+  serverId: z.string(),
+  class: z.enum(toolClasses),
   /** Names of tools, one a line, or what is granted besides tools; empty: every tool of the class. */
-  toolName: string
-  limits: LimitsDraft
-  reason: string
-  ticket: string
-  days: string
-}
+  toolName: z.string(),
+  limits: z.strictObject({
+    conditions: z.array(
+      z.strictObject({ key: z.int(), pointer: z.string(), word: z.enum(conditionWords), value: z.string() }),
+    ),
+    rate: z.string(),
+  }),
+  reason: z.string(),
+  ticket: z.string(),
+  days: z.string(),
+})
+export type ScopeDraft = z.infer<typeof scopeDraft>
 
 /** The one draft of the wizard: exactly what is on the screen; it becomes an input when asked for a preview. */
-export type Draft = {
-  templateId: string
-  name: string
+export const draftSchema = z.strictObject({
+  templateId: z.string(),
+  name: z.string(),
   /** null: follows the name. */
-  id: string | null
-  purpose: string
-  ownerTeamId: string
-  accountablePersonId: string
-  tier: Tier
-  budget: string
-  prompt: string
-  parameters: Record<string, ParameterValue>
-  schedule: string
-  scopes: ScopeDraft[]
-  firstRun: boolean
-}
+  id: z.string().nullable(),
+  purpose: z.string(),
+  ownerTeamId: z.string(),
+  accountablePersonId: z.string(),
+  tier: z.enum(tiers),
+  budget: z.string(),
+  prompt: z.string(),
+  parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  schedule: z.string(),
+  scopes: z.array(scopeDraft),
+  firstRun: z.boolean(),
+})
+export type Draft = z.infer<typeof draftSchema>
 
 export const steps = [
   { key: 'template', label: 'Template' },
@@ -61,6 +70,12 @@ export const steps = [
   { key: 'preview', label: 'Preview' },
 ] as const
 export type StepKey = (typeof steps)[number]['key']
+
+/** How far one has come: the first step with a problem, or the last. */
+export function reachable(draft: Draft): number {
+  const at = steps.findIndex(({ key }) => Object.keys(problemsOf(draft, key)).length > 0)
+  return at === -1 ? steps.length - 1 : at
+}
 
 export function emptyDraft(choices: Choices): Draft {
   return {

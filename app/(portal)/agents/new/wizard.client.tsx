@@ -1,7 +1,7 @@
 'use client'
 
 import { useRouter } from 'next/navigation'
-import { useEffect, useRef, useState } from 'react'
+import { type RefObject, useEffect, useMemo, useRef, useState } from 'react'
 import { Button } from '#components/ui/button.tsx'
 import { cn } from '#components/ui/cn.ts'
 import { paths } from '#lib/core/paths.ts'
@@ -11,10 +11,14 @@ import {
   draftId,
   emptyDraft,
   problemsOf,
+  reachable,
   type StepKey,
   steps,
   withTemplate,
 } from './draft.ts'
+import { useKeptDraft } from './kept-draft.client.ts'
+import { LeaveGuard } from './leave-guard.client.tsx'
+import { useStepInUrl } from './step-in-url.client.ts'
 import { AboutStep } from './step-about.client.tsx'
 import { LogicStep } from './step-logic.client.tsx'
 import { PreviewStep } from './step-preview.client.tsx'
@@ -29,7 +33,10 @@ export type StepProps = {
   problems: Record<string, string>
 }
 
-/** One draft, five steps. Back and Next keep what was typed; a later step is reached only through valid ones; Enter never creates. */
+/**
+ * One draft, five steps, the step in the URL. Back, Next, a reload and the browser's own ways keep what was typed; a later step is reached
+ * only through valid ones; Enter never creates.
+ */
 export function Wizard({
   choices,
   template,
@@ -41,45 +48,48 @@ export function Wizard({
   adopts: { id: string; name: string; prompt: string } | null
 }) {
   const router = useRouter()
-  const [draft, setDraft] = useState<Draft>(() => {
+  const { asked, goTo } = useStepInUrl()
+  const initial = useMemo(() => {
     const manifest = choices.templates.find(({ id }) => id === template)?.manifest
     const empty = { ...emptyDraft(choices), name: adopts?.name ?? '', prompt: adopts?.prompt ?? '' }
     return manifest ? withTemplate(empty, manifest) : empty
-  })
-  const [step, setStep] = useState<StepKey>('template')
-  const [tried, setTried] = useState(false)
-  const [leaving, setLeaving] = useState(false)
-  const heading = useRef<HTMLHeadingElement>(null)
-  const index = steps.findIndex(({ key }) => key === step)
+  }, [choices, template, adopts])
+  const kept = useKeptDraft(`new-agent:${choices.personId}:${adopts?.id ?? template ?? ''}`, initial)
+  /** What was created, while the page of its creation opens. */
+  const [created, setCreated] = useState<Draft | null>(null)
+  const draft = created ?? kept.draft
+  const [tried, setTried] = useState<StepKey | null>(null)
+  const named = steps.findIndex(({ key }) => key === asked)
+  const index = Math.min(Math.max(named, 0), reachable(draft))
+  const step = steps[index]!.key
   const problems = problemsOf(draft, step)
-  const touched = draft.name !== (adopts?.name ?? '') || draft.purpose !== '' || draft.prompt !== (adopts?.prompt ?? '')
-  useLeaveGuard(touched && !leaving)
+  const heading = useStepHeading(step)
 
   const go = (next: StepKey) => {
-    setTried(false)
-    setStep(next)
-    requestAnimationFrame(() => heading.current?.focus())
+    setTried(null)
+    goTo(next)
   }
   const next = () => {
-    if (Object.keys(problems).length > 0) return setTried(true)
+    if (Object.keys(problems).length > 0) return setTried(step)
     go(steps[index + 1]!.key)
   }
   const props: StepProps = {
     choices,
     draft,
-    change: (part) => setDraft((now) => ({ ...now, ...part })),
-    problems: tried ? problems : {},
+    change: (part) => kept.change((now) => ({ ...now, ...part })),
+    problems: tried === step ? problems : {},
   }
 
   return (
     <div className="grid items-start gap-6 lg:grid-cols-[12rem_minmax(0,1fr)]">
+      <LeaveGuard active={kept.touched && created === null} onLeave={kept.forget} />
       <Progress current={index} draft={draft} go={go} />
       <section aria-labelledby="step-heading" className="min-w-0 space-y-5">
         <h2 id="step-heading" ref={heading} tabIndex={-1} className="text-base font-semibold outline-none">
           {steps[index]!.label} <span className="font-normal text-muted-foreground">· step {index + 1} of 5</span>
         </h2>
         {step === 'template' && (
-          <TemplateStep {...props} pick={(manifest) => setDraft((now) => withTemplate(now, manifest))} />
+          <TemplateStep {...props} pick={(manifest) => kept.change((now) => withTemplate(now, manifest))} />
         )}
         {step === 'about' && <AboutStep {...props} />}
         {step === 'logic' && <LogicStep {...props} />}
@@ -91,7 +101,8 @@ export function Wizard({
             adopts={adopts?.id ?? null}
             go={go}
             onCreated={() => {
-              setLeaving(true)
+              setCreated(draft)
+              kept.forget()
               router.push(paths.agentCreation(draftId(draft)))
             }}
           />
@@ -103,7 +114,7 @@ export function Wizard({
               Next
             </Button>
           )}
-          {tried && Object.keys(problems).length > 0 && (
+          {tried === step && Object.keys(problems).length > 0 && (
             <p role="alert" className="self-center text-sm text-danger">
               {problems['templateId'] ?? 'Some fields need a look before going on.'}
             </p>
@@ -115,12 +126,12 @@ export function Wizard({
 }
 
 function Progress({ current, draft, go }: { current: number; draft: Draft; go: (step: StepKey) => void }) {
-  const reachable = steps.findIndex(({ key }) => Object.keys(problemsOf(draft, key)).length > 0)
+  const last = reachable(draft)
   return (
     <nav aria-label="Steps" className="overflow-x-auto">
       <ol className="flex gap-1 lg:flex-col">
         {steps.map(({ key, label }, index) => {
-          const open = index <= current || reachable === -1 || index <= reachable
+          const open = index <= Math.max(current, last)
           return (
             <li key={key}>
               <button
@@ -146,11 +157,13 @@ function Progress({ current, draft, go }: { current: number; draft: Draft; go: (
   )
 }
 
-function useLeaveGuard(active: boolean): void {
+/** The heading is where reading goes on when the step changes, whatever changed it. */
+function useStepHeading(step: StepKey): RefObject<HTMLHeadingElement | null> {
+  const heading = useRef<HTMLHeadingElement>(null)
+  const before = useRef(step)
   useEffect(() => {
-    if (!active) return
-    const ask = (event: BeforeUnloadEvent) => event.preventDefault()
-    window.addEventListener('beforeunload', ask)
-    return () => window.removeEventListener('beforeunload', ask)
-  }, [active])
+    if (before.current !== step) heading.current?.focus()
+    before.current = step
+  }, [step])
+  return heading
 }
