@@ -14,6 +14,8 @@ export type Column<Row> = {
   /** Left out on narrow screens, where the row's link leads to it; `very` also below 1536 px, where the table would be cramped. */
   wide?: boolean | 'very'
   className?: string
+  /** Stays in sight at the right end where the table scrolls sideways on a phone: what is done to the row. */
+  pinned?: boolean
   /** Pixels, if somebody chose. */
   width?: number | undefined
 }
@@ -82,6 +84,7 @@ export function DataTable<Row>({
                     density === 'compact' ? 'py-0.5' : 'py-2',
                     'align-top',
                     cellClasses(column),
+                    column.pinned && 'max-md:sticky max-md:right-0 max-md:border-l max-md:bg-raised',
                     column.className,
                   )}
                 >
@@ -115,7 +118,7 @@ function SortLink<Row>({ column, sorting }: { column: Column<Row>; sorting: Sort
 
 function cellClasses<Row>(column: Column<Row>): string {
   const hidden = column.wide && (column.wide === 'very' ? 'hidden 2xl:table-cell' : 'hidden md:table-cell')
-  return cn('px-2.5 2xl:px-3', column.numeric && 'text-right tabular-nums', hidden)
+  return cn('px-2 2xl:px-3', column.numeric && 'text-right tabular-nums', hidden)
 }
 
 function ariaSort<Row>(column: Column<Row>, sorting?: Sorting): 'ascending' | 'descending' | undefined {

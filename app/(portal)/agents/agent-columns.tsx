@@ -1,7 +1,9 @@
 import Link from 'next/link'
-import { DemoBadge, isOrphaned, OrphanBadge, TierBadge } from '#components/agents/agent-badges.tsx'
+import { isOrphaned, OrphanBadge, TierBadge } from '#components/agents/agent-badges.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { formatCount } from '#components/ui/count.ts'
+import { cn } from '#components/ui/cn.ts'
+import { CopyButton } from '#components/ui/copy-button.client.tsx'
 import type { Column } from '#components/ui/data-table.tsx'
 import { Money, Rate } from '#components/ui/money.tsx'
 import { ScopeBadge, Status } from '#components/ui/status.tsx'
@@ -11,13 +13,14 @@ import { type CatalogColumn, catalogColumns } from '#lib/registry/schema/columns
 import type { AgentRow } from '#lib/registry/schema.ts'
 import { SelectAgent, SelectPage } from './selection.client.tsx'
 
-const scopesShown = 3
+const scopesShown = 2
+const tierTones = { medium: 'text-warn', high: 'font-medium text-danger' } as const
 
 const columnsById: Readonly<Record<CatalogColumn, Omit<Column<AgentRow>, 'id'> & { header: string }>> = {
   agent: {
     header: 'Agent',
     sort: 'name',
-    className: 'min-w-36 2xl:min-w-44',
+    className: 'min-w-36 md:min-w-48',
     cell: (agent) => <AgentName agent={agent} href={paths.agent(agent.id)} />,
   },
   owner: {
@@ -26,8 +29,15 @@ const columnsById: Readonly<Record<CatalogColumn, Omit<Column<AgentRow>, 'id'> &
     wide: true,
     cell: (agent) => (
       <>
-        {agent.owner.name}
-        <span className="block text-xs text-muted-foreground">{agent.accountable.name}</span>
+        <span title={agent.owner.name} className="block max-w-24 truncate 2xl:max-w-44">
+          {agent.owner.name}
+        </span>
+        <span
+          title={agent.accountable.name}
+          className="block max-w-24 truncate text-xs text-muted-foreground 2xl:max-w-44"
+        >
+          {agent.accountable.name}
+        </span>
       </>
     ),
   },
@@ -35,12 +45,16 @@ const columnsById: Readonly<Record<CatalogColumn, Omit<Column<AgentRow>, 'id'> &
     header: 'Status',
     sort: 'status',
     cell: (agent) => (
-      <span className="flex flex-wrap gap-1">
-        <Status state={agent.status} />
-        {agent.tier !== 'low' && <TierBadge tier={agent.tier} />}
-        {isOrphaned(agent) && <OrphanBadge />}
-        {agent.demo && <DemoBadge />}
-      </span>
+      <>
+        <span className="flex flex-wrap items-center gap-1.5">
+          <Status state={agent.status} />
+          {isOrphaned(agent) && <OrphanBadge />}
+          {agent.demo && <span className="text-xs text-muted-foreground">demo</span>}
+        </span>
+        {agent.tier !== 'low' && (
+          <span className={cn('mt-0.5 block text-xs whitespace-nowrap', tierTones[agent.tier])}>{agent.tier} risk</span>
+        )}
+      </>
     ),
   },
   sponsor: {
@@ -132,9 +146,16 @@ function AgentName({ agent, href }: { agent: AgentRow; href: string }) {
       <Link prefetch={false} href={href} className="font-medium text-accent hover:underline">
         {agent.name}
       </Link>
-      <code title={agent.id} className="block max-w-36 truncate text-xs text-muted-foreground 2xl:max-w-56">
-        {agent.id}
-      </code>
+      <span className="relative block">
+        <code className="block text-[11px] wrap-anywhere text-muted-foreground">{agent.id}</code>
+        {/* It takes no room of the id: it lies over the end of the cell of the row that is pointed at. */}
+        <CopyButton
+          text={agent.id}
+          what={`agent id ${agent.id}`}
+          size="icon-sm"
+          className="absolute -top-1 -right-1 size-6 bg-surface opacity-0 focus-visible:opacity-100 max-md:hidden [tr:hover_&]:opacity-100"
+        />
+      </span>
     </>
   )
 }
@@ -156,7 +177,7 @@ function Scopes({ agent }: { agent: AgentRow }) {
   if (agent.scopes.length === 0) return <span className="text-muted-foreground">none</span>
   const rest = agent.scopes.slice(scopesShown)
   return (
-    <span className="flex max-w-72 flex-wrap gap-1">
+    <span className="flex max-w-72 flex-wrap items-center gap-1">
       {agent.scopes.slice(0, scopesShown).map((scope, at) => (
         <ScopeBadge
           // An agent may hold two grants of one kind.
@@ -169,7 +190,7 @@ function Scopes({ agent }: { agent: AgentRow }) {
         />
       ))}
       {rest.length > 0 && (
-        <Link prefetch={false} href={paths.agent(agent.id, 'scopes')}>
+        <Link prefetch={false} href={paths.agent(agent.id, 'scopes')} title={`${rest.length} more scopes`}>
           +{rest.length}
         </Link>
       )}

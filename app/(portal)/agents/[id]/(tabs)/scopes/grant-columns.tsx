@@ -81,7 +81,7 @@ export const columns: readonly Column<GrantView>[] = [
         <Link href={paths.server(grant.serverId)} className="font-medium text-accent hover:underline">
           {grant.serverName}
         </Link>
-        <span className="mt-1 flex gap-1">
+        <span className="mt-1 flex flex-wrap gap-1">
           <EnvironmentBadge environment={grant.environment} />
           <SensitivityBadge sensitivity={grant.sensitivity} />
         </span>
@@ -162,6 +162,7 @@ const viaWords: Record<string, string> = {
 export function revokeColumn(whyNotRevoke: string | null): Column<GrantView> {
   return {
     id: 'revoke',
+    pinned: true,
     header: <span className="sr-only">Action</span>,
     cell: (grant) =>
       grant.state === 'in_force' && (
