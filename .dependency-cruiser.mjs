@@ -29,8 +29,8 @@ const modules = rows.flat()
 /** Files of which every one may be imported from outside. */
 const open = new Set(['core', 'config', 'log', 'db', 'web', 'api', 'dev'])
 const doors = 'schema|rules|queries|commands|events'
-/** inTx (auth/ctx.ts) appends what recordAudit collected; nobody else touches the buffer. */
-const hinges = { audit: ['^lib/auth/ctx\\.ts$'] }
+/** inTx (auth/ctx.ts) appends what recordAudit collected; nobody else touches the buffer. What the demo history records is written as the broker writes it. */
+const hinges = { audit: ['^lib/auth/ctx\\.ts$'], broker: ['^lib/dev/seed/recorded/'] }
 const extraDoors = { auth: '|ctx|permissions|personas', jobs: '|contracts' }
 
 /** Files that are started, not imported; they put the parts of a process together. */

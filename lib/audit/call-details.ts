@@ -26,10 +26,14 @@ type CallCost = { listUnitPriceMicros: string; billedCostMicros: string }
 
 /** With why a call that was made was told as a refusal, when it was, and what mattered. */
 export type EndOfCall = JudgedByPolicies &
-  Partial<CallCost> & {
+  Partial<CallCost> &
+  OfDemo & {
     message?: string
     step?: string | null
     facts?: Record<string, string | number | boolean | null>
     /** Of a call that a rule or its caller ended: whether it had left for its server by then, which may have carried it out. */
     sent?: boolean
   }
+
+/** Set in the rows of the demo history: the decision was made, and nobody made the call. */
+export type OfDemo = { demo?: true }

@@ -29,7 +29,7 @@ import type {
   TrialTerms,
 } from './event-details.ts'
 
-import type { CallOutcome, EndOfCall, JudgedByPolicies } from './call-details.ts'
+import type { CallOutcome, EndOfCall, JudgedByPolicies, OfDemo } from './call-details.ts'
 
 /**
  * The typed catalogue of audit events: name → detail. Adding an event is adding a key; recording one without its detail does not compile.
@@ -217,7 +217,7 @@ export type AuditEvents = {
   'escalation.resolved': { escalationId: string }
   // broker
   'mcp.tools_listed': { listed: number; hidden: number }
-  'mcp.call_intended': { argumentsDigest: string; class: string; traceId?: string; bypassed?: BypassedHold }
+  'mcp.call_intended': { argumentsDigest: string; class: string; traceId?: string; bypassed?: BypassedHold } & OfDemo
   'mcp.call_allowed': {
     argumentsDigest: string
     class: string
@@ -250,7 +250,8 @@ export type AuditEvents = {
     count?: number
     traceId?: string
   } & JudgedByPolicies &
-    ExplainedDenial
+    ExplainedDenial &
+    OfDemo
   /** A broker ended a task whose agent may not go on; `task`: as in the record of its call; `outcome`: whether its server said that it is over. */
   'mcp.task_ended': McpTaskEnded
   'mcp.caller_refused': { reason: string; count: number } & ExplainedDenial

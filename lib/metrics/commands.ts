@@ -126,7 +126,7 @@ export async function countRunEnd(tx: Tx, runId: string): Promise<{ callCostMicr
 
 /**
  * Recomputes whole UTC days from runs, usage and what calls cost: repairs a roll-up and changes nothing when it is right. What calls cost stays where it is not known
- * by tool any more. Days of demo agents stay, because their history has no runs behind it. Returns how many rows were wrong. Needs `costs:manage`.
+ * by tool any more. Days of demo agents stay, because most of their history has no runs behind it. Returns how many rows were wrong. Needs `costs:manage`.
  */
 export async function rollUpDays(ctx: Ctx, range: { from: Date; to: Date }): Promise<number> {
   authorize(ctx, 'costs:manage')

@@ -101,6 +101,7 @@ export const simulation = answerOf<SimulationView>()(
 export const decisionExplanation = answerOf<DecisionExplanation>()(
   z.strictObject({
     ...explanationShape,
+    demo: z.boolean().describe('Of the demo history: the decision was made, and nobody made the call.'),
     now: z
       .strictObject({
         at: time,

@@ -22,8 +22,8 @@ type DayOfTool = { agentId: string; serverId: string; tool: string; day: string;
 type Profile = ArgumentProfile & { agentId: string; serverId: string; tool: string; week: string }
 
 /** What the arguments of the calls in seeded traffic were like, as the worker would have added them up, where the demo says so. */
-export async function insertArgumentProfiles(tx: Tx, days: readonly DayOfTool[], now: Date): Promise<void> {
-  const added = profilesOf(days, now)
+export async function insertArgumentProfiles(tx: Tx, days: readonly DayOfTool[]): Promise<void> {
+  const added = profilesOf(days)
   if (added.length === 0) return
   // A worker may be adding up the same week.
   await tx.$queryRaw`select 1 from "TrafficCursor" where "id" = 2 for update`
@@ -49,19 +49,17 @@ export async function insertArgumentProfiles(tx: Tx, days: readonly DayOfTool[],
   await tx.argumentProfile.createMany({ data: fresh })
 }
 
-function profilesOf(days: readonly DayOfTool[], now: Date): Profile[] {
+function profilesOf(days: readonly DayOfTool[]): Profile[] {
   const profiles = new Map<string, Profile>()
   for (const each of days) {
     const { agentId, serverId, tool, day, calls, lastAt } = each
-    const about = argumentsOfAgents[agentId]
-    const isKnown = Date.parse(day) >= now.getTime() - (about?.sinceDaysAgo ?? Infinity) * dayMs
-    if (!about?.tools[`${serverId} ${tool}`] || calls === 0) continue
+    if (!argumentsOfAgents[agentId]?.tools[`${serverId} ${tool}`] || calls === 0) continue
     const week = mondayOf(day)
     const key = `${agentId} ${serverId} ${tool} ${week}`
     const firstAt = new Date(Math.min(Date.parse(`${day}T05:00:00Z`), Date.parse(lastAt)))
-    const counts = { calls, unknown: isKnown ? 0 : calls, known: isKnown ? calls : 0, firstAt }
+    const counts = { calls, unknown: 0, known: calls, firstAt }
     const before = profiles.get(key)
-    const paths = isKnown ? addPaths(before?.paths ?? {}, pathsOn(each)) : (before?.paths ?? {})
+    const paths = addPaths(before?.paths ?? {}, pathsOn(each))
     profiles.set(key, {
       agentId,
       serverId,

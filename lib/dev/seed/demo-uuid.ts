@@ -17,3 +17,10 @@ export function demoUuid(name: string): string {
 export function seedOf(name: string): number {
   return createHash('sha256').update(name).digest().readUInt32BE(0)
 }
+
+/** As an id of the audit log, which begins with its time (version 7), and the same on every machine all the same. */
+export function demoEventId(at: Date, name: string): string {
+  const hex = createHash('sha256').update(`wheelhouse demo ${name}`).digest('hex')
+  const time = at.getTime().toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${hex.slice(0, 3)}-8${hex.slice(3, 6)}-${hex.slice(6, 18)}`
+}

@@ -107,7 +107,7 @@ const extraScopes: Record<number, PlannedAgent['extraScopes']> = {
   76: [{ server: 'billing-db', class: 'write' }],
   78: [{ server: 'billing-db', class: 'write' }],
   110: [{ server: 'deploys', class: 'write' }],
-  111: [{ server: 'deploys', class: 'write' }],
+  111: [{ server: 'deploys', class: 'destructive' }],
   116: [{ server: 'tickets', class: 'write' }],
 } // prettier-ignore
 

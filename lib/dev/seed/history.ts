@@ -4,27 +4,28 @@ import { createRandom, type Random } from '../demo/data/random.ts'
 import { seedOf } from './demo-uuid.ts'
 import type { PlannedAgent } from './fleet-plan.ts'
 
-/** How far back the history goes. */
+/** How far back the history goes, and for how many of its days, with today, each call is on record; of those before there are sums alone. */
 export const historyDays = 90
+export const recordedDays = 14
 
 /** What one run of a template uses: requests, tool calls, and tokens of a typical run. */
 const profiles: Record<PlannedAgent['templateId'], { model: string; requests: number; toolCalls: number; usage: Usage }> = {
   'invoice-reconciler': {
     model: 'claude-sonnet-5-5',
     requests: 11,
-    toolCalls: 22,
+    toolCalls: 5,
     usage: { inputTokens: 24_000, outputTokens: 9_000, cacheReadTokens: 210_000, cacheWrite5mTokens: 58_000, cacheWrite1hTokens: 0 },
   },
   'ticket-triager': {
     model: 'claude-haiku-5-5',
     requests: 7,
-    toolCalls: 12,
+    toolCalls: 3,
     usage: { inputTokens: 9_000, outputTokens: 3_500, cacheReadTokens: 60_000, cacheWrite5mTokens: 14_000, cacheWrite1hTokens: 0 },
   },
   'release-note-writer': {
     model: 'claude-sonnet-5-5',
     requests: 6,
-    toolCalls: 11,
+    toolCalls: 3,
     usage: { inputTokens: 8_000, outputTokens: 4_200, cacheReadTokens: 44_000, cacheWrite5mTokens: 17_000, cacheWrite1hTokens: 0 },
   },
 } // prettier-ignore
@@ -47,17 +48,15 @@ export type DayRow = {
 
 /**
  * One agent's day, drawn from its id and the date alone, so that a later seeding goes on where this one stopped. Null: no run that day.
- *
- * @param options.share how much of the day is over, 0 to 1
  */
 export function planDay(
   agent: PlannedAgent,
-  options: { day: Date; today: Date; share: number; prices: readonly PriceEntry[] },
+  options: { day: Date; today: Date; prices: readonly PriceEntry[] },
 ): DayRow | null {
   const daysAgo = Math.round((options.today.getTime() - options.day.getTime()) / 86_400_000)
   if (daysAgo > agent.createdDaysAgo || daysAgo < agent.quietSinceDaysAgo) return null
   const random = createRandom(seedOf(`${agent.id} ${options.day.toISOString().slice(0, 10)}`))
-  const runs = Math.round(expectedRuns(agent, options.day, daysAgo) * (0.7 + random.next() * 0.6) * options.share)
+  const runs = Math.round(expectedRuns(agent, options.day, daysAgo) * (0.7 + random.next() * 0.6))
   if (runs === 0) return null
   const failed = times(runs, agent.behaviour === 'failing' ? 0.22 : 0.02, random)
   const escalatedRuns = times(runs, escalationRate(agent), random)
@@ -98,7 +97,7 @@ export function planRunFigures(
     used,
     costMicros: costOf(used, price),
     turns: requests,
-    toolCalls: toolCalls + options.random.int(-3, 5),
+    toolCalls: toolCalls + options.random.int(-1, 2),
   }
 }
 

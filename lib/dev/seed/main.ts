@@ -19,7 +19,7 @@ try {
     await seedPrograms(ctx, { home: config.home, platform: process.platform })
     const seconds = ((performance.now() - started) / 1000).toFixed(1)
     console.log(
-      `demo data: ${outcome.people} people, ${outcome.agents} agents, ${outcome.days} days, ${outcome.runs} runs added in ${seconds} s`,
+      `demo data: ${outcome.people} people, ${outcome.agents} agents, ${outcome.days} days, ${outcome.runs} runs, ${outcome.calls} recorded calls added in ${seconds} s`,
     )
   } finally {
     await db.$disconnect()

@@ -15,7 +15,7 @@ export type RecentRuns = {
 const runsShown = 3
 const note = 'This run belongs to the demo history: it never ran, so there is no log of it.'
 
-const words: Record<
+export const words: Record<
   PlannedAgent['templateId'],
   { input: string; summary: string; findings: readonly [string, string, string][] }
 > = {
@@ -43,7 +43,7 @@ const words: Record<
   },
 }
 
-/** A few runs for the last days of an agent, consistent with what these days counted, clearly marked as demo. */
+/** A few runs for the last days of an agent that had none since calls are on record, consistent with what these days counted, clearly marked as demo. */
 export function planRecentRuns(
   agent: PlannedAgent,
   options: { days: readonly DayRow[]; now: Date; prices: readonly PriceEntry[] },

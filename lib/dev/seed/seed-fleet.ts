@@ -6,7 +6,8 @@ import { type PriceEntry, utcDay } from '#lib/metrics/rules.ts'
 import { getTemplate } from '#lib/templates/queries.ts'
 import { type PlannedAgent, planFleet } from './fleet-plan.ts'
 import { fleetRows, pendingRequests } from './fleet-rows.ts'
-import { type DayRow, daysSince, historyDays, planDay } from './history.ts'
+import { type DayRow, daysSince, historyDays, planDay, recordedDays } from './history.ts'
+import { makeHoldRules } from './recorded/record-history.ts'
 import { planRecentRuns } from './recent-runs.ts'
 import { insertTraffic } from './traffic.ts'
 
@@ -41,15 +42,18 @@ export async function seedFleet(ctx: Ctx): Promise<FleetOutcome> {
       recordAudit(tx, ctx, { event: 'agent.imported', subject, agentId: id, teamId, detail: { source: 'demo data' } })
     }
 
+    if (fresh.length === planned.length) await makeHoldRules(ctx)
+
     const history = fresh.map((agent) => ({ agent, days: daysOf(agent, historyDays, calendar) }))
-    const runs = await insertRuns(tx, history, calendar)
+    const quiet = history.filter(({ agent }) => agent.quietSinceDaysAgo >= recordedDays)
+    const runs = await insertRuns(tx, quiet, calendar)
     const living = planned.filter((agent) =>
       known.some((row) => row.id === agent.id && row.demo && row.status === 'active'),
     )
     const added = [...history, ...(await missingDays(tx, living, calendar))]
     const days = added.flatMap((entry) => entry.days)
     await insertDays(tx, days)
-    await insertTraffic(tx, added, ctx.now)
+    await insertTraffic(tx, added)
     await provisionUnbound(tx)
     return { agents: fresh.length, days: days.length, runs }
   })
@@ -88,7 +92,7 @@ async function insertDays(tx: Tx, days: readonly DayRow[]): Promise<void> {
     on conflict do nothing`
 }
 
-/** The days since the last one that an agent has, which a seeding on a later date adds. */
+/** The days since the last one that an agent has, which a seeding on a later date adds; as far as they are not on record. */
 async function missingDays(tx: Tx, agents: readonly PlannedAgent[], calendar: Calendar): Promise<AgentHistory[]> {
   const last = await tx.agentDay.groupBy({
     by: ['agentId'],
@@ -103,9 +107,9 @@ async function missingDays(tx: Tx, agents: readonly PlannedAgent[], calendar: Ca
   })
 }
 
-function daysOf(agent: PlannedAgent, from: number, { now, today, prices }: Calendar): DayRow[] {
-  return daysSince(today, from).flatMap((day) => {
-    const share = Math.min(1, (now.getTime() - day.getTime()) / 86_400_000)
-    return planDay(agent, { day, today, share, prices }) ?? []
-  })
+/** Up to where calls are on record. */
+function daysOf(agent: PlannedAgent, from: number, { today, prices }: Calendar): DayRow[] {
+  return daysSince(today, from)
+    .slice(0, Math.max(0, from + 1 - recordedDays))
+    .flatMap((day) => planDay(agent, { day, today, prices }) ?? [])
 }

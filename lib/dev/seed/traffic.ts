@@ -1,48 +1,12 @@
 import type { Tx } from '#lib/db/client.ts'
 import { durationBoundsMs } from '#lib/metrics/rules/durations.ts'
 import { insertArgumentProfiles } from './argument-profiles.ts'
+import { callsOf } from './calls.ts'
 import type { PlannedAgent } from './fleet-plan.ts'
 import type { DayRow } from './history.ts'
 
-type Share = { server: string; tool: string; share: number }
-
-/** What an agent of a template calls, by share, and what it is refused. */
-const calledBy: Record<PlannedAgent['templateId'], { calls: readonly Share[]; refused: Omit<Share, 'share'> }> = {
-  'invoice-reconciler': {
-    calls: [
-      { server: 'invoices', tool: 'get_invoice', share: 0.4 },
-      { server: 'erp', tool: 'get_purchase_order', share: 0.35 },
-      { server: 'invoices', tool: 'list_invoices', share: 0.15 },
-      { server: 'erp', tool: 'list_purchase_orders', share: 0.1 },
-    ],
-    refused: { server: 'invoices', tool: 'flag_invoice' },
-  },
-  'ticket-triager': {
-    calls: [
-      { server: 'tickets', tool: 'get_ticket', share: 0.4 },
-      { server: 'tickets', tool: 'update_ticket', share: 0.3 },
-      { server: 'tickets', tool: 'list_tickets', share: 0.2 },
-      { server: 'tickets', tool: 'search_tickets', share: 0.1 },
-    ],
-    refused: { server: 'tickets', tool: 'close_ticket' },
-  },
-  'release-note-writer': {
-    calls: [
-      { server: 'deploys', tool: 'get_deploy', share: 0.4 },
-      { server: 'deploys', tool: 'diff_deploys', share: 0.35 },
-      { server: 'deploys', tool: 'list_deploys', share: 0.25 },
-    ],
-    refused: { server: 'deploys', tool: 'record_deploy' },
-  },
-}
-
-/** Agents that call besides what their template calls. */
-const alsoCalledBy: Record<string, readonly Share[]> = {
-  'release-notes-payments-api': [{ server: 'deploys', tool: 'record_deploy', share: 0.04 }],
-}
-
 /** Hours of a UTC day in which demo agents work, and how much. */
-const working = [0, 0, 0, 0, 0, 1, 3, 6, 9, 10, 9, 8, 6, 7, 9, 8, 6, 5, 4, 3, 2, 2, 1, 1] as const
+export const working = [0, 0, 0, 0, 0, 1, 3, 6, 9, 10, 9, 8, 6, 7, 9, 8, 6, 5, 4, 3, 2, 2, 1, 1] as const
 /** How long their calls took: shares of the buckets from the fastest on. */
 const durations = [0.06, 0.3, 0.34, 0.18, 0.08, 0.03, 0.01] as const
 const errorShare = 0.008
@@ -59,20 +23,19 @@ type AgentToolDay = {
 }
 type Hour = { serverId: string; tool: string; hour: string; calls: number; refused: number; toolErrors: number }
 
-/** The traffic behind days of the demo history, so that servers and agents have some before anything has run. */
+/** The traffic behind days of the demo history of which no calls are on record, so that servers and agents have some before anything has run. */
 export async function insertTraffic(
   tx: Tx,
   history: readonly { agent: PlannedAgent; days: readonly DayRow[] }[],
-  now: Date,
 ): Promise<void> {
-  const perAgent = history.flatMap(({ agent, days }) => days.flatMap((day) => agentDay(agent, day, now)))
+  const perAgent = history.flatMap(({ agent, days }) => days.flatMap((day) => agentDay(agent, day)))
   await tx.$executeRaw`
     insert into "AgentToolDay" ("agentId", "serverId", "tool", "day", "calls", "refused", "errors", "lastAt")
     select r."agentId", r."serverId", r."tool", r."day", r."calls", r."refused", r."errors", r."lastAt"
     from json_populate_recordset(null::"AgentToolDay", ${JSON.stringify(perAgent)}::json) r join "McpServer" s on s."id" = r."serverId"
     on conflict do nothing`
-  await insertArgumentProfiles(tx, perAgent, now)
-  const hours = JSON.stringify([...hoursOf(perAgent, now)].map(withDurations))
+  await insertArgumentProfiles(tx, perAgent)
+  const hours = JSON.stringify([...hoursOf(perAgent)].map(withDurations))
   await tx.$executeRaw`
     insert into "ToolHour" ("serverId", "tool", "hour", "calls", "refused", "toolErrors", "msSum", "msBuckets")
     select r."serverId", r."tool", r."hour", r."calls", r."refused", r."toolErrors", r."msSum", r."msBuckets"
@@ -84,11 +47,11 @@ export async function insertTraffic(
         from unnest("ToolHour"."msBuckets", excluded."msBuckets") with ordinality as b("before", "more", "position"))`
 }
 
-function agentDay(agent: PlannedAgent, { day, toolCalls, deniedCalls }: DayRow, now: Date): AgentToolDay[] {
-  const { calls, refused } = calledBy[agent.templateId]
-  const end = new Date(Math.min(now.getTime(), day.getTime() + 22 * 3_600_000)).toISOString()
+function agentDay(agent: PlannedAgent, { day, toolCalls, deniedCalls }: DayRow): AgentToolDay[] {
+  const { calls, refused } = callsOf(agent)
+  const end = new Date(day.getTime() + 22 * 3_600_000).toISOString()
   const about = { agentId: agent.id, day: day.toISOString().slice(0, 10), lastAt: end }
-  const rows = [...calls, ...(alsoCalledBy[agent.id] ?? [])].map(({ server, tool, share }) => {
+  const rows = calls.map(({ server, tool, share }) => {
     const count = Math.round((toolCalls - deniedCalls) * share)
     return { ...about, serverId: server, tool, calls: count, refused: 0, errors: Math.round(count * errorShare) }
   })
@@ -99,21 +62,18 @@ function agentDay(agent: PlannedAgent, { day, toolCalls, deniedCalls }: DayRow, 
   return (same ? rows : [...rows, denied]).filter((row) => row.calls + row.refused > 0)
 }
 
-/** Days spread over the hours in which people work, and those of today over what has passed of them. */
-function* hoursOf(rows: readonly AgentToolDay[], now: Date): Generator<Hour> {
+/** Days spread over the hours in which people work. */
+function* hoursOf(rows: readonly AgentToolDay[]): Generator<Hour> {
   for (const [key, ofDay] of Map.groupBy(rows, ({ serverId, tool, day }) => `${day} ${serverId} ${tool}`)) {
     const day = new Date(`${key.slice(0, 10)}T00:00:00Z`)
-    const passed = working.map((weight, hour) => (day.getTime() + hour * 3_600_000 <= now.getTime() ? weight : 0))
-    // Before people are up, all that there is belongs to the first hour.
-    const weights = passed.some((weight) => weight > 0) ? passed : passed.map((_, hour) => (hour === 0 ? 1 : 0))
     const { serverId, tool } = ofDay[0]!
     const [calls, refused, errors] = (['calls', 'refused', 'errors'] as const).map((field) =>
       spread(
         ofDay.reduce((sum, row) => sum + row[field], 0),
-        weights,
+        working,
       ),
     ) as [number[], number[], number[]]
-    for (const hour of weights.keys()) {
+    for (const hour of working.keys()) {
       if (calls[hour] === 0 && refused[hour] === 0) continue
       const at = new Date(day.getTime() + hour * 3_600_000).toISOString()
       yield {

@@ -142,6 +142,8 @@ export type DecidedNow = {
 }
 
 export type DecisionExplanation = Explanation & {
+  /** Of the demo history: the decision was made, and nobody made the call. */
+  demo: boolean
   /** The same call now, its arguments left open where they are not known; null for what is no call. */
   now: DecidedNow | null
 }

@@ -2,6 +2,7 @@ import type { Metadata } from 'next'
 import Link from 'next/link'
 import { DecisionCard, OutcomeBadge, PrecedenceCard } from '#components/explanations/explanation-cards.tsx'
 import { RuleLink } from '#components/rules/rule-link.tsx'
+import { Badge } from '#components/ui/badge.tsx'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { CopyButton } from '#components/ui/copy-button.client.tsx'
@@ -37,7 +38,12 @@ export default async function ExplainPage({ params }: { params: Promise<{ decisi
     <>
       <PageHeader
         title={explained.title}
-        badges={<OutcomeBadge outcome={explained.outcome} />}
+        badges={
+          <>
+            <OutcomeBadge outcome={explained.outcome} />
+            {explained.demo && <Badge tone="outline">demo</Badge>}
+          </>
+        }
         description={
           <>
             {isCall ? `${about.agent!.name} called ${about.server!.id}/${about.tool}` : explained.meaning},{' '}
@@ -70,6 +76,9 @@ export default async function ExplainPage({ params }: { params: Promise<{ decisi
               <Fact label="Event">
                 <code className="text-[13px]">{explained.event}</code>, number {explained.seq} of the audit log
               </Fact>
+              {explained.demo && (
+                <Fact label="Demo data">Nobody made this call; what came of it was decided as brokers do.</Fact>
+              )}
               {about.agent && (
                 <Fact label="As it was">
                   <Link href={paths.agentPast(about.agent.id, explained.at)} className="underline underline-offset-2">

@@ -23,6 +23,7 @@ import { formatMicros } from '#lib/core/money.ts'
 import { paths } from '#lib/core/paths.ts'
 import { explainRule } from '#lib/guardrails/rules/explain.ts'
 import { openRunStates, type RunEventView, type RunView } from '#lib/harness/schema.ts'
+import { hrefWith } from '#lib/web/search.ts'
 import type { stopRunAction } from './actions.ts'
 
 type Props = {
@@ -121,7 +122,13 @@ export function RunPage({ initial, stop, whyNotStop, whyNotResolve }: Props) {
         >
           {events.length === 0 ? (
             <p className="px-4 py-8 text-center text-sm text-muted-foreground">
-              {isOpen ? 'Waiting for the first event…' : 'This run left no log.'}
+              {isOpen ? (
+                'Waiting for the first event…'
+              ) : run.demo ? (
+                <DemoLog runId={run.id} />
+              ) : (
+                'This run left no log.'
+              )}
             </p>
           ) : (
             <RunLog events={events} agentId={run.agentId} />
@@ -173,6 +180,20 @@ function RuleTitle({ before, run }: { before: string; run: RunView }) {
   return (
     <>
       {before}: {run.rule && <RuleLink id={run.rule} agentId={run.agentId} decisionId={run.decisionId} />}
+    </>
+  )
+}
+
+/** Nobody made its calls, so nothing was said: what came of them is in the audit log alone. */
+function DemoLog({ runId }: { runId: string }) {
+  return (
+    <>
+      This run belongs to the demo history: nobody made its calls. What the policies and grants of this fleet decided
+      about them{' '}
+      <Link href={hrefWith(paths.audit(), { run: runId })} className="text-accent hover:underline">
+        stands in the audit log
+      </Link>
+      .
     </>
   )
 }

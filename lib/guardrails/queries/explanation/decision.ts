@@ -55,7 +55,8 @@ export async function explainDecision(
     ...(end ? intendedWords : outcome === 'ended' && rule === null ? endedByCaller : {}),
   }
   if (end?.next) explanation.next = [end.next, ...explanation.next]
-  return { ...explanation, now: await decidedNow(ctx, event, { before: explanation, brokers }) }
+  const demo = (event.detail as Record<string, unknown>)['demo'] === true
+  return { ...explanation, demo, now: await decidedNow(ctx, event, { before: explanation, brokers }) }
 }
 
 function isDecision({ decision, rule, event }: Event): boolean {
