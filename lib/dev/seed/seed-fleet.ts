@@ -12,6 +12,8 @@ import { planRecentRuns } from './recent-runs.ts'
 import { insertTraffic } from './traffic.ts'
 
 export type FleetOutcome = { agents: number; days: number; runs: number }
+const timeoutMs = 300_000
+
 type AgentHistory = { agent: PlannedAgent; days: DayRow[] }
 type Calendar = { now: Date; today: Date; prices: readonly PriceEntry[] }
 
@@ -25,7 +27,9 @@ export async function seedFleet(ctx: Ctx): Promise<FleetOutcome> {
     [...new Set(planned.map((agent) => agent.templateId))].map((id) => getTemplate(ctx, { id })),
   )
   const calendar = { now: ctx.now, today: utcDay(ctx.now), prices: await ctx.db.price.findMany() }
-  return inTx(ctx, async (tx, ctx) => {
+  const add = async (tx: Tx, ctx: Ctx & { tx: Tx }): Promise<FleetOutcome> => {
+    // It waits for another seeding, which on a busy machine takes longer than anything else may.
+    await tx.$executeRaw`set local lock_timeout = 0`
     await tx.$executeRaw`select pg_advisory_xact_lock(hashtext('demo_seed'))`
     const known = await tx.agent.findMany({
       where: { id: { in: planned.map((agent) => agent.id) } },
@@ -56,7 +60,8 @@ export async function seedFleet(ctx: Ctx): Promise<FleetOutcome> {
     await insertTraffic(tx, added)
     await provisionUnbound(tx)
     return { agents: fresh.length, days: days.length, runs }
-  })
+  }
+  return inTx(ctx, add, { timeoutMs })
 }
 
 /** Has every demo agent made at Claude that is not there yet: what is shown as active can be started. */
