@@ -205,6 +205,8 @@ test('servers and tools', async ({ ask, db }) => {
   await ask('GET /servers/crm/health')
   const { probeId } = await ask('POST /servers/probes', { url: 'https://erp.example.test/mcp' })
   await ask(`GET /servers/probes/${probeId}`)
+  const { packageId } = await ask('POST /servers/packages', { name: '@acme/tools', version: '1.0.0' })
+  await ask(`GET /servers/packages/${packageId}`)
   await ask('PUT /servers/crm/credential', { kind: 'bearer', secret: 'a token' })
   const id = await makeServer(db, { tools: { pay: { class: 'write', state: 'quarantined' } } })
   await makeGrant(db, { agentId: (await makeAgent(db)).id, serverId: id })

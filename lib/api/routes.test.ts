@@ -57,6 +57,7 @@ const withoutRevision: Record<string, readonly string[]> = {
     'POST /scope-requests',
     'POST /servers',
     'POST /servers/import',
+    'POST /servers/packages',
     'POST /servers/probes',
     'POST /tokens',
     'POST /webhooks',

@@ -64,6 +64,8 @@ const named = {
   'server.authorization_failed': true,
   'server.credential_expiring': true,
   'server.probed': true,
+  'package.requested': true,
+  'package.fetched': true,
   'server.unavailable': true,
   'server.available': true,
   'server.process_failing': true,

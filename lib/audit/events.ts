@@ -108,6 +108,8 @@ export type AuditEvents = {
   'server.authorization_begun': { issuer: string; scope: string | null }
   'server.authorization_failed': { message: string }
   'server.credential_expiring': { kind: string; expiresAt: string }
+  'package.requested': { name: string; version: string }
+  'package.fetched': { name: string; version: string; found: object }
   'server.probed': { url: string; command?: object; withCredential: boolean }
   'server.unavailable': { broker: string; failures: number; lastError: string | null }
   'server.available': { broker: string }

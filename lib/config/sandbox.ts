@@ -1,12 +1,14 @@
 import { resolve } from 'node:path'
 import { claudeAccess } from './addresses.ts'
 import { embeddedEnvironment } from './claude.ts'
+import { packageStore } from './packages.ts'
 import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
   .pick({
     DATABASE_URL: true,
     WHEELHOUSE_HOME: true,
+    WHEELHOUSE_NPM_REGISTRY: true,
     WHEELHOUSE_HOST: true,
     WHEELHOUSE_SANDBOX_PORT: true,
     WHEELHOUSE_CLAUDE_URL: true,
@@ -40,6 +42,7 @@ export function parseSandboxConfig(env: Environment = process.env) {
     databaseUrl: values.DATABASE_URL,
     /** Absolute; workspaces live below it. */
     home: resolve(values.WHEELHOUSE_HOME),
+    packages: packageStore(values),
     host: values.WHEELHOUSE_HOST,
     port: values.WHEELHOUSE_SANDBOX_PORT,
     /** The Managed Agents API whose work queue it serves. It has the key of that queue alone, and none that could do more. */

@@ -86,6 +86,9 @@ export const variables = z.object({
   WHEELHOUSE_SANDBOX_URL: httpUrl
     .optional()
     .describe('Address at which broker and worker reach the sandbox service. Default: 127.0.0.1 and its port.'),
+  WHEELHOUSE_NPM_REGISTRY: httpUrl
+    .default('https://registry.npmjs.org')
+    .describe('Registry that npm packages of servers over stdio are fetched from, once, when they are registered.'),
   WHEELHOUSE_SANDBOX_SESSIONS: z.coerce
     .number('Use a whole number.')
     .int('Use a whole number.')

@@ -1,11 +1,14 @@
 import { brokerUrl, checkClaudeKey, claudeAccess, portalUrl, sandboxUrl, webhookPrivateHosts } from './addresses.ts'
 import { checkKeys, keySources } from './keys.ts'
 import { checkMail, smtpSettings } from './mail.ts'
+import { packageStore } from './packages.ts'
 import { type Environment, parseEnvironment, variableNames, variables } from './shared.ts'
 
 const schema = variables
   .pick({
     DATABASE_URL: true,
+    WHEELHOUSE_HOME: true,
+    WHEELHOUSE_NPM_REGISTRY: true,
     WHEELHOUSE_HOST: true,
     WHEELHOUSE_WORKER_PORT: true,
     WHEELHOUSE_URL: true,
@@ -57,6 +60,7 @@ export function parseWorkerConfig(env: Environment = process.env) {
     keys: keySources(values),
     /** Where programs are started to be looked at, and the key that opens them; null: nowhere. */
     programs: values.WHEELHOUSE_STDIO_KEY ? { url: sandboxUrl(values), key: values.WHEELHOUSE_STDIO_KEY } : null,
+    packages: packageStore(values),
     allowLinkLocal: values.WHEELHOUSE_LINK_LOCAL_SERVERS,
     logLevel: values.WHEELHOUSE_LOG_LEVEL,
     graceMs: values.WHEELHOUSE_GRACE_MS,

@@ -27,7 +27,15 @@ export const agentSlug = slug.refine((id) => !reservedAgentIds.includes(id), {
 })
 
 /** The registry itself answers at `/mcp/registry`; the database refuses a server of that id, too. */
-export const reservedServerIds: readonly string[] = ['new', 'import', 'probes', 'reviews', 'loosenings', 'registry']
+export const reservedServerIds: readonly string[] = [
+  'new',
+  'import',
+  'packages',
+  'probes',
+  'reviews',
+  'loosenings',
+  'registry',
+]
 
 /** The id of an MCP server: a slug that no address of the portal, the API or the broker hides. */
 export const serverSlug = slug.refine((id) => !reservedServerIds.includes(id), {

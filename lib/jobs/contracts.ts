@@ -40,6 +40,8 @@ export const jobs = {
   discoverAgents: job('discover_agents', z.strictObject({}), 1),
   /** Looks at the address of an MCP server that somebody wants to register. */
   probeServer: job('probe_server', z.strictObject({ probeId: z.uuid() }), 3),
+  /** Fetches an npm package that a server is to be started from. */
+  fetchPackage: job('fetch_package', z.strictObject({ packageId: z.uuid() }), 3),
   /** Brings the day roll-ups up to date. */
   rollUpDays: job('roll_up_days', z.strictObject({}), 1),
   /** Tells of credentials that end soon. */

@@ -42,6 +42,7 @@ import {
   runServerProbe,
   warnOfExpiry,
 } from '#lib/registry/commands.ts'
+import { runPackageFetch } from '#lib/registry/commands/package-fetch.ts'
 import { namedIssuer, provenClientToken } from '#lib/upstreams/commands.ts'
 import {
   collectNotifications,
@@ -225,6 +226,9 @@ async function main(): Promise<void> {
         const { allowLinkLocal, programs } = config
         const asking = { clientToken: provenClientToken, namedIssuer }
         await runServerProbe(ctx(), { probeId, last, secretBox: keyring, allowLinkLocal, programs, ...asking })
+      },
+      async fetchPackage({ packageId }, { last }) {
+        await runPackageFetch(ctx(), { packageId, last, store: config.packages })
       },
       async rollUpDays() {
         const now = new Date()

@@ -13,12 +13,13 @@ import {
   recordServerTools,
   registerServer,
   rejectTool,
+  requestPackage,
   requestServerProbe,
   runServerProbe,
   setServerCredential,
   updateServer,
 } from './commands.ts'
-import { getServer, getServerProbe, listServerApprovers } from './queries.ts'
+import { getPackageFetch, getServer, getServerProbe, listServerApprovers } from './queries.ts'
 import { importServerInput, registerServerInput, setServerCredentialInput } from './schema.ts'
 
 const secretBox = createSecretBox(randomBytes(32).toString('base64'))
@@ -237,36 +238,6 @@ dbTest('what guards a server less is accepted by name, and some addresses never 
   })
 })
 
-dbTest('a server.json is registered as it says, or refused with line and field', async ({ db }) => {
-  const ctx = ctxFor(db, await makePerson(db, { roles: ['security'] }))
-  const file = {
-    name: 'io.github.acme/ledger-tools',
-    description: 'Reads the ledger.',
-    version: '2.0.1',
-    remotes: [{ type: 'streamable-http', url: 'https://ledger.acme.example/mcp' }],
-    packages: [{ registryType: 'npm', identifier: '@acme/ledger', version: '2.0.1', transport: { type: 'stdio' } }],
-  }
-  const acknowledged = ['not_probed', 'fetches_package'] as const
-  const place = { environment: 'staging', sensitivity: 'internal', acknowledged: [...acknowledged] } as const
-  const run = (text: string, option = 0, id?: string) =>
-    importServer(ctx, importServerInput.parse({ text, option, ...(id ? { id } : {}), ...place }))
-  const unseen = importServerInput.parse({ text: JSON.stringify(file), option: 1, ...place, acknowledged: [] })
-  await expect(importServer(ctx, unseen)).rejects.toMatchObject({
-    details: { rule: 'registry:finding_open', findings: ['fetches_package', 'not_probed'] },
-  })
-  expect(await run(JSON.stringify(file))).toEqual({ id: 'ledger-tools', credentialHeader: null })
-  await run(JSON.stringify(file), 1, 'ledger-program')
-  expect(await getServer(ctx, 'ledger-program')).toMatchObject({
-    transport: 'stdio',
-    command: { command: 'npx', args: ['-y', '@acme/ledger@2.0.1'] },
-  })
-  expect((await auditOf(db, 'ledger-tools'))[0]!.detail).toMatchObject({
-    via: 'server.json of io.github.acme/ledger-tools 2.0.1',
-  })
-  await expect(run('{\n "name": "x"\n}')).rejects.toMatchObject({ message: expect.stringContaining('2:10 name') })
-  await expect(run(JSON.stringify(file), 7)).rejects.toMatchObject({ details: { field: 'option' } })
-})
-
 dbTest('only those who manage servers or teams change them, and a refusal changes nothing', async ({ db }) => {
   const ctx = ctxFor(db, await makePerson(db, { roles: ['builder', 'team_lead', 'finance', 'on_call'] }))
   const id = await makeServer(db)
@@ -284,6 +255,8 @@ dbTest('only those who manage servers or teams change them, and a refusal change
         namedIssuer: clientToken,
       }),
     () => getServerProbe(ctx, crypto.randomUUID()),
+    () => requestPackage(ctx, { name: 'files', version: '1.0.0' }),
+    () => getPackageFetch(ctx, crypto.randomUUID()),
     () => updateServer(ctx, { id, status: 'disabled' }),
     () => setServerCredential(ctx, { input: { serverId: id, kind: 'bearer', secret: 'x' }, secretBox }),
     () => classifyTool(ctx, { serverId: id, name: 'look', class: 'write', reason: 'it writes' }),

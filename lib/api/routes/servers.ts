@@ -11,6 +11,8 @@ import { setCallPriceInput } from '#lib/metrics/schema/call-prices.ts'
 import { setServerGuardsInput } from '#lib/guardrails/schema/server-guards.ts'
 import { setServerBoundaryInput } from '#lib/registry/schema/processes.ts'
 import { requestServerProbeInput } from '#lib/registry/schema/probes.ts'
+import { requestPackageInput } from '#lib/registry/schema/packages.ts'
+import { importedServer, packageFetch } from '../answers/packages.ts'
 import { loosening, serverGuards, serverGuardsSet, serverHealth, serverProbe } from '../answers/servers.ts'
 import { callPrices } from '../answers/call-prices.ts'
 import { toolDetail, toolReview } from '../answers/tools.ts'
@@ -58,13 +60,36 @@ export const updateServer = endpoint({
 export const importServer = endpoint({
   method: 'POST',
   path: '/api/v1/servers/import',
-  summary: 'Registers an MCP server as a server.json of the official registry describes it.',
+  summary:
+    'Registers an MCP server as a server.json of the official registry describes it; of an npm package, what was fetched of it before.',
   permission: 'servers:manage',
   body: importServerInput,
   bodyBytesMax: 512_000,
   status: 201,
-  answer: json(z.strictObject({ id: text, credentialHeader: text.nullable() })),
+  answer: json(importedServer),
   example: { body: { text: '{ "name": "io.github.acme/tools" }', environment: 'staging', sensitivity: 'internal' } },
+})
+
+export const fetchPackage = endpoint({
+  method: 'POST',
+  path: '/api/v1/servers/packages',
+  summary:
+    'Asks the worker to fetch an npm package by exactly one version, with all it depends on; no script of it runs.',
+  permission: 'servers:manage',
+  body: requestPackageInput,
+  status: 201,
+  answer: json(z.strictObject({ packageId: text })),
+  example: { body: { name: '@acme/erp-tools', version: '1.2.0' } },
+})
+
+export const showPackage = endpoint({
+  method: 'GET',
+  path: '/api/v1/servers/packages/{id}',
+  summary: 'What was fetched of a package, or why it was not; finishedAt is null until then.',
+  permission: 'servers:manage',
+  params: uuidId,
+  answer: json(packageFetch),
+  example: { params: exampleId },
 })
 
 export const probeServer = endpoint({

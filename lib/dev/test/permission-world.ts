@@ -114,6 +114,7 @@ async function makeThings(db: Db, { agentId, serverId }: { agentId: string; serv
     },
   })
   await db.serverProbe.create({ data: { id, url: 'https://erp.example.com/mcp', requestedById: personId } })
+  await db.fetchedPackage.create({ data: { id, name: '@acme/tools', version: '1.0.0', requestedById: personId } })
   await db.notificationChannel.create({
     data: { id, teamId: team, name: '#finance', url: Buffer.of(1), host: 'h', ...by },
   })

@@ -8,6 +8,7 @@ import { storable } from '#lib/core/storable.ts'
 import { enqueue, jobs } from '#lib/jobs/contracts.ts'
 import { processEnvironment } from '#lib/core/process-environment.ts'
 import { credentialMaterial } from '../credential-material.ts'
+import { requirePackage } from './package-of-command.ts'
 import { type ClientToken, credentialOf, secretsOf, withoutSecrets } from '../probe/credential.ts'
 import { probeProgram, type ProgramAccess } from '../probe/probe-program.ts'
 import { probeServer } from '../probe/probe-server.ts'
@@ -32,6 +33,7 @@ export async function requestServerProbe(
   // Before the transaction: the key may be kept elsewhere.
   const ciphertext = material && (await secretBox.seal(material.secret, sealContexts.serverProbe(id)))
   return await inTx(ctx, async (tx, ctx) => {
+    await requirePackage(tx, command)
     await tx.serverProbe.create({
       data: {
         id,

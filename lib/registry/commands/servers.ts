@@ -8,6 +8,7 @@ import type { DataClass, RegisterServerInput, UpdateServerInput } from '../schem
 import { loosenedBy } from '../rules/loosenings.ts'
 import { proposeLoosening, replaceLoosenings } from './loosenings.ts'
 import { acceptedFindings } from './accepted-findings.ts'
+import { requirePackage } from './package-of-command.ts'
 import { type LockedServer, lockServer, subjectOf } from './server-lock.ts'
 
 /**
@@ -18,6 +19,7 @@ export async function registerServer(ctx: Ctx, input: RegisterServerInput, via =
   authorize(ctx, 'servers:manage')
   await inTx(ctx, async (tx, ctx) => {
     const where = input.transport === 'http' ? { url: input.url! } : { url: '', command: input.command! }
+    await requirePackage(tx, input.command)
     const accepted = await acceptedFindings(tx, ctx, input)
     const approverId = ctx.actor.kind === 'person' ? ctx.actor.id : null
     const { acknowledged, ...fields } = input
@@ -69,6 +71,7 @@ export async function updateServer(ctx: Ctx, input: UpdateServerInput): Promise<
     const before = Object.fromEntries(changed.map(([key]) => [key, server[key as keyof typeof fields]]))
     const isElsewhere = 'url' in after || 'command' in after
     const { url, command } = fields
+    await requirePackage(tx, command)
     const accepted = isElsewhere
       ? await acceptedFindings(tx, ctx, { id, url, command, acknowledged: acknowledged ?? [] })
       : null

@@ -19,7 +19,9 @@ const fetchers: readonly (readonly [program: string, words: readonly string[] | 
 ]
 
 /** What a program alone shows, without starting it. */
-export function commandFindings({ command, args }: ServerCommand): ProbeFinding[] {
+export function commandFindings({ command, args, package: reference }: ServerCommand): ProbeFinding[] {
+  // It was fetched already, whatever its program is called.
+  if (reference) return []
   const program = command
     .split(/[\\/]/)
     .at(-1)!

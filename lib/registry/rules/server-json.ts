@@ -4,13 +4,12 @@ import { type JsonFault, jsonFault } from '#lib/core/json-fault.ts'
 import { type Document, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod'
 import { slugify } from '#lib/core/slug.ts'
-import { serverCommand, type ServerCommand } from '../schema/transport.ts'
+import { exactVersion, keyValue, packageEntry, packageOption, type PackageRead } from './package-option.ts'
 
 /** A way to reach a server that its `server.json` names; `problems` say why it cannot be taken as it is. */
-export type ServerJsonOption = { label: string; problems: string[]; credentialHeader: string | null } & (
-  | { transport: 'http'; url: string }
-  | { transport: 'stdio'; command: ServerCommand }
-)
+export type ServerJsonOption =
+  | PackageRead
+  | { label: string; problems: string[]; transport: 'http'; url: string; credentialHeader: string | null }
 export type ServerJsonError = { line: number; column: number; field: string; message: string }
 export type ServerJson = {
   name: string
@@ -20,31 +19,6 @@ export type ServerJson = {
 }
 
 const bytesMax = 200_000
-const exact = z
-  .string()
-  .min(1)
-  .max(255)
-  .refine((version) => version !== 'latest' && !/^[\^~<>=]|\*|\bx\b|\|\|/.test(version), {
-    error: 'Use one exact version: no range and not "latest".',
-  })
-const input = z.looseObject({
-  value: z.string().optional(),
-  default: z.string().optional(),
-  isRequired: z.boolean().optional(),
-  isSecret: z.boolean().optional(),
-  variables: z.record(z.string(), z.unknown()).optional(),
-})
-const keyValue = input.extend({ name: z.string().min(1) })
-const argument = z.discriminatedUnion('type', [
-  input
-    .extend({ type: z.literal('positional'), valueHint: z.string().optional() })
-    .refine((given) => given.value !== undefined || given.valueHint !== undefined, {
-      error: 'A positional argument needs value or valueHint.',
-    }),
-  input.extend({ type: z.literal('named'), name: z.string().min(1) }),
-])
-type Argument = z.infer<typeof argument>
-
 // The parts of the registry's schema of 2025-12-11 that say how a server is reached; the rest is not read.
 const schema = z.looseObject({
   $schema: z.string().optional(),
@@ -54,7 +28,7 @@ const schema = z.looseObject({
     .regex(/^[a-zA-Z0-9.-]+\/[a-zA-Z0-9._-]+$/, 'Use a name such as io.github.owner/server.'),
   title: z.string().min(1).max(100).optional(),
   description: z.string('It needs a description.').min(1).max(1000),
-  version: exact,
+  version: exactVersion,
   remotes: z
     .array(
       z.looseObject({
@@ -65,22 +39,8 @@ const schema = z.looseObject({
       }),
     )
     .optional(),
-  packages: z
-    .array(
-      z.looseObject({
-        registryType: z.string().min(1),
-        identifier: z.string().min(1).max(300),
-        version: exact.optional(),
-        runtimeHint: z.string().optional(),
-        transport: z.looseObject({ type: z.enum(['stdio', 'streamable-http', 'sse']) }),
-        runtimeArguments: z.array(argument).optional(),
-        packageArguments: z.array(argument).optional(),
-        environmentVariables: z.array(keyValue).optional(),
-      }),
-    )
-    .optional(),
+  packages: z.array(packageEntry).optional(),
 })
-type Package = NonNullable<z.infer<typeof schema>['packages']>[number]
 type Remote = NonNullable<z.infer<typeof schema>['remotes']>[number]
 
 /** Reads a `server.json` of the official MCP registry; every error names its line and its field. */
@@ -156,61 +116,6 @@ function remoteOption({ type, url, headers = [] }: Remote): ServerJsonOption {
   if (secrets.length > 1)
     problems.push(`It needs several headers (${secrets.map(({ name }) => name).join(', ')}); one can be set.`)
   return { label: `${type} at ${url}`, transport: 'http', url, problems, credentialHeader: secrets[0]?.name ?? null }
-}
-
-const runtimes: Record<string, { command: string; target: (identifier: string, version: string) => string[] }> = {
-  npm: { command: 'npx', target: (identifier, version) => ['-y', `${identifier}@${version}`] },
-  pypi: { command: 'uvx', target: (identifier, version) => [`${identifier}@${version}`] },
-}
-
-function packageOption(given: Package): ServerJsonOption {
-  const {
-    registryType,
-    identifier,
-    version,
-    transport,
-    runtimeArguments = [],
-    packageArguments = [],
-    environmentVariables = [],
-  } = given
-  const problems: string[] = []
-  const runtime = runtimes[registryType]
-  if (!runtime) problems.push(`Packages of ${registryType} are not started here; npm and pypi are.`)
-  if (transport.type !== 'stdio')
-    problems.push(`The package speaks ${transport.type}: start it yourself and register its address.`)
-  if (!version) problems.push('It names no version: an exact one is needed.')
-  const runtimeWords = runtimeArguments.flatMap((argument) => wordsOf(argument, problems))
-  const words = packageArguments.flatMap((argument) => wordsOf(argument, problems))
-  const command = {
-    command: runtime?.command ?? given.runtimeHint ?? registryType,
-    args: [...runtimeWords, ...(runtime?.target(identifier, version ?? '') ?? [identifier]), ...words],
-    env: environmentVariables.map(({ name }) => name),
-  }
-  const checked = serverCommand.safeParse(command)
-  if (!checked.success)
-    problems.push(...checked.error.issues.map(({ path, message }) => `${fieldOf(path.map(String))}: ${message}`))
-  return {
-    label: `${registryType} ${identifier} ${version ?? ''}`.trim(),
-    transport: 'stdio',
-    command,
-    problems,
-    credentialHeader: null,
-  }
-}
-
-/** A secret never becomes an argument: anybody on the machine reads those. */
-function wordsOf(argument: Argument, problems: string[]): string[] {
-  const name = argument.type === 'named' ? argument.name : (argument.valueHint ?? 'the argument')
-  const value = argument.value ?? argument.default
-  if (argument.isSecret) problems.push(`${name} is a secret given as an argument, which is not supported.`)
-  else if (
-    value === undefined ? argument.isRequired === true || argument.type === 'positional' : /\{[^}]+\}/.test(value)
-  ) {
-    problems.push(`Fill in ${name}.`)
-  }
-  if (argument.type === 'positional') return value === undefined ? [] : [value]
-  if (value === undefined) return argument.isRequired ? [argument.name] : []
-  return [`${argument.name}=${value}`]
 }
 
 /** Where the deepest part of the path that exists begins. */

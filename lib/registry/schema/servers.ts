@@ -73,6 +73,12 @@ export type UpdateServerInput = z.infer<typeof updateServerInput>
 export const importServerInput = z.strictObject({
   text: z.string().min(1).max(200_000),
   option: z.int().min(0).max(100).default(0),
+  /** Of a package: what was fetched of it before. */
+  packageId: z.uuid().optional(),
+  /** Of a package: which of its programs; otherwise the one that npm would take. */
+  program: z.string().min(1).max(100).optional(),
+  /** What the file leaves open of its arguments, by name. */
+  values: z.record(z.string().max(300), z.string().max(2000)).default({}),
   id: serverSlug.optional(),
   name: oneLine(100).min(1).optional(),
   environment: z.enum(environments),

@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import { probeOwner, type StdioTicket } from '#lib/core/stdio-ticket.ts'
 import { findStop, stopRule } from '#lib/killswitch/rules.ts'
 import type { Log } from '#lib/log/log.ts'
-import type { KillReport, SandboxDriver } from '../driver.ts'
+import { programOfPackage, type ServerCommand } from '#lib/registry/schema/transport.ts'
+import { type KillReport, programInside, type SandboxDriver } from '../driver.ts'
 import type { StopView, StopWatch } from '../stop-watch.ts'
 import { HostedProcess, type ProcessFacts } from './hosted-process.ts'
 import type { StdioLimits } from './limits.ts'
+import type { Packages } from './packages.ts'
 import { StdioFailure } from './messages.ts'
 import type { ProgramSpec } from './program.ts'
 import type { RegisteredServer } from './registered.ts'
@@ -26,6 +28,7 @@ export type StdioHostOptions = {
   spools: SpoolSpace
   /** Below it a folder each for the servers that need files, named by their ids. */
   programsFolder: string
+  packages: Packages
   watch: Pick<StopWatch, 'fresh' | 'read'>
   /** Why no server may be hosted here; null: they may. */
   problem: string | null
@@ -64,6 +67,8 @@ export class StdioHost {
   /** The process of a ticket, made if it is new. Rejects with `StdioFailure` when it may not run; whatever is unknown is a no. */
   async find(ticket: StdioTicket): Promise<HostedProcess> {
     const server = await this.#admit(ticket)
+    // Fetching takes its time: whether it may run is asked again after it.
+    if (await this.#fetched(server.command)) return await this.find(ticket)
     const key = keyOf(ticket.serverId, ticket.owner.key)
     const spec = await this.#specOf(ticket, server)
     await this.#ending.get(key)
@@ -143,7 +148,7 @@ export class StdioHost {
     await Promise.all([...ends, ...this.#ending.values()])
   }
 
-  async #admit({ serverId, owner }: StdioTicket): Promise<RegisteredServer & { command: object }> {
+  async #admit({ serverId, owner }: StdioTicket): Promise<RegisteredServer & { command: ServerCommand }> {
     const { watch, problem } = this.#options
     if (problem) throw refuse(problem)
     if (this.#isDraining) throw refuse('the sandbox service is being stopped')
@@ -156,6 +161,17 @@ export class StdioHost {
     return { ...server, command: server.command }
   }
 
+  /** Makes sure that the package of a command is on this machine; whether it had to be fetched. */
+  async #fetched({ package: reference }: ServerCommand): Promise<boolean> {
+    if (!reference) return false
+    const outcome = await this.#options.packages.ensure(reference)
+    if (outcome.ok) return outcome.value.fetched
+    const { name, version } = reference
+    throw refuse(
+      `its package ${name}@${version} is not on this machine and was not fetched again: ${outcome.error.message}`,
+    )
+  }
+
   #refuseWhenStopped({ serverId, owner }: Pick<StdioTicket, 'serverId' | 'owner'>): StopView {
     const view = this.#options.watch.fresh()
     if (!view) throw refuse('the sandbox service does not know the stop orders just now')
@@ -165,17 +181,21 @@ export class StdioHost {
   }
 
   async #specOf(ticket: StdioTicket, server: RegisteredServer): Promise<ProgramSpec> {
-    const { command, args, env } = server.command!
+    const { command, args, env, package: reference } = server.command!
+    const given = Object.entries(ticket.environment).filter(([name]) => env.includes(name))
+    const about = {
+      environment: Object.fromEntries(given),
+      workspace: workspaceOf(ticket.serverId, ticket.owner.key),
+    }
+    if (reference) {
+      const program = programOfPackage.test(command) ? join(programInside, 'node_modules', '.bin', command) : ''
+      const programFolder = this.#options.packages.folderOf(reference)
+      return { ...about, command: { command: program, args }, programFolder, startsInFolder: false }
+    }
     const folderId = server.probe ? server.probe.folder : ticket.serverId
     const folder = join(this.#options.programsFolder, folderId ?? '')
     const hasFolder = folderId !== null && (await stat(folder).catch(() => null))?.isDirectory() === true
-    const given = Object.entries(ticket.environment).filter(([name]) => env.includes(name))
-    return {
-      command: { command, args },
-      environment: Object.fromEntries(given),
-      workspace: workspaceOf(ticket.serverId, ticket.owner.key),
-      programFolder: hasFolder ? folder : null,
-    }
+    return { ...about, command: { command, args }, programFolder: hasFolder ? folder : null, startsInFolder: hasFolder }
   }
 
   #end(key: string, hosted: Hosted, options: { graceful: boolean; why: string }): Promise<KillReport> {

@@ -31,6 +31,7 @@ function host(limits: Partial<StdioLimits>, args = ['steady.ts', 'modern']) {
       environment: {},
       workspace: `w${randomBytes(4).toString('hex')}`,
       programFolder: join(sandboxes.folder, 'stdio/steady'),
+      startsInFolder: true,
     },
     limits: { ...standardLimits, ...limits },
     spools: new SpoolSpace({ folder: join(sandboxes.folder, 'spool'), bytesMax: 0 }),

@@ -17,8 +17,10 @@ export type ProgramSpec = {
   /** In the environment of this one program; never in a file, an argument or another sandbox. */
   environment: Readonly<Record<string, string>>
   workspace: string
-  /** The operator's folder with the server's files; null: it needs none. */
+  /** The folder with the server's files: the operator's, or a package's; null: it needs none. */
   programFolder: string | null
+  /** It begins in that folder, and not in its workspace. */
+  startsInFolder: boolean
 }
 
 type Options = {
@@ -124,7 +126,7 @@ export class Program {
 
   async #run(): Promise<void> {
     const { driver, spec, limits } = this.#options
-    const { workspace, programFolder, command, environment } = spec
+    const { workspace, programFolder, startsInFolder, command, environment } = spec
     await driver.create({
       id: this.sandboxId,
       workspace,
@@ -141,7 +143,7 @@ export class Program {
     const exec = await driver.exec(this.sandboxId, {
       argv: [command.command, ...command.args],
       env: environment,
-      ...(programFolder ? { cwd: programInside } : {}),
+      ...(programFolder && startsInFolder ? { cwd: programInside } : {}),
       onOutput: (stream, chunk) => {
         // Its last words may come after it has ended.
         if (stream === 'stderr') this.stderr.push(chunk)

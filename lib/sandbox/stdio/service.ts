@@ -12,6 +12,7 @@ import { StdioGateway } from './gateway.ts'
 import { StdioHost } from './host.ts'
 import { type StdioLimits, standardLimits } from './limits.ts'
 import { createStdioMetrics } from './metrics.ts'
+import { Packages } from './packages.ts'
 import { SpoolSpace } from './spool.ts'
 import { ProcessStatus } from './status.ts'
 
@@ -51,6 +52,7 @@ export function createStdioService(options: {
     limits,
     spools: new SpoolSpace({ folder: join(config.home, 'sandbox', 'spool'), bytesMax: limits.spoolBytesMax }),
     programsFolder: join(config.home, 'stdio'),
+    packages: new Packages({ db, store: config.packages, log }),
     watch,
     problem,
     log,

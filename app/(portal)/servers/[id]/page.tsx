@@ -121,6 +121,16 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
                 {server.command ? [server.command.command, ...server.command.args].join(' ') : server.url}
               </code>
             </Fact>
+            {server.command?.package && (
+              <Fact label="Package">
+                <code className="break-all">
+                  {server.command.package.name}@{server.command.package.version}
+                </code>
+                <code className="block text-xs break-all text-muted-foreground">
+                  {server.command.package.integrity}
+                </code>
+              </Fact>
+            )}
             <Fact label="Data">
               <DataClasses serverId={server.id} dataClasses={server.dataClasses} whyNot={manageProblem} />
             </Fact>

@@ -5,11 +5,11 @@ import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Field } from '#components/ui/field.tsx'
 import { Textarea } from '#components/ui/input.tsx'
-import { commandFindings } from '#lib/registry/rules/server-command.ts'
-import { readServerJson, type ServerJson, type ServerJsonOption } from '#lib/registry/rules/server-json.ts'
-import { probeFindingKinds } from '#lib/registry/schema/probes.ts'
+import { readServerJson } from '#lib/registry/rules/server-json.ts'
+import type { Draft } from './draft.ts'
+import { PackageWay } from './package-way.client.tsx'
 
-type Props = { onTake: (proposal: ServerJson['proposal'], option: ServerJsonOption) => void }
+type Props = { onTake: (change: Partial<Draft>) => void }
 
 /** A `server.json` of the official registry, pasted or chosen as a file; one of its ways fills the form. */
 export function ImportCard({ onTake }: Props) {
@@ -58,28 +58,27 @@ export function ImportCard({ onTake }: Props) {
         {read?.ok && (
           <ul aria-label={`Ways to reach ${read.value.name}`} className="space-y-3">
             {read.value.options.map((option) => (
-              <li key={option.label} className="space-y-1 rounded-md border p-3 text-sm">
+              <li key={option.label} className="space-y-2 rounded-md border p-3 text-sm">
                 <p className="font-medium break-all">{option.label}</p>
-                {option.transport === 'stdio' && (
-                  <code className="block text-xs break-all">
-                    {[option.command.command, ...option.command.args].join(' ')}
-                  </code>
+                {option.transport === 'http' && option.credentialHeader && (
+                  <p>Needs a credential in the header {option.credentialHeader}.</p>
                 )}
-                {option.credentialHeader && <p>Needs a credential in the header {option.credentialHeader}.</p>}
-                {option.transport === 'stdio' &&
-                  commandFindings(option.command).map(({ kind }) => (
-                    <p key={kind} className="text-warn">
-                      {probeFindingKinds[kind].title}: {probeFindingKinds[kind].says}
-                    </p>
-                  ))}
                 {option.problems.map((problem) => (
-                  <p key={problem} className="text-warn">
+                  <p key={problem} className="break-words text-warn">
                     {problem}
                   </p>
                 ))}
-                <Button size="sm" onClick={() => onTake(read.value.proposal, option)}>
-                  Fill the form with this
-                </Button>
+                {option.transport === 'http' && (
+                  <Button
+                    size="sm"
+                    onClick={() => onTake({ ...read.value.proposal, transport: 'http', url: option.url })}
+                  >
+                    Fill the form with this
+                  </Button>
+                )}
+                {option.transport === 'package' && option.problems.length === 0 && (
+                  <PackageWay option={option} onTake={(change) => onTake({ ...read.value.proposal, ...change })} />
+                )}
               </li>
             ))}
           </ul>

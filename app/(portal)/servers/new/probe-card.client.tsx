@@ -6,38 +6,38 @@ import { ActionButton } from '#components/ui/action-button.client.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
-import { Field } from '#components/ui/field.tsx'
-import { Input } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { ScopeBadge } from '#components/ui/status.tsx'
 import { wordsOf } from '#components/ui/use-action.client.ts'
 import { findingTitle, visibleText } from '#lib/registry/rules/tool-findings.ts'
 import { probeFindingKinds, type ProbeReport } from '#lib/registry/schema/probes.ts'
-import type { ServerCommand } from '#lib/registry/schema/transport.ts'
 import type { Draft } from '#components/servers/credential-draft.ts'
 import { probe, readProbe } from './actions.ts'
+import type { ProbeTarget } from './draft.ts'
 import { CredentialToTry, triedCredential } from './credential-to-try.client.tsx'
 
 const everyMs = 700
 const triesMax = 80
 
-/** What is looked at: an address, or a program and the id of the server it is to be. */
-export type ProbeTarget = { url: string } | { command: ServerCommand; id?: string }
-
-type Props = { target: ProbeTarget | null; report: ProbeReport | null; onReport: (report: ProbeReport) => void }
+type Props = {
+  target: ProbeTarget | null
+  /** What the variables of a program are set to, to try it with; null: nothing. */
+  secret: string | null
+  report: ProbeReport | null
+  onReport: (report: ProbeReport) => void
+}
 type State = { looking: boolean; problem: string | null; fields: Readonly<Record<string, readonly string[]>> }
 
 /** Lets the worker look at the address or the program, and shows what it found. */
-export function ProbeCard({ target, report, onReport }: Props) {
+export function ProbeCard({ target, secret, report, onReport }: Props) {
   const [draft, setDraft] = useState<Draft | null>(null)
-  const [values, setValues] = useState('')
   const [state, setState] = useState<State>({ looking: false, problem: null, fields: {} })
   const program = target !== null && 'command' in target ? target.command : null
   async function look(): Promise<void> {
     if (!target || state.looking) return
     setState({ looking: true, problem: null, fields: {} })
-    const secret = program && values ? { credential: { kind: 'bearer' as const, secret: values } } : {}
-    const tried = program ? secret : triedCredential(draft)
+    const variables = secret === null ? {} : { credential: { kind: 'bearer' as const, secret } }
+    const tried = program ? variables : triedCredential(draft)
     const failed = await lookAt({ input: { ...target, ...tried }, onReport }).catch(() => unreached)
     setState({ looking: false, problem: failed?.message ?? null, fields: failed?.fields ?? {} })
   }
@@ -52,19 +52,6 @@ export function ProbeCard({ target, report, onReport }: Props) {
     >
       <div className="space-y-4">
         {!program && <CredentialToTry draft={draft} change={setDraft} errorOf={(field) => state.fields[field]?.[0]} />}
-        {program && program.env.length > 0 && (
-          <Field
-            label={program.env.length === 1 ? `Value of ${program.env[0]}` : 'Values of its variables'}
-            hint={`${program.env.length === 1 ? '' : 'A JSON object. '}Given to it once and forgotten; the server’s page sets what is used.`}
-          >
-            <Input
-              type="password"
-              autoComplete="off"
-              value={values}
-              onChange={(event) => setValues(event.target.value)}
-            />
-          </Field>
-        )}
         <ActionButton
           whyNot={target ? null : 'Type an http or https address, or a program, first.'}
           pending={state.looking}

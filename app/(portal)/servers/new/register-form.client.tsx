@@ -5,65 +5,35 @@ import { useState } from 'react'
 import { Button } from '#components/ui/button.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { Field } from '#components/ui/field.tsx'
-import { Checkbox, Input, Select, Textarea } from '#components/ui/input.tsx'
+import { Checkbox, Input, Select } from '#components/ui/input.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { useAction } from '#components/ui/use-action.client.ts'
 import { toast } from '#components/ui/toast.client.ts'
 import { paths } from '#lib/core/paths.ts'
-import { openFindings } from '#lib/registry/rules/server-address.ts'
-import { openCommandFindings } from '#lib/registry/rules/server-command.ts'
-import type { ServerJsonOption } from '#lib/registry/rules/server-json.ts'
-import {
-  type DataClass,
-  dataClasses,
-  type Environment,
-  environments,
-  sensitivities,
-  type Sensitivity,
-} from '#lib/registry/schema.ts'
+import { dataClasses, type Environment, environments, sensitivities, type Sensitivity } from '#lib/registry/schema.ts'
 import { probeFindingKinds, type ProbeFindingKind, type ProbeReport } from '#lib/registry/schema/probes.ts'
-import type { ServerCommand } from '#lib/registry/schema/transport.ts'
+import { setCredential } from '../[id]/actions.ts'
 import { register } from './actions.ts'
+import { type Draft, emptyDraft, inputOf, keyOf, missingVariables, openOf, secretOf, targetOf } from './draft.ts'
 import { ImportCard } from './import-card.client.tsx'
-import { ProbeCard, type ProbeTarget } from './probe-card.client.tsx'
-
-type Draft = {
-  id: string
-  name: string
-  description: string
-  transport: 'http' | 'stdio'
-  url: string
-  program: string
-  args: string
-  env: string
-  environment: Environment
-  sensitivity: Sensitivity
-  dataClasses: DataClass[]
-}
-const empty: Draft = {
-  id: '',
-  name: '',
-  description: '',
-  transport: 'http',
-  url: '',
-  program: '',
-  args: '',
-  env: '',
-  environment: 'staging',
-  sensitivity: 'internal',
-  dataClasses: [],
-}
+import { ProbeCard } from './probe-card.client.tsx'
+import { ProgramFields } from './program-fields.client.tsx'
 
 /** One draft for typing and for importing; what guards the server less is accepted by name before it is registered. */
 export function RegisterForm() {
   const router = useRouter()
-  const [draft, setDraft] = useState(empty)
+  const [draft, setDraft] = useState(emptyDraft)
   const [probed, setProbed] = useState<{ target: string; report: ProbeReport } | null>(null)
   const [accepted, setAccepted] = useState<ReadonlySet<ProbeFindingKind>>(new Set())
-  const { run, pending, failed, clear } = useAction(register, ({ id }) => {
-    toast.success(`${draft.name} is registered. Its tools wait for their review.`)
-    router.push(paths.server(id))
-  })
+  const [isTried, setTried] = useState(false)
+  const { run, pending, failed, clear } = useAction(register, ({ id }) => void finish(id))
+  async function finish(serverId: string): Promise<void> {
+    const secret = secretOf(draft)
+    const set = secret === null || (await setCredential({ serverId, kind: 'bearer', secret }).catch(() => null))?.ok
+    if (set) toast.success(`${draft.name} is registered. Its tools wait for their review.`)
+    else toast.error(`${draft.name} is registered, but its variables are not set. Set them as its credential.`)
+    router.push(paths.server(serverId))
+  }
   const target = targetOf(draft)
   const set = (change: Partial<Draft>) => {
     const next = { ...draft, ...change }
@@ -86,7 +56,8 @@ export function RegisterForm() {
         className="space-y-5"
         onSubmit={(event) => {
           event.preventDefault()
-          run(inputOf(draft, [...accepted]))
+          setTried(true)
+          if (missingVariables(draft).length === 0) run(inputOf(draft, [...accepted]))
         }}
       >
         <Card title="Server">
@@ -159,17 +130,7 @@ export function RegisterForm() {
                 />
               </Field>
             ) : (
-              <>
-                <Field label="Program" required {...error('command.command')}>
-                  <Input value={draft.program} onChange={(event) => set({ program: event.target.value })} />
-                </Field>
-                <Field label="Names of its variables" hint="Separated by spaces; their values are set as a credential.">
-                  <Input value={draft.env} onChange={(event) => set({ env: event.target.value })} />
-                </Field>
-                <Field label="Arguments" hint="One a line." className="sm:col-span-2">
-                  <Textarea rows={3} value={draft.args} onChange={(event) => set({ args: event.target.value })} />
-                </Field>
-              </>
+              <ProgramFields draft={draft} set={set} error={error} missing={isTried ? missingVariables(draft) : []} />
             )}
           </div>
         </Card>
@@ -209,54 +170,13 @@ export function RegisterForm() {
           key={draft.transport}
           target={target}
           report={report}
+          secret={secretOf(draft)}
           onReport={(report) => setProbed({ target: keyOf(target), report })}
         />
-        <ImportCard onTake={(proposal, option) => set({ ...proposal, ...whereOf(option) })} />
+        <ImportCard onTake={(change) => set({ fetched: null, ...change })} />
       </div>
     </div>
   )
-}
-
-/** What is registered, if that is clear already. */
-function targetOf(draft: Draft): ProbeTarget | null {
-  if (draft.transport === 'http') {
-    const isAddress = URL.canParse(draft.url) && /^https?:/.test(draft.url)
-    return isAddress ? { url: draft.url } : null
-  }
-  const command = commandOf(draft)
-  return command.command === '' ? null : { command, ...(draft.id === '' ? {} : { id: draft.id }) }
-}
-
-/** A program is another one in the folder of another server. */
-function keyOf(target: ProbeTarget | null): string {
-  return JSON.stringify(target)
-}
-
-function openOf(target: ProbeTarget, known: Parameters<typeof openFindings>[1]) {
-  return 'url' in target ? openFindings(target.url, known) : openCommandFindings(target.command, known)
-}
-
-function commandOf(draft: Draft): ServerCommand {
-  return {
-    command: draft.program.trim(),
-    args: draft.args.split('\n').filter((line) => line !== ''),
-    env: draft.env.split(/\s+/).filter(Boolean),
-  }
-}
-
-function inputOf(draft: Draft, acknowledged: ProbeFindingKind[]) {
-  const { id, name, description, environment, sensitivity, dataClasses: kinds } = draft
-  const where =
-    draft.transport === 'http'
-      ? { transport: 'http' as const, url: draft.url }
-      : { transport: 'stdio' as const, command: commandOf(draft) }
-  return { id, name, description, environment, sensitivity, dataClasses: kinds, ...where, acknowledged }
-}
-
-function whereOf(option: ServerJsonOption): Partial<Draft> {
-  if (option.transport === 'http') return { transport: 'http', url: option.url }
-  const { command, args, env } = option.command
-  return { transport: 'stdio', program: command, args: args.join('\n'), env: env.join(' ') }
 }
 
 function toggled<T>(before: ReadonlySet<T>, one: T, isIn: boolean): ReadonlySet<T> {

@@ -1,30 +1,19 @@
 import { addLooseningVerbs, secondPerson } from './loosenings.ts'
 import { classText } from '#lib/registry/schema/tool-words.ts'
 import type { Command } from 'commander'
-import {
-  type DataClass,
-  dataClasses,
-  type Environment,
-  environments,
-  sensitivities,
-  type Sensitivity,
-  type ToolClass,
-  toolClasses,
-  type ToolDetail,
-} from '#lib/registry/schema.ts'
+import { dataClasses, type ToolClass, toolClasses, type ToolDetail } from '#lib/registry/schema.ts'
 import { findingTitle } from '#lib/registry/rules/tool-findings.ts'
-import { type ProbeFindingKind, probeFindingNames } from '#lib/registry/schema/probes.ts'
 import { routes } from '../../routes.ts'
 import { addVerb, type Cli, type Setup } from '../cli.ts'
 import { UsageError } from '../errors.ts'
 import { facts } from '../table.ts'
-import { textFrom } from '../text-file.ts'
 import { minute, oneLine, plain } from '../text.ts'
 import { choice } from './choices.ts'
 import { personWith } from './people.ts'
+import { accepted, collect, dataClassesOf, type Placed, placed, placeOf } from './server-place.ts'
+import { addImportVerb } from './server-import.ts'
+import { addPackageVerb } from './server-package.ts'
 import { addProbeVerb } from './server-probe.ts'
-
-type Placed = { environment: string; data: string; kind: string[]; accept: string[] }
 
 /** The verbs that change servers and decide about their tools; listing and showing are in registry.ts. */
 export function addServerCommands(servers: Command, setup: Setup): void {
@@ -64,28 +53,8 @@ What guards it less is accepted by name with --accept; "servers probe" says what
       cli.show(made, () => `${made.id} is registered. Its tools wait for their review.`)
     },
   })
-  addVerb<Placed & { option: string; id?: string }>(servers, setup, {
-    name: 'import <file>',
-    says: 'Register an MCP server as a server.json of the official registry describes it; - is standard input.',
-    options: (command) =>
-      placed(command)
-        .option('--option <number>', 'which of the ways it names, from 0: remotes first', '0')
-        .option('--id <id>', 'its id here; otherwise made of its name'),
-    run: async (cli, { args: [file = ''], options }) => {
-      const text = await textFrom(cli.terminal, file)
-      const place = placeOf(options)
-      const body = {
-        text,
-        option: Number(options.option),
-        ...(options.id === undefined ? {} : { id: options.id }),
-        ...place,
-        acknowledged: accepted(options.accept),
-      }
-      const made = await (await cli.client()).call(routes.servers.importServer, { body })
-      const needs = made.credentialHeader === null ? '' : ` It needs a credential in ${plain(made.credentialHeader)}.`
-      cli.show(made, () => `${made.id} is registered.${needs} Its tools wait for their review.`)
-    },
-  })
+  addImportVerb(servers, setup)
+  addPackageVerb(servers, setup)
   addProbeVerb(servers, setup)
   for (const [verb, status, says] of [
     ['enable', 'active', 'Let agents reach an MCP server again.'],
@@ -197,39 +166,6 @@ function addToolVerbs(servers: Command, setup: Setup): void {
       )
     },
   })
-}
-
-function placed(command: Command): Command {
-  return command
-    .addOption(choice('--environment <environment>', 'where it runs', environments).makeOptionMandatory())
-    .addOption(choice('--data <sensitivity>', 'what it holds', sensitivities).makeOptionMandatory())
-    .option('--kind <kinds...>', `which kinds of data: ${dataClasses.join(', ')}`, [])
-    .option('--accept <finding>', 'a finding that guards it less; may be given several times', collect, [])
-}
-
-function placeOf(options: Placed) {
-  return {
-    environment: options.environment as Environment,
-    sensitivity: options.data as Sensitivity,
-    dataClasses: dataClassesOf(options.kind),
-  }
-}
-
-function dataClassesOf(named: readonly string[]): DataClass[] {
-  const unknown = named.find((name) => !(dataClasses as readonly string[]).includes(name))
-  if (unknown !== undefined) throw new UsageError(`${unknown} is no kind of data; use ${dataClasses.join(', ')}.`)
-  return dataClasses.filter((each) => named.includes(each))
-}
-
-function accepted(names: readonly string[]): ProbeFindingKind[] {
-  const unknown = names.find((name) => !(probeFindingNames as readonly string[]).includes(name))
-  if (unknown !== undefined)
-    throw new UsageError(`${unknown} is no finding; there are ${probeFindingNames.join(', ')}.`)
-  return names as ProbeFindingKind[]
-}
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value]
 }
 
 function describeTool(tool: ToolDetail, cli: Cli): string {

@@ -1,0 +1,32 @@
+import { z } from 'zod'
+import { type PackageFetchView, packageRules } from '#lib/registry/schema/packages.ts'
+import { packageReference } from '#lib/registry/schema/transport.ts'
+import { answerOf, count, text, time } from './words.ts'
+
+export const packageFetch = answerOf<PackageFetchView>()(
+  z.strictObject({
+    id: text,
+    name: text,
+    version: text,
+    createdAt: time,
+    finishedAt: time.nullable(),
+    package: packageReference.nullable(),
+    facts: z
+      .strictObject({ programs: z.array(text), packages: count, bytes: count, scripts: z.array(text) })
+      .nullable(),
+    problem: z
+      .strictObject({
+        field: z.enum(['name', 'version', 'dependencies', 'registry']),
+        rule: z.enum(packageRules),
+        message: text,
+      })
+      .nullable(),
+  }),
+).meta({ id: 'PackageFetch' })
+
+export const importedServer = z.strictObject({
+  id: text,
+  credentialHeader: text.nullable(),
+  /** Whose values are to be set as its credential. */
+  variables: z.array(z.strictObject({ name: text, isRequired: z.boolean(), isSecret: z.boolean() })),
+})

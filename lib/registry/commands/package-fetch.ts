@@ -1,0 +1,81 @@
+import { recordAudit } from '#lib/audit/commands.ts'
+import { authorize, type Ctx, inTx } from '#lib/auth/ctx.ts'
+import { DomainError } from '#lib/core/errors.ts'
+import { err, ok, type Result } from '#lib/core/result.ts'
+import { storable } from '#lib/core/storable.ts'
+import type { Db } from '#lib/db/client.ts'
+import { packageLock } from '../packages/lock.ts'
+import { fetchIntoStore, isStored, type PackageStore, storedFolder } from '../packages/store.ts'
+import type { PackageFacts, PackageProblem } from '../schema/packages.ts'
+import type { PackageReference } from '../schema/transport.ts'
+import { packageSubject } from './packages.ts'
+
+export type { PackageStore } from '../packages/store.ts'
+
+/** The worker's part: fetches outside of any transaction and keeps what it found, once. After the last try it says that it failed. For our own processes. */
+export async function runPackageFetch(
+  ctx: Ctx,
+  { packageId, store, last = false }: { packageId: string; store: PackageStore; last?: boolean },
+): Promise<void> {
+  authorize(ctx, 'servers:manage')
+  const wanted = await ctx.db.fetchedPackage.findUnique({ where: { id: packageId } })
+  if (!wanted) throw new DomainError('not_found', 'There is no such package.')
+  if (wanted.finishedAt) return
+  const { name, version } = wanted
+  const outcome = await fetchIntoStore(store, { name, version, locked: null }).catch((error: unknown) => {
+    if (!last) throw error
+    const message = `${name}@${version} could not be kept: ${error instanceof Error ? error.message : String(error)}`
+    return err<PackageProblem>({ field: 'name', rule: 'not_fetched', message })
+  })
+  await inTx(ctx, async (tx, ctx) => {
+    const { count } = await tx.fetchedPackage.updateMany({
+      where: { id: packageId, finishedAt: null },
+      data: { ...columnsOf(outcome), finishedAt: ctx.now },
+    })
+    if (count === 0) return
+    const found = outcome.ok
+      ? { integrity: outcome.value.integrity, lock: outcome.value.digest, packages: outcome.value.packages }
+      : { problem: outcome.error.rule }
+    recordAudit(tx, ctx, {
+      event: 'package.fetched',
+      subject: packageSubject(wanted),
+      detail: { name, version, found },
+    })
+  })
+}
+
+/** Where a package lies on this machine, if it does. */
+export function packageFolder(store: PackageStore, { lock }: PackageReference): string {
+  return storedFolder(store, lock)
+}
+
+export async function hasPackage(store: PackageStore, { lock }: PackageReference): Promise<boolean> {
+  return await isStored(store, lock)
+}
+
+/** Fetches a package that is not on this machine again, by its recorded lock and integrity. For our own processes. */
+export async function ensurePackage(
+  { db, store }: { db: Db; store: PackageStore },
+  { name, version, integrity, lock: digest }: PackageReference,
+): Promise<Result<null, PackageProblem>> {
+  const row = await db.fetchedPackage.findFirst({
+    where: { name, version, integrity, lockDigest: digest },
+    select: { lock: true },
+  })
+  const lock = packageLock.safeParse(row?.lock)
+  if (!lock.success) {
+    const message = `${name}@${version} was never fetched with this lock.`
+    return err({ field: 'name', rule: 'not_fetched', message })
+  }
+  const fetched = await fetchIntoStore(store, { name, version, locked: { lock: lock.data, digest } })
+  return fetched.ok ? ok(null) : fetched
+}
+
+type Outcome = Awaited<ReturnType<typeof fetchIntoStore>>
+
+function columnsOf(outcome: Outcome) {
+  if (!outcome.ok) return { problem: storable(outcome.error) }
+  const { integrity, digest, lock, programs, packages, bytes, scripts } = outcome.value
+  const facts: PackageFacts = { programs, packages, bytes, scripts }
+  return { integrity, lockDigest: digest, lock: storable(lock) as object, facts }
+}

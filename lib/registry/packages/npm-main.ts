@@ -1,0 +1,111 @@
+import { access, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Arborist } from '@npmcli/arborist'
+import type { PackageProblem } from '../schema/packages.ts'
+import { programOfPackage } from '../schema/transport.ts'
+import { type LockEntry, lockDigest, lockEntries, lockProblem, nameAt, packageLock } from './lock.ts'
+import { integrityProblem, problemOf } from './npm-errors.ts'
+import type { NpmAnswer, NpmOrder } from './store.ts'
+
+/** Fetches one package into an empty folder with npm's own library, in a process of its own that is ended when it takes too much. No script of a package runs. */
+process.once('message', (order) => {
+  void answer(order as NpmOrder).then((said) => process.send!(said, () => process.exit(0)))
+})
+process.on('disconnect', () => process.exit(1))
+
+async function answer(order: NpmOrder): Promise<NpmAnswer> {
+  try {
+    return await fetchInto(order)
+  } catch (error) {
+    return { ok: false, problem: problemOf(error, order) }
+  }
+}
+
+async function fetchInto({ folder, registry, name, version, locked }: NpmOrder): Promise<NpmAnswer> {
+  const own = { name: 'package-of-a-server', version: '1.0.0', private: true, dependencies: { [name]: version } }
+  await writeFile(join(folder, 'package.json'), JSON.stringify(own))
+  if (locked) await writeFile(join(folder, 'package-lock.json'), JSON.stringify(locked.lock))
+  const arborist = new Arborist({
+    path: folder,
+    registry,
+    cache: join(folder, '.cache'),
+    // Archives come from the registry that was set, whatever it says of where they are.
+    replaceRegistryHost: 'always',
+    ignoreScripts: true,
+    allowGit: 'none',
+    allowRemote: 'none',
+    allowFile: 'none',
+    allowDirectory: 'none',
+    omit: ['dev'],
+    umask: 0o022,
+    fetchRetries: 1,
+    fetchTimeout: 30_000,
+    audit: false,
+    fund: false,
+  })
+  const lock = packageLock.parse((await arborist.buildIdealTree()).meta.commit())
+  const refused = lockProblem(lock, name)
+  if (refused) return { ok: false, problem: refused }
+  const digest = lockDigest(lock)
+  if (locked && locked.digest !== digest) {
+    const message = 'What its lock says leads to other packages than were recorded.'
+    return { ok: false, problem: { field: 'dependencies', rule: 'other_lock', message } }
+  }
+  const tree = await arborist.reify().catch((error: unknown) => {
+    const problem = integrityProblem(error, { name, registry, lock })
+    if (!problem) throw error
+    return problem
+  })
+  if ('rule' in tree) return { ok: false, problem: tree }
+  const missing = await whatIsMissing(folder, lockEntries(lock))
+  if (missing) return { ok: false, problem: missing }
+  const programs = programsOf(name, tree.children.get(name)?.package.bin ?? {})
+  if (programs.length === 0) {
+    const message = `${name}@${version} has no program to start: its package.json names no bin.`
+    return { ok: false, problem: { field: 'name', rule: 'no_program', message } }
+  }
+  const scripts = lockEntries(lock).flatMap(([path, { hasInstallScript }]) => (hasInstallScript ? [nameAt(path)] : []))
+  const integrity = lock.packages[`node_modules/${name}`]?.integrity ?? ''
+  return {
+    ok: true,
+    integrity: /sha512-\S+/.exec(integrity)![0],
+    digest,
+    lock,
+    programs,
+    packages: lockEntries(lock).length,
+    scripts: [...new Set(scripts)].slice(0, 50),
+  }
+}
+
+/** npm leaves out quietly what is optional and cannot be had; what is for another machine may be missing. */
+async function whatIsMissing(folder: string, entries: [string, LockEntry][]): Promise<PackageProblem | null> {
+  for (const [path, { optional, os, cpu, libc }] of entries) {
+    const inside = join(folder, path)
+    const isElsewhere = optional && (os !== undefined || cpu !== undefined || libc !== undefined)
+    if (!isElsewhere && !(await has(join(inside, 'package.json')))) {
+      const message = `${nameAt(path)}, which it depends on, could not be fetched.`
+      return { field: 'dependencies', rule: 'not_fetched', message }
+    }
+    if (!optional && (await has(join(inside, 'binding.gyp'))) && !(await has(join(inside, 'prebuilds')))) {
+      const message = `${nameAt(path)} is native code that its install script would build or fetch, and install scripts are never run. Build it into the server’s folder, and register the program that is there.`
+      return { field: 'dependencies', rule: 'needs_scripts', message }
+    }
+  }
+  return null
+}
+
+/** The one npm would start first: the only one, or the one that is named as the package. */
+function programsOf(name: string, bin: Record<string, string>): string[] {
+  const short = name.split('/').at(-1)!
+  return Object.keys(bin)
+    .filter((program) => programOfPackage.test(program))
+    .toSorted((a, b) => Number(b === short) - Number(a === short) || (a < b ? -1 : 1))
+    .slice(0, 50)
+}
+
+async function has(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  )
+}

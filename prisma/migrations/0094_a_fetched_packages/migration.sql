@@ -1,0 +1,15 @@
+create table "FetchedPackage" (
+  "id" uuid primary key,
+  "name" text not null,
+  "version" text not null,
+  "integrity" text,
+  "lockDigest" text,
+  "lock" jsonb,
+  "facts" jsonb,
+  "problem" jsonb,
+  "requestedById" text not null,
+  "createdAt" timestamptz(3) not null default now(),
+  "finishedAt" timestamptz(3)
+);
+create index "FetchedPackage_lockDigest_idx" on "FetchedPackage" ("lockDigest");
+create index "FetchedPackage_name_version_createdAt_idx" on "FetchedPackage" ("name", "version", "createdAt");
