@@ -92,18 +92,14 @@ test('a program that fetches its package says so, before and after it was tried,
   page,
 }) => {
   const id = `fetching-${unique}`
-  const file = {
-    name: `io.github.acme/${id}`,
-    title: 'Fetching files',
-    description: 'Files.',
-    version: '1.2.0',
-    packages: [{ registryType: 'npm', identifier: '@acme/files', version: '1.2.0', transport: { type: 'stdio' } }],
-  }
   await signInAs(page, 'Security')
   await page.goto('/servers/new')
-  await page.getByLabel('The file’s text').fill(JSON.stringify(file))
-  await expect(page.getByRole('list', { name: /^Ways to reach/ })).toContainText('Fetches its package')
-  await page.getByRole('button', { name: 'Fill the form with this' }).click()
+  await page.getByLabel('Name (required)').fill('Fetching files')
+  await page.getByLabel('Id (required)').fill(id)
+  await page.getByLabel('Reached').selectOption('as a program in the sandbox (stdio)')
+  await page.getByLabel('Program (required)').fill('npx')
+  await page.getByLabel('Arguments').fill('-y\n@acme/files@1.2.0')
+  await expect(page.getByRole('checkbox', { name: 'Fetches its package' })).toBeVisible()
   await expect(page.getByRole('checkbox', { name: 'Not probed' })).toBeVisible()
   await probe(page)
   await expect(found(page)).toContainText('Does not start')
@@ -117,4 +113,36 @@ test('a program that fetches its package says so, before and after it was tried,
   await expect(page.getByRole('heading', { level: 1, name: 'Fetching files' })).toBeVisible()
   await expect(page.getByText('Fetches its package')).toBeVisible()
   await disable(id)
+})
+
+test('of a package what is missing is asked for by name, and one that is not fetched here says what to do', async ({
+  page,
+}) => {
+  const transport = { type: 'stdio' }
+  const file = {
+    name: `io.github.acme/packaged-${unique}`,
+    title: 'Packaged files',
+    description: 'Files.',
+    version: '1.2.0',
+    packages: [
+      {
+        registryType: 'npm',
+        identifier: '@acme/files',
+        version: '1.2.0',
+        transport,
+        packageArguments: [{ type: 'positional', valueHint: 'folder', description: 'What it may read' }],
+      },
+      { registryType: 'pypi', identifier: 'acme-files', version: '1.2.0', transport },
+    ],
+  }
+  await signInAs(page, 'Security')
+  await page.goto('/servers/new')
+  await page.getByLabel('The file’s text').fill(JSON.stringify(file))
+  const ways = page.getByRole('list', { name: /^Ways to reach/ })
+  await expect(ways).toContainText('Packages of pypi are not fetched here')
+  await page.getByRole('button', { name: 'Fetch it and fill the form' }).click()
+  await expect(ways).toContainText('Say what folder is.')
+  await expectAccessible(page)
+  await page.setViewportSize({ width: 360, height: 800 })
+  await expectNoSidewaysScroll(page, '/servers/new')
 })

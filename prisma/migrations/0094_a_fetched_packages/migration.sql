@@ -8,7 +8,7 @@ create table "FetchedPackage" (
   "facts" jsonb,
   "problem" jsonb,
   "requestedById" text not null,
-  "createdAt" timestamptz(3) not null default now(),
+  "createdAt" timestamptz(3) not null default current_timestamp,
   "finishedAt" timestamptz(3)
 );
 create index "FetchedPackage_lockDigest_idx" on "FetchedPackage" ("lockDigest");
