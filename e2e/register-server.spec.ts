@@ -114,35 +114,3 @@ test('a program that fetches its package says so, before and after it was tried,
   await expect(page.getByText('Fetches its package')).toBeVisible()
   await disable(id)
 })
-
-test('of a package what is missing is asked for by name, and one that is not fetched here says what to do', async ({
-  page,
-}) => {
-  const transport = { type: 'stdio' }
-  const file = {
-    name: `io.github.acme/packaged-${unique}`,
-    title: 'Packaged files',
-    description: 'Files.',
-    version: '1.2.0',
-    packages: [
-      {
-        registryType: 'npm',
-        identifier: '@acme/files',
-        version: '1.2.0',
-        transport,
-        packageArguments: [{ type: 'positional', valueHint: 'folder', description: 'What it may read' }],
-      },
-      { registryType: 'pypi', identifier: 'acme-files', version: '1.2.0', transport },
-    ],
-  }
-  await signInAs(page, 'Security')
-  await page.goto('/servers/new')
-  await page.getByLabel('The file’s text').fill(JSON.stringify(file))
-  const ways = page.getByRole('list', { name: /^Ways to reach/ })
-  await expect(ways).toContainText('Packages of pypi are not fetched here')
-  await page.getByRole('button', { name: 'Fetch it and fill the form' }).click()
-  await expect(ways).toContainText('Say what folder is.')
-  await expectAccessible(page)
-  await page.setViewportSize({ width: 360, height: 800 })
-  await expectNoSidewaysScroll(page, '/servers/new')
-})

@@ -98,6 +98,7 @@ const rows: Record<string, Row> = {
   closeGone: 'platform',
   createTeam: { needs: 'teams:manage' },
   forgetFleetChanges: 'platform',
+  forgetPackages: 'platform',
   forgetServerProbes: 'platform',
   forgetStdioProcesses: { needs: 'servers:manage' },
   forgetUnregistered: job,

@@ -94,6 +94,8 @@ apiTest('whoever does not manage servers is refused, with the permission named',
     ['POST', '', erp],
     ['PATCH', `/${id}`, { status: 'disabled' }],
     ['POST', '/import', { text: '{}', ...place }],
+    ['POST', '/packages', { name: 'files', version: '1.0.0' }],
+    ['GET', `/packages/${crypto.randomUUID()}`, undefined],
     ['POST', '/probes', { url: 'https://a.example' }],
     ['GET', `/probes/${crypto.randomUUID()}`, undefined],
     ['POST', `/${id}/approve`, { tools: [{ name: 'look', ...hash }] }],
@@ -136,7 +138,7 @@ apiTest('the command line does the same', { timeout: 90_000 }, async ({ db, port
     name: 'io.github.acme/cli-notes',
     description: 'Notes.',
     version: '1.0.0',
-    packages: [{ registryType: 'npm', identifier: 'cli-notes', version: '1.0.0', transport: { type: 'stdio' } }],
+    remotes: [{ type: 'streamable-http', url: 'https://cli-notes.acme.example/mcp' }],
   }
   expect(await run(['import', '-', ...where, ...accept], JSON.stringify(file))).toMatchObject({
     code: 0,

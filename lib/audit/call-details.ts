@@ -37,3 +37,9 @@ export type EndOfCall = JudgedByPolicies &
 
 /** Set in the rows of the demo history: the decision was made, and nobody made the call. */
 export type OfDemo = { demo?: true }
+
+/** The step of deciding that refused or held, and the facts that mattered. */
+export type ExplainedDenial = { step?: string | null; facts?: Record<string, string | number | boolean | null> }
+
+/** How many recorded calls a replay judged, and what would have become of them. */
+export type ReplaySums = { calls: number; judged: number; blocked: number; permitted: number }

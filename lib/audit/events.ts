@@ -29,7 +29,7 @@ import type {
   TrialTerms,
 } from './event-details.ts'
 
-import type { CallOutcome, EndOfCall, JudgedByPolicies, OfDemo } from './call-details.ts'
+import type { CallOutcome, EndOfCall, ExplainedDenial, JudgedByPolicies, OfDemo, ReplaySums } from './call-details.ts'
 
 /**
  * The typed catalogue of audit events: name → detail. Adding an event is adding a key; recording one without its detail does not compile.
@@ -341,14 +341,9 @@ export type AuditEvents = {
   'stop.acknowledged': { orderId: string; process: string; detail: Record<string, unknown> }
 }
 
-/** The step of deciding that refused or held, and the facts that mattered. */
-type ExplainedDenial = { step?: string | null; facts?: Record<string, string | number | boolean | null> }
-
 /** A rule that would have held a call, and what let the call through; `also`: the other ones that it needed. */
 export type BypassedHold = BypassedRule & { also?: BypassedRule[] }
 type BypassedRule = { rule: string; bypass: string }
-
-type ReplaySums = { calls: number; judged: number; blocked: number; permitted: number }
 
 export type AuditEventName = keyof AuditEvents
 

@@ -72,7 +72,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db, databaseUrl 
   const fetchVersion = async (version: string) => {
     const { packageId } = await requestPackage(ctx, { name: '@acme/packaged', version })
     const store = { folder: join(home!, 'packages'), registry: `${registry.url}/` }
-    await runPackageFetch({ db, actor: systemActor('worker'), now: new Date() }, { packageId, store, last: true })
+    await runPackageFetch({ db, actor: systemActor('worker'), now: new Date() }, { packageId, store })
     return await getPackageFetch(ctx, packageId)
   }
   return { url, broker, sandbox, registry, otherHome: otherHome!, ctx, fetchVersion }

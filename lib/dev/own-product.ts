@@ -32,7 +32,7 @@ export async function withOwnProduct<Result>(work: (env: NodeJS.ProcessEnv) => P
 async function ownEnvironment(home: string): Promise<Record<string, string>> {
   const names = ['PORTAL', 'BROKER', 'CLAUDE', 'MODEL', 'SANDBOX', 'WORKER', 'POSTGRES']
   // The demo servers take six ports in a row.
-  const [demo, ...others] = await freePorts([6, ...names.map(() => 1)])
+  const [demo, npmRegistry, ...others] = await freePorts([6, 1, ...names.map(() => 1)])
   const ports = names.map((name, at) => [`WHEELHOUSE_${name}_PORT`, String(others[at])])
   return {
     ...Object.fromEntries(ports),
@@ -40,6 +40,8 @@ async function ownEnvironment(home: string): Promise<Record<string, string>> {
     WHEELHOUSE_HOME: home,
     WHEELHOUSE_URL: `http://localhost:${others[0]}`,
     WHEELHOUSE_DEMO: 'true',
+    // Nobody is there until somebody has one there.
+    WHEELHOUSE_NPM_REGISTRY: `http://127.0.0.1:${npmRegistry}`,
     DATABASE_URL: '',
     WHEELHOUSE_BROKER_URL: '',
     WHEELHOUSE_CLAUDE_URL: '',

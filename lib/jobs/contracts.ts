@@ -6,10 +6,12 @@ export type JobContract<S extends z.ZodType = z.ZodType> = {
   readonly name: string
   readonly payload: S
   readonly maxAttempts: number
+  /** Jobs of one name here run one at a time, across all workers; null: as many as a worker has hands. */
+  readonly queue: string | null
 }
 
 function job<S extends z.ZodType>(name: string, payload: S, maxAttempts = 25): JobContract<S> {
-  return { name, payload, maxAttempts }
+  return { name, payload, maxAttempts, queue: null }
 }
 
 /** Every queued job of the product. */
@@ -40,8 +42,8 @@ export const jobs = {
   discoverAgents: job('discover_agents', z.strictObject({}), 1),
   /** Looks at the address of an MCP server that somebody wants to register. */
   probeServer: job('probe_server', z.strictObject({ probeId: z.uuid() }), 3),
-  /** Fetches an npm package that a server is to be started from. */
-  fetchPackage: job('fetch_package', z.strictObject({ packageId: z.uuid() }), 3),
+  /** Fetches an npm package that a server is to be started from. It takes minutes: others must not wait behind many of it. */
+  fetchPackage: { ...job('fetch_package', z.strictObject({ packageId: z.uuid() }), 3), queue: 'packages' },
   /** Brings the day roll-ups up to date. */
   rollUpDays: job('roll_up_days', z.strictObject({}), 1),
   /** Tells of credentials that end soon. */
@@ -74,7 +76,7 @@ export async function enqueue<S extends z.ZodType>(
   const payload = JSON.stringify(contract.payload.parse(options.payload))
   await tx.$queryRaw`select 1 from graphile_worker.add_job(
     identifier => ${contract.name}::text, payload => ${payload}::json, run_at => ${options.runAt ?? null}::timestamptz,
-    max_attempts => ${contract.maxAttempts}::int, job_key => ${options.key ?? null}::text,
+    max_attempts => ${contract.maxAttempts}::int, queue_name => ${contract.queue}::text, job_key => ${options.key ?? null}::text,
     job_key_mode => ${options.onlyIfMissing ? 'unsafe_dedupe' : 'replace'}::text)`
 }
 
@@ -89,7 +91,7 @@ export async function enqueueMany<S extends z.ZodType>(
     items.map((item) => ({ payload: contract.payload.parse(item.payload), key: item.key ?? null })),
   )
   await tx.$queryRaw`select count(graphile_worker.add_job(identifier => ${contract.name}::text, payload => (item->'payload')::json,
-    max_attempts => ${contract.maxAttempts}::int, job_key => item->>'key')) from jsonb_array_elements(${rows}::jsonb) as item`
+    max_attempts => ${contract.maxAttempts}::int, queue_name => ${contract.queue}::text, job_key => item->>'key')) from jsonb_array_elements(${rows}::jsonb) as item`
 }
 
 /** Which try of a job this is, and whether the queue gives up after it. */

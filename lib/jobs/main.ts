@@ -2,10 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { createTokenIssuer } from '#lib/auth/commands/agent-tokens.ts'
-import { forgetAppTokens } from '#lib/auth/commands/app-tokens.ts'
-import { forgetIdempotentRequests } from '#lib/auth/commands/idempotency.ts'
-import { deactivateUnseen } from '#lib/auth/commands/people.ts'
-import { forgetRateLimits } from '#lib/auth/commands/rate-limit.ts'
 import { systemActor } from '#lib/auth/ctx.ts'
 import { createClaudePort } from '#lib/claude/commands.ts'
 import { ConfigError } from '#lib/config/shared.ts'
@@ -15,51 +11,33 @@ import { listen } from '#lib/db/listen.ts'
 import type { HarnessDeps } from '#lib/harness/worker/deps.ts'
 import { createFollowers } from '#lib/harness/worker/followers.ts'
 import { harnessHandlers } from '#lib/harness/worker/handlers.ts'
-import {
-  endHeldCalls,
-  endHoldBypasses,
-  forgetPolicyReplays,
-  remindOfHeldCalls,
-  runPolicyReplay,
-} from '#lib/guardrails/commands.ts'
+import { endHeldCalls, endHoldBypasses, remindOfHeldCalls, runPolicyReplay } from '#lib/guardrails/commands.ts'
 import { acknowledgeStop, enforceStops } from '#lib/killswitch/commands.ts'
 import { createKeyring, proveKeyring, rewrapSealed } from '#lib/keys/commands.ts'
 import { watchReviews, watchOrphans } from '#lib/lifecycle/commands.ts'
 import { createLog } from '#lib/log/log.ts'
 import {
   countRunEnd,
-  forgetTraffic,
   recordUsage,
   refreshOverBudget,
   rollUpDays,
   rollUpTraffic,
   seedPriceBook,
 } from '#lib/metrics/commands.ts'
-import {
-  forgetFleetChanges,
-  forgetServerProbes,
-  forgetUnregistered,
-  runServerProbe,
-  warnOfExpiry,
-} from '#lib/registry/commands.ts'
-import { runPackageFetch } from '#lib/registry/commands/package-fetch.ts'
+import { runServerProbe, warnOfExpiry } from '#lib/registry/commands.ts'
+import { removeUnusedPackages, runPackageFetch } from '#lib/registry/commands/package-fetch.ts'
 import { namedIssuer, provenClientToken } from '#lib/upstreams/commands.ts'
 import {
   collectNotifications,
   createMailer,
   createNotificationDispatcher,
-  forgetNotifications,
   makeDigests,
 } from '#lib/notifications/commands.ts'
 import { remindOfScopes } from '#lib/scopes/commands.ts'
-import {
-  collectWebhookDeliveries,
-  createSender,
-  createWebhookDispatcher,
-  forgetWebhookDeliveries,
-} from '#lib/webhooks/commands.ts'
+import { collectWebhookDeliveries, createSender, createWebhookDispatcher } from '#lib/webhooks/commands.ts'
 import { releaseDeadPools } from './dead-pools.ts'
 import { every } from './every.ts'
+import { forgetOld } from './forget-old.ts'
 import { startHealthServer } from './health.ts'
 import { createLocks } from '#lib/db/locks.ts'
 import { startQueue } from './queue.ts'
@@ -227,23 +205,14 @@ async function main(): Promise<void> {
         const asking = { clientToken: provenClientToken, namedIssuer }
         await runServerProbe(ctx(), { probeId, last, secretBox: keyring, allowLinkLocal, programs, ...asking })
       },
-      async fetchPackage({ packageId }, { last }) {
-        await runPackageFetch(ctx(), { packageId, last, store: config.packages })
+      async fetchPackage({ packageId }) {
+        await runPackageFetch(ctx(), { packageId, store: config.packages })
       },
       async rollUpDays() {
+        await forgetOld(ctx, config)
         const now = new Date()
-        await forgetRateLimits(db, now)
-        await forgetIdempotentRequests(db, now)
-        await forgetAppTokens(ctx())
-        await forgetWebhookDeliveries(ctx())
-        await forgetNotifications(ctx())
-        await forgetServerProbes(ctx())
-        await forgetFleetChanges(ctx())
-        await forgetUnregistered(ctx())
-        await forgetTraffic(ctx())
-        await forgetPolicyReplays(ctx())
-        await deactivateUnseen(ctx(), { days: config.unseenDays })
         await rollUpDays(ctx(), { from: new Date(now.getTime() - rollUpDaysBack * 86_400_000), to: now })
+        await removeUnusedPackages({ db, store: config.packages, now })
       },
     },
     crontab: {

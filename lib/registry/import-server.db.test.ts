@@ -73,6 +73,8 @@ dbTest('a server.json is registered as it says, or refused with line and field',
   expect((await auditOf(db, 'ledger-tools'))[0]!.detail).toMatchObject({
     via: 'server.json of io.github.acme/ledger-tools 2.0.1',
   })
-  await expect(run('{\n "name": "x"\n}')).rejects.toMatchObject({ message: expect.stringContaining('2:10 name') })
+  await expect(run('{\n "name": "x"\n}')).rejects.toMatchObject({
+    message: expect.stringContaining('Line 2, column 10, name'),
+  })
   await expect(run(JSON.stringify(file), 7)).rejects.toMatchObject({ details: { field: 'option' } })
 })

@@ -10,6 +10,7 @@ export const packageFetch = answerOf<PackageFetchView>()(
     version: text,
     createdAt: time,
     finishedAt: time.nullable(),
+    progress: z.strictObject({ packages: count.nullable(), bytes: count }).nullable(),
     package: packageReference.nullable(),
     facts: z
       .strictObject({ programs: z.array(text), packages: count, bytes: count, scripts: z.array(text) })

@@ -2,16 +2,18 @@ import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { archiveOf, type ArchiveEntry } from './npm-archive.ts'
 
-/** A package to publish: its manifest and its files. `dist` replaces what the registry says of its archive. */
+/** A package to publish: its manifest and its files, or an archive as npm would never make one. `dist` replaces what the registry says of its archive. */
 export type PublishedPackage = {
   manifest: { name: string; version: string } & Record<string, unknown>
   files?: Record<string, string>
+  archive?: readonly ArchiveEntry[]
   dist?: Record<string, unknown>
 }
 export type NpmRegistry = {
@@ -21,21 +23,26 @@ export type NpmRegistry = {
   close(): Promise<void>
 }
 
-/** A small npm registry on loopback: archives made by npm itself, documents as the public registry has them. */
-export async function startNpmRegistry(packages: readonly PublishedPackage[]): Promise<NpmRegistry> {
+/** A small npm registry on loopback, at any port or a given one, that answers nothing before `answering` is settled: archives made by npm itself, documents as the public registry has them. */
+export async function startNpmRegistry(
+  packages: readonly PublishedPackage[],
+  { port = 0, answering = Promise.resolve() }: { port?: number; answering?: Promise<unknown> } = {},
+): Promise<NpmRegistry> {
   const archives = await packAll(packages)
   const asked: string[] = []
-  const http = createServer((request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const path = decodeURIComponent(request.url ?? '').slice(1)
     asked.push(path)
+    await answering
     const archive = archives.get(path)
     if (archive) return void response.end(archive)
     const versions = packages.filter(({ manifest }) => manifest.name === path)
     if (versions.length === 0) return void response.writeHead(404).end('{"error":"not found"}')
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify(documentOf(path, versions, { archives, url })))
-  })
-  http.listen(0, '127.0.0.1')
+  }
+  const http = createServer((request, response) => void answer(request, response))
+  http.listen(port, '127.0.0.1')
   await once(http, 'listening')
   const url = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
   return {
@@ -83,9 +90,9 @@ async function packAll(packages: readonly PublishedPackage[]): Promise<Map<strin
     // Older npm says it as a list, newer ones by name.
     const said = Object.values(JSON.parse(stdout) as Record<string, { filename: string }>)
     const packed = new Map<string, Buffer>()
-    for (const [at, { manifest }] of packages.entries()) {
+    for (const [at, { manifest, archive }] of packages.entries()) {
       const file = said[at]!.filename.replace('@', '').replace('/', '-')
-      packed.set(archivePath(manifest), await readFile(join(folder, file)))
+      packed.set(archivePath(manifest), archive ? archiveOf(archive) : await readFile(join(folder, file)))
     }
     return packed
   } finally {

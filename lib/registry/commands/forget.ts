@@ -4,6 +4,8 @@ import { pruneFleetChanges } from '../fleet/prune.ts'
 
 /** A probe says what an address was like when somebody looked; a day later somebody looks again. */
 const probeKeptMs = 86_400_000
+/** Who fetched a package registers it in that time, or fetches it again. */
+const packageKeptMs = 7 * 86_400_000
 const batchSize = 1000
 
 /** Deletes notes of changes that every index of the catalog has read, a batch at a time; returns how many. Only for our own processes, hourly. */
@@ -19,6 +21,17 @@ export async function forgetServerProbes(ctx: Ctx): Promise<number> {
   return await inBatches(
     () => ctx.db.$executeRaw`delete from "ServerProbe" where "id" in (
       select "id" from "ServerProbe" where "createdAt" < ${before} limit ${batchSize})`,
+  )
+}
+
+/** Deletes what is known of packages that no server is started from and that were asked for over a week ago; returns how many. Only for our own processes, hourly. */
+export async function forgetPackages(ctx: Ctx): Promise<number> {
+  onlyPlatform(ctx)
+  const before = new Date(ctx.now.getTime() - packageKeptMs)
+  return await inBatches(
+    () => ctx.db.$executeRaw`delete from "FetchedPackage" where "id" in (
+      select "id" from "FetchedPackage" where "createdAt" < ${before} and not exists (
+        select 1 from "McpServer" where "command"->'package'->>'lock' = "lockDigest") limit ${batchSize} for update skip locked)`,
   )
 }
 

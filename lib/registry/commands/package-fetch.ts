@@ -5,28 +5,26 @@ import { err, ok, type Result } from '#lib/core/result.ts'
 import { storable } from '#lib/core/storable.ts'
 import type { Db } from '#lib/db/client.ts'
 import { packageLock } from '../packages/lock.ts'
-import { fetchIntoStore, isStored, type PackageStore, storedFolder } from '../packages/store.ts'
-import type { PackageFacts, PackageProblem } from '../schema/packages.ts'
+import { fetchIntoStore, isStored, type PackageStore, removeUnused, storedFolder } from '../packages/store.ts'
+import type { PackageFacts, PackageProblem, PackageProgress } from '../schema/packages.ts'
 import type { PackageReference } from '../schema/transport.ts'
 import { packageSubject } from './packages.ts'
 
 export type { PackageStore } from '../packages/store.ts'
 
-/** The worker's part: fetches outside of any transaction and keeps what it found, once. After the last try it says that it failed. For our own processes. */
+/** The worker's part: fetches outside of any transaction and keeps what it found, or why it found nothing, once. For our own processes. */
 export async function runPackageFetch(
   ctx: Ctx,
-  { packageId, store, last = false }: { packageId: string; store: PackageStore; last?: boolean },
+  { packageId, store }: { packageId: string; store: PackageStore },
 ): Promise<void> {
   authorize(ctx, 'servers:manage')
   const wanted = await ctx.db.fetchedPackage.findUnique({ where: { id: packageId } })
   if (!wanted) throw new DomainError('not_found', 'There is no such package.')
   if (wanted.finishedAt) return
   const { name, version } = wanted
-  const outcome = await fetchIntoStore(store, { name, version, locked: null }).catch((error: unknown) => {
-    if (!last) throw error
-    const message = `${name}@${version} could not be kept: ${error instanceof Error ? error.message : String(error)}`
-    return err<PackageProblem>({ field: 'name', rule: 'not_fetched', message })
-  })
+  const notes = notesOf(ctx.db, packageId)
+  const outcome = await fetchIntoStore(store, { name, version, locked: null, onProgress: notes.note })
+  await notes.end()
   await inTx(ctx, async (tx, ctx) => {
     const { count } = await tx.fetchedPackage.updateMany({
       where: { id: packageId, finishedAt: null },
@@ -69,6 +67,42 @@ export async function ensurePackage(
   }
   const fetched = await fetchIntoStore(store, { name, version, locked: { lock: lock.data, digest } })
   return fetched.ok ? ok(null) : fetched
+}
+
+/** Removes the packages from this machine that no server is started from and that nobody fetched lately. For our own processes. */
+export async function removeUnusedPackages({
+  db,
+  store,
+  now,
+}: {
+  db: Db
+  store: PackageStore
+  now: Date
+}): Promise<number> {
+  return await removeUnused(store, {
+    now,
+    async usedOf(digests) {
+      const where = { lockDigest: { in: digests } }
+      const rows = await db.fetchedPackage.findMany({ where, select: { lockDigest: true }, distinct: ['lockDigest'] })
+      return new Set(rows.map(({ lockDigest }) => lockDigest!))
+    },
+  })
+}
+
+/** Writes how far it has come, one at a time; what cannot be written is not worth stopping for. */
+function notesOf(db: Db, id: string) {
+  let writing: Promise<unknown> | null = null
+  return {
+    note(progress: PackageProgress): void {
+      const write = () => db.fetchedPackage.updateMany({ where: { id, finishedAt: null }, data: { progress } })
+      writing ??= write()
+        .catch(() => null)
+        .finally(() => (writing = null))
+    },
+    async end(): Promise<void> {
+      await writing
+    },
+  }
 }
 
 type Outcome = Awaited<ReturnType<typeof fetchIntoStore>>

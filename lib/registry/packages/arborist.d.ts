@@ -1,7 +1,6 @@
 /** What is used of npm's own library, which brings no types. */
 declare module '@npmcli/arborist' {
-  type Node = { package: { name?: string; version?: string; bin?: Record<string, string> } }
-  type Tree = { meta: { commit(): unknown }; children: ReadonlyMap<string, Node> }
+  type Tree = { meta: { commit(): unknown } }
 
   export class Arborist {
     constructor(options: {
@@ -10,6 +9,7 @@ declare module '@npmcli/arborist' {
       cache: string
       replaceRegistryHost: 'always'
       ignoreScripts: true
+      binLinks: false
       allowGit: 'none'
       allowRemote: 'none'
       allowFile: 'none'
@@ -22,6 +22,6 @@ declare module '@npmcli/arborist' {
       fund: false
     })
     buildIdealTree(): Promise<Tree>
-    reify(): Promise<Tree>
+    reify(): Promise<unknown>
   }
 }

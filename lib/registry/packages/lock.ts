@@ -36,7 +36,16 @@ export function lockDigest(lock: PackageLock): string {
 }
 
 /** Why a lock does not say every file that is installed by it; null: it does. What is bundled is in the archive of the package around it. */
-export function lockProblem(lock: PackageLock, name: string): PackageProblem | null {
+export function lockProblem(
+  lock: PackageLock,
+  { name, version }: { name: string; version: string },
+): PackageProblem | null {
+  const own = lock.packages[`node_modules/${name}`]
+  if (own?.version !== version || (own.name ?? name) !== name) {
+    const found = own ? `${own.name ?? name}@${own.version}` : 'nothing'
+    const message = `Asked for ${name}@${version}, the registry gives ${found}.`
+    return { field: 'version', rule: 'unknown_version', message }
+  }
   for (const [path, { link, inBundle, integrity }] of lockEntries(lock)) {
     const field = path === `node_modules/${name}` ? ('version' as const) : ('dependencies' as const)
     const what = nameAt(path)

@@ -69,7 +69,14 @@ export function problemOf(
       message: `The registry at ${host} says: ${says}`,
     }
   }
-  if (typeof code === 'string' && /^EALLOW/.test(code)) {
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return {
+      field: 'version',
+      rule: 'no_space',
+      message: `There is no space left for ${what} where packages are kept.`,
+    }
+  }
+  if (typeof code === 'string' && code.startsWith('EALLOW')) {
     const message = `It depends on what is in no registry (git, a file, another address): ${says}`
     return { field: 'dependencies', rule: 'foreign_source', message }
   }

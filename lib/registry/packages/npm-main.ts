@@ -2,14 +2,13 @@ import { access, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Arborist } from '@npmcli/arborist'
 import type { PackageProblem } from '../schema/packages.ts'
-import { programOfPackage } from '../schema/transport.ts'
 import { type LockEntry, lockDigest, lockEntries, lockProblem, nameAt, packageLock } from './lock.ts'
+import type { NpmAnswer, NpmOrder, NpmSays } from './npm.ts'
 import { integrityProblem, problemOf } from './npm-errors.ts'
-import type { NpmAnswer, NpmOrder } from './store.ts'
 
-/** Fetches one package into an empty folder with npm's own library, in a process of its own that is ended when it takes too much. No script of a package runs. */
+/** Fetches one package into an empty folder with npm's own library, in a process of its own that can write there alone and start no other. */
 process.once('message', (order) => {
-  void answer(order as NpmOrder).then((said) => process.send!(said, () => process.exit(0)))
+  void answer(order as NpmOrder).then((answer) => process.send!({ answer } satisfies NpmSays, () => process.exit(0)))
 })
 process.on('disconnect', () => process.exit(1))
 
@@ -32,6 +31,7 @@ async function fetchInto({ folder, registry, name, version, locked }: NpmOrder):
     // Archives come from the registry that was set, whatever it says of where they are.
     replaceRegistryHost: 'always',
     ignoreScripts: true,
+    binLinks: false,
     allowGit: 'none',
     allowRemote: 'none',
     allowFile: 'none',
@@ -44,26 +44,23 @@ async function fetchInto({ folder, registry, name, version, locked }: NpmOrder):
     fund: false,
   })
   const lock = packageLock.parse((await arborist.buildIdealTree()).meta.commit())
-  const refused = lockProblem(lock, name)
+  const refused = lockProblem(lock, { name, version })
   if (refused) return { ok: false, problem: refused }
   const digest = lockDigest(lock)
   if (locked && locked.digest !== digest) {
     const message = 'What its lock says leads to other packages than were recorded.'
     return { ok: false, problem: { field: 'dependencies', rule: 'other_lock', message } }
   }
-  const tree = await arborist.reify().catch((error: unknown) => {
+  process.send!({ packages: lockEntries(lock).length } satisfies NpmSays)
+  try {
+    await arborist.reify()
+  } catch (error) {
     const problem = integrityProblem(error, { name, registry, lock })
-    if (!problem) throw error
-    return problem
-  })
-  if ('rule' in tree) return { ok: false, problem: tree }
+    if (problem) return { ok: false, problem }
+    throw error
+  }
   const missing = await whatIsMissing(folder, lockEntries(lock))
   if (missing) return { ok: false, problem: missing }
-  const programs = programsOf(name, tree.children.get(name)?.package.bin ?? {})
-  if (programs.length === 0) {
-    const message = `${name}@${version} has no program to start: its package.json names no bin.`
-    return { ok: false, problem: { field: 'name', rule: 'no_program', message } }
-  }
   const scripts = lockEntries(lock).flatMap(([path, { hasInstallScript }]) => (hasInstallScript ? [nameAt(path)] : []))
   const integrity = lock.packages[`node_modules/${name}`]?.integrity ?? ''
   return {
@@ -71,7 +68,6 @@ async function fetchInto({ folder, registry, name, version, locked }: NpmOrder):
     integrity: /sha512-\S+/.exec(integrity)![0],
     digest,
     lock,
-    programs,
     packages: lockEntries(lock).length,
     scripts: [...new Set(scripts)].slice(0, 50),
   }
@@ -92,15 +88,6 @@ async function whatIsMissing(folder: string, entries: [string, LockEntry][]): Pr
     }
   }
   return null
-}
-
-/** The one npm would start first: the only one, or the one that is named as the package. */
-function programsOf(name: string, bin: Record<string, string>): string[] {
-  const short = name.split('/').at(-1)!
-  return Object.keys(bin)
-    .filter((program) => programOfPackage.test(program))
-    .toSorted((a, b) => Number(b === short) - Number(a === short) || (a < b ? -1 : 1))
-    .slice(0, 50)
 }
 
 async function has(path: string): Promise<boolean> {

@@ -1,4 +1,4 @@
-import { access, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { access, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, vi } from 'vitest'
@@ -7,8 +7,14 @@ import { dbTest } from '#lib/dev/test/db-test.ts'
 import { auditOf, ctxFor, makePerson } from '#lib/dev/test/fleet.ts'
 import { type PublishedPackage, startNpmRegistry } from '#lib/dev/test/npm-registry.ts'
 import { packagedServer, tracePath, words } from '#lib/dev/test/packaged-server.ts'
-import { ensurePackage, hasPackage, packageFolder, runPackageFetch } from '../commands/package-fetch.ts'
-import { requestPackage } from '../commands/packages.ts'
+import { forgetPackages, requestPackage, registerServer } from '../commands.ts'
+import {
+  ensurePackage,
+  hasPackage,
+  packageFolder,
+  removeUnusedPackages,
+  runPackageFetch,
+} from '../commands/package-fetch.ts'
 import { getPackageFetch } from '../queries/packages.ts'
 
 // npm is started anew for each package, on a machine that may be busy.
@@ -32,6 +38,26 @@ const published: PublishedPackage[] = [
   plain('on-git', { dependencies: { words: 'git+https://git.example.com/words.git' } }),
   plain('on-address', { dependencies: { words: 'https://files.example.com/words.tgz' } }),
   { ...plain('native'), files: { 'run.js': '', 'binding.gyp': '{}' } },
+  {
+    ...plain('escaping', { bin: { escaping: 'run.js', shell: '../../../../../../../../bin/sh', linked: 'link' } }),
+    archive: [
+      {
+        path: 'package/package.json',
+        content: JSON.stringify({
+          name: 'escaping',
+          version: '1.0.0',
+          bin: { escaping: 'run.js', shell: '../../../../../../../../bin/sh', linked: 'link' },
+        }),
+      },
+      { path: 'package/run.js', content: '#!/usr/bin/env node\r\n0\r\n' },
+      { path: 'package/../../../escaped.txt', content: 'x' },
+      { path: '../escaped.txt', content: 'x' },
+      { path: `${tmpdir()}/wheelhouse-escaped.txt`, content: 'x' },
+      { path: 'package/link', linkTo: '/bin/sh' },
+      { path: 'package/folder', linkTo: '../../..' },
+      { path: 'package/folder/escaped.txt', content: 'x' },
+    ],
+  },
   { ...plain('huge'), files: { 'run.js': '', 'data.txt': 'x'.repeat(3 << 20) } },
 ]
 
@@ -47,7 +73,7 @@ const test = dbTest.extend('world', { scope: 'file' }, async ({ db }, { onCleanu
   const store = { folder: join(home, 'packages'), registry: `${registry.url}/`, bytesMax: 2 << 20 }
   const fetchPackage = async (name: string, version = '1.0.0', at: Partial<typeof store> = {}) => {
     const { packageId } = await requestPackage(ctx, { name, version })
-    await runPackageFetch(worker, { packageId, store: { ...store, ...at }, last: true })
+    await runPackageFetch(worker, { packageId, store: { ...store, ...at } })
     return await getPackageFetch(ctx, packageId)
   }
   return { registry, ctx, store, home, fetchPackage }
@@ -170,4 +196,107 @@ test('a fetch that has ended is not repeated', async ({ db, world }) => {
   await runPackageFetch({ db, actor: systemActor('worker'), now: new Date() }, { packageId: id, store })
   expect(registry.asked.length).toBe(asked)
   expect(await db.auditEvent.count({ where: { subjectId: id, event: 'package.fetched' } })).toBe(1)
+})
+
+test('an archive writes nothing outside of its own folder and leaves no link, and only its own files are programs', async ({
+  world,
+}) => {
+  const { store, home, fetchPackage } = world
+  const { problem, package: reference, facts } = await fetchPackage('escaping')
+  expect(problem).toBeNull()
+  expect(facts!.programs).toEqual(['escaping'])
+  const folder = packageFolder(store, reference!)
+  const inside = await readdir(folder, { recursive: true, withFileTypes: true })
+  expect(inside.filter((entry) => entry.isSymbolicLink()).map(({ name }) => name)).toEqual(['escaping'])
+  expect(await readFile(join(folder, 'node_modules/.bin/escaping'), 'utf8')).toBe('#!/usr/bin/env node\n0\r\n')
+  const around = await readdir(home, { recursive: true })
+  const own = join('packages', reference!.lock)
+  expect(around.filter((path) => path.endsWith('escaped.txt') && !path.startsWith(own))).toEqual([])
+  await expect(access(join(tmpdir(), 'wheelhouse-escaped.txt'))).rejects.toThrow('ENOENT')
+})
+
+test('of two that ask for a package at once both get the same fetch; a later one is a fetch of its own', async ({
+  db,
+  world,
+}) => {
+  const { ctx, fetchPackage } = world
+  const asked = { name: 'packaged-words', version: '1.1.0' }
+  const both = await Promise.all([requestPackage(ctx, asked), requestPackage(ctx, asked)])
+  const { packageId } = both[0]
+  expect(both[1]).toEqual({ packageId })
+  expect(await auditOf(db, packageId)).toHaveLength(1)
+  const later = { ...ctx, now: new Date(ctx.now.getTime() + 3_600_001) }
+  expect(await requestPackage(later, asked)).not.toEqual({ packageId })
+  await db.fetchedPackage.updateMany({ where: asked, data: { finishedAt: ctx.now } })
+  expect((await fetchPackage(asked.name, asked.version)).id).not.toBe(packageId)
+})
+
+test('two that fetch the same files at once both have them, once', async ({ db, world }) => {
+  const { store, home, fetchPackage } = world
+  const { package: reference } = await fetchPackage('@acme/packaged', '1.2.0')
+  const shared = { ...store, folder: join(home, 'shared') }
+  const outcomes = await Promise.all([
+    ensurePackage({ db, store: shared }, reference!),
+    ensurePackage({ db, store: shared }, reference!),
+  ])
+  expect(outcomes).toMatchObject([{ ok: true }, { ok: true }])
+  expect(await readdir(shared.folder)).toEqual([reference!.lock])
+})
+
+test('what was left half fetched is never taken for a package and is removed; a store that cannot be written is named', async ({
+  db,
+  world,
+}) => {
+  const { store, home, fetchPackage } = world
+  const { package: reference } = await fetchPackage('@acme/packaged', '1.2.0')
+  const broken = { ...store, folder: join(home, 'broken') }
+  const half = join(broken.folder, '.fetching-half')
+  await mkdir(join(half, 'node_modules'), { recursive: true })
+  const longAgo = new Date(Date.now() - 7_200_000)
+  await utimes(half, longAgo, longAgo)
+  expect(await hasPackage(broken, reference!)).toBe(false)
+  expect(await ensurePackage({ db, store: broken }, reference!)).toMatchObject({ ok: true })
+  expect(await readdir(broken.folder)).toEqual([reference!.lock])
+  const file = join(home, 'file')
+  await writeFile(file, '')
+  expect((await fetchPackage('@acme/packaged', '1.2.0', { folder: file })).problem).toMatchObject({
+    rule: 'not_fetched',
+    message: expect.stringContaining('@acme/packaged@1.2.0 could not be fetched'),
+  })
+})
+
+test('a package that no server is started from is forgotten after a week and then removed; one that a server names stays', async ({
+  db,
+  world,
+}) => {
+  const { ctx, store, home, fetchPackage } = world
+  const own = { folder: join(home, 'unused') }
+  const used = (await fetchPackage('@acme/packaged', '1.2.0', own)).package!
+  const unused = (await fetchPackage('escaping', '1.0.0', own)).package!
+  const at = { ...store, ...own }
+  await registerServer(ctx, {
+    id: 'packaged',
+    name: 'Packaged',
+    description: '',
+    transport: 'stdio',
+    command: { command: 'packaged', args: [], env: [], package: used },
+    environment: 'staging',
+    sensitivity: 'internal',
+    dataClasses: [],
+    acknowledged: ['not_probed'],
+  })
+  const worker = (days: number) => ({
+    db,
+    actor: systemActor('worker'),
+    now: new Date(ctx.now.getTime() + days * 86_400_000),
+  })
+  await forgetPackages(worker(6))
+  expect(await removeUnusedPackages({ db, store: at, now: worker(6).now })).toBe(0)
+  expect(await forgetPackages(worker(8))).toBeGreaterThan(0)
+  // What has come within a day stays: whoever fetched it has not written it down yet.
+  expect(await removeUnusedPackages({ db, store: at, now: new Date() })).toBe(0)
+  expect(await removeUnusedPackages({ db, store: at, now: worker(8).now })).toBe(1)
+  expect(await readdir(own.folder)).toEqual([used.lock])
+  expect(await hasPackage(at, unused)).toBe(false)
+  await expect(forgetPackages(ctx)).rejects.toMatchObject({ code: 'forbidden' })
 })

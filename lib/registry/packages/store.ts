@@ -1,38 +1,25 @@
-import { fork } from 'node:child_process'
-import { chmod, lstat, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { chmod, lstat, mkdir, mkdtemp, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { npmEnvironment } from '#lib/config/packages.ts'
 import { err, ok, type Result } from '#lib/core/result.ts'
-import type { PackageProblem } from '../schema/packages.ts'
-import type { PackageLock } from './lock.ts'
+import type { PackageProblem, PackageProgress } from '../schema/packages.ts'
+import { askNpm, type NpmFetched, type NpmLimits, tooLarge, type Wanted } from './npm.ts'
+import { problemOf } from './npm-errors.ts'
+import { linkPrograms } from './programs.ts'
 
 /** Packages on this machine: a folder each, named by the digest of its lock, and never changed once it is there. */
-export type PackageStore = {
-  folder: string
-  registry: string
-  /** Of a package with all it depends on. */
-  bytesMax?: number
-  wholeMs?: number
-}
-type Wanted = { name: string; version: string; locked: { lock: PackageLock; digest: string } | null }
-export type NpmOrder = Wanted & { folder: string; registry: string }
-type Fetched = {
-  integrity: string
-  digest: string
-  lock: PackageLock
-  programs: string[]
-  packages: number
-  scripts: string[]
-}
-export type NpmAnswer = ({ ok: true } & Fetched) | { ok: false; problem: PackageProblem }
+export type PackageStore = { folder: string; registry: string } & Partial<NpmLimits>
+type Fetched = NpmFetched & { programs: string[]; bytes: number }
 
-const bytesMaxStandard = 512 << 20
-const filesMax = 100_000
-const wholeMsStandard = 180_000
-const everyMs = 500
+/** Of a package with all it depends on. */
+const standardLimits: NpmLimits = { bytesMax: 512 << 20, filesMax: 100_000, wholeMs: 180_000 }
 /** A folder that is still called so after an hour was left behind. */
 const begun = '.fetching-'
 const leftBehindMs = 3_600_000
+/** Nobody says of a younger one that no server is started from it. */
+const unusedMs = 86_400_000
+const digestPattern = /^[0-9a-f]{64}$/
+const atOnce = 16
+
 export function storedFolder({ folder }: Pick<PackageStore, 'folder'>, digest: string): string {
   return join(folder, digest)
 }
@@ -44,95 +31,101 @@ export async function isStored(store: Pick<PackageStore, 'folder'>, digest: stri
 /** Fetches a package with all it depends on, verified against the integrity of each, and puts it into the store whole or not at all. */
 export async function fetchIntoStore(
   store: PackageStore,
-  wanted: Wanted,
-): Promise<Result<Fetched & { bytes: number }, PackageProblem>> {
-  await mkdir(store.folder, { recursive: true, mode: 0o755 })
-  await removeLeftBehind(store.folder)
-  const folder = await mkdtemp(join(store.folder, begun))
+  wanted: Wanted & { onProgress?: (progress: PackageProgress) => void },
+): Promise<Result<Fetched, PackageProblem>> {
+  const { onProgress = () => {}, ...what } = wanted
   try {
-    const answer = await askNpm(store, { ...wanted, folder, registry: store.registry })
-    if (!answer.ok) return err(answer.problem)
-    await rm(join(folder, '.cache'), { recursive: true, force: true })
-    const bytes = await settle(folder)
-    if (bytes > bytesMaxOf(store)) return err(tooLarge(store, wanted))
-    const { ok: _, ...fetched } = answer
-    await chmod(folder, 0o755)
-    await rename(folder, storedFolder(store, fetched.digest)).catch(async (error: unknown) => {
-      // Somebody else has put the same files there meanwhile.
-      if (!(await isStored(store, fetched.digest))) throw error
-    })
-    return ok({ ...fetched, bytes })
-  } finally {
-    await rm(folder, { recursive: true, force: true })
+    await mkdir(store.folder, { recursive: true, mode: 0o755 })
+    await removeLeftBehind(store.folder)
+    const folder = await mkdtemp(join(await realpath(store.folder), begun))
+    try {
+      return await fetchVia(folder, { store, wanted: what, onProgress })
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  } catch (error) {
+    return err(problemOf(error, { ...what, registry: store.registry }))
   }
 }
 
-async function askNpm(store: PackageStore, order: NpmOrder): Promise<NpmAnswer> {
-  const child = fork(join(import.meta.dirname, 'npm-main.ts'), {
-    env: { ...npmEnvironment(), HOME: order.folder, NODE_ENV: 'production' },
-    execArgv: ['--max-old-space-size=768'],
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+/** Removes what is stored and is none of `usedOf`, except what has come within a day; says how many. */
+export async function removeUnused(
+  { folder }: Pick<PackageStore, 'folder'>,
+  { usedOf, now }: { usedOf: (digests: string[]) => Promise<ReadonlySet<string>>; now: Date },
+): Promise<number> {
+  const names = await readdir(folder).catch(() => [])
+  const old: string[] = []
+  for (const name of names.filter((name) => digestPattern.test(name))) {
+    const info = await lstat(join(folder, name)).catch(() => null)
+    // It was given its name then.
+    if (info && now.getTime() - info.ctimeMs > unusedMs) old.push(name)
+  }
+  const used = await usedOf(old)
+  const unused = old.filter((name) => !used.has(name))
+  for (const name of unused) {
+    // What is half removed must not be taken for a package.
+    const away = join(folder, `${begun}removed-${name}`)
+    await rename(join(folder, name), away).catch(() => {})
+    await rm(away, { recursive: true, force: true })
+  }
+  return unused.length
+}
+
+async function fetchVia(
+  folder: string,
+  {
+    store,
+    wanted,
+    onProgress,
+  }: { store: PackageStore; wanted: Wanted; onProgress: (progress: PackageProgress) => void },
+): Promise<Result<Fetched, PackageProblem>> {
+  const limits = { ...standardLimits, ...store }
+  const { name, version } = wanted
+  const answer = await askNpm({ ...wanted, folder, registry: store.registry }, { limits, onProgress })
+  if (!answer.ok) return err(answer.problem)
+  const { ok: _, ...fetched } = answer
+  await rm(join(folder, '.cache'), { recursive: true, force: true })
+  const programs = await linkPrograms(folder, name)
+  if (programs.length === 0) {
+    const message = `${name}@${version} has no program to start: its package.json names no bin, or none that is there.`
+    return err({ field: 'name', rule: 'no_program', message })
+  }
+  const { bytes, files } = await settle(folder)
+  if (bytes > limits.bytesMax || files > limits.filesMax) return err(tooLarge(wanted, limits))
+  await chmod(folder, 0o755)
+  await rename(folder, storedFolder(store, fetched.digest)).catch(async (error: unknown) => {
+    // Somebody else has put the same files there meanwhile.
+    if (!(await isStored(store, fetched.digest))) throw error
   })
-  const said = Promise.withResolvers<NpmAnswer>()
-  const end = (problem: PackageProblem) => {
-    said.resolve({ ok: false, problem })
-    child.kill('SIGKILL')
-  }
-  const { name, version, folder } = order
-  const ms = store.wholeMs ?? wholeMsStandard
-  const late = setTimeout(() => {
-    const message = `${name}@${version} was not fetched within ${ms / 1000} s.`
-    end({ field: 'registry', rule: 'too_slow', message })
-  }, ms)
-  // Archives lie there twice for a while: as they came, and unpacked.
-  const watch = setInterval(() => {
-    void measure(folder).then(({ bytes, files }) => {
-      if (bytes > 2 * bytesMaxOf(store) || files > filesMax) end(tooLarge(store, order))
-    })
-  }, everyMs)
-  child.on('message', (answer) => said.resolve(answer as NpmAnswer))
-  child.on('error', (error) =>
-    end({ field: 'name', rule: 'not_fetched', message: `npm could not be started: ${error.message}` }),
-  )
-  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  void gone.then(() =>
-    end({ field: 'name', rule: 'not_fetched', message: `${name}@${version} could not be fetched: npm ended early.` }),
-  )
-  child.send(order)
-  try {
-    return await said.promise
-  } finally {
-    clearTimeout(late)
-    clearInterval(watch)
-    // It may be writing until it has ended.
-    await gone
-  }
+  await sync(store.folder)
+  return ok({ ...fetched, programs, bytes })
 }
 
-type Measured = { bytes: number; files: number }
-
-async function measure(folder: string): Promise<Measured> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
+/** Readable for everybody, writable for nobody, no bit that would give rights, and on the disk: a machine that loses its power keeps all of it or none. */
+async function settle(folder: string): Promise<{ bytes: number; files: number }> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   let bytes = 0
-  for (const entry of entries) {
-    if (entry.isFile()) bytes += (await lstat(join(entry.parentPath, entry.name)).catch(() => null))?.size ?? 0
+  const settleOne = async (entry: (typeof entries)[number]): Promise<void> => {
+    const path = join(entry.parentPath, entry.name)
+    if (entry.isDirectory()) return await chmod(path, 0o755)
+    if (!entry.isFile()) return
+    const { mode, size } = await lstat(path)
+    bytes += size
+    await sync(path)
+    await chmod(path, mode & 0o111 ? 0o555 : 0o444)
   }
+  for (let at = 0; at < entries.length; at += atOnce)
+    await Promise.all(entries.slice(at, at + atOnce).map((entry) => settleOne(entry)))
   return { bytes, files: entries.length }
 }
 
-/** Readable for everybody, writable for nobody, and no bit that would give rights. */
-async function settle(folder: string): Promise<number> {
-  let bytes = 0
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name)
-    if (entry.isDirectory()) await chmod(path, 0o755)
-    else if (entry.isFile()) {
-      const { mode, size } = await lstat(path)
-      bytes += size
-      await chmod(path, mode & 0o111 ? 0o555 : 0o444)
-    }
+async function sync(path: string): Promise<void> {
+  const file = await open(path)
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
   }
-  return bytes
 }
 
 async function removeLeftBehind(folder: string): Promise<void> {
@@ -141,13 +134,4 @@ async function removeLeftBehind(folder: string): Promise<void> {
     const info = await stat(path).catch(() => null)
     if (info && Date.now() - info.mtimeMs > leftBehindMs) await rm(path, { recursive: true, force: true })
   }
-}
-
-function bytesMaxOf({ bytesMax = bytesMaxStandard }: PackageStore): number {
-  return bytesMax
-}
-
-function tooLarge(store: PackageStore, { name, version }: { name: string; version: string }): PackageProblem {
-  const message = `${name}@${version} with all it depends on is larger than ${Math.floor(bytesMaxOf(store) / (1 << 20))} MB or has more than ${filesMax} files.`
-  return { field: 'version', rule: 'too_large', message }
 }

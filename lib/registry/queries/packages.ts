@@ -1,6 +1,6 @@
 import { authorize, type Ctx, reader } from '#lib/auth/ctx.ts'
 import { DomainError } from '#lib/core/errors.ts'
-import type { PackageFacts, PackageFetchView, PackageProblem } from '../schema/packages.ts'
+import type { PackageFacts, PackageFetchView, PackageProblem, PackageProgress } from '../schema/packages.ts'
 
 /** What fetching a package found, or that it has not ended. Needs `servers:manage`; throws `not_found`. */
 export async function getPackageFetch(ctx: Ctx, id: string): Promise<PackageFetchView> {
@@ -14,6 +14,7 @@ export async function getPackageFetch(ctx: Ctx, id: string): Promise<PackageFetc
     version,
     createdAt: row.createdAt.toISOString(),
     finishedAt: row.finishedAt?.toISOString() ?? null,
+    progress: row.finishedAt ? null : (row.progress as PackageProgress | null),
     package: integrity && lockDigest ? { name, version, integrity, lock: lockDigest } : null,
     facts: row.facts as PackageFacts | null,
     problem: row.problem as PackageProblem | null,

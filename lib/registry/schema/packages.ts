@@ -17,6 +17,7 @@ export const packageRules = [
   'other_lock',
   'too_large',
   'too_slow',
+  'no_space',
   'no_program',
   'needs_scripts',
   'not_fetched',
@@ -39,12 +40,22 @@ export type PackageFacts = {
   scripts: string[]
 }
 
+/** How far fetching has come. */
+export type PackageProgress = {
+  /** How many are fetched, itself among them; null: what it depends on is not known yet. */
+  packages: number | null
+  /** On the disk so far, archives among them. */
+  bytes: number
+}
+
 export type PackageFetchView = {
   id: string
   name: string
   version: string
   createdAt: string
   finishedAt: string | null
+  /** null: no worker has begun, or it has ended. */
+  progress: PackageProgress | null
   /** What a server's `command.package` says to be started from it; null: not fetched, or not yet. */
   package: PackageReference | null
   facts: PackageFacts | null

@@ -47,12 +47,13 @@ export function createStdioService(options: {
     log,
     processes: () => host.processes.filter(({ owner }) => owner !== probeOwner.key),
   })
+  const packages = new Packages({ db, store: config.packages, log })
   const host: StdioHost = new StdioHost({
     driver,
     limits,
     spools: new SpoolSpace({ folder: join(config.home, 'sandbox', 'spool'), bytesMax: limits.spoolBytesMax }),
     programsFolder: join(config.home, 'stdio'),
-    packages: new Packages({ db, store: config.packages, log }),
+    packages,
     watch,
     problem,
     log,
@@ -91,8 +92,13 @@ export function createStdioService(options: {
         response.destroy()
       })
     },
-    start: () => status.start(),
-    stop: () => status.stop(),
+    async start() {
+      await status.start()
+      packages.start()
+    },
+    async stop() {
+      await Promise.all([status.stop(), packages.stop()])
+    },
   }
 }
 

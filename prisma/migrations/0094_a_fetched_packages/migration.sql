@@ -7,6 +7,7 @@ create table "FetchedPackage" (
   "lock" jsonb,
   "facts" jsonb,
   "problem" jsonb,
+  "progress" jsonb,
   "requestedById" text not null,
   "createdAt" timestamptz(3) not null default current_timestamp,
   "finishedAt" timestamptz(3)

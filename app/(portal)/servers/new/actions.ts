@@ -21,10 +21,7 @@ export const readProbe = portalAction(z.strictObject({ probeId: z.uuid() }), (ct
   getServerProbe(ctx, probeId),
 )
 
-export const fetchPackage = portalAction(requestPackageInput, async (ctx, input) => {
-  await takeFromRateLimit(ctx.db, { key: `server-package:${ctx.actor.id}`, limit: 60, windowMs: 60 * 60_000 })
-  return await requestPackage(ctx, input)
-})
+export const fetchPackage = portalAction(requestPackageInput, (ctx, input) => requestPackage(ctx, input))
 
 export const readPackage = portalAction(z.strictObject({ packageId: z.uuid() }), (ctx, { packageId }) =>
   getPackageFetch(ctx, packageId),

@@ -93,7 +93,7 @@ export function RegisterForm() {
             </Field>
             <fieldset className="sm:col-span-2">
               <legend className="mb-1 text-sm font-medium">Kinds of data behind it</legend>
-              <div className="flex flex-wrap gap-x-4 gap-y-1">
+              <div className="flex flex-wrap gap-x-4 gap-y-2">
                 {dataClasses.map((word) => (
                   <label key={word} className="flex items-center gap-2 text-sm">
                     <Checkbox
