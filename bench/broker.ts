@@ -25,6 +25,7 @@ const { values } = parseArgs({
 })
 const seconds = Number(values.seconds)
 const rounds = Number(values.rounds)
+const missed: string[] = []
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const world = await startWorld({ against: values.against })
@@ -43,7 +44,9 @@ try {
       for (const work of ['small', 'large', 'list'] as const) {
         for (const users of [1, 16, 64]) {
           if (values.only && !`${revision} ${work} ${users}`.includes(values.only)) continue
-          for (const line of await compare(world, { revision, work, users, warmUp, seconds, rounds })) print(line)
+          const { lines, missed: below } = await compare(world, { revision, work, users, warmUp, seconds, rounds })
+          for (const line of lines) print(line)
+          missed.push(...below)
           warmUp = Math.min(warmUp, 0.3)
         }
       }
@@ -54,6 +57,8 @@ try {
         print(line)
     }
   }
+  for (const what of missed) print(`below its bar: ${what}`)
+  if (missed.length > 0) process.exitCode = 1
   print(`broker memory ${residentMb(world.pids.broker).toFixed(0)} MiB`)
 } finally {
   await world.stop()

@@ -24,11 +24,38 @@ const columns = [
 
 export const heading = columns.join(' | ')
 
+/** What a case is held to; of the other figures nothing is asked. */
+const bars = {
+  ratio: { 16: 0.55, 64: 0.6 } as Partial<Record<number, number>>,
+  brokerCpu: 400,
+  postgresCpu: 120,
+  addedMs: 2,
+}
+
+type Figures = { ratio: number; addedMs: number; brokerCpu: number; postgresCpu: number }
+
+/** What of a case does not reach its bar, in words. */
+function missedBars(name: string, users: number, { ratio, addedMs, brokerCpu, postgresCpu }: Figures): string[] {
+  const least = bars.ratio[users]
+  return [
+    ...(least !== undefined && ratio < least ? [`${name}: ratio ${ratio.toFixed(2)}, not ${least}`] : []),
+    ...(users === 1 && addedMs > bars.addedMs
+      ? [`${name}: added p50 ${addedMs.toFixed(2)} ms, not ${bars.addedMs}`]
+      : []),
+    ...(users > 1 && brokerCpu > bars.brokerCpu
+      ? [`${name}: broker cpu ${brokerCpu.toFixed(0)} µs, not ${bars.brokerCpu}`]
+      : []),
+    ...(users > 1 && postgresCpu > bars.postgresCpu
+      ? [`${name}: postgres cpu ${postgresCpu.toFixed(0)} µs, not ${bars.postgresCpu}`]
+      : []),
+  ]
+}
+
 /** A line: the same work straight to the upstream, through a bare proxy and through the broker, in rounds that take turns. With another broker its line as well. */
 export async function compare(
   world: World,
   what: { revision: Revision; work: Work; users: number; warmUp: number; seconds: number; rounds: number },
-): Promise<string[]> {
+): Promise<{ lines: string[]; missed: string[] }> {
   const { revision, work, users, warmUp, seconds, rounds } = what
   const targets = await targetsOf(world, { revision, work, users })
   const ways = Object.keys(targets) as AnyWay[]
@@ -41,9 +68,33 @@ export async function compare(
     }
   }
   const name = `${revision} ${work.padEnd(6)} ${String(users).padStart(5)}`
+  const figures = figuresOf(taken, 'broker')
   const line = lineOf({ name, taken, way: 'broker', pid: world.pids.broker })
-  if (!world.other) return [line]
-  return [line, lineOf({ name: '… the other broker', taken, way: 'other', pid: world.other.pid })]
+  const missed = missedBars(name.replaceAll(/ +/g, ' '), users, figures)
+  if (!world.other) return { lines: [line], missed }
+  return { lines: [line, lineOf({ name: '… the other broker', taken, way: 'other', pid: world.other.pid })], missed }
+}
+
+const rateIn = (taken: Record<AnyWay, Round[]>, way: AnyWay): number =>
+  median(taken[way].map((round) => round.calls / round.seconds))
+const ratioIn = (taken: Record<AnyWay, Round[]>, way: AnyWay): number =>
+  median(taken[way].map((round, at) => round.calls / round.seconds / rateOf(taken.direct[at]!)))
+
+function figuresOf(taken: Record<AnyWay, Round[]>, way: 'broker' | 'other'): Figures {
+  const sum = (key: 'brokerCpu' | 'postgresCpu' | 'calls') => taken[way].reduce((total, round) => total + round[key], 0)
+  return {
+    ratio: ratioIn(taken, way),
+    addedMs: timeIn(taken, way, 0.5) - timeIn(taken, 'direct', 0.5),
+    brokerCpu: (sum('brokerCpu') * 1e6) / sum('calls'),
+    postgresCpu: (sum('postgresCpu') * 1e6) / sum('calls'),
+  }
+}
+
+function timeIn(taken: Record<AnyWay, Round[]>, way: AnyWay, share: number): number {
+  return quantile(
+    taken[way].flatMap((round) => round.times),
+    share,
+  )
 }
 
 function lineOf({
@@ -57,27 +108,18 @@ function lineOf({
   way: 'broker' | 'other'
   pid: number
 }): string {
-  const rate = (way: AnyWay) => median(taken[way].map((round) => round.calls / round.seconds))
-  const ratio = (way: AnyWay) =>
-    median(taken[way].map((round, at) => round.calls / round.seconds / rateOf(taken.direct[at]!)))
-  const time = (way: AnyWay, share: number) =>
-    quantile(
-      taken[way].flatMap((round) => round.times),
-      share,
-    )
-  const sum = (key: 'brokerCpu' | 'postgresCpu' | 'calls') =>
-    taken[through].reduce((total, round) => total + round[key], 0)
+  const { ratio, addedMs, brokerCpu, postgresCpu } = figuresOf(taken, through)
   const cells = [
     name,
-    rate('direct').toFixed(0),
-    rate('proxy').toFixed(0),
-    rate(through).toFixed(0),
-    ratio('proxy').toFixed(2),
-    ratio(through).toFixed(2),
-    `${(time(through, 0.5) - time('direct', 0.5)).toFixed(2)} ms`,
-    `${(time(through, 0.99) - time('direct', 0.99)).toFixed(1)} ms`,
-    `${((sum('brokerCpu') * 1e6) / sum('calls')).toFixed(0)} µs`,
-    `${((sum('postgresCpu') * 1e6) / sum('calls')).toFixed(0)} µs`,
+    rateIn(taken, 'direct').toFixed(0),
+    rateIn(taken, 'proxy').toFixed(0),
+    rateIn(taken, through).toFixed(0),
+    ratioIn(taken, 'proxy').toFixed(2),
+    ratio.toFixed(2),
+    `${addedMs.toFixed(2)} ms`,
+    `${(timeIn(taken, through, 0.99) - timeIn(taken, 'direct', 0.99)).toFixed(1)} ms`,
+    `${brokerCpu.toFixed(0)} µs`,
+    `${postgresCpu.toFixed(0)} µs`,
     `${residentMb(pid).toFixed(0)} MiB`,
   ]
   return cells.map((cell, at) => cell.padStart(columns[at]!.length)).join(' | ')

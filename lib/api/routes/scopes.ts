@@ -221,7 +221,7 @@ export const showGrant = endpoint({
 export const revokeGrant = endpoint({
   method: 'POST',
   path: '/api/v1/grants/{id}/revoke',
-  summary: 'Ends a grant; brokers refuse a second later at most.',
+  summary: 'Ends a grant; brokers refuse within a second, and everything while they cannot read the registry.',
   permission: 'grants:revoke',
   orPermissions: ['scopes:request'],
   params: uuidId,

@@ -34,13 +34,17 @@ test('a held call waits with progress and goes on when a person approves; what n
   ])
   const metrics = await (await fetch(`${world.broker.url}/metrics`)).text()
   expect(metrics).toContain('wheelhouse_broker_hold_seconds_count{end="release"}')
+  expect(metrics).toContain('latency_seconds_count{part="hold",server="modern",tool="change"')
   await client.close()
 })
 
 test('a rejected call is refused with the reason, an edited one is carried out as edited', async ({ db, world }) => {
   const { agent, client, change } = await writer(db, world, 'legacy')
-  const rejected = change('rejected')
-  await decideIt(db, world, (await waitingCall(db, agent)).id, { decision: 'reject', note: 'Ask finance first.' })
+  const heard: { message?: string }[] = []
+  const rejected = change('rejected', { onprogress: (progress: { message?: string }) => heard.push(progress) })
+  const waiting = await waitingCall(db, agent)
+  await until(() => heard.length > 0)
+  await decideIt(db, world, waiting.id, { decision: 'reject', note: 'Ask finance first.' })
   const refused = await rejected
   const { id: heldCall, ruleId: holdRule } = await db.heldCall.findFirstOrThrow({ where: { agentId: agent.agentId } })
   expect(denialOf(refused)).toMatchObject({ rule: 'call_rejected', facts: { heldCall, holdRule } })
@@ -148,7 +152,7 @@ test('a caller that comes back after a restart goes on waiting for the same held
   await client.close()
 })
 
-test('everything is checked again at the release: a revoked grant, a stop and a changed tool refuse by their own rule', async ({
+test('a call that waits is refused by its own rule as soon as its grant is revoked or its agent is stopped', async ({
   db,
   world,
 }) => {

@@ -135,7 +135,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
               <DataClasses serverId={server.id} dataClasses={server.dataClasses} whyNot={manageProblem} />
             </Fact>
             <Fact label="Health">
-              <Health brokers={health} />
+              <Health brokers={health} server={server} now={ctx.now} />
             </Fact>
             <Fact label="Tools listed">
               <Listed listing={server.listing} />

@@ -136,7 +136,7 @@ With --class, --tool, --where and --rate it is narrowed: conditions that were as
   })
   addVerb<{ reason: string; proposedOver?: string }>(scopes, setup, {
     name: 'revoke <grant>',
-    says: 'End a grant; brokers refuse a second later at most.',
+    says: 'End a grant; brokers refuse within a second, and everything while they cannot read the registry.',
     options: (command) =>
       command
         .requiredOption('--reason <text>', 'why; the owner reads it')
