@@ -3,7 +3,7 @@ import { cn } from './cn.ts'
 
 /** How a control looks, for one that is none of the browser's own. */
 export const controlClasses =
-  'w-full min-w-0 rounded-md border border-input bg-raised px-3 text-sm placeholder:text-muted-foreground disabled:opacity-60 aria-invalid:border-danger'
+  'w-full min-w-0 rounded-md border border-input bg-raised px-3 text-sm text-foreground placeholder:text-muted-foreground disabled:opacity-60 aria-invalid:border-danger'
 
 export function Input({ className, ...props }: ComponentProps<'input'>) {
   return <input className={cn(controlClasses, 'h-9', className)} {...props} />

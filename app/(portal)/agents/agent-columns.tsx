@@ -46,14 +46,16 @@ const columnsById: Readonly<Record<CatalogColumn, Omit<Column<AgentRow>, 'id'> &
     sort: 'status',
     cell: (agent) => (
       <>
-        <span className="flex flex-wrap items-center gap-1.5">
+        <span className="flex items-center gap-1">
           <Status state={agent.status} />
-          {isOrphaned(agent) && <OrphanBadge />}
           {agent.demo && <span className="text-xs text-muted-foreground">demo</span>}
         </span>
-        {agent.tier !== 'low' && (
-          <span className={cn('mt-0.5 block text-xs whitespace-nowrap', tierTones[agent.tier])}>{agent.tier} risk</span>
-        )}
+        <span className="mt-0.5 flex flex-wrap gap-1">
+          {agent.tier !== 'low' && (
+            <span className={cn('text-xs whitespace-nowrap', tierTones[agent.tier])}>{agent.tier} risk</span>
+          )}
+          {isOrphaned(agent) && <OrphanBadge />}
+        </span>
       </>
     ),
   },
@@ -177,7 +179,7 @@ function Scopes({ agent }: { agent: AgentRow }) {
   if (agent.scopes.length === 0) return <span className="text-muted-foreground">none</span>
   const rest = agent.scopes.slice(scopesShown)
   return (
-    <span className="flex max-w-72 flex-wrap items-center gap-1">
+    <span className="flex max-w-72 flex-wrap items-center gap-x-1 gap-y-0.5">
       {agent.scopes.slice(0, scopesShown).map((scope, at) => (
         <ScopeBadge
           // An agent may hold two grants of one kind.

@@ -51,13 +51,13 @@ export default async function AgentsDiffPage({ searchParams }: { searchParams: S
           defaultValue={q}
           placeholder="can:write env:production"
           aria-label="Query"
-          className="max-w-80"
+          className="col-span-2 sm:max-w-80"
         />
-        <label className="flex items-center gap-2 text-[13px] text-muted-foreground">
+        <label className="col-span-2 flex items-center gap-2 text-[13px] whitespace-nowrap text-muted-foreground">
           From (UTC)
           <Input name="from" defaultValue={from} placeholder={instantExample} required className="w-56" />
         </label>
-        <label className="flex items-center gap-2 text-[13px] text-muted-foreground">
+        <label className="col-span-2 flex items-center gap-2 text-[13px] whitespace-nowrap text-muted-foreground">
           to
           <Input name="to" defaultValue={to} placeholder="now" className="w-56" />
         </label>

@@ -47,11 +47,11 @@ export default async function AgentHistoryPage({ params, searchParams }: Props) 
     <div className="grid gap-5 lg:grid-cols-[minmax(0,1fr)_18rem]">
       <div className="min-w-0">
         <FilterForm action={here} label="What has changed between two instants">
-          <label className="flex items-center gap-2 text-[13px] text-muted-foreground">
+          <label className="col-span-2 flex items-center gap-2 text-[13px] whitespace-nowrap text-muted-foreground">
             From (UTC)
             <Input name="from" defaultValue={from} placeholder={instantExample} required className="w-56" />
           </label>
-          <label className="flex items-center gap-2 text-[13px] text-muted-foreground">
+          <label className="col-span-2 flex items-center gap-2 text-[13px] whitespace-nowrap text-muted-foreground">
             to
             <Input name="to" defaultValue={to} placeholder="now" className="w-56" />
           </label>
