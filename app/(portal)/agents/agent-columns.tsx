@@ -2,7 +2,6 @@ import Link from 'next/link'
 import { isOrphaned, OrphanBadge, TierBadge } from '#components/agents/agent-badges.tsx'
 import { Badge } from '#components/ui/badge.tsx'
 import { formatCount } from '#components/ui/count.ts'
-import { cn } from '#components/ui/cn.ts'
 import { CopyButton } from '#components/ui/copy-button.client.tsx'
 import type { Column } from '#components/ui/data-table.tsx'
 import { Money, Rate } from '#components/ui/money.tsx'
@@ -29,12 +28,12 @@ const columnsById: Readonly<Record<CatalogColumn, Omit<Column<AgentRow>, 'id'> &
     wide: true,
     cell: (agent) => (
       <>
-        <span title={agent.owner.name} className="block max-w-24 truncate 2xl:max-w-44">
+        <span title={agent.owner.name} className="block max-w-23 truncate 2xl:max-w-44">
           {agent.owner.name}
         </span>
         <span
           title={agent.accountable.name}
-          className="block max-w-24 truncate text-xs text-muted-foreground 2xl:max-w-44"
+          className="block max-w-23 truncate text-xs text-muted-foreground 2xl:max-w-44"
         >
           {agent.accountable.name}
         </span>
@@ -46,14 +45,10 @@ const columnsById: Readonly<Record<CatalogColumn, Omit<Column<AgentRow>, 'id'> &
     sort: 'status',
     cell: (agent) => (
       <>
-        <span className="flex items-center gap-1">
-          <Status state={agent.status} />
-          {agent.demo && <span className="text-xs text-muted-foreground">demo</span>}
-        </span>
-        <span className="mt-0.5 flex flex-wrap gap-1">
-          {agent.tier !== 'low' && (
-            <span className={cn('text-xs whitespace-nowrap', tierTones[agent.tier])}>{agent.tier} risk</span>
-          )}
+        <Status state={agent.status} />
+        <span className="mt-0.5 -mr-1.5 flex flex-wrap gap-x-1 text-[11px] whitespace-nowrap">
+          {agent.tier !== 'low' && <span className={tierTones[agent.tier]}>{agent.tier} risk</span>}
+          {agent.demo && <span className="text-muted-foreground">demo</span>}
           {isOrphaned(agent) && <OrphanBadge />}
         </span>
       </>
