@@ -31,7 +31,7 @@ export const heldBy: readonly { rule: CreateHoldRuleInput; draw: Draw }[] = [
     }),
     draw(rule, call, random) {
       const chance = random.next()
-      const decision = chance < 0.68 ? 'approve' : chance < 0.8 ? 'edit' : chance < 0.93 ? 'reject' : 'expire'
+      const decision = chance < 0.6 ? 'approve' : chance < 0.72 ? 'edit' : chance < 0.85 ? 'reject' : 'expire'
       const deciderId = idOf(random.chance(0.7) ? 'security' : 'platform_admin')
       const waitMs = decision === 'expire' ? rule.decideSeconds * 1000 : random.int(25, 640) * 1000
       const note = decision === 'reject' ? 'The supplier has not confirmed this amount.' : undefined
