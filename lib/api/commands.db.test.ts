@@ -22,6 +22,7 @@ const made = { not: 'puts a part of a process together' }
 /** Commands that no endpoint and no page calls; of the others docs/permissions.md says who may. */
 const rows: Record<string, Row> = {
   auditRow: part,
+  auditRowId: part,
   recordAudit: part,
   answerTokenRequest: door,
   issueAgentToken: door,

@@ -133,38 +133,10 @@ function ruleOf(denial: Denial | null) {
 }
 
 /** How many secrets of a kind were masked and which marks were seen; nothing when there was nothing. */
-function foundOf(findings: ResultFindings | null) {
+export function foundOf(findings: ResultFindings | null) {
   if (!findings) return {}
   const { masked, marks } = findings
   return { ...(Object.keys(masked).length > 0 ? { masked } : {}), ...(marks.length > 0 ? { marks } : {}) }
-}
-
-/** A stream that no call began, or the rest of one that a call began. */
-export function streamOpenedRow(
-  who: Pick<CallRecord, 'agent' | 'caller'>,
-  { serverId, resumes, now }: { serverId: string; resumes: string | null; now: Date },
-): AuditRow {
-  return auditRow(
-    { actor: actorOf(who.agent), now },
-    { event: 'mcp.stream_opened', ...serverOf(who, serverId), detail: { resumes } },
-  )
-}
-
-/** What was found in a message of such a stream. */
-export function noticeFoundRow(
-  who: Pick<CallRecord, 'agent' | 'caller'>,
-  about: { serverId: string; method: string; findings: ResultFindings; refused: 'result_marked' | null; now: Date },
-): AuditRow {
-  const { serverId, method, findings, refused, now } = about
-  return auditRow(
-    { actor: actorOf(who.agent), now },
-    {
-      event: 'mcp.notice_guarded',
-      ...serverOf(who, serverId),
-      ...(refused ? { rule: refused } : {}),
-      detail: { method: auditText(method), ...foundOf(findings) },
-    },
-  )
 }
 
 export type DeniedFacts = {
@@ -328,7 +300,7 @@ function subjectOf({ tool, ...of }: CallRecord) {
   }
 }
 
-function serverOf({ agent, caller }: Pick<CallRecord, 'agent' | 'caller'>, serverId: string) {
+export function serverOf({ agent, caller }: Pick<CallRecord, 'agent' | 'caller'>, serverId: string) {
   return {
     subject: { kind: 'server', id: serverId, name: serverId },
     agentId: agent.id,
@@ -346,7 +318,7 @@ function bypassedOf({ bypassed }: CallRecord): { bypassed?: BypassedHold } {
   return bypassed ? { bypassed } : {}
 }
 
-function actorOf(agent: AgentFacts) {
+export function actorOf(agent: AgentFacts) {
   return { kind: 'agent', id: agent.id, name: agent.name } as const
 }
 

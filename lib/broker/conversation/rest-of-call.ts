@@ -1,6 +1,7 @@
 import type { Allowed } from '#lib/guardrails/rules/decide.ts'
 import type { Denial } from '#lib/guardrails/schema.ts'
-import { type CallOutcome, finishedRow, noticeFoundRow } from '../audit/records.ts'
+import { type CallOutcome, finishedRow } from '../audit/records.ts'
+import { noticeFoundRow } from '../audit/stream-records.ts'
 import { afterTheFact } from '../denials.ts'
 import { guardReply } from '../guards.ts'
 import { mergedResult } from '../merged-results.ts'

@@ -1,5 +1,5 @@
 import type { ResultFindings } from '#lib/guardrails/rules/guard-result.ts'
-import { noticeFoundRow, streamOpenedRow } from '../audit/records.ts'
+import { noticeFoundRow, streamOpenedRow } from '../audit/stream-records.ts'
 import { auditDenial } from '../denials.ts'
 import { guardMessage } from '../guards.ts'
 import { type PipelineParts, recorded } from '../pipeline-parts.ts'
