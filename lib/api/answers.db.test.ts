@@ -213,6 +213,9 @@ test('servers and tools', async ({ ask, db }) => {
   await ask('GET /servers/reviews')
   await ask('GET /servers')
   await ask(`GET /servers/${id}/holders`)
+  await ask(
+    `GET /servers/${await makeServer(db, { tools: { old: { class: 'read', state: 'removed' } } })}/removed-tools`,
+  )
   await ask(`POST /servers/${id}/approve`, { tools: [{ name: 'pay', definitionHash: 'hash-of-pay' }] })
   await ask(`POST /servers/${id}/classify`, { name: 'pay', class: 'destructive', ...reason })
   expect(await ask(`POST /servers/${id}/classify`, { name: 'pay', class: 'read', ...reason })).toMatchObject({

@@ -112,7 +112,8 @@ async function threeOfEverything(db: Db, ask: Ask): Promise<Ids> {
   const scope = { server: 'erp', class: 'read', required: false, approval: 'request', reason: 'For tests.' } as const
   for (const id of ['test-template', 'two', 'three']) await makeTemplate(db, { id, scopes: [scope] })
   const tools = { pay: { class: 'write', state: 'quarantined' }, see: { class: 'read', state: 'quarantined' } } as const
-  for (const id of ['erp', 'crm', 'mail']) await makeServer(db, { id, tools })
+  const gone = { class: 'read', state: 'removed' } as const
+  for (const id of ['erp', 'crm', 'mail']) await makeServer(db, { id, tools: { ...tools, old: gone, older: gone } })
   const teamId = await makeTeam(db)
   const agents = await Promise.all(
     ['a', 'b', 'c'].map((id) => makeAgent(db, { id: `agent-${id}`, ownerTeamId: teamId })),

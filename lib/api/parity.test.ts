@@ -209,6 +209,7 @@ const queries: Record<string, string | Reason> = {
   listRuns: 'runs.list',
   listScopeRequests: 'scopes.list',
   listServerApprovers: 'account.listPeople',
+  listRemovedTools: 'registry.listRemovedTools',
   listServerHolders: 'registry.listServerHolders',
   listServerHealth: 'servers.listHealth',
   listServers: 'registry.listServers',

@@ -2,7 +2,7 @@ import type { Ctx } from '#lib/auth/ctx.ts'
 import { unhurried } from '#lib/core/gently.ts'
 import type { Log } from '#lib/log/log.ts'
 import { listedMax, readingListedTools } from '#lib/registry/rules/listed-tools.ts'
-import { recordServerTools, recordToolsUnlisted } from '#lib/registry/commands.ts'
+import { recordServerTools, recordToolsUnlisted, TooManyNames } from '#lib/registry/commands.ts'
 import { DiscoveryTurns } from './discovery-turns.ts'
 import { type Limits, limitsOf } from './limits.ts'
 import { type ToolListReading, ToolLists } from './tool-lists.ts'
@@ -189,7 +189,8 @@ function hasNotListed(error: unknown): boolean {
 }
 
 function wordsOf(error: unknown): string {
-  if (error instanceof Unlisted || error instanceof UpstreamFailure) return error.message
+  if (error instanceof Unlisted || error instanceof UpstreamFailure || error instanceof TooManyNames)
+    return error.message
   if (error instanceof DOMException && error.name === 'TimeoutError')
     return `it did not list them within ${listMs / 1000} s`
   return 'what it lists could not be kept'

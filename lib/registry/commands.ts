@@ -14,7 +14,7 @@ export { forgetStdioProcesses, recordStdioProcess, setServerBoundary } from './c
 export { createTeam } from './commands/teams.ts'
 export { approveTools, classifyTool, rejectTool } from './commands/tools.ts'
 export { recordToolsUnlisted } from './commands/tool-listing.ts'
-export { recordServerTools } from './commands/tool-watch.ts'
+export { recordServerTools, TooManyNames } from './commands/tool-watch.ts'
 export { forgetFleetChanges, forgetPackages, forgetServerProbes } from './commands/forget.ts'
 export { requestPackage } from './commands/packages.ts'
 export { requestServerProbe, runServerProbe } from './commands/probes.ts'

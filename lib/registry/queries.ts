@@ -8,6 +8,7 @@ export { getPerson, listPeople, listServerApprovers, listTeams, personNames } fr
 export { listServerHealth } from './queries/health.ts'
 export { getServerProcesses } from './queries/processes.ts'
 export { listServerHolders } from './queries/server-holders.ts'
+export { listRemovedTools } from './queries/removed-tools.ts'
 export { getServer, listServers } from './queries/servers.ts'
 export { serverNotFound } from './server-not-found.ts'
 export { getTool, listToolReviews } from './queries/tools.ts'

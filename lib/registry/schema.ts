@@ -56,6 +56,7 @@ export {
   type RegisterServerInput,
   registerServerInput,
   type ServerHolder,
+  type RemovedToolList,
   type ServerHolderList,
   type ServerRow,
   type ServerView,

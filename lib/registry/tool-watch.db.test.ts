@@ -35,7 +35,10 @@ async function world(db: Ctx['db']) {
       { db, actor: systemActor('broker'), now: new Date() },
       { serverId: id, tools, newToolState, seenBy: 'broker test:1' },
     )
-  const tool = async (name = 'look') => (await getServer(ctx, id)).toolList.find((tool) => tool.name === name)!
+  const tool = async (name = 'look') => {
+    const { toolList, removedTools } = await getServer(ctx, id)
+    return [...toolList, ...removedTools].find((tool) => tool.name === name)!
+  }
   const approve = async (reason?: string, lookedAt?: ToolView) => {
     const { name, definitionHash } = lookedAt ?? (await tool())
     return approveTools(ctx, { serverId: id, tools: [{ name, definitionHash }], ...(reason ? { reason } : {}) })

@@ -7,7 +7,7 @@ import type { CredentialView } from '#lib/registry/schema/credentials.ts'
 import { loosenedFacts, type LooseningView } from '#lib/registry/schema/loosenings.ts'
 import { probeFindingNames, type ServerProbeView } from '#lib/registry/schema/probes.ts'
 import { processStates, type ServerProcesses } from '#lib/registry/schema/processes.ts'
-import type { ServerHolderList, ServerRow, ServerView } from '#lib/registry/schema/servers.ts'
+import type { RemovedToolList, ServerHolderList, ServerRow, ServerView } from '#lib/registry/schema/servers.ts'
 import { serverCommand, serverTransports } from '#lib/registry/schema/transport.ts'
 import { agentStatus, scopeChip } from './agents.ts'
 import { toolFinding, toolShape } from './tools.ts'
@@ -98,12 +98,18 @@ export const serverHolders = answerOf<ServerHolderList>()(
   z.strictObject({ items: z.array(serverHolder), total: count, nextCursor: text.nullable() }),
 )
 
+export const removedTools = answerOf<RemovedToolList>()(
+  z.strictObject({ items: z.array(z.strictObject(toolShape)), total: count, nextCursor: text.nullable() }),
+)
+
 export const server = answerOf<ServerView>()(
   z.strictObject({
     ...serverShape,
     approver: reference.nullable(),
     accepted: z.array(z.strictObject({ finding: z.enum(probeFindingNames), byName: text, at: time })),
     toolList: z.array(z.strictObject(toolShape)),
+    removedTools: z.array(z.strictObject(toolShape)),
+    removedTotal: count,
     listing: z
       .strictObject({
         listedAt: time.nullable(),

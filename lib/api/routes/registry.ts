@@ -3,7 +3,7 @@ import { serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
 import { rotateKeysInput } from '#lib/keys/schema.ts'
 import { removeServerCredentialInput, serverCredentialBody } from '#lib/registry/schema.ts'
 import { sealingKeys } from '../answers/account.ts'
-import { server, serverHolders, serverProcesses, serverRow } from '../answers/servers.ts'
+import { removedTools, server, serverHolders, serverProcesses, serverRow } from '../answers/servers.ts'
 import { template, templateRow } from '../answers/templates.ts'
 import { serverTraffic } from '../answers/traffic.ts'
 import { text } from '../answers/words.ts'
@@ -23,7 +23,8 @@ export const listServers = endpoint({
 export const showServer = endpoint({
   method: 'GET',
   path: '/api/v1/servers/{id}',
-  summary: 'One MCP server with its tools and the first 100 of those who hold something on it.',
+  summary:
+    'One MCP server with its tools, the last 50 that it no longer lists and the first 100 of those who hold something on it.',
   permission: 'servers:read',
   params: namedId,
   revision: 'server',
@@ -39,6 +40,17 @@ export const listServerHolders = endpoint({
   params: namedId,
   query: pageQuery,
   answer: json(serverHolders),
+  example: { params: { id: 'invoices' } },
+})
+
+export const listRemovedTools = endpoint({
+  method: 'GET',
+  path: '/api/v1/servers/{id}/removed-tools',
+  summary: 'Tools that an MCP server no longer lists, the last seen first.',
+  permission: 'servers:read',
+  params: namedId,
+  query: pageQuery,
+  answer: json(removedTools),
   example: { params: { id: 'invoices' } },
 })
 

@@ -1,5 +1,10 @@
 import type { ProcessBoundary } from '#lib/core/process-boundary.ts'
-import { serverFactColumns, type ServerFactsRow, toolFactPairs } from '#lib/guardrails/queries/facts-sql.ts'
+import {
+  decidedToolsSql,
+  serverFactColumns,
+  type ServerFactsRow,
+  toolFactPairs,
+} from '#lib/guardrails/queries/facts-sql.ts'
 import { privateDataClasses } from '#lib/registry/rules/argument-profile.ts'
 import type { CredentialSettings } from '#lib/registry/schema.ts'
 import type { Sql } from './sql.ts'
@@ -49,7 +54,7 @@ export const serversSql: Sql<ServerRow> = {
           'definition', coalesce("approvedDefinition", "definition",
           jsonb_strip_nulls(jsonb_build_object('title', "title", 'description', "description", 'annotations', "annotations"))
             || jsonb_build_object('name', "name", 'inputSchema', "inputSchema"))) order by "name") as "tools"
-      from "McpTool" where "serverId" = s."id"
+      from ${decidedToolsSql}
     ) t on true
     where $1::text[] is null or s."id" = any ($1)`,
 }

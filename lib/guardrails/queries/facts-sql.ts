@@ -72,12 +72,18 @@ export type ServerFactsRow = {
 
 /** What decisions ask of a server `s`, and of a tool as pairs of a JSON object. */
 export const serverFactColumns = `s."id", s."name", s."environment"::text, s."sensitivity"::text, s."status" = 'active' as "enabled", s."demo"`
+/**
+ * The tools of a server `s` that calls are decided by: of those that it no longer lists the last ones, so that a call of one is told so. A server that renames its tools without end must not fill the
+ * memory of brokers; an older name is one that it does not have.
+ */
+export const decidedToolsSql = `"McpTool" where "serverId" = s."id" and ("state" <> 'removed' or "name" in (
+    select r."name" from "McpTool" r where r."serverId" = s."id" and r."state" = 'removed' order by r."lastSeenAt" desc, r."name" limit 200))`
 export const toolFactPairs = `'name', "name", 'class', "class", 'state', "state"`
 
 export const serverFactsSql: FactsSql<ServerFactsRow> = {
   name: 'server_facts',
   text: `select ${serverFactColumns}, s."callsPerSecond", s."callDeadlineSeconds", s."resultBytesMax", s."resultDepthMax", coalesce(t."tools", '[]') as "tools" from "McpServer" s
-    left join lateral (select json_agg(json_build_object(${toolFactPairs}) order by "name") as "tools" from "McpTool" where "serverId" = s."id") t on true
+    left join lateral (select json_agg(json_build_object(${toolFactPairs}) order by "name") as "tools" from ${decidedToolsSql}) t on true
     where $1::text[] is null or s."id" = any ($1)`,
 }
 

@@ -4,14 +4,14 @@ import type { Tx } from '#lib/db/client.ts'
 import { leftOutMax } from '../rules/listed-tools.ts'
 import { ToolNames } from '../rules/other-tools.ts'
 import { judgeListing } from '../rules/tool-listing.ts'
-import { type Listed, type RoundPlan, batchesOf, digesting, isKept, planOf } from '../rules/tool-round.ts'
+import { type Listed, type RoundPlan, batchesOf, dayMs, digesting, isKept, planOf } from '../rules/tool-round.ts'
 import type { RecordServerToolsInput } from '../schema.ts'
 import { lockServer } from './server-lock.ts'
 import { writeListing } from './tool-listing.ts'
 import { type JudgedTool, knownTool, readTools, type ToolRow, writeListings, writeSeen } from './tool-rows.ts'
 import { recordJudgement, recordRemovals, suspendUnrecorded } from './tool-round.ts'
 
-type Round = Pick<RecordServerToolsInput, 'serverId' | 'newToolState' | 'seenBy'> & { names: ToolNames }
+type Round = Pick<RecordServerToolsInput, 'serverId' | 'newToolState' | 'seenBy'> & { names: Promise<ToolNames> }
 
 /**
  * Compares what a server lists with what is known and was approved, and keeps every definition it sees. A new tool starts in
@@ -29,9 +29,12 @@ export async function recordServerTools(
   authorize(ctx, 'servers:manage')
   const { serverId, seenBy } = input
   const { listed, leftOut } = await unhurried(digesting(input.tools))
-  const known = await knownTools(ctx, serverId)
-  const plan = planOf({ listed, known, now: ctx.now })
-  const round = { ...input, names: await toolNames(ctx, plan) }
+  const known = await knownTools(ctx, { serverId, names: [...listed.keys()] })
+  const hasNew = [...listed.keys()].some((name) => !known.has(name))
+  const plan = planOf({ listed, known, newToday: hasNew ? await newToday(ctx, serverId) : 0 })
+  const round = { ...input, names: toolNames(ctx, plan) }
+  // Whoever waits for them hears why they are not there.
+  round.names.catch(() => {})
   const problems: unknown[] = []
   const attempt = async (work: () => Promise<void>, otherwise?: () => Promise<void>): Promise<void> => {
     await work().catch(async (error: unknown) => {
@@ -65,32 +68,61 @@ export async function recordServerTools(
   }
 }
 
-async function knownTools(ctx: Ctx, serverId: string) {
+/** What is listed now, or was at the last look: of names that are gone there may be any number. */
+async function knownTools(ctx: Ctx, { serverId, names }: { serverId: string; names: string[] }) {
   const rows = await reader(ctx).mcpTool.findMany({
-    where: { serverId },
-    select: { name: true, definitionHash: true, state: true, approvedHash: true, firstSeenAt: true },
+    where: { serverId, OR: [{ state: { not: 'removed' } }, { name: { in: names } }] },
+    select: { name: true, definitionHash: true, state: true, approvedHash: true },
   })
   return new Map(rows.map((row) => [row.name, row]))
 }
 
-/** Those that agents are shown come first, so that no server can list so many that these are not looked for. */
-async function toolNames(ctx: Ctx, { shown, others }: RoundPlan): Promise<ToolNames> {
-  if (shown.length + others.length === 0) return new ToolNames([])
-  const rows = await reader(ctx).$queryRaw<{ name: string }[]>`
-    select "name" from "McpTool" where "state" <> 'removed' group by "name"
-    order by bool_or("state" = 'approved' or "approvedHash" is not null) desc, "name" limit ${namesMax}`
-  return await unhurried(ToolNames.making(rows.map(({ name }) => name)))
+async function newToday(ctx: Ctx, serverId: string): Promise<number> {
+  const since = new Date(ctx.now.getTime() - dayMs)
+  return await reader(ctx).mcpTool.count({ where: { serverId, firstSeenAt: { gt: since } } })
 }
 
-/** More than a large organization approves. */
+/**
+ * The names that text is searched for. Of what agents may be shown all of them, or nothing is judged: what is told of a tool that was not looked for would pass. The others only as far as there is room, so that no
+ * server can list so many that these are not looked for.
+ */
+async function toolNames(ctx: Ctx, { shown, others }: RoundPlan): Promise<ToolNames> {
+  if (shown.length + others.length === 0) return new ToolNames([])
+  const names = await namesWhere(ctx, { isShown: true, limit: shownNamesMax + 1 })
+  if (names.length > shownNamesMax) throw new TooManyNames()
+  const rest = await namesWhere(ctx, { isShown: false, limit: Math.max(0, namesMax - names.length) })
+  return await unhurried(ToolNames.making([...new Set([...names, ...rest])]))
+}
+
+async function namesWhere(ctx: Ctx, { isShown, limit }: { isShown: boolean; limit: number }): Promise<string[]> {
+  const rows = await reader(ctx).$queryRaw<{ name: string }[]>`
+    select distinct "name" from "McpTool" where "state" <> 'removed' and ("state" = 'approved' or "approvedHash" is not null) = ${isShown}
+    order by "name" limit ${limit}`
+  return rows.map(({ name }) => name)
+}
+
+/** Several times what a large organization approves. */
+const shownNamesMax = 20_000
+/** So many in all, if that is more than agents may be shown. */
 const namesMax = 5000
+
+/** Why nothing of a list can be judged. */
+export class TooManyNames extends Error {
+  override readonly name = 'TooManyNames'
+
+  constructor() {
+    super(
+      `agents may be shown more than ${shownNamesMax} names of tools, so what it lists cannot be searched for all of them`,
+    )
+  }
+}
 
 /** Judges tools, then keeps what became of them; one that somebody decided about meanwhile is judged again. */
 async function recordBatch(ctx: Ctx, round: Round, batch: readonly Listed[]): Promise<void> {
   const { serverId, seenBy } = round
   const names = batch.map(({ tool }) => tool.name)
   const rows = await readTools(reader(ctx), { serverId, names })
-  const judged = await unhurried(judging(batch, rows, round))
+  const judged = await unhurried(judging(batch, rows, { ...round, names: await round.names }))
   const stale = await inTx(ctx, async (tx, ctx) => {
     const server = await lockServer(tx, serverId)
     const now = await basesOf(tx, { serverId, names })
@@ -109,7 +141,7 @@ async function recordBatch(ctx: Ctx, round: Round, batch: readonly Listed[]): Pr
 function* judging(
   batch: readonly Listed[],
   rows: ReadonlyMap<string, ToolRow>,
-  { names, newToolState }: Round,
+  { names, newToolState }: Pick<Round, 'newToolState'> & { names: ToolNames },
 ): Generator<void, JudgedTool[]> {
   const judged: JudgedTool[] = []
   for (const listed of batch) {

@@ -53,7 +53,7 @@ export async function loadFacts(db: Tx, past: Date | null = null): Promise<Fleet
       FleetServer[]
     >`${asTheyWere(past, ['McpServer', 'McpTool'])}select s."id", s."name", s."environment"::text, s."sensitivity"::text, coalesce(s."dataClasses", array[]::text[]) as "dataClasses", s."demo", s."status" = 'active' as active,
       coalesce((select json_agg(json_build_object('name', t."name", 'class', t."class", 'state', t."state") order by t."name")
-        from "McpTool" t where t."serverId" = s."id"), '[]') as tools
+        from "McpTool" t where t."serverId" = s."id" and t."state" <> 'removed'), '[]') as tools
       from "McpServer" s`,
     db.$queryRaw<FleetPerson[]>`${asTheyWere(past, ['Person'])}select "id", "name", "email", "active" from "Person"`,
     db.$queryRaw<

@@ -3,6 +3,7 @@ import type { Prisma, ToolListing } from '#lib/db/generated/client.ts'
 import { type CredentialFields, credentialSelect, credentialView } from './credentials.ts'
 import { listLoosenings } from './loosenings.ts'
 import { personNames } from './people.ts'
+import { listRemovedTools } from './removed-tools.ts'
 import { overridesOf, toolSelect, toolView } from './tools.ts'
 import { fleetOf } from '../fleet/live.ts'
 import { holderCounts, holderCountsOf, listServerHolders } from './server-holders.ts'
@@ -18,7 +19,7 @@ export async function listServers(ctx: Ctx): Promise<ServerRow[]> {
   return servers.map((server) => serverRow(server, counts.get(server.id) ?? 0))
 }
 
-/** One server with its tools and the first of those who hold something there (`listServerHolders` goes on). Needs `servers:read`; throws `not_found`. */
+/** One server with its tools, the last of those it no longer lists (`listRemovedTools` goes on) and the first of those who hold something there (`listServerHolders` goes on). Needs `servers:read`; throws `not_found`. */
 export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
   authorize(ctx, 'servers:read')
   const server = await reader(ctx).mcpServer.findUnique({
@@ -30,12 +31,13 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
       approverId: true,
       acknowledged: true,
       listing: true,
-      tools: { orderBy: { name: 'asc' }, select: toolSelect },
+      tools: { where: { state: { not: 'removed' } }, orderBy: { name: 'asc' }, select: toolSelect },
     },
   })
   if (!server) throw serverNotFound(id)
   const holders = await listServerHolders(ctx, { serverId: id })
   const overrides = await overridesOf(ctx, id)
+  const removed = await listRemovedTools(ctx, { serverId: id })
   const approver = await approverOf(ctx, server.approverId)
   const { agents, besidesTools } = holderCountsOf(await fleetOf(ctx), id)
   return {
@@ -47,6 +49,8 @@ export async function getServer(ctx: Ctx, id: string): Promise<ServerView> {
       at,
     })),
     toolList: server.tools.map((tool) => toolView(tool, overrides)),
+    removedTools: removed.items,
+    removedTotal: removed.total,
     listing: server.listing && listingView(server.listing),
     holders: holders.items,
     holdersTotal: holders.total,
@@ -85,7 +89,10 @@ const serverSelect = {
   dataClasses: true,
   status: true,
   demo: true,
-  tools: { select: { class: true, state: true, verdict: true, definitionHash: true, rejectedHash: true } },
+  tools: {
+    where: { state: { not: 'removed' } },
+    select: { class: true, state: true, verdict: true, definitionHash: true, rejectedHash: true },
+  },
   credentials: { select: credentialSelect, orderBy: { teamId: { sort: 'asc', nulls: 'first' } } },
 } satisfies Prisma.McpServerSelect
 

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest'
 import { finished } from '#lib/core/gently.ts'
 import { batchesOf, digesting, planOf } from './tool-round.ts'
 
-const now = new Date('2026-01-02T12:00:00Z')
 const listedOf = (tools: { name: string; description?: string }[]) =>
   finished(digesting(tools.map((tool) => ({ ...tool, inputSchema: {} })))).listed
 const names = (count: number, prefix = 'fresh') =>
@@ -11,7 +10,6 @@ const known = (state: 'approved' | 'quarantined' | 'removed', more: { hash?: str
   state,
   definitionHash: more.hash ?? 'before',
   approvedHash: more.approvedHash ?? null,
-  firstSeenAt: new Date('2026-01-01T00:00:00Z'),
 })
 const namesOf = (listed: readonly { tool: { name: string } }[]) => listed.map(({ tool }) => tool.name)
 
@@ -32,7 +30,7 @@ test('what agents may be shown comes before everything else, however much that i
     ['gone', known('approved')] as const,
     ['long_gone', known('removed')] as const,
   ])
-  const plan = planOf({ listed, known: rows, now })
+  const plan = planOf({ listed, known: rows, newToday: 0 })
   expect(namesOf(plan.shown)).toEqual(['held', ...names(700, 'shown').map(({ name }) => name)])
   expect(namesOf(plan.others)).toEqual(['waits', ...names(499).map(({ name }) => name)])
   expect([plan.leftOut.length, plan.leftOut[0]?.name, plan.gone, plan.seen]).toEqual([
@@ -45,21 +43,15 @@ test('what agents may be shown comes before everything else, however much that i
 
 test('new names at every round are taken on up to a number a day', () => {
   const listed = listedOf([{ name: 'waits' }, ...names(300)])
-  const at = (firstSeenAt: string) =>
-    new Map([
-      ['waits', known('quarantined')],
-      ...names(1799, 'gone').map(
-        ({ name }) => [name, { ...known('removed'), firstSeenAt: new Date(firstSeenAt) }] as const,
-      ),
-    ])
-  expect(planOf({ listed, known: at('2026-01-02T00:00:00Z'), now }).others).toHaveLength(202)
-  expect(planOf({ listed, known: at('2026-01-01T00:00:00Z'), now }).others).toHaveLength(301)
+  const rows = new Map([['waits', known('quarantined')]])
+  const taken = (newToday: number) => planOf({ listed, known: rows, newToday }).others.length
+  expect([taken(1800), taken(1699), taken(5000)]).toEqual([201, 301, 1])
 })
 
 test('a round and a transaction take so many characters at most, and one tool always', () => {
   const description = 'a'.repeat(90_000)
   const listed = listedOf(names(30).map((tool) => ({ ...tool, description })))
-  expect(planOf({ listed, known: new Map(), now }).others).toHaveLength(11)
+  expect(planOf({ listed, known: new Map(), newToday: 0 }).others).toHaveLength(11)
   expect(batchesOf([...listed.values()]).map(({ length }) => length)).toEqual([11, 11, 8])
   expect(batchesOf([...listedOf(names(1001)).values()]).map(({ length }) => length)).toEqual([500, 500, 1])
   const huge = listedOf([{ name: 'huge', description: 'a'.repeat(2_000_000) }, { name: 'small' }])

@@ -6,7 +6,7 @@ import type { ToolState } from '../schema/words.ts'
 export type Listed = { tool: ListedTool; hash: string; length: number }
 
 /** What is known of a tool without its definition. */
-type Known = { definitionHash: string; state: ToolState; approvedHash: string | null; firstSeenAt: Date }
+type Known = { definitionHash: string; state: ToolState; approvedHash: string | null }
 
 export type RoundPlan = {
   /** Known tools with a definition that agents may be shown, listed otherwise than before or again. */
@@ -22,7 +22,7 @@ export type RoundPlan = {
 /** So much that is new or waits is taken on in one round, and so many new ones in a day: real servers have fewer tools in all. */
 const roundMax = { tools: 500, characters: 1_000_000 }
 const dayMax = 2000
-const dayMs = 24 * 60 * 60_000
+export const dayMs = 24 * 60 * 60_000
 
 /** So much is written in one transaction, in which everybody else who decides about the server waits. */
 const batchMax = { tools: 500, characters: 1_000_000 }
@@ -48,16 +48,17 @@ export function* digesting(
 /** What there is to do about what a server lists, and in which order: what agents may call now comes first. */
 export function planOf(options: {
   listed: ReadonlyMap<string, Listed>
+  /** All that are listed, or were when it was last looked. */
   known: ReadonlyMap<string, Known>
-  now: Date
+  /** How many were new in the last day. */
+  newToday: number
 }): RoundPlan {
-  const { listed, known, now } = options
+  const { listed, known, newToday } = options
   const all = [...listed.values()]
   const differs = all.filter(({ tool, hash }) => !isKept(known.get(tool.name), hash))
   const shown = differs.filter(({ tool }) => isShown(known.get(tool.name)))
   const waiting = differs.filter(({ tool }) => known.has(tool.name) && !isShown(known.get(tool.name)))
   const fresh = differs.filter(({ tool }) => !known.has(tool.name))
-  const newToday = [...known.values()].filter(({ firstSeenAt }) => now.getTime() - firstSeenAt.getTime() < dayMs).length
   const taken = fresh.slice(0, Math.max(0, dayMax - newToday))
   const others = withinRound([...waiting, ...taken])
   const isTaken = new Set(others)
@@ -72,7 +73,7 @@ export function planOf(options: {
 }
 
 /** What is listed is known and judged already. One that is suspended in the form that was approved is so because nothing newer could be kept. */
-export function isKept(known: Omit<Known, 'firstSeenAt'> | undefined, hash: string): boolean {
+export function isKept(known: Known | undefined, hash: string): boolean {
   if (!known || known.state === 'removed' || known.definitionHash !== hash) return false
   return known.state !== 'quarantined' || known.approvedHash !== hash
 }

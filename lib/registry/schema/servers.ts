@@ -121,12 +121,18 @@ export type ServerHolder = ScopeChip & {
 }
 export type ServerHolderList = { items: ServerHolder[]; total: number; nextCursor: string | null }
 
+export type RemovedToolList = { items: ToolView[]; total: number; nextCursor: string | null }
+
 export type ServerView = ServerRow & {
   /** Who is asked when its tools change; null: everybody who manages servers. */
   approver: { id: string; name: string } | null
   /** What guards it less and was accepted by name when its address was given. */
   accepted: { finding: ProbeFindingKind; byName: string; at: string }[]
+  /** What it lists. */
   toolList: ToolView[]
+  /** The last of those that it no longer lists, and how many there are. */
+  removedTools: ToolView[]
+  removedTotal: number
   /** How the last look at them ended; null: no broker has looked yet. */
   listing: ToolListingView | null
   /** Who holds what: the first of the grants in force, the widest class first, then by agent. */

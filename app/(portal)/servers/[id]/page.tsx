@@ -67,7 +67,7 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
   const waiting = server.toolList.filter(
     ({ state, verdict, rejected }) => state === 'quarantined' && verdict === 'new' && !rejected,
   )
-  const lowered = server.toolList.filter((tool) => tool.lowered && tool.state !== 'removed')
+  const lowered = server.toolList.filter((tool) => tool.lowered)
   const manageProblem = whyNot(ctx.actor, 'servers:manage')
   const { hours } = await parseSearch(serverTrafficQuery.pick({ hours: true }), searchParams)
   const search = await readListPage(holdersQuery, searchParams, {
@@ -192,6 +192,26 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
             }
           />
         </section>
+        {server.removedTotal > 0 && (
+          <section>
+            <h2 id="removed" className="mb-2 scroll-mt-20 text-sm font-semibold">
+              No longer listed
+            </h2>
+            <DataTable
+              caption={`Tools that ${server.name} no longer lists`}
+              columns={toolColumnsOf(server.id)}
+              rows={server.removedTools}
+              rowKey={(tool) => tool.name}
+              empty={null}
+            />
+            {server.removedTotal > server.removedTools.length && (
+              <p className="mt-2 text-[13px] text-muted-foreground">
+                The last ones; {server.removedTotal - server.removedTools.length} more are listed by{' '}
+                <code>wheelhouse servers removed {server.id}</code>.
+              </p>
+            )}
+          </section>
+        )}
         <BesidesToolsCard server={server} />
         <section>
           <h2 id="holders" className="mb-2 scroll-mt-20 text-sm font-semibold">

@@ -40,6 +40,16 @@ export function addRegistryCommands(program: Command, setup: Setup): void {
       cli.show(list, () => (list.items.length === 0 ? 'No agent reaches it.' : cli.table(holderColumns, list.items)))
     },
   })
+  addVerb(servers, setup, {
+    name: 'removed <id>',
+    says: 'List the tools that an MCP server no longer lists, the last seen first.',
+    run: async (cli, { args: [id = ''] }) => {
+      const list = await (await cli.client()).all(routes.registry.listRemovedTools, { params: { id } })
+      cli.show(list, () =>
+        list.items.length === 0 ? 'It lists all that it ever did.' : cli.table(toolColumns, list.items),
+      )
+    },
+  })
   addVerb<{ hours: string }>(servers, setup, {
     name: 'traffic <id>',
     says: 'Show what agents called on an MCP server over the last hours, tool by tool, and what went wrong.',
@@ -187,13 +197,19 @@ function describe(server: ServerView, cli: Cli): string {
     ['Tools listed', listedText(server.listing)],
     ['Demo', server.demo ? 'yes' : null],
   ])
-  const tools = server.toolList.length === 0 ? 'It has no tools yet.' : cli.table(toolColumns, server.toolList)
+  const all = [...server.toolList, ...server.removedTools]
+  const tools = all.length === 0 ? 'It has no tools yet.' : cli.table(toolColumns, all)
+  const gone = server.removedTotal - server.removedTools.length
+  const earlier =
+    gone > 0
+      ? [cli.terminal.style('dim', `${gone} more that it no longer lists: wheelhouse servers removed ${server.id}`)]
+      : []
   const holders = server.holders.length === 0 ? 'No agent reaches it.' : cli.table(holderColumns, server.holders)
   const title = `${cli.terminal.style('bold', plain(server.name))} ${cli.terminal.style('dim', server.id)}`
   const besides = cli.table(besidesColumns, server.besidesTools)
   const rest = server.holdersTotal - server.holders.length
   const more = rest > 0 ? [cli.terminal.style('dim', `${rest} more: wheelhouse servers holders ${server.id}`)] : []
-  return [`${title}\n${about}`, tools, besides, holders, ...more].join('\n\n')
+  return [`${title}\n${about}`, tools, ...earlier, besides, holders, ...more].join('\n\n')
 }
 
 /** When its tools were last listed, why they are not now, and what is left out. */

@@ -41,11 +41,12 @@ export const list = registryTool({
 export const show = registryTool({
   name: 'get_server',
   title: 'Get an MCP server',
-  description: `One MCP server with its tools (class, and whether approved or quarantined) and which agents hold which scopes on it, at most ${holdersMax}; holdersTotal counts all. For who can reach a single tool, search_agents with tool:name says more exactly.`,
+  description: `One MCP server with its tools (class, and whether approved or quarantined) the last that it no longer lists (removedTotal counts all), and which agents hold which scopes on it, at most ${holdersMax}; holdersTotal counts all. For who can reach a single tool, search_agents with tool:name says more exactly.`,
   permission: 'servers:read',
   input: z.strictObject({ serverId }),
   output: serverSummary.extend({
     toolList: z.array(z.object({ name: z.string(), class: z.string(), state: z.string(), description: z.string() })),
+    removedTotal: z.int(),
     holdersTotal: z.int(),
     holders: z.array(
       z.object({ agentId: z.string(), owner: z.string(), scope: z.string(), expiresAt: z.string().nullable() }),
@@ -60,14 +61,14 @@ export const show = registryTool({
       scope: scopeText(holder),
       expiresAt: holder.expiresAt,
     }))
-    const toolList = server.toolList.map((tool) => ({
+    const toolList = [...server.toolList, ...server.removedTools].map((tool) => ({
       name: tool.name,
       class: tool.class,
       state: tool.state,
       description: tool.description.slice(0, 300),
     }))
     return {
-      structured: { ...summaryOf(server), toolList, holdersTotal: total, holders },
+      structured: { ...summaryOf(server), toolList, removedTotal: server.removedTotal, holdersTotal: total, holders },
       text: [
         `${server.id}: ${line(server.name)} (${server.environment}, ${server.sensitivity}, ${server.status})`,
         ...toolList.map((tool) => `tool ${tool.name}: ${tool.class}, ${tool.state}`),
