@@ -1,7 +1,8 @@
 import { type NextRequest, NextResponse } from 'next/server'
+import { methodsAt } from '#lib/api/allowed-methods.ts'
 import { newRequestId } from '#lib/core/ids.ts'
-import { methodRefusal } from '#lib/web/allowed-methods.ts'
 import { apiPolicy, pagePolicy } from '#lib/web/csp.ts'
+import { methodRefusal } from '#lib/web/method-refusal.ts'
 import { requestHeader } from '#lib/web/request-headers.ts'
 
 /** Gives every request an id, a nonce and the headers that guard its answer. It decides nothing: pages, actions and routes do. */
@@ -12,7 +13,12 @@ export function proxy(request: NextRequest): NextResponse {
   const isApi = /^\/(?:api|\.well-known)\//.test(request.nextUrl.pathname)
   const policy = isApi ? apiPolicy : pagePolicy({ nonce, secure, development: process.env.NODE_ENV === 'development' })
 
-  const refusal = methodRefusal({ method: request.method, path: request.nextUrl.pathname, requestId })
+  const { pathname: path } = request.nextUrl
+  const methods = path.startsWith('/api/v1/') ? methodsAt(path) : null
+  const refusal =
+    methods && !methods.includes(request.method)
+      ? methodRefusal({ method: request.method, path, requestId }, methods)
+      : null
   const headers = new Headers(request.headers)
   headers.set(requestHeader.id, requestId)
   headers.set(requestHeader.path, request.nextUrl.pathname + request.nextUrl.search)

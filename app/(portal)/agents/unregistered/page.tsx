@@ -24,7 +24,7 @@ export default async function UnregisteredPage({ searchParams }: { searchParams:
   const search = await readListPage(unregisteredQuery, searchParams, { list: (query) => listUnregistered(ctx, query) })
   if (!search.ok)
     return <UnreadableSearch title="Unregistered" problem={search.error} clearHref={paths.unregistered()} />
-  const { query, list: list, lost } = search.value
+  const { query, list, lost } = search.value
   const may = { adopt: can(ctx.actor, 'agents:create'), whyNotDismiss: whyNot(ctx.actor, 'discovery:manage') }
   const filters = { state: query.state, source: query.source }
   return (

@@ -1,5 +1,4 @@
 import type { Metadata } from 'next'
-import Link from 'next/link'
 import { cache } from 'react'
 import { z } from 'zod'
 import { DataClassBadges, DemoBadge, EnvironmentBadge, SensitivityBadge } from '#components/agents/agent-badges.tsx'
@@ -7,14 +6,14 @@ import { Badge } from '#components/ui/badge.tsx'
 import { Card } from '#components/ui/card.tsx'
 import { LostPlace } from '#components/ui/lost-place.tsx'
 import { plural } from '#components/ui/count.ts'
-import { type Column, DataTable } from '#components/ui/data-table.tsx'
+import { DataTable } from '#components/ui/data-table.tsx'
 import { EmptyState } from '#components/ui/empty-state.tsx'
 import { Fact, Facts } from '#components/ui/facts.tsx'
 import { Notice } from '#components/ui/notice.tsx'
 import { StopButton } from '#components/stops/stop-button.client.tsx'
 import { PageHeader } from '#components/ui/page-header.tsx'
 import { Pager } from '#components/ui/pager.tsx'
-import { ScopeBadge, Status } from '#components/ui/status.tsx'
+import { Status } from '#components/ui/status.tsx'
 import { Time } from '#components/ui/time.client.tsx'
 import { UnreadableSearch } from '#components/ui/unreadable-search.tsx'
 import { paths } from '#lib/core/paths.ts'
@@ -25,10 +24,7 @@ import {
   listServerHolders,
   listTeams,
 } from '#lib/registry/queries.ts'
-import { findingTitle, visibleText } from '#lib/registry/rules/tool-findings.ts'
-import { classText } from '#lib/registry/schema/tool-words.ts'
 import { probeFindingKinds } from '#lib/registry/schema/probes.ts'
-import type { ToolView } from '#lib/registry/schema.ts'
 import { currentCtx } from '#lib/web/ctx.ts'
 import { serverTrafficQuery } from '#lib/metrics/schema/traffic.ts'
 import { orNotFound } from '#lib/web/not-found.ts'
@@ -46,6 +42,7 @@ import { GuardsCard } from './guards-card.tsx'
 import { AuthorizationOutcome, Credentials } from './credentials.tsx'
 import { PricesCard } from './prices-card.tsx'
 import { ProcessesCard } from './processes-card.tsx'
+import { toolColumnsOf } from './tool-columns.tsx'
 import { TrafficCard } from './traffic-card.tsx'
 import { BulkApproval } from './bulk-approval.client.tsx'
 
@@ -239,77 +236,4 @@ export default async function ServerPage({ params, searchParams }: PageProps) {
       </div>
     </>
   )
-}
-
-function toolColumnsOf(serverId: string): readonly Column<ToolView>[] {
-  return [
-    {
-      id: 'tool',
-      header: 'Tool',
-      className: 'min-w-56',
-      cell: (tool) => (
-        <>
-          <Link
-            href={paths.serverTool(serverId, tool.name)}
-            className="font-mono font-medium break-all text-accent hover:underline"
-          >
-            {tool.name}
-          </Link>
-          <span className="line-clamp-2 max-w-2xl text-[13px] text-muted-foreground">
-            {visibleText(tool.title ?? (tool.description || 'No description'))}
-          </span>
-        </>
-      ),
-    },
-    {
-      id: 'class',
-      header: 'Class',
-      cell: (tool) => (
-        <>
-          <ScopeBadge toolClass={tool.class} /> {tool.lowered && <Badge tone="warn">lowered</Badge>}
-          {tool.classSource === 'platform' && (
-            <span className="block max-w-xs text-[13px] text-muted-foreground">{classText(tool)}</span>
-          )}
-        </>
-      ),
-    },
-    {
-      id: 'state',
-      header: 'State',
-      cell: (tool) => (
-        <>
-          <Status state={tool.state} /> <Verdict tool={tool} />
-          {tool.findings.length > 0 && (
-            <span className="block text-[13px] text-muted-foreground">
-              {[...new Set(tool.findings.map(({ kind }) => findingTitle(kind)))].join(', ')}
-            </span>
-          )}
-        </>
-      ),
-    },
-    { id: 'seen', header: 'Last seen', wide: true, cell: (tool) => <Time value={tool.lastSeenAt} /> },
-    {
-      id: 'simulate',
-      header: <span className="sr-only">Simulate</span>,
-      wide: true,
-      cell: (tool) => (
-        <Link
-          href={paths.simulate({ server: serverId, tool: tool.name })}
-          aria-label={`Simulate a call of ${tool.name}`}
-          className="text-[13px] underline underline-offset-2"
-        >
-          Simulate
-        </Link>
-      ),
-    },
-  ]
-}
-
-/** How the listed definition stands to the approved one, where that is news. */
-function Verdict({ tool }: { tool: ToolView }) {
-  if (tool.rejected) return <Badge tone="danger">rejected</Badge>
-  if (tool.verdict === 'suspended') return <Badge tone="warn">changed</Badge>
-  if (tool.verdict === 'wording') return <Badge>other wording</Badge>
-  if (tool.verdict === 'narrower') return <Badge tone="warn">takes less</Badge>
-  return null
 }
